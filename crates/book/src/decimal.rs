@@ -1,0 +1,341 @@
+//! Decimal text to integer, exactly, or an error.
+
+use core::fmt;
+
+use thiserror::Error;
+
+/// The most decimals that a scale can have: 10^18 is the largest power of ten in an `i64`.
+pub const MAX_DECIMALS: u8 = 18;
+
+/// Why a decimal text is not a whole number of steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum DecimalError {
+    /// The text is not a decimal number.
+    #[error("not a decimal number")]
+    Syntax,
+    /// The number has digits below the smallest step: it is refused, never rounded.
+    #[error("finer than the grid of {decimals} decimals")]
+    OffGrid {
+        /// The decimals of the grid.
+        decimals: u8,
+    },
+    /// The number of steps does not fit 64 bits.
+    #[error("out of the range of a 64-bit integer")]
+    Overflow,
+}
+
+/// Reads a decimal text as a whole number of steps of 10^-`decimals`.
+///
+/// The text is an optional `-`, digits, an optional fraction, and an optional exponent: a JSON
+/// number (RFC 8259, section 6), save that leading zeros are allowed, as in `007.50`. The result
+/// is exact for every length of text: trailing zeros are never off the grid (`0.600` at one
+/// decimal is 6), and a zero is a zero with any exponent.
+///
+/// Does not allocate.
+///
+/// # Errors
+/// [`DecimalError::Syntax`] for a text that is no decimal number, [`DecimalError::OffGrid`] for
+/// a number with digits below the step, [`DecimalError::Overflow`] for one beyond `i64`.
+///
+/// ```
+/// use ticklot_book::{DecimalError, parse_decimal};
+///
+/// assert_eq!(parse_decimal(b"45.334", 6), Ok(45_334_000));
+/// assert_eq!(parse_decimal(b"6e-1", 2), Ok(60));
+/// assert_eq!(parse_decimal(b"0.605", 2), Err(DecimalError::OffGrid { decimals: 2 }));
+/// ```
+pub fn parse_decimal(text: &[u8], decimals: u8) -> Result<i64, DecimalError> {
+    let number = Digits::read(text)?;
+    if number.nonzero == 0 {
+        return Ok(0);
+    }
+    // The power of ten of the last digit that is not zero, in steps.
+    let power = number.last_power.saturating_add(i64::from(decimals));
+    if power < 0 {
+        return Err(DecimalError::OffGrid { decimals });
+    }
+    let magnitude = number
+        .mantissa
+        .and_then(|m| {
+            u32::try_from(power)
+                .ok()
+                .and_then(|p| 10_u64.checked_pow(p))
+                .map(|p| (m, p))
+        })
+        .and_then(|(m, p)| m.checked_mul(p))
+        .ok_or(DecimalError::Overflow)?;
+    let steps = if number.negative {
+        0_i64.checked_sub_unsigned(magnitude)
+    } else {
+        0_i64.checked_add_unsigned(magnitude)
+    };
+    steps.ok_or(DecimalError::Overflow)
+}
+
+/// A decimal text taken apart: `mantissa * 10^last_power`, without trailing zeros.
+struct Digits {
+    negative: bool,
+    /// The digits up to the last one that is not zero; `None` when they do not fit.
+    mantissa: Option<u64>,
+    /// How many digits are not zero.
+    nonzero: u64,
+    /// The power of ten of the last digit that is not zero.
+    last_power: i64,
+}
+
+impl Digits {
+    fn read(text: &[u8]) -> Result<Self, DecimalError> {
+        let (negative, unsigned) = match text.split_first() {
+            Some((b'-', rest)) => (true, rest),
+            _ => (false, text),
+        };
+        let (number, exponent) = split_exponent(unsigned)?;
+        let mut digits = Self {
+            negative,
+            mantissa: Some(0),
+            nonzero: 0,
+            last_power: 0,
+        };
+        let mut point = None;
+        let mut place: i64 = 0;
+        // Trailing zeros are held back until a digit follows them, so that `0.60000` with any
+        // number of zeros neither overflows nor falls off the grid.
+        let mut held = 0_u32;
+        for (at, &byte) in number.iter().enumerate() {
+            match byte {
+                b'0' => held = held.saturating_add(1),
+                b'1'..=b'9' => {
+                    digits.push(held, byte - b'0');
+                    held = 0;
+                    digits.last_power = place;
+                }
+                b'.' if point.is_none() && at > 0 && at + 1 < number.len() => {
+                    point = Some(place);
+                    continue;
+                }
+                _ => return Err(DecimalError::Syntax),
+            }
+            place += 1;
+        }
+        if place == 0 {
+            return Err(DecimalError::Syntax);
+        }
+        // `last_power` counted places from the left until here.
+        let units = point.unwrap_or(place) - 1;
+        digits.last_power = (units - digits.last_power).saturating_add(exponent);
+        Ok(digits)
+    }
+
+    fn push(&mut self, zeros: u32, digit: u8) {
+        self.nonzero += 1;
+        self.mantissa = self
+            .mantissa
+            .and_then(|m| {
+                // Zeros in front of the first digit count for nothing.
+                let shift = if m == 0 {
+                    1
+                } else {
+                    10_u64.checked_pow(zeros.checked_add(1)?)?
+                };
+                m.checked_mul(shift)
+            })
+            .and_then(|m| m.checked_add(u64::from(digit)));
+    }
+}
+
+/// Splits `12.5e-3` into `12.5` and -3. The exponent saturates: beyond nineteen digits only its
+/// sign matters.
+fn split_exponent(text: &[u8]) -> Result<(&[u8], i64), DecimalError> {
+    let Some(at) = text.iter().position(|b| matches!(b, b'e' | b'E')) else {
+        return Ok((text, 0));
+    };
+    let (sign, digits) = match text[at + 1..].split_first() {
+        Some((b'-', rest)) => (-1, rest),
+        Some((b'+', rest)) => (1, rest),
+        _ => (1, &text[at + 1..]),
+    };
+    if digits.is_empty() {
+        return Err(DecimalError::Syntax);
+    }
+    let mut exponent: i64 = 0;
+    for &byte in digits {
+        if !byte.is_ascii_digit() {
+            return Err(DecimalError::Syntax);
+        }
+        exponent = exponent
+            .saturating_mul(10)
+            .saturating_add(i64::from(byte - b'0'));
+    }
+    Ok((&text[..at], sign * exponent))
+}
+
+/// A number of steps shown as the decimal it stands for: `Fixed::new(6_684_363, 2)` prints
+/// `66843.63`.
+///
+/// Exact: no float is involved. Printing does not allocate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    steps: i64,
+    decimals: u8,
+}
+
+impl Fixed {
+    /// `steps` of 10^-`decimals` each.
+    #[must_use]
+    pub const fn new(steps: i64, decimals: u8) -> Self {
+        Self { steps, decimals }
+    }
+}
+
+impl fmt::Display for Fixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Written from the right, into a buffer that holds the longest text: 20 digits, a point,
+        // and as many decimals as the type can ask for.
+        let mut buffer = [b'0'; 20 + 1 + u8::MAX as usize];
+        let mut at = buffer.len();
+        let mut rest = self.steps.unsigned_abs();
+        let mut written = 0_usize;
+        let decimals = usize::from(self.decimals);
+        while rest > 0 || written <= decimals {
+            if written == decimals && decimals > 0 {
+                at -= 1;
+                buffer[at] = b'.';
+            }
+            at -= 1;
+            // A decimal digit always fits a byte.
+            buffer[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+            rest /= 10;
+            written += 1;
+        }
+        let text = core::str::from_utf8(&buffer[at..]).map_err(|_| fmt::Error)?;
+        f.pad_integral(self.steps >= 0, "", text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn decimals_by_table() {
+        let off = |decimals| Err(DecimalError::OffGrid { decimals });
+        let table: &[(&str, u8, Result<i64, DecimalError>)] = &[
+            ("0", 0, Ok(0)),
+            ("-0", 2, Ok(0)),
+            ("-0.000", 2, Ok(0)),
+            ("500", 2, Ok(50_000)),
+            ("300.0", 0, Ok(300)),
+            ("3.7037", 4, Ok(37_037)),
+            ("3.7037", 3, off(3)),
+            ("0.600000000000000000000000000000000", 1, Ok(6)),
+            ("0.6000000000000000000000000000000001", 18, off(18)),
+            ("1e2", 0, Ok(100)),
+            ("1E+2", 0, Ok(100)),
+            ("1.25e1", 1, Ok(125)),
+            ("125e-3", 3, Ok(125)),
+            ("125e-3", 2, off(2)),
+            ("100e-2", 0, Ok(1)),
+            ("0e999999999999999999999999", 2, Ok(0)),
+            ("0.0e-999999999999999999999999", 2, Ok(0)),
+            ("1e999999999999999999999999", 2, Err(DecimalError::Overflow)),
+            ("1e-999999999999999999999999", 2, off(2)),
+            ("1e400", 2, Err(DecimalError::Overflow)),
+            ("9223372036854775807", 0, Ok(i64::MAX)),
+            ("9223372036854775808", 0, Err(DecimalError::Overflow)),
+            ("-9223372036854775808", 0, Ok(i64::MIN)),
+            ("-9223372036854775809", 0, Err(DecimalError::Overflow)),
+            ("9.223372036854775807", 18, Ok(i64::MAX)),
+            ("123456789012345678", 0, Ok(123_456_789_012_345_678)),
+            ("0.123456789012345678", 18, Ok(123_456_789_012_345_678)),
+            ("99999999999999999999999999999999999999999.5", 0, off(0)),
+            (
+                "99999999999999999999999999999999999999999",
+                0,
+                Err(DecimalError::Overflow),
+            ),
+            ("007.50", 1, Ok(75)),
+            ("-0.6", 2, Ok(-60)),
+        ];
+        for &(text, decimals, expected) in table {
+            assert_eq!(
+                parse_decimal(text.as_bytes(), decimals),
+                expected,
+                "{text} at {decimals}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_decimal() {
+        for text in [
+            "", "-", ".", "-.", ".5", "5.", "1..2", "1.2.3", "e5", "1e", "1e+", "1e5.0", "1 ",
+            " 1", "+1", "0x10", "NaN", "inf", "1_000", "--1", "1e--5", "1,5", "٣",
+        ] {
+            assert_eq!(
+                parse_decimal(text.as_bytes(), 2),
+                Err(DecimalError::Syntax),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn fixed_prints_what_it_stands_for() {
+        let table = [
+            (6_684_363, 2, "66843.63"),
+            (0, 2, "0.00"),
+            (-5, 2, "-0.05"),
+            (5, 0, "5"),
+            (i64::MIN, 18, "-9.223372036854775808"),
+            (i64::MAX, 0, "9223372036854775807"),
+            (1, 18, "0.000000000000000001"),
+        ];
+        for (steps, decimals, text) in table {
+            assert_eq!(std::format!("{}", Fixed::new(steps, decimals)), text);
+        }
+        assert_eq!(std::format!("{:>9}", Fixed::new(-150, 2)), "    -1.50");
+    }
+
+    /// A slow oracle that works on the text alone: pad the fraction, cut the point, compare.
+    fn oracle(int: &str, fraction: &str, decimals: u8) -> Result<i64, DecimalError> {
+        let kept = fraction.trim_end_matches('0');
+        if kept.len() > usize::from(decimals) {
+            return Err(DecimalError::OffGrid { decimals });
+        }
+        let whole = std::format!("{int}{kept:0<width$}", width = usize::from(decimals));
+        whole.parse::<i64>().map_err(|_| DecimalError::Overflow)
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_text_oracle(
+            int in "[0-9]{1,22}", fraction in "[0-9]{1,24}", decimals in 0..=MAX_DECIMALS,
+        ) {
+            let text = std::format!("{int}.{fraction}");
+            prop_assert_eq!(parse_decimal(text.as_bytes(), decimals), oracle(&int, &fraction, decimals));
+        }
+
+        #[test]
+        fn prints_and_reads_back(steps: i64, decimals in 0..=MAX_DECIMALS) {
+            let text = std::format!("{}", Fixed::new(steps, decimals));
+            prop_assert_eq!(parse_decimal(text.as_bytes(), decimals), Ok(steps));
+        }
+
+        #[test]
+        fn an_exponent_moves_the_point(mantissa in 0_i64..1_000_000_000, e in 0_u8..9, decimals in 0..=9_u8) {
+            let scaled = std::format!("{mantissa}e-{e}");
+            let plain = std::format!("{}", Fixed::new(mantissa, e));
+            prop_assert_eq!(
+                parse_decimal(scaled.as_bytes(), decimals),
+                parse_decimal(plain.as_bytes(), decimals)
+            );
+        }
+
+        #[test]
+        fn never_panics(text in proptest::collection::vec(any::<u8>(), 0..40), decimals: u8) {
+            let _ = parse_decimal(&text, decimals);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a tick and a lot are worth.
+
+use thiserror::Error;
+
+use crate::decimal::{DecimalError, Fixed, MAX_DECIMALS, parse_decimal};
+use crate::units::{Lots, Ticks};
+
+/// What a tick and a lot of one instrument are worth: 10^-decimals of its price and quantity.
+///
+/// With 2 price decimals a tick is 0.01, so that `66843.63` is 6,684,363 ticks. Venues do not
+/// always publish their scales; they are the user's to set, and a number that is finer than the
+/// scale is an error, never a rounded level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Scale {
+    price_decimals: u8,
+    quantity_decimals: u8,
+}
+
+/// A scale was asked for with more than [`MAX_DECIMALS`] decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{decimals} decimals: a scale has at most {MAX_DECIMALS}")]
+pub struct ScaleError {
+    /// The number of decimals asked for.
+    pub decimals: u8,
+}
+
+impl Scale {
+    /// Whole units on both axes: for venues that send ticks and lots as integers.
+    pub const UNIT: Self = Self {
+        price_decimals: 0,
+        quantity_decimals: 0,
+    };
+
+    /// A scale of so many decimals for prices and for quantities, each 0 to [`MAX_DECIMALS`].
+    ///
+    /// # Errors
+    /// [`ScaleError`] when either is larger.
+    pub const fn new(price_decimals: u8, quantity_decimals: u8) -> Result<Self, ScaleError> {
+        let most = if price_decimals > quantity_decimals {
+            price_decimals
+        } else {
+            quantity_decimals
+        };
+        if most > MAX_DECIMALS {
+            return Err(ScaleError { decimals: most });
+        }
+        Ok(Self {
+            price_decimals,
+            quantity_decimals,
+        })
+    }
+
+    /// How many decimals a price has.
+    #[must_use]
+    pub const fn price_decimals(self) -> u8 {
+        self.price_decimals
+    }
+
+    /// How many decimals a quantity has.
+    #[must_use]
+    pub const fn quantity_decimals(self) -> u8 {
+        self.quantity_decimals
+    }
+
+    /// Reads a price from decimal text, exactly. See [`parse_decimal`] for the form.
+    ///
+    /// # Errors
+    /// The text is no number, finer than a tick, or too large.
+    pub fn ticks(self, text: &[u8]) -> Result<Ticks, DecimalError> {
+        parse_decimal(text, self.price_decimals).map(Ticks)
+    }
+
+    /// Reads a quantity from decimal text, exactly. See [`parse_decimal`] for the form.
+    ///
+    /// # Errors
+    /// The text is no number, finer than a lot, or too large.
+    pub fn lots(self, text: &[u8]) -> Result<Lots, DecimalError> {
+        parse_decimal(text, self.quantity_decimals).map(Lots)
+    }
+
+    /// A price as the decimal it stands for.
+    #[must_use]
+    pub const fn price(self, ticks: Ticks) -> Fixed {
+        Fixed::new(ticks.0, self.price_decimals)
+    }
+
+    /// A quantity as the decimal it stands for.
+    #[must_use]
+    pub const fn quantity(self, lots: Lots) -> Fixed {
+        Fixed::new(lots.0, self.quantity_decimals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_and_prints_both_axes() {
+        let scale = Scale::new(2, 6).unwrap();
+        assert_eq!(scale.ticks(b"66843.63"), Ok(Ticks(6_684_363)));
+        assert_eq!(scale.lots(b"1.004817"), Ok(Lots(1_004_817)));
+        assert_eq!(
+            std::format!("{}", scale.price(Ticks(6_684_363))),
+            "66843.63"
+        );
+        assert_eq!(
+            std::format!("{}", scale.quantity(Lots(1_004_817))),
+            "1.004817"
+        );
+    }
+
+    #[test]
+    fn refuses_more_decimals_than_an_integer_holds() {
+        assert_eq!(Scale::new(2, 19), Err(ScaleError { decimals: 19 }));
+        assert_eq!(Scale::new(200, 0), Err(ScaleError { decimals: 200 }));
+        assert!(Scale::new(18, 18).is_ok());
+    }
+}

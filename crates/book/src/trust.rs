@@ -1,0 +1,86 @@
+//! What a book says about itself.
+
+use core::fmt;
+
+/// Which connection a book's levels came from. Each connection is a new epoch; levels of two
+/// epochs are never mixed. 0 is the epoch before the first connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Epoch(pub u32);
+
+impl Epoch {
+    /// The epoch of the next connection.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
+/// Why a book cannot be bridged by what came next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Gap {
+    /// A sequence number is missing.
+    Sequence {
+        /// The number that would have continued the book.
+        expected: u64,
+        /// The number that came.
+        got: u64,
+    },
+    /// The venue's checksum differs from the book's.
+    Checksum {
+        /// The venue's.
+        expected: u32,
+        /// The book's.
+        got: u32,
+    },
+}
+
+/// Whether a book can be trusted, and if not, why.
+///
+/// Only [`State::Live`] may be traded on. Every other state keeps the last known levels, to be
+/// looked at through calls that say so in their name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// No snapshot has ever come.
+    #[default]
+    Empty,
+    /// A snapshot of this epoch has come, and nothing speaks against it.
+    Live,
+    /// Nothing has come for longer than the book's limit, though the connection is up.
+    Stale,
+    /// A message is missing or a checksum was wrong; only a snapshot repairs it.
+    Gap(Gap),
+    /// The best bid is above the best ask.
+    Crossed,
+    /// The connection that fed the book is gone, and no snapshot of a new one has come yet.
+    Disconnected,
+}
+
+impl State {
+    /// Whether a strategy may trade on the book.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Live)
+    }
+
+    /// One word: `empty`, `live`, `stale`, `gap`, `crossed` or `disconnected`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Live => "live",
+            Self::Stale => "stale",
+            Self::Gap(_) => "gap",
+            Self::Crossed => "crossed",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,148 @@
+//! The vocabulary: prices, quantities, sides, levels and times.
+
+use core::fmt;
+use core::ops::{Add, Sub};
+
+/// A price, in whole ticks: the smallest price step of the instrument.
+///
+/// What a tick is worth is the instrument's [`Scale`](crate::Scale). Signed, since spreads are
+/// differences and some markets trade below zero; the decoders of this family refuse negative
+/// prices where the venue has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Ticks(pub i64);
+
+/// A quantity, in whole lots: the smallest quantity step of the instrument.
+///
+/// What a lot is worth is the instrument's [`Scale`](crate::Scale).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Lots(pub i64);
+
+/// A moment or a length of time, in nanoseconds, on the caller's own monotonic clock.
+///
+/// Nothing in this family reads a clock; every call that needs the time is given it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Nanos(pub u64);
+
+impl Nanos {
+    /// A length of `ms` milliseconds; the longest length that fits, when it does not.
+    #[must_use]
+    pub const fn from_millis(ms: u64) -> Self {
+        Self(ms.saturating_mul(1_000_000))
+    }
+
+    /// A length of `secs` seconds; the longest length that fits, when it does not.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1_000_000_000))
+    }
+
+    /// The time from `earlier` to `self`, or zero when `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self(self.0.saturating_sub(earlier.0))
+    }
+
+    /// This moment moved forward by `length`; the last moment there is, when it does not fit.
+    #[must_use]
+    pub const fn after(self, length: Self) -> Self {
+        Self(self.0.saturating_add(length.0))
+    }
+}
+
+/// A side of a book, or of a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// Buyers: the best price is the highest.
+    Bid,
+    /// Sellers: the best price is the lowest.
+    Ask,
+}
+
+impl Side {
+    /// The other side.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Bid => Self::Ask,
+            Self::Ask => Self::Bid,
+        }
+    }
+
+    /// Whether a level at price `a` comes before one at price `b` on this side, best first.
+    #[inline]
+    #[must_use]
+    pub const fn is_better(self, a: Ticks, b: Ticks) -> bool {
+        match self {
+            Self::Bid => a.0 > b.0,
+            Self::Ask => a.0 < b.0,
+        }
+    }
+}
+
+/// One price level: everything that rests at one price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Level {
+    /// The price.
+    pub ticks: Ticks,
+    /// The quantity resting there.
+    pub lots: Lots,
+    /// How many orders rest there; 0 when the venue does not say.
+    pub count: u32,
+}
+
+impl Level {
+    /// A level whose number of orders is not known.
+    #[must_use]
+    pub const fn new(ticks: Ticks, lots: Lots) -> Self {
+        Self {
+            ticks,
+            lots,
+            count: 0,
+        }
+    }
+}
+
+macro_rules! whole_number {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        /// Saturates at the ends of the range instead of wrapping.
+        impl Add for $name {
+            type Output = Self;
+
+            #[inline]
+            fn add(self, other: Self) -> Self {
+                Self(self.0.saturating_add(other.0))
+            }
+        }
+
+        /// Saturates at the ends of the range instead of wrapping.
+        impl Sub for $name {
+            type Output = Self;
+
+            #[inline]
+            fn sub(self, other: Self) -> Self {
+                Self(self.0.saturating_sub(other.0))
+            }
+        }
+    };
+}
+
+whole_number!(Ticks);
+whole_number!(Lots);
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bid => "bid",
+            Self::Ask => "ask",
+        })
+    }
+}

@@ -1,0 +1,327 @@
+//! The book against a naive one, by table, and by property.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use ticklot_book::{
+    Book, BookErrorKind, Change, Epoch, Gap, Level, Lots, MAX_LEVELS, Nanos, Scale, Side, State,
+    Ticks,
+};
+
+fn level(ticks: i64, lots: i64) -> Level {
+    Level::new(Ticks(ticks), Lots(lots))
+}
+
+fn book() -> Book {
+    let mut book = Book::new(Scale::UNIT);
+    book.begin(Epoch(1));
+    book
+}
+
+fn change(side: Side, ticks: i64, old: i64, new: i64) -> Change {
+    Change {
+        side,
+        ticks: Ticks(ticks),
+        old_lots: Lots(old),
+        new_lots: Lots(new),
+        count: 0,
+    }
+}
+
+#[test]
+fn a_snapshot_tells_what_it_changed() {
+    let mut book = book();
+    let bids = [level(99, 5), level(98, 6)];
+    let asks = [level(101, 7)];
+    let changes = book.replace(&bids, &asks, Nanos(1)).unwrap().to_vec();
+    use Side::{Ask, Bid};
+    assert_eq!(
+        changes,
+        [
+            change(Bid, 99, 0, 5),
+            change(Bid, 98, 0, 6),
+            change(Ask, 101, 0, 7)
+        ]
+    );
+
+    assert_eq!(
+        book.replace(&bids, &asks, Nanos(2)).unwrap(),
+        [],
+        "nothing changed"
+    );
+    assert_eq!(book.updated(), Nanos(2), "it was heard all the same");
+
+    let changes = book
+        .replace(&[level(100, 1), level(98, 4)], &[], Nanos(3))
+        .unwrap()
+        .to_vec();
+    let expected = [
+        change(Bid, 100, 0, 1),
+        change(Bid, 99, 5, 0),
+        change(Bid, 98, 6, 4),
+        change(Ask, 101, 7, 0),
+    ];
+    assert_eq!(changes, expected);
+    assert_eq!(book.changes(), expected);
+}
+
+#[test]
+fn a_new_count_is_a_change() {
+    let mut book = book();
+    let one = Level {
+        count: 1,
+        ..level(10, 5)
+    };
+    let two = Level {
+        count: 2,
+        ..level(10, 5)
+    };
+    book.replace(&[one], &[], Nanos(1)).unwrap();
+    let changes = book.replace(&[two], &[], Nanos(2)).unwrap();
+    assert_eq!(
+        changes,
+        [Change {
+            count: 2,
+            ..change(Side::Bid, 10, 5, 5)
+        }]
+    );
+}
+
+#[test]
+fn the_order_of_the_input_is_not_trusted() {
+    let mut book = book();
+    let bids = [level(97, 1), level(99, 2), level(98, 0), level(96, 4)];
+    let asks = [level(103, 1), level(101, 2), level(102, 3)];
+    book.replace(&bids, &asks, Nanos(1)).unwrap();
+    assert_eq!(book.bids(), [level(99, 2), level(97, 1), level(96, 4)]);
+    assert_eq!(book.asks(), [level(101, 2), level(102, 3), level(103, 1)]);
+    assert_eq!(
+        (book.covers(Side::Bid), book.covers(Side::Ask)),
+        (Some(Ticks(96)), Some(Ticks(103)))
+    );
+}
+
+#[test]
+fn what_no_book_can_hold_changes_nothing() {
+    use BookErrorKind::{DuplicatePrice, NegativeLots, TooManyLevels};
+    let many: Vec<Level> = (0..=MAX_LEVELS)
+        .map(|n| level(i64::try_from(n).unwrap(), 1))
+        .collect();
+    let table: &[(&[Level], BookErrorKind, usize)] = &[
+        (&[level(5, 1), level(6, 1), level(5, 2)], DuplicatePrice, 2),
+        (&[level(6, 1), level(6, 1)], DuplicatePrice, 1),
+        (&[level(6, 0), level(6, 1)], DuplicatePrice, 1),
+        (&[level(6, 1), level(7, -1)], NegativeLots, 1),
+        (&many, TooManyLevels, MAX_LEVELS),
+    ];
+    for (levels, kind, index) in table {
+        for side in [Side::Bid, Side::Ask] {
+            let mut book = book();
+            book.replace(&[level(1, 1)], &[level(2, 2)], Nanos(1))
+                .unwrap();
+            let before = book.crc32();
+            let (bids, asks): (&[Level], &[Level]) = match side {
+                Side::Bid => (levels, &[]),
+                Side::Ask => (&[], levels),
+            };
+            let error = book.replace(bids, asks, Nanos(9)).unwrap_err();
+            assert_eq!((error.kind, error.side, error.index), (*kind, side, *index));
+            assert_eq!(error.ticks, levels[*index].ticks);
+            assert_eq!(
+                (book.crc32(), book.updated(), book.state()),
+                (before, Nanos(1), State::Live)
+            );
+        }
+    }
+    // The limit itself is allowed.
+    assert!(book().replace(&[], &many[1..], Nanos(1)).is_ok());
+}
+
+#[test]
+fn crossed_is_not_live_and_locked_is() {
+    let mut book = book();
+    book.replace(&[level(10, 1)], &[level(10, 1)], Nanos(1))
+        .unwrap();
+    assert!(book.is_locked() && book.live().is_some());
+    book.replace(&[level(11, 1)], &[level(10, 1)], Nanos(2))
+        .unwrap();
+    assert!(book.is_crossed() && book.live().is_none());
+    assert_eq!(
+        (book.state(), book.spread()),
+        (State::Crossed, Some(Ticks(-1)))
+    );
+    book.replace(&[], &[level(10, 1)], Nanos(3)).unwrap();
+    assert_eq!((book.state(), book.spread()), (State::Live, None));
+}
+
+#[test]
+fn trust_through_a_life() {
+    let second = Nanos::from_secs(1);
+    let mut book = Book::new(Scale::UNIT);
+    book.disconnect();
+    book.mark_gap(Gap::Sequence {
+        expected: 1,
+        got: 3,
+    });
+    assert_eq!(
+        book.state(),
+        State::Empty,
+        "a book without a snapshot has nothing to lose"
+    );
+    book.begin(Epoch(1));
+    assert!(!book.expire(Nanos::from_secs(99), second));
+    assert_eq!(book.state(), State::Empty);
+
+    book.replace(&[level(1, 1)], &[], Nanos(0)).unwrap();
+    assert!(
+        !book.expire(second, second),
+        "the limit itself is not past it"
+    );
+    assert!(book.expire(Nanos(second.0 + 1), second));
+    assert!(!book.expire(Nanos(second.0 + 2), second), "told once");
+    assert_eq!(book.state(), State::Stale);
+    book.replace(&[level(1, 1)], &[], Nanos(5)).unwrap();
+    assert_eq!(book.state(), State::Live);
+
+    let gap = Gap::Checksum {
+        expected: 1,
+        got: 2,
+    };
+    book.mark_gap(gap);
+    assert_eq!(book.state(), State::Gap(gap));
+    assert!(
+        !book.expire(Nanos::from_secs(99), second),
+        "a gap is not forgotten for being old"
+    );
+
+    book.disconnect();
+    assert_eq!(
+        (book.state(), book.bids().len(), book.updates()),
+        (State::Disconnected, 1, 2)
+    );
+    book.begin(Epoch(2));
+    assert_eq!(
+        (book.state(), book.epoch(), book.updates()),
+        (State::Disconnected, Epoch(2), 0)
+    );
+    let changes = book.replace(&[level(2, 2)], &[], Nanos(9)).unwrap();
+    assert_eq!(
+        changes.len(),
+        2,
+        "replaced whole, and told against what was there before"
+    );
+    assert_eq!(
+        (book.state(), book.bids()),
+        (State::Live, &[level(2, 2)][..])
+    );
+}
+
+#[test]
+fn the_digest_is_that_of_the_text() {
+    let mut book = book();
+    book.replace(
+        &[level(12, 3), level(-5, 40)],
+        &[level(i64::MAX, i64::MAX)],
+        Nanos(1),
+    )
+    .unwrap();
+    let text = "12:3,-5:40|9223372036854775807:9223372036854775807";
+    assert_eq!(book.crc32(), naive_crc32(text.as_bytes()));
+    assert_eq!(
+        naive_crc32(b"123456789"),
+        0xcbf4_3926,
+        "the check value of CRC-32/ISO-HDLC"
+    );
+    book.replace(&[level(i64::MIN, 1)], &[], Nanos(1)).unwrap();
+    assert_eq!(book.crc32(), naive_crc32(b"-9223372036854775808:1|"));
+}
+
+/// Bit by bit, from the definition.
+fn naive_crc32(text: &[u8]) -> u32 {
+    !text.iter().fold(!0_u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
+        })
+    })
+}
+
+/// A side as one would write it without a thought for speed.
+type NaiveSide = BTreeMap<i64, i64>;
+
+fn naive_side(levels: &[Level]) -> Option<NaiveSide> {
+    let mut side = NaiveSide::new();
+    for level in levels {
+        if level.lots.0 < 0 || side.insert(level.ticks.0, level.lots.0).is_some() {
+            return None;
+        }
+    }
+    side.retain(|_, lots| *lots > 0);
+    Some(side)
+}
+
+fn naive_changes(side: Side, old: &NaiveSide, new: &NaiveSide) -> Vec<Change> {
+    let mut prices: Vec<i64> = old.keys().chain(new.keys()).copied().collect();
+    prices.sort_unstable();
+    prices.dedup();
+    if side == Side::Bid {
+        prices.reverse();
+    }
+    let at = |side: &NaiveSide, price| side.get(&price).copied().unwrap_or(0);
+    prices
+        .into_iter()
+        .filter(|&price| at(old, price) != at(new, price))
+        .map(|price| change(side, price, at(old, price), at(new, price)))
+        .collect()
+}
+
+fn levels() -> impl Strategy<Value = Vec<Level>> {
+    // Few prices, so that duplicates and repeats happen; now and then a wide side.
+    let one = (-20_i64..60, prop_oneof![9 => 0_i64..6, 1 => -1_i64..3]);
+    let pairs = prop_oneof![
+        4 => prop::collection::vec(one.clone(), 0..12),
+        1 => prop::collection::vec((any::<i32>().prop_map(i64::from), 0_i64..4), 0..120),
+    ];
+    (pairs, any::<bool>()).prop_map(|(mut pairs, tidy)| {
+        if tidy {
+            pairs.sort_unstable();
+            pairs.dedup_by_key(|pair| pair.0);
+        }
+        pairs
+            .into_iter()
+            .map(|(ticks, lots)| level(ticks, lots))
+            .collect()
+    })
+}
+
+fn reversed(side: &NaiveSide) -> Vec<(i64, i64)> {
+    side.iter()
+        .rev()
+        .map(|(&ticks, &lots)| (ticks, lots))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn agrees_with_the_naive_book(snapshots in prop::collection::vec((levels(), levels()), 1..8)) {
+        let mut book = book();
+        let (mut bids, mut asks) = (NaiveSide::new(), NaiveSide::new());
+        for (new_bids, new_asks) in snapshots {
+            let naive = naive_side(&new_bids).zip(naive_side(&new_asks));
+            let result = book.replace(&new_bids, &new_asks, Nanos(1)).map(<[Change]>::to_vec);
+            prop_assert_eq!(result.is_ok(), naive.is_some());
+            if let (Ok(changes), Some((new_bids, new_asks))) = (result, naive) {
+                let mut expected = naive_changes(Side::Bid, &bids, &new_bids);
+                expected.extend(naive_changes(Side::Ask, &asks, &new_asks));
+                prop_assert_eq!(changes, expected);
+                (bids, asks) = (new_bids, new_asks);
+            }
+            let held = |levels: &[Level]| levels.iter().map(|l| (l.ticks.0, l.lots.0)).collect::<Vec<_>>();
+            prop_assert_eq!(held(book.bids()), reversed(&bids));
+            prop_assert_eq!(held(book.asks()), asks.iter().map(|(&t, &l)| (t, l)).collect::<Vec<_>>());
+            let crossed = bids.keys().last().zip(asks.keys().next()).is_some_and(|(bid, ask)| bid > ask);
+            prop_assert_eq!(book.is_crossed(), crossed);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ticklot::Scale;
+use ticklot_frame::jayx;
+
+use crate::Failure;
+
+/// Live, exact order books of JayX and Bayse Markets.
+///
+/// Without a command: `watch` on both venues' embedded servers.
+#[derive(Debug, Parser)]
+#[command(name = "ticklot", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show live books; of embedded servers, unless --url names others.
+    Watch(WatchArgs),
+    /// Run a venue's simulated server, or play a recorded log to whoever connects.
+    Serve(ServeArgs),
+    /// Decode and apply a recorded log as fast as it goes, without a socket.
+    Replay(ReplayArgs),
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct WatchArgs {
+    /// The venue; both when left out
+    #[arg(long, value_enum)]
+    pub(crate) venue: Option<VenueArg>,
+    /// The server's base URL, ws:// or wss://; an embedded server when left out
+    #[arg(long, requires = "venue")]
+    pub(crate) url: Option<String>,
+    #[command(flatten)]
+    pub(crate) book: BookArgs,
+    /// Bayse markets, by id, or `any` to subscribe to nothing and keep what comes
+    #[arg(long, value_name = "ID,ID...|any", value_delimiter = ',')]
+    pub(crate) market: Vec<String>,
+    /// Write one row for each order-book message to this file
+    #[arg(long, value_name = "OUT.csv")]
+    pub(crate) books: Option<PathBuf>,
+    /// End after this time, such as 5s or 2m, with a summary
+    #[arg(long = "for", value_name = "D", value_parser = humantime::parse_duration)]
+    pub(crate) duration: Option<Duration>,
+    /// End when the server closes, instead of connecting again
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The venue
+    #[arg(long, value_enum)]
+    pub(crate) venue: VenueArg,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// Play this frame log (.jsonl, .gz, .zst) to each connection
+    #[arg(long, value_name = "LOG")]
+    pub(crate) from: Option<PathBuf>,
+    /// How fast to play it: 1x, 10x, ..., or max
+    #[arg(long, value_name = "SPEED", default_value = "1x", requires = "from")]
+    pub(crate) speed: SpeedArg,
+    /// The seed of the simulated market
+    #[arg(long, default_value_t = 1, conflicts_with = "from")]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The frame log (.jsonl, .gz, .zst)
+    pub(crate) log: PathBuf,
+    /// The venue
+    #[arg(long, value_enum)]
+    pub(crate) venue: VenueArg,
+    #[command(flatten)]
+    pub(crate) book: BookArgs,
+    /// Write one row for each order-book message to this file
+    #[arg(long, value_name = "OUT.csv")]
+    pub(crate) books: Option<PathBuf>,
+}
+
+/// What a book is and how its numbers are read.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct BookArgs {
+    /// JayX's envelope; `socketio` when watching, `auto` when replaying
+    #[arg(long, value_enum)]
+    pub(crate) envelope: Option<EnvelopeArg>,
+    /// JayX's symbol
+    #[arg(long, default_value = "BTCUSDT")]
+    pub(crate) symbol: String,
+    /// Decimals of a price; 2 when left out, for both venues
+    #[arg(long, value_name = "N")]
+    pub(crate) price_decimals: Option<u8>,
+    /// Decimals of a quantity; 6 when left out, for both venues
+    #[arg(long, value_name = "N")]
+    pub(crate) quantity_decimals: Option<u8>,
+}
+
+impl BookArgs {
+    /// `default`, with what was asked for instead.
+    pub(crate) fn scale(&self, default: Scale) -> Result<Scale, Failure> {
+        let price = self.price_decimals.unwrap_or(default.price_decimals());
+        let quantity = self
+            .quantity_decimals
+            .unwrap_or(default.quantity_decimals());
+        Scale::new(price, quantity).map_err(|error| Failure::Usage(error.to_string()))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VenueArg {
+    /// JayX, a spot exchange.
+    Jayx,
+    /// Bayse Markets, prediction markets.
+    Bayse,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EnvelopeArg {
+    /// Socket.IO 4 over Engine.IO 4.
+    Socketio,
+    /// Plain JSON, in any of its forms.
+    Plain,
+    /// Told from each frame; for recorded logs.
+    Auto,
+}
+
+impl From<EnvelopeArg> for jayx::Envelope {
+    fn from(arg: EnvelopeArg) -> Self {
+        match arg {
+            EnvelopeArg::Socketio => Self::SocketIo,
+            EnvelopeArg::Plain => Self::Plain,
+            EnvelopeArg::Auto => Self::Auto,
+        }
+    }
+}
+
+/// How fast a log is played.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum SpeedArg {
+    Times(f64),
+    Max,
+}
+
+impl FromStr for SpeedArg {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "max" {
+            return Ok(Self::Max);
+        }
+        let times = text
+            .strip_suffix('x')
+            .and_then(|number| number.parse::<f64>().ok());
+        times
+            .filter(|times| times.is_finite() && *times > 0.0)
+            .map(Self::Times)
+            .ok_or("a speed is a number above zero with an x, such as 1x or 0.5x, or max")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn speeds() {
+        assert_eq!("1x".parse(), Ok(SpeedArg::Times(1.0)));
+        assert_eq!("0.5x".parse(), Ok(SpeedArg::Times(0.5)));
+        assert_eq!("max".parse(), Ok(SpeedArg::Max));
+        for wrong in ["", "x", "1", "0x", "-1x", "infx", "NaNx", "fast"] {
+            assert!(wrong.parse::<SpeedArg>().is_err(), "{wrong}");
+        }
+    }
+}

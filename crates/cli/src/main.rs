@@ -1,0 +1,15 @@
+//! The program `ticklot`. See `ticklot --help`.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use ticklot_cli::{Output, run};
+
+fn main() -> ExitCode {
+    let mut output = Output {
+        out: Box::new(io::stdout()),
+        err: Box::new(io::stderr()),
+        terminal: io::stdout().is_terminal(),
+    };
+    ExitCode::from(run(std::env::args_os(), &mut output))
+}

@@ -1,0 +1,61 @@
+//! What the program knows of a book besides the book.
+
+use hdrhistogram::Histogram;
+use ticklot::{BookUpdate, LastTrade, Nanos, State};
+
+use crate::Failure;
+
+/// Counts of one book.
+#[derive(Debug)]
+pub(crate) struct Panel {
+    /// Order-book messages applied.
+    pub(crate) messages: u64,
+    /// Messages at the last rate.
+    counted: u64,
+    /// When the rate was last taken.
+    since: Nanos,
+    /// Messages a second.
+    pub(crate) rate: f64,
+    /// The last trade that a message told.
+    pub(crate) last_trade: Option<LastTrade>,
+    /// From the frame's receipt to the handler, in nanoseconds.
+    pub(crate) latency: Histogram<u64>,
+    /// How often the book was not live after a message.
+    pub(crate) not_live: u64,
+}
+
+impl Panel {
+    /// No counts yet; `latency` is an empty histogram.
+    pub(crate) fn new(now: Nanos, latency: Histogram<u64>) -> Self {
+        Self {
+            messages: 0,
+            counted: 0,
+            since: now,
+            rate: 0.0,
+            last_trade: None,
+            latency,
+            not_live: 0,
+        }
+    }
+
+    pub(crate) fn update(&mut self, update: &BookUpdate<'_>, state: State, now: Nanos) {
+        self.messages += 1;
+        self.last_trade = update.last_trade.or(self.last_trade);
+        self.latency.saturating_record(now.since(update.received).0);
+        self.not_live += u64::from(!state.is_live());
+    }
+
+    /// Takes the rate anew, over the time since it was last taken.
+    pub(crate) fn take_rate(&mut self, now: Nanos) {
+        self.rate =
+            crate::replay::per_second(self.messages - self.counted, now.since(self.since).0);
+        self.counted = self.messages;
+        self.since = now;
+    }
+}
+
+/// An empty histogram of nanoseconds, 1 to a minute, three digits; what is longer counts as a
+/// minute.
+pub(crate) fn latency_histogram() -> Result<Histogram<u64>, Failure> {
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(Failure::work)
+}

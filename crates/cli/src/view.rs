@@ -1,0 +1,186 @@
+//! Books as text: a line each for a pipe, ladders for a terminal.
+
+use std::fmt::{self, Write};
+
+use ticklot::{Book, BookId, Books, LastTrade, Level, Nanos, Scale};
+
+use crate::panel::Panel;
+
+/// How many levels a side a ladder shows.
+const DEPTH: usize = 5;
+
+/// One line about one book.
+pub(crate) fn line(
+    out: &mut String,
+    books: &Books,
+    id: BookId,
+    panel: &Panel,
+    now: Nanos,
+) -> fmt::Result {
+    let Some(book) = books.untrusted(id) else {
+        return Ok(());
+    };
+    let scale = book.scale();
+    write!(
+        out,
+        "{:>6.1}s {} {} ",
+        seconds(now),
+        title(books, id),
+        book.state()
+    )?;
+    write!(
+        out,
+        "bid {} | ask {} | ",
+        Best(book.best_bid(), scale),
+        Best(book.best_ask(), scale)
+    )?;
+    facts(out, book, panel, now)?;
+    out.push('\n');
+    Ok(())
+}
+
+/// A header and the best levels of one book, both sides beside each other.
+pub(crate) fn ladder(
+    out: &mut String,
+    books: &Books,
+    id: BookId,
+    panel: &Panel,
+    now: Nanos,
+) -> fmt::Result {
+    let Some(book) = books.untrusted(id) else {
+        return Ok(());
+    };
+    write!(out, "{} [{}] ", title(books, id), book.state())?;
+    facts(out, book, panel, now)?;
+    out.push('\n');
+    for row in 0..DEPTH {
+        let bid = Cell(book.bids().get(row), book.scale());
+        let ask = Cell(book.asks().get(row), book.scale());
+        writeln!(
+            out,
+            "  {:>16} {:>12} | {:<12} {:<16}",
+            bid.quantity(),
+            bid.price(),
+            ask.price(),
+            ask.quantity()
+        )?;
+    }
+    out.push('\n');
+    Ok(())
+}
+
+/// What both views tell of a book besides its levels.
+fn facts(out: &mut String, book: &Book, panel: &Panel, now: Nanos) -> fmt::Result {
+    let scale = book.scale();
+    match book.spread() {
+        Some(spread) => write!(out, "spread {} | ", scale.price(spread))?,
+        None => out.push_str("spread - | "),
+    }
+    write!(
+        out,
+        "last {} | age {} | ",
+        Last(panel.last_trade, scale),
+        Age(book, now)
+    )?;
+    let (p50, p99) = (
+        panel.latency.value_at_quantile(0.5),
+        panel.latency.value_at_quantile(0.99),
+    );
+    write!(
+        out,
+        "{:.1} msg/s | p50 {} p99 {}",
+        panel.rate,
+        Micros(p50),
+        Micros(p99)
+    )
+}
+
+/// A JayX symbol, or a Bayse market and its outcome.
+fn title(books: &Books, id: BookId) -> String {
+    match (books.market(id), books.name(id)) {
+        (market, name) if market == name => name.to_owned(),
+        (market, name) => format!("{market}/{name}"),
+    }
+}
+
+/// For show only: a float is fine.
+#[allow(clippy::cast_precision_loss)]
+fn seconds(time: Nanos) -> f64 {
+    time.0 as f64 / 1e9
+}
+
+/// `price x quantity`, or a dash for a side without levels.
+struct Best(Option<Level>, Scale);
+
+impl fmt::Display for Best {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self(Some(level), scale) => {
+                write!(
+                    f,
+                    "{} x {}",
+                    scale.price(level.ticks),
+                    scale.quantity(level.lots)
+                )
+            }
+            Self(None, _) => f.write_str("-"),
+        }
+    }
+}
+
+/// A place in a ladder, maybe empty.
+struct Cell<'a>(Option<&'a Level>, Scale);
+
+impl Cell<'_> {
+    fn price(&self) -> String {
+        self.0
+            .map_or_else(String::new, |level| self.1.price(level.ticks).to_string())
+    }
+
+    fn quantity(&self) -> String {
+        self.0
+            .map_or_else(String::new, |level| self.1.quantity(level.lots).to_string())
+    }
+}
+
+struct Last(Option<LastTrade>, Scale);
+
+impl fmt::Display for Last {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self(
+                Some(LastTrade {
+                    ticks,
+                    side: Some(side),
+                }),
+                scale,
+            ) => {
+                write!(f, "{} {}", side.as_str(), scale.price(*ticks))
+            }
+            Self(Some(LastTrade { ticks, .. }), scale) => write!(f, "{}", scale.price(*ticks)),
+            Self(None, _) => f.write_str("-"),
+        }
+    }
+}
+
+/// How old a book is; a dash before its first message.
+struct Age<'a>(&'a Book, Nanos);
+
+impl fmt::Display for Age<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(book, now) = self;
+        if book.updates() == 0 {
+            return f.write_str("-");
+        }
+        write!(f, "{}ms", book.age(*now).0 / 1_000_000)
+    }
+}
+
+/// Nanoseconds, shown as microseconds.
+pub(crate) struct Micros(pub(crate) u64);
+
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}us", self.0 / 1000, self.0 % 1000 / 100)
+    }
+}

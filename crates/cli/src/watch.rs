@@ -1,0 +1,300 @@
+//! `ticklot watch`: live books.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use ticklot::bayse::{self, Bayse};
+use ticklot::capture::BookRows;
+use ticklot::feed::Clock;
+use ticklot::jayx::{self, JayX};
+use ticklot::{Books, Disconnect, Ended, Event, Feed, Handler, Nanos, Options, Stopper};
+use ticklot_frame::jayx::Envelope;
+use ticklot_sim::Simulator;
+
+use crate::args::{EnvelopeArg, VenueArg, WatchArgs};
+use crate::panel::{Panel, latency_histogram};
+use crate::{Failure, Output, view};
+
+/// How often a terminal is redrawn, and how often a line goes to a pipe.
+const REDRAW: Duration = Duration::from_millis(200);
+const LINE: Duration = Duration::from_secs(1);
+
+/// Clears the screen and puts the cursor at its top (ECMA-48, ED and CUP).
+const HOME: &str = "\x1b[2J\x1b[H";
+
+pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::work)?;
+    let simulator = match args.url {
+        Some(_) => None,
+        None => Some(
+            Simulator::spawn(
+                ticklot_sim::jayx::Config::default(),
+                ticklot_sim::bayse::Config::default(),
+            )
+            .map_err(|error| {
+                Failure::work(format_args!("cannot start the embedded venues: {error}"))
+            })?,
+        ),
+    };
+    let interval = if output.terminal { REDRAW } else { LINE };
+    let mut feed = Feed::new(Watcher::new(args, output)?);
+    feed.tick_every(interval);
+    add_venues(&mut feed, args, simulator.as_ref())?;
+    let clock = feed.clock();
+    feed.handler_mut().clock = clock;
+    let ended = runtime.block_on(async {
+        tokio::spawn(stop_at_the_end(feed.stopper(), args.duration));
+        feed.run().await
+    });
+    let (books, mut watcher) = feed.into_parts();
+    watcher.summary(&books)?;
+    ended.iter().try_for_each(|end| verdict(end, args.once))
+}
+
+/// Ends the feed when its time is up, or when the user asks for it.
+async fn stop_at_the_end(stopper: Stopper, after: Option<Duration>) {
+    let time_is_up = async {
+        match after {
+            Some(after) => tokio::time::sleep(after).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = time_is_up => {}
+        // Without a handler for the signal the default one ends the program anyway.
+        Ok(()) = tokio::signal::ctrl_c() => {}
+    }
+    stopper.stop();
+}
+
+/// Whether a connection's end is what was wanted.
+fn verdict(end: &Ended, once: bool) -> Result<(), Failure> {
+    match end.reason {
+        Disconnect::Stopped => Ok(()),
+        Disconnect::Closed { code: 1000 } if once => Ok(()),
+        _ => Err(Failure::work(&end.reason)),
+    }
+}
+
+fn add_venues<H: Handler>(
+    feed: &mut Feed<H>,
+    args: &WatchArgs,
+    simulator: Option<&Simulator>,
+) -> Result<(), Failure> {
+    let mut options = Options::default();
+    options.reconnect.after_close = !args.once;
+    options.reconnect.first_attempts = Some(1);
+    let url = |venue| {
+        let embedded = || simulator.and_then(|simulator| simulator.url(venue));
+        args.url.clone().or_else(embedded).unwrap_or_default()
+    };
+    if args.venue != Some(VenueArg::Bayse) {
+        let envelope = match args.book.envelope {
+            None => Envelope::SocketIo,
+            Some(EnvelopeArg::Auto) => {
+                return Err(Failure::Usage(
+                    "--envelope auto is for replaying a log".to_owned(),
+                ));
+            }
+            Some(envelope) => envelope.into(),
+        };
+        let venue = JayX::new(&args.book.symbol)
+            .url(&url(ticklot_sim::Venue::Jayx))
+            .envelope(envelope)
+            .scale(args.book.scale(jayx::BTCUSDT)?)
+            .build()
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        feed.add_with(venue, options.clone(), ticklot_transport::Config::default());
+    }
+    if args.venue != Some(VenueArg::Jayx) {
+        let venue = bayse_markets(args)?
+            .url(&url(ticklot_sim::Venue::Bayse))
+            .scale(args.book.scale(bayse::CENTS)?)
+            .build();
+        feed.add_with(venue, options, ticklot_transport::Config::default());
+    }
+    Ok(())
+}
+
+fn bayse_markets(args: &WatchArgs) -> Result<Bayse, Failure> {
+    match args.market.as_slice() {
+        [] if args.url.is_none() => Ok(Bayse::new([
+            ticklot_sim::bayse::Listing::rate_cut().market_id
+        ])),
+        [] => Err(Failure::Usage(
+            "--market is needed with --url: ids, or `any`".to_owned(),
+        )),
+        [any] if any == "any" => Ok(Bayse::any()),
+        markets if markets.iter().any(|id| id.is_empty() || id == "any") => Err(Failure::Usage(
+            "--market takes ids, or `any` alone".to_owned(),
+        )),
+        markets => Ok(Bayse::new(markets)),
+    }
+}
+
+/// Shows books while they change.
+struct Watcher<'a> {
+    output: &'a mut Output,
+    clock: Clock,
+    panels: Vec<Panel>,
+    no_latency: Histogram<u64>,
+    rows: Option<BookRows<BufWriter<File>>>,
+    /// Kept, so that drawing does not allocate each time.
+    text: String,
+    /// The last thing that happened besides books, for the terminal.
+    notice: String,
+    bad_lines: u64,
+    failed: Option<Failure>,
+}
+
+impl<'a> Watcher<'a> {
+    fn new(args: &WatchArgs, output: &'a mut Output) -> Result<Self, Failure> {
+        Ok(Self {
+            output,
+            clock: Clock::start(),
+            panels: Vec::new(),
+            no_latency: latency_histogram()?,
+            rows: args
+                .books
+                .as_deref()
+                .map(crate::replay::create_rows)
+                .transpose()?,
+            text: String::new(),
+            notice: String::new(),
+            bad_lines: 0,
+            failed: None,
+        })
+    }
+
+    fn panel(&mut self, at: usize, now: Nanos) -> &mut Panel {
+        while self.panels.len() <= at {
+            self.panels.push(Panel::new(now, self.no_latency.clone()));
+        }
+        &mut self.panels[at]
+    }
+
+    fn draw(&mut self, books: &Books, now: Nanos) -> io::Result<()> {
+        self.text.clear();
+        if self.output.terminal {
+            self.text.push_str(HOME);
+        }
+        for id in books.ids() {
+            let panel = self.panel(id.0 as usize, now);
+            panel.take_rate(now);
+            let panel = &self.panels[id.0 as usize];
+            let text = &mut self.text;
+            let drawn = if self.output.terminal {
+                view::ladder(text, books, id, panel, now)
+            } else {
+                view::line(text, books, id, panel, now)
+            };
+            drawn.map_err(io::Error::other)?;
+        }
+        if self.output.terminal {
+            self.text.push_str(&self.notice);
+        }
+        self.output.out.write_all(self.text.as_bytes())?;
+        self.output.out.flush()
+    }
+
+    /// Something besides books: a line of its own in a pipe, the bottom line of a terminal.
+    fn notice(&mut self, what: std::fmt::Arguments<'_>) {
+        if self.output.terminal {
+            self.notice.clear();
+            // Writing to a string does not fail.
+            let _ = self.notice.write_fmt(what);
+        } else {
+            let _ = writeln!(self.output.err, "ticklot: {what}");
+        }
+    }
+
+    fn on_event(&mut self, event: &Event<'_>, books: &Books) -> Result<(), Failure> {
+        match event {
+            Event::Book(update) => {
+                let now = self.clock.now();
+                let state = books.state(update.book);
+                self.panel(update.book.0 as usize, now)
+                    .update(update, state, now);
+                if let Some(rows) = &mut self.rows {
+                    rows.write(update, books).map_err(|error| {
+                        Failure::work(format_args!("cannot write the books: {error}"))
+                    })?;
+                }
+            }
+            Event::Tick { now } => self.draw(books, *now)?,
+            Event::BadLine { frame, error, .. } => {
+                self.bad_lines += 1;
+                self.notice(format_args!("frame {frame}: {error}"));
+            }
+            Event::Refused { message, .. } => {
+                self.notice(format_args!("the venue refused: {message}"));
+            }
+            Event::Stale { book } => {
+                self.notice(format_args!("{} is stale", books.name(*book)));
+            }
+            Event::Disconnected {
+                reason,
+                retry_in: Some(wait),
+                ..
+            } => {
+                let ms = wait.0 / 1_000_000;
+                self.notice(format_args!("{reason}; connecting again in {ms} ms"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn summary(&mut self, books: &Books) -> Result<(), Failure> {
+        if let Some(failure) = self.failed.take() {
+            return Err(failure);
+        }
+        if let Some(rows) = &mut self.rows {
+            rows.flush()?;
+        }
+        if self.output.terminal {
+            self.draw(books, self.clock.now())?;
+            writeln!(self.output.out)?;
+        }
+        for id in books.ids() {
+            let Some(panel) = self.panels.get(id.0 as usize) else {
+                continue;
+            };
+            let latency = &panel.latency;
+            writeln!(
+                self.output.out,
+                "{}: {} messages, {} while not live, latency p50 {} p99 {} max {}",
+                books.name(id),
+                panel.messages,
+                panel.not_live,
+                view::Micros(latency.value_at_quantile(0.5)),
+                view::Micros(latency.value_at_quantile(0.99)),
+                view::Micros(latency.max()),
+            )?;
+        }
+        if self.bad_lines > 0 {
+            writeln!(self.output.out, "{} bad lines", self.bad_lines)?;
+        }
+        self.output.out.flush()?;
+        Ok(())
+    }
+}
+
+impl Handler for Watcher<'_> {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        match Self::on_event(self, &event, books) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failure) => {
+                self.failed = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What a decoder says of bad input.
+
+use std::fmt;
+
+use thiserror::Error;
+use ticklot_book::{BookErrorKind, DecimalError};
+
+/// A venue's name, in lower case: what errors are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VenueName(pub &'static str);
+
+impl VenueName {
+    /// Bayse Markets, prediction markets.
+    pub const BAYSE: Self = Self("bayse");
+    /// JayX, a spot exchange.
+    pub const JAYX: Self = Self("jayx");
+}
+
+impl fmt::Display for VenueName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.0)
+    }
+}
+
+/// A line that could not be decoded: which, where and why. It costs the line and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{venue}: line {line}, byte {offset}: {kind}")]
+pub struct DecodeError {
+    /// The venue whose decoder refused it.
+    pub venue: VenueName,
+    /// The line of the frame, from 0.
+    pub line: u32,
+    /// Where in that line, in bytes from its start. For text that is no JSON: the last token
+    /// that still made sense, or the byte after it.
+    pub offset: u32,
+    /// Why.
+    pub kind: ErrorKind,
+}
+
+impl DecodeError {
+    /// The same error, on line `line` of its frame. A decoder sees one line and says 0.
+    #[must_use]
+    pub const fn on_line(mut self, line: u32) -> Self {
+        self.line = line;
+        self
+    }
+
+    pub(crate) fn new(venue: VenueName, fault: Fault) -> Self {
+        Self {
+            venue,
+            line: 0,
+            offset: u32::try_from(fault.offset).unwrap_or(u32::MAX),
+            kind: fault.kind,
+        }
+    }
+}
+
+/// Why a line was refused. Field names are the venue's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The bytes are not UTF-8.
+    #[error("not valid UTF-8")]
+    Utf8,
+    /// The text is not JSON.
+    #[error("not valid JSON")]
+    Json,
+    /// A number that JSON allows and no 64-bit float can hold, such as `1e400`.
+    #[error("a number out of range, or not valid JSON")]
+    NumberRange,
+    /// Objects and arrays nested deeper than the limit.
+    #[error("nested deeper than {limit}")]
+    TooDeep {
+        /// The limit.
+        limit: usize,
+    },
+    /// The line or the frame is longer than the limit.
+    #[error("longer than the limit of {limit} bytes")]
+    TooLong {
+        /// The limit.
+        limit: usize,
+    },
+    /// More levels on one side than the limit.
+    #[error("{field}: more than {limit} levels")]
+    TooManyLevels {
+        /// The side's field.
+        field: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// A field that the message cannot do without is not there.
+    #[error("{field}: missing")]
+    Missing {
+        /// The field.
+        field: &'static str,
+    },
+    /// A field stands twice in one object: which one is meant cannot be known.
+    #[error("{field}: stands twice")]
+    Twice {
+        /// The field.
+        field: &'static str,
+    },
+    /// A field holds another type of value.
+    #[error("{field}: not {expected}")]
+    Type {
+        /// The field.
+        field: &'static str,
+        /// What it should be: `a number`, `a string`, ...
+        expected: &'static str,
+    },
+    /// A number that is not a whole number of ticks, lots or units.
+    #[error("{field}: {error}")]
+    Number {
+        /// The field.
+        field: &'static str,
+        /// Why.
+        error: DecimalError,
+    },
+    /// A number below zero where none can be.
+    #[error("{field}: negative")]
+    Negative {
+        /// The field.
+        field: &'static str,
+    },
+    /// A string that is none of the values that the field can have.
+    #[error("{field}: unknown value")]
+    Value {
+        /// The field.
+        field: &'static str,
+    },
+    /// Not a packet of Engine.IO 4 or Socket.IO 4.
+    #[error("not a Socket.IO packet")]
+    Packet,
+    /// A binary event or acknowledgement of Socket.IO: JayX has none.
+    #[error("a binary Socket.IO packet")]
+    Binary,
+    /// More books on one connection than the limit.
+    #[error("more than {limit} books on one connection")]
+    TooManyBooks {
+        /// The limit.
+        limit: usize,
+    },
+    /// A snapshot that no book can hold.
+    #[error("{0}")]
+    Book(BookErrorKind),
+}
+
+/// An error on its way out of a decoder, before it knows its venue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fault {
+    pub(crate) offset: usize,
+    pub(crate) kind: ErrorKind,
+}
+
+impl Fault {
+    pub(crate) fn at(offset: usize, kind: ErrorKind) -> Self {
+        Self { offset, kind }
+    }
+
+    /// The same fault, `by` bytes further on.
+    pub(crate) fn shifted(self, by: usize) -> Self {
+        Self::at(self.offset + by, self.kind)
+    }
+}

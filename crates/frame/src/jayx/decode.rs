@@ -1,0 +1,346 @@
+//! Server messages of JayX, in both envelopes.
+
+use std::fmt;
+
+use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Ticks};
+
+use super::packet::{self, Json, Packet};
+use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
+use crate::json::{Parser, Value, read_fields};
+use crate::levels::{LevelSpace, Levels};
+use crate::units::{Trade, UnixMillis};
+
+/// How payloads are framed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Envelope {
+    /// Socket.IO 4 over Engine.IO 4. The likeliest, and the default.
+    #[default]
+    SocketIo,
+    /// Plain JSON: the bare payload, or `{"event":..., "message":...}`, or
+    /// `{"event":..., "data":...}`.
+    Plain,
+    /// Told from each frame's first byte: a digit starts a packet. For recorded logs.
+    Auto,
+}
+
+/// A message from the server, borrowed from the frame and the decoder.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Message<'a> {
+    /// Something of the Socket.IO session, not of the market.
+    Control(Control<'a>),
+    /// The whole book of the connection's symbol, and recent trades.
+    OrderBook(OrderBook<'a>),
+    /// An event that this version does not read.
+    Unknown {
+        /// Its name; for a bare payload, the event that its keys tell, or nothing.
+        kind: &'a str,
+    },
+}
+
+/// A packet of the Socket.IO session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Control<'a> {
+    /// The server's handshake.
+    Open {
+        /// The server pings this often, in milliseconds.
+        ping_interval_ms: u32,
+        /// A ping must be answered within this time, in milliseconds.
+        ping_timeout_ms: u32,
+    },
+    /// The default namespace is joined.
+    Joined,
+    /// The default namespace is refused.
+    Refused {
+        /// The server's reason, or nothing.
+        message: &'a str,
+    },
+    /// The server made us leave the namespace.
+    Left,
+    /// The server closes the session.
+    Close,
+    /// To be answered with [`PONG`](super::PONG) within the ping timeout.
+    Ping,
+    /// The answer to a ping of ours.
+    Pong,
+    /// Nothing.
+    Noop,
+    /// The acknowledgement of an event of ours.
+    Ack {
+        /// Which one.
+        id: u64,
+    },
+}
+
+/// The order book of the connection's symbol: a snapshot, both sides whole.
+///
+/// The payload names no symbol: a connection carries the book of one only. The levels are in the
+/// order of the message; [`Book::replace`](ticklot_book::Book::replace) sorts and checks them.
+#[derive(Clone, Copy, Debug)]
+pub struct OrderBook<'a> {
+    /// The buyers.
+    pub bids: &'a [Level],
+    /// The sellers.
+    pub asks: &'a [Level],
+    /// Recent trades, newest first. Whether a message repeats trades of earlier ones is not
+    /// documented.
+    pub trades: &'a [Trade],
+    levels: Levels<'a>,
+}
+
+impl OrderBook<'_> {
+    /// What the book refused in this message, as a decoding error with the byte of the level.
+    #[must_use]
+    pub fn refusal(&self, error: BookError) -> DecodeError {
+        self.levels.refusal(VenueName::JAYX, error)
+    }
+}
+
+/// Decodes one frame at a time, with buffers that live on.
+///
+/// # Allocation
+/// Grows its buffers to the longest frame and the deepest book seen, then allocates no more. They
+/// are bounded: 4 MiB a frame, 64 levels of nesting, [`MAX_LEVELS`] price levels a side and as many
+/// trades.
+pub struct Decoder {
+    envelope: Envelope,
+    parser: Parser,
+    space: Space,
+}
+
+#[derive(Default)]
+struct Space {
+    levels: LevelSpace,
+    trades: Vec<Trade>,
+}
+
+impl Decoder {
+    /// A decoder for one envelope, with empty buffers.
+    #[must_use]
+    pub fn new(envelope: Envelope) -> Self {
+        Self {
+            envelope,
+            parser: Parser::new(),
+            space: Space::default(),
+        }
+    }
+
+    /// The envelope it reads.
+    #[must_use]
+    pub fn envelope(&self) -> Envelope {
+        self.envelope
+    }
+
+    /// Decodes one frame. A payload is one JSON text: the frame is not split into lines.
+    ///
+    /// Unknown fields are passed over; absent or null trades are none; a level without `count`
+    /// counts 0.
+    ///
+    /// # Errors
+    /// The frame is no packet or no JSON, a field is missing or of the wrong type, a number is not
+    /// whole, too large or negative, or a limit is passed (see [`Decoder`]). The error names the
+    /// byte of the frame.
+    pub fn decode<'a>(&'a mut self, frame: &'a [u8]) -> Result<Message<'a>, DecodeError> {
+        let packets = match self.envelope {
+            Envelope::SocketIo => true,
+            Envelope::Plain => false,
+            Envelope::Auto => frame.first().is_some_and(u8::is_ascii_digit),
+        };
+        let Self { parser, space, .. } = self;
+        let decoded = if packets {
+            socket_io(frame, parser, space)
+        } else {
+            space.levels.starts_at(0);
+            parser.parse(frame, |root| plain(root, space))
+        };
+        decoded.map_err(|fault| DecodeError::new(VenueName::JAYX, fault))
+    }
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new(Envelope::default())
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("envelope", &self.envelope)
+            .finish_non_exhaustive()
+    }
+}
+
+fn socket_io<'a>(
+    frame: &'a [u8],
+    parser: &'a mut Parser,
+    space: &'a mut Space,
+) -> Result<Message<'a>, Fault> {
+    let control = match packet::read(frame)? {
+        Packet::Event { json, .. } => {
+            space.levels.starts_at(json.offset);
+            return parse(json, parser, |root| event(root, space));
+        }
+        Packet::Open(json) => parse(json, parser, open)?,
+        Packet::ConnectError(json) => parse(json, parser, refusal)?,
+        Packet::Connect(_) => Control::Joined,
+        Packet::Disconnect => Control::Left,
+        Packet::Close => Control::Close,
+        Packet::Ping => Control::Ping,
+        Packet::Pong => Control::Pong,
+        Packet::Noop => Control::Noop,
+        Packet::Ack { id } => Control::Ack { id },
+    };
+    Ok(Message::Control(control))
+}
+
+/// Parses the JSON of a packet; faults are told by the byte of the frame.
+fn parse<'a, R>(
+    json: Json<'a>,
+    parser: &'a mut Parser,
+    read: impl for<'d> FnOnce(Value<'d, 'a>) -> Result<R, Fault>,
+) -> Result<R, Fault> {
+    parser
+        .parse(json.text, read)
+        .map_err(|fault| fault.shifted(json.offset))
+}
+
+fn open<'a>(root: Value<'_, 'a>) -> Result<Control<'a>, Fault> {
+    read_fields!(root, "open", { "pingInterval" => interval, "pingTimeout" => timeout });
+    Ok(Control::Open {
+        ping_interval_ms: interval.require(&root)?.count("pingInterval")?,
+        ping_timeout_ms: timeout.require(&root)?.count("pingTimeout")?,
+    })
+}
+
+fn refusal<'a>(root: Value<'_, 'a>) -> Result<Control<'a>, Fault> {
+    // The reason is for people to read; its absence is no second error.
+    if !root.is_object() {
+        return Ok(Control::Refused { message: "" });
+    }
+    read_fields!(root, "refusal", { "message" => message });
+    let message = message
+        .get()
+        .and_then(|value| value.str("message").ok())
+        .unwrap_or_default();
+    Ok(Control::Refused { message })
+}
+
+/// `["<event>", <message>]`
+fn event<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, Fault> {
+    let mut items = root.items("event")?;
+    let missing = |field| root.fault(ErrorKind::Missing { field });
+    let name = items
+        .next()
+        .ok_or_else(|| missing("event name"))?
+        .str("event name")?;
+    if name != ORDER_BOOK {
+        return Ok(Message::Unknown { kind: name });
+    }
+    let payload = items.next().ok_or_else(|| missing("event message"))?;
+    order_book(payload, space).map(Message::OrderBook)
+}
+
+const ORDER_BOOK: &str = "orderbook";
+
+/// A bare payload, told by its keys, or one wrapped with its event's name.
+fn plain<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, Fault> {
+    read_fields!(root, "payload", {
+        "event" => event,
+        "message" => message,
+        "data" => data,
+        "orderBook" => order_book_key,
+        "spot" => spot,
+        "add" => add,
+        "modify" => modify,
+        "cancel" => cancel,
+    });
+    if let Some(event) = event.get() {
+        let name = event.str("event")?;
+        if name != ORDER_BOOK {
+            return Ok(Message::Unknown { kind: name });
+        }
+        let payload = if message.is_present() {
+            message.require(&root)?
+        } else {
+            data.require(&root)?
+        };
+        return order_book(payload, space).map(Message::OrderBook);
+    }
+    if order_book_key.is_present() {
+        return order_book(root, space).map(Message::OrderBook);
+    }
+    let holds_array = |slot: &crate::json::Slot<'_, '_>| slot.get().is_some_and(|v| v.is_array());
+    let kind = if spot.is_present() {
+        "positions"
+    } else if holds_array(&cancel) || holds_array(&modify) {
+        "openorders"
+    } else if add.is_present() || modify.is_present() {
+        "kline"
+    } else {
+        ""
+    };
+    Ok(Message::Unknown { kind })
+}
+
+fn order_book<'a>(payload: Value<'_, 'a>, space: &'a mut Space) -> Result<OrderBook<'a>, Fault> {
+    read_fields!(payload, "orderbook", { "orderBook" => book, "trades" => trades });
+    let book = book.require(&payload)?;
+    read_fields!(book, "orderBook", { "asks" => asks, "bids" => bids });
+    bids.require(&book)?;
+    asks.require(&book)?;
+    let Space {
+        levels,
+        trades: trade_space,
+    } = space;
+    levels.fill(bids.get(), asks.get(), level)?;
+    read_trades(trades.get(), trade_space)?;
+    let levels = levels.view();
+    Ok(OrderBook {
+        bids: levels.bids,
+        asks: levels.asks,
+        trades: trade_space,
+        levels,
+    })
+}
+
+fn level(item: Value<'_, '_>) -> Result<Level, Fault> {
+    read_fields!(item, "level", { "ticks" => ticks, "lots" => lots, "count" => count });
+    Ok(Level {
+        ticks: Ticks(ticks.require(&item)?.steps("ticks", 0)?),
+        lots: Lots(lots.require(&item)?.steps("lots", 0)?),
+        count: count.get().map_or(Ok(0), |value| value.count("count"))?,
+    })
+}
+
+fn read_trades(value: Option<Value<'_, '_>>, trades: &mut Vec<Trade>) -> Result<(), Fault> {
+    trades.clear();
+    let Some(value) = value else { return Ok(()) };
+    for item in value.items("trades")? {
+        if trades.len() == MAX_LEVELS {
+            let limit = MAX_LEVELS;
+            return Err(item.fault(ErrorKind::TooManyLevels {
+                field: "trades",
+                limit,
+            }));
+        }
+        trades.push(trade(item)?);
+    }
+    Ok(())
+}
+
+fn trade(item: Value<'_, '_>) -> Result<Trade, Fault> {
+    read_fields!(item, "trade", {
+        "lots" => lots,
+        "ticks" => ticks,
+        "side" => side,
+        "created" => created,
+    });
+    Ok(Trade {
+        ticks: Ticks(ticks.require(&item)?.steps("ticks", 0)?),
+        lots: Lots(lots.require(&item)?.steps("lots", 0)?),
+        side: side.require(&item)?.trade_side("side")?,
+        created: UnixMillis(created.require(&item)?.integer("created")?),
+    })
+}

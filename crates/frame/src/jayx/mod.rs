@@ -1,0 +1,12 @@
+//! JayX: a spot exchange, integer ticks and lots, one JSON payload a frame.
+//!
+//! The venue documents event names with message objects and does not say how they are framed. Two
+//! envelopes are read: Socket.IO 4 over Engine.IO 4 (the likeliest), and plain JSON in three forms.
+//! The caller chooses ([`Envelope`]); a recorded log is told apart by its first byte.
+
+mod decode;
+mod packet;
+mod request;
+
+pub use decode::{Control, Decoder, Envelope, Message, OrderBook};
+pub use request::{JOIN, PONG, SubscribeError, subscribe_order_book};

@@ -1,0 +1,44 @@
+//! Exchange WebSocket frames to borrowed, integer messages; requests to bytes.
+//!
+//! A frame is split into lines without a copy ([`Lines`]), and a line is decoded into a message
+//! that borrows its strings and its levels: [`bayse::Decoder`] for Bayse Markets,
+//! [`jayx::Decoder`] for JayX in both of its envelopes. Prices and quantities come out as exact
+//! integers ([`Ticks`](ticklot_book::Ticks), [`Lots`](ticklot_book::Lots)), read from the text of
+//! the number and never through a float, or as an error that names the venue, the line and the
+//! byte.
+//!
+//! The crate does no I/O and reads no clock. A decoder keeps its buffers: once it has seen its
+//! longest line and its deepest book, decoding allocates nothing.
+//!
+//! ```
+//! use ticklot_book::{Lots, Scale, Ticks};
+//! use ticklot_frame::{Lines, bayse};
+//!
+//! let frame = br#"{"type":"pong","timestamp":1700000000000}
+//! {"type":"orderbook_update","data":{"orderbook":{"marketId":"m","outcomeId":"o","bids":[{"price":0.60,"quantity":500}],"asks":[]}}}"#;
+//!
+//! let mut decoder = bayse::Decoder::new();
+//! for line in Lines::new(frame) {
+//!     match decoder.decode(line.bytes, &Scale::new(2, 0)?).map_err(|e| e.on_line(line.number))? {
+//!         bayse::Message::OrderBook(book) => {
+//!             assert_eq!(book.bids[0].ticks, Ticks(60));
+//!             assert_eq!(book.bids[0].lots, Lots(500));
+//!         }
+//!         other => assert!(matches!(other, bayse::Message::Pong { .. })),
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod bayse;
+mod error;
+mod escape;
+pub mod jayx;
+mod json;
+mod levels;
+mod lines;
+mod units;
+
+pub use crate::error::{DecodeError, ErrorKind, VenueName};
+pub use crate::lines::{Line, Lines};
+pub use crate::units::{Decimal, Scales, Trade, TradeSide, UnixMillis, UnixSeconds};

@@ -1,0 +1,439 @@
+//! Bayse messages: every documented example, and everything that can be wrong with a line.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
+use proptest::prelude::*;
+use ticklot_book::{Book, BookErrorKind, DecimalError, Level, Lots, Nanos, Scale, Ticks};
+use ticklot_frame::bayse::{Decoder, Message};
+use ticklot_frame::{Decimal, DecodeError, ErrorKind, Lines, TradeSide, UnixMillis, VenueName};
+
+const CENTS: Scale = match Scale::new(2, 4) {
+    Ok(scale) => scale,
+    Err(_) => Scale::UNIT,
+};
+
+fn refused(line: &str) -> DecodeError {
+    Decoder::new()
+        .decode(line.as_bytes(), &CENTS)
+        .map(|m| format!("{m:?}"))
+        .unwrap_err()
+}
+
+/// A book whose one bid is `level`, and where the level starts.
+fn with_level(level: &str) -> (String, usize) {
+    let head = r#"{"type":"orderbook_update","data":{"orderbook":{"marketId":"m","outcomeId":"o","bids":["#;
+    (format!("{head}{level}],\"asks\":[]}}}}}}"), head.len())
+}
+
+#[test]
+fn the_documented_order_book() {
+    let line = br#"{"type":"orderbook_update","data":{"orderbook":{"marketId":"mkt_456","outcomeId":"out_789","timestamp":"2026-02-17T10:40:00Z","bids":[{"price":0.60,"quantity":500,"total":300.0},{"price":0.55,"quantity":300,"total":165.0}],"asks":[{"price":0.65,"quantity":200,"total":130.0},{"price":0.70,"quantity":3.7037,"total":280.0}],"lastTradedPrice":0.65,"lastTradedSide":"BUY"}},"timestamp":1700000000000}"#;
+    let mut decoder = Decoder::new();
+    let Message::OrderBook(book) = decoder.decode(line, &CENTS).unwrap() else {
+        panic!()
+    };
+    assert_eq!((book.market_id, book.outcome_id), ("mkt_456", "out_789"));
+    assert_eq!(book.timestamp, Some("2026-02-17T10:40:00Z"));
+    let level = |ticks, lots| Level::new(Ticks(ticks), Lots(lots));
+    assert_eq!(book.bids, [level(60, 5_000_000), level(55, 3_000_000)]);
+    assert_eq!(book.asks, [level(65, 2_000_000), level(70, 37_037)]);
+    assert_eq!(book.last_price, Some(Decimal("0.65")));
+    assert_eq!(book.last_side, Some(TradeSide::Buy));
+    assert_eq!(book.sent, Some(UnixMillis(1_700_000_000_000)));
+}
+
+#[test]
+fn the_documented_notices() {
+    let mut decoder = Decoder::new();
+    let mut check = |line: &str, expected: &str| {
+        let message = decoder.decode(line.as_bytes(), &CENTS).unwrap();
+        assert_eq!(format!("{message:?}"), expected);
+    };
+    check(
+        r#"{"type":"connected","status":"connected","clientId":"a1b2c3d4","message":"Successfully connected to WebSocket server","timestamp":1700000000000}"#,
+        r#"Connected { client_id: Some("a1b2c3d4"), sent: Some(UnixMillis(1700000000000)) }"#,
+    );
+    check(
+        r#"{"type":"pong","timestamp":1700000000000}"#,
+        "Pong { sent: Some(UnixMillis(1700000000000)) }",
+    );
+    check(r#"{"type":"pong"}"#, "Pong { sent: None }");
+    check(
+        r#"{"type":"subscribed","room":"prices:evt_123","message":"Subscribed to: prices:evt_123","timestamp":1}"#,
+        r#"Subscribed { room: "prices:evt_123" }"#,
+    );
+    check(
+        r#"{"type":"subscribed","room":"prices:evt_123"}"#,
+        r#"Subscribed { room: "prices:evt_123" }"#,
+    );
+    check(
+        r#"{"type":"unsubscribed","room":"prices:evt_123","timestamp":1}"#,
+        r#"Unsubscribed { room: "prices:evt_123" }"#,
+    );
+    check(
+        r#"{"type":"error","data":{"message":"Event ID is required"},"timestamp":1}"#,
+        r#"Error { message: "Event ID is required" }"#,
+    );
+    check(
+        r#"{"type":"something_new","data":[1,{"a":null}]}"#,
+        r#"Unknown { kind: "something_new" }"#,
+    );
+}
+
+#[test]
+fn tolerated_shapes_of_a_book() {
+    let table = [
+        // The book in `data` itself.
+        r#"{"type":"orderbook_update","data":{"marketId":"m","outcomeId":"o","bids":[],"asks":[]}}"#,
+        r#"{"type":"orderbook_update","data":{"orderbook":null,"marketId":"m","outcomeId":"o","bids":[],"asks":[]}}"#,
+        // Null sides and options, another key order, white space, unknown fields, escapes.
+        r#"{"data":{"orderbook":{"asks":null,"bids":null,"outcomeId":"o","marketId":"m","lastTradedPrice":null,"lastTradedSide":null,"timestamp":null}},"type":"orderbook_update","timestamp":null}"#,
+        " { \"type\" : \"orderbook_update\" , \"data\" : { \"orderbook\" : { \"x\" : [ { } , [ ] , 1e3 ] , \"marketId\" : \"m\" , \"outcomeId\" : \"\\u006f\" , \"bids\" : [ ] , \"asks\" : [ ] } } } ",
+    ];
+    for line in table {
+        let mut decoder = Decoder::new();
+        let Message::OrderBook(book) = decoder.decode(line.as_bytes(), &CENTS).unwrap() else {
+            panic!("{line}")
+        };
+        assert_eq!((book.market_id, book.outcome_id), ("m", "o"), "{line}");
+        assert!(book.bids.is_empty() && book.asks.is_empty() && book.last_price.is_none());
+    }
+}
+
+#[test]
+fn a_bad_number_is_named_with_its_byte() {
+    use ErrorKind::{Json, Missing, Negative, Number, NumberRange, Twice, Type};
+    let number = |field, error| Number { field, error };
+    let off_grid = |field, decimals| number(field, DecimalError::OffGrid { decimals });
+    // The level, the byte inside it, and the error.
+    let table = [
+        (r#"{"price":1e400,"quantity":1}"#, 9, NumberRange),
+        (r#"{"price":-1e400,"quantity":1}"#, 9, NumberRange),
+        (
+            r#"{"price":"0.6","quantity":1}"#,
+            9,
+            Type {
+                field: "price",
+                expected: "a number",
+            },
+        ),
+        (
+            r#"{"price":null,"quantity":1}"#,
+            9,
+            Type {
+                field: "price",
+                expected: "a number",
+            },
+        ),
+        (
+            r#"{"price":-0.6,"quantity":1}"#,
+            9,
+            Negative { field: "price" },
+        ),
+        (r#"{"price":0.605,"quantity":1}"#, 9, off_grid("price", 2)),
+        (
+            r#"{"price":0.6,"quantity":1.00001}"#,
+            24,
+            off_grid("quantity", 4),
+        ),
+        (
+            r#"{"price":0.6,"quantity":-1}"#,
+            24,
+            Negative { field: "quantity" },
+        ),
+        (
+            r#"{"price":1e300,"quantity":1}"#,
+            9,
+            number("price", DecimalError::Overflow),
+        ),
+        (
+            r#"{"price":0.6,"quantity":999999999999999999999999999}"#,
+            24,
+            number("quantity", DecimalError::Overflow),
+        ),
+        (r#"{"price":0.6}"#, 0, Missing { field: "quantity" }),
+        (r#"{"quantity":1}"#, 0, Missing { field: "price" }),
+        (
+            r#"{"price":0.6,"price":0.6,"quantity":1}"#,
+            21,
+            Twice { field: "price" },
+        ),
+        (
+            r#"["price"]"#,
+            0,
+            Type {
+                field: "level",
+                expected: "an object",
+            },
+        ),
+        (r#"{"price":0.6,"quantity":01}"#, 24, NumberRange),
+        (r#"{"price":.6,"quantity":1}"#, 9, Json),
+        (r#"{"price":0.6,"quantity":+1}"#, 24, Json),
+        (r#"{"price":NaN,"quantity":1}"#, 9, Json),
+    ];
+    for (level, byte, kind) in table {
+        let (line, start) = with_level(level);
+        let error = refused(&line);
+        assert_eq!(error.kind, kind, "{level}");
+        assert_eq!(error.offset as usize, start + byte, "{level}");
+        assert_eq!((error.venue, error.line), (VenueName::BAYSE, 0));
+    }
+}
+
+#[test]
+fn errors_read_well() {
+    let (line, _) = with_level(r#"{"price":0.605,"quantity":1}"#);
+    let error = refused(&line).on_line(3);
+    assert_eq!(
+        error.to_string(),
+        "bayse: line 3, byte 96: price: finer than the grid of 2 decimals"
+    );
+    assert_eq!(
+        refused("{").to_string(),
+        "bayse: line 0, byte 1: not valid JSON"
+    );
+}
+
+#[test]
+fn exact_up_to_eighteen_digits_and_beyond() {
+    let fine = Scale::new(18, 0).unwrap();
+    let mut decoder = Decoder::new();
+    // Two numbers that are one and the same as a 64-bit float.
+    for (text, ticks) in [
+        ("0.123456789012345678", 123_456_789_012_345_678),
+        ("0.123456789012345679", 123_456_789_012_345_679),
+        ("9.223372036854775807", i64::MAX),
+        (
+            "0.1234567890123456780000000000000000",
+            123_456_789_012_345_678,
+        ),
+        ("123456789012345678e-18", 123_456_789_012_345_678),
+    ] {
+        let (line, _) = with_level(&format!(
+            r#"{{"price":{text},"quantity":123456789012345678}}"#
+        ));
+        let Message::OrderBook(book) = decoder.decode(line.as_bytes(), &fine).unwrap() else {
+            panic!()
+        };
+        assert_eq!(
+            book.bids[0],
+            Level::new(Ticks(ticks), Lots(123_456_789_012_345_678)),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn text_that_is_no_message() {
+    use ErrorKind::{Json, Missing, TooDeep, TooLong, Type, Utf8, Value};
+    let deep = "[".repeat(200);
+    let long = " ".repeat((4 << 20) + 1);
+    let head = r#"{"type":"orderbook_update","data":{"marketId":"m","outcomeId":"o","#;
+    let no_asks = format!("{head}\"bids\":[]}}}}");
+    let bad_side = format!("{head}\"bids\":[],\"asks\":[],\"lastTradedSide\":\"HOLD\"}}}}");
+    let object = "an object";
+    let table: &[(&str, usize, ErrorKind)] = &[
+        ("", 0, Json),
+        ("{", 1, Json),
+        ("}", 0, Json),
+        // simd-json names the last token that it took.
+        ("{}x", 1, Json),
+        ("{\"type\":\"pong\"", 14, Json),
+        ("{\"type\":\"po\ng\"}", 11, Json),
+        ("{\"type\":\"pong", 13, Json),
+        ("{'type':'pong'}", 1, Json),
+        ("nul", 0, Json),
+        (&deep, 64, TooDeep { limit: 64 }),
+        (&long, 4 << 20, TooLong { limit: 4 << 20 }),
+        (
+            "null",
+            0,
+            Type {
+                field: "message",
+                expected: object,
+            },
+        ),
+        (
+            "[]",
+            0,
+            Type {
+                field: "message",
+                expected: object,
+            },
+        ),
+        (
+            "\"pong\"",
+            0,
+            Type {
+                field: "message",
+                expected: object,
+            },
+        ),
+        ("{}", 0, Missing { field: "type" }),
+        (
+            "{\"type\":1}",
+            8,
+            Type {
+                field: "type",
+                expected: "a string",
+            },
+        ),
+        (
+            "{\"type\":\"orderbook_update\"}",
+            0,
+            Missing { field: "data" },
+        ),
+        ("{\"type\":\"subscribed\"}", 0, Missing { field: "room" }),
+        (
+            "{\"type\":\"error\",\"data\":{}}",
+            23,
+            Missing { field: "message" },
+        ),
+        (&no_asks, 34, Missing { field: "asks" }),
+        (
+            &bad_side,
+            103,
+            Value {
+                field: "lastTradedSide",
+            },
+        ),
+    ];
+    for (line, offset, kind) in table {
+        let error = refused(line);
+        let shown = &line[..line.len().min(60)];
+        assert_eq!(
+            (error.offset as usize, error.kind),
+            (*offset, *kind),
+            "{shown}"
+        );
+    }
+    let mut bytes = br#"{"type":"error","data":{"message":"x"}}"#.to_vec();
+    bytes[35] = 0xff;
+    let error = Decoder::new()
+        .decode(&bytes, &CENTS)
+        .map(|_| ())
+        .unwrap_err();
+    assert_eq!((error.offset, error.kind), (35, Utf8));
+}
+
+#[test]
+fn what_the_book_refuses_is_an_error_of_the_line() {
+    let line = br#"{"type":"orderbook_update","data":{"marketId":"m","outcomeId":"o","bids":[],"asks":[{"price":0.6,"quantity":1},{"price":0.60,"quantity":2}]}}"#;
+    let mut decoder = Decoder::new();
+    let Message::OrderBook(update) = decoder.decode(line, &CENTS).unwrap() else {
+        panic!()
+    };
+    let error = Book::new(CENTS)
+        .replace(update.bids, update.asks, Nanos(0))
+        .unwrap_err();
+    let refusal = update.refusal(error);
+    assert_eq!(refusal.kind, ErrorKind::Book(BookErrorKind::DuplicatePrice));
+    assert!(line[refusal.offset as usize..].starts_with(br#"{"price":0.60"#));
+}
+
+#[test]
+fn one_bad_line_costs_only_itself() {
+    let good = r#"{"type":"pong","timestamp":1}"#;
+    let mut frame = format!("{good}\n{{\"type\":\n{good}\r\n\n").into_bytes();
+    frame.extend_from_slice(b"\xff\xfe\n");
+    frame.extend_from_slice(good.as_bytes());
+    let mut decoder = Decoder::new();
+    let seen: Vec<(u32, bool)> = Lines::new(&frame)
+        .map(|line| (line.number, decoder.decode(line.bytes, &CENTS).is_ok()))
+        .collect();
+    assert_eq!(
+        seen,
+        [(0, true), (1, false), (2, true), (4, false), (5, true)]
+    );
+}
+
+#[test]
+fn scales_by_market() {
+    let scales = |market: &str| Scale::new(if market == "fine" { 4 } else { 2 }, 0).unwrap();
+    let mut decoder = Decoder::new();
+    let mut ticks = |market: &str| {
+        let line = format!(
+            r#"{{"type":"orderbook_update","data":{{"bids":[{{"price":0.5,"quantity":1}}],"asks":[],"marketId":"{market}","outcomeId":"o"}}}}"#
+        );
+        match decoder.decode(line.as_bytes(), &scales).unwrap() {
+            Message::OrderBook(book) => book.bids[0].ticks,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((ticks("fine"), ticks("coarse")), (Ticks(5000), Ticks(50)));
+}
+
+/// A decimal text of a number of steps, in one of the ways that a server may write it.
+fn written(steps: i64, decimals: u8, form: u8) -> String {
+    let plain = ticklot_book::Fixed::new(steps, decimals).to_string();
+    match form % 4 {
+        0 => plain,
+        1 if plain.contains('.') => plain.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        2 if plain.contains('.') => format!("{plain}000"),
+        3 => format!("{steps}e-{decimals}"),
+        _ => plain,
+    }
+}
+
+fn side() -> impl Strategy<Value = Vec<(i64, i64, u8)>> {
+    prop::collection::vec((0..=i64::MAX, 0..=i64::MAX, any::<u8>()), 0..30)
+}
+
+fn json_side(levels: &[(i64, i64, u8)], (price, quantity): (u8, u8)) -> String {
+    let levels: Vec<String> = levels
+        .iter()
+        .map(|&(ticks, lots, form)| {
+            let price = written(ticks, price, form);
+            let quantity = written(lots, quantity, form / 4);
+            if form & 1 == 0 {
+                format!(r#"{{"price":{price},"quantity":{quantity},"total":1.5}}"#)
+            } else {
+                format!(r#"{{ "quantity" : {quantity}, "other":["}}"], "price":{price} }}"#)
+            }
+        })
+        .collect();
+    format!("[{}]", levels.join(","))
+}
+
+proptest! {
+    #[test]
+    fn decodes_what_was_written(
+        bids in side(), asks in side(), price in 0..=18_u8, quantity in 0..=18_u8, name: String,
+    ) {
+        let id = serde_json::to_string(&name).unwrap();
+        let line = format!(
+            r#"{{"type":"orderbook_update","data":{{"orderbook":{{"marketId":{id},"outcomeId":{id},"bids":{},"asks":{}}}}}}}"#,
+            json_side(&bids, (price, quantity)), json_side(&asks, (price, quantity)),
+        );
+        let mut decoder = Decoder::new();
+        let scale = Scale::new(price, quantity).unwrap();
+        let message = decoder.decode(line.as_bytes(), &scale);
+        let Ok(Message::OrderBook(book)) = message else { panic!("{message:?}: {line}") };
+        let plain = |levels: &[(i64, i64, u8)]| -> Vec<Level> {
+            levels.iter().map(|&(ticks, lots, _)| Level::new(Ticks(ticks), Lots(lots))).collect()
+        };
+        prop_assert_eq!(book.bids, plain(&bids));
+        prop_assert_eq!(book.asks, plain(&asks));
+        prop_assert_eq!((book.market_id, book.outcome_id), (name.as_str(), name.as_str()));
+    }
+
+    #[test]
+    fn broken_lines_are_refused_where_serde_json_refuses_them(
+        at in 0_usize..400, byte: u8, cut in 0_usize..500, insert: bool,
+    ) {
+        let mut line = br#"{"type":"orderbook_update","data":{"orderbook":{"marketId":"m","outcomeId":"o","timestamp":"2026-02-17T10:40:00Z","bids":[{"price":0.60,"quantity":500,"total":300.0}],"asks":[{"price":0.65,"quantity":200,"total":130.0},{"price":7e-1,"quantity":400}],"lastTradedPrice":0.65,"lastTradedSide":"BUY"}},"timestamp":1700000000000}"#.to_vec();
+        let at = at % line.len();
+        if insert { line.insert(at, byte) } else { line[at] = byte }
+        line.truncate(cut);
+        let json = serde_json::from_slice::<serde_json::Value>(&line);
+        let mut decoder = Decoder::new();
+        match decoder.decode(&line, &CENTS) {
+            Ok(_) => prop_assert!(json.is_ok(), "accepted what is no JSON"),
+            Err(error) => {
+                prop_assert!((error.offset as usize) <= line.len());
+                let syntax = matches!(error.kind, ErrorKind::Json | ErrorKind::Utf8 | ErrorKind::NumberRange);
+                prop_assert_eq!(syntax, json.is_err(), "{:?}", error);
+            }
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! JayX messages in both envelopes: every documented example, and everything that can be wrong.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
+use proptest::prelude::*;
+use ticklot_book::{BookError, BookErrorKind, DecimalError, Level, Lots, Side, Ticks};
+use ticklot_frame::jayx::{Control, Decoder, Envelope, Message};
+use ticklot_frame::{DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, VenueName};
+
+const BOOK: &str = r#"{"orderBook":{"asks":[{"ticks":6684363,"lots":1004817,"count":1},{"ticks":6751207,"lots":2993562,"count":1}],"bids":[{"ticks":6657678,"lots":997207,"count":3}]},"trades":[{"lots":3779,"ticks":6667418,"side":"BUY","created":1716136436758},{"lots":591,"ticks":6670338,"side":"SELL","created":1716136436747}]}"#;
+
+fn level(ticks: i64, lots: i64, count: u32) -> Level {
+    Level {
+        ticks: Ticks(ticks),
+        lots: Lots(lots),
+        count,
+    }
+}
+
+fn check_book(envelope: Envelope, frame: &str) {
+    let mut decoder = Decoder::new(envelope);
+    let Message::OrderBook(book) = decoder.decode(frame.as_bytes()).unwrap() else {
+        panic!("{frame}")
+    };
+    assert_eq!(
+        book.asks,
+        [
+            level(6_684_363, 1_004_817, 1),
+            level(6_751_207, 2_993_562, 1)
+        ]
+    );
+    assert_eq!(book.bids, [level(6_657_678, 997_207, 3)]);
+    let trade = |ticks, lots, side, created| Trade {
+        ticks: Ticks(ticks),
+        lots: Lots(lots),
+        side,
+        created: UnixMillis(created),
+    };
+    let trades = [
+        trade(6_667_418, 3779, TradeSide::Buy, 1_716_136_436_758),
+        trade(6_670_338, 591, TradeSide::Sell, 1_716_136_436_747),
+    ];
+    assert_eq!(book.trades, trades);
+}
+
+#[test]
+fn the_documented_order_book_in_every_form() {
+    let plain = [
+        BOOK.to_owned(),
+        format!(r#"{{"event":"orderbook","message":{BOOK}}}"#),
+        format!(r#"{{"event":"orderbook","data":{BOOK}}}"#),
+        format!(" {{ \"data\" : {BOOK} , \"event\" : \"order\\u0062ook\" }}\n"),
+    ];
+    let packets = [
+        format!(r#"42["orderbook",{BOOK}]"#),
+        format!(r#"4217["orderbook",{BOOK}]"#),
+        format!(r#"42/,["orderbook",{BOOK},"more"]"#),
+    ];
+    for frame in plain {
+        check_book(Envelope::Plain, &frame);
+        // A bare digit cannot start a JSON object, so a log is told apart by its first byte.
+        check_book(Envelope::Auto, &frame);
+    }
+    for frame in packets {
+        check_book(Envelope::SocketIo, &frame);
+        check_book(Envelope::Auto, &frame);
+    }
+}
+
+#[test]
+fn the_packets_of_a_session() {
+    let table = [
+        (
+            r#"0{"sid":"abc","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#,
+            Control::Open {
+                ping_interval_ms: 25_000,
+                ping_timeout_ms: 20_000,
+            },
+        ),
+        (r#"40{"sid":"abc"}"#, Control::Joined),
+        ("40", Control::Joined),
+        (
+            r#"44{"message":"Invalid namespace"}"#,
+            Control::Refused {
+                message: "Invalid namespace",
+            },
+        ),
+        (r#"44{"code":7}"#, Control::Refused { message: "" }),
+        (r#"44"no""#, Control::Refused { message: "" }),
+        ("41", Control::Left),
+        ("1", Control::Close),
+        ("2", Control::Ping),
+        ("3probe", Control::Pong),
+        ("6", Control::Noop),
+        (r#"437[{"ok":true}]"#, Control::Ack { id: 7 }),
+    ];
+    for (frame, expected) in table {
+        let mut decoder = Decoder::new(Envelope::SocketIo);
+        match decoder.decode(frame.as_bytes()).unwrap() {
+            Message::Control(control) => assert_eq!(control, expected, "{frame}"),
+            other => panic!("{frame}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn other_events_are_told_by_name_or_by_their_keys() {
+    let table = [
+        (r#"42["kline",{"add":null,"modify":null}]"#, "kline"),
+        (r#"42["news"]"#, "news"),
+        (
+            r#"{"event":"positions","message":{"spot":[]}}"#,
+            "positions",
+        ),
+        (r#"{"add":null,"modify":{"_id":"664a"}}"#, "kline"),
+        (r#"{"add":null,"modify":null}"#, "kline"),
+        (r#"{"spot":[]}"#, "positions"),
+        (r#"{"cancel":[],"modify":[]}"#, "openorders"),
+        (r#"{"other":1}"#, ""),
+    ];
+    for (frame, expected) in table {
+        let mut decoder = Decoder::new(Envelope::Auto);
+        match decoder.decode(frame.as_bytes()).unwrap() {
+            Message::Unknown { kind } => assert_eq!(kind, expected, "{frame}"),
+            other => panic!("{frame}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_may_be_left_out() {
+    let mut decoder = Decoder::new(Envelope::Plain);
+    for frame in [
+        r#"{"orderBook":{"asks":[],"bids":[{"ticks":1,"lots":2}]}}"#,
+        r#"{"orderBook":{"asks":null,"bids":[{"ticks":1.0,"lots":2e0,"count":null}]},"trades":null}"#,
+    ] {
+        let Message::OrderBook(book) = decoder.decode(frame.as_bytes()).unwrap() else {
+            panic!()
+        };
+        assert_eq!(
+            (book.bids, book.asks, book.trades),
+            (&[level(1, 2, 0)][..], &[][..], &[][..])
+        );
+    }
+}
+
+#[test]
+fn bad_frames_are_named_with_their_byte() {
+    use ErrorKind::{Binary, Json, Missing, Negative, Number, Packet, Type, Value};
+    let off_grid = |field| Number {
+        field,
+        error: DecimalError::OffGrid { decimals: 0 },
+    };
+    let overflow = |field| Number {
+        field,
+        error: DecimalError::Overflow,
+    };
+    let asks =
+        |level: &str| format!(r#"42["orderbook",{{"orderBook":{{"asks":[{level}],"bids":[]}}}}]"#);
+    let trades = |trade: &str| {
+        format!(r#"42["orderbook",{{"orderBook":{{"asks":[],"bids":[]}},"trades":[{trade}]}}]"#)
+    };
+    // The frame, the text that the error points at, and the error.
+    let table = [
+        (asks(r#"{"ticks":1.5,"lots":1}"#), "1.5", off_grid("ticks")),
+        (
+            asks(r#"{"ticks":-1,"lots":1}"#),
+            "-1",
+            Negative { field: "ticks" },
+        ),
+        (
+            asks(r#"{"ticks":1,"lots":-7}"#),
+            "-7",
+            Negative { field: "lots" },
+        ),
+        (
+            asks(r#"{"ticks":1,"lots":9223372036854775808}"#),
+            "92233",
+            overflow("lots"),
+        ),
+        (
+            asks(r#"{"ticks":1,"lots":1,"count":4294967296}"#),
+            "42949",
+            overflow("count"),
+        ),
+        (
+            asks(r#"{"ticks":"1","lots":1}"#),
+            "\"1\"",
+            Type {
+                field: "ticks",
+                expected: "a number",
+            },
+        ),
+        (asks(r#"{"lots":1}"#), "{\"lots", Missing { field: "ticks" }),
+        (
+            asks("7"),
+            "7]",
+            Type {
+                field: "level",
+                expected: "an object",
+            },
+        ),
+        (asks(r#"{"ticks":1,"lots":}"#), "}]", Json),
+        (
+            trades(r#"{"ticks":1,"lots":1,"side":"HOLD","created":1}"#),
+            "\"HOLD",
+            Value { field: "side" },
+        ),
+        (
+            trades(r#"{"ticks":1,"lots":1,"side":"BUY"}"#),
+            "{\"ticks",
+            Missing { field: "created" },
+        ),
+        (
+            r#"42["orderbook",{"trades":[]}]"#.to_owned(),
+            "{\"trades",
+            Missing { field: "orderBook" },
+        ),
+        (
+            r#"42["orderbook"]"#.to_owned(),
+            "[\"order",
+            Missing {
+                field: "event message",
+            },
+        ),
+        (
+            "42[]".to_owned(),
+            "[]",
+            Missing {
+                field: "event name",
+            },
+        ),
+        (
+            "42{}".to_owned(),
+            "{}",
+            Type {
+                field: "event",
+                expected: "an array",
+            },
+        ),
+        ("42".to_owned(), "", Json),
+        (
+            "0{}".to_owned(),
+            "{}",
+            Missing {
+                field: "pingInterval",
+            },
+        ),
+        ("451-[\"orderbook\"]".to_owned(), "51-", Binary),
+        ("9".to_owned(), "9", Packet),
+        (BOOK.to_owned(), "{\"orderBook", Packet),
+    ];
+    for (frame, points_at, kind) in table {
+        let error = refused(Envelope::SocketIo, frame.as_bytes());
+        assert_eq!(error.kind, kind, "{frame}");
+        assert!(
+            frame[error.offset as usize..].starts_with(points_at),
+            "{frame}: {error}"
+        );
+        assert_eq!((error.venue, error.line), (VenueName::JAYX, 0));
+    }
+    let utf8 = refused(Envelope::SocketIo, b"42[\"\xff\"]");
+    assert_eq!((utf8.offset, utf8.kind), (4, ErrorKind::Utf8));
+    let wrapped = refused(Envelope::Plain, br#"{"event":"orderbook"}"#);
+    assert_eq!(wrapped.kind, Missing { field: "data" });
+    assert_eq!(wrapped.to_string(), "jayx: line 0, byte 0: data: missing");
+}
+
+fn refused(envelope: Envelope, frame: &[u8]) -> DecodeError {
+    Decoder::new(envelope)
+        .decode(frame)
+        .map(|m| format!("{m:?}"))
+        .unwrap_err()
+}
+
+#[test]
+fn what_the_book_refuses_points_at_the_frame() {
+    let frame = format!(r#"42["orderbook",{BOOK}]"#);
+    let mut decoder = Decoder::new(Envelope::SocketIo);
+    let Message::OrderBook(update) = decoder.decode(frame.as_bytes()).unwrap() else {
+        panic!()
+    };
+    let error = BookError {
+        kind: BookErrorKind::DuplicatePrice,
+        side: Side::Ask,
+        index: 1,
+        ticks: Ticks(6_751_207),
+    };
+    let refusal = update.refusal(error);
+    assert!(
+        frame[refusal.offset as usize..].starts_with(r#"{"ticks":6751207"#),
+        "{refusal}"
+    );
+}
+
+fn side() -> impl Strategy<Value = Vec<(i64, i64, u32)>> {
+    prop::collection::vec((0..=i64::MAX, 0..=i64::MAX, any::<u32>()), 0..40)
+}
+
+fn json_side(levels: &[(i64, i64, u32)]) -> String {
+    let level = |&(ticks, lots, count): &(i64, i64, u32)| match count % 3 {
+        0 => format!(r#"{{"ticks":{ticks},"lots":{lots},"count":{count}}}"#),
+        1 => format!(
+            r#"{{ "count":{count}, "x":{{"ticks":"}}"}}, "lots":{lots}, "ticks":{ticks} }}"#
+        ),
+        _ => format!("{{\"lots\":{lots},\r\n\t\"ticks\":{ticks},\"count\":{count}}}"),
+    };
+    format!(
+        "[{}]",
+        levels.iter().map(level).collect::<Vec<_>>().join(",")
+    )
+}
+
+proptest! {
+    #[test]
+    fn decodes_what_was_written(bids in side(), asks in side(), packet: bool) {
+        let payload = format!(r#"{{"orderBook":{{"asks":{},"bids":{}}}}}"#, json_side(&asks), json_side(&bids));
+        let frame = if packet { format!("42[\"orderbook\",{payload}]") } else { payload };
+        let mut decoder = Decoder::new(Envelope::Auto);
+        let message = decoder.decode(frame.as_bytes());
+        let Ok(Message::OrderBook(book)) = message else { panic!("{message:?}: {frame}") };
+        let plain = |levels: &[(i64, i64, u32)]| -> Vec<Level> {
+            levels.iter().map(|&(ticks, lots, count)| level(ticks, lots, count)).collect()
+        };
+        prop_assert_eq!(book.bids, plain(&bids));
+        prop_assert_eq!(book.asks, plain(&asks));
+    }
+
+    #[test]
+    fn broken_frames_are_refused_where_serde_json_refuses_them(
+        at in 0_usize..400, byte: u8, cut in 0_usize..500, insert: bool,
+    ) {
+        let mut frame = BOOK.as_bytes().to_vec();
+        let at = at % frame.len();
+        if insert { frame.insert(at, byte) } else { frame[at] = byte }
+        frame.truncate(cut);
+        let json = serde_json::from_slice::<serde_json::Value>(&frame);
+        let mut decoder = Decoder::new(Envelope::Plain);
+        match decoder.decode(&frame) {
+            Ok(_) => prop_assert!(json.is_ok(), "accepted what is no JSON"),
+            Err(error) => {
+                prop_assert!((error.offset as usize) <= frame.len());
+                let syntax = matches!(error.kind, ErrorKind::Json | ErrorKind::Utf8 | ErrorKind::NumberRange);
+                prop_assert_eq!(syntax, json.is_err(), "{:?}", error);
+            }
+        }
+    }
+
+    #[test]
+    fn never_panics(envelope in 0..3_usize, frame in prop::collection::vec(any::<u8>(), 0..60)) {
+        let envelope = [Envelope::SocketIo, Envelope::Plain, Envelope::Auto][envelope];
+        let _ = Decoder::new(envelope).decode(&frame);
+    }
+}

@@ -1,0 +1,38 @@
+//! Exchange WebSocket frames to exact, live, integer order books inside a trading process.
+//!
+//! A [`Feed`] connects to the venues, keeps the books and calls the strategy's [`Handler`] on the
+//! reading task: no queue, no copy, no allocation once warm. [`Books::live`] gives a book only while
+//! it can be trusted.
+//!
+//! | to | use |
+//! |---|---|
+//! | follow books live | [`Feed`] with [`jayx::JayX`] and [`bayse::Bayse`] |
+//! | drive the same rules over your own socket, or none | [`Session`] |
+//! | read recorded frames | `capture::FrameLog` (feature `capture`) |
+//! | decode frames only | the crate `ticklot-frame` |
+//! | keep a book only | the crate `ticklot-book` |
+
+pub mod backoff;
+pub mod bayse;
+mod books;
+#[cfg(feature = "capture")]
+pub mod capture;
+mod event;
+#[cfg(feature = "feed")]
+pub mod feed;
+pub mod jayx;
+mod outbox;
+mod session;
+mod venue;
+
+pub use ticklot_book::{Book, Change, Epoch, Gap, Level, Lots, Nanos, Scale, Side, State, Ticks};
+pub use ticklot_frame::{DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, VenueName};
+
+pub use crate::backoff::Reconnect;
+pub use crate::books::{BookId, Books, ConnectionId};
+pub use crate::event::{BookUpdate, Disconnect, Event, Handler, LastTrade};
+#[cfg(feature = "feed")]
+pub use crate::feed::{Clock, Ended, Feed, Stopper};
+pub use crate::outbox::Outbox;
+pub use crate::session::{Next, Options, Session};
+pub use crate::venue::{Context, Reply, Snapshot, Stats, Venue};

@@ -1,0 +1,165 @@
+//! What the session needs to know of a venue.
+
+use std::ops::ControlFlow;
+
+use ticklot_book::{BookError, Epoch, Level, Nanos};
+use ticklot_frame::{DecodeError, Trade, UnixMillis, VenueName};
+
+use crate::books::{BookId, Books, ConnectionId};
+use crate::event::{BookUpdate, Event, Handler, LastTrade};
+use crate::outbox::Outbox;
+
+/// A venue's rules on one connection: where it is, what is sent when it opens, what its frames
+/// mean. Pure: it is told what came and when, and says what is to be sent.
+///
+/// A venue is one module of this crate over one module of `ticklot-frame`; a user can bring their
+/// own.
+pub trait Venue {
+    /// The name that its errors carry.
+    fn name(&self) -> VenueName;
+
+    /// The URL to connect to.
+    fn url(&self) -> &str;
+
+    /// Called once, before the first connection: adds the books that are known by name.
+    fn register(&mut self, connection: ConnectionId, books: &mut Books);
+
+    /// A connection is open: forget the last one, and queue what is to be sent first.
+    fn opened(&mut self, outbox: &mut Outbox);
+
+    /// A frame came. The bytes are those of one WebSocket text message.
+    fn frame<H: Handler + ?Sized>(&mut self, frame: &[u8], context: &mut Context<'_, H>) -> Reply;
+
+    /// How long the server may be silent, pings included, before it is given up for dead. None to
+    /// wait for ever.
+    fn silence_limit(&self) -> Option<Nanos>;
+}
+
+/// What a frame asks of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reply {
+    /// Nothing: it was data.
+    Data,
+    /// Nothing: it was of the protocol itself, and is not counted as a frame.
+    Control,
+    /// The session inside the connection is over: close it.
+    End(&'static str),
+    /// The handler wants no more.
+    Stop,
+}
+
+/// What a venue works with while it reads a frame.
+#[derive(Debug)]
+pub struct Context<'a, H: ?Sized> {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The frame's number.
+    pub frame: u64,
+    /// When it was received.
+    pub now: Nanos,
+    /// The epoch of the connection; books made while reading a frame belong to it.
+    pub epoch: Epoch,
+    /// All books.
+    pub books: &'a mut Books,
+    /// What is to be sent.
+    pub outbox: &'a mut Outbox,
+    /// Counts of what was seen.
+    pub stats: &'a mut Stats,
+    pub(crate) handler: &'a mut H,
+}
+
+/// Counts of one connection, over all its epochs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Frames received, those of a Socket.IO session's own not counted.
+    pub frames: u64,
+    /// Bytes of all frames.
+    pub bytes: u64,
+    /// Messages decoded, of whatever kind; those of a Socket.IO session's own not counted.
+    pub messages: u64,
+    /// Snapshots applied.
+    pub snapshots: u64,
+    /// Lines that could not be read or applied.
+    pub bad_lines: u64,
+    /// Messages of a kind that is not read.
+    pub unknown: u64,
+    /// Snapshots of markets that were not asked for: dropped.
+    pub unrequested: u64,
+}
+
+/// A snapshot on its way to its book.
+#[derive(Clone, Copy, Debug)]
+pub struct Snapshot<'a> {
+    /// The line of the frame that it came in.
+    pub line: u32,
+    /// The buyers, in any order.
+    pub bids: &'a [Level],
+    /// The sellers, in any order.
+    pub asks: &'a [Level],
+    /// Recent trades, newest first.
+    pub trades: &'a [Trade],
+    /// The last trade.
+    pub last_trade: Option<LastTrade>,
+    /// When the venue says that it sent it.
+    pub sent: Option<UnixMillis>,
+}
+
+impl<H: Handler + ?Sized> Context<'_, H> {
+    /// Tells the handler.
+    pub fn emit(&mut self, event: Event<'_>) -> ControlFlow<()> {
+        self.handler.on_event(event, self.books)
+    }
+
+    /// A line could not be read or applied.
+    pub fn bad_line(&mut self, error: DecodeError) -> ControlFlow<()> {
+        self.stats.bad_lines += 1;
+        self.emit(Event::BadLine {
+            connection: self.connection,
+            frame: self.frame,
+            error,
+        })
+    }
+
+    /// A message is of a kind that is not read.
+    pub fn unknown(&mut self, kind: &str) -> ControlFlow<()> {
+        self.stats.unknown += 1;
+        self.emit(Event::Unknown {
+            connection: self.connection,
+            kind,
+        })
+    }
+
+    /// Replaces a book by a snapshot and tells the handler. `refusal` makes a decoding error of
+    /// what the book refuses.
+    pub fn snapshot(
+        &mut self,
+        id: BookId,
+        snapshot: &Snapshot<'_>,
+        refusal: impl FnOnce(BookError) -> DecodeError,
+    ) -> ControlFlow<()> {
+        let Some(book) = self.books.book_mut(id) else {
+            return ControlFlow::Continue(());
+        };
+        if let Err(error) = book.replace(snapshot.bids, snapshot.asks, self.now) {
+            return self.bad_line(refusal(error).on_line(snapshot.line));
+        }
+        self.stats.snapshots += 1;
+        let changes = self
+            .books
+            .untrusted(id)
+            .map_or(&[][..], |book| book.changes());
+        let update = BookUpdate {
+            book: id,
+            frame: self.frame,
+            line: snapshot.line,
+            received: self.now,
+            changes,
+            trades: snapshot.trades,
+            last_trade: snapshot.last_trade,
+            sent: snapshot.sent,
+        };
+        self.handler.on_event(Event::Book(update), self.books)
+    }
+}
