@@ -1,0 +1,45 @@
+//! Names for connections: the same for a seed and a connection's number.
+
+use std::fmt::Write;
+
+/// What keeps the draws for names apart from the market's.
+const SALT: u64 = 0x1d5e_ed00_1d5e_ed00;
+
+fn rng(seed: u64, number: u64) -> fastrand::Rng {
+    fastrand::Rng::with_seed(seed ^ SALT ^ number.rotate_left(32))
+}
+
+/// Looks like a random UUID.
+pub(crate) fn uuid(seed: u64, number: u64) -> String {
+    let mut rng = rng(seed, number);
+    let mut out = String::with_capacity(36);
+    for (place, digits) in [8, 4, 4, 4, 12].into_iter().enumerate() {
+        if place > 0 {
+            out.push('-');
+        }
+        for _ in 0..digits {
+            let _ = write!(out, "{:x}", rng.u8(0..16));
+        }
+    }
+    out
+}
+
+/// Twenty letters and digits, as Engine.IO session ids have.
+pub(crate) fn sid(seed: u64, number: u64) -> String {
+    let mut rng = rng(seed, number);
+    (0..20).map(|_| rng.alphanumeric()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_differ_by_connection_and_by_seed() {
+        assert_eq!(uuid(1, 1), uuid(1, 1));
+        assert_eq!(uuid(1, 1).len(), 36);
+        assert_ne!(uuid(1, 1), uuid(1, 2));
+        assert_ne!(sid(1, 1), sid(2, 1));
+        assert_eq!(sid(9, 9).len(), 20);
+    }
+}

@@ -1,0 +1,152 @@
+//! Engine.IO and Socket.IO packets of a client.
+
+use serde_json::Value;
+
+/// The answer to a join of any namespace but the default one.
+pub(crate) const WRONG_NAMESPACE: &str = r#"44{"message":"Invalid namespace"}"#;
+
+/// A packet, as far as the simulator cares.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Packet<'a> {
+    /// `1`: closes the connection.
+    Close,
+    /// `3`: the answer to a ping.
+    Pong,
+    /// `40`: joins a namespace.
+    Join {
+        /// Whether it is the default one.
+        default: bool,
+    },
+    /// `41`: leaves the namespace.
+    Leave,
+    /// `42`: an event of the default namespace.
+    Event(Event<'a>),
+    /// Anything else that the protocol allows, or that makes no difference.
+    Other,
+    /// Not a packet.
+    Broken,
+}
+
+/// An event: `42<id>["name",message]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Event<'a> {
+    /// The digits of the acknowledgement's id; empty when none is asked for.
+    pub(crate) id: &'a str,
+    pub(crate) name: String,
+    /// Null when the event carries nothing.
+    pub(crate) message: Value,
+}
+
+impl<'a> Packet<'a> {
+    pub(crate) fn read(text: &'a str) -> Self {
+        let Some(kind) = text.as_bytes().first() else {
+            return Self::Broken;
+        };
+        match kind {
+            b'1' => Self::Close,
+            b'3' => Self::Pong,
+            b'4' => Self::socket_io(&text[1..]),
+            // A noop, or what the server would send: no harm in it.
+            b'0' | b'2' | b'5' | b'6' => Self::Other,
+            _ => Self::Broken,
+        }
+    }
+
+    fn socket_io(text: &'a str) -> Self {
+        let Some(kind) = text.as_bytes().first() else {
+            return Self::Broken;
+        };
+        if !kind.is_ascii_digit() {
+            return Self::Broken;
+        }
+        let (namespace, rest) = split_namespace(&text[1..]);
+        let default = matches!(namespace, "" | "/");
+        match kind {
+            b'0' => Self::Join { default },
+            _ if !default => Self::Other,
+            b'1' => Self::Leave,
+            b'2' => Event::read(rest).map_or(Self::Broken, Self::Event),
+            _ => Self::Other,
+        }
+    }
+}
+
+impl<'a> Event<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (id, body) = text.split_at(digits);
+        let mut parts: Vec<Value> = serde_json::from_str(body).ok()?;
+        if !parts.first()?.is_string() {
+            return None;
+        }
+        let message = parts.get_mut(1).map(Value::take).unwrap_or_default();
+        let name = parts.first()?.as_str()?.to_owned();
+        Some(Self { id, name, message })
+    }
+}
+
+/// `/name,rest`: a namespace other than the default one goes first.
+fn split_namespace(text: &str) -> (&str, &str) {
+    if !text.starts_with('/') {
+        return ("", text);
+    }
+    let (namespace, rest) = text.split_once(',').unwrap_or((text, ""));
+    // A query may follow the name.
+    (namespace.split('?').next().unwrap_or(namespace), rest)
+}
+
+/// Whether the client takes its leave, in either of the two ways.
+pub(crate) fn is_leaving(text: &str) -> bool {
+    matches!(Packet::read(text), Packet::Close | Packet::Leave)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn packets_by_table() {
+        let join = |default| Packet::Join { default };
+        let table = [
+            ("1", Packet::Close),
+            ("3", Packet::Pong),
+            ("40", join(true)),
+            ("40{\"token\":\"x\"}", join(true)),
+            ("40/,", join(true)),
+            ("40/admin,{}", join(false)),
+            ("40/admin", join(false)),
+            ("40/admin?a=1,", join(false)),
+            ("41", Packet::Leave),
+            ("41/admin,", Packet::Other),
+            ("6", Packet::Other),
+            ("45-[]", Packet::Other),
+            ("42", Packet::Broken),
+            ("42[]", Packet::Broken),
+            ("42[1]", Packet::Broken),
+            ("42{\"a\":1}", Packet::Broken),
+            ("4", Packet::Broken),
+            ("4é", Packet::Broken),
+            ("é", Packet::Broken),
+            ("", Packet::Broken),
+            ("hello", Packet::Broken),
+        ];
+        for (text, packet) in table {
+            assert_eq!(Packet::read(text), packet, "{text}");
+        }
+    }
+
+    #[test]
+    fn events_have_a_name_a_message_and_maybe_an_id() {
+        let event = |id, message| {
+            let name = "orderbook".to_owned();
+            Packet::Event(Event { id, name, message })
+        };
+        assert_eq!(Packet::read("42[\"orderbook\"]"), event("", Value::Null));
+        assert_eq!(
+            Packet::read("4217[\"orderbook\",{\"a\":1}]"),
+            event("17", json!({"a": 1}))
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! Both venues' WebSocket servers, on this machine, with a seeded market behind them.
+//!
+//! A [`Server`] speaks the wire of one venue, JayX or Bayse Markets, over plain WebSocket. What it
+//! tells comes from a [`market`] of individual orders that a seed decides, or from a
+//! [`Recording`] that is played back frame by frame. A [`Simulator`] runs servers on a thread of
+//! its own.
+//!
+//! The crate shares no code with the clients that it is there to test: it has its own writers of
+//! the venues' JSON ([`wire`]) and its own reading of their rules. Where a venue has not
+//! documented an answer, the simulator chooses one, and the module of the venue says so.
+//!
+//! ```
+//! use ticklot_sim::{Simulator, Venue, bayse, jayx};
+//!
+//! let simulator = Simulator::spawn(jayx::Config::default(), bayse::Config::default())?;
+//! let url = simulator.url(Venue::Jayx).expect("both venues are served");
+//! assert!(url.starts_with("ws://127.0.0.1:"));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+pub mod bayse;
+mod clock;
+mod ids;
+pub mod jayx;
+pub mod market;
+mod net;
+mod playback;
+mod server;
+mod simulator;
+pub mod wire;
+
+pub use crate::market::{Market, MarketConfig};
+pub use crate::net::{Connections, Limits};
+pub use crate::playback::{RecordedFrame, Recording, Speed};
+pub use crate::server::{Server, Venue};
+pub use crate::simulator::Simulator;
+
+/// A configuration that no server can run with.
+pub(crate) fn invalid(why: &'static str) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidInput, why)
+}

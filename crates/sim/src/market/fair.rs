@@ -1,0 +1,79 @@
+//! The value that the market's participants agree on, more or less.
+
+use ticklot_book::Ticks;
+
+/// Thousandths of a tick: a slow market moves by less than a tick a step.
+const MILLI: i64 = 1_000;
+
+/// A random walk with some momentum, held inside a range of prices.
+#[derive(Clone, Debug)]
+pub(super) struct Fair {
+    milliticks: i64,
+    velocity: i64,
+    volatility: i64,
+    min: i64,
+    max: i64,
+}
+
+impl Fair {
+    pub(super) fn new(start: Ticks, min: Ticks, max: Ticks, volatility: u32) -> Self {
+        let (min, max) = (milli(min), milli(max.max(min)));
+        Self {
+            milliticks: milli(start).clamp(min, max),
+            velocity: 0,
+            volatility: i64::from(volatility),
+            min,
+            max,
+        }
+    }
+
+    pub(super) fn ticks(&self) -> Ticks {
+        Ticks((self.milliticks + MILLI / 2).div_euclid(MILLI))
+    }
+
+    /// Moves on by a step, and turns back at an end of the range.
+    pub(super) fn drift(&mut self, rng: &mut fastrand::Rng) {
+        let push = rng.i64(-self.volatility..=self.volatility);
+        self.velocity = self.velocity * 3 / 4 + push;
+        let moved = self.milliticks.saturating_add(self.velocity);
+        if moved < self.min || moved > self.max {
+            self.velocity = -self.velocity;
+        }
+        self.milliticks = moved.clamp(self.min, self.max);
+    }
+
+    /// Is told the value instead of finding it, as one outcome of two by the other.
+    pub(super) fn set(&mut self, value: Ticks) {
+        self.milliticks = milli(value).clamp(self.min, self.max);
+    }
+}
+
+fn milli(ticks: Ticks) -> i64 {
+    ticks.0.saturating_mul(MILLI)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wanders_inside_its_range() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut fair = Fair::new(Ticks(50), Ticks(40), Ticks(60), 2_000);
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..2_000 {
+            fair.drift(&mut rng);
+            seen.insert(fair.ticks().0);
+        }
+        assert_eq!(seen.first(), Some(&40));
+        assert_eq!(seen.last(), Some(&60));
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_pulled_in() {
+        let mut fair = Fair::new(Ticks(500), Ticks(1), Ticks(99), 0);
+        assert_eq!(fair.ticks(), Ticks(99));
+        fair.set(Ticks(-3));
+        assert_eq!(fair.ticks(), Ticks(1));
+    }
+}

@@ -1,0 +1,181 @@
+//! Properties of the market over many seeds and thousands of steps.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What must hold of a market at any moment.
+fn check(market: &Market) {
+    let (bids, asks) = (sides(market, Side::Bid), sides(market, Side::Ask));
+    if let (Some(bid), Some(ask)) = (bids.first(), asks.first()) {
+        assert!(bid.ticks < ask.ticks, "crossed: {bid:?} {ask:?}");
+    }
+    let totals = market.totals();
+    let resting = market.resting(Side::Bid) + market.resting(Side::Ask);
+    assert_eq!(totals.rested, totals.cancelled + totals.traded + resting);
+}
+
+/// The levels of a side, after a look at each.
+fn sides(market: &Market, side: Side) -> Vec<Level> {
+    let levels: Vec<_> = market.levels(side).collect();
+    let config = &market.config;
+    assert!(levels.len() <= config.depth);
+    assert!(market.ladder(side).len() <= config.max_levels);
+    for level in &levels {
+        assert!(level.lots > Lots(0) && level.count >= 1, "{level:?}");
+        assert!(level.ticks >= config.min && level.ticks <= config.max);
+        assert!(usize::try_from(level.count).unwrap() <= config.max_orders);
+    }
+    for pair in levels.windows(2) {
+        assert!(side.is_better(pair[0].ticks, pair[1].ticks), "{pair:?}");
+    }
+    levels
+}
+
+/// Steps a market, with a check and a look at the new trades after each step.
+fn run(market: &mut Market, steps: u64) {
+    for now in 1..=steps {
+        let before = market.totals().traded;
+        market.step(now);
+        check(market);
+        let new: Vec<_> = market
+            .trades()
+            .take_while(|it| it.created_ms == now)
+            .collect();
+        let traded: i64 = new.iter().map(|trade| trade.lots.0).sum();
+        assert!(new.iter().all(|trade| trade.lots > Lots(0)));
+        // Older trades may have been pushed out by newer ones of the same step.
+        if new.len() < market.config.trades {
+            assert_eq!(traded, market.totals().traded - before);
+        } else {
+            assert!(traded <= market.totals().traded - before);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn a_spot_market_holds_together(seed: u64) {
+        run(&mut Market::btcusdt(seed), 1_500);
+    }
+
+    #[test]
+    fn a_prediction_market_holds_together(seed: u64, fair in 1_i64..=99) {
+        let mut pair = Pair::new(Ticks(fair), seed);
+        for now in 0..1_500 {
+            pair.step(now);
+            check(pair.yes());
+            check(pair.no());
+            prop_assert_eq!(pair.yes().fair() + pair.no().fair(), Ticks(100));
+        }
+    }
+
+    /// The trades that one order makes are what it took out of the levels that it met.
+    #[test]
+    fn trades_agree_with_the_levels(seed: u64, lots in 1_i64..20_000_000, buys: bool) {
+        let mut market = Market::btcusdt(seed);
+        let taker = if buys { Side::Bid } else { Side::Ask };
+        let all = |market: &Market| market.ladder(taker.opposite()).levels().collect::<Vec<_>>();
+        let before = all(&market);
+        let left = market.trade(taker, None, lots, 7);
+        let after = all(&market);
+        let mut trades: Vec<_> = market.trades().copied().collect();
+        trades.reverse();
+        for trade in &trades {
+            let at = |levels: &[Level]| {
+                let level = levels.iter().find(|level| level.ticks == trade.ticks);
+                level.map_or(Lots(0), |level| level.lots)
+            };
+            prop_assert_eq!(at(&before) - at(&after), trade.lots);
+            prop_assert_eq!((trade.taker, trade.created_ms), (taker, 7));
+        }
+        if trades.len() < market.config.trades {
+            let traded: i64 = trades.iter().map(|trade| trade.lots.0).sum();
+            prop_assert_eq!(traded, lots - left);
+            let first: Vec<_> = before.iter().take(trades.len()).map(|it| it.ticks).collect();
+            prop_assert_eq!(first, trades.iter().map(|it| it.ticks).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_seed_decides_everything(seed: u64) {
+        let mut one = Market::btcusdt(seed);
+        let mut other = Market::btcusdt(seed);
+        let mut stranger = Market::btcusdt(!seed);
+        for now in 0..200 {
+            one.step(now);
+            other.step(now);
+            stranger.step(now);
+            prop_assert_eq!(one.view(), other.view());
+        }
+        prop_assert_ne!(one.view(), stranger.view());
+    }
+}
+
+/// Over a minute of steps, a spot market trades, moves, and looks like one.
+#[test]
+fn a_spot_market_is_alive() {
+    for seed in 0..8 {
+        let mut market = Market::btcusdt(seed);
+        let (mut spreads, mut shallow, mut changed) = (Vec::new(), 0, 0);
+        let mut mids = std::collections::BTreeSet::new();
+        let mut last = market.view();
+        for now in 0..1_200 {
+            market.step(now);
+            let view = market.view();
+            shallow += u32::from(view.bids.len() < 20 || view.asks.len() < 20);
+            changed += u32::from(view != last);
+            let (bid, ask) = (view.bids[0].ticks.0, view.asks[0].ticks.0);
+            spreads.push(ask - bid);
+            mids.insert((bid + ask) / 2);
+            last = view;
+        }
+        spreads.sort_unstable();
+        let median = spreads[spreads.len() / 2];
+        assert!(
+            (2..=60).contains(&median),
+            "seed {seed}: a spread of {median}"
+        );
+        assert!(shallow < 12, "seed {seed}: {shallow} shallow books");
+        assert!(changed > 1_000, "seed {seed}: {changed} changes");
+        let span = mids.last().unwrap() - mids.first().unwrap();
+        assert!(
+            (100..60_000).contains(&span),
+            "seed {seed}: a span of {span}"
+        );
+        assert!(mids.len() > 300, "seed {seed}: {} mids", mids.len());
+        assert!(market.trades().count() == 20, "seed {seed}");
+    }
+}
+
+/// YES and NO are priced by one fair value, and each has its own orders.
+#[test]
+fn outcomes_do_not_mirror_each_other() {
+    let mut mirrored = 0;
+    let mut pair = Pair::new(Ticks(62), 5);
+    for now in 0..500 {
+        pair.step(now);
+        let mirror = |level: Level| Ticks(100 - level.ticks.0);
+        let no: Vec<_> = pair.no().levels(Side::Bid).map(mirror).collect();
+        let yes: Vec<_> = pair.yes().levels(Side::Ask).map(|it| it.ticks).collect();
+        mirrored += u32::from(no == yes);
+    }
+    assert!(mirrored < 50, "{mirrored} of 500 books mirror each other");
+}
+
+#[test]
+fn near_the_end_of_the_range_books_are_one_sided_at_times() {
+    let (mut one_sided, mut two_sided) = (0, 0);
+    for seed in 0..4 {
+        let mut pair = Pair::new(Ticks(2), seed);
+        for now in 0..2_000 {
+            pair.step(now);
+            let is_one_sided = pair.yes().best(Side::Bid).is_none();
+            one_sided += u32::from(is_one_sided);
+            two_sided += u32::from(!is_one_sided);
+        }
+    }
+    assert!(one_sided > 20 && two_sided > 20, "{one_sided} {two_sided}");
+}

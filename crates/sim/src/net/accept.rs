@@ -1,0 +1,218 @@
+//! The accepting loop, and the life of one connection.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io::{self, Cursor};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fastwebsockets::{Role, after_handshake_split};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, BufWriter};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::peer::{End, Ended, Peer, stopped};
+use super::read::{Inbox, read_loop};
+use super::upgrade::{self, Refusal, Target};
+use super::{Counters, Limits};
+
+/// How many messages of a client may wait while its session is busy writing.
+const INBOX: usize = 16;
+/// What a client may still have under way when its connection is closed, in bytes.
+const LINGER: u64 = 16 * 1024 * 1024;
+const WRITE_BUFFER: usize = 32 * 1024;
+
+/// What one kind of server does with its connections.
+pub(crate) trait Protocol: Send + Sync + 'static {
+    /// What the request said: which mode, which endpoint.
+    type Route: Send + 'static;
+
+    /// Whether messages of the client that the session has no time for are dropped. Otherwise the
+    /// client has to wait.
+    const DROPS_MESSAGES: bool = false;
+
+    /// Looks at where a client wants to go, before the upgrade.
+    fn route(&self, target: Target<'_>) -> Result<Self::Route, Refusal>;
+
+    /// Serves one connection to its end.
+    fn session(&self, route: Self::Route, peer: &mut Peer) -> impl Future<Output = Ended> + Send;
+}
+
+/// What a server's connections share.
+pub(crate) struct Shared<P> {
+    protocol: P,
+    limits: Limits,
+    counters: Arc<Counters>,
+    stop: watch::Receiver<bool>,
+}
+
+/// Accepts until told to stop, then waits for the connections to end. Dropping the future aborts
+/// them.
+pub(crate) async fn serve<P: Protocol>(
+    listener: TcpListener,
+    protocol: P,
+    limits: Limits,
+    counters: Arc<Counters>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let shared = Arc::new(Shared {
+        protocol,
+        limits,
+        counters,
+        stop: stop.clone(),
+    });
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stopped(&mut stop) => break,
+            _ = connections.join_next(), if !connections.is_empty() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if connections.len() < limits.max_connections => {
+                    connections.spawn(connection(Arc::clone(&shared), stream));
+                }
+                Ok(_) => debug!("too many connections: one is dropped"),
+                Err(error) => pause(&error).await,
+            },
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Out of file descriptors, most likely: to try again at once would only spin.
+async fn pause(error: &io::Error) {
+    debug!(%error, "cannot accept");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+async fn connection<P: Protocol>(shared: Arc<Shared<P>>, stream: TcpStream) {
+    // A quote that waits for more to come is late.
+    let _ = stream.set_nodelay(true);
+    let mut stop = shared.stop.clone();
+    let upgrade = tokio::select! {
+        () = stopped(&mut stop) => return,
+        upgrade = timeout(shared.limits.upgrade_timeout, handshake(&shared, stream)) => upgrade,
+    };
+    let Ok(Some((route, link))) = upgrade else {
+        return;
+    };
+    let number = shared.counters.accept();
+    let open = Open(&shared.counters);
+    debug!(number, "open");
+    let end = talk(&shared, route, link, number).await;
+    debug!(number, %end, "ended");
+    drop(open);
+}
+
+/// Counts a connection out again, also when its task is aborted.
+struct Open<'a>(&'a Counters);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// A connection after its upgrade.
+struct Link {
+    /// What the HTTP reader had read already, then the socket.
+    read: tokio::io::Chain<Cursor<Bytes>, OwnedReadHalf>,
+    write: OwnedWriteHalf,
+}
+
+/// Answers HTTP requests until one of them is the upgrade.
+async fn handshake<P: Protocol>(shared: &Shared<P>, stream: TcpStream) -> Option<(P::Route, Link)> {
+    let (send, mut upgraded) = mpsc::channel(1);
+    let service = service_fn(|mut request| {
+        let response = match answer(&shared.protocol, &request) {
+            Ok((route, response)) => {
+                let upgrade: OnUpgrade = hyper::upgrade::on(&mut request);
+                let _ = send.try_send((route, upgrade));
+                response
+            }
+            Err(refusal) => refusal.response(),
+        };
+        async { Ok::<_, Infallible>(response) }
+    });
+    let http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    http.with_upgrades().await.ok()?;
+    let (route, upgrade) = upgraded.try_recv().ok()?;
+    Some((route, link(upgrade.await.ok()?)?))
+}
+
+fn answer<P: Protocol>(
+    protocol: &P,
+    request: &hyper::Request<hyper::body::Incoming>,
+) -> Result<(P::Route, hyper::Response<http_body_util::Full<Bytes>>), Refusal> {
+    let route = protocol.route(upgrade::target(request))?;
+    Ok((route, upgrade::accept(request)?))
+}
+
+/// Takes the socket back from HTTP: it can then be split without a lock.
+fn link(upgraded: Upgraded) -> Option<Link> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let (read, write) = parts.io.into_inner().into_split();
+    Some(Link {
+        read: Cursor::new(parts.read_buf).chain(read),
+        write,
+    })
+}
+
+/// Runs the session and the reading side by side.
+async fn talk<P: Protocol>(
+    shared: &Shared<P>,
+    route: P::Route,
+    mut link: Link,
+    number: u64,
+) -> End {
+    let write = BufWriter::with_capacity(WRITE_BUFFER, link.write);
+    let (read, mut write) = after_handshake_split(&mut link.read, write, Role::Server);
+    write.set_writev(false);
+    let (send, events) = mpsc::channel(INBOX);
+    let mut peer = Peer {
+        events,
+        write,
+        stop: shared.stop.clone(),
+        counters: Arc::clone(&shared.counters),
+        limits: shared.limits,
+        number,
+    };
+    let end = {
+        let inbox = Inbox::new(send, P::DROPS_MESSAGES);
+        let reading = read_loop(read, shared.limits.max_message, inbox);
+        let session = shared.protocol.session(route, &mut peer);
+        tokio::pin!(reading, session);
+        let Err(end) = tokio::select! {
+            ended = &mut session => ended,
+            // The session hears of it as its last event.
+            () = &mut reading => session.await,
+        };
+        end
+    };
+    // Dropping the writing half sends the end of the stream.
+    drop(peer);
+    if let End::ByServer {
+        answered: false, ..
+    } = end
+    {
+        linger(&mut link.read, shared.limits.close_timeout).await;
+    }
+    end
+}
+
+/// Reads and drops what the client still sends. A socket that is closed with unread bytes is
+/// reset, and a reset can cost the client the last frames, the close among them.
+async fn linger(read: &mut (impl AsyncRead + Unpin), limit: Duration) {
+    let mut rest = read.take(LINGER);
+    let mut nowhere = tokio::io::sink();
+    let _ = timeout(limit, tokio::io::copy(&mut rest, &mut nowhere)).await;
+}

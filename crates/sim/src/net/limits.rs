@@ -1,0 +1,32 @@
+//! What a client may cost.
+
+use std::time::Duration;
+
+/// The bounds on one server's clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest message that a client may send, in bytes, over all its fragments. A longer one
+    /// closes the connection with 1009. Default 64 KiB.
+    pub max_message: usize,
+    /// How many connections may be open at once; more are dropped before the upgrade. Default
+    /// 1,024.
+    pub max_connections: usize,
+    /// How long the upgrade may take. Default 5 s.
+    pub upgrade_timeout: Duration,
+    /// How long one write may take before the client is given up. Default 10 s.
+    pub write_timeout: Duration,
+    /// How long the client may take to answer a close. Default 2 s.
+    pub close_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message: 64 * 1024,
+            max_connections: 1_024,
+            upgrade_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(2),
+        }
+    }
+}

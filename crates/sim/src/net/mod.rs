@@ -1,0 +1,15 @@
+//! The part that both venues share: accepting, upgrading, reading and writing.
+
+mod accept;
+mod limits;
+mod peer;
+mod read;
+mod stats;
+mod upgrade;
+
+pub(crate) use self::accept::{Protocol, serve};
+pub use self::limits::Limits;
+pub(crate) use self::peer::{Close, End, Ended, Event, Input, Peer};
+pub use self::stats::Connections;
+pub(crate) use self::stats::Counters;
+pub(crate) use self::upgrade::{Refusal, Target};

@@ -1,0 +1,156 @@
+//! A running server.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::net::{self, Connections, Counters, Limits, Protocol};
+use crate::playback::{Playback, Recording, Speed};
+use crate::{bayse, jayx};
+
+/// How long connections get to say goodbye.
+const SHUTDOWN: Duration = Duration::from_secs(3);
+
+/// The venues that there are servers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Venue {
+    /// JayX, the spot exchange.
+    Jayx,
+    /// Bayse Markets, the prediction markets.
+    Bayse,
+}
+
+/// A server that accepts connections on the runtime that it was made on.
+///
+/// Dropping it aborts its connections without a close; [`Server::shutdown`] closes them first.
+#[derive(Debug)]
+pub struct Server {
+    addr: SocketAddr,
+    counters: Arc<Counters>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Binds, and serves JayX from then on.
+    ///
+    /// # Errors
+    /// The address cannot be bound, or the configuration is of no use.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped leaves nothing behind.
+    pub async fn jayx(config: jayx::Config) -> io::Result<Self> {
+        config.check()?;
+        let listener = TcpListener::bind(config.listen).await?;
+        let limits = config.limits;
+        let (venue, market) = jayx::start(config);
+        Self::start(listener, venue, limits, market)
+    }
+
+    /// Binds, and serves Bayse Markets from then on.
+    ///
+    /// # Errors
+    /// The address cannot be bound, or the configuration is of no use.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped leaves nothing behind.
+    pub async fn bayse(config: bayse::Config) -> io::Result<Self> {
+        config.check()?;
+        let listener = TcpListener::bind(config.listen).await?;
+        let limits = config.limits;
+        let (venue, market) = bayse::start(config);
+        Self::start(listener, venue, limits, market)
+    }
+
+    /// Binds, and plays a recording to every connection from then on. See [`Recording`].
+    ///
+    /// # Errors
+    /// The address cannot be bound, or the speed is not above zero.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped leaves nothing behind.
+    pub async fn playback(
+        venue: Venue,
+        recording: Arc<Recording>,
+        speed: Speed,
+        listen: SocketAddr,
+    ) -> io::Result<Self> {
+        let playback = Playback::new(venue, recording, speed)?;
+        let listener = TcpListener::bind(listen).await?;
+        let limits = Playback::limits();
+        Self::start(listener, playback, limits, std::future::pending())
+    }
+
+    /// Where the server listens, with the real port.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The base URL, without a path: `ws://127.0.0.1:PORT`.
+    ///
+    /// It stands where a client has `wss://stream.jayxstaging.com:8443` or
+    /// `wss://socket.bayse.markets`; the client adds the path that it would add there, such as
+    /// `/socket.io/?EIO=4&transport=websocket` or `/ws/v1/markets`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("ws://{}", self.addr)
+    }
+
+    /// How many connections came and are open, and how many frames were sent.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        self.counters.read()
+    }
+
+    /// Stops accepting, closes every connection with 1001, and waits for them to end, three
+    /// seconds at most.
+    ///
+    /// # Cancel safety
+    /// Dropping the call aborts what is still open.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        let _ = tokio::time::timeout(SHUTDOWN, &mut self.task).await;
+    }
+
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// `market` runs next to the connections for as long as there are any.
+    fn start<P: Protocol>(
+        listener: TcpListener,
+        protocol: P,
+        limits: Limits,
+        market: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Self> {
+        let addr = listener.local_addr()?;
+        let counters = Arc::new(Counters::default());
+        let (stop, stopped) = watch::channel(false);
+        let serving = net::serve(listener, protocol, limits, Arc::clone(&counters), stopped);
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                () = serving => {}
+                () = market => {}
+            }
+        });
+        Ok(Self {
+            addr,
+            counters,
+            stop,
+            task,
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,150 @@
+//! Servers on a thread of their own.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::net::{Connections, Counters};
+use crate::playback::{Recording, Speed};
+use crate::server::{Server, Venue};
+use crate::{bayse, jayx};
+
+/// Servers that run on a thread of their own, with a runtime of their own, so that they do not
+/// take time from the client's thread.
+///
+/// No runtime is needed to make one. Dropping it cuts every connection and waits for the thread,
+/// which is a matter of milliseconds; [`Simulator::shutdown`] closes the connections first.
+#[derive(Debug)]
+pub struct Simulator {
+    running: Vec<Running>,
+    stop: Option<oneshot::Sender<Goodbye>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+/// What the thread has told about one of its servers.
+#[derive(Debug)]
+struct Running {
+    venue: Venue,
+    addr: SocketAddr,
+    counters: Arc<Counters>,
+}
+
+/// Whether connections are closed before the thread ends. Without one they are cut.
+#[derive(Debug)]
+struct Goodbye;
+
+impl Simulator {
+    /// Serves both venues.
+    ///
+    /// # Errors
+    /// An address cannot be bound, a configuration is of no use, or no thread can be started.
+    pub fn spawn(jayx: jayx::Config, bayse: bayse::Config) -> io::Result<Self> {
+        Self::start(async move {
+            Ok(vec![
+                (Venue::Jayx, Server::jayx(jayx).await?),
+                (Venue::Bayse, Server::bayse(bayse).await?),
+            ])
+        })
+    }
+
+    /// Plays a recording to every connection, as [`Server::playback`] does.
+    ///
+    /// # Errors
+    /// The address cannot be bound, the speed is not above zero, or no thread can be started.
+    pub fn playback(
+        venue: Venue,
+        recording: Arc<Recording>,
+        speed: Speed,
+        listen: SocketAddr,
+    ) -> io::Result<Self> {
+        Self::start(async move {
+            let server = Server::playback(venue, recording, speed, listen).await?;
+            Ok(vec![(venue, server)])
+        })
+    }
+
+    /// The base URL of a venue's server, as [`Server::url`]; none when it is not served.
+    #[must_use]
+    pub fn url(&self, venue: Venue) -> Option<String> {
+        self.running(venue).map(|it| format!("ws://{}", it.addr))
+    }
+
+    /// Where a venue's server listens; none when it is not served.
+    #[must_use]
+    pub fn addr(&self, venue: Venue) -> Option<SocketAddr> {
+        self.running(venue).map(|it| it.addr)
+    }
+
+    /// The numbers of a venue's server; all zero when it is not served.
+    #[must_use]
+    pub fn connections(&self, venue: Venue) -> Connections {
+        self.running(venue)
+            .map_or_else(Connections::default, |it| it.counters.read())
+    }
+
+    /// Closes every connection with 1001 and stops. Blocks until the clients have answered, three
+    /// seconds at most: a client that runs on the calling thread cannot answer meanwhile.
+    pub fn shutdown(mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(Goodbye);
+        }
+    }
+
+    fn running(&self, venue: Venue) -> Option<&Running> {
+        self.running.iter().find(|it| it.venue == venue)
+    }
+
+    fn start(
+        servers: impl Future<Output = io::Result<Vec<(Venue, Server)>>> + Send + 'static,
+    ) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (ready, started) = std::sync::mpsc::sync_channel(1);
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("ticklot-sim".to_owned())
+            .spawn(move || runtime.block_on(run(servers, ready, stopped)))?;
+        let gone = |_| io::Error::other("the simulator's thread is gone");
+        Ok(Self {
+            running: started.recv().map_err(gone)??,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn run(
+    servers: impl Future<Output = io::Result<Vec<(Venue, Server)>>>,
+    ready: std::sync::mpsc::SyncSender<io::Result<Vec<Running>>>,
+    stopped: oneshot::Receiver<Goodbye>,
+) {
+    let servers = match servers.await {
+        Ok(servers) => servers,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    let running = servers.iter().map(|(venue, server)| Running {
+        venue: *venue,
+        addr: server.addr(),
+        counters: server.counters(),
+    });
+    let _ = ready.send(Ok(running.collect()));
+    if stopped.await.is_ok() {
+        let shutdowns = servers.into_iter().map(|(_, server)| server.shutdown());
+        shutdowns.collect::<JoinSet<()>>().join_all().await;
+    }
+}

@@ -1,0 +1,310 @@
+//! Clients that break the rules, and the ends of servers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Client, Seen, request_raw};
+use fastwebsockets::{OpCode, Role, WebSocket};
+use ticklot_sim::{Limits, Server, Simulator, Venue, bayse, jayx};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+async fn server() -> Server {
+    Server::bayse(bayse::Config::default()).await.unwrap()
+}
+
+async fn client(server: &Server) -> Client {
+    let mut client = Client::connect(server.addr(), "/ws/v1/markets").await;
+    assert!(client.text().await.starts_with(r#"{"type":"connected""#));
+    client
+}
+
+/// Writes raw bytes after the upgrade and returns the code that the server closes with.
+async fn closed_for(server: &Server, bytes: &[u8]) -> u16 {
+    let mut stream = client(server).await.into_stream();
+    stream.write_all(bytes).await.unwrap();
+    let mut ws = WebSocket::after_handshake(stream, Role::Client);
+    ws.set_auto_close(false);
+    let read = timeout(Duration::from_secs(5), ws.read_frame());
+    let frame = read.await.unwrap().unwrap();
+    assert_eq!(frame.opcode, OpCode::Close);
+    u16::from_be_bytes(frame.payload[..2].try_into().unwrap())
+}
+
+#[tokio::test]
+async fn broken_frames_are_closed_with_their_code() {
+    let server = server().await;
+    let huge = [&[0x81, 0xff][..], &u64::MAX.to_be_bytes(), &[0; 4]].concat();
+    let table: [(&str, &[u8], u16); 9] = [
+        ("unmasked text", b"\x81\x02{}", 1002),
+        ("unmasked ping", b"\x89\x00", 1002),
+        ("reserved bit", b"\xc1\x80\0\0\0\0", 1002),
+        ("unknown opcode", b"\x83\x80\0\0\0\0", 1002),
+        ("fragmented ping", b"\x09\x80\0\0\0\0", 1002),
+        ("continuation of nothing", b"\x80\x80\0\0\0\0", 1002),
+        ("close with half a code", b"\x88\x81\0\0\0\0\x03", 1002),
+        ("not UTF-8", b"\x81\x81\0\0\0\0\xff", 1007),
+        ("longer than memory", &huge, 1009),
+    ];
+    for (what, bytes, code) in table {
+        assert_eq!(closed_for(&server, bytes).await, code, "{what}");
+    }
+    client(&server).await;
+}
+
+/// The close arrives although the client has sent much more than the server reads of it.
+#[tokio::test]
+async fn a_message_too_big_gets_its_close_through() {
+    let server = server().await;
+    let mut bytes = vec![0x81, 0xff];
+    bytes.extend_from_slice(&1_000_000_u64.to_be_bytes());
+    bytes.resize(bytes.len() + 4 + 1_000_000, 0);
+    assert_eq!(closed_for(&server, &bytes).await, 1009);
+}
+
+#[tokio::test]
+async fn fragments_are_one_message_within_the_limit() {
+    let server = server().await;
+    let mut client = client(&server).await;
+    client.send_frame(false, OpCode::Text, b"{\"type\":").await;
+    client.send_frame(true, OpCode::Ping, b"x").await;
+    client
+        .send_frame(true, OpCode::Continuation, b"\"ping\"}")
+        .await;
+    assert_eq!(client.see().await, Seen::Pong(b"x".to_vec()));
+    assert!(client.text().await.starts_with(r#"{"type":"pong""#));
+    client
+        .send_frame(false, OpCode::Text, &[b' '; 60_000])
+        .await;
+    client
+        .send_frame(true, OpCode::Continuation, &[b' '; 6_000])
+        .await;
+    assert_eq!(client.close_code().await, 1009);
+}
+
+#[tokio::test]
+async fn a_close_is_answered_with_its_code() {
+    let server = server().await;
+    let mut client = client(&server).await;
+    client
+        .send_frame(true, OpCode::Close, &4001_u16.to_be_bytes())
+        .await;
+    assert_eq!(client.see().await, Seen::Close(4001));
+    assert_eq!(client.see().await, Seen::Gone);
+    assert_eq!(server.connections().accepted, 1);
+}
+
+#[tokio::test]
+async fn what_is_no_upgrade_is_told_so() {
+    let server = server().await;
+    let get = |headers: &str| format!("GET /ws/v1/markets HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    let table = [
+        (get(""), "HTTP/1.1 426 "),
+        (
+            get(&format!("{upgrade}Sec-WebSocket-Version: 8\r\n")),
+            "HTTP/1.1 426 ",
+        ),
+        (
+            get(&format!("{upgrade}Sec-WebSocket-Version: 13\r\n")),
+            "HTTP/1.1 400 ",
+        ),
+        ("\0\u{1}\u{2} nonsense\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
+    ];
+    for (request, status) in table {
+        let (head, _) = request_raw(server.addr(), request.as_bytes()).await;
+        assert!(head.starts_with(status), "{head}");
+    }
+}
+
+/// Seeded garbage, in frames and without, must neither stop nor slow the server for others.
+#[tokio::test]
+async fn garbage_does_no_harm() {
+    let server = server().await;
+    let mut rng = fastrand::Rng::with_seed(11);
+    for round in 0..60 {
+        let mut garbage: Vec<u8> = (0..rng.usize(1..600)).map(|_| rng.u8(..)).collect();
+        if round % 2 == 0 {
+            // A valid opening, so that more of it is looked at.
+            garbage[0] = 0x81 | (garbage[0] & 0x0f);
+        }
+        let mut stream = client(&server).await.into_stream();
+        let _ = stream.write_all(&garbage).await;
+    }
+    for text in [
+        "[",
+        "{}",
+        "null",
+        "\"type\"",
+        &"[".repeat(10_000),
+        "{\"type\":{}}",
+        "",
+        "\0",
+    ] {
+        let mut client = client(&server).await;
+        client.send(text).await;
+        assert!(
+            client.text().await.starts_with(r#"{"type":"error""#),
+            "{text}"
+        );
+    }
+    let server = Server::jayx(jayx::Config::default()).await.unwrap();
+    for text in [
+        "",
+        "4",
+        "42",
+        "42[",
+        "40[",
+        "9",
+        "4\u{e9}",
+        &"42[[".repeat(5_000),
+    ] {
+        let mut client =
+            Client::connect(server.addr(), "/socket.io/?EIO=4&transport=websocket").await;
+        client.text().await;
+        client.send(text).await;
+        client.send("1").await;
+        client.rest().await;
+    }
+    assert_eq!(server.connections().accepted, 8);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_dropped() {
+    let limits = Limits {
+        max_connections: 1,
+        ..Limits::default()
+    };
+    let config = bayse::Config {
+        limits,
+        ..bayse::Config::default()
+    };
+    let server = Server::bayse(config).await.unwrap();
+    let first = client(&server).await;
+    let mut second = TcpStream::connect(server.addr()).await.unwrap();
+    let read = timeout(Duration::from_secs(5), second.read(&mut [0; 1]))
+        .await
+        .unwrap();
+    assert!(matches!(read, Ok(0) | Err(_)));
+    drop(first);
+    while server.connections().open > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A client that never reads is given up, and takes no other connection with it.
+#[tokio::test]
+async fn a_client_that_does_not_read_is_given_up() {
+    let limits = Limits {
+        write_timeout: Duration::from_millis(50),
+        close_timeout: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let config = bayse::Config {
+        limits,
+        ..bayse::Config::default()
+    };
+    let server = Server::bayse(config).await.unwrap();
+    let mut stream = client(&server).await.into_stream();
+    // Each asks for two books that nobody takes. Masked with zeros.
+    let text = r#"{"type":"subscribe","channel":"orderbook","marketIds":["mkt_us-rate-cut"]}"#;
+    let head = [0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
+    let ask = [&head, text.as_bytes()].concat().repeat(100);
+    let flood = async { while stream.write_all(&ask).await.is_ok() {} };
+    assert!(
+        timeout(Duration::from_secs(5), flood).await.is_ok(),
+        "still served"
+    );
+    while server.connections().open > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_closes_with_going_away() {
+    let server = server().await;
+    let addr = server.addr();
+    let mut client = client(&server).await;
+    let (code, ()) = tokio::join!(client.close_code(), server.shutdown());
+    assert_eq!(code, 1001);
+    assert!(TcpStream::connect(addr).await.is_err());
+}
+
+#[tokio::test]
+async fn a_dropped_server_takes_its_connections_with_it() {
+    let server = server().await;
+    let mut client = client(&server).await;
+    drop(server);
+    assert_eq!(client.see().await, Seen::Gone);
+}
+
+#[tokio::test]
+async fn a_configuration_of_no_use_is_refused() {
+    let nothing = jayx::Config {
+        symbols: Vec::new(),
+        ..jayx::Config::default()
+    };
+    assert!(Server::jayx(nothing).await.is_err());
+    let never = bayse::Config {
+        update_every: Duration::ZERO,
+        ..bayse::Config::default()
+    };
+    assert!(Server::bayse(never).await.is_err());
+}
+
+#[test]
+fn a_simulator_serves_both_venues_and_stops_at_once() {
+    let simulator = Simulator::spawn(jayx::Config::default(), bayse::Config::default()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        for (venue, path) in [
+            (Venue::Jayx, "/socket.io/?EIO=4&transport=websocket"),
+            (Venue::Bayse, "/ws/v1/markets"),
+        ] {
+            let addr = simulator.addr(venue).unwrap();
+            assert_eq!(simulator.url(venue), Some(format!("ws://{addr}")));
+            Client::connect(addr, path).await.text().await;
+            assert_eq!(simulator.connections(venue).accepted, 1);
+        }
+        let _open = Client::connect(simulator.addr(Venue::Bayse).unwrap(), "/ws/v1/markets").await;
+        let start = Instant::now();
+        drop(simulator);
+        assert!(start.elapsed() < Duration::from_millis(500));
+    });
+}
+
+#[test]
+fn a_simulator_that_is_shut_down_says_goodbye() {
+    let simulator = Simulator::spawn(jayx::Config::default(), bayse::Config::default()).unwrap();
+    let addr = simulator.addr(Venue::Bayse).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let client = runtime.spawn(async move {
+        let mut client = Client::connect(addr, "/ws/v1/markets").await;
+        client.text().await;
+        client.close_code().await
+    });
+    while simulator.connections(Venue::Bayse).frames == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    simulator.shutdown();
+    assert_eq!(runtime.block_on(client).unwrap(), 1001);
+}
+
+#[test]
+fn a_port_that_is_taken_is_an_error() {
+    let simulator = Simulator::spawn(jayx::Config::default(), bayse::Config::default()).unwrap();
+    let again = jayx::Config {
+        listen: simulator.addr(Venue::Jayx).unwrap(),
+        ..jayx::Config::default()
+    };
+    assert!(Simulator::spawn(again, bayse::Config::default()).is_err());
+}

@@ -1,0 +1,282 @@
+//! The JayX server, over real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Client, Seen, json, upgrade};
+use fastwebsockets::OpCode;
+use serde_json::Value;
+use ticklot_sim::jayx::{Config, PlainForm};
+use ticklot_sim::{Limits, Server};
+
+const SOCKET_IO: &str = "/socket.io/?EIO=4&transport=websocket";
+const ASK: &str = r#"{"category":"spot","symbol":"BTCUSDT","precise":"1"}"#;
+
+fn quick() -> Config {
+    Config {
+        update_every: Duration::from_millis(5),
+        ..Config::default()
+    }
+}
+
+async fn joined(server: &Server) -> Client {
+    let mut client = Client::connect(server.addr(), SOCKET_IO).await;
+    assert!(client.text().await.starts_with("0{"));
+    client.send("40").await;
+    assert!(client.text().await.starts_with("40{\"sid\":\""));
+    client
+}
+
+/// The best bid and ask of an order book payload, after a look at its order.
+fn touch(payload: &Value) -> (i64, i64) {
+    let side = |name: &str| -> Vec<i64> {
+        let levels = payload["orderBook"][name].as_array().unwrap();
+        assert!(!levels.is_empty() && levels.len() <= 20);
+        for level in levels {
+            assert!(level["lots"].as_i64().unwrap() > 0 && level["count"].as_i64().unwrap() >= 1);
+        }
+        levels
+            .iter()
+            .map(|level| level["ticks"].as_i64().unwrap())
+            .collect()
+    };
+    let (bids, asks) = (side("bids"), side("asks"));
+    assert!(bids.is_sorted_by(|a, b| a > b) && asks.is_sorted_by(|a, b| a < b));
+    (bids[0], asks[0])
+}
+
+#[tokio::test]
+async fn socket_io_opens_joins_and_streams_books_that_never_cross() {
+    let server = Server::jayx(quick()).await.unwrap();
+    let mut client = Client::connect(server.addr(), SOCKET_IO).await;
+    let open = client.text().await;
+    let open = json(open.strip_prefix('0').unwrap());
+    assert_eq!(open["upgrades"], json("[]"));
+    assert_eq!(open["pingInterval"], 25_000);
+    assert_eq!(open["pingTimeout"], 20_000);
+    assert_eq!(open["maxPayload"], 1_000_000);
+    client.send("40").await;
+    let joined = client.text().await;
+    let joined = json(joined.strip_prefix("40").unwrap());
+    assert_eq!(joined["sid"].as_str().unwrap().len(), 20);
+
+    client.send(&format!("42[\"orderbook\",{ASK}]")).await;
+    let mut touches = std::collections::BTreeSet::new();
+    for _ in 0..60 {
+        let packet = client.text().await;
+        let event = json(packet.strip_prefix("42").unwrap());
+        assert_eq!(event[0], "orderbook");
+        let (bid, ask) = touch(&event[1]);
+        assert!(bid < ask);
+        touches.insert((bid, ask));
+    }
+    assert!(touches.len() > 5, "the touch moves");
+    let stats = server.connections();
+    assert_eq!((stats.accepted, stats.open), (1, 1));
+    assert!(stats.frames >= 62);
+}
+
+#[tokio::test]
+async fn an_acknowledgement_comes_before_the_first_book() {
+    let server = Server::jayx(quick()).await.unwrap();
+    let mut client = joined(&server).await;
+    client.send(&format!("4217[\"orderbook\",{ASK}]")).await;
+    assert_eq!(client.text().await, r#"4317[{"ok":true}]"#);
+    assert!(
+        client
+            .text()
+            .await
+            .starts_with(r#"42["orderbook",{"orderBook":{"asks":[{"ticks":"#)
+    );
+    client.send(&format!("4218[\"orderbook\",{ASK}]")).await;
+    assert_eq!(
+        client.text_past("42").await,
+        r#"4318[{"error":{"message":"an order book is already subscribed on this connection"}}]"#
+    );
+}
+
+#[tokio::test]
+async fn the_first_book_does_not_wait_for_the_market() {
+    let config = Config {
+        update_every: Duration::from_secs(3_600),
+        ..Config::default()
+    };
+    let server = Server::jayx(config).await.unwrap();
+    let mut client = Client::connect(server.addr(), "/").await;
+    client
+        .send(&format!(r#"{{"event":"orderbook","message":{ASK}}}"#))
+        .await;
+    touch(&json(&client.text().await));
+}
+
+#[tokio::test]
+async fn refusals_are_events_of_their_own() {
+    let server = Server::jayx(quick()).await.unwrap();
+    let mut client = joined(&server).await;
+    let table = [
+        ("42[\"trades\",{}]", "unknown event: trades"),
+        ("42[\"orderbook\",{}]", "category must be spot"),
+        ("42[7]", "not a packet"),
+        ("hello", "not a packet"),
+    ];
+    for (packet, text) in table {
+        client.send(packet).await;
+        let error = format!("42[\"error\",{{\"message\":\"{text}\"}}]");
+        assert_eq!(client.text().await, error);
+    }
+    client.send("6").await;
+    client.send(&format!("42[\"orderbook\",{ASK}]")).await;
+    assert!(client.text().await.starts_with("42[\"orderbook\","));
+}
+
+#[tokio::test]
+async fn only_the_default_namespace_can_be_joined() {
+    let server = Server::jayx(quick()).await.unwrap();
+    let mut client = Client::connect(server.addr(), SOCKET_IO).await;
+    client.text().await;
+    client.send("40/admin,").await;
+    assert_eq!(client.text().await, r#"44{"message":"Invalid namespace"}"#);
+    client.send("40").await;
+    assert!(client.text().await.starts_with("40{"));
+}
+
+#[tokio::test]
+async fn before_the_join_there_is_nothing_to_say() {
+    let server = Server::jayx(quick()).await.unwrap();
+    for packet in ["hello", "42[\"orderbook\",{}]"] {
+        let mut client = Client::connect(server.addr(), SOCKET_IO).await;
+        client.text().await;
+        client.send(packet).await;
+        assert_eq!(client.close_code().await, 1008);
+    }
+}
+
+#[tokio::test]
+async fn both_ways_of_leaving_close_the_connection() {
+    let server = Server::jayx(quick()).await.unwrap();
+    for packet in ["1", "41"] {
+        let mut client = joined(&server).await;
+        client.send(packet).await;
+        assert_eq!(client.close_code().await, 1000);
+    }
+}
+
+#[tokio::test]
+async fn the_heartbeat_keeps_who_answers_and_closes_who_does_not() {
+    let config = Config {
+        ping_interval: Duration::from_millis(20),
+        ping_timeout: Duration::from_millis(200),
+        ..quick()
+    };
+    let server = Server::jayx(config).await.unwrap();
+    let mut client = joined(&server).await;
+    for _ in 0..5 {
+        assert_eq!(client.text().await, "2");
+        client.send("3").await;
+    }
+    assert_eq!(client.text().await, "2");
+    assert_eq!(client.close_code().await, 1008);
+}
+
+#[tokio::test]
+async fn who_does_not_join_is_closed() {
+    let config = Config {
+        join_timeout: Duration::from_millis(30),
+        ..quick()
+    };
+    let server = Server::jayx(config).await.unwrap();
+    let mut client = Client::connect(server.addr(), SOCKET_IO).await;
+    assert_eq!(client.close_code().await, 1008);
+}
+
+#[tokio::test]
+async fn the_plain_mode_answers_in_three_forms() {
+    let begins = [
+        (PlainForm::Bare, r#"{"orderBook":{"asks":["#),
+        (
+            PlainForm::Message,
+            r#"{"event":"orderbook","message":{"orderBook":{"asks":["#,
+        ),
+        (
+            PlainForm::Data,
+            r#"{"event":"orderbook","data":{"orderBook":{"asks":["#,
+        ),
+    ];
+    for (plain, begin) in begins {
+        let server = Server::jayx(Config { plain, ..quick() }).await.unwrap();
+        let mut client = Client::connect(server.addr(), "/any/path").await;
+        client
+            .send(&format!(r#"{{"event":"orderbook","message":{ASK}}}"#))
+            .await;
+        for _ in 0..3 {
+            let text = client.text().await;
+            assert!(text.starts_with(begin), "{text}");
+            json(&text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn plain_refusals_are_told() {
+    let server = Server::jayx(quick()).await.unwrap();
+    let mut client = Client::connect(server.addr(), "/").await;
+    let table = [
+        ("nonsense", "the message is not valid JSON"),
+        ("[]", "event is required"),
+        (r#"{"event":"x"}"#, "unknown event: x"),
+        (
+            r#"{"event":"orderbook","message":{"category":"spot","symbol":"X","precise":"1"}}"#,
+            "unknown symbol: X",
+        ),
+    ];
+    for (message, text) in table {
+        client.send(message).await;
+        let error = format!("{{\"error\":{{\"message\":\"{text}\"}}}}");
+        assert_eq!(client.text().await, error);
+    }
+}
+
+#[tokio::test]
+async fn the_engine_must_be_the_fourth_over_websocket() {
+    let server = Server::jayx(quick()).await.unwrap();
+    for query in ["", "?EIO=3&transport=websocket", "?EIO=4&transport=polling"] {
+        let (head, _) = upgrade(server.addr(), &format!("/socket.io/{query}")).await;
+        assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_binary_frame_and_a_long_message_are_closed() {
+    let limits = Limits {
+        max_message: 100,
+        ..Limits::default()
+    };
+    let server = Server::jayx(Config { limits, ..quick() }).await.unwrap();
+    let mut client = Client::connect(server.addr(), "/").await;
+    client.send_frame(true, OpCode::Binary, b"x").await;
+    assert_eq!(client.close_code().await, 1003);
+    let mut client = Client::connect(server.addr(), "/").await;
+    client.send(&"x".repeat(100)).await;
+    assert!(matches!(client.see().await, Seen::Text(_)));
+    client.send(&"x".repeat(101)).await;
+    assert_eq!(client.close_code().await, 1009);
+}
+
+/// A client that reads nothing costs a bounded number of snapshots: it misses those in between.
+#[tokio::test]
+async fn a_slow_client_gets_the_latest_book() {
+    let config = Config {
+        update_every: Duration::from_millis(1),
+        ..Config::default()
+    };
+    let server = Server::jayx(config).await.unwrap();
+    let mut client = Client::connect(server.addr(), "/").await;
+    client
+        .send(&format!(r#"{{"event":"orderbook","message":{ASK}}}"#))
+        .await;
+    client.text().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    touch(&json(&client.text().await));
+}
