@@ -1,1 +1,6 @@
-//! .
+//! What the end-to-end tests share: the recorded data, a program run in this process, and a count of
+//! allocations.
+
+pub mod alloc;
+pub mod data;
+pub mod program;

@@ -1,0 +1,164 @@
+//! The program as a user has it: processes, signals, pipes.
+
+#![cfg(unix)] // signals are sent by `kill`
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ticklot"));
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A running program; killed if the test does not end it.
+struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(args: &[&str]) -> Self {
+        let mut child = program(args).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Self { child, out }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Sends an interrupt, as Ctrl-C does, and returns the status and the rest of the output.
+    fn interrupt(mut self) -> (Option<i32>, String) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-INT", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), rest)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn interrupting_the_bare_program_ends_it_with_a_summary_and_status_0() {
+    let mut running = Running::start(&[]);
+    let first = running.line();
+    assert!(first.contains("BTCUSDT live bid "), "{first}");
+    let (status, rest) = running.interrupt();
+    assert_eq!(status, Some(0), "{rest}");
+    assert!(rest.contains("BTCUSDT: "), "{rest}");
+}
+
+// Over a second each: the program prints a line a second.
+
+#[test]
+fn watch_follows_a_server_of_another_process() {
+    for (venue, envelope, market) in [
+        ("jayx", "socketio", "any"),
+        ("jayx", "plain", "any"),
+        ("bayse", "socketio", "mkt_us-rate-cut"),
+    ] {
+        let mut server = Running::start(&["serve", "--venue", venue, "--seed", "7"]);
+        let url = server.line();
+        assert!(url.starts_with("ws://127.0.0.1:"), "{url}");
+        let watched = program(&[
+            "watch",
+            "--venue",
+            venue,
+            "--url",
+            &url,
+            "--envelope",
+            envelope,
+            "--market",
+            market,
+            "--for",
+            "1200ms",
+        ])
+        .output()
+        .unwrap();
+        let said = text(&watched);
+        assert_eq!(watched.status.code(), Some(0), "{said}");
+        assert!(said.contains(" live bid "), "{said}");
+        assert_eq!(server.interrupt().0, Some(0));
+    }
+}
+
+#[test]
+fn once_ends_with_the_server() {
+    let folder = std::env::temp_dir().join(format!("ticklot-program-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (log, rows) = (folder.join("log.jsonl"), folder.join("rows.csv"));
+    let frame = r#"{\"orderBook\":{\"asks\":[],\"bids\":[{\"ticks\":7,\"lots\":3}]}}"#;
+    std::fs::write(
+        &log,
+        format!("{{\"recv_ns\":0,\"frame\":\"{frame}\"}}\n").repeat(3),
+    )
+    .unwrap();
+    let (log, rows) = (log.to_str().unwrap(), rows.to_str().unwrap());
+
+    let mut server = Running::start(&["serve", "--venue=jayx", "--from", log, "--speed=10x"]);
+    let url = server.line();
+    let watched = program(&[
+        "watch",
+        "--venue=jayx",
+        "--envelope=plain",
+        "--url",
+        &url,
+        "--once",
+        "--books",
+        rows,
+    ])
+    .output()
+    .unwrap();
+    assert_eq!(watched.status.code(), Some(0), "{}", text(&watched));
+    let written = std::fs::read_to_string(rows).unwrap();
+    let mut lines = written.lines();
+    assert_eq!(
+        lines.next(),
+        Some("frame,line,book,bid,bid_lots,ask,ask_lots,bids,asks,crc32")
+    );
+    assert_eq!(lines.next(), Some("0,0,BTCUSDT,7,3,,,1,0,3365676901"));
+    assert_eq!(lines.count(), 2);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut running = Running::start(&["--for", "5s"]);
+    running.line();
+    let Running { child, out } = &mut running;
+    // The next lines go nowhere, as into `head -1`.
+    drop(std::mem::replace(out, BufReader::new(empty_stdout())));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// The output of a process that says nothing.
+fn empty_stdout() -> ChildStdout {
+    let mut child = program(&["--version"]).spawn().unwrap();
+    let out = child.stdout.take().unwrap();
+    child.wait().unwrap();
+    out
+}

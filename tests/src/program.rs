@@ -1,0 +1,106 @@
+//! The program, run in this process.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use ticklot_cli::{Output, run};
+
+/// What a run left behind.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit status.
+    pub status: u8,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+}
+
+/// Runs the program with these arguments, its name not among them.
+#[must_use]
+pub fn ticklot<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Ran {
+    let (out, err) = (Captured::default(), Captured::default());
+    let mut output = Output {
+        out: Box::new(out.clone()),
+        err: Box::new(err.clone()),
+        terminal: false,
+    };
+    let args = args.into_iter().map(|arg| arg.as_ref().to_owned());
+    let status = run(
+        std::iter::once("ticklot".to_owned()).chain(args),
+        &mut output,
+    );
+    Ran {
+        status,
+        out: out.text(),
+        err: err.text(),
+    }
+}
+
+/// A file of this process in the system's folder for such; removed when dropped.
+#[derive(Debug)]
+pub struct TempFile(PathBuf);
+
+impl TempFile {
+    /// A file that is not there yet.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let unique = format!("ticklot-{}-{number}-{name}", std::process::id());
+        Self(std::env::temp_dir().join(unique))
+    }
+
+    /// Its path, for a command line.
+    ///
+    /// # Panics
+    /// The system's folder has a name that is no text.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.0.to_str().expect("a path that is text")
+    }
+
+    /// What is in it.
+    ///
+    /// # Panics
+    /// It cannot be read as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        std::fs::read_to_string(&self.0).expect("the file was written")
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    fn text(&self) -> String {
+        let bytes = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! Nothing is allocated for a message once the buffers have grown: from the frame's bytes to the
+//! handler, and from the socket to the handler.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use ticklot::bayse::Bayse;
+use ticklot::jayx::JayX;
+use ticklot::{Books, ConnectionId, Event, Feed, Nanos, Options, Reply, Session, Venue, VenueName};
+use ticklot_frame::jayx::Envelope;
+use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed};
+use ticklot_tests::alloc::{Counting, allocations};
+use ticklot_tests::data::{LOGS, Log};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn jayx(log: &Log) -> JayX {
+    JayX::new("BTCUSDT")
+        .envelope(Envelope::Auto)
+        .scale(log.scale())
+        .build()
+        .unwrap()
+}
+
+fn bayse(log: &Log) -> Bayse {
+    Bayse::any().scale(log.scale()).build()
+}
+
+/// Reads what a strategy would: the touch of the book that changed.
+fn read_touch(event: &Event<'_>, books: &Books, seen: &mut i64) {
+    if let Event::Book(update) = event
+        && let Some(book) = books.live(update.book)
+    {
+        *seen += book.spread().map_or(0, |spread| spread.0) + update.changes.len() as i64;
+    }
+}
+
+/// Plays all frames twice, and counts the second time.
+fn count_second_pass<V: Venue>(venue: V, frames: &[(u64, Vec<u8>)]) -> u64 {
+    let mut books = Books::new();
+    let mut seen = 0;
+    let mut handler = |event: Event<'_>, books: &Books| {
+        read_touch(&event, books, &mut seen);
+        ControlFlow::Continue(())
+    };
+    let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+    let _ = session.opened(Nanos(0), &mut books, &mut handler);
+    let mut pass = || {
+        let before = allocations();
+        for (recv_ns, frame) in frames {
+            let reply = session.frame(frame, Nanos(*recv_ns), &mut books, &mut handler);
+            assert_eq!(reply, Reply::Data);
+        }
+        allocations() - before
+    };
+    let first = pass();
+    assert!(first > 0, "the count works: the buffers had to grow");
+    let second = pass();
+    assert_ne!(seen, 0, "the handler was called");
+    second
+}
+
+#[test]
+fn none_from_the_frames_bytes_to_the_handler() {
+    for log in &LOGS {
+        let Some(frames) = log.frames("none_from_the_frames_bytes_to_the_handler") else {
+            return;
+        };
+        let count = match log.venue {
+            VenueName::JAYX => count_second_pass(jayx(log), &frames),
+            _ => count_second_pass(bayse(log), &frames),
+        };
+        assert_eq!(
+            count,
+            0,
+            "{}: allocations in {} frames",
+            log.name,
+            frames.len()
+        );
+    }
+}
+
+/// Synthetic frames, so that this holds where the recorded data is not.
+#[test]
+fn none_for_made_up_frames_either() {
+    let level = |n: usize, price: usize| format!(r#"{{"price":0.{price:02},"quantity":{n}.25}}"#);
+    let frame = |n: usize| {
+        let bids: Vec<String> = (0..20).map(|d| level(n + d, 40 - d)).collect();
+        let asks: Vec<String> = (0..n % 30).map(|d| level(n + d, 50 + d)).collect();
+        let line = format!(
+            r#"{{"type":"orderbook_update","data":{{"orderbook":{{"marketId":"m","outcomeId":"o{}","bids":[{}],"asks":[{}]}}}}}}"#,
+            n % 5,
+            bids.join(","),
+            asks.join(","),
+        );
+        (n as u64, format!("{line}\n{line}\n").into_bytes())
+    };
+    let frames: Vec<_> = (0..500).map(frame).collect();
+    assert_eq!(count_second_pass(Bayse::any().build(), &frames), 0);
+}
+
+/// Through a real connection: the log three times in one recording. The server is on another
+/// thread, so that only the client's allocations are counted.
+fn count_last_pass_over_a_socket(log: &Log, frames: Vec<(u64, Vec<u8>)>) -> u64 {
+    let pass = frames.len() as u64;
+    let (venue, url_of) = match log.venue {
+        VenueName::JAYX => (ticklot_sim::Venue::Jayx, ticklot_sim::Venue::Jayx),
+        _ => (ticklot_sim::Venue::Bayse, ticklot_sim::Venue::Bayse),
+    };
+    let frames = frames
+        .into_iter()
+        .map(|(recv_ns, frame)| RecordedFrame { recv_ns, frame });
+    let once: Vec<_> = frames.collect();
+    let recording = Arc::new(Recording {
+        frames: [&once[..], &once, &once].concat(),
+    });
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let server = Simulator::playback(venue, recording, Speed::Max, listen).unwrap();
+    let url = server.url(url_of).unwrap();
+
+    let (mut seen, mut start, mut end) = (0, 0, 0);
+    let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
+        read_touch(&event, books, &mut seen);
+        if let Event::Book(update) = event {
+            if update.frame < 2 * pass {
+                start = allocations();
+            }
+            end = allocations();
+        }
+        ControlFlow::Continue(())
+    });
+    let mut options = Options::default();
+    options.reconnect.after_close = false;
+    match log.venue {
+        VenueName::JAYX => {
+            let envelope = if log.envelope == "plain" {
+                Envelope::Plain
+            } else {
+                Envelope::SocketIo
+            };
+            let venue = JayX::new("BTCUSDT")
+                .envelope(envelope)
+                .url(&url)
+                .build()
+                .unwrap();
+            feed.add_with(venue, options, Default::default());
+        }
+        _ => {
+            let venue = Bayse::any().scale(log.scale()).url(&url).build();
+            feed.add_with(venue, options, Default::default());
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let ended = runtime.block_on(feed.run());
+    assert_eq!(ended[0].stats.frames, 3 * pass, "{:?}", ended[0].reason);
+    drop(feed);
+    assert_ne!(seen, 0);
+    end - start
+}
+
+// Over a second in a debug build: some 30,000 frames through two event loops.
+#[test]
+fn none_from_the_socket_to_the_handler() {
+    for log in &LOGS {
+        let Some(frames) = log.frames("none_from_the_socket_to_the_handler") else {
+            return;
+        };
+        let count = count_last_pass_over_a_socket(log, frames);
+        assert_eq!(count, 0, "{}", log.name);
+    }
+}

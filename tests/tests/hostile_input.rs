@@ -1,0 +1,263 @@
+//! Bad input costs nothing but itself: each case is a clear error that names what and where, and
+//! everything else goes on.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use ticklot::bayse::Bayse;
+use ticklot::{Books, Disconnect, Event, Feed, Options};
+use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed, Venue};
+use ticklot_tests::program::{Ran, TempFile, ticklot};
+
+fn book(outcome: &str, level: &str) -> String {
+    format!(
+        r#"{{"type":"orderbook_update","data":{{"orderbook":{{"marketId":"m","outcomeId":"{outcome}","bids":[{level}],"asks":[]}}}}}}"#
+    )
+}
+
+fn good(outcome: &str) -> String {
+    book(outcome, r#"{"price":0.6,"quantity":5}"#)
+}
+
+/// A line of a log.
+fn record(frame: &str) -> String {
+    // JSON's own escapes for what occurs here.
+    let escaped = frame
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
+    format!("{{\"recv_ns\":1,\"frame\":\"{escaped}\"}}\n")
+}
+
+fn replay(log: &[u8]) -> (Ran, String) {
+    let (file, rows) = (TempFile::new("log.jsonl"), TempFile::new("books.csv"));
+    std::fs::write(file.path(), log).unwrap();
+    let rows_option = format!("--books={}", rows.path());
+    let ran = ticklot(["replay", file.path(), "--venue=bayse", &rows_option]);
+    let text = rows.text();
+    // `frame,line,book` of each row.
+    let books = text
+        .lines()
+        .skip(1)
+        .map(|row| row.splitn(4, ',').take(3).collect::<Vec<_>>().join(","));
+    let books: Vec<String> = books.collect();
+    (ran, books.join(" "))
+}
+
+#[test]
+fn bad_levels_cost_their_line() {
+    let cases = [
+        (
+            r#"{"price":1e400,"quantity":1}"#,
+            "a number out of range, or not valid JSON",
+        ),
+        (r#"{"price":"0.6","quantity":1}"#, "price: not a number"),
+        (r#"{"price":-0.6,"quantity":1}"#, "price: negative"),
+        (
+            r#"{"price":0.605,"quantity":1}"#,
+            "price: finer than the grid of 2 decimals",
+        ),
+        (r#"{"price":0.6,"quantity":-1}"#, "quantity: negative"),
+        (
+            r#"{"price":0.6,"quantity":1e300}"#,
+            "quantity: out of the range of a 64-bit integer",
+        ),
+    ];
+    for (level, what) in cases {
+        // One bad line among good ones, and good frames before and after.
+        let frame = [good("a"), book("b", level), good("c")].join("\n");
+        let log = record(&good("a")) + &record(&frame) + &record(&good("d"));
+        let (ran, rows) = replay(log.as_bytes());
+        assert_eq!(rows, "0,0,a 1,0,a 1,2,c 2,0,d", "{level}");
+        // The error points at the number.
+        let field = if what.starts_with("quantity") {
+            "\"quantity\":"
+        } else {
+            "\"price\":"
+        };
+        let byte = book("b", level).find(field).unwrap() + field.len();
+        assert_eq!(
+            ran.err,
+            format!("ticklot: frame 1: bayse: line 1, byte {byte}: {what}\n"),
+            "{level}"
+        );
+        assert!(ran.out.contains(" 1 errors, "), "{}", ran.out);
+        assert_eq!(ran.status, 0, "the log itself is whole");
+    }
+}
+
+#[test]
+fn a_log_cut_in_the_middle_of_a_line_is_read_up_to_its_cut() {
+    let whole = record(&good("a")) + &record(&good("b"));
+    let (ran, rows) = replay(&whole.as_bytes()[..whole.len() - 30]);
+    assert_eq!(rows, "0,0,a");
+    assert!(
+        ran.err.starts_with("ticklot: log line 1, byte 1"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("not a record: EOF while parsing a string"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.ends_with("1 of its lines cannot be read\n"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ran.status, 1);
+}
+
+#[test]
+fn a_compressed_log_that_is_cut_is_read_up_to_its_cut() {
+    let mut text = String::new();
+    for n in 0..2000 {
+        text += &record(&good(&format!("outcome-{}", n * 7919 % 1000)));
+    }
+    let packed = zstd::encode_all(text.as_bytes(), 3).unwrap();
+    let (ran, rows) = replay(&packed[..packed.len() - 10]);
+    assert!(
+        rows.starts_with("0,0,outcome-0 1,0,outcome-919"),
+        "{rows:.60}"
+    );
+    assert!(ran.err.contains(": cannot read further: "), "{}", ran.err);
+    assert_eq!(ran.status, 1);
+}
+
+#[test]
+fn log_lines_that_are_no_records_cost_themselves() {
+    let mut log = Vec::new();
+    for line in [
+        "",
+        "\u{fffd}[]",
+        "{\"recv_ns\":1}",
+        "{\"recv_ns\":-1,\"frame\":\"\"}",
+    ] {
+        writeln!(log, "{line}").unwrap();
+    }
+    log.extend_from_slice(b"{\"frame\":\"\xff\"}\n");
+    log.extend_from_slice(record(&good("a")).as_bytes());
+    let (ran, rows) = replay(&log);
+    assert_eq!(rows, "4,0,a", "a blank line is no line of the log's");
+    let errors: Vec<&str> = ran.err.lines().collect();
+    assert!(
+        errors[0].contains("log line 1, byte 0: not a record: expected value"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        errors[1].contains("log line 2, byte 12: not a record: missing field `frame`"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        errors[2].contains("log line 3, byte 12: not a record: invalid value"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        errors[3].contains("log line 4, byte 10: not a record: not valid UTF-8"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ran.status, 1);
+}
+
+#[test]
+fn a_frame_of_five_mebibytes_costs_itself() {
+    let huge = format!("{}\n{}", good("a"), " ".repeat(5 << 20));
+    let log = record(&good("a")) + &record(&huge) + &record(&good("b"));
+    let (ran, rows) = replay(log.as_bytes());
+    assert_eq!(rows, "0,0,a 2,0,b");
+    assert_eq!(
+        ran.err,
+        "ticklot: frame 1: bayse: line 0, byte 4194304: longer than the limit of 4194304 bytes\n"
+    );
+}
+
+/// Plays frames to a feed until it has seen `until` and a live book after it, and returns what it
+/// was told.
+fn play_live(frames: Vec<Vec<u8>>, until: &str) -> Vec<String> {
+    let frames = frames
+        .into_iter()
+        .map(|frame| RecordedFrame { recv_ns: 0, frame })
+        .collect();
+    let recording = Arc::new(Recording { frames });
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let server = Simulator::playback(Venue::Bayse, recording, Speed::Max, listen).unwrap();
+    let url = server.url(Venue::Bayse).unwrap();
+    let mut told = Vec::new();
+    let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
+        told.push(match event {
+            Event::Book(update) => {
+                format!("{} {}", books.name(update.book), books.state(update.book))
+            }
+            Event::Disconnected {
+                reason: Disconnect::Failed(error),
+                ..
+            } => error.to_string(),
+            Event::BadLine { error, .. } => error.to_string(),
+            other => format!("{other:?}"),
+        });
+        let seen = told.iter().position(|what| what.contains(until));
+        match seen.is_some_and(|at| told[at..].iter().any(|what| what.ends_with(" live"))) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    let mut options = Options::default();
+    options.reconnect.base = std::time::Duration::from_millis(1);
+    feed.add_with(Bayse::any().url(&url).build(), options, Default::default());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(feed.run());
+    drop(feed);
+    assert!(told.pop().is_some_and(|last| last.contains("Stopped")));
+    told
+}
+
+#[test]
+fn a_live_frame_of_five_mebibytes_costs_the_connection_and_the_books_come_back() {
+    let told = play_live(
+        vec![good("a").into_bytes(), vec![b' '; 5 << 20]],
+        "longer than",
+    );
+    let at = told
+        .iter()
+        .position(|what| what.contains("longer than the limit of 4194304"))
+        .unwrap();
+    assert!(told[..at].contains(&"a live".to_owned()), "{told:?}");
+    assert!(
+        told[at..].iter().any(|what| what.starts_with("Connected")),
+        "{told:?}"
+    );
+    assert_eq!(told.last().unwrap(), "a live");
+}
+
+#[test]
+fn a_live_frame_that_is_not_utf8_costs_the_connection_and_the_books_come_back() {
+    let bad = [good("a").into_bytes(), b"\n{\"type\":\"\xff\"}".to_vec()].concat();
+    let told = play_live(vec![good("a").into_bytes(), bad], "not UTF-8");
+    assert!(
+        told.iter()
+            .any(|what| what == "a text message or a close reason is not UTF-8"),
+        "{told:?}"
+    );
+    assert_eq!(told.last().unwrap(), "a live");
+}
+
+#[test]
+fn a_live_bad_line_costs_neither_the_connection_nor_the_other_lines() {
+    let frame = [good("a"), "{\"type\":".to_owned(), good("b")]
+        .join("\n")
+        .into_bytes();
+    let told = play_live(vec![frame], "b live");
+    assert_eq!(
+        told[1..],
+        ["a live", "bayse: line 1, byte 8: not valid JSON", "b live"]
+    );
+}

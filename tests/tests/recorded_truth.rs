@@ -1,0 +1,91 @@
+//! Recorded order flow in, the truth out: byte for byte, without a socket and through one.
+
+use std::sync::Arc;
+
+use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed, Venue};
+use ticklot_tests::data::{LOGS, Log, assert_same_rows};
+use ticklot_tests::program::{TempFile, ticklot};
+
+fn replay(log: Log) {
+    let Some(path) = log.path("replay") else {
+        return;
+    };
+    let rows = TempFile::new("replay.csv");
+    let mut args = vec!["replay".to_owned(), path.display().to_string()];
+    args.extend(log.options());
+    args.push(format!("--books={}", rows.path()));
+    let ran = ticklot(&args);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    assert!(
+        ran.out.starts_with(&format!("{} frames, ", log.frames)),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains(" 0 errors, "), "{}", ran.out);
+    assert_same_rows(&rows.text(), &log.truth(), log.name);
+    assert_eq!(rows.text().lines().count() as u64, log.books + 1);
+}
+
+/// As `ticklot serve --from LOG --speed max` and `ticklot watch --url ... --once` do it.
+fn through_a_socket(log: Log) {
+    let Some(frames) = log.frames("through_a_socket") else {
+        return;
+    };
+    let frames = frames
+        .into_iter()
+        .map(|(recv_ns, frame)| RecordedFrame { recv_ns, frame });
+    let recording = Arc::new(Recording {
+        frames: frames.collect(),
+    });
+    let venue = if log.envelope.is_empty() {
+        Venue::Bayse
+    } else {
+        Venue::Jayx
+    };
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let server = Simulator::playback(venue, recording, Speed::Max, listen).unwrap();
+    let rows = TempFile::new("watch.csv");
+    let mut args = vec![
+        "watch".to_owned(),
+        "--once".to_owned(),
+        "--market=any".to_owned(),
+    ];
+    args.extend(log.options());
+    args.push(format!("--url={}", server.url(venue).unwrap()));
+    args.push(format!("--books={}", rows.path()));
+    let ran = ticklot(&args);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    assert_same_rows(&rows.text(), &log.truth(), log.name);
+}
+
+#[test]
+fn replay_jayx_in_packets() {
+    replay(LOGS[0]);
+}
+
+#[test]
+fn replay_jayx_bare() {
+    replay(LOGS[1]);
+}
+
+#[test]
+fn replay_bayse() {
+    replay(LOGS[2]);
+}
+
+// Over a second each in a debug build: thousands of frames through two event loops.
+
+#[test]
+fn through_a_socket_jayx_in_packets() {
+    through_a_socket(LOGS[0]);
+}
+
+#[test]
+fn through_a_socket_jayx_bare() {
+    through_a_socket(LOGS[1]);
+}
+
+#[test]
+fn through_a_socket_bayse() {
+    through_a_socket(LOGS[2]);
+}
