@@ -1,0 +1,143 @@
+//! Limits, headers and trust of a connection.
+
+use std::time::Duration;
+
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::Error;
+#[cfg(feature = "tls")]
+use crate::tls::Roots;
+
+/// How to connect, and what to put up with.
+///
+/// ```
+/// use std::time::Duration;
+/// use ticklot_transport::Config;
+///
+/// let mut config = Config::default().with_header("authorization", "Bearer secret")?;
+/// config.connect_timeout = Duration::from_secs(3);
+/// assert!(!format!("{config:?}").contains("secret"));
+/// # Ok::<(), ticklot_transport::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Name lookup and TCP together, over all addresses. Default: 5 s.
+    pub connect_timeout: Duration,
+    /// The TLS handshake. Default: 5 s.
+    pub tls_timeout: Duration,
+    /// The HTTP upgrade, from the request to the end of the answer's head. Default: 5 s.
+    pub upgrade_timeout: Duration,
+    /// One frame's way into the socket. Default: 5 s.
+    pub write_timeout: Duration,
+    /// The peer's part of the close handshake. Default: 2 s.
+    pub close_timeout: Duration,
+    /// The longest message in bytes, all its fragments together. Default: 4 MiB.
+    pub max_message_size: usize,
+    #[cfg(feature = "tls")]
+    roots: Roots,
+    headers: HeaderMap,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        Self {
+            connect_timeout: PATIENCE,
+            tls_timeout: PATIENCE,
+            upgrade_timeout: PATIENCE,
+            write_timeout: PATIENCE,
+            close_timeout: Duration::from_secs(2),
+            max_message_size: 4 << 20,
+            #[cfg(feature = "tls")]
+            roots: Roots::default(),
+            headers: HeaderMap::new(),
+        }
+    }
+}
+
+/// Headers of the handshake itself. Extensions are never offered: frames
+/// are handed out as they came, and compression would need a copy.
+const RESERVED: [HeaderName; 8] = [
+    header::HOST,
+    header::UPGRADE,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::SEC_WEBSOCKET_KEY,
+    header::SEC_WEBSOCKET_VERSION,
+    header::SEC_WEBSOCKET_EXTENSIONS,
+];
+
+impl Config {
+    /// Adds a header to the upgrade request. Its value never shows in `Debug`.
+    ///
+    /// With `Sec-WebSocket-Protocol` sub-protocols are asked for; without it, a
+    /// server that chooses one is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`] where name or value cannot stand in a header, and for
+    /// the headers that the handshake sets itself.
+    pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Error::Argument("a header name with forbidden characters"))?;
+        if RESERVED.contains(&name) {
+            return Err(Error::Argument("a header that the handshake sets itself"));
+        }
+        let mut value = HeaderValue::from_str(value)
+            .map_err(|_| Error::Argument("a header value with forbidden characters"))?;
+        value.set_sensitive(true);
+        self.headers
+            .try_append(name, value)
+            .map_err(|_| Error::Argument("too many headers"))?;
+        Ok(self)
+    }
+
+    /// Chooses whom `wss://` connections trust.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_roots(mut self, roots: Roots) -> Self {
+        self.roots = roots;
+        self
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn roots(&self) -> &Roots {
+        &self.roots
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_handshake_keeps_its_headers_to_itself() {
+        for name in [
+            "Host",
+            "Sec-WebSocket-Extensions",
+            "connection",
+            "bad name",
+            "",
+        ] {
+            let result = Config::default().with_header(name, "x");
+            assert!(matches!(result, Err(Error::Argument(_))), "{name}");
+        }
+        assert!(Config::default().with_header("x", "a\r\nb: c").is_err());
+    }
+
+    #[test]
+    fn debug_shows_header_names_only() {
+        let config = Config::default().with_header("x-api-key", "hush").unwrap();
+        let shown = format!("{config:?}");
+        assert!(
+            shown.contains("x-api-key") && !shown.contains("hush"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! What can go wrong, one variant a step.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::close;
+
+/// The instant at which a time limit ends. A limit beyond the clock's range is none.
+pub(crate) fn after(limit: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+    let now = Instant::now();
+    now.checked_add(limit).unwrap_or_else(|| now + NEVER)
+}
+
+/// A step of a connection's life that has a time limit of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Step {
+    /// Looking up the name and opening the TCP connection.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+    /// The HTTP request that turns the connection into a WebSocket.
+    Upgrade,
+    /// Handing a frame to the socket.
+    Write,
+    /// Waiting for the peer's close frame after ours.
+    Close,
+}
+
+impl Step {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connecting",
+            Self::Tls => "the TLS handshake",
+            Self::Upgrade => "the WebSocket upgrade",
+            Self::Write => "writing a frame",
+            Self::Close => "waiting for the peer's close frame",
+        }
+    }
+}
+
+/// Why a connection could not be made, or why it ended.
+///
+/// No variant carries a path, a query string or a header: they can hold
+/// credentials, and errors end up in logs.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The URL is not a usable `ws://` or `wss://` URL.
+    #[error("not a WebSocket URL: {0}")]
+    Url(&'static str),
+    /// A value passed in cannot be used, such as a reserved header or close code.
+    #[error("unusable argument: {0}")]
+    Argument(&'static str),
+    /// The host's name could not be resolved.
+    #[error("cannot resolve {host}: {source}")]
+    Dns {
+        /// The name that was looked up.
+        host: Box<str>,
+        /// The resolver's answer.
+        source: io::Error,
+    },
+    /// None of the host's addresses accepted a TCP connection.
+    #[error("cannot connect to {peer}: {source}")]
+    Connect {
+        /// The URL's `host:port`.
+        peer: Box<str>,
+        /// The last address's failure.
+        source: io::Error,
+    },
+    /// The TLS handshake failed; a certificate that is not trusted ends here.
+    #[error("TLS with {peer} failed: {source}")]
+    Tls {
+        /// The URL's `host:port`.
+        peer: Box<str>,
+        /// The TLS library's reason.
+        source: io::Error,
+    },
+    /// A step took longer than its limit in [`Config`](crate::Config).
+    #[error("timed out: {}", .step.name())]
+    Timeout {
+        /// The step that took too long.
+        step: Step,
+    },
+    /// The server answered the upgrade with another status than 101.
+    #[error("the server refused the upgrade with status {status}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// `Retry-After`, where it is a number of seconds. Its other form, a
+        /// date, is reported as `None`: to read it takes a wall clock.
+        retry_after: Option<Duration>,
+    },
+    /// The server answered 101, but not as the handshake demands.
+    #[error("not a WebSocket handshake: {0}")]
+    Handshake(&'static str),
+    /// The answer to the upgrade is not HTTP, or it stopped half way.
+    #[error("no usable answer to the upgrade: {0}")]
+    Http(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The peer broke the WebSocket protocol.
+    #[error("protocol violation: {what}")]
+    Protocol {
+        /// The rule that was broken.
+        what: &'static str,
+        /// The close code that the peer must be told.
+        code: u16,
+    },
+    /// A message, all its fragments together, is longer than the limit.
+    #[error("a message is longer than the limit of {limit} bytes")]
+    TooLarge {
+        /// [`Config::max_message_size`](crate::Config::max_message_size).
+        limit: usize,
+    },
+    /// A text message or a close reason is not UTF-8.
+    #[error("a text message or a close reason is not UTF-8")]
+    InvalidUtf8,
+    /// The peer's side of the connection ended without a close frame (code 1006).
+    #[error("the connection was dropped without a close frame")]
+    Dropped,
+    /// The connection had ended before this call.
+    #[error("the connection is closed")]
+    Closed,
+    /// The socket failed.
+    #[error("the socket failed: {0}")]
+    Io(#[source] io::Error),
+}
+
+impl Error {
+    /// The code of the close frame that must be sent for this error, or `None`
+    /// where the error calls for none.
+    #[must_use]
+    pub const fn close_code(&self) -> Option<u16> {
+        match self {
+            Self::Protocol { code, .. } => Some(*code),
+            Self::TooLarge { .. } => Some(close::TOO_LARGE),
+            Self::InvalidUtf8 => Some(close::INVALID_PAYLOAD),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn protocol(what: &'static str) -> Self {
+        Self::Protocol {
+            what,
+            code: close::PROTOCOL,
+        }
+    }
+
+    /// An error of the open socket. TLS reports a missing goodbye as an
+    /// unexpected end of file, which is what TCP reports as an end of file.
+    pub(crate) fn from_socket(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            Self::Dropped
+        } else {
+            Self::Io(error)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! One WebSocket over tokio: connect, TLS, read, write, close.
+//!
+//! A thin crate over hyper (the upgrade), rustls (`wss://`, with the default
+//! feature `tls`) and fastwebsockets (the frames). It knows no venue and no
+//! JSON: bytes come out in place, bytes go in.
+//!
+//! ```no_run
+//! use ticklot_transport::{Config, close, connect};
+//!
+//! # async fn run() -> Result<(), ticklot_transport::Error> {
+//! let mut connection = connect("wss://stream.example/ws", &Config::default()).await?;
+//! connection.text(br#"{"subscribe":"trades"}"#).await?;
+//! if let Some(message) = connection.read().await? {
+//!     println!("{} bytes", message.payload.len());
+//! }
+//! connection.close(close::NORMAL, "").await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Reading and writing at the same time
+//!
+//! Every call is cancel safe, so a read may stand in a `select!` loop and be
+//! dropped each time a timer fires. [`Connection::split`] gives two halves that
+//! work at the same time; one task can then write while one read stays
+//! under way, without taking it up anew:
+//!
+//! ```no_run
+//! use std::pin::pin;
+//! use std::time::Duration;
+//! use ticklot_transport::{Config, Error, Incoming, connect};
+//!
+//! # async fn run() -> Result<(), Error> {
+//! let connection = connect("ws://127.0.0.1:9000", &Config::default()).await?;
+//! let (mut reader, mut writer) = connection.split();
+//! let mut timer = tokio::time::interval(Duration::from_secs(10));
+//! loop {
+//!     let mut read = pin!(reader.read());
+//!     // The read stays where it is until it is done; the timer only writes.
+//!     let incoming = loop {
+//!         tokio::select! {
+//!             incoming = &mut read => break incoming?,
+//!             _ = timer.tick() => writer.ping(b"").await?,
+//!         }
+//!     };
+//!     match incoming {
+//!         Incoming::Message(message) => println!("{} bytes", message.payload.len()),
+//!         Incoming::Ping(payload) => writer.pong(payload).await?,
+//!         Incoming::Close { code, .. } => return writer.close(code, "").await,
+//!         _ => {}
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! # What is checked
+//!
+//! All that RFC 6455 asks of a peer, with the close code that it names: 1002 for
+//! a broken rule, 1007 for a text that is not UTF-8, 1009 for a message over
+//! [`Config::max_message_size`]. The limit counts all fragments of a message
+//! together, and a frame that claims more is refused before memory is
+//! reserved for it. Extensions are never offered, so frames are never compressed.
+//!
+//! # What is not
+//!
+//! The frame codec underneath keeps some things to itself:
+//!
+//! - A length written in more bytes than it needs is accepted.
+//! - A pong or close frame longer than 125 bytes is refused after it has been
+//!   read; one longer than the message limit is told 1009 and not 1002.
+//! - A fragmented text that is not UTF-8 is refused at its end, not at its
+//!   first bad byte; one in a single frame, when all of it is there.
+//! - A frame that breaks two rules is refused for either of them.
+
+mod config;
+mod connection;
+mod dial;
+mod error;
+mod message;
+mod reader;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
+mod upgrade;
+mod url;
+mod writer;
+
+pub mod close;
+
+pub use config::Config;
+pub use connection::Connection;
+pub use dial::connect;
+pub use error::{Error, Step};
+pub use message::{Incoming, Kind, Message};
+pub use reader::Reader;
+pub use stream::Stream;
+#[cfg(feature = "tls")]
+pub use tls::Roots;
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;
+pub use upgrade::accept_key;
+pub use writer::Writer;

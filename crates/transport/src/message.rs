@@ -1,0 +1,54 @@
+//! What a reader hands out.
+
+/// Which end of the connection this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Client,
+    Server,
+}
+
+/// Whether a message is text or bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// UTF-8, which has been checked.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+/// A whole message, in the connection's own buffer.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message<'a> {
+    /// Text or bytes.
+    pub kind: Kind,
+    /// The content. Mutable, so that a parser may work in place: the buffer is
+    /// not read again.
+    pub payload: &'a mut [u8],
+}
+
+impl<'a> Message<'a> {
+    pub(crate) fn new(kind: Kind, payload: &'a mut [u8]) -> Self {
+        Self { kind, payload }
+    }
+}
+
+/// What came in, control frames included.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Incoming<'a> {
+    /// A whole message.
+    Message(Message<'a>),
+    /// To be answered with [`Writer::pong`](crate::Writer::pong) and this payload.
+    Ping(&'a [u8]),
+    /// The answer to a ping, or a sign of life that nobody asked for.
+    Pong(&'a [u8]),
+    /// The peer closes. To be answered with [`Writer::close`](crate::Writer::close)
+    /// and this code; nothing follows.
+    Close {
+        /// Its code, or [`NO_STATUS`](crate::close::NO_STATUS) where it gave none.
+        code: u16,
+        /// Its reason, often empty.
+        reason: &'a str,
+    },
+}

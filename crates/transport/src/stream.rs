@@ -1,0 +1,205 @@
+//! The byte stream under a WebSocket, and its sharing between two halves.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
+use tokio::net::TcpStream;
+#[cfg(feature = "tls")]
+use tokio_rustls::{TlsStream, client, server};
+
+/// A TCP connection, with or without TLS.
+///
+/// Made with `From` out of a [`TcpStream`] or of either TLS stream of `tokio-rustls`.
+pub struct Stream {
+    socket: Socket,
+    /// Bytes that came with the handshake and belong to the first frames.
+    leftover: Bytes,
+}
+
+enum Socket {
+    Plain(TcpStream),
+    // Boxed: a TLS session is a kilobyte, and it would be moved about.
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    fn new(socket: Socket) -> Self {
+        Self {
+            socket,
+            leftover: Bytes::new(),
+        }
+    }
+
+    /// Puts bytes in front of what the socket will yield.
+    pub(crate) fn with_leftover(mut self, leftover: Bytes) -> Self {
+        self.leftover = leftover;
+        self
+    }
+}
+
+impl From<TcpStream> for Stream {
+    fn from(tcp: TcpStream) -> Self {
+        Self::new(Socket::Plain(tcp))
+    }
+}
+
+#[cfg(feature = "tls")]
+impl From<client::TlsStream<TcpStream>> for Stream {
+    fn from(tls: client::TlsStream<TcpStream>) -> Self {
+        Self::new(Socket::Tls(Box::new(tls.into())))
+    }
+}
+
+#[cfg(feature = "tls")]
+impl From<server::TlsStream<TcpStream>> for Stream {
+    fn from(tls: server::TlsStream<TcpStream>) -> Self {
+        Self::new(Socket::Tls(Box::new(tls.into())))
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.socket {
+            Socket::Plain(_) => "Stream(tcp)",
+            #[cfg(feature = "tls")]
+            Socket::Tls(_) => "Stream(tls)",
+        })
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.leftover.has_remaining() {
+            let n = self.leftover.len().min(buf.remaining());
+            buf.put_slice(&self.leftover.split_to(n));
+            return Poll::Ready(Ok(()));
+        }
+        match &mut self.socket {
+            Socket::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Socket::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.socket {
+            Socket::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            #[cfg(feature = "tls")]
+            Socket::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.socket {
+            Socket::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            #[cfg(feature = "tls")]
+            Socket::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.socket {
+            Socket::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            #[cfg(feature = "tls")]
+            Socket::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}
+
+/// One stream in several hands: the reading half, the writing half, and the
+/// close, which must reach the socket below both. The lock is held for one
+/// poll at a time, never across an await.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Mutex<Stream>>);
+
+impl Shared {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self(Arc::new(Mutex::new(stream)))
+    }
+
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stream> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads and throws away until the peer's end, or until the socket fails.
+    pub(crate) async fn drain(&mut self) {
+        let mut waste = [0; 1024];
+        while matches!(self.read(&mut waste).await, Ok(n) if n > 0) {}
+    }
+}
+
+impl AsyncRead for Shared {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.lock()).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Shared {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.lock()).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.lock()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.lock()).poll_shutdown(cx)
+    }
+}
+
+/// The most that one read takes from the socket.
+///
+/// fastwebsockets doubles its buffer when it finds a header in a full one, so a
+/// peer that always has more to send makes it grow up to what the kernel
+/// holds: 16 MiB for messages of 300 bytes, when measured. With bounded reads
+/// it stays at a small multiple of the bound or of the longest frame.
+const READ_AT_MOST: u64 = 16 << 10;
+
+/// The stream as the frame reader sees it.
+pub(crate) struct Source(Take<Shared>);
+
+impl Source {
+    pub(crate) fn new(stream: Shared) -> Self {
+        Self(stream.take(READ_AT_MOST))
+    }
+}
+
+impl AsyncRead for Source {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.0.set_limit(READ_AT_MOST);
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}

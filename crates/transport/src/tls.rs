@@ -1,0 +1,90 @@
+//! TLS: whom to trust, and the handshake.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::Error;
+use crate::stream::Stream;
+use crate::url::Target;
+
+/// Whom a `wss://` connection trusts.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub enum Roots {
+    /// Mozilla's authorities, from `webpki-roots`.
+    #[default]
+    WebPki,
+    /// These authorities, and no other.
+    Certificates(Vec<CertificateDer<'static>>),
+    /// A whole configuration of one's own. Its ALPN list should be empty or
+    /// `http/1.1`: a WebSocket starts as an HTTP/1.1 request here.
+    Custom(Arc<ClientConfig>),
+}
+
+impl fmt::Debug for Roots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WebPki => f.write_str("WebPki"),
+            Self::Certificates(list) => write!(f, "Certificates({})", list.len()),
+            Self::Custom(_) => f.write_str("Custom"),
+        }
+    }
+}
+
+pub(crate) async fn handshake(
+    target: &Target,
+    tcp: TcpStream,
+    roots: &Roots,
+) -> Result<Stream, Error> {
+    let name = ServerName::try_from(String::from(&*target.host))
+        .map_err(|_| Error::Url("its host is no name that a certificate can have"))?;
+    let failed = |source| Error::Tls {
+        peer: target.peer(),
+        source,
+    };
+    let config = client_config(roots).map_err(failed)?;
+    let tls = TlsConnector::from(config).connect(name, tcp).await;
+    tls.map(Stream::from).map_err(failed)
+}
+
+fn client_config(roots: &Roots) -> io::Result<Arc<ClientConfig>> {
+    // One for all connections: a session can then be resumed.
+    static WEB_PKI: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    match roots {
+        Roots::Custom(config) => Ok(Arc::clone(config)),
+        Roots::Certificates(list) => trusting(own_roots(list)?).map(Arc::new),
+        Roots::WebPki => match WEB_PKI.get() {
+            Some(config) => Ok(Arc::clone(config)),
+            None => {
+                let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+                let config = Arc::new(trusting(roots)?);
+                Ok(Arc::clone(WEB_PKI.get_or_init(|| config)))
+            }
+        },
+    }
+}
+
+fn own_roots(list: &[CertificateDer<'static>]) -> io::Result<RootCertStore> {
+    let mut store = RootCertStore::empty();
+    for certificate in list {
+        store.add(certificate.clone()).map_err(io::Error::other)?;
+    }
+    Ok(store)
+}
+
+fn trusting(roots: RootCertStore) -> io::Result<ClientConfig> {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}

@@ -1,0 +1,196 @@
+//! The HTTP request that turns a stream into a WebSocket.
+
+use std::future::poll_fn;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use hyper::client::conn::http1;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Request, Response, StatusCode, Version};
+use hyper_util::rt::TokioIo;
+use sha1::{Digest, Sha1};
+
+use crate::Error;
+use crate::stream::Stream;
+use crate::url::Target;
+
+/// The longest answer, in bytes of its head.
+const MAX_HEAD: usize = 64 << 10;
+
+/// The `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key`.
+///
+/// ```
+/// let accept = ticklot_transport::accept_key("dGhlIHNhbXBsZSBub25jZQ==");
+/// assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// ```
+#[must_use]
+pub fn accept_key(key: &str) -> String {
+    let mut hash = Sha1::new();
+    hash.update(key);
+    hash.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    BASE64_STANDARD.encode(hash.finalize())
+}
+
+/// Asks for the upgrade and checks the answer. Frames that came in the same
+/// packet stay in front of the stream.
+pub(crate) async fn upgrade(
+    stream: Stream,
+    target: &Target,
+    extra: &HeaderMap,
+) -> Result<Stream, Error> {
+    let key = new_key();
+    let request = request(target, extra, &key)?;
+    let (response, parts) = exchange(stream, request).await.map_err(http)?;
+    check_status(&response)?;
+    check_answer(&response, extra, &accept_key(&key))?;
+    // hyper has read a head with status 101, and an HTTP/1.1 one: it let go of the stream.
+    let parts = parts.ok_or(Error::Handshake("the connection stayed HTTP"))?;
+    Ok(parts.io.into_inner().with_leftover(parts.read_buf))
+}
+
+fn http(error: hyper::Error) -> Error {
+    Error::Http(Box::new(error))
+}
+
+/// A random key. It guards against caches that replay an old answer, not
+/// against an attacker: the randomness of the standard library's hash maps will do.
+fn new_key() -> String {
+    let random = || RandomState::new().build_hasher().finish().to_ne_bytes();
+    BASE64_STANDARD.encode([random(), random()].concat())
+}
+
+fn request(target: &Target, extra: &HeaderMap, key: &str) -> Result<Request<String>, Error> {
+    let key = HeaderValue::from_str(key).map_err(|_| Error::Argument("a key that is not text"))?;
+    // A body type is needed; an empty string sends no body and no length.
+    let mut request = Request::new(String::new());
+    *request.uri_mut() = target.resource.clone();
+    let headers = request.headers_mut();
+    headers.insert(header::HOST, target.authority.clone());
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::SEC_WEBSOCKET_KEY, key);
+    headers.insert(
+        header::SEC_WEBSOCKET_VERSION,
+        HeaderValue::from_static("13"),
+    );
+    for (name, value) in extra {
+        headers.append(name, value.clone());
+    }
+    Ok(request)
+}
+
+type Parts = http1::Parts<TokioIo<Stream>>;
+
+/// Sends the request and drives the connection in the same task, until the
+/// answer's head is there. The parts are there too if the connection was upgraded.
+async fn exchange(
+    stream: Stream,
+    request: Request<String>,
+) -> hyper::Result<(Response<hyper::body::Incoming>, Option<Parts>)> {
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(MAX_HEAD)
+        .handshake(TokioIo::new(stream))
+        .await?;
+    let mut answer = pin!(sender.send_request(request));
+    let mut driver = pin!(connection.without_shutdown());
+    let mut parts = None;
+    let response = poll_fn(|cx| {
+        if let Poll::Ready(response) = answer.as_mut().poll(cx) {
+            return Poll::Ready(response);
+        }
+        if parts.is_none() {
+            if let Poll::Ready(result) = driver.as_mut().poll(cx) {
+                parts = Some(result);
+            }
+            // The driver may just have delivered the answer.
+            return answer.as_mut().poll(cx);
+        }
+        Poll::Pending
+    })
+    .await?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS && parts.is_none() {
+        parts = Some(driver.await);
+    }
+    Ok((response, parts.transpose()?))
+}
+
+fn check_status<B>(response: &Response<B>) -> Result<(), Error> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        status: response.status().as_u16(),
+        retry_after: retry_after(response.headers()),
+    })
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok().map(Duration::from_secs)
+}
+
+fn check_answer<B>(response: &Response<B>, asked: &HeaderMap, accept: &str) -> Result<(), Error> {
+    let headers = response.headers();
+    let complain = |what| Err(Error::Handshake(what));
+    if response.version() != Version::HTTP_11 {
+        return complain("the answer is not HTTP/1.1");
+    }
+    if !has_token(headers, &header::UPGRADE, "websocket") {
+        return complain("the answer does not upgrade to websocket");
+    }
+    // A list: `keep-alive, Upgrade` is as good as `Upgrade`.
+    if !has_token(headers, &header::CONNECTION, "upgrade") {
+        return complain("the answer's Connection does not list upgrade");
+    }
+    if only(headers, &header::SEC_WEBSOCKET_ACCEPT) != Some(accept.as_bytes()) {
+        return complain("Sec-WebSocket-Accept does not match the key");
+    }
+    if tokens(headers, &header::SEC_WEBSOCKET_EXTENSIONS)
+        .next()
+        .is_some()
+    {
+        return complain("an extension that was not asked for");
+    }
+    check_protocol(headers, asked)
+}
+
+fn check_protocol(headers: &HeaderMap, asked: &HeaderMap) -> Result<(), Error> {
+    let name = &header::SEC_WEBSOCKET_PROTOCOL;
+    let mut chosen = tokens(headers, name);
+    match (chosen.next(), chosen.next()) {
+        (None, _) => Ok(()),
+        (Some(one), None) if tokens(asked, name).any(|asked| asked == one) => Ok(()),
+        _ => Err(Error::Handshake("a sub-protocol that was not asked for")),
+    }
+}
+
+/// A header's value, if the header stands there once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    values
+        .next()
+        .is_none()
+        .then(|| value.as_bytes().trim_ascii())
+}
+
+/// The elements of a header that is a list, over all its lines.
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    headers
+        .get_all(name)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&b| b == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|token| !token.is_empty())
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, want: &str) -> bool {
+    tokens(headers, name).any(|token| token.eq_ignore_ascii_case(want.as_bytes()))
+}

@@ -1,0 +1,180 @@
+//! A strict reader of `ws://` and `wss://` URLs.
+
+use hyper::Uri;
+use hyper::header::HeaderValue;
+
+use crate::Error;
+
+/// What a connection needs of its URL.
+pub(crate) struct Target {
+    pub(crate) tls: bool,
+    /// Without the brackets of an IPv6 address.
+    pub(crate) host: Box<str>,
+    pub(crate) port: u16,
+    /// `host` or `host:port`, as it stands in the `Host` header.
+    pub(crate) authority: HeaderValue,
+    /// Path and query: all that a request line may carry.
+    pub(crate) resource: Uri,
+}
+
+impl Target {
+    pub(crate) fn parse(url: &str) -> Result<Self, Error> {
+        // hyper's parser drops a fragment without a word; RFC 6455 forbids it.
+        if url.contains('#') {
+            return Err(Error::Url("it has a fragment"));
+        }
+        let uri: Uri = url.parse().map_err(|_| Error::Url("it cannot be parsed"))?;
+        let tls = scheme(&uri)?;
+        let default = if tls { 443 } else { 80 };
+        let (name, port) = authority(&uri, default)?;
+        let shown = if port == default {
+            name.to_owned()
+        } else {
+            format!("{name}:{port}")
+        };
+        let host = name.trim_start_matches('[').trim_end_matches(']');
+        Ok(Self {
+            tls,
+            host: host.into(),
+            port,
+            authority: shown
+                .try_into()
+                .map_err(|_| Error::Url("its host is not text"))?,
+            resource: resource(&uri)?,
+        })
+    }
+
+    /// `host:port`, for messages.
+    pub(crate) fn peer(&self) -> Box<str> {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port).into()
+        } else {
+            format!("{}:{}", self.host, self.port).into()
+        }
+    }
+}
+
+fn scheme(uri: &Uri) -> Result<bool, Error> {
+    match uri.scheme_str() {
+        Some(scheme) if scheme.eq_ignore_ascii_case("ws") => Ok(false),
+        Some(scheme) if scheme.eq_ignore_ascii_case("wss") => Ok(true),
+        _ => Err(Error::Url("its scheme is neither ws nor wss")),
+    }
+}
+
+/// The host as written, and the port.
+fn authority(uri: &Uri, default: u16) -> Result<(&str, u16), Error> {
+    let authority = uri.authority().ok_or(Error::Url("it has no host"))?;
+    if authority.as_str().contains('@') {
+        return Err(Error::Url("it carries a user name"));
+    }
+    let host = authority.host();
+    if host.is_empty() || host == "[]" {
+        return Err(Error::Url("it has no host"));
+    }
+    let rest = &authority.as_str()[host.len()..];
+    let port = match rest.strip_prefix(':') {
+        None => default,
+        // Digits only: `parse` alone would take a sign.
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().unwrap_or(0),
+        Some(_) => 0,
+    };
+    if port == 0 {
+        return Err(Error::Url("its port is not a port"));
+    }
+    Ok((host, port))
+}
+
+fn resource(uri: &Uri) -> Result<Uri, Error> {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let rooted = if path.starts_with('/') {
+        path.parse()
+    } else {
+        format!("/{path}").parse()
+    };
+    rooted.map_err(|_| Error::Url("its path cannot be parsed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(url: &str) -> (bool, String, u16, String, String) {
+        let t = Target::parse(url).unwrap();
+        let authority = t.authority.to_str().unwrap().to_owned();
+        (
+            t.tls,
+            t.host.into(),
+            t.port,
+            authority,
+            t.resource.to_string(),
+        )
+    }
+
+    fn expect(url: &str, tls: bool, host: &str, port: u16, authority: &str, resource: &str) {
+        let want = (tls, host.into(), port, authority.into(), resource.into());
+        assert_eq!(parts(url), want, "{url}");
+    }
+
+    #[test]
+    fn good_urls() {
+        expect("ws://a.example", false, "a.example", 80, "a.example", "/");
+        expect("wss://a.example/", true, "a.example", 443, "a.example", "/");
+        expect(
+            "WSS://a.example:443/x",
+            true,
+            "a.example",
+            443,
+            "a.example",
+            "/x",
+        );
+        expect(
+            "ws://a:8080/x/y?k=v&l",
+            false,
+            "a",
+            8080,
+            "a:8080",
+            "/x/y?k=v&l",
+        );
+        expect("ws://a?k=v", false, "a", 80, "a", "/?k=v");
+        expect("ws://[::1]:9/x", false, "::1", 9, "[::1]:9", "/x");
+        expect("wss://[::1]", true, "::1", 443, "[::1]", "/");
+    }
+
+    #[test]
+    fn bad_urls() {
+        for url in [
+            "",
+            "a.example",
+            "/x",
+            "http://a",
+            "https://a",
+            "ws:",
+            "ws://",
+            "ws:///x",
+            "ws://:80/",
+            "ws://u@a",
+            "ws://u:p@a/",
+            "ws://a:0/",
+            "ws://a:99999/",
+            "ws://a:/",
+            "ws://a:+1/",
+            "ws://a/#f",
+            "ws://a b/",
+            "ws://[::1",
+            "ws://[]/",
+            "ws://a:8x/",
+        ] {
+            assert!(matches!(Target::parse(url), Err(Error::Url(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_peer_is_written_so_that_its_port_stands_out() {
+        assert_eq!(
+            &*Target::parse("ws://[::1]:9/x?k=v").unwrap().peer(),
+            "[::1]:9"
+        );
+        assert_eq!(&*Target::parse("wss://a/x?k=v").unwrap().peer(), "a:443");
+    }
+}

@@ -1,0 +1,217 @@
+use std::time::Duration;
+
+use ticklot_transport::{Config, Error, connect};
+
+use crate::support::*;
+
+async fn refused_with(answer: &str) -> (u16, Option<Duration>) {
+    match connect_to(&config(), |_| answer.to_owned()).await {
+        Err(Error::Refused {
+            status,
+            retry_after,
+        }) => (status, retry_after),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn complaint(answer: impl FnOnce(&str) -> String) -> &'static str {
+    match connect_to(&config(), answer).await {
+        Err(Error::Handshake(what)) => what,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_frame_that_rides_on_the_upgrades_packet_is_not_lost() {
+    let mut ride = frame(FIN | TEXT, "first");
+    ride.extend(&frame(FIN | TEXT, "second")[..4]);
+    let (mut connection, mut peer) = pair_with(&config(), &ride).await;
+    assert_eq!(next(&mut connection).await, b"first");
+    peer.send(&frame(FIN | TEXT, "second")[4..]).await;
+    assert_eq!(next(&mut connection).await, b"second");
+}
+
+#[tokio::test]
+async fn the_request_line_carries_the_path_only_and_host_the_port() {
+    let (listener, url) = listen().await;
+    let host = url.trim_start_matches("ws://").trim_end_matches('/');
+    let url = format!("ws://{host}/a/b?k=v&l=%20");
+    let config = config().with_header("X-Api-Key", "hush").unwrap();
+    let serve = async { Peer::accept(&listener).await.read_head().await };
+    let (_, head) = tokio::join!(connect(&url, &config), serve);
+    assert!(
+        head.starts_with("GET /a/b?k=v&l=%20 HTTP/1.1\r\n"),
+        "{head}"
+    );
+    assert_eq!(header(&head, "host"), Some(host));
+    assert_eq!(header(&head, "upgrade"), Some("websocket"));
+    assert_eq!(header(&head, "connection"), Some("Upgrade"));
+    assert_eq!(header(&head, "sec-websocket-version"), Some("13"));
+    assert_eq!(header(&head, "x-api-key"), Some("hush"));
+    assert_eq!(header(&head, "content-length"), None);
+}
+
+#[tokio::test]
+async fn compression_is_never_offered() {
+    let (listener, url) = listen().await;
+    let config = config();
+    let serve = async { Peer::accept(&listener).await.read_head().await };
+    let (_, head) = tokio::join!(connect(&url, &config), serve);
+    assert_eq!(header(&head, "sec-websocket-extensions"), None);
+}
+
+#[tokio::test]
+async fn keys_are_sixteen_bytes_and_never_the_same() {
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let (listener, url) = listen().await;
+        let config = config();
+        let serve = async { Peer::accept(&listener).await.read_head().await };
+        let (_, head) = tokio::join!(connect(&url, &config), serve);
+        keys.push(header(&head, "sec-websocket-key").unwrap().to_owned());
+    }
+    assert_eq!(keys[0].len(), 24);
+    assert_ne!(keys[0], keys[1]);
+}
+
+#[tokio::test]
+async fn connection_keep_alive_upgrade_is_accepted() {
+    for line in [
+        "Connection: keep-alive, Upgrade\r\n",
+        "connection: UPGRADE\r\n",
+    ] {
+        connect_to(&config(), |head| switching(head, line))
+            .await
+            .unwrap();
+    }
+    let two_lines = "Connection: keep-alive\r\nConnection: upgrade\r\n";
+    connect_to(&config(), |head| switching(head, two_lines))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn connection_without_upgrade_is_refused() {
+    let what = complaint(|head| switching(head, "Connection: keep-alive\r\n")).await;
+    assert!(what.contains("Connection"), "{what}");
+}
+
+#[tokio::test]
+async fn another_upgrade_is_refused() {
+    let what =
+        complaint(|head| switching(head, "Connection: Upgrade\r\n").replace("websocket", "h2c"))
+            .await;
+    assert!(what.contains("websocket"), "{what}");
+}
+
+#[tokio::test]
+async fn a_wrong_accept_is_refused() {
+    let right = "Connection: Upgrade\r\n";
+    let what = complaint(|head| switching(head, right).replace("Accept: ", "Accept: x")).await;
+    assert!(what.contains("Accept"), "{what}");
+    let what = complaint(|head| switching(head, right).replace("Accept", "Other")).await;
+    assert!(what.contains("Accept"), "{what}");
+    let twice = "Connection: Upgrade\r\nSec-WebSocket-Accept: x\r\n";
+    let what = complaint(|head| switching(head, twice)).await;
+    assert!(what.contains("Accept"), "{what}");
+}
+
+#[tokio::test]
+async fn an_extension_that_was_not_asked_for_is_refused() {
+    let lines = "Connection: Upgrade\r\nSec-WebSocket-Extensions: permessage-deflate\r\n";
+    let what = complaint(|head| switching(head, lines)).await;
+    assert!(what.contains("extension"), "{what}");
+}
+
+#[tokio::test]
+async fn a_sub_protocol_that_was_not_asked_for_is_refused() {
+    let lines = "Connection: Upgrade\r\nSec-WebSocket-Protocol: chat\r\n";
+    let what = complaint(|head| switching(head, lines)).await;
+    assert!(what.contains("sub-protocol"), "{what}");
+}
+
+#[tokio::test]
+async fn a_sub_protocol_that_was_asked_for_is_accepted() {
+    let asking = |list| {
+        config()
+            .with_header("Sec-WebSocket-Protocol", list)
+            .unwrap()
+    };
+    let lines = "Connection: Upgrade\r\nSec-WebSocket-Protocol: chat\r\n";
+    let answer = |head: &str| switching(head, lines);
+    connect_to(&asking("book, chat"), answer).await.unwrap();
+    let other = connect_to(&asking("book"), answer).await;
+    assert!(matches!(other, Err(Error::Handshake(_))), "{other:?}");
+}
+
+#[tokio::test]
+async fn an_upgrade_by_http_1_0_is_refused() {
+    let lines = "Connection: Upgrade\r\n";
+    let result = connect_to(&config(), |head| {
+        switching(head, lines).replace("HTTP/1.1", "HTTP/1.0")
+    })
+    .await;
+    assert!(
+        matches!(result, Err(Error::Handshake(_) | Error::Http(_))),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn too_many_requests_come_back_with_retry_after() {
+    let answer =
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nslow";
+    assert_eq!(
+        refused_with(answer).await,
+        (429, Some(Duration::from_secs(7)))
+    );
+}
+
+#[tokio::test]
+async fn retry_after_as_a_date_is_none() {
+    let answer = "HTTP/1.1 503 Busy\r\nRetry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n\r\n";
+    assert_eq!(refused_with(answer).await, (503, None));
+}
+
+#[tokio::test]
+async fn other_statuses_are_refusals() {
+    for (answer, status) in [
+        ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 404),
+        (
+            "HTTP/1.1 301 Moved\r\nLocation: ws://elsewhere/\r\n\r\n",
+            301,
+        ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200),
+    ] {
+        assert_eq!(refused_with(answer).await, (status, None));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_http_is_an_error_of_its_own() {
+    let result = connect_to(&config(), |_| "SSH-2.0-OpenSSH\r\n\r\n".to_owned()).await;
+    assert!(matches!(result, Err(Error::Http(_))), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_before_it_answers_is_an_error_of_its_own() {
+    let (listener, url) = listen().await;
+    let config = config();
+    let serve = async { Peer::accept(&listener).await.read_head().await };
+    let (result, _) = tokio::join!(connect(&url, &config), serve);
+    assert!(matches!(result, Err(Error::Http(_))), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_refused_tcp_connection_names_the_peer_but_not_the_query() {
+    let (listener, url) = listen().await;
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let error = connect(&format!("{url}?token=hush"), &Config::default())
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, Error::Connect { .. }), "{error:?}");
+    assert!(text.contains(&format!("127.0.0.1:{port}")), "{text}");
+    assert!(!format!("{error:?}{text}").contains("hush"), "{text}");
+}

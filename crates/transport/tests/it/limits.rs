@@ -1,0 +1,85 @@
+use ticklot_transport::{Config, Error};
+
+use crate::support::*;
+
+fn limited(bytes: usize) -> Config {
+    let mut config = config();
+    config.max_message_size = bytes;
+    config
+}
+
+async fn too_large(limit: usize, bytes: Vec<u8>) {
+    let (mut connection, mut peer) = pair(&limited(limit)).await;
+    peer.send(&bytes).await;
+    let serve = async {
+        assert_eq!(peer.receive_close().await, Some(1009));
+        peer.expect_end().await;
+        drop(peer);
+    };
+    let (result, ()) = tokio::join!(connection.read(), serve);
+    assert!(
+        matches!(result, Err(Error::TooLarge { limit: l }) if l == limit),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_message_of_exactly_the_limit_is_accepted() {
+    for limit in [1, 10, 125, 126, 1000] {
+        let (mut connection, mut peer) = pair(&limited(limit)).await;
+        peer.send(&frame(FIN | BINARY, vec![1; limit])).await;
+        assert_eq!(next(&mut connection).await.len(), limit);
+        peer.send(&frame(BINARY, vec![1; limit - 1])).await;
+        peer.send(&frame(FIN, [1])).await;
+        assert_eq!(next(&mut connection).await.len(), limit);
+    }
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_is_refused() {
+    for limit in [0, 1, 10, 125, 126, 1000] {
+        too_large(limit, frame(FIN | BINARY, vec![1; limit + 1])).await;
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_claims_too_much_is_refused_before_memory_is_reserved() {
+    for claim in [4 << 20 | 1, 1 << 40, 1 << 62, u64::MAX] {
+        too_large(4 << 20, head(FIN | BINARY, claim)).await;
+    }
+}
+
+#[tokio::test]
+async fn fragments_count_together() {
+    let bytes = [frame(BINARY, [1; 6]), frame(0, [1; 4]), frame(0, [1; 1])];
+    too_large(10, bytes.concat()).await;
+}
+
+#[tokio::test]
+async fn a_continuations_head_is_held_against_what_is_left() {
+    // No payload follows: the head alone must be enough to refuse it.
+    let bytes = [frame(BINARY, [1; 900]), head(FIN, 200)];
+    too_large(1000, bytes.concat()).await;
+}
+
+#[tokio::test]
+async fn a_control_frame_fits_however_little_is_left() {
+    let (mut connection, mut peer) = pair(&limited(10)).await;
+    for bytes in [
+        frame(TEXT, "0123456789"),
+        frame(FIN | PONG, [b'x'; 125]),
+        frame(FIN, ""),
+    ] {
+        peer.send(&bytes).await;
+    }
+    assert_eq!(next(&mut connection).await, b"0123456789");
+}
+
+#[tokio::test]
+async fn the_default_limit_is_four_mebibytes() {
+    assert_eq!(Config::default().max_message_size, 4 << 20);
+    let (mut connection, mut peer) = pair(&config()).await;
+    let bytes = frame(FIN | BINARY, vec![7; 4 << 20]);
+    let (payload, ()) = tokio::join!(next(&mut connection), peer.send(&bytes));
+    assert_eq!(payload.len(), 4 << 20);
+}

@@ -1,0 +1,17 @@
+//! Real sockets on the loopback, against servers that say exactly what they are told.
+
+// A helper of a test fails like a test: clippy exempts only the test functions themselves.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
+
+mod cancel;
+mod closing;
+mod fragments;
+mod handshake;
+mod limits;
+mod messages;
+mod server;
+mod support;
+mod timeouts;
+#[cfg(feature = "tls")]
+mod tls;
+mod violations;

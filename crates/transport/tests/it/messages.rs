@@ -1,0 +1,137 @@
+use ticklot_transport::{Error, Incoming, Kind};
+
+use crate::support::*;
+
+#[tokio::test]
+async fn a_message_is_handed_out_in_place_and_may_be_written_to() {
+    let (mut connection, mut peer) = pair(&config()).await;
+    peer.send(&frame(FIN | TEXT, "abc")).await;
+    peer.send(&frame(FIN | TEXT, "def")).await;
+    let message = connection.read().await.unwrap().unwrap();
+    assert_eq!(message.kind, Kind::Text);
+    message.payload.fill(b'x');
+    assert_eq!(next(&mut connection).await, b"def");
+}
+
+#[tokio::test]
+async fn every_length_encoding_comes_in_and_goes_out() {
+    let (mut connection, mut peer) = pair(&config()).await;
+    for len in [0, 1, 125, 126, 127, 65535, 65536, 200_000] {
+        let payload = vec![b'x'; len];
+        let bytes = frame(FIN | TEXT, &payload);
+        let (got, ()) = tokio::join!(next(&mut connection), peer.send(&bytes));
+        assert_eq!(got, payload);
+        let (sent, got) = tokio::join!(connection.binary(&payload), peer.receive());
+        sent.unwrap();
+        assert_eq!((got.first, got.payload), (FIN | BINARY, payload));
+    }
+}
+
+#[tokio::test]
+async fn a_client_masks_every_frame_with_another_key() {
+    let (mut connection, mut peer) = pair(&config()).await;
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        connection.text(b"\0\0\0\0").await.unwrap();
+        let mut raw = [0; 10];
+        tokio::io::AsyncReadExt::read_exact(&mut peer.tcp, &mut raw)
+            .await
+            .unwrap();
+        assert_eq!(raw[..2], [FIN | TEXT, 0x84]);
+        assert_eq!(raw[2..6], raw[6..]);
+        keys.push(raw[2..6].to_vec());
+    }
+    assert_ne!(keys[0], keys[1]);
+}
+
+#[tokio::test]
+async fn an_empty_message_is_written_and_read() {
+    let (mut connection, mut peer) = pair(&config()).await;
+    connection.text(b"").await.unwrap();
+    let received = peer.receive().await;
+    assert!(received.masked && received.payload.is_empty());
+    peer.send(&frame(FIN | TEXT, "")).await;
+    assert_eq!(next(&mut connection).await, b"");
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_with_its_payload() {
+    let (mut connection, mut peer) = pair(&config()).await;
+    for payload in [&b""[..], b"abc", &[7; 125]] {
+        peer.send(&frame(FIN | PING, payload)).await;
+        peer.send(&frame(FIN | TEXT, "m")).await;
+        assert_eq!(next(&mut connection).await, b"m");
+        let pong = peer.receive().await;
+        assert_eq!((pong.first, &*pong.payload), (FIN | PONG, payload));
+        assert!(pong.masked);
+    }
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_though_no_message_follows() {
+    let (mut connection, mut peer) = pair(&config()).await;
+    peer.send(&frame(FIN | PING, "x")).await;
+    tokio::select! {
+        result = connection.read() => panic!("{result:?}"),
+        pong = peer.receive() => assert_eq!(pong.first, FIN | PONG),
+    }
+}
+
+#[tokio::test]
+async fn a_reader_hands_out_everything_and_writes_nothing() {
+    let (connection, mut peer) = pair(&config()).await;
+    let (mut reader, mut writer) = connection.split();
+    peer.send(&frame(FIN | PING, "a")).await;
+    peer.send(&frame(FIN | PONG, "b")).await;
+    peer.send(&close_frame(1001, "bye")).await;
+    assert_eq!(reader.read().await.unwrap(), Incoming::Ping(b"a"));
+    assert_eq!(reader.read().await.unwrap(), Incoming::Pong(b"b"));
+    let close = Incoming::Close {
+        code: 1001,
+        reason: "bye",
+    };
+    assert_eq!(reader.read().await.unwrap(), close);
+    assert!(matches!(reader.read().await, Err(Error::Closed)));
+    writer.text(b"still open").await.unwrap();
+    assert_eq!(peer.receive().await.payload, b"still open");
+}
+
+#[tokio::test]
+async fn what_may_not_be_sent_is_refused_and_harms_nothing() {
+    let (mut connection, mut peer) = pair(&config()).await;
+    for result in [
+        connection.text(&[0xFF]).await,
+        connection.ping(&[0; 126]).await,
+        connection.close(1006, "").await,
+    ] {
+        assert!(matches!(result, Err(Error::Argument(_))), "{result:?}");
+    }
+    connection.text(b"fine").await.unwrap();
+    assert_eq!(peer.receive().await.payload, b"fine");
+}
+
+#[tokio::test]
+async fn halves_of_two_connections_do_not_join() {
+    let config = config();
+    let (a, _peer_a) = pair(&config).await;
+    let (b, _peer_b) = pair(&config).await;
+    let (reader, _) = a.split();
+    let (_, writer) = b.split();
+    let joined = ticklot_transport::Connection::join(reader, writer, &config);
+    assert!(matches!(joined, Err(Error::Argument(_))));
+}
+
+#[tokio::test]
+async fn every_call_can_be_spawned_on_any_runtime() {
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    let config = config();
+    drop(is_send(ticklot_transport::connect("ws://a", &config)));
+    let (mut connection, _peer) = pair(&config).await;
+    drop(is_send(connection.read()));
+    drop(is_send(connection.close(1000, "")));
+    let (mut reader, mut writer) = is_send(connection).split();
+    drop(is_send(reader.read()));
+    drop(is_send(writer.text(b"x")));
+}

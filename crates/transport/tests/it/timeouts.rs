@@ -1,0 +1,109 @@
+//! A listener that accepts and stays silent, at every step.
+
+use std::time::{Duration, Instant};
+
+use ticklot_transport::{Config, Error, Step, connect};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use crate::support::*;
+
+const SHORT: Duration = Duration::from_millis(40);
+
+async fn step_that_timed_out(url: &str, config: &Config) -> Step {
+    let start = Instant::now();
+    let result = connect(url, config).await;
+    assert!(start.elapsed() < Duration::from_secs(1));
+    match result {
+        Err(Error::Timeout { step }) => step,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A listener with its queue full: the kernel leaves further connections unanswered.
+async fn full_listener() -> (TcpListener, String, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(tcp) = timeout(SHORT, TcpStream::connect(address)).await {
+        queued.push(tcp.unwrap());
+    }
+    (listener, format!("ws://{address}/"), queued)
+}
+
+#[tokio::test]
+async fn connecting() {
+    let (_listener, url, _queued) = full_listener().await;
+    let mut config = config();
+    config.connect_timeout = SHORT;
+    assert_eq!(step_that_timed_out(&url, &config).await, Step::Connect);
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn the_tls_handshake() {
+    let (_listener, url) = listen().await;
+    let mut config = config();
+    config.tls_timeout = SHORT;
+    let url = url.replace("ws://", "wss://");
+    assert_eq!(step_that_timed_out(&url, &config).await, Step::Tls);
+}
+
+#[tokio::test]
+async fn the_upgrade() {
+    let (_listener, url) = listen().await;
+    let mut config = config();
+    config.upgrade_timeout = SHORT;
+    assert_eq!(step_that_timed_out(&url, &config).await, Step::Upgrade);
+}
+
+#[tokio::test]
+async fn an_upgrade_whose_head_never_ends() {
+    let mut config = config();
+    config.upgrade_timeout = SHORT;
+    let result = connect_to(&config, |_| {
+        "HTTP/1.1 101 Switching\r\nUpgrade: web".to_owned()
+    });
+    let result = timeout(Duration::from_secs(1), result).await;
+    assert!(
+        matches!(
+            result,
+            Ok(Err(Error::Timeout {
+                step: Step::Upgrade
+            }))
+        ),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_write_that_the_peer_does_not_take() {
+    let mut config = config();
+    config.write_timeout = SHORT;
+    let (mut connection, _peer) = pair(&config).await;
+    let result = connection.binary(&vec![0; 16 << 20]).await;
+    assert!(
+        matches!(result, Err(Error::Timeout { step: Step::Write })),
+        "{result:?}"
+    );
+    assert!(matches!(connection.text(b"x").await, Err(Error::Closed)));
+}
+
+#[tokio::test]
+async fn limits_beyond_the_clock_are_no_limits() {
+    let mut config = Config::default();
+    config.connect_timeout = Duration::MAX;
+    config.upgrade_timeout = Duration::MAX;
+    config.write_timeout = Duration::MAX;
+    config.close_timeout = Duration::MAX;
+    let (mut connection, mut peer) = pair(&config).await;
+    let serve = async {
+        peer.receive_close().await;
+        peer.send(&close_frame(1000, "")).await;
+        drop(peer);
+    };
+    let (result, ()) = tokio::join!(connection.close(1000, ""), serve);
+    result.unwrap();
+}

@@ -1,0 +1,167 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use ticklot_transport::rustls::ServerConfig;
+use ticklot_transport::rustls::crypto::ring;
+use ticklot_transport::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use ticklot_transport::{Config, Connection, Error, Roots, accept_key, connect};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::support::*;
+
+/// A server's identity and its certificate.
+fn identity(name: &str) -> (TlsAcceptor, CertificateDer<'static>) {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    (TlsAcceptor::from(Arc::new(config)), certificate)
+}
+
+/// Answers the upgrade; a first frame rides on it.
+async fn serve(listener: &TcpListener, acceptor: &TlsAcceptor) -> Option<TlsStream<TcpStream>> {
+    let (tcp, _) = listener.accept().await.unwrap();
+    let mut tls = acceptor.accept(tcp).await.ok()?;
+    assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(tls.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    assert!(accept_key(header(&head, "sec-websocket-key").unwrap()).len() == 28);
+    let mut answer = switching(&head, "Connection: Upgrade\r\n").into_bytes();
+    answer.extend(frame(FIN | TEXT, "rides along"));
+    tls.write_all(&answer).await.unwrap();
+    tls.flush().await.unwrap();
+    Some(tls)
+}
+
+/// Connects to a server whose certificate is for `name`.
+async fn meet(
+    name: &str,
+    config: impl FnOnce(CertificateDer<'static>) -> Config,
+) -> (Result<Connection, Error>, Option<TlsStream<TcpStream>>) {
+    let (acceptor, certificate) = identity(name);
+    let (listener, url) = listen().await;
+    // By name: the loopback's other addresses refuse, and the next is tried.
+    let url = url.replace("ws://127.0.0.1", "wss://localhost");
+    let config = config(certificate);
+    tokio::join!(connect(&url, &config), serve(&listener, &acceptor))
+}
+
+fn trusting(certificate: CertificateDer<'static>) -> Config {
+    config().with_roots(Roots::Certificates(vec![certificate]))
+}
+
+async fn reason(name: &str, config: impl FnOnce(CertificateDer<'static>) -> Config) -> String {
+    match meet(name, config).await.0 {
+        Err(error @ Error::Tls { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn own_roots_are_trusted_and_messages_go_both_ways() {
+    let (connection, server) = meet("localhost", trusting).await;
+    let (mut connection, server) = (connection.unwrap(), server.unwrap());
+    assert_eq!(next(&mut connection).await, b"rides along");
+    let mut server = Connection::accept(server, bytes::Bytes::new(), &config());
+    let big = vec![b'x'; 100_000];
+    let (sent, got) = tokio::join!(connection.text(&big), next(&mut server));
+    sent.unwrap();
+    assert!(got == big);
+    let (sent, got) = tokio::join!(server.text(&big), next(&mut connection));
+    sent.unwrap();
+    assert!(got == big);
+    let (closed, end) = tokio::join!(connection.close(1000, ""), server.read());
+    closed.unwrap();
+    assert!(end.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_was_sent_is_not_held_back_by_tls() {
+    let (connection, server) = meet("localhost", trusting).await;
+    let (mut connection, mut server) = (connection.unwrap(), server.unwrap());
+    // Until the kernel takes no more: the TLS session would still take some.
+    let payload = vec![7; 16 << 10];
+    let mut sent = 0;
+    while let Ok(result) = timeout(Duration::from_millis(20), connection.binary(&payload)).await {
+        result.unwrap();
+        sent += 1;
+    }
+    // Nothing drives the connection now; whatever was sent must arrive all the same.
+    let mut bytes = vec![0; 8 + payload.len()];
+    for _ in 0..sent {
+        soon(server.read_exact(&mut bytes)).await.unwrap();
+    }
+    assert!(sent > 0);
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused() {
+    let text = reason("elsewhere.example", trusting).await;
+    assert!(text.contains("localhost:"), "{text}");
+    assert!(text.contains("not valid for name"), "{text}");
+}
+
+#[tokio::test]
+async fn an_unknown_issuer_is_refused_by_the_default_roots() {
+    let text = reason("localhost", |_| config()).await;
+    assert!(text.contains("UnknownIssuer"), "{text}");
+}
+
+#[tokio::test]
+async fn an_unknown_issuer_is_refused_by_own_roots() {
+    let (_, other) = identity("localhost");
+    let text = reason("localhost", |_| trusting(other)).await;
+    assert!(text.contains("certificate"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_a_tls_error() {
+    let (listener, url) = listen().await;
+    let url = url.replace("ws://", "wss://");
+    let config = config();
+    let serve = async {
+        let mut peer = Peer::accept(&listener).await;
+        peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        peer
+    };
+    let (result, _peer) = tokio::join!(connect(&url, &config), serve);
+    assert!(matches!(result, Err(Error::Tls { .. })), "{result:?}");
+}
+
+#[tokio::test]
+async fn an_end_without_a_tls_goodbye_is_a_drop() {
+    let (connection, server) = meet("localhost", trusting).await;
+    let mut connection = connection.unwrap();
+    assert_eq!(next(&mut connection).await, b"rides along");
+    drop(server);
+    assert!(matches!(connection.read().await, Err(Error::Dropped)));
+}
+
+#[tokio::test]
+async fn a_close_ends_with_a_tls_goodbye() {
+    let (connection, server) = meet("localhost", trusting).await;
+    let (mut connection, mut server) = (connection.unwrap(), server.unwrap());
+    let serve = async {
+        let mut close = [0; 8];
+        server.read_exact(&mut close).await.unwrap();
+        server.write_all(&close_frame(1000, "")).await.unwrap();
+        server.shutdown().await.unwrap();
+        // A clean end, which rustls gives only after the client's own goodbye.
+        assert_eq!(server.read(&mut [0; 16]).await.unwrap(), 0);
+    };
+    let (closed, ()) = tokio::join!(connection.close(1000, ""), serve);
+    closed.unwrap();
+}
