@@ -39,7 +39,8 @@ pub(crate) fn line(
     Ok(())
 }
 
-/// A header and the best levels of one book, both sides beside each other.
+/// A header and the best levels of one book, both sides beside each other. Three books fill a
+/// terminal of 80 by 24.
 pub(crate) fn ladder(
     out: &mut String,
     books: &Books,
@@ -50,7 +51,10 @@ pub(crate) fn ladder(
     let Some(book) = books.untrusted(id) else {
         return Ok(());
     };
-    write!(out, "{} [{}] ", title(books, id), book.state())?;
+    if id.0 > 0 {
+        out.push('\n');
+    }
+    write!(out, "{} [{}]\n  ", title(books, id), book.state())?;
     facts(out, book, panel, now)?;
     out.push('\n');
     for row in 0..DEPTH {
@@ -65,7 +69,6 @@ pub(crate) fn ladder(
             ask.quantity()
         )?;
     }
-    out.push('\n');
     Ok(())
 }
 

@@ -23,8 +23,13 @@ use crate::{Failure, Output, view};
 const REDRAW: Duration = Duration::from_millis(200);
 const LINE: Duration = Duration::from_secs(1);
 
-/// Clears the screen and puts the cursor at its top (ECMA-48, ED and CUP).
-const HOME: &str = "\x1b[2J\x1b[H";
+/// Puts the cursor at the top (ECMA-48, CUP). The screen is written over rather than cleared, since
+/// clearing flickers.
+const HOME: &str = "\x1b[H";
+/// The end of a line: what an earlier, longer one left is erased (EL).
+const LINE_END: &str = "\x1b[K\n";
+/// Erases what is left below (ED).
+const REST: &str = "\x1b[J";
 
 pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -146,7 +151,6 @@ struct Watcher<'a> {
     panels: Vec<Panel>,
     no_latency: Histogram<u64>,
     rows: Option<BookRows<BufWriter<File>>>,
-    /// Kept, so that drawing does not allocate each time.
     text: String,
     /// The last thing that happened besides books, for the terminal.
     notice: String,
@@ -182,9 +186,6 @@ impl<'a> Watcher<'a> {
 
     fn draw(&mut self, books: &Books, now: Nanos) -> io::Result<()> {
         self.text.clear();
-        if self.output.terminal {
-            self.text.push_str(HOME);
-        }
         for id in books.ids() {
             let panel = self.panel(id.0 as usize, now);
             panel.take_rate(now);
@@ -198,7 +199,8 @@ impl<'a> Watcher<'a> {
             drawn.map_err(io::Error::other)?;
         }
         if self.output.terminal {
-            self.text.push_str(&self.notice);
+            let lines = self.text.replace('\n', LINE_END);
+            self.text = format!("{HOME}{lines}{}{REST}", self.notice);
         }
         self.output.out.write_all(self.text.as_bytes())?;
         self.output.out.flush()

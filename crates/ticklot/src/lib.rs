@@ -36,3 +36,8 @@ pub use crate::feed::{Clock, Ended, Feed, Stopper};
 pub use crate::outbox::Outbox;
 pub use crate::session::{Next, Options, Session};
 pub use crate::venue::{Context, Reply, Snapshot, Stats, Venue};
+
+/// The README's example must compile.
+#[cfg(all(doctest, feature = "feed"))]
+#[doc = include_str!("../../../README.md")]
+struct ReadmeExamples;
