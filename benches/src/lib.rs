@@ -1,1 +1,35 @@
-//! .
+//! What the benchmarks share: inputs, and settings.
+//!
+//! Each stage of the way from frame to book has a benchmark of its own, and the whole way has one:
+//!
+//! | benchmark | measures |
+//! |---|---|
+//! | `lines` | splitting a frame of eight lines |
+//! | `decode` | a frame to a message, both venues |
+//! | `apply` | a snapshot to a book, beside two `BTreeMap`s built anew |
+//! | `whole` | all of it through `ticklot::Session`, and the best prices read |
+//!
+//! Inputs are a [`Pool`] of messages, and the recorded logs where they are present
+//! ([`recorded`]). Run all with `cargo bench -p ticklot-benches`; one with `--bench decode`; each
+//! only once, to see that it works, with `-- --test`.
+
+mod market;
+mod pool;
+pub mod recorded;
+
+use std::time::Duration;
+
+use criterion::Criterion;
+
+pub use crate::market::{Flow, snapshots};
+pub use crate::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
+
+/// Criterion with short times: the whole run takes about a minute.
+#[must_use]
+pub fn criterion() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(50)
+        .nresamples(10_000)
+}

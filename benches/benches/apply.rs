@@ -1,0 +1,106 @@
+//! A snapshot to a book, and the same to two `BTreeMap`s built anew: what a book is when nobody
+//! thinks about it. The maps find no changes, and know no trust.
+//!
+//! The levels are read in order from a pool; behind a decoder they would be in the nearest cache.
+
+#![allow(missing_docs)] // criterion's macros write functions without
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::hint::black_box;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use ticklot_benches::{Flow, POOL_BYTES, SEED, snapshots};
+use ticklot_book::{Book, Level, Lots, Nanos, Scale, Ticks};
+use ticklot_sim::market::View;
+
+fn apply(c: &mut Criterion) {
+    let mut group = c.benchmark_group("apply");
+    for levels in [20, 100] {
+        let count = POOL_BYTES / (2 * levels * size_of::<Level>());
+        let few = snapshots(levels, Flow::Calm, SEED, count);
+        let one = few[..1].to_vec();
+        let all = without_a_common_price(&few);
+        for (name, views) in [("nothing", one), ("few", few), ("all", all)] {
+            let name = format!("{levels}, {name} changed");
+            println!("apply/{name}: {:.1} changes a snapshot", changes(&views));
+            group.throughput(Throughput::ElementsAndBytes {
+                elements: 2 * levels as u64,
+                bytes: (2 * levels * size_of::<Level>()) as u64,
+            });
+            book(&mut group, &name, &views);
+            maps(&mut group, &name, &views);
+        }
+    }
+}
+
+/// The same books at even and odd prices in turn: every level goes, and as many come.
+fn without_a_common_price(views: &[View]) -> Vec<View> {
+    let mut views = views.to_vec();
+    for (place, view) in views.iter_mut().enumerate() {
+        let odd = i64::from(place % 2 == 1);
+        for level in view.bids.iter_mut().chain(&mut view.asks) {
+            level.ticks = Ticks(level.ticks.0 * 2 + odd);
+        }
+    }
+    views
+}
+
+/// How many levels a snapshot changes, on average; the first one not counted.
+fn changes(views: &[View]) -> f64 {
+    let mut book = Book::new(Scale::UNIT);
+    let mut counts = views.iter().map(|view| replace(&mut book, view));
+    counts.next();
+    let counts: Vec<usize> = counts.collect();
+    let total = u32::try_from(counts.iter().sum::<usize>()).unwrap_or(u32::MAX);
+    f64::from(total) / f64::from(u32::try_from(counts.len().max(1)).unwrap_or(u32::MAX))
+}
+
+fn replace(book: &mut Book, view: &View) -> usize {
+    match book.replace(&view.bids, &view.asks, Nanos(1)) {
+        Ok(changes) => black_box(changes).len(),
+        Err(error) => unreachable!("{error}"),
+    }
+}
+
+fn book(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, views: &[View]) {
+    let mut views = views.iter().cycle();
+    let mut book = Book::new(Scale::UNIT);
+    group.bench_function(format!("{name}: Book"), |b| {
+        b.iter(|| views.next().map(|view| replace(&mut book, black_box(view))));
+    });
+}
+
+/// A side's prices with their lots and orders.
+type Map<K> = BTreeMap<K, (Lots, u32)>;
+
+fn maps(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, views: &[View]) {
+    let mut views = views.iter().cycle();
+    let mut bids: Map<Reverse<Ticks>> = BTreeMap::new();
+    let mut asks: Map<Ticks> = BTreeMap::new();
+    group.bench_function(format!("{name}: BTreeMaps"), |b| {
+        b.iter(|| {
+            let Some(view) = black_box(views.next()) else {
+                return;
+            };
+            rebuild(&mut bids, &view.bids, Reverse);
+            rebuild(&mut asks, &view.asks, |ticks| ticks);
+            black_box((bids.first_key_value(), asks.first_key_value()));
+        });
+    });
+}
+
+fn rebuild<K: Ord>(map: &mut Map<K>, levels: &[Level], key: fn(Ticks) -> K) {
+    map.clear();
+    for level in levels {
+        map.insert(key(level.ticks), (level.lots, level.count));
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = ticklot_benches::criterion();
+    targets = apply
+}
+criterion_main!(benches);

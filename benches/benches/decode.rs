@@ -1,0 +1,99 @@
+//! A frame to a message.
+
+#![allow(missing_docs)] // criterion's macros write functions without
+
+use std::hint::black_box;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, recorded};
+use ticklot_book::Scale;
+use ticklot_frame::{Lines, bayse, jayx};
+
+fn pools(c: &mut Criterion) {
+    let mut group = c.benchmark_group("decode");
+    let shapes = [
+        ("jayx socket.io, 20", Shape::single(Wire::JayxSocketIo, 20)),
+        (
+            "jayx socket.io, 100",
+            Shape::single(Wire::JayxSocketIo, 100),
+        ),
+        ("jayx bare, 20", Shape::single(Wire::JayxBare, 20)),
+        ("jayx bare, 100", Shape::single(Wire::JayxBare, 100)),
+        ("bayse, 3", Shape::single(Wire::Bayse, 3)),
+        ("bayse, 20", Shape::single(Wire::Bayse, 20)),
+        ("bayse, 100", Shape::single(Wire::Bayse, 100)),
+        ("bayse, 8 lines of 20", Shape::batch(8, 20)),
+    ];
+    for (name, shape) in shapes {
+        let pool = Pool::new(shape);
+        let (frames, throughput) = (pool.frames(), pool.throughput());
+        frames_of(
+            &mut group,
+            name,
+            shape.wire,
+            BAYSE_SCALE,
+            frames,
+            throughput,
+        );
+    }
+}
+
+fn logs(c: &mut Criterion) {
+    let mut group = c.benchmark_group("decode recorded");
+    for log in recorded::logs() {
+        let scale = recorded::BAYSE_SCALE;
+        let throughput = log.throughput();
+        frames_of(
+            &mut group,
+            log.name,
+            log.wire,
+            scale,
+            &log.frames,
+            throughput,
+        );
+    }
+}
+
+/// Decodes the frames in a cycle, one an iteration.
+fn frames_of(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    wire: Wire,
+    scale: Scale,
+    frames: &[Vec<u8>],
+    throughput: Throughput,
+) {
+    let mut frames = frames.iter().cycle();
+    let mut next = || black_box(frames.next().map_or(&[][..], Vec::as_slice));
+    group.throughput(throughput);
+    match wire {
+        Wire::JayxSocketIo | Wire::JayxBare => {
+            let envelope = match wire {
+                Wire::JayxSocketIo => jayx::Envelope::SocketIo,
+                _ => jayx::Envelope::Plain,
+            };
+            let mut decoder = jayx::Decoder::new(envelope);
+            group.bench_function(name, |b| {
+                b.iter(|| assert!(black_box(decoder.decode(next())).is_ok()));
+            });
+        }
+        Wire::Bayse => {
+            let mut decoder = bayse::Decoder::new();
+            group.bench_function(name, |b| {
+                b.iter(|| {
+                    for line in Lines::new(next()) {
+                        assert!(black_box(decoder.decode(line.bytes, &scale)).is_ok());
+                    }
+                });
+            });
+        }
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = ticklot_benches::criterion();
+    targets = pools, logs
+}
+criterion_main!(benches);

@@ -1,0 +1,101 @@
+//! The whole way inside the process: a frame through `Session`, and the handler reads the best
+//! prices.
+
+#![allow(missing_docs)] // criterion's macros write functions without
+
+use std::hint::black_box;
+use std::ops::ControlFlow;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use ticklot::bayse::Bayse;
+use ticklot::jayx::JayX;
+use ticklot::{Books, ConnectionId, Event, Nanos, Options, Scale, Session, Venue};
+use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, recorded};
+use ticklot_frame::jayx::Envelope;
+
+fn pools(c: &mut Criterion) {
+    let mut group = c.benchmark_group("whole");
+    let shapes = [
+        ("jayx socket.io, 20", Shape::single(Wire::JayxSocketIo, 20)),
+        ("jayx bare, 100", Shape::single(Wire::JayxBare, 100)),
+        ("bayse, 3", Shape::single(Wire::Bayse, 3)),
+        ("bayse, 20", Shape::single(Wire::Bayse, 20)),
+        ("bayse, 100", Shape::single(Wire::Bayse, 100)),
+        ("bayse, 8 lines of 20", Shape::batch(8, 20)),
+    ];
+    for (name, shape) in shapes {
+        let pool = Pool::new(shape);
+        group.throughput(pool.throughput());
+        frames_of(&mut group, name, shape.wire, BAYSE_SCALE, pool.frames());
+    }
+}
+
+fn logs(c: &mut Criterion) {
+    let mut group = c.benchmark_group("whole recorded");
+    for log in recorded::logs() {
+        group.throughput(log.throughput());
+        let scale = recorded::BAYSE_SCALE;
+        frames_of(&mut group, log.name, log.wire, scale, &log.frames);
+    }
+}
+
+fn frames_of(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    wire: Wire,
+    scale: Scale,
+    frames: &[Vec<u8>],
+) {
+    let jayx = |envelope| JayX::new("BTCUSDT").envelope(envelope);
+    match wire {
+        Wire::JayxSocketIo => session(group, name, jayx(Envelope::SocketIo), frames),
+        Wire::JayxBare => session(group, name, jayx(Envelope::Plain), frames),
+        Wire::Bayse => session(group, name, Bayse::any().scale(scale), frames),
+    }
+}
+
+/// Reads the frames in a cycle, one an iteration.
+fn session(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    venue: impl Venue,
+    frames: &[Vec<u8>],
+) {
+    let mut books = Books::new();
+    let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+    let mut strategy = |event: Event<'_>, books: &Books| {
+        if let Event::Book(update) = event
+            && let Some(book) = books.live(update.book)
+        {
+            black_box((book.best_bid(), book.best_ask()));
+        }
+        ControlFlow::Continue(())
+    };
+    let opened = session.opened(Nanos(0), &mut books, &mut strategy);
+    assert!(opened.is_continue());
+    while session.outgoing().is_some() {}
+
+    let mut now = Nanos(0);
+    let mut frames = frames.iter().cycle();
+    group.bench_function(name, |b| {
+        b.iter(|| {
+            let frame = frames.next().map_or(&[][..], Vec::as_slice);
+            now = now.after(Nanos::from_millis(1));
+            session.frame(black_box(frame), now, &mut books, &mut strategy)
+        });
+    });
+    let stats = session.stats();
+    assert!(stats.bad_lines == 0, "{name}: {stats:?}");
+    assert!(
+        stats.snapshots > 0 || stats.frames < 10,
+        "{name}: {stats:?}"
+    );
+}
+
+criterion_group! {
+    name = benches;
+    config = ticklot_benches::criterion();
+    targets = pools, logs
+}
+criterion_main!(benches);

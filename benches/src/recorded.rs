@@ -1,0 +1,81 @@
+//! The recorded logs: real order flow in the venues' shapes. They are not part of the project.
+//!
+//! They are looked for in the folder that the environment variable `TICKLOT_DATA` names, a relative
+//! one from the workspace's root; without it in `../shared/data` from there.
+
+use std::path::{Path, PathBuf};
+
+use criterion::Throughput;
+use ticklot::Scale;
+use ticklot::capture::{FrameLog, LogError};
+
+use crate::pool::{Wire, mean_bytes};
+
+/// The scale of the recorded books of Bayse Markets.
+///
+/// # Panics
+/// Never: the scale is checked when the crate is built.
+pub const BAYSE_SCALE: Scale = match Scale::new(6, 6) {
+    Ok(scale) => scale,
+    Err(_) => Scale::UNIT,
+};
+
+/// The logs, and what each is written in.
+const LOGS: [(&str, Wire); 3] = [
+    ("jayx-btcusdt-top20", Wire::JayxSocketIo),
+    ("jayx-btcusdt-top100", Wire::JayxBare),
+    ("bayse-books150", Wire::Bayse),
+];
+
+/// A recorded log, in memory.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is written in.
+    pub wire: Wire,
+    /// Its frames, in order.
+    pub frames: Vec<Vec<u8>>,
+}
+
+impl Log {
+    /// A frame, and its bytes on average.
+    #[must_use]
+    pub fn throughput(&self) -> Throughput {
+        Throughput::ElementsAndBytes {
+            elements: 1,
+            bytes: mean_bytes(&self.frames),
+        }
+    }
+}
+
+/// Every log that is there. Says in one line which are not.
+#[must_use]
+pub fn logs() -> Vec<Log> {
+    let folder = folder();
+    let (mut logs, mut missing) = (Vec::new(), Vec::new());
+    for (name, wire) in LOGS {
+        match read(&folder, name, wire) {
+            Ok(log) => logs.push(log),
+            Err(error) => missing.push(format!("{name}: {error}")),
+        }
+    }
+    if !missing.is_empty() {
+        println!("recorded logs skipped: {}", missing.join("; "));
+    }
+    logs
+}
+
+fn folder() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let data = std::env::var_os("TICKLOT_DATA").unwrap_or_else(|| "../shared/data".into());
+    root.join(data)
+}
+
+fn read(folder: &Path, name: &'static str, wire: Wire) -> Result<Log, LogError> {
+    let log = FrameLog::open(folder.join(format!("{name}.frames.jsonl.zst")))?;
+    let frames = log
+        .map(|record| record.map(|record| record.frame))
+        .collect::<Result<_, _>>()?;
+    Ok(Log { name, wire, frames })
+}

@@ -1,0 +1,229 @@
+//! JSON as `serde_json` reads it, with what its own `Value` loses: fields that stand twice, and the
+//! order of fields. Numbers keep their text.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use ticklot_book::DecimalError;
+use ticklot_frame::ErrorKind;
+
+use crate::decimal::exact;
+
+/// The decoders' limit of nesting. That of `serde_json` is 128.
+const MAX_DEPTH: usize = 64;
+
+/// How `serde_json` hands over the text of a number: as an object with this field.
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Json {
+    Null,
+    Bool,
+    Number(String),
+    String(String),
+    Array(Vec<Json>),
+    Object(Vec<(String, Json)>),
+}
+
+/// A message that a decoder must refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused;
+
+/// Whether the text could make `serde_json` take an object for a number.
+pub(crate) fn is_ambiguous(text: &[u8]) -> bool {
+    text.windows(7).any(|window| window == b"private")
+}
+
+/// Holds a decoder's verdict on whether a text is JSON to that of `serde_json`, and returns the
+/// value if the decoder had one to read.
+pub(crate) fn judge(text: &[u8], refused: Option<ErrorKind>) -> Option<Json> {
+    let json = serde_json::from_slice::<Json>(text);
+    match (refused, &json) {
+        (Some(ErrorKind::Json), Ok(_)) => panic!("refused, though JSON"),
+        (Some(ErrorKind::Json), Err(_)) => None,
+        (Some(ErrorKind::Utf8), _) => {
+            assert!(std::str::from_utf8(text).is_err(), "refused, though UTF-8");
+            None
+        }
+        // The same error as for some numbers that are no JSON.
+        (Some(ErrorKind::NumberRange), json) => {
+            assert!(json.as_ref().map_or(true, Json::has_infinity), "{json:?}");
+            None
+        }
+        (Some(ErrorKind::TooDeep { .. }), json) => {
+            assert!(
+                json.as_ref().map_or(true, |json| json.depth() > MAX_DEPTH),
+                "{json:?}"
+            );
+            None
+        }
+        // Which fields an oracle does not read it cannot know, but that one stands twice it can.
+        (Some(ErrorKind::Twice { field }), Ok(json)) => {
+            assert!(json.has_twice(field), "{field}: {json:?}");
+            None
+        }
+        (_, Err(error)) => panic!("not refused as no JSON: {error}"),
+        (_, Ok(json)) => {
+            assert!(json.depth() <= MAX_DEPTH, "accepted: {json:?}");
+            assert!(!json.has_infinity(), "accepted: {json:?}");
+            Some(json.clone())
+        }
+    }
+}
+
+impl Json {
+    fn depth(&self) -> usize {
+        let inside = match self {
+            Self::Array(items) => items.iter().map(Self::depth).max(),
+            Self::Object(fields) => fields.iter().map(|(_, value)| value.depth()).max(),
+            _ => return 0,
+        };
+        1 + inside.unwrap_or(0)
+    }
+
+    /// Whether a number in it is beyond a 64-bit float.
+    fn has_infinity(&self) -> bool {
+        match self {
+            Self::Number(text) => text.parse::<f64>().expect("a number").is_infinite(),
+            Self::Array(items) => items.iter().any(Self::has_infinity),
+            Self::Object(fields) => fields.iter().any(|(_, value)| value.has_infinity()),
+            _ => false,
+        }
+    }
+
+    /// Whether a field of this name stands twice in an object of it.
+    fn has_twice(&self, name: &str) -> bool {
+        match self {
+            Self::Array(items) => items.iter().any(|item| item.has_twice(name)),
+            Self::Object(fields) => {
+                fields.iter().filter(|(key, _)| key == name).count() > 1
+                    || fields.iter().any(|(_, value)| value.has_twice(name))
+            }
+            _ => false,
+        }
+    }
+
+    /// The fields of these names; each may stand once.
+    pub(crate) fn fields<const N: usize>(
+        &self,
+        names: [&str; N],
+    ) -> Result<[Option<&Self>; N], Refused> {
+        let Self::Object(fields) = self else {
+            return Err(Refused);
+        };
+        let mut found = [None; N];
+        for (key, value) in fields {
+            if let Some(place) = names.iter().position(|name| name == key)
+                && found[place].replace(value).is_some()
+            {
+                return Err(Refused);
+            }
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn text(&self) -> Result<String, Refused> {
+        match self {
+            Self::String(text) => Ok(text.clone()),
+            _ => Err(Refused),
+        }
+    }
+
+    pub(crate) fn items(&self) -> Result<&[Self], Refused> {
+        match self {
+            Self::Array(items) => Ok(items),
+            _ => Err(Refused),
+        }
+    }
+
+    pub(crate) fn number(&self) -> Result<&str, Refused> {
+        match self {
+            Self::Number(text) => Ok(text),
+            _ => Err(Refused),
+        }
+    }
+
+    /// A whole number.
+    pub(crate) fn integer(&self) -> Result<i64, Refused> {
+        exact(self.number()?.as_bytes(), 0).map_err(|_: DecimalError| Refused)
+    }
+
+    /// A whole number of steps, not below zero.
+    pub(crate) fn steps(&self, decimals: u8) -> Result<i64, Refused> {
+        let steps = exact(self.number()?.as_bytes(), decimals).map_err(|_| Refused)?;
+        if steps < 0 { Err(Refused) } else { Ok(steps) }
+    }
+
+    /// A whole number of 32 bits.
+    pub(crate) fn count(&self) -> Result<u32, Refused> {
+        u32::try_from(self.integer()?).map_err(|_| Refused)
+    }
+}
+
+/// A field, unless it is absent or null.
+pub(crate) fn unless_null(field: Option<&Json>) -> Option<&Json> {
+    field.filter(|value| **value != Json::Null)
+}
+
+/// A field that must be there.
+pub(crate) fn need(field: Option<&Json>) -> Result<&Json, Refused> {
+    field.ok_or(Refused)
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Json, E> {
+                Ok(Json::Null)
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Json, E> {
+                Ok(Json::Bool)
+            }
+
+            // Integers of up to 64 bits come as such: their text is what they print.
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Json, E> {
+                Ok(Json::Number(number.to_string()))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Json, E> {
+                Ok(Json::Number(number.to_string()))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Json, E> {
+                Ok(Json::String(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(Json::Array(items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    if key == NUMBER {
+                        return Ok(Json::Number(map.next_value()?));
+                    }
+                    fields.push((key, map.next_value()?));
+                }
+                Ok(Json::Object(fields))
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}

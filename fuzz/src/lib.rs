@@ -1,0 +1,26 @@
+//! The bodies of the fuzz targets. Each takes any bytes, and panics when a property of a stage does
+//! not hold for them.
+//!
+//! | target | property |
+//! |---|---|
+//! | [`lines()`] | lines and offsets give the frame back, and are those of a naive split |
+//! | [`decimal()`] | `parse_decimal` agrees with arithmetic on text; what is printed reads back |
+//! | [`bayse()`], [`jayx()`] | a message is what a naive reader makes of `serde_json`'s; refused where it refuses; a used decoder is as good as a fresh one |
+//! | [`book()`] | a book agrees with two `BTreeMap`s, its changes and digest included |
+//!
+//! The oracles are slow and share nothing with what they judge but its vocabulary.
+
+#![forbid(unsafe_code)]
+
+mod bayse;
+mod book;
+mod decimal;
+mod jayx;
+mod json;
+mod lines;
+
+pub use crate::bayse::bayse;
+pub use crate::book::book;
+pub use crate::decimal::decimal;
+pub use crate::jayx::jayx;
+pub use crate::lines::lines;
