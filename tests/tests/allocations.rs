@@ -5,9 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ticklot::bayse::Bayse;
-use ticklot::jayx::JayX;
+use ticklot::jayx::{Envelope, JayX};
 use ticklot::{Books, ConnectionId, Event, Feed, Nanos, Options, Reply, Session, Venue, VenueName};
-use ticklot_frame::jayx::Envelope;
 use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed};
 use ticklot_tests::alloc::{Counting, allocations};
 use ticklot_tests::data::{LOGS, Log};
@@ -24,7 +23,7 @@ fn jayx(log: &Log) -> JayX {
 }
 
 fn bayse(log: &Log) -> Bayse {
-    Bayse::any().scale(log.scale()).build()
+    Bayse::any().scale(log.scale()).build().unwrap()
 }
 
 /// Reads what a strategy would: the touch of the book that changed.
@@ -97,41 +96,47 @@ fn none_for_made_up_frames_either() {
         (n as u64, format!("{line}\n{line}\n").into_bytes())
     };
     let frames: Vec<_> = (0..500).map(frame).collect();
-    assert_eq!(count_second_pass(Bayse::any().build(), &frames), 0);
+    assert_eq!(count_second_pass(Bayse::any().build().unwrap(), &frames), 0);
 }
 
-/// Through a real connection: the log three times in one recording. The server is on another
-/// thread, so that only the client's allocations are counted.
-fn count_last_pass_over_a_socket(log: &Log, frames: Vec<(u64, Vec<u8>)>) -> u64 {
+/// How often a log is played over a socket.
+const PASSES: u64 = 6;
+
+/// Through a real connection: the log several times in one recording. Returns the allocations of each
+/// pass but the first. The server is on another thread, so that only the client's are counted.
+fn count_passes_over_a_socket(log: &Log, frames: Vec<(u64, Vec<u8>)>) -> Vec<u64> {
     let pass = frames.len() as u64;
-    let (venue, url_of) = match log.venue {
-        VenueName::JAYX => (ticklot_sim::Venue::Jayx, ticklot_sim::Venue::Jayx),
-        _ => (ticklot_sim::Venue::Bayse, ticklot_sim::Venue::Bayse),
+    let venue = match log.venue {
+        VenueName::JAYX => ticklot_sim::Venue::Jayx,
+        _ => ticklot_sim::Venue::Bayse,
     };
     let frames = frames
         .into_iter()
         .map(|(recv_ns, frame)| RecordedFrame { recv_ns, frame });
     let once: Vec<_> = frames.collect();
-    let recording = Arc::new(Recording {
-        frames: [&once[..], &once, &once].concat(),
-    });
+    let all = (0..PASSES).flat_map(|_| once.iter().cloned()).collect();
+    let recording = Arc::new(Recording { frames: all });
     let listen = "127.0.0.1:0".parse().unwrap();
     let server = Simulator::playback(venue, recording, Speed::Max, listen).unwrap();
-    let url = server.url(url_of).unwrap();
+    let url = server.url(venue).unwrap();
 
-    let (mut seen, mut start, mut end) = (0, 0, 0);
+    // Room for every pass, so that counting does not count itself.
+    let mut counts = Vec::with_capacity(PASSES as usize);
+    let (mut seen, mut start) = (0, 0);
     let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
         read_touch(&event, books, &mut seen);
-        if let Event::Book(update) = event {
-            if update.frame < 2 * pass {
-                start = allocations();
-            }
-            end = allocations();
+        if let Event::Book(update) = event
+            && update.frame / pass > counts.len() as u64
+        {
+            // The first book of a new pass.
+            counts.push(allocations() - start);
+            start = allocations();
         }
         ControlFlow::Continue(())
     });
     let mut options = Options::default();
     options.reconnect.after_close = false;
+    let transport = ticklot::transport::Config::default();
     match log.venue {
         VenueName::JAYX => {
             let envelope = if log.envelope == "plain" {
@@ -144,11 +149,11 @@ fn count_last_pass_over_a_socket(log: &Log, frames: Vec<(u64, Vec<u8>)>) -> u64 
                 .url(&url)
                 .build()
                 .unwrap();
-            feed.add_with(venue, options, Default::default());
+            feed.add_with(venue, options, transport);
         }
         _ => {
-            let venue = Bayse::any().scale(log.scale()).url(&url).build();
-            feed.add_with(venue, options, Default::default());
+            let venue = Bayse::any().scale(log.scale()).url(&url).build().unwrap();
+            feed.add_with(venue, options, transport);
         }
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -156,20 +161,36 @@ fn count_last_pass_over_a_socket(log: &Log, frames: Vec<(u64, Vec<u8>)>) -> u64 
         .build()
         .unwrap();
     let ended = runtime.block_on(feed.run());
-    assert_eq!(ended[0].stats.frames, 3 * pass, "{:?}", ended[0].reason);
+    assert_eq!(
+        ended[0].stats.frames,
+        PASSES * pass,
+        "{:?}",
+        ended[0].reason
+    );
     drop(feed);
     assert_ne!(seen, 0);
-    end - start
+    counts.split_off(1)
 }
 
-// Over a second in a debug build: some 30,000 frames through two event loops.
+// Over a second in a debug build: some 60,000 frames through two event loops.
 #[test]
 fn none_from_the_socket_to_the_handler() {
     for log in &LOGS {
         let Some(frames) = log.frames("none_from_the_socket_to_the_handler") else {
             return;
         };
-        let count = count_last_pass_over_a_socket(log, frames);
-        assert_eq!(count, 0, "{}", log.name);
+        let counts = count_passes_over_a_socket(log, frames);
+        // How the system cuts the stream into reads decides how large the read buffer must be, so it
+        // may still grow once in a late pass; an allocation for a message would be in every pass.
+        assert!(
+            counts.contains(&0),
+            "{}: allocations by pass {counts:?}",
+            log.name
+        );
+        assert!(
+            counts.iter().all(|count| *count <= 4),
+            "{}: {counts:?}",
+            log.name
+        );
     }
 }

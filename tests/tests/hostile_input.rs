@@ -209,7 +209,11 @@ fn play_live(frames: Vec<Vec<u8>>, until: &str) -> Vec<String> {
     });
     let mut options = Options::default();
     options.reconnect.base = std::time::Duration::from_millis(1);
-    feed.add_with(Bayse::any().url(&url).build(), options, Default::default());
+    feed.add_with(
+        Bayse::any().url(&url).build().unwrap(),
+        options,
+        Default::default(),
+    );
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

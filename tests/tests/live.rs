@@ -1,15 +1,18 @@
 //! The whole way over real sockets, against the simulated venues.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ticklot::bayse::Bayse;
-use ticklot::jayx::JayX;
-use ticklot::{Books, Disconnect, Event, Feed, Handler, Options, State};
-use ticklot_frame::jayx::Envelope;
+use ticklot::bayse::{Bayse, Command, Topic};
+use ticklot::jayx::{Envelope, JayX};
+use ticklot::{Books, Disconnect, Event, Feed, Handler, Options, RemoteError, State, Stopper};
 use ticklot_sim::bayse::Listing;
-use ticklot_sim::{Server, Simulator, Venue, bayse, jayx};
+use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed, Venue, bayse, jayx};
 use ticklot_tests::program::ticklot;
+use ticklot_transport::{Config, Connection};
 use tokio::time::timeout;
 
 fn quick() -> (jayx::Config, bayse::Config) {
@@ -113,7 +116,7 @@ async fn both_venues_in_one_handler() {
     }
     // One market of two outcomes, and one outcome of another that may be one-sided: a book all the same.
     let markets = [Listing::rate_cut().market_id];
-    feed.add(Bayse::new(markets).url(&url(Venue::Bayse)).build());
+    feed.add(Bayse::new(markets).url(&url(Venue::Bayse)).build().unwrap());
     feed.handler_mut().books = 4;
     let ended = within(feed.run()).await;
     assert!(
@@ -223,13 +226,222 @@ async fn a_stopper_works_at_every_stage() {
             .all(|end| matches!(end.reason, Disconnect::Stopped)),
         "{ended:?}"
     );
-    // It can be run again.
-    let again = feed.stopper();
-    let stop = async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        again.stop();
+}
+
+#[tokio::test]
+async fn a_feed_that_was_stopped_runs_again_and_connects_anew() {
+    let (config, _) = quick();
+    let server = Server::jayx(config).await.unwrap();
+    let mut epochs = Vec::new();
+    let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
+        if let Event::Book(update) = event {
+            epochs.push(books.live(update.book).expect("a live book").epoch().0);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    feed.add(JayX::new("BTCUSDT").url(&server.url()).build().unwrap());
+    within(feed.run()).await;
+    within(feed.run()).await;
+    // A stop that comes first is not lost.
+    feed.stopper().stop();
+    let ended = within(feed.run()).await;
+    assert!(matches!(ended[0].reason, Disconnect::Stopped));
+    drop(feed);
+    assert_eq!(epochs, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_feed_that_is_dropped_in_the_middle_leaves_no_book_live() {
+    let (config, _) = quick();
+    let server = Server::jayx(config).await.unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut feed = Feed::new(move |event: Event<'_>, _: &Books| {
+        if matches!(event, Event::Book(_)) {
+            let _ = tell.send(());
+        }
+        ControlFlow::Continue(())
+    });
+    feed.add(JayX::new("BTCUSDT").url(&server.url()).build().unwrap());
+    tokio::select! {
+        _ = feed.run() => panic!("it runs for ever"),
+        _ = told.recv() => {}
+    }
+    let books = feed.books();
+    assert!(books.ids().all(|id| books.state(id) == State::Disconnected));
+}
+
+/// A server that never pauses: the user and the clock have their turn all the same.
+#[test]
+fn a_flood_holds_up_neither_a_stop_nor_the_ticks() {
+    let levels: Vec<String> = (0..300)
+        .map(|n| format!(r#"{{"ticks":{},"lots":5,"count":1}}"#, 1000 - n))
+        .collect();
+    let frame = format!(
+        r#"{{"orderBook":{{"asks":[],"bids":[{}]}}}}"#,
+        levels.join(",")
+    );
+    let frame = RecordedFrame {
+        recv_ns: 0,
+        frame: frame.into_bytes(),
     };
-    within(async { tokio::join!(feed.run(), stop) }).await;
+    let recording = Arc::new(Recording {
+        frames: vec![frame; 5000],
+    });
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let server = Simulator::playback(Venue::Jayx, recording, Speed::Max, listen).unwrap();
+    let url = server.url(Venue::Jayx).unwrap();
+    let (mut before, mut after, mut ticks) = (0, 0, 0);
+    let stopper: Rc<RefCell<Option<Stopper>>> = Rc::default();
+    let stop = Rc::clone(&stopper);
+    let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
+        match event {
+            Event::Tick { .. } => ticks += 1,
+            Event::Book(_) if before < 2000 => before += 1,
+            Event::Book(_) => {
+                if let Some(stopper) = stop.borrow_mut().take() {
+                    stopper.stop();
+                }
+                after += 1;
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    *stopper.borrow_mut() = Some(feed.stopper());
+    feed.tick_every(Duration::from_millis(1));
+    feed.add(
+        JayX::new("BTCUSDT")
+            .envelope(Envelope::Plain)
+            .url(&url)
+            .build()
+            .unwrap(),
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(within(feed.run()));
+    drop(feed);
+    assert!(after <= 64, "{after} frames after the stop");
+    // 2,000 frames of 300 levels take far longer than a few milliseconds.
+    assert!(ticks > 0);
+}
+
+/// A server by hand, to misbehave as none of the simulator's does.
+async fn accept_by_hand(listener: &tokio::net::TcpListener) -> Connection {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    let key = head
+        .lines()
+        .find_map(|line| line.strip_prefix("sec-websocket-key: "))
+        .unwrap();
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+        ticklot_transport::accept_key(key),
+    );
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    Connection::accept(stream, Default::default(), &Config::default())
+}
+
+#[tokio::test]
+async fn books_are_disconnected_as_soon_as_the_server_says_goodbye() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
+        if let Event::Disconnected { reason, .. } = event {
+            assert!(
+                matches!(reason, Disconnect::Closed { code: 1001 }),
+                "{reason}"
+            );
+            assert!(books.ids().all(|id| books.live(id).is_none()));
+            let _ = tell.send(());
+        }
+        ControlFlow::Continue(())
+    });
+    let mut options = Options::default();
+    options.reconnect.after_close = false;
+    let mut transport = Config::default();
+    // Were the books to wait for the end of the close handshake, this test would not end in time.
+    transport.close_timeout = Duration::from_secs(600);
+    let venue = JayX::new("X")
+        .envelope(Envelope::Plain)
+        .url(&url)
+        .build()
+        .unwrap();
+    feed.add_with(venue, options, transport);
+    let server = async {
+        let connection = accept_by_hand(&listener).await;
+        let (mut reader, mut writer) = connection.split();
+        reader.read().await.unwrap();
+        writer
+            .text(br#"{"orderBook":{"asks":[],"bids":[{"ticks":1,"lots":1}]}}"#)
+            .await
+            .unwrap();
+        writer.close(1001, "").await.unwrap();
+        // It does not hang up before the client has said what it makes of this.
+        told.recv().await.unwrap();
+    };
+    within(async { tokio::join!(feed.run(), server) }).await;
+}
+
+#[tokio::test]
+async fn a_remote_asks_one_connection_of_several() {
+    let (_, config) = quick();
+    let server = Server::bayse(config).await.unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
+        let what = match event {
+            Event::Subscribed { room, .. } => format!("joined {room}"),
+            Event::Unsubscribed { room, .. } => format!("left {room}"),
+            Event::RoundTrip { .. } => "pong".to_owned(),
+            Event::Book(update) => format!("book {}", books.market(update.book)),
+            Event::Refused { message, .. } => format!("refused {message}"),
+            Event::Disconnected { reason, .. } => format!("gone: {reason}"),
+            _ => return ControlFlow::Continue(()),
+        };
+        let _ = tell.send(what);
+        ControlFlow::Continue(())
+    });
+    let market = Listing::rate_cut().market_id;
+    let remote = feed.add(Bayse::markets().url(&server.url()).build().unwrap());
+    let idle = feed.add(Bayse::realtime().url(&server.url()).build().unwrap());
+    let drive = async {
+        let mut wait_for = async |what: &str| while told.recv().await.unwrap() != what {};
+        remote
+            .send(Command::Subscribe(Topic::order_book(&market)))
+            .unwrap();
+        wait_for(&format!("joined orderbook:{market}")).await;
+        wait_for(&format!("book {market}")).await;
+        remote.send(Command::Ping).unwrap();
+        wait_for("pong").await;
+        remote
+            .send(Command::Subscribe(Topic::order_book("nonsense")))
+            .unwrap();
+        wait_for("refused unknown market: nonsense").await;
+        remote
+            .send(Command::Unsubscribe(Topic::order_book(&market)))
+            .unwrap();
+        wait_for(&format!("left orderbook:{market}")).await;
+        remote.close().unwrap();
+        wait_for("gone: stopped").await;
+        // It was never connected: there was nothing to connect for.
+        idle.close().unwrap();
+    };
+    let (ended, ()) = within(async { tokio::join!(feed.run(), drive) }).await;
+    assert_eq!(ended.len(), 2);
+    assert!(
+        remote.send(Command::Ping).is_ok(),
+        "the feed is there, if not running"
+    );
+    drop(feed);
+    assert_eq!(remote.send(Command::Ping), Err(RemoteError::Gone));
 }
 
 #[tokio::test]
@@ -252,36 +464,6 @@ async fn ticks_come_whatever_else_happens() {
     assert_eq!(ticks, 3);
 }
 
-// Over a second: the program prints a line a second.
-#[test]
-fn the_program_shows_both_venues() {
-    let ran = ticklot(["--for", "1500ms"]);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
-    for name in ["BTCUSDT", "out_us-rate-cut-yes", "out_us-rate-cut-no"] {
-        let live = ran
-            .out
-            .lines()
-            .find(|line| line.contains(name) && line.contains(" live bid "));
-        let line = live.unwrap_or_else(|| panic!("no live line of {name}:\n{}", ran.out));
-        for part in [
-            " x ",
-            "| ask ",
-            "| spread ",
-            "| last ",
-            "| age ",
-            " msg/s | p50 ",
-            " p99 ",
-        ] {
-            assert!(line.contains(part), "{part:?} in {line}");
-        }
-        assert!(
-            ran.out.contains(&format!("{name}: ")),
-            "a summary of {name}:\n{}",
-            ran.out
-        );
-    }
-}
-
 #[test]
 fn the_program_refuses_in_one_line() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -301,6 +483,16 @@ fn the_program_refuses_in_one_line() {
             &["watch", "--venue=bayse", "--market=any,m1", &unreachable],
             2,
             "`any` alone",
+        ),
+        (
+            &["watch", "--venue=jayx", "--market=m"],
+            2,
+            "--market is for Bayse",
+        ),
+        (
+            &["watch", "--venue=bayse", "--market=any"],
+            2,
+            "--market any subscribes to nothing",
         ),
         (
             &["watch", "--venue=jayx", "--envelope=auto"],
@@ -325,7 +517,7 @@ fn the_program_refuses_in_one_line() {
         (
             &["watch", "--venue=jayx", "--url=http://127.0.0.1:1"],
             1,
-            "not a WebSocket URL",
+            "not a usable URL",
         ),
         (
             &["watch", "--venue=jayx", "--books=/nowhere/books.csv"],

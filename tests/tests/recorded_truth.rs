@@ -45,11 +45,10 @@ fn through_a_socket(log: Log) {
     let listen = "127.0.0.1:0".parse().unwrap();
     let server = Simulator::playback(venue, recording, Speed::Max, listen).unwrap();
     let rows = TempFile::new("watch.csv");
-    let mut args = vec![
-        "watch".to_owned(),
-        "--once".to_owned(),
-        "--market=any".to_owned(),
-    ];
+    let mut args = vec!["watch".to_owned(), "--once".to_owned()];
+    if venue == Venue::Bayse {
+        args.push("--market=any".to_owned());
+    }
     args.extend(log.options());
     args.push(format!("--url={}", server.url(venue).unwrap()));
     args.push(format!("--books={}", rows.path()));

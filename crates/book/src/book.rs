@@ -152,10 +152,10 @@ impl Book {
         }
     }
 
-    /// Marks a live book [`State::Stale`] when nothing has come for longer than `limit`; a crossed
+    /// Marks a live book [`State::Stale`] when nothing has come for `limit`; a crossed
     /// one too, since what is old is the graver fault. Returns whether it did.
     pub fn expire(&mut self, now: Nanos, limit: Nanos) -> bool {
-        let old = matches!(self.state, State::Live | State::Crossed) && self.age(now) > limit;
+        let old = matches!(self.state, State::Live | State::Crossed) && self.age(now) >= limit;
         if old {
             self.state = State::Stale;
         }
@@ -176,7 +176,8 @@ impl Book {
         self.state
     }
 
-    /// The connection that the levels came from.
+    /// The connection that feeds the book. While the book is [`State::Disconnected`] its levels are
+    /// still those of an earlier one.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch

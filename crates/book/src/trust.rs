@@ -34,6 +34,9 @@ pub enum Gap {
         /// The book's.
         got: u32,
     },
+    /// A message for the book came and could not be applied: what the book holds is known to be
+    /// out of date.
+    Refused,
 }
 
 /// Whether a book can be trusted, and if not, why.
@@ -48,7 +51,7 @@ pub enum State {
     Empty,
     /// A snapshot of this epoch has come, and nothing speaks against it.
     Live,
-    /// Nothing has come for longer than the book's limit, though the connection is up.
+    /// Nothing has come for as long as the book's limit, though the connection is up.
     Stale,
     /// A message is missing or a checksum was wrong; only a snapshot repairs it.
     Gap(Gap),

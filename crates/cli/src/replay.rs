@@ -24,12 +24,11 @@ const TOLD: u64 = 20;
 pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure> {
     let log = FrameLog::open(&args.log)
         .map_err(|error| Failure::work(format_args!("{}: {error}", args.log.display())))?;
-    let rows = args.books.as_deref().map(create_rows).transpose()?;
     let mut replayed = match args.venue {
-        VenueArg::Jayx => play(jayx(&args.book)?, log, rows, output),
+        VenueArg::Jayx => play(jayx(&args.book)?, log, args, output),
         VenueArg::Bayse => {
             let scale = args.book.scale(bayse::CENTS)?;
-            play(Bayse::any().scale(scale).build(), log, rows, output)
+            play(built(Bayse::any().scale(scale).build())?, log, args, output)
         }
     }?;
     replayed.print(output)?;
@@ -44,14 +43,29 @@ pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure>
 
 fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
     let envelope = args.envelope.map_or(Envelope::Auto, Envelope::from);
-    JayX::new(&args.symbol)
+    let venue = JayX::new(&args.symbol)
         .envelope(envelope)
-        .scale(args.scale(jayx::BTCUSDT)?)
-        .build()
-        .map_err(|error| Failure::Usage(error.to_string()))
+        .scale(args.scale(jayx::BTCUSDT)?);
+    built(venue.build())
 }
 
-pub(crate) fn create_rows(path: &Path) -> Result<BookRows<BufWriter<File>>, Failure> {
+/// What makes no sense to the venue is a mistake on the command line.
+pub(crate) fn built<V, E: std::fmt::Display>(venue: Result<V, E>) -> Result<V, Failure> {
+    venue.map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Creates the file for the rows; `log` is what must not be overwritten by it.
+pub(crate) fn create_rows(
+    path: &Path,
+    log: Option<&Path>,
+) -> Result<BookRows<BufWriter<File>>, Failure> {
+    let same = |log: &Path| Some(log.canonicalize().ok()? == path.canonicalize().ok()?);
+    if log.and_then(same) == Some(true) {
+        return Err(Failure::Usage(format!(
+            "--books would overwrite the log {}",
+            path.display()
+        )));
+    }
     let cannot =
         |error: io::Error| Failure::work(format_args!("cannot write {}: {error}", path.display()));
     BookRows::new(BufWriter::new(File::create(path).map_err(cannot)?)).map_err(cannot)
@@ -155,9 +169,15 @@ impl Recorder<'_> {
 fn play<V: Venue>(
     venue: V,
     mut log: FrameLog,
-    rows: Option<BookRows<BufWriter<File>>>,
+    args: &ReplayArgs,
     output: &mut Output,
 ) -> Result<Replayed, Failure> {
+    // Last of all that can go wrong before the work: it empties the file.
+    let rows = args
+        .books
+        .as_deref()
+        .map(|path| create_rows(path, Some(&args.log)))
+        .transpose()?;
     let mut books = Books::new();
     let mut options = Options::default();
     options.count_control = true;
@@ -191,7 +211,7 @@ fn play<V: Venue>(
         let reply = session.frame(&record.frame, received, &mut books, &mut recorder);
         let took = elapsed_ns(start) - std::mem::take(&mut recorder.writing_ns);
         busy_ns += took;
-        while session.outgoing().is_some() {}
+        while session.outgoing(received).is_some() {}
         let messages = session.stats().messages - before;
         if let Some(each) = took.checked_div(messages) {
             latency.saturating_record_n(each, messages);

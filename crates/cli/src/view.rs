@@ -54,7 +54,7 @@ pub(crate) fn ladder(
     if id.0 > 0 {
         out.push('\n');
     }
-    write!(out, "{} [{}]\n  ", title(books, id), book.state())?;
+    write!(out, "{} [{}]\n ", title(books, id), book.state())?;
     facts(out, book, panel, now)?;
     out.push('\n');
     for row in 0..DEPTH {
@@ -91,7 +91,7 @@ fn facts(out: &mut String, book: &Book, panel: &Panel, now: Nanos) -> fmt::Resul
     );
     write!(
         out,
-        "{:.1} msg/s | p50 {} p99 {}",
+        "{:.0} msg/s | p50 {} p99 {}",
         panel.rate,
         Micros(p50),
         Micros(p99)
@@ -101,8 +101,25 @@ fn facts(out: &mut String, book: &Book, panel: &Panel, now: Nanos) -> fmt::Resul
 /// A JayX symbol, or a Bayse market and its outcome.
 fn title(books: &Books, id: BookId) -> String {
     match (books.market(id), books.name(id)) {
-        (market, name) if market == name => name.to_owned(),
-        (market, name) => format!("{market}/{name}"),
+        (market, name) if market == name => Printable(name).to_string(),
+        (market, name) => Printable(format_args!("{market}/{name}")).to_string(),
+    }
+}
+
+/// What a server sent, shown: control characters are escaped, so that it can neither move the cursor
+/// nor begin a line of its own.
+pub(crate) struct Printable<T>(pub(crate) T);
+
+impl<T: fmt::Display> fmt::Display for Printable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.to_string().chars() {
+            if c.is_control() {
+                write!(f, "{}", c.escape_debug())?;
+            } else {
+                f.write_char(c)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -17,7 +17,9 @@ use ticklot_sim::Simulator;
 
 use crate::args::{EnvelopeArg, VenueArg, WatchArgs};
 use crate::panel::{Panel, latency_histogram};
-use crate::{Failure, Output, view};
+use crate::replay::built;
+use crate::view::{self, Printable};
+use crate::{Failure, Output};
 
 /// How often a terminal is redrawn, and how often a line goes to a pipe.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -49,11 +51,17 @@ pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<(), Failure> 
         ),
     };
     let interval = if output.terminal { REDRAW } else { LINE };
-    let mut feed = Feed::new(Watcher::new(args, output)?);
+    let mut feed = Feed::new(Watcher::new(output)?);
     feed.tick_every(interval);
     add_venues(&mut feed, args, simulator.as_ref())?;
     let clock = feed.clock();
     feed.handler_mut().clock = clock;
+    // Last of all that can go wrong before the work: it empties the file.
+    let rows = args
+        .books
+        .as_deref()
+        .map(|path| crate::replay::create_rows(path, None));
+    feed.handler_mut().rows = rows.transpose()?;
     let ended = runtime.block_on(async {
         tokio::spawn(stop_at_the_end(feed.stopper(), args.duration));
         feed.run().await
@@ -83,7 +91,10 @@ async fn stop_at_the_end(stopper: Stopper, after: Option<Duration>) {
 fn verdict(end: &Ended, once: bool) -> Result<(), Failure> {
     match end.reason {
         Disconnect::Stopped => Ok(()),
-        Disconnect::Closed { code: 1000 } if once => Ok(()),
+        // A server that closes with no code, or because it goes away, closes normally too.
+        Disconnect::Closed {
+            code: 1000 | 1001 | 1005,
+        } if once => Ok(()),
         _ => Err(Failure::work(&end.reason)),
     }
 }
@@ -93,6 +104,7 @@ fn add_venues<H: Handler>(
     args: &WatchArgs,
     simulator: Option<&Simulator>,
 ) -> Result<(), Failure> {
+    check_options(args)?;
     let mut options = Options::default();
     options.reconnect.after_close = !args.once;
     options.reconnect.first_attempts = Some(1);
@@ -113,19 +125,34 @@ fn add_venues<H: Handler>(
         let venue = JayX::new(&args.book.symbol)
             .url(&url(ticklot_sim::Venue::Jayx))
             .envelope(envelope)
-            .scale(args.book.scale(jayx::BTCUSDT)?)
-            .build()
-            .map_err(|error| Failure::Usage(error.to_string()))?;
-        feed.add_with(venue, options.clone(), ticklot_transport::Config::default());
+            .scale(args.book.scale(jayx::BTCUSDT)?);
+        feed.add_with(
+            built(venue.build())?,
+            options.clone(),
+            ticklot_transport::Config::default(),
+        );
     }
     if args.venue != Some(VenueArg::Jayx) {
         let venue = bayse_markets(args)?
             .url(&url(ticklot_sim::Venue::Bayse))
-            .scale(args.book.scale(bayse::CENTS)?)
-            .build();
-        feed.add_with(venue, options, ticklot_transport::Config::default());
+            .scale(args.book.scale(bayse::CENTS)?);
+        feed.add_with(
+            built(venue.build())?,
+            options,
+            ticklot_transport::Config::default(),
+        );
     }
     Ok(())
+}
+
+/// Options that mean nothing for the venue are mistakes.
+fn check_options(args: &WatchArgs) -> Result<(), Failure> {
+    let wrong = match args.venue {
+        Some(VenueArg::Bayse) if args.book.envelope.is_some() => "--envelope is for JayX",
+        Some(VenueArg::Jayx) if !args.market.is_empty() => "--market is for Bayse",
+        _ => return Ok(()),
+    };
+    Err(Failure::Usage(wrong.to_owned()))
 }
 
 fn bayse_markets(args: &WatchArgs) -> Result<Bayse, Failure> {
@@ -135,6 +162,10 @@ fn bayse_markets(args: &WatchArgs) -> Result<Bayse, Failure> {
         ])),
         [] => Err(Failure::Usage(
             "--market is needed with --url: ids, or `any`".to_owned(),
+        )),
+        [any] if any == "any" && args.url.is_none() => Err(Failure::Usage(
+            "--market any subscribes to nothing: it is for a server that sends by itself (--url)"
+                .to_owned(),
         )),
         [any] if any == "any" => Ok(Bayse::any()),
         markets if markets.iter().any(|id| id.is_empty() || id == "any") => Err(Failure::Usage(
@@ -159,17 +190,13 @@ struct Watcher<'a> {
 }
 
 impl<'a> Watcher<'a> {
-    fn new(args: &WatchArgs, output: &'a mut Output) -> Result<Self, Failure> {
+    fn new(output: &'a mut Output) -> Result<Self, Failure> {
         Ok(Self {
             output,
             clock: Clock::start(),
             panels: Vec::new(),
             no_latency: latency_histogram()?,
-            rows: args
-                .books
-                .as_deref()
-                .map(crate::replay::create_rows)
-                .transpose()?,
+            rows: None,
             text: String::new(),
             notice: String::new(),
             bad_lines: 0,
@@ -211,9 +238,9 @@ impl<'a> Watcher<'a> {
         if self.output.terminal {
             self.notice.clear();
             // Writing to a string does not fail.
-            let _ = self.notice.write_fmt(what);
+            let _ = write!(self.notice, "{}", Printable(what));
         } else {
-            let _ = writeln!(self.output.err, "ticklot: {what}");
+            let _ = writeln!(self.output.err, "ticklot: {}", Printable(what));
         }
     }
 
@@ -237,6 +264,12 @@ impl<'a> Watcher<'a> {
             }
             Event::Refused { message, .. } => {
                 self.notice(format_args!("the venue refused: {message}"));
+            }
+            // Undocumented, but it is what the simulated JayX answers to a wrong symbol.
+            Event::Unknown { kind: "error", .. } => {
+                self.notice(format_args!(
+                    "the venue refused something, in a form that is not known"
+                ));
             }
             Event::Stale { book } => {
                 self.notice(format_args!("{} is stale", books.name(*book)));
@@ -262,7 +295,7 @@ impl<'a> Watcher<'a> {
             rows.flush()?;
         }
         if self.output.terminal {
-            self.draw(books, self.clock.now())?;
+            // Below the last frame, which shows the books as they were.
             writeln!(self.output.out)?;
         }
         for id in books.ids() {
@@ -273,7 +306,7 @@ impl<'a> Watcher<'a> {
             writeln!(
                 self.output.out,
                 "{}: {} messages, {} while not live, latency p50 {} p99 {} max {}",
-                books.name(id),
+                Printable(books.name(id)),
                 panel.messages,
                 panel.not_live,
                 view::Micros(latency.value_at_quantile(0.5)),

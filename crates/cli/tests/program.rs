@@ -35,6 +35,17 @@ impl Running {
         line.trim_end().to_owned()
     }
 
+    /// Reads lines until one has `part`. A program that never prints it is ended by the harness.
+    fn line_with(&mut self, part: &str) -> String {
+        loop {
+            let line = self.line();
+            assert!(!line.is_empty(), "the program ended without {part:?}");
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
     /// Sends an interrupt, as Ctrl-C does, and returns the status and the rest of the output.
     fn interrupt(mut self) -> (Option<i32>, String) {
         let pid = self.child.id().to_string();
@@ -62,48 +73,75 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
+// Over a second each: the program prints a line a second for each book, and they are read until all
+// that should be live is.
+
 #[test]
-fn interrupting_the_bare_program_ends_it_with_a_summary_and_status_0() {
+fn the_bare_program_shows_both_venues_and_ends_on_an_interrupt() {
     let mut running = Running::start(&[]);
-    let first = running.line();
-    assert!(first.contains("BTCUSDT live bid "), "{first}");
+    for book in ["BTCUSDT", "out_us-rate-cut-yes", "out_us-rate-cut-no"] {
+        let line = running.line_with(&format!("{book} live bid "));
+        for part in [
+            " x ",
+            "| ask ",
+            "| spread ",
+            "| last ",
+            "| age ",
+            " msg/s | p50 ",
+            " p99 ",
+        ] {
+            assert!(line.contains(part), "{part:?} in {line}");
+        }
+    }
     let (status, rest) = running.interrupt();
     assert_eq!(status, Some(0), "{rest}");
-    assert!(rest.contains("BTCUSDT: "), "{rest}");
+    assert!(rest.contains("BTCUSDT: "), "a summary: {rest}");
 }
-
-// Over a second each: the program prints a line a second.
 
 #[test]
 fn watch_follows_a_server_of_another_process() {
-    for (venue, envelope, market) in [
-        ("jayx", "socketio", "any"),
-        ("jayx", "plain", "any"),
-        ("bayse", "socketio", "mkt_us-rate-cut"),
+    for (venue, options) in [
+        ("jayx", &["--envelope=socketio"][..]),
+        ("jayx", &["--envelope=plain"]),
+        ("bayse", &["--market=mkt_us-rate-cut"]),
     ] {
         let mut server = Running::start(&["serve", "--venue", venue, "--seed", "7"]);
         let url = server.line();
         assert!(url.starts_with("ws://127.0.0.1:"), "{url}");
-        let watched = program(&[
-            "watch",
-            "--venue",
-            venue,
-            "--url",
-            &url,
-            "--envelope",
-            envelope,
-            "--market",
-            market,
-            "--for",
-            "1200ms",
-        ])
-        .output()
-        .unwrap();
-        let said = text(&watched);
-        assert_eq!(watched.status.code(), Some(0), "{said}");
-        assert!(said.contains(" live bid "), "{said}");
+        let args = [&["watch", "--venue", venue, "--url", &url], options].concat();
+        let mut watching = Running::start(&args);
+        watching.line_with(" live bid ");
+        assert_eq!(watching.interrupt().0, Some(0));
         assert_eq!(server.interrupt().0, Some(0));
     }
+}
+
+#[test]
+fn a_time_limit_ends_it_with_a_summary() {
+    let ended = program(&["--for", "300ms"]).output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended));
+    assert!(text(&ended).contains("BTCUSDT: "), "{}", text(&ended));
+}
+
+#[test]
+fn a_log_is_not_overwritten_by_its_own_books() {
+    let path = std::env::temp_dir().join(format!("ticklot-log-{}.jsonl", std::process::id()));
+    std::fs::write(&path, "{}\n").unwrap();
+    let log = path.to_str().unwrap();
+    let ran = program(&["replay", log, "--venue=jayx", "--books", log])
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(2), "{}", text(&ran));
+    let args = ["replay", "/nowhere", "--venue=jayx", "--books", log];
+    assert_eq!(program(&args).output().unwrap().status.code(), Some(1));
+    let args = ["watch", "--venue=jayx", "--symbol=", "--books", log];
+    assert_eq!(program(&args).output().unwrap().status.code(), Some(2));
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap(),
+        "{}\n",
+        "untouched by all of them"
+    );
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]

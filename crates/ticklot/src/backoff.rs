@@ -8,7 +8,8 @@ use ticklot_book::Nanos;
 ///
 /// The wait before attempt `n` (from 0) is drawn evenly from zero to `min(base * 2^n, cap)`: the
 /// limits that Bayse Markets documents, with full jitter so that many clients do not come back
-/// at once. `n` starts again from 0 after a connection that proved good by a first frame.
+/// at once. `n` starts again from 0 after a connection that proved good: it brought something that
+/// was asked for, or stayed open for `good_after`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reconnect {
@@ -16,6 +17,11 @@ pub struct Reconnect {
     pub base: Duration,
     /// The longest wait. Default: 30 s.
     pub cap: Duration,
+    /// The longest wait that a server can ask for (`Retry-After`). Default: 5 min.
+    pub max_retry_after: Duration,
+    /// How long a connection must have been open to prove good without having brought anything.
+    /// Default: 30 s.
+    pub good_after: Duration,
     /// Whether the wait is drawn at random up to its limit, or is the limit. Default: true.
     pub jitter: bool,
     /// How many attempts may fail in a row before giving up. Default: none, try for ever.
@@ -32,6 +38,8 @@ impl Default for Reconnect {
         Self {
             base: Duration::from_secs(1),
             cap: Duration::from_secs(30),
+            max_retry_after: Duration::from_secs(300),
+            good_after: Duration::from_secs(30),
             jitter: true,
             attempts: None,
             first_attempts: None,

@@ -14,6 +14,15 @@ pub struct BookId(pub u32);
 #[repr(transparent)]
 pub struct ConnectionId(pub u32);
 
+/// A scale that is known to be right when the crate is built.
+#[allow(clippy::panic)] // in a constant it fails the build, never the program
+pub(crate) const fn const_scale(price_decimals: u8, quantity_decimals: u8) -> Scale {
+    match Scale::new(price_decimals, quantity_decimals) {
+        Ok(scale) => scale,
+        Err(_) => panic!("too many decimals"),
+    }
+}
+
 /// All books of a feed, by id.
 ///
 /// [`Books::live`] is the easy call, and gives a book only while it can be traded on.

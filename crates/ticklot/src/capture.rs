@@ -212,7 +212,7 @@ impl<W: Write> BookRows<W> {
         Ok(Self { out })
     }
 
-    /// Writes the row of `update`. A book's name is written as it is: the venues' have no commas.
+    /// Writes the row of `update`. A name with a comma, a quote or a line's end is quoted (RFC 4180).
     ///
     /// # Errors
     /// Writing fails.
@@ -220,13 +220,13 @@ impl<W: Write> BookRows<W> {
         let Some(book) = books.untrusted(update.book) else {
             return Ok(());
         };
-        write!(
-            self.out,
-            "{},{},{}",
-            update.frame,
-            update.line,
-            books.name(update.book)
-        )?;
+        write!(self.out, "{},{},", update.frame, update.line)?;
+        let name = books.name(update.book);
+        if name.contains([',', '"', '\n', '\r']) {
+            write!(self.out, "\"{}\"", name.replace('"', "\"\""))?;
+        } else {
+            self.out.write_all(name.as_bytes())?;
+        }
         for best in [book.best_bid(), book.best_ask()] {
             match best {
                 Some(level) => write!(self.out, ",{},{}", level.ticks, level.lots)?,

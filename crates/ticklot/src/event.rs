@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use ticklot_book::{Change, Epoch, Nanos, Ticks};
+use ticklot_frame::bayse;
 use ticklot_frame::{DecodeError, Trade, TradeSide, UnixMillis};
 
 use crate::books::{BookId, Books, ConnectionId};
@@ -66,6 +67,24 @@ pub enum Event<'a> {
         connection: ConnectionId,
         /// The venue's words.
         message: &'a str,
+        /// The venue's name for what it most likely was; none when that cannot be told.
+        room: Option<&'a str>,
+    },
+    /// A message of Bayse Markets that is no order book and no acknowledgement.
+    Bayse {
+        /// On which connection.
+        connection: ConnectionId,
+        /// When its frame was received.
+        received: Nanos,
+        /// The message.
+        message: &'a bayse::Message<'a>,
+    },
+    /// A ping of ours was answered.
+    RoundTrip {
+        /// On which connection.
+        connection: ConnectionId,
+        /// How long it took, from the sending to the answer.
+        time: Nanos,
     },
     /// A line could not be read, or no book can hold it. It changed nothing.
     BadLine {
@@ -120,6 +139,18 @@ pub struct BookUpdate<'a> {
     pub last_trade: Option<LastTrade>,
     /// When the venue says that it sent the message.
     pub sent: Option<UnixMillis>,
+    /// How it came.
+    pub source: Source,
+}
+
+/// How a snapshot came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// On the connection.
+    #[default]
+    Stream,
+    /// By a request beside it, as a first book until the stream brings one.
+    Request,
 }
 
 /// What is known of a book's last trade.
@@ -149,6 +180,8 @@ pub enum Disconnect {
         /// What was said.
         error: Box<dyn StdError + Send + Sync>,
     },
+    /// It can never be made: the URL or a header makes no sense.
+    Impossible(Box<dyn StdError + Send + Sync>),
     /// Nothing came for longer than the server's own promise of a sign of life.
     Silent,
     /// The server ended the session inside the connection.
@@ -161,7 +194,9 @@ impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed { code } => write!(f, "closed by the server with code {code}"),
-            Self::Failed(error) | Self::Busy { error, .. } => fmt::Display::fmt(error, f),
+            Self::Failed(error) | Self::Impossible(error) | Self::Busy { error, .. } => {
+                fmt::Display::fmt(error, f)
+            }
             Self::Silent => f.write_str("the server went silent"),
             Self::Ended(what) => f.write_str(what),
             Self::Stopped => f.write_str("stopped"),

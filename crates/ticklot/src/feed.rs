@@ -6,14 +6,15 @@
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use ticklot_book::Nanos;
 use ticklot_transport::{self as transport, Connection, Incoming, Kind, Reader, Writer, close};
-use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, Sleep, sleep_until};
-use tracing::{debug, info};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{unconstrained, yield_now};
+use tokio::time::{Instant, MissedTickBehavior, sleep_until};
+use tracing::{debug, info, warn};
 
 use crate::backoff::nanos;
 use crate::books::{Books, ConnectionId};
@@ -21,7 +22,8 @@ use crate::event::{Disconnect, Event, Handler};
 use crate::session::{Next, Options, Session};
 use crate::venue::{Reply, Stats, Venue};
 
-/// The clock of a feed: monotonic, from the moment it was made. A copy shows the same time.
+/// The clock of a feed: tokio's monotonic one, from the moment it was made. A copy shows the same
+/// time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
@@ -43,8 +45,11 @@ impl Clock {
     }
 
     /// The moment that [`Clock::now`] would show as `time`.
-    fn instant(&self, time: Nanos) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(self.origin + Duration::from_nanos(time.0))
+    fn instant(&self, time: Nanos) -> Instant {
+        let far = Duration::from_secs(3600);
+        self.origin
+            .checked_add(Duration::from_nanos(time.0))
+            .unwrap_or_else(|| Instant::now() + far)
     }
 }
 
@@ -60,6 +65,82 @@ pub struct Ended {
     pub stats: Stats,
 }
 
+/// Asks one connection of a feed for something, from anywhere: another task, another thread. What is
+/// asked is done at once, not at the next message.
+pub struct Remote<C> {
+    connection: ConnectionId,
+    asks: mpsc::Sender<Ask<C>>,
+}
+
+/// What a remote asks for.
+enum Ask<C> {
+    Command(C),
+    Close,
+}
+
+/// A connection could not be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// Too much is asked for already and not yet looked at: the handler holds the feed up.
+    #[error("too many commands wait")]
+    Full,
+    /// The feed is gone.
+    #[error("the feed is gone")]
+    Gone,
+}
+
+/// How many commands may wait for the feed to look at them.
+const MAX_ASKS: usize = 1024;
+
+impl<C> Remote<C> {
+    /// The connection that it asks.
+    #[must_use]
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// Asks for `command`. Does not wait.
+    ///
+    /// # Errors
+    /// [`RemoteError::Full`] or [`RemoteError::Gone`]; nothing was asked.
+    pub fn send(&self, command: C) -> Result<(), RemoteError> {
+        self.ask(Ask::Command(command))
+    }
+
+    /// Ends the connection for good, with a proper close. The others of the feed go on.
+    ///
+    /// # Errors
+    /// As [`Remote::send`].
+    pub fn close(&self) -> Result<(), RemoteError> {
+        self.ask(Ask::Close)
+    }
+
+    fn ask(&self, ask: Ask<C>) -> Result<(), RemoteError> {
+        self.asks.try_send(ask).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => RemoteError::Full,
+            mpsc::error::TrySendError::Closed(_) => RemoteError::Gone,
+        })
+    }
+}
+
+impl<C> Clone for Remote<C> {
+    fn clone(&self) -> Self {
+        Self {
+            connection: self.connection,
+            asks: self.asks.clone(),
+        }
+    }
+}
+
+impl<C> std::fmt::Debug for Remote<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote")
+            .field("connection", &self.connection)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Ends a feed from anywhere: another task, another thread, a signal's handler.
 #[derive(Clone, Debug)]
 pub struct Stopper {
@@ -67,7 +148,8 @@ pub struct Stopper {
 }
 
 impl Stopper {
-    /// Ends the feed: its connections are closed properly, at once, and [`Feed::run`] returns.
+    /// Ends the feed: its connections are closed properly, at once, and [`Feed::run`] returns; if it
+    /// does not run, it returns as soon as it is called.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
@@ -89,7 +171,7 @@ impl Stopper {
 ///     ControlFlow::Continue(())
 /// });
 /// feed.add(JayX::new("BTCUSDT").build()?);
-/// feed.add(Bayse::new(["a-market-id"]).build());
+/// feed.add(Bayse::new(["a-market-id"]).build()?);
 /// feed.run().await;
 /// # Ok(())
 /// # }
@@ -127,7 +209,7 @@ impl<H: Handler> Feed<H> {
     }
 
     /// Adds a connection, with default options.
-    pub fn add<V: Venue + 'static>(&mut self, venue: V) -> ConnectionId {
+    pub fn add<V: Venue + 'static>(&mut self, venue: V) -> Remote<V::Command> {
         let seed = fastrand::u64(..);
         let options = Options {
             seed,
@@ -142,11 +224,18 @@ impl<H: Handler> Feed<H> {
         venue: V,
         options: Options,
         transport: transport::Config,
-    ) -> ConnectionId {
-        let id = ConnectionId(u32::try_from(self.connections.len()).unwrap_or(u32::MAX));
-        let session = Session::new(venue, id, options, &mut self.shared.get_mut().books);
-        self.connections.push(Box::new(Line { session, transport }));
-        id
+    ) -> Remote<V::Command> {
+        let connection = ConnectionId(u32::try_from(self.connections.len()).unwrap_or(u32::MAX));
+        let session = Session::new(venue, connection, options, &mut self.shared.get_mut().books);
+        let (asks, asked) = mpsc::channel(MAX_ASKS);
+        let remote = Remote { connection, asks };
+        self.connections.push(Box::new(Line {
+            session,
+            transport,
+            asked,
+            _asks: remote.asks.clone(),
+        }));
+        remote
     }
 
     /// Tells the handler [`Event::Tick`] this often, whether anything else happens or not. At
@@ -170,14 +259,15 @@ impl<H: Handler> Feed<H> {
     }
 
     /// Runs until every connection has come to its end: for ever, with the default options, unless
-    /// the handler breaks or a [`Stopper`] stops it. Returns how each connection ended.
+    /// the handler breaks or a [`Stopper`] stops it. Returns how each connection ended. The feed can
+    /// be run again, and then connects anew.
     ///
     /// Needs a tokio runtime with I/O and time. The future stays on the thread that polls it (the
     /// handler need not be `Send`): give it a current-thread runtime, or `tokio::task::LocalSet`.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the connections without a close handshake; prefer
-    /// [`Stopper::stop`]. The feed can be run again, and connects anew.
+    /// Dropping the future drops the connections without a close handshake and disconnects the books,
+    /// without a word to the handler; prefer [`Stopper::stop`].
     ///
     /// # Panics
     /// Only if the handler does.
@@ -189,14 +279,14 @@ impl<H: Handler> Feed<H> {
             stop,
             tick,
         } = self;
-        stop.send_replace(false);
         let shared = &*shared;
         let mut running: FuturesUnordered<_> = connections
             .iter_mut()
             .map(|line| line.run(shared, *clock, stop))
             .collect();
         let mut ended = Vec::with_capacity(running.len());
-        let mut ticks = pin!(ticks(shared, *clock, stop, *tick));
+        // The clock's ticks are few; the budget that many frames use up is not theirs.
+        let mut ticks = pin!(unconstrained(ticks(shared, *clock, stop, *tick)));
         loop {
             let next = tokio::select! {
                 biased;
@@ -206,6 +296,9 @@ impl<H: Handler> Feed<H> {
             let Some(end) = next else { break };
             ended.push(end);
         }
+        drop(running);
+        // What was asked for is done; it is not for the next run.
+        stop.send_replace(false);
         ended.sort_by_key(|end| end.connection);
         ended
     }
@@ -275,9 +368,12 @@ trait Connect<H> {
 }
 
 /// A session and how to connect it.
-struct Line<V> {
+struct Line<V: Venue> {
     session: Session<V>,
     transport: transport::Config,
+    asked: mpsc::Receiver<Ask<V::Command>>,
+    /// Kept, so that the receiver waits even when the user has dropped every remote.
+    _asks: mpsc::Sender<Ask<V::Command>>,
 }
 
 impl<V: Venue, H: Handler> Connect<H> for Line<V> {
@@ -293,34 +389,67 @@ impl<V: Venue, H: Handler> Connect<H> for Line<V> {
             shared,
             clock,
             stop,
-            stopped: stop.subscribe(),
+            calls: Calls {
+                stopped: stop.subscribe(),
+                asked: &mut self.asked,
+            },
         };
         Box::pin(driver.run())
     }
 }
 
+/// How many frames are read in a row before others have their turn.
+const TURN: u32 = 64;
+
+/// Both venues send text.
+const BINARY: &str = "the server sent a binary message";
+
 /// Drives one session.
-struct Driver<'a, V, H> {
+struct Driver<'a, V: Venue, H> {
     session: &'a mut Session<V>,
     transport: &'a transport::Config,
     shared: &'a RefCell<Shared<H>>,
     clock: Clock,
     stop: &'a watch::Sender<bool>,
-    stopped: watch::Receiver<bool>,
+    calls: Calls<'a, V::Command>,
 }
 
-impl<V: Venue, H: Handler> Driver<'_, V, H> {
+/// What the user may ask for at any time.
+struct Calls<'a, C> {
+    stopped: watch::Receiver<bool>,
+    asked: &'a mut mpsc::Receiver<Ask<C>>,
+}
+
+impl<C> Calls<'_, C> {
+    /// Waits for the next call. Cancel safe.
+    async fn next(&mut self) -> Ask<C> {
+        let Self { stopped, asked } = self;
+        // Both senders live as long as the feed: neither wait ends for want of one.
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => Ask::Close,
+            Some(ask) = asked.recv() => ask,
+        }
+    }
+}
+
+/// A request beside the connection.
+type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, transport::Error>> + 'a>>;
+
+impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
     async fn run(mut self) -> Ended {
+        self.session.resume();
         loop {
+            let mut half_closed = None;
             let reason = match self.session.next(self.clock.now()) {
-                Next::Connect | Next::Open => self.connect().await,
-                Next::WaitUntil(time) => {
-                    let wait = sleep_until(self.clock.instant(time));
-                    tokio::select! {
-                        () = wait => continue,
-                        () = stopped(&mut self.stopped) => Disconnect::Stopped,
-                    }
-                }
+                Next::Connect | Next::Open => self.connect(&mut half_closed).await,
+                Next::WaitUntil(time) => match self.wait(Some(time)).await {
+                    Some(reason) => reason,
+                    None => continue,
+                },
+                Next::Idle => match self.wait(None).await {
+                    Some(reason) => reason,
+                    None => continue,
+                },
                 Next::Done => Disconnect::Stopped,
             };
             info!(connection = %self.session.id(), %reason, "disconnected");
@@ -329,6 +458,12 @@ impl<V: Venue, H: Handler> Driver<'_, V, H> {
                 session.disconnected(now, &reason, books, handler)
             });
             self.heed(flow);
+            if let Some((connection, code)) = half_closed {
+                // Its outcome changes nothing: the books are disconnected already, and it takes a
+                // bounded time.
+                let mut connection: Connection = connection;
+                let _ = connection.close(code, "").await;
+            }
             if self.session.next(now) == Next::Done {
                 let connection = self.session.id();
                 let stats = self.session.stats();
@@ -341,12 +476,35 @@ impl<V: Venue, H: Handler> Driver<'_, V, H> {
         }
     }
 
-    /// Connects and reads until the connection ends.
-    async fn connect(&mut self) -> Disconnect {
-        let connecting = transport::connect(self.session.url(), self.transport);
-        let connected = tokio::select! {
-            connected = connecting => connected,
-            () = stopped(&mut self.stopped) => return Disconnect::Stopped,
+    /// Waits until a time, if one is given, or the next call.
+    async fn wait(&mut self, until: Option<Nanos>) -> Option<Disconnect> {
+        let time = until.map(|time| self.clock.instant(time));
+        let wait = async {
+            match time {
+                Some(time) => sleep_until(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        let ask = tokio::select! {
+            () = wait => return None,
+            ask = self.calls.next() => ask,
+        };
+        self.answer(ask)
+    }
+
+    /// Connects and reads until the connection ends. What is left of it is to be closed, with a
+    /// code.
+    async fn connect(&mut self, half_closed: &mut Option<(Connection, u16)>) -> Disconnect {
+        let url = self.session.url().to_owned();
+        let mut connecting = pin!(transport::connect(&url, self.transport));
+        let connected = loop {
+            let ask = tokio::select! {
+                connected = connecting.as_mut() => break connected,
+                ask = self.calls.next() => ask,
+            };
+            if let Some(reason) = self.answer(ask) {
+                return reason;
+            }
         };
         let (mut reader, mut writer) = match connected {
             Ok(connection) => connection.split(),
@@ -360,50 +518,69 @@ impl<V: Venue, H: Handler> Driver<'_, V, H> {
         let code = match &reason {
             Disconnect::Closed { code } => *code,
             Disconnect::Failed(error) => close_code(&**error),
+            Disconnect::Ended(BINARY) => close::UNSUPPORTED,
             _ => close::NORMAL,
         };
-        // Its outcome changes nothing: the connection is over either way, in bounded time.
-        if let Ok(mut connection) = Connection::join(reader, writer, self.transport) {
-            let _ = connection.close(code, "").await;
-        }
+        *half_closed = Connection::join(reader, writer, self.transport)
+            .ok()
+            .map(|whole| (whole, code));
         reason
     }
 
     async fn read(&mut self, reader: &mut Reader, writer: &mut Writer) -> Disconnect {
-        let mut timer = pin!(self.timer());
+        let mut fetch = self.fetch();
+        let mut armed = Nanos(u64::MAX);
+        let mut timer = pin!(sleep_until(self.clock.instant(armed)));
+        let mut frames = 0;
         loop {
-            if let Err(error) = self.send(writer).await {
-                return failed(error);
+            if let Some(reason) = self.send(writer).await {
+                return reason;
             }
-            let incoming = tokio::select! {
-                // What is there to be read comes first; the runtime's budget lets the others have
-                // their turn under a server that never pauses.
+            if let Some(reason) = self.take_turns(&mut frames).await {
+                return reason;
+            }
+            // Set anew only to be earlier: one that comes too early looks again.
+            let due = self.session.deadline().unwrap_or(Nanos(u64::MAX));
+            if due < armed {
+                armed = due;
+                timer.as_mut().reset(self.clock.instant(armed));
+            }
+            let happened = tokio::select! {
+                // What is there to be read comes first; `take_turns` sees to the others.
                 biased;
                 // Cancel safe: what was read of a frame stays in the reader.
-                incoming = reader.read() => incoming,
-                () = stopped(&mut self.stopped) => return Disconnect::Stopped,
-                () = timer.as_mut() => {
-                    if let Some(reason) = self.timeout(timer.as_mut()) {
-                        return reason;
-                    }
-                    continue;
-                }
+                incoming = reader.read() => Happened::Incoming(incoming),
+                ask = self.calls.next() => Happened::Asked(ask),
+                body = fetched(&mut fetch), if fetch.is_some() => Happened::Fetched(body),
+                () = timer.as_mut() => Happened::Time,
             };
-            let outcome = match incoming {
-                Ok(Incoming::Message(message)) => self.message(message.kind, message.payload),
-                Ok(Incoming::Ping(payload)) => {
-                    self.session.heard(self.clock.now());
-                    writer.pong(payload).await.err().map(failed)
+            let over = match happened {
+                Happened::Incoming(Ok(Incoming::Message(message))) => {
+                    self.message(message.kind, message.payload)
                 }
-                Ok(Incoming::Pong(_)) => {
+                Happened::Incoming(Ok(Incoming::Ping(payload))) => {
+                    self.session.heard(self.clock.now());
+                    or_stopped(writer.pong(payload), &mut self.calls.stopped).await
+                }
+                Happened::Incoming(Ok(Incoming::Close { code, .. })) => {
+                    Some(Disconnect::Closed { code })
+                }
+                Happened::Incoming(Ok(_)) => {
                     self.session.heard(self.clock.now());
                     None
                 }
-                Ok(Incoming::Close { code, .. }) => Some(Disconnect::Closed { code }),
-                Ok(_) => None,
-                Err(error) => Some(failed(error)),
+                Happened::Incoming(Err(error)) => Some(failed(error)),
+                Happened::Asked(ask) => self.answer(ask),
+                Happened::Fetched(body) => {
+                    fetch = None;
+                    self.fetched(body)
+                }
+                Happened::Time => {
+                    armed = Nanos(u64::MAX);
+                    self.timeout()
+                }
             };
-            if let Some(reason) = outcome {
+            if let Some(reason) = over {
                 return reason;
             }
         }
@@ -412,62 +589,108 @@ impl<V: Venue, H: Handler> Driver<'_, V, H> {
     /// The hot path: a frame to the session, and from it to the handler.
     fn message(&mut self, kind: Kind, payload: &[u8]) -> Option<Disconnect> {
         if kind != Kind::Text {
-            return Some(Disconnect::Ended("the server sent a binary message"));
+            return Some(Disconnect::Ended(BINARY));
         }
         let now = self.clock.now();
-        let reply = self.with_shared(|session, books, handler| {
+        let (reply, late) = self.with_shared(|session, books, handler| {
             let reply = session.frame(payload, now, books, handler);
-            // A server that never pauses must not keep old books from being marked.
-            let late = session.deadline().is_some_and(|deadline| deadline <= now);
-            let over = if late {
-                session.timeout(now, books, handler)
-            } else {
-                None
-            };
-            over.map_or(Ok(reply), Err)
+            // A server that never pauses must not keep what is due from being done.
+            (
+                reply,
+                session.deadline().is_some_and(|deadline| deadline <= now),
+            )
         });
-        match reply {
-            Ok(Reply::End(what)) => Some(Disconnect::Ended(what)),
-            Ok(Reply::Stop) | Err(Disconnect::Stopped) => {
-                self.heed(ControlFlow::Break(()));
-                Some(Disconnect::Stopped)
-            }
-            Ok(_) => None,
-            Err(reason) => Some(reason),
+        match self.heed_reply(reply) {
+            None if late => self.timeout(),
+            over => over,
         }
     }
 
-    fn timeout(&mut self, timer: Pin<&mut Sleep>) -> Option<Disconnect> {
+    fn timeout(&mut self) -> Option<Disconnect> {
         let now = self.clock.now();
         let over = self.with_shared(|session, books, handler| session.timeout(now, books, handler));
-        timer.reset(self.deadline());
         if matches!(over, Some(Disconnect::Stopped)) {
             self.heed(ControlFlow::Break(()));
         }
         over
     }
 
-    async fn send(&mut self, writer: &mut Writer) -> Result<(), transport::Error> {
-        while let Some(message) = self.session.outgoing() {
-            writer.text(message).await?;
+    /// Does what the user asks for.
+    fn answer(&mut self, ask: Ask<V::Command>) -> Option<Disconnect> {
+        let command = match ask {
+            Ask::Command(command) => command,
+            Ask::Close => return Some(Disconnect::Stopped),
+        };
+        let now = self.clock.now();
+        let reply = self
+            .with_shared(|session, books, handler| session.command(command, now, books, handler));
+        self.heed_reply(reply)
+    }
+
+    fn fetch(&mut self) -> Option<Fetch<'a>> {
+        let url = self.session.fetch()?;
+        let config = self.transport;
+        Some(Box::pin(async move { transport::get(&url, config).await }))
+    }
+
+    fn fetched(&mut self, body: Result<Vec<u8>, transport::Error>) -> Option<Disconnect> {
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => {
+                // The stream brings what the request did not.
+                warn!(connection = %self.session.id(), %error, "the first books could not be fetched");
+                return None;
+            }
+        };
+        let now = self.clock.now();
+        let reply =
+            self.with_shared(|session, books, handler| session.fetched(&body, now, books, handler));
+        self.heed_reply(reply)
+    }
+
+    /// Sends what is due.
+    async fn send(&mut self, writer: &mut Writer) -> Option<Disconnect> {
+        // Read once for all: the messages leave together.
+        let now = self.clock.now();
+        while let Some(message) = self.session.outgoing(now) {
+            let over = or_stopped(writer.text(message), &mut self.calls.stopped).await;
+            if over.is_some() {
+                return over;
+            }
         }
-        Ok(())
+        None
     }
 
-    fn timer(&self) -> Sleep {
-        sleep_until(self.deadline())
+    /// A server that never pauses must not keep the user, or the rest of the program, from their
+    /// turn.
+    async fn take_turns(&mut self, frames: &mut u32) -> Option<Disconnect> {
+        *frames += 1;
+        if *frames < TURN {
+            return None;
+        }
+        *frames = 0;
+        yield_now().await;
+        if *self.calls.stopped.borrow() {
+            return Some(Disconnect::Stopped);
+        }
+        while let Ok(ask) = self.calls.asked.try_recv() {
+            let over = self.answer(ask);
+            if over.is_some() {
+                return over;
+            }
+        }
+        None
     }
 
-    /// When to look at the session's timers again. A deadline that moves on meanwhile is found
-    /// then, so the timer is not set anew for each frame; one that the session has only since a
-    /// frame (a handshake's heartbeat) is found within a second.
-    fn deadline(&self) -> tokio::time::Instant {
-        let soon = self.clock.now().after(Nanos::from_secs(1));
-        self.clock.instant(
-            self.session
-                .deadline()
-                .map_or(soon, |deadline| deadline.min(soon)),
-        )
+    fn heed_reply(&self, reply: Reply) -> Option<Disconnect> {
+        match reply {
+            Reply::Data | Reply::Control => None,
+            Reply::End(what) => Some(Disconnect::Ended(what)),
+            Reply::Stop => {
+                self.heed(ControlFlow::Break(()));
+                Some(Disconnect::Stopped)
+            }
+        }
     }
 
     /// A handler that breaks stops every connection of the feed.
@@ -484,11 +707,42 @@ impl<V: Venue, H: Handler> Driver<'_, V, H> {
     }
 }
 
-/// Waits until the feed is stopped. Cancel safe.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        // The feed holds a sender for as long as it runs.
-        std::future::pending::<()>().await;
+impl<V: Venue, H> Drop for Driver<'_, V, H> {
+    /// A feed that is dropped in the middle leaves no book live behind it.
+    fn drop(&mut self) {
+        // Not to be had only when the handler has panicked, and then the books go with it.
+        if let Ok(mut shared) = self.shared.try_borrow_mut() {
+            self.session.abandon(&mut shared.books);
+        }
+    }
+}
+
+/// Waits for a write, or for the end of the feed: a peer that does not read holds up the one, not
+/// the other. The writer finishes a frame that was begun before the next, so nothing is cut.
+async fn or_stopped(
+    write: impl Future<Output = Result<(), transport::Error>>,
+    stopped: &mut watch::Receiver<bool>,
+) -> Option<Disconnect> {
+    tokio::select! {
+        biased;
+        written = write => written.err().map(failed),
+        _ = stopped.wait_for(|stop| *stop) => Some(Disconnect::Stopped),
+    }
+}
+
+/// What ends a wait on an open connection.
+enum Happened<'a, C> {
+    Incoming(Result<Incoming<'a>, transport::Error>),
+    Asked(Ask<C>),
+    Fetched(Result<Vec<u8>, transport::Error>),
+    Time,
+}
+
+/// Waits for what is being fetched. Cancel safe: it goes on at the next call.
+async fn fetched(fetch: &mut Option<Fetch<'_>>) -> Result<Vec<u8>, transport::Error> {
+    match fetch {
+        Some(fetch) => fetch.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -501,6 +755,9 @@ fn failed(error: transport::Error) -> Disconnect {
             retry_after: nanos(after),
             error: Box::new(error),
         },
+        transport::Error::Url(_) | transport::Error::Argument(_) => {
+            Disconnect::Impossible(Box::new(error))
+        }
         error => Disconnect::Failed(Box::new(error)),
     }
 }

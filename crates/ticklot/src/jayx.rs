@@ -1,15 +1,16 @@
 //! JayX: the spot exchange. One connection carries the order book of one symbol.
 
+use std::ops::ControlFlow;
+
 use ticklot_book::{Nanos, Scale};
 use ticklot_frame::VenueName;
-use ticklot_frame::jayx::{
-    Control, Decoder, Envelope, JOIN, Message, PONG, SubscribeError, subscribe_order_book,
-};
+use ticklot_frame::jayx::{Control, Decoder, JOIN, Message, PONG, subscribe_order_book};
+pub use ticklot_frame::jayx::{Envelope, SubscribeError};
 
-use crate::books::{BookId, Books, ConnectionId};
-use crate::event::{Event, Handler, LastTrade};
+use crate::books::{BookId, Books, ConnectionId, const_scale};
+use crate::event::{Event, Handler, LastTrade, Source};
 use crate::outbox::Outbox;
-use crate::venue::{Context, Reply, Snapshot, Venue};
+use crate::venue::{Context, NoCommand, Reply, Snapshot, Venue};
 
 /// The venue's base URL (its documentation).
 pub const URL: &str = "wss://stream.jayxstaging.com:8443";
@@ -17,18 +18,18 @@ pub const URL: &str = "wss://stream.jayxstaging.com:8443";
 /// What Socket.IO's WebSocket transport adds to the base URL (Engine.IO protocol, revision 4).
 const SOCKET_IO_PATH: &str = "/socket.io/?EIO=4&transport=websocket";
 
+/// How long the Socket.IO handshake may take, from the open connection to the joined namespace.
+const HANDSHAKE: Nanos = Nanos::from_secs(20);
+
 /// The scale of BTCUSDT, inferred from the documentation's examples: tick 0.01, lot 0.000001.
 ///
-/// # Panics
-/// Never: the scale is checked when the crate is built.
-pub const BTCUSDT: Scale = match Scale::new(2, 6) {
-    Ok(scale) => scale,
-    Err(_) => Scale::UNIT,
-};
+pub const BTCUSDT: Scale = const_scale(2, 6);
 
 /// The order book of one symbol of JayX.
 #[derive(Debug)]
 pub struct JayX {
+    base: String,
+    /// The base with the envelope's path.
     url: String,
     subscription: Subscription,
     scale: Scale,
@@ -36,6 +37,8 @@ pub struct JayX {
     book: Option<BookId>,
     /// From the server's handshake: the longest time between two of its pings.
     silence_limit: Option<Nanos>,
+    /// When the handshake must be over.
+    join_by: Option<Nanos>,
 }
 
 /// What is subscribed to.
@@ -65,7 +68,8 @@ impl JayX {
     #[must_use]
     pub fn new(symbol: &str) -> Self {
         Self {
-            url: URL.to_owned(),
+            base: URL.to_owned(),
+            url: format!("{URL}{SOCKET_IO_PATH}"),
             subscription: Subscription {
                 envelope: Envelope::SocketIo,
                 symbol: symbol.to_owned(),
@@ -75,14 +79,15 @@ impl JayX {
             decoder: Decoder::new(Envelope::SocketIo),
             book: None,
             silence_limit: None,
+            join_by: None,
         }
     }
 
     /// Another base URL, without Socket.IO's path.
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
-        url.trim_end_matches('/').clone_into(&mut self.url);
-        self
+        url.trim_end_matches('/').clone_into(&mut self.base);
+        self.complete_url()
     }
 
     /// Another envelope. [`Envelope::Auto`] is for replaying a log, not for connecting.
@@ -90,6 +95,15 @@ impl JayX {
     pub fn envelope(mut self, envelope: Envelope) -> Self {
         self.subscription.envelope = envelope;
         self.decoder = Decoder::new(envelope);
+        self.complete_url()
+    }
+
+    fn complete_url(mut self) -> Self {
+        let path = match self.subscription.envelope {
+            Envelope::Plain => "",
+            Envelope::SocketIo | Envelope::Auto => SOCKET_IO_PATH,
+        };
+        self.url = format!("{}{path}", self.base);
         self
     }
 
@@ -111,16 +125,15 @@ impl JayX {
     ///
     /// # Errors
     /// The symbol or `precise` is empty.
-    pub fn build(mut self) -> Result<Self, SubscribeError> {
+    pub fn build(self) -> Result<Self, SubscribeError> {
         self.subscription.check()?;
-        if self.subscription.envelope != Envelope::Plain {
-            self.url.push_str(SOCKET_IO_PATH);
-        }
         Ok(self)
     }
 }
 
 impl Venue for JayX {
+    type Command = NoCommand;
+
     fn name(&self) -> VenueName {
         VenueName::JAYX
     }
@@ -134,11 +147,14 @@ impl Venue for JayX {
         self.book = Some(books.add(connection, symbol, symbol, self.scale));
     }
 
-    fn opened(&mut self, outbox: &mut Outbox) {
+    fn opened(&mut self, now: Nanos, outbox: &mut Outbox) {
         self.silence_limit = None;
-        // In Socket.IO the server speaks first.
+        self.join_by = None;
         if self.subscription.envelope == Envelope::Plain {
             self.subscription.send(outbox);
+        } else {
+            // In Socket.IO the server speaks first.
+            self.join_by = Some(now.after(HANDSHAKE));
         }
     }
 
@@ -147,6 +163,7 @@ impl Venue for JayX {
             decoder,
             subscription,
             silence_limit,
+            join_by,
             book,
             ..
         } = self;
@@ -171,6 +188,7 @@ impl Venue for JayX {
                         side: Some(t.side),
                     }),
                     sent: None,
+                    source: Source::Stream,
                 };
                 context.snapshot(id, &snapshot, |error| update.refusal(error))
             }
@@ -179,25 +197,46 @@ impl Venue for JayX {
                 let flow = context.emit(Event::Refused {
                     connection,
                     message,
+                    room: None,
                 });
-                return if flow.is_break() {
-                    Reply::Stop
-                } else {
-                    Reply::End("the namespace was refused")
+                return match flow {
+                    ControlFlow::Continue(()) => Reply::End("the namespace was refused"),
+                    ControlFlow::Break(()) => Reply::Stop,
                 };
             }
             Ok(Message::Control(control)) => {
+                if control == Control::Joined {
+                    *join_by = None;
+                }
                 return heed(control, subscription, silence_limit, context.outbox);
             }
             Ok(Message::Unknown { kind }) => context.unknown(kind),
             Ok(_) => return Reply::Data,
-            Err(error) => context.bad_line(error),
+            Err(error) => {
+                // What it was cannot be told, and the connection is for the book.
+                if let Some(id) = *book {
+                    context.missed(id);
+                }
+                context.bad_line(error)
+            }
         };
-        if flow.is_break() {
-            Reply::Stop
-        } else {
-            Reply::Data
-        }
+        Reply::from(flow)
+    }
+
+    fn command<H: Handler + ?Sized>(
+        &mut self,
+        command: NoCommand,
+        _context: &mut Context<'_, H>,
+    ) -> Reply {
+        match command {}
+    }
+
+    fn deadline(&self) -> Option<Nanos> {
+        self.join_by
+    }
+
+    fn timeout<H: Handler + ?Sized>(&mut self, _context: &mut Context<'_, H>) -> Reply {
+        Reply::End("the Socket.IO handshake took too long")
     }
 
     fn silence_limit(&self) -> Option<Nanos> {

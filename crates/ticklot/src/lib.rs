@@ -21,21 +21,29 @@ mod event;
 #[cfg(feature = "feed")]
 pub mod feed;
 pub mod jayx;
+mod limiter;
 mod outbox;
 mod session;
 mod venue;
 
-pub use ticklot_book::{Book, Change, Epoch, Gap, Level, Lots, Nanos, Scale, Side, State, Ticks};
+pub use ticklot_book::{
+    Book, BookError, BookErrorKind, Change, Epoch, Gap, Level, Lots, Nanos, Scale, ScaleError,
+    Side, State, Ticks,
+};
 pub use ticklot_frame::{DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, VenueName};
+
+#[cfg(feature = "feed")]
+pub use ticklot_transport as transport;
 
 pub use crate::backoff::Reconnect;
 pub use crate::books::{BookId, Books, ConnectionId};
-pub use crate::event::{BookUpdate, Disconnect, Event, Handler, LastTrade};
+pub use crate::event::{BookUpdate, Disconnect, Event, Handler, LastTrade, Source};
 #[cfg(feature = "feed")]
-pub use crate::feed::{Clock, Ended, Feed, Stopper};
+pub use crate::feed::{Clock, Ended, Feed, Remote, RemoteError, Stopper};
+pub use crate::limiter::RateLimit;
 pub use crate::outbox::Outbox;
 pub use crate::session::{Next, Options, Session};
-pub use crate::venue::{Context, Reply, Snapshot, Stats, Venue};
+pub use crate::venue::{Context, NoCommand, Reply, Slot, Snapshot, Stats, Venue};
 
 /// The README's example must compile.
 #[cfg(all(doctest, feature = "feed"))]

@@ -22,14 +22,23 @@ impl Outbox {
         }
     }
 
-    /// Takes the oldest message. It may be changed in place, as masking does.
-    pub fn pop(&mut self) -> Option<&mut [u8]> {
+    /// Appends the oldest message to `out` and forgets it; false when there is none.
+    pub fn pop(&mut self, out: &mut Vec<u8>) -> bool {
         let Some(end) = self.ends.pop_front() else {
-            self.clear();
-            return None;
+            return false;
         };
         let start = std::mem::replace(&mut self.start, end);
-        self.bytes.get_mut(start..end)
+        out.extend_from_slice(self.bytes.get(start..end).unwrap_or_default());
+        if self.ends.is_empty() {
+            self.clear();
+        }
+        true
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
     }
 
     /// Forgets all messages: they were for a connection that is gone.
@@ -44,20 +53,25 @@ impl Outbox {
 mod tests {
     use super::*;
 
+    fn pop(outbox: &mut Outbox) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        outbox.pop(&mut out).then_some(out)
+    }
+
     #[test]
     fn first_in_first_out_and_nothing_kept() {
         let mut outbox = Outbox::default();
         outbox.push(|b| b.extend_from_slice(b"one"));
         outbox.push(|_| {});
         outbox.push(|b| b.extend_from_slice(b"two"));
-        assert_eq!(outbox.pop().unwrap(), b"one");
+        assert_eq!(pop(&mut outbox).unwrap(), b"one");
         outbox.push(|b| b.extend_from_slice(b"three"));
-        assert_eq!(outbox.pop().unwrap(), b"two");
-        assert_eq!(outbox.pop().unwrap(), b"three");
-        assert!(outbox.pop().is_none());
+        assert_eq!(pop(&mut outbox).unwrap(), b"two");
+        assert_eq!(pop(&mut outbox).unwrap(), b"three");
+        assert!(pop(&mut outbox).is_none() && outbox.is_empty());
         assert!(outbox.bytes.is_empty());
         outbox.push(|b| b.extend_from_slice(b"lost"));
         outbox.clear();
-        assert!(outbox.pop().is_none());
+        assert!(pop(&mut outbox).is_none());
     }
 }

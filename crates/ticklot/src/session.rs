@@ -15,13 +15,14 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot_book::{Epoch, Nanos};
-use ticklot_frame::{DecodeError, ErrorKind};
+use ticklot_frame::{DecodeError, ErrorKind, VenueName};
 
 use crate::backoff::{Reconnect, nanos};
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Event, Handler};
+use crate::limiter::Limiter;
 use crate::outbox::Outbox;
-use crate::venue::{Context, Reply, Stats, Venue};
+use crate::venue::{Context, Reply, Slot, Stats, Venue};
 
 /// How a session behaves. Every limit is here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub enum Next {
     Connect,
     /// Nothing before this moment; then connect.
     WaitUntil(Nanos),
+    /// Nothing until a command gives it something to connect for.
+    Idle,
     /// Send what [`Session::outgoing`] gives, read frames, and call [`Session::timeout`] at
     /// [`Session::deadline`].
     Open,
@@ -77,6 +80,11 @@ pub struct Session<V> {
     next: Next,
     epoch: Epoch,
     outbox: Outbox,
+    limiter: Option<Limiter>,
+    /// The message being sent.
+    sending: Vec<u8>,
+    /// When there is a place for the next message, if one may be waiting.
+    send_at: Option<Nanos>,
     stats: Stats,
     random: fastrand::Rng,
     frames: u64,
@@ -84,6 +92,8 @@ pub struct Session<V> {
     failures: u32,
     /// Whether any connection ever opened.
     ever_open: bool,
+    /// When the connection opened.
+    since: Nanos,
     /// When the server last gave a sign of life.
     heard: Nanos,
     /// No own book can be stale before this.
@@ -95,19 +105,23 @@ impl<V: Venue> Session<V> {
     pub fn new(mut venue: V, id: ConnectionId, options: Options, books: &mut Books) -> Self {
         venue.register(id, books);
         Self {
-            venue,
             id,
             next: Next::Connect,
             epoch: Epoch::default(),
             outbox: Outbox::default(),
+            limiter: venue.rate_limit().map(Limiter::new),
+            sending: Vec::new(),
+            send_at: None,
             stats: Stats::default(),
             random: fastrand::Rng::with_seed(options.seed),
             options,
             frames: 0,
             failures: 0,
             ever_open: false,
+            since: Nanos(0),
             heard: Nanos(0),
             stale_check: Nanos(0),
+            venue,
         }
     }
 
@@ -127,16 +141,48 @@ impl<V: Venue> Session<V> {
     }
 
     /// What to do next.
+    #[must_use]
     pub fn next(&self, now: Nanos) -> Next {
         match self.next {
-            Next::WaitUntil(until) if until <= now => Next::Connect,
+            Next::WaitUntil(until) if until > now => Next::WaitUntil(until),
+            Next::WaitUntil(_) | Next::Connect | Next::Idle if self.venue.is_wanted() => {
+                Next::Connect
+            }
+            Next::WaitUntil(_) | Next::Connect => Next::Idle,
             next => next,
         }
     }
 
-    /// The next message to send, to be taken until there is none.
-    pub fn outgoing(&mut self) -> Option<&mut [u8]> {
-        self.outbox.pop()
+    /// The next message to send, to be taken until there is none: after every other call, and at
+    /// [`Session::deadline`]. What has no place under the
+    /// venue's rate limit waits in order, and [`Session::deadline`] says until when. Allocates only
+    /// to grow.
+    pub fn outgoing(&mut self, now: Nanos) -> Option<&mut [u8]> {
+        self.sending.clear();
+        self.send_at = None;
+        if self.next != Next::Open {
+            return None;
+        }
+        // When there is a place for any message, and for a ping.
+        let (any, ping) = match &self.limiter {
+            None => (now, now),
+            Some(limiter) => (limiter.next(now, false), limiter.next(now, true)),
+        };
+        if ping > now {
+            self.send_at = Some(ping);
+            return None;
+        }
+        let slot = if any > now { Slot::Ping } else { Slot::Any };
+        let queued = slot == Slot::Any && self.outbox.pop(&mut self.sending);
+        if !queued && !self.venue.next_message(now, slot, &mut self.sending) {
+            let place = Some(any).filter(|any| *any > now);
+            self.send_at = [place, self.venue.next_due()].into_iter().flatten().min();
+            return None;
+        }
+        if let Some(limiter) = &mut self.limiter {
+            limiter.sent(now);
+        }
+        Some(&mut self.sending)
     }
 
     /// The connection is open: a new epoch begins.
@@ -152,10 +198,14 @@ impl<V: Venue> Session<V> {
         }
         self.next = Next::Open;
         self.ever_open = true;
+        self.since = now;
         self.heard = now;
         self.stale_check = now;
         self.outbox.clear();
-        self.venue.opened(&mut self.outbox);
+        if let Some(limiter) = &mut self.limiter {
+            limiter.reset();
+        }
+        self.venue.opened(now, &mut self.outbox);
         let event = Event::Connected {
             connection: self.id,
             epoch: self.epoch,
@@ -163,7 +213,9 @@ impl<V: Venue> Session<V> {
         handler.on_event(event, books)
     }
 
-    /// A text message came. Returns what the venue makes of it; allocates nothing once warm.
+    /// A text message came. Returns what the venue makes of it; allocates nothing once warm. While no
+    /// connection is open it is dropped and counted.
+    #[must_use]
     pub fn frame<H: Handler + ?Sized>(
         &mut self,
         frame: &[u8],
@@ -171,8 +223,66 @@ impl<V: Venue> Session<V> {
         books: &mut Books,
         handler: &mut H,
     ) -> Reply {
+        if self.next != Next::Open {
+            // Nothing of a connection that is gone may touch a book.
+            self.stats.late += 1;
+            return Reply::Control;
+        }
         self.heard = now;
-        self.failures = 0;
+        let reply = self.with_context(now, books, handler, |venue, context, max_frame| {
+            if frame.len() <= max_frame {
+                return venue.frame(frame, context);
+            }
+            Reply::from(context.bad_line(too_long(venue.name(), max_frame)))
+        });
+        if reply != Reply::Control || self.options.count_control {
+            self.frames += 1;
+            self.stats.frames += 1;
+            self.stats.bytes += frame.len() as u64;
+        }
+        reply
+    }
+
+    /// The user asks for something. What it leads to is in [`Session::outgoing`] at once.
+    pub fn command<H: Handler + ?Sized>(
+        &mut self,
+        command: V::Command,
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> Reply {
+        self.with_context(now, books, handler, |venue, context, _| {
+            venue.command(command, context)
+        })
+    }
+
+    /// A URL to fetch beside the connection that has just opened. The answer goes to
+    /// [`Session::fetched`], if the connection is still the same.
+    pub fn fetch(&mut self) -> Option<String> {
+        self.venue.fetch()
+    }
+
+    /// What was fetched.
+    pub fn fetched<H: Handler + ?Sized>(
+        &mut self,
+        body: &[u8],
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> Reply {
+        self.with_context(now, books, handler, |venue, context, _| {
+            venue.fetched(body, context)
+        })
+    }
+
+    /// Lets the venue work with everything it may need.
+    fn with_context<H: Handler + ?Sized>(
+        &mut self,
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+        work: impl FnOnce(&mut V, &mut Context<'_, H>, usize) -> Reply,
+    ) -> Reply {
         let mut context = Context {
             connection: self.id,
             frame: self.frames,
@@ -181,21 +291,16 @@ impl<V: Venue> Session<V> {
             books,
             outbox: &mut self.outbox,
             stats: &mut self.stats,
+            slow_down: false,
+            proved: false,
             handler,
         };
-        let reply = if frame.len() > self.options.max_frame {
-            let error = too_long(&self.venue, self.options.max_frame);
-            match context.bad_line(error) {
-                ControlFlow::Continue(()) => Reply::Data,
-                ControlFlow::Break(()) => Reply::Stop,
-            }
-        } else {
-            self.venue.frame(frame, &mut context)
-        };
-        if reply != Reply::Control || self.options.count_control {
-            self.frames += 1;
-            self.stats.frames += 1;
-            self.stats.bytes += frame.len() as u64;
+        let reply = work(&mut self.venue, &mut context, self.options.max_frame);
+        if context.proved {
+            self.failures = 0;
+        }
+        if let Some(limiter) = self.limiter.as_mut().filter(|_| context.slow_down) {
+            limiter.slow_down(now);
         }
         reply
     }
@@ -210,7 +315,8 @@ impl<V: Venue> Session<V> {
         self.heard = now;
     }
 
-    /// When [`Session::timeout`] is to be called next, while open.
+    /// When [`Session::timeout`] is to be called next, while open, and [`Session::outgoing`] asked
+    /// again.
     pub fn deadline(&self) -> Option<Nanos> {
         let silent = self
             .venue
@@ -220,14 +326,15 @@ impl<V: Venue> Session<V> {
             .options
             .stale_after
             .map(|limit| self.stale_check.after(nanos(limit)));
-        match (silent, stale) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        [silent, stale, self.venue.deadline(), self.send_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// Time has passed: marks books that have become stale. `Some` when the connection is to be
-    /// given up.
+    /// Time has passed: marks books that have become stale, and lets the venue ask again for what
+    /// was not answered. `Some` when the connection is to be given up.
+    #[must_use]
     pub fn timeout<H: Handler + ?Sized>(
         &mut self,
         now: Nanos,
@@ -242,9 +349,18 @@ impl<V: Venue> Session<V> {
         {
             return Some(Disconnect::Silent);
         }
-        match self.expire(now, books, handler) {
-            ControlFlow::Continue(()) => None,
-            ControlFlow::Break(()) => Some(Disconnect::Stopped),
+        if self.expire(now, books, handler).is_break() {
+            return Some(Disconnect::Stopped);
+        }
+        if self.venue.deadline().is_none_or(|deadline| deadline > now) {
+            return None;
+        }
+        match self.with_context(now, books, handler, |venue, context, _| {
+            venue.timeout(context)
+        }) {
+            Reply::Data | Reply::Control => None,
+            Reply::End(what) => Some(Disconnect::Ended(what)),
+            Reply::Stop => Some(Disconnect::Stopped),
         }
     }
 
@@ -290,10 +406,16 @@ impl<V: Venue> Session<V> {
         handler: &mut H,
     ) -> ControlFlow<()> {
         let was_open = self.next == Next::Open;
+        if was_open && now.since(self.since) >= nanos(self.options.reconnect.good_after) {
+            self.failures = 0;
+        }
         for (_, book) in books.of_connection(self.id) {
             book.disconnect();
         }
         self.outbox.clear();
+        if was_open {
+            self.venue.closed();
+        }
         let retry_in = self.retry(was_open, reason);
         self.next = retry_in.map_or(Next::Done, |wait| Next::WaitUntil(now.after(wait)));
         let connection = self.id;
@@ -307,14 +429,39 @@ impl<V: Venue> Session<V> {
         )
     }
 
+    /// Forgets that it was done, to begin anew. A session that is not done goes on.
+    pub fn resume(&mut self) {
+        if self.next == Next::Done {
+            self.next = Next::Connect;
+            self.failures = 0;
+            self.ever_open = false;
+        }
+    }
+
+    /// The connection is gone without a word, because its driver was dropped: books are disconnected,
+    /// nobody is told, and [`Session::next`] is to connect.
+    pub fn abandon(&mut self, books: &mut Books) {
+        if self.next != Next::Open {
+            return;
+        }
+        for (_, book) in books.of_connection(self.id) {
+            book.disconnect();
+        }
+        self.venue.closed();
+        self.next = Next::Connect;
+    }
+
     /// How long to wait before the next attempt, if there is to be one.
     fn retry(&mut self, was_open: bool, reason: &Disconnect) -> Option<Nanos> {
         let rules = &self.options.reconnect;
+        if self.next == Next::Done {
+            return None;
+        }
         let attempt = self.failures;
         self.failures = self.failures.saturating_add(1);
         let spent = |limit: Option<u32>| limit.is_some_and(|limit| self.failures >= limit);
         let over = match reason {
-            Disconnect::Stopped => true,
+            Disconnect::Stopped | Disconnect::Impossible(_) => true,
             _ if was_open && !rules.after_close => true,
             _ if !self.ever_open && spent(rules.first_attempts) => true,
             _ => spent(rules.attempts),
@@ -324,15 +471,18 @@ impl<V: Venue> Session<V> {
         }
         let wait = rules.wait(attempt, &mut self.random);
         Some(match reason {
-            Disconnect::Busy { retry_after, .. } => wait.max(*retry_after),
+            Disconnect::Busy { retry_after, .. } => {
+                let most = nanos(self.options.reconnect.max_retry_after);
+                wait.max((*retry_after).min(most))
+            }
             _ => wait,
         })
     }
 }
 
-fn too_long<V: Venue>(venue: &V, limit: usize) -> DecodeError {
+fn too_long(venue: VenueName, limit: usize) -> DecodeError {
     DecodeError {
-        venue: venue.name(),
+        venue,
         line: 0,
         offset: u32::try_from(limit).unwrap_or(u32::MAX),
         kind: ErrorKind::TooLong { limit },

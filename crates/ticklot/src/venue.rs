@@ -2,19 +2,23 @@
 
 use std::ops::ControlFlow;
 
-use ticklot_book::{BookError, Epoch, Level, Nanos};
+use ticklot_book::{BookError, Epoch, Gap, Level, Nanos};
 use ticklot_frame::{DecodeError, Trade, UnixMillis, VenueName};
 
 use crate::books::{BookId, Books, ConnectionId};
-use crate::event::{BookUpdate, Event, Handler, LastTrade};
+use crate::event::{BookUpdate, Event, Handler, LastTrade, Source};
+use crate::limiter::RateLimit;
 use crate::outbox::Outbox;
 
 /// A venue's rules on one connection: where it is, what is sent when it opens, what its frames
 /// mean. Pure: it is told what came and when, and says what is to be sent.
 ///
 /// A venue is one module of this crate over one module of `ticklot-frame`; a user can bring their
-/// own.
+/// own. What has a default here is for venues that need it.
 pub trait Venue {
+    /// What can be asked of it while it runs, from any task: to subscribe, say.
+    type Command;
+
     /// The name that its errors carry.
     fn name(&self) -> VenueName;
 
@@ -24,16 +28,84 @@ pub trait Venue {
     /// Called once, before the first connection: adds the books that are known by name.
     fn register(&mut self, connection: ConnectionId, books: &mut Books);
 
+    /// Whether there is anything to connect for.
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
     /// A connection is open: forget the last one, and queue what is to be sent first.
-    fn opened(&mut self, outbox: &mut Outbox);
+    fn opened(&mut self, now: Nanos, outbox: &mut Outbox);
+
+    /// The connection is gone.
+    fn closed(&mut self) {}
 
     /// A frame came. The bytes are those of one WebSocket text message.
     fn frame<H: Handler + ?Sized>(&mut self, frame: &[u8], context: &mut Context<'_, H>) -> Reply;
 
+    /// The user asks for something. The connection may be open or not.
+    fn command<H: Handler + ?Sized>(
+        &mut self,
+        command: Self::Command,
+        context: &mut Context<'_, H>,
+    ) -> Reply;
+
+    /// Appends a message that is due, of those that wait for a place under the rate limit; false
+    /// when none is. Called when there is a place, and after the queue is empty.
+    fn next_message(&mut self, now: Nanos, slot: Slot, out: &mut Vec<u8>) -> bool {
+        let _ = (now, slot, out);
+        false
+    }
+
+    /// When [`Venue::next_message`] will have one that was not due when it was last asked: a ping,
+    /// say. None for not at all, or not by time alone.
+    fn next_due(&self) -> Option<Nanos> {
+        None
+    }
+
+    /// How many messages the venue takes from a client. None for no limit.
+    fn rate_limit(&self) -> Option<RateLimit> {
+        None
+    }
+
+    /// When [`Venue::timeout`] is to be called. None for not at all.
+    fn deadline(&self) -> Option<Nanos> {
+        None
+    }
+
+    /// Its deadline has come.
+    fn timeout<H: Handler + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+        let _ = context;
+        Reply::Data
+    }
+
     /// How long the server may be silent, pings included, before it is given up for dead. None to
     /// wait for ever.
     fn silence_limit(&self) -> Option<Nanos>;
+
+    /// A URL (`http://`, `https://`) to be fetched once, now. Asked when a connection opens.
+    fn fetch(&mut self) -> Option<String> {
+        None
+    }
+
+    /// What was fetched for this connection.
+    fn fetched<H: Handler + ?Sized>(&mut self, body: &[u8], context: &mut Context<'_, H>) -> Reply {
+        let _ = (body, context);
+        Reply::Data
+    }
 }
+
+/// What there is a place for under the rate limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// Any message.
+    Any,
+    /// A ping only.
+    Ping,
+}
+
+/// The commands of a venue that has none: it cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoCommand {}
 
 /// What a frame asks of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +119,16 @@ pub enum Reply {
     End(&'static str),
     /// The handler wants no more.
     Stop,
+}
+
+impl From<ControlFlow<()>> for Reply {
+    /// A handler that breaks stops the session.
+    fn from(flow: ControlFlow<()>) -> Self {
+        match flow {
+            ControlFlow::Continue(()) => Self::Data,
+            ControlFlow::Break(()) => Self::Stop,
+        }
+    }
 }
 
 /// What a venue works with while it reads a frame.
@@ -66,6 +148,11 @@ pub struct Context<'a, H: ?Sized> {
     pub outbox: &'a mut Outbox,
     /// Counts of what was seen.
     pub stats: &'a mut Stats,
+    /// The venue said that too much was sent: send less.
+    pub slow_down: bool,
+    /// The connection has brought something that was asked for: it is good, and the next backoff
+    /// starts from its beginning. An applied snapshot says so by itself.
+    pub proved: bool,
     pub(crate) handler: &'a mut H,
 }
 
@@ -85,8 +172,10 @@ pub struct Stats {
     pub bad_lines: u64,
     /// Messages of a kind that is not read.
     pub unknown: u64,
-    /// Snapshots of markets that were not asked for: dropped.
+    /// Messages of what is not desired, or no longer: dropped.
     pub unrequested: u64,
+    /// Frames that came when no connection was open: dropped.
+    pub late: u64,
 }
 
 /// A snapshot on its way to its book.
@@ -104,6 +193,8 @@ pub struct Snapshot<'a> {
     pub last_trade: Option<LastTrade>,
     /// When the venue says that it sent it.
     pub sent: Option<UnixMillis>,
+    /// How it came.
+    pub source: Source,
 }
 
 impl<H: Handler + ?Sized> Context<'_, H> {
@@ -120,6 +211,13 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             frame: self.frame,
             error,
         })
+    }
+
+    /// A message for a book could not be read: the book is out of date until the next one.
+    pub fn missed(&mut self, id: BookId) {
+        if let Some(book) = self.books.book_mut(id) {
+            book.mark_gap(Gap::Refused);
+        }
     }
 
     /// A message is of a kind that is not read.
@@ -143,8 +241,10 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             return ControlFlow::Continue(());
         };
         if let Err(error) = book.replace(snapshot.bids, snapshot.asks, self.now) {
+            book.mark_gap(Gap::Refused);
             return self.bad_line(refusal(error).on_line(snapshot.line));
         }
+        self.proved = true;
         self.stats.snapshots += 1;
         let changes = self
             .books
@@ -159,6 +259,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             trades: snapshot.trades,
             last_trade: snapshot.last_trade,
             sent: snapshot.sent,
+            source: snapshot.source,
         };
         self.handler.on_event(Event::Book(update), self.books)
     }

@@ -8,6 +8,8 @@ pub const NORMAL: u16 = 1000;
 pub const GOING_AWAY: u16 = 1001;
 /// The peer broke the protocol.
 pub const PROTOCOL: u16 = 1002;
+/// A kind of data that this end does not take.
+pub const UNSUPPORTED: u16 = 1003;
 /// Never on the wire: the close frame carried no code.
 pub const NO_STATUS: u16 = 1005;
 /// Never on the wire: the connection ended without a close frame.

@@ -30,24 +30,29 @@ use crate::url::Target;
 /// Every variant of [`Error`] up to [`Error::Http`].
 pub async fn connect(url: &str, config: &Config) -> Result<Connection, Error> {
     let target = Target::parse(url)?;
-    let tcp = limit(
-        Step::Connect,
-        config.connect_timeout,
-        tcp(&target, config.connect_timeout),
-    )
-    .await?;
-    let stream = if target.tls {
-        wrap(&target, tcp, config).await?
-    } else {
-        tcp.into()
-    };
+    let stream = open(&target, config).await?;
     let upgrade = upgrade(stream, &target, config.headers());
     let stream = limit(Step::Upgrade, config.upgrade_timeout, upgrade).await?;
     debug!(peer = %target.peer(), tls = target.tls, "connected");
     Ok(Connection::new(stream, Role::Client, config))
 }
 
-async fn limit<T>(
+/// TCP, and TLS where the URL asks for it.
+pub(crate) async fn open(target: &Target, config: &Config) -> Result<Stream, Error> {
+    let tcp = limit(
+        Step::Connect,
+        config.connect_timeout,
+        tcp(target, config.connect_timeout),
+    )
+    .await?;
+    if target.tls {
+        wrap(target, tcp, config).await
+    } else {
+        Ok(tcp.into())
+    }
+}
+
+pub(crate) async fn limit<T>(
     step: Step,
     limit: Duration,
     work: impl Future<Output = Result<T, Error>>,

@@ -24,6 +24,8 @@ pub enum Step {
     Tls,
     /// The HTTP request that turns the connection into a WebSocket.
     Upgrade,
+    /// A plain HTTP request, its answer included.
+    Request,
     /// Handing a frame to the socket.
     Write,
     /// Waiting for the peer's close frame after ours.
@@ -36,6 +38,7 @@ impl Step {
             Self::Connect => "connecting",
             Self::Tls => "the TLS handshake",
             Self::Upgrade => "the WebSocket upgrade",
+            Self::Request => "the HTTP request",
             Self::Write => "writing a frame",
             Self::Close => "waiting for the peer's close frame",
         }
@@ -49,8 +52,9 @@ impl Step {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The URL is not a usable `ws://` or `wss://` URL.
-    #[error("not a WebSocket URL: {0}")]
+    /// The URL cannot be used: for a WebSocket `ws://` or `wss://`, for a request `http://` or
+    /// `https://`.
+    #[error("not a usable URL: {0}")]
     Url(&'static str),
     /// A value passed in cannot be used, such as a reserved header or close code.
     #[error("unusable argument: {0}")]
@@ -85,8 +89,8 @@ pub enum Error {
         /// The step that took too long.
         step: Step,
     },
-    /// The server answered the upgrade with another status than 101.
-    #[error("the server refused the upgrade with status {status}")]
+    /// The server answered with another status than 101 to an upgrade, 200 to a request.
+    #[error("the server refused with status {status}")]
     Refused {
         /// The HTTP status.
         status: u16,
@@ -97,8 +101,8 @@ pub enum Error {
     /// The server answered 101, but not as the handshake demands.
     #[error("not a WebSocket handshake: {0}")]
     Handshake(&'static str),
-    /// The answer to the upgrade is not HTTP, or it stopped half way.
-    #[error("no usable answer to the upgrade: {0}")]
+    /// The answer is not HTTP, or it stopped half way.
+    #[error("no usable HTTP answer: {0}")]
     Http(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The peer broke the WebSocket protocol.
     #[error("protocol violation: {what}")]

@@ -19,7 +19,7 @@ use crate::stream::Stream;
 use crate::url::Target;
 
 /// The longest answer, in bytes of its head.
-const MAX_HEAD: usize = 64 << 10;
+pub(crate) const MAX_HEAD: usize = 64 << 10;
 
 /// The `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key`.
 ///
@@ -52,7 +52,7 @@ pub(crate) async fn upgrade(
     Ok(parts.io.into_inner().with_leftover(parts.read_buf))
 }
 
-fn http(error: hyper::Error) -> Error {
+pub(crate) fn http(error: hyper::Error) -> Error {
     Error::Http(Box::new(error))
 }
 
@@ -128,7 +128,7 @@ fn check_status<B>(response: &Response<B>) -> Result<(), Error> {
     })
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;

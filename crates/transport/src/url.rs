@@ -1,4 +1,4 @@
-//! A strict reader of `ws://` and `wss://` URLs.
+//! A strict reader of URLs.
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
@@ -18,13 +18,27 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// Reads a `ws://` or `wss://` URL.
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
+        Self::of_scheme(url, ["ws", "wss"], "its scheme is neither ws nor wss")
+    }
+
+    /// Reads an `http://` or `https://` URL.
+    pub(crate) fn parse_http(url: &str) -> Result<Self, Error> {
+        Self::of_scheme(
+            url,
+            ["http", "https"],
+            "its scheme is neither http nor https",
+        )
+    }
+
+    fn of_scheme(url: &str, schemes: [&str; 2], else_wrong: &'static str) -> Result<Self, Error> {
         // hyper's parser drops a fragment without a word; RFC 6455 forbids it.
         if url.contains('#') {
             return Err(Error::Url("it has a fragment"));
         }
         let uri: Uri = url.parse().map_err(|_| Error::Url("it cannot be parsed"))?;
-        let tls = scheme(&uri)?;
+        let tls = is_secure(&uri, schemes).ok_or(Error::Url(else_wrong))?;
         let default = if tls { 443 } else { 80 };
         let (name, port) = authority(&uri, default)?;
         let shown = if port == default {
@@ -54,12 +68,13 @@ impl Target {
     }
 }
 
-fn scheme(uri: &Uri) -> Result<bool, Error> {
-    match uri.scheme_str() {
-        Some(scheme) if scheme.eq_ignore_ascii_case("ws") => Ok(false),
-        Some(scheme) if scheme.eq_ignore_ascii_case("wss") => Ok(true),
-        _ => Err(Error::Url("its scheme is neither ws nor wss")),
-    }
+/// Whether the scheme is the second of the two, which have TLS; none for another.
+fn is_secure(uri: &Uri, schemes: [&str; 2]) -> Option<bool> {
+    let scheme = uri.scheme_str()?;
+    let place = schemes
+        .iter()
+        .position(|known| scheme.eq_ignore_ascii_case(known))?;
+    Some(place == 1)
 }
 
 /// The host as written, and the port.

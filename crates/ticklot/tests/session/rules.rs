@@ -1,180 +1,14 @@
-//! The session's rules in virtual time: no socket, no clock, no waiting.
-
-#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
-
-use std::ops::ControlFlow;
-use std::time::Duration;
+//! The rules that hold for every venue, and JayX's.
 
 use ticklot::bayse::Bayse;
-use ticklot::jayx::JayX;
-use ticklot::{
-    BookId, Books, ConnectionId, Disconnect, Epoch, Event, Nanos, Next, Options, Reply, Session,
-    State, Venue,
+use ticklot::jayx::{Envelope, JayX};
+use ticklot::{BookId, Disconnect, Epoch, Gap, Nanos, Next, Reply, State};
+
+use crate::bench::{
+    Bench, OPEN, PLAIN_BOOK, SECOND, bayse, bayse_book, jayx, options, packet_book,
 };
-use ticklot_frame::jayx::Envelope;
 
-const SECOND: u64 = 1_000_000_000;
 const BOOK: BookId = BookId(0);
-
-/// A session with its books, its time, and everything that its handler was told.
-struct Bench<V> {
-    session: Session<V>,
-    books: Books,
-    now: Nanos,
-    told: Vec<String>,
-    /// Break at the next event.
-    tired: bool,
-}
-
-impl<V: Venue> Bench<V> {
-    fn new(venue: V, options: Options) -> Self {
-        let mut books = Books::new();
-        let session = Session::new(venue, ConnectionId(0), options, &mut books);
-        Self {
-            session,
-            books,
-            now: Nanos(SECOND),
-            told: Vec::new(),
-            tired: false,
-        }
-    }
-
-    fn with<R>(
-        &mut self,
-        work: impl FnOnce(&mut Session<V>, Nanos, &mut Books, &mut dyn ticklot::Handler) -> R,
-    ) -> R {
-        let Self {
-            session,
-            books,
-            now,
-            told,
-            tired,
-        } = self;
-        let mut handler = |event: Event<'_>, books: &Books| {
-            told.push(tell(&event, books));
-            if *tired {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        work(session, *now, books, &mut handler)
-    }
-
-    fn open(&mut self) {
-        assert_eq!(self.session.next(self.now), Next::Connect);
-        let _ = self.with(|session, now, books, handler| session.opened(now, books, handler));
-        assert_eq!(self.session.next(self.now), Next::Open);
-    }
-
-    fn frame(&mut self, frame: &str) -> Reply {
-        self.with(|session, now, books, handler| {
-            session.frame(frame.as_bytes(), now, books, handler)
-        })
-    }
-
-    fn end(&mut self, reason: &Disconnect) -> Next {
-        let _ = self
-            .with(|session, now, books, handler| session.disconnected(now, reason, books, handler));
-        self.session.next(self.now)
-    }
-
-    /// Lets time pass, and calls the session back as often as it asks for it.
-    fn pass(&mut self, length: u64) -> Option<Disconnect> {
-        let until = Nanos(self.now.0 + length);
-        while let Some(deadline) = self.session.deadline().filter(|d| *d <= until) {
-            // A deadline in the past would never end.
-            assert!(
-                deadline.0 + 1 >= self.now.0,
-                "{deadline:?} at {:?}",
-                self.now
-            );
-            self.now = Nanos(deadline.0.max(self.now.0) + 1);
-            let over =
-                self.with(|session, now, books, handler| session.timeout(now, books, handler));
-            if over.is_some() {
-                return over;
-            }
-        }
-        self.now = self.now.max(until);
-        None
-    }
-
-    fn sent(&mut self) -> Vec<String> {
-        let mut sent = Vec::new();
-        while let Some(message) = self.session.outgoing() {
-            sent.push(String::from_utf8(message.to_vec()).unwrap());
-        }
-        sent
-    }
-
-    fn told(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.told)
-    }
-}
-
-fn tell(event: &Event<'_>, books: &Books) -> String {
-    match event {
-        Event::Connected { epoch, .. } => format!("connected {}", epoch.0),
-        Event::Book(update) => {
-            let (frame, line, changes) = (update.frame, update.line, update.changes.len());
-            format!(
-                "{} {frame}:{line} {changes} {}",
-                books.name(update.book),
-                books.state(update.book)
-            )
-        }
-        Event::Stale { book } => format!("stale {}", books.name(*book)),
-        Event::Subscribed { room, .. } => format!("subscribed {room}"),
-        Event::Refused { message, .. } => format!("refused {message}"),
-        Event::BadLine { frame, error, .. } => format!("bad {frame}: {error}"),
-        Event::Unknown { kind, .. } => format!("unknown {kind}"),
-        Event::Disconnected {
-            reason, retry_in, ..
-        } => {
-            format!(
-                "{reason}, {}",
-                if retry_in.is_some() { "again" } else { "done" }
-            )
-        }
-        other => format!("{other:?}"),
-    }
-}
-
-fn jayx(envelope: Envelope) -> Bench<JayX> {
-    Bench::new(
-        JayX::new("BTCUSDT").envelope(envelope).build().unwrap(),
-        options(),
-    )
-}
-
-fn bayse(markets: &[&str]) -> Bench<Bayse> {
-    Bench::new(Bayse::new(markets.iter().copied()).build(), options())
-}
-
-/// No jitter, so that waits are known.
-fn options() -> Options {
-    let mut options = Options::default();
-    options.reconnect.jitter = false;
-    options.stale_after = Some(Duration::from_secs(5));
-    options
-}
-
-const OPEN: &str =
-    r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
-const PLAIN_BOOK: &str = r#"{"orderBook":{"asks":[{"ticks":11,"lots":1,"count":1}],"bids":[{"ticks":10,"lots":1,"count":1}]},"trades":[]}"#;
-
-fn packet_book(bid: i64, ask: i64) -> String {
-    format!(
-        r#"42["orderbook",{{"orderBook":{{"asks":[{{"ticks":{ask},"lots":1}}],"bids":[{{"ticks":{bid},"lots":1}}]}}}}]"#
-    )
-}
-
-fn bayse_book(market: &str, outcome: &str) -> String {
-    format!(
-        r#"{{"type":"orderbook_update","data":{{"orderbook":{{"marketId":"{market}","outcomeId":"{outcome}","bids":[{{"price":0.6,"quantity":5}}],"asks":[]}}}}}}"#
-    )
-}
 
 #[test]
 fn socket_io_from_the_handshake_to_the_book() {
@@ -297,12 +131,34 @@ fn waits_double_up_to_the_cap_and_start_again_after_a_good_connection() {
     };
     assert_eq!(until.since(bench.now), Nanos(30 * SECOND));
     bench.now = until;
+    // Nor is a handshake, or a refusal, or garbage.
     bench.open();
     bench.frame(OPEN);
+    bench.frame("42[");
+    bench.frame(r#"44{"message":"no"}"#);
+    let Next::WaitUntil(until) = bench.end(&Disconnect::Ended("refused")) else {
+        panic!()
+    };
+    assert_eq!(until.since(bench.now), Nanos(30 * SECOND));
+    bench.now = until;
+    bench.open();
+    bench.frame(&packet_book(10, 11));
     let Next::WaitUntil(until) = bench.end(&Disconnect::Closed { code: 1000 }) else {
         panic!()
     };
     assert_eq!(until.since(bench.now), Nanos(SECOND));
+    // A connection that lasted is good too.
+    let mut bench = jayx(Envelope::SocketIo);
+    bench.end(&Disconnect::Silent);
+    bench.end(&Disconnect::Silent);
+    bench.now = Nanos(100 * SECOND);
+    bench.open();
+    bench.now = Nanos(130 * SECOND);
+    bench.end(&Disconnect::Silent);
+    assert_eq!(
+        bench.session.next(bench.now),
+        Next::WaitUntil(Nanos(131 * SECOND))
+    );
 }
 
 #[test]
@@ -412,11 +268,8 @@ fn a_pong_is_no_life_of_a_book_but_of_the_connection() {
 fn a_silent_socket_io_server_is_given_up_after_its_own_promise() {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
-    assert!(
-        bench.pass(1000 * SECOND).is_none(),
-        "no promise before the handshake"
-    );
     bench.frame(OPEN);
+    bench.frame("40");
     assert!(bench.pass(44 * SECOND).is_none());
     bench.frame("2");
     assert!(bench.pass(44 * SECOND).is_none());
@@ -426,7 +279,7 @@ fn a_silent_socket_io_server_is_given_up_after_its_own_promise() {
 #[test]
 fn bayse_subscribes_ten_markets_a_message_and_again_after_a_reconnect() {
     let markets: Vec<String> = (0..23).map(|n| format!("m{n:02}")).collect();
-    let mut bench = Bench::new(Bayse::new(markets).build(), options());
+    let mut bench = Bench::new(Bayse::new(markets).build().unwrap(), options());
     assert_eq!(
         bench.session.url(),
         "wss://socket.bayse.markets/ws/v1/markets"
@@ -454,7 +307,7 @@ fn bayse_keeps_what_was_asked_for() {
         r#"{"type":"subscribed","room":"orderbook:m"}"#.to_owned(),
         String::new(),
         r#"{"type":"error","data":{"message":"Event ID is required"},"timestamp":1}"#.to_owned(),
-        r#"{"type":"price_update","data":{}}"#.to_owned(),
+        r#"{"type":"news","data":{}}"#.to_owned(),
         bayse_book("m", "no"),
     ];
     bench.frame(&frame.join("\n"));
@@ -465,7 +318,7 @@ fn bayse_keeps_what_was_asked_for() {
             "yes 0:0 1 live",
             "subscribed orderbook:m",
             "refused Event ID is required",
-            "unknown price_update",
+            "unknown news",
             "no 0:6 1 live",
         ]
     );
@@ -477,7 +330,7 @@ fn bayse_keeps_what_was_asked_for() {
     assert_eq!(bench.books.market(BookId(1)), "m");
     assert_eq!(bench.books.find("no"), Some(BookId(1)));
 
-    let mut any = Bench::new(Bayse::any().build(), options());
+    let mut any = Bench::new(Bayse::any().build().unwrap(), options());
     any.open();
     assert!(any.sent().is_empty());
     any.frame(&bayse_book("other", "yes"));
@@ -505,7 +358,14 @@ fn a_bad_line_changes_nothing_else() {
         "bad 1: bayse: line 2, byte 98: price: finer than the grid of 2 decimals"
     );
     assert_eq!(told[3], "no 1:3 1 live");
-    assert!(bench.books.live(BOOK).is_some(), "the book is what it was");
+    assert!(
+        bench.books.live(BookId(1)).is_some(),
+        "the other outcome is not concerned"
+    );
+    // What the refused lines had for their book is lost: it waits for the next snapshot.
+    assert_eq!(bench.books.state(BOOK), State::Gap(Gap::Refused));
+    bench.frame(&bayse_book("m", "yes"));
+    assert!(bench.books.live(BOOK).is_some());
     assert_eq!(bench.session.stats().bad_lines, 3);
 }
 
@@ -513,7 +373,7 @@ fn a_bad_line_changes_nothing_else() {
 fn frames_beyond_the_limit_are_refused_whole() {
     let mut rules = options();
     rules.max_frame = 100;
-    let mut bench = Bench::new(Bayse::any().build(), rules);
+    let mut bench = Bench::new(Bayse::any().build().unwrap(), rules);
     bench.open();
     bench.frame(&" ".repeat(101));
     assert_eq!(
@@ -549,4 +409,110 @@ fn a_crossed_book_is_told_and_not_live() {
 fn a_subscription_that_the_venue_could_not_understand_is_refused_when_built() {
     assert!(JayX::new("").build().is_err());
     assert!(JayX::new("BTCUSDT").precise("").build().is_err());
+}
+
+#[test]
+fn a_handshake_that_does_not_end_is_given_up() {
+    for answered in [&[][..], &[OPEN], &[OPEN, "2"]] {
+        let mut bench = jayx(Envelope::SocketIo);
+        bench.open();
+        for frame in answered {
+            bench.frame(frame);
+        }
+        assert!(bench.pass(19 * SECOND).is_none());
+        assert!(
+            matches!(bench.pass(2 * SECOND), Some(Disconnect::Ended(_))),
+            "{answered:?}"
+        );
+    }
+}
+
+#[test]
+fn nothing_of_a_connection_that_is_gone_touches_a_book() {
+    let mut bench = jayx(Envelope::SocketIo);
+    bench.open();
+    bench.frame(&packet_book(10, 11));
+    bench.end(&Disconnect::Silent);
+    bench.told();
+    assert_eq!(bench.frame(&packet_book(12, 13)), Reply::Control);
+    assert!(bench.told().is_empty());
+    assert_eq!(bench.books.state(BOOK), State::Disconnected);
+    assert_eq!(bench.session.stats().late, 1);
+}
+
+#[test]
+fn a_driver_that_is_dropped_leaves_no_book_live() {
+    let mut bench = jayx(Envelope::SocketIo);
+    bench.open();
+    bench.frame(&packet_book(10, 11));
+    bench.session.abandon(&mut bench.books);
+    assert_eq!(bench.books.state(BOOK), State::Disconnected);
+    assert_eq!(bench.session.next(bench.now), Next::Connect);
+}
+
+#[test]
+fn a_wrong_url_is_not_tried_for_ever() {
+    let mut bench = jayx(Envelope::SocketIo);
+    assert_eq!(
+        bench.end(&Disconnect::Impossible("not a URL".into())),
+        Next::Done
+    );
+    // Nor does a second end bring it back.
+    assert_eq!(bench.end(&Disconnect::Silent), Next::Done);
+    bench.session.resume();
+    assert_eq!(
+        bench.session.next(bench.now),
+        Next::Connect,
+        "but running it anew does"
+    );
+}
+
+#[test]
+fn a_server_cannot_ask_for_a_century() {
+    let mut bench = jayx(Envelope::SocketIo);
+    let busy = Disconnect::Busy {
+        retry_after: Nanos(u64::MAX),
+        error: "429".into(),
+    };
+    let Next::WaitUntil(until) = bench.end(&busy) else {
+        panic!()
+    };
+    assert_eq!(until.since(bench.now), Nanos(300 * SECOND));
+}
+
+#[test]
+fn a_snapshot_that_no_book_can_hold_costs_the_books_trust() {
+    let mut bench = jayx(Envelope::SocketIo);
+    bench.open();
+    bench.frame(&packet_book(10, 11));
+    bench.frame(r#"42["orderbook",{"orderBook":{"asks":[{"ticks":1,"lots":1},{"ticks":1,"lots":2}],"bids":[]}}]"#);
+    assert_eq!(bench.books.state(BOOK), State::Gap(Gap::Refused));
+    bench.frame(&packet_book(10, 11));
+    assert!(bench.books.live(BOOK).is_some());
+    bench.frame(r#"42["orderbook",{"orderBook":{"asks":[{"ticks":1.5,"lots":1}],"bids":[]}}]"#);
+    assert_eq!(bench.books.state(BOOK), State::Gap(Gap::Refused));
+}
+
+#[test]
+fn the_url_follows_its_parts_in_any_order() {
+    use ticklot::Venue;
+    let plain = JayX::new("X").envelope(Envelope::Plain).url("ws://h/");
+    assert_eq!(Venue::url(&plain), "ws://h");
+    let packets = JayX::new("X")
+        .url("ws://h")
+        .build()
+        .unwrap()
+        .build()
+        .unwrap();
+    assert_eq!(
+        Venue::url(&packets),
+        "ws://h/socket.io/?EIO=4&transport=websocket"
+    );
+    let bayse = Bayse::any()
+        .url("ws://h/")
+        .build()
+        .unwrap()
+        .build()
+        .unwrap();
+    assert_eq!(Venue::url(&bayse), "ws://h/ws/v1/markets");
 }

@@ -1,0 +1,779 @@
+//! Which rooms are desired, and what the server has said of each.
+//!
+//! A desired room is in one of three stages, so none is ever forgotten: it waits to be asked for, it
+//! was asked for and the answer is due at a known time, or the server has answered. A room that is
+//! given up waits to be left until the server confirms that.
+//!
+//! ```text
+//!   want ──▶ Waiting ──asked──▶ Asked ──subscribed──▶ Joined
+//!              ▲                  │  └──error──▶ Refused
+//!              └── no answer in time, with patience that doubles
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use ticklot_book::Nanos;
+use ticklot_frame::bayse::{Channel, Currency};
+
+use super::topic::Topic;
+use crate::backoff::nanos;
+
+/// The most rooms on one connection.
+pub const MAX_ROOMS: usize = 10_000;
+/// The most topics in one message: the venue's own limit on market ids.
+const MAX_TOGETHER: usize = ticklot_frame::bayse::MAX_MARKETS;
+
+/// How often patience doubles before it stays as it is.
+const MAX_DOUBLINGS: u32 = 4;
+
+/// How often a room is asked to be left before it is taken for left.
+const MAX_LEAVES: u32 = 3;
+
+/// Where a room stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Desired, and to be asked for as soon as there is a place.
+    Waiting,
+    /// Asked for; the server has not answered yet.
+    Asked,
+    /// The server confirmed it.
+    Joined,
+    /// The server refused it. It is asked for again on the next connection.
+    Refused,
+    /// No longer desired; the server has not confirmed that yet.
+    Leaving,
+}
+
+#[derive(Debug)]
+struct Room {
+    topic: Topic,
+    /// Its name at the server, when it is known.
+    name: Option<String>,
+    stage: Stage,
+    /// Whether it is to be sent: asked for, or left.
+    due: bool,
+    /// When an answer to what was sent is overdue.
+    overdue: Nanos,
+    /// How often it was sent without an answer.
+    tries: u32,
+    /// To be asked for alone: a message with others was refused, and it is not known for whose sake.
+    alone: bool,
+}
+
+/// Something that was sent and not answered yet.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    Ask(Vec<u64>),
+    Leave(u64),
+}
+
+/// What is to be sent next.
+#[derive(Debug)]
+pub(crate) enum ToSend<'a> {
+    /// Ask for these, all of one channel.
+    Ask(Vec<&'a Topic>),
+    /// Leave the room of this name.
+    Leave(&'a str),
+}
+
+/// What the server's confirmation was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Confirmed {
+    /// A room that is desired.
+    Desired,
+    /// One that is not, any more or ever.
+    Undesired,
+}
+
+/// The rooms of one connection.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    /// In the order in which they were wanted.
+    rooms: BTreeMap<u64, Room>,
+    by_topic: HashMap<Topic, u64>,
+    next_key: u64,
+    /// What was sent, oldest first.
+    sent: Vec<Sent>,
+    patience: Nanos,
+    /// How many rooms are due to be sent.
+    due: usize,
+    /// When the first answer is overdue.
+    next_overdue: Option<Nanos>,
+    currency: Currency,
+}
+
+impl Rooms {
+    /// No rooms. A room that is not answered within `patience` is asked for again.
+    pub(crate) fn new(patience: Duration, currency: Currency) -> Self {
+        Self {
+            rooms: BTreeMap::new(),
+            by_topic: HashMap::new(),
+            next_key: 0,
+            sent: Vec::new(),
+            patience: nanos(patience),
+            due: 0,
+            next_overdue: None,
+            currency,
+        }
+    }
+
+    pub(crate) fn set_currency(&mut self, currency: Currency) {
+        self.currency = currency;
+        for room in self.rooms.values_mut() {
+            room.name = room.topic.room_name(currency);
+        }
+    }
+
+    pub(crate) fn currency(&self) -> Currency {
+        self.currency
+    }
+
+    pub(crate) fn set_patience(&mut self, patience: Duration) {
+        self.patience = nanos(patience);
+    }
+
+    /// Desires a room; false when it is desired already, or when there are too many.
+    pub(crate) fn want(&mut self, topic: Topic) -> bool {
+        if let Some(room) = self
+            .by_topic
+            .get(&topic)
+            .and_then(|key| self.rooms.get_mut(key))
+        {
+            if !matches!(room.stage, Stage::Leaving | Stage::Refused) {
+                return false;
+            }
+            // Asked for again: the order of the messages decides at the server.
+            (room.stage, room.due, room.tries) = (Stage::Waiting, true, 0);
+        } else if self.rooms.len() < MAX_ROOMS {
+            let key = self.next_key;
+            self.next_key += 1;
+            self.by_topic.insert(topic.clone(), key);
+            self.rooms.insert(key, Room::new(topic, self.currency));
+        } else {
+            return false;
+        }
+        self.recount();
+        true
+    }
+
+    /// Desires a room no longer; false when it was not desired. `open` says whether the server may
+    /// know of it.
+    pub(crate) fn unwant(&mut self, topic: &Topic, open: bool) -> bool {
+        let Some(&key) = self.by_topic.get(topic) else {
+            return false;
+        };
+        let Some(room) = self.rooms.get_mut(&key) else {
+            return false;
+        };
+        if room.stage == Stage::Leaving {
+            return false;
+        }
+        let never_asked = room.stage == Stage::Waiting && room.tries == 0;
+        // A room without a known name cannot be left yet: should the server confirm it after all,
+        // its name comes with that.
+        if never_asked || room.stage == Stage::Refused || room.name.is_none() || !open {
+            self.remove(key);
+        } else {
+            (room.stage, room.due, room.tries) = (Stage::Leaving, true, 0);
+        }
+        self.recount();
+        true
+    }
+
+    /// A new connection: everything desired is to be asked for, and nothing else is known of.
+    pub(crate) fn restart(&mut self) {
+        self.sent.clear();
+        let left: Vec<u64> = self.keys(|room| room.stage == Stage::Leaving);
+        for key in left {
+            self.remove(key);
+        }
+        for room in self.rooms.values_mut() {
+            (room.stage, room.due, room.tries, room.alone) = (Stage::Waiting, true, 0, false);
+        }
+        self.recount();
+    }
+
+    /// How many rooms are desired.
+    pub(crate) fn desired(&self) -> usize {
+        self.rooms
+            .values()
+            .filter(|room| room.stage != Stage::Leaving)
+            .count()
+    }
+
+    /// Whether a topic is desired.
+    #[cfg(test)]
+    fn is_desired(&self, topic: &Topic) -> bool {
+        self.stage(topic)
+            .is_some_and(|stage| stage != Stage::Leaving)
+    }
+
+    /// Where a room stands; none when nothing is known of it.
+    #[cfg(test)]
+    fn stage(&self, topic: &Topic) -> Option<Stage> {
+        let key = self.by_topic.get(topic)?;
+        self.rooms.get(key).map(|room| room.stage)
+    }
+
+    /// All desired topics and where they stand.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Topic, Stage)> {
+        self.rooms.values().map(|room| (&room.topic, room.stage))
+    }
+
+    /// Gives what is to be sent next to `send`, and takes it for sent; false when nothing is due. Up
+    /// to ten rooms of one channel go in one message, in the order in which they were wanted.
+    pub(crate) fn send_next(&mut self, now: Nanos, send: impl FnOnce(&ToSend<'_>)) -> bool {
+        // The common case on the hot path.
+        if self.due == 0 {
+            return false;
+        }
+        let Some((&first, room)) = self.rooms.iter().find(|(_, room)| room.due) else {
+            return false;
+        };
+        if room.stage == Stage::Leaving {
+            send(&ToSend::Leave(room.name.as_deref().unwrap_or_default()));
+            self.sent.push(Sent::Leave(first));
+            self.wait_for_answer(first, now);
+        } else {
+            let keys = self.together(first);
+            let topics = keys
+                .iter()
+                .filter_map(|key| self.rooms.get(key))
+                .map(|room| &room.topic);
+            send(&ToSend::Ask(topics.collect()));
+            for key in &keys {
+                self.wait_for_answer(*key, now);
+            }
+            self.sent.push(Sent::Ask(keys));
+        }
+        self.recount();
+        true
+    }
+
+    /// The rooms that are asked for in one message with `first`.
+    fn together(&self, first: u64) -> Vec<u64> {
+        let Some(room) = self.rooms.get(&first) else {
+            return Vec::new();
+        };
+        let channel = room.topic.channel();
+        if room.alone || !room.topic.is_coalesced() {
+            return vec![first];
+        }
+        let alike = |room: &Room| {
+            room.due
+                && room.stage == Stage::Waiting
+                && !room.alone
+                && room.topic.channel() == channel
+        };
+        let rooms = self.rooms.range(first..).filter(|(_, room)| alike(room));
+        rooms.map(|(key, _)| *key).take(MAX_TOGETHER).collect()
+    }
+
+    fn wait_for_answer(&mut self, key: u64, now: Nanos) {
+        let patience = self.patience;
+        if let Some(room) = self.rooms.get_mut(&key) {
+            if room.stage == Stage::Waiting {
+                room.stage = Stage::Asked;
+            }
+            room.due = false;
+            let doubled = patience
+                .0
+                .saturating_mul(1 << room.tries.min(MAX_DOUBLINGS));
+            room.overdue = now.after(Nanos(doubled));
+            room.tries = room.tries.saturating_add(1);
+        }
+    }
+
+    /// The server confirmed a subscription.
+    pub(crate) fn joined(&mut self, name: &str) -> Confirmed {
+        let Some(key) = self.find(name) else {
+            return Confirmed::Undesired;
+        };
+        self.answered(key, false);
+        let Some(room) = self.rooms.get_mut(&key) else {
+            return Confirmed::Undesired;
+        };
+        room.name = Some(name.to_owned());
+        if room.stage == Stage::Leaving {
+            return Confirmed::Undesired;
+        }
+        (room.stage, room.due, room.tries) = (Stage::Joined, false, 0);
+        self.recount();
+        Confirmed::Desired
+    }
+
+    /// The server confirmed the end of a subscription.
+    pub(crate) fn left(&mut self, name: &str) -> Confirmed {
+        let Some(key) = self.find(name) else {
+            return Confirmed::Undesired;
+        };
+        self.answered(key, true);
+        let confirmed = match self.rooms.get_mut(&key) {
+            Some(room) if room.stage == Stage::Leaving => {
+                self.remove(key);
+                Confirmed::Undesired
+            }
+            // It is desired and the server has let it go: unless it was just asked for, ask.
+            Some(room) if room.stage == Stage::Joined => {
+                (room.stage, room.due) = (Stage::Waiting, true);
+                Confirmed::Desired
+            }
+            _ => Confirmed::Desired,
+        };
+        self.recount();
+        confirmed
+    }
+
+    /// The room that the server calls so.
+    fn find(&self, name: &str) -> Option<u64> {
+        let is_it = |room: &Room| match &room.name {
+            Some(known) => known == name,
+            None => room.topic.is_room(name, self.currency),
+        };
+        self.rooms
+            .iter()
+            .find(|(_, room)| is_it(room))
+            .map(|(key, _)| *key)
+    }
+
+    /// The server refused something: `channel` is what it was about, if the text tells; `named` whether
+    /// the text names a topic. Returns the topics that are refused for good.
+    ///
+    /// Matched is the oldest unanswered message that fits. Of a message with several rooms none of
+    /// which is named, each is asked for again alone: a server may refuse all for the sake of one.
+    pub(crate) fn refused(
+        &mut self,
+        channel: Option<Channel>,
+        named: impl Fn(&Topic) -> bool,
+    ) -> Vec<Topic> {
+        let Some(place) = self.guilty(channel, &named) else {
+            return Vec::new();
+        };
+        let keys = match self.sent.remove(place) {
+            Sent::Ask(keys) => keys,
+            Sent::Leave(key) => {
+                // Left or not, unless it is desired again: what still comes of it is dropped.
+                if self
+                    .rooms
+                    .get(&key)
+                    .is_some_and(|room| room.stage == Stage::Leaving)
+                {
+                    self.remove(key);
+                }
+                self.recount();
+                return Vec::new();
+            }
+        };
+        let is_named = |room: &Room| named(&room.topic);
+        let any_named = keys
+            .iter()
+            .filter_map(|key| self.rooms.get(key))
+            .any(is_named);
+        let several = keys.len() > 1;
+        let mut refused = Vec::new();
+        for key in keys {
+            let Some(room) = self.rooms.get_mut(&key) else {
+                continue;
+            };
+            if room.stage != Stage::Asked {
+                continue;
+            }
+            if several && !(any_named && named(&room.topic)) {
+                (room.stage, room.due, room.alone) = (Stage::Waiting, true, !any_named);
+            } else {
+                (room.stage, room.due) = (Stage::Refused, false);
+                refused.push(room.topic.clone());
+            }
+        }
+        self.recount();
+        refused
+    }
+
+    /// Which unanswered message an error is about: one with a topic that it names, else one of its
+    /// channel, else, when it tells neither, the oldest.
+    fn guilty(&self, channel: Option<Channel>, named: &impl Fn(&Topic) -> bool) -> Option<usize> {
+        let topics = |sent: &Sent| -> Vec<&Topic> {
+            let keys = match sent {
+                Sent::Ask(keys) => keys.as_slice(),
+                Sent::Leave(key) => std::slice::from_ref(key),
+            };
+            keys.iter()
+                .filter_map(|key| self.rooms.get(key))
+                .map(|room| &room.topic)
+                .collect()
+        };
+        let by_name = self
+            .sent
+            .iter()
+            .position(|sent| topics(sent).into_iter().any(named));
+        let of_channel = |channel| {
+            self.sent
+                .iter()
+                .position(|sent| topics(sent).iter().any(|topic| topic.channel() == channel))
+        };
+        by_name.or_else(|| match channel {
+            Some(channel) => of_channel(channel),
+            None => (!self.sent.is_empty()).then_some(0),
+        })
+    }
+
+    /// The server took something for too much: what was sent last is sent again.
+    pub(crate) fn too_much(&mut self) {
+        if let Some(sent) = self.sent.pop() {
+            let keys = match sent {
+                Sent::Ask(keys) => keys,
+                Sent::Leave(key) => vec![key],
+            };
+            self.send_again(&keys);
+            self.recount();
+        }
+    }
+
+    /// When [`Rooms::timeout`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Nanos> {
+        self.next_overdue
+    }
+
+    /// What was not answered in time is sent again.
+    pub(crate) fn timeout(&mut self, now: Nanos) {
+        let late: Vec<u64> = self.keys(|room| room.awaits_answer() && room.overdue <= now);
+        self.send_again(&late);
+        for key in late {
+            self.answered(key, true);
+            self.answered(key, false);
+            let given_up = |room: &Room| room.stage == Stage::Leaving && room.tries >= MAX_LEAVES;
+            if self.rooms.get(&key).is_some_and(given_up) {
+                self.remove(key);
+            }
+        }
+        self.recount();
+    }
+
+    fn send_again(&mut self, keys: &[u64]) {
+        for key in keys {
+            if let Some(room) = self.rooms.get_mut(key).filter(|room| room.awaits_answer()) {
+                room.due = true;
+                if room.stage == Stage::Asked {
+                    room.stage = Stage::Waiting;
+                }
+            }
+        }
+    }
+
+    fn keys(&self, which: impl Fn(&Room) -> bool) -> Vec<u64> {
+        self.rooms
+            .iter()
+            .filter(|(_, room)| which(room))
+            .map(|(key, _)| *key)
+            .collect()
+    }
+
+    /// Strikes a room from the oldest unanswered message that it is in.
+    fn answered(&mut self, key: u64, leaving: bool) {
+        let place = self.sent.iter().position(|sent| match sent {
+            Sent::Ask(keys) => !leaving && keys.contains(&key),
+            Sent::Leave(left) => leaving && *left == key,
+        });
+        let Some(place) = place else { return };
+        let empty = match &mut self.sent[place] {
+            Sent::Ask(keys) => {
+                keys.retain(|asked| *asked != key);
+                keys.is_empty()
+            }
+            Sent::Leave(_) => true,
+        };
+        if empty {
+            self.sent.remove(place);
+        }
+    }
+
+    fn remove(&mut self, key: u64) {
+        if let Some(room) = self.rooms.remove(&key) {
+            self.by_topic.remove(&room.topic);
+        }
+    }
+
+    /// Counts again what the hot path asks for.
+    fn recount(&mut self) {
+        self.due = self.rooms.values().filter(|room| room.due).count();
+        let waiting = self.rooms.values().filter(|room| room.awaits_answer());
+        self.next_overdue = waiting.map(|room| room.overdue).min();
+    }
+}
+
+impl Room {
+    fn new(topic: Topic, currency: Currency) -> Self {
+        Self {
+            name: topic.room_name(currency),
+            topic,
+            stage: Stage::Waiting,
+            due: true,
+            overdue: Nanos(0),
+            tries: 0,
+            alone: false,
+        }
+    }
+
+    fn awaits_answer(&self) -> bool {
+        !self.due && matches!(self.stage, Stage::Asked | Stage::Leaving)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn rooms(markets: usize) -> Rooms {
+        let mut rooms = Rooms::new(Duration::from_secs(5), Currency::Usd);
+        for n in 0..markets {
+            assert!(rooms.want(Topic::order_book(format!("m{n}"))));
+        }
+        rooms
+    }
+
+    fn book(n: usize) -> Topic {
+        Topic::order_book(format!("m{n}"))
+    }
+
+    /// Everything that is due, as text.
+    fn send_all(rooms: &mut Rooms, now: u64) -> Vec<String> {
+        let mut sent = Vec::new();
+        while rooms.send_next(Nanos(now), |message| {
+            sent.push(match message {
+                ToSend::Ask(topics) => topics
+                    .iter()
+                    .map(|topic| topic.id())
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                ToSend::Leave(name) => format!("leave {name}"),
+            });
+        }) {}
+        sent
+    }
+
+    fn refuse(rooms: &mut Rooms, text: &str) -> Vec<String> {
+        let refused = rooms.refused(None, |topic| text.contains(topic.id()));
+        refused.iter().map(|topic| topic.id().to_owned()).collect()
+    }
+
+    #[test]
+    fn ten_in_a_message_and_each_channel_by_itself() {
+        let mut rooms = rooms(12);
+        rooms.want(Topic::prices("e1"));
+        rooms.want(Topic::prices("e2"));
+        rooms.want(book(12));
+        assert!(!rooms.want(book(3)), "desired already");
+        let sent = send_all(&mut rooms, 0);
+        assert_eq!(
+            sent,
+            ["m0 m1 m2 m3 m4 m5 m6 m7 m8 m9", "m10 m11 m12", "e1", "e2"]
+        );
+        assert!(send_all(&mut rooms, 0).is_empty());
+    }
+
+    #[test]
+    fn what_is_not_confirmed_is_asked_again_with_doubling_patience() {
+        let mut rooms = rooms(2);
+        send_all(&mut rooms, 0);
+        assert_eq!(rooms.joined("orderbook:m0"), Confirmed::Desired);
+        let mut asked = Vec::new();
+        let mut now = 0;
+        while now < 200 * SECOND {
+            now = rooms.deadline().unwrap().0;
+            rooms.timeout(Nanos(now));
+            assert_eq!(send_all(&mut rooms, now), ["m1"]);
+            asked.push(now / SECOND);
+        }
+        assert_eq!(asked, [5, 15, 35, 75, 155, 235], "and then every 80 s");
+        assert_eq!(rooms.stage(&book(0)), Some(Stage::Joined));
+        rooms.joined("orderbook:m1");
+        assert_eq!(rooms.deadline(), None);
+    }
+
+    #[test]
+    fn an_error_that_names_a_room_refuses_that_one_and_asks_again_for_the_others() {
+        let mut rooms = rooms(3);
+        send_all(&mut rooms, 0);
+        assert_eq!(refuse(&mut rooms, "unknown market: m1"), ["m1"]);
+        assert_eq!(send_all(&mut rooms, 0), ["m0 m2"]);
+        assert_eq!(rooms.stage(&book(1)), Some(Stage::Refused));
+        rooms.restart();
+        assert_eq!(
+            send_all(&mut rooms, 0),
+            ["m0 m1 m2"],
+            "a new connection, a new try"
+        );
+    }
+
+    #[test]
+    fn an_error_that_names_none_makes_each_be_asked_for_alone() {
+        let mut rooms = rooms(3);
+        send_all(&mut rooms, 0);
+        assert!(refuse(&mut rooms, "no").is_empty());
+        assert_eq!(send_all(&mut rooms, 0), ["m0", "m1", "m2"]);
+        rooms.joined("orderbook:m0");
+        assert_eq!(
+            refuse(&mut rooms, "no"),
+            ["m1"],
+            "the oldest that is not answered"
+        );
+        rooms.joined("orderbook:m2");
+        let stages: Vec<Stage> = rooms.iter().map(|(_, stage)| stage).collect();
+        assert_eq!(stages, [Stage::Joined, Stage::Refused, Stage::Joined]);
+    }
+
+    #[test]
+    fn an_error_goes_to_the_channel_that_it_is_about() {
+        let mut rooms = rooms(1);
+        rooms.want(Topic::prices("e"));
+        send_all(&mut rooms, 0);
+        let refused = rooms.refused(Some(Channel::Prices), |_| false);
+        assert_eq!(refused, [Topic::prices("e")]);
+        assert!(rooms.refused(Some(Channel::Orders), |_| false).is_empty());
+        assert_eq!(rooms.stage(&book(0)), Some(Stage::Asked));
+    }
+
+    #[test]
+    fn leaving_is_confirmed_or_given_up() {
+        let mut rooms = rooms(2);
+        send_all(&mut rooms, 0);
+        rooms.joined("orderbook:m0");
+        rooms.joined("orderbook:m1");
+        assert!(rooms.unwant(&book(0), true));
+        assert!(rooms.unwant(&book(1), true));
+        assert!(!rooms.is_desired(&book(0)));
+        assert_eq!(
+            send_all(&mut rooms, 0),
+            ["leave orderbook:m0", "leave orderbook:m1"]
+        );
+        assert_eq!(rooms.left("orderbook:m0"), Confirmed::Undesired);
+        assert_eq!(rooms.stage(&book(0)), None);
+        let mut leaves = 1;
+        while let Some(deadline) = rooms.deadline() {
+            rooms.timeout(deadline);
+            leaves += send_all(&mut rooms, deadline.0).len();
+        }
+        assert_eq!(
+            (leaves, rooms.stage(&book(1))),
+            (3, None),
+            "given up after three"
+        );
+    }
+
+    #[test]
+    fn a_room_that_was_never_asked_for_is_forgotten_at_once() {
+        let mut rooms = rooms(1);
+        assert!(rooms.unwant(&book(0), true));
+        assert!(!rooms.unwant(&book(0), true));
+        assert!(send_all(&mut rooms, 0).is_empty());
+    }
+
+    #[test]
+    fn desired_again_while_leaving() {
+        let mut rooms = rooms(1);
+        send_all(&mut rooms, 0);
+        rooms.joined("orderbook:m0");
+        rooms.unwant(&book(0), true);
+        assert_eq!(send_all(&mut rooms, 0), ["leave orderbook:m0"]);
+        assert!(rooms.want(book(0)));
+        assert_eq!(send_all(&mut rooms, 0), ["m0"]);
+        // The answers come in the order of the messages.
+        assert_eq!(rooms.left("orderbook:m0"), Confirmed::Desired);
+        assert_eq!(rooms.joined("orderbook:m0"), Confirmed::Desired);
+        assert_eq!(rooms.stage(&book(0)), Some(Stage::Joined));
+        assert!(send_all(&mut rooms, 0).is_empty());
+    }
+
+    #[test]
+    fn a_room_that_the_server_ends_is_asked_for_again() {
+        let mut rooms = rooms(1);
+        send_all(&mut rooms, 0);
+        rooms.joined("orderbook:m0");
+        assert_eq!(rooms.left("orderbook:m0"), Confirmed::Desired);
+        assert_eq!(send_all(&mut rooms, 0), ["m0"]);
+    }
+
+    #[test]
+    fn names_that_only_the_server_knows() {
+        let mut rooms = rooms(0);
+        rooms.want(Topic::orders("m"));
+        rooms.want(Topic::user_trades("u-7"));
+        send_all(&mut rooms, 0);
+        assert_eq!(rooms.joined("orders:u-7:other"), Confirmed::Undesired);
+        assert_eq!(rooms.joined("orders:u-7:m"), Confirmed::Desired);
+        assert_eq!(rooms.joined("user_trades:u-7"), Confirmed::Desired);
+        rooms.unwant(&Topic::orders("m"), true);
+        assert_eq!(send_all(&mut rooms, 0), ["leave orders:u-7:m"]);
+    }
+
+    #[test]
+    fn too_much_is_sent_again() {
+        let mut rooms = rooms(11);
+        send_all(&mut rooms, 0);
+        rooms.too_much();
+        assert_eq!(send_all(&mut rooms, 0), ["m10"], "the last message");
+        assert_eq!(rooms.desired(), 11);
+    }
+
+    /// Whatever happens, a desired room waits, was asked for and will be again, or was answered.
+    #[test]
+    fn none_is_ever_forgotten() {
+        let mut random = fastrand::Rng::with_seed(11);
+        for _ in 0..300 {
+            let mut rooms = rooms(0);
+            let mut desired = std::collections::HashSet::new();
+            let mut now = 0;
+            for _ in 0..200 {
+                let (n, name) = (
+                    random.usize(0..25),
+                    format!("orderbook:m{}", random.usize(0..25)),
+                );
+                match random.u8(0..9) {
+                    0 | 1 => {
+                        rooms.want(book(n));
+                        desired.insert(n);
+                    }
+                    2 => {
+                        rooms.unwant(&book(n), random.bool());
+                        desired.remove(&n);
+                    }
+                    3 => drop(rooms.joined(&name)),
+                    4 => drop(rooms.left(&name)),
+                    5 => drop(rooms.refused(None, |topic| random_name(topic, n))),
+                    6 => rooms.too_much(),
+                    7 => rooms.restart(),
+                    _ => {
+                        now += random.u64(0..20 * SECOND);
+                        rooms.timeout(Nanos(now));
+                    }
+                }
+                if random.bool() {
+                    send_all(&mut rooms, now);
+                }
+                assert_eq!(rooms.desired(), desired.len());
+                for room in rooms.rooms.values() {
+                    let asked = room.awaits_answer()
+                        && rooms.next_overdue.is_some_and(|t| t <= room.overdue);
+                    let answered = matches!(room.stage, Stage::Joined | Stage::Refused);
+                    assert!(room.due || asked || answered, "{room:?}");
+                }
+                let named: usize = rooms
+                    .sent
+                    .iter()
+                    .map(|sent| match sent {
+                        Sent::Ask(keys) => keys.len(),
+                        Sent::Leave(_) => 1,
+                    })
+                    .sum();
+                assert!(named < 500, "what was sent is forgotten some time");
+            }
+        }
+    }
+
+    fn random_name(topic: &Topic, n: usize) -> bool {
+        n.is_multiple_of(3) && topic.id() == format!("m{n}")
+    }
+}

@@ -1,0 +1,479 @@
+//! Bayse Markets: rooms, the rate limit, pings, first books.
+
+use std::time::Duration;
+
+use ticklot::bayse::{Auth, Bayse, Command, Currency, Plan, Stage, Symbol, Topic};
+use ticklot::{BookId, Disconnect, Nanos, Next, State, Venue};
+
+use crate::bench::{Bench, SECOND, bayse, bayse_book, options};
+
+/// A session of these topics.
+fn follow(venue: Bayse, topics: &[Topic]) -> Bench<Bayse> {
+    let venue = topics.iter().cloned().fold(venue, Bayse::follow);
+    Bench::new(venue.build().unwrap(), options())
+}
+
+fn markets(count: usize) -> Vec<Topic> {
+    (0..count)
+        .map(|n| Topic::order_book(format!("m{n}")))
+        .collect()
+}
+
+fn subscribed(market: &str) -> String {
+    format!(r#"{{"type":"subscribed","room":"orderbook:{market}"}}"#)
+}
+
+fn error(text: &str) -> String {
+    format!(r#"{{"type":"error","data":{{"message":"{text}"}},"timestamp":1}}"#)
+}
+
+impl Bench<Bayse> {
+    fn ask(&mut self, command: Command) {
+        let _ =
+            self.with(|session, now, books, handler| session.command(command, now, books, handler));
+    }
+
+    /// What is sent while time passes, with its moment.
+    fn send_for(&mut self, length: u64) -> Vec<(u64, String)> {
+        assert!(self.pass(length).is_none());
+        self.sent_when()
+    }
+}
+
+/// The most sendings in any closed second.
+fn busiest(sent: &[(u64, String)]) -> usize {
+    let within = |end: u64| {
+        sent.iter()
+            .filter(|(at, _)| *at <= end && end - at <= SECOND)
+            .count()
+    };
+    sent.iter().map(|(end, _)| within(*end)).max().unwrap_or(0)
+}
+
+#[test]
+fn a_lost_confirmation_is_asked_for_again() {
+    let mut bench = bayse(&["a", "b"]);
+    bench.open();
+    assert_eq!(bench.sent().len(), 1);
+    bench.frame(&subscribed("a"));
+    assert!(bench.pass(4 * SECOND).is_none());
+    assert!(bench.sent().is_empty());
+    bench.pass(2 * SECOND);
+    let again = bench.sent();
+    assert_eq!(again.len(), 1);
+    assert!(again[0].contains(r#""marketIds":["b"]"#), "{again:?}");
+    bench.frame(&subscribed("b"));
+    bench.pass(60 * SECOND);
+    assert!(bench.sent().is_empty());
+}
+
+#[test]
+fn an_error_for_one_of_several_rooms_leaves_the_others_asked_for() {
+    let mut bench = bayse(&["a", "b", "c"]);
+    bench.open();
+    bench.sent();
+    bench.told();
+    bench.frame(&error("unknown market: b"));
+    assert_eq!(bench.told(), ["refused orderbook:b: unknown market: b"]);
+    let sent = bench.sent();
+    assert!(sent[0].contains(r#"["a","c"]"#), "{sent:?}");
+    bench.frame(&[subscribed("a"), subscribed("c")].join("\n"));
+    bench.pass(300 * SECOND);
+    assert!(
+        bench.sent().is_empty(),
+        "a refused room is not asked for again on this connection"
+    );
+}
+
+#[test]
+fn an_error_that_names_nothing_is_told_and_each_room_tried_alone() {
+    let mut bench = bayse(&["a", "b"]);
+    bench.open();
+    bench.sent();
+    bench.told();
+    bench.frame(&error("no"));
+    assert_eq!(bench.told(), ["refused no"]);
+    let sent = bench.sent();
+    assert_eq!(sent.len(), 2);
+    bench.frame(&subscribed("a"));
+    bench.told();
+    bench.frame(&error("no"));
+    assert_eq!(bench.told(), ["refused orderbook:b: no"]);
+}
+
+#[test]
+fn a_disconnect_in_the_middle_of_subscribing_starts_over() {
+    let topics = markets(95);
+    let mut bench = follow(Bayse::markets(), &topics);
+    bench.open();
+    let sent = bench.sent();
+    assert_eq!(sent.len(), 9, "a place is kept for a ping");
+    bench.frame(&subscribed("m0"));
+    let Next::WaitUntil(until) = bench.end(&Disconnect::Closed { code: 1006 }) else {
+        panic!()
+    };
+    assert!(
+        bench.sent().is_empty(),
+        "nothing is sent into a connection that is gone"
+    );
+    bench.now = until;
+    bench.open();
+    let sent = bench.send_for(3 * SECOND);
+    let ids: Vec<&str> = sent
+        .iter()
+        .flat_map(|(_, text)| text.split('"'))
+        .filter(|w| w.starts_with('m') && *w != "marketIds")
+        .collect();
+    assert_eq!((sent.len(), ids.len()), (10, 95), "all of them again");
+}
+
+#[test]
+fn a_thousand_rooms_never_over_ten_messages_in_any_second() {
+    let mut topics = markets(900);
+    topics.extend((0..100).map(|n| Topic::prices(format!("e{n}"))));
+    let venue = Bayse::markets()
+        .ping_every(Duration::from_millis(700))
+        .patience(Duration::from_secs(600));
+    let mut bench = follow(venue, &topics);
+    bench.open();
+    let sent = bench.send_for(60 * SECOND);
+    let subscriptions = sent
+        .iter()
+        .filter(|(_, text)| text.contains("subscribe"))
+        .count();
+    let pings = sent
+        .iter()
+        .filter(|(_, text)| text.contains("ping"))
+        .count();
+    assert_eq!(subscriptions, 90 + 100);
+    assert!((80..=86).contains(&pings), "{pings} pings in a minute");
+    assert!(busiest(&sent) <= 10, "{}", busiest(&sent));
+    let last = sent
+        .iter()
+        .rposition(|(_, text)| text.contains("subscribe"))
+        .unwrap();
+    assert!(
+        sent[last].0 - sent[0].0 < 30 * SECOND,
+        "and not much slower than it could be"
+    );
+}
+
+#[test]
+fn a_ping_finds_its_place_while_subscriptions_wait() {
+    let mut bench = follow(
+        Bayse::markets().ping_every(Duration::from_millis(500)),
+        &markets(500),
+    );
+    bench.open();
+    let sent = bench.send_for(SECOND);
+    let ping = sent.iter().find(|(_, text)| text.contains("ping")).unwrap();
+    assert_eq!(ping.0, SECOND + SECOND / 2, "on time");
+}
+
+#[test]
+fn a_rate_limit_error_slows_down_and_loses_nothing() {
+    let mut bench = follow(
+        Bayse::markets().patience(Duration::from_secs(600)),
+        &markets(300),
+    );
+    bench.open();
+    let first = bench.sent();
+    assert_eq!(first.len(), 9);
+    bench.told();
+    bench.frame(&error("rate limit exceeded: too many messages"));
+    assert_eq!(
+        bench.told(),
+        ["refused rate limit exceeded: too many messages"]
+    );
+    assert!(bench.sent().is_empty());
+    let complained = bench.now.0;
+    let sent = bench.send_for(30 * SECOND);
+    assert!(sent[0].0 >= complained + 2 * SECOND, "a pause");
+    assert_eq!(
+        sent.len(),
+        30 - 9 + 1,
+        "the refused one again, and all the others"
+    );
+    // Twice the window for each nine.
+    assert!(
+        sent.iter()
+            .filter(|(at, _)| at - sent[0].0 <= SECOND)
+            .count()
+            <= 9
+    );
+    let all: String = first
+        .into_iter()
+        .chain(sent.into_iter().map(|(_, text)| text))
+        .collect();
+    for n in 0..300 {
+        assert!(all.contains(&format!("\"m{n}\"")), "m{n}");
+    }
+}
+
+#[test]
+fn a_silent_server_with_working_pongs_has_stale_books() {
+    let mut bench = follow(Bayse::new(["m"]).ping_every(Duration::from_secs(10)), &[]);
+    bench.open();
+    bench.sent();
+    bench.frame(&subscribed("m"));
+    bench.frame(&bayse_book("m", "yes"));
+    bench.told();
+    let mut trips = 0;
+    for _ in 0..12 {
+        bench.pass(10 * SECOND);
+        if bench.sent().iter().any(|text| text == r#"{"type":"ping"}"#) {
+            bench.now = Nanos(bench.now.0 + 3_000_000);
+            bench.frame(r#"{"type":"pong","timestamp":1}"#);
+            trips += 1;
+        }
+    }
+    assert!(trips >= 11, "{trips}");
+    let told = bench.told();
+    assert_eq!(told.iter().filter(|what| *what == "stale yes").count(), 1);
+    assert_eq!(
+        told.iter()
+            .filter(|what| what.starts_with("round trip "))
+            .count(),
+        trips
+    );
+    assert!(told.contains(&"round trip 3 ms".to_owned()));
+    assert_eq!(bench.books.state(BookId(0)), State::Stale);
+    assert_eq!(
+        bench.session.next(bench.now),
+        Next::Open,
+        "the connection is alive"
+    );
+}
+
+#[test]
+fn unsubscribing_is_by_room_confirmed_and_what_still_comes_is_dropped() {
+    let mut bench = bayse(&["a", "b"]);
+    bench.open();
+    bench.sent();
+    bench.frame(&[subscribed("a"), subscribed("b")].join("\n"));
+    bench.frame(&[bayse_book("a", "yes"), bayse_book("b", "yes")].join("\n"));
+    bench.told();
+    assert_eq!(
+        bench.books.len(),
+        2,
+        "outcomes of the same name in two markets are two books"
+    );
+
+    bench.ask(Command::Unsubscribe(Topic::order_book("a")));
+    assert_eq!(
+        bench.sent(),
+        [r#"{"type":"unsubscribe","room":"orderbook:a"}"#]
+    );
+    assert_eq!(bench.books.state(BookId(0)), State::Disconnected, "at once");
+    bench.frame(&[bayse_book("a", "yes"), bayse_book("b", "yes")].join("\n"));
+    assert_eq!(bench.told(), ["yes 2:1 0 live"]);
+    assert_eq!(bench.session.stats().unrequested, 1);
+    // Not confirmed: asked again.
+    bench.pass(6 * SECOND);
+    assert_eq!(bench.sent().len(), 1);
+    bench.frame(r#"{"type":"unsubscribed","room":"orderbook:a"}"#);
+    bench.pass(60 * SECOND);
+    assert!(bench.sent().is_empty());
+}
+
+#[test]
+fn commands_act_at_once_and_outlive_connections() {
+    let mut bench = follow(Bayse::markets(), &[]);
+    assert_eq!(
+        bench.session.next(bench.now),
+        Next::Idle,
+        "nothing to connect for"
+    );
+    bench.ask(Command::Subscribe(Topic::order_book("a")));
+    bench.open();
+    assert_eq!(bench.sent().len(), 1);
+    bench.ask(Command::Subscribe(Topic::prices("e")));
+    bench.ask(Command::Subscribe(Topic::activity_of("e", "a")));
+    bench.ask(Command::Ping);
+    assert_eq!(
+        bench.sent(),
+        [
+            r#"{"type":"ping"}"#,
+            r#"{"type":"subscribe","channel":"prices","eventId":"e"}"#,
+            r#"{"type":"subscribe","channel":"activity","eventId":"e","marketId":"a"}"#,
+        ]
+    );
+    let Next::WaitUntil(until) = bench.end(&Disconnect::Silent) else {
+        panic!()
+    };
+    bench.ask(Command::Unsubscribe(Topic::order_book("a")));
+    bench.ask(Command::Subscribe(Topic::order_book("b")));
+    assert!(bench.sent().is_empty(), "there is nobody to send it to");
+    bench.now = until;
+    bench.open();
+    let sent = bench.sent().join("");
+    assert!(
+        sent.contains("\"b\"") && sent.contains("prices") && !sent.contains("[\"a\"]"),
+        "{sent}"
+    );
+}
+
+#[test]
+fn a_command_that_makes_no_sense_here_is_refused_at_once() {
+    let mut bench = follow(Bayse::markets(), &[Topic::prices("e")]);
+    bench.open();
+    bench.sent();
+    bench.told();
+    bench.ask(Command::Subscribe(Topic::asset_price(Symbol::BtcUsdt)));
+    bench.ask(Command::Subscribe(Topic::order_book("")));
+    let told = bench.told();
+    assert_eq!(told.len(), 2);
+    assert!(told[0].contains("use /ws/v1/realtime instead"), "{told:?}");
+    assert!(bench.sent().is_empty());
+    assert!(
+        Bayse::realtime()
+            .follow(Topic::order_book("m"))
+            .build()
+            .is_err()
+    );
+    assert!(Bayse::markets().follow(Topic::prices("")).build().is_err());
+    assert!(Bayse::user(Auth::api_key("")).build().is_err());
+}
+
+#[test]
+fn credentials_go_into_every_message_of_the_user_and_are_shown_nowhere() {
+    let secret = "pk_live_0123456789";
+    let venue = Bayse::user(Auth::api_key(secret)).ping_every(Duration::from_secs(1));
+    let mut bench = follow(venue, &[Topic::orders("m")]);
+    bench.open();
+    let mut sent = bench.send_for(3 * SECOND);
+    bench.frame(r#"{"type":"subscribed","room":"orders:u-1:m"}"#);
+    bench.ask(Command::Unsubscribe(Topic::orders("m")));
+    sent.extend(bench.sent().into_iter().map(|text| (0, text)));
+    assert!(sent.len() >= 4, "{sent:?}");
+    assert!(
+        sent.iter()
+            .all(|(_, text)| text.contains(&format!(r#""auth":{{"apiKey":"{secret}"}}"#)))
+    );
+    assert!(sent.last().unwrap().1.contains(r#""room":"orders:u-1:m""#));
+    let told = bench.told();
+    let shown = format!("{:?}{told:?}", bench.session);
+    assert!(!shown.contains(secret), "{shown}");
+}
+
+#[test]
+fn messages_of_other_channels_come_typed_and_only_when_desired() {
+    let mut bench = follow(Bayse::realtime(), &[Topic::asset_price(Symbol::BtcUsdt)]);
+    bench.open();
+    bench.told();
+    let price = |symbol: &str| {
+        format!(
+            r#"{{"type":"asset_price","data":{{"symbol":"{symbol}","price":67432.15,"timestamp":1700000000000}},"timestamp":1700000000000}}"#
+        )
+    };
+    bench.frame(&[price("BTCUSDT"), price("ETHUSDT")].join("\n"));
+    let told = bench.told();
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].contains("BTCUSDT") && told[0].contains("67432.15"),
+        "{told:?}"
+    );
+    assert_eq!(bench.session.stats().unrequested, 1);
+}
+
+#[test]
+fn currencies_of_one_market_are_kept_apart() {
+    let plan = Plan::new()
+        .url("ws://h")
+        .auth(Auth::api_key("pk"))
+        .follow(Topic::order_book("m"))
+        .follow_in(Currency::Ngn, Topic::order_book("m"))
+        .follow(Topic::orders("m"));
+    let connections = plan.connections().unwrap();
+    let wanted: Vec<(&str, Currency)> = connections
+        .iter()
+        .filter(|(_, venue)| venue.is_wanted())
+        .map(|(place, _)| (place.endpoint.path(), place.currency))
+        .collect();
+    assert_eq!(
+        wanted,
+        [
+            ("/ws/v1/markets", Currency::Usd),
+            ("/ws/v1/markets", Currency::Ngn),
+            ("/ws/v1/user", Currency::Usd),
+        ]
+    );
+    assert!(
+        connections
+            .iter()
+            .all(|(place, venue)| Venue::url(venue) == format!("ws://h{}", place.endpoint.path()))
+    );
+    let (_, naira) = connections.into_iter().nth(1).unwrap();
+    let mut bench = Bench::new(naira, options());
+    bench.open();
+    assert!(bench.sent()[0].contains(r#""currency":"NGN""#));
+    bench.frame(r#"{"type":"subscribed","room":"orderbook:m"}"#);
+    assert_eq!(
+        bench.sent(),
+        [r#"{"type":"unsubscribe","room":"orderbook:m"}"#],
+        "that is another room"
+    );
+    bench.frame(r#"{"type":"subscribed","room":"orderbook:m:NGN"}"#);
+    bench.pass(100 * SECOND);
+    assert!(bench.sent().is_empty());
+    // Without credentials there is no connection for one's own orders.
+    assert!(
+        Plan::new()
+            .follow(Topic::orders("m"))
+            .connections()
+            .is_err()
+    );
+}
+
+#[test]
+fn first_books_fill_what_the_stream_has_not_filled() {
+    let venue = Bayse::new(["m"]).first_books("http://h/", ["yes", "n o"], 10);
+    let mut bench = follow(venue, &[]);
+    bench.open();
+    assert_eq!(
+        bench.session.fetch().unwrap(),
+        "http://h/v1/pm/books?depth=10&currency=USD&outcomeId[]=yes&outcomeId[]=n%20o"
+    );
+    bench.frame(&bayse_book("m", "yes"));
+    bench.told();
+    let book = |outcome: &str| {
+        format!(
+            r#"{{"marketId":"m","outcomeId":"{outcome}","bids":[{{"price":0.1,"quantity":1}}],"asks":[]}}"#
+        )
+    };
+    let body = format!("[{},{{\"bad\":1}},{}]", book("yes"), book("no"));
+    let _ = bench
+        .with(|session, now, books, handler| session.fetched(body.as_bytes(), now, books, handler));
+    let told = bench.told();
+    assert!(
+        told[0].starts_with("bad 1: bayse: line 0, byte "),
+        "{told:?}"
+    );
+    assert_eq!(told[1], "no 1:0 1 live by request");
+    let tick = |bench: &Bench<Bayse>, id| {
+        bench
+            .books
+            .untrusted(BookId(id))
+            .unwrap()
+            .best_bid()
+            .unwrap()
+            .ticks
+            .0
+    };
+    assert_eq!(
+        (tick(&bench, 0), tick(&bench, 1)),
+        (60, 10),
+        "the stream is newer"
+    );
+    bench.frame(&bayse_book("m", "no"));
+    assert_eq!(tick(&bench, 1), 60);
+}
+
+#[test]
+fn where_every_topic_stands_can_be_read() {
+    let venue = Bayse::markets()
+        .follow(Topic::prices("e"))
+        .follow(Topic::order_book("m"));
+    let stages: Vec<Stage> = venue.topics().map(|(_, stage)| stage).collect();
+    assert_eq!(stages, [Stage::Waiting, Stage::Waiting]);
+}

@@ -1,0 +1,7 @@
+//! The session's rules in virtual time: no socket, no clock, no waiting.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
+mod bayse;
+mod bench;
+mod rules;
