@@ -46,6 +46,21 @@ pub(crate) struct WatchArgs {
     /// Bayse markets, by id, or `any` to subscribe to nothing and keep what comes
     #[arg(long, value_name = "ID,ID...|any", value_delimiter = ',')]
     pub(crate) market: Vec<String>,
+    /// What to follow at Bayse
+    #[arg(long, value_enum, value_name = "CHANNEL,...", value_delimiter = ',')]
+    pub(crate) channel: Vec<ChannelArg>,
+    /// The Bayse event that prices and activity are of
+    #[arg(long, value_name = "ID")]
+    pub(crate) event: Option<String>,
+    /// The Bayse user whose trades are followed
+    #[arg(long, value_name = "ID")]
+    pub(crate) user: Option<String>,
+    /// The assets whose prices are followed; all of them when left out
+    #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
+    pub(crate) asset: Vec<String>,
+    /// The currency of Bayse order books
+    #[arg(long, value_enum)]
+    pub(crate) currency: Option<CurrencyArg>,
     /// Write one row for each order-book message to this file
     #[arg(long, value_name = "OUT.csv")]
     pub(crate) books: Option<PathBuf>,
@@ -124,6 +139,34 @@ pub(crate) enum VenueArg {
     Jayx,
     /// Bayse Markets, prediction markets.
     Bayse,
+}
+
+/// A channel of Bayse Markets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChannelArg {
+    /// Order books, as ladders.
+    Orderbook,
+    /// Prices of an event's markets.
+    Prices,
+    /// Fills of an event.
+    Activity,
+    /// Prices of assets outside the venue.
+    #[value(name = "asset_prices")]
+    AssetPrices,
+    /// Fills of a user.
+    #[value(name = "user_trades")]
+    UserTrades,
+    /// One's own orders; credentials from `TICKLOT_API_KEY` or `TICKLOT_ACCESS_TOKEN`.
+    Orders,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "UPPER")]
+pub(crate) enum CurrencyArg {
+    /// US dollars.
+    Usd,
+    /// Nigerian naira.
+    Ngn,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

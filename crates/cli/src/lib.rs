@@ -5,9 +5,11 @@
 //! arguments were wrong. An error is one line on standard error.
 
 mod args;
+mod follow;
 mod panel;
 mod replay;
 mod serve;
+mod tell;
 mod view;
 mod watch;
 

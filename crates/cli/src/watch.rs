@@ -7,19 +7,19 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use ticklot::bayse::{self, Bayse};
+use ticklot::bayse::{self, Message};
 use ticklot::capture::BookRows;
 use ticklot::feed::Clock;
+use ticklot::jayx::Envelope;
 use ticklot::jayx::{self, JayX};
-use ticklot::{Books, Disconnect, Ended, Event, Feed, Handler, Nanos, Options, Stopper};
-use ticklot_frame::jayx::Envelope;
+use ticklot::{Books, Disconnect, Ended, Event, Feed, Handler, Nanos, Options, Stopper, Venue};
 use ticklot_sim::Simulator;
 
 use crate::args::{EnvelopeArg, VenueArg, WatchArgs};
 use crate::panel::{Panel, latency_histogram};
 use crate::replay::built;
 use crate::view::{self, Printable};
-use crate::{Failure, Output};
+use crate::{Failure, Output, follow, tell};
 
 /// How often a terminal is redrawn, and how often a line goes to a pipe.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -133,14 +133,29 @@ fn add_venues<H: Handler>(
         );
     }
     if args.venue != Some(VenueArg::Jayx) {
-        let venue = bayse_markets(args)?
-            .url(&url(ticklot_sim::Venue::Bayse))
-            .scale(args.book.scale(bayse::CENTS)?);
-        feed.add_with(
-            built(venue.build())?,
-            options,
-            ticklot_transport::Config::default(),
+        let (url, scale) = (
+            url(ticklot_sim::Venue::Bayse),
+            args.book.scale(bayse::CENTS)?,
         );
+        let transport = ticklot_transport::Config::default();
+        match follow::any(args)? {
+            Some(venue) => {
+                feed.add_with(
+                    built(venue.url(&url).scale(scale).build())?,
+                    options,
+                    transport,
+                );
+            }
+            None => {
+                let plan = follow::plan(args)?.url(&url).scale(scale);
+                for (_, venue) in built(plan.connections())? {
+                    // One with nothing to follow would wait for commands, and none will come.
+                    if venue.is_wanted() {
+                        feed.add_with(venue, options.clone(), transport.clone());
+                    }
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -150,29 +165,10 @@ fn check_options(args: &WatchArgs) -> Result<(), Failure> {
     let wrong = match args.venue {
         Some(VenueArg::Bayse) if args.book.envelope.is_some() => "--envelope is for JayX",
         Some(VenueArg::Jayx) if !args.market.is_empty() => "--market is for Bayse",
+        Some(VenueArg::Jayx) if !args.channel.is_empty() => "--channel is for Bayse",
         _ => return Ok(()),
     };
     Err(Failure::Usage(wrong.to_owned()))
-}
-
-fn bayse_markets(args: &WatchArgs) -> Result<Bayse, Failure> {
-    match args.market.as_slice() {
-        [] if args.url.is_none() => Ok(Bayse::new([
-            ticklot_sim::bayse::Listing::rate_cut().market_id
-        ])),
-        [] => Err(Failure::Usage(
-            "--market is needed with --url: ids, or `any`".to_owned(),
-        )),
-        [any] if any == "any" && args.url.is_none() => Err(Failure::Usage(
-            "--market any subscribes to nothing: it is for a server that sends by itself (--url)"
-                .to_owned(),
-        )),
-        [any] if any == "any" => Ok(Bayse::any()),
-        markets if markets.iter().any(|id| id.is_empty() || id == "any") => Err(Failure::Usage(
-            "--market takes ids, or `any` alone".to_owned(),
-        )),
-        markets => Ok(Bayse::new(markets)),
-    }
 }
 
 /// Shows books while they change.
@@ -186,6 +182,8 @@ struct Watcher<'a> {
     /// The last thing that happened besides books, for the terminal.
     notice: String,
     bad_lines: u64,
+    /// Messages that are no books.
+    told: u64,
     failed: Option<Failure>,
 }
 
@@ -200,6 +198,7 @@ impl<'a> Watcher<'a> {
             text: String::new(),
             notice: String::new(),
             bad_lines: 0,
+            told: 0,
             failed: None,
         })
     }
@@ -233,6 +232,19 @@ impl<'a> Watcher<'a> {
         self.output.out.flush()
     }
 
+    /// A message that is no book: a line in a pipe, the bottom line of a terminal.
+    fn tell(&mut self, message: &Message<'_>) -> io::Result<()> {
+        self.told += 1;
+        self.text.clear();
+        tell::line(&mut self.text, message).map_err(io::Error::other)?;
+        let line = Printable(&self.text).to_string();
+        if self.output.terminal {
+            self.notice = line;
+            return Ok(());
+        }
+        writeln!(self.output.out, "{line}")
+    }
+
     /// Something besides books: a line of its own in a pipe, the bottom line of a terminal.
     fn notice(&mut self, what: std::fmt::Arguments<'_>) {
         if self.output.terminal {
@@ -258,6 +270,7 @@ impl<'a> Watcher<'a> {
                 }
             }
             Event::Tick { now } => self.draw(books, *now)?,
+            Event::Bayse { message, .. } => self.tell(message)?,
             Event::BadLine { frame, error, .. } => {
                 self.bad_lines += 1;
                 self.notice(format_args!("frame {frame}: {error}"));
@@ -313,6 +326,9 @@ impl<'a> Watcher<'a> {
                 view::Micros(latency.value_at_quantile(0.99)),
                 view::Micros(latency.max()),
             )?;
+        }
+        if self.told > 0 {
+            writeln!(self.output.out, "{} other messages", self.told)?;
         }
         if self.bad_lines > 0 {
             writeln!(self.output.out, "{} bad lines", self.bad_lines)?;

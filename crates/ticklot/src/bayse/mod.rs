@@ -25,8 +25,13 @@ use ticklot_frame::bayse::{
 };
 use ticklot_frame::{DecodeError, ErrorKind, Lines, VenueName};
 
-pub use ticklot_frame::bayse::{Auth, Currency, Endpoint, Message, RequestError, Symbol};
+pub use ticklot_frame::bayse::{
+    Activity, AssetPrice, Auth, Currency, Endpoint, Message, OrderUpdated, PriceUpdate, Prices,
+    RequestError, Symbol,
+};
 
+#[cfg(feature = "feed")]
+pub use self::plan::Remotes;
 pub use self::plan::{Place, Plan};
 pub use self::rooms::{MAX_ROOMS, Stage};
 pub use self::topic::Topic;

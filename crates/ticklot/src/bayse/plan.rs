@@ -1,9 +1,15 @@
 //! Everything that is to be followed, on as many connections as it takes.
 
+use std::time::Duration;
+
 use ticklot_book::Scale;
 use ticklot_frame::bayse::{Auth, Currency, Endpoint, RequestError};
 
+#[cfg(feature = "feed")]
+use super::Command;
 use super::{Bayse, Topic};
+#[cfg(feature = "feed")]
+use crate::{Feed, Handler, Options, Remote, RemoteError, transport};
 
 /// What to follow, in both currencies and on all endpoints, and the connections that it takes: one for
 /// the markets in each currency, since USD and NGN books of one market arrive with the same ids; one
@@ -27,6 +33,7 @@ pub struct Plan {
     auth: Option<Auth>,
     scale: Option<Scale>,
     topics: Vec<(Currency, Topic)>,
+    ping_every: Option<Duration>,
 }
 
 /// Which connection carries what.
@@ -81,6 +88,13 @@ impl Plan {
         self
     }
 
+    /// Sends a `ping` message this often on every connection. See [`Bayse::ping_every`].
+    #[must_use]
+    pub fn ping_every(mut self, interval: Duration) -> Self {
+        self.ping_every = Some(interval);
+        self
+    }
+
     /// Follows a topic; order books in US dollars.
     #[must_use]
     pub fn follow(self, topic: Topic) -> Self {
@@ -104,6 +118,7 @@ impl Plan {
             auth,
             scale,
             topics,
+            ping_every,
         } = self;
         let place = |endpoint, currency| Place { endpoint, currency };
         let mut venues = vec![
@@ -125,20 +140,93 @@ impl Plan {
         }
         venues
             .into_iter()
-            .map(|(place, venue)| Ok((place, venue.adjust(&url, scale).build()?)))
+            .map(|(place, venue)| Ok((place, venue.adjust(&url, scale, ping_every).build()?)))
             .collect()
     }
 }
 
-impl Bayse {
-    fn adjust(self, url: &Option<String>, scale: Option<Scale>) -> Self {
-        let venue = match url {
-            Some(url) => self.url(url),
-            None => self,
+/// The connections of a [`Plan`] in a feed: asks the right one.
+#[cfg(feature = "feed")]
+#[derive(Clone, Debug)]
+pub struct Remotes {
+    remotes: Vec<(Place, Remote<Command>)>,
+}
+
+#[cfg(feature = "feed")]
+impl Remotes {
+    /// Follows a topic from now on; order books in `currency`.
+    ///
+    /// # Errors
+    /// As [`Remote::send`]; [`RemoteError::Gone`] also for one's own orders when the plan had no
+    /// credentials. A topic with an empty id comes back as
+    /// [`Event::Refused`](crate::Event::Refused).
+    pub fn subscribe(&self, currency: Currency, topic: Topic) -> Result<(), RemoteError> {
+        self.of(Place::of(currency, &topic))?
+            .send(Command::Subscribe(topic))
+    }
+
+    /// Follows a topic no longer.
+    ///
+    /// # Errors
+    /// As [`Remotes::subscribe`].
+    pub fn unsubscribe(&self, currency: Currency, topic: Topic) -> Result<(), RemoteError> {
+        self.of(Place::of(currency, &topic))?
+            .send(Command::Unsubscribe(topic))
+    }
+
+    /// Every connection and what it carries.
+    pub fn iter(&self) -> impl Iterator<Item = &(Place, Remote<Command>)> {
+        self.remotes.iter()
+    }
+
+    fn of(&self, place: Place) -> Result<&Remote<Command>, RemoteError> {
+        let found = self.remotes.iter().find(|(known, _)| *known == place);
+        found.map(|(_, remote)| remote).ok_or(RemoteError::Gone)
+    }
+}
+
+#[cfg(feature = "feed")]
+impl<H: Handler> Feed<H> {
+    /// Adds the connections of a plan.
+    ///
+    /// # Errors
+    /// As [`Plan::connections`]; nothing is added then.
+    pub fn follow(
+        &mut self,
+        plan: Plan,
+        options: &Options,
+        transport: &transport::Config,
+    ) -> Result<Remotes, RequestError> {
+        let connections = plan.connections()?;
+        let mut add = |(place, venue)| {
+            let options = Options {
+                seed: fastrand::u64(..),
+                ..options.clone()
+            };
+            (place, self.add_with(venue, options, transport.clone()))
         };
-        match scale {
-            Some(scale) => venue.scale(scale),
-            None => venue,
+        let remotes = connections.into_iter().map(&mut add).collect();
+        Ok(Remotes { remotes })
+    }
+}
+
+impl Bayse {
+    /// Puts in what a plan has for all of its connections.
+    fn adjust(
+        mut self,
+        url: &Option<String>,
+        scale: Option<Scale>,
+        ping_every: Option<Duration>,
+    ) -> Self {
+        if let Some(url) = url {
+            self = self.url(url);
         }
+        if let Some(scale) = scale {
+            self = self.scale(scale);
+        }
+        if let Some(interval) = ping_every {
+            self = self.ping_every(interval);
+        }
+        self
     }
 }

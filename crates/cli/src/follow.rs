@@ -1,0 +1,122 @@
+//! What to follow at Bayse Markets, from the command line.
+
+use ticklot::bayse::{Auth, Bayse, Currency, Plan, RequestError, Symbol, Topic};
+use ticklot_sim::bayse::{Event, Listing, User};
+
+use crate::Failure;
+use crate::args::{ChannelArg, CurrencyArg, WatchArgs};
+
+/// What `--channel` and the options beside it ask for: of the embedded server where no `--url` names
+/// another, and then with its own ids.
+pub(crate) fn plan(args: &WatchArgs) -> Result<Plan, Failure> {
+    let embedded = args.url.is_none();
+    let mut plan = Plan::new();
+    for channel in channels(args) {
+        if channel == ChannelArg::Orders {
+            plan = plan.auth(credentials(embedded)?);
+        }
+        for topic in topics(channel, args, embedded)? {
+            plan = plan.follow_in(currency(args), topic);
+        }
+    }
+    Ok(plan)
+}
+
+/// The channels that are asked for; order books when none is.
+pub(crate) fn channels(args: &WatchArgs) -> Vec<ChannelArg> {
+    match args.channel.as_slice() {
+        [] => vec![ChannelArg::Orderbook],
+        channels => channels.to_vec(),
+    }
+}
+
+/// A server that sends by itself, such as one that plays a recording.
+pub(crate) fn any(args: &WatchArgs) -> Result<Option<Bayse>, Failure> {
+    match args.market.as_slice() {
+        [any] if any == "any" && args.url.is_none() => Err(Failure::Usage(
+            "--market any subscribes to nothing: it is for a server that sends by itself (--url)"
+                .to_owned(),
+        )),
+        [any] if any == "any" => Ok(Some(Bayse::any().currency(currency(args)))),
+        _ => Ok(None),
+    }
+}
+
+fn currency(args: &WatchArgs) -> Currency {
+    match args.currency {
+        Some(CurrencyArg::Ngn) => Currency::Ngn,
+        _ => Currency::Usd,
+    }
+}
+
+fn topics(channel: ChannelArg, args: &WatchArgs, embedded: bool) -> Result<Vec<Topic>, Failure> {
+    let id = |given: &Option<String>, default: String, option: &str| match given {
+        Some(id) => Ok(id.clone()),
+        None if embedded => Ok(default),
+        None => Err(Failure::Usage(format!(
+            "{option} is needed with --url for this channel"
+        ))),
+    };
+    let event = || id(&args.event, Event::rate_cut().id, "--event");
+    Ok(match channel {
+        ChannelArg::Orderbook => markets(args, embedded)?.map(Topic::order_book).collect(),
+        ChannelArg::Orders => markets(args, embedded)?.map(Topic::orders).collect(),
+        ChannelArg::Prices => vec![Topic::prices(event()?)],
+        ChannelArg::Activity => vec![Topic::activity(event()?)],
+        ChannelArg::UserTrades => vec![Topic::user_trades(id(
+            &args.user,
+            User::demo().id,
+            "--user",
+        )?)],
+        ChannelArg::AssetPrices => assets(args)?.into_iter().map(Topic::asset_price).collect(),
+    })
+}
+
+fn markets(args: &WatchArgs, embedded: bool) -> Result<impl Iterator<Item = String>, Failure> {
+    let markets = match args.market.as_slice() {
+        [] if embedded => vec![Listing::rate_cut().market_id],
+        [] => {
+            return Err(Failure::Usage(
+                "--market is needed with --url: ids, or `any`".to_owned(),
+            ));
+        }
+        markets if markets.iter().any(|id| id.is_empty() || id == "any") => {
+            return Err(Failure::Usage(
+                "--market takes ids, or `any` alone".to_owned(),
+            ));
+        }
+        markets => markets.to_vec(),
+    };
+    Ok(markets.into_iter())
+}
+
+fn assets(args: &WatchArgs) -> Result<Vec<Symbol>, Failure> {
+    if args.asset.is_empty() {
+        return Ok(Symbol::ALL.to_vec());
+    }
+    let known = |name: &String| {
+        name.parse()
+            .map_err(|error: RequestError| Failure::Usage(format!("--asset {name}: {error}")))
+    };
+    args.asset.iter().map(known).collect()
+}
+
+/// Credentials are read from the environment, where other users of the machine do not see them; the
+/// embedded server has some of its own.
+fn credentials(embedded: bool) -> Result<Auth, Failure> {
+    let demo = User::demo();
+    let variable = |name| {
+        std::env::var(name)
+            .ok()
+            .filter(|value: &String| !value.is_empty())
+    };
+    Auth::from_parts(
+        variable("TICKLOT_API_KEY"),
+        variable("TICKLOT_ACCESS_TOKEN"),
+        None,
+    )
+    .or_else(|| Auth::from_parts(demo.api_key, None, None).filter(|_| embedded))
+    .ok_or_else(|| {
+        Failure::Usage("orders need TICKLOT_API_KEY or TICKLOT_ACCESS_TOKEN to be set".to_owned())
+    })
+}
