@@ -1,0 +1,233 @@
+//! The shell around [`Session`]: sockets, timers, and the user's handler.
+//!
+//! All connections of a feed run as one future, on the task that polls it. A frame is read,
+//! decoded, applied and handed to the handler without a queue and without leaving that task.
+
+mod clock;
+mod driver;
+mod remote;
+
+use std::cell::RefCell;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use ticklot_transport as transport;
+use tokio::sync::watch;
+use tokio::task::unconstrained;
+use tokio::time::MissedTickBehavior;
+
+pub use self::clock::Clock;
+pub use self::remote::{Remote, RemoteError, Stopper};
+
+use self::driver::{Connect, Line};
+use crate::books::{Books, ConnectionId};
+use crate::event::{Disconnect, Event, Handler};
+use crate::session::{Options, Session};
+use crate::venue::{Stats, Venue};
+
+/// How a connection of a feed came to its end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Ended {
+    /// Which one.
+    pub connection: ConnectionId,
+    /// Why it will not be tried again.
+    pub reason: Disconnect,
+    /// What it saw.
+    pub stats: Stats,
+}
+
+/// Connections to venues, their books, and the handler that is told of everything.
+///
+/// ```no_run
+/// use std::ops::ControlFlow;
+/// use ticklot::{Books, Event, Feed, bayse::Bayse, jayx::JayX};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
+///     if let Event::Book(update) = event {
+///         if let Some(book) = books.live(update.book) {
+///             println!("{}: {:?} {:?}", books.name(update.book), book.best_bid(), book.best_ask());
+///         }
+///     }
+///     ControlFlow::Continue(())
+/// });
+/// feed.add(JayX::new("BTCUSDT").build()?);
+/// feed.add(Bayse::new(["a-market-id"]).build()?);
+/// feed.run().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Feed<H> {
+    shared: RefCell<Shared<H>>,
+    connections: Vec<Box<dyn Connect<H>>>,
+    clock: Clock,
+    stop: watch::Sender<bool>,
+    tick: Option<Duration>,
+}
+
+/// What all connections share. Borrowed only while a frame or an event is worked on, never across
+/// a wait.
+#[derive(Debug)]
+struct Shared<H> {
+    books: Books,
+    handler: H,
+}
+
+impl<H: Handler> Feed<H> {
+    /// A feed without connections.
+    #[must_use]
+    pub fn new(handler: H) -> Self {
+        Self {
+            shared: RefCell::new(Shared {
+                books: Books::new(),
+                handler,
+            }),
+            connections: Vec::new(),
+            clock: Clock::start(),
+            stop: watch::Sender::new(false),
+            tick: None,
+        }
+    }
+
+    /// Adds a connection, with default options.
+    pub fn add<V: Venue + 'static>(&mut self, venue: V) -> Remote<V::Command> {
+        let seed = fastrand::u64(..);
+        let options = Options {
+            seed,
+            ..Options::default()
+        };
+        self.add_with(venue, options, transport::Config::default())
+    }
+
+    /// Adds a connection with options of its own.
+    pub fn add_with<V: Venue + 'static>(
+        &mut self,
+        venue: V,
+        options: Options,
+        transport: transport::Config,
+    ) -> Remote<V::Command> {
+        let connection = ConnectionId(u32::try_from(self.connections.len()).unwrap_or(u32::MAX));
+        let session = Session::new(venue, connection, options, &mut self.shared.get_mut().books);
+        let (line, remote) = Line::new(session, transport);
+        self.connections.push(Box::new(line));
+        remote
+    }
+
+    /// Tells the handler [`Event::Tick`] this often, whether anything else happens or not. At
+    /// least a millisecond.
+    pub fn tick_every(&mut self, interval: Duration) {
+        self.tick = Some(interval.max(Duration::from_millis(1)));
+    }
+
+    /// Ends the feed from elsewhere.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper::new(self.stop.clone())
+    }
+
+    /// The feed's clock: [`BookUpdate::received`](crate::BookUpdate::received) is on it.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Runs until every connection has come to its end: for ever, with the default options, unless
+    /// the handler breaks or a [`Stopper`] stops it. Returns how each connection ended. The feed can
+    /// be run again, and then connects anew.
+    ///
+    /// Needs a tokio runtime with I/O and time. The future stays on the thread that polls it (the
+    /// handler need not be `Send`): give it a current-thread runtime, or `tokio::task::LocalSet`.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the connections without a close handshake and disconnects the books,
+    /// without a word to the handler; prefer [`Stopper::stop`].
+    ///
+    /// # Panics
+    /// Only if the handler does.
+    pub async fn run(&mut self) -> Vec<Ended> {
+        let Self {
+            shared,
+            connections,
+            clock,
+            stop,
+            tick,
+        } = self;
+        let shared = &*shared;
+        let mut running: FuturesUnordered<_> = connections
+            .iter_mut()
+            .map(|line| line.run(shared, *clock, stop))
+            .collect();
+        let mut ended = Vec::with_capacity(running.len());
+        // The clock's ticks are few; the budget that many frames use up is not theirs.
+        let mut ticks = pin!(unconstrained(ticks(shared, *clock, stop, *tick)));
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = running.next() => next,
+                () = ticks.as_mut() => None,
+            };
+            let Some(end) = next else { break };
+            ended.push(end);
+        }
+        drop(running);
+        // What was asked for is done; it is not for the next run.
+        stop.send_replace(false);
+        ended.sort_by_key(|end| end.connection);
+        ended
+    }
+
+    /// The handler, while the feed does not run.
+    pub fn handler_mut(&mut self) -> &mut H {
+        &mut self.shared.get_mut().handler
+    }
+
+    /// The books, while the feed does not run.
+    #[must_use]
+    pub fn books(&mut self) -> &Books {
+        &self.shared.get_mut().books
+    }
+
+    /// The books, the handler and what it has gathered, when the feed is done.
+    pub fn into_parts(self) -> (Books, H) {
+        let Shared { books, handler } = self.shared.into_inner();
+        (books, handler)
+    }
+}
+
+impl<H: std::fmt::Debug> std::fmt::Debug for Feed<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Feed")
+            .field("shared", &self.shared)
+            .field("connections", &self.connections.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells the handler the time, for ever.
+async fn ticks<H: Handler>(
+    shared: &RefCell<Shared<H>>,
+    clock: Clock,
+    stop: &watch::Sender<bool>,
+    every: Option<Duration>,
+) {
+    let Some(every) = every else {
+        return std::future::pending().await;
+    };
+    let mut interval = tokio::time::interval(every);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    // The first tick comes at once, before anything has happened.
+    interval.tick().await;
+    loop {
+        interval.tick().await;
+        let mut shared = shared.borrow_mut();
+        let Shared { books, handler } = &mut *shared;
+        if handler
+            .on_event(Event::Tick { now: clock.now() }, books)
+            .is_break()
+        {
+            stop.send_replace(true);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What can be asked of a running feed, from anywhere.
+
+use tokio::sync::{mpsc, watch};
+
+use crate::books::ConnectionId;
+
+/// Asks one connection of a feed for something, from anywhere: another task, another thread. What is
+/// asked is done at once, not at the next message.
+pub struct Remote<C> {
+    connection: ConnectionId,
+    asks: mpsc::Sender<Ask<C>>,
+}
+
+/// What a remote asks for.
+pub(super) enum Ask<C> {
+    Command(C),
+    Close,
+}
+
+/// A connection could not be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// Too much is asked for already and not yet looked at: the handler holds the feed up.
+    #[error("too many commands wait")]
+    Full,
+    /// The feed is gone.
+    #[error("the feed is gone")]
+    Gone,
+}
+
+/// How many commands may wait for the feed to look at them.
+const MAX_ASKS: usize = 1024;
+
+impl<C> Remote<C> {
+    /// A remote, and what it asks for.
+    pub(super) fn new(connection: ConnectionId) -> (Self, mpsc::Receiver<Ask<C>>) {
+        let (asks, asked) = mpsc::channel(MAX_ASKS);
+        (Self { connection, asks }, asked)
+    }
+
+    /// The connection that it asks.
+    #[must_use]
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// Asks for `command`. Does not wait.
+    ///
+    /// # Errors
+    /// [`RemoteError::Full`] or [`RemoteError::Gone`]; nothing was asked.
+    pub fn send(&self, command: C) -> Result<(), RemoteError> {
+        self.ask(Ask::Command(command))
+    }
+
+    /// Ends the connection for good, with a proper close. The others of the feed go on.
+    ///
+    /// # Errors
+    /// As [`Remote::send`].
+    pub fn close(&self) -> Result<(), RemoteError> {
+        self.ask(Ask::Close)
+    }
+
+    fn ask(&self, ask: Ask<C>) -> Result<(), RemoteError> {
+        self.asks.try_send(ask).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => RemoteError::Full,
+            mpsc::error::TrySendError::Closed(_) => RemoteError::Gone,
+        })
+    }
+}
+
+impl<C> Clone for Remote<C> {
+    fn clone(&self) -> Self {
+        Self {
+            connection: self.connection,
+            asks: self.asks.clone(),
+        }
+    }
+}
+
+impl<C> std::fmt::Debug for Remote<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote")
+            .field("connection", &self.connection)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Ends a feed from anywhere: another task, another thread, a signal's handler.
+#[derive(Clone, Debug)]
+pub struct Stopper {
+    stop: watch::Sender<bool>,
+}
+
+impl Stopper {
+    pub(super) fn new(stop: watch::Sender<bool>) -> Self {
+        Self { stop }
+    }
+
+    /// Ends the feed: its connections are closed properly, at once, and [`Feed::run`] returns; if it
+    /// does not run, it returns as soon as it is called.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+}
