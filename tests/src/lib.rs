@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the recorded data, a program run in this process, and a count of
 //! allocations.
 
+pub mod accept;
 pub mod alloc;
 pub mod data;
 pub mod program;

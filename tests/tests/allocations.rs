@@ -99,6 +99,61 @@ fn none_for_made_up_frames_either() {
     assert_eq!(count_second_pass(Bayse::any().build().unwrap(), &frames), 0);
 }
 
+/// The other messages of Bayse: prices, fills, asset prices, one's own orders, and acknowledgements.
+#[test]
+fn none_for_the_messages_of_every_bayse_channel() {
+    let frame = |n: u64| {
+        let price = 40 + n % 20;
+        let lines = [
+            format!(
+                r#"{{"type":"price_update","data":{{"id":"evt","slug":"s","title":"T {n}","status":"open","type":"SINGLE_MARKET","markets":[{{"id":"mkt","question":"Yes or No?","outcomes":["Yes","No"],"engine":"CLOB","prices":{{"YES":0.{price},"NO":0.{price}}}}},{{"id":"other","outcomes":["Up"]}}]}},"timestamp":1700000000000}}"#
+            ),
+            format!(
+                r#"{{"type":"buy_order","data":{{"user":{{"id":"usr","tag":"t\u0061g","imageUrl":null}},"order":{{"id":"ord_{n}","amount":100.00,"quantity":150.{n},"price":0.{price},"status":"FILLED","type":"BUY","outcome":"YES","outcomeLabel":"Yes","currency":"USD","engine":"CLOB","orderType":"LIMIT","createdAt":"2026-02-17T10:30:00Z","updatedAt":"2026-02-17T10:30:01Z"}},"event":{{"id":"evt","slug":"s","title":"T","type":"SINGLE_MARKET","createdAt":"2026-01-10T09:00:00Z","imageUrl":null}},"market":{{"id":"mkt","title":"Yes or No","imageUrl":null}}}},"timestamp":1700000000000}}"#
+            ),
+            format!(
+                r#"{{"type":"asset_price","data":{{"symbol":"BTCUSDT","price":67432.{n},"timestamp":1700000000000}},"timestamp":1700000000000}}"#
+            ),
+            format!(
+                r#"{{"type":"order_updated","data":{{"orderId":"7f5e","eventId":"a1b2","marketId":"mkt","order":{{"id":"7f5e","userId":"usr","marketId":"mkt","outcomeId":"c3d4","outcomeLabel":"Yes","side":"BUY","price":0.{price},"quantity":150.0,"filledQuantity":100.0,"remainingQuantity":50.0,"avgFillPrice":0.64,"status":"PARTIAL_FILLED","timeInForce":"GTC","createdAt":1700000000,"updatedAt":1700000050}},"timestamp":1700000050}},"timestamp":1700000050000}}"#
+            ),
+            r#"{"type":"pong","timestamp":1700000000000}"#.to_owned(),
+        ];
+        (n, lines.join("\n").into_bytes())
+    };
+    let frames: Vec<_> = (0..300).map(frame).collect();
+    let mut books = Books::new();
+    let mut seen = 0;
+    let mut handler = |event: Event<'_>, _: &Books| {
+        match event {
+            Event::Bayse { .. } => seen += 1,
+            Event::BadLine { error, .. } => panic!("{error}"),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    };
+    let venue = Bayse::any().build().unwrap();
+    let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+    let _ = session.opened(Nanos(0), &mut books, &mut handler);
+    let mut counts = [0; 2];
+    for count in &mut counts {
+        let before = allocations();
+        for (n, frame) in &frames {
+            assert_eq!(
+                session.frame(frame, Nanos(*n), &mut books, &mut handler),
+                Reply::Data
+            );
+            while session.outgoing(Nanos(*n)).is_some() {}
+        }
+        *count = allocations() - before;
+    }
+    assert!(
+        counts[0] > 0 && counts[1] == 0,
+        "allocations by pass: {counts:?}"
+    );
+    assert_eq!(seen, 2 * 300 * 4);
+}
+
 /// How often a log is played over a socket.
 const PASSES: u64 = 6;
 

@@ -11,8 +11,9 @@ use ticklot::jayx::{Envelope, JayX};
 use ticklot::{Books, Disconnect, Event, Feed, Handler, Options, RemoteError, State, Stopper};
 use ticklot_sim::bayse::Listing;
 use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed, Venue, bayse, jayx};
+use ticklot_tests::accept::accept_by_hand;
 use ticklot_tests::program::ticklot;
-use ticklot_transport::{Config, Connection};
+use ticklot_transport::Config;
 use tokio::time::timeout;
 
 fn quick() -> (jayx::Config, bayse::Config) {
@@ -326,27 +327,6 @@ fn a_flood_holds_up_neither_a_stop_nor_the_ticks() {
     assert!(after <= 64, "{after} frames after the stop");
     // 2,000 frames of 300 levels take far longer than a few milliseconds.
     assert!(ticks > 0);
-}
-
-/// A server by hand, to misbehave as none of the simulator's does.
-async fn accept_by_hand(listener: &tokio::net::TcpListener) -> Connection {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let (mut stream, _) = listener.accept().await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    let head = String::from_utf8(head).unwrap();
-    let key = head
-        .lines()
-        .find_map(|line| line.strip_prefix("sec-websocket-key: "))
-        .unwrap();
-    let answer = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
-        ticklot_transport::accept_key(key),
-    );
-    stream.write_all(answer.as_bytes()).await.unwrap();
-    Connection::accept(stream, Default::default(), &Config::default())
 }
 
 #[tokio::test]

@@ -1,0 +1,467 @@
+//! Bayse Markets, whole, over real sockets against the simulated venue.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ticklot::bayse::{Auth, Bayse, Command, Currency, Message, Plan, Stage, Symbol, Topic};
+use ticklot::transport::{Config as Transport, Connection, Incoming};
+use ticklot::{Books, Disconnect, Event, Feed, Handler, Options, Source};
+use ticklot_sim::bayse::{self, Listing, User};
+use ticklot_sim::{Rate, Server};
+use ticklot_tests::accept::accept_by_hand;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(30), future)
+        .await
+        .expect("in time")
+}
+
+fn quick() -> bayse::Config {
+    bayse::Config {
+        update_every: Duration::from_millis(5),
+        asset_price_every: Duration::from_millis(20),
+        ..Default::default()
+    }
+}
+
+/// A handler that tells what kind of thing happened, and ends when it has seen enough of each.
+struct Kinds {
+    seen: BTreeMap<String, u32>,
+    enough: Vec<(String, u32)>,
+}
+
+impl Kinds {
+    fn new<S: Into<String>>(enough: impl IntoIterator<Item = (S, u32)>) -> Self {
+        let enough = enough
+            .into_iter()
+            .map(|(kind, count)| (kind.into(), count))
+            .collect();
+        Self {
+            seen: BTreeMap::new(),
+            enough,
+        }
+    }
+}
+
+impl Handler for Kinds {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        let kind = match event {
+            Event::Book(update) => format!("book {}", books.name(update.book)),
+            Event::Bayse {
+                message: Message::PriceUpdate(_),
+                ..
+            } => "prices".to_owned(),
+            Event::Bayse {
+                message: Message::Activity(fill),
+                ..
+            } => {
+                format!("{} in {}", fill.side.as_str(), fill.market.id)
+            }
+            Event::Bayse {
+                message: Message::AssetPrice(price),
+                ..
+            } => format!("asset {}", price.symbol),
+            Event::Bayse {
+                message: Message::OrderUpdated(order),
+                ..
+            } => format!("order {}", order.order.status),
+            Event::Subscribed { room, .. } => format!("joined {room}"),
+            Event::RoundTrip { .. } => "round trip".to_owned(),
+            Event::BadLine { error, .. } => panic!("{error}"),
+            Event::Refused { message, .. } => panic!("{message}"),
+            _ => return ControlFlow::Continue(()),
+        };
+        *self.seen.entry(kind).or_default() += 1;
+        let done = self
+            .enough
+            .iter()
+            .all(|(kind, count)| self.seen.get(kind).is_some_and(|n| n >= count));
+        if done {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_channel_of_every_endpoint_in_one_handler() {
+    let server = Server::bayse(quick()).await.unwrap();
+    let (market, event) = (Listing::rate_cut().market_id, bayse::Event::rate_cut().id);
+    let demo = User::demo();
+    let plan = Plan::new()
+        .url(&server.url())
+        .auth(Auth::api_key(demo.api_key.unwrap()))
+        .ping_every(Duration::from_millis(100))
+        .follow(Topic::order_book(&market))
+        .follow_in(Currency::Ngn, Topic::order_book(&market))
+        .follow(Topic::prices(&event))
+        .follow(Topic::activity(&event))
+        .follow(Topic::activity_of(&event, &market))
+        .follow(Topic::user_trades(&demo.id))
+        .follow(Topic::asset_price(Symbol::BtcUsdt))
+        .follow(Topic::asset_price(Symbol::UsdNgn))
+        .follow(Topic::orders(&market));
+    let mut feed = Feed::new(Kinds::new([
+        (format!("book {}", Listing::rate_cut().yes_id), 20),
+        (format!("book {}", Listing::rate_cut().no_id), 20),
+        ("prices".to_owned(), 3),
+        (format!("BUY in {market}"), 3),
+        (format!("SELL in {market}"), 3),
+        ("asset BTCUSDT".to_owned(), 3),
+        ("asset USDNGN".to_owned(), 3),
+        ("order PARTIAL_FILLED".to_owned(), 1),
+        ("order FILLED".to_owned(), 1),
+        ("round trip".to_owned(), 3),
+        (format!("joined orderbook:{market}"), 1),
+        (format!("joined orderbook:{market}:NGN"), 1),
+        (format!("joined prices:{event}"), 1),
+        (format!("joined activity:{event}"), 1),
+        (format!("joined activity:{event}:{market}"), 1),
+        (format!("joined user_trades:{}", demo.id), 1),
+        ("joined asset_prices:BTCUSDT".to_owned(), 1),
+        ("joined asset_prices:USDNGN".to_owned(), 1),
+        (format!("joined orders:{}:{market}", demo.id), 1),
+    ]));
+    feed.follow(plan, &Options::default(), &Transport::default())
+        .unwrap();
+    let ended = within(feed.run()).await;
+    assert!(
+        ended
+            .iter()
+            .all(|end| matches!(end.reason, Disconnect::Stopped)),
+        "{ended:?}"
+    );
+    let unknown: u64 = ended
+        .iter()
+        .map(|end| end.stats.unknown + end.stats.unrequested)
+        .sum();
+    assert_eq!(unknown, 0);
+    // USD and NGN of one market: two books of each outcome, on two connections.
+    let (books, _) = feed.into_parts();
+    assert_eq!(books.len(), 4);
+}
+
+/// The client's books are the server's, level by level, in both currencies.
+#[tokio::test]
+async fn live_books_are_the_servers_books() {
+    let server = Server::bayse(quick()).await.unwrap();
+    let truth = server.truth().unwrap();
+    let listings = [Listing::rate_cut(), Listing::long_shot()];
+    let mut plan = Plan::new().url(&server.url());
+    for listing in &listings {
+        for currency in [Currency::Usd, Currency::Ngn] {
+            plan = plan.follow_in(currency, Topic::order_book(&listing.market_id));
+        }
+    }
+    let mut updates = 0;
+    let still = truth.clone();
+    let check = move |books: &Books| {
+        let mut same = 0;
+        for id in books.ids() {
+            let currency = match books.connection(id).unwrap().0 {
+                0 => ticklot_sim::bayse::Currency::Usd,
+                _ => ticklot_sim::bayse::Currency::Ngn,
+            };
+            let theirs = still.book(books.name(id), currency).unwrap();
+            let ours = books.live(id).unwrap();
+            // The server's lots are hundredths of a share, the client's scale has six decimals.
+            let plain = |levels: &[ticklot::Level], lot: i64| -> Vec<(i64, i64)> {
+                levels
+                    .iter()
+                    .map(|level| (level.ticks.0, level.lots.0 * lot))
+                    .collect()
+            };
+            same += u32::from(
+                plain(ours.bids(), 1) == plain(&theirs.bids, 10_000)
+                    && plain(ours.asks(), 1) == plain(&theirs.asks, 10_000),
+            );
+        }
+        same
+    };
+    let paused = truth.clone();
+    let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
+        match event {
+            Event::Book(_) => {
+                updates += 1;
+                if updates == 400 {
+                    // The market stands still from here on, so that both can be compared.
+                    paused.pause();
+                }
+            }
+            Event::Tick { .. } if updates >= 400 && books.len() == 8 && check(books) == 8 => {
+                return ControlFlow::Break(());
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    feed.tick_every(Duration::from_millis(5));
+    feed.follow(plan, &Options::default(), &Transport::default())
+        .unwrap();
+    within(feed.run()).await;
+}
+
+// Over a second: the limit is ten messages in a real second of the server's.
+#[tokio::test]
+async fn many_rooms_never_hit_the_servers_limit() {
+    let markets: Vec<Listing> = (0..150)
+        .map(|n| Listing::new(&format!("market-{n}"), ticklot::Ticks(50)))
+        .collect();
+    let server = Server::bayse(bayse::Config {
+        markets: markets.clone(),
+        events: Vec::new(),
+        update_every: Duration::from_millis(500),
+        ..Default::default()
+    })
+    .await
+    .unwrap();
+    let ids: Vec<String> = markets
+        .into_iter()
+        .map(|listing| listing.market_id)
+        .collect();
+    // 15 subscriptions, and pings between them.
+    let mut feed = Feed::new(Kinds::new(
+        ids.iter().map(|id| (format!("joined orderbook:{id}"), 1)),
+    ));
+    let venue = Bayse::new(ids.clone())
+        .url(&server.url())
+        .ping_every(Duration::from_millis(100));
+    feed.add(venue.build().unwrap());
+    within(feed.run()).await;
+    let (_, kinds) = feed.into_parts();
+    assert!(
+        kinds.seen.contains_key("round trip"),
+        "pings have their place"
+    );
+}
+
+// Over a second: the server asks to wait for whole seconds.
+#[tokio::test]
+async fn a_refused_upgrade_is_tried_again_when_the_server_says() {
+    let server = Server::bayse(bayse::Config {
+        upgrades: Rate {
+            count: 1,
+            per: Duration::from_secs(1),
+        },
+        ..quick()
+    })
+    .await
+    .unwrap();
+    let mut waits = Vec::new();
+    let mut connected = 0;
+    let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
+        match event {
+            Event::Connected { .. } => connected += 1,
+            Event::Disconnected {
+                reason: Disconnect::Busy { retry_after, error },
+                retry_in,
+                ..
+            } => {
+                assert!(error.to_string().contains("429"), "{error}");
+                assert!(retry_in.unwrap() >= *retry_after);
+                waits.push(retry_after.0);
+            }
+            _ => {}
+        }
+        if connected == 2 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    for _ in 0..2 {
+        feed.add(
+            Bayse::new([Listing::rate_cut().market_id])
+                .url(&server.url())
+                .build()
+                .unwrap(),
+        );
+    }
+    within(feed.run()).await;
+    drop(feed);
+    assert!(
+        !waits.is_empty() && waits.iter().all(|wait| *wait >= 1_000_000_000),
+        "{waits:?}"
+    );
+}
+
+#[tokio::test]
+async fn first_books_come_over_http_and_are_told_apart() {
+    // A market that hardly moves, so that the request is answered before the next update.
+    let server = Server::bayse(bayse::Config {
+        update_every: Duration::from_secs(3600),
+        ..Default::default()
+    })
+    .await
+    .unwrap();
+    let (listing, other) = (Listing::rate_cut(), Listing::long_shot());
+    let http = server.url().replace("ws://", "http://");
+    let mut sources = BTreeMap::new();
+    let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
+        if let Event::Book(update) = event {
+            sources.insert(books.name(update.book).to_owned(), update.source);
+        }
+        if sources.len() == 2 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    // The books of a market that the stream is not asked for are not desired; those of one whose
+    // subscription the server does not know of come by request alone.
+    let venue =
+        Bayse::any().first_books(&http, [&listing.yes_id, &listing.no_id, &other.yes_id], 3);
+    let _ = other;
+    feed.add(venue.url(&server.url()).build().unwrap());
+    within(feed.run()).await;
+    let (books, _) = feed.into_parts();
+    assert!(
+        sources.values().all(|source| *source == Source::Request),
+        "{sources:?}"
+    );
+    assert!(
+        books
+            .ids()
+            .all(|id| books.untrusted(id).unwrap().bids().len() <= 3)
+    );
+}
+
+/// What a server made by hand does with a client.
+async fn serve_by_hand<R>(
+    feed: &mut Feed<impl Handler>,
+    listener: tokio::net::TcpListener,
+    script: impl AsyncFnOnce(Connection) -> R,
+) -> R {
+    let stopper = feed.stopper();
+    let server = async {
+        let connection = accept_by_hand(&listener).await;
+        let result = script(connection).await;
+        stopper.stop();
+        result
+    };
+    within(async { tokio::join!(feed.run(), server) }).await.1
+}
+
+fn listen() -> (tokio::net::TcpListener, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    (tokio::net::TcpListener::from_std(listener).unwrap(), url)
+}
+
+/// A ping is no message of the client's: it is answered at once, in its place among the frames, however
+/// many subscriptions wait and however much there is to handle.
+#[tokio::test]
+async fn pings_are_answered_while_subscriptions_wait_and_the_handler_works() {
+    let (listener, url) = listen();
+    let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
+        if matches!(event, Event::Book(_)) {
+            // A handler that takes its time.
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        ControlFlow::Continue(())
+    });
+    feed.add(
+        Bayse::new((0..500).map(|n| format!("m{n}")))
+            .url(&url)
+            .build()
+            .unwrap(),
+    );
+    let book = |n: usize| {
+        format!(
+            r#"{{"type":"orderbook_update","data":{{"orderbook":{{"marketId":"m{n}","outcomeId":"o","bids":[{{"price":0.5,"quantity":1}}],"asks":[]}}}}}}"#
+        )
+    };
+    serve_by_hand(&mut feed, listener, async |connection| {
+        let (mut reader, mut writer) = connection.split();
+        let mut text = 0;
+        for round in 0..20_usize {
+            for n in 0..20 {
+                writer.text(book(round * 20 + n).as_bytes()).await.unwrap();
+            }
+            let payload = format!("round {round}");
+            writer.ping(payload.as_bytes()).await.unwrap();
+            loop {
+                match reader.read().await.unwrap() {
+                    Incoming::Pong(echo) => {
+                        assert_eq!(echo, payload.as_bytes());
+                        break;
+                    }
+                    Incoming::Message(_) => text += 1,
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        assert!(text < 50, "most subscriptions still wait");
+    })
+    .await;
+}
+
+/// Where every room stands can be asked, and each is somewhere.
+#[tokio::test]
+async fn a_subscription_that_is_never_confirmed_is_asked_for_again() {
+    let (listener, url) = listen();
+    let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
+    let venue = Bayse::new(["m"])
+        .url(&url)
+        .patience(Duration::from_millis(30))
+        .build()
+        .unwrap();
+    assert!(venue.topics().all(|(_, stage)| stage == Stage::Waiting));
+    feed.add(venue);
+    serve_by_hand(&mut feed, listener, async |mut connection| {
+        for _ in 0..3 {
+            let message = connection.read().await.unwrap().unwrap();
+            assert_eq!(
+                std::str::from_utf8(message.payload).unwrap(),
+                r#"{"type":"subscribe","channel":"orderbook","marketIds":["m"],"currency":"USD"}"#
+            );
+        }
+    })
+    .await;
+}
+
+/// The link between what is asked and what is answered, over a real socket.
+#[tokio::test]
+async fn unsubscribing_ends_what_comes() {
+    let server = Server::bayse(quick()).await.unwrap();
+    let market = Listing::rate_cut().market_id;
+    let (tell, mut told): (UnboundedSender<String>, UnboundedReceiver<String>) =
+        unbounded_channel();
+    let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
+        let what = match event {
+            Event::Book(update) => format!("book {}", books.market(update.book)),
+            Event::Unsubscribed { room, .. } => {
+                assert!(books.ids().all(|id| books.live(id).is_none()));
+                format!("left {room}")
+            }
+            Event::RoundTrip { .. } => "pong".to_owned(),
+            _ => return ControlFlow::Continue(()),
+        };
+        let _ = tell.send(what);
+        ControlFlow::Continue(())
+    });
+    let remote = feed.add(
+        Bayse::new([market.clone()])
+            .url(&server.url())
+            .build()
+            .unwrap(),
+    );
+    let stopper = feed.stopper();
+    let drive = async {
+        while told.recv().await.unwrap() != format!("book {market}") {}
+        remote
+            .send(Command::Unsubscribe(Topic::order_book(&market)))
+            .unwrap();
+        while told.recv().await.unwrap() != format!("left orderbook:{market}") {}
+        // Whatever the server had to send before this answer has come.
+        remote.send(Command::Ping).unwrap();
+        assert_eq!(told.recv().await.unwrap(), "pong");
+        stopper.stop();
+    };
+    within(async { tokio::join!(feed.run(), drive) }).await;
+}
