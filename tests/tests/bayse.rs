@@ -126,8 +126,14 @@ async fn every_channel_of_every_endpoint_in_one_handler() {
         ("joined asset_prices:USDNGN".to_owned(), 1),
         (format!("joined orders:{}:{market}", demo.id), 1),
     ]));
-    feed.follow(plan, &Options::default(), &Transport::default())
+    let remotes = feed
+        .follow(plan, &Options::default(), &Transport::default())
         .unwrap();
+    assert!(
+        remotes.subscribe(Currency::Usd, Topic::prices("")).is_err(),
+        "an error at the call"
+    );
+    assert_eq!(remotes.iter().count(), 4);
     let ended = within(feed.run()).await;
     assert!(
         ended

@@ -33,7 +33,9 @@ pub struct Options {
     /// A live book that hears nothing for longer than this is stale; none for never. A venue that
     /// sends only what changes needs a long limit. Default: 30 s.
     pub stale_after: Option<Duration>,
-    /// The longest frame that is read, in bytes. Default: 4 MiB.
+    /// The longest frame that is read, in bytes; a longer one costs itself. Over a socket the
+    /// connection's own limit comes first (`transport::Config::max_message_size`, 4 MiB), and costs
+    /// the connection. A line has at most 4 MiB in any case. Default: 4 MiB.
     pub max_frame: usize,
     /// The seed of the jitter. Default: 0; the feed draws its own.
     pub seed: u64,

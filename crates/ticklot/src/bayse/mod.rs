@@ -28,7 +28,7 @@ pub use ticklot_frame::bayse::{
 };
 
 #[cfg(feature = "feed")]
-pub use self::plan::Remotes;
+pub use self::plan::{FollowError, Remotes};
 pub use self::plan::{Place, Plan};
 pub use self::rooms::{MAX_ROOMS, Stage};
 pub use self::topic::Topic;

@@ -157,21 +157,21 @@ impl Remotes {
     /// Follows a topic from now on; order books in `currency`.
     ///
     /// # Errors
-    /// As [`Remote::send`]; [`RemoteError::Gone`] also for one's own orders when the plan had no
-    /// credentials. A topic with an empty id comes back as
-    /// [`Event::Refused`](crate::Event::Refused).
-    pub fn subscribe(&self, currency: Currency, topic: Topic) -> Result<(), RemoteError> {
-        self.of(Place::of(currency, &topic))?
-            .send(Command::Subscribe(topic))
+    /// The topic has an empty id, it is one's own orders and the plan had no credentials, or the feed
+    /// cannot be asked. Nothing was asked then.
+    pub fn subscribe(&self, currency: Currency, topic: Topic) -> Result<(), FollowError> {
+        topic.check()?;
+        Ok(self.of(currency, &topic)?.send(Command::Subscribe(topic))?)
     }
 
     /// Follows a topic no longer.
     ///
     /// # Errors
     /// As [`Remotes::subscribe`].
-    pub fn unsubscribe(&self, currency: Currency, topic: Topic) -> Result<(), RemoteError> {
-        self.of(Place::of(currency, &topic))?
-            .send(Command::Unsubscribe(topic))
+    pub fn unsubscribe(&self, currency: Currency, topic: Topic) -> Result<(), FollowError> {
+        Ok(self
+            .of(currency, &topic)?
+            .send(Command::Unsubscribe(topic))?)
     }
 
     /// Every connection and what it carries.
@@ -179,10 +179,27 @@ impl Remotes {
         self.remotes.iter()
     }
 
-    fn of(&self, place: Place) -> Result<&Remote<Command>, RemoteError> {
+    fn of(&self, currency: Currency, topic: &Topic) -> Result<&Remote<Command>, RequestError> {
+        let place = Place::of(currency, topic);
         let found = self.remotes.iter().find(|(known, _)| *known == place);
-        found.map(|(_, remote)| remote).ok_or(RemoteError::Gone)
+        let auth_required = RequestError::AuthRequired {
+            endpoint: place.endpoint,
+        };
+        found.map(|(_, remote)| remote).ok_or(auth_required)
     }
+}
+
+/// A topic could not be followed.
+#[cfg(feature = "feed")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FollowError {
+    /// It makes no sense.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The feed cannot be asked.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
 }
 
 #[cfg(feature = "feed")]

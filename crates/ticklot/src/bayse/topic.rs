@@ -1,6 +1,6 @@
 //! What can be followed at Bayse Markets.
 
-use ticklot_frame::bayse::{Channel, Currency, Request, RequestError, Room, Symbol};
+use ticklot_frame::bayse::{Auth, Channel, Currency, Request, RequestError, Room, Symbol};
 
 /// Something to follow. Each is a room of its own at the server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,6 +73,20 @@ impl Topic {
     #[must_use]
     pub fn orders(market: impl Into<String>) -> Self {
         Self::Orders(market.into())
+    }
+
+    /// Whether it can be asked for.
+    ///
+    /// # Errors
+    /// An id is empty.
+    pub fn check(&self) -> Result<(), RequestError> {
+        // With whatever credentials: they are the connection's to check.
+        let auth = Auth::api_key("-");
+        let endpoint = self.channel().endpoint();
+        write_subscription(&[self], Currency::Usd, |request| {
+            request.write(endpoint, Some(&auth), &mut Vec::new())
+        })
+        .map(drop)
     }
 
     /// The channel that carries it.
