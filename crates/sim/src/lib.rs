@@ -30,7 +30,7 @@ mod simulator;
 pub mod wire;
 
 pub use crate::market::{Market, MarketConfig};
-pub use crate::net::{Connections, Limits};
+pub use crate::net::{Connections, Limits, Rate};
 pub use crate::playback::{RecordedFrame, Recording, Speed};
 pub use crate::server::{Server, Venue};
 pub use crate::simulator::Simulator;

@@ -35,6 +35,7 @@ pub struct Server {
     counters: Arc<Counters>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    truth: Option<bayse::Truth>,
 }
 
 impl Server {
@@ -64,8 +65,10 @@ impl Server {
         config.check()?;
         let listener = TcpListener::bind(config.listen).await?;
         let limits = config.limits;
-        let (venue, market) = bayse::start(config);
-        Self::start(listener, venue, limits, market)
+        let (venue, truth, market) = bayse::start(config);
+        let mut server = Self::start(listener, venue, limits, market)?;
+        server.truth = Some(truth);
+        Ok(server)
     }
 
     /// Binds, and plays a recording to every connection from then on. See [`Recording`].
@@ -109,6 +112,12 @@ impl Server {
         self.counters.read()
     }
 
+    /// A look behind a Bayse Markets server that has a market; none for any other.
+    #[must_use]
+    pub fn truth(&self) -> Option<bayse::Truth> {
+        self.truth.clone()
+    }
+
     /// Stops accepting, closes every connection with 1001, and waits for them to end, three
     /// seconds at most.
     ///
@@ -145,6 +154,7 @@ impl Server {
             counters,
             stop,
             task,
+            truth: None,
         })
     }
 }

@@ -32,6 +32,7 @@ struct Running {
     venue: Venue,
     addr: SocketAddr,
     counters: Arc<Counters>,
+    truth: Option<bayse::Truth>,
 }
 
 /// Whether connections are closed before the thread ends. Without one they are cut.
@@ -85,6 +86,12 @@ impl Simulator {
     pub fn connections(&self, venue: Venue) -> Connections {
         self.running(venue)
             .map_or_else(Connections::default, |it| it.counters.read())
+    }
+
+    /// A look behind the Bayse Markets server, as [`Server::truth`]; none when it has no market.
+    #[must_use]
+    pub fn truth(&self) -> Option<bayse::Truth> {
+        self.running(Venue::Bayse)?.truth.clone()
     }
 
     /// Closes every connection with 1001 and stops. Blocks until the clients have answered, three
@@ -141,6 +148,7 @@ async fn run(
         venue: *venue,
         addr: server.addr(),
         counters: server.counters(),
+        truth: server.truth(),
     });
     let _ = ready.send(Ok(running.collect()));
     if stopped.await.is_ok() {

@@ -253,6 +253,11 @@ async fn a_configuration_of_no_use_is_refused() {
         ..bayse::Config::default()
     };
     assert!(Server::bayse(never).await.is_err());
+    let nobody = bayse::Config {
+        users: Vec::new(),
+        ..bayse::Config::default()
+    };
+    assert!(Server::bayse(nobody).await.is_err());
 }
 
 #[test]
@@ -262,6 +267,7 @@ fn a_simulator_serves_both_venues_and_stops_at_once() {
         .enable_all()
         .build()
         .unwrap();
+    assert!(simulator.truth().is_some());
     runtime.block_on(async {
         for (venue, path) in [
             (Venue::Jayx, "/socket.io/?EIO=4&transport=websocket"),

@@ -1,151 +1,148 @@
 //! Bayse Markets: the prediction markets' stream.
 //!
-//! Served is `/ws/v1/markets` with the channel `orderbook`: on a subscription one `subscribed` a
-//! room and at once the book of each outcome; from then on both books of each room at every update
-//! of the market. Each currency of a market has books of its own. A client that reads slowly
-//! misses updates in between. Unknown paths are refused with 404 before the upgrade.
+//! | endpoint | channels | what comes at once | what comes then |
+//! |---|---|---|---|
+//! | `/ws/v1/markets` | `orderbook` | both books of each market | the same, at every step |
+//! | | `prices` | the prices of the event | the same, when one has changed |
+//! | | `activity`, `user_trades` | | each fill |
+//! | `/ws/v1/realtime` | `asset_prices` | the price of each symbol | the same, once a second |
+//! | `/ws/v1/user` | `orders` | | each fill of one's own orders |
+//!
+//! `GET /v1/pm/books?outcomeId[]=..&depth=10&currency=USD` on the same port answers with the order
+//! books alone. Other paths are refused with 404, and addresses that upgrade too often
+//! ([`Config::upgrades`]) with 429 and a `Retry-After`.
+//!
+//! # One market
+//! All of it comes from one seeded market of individual orders, each of a [`User`], so that it
+//! agrees: a fill is told to everybody twice, as the `buy_order` of one user and the `sell_order`
+//! of another, and to each of the two as an `order_updated`; the price of its outcome is from then
+//! on that of the fill; and the book that follows lacks what was filled. A connection is told of a
+//! step in this order: `buy_order` and `sell_order`, `order_updated`, `price_update`,
+//! `orderbook_update`. Of each fill the order that rested comes first, then the one that arrived.
+//!
+//! Each currency of a market has books of its own. Fills in both are told, prices are those in
+//! USD. Nothing keeps a user from trading with himself.
+//!
+//! # Slow clients
+//! Books and prices are the latest: a client that reads slowly misses some in between. Fills are
+//! never missed: a client that is more than [`Config::backlog`] steps with fills behind is closed
+//! with 1008 and `too slow: messages were lost`, if it is in a room that tells of fills.
 //!
 //! # Chosen by the simulator
 //! What the venue does not document:
-//! - `Market IDs are required` when marketIds are missing or empty, `At most 10 market IDs are
-//!   allowed` when there are more, `unknown market: <id>`; a refused message subscribes to nothing;
-//! - `unknown channel: <name>`, and for `orders` the text that the venue has for `asset_prices`,
-//!   with `/ws/v1/user` in it;
+//! - `Market IDs are required` when `marketIds` are missing or empty, `At most 10 market IDs are
+//!   allowed` when there are more, `User ID is required`; `unknown market: <id>`, `unknown event:
+//!   <id>`, `unknown user: <id>`, `unknown channel: <name>`; a refused message subscribes to
+//!   nothing;
+//! - the room of `user_trades` is `user_trades:<userId>`;
+//! - the venue's text for a channel that is elsewhere is used for all channels and endpoints;
 //! - JSON that is no object is an `Invalid message format`; a missing type is echoed as nothing;
+//!   on `/ws/v1/user` missing credentials come before every other error but that one;
 //! - leaving a room that one is not in is answered like leaving one that one is in; subscribing
-//!   again sends the books again;
+//!   again sends what comes at once again; a fill is told once, however many of its rooms one is in;
+//! - messages over the limit do not count towards it; the body of a 429 is `rate limit exceeded:
+//!   too many connections`, and only upgrades that nothing else is wrong with count;
 //! - a client without a pong in time is closed with 1008, one that sends a binary frame with 1003;
-//! - in NGN, too, a total is price times quantity.
+//! - the price of an outcome is that of its last trade in USD, before the first one its fair value:
+//!   YES and NO need not add up to one;
+//! - in a `buy_order` or `sell_order`, quantity and price are those of the fill, the amount is
+//!   their product, and the status is that of the order after it; in NGN, too, a total or an amount
+//!   is price times quantity;
+//! - in an `order_updated` a market order shows the price of the fill and `IOC`;
+//! - the REST endpoint leaves out unknown outcomes; without a depth it is 10; a currency that there
+//!   is not, or a depth that is not above zero, is answered with 400 and `{"message":"..."}`.
 
-mod book;
+mod asset;
+mod catalog;
+mod config;
+mod life;
+mod listing;
+mod notice;
 mod request;
+mod rest;
+mod room;
 mod session;
+mod tape;
+mod truth;
+mod user;
 
 use std::future::Future;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::StatusCode;
-use ticklot_book::Ticks;
+use ticklot_book::Scale;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use self::book::Books;
-use crate::invalid;
-use crate::net::{Ended, Limits, Peer, Protocol, Refusal, Target};
+pub use self::asset::Asset;
+use self::asset::Quotes;
+use self::catalog::Catalog;
+pub use self::config::Config;
+use self::life::{Life, State};
+pub use self::listing::{Currency, Event, Listing};
+use self::room::Endpoint;
+use self::tape::Tape;
+pub use self::truth::Truth;
+pub use self::user::User;
+use crate::net::{Doors, Ended, Page, Peer, Protocol, Refusal, Target};
 
-/// What a Bayse Markets server is like. Start from [`Config::default`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// Where to listen. Default `127.0.0.1:0`: a free port.
-    pub listen: SocketAddr,
-    /// Decides the markets. The same seed gives the same books, one after the other. Default 1.
-    pub seed: u64,
-    /// The markets that are served. Default: [`Listing::rate_cut`] and [`Listing::long_shot`].
-    pub markets: Vec<Listing>,
-    /// How often the markets move and updates go out. Default 100 ms.
-    pub update_every: Duration,
-    /// Whether the two books of a room share a frame, a line each. Default true.
-    pub batch: bool,
-    /// How often a WebSocket ping goes out. Default 54 s.
-    pub ping_every: Duration,
-    /// How long after the last pong, or the upgrade, a client is given up. Default 60 s.
-    pub pong_timeout: Duration,
-    /// What a client may cost.
-    pub limits: Limits,
-}
-
-/// A market that is served, with its two outcomes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listing {
-    /// The market's id.
-    pub market_id: String,
-    /// The id of its outcome YES.
-    pub yes_id: String,
-    /// The id of its outcome NO.
-    pub no_id: String,
-    /// What YES is worth at the start: 1 to 99 ticks of 0.01.
-    pub fair: Ticks,
-}
-
-impl Listing {
-    /// A market whose ids are made from one name: `mkt_<name>`, `out_<name>-yes`,
-    /// `out_<name>-no`.
-    #[must_use]
-    pub fn new(name: &str, fair: Ticks) -> Self {
-        Self {
-            market_id: format!("mkt_{name}"),
-            yes_id: format!("out_{name}-yes"),
-            no_id: format!("out_{name}-no"),
-            fair,
-        }
-    }
-
-    /// `mkt_us-rate-cut`: starts at 0.62, with two full books.
-    #[must_use]
-    pub fn rate_cut() -> Self {
-        Self::new("us-rate-cut", Ticks(62))
-    }
-
-    /// `mkt_btc-above-1m`: starts at 0.02, so near the end of the range that its books are
-    /// one-sided now and then.
-    #[must_use]
-    pub fn long_shot() -> Self {
-        Self::new("btc-above-1m", Ticks(2))
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            seed: 1,
-            markets: vec![Listing::rate_cut(), Listing::long_shot()],
-            update_every: Duration::from_millis(100),
-            batch: true,
-            ping_every: Duration::from_secs(54),
-            pong_timeout: Duration::from_secs(60),
-            limits: Limits::default(),
-        }
-    }
-}
-
-impl Config {
-    pub(crate) fn check(&self) -> io::Result<()> {
-        if self.markets.is_empty() {
-            return Err(invalid("a server needs a market to serve"));
-        }
-        if self.update_every.is_zero() || self.ping_every.is_zero() {
-            return Err(invalid("an interval must be longer than nothing"));
-        }
-        Ok(())
-    }
-}
+/// Ticks of 0.01, lots of 0.01.
+const SCALE: Scale = match Scale::new(2, 2) {
+    Ok(scale) => scale,
+    Err(_) => Scale::UNIT,
+};
 
 /// The venue, as its connections see it.
 pub(crate) struct Bayse {
-    config: Config,
-    books: watch::Receiver<Arc<Books>>,
+    catalog: Arc<Catalog>,
+    states: watch::Receiver<Arc<State>>,
+    quotes: watch::Receiver<Arc<Quotes>>,
+    tape: Arc<Tape>,
+    doors: Mutex<Doors>,
 }
 
-/// The venue and the life of its markets.
-pub(crate) fn start(config: Config) -> (Bayse, impl Future<Output = ()> + Send + 'static) {
-    let (books, markets) = book::start(&config);
-    (Bayse { config, books }, markets)
+/// The venue, a look behind it, and the life of its markets.
+pub(crate) fn start(config: Config) -> (Bayse, Truth, impl Future<Output = ()> + Send + 'static) {
+    let tape = Arc::new(Tape::new(config.backlog));
+    let catalog = Arc::new(Catalog::new(config));
+    let still = Arc::default();
+    let life = Life::new(Arc::clone(&catalog), Arc::clone(&tape), Arc::clone(&still));
+    let truth = Truth {
+        catalog: Arc::clone(&catalog),
+        state: life.state(),
+        still,
+    };
+    let venue = Bayse {
+        catalog,
+        states: life.state(),
+        quotes: life.walks().quotes(),
+        tape,
+        doors: Mutex::default(),
+    };
+    (venue, truth, life.run())
 }
 
 impl Protocol for Bayse {
-    type Route = ();
+    type Route = Endpoint;
 
-    fn route(&self, target: Target<'_>) -> Result<(), Refusal> {
-        match target.path {
-            "/ws/v1/markets" => Ok(()),
-            _ => Err(Refusal::new(StatusCode::NOT_FOUND, "404 page not found")),
-        }
+    fn route(&self, target: Target<'_>) -> Result<Endpoint, Refusal> {
+        let not_found = Refusal::new(StatusCode::NOT_FOUND, "404 page not found");
+        Endpoint::at(target.path).ok_or(not_found)
     }
 
-    async fn session(&self, (): (), peer: &mut Peer) -> Ended {
-        session::run(self, peer).await
+    fn page(&self, target: Target<'_>) -> Option<Page> {
+        rest::page(self, target)
+    }
+
+    fn admit(&self, ip: IpAddr) -> Result<(), Refusal> {
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        let admitted = doors.admit(ip, self.catalog.config.upgrades, Instant::now());
+        let too_many = "rate limit exceeded: too many connections";
+        admitted.map_err(|wait| Refusal::too_many(too_many, wait))
+    }
+
+    async fn session(&self, endpoint: Endpoint, peer: &mut Peer) -> Ended {
+        session::run(self, endpoint, peer).await
     }
 }

@@ -2,35 +2,19 @@
 
 use serde_json::Value;
 
-use super::Listing;
+use super::catalog::Catalog;
+use super::listing::Currency;
+use super::room::{Endpoint, Room};
+use super::user::{AUTH_REQUIRED, authenticate};
 
 const MOST_MARKETS: usize = 10;
-
-/// The two currencies that books are kept in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Currency {
-    Usd,
-    Ngn,
-}
-
-/// What one subscribes to: a market in a currency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
-    /// The place of the market among the served ones.
-    pub(super) market: usize,
-    pub(super) currency: Currency,
-}
-
-impl Room {
-    /// `orderbook:<marketId>`, with `:NGN` for the second currency.
-    pub(super) fn name(self, markets: &[Listing]) -> String {
-        let id = markets.get(self.market).map_or("", |it| &it.market_id);
-        match self.currency {
-            Currency::Usd => format!("orderbook:{id}"),
-            Currency::Ngn => format!("orderbook:{id}:NGN"),
-        }
-    }
-}
+const NO_EVENT: &str = "Event ID is required";
+const NO_SYMBOLS: &str = "Symbols required to subscribe to asset prices";
+/// Chosen by the simulator.
+const NO_MARKETS: &str = "Market IDs are required";
+/// Chosen by the simulator.
+const NO_USER: &str = "User ID is required";
+pub(super) const BAD_CURRENCY: &str = "Unsupported currency. Supported currencies are USD and NGN";
 
 /// A message of a client that is in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,150 +30,173 @@ pub(super) enum Request {
 ///
 /// # Errors
 /// The text of the error that the client gets.
-pub(super) fn read(text: &str, markets: &[Listing]) -> Result<Request, String> {
+pub(super) fn read(text: &str, at: Endpoint, catalog: &Catalog) -> Result<Request, String> {
     let message: Value = serde_json::from_str(text).unwrap_or_default();
     if !message.is_object() {
         return Err("Invalid message format".to_owned());
     }
-    match field(&message, "type").unwrap_or("") {
+    let user = authenticate(&message, &catalog.config.users);
+    if at == Endpoint::User && user.is_none() {
+        return Err(AUTH_REQUIRED.to_owned());
+    }
+    let asked = Asked {
+        message: &message,
+        catalog,
+        user,
+    };
+    match asked.text("type").unwrap_or("") {
         "ping" => Ok(Request::Ping),
-        "subscribe" => channel(&message, markets),
-        "unsubscribe" => match field(&message, "room") {
-            Some(room) if !room.is_empty() => Ok(Request::Unsubscribe(room.to_owned())),
-            _ => Err("Room name is required".to_owned()),
+        "subscribe" => asked.channel(at).map(Request::Subscribe),
+        "unsubscribe" => match asked.text("room") {
+            Some(room) => Ok(Request::Unsubscribe(room.to_owned())),
+            None => Err("Room name is required".to_owned()),
         },
         unknown => Err(format!("unknown message type: {unknown}")),
     }
 }
 
-fn channel(message: &Value, markets: &[Listing]) -> Result<Request, String> {
-    let elsewhere = |channel, path| {
-        let here = "/ws/v1/markets";
-        let text = format!("channel \"{channel}\" is not available on {here}; use {path} instead");
-        Err(text)
-    };
-    match field(message, "channel").unwrap_or("") {
-        "orderbook" => order_book(message, markets).map(Request::Subscribe),
-        channel @ "asset_prices" => elsewhere(channel, "/ws/v1/realtime"),
-        channel @ "orders" => elsewhere(channel, "/ws/v1/user"),
-        unknown => Err(format!("unknown channel: {unknown}")),
-    }
+/// A message, and what is needed to understand it.
+struct Asked<'a> {
+    message: &'a Value,
+    catalog: &'a Catalog,
+    /// Who sent it, if it says so.
+    user: Option<usize>,
 }
 
-fn order_book(message: &Value, markets: &[Listing]) -> Result<Vec<Room>, String> {
-    let ids = message.get("marketIds").and_then(Value::as_array);
-    let ids = ids.filter(|ids| !ids.is_empty());
-    let ids = ids.ok_or("Market IDs are required")?;
-    if ids.len() > MOST_MARKETS {
-        return Err(format!("At most {MOST_MARKETS} market IDs are allowed"));
+impl<'a> Asked<'a> {
+    /// A field of text that is not empty.
+    fn text(&self, name: &str) -> Option<&'a str> {
+        let text = self.message.get(name).and_then(Value::as_str);
+        text.filter(|text| !text.is_empty())
     }
-    let currency = currency(message)?;
-    let mut rooms = Vec::new();
-    for id in ids {
-        let id = id.as_str().ok_or("Market IDs are required")?;
-        let known = markets.iter().position(|it| it.market_id == id);
-        let market = known.ok_or_else(|| format!("unknown market: {id}"))?;
-        let room = Room { market, currency };
-        if !rooms.contains(&room) {
-            rooms.push(room);
+
+    /// A list of texts that is not empty.
+    fn texts(&self, name: &str) -> Option<Vec<&'a str>> {
+        let list = self.message.get(name)?.as_array()?;
+        let texts: Option<Vec<_>> = list.iter().map(Value::as_str).collect();
+        texts.filter(|texts| !texts.is_empty())
+    }
+
+    fn channel(&self, at: Endpoint) -> Result<Vec<Room>, String> {
+        let channel = self.text("channel").unwrap_or("");
+        let there = Endpoint::of(channel).ok_or_else(|| format!("unknown channel: {channel}"))?;
+        if there != at {
+            let (here, there) = (at.path(), there.path());
+            return Err(format!(
+                "channel \"{channel}\" is not available on {here}; use {there} instead"
+            ));
+        }
+        match channel {
+            "activity" => self.activity(),
+            "prices" => self.prices(),
+            "orderbook" => self.books(),
+            "user_trades" => self.user_trades(),
+            "asset_prices" => self.asset_prices(),
+            _ => self.orders(),
         }
     }
-    Ok(rooms)
-}
 
-fn currency(message: &Value) -> Result<Currency, String> {
-    let currency = message.get("currency").filter(|it| !it.is_null());
-    match currency.map(|it| it.as_str().unwrap_or("")) {
-        None | Some("USD") => Ok(Currency::Usd),
-        Some("NGN") => Ok(Currency::Ngn),
-        Some(_) => Err("Unsupported currency. Supported currencies are USD and NGN".to_owned()),
+    fn activity(&self) -> Result<Vec<Room>, String> {
+        let event = self.event()?;
+        let market = match self.text("marketId") {
+            Some(id) => Some(self.market_of(event, id)?),
+            None => None,
+        };
+        Ok(vec![Room::Activity { event, market }])
+    }
+
+    fn prices(&self) -> Result<Vec<Room>, String> {
+        let event = self.event()?;
+        Ok(vec![Room::Prices { event }])
+    }
+
+    fn books(&self) -> Result<Vec<Room>, String> {
+        let markets = self.few_markets()?;
+        let currency = self.currency()?;
+        self.rooms(&markets, |market| Room::Books { market, currency })
+    }
+
+    fn orders(&self) -> Result<Vec<Room>, String> {
+        let user = self.user.ok_or(AUTH_REQUIRED)?;
+        let markets = self.few_markets()?;
+        self.rooms(&markets, |market| Room::Orders { user, market })
+    }
+
+    fn user_trades(&self) -> Result<Vec<Room>, String> {
+        let id = self.text("userId").ok_or(NO_USER)?;
+        let user = self.catalog.find_user(id);
+        let user = user.ok_or_else(|| format!("unknown user: {id}"))?;
+        Ok(vec![Room::UserTrades { user }])
+    }
+
+    fn asset_prices(&self) -> Result<Vec<Room>, String> {
+        let symbols = self.texts("symbols").ok_or(NO_SYMBOLS)?;
+        let symbols = symbols.into_iter().map(|it| self.symbol(it));
+        unique(symbols)
+    }
+
+    fn symbol(&self, symbol: &str) -> Result<Room, String> {
+        let known = self.catalog.find_symbol(symbol);
+        let room = known.map(|symbol| Room::Asset { symbol });
+        room.ok_or_else(|| {
+            let assets = self.catalog.config.assets.iter();
+            let all: Vec<_> = assets.map(|it| it.symbol.as_str()).collect();
+            let all = all.join(", ");
+            format!("Unsupported symbol: {symbol}. Supported symbols are {all}")
+        })
+    }
+
+    fn event(&self) -> Result<usize, String> {
+        let id = self.text("eventId").ok_or(NO_EVENT)?;
+        let event = self.catalog.find_event(id);
+        event.ok_or_else(|| format!("unknown event: {id}"))
+    }
+
+    fn market_of(&self, event: usize, id: &str) -> Result<usize, String> {
+        let market = self.catalog.find_market(id);
+        let market = market.filter(|it| self.catalog.event_of(*it) == event);
+        market.ok_or_else(|| unknown_market(id))
+    }
+
+    fn few_markets(&self) -> Result<Vec<&'a str>, String> {
+        let ids = self.texts("marketIds").ok_or(NO_MARKETS)?;
+        if ids.len() > MOST_MARKETS {
+            return Err(format!("At most {MOST_MARKETS} market IDs are allowed"));
+        }
+        Ok(ids)
+    }
+
+    fn rooms(&self, ids: &[&str], room: impl Fn(usize) -> Room) -> Result<Vec<Room>, String> {
+        unique(ids.iter().map(|id| {
+            let market = self.catalog.find_market(id);
+            market.map(&room).ok_or_else(|| unknown_market(id))
+        }))
+    }
+
+    fn currency(&self) -> Result<Currency, String> {
+        let code = self.message.get("currency").filter(|it| !it.is_null());
+        let Some(code) = code else {
+            return Ok(Currency::Usd);
+        };
+        let currency = code.as_str().and_then(Currency::read);
+        Ok(currency.ok_or(BAD_CURRENCY)?)
     }
 }
 
-fn field<'a>(message: &'a Value, name: &str) -> Option<&'a str> {
-    message.get(name).and_then(Value::as_str)
+fn unknown_market(id: &str) -> String {
+    format!("unknown market: {id}")
+}
+
+fn unique(rooms: impl Iterator<Item = Result<Room, String>>) -> Result<Vec<Room>, String> {
+    let mut unique = Vec::new();
+    for room in rooms {
+        let room = room?;
+        if !unique.contains(&room) {
+            unique.push(room);
+        }
+    }
+    Ok(unique)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bayse::Config;
-
-    fn asked(text: &str) -> Result<Request, String> {
-        read(text, &Config::default().markets)
-    }
-
-    #[test]
-    fn subscriptions_name_rooms() {
-        let rooms = |text| match asked(text) {
-            Ok(Request::Subscribe(rooms)) => rooms,
-            other => panic!("{other:?}"),
-        };
-        let names = |text| {
-            let markets = Config::default().markets;
-            let rooms = rooms(text).into_iter();
-            rooms.map(|room| room.name(&markets)).collect::<Vec<_>>()
-        };
-        assert_eq!(
-            names(
-                r#"{"type":"subscribe","channel":"orderbook","marketIds":["mkt_us-rate-cut","mkt_btc-above-1m","mkt_us-rate-cut"],"currency":"NGN"}"#
-            ),
-            [
-                "orderbook:mkt_us-rate-cut:NGN",
-                "orderbook:mkt_btc-above-1m:NGN"
-            ]
-        );
-        assert_eq!(
-            names(
-                r#"{"type":"subscribe","channel":"orderbook","marketIds":["mkt_us-rate-cut"],"currency":null}"#
-            ),
-            ["orderbook:mkt_us-rate-cut"]
-        );
-    }
-
-    #[test]
-    fn each_error_has_its_text() {
-        let eleven = format!(
-            r#"{{"type":"subscribe","channel":"orderbook","marketIds":[{}]}}"#,
-            ["\"m\""; 11].join(",")
-        );
-        let table = [
-            ("{", "Invalid message format"),
-            ("[]", "Invalid message format"),
-            (
-                r#"{"type":"INVALID_TYPE"}"#,
-                "unknown message type: INVALID_TYPE",
-            ),
-            ("{}", "unknown message type: "),
-            (r#"{"type":"unsubscribe"}"#, "Room name is required"),
-            (
-                r#"{"type":"subscribe","channel":"x"}"#,
-                "unknown channel: x",
-            ),
-            (
-                r#"{"type":"subscribe","channel":"orderbook"}"#,
-                "Market IDs are required",
-            ),
-            (
-                r#"{"type":"subscribe","channel":"orderbook","marketIds":[]}"#,
-                "Market IDs are required",
-            ),
-            (&eleven, "At most 10 market IDs are allowed"),
-            (
-                r#"{"type":"subscribe","channel":"orderbook","marketIds":["mkt_us-rate-cut"],"currency":"EUR"}"#,
-                "Unsupported currency. Supported currencies are USD and NGN",
-            ),
-            (
-                r#"{"type":"subscribe","channel":"orderbook","marketIds":["mkt_x"]}"#,
-                "unknown market: mkt_x",
-            ),
-            (
-                r#"{"type":"subscribe","channel":"asset_prices","symbols":["BTCUSDT"]}"#,
-                "channel \"asset_prices\" is not available on /ws/v1/markets; use /ws/v1/realtime instead",
-            ),
-        ];
-        for (text, error) in table {
-            assert_eq!(asked(text), Err(error.to_owned()), "{text}");
-        }
-    }
-}
+mod tests;

@@ -40,6 +40,9 @@ pub struct MarketConfig {
     pub grain: u32,
     /// How many trades are remembered.
     pub trades: usize,
+    /// How many people trade. Each order is equally likely to be anyone's; how many there are
+    /// changes nothing else.
+    pub owners: u32,
 }
 
 impl MarketConfig {
@@ -64,6 +67,7 @@ impl MarketConfig {
             max_lots: 3_000_000,
             grain: 500,
             trades: 20,
+            owners: 6,
         }
     }
 
@@ -88,6 +92,7 @@ impl MarketConfig {
             max_lots: 200_000,
             grain: 100,
             trades: 20,
+            owners: 6,
         }
     }
 }

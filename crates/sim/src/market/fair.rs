@@ -7,7 +7,7 @@ const MILLI: i64 = 1_000;
 
 /// A random walk with some momentum, held inside a range of prices.
 #[derive(Clone, Debug)]
-pub(super) struct Fair {
+pub(crate) struct Fair {
     milliticks: i64,
     velocity: i64,
     volatility: i64,
@@ -16,7 +16,7 @@ pub(super) struct Fair {
 }
 
 impl Fair {
-    pub(super) fn new(start: Ticks, min: Ticks, max: Ticks, volatility: u32) -> Self {
+    pub(crate) fn new(start: Ticks, min: Ticks, max: Ticks, volatility: u32) -> Self {
         let (min, max) = (milli(min), milli(max.max(min)));
         Self {
             milliticks: milli(start).clamp(min, max),
@@ -27,12 +27,12 @@ impl Fair {
         }
     }
 
-    pub(super) fn ticks(&self) -> Ticks {
+    pub(crate) fn ticks(&self) -> Ticks {
         Ticks((self.milliticks + MILLI / 2).div_euclid(MILLI))
     }
 
     /// Moves on by a step, and turns back at an end of the range.
-    pub(super) fn drift(&mut self, rng: &mut fastrand::Rng) {
+    pub(crate) fn drift(&mut self, rng: &mut fastrand::Rng) {
         let push = rng.i64(-self.volatility..=self.volatility);
         self.velocity = self.velocity * 3 / 4 + push;
         let moved = self.milliticks.saturating_add(self.velocity);

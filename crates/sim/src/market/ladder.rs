@@ -4,24 +4,19 @@ use std::collections::VecDeque;
 
 use ticklot_book::{Level, Lots, Side, Ticks};
 
+use super::order::{Fill, Order};
+
 /// Everything that rests at one price, first come first served. Never empty inside a ladder.
 #[derive(Clone, Debug)]
 struct Rung {
     ticks: Ticks,
-    orders: VecDeque<i64>,
+    orders: VecDeque<Order>,
 }
 
 impl Rung {
     fn lots(&self) -> i64 {
-        self.orders.iter().sum()
+        self.orders.iter().map(|order| order.left().0).sum()
     }
-}
-
-/// A part of an order that found its counterpart at one price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fill {
-    pub(super) ticks: Ticks,
-    pub(super) lots: i64,
 }
 
 /// The resting orders of one side.
@@ -75,11 +70,11 @@ impl Ladder {
         })
     }
 
-    /// Adds an order at the end of its price's queue.
+    /// Adds what is left of an order at the end of its price's queue.
     ///
     /// Returns the lots that had to leave for it, so that the side stays within its limits: the
     /// oldest order of a full price, or the whole price furthest from the best.
-    pub(super) fn rest(&mut self, ticks: Ticks, lots: i64) -> i64 {
+    pub(super) fn rest(&mut self, ticks: Ticks, order: Order) -> i64 {
         let side = self.side;
         let place = self
             .rungs
@@ -87,13 +82,13 @@ impl Ladder {
         let mut gone = 0;
         match self.rungs.get_mut(place) {
             Some(rung) if rung.ticks == ticks => {
-                rung.orders.push_back(lots);
+                rung.orders.push_back(order);
                 if rung.orders.len() > self.max_orders {
-                    gone += rung.orders.pop_front().unwrap_or(0);
+                    gone += rung.orders.pop_front().map_or(0, |oldest| oldest.left().0);
                 }
             }
             _ => {
-                let orders = VecDeque::from([lots]);
+                let orders = VecDeque::from([order]);
                 self.rungs.insert(place, Rung { ticks, orders });
             }
         }
@@ -103,28 +98,22 @@ impl Ladder {
         gone
     }
 
-    /// Trades up to `lots` against this side, best price first, no further than `limit`, and
-    /// returns what is left. One fill a price.
-    pub(super) fn take(&mut self, limit: Option<Ticks>, lots: i64, fills: &mut Vec<Fill>) -> i64 {
-        let mut left = lots;
-        while left > 0 {
+    /// Trades an order against this side, best price first, no further than its limit. One fill
+    /// for each resting order that it meets.
+    pub(super) fn take(&mut self, taker: &mut Order, fills: &mut Vec<Fill>) {
+        while taker.left() > Lots(0) {
             let Some(rung) = self.rungs.first_mut() else {
                 break;
             };
+            let limit = taker.limit;
             if limit.is_some_and(|limit| self.side.is_better(limit, rung.ticks)) {
                 break;
             }
-            let filled = consume(&mut rung.orders, left);
-            left -= filled;
-            fills.push(Fill {
-                ticks: rung.ticks,
-                lots: filled,
-            });
+            consume(rung, taker, fills);
             if rung.orders.is_empty() {
                 self.rungs.remove(0);
             }
         }
-        left
     }
 
     /// Takes one order out by its place, and returns its lots; 0 when there is none.
@@ -133,39 +122,73 @@ impl Ladder {
             return 0;
         };
         let order = order % rung.orders.len();
-        let lots = rung.orders.remove(order).unwrap_or(0);
+        let cancelled = rung.orders.remove(order);
         if rung.orders.is_empty() {
             self.rungs.remove(place);
         }
-        lots
+        cancelled.map_or(0, |order| order.left().0)
     }
 }
 
-/// Fills up to `wanted` lots from a queue, oldest order first.
-fn consume(orders: &mut VecDeque<i64>, wanted: i64) -> i64 {
-    let mut filled = 0;
-    while filled < wanted {
-        let Some(first) = orders.front_mut() else {
+/// Fills an order from one price, the oldest resting order first.
+fn consume(rung: &mut Rung, taker: &mut Order, fills: &mut Vec<Fill>) {
+    let ticks = rung.ticks;
+    while taker.left() > Lots(0) {
+        let Some(maker) = rung.orders.front_mut() else {
             break;
         };
-        let part = (*first).min(wanted - filled);
-        filled += part;
-        *first -= part;
-        if *first == 0 {
-            orders.pop_front();
+        let lots = maker.left().min(taker.left());
+        maker.fill(ticks, lots);
+        taker.fill(ticks, lots);
+        let maker = *maker;
+        if maker.left() == Lots(0) {
+            rung.orders.pop_front();
         }
+        fills.push(Fill {
+            ticks,
+            lots,
+            maker,
+            taker: *taker,
+        });
     }
-    filled
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::Owner;
+
+    fn order(side: Side, limit: Option<Ticks>, lots: i64) -> Order {
+        Order {
+            id: 0,
+            owner: Owner(0),
+            side,
+            limit,
+            lots: Lots(lots),
+            filled: Lots(0),
+            paid: 0,
+            created_ms: 0,
+        }
+    }
+
+    fn rest(ladder: &mut Ladder, ticks: i64, lots: i64) -> i64 {
+        let ticks = Ticks(ticks);
+        ladder.rest(ticks, order(Side::Ask, Some(ticks), lots))
+    }
+
+    /// Buys, and returns what is left and the price and lots of each fill.
+    fn buy(ladder: &mut Ladder, limit: Option<i64>, lots: i64) -> (i64, Vec<(i64, i64)>) {
+        let mut taker = order(Side::Bid, limit.map(Ticks), lots);
+        let mut fills = Vec::new();
+        ladder.take(&mut taker, &mut fills);
+        let fills = fills.iter().map(|fill| (fill.ticks.0, fill.lots.0));
+        (taker.left().0, fills.collect())
+    }
 
     fn asks(orders: &[(i64, i64)]) -> Ladder {
         let mut ladder = Ladder::new(Side::Ask, 3, 2);
         for &(ticks, lots) in orders {
-            assert_eq!(ladder.rest(Ticks(ticks), lots), 0);
+            assert_eq!(rest(&mut ladder, ticks, lots), 0);
         }
         ladder
     }
@@ -187,20 +210,15 @@ mod tests {
     #[test]
     fn takes_through_levels_up_to_the_limit() {
         let mut ladder = asks(&[(10, 1), (11, 4), (12, 9)]);
-        let mut fills = Vec::new();
-        assert_eq!(ladder.take(Some(Ticks(11)), 8, &mut fills), 3);
-        let fill = |ticks, lots| Fill {
-            ticks: Ticks(ticks),
-            lots,
-        };
-        assert_eq!(fills, [fill(10, 1), fill(11, 4)]);
+        let (left, fills) = buy(&mut ladder, Some(11), 8);
+        assert_eq!((left, fills), (3, vec![(10, 1), (11, 4)]));
         assert_eq!(shown(&ladder), [(12, 9, 1)]);
     }
 
     #[test]
     fn a_partly_filled_order_keeps_its_place() {
         let mut ladder = asks(&[(10, 5), (10, 6)]);
-        assert_eq!(ladder.take(None, 2, &mut Vec::new()), 0);
+        assert_eq!(buy(&mut ladder, None, 2), (0, vec![(10, 2)]));
         assert_eq!(shown(&ladder), [(10, 9, 2)]);
         assert_eq!(ladder.cancel(0, 0), 3);
         assert_eq!(shown(&ladder), [(10, 6, 1)]);
@@ -209,10 +227,23 @@ mod tests {
     #[test]
     fn stays_within_its_limits() {
         let mut ladder = asks(&[(10, 1), (11, 2), (12, 3)]);
-        assert_eq!(ladder.rest(Ticks(9), 7), 3);
+        assert_eq!(rest(&mut ladder, 9, 7), 3);
         assert_eq!(shown(&ladder), [(9, 7, 1), (10, 1, 1), (11, 2, 1)]);
-        assert_eq!(ladder.rest(Ticks(9), 1), 0);
-        assert_eq!(ladder.rest(Ticks(9), 4), 7);
+        assert_eq!(rest(&mut ladder, 9, 1), 0);
+        assert_eq!(rest(&mut ladder, 9, 4), 7);
         assert_eq!(ladder.cancel(5, 0), 0);
+    }
+
+    /// Each resting order has a fill of its own, and remembers what it was paid.
+    #[test]
+    fn a_fill_shows_both_orders_as_they_then_stand() {
+        let mut ladder = asks(&[(10, 5), (10, 6), (12, 2)]);
+        let mut taker = order(Side::Bid, None, 12);
+        let mut fills = Vec::new();
+        ladder.take(&mut taker, &mut fills);
+        let makers: Vec<_> = fills.iter().map(|it| it.maker.left().0).collect();
+        let takers: Vec<_> = fills.iter().map(|it| it.taker.left().0).collect();
+        assert_eq!((makers, takers), (vec![0, 0, 1], vec![7, 1, 0]));
+        assert_eq!((taker.paid, taker.filled), (50 + 60 + 12, Lots(12)));
     }
 }

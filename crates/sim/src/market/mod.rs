@@ -4,7 +4,8 @@
 //! there already, leave again, or come as market orders and trade through the levels. A passive
 //! order whose price the other side has already reached trades instead of resting, so that the
 //! book never crosses; this is also how prices move: once the fair value has left the old orders
-//! behind, new ones trade them away.
+//! behind, new ones trade them away. Every order has an owner; nothing keeps one from trading
+//! with himself.
 //!
 //! Everything is an integer and every draw comes from one generator: two markets with the same
 //! configuration, seed and times are the same, order for order.
@@ -12,6 +13,7 @@
 mod config;
 mod fair;
 mod ladder;
+mod order;
 mod pair;
 #[cfg(test)]
 mod tests;
@@ -21,9 +23,13 @@ use std::collections::VecDeque;
 use ticklot_book::{Level, Lots, Side, Ticks};
 
 pub use self::config::MarketConfig;
-use self::fair::Fair;
-use self::ladder::{Fill, Ladder};
+pub(crate) use self::fair::Fair;
+use self::ladder::Ladder;
+pub use self::order::{Fill, Order, Owner};
 pub use self::pair::Pair;
+
+/// What keeps the draws for owners apart from the others.
+const CROWD: u64 = 0xc20d_0000_0000_c20d;
 
 /// A trade: an arriving order met resting ones at one price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +76,13 @@ pub struct Market {
     asks: Ladder,
     trades: VecDeque<Trade>,
     totals: Totals,
-    /// Space for the fills of one order.
+    /// The fills of the last step.
     fills: Vec<Fill>,
+    /// How many orders have arrived.
+    arrived: u64,
+    /// Decides whose an order is: apart from the other draws, so that the number of owners does
+    /// not change the market.
+    crowd: fastrand::Rng,
 }
 
 impl Market {
@@ -87,6 +98,8 @@ impl Market {
             trades: VecDeque::new(),
             totals: Totals::default(),
             fills: Vec::new(),
+            arrived: 0,
+            crowd: fastrand::Rng::with_seed(seed ^ CROWD),
             config,
         };
         for _ in 0..market.config.orders {
@@ -133,6 +146,13 @@ impl Market {
         self.totals
     }
 
+    /// What the last step filled, in the order it happened: one fill for each resting order that
+    /// an arriving one met. A [`Trade`] sums up those of one arriving order at one price.
+    #[must_use]
+    pub fn fills(&self) -> &[Fill] {
+        &self.fills
+    }
+
     /// The last trades, newest first.
     pub fn trades(&self) -> impl Iterator<Item = &Trade> {
         self.trades.iter()
@@ -160,6 +180,7 @@ impl Market {
     }
 
     fn happen(&mut self, now_ms: u64) {
+        self.fills.clear();
         for _ in 0..self.rng.u32(1..=self.config.events.max(1)) {
             self.event(now_ms);
         }
@@ -176,7 +197,8 @@ impl Market {
         let dice = self.rng.u32(0..100);
         if dice < self.config.market_orders {
             let lots = self.size();
-            self.trade(side, None, lots, now_ms);
+            let mut order = self.order(side, None, lots, now_ms);
+            self.trade(&mut order, now_ms);
         } else if dice
             < self
                 .config
@@ -219,31 +241,48 @@ impl Market {
         if ticks < self.config.min || ticks > self.config.max {
             return;
         }
-        let left = self.trade(side, Some(ticks), lots, now_ms);
-        if left > 0 {
-            self.totals.rested += left;
-            self.totals.cancelled += self.ladder_mut(side).rest(ticks, left);
+        let mut order = self.order(side, Some(ticks), lots, now_ms);
+        self.trade(&mut order, now_ms);
+        let left = order.left();
+        if left > Lots(0) {
+            self.totals.rested += left.0;
+            self.totals.cancelled += self.ladder_mut(side).rest(ticks, order);
         }
     }
 
-    /// Trades against the other side, and returns what is left of the order.
-    fn trade(&mut self, taker: Side, limit: Option<Ticks>, lots: i64, now_ms: u64) -> i64 {
+    /// A new order of somebody's.
+    fn order(&mut self, side: Side, limit: Option<Ticks>, lots: i64, created_ms: u64) -> Order {
+        self.arrived += 1;
+        Order {
+            id: self.arrived,
+            owner: Owner(self.crowd.u32(0..self.config.owners.max(1))),
+            side,
+            limit,
+            lots: Lots(lots),
+            filled: Lots(0),
+            paid: 0,
+            created_ms,
+        }
+    }
+
+    /// Trades an order against the other side. What it met at one price is one trade.
+    fn trade(&mut self, order: &mut Order, now_ms: u64) {
         let mut fills = std::mem::take(&mut self.fills);
-        let left = self
-            .ladder_mut(taker.opposite())
-            .take(limit, lots, &mut fills);
-        for fill in fills.drain(..) {
-            self.totals.traded += fill.lots;
+        let before = fills.len();
+        self.ladder_mut(order.side.opposite())
+            .take(order, &mut fills);
+        for fills in fills[before..].chunk_by(|a, b| a.ticks == b.ticks) {
+            let lots = fills.iter().map(|fill| fill.lots.0).sum();
+            self.totals.traded += lots;
             self.trades.push_front(Trade {
-                ticks: fill.ticks,
-                lots: Lots(fill.lots),
-                taker,
+                ticks: fills[0].ticks,
+                lots: Lots(lots),
+                taker: order.side,
                 created_ms: now_ms,
             });
         }
         self.trades.truncate(self.config.trades);
         self.fills = fills;
-        left
     }
 
     /// Where an arriving order wants to be: a sixth of them join a price near the touch, the

@@ -20,11 +20,20 @@ impl Pair {
     /// A market whose YES is worth `fair` ticks of 0.01 at the start, 1 to 99.
     #[must_use]
     pub fn new(fair: Ticks, seed: u64) -> Self {
-        let no = MarketConfig::outcome(Ticks(WHOLE - fair.0));
+        Self::with_owners(fair, seed, MarketConfig::outcome(fair).owners)
+    }
+
+    /// The same market, traded by so many people. See [`MarketConfig::owners`].
+    #[must_use]
+    pub fn with_owners(fair: Ticks, seed: u64, owners: u32) -> Self {
+        let outcome = |fair| MarketConfig {
+            owners,
+            ..MarketConfig::outcome(fair)
+        };
         Self {
-            yes: Market::new(MarketConfig::outcome(fair), seed),
+            yes: Market::new(outcome(fair), seed),
             // Any constant does, so long as the two outcomes draw differently.
-            no: Market::new(no, seed ^ 0x9e37_79b9_7f4a_7c15),
+            no: Market::new(outcome(Ticks(WHOLE - fair.0)), seed ^ 0x9e37_79b9_7f4a_7c15),
         }
     }
 

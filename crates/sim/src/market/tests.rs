@@ -38,6 +38,7 @@ fn run(market: &mut Market, steps: u64) {
         let before = market.totals().traded;
         market.step(now);
         check(market);
+        check_fills(market, market.totals().traded - before);
         let new: Vec<_> = market
             .trades()
             .take_while(|it| it.created_ms == now)
@@ -49,6 +50,27 @@ fn run(market: &mut Market, steps: u64) {
             assert_eq!(traded, market.totals().traded - before);
         } else {
             assert!(traded <= market.totals().traded - before);
+        }
+    }
+}
+
+/// The fills of a step are all that was traded in it, between two sides, by people that there are.
+fn check_fills(market: &Market, traded: i64) {
+    let fills = market.fills();
+    let filled: i64 = fills.iter().map(|fill| fill.lots.0).sum();
+    assert_eq!(filled, traded);
+    for fill in fills {
+        assert_eq!(fill.maker.side, fill.taker.side.opposite());
+        assert_eq!(fill.maker.limit, Some(fill.ticks));
+        assert!(fill.maker.id < fill.taker.id, "{fill:?}");
+        for order in [fill.maker, fill.taker] {
+            assert!(order.left() >= Lots(0) && order.filled >= fill.lots);
+            assert!(order.owner.0 < market.config.owners);
+            let is_fair = |limit: Ticks| match order.side {
+                Side::Bid => fill.ticks <= limit,
+                Side::Ask => fill.ticks >= limit,
+            };
+            assert!(order.limit.is_none_or(is_fair), "{fill:?}");
         }
     }
 }
@@ -79,7 +101,10 @@ proptest! {
         let taker = if buys { Side::Bid } else { Side::Ask };
         let all = |market: &Market| market.ladder(taker.opposite()).levels().collect::<Vec<_>>();
         let before = all(&market);
-        let left = market.trade(taker, None, lots, 7);
+        market.fills.clear();
+        let mut order = market.order(taker, None, lots, 7);
+        market.trade(&mut order, 7);
+        let left = order.left().0;
         let after = all(&market);
         let mut trades: Vec<_> = market.trades().copied().collect();
         trades.reverse();
@@ -90,6 +115,8 @@ proptest! {
             };
             prop_assert_eq!(at(&before) - at(&after), trade.lots);
             prop_assert_eq!((trade.taker, trade.created_ms), (taker, 7));
+            let fills = market.fills().iter().filter(|fill| fill.ticks == trade.ticks);
+            prop_assert_eq!(fills.map(|fill| fill.lots.0).sum::<i64>(), trade.lots.0);
         }
         if trades.len() < market.config.trades {
             let traded: i64 = trades.iter().map(|trade| trade.lots.0).sum();
@@ -97,6 +124,28 @@ proptest! {
             let first: Vec<_> = before.iter().take(trades.len()).map(|it| it.ticks).collect();
             prop_assert_eq!(first, trades.iter().map(|it| it.ticks).collect::<Vec<_>>());
         }
+    }
+
+    /// When one thing happens a step, a fill is all that happens to the levels that it met.
+    #[test]
+    fn a_fill_is_missing_from_its_level(seed: u64) {
+        let one = MarketConfig { events: 1, ..MarketConfig::outcome(Ticks(50)) };
+        let mut market = Market::new(one, seed);
+        let mut filled = 0;
+        for now in 0..2_000 {
+            let before = market.clone();
+            market.step(now);
+            for fills in market.fills().chunk_by(|a, b| a.ticks == b.ticks) {
+                let at = |market: &Market| {
+                    let mut levels = market.ladder(fills[0].maker.side).levels();
+                    levels.find(|it| it.ticks == fills[0].ticks).map_or(0, |it| it.lots.0)
+                };
+                let lots: i64 = fills.iter().map(|fill| fill.lots.0).sum();
+                prop_assert_eq!(at(&before) - at(&market), lots);
+                filled += 1;
+            }
+        }
+        prop_assert!(filled > 50, "{} levels met", filled);
     }
 
     #[test]
@@ -112,6 +161,21 @@ proptest! {
         }
         prop_assert_ne!(one.view(), stranger.view());
     }
+}
+
+/// How many people trade, and who, changes nothing that a market shows.
+#[test]
+fn owners_do_not_move_the_market() {
+    let mut few = Pair::with_owners(Ticks(62), 3, 1);
+    let mut many = Pair::with_owners(Ticks(62), 3, 50);
+    let mut owners = std::collections::BTreeSet::new();
+    for now in 0..500 {
+        few.step(now);
+        many.step(now);
+        assert_eq!(few.yes().view(), many.yes().view());
+        owners.extend(many.yes().fills().iter().map(|fill| fill.maker.owner));
+    }
+    assert!(owners.len() > 40, "{} of 50 trade", owners.len());
 }
 
 /// Over a minute of steps, a spot market trades, moves, and looks like one.

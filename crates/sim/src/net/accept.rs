@@ -1,16 +1,20 @@
 //! The accepting loop, and the life of one connection.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io::{self, Cursor};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use fastwebsockets::{Role, after_handshake_split};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, BufWriter};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -22,7 +26,7 @@ use tracing::debug;
 
 use super::peer::{End, Ended, Peer, stopped};
 use super::read::{Inbox, read_loop};
-use super::upgrade::{self, Refusal, Target};
+use super::upgrade::{self, Page, Refusal, Target};
 use super::{Counters, Limits};
 
 /// How many messages of a client may wait while its session is busy writing.
@@ -42,6 +46,16 @@ pub(crate) trait Protocol: Send + Sync + 'static {
 
     /// Looks at where a client wants to go, before the upgrade.
     fn route(&self, target: Target<'_>) -> Result<Self::Route, Refusal>;
+
+    /// The answer to a request for a document, if the server has one there.
+    fn page(&self, _: Target<'_>) -> Option<Page> {
+        None
+    }
+
+    /// Whether an address may upgrade another connection. Asked last, when nothing else is wrong.
+    fn admit(&self, _: IpAddr) -> Result<(), Refusal> {
+        Ok(())
+    }
 
     /// Serves one connection to its end.
     fn session(&self, route: Self::Route, peer: &mut Peer) -> impl Future<Output = Ended> + Send;
@@ -131,9 +145,13 @@ struct Link {
 
 /// Answers HTTP requests until one of them is the upgrade.
 async fn handshake<P: Protocol>(shared: &Shared<P>, stream: TcpStream) -> Option<(P::Route, Link)> {
+    let ip = stream.peer_addr().ok()?.ip();
     let (send, mut upgraded) = mpsc::channel(1);
     let service = service_fn(|mut request| {
-        let response = match answer(&shared.protocol, &request) {
+        if let Some(page) = page(&shared.protocol, &request) {
+            return ready(Ok::<_, Infallible>(page.response()));
+        }
+        let response = match answer(&shared.protocol, &request, ip) {
             Ok((route, response)) => {
                 let upgrade: OnUpgrade = hyper::upgrade::on(&mut request);
                 let _ = send.try_send((route, upgrade));
@@ -141,7 +159,7 @@ async fn handshake<P: Protocol>(shared: &Shared<P>, stream: TcpStream) -> Option
             }
             Err(refusal) => refusal.response(),
         };
-        async { Ok::<_, Infallible>(response) }
+        ready(Ok(response))
     });
     let http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     http.with_upgrades().await.ok()?;
@@ -149,12 +167,20 @@ async fn handshake<P: Protocol>(shared: &Shared<P>, stream: TcpStream) -> Option
     Some((route, link(upgrade.await.ok()?)?))
 }
 
+fn page<P: Protocol>(protocol: &P, request: &Request<Incoming>) -> Option<Page> {
+    let is_get = request.method() == Method::GET;
+    is_get.then(|| protocol.page(upgrade::target(request)))?
+}
+
 fn answer<P: Protocol>(
     protocol: &P,
-    request: &hyper::Request<hyper::body::Incoming>,
-) -> Result<(P::Route, hyper::Response<http_body_util::Full<Bytes>>), Refusal> {
+    request: &Request<Incoming>,
+    ip: IpAddr,
+) -> Result<(P::Route, Response<Full<Bytes>>), Refusal> {
     let route = protocol.route(upgrade::target(request))?;
-    Ok((route, upgrade::accept(request)?))
+    let response = upgrade::accept(request)?;
+    protocol.admit(ip)?;
+    Ok((route, response))
 }
 
 /// Takes the socket back from HTTP: it can then be split without a lock.

@@ -6,10 +6,13 @@ mod peer;
 mod read;
 mod stats;
 mod upgrade;
+mod window;
 
 pub(crate) use self::accept::{Protocol, serve};
 pub use self::limits::Limits;
 pub(crate) use self::peer::{Close, End, Ended, Event, Input, Peer};
 pub use self::stats::Connections;
 pub(crate) use self::stats::Counters;
-pub(crate) use self::upgrade::{Refusal, Target};
+pub(crate) use self::upgrade::{Page, Refusal, Target};
+pub use self::window::Rate;
+pub(crate) use self::window::{Doors, Window};

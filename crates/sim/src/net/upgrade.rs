@@ -1,6 +1,8 @@
-//! From an HTTP request to a WebSocket.
+//! From an HTTP request to a WebSocket, or to a plain answer.
 //!
 //! No extension is ever offered or accepted: frames go as they are.
+
+use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -33,11 +35,24 @@ impl Target<'_> {
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) body: &'static str,
+    retry_after: Option<Duration>,
 }
 
 impl Refusal {
     pub(crate) const fn new(status: StatusCode, body: &'static str) -> Self {
-        Self { status, body }
+        Self {
+            status,
+            body,
+            retry_after: None,
+        }
+    }
+
+    /// For a client that may come back after so long.
+    pub(crate) const fn too_many(body: &'static str, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, body)
+        }
     }
 
     pub(super) fn response(self) -> Response<Full<Bytes>> {
@@ -49,6 +64,32 @@ impl Refusal {
             headers.insert(version, HeaderValue::from_static("13"));
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
+        if let Some(wait) = self.retry_after {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, whole_seconds(wait).into());
+        }
+        response
+    }
+}
+
+/// The header counts in seconds: the next whole one, so that who waits so long has waited enough.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// A JSON document, for a request that wants no WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    pub(crate) status: StatusCode,
+    pub(crate) json: String,
+}
+
+impl Page {
+    pub(super) fn response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::from(self.json));
+        *response.status_mut() = self.status;
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
         response
     }
 }

@@ -1,9 +1,33 @@
 //! Bayse Markets: server messages.
 
+mod activity;
+mod order;
+mod price;
+
 use ticklot_book::{Level, Scale, Side};
 
+pub use self::activity::{Activity, activity};
+pub use self::order::{OrderUpdated, order_updated};
+pub use self::price::{AssetPrice, MarketPrices, asset_price, price_update};
 use super::text::{decimal, iso_time, number, string};
 use crate::market::View;
+
+/// An event, as far as messages tell of it.
+#[derive(Clone, Copy, Debug)]
+pub struct EventInfo<'a> {
+    /// The event's id.
+    pub id: &'a str,
+    /// Its name in addresses.
+    pub slug: &'a str,
+    /// Its name.
+    pub title: &'a str,
+    /// Such as `open`.
+    pub status: &'a str,
+    /// Such as `SINGLE_MARKET`.
+    pub kind: &'a str,
+    /// When it was created, in milliseconds since the epoch; sent as whole seconds.
+    pub created_ms: u64,
+}
 
 /// One outcome's order book, as it goes on the wire.
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +46,21 @@ pub struct OrderBook<'a> {
     pub sent_ms: u64,
 }
 
-/// Appends an `orderbook_update`.
+/// Appends an `orderbook_update`: an [`order_book`] and when it is sent.
+pub fn orderbook_update(out: &mut String, book: &OrderBook<'_>) {
+    out.push_str("{\"type\":\"orderbook_update\",\"data\":{\"orderbook\":");
+    order_book(out, book);
+    out.push('}');
+    timestamp(out, book.sent_ms);
+}
+
+/// Appends an order book alone, as the venue's REST endpoint has it.
 ///
 /// Prices have all the decimals of their scale (`0.60`), quantities as few as they need (`500`,
 /// `3.75`), totals at least one (`300.0`): the venue's examples show all three. The last traded
 /// price and side are there once there was a trade.
-pub fn orderbook_update(out: &mut String, book: &OrderBook<'_>) {
-    out.push_str("{\"type\":\"orderbook_update\",\"data\":{\"orderbook\":{\"marketId\":");
+pub fn order_book(out: &mut String, book: &OrderBook<'_>) {
+    out.push_str("{\"marketId\":");
     string(out, book.market_id);
     out.push_str(",\"outcomeId\":");
     string(out, book.outcome_id);
@@ -39,8 +71,6 @@ pub fn orderbook_update(out: &mut String, book: &OrderBook<'_>) {
     out.push_str(",\"asks\":");
     levels(out, &book.view.asks, book.scale);
     last_trade(out, book);
-    out.push_str("}},\"timestamp\":");
-    number(out, book.sent_ms);
     out.push('}');
 }
 
@@ -86,7 +116,25 @@ fn room_message(out: &mut String, kind: &str, before: &str, room: &str, now_ms: 
     timestamp(out, now_ms);
 }
 
-/// The last field of every message but `orderbook_update`, and the end of it.
+/// Fields of text, each after a comma.
+fn fields(out: &mut String, fields: &[(&str, &str)]) {
+    for (name, text) in fields {
+        out.push(',');
+        string(out, name);
+        out.push(':');
+        string(out, text);
+    }
+}
+
+fn status(is_filled: bool) -> &'static str {
+    if is_filled {
+        "FILLED"
+    } else {
+        "PARTIAL_FILLED"
+    }
+}
+
+/// The last field of every message, and the end of it.
 fn timestamp(out: &mut String, now_ms: u64) {
     out.push_str(",\"timestamp\":");
     number(out, now_ms);

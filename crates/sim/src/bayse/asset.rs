@@ -1,0 +1,114 @@
+//! Prices from outside of the venue, that markets are about.
+
+use std::sync::Arc;
+
+use ticklot_book::Ticks;
+use tokio::sync::watch;
+
+use crate::market::Fair;
+
+/// An asset whose price is told, and what it is like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asset {
+    /// Such as `BTCUSDT`.
+    pub symbol: String,
+    /// Its price at the start, in ticks of 10^-`decimals`.
+    pub start: Ticks,
+    /// The decimals of a tick.
+    pub decimals: u8,
+    /// How hard the price is pushed each time at most, in thousandths of a tick.
+    pub volatility: u32,
+}
+
+impl Asset {
+    fn new(symbol: &str, start: i64, decimals: u8, volatility: u32) -> Self {
+        Self {
+            symbol: symbol.to_owned(),
+            start: Ticks(start),
+            decimals,
+            volatility,
+        }
+    }
+
+    /// The venue's seven symbols, in its order.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        vec![
+            Self::new("BTCUSDT", 6_743_215, 2, 900_000),
+            Self::new("ETHUSDT", 351_240, 2, 80_000),
+            Self::new("SOLUSDT", 14_810, 2, 6_000),
+            Self::new("XAUUSD", 265_035, 2, 20_000),
+            Self::new("EURUSD", 108_421, 5, 4_000),
+            Self::new("GBPUSD", 129_377, 5, 5_000),
+            Self::new("USDNGN", 153_890, 2, 15_000),
+        ]
+    }
+}
+
+/// The prices of one moment, in the order of the assets.
+pub(super) struct Quotes {
+    /// When they were so, in milliseconds since the epoch.
+    pub(super) at_ms: u64,
+    pub(super) ticks: Vec<Ticks>,
+}
+
+/// The walks of all prices.
+pub(super) struct Walks {
+    rng: fastrand::Rng,
+    walks: Vec<Fair>,
+    quotes: watch::Sender<Arc<Quotes>>,
+}
+
+impl Walks {
+    pub(super) fn new(assets: &[Asset], seed: u64, now_ms: u64) -> Self {
+        // Each stays between half and twice its start.
+        let walk = |it: &Asset| {
+            let (low, high) = (it.start.0 / 2, it.start.0.saturating_mul(2));
+            Fair::new(it.start, Ticks(low), Ticks(high), it.volatility)
+        };
+        let walks: Vec<_> = assets.iter().map(walk).collect();
+        Self {
+            // Apart from the markets' draws, so that assets do not change them.
+            rng: fastrand::Rng::with_seed(seed ^ 0xa55e_7000_a55e_7000),
+            quotes: watch::Sender::new(quotes(&walks, now_ms)),
+            walks,
+        }
+    }
+
+    pub(super) fn quotes(&self) -> watch::Receiver<Arc<Quotes>> {
+        self.quotes.subscribe()
+    }
+
+    pub(super) fn step(&mut self, now_ms: u64) {
+        for walk in &mut self.walks {
+            walk.drift(&mut self.rng);
+        }
+        self.quotes.send_replace(quotes(&self.walks, now_ms));
+    }
+}
+
+fn quotes(walks: &[Fair], at_ms: u64) -> Arc<Quotes> {
+    let ticks = walks.iter().map(Fair::ticks).collect();
+    Arc::new(Quotes { at_ms, ticks })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_price_moves_by_the_seed_alone() {
+        let assets = Asset::all();
+        let run = |seed| {
+            let mut walks = Walks::new(&assets, seed, 0);
+            (1..60).for_each(|now| walks.step(now));
+            walks.quotes().borrow().ticks.clone()
+        };
+        assert_eq!(run(1), run(1));
+        let moved = run(1);
+        for (asset, ticks) in assets.iter().zip(&moved) {
+            assert_ne!(asset.start, *ticks, "{}", asset.symbol);
+        }
+        assert_ne!(moved, run(2));
+    }
+}

@@ -1,0 +1,159 @@
+//! The life of the markets: step by step, what they show and what happened.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ticklot_book::Ticks;
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::asset::Walks;
+use super::catalog::Catalog;
+use super::listing::Currency;
+use super::notice::Teller;
+use super::tape::{Happened, Tape};
+use crate::clock::now_ms;
+use crate::market::{Market, Pair, View};
+
+/// What the markets show after one step.
+pub(super) struct State {
+    /// The number of the step; 0 before the first.
+    pub(super) step: u64,
+    /// When it was, in milliseconds since the epoch.
+    pub(super) at_ms: u64,
+    /// Of each market, in each currency, the books of YES and NO.
+    books: Vec<[[View; 2]; 2]>,
+    /// Of each market, what YES and NO cost.
+    pub(super) prices: Vec<[Ticks; 2]>,
+    /// Of each event, the step in which its prices last changed.
+    pub(super) changed: Vec<u64>,
+}
+
+impl State {
+    /// The books of YES and NO.
+    pub(super) fn books(&self, market: usize, currency: Currency) -> &[View; 2] {
+        let [usd, ngn] = &self.books[market];
+        match currency {
+            Currency::Usd => usd,
+            Currency::Ngn => ngn,
+        }
+    }
+
+    fn of(markets: &[[Pair; 2]], step: u64, at_ms: u64) -> Self {
+        let both = |pair: &Pair| [pair.yes().view(), pair.no().view()];
+        let books = markets.iter().map(|pairs| pairs.each_ref().map(both));
+        Self {
+            step,
+            at_ms,
+            books: books.collect(),
+            prices: markets.iter().map(|[usd, _]| prices(usd)).collect(),
+            changed: Vec::new(),
+        }
+    }
+}
+
+/// What YES and NO cost: the last trade of each, and before the first one its fair value.
+fn prices(pair: &Pair) -> [Ticks; 2] {
+    [pair.yes(), pair.no()].map(|book: &Market| {
+        let last = book.trades().next();
+        last.map_or_else(|| book.fair(), |trade| trade.ticks)
+    })
+}
+
+/// Whether the markets stand still. Held while they move.
+pub(super) type Still = Arc<Mutex<bool>>;
+
+/// All markets, and where they are shown.
+pub(super) struct Life {
+    catalog: Arc<Catalog>,
+    markets: Vec<[Pair; 2]>,
+    walks: Walks,
+    opened_ms: u64,
+    state: watch::Sender<Arc<State>>,
+    tape: Arc<Tape>,
+    still: Still,
+}
+
+impl Life {
+    pub(super) fn new(catalog: Arc<Catalog>, tape: Arc<Tape>, still: Still) -> Self {
+        let config = &catalog.config;
+        let (seed, now) = (config.seed, now_ms());
+        let mut seeds = fastrand::Rng::with_seed(seed);
+        let users = u32::try_from(config.users.len()).unwrap_or(u32::MAX);
+        let mut pair = |fair| Pair::with_owners(fair, seeds.u64(..), users);
+        let listings = config.markets.iter();
+        let markets: Vec<_> = listings
+            .map(|listing| [(); 2].map(|()| pair(listing.fair)))
+            .collect();
+        let mut state = State::of(&markets, 0, now);
+        state.changed = vec![0; catalog.events()];
+        Self {
+            walks: Walks::new(&config.assets, seed, now),
+            catalog,
+            markets,
+            opened_ms: now,
+            state: watch::Sender::new(Arc::new(state)),
+            tape,
+            still,
+        }
+    }
+
+    pub(super) fn state(&self) -> watch::Receiver<Arc<State>> {
+        self.state.subscribe()
+    }
+
+    pub(super) fn walks(&self) -> &Walks {
+        &self.walks
+    }
+
+    /// Runs for ever.
+    pub(super) async fn run(mut self) {
+        let mut updates = every(self.catalog.config.update_every);
+        let mut quotes = every(self.catalog.config.asset_price_every);
+        let still = Arc::clone(&self.still);
+        loop {
+            let step: fn(&mut Self, u64) = tokio::select! {
+                _ = updates.tick() => Self::step,
+                _ = quotes.tick() => |life, now| life.walks.step(now),
+            };
+            let still = still.lock().unwrap_or_else(PoisonError::into_inner);
+            if !*still {
+                step(&mut self, now_ms());
+            }
+        }
+    }
+
+    /// Moves the markets on. What happened is on the tape before the state that it led to shows.
+    fn step(&mut self, now_ms: u64) {
+        for pair in self.markets.iter_mut().flatten() {
+            pair.step(now_ms);
+        }
+        let before = Arc::clone(&self.state.borrow());
+        let mut state = State::of(&self.markets, before.step + 1, now_ms);
+        state.changed = self.changed(&before, &state);
+        let teller = Teller {
+            catalog: &self.catalog,
+            opened_ms: self.opened_ms,
+            now_ms,
+        };
+        self.tape.push(Happened {
+            step: state.step,
+            notices: teller.tell(&self.markets),
+        });
+        self.state.send_replace(Arc::new(state));
+    }
+
+    fn changed(&self, before: &State, after: &State) -> Vec<u64> {
+        let changed = |(event, last): (usize, &u64)| {
+            let mut markets = self.catalog.markets_of(event);
+            let moved = markets.any(|market| before.prices[market] != after.prices[market]);
+            if moved { after.step } else { *last }
+        };
+        before.changed.iter().enumerate().map(changed).collect()
+    }
+}
+
+fn every(period: std::time::Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
+}

@@ -1,0 +1,217 @@
+//! Every message by its answer.
+
+use super::*;
+use crate::bayse::Config;
+
+const AUTH: &str = r#""auth":{"apiKey":"pk_demo_ticklot"}"#;
+
+fn catalog() -> Catalog {
+    Catalog::new(Config::default())
+}
+
+/// The rooms that a subscription names, or the error.
+fn rooms(at: Endpoint, fields: &str) -> Result<Vec<String>, String> {
+    let catalog = catalog();
+    let text = format!(r#"{{"type":"subscribe",{fields}}}"#);
+    match read(&text, at, &catalog)? {
+        Request::Subscribe(rooms) => {
+            let rooms = rooms.into_iter();
+            Ok(rooms.map(|room| room.name(&catalog)).collect())
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn subscriptions_name_rooms() {
+    use Endpoint::{Markets, Realtime, User};
+    let orders =
+        format!(r#""channel":"orders","marketIds":["mkt_us-rate-cut","mkt_btc-above-1m"],{AUTH}"#);
+    let table: [(Endpoint, &str, &[&str]); 8] = [
+        (
+            Markets,
+            r#""channel":"orderbook","marketIds":["mkt_us-rate-cut","mkt_btc-above-1m","mkt_us-rate-cut"],"currency":"NGN""#,
+            &[
+                "orderbook:mkt_us-rate-cut:NGN",
+                "orderbook:mkt_btc-above-1m:NGN",
+            ],
+        ),
+        (
+            Markets,
+            r#""channel":"orderbook","marketIds":["mkt_us-rate-cut"],"currency":null"#,
+            &["orderbook:mkt_us-rate-cut"],
+        ),
+        (
+            Markets,
+            r#""channel":"activity","eventId":"evt_us-rate-cut""#,
+            &["activity:evt_us-rate-cut"],
+        ),
+        (
+            Markets,
+            r#""channel":"activity","eventId":"evt_us-rate-cut","marketId":"mkt_us-rate-cut""#,
+            &["activity:evt_us-rate-cut:mkt_us-rate-cut"],
+        ),
+        (
+            Markets,
+            r#""channel":"prices","eventId":"evt_btc-above-1m""#,
+            &["prices:evt_btc-above-1m"],
+        ),
+        (
+            Markets,
+            r#""channel":"user_trades","userId":"usr_ada""#,
+            &["user_trades:usr_ada"],
+        ),
+        (
+            Realtime,
+            r#""channel":"asset_prices","symbols":["BTCUSDT","USDNGN","BTCUSDT"]"#,
+            &["asset_prices:BTCUSDT", "asset_prices:USDNGN"],
+        ),
+        (
+            User,
+            &orders,
+            &[
+                "orders:usr_demo:mkt_us-rate-cut",
+                "orders:usr_demo:mkt_btc-above-1m",
+            ],
+        ),
+    ];
+    for (at, fields, names) in table {
+        let names = names.iter().map(|&name| name.to_owned());
+        assert_eq!(rooms(at, fields), Ok(names.collect()), "{fields}");
+    }
+}
+
+#[test]
+fn a_subscription_that_lacks_something_is_told_what() {
+    let eleven = ["\"m\""; 11].join(",");
+    let eleven = format!(r#""channel":"orderbook","marketIds":[{eleven}]"#);
+    let table = [
+        (r#""channel":"x""#, "unknown channel: x"),
+        (r#""eventId":"e""#, "unknown channel: "),
+        (r#""channel":"prices""#, "Event ID is required"),
+        (
+            r#""channel":"activity","eventId":"""#,
+            "Event ID is required",
+        ),
+        (r#""channel":"prices","eventId":"e""#, "unknown event: e"),
+        (
+            r#""channel":"activity","eventId":"evt_us-rate-cut","marketId":"mkt_btc-above-1m""#,
+            "unknown market: mkt_btc-above-1m",
+        ),
+        (r#""channel":"user_trades""#, "User ID is required"),
+        (
+            r#""channel":"user_trades","userId":"usr_x""#,
+            "unknown user: usr_x",
+        ),
+        (r#""channel":"orderbook""#, "Market IDs are required"),
+        (
+            r#""channel":"orderbook","marketIds":[]"#,
+            "Market IDs are required",
+        ),
+        (
+            r#""channel":"orderbook","marketIds":[7]"#,
+            "Market IDs are required",
+        ),
+        (&eleven, "At most 10 market IDs are allowed"),
+        (
+            r#""channel":"orderbook","marketIds":["mkt_us-rate-cut"],"currency":"EUR""#,
+            "Unsupported currency. Supported currencies are USD and NGN",
+        ),
+        (
+            r#""channel":"orderbook","marketIds":["mkt_x"]"#,
+            "unknown market: mkt_x",
+        ),
+    ];
+    for (fields, error) in table {
+        assert_eq!(
+            rooms(Endpoint::Markets, fields),
+            Err(error.to_owned()),
+            "{fields}"
+        );
+    }
+}
+
+#[test]
+fn symbols_are_required_and_known() {
+    let table = [
+        ("", "Symbols required to subscribe to asset prices"),
+        (
+            r#","symbols":[]"#,
+            "Symbols required to subscribe to asset prices",
+        ),
+        (
+            r#","symbols":["BTCUSDT","DOGEUSDT"]"#,
+            "Unsupported symbol: DOGEUSDT. Supported symbols are BTCUSDT, ETHUSDT, SOLUSDT, XAUUSD, EURUSD, GBPUSD, USDNGN",
+        ),
+    ];
+    for (symbols, error) in table {
+        let fields = format!(r#""channel":"asset_prices"{symbols}"#);
+        assert_eq!(rooms(Endpoint::Realtime, &fields), Err(error.to_owned()));
+    }
+}
+
+#[test]
+fn a_channel_elsewhere_is_pointed_to() {
+    let channels = [
+        ("activity", Endpoint::Markets),
+        ("prices", Endpoint::Markets),
+        ("orderbook", Endpoint::Markets),
+        ("user_trades", Endpoint::Markets),
+        ("asset_prices", Endpoint::Realtime),
+        ("orders", Endpoint::User),
+    ];
+    for at in [Endpoint::Markets, Endpoint::Realtime, Endpoint::User] {
+        for (channel, there) in channels.iter().filter(|(_, there)| *there != at) {
+            let fields = format!(r#""channel":"{channel}",{AUTH}"#);
+            let (here, there) = (at.path(), there.path());
+            let error =
+                format!("channel \"{channel}\" is not available on {here}; use {there} instead");
+            assert_eq!(rooms(at, &fields), Err(error));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_message_is_told_so() {
+    let table = [
+        ("{", "Invalid message format"),
+        ("[]", "Invalid message format"),
+        ("", "Invalid message format"),
+        (
+            r#"{"type":"INVALID_TYPE"}"#,
+            "unknown message type: INVALID_TYPE",
+        ),
+        ("{}", "unknown message type: "),
+        (r#"{"type":"unsubscribe"}"#, "Room name is required"),
+        (
+            r#"{"type":"unsubscribe","room":""}"#,
+            "Room name is required",
+        ),
+    ];
+    for (text, error) in table {
+        let answer = read(text, Endpoint::Markets, &catalog());
+        assert_eq!(answer, Err(error.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn every_message_of_a_user_needs_credentials() {
+    for text in [
+        r#"{"type":"ping"}"#,
+        r#"{"type":"subscribe","channel":"orders","marketIds":["mkt_us-rate-cut"]}"#,
+        r#"{"type":"unsubscribe","room":"x"}"#,
+        r#"{"type":"x"}"#,
+        r#"{"type":"ping","auth":{"apiKey":"pk_wrong"}}"#,
+    ] {
+        let answer = read(text, Endpoint::User, &catalog());
+        assert_eq!(
+            answer,
+            Err(r#"auth required: include {"auth":{"accessToken":"..."}} or {"auth":{"apiKey":"..."}} in every message"#.to_owned()),
+            "{text}"
+        );
+    }
+    let ping = format!(r#"{{"type":"ping",{AUTH}}}"#);
+    assert_eq!(read(&ping, Endpoint::User, &catalog()), Ok(Request::Ping));
+    let nonsense = read("{", Endpoint::User, &catalog());
+    assert_eq!(nonsense, Err("Invalid message format".to_owned()));
+}

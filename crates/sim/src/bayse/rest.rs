@@ -1,0 +1,152 @@
+//! The order books for one who asks once: `GET /v1/pm/books`.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+
+use super::listing::Currency;
+use super::request::BAD_CURRENCY;
+use super::{Bayse, SCALE};
+use crate::market::View;
+use crate::net::{Page, Target};
+use crate::wire::bayse::{OrderBook, order_book};
+
+const PATH: &str = "/v1/pm/books";
+const DEPTH: usize = 10;
+
+/// The answer to a request for books; none when it asks for something else.
+pub(super) fn page(venue: &Bayse, target: Target<'_>) -> Option<Page> {
+    (target.path == PATH).then(|| match Query::read(target.query) {
+        Ok(query) => Page {
+            status: StatusCode::OK,
+            json: books(venue, &query),
+        },
+        Err(why) => Page {
+            status: StatusCode::BAD_REQUEST,
+            json: serde_json::json!({ "message": why }).to_string(),
+        },
+    })
+}
+
+/// What is asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Query {
+    outcomes: Vec<String>,
+    depth: usize,
+    currency: Currency,
+}
+
+impl Query {
+    fn read(query: &str) -> Result<Self, &'static str> {
+        let mut read = Self {
+            outcomes: Vec::new(),
+            depth: DEPTH,
+            currency: Currency::Usd,
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = decoded(value);
+            match decoded(name).as_str() {
+                "outcomeId[]" | "outcomeId" => read.outcomes.push(value),
+                "depth" => read.depth = depth(&value).ok_or("Invalid depth")?,
+                "currency" => read.currency = Currency::read(&value).ok_or(BAD_CURRENCY)?,
+                _ => {}
+            }
+        }
+        Ok(read)
+    }
+}
+
+fn depth(value: &str) -> Option<usize> {
+    value.parse().ok().filter(|depth| *depth > 0)
+}
+
+/// A part of a query without its percent signs. What is no code stays; what is not UTF-8 names
+/// nothing that there is.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let code = (*first == b'%').then(|| code(after)).flatten();
+        bytes.push(code.unwrap_or(*first));
+        rest = &after[if code.is_some() { 2 } else { 0 }..];
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The byte that two hexadecimal digits name.
+fn code(digits: &[u8]) -> Option<u8> {
+    let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
+    u8::try_from(digit(0)? * 16 + digit(1)?).ok()
+}
+
+/// The books that there are, in the order that they were asked for.
+fn books(venue: &Bayse, query: &Query) -> String {
+    let state = Arc::clone(&venue.states.borrow());
+    let mut out = "[".to_owned();
+    for id in &query.outcomes {
+        let Some((market, outcome)) = venue.catalog.find_outcome(id) else {
+            continue;
+        };
+        if out.len() > 1 {
+            out.push(',');
+        }
+        let mut view = state.books(market, query.currency)[outcome].clone();
+        cut(&mut view, query.depth);
+        let book = OrderBook {
+            market_id: &venue.catalog.market(market).market_id,
+            outcome_id: id,
+            view: &view,
+            scale: SCALE,
+            book_ms: state.at_ms,
+            sent_ms: state.at_ms,
+        };
+        order_book(&mut out, &book);
+    }
+    out.push(']');
+    out
+}
+
+fn cut(view: &mut View, depth: usize) {
+    view.bids.truncate(depth);
+    view.asks.truncate(depth);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_read_with_and_without_codes() {
+        let read = Query::read("outcomeId[]=a&outcomeId%5B%5d=b%2Dc&depth=3&currency=NGN&x=y");
+        let expected = Query {
+            outcomes: vec!["a".to_owned(), "b-c".to_owned()],
+            depth: 3,
+            currency: Currency::Ngn,
+        };
+        assert_eq!(read, Ok(expected));
+        let nothing = Query {
+            outcomes: Vec::new(),
+            depth: 10,
+            currency: Currency::Usd,
+        };
+        assert_eq!(Query::read(""), Ok(nothing));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for query in ["depth=0", "depth=-1", "depth=x", "depth"] {
+            assert_eq!(Query::read(query), Err("Invalid depth"), "{query}");
+        }
+        assert_eq!(Query::read("currency=EUR"), Err(BAD_CURRENCY));
+    }
+
+    #[test]
+    fn a_broken_code_stays_as_it_is() {
+        for text in ["%", "%4", "%zz", "a%", "%é"] {
+            assert_eq!(decoded(text), text);
+        }
+        assert_eq!(decoded("%25%41"), "%A");
+        assert_eq!(decoded("%ff"), "\u{fffd}");
+    }
+}

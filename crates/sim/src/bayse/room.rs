@@ -1,0 +1,113 @@
+//! The rooms of the venue, and the endpoints that they are in.
+
+use super::catalog::Catalog;
+use super::listing::Currency;
+use super::notice::Notice;
+
+/// Where a client is connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Markets,
+    Realtime,
+    User,
+}
+
+impl Endpoint {
+    const ALL: [Self; 3] = [Self::Markets, Self::Realtime, Self::User];
+
+    pub(super) fn at(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.path() == path)
+    }
+
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Markets => "/ws/v1/markets",
+            Self::Realtime => "/ws/v1/realtime",
+            Self::User => "/ws/v1/user",
+        }
+    }
+
+    /// Where a channel is to be had.
+    pub(super) fn of(channel: &str) -> Option<Self> {
+        match channel {
+            "activity" | "prices" | "orderbook" | "user_trades" => Some(Self::Markets),
+            "asset_prices" => Some(Self::Realtime),
+            "orders" => Some(Self::User),
+            _ => None,
+        }
+    }
+}
+
+/// What one subscribes to. The numbers are places in the [`Catalog`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// The fills of an event, or of one of its markets.
+    Activity { event: usize, market: Option<usize> },
+    /// The prices of an event.
+    Prices { event: usize },
+    /// The books of a market.
+    Books { market: usize, currency: Currency },
+    /// The fills of a user, as everybody sees them.
+    UserTrades { user: usize },
+    /// The price of an asset.
+    Asset { symbol: usize },
+    /// The fills of one's own orders in a market.
+    Orders { user: usize, market: usize },
+}
+
+impl Room {
+    pub(super) fn name(self, catalog: &Catalog) -> String {
+        let event = |event| catalog.event(event).id;
+        let market = |market| catalog.market(market).market_id.as_str();
+        let user = |user| catalog.user(user).id.as_str();
+        match self {
+            Self::Activity {
+                event: it,
+                market: None,
+            } => format!("activity:{}", event(it)),
+            Self::Activity {
+                event: it,
+                market: Some(of),
+            } => format!("activity:{}:{}", event(it), market(of)),
+            Self::Prices { event: it } => format!("prices:{}", event(it)),
+            Self::Books {
+                market: it,
+                currency: Currency::Usd,
+            } => format!("orderbook:{}", market(it)),
+            Self::Books {
+                market: it,
+                currency: Currency::Ngn,
+            } => format!("orderbook:{}:NGN", market(it)),
+            Self::UserTrades { user: it } => format!("user_trades:{}", user(it)),
+            Self::Asset { symbol } => format!("asset_prices:{}", catalog.symbol(symbol)),
+            Self::Orders {
+                user: whose,
+                market: it,
+            } => format!("orders:{}:{}", user(whose), market(it)),
+        }
+    }
+
+    /// Whether a notice is told in this room.
+    pub(super) fn hears(self, notice: &Notice) -> bool {
+        match self {
+            Self::Activity { event, market } => {
+                notice.is_public
+                    && notice.event == event
+                    && market.is_none_or(|market| notice.market == market)
+            }
+            Self::UserTrades { user } => notice.is_public && notice.user == user,
+            Self::Orders { user, market } => {
+                !notice.is_public && notice.user == user && notice.market == market
+            }
+            Self::Prices { .. } | Self::Books { .. } | Self::Asset { .. } => false,
+        }
+    }
+
+    /// Whether what is told here is told once, and so must not be missed.
+    pub(super) fn is_of_notices(self) -> bool {
+        matches!(
+            self,
+            Self::Activity { .. } | Self::UserTrades { .. } | Self::Orders { .. }
+        )
+    }
+}

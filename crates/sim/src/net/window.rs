@@ -1,0 +1,98 @@
+//! A bound on how often something may happen.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How often something may happen, in a strict sliding window: no stretch of `per` holds more
+/// than `count`. What is refused does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How often.
+    pub count: u32,
+    /// In how long.
+    pub per: Duration,
+}
+
+/// The window of one client.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    admitted: VecDeque<Instant>,
+}
+
+impl Window {
+    /// Lets something happen now, or says how long until it may.
+    pub(crate) fn admit(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
+        self.forget(rate, now);
+        let room = usize::try_from(rate.count).unwrap_or(usize::MAX);
+        if self.admitted.len() < room {
+            self.admitted.push_back(now);
+            return Ok(());
+        }
+        let free = self.admitted.front().map_or(now, |first| *first) + rate.per;
+        Err(free.saturating_duration_since(now))
+    }
+
+    fn forget(&mut self, rate: Rate, now: Instant) {
+        while self
+            .admitted
+            .front()
+            .is_some_and(|it| *it + rate.per <= now)
+        {
+            self.admitted.pop_front();
+        }
+    }
+}
+
+/// The windows of all addresses that came lately.
+#[derive(Debug, Default)]
+pub(crate) struct Doors(HashMap<IpAddr, Window>);
+
+impl Doors {
+    pub(crate) fn admit(&mut self, ip: IpAddr, rate: Rate, now: Instant) -> Result<(), Duration> {
+        self.0.retain(|_, window| {
+            window.forget(rate, now);
+            !window.admitted.is_empty()
+        });
+        self.0.entry(ip).or_default().admit(rate, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const RATE: Rate = Rate {
+        count: 2,
+        per: Duration::from_millis(100),
+    };
+
+    #[test]
+    fn no_stretch_of_the_length_holds_more_than_the_count() {
+        let (mut window, zero) = (Window::default(), Instant::now());
+        let mut admit = |ms| window.admit(RATE, zero + Duration::from_millis(ms));
+        assert_eq!(admit(0), Ok(()));
+        assert_eq!(admit(60), Ok(()));
+        assert_eq!(admit(90), Err(Duration::from_millis(10)));
+        assert_eq!(admit(99), Err(Duration::from_millis(1)));
+        assert_eq!(admit(100), Ok(()));
+        assert_eq!(admit(120), Err(Duration::from_millis(40)));
+        assert_eq!(admit(160), Ok(()));
+    }
+
+    #[test]
+    fn each_address_has_its_own_and_is_forgotten() {
+        let (mut doors, zero) = (Doors::default(), Instant::now());
+        let ip = |last| IpAddr::from(Ipv4Addr::new(10, 0, 0, last));
+        for last in [1, 2, 1, 2] {
+            assert_eq!(doors.admit(ip(last), RATE, zero), Ok(()));
+        }
+        assert!(doors.admit(ip(1), RATE, zero).is_err());
+        assert_eq!(doors.admit(ip(3), RATE, zero + RATE.per), Ok(()));
+        assert_eq!(doors.0.len(), 1);
+    }
+}

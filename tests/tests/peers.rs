@@ -1,0 +1,361 @@
+//! Peers that share no code with this project: clients and servers written with Node's `ws` and Python's
+//! `websockets`, in `tests/peers`. `tests/peers/install` installs them; where it was not run, these tests
+//! skip in one visible line each, or fail if `TICKLOT_PEERS` is `required`.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ticklot::bayse::Bayse;
+use ticklot::{Book, Books, Disconnect, Ended, Event, Feed, Level, Options};
+use ticklot_sim::bayse::{Config, Listing, User};
+use ticklot_sim::{Rate, Server};
+use ticklot_transport::{Incoming, connect};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+/// How long one step of a peer may take, and how long its whole scenario.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LONG_PATIENCE: Duration = Duration::from_secs(90);
+
+/// What a peer is written in.
+#[derive(Clone, Copy, Debug)]
+enum Language {
+    Node,
+    Python,
+}
+
+impl Language {
+    /// A script of the peers' folder, ready to be run with arguments; none, with a visible line, when its
+    /// library is not installed.
+    fn script(self, name: &str, test: &str) -> Option<Command> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+        let (folder, library, extension) = match self {
+            Self::Node => (folder.join("node"), "node_modules/ws", "mjs"),
+            Self::Python => (folder.join("python"), ".venv/bin/python", "py"),
+        };
+        let program = match self {
+            Self::Node => "node".into(),
+            Self::Python => folder.join(library),
+        };
+        let runs = |program: &Path| {
+            let mut version = std::process::Command::new(program);
+            let version = version.arg("--version").stdout(Stdio::null()).status();
+            version.is_ok_and(|status| status.success())
+        };
+        if !folder.join(library).exists() || !runs(&program) {
+            let why = format!("{self:?}'s peers are not here: tests/peers/install installs them");
+            let required = std::env::var("TICKLOT_PEERS").is_ok_and(|it| it == "required");
+            assert!(!required, "{why}");
+            // Past the capture of the test harness, so that it is seen in every run.
+            let _ = writeln!(std::io::stderr(), "skipped {test}: {why}");
+            return None;
+        }
+        let mut command = Command::new(program);
+        command.arg(folder.join(format!("{name}.{extension}")));
+        Some(command)
+    }
+}
+
+/// A running script. It is killed when dropped.
+struct Peer {
+    child: Child,
+    lines: mpsc::UnboundedReceiver<String>,
+    said: Said,
+}
+
+/// All that a script printed so far.
+type Said = Arc<Mutex<String>>;
+
+impl Peer {
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the script starts");
+        let (tell, lines) = mpsc::unbounded_channel();
+        let said = Said::default();
+        let out = child.stdout.take().expect("its output");
+        let err = child.stderr.take().expect("its errors");
+        tokio::spawn(hear(out, Arc::clone(&said), Some(tell)));
+        tokio::spawn(hear(err, Arc::clone(&said), None));
+        Self { child, lines, said }
+    }
+
+    /// The next line of its standard output; none at its end.
+    async fn line(&mut self) -> Option<String> {
+        match timeout(PATIENCE, self.lines.recv()).await {
+            Ok(line) => line,
+            Err(_) => panic!("it says nothing more:\n{}", self.said()),
+        }
+    }
+
+    /// Waits for a script that ends by itself, or with its input, and well.
+    async fn end(mut self) {
+        drop(self.child.stdin.take());
+        let Ok(status) = timeout(LONG_PATIENCE, self.child.wait()).await else {
+            panic!("it does not end:\n{}", self.said());
+        };
+        // All that it said is in when its output has ended.
+        while self.line().await.is_some() {}
+        let status = status.expect("a status");
+        assert!(status.success(), "{status}:\n{}", self.said());
+    }
+
+    fn said(&self) -> String {
+        self.said.lock().expect("no panic while held").clone()
+    }
+}
+
+/// Reads lines to their end.
+async fn hear(
+    from: impl AsyncRead + Unpin,
+    said: Said,
+    tell: Option<mpsc::UnboundedSender<String>>,
+) {
+    let mut lines = BufReader::new(from).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let mut said = said.lock().expect("no panic while held");
+        said.push_str(&line);
+        said.push('\n');
+        drop(said);
+        if let Some(tell) = &tell {
+            let _ = tell.send(line);
+        }
+    }
+}
+
+// ---- clients of others, the simulated server
+
+/// A client of every channel. It takes about ten seconds: the rate limit and the missing pong are a second
+/// each, and of each of the rooms that it leaves it waits whether anything still comes.
+async fn serves(language: Language, test: &str) {
+    let Some(mut command) = language.script("client", test) else {
+        return;
+    };
+    let config = Config {
+        update_every: Duration::from_millis(20),
+        asset_price_every: Duration::from_millis(50),
+        ping_every: Duration::from_millis(100),
+        messages: Rate {
+            count: 10,
+            per: Duration::from_secs(1),
+        },
+        ..Config::default()
+    };
+    let strict = Config {
+        pong_timeout: Duration::from_secs(1),
+        ..config.clone()
+    };
+    let server = Server::bayse(config).await.expect("a server");
+    let strict = Server::bayse(strict).await.expect("a server");
+    let (listing, other, user) = (Listing::rate_cut(), Listing::long_shot(), User::demo());
+    let arguments = [
+        ("url", server.url()),
+        ("strict", strict.url()),
+        ("event", "evt_us-rate-cut".to_owned()),
+        ("market", listing.market_id),
+        ("yes", listing.yes_id),
+        ("no", listing.no_id),
+        ("other", other.market_id),
+        ("user", user.id),
+        ("key", user.api_key.expect("a key")),
+        ("token", user.access_token.expect("a token")),
+    ];
+    for (name, value) in arguments {
+        command.arg(format!("{name}={value}"));
+    }
+    Peer::start(command).end().await;
+    // The client is gone, and the servers notice.
+    let all_closed = async {
+        while server.connections().open + strict.connections().open > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, all_closed).await.expect("in time");
+}
+
+#[tokio::test]
+async fn a_client_in_node_is_served() {
+    serves(Language::Node, "a_client_in_node_is_served").await;
+}
+
+#[tokio::test]
+async fn a_client_in_python_is_served() {
+    serves(Language::Python, "a_client_in_python_is_served").await;
+}
+
+// ---- servers of others, our client
+
+const YES: &str = "out_yes 500@60 300@55 | 200@65 400@70";
+const LATER: &str = "out_yes 10@61 | 150@65";
+const NO: &str = "out_no | 3.7037@40";
+const WIDE: &str = "out_naïve-日本-😀 1.5@50 |";
+
+const CONNECTED: &str = "connected";
+const SUBSCRIBED: &str = "subscribed orderbook:mkt_1";
+
+/// What a scenario of the servers' brings to the handler, and how it ends.
+struct Scenario {
+    name: &'static str,
+    events: Vec<String>,
+    /// The close code of the server; none when our side ends it.
+    code: Option<u16>,
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let scenario = |name, code, events: &[String]| Scenario {
+        name,
+        events: [&[CONNECTED.to_owned()], events].concat(),
+        code,
+    };
+    let subscribed = || SUBSCRIBED.to_owned();
+    // Frame and line of a book are counted from 0.
+    let book = |at: &str, book: &str| format!("{at} {book}");
+    let mut batches = vec![
+        subscribed(),
+        book("1.1", YES),
+        "bad line 1.3".to_owned(),
+        "unknown market_resolved".to_owned(),
+        book("1.5", NO),
+    ];
+    batches.extend((0..400).map(|line| book(&format!("2.{line}"), [LATER, YES][line % 2])));
+    vec![
+        scenario("fragments", Some(1000), &[subscribed(), book("2.0", WIDE)]),
+        scenario("interleaved", Some(1000), &[subscribed(), book("1.0", YES)]),
+        scenario("pings", Some(1000), &[subscribed(), book("1.0", YES)]),
+        scenario("close", Some(4321), &[subscribed(), book("1.0", YES)]),
+        scenario("bare", Some(1005), &[subscribed()]),
+        scenario("batches", Some(1000), &batches),
+        scenario("bytes", Some(1000), &[subscribed(), book("2.0", YES)]),
+        scenario(
+            "heels",
+            Some(1000),
+            &[book("1.0", YES), subscribed(), book("3.0", NO)],
+        ),
+        scenario("stopped", None, &[subscribed(), book("1.0", YES)]),
+    ]
+}
+
+/// A book in a line: quantity and price in cents of each level, bids before asks.
+fn line(name: &str, book: &Book) -> String {
+    let levels = |levels: &[Level]| {
+        let level = |it: &Level| {
+            // Exact: the quantities of the servers have few digits.
+            let quantity = it.lots.0 as f64 / 1e6;
+            format!(" {quantity}@{}", it.ticks.0)
+        };
+        levels.iter().map(level).collect::<String>()
+    };
+    format!("{name}{} |{}", levels(book.bids()), levels(book.asks()))
+}
+
+/// Writes down what a handler is told.
+fn note(event: &Event<'_>, books: &Books) -> Option<String> {
+    Some(match event {
+        Event::Connected { epoch, .. } => {
+            assert_eq!(epoch.0, 1);
+            CONNECTED.to_owned()
+        }
+        Event::Subscribed { room, .. } => format!("subscribed {room}"),
+        Event::Book(update) => {
+            let book = books.live(update.book).expect("a live book");
+            let line = line(books.name(update.book), book);
+            format!("{}.{} {line}", update.frame, update.line)
+        }
+        Event::BadLine { frame, error, .. } => format!("bad line {frame}.{}", error.line),
+        Event::Unknown { kind, .. } => format!("unknown {kind}"),
+        Event::Disconnected { .. } => return None,
+        other => format!("{other:?}"),
+    })
+}
+
+/// Follows the market of the servers until the connection ends, or until the first book.
+async fn follow(url: &str, until_book: bool) -> (Vec<String>, Vec<Ended>) {
+    let mut notes = Vec::new();
+    let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
+        notes.extend(note(&event, books));
+        if until_book && matches!(event, Event::Book(_)) {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    let mut options = Options::default();
+    options.reconnect.after_close = false;
+    let venue = Bayse::new(["mkt_1"]).url(url).build().expect("a market");
+    feed.add_with(venue, options, Default::default());
+    let ended = timeout(PATIENCE, feed.run()).await.expect("in time");
+    drop(feed);
+    (notes, ended)
+}
+
+/// Every scenario of a server, one after the other.
+async fn follows(language: Language, test: &str) {
+    let Some(command) = language.script("server", test) else {
+        return;
+    };
+    let mut peer = Peer::start(command);
+    let listening = peer.line().await.unwrap_or_default();
+    let port = listening.strip_prefix("listening ");
+    let port = port.unwrap_or_else(|| panic!("it does not listen:\n{}", peer.said()));
+    let base = format!("ws://127.0.0.1:{port}");
+    for Scenario { name, events, code } in scenarios() {
+        let (notes, ended) = follow(&format!("{base}/{name}"), code.is_none()).await;
+        let said = peer.line().await.unwrap_or_default();
+        assert_eq!(said, format!("ok {name}"), "\n{}", peer.said());
+        assert_eq!(notes, events, "{name}");
+        let [Ended { reason, .. }] = ended.as_slice() else {
+            panic!("{name}: {ended:?}");
+        };
+        match (code, reason) {
+            (Some(expected), Disconnect::Closed { code }) => assert_eq!(*code, expected, "{name}"),
+            (None, Disconnect::Stopped) => {}
+            _ => panic!("{name}: {reason:?}"),
+        }
+    }
+    hears_the_reason(&base).await;
+    assert_eq!(peer.line().await.as_deref(), Some("ok close"));
+    peer.end().await;
+}
+
+/// The reason of a close is below what a feed tells: the connection has it.
+async fn hears_the_reason(base: &str) {
+    let config = ticklot_transport::Config::default();
+    let url = format!("{base}/close/ws/v1/markets");
+    let connection = connect(&url, &config).await.expect("a connection");
+    let (mut reader, mut writer) = connection.split();
+    let subscription = br#"{"type":"subscribe","channel":"orderbook","marketIds":["mkt_1"]}"#;
+    writer.text(subscription).await.expect("sent");
+    let mut messages = 0;
+    loop {
+        let incoming = timeout(PATIENCE, reader.read()).await.expect("in time");
+        match incoming.expect("no error") {
+            Incoming::Message(_) => messages += 1,
+            Incoming::Close { code, reason } => {
+                assert_eq!((code, reason), (4321, "maintenance, à bientôt"));
+                writer.close(code, "").await.expect("answered");
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(messages, 2);
+}
+
+#[tokio::test]
+async fn a_server_in_node_is_followed() {
+    follows(Language::Node, "a_server_in_node_is_followed").await;
+}
+
+#[tokio::test]
+async fn a_server_in_python_is_followed() {
+    follows(Language::Python, "a_server_in_python_is_followed").await;
+}
