@@ -88,6 +88,14 @@ pub enum ErrorKind {
         /// The limit.
         limit: usize,
     },
+    /// More items in a list than the limit.
+    #[error("{field}: more than {limit} items")]
+    TooManyItems {
+        /// The list's field.
+        field: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// A field that the message cannot do without is not there.
     #[error("{field}: missing")]
     Missing {

@@ -3,8 +3,20 @@
 /// Appends `text` as a JSON string, quotes included (RFC 8259, section 7). What needs no escape is
 /// copied as it is.
 pub(crate) fn json_string(out: &mut Vec<u8>, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
+    json_string_of(out, &[text]);
+}
+
+/// Appends the text that `pieces` make together as one JSON string.
+pub(crate) fn json_string_of(out: &mut Vec<u8>, pieces: &[&str]) {
     out.push(b'"');
+    for piece in pieces {
+        escaped(out, piece);
+    }
+    out.push(b'"');
+}
+
+fn escaped(out: &mut Vec<u8>, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
     for &byte in text.as_bytes() {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
@@ -16,7 +28,6 @@ pub(crate) fn json_string(out: &mut Vec<u8>, text: &str) {
             _ => out.push(byte),
         }
     }
-    out.push(b'"');
 }
 
 #[cfg(test)]

@@ -301,10 +301,6 @@ impl<'d, 'a> Slot<'d, 'a> {
         Self { name, value: None }
     }
 
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
-    }
-
     pub(crate) fn put(&mut self, value: Value<'d, 'a>) -> Result<(), Fault> {
         if self.value.is_some() {
             return Err(value.fault(ErrorKind::Twice { field: self.name }));
@@ -328,15 +324,92 @@ impl<'d, 'a> Slot<'d, 'a> {
         self.value
             .ok_or_else(|| of.fault(ErrorKind::Missing { field: self.name }))
     }
+
+    /// The value, neither absent nor null.
+    pub(crate) fn value(&self, of: &Value<'d, 'a>) -> Result<Value<'d, 'a>, Fault> {
+        self.get()
+            .ok_or_else(|| of.fault(ErrorKind::Missing { field: self.name }))
+    }
+
+    /// A required string.
+    pub(crate) fn str(&self, of: &Value<'d, 'a>) -> Result<&'a str, Fault> {
+        self.require(of)?.str(self.name)
+    }
+
+    /// An optional string.
+    pub(crate) fn opt_str(&self) -> Result<Option<&'a str>, Fault> {
+        self.optional(Value::str)
+    }
+
+    /// A required number that is only carried.
+    pub(crate) fn decimal(&self, of: &Value<'d, 'a>) -> Result<Decimal<'a>, Fault> {
+        self.require(of)?.decimal(self.name)
+    }
+
+    /// An optional number that is only carried.
+    pub(crate) fn opt_decimal(&self) -> Result<Option<Decimal<'a>>, Fault> {
+        self.optional(Value::decimal)
+    }
+
+    /// An optional whole number.
+    pub(crate) fn opt_integer(&self) -> Result<Option<i64>, Fault> {
+        self.optional(Value::integer)
+    }
+
+    /// An optional value, read by `read`.
+    pub(crate) fn optional<T>(
+        &self,
+        read: impl FnOnce(&Value<'d, 'a>, &'static str) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        self.get().map(|value| read(&value, self.name)).transpose()
+    }
 }
 
-/// Sorts the fields of an object into slots; what has no slot is passed over.
+/// A field that must not cost the message anything: one that cannot be read is none, and so is one
+/// that stands twice.
+pub(crate) struct Extra<'d, 'a> {
+    name: &'static str,
+    value: Option<Value<'d, 'a>>,
+    twice: bool,
+}
+
+impl<'d, 'a> Extra<'d, 'a> {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            value: None,
+            twice: false,
+        }
+    }
+
+    pub(crate) fn put(&mut self, value: Value<'d, 'a>) {
+        self.twice |= self.value.replace(value).is_some();
+    }
+
+    /// The value, if `read` can read it.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&Value<'d, 'a>, &'static str) -> Result<T, Fault>,
+    ) -> Option<T> {
+        let value = self.value.filter(|_| !self.twice)?;
+        read(&value, self.name).ok()
+    }
+}
+
+/// Sorts the fields of an object into slots, those after `extra` into [`Extra`]s; what has neither
+/// is passed over.
 macro_rules! read_fields {
-    ($object:expr, $what:literal, { $($name:literal => $slot:ident),* $(,)? }) => {
+    (
+        $object:expr, $what:literal,
+        { $($name:literal => $slot:ident),* $(,)? }
+        $(, extra { $($extra_name:literal => $extra:ident),* $(,)? })?
+    ) => {
         $(let mut $slot = $crate::json::Slot::new($name);)*
+        $($(let mut $extra = $crate::json::Extra::new($extra_name);)*)?
         for (key, value) in $object.fields($what)? {
             match key {
                 $($name => $slot.put(value)?,)*
+                $($($extra_name => $extra.put(value),)*)?
                 _ => {}
             }
         }

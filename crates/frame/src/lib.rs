@@ -33,12 +33,15 @@
 pub mod bayse;
 mod error;
 mod escape;
+mod iso_time;
 pub mod jayx;
 mod json;
 mod levels;
 mod lines;
 mod units;
+mod words;
 
 pub use crate::error::{DecodeError, ErrorKind, VenueName};
+pub use crate::iso_time::{IsoTime, IsoTimeError};
 pub use crate::lines::{Line, Lines};
 pub use crate::units::{Decimal, Scales, Trade, TradeSide, UnixMillis, UnixSeconds};

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
 use proptest::prelude::*;
-use ticklot_book::{BookError, BookErrorKind, DecimalError, Level, Lots, Side, Ticks};
-use ticklot_frame::jayx::{Control, Decoder, Envelope, Message};
-use ticklot_frame::{DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, VenueName};
+use ticklot_book::{BookError, BookErrorKind, DecimalError, Level, Lots, Scale, Side, Ticks};
+use ticklot_frame::jayx::{Candle, Control, Decoder, Envelope, Message, Order};
+use ticklot_frame::{
+    Decimal, DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, UnixSeconds, VenueName,
+};
 
 const BOOK: &str = r#"{"orderBook":{"asks":[{"ticks":6684363,"lots":1004817,"count":1},{"ticks":6751207,"lots":2993562,"count":1}],"bids":[{"ticks":6657678,"lots":997207,"count":3}]},"trades":[{"lots":3779,"ticks":6667418,"side":"BUY","created":1716136436758},{"lots":591,"ticks":6670338,"side":"SELL","created":1716136436747}]}"#;
 
@@ -103,27 +105,222 @@ fn the_packets_of_a_session() {
     }
 }
 
+fn event(frame: &str) -> &'static str {
+    match Decoder::new(Envelope::Auto)
+        .decode(frame.as_bytes())
+        .unwrap()
+    {
+        Message::OrderBook(_) => "orderbook",
+        Message::Kline(_) => "kline",
+        Message::Positions(_) => "positions",
+        Message::OpenOrders(_) => "openorders",
+        Message::Unknown { kind: "" } => "nothing known",
+        Message::Unknown { .. } => "another",
+        other => panic!("{frame}: {other:?}"),
+    }
+}
+
 #[test]
 fn other_events_are_told_by_name_or_by_their_keys() {
     let table = [
         (r#"42["kline",{"add":null,"modify":null}]"#, "kline"),
-        (r#"42["news"]"#, "news"),
+        (r#"42["news"]"#, "another"),
         (
             r#"{"event":"positions","message":{"spot":[]}}"#,
             "positions",
         ),
-        (r#"{"add":null,"modify":{"_id":"664a"}}"#, "kline"),
         (r#"{"add":null,"modify":null}"#, "kline"),
         (r#"{"spot":[]}"#, "positions"),
         (r#"{"cancel":[],"modify":[]}"#, "openorders"),
-        (r#"{"other":1}"#, ""),
+        (r#"{"modify":[]}"#, "openorders"),
+        (r#"{"other":1}"#, "nothing known"),
     ];
     for (frame, expected) in table {
+        assert_eq!(event(frame), expected, "{frame}");
+    }
+}
+
+const KLINE: &str = r#"{"add":null,"modify":{"_id":"664a16fccb5c1735c25557a0","created":1716131580,"o":6678147,"h":6690062,"l":6674783,"c":6689523,"v":241690,"m":1716131619,"symbol":"BTCUSDT"}}"#;
+const POSITIONS: &str = r#"{"spot":[{"asset":"BTC","balance":"0.000998","available":"0.000998"},{"asset":"USDT","balance":"9932.44065","available":"9932.44065"}]}"#;
+const OPEN_ORDERS: &str = r#"{"cancel":[],"modify":[{"id":117805625,"type":"LIMIT","state":"NEW","side":"BUY","resd":1000000,"exec":0,"cost":0,"lastLots":null,"lastTicks":null,"created":1716135452487,"modified":1716135452487,"symbol":"BTCUSDT","price":"1000","quantity":"1000"}]}"#;
+
+/// A payload in every form of both envelopes.
+fn in_every_form(event: &str, payload: &str) -> [String; 4] {
+    [
+        format!(r#"42["{event}",{payload}]"#),
+        payload.to_owned(),
+        format!(r#"{{"event":"{event}","message":{payload}}}"#),
+        format!(r#"{{"data":{payload},"event":"{event}"}}"#),
+    ]
+}
+
+#[test]
+fn the_documented_candle() {
+    for frame in in_every_form("kline", KLINE) {
         let mut decoder = Decoder::new(Envelope::Auto);
-        match decoder.decode(frame.as_bytes()).unwrap() {
-            Message::Unknown { kind } => assert_eq!(kind, expected, "{frame}"),
-            other => panic!("{frame}: {other:?}"),
+        let Message::Kline(kline) = decoder.decode(frame.as_bytes()).unwrap() else {
+            panic!("{frame}")
+        };
+        let expected = Candle {
+            id: "664a16fccb5c1735c25557a0",
+            opened: UnixSeconds(1_716_131_580),
+            open: Ticks(6_678_147),
+            high: Ticks(6_690_062),
+            low: Ticks(6_674_783),
+            close: Ticks(6_689_523),
+            volume: Lots(241_690),
+            modified: UnixSeconds(1_716_131_619),
+            symbol: "BTCUSDT",
+        };
+        assert_eq!((kline.add, kline.modify), (None, Some(expected)), "{frame}");
+    }
+}
+
+#[test]
+fn the_documented_balances() {
+    for frame in in_every_form("positions", POSITIONS) {
+        let mut decoder = Decoder::new(Envelope::Auto);
+        let Message::Positions(positions) = decoder.decode(frame.as_bytes()).unwrap() else {
+            panic!("{frame}")
+        };
+        let seen: Vec<_> = positions
+            .iter()
+            .map(|b| (b.asset, b.balance.0, b.available.0))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("BTC", "0.000998", "0.000998"),
+                ("USDT", "9932.44065", "9932.44065")
+            ],
+            "{frame}"
+        );
+        let bitcoin = positions.iter().next().unwrap().balance;
+        assert_eq!(bitcoin.lots(Scale::new(2, 6).unwrap()), Ok(Lots(998)));
+        assert_eq!((positions.len(), positions.is_empty()), (2, false));
+    }
+}
+
+#[test]
+fn the_documented_open_order() {
+    for frame in in_every_form("openorders", OPEN_ORDERS) {
+        let mut decoder = Decoder::new(Envelope::Auto);
+        let Message::OpenOrders(orders) = decoder.decode(frame.as_bytes()).unwrap() else {
+            panic!("{frame}")
+        };
+        assert!(orders.cancel.is_empty());
+        let expected = Order {
+            id: 117_805_625,
+            kind: "LIMIT",
+            state: "NEW",
+            side: TradeSide::Buy,
+            reserved: Lots(1_000_000),
+            executed: Lots(0),
+            cost: 0,
+            last_lots: None,
+            last_ticks: None,
+            created: UnixMillis(1_716_135_452_487),
+            modified: UnixMillis(1_716_135_452_487),
+            symbol: "BTCUSDT",
+            price: Decimal("1000"),
+            quantity: Decimal("1000"),
+        };
+        assert_eq!(
+            orders.modify.iter().collect::<Vec<_>>(),
+            [expected],
+            "{frame}"
+        );
+    }
+}
+
+#[test]
+fn bad_events_are_named_with_their_field() {
+    use ErrorKind::{Missing, Negative, Number, Type, Value};
+    let syntax = |field| Number {
+        field,
+        error: DecimalError::Syntax,
+    };
+    let table = [
+        (KLINE.replace(r#""o":6678147,"#, ""), Missing { field: "o" }),
+        (KLINE.replace("6690062", "-1"), Negative { field: "h" }),
+        (
+            KLINE.replace("1716131619", "\"now\""),
+            Type {
+                field: "m",
+                expected: "a number",
+            },
+        ),
+        (
+            POSITIONS.replace("\"9932.44065\"", "9932.44065"),
+            Type {
+                field: "balance",
+                expected: "a string",
+            },
+        ),
+        (POSITIONS.replace("9932.44065", "much"), syntax("balance")),
+        (
+            POSITIONS.replace(r#""asset":"BTC","#, ""),
+            Missing { field: "asset" },
+        ),
+        (
+            OPEN_ORDERS.replace("\"BUY\"", "\"HOLD\""),
+            Value { field: "side" },
+        ),
+        (
+            OPEN_ORDERS.replace("\"price\":\"1000\"", "\"price\":\"1e\""),
+            syntax("price"),
+        ),
+        (
+            OPEN_ORDERS.replace("\"quantity\":\"1000\"", "\"quantity\":null"),
+            Missing { field: "quantity" },
+        ),
+    ];
+    for (frame, kind) in table {
+        assert_eq!(
+            refused(Envelope::Plain, frame.as_bytes()).kind,
+            kind,
+            "{frame}"
+        );
+    }
+}
+
+/// Of an event that is not known nothing but the name is read.
+#[test]
+fn other_events_may_hold_anything() {
+    let payloads = [
+        "null",
+        "7",
+        "-1.5e300",
+        r#""text""#,
+        "[]",
+        r#"[{"ticks":-1}]"#,
+        r#"{"orderBook":{"asks":7}}"#,
+        r#"{"orderBook":{"asks":[{"ticks":"1"}],"bids":[]},"trades":{}}"#,
+        r#"{"spot":1,"spot":2,"add":3,"add":4,"event":5,"event":6}"#,
+    ];
+    for payload in payloads {
+        for frame in [
+            format!(r#"42["news",{payload}]"#),
+            format!(r#"4217["news",{payload},{payload}]"#),
+            format!(r#"{{"event":"news","message":{payload}}}"#),
+            format!(r#"{{"event":"news","data":{payload},"message":{payload}}}"#),
+            format!(r#"{{"data":{payload},"data":{payload},"event":"news"}}"#),
+            format!(r#"{{"orderBook":{payload},"event":"news","orderBook":{payload}}}"#),
+        ] {
+            let mut decoder = Decoder::new(Envelope::Auto);
+            match decoder.decode(frame.as_bytes()) {
+                Ok(Message::Unknown { kind }) => assert_eq!(kind, "news", "{frame}"),
+                other => panic!("{frame}: {other:?}"),
+            }
         }
+    }
+    // Of the order book's own, a field that stands twice is refused still.
+    for frame in [
+        format!(r#"{{"event":"orderbook","data":{BOOK},"data":{BOOK}}}"#),
+        r#"{"event":"news","event":"news"}"#.to_owned(),
+    ] {
+        let error = refused(Envelope::Plain, frame.as_bytes());
+        assert!(matches!(error.kind, ErrorKind::Twice { .. }), "{error}");
     }
 }
 

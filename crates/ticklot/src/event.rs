@@ -5,8 +5,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use ticklot_book::{Change, Epoch, Nanos, Ticks};
-use ticklot_frame::bayse;
 use ticklot_frame::{DecodeError, Trade, TradeSide, UnixMillis};
+use ticklot_frame::{bayse, jayx};
 
 use crate::books::{BookId, Books, ConnectionId};
 
@@ -78,6 +78,15 @@ pub enum Event<'a> {
         received: Nanos,
         /// The message.
         message: &'a bayse::Message<'a>,
+    },
+    /// A message of JayX that is no order book and not of the session: candles, balances, orders.
+    JayX {
+        /// On which connection.
+        connection: ConnectionId,
+        /// When its frame was received.
+        received: Nanos,
+        /// The message.
+        message: &'a jayx::Message<'a>,
     },
     /// A ping of ours was answered.
     RoundTrip {

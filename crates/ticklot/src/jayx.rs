@@ -211,7 +211,14 @@ impl Venue for JayX {
                 return heed(control, subscription, silence_limit, context.outbox);
             }
             Ok(Message::Unknown { kind }) => context.unknown(kind),
-            Ok(_) => return Reply::Data,
+            Ok(message) => {
+                let (connection, received) = (context.connection, context.now);
+                context.emit(Event::JayX {
+                    connection,
+                    received,
+                    message: &message,
+                })
+            }
             Err(error) => {
                 // What it was cannot be told, and the connection is for the book.
                 if let Some(id) = *book {

@@ -1,13 +1,17 @@
 //! Server messages of Bayse Markets.
 
 use std::fmt;
+use std::ops::ControlFlow;
 
-use ticklot_book::{BookError, Level, Lots, Scale, Ticks};
-
+use super::activity::{self, Activity};
+use super::book::{self, OrderBook};
+use super::errors::ServerError;
+use super::orders::{self, OrderUpdated};
+use super::prices::{self, AssetPrice, PriceSpace, PriceUpdate};
 use crate::error::{DecodeError, Fault, VenueName};
-use crate::json::{Parser, Slot, Value, read_fields};
-use crate::levels::{LevelSpace, Levels};
-use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
+use crate::json::{Parser, Value, read_fields};
+use crate::levels::LevelSpace;
+use crate::units::{Scales, TradeSide, UnixMillis};
 
 /// A message from the server, borrowed from the line and the decoder.
 #[derive(Clone, Copy, Debug)]
@@ -17,14 +21,26 @@ pub enum Message<'a> {
     Connected {
         /// The server's name for this connection.
         client_id: Option<&'a str>,
+        /// The documentation's example has `connected`.
+        status: Option<&'a str>,
+        /// A greeting, for people to read.
+        message: Option<&'a str>,
         /// When it was sent.
         sent: Option<UnixMillis>,
     },
     /// The whole book of one outcome.
     OrderBook(OrderBook<'a>),
+    /// The prices of an event's markets.
+    PriceUpdate(PriceUpdate<'a>),
+    /// A fill.
+    Activity(Activity<'a>),
+    /// The price of an asset outside the venue.
+    AssetPrice(AssetPrice<'a>),
+    /// A fill of one's own order.
+    OrderUpdated(OrderUpdated<'a>),
     /// A subscription was accepted.
     Subscribed {
-        /// The room, such as `orderbook:mkt_456`.
+        /// The room, such as `orderbook:mkt_456`. [`Room`](super::Room) takes it apart.
         room: &'a str,
     },
     /// A subscription was ended.
@@ -37,7 +53,7 @@ pub enum Message<'a> {
         /// When it was sent. One client's fixture has seconds here, so it is no reliable clock.
         sent: Option<UnixMillis>,
     },
-    /// The server refused something; the texts are in the venue's documentation.
+    /// The server refused something. [`Message::server_error`] tells what.
     Error {
         /// The server's text.
         message: &'a str,
@@ -49,36 +65,14 @@ pub enum Message<'a> {
     },
 }
 
-/// The order book of one outcome (`orderbook_update`): a snapshot, both sides whole.
-///
-/// The levels are in the order of the message, which is not to be trusted;
-/// [`Book::replace`](ticklot_book::Book::replace) sorts and checks them.
-#[derive(Clone, Copy, Debug)]
-pub struct OrderBook<'a> {
-    /// The market. Two outcomes, two books.
-    pub market_id: &'a str,
-    /// The outcome whose book it is.
-    pub outcome_id: &'a str,
-    /// The buyers.
-    pub bids: &'a [Level],
-    /// The sellers.
-    pub asks: &'a [Level],
-    /// The book's own time, ISO 8601 in UTC, as text.
-    pub timestamp: Option<&'a str>,
-    /// The price of the last trade. It may be finer than the book's grid.
-    pub last_price: Option<Decimal<'a>>,
-    /// The side that the last trade's taker was on.
-    pub last_side: Option<TradeSide>,
-    /// When the message was sent.
-    pub sent: Option<UnixMillis>,
-    levels: Levels<'a>,
-}
-
-impl OrderBook<'_> {
-    /// What the book refused in this message, as a decoding error with the byte of the level.
+impl<'a> Message<'a> {
+    /// What the server refused, if the message says so.
     #[must_use]
-    pub fn refusal(&self, error: BookError) -> DecodeError {
-        self.levels.refusal(VenueName::BAYSE, error)
+    pub fn server_error(&self) -> Option<ServerError<'a>> {
+        match *self {
+            Self::Error { message } => Some(ServerError::new(message)),
+            _ => None,
+        }
     }
 }
 
@@ -87,10 +81,18 @@ impl OrderBook<'_> {
 /// # Allocation
 /// Grows its buffers to the longest line and the deepest book seen, then allocates no more. They
 /// are bounded: 4 MiB a line, 64 levels of nesting, [`MAX_LEVELS`](ticklot_book::MAX_LEVELS) price
-/// levels a side.
+/// levels a side, [`MAX_EVENT_MARKETS`](super::MAX_EVENT_MARKETS) markets an event,
+/// [`MAX_OUTCOMES`](super::MAX_OUTCOMES) outcomes a market.
 pub struct Decoder {
     parser: Parser,
+    space: Space,
+}
+
+/// Where the lists of a message are kept.
+#[derive(Default)]
+struct Space {
     levels: LevelSpace,
+    prices: PriceSpace,
 }
 
 impl Decoder {
@@ -99,27 +101,78 @@ impl Decoder {
     pub fn new() -> Self {
         Self {
             parser: Parser::new(),
-            levels: LevelSpace::default(),
+            space: Space::default(),
         }
     }
 
     /// Decodes one line, without its end. `scales` gives the scale of a market by its id.
     ///
     /// Unknown fields are passed over and an absent optional field is none, as is a null one. The
-    /// book is read from `data` itself when `orderbook` is absent.
+    /// book is read from `data` itself when `orderbook` is absent, and the text of an error from the
+    /// top level when `data` has none.
+    ///
+    /// What a message can do without entirely does not cost it either: when it was sent, a book's
+    /// own time and last trade, and everything that `connected` says are none when they cannot be
+    /// read, whatever stands there.
     ///
     /// # Errors
-    /// The line is no JSON, a field is missing or of the wrong type, a number is off the grid, too
-    /// large or negative, or a limit is passed (see [`Decoder`]). The error names the byte.
+    /// The line is no JSON; another field is missing, of the wrong type or there twice; a number is
+    /// off the grid, too large or negative; or a limit is passed (see [`Decoder`]). The error names
+    /// the byte.
     pub fn decode<'a>(
         &'a mut self,
         line: &'a [u8],
         scales: &(impl Scales + ?Sized),
     ) -> Result<Message<'a>, DecodeError> {
-        let Self { parser, levels } = self;
+        let Self { parser, space } = self;
         parser
-            .parse(line, |root| message(root, levels, scales))
+            .parse(line, |root| message(root, space, scales))
             .map_err(|fault| DecodeError::new(VenueName::BAYSE, fault))
+    }
+
+    /// Decodes the body of the REST order book endpoint, an array of books, and gives `each` of
+    /// them in turn, as [`Decoder::decode`] would have read it, until it breaks off. A bad element
+    /// costs only itself.
+    ///
+    /// Lines are not split: pass the whole body. Bytes in errors are bytes of the body.
+    ///
+    /// # Errors
+    /// The body is no JSON or no array, or a limit is passed; `each` is not called then.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use ticklot_book::Scale;
+    /// use ticklot_frame::bayse::Decoder;
+    ///
+    /// let body = br#"[{"marketId":"m","outcomeId":"o","bids":[{"price":0.6,"quantity":5}],"asks":[]}]"#;
+    /// let mut bids = 0;
+    /// Decoder::new().books(body, &Scale::new(2, 0)?, |book| {
+    ///     bids += book.map_or(0, |book| book.bids.len());
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert_eq!(bids, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn books(
+        &mut self,
+        body: &[u8],
+        scales: &(impl Scales + ?Sized),
+        mut each: impl FnMut(Result<OrderBook<'_>, DecodeError>) -> ControlFlow<()>,
+    ) -> Result<(), DecodeError> {
+        let Self { parser, space } = self;
+        parser
+            .parse(body, |root| {
+                book::array(root, &mut space.levels, scales, &mut each)
+            })
+            .map_err(|fault| DecodeError::new(VenueName::BAYSE, fault))
+    }
+}
+
+impl Decoder {
+    /// Whose order book a line is that [`Decoder::decode`] has refused: its market and its outcome, if
+    /// the line is JSON and names them. For the error path: it reads the line again.
+    pub fn subject<'a>(&'a mut self, line: &'a [u8]) -> Option<(&'a str, &'a str)> {
+        self.parser.parse(line, book::subject).ok()
     }
 }
 
@@ -137,108 +190,62 @@ impl fmt::Debug for Decoder {
 
 fn message<'a>(
     root: Value<'_, 'a>,
-    levels: &'a mut LevelSpace,
+    space: &'a mut Space,
     scales: &(impl Scales + ?Sized),
 ) -> Result<Message<'a>, Fault> {
-    read_fields!(root, "message", {
-        "type" => kind,
+    read_fields!(root, "message", { "type" => kind, "data" => data }, extra {
         "timestamp" => timestamp,
-        "data" => data,
-        "room" => room,
-        "clientId" => client_id,
     });
-    let sent = millis(&timestamp)?;
-    Ok(match kind.require(&root)?.str("type")? {
+    let sent = timestamp.read(Value::integer).map(UnixMillis);
+    let data = || data.require(&root);
+    Ok(match kind.str(&root)? {
         "orderbook_update" => {
-            let data = data.require(&root)?;
-            Message::OrderBook(order_book(data, sent, levels, scales)?)
+            Message::OrderBook(book::update(data()?, sent, &mut space.levels, scales)?)
         }
-        "connected" => Message::Connected {
-            client_id: optional_str(&client_id)?,
-            sent,
-        },
-        "subscribed" => Message::Subscribed {
-            room: room.require(&root)?.str("room")?,
-        },
-        "unsubscribed" => Message::Unsubscribed {
-            room: room.require(&root)?.str("room")?,
-        },
+        "price_update" => Message::PriceUpdate(prices::update(data()?, sent, &mut space.prices)?),
+        "buy_order" => Message::Activity(activity::fill(data()?, TradeSide::Buy, sent)?),
+        "sell_order" => Message::Activity(activity::fill(data()?, TradeSide::Sell, sent)?),
+        "asset_price" => Message::AssetPrice(prices::asset(data()?, sent)?),
+        "order_updated" => Message::OrderUpdated(orders::update(data()?, sent)?),
+        "connected" => connected(root, sent)?,
+        "subscribed" => Message::Subscribed { room: room(root)? },
+        "unsubscribed" => Message::Unsubscribed { room: room(root)? },
         "pong" => Message::Pong { sent },
         "error" => Message::Error {
-            message: error_text(data.require(&root)?)?,
+            message: error_text(root, data().and_then(error_in))?,
         },
         kind => Message::Unknown { kind },
     })
 }
 
-fn error_text<'a>(data: Value<'_, 'a>) -> Result<&'a str, Fault> {
-    read_fields!(data, "data", { "message" => message });
-    message.require(&data)?.str("message")
-}
-
-fn order_book<'a>(
-    data: Value<'_, 'a>,
-    sent: Option<UnixMillis>,
-    space: &'a mut LevelSpace,
-    scales: &(impl Scales + ?Sized),
-) -> Result<OrderBook<'a>, Fault> {
-    read_fields!(data, "data", { "orderbook" => nested });
-    let book = nested.get().unwrap_or(data);
-    read_fields!(book, "orderbook", {
-        "marketId" => market_id,
-        "outcomeId" => outcome_id,
-        "timestamp" => timestamp,
-        "bids" => bids,
-        "asks" => asks,
-        "lastTradedPrice" => last_price,
-        "lastTradedSide" => last_side,
+fn connected<'a>(root: Value<'_, 'a>, sent: Option<UnixMillis>) -> Result<Message<'a>, Fault> {
+    read_fields!(root, "message", {}, extra {
+        "clientId" => client_id,
+        "status" => status,
+        "message" => message,
     });
-    let market_id = market_id.require(&book)?.str("marketId")?;
-    let scale = scales.scale(market_id);
-    // A side must be there, since a side left out by mistake would read as an empty one; null is
-    // how some servers write an empty list.
-    bids.require(&book)?;
-    asks.require(&book)?;
-    space.fill(bids.get(), asks.get(), |item| level(item, scale))?;
-    let levels = space.view();
-    Ok(OrderBook {
-        market_id,
-        outcome_id: outcome_id.require(&book)?.str("outcomeId")?,
-        bids: levels.bids,
-        asks: levels.asks,
-        timestamp: optional_str(&timestamp)?,
-        last_price: last_price
-            .get()
-            .map(|v| v.decimal("lastTradedPrice"))
-            .transpose()?,
-        last_side: last_side
-            .get()
-            .map(|v| v.trade_side("lastTradedSide"))
-            .transpose()?,
+    Ok(Message::Connected {
+        client_id: client_id.read(Value::str),
+        status: status.read(Value::str),
+        message: message.read(Value::str),
         sent,
-        levels,
     })
 }
 
-fn level(item: Value<'_, '_>, scale: Scale) -> Result<Level, Fault> {
-    read_fields!(item, "level", { "price" => price, "quantity" => quantity });
-    let ticks = price
-        .require(&item)?
-        .steps("price", scale.price_decimals())?;
-    let lots = quantity
-        .require(&item)?
-        .steps("quantity", scale.quantity_decimals())?;
-    Ok(Level::new(Ticks(ticks), Lots(lots)))
+fn room<'a>(root: Value<'_, 'a>) -> Result<&'a str, Fault> {
+    read_fields!(root, "message", { "room" => room });
+    room.str(&root)
 }
 
-fn optional_str<'a>(slot: &Slot<'_, 'a>) -> Result<Option<&'a str>, Fault> {
-    slot.get().map(|value| value.str(slot.name())).transpose()
+fn error_in<'a>(data: Value<'_, 'a>) -> Result<&'a str, Fault> {
+    read_fields!(data, "data", { "message" => message });
+    message.str(&data)
 }
 
-fn millis(slot: &Slot<'_, '_>) -> Result<Option<UnixMillis>, Fault> {
-    let value = slot
-        .get()
-        .map(|value| value.integer(slot.name()))
-        .transpose()?;
-    Ok(value.map(UnixMillis))
+/// The text under `data`, or else the one at the top level, where other notices have theirs.
+fn error_text<'a>(root: Value<'_, 'a>, nested: Result<&'a str, Fault>) -> Result<&'a str, Fault> {
+    nested.or_else(|fault| {
+        read_fields!(root, "message", {}, extra { "message" => message });
+        message.read(Value::str).ok_or(fault)
+    })
 }

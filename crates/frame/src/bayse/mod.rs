@@ -1,10 +1,32 @@
 //! Bayse Markets: prediction markets, newline-batched JSON frames, decimal numbers.
 //!
-//! Split a frame with [`Lines`](crate::Lines) and give each line to [`Decoder::decode`]. Wire facts
-//! are the venue's documentation where not said otherwise.
+//! Split a frame with [`Lines`](crate::Lines) and give each line to [`Decoder::decode`]; write
+//! messages with [`Request::write`]. Wire facts are the venue's documentation where not said
+//! otherwise.
 
+mod activity;
+mod auth;
+mod book;
+mod channel;
 mod decode;
+mod errors;
+mod ids;
+mod orders;
+mod prices;
 mod request;
+mod room;
 
-pub use decode::{Decoder, Message, OrderBook};
-pub use request::{Currency, MAX_MARKETS, ping, subscribe_order_book, unsubscribe};
+pub use activity::{Activity, Event, FilledOrder, Market, User};
+pub use auth::Auth;
+pub use book::OrderBook;
+pub use channel::{Channel, Currency, Endpoint, Symbol};
+pub use decode::{Decoder, Message};
+pub use errors::{RequestError, ServerError, ServerErrorKind};
+pub use ids::Ids;
+pub use orders::{Order, OrderUpdated};
+pub use prices::{
+    AssetPrice, MAX_EVENT_MARKETS, MAX_OUTCOMES, Outcomes, PriceUpdate, PricedMarket,
+    PricedMarkets, Prices,
+};
+pub use request::{MAX_MARKETS, Request, ping, subscribe_order_book, unsubscribe};
+pub use room::Room;

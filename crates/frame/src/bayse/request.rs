@@ -1,37 +1,314 @@
 //! Client messages of Bayse Markets. Each is appended to a buffer, so that a buffer that is kept
-//! makes them without allocating.
+//! makes them without allocating, and checked before the first byte of it is: a message that the
+//! server would refuse is an error at the call.
 
-use crate::escape::json_string;
+use super::auth::Auth;
+use super::channel::{Channel, Currency, Endpoint, Symbol};
+use super::errors::RequestError;
+use super::ids::Ids;
+use super::room::Room;
+use crate::escape::{json_string, json_string_of};
 
 /// The most market ids that one message may have.
 pub const MAX_MARKETS: usize = 10;
 
-/// The currency of a market's book. USD and NGN books of one market arrive with the same ids, so
-/// one connection carries one currency of a market.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Currency {
-    /// United States dollars. The venue's default.
-    #[default]
-    Usd,
-    /// Nigerian naira.
-    Ngn,
+/// A message to the server.
+///
+/// ```
+/// use ticklot_frame::bayse::{Currency, Endpoint, Request};
+///
+/// let mut out = Vec::new();
+/// let request = Request::OrderBook { markets: (&["mkt_1", "mkt_2"]).into(), currency: Currency::Usd };
+/// request.write(Endpoint::Markets, None, &mut out)?;
+/// assert_eq!(
+///     out,
+///     br#"{"type":"subscribe","channel":"orderbook","marketIds":["mkt_1","mkt_2"],"currency":"USD"}"#,
+/// );
+/// assert!(request.write(Endpoint::Realtime, None, &mut out).is_err());
+/// # Ok::<(), ticklot_frame::bayse::RequestError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request<'a> {
+    /// Subscribes to the fills of an event, or of one of its markets.
+    Activity {
+        /// The event.
+        event_id: &'a str,
+        /// One market of it, or all of them.
+        market_id: Option<&'a str>,
+    },
+    /// Subscribes to the prices of an event's markets.
+    Prices {
+        /// The event.
+        event_id: &'a str,
+    },
+    /// Subscribes to the order books of markets.
+    OrderBook {
+        /// The markets. [`MAX_MARKETS`] go into one message: see [`Request::rest`].
+        markets: Ids<'a>,
+        /// The currency of the books.
+        currency: Currency,
+    },
+    /// Subscribes to the fills of one user.
+    UserTrades {
+        /// The user.
+        user_id: &'a str,
+    },
+    /// Subscribes to prices of assets outside the venue.
+    AssetPrices {
+        /// The assets.
+        symbols: &'a [Symbol],
+    },
+    /// Subscribes to one's own orders in markets.
+    Orders {
+        /// The markets. [`MAX_MARKETS`] go into one message: see [`Request::rest`].
+        markets: Ids<'a>,
+    },
+    /// Ends a subscription.
+    Unsubscribe {
+        /// The room, as the subscription's acknowledgement named it.
+        room: Room<'a>,
+    },
+    /// Asks for a pong.
+    Ping,
 }
 
-impl Currency {
-    /// The code on the wire: `USD`, `NGN`.
+impl<'a> Request<'a> {
+    /// The channel that it subscribes to, if it does.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn channel(&self) -> Option<Channel> {
         match self {
-            Self::Usd => "USD",
-            Self::Ngn => "NGN",
+            Self::Activity { .. } => Some(Channel::Activity),
+            Self::Prices { .. } => Some(Channel::Prices),
+            Self::OrderBook { .. } => Some(Channel::OrderBook),
+            Self::UserTrades { .. } => Some(Channel::UserTrades),
+            Self::AssetPrices { .. } => Some(Channel::AssetPrices),
+            Self::Orders { .. } => Some(Channel::Orders),
+            Self::Unsubscribe { .. } | Self::Ping => None,
         }
     }
+
+    /// Appends the message, for a connection to `endpoint`. Credentials go into it where the
+    /// endpoint wants them, and nowhere else.
+    ///
+    /// Returns how many of its markets or symbols went in: at most [`MAX_MARKETS`] markets, so
+    /// write [`Request::rest`] next. 0 for a message without such a list.
+    ///
+    /// Allocates only to grow `out`.
+    ///
+    /// # Errors
+    /// A required field is empty, the endpoint does not have the channel, or it wants credentials
+    /// and there are none. Nothing is appended then. Only what goes into this message is checked.
+    pub fn write(
+        &self,
+        endpoint: Endpoint,
+        auth: Option<&Auth>,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, RequestError> {
+        self.check(endpoint)?;
+        let auth = credentials(endpoint, auth)?;
+        let taken = self.write_fields(out);
+        if let Some(auth) = auth {
+            out.extend_from_slice(br#","auth":"#);
+            auth.write(out);
+        }
+        out.push(b'}');
+        Ok(taken)
+    }
+
+    /// The same request for the markets or symbols after the first `taken`; none when there are no
+    /// more.
+    #[must_use]
+    pub fn rest(self, taken: usize) -> Option<Self> {
+        match self {
+            Self::OrderBook { markets, currency } => markets
+                .after(taken)
+                .map(|markets| Self::OrderBook { markets, currency }),
+            Self::Orders { markets } => {
+                markets.after(taken).map(|markets| Self::Orders { markets })
+            }
+            Self::AssetPrices { symbols } => symbols
+                .get(taken..)
+                .filter(|rest| !rest.is_empty())
+                .map(|symbols| Self::AssetPrices { symbols }),
+            _ => None,
+        }
+    }
+
+    /// The rooms that the server names when it acknowledges the subscription, one for each of its
+    /// markets or symbols. None for orders, whose rooms hold a user id that the request does not,
+    /// and none for user trades, whose rooms are not documented.
+    pub fn rooms(&self) -> impl Iterator<Item = Room<'a>> + use<'a> {
+        let request = *self;
+        (0..).map_while(move |index| request.room(index))
+    }
+
+    fn room(&self, index: usize) -> Option<Room<'a>> {
+        match *self {
+            Self::Activity {
+                event_id,
+                market_id,
+            } if index == 0 => Some(Room::Activity {
+                event_id,
+                market_id,
+            }),
+            Self::Prices { event_id } if index == 0 => Some(Room::Prices { event_id }),
+            Self::OrderBook { markets, currency } => {
+                markets.get(index).map(|market_id| Room::OrderBook {
+                    market_id,
+                    currency,
+                })
+            }
+            Self::AssetPrices { symbols } => symbols
+                .get(index)
+                .map(|&symbol| Room::AssetPrices { symbol }),
+            _ => None,
+        }
+    }
+
+    /// Whether the message is one that `endpoint` accepts, credentials aside.
+    fn check(&self, endpoint: Endpoint) -> Result<(), RequestError> {
+        if let Some(channel) = self.channel()
+            && channel.endpoint() != endpoint
+        {
+            return Err(RequestError::WrongEndpoint { channel, endpoint });
+        }
+        match *self {
+            Self::Activity {
+                event_id,
+                market_id,
+            } => {
+                required("eventId", event_id)?;
+                market_id.map_or(Ok(()), |id| required("marketId", id))
+            }
+            Self::Prices { event_id } => required("eventId", event_id),
+            Self::UserTrades { user_id } => required("userId", user_id),
+            Self::OrderBook { markets, .. } | Self::Orders { markets } => {
+                let field = "marketIds";
+                if markets.is_empty() {
+                    return Err(RequestError::Missing { field });
+                }
+                markets
+                    .iter()
+                    .take(MAX_MARKETS)
+                    .try_for_each(|id| required(field, id))
+            }
+            Self::AssetPrices { symbols: [] } => Err(RequestError::Missing { field: "symbols" }),
+            Self::Unsubscribe { room } => room.check(),
+            Self::AssetPrices { .. } | Self::Ping => Ok(()),
+        }
+    }
+
+    /// Everything but `auth` and the closing brace.
+    fn write_fields(&self, out: &mut Vec<u8>) -> usize {
+        let kind: &[u8] = match self {
+            Self::Unsubscribe { .. } => b"unsubscribe",
+            Self::Ping => b"ping",
+            _ => b"subscribe",
+        };
+        out.extend_from_slice(br#"{"type":""#);
+        out.extend_from_slice(kind);
+        out.push(b'"');
+        if let Some(channel) = self.channel() {
+            field(out, "channel", channel.as_str());
+        }
+        self.write_lists(out).unwrap_or_else(|| {
+            self.write_names(out);
+            0
+        })
+    }
+
+    /// Markets or symbols, and what goes with them; none when the message has no list.
+    fn write_lists(&self, out: &mut Vec<u8>) -> Option<usize> {
+        match *self {
+            Self::OrderBook { markets, currency } => {
+                let taken = list(out, "marketIds", markets.iter().take(MAX_MARKETS));
+                field(out, "currency", currency.as_str());
+                Some(taken)
+            }
+            Self::Orders { markets } => {
+                Some(list(out, "marketIds", markets.iter().take(MAX_MARKETS)))
+            }
+            Self::AssetPrices { symbols } => {
+                let names = symbols.iter().map(|symbol| symbol.as_str());
+                Some(list(out, "symbols", names))
+            }
+            _ => None,
+        }
+    }
+
+    /// The fields of a message without a list.
+    fn write_names(&self, out: &mut Vec<u8>) {
+        match *self {
+            Self::Activity {
+                event_id,
+                market_id,
+            } => {
+                field(out, "eventId", event_id);
+                if let Some(market_id) = market_id {
+                    field(out, "marketId", market_id);
+                }
+            }
+            Self::Prices { event_id } => field(out, "eventId", event_id),
+            Self::UserTrades { user_id } => field(out, "userId", user_id),
+            Self::Unsubscribe { room } => {
+                key(out, "room");
+                json_string_of(out, &room.pieces());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The credentials to write: some exactly where the endpoint wants them.
+fn credentials(endpoint: Endpoint, auth: Option<&Auth>) -> Result<Option<&Auth>, RequestError> {
+    if !endpoint.needs_auth() {
+        return Ok(None);
+    }
+    let auth = auth.ok_or(RequestError::AuthRequired { endpoint })?;
+    auth.check()?;
+    Ok(Some(auth))
+}
+
+fn required(field: &'static str, value: &str) -> Result<(), RequestError> {
+    if value.is_empty() {
+        return Err(RequestError::Missing { field });
+    }
+    Ok(())
+}
+
+/// Appends `,"name":`. Names are the venue's: they need no escape.
+fn key(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+fn field(out: &mut Vec<u8>, name: &str, value: &str) {
+    key(out, name);
+    json_string(out, value);
+}
+
+/// Appends a list of strings and returns how many there are.
+fn list<'i>(out: &mut Vec<u8>, name: &str, items: impl Iterator<Item = &'i str>) -> usize {
+    key(out, name);
+    out.push(b'[');
+    let mut count = 0;
+    for item in items {
+        if count > 0 {
+            out.push(b',');
+        }
+        json_string(out, item);
+        count += 1;
+    }
+    out.push(b']');
+    count
 }
 
 /// Appends a subscription to the order books of `markets` in `currency`, in one message.
 ///
 /// Returns how many of `markets` went in: at most [`MAX_MARKETS`], so call again with the rest.
-/// Nothing is appended when `markets` is empty.
+/// Nothing is appended when `markets` is empty. Unlike [`Request`], it checks nothing else.
 pub fn subscribe_order_book(
     out: &mut Vec<u8>,
     markets: &[impl AsRef<str>],
@@ -41,20 +318,15 @@ pub fn subscribe_order_book(
     if markets.is_empty() {
         return 0;
     }
-    out.extend_from_slice(br#"{"type":"subscribe","channel":"orderbook","marketIds":["#);
-    for (place, market) in markets.iter().enumerate() {
-        if place > 0 {
-            out.push(b',');
-        }
-        json_string(out, market.as_ref());
-    }
-    out.extend_from_slice(br#"],"currency":""#);
-    out.extend_from_slice(currency.as_str().as_bytes());
-    out.extend_from_slice(br#""}"#);
+    out.extend_from_slice(br#"{"type":"subscribe","channel":"orderbook""#);
+    list(out, "marketIds", markets.iter().map(AsRef::as_ref));
+    field(out, "currency", currency.as_str());
+    out.push(b'}');
     markets.len()
 }
 
-/// Appends an end of the subscription to `room`, such as `orderbook:mkt_456`.
+/// Appends an end of the subscription to `room`, such as `orderbook:mkt_456`. Unlike [`Request`],
+/// it checks nothing.
 pub fn unsubscribe(out: &mut Vec<u8>, room: &str) {
     out.extend_from_slice(br#"{"type":"unsubscribe","room":"#);
     json_string(out, room);

@@ -4,9 +4,11 @@ use std::fmt;
 
 use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Ticks};
 
+use super::account::{AccountSpace, OpenOrders, Positions, open_orders, positions};
+use super::kline::{Kline, kline};
 use super::packet::{self, Json, Packet};
 use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
-use crate::json::{Parser, Value, read_fields};
+use crate::json::{Parser, Slot, Value, read_fields};
 use crate::levels::{LevelSpace, Levels};
 use crate::units::{Trade, UnixMillis};
 
@@ -31,6 +33,12 @@ pub enum Message<'a> {
     Control(Control<'a>),
     /// The whole book of the connection's symbol, and recent trades.
     OrderBook(OrderBook<'a>),
+    /// Candles.
+    Kline(Kline<'a>),
+    /// The account's balances.
+    Positions(Positions<'a>),
+    /// What became of one's own orders.
+    OpenOrders(OpenOrders<'a>),
     /// An event that this version does not read.
     Unknown {
         /// Its name; for a bare payload, the event that its keys tell, or nothing.
@@ -113,6 +121,7 @@ pub struct Decoder {
 struct Space {
     levels: LevelSpace,
     trades: Vec<Trade>,
+    account: AccountSpace,
 }
 
 impl Decoder {
@@ -235,44 +244,65 @@ fn event<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, F
         .next()
         .ok_or_else(|| missing("event name"))?
         .str("event name")?;
-    if name != ORDER_BOOK {
-        return Ok(Message::Unknown { kind: name });
-    }
-    let payload = items.next().ok_or_else(|| missing("event message"))?;
-    order_book(payload, space).map(Message::OrderBook)
+    payload(name, space, || {
+        items.next().ok_or_else(|| missing("event message"))
+    })
+}
+
+/// The message of an event by its name. Of an event that is not known nothing but the name is read,
+/// so nothing else of it can be wrong.
+fn payload<'d, 'a: 'd>(
+    event: &'a str,
+    space: &'a mut Space,
+    value: impl FnOnce() -> Result<Value<'d, 'a>, Fault>,
+) -> Result<Message<'a>, Fault> {
+    Ok(match event {
+        ORDER_BOOK => Message::OrderBook(order_book(value()?, space)?),
+        "kline" => Message::Kline(kline(value()?)?),
+        "positions" => Message::Positions(positions(value()?, &mut space.account)?),
+        "openorders" => Message::OpenOrders(open_orders(value()?, &mut space.account)?),
+        kind => Message::Unknown { kind },
+    })
 }
 
 const ORDER_BOOK: &str = "orderbook";
 
 /// A bare payload, told by its keys, or one wrapped with its event's name.
 fn plain<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, Fault> {
+    read_fields!(root, "payload", { "event" => event });
+    match event.get() {
+        Some(event) => wrapped(root, event.str("event")?, space),
+        None => bare(root, space),
+    }
+}
+
+fn wrapped<'a>(
+    root: Value<'_, 'a>,
+    name: &'a str,
+    space: &'a mut Space,
+) -> Result<Message<'a>, Fault> {
+    payload(name, space, || {
+        read_fields!(root, "payload", { "message" => message, "data" => data });
+        if message.is_present() {
+            message.require(&root)
+        } else {
+            data.require(&root)
+        }
+    })
+}
+
+fn bare<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, Fault> {
     read_fields!(root, "payload", {
-        "event" => event,
-        "message" => message,
-        "data" => data,
         "orderBook" => order_book_key,
         "spot" => spot,
         "add" => add,
         "modify" => modify,
         "cancel" => cancel,
     });
-    if let Some(event) = event.get() {
-        let name = event.str("event")?;
-        if name != ORDER_BOOK {
-            return Ok(Message::Unknown { kind: name });
-        }
-        let payload = if message.is_present() {
-            message.require(&root)?
-        } else {
-            data.require(&root)?
-        };
-        return order_book(payload, space).map(Message::OrderBook);
-    }
-    if order_book_key.is_present() {
-        return order_book(root, space).map(Message::OrderBook);
-    }
-    let holds_array = |slot: &crate::json::Slot<'_, '_>| slot.get().is_some_and(|v| v.is_array());
-    let kind = if spot.is_present() {
+    let holds_array = |slot: &Slot<'_, '_>| slot.get().is_some_and(|value| value.is_array());
+    let event = if order_book_key.is_present() {
+        ORDER_BOOK
+    } else if spot.is_present() {
         "positions"
     } else if holds_array(&cancel) || holds_array(&modify) {
         "openorders"
@@ -281,7 +311,7 @@ fn plain<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, F
     } else {
         ""
     };
-    Ok(Message::Unknown { kind })
+    payload(event, space, || Ok(root))
 }
 
 fn order_book<'a>(payload: Value<'_, 'a>, space: &'a mut Space) -> Result<OrderBook<'a>, Fault> {
@@ -293,6 +323,7 @@ fn order_book<'a>(payload: Value<'_, 'a>, space: &'a mut Space) -> Result<OrderB
     let Space {
         levels,
         trades: trade_space,
+        ..
     } = space;
     levels.fill(bids.get(), asks.get(), level)?;
     read_trades(trades.get(), trade_space)?;

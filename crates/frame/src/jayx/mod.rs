@@ -4,9 +4,13 @@
 //! envelopes are read: Socket.IO 4 over Engine.IO 4 (the likeliest), and plain JSON in three forms.
 //! The caller chooses ([`Envelope`]); a recorded log is told apart by its first byte.
 
+mod account;
 mod decode;
+mod kline;
 mod packet;
 mod request;
 
+pub use account::{Balance, MAX_ITEMS, OpenOrders, Order, Orders, Positions};
 pub use decode::{Control, Decoder, Envelope, Message, OrderBook};
-pub use request::{JOIN, PONG, SubscribeError, subscribe_order_book};
+pub use kline::{Candle, Kline};
+pub use request::{ApiKey, JOIN, PONG, Request, SubscribeError, subscribe_order_book};

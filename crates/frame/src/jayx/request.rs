@@ -1,5 +1,7 @@
 //! Client messages of JayX. Each is appended to a buffer, so that a buffer that is kept makes them
-//! without allocating.
+//! without allocating, and checked before the first byte of it is.
+
+use std::fmt;
 
 use thiserror::Error;
 
@@ -12,8 +14,26 @@ pub const JOIN: &[u8] = b"40";
 /// The Engine.IO packet that answers a ping.
 pub const PONG: &[u8] = b"3";
 
+/// The key of an account. It is shown to nobody: not in `Debug`, not in an error.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(String);
+
+impl ApiKey {
+    /// A key.
+    #[must_use]
+    pub fn new(key: impl Into<String>) -> Self {
+        Self(key.into())
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(hidden)")
+    }
+}
+
 /// A subscription that the venue could not understand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
     /// The symbol is empty.
@@ -22,11 +42,148 @@ pub enum SubscribeError {
     /// `precise` is empty.
     #[error("precise is empty")]
     Precise,
+    /// The interval is empty.
+    #[error("the interval is empty")]
+    Interval,
+    /// The key is empty.
+    #[error("the key is empty")]
+    ApiKey,
 }
 
-/// Appends a subscription to the order book of `symbol`, in `envelope` (auto is taken as
-/// Socket.IO). `precise` is undocumented, probably how coarsely prices are grouped; the
-/// documentation's example is `1`.
+/// A subscription. The category is `spot`: the venue has no other.
+///
+/// ```
+/// use ticklot_frame::jayx::{Envelope, Request};
+///
+/// let mut out = Vec::new();
+/// Request::Kline { symbol: "BTCUSDT", interval: "60" }.write(Envelope::SocketIo, &mut out)?;
+/// assert_eq!(out, br#"42["kline",{"category":"spot","symbol":"BTCUSDT","interval":"60"}]"#);
+/// # Ok::<(), ticklot_frame::jayx::SubscribeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request<'a> {
+    /// Candles.
+    Kline {
+        /// The symbol.
+        symbol: &'a str,
+        /// The length of a candle; `60` in the documentation's example.
+        interval: &'a str,
+    },
+    /// The order book and recent trades.
+    OrderBook {
+        /// The symbol.
+        symbol: &'a str,
+        /// Undocumented, probably how coarsely prices are grouped; `1` in the example.
+        precise: &'a str,
+    },
+    /// The account's balances.
+    Positions {
+        /// The account.
+        key: &'a ApiKey,
+    },
+    /// What becomes of the account's orders.
+    OpenOrders {
+        /// The account.
+        key: &'a ApiKey,
+        /// The symbol.
+        symbol: &'a str,
+    },
+}
+
+impl Request<'_> {
+    /// The event's name on the wire.
+    #[must_use]
+    pub const fn event(&self) -> &'static str {
+        match self {
+            Self::Kline { .. } => "kline",
+            Self::OrderBook { .. } => "orderbook",
+            Self::Positions { .. } => "positions",
+            Self::OpenOrders { .. } => "openorders",
+        }
+    }
+
+    /// Appends the subscription, in `envelope` (auto is taken as Socket.IO).
+    ///
+    /// # Errors
+    /// A required field is empty; nothing is appended.
+    pub fn write(&self, envelope: Envelope, out: &mut Vec<u8>) -> Result<(), SubscribeError> {
+        self.check()?;
+        let (before, between, after) = match envelope {
+            Envelope::SocketIo | Envelope::Auto => ("42[\"", "\",", "]"),
+            Envelope::Plain => (r#"{"event":""#, r#"","message":"#, "}"),
+        };
+        for piece in [before, self.event(), between] {
+            out.extend_from_slice(piece.as_bytes());
+        }
+        self.write_message(out);
+        out.extend_from_slice(after.as_bytes());
+        Ok(())
+    }
+
+    /// Whether every required field is there.
+    ///
+    /// # Errors
+    /// One is empty.
+    pub fn check(&self) -> Result<(), SubscribeError> {
+        let required = |text: &str, error| if text.is_empty() { Err(error) } else { Ok(()) };
+        let symbol = |text| required(text, SubscribeError::Symbol);
+        let key = |key: &ApiKey| required(&key.0, SubscribeError::ApiKey);
+        match *self {
+            Self::Kline {
+                symbol: name,
+                interval,
+            } => {
+                symbol(name)?;
+                required(interval, SubscribeError::Interval)
+            }
+            Self::OrderBook {
+                symbol: name,
+                precise,
+            } => {
+                symbol(name)?;
+                required(precise, SubscribeError::Precise)
+            }
+            Self::Positions { key: account } => key(account),
+            Self::OpenOrders {
+                key: account,
+                symbol: name,
+            } => {
+                key(account)?;
+                symbol(name)
+            }
+        }
+    }
+
+    /// The message object, its fields in the documentation's order.
+    fn write_message(&self, out: &mut Vec<u8>) {
+        let (first, others): ((&str, &str), &[(&str, &str)]) = match self {
+            Self::Kline { symbol, interval } => {
+                (CATEGORY, &[("symbol", symbol), ("interval", interval)])
+            }
+            Self::OrderBook { symbol, precise } => {
+                (CATEGORY, &[("symbol", symbol), ("precise", precise)])
+            }
+            Self::Positions { key } => (("apiKey", &key.0), &[CATEGORY]),
+            Self::OpenOrders { key, symbol } => {
+                (("apiKey", &key.0), &[CATEGORY, ("symbol", symbol)])
+            }
+        };
+        let mut separator = b'{';
+        for (name, value) in std::iter::once(&first).chain(others) {
+            out.push(separator);
+            json_string(out, name);
+            out.push(b':');
+            json_string(out, value);
+            separator = b',';
+        }
+        out.push(b'}');
+    }
+}
+
+const CATEGORY: (&str, &str) = ("category", "spot");
+
+/// Appends a subscription to the order book of `symbol`. See [`Request::OrderBook`].
 ///
 /// # Errors
 /// A required field is empty; nothing is appended.
@@ -36,73 +193,129 @@ pub fn subscribe_order_book(
     symbol: &str,
     precise: &str,
 ) -> Result<(), SubscribeError> {
-    if symbol.is_empty() {
-        return Err(SubscribeError::Symbol);
-    }
-    if precise.is_empty() {
-        return Err(SubscribeError::Precise);
-    }
-    emit(out, envelope, "orderbook", |out| {
-        out.extend_from_slice(br#"{"category":"spot","symbol":"#);
-        json_string(out, symbol);
-        out.extend_from_slice(br#","precise":"#);
-        json_string(out, precise);
-        out.push(b'}');
-    });
-    Ok(())
-}
-
-fn emit(out: &mut Vec<u8>, envelope: Envelope, event: &str, message: impl FnOnce(&mut Vec<u8>)) {
-    match envelope {
-        Envelope::SocketIo | Envelope::Auto => {
-            out.extend_from_slice(b"42[");
-            json_string(out, event);
-            out.push(b',');
-            message(out);
-            out.push(b']');
-        }
-        Envelope::Plain => {
-            out.extend_from_slice(br#"{"event":"#);
-            json_string(out, event);
-            out.extend_from_slice(br#","message":"#);
-            message(out);
-            out.push(b'}');
-        }
-    }
+    Request::OrderBook { symbol, precise }.write(envelope, out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn both_envelopes() {
+    fn text(request: &Request<'_>, envelope: Envelope) -> String {
         let mut out = Vec::new();
-        subscribe_order_book(&mut out, Envelope::SocketIo, "BTCUSDT", "1").unwrap();
-        assert_eq!(
-            out,
-            br#"42["orderbook",{"category":"spot","symbol":"BTCUSDT","precise":"1"}]"#
-        );
-        out.clear();
-        subscribe_order_book(&mut out, Envelope::Plain, "BTCUSDT", "1").unwrap();
-        assert_eq!(
-            out,
-            br#"{"event":"orderbook","message":{"category":"spot","symbol":"BTCUSDT","precise":"1"}}"#
-        );
+        request.write(envelope, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_documented_messages_in_both_envelopes() {
+        let key = ApiKey::new("...");
+        let table = [
+            (
+                Request::Kline {
+                    symbol: "BTCUSDT",
+                    interval: "60",
+                },
+                "kline",
+                r#"{"category":"spot","symbol":"BTCUSDT","interval":"60"}"#,
+            ),
+            (
+                Request::OrderBook {
+                    symbol: "BTCUSDT",
+                    precise: "1",
+                },
+                "orderbook",
+                r#"{"category":"spot","symbol":"BTCUSDT","precise":"1"}"#,
+            ),
+            (
+                Request::Positions { key: &key },
+                "positions",
+                r#"{"apiKey":"...","category":"spot"}"#,
+            ),
+            (
+                Request::OpenOrders {
+                    key: &key,
+                    symbol: "BTCUSDT",
+                },
+                "openorders",
+                r#"{"apiKey":"...","category":"spot","symbol":"BTCUSDT"}"#,
+            ),
+        ];
+        for (request, event, message) in table {
+            assert_eq!(
+                text(&request, Envelope::SocketIo),
+                format!(r#"42["{event}",{message}]"#)
+            );
+            let plain = format!(r#"{{"event":"{event}","message":{message}}}"#);
+            assert_eq!(text(&request, Envelope::Plain), plain);
+        }
     }
 
     #[test]
     fn refuses_what_the_venue_could_not_understand() {
-        let mut out = Vec::new();
-        let plain = Envelope::Plain;
-        assert_eq!(
-            subscribe_order_book(&mut out, plain, "", "1"),
-            Err(SubscribeError::Symbol)
-        );
-        assert_eq!(
-            subscribe_order_book(&mut out, plain, "X", ""),
-            Err(SubscribeError::Precise)
-        );
-        assert!(out.is_empty());
+        let (key, none) = (ApiKey::new("k"), ApiKey::new(""));
+        let table = [
+            (
+                Request::OrderBook {
+                    symbol: "",
+                    precise: "1",
+                },
+                SubscribeError::Symbol,
+            ),
+            (
+                Request::OrderBook {
+                    symbol: "X",
+                    precise: "",
+                },
+                SubscribeError::Precise,
+            ),
+            (
+                Request::Kline {
+                    symbol: "",
+                    interval: "1",
+                },
+                SubscribeError::Symbol,
+            ),
+            (
+                Request::Kline {
+                    symbol: "X",
+                    interval: "",
+                },
+                SubscribeError::Interval,
+            ),
+            (Request::Positions { key: &none }, SubscribeError::ApiKey),
+            (
+                Request::OpenOrders {
+                    key: &none,
+                    symbol: "X",
+                },
+                SubscribeError::ApiKey,
+            ),
+            (
+                Request::OpenOrders {
+                    key: &key,
+                    symbol: "",
+                },
+                SubscribeError::Symbol,
+            ),
+        ];
+        for (request, error) in table {
+            let mut out = Vec::new();
+            assert_eq!(request.write(Envelope::Plain, &mut out), Err(error));
+            assert!(out.is_empty());
+        }
+    }
+
+    #[test]
+    fn texts_are_escaped_and_the_key_is_shown_to_nobody() {
+        let key = ApiKey::new("se\"cret");
+        let request = Request::OpenOrders {
+            key: &key,
+            symbol: "X\"}",
+        };
+        let json: serde_json::Value =
+            serde_json::from_str(&text(&request, Envelope::Plain)).unwrap();
+        assert_eq!(json["message"]["apiKey"], "se\"cret");
+        assert_eq!(json["message"]["symbol"], "X\"}");
+        assert!(!format!("{request:?}{key:?}").contains("cret"));
     }
 }

@@ -1,0 +1,135 @@
+//! Order books: `orderbook_update`, and the array of the REST endpoint.
+
+use std::ops::ControlFlow;
+
+use ticklot_book::{BookError, Level, Lots, Scale, Ticks};
+
+use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
+use crate::iso_time::IsoTime;
+use crate::json::{Value, read_fields};
+use crate::levels::{LevelSpace, Levels};
+use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
+
+/// The order book of one outcome (`orderbook_update`, or an element of the REST array): a snapshot,
+/// both sides whole.
+///
+/// The levels are in the order of the message, which is not to be trusted;
+/// [`Book::replace`](ticklot_book::Book::replace) sorts and checks them.
+#[derive(Clone, Copy, Debug)]
+pub struct OrderBook<'a> {
+    /// The market. Two outcomes, two books.
+    pub market_id: &'a str,
+    /// The outcome whose book it is.
+    pub outcome_id: &'a str,
+    /// The buyers.
+    pub bids: &'a [Level],
+    /// The sellers.
+    pub asks: &'a [Level],
+    /// The book's own time. None when it is no string: this field and the next two decorate the
+    /// book, and one that cannot be read does not cost it.
+    pub timestamp: Option<IsoTime<'a>>,
+    /// The price of the last trade. It may be finer than the book's grid. None when it is no number.
+    pub last_price: Option<Decimal<'a>>,
+    /// The side that the last trade's taker was on. None when it is another word.
+    pub last_side: Option<TradeSide>,
+    /// When the message was sent. None for a book by REST.
+    pub sent: Option<UnixMillis>,
+    levels: Levels<'a>,
+}
+
+impl OrderBook<'_> {
+    /// What the book refused in this message, as a decoding error with the byte of the level.
+    #[must_use]
+    pub fn refusal(&self, error: BookError) -> DecodeError {
+        self.levels.refusal(VenueName::BAYSE, error)
+    }
+}
+
+/// `data` of an `orderbook_update`.
+pub(super) fn update<'a>(
+    data: Value<'_, 'a>,
+    sent: Option<UnixMillis>,
+    space: &'a mut LevelSpace,
+    scales: &(impl Scales + ?Sized),
+) -> Result<OrderBook<'a>, Fault> {
+    read_fields!(data, "data", { "orderbook" => nested });
+    book(nested.get().unwrap_or(data), sent, space, scales)
+}
+
+/// The REST array: gives every element to `each`, read or refused, until it breaks off.
+pub(super) fn array<S: Scales + ?Sized>(
+    root: Value<'_, '_>,
+    space: &mut LevelSpace,
+    scales: &S,
+    each: &mut impl FnMut(Result<OrderBook<'_>, DecodeError>) -> ControlFlow<()>,
+) -> Result<(), Fault> {
+    for item in root.items("books")? {
+        let decoded = book(item, None, space, scales);
+        let flow = each(decoded.map_err(|fault| DecodeError::new(VenueName::BAYSE, fault)));
+        if flow.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn book<'a>(
+    book: Value<'_, 'a>,
+    sent: Option<UnixMillis>,
+    space: &'a mut LevelSpace,
+    scales: &(impl Scales + ?Sized),
+) -> Result<OrderBook<'a>, Fault> {
+    read_fields!(book, "orderbook", {
+        "marketId" => market_id,
+        "outcomeId" => outcome_id,
+        "bids" => bids,
+        "asks" => asks,
+    }, extra {
+        "timestamp" => timestamp,
+        "lastTradedPrice" => last_price,
+        "lastTradedSide" => last_side,
+    });
+    let market_id = market_id.str(&book)?;
+    let scale = scales.scale(market_id);
+    // A side must be there, since a side left out by mistake would read as an empty one; null is
+    // how some servers write an empty list.
+    bids.require(&book)?;
+    asks.require(&book)?;
+    space.fill(bids.get(), asks.get(), |item| level(item, scale))?;
+    let levels = space.view();
+    Ok(OrderBook {
+        market_id,
+        outcome_id: outcome_id.str(&book)?,
+        bids: levels.bids,
+        asks: levels.asks,
+        timestamp: timestamp.read(Value::str).map(IsoTime),
+        last_price: last_price.read(Value::decimal),
+        last_side: last_side.read(Value::trade_side),
+        sent,
+        levels,
+    })
+}
+
+fn level(item: Value<'_, '_>, scale: Scale) -> Result<Level, Fault> {
+    read_fields!(item, "level", { "price" => price, "quantity" => quantity });
+    let ticks = price
+        .require(&item)?
+        .steps("price", scale.price_decimals())?;
+    let lots = quantity
+        .require(&item)?
+        .steps("quantity", scale.quantity_decimals())?;
+    Ok(Level::new(Ticks(ticks), Lots(lots)))
+}
+
+/// The market and the outcome of a message whose book may be unreadable.
+pub(super) fn subject<'a>(root: Value<'_, 'a>) -> Result<(&'a str, &'a str), Fault> {
+    read_fields!(root, "message", { "type" => kind, "data" => data });
+    if kind.str(&root)? != "orderbook_update" {
+        return Err(root.fault(ErrorKind::Value { field: "type" }));
+    }
+    let data = data.require(&root)?;
+    read_fields!(data, "data", { "orderbook" => nested });
+    let book = nested.get().unwrap_or(data);
+    read_fields!(book, "orderbook", { "marketId" => market_id, "outcomeId" => outcome_id });
+    Ok((market_id.str(&book)?, outcome_id.str(&book)?))
+}

@@ -1,0 +1,109 @@
+//! Lists of ids, whoever owns them.
+
+use std::fmt;
+
+/// A borrowed list of ids, from a slice of `&str`, of `String` or of `Box<str>`, so that a list
+/// that is kept becomes a request without being copied.
+#[derive(Clone, Copy)]
+pub struct Ids<'a>(Slice<'a>);
+
+#[derive(Clone, Copy)]
+enum Slice<'a> {
+    Strs(&'a [&'a str]),
+    Strings(&'a [String]),
+    Boxes(&'a [Box<str>]),
+}
+
+impl<'a> Ids<'a> {
+    /// How many ids.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        match self.0 {
+            Slice::Strs(ids) => ids.len(),
+            Slice::Strings(ids) => ids.len(),
+            Slice::Boxes(ids) => ids.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The id at `index`.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&'a str> {
+        match self.0 {
+            Slice::Strs(ids) => ids.get(index).copied(),
+            Slice::Strings(ids) => ids.get(index).map(String::as_str),
+            Slice::Boxes(ids) => ids.get(index).map(|id| &**id),
+        }
+    }
+
+    /// The ids, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let ids = *self;
+        (0..self.len()).map_while(move |index| ids.get(index))
+    }
+
+    /// Those after the first `taken`; none when there are no more.
+    pub(super) fn after(&self, taken: usize) -> Option<Self> {
+        let rest = match self.0 {
+            Slice::Strs(ids) => Self(Slice::Strs(ids.get(taken..)?)),
+            Slice::Strings(ids) => Self(Slice::Strings(ids.get(taken..)?)),
+            Slice::Boxes(ids) => Self(Slice::Boxes(ids.get(taken..)?)),
+        };
+        Some(rest).filter(|rest| !rest.is_empty())
+    }
+}
+
+impl<'a> From<&'a [&'a str]> for Ids<'a> {
+    fn from(ids: &'a [&'a str]) -> Self {
+        Self(Slice::Strs(ids))
+    }
+}
+
+impl<'a> From<&'a [String]> for Ids<'a> {
+    fn from(ids: &'a [String]) -> Self {
+        Self(Slice::Strings(ids))
+    }
+}
+
+impl<'a> From<&'a [Box<str>]> for Ids<'a> {
+    fn from(ids: &'a [Box<str>]) -> Self {
+        Self(Slice::Boxes(ids))
+    }
+}
+
+impl<'a, T, const N: usize> From<&'a [T; N]> for Ids<'a>
+where
+    Self: From<&'a [T]>,
+{
+    fn from(ids: &'a [T; N]) -> Self {
+        Self::from(ids.as_slice())
+    }
+}
+
+impl<'a, T> From<&'a Vec<T>> for Ids<'a>
+where
+    Self: From<&'a [T]>,
+{
+    fn from(ids: &'a Vec<T>) -> Self {
+        Self::from(ids.as_slice())
+    }
+}
+
+impl fmt::Debug for Ids<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for Ids<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Ids<'_> {}

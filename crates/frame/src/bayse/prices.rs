@@ -1,0 +1,321 @@
+//! Prices: `price_update` and `asset_price`.
+
+use std::fmt;
+
+use super::channel::Symbol;
+use crate::error::{ErrorKind, Fault};
+use crate::json::{Slot, Value, read_fields};
+use crate::units::{Decimal, UnixMillis};
+use crate::words::{Range, WordSpace, Words};
+
+/// The most markets of one event that a message may have.
+pub const MAX_EVENT_MARKETS: usize = 4_096;
+
+/// The most outcomes, and the most prices, that one market of a message may have.
+pub const MAX_OUTCOMES: usize = 256;
+
+/// The prices of an event's markets (`price_update`).
+///
+/// The shape was only seen in clients' code, so of its fields only the ids are required.
+#[derive(Clone, Copy, Debug)]
+pub struct PriceUpdate<'a> {
+    /// The event.
+    pub event_id: &'a str,
+    /// Its name in web addresses.
+    pub slug: Option<&'a str>,
+    /// Its title.
+    pub title: Option<&'a str>,
+    /// Such as `open`.
+    pub status: Option<&'a str>,
+    /// The field `type`, such as `SINGLE_MARKET`.
+    pub kind: Option<&'a str>,
+    /// Its markets.
+    pub markets: PricedMarkets<'a>,
+    /// When the message was sent.
+    pub sent: Option<UnixMillis>,
+}
+
+/// The markets of a [`PriceUpdate`], in the order of the message.
+#[derive(Clone, Copy)]
+pub struct PricedMarkets<'a> {
+    words: Words<'a>,
+    markets: &'a [MarketWords],
+}
+
+impl<'a> PricedMarkets<'a> {
+    /// How many.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.markets.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.markets.is_empty()
+    }
+
+    /// The markets.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = PricedMarket<'a>> + use<'a> {
+        let Self { words, markets } = *self;
+        markets.iter().map(move |market| PricedMarket {
+            id: words.get(market.id),
+            question: market.question.map(|at| words.get(at)),
+            engine: market.engine.map(|at| words.get(at)),
+            outcomes: Outcomes(words.slice(market.outcomes)),
+            prices: market.prices.map(|range| Prices(words.slice(range))),
+        })
+    }
+}
+
+impl fmt::Debug for PricedMarkets<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// A market of a [`PriceUpdate`].
+#[derive(Clone, Copy, Debug)]
+pub struct PricedMarket<'a> {
+    /// The market.
+    pub id: &'a str,
+    /// What is asked.
+    pub question: Option<&'a str>,
+    /// `CLOB` or `AMM`.
+    pub engine: Option<&'a str>,
+    /// The outcomes in the market's own words; none when the message has no list of them.
+    pub outcomes: Outcomes<'a>,
+    /// The prices, if the message has any.
+    pub prices: Option<Prices<'a>>,
+}
+
+/// The outcomes of a market, such as `Yes` and `No`, in the order of the message.
+#[derive(Clone, Copy)]
+pub struct Outcomes<'a>(Words<'a>);
+
+impl<'a> Outcomes<'a> {
+    /// How many.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The outcomes.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Debug for Outcomes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The prices of a market by label, such as `YES`, in the order of the message. The labels are not
+/// those of [`PricedMarket::outcomes`], though they may be the same words.
+#[derive(Clone, Copy)]
+pub struct Prices<'a>(Words<'a>);
+
+impl<'a> Prices<'a> {
+    /// How many.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len() / 2
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Labels and prices.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, Decimal<'a>)> + use<'a> {
+        self.0.pairs().map(|(label, price)| (label, Decimal(price)))
+    }
+
+    /// The price with this label.
+    #[must_use]
+    pub fn get(&self, label: &str) -> Option<Decimal<'a>> {
+        self.iter()
+            .find(|&(name, _)| name == label)
+            .map(|(_, price)| price)
+    }
+}
+
+impl fmt::Debug for Prices<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// The price of an asset outside the venue (`asset_price`), about one a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AssetPrice<'a> {
+    /// The asset, as text: the server may know more than this version does.
+    pub symbol: &'a str,
+    /// The price.
+    pub price: Decimal<'a>,
+    /// When its source had it.
+    pub source_time: UnixMillis,
+    /// When the message was sent.
+    pub sent: Option<UnixMillis>,
+}
+
+impl AssetPrice<'_> {
+    /// The asset, if this version knows it.
+    #[must_use]
+    pub fn known_symbol(&self) -> Option<Symbol> {
+        self.symbol.parse().ok()
+    }
+}
+
+/// Where the lists of a `price_update` are kept.
+#[derive(Default)]
+pub(super) struct PriceSpace {
+    words: WordSpace,
+    markets: Vec<MarketWords>,
+}
+
+/// A market, its texts as places in a [`WordSpace`]. Prices are labels and numbers in turn.
+#[derive(Clone, Copy)]
+struct MarketWords {
+    id: u32,
+    question: Option<u32>,
+    engine: Option<u32>,
+    outcomes: Range,
+    prices: Option<Range>,
+}
+
+pub(super) fn asset<'a>(
+    data: Value<'_, 'a>,
+    sent: Option<UnixMillis>,
+) -> Result<AssetPrice<'a>, Fault> {
+    read_fields!(data, "data", {
+        "symbol" => symbol,
+        "price" => price,
+        "timestamp" => timestamp,
+    });
+    Ok(AssetPrice {
+        symbol: symbol.str(&data)?,
+        price: price.decimal(&data)?,
+        source_time: UnixMillis(timestamp.require(&data)?.integer("timestamp")?),
+        sent,
+    })
+}
+
+pub(super) fn update<'a>(
+    data: Value<'_, 'a>,
+    sent: Option<UnixMillis>,
+    space: &'a mut PriceSpace,
+) -> Result<PriceUpdate<'a>, Fault> {
+    read_fields!(data, "data", {
+        "id" => id,
+        "slug" => slug,
+        "title" => title,
+        "status" => status,
+        "type" => kind,
+        "markets" => markets,
+    });
+    let PriceSpace {
+        words,
+        markets: list,
+    } = space;
+    read_markets(&markets, words, list)?;
+    Ok(PriceUpdate {
+        event_id: id.str(&data)?,
+        slug: slug.opt_str()?,
+        title: title.opt_str()?,
+        status: status.opt_str()?,
+        kind: kind.opt_str()?,
+        markets: PricedMarkets {
+            words: words.view(),
+            markets: list,
+        },
+        sent,
+    })
+}
+
+fn read_markets(
+    markets: &Slot<'_, '_>,
+    words: &mut WordSpace,
+    list: &mut Vec<MarketWords>,
+) -> Result<(), Fault> {
+    words.clear();
+    list.clear();
+    let Some(markets) = markets.get() else {
+        return Ok(());
+    };
+    for item in markets.items("markets")? {
+        limit(list.len(), MAX_EVENT_MARKETS, "markets", &item)?;
+        list.push(read_market(item, words)?);
+    }
+    Ok(())
+}
+
+fn read_market(market: Value<'_, '_>, words: &mut WordSpace) -> Result<MarketWords, Fault> {
+    read_fields!(market, "market", {
+        "id" => id,
+        "question" => question,
+        "outcomes" => outcomes,
+        "engine" => engine,
+        "prices" => prices,
+    });
+    Ok(MarketWords {
+        id: words.push(id.str(&market)?),
+        question: question.opt_str()?.map(|text| words.push(text)),
+        engine: engine.opt_str()?.map(|text| words.push(text)),
+        outcomes: read_outcomes(&outcomes, words)?,
+        prices: prices
+            .get()
+            .map(|prices| read_prices(prices, words))
+            .transpose()?,
+    })
+}
+
+fn read_outcomes(outcomes: &Slot<'_, '_>, words: &mut WordSpace) -> Result<Range, Fault> {
+    let start = words.end();
+    if let Some(outcomes) = outcomes.get() {
+        for (count, item) in outcomes.items("outcomes")?.enumerate() {
+            limit(count, MAX_OUTCOMES, "outcomes", &item)?;
+            words.push(item.str("outcomes")?);
+        }
+    }
+    Ok(words.since(start))
+}
+
+/// A null price is no price.
+fn read_prices(prices: Value<'_, '_>, words: &mut WordSpace) -> Result<Range, Fault> {
+    let start = words.end();
+    for (count, (label, value)) in prices.fields("prices")?.enumerate() {
+        limit(count, MAX_OUTCOMES, "prices", &value)?;
+        let mut before = prices.fields("prices")?.take(count);
+        if before.any(|(name, _)| name == label) {
+            return Err(value.fault(ErrorKind::Twice { field: "prices" }));
+        }
+        if !value.is_null() {
+            words.push(label);
+            words.push(value.decimal("prices")?.0);
+        }
+    }
+    Ok(words.since(start))
+}
+
+fn limit(
+    count: usize,
+    limit: usize,
+    field: &'static str,
+    item: &Value<'_, '_>,
+) -> Result<(), Fault> {
+    if count == limit {
+        return Err(item.fault(ErrorKind::TooManyItems { field, limit }));
+    }
+    Ok(())
+}

@@ -1,0 +1,308 @@
+//! The account: balances, and one's own orders.
+
+use std::fmt;
+
+use ticklot_book::{DecimalError, Lots, Ticks, parse_decimal};
+
+use crate::error::{ErrorKind, Fault};
+use crate::json::{Slot, Value, read_fields};
+use crate::units::{Decimal, TradeSide, UnixMillis};
+use crate::words::{WordSpace, Words};
+
+/// The most balances, and the most orders of each kind, in one message.
+pub const MAX_ITEMS: usize = 65_536;
+
+/// Space for the lists of one message.
+#[derive(Debug, Default)]
+pub(super) struct AccountSpace {
+    words: WordSpace,
+    cancelled: Vec<Row>,
+    modified: Vec<Row>,
+}
+
+/// The numbers of an order, and where its words begin.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    id: i64,
+    side: TradeSide,
+    reserved: Lots,
+    executed: Lots,
+    cost: i64,
+    last_lots: Option<Lots>,
+    last_ticks: Option<Ticks>,
+    created: UnixMillis,
+    modified: UnixMillis,
+    words: u32,
+}
+
+/// The balances of the account (`positions`): all of them, each time.
+#[derive(Clone, Copy)]
+pub struct Positions<'a>(Words<'a>);
+
+/// A balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Balance<'a> {
+    /// The asset, such as `BTC`.
+    pub asset: &'a str,
+    /// All of it.
+    pub balance: Decimal<'a>,
+    /// What is not reserved by orders.
+    pub available: Decimal<'a>,
+}
+
+impl<'a> Positions<'a> {
+    /// How many.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len() / 3
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The balances, in the order of the message.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Balance<'a>> + use<'a> {
+        self.0.triples().map(|[asset, balance, available]| Balance {
+            asset,
+            balance: Decimal(balance),
+            available: Decimal(available),
+        })
+    }
+}
+
+impl fmt::Debug for Positions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// What became of one's own orders (`openorders`).
+#[derive(Clone, Copy, Debug)]
+pub struct OpenOrders<'a> {
+    /// Orders that are open no more.
+    pub cancel: Orders<'a>,
+    /// Orders that are new, or have changed.
+    pub modify: Orders<'a>,
+}
+
+/// A list of orders, in the order of the message.
+#[derive(Clone, Copy)]
+pub struct Orders<'a> {
+    words: Words<'a>,
+    rows: &'a [Row],
+}
+
+/// One's own order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order<'a> {
+    /// The venue's number of it.
+    pub id: i64,
+    /// `LIMIT`, `MARKET` and others.
+    pub kind: &'a str,
+    /// `NEW`, `CANCELED` and others.
+    pub state: &'a str,
+    /// Which way.
+    pub side: TradeSide,
+    /// The reserved size (`resd`).
+    pub reserved: Lots,
+    /// The executed size (`exec`).
+    pub executed: Lots,
+    /// What it has cost, in a unit that is not documented.
+    pub cost: i64,
+    /// The size of its last fill.
+    pub last_lots: Option<Lots>,
+    /// The price of its last fill.
+    pub last_ticks: Option<Ticks>,
+    /// When it was placed.
+    pub created: UnixMillis,
+    /// When it was last modified.
+    pub modified: UnixMillis,
+    /// The symbol.
+    pub symbol: &'a str,
+    /// The limit price.
+    pub price: Decimal<'a>,
+    /// The ordered quantity.
+    pub quantity: Decimal<'a>,
+}
+
+impl<'a> Orders<'a> {
+    /// How many.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The orders.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Order<'a>> + use<'a> {
+        let Self { words, rows } = *self;
+        rows.iter().map(move |row| {
+            let word = |place| words.get(row.words + place);
+            Order {
+                id: row.id,
+                kind: word(0),
+                state: word(1),
+                side: row.side,
+                reserved: row.reserved,
+                executed: row.executed,
+                cost: row.cost,
+                last_lots: row.last_lots,
+                last_ticks: row.last_ticks,
+                created: row.created,
+                modified: row.modified,
+                symbol: word(2),
+                price: Decimal(word(3)),
+                quantity: Decimal(word(4)),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Orders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+pub(super) fn positions<'a>(
+    payload: Value<'_, 'a>,
+    space: &'a mut AccountSpace,
+) -> Result<Positions<'a>, Fault> {
+    read_fields!(payload, "positions", { "spot" => spot });
+    let AccountSpace { words, .. } = space;
+    words.clear();
+    let list = spot.require(&payload)?;
+    if !list.is_null() {
+        for item in bounded(list, "spot")? {
+            read_fields!(item, "balance", {
+                "asset" => asset,
+                "balance" => balance,
+                "available" => available,
+            });
+            words.push(asset.str(&item)?);
+            words.push(decimal_text(&balance, &item, "balance")?);
+            words.push(decimal_text(&available, &item, "available")?);
+        }
+    }
+    Ok(Positions(words.view()))
+}
+
+pub(super) fn open_orders<'a>(
+    payload: Value<'_, 'a>,
+    space: &'a mut AccountSpace,
+) -> Result<OpenOrders<'a>, Fault> {
+    read_fields!(payload, "openorders", { "cancel" => cancel, "modify" => modify });
+    let AccountSpace {
+        words,
+        cancelled,
+        modified,
+    } = space;
+    words.clear();
+    // Either list may be absent: an empty one says nothing too.
+    read_orders("cancel", &cancel, words, cancelled)?;
+    read_orders("modify", &modify, words, modified)?;
+    let words = words.view();
+    Ok(OpenOrders {
+        cancel: Orders {
+            words,
+            rows: cancelled,
+        },
+        modify: Orders {
+            words,
+            rows: modified,
+        },
+    })
+}
+
+fn read_orders(
+    field: &'static str,
+    slot: &Slot<'_, '_>,
+    words: &mut WordSpace,
+    rows: &mut Vec<Row>,
+) -> Result<(), Fault> {
+    rows.clear();
+    let Some(list) = slot.get() else {
+        return Ok(());
+    };
+    for item in bounded(list, field)? {
+        rows.push(order(item, words)?);
+    }
+    Ok(())
+}
+
+fn order(item: Value<'_, '_>, words: &mut WordSpace) -> Result<Row, Fault> {
+    read_fields!(item, "order", {
+        "id" => id,
+        "type" => kind,
+        "state" => state,
+        "side" => side,
+        "resd" => reserved,
+        "exec" => executed,
+        "cost" => cost,
+        "lastLots" => last_lots,
+        "lastTicks" => last_ticks,
+        "created" => created,
+        "modified" => modified,
+        "symbol" => symbol,
+        "price" => price,
+        "quantity" => quantity,
+    });
+    let first = words.push(kind.str(&item)?);
+    words.push(state.str(&item)?);
+    words.push(symbol.str(&item)?);
+    words.push(decimal_text(&price, &item, "price")?);
+    words.push(decimal_text(&quantity, &item, "quantity")?);
+    let whole = |slot: &Slot<'_, '_>, name| slot.require(&item)?.steps(name, 0);
+    let millis = |slot: &Slot<'_, '_>, name| slot.require(&item)?.integer(name).map(UnixMillis);
+    Ok(Row {
+        id: whole(&id, "id")?,
+        side: side.require(&item)?.trade_side("side")?,
+        reserved: Lots(whole(&reserved, "resd")?),
+        executed: Lots(whole(&executed, "exec")?),
+        cost: whole(&cost, "cost")?,
+        last_lots: last_lots
+            .optional(|value, name| value.steps(name, 0))?
+            .map(Lots),
+        last_ticks: last_ticks
+            .optional(|value, name| value.steps(name, 0))?
+            .map(Ticks),
+        created: millis(&created, "created")?,
+        modified: millis(&modified, "modified")?,
+        words: first,
+    })
+}
+
+/// The items of an array that is not too long.
+fn bounded<'d, 'a>(
+    list: Value<'d, 'a>,
+    field: &'static str,
+) -> Result<impl Iterator<Item = Value<'d, 'a>> + use<'d, 'a>, Fault> {
+    let items = list.items(field)?;
+    if items.len() > MAX_ITEMS {
+        let limit = MAX_ITEMS;
+        return Err(list.fault(ErrorKind::TooManyItems { field, limit }));
+    }
+    Ok(items)
+}
+
+/// A string that is a decimal number.
+fn decimal_text<'a>(
+    slot: &Slot<'_, 'a>,
+    of: &Value<'_, 'a>,
+    field: &'static str,
+) -> Result<&'a str, Fault> {
+    let value = slot.value(of)?;
+    let text = value.str(field)?;
+    match parse_decimal(text.as_bytes(), 0) {
+        Err(error @ DecimalError::Syntax) => Err(value.fault(ErrorKind::Number { field, error })),
+        _ => Ok(text),
+    }
+}

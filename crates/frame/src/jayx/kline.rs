@@ -1,0 +1,78 @@
+//! Candles.
+
+use ticklot_book::{Lots, Ticks};
+
+use crate::error::Fault;
+use crate::json::{Slot, Value, read_fields};
+use crate::units::UnixSeconds;
+
+/// A candle was added, modified, or both (`kline`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kline<'a> {
+    /// A new candle.
+    pub add: Option<Candle<'a>>,
+    /// A candle that is known already, as it is now.
+    pub modify: Option<Candle<'a>>,
+}
+
+/// A candle. That its times are seconds is inferred from the documentation's example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candle<'a> {
+    /// The venue's id of it.
+    pub id: &'a str,
+    /// When it begins.
+    pub opened: UnixSeconds,
+    /// The first price.
+    pub open: Ticks,
+    /// The highest price.
+    pub high: Ticks,
+    /// The lowest price.
+    pub low: Ticks,
+    /// The last price.
+    pub close: Ticks,
+    /// What was traded.
+    pub volume: Lots,
+    /// When it was last modified.
+    pub modified: UnixSeconds,
+    /// The symbol.
+    pub symbol: &'a str,
+}
+
+pub(super) fn kline<'a>(payload: Value<'_, 'a>) -> Result<Kline<'a>, Fault> {
+    read_fields!(payload, "kline", { "add" => add, "modify" => modify });
+    Ok(Kline {
+        add: optional(&add)?,
+        modify: optional(&modify)?,
+    })
+}
+
+fn optional<'a>(slot: &Slot<'_, 'a>) -> Result<Option<Candle<'a>>, Fault> {
+    slot.get().map(candle).transpose()
+}
+
+fn candle<'a>(item: Value<'_, 'a>) -> Result<Candle<'a>, Fault> {
+    read_fields!(item, "candle", {
+        "_id" => id,
+        "created" => created,
+        "o" => open,
+        "h" => high,
+        "l" => low,
+        "c" => close,
+        "v" => volume,
+        "m" => modified,
+        "symbol" => symbol,
+    });
+    let ticks = |slot: &Slot<'_, '_>, name| slot.require(&item)?.steps(name, 0).map(Ticks);
+    let seconds = |slot: &Slot<'_, '_>, name| slot.require(&item)?.integer(name).map(UnixSeconds);
+    Ok(Candle {
+        id: id.str(&item)?,
+        opened: seconds(&created, "created")?,
+        open: ticks(&open, "o")?,
+        high: ticks(&high, "h")?,
+        low: ticks(&low, "l")?,
+        close: ticks(&close, "c")?,
+        volume: Lots(volume.require(&item)?.steps("v", 0)?),
+        modified: seconds(&modified, "m")?,
+        symbol: symbol.str(&item)?,
+    })
+}
