@@ -141,6 +141,7 @@ fn unwrap_packet(frame: &[u8]) -> Result<Body<'_>, Refused> {
 /// Documented events that this oracle does not read: whether they are JSON is all it knows of them.
 const UNREAD: [&str; 3] = ["kline", "positions", "openorders"];
 
+/// Of an event that is not documented nothing but the name matters.
 fn other_event(name: &str) -> Owned {
     if UNREAD.contains(&name) {
         Owned::Unread(String::new())
@@ -209,12 +210,16 @@ fn read_named(name: &Json, message: Option<&Json>) -> Result<Owned, Refused> {
 }
 
 fn read_payload(json: &Json) -> Result<Owned, Refused> {
-    let [event, message, data, order_book] =
-        json.fields(["event", "message", "data", "orderBook"])?;
-    let [spot, add, modify, cancel] = json.fields(["spot", "add", "modify", "cancel"])?;
+    let [event] = json.fields(["event"])?;
     if let Some(name) = unless_null(event) {
+        if name.text()? != "orderbook" {
+            return read_named(name, None);
+        }
+        let [message, data] = json.fields(["message", "data"])?;
         return read_named(name, message.or(data));
     }
+    let [order_book, spot, add, modify, cancel] =
+        json.fields(["orderBook", "spot", "add", "modify", "cancel"])?;
     if order_book.is_some() {
         return read_book(json);
     }

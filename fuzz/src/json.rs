@@ -59,13 +59,11 @@ pub(crate) fn judge(text: &[u8], refused: Option<ErrorKind>) -> Option<Json> {
             );
             None
         }
-        // Which fields an oracle does not read it cannot know, but that one stands twice it can.
-        (Some(ErrorKind::Twice { field }), Ok(json)) => {
-            assert!(json.has_twice(field), "{field}: {json:?}");
-            None
-        }
         (_, Err(error)) => panic!("not refused as no JSON: {error}"),
-        (_, Ok(json)) => {
+        (refused, Ok(json)) => {
+            if let Some(ErrorKind::Twice { field }) = refused {
+                assert!(json.has_twice(field), "{field}: {json:?}");
+            }
             assert!(json.depth() <= MAX_DEPTH, "accepted: {json:?}");
             assert!(!json.has_infinity(), "accepted: {json:?}");
             Some(json.clone())
@@ -93,16 +91,29 @@ impl Json {
         }
     }
 
-    /// Whether a field of this name stands twice in an object of it.
+    /// Whether a field of this name stands twice in an object of it, or holds an object in which any
+    /// does.
     fn has_twice(&self, name: &str) -> bool {
         match self {
             Self::Array(items) => items.iter().any(|item| item.has_twice(name)),
             Self::Object(fields) => {
                 fields.iter().filter(|(key, _)| key == name).count() > 1
-                    || fields.iter().any(|(_, value)| value.has_twice(name))
+                    || fields.iter().any(|(key, value)| {
+                        (key == name && value.has_twins()) || value.has_twice(name)
+                    })
             }
             _ => false,
         }
+    }
+
+    /// Whether two fields of the object have one name.
+    pub(crate) fn has_twins(&self) -> bool {
+        let Self::Object(fields) = self else {
+            return false;
+        };
+        let mut keys: Vec<&String> = fields.iter().map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        keys.windows(2).any(|pair| pair[0] == pair[1])
     }
 
     /// The fields of these names; each may stand once.
@@ -122,6 +133,24 @@ impl Json {
             }
         }
         Ok(found)
+    }
+
+    /// A field that costs nothing: none unless it stands once and can be read.
+    pub(crate) fn extra<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&Self) -> Result<T, Refused>,
+    ) -> Option<T> {
+        let [field] = self.fields([name]).ok()?;
+        read(field?).ok()
+    }
+
+    /// The fields of an object, in order.
+    pub(crate) fn object(&self) -> Result<&[(String, Self)], Refused> {
+        match self {
+            Self::Object(fields) => Ok(fields),
+            _ => Err(Refused),
+        }
     }
 
     pub(crate) fn text(&self) -> Result<String, Refused> {
@@ -159,6 +188,17 @@ impl Json {
     /// A whole number of 32 bits.
     pub(crate) fn count(&self) -> Result<u32, Refused> {
         u32::try_from(self.integer()?).map_err(|_| Refused)
+    }
+}
+
+/// The text of a number as `serde_json` keeps it: its exponent, if any, after `e` and a sign.
+pub(crate) fn kept(number: &str) -> String {
+    match number.split_once(['e', 'E']) {
+        None => number.to_owned(),
+        Some((digits, exponent)) if exponent.starts_with(['+', '-']) => {
+            format!("{digits}e{exponent}")
+        }
+        Some((digits, exponent)) => format!("{digits}e+{exponent}"),
     }
 }
 

@@ -6,6 +6,7 @@
 //! | [`lines()`] | lines and offsets give the frame back, and are those of a naive split |
 //! | [`decimal()`] | `parse_decimal` agrees with arithmetic on text; what is printed reads back |
 //! | [`bayse()`], [`jayx()`] | a message is what a naive reader makes of `serde_json`'s; refused where it refuses; a used decoder is as good as a fresh one |
+//! | [`requests()`] | a request parses to the fields given, or is refused with nothing appended; rooms read back |
 //! | [`book()`] | a book agrees with two `BTreeMap`s, its changes and digest included |
 //!
 //! The oracles are slow and share nothing with what they judge but its vocabulary.
@@ -18,9 +19,11 @@ mod decimal;
 mod jayx;
 mod json;
 mod lines;
+mod requests;
 
 pub use crate::bayse::bayse;
 pub use crate::book::book;
 pub use crate::decimal::decimal;
 pub use crate::jayx::jayx;
 pub use crate::lines::lines;
+pub use crate::requests::requests;

@@ -20,5 +20,6 @@ fn seeds_hold() {
     hold("decimal", ticklot_fuzz::decimal);
     hold("bayse", ticklot_fuzz::bayse);
     hold("jayx", ticklot_fuzz::jayx);
+    hold("requests", ticklot_fuzz::requests);
     hold("book", ticklot_fuzz::book);
 }

@@ -85,6 +85,11 @@ class Client {
     assert.equal(code, expected, 'the code of the close frame that the client sent');
   }
 
+  /** Gives up. */
+  cut() {
+    this.#ws.terminate();
+  }
+
   /** What is awaited never comes on a connection that is closed. */
   #unlessClosed(event) {
     const lost = this.#closed.then(([code]) => assert.fail(`the client closed too early, ${code}`));
@@ -220,6 +225,7 @@ async function run(name, client) {
     console.log(`ok ${name}`);
   } catch (error) {
     failed += 1;
+    client.cut();
     console.log(`failed ${name}: ${error.message.replaceAll('\n', ' ')}`);
   }
 }
