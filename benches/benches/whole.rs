@@ -74,7 +74,7 @@ fn session(
     };
     let opened = session.opened(Nanos(0), &mut books, &mut strategy);
     assert!(opened.is_continue());
-    while session.outgoing().is_some() {}
+    while session.outgoing(Nanos(0)).is_some() {}
 
     let mut now = Nanos(0);
     let mut frames = frames.iter().cycle();

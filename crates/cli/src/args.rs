@@ -51,10 +51,10 @@ pub(crate) struct WatchArgs {
     pub(crate) channel: Vec<ChannelArg>,
     /// The Bayse event that prices and activity are of
     #[arg(long, value_name = "ID")]
-    pub(crate) event: Option<String>,
+    pub(crate) event_id: Option<String>,
     /// The Bayse user whose trades are followed
     #[arg(long, value_name = "ID")]
-    pub(crate) user: Option<String>,
+    pub(crate) user_id: Option<String>,
     /// The assets whose prices are followed; all of them when left out
     #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
     pub(crate) asset: Vec<String>,

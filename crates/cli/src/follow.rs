@@ -57,16 +57,16 @@ fn topics(channel: ChannelArg, args: &WatchArgs, embedded: bool) -> Result<Vec<T
             "{option} is needed with --url for this channel"
         ))),
     };
-    let event = || id(&args.event, Event::rate_cut().id, "--event");
+    let event = || id(&args.event_id, Event::rate_cut().id, "--event-id");
     Ok(match channel {
         ChannelArg::Orderbook => markets(args, embedded)?.map(Topic::order_book).collect(),
         ChannelArg::Orders => markets(args, embedded)?.map(Topic::orders).collect(),
         ChannelArg::Prices => vec![Topic::prices(event()?)],
         ChannelArg::Activity => vec![Topic::activity(event()?)],
         ChannelArg::UserTrades => vec![Topic::user_trades(id(
-            &args.user,
+            &args.user_id,
             User::demo().id,
-            "--user",
+            "--user-id",
         )?)],
         ChannelArg::AssetPrices => assets(args)?.into_iter().map(Topic::asset_price).collect(),
     })

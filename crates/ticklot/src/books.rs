@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use ticklot_book::{Book, Scale, State};
+use ticklot_book::{Book, Nanos, Scale, State};
+use ticklot_frame::jayx::Kline;
+
+use crate::jayx::{Account, Candles};
 
 /// Which book of a [`Books`]. Ids are given in order from 0 and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +33,8 @@ pub(crate) const fn const_scale(price_decimals: u8, quantity_decimals: u8) -> Sc
 #[derive(Debug, Default)]
 pub struct Books {
     entries: Vec<Entry>,
+    candles: Vec<(ConnectionId, Candles)>,
+    accounts: Vec<(ConnectionId, Account)>,
 }
 
 /// A book and what it is the book of.
@@ -93,6 +98,24 @@ impl Books {
         self.ids().find(|&id| self.name(id) == name)
     }
 
+    /// The candles of a symbol and interval, kept beside the books.
+    #[must_use]
+    pub fn candles(&self, symbol: &str, interval: &str) -> Option<&Candles> {
+        let mut all = self.all_candles();
+        all.find(|candles| candles.symbol() == symbol && candles.interval() == interval)
+    }
+
+    /// All candles that are followed.
+    pub fn all_candles(&self) -> impl Iterator<Item = &Candles> {
+        self.candles.iter().map(|(_, candles)| candles)
+    }
+
+    /// The account, kept beside the books; the first, when several connections follow one.
+    #[must_use]
+    pub fn account(&self) -> Option<&Account> {
+        self.accounts.first().map(|(_, account)| account)
+    }
+
     /// Every id, in order.
     pub fn ids(&self) -> impl Iterator<Item = BookId> + use<> {
         // There are never more books than ids: `add` stops before.
@@ -135,6 +158,66 @@ impl Books {
         self.entries
             .get_mut(id.0 as usize)
             .map(|entry| &mut entry.book)
+    }
+
+    pub(crate) fn add_candles(&mut self, connection: ConnectionId, symbol: &str, interval: &str) {
+        self.candles
+            .push((connection, Candles::new(symbol, interval)));
+    }
+
+    /// Adds the account of a connection, once.
+    pub(crate) fn add_account(&mut self, connection: ConnectionId) {
+        if self.accounts.iter().all(|(known, _)| *known != connection) {
+            self.accounts.push((connection, Account::default()));
+        }
+    }
+
+    /// False when no such candles are followed on the connection.
+    pub(crate) fn apply_kline(
+        &mut self,
+        connection: ConnectionId,
+        kline: &Kline<'_>,
+        now: Nanos,
+    ) -> bool {
+        let symbol = kline
+            .modify
+            .or(kline.add)
+            .map_or("", |candle| candle.symbol);
+        let mut own = self.candles.iter_mut().filter(|(of, _)| *of == connection);
+        let series = own.find(|(_, candles)| candles.symbol() == symbol);
+        series
+            .map(|(_, candles)| candles.apply(kline, now))
+            .is_some()
+    }
+
+    /// False when no account is followed on the connection.
+    pub(crate) fn apply_account(
+        &mut self,
+        connection: ConnectionId,
+        work: impl FnOnce(&mut Account),
+    ) -> bool {
+        let own = self.accounts.iter_mut().find(|(of, _)| *of == connection);
+        own.map(|(_, account)| work(account)).is_some()
+    }
+
+    /// A connection is gone: nothing of it is live.
+    pub(crate) fn disconnect(&mut self, connection: ConnectionId) {
+        for (_, book) in self.of_connection(connection) {
+            book.disconnect();
+        }
+        for (_, candles) in self.candles.iter_mut().filter(|(of, _)| *of == connection) {
+            candles.disconnect();
+        }
+        for (_, account) in self.accounts.iter_mut().filter(|(of, _)| *of == connection) {
+            account.disconnect();
+        }
+    }
+
+    /// Candles that have heard nothing for `limit` are live no more.
+    pub(crate) fn expire_candles(&mut self, connection: ConnectionId, now: Nanos, limit: Nanos) {
+        for (_, candles) in self.candles.iter_mut().filter(|(of, _)| *of == connection) {
+            candles.expire(now, limit);
+        }
     }
 
     /// The books of one connection, to be changed.

@@ -142,7 +142,8 @@ pub struct BookUpdate<'a> {
     /// The levels that differ from before: bids first, then asks, each best first. Empty when the
     /// snapshot repeated what was known.
     pub changes: &'a [Change],
-    /// Recent trades, newest first, as the venue sent them: it may repeat some.
+    /// Trades that are new with this message, in order of time; each is handed on once, though the
+    /// venue may list it again.
     pub trades: &'a [Trade],
     /// The last trade, when the message tells one that is on the book's grid.
     pub last_trade: Option<LastTrade>,

@@ -379,6 +379,7 @@ impl<V: Venue> Session<V> {
         if now < self.stale_check.after(limit) {
             return ControlFlow::Continue(());
         }
+        books.expire_candles(self.id, now, limit);
         // The book that will be stale first, of those that are not yet.
         let mut oldest = now;
         for id in books.ids() {
@@ -411,9 +412,7 @@ impl<V: Venue> Session<V> {
         if was_open && now.since(self.since) >= nanos(self.options.reconnect.good_after) {
             self.failures = 0;
         }
-        for (_, book) in books.of_connection(self.id) {
-            book.disconnect();
-        }
+        books.disconnect(self.id);
         self.outbox.clear();
         if was_open {
             self.venue.closed();
@@ -446,9 +445,7 @@ impl<V: Venue> Session<V> {
         if self.next != Next::Open {
             return;
         }
-        for (_, book) in books.of_connection(self.id) {
-            book.disconnect();
-        }
+        books.disconnect(self.id);
         self.venue.closed();
         self.next = Next::Connect;
     }

@@ -187,7 +187,7 @@ pub struct Snapshot<'a> {
     pub bids: &'a [Level],
     /// The sellers, in any order.
     pub asks: &'a [Level],
-    /// Recent trades, newest first.
+    /// New trades, in order of time.
     pub trades: &'a [Trade],
     /// The last trade.
     pub last_trade: Option<LastTrade>,

@@ -99,7 +99,7 @@ pub enum Command {
     Subscribe(Topic),
     /// Follow it no longer. Its order books are disconnected; what still comes is dropped.
     Unsubscribe(Topic),
-    /// Send a `ping` message; [`Event::RoundTrip`] tells how long its answer took.
+    /// Send a `ping` message; [`Event::RoundTrip`](crate::Event::RoundTrip) tells how long its answer took.
     Ping,
 }
 
@@ -225,7 +225,7 @@ impl Bayse {
         self
     }
 
-    /// Sends a `ping` message this often; [`Event::RoundTrip`] tells how long its answer took.
+    /// Sends a `ping` message this often; [`Event::RoundTrip`](crate::Event::RoundTrip) tells how long its answer took.
     /// Default: never.
     #[must_use]
     pub fn ping_every(mut self, interval: Duration) -> Self {
@@ -235,7 +235,7 @@ impl Bayse {
 
     /// Fetches the books of these outcomes over HTTP when a connection opens, `depth` levels a side,
     /// from the base URL `base` ([`REST_URL`]). They fill books that the stream has not filled yet,
-    /// marked [`Source::Request`].
+    /// marked [`Source::Request`](crate::Source::Request).
     #[must_use]
     pub fn first_books<I: Into<String>>(
         mut self,

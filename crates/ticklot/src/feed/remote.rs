@@ -97,7 +97,7 @@ impl Stopper {
         Self { stop }
     }
 
-    /// Ends the feed: its connections are closed properly, at once, and [`Feed::run`] returns; if it
+    /// Ends the feed: its connections are closed properly, at once, and [`Feed::run`](super::Feed::run) returns; if it
     /// does not run, it returns as soon as it is called.
     pub fn stop(&self) {
         self.stop.send_replace(true);

@@ -1,16 +1,30 @@
-//! JayX: the spot exchange. One connection carries the order book of one symbol.
+//! JayX: the spot exchange.
+//!
+//! A connection carries the order book of one symbol only, since the payload names none; candles of
+//! many symbols can share one, one interval a symbol, since a candle names no interval; balances and
+//! orders go with either. [`Plan`] makes the connections that a list of topics takes.
+//!
+//! What comes is kept beside the books: [`Books::candles`](crate::Books::candles),
+//! [`Books::account`](crate::Books::account).
 
-use std::ops::ControlFlow;
+mod account;
+mod candles;
+mod plan;
+mod rules;
+mod trades;
 
 use ticklot_book::{Nanos, Scale};
-use ticklot_frame::VenueName;
-use ticklot_frame::jayx::{Control, Decoder, JOIN, Message, PONG, subscribe_order_book};
-pub use ticklot_frame::jayx::{Envelope, SubscribeError};
+pub use ticklot_frame::jayx::{
+    ApiKey, Envelope, Kline, Message, OpenOrders, Positions, SubscribeError,
+};
+use ticklot_frame::jayx::{Decoder, Request};
 
-use crate::books::{BookId, Books, ConnectionId, const_scale};
-use crate::event::{Event, Handler, LastTrade, Source};
-use crate::outbox::Outbox;
-use crate::venue::{Context, NoCommand, Reply, Snapshot, Venue};
+pub use self::account::{Account, Balance, MAX_ORDERS, Order};
+pub use self::candles::{Candle, Candles, MAX_CANDLES};
+pub use self::plan::Plan;
+
+use self::trades::Trades;
+use crate::books::{BookId, const_scale};
 
 /// The venue's base URL (its documentation).
 pub const URL: &str = "wss://stream.jayxstaging.com:8443";
@@ -22,44 +36,120 @@ const SOCKET_IO_PATH: &str = "/socket.io/?EIO=4&transport=websocket";
 const HANDSHAKE: Nanos = Nanos::from_secs(20);
 
 /// The scale of BTCUSDT, inferred from the documentation's examples: tick 0.01, lot 0.000001.
-///
 pub const BTCUSDT: Scale = const_scale(2, 6);
 
-/// The order book of one symbol of JayX.
+/// Something to follow.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Topic {
+    /// The order book of a symbol, and its trades.
+    OrderBook {
+        /// The symbol.
+        symbol: String,
+        /// Undocumented, probably how coarsely prices are grouped; the example's is `1`.
+        precise: String,
+    },
+    /// The candles of a symbol.
+    Kline {
+        /// The symbol.
+        symbol: String,
+        /// The length of a candle, in the venue's words; the example's is `60`.
+        interval: String,
+    },
+    /// The account's balances.
+    Positions,
+    /// What becomes of the account's orders.
+    OpenOrders {
+        /// The symbol.
+        symbol: String,
+    },
+}
+
+impl Topic {
+    /// The order book of a symbol, `precise` 1.
+    #[must_use]
+    pub fn order_book(symbol: impl Into<String>) -> Self {
+        let precise = "1".to_owned();
+        Self::OrderBook {
+            symbol: symbol.into(),
+            precise,
+        }
+    }
+
+    /// The candles of a symbol.
+    #[must_use]
+    pub fn kline(symbol: impl Into<String>, interval: impl Into<String>) -> Self {
+        Self::Kline {
+            symbol: symbol.into(),
+            interval: interval.into(),
+        }
+    }
+
+    /// What becomes of the account's orders in a symbol.
+    #[must_use]
+    pub fn open_orders(symbol: impl Into<String>) -> Self {
+        Self::OpenOrders {
+            symbol: symbol.into(),
+        }
+    }
+
+    /// The subscription, with the account's key where it takes one.
+    fn request<'a>(&'a self, key: Option<&'a ApiKey>) -> Result<Request<'a>, BuildError> {
+        Ok(match self {
+            Self::OrderBook { symbol, precise } => Request::OrderBook { symbol, precise },
+            Self::Kline { symbol, interval } => Request::Kline { symbol, interval },
+            Self::Positions => Request::Positions {
+                key: key.ok_or(BuildError::Key)?,
+            },
+            Self::OpenOrders { symbol } => Request::OpenOrders {
+                key: key.ok_or(BuildError::Key)?,
+                symbol,
+            },
+        })
+    }
+
+    /// Whether what comes of both could not be told apart on one connection.
+    fn clashes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::OrderBook { .. }, Self::OrderBook { .. }) => true,
+            (Self::Kline { symbol, .. }, Self::Kline { symbol: other, .. }) => symbol == other,
+            _ => false,
+        }
+    }
+}
+
+/// A connection that makes no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A subscription that the venue could not understand.
+    #[error(transparent)]
+    Subscribe(#[from] SubscribeError),
+    /// Balances or orders without the account's key.
+    #[error("balances and orders take the account's key")]
+    Key,
+    /// Two order books, or two intervals of one symbol: their messages could not be told apart.
+    #[error("one connection carries one order book, and one interval of a symbol")]
+    Clash,
+}
+
+/// One connection to JayX.
 #[derive(Debug)]
 pub struct JayX {
     base: String,
     /// The base with the envelope's path.
     url: String,
-    subscription: Subscription,
+    envelope: Envelope,
+    key: Option<ApiKey>,
+    topics: Vec<Topic>,
     scale: Scale,
     decoder: Decoder,
     book: Option<BookId>,
+    trades: Trades,
     /// From the server's handshake: the longest time between two of its pings.
     silence_limit: Option<Nanos>,
     /// When the handshake must be over.
     join_by: Option<Nanos>,
-}
-
-/// What is subscribed to.
-#[derive(Debug)]
-struct Subscription {
-    envelope: Envelope,
-    symbol: String,
-    precise: String,
-}
-
-impl Subscription {
-    fn check(&self) -> Result<(), SubscribeError> {
-        subscribe_order_book(&mut Vec::new(), self.envelope, &self.symbol, &self.precise)
-    }
-
-    fn send(&self, outbox: &mut Outbox) {
-        outbox.push(|out| {
-            // `JayX::build` has checked it; nothing is appended when it is wrong.
-            let _ = subscribe_order_book(out, self.envelope, &self.symbol, &self.precise);
-        });
-    }
 }
 
 impl JayX {
@@ -67,20 +157,39 @@ impl JayX {
     /// the user's to set per symbol: the wire carries whole ticks and lots.
     #[must_use]
     pub fn new(symbol: &str) -> Self {
+        Self::connection().follow(Topic::order_book(symbol))
+    }
+
+    /// A connection with nothing to follow yet.
+    #[must_use]
+    pub fn connection() -> Self {
         Self {
             base: URL.to_owned(),
             url: format!("{URL}{SOCKET_IO_PATH}"),
-            subscription: Subscription {
-                envelope: Envelope::SocketIo,
-                symbol: symbol.to_owned(),
-                precise: "1".to_owned(),
-            },
+            envelope: Envelope::SocketIo,
+            key: None,
+            topics: Vec::new(),
             scale: BTCUSDT,
             decoder: Decoder::new(Envelope::SocketIo),
             book: None,
+            trades: Trades::default(),
             silence_limit: None,
             join_by: None,
         }
+    }
+
+    /// Follows a topic. One that makes no sense here is told by [`JayX::build`].
+    #[must_use]
+    pub fn follow(mut self, topic: Topic) -> Self {
+        self.topics.push(topic);
+        self
+    }
+
+    /// The account's key, for balances and orders. It is shown nowhere.
+    #[must_use]
+    pub fn key(mut self, key: ApiKey) -> Self {
+        self.key = Some(key);
+        self
     }
 
     /// Another base URL, without Socket.IO's path.
@@ -93,13 +202,13 @@ impl JayX {
     /// Another envelope. [`Envelope::Auto`] is for replaying a log, not for connecting.
     #[must_use]
     pub fn envelope(mut self, envelope: Envelope) -> Self {
-        self.subscription.envelope = envelope;
+        self.envelope = envelope;
         self.decoder = Decoder::new(envelope);
         self.complete_url()
     }
 
     fn complete_url(mut self) -> Self {
-        let path = match self.subscription.envelope {
+        let path = match self.envelope {
             Envelope::Plain => "",
             Envelope::SocketIo | Envelope::Auto => SOCKET_IO_PATH,
         };
@@ -107,10 +216,14 @@ impl JayX {
         self
     }
 
-    /// Another `precise`: undocumented, probably how coarsely prices are grouped.
+    /// Another `precise` for the order book.
     #[must_use]
-    pub fn precise(mut self, precise: &str) -> Self {
-        precise.clone_into(&mut self.subscription.precise);
+    pub fn precise(mut self, value: &str) -> Self {
+        for topic in &mut self.topics {
+            if let Topic::OrderBook { precise, .. } = topic {
+                value.clone_into(precise);
+            }
+        }
         self
     }
 
@@ -124,154 +237,18 @@ impl JayX {
     /// Checks what would be sent, and gives the venue's rules to a feed or a session.
     ///
     /// # Errors
-    /// The symbol or `precise` is empty.
-    pub fn build(self) -> Result<Self, SubscribeError> {
-        self.subscription.check()?;
+    /// A symbol, an interval, `precise` or the key is empty; the key is missing; or two topics could
+    /// not be told apart.
+    pub fn build(self) -> Result<Self, BuildError> {
+        for (place, topic) in self.topics.iter().enumerate() {
+            topic.request(self.key.as_ref())?.check()?;
+            if self.topics[..place]
+                .iter()
+                .any(|other| topic.clashes(other))
+            {
+                return Err(BuildError::Clash);
+            }
+        }
         Ok(self)
     }
-}
-
-impl Venue for JayX {
-    type Command = NoCommand;
-
-    fn name(&self) -> VenueName {
-        VenueName::JAYX
-    }
-
-    fn url(&self) -> &str {
-        &self.url
-    }
-
-    fn register(&mut self, connection: ConnectionId, books: &mut Books) {
-        let symbol = &self.subscription.symbol;
-        self.book = Some(books.add(connection, symbol, symbol, self.scale));
-    }
-
-    fn opened(&mut self, now: Nanos, outbox: &mut Outbox) {
-        self.silence_limit = None;
-        self.join_by = None;
-        if self.subscription.envelope == Envelope::Plain {
-            self.subscription.send(outbox);
-        } else {
-            // In Socket.IO the server speaks first.
-            self.join_by = Some(now.after(HANDSHAKE));
-        }
-    }
-
-    fn frame<H: Handler + ?Sized>(&mut self, frame: &[u8], context: &mut Context<'_, H>) -> Reply {
-        let Self {
-            decoder,
-            subscription,
-            silence_limit,
-            join_by,
-            book,
-            ..
-        } = self;
-        let decoded = decoder.decode(frame);
-        if decoded
-            .as_ref()
-            .is_ok_and(|message| !matches!(message, Message::Control(_)))
-        {
-            context.stats.messages += 1;
-        }
-        let flow = match decoded {
-            Ok(Message::OrderBook(update)) => {
-                let Some(id) = *book else { return Reply::Data };
-                let last = update.trades.first();
-                let snapshot = Snapshot {
-                    line: 0,
-                    bids: update.bids,
-                    asks: update.asks,
-                    trades: update.trades,
-                    last_trade: last.map(|t| LastTrade {
-                        ticks: t.ticks,
-                        side: Some(t.side),
-                    }),
-                    sent: None,
-                    source: Source::Stream,
-                };
-                context.snapshot(id, &snapshot, |error| update.refusal(error))
-            }
-            Ok(Message::Control(Control::Refused { message })) => {
-                let connection = context.connection;
-                let flow = context.emit(Event::Refused {
-                    connection,
-                    message,
-                    room: None,
-                });
-                return match flow {
-                    ControlFlow::Continue(()) => Reply::End("the namespace was refused"),
-                    ControlFlow::Break(()) => Reply::Stop,
-                };
-            }
-            Ok(Message::Control(control)) => {
-                if control == Control::Joined {
-                    *join_by = None;
-                }
-                return heed(control, subscription, silence_limit, context.outbox);
-            }
-            Ok(Message::Unknown { kind }) => context.unknown(kind),
-            Ok(message) => {
-                let (connection, received) = (context.connection, context.now);
-                context.emit(Event::JayX {
-                    connection,
-                    received,
-                    message: &message,
-                })
-            }
-            Err(error) => {
-                // What it was cannot be told, and the connection is for the book.
-                if let Some(id) = *book {
-                    context.missed(id);
-                }
-                context.bad_line(error)
-            }
-        };
-        Reply::from(flow)
-    }
-
-    fn command<H: Handler + ?Sized>(
-        &mut self,
-        command: NoCommand,
-        _context: &mut Context<'_, H>,
-    ) -> Reply {
-        match command {}
-    }
-
-    fn deadline(&self) -> Option<Nanos> {
-        self.join_by
-    }
-
-    fn timeout<H: Handler + ?Sized>(&mut self, _context: &mut Context<'_, H>) -> Reply {
-        Reply::End("the Socket.IO handshake took too long")
-    }
-
-    fn silence_limit(&self) -> Option<Nanos> {
-        self.silence_limit
-    }
-}
-
-/// Does what the Socket.IO session asks for.
-fn heed(
-    control: Control<'_>,
-    subscription: &Subscription,
-    silence_limit: &mut Option<Nanos>,
-    outbox: &mut Outbox,
-) -> Reply {
-    match control {
-        Control::Open {
-            ping_interval_ms,
-            ping_timeout_ms,
-        } => {
-            let limit = u64::from(ping_interval_ms) + u64::from(ping_timeout_ms);
-            *silence_limit = Some(Nanos::from_millis(limit));
-            outbox.push(|out| out.extend_from_slice(JOIN));
-        }
-        Control::Joined => subscription.send(outbox),
-        Control::Ping => outbox.push(|out| out.extend_from_slice(PONG)),
-        Control::Left => return Reply::End("the server ended the namespace"),
-        Control::Close => return Reply::End("the server ended the session"),
-        _ => {}
-    }
-    Reply::Control
 }

@@ -17,6 +17,8 @@ pub(crate) struct Bench<V: Venue> {
     pub(crate) books: Books,
     pub(crate) now: Nanos,
     told: Vec<String>,
+    /// The times of the trades that the last book told.
+    trades: String,
     /// What was sent and not yet looked at, with its moment.
     wire: Vec<(u64, String)>,
     /// Break at the next event.
@@ -33,6 +35,7 @@ impl<V: Venue> Bench<V> {
             now: Nanos(SECOND),
             told: Vec::new(),
             wire: Vec::new(),
+            trades: String::new(),
             tired: false,
         }
     }
@@ -47,9 +50,17 @@ impl<V: Venue> Bench<V> {
             now,
             told,
             tired,
+            trades,
             ..
         } = self;
         let mut handler = |event: Event<'_>, books: &Books| {
+            if let Event::Book(update) = &event {
+                let times = update
+                    .trades
+                    .iter()
+                    .map(|trade| trade.created.0.to_string());
+                *trades = times.collect::<Vec<_>>().join(" ");
+            }
             told.push(tell(&event, books));
             if *tired {
                 ControlFlow::Break(())
@@ -119,6 +130,11 @@ impl<V: Venue> Bench<V> {
     /// What was sent since the last look.
     pub(crate) fn sent(&mut self) -> Vec<String> {
         self.sent_when().into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// The times of the trades that the last book told.
+    pub(crate) fn trades(&self) -> &str {
+        &self.trades
     }
 
     pub(crate) fn told(&mut self) -> Vec<String> {

@@ -4,4 +4,5 @@
 
 mod bayse;
 mod bench;
+mod jayx;
 mod rules;

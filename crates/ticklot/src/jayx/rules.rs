@@ -1,0 +1,231 @@
+//! The venue's rules: what is sent, and what a message means.
+
+use std::ops::ControlFlow;
+
+use ticklot_book::Nanos;
+use ticklot_frame::VenueName;
+use ticklot_frame::jayx::{Control, Envelope, JOIN, Message, OrderBook, PONG};
+
+use super::{HANDSHAKE, JayX, Topic};
+use crate::books::{BookId, Books, ConnectionId};
+use crate::event::{Event, Handler, LastTrade, Source};
+use crate::outbox::Outbox;
+use crate::venue::{Context, NoCommand, Reply, Snapshot, Venue};
+
+impl Venue for JayX {
+    type Command = NoCommand;
+
+    fn name(&self) -> VenueName {
+        VenueName::JAYX
+    }
+
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn register(&mut self, connection: ConnectionId, books: &mut Books) {
+        for topic in &self.topics {
+            match topic {
+                Topic::OrderBook { symbol, .. } => {
+                    self.book = Some(books.add(connection, symbol, symbol, self.scale));
+                }
+                Topic::Kline { symbol, interval } => {
+                    books.add_candles(connection, symbol, interval);
+                }
+                Topic::Positions | Topic::OpenOrders { .. } => books.add_account(connection),
+            }
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.topics.is_empty()
+    }
+
+    fn opened(&mut self, now: Nanos, outbox: &mut Outbox) {
+        self.silence_limit = None;
+        self.join_by = None;
+        if self.envelope == Envelope::Plain {
+            self.subscribe(outbox);
+        } else {
+            // In Socket.IO the server speaks first.
+            self.join_by = Some(now.after(HANDSHAKE));
+        }
+    }
+
+    fn frame<H: Handler + ?Sized>(&mut self, frame: &[u8], context: &mut Context<'_, H>) -> Reply {
+        let decoded = self.decoder.decode(frame);
+        let message = match decoded {
+            Ok(message) => message,
+            Err(error) => {
+                // What it was cannot be told, and the connection is for the book.
+                if let Some(id) = self.book {
+                    context.missed(id);
+                }
+                return Reply::from(context.bad_line(error));
+            }
+        };
+        if let Message::Control(control) = message {
+            let flow = match control {
+                Control::Refused { message } => {
+                    let connection = context.connection;
+                    context.emit(Event::Refused {
+                        connection,
+                        message,
+                        room: None,
+                    })
+                }
+                _ => ControlFlow::Continue(()),
+            };
+            return match (flow, Step::of(control)) {
+                (ControlFlow::Break(()), _) => Reply::Stop,
+                (_, step) => self.step(step, context.outbox),
+            };
+        }
+        context.stats.messages += 1;
+        Reply::from(match &message {
+            Message::OrderBook(update) => match self.book {
+                Some(id) => {
+                    let trades = self.trades.take(update.trades);
+                    order_book(id, update, trades, context)
+                }
+                None => {
+                    context.stats.unrequested += 1;
+                    ControlFlow::Continue(())
+                }
+            },
+            Message::Unknown { kind } => context.unknown(kind),
+            message => beside(message, context),
+        })
+    }
+
+    fn command<H: Handler + ?Sized>(
+        &mut self,
+        command: NoCommand,
+        _context: &mut Context<'_, H>,
+    ) -> Reply {
+        match command {}
+    }
+
+    fn deadline(&self) -> Option<Nanos> {
+        self.join_by
+    }
+
+    fn timeout<H: Handler + ?Sized>(&mut self, _context: &mut Context<'_, H>) -> Reply {
+        Reply::End("the Socket.IO handshake took too long")
+    }
+
+    fn silence_limit(&self) -> Option<Nanos> {
+        self.silence_limit
+    }
+}
+
+/// What a packet of the session asks for.
+#[derive(Clone, Copy)]
+enum Step {
+    Join { silence_limit: Nanos },
+    Subscribe,
+    Pong,
+    End(&'static str),
+    Nothing,
+}
+
+impl Step {
+    fn of(control: Control<'_>) -> Self {
+        match control {
+            Control::Open {
+                ping_interval_ms,
+                ping_timeout_ms,
+            } => {
+                let limit = u64::from(ping_interval_ms) + u64::from(ping_timeout_ms);
+                Self::Join {
+                    silence_limit: Nanos::from_millis(limit),
+                }
+            }
+            Control::Joined => Self::Subscribe,
+            Control::Ping => Self::Pong,
+            Control::Refused { .. } => Self::End("the namespace was refused"),
+            Control::Left => Self::End("the server ended the namespace"),
+            Control::Close => Self::End("the server ended the session"),
+            _ => Self::Nothing,
+        }
+    }
+}
+
+impl JayX {
+    fn step(&mut self, step: Step, outbox: &mut Outbox) -> Reply {
+        match step {
+            Step::Join { silence_limit } => {
+                self.silence_limit = Some(silence_limit);
+                outbox.push(|out| out.extend_from_slice(JOIN));
+            }
+            Step::Subscribe => {
+                self.join_by = None;
+                self.subscribe(outbox);
+            }
+            Step::Pong => outbox.push(|out| out.extend_from_slice(PONG)),
+            Step::End(what) => return Reply::End(what),
+            Step::Nothing => {}
+        }
+        Reply::Control
+    }
+
+    fn subscribe(&self, outbox: &mut Outbox) {
+        for topic in &self.topics {
+            outbox.push(|out| {
+                // `build` has checked it; nothing is appended when it is wrong.
+                if let Ok(request) = topic.request(self.key.as_ref()) {
+                    let _ = request.write(self.envelope, out);
+                }
+            });
+        }
+    }
+}
+
+fn order_book<H: Handler + ?Sized>(
+    id: BookId,
+    update: &OrderBook<'_>,
+    trades: &[ticklot_frame::Trade],
+    context: &mut Context<'_, H>,
+) -> ControlFlow<()> {
+    let last = update.trades.first();
+    let snapshot = Snapshot {
+        line: 0,
+        bids: update.bids,
+        asks: update.asks,
+        trades,
+        last_trade: last.map(|trade| LastTrade {
+            ticks: trade.ticks,
+            side: Some(trade.side),
+        }),
+        sent: None,
+        source: Source::Stream,
+    };
+    context.snapshot(id, &snapshot, |error| update.refusal(error))
+}
+
+/// What is kept beside the books, and told as it came.
+fn beside<H: Handler + ?Sized>(
+    message: &Message<'_>,
+    context: &mut Context<'_, H>,
+) -> ControlFlow<()> {
+    let (connection, received) = (context.connection, context.now);
+    let kept = match message {
+        Message::Kline(kline) => context.books.apply_kline(connection, kline, received),
+        Message::Positions(positions) => context
+            .books
+            .apply_account(connection, |account| account.apply_positions(positions)),
+        Message::OpenOrders(orders) => context
+            .books
+            .apply_account(connection, |account| account.apply_orders(orders)),
+        _ => true,
+    };
+    if !kept {
+        context.stats.unrequested += 1;
+    }
+    context.proved = true;
+    context.emit(Event::JayX {
+        connection,
+        received,
+        message,
+    })
+}
