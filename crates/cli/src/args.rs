@@ -46,6 +46,12 @@ pub(crate) struct WatchArgs {
     /// Bayse markets, by id, or `any` to subscribe to nothing and keep what comes
     #[arg(long, value_name = "ID,ID...|any", value_delimiter = ',')]
     pub(crate) market: Vec<String>,
+    /// What to follow at JayX
+    #[arg(long, value_enum, value_name = "EVENT,...", value_delimiter = ',')]
+    pub(crate) event: Vec<EventArg>,
+    /// The length of JayX's candles
+    #[arg(long, value_name = "INTERVAL", default_value = "1")]
+    pub(crate) interval: String,
     /// What to follow at Bayse
     #[arg(long, value_enum, value_name = "CHANNEL,...", value_delimiter = ',')]
     pub(crate) channel: Vec<ChannelArg>,
@@ -139,6 +145,19 @@ pub(crate) enum VenueArg {
     Jayx,
     /// Bayse Markets, prediction markets.
     Bayse,
+}
+
+/// An event of JayX.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventArg {
+    /// The order book, as a ladder.
+    Orderbook,
+    /// Candles.
+    Kline,
+    /// Balances; the key from `TICKLOT_API_KEY`.
+    Positions,
+    /// One's own orders; the key from `TICKLOT_API_KEY`.
+    Openorders,
 }
 
 /// A channel of Bayse Markets.

@@ -1,14 +1,16 @@
-//! What to follow at Bayse Markets, from the command line.
+//! What to follow, from the command line.
 
+use ticklot::Scale;
 use ticklot::bayse::{Auth, Bayse, Currency, Plan, RequestError, Symbol, Topic};
+use ticklot::jayx::{self, ApiKey, Envelope};
 use ticklot_sim::bayse::{Event, Listing, User};
 
 use crate::Failure;
-use crate::args::{ChannelArg, CurrencyArg, WatchArgs};
+use crate::args::{ChannelArg, CurrencyArg, EnvelopeArg, EventArg, WatchArgs};
 
 /// What `--channel` and the options beside it ask for: of the embedded server where no `--url` names
 /// another, and then with its own ids.
-pub(crate) fn plan(args: &WatchArgs) -> Result<Plan, Failure> {
+pub(crate) fn bayse(args: &WatchArgs) -> Result<Plan, Failure> {
     let embedded = args.url.is_none();
     let mut plan = Plan::new();
     for channel in channels(args) {
@@ -20,6 +22,55 @@ pub(crate) fn plan(args: &WatchArgs) -> Result<Plan, Failure> {
         }
     }
     Ok(plan)
+}
+
+/// What `--event` and the options beside it ask for, of JayX.
+pub(crate) fn jayx(args: &WatchArgs, scale: Scale) -> Result<jayx::Plan, Failure> {
+    let symbol = &args.book.symbol;
+    let events = match args.event.as_slice() {
+        [] => &[EventArg::Orderbook],
+        events => events,
+    };
+    let mut plan = jayx::Plan::new().envelope(envelope(args)?);
+    for event in events {
+        if matches!(event, EventArg::Positions | EventArg::Openorders) {
+            plan = plan.key(account_key(args.url.is_none())?);
+        }
+        plan = match event {
+            EventArg::Orderbook => plan.follow_with(jayx::Topic::order_book(symbol), scale),
+            EventArg::Kline => plan.follow(jayx::Topic::kline(symbol, &args.interval)),
+            EventArg::Positions => plan.follow(jayx::Topic::Positions),
+            EventArg::Openorders => plan.follow(jayx::Topic::open_orders(symbol)),
+        };
+    }
+    Ok(plan)
+}
+
+fn envelope(args: &WatchArgs) -> Result<Envelope, Failure> {
+    match args.book.envelope {
+        None => Ok(Envelope::SocketIo),
+        Some(EnvelopeArg::Auto) => Err(Failure::Usage(
+            "--envelope auto is for replaying a log".to_owned(),
+        )),
+        Some(envelope) => Ok(envelope.into()),
+    }
+}
+
+/// The key is read from the environment, where other users of the machine do not see it; the embedded
+/// server has one of its own.
+fn account_key(embedded: bool) -> Result<ApiKey, Failure> {
+    let demo = || Some(ticklot_sim::jayx::Account::demo().api_key).filter(|_| embedded);
+    variable("TICKLOT_API_KEY")
+        .or_else(demo)
+        .map(ApiKey::new)
+        .ok_or_else(|| {
+            Failure::Usage("balances and orders need TICKLOT_API_KEY to be set".to_owned())
+        })
+}
+
+/// A variable of the environment that is set and not empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The channels that are asked for; order books when none is.
@@ -105,11 +156,6 @@ fn assets(args: &WatchArgs) -> Result<Vec<Symbol>, Failure> {
 /// embedded server has some of its own.
 fn credentials(embedded: bool) -> Result<Auth, Failure> {
     let demo = User::demo();
-    let variable = |name| {
-        std::env::var(name)
-            .ok()
-            .filter(|value: &String| !value.is_empty())
-    };
     Auth::from_parts(
         variable("TICKLOT_API_KEY"),
         variable("TICKLOT_ACCESS_TOKEN"),

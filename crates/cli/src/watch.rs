@@ -7,15 +7,14 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use ticklot::bayse::{self, Message};
+use ticklot::bayse;
 use ticklot::capture::BookRows;
 use ticklot::feed::Clock;
-use ticklot::jayx::Envelope;
-use ticklot::jayx::{self, JayX};
+use ticklot::jayx;
 use ticklot::{Books, Disconnect, Ended, Event, Feed, Handler, Nanos, Options, Stopper, Venue};
 use ticklot_sim::Simulator;
 
-use crate::args::{EnvelopeArg, VenueArg, WatchArgs};
+use crate::args::{VenueArg, WatchArgs};
 use crate::panel::{Panel, latency_histogram};
 use crate::replay::built;
 use crate::view::{self, Printable};
@@ -112,32 +111,18 @@ fn add_venues<H: Handler>(
         let embedded = || simulator.and_then(|simulator| simulator.url(venue));
         args.url.clone().or_else(embedded).unwrap_or_default()
     };
+    let transport = ticklot_transport::Config::default();
     if args.venue != Some(VenueArg::Bayse) {
-        let envelope = match args.book.envelope {
-            None => Envelope::SocketIo,
-            Some(EnvelopeArg::Auto) => {
-                return Err(Failure::Usage(
-                    "--envelope auto is for replaying a log".to_owned(),
-                ));
-            }
-            Some(envelope) => envelope.into(),
-        };
-        let venue = JayX::new(&args.book.symbol)
-            .url(&url(ticklot_sim::Venue::Jayx))
-            .envelope(envelope)
-            .scale(args.book.scale(jayx::BTCUSDT)?);
-        feed.add_with(
-            built(venue.build())?,
-            options.clone(),
-            ticklot_transport::Config::default(),
-        );
+        let plan = follow::jayx(args, args.book.scale(jayx::BTCUSDT)?)?;
+        for venue in built(plan.url(&url(ticklot_sim::Venue::Jayx)).connections())? {
+            feed.add_with(venue, options.clone(), transport.clone());
+        }
     }
     if args.venue != Some(VenueArg::Jayx) {
         let (url, scale) = (
             url(ticklot_sim::Venue::Bayse),
             args.book.scale(bayse::CENTS)?,
         );
-        let transport = ticklot_transport::Config::default();
         match follow::any(args)? {
             Some(venue) => {
                 feed.add_with(
@@ -147,7 +132,7 @@ fn add_venues<H: Handler>(
                 );
             }
             None => {
-                let plan = follow::plan(args)?.url(&url).scale(scale);
+                let plan = follow::bayse(args)?.url(&url).scale(scale);
                 for (_, venue) in built(plan.connections())? {
                     // One with nothing to follow would wait for commands, and none will come.
                     if venue.is_wanted() {
@@ -164,6 +149,7 @@ fn add_venues<H: Handler>(
 fn check_options(args: &WatchArgs) -> Result<(), Failure> {
     let wrong = match args.venue {
         Some(VenueArg::Bayse) if args.book.envelope.is_some() => "--envelope is for JayX",
+        Some(VenueArg::Bayse) if !args.event.is_empty() => "--event is for JayX",
         Some(VenueArg::Jayx) if !args.market.is_empty() => "--market is for Bayse",
         Some(VenueArg::Jayx) if !args.channel.is_empty() => "--channel is for Bayse",
         _ => return Ok(()),
@@ -233,10 +219,10 @@ impl<'a> Watcher<'a> {
     }
 
     /// A message that is no book: a line in a pipe, the bottom line of a terminal.
-    fn tell(&mut self, message: &Message<'_>) -> io::Result<()> {
+    fn tell(&mut self, write: impl FnOnce(&mut String) -> std::fmt::Result) -> io::Result<()> {
         self.told += 1;
         self.text.clear();
-        tell::line(&mut self.text, message).map_err(io::Error::other)?;
+        write(&mut self.text).map_err(io::Error::other)?;
         let line = Printable(&self.text).to_string();
         if self.output.terminal {
             self.notice = line;
@@ -270,7 +256,8 @@ impl<'a> Watcher<'a> {
                 }
             }
             Event::Tick { now } => self.draw(books, *now)?,
-            Event::Bayse { message, .. } => self.tell(message)?,
+            Event::Bayse { message, .. } => self.tell(|text| tell::bayse(text, message))?,
+            Event::JayX { message, .. } => self.tell(|text| tell::jayx(text, message))?,
             Event::BadLine { frame, error, .. } => {
                 self.bad_lines += 1;
                 self.notice(format_args!("frame {frame}: {error}"));

@@ -13,4 +13,5 @@ mod request;
 pub use account::{Balance, MAX_ITEMS, OpenOrders, Order, Orders, Positions};
 pub use decode::{Control, Decoder, Envelope, Message, OrderBook};
 pub use kline::{Candle, Kline};
-pub use request::{ApiKey, JOIN, PONG, Request, SubscribeError, subscribe_order_book};
+pub use packet::asked_ack;
+pub use request::{ApiKey, JOIN, PONG, Request, SubscribeError, acknowledge, subscribe_order_book};

@@ -32,6 +32,16 @@ pub(super) enum Packet<'a> {
     ConnectError(Json<'a>),
 }
 
+/// The acknowledgement that a text frame of Socket.IO asks for: to be answered with
+/// [`acknowledge`](super::acknowledge). None when it asks for none.
+#[must_use]
+pub fn asked_ack(frame: &[u8]) -> Option<u64> {
+    match read(frame) {
+        Ok(Packet::Event { ack, .. }) => ack,
+        _ => None,
+    }
+}
+
 /// JSON that starts `offset` bytes into the frame. May be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Json<'a> {

@@ -2,6 +2,7 @@
 //! without allocating, and checked before the first byte of it is.
 
 use std::fmt;
+use std::io::Write;
 
 use thiserror::Error;
 
@@ -183,6 +184,12 @@ impl Request<'_> {
 
 const CATEGORY: (&str, &str) = ("category", "spot");
 
+/// Appends the acknowledgement of the server's event `id`, in Socket.IO, without a word.
+pub fn acknowledge(out: &mut Vec<u8>, id: u64) {
+    // Writing to a vector does not fail, and a whole number is formatted without allocating.
+    let _ = write!(out, "43{id}[]");
+}
+
 /// Appends a subscription to the order book of `symbol`. See [`Request::OrderBook`].
 ///
 /// # Errors
@@ -303,6 +310,24 @@ mod tests {
             assert_eq!(request.write(Envelope::Plain, &mut out), Err(error));
             assert!(out.is_empty());
         }
+    }
+
+    #[test]
+    fn acknowledgements() {
+        for (id, text) in [
+            (0, "430[]"),
+            (17, "4317[]"),
+            (u64::MAX, "4318446744073709551615[]"),
+        ] {
+            let mut out = Vec::new();
+            acknowledge(&mut out, id);
+            assert_eq!(out, text.as_bytes());
+        }
+        use super::super::asked_ack;
+        assert_eq!(asked_ack(b"4217[\"orderbook\",{}]"), Some(17));
+        assert_eq!(asked_ack(b"42[\"orderbook\",{}]"), None);
+        assert_eq!(asked_ack(b"4317[]"), None);
+        assert_eq!(asked_ack(b"{}"), None);
     }
 
     #[test]

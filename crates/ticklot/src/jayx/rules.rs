@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 
 use ticklot_book::Nanos;
 use ticklot_frame::VenueName;
-use ticklot_frame::jayx::{Control, Envelope, JOIN, Message, OrderBook, PONG};
+use ticklot_frame::jayx::{
+    Control, Envelope, JOIN, Message, OrderBook, PONG, acknowledge, asked_ack,
+};
 
 use super::{HANDSHAKE, JayX, Topic};
 use crate::books::{BookId, Books, ConnectionId};
@@ -53,6 +55,13 @@ impl Venue for JayX {
     }
 
     fn frame<H: Handler + ?Sized>(&mut self, frame: &[u8], context: &mut Context<'_, H>) -> Reply {
+        // An event whose receipt the server wants to know of; the venue documents none.
+        if self.envelope != Envelope::Plain
+            && frame.get(2).is_some_and(u8::is_ascii_digit)
+            && let Some(id) = asked_ack(frame)
+        {
+            context.outbox.push(|out| acknowledge(out, id));
+        }
         let decoded = self.decoder.decode(frame);
         let message = match decoded {
             Ok(message) => message,

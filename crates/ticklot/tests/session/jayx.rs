@@ -56,6 +56,19 @@ fn everything_is_subscribed_to_and_again_after_a_reconnect() {
 }
 
 #[test]
+fn an_acknowledgement_that_the_server_asks_for_is_given() {
+    let mut bench = everything(Envelope::SocketIo);
+    bench.open();
+    bench.frame(r#"4217["orderbook",{"orderBook":{"asks":[],"bids":[{"ticks":1,"lots":1}]}}]"#);
+    assert_eq!(bench.sent(), ["4317[]"]);
+    assert!(bench.books.live(BookId(0)).is_some());
+    bench.frame(r#"420["news"]"#);
+    assert_eq!(bench.sent(), ["430[]"]);
+    bench.frame(r#"42["news"]"#);
+    assert!(bench.sent().is_empty());
+}
+
+#[test]
 fn the_key_is_shown_nowhere() {
     let mut bench = everything(Envelope::SocketIo);
     bench.open();
