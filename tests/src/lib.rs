@@ -1,7 +1,8 @@
-//! What the end-to-end tests share: the recorded data, a program run in this process, and a count of
-//! allocations.
+//! What the end-to-end tests share: the recorded data, a program run in this process, scripts that are real
+//! peers, and a count of allocations.
 
 pub mod accept;
 pub mod alloc;
 pub mod data;
+pub mod peers;
 pub mod program;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 const TABLE: &str = include_str!("../CONTRACT.md");
 
-/// The documented endpoints, channels, messages and errors of Bayse Markets: a row may not be lost from
+/// The documented endpoints, channels, messages and errors of Bayse Markets, and the events of JayX: a row may not be lost from
 /// the table by mistake.
 const ROWS: &[&str] = &[
     "/ws/v1/markets",
@@ -35,6 +35,10 @@ const ROWS: &[&str] = &[
     "rate limit exceeded",
     "auth required",
     "the REST array",
+    "kline",
+    "orderbook of one symbol a connection",
+    "positions",
+    "openorders",
 ];
 
 /// The cells of each row of the table that is not a head.

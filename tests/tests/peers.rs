@@ -2,136 +2,16 @@
 //! `websockets`, in `tests/peers`. `tests/peers/install` installs them; where it was not run, these tests
 //! skip in one visible line each, or fail if `TICKLOT_PEERS` is `required`.
 
-use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::Path;
-use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ticklot::bayse::Bayse;
 use ticklot::{Book, Books, Disconnect, Ended, Event, Feed, Level, Options};
 use ticklot_sim::bayse::{Config, Listing, User};
 use ticklot_sim::{Rate, Server};
+use ticklot_tests::peers::{Language, PATIENCE, Peer};
 use ticklot_transport::{Incoming, connect};
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-
-/// How long one step of a peer may take, and how long its whole scenario.
-const PATIENCE: Duration = Duration::from_secs(20);
-const LONG_PATIENCE: Duration = Duration::from_secs(90);
-
-/// What a peer is written in.
-#[derive(Clone, Copy, Debug)]
-enum Language {
-    Node,
-    Python,
-}
-
-impl Language {
-    /// A script of the peers' folder, ready to be run with arguments; none, with a visible line, when its
-    /// library is not installed.
-    fn script(self, name: &str, test: &str) -> Option<Command> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-        let (folder, library, extension) = match self {
-            Self::Node => (folder.join("node"), "node_modules/ws", "mjs"),
-            Self::Python => (folder.join("python"), ".venv/bin/python", "py"),
-        };
-        let program = match self {
-            Self::Node => "node".into(),
-            Self::Python => folder.join(library),
-        };
-        let runs = |program: &Path| {
-            let mut version = std::process::Command::new(program);
-            let version = version.arg("--version").stdout(Stdio::null()).status();
-            version.is_ok_and(|status| status.success())
-        };
-        if !folder.join(library).exists() || !runs(&program) {
-            let why = format!("{self:?}'s peers are not here: tests/peers/install installs them");
-            let required = std::env::var("TICKLOT_PEERS").is_ok_and(|it| it == "required");
-            assert!(!required, "{why}");
-            // Past the capture of the test harness, so that it is seen in every run.
-            let _ = writeln!(std::io::stderr(), "skipped {test}: {why}");
-            return None;
-        }
-        let mut command = Command::new(program);
-        command.arg(folder.join(format!("{name}.{extension}")));
-        Some(command)
-    }
-}
-
-/// A running script. It is killed when dropped.
-struct Peer {
-    child: Child,
-    lines: mpsc::UnboundedReceiver<String>,
-    said: Said,
-}
-
-/// All that a script printed so far.
-type Said = Arc<Mutex<String>>;
-
-impl Peer {
-    fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the script starts");
-        let (tell, lines) = mpsc::unbounded_channel();
-        let said = Said::default();
-        let out = child.stdout.take().expect("its output");
-        let err = child.stderr.take().expect("its errors");
-        tokio::spawn(hear(out, Arc::clone(&said), Some(tell)));
-        tokio::spawn(hear(err, Arc::clone(&said), None));
-        Self { child, lines, said }
-    }
-
-    /// The next line of its standard output; none at its end.
-    async fn line(&mut self) -> Option<String> {
-        match timeout(PATIENCE, self.lines.recv()).await {
-            Ok(line) => line,
-            Err(_) => panic!("it says nothing more:\n{}", self.said()),
-        }
-    }
-
-    /// Waits for a script that ends by itself, or with its input, and well.
-    async fn end(mut self) {
-        drop(self.child.stdin.take());
-        let Ok(status) = timeout(LONG_PATIENCE, self.child.wait()).await else {
-            panic!("it does not end:\n{}", self.said());
-        };
-        // All that it said is in when its output has ended.
-        while self.line().await.is_some() {}
-        let status = status.expect("a status");
-        assert!(status.success(), "{status}:\n{}", self.said());
-    }
-
-    fn said(&self) -> String {
-        self.said.lock().expect("no panic while held").clone()
-    }
-}
-
-/// Reads lines to their end.
-async fn hear(
-    from: impl AsyncRead + Unpin,
-    said: Said,
-    tell: Option<mpsc::UnboundedSender<String>>,
-) {
-    let mut lines = BufReader::new(from).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        let mut said = said.lock().expect("no panic while held");
-        said.push_str(&line);
-        said.push('\n');
-        drop(said);
-        if let Some(tell) = &tell {
-            let _ = tell.send(line);
-        }
-    }
-}
 
 // ---- clients of others, the simulated server
 

@@ -1,0 +1,300 @@
+//! JayX, whole, over real sockets against the simulated venue, and over recorded flow.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ticklot::jayx::{Account, ApiKey, Envelope, JayX, Plan, Topic};
+use ticklot::{Books, ConnectionId, Event, Feed, Nanos, Options, Reply, Session, Trade, VenueName};
+use ticklot_sim::{Server, jayx};
+use ticklot_tests::alloc::{Counting, allocations};
+use ticklot_tests::data::LOGS;
+use tokio::time::timeout;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(30), future)
+        .await
+        .expect("in time")
+}
+
+/// A minute of the market takes a tenth of a second.
+fn quick() -> jayx::Config {
+    jayx::Config {
+        update_every: Duration::from_millis(5),
+        speed: 600,
+        ..Default::default()
+    }
+}
+
+fn demo_key() -> String {
+    jayx::Account::demo().api_key
+}
+
+/// What the client believes, in the server's terms, or none while something is not live yet.
+fn orders(account: &Account) -> Vec<(i64, String, i64)> {
+    account
+        .orders()
+        .map(|order| (order.id, order.state.clone(), order.executed.0))
+        .collect()
+}
+
+/// Books, candles, balances and orders are the server's, in both envelopes, once the market stands
+/// still.
+#[tokio::test]
+async fn what_is_kept_is_what_the_server_has() {
+    for envelope in [Envelope::SocketIo, Envelope::Plain] {
+        let server = Server::jayx(quick()).await.unwrap();
+        let truth = server.jayx_truth().unwrap();
+        let plan = Plan::new()
+            .url(&server.url())
+            .envelope(envelope)
+            .key(ApiKey::new(demo_key()))
+            .follow(Topic::order_book("BTCUSDT"))
+            .follow(Topic::kline("BTCUSDT", "1"))
+            .follow(Topic::kline("BTCUSDT", "5"))
+            .follow(Topic::Positions)
+            .follow(Topic::open_orders("BTCUSDT"));
+        let behind = truth.clone();
+        let same = move |books: &Books| {
+            let Some(book) = books.ids().next().and_then(|id| books.live(id)) else {
+                return false;
+            };
+            let theirs = behind.book("BTCUSDT").unwrap();
+            let candles = ["1", "5"].iter().all(|interval| {
+                let own = books.candles("BTCUSDT", interval).unwrap();
+                let theirs = behind.candles("BTCUSDT", interval).unwrap();
+                let last = theirs.iter().rev().zip(own.iter().rev());
+                own.is_live()
+                    && own.len() <= theirs.len()
+                    && last.len() >= 3
+                    && last.into_iter().all(|(theirs, own)| {
+                        (
+                            theirs.open,
+                            theirs.high,
+                            theirs.low,
+                            theirs.close,
+                            theirs.volume,
+                        ) == (own.open, own.high, own.low, own.close, own.volume)
+                            && i64::try_from(theirs.created) == Ok(own.opened.0)
+                    })
+            });
+            let account = books.account().unwrap();
+            let balances = behind
+                .balances(&demo_key())
+                .unwrap()
+                .into_iter()
+                .all(|theirs| {
+                    account.balance(&theirs.asset).is_some_and(|own| {
+                        own.balance == theirs.balance.to_string()
+                            && own.available == theirs.available.to_string()
+                    })
+                });
+            let open = behind
+                .open_orders(&demo_key(), "BTCUSDT")
+                .unwrap()
+                .into_iter();
+            let open: Vec<_> = open
+                .map(|it| (i64::try_from(it.id).unwrap(), it.filled.0))
+                .collect();
+            let own: Vec<_> = orders(account)
+                .into_iter()
+                .map(|(id, _, done)| (id, done))
+                .collect();
+            book.bids() == theirs.bids
+                && book.asks() == theirs.asks
+                && candles
+                && balances
+                && own == open
+        };
+        let (mut updates, paused) = (0, truth.clone());
+        let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
+            match event {
+                Event::Book(_) => {
+                    updates += 1;
+                    if updates == 150 {
+                        paused.pause();
+                    }
+                }
+                Event::Tick { .. } if updates >= 150 && same(books) => {
+                    return ControlFlow::Break(());
+                }
+                Event::BadLine { error, .. } => panic!("{error}"),
+                Event::Refused { message, .. } => panic!("{message}"),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        });
+        feed.tick_every(Duration::from_millis(5));
+        for venue in plan.connections().unwrap() {
+            feed.add(venue);
+        }
+        within(feed.run()).await;
+    }
+}
+
+/// Every trade is handed on once, in order, and the candles are those of the trades.
+#[tokio::test]
+async fn candles_are_those_of_the_trades_that_are_handed_on() {
+    let server = Server::jayx(quick()).await.unwrap();
+    let mut trades: Vec<Trade> = Vec::new();
+    let venue = JayX::new("BTCUSDT")
+        .url(&server.url())
+        .follow(Topic::kline("BTCUSDT", "1"));
+    let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
+        if let Event::Book(update) = event {
+            trades.extend(update.trades);
+        }
+        let enough = books
+            .candles("BTCUSDT", "1")
+            .is_some_and(|candles| candles.len() >= 8);
+        if enough {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    feed.add(venue.build().unwrap());
+    within(feed.run()).await;
+    let (books, _) = feed.into_parts();
+    assert!(trades.is_sorted_by_key(|trade| trade.created));
+    let made = candles_of(&trades);
+    let candles: Vec<_> = books.candles("BTCUSDT", "1").unwrap().iter().collect();
+    // The first may have begun before the connection, the last goes on after it.
+    let mut compared = 0;
+    for candle in &candles[1..candles.len() - 1] {
+        let Some(own) = made.get(&candle.opened.0) else {
+            continue;
+        };
+        let theirs = [
+            candle.open.0,
+            candle.high.0,
+            candle.low.0,
+            candle.close.0,
+            candle.volume.0,
+        ];
+        assert_eq!(*own, theirs, "{}", candle.opened.0);
+        compared += 1;
+    }
+    assert!(compared >= 5, "{compared} candles compared");
+}
+
+/// Open, high, low, close and volume by the minute.
+fn candles_of(trades: &[Trade]) -> BTreeMap<i64, [i64; 5]> {
+    let mut candles: BTreeMap<i64, [i64; 5]> = BTreeMap::new();
+    for trade in trades {
+        let price = trade.ticks.0;
+        let minute = trade.created.0.div_euclid(60_000) * 60;
+        let [_, high, low, close, volume] = candles
+            .entry(minute)
+            .or_insert([price, price, price, price, 0]);
+        (*high, *low, *close) = ((*high).max(price), (*low).min(price), price);
+        *volume += trade.lots.0;
+    }
+    candles
+}
+
+/// Over recorded flow: the series ends as the log's own candles do, and every trade that the log lists
+/// lies within its candle. (The logs list at most twenty trades a message, so that the volumes of
+/// candles cannot be had from them.)
+#[test]
+fn recorded_candles() {
+    for log in LOGS.iter().filter(|log| log.venue == VenueName::JAYX) {
+        let Some(frames) = log.frames("recorded_candles") else {
+            return;
+        };
+        let venue = JayX::new("BTCUSDT")
+            .envelope(Envelope::Auto)
+            .follow(Topic::kline("BTCUSDT", "1"));
+        let mut books = Books::new();
+        let mut trades: Vec<Trade> = Vec::new();
+        let mut klines = 0;
+        let mut handler = |event: Event<'_>, _: &Books| {
+            match event {
+                Event::Book(update) => trades.extend(update.trades),
+                Event::JayX { .. } => klines += 1,
+                other => assert!(matches!(other, Event::Connected { .. }), "{other:?}"),
+            }
+            ControlFlow::Continue(())
+        };
+        let venue = venue.build().unwrap();
+        let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+        let _ = session.opened(Nanos(0), &mut books, &mut handler);
+        for (recv_ns, frame) in &frames {
+            assert_eq!(
+                session.frame(frame, Nanos(*recv_ns), &mut books, &mut handler),
+                Reply::Data
+            );
+        }
+        assert_eq!(klines, log.frames - log.books);
+        assert!(trades.len() > 5000);
+        let candles = books.candles("BTCUSDT", "1").unwrap();
+        assert!(candles.len() >= 6);
+        let listed = candles_of(&trades);
+        let whole = candles.iter().rev().skip(1);
+        for candle in whole {
+            let [_, high, low, _, volume] = listed[&candle.opened.0];
+            // A candle's last message comes up to a second before it ends.
+            let slack = (candle.high.0 - candle.low.0) / 10 + 100;
+            assert!(
+                high <= candle.high.0 + slack && low >= candle.low.0 - slack,
+                "{candle:?}"
+            );
+            assert!(
+                volume <= candle.volume.0 + candle.volume.0 / 5,
+                "{candle:?}"
+            );
+        }
+    }
+}
+
+/// Nothing is allocated for a candle once the series is full of its minutes.
+#[test]
+fn none_allocated_for_candles_and_balances() {
+    let venue = JayX::new("BTCUSDT")
+        .envelope(Envelope::Auto)
+        .key(ApiKey::new("k"))
+        .follow(Topic::kline("BTCUSDT", "1"))
+        .follow(Topic::Positions);
+    let mut books = Books::new();
+    let mut handler = |event: Event<'_>, _: &Books| {
+        assert!(!matches!(event, Event::BadLine { .. }), "{event:?}");
+        ControlFlow::Continue(())
+    };
+    let mut session = Session::new(
+        venue.build().unwrap(),
+        ConnectionId(0),
+        Options::default(),
+        &mut books,
+    );
+    let _ = session.opened(Nanos(0), &mut books, &mut handler);
+    let frames: Vec<String> = (0..3000_u64)
+        .flat_map(|n| {
+            let (opened, close) = (n / 2 * 60, 100 + n % 7);
+            let change = if n % 2 == 0 { ("add", "modify") } else { ("modify", "add") };
+            [
+                format!(r#"42["kline",{{"{}":{{"_id":"5be63241d0c2586c9914d837","created":{opened},"o":1,"h":999,"l":1,"c":{close},"v":{n},"m":{opened},"symbol":"BTCUSDT"}},"{}":null}}]"#, change.0, change.1),
+                format!(r#"42["positions",{{"spot":[{{"asset":"BTC","balance":"0.{:06}","available":"0.1"}}]}}]"#, n),
+            ]
+        })
+        .collect();
+    let mut counts = [0; 2];
+    for count in &mut counts {
+        let before = allocations();
+        for (n, frame) in frames.iter().enumerate() {
+            let reply = session.frame(frame.as_bytes(), Nanos(n as u64), &mut books, &mut handler);
+            assert_eq!(reply, Reply::Data);
+        }
+        *count = allocations() - before;
+    }
+    assert!(
+        counts[0] > 0 && counts[1] == 0,
+        "allocations by pass: {counts:?}"
+    );
+    assert_eq!(
+        books.candles("BTCUSDT", "1").unwrap().len(),
+        ticklot::jayx::MAX_CANDLES
+    );
+}

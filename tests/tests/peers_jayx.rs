@@ -1,0 +1,339 @@
+//! JayX with peers that share no code with this project: clients and servers written with Node's `socket.io`
+//! and `ws`, and Python's `python-socketio`, in `tests/peers`. `tests/peers/install` installs them; where it
+//! was not run, these tests skip in one visible line each, or fail if `TICKLOT_PEERS` is `required`.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use ticklot::jayx::{ApiKey, JayX, Message, Topic};
+use ticklot::{Book, Books, Disconnect, Ended, Event, Feed, Level, Options, TradeSide};
+use ticklot_sim::Server;
+use ticklot_sim::jayx::{Account, Config, PlainForm};
+use ticklot_tests::peers::{Language, PATIENCE, Peer};
+use tokio::time::{sleep, timeout};
+
+// ---- clients of others, the simulated server
+
+/// A server on which everything happens soon: a candle of a minute takes a tenth of a second, and the account
+/// does something in every step.
+async fn busy(plain: PlainForm) -> Server {
+    let account = Account {
+        activity: 100,
+        ..Account::demo()
+    };
+    let config = Config {
+        update_every: Duration::from_millis(10),
+        speed: 600,
+        accounts: vec![account],
+        ping_interval: Duration::from_millis(100),
+        ping_timeout: Duration::from_secs(1),
+        plain,
+        ..Config::default()
+    };
+    Server::jayx(config).await.expect("a server")
+}
+
+/// A client of every event. `servers` are named as it wants them.
+async fn serves(language: Language, script: &str, test: &str, servers: &[(&str, Server)]) {
+    let Some(mut command) = language.script(script, test) else {
+        return;
+    };
+    for (name, server) in servers {
+        command.arg(format!("{name}={}", server.url()));
+    }
+    command.arg(format!("key={}", Account::demo().api_key));
+    Peer::start(command).end().await;
+    // The client is gone, and the servers notice.
+    let open = || servers.iter().map(|it| it.1.connections().open);
+    let all_closed = async {
+        while open().any(|it| it > 0) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, all_closed).await.expect("in time");
+}
+
+/// It takes about three seconds: the heartbeat goes on for longer than either side waits for the other.
+#[tokio::test]
+async fn a_client_in_socket_io_of_node_is_served() {
+    let test = "a_client_in_socket_io_of_node_is_served";
+    let servers = [("url", busy(PlainForm::Bare).await)];
+    serves(Language::Node, "client_socketio", test, &servers).await;
+}
+
+/// It takes as long, for the same reason.
+#[tokio::test]
+async fn a_client_in_socket_io_of_python_is_served() {
+    let test = "a_client_in_socket_io_of_python_is_served";
+    let servers = [("url", busy(PlainForm::Bare).await)];
+    serves(Language::Python, "client_socketio", test, &servers).await;
+}
+
+#[tokio::test]
+async fn a_client_in_the_plain_envelope_is_served() {
+    let test = "a_client_in_the_plain_envelope_is_served";
+    let servers = [
+        ("bare", busy(PlainForm::Bare).await),
+        ("message", busy(PlainForm::Message).await),
+        ("data", busy(PlainForm::Data).await),
+    ];
+    serves(Language::Node, "client_plain", test, &servers).await;
+}
+
+// ---- servers of others, our client
+
+/// The book of the documentation, its trades, and what goes on from it.
+const BOOK: &str = "997207@6657678 | 1004817@6684363 2993562@6751207; \
+                    trades 591@6670338+1716136436747 3779@6667418+1716136436758; last 6667418+";
+const LATER: &str = "5@6657679 |; trades 7@6657679-1716136436759; last 6657679-";
+/// The first, on a connection that comes after another that brought it: its trades are known.
+const AGAIN: &str = "997207@6657678 | 1004817@6684363 2993562@6751207; trades; last 6667418+";
+
+/// A side in a character.
+fn sign(side: TradeSide) -> char {
+    match side {
+        TradeSide::Buy => '+',
+        TradeSide::Sell => '-',
+    }
+}
+
+/// What a handler is told, and what is kept of it, in a line.
+fn note(event: &Event<'_>, books: &Books) -> String {
+    match event {
+        Event::Connected { epoch, .. } => format!("connected {}", epoch.0),
+        Event::Book(update) => {
+            let book: &Book = books.live(update.book).expect("a live book");
+            assert_eq!((books.name(update.book), update.line), ("BTCUSDT", 0));
+            let levels = |levels: &[Level]| {
+                let level = |it: &Level| format!(" {}@{}", it.lots.0, it.ticks.0);
+                levels.iter().map(level).collect::<String>()
+            };
+            let trades = update.trades.iter().map(|it| {
+                let (lots, ticks) = (it.lots.0, it.ticks.0);
+                format!(" {lots}@{ticks}{}{}", sign(it.side), it.created.0)
+            });
+            let last = update.last_trade.expect("a last trade");
+            let side = last.side.map(sign).expect("its side");
+            format!(
+                "book{} |{}; trades{}; last {}{side}",
+                levels(book.bids()),
+                levels(book.asks()),
+                trades.collect::<String>(),
+                last.ticks.0,
+            )
+        }
+        Event::JayX { message, .. } => beside(message, books),
+        Event::Refused { message, room, .. } => {
+            assert_eq!(*room, None);
+            format!("refused: {message}")
+        }
+        Event::Disconnected {
+            reason, retry_in, ..
+        } => {
+            for book in books.ids() {
+                assert!(books.live(book).is_none(), "{:?}", books.state(book));
+            }
+            let reason = match reason {
+                // In the system's words.
+                Disconnect::Failed(_) => "failed".to_owned(),
+                reason => reason.to_string(),
+            };
+            let retry = retry_in.map_or("", |_| ", to come back");
+            format!("{reason}{retry}")
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// A message that is no book, and what is kept after it.
+fn beside(message: &Message<'_>, books: &Books) -> String {
+    let account = || books.account().expect("an account");
+    match message {
+        Message::Kline(kline) => {
+            let candles = books.candles("BTCUSDT", "60").expect("candles");
+            assert!(candles.is_live());
+            let told = [kline.add, kline.modify].map(|it| {
+                it.map_or("null".to_owned(), |it| {
+                    assert_eq!(it.symbol, "BTCUSDT");
+                    it.id.to_owned()
+                })
+            });
+            let kept = candles.iter().map(|it| {
+                let prices = [it.open, it.high, it.low, it.close].map(|it| it.0);
+                let (opened, modified) = (it.opened.0, it.modified.0);
+                format!(" {opened} {prices:?} {} {modified}", it.volume.0)
+            });
+            let [add, modify] = told;
+            format!("kline {add} {modify}:{}", kept.collect::<String>())
+        }
+        Message::Positions(positions) => {
+            assert!(account().balances_are_live());
+            let kept = account().balances().iter();
+            let kept = kept.map(|it| format!(" {} {}/{}", it.asset, it.available, it.balance));
+            format!("positions {}:{}", positions.len(), kept.collect::<String>())
+        }
+        Message::OpenOrders(orders) => {
+            assert!(account().orders_are_live());
+            let states =
+                [orders.cancel, orders.modify].map(|it| it.iter().map(|it| it.state).collect());
+            let [cancel, modify]: [String; 2] = states;
+            let kept: Vec<_> = account().orders().collect();
+            format!("openorders [{cancel}] [{modify}]: {kept:?}")
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// A scenario of the server's, and what the handler is told. It breaks at the last but one, and that is the
+/// last.
+struct Scenario {
+    name: &'static str,
+    connections: usize,
+    notes: Vec<String>,
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let scenario = |name, connections, notes: &[&str]| Scenario {
+        name,
+        connections,
+        notes: notes.iter().map(|it| (*it).to_owned()).collect(),
+    };
+    let [book, later, again] = [BOOK, LATER, AGAIN].map(|it| format!("book {it}"));
+    let [book, later, again] = [&book, &later, &again].map(String::as_str);
+    let (stopped, end) = ("stopped", "the server ended the namespace, to come back");
+    let order = r#"openorders [] [NEW]: [Order { id: 117805625, symbol: "BTCUSDT", kind: "LIMIT", state: "NEW", side: Buy, price: "1000", quantity: "1000", reserved: Lots(1000000), executed: Lots(0), cost: 0, last_lots: None, last_ticks: None, created: UnixMillis(1716135452487), modified: UnixMillis(1716135452487) }]"#;
+    vec![
+        scenario(
+            "events",
+            1,
+            &[
+                "connected 1",
+                book,
+                "kline null 664a16fccb5c1735c25557a0: \
+                 1716131580 [6678147, 6690062, 6674783, 6689523] 241690 1716131619",
+                "positions 2: BTC 0.000998/0.000998 USDT 9932.44065/9932.44065",
+                order,
+                later,
+                "kline 664a1738cb5c1735c25557a1 664a16fccb5c1735c25557a0: \
+                 1716131580 [6678147, 6690062, 6674783, 6690000] 241690 1716131619 \
+                 1716135180 [6678147, 6690062, 6674783, 6690001] 241690 1716135181",
+                "positions 1: USDT 8000.5/9000",
+                "openorders [CANCELED] []: []",
+                stopped,
+            ],
+        ),
+        scenario("pings", 1, &["connected 1", book, stopped]),
+        scenario("ack", 1, &["connected 1", book, later, stopped]),
+        scenario(
+            "refused",
+            2,
+            &[
+                "connected 1",
+                "refused: maintenance, à bientôt",
+                "the namespace was refused, to come back",
+                "connected 2",
+                book,
+                stopped,
+            ],
+        ),
+        scenario(
+            "drops",
+            5,
+            &[
+                "connected 1",
+                book,
+                end,
+                "connected 2",
+                again,
+                end,
+                "connected 3",
+                again,
+                "closed by the server with code 1005, to come back",
+                "connected 4",
+                again,
+                "failed, to come back",
+                "connected 5",
+                again,
+                stopped,
+            ],
+        ),
+        scenario(
+            "still",
+            2,
+            &[
+                "connected 1",
+                book,
+                "the server went silent, to come back",
+                "connected 2",
+                again,
+                stopped,
+            ],
+        ),
+    ]
+}
+
+/// Follows what the scenario is about, until so many things were told; they are returned, each with its time.
+async fn follow(url: &str, scenario: &Scenario) -> Vec<(String, Instant)> {
+    let mut notes = Vec::new();
+    // Stopping is told, too.
+    let stop_at = scenario.notes.len() - 1;
+    let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
+        notes.push((note(&event, books), Instant::now()));
+        if notes.len() == stop_at {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    let mut options = Options::default();
+    options.reconnect.base = Duration::from_millis(20);
+    options.reconnect.cap = Duration::from_millis(20);
+    let venue = JayX::new("BTCUSDT").url(url);
+    let venue = match scenario.name {
+        "events" => venue
+            .follow(Topic::kline("BTCUSDT", "60"))
+            .follow(Topic::Positions)
+            .follow(Topic::open_orders("BTCUSDT"))
+            .key(ApiKey::new("demo-key-1")),
+        _ => venue,
+    };
+    feed.add_with(venue.build().expect("topics"), options, Default::default());
+    let ended: Option<Vec<Ended>> = timeout(PATIENCE, feed.run()).await.ok();
+    drop(feed);
+    if let Some(ended) = ended {
+        assert!(matches!(ended.as_slice(), [_]), "{ended:?}");
+    }
+    notes
+}
+
+/// Every scenario of the server, one after the other. It takes about two seconds: the server stands still for
+/// longer than its client may wait, and waits a moment for an acknowledgement.
+#[tokio::test]
+async fn a_server_in_socket_io_is_followed() {
+    let test = "a_server_in_socket_io_is_followed";
+    let Some(command) = Language::Node.script("server_socketio", test) else {
+        return;
+    };
+    let mut peer = Peer::start(command);
+    let listening = peer.line().await.unwrap_or_default();
+    let ports = listening.strip_prefix("listening ");
+    let ports = ports.unwrap_or_else(|| panic!("it does not listen:\n{}", peer.said()));
+    for scenario in scenarios() {
+        let name = scenario.name;
+        let mut ports = ports.split(' ').filter_map(|it| it.split_once('='));
+        let (_, port) = ports.find(|it| it.0 == name).expect("its port");
+        let told = follow(&format!("ws://127.0.0.1:{port}"), &scenario).await;
+        let notes: Vec<_> = told.iter().map(|it| it.0.as_str()).collect();
+        assert_eq!(notes, scenario.notes, "{name}\n{}", peer.said());
+        for _ in 0..scenario.connections {
+            let said = peer.line().await.unwrap_or_default();
+            assert_eq!(said, format!("ok {name}"), "\n{}", peer.said());
+        }
+        if name == "still" {
+            // Not before the server's promise of a sign of life is over: pingInterval + pingTimeout. A
+            // little less: the book was on its way before it was told.
+            let waited = told[2].1 - told[1].1;
+            assert!(waited >= Duration::from_millis(290), "{waited:?}");
+        }
+    }
+    peer.end().await;
+}
