@@ -115,8 +115,12 @@ impl Playback {
         loop {
             match message_before(peer, limit).await? {
                 Some(Input::Text(text)) => match Packet::read(&text) {
-                    Packet::Join { default: true } => return Ok(()),
-                    Packet::Join { default: false } => peer.text(packet::WRONG_NAMESPACE).await?,
+                    Packet::Join { namespace: "" } => return Ok(()),
+                    Packet::Join { namespace } => {
+                        let mut out = String::new();
+                        wire::jayx::wrong_namespace(&mut out, namespace);
+                        peer.text(&out).await?;
+                    }
                     _ => self.heard(Some(Input::Text(text)), peer).await?,
                 },
                 Some(_) => {}

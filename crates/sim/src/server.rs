@@ -36,6 +36,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
     truth: Option<bayse::Truth>,
+    jayx_truth: Option<jayx::Truth>,
 }
 
 impl Server {
@@ -50,8 +51,10 @@ impl Server {
         config.check()?;
         let listener = TcpListener::bind(config.listen).await?;
         let limits = config.limits;
-        let (venue, market) = jayx::start(config);
-        Self::start(listener, venue, limits, market)
+        let (venue, truth, market) = jayx::start(config);
+        let mut server = Self::start(listener, venue, limits, market)?;
+        server.jayx_truth = Some(truth);
+        Ok(server)
     }
 
     /// Binds, and serves Bayse Markets from then on.
@@ -118,6 +121,12 @@ impl Server {
         self.truth.clone()
     }
 
+    /// A look behind a JayX server that has a market; none for any other.
+    #[must_use]
+    pub fn jayx_truth(&self) -> Option<jayx::Truth> {
+        self.jayx_truth.clone()
+    }
+
     /// Stops accepting, closes every connection with 1001, and waits for them to end, three
     /// seconds at most.
     ///
@@ -155,6 +164,7 @@ impl Server {
             stop,
             task,
             truth: None,
+            jayx_truth: None,
         })
     }
 }

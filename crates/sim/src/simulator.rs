@@ -33,6 +33,7 @@ struct Running {
     addr: SocketAddr,
     counters: Arc<Counters>,
     truth: Option<bayse::Truth>,
+    jayx_truth: Option<jayx::Truth>,
 }
 
 /// Whether connections are closed before the thread ends. Without one they are cut.
@@ -94,6 +95,12 @@ impl Simulator {
         self.running(Venue::Bayse)?.truth.clone()
     }
 
+    /// A look behind the JayX server, as [`Server::jayx_truth`]; none when it has no market.
+    #[must_use]
+    pub fn jayx_truth(&self) -> Option<jayx::Truth> {
+        self.running(Venue::Jayx)?.jayx_truth.clone()
+    }
+
     /// Closes every connection with 1001 and stops. Blocks until the clients have answered, three
     /// seconds at most: a client that runs on the calling thread cannot answer meanwhile.
     pub fn shutdown(mut self) {
@@ -149,6 +156,7 @@ async fn run(
         addr: server.addr(),
         counters: server.counters(),
         truth: server.truth(),
+        jayx_truth: server.jayx_truth(),
     });
     let _ = ready.send(Ok(running.collect()));
     if stopped.await.is_ok() {

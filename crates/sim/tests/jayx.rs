@@ -137,7 +137,10 @@ async fn only_the_default_namespace_can_be_joined() {
     let mut client = Client::connect(server.addr(), SOCKET_IO).await;
     client.text().await;
     client.send("40/admin,").await;
-    assert_eq!(client.text().await, r#"44{"message":"Invalid namespace"}"#);
+    assert_eq!(
+        client.text().await,
+        r#"44/admin,{"message":"Invalid namespace"}"#
+    );
     client.send("40").await;
     assert!(client.text().await.starts_with("40{"));
 }

@@ -1,115 +1,109 @@
 //! JayX: the spot exchange's stream.
 //!
 //! `/socket.io/` with `EIO=4&transport=websocket` is Socket.IO over Engine.IO 4; every other path
-//! is the plain mode, `{"event":"<event>","message":{...}}`. Served is the event `orderbook`: one
-//! order book a connection, a snapshot at once and one at every update of the market. A client
-//! that reads slowly misses snapshots in between, as it would have to throw them away anyway.
+//! is the plain mode, `{"event":"<event>","message":{...}}`. Both serve the same four events:
+//!
+//! | event | what comes at once | what comes then |
+//! |---|---|---|
+//! | `orderbook` | the book and the last trades | the same, at every step |
+//! | `kline` | the current candle | each candle that a trade has changed |
+//! | `positions` | the balances | the same, when one has changed |
+//! | `openorders` | the open orders | those that have changed |
+//!
+//! # One market
+//! All of it comes from one seeded market of individual orders a symbol, so that it agrees: the
+//! candles are those of the trades, the trades are missing from the book, and each
+//! [`Account`] trades in the same markets as everybody else, so that its balances are what it had
+//! at the start and what its fills have made of it. There are no fees. A connection is told of a
+//! step in this order: `openorders`, `positions`, `kline`, `orderbook`.
+//!
+//! A connection carries one order book, since nothing in it says which symbol it is of, and as
+//! many of the others as it likes. Asking again for one of those sends what comes at once again.
+//!
+//! # Slow clients
+//! Books and balances are the latest: a client that reads slowly misses some in between. Of
+//! candles and of orders it misses in-between states, but no candle and no order, as long as it is
+//! no more than [`Config::backlog`] of them behind. Beyond that it misses the oldest candles; if it
+//! would miss the end of an order, it is closed with 1008 and `too slow: messages were lost`.
 //!
 //! # Chosen by the simulator
 //! The venue documents neither errors nor acknowledgements. Here:
 //! - a refused request is answered with `{"error":{"message":"..."}}` in plain mode, with
 //!   `42["error",{"message":"..."}]` in Socket.IO; if an acknowledgement was asked for, the refusal
 //!   is that acknowledgement: `43<id>[{"error":{"message":"..."}}]`;
+//! - the texts: `unknown event: <event>`, `category must be spot`, `symbol is required`, `unknown
+//!   symbol: <symbol>`, `precise is required`, `interval is required`, `unknown interval:
+//!   <interval>`, `apiKey is required`, `unknown apiKey`, `an order book is already subscribed on
+//!   this connection`, also when it is the same one; in plain mode `the message is not valid JSON`
+//!   and `event is required`; in Socket.IO `not a packet`;
 //! - an accepted one that asked for an acknowledgement gets `43<id>[{"ok":true}]` before the first
-//!   snapshot;
+//!   answer;
+//! - a namespace other than the default one is refused with
+//!   `44/<name>,{"message":"Invalid namespace"}`, as Socket.IO's own server does;
 //! - a connection without a pong in time, without a join in time, or with anything before the join
 //!   is closed with 1008; a binary frame with 1003;
-//! - each snapshot repeats the last trades.
+//! - each order book repeats the last trades; `precise` must be there and changes nothing.
+//!
+//! Of candles and accounts it documents one example each. Here:
+//! - the intervals are [`INTERVALS`], in minutes, each a string; intervals begin at whole multiples
+//!   of their length since the epoch;
+//! - a candle begins with its first trade: an interval without trades has none; the current candle
+//!   is the last that there is, and a subscription gets it in `modify`, or in `add` if it is the
+//!   first of all; before the first trade it gets nothing;
+//! - `_id` is the time of the candle in eight hexadecimal digits, as in the example, and sixteen
+//!   that its symbol and interval have in common; nothing else tells the interval;
+//! - `modify` has orders that are open, new ones among them, and `cancel` those that are open no
+//!   more, filled ones among them; the states that are not documented are `PARTIALLY_FILLED` and
+//!   `FILLED`;
+//! - `exec` and `lastLots` are lots, `cost` is the sum of ticks times lots over the fills, `resd` is
+//!   what the order holds back: ticks times lots if it buys, as the example multiplies, lots if it
+//!   sells, 0 once it is closed;
+//! - a market order has the price `"0"`, holds nothing back, and is closed in the step in which it
+//!   was placed;
+//! - `available` is the balance without what the open orders hold back.
 
-mod book;
+mod account;
+mod chart;
+mod config;
+mod desk;
+mod ledger;
 pub(crate) mod packet;
 mod plain;
 mod request;
 mod socket_io;
+#[cfg(test)]
+mod tests;
+mod trader;
+mod truth;
+mod world;
 
 use std::future::Future;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::StatusCode;
-use tokio::sync::watch;
 
-use self::book::Payloads;
-use crate::invalid;
-use crate::market::MarketConfig;
-use crate::net::{Ended, Limits, Peer, Protocol, Refusal, Target};
-pub use crate::wire::jayx::PlainForm;
-
-/// What a JayX server is like. Start from [`Config::default`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// Where to listen. Default `127.0.0.1:0`: a free port.
-    pub listen: SocketAddr,
-    /// Decides the market. The same seed gives the same books, one after the other. Default 1.
-    pub seed: u64,
-    /// The symbols that are served, and their markets. Default `BTCUSDT`.
-    pub symbols: Vec<Symbol>,
-    /// How often the market moves and snapshots go out. Default 50 ms.
-    pub update_every: Duration,
-    /// How often an Engine.IO ping goes out. Default 25 s.
-    pub ping_interval: Duration,
-    /// How long its pong may take. Default 20 s.
-    pub ping_timeout: Duration,
-    /// How long a Socket.IO client may take to join the default namespace. Default 45 s.
-    pub join_timeout: Duration,
-    /// How the plain mode wraps its answers. Default bare.
-    pub plain: PlainForm,
-    /// What a client may cost.
-    pub limits: Limits,
-}
-
-/// A symbol that is served.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Symbol {
-    /// Its name, as a client asks for it.
-    pub name: String,
-    /// What its market is like.
-    pub market: MarketConfig,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            seed: 1,
-            symbols: vec![Symbol {
-                name: "BTCUSDT".to_owned(),
-                market: MarketConfig::btcusdt(),
-            }],
-            update_every: Duration::from_millis(50),
-            ping_interval: Duration::from_secs(25),
-            ping_timeout: Duration::from_secs(20),
-            join_timeout: Duration::from_secs(45),
-            plain: PlainForm::Bare,
-            limits: Limits::default(),
-        }
-    }
-}
-
-impl Config {
-    pub(crate) fn check(&self) -> io::Result<()> {
-        if self.symbols.is_empty() {
-            return Err(invalid("a server needs a symbol to serve"));
-        }
-        if self.update_every.is_zero() || self.ping_interval.is_zero() {
-            return Err(invalid("an interval must be longer than nothing"));
-        }
-        Ok(())
-    }
-}
+pub use self::account::{Account, Funds};
+pub use self::chart::INTERVALS;
+pub use self::config::{Config, Symbol};
+pub use self::truth::Truth;
+use self::world::Shared;
+use crate::net::{Ended, Peer, Protocol, Refusal, Target};
+pub use crate::wire::jayx::{Amount, Balance, Candle, OrderState, OwnOrder, PlainForm};
 
 /// The venue, as its connections see it.
 pub(crate) struct Jayx {
-    config: Config,
-    payloads: watch::Receiver<Arc<Payloads>>,
+    config: Arc<Config>,
+    world: Shared,
 }
 
-/// The venue and the life of its market.
-pub(crate) fn start(config: Config) -> (Jayx, impl Future<Output = ()> + Send + 'static) {
-    let (payloads, market) = book::start(&config);
-    (Jayx { config, payloads }, market)
+/// The venue, a look behind it, and the life of its markets.
+pub(crate) fn start(config: Config) -> (Jayx, Truth, impl Future<Output = ()> + Send + 'static) {
+    let config = Arc::new(config);
+    let (world, life) = world::start(Arc::clone(&config));
+    let truth = Truth {
+        world: world.clone(),
+    };
+    (Jayx { config, world }, truth, life)
 }
 
 /// The two ways to talk.

@@ -2,9 +2,6 @@
 
 use serde_json::Value;
 
-/// The answer to a join of any namespace but the default one.
-pub(crate) const WRONG_NAMESPACE: &str = r#"44{"message":"Invalid namespace"}"#;
-
 /// A packet, as far as the simulator cares.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Packet<'a> {
@@ -14,8 +11,8 @@ pub(crate) enum Packet<'a> {
     Pong,
     /// `40`: joins a namespace.
     Join {
-        /// Whether it is the default one.
-        default: bool,
+        /// Its name with the slash; empty for the default one.
+        namespace: &'a str,
     },
     /// `41`: leaves the namespace.
     Leave,
@@ -60,10 +57,9 @@ impl<'a> Packet<'a> {
             return Self::Broken;
         }
         let (namespace, rest) = split_namespace(&text[1..]);
-        let default = matches!(namespace, "" | "/");
         match kind {
-            b'0' => Self::Join { default },
-            _ if !default => Self::Other,
+            b'0' => Self::Join { namespace },
+            _ if !namespace.is_empty() => Self::Other,
             b'1' => Self::Leave,
             b'2' => Event::read(rest).map_or(Self::Broken, Self::Event),
             _ => Self::Other,
@@ -85,14 +81,16 @@ impl<'a> Event<'a> {
     }
 }
 
-/// `/name,rest`: a namespace other than the default one goes first.
+/// `/name,rest`: a namespace other than the default one goes first. The default one, `/`, is
+/// returned empty however it was written.
 fn split_namespace(text: &str) -> (&str, &str) {
     if !text.starts_with('/') {
         return ("", text);
     }
     let (namespace, rest) = text.split_once(',').unwrap_or((text, ""));
     // A query may follow the name.
-    (namespace.split('?').next().unwrap_or(namespace), rest)
+    let name = namespace.split('?').next().unwrap_or(namespace);
+    (if name == "/" { "" } else { name }, rest)
 }
 
 /// Whether the client takes its leave, in either of the two ways.
@@ -108,16 +106,16 @@ mod tests {
 
     #[test]
     fn packets_by_table() {
-        let join = |default| Packet::Join { default };
+        let join = |namespace| Packet::Join { namespace };
         let table = [
             ("1", Packet::Close),
             ("3", Packet::Pong),
-            ("40", join(true)),
-            ("40{\"token\":\"x\"}", join(true)),
-            ("40/,", join(true)),
-            ("40/admin,{}", join(false)),
-            ("40/admin", join(false)),
-            ("40/admin?a=1,", join(false)),
+            ("40", join("")),
+            ("40{\"token\":\"x\"}", join("")),
+            ("40/,", join("")),
+            ("40/admin,{}", join("/admin")),
+            ("40/admin", join("/admin")),
+            ("40/admin?a=1,", join("/admin")),
             ("41", Packet::Leave),
             ("41/admin,", Packet::Other),
             ("6", Packet::Other),

@@ -2,35 +2,93 @@
 
 use serde_json::Value;
 
-use super::Symbol;
+use super::{Config, chart};
 
-/// The place of the symbol that a request asks the order book of.
+/// A subscription, by the places of what it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    Book { symbol: usize },
+    Candles { symbol: usize, interval: usize },
+    Balances { account: usize },
+    Orders { account: usize, symbol: usize },
+}
+
+/// Reads a request.
 ///
 /// # Errors
 /// The text of the refusal, worded by the simulator.
-pub(super) fn check(
-    event: &str,
-    message: &Value,
-    symbols: &[Symbol],
-    subscribed: Option<usize>,
-) -> Result<usize, String> {
-    if event != "orderbook" {
-        return Err(format!("unknown event: {event}"));
+pub(super) fn read(event: &str, message: &Value, config: &Config) -> Result<Request, String> {
+    let request = Reader { message, config };
+    match event {
+        "orderbook" => {
+            request.category()?;
+            request.book()
+        }
+        "kline" => {
+            request.category()?;
+            request.candles()
+        }
+        "positions" => {
+            let account = request.account()?;
+            Ok(Request::Balances { account })
+        }
+        "openorders" => {
+            let (account, symbol) = (request.account()?, request.symbol()?);
+            Ok(Request::Orders { account, symbol })
+        }
+        _ => Err(format!("unknown event: {event}")),
     }
-    let field = |name: &str| message.get(name).and_then(Value::as_str);
-    if field("category") != Some("spot") {
-        return Err("category must be spot".to_owned());
+}
+
+struct Reader<'a> {
+    message: &'a Value,
+    config: &'a Config,
+}
+
+impl<'a> Reader<'a> {
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.message.get(name).and_then(Value::as_str)
     }
-    let symbol = field("symbol").ok_or("symbol is required")?;
-    if message.get("precise").is_none_or(Value::is_null) {
-        return Err("precise is required".to_owned());
+
+    fn category(&self) -> Result<(), String> {
+        if self.text("category") == Some("spot") {
+            return Ok(());
+        }
+        Err("category must be spot".to_owned())
     }
-    let place = symbols.iter().position(|known| known.name == symbol);
-    let place = place.ok_or_else(|| format!("unknown symbol: {symbol}"))?;
-    match subscribed {
-        // Nothing in a payload says which symbol it is of.
-        Some(_) => Err("an order book is already subscribed on this connection".to_owned()),
-        None => Ok(place),
+
+    fn symbol(&self) -> Result<usize, String> {
+        let symbol = self.text("symbol").ok_or("symbol is required")?;
+        let mut symbols = self.config.symbols.iter();
+        let place = symbols.position(|known| known.name == symbol);
+        place.ok_or_else(|| format!("unknown symbol: {symbol}"))
+    }
+
+    fn book(&self) -> Result<Request, String> {
+        // A missing symbol is told before a missing precise, an unknown one after it.
+        self.text("symbol").ok_or("symbol is required")?;
+        if self.message.get("precise").is_none_or(Value::is_null) {
+            return Err("precise is required".to_owned());
+        }
+        let symbol = self.symbol()?;
+        Ok(Request::Book { symbol })
+    }
+
+    fn candles(&self) -> Result<Request, String> {
+        let symbol = self.symbol()?;
+        let text = self.text("interval").ok_or("interval is required")?;
+        let interval = chart::interval(text);
+        let interval = interval.ok_or_else(|| format!("unknown interval: {text}"))?;
+        Ok(Request::Candles { symbol, interval })
+    }
+
+    /// The key of a refused request is not repeated: it may be the right one of somewhere else.
+    fn account(&self) -> Result<usize, String> {
+        self.category()?;
+        let key = self.text("apiKey").ok_or("apiKey is required")?;
+        let mut accounts = self.config.accounts.iter();
+        let place = accounts.position(|account| account.api_key == key);
+        place.ok_or_else(|| "unknown apiKey".to_owned())
     }
 }
 
@@ -39,46 +97,118 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::jayx::Config;
 
-    fn asked(event: &str, message: &Value, subscribed: Option<usize>) -> Result<usize, String> {
-        check(event, message, &Config::default().symbols, subscribed)
+    fn asked(event: &str, message: &Value) -> Result<Request, String> {
+        read(event, message, &Config::default())
     }
 
     #[test]
-    fn a_complete_request_is_accepted_once() {
-        let message = json!({"category": "spot", "symbol": "BTCUSDT", "precise": "1"});
-        assert_eq!(asked("orderbook", &message, None), Ok(0));
-        assert_eq!(
-            asked("orderbook", &message, Some(0)),
-            Err("an order book is already subscribed on this connection".to_owned())
-        );
-        assert_eq!(
-            asked("trades", &message, None),
-            Err("unknown event: trades".to_owned())
-        );
+    fn complete_requests_are_accepted() {
+        let table = [
+            (
+                "orderbook",
+                json!({"category": "spot", "symbol": "BTCUSDT", "precise": "1"}),
+                Request::Book { symbol: 0 },
+            ),
+            (
+                "kline",
+                json!({"category": "spot", "symbol": "BTCUSDT", "interval": "60"}),
+                Request::Candles {
+                    symbol: 0,
+                    interval: 5,
+                },
+            ),
+            (
+                "positions",
+                json!({"apiKey": "ak_demo_ticklot", "category": "spot"}),
+                Request::Balances { account: 0 },
+            ),
+            (
+                "openorders",
+                json!({"apiKey": "ak_demo_ticklot", "category": "spot", "symbol": "BTCUSDT"}),
+                Request::Orders {
+                    account: 0,
+                    symbol: 0,
+                },
+            ),
+        ];
+        for (event, message, request) in table {
+            assert_eq!(asked(event, &message), Ok(request), "{event}");
+        }
     }
 
     #[test]
     fn each_missing_field_has_its_text() {
+        let key = "ak_demo_ticklot";
         let table = [
-            (json!(null), "category must be spot"),
+            ("trades", json!({}), "unknown event: trades"),
+            ("orderbook", json!(null), "category must be spot"),
             (
+                "orderbook",
                 json!({"category": "margin", "symbol": "BTCUSDT"}),
                 "category must be spot",
             ),
-            (json!({"category": "spot"}), "symbol is required"),
             (
+                "orderbook",
+                json!({"category": "spot"}),
+                "symbol is required",
+            ),
+            (
+                "orderbook",
                 json!({"category": "spot", "symbol": "BTCUSDT"}),
                 "precise is required",
             ),
             (
+                "orderbook",
                 json!({"category": "spot", "symbol": "NOPE", "precise": "1"}),
                 "unknown symbol: NOPE",
             ),
+            ("kline", json!({}), "category must be spot"),
+            ("kline", json!({"category": "spot"}), "symbol is required"),
+            (
+                "kline",
+                json!({"category": "spot", "symbol": "NOPE", "interval": "1"}),
+                "unknown symbol: NOPE",
+            ),
+            (
+                "kline",
+                json!({"category": "spot", "symbol": "BTCUSDT", "interval": 60}),
+                "interval is required",
+            ),
+            (
+                "kline",
+                json!({"category": "spot", "symbol": "BTCUSDT", "interval": "7"}),
+                "unknown interval: 7",
+            ),
+            ("positions", json!({"apiKey": key}), "category must be spot"),
+            (
+                "positions",
+                json!({"category": "spot"}),
+                "apiKey is required",
+            ),
+            (
+                "positions",
+                json!({"category": "spot", "apiKey": "x"}),
+                "unknown apiKey",
+            ),
+            (
+                "openorders",
+                json!({"category": "spot", "apiKey": "x", "symbol": "BTCUSDT"}),
+                "unknown apiKey",
+            ),
+            (
+                "openorders",
+                json!({"category": "spot", "apiKey": key}),
+                "symbol is required",
+            ),
+            (
+                "openorders",
+                json!({"category": "spot", "apiKey": key, "symbol": "NOPE"}),
+                "unknown symbol: NOPE",
+            ),
         ];
-        for (message, text) in table {
-            assert_eq!(asked("orderbook", &message, None), Err(text.to_owned()));
+        for (event, message, text) in table {
+            assert_eq!(asked(event, &message), Err(text.to_owned()), "{message}");
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use tokio::time::{Instant, sleep_until};
 
-use super::book::{Desk, Latest};
+use super::desk::{Desk, TOO_SLOW, Told, Trouble};
 use super::packet::{self, Packet};
-use super::{Config, Jayx, request};
+use super::{Config, Jayx};
 use crate::net::{Close, End, Ended, Event, Input, Peer};
 use crate::{ids, wire};
 
@@ -13,27 +13,32 @@ const MAX_PAYLOAD: usize = 1_000_000;
 
 pub(super) async fn session(venue: &Jayx, peer: &mut Peer) -> Ended {
     let config = &venue.config;
-    let sid = ids::sid(config.seed, peer.number);
+    // Engine.IO and Socket.IO each have a name for the connection, and they differ.
+    let (engine_sid, sid) = (
+        ids::sid(config.seed, peer.number),
+        ids::sid(!config.seed, peer.number),
+    );
     let mut session = Session {
         config,
         peer,
-        desk: Desk::new(venue.payloads.clone()),
+        desk: Desk::new(&venue.world),
         beat: Beat::Ping(Instant::now() + config.ping_interval),
         join_before: Some(Instant::now() + config.join_timeout),
         out: String::new(),
     };
-    session.open(&sid).await?;
+    session.open(&engine_sid).await?;
     loop {
         let deadline = session.deadline();
         let wake = tokio::select! {
             event = session.peer.event() => Wake::Event(event),
             () = sleep_until(deadline) => Wake::Deadline,
-            latest = session.desk.update() => Wake::Book(latest),
+            news = session.desk.news() => Wake::News(news),
         };
         match wake {
             Wake::Event(event) => session.on_event(event, &sid).await?,
             Wake::Deadline => session.on_deadline(Instant::now()).await?,
-            Wake::Book(latest) => session.send_book(&latest).await?,
+            Wake::News(Some(news)) => session.tell(&news).await?,
+            Wake::News(None) => return Err(session.peer.close(TOO_SLOW).await),
         }
     }
 }
@@ -41,7 +46,8 @@ pub(super) async fn session(venue: &Jayx, peer: &mut Peer) -> Ended {
 enum Wake {
     Event(Event),
     Deadline,
-    Book(Latest),
+    /// None when something was lost.
+    News(Option<Vec<Told>>),
 }
 
 /// Engine.IO's heartbeat, from the server's side.
@@ -104,7 +110,7 @@ impl Session<'_> {
                 self.beat = Beat::Ping(Instant::now() + self.config.ping_interval);
                 Ok(())
             }
-            Packet::Join { default } => self.join(default, sid).await,
+            Packet::Join { namespace } => self.join(namespace, sid).await,
             Packet::Event(_) | Packet::Broken if self.join_before.is_some() => {
                 Err(self.peer.close(Close::new(1008, "not joined")).await)
             }
@@ -114,29 +120,28 @@ impl Session<'_> {
         }
     }
 
-    async fn join(&mut self, default: bool, sid: &str) -> Result<(), End> {
-        if !default {
-            return self.peer.text(packet::WRONG_NAMESPACE).await;
-        }
-        self.join_before = None;
+    async fn join(&mut self, namespace: &str, sid: &str) -> Result<(), End> {
         self.out.clear();
-        wire::jayx::joined(&mut self.out, sid);
+        if namespace.is_empty() {
+            self.join_before = None;
+            wire::jayx::joined(&mut self.out, sid);
+        } else {
+            wire::jayx::wrong_namespace(&mut self.out, namespace);
+        }
         self.send().await
     }
 
     async fn subscribe(&mut self, event: packet::Event<'_>) -> Result<(), End> {
-        let symbols = &self.config.symbols;
-        match request::check(&event.name, &event.message, symbols, self.desk.symbol) {
-            Err(why) => self.refuse(event.id, &why).await,
-            Ok(symbol) => {
-                self.desk.symbol = Some(symbol);
+        match self.desk.ask(&event.name, &event.message) {
+            Err(Trouble::Refused(why)) => self.refuse(event.id, &why).await,
+            Err(Trouble::Lost) => Err(self.peer.close(TOO_SLOW).await),
+            Ok(told) => {
                 if !event.id.is_empty() {
                     self.out.clear();
                     wire::jayx::ack(&mut self.out, event.id, r#"{"ok":true}"#);
                     self.send().await?;
                 }
-                let latest = self.desk.latest();
-                self.send_book(&latest).await
+                self.tell(&told).await
             }
         }
     }
@@ -155,10 +160,13 @@ impl Session<'_> {
         self.send().await
     }
 
-    async fn send_book(&mut self, latest: &Latest) -> Result<(), End> {
-        self.out.clear();
-        wire::jayx::packet(&mut self.out, "orderbook", latest.payload());
-        self.send().await
+    async fn tell(&mut self, all: &[Told]) -> Result<(), End> {
+        for told in all {
+            self.out.clear();
+            wire::jayx::packet(&mut self.out, told.event, &told.payload);
+            self.peer.queue(self.out.as_bytes()).await?;
+        }
+        self.peer.flush().await
     }
 
     async fn send(&mut self) -> Result<(), End> {

@@ -72,19 +72,18 @@ impl Ladder {
 
     /// Adds what is left of an order at the end of its price's queue.
     ///
-    /// Returns the lots that had to leave for it, so that the side stays within its limits: the
+    /// Adds to `gone` what had to leave for it, so that the side stays within its limits: the
     /// oldest order of a full price, or the whole price furthest from the best.
-    pub(super) fn rest(&mut self, ticks: Ticks, order: Order) -> i64 {
+    pub(super) fn rest(&mut self, ticks: Ticks, order: Order, gone: &mut Vec<Order>) {
         let side = self.side;
         let place = self
             .rungs
             .partition_point(|rung| side.is_better(rung.ticks, ticks));
-        let mut gone = 0;
         match self.rungs.get_mut(place) {
             Some(rung) if rung.ticks == ticks => {
                 rung.orders.push_back(order);
                 if rung.orders.len() > self.max_orders {
-                    gone += rung.orders.pop_front().map_or(0, |oldest| oldest.left().0);
+                    gone.extend(rung.orders.pop_front());
                 }
             }
             _ => {
@@ -93,9 +92,8 @@ impl Ladder {
             }
         }
         if self.rungs.len() > self.max_levels {
-            gone += self.rungs.pop().map_or(0, |rung| rung.lots());
+            gone.extend(self.rungs.pop().into_iter().flat_map(|rung| rung.orders));
         }
-        gone
     }
 
     /// Trades an order against this side, best price first, no further than its limit. One fill
@@ -116,17 +114,23 @@ impl Ladder {
         }
     }
 
-    /// Takes one order out by its place, and returns its lots; 0 when there is none.
-    pub(super) fn cancel(&mut self, place: usize, order: usize) -> i64 {
-        let Some(rung) = self.rungs.get_mut(place) else {
-            return 0;
-        };
+    /// Takes one order out by its place, if there is one.
+    pub(super) fn cancel(&mut self, place: usize, order: usize) -> Option<Order> {
+        let rung = self.rungs.get_mut(place)?;
         let order = order % rung.orders.len();
         let cancelled = rung.orders.remove(order);
         if rung.orders.is_empty() {
             self.rungs.remove(place);
         }
-        cancelled.map_or(0, |order| order.left().0)
+        cancelled
+    }
+
+    /// Takes one order out by its price and number, if it rests there.
+    pub(super) fn withdraw(&mut self, ticks: Ticks, id: u64) -> Option<Order> {
+        let place = self.rungs.iter().position(|rung| rung.ticks == ticks)?;
+        let mut orders = self.rungs[place].orders.iter();
+        let order = orders.position(|order| order.id == id)?;
+        self.cancel(place, order)
     }
 }
 
@@ -172,8 +176,15 @@ mod tests {
     }
 
     fn rest(ladder: &mut Ladder, ticks: i64, lots: i64) -> i64 {
-        let ticks = Ticks(ticks);
-        ladder.rest(ticks, order(Side::Ask, Some(ticks), lots))
+        let (ticks, mut gone) = (Ticks(ticks), Vec::new());
+        ladder.rest(ticks, order(Side::Ask, Some(ticks), lots), &mut gone);
+        gone.iter().map(|order| order.left().0).sum()
+    }
+
+    fn cancel(ladder: &mut Ladder, place: usize, order: usize) -> i64 {
+        ladder
+            .cancel(place, order)
+            .map_or(0, |order| order.left().0)
     }
 
     /// Buys, and returns what is left and the price and lots of each fill.
@@ -220,7 +231,7 @@ mod tests {
         let mut ladder = asks(&[(10, 5), (10, 6)]);
         assert_eq!(buy(&mut ladder, None, 2), (0, vec![(10, 2)]));
         assert_eq!(shown(&ladder), [(10, 9, 2)]);
-        assert_eq!(ladder.cancel(0, 0), 3);
+        assert_eq!(cancel(&mut ladder, 0, 0), 3);
         assert_eq!(shown(&ladder), [(10, 6, 1)]);
     }
 
@@ -231,7 +242,23 @@ mod tests {
         assert_eq!(shown(&ladder), [(9, 7, 1), (10, 1, 1), (11, 2, 1)]);
         assert_eq!(rest(&mut ladder, 9, 1), 0);
         assert_eq!(rest(&mut ladder, 9, 4), 7);
-        assert_eq!(ladder.cancel(5, 0), 0);
+        assert_eq!(cancel(&mut ladder, 5, 0), 0);
+    }
+
+    #[test]
+    fn an_order_is_withdrawn_by_its_number() {
+        let mut ladder = Ladder::new(Side::Ask, 3, 2);
+        for id in [4, 9] {
+            let order = Order {
+                id,
+                ..order(Side::Ask, Some(Ticks(10)), 5)
+            };
+            ladder.rest(Ticks(10), order, &mut Vec::new());
+        }
+        assert_eq!(ladder.withdraw(Ticks(11), 9), None);
+        assert_eq!(ladder.withdraw(Ticks(10), 9).map(|it| it.id), Some(9));
+        assert_eq!(ladder.withdraw(Ticks(10), 9), None);
+        assert_eq!(shown(&ladder), [(10, 5, 1)]);
     }
 
     /// Each resting order has a fill of its own, and remembers what it was paid.

@@ -14,6 +14,7 @@ mod config;
 mod fair;
 mod ladder;
 mod order;
+mod outside;
 mod pair;
 #[cfg(test)]
 mod tests;
@@ -78,6 +79,8 @@ pub struct Market {
     totals: Totals,
     /// The fills of the last step.
     fills: Vec<Fill>,
+    /// The orders that left in the last step without being filled whole.
+    cancelled: Vec<Order>,
     /// How many orders have arrived.
     arrived: u64,
     /// Decides whose an order is: apart from the other draws, so that the number of owners does
@@ -98,6 +101,7 @@ impl Market {
             trades: VecDeque::new(),
             totals: Totals::default(),
             fills: Vec::new(),
+            cancelled: Vec::new(),
             arrived: 0,
             crowd: fastrand::Rng::with_seed(seed ^ CROWD),
             config,
@@ -106,6 +110,7 @@ impl Market {
             market.arrive(Side::Bid, 0);
             market.arrive(Side::Ask, 0);
         }
+        market.cancelled.clear();
         market
     }
 
@@ -146,11 +151,19 @@ impl Market {
         self.totals
     }
 
-    /// What the last step filled, in the order it happened: one fill for each resting order that
-    /// an arriving one met. A [`Trade`] sums up those of one arriving order at one price.
+    /// What was filled since the last step began, in the order it happened: one fill for each
+    /// resting order that an arriving one met. A [`Trade`] sums up those of one arriving order at
+    /// one price.
     #[must_use]
     pub fn fills(&self) -> &[Fill] {
         &self.fills
+    }
+
+    /// The orders that left since the last step began without being filled whole, as they then
+    /// stood: taken back by their owners, or pushed out by the limits of a side.
+    #[must_use]
+    pub fn cancelled(&self) -> &[Order] {
+        &self.cancelled
     }
 
     /// The last trades, newest first.
@@ -181,6 +194,7 @@ impl Market {
 
     fn happen(&mut self, now_ms: u64) {
         self.fills.clear();
+        self.cancelled.clear();
         for _ in 0..self.rng.u32(1..=self.config.events.max(1)) {
             self.event(now_ms);
         }
@@ -221,8 +235,16 @@ impl Market {
         let levels = self.ladder(side).len();
         if levels > 0 {
             let (place, order) = (self.cancel_place(levels), self.rng.usize(..));
-            self.totals.cancelled += self.ladder_mut(side).cancel(place, order);
+            if let Some(order) = self.ladder_mut(side).cancel(place, order) {
+                self.leave(order);
+            }
         }
+    }
+
+    /// Keeps account of an order that has left without a trade.
+    fn leave(&mut self, order: Order) {
+        self.totals.cancelled += order.left().0;
+        self.cancelled.push(order);
     }
 
     /// Half of the cancels are of quotes near the touch, whose owners change their minds most.
@@ -243,10 +265,17 @@ impl Market {
         }
         let mut order = self.order(side, Some(ticks), lots, now_ms);
         self.trade(&mut order, now_ms);
+        self.rest(ticks, order);
+    }
+
+    /// Puts what is left of a limit order into the book.
+    fn rest(&mut self, ticks: Ticks, order: Order) {
         let left = order.left();
         if left > Lots(0) {
             self.totals.rested += left.0;
-            self.totals.cancelled += self.ladder_mut(side).rest(ticks, order);
+            let mut gone = Vec::new();
+            self.ladder_mut(order.side).rest(ticks, order, &mut gone);
+            gone.into_iter().for_each(|order| self.leave(order));
         }
     }
 

@@ -1,9 +1,14 @@
 //! JayX: payloads, and the envelopes around them.
 
+mod account;
+mod candle;
+
 use std::time::Duration;
 
 use ticklot_book::{Level, Side};
 
+pub use self::account::{Amount, Balance, OrderState, OwnOrder, open_orders, positions};
+pub use self::candle::{Candle, kline};
 use super::text::{number, string};
 use crate::market::{Trade, View};
 
@@ -99,6 +104,15 @@ pub fn open(
     out.push('}');
 }
 
+/// Appends the Socket.IO answer to a client that asked for a namespace that there is not:
+/// `44/<name>,{"message":"Invalid namespace"}`.
+pub fn wrong_namespace(out: &mut String, namespace: &str) {
+    out.push_str("44");
+    out.push_str(namespace);
+    out.push(',');
+    message(out, "Invalid namespace");
+}
+
 /// Appends the Socket.IO answer to a client that joined the default namespace: `40{"sid":"..."}`.
 pub fn joined(out: &mut String, sid: &str) {
     out.push_str("40{\"sid\":");
@@ -106,7 +120,7 @@ pub fn joined(out: &mut String, sid: &str) {
     out.push('}');
 }
 
-fn list<T>(out: &mut String, items: &[T], write: fn(&mut String, &T)) {
+fn list<T>(out: &mut String, items: &[T], write: impl Fn(&mut String, &T)) {
     out.push('[');
     for (place, item) in items.iter().enumerate() {
         if place > 0 {
@@ -203,6 +217,10 @@ mod tests {
         );
         assert_eq!(made(|out| ack(out, "17", "{}")), "4317[{}]");
         assert_eq!(made(|out| joined(out, "s")), r#"40{"sid":"s"}"#);
+        assert_eq!(
+            made(|out| wrong_namespace(out, "/admin")),
+            r#"44/admin,{"message":"Invalid namespace"}"#
+        );
         assert_eq!(
             made(|out| open(
                 out,

@@ -1,0 +1,124 @@
+//! Who trades with an API key.
+
+use std::fmt;
+
+use ticklot_book::parse_decimal;
+
+/// One who trades: a client with the key sees its balances and its orders. The key is in no debug
+/// output.
+///
+/// An account trades the symbols whose names are two of its assets put together, as `BTCUSDT` is
+/// of `BTC` and `USDT`: the first is bought and sold, the second is paid with. There are no fees.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The key.
+    pub api_key: String,
+    /// What it has at the start, in the order in which it is told.
+    pub funds: Vec<Funds>,
+    /// Out of a hundred steps of a market, in how many it does something there: places an order,
+    /// or takes one back. With 0 nothing ever changes.
+    pub activity: u32,
+    /// How many orders it has open at most in one symbol.
+    pub max_orders: usize,
+}
+
+/// How much of an asset there is at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Funds {
+    /// The asset's name.
+    pub asset: String,
+    /// A decimal number, not below zero, as fine as a price times a quantity at most.
+    pub amount: String,
+}
+
+impl Account {
+    /// The key `ak_demo_ticklot`, with 2 BTC and 150,000 USDT, busy in 25 of a hundred steps, with
+    /// up to eight open orders.
+    #[must_use]
+    pub fn demo() -> Self {
+        Self {
+            api_key: "ak_demo_ticklot".to_owned(),
+            funds: vec![Funds::new("BTC", "2"), Funds::new("USDT", "150000")],
+            activity: 25,
+            max_orders: 8,
+        }
+    }
+
+    /// The places of the two assets of a symbol among the funds.
+    pub(super) fn pair(&self, symbol: &str) -> Option<Pair> {
+        let place = |name: &str| self.funds.iter().position(|it| it.asset == name);
+        let bases = self.funds.iter().enumerate();
+        let mut pairs = bases.filter_map(|(base, funds)| {
+            let quote = place(symbol.strip_prefix(funds.asset.as_str())?)?;
+            Some(Pair { base, quote })
+        });
+        pairs.find(|pair| pair.base != pair.quote)
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("funds", &self.funds)
+            .field("activity", &self.activity)
+            .field("max_orders", &self.max_orders)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Funds {
+    /// So much of an asset.
+    #[must_use]
+    pub fn new(asset: &str, amount: &str) -> Self {
+        Self {
+            asset: asset.to_owned(),
+            amount: amount.to_owned(),
+        }
+    }
+
+    /// The amount in units of 10^-`decimals`.
+    pub(super) fn units(&self, decimals: u8) -> Option<i128> {
+        let units = parse_decimal(self.amount.as_bytes(), decimals).ok()?;
+        (units >= 0).then(|| units.into())
+    }
+}
+
+/// The places of a symbol's two assets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pair {
+    /// What is bought and sold.
+    pub(super) base: usize,
+    /// What is paid with.
+    pub(super) quote: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symbol_is_two_assets() {
+        let demo = Account::demo();
+        assert_eq!(demo.pair("BTCUSDT"), Some(Pair { base: 0, quote: 1 }));
+        assert_eq!(demo.pair("USDTBTC"), Some(Pair { base: 1, quote: 0 }));
+        for symbol in ["ETHUSDT", "BTC", "BTCBTC", ""] {
+            assert_eq!(demo.pair(symbol), None, "{symbol}");
+        }
+    }
+
+    #[test]
+    fn the_key_is_not_shown() {
+        let shown = format!("{:?}", super::super::Config::default());
+        assert!(shown.contains("USDT") && !shown.contains("ak_demo"));
+    }
+
+    #[test]
+    fn an_amount_is_exact_or_none() {
+        let units = |amount| Funds::new("BTC", amount).units(8);
+        assert_eq!(units("0.00000001"), Some(1));
+        assert_eq!(units("150000"), Some(15_000_000_000_000));
+        for amount in ["0.000000001", "-1", "x", ""] {
+            assert_eq!(units(amount), None, "{amount}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The candles of one symbol, made of its fills.
+
+use std::collections::VecDeque;
+
+use ticklot_book::{Lots, Ticks};
+
+use crate::market::Fill;
+use crate::wire::jayx::Candle;
+
+/// The intervals that there are candles of, in minutes. A client asks for one by its decimal
+/// text: `"60"`.
+pub const INTERVALS: [u32; 11] = [1, 3, 5, 15, 30, 60, 120, 240, 360, 720, 1_440];
+
+/// The place of an interval that a client asks for.
+pub(super) fn interval(text: &str) -> Option<usize> {
+    let mut intervals = INTERVALS.iter();
+    intervals.position(|minutes| minutes.to_string() == text)
+}
+
+/// All candles of one symbol.
+#[derive(Debug)]
+pub(super) struct Chart(Vec<Series>);
+
+impl Chart {
+    /// `names` draws what tells the ids of its intervals apart.
+    pub(super) fn new(mut names: fastrand::Rng, most: usize) -> Self {
+        let series = INTERVALS.iter().map(|minutes| Series {
+            seconds: u64::from(*minutes) * 60,
+            name: names.u64(..),
+            candles: VecDeque::new(),
+            most: most.max(1),
+            begun: 0,
+        });
+        Self(series.collect())
+    }
+
+    /// The candles of an interval, by its place.
+    pub(super) fn series(&self, interval: usize) -> &Series {
+        &self.0[interval]
+    }
+
+    /// Adds the fills of a step.
+    pub(super) fn add(&mut self, fills: &[Fill], now_ms: u64, step: u64) {
+        for series in &mut self.0 {
+            for fill in fills {
+                series.add(fill.ticks, fill.lots, now_ms / 1_000, step);
+            }
+        }
+    }
+}
+
+/// The last candles of one symbol and interval, oldest first.
+#[derive(Debug)]
+pub(super) struct Series {
+    seconds: u64,
+    name: u64,
+    candles: VecDeque<Dated>,
+    most: usize,
+    /// How many candles there ever were.
+    begun: u64,
+}
+
+/// A candle, and the steps in which it began and last changed.
+#[derive(Clone, Copy, Debug)]
+struct Dated {
+    candle: Candle,
+    begun: u64,
+    changed: u64,
+}
+
+/// What a client is told of a candle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct News {
+    pub(super) candle: Candle,
+    pub(super) is_new: bool,
+}
+
+impl Series {
+    /// The candles that there are, oldest first.
+    pub(super) fn candles(&self) -> impl Iterator<Item = Candle> {
+        self.candles.iter().map(|it| it.candle)
+    }
+
+    /// What a new subscription is told: the current candle; it is new if it is the first of all.
+    pub(super) fn current(&self) -> Option<News> {
+        self.candles.back().map(|it| News {
+            candle: it.candle,
+            is_new: self.begun == 1,
+        })
+    }
+
+    /// What has changed after a step, oldest first.
+    pub(super) fn since(&self, step: u64) -> impl Iterator<Item = News> {
+        let from = self.candles.partition_point(|it| it.changed <= step);
+        self.candles.range(from..).map(move |it| News {
+            candle: it.candle,
+            is_new: it.begun > step,
+        })
+    }
+
+    fn add(&mut self, ticks: Ticks, lots: Lots, now: u64, step: u64) {
+        let created = now - now % self.seconds;
+        match self.candles.back_mut() {
+            // A clock that was set back does not make an interval come again.
+            Some(last) if created <= last.candle.created => last.add(ticks, lots, now, step),
+            _ => self.begin(ticks, lots, now, step),
+        }
+    }
+
+    fn begin(&mut self, ticks: Ticks, lots: Lots, now: u64, step: u64) {
+        let candle = Candle {
+            series: self.name,
+            created: now - now % self.seconds,
+            open: ticks,
+            high: ticks,
+            low: ticks,
+            close: ticks,
+            volume: lots,
+            modified: now,
+        };
+        self.candles.push_back(Dated {
+            candle,
+            begun: step,
+            changed: step,
+        });
+        self.begun += 1;
+        if self.candles.len() > self.most {
+            self.candles.pop_front();
+        }
+    }
+}
+
+impl Dated {
+    fn add(&mut self, ticks: Ticks, lots: Lots, now: u64, step: u64) {
+        let candle = &mut self.candle;
+        candle.high = candle.high.max(ticks);
+        candle.low = candle.low.min(ticks);
+        candle.close = ticks;
+        candle.volume = candle.volume + lots;
+        candle.modified = candle.modified.max(now);
+        self.changed = step;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minutes() -> Series {
+        let mut chart = Chart::new(fastrand::Rng::with_seed(1), 3);
+        chart.0.remove(0)
+    }
+
+    fn ohlcv(candle: &Candle) -> [i64; 5] {
+        let Candle {
+            open, high, low, ..
+        } = candle;
+        [open.0, high.0, low.0, candle.close.0, candle.volume.0]
+    }
+
+    #[test]
+    fn a_candle_is_its_trades() {
+        let mut series = minutes();
+        for (ticks, now) in [(50, 125), (53, 130), (48, 130), (49, 179)] {
+            series.add(Ticks(ticks), Lots(2), now, 1);
+        }
+        let news = series.current().unwrap();
+        assert_eq!(ohlcv(&news.candle), [50, 53, 48, 49, 8]);
+        assert_eq!((news.candle.created, news.candle.modified), (120, 179));
+        assert!(news.is_new);
+    }
+
+    /// An interval without trades has no candle, and the next one does not care.
+    #[test]
+    fn a_silent_interval_is_left_out() {
+        let mut series = minutes();
+        series.add(Ticks(50), Lots(1), 59, 1);
+        series.add(Ticks(51), Lots(1), 240, 2);
+        let created: Vec<_> = series.candles().map(|it| it.created).collect();
+        assert_eq!(created, [0, 240]);
+        assert_ne!(series.current().unwrap().candle.id(), "");
+        assert!(!series.current().unwrap().is_new);
+    }
+
+    /// Whoever was told up to a step hears the end of the old candle and then of each new one.
+    #[test]
+    fn news_are_what_changed_since() {
+        let mut series = minutes();
+        for step in 1..=9_u64 {
+            series.add(Ticks(1), Lots(1), step * 20, step);
+        }
+        let since = |step| {
+            let news = series.since(step);
+            news.map(|it| (it.candle.created, it.is_new))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(since(9), []);
+        assert_eq!(since(8), [(180, true)]);
+        assert_eq!(since(7), [(120, false), (180, true)]);
+        assert_eq!(since(0), [(60, true), (120, true), (180, true)]);
+    }
+
+    #[test]
+    fn intervals_are_told_by_their_text() {
+        assert_eq!(interval("1"), Some(0));
+        assert_eq!(interval("1440"), Some(10));
+        for text in ["", "2", "01", "60 ", "D"] {
+            assert_eq!(interval(text), None, "{text}");
+        }
+    }
+}

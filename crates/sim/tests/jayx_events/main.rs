@@ -1,0 +1,212 @@
+//! The four events of the JayX server, over real sockets, in both envelopes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod accounts;
+mod candles;
+#[path = "../common/mod.rs"]
+mod common;
+mod refusals;
+mod slow;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use common::{Client, json};
+use serde_json::Value;
+use ticklot_sim::jayx::{Account, Config, PlainForm};
+use ticklot_sim::{Server, Simulator, Venue};
+
+const SOCKET_IO: &str = "/socket.io/?EIO=4&transport=websocket&t=P3kq1xZ";
+const KEY: &str = "ak_demo_ticklot";
+const BOOK: &str = r#"{"category":"spot","symbol":"BTCUSDT","precise":"1"}"#;
+const MINUTES: &str = r#"{"category":"spot","symbol":"BTCUSDT","interval":"1"}"#;
+const POSITIONS: &str = r#"{"apiKey":"ak_demo_ticklot","category":"spot"}"#;
+const ORDERS: &str = r#"{"apiKey":"ak_demo_ticklot","category":"spot","symbol":"BTCUSDT"}"#;
+
+/// None is Socket.IO.
+const ENVELOPES: [Option<PlainForm>; 4] = [
+    None,
+    Some(PlainForm::Bare),
+    Some(PlainForm::Message),
+    Some(PlainForm::Data),
+];
+
+/// A market that moves fast, in which a minute is twenty steps, with an account that never rests.
+fn quick() -> Config {
+    Config {
+        update_every: Duration::from_millis(2),
+        speed: 1_500,
+        accounts: vec![Account {
+            activity: 100,
+            ..Account::demo()
+        }],
+        ..Config::default()
+    }
+}
+
+/// A client that is past the handshake, in one of the envelopes.
+struct Talk {
+    client: Client,
+    plain: Option<PlainForm>,
+}
+
+impl Talk {
+    async fn connect(server: &Server, plain: Option<PlainForm>) -> Self {
+        let path = plain.map_or(SOCKET_IO, |_| "/");
+        let mut client = Client::connect(server.addr(), path).await;
+        if plain.is_none() {
+            assert!(client.text().await.starts_with("0{"));
+            client.send(r#"40{"token":"whatever"}"#).await;
+            assert!(client.text().await.starts_with("40{"));
+        }
+        Self { client, plain }
+    }
+
+    async fn ask(&mut self, event: &str, message: &str) {
+        let text = match self.plain {
+            None => format!("42[\"{event}\",{message}]"),
+            Some(_) => format!(r#"{{"event":"{event}","message":{message}}}"#),
+        };
+        self.client.send(&text).await;
+    }
+
+    /// The next event and its payload.
+    async fn next(&mut self) -> (String, Value) {
+        let text = self.client.text().await;
+        let key = match self.plain {
+            None => {
+                let mut event = json(text.strip_prefix("42").expect("an event"));
+                return (event[0].as_str().unwrap().to_owned(), event[1].take());
+            }
+            Some(PlainForm::Bare) => return bare(json(&text)),
+            Some(PlainForm::Message) => "message",
+            Some(PlainForm::Data) => "data",
+        };
+        let mut envelope = json(&text);
+        let event = envelope["event"].as_str().expect("an envelope").to_owned();
+        (event, envelope[key].take())
+    }
+
+    /// The next payload of an event, past all others.
+    async fn next_of(&mut self, event: &str) -> Value {
+        loop {
+            let (name, payload) = self.next().await;
+            if name == event {
+                return payload;
+            }
+        }
+    }
+}
+
+/// A bare payload is told by its keys.
+fn bare(payload: Value) -> (String, Value) {
+    let event = match &payload {
+        it if it.get("orderBook").is_some() => "orderbook",
+        it if it.get("spot").is_some() => "positions",
+        it if it.get("cancel").is_some_and(Value::is_array) => "openorders",
+        it if it.get("add").is_some() => "kline",
+        it => panic!("{it}"),
+    };
+    (event.to_owned(), payload)
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    let object = value.as_object().unwrap();
+    object.keys().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn all_four_events_come_in_every_envelope() {
+    for plain in ENVELOPES {
+        let config = Config {
+            plain: plain.unwrap_or_default(),
+            ..quick()
+        };
+        let server = Server::jayx(config).await.unwrap();
+        let mut talk = Talk::connect(&server, plain).await;
+        talk.ask("kline", MINUTES).await;
+        talk.ask("orderbook", BOOK).await;
+        talk.ask("positions", POSITIONS).await;
+        talk.ask("openorders", ORDERS).await;
+        let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+        while seen.len() < 4 || seen.values().any(|count| *count < 10) {
+            let (event, payload) = talk.next().await;
+            check_shape(&event, &payload);
+            *seen.entry(event).or_default() += 1;
+        }
+    }
+}
+
+fn check_shape(event: &str, payload: &Value) {
+    match event {
+        "orderbook" => assert_eq!(keys(payload), ["orderBook", "trades"]),
+        "kline" => {
+            assert_eq!(keys(payload), ["add", "modify"]);
+            assert_ne!(payload["add"].is_null(), payload["modify"].is_null());
+        }
+        "positions" => {
+            let assets = payload["spot"].as_array().unwrap();
+            assert_eq!(assets.len(), 2);
+            for asset in assets {
+                assert_eq!(keys(asset), ["asset", "available", "balance"]);
+            }
+        }
+        "openorders" => {
+            assert_eq!(keys(payload), ["cancel", "modify"]);
+            assert!(payload["cancel"].is_array() && payload["modify"].is_array());
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn an_acknowledgement_comes_before_each_first_answer() {
+    let server = Server::jayx(quick()).await.unwrap();
+    for (event, message) in [
+        ("orderbook", BOOK),
+        ("positions", POSITIONS),
+        ("openorders", ORDERS),
+    ] {
+        let mut talk = Talk::connect(&server, None).await;
+        talk.client
+            .send(&format!("423[\"{event}\",{message}]"))
+            .await;
+        assert_eq!(talk.client.text().await, r#"433[{"ok":true}]"#);
+        assert_eq!(talk.next().await.0, event);
+    }
+}
+
+/// Asking again sends what comes at once again, and changes nothing else.
+#[tokio::test]
+async fn asking_twice_is_told_twice_at_once_and_once_later() {
+    let server = Server::jayx(quick()).await.unwrap();
+    let truth = server.jayx_truth().unwrap();
+    truth.pause();
+    let mut talk = Talk::connect(&server, None).await;
+    for _ in 0..2 {
+        talk.ask("positions", POSITIONS).await;
+        assert_eq!(talk.next().await.0, "positions");
+    }
+    talk.ask("orderbook", BOOK).await;
+    assert_eq!(talk.next().await.0, "orderbook");
+    truth.resume();
+    let mut events = Vec::new();
+    for _ in 0..50 {
+        events.push(talk.next().await.0);
+    }
+    // Each step has a book; a step in which a balance changed has it before the book.
+    assert!(!events.windows(2).any(|it| it == ["positions", "positions"]));
+}
+
+/// Nothing is behind a server of the other venue; a simulator has one truth for each.
+#[test]
+fn each_venue_has_its_own_truth() {
+    let simulator = Simulator::spawn(quick(), ticklot_sim::bayse::Config::default()).unwrap();
+    let (jayx, bayse) = (simulator.jayx_truth(), simulator.truth());
+    assert!(simulator.url(Venue::Jayx).is_some() && bayse.is_some());
+    let jayx = jayx.unwrap();
+    assert!(jayx.book("BTCUSDT").is_some() && jayx.book("NOPE").is_none());
+    assert!(jayx.candles("BTCUSDT", "60").is_some() && jayx.candles("BTCUSDT", "7").is_none());
+    assert_eq!(jayx.balances(KEY).unwrap().len(), 2);
+    assert!(jayx.balances("nope").is_none() && jayx.open_orders(KEY, "NOPE").is_none());
+}
