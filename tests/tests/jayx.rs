@@ -196,9 +196,9 @@ fn candles_of(trades: &[Trade]) -> BTreeMap<i64, [i64; 5]> {
     candles
 }
 
-/// Over recorded flow: the series ends as the log's own candles do, and every trade that the log lists
-/// lies within its candle. (The logs list at most twenty trades a message, so that the volumes of
-/// candles cannot be had from them.)
+/// Over recorded flow: the series is what the log last says of each candle, and the trades that the log
+/// lists lie within it. (The logs list at most twenty trades a message, so candles of the whole volume
+/// cannot be made from them; where all trades are listed, the test above makes them.)
 #[test]
 fn recorded_candles() {
     for log in LOGS.iter().filter(|log| log.venue == VenueName::JAYX) {
@@ -232,6 +232,18 @@ fn recorded_candles() {
         assert!(trades.len() > 5000);
         let candles = books.candles("BTCUSDT", "1").unwrap();
         assert!(candles.len() >= 6);
+        let told = last_candles(&frames);
+        assert_eq!(candles.len(), told.len());
+        for candle in candles.iter() {
+            let own = [
+                candle.open.0,
+                candle.high.0,
+                candle.low.0,
+                candle.close.0,
+                candle.volume.0,
+            ];
+            assert_eq!(own, told[&candle.opened.0], "{}", candle.opened.0);
+        }
         let listed = candles_of(&trades);
         let whole = candles.iter().rev().skip(1);
         for candle in whole {
@@ -248,6 +260,23 @@ fn recorded_candles() {
             );
         }
     }
+}
+
+/// What the log itself says last of each candle, read by another JSON library.
+fn last_candles(frames: &[(u64, Vec<u8>)]) -> BTreeMap<i64, [i64; 5]> {
+    let mut told = BTreeMap::new();
+    for (_, frame) in frames {
+        let start = frame.iter().position(|byte| *byte == b'{').unwrap();
+        let end = frame.iter().rposition(|byte| *byte == b'}').unwrap();
+        let payload: serde_json::Value = serde_json::from_slice(&frame[start..=end]).unwrap();
+        for candle in ["modify", "add"].map(|change| &payload[change]) {
+            if candle.is_object() {
+                let values = ["o", "h", "l", "c", "v"].map(|name| candle[name].as_i64().unwrap());
+                told.insert(candle["created"].as_i64().unwrap(), values);
+            }
+        }
+    }
+    told
 }
 
 /// Nothing is allocated for a candle once the series is full of its minutes.

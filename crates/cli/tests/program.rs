@@ -117,6 +117,39 @@ fn watch_follows_a_server_of_another_process() {
 }
 
 #[test]
+fn every_event_of_jayx_is_shown_in_both_envelopes() {
+    for envelope in ["--envelope=socketio", "--envelope=plain"] {
+        for (event, line) in [
+            ("kline", "candle "),
+            ("positions", "balances | BTC "),
+            ("openorders", "orders | "),
+        ] {
+            let event = format!("--event={event}");
+            let mut running = Running::start(&["watch", "--venue=jayx", envelope, &event]);
+            running.line_with(line);
+            assert_eq!(running.interrupt().0, Some(0));
+        }
+    }
+}
+
+#[test]
+fn every_channel_of_bayse_is_shown() {
+    for (channel, line) in [
+        ("orderbook", " live bid "),
+        ("prices", "prices evt_us-rate-cut | mkt_us-rate-cut YES "),
+        ("activity", "BUY mkt_us-rate-cut "),
+        ("asset_prices", "asset BTCUSDT "),
+        ("user_trades", " by demo_trader"),
+        ("orders", "order ord_"),
+    ] {
+        let channel = format!("--channel={channel}");
+        let mut running = Running::start(&["watch", "--venue=bayse", &channel]);
+        running.line_with(line);
+        assert_eq!(running.interrupt().0, Some(0));
+    }
+}
+
+#[test]
 fn a_time_limit_ends_it_with_a_summary() {
     let ended = program(&["--for", "300ms"]).output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{}", text(&ended));

@@ -116,7 +116,8 @@ pub enum Event<'a> {
         /// Now.
         now: Nanos,
     },
-    /// A connection is gone, or could not be made. Its books are disconnected.
+    /// A connection is gone, or could not be made. Its books are disconnected. A feed that is stopped
+    /// while it waits to connect again tells so with another one.
     Disconnected {
         /// Which one.
         connection: ConnectionId,
