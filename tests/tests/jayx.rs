@@ -305,7 +305,7 @@ fn none_allocated_for_candles_and_balances() {
             let change = if n % 2 == 0 { ("add", "modify") } else { ("modify", "add") };
             [
                 format!(r#"42["kline",{{"{}":{{"_id":"5be63241d0c2586c9914d837","created":{opened},"o":1,"h":999,"l":1,"c":{close},"v":{n},"m":{opened},"symbol":"BTCUSDT"}},"{}":null}}]"#, change.0, change.1),
-                format!(r#"42["positions",{{"spot":[{{"asset":"BTC","balance":"0.{:06}","available":"0.1"}}]}}]"#, n),
+                format!(r#"42["positions",{{"spot":[{{"asset":"BTC","balance":"0.{n:06}","available":"0.1"}}]}}]"#),
             ]
         })
         .collect();
