@@ -256,7 +256,9 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
                     self.fetched(body)
                 }
                 Happened::Time => {
+                    // A timer that has fired is ready until it is set anew.
                     armed = Nanos(u64::MAX);
+                    timer.as_mut().reset(self.clock.instant(armed));
                     self.timeout()
                 }
             };
