@@ -109,18 +109,19 @@ async fn what_is_kept_is_what_the_server_has() {
                 && balances
                 && own == open
         };
-        let (mut updates, paused) = (0, truth.clone());
+        let (mut still, paused) = (false, truth.clone());
         let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
             match event {
-                Event::Book(_) => {
-                    updates += 1;
-                    if updates == 150 {
+                // The market stands still once there are candles enough to compare.
+                Event::Book(_) if !still => {
+                    still = books
+                        .candles("BTCUSDT", "5")
+                        .is_some_and(|candles| candles.len() >= 3);
+                    if still {
                         paused.pause();
                     }
                 }
-                Event::Tick { .. } if updates >= 150 && same(books) => {
-                    return ControlFlow::Break(());
-                }
+                Event::Tick { .. } if still && same(books) => return ControlFlow::Break(()),
                 Event::BadLine { error, .. } => panic!("{error}"),
                 Event::Refused { message, .. } => panic!("{message}"),
                 _ => {}
