@@ -213,10 +213,13 @@ impl Books {
         }
     }
 
-    /// Candles that have heard nothing for `limit` are live no more.
-    pub(crate) fn expire_candles(&mut self, connection: ConnectionId, now: Nanos, limit: Nanos) {
+    /// What is beside the books and has heard nothing for `limit` is live no more.
+    pub(crate) fn expire_beside(&mut self, connection: ConnectionId, now: Nanos, limit: Nanos) {
         for (_, candles) in self.candles.iter_mut().filter(|(of, _)| *of == connection) {
             candles.expire(now, limit);
+        }
+        for (_, account) in self.accounts.iter_mut().filter(|(of, _)| *of == connection) {
+            account.expire(now, limit);
         }
     }
 

@@ -379,7 +379,7 @@ impl<V: Venue> Session<V> {
         if now < self.stale_check.after(limit) {
             return ControlFlow::Continue(());
         }
-        books.expire_candles(self.id, now, limit);
+        books.expire_beside(self.id, now, limit);
         // The book that will be stale first, of those that are not yet.
         let mut oldest = now;
         for id in books.ids() {

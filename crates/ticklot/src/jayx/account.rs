@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ticklot_book::{DecimalError, Lots, Scale, Ticks};
+use ticklot_book::{DecimalError, Lots, Nanos, Scale, Ticks};
 use ticklot_frame::jayx::{self, OpenOrders, Positions};
 use ticklot_frame::{TradeSide, UnixMillis};
 
@@ -18,7 +18,11 @@ pub struct Account {
     orders: BTreeMap<i64, Order>,
     dropped: u64,
     balances_live: bool,
+    balances_updated: Nanos,
     orders_live: bool,
+    orders_updated: Nanos,
+    /// Whether this connection has told of orders.
+    orders_begun: bool,
 }
 
 /// A balance, as decimal text.
@@ -98,7 +102,7 @@ impl Account {
             .find(|balance| balance.asset == asset)
     }
 
-    /// Whether the connection is up and has told the balances.
+    /// Whether the connection is up and has told the balances, not longer ago than the session's limit.
     #[must_use]
     pub fn balances_are_live(&self) -> bool {
         self.balances_live
@@ -115,8 +119,8 @@ impl Account {
         self.orders.get(&id)
     }
 
-    /// Whether the connection is up and has told of orders. The venue does not document whether it
-    /// tells all open orders when one subscribes.
+    /// Whether the connection is up and has told of orders, not longer ago than the session's limit. The
+    /// venue does not document whether it tells all open orders when one subscribes.
     #[must_use]
     pub fn orders_are_live(&self) -> bool {
         self.orders_live
@@ -131,11 +135,18 @@ impl Account {
     pub(crate) fn disconnect(&mut self) {
         self.balances_live = false;
         self.orders_live = false;
+        self.orders_begun = false;
+    }
+
+    pub(crate) fn expire(&mut self, now: Nanos, limit: Nanos) {
+        self.balances_live &= now.since(self.balances_updated) < limit;
+        self.orders_live &= now.since(self.orders_updated) < limit;
     }
 
     /// Replaces the balances. Allocates only to grow.
-    pub(crate) fn apply_positions(&mut self, positions: &Positions<'_>) {
+    pub(crate) fn apply_positions(&mut self, positions: &Positions<'_>, now: Nanos) {
         self.balances_live = true;
+        self.balances_updated = now;
         self.held = positions.len();
         if self.balances.len() < self.held {
             self.balances.resize_with(self.held, Balance::default);
@@ -149,11 +160,13 @@ impl Account {
 
     /// Cancelled orders go, modified ones are added or replaced. What an earlier connection told is
     /// forgotten at the first message of a new one: orders may have gone meanwhile without a word.
-    pub(crate) fn apply_orders(&mut self, orders: &OpenOrders<'_>) {
-        if !self.orders_live {
+    pub(crate) fn apply_orders(&mut self, orders: &OpenOrders<'_>, now: Nanos) {
+        if !self.orders_begun {
             self.orders.clear();
-            self.orders_live = true;
+            self.orders_begun = true;
         }
+        self.orders_live = true;
+        self.orders_updated = now;
         for order in orders.cancel.iter() {
             self.orders.remove(&order.id);
         }
@@ -202,8 +215,8 @@ mod tests {
     fn apply(account: &mut Account, payload: &str) {
         let mut decoder = Decoder::new(Envelope::Plain);
         match decoder.decode(payload.as_bytes()).unwrap() {
-            Message::OpenOrders(orders) => account.apply_orders(&orders),
-            Message::Positions(positions) => account.apply_positions(&positions),
+            Message::OpenOrders(orders) => account.apply_orders(&orders, Nanos(5)),
+            Message::Positions(positions) => account.apply_positions(&positions, Nanos(5)),
             other => panic!("{other:?}"),
         }
     }
@@ -257,6 +270,23 @@ mod tests {
         assert_eq!(account.orders().len(), 1, "still there to be looked at");
         apply(&mut account, &orders(&[], &[order(2, "NEW")]));
         assert_eq!(open(&account), [(2, "NEW")]);
+    }
+
+    #[test]
+    fn what_is_old_is_not_live_and_not_forgotten() {
+        let mut account = Account::default();
+        apply(&mut account, &orders(&[], &[order(1, "NEW")]));
+        account.expire(Nanos(14), Nanos(10));
+        assert!(account.orders_are_live());
+        account.expire(Nanos(15), Nanos(10));
+        assert!(!account.orders_are_live());
+        apply(&mut account, &orders(&[], &[order(2, "NEW")]));
+        assert_eq!(
+            open(&account),
+            [(1, "NEW"), (2, "NEW")],
+            "the same connection"
+        );
+        assert!(account.orders_are_live());
     }
 
     #[test]

@@ -220,12 +220,12 @@ fn beside<H: Handler + ?Sized>(
     let (connection, received) = (context.connection, context.now);
     let kept = match message {
         Message::Kline(kline) => context.books.apply_kline(connection, kline, received),
-        Message::Positions(positions) => context
-            .books
-            .apply_account(connection, |account| account.apply_positions(positions)),
+        Message::Positions(positions) => context.books.apply_account(connection, |account| {
+            account.apply_positions(positions, received);
+        }),
         Message::OpenOrders(orders) => context
             .books
-            .apply_account(connection, |account| account.apply_orders(orders)),
+            .apply_account(connection, |account| account.apply_orders(orders, received)),
         _ => true,
     };
     if !kept {
