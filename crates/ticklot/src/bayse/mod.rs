@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ticklot_book::{Nanos, Scale};
+use ticklot_frame::Scales;
 use ticklot_frame::bayse::Decoder;
 pub use ticklot_frame::bayse::{
     Activity, AssetPrice, Auth, Currency, Endpoint, Message, OrderUpdated, PriceUpdate, Prices,
@@ -77,8 +78,7 @@ pub struct Bayse {
     auth: Option<Auth>,
     /// Keep whatever arrives, desired or not.
     any: bool,
-    scale: Scale,
-    scales: HashMap<String, Scale>,
+    scales: MarketScales,
     decoder: Decoder,
     outcomes: Outcomes,
     rooms: Rooms,
@@ -101,6 +101,20 @@ pub enum Command {
     Unsubscribe(Topic),
     /// Send a `ping` message; [`Event::RoundTrip`](crate::Event::RoundTrip) tells how long its answer took.
     Ping,
+}
+
+/// The scale of each market.
+#[derive(Debug)]
+struct MarketScales {
+    /// Of those without one of their own.
+    others: Scale,
+    own: HashMap<String, Scale>,
+}
+
+impl Scales for MarketScales {
+    fn scale(&self, market: &str) -> Scale {
+        self.own.get(market).copied().unwrap_or(self.others)
+    }
 }
 
 /// The application's own pings.
@@ -166,8 +180,10 @@ impl Bayse {
             wrong: auth.as_ref().and_then(|auth| auth.check().err()),
             auth,
             any: false,
-            scale: CENTS,
-            scales: HashMap::new(),
+            scales: MarketScales {
+                others: CENTS,
+                own: HashMap::new(),
+            },
             decoder: Decoder::new(),
             outcomes: HashMap::new(),
             rooms: Rooms::new(PATIENCE, Currency::Usd),
@@ -197,14 +213,14 @@ impl Bayse {
     /// The scale of every market without one of its own.
     #[must_use]
     pub fn scale(mut self, scale: Scale) -> Self {
-        self.scale = scale;
+        self.scales.others = scale;
         self
     }
 
     /// The scale of one market.
     #[must_use]
     pub fn market_scale(mut self, market: &str, scale: Scale) -> Self {
-        self.scales.insert(market.to_owned(), scale);
+        self.scales.own.insert(market.to_owned(), scale);
         self
     }
 

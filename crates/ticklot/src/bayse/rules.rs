@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use ticklot_book::Nanos;
 use ticklot_frame::bayse::{Channel, Message, Request, Room, ServerError, ServerErrorKind};
-use ticklot_frame::{Lines, VenueName};
+use ticklot_frame::{Lines, Scales, VenueName};
 
 use super::rooms::{Confirmed, Rooms, ToSend};
 use super::target::{Target, known_book};
@@ -139,14 +139,12 @@ impl Venue for Bayse {
     fn fetched<H: Handler + ?Sized>(&mut self, body: &[u8], context: &mut Context<'_, H>) -> Reply {
         let Self {
             decoder,
-            scale,
             scales,
             desired,
             outcomes,
             any,
             ..
         } = self;
-        let scale_of = |market: &str| scales.get(market).copied().unwrap_or(*scale);
         let mut target = Target {
             outcomes,
             desired,
@@ -154,9 +152,9 @@ impl Venue for Bayse {
             source: Source::Request,
         };
         let mut flow = ControlFlow::Continue(());
-        let whole = decoder.books(body, &scale_of, |update| {
+        let whole = decoder.books(body, scales, |update| {
             flow = match update {
-                Ok(update) => target.apply(&update, 0, scale_of(update.market_id), context),
+                Ok(update) => target.apply(&update, 0, scales.scale(update.market_id), context),
                 Err(error) => context.bad_line(error),
             };
             flow
@@ -178,7 +176,6 @@ impl Bayse {
     ) -> ControlFlow<()> {
         let Self {
             decoder,
-            scale,
             scales,
             desired,
             outcomes,
@@ -187,8 +184,7 @@ impl Bayse {
             pings,
             ..
         } = self;
-        let scale_of = |market: &str| scales.get(market).copied().unwrap_or(*scale);
-        let message = match decoder.decode(line, &scale_of) {
+        let message = match decoder.decode(line, scales) {
             Ok(message) => message,
             Err(error) => {
                 if let Some((market, outcome)) = decoder.subject(line)
@@ -209,7 +205,7 @@ impl Bayse {
                     any: *any,
                     source: Source::Stream,
                 };
-                target.apply(update, number, scale_of(update.market_id), context)
+                target.apply(update, number, scales.scale(update.market_id), context)
             }
             Message::PriceUpdate(_)
             | Message::Activity(_)
