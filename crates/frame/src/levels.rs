@@ -15,10 +15,18 @@ pub(crate) struct LevelSpace {
 }
 
 #[derive(Debug, Default)]
-struct SideSpace {
+pub(crate) struct SideSpace {
     levels: Vec<Level>,
-    /// Where each level starts in the line.
+    /// Where each level starts in the line. The scanner does not fill it: see [`ListPlaces`].
     offsets: Vec<u32>,
+}
+
+/// Where the lists of levels begin in a text that was scanned. A level's own place is found when it
+/// is asked for: in the shape that the scanner takes, every level is one pair of braces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListPlaces {
+    pub(crate) bids: usize,
+    pub(crate) asks: usize,
 }
 
 impl LevelSpace {
@@ -38,18 +46,39 @@ impl LevelSpace {
         self.asks.fill("asks", asks, &read)
     }
 
+    /// The two sides, for the scanner to fill: bids and asks.
+    pub(crate) fn sides(&mut self) -> [&mut SideSpace; 2] {
+        [&mut self.bids, &mut self.asks]
+    }
+
+    /// What [`LevelSpace::fill`] has read.
     pub(crate) fn view(&self) -> Levels<'_> {
+        self.levels(Places::Listed {
+            bids: &self.bids.offsets,
+            asks: &self.asks.offsets,
+        })
+    }
+
+    /// What the scanner has read from `text`.
+    pub(crate) fn scanned<'a>(&'a self, text: &'a [u8], lists: ListPlaces) -> Levels<'a> {
+        self.levels(Places::Scanned(text, lists))
+    }
+
+    fn levels<'a>(&'a self, places: Places<'a>) -> Levels<'a> {
         Levels {
             bids: &self.bids.levels,
             asks: &self.asks.levels,
-            bid_offsets: &self.bids.offsets,
-            ask_offsets: &self.asks.offsets,
+            places,
             base: self.base,
         }
     }
 }
 
 impl SideSpace {
+    pub(crate) fn levels_mut(&mut self) -> &mut Vec<Level> {
+        &mut self.levels
+    }
+
     fn fill<'a>(
         &mut self,
         field: &'static str,
@@ -77,21 +106,43 @@ impl SideSpace {
 pub(crate) struct Levels<'a> {
     pub(crate) bids: &'a [Level],
     pub(crate) asks: &'a [Level],
-    bid_offsets: &'a [u32],
-    ask_offsets: &'a [u32],
+    places: Places<'a>,
     base: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Places<'a> {
+    Listed { bids: &'a [u32], asks: &'a [u32] },
+    Scanned(&'a [u8], ListPlaces),
+}
+
+impl Places<'_> {
+    fn of(&self, side: Side, index: usize) -> Option<usize> {
+        match *self {
+            Self::Listed { bids, asks } => {
+                let offsets = match side {
+                    Side::Bid => bids,
+                    Side::Ask => asks,
+                };
+                offsets.get(index).map(|at| *at as usize)
+            }
+            Self::Scanned(text, lists) => {
+                let list = match side {
+                    Side::Bid => lists.bids,
+                    Side::Ask => lists.asks,
+                };
+                let mut levels = memchr::memchr_iter(b'{', text.get(list..)?);
+                levels.nth(index).map(|at| list + at)
+            }
+        }
+    }
 }
 
 impl Levels<'_> {
     /// What the book refused, as an error of the line that it came from.
     pub(crate) fn refusal(&self, venue: VenueName, error: BookError) -> DecodeError {
-        let offsets = match error.side {
-            Side::Bid => self.bid_offsets,
-            Side::Ask => self.ask_offsets,
-        };
-        let offset = offsets
-            .get(error.index)
-            .map_or(0, |&at| self.base + at as usize);
+        let place = self.places.of(error.side, error.index);
+        let offset = place.map_or(0, |at| self.base + at);
         DecodeError::new(venue, Fault::at(offset, ErrorKind::Book(error.kind)))
     }
 }

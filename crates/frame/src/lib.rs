@@ -38,10 +38,12 @@ pub mod jayx;
 mod json;
 mod levels;
 mod lines;
+mod scan;
 mod units;
 mod words;
 
 pub use crate::error::{DecodeError, ErrorKind, VenueName};
 pub use crate::iso_time::{IsoTime, IsoTimeError};
 pub use crate::lines::{Line, Lines};
+pub use crate::scan::Scan;
 pub use crate::units::{Decimal, Scales, Trade, TradeSide, UnixMillis, UnixSeconds};

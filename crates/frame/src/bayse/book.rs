@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use ticklot_book::{BookError, Level, Lots, Scale, Ticks};
 
+use super::scan::ScannedBook;
 use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
 use crate::iso_time::IsoTime;
 use crate::json::{Value, read_fields};
@@ -37,7 +38,22 @@ pub struct OrderBook<'a> {
     levels: Levels<'a>,
 }
 
-impl OrderBook<'_> {
+impl<'a> OrderBook<'a> {
+    pub(super) fn scanned(line: &'a [u8], found: ScannedBook<'a>, space: &'a LevelSpace) -> Self {
+        let levels = space.scanned(line, found.places);
+        Self {
+            market_id: found.market_id,
+            outcome_id: found.outcome_id,
+            bids: levels.bids,
+            asks: levels.asks,
+            timestamp: found.timestamp,
+            last_price: found.last_price,
+            last_side: found.last_side,
+            sent: found.sent,
+            levels,
+        }
+    }
+
     /// What the book refused in this message, as a decoding error with the byte of the level.
     #[must_use]
     pub fn refusal(&self, error: BookError) -> DecodeError {

@@ -8,9 +8,11 @@ use super::book::{self, OrderBook};
 use super::errors::ServerError;
 use super::orders::{self, OrderUpdated};
 use super::prices::{self, AssetPrice, PriceSpace, PriceUpdate};
+use super::scan::{self, ScannedBook};
 use crate::error::{DecodeError, Fault, VenueName};
-use crate::json::{Parser, Value, read_fields};
+use crate::json::{MAX_LINE, Parser, Value, read_fields};
 use crate::levels::LevelSpace;
+use crate::scan::{Scan, Scanner};
 use crate::units::{Scales, TradeSide, UnixMillis};
 
 /// A message from the server, borrowed from the line and the decoder.
@@ -84,6 +86,7 @@ impl<'a> Message<'a> {
 /// levels a side, [`MAX_EVENT_MARKETS`](super::MAX_EVENT_MARKETS) markets an event,
 /// [`MAX_OUTCOMES`](super::MAX_OUTCOMES) outcomes a market.
 pub struct Decoder {
+    scanner: Scanner,
     parser: Parser,
     space: Space,
 }
@@ -99,7 +102,14 @@ impl Decoder {
     /// A decoder with empty buffers.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_scan(Scan::Best)
+    }
+
+    /// A decoder that reads order books in one way and no other, to measure it.
+    #[must_use]
+    pub fn with_scan(scan: Scan) -> Self {
         Self {
+            scanner: Scanner::new(scan),
             parser: Parser::new(),
             space: Space::default(),
         }
@@ -124,7 +134,18 @@ impl Decoder {
         line: &'a [u8],
         scales: &(impl Scales + ?Sized),
     ) -> Result<Message<'a>, DecodeError> {
-        let Self { parser, space } = self;
+        let Self {
+            scanner,
+            parser,
+            space,
+        } = self;
+        if let Some(found) = scanned(line, scanner, scales, &mut space.levels) {
+            return Ok(Message::OrderBook(OrderBook::scanned(
+                line,
+                found,
+                &space.levels,
+            )));
+        }
         parser
             .parse(line, |root| message(root, space, scales))
             .map_err(|fault| DecodeError::new(VenueName::BAYSE, fault))
@@ -159,7 +180,7 @@ impl Decoder {
         scales: &(impl Scales + ?Sized),
         mut each: impl FnMut(Result<OrderBook<'_>, DecodeError>) -> ControlFlow<()>,
     ) -> Result<(), DecodeError> {
-        let Self { parser, space } = self;
+        let Self { parser, space, .. } = self;
         parser
             .parse(body, |root| {
                 book::array(root, &mut space.levels, scales, &mut each)
@@ -186,6 +207,19 @@ impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decoder").finish_non_exhaustive()
     }
+}
+
+/// An order book in the venue's own shape. A line over the limit is the general path's to refuse.
+fn scanned<'a>(
+    line: &'a [u8],
+    scanner: &mut Scanner,
+    scales: &(impl Scales + ?Sized),
+    space: &mut LevelSpace,
+) -> Option<ScannedBook<'a>> {
+    if !scanner.is_on() || line.len() > MAX_LINE {
+        return None;
+    }
+    scan::order_book(line, scanner, scales, space.sides())
 }
 
 fn message<'a>(

@@ -15,6 +15,7 @@ mod orders;
 mod prices;
 mod request;
 mod room;
+mod scan;
 
 pub use activity::{Activity, Event, FilledOrder, Market, User};
 pub use auth::Auth;

@@ -7,9 +7,11 @@ use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Ticks};
 use super::account::{AccountSpace, OpenOrders, Positions, open_orders, positions};
 use super::kline::{Kline, kline};
 use super::packet::{self, Json, Packet};
+use super::scan::{self, Wrap};
 use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
-use crate::json::{Parser, Slot, Value, read_fields};
-use crate::levels::{LevelSpace, Levels};
+use crate::json::{MAX_LINE, Parser, Slot, Value, read_fields};
+use crate::levels::{LevelSpace, Levels, ListPlaces};
+use crate::scan::{Scan, Scanner};
 use crate::units::{Trade, UnixMillis};
 
 /// How payloads are framed.
@@ -113,6 +115,7 @@ impl OrderBook<'_> {
 /// trades.
 pub struct Decoder {
     envelope: Envelope,
+    scanner: Scanner,
     parser: Parser,
     space: Space,
 }
@@ -128,8 +131,15 @@ impl Decoder {
     /// A decoder for one envelope, with empty buffers.
     #[must_use]
     pub fn new(envelope: Envelope) -> Self {
+        Self::with_scan(envelope, Scan::Best)
+    }
+
+    /// A decoder that reads order books in one way and no other, to measure it.
+    #[must_use]
+    pub fn with_scan(envelope: Envelope, scan: Scan) -> Self {
         Self {
             envelope,
+            scanner: Scanner::new(scan),
             parser: Parser::new(),
             space: Space::default(),
         }
@@ -156,11 +166,19 @@ impl Decoder {
             Envelope::Plain => false,
             Envelope::Auto => frame.first().is_some_and(u8::is_ascii_digit),
         };
-        let Self { parser, space, .. } = self;
+        let Self {
+            scanner,
+            parser,
+            space,
+            ..
+        } = self;
         let decoded = if packets {
-            socket_io(frame, parser, space)
+            socket_io(frame, scanner, parser, space)
         } else {
             space.levels.starts_at(0);
+            if let Some(lists) = scanned(frame, Wrap::Plain, scanner, space) {
+                return Ok(Message::OrderBook(space.order_book(frame, lists)));
+            }
             parser.parse(frame, |root| plain(root, space))
         };
         decoded.map_err(|fault| DecodeError::new(VenueName::JAYX, fault))
@@ -181,14 +199,45 @@ impl fmt::Debug for Decoder {
     }
 }
 
+impl Space {
+    /// The order book that the scanner has read from `text`.
+    fn order_book<'a>(&'a self, text: &'a [u8], lists: ListPlaces) -> OrderBook<'a> {
+        let levels = self.levels.scanned(text, lists);
+        OrderBook {
+            bids: levels.bids,
+            asks: levels.asks,
+            trades: &self.trades,
+            levels,
+        }
+    }
+}
+
+/// An order book in the venue's own shape. A line over the limit is the general path's to refuse.
+fn scanned(
+    text: &[u8],
+    wrap: Wrap,
+    scanner: &mut Scanner,
+    space: &mut Space,
+) -> Option<ListPlaces> {
+    if !scanner.is_on() || text.len() > MAX_LINE {
+        return None;
+    }
+    let sides = space.levels.sides();
+    scan::order_book(text, wrap, scanner, sides, &mut space.trades)
+}
+
 fn socket_io<'a>(
     frame: &'a [u8],
+    scanner: &mut Scanner,
     parser: &'a mut Parser,
     space: &'a mut Space,
 ) -> Result<Message<'a>, Fault> {
     let control = match packet::read(frame)? {
         Packet::Event { json, .. } => {
             space.levels.starts_at(json.offset);
+            if let Some(lists) = scanned(json.text, Wrap::Event, scanner, space) {
+                return Ok(Message::OrderBook(space.order_book(json.text, lists)));
+            }
             return parse(json, parser, |root| event(root, space));
         }
         Packet::Open(json) => parse(json, parser, open)?,

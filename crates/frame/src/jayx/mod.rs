@@ -9,6 +9,7 @@ mod decode;
 mod kline;
 mod packet;
 mod request;
+mod scan;
 
 pub use account::{Balance, MAX_ITEMS, OpenOrders, Order, Orders, Positions};
 pub use decode::{Control, Decoder, Envelope, Message, OrderBook};

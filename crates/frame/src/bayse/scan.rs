@@ -1,0 +1,245 @@
+//! Bayse messages in the shape that the venue sends: see [`crate::scan`].
+
+use ticklot_book::{Level, Lots, MAX_DECIMALS, Scale, Ticks, parse_decimal};
+
+use crate::iso_time::IsoTime;
+use crate::levels::{ListPlaces, SideSpace};
+use crate::scan::{
+    Classes, Cursor, Isa, Known, LANES, MAX_RUN, Mantissa, NO_POINT, Numbers, Recipe, Scanner,
+    Shape, Three, is_at, prefetch, recipe,
+};
+use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
+
+/// An order book but for its levels.
+pub(super) struct ScannedBook<'a> {
+    pub(super) market_id: &'a str,
+    pub(super) outcome_id: &'a str,
+    pub(super) timestamp: Option<IsoTime<'a>>,
+    pub(super) last_price: Option<Decimal<'a>>,
+    pub(super) last_side: Option<TradeSide>,
+    pub(super) sent: Option<UnixMillis>,
+    pub(super) places: ListPlaces,
+}
+
+/// Reads an `orderbook_update`. None when the text is anything else, or written otherwise; what the
+/// sides then hold means nothing.
+pub(super) fn order_book<'a>(
+    text: &'a [u8],
+    scanner: &mut Scanner,
+    scales: &(impl Scales + ?Sized),
+    sides: [&mut SideSpace; 2],
+) -> Option<ScannedBook<'a>> {
+    prefetch(text);
+    let mut cursor = Cursor::new(text, 0);
+    cursor.expect(b"{\"type\":\"orderbook_update\",\"data\":{\"orderbook\":{\"marketId\":\"")?;
+    let market_id = cursor.string()?;
+    cursor.expect(b",\"outcomeId\":\"")?;
+    let outcome_id = cursor.string()?;
+    let timestamp = optional(&mut cursor, b",\"timestamp\":\"", Cursor::string)?;
+    let shape = LevelShape::new(scales.scale(market_id))?;
+
+    cursor.expect(b",\"bids\":[")?;
+    let [bids_space, asks_space] = sides;
+    let bids = cursor.at();
+    let (asks, end) = scanner.read(Numbers::Decimal, text, bids, |mut scanned| {
+        let mut cursor = cursor;
+        scanned.items(shape, &mut cursor, bids_space.levels_mut())?;
+        cursor.expect(b"],\"asks\":[")?;
+        let asks = cursor.at();
+        scanned.items(shape, &mut cursor, asks_space.levels_mut())?;
+        cursor.expect(b"]")?;
+        Some((asks, cursor.at()))
+    })?;
+    cursor.seek(end);
+
+    let last_price = optional(&mut cursor, b",\"lastTradedPrice\":", |cursor| {
+        nullable(cursor, Cursor::number)
+    })?;
+    let last_side = optional(&mut cursor, b",\"lastTradedSide\":", |cursor| {
+        nullable(cursor, trade_side)
+    })?;
+    cursor.expect(b"}}")?;
+    let sent = optional(&mut cursor, b",\"timestamp\":", Cursor::integer)?;
+    cursor.expect(b"}")?;
+    cursor.end()?;
+    Some(ScannedBook {
+        market_id,
+        outcome_id,
+        timestamp: timestamp.map(IsoTime),
+        last_price: last_price.flatten().map(Decimal),
+        last_side: last_side.flatten(),
+        sent: sent.map(UnixMillis),
+        places: ListPlaces { bids, asks },
+    })
+}
+
+/// What `read` finds behind `key`; nothing, and no step, where another text stands.
+fn optional<'a, T, const N: usize>(
+    cursor: &mut Cursor<'a>,
+    key: &[u8; N],
+    read: impl FnOnce(&mut Cursor<'a>) -> Option<T>,
+) -> Option<Option<T>> {
+    if cursor.skip(key) {
+        read(cursor).map(Some)
+    } else {
+        Some(None)
+    }
+}
+
+fn nullable<'a, T>(
+    cursor: &mut Cursor<'a>,
+    read: impl FnOnce(&mut Cursor<'a>) -> Option<T>,
+) -> Option<Option<T>> {
+    if cursor.skip(b"null") {
+        Some(None)
+    } else {
+        read(cursor).map(Some)
+    }
+}
+
+fn trade_side(cursor: &mut Cursor<'_>) -> Option<TradeSide> {
+    if cursor.skip(b"\"BUY\"") {
+        return Some(TradeSide::Buy);
+    }
+    cursor.expect(b"\"SELL\"")?;
+    Some(TradeSide::Sell)
+}
+
+/// `{"price":0.60,"quantity":500,"total":300.0}`
+#[derive(Clone, Copy)]
+struct LevelShape {
+    scale: Scale,
+    price: &'static Multipliers,
+    quantity: &'static Multipliers,
+}
+
+impl LevelShape {
+    fn new(scale: Scale) -> Option<Self> {
+        Some(Self {
+            scale,
+            price: multipliers(scale.price_decimals())?,
+            quantity: multipliers(scale.quantity_decimals())?,
+        })
+    }
+}
+
+/// The longest total that is stepped over here, in bytes.
+const MAX_TOTAL: usize = 32;
+
+impl Shape for LevelShape {
+    type Item = Level;
+    const HEAD: &'static [u8] = b"{\"price\":";
+    const WIDE: bool = false;
+
+    #[inline(always)]
+    fn goes_on(text: &[u8], end: usize) -> bool {
+        is_at(text, end, b"},{\"price\":")
+    }
+
+    #[inline(always)]
+    fn item<I: Isa>(self, isa: I, numbers: Three<'_>) -> Option<Level> {
+        let words = numbers.follows(1, b",\"quantity\":") & numbers.follows(2, b",\"total\":");
+        // A total is not read, but it must be a number that every reader of JSON can hold.
+        if !words | (numbers.len(2) > MAX_TOTAL) {
+            return None;
+        }
+        let [price, quantity] = isa.two_decimals(&numbers)?;
+        let ticks = steps(price, self.price, numbers, 0, self.scale.price_decimals())?;
+        let quantity_decimals = self.scale.quantity_decimals();
+        let lots = steps(quantity, self.quantity, numbers, 1, quantity_decimals)?;
+        Some(Level::new(Ticks(ticks), Lots(lots)))
+    }
+}
+
+impl Known for LevelShape {
+    const POINTS: bool = true;
+    // A total is checked, not read: its digits are no part of the pattern, unless they come early.
+    const PATTERN: u64 = 0xffff_ffff;
+    const TABLE: usize = 0;
+
+    fn recipe(key: u64) -> Option<Recipe> {
+        let recipe = recipe(key, true, &[b",\"quantity\":", b",\"total\":"])?;
+        // A quantity that reaches the pattern's edge may go on behind it.
+        (usize::from(recipe.end) <= 32 + b"\"total\":".len()).then_some(recipe)
+    }
+
+    #[inline(always)]
+    fn ends_well(recipe: &Recipe, classes: Classes, len: usize) -> bool {
+        is_number(classes, usize::from(recipe.end), len)
+    }
+
+    #[inline(always)]
+    fn known(self, recipe: &Recipe, [price, quantity, _]: [u64; LANES]) -> Option<Level> {
+        let scaled = |value: u64, multipliers: &Multipliers, decimals: u8| {
+            let multiplier = multipliers[NO_POINT.wrapping_sub(usize::from(decimals)) % MAX_RUN];
+            // 0 stands for a number that is finer than a step, which is not for here.
+            let scaled = value.cast_signed().checked_mul(multiplier)?;
+            (multiplier != 0).then_some(scaled)
+        };
+        let [price_decimals, quantity_decimals, _] = recipe.decimals;
+        Some(Level::new(
+            Ticks(scaled(price, self.price, price_decimals)?),
+            Lots(scaled(quantity, self.quantity, quantity_decimals)?),
+        ))
+    }
+}
+
+/// Whether bytes `from` to before `to` of a window are one number of JSON, not too long for any
+/// reader.
+#[inline(always)]
+fn is_number(classes: Classes, from: usize, to: usize) -> bool {
+    let len = to.wrapping_sub(from);
+    if len.wrapping_sub(1) >= MAX_TOTAL || to >= 64 {
+        return false;
+    }
+    let all = (1_u64 << len) - 1;
+    let (digits, points) = (classes.digits >> from & all, classes.points >> from & all);
+    let one_point = points & points.wrapping_sub(1) == 0;
+    let outer = points & (1 | 1 << (len - 1)) == 0;
+    let leading_zero = classes.zeros >> from & digits >> 1 & 1;
+    (digits | points == all) & one_point & outer & (leading_zero == 0)
+}
+
+/// Number `place` as whole steps of 10^-`decimals`. None when there are too many, or it is finer.
+/// (All by value: a reference would keep the numbers in memory.)
+#[inline(always)]
+fn steps(
+    number: Mantissa,
+    multipliers: &Multipliers,
+    numbers: Three<'_>,
+    place: usize,
+    decimals: u8,
+) -> Option<i64> {
+    match multipliers[number.point] {
+        0 => finer(numbers.text(place), decimals),
+        multiplier => number.digits.cast_signed().checked_mul(multiplier),
+    }
+}
+
+/// A number that has more decimals than a step is on the grid only if they are zeros.
+#[cold]
+#[inline(never)]
+fn finer(text: &[u8], decimals: u8) -> Option<i64> {
+    parse_decimal(text, decimals).ok()
+}
+
+/// What a number without its point has to be multiplied by, by the place of the point; 0 where it
+/// has more decimals than a step.
+type Multipliers = [i64; MAX_RUN];
+
+/// With `decimals` decimals a step, a point at place `p` leaves 15 - p decimals and asks for
+/// 10^(decimals - 15 + p): the multipliers of each scale are those of the last, one further on.
+fn multipliers(decimals: u8) -> Option<&'static Multipliers> {
+    const SCALES: usize = MAX_DECIMALS as usize + 1;
+    static POWERS: [i64; SCALES + NO_POINT] = {
+        let mut powers = [0; SCALES + NO_POINT];
+        powers[NO_POINT] = 1;
+        let mut place = NO_POINT + 1;
+        while place < powers.len() {
+            powers[place] = powers[place - 1] * 10;
+            place += 1;
+        }
+        powers
+    };
+    POWERS.get(usize::from(decimals)..)?.first_chunk()
+}

@@ -1,0 +1,226 @@
+//! JayX messages in the shape that the venue sends: see [`crate::scan`].
+
+use ticklot_book::{Level, Lots, Ticks};
+
+use crate::levels::{ListPlaces, SideSpace};
+use crate::scan::{
+    Classes, Cursor, Isa, Known, LANES, Numbers, Recipe, Scanner, Shape, Three, eight, is_at,
+    prefetch, recipe,
+};
+use crate::units::{Trade, TradeSide, UnixMillis};
+
+/// What stands around a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrap {
+    /// The JSON of a Socket.IO event: `["orderbook",payload]`.
+    Event,
+    /// A frame of the plain envelope: a bare payload, or one wrapped with its event's name.
+    Plain,
+}
+
+/// Reads an order book and its trades. None when the text is anything else, or written otherwise;
+/// what the lists then hold means nothing.
+pub(super) fn order_book(
+    text: &[u8],
+    wrap: Wrap,
+    scanner: &mut Scanner,
+    sides: [&mut SideSpace; 2],
+    trades: &mut Vec<Trade>,
+) -> Option<ListPlaces> {
+    prefetch(text);
+    let mut cursor = Cursor::new(text, 0);
+    let close = open(&mut cursor, wrap)?;
+    cursor.expect(b"{\"orderBook\":{\"asks\":[")?;
+    let [bids_space, asks_space] = sides;
+    let asks = cursor.at();
+    let (bids, end) = scanner.read(Numbers::Whole, text, asks, |mut scanned| {
+        let mut cursor = cursor;
+        scanned.items(LevelShape, &mut cursor, asks_space.levels_mut())?;
+        cursor.expect(b"],\"bids\":[")?;
+        let bids = cursor.at();
+        scanned.items(LevelShape, &mut cursor, bids_space.levels_mut())?;
+        cursor.expect(b"]}")?;
+        trades.clear();
+        if cursor.skip(b",\"trades\":[") {
+            scanned.items(TradeShape, &mut cursor, trades)?;
+            cursor.expect(b"]")?;
+        }
+        Some((bids, cursor.at()))
+    })?;
+    cursor.seek(end);
+    cursor.expect(b"}")?;
+    match close {
+        Some(b']') => cursor.expect(b"]")?,
+        Some(_) => cursor.expect(b"}")?,
+        None => {}
+    }
+    cursor.end()?;
+    Some(ListPlaces { bids, asks })
+}
+
+/// Steps over what stands before a payload, and tells what will stand behind it.
+fn open(cursor: &mut Cursor<'_>, wrap: Wrap) -> Option<Option<u8>> {
+    if wrap == Wrap::Event {
+        cursor.expect(b"[\"orderbook\",")?;
+        return Some(Some(b']'));
+    }
+    if !cursor.skip(b"{\"event\":\"orderbook\",") {
+        return Some(None);
+    }
+    if !cursor.skip(b"\"message\":") {
+        cursor.expect(b"\"data\":")?;
+    }
+    Some(Some(b'}'))
+}
+
+/// `{"ticks":6684363,"lots":1004817,"count":1}`
+#[derive(Clone, Copy)]
+struct LevelShape;
+
+/// The longest `count`, in digits, that is read here: any such number fits.
+const MAX_COUNT: usize = 8;
+
+impl Shape for LevelShape {
+    type Item = Level;
+    const HEAD: &'static [u8] = b"{\"ticks\":";
+    const WIDE: bool = false;
+
+    #[inline(always)]
+    fn goes_on(text: &[u8], end: usize) -> bool {
+        is_at(text, end, b"},{\"ticks\":")
+    }
+
+    #[inline(always)]
+    fn item<I: Isa>(self, isa: I, numbers: Three<'_>) -> Option<Level> {
+        if !(numbers.follows(1, b",\"lots\":") & numbers.follows(2, b",\"count\":")) {
+            return None;
+        }
+        let [ticks, lots] = isa.two_integers(&numbers, [0, 1])?;
+        Some(Level {
+            ticks: Ticks(ticks.cast_signed()),
+            lots: Lots(lots.cast_signed()),
+            count: count(&numbers)?,
+        })
+    }
+}
+
+impl Known for LevelShape {
+    const POINTS: bool = false;
+    const PATTERN: u64 = u64::MAX;
+    const TABLE: usize = 0;
+
+    fn recipe(key: u64) -> Option<Recipe> {
+        recipe(key, false, &[b",\"lots\":", b",\"count\":", b"}"])
+    }
+
+    #[inline(always)]
+    fn ends_well(recipe: &Recipe, _: Classes, len: usize) -> bool {
+        usize::from(recipe.end) == len + 1
+    }
+
+    #[inline(always)]
+    fn known(self, _: &Recipe, [ticks, lots, count]: [u64; LANES]) -> Option<Level> {
+        Some(Level {
+            ticks: Ticks(ticks.cast_signed()),
+            lots: Lots(lots.cast_signed()),
+            count: u32::try_from(count).ok()?,
+        })
+    }
+}
+
+/// The last number, of at most [`MAX_COUNT`] digits.
+#[inline(always)]
+fn count(numbers: &Three<'_>) -> Option<u32> {
+    let foreign = MAX_COUNT.checked_sub(numbers.len(2))? * 8;
+    let digits = u64::from_le_bytes(*numbers.ending(2)) ^ u64::from_le_bytes([b'0'; 8]);
+    u32::try_from(eight(digits >> foreign << foreign)).ok()
+}
+
+/// `{"lots":3779,"ticks":6667418,"side":"BUY","created":1716136436758}`
+#[derive(Clone, Copy)]
+struct TradeShape;
+
+impl Shape for TradeShape {
+    type Item = Trade;
+    const HEAD: &'static [u8] = b"{\"lots\":";
+    const WIDE: bool = true;
+
+    #[inline(always)]
+    fn goes_on(text: &[u8], end: usize) -> bool {
+        is_at(text, end, b"},{\"lots\":")
+    }
+
+    #[inline(always)]
+    fn item<I: Isa>(self, isa: I, numbers: Three<'_>) -> Option<Trade> {
+        // Both are looked for: buyers and sellers come in no order that a branch could learn.
+        let is_buy = numbers.follows(2, b",\"side\":\"BUY\",\"created\":");
+        let is_sell = numbers.follows(2, b",\"side\":\"SELL\",\"created\":");
+        if !((is_buy | is_sell) & numbers.follows(1, b",\"ticks\":")) {
+            return None;
+        }
+        let [lots, ticks] = isa.two_integers(&numbers, [0, 1])?;
+        let [created, _] = isa.two_integers(&numbers, [2, 2])?;
+        Some(Trade {
+            ticks: Ticks(ticks.cast_signed()),
+            lots: Lots(lots.cast_signed()),
+            side: if is_buy {
+                TradeSide::Buy
+            } else {
+                TradeSide::Sell
+            },
+            created: UnixMillis(created.cast_signed()),
+        })
+    }
+}
+
+impl Known for TradeShape {
+    const POINTS: bool = false;
+    const PATTERN: u64 = u64::MAX;
+    const TABLE: usize = 1;
+
+    fn recipe(key: u64) -> Option<Recipe> {
+        let buy = b",\"side\":\"BUY\",\"created\":".as_slice();
+        let sell = b",\"side\":\"SELL\",\"created\":".as_slice();
+        // The two words differ in length, so that the pattern tells which of them is meant.
+        let (choice, words) = match second_gap(key)? {
+            24 => (BUY, buy),
+            25 => (SELL, sell),
+            _ => return None,
+        };
+        let recipe = recipe(key, false, &[b",\"ticks\":", words, b"}"])?;
+        Some(Recipe { choice, ..recipe })
+    }
+
+    #[inline(always)]
+    fn ends_well(recipe: &Recipe, _: Classes, len: usize) -> bool {
+        usize::from(recipe.end) == len + 1
+    }
+
+    #[inline(always)]
+    fn known(self, recipe: &Recipe, [lots, ticks, created]: [u64; LANES]) -> Option<Trade> {
+        Some(Trade {
+            ticks: Ticks(ticks.cast_signed()),
+            lots: Lots(lots.cast_signed()),
+            side: if recipe.choice == BUY {
+                TradeSide::Buy
+            } else {
+                TradeSide::Sell
+            },
+            created: UnixMillis(created.cast_signed()),
+        })
+    }
+}
+
+/// [`Recipe::choice`] of a trade.
+const BUY: u8 = 0;
+const SELL: u8 = 1;
+
+/// How many bytes stand between the second and the third number of a pattern.
+fn second_gap(key: u64) -> Option<u32> {
+    let after = |key: u64, digits: bool| {
+        let run = if digits { !key } else { key }.trailing_zeros();
+        key.checked_shr(run)
+    };
+    let second = after(after(key, true)?, false)?;
+    Some(after(second, true)?.trailing_zeros())
+}

@@ -1,0 +1,224 @@
+//! The scanner: order books in the very shape that the venue sends, several times faster than JSON.
+//!
+//! # How it works
+//! An order-book message is nearly all levels, and all levels of a venue are alike: the same texts
+//! around numbers of changing length, such as `{"ticks":6180030,"lots":1135000,"count":1}`. So
+//! nothing has to be tokenized, only three questions answered a level.
+//!
+//! *Where are its numbers?* One pass over the text tells of every byte whether it belongs to a
+//! number, 64 bytes at a time, and keeps the [edges](runs): one bit for each byte where a number
+//! begins or ends. The five edges after the start of a level are then five steps of "clear the
+//! lowest bit" on one word, and the next level begins a constant further on. That chain, from level
+//! to level, is all that has to be waited for; everything else of a level hangs off it sideways,
+//! and the processor does several levels at once.
+//!
+//! *Is the text between them what it should be?* Two or three comparisons of constants. No level is
+//! taken on trust.
+//!
+//! *What are they worth?* Two numbers of up to sixteen digits are converted at a time, by adding
+//! neighbours: digits to pairs, pairs to fours, fours to eights ([`isa`]). There is no loop over
+//! digits and no branch on their number.
+//!
+//! # What it leaves alone
+//! Whole messages only. At the first byte that is not as expected (another order of keys, a space,
+//! an escape, a field more, an exponent, a sign, a number of more than sixteen digits) the scanner
+//! gives the line back, as if it had not seen it, and the general path decodes it from its start.
+//! So no error is ever made here: a line that is refused, is refused by the general path.
+//!
+//! # UTF-8
+//! is checked once on either path: by simd-json on the general one; here every byte is compared
+//! with ASCII text or belongs to a number, but for the insides of strings, which
+//! [`Cursor::string`](cursor::Cursor::string) checks.
+
+mod cursor;
+mod isa;
+mod raw;
+mod recipe;
+mod runs;
+mod side;
+
+pub(crate) use cursor::{Cursor, is_at};
+pub(crate) use isa::{Classes, Isa, MAX_RUN, Mantissa, NO_POINT, eight};
+pub(crate) use raw::{Three, prefetch};
+pub(crate) use recipe::{LANES, Recipe, recipe};
+pub(crate) use runs::Numbers;
+pub(crate) use side::{Known, Shape};
+
+use isa::Portable;
+#[cfg(target_arch = "x86_64")]
+use raw::{Bits, avx2::Avx2, avx512::Avx512};
+use recipe::Recipes;
+use runs::Runs;
+use side::Scanned;
+
+/// Which way a decoder reads order books. The messages and the refusals are the same whichever it
+/// is; this is for measuring, and for tests that hold the ways to each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scan {
+    /// The fastest that this processor can run: AVX-512, AVX2, or neither.
+    #[default]
+    Best,
+    /// The scanner with AVX2, or without if this processor has none.
+    Avx2,
+    /// The scanner without instructions that not every processor has.
+    Portable,
+    /// No scanner: every line goes the general way.
+    Off,
+}
+
+/// Work that is compiled once for each instruction set.
+pub(crate) trait Job {
+    type Output;
+
+    /// Must be `#[inline(always)]`, so that it is compiled for the instructions of its caller.
+    fn run<I: Isa>(self, isa: I) -> Self::Output;
+}
+
+/// The instruction set in use.
+#[derive(Clone, Copy)]
+pub(crate) enum Way {
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    Portable,
+    Off,
+}
+
+/// How many tables of recipes a venue has.
+const TABLES: usize = 2;
+
+/// The scanner: the instruction set in use, and buffers that live on.
+pub(crate) struct Scanner {
+    way: Way,
+    runs: Runs,
+    /// Closing braces, and what is known of patterns: for AVX-512 alone.
+    ends: Vec<u8>,
+    tables: Option<[Recipes; TABLES]>,
+}
+
+impl Scanner {
+    pub(crate) fn new(scan: Scan) -> Self {
+        let way = Way::new(scan);
+        Self {
+            way,
+            runs: Runs::default(),
+            ends: Vec::new(),
+            tables: way
+                .has_recipes()
+                .then(|| std::array::from_fn(|_| Recipes::new())),
+        }
+    }
+
+    /// Whether there is a scanner at all.
+    pub(crate) fn is_on(&self) -> bool {
+        !matches!(self.way, Way::Off)
+    }
+
+    /// Tries to read a text, in the quickest way first: `read` gets the numbers of it from byte
+    /// `from` on. None when no way succeeds, or there is to be no scanner.
+    pub(crate) fn read<R>(
+        &mut self,
+        numbers: Numbers,
+        text: &[u8],
+        from: usize,
+        mut read: impl FnMut(Scanned<'_>) -> Option<R>,
+    ) -> Option<R> {
+        if let Some(found) = self.by_recipes(text, from).and_then(&mut read) {
+            return Some(found);
+        }
+        let way = self.way;
+        let edges = self.runs.find(way, numbers, text, from)?;
+        read(Scanned::Edges { way, text, edges })
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn by_recipes<'t>(&'t mut self, text: &'t [u8], from: usize) -> Option<Scanned<'t>> {
+        let (Way::Avx512(isa), Some(tables)) = (self.way, &mut self.tables) else {
+            return None;
+        };
+        let marked = text.get(from..)?;
+        let len = (marked.len() / 64 + 1) * 8 + raw::WINDOW;
+        if self.ends.len() < len {
+            self.ends.resize(len, 0);
+        }
+        isa.mark(marked, b'}', self.ends.as_chunks_mut().0);
+        Some(Scanned::Recipes {
+            isa,
+            text,
+            ends: Bits::new(text, from, &self.ends)?,
+            tables,
+        })
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn by_recipes<'t>(&'t mut self, _: &'t [u8], _: usize) -> Option<Scanned<'t>> {
+        None
+    }
+}
+
+impl Way {
+    fn new(scan: Scan) -> Self {
+        match scan {
+            Scan::Off => Self::Off,
+            Scan::Portable => Self::Portable,
+            Scan::Avx2 => Self::avx2(),
+            Scan::Best => Self::best(),
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn best() -> Self {
+        Avx512::detect().map_or_else(Self::avx2, Self::Avx512)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn avx2() -> Self {
+        Avx2::detect().map_or(Self::Portable, Self::Avx2)
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn best() -> Self {
+        Self::Portable
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn avx2() -> Self {
+        Self::Portable
+    }
+
+    fn has_recipes(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if matches!(self, Self::Avx512(_)) {
+            return true;
+        }
+        false
+    }
+
+    /// Does the job with the instructions of this way; none when there is to be no scanner.
+    fn run<J: Job>(self, job: J) -> Option<J::Output> {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(isa) => Some(isa.avx2().run(job)),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(isa) => Some(isa.run(job)),
+            Self::Portable => Some(job.run(Portable)),
+            Self::Off => None,
+        }
+    }
+}
+
+/// Whether two arrays are the same. For 8 to 24 bytes it is two or three words, the last of them
+/// overlapping: fewer instructions than the compiler makes of odd lengths.
+#[inline(always)]
+pub(crate) fn same<const N: usize>(a: &[u8; N], b: &[u8; N]) -> bool {
+    if N < 8 || N > 24 {
+        return a == b;
+    }
+    let word =
+        |of: &[u8; N], at: usize| of[at..].first_chunk().map_or(0, |w| u64::from_le_bytes(*w));
+    let differ = |at: usize| word(a, at) ^ word(b, at);
+    let middle = if N > 16 { differ(8) } else { 0 };
+    differ(0) | differ(N - 8) | middle == 0
+}
