@@ -2,12 +2,15 @@
 
 use alloc::vec::Vec;
 
+use crate::coverage::Coverage;
+use crate::digest;
+use crate::input::{self, BookError, BookErrorKind};
 use crate::scale::Scale;
-use crate::side::{self, BookError, Levels};
+use crate::storage::{Flat, Levels, Storage};
 use crate::trust::{Epoch, Gap, State};
 use crate::units::{Level, Lots, Nanos, Side, Ticks};
 
-/// The most levels that a side of a snapshot may have. Real books are far below; the limit keeps
+/// The most levels that a side of a book may have. Real books are far below; the limit keeps
 /// a broken or hostile venue from growing a book without bound.
 pub const MAX_LEVELS: usize = 65_536;
 
@@ -27,6 +30,7 @@ pub struct Change {
 }
 
 impl Change {
+    #[inline]
     pub(crate) fn between(side: Side, old: Option<&Level>, new: Option<&Level>) -> Self {
         let ticks = new.or(old).map_or(Ticks(0), |level| level.ticks);
         Self {
@@ -39,28 +43,44 @@ impl Change {
     }
 }
 
-/// The levels that a message changed: bids first, then asks, each best first.
+/// The levels that a message changed.
+///
+/// Of a snapshot: bids first, then asks, each best first, each price once. Of a delta: in the order of
+/// the delta, then what its depth limit took out, worst first; a level that it changed twice is told
+/// twice. Applied in order they bring a mirror of the book to what the book is.
 pub type Changes = [Change];
 
 /// An order book: two sides of price levels, and what is known of their worth.
 ///
 /// Reading goes two ways. [`Book::live`] is the easy one and gives the levels only while the book
 /// can be trusted. The others, on the book itself, read whatever is there: look at
-/// [`Book::state`] before you believe it.
+/// [`Book::state`] before you believe it. What a strategy asks beyond the touch is in
+/// [`BookView`](crate::BookView).
+///
+/// How the levels are kept is the type parameter: [`Flat`] sorted arrays, or a
+/// [`Ladder`](crate::Ladder) for incremental feeds and deep books. All else is the same.
+///
+/// A feed that sends deltas with sequence numbers or checksums is followed by a
+/// [`DeltaBook`](crate::DeltaBook), which keeps a book.
 ///
 /// # Allocation
-/// Up to 32 levels a side live inside the book. A deeper book moves to the heap once, and the
+/// Up to 32 levels a side live inside a flat book. A deeper book moves to the heap once, and the
 /// space is kept; a book that has seen its deepest snapshot and its largest change allocates no
-/// more.
+/// more. A ladder allocates its window when it is made, and more only for levels beyond it.
 #[derive(Clone, Debug)]
-pub struct Book {
-    bids: Levels,
-    asks: Levels,
+pub struct Book<S: Storage = Flat> {
+    /// Bids and asks, by [`Side`].
+    sides: [S; 2],
     /// The other halves of the two sides, to sort an input that came out of order.
     sorted_bids: Levels,
     sorted_asks: Levels,
     changes: Vec<Change>,
     scale: Scale,
+    coverage: Coverage,
+    /// The worst prices that are kept at all, by [`Side`].
+    bounds: [Ticks; 2],
+    /// Whether there has been a snapshot.
+    known: bool,
     state: State,
     epoch: Epoch,
     updated: Nanos,
@@ -68,21 +88,67 @@ pub struct Book {
 }
 
 impl Book {
-    /// An empty book, not yet fed by any connection.
+    /// An empty book, kept as flat sorted sides, not yet fed by any connection.
     #[must_use]
     pub fn new(scale: Scale) -> Self {
+        Self::with_storage(scale)
+    }
+
+    /// The buyers' levels, best (highest) first.
+    #[inline]
+    #[must_use]
+    pub fn bids(&self) -> &[Level] {
+        self.side(Side::Bid)
+    }
+
+    /// The sellers' levels, best (lowest) first.
+    #[inline]
+    #[must_use]
+    pub fn asks(&self) -> &[Level] {
+        self.side(Side::Ask)
+    }
+
+    /// The levels of one side, best first.
+    #[inline]
+    #[must_use]
+    pub fn side(&self, side: Side) -> &[Level] {
+        self.sides[side as usize].as_slice()
+    }
+}
+
+impl<S: Storage> Book<S> {
+    /// An empty book of any storage, not yet fed by any connection.
+    ///
+    /// ```
+    /// use ticklot_book::{Book, Ladder, Scale};
+    ///
+    /// let book = Book::<Ladder>::with_storage(Scale::UNIT);
+    /// assert_eq!(book.best_bid(), None);
+    /// ```
+    #[must_use]
+    pub fn with_storage(scale: Scale) -> Self {
         Self {
-            bids: Levels::new(),
-            asks: Levels::new(),
+            sides: [S::new(Side::Bid), S::new(Side::Ask)],
             sorted_bids: Levels::new(),
             sorted_asks: Levels::new(),
             changes: Vec::new(),
             scale,
+            coverage: Coverage::Shown,
+            bounds: [Side::Bid, Side::Ask].map(Side::worst_price),
+            known: false,
             state: State::Empty,
             epoch: Epoch::default(),
             updated: Nanos(0),
             updates: 0,
         }
+    }
+
+    /// The same book for a feed that tells another part of its market than [`Coverage::Shown`].
+    /// To be called before the first snapshot.
+    #[must_use]
+    pub fn with_coverage(mut self, coverage: Coverage) -> Self {
+        self.coverage = coverage;
+        self
     }
 
     /// Starts a new epoch. What the last connection left stays to be looked at, as
@@ -114,12 +180,181 @@ impl Book {
         asks: &[Level],
         now: Nanos,
     ) -> Result<&Changes, BookError> {
-        let bids = ordered(Side::Bid, bids, &mut self.sorted_bids)?;
-        let asks = ordered(Side::Ask, asks, &mut self.sorted_asks)?;
+        let bids = input::ordered(Side::Bid, bids, &mut self.sorted_bids)?;
+        let asks = input::ordered(Side::Ask, asks, &mut self.sorted_asks)?;
+        let bids = self.coverage.cut(bids);
+        let asks = self.coverage.cut(asks);
+        self.bounds = [
+            self.coverage.bound(Side::Bid, bids),
+            self.coverage.bound(Side::Ask, asks),
+        ];
+        self.known = true;
         self.changes.clear();
-        let mut changed = |change| self.changes.push(change);
-        side::merge(Side::Bid, &mut self.bids, bids, &mut changed);
-        side::merge(Side::Ask, &mut self.asks, asks, &mut changed);
+        self.sides[0].replace(bids, &mut self.changes);
+        self.sides[1].replace(asks, &mut self.changes);
+        self.settle(now);
+        Ok(&self.changes)
+    }
+
+    /// Applies a delta that was received at `now`: each level is set, or taken out when it has no
+    /// lots, in order. Tells what it changed; a level that is taken out and was not there is no
+    /// change, and neither is one beyond what the book covers.
+    ///
+    /// For feeds without sequence numbers and checksums. A book that waits for a snapshot takes no
+    /// delta; one that was stale is live again. Allocates only to grow.
+    ///
+    /// # Errors
+    /// A negative quantity (nothing is applied), more than [`MAX_LEVELS`] levels (what comes before is
+    /// applied), or no snapshot before it ([`BookErrorKind::NoSnapshot`]). In each case the book
+    /// is a gap after it: what it holds is out of date.
+    pub fn apply(
+        &mut self,
+        bids: &[Level],
+        asks: &[Level],
+        now: Nanos,
+    ) -> Result<&Changes, BookError> {
+        self.changes.clear();
+        self.merge(bids, asks, now)?;
+        Ok(&self.changes)
+    }
+
+    /// Sets one level, or takes it out when it has no lots: [`Book::apply`] for a delta of one level.
+    /// Returns what changed, if anything did, and leaves [`Book::changes`] as it was: the shortest way
+    /// there is. What a depth limit takes out in return is not told; a mirror of a book of
+    /// [`Coverage::Top`] uses [`Book::apply`].
+    ///
+    /// # Errors
+    /// As [`Book::apply`].
+    #[inline]
+    pub fn set(
+        &mut self,
+        side: Side,
+        level: Level,
+        now: Nanos,
+    ) -> Result<Option<Change>, BookError> {
+        self.check_delta(side, core::slice::from_ref(&level))?;
+        let change = self.put(side, level, 0)?;
+        if self.is_over(side) {
+            self.cut_quietly(side);
+        }
+        self.settle(now);
+        Ok(change)
+    }
+
+    /// [`Book::apply`], added to the changes that are there.
+    pub(crate) fn merge(
+        &mut self,
+        bids: &[Level],
+        asks: &[Level],
+        now: Nanos,
+    ) -> Result<(), BookError> {
+        self.check_delta(Side::Bid, bids)?;
+        self.check_delta(Side::Ask, asks)?;
+        for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
+            for (index, level) in levels.iter().enumerate() {
+                let change = self.put(side, *level, index)?;
+                self.changes.extend(change);
+            }
+            self.cut(side);
+        }
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Whether a delta can be applied at all: before anything of it is.
+    #[inline]
+    fn check_delta(&mut self, side: Side, levels: &[Level]) -> Result<(), BookError> {
+        if !matches!(self.state, State::Live | State::Crossed | State::Stale) {
+            return Err(self.refuse_early(side, levels));
+        }
+        match levels.iter().position(|level| level.lots < Lots(0)) {
+            None => Ok(()),
+            Some(index) => {
+                Err(self.refuse(BookErrorKind::NegativeLots, side, index, &levels[index]))
+            }
+        }
+    }
+
+    /// A delta for a book that waits for a snapshot.
+    #[cold]
+    fn refuse_early(&mut self, side: Side, levels: &[Level]) -> BookError {
+        if self.state == State::Empty {
+            self.state = State::Gap(Gap::NoSnapshot);
+        }
+        let level = levels.first().copied().unwrap_or_default();
+        input::error(BookErrorKind::NoSnapshot, side, 0, &level)
+    }
+
+    #[cold]
+    fn refuse(
+        &mut self,
+        kind: BookErrorKind,
+        side: Side,
+        index: usize,
+        level: &Level,
+    ) -> BookError {
+        self.state = State::Gap(Gap::Refused);
+        input::error(kind, side, index, level)
+    }
+
+    /// One level of a delta that may be applied.
+    #[inline]
+    fn put(&mut self, side: Side, level: Level, index: usize) -> Result<Option<Change>, BookError> {
+        if side.is_better(self.bounds[side as usize], level.ticks) {
+            return Ok(None);
+        }
+        let levels = &mut self.sides[side as usize];
+        if levels.len() >= MAX_LEVELS && level.lots != Lots(0) && levels.get(level.ticks).is_none()
+        {
+            return Err(self.refuse(BookErrorKind::TooManyLevels, side, index, &level));
+        }
+        let count = if level.lots == Lots(0) {
+            0
+        } else {
+            level.count
+        };
+        let old = levels.set(Level { count, ..level });
+        let changed = old.lots != level.lots || old.count != count;
+        Ok(changed.then_some(Change {
+            side,
+            ticks: level.ticks,
+            old_lots: old.lots,
+            new_lots: level.lots,
+            count,
+        }))
+    }
+
+    /// Whether a side has more levels than its feed shows.
+    #[inline]
+    fn is_over(&self, side: Side) -> bool {
+        self.sides[side as usize].len() > self.coverage.most()
+    }
+
+    /// Takes out what is beyond the depth that the feed shows, and tells it.
+    fn cut(&mut self, side: Side) {
+        while self.is_over(side) {
+            let change = self.drop_worst(side);
+            self.changes.extend(change);
+        }
+    }
+
+    #[cold]
+    fn cut_quietly(&mut self, side: Side) {
+        while self.is_over(side) {
+            let _ = self.drop_worst(side);
+        }
+    }
+
+    fn drop_worst(&mut self, side: Side) -> Option<Change> {
+        let levels = &mut self.sides[side as usize];
+        let worst = levels.worst()?;
+        levels.set(Level::new(worst.ticks, Lots(0)));
+        Some(Change::between(side, Some(&worst), None))
+    }
+
+    /// A message has been applied whole.
+    #[inline]
+    fn settle(&mut self, now: Nanos) {
         self.updated = now;
         self.updates = self.updates.saturating_add(1);
         self.state = if self.is_crossed() {
@@ -127,10 +362,18 @@ impl Book {
         } else {
             State::Live
         };
-        Ok(&self.changes)
     }
 
-    /// The levels that the last [`Book::replace`] changed.
+    /// Any state, for the follower of a feed.
+    pub(crate) fn set_state(&mut self, state: State) {
+        self.state = state;
+    }
+
+    pub(crate) fn clear_changes(&mut self) {
+        self.changes.clear();
+    }
+
+    /// The levels that the last [`Book::replace`] or [`Book::apply`] changed.
     #[must_use]
     pub fn changes(&self) -> &Changes {
         &self.changes
@@ -207,54 +450,67 @@ impl Book {
         self.scale
     }
 
-    /// The buyers' levels, best (highest) first.
-    #[inline]
+    /// Which part of its market the book's feed tells.
     #[must_use]
-    pub fn bids(&self) -> &[Level] {
-        &self.bids
+    pub fn coverage(&self) -> Coverage {
+        self.coverage
     }
 
-    /// The sellers' levels, best (lowest) first.
+    /// How the levels of one side are kept.
     #[inline]
     #[must_use]
-    pub fn asks(&self) -> &[Level] {
-        &self.asks
+    pub fn storage(&self, side: Side) -> &S {
+        &self.sides[side as usize]
     }
 
-    /// The levels of one side, best first.
+    /// The levels of one side from the touch outward.
     #[inline]
     #[must_use]
-    pub fn side(&self, side: Side) -> &[Level] {
-        match side {
-            Side::Bid => &self.bids,
-            Side::Ask => &self.asks,
-        }
+    pub fn levels(&self, side: Side) -> S::Levels<'_> {
+        self.sides[side as usize].levels()
+    }
+
+    /// How many levels a side has.
+    #[inline]
+    #[must_use]
+    pub fn depth_levels(&self, side: Side) -> usize {
+        self.sides[side as usize].len()
+    }
+
+    /// The level at a price, if anything rests there.
+    #[must_use]
+    pub fn level(&self, side: Side, ticks: Ticks) -> Option<Level> {
+        self.sides[side as usize].get(ticks)
     }
 
     /// The highest buyer.
     #[inline]
     #[must_use]
     pub fn best_bid(&self) -> Option<Level> {
-        self.bids.first().copied()
+        self.sides[0].best()
     }
 
     /// The lowest seller.
     #[inline]
     #[must_use]
     pub fn best_ask(&self) -> Option<Level> {
-        self.asks.first().copied()
+        self.sides[1].best()
     }
 
     /// Best ask less best bid: zero when locked, negative when crossed, none on a one-sided book.
+    /// At the end of the range when it does not fit.
+    #[inline]
     #[must_use]
     pub fn spread(&self) -> Option<Ticks> {
         Some(self.best_ask()?.ticks - self.best_bid()?.ticks)
     }
 
     /// Whether the best bid is above the best ask.
+    #[inline]
     #[must_use]
     pub fn is_crossed(&self) -> bool {
-        self.spread().is_some_and(|spread| spread < Ticks(0))
+        let best = self.best_bid().zip(self.best_ask());
+        best.is_some_and(|(bid, ask)| bid.ticks > ask.ticks)
     }
 
     /// Whether the best bid equals the best ask.
@@ -263,67 +519,43 @@ impl Book {
         self.spread() == Some(Ticks(0))
     }
 
-    /// The worst price of a side that the book speaks for; beyond it a depth-limited venue tells
-    /// nothing. None when the side is empty.
+    /// The worst price of a side that the book speaks for: what rests at it and at every better
+    /// price is known, beyond it nothing is. What that price is depends on the feed; see
+    /// [`Coverage`]. None when the book speaks for no price of that side: before the first
+    /// snapshot, and on an empty side of a feed whose limit is not known.
     #[must_use]
     pub fn covers(&self, side: Side) -> Option<Ticks> {
-        self.side(side).last().map(|level| level.ticks)
+        let levels = &self.sides[side as usize];
+        match self.coverage {
+            Coverage::Shown => levels.worst().map(|level| level.ticks),
+            _ if !self.known => None,
+            Coverage::Top(most) if levels.len() >= most => levels.worst().map(|level| level.ticks),
+            _ => Some(self.bounds[side as usize]),
+        }
     }
 
     /// A digest of both sides: the IEEE CRC-32 of the ASCII text
     /// `ticks:lots,ticks:lots,...|ticks:lots,...`, bids then asks, best first.
     ///
-    /// Two books with the same prices and quantities have the same digest. Does not allocate.
+    /// Two books with the same prices and quantities have the same digest, however they are kept.
+    /// Does not allocate.
     #[must_use]
     pub fn crc32(&self) -> u32 {
-        let mut crc = crc32fast::Hasher::new();
-        hash_side(&mut crc, &self.bids);
-        crc.update(b"|");
-        hash_side(&mut crc, &self.asks);
-        crc.finalize()
+        digest::crc32(self.levels(Side::Bid), self.levels(Side::Ask))
     }
-}
 
-/// The input as a side in order: itself, or sorted in `space`.
-fn ordered<'a>(
-    side: Side,
-    input: &'a [Level],
-    space: &'a mut Levels,
-) -> Result<&'a [Level], BookError> {
-    if side::is_in_order(side, input)? {
-        return Ok(input);
+    /// The bytes that the book holds now, inside it and on the heap.
+    ///
+    /// Bounded: by [`MAX_LEVELS`] levels a side and, for a [`Ladder`](crate::Ladder), its window; by as
+    /// many changes as the largest message made.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let sorted = [&self.sorted_bids, &self.sorted_asks].into_iter();
+        let sorted = sorted.filter(|levels| levels.spilled());
+        let sorted: usize = sorted
+            .map(|levels| levels.capacity() * size_of::<Level>())
+            .sum();
+        let sides: usize = self.sides.iter().map(Storage::heap_bytes).sum();
+        size_of::<Self>() + sorted + sides + self.changes.capacity() * size_of::<Change>()
     }
-    side::put_in_order(side, input, space)?;
-    Ok(space)
-}
-
-fn hash_side(crc: &mut crc32fast::Hasher, levels: &[Level]) {
-    let mut separator: &[u8] = b"";
-    for level in levels {
-        crc.update(separator);
-        hash_number(crc, level.ticks.0);
-        crc.update(b":");
-        hash_number(crc, level.lots.0);
-        separator = b",";
-    }
-}
-
-fn hash_number(crc: &mut crc32fast::Hasher, number: i64) {
-    // The longest: a sign and nineteen digits.
-    let mut text = [0_u8; 20];
-    let mut at = text.len();
-    let mut rest = number.unsigned_abs();
-    loop {
-        at -= 1;
-        text[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        at -= 1;
-        text[at] = b'-';
-    }
-    crc.update(&text[at..]);
 }

@@ -2,14 +2,21 @@
 //!
 //! Prices are [`Ticks`], quantities are [`Lots`]: whole numbers of the smallest step of an
 //! instrument. Decimal text becomes one of them exactly through a [`Scale`], or it is an error.
-//! A [`Book`] holds both sides as sorted flat arrays, is replaced by snapshots
-//! ([`Book::replace`]), tells which levels a snapshot changed, and carries its own state of trust
-//! ([`State`]): a strategy that reads through [`Book::live`] never sees a book that is stale,
-//! crossed or left over from an earlier connection.
+//! A [`Book`] is replaced by snapshots ([`Book::replace`]) or changed by deltas ([`Book::apply`]), tells
+//! which levels a message changed, and carries its own state of trust ([`State`]): a strategy that
+//! reads through [`Book::live`] never sees a book that is stale, crossed, incomplete or left over from
+//! an earlier connection.
+//!
+//! | to | use |
+//! |---|---|
+//! | keep snapshots, or a shallow book | [`Book`], which is `Book<`[`Flat`]`>` |
+//! | keep a deep book that changes level by level | `Book<`[`Ladder`]`>` |
+//! | follow a feed of numbered or checksummed deltas | [`DeltaBook`], over either |
+//! | ask more than the best prices | [`BookView`]: mid, microprice, imbalance, depth, fills, and views of views: grouped, complement, combined, without one's own orders |
 //!
 //! The crate does no I/O, knows no JSON and reads no clock: every time is passed in as [`Nanos`].
-//! It is `no_std` with `alloc`, and allocates only when a book grows beyond its inline depth for
-//! the first time.
+//! It is `no_std` with `alloc`, and allocates only to grow: nothing for a message once a book has
+//! seen its deepest state and its largest message.
 //!
 //! ```
 //! use ticklot_book::{Book, Epoch, Level, Lots, Nanos, Scale, Ticks};
@@ -34,15 +41,31 @@
 extern crate alloc;
 
 mod book;
+mod buffer;
+mod coverage;
 mod decimal;
+mod delta;
+mod digest;
+mod input;
 mod scale;
-mod side;
+mod sequence;
+mod storage;
 mod trust;
 mod units;
+mod view;
 
 pub use crate::book::{Book, Change, Changes, MAX_LEVELS};
+pub use crate::buffer::{MAX_BUFFERED_DELTAS, MAX_BUFFERED_LEVELS};
+pub use crate::coverage::Coverage;
 pub use crate::decimal::{DecimalError, Fixed, MAX_DECIMALS, parse_decimal};
+pub use crate::delta::{Checksum, Delta, DeltaBook, Outcome, Snapshot};
+pub use crate::input::{BookError, BookErrorKind};
 pub use crate::scale::{Scale, ScaleError};
-pub use crate::side::{BookError, BookErrorKind};
+pub use crate::sequence::{Ids, Sequence};
+pub use crate::storage::{BLOCK_TICKS, Flat, FlatLevels, Ladder, LadderLevels, Storage};
 pub use crate::trust::{Epoch, Gap, State};
 pub use crate::units::{Level, Lots, Nanos, Side, Ticks};
+pub use crate::view::{
+    BookView, Combined, CombinedLevels, Complement, Depth, Fill, Grouped, GroupedLevels, HalfTicks,
+    Imbalance, Ratio, WithoutOwn,
+};

@@ -34,6 +34,19 @@ pub enum Gap {
         /// The book's.
         got: u32,
     },
+    /// A delta came for a book that had no snapshot, and could not be kept for one: the feed does not
+    /// number its deltas.
+    NoSnapshot,
+    /// A message came without the sequence number that the feed's rule asks for.
+    Unnumbered {
+        /// The number that would have continued the book; 0 when any could have come.
+        expected: u64,
+    },
+    /// More deltas came before a snapshot than are kept for it; those that were kept are dropped.
+    Overflow {
+        /// The most levels that are kept: [`MAX_BUFFERED_LEVELS`](crate::MAX_BUFFERED_LEVELS).
+        limit: usize,
+    },
     /// A message for the book came and could not be applied: what the book holds is known to be
     /// out of date.
     Refused,

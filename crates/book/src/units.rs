@@ -71,6 +71,16 @@ impl Side {
         }
     }
 
+    /// The worst price that there is on this side.
+    #[inline]
+    #[must_use]
+    pub const fn worst_price(self) -> Ticks {
+        match self {
+            Self::Bid => Ticks(i64::MIN),
+            Self::Ask => Ticks(i64::MAX),
+        }
+    }
+
     /// Whether a level at price `a` comes before one at price `b` on this side, best first.
     #[inline]
     #[must_use]

@@ -1,19 +1,14 @@
-//! One side of a book: a flat array of levels, best first.
+//! What comes in for one side of a book: checked, and put in order.
 
 use core::cmp::Reverse;
 
-use smallvec::SmallVec;
 use thiserror::Error;
 
-use crate::book::{Change, MAX_LEVELS};
+use crate::book::MAX_LEVELS;
+use crate::storage::Levels;
 use crate::units::{Level, Lots, Side, Ticks};
 
-/// How many levels a side holds before it moves to the heap: JayX and most venues send twenty.
-pub(crate) const INLINE_LEVELS: usize = 32;
-
-pub(crate) type Levels = SmallVec<[Level; INLINE_LEVELS]>;
-
-/// A snapshot that no book can hold. The book is as it was before.
+/// A snapshot or a delta that no book can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{side} level {index} at {ticks} ticks: {kind}")]
 pub struct BookError {
@@ -28,7 +23,7 @@ pub struct BookError {
     pub ticks: Ticks,
 }
 
-/// What is wrong with a snapshot.
+/// What is wrong with a snapshot or a delta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum BookErrorKind {
@@ -41,6 +36,9 @@ pub enum BookErrorKind {
     /// More levels on a side than [`MAX_LEVELS`].
     #[error("more than {MAX_LEVELS} levels on a side")]
     TooManyLevels,
+    /// A delta for a book that has no snapshot to apply it to, or lost its trust since.
+    #[error("a delta without a snapshot before it")]
+    NoSnapshot,
 }
 
 /// Whether `input` can stand as a side as it is: best first, no duplicate, no empty level.
@@ -49,7 +47,7 @@ pub enum BookErrorKind {
 ///
 /// # Errors
 /// A negative quantity or too many levels: wrong in any order.
-pub(crate) fn is_in_order(side: Side, input: &[Level]) -> Result<bool, BookError> {
+fn is_in_order(side: Side, input: &[Level]) -> Result<bool, BookError> {
     if let Some(level) = input.get(MAX_LEVELS) {
         return Err(error(BookErrorKind::TooManyLevels, side, MAX_LEVELS, level));
     }
@@ -73,11 +71,7 @@ pub(crate) fn is_in_order(side: Side, input: &[Level]) -> Result<bool, BookError
 /// # Errors
 /// Two levels at one price. A level without quantity counts: it says that nothing rests at a
 /// price where the other says that something does.
-pub(crate) fn put_in_order(
-    side: Side,
-    input: &[Level],
-    sorted: &mut Levels,
-) -> Result<(), BookError> {
+fn put_in_order(side: Side, input: &[Level], sorted: &mut Levels) -> Result<(), BookError> {
     sorted.clear();
     sorted.extend_from_slice(input);
     match side {
@@ -99,37 +93,22 @@ pub(crate) fn put_in_order(
     Ok(())
 }
 
-/// Replaces `old` by `new`, both in order, and tells every level that differs.
-///
-/// One walk over both: at each step the better of the two prices is settled. Equal levels, the
-/// common case by far, cost one comparison.
-pub(crate) fn merge(side: Side, old: &mut Levels, new: &[Level], changed: &mut impl FnMut(Change)) {
-    let (mut i, mut j) = (0, 0);
-    loop {
-        match (old.get(i), new.get(j)) {
-            (Some(was), Some(is)) if was.ticks == is.ticks => {
-                if was != is {
-                    changed(Change::between(side, Some(was), Some(is)));
-                }
-                i += 1;
-                j += 1;
-            }
-            (Some(was), is) if is.is_none_or(|is| side.is_better(was.ticks, is.ticks)) => {
-                changed(Change::between(side, Some(was), None));
-                i += 1;
-            }
-            (_, Some(is)) => {
-                changed(Change::between(side, None, Some(is)));
-                j += 1;
-            }
-            (_, None) => break,
-        }
+/// The input as a side in order: itself, or sorted in `space`.
+#[inline]
+pub(crate) fn ordered<'a>(
+    side: Side,
+    input: &'a [Level],
+    space: &'a mut Levels,
+) -> Result<&'a [Level], BookError> {
+    if is_in_order(side, input)? {
+        return Ok(input);
     }
-    old.clear();
-    old.extend_from_slice(new);
+    put_in_order(side, input, space)?;
+    Ok(space)
 }
 
-fn error(kind: BookErrorKind, side: Side, index: usize, level: &Level) -> BookError {
+#[cold]
+pub(crate) fn error(kind: BookErrorKind, side: Side, index: usize, level: &Level) -> BookError {
     BookError {
         kind,
         side,

@@ -1,0 +1,81 @@
+//! The levels beyond a ladder's window.
+
+use alloc::vec::Vec;
+
+/// A level by its key: smaller is better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Far {
+    pub(super) key: i64,
+    pub(super) lots: i64,
+    pub(super) count: u32,
+}
+
+/// A sorted array, worst first: what is nearest to the window is at its end, so that levels come
+/// and go there without moving others when the window moves.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Overflow {
+    levels: Vec<Far>,
+}
+
+impl Overflow {
+    pub(super) fn len(&self) -> usize {
+        self.levels.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
+    /// The level that is `place` levels behind the best one.
+    #[inline]
+    pub(super) fn nth(&self, place: usize) -> Option<&Far> {
+        self.levels.iter().nth_back(place)
+    }
+
+    pub(super) fn best(&self) -> Option<&Far> {
+        self.levels.last()
+    }
+
+    pub(super) fn worst(&self) -> Option<&Far> {
+        self.levels.first()
+    }
+
+    pub(super) fn get(&self, key: i64) -> Option<&Far> {
+        self.find(key).ok().and_then(|at| self.levels.get(at))
+    }
+
+    /// Puts a level in place, or takes it out when it has no quantity; returns what was there.
+    pub(super) fn set(&mut self, level: Far) -> Far {
+        match self.find(level.key) {
+            Ok(at) if level.lots != 0 => core::mem::replace(&mut self.levels[at], level),
+            Ok(at) => self.levels.remove(at),
+            Err(at) => {
+                if level.lots != 0 {
+                    self.levels.insert(at, level);
+                }
+                Far::default()
+            }
+        }
+    }
+
+    /// Adds a level that is better than all that are here.
+    pub(super) fn push_best(&mut self, level: Far) {
+        self.levels.push(level);
+    }
+
+    pub(super) fn pop_best(&mut self) -> Option<Far> {
+        self.levels.pop()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.levels.clear();
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.levels.capacity() * size_of::<Far>()
+    }
+
+    fn find(&self, key: i64) -> Result<usize, usize> {
+        self.levels.binary_search_by(|level| key.cmp(&level.key))
+    }
+}

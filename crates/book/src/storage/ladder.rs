@@ -1,0 +1,455 @@
+//! A side as a dense window of ticks around the touch.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::bits::{BLOCK, Bits, shift};
+use super::far::{Far, Overflow};
+use super::{Storage, differences, flip, sealed};
+use crate::book::Change;
+use crate::units::{Level, Lots, Side, Ticks};
+
+/// Ticks that one block of a [`Ladder`]'s window has.
+pub const BLOCK_TICKS: usize = BLOCK;
+
+/// A dense window of ticks around the touch, and a sorted array of the levels beyond it: for
+/// incremental feeds and deep books.
+///
+/// The window has `BLOCKS` times [`BLOCK_TICKS`] places, one a tick, with the lots of each; a bit for
+/// each place tells which are taken, and a summary of those bits finds the next one in a few
+/// instructions, however sparse the book is. Setting a level inside the window is a store, two bit
+/// operations and a comparison with the best.
+///
+/// The best level is always inside: the window moves when a better level comes that is outside, and
+/// when the touch has gone three quarters through it. Its place is then a quarter from its better
+/// edge, so that the price goes at least 1,024 ticks back, or 2,048 on, before it moves again (for
+/// one block). Levels that are worse than the window lie in the array and are as exact as the
+/// others, at any price that an `i64` can be.
+///
+/// # Memory
+/// A side holds 12 bytes for each tick of its window, allocated at once (48 KiB for one block; pages
+/// that are never written may cost nothing), and 24 bytes for each level that the array had room for
+/// at most: never more than twice [`MAX_LEVELS`](crate::MAX_LEVELS). See
+/// [`Book::memory`](crate::Book::memory).
+///
+/// # Choosing the size
+/// The window wants to be as wide as the part of the book that changes. One block is right for a
+/// thousand levels that lie a few ticks apart; a market whose tick is tiny against its price wants more.
+#[derive(Clone)]
+pub struct Ladder<const BLOCKS: usize = 1> {
+    /// The key of the window's first place; a multiple of 64.
+    base: i64,
+    /// Turns a price into its key and back; see [`flip`].
+    flip: i64,
+    /// The place of the best level; [`Self::TICKS`] when there is none.
+    best: usize,
+    /// Levels inside the window.
+    near: usize,
+    /// Whether any level has ever had a count; until then the counts are not looked at.
+    counted: bool,
+    taken: Bits<BLOCKS>,
+    /// Zero where no level is.
+    lots: Box<[[i64; BLOCK]; BLOCKS]>,
+    counts: Box<[[u32; BLOCK]; BLOCKS]>,
+    far: Overflow,
+}
+
+impl<const BLOCKS: usize> Ladder<BLOCKS> {
+    /// How many ticks the window has.
+    pub const TICKS: usize = BLOCKS * BLOCK;
+    /// Where the window puts the best level when it moves: a quarter from its better edge.
+    const HOME: usize = Self::TICKS / 4;
+    /// The place from which on the best level makes it move.
+    const DEEP: usize = Self::TICKS / 4 * 3;
+    /// The last base at which the whole window is inside `i64`.
+    #[allow(clippy::cast_possible_wrap)] // a window is far smaller
+    const LAST_BASE: i64 = i64::MAX - (Self::TICKS as i64 - 1);
+
+    /// The prices that the window has places for now, the better one first.
+    #[must_use]
+    pub fn window(&self) -> (Ticks, Ticks) {
+        let last = self.key(Self::TICKS - 1);
+        (Ticks(self.base ^ self.flip), Ticks(last ^ self.flip))
+    }
+
+    /// The place of a key; not below [`Self::TICKS`] when it is outside.
+    ///
+    /// A key below the base wraps to a number that is too large: the window lies inside `i64`, so
+    /// no key is so far below that it would come around.
+    #[inline]
+    #[allow(clippy::cast_sign_loss)]
+    fn place(&self, key: i64) -> u64 {
+        key.wrapping_sub(self.base) as u64
+    }
+
+    /// The key of a place.
+    #[inline]
+    #[allow(clippy::cast_possible_wrap)] // below TICKS
+    fn key(&self, place: usize) -> i64 {
+        self.base.wrapping_add(place as i64)
+    }
+
+    #[inline]
+    fn count(&self, place: usize) -> u32 {
+        if self.counted {
+            self.counts.as_flattened()[place]
+        } else {
+            0
+        }
+    }
+
+    #[inline]
+    fn level(&self, place: usize) -> Level {
+        Level {
+            ticks: Ticks(self.key(place) ^ self.flip),
+            lots: Lots(self.lots.as_flattened()[place]),
+            count: self.count(place),
+        }
+    }
+
+    fn far_level(&self, far: &Far) -> Level {
+        Level {
+            ticks: Ticks(far.key ^ self.flip),
+            lots: Lots(far.lots),
+            count: far.count,
+        }
+    }
+
+    /// Sets the level of a place inside the window, and returns the lots and the count before.
+    #[inline]
+    fn set_near(&mut self, place: usize, lots: i64, count: u32) -> (i64, u32) {
+        let was = core::mem::replace(&mut self.lots.as_flattened_mut()[place], lots);
+        let was_count = if self.counted | (count != 0) {
+            self.set_count(place, if lots == 0 { 0 } else { count })
+        } else {
+            0
+        };
+        let there = lots != 0;
+        self.taken.put(place, there);
+        self.near = self.near + usize::from(there) - usize::from(was != 0);
+        if there {
+            self.best = self.best.min(place);
+        } else if place == self.best {
+            self.best = self.taken.next(place);
+            if self.best >= Self::DEEP {
+                self.follow();
+            }
+        }
+        (was, was_count)
+    }
+
+    fn set_count(&mut self, place: usize, count: u32) -> u32 {
+        self.counted = true;
+        core::mem::replace(&mut self.counts.as_flattened_mut()[place], count)
+    }
+
+    /// Sets a level outside the window.
+    #[cold]
+    #[inline(never)]
+    fn set_outside(&mut self, far: Far) -> (i64, u32) {
+        let better = far.key < self.base || self.near == 0;
+        if !better {
+            let old = self.far.set(far);
+            return (old.lots, old.count);
+        }
+        if far.lots != 0 {
+            self.move_to(far.key);
+            if let Ok(place) = usize::try_from(self.place(far.key)) {
+                self.set_near(place, far.lots, far.count);
+            }
+        }
+        (0, 0)
+    }
+
+    /// The touch has gone deep into the window, or out of it: moves the window after it.
+    #[cold]
+    #[inline(never)]
+    fn follow(&mut self) {
+        let best = if self.near > 0 {
+            Some(self.key(self.best))
+        } else {
+            self.far.best().map(|far| far.key)
+        };
+        // With nothing beyond the window there is nothing to gain by moving it.
+        if let Some(best) = best.filter(|_| !self.far.is_empty()) {
+            self.move_to(best);
+        }
+    }
+
+    /// Moves the window so that `best`, which no level is better than, is at its home in it.
+    #[allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation)] // below TICKS
+    fn move_to(&mut self, best: i64) {
+        let base = best.saturating_sub(Self::HOME as i64) & !63;
+        let base = base.min(Self::LAST_BASE);
+        let distance = i128::from(self.base) - i128::from(base);
+        let most = Self::TICKS as i128;
+        let by = distance.clamp(-most, most) as isize;
+        self.leave(usize::try_from(by).unwrap_or(0));
+        if self.near > 0 {
+            shift(self.lots.as_flattened_mut(), by, 0);
+            if self.counted {
+                shift(self.counts.as_flattened_mut(), by, 0);
+            }
+            self.taken.shift(by / 64);
+        }
+        self.base = base;
+        self.enter();
+        self.best = self.taken.next(0);
+    }
+
+    /// Moves the levels of the last `places` places of the window beyond it.
+    fn leave(&mut self, places: usize) {
+        while self.near > 0 {
+            let place = self.taken.last();
+            if place < Self::TICKS - places {
+                return;
+            }
+            self.far.push_best(Far {
+                key: self.key(place),
+                lots: self.lots.as_flattened()[place],
+                count: self.count(place),
+            });
+            self.clear_place(place);
+        }
+    }
+
+    fn clear_place(&mut self, place: usize) {
+        self.lots.as_flattened_mut()[place] = 0;
+        if self.counted {
+            self.counts.as_flattened_mut()[place] = 0;
+        }
+        self.taken.put(place, false);
+        self.near -= 1;
+    }
+
+    /// Takes in the levels from beyond that the window now has places for.
+    fn enter(&mut self) {
+        while let Some(far) = self.far.best() {
+            let place = self.place(far.key);
+            if place >= Self::TICKS as u64 {
+                return;
+            }
+            if let (Some(far), Ok(place)) = (self.far.pop_best(), usize::try_from(place)) {
+                self.put_in(place, far);
+            }
+        }
+    }
+
+    /// Puts a level in a place that is free. The best is found later.
+    fn put_in(&mut self, place: usize, far: Far) {
+        self.lots.as_flattened_mut()[place] = far.lots;
+        if self.counted | (far.count != 0) {
+            self.set_count(place, far.count);
+        }
+        self.taken.put(place, true);
+        self.near += 1;
+    }
+
+    fn clear(&mut self) {
+        while self.near > 0 {
+            self.clear_place(self.taken.last());
+        }
+        self.far.clear();
+        self.best = Self::TICKS;
+    }
+
+    /// Fills an empty side.
+    fn fill(&mut self, levels: &[Level]) {
+        let Some(best) = levels.first() else {
+            return;
+        };
+        self.move_to(best.ticks.0 ^ self.flip);
+        for level in levels.iter().rev() {
+            let far = Far {
+                key: level.ticks.0 ^ self.flip,
+                lots: level.lots.0,
+                count: level.count,
+            };
+            match usize::try_from(self.place(far.key)) {
+                Ok(place) if place < Self::TICKS => self.put_in(place, far),
+                _ => self.far.push_best(far),
+            }
+        }
+        self.best = self.taken.next(0);
+    }
+
+    /// Whether the window would have to move for a side whose best is at this price.
+    fn is_away(&self, best: Ticks) -> bool {
+        self.place(best.0 ^ self.flip) >= Self::DEEP as u64
+    }
+}
+
+impl<const BLOCKS: usize> sealed::Sealed for Ladder<BLOCKS> {}
+
+impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
+    type Levels<'a> = LadderLevels<'a, BLOCKS>;
+
+    fn new(side: Side) -> Self {
+        const { assert!(BLOCKS > 0 && BLOCKS <= 1024, "1 to 1,024 blocks") };
+        Self {
+            base: 0,
+            flip: flip(side),
+            best: Self::TICKS,
+            near: 0,
+            counted: false,
+            taken: Bits::new(),
+            lots: zeros([0; BLOCK]),
+            counts: zeros([0; BLOCK]),
+            far: Overflow::default(),
+        }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.near + self.far.len()
+    }
+
+    #[inline]
+    fn best(&self) -> Option<Level> {
+        (self.best < Self::TICKS).then(|| self.level(self.best))
+    }
+
+    fn worst(&self) -> Option<Level> {
+        if let Some(far) = self.far.worst() {
+            return Some(self.far_level(far));
+        }
+        let last = self.taken.last();
+        (last < Self::TICKS).then(|| self.level(last))
+    }
+
+    fn get(&self, ticks: Ticks) -> Option<Level> {
+        let key = ticks.0 ^ self.flip;
+        match usize::try_from(self.place(key)) {
+            Ok(place) if place < Self::TICKS => Some(self.level(place)).filter(|l| l.lots.0 != 0),
+            _ => self.far.get(key).map(|far| self.far_level(far)),
+        }
+    }
+
+    #[inline]
+    fn levels(&self) -> Self::Levels<'_> {
+        LadderLevels::new(self)
+    }
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // below TICKS
+    fn set(&mut self, level: Level) -> Level {
+        let key = level.ticks.0 ^ self.flip;
+        let place = self.place(key);
+        let (lots, count) = if place < Self::TICKS as u64 {
+            self.set_near(place as usize, level.lots.0, level.count)
+        } else {
+            self.set_outside(Far {
+                key,
+                lots: level.lots.0,
+                count: level.count,
+            })
+        };
+        Level {
+            ticks: level.ticks,
+            lots: Lots(lots),
+            count,
+        }
+    }
+
+    fn replace(&mut self, levels: &[Level], changes: &mut Vec<Change>) {
+        let side = if self.flip == 0 { Side::Ask } else { Side::Bid };
+        let first = changes.len();
+        differences(side, self.levels(), levels, changes);
+        let changes = &changes[first..];
+        // Anew, when that is less work, or when the window would move while levels are few.
+        let anew = changes.len() > levels.len() / 2
+            || levels.first().is_none_or(|best| self.is_away(best.ticks));
+        if anew {
+            self.clear();
+            self.fill(levels);
+            return;
+        }
+        // What comes before what goes, so that the side is never empty in between.
+        for there in [true, false] {
+            let these = changes.iter().filter(|c| (c.new_lots.0 != 0) == there);
+            for change in these {
+                self.set(Level {
+                    ticks: change.ticks,
+                    lots: change.new_lots,
+                    count: change.count,
+                });
+            }
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.lots) + size_of_val(&*self.counts) + self.far.heap_bytes()
+    }
+}
+
+impl<const BLOCKS: usize> fmt::Debug for Ladder<BLOCKS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.levels()).finish()
+    }
+}
+
+/// Zeroed pages from the allocator, rather than an array moved through the stack.
+fn zeros<T: Copy, const BLOCKS: usize>(zero: T) -> Box<[T; BLOCKS]> {
+    let blocks = vec![zero; BLOCKS].into_boxed_slice();
+    blocks
+        .try_into()
+        .unwrap_or_else(|_| Box::new([zero; BLOCKS]))
+}
+
+/// The levels of a [`Ladder`], best first.
+#[derive(Clone, Debug)]
+pub struct LadderLevels<'a, const BLOCKS: usize> {
+    ladder: &'a Ladder<BLOCKS>,
+    /// The word of the window that is being read.
+    word: usize,
+    /// What is left of it.
+    bits: u64,
+    /// How many levels beyond the window were read.
+    far: usize,
+}
+
+impl<'a, const BLOCKS: usize> LadderLevels<'a, BLOCKS> {
+    #[inline]
+    fn new(ladder: &'a Ladder<BLOCKS>) -> Self {
+        let word = ladder.best / 64;
+        let bits = if ladder.best < Ladder::<BLOCKS>::TICKS {
+            ladder.taken.word(word)
+        } else {
+            0
+        };
+        Self {
+            ladder,
+            word,
+            bits,
+            far: 0,
+        }
+    }
+
+    #[cold]
+    fn next_far(&mut self) -> Option<Level> {
+        let far = self.ladder.far.nth(self.far)?;
+        self.far += 1;
+        Some(self.ladder.far_level(far))
+    }
+}
+
+impl<const BLOCKS: usize> Iterator for LadderLevels<'_, BLOCKS> {
+    type Item = Level;
+
+    #[inline]
+    fn next(&mut self) -> Option<Level> {
+        if self.bits == 0 {
+            self.word = self.ladder.taken.next_word(self.word + 1);
+            if self.word >= BLOCKS * 64 {
+                self.word = BLOCKS * 64;
+                return self.next_far();
+            }
+            self.bits = self.ladder.taken.word(self.word);
+        }
+        let place = self.word * 64 + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Some(self.ladder.level(place))
+    }
+}

@@ -1,0 +1,51 @@
+//! The other outcome of a two-outcome market.
+
+use super::BookView;
+use crate::units::{Level, Side, Ticks};
+
+/// A NO book seen from YES, or the other way round: to buy one outcome at a price is to sell the other
+/// at `one` less that price. The sides are swapped, and each price is `one - price`.
+///
+/// A level whose price does not fit 64 bits then is left out; in a market of prices from 0 to `one`
+/// there is none.
+#[derive(Debug)]
+pub struct Complement<'a, V> {
+    view: &'a V,
+    one: Ticks,
+}
+
+impl<'a, V> Complement<'a, V> {
+    pub(super) const fn new(view: &'a V, one: Ticks) -> Self {
+        Self { view, one }
+    }
+}
+
+impl<V> Clone for Complement<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Complement<'_, V> {}
+
+impl<V: BookView> BookView for Complement<'_, V> {
+    fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
+        let one = self.one.0;
+        let levels = self.view.levels(side.opposite());
+        levels.filter_map(move |level| {
+            Some(Level {
+                ticks: Ticks(one.checked_sub(level.ticks.0)?),
+                ..level
+            })
+        })
+    }
+
+    fn covers(&self, side: Side) -> Option<Ticks> {
+        let covers = self.view.covers(side.opposite())?;
+        Some(if covers == side.opposite().worst_price() {
+            side.worst_price()
+        } else {
+            self.one - covers
+        })
+    }
+}

@@ -1,0 +1,211 @@
+//! What strategies ask of a book.
+
+mod combined;
+mod complement;
+mod grouped;
+mod own;
+mod ratio;
+
+pub use combined::{Combined, CombinedLevels};
+pub use complement::Complement;
+pub use grouped::{Grouped, GroupedLevels};
+pub use own::WithoutOwn;
+pub use ratio::{Depth, Fill, HalfTicks, Imbalance, Ratio};
+
+use crate::book::Book;
+use crate::digest;
+use crate::storage::Storage;
+use crate::units::{Level, Lots, Side, Ticks};
+
+/// A book to be read: a [`Book`] of any storage, or another view of one.
+///
+/// Nothing here allocates, and nothing is a float but what [`Ratio::to_f64`] and its like return.
+/// Sums of lots are `i128`: [`MAX_LEVELS`](crate::MAX_LEVELS) levels of the largest quantity fit.
+///
+/// A view is only as good as its book: take it from [`Book::live`].
+///
+/// ```
+/// use ticklot_book::{Book, BookView, Level, Lots, Nanos, Scale, Side, Ticks};
+///
+/// let level = |ticks, lots| Level::new(Ticks(ticks), Lots(lots));
+/// let mut book = Book::new(Scale::UNIT);
+/// book.replace(&[level(98, 4)], &[level(101, 2), level(103, 5)], Nanos(0))?;
+///
+/// let live = book.live().expect("fresh and uncrossed");
+/// assert_eq!(live.mid().map(|mid| mid.to_string()), Some("99.5".to_owned()));
+/// let buy = live.fill(Side::Ask, Lots(4));
+/// assert_eq!((buy.worst, buy.cost), (Some(Ticks(103)), 2 * 101 + 2 * 103));
+/// assert_eq!(live.complement(Ticks(200)).best_bid(), Some(level(99, 2)));
+/// # Ok::<(), ticklot_book::BookError>(())
+/// ```
+pub trait BookView {
+    /// The levels of one side from the touch outward: each price once, each with a quantity, none
+    /// beyond what the book covers.
+    fn levels(&self, side: Side) -> impl Iterator<Item = Level>;
+
+    /// The worst price of a side that is spoken for: see [`Book::covers`].
+    fn covers(&self, side: Side) -> Option<Ticks>;
+
+    /// The best level of a side.
+    #[inline]
+    fn best(&self, side: Side) -> Option<Level> {
+        self.levels(side).next()
+    }
+
+    /// The highest buyer.
+    #[inline]
+    fn best_bid(&self) -> Option<Level> {
+        self.best(Side::Bid)
+    }
+
+    /// The lowest seller.
+    #[inline]
+    fn best_ask(&self) -> Option<Level> {
+        self.best(Side::Ask)
+    }
+
+    /// Best ask less best bid: zero when locked, negative when crossed, none on a one-sided book.
+    /// At the end of the range when it does not fit.
+    fn spread(&self) -> Option<Ticks> {
+        Some(self.best_ask()?.ticks - self.best_bid()?.ticks)
+    }
+
+    /// Half way between the best prices, exactly; none on a one-sided book.
+    fn mid(&self) -> Option<HalfTicks> {
+        let (bid, ask) = self.best_bid().zip(self.best_ask())?;
+        Some(HalfTicks(i128::from(bid.ticks.0) + i128::from(ask.ticks.0)))
+    }
+
+    /// The mid weighted by what rests on the other side, in ticks: nearer to the ask the more there is
+    /// to buy. None on a one-sided book. Exact: the products fit `i128` for all prices and lots.
+    fn microprice(&self) -> Option<Ratio> {
+        let (bid, ask) = self.best_bid().zip(self.best_ask())?;
+        let at = |price: Ticks, lots: Lots| i128::from(price.0) * i128::from(lots.0);
+        Some(Ratio {
+            numerator: at(bid.ticks, ask.lots) + at(ask.ticks, bid.lots),
+            denominator: i128::from(bid.lots.0) + i128::from(ask.lots.0),
+        })
+    }
+
+    /// What rests on the best `levels` levels of each side.
+    fn imbalance(&self, levels: usize) -> Imbalance {
+        Imbalance {
+            bids: self.depth(Side::Bid, levels),
+            asks: self.depth(Side::Ask, levels),
+        }
+    }
+
+    /// What rests on each side no further than `range` from its best price. A negative range is
+    /// none.
+    fn imbalance_within(&self, range: Ticks) -> Imbalance {
+        let within = |side| match (self.best(side), side) {
+            (None, _) => self.depth(side, 0),
+            (Some(best), Side::Bid) => self.depth_to(side, best.ticks - range),
+            (Some(best), Side::Ask) => self.depth_to(side, best.ticks + range),
+        };
+        Imbalance {
+            bids: within(Side::Bid),
+            asks: within(Side::Ask),
+        }
+    }
+
+    /// What rests on the best `levels` levels of a side.
+    fn depth(&self, side: Side, levels: usize) -> Depth {
+        let mut depth = Depth::of(self.levels(side).take(levels));
+        // Fewer levels than asked for are all there are only where the whole side is known.
+        depth.covered = depth.levels == levels || self.covers(side) == Some(side.worst_price());
+        depth
+    }
+
+    /// What rests on a side at `limit` and at every better price.
+    fn depth_to(&self, side: Side, limit: Ticks) -> Depth {
+        let within = |level: &Level| !side.is_better(limit, level.ticks);
+        let mut depth = Depth::of(self.levels(side).take_while(within));
+        let covers = self.covers(side);
+        depth.covered = covers.is_some_and(|worst| !side.is_better(worst, limit));
+        depth
+    }
+
+    /// What it costs to take `lots` from a side, best level first: from [`Side::Ask`] to buy, from
+    /// [`Side::Bid`] to sell. No more than the book shows; lots below one are none.
+    fn fill(&self, side: Side, lots: Lots) -> Fill {
+        let mut fill = Fill {
+            asked: lots,
+            ..Fill::default()
+        };
+        for level in self.levels(side) {
+            let rest = Lots(lots.0.saturating_sub(fill.lots.0));
+            if rest <= Lots(0) {
+                break;
+            }
+            fill.take(level, rest.min(level.lots));
+        }
+        fill
+    }
+
+    /// Copies the best levels of a side to `out`, as many as there are and fit, and returns how many.
+    #[inline]
+    fn top(&self, side: Side, out: &mut [Level]) -> usize {
+        let mut count = 0;
+        for (place, level) in out.iter_mut().zip(self.levels(side)) {
+            *place = level;
+            count += 1;
+        }
+        count
+    }
+
+    /// The digest of both sides: see [`Book::crc32`].
+    fn crc32(&self) -> u32 {
+        digest::crc32(self.levels(Side::Bid), self.levels(Side::Ask))
+    }
+
+    /// The same book with its levels put together by a price step, as venues group theirs (JayX's
+    /// `precise`): see [`Grouped`]. A step below one tick is one.
+    fn grouped(&self, step: Ticks) -> Grouped<'_, Self>
+    where
+        Self: Sized,
+    {
+        Grouped::new(self, step)
+    }
+
+    /// The book of the other outcome of a two-outcome market, where `one` is what both together pay:
+    /// see [`Complement`].
+    fn complement(&self, one: Ticks) -> Complement<'_, Self>
+    where
+        Self: Sized,
+    {
+        Complement::new(self, one)
+    }
+
+    /// This book and another of the same thing as one: see [`Combined`].
+    fn combined<'a, V: BookView>(&'a self, other: &'a V) -> Combined<'a, Self, V>
+    where
+        Self: Sized,
+    {
+        Combined::new(self, other)
+    }
+
+    /// The book without one's own resting orders: see [`WithoutOwn`].
+    fn without_own<'a>(&'a self, bids: &'a [Level], asks: &'a [Level]) -> WithoutOwn<'a, Self>
+    where
+        Self: Sized,
+    {
+        WithoutOwn::new(self, bids, asks)
+    }
+}
+
+impl<S: Storage> BookView for Book<S> {
+    #[inline]
+    fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
+        Book::levels(self, side)
+    }
+
+    fn covers(&self, side: Side) -> Option<Ticks> {
+        Book::covers(self, side)
+    }
+
+    #[inline]
+    fn best(&self, side: Side) -> Option<Level> {
+        self.storage(side).best()
+    }
+}
