@@ -7,6 +7,7 @@
 //! | `lines` | splitting a frame of eight lines |
 //! | `decode` | a frame to a message, both venues |
 //! | `apply` | a snapshot to a book, beside two `BTreeMap`s built anew |
+//! | `incremental` | single levels to a deep book of either storage, beside two `BTreeMap`s |
 //! | `whole` | all of it through `ticklot::Session`, and the best prices read |
 //!
 //! Inputs are a [`Pool`] of messages, and the recorded logs where they are present
@@ -16,6 +17,7 @@
 mod market;
 mod pool;
 pub mod recorded;
+mod walk;
 
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use criterion::Criterion;
 
 pub use crate::market::{Flow, snapshots};
 pub use crate::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
+pub use crate::walk::{WALK_LEVELS, WalkStep, walk};
 
 /// Criterion with short times: the whole run takes about a minute.
 #[must_use]

@@ -6,7 +6,7 @@ use crate::coverage::Coverage;
 use crate::digest;
 use crate::input::{self, BookError, BookErrorKind};
 use crate::scale::Scale;
-use crate::storage::{Flat, Levels, Storage};
+use crate::storage::{Flat, Levels, Storage, flip};
 use crate::trust::{Epoch, Gap, State};
 use crate::units::{Level, Lots, Nanos, Side, Ticks};
 
@@ -77,8 +77,10 @@ pub struct Book<S: Storage = Flat> {
     changes: Vec<Change>,
     scale: Scale,
     coverage: Coverage,
-    /// The worst prices that are kept at all, by [`Side`].
-    bounds: [Ticks; 2],
+    /// The worst prices that are kept at all, by [`Side`], as keys.
+    bounds: [i64; 2],
+    /// The most levels that a side may have.
+    most: usize,
     /// Whether there has been a snapshot.
     known: bool,
     state: State,
@@ -134,7 +136,8 @@ impl<S: Storage> Book<S> {
             changes: Vec::new(),
             scale,
             coverage: Coverage::Shown,
-            bounds: [Side::Bid, Side::Ask].map(Side::worst_price),
+            bounds: [i64::MAX; 2],
+            most: MAX_LEVELS,
             known: false,
             state: State::Empty,
             epoch: Epoch::default(),
@@ -148,6 +151,7 @@ impl<S: Storage> Book<S> {
     #[must_use]
     pub fn with_coverage(mut self, coverage: Coverage) -> Self {
         self.coverage = coverage;
+        self.most = coverage.most().min(MAX_LEVELS);
         self
     }
 
@@ -185,8 +189,8 @@ impl<S: Storage> Book<S> {
         let bids = self.coverage.cut(bids);
         let asks = self.coverage.cut(asks);
         self.bounds = [
-            self.coverage.bound(Side::Bid, bids),
-            self.coverage.bound(Side::Ask, asks),
+            self.coverage.bound(Side::Bid, bids).0 ^ flip(Side::Bid),
+            self.coverage.bound(Side::Ask, asks).0 ^ flip(Side::Ask),
         ];
         self.known = true;
         self.changes.clear();
@@ -219,26 +223,43 @@ impl<S: Storage> Book<S> {
     }
 
     /// Sets one level, or takes it out when it has no lots: [`Book::apply`] for a delta of one level.
-    /// Returns what changed, if anything did, and leaves [`Book::changes`] as it was: the shortest way
-    /// there is. What a depth limit takes out in return is not told; a mirror of a book of
-    /// [`Coverage::Top`] uses [`Book::apply`].
+    /// Returns what rested there before, and leaves [`Book::changes`] as it was: the shortest way
+    /// there is. A level beyond what the book covers is passed over, and returned as it came. What a
+    /// depth limit takes out in return is not told; a mirror of a book of [`Coverage::Top`] uses
+    /// [`Book::apply`].
     ///
     /// # Errors
-    /// As [`Book::apply`].
-    #[inline]
-    pub fn set(
+    /// As [`Book::apply`]; the level is the one given.
+    // Never inlined: with the book behind a pointer both sides are the same few instructions; seen
+    // whole, the compiler makes a choice of each field's address instead.
+    #[inline(never)]
+    pub fn set(&mut self, side: Side, level: Level, now: Nanos) -> Result<Lots, BookErrorKind> {
+        if !self.state.is_live() | (level.lots < Lots(0)) | self.is_full(side) {
+            return self.set_carefully(side, level, now);
+        }
+        let old = self.put(side, level);
+        self.settle(now);
+        Ok(old.lots)
+    }
+
+    /// [`Book::set`] when something may stand against it.
+    #[cold]
+    #[inline(never)]
+    fn set_carefully(
         &mut self,
         side: Side,
         level: Level,
         now: Nanos,
-    ) -> Result<Option<Change>, BookError> {
-        self.check_delta(side, core::slice::from_ref(&level))?;
-        let change = self.put(side, level, 0)?;
-        if self.is_over(side) {
-            self.cut_quietly(side);
+    ) -> Result<Lots, BookErrorKind> {
+        let checked = self.check_delta(side, core::slice::from_ref(&level));
+        let checked = checked.and_then(|()| self.check_room(side, 0, &level));
+        checked.map_err(|error| error.kind)?;
+        let old = self.put(side, level);
+        while self.is_over(side) {
+            let _ = self.drop_worst(side);
         }
         self.settle(now);
-        Ok(change)
+        Ok(old.lots)
     }
 
     /// [`Book::apply`], added to the changes that are there.
@@ -252,8 +273,13 @@ impl<S: Storage> Book<S> {
         self.check_delta(Side::Ask, asks)?;
         for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
             for (index, level) in levels.iter().enumerate() {
-                let change = self.put(side, *level, index)?;
-                self.changes.extend(change);
+                let level = level.without_count_of_none();
+                self.check_room(side, index, &level)?;
+                let old = self.put(side, level);
+                if old != level {
+                    self.changes
+                        .push(Change::between(side, Some(&old), Some(&level)));
+                }
             }
             self.cut(side);
         }
@@ -261,10 +287,16 @@ impl<S: Storage> Book<S> {
         Ok(())
     }
 
+    /// Whether the book is one that deltas can be applied to.
+    #[inline]
+    fn takes_deltas(&self) -> bool {
+        matches!(self.state, State::Live | State::Crossed | State::Stale)
+    }
+
     /// Whether a delta can be applied at all: before anything of it is.
     #[inline]
     fn check_delta(&mut self, side: Side, levels: &[Level]) -> Result<(), BookError> {
-        if !matches!(self.state, State::Live | State::Crossed | State::Stale) {
+        if !self.takes_deltas() {
             return Err(self.refuse_early(side, levels));
         }
         match levels.iter().position(|level| level.lots < Lots(0)) {
@@ -273,6 +305,19 @@ impl<S: Storage> Book<S> {
                 Err(self.refuse(BookErrorKind::NegativeLots, side, index, &levels[index]))
             }
         }
+    }
+
+    /// Whether a level still has room on its side.
+    #[inline]
+    fn check_room(&mut self, side: Side, index: usize, level: &Level) -> Result<(), BookError> {
+        let levels = &self.sides[side as usize];
+        let over = levels.len() >= MAX_LEVELS
+            && level.lots != Lots(0)
+            && levels.get(level.ticks).is_none();
+        if over {
+            return Err(self.refuse(BookErrorKind::TooManyLevels, side, index, level));
+        }
+        Ok(())
     }
 
     /// A delta for a book that waits for a snapshot.
@@ -297,31 +342,20 @@ impl<S: Storage> Book<S> {
         input::error(kind, side, index, level)
     }
 
-    /// One level of a delta that may be applied.
+    /// One level of a delta that may be applied. Returns what was there; the level itself when the book
+    /// does not cover its price.
+    #[inline(always)]
+    fn put(&mut self, side: Side, level: Level) -> Level {
+        if level.ticks.0 ^ flip(side) > self.bounds[side as usize] {
+            return level;
+        }
+        self.sides[side as usize].set(level)
+    }
+
+    /// Whether a side has as many levels as it may have.
     #[inline]
-    fn put(&mut self, side: Side, level: Level, index: usize) -> Result<Option<Change>, BookError> {
-        if side.is_better(self.bounds[side as usize], level.ticks) {
-            return Ok(None);
-        }
-        let levels = &mut self.sides[side as usize];
-        if levels.len() >= MAX_LEVELS && level.lots != Lots(0) && levels.get(level.ticks).is_none()
-        {
-            return Err(self.refuse(BookErrorKind::TooManyLevels, side, index, &level));
-        }
-        let count = if level.lots == Lots(0) {
-            0
-        } else {
-            level.count
-        };
-        let old = levels.set(Level { count, ..level });
-        let changed = old.lots != level.lots || old.count != count;
-        Ok(changed.then_some(Change {
-            side,
-            ticks: level.ticks,
-            old_lots: old.lots,
-            new_lots: level.lots,
-            count,
-        }))
+    fn is_full(&self, side: Side) -> bool {
+        self.sides[side as usize].len() >= self.most
     }
 
     /// Whether a side has more levels than its feed shows.
@@ -338,13 +372,6 @@ impl<S: Storage> Book<S> {
         }
     }
 
-    #[cold]
-    fn cut_quietly(&mut self, side: Side) {
-        while self.is_over(side) {
-            let _ = self.drop_worst(side);
-        }
-    }
-
     fn drop_worst(&mut self, side: Side) -> Option<Change> {
         let levels = &mut self.sides[side as usize];
         let worst = levels.worst()?;
@@ -353,10 +380,10 @@ impl<S: Storage> Book<S> {
     }
 
     /// A message has been applied whole.
-    #[inline]
+    #[inline(always)]
     fn settle(&mut self, now: Nanos) {
         self.updated = now;
-        self.updates = self.updates.saturating_add(1);
+        self.updates = self.updates.wrapping_add(1);
         self.state = if self.is_crossed() {
             State::Crossed
         } else {
@@ -509,8 +536,8 @@ impl<S: Storage> Book<S> {
     #[inline]
     #[must_use]
     pub fn is_crossed(&self) -> bool {
-        let best = self.best_bid().zip(self.best_ask());
-        best.is_some_and(|(bid, ask)| bid.ticks > ask.ticks)
+        // An empty side is at the worst price there is: no price of the other is beyond that.
+        self.sides[0].touch() > self.sides[1].touch()
     }
 
     /// Whether the best bid equals the best ask.
@@ -530,7 +557,7 @@ impl<S: Storage> Book<S> {
             Coverage::Shown => levels.worst().map(|level| level.ticks),
             _ if !self.known => None,
             Coverage::Top(most) if levels.len() >= most => levels.worst().map(|level| level.ticks),
-            _ => Some(self.bounds[side as usize]),
+            _ => Some(Ticks(self.bounds[side as usize] ^ flip(side))),
         }
     }
 

@@ -27,14 +27,14 @@ impl<const BLOCKS: usize> Bits<BLOCKS> {
 
     /// Puts `at`, below [`Self::LEN`], in the set or takes it out. Without a branch: what comes and
     /// goes cannot be predicted.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put(&mut self, at: usize, there: bool) {
-        let (block, word, bit) = (at / BLOCK, at / WORD % WORD, at % WORD);
-        let bits = &mut self.words[block][word];
-        *bits = *bits & !(1 << bit) | u64::from(there) << bit;
+        let word = at / WORD;
+        let bits = &mut self.words.as_flattened_mut()[word];
+        *bits = *bits & !(1 << (at % WORD)) | u64::from(there) << (at % WORD);
         let any = u64::from(*bits != 0);
-        let summary = &mut self.summary[block];
-        *summary = *summary & !(1 << word) | any << word;
+        let summary = &mut self.summary[at / BLOCK];
+        *summary = *summary & !(1 << (word % WORD)) | any << (word % WORD);
     }
 
     /// The smallest member that is at least `from`; [`Self::LEN`] when there is none.
@@ -83,7 +83,7 @@ impl<const BLOCKS: usize> Bits<BLOCKS> {
     /// 64 bits of the set. `word` is below `BLOCKS * 64`.
     #[inline]
     pub(super) fn word(&self, word: usize) -> u64 {
-        self.words[word / WORD][word % WORD]
+        self.words.as_flattened()[word]
     }
 
     /// Moves every member by `words * 64`, up or down. Members that would leave are dropped.

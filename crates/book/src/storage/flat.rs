@@ -69,6 +69,12 @@ impl Storage for Flat {
     }
 
     #[inline]
+    fn touch(&self) -> Ticks {
+        self.best()
+            .map_or(self.side.worst_price(), |level| level.ticks)
+    }
+
+    #[inline]
     fn worst(&self) -> Option<Level> {
         self.levels.last().copied()
     }

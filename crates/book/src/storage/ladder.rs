@@ -38,15 +38,15 @@ pub const BLOCK_TICKS: usize = BLOCK;
 /// The window wants to be as wide as the part of the book that changes. One block is right for a
 /// thousand levels that lie a few ticks apart; a market whose tick is tiny against its price wants more.
 #[derive(Clone)]
-pub struct Ladder<const BLOCKS: usize = 1> {
+pub struct Ladder<const BLOCKS: usize = 4> {
     /// The key of the window's first place; a multiple of 64.
     base: i64,
     /// Turns a price into its key and back; see [`flip`].
     flip: i64,
-    /// The place of the best level; [`Self::TICKS`] when there is none.
-    best: usize,
-    /// Levels inside the window.
-    near: usize,
+    /// The key of the best level; `i64::MAX` when there is none.
+    best: i64,
+    /// How many levels there are, inside the window and beyond it.
+    len: usize,
     /// Whether any level has ever had a count; until then the counts are not looked at.
     counted: bool,
     taken: Bits<BLOCKS>,
@@ -118,8 +118,12 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
     }
 
     /// Sets the level of a place inside the window, and returns the lots and the count before.
-    #[inline]
+    ///
+    /// Whether a level comes, changes or goes cannot be predicted, so there is one way for all three:
+    /// the only branch on it is taken when the best goes.
+    #[inline(always)]
     fn set_near(&mut self, place: usize, lots: i64, count: u32) -> (i64, u32) {
+        let key = self.key(place);
         let was = core::mem::replace(&mut self.lots.as_flattened_mut()[place], lots);
         let was_count = if self.counted | (count != 0) {
             self.set_count(place, if lots == 0 { 0 } else { count })
@@ -128,16 +132,23 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         };
         let there = lots != 0;
         self.taken.put(place, there);
-        self.near = self.near + usize::from(there) - usize::from(was != 0);
-        if there {
-            self.best = self.best.min(place);
-        } else if place == self.best {
-            self.best = self.taken.next(place);
-            if self.best >= Self::DEEP {
-                self.follow();
-            }
+        self.len = self.len + usize::from(there) - usize::from(was != 0);
+        self.best = self.best.min(if there { key } else { i64::MAX });
+        // One test of both, which the compiler does not make two branches of.
+        if (self.best ^ key) | i64::from(there) == 0 {
+            self.find_best(place);
         }
         (was, was_count)
+    }
+
+    /// The level at `place` was the best, and is gone.
+    #[inline]
+    fn find_best(&mut self, place: usize) {
+        let next = self.taken.next(place);
+        self.best = self.key(next);
+        if next >= Self::DEEP {
+            self.follow();
+        }
     }
 
     fn set_count(&mut self, place: usize, count: u32) -> u32 {
@@ -149,9 +160,10 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
     #[cold]
     #[inline(never)]
     fn set_outside(&mut self, far: Far) -> (i64, u32) {
-        let better = far.key < self.base || self.near == 0;
+        let better = far.key < self.base || self.len == 0;
         if !better {
             let old = self.far.set(far);
+            self.len = self.len + usize::from(far.lots != 0) - usize::from(old.lots != 0);
             return (old.lots, old.count);
         }
         if far.lots != 0 {
@@ -167,15 +179,22 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
     #[cold]
     #[inline(never)]
     fn follow(&mut self) {
-        let best = if self.near > 0 {
-            Some(self.key(self.best))
+        let near = self.taken.next(0);
+        let best = if near < Self::TICKS {
+            Some(self.key(near))
         } else {
             self.far.best().map(|far| far.key)
         };
+        self.best = best.unwrap_or(i64::MAX);
         // With nothing beyond the window there is nothing to gain by moving it.
         if let Some(best) = best.filter(|_| !self.far.is_empty()) {
             self.move_to(best);
         }
+    }
+
+    /// How many levels are inside the window.
+    fn near(&self) -> usize {
+        self.len - self.far.len()
     }
 
     /// Moves the window so that `best`, which no level is better than, is at its home in it.
@@ -187,7 +206,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         let most = Self::TICKS as i128;
         let by = distance.clamp(-most, most) as isize;
         self.leave(usize::try_from(by).unwrap_or(0));
-        if self.near > 0 {
+        if self.near() > 0 {
             shift(self.lots.as_flattened_mut(), by, 0);
             if self.counted {
                 shift(self.counts.as_flattened_mut(), by, 0);
@@ -196,14 +215,13 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         }
         self.base = base;
         self.enter();
-        self.best = self.taken.next(0);
     }
 
     /// Moves the levels of the last `places` places of the window beyond it.
     fn leave(&mut self, places: usize) {
-        while self.near > 0 {
+        loop {
             let place = self.taken.last();
-            if place < Self::TICKS - places {
+            if place >= Self::TICKS || place < Self::TICKS - places {
                 return;
             }
             self.far.push_best(Far {
@@ -221,7 +239,6 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
             self.counts.as_flattened_mut()[place] = 0;
         }
         self.taken.put(place, false);
-        self.near -= 1;
     }
 
     /// Takes in the levels from beyond that the window now has places for.
@@ -237,22 +254,22 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         }
     }
 
-    /// Puts a level in a place that is free. The best is found later.
+    /// Puts a level in a place that is free.
     fn put_in(&mut self, place: usize, far: Far) {
         self.lots.as_flattened_mut()[place] = far.lots;
         if self.counted | (far.count != 0) {
             self.set_count(place, far.count);
         }
         self.taken.put(place, true);
-        self.near += 1;
     }
 
     fn clear(&mut self) {
-        while self.near > 0 {
+        for _ in 0..self.near() {
             self.clear_place(self.taken.last());
         }
         self.far.clear();
-        self.best = Self::TICKS;
+        self.len = 0;
+        self.best = i64::MAX;
     }
 
     /// Fills an empty side.
@@ -260,7 +277,9 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         let Some(best) = levels.first() else {
             return;
         };
-        self.move_to(best.ticks.0 ^ self.flip);
+        self.best = best.ticks.0 ^ self.flip;
+        self.move_to(self.best);
+        self.len = levels.len();
         for level in levels.iter().rev() {
             let far = Far {
                 key: level.ticks.0 ^ self.flip,
@@ -272,7 +291,6 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
                 _ => self.far.push_best(far),
             }
         }
-        self.best = self.taken.next(0);
     }
 
     /// Whether the window would have to move for a side whose best is at this price.
@@ -291,8 +309,8 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
         Self {
             base: 0,
             flip: flip(side),
-            best: Self::TICKS,
-            near: 0,
+            best: i64::MAX,
+            len: 0,
             counted: false,
             taken: Bits::new(),
             lots: zeros([0; BLOCK]),
@@ -303,12 +321,20 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
 
     #[inline]
     fn len(&self) -> usize {
-        self.near + self.far.len()
+        self.len
     }
 
     #[inline]
     fn best(&self) -> Option<Level> {
-        (self.best < Self::TICKS).then(|| self.level(self.best))
+        // The best is in the window wherever there is one.
+        let place = usize::try_from(self.place(self.best)).unwrap_or(usize::MAX);
+        let level = (place < Self::TICKS).then(|| self.level(place))?;
+        (level.lots.0 != 0).then_some(level)
+    }
+
+    #[inline]
+    fn touch(&self) -> Ticks {
+        Ticks(self.best ^ self.flip)
     }
 
     fn worst(&self) -> Option<Level> {
@@ -332,7 +358,7 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
         LadderLevels::new(self)
     }
 
-    #[inline]
+    #[inline(always)]
     #[allow(clippy::cast_possible_truncation)] // below TICKS
     fn set(&mut self, level: Level) -> Level {
         let key = level.ticks.0 ^ self.flip;
@@ -413,8 +439,9 @@ pub struct LadderLevels<'a, const BLOCKS: usize> {
 impl<'a, const BLOCKS: usize> LadderLevels<'a, BLOCKS> {
     #[inline]
     fn new(ladder: &'a Ladder<BLOCKS>) -> Self {
-        let word = ladder.best / 64;
-        let bits = if ladder.best < Ladder::<BLOCKS>::TICKS {
+        let first = ladder.taken.next(0);
+        let word = first / 64;
+        let bits = if first < Ladder::<BLOCKS>::TICKS {
             ladder.taken.word(word)
         } else {
             0

@@ -46,6 +46,9 @@ pub trait Storage: Clone + fmt::Debug + sealed::Sealed {
     /// The best level: the highest bid or the lowest ask.
     fn best(&self) -> Option<Level>;
 
+    /// The price of the best level; the worst that there is on the side when there is no level.
+    fn touch(&self) -> Ticks;
+
     /// The worst level: the lowest bid or the highest ask.
     fn worst(&self) -> Option<Level>;
 

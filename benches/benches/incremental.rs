@@ -1,0 +1,195 @@
+//! A level set and the best prices read, and ten levels of both sides read, on a deep book: both
+//! storages, beside two `BTreeMap`s.
+//!
+//! The feed is [`ticklot_benches::walk`]: about 1,100 levels a side, single levels that come, change and
+//! go, a price that leaves the window. A pass over it is one iteration; times are for a message.
+
+#![allow(missing_docs)] // criterion's macros write functions without
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+
+use criterion::BatchSize::PerIteration;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ticklot_benches::{SEED, WalkStep, walk};
+use ticklot_book::{Book, BookView, Delta, DeltaBook, Flat, Ids, Ladder, Level, Nanos, Scale};
+use ticklot_book::{Sequence, Side, Snapshot, Storage, Ticks};
+
+/// Messages of a pass: more than any cache holds.
+const STEPS: usize = 200_000;
+
+fn update(c: &mut Criterion) {
+    let (first, steps) = walk(SEED, STEPS);
+    let mut group = c.benchmark_group("incremental/update");
+    group.throughput(Throughput::Elements(STEPS as u64));
+    // Each pass begins with the same book: at the end of one the price is somewhere else.
+    group.bench_function("Book<Ladder>", |b| {
+        let book = filled::<Ladder>(&first);
+        b.iter_batched_ref(|| book.clone(), |book| set_all(book, &steps), PerIteration);
+    });
+    group.bench_function("DeltaBook<Ladder>", |b| {
+        let book = followed(Book::<Ladder>::with_storage(Scale::UNIT), &first);
+        b.iter_batched_ref(
+            || book.clone(),
+            |book| follow_all(book, &steps),
+            PerIteration,
+        );
+    });
+    group.bench_function("Book<Flat>", |b| {
+        let book = filled::<Flat>(&first);
+        b.iter_batched_ref(|| book.clone(), |book| set_all(book, &steps), PerIteration);
+    });
+    group.bench_function("BTreeMaps", |b| {
+        let mut maps = Maps::default();
+        maps.set_all(&first);
+        b.iter_batched_ref(|| maps.clone(), |maps| maps.set_all(&steps), PerIteration);
+    });
+}
+
+fn filled<S: Storage>(first: &[WalkStep]) -> Book<S> {
+    let mut book = Book::<S>::with_storage(Scale::UNIT);
+    let _ = book.replace(&[], &[], Nanos(0));
+    set_all(&mut book, first);
+    book
+}
+
+fn set_all<S: Storage>(book: &mut Book<S>, steps: &[WalkStep]) {
+    for step in steps {
+        if let Err(error) = book.set(step.side, step.level, Nanos(1)) {
+            unreachable!("{error}");
+        }
+        black_box((book.best_bid(), book.best_ask()));
+    }
+}
+
+fn followed<S: Storage>(book: Book<S>, first: &[WalkStep]) -> DeltaBook<S> {
+    let mut book = DeltaBook::new(book, Sequence::Contiguous);
+    let snapshot = Snapshot {
+        id: Some(0),
+        ..Snapshot::default()
+    };
+    let _ = book.snapshot(&snapshot, Nanos(0));
+    follow_all(&mut book, first);
+    book
+}
+
+fn follow_all<S: Storage>(book: &mut DeltaBook<S>, steps: &[WalkStep]) {
+    let mut id = book.last_id().unwrap_or(0);
+    for step in steps {
+        id += 1;
+        let levels = core::slice::from_ref(&step.level);
+        let (bids, asks): (&[Level], &[Level]) = match step.side {
+            Side::Bid => (levels, &[]),
+            Side::Ask => (&[], levels),
+        };
+        let delta = Delta {
+            bids,
+            asks,
+            ids: Some(Ids::one(id)),
+            checksum: None,
+        };
+        let outcome = book.apply(&delta, Nanos(1));
+        black_box(&outcome);
+        let live = book.live();
+        black_box(live.map(|book| (book.best_bid(), book.best_ask())));
+    }
+}
+
+/// What a book is when nobody thinks about it: it knows neither changes nor trust.
+#[derive(Clone, Default)]
+struct Maps {
+    bids: BTreeMap<i64, i64>,
+    asks: BTreeMap<i64, i64>,
+}
+
+impl Maps {
+    fn set_all(&mut self, steps: &[WalkStep]) {
+        for WalkStep { side, level } in steps {
+            let map = match side {
+                Side::Bid => &mut self.bids,
+                Side::Ask => &mut self.asks,
+            };
+            if level.lots.0 == 0 {
+                map.remove(&level.ticks.0);
+            } else {
+                map.insert(level.ticks.0, level.lots.0);
+            }
+            black_box((self.bids.last_key_value(), self.asks.first_key_value()));
+        }
+    }
+
+    fn top(&self, out: &mut [[(i64, i64); 10]; 2]) {
+        for (place, (&ticks, &lots)) in out[0].iter_mut().zip(self.bids.iter().rev()) {
+            *place = (ticks, lots);
+        }
+        for (place, (&ticks, &lots)) in out[1].iter_mut().zip(&self.asks) {
+            *place = (ticks, lots);
+        }
+    }
+}
+
+fn read(c: &mut Criterion) {
+    let (first, steps) = walk(SEED, STEPS);
+    let mut group = c.benchmark_group("incremental/ten levels of both sides");
+    let ladder = filled::<Ladder>(&first);
+    group.bench_function("Book<Ladder>", |b| b.iter(|| ten(black_box(&ladder))));
+    let flat = filled::<Flat>(&first);
+    group.bench_function("Book<Flat>", |b| b.iter(|| ten(black_box(&flat))));
+    // The floor: ten levels of 24 bytes copied from two sorted arrays.
+    let (bids, asks) = (flat.bids().to_vec(), flat.asks().to_vec());
+    group.bench_function("sorted Vecs", |b| {
+        b.iter(|| {
+            let (bids, asks) = black_box((&bids, &asks));
+            let mut out = [[Level::default(); 10]; 2];
+            out[0].copy_from_slice(&bids[..10]);
+            out[1].copy_from_slice(&asks[..10]);
+            black_box(out)
+        });
+    });
+    let mut maps = Maps::default();
+    maps.set_all(&first);
+    group.bench_function("BTreeMaps", |b| {
+        b.iter(|| {
+            let mut out = [[(0, 0); 10]; 2];
+            black_box(&maps).top(&mut out);
+            black_box(out)
+        });
+    });
+    drop(group);
+    touched(&ladder, &steps);
+}
+
+fn ten<S: Storage>(book: &Book<S>) -> [[Level; 10]; 2] {
+    let mut out = [[Level::default(); 10]; 2];
+    for (side, out) in [Side::Bid, Side::Ask].into_iter().zip(&mut out) {
+        black_box(book.top(side, out));
+    }
+    black_box(out)
+}
+
+/// Says what was measured.
+fn touched(book: &Book<Ladder>, steps: &[WalkStep]) {
+    let window = book.storage(Side::Bid).window();
+    let beyond = |step: &&WalkStep| step.side == Side::Bid && step.level.ticks < window.1;
+    println!(
+        "{} messages, {} of them of bids beyond the window as it begins; {} and {} levels; {} bytes",
+        steps.len(),
+        steps.iter().filter(beyond).count(),
+        book.depth_levels(Side::Bid),
+        book.depth_levels(Side::Ask),
+        book.memory(),
+    );
+    let spans = [Side::Bid, Side::Ask].map(|side| {
+        let ticks = |level: Option<Level>| level.map_or(Ticks(0), |level| level.ticks);
+        let storage = book.storage(side);
+        (ticks(storage.best()).0, ticks(storage.worst()).0)
+    });
+    println!("bids and asks from best to worst: {spans:?}");
+}
+
+criterion_group! {
+    name = benches;
+    config = ticklot_benches::criterion();
+    targets = update, read
+}
+criterion_main!(benches);

@@ -1,0 +1,486 @@
+//! Both storages against two maps: the same tests over each, a million operations and more.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+
+mod oracle;
+
+use oracle::{Naive, Random, counted, level};
+use ticklot_book::{
+    Book, BookErrorKind, Coverage, Flat, Gap, Ladder, Level, Lots, MAX_LEVELS, Nanos, Scale, Side,
+    State, Storage, Ticks,
+};
+
+const SIDES: [Side; 2] = [Side::Bid, Side::Ask];
+
+/// The same tests for a storage.
+macro_rules! for_each_storage {
+    ($($name:ident),* $(,)?) => {
+        mod flat {
+            $(#[test] fn $name() { super::$name::<ticklot_book::Flat>(); })*
+        }
+        mod ladder {
+            $(#[test] fn $name() { super::$name::<ticklot_book::Ladder>(); })*
+        }
+        mod ladder_of_one_block {
+            $(#[test] fn $name() { super::$name::<ticklot_book::Ladder<1>>(); })*
+        }
+        mod ladder_of_three_blocks {
+            $(#[test] fn $name() { super::$name::<ticklot_book::Ladder<3>>(); })*
+        }
+    };
+}
+
+for_each_storage!(
+    a_million_operations,
+    snapshots_and_deltas,
+    the_ends_of_the_range,
+    a_level_without_lots_is_none,
+    a_refused_delta_is_a_gap,
+    no_more_levels_than_the_limit,
+    only_the_top_is_kept,
+    a_snapshot_with_a_limit_covers_its_range,
+    a_whole_book_covers_everything,
+);
+
+fn book<S: Storage>() -> Book<S> {
+    let mut book = Book::with_storage(Scale::UNIT);
+    book.replace(&[], &[], Nanos(0)).unwrap();
+    book
+}
+
+/// All that a side says of itself.
+fn check<S: Storage>(book: &Book<S>, naive: &Naive) {
+    for side in SIDES {
+        let levels = naive.levels(side);
+        assert!(book.levels(side).eq(levels.iter().copied()), "{side}s");
+        assert_eq!(book.depth_levels(side), levels.len());
+        assert_eq!(book.storage(side).is_empty(), levels.is_empty());
+    }
+    check_touch(book, naive);
+    assert_eq!(book.crc32(), naive.crc32());
+}
+
+/// What is asked after every operation.
+fn check_touch<S: Storage>(book: &Book<S>, naive: &Naive) {
+    for side in SIDES {
+        assert_eq!(book.storage(side).best(), naive.best(side));
+        assert_eq!(book.storage(side).worst(), naive.worst(side));
+        let touch = naive.best(side).map_or(side.worst_price(), |l| l.ticks);
+        assert_eq!(book.storage(side).touch(), touch);
+    }
+    assert_eq!(book.best_bid(), naive.best(Side::Bid));
+    assert_eq!(book.best_ask(), naive.best(Side::Ask));
+    let state = if naive.is_crossed() {
+        State::Crossed
+    } else {
+        State::Live
+    };
+    assert_eq!(book.state(), state);
+}
+
+/// How a walk of random operations moves.
+#[derive(Clone, Copy)]
+struct Walk {
+    /// How far from the touch levels come, at most.
+    reach: i64,
+    /// One operation in so many takes the touch elsewhere.
+    jump: u64,
+    /// How far.
+    leap: i64,
+    /// One level in so many that comes is removed rather than set.
+    gone: u64,
+    counts: bool,
+}
+
+fn random_walk<S: Storage>(seed: u64, operations: u32, walk: Walk) {
+    let mut random = Random(seed);
+    let (mut book, mut naive) = (book::<S>(), Naive::default());
+    let mut touch = 0_i64;
+    for operation in 0..operations {
+        if random.below(walk.jump) == 0 {
+            touch += random.range(-walk.leap, walk.leap + 1);
+        }
+        let side = SIDES[usize::from(random.below(2) == 0)];
+        // Nearer is likelier.
+        let reach = 1 + random.below(u64::try_from(walk.reach).unwrap());
+        let ticks = touch + random.range(-8, i64::try_from(reach).unwrap());
+        let ticks = if side == Side::Bid { -ticks } else { ticks };
+        let lots = if random.below(walk.gone) == 0 {
+            random.range(1, 1000)
+        } else {
+            0
+        };
+        // Half of what goes is the best, as where trades are.
+        let best = naive
+            .best(side)
+            .filter(|_| lots == 0 && random.below(2) == 0);
+        let ticks = best.map_or(ticks, |best| best.ticks.0);
+        let count = u32::from(walk.counts && lots % 3 == 1);
+        let level = counted(ticks, lots, if lots == 0 { 0 } else { count });
+        let old = naive.set(side, level);
+        assert_eq!(book.set(side, level, Nanos(1)), Ok(Lots(old.0)));
+        check_touch(&book, &naive);
+        let now = naive
+            .side(side)
+            .get(&ticks)
+            .map(|&(l, c)| counted(ticks, l, c));
+        assert_eq!(book.level(side, Ticks(ticks)), now);
+        if operation % 20_011 == 0 {
+            check(&book, &naive);
+        }
+    }
+    check(&book, &naive);
+}
+
+// Some seconds in a debug build: more than a million operations, each checked against the maps.
+fn a_million_operations<S: Storage>() {
+    let near = Walk {
+        reach: 3_000,
+        jump: 20,
+        leap: 6,
+        gone: 2,
+        counts: false,
+    };
+    random_walk::<S>(1, 400_000, near);
+    // Few levels, so that sides are empty now and then, and windows move.
+    let sparse = Walk {
+        reach: 30_000,
+        jump: 50,
+        leap: 9_000,
+        gone: 4,
+        counts: true,
+    };
+    random_walk::<S>(2, 300_000, sparse);
+    // Levels far beyond any window, and a touch that is soon somewhere else.
+    let wide = Walk {
+        reach: 1 << 40,
+        jump: 200,
+        leap: 1 << 38,
+        gone: 3,
+        counts: false,
+    };
+    random_walk::<S>(3, 200_000, wide);
+    let dense = Walk {
+        reach: 40,
+        jump: 3,
+        leap: 1,
+        gone: 2,
+        counts: true,
+    };
+    random_walk::<S>(4, 200_000, dense);
+}
+
+/// A snapshot near the last one or somewhere else, in any order.
+fn snapshot(random: &mut Random, naive: &Naive) -> Naive {
+    let mut new = match random.below(3) {
+        0 => Naive::default(),
+        _ => naive.clone(),
+    };
+    let somewhere = random.range(-30_000, 30_000);
+    for side in SIDES {
+        for _ in 0..random.below(40) {
+            let ticks = somewhere + random.range(-9_000, 9_000);
+            let lots = random.range(0, 9);
+            new.set(side, counted(ticks, lots, u32::try_from(lots % 2).unwrap()));
+        }
+        if random.below(9) == 0 {
+            new.sides[side as usize].clear();
+        }
+    }
+    new
+}
+
+fn shuffled(random: &mut Random, mut levels: Vec<Level>) -> Vec<Level> {
+    if random.below(2) == 0 {
+        for place in (1..levels.len()).rev() {
+            let other = usize::try_from(random.below(place as u64 + 1)).unwrap();
+            levels.swap(place, other);
+        }
+    }
+    levels
+}
+
+// Over a second in a debug build: thousands of snapshots and deltas, each compared whole.
+fn snapshots_and_deltas<S: Storage>() {
+    let mut random = Random(7);
+    let (mut book, mut naive) = (book::<S>(), Naive::default());
+    let mut mirror = Naive::default();
+    for _ in 0..3_000 {
+        let new = snapshot(&mut random, &naive);
+        if random.below(3) == 0 {
+            let bids = shuffled(&mut random, new.levels(Side::Bid));
+            let asks = shuffled(&mut random, new.levels(Side::Ask));
+            let changes = book.replace(&bids, &asks, Nanos(1)).unwrap();
+            assert_eq!(changes, naive.changes_to(&new));
+            mirror.mirror(book.changes());
+            naive = new;
+        } else {
+            // A delta of the same changes, some of them told twice.
+            let mut sides = [Vec::new(), Vec::new()];
+            for change in naive.changes_to(&new) {
+                let level = counted(change.ticks.0, change.new_lots.0, change.count);
+                if random.below(8) == 0 {
+                    sides[change.side as usize].push(counted(change.ticks.0, 77, 7));
+                }
+                sides[change.side as usize].push(level);
+                naive.set(change.side, level);
+            }
+            let [bids, asks] = sides.map(|levels| {
+                if levels.is_empty() {
+                    vec![level(1 << 50, 0)]
+                } else {
+                    levels
+                }
+            });
+            mirror.mirror(book.apply(&bids, &asks, Nanos(1)).unwrap());
+        }
+        check(&book, &naive);
+        assert_eq!(mirror, naive);
+    }
+}
+
+fn the_ends_of_the_range<S: Storage>() {
+    let (mut book, mut naive) = (book::<S>(), Naive::default());
+    let window = i64::try_from(Ladder::<3>::TICKS).unwrap();
+    let mut prices: Vec<i64> = Vec::new();
+    for near in [
+        0,
+        1,
+        63,
+        64,
+        65,
+        1023,
+        1024,
+        3071,
+        3072,
+        4095,
+        4096,
+        4097,
+        window,
+        window + 1,
+    ] {
+        prices.extend([i64::MIN + near, i64::MAX - near, near, -near]);
+    }
+    let mut random = Random(11);
+    for _ in 0..20_000 {
+        let place = usize::try_from(random.below(prices.len() as u64)).unwrap();
+        let side = SIDES[usize::from(random.below(2) == 0)];
+        let lots = [0, 0, 1, i64::MAX][usize::try_from(random.below(4)).unwrap()];
+        let level = level(prices[place], lots);
+        let old = naive.set(side, level);
+        assert_eq!(book.set(side, level, Nanos(1)), Ok(Lots(old.0)));
+        check_touch(&book, &naive);
+        let sides = SIDES.map(|side| naive.levels(side));
+        assert!(book.levels(Side::Bid).eq(sides[0].iter().copied()));
+        assert!(book.levels(Side::Ask).eq(sides[1].iter().copied()));
+    }
+    check(&book, &naive);
+}
+
+fn a_level_without_lots_is_none<S: Storage>() {
+    let mut book = book::<S>();
+    assert_eq!(book.apply(&[counted(5, 0, 9)], &[], Nanos(1)).unwrap(), []);
+    assert_eq!(
+        (book.best_bid(), book.level(Side::Bid, Ticks(5))),
+        (None, None)
+    );
+    book.apply(&[counted(5, 1, 9)], &[], Nanos(1)).unwrap();
+    assert_eq!(book.set(Side::Bid, counted(5, 0, 3), Nanos(1)), Ok(Lots(1)));
+    assert_eq!(book.set(Side::Bid, level(5, 2), Nanos(1)), Ok(Lots(0)));
+    assert_eq!(
+        book.best_bid(),
+        Some(level(5, 2)),
+        "no count is left behind"
+    );
+}
+
+fn a_refused_delta_is_a_gap<S: Storage>() {
+    let mut book = Book::<S>::with_storage(Scale::UNIT);
+    let error = book.apply(&[], &[level(3, 1)], Nanos(1)).unwrap_err();
+    assert_eq!(error.kind, BookErrorKind::NoSnapshot);
+    assert_eq!(book.state(), State::Gap(Gap::NoSnapshot));
+    assert_eq!(
+        book.set(Side::Ask, level(3, 1), Nanos(1)),
+        Err(BookErrorKind::NoSnapshot)
+    );
+    assert_eq!(book.depth_levels(Side::Ask), 0);
+
+    book.replace(&[], &[level(3, 1)], Nanos(1)).unwrap();
+    let error = book
+        .apply(&[level(1, 1)], &[level(3, 5), level(4, -1)], Nanos(2))
+        .unwrap_err();
+    assert_eq!(
+        (error.kind, error.side, error.index, error.ticks),
+        (BookErrorKind::NegativeLots, Side::Ask, 1, Ticks(4))
+    );
+    assert_eq!(book.state(), State::Gap(Gap::Refused));
+    assert_eq!(
+        book.best_ask(),
+        Some(level(3, 1)),
+        "nothing of it is applied"
+    );
+
+    book.replace(&[], &[level(3, 1)], Nanos(1)).unwrap();
+    assert_eq!(
+        book.set(Side::Bid, level(1, -1), Nanos(2)),
+        Err(BookErrorKind::NegativeLots)
+    );
+    assert_eq!(book.state(), State::Gap(Gap::Refused));
+
+    // Stale and crossed books go on.
+    book.replace(&[], &[level(3, 1)], Nanos(1)).unwrap();
+    assert!(book.expire(Nanos(9), Nanos(1)));
+    book.set(Side::Bid, level(4, 1), Nanos(9)).unwrap();
+    assert_eq!(book.state(), State::Crossed);
+    book.set(Side::Bid, level(4, 0), Nanos(9)).unwrap();
+    assert_eq!((book.state(), book.updated()), (State::Live, Nanos(9)));
+
+    book.disconnect();
+    let error = book.apply(&[], &[], Nanos(10)).unwrap_err();
+    assert_eq!(error.kind, BookErrorKind::NoSnapshot);
+    assert_eq!(book.state(), State::Disconnected);
+}
+
+fn no_more_levels_than_the_limit<S: Storage>() {
+    let mut book = book::<S>();
+    let many: Vec<Level> = (1..=MAX_LEVELS)
+        .map(|n| level(i64::try_from(n * 3).unwrap(), 1))
+        .collect();
+    book.apply(&[], &many, Nanos(1)).unwrap();
+    let here = many[MAX_LEVELS / 2];
+    assert_eq!(
+        book.set(Side::Ask, here, Nanos(1)),
+        Ok(Lots(1)),
+        "it was there"
+    );
+    assert_eq!(
+        book.set(Side::Ask, level(1, 1), Nanos(1)),
+        Err(BookErrorKind::TooManyLevels)
+    );
+    assert_eq!(book.depth_levels(Side::Ask), MAX_LEVELS);
+    book.replace(&[], &many, Nanos(1)).unwrap();
+    let error = book.apply(&[], &[level(3, 0), level(1, 1), level(2, 1)], Nanos(1));
+    let error = error.unwrap_err();
+    assert_eq!((error.kind, error.index), (BookErrorKind::TooManyLevels, 2));
+    assert_eq!(book.state(), State::Gap(Gap::Refused));
+}
+
+fn only_the_top_is_kept<S: Storage>() {
+    let mut book = Book::<S>::with_storage(Scale::UNIT).with_coverage(Coverage::Top(3));
+    assert_eq!(book.covers(Side::Ask), None);
+    let asks = [level(14, 4), level(11, 1), level(12, 2), level(13, 3)];
+    book.replace(&[level(9, 1)], &asks, Nanos(1)).unwrap();
+    assert_eq!(book.depth_levels(Side::Ask), 3);
+    assert_eq!(
+        (book.covers(Side::Ask), book.covers(Side::Bid)),
+        (Some(Ticks(13)), Some(Ticks(i64::MIN))),
+        "fewer levels than the limit are all there are"
+    );
+    let mut mirror = Naive::default();
+    mirror.mirror(book.changes());
+    let delta = [level(10, 9), level(20, 5), level(11, 0)];
+    let changes = book.apply(&[], &delta, Nanos(2)).unwrap();
+    assert_eq!(changes.len(), 4, "what is cut is told: {changes:?}");
+    mirror.mirror(changes);
+    assert_eq!(
+        mirror.levels(Side::Ask),
+        [level(10, 9), level(12, 2), level(13, 3)]
+    );
+    assert!(book.levels(Side::Ask).eq(mirror.levels(Side::Ask)));
+    // By the short way too.
+    book.set(Side::Ask, level(9, 1), Nanos(3)).unwrap();
+    assert_eq!(book.covers(Side::Ask), Some(Ticks(12)));
+    book.set(Side::Ask, level(9, 0), Nanos(3)).unwrap();
+    assert_eq!(book.covers(Side::Ask), Some(Ticks(i64::MAX)));
+}
+
+fn a_snapshot_with_a_limit_covers_its_range<S: Storage>() {
+    let mut book = Book::<S>::with_storage(Scale::UNIT).with_coverage(Coverage::Snapshot(2));
+    book.replace(&[level(9, 1), level(7, 1)], &[level(11, 1)], Nanos(1))
+        .unwrap();
+    assert_eq!(book.covers(Side::Bid), Some(Ticks(7)));
+    assert_eq!(book.covers(Side::Ask), Some(Ticks(i64::MAX)), "all of it");
+    let changes = book.apply(&[level(6, 5), level(8, 5)], &[level(99, 1)], Nanos(2));
+    assert_eq!(changes.unwrap().len(), 2, "6 is beyond");
+    assert_eq!(book.level(Side::Bid, Ticks(6)), None);
+    // The price falls out of what is known: there is no best bid rather than a wrong one.
+    let gone = [level(9, 0), level(8, 0), level(7, 0), level(5, 5)];
+    book.apply(&gone, &[], Nanos(3)).unwrap();
+    assert_eq!(
+        (book.best_bid(), book.covers(Side::Bid)),
+        (None, Some(Ticks(7)))
+    );
+    assert_eq!(book.set(Side::Bid, level(6, 5), Nanos(4)), Ok(Lots(5)));
+    assert_eq!(book.best_bid(), None);
+    // A new snapshot, a new range.
+    book.replace(&[level(5, 1), level(3, 1)], &[], Nanos(5))
+        .unwrap();
+    assert_eq!(book.covers(Side::Bid), Some(Ticks(3)));
+}
+
+fn a_whole_book_covers_everything<S: Storage>() {
+    let mut book = Book::<S>::with_storage(Scale::UNIT).with_coverage(Coverage::Whole);
+    assert_eq!(book.covers(Side::Bid), None);
+    book.mark_gap(Gap::Refused);
+    let _ = book.apply(&[], &[], Nanos(0));
+    assert_eq!(book.covers(Side::Bid), None, "a gap before any snapshot");
+    book.replace(&[], &[], Nanos(1)).unwrap();
+    assert_eq!(book.covers(Side::Bid), Some(Ticks(i64::MIN)));
+    assert_eq!(book.covers(Side::Ask), Some(Ticks(i64::MAX)));
+}
+
+#[test]
+fn the_window_follows_the_touch() {
+    let mut side = Ladder::<1>::new(Side::Ask);
+    side.set(level(1_000_000, 1));
+    let (first, last) = side.window();
+    assert!(first < Ticks(1_000_000) && last > Ticks(1_003_000));
+    assert_eq!(last - first, Ticks(4095));
+    side.set(level(1_000_000 + 20_000, 1));
+    assert_eq!(
+        side.window(),
+        (first, last),
+        "a level beyond does not move it"
+    );
+    side.set(level(first.0 - 1, 1));
+    assert!(side.window().0 < first, "a better one does");
+    let moved = side.window();
+    side.set(level(first.0 - 1, 0));
+    assert_eq!(side.window(), moved, "not before the touch is deep in it");
+    side.set(level(1_000_000, 0));
+    assert!(side.window().0 > Ticks(1_018_000), "{:?}", side.window());
+    assert_eq!(side.best(), Some(level(1_020_000, 1)));
+    side.set(level(1_020_000, 0));
+    assert_eq!((side.best(), side.worst(), side.len()), (None, None, 0));
+}
+
+/// The bound that the documentation states, and what is measured.
+#[test]
+fn memory_is_bounded() {
+    let level_bytes = size_of::<Level>();
+    let window = 12 * 4 * ticklot_book::BLOCK_TICKS;
+    let mut book = book::<Ladder>();
+    assert_eq!(book.storage(Side::Bid).heap_bytes(), window);
+    let fresh = book.memory();
+    assert!(fresh < 2 * window + 16 * 1024, "{fresh} bytes");
+    // The worst: as many levels as there may be, none of them in the window but one, many times over.
+    let mut random = Random(5);
+    for _ in 0..400_000 {
+        let ticks = i64::try_from(random.below(1 << 60)).unwrap();
+        let _ = book.set(Side::Ask, level(ticks, 1), Nanos(1));
+        if !book.state().is_live() {
+            book.replace(&[], &[], Nanos(1)).unwrap();
+        }
+        assert!(book.storage(Side::Ask).heap_bytes() <= window + 2 * MAX_LEVELS * level_bytes);
+    }
+    let mut flat = self::book::<Flat>();
+    assert!(flat.memory() < 4 * 1024, "{} bytes", flat.memory());
+    for n in 0..1_100 {
+        flat.set(Side::Ask, level(n, 1), Nanos(1)).unwrap();
+    }
+    println!(
+        "a ladder: {fresh} bytes when new; flat: {} bytes with 1,100 levels on a side",
+        flat.memory()
+    );
+    assert!(flat.memory() < 4 * 1024 + 2 * 1_100 * level_bytes);
+}
