@@ -1,0 +1,484 @@
+//! Books that follow feeds: sequences, buffers, checksums, and what breaks them.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+
+mod oracle;
+
+use oracle::{Naive, Random, level};
+use ticklot_book::{
+    Book, BookErrorKind, Delta, DeltaBook, Epoch, Flat, Gap, Ids, Ladder, Level, Lots,
+    MAX_BUFFERED_DELTAS, MAX_BUFFERED_LEVELS, Nanos, Outcome, Scale, Sequence, Side, Snapshot,
+    State, Storage, Ticks,
+};
+
+const NOW: Nanos = Nanos(1);
+
+fn follow<S: Storage>(sequence: Sequence) -> DeltaBook<S> {
+    DeltaBook::new(Book::with_storage(Scale::UNIT), sequence)
+}
+
+/// A delta whose one bid says which delta it is.
+fn delta(ids: Ids) -> (Ids, [Level; 1]) {
+    let lots = i64::try_from(ids.last).unwrap_or(i64::MAX).max(1);
+    (ids, [level(100, lots)])
+}
+
+fn apply<S: Storage>(book: &mut DeltaBook<S>, ids: Ids) -> Outcome {
+    let (ids, bids) = delta(ids);
+    let delta = Delta {
+        bids: &bids,
+        ids: Some(ids),
+        ..Delta::default()
+    };
+    book.apply(&delta, NOW).unwrap()
+}
+
+fn snapshot<S: Storage>(book: &mut DeltaBook<S>, id: u64) -> Outcome {
+    let bids = [level(100, 1), level(99, 7)];
+    let snapshot = Snapshot {
+        bids: &bids,
+        id: Some(id),
+        ..Snapshot::default()
+    };
+    book.snapshot(&snapshot, NOW).unwrap()
+}
+
+fn gap(expected: u64, got: u64) -> Outcome {
+    Outcome::Gap(Gap::Sequence { expected, got })
+}
+
+/// What a feed of a rule does, delta by delta, after a snapshot at 10.
+#[test]
+fn each_rule_by_table() {
+    use Outcome::{Applied, Old};
+    let after = Ids::after;
+    let (one, range) = (Ids::one, Ids::range);
+    let table: &[(Sequence, &[(Ids, Outcome)])] = &[
+        (
+            Sequence::Contiguous,
+            &[
+                (one(11), Applied),
+                (one(12), Applied),
+                (one(14), gap(13, 14)),
+            ],
+        ),
+        (
+            Sequence::Contiguous,
+            &[
+                (one(10), Old),
+                (one(9), Old),
+                (one(11), Applied),
+                (one(11), gap(12, 11)),
+            ],
+        ),
+        (Sequence::Contiguous, &[(one(12), gap(11, 12))]),
+        // Only the first number counts where each message has one.
+        (
+            Sequence::Contiguous,
+            &[(range(11, 99), Applied), (one(12), Applied)],
+        ),
+        // Binance's spot books: the first delta may overlap the snapshot.
+        (
+            Sequence::Range,
+            &[
+                (range(5, 10), Old),
+                (range(8, 12), Applied),
+                (range(13, 13), Applied),
+                (range(14, 20), Applied),
+            ],
+        ),
+        (
+            Sequence::Range,
+            &[(range(11, 12), Applied), (range(14, 15), gap(13, 14))],
+        ),
+        (Sequence::Range, &[(range(12, 15), gap(11, 12))]),
+        (
+            Sequence::Range,
+            &[(range(8, 12), Applied), (range(12, 14), gap(13, 12))],
+        ),
+        (Sequence::Range, &[(range(15, 11), gap(11, 15))]),
+        // And its futures: numbers in between belong to other markets.
+        (
+            Sequence::Range,
+            &[
+                (after(2, 5, 9), Old),
+                (after(9, 10, 30), Applied),
+                (after(30, 44, 50), Applied),
+                (after(51, 52, 53), gap(50, 51)),
+            ],
+        ),
+        (Sequence::Range, &[(after(10, 15, 30), Applied)]),
+        (Sequence::Range, &[(after(11, 15, 30), gap(10, 11))]),
+        (
+            Sequence::Range,
+            &[
+                (range(0, u64::MAX), Applied),
+                (range(0, 5), gap(u64::MAX, 0)),
+            ],
+        ),
+    ];
+    for (sequence, deltas) in table {
+        rule::<Flat>(*sequence, deltas);
+        rule::<Ladder>(*sequence, deltas);
+    }
+}
+
+fn rule<S: Storage>(sequence: Sequence, deltas: &[(Ids, Outcome)]) {
+    // As they come after the snapshot.
+    let mut book = follow::<S>(sequence);
+    assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
+    for (ids, expected) in deltas {
+        let before = book.untrusted().crc32();
+        assert_eq!(apply(&mut book, *ids), *expected, "{sequence:?} {ids:?}");
+        match expected {
+            Outcome::Applied => {
+                assert!(book.live().is_some());
+                assert_ne!(book.changes(), []);
+            }
+            Outcome::Gap(gap) => {
+                assert_eq!((book.state(), book.last_id()), (State::Gap(*gap), None));
+                assert_eq!(
+                    (book.changes(), book.untrusted().crc32()),
+                    (&[][..], before)
+                );
+            }
+            _ => assert_eq!(book.changes(), []),
+        }
+    }
+    // And as they wait for it: the outcome is that of the last one, or the first gap.
+    let mut waited = follow::<S>(sequence);
+    for (ids, _) in deltas {
+        assert_eq!(apply(&mut waited, *ids), Outcome::Buffered);
+        assert_eq!(waited.state(), State::Empty);
+    }
+    let last = deltas.last().unwrap().1;
+    let last = if last == Outcome::Old {
+        Outcome::Applied
+    } else {
+        last
+    };
+    assert_eq!(snapshot(&mut waited, 10), last, "{sequence:?} {deltas:?}");
+    assert_eq!(waited.state(), book.state());
+    assert_eq!(waited.untrusted().crc32(), book.untrusted().crc32());
+    let gaps = deltas
+        .iter()
+        .any(|(_, outcome)| matches!(outcome, Outcome::Gap(_)));
+    assert_eq!(waited.buffered(), usize::from(gaps));
+}
+
+#[test]
+fn a_gap_stays_until_a_snapshot_repairs_it() {
+    let mut book = follow::<Ladder>(Sequence::Range);
+    assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
+    assert_eq!(apply(&mut book, Ids::range(12, 13)), gap(11, 12));
+    let broken = book.state();
+    assert_eq!(apply(&mut book, Ids::range(14, 15)), Outcome::Buffered);
+    assert_eq!(apply(&mut book, Ids::range(16, 17)), Outcome::Buffered);
+    assert_eq!((book.state(), book.live().is_none()), (broken, true));
+    assert!(!book.expire(Nanos(u64::MAX), Nanos(1)));
+    // Too old: what waited does not go on from it, and goes on waiting.
+    assert_eq!(snapshot(&mut book, 10), gap(11, 12));
+    assert_eq!(book.buffered(), 3);
+    // One from the middle of what waited.
+    assert_eq!(snapshot(&mut book, 15), Outcome::Applied);
+    assert_eq!((book.state(), book.last_id()), (State::Live, Some(17)));
+    assert_eq!(book.buffered(), 0);
+    assert_eq!(book.live().unwrap().best_bid(), Some(level(100, 17)));
+    assert_eq!(apply(&mut book, Ids::range(18, 18)), Outcome::Applied);
+}
+
+#[test]
+fn an_older_snapshot_does_not_turn_a_live_book_back() {
+    let mut book = follow::<Flat>(Sequence::Contiguous);
+    assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
+    assert_eq!(snapshot(&mut book, 9), Outcome::Old);
+    assert_eq!(apply(&mut book, Ids::one(11)), Outcome::Applied);
+    assert_eq!(snapshot(&mut book, 10), Outcome::Old);
+    assert_eq!(book.live().unwrap().best_bid(), Some(level(100, 11)));
+    assert_eq!(snapshot(&mut book, 11), Outcome::Applied);
+    assert_eq!(book.live().unwrap().best_bid(), Some(level(100, 1)));
+}
+
+#[test]
+fn without_numbers_the_snapshot_comes_first() {
+    let mut book = follow::<Ladder>(Sequence::None);
+    let bids = [level(100, 3)];
+    let delta = Delta {
+        bids: &bids,
+        ..Delta::default()
+    };
+    assert_eq!(book.apply(&delta, NOW), Ok(Outcome::Gap(Gap::NoSnapshot)));
+    assert_eq!(book.state(), State::Gap(Gap::NoSnapshot));
+    assert_eq!(book.apply(&delta, NOW), Ok(Outcome::Waiting));
+    assert_eq!(book.buffered(), 0);
+    assert_eq!(
+        book.snapshot(&Snapshot::default(), NOW),
+        Ok(Outcome::Applied)
+    );
+    assert_eq!(book.apply(&delta, NOW), Ok(Outcome::Applied));
+    assert_eq!(book.live().unwrap().best_bid(), Some(bids[0]));
+    // A new connection: what it sends first must be a snapshot again.
+    book.begin(Epoch(2));
+    assert_eq!(book.apply(&delta, NOW), Ok(Outcome::Waiting));
+    assert_eq!(book.state(), State::Disconnected);
+}
+
+#[test]
+fn a_number_that_is_missing_is_a_gap() {
+    let mut book = follow::<Flat>(Sequence::Contiguous);
+    let unnumbered = Delta::default();
+    let lost = Outcome::Gap(Gap::Unnumbered { expected: 0 });
+    assert_eq!(book.apply(&unnumbered, NOW), Ok(lost));
+    assert_eq!(book.snapshot(&Snapshot::default(), NOW), Ok(lost));
+    assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
+    let lost = Gap::Unnumbered { expected: 11 };
+    assert_eq!(book.apply(&unnumbered, NOW), Ok(Outcome::Gap(lost)));
+    assert_eq!(book.state(), State::Gap(lost));
+}
+
+#[test]
+fn what_waits_is_bounded_and_its_end_is_told() {
+    let mut book = follow::<Flat>(Sequence::Contiguous);
+    for id in 0..MAX_BUFFERED_DELTAS as u64 {
+        assert_eq!(apply(&mut book, Ids::one(id)), Outcome::Buffered);
+    }
+    let over = Gap::Overflow {
+        limit: MAX_BUFFERED_LEVELS,
+    };
+    let next = MAX_BUFFERED_DELTAS as u64;
+    assert_eq!(apply(&mut book, Ids::one(next)), Outcome::Gap(over));
+    assert_eq!((book.state(), book.buffered()), (State::Gap(over), 1));
+    // What came since may be enough.
+    assert_eq!(snapshot(&mut book, next - 1), Outcome::Applied);
+    assert_eq!(book.last_id(), Some(next));
+
+    // Many levels fill it as well, and one delta may be too much.
+    let mut book = follow::<Flat>(Sequence::Contiguous);
+    let many = vec![level(1, 1); MAX_BUFFERED_LEVELS / 2];
+    let ids = |id| Some(Ids::one(id));
+    for (id, expected) in [
+        (1, Outcome::Buffered),
+        (2, Outcome::Buffered),
+        (3, Outcome::Gap(over)),
+    ] {
+        let delta = Delta {
+            asks: &many,
+            ids: ids(id),
+            ..Delta::default()
+        };
+        assert_eq!(book.apply(&delta, NOW), Ok(expected));
+    }
+    let too_many = vec![level(1, 1); MAX_BUFFERED_LEVELS + 1];
+    let delta = Delta {
+        bids: &too_many,
+        ids: ids(4),
+        ..Delta::default()
+    };
+    assert_eq!(book.apply(&delta, NOW), Ok(Outcome::Gap(over)));
+    assert_eq!(book.buffered(), 0);
+    let most = MAX_BUFFERED_LEVELS * size_of::<Level>() * 2;
+    assert!(book.memory() < most, "{} bytes", book.memory());
+}
+
+#[test]
+fn a_wrong_checksum_is_a_gap() {
+    let checksum: fn(&Book<Ladder>) -> u32 = Book::crc32;
+    let mut book = follow::<Ladder>(Sequence::None).with_checksum(checksum);
+    let bids = [level(5, 5)];
+    let right = oracle::naive_crc32(b"5:5|");
+    let first = Snapshot {
+        bids: &bids,
+        checksum: Some(right),
+        ..Snapshot::default()
+    };
+    assert_eq!(book.snapshot(&first, NOW), Ok(Outcome::Applied));
+    let delta = |checksum| Delta {
+        checksum,
+        ..Delta::default()
+    };
+    assert_eq!(book.apply(&delta(Some(right)), NOW), Ok(Outcome::Applied));
+    assert_eq!(book.apply(&delta(None), NOW), Ok(Outcome::Applied));
+    let wrong = Gap::Checksum {
+        expected: right ^ 1,
+        got: right,
+    };
+    assert_eq!(
+        book.apply(&delta(Some(right ^ 1)), NOW),
+        Ok(Outcome::Gap(wrong))
+    );
+    assert_eq!(
+        (book.state(), book.live().is_none()),
+        (State::Gap(wrong), true)
+    );
+    assert_eq!(book.apply(&delta(Some(right)), NOW), Ok(Outcome::Waiting));
+    let bad = Snapshot {
+        checksum: Some(3),
+        ..first
+    };
+    assert_eq!(
+        book.snapshot(&bad, NOW),
+        Ok(Outcome::Gap(Gap::Checksum {
+            expected: 3,
+            got: right
+        }))
+    );
+    assert_eq!(book.snapshot(&first, NOW), Ok(Outcome::Applied));
+}
+
+#[test]
+fn what_is_refused_costs_the_trust() {
+    let mut book = follow::<Flat>(Sequence::Contiguous);
+    let bad = [level(1, -1)];
+    let delta = |id| Delta {
+        asks: &bad,
+        ids: Some(Ids::one(id)),
+        ..Delta::default()
+    };
+    assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
+    let error = book.apply(&delta(11), NOW).unwrap_err();
+    assert_eq!(error.kind, BookErrorKind::NegativeLots);
+    assert_eq!(book.state(), State::Gap(Gap::Refused));
+    assert_eq!(snapshot(&mut book, 20), Outcome::Applied);
+    let twice = [level(1, 1), level(1, 1)];
+    let refused = Snapshot {
+        bids: &twice,
+        id: Some(30),
+        ..Snapshot::default()
+    };
+    assert_eq!(
+        book.snapshot(&refused, NOW).unwrap_err().kind,
+        BookErrorKind::DuplicatePrice
+    );
+    assert_eq!(
+        (book.state(), book.last_id()),
+        (State::Gap(Gap::Refused), None)
+    );
+    // One that waited is refused once, not with each snapshot.
+    assert_eq!(book.apply(&delta(31), NOW), Ok(Outcome::Buffered));
+    let error = book
+        .snapshot(
+            &Snapshot {
+                id: Some(30),
+                ..Snapshot::default()
+            },
+            NOW,
+        )
+        .unwrap_err();
+    assert_eq!(
+        (error.kind, book.buffered()),
+        (BookErrorKind::NegativeLots, 0)
+    );
+    assert_eq!(snapshot(&mut book, 31), Outcome::Applied);
+    // What the book cannot see is told to it.
+    book.mark_gap(Gap::Refused);
+    assert_eq!(apply(&mut book, Ids::one(32)), Outcome::Buffered);
+    assert_eq!(snapshot(&mut book, 31), Outcome::Applied);
+    assert_eq!(book.last_id(), Some(32));
+}
+
+#[test]
+fn a_connection_that_ends_takes_what_waited_with_it() {
+    let mut book = follow::<Ladder>(Sequence::Contiguous);
+    assert_eq!(apply(&mut book, Ids::one(5)), Outcome::Buffered);
+    book.begin(Epoch(3));
+    assert_eq!((book.buffered(), book.state()), (0, State::Empty));
+    assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
+    assert_eq!(book.untrusted().epoch(), Epoch(3));
+    assert!(book.expire(Nanos(99), Nanos(5)));
+    assert_eq!(apply(&mut book, Ids::one(11)), Outcome::Applied);
+    assert_eq!(
+        book.state(),
+        State::Live,
+        "heard of again, and nothing missing"
+    );
+    book.disconnect();
+    assert_eq!(book.state(), State::Disconnected);
+    assert_eq!(apply(&mut book, Ids::one(12)), Outcome::Buffered);
+    assert_eq!(
+        (book.state(), book.live().is_none()),
+        (State::Disconnected, true)
+    );
+}
+
+/// A feed of random deltas, with a snapshot somewhere, of which some deltas are lost: the book is
+/// either what the market is, or says that it is not.
+#[test]
+fn never_live_and_wrong() {
+    let mut repaired = 0;
+    for seed in 1..400 {
+        repaired += usize::from(lossy_feed::<Flat>(seed));
+        repaired += usize::from(lossy_feed::<Ladder<1>>(seed));
+    }
+    assert!(repaired > 100, "{repaired} feeds ended live after a gap");
+}
+
+fn lossy_feed<S: Storage>(seed: u64) -> bool {
+    let mut random = Random(seed);
+    let (mut market, mut mirror) = (Naive::default(), Naive::default());
+    let mut book = follow::<S>(Sequence::Range);
+    let (mut id, mut gaps) = (0, 0);
+    // A snapshot is asked for once it is needed, and comes some messages later, as of then or earlier.
+    let mut asked: Option<(u64, u64, Naive)> = None;
+    for _ in 0..300 {
+        let first = id + 1;
+        let mut sides = [Vec::new(), Vec::new()];
+        for _ in 0..random.below(4) + 1 {
+            id += 1;
+            let side = [Side::Bid, Side::Ask][usize::from(random.below(2) == 0)];
+            let level = level(random.range(-3_000, 3_000), random.range(0, 3));
+            market.set(side, level);
+            sides[side as usize].push(level);
+        }
+        if random.below(20) > 0 {
+            let delta = Delta {
+                bids: &sides[0],
+                asks: &sides[1],
+                ids: Some(Ids::range(first, id)),
+                checksum: None,
+            };
+            let outcome = book.apply(&delta, NOW).unwrap();
+            gaps += usize::from(matches!(outcome, Outcome::Gap(_)));
+            mirror.mirror(book.changes());
+        }
+        if book.last_id().is_none() && asked.is_none() {
+            asked = Some((random.below(6), id, market.clone()));
+        }
+        if let Some((wait, at, shown)) = asked.take() {
+            if wait > 0 {
+                asked = Some((wait - 1, at, shown));
+            } else {
+                let (bids, asks) = (shown.levels(Side::Bid), shown.levels(Side::Ask));
+                let snapshot = Snapshot {
+                    bids: &bids,
+                    asks: &asks,
+                    id: Some(at),
+                    checksum: None,
+                };
+                let _ = book.snapshot(&snapshot, NOW).unwrap();
+                mirror.mirror(book.changes());
+            }
+        }
+        check(&book, &market, &mirror, id);
+    }
+    gaps > 0 && book.last_id() == Some(id)
+}
+
+/// A book whose last number is the market's holds what the market does; its mirror what it holds.
+fn check<S: Storage>(book: &DeltaBook<S>, market: &Naive, mirror: &Naive, id: u64) {
+    let held = book.untrusted();
+    for side in [Side::Bid, Side::Ask] {
+        assert!(held.levels(side).eq(mirror.levels(side)));
+        if book.last_id() == Some(id) {
+            assert!(held.levels(side).eq(market.levels(side)));
+        }
+    }
+    match book.state() {
+        State::Live | State::Crossed => assert!(book.last_id().is_some()),
+        _ => assert!(book.last_id().is_none() && book.live().is_none()),
+    }
+    assert_eq!(
+        held.level(Side::Bid, Ticks(9_999))
+            .map_or(Lots(0), |l| l.lots),
+        Lots(0)
+    );
+}
