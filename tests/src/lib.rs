@@ -6,3 +6,4 @@ pub mod alloc;
 pub mod data;
 pub mod peers;
 pub mod program;
+pub mod raw;

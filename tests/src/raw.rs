@@ -1,0 +1,414 @@
+//! Incremental books as other exchanges sent them (`raw/` in the recorded data): their formats are read
+//! here and not in the library.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use ticklot_book::{Book, Ids, Level, Lots, Scale, Side, Storage, Ticks};
+
+/// A recorded file, or none: then a visible line says that `test` is skipped.
+#[must_use]
+pub fn path(name: &str, test: &str) -> Option<PathBuf> {
+    let path = crate::data::folder().join("raw").join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    // Past the capture of the test harness, so that it is seen in every run.
+    let _ = writeln!(std::io::stderr(), "skipped {test}: no {}", path.display());
+    None
+}
+
+/// Prints what a test has reached, past the capture of the test harness.
+pub fn reached(what: &str) {
+    let _ = writeln!(std::io::stderr(), "reached: {what}");
+}
+
+fn lines(path: &PathBuf) -> impl Iterator<Item = String> + use<> {
+    let file = std::fs::File::open(path).expect("the file opens");
+    let reader: Box<dyn Read> = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(file)),
+        Some("zst") => Box::new(zstd::Decoder::new(file).expect("Zstandard")),
+        _ => Box::new(file),
+    };
+    BufReader::new(reader)
+        .lines()
+        .map(|line| line.expect("text"))
+}
+
+/// A snapshot or a delta, its prices and quantities read exactly.
+#[derive(Clone, Debug, Default)]
+pub struct Sides {
+    /// Bids as they came.
+    pub bids: Vec<Level>,
+    /// Asks as they came.
+    pub asks: Vec<Level>,
+}
+
+fn level(scale: Scale, price: &str, quantity: &str) -> Level {
+    Level::new(
+        scale.ticks(price.as_bytes()).expect("a price of the scale"),
+        scale.lots(quantity.as_bytes()).expect("lots of the scale"),
+    )
+}
+
+/// What Binance sends for a book.
+#[derive(Clone, Debug)]
+pub enum Binance {
+    /// A snapshot and its `lastUpdateId`.
+    Snapshot(u64, Sides),
+    /// A delta and its numbers.
+    Diff(Ids, Sides),
+    /// The best prices after update `u`.
+    Ticker(Ticker),
+}
+
+/// The best prices after update `u`.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticker {
+    /// The number of the update.
+    pub u: u64,
+    /// The best bid.
+    pub bid: Level,
+    /// The best ask.
+    pub ask: Level,
+}
+
+/// All that Binance's messages have in them; which is which is told by what is there.
+#[derive(Deserialize)]
+#[allow(non_snake_case)] // as the venue names them
+struct BinanceText {
+    lastUpdateId: Option<u64>,
+    e: Option<String>,
+    U: Option<u64>,
+    u: Option<u64>,
+    pu: Option<u64>,
+    bids: Option<Vec<[String; 2]>>,
+    asks: Option<Vec<[String; 2]>>,
+    b: Option<BinanceSide>,
+    B: Option<String>,
+    a: Option<BinanceSide>,
+    A: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum BinanceSide {
+    Levels(Vec<[String; 2]>),
+    Price(String),
+}
+
+#[derive(Deserialize)]
+struct Stream<'a> {
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+/// The book's messages of a Binance file, in order; trades are left out.
+///
+/// # Panics
+/// The file is not what it should be.
+#[must_use]
+pub fn binance(path: &PathBuf, scale: Scale) -> Vec<Binance> {
+    let read = |line: String| {
+        let (_, text) = line.split_once(' ').expect("a time and a message");
+        let stream: Stream<'_> = serde_json::from_str(text).expect("JSON");
+        let data = stream.data.map_or(text, RawValue::get);
+        binance_message(serde_json::from_str(data).expect("a message"), scale)
+    };
+    lines(path).filter_map(read).collect()
+}
+
+fn binance_message(text: BinanceText, scale: Scale) -> Option<Binance> {
+    let levels = |side: Vec<[String; 2]>| {
+        let levels = side.iter().map(|[price, lots]| level(scale, price, lots));
+        levels.collect()
+    };
+    if let Some(id) = text.lastUpdateId {
+        let sides = Sides {
+            bids: levels(text.bids?),
+            asks: levels(text.asks?),
+        };
+        return Some(Binance::Snapshot(id, sides));
+    }
+    match (text.b?, text.a?, text.e.as_deref()) {
+        (BinanceSide::Levels(bids), BinanceSide::Levels(asks), Some("depthUpdate")) => {
+            let ids = Ids {
+                first: text.U?,
+                last: text.u?,
+                previous: text.pu,
+            };
+            let (bids, asks) = (levels(bids), levels(asks));
+            Some(Binance::Diff(ids, Sides { bids, asks }))
+        }
+        (BinanceSide::Price(bid), BinanceSide::Price(ask), None | Some("bookTicker")) => {
+            Some(Binance::Ticker(Ticker {
+                u: text.u?,
+                bid: level(scale, &bid, &text.B?),
+                ask: level(scale, &ask, &text.A?),
+            }))
+        }
+        _ => None,
+    }
+}
+
+/// A line of a recording in cryptofeed's form.
+#[derive(Deserialize)]
+struct Recorded {
+    t: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    data: String,
+}
+
+fn recorded(path: &PathBuf) -> impl Iterator<Item = Recorded> + use<> {
+    lines(path).map(|line| serde_json::from_str(&line).expect("a record"))
+}
+
+/// What Kraken sends for the book of a pair.
+#[derive(Clone, Debug)]
+pub struct Kraken {
+    /// Which of the pairs, in the order in which they came.
+    pub pair: usize,
+    /// Whether it is the snapshot.
+    pub snapshot: bool,
+    /// The levels.
+    pub sides: Sides,
+    /// Its checksum.
+    pub checksum: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+struct KrakenText<'a> {
+    #[serde(borrow, default, alias = "bs")]
+    b: Vec<Vec<&'a str>>,
+    #[serde(borrow, default, alias = "as")]
+    a: Vec<Vec<&'a str>>,
+    c: Option<&'a str>,
+}
+
+/// The book messages of a Kraken recording in order, and the scale of each pair: the decimals of its
+/// snapshot, which are those of all that follows.
+///
+/// # Panics
+/// The file is not what it should be.
+#[must_use]
+pub fn kraken(path: &PathBuf) -> (Vec<Kraken>, Vec<Scale>) {
+    let (mut pairs, mut scales, mut all) = (HashMap::new(), Vec::new(), Vec::new());
+    for record in recorded(path).filter(|record| record.t == "recv") {
+        let Ok(parts) = serde_json::from_str::<Vec<&RawValue>>(&record.data) else {
+            continue;
+        };
+        let [_, books @ .., channel, pair] = parts.as_slice() else {
+            continue;
+        };
+        if !channel.get().starts_with("\"book-") {
+            continue;
+        }
+        let snapshot = books[0].get().contains("\"as\"");
+        let texts: Vec<KrakenText<'_>> = books
+            .iter()
+            .map(|book| serde_json::from_str(book.get()).expect("a book"))
+            .collect();
+        let next = pairs.len();
+        let pair = *pairs.entry(pair.get().to_owned()).or_insert(next);
+        if pair == scales.len() {
+            scales.push(kraken_scale(&texts[0]));
+        }
+        all.push(kraken_message(pair, snapshot, &texts, scales[pair]));
+    }
+    (all, scales)
+}
+
+fn kraken_scale(text: &KrakenText<'_>) -> Scale {
+    let decimals = |text: &str| {
+        let (_, fraction) = text.split_once('.').expect("a decimal");
+        u8::try_from(fraction.len()).expect("few decimals")
+    };
+    let first = text.a.first().expect("a level");
+    Scale::new(decimals(first[0]), decimals(first[1])).expect("few decimals")
+}
+
+fn kraken_message(pair: usize, snapshot: bool, texts: &[KrakenText<'_>], scale: Scale) -> Kraken {
+    let mut sides = Sides::default();
+    for text in texts {
+        let levels = |side: &[Vec<&str>]| -> Vec<Level> {
+            side.iter().map(|l| level(scale, l[0], l[1])).collect()
+        };
+        sides.bids.extend(levels(&text.b));
+        sides.asks.extend(levels(&text.a));
+    }
+    let checksum = texts.iter().find_map(|text| text.c);
+    Kraken {
+        pair,
+        snapshot,
+        sides,
+        checksum: checksum.map(|text| text.parse().expect("a number")),
+    }
+}
+
+/// Kraken's rule: the CRC-32 of the best ten asks and then bids, price and quantity of each as the venue
+/// writes them, without the point and without leading zeros. With as many decimals as the
+/// scale has, those are the digits of the ticks and of the lots.
+#[must_use]
+pub fn kraken_checksum<S: Storage>(book: &Book<S>) -> u32 {
+    let mut text = String::new();
+    for side in [Side::Ask, Side::Bid] {
+        for level in book.levels(side).take(10) {
+            text.push_str(&level.ticks.to_string());
+            text.push_str(&level.lots.to_string());
+        }
+    }
+    crc32fast::hash(text.as_bytes())
+}
+
+/// A book of Crypto.com: which instrument, and its levels.
+#[derive(Clone, Debug)]
+pub struct CryptoCom {
+    /// Which of the instruments, in the order in which they came.
+    pub instrument: usize,
+    /// The levels.
+    pub sides: Sides,
+}
+
+#[derive(Deserialize)]
+struct CryptoComText<'a> {
+    #[serde(borrow)]
+    result: Option<CryptoComResult<'a>>,
+}
+
+#[derive(Deserialize)]
+struct CryptoComResult<'a> {
+    channel: &'a str,
+    instrument_name: &'a str,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct CryptoComBook<'a> {
+    #[serde(borrow)]
+    bids: Vec<[&'a RawValue; 3]>,
+    #[serde(borrow)]
+    asks: Vec<[&'a RawValue; 3]>,
+}
+
+#[derive(Deserialize)]
+struct Instruments {
+    result: InstrumentList,
+}
+
+#[derive(Deserialize)]
+struct InstrumentList {
+    instruments: Vec<Instrument>,
+}
+
+#[derive(Deserialize)]
+struct Instrument {
+    instrument_name: String,
+    price_decimals: u8,
+    quantity_decimals: u8,
+}
+
+/// The books of a Crypto.com recording in order, and each instrument's scale as the venue tells it.
+///
+/// # Panics
+/// The file is not what it should be.
+#[must_use]
+pub fn crypto_com(path: &PathBuf) -> (Vec<CryptoCom>, Vec<Scale>) {
+    let mut told = HashMap::new();
+    let (mut names, mut scales, mut all) = (HashMap::new(), Vec::new(), Vec::new());
+    for record in recorded(path) {
+        if record.t == "http" && record.url.ends_with("get-instruments") {
+            let text: Instruments = serde_json::from_str(&record.data).expect("instruments");
+            for one in text.result.instruments {
+                let scale = Scale::new(one.price_decimals, one.quantity_decimals);
+                told.insert(one.instrument_name, scale.expect("few decimals"));
+            }
+        }
+        if record.t != "recv" {
+            continue;
+        }
+        let Ok(text) = serde_json::from_str::<CryptoComText<'_>>(&record.data) else {
+            continue;
+        };
+        let Some(result) = text.result.filter(|result| result.channel == "book") else {
+            continue;
+        };
+        let books: Vec<CryptoComBook<'_>> =
+            serde_json::from_str(result.data.get()).expect("a book");
+        let next = names.len();
+        let instrument = *names
+            .entry(result.instrument_name.to_owned())
+            .or_insert(next);
+        if instrument == scales.len() {
+            scales.push(told[result.instrument_name]);
+        }
+        let sides = crypto_com_sides(&books[0], scales[instrument]);
+        all.push(CryptoCom { instrument, sides });
+    }
+    (all, scales)
+}
+
+fn crypto_com_sides(book: &CryptoComBook<'_>, scale: Scale) -> Sides {
+    let levels = |side: &[[&RawValue; 3]]| {
+        let levels = side.iter().map(|[price, quantity, count]| Level {
+            count: count.get().parse().expect("a count"),
+            ..level(scale, price.get(), quantity.get())
+        });
+        levels.collect()
+    };
+    Sides {
+        bids: levels(&book.bids),
+        asks: levels(&book.asks),
+    }
+}
+
+#[derive(Deserialize)]
+struct PolymarketText {
+    bids: Vec<PolymarketLevel>,
+    asks: Vec<PolymarketLevel>,
+    tick_size: String,
+}
+
+#[derive(Deserialize)]
+struct PolymarketLevel {
+    price: String,
+    size: String,
+}
+
+/// A Polymarket book, and one tick of it.
+#[derive(Clone, Debug)]
+pub struct Polymarket {
+    /// The levels as they came: bids ascending, asks descending.
+    pub sides: Sides,
+    /// The market's own tick, in ticks of the scale.
+    pub tick: Ticks,
+    /// All lots of the bids, added up from the text.
+    pub bid_lots: Lots,
+}
+
+/// The Polymarket books.
+///
+/// # Panics
+/// The file is not what it should be.
+#[must_use]
+pub fn polymarket(path: &PathBuf, scale: Scale) -> Vec<Polymarket> {
+    let read = |line: String| {
+        let text: PolymarketText = serde_json::from_str(&line).expect("a book");
+        let levels = |side: &[PolymarketLevel]| -> Vec<Level> {
+            let levels = side.iter().map(|l| level(scale, &l.price, &l.size));
+            levels.collect()
+        };
+        let (bids, asks) = (levels(&text.bids), levels(&text.asks));
+        Polymarket {
+            bid_lots: bids.iter().fold(Lots(0), |sum, level| sum + level.lots),
+            sides: Sides { bids, asks },
+            tick: scale.ticks(text.tick_size.as_bytes()).expect("a tick"),
+        }
+    };
+    lines(path).map(read).collect()
+}
