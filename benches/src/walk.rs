@@ -70,7 +70,7 @@ impl Market {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         let high = u32::try_from(self.random >> 32).unwrap_or(0);
-        u32::try_from(u64::from(high) * u64::from(end) >> 32).unwrap_or(0)
+        u32::try_from((u64::from(high) * u64::from(end)) >> 32).unwrap_or(0)
     }
 
     /// A distance from the touch, exponentially distributed.

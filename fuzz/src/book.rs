@@ -2,20 +2,51 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arbitrary::{Arbitrary, Unstructured};
 use ticklot_book::{
-    Book, BookErrorKind, Change, Epoch, Gap, Level, Lots, Nanos, Scale, Side, State, Ticks,
+    Book, BookErrorKind, BookView, Change, Coverage, Epoch, Flat, Gap, Ladder, Level, Lots, Nanos,
+    Scale, Side, State, Storage, Ticks,
 };
 
-/// `data` is what happens to one book, in order.
+use crate::views;
+
+/// `data` is what happens to one book, in order, after what its feed covers. It happens to a book of
+/// each storage.
 pub fn book(data: &[u8]) {
-    let Ok(steps) = Vec::<Step>::arbitrary_take_rest(Unstructured::new(data)) else {
+    let Ok((covers, steps)) = <(Covers, Vec<Step>)>::arbitrary_take_rest(Unstructured::new(data))
+    else {
         return;
     };
-    let mut book = Book::new(Scale::UNIT);
-    let mut model = Model::new();
+    run::<Flat>(covers.get(), &steps);
+    run::<Ladder<1>>(covers.get(), &steps);
+    run::<Ladder<2>>(covers.get(), &steps);
+}
+
+fn run<S: Storage>(coverage: Coverage, steps: &[Step]) {
+    let mut book = Book::<S>::with_storage(Scale::UNIT).with_coverage(coverage);
+    let mut model = Model::new(coverage);
     check(&book, &model);
-    for step in &steps {
+    for step in steps {
         apply(step, &mut book, &mut model);
         check(&book, &model);
+    }
+}
+
+/// A [`Coverage`].
+#[derive(Debug, Arbitrary)]
+enum Covers {
+    Shown,
+    Whole,
+    Top(u8),
+    Snapshot(u8),
+}
+
+impl Covers {
+    fn get(&self) -> Coverage {
+        match self {
+            Self::Shown => Coverage::Shown,
+            Self::Whole => Coverage::Whole,
+            Self::Top(levels) => Coverage::Top((*levels).into()),
+            Self::Snapshot(levels) => Coverage::Snapshot((*levels).into()),
+        }
     }
 }
 
@@ -25,6 +56,30 @@ enum Step {
         bids: Input,
         asks: Input,
         now: Time,
+    },
+    Apply {
+        bids: Vec<AnyLevel>,
+        asks: Vec<AnyLevel>,
+        now: Time,
+    },
+    Set {
+        ask: bool,
+        level: AnyLevel,
+        now: Time,
+    },
+    /// Many levels far apart, one message each: windows move.
+    March {
+        ask: bool,
+        first: Number,
+        step: i16,
+        levels: u8,
+        lots: u8,
+    },
+    Views {
+        levels: u8,
+        ticks: Number,
+        lots: Number,
+        own: Vec<AnyLevel>,
     },
     Begin(u8),
     Disconnect,
@@ -133,6 +188,10 @@ struct Model {
     bids: Map,
     asks: Map,
     changes: Vec<Change>,
+    coverage: Coverage,
+    /// The worst prices that are kept, bids and asks.
+    bounds: (i64, i64),
+    known: bool,
     state: State,
     epoch: u32,
     updated: u64,
@@ -140,8 +199,11 @@ struct Model {
 }
 
 impl Model {
-    fn new() -> Self {
+    fn new(coverage: Coverage) -> Self {
         Self {
+            coverage,
+            bounds: (i64::MIN, i64::MAX),
+            known: false,
             bids: Map::new(),
             asks: Map::new(),
             changes: Vec::new(),
@@ -158,18 +220,85 @@ impl Model {
         }
     }
 
-    fn replace(&mut self, bids: Map, asks: Map, now: u64) {
+    fn replace(&mut self, mut bids: Map, mut asks: Map, now: u64) {
+        self.known = true;
+        self.bounds = (i64::MIN, i64::MAX);
+        if let Coverage::Top(most) = self.coverage {
+            cut(&mut bids, &mut asks, most);
+        }
+        if let Coverage::Snapshot(most) = self.coverage {
+            if bids.len() >= most {
+                self.bounds.0 = bids.keys().next().map_or(i64::MIN, |worst| *worst);
+            }
+            if asks.len() >= most {
+                self.bounds.1 = asks.keys().next_back().map_or(i64::MAX, |worst| *worst);
+            }
+        }
         self.changes = changes(Side::Bid, &self.bids, &bids);
         self.changes.extend(changes(Side::Ask, &self.asks, &asks));
-        let best = (bids.keys().next_back(), asks.keys().next());
+        self.bids = bids;
+        self.asks = asks;
+        self.settle(now);
+    }
+
+    fn settle(&mut self, now: u64) {
+        let best = (self.bids.keys().next_back(), self.asks.keys().next());
         self.state = match best {
             (Some(bid), Some(ask)) if bid > ask => State::Crossed,
             _ => State::Live,
         };
-        self.bids = bids;
-        self.asks = asks;
         self.updated = now;
         self.updates += 1;
+    }
+
+    /// Why a delta cannot be applied, if it cannot; the state that it leaves then.
+    fn refuses(&mut self, levels: &[Level]) -> Option<BookErrorKind> {
+        if !matches!(self.state, State::Live | State::Crossed | State::Stale) {
+            if self.state == State::Empty {
+                self.state = State::Gap(Gap::NoSnapshot);
+            }
+            return Some(BookErrorKind::NoSnapshot);
+        }
+        if levels.iter().any(|level| level.lots < Lots(0)) {
+            self.state = State::Gap(Gap::Refused);
+            return Some(BookErrorKind::NegativeLots);
+        }
+        None
+    }
+
+    /// One level of a delta. What was there, or the lots themselves beyond what is covered.
+    fn set(&mut self, side: Side, level: Level) -> Lots {
+        let (map, beyond) = match side {
+            Side::Bid => (&mut self.bids, level.ticks.0 < self.bounds.0),
+            Side::Ask => (&mut self.asks, level.ticks.0 > self.bounds.1),
+        };
+        if beyond {
+            return level.lots;
+        }
+        let old = if level.lots == Lots(0) {
+            map.remove(&level.ticks.0)
+        } else {
+            map.insert(level.ticks.0, (level.lots.0, level.count))
+        };
+        Lots(old.map_or(0, |level| level.0))
+    }
+
+    fn cut(&mut self) {
+        if let Coverage::Top(most) = self.coverage {
+            cut(&mut self.bids, &mut self.asks, most);
+        }
+    }
+
+    fn covers(&self, side: Side) -> Option<Ticks> {
+        let levels = self.side(side);
+        let worst = levels.last().map(|level| level.ticks);
+        match self.coverage {
+            Coverage::Shown => worst,
+            _ if !self.known => None,
+            Coverage::Top(most) if levels.len() >= most => worst,
+            _ if side == Side::Bid => Some(Ticks(self.bounds.0)),
+            _ => Some(Ticks(self.bounds.1)),
+        }
     }
 
     fn side(&self, side: Side) -> Vec<Level> {
@@ -186,6 +315,16 @@ impl Model {
             Side::Bid => map.iter().rev().map(level).collect(),
             Side::Ask => map.iter().map(level).collect(),
         }
+    }
+}
+
+/// The best `most` levels of each side are kept.
+fn cut(bids: &mut Map, asks: &mut Map, most: usize) {
+    while bids.len() > most {
+        bids.pop_first();
+    }
+    while asks.len() > most {
+        asks.pop_last();
     }
 }
 
@@ -222,12 +361,47 @@ fn map_of(levels: &[Level]) -> Option<Map> {
     Some(held.map(|l| (l.ticks.0, (l.lots.0, l.count))).collect())
 }
 
-fn apply(step: &Step, book: &mut Book, model: &mut Model) {
+fn apply<S: Storage>(step: &Step, book: &mut Book<S>, model: &mut Model) {
     match step {
         Step::Replace { bids, asks, now } => {
-            let bids = bids.levels(book.bids());
-            let asks = asks.levels(book.asks());
+            let bids = bids.levels(&model.side(Side::Bid));
+            let asks = asks.levels(&model.side(Side::Ask));
             replace(&bids, &asks, now.get(), book, model);
+        }
+        Step::Apply { bids, asks, now } => {
+            let levels = |side: &[AnyLevel]| side.iter().map(AnyLevel::get).collect::<Vec<_>>();
+            delta(&levels(bids), &levels(asks), now.get(), book, model);
+        }
+        Step::Set { ask, level, now } => set(side_of(*ask), level.get(), now.get(), book, model),
+        Step::March {
+            ask,
+            first,
+            step,
+            levels,
+            lots,
+        } => {
+            for place in 0..i64::from(*levels) {
+                let ticks = first.get().saturating_add(place * i64::from(*step) * 64);
+                let level = Level::new(Ticks(ticks), Lots((*lots).into()));
+                set(side_of(*ask), level, 1, book, model);
+            }
+        }
+        Step::Views {
+            levels,
+            ticks,
+            lots,
+            own,
+        } => {
+            let own: Vec<Level> = own.iter().map(AnyLevel::get).collect();
+            let asked = views::Asked {
+                levels: (*levels).into(),
+                ticks: Ticks(ticks.get()),
+                lots: Lots(lots.get()),
+                own: &own,
+            };
+            let sides = [model.side(Side::Bid), model.side(Side::Ask)];
+            let covers = [model.covers(Side::Bid), model.covers(Side::Ask)];
+            views::check(book, &sides, covers, &asked);
         }
         Step::Begin(epoch) => {
             book.begin(Epoch((*epoch).into()));
@@ -241,7 +415,7 @@ fn apply(step: &Step, book: &mut Book, model: &mut Model) {
         }
         Step::Expire { now, limit } => {
             let (now, limit) = (now.get(), limit.get());
-            let old = now > model.updated && now - model.updated > limit;
+            let old = now.saturating_sub(model.updated) >= limit;
             let expired = old && matches!(model.state, State::Live | State::Crossed);
             assert_eq!(book.expire(Nanos(now), Nanos(limit)), expired);
             if expired {
@@ -272,7 +446,65 @@ fn apply(step: &Step, book: &mut Book, model: &mut Model) {
     }
 }
 
-fn replace(bids: &[Level], asks: &[Level], now: u64, book: &mut Book, model: &mut Model) {
+fn side_of(ask: bool) -> Side {
+    if ask { Side::Ask } else { Side::Bid }
+}
+
+fn set<S: Storage>(side: Side, level: Level, now: u64, book: &mut Book<S>, model: &mut Model) {
+    let result = book.set(side, level, Nanos(now));
+    if let Some(kind) = model.refuses(&[level]) {
+        assert_eq!(result, Err(kind));
+        return;
+    }
+    assert_eq!(result, Ok(model.set(side, level)));
+    model.cut();
+    model.settle(now);
+}
+
+/// A delta; its changes bring what was there to what is there.
+fn delta<S: Storage>(
+    bids: &[Level],
+    asks: &[Level],
+    now: u64,
+    book: &mut Book<S>,
+    model: &mut Model,
+) {
+    let mut mirror = [model.bids.clone(), model.asks.clone()];
+    let result = book.apply(bids, asks, Nanos(now)).map(<[Change]>::to_vec);
+    model.changes.clear();
+    if let Some(kind) = model.refuses(&[bids, asks].concat()) {
+        assert_eq!(result.map_err(|error| error.kind), Err(kind));
+        return;
+    }
+    for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
+        for level in levels {
+            model.set(side, *level);
+        }
+    }
+    model.cut();
+    model.settle(now);
+    model.changes = result.expect("nothing against it");
+    for change in &model.changes {
+        let map = &mut mirror[change.side as usize];
+        let new = (change.new_lots.0, change.count);
+        let old = if change.new_lots == Lots(0) {
+            map.remove(&change.ticks.0)
+        } else {
+            map.insert(change.ticks.0, new)
+        };
+        assert_eq!(old.map_or(0, |level| level.0), change.old_lots.0);
+        assert_ne!(old.unwrap_or_default(), new, "a change");
+    }
+    assert_eq!(mirror, [model.bids.clone(), model.asks.clone()]);
+}
+
+fn replace<S: Storage>(
+    bids: &[Level],
+    asks: &[Level],
+    now: u64,
+    book: &mut Book<S>,
+    model: &mut Model,
+) {
     let result = book.replace(bids, asks, Nanos(now)).map(<[Change]>::to_vec);
     match (map_of(bids), map_of(asks)) {
         (Some(bids), Some(asks)) => {
@@ -300,10 +532,8 @@ fn replace(bids: &[Level], asks: &[Level], now: u64, book: &mut Book, model: &mu
     }
 }
 
-fn check(book: &Book, model: &Model) {
+fn check<S: Storage>(book: &Book<S>, model: &Model) {
     let (bids, asks) = (model.side(Side::Bid), model.side(Side::Ask));
-    assert_eq!(book.bids(), bids);
-    assert_eq!(book.asks(), asks);
     assert_eq!(book.changes(), model.changes);
     assert_eq!(book.state(), model.state);
     assert_eq!(book.live().is_some(), model.state == State::Live);
@@ -315,8 +545,14 @@ fn check(book: &Book, model: &Model) {
         (bids.first().copied(), asks.first().copied())
     );
     for (side, levels) in [(Side::Bid, &bids), (Side::Ask, &asks)] {
-        assert_eq!(book.side(side), levels);
-        assert_eq!(book.covers(side), levels.last().map(|level| level.ticks));
+        assert_eq!(&book.levels(side).collect::<Vec<_>>(), levels);
+        assert_eq!(book.depth_levels(side), levels.len());
+        assert_eq!(book.covers(side), model.covers(side));
+        assert_eq!(BookView::best(book, side), levels.first().copied());
+        assert_eq!(book.storage(side).worst(), levels.last().copied());
+        for level in levels {
+            assert_eq!(book.level(side, level.ticks), Some(*level));
+        }
     }
     let best = bids.first().zip(asks.first());
     let spread = best.map(|(bid, ask)| i128::from(ask.ticks.0) - i128::from(bid.ticks.0));

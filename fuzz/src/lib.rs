@@ -7,7 +7,7 @@
 //! | [`decimal()`] | `parse_decimal` agrees with arithmetic on text; what is printed reads back |
 //! | [`bayse()`], [`jayx()`] | a message is what a naive reader makes of `serde_json`'s; refused where it refuses; a used decoder is as good as a fresh one |
 //! | [`requests()`] | a request parses to the fields given, or is refused with nothing appended; rooms read back |
-//! | [`book()`] | a book agrees with two `BTreeMap`s, its changes and digest included |
+//! | [`book()`] | a book of either storage agrees with two `BTreeMap`s, its changes, digest and views included |
 //!
 //! The oracles are slow and share nothing with what they judge but its vocabulary.
 
@@ -20,6 +20,7 @@ mod jayx;
 mod json;
 mod lines;
 mod requests;
+mod views;
 
 pub use crate::bayse::bayse;
 pub use crate::book::book;
