@@ -21,7 +21,7 @@ const NEAR: f64 = 25.0;
 /// The same for the rest.
 const DEEP: f64 = 900.0;
 /// One message in so many moves the touch by a tick.
-const MOVES: u32 = 24;
+const MOVES: u32 = 12;
 /// One message in so many is far away: up to half the price, beyond any window around the touch.
 const FAR: u32 = 400;
 
@@ -135,10 +135,10 @@ impl Market {
 
     /// The touch goes on by a tick; what rests in the way is taken.
     fn shift(&mut self, out: &mut Vec<WalkStep>) {
-        if self.below(3_000) == 0 {
+        if self.below(6_000) == 0 {
             self.drift = -self.drift;
         }
-        let with = self.below(10) < 6;
+        let with = self.below(10) < 7;
         let to = self.touch + if with { self.drift } else { -self.drift };
         let (side, taken) = if to > self.touch {
             (Side::Ask, to)
@@ -208,7 +208,7 @@ mod tests {
         let taken = steps.iter().filter(|step| step.level.lots.0 == 0).count();
         println!("{mean} levels a side, touch from {low} to {high}, {taken} taken out");
         assert!((900..1_300).contains(&mean), "{mean} levels a side");
-        assert!(high - low > 2_000, "the price walks: {low} to {high}");
+        assert!(high - low > 4_096, "the price walks: {low} to {high}");
         assert!(taken * 10 > steps.len(), "{taken} of {} go", steps.len());
         let window = book.storage(Side::Bid).window();
         let beyond = book

@@ -230,16 +230,33 @@ impl<S: Storage> Book<S> {
     ///
     /// # Errors
     /// As [`Book::apply`]; the level is the one given.
-    // Never inlined: with the book behind a pointer both sides are the same few instructions; seen
-    // whole, the compiler makes a choice of each field's address instead.
-    #[inline(never)]
+    #[inline]
     pub fn set(&mut self, side: Side, level: Level, now: Nanos) -> Result<Lots, BookErrorKind> {
-        if !self.state.is_live() | (level.lots < Lots(0)) | self.is_full(side) {
-            return self.set_carefully(side, level, now);
+        match self.set_plainly(side, level.ticks, level.lots, level.count, now) {
+            Some(old) => Ok(old),
+            None => self.set_carefully(side, level, now),
         }
-        let old = self.put(side, level);
+    }
+
+    /// [`Book::set`] when nothing stands against it: the book is live, and the side has room.
+    ///
+    /// Never inlined, and all of it goes through registers: with the book behind a pointer both sides
+    /// are the same few instructions, where else the compiler chooses each field's address anew.
+    #[inline(never)]
+    fn set_plainly(
+        &mut self,
+        side: Side,
+        ticks: Ticks,
+        lots: Lots,
+        count: u32,
+        now: Nanos,
+    ) -> Option<Lots> {
+        if !self.state.is_live() | (lots < Lots(0)) | self.is_full(side) {
+            return None;
+        }
+        let old = self.put(side, Level { ticks, lots, count });
         self.settle(now);
-        Ok(old.lots)
+        Some(old.lots)
     }
 
     /// [`Book::set`] when something may stand against it.
