@@ -7,6 +7,10 @@ use std::sync::Arc;
 use ticklot::bayse::Bayse;
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::{Books, ConnectionId, Event, Feed, Nanos, Options, Reply, Session, Venue, VenueName};
+use ticklot_book::{
+    Book, BookView, Coverage, Delta, DeltaBook, Flat, Ids, Ladder, Level, Lots, Scale, Sequence,
+    Side, Snapshot, Storage, Ticks,
+};
 use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed};
 use ticklot_tests::alloc::{Counting, allocations};
 use ticklot_tests::data::{LOGS, Log};
@@ -152,6 +156,88 @@ fn none_for_the_messages_of_every_bayse_channel() {
         "allocations by pass: {counts:?}"
     );
     assert_eq!(seen, 2 * 300 * 4);
+}
+
+/// A feed of deltas about a price that wanders, with far levels, a gap and a snapshot that bridges it.
+fn follow_wandering_feed<S: Storage>(book: &mut DeltaBook<S>) -> i128 {
+    let mut random = 9_u64;
+    let mut below = |end: u64| {
+        // Marsaglia's xorshift64.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random >> 20) % end
+    };
+    let mut seen = 0;
+    let snapshot = |id| Snapshot {
+        id: Some(id),
+        ..Snapshot::default()
+    };
+    let _ = book.snapshot(&snapshot(0), Nanos(0)).unwrap();
+    for id in 1..20_000 {
+        let touch = (id / 4) as i64;
+        let away = below(if id % 50 == 0 { 1 << 40 } else { 900 }) as i64;
+        let lots = Lots(below(3) as i64);
+        let bids = [Level::new(Ticks(touch - away), lots)];
+        let asks = [
+            Level::new(Ticks(touch), Lots(0)),
+            Level::new(Ticks(touch + 1 + away), lots),
+        ];
+        let delta = Delta {
+            bids: &bids,
+            asks: &asks,
+            ids: Some(Ids::one(id)),
+            checksum: None,
+        };
+        // Every 5,000th is lost; a snapshot comes a hundred messages later.
+        if id % 5_000 != 0 {
+            let _ = book.apply(&delta, Nanos(id)).unwrap();
+        }
+        if id % 5_000 == 100 && id > 5_000 {
+            let _ = book.snapshot(&snapshot(id - 50), Nanos(id)).unwrap();
+        }
+        if let Some(book) = book.live() {
+            seen += read_views(book);
+        }
+    }
+    seen
+}
+
+fn read_views(book: &impl BookView) -> i128 {
+    let mut top = [Level::default(); 10];
+    let one = Ticks(1_000);
+    let other = book.complement(one);
+    let own = [Level::new(Ticks(5), Lots(1))];
+    book.mid().map_or(0, |mid| mid.0)
+        + book.depth(Side::Bid, 20).lots
+        + book.fill(Side::Ask, Lots(30)).cost
+        + book.imbalance_within(Ticks(40)).asks.lots
+        + book.grouped(Ticks(10)).depth(Side::Ask, 3).lots
+        + book.combined(&other).depth(Side::Bid, 5).lots
+        + book.without_own(&own, &own).depth(Side::Bid, 5).lots
+        + i128::from(book.crc32())
+        + book.top(Side::Bid, &mut top) as i128
+}
+
+// Over a second in a debug build: eighty thousand messages, the book digested after each.
+#[test]
+fn none_for_deltas_and_views_in_either_storage() {
+    fn count<S: Storage>() {
+        let book = Book::<S>::with_storage(Scale::UNIT).with_coverage(Coverage::Top(500));
+        let mut book = DeltaBook::new(book, Sequence::Contiguous);
+        let mut pass = || {
+            let before = allocations();
+            book.begin(ticklot::Epoch(1));
+            let seen = follow_wandering_feed(&mut book);
+            assert_eq!(book.last_id(), Some(19_999), "live at the end");
+            (allocations() - before, seen)
+        };
+        let (first, seen) = pass();
+        assert!(first > 0, "the count works: the buffers had to grow");
+        assert_eq!(pass(), (0, seen));
+    }
+    count::<Flat>();
+    count::<Ladder>();
 }
 
 /// How often a log is played over a socket.

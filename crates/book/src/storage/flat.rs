@@ -109,9 +109,13 @@ impl Storage for Flat {
 
     #[inline]
     fn replace(&mut self, levels: &[Level], changes: &mut Vec<Change>) {
-        differences(self.side, self.levels.iter().copied(), levels, changes);
-        self.levels.clear();
-        self.levels.extend_from_slice(levels);
+        // Up to the first difference there is nothing to tell and nothing to copy.
+        let pairs = self.levels.iter().zip(levels);
+        let same = pairs.take_while(|(old, new)| old == new).count();
+        let old = self.levels[same..].iter().copied();
+        differences(self.side, old, &levels[same..], changes);
+        self.levels.truncate(same);
+        self.levels.extend_from_slice(&levels[same..]);
     }
 
     fn heap_bytes(&self) -> usize {
