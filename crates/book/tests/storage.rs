@@ -34,6 +34,7 @@ for_each_storage!(
     a_million_operations,
     snapshots_and_deltas,
     the_ends_of_the_range,
+    the_range_does_not_come_around,
     a_level_without_lots_is_none,
     a_refused_delta_is_a_gap,
     no_more_levels_than_the_limit,
@@ -275,6 +276,30 @@ fn the_ends_of_the_range<S: Storage>() {
         assert!(book.levels(Side::Ask).eq(sides[1].iter().copied()));
     }
     check(&book, &naive);
+}
+
+/// A window at one end of the range has no place for the other end.
+fn the_range_does_not_come_around<S: Storage>() {
+    for (side, worst) in [(Side::Bid, i64::MIN), (Side::Ask, i64::MAX)] {
+        for near in [0, 1, 64, 1_000, 5_000, 13_000] {
+            for far in [0, 1, 64, 1_000, 3_000, 5_000, 13_000] {
+                let inward = |from: i64, by: i64| if from < 0 { from + by } else { from - by };
+                let (mut book, mut naive) = (book::<S>(), Naive::default());
+                let other = if worst < 0 { i64::MAX } else { i64::MIN };
+                let prices = [inward(worst, near), inward(other, far), worst, other];
+                for ticks in prices.into_iter().chain([prices[0] ^ 1]) {
+                    naive.set(side, level(ticks, 7));
+                    book.set(side, level(ticks, 7), Nanos(1)).unwrap();
+                    check(&book, &naive);
+                }
+                for ticks in prices {
+                    naive.set(side, level(ticks, 0));
+                    book.set(side, level(ticks, 0), Nanos(1)).unwrap();
+                    check(&book, &naive);
+                }
+            }
+        }
+    }
 }
 
 fn a_level_without_lots_is_none<S: Storage>() {
