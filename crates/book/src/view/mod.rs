@@ -100,6 +100,8 @@ pub trait BookView {
     fn imbalance_within(&self, range: Ticks) -> Imbalance {
         let within = |side| match (self.best(side), side) {
             (None, _) => self.depth(side, 0),
+            // Beyond the end of the range of prices it would be the end itself.
+            _ if range < Ticks(0) => self.depth(side, 0),
             (Some(best), Side::Bid) => self.depth_to(side, best.ticks - range),
             (Some(best), Side::Ask) => self.depth_to(side, best.ticks + range),
         };
