@@ -5,6 +5,8 @@
 //! [`Recording`] that is played back frame by frame. A [`Simulator`] runs servers on a thread of
 //! its own.
 //!
+//! What a server decides is apart from its sockets: see [`machine`].
+//!
 //! The crate shares no code with the clients that it is there to test: it has its own writers of
 //! the venues' JSON ([`wire`]) and its own reading of their rules. Where a venue has not
 //! documented an answer, the simulator chooses one, and the module of the venue says so.
@@ -22,6 +24,7 @@ pub mod bayse;
 mod clock;
 mod ids;
 pub mod jayx;
+pub mod machine;
 pub mod market;
 mod net;
 mod playback;
@@ -29,6 +32,7 @@ mod server;
 mod simulator;
 pub mod wire;
 
+pub use crate::machine::{Moment, Outgoing, Session};
 pub use crate::market::{Market, MarketConfig};
 pub use crate::net::{Connections, Limits, Rate};
 pub use crate::playback::{RecordedFrame, Recording, Speed};

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use crate::jayx::packet::{self, Packet};
-use crate::net::{Close, End, Ended, Input, Limits, Peer, Protocol, Refusal, Target};
+use crate::machine::Close;
+use crate::net::{End, Ended, Input, Limits, Peer, Protocol, Refusal, Target};
 use crate::server::Venue;
 use crate::{ids, invalid, wire};
 

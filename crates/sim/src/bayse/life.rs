@@ -74,9 +74,9 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn new(catalog: Arc<Catalog>, tape: Arc<Tape>, still: Still) -> Self {
+    pub(super) fn new(catalog: Arc<Catalog>, tape: Arc<Tape>, still: Still, now: u64) -> Self {
         let config = &catalog.config;
-        let (seed, now) = (config.seed, now_ms());
+        let seed = config.seed;
         let mut seeds = fastrand::Rng::with_seed(seed);
         let users = u32::try_from(config.users.len()).unwrap_or(u32::MAX);
         let mut pair = |fair| Pair::with_owners(fair, seeds.u64(..), users);
@@ -113,7 +113,7 @@ impl Life {
         loop {
             let step: fn(&mut Self, u64) = tokio::select! {
                 _ = updates.tick() => Self::step,
-                _ = quotes.tick() => |life, now| life.walks.step(now),
+                _ = quotes.tick() => Self::quote,
             };
             let still = still.lock().unwrap_or_else(PoisonError::into_inner);
             if !*still {
@@ -123,7 +123,7 @@ impl Life {
     }
 
     /// Moves the markets on. What happened is on the tape before the state that it led to shows.
-    fn step(&mut self, now_ms: u64) {
+    pub(super) fn step(&mut self, now_ms: u64) {
         for pair in self.markets.iter_mut().flatten() {
             pair.step(now_ms);
         }
@@ -140,6 +140,11 @@ impl Life {
             notices: teller.tell(&self.markets),
         });
         self.state.send_replace(Arc::new(state));
+    }
+
+    /// Moves the prices of assets on.
+    pub(super) fn quote(&mut self, now_ms: u64) {
+        self.walks.step(now_ms);
     }
 
     fn changed(&self, before: &State, after: &State) -> Vec<u64> {

@@ -55,6 +55,7 @@
 mod asset;
 mod catalog;
 mod config;
+mod exchange;
 mod life;
 mod listing;
 mod notice;
@@ -71,21 +72,23 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::StatusCode;
-use ticklot_book::Scale;
+use ticklot_book::{Nanos, Scale};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 pub use self::asset::Asset;
 use self::asset::Quotes;
 use self::catalog::Catalog;
 pub use self::config::Config;
+pub use self::exchange::Exchange;
 use self::life::{Life, State};
 pub use self::listing::{Currency, Event, Listing};
 use self::room::Endpoint;
+use self::session::{Client, Steps};
 use self::tape::Tape;
 pub use self::truth::Truth;
 pub use self::user::User;
-use crate::net::{Doors, Ended, Page, Peer, Protocol, Refusal, Target};
+use crate::clock::{Clock, now_ms};
+use crate::net::{Doors, Ended, Page, Peer, Protocol, Refusal, Target, drive};
 
 /// Ticks of 0.01, lots of 0.01.
 const SCALE: Scale = match Scale::new(2, 2) {
@@ -100,14 +103,22 @@ pub(crate) struct Bayse {
     quotes: watch::Receiver<Arc<Quotes>>,
     tape: Arc<Tape>,
     doors: Mutex<Doors>,
+    clock: Clock,
 }
 
 /// The venue, a look behind it, and the life of its markets.
 pub(crate) fn start(config: Config) -> (Bayse, Truth, impl Future<Output = ()> + Send + 'static) {
+    let (venue, truth, life) = open(config, now_ms());
+    (venue, truth, life.run())
+}
+
+/// The venue, a look behind it, and its markets, which somebody has to move.
+fn open(config: Config, wall_ms: u64) -> (Bayse, Truth, Life) {
     let tape = Arc::new(Tape::new(config.backlog));
     let catalog = Arc::new(Catalog::new(config));
     let still = Arc::default();
-    let life = Life::new(Arc::clone(&catalog), Arc::clone(&tape), Arc::clone(&still));
+    let (markets, told) = (Arc::clone(&catalog), Arc::clone(&tape));
+    let life = Life::new(markets, told, Arc::clone(&still), wall_ms);
     let truth = Truth {
         catalog: Arc::clone(&catalog),
         state: life.state(),
@@ -119,8 +130,18 @@ pub(crate) fn start(config: Config) -> (Bayse, Truth, impl Future<Output = ()> +
         quotes: life.walks().quotes(),
         tape,
         doors: Mutex::default(),
+        clock: Clock::start(),
     };
-    (venue, truth, life.run())
+    (venue, truth, life)
+}
+
+impl Bayse {
+    fn admit_at(&self, ip: IpAddr, now: Nanos) -> Result<(), Refusal> {
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        let admitted = doors.admit(ip, self.catalog.config.upgrades, now);
+        let too_many = "rate limit exceeded: too many connections";
+        admitted.map_err(|wait| Refusal::too_many(too_many, wait))
+    }
 }
 
 impl Protocol for Bayse {
@@ -136,13 +157,11 @@ impl Protocol for Bayse {
     }
 
     fn admit(&self, ip: IpAddr) -> Result<(), Refusal> {
-        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
-        let admitted = doors.admit(ip, self.catalog.config.upgrades, Instant::now());
-        let too_many = "rate limit exceeded: too many connections";
-        admitted.map_err(|wait| Refusal::too_many(too_many, wait))
+        self.admit_at(ip, self.clock.now().at)
     }
 
     async fn session(&self, endpoint: Endpoint, peer: &mut Peer) -> Ended {
-        session::run(self, endpoint, peer).await
+        let client = Client::new(self, endpoint, peer.number, self.clock.now());
+        drive(client, Steps::of(self), self.clock, peer).await
     }
 }

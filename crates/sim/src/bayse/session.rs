@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use ticklot_book::Nanos;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
 
 use super::asset::Quotes;
+use super::catalog::Catalog;
 use super::life::State;
 use super::request::{self, Request};
 use super::room::{Endpoint, Room};
+use super::tape::Tape;
 use super::{Bayse, SCALE};
-use crate::clock::now_ms;
+use crate::clock::nanos;
 use crate::ids;
-use crate::net::{Close, End, Ended, Event, Input, Peer, Window};
+use crate::machine::{Close, Moment, Outgoing, Queue, Session};
+use crate::net::{News, Window};
 use crate::wire::bayse::{self as wire, AssetPrice, MarketPrices, OrderBook};
 
 /// How long a frame may be before the next object starts another one.
@@ -20,175 +23,191 @@ const FRAME: usize = 32 * 1024;
 const TOO_SLOW: Close = Close::new(1008, "too slow: messages were lost");
 const TOO_MANY: &str = "rate limit exceeded: too many messages";
 
-pub(super) async fn run(venue: &Bayse, endpoint: Endpoint, peer: &mut Peer) -> Ended {
-    let now = Instant::now();
-    let config = &venue.catalog.config;
-    let mut states = venue.states.clone();
-    let state = Arc::clone(&states.borrow_and_update());
-    let mut session = Session {
-        venue,
-        endpoint,
-        peer,
-        states,
-        state,
-        quotes: venue.quotes.clone(),
-        rooms: Vec::new(),
-        window: Window::default(),
-        ping_at: now + config.ping_every,
-        pong_before: now + config.pong_timeout,
-        out: String::new(),
-    };
-    session.greet().await?;
-    loop {
-        let deadline = session.ping_at.min(session.pong_before);
-        let wake = tokio::select! {
-            event = session.peer.event() => Wake::Event(event),
-            () = sleep_until(deadline) => Wake::Deadline,
-            Ok(()) = session.states.changed() => Wake::Step,
-            Ok(()) = session.quotes.changed() => Wake::Quotes,
-        };
-        match wake {
-            Wake::Event(event) => session.on_event(event).await?,
-            Wake::Deadline => session.on_deadline(Instant::now()).await?,
-            Wake::Step => session.catch_up().await?,
-            Wake::Quotes => session.on_quotes().await?,
+/// What a session is told of the markets.
+pub(super) struct Steps {
+    states: watch::Receiver<Arc<State>>,
+    quotes: watch::Receiver<Arc<Quotes>>,
+}
+
+impl Steps {
+    pub(super) fn of(venue: &Bayse) -> Self {
+        Self {
+            states: venue.states.clone(),
+            quotes: venue.quotes.clone(),
         }
     }
 }
 
-enum Wake {
-    Event(Event),
-    Deadline,
-    Step,
-    Quotes,
+impl News for Steps {
+    async fn wait(&mut self) {
+        tokio::select! {
+            Ok(()) = self.states.changed() => {}
+            Ok(()) = self.quotes.changed() => {}
+            else => std::future::pending().await,
+        }
+    }
 }
 
-struct Session<'a> {
-    venue: &'a Bayse,
+/// What one client is subscribed to, and what it has been told.
+pub(super) struct Client {
+    catalog: Arc<Catalog>,
+    tape: Arc<Tape>,
     endpoint: Endpoint,
-    peer: &'a mut Peer,
     states: watch::Receiver<Arc<State>>,
     quotes: watch::Receiver<Arc<Quotes>>,
     /// What the client has been told up to.
     state: Arc<State>,
+    /// The prices that it has been told.
+    told: Arc<Quotes>,
     rooms: Vec<Room>,
     /// The client's messages of the last second.
     window: Window,
-    ping_at: Instant,
-    pong_before: Instant,
-    /// The frame that is being written. Empty between two wakes.
+    ping_at: Nanos,
+    pong_before: Nanos,
+    /// The frame that is being written. Empty between two calls.
     out: String,
+    queue: Queue,
 }
 
-impl Session<'_> {
-    async fn greet(&mut self) -> Result<(), End> {
-        let id = ids::uuid(self.venue.catalog.config.seed, self.peer.number);
-        self.say(|out, now| wire::connected(out, &id, now)).await
+impl Client {
+    /// The client of the venue's connection of this number, which has just been upgraded.
+    pub(super) fn new(venue: &Bayse, endpoint: Endpoint, number: u64, now: Moment) -> Self {
+        let config = &venue.catalog.config;
+        let mut client = Self {
+            endpoint,
+            state: Arc::clone(&venue.states.borrow()),
+            states: venue.states.clone(),
+            told: Arc::clone(&venue.quotes.borrow()),
+            quotes: venue.quotes.clone(),
+            rooms: Vec::new(),
+            window: Window::default(),
+            ping_at: now.at.after(nanos(config.ping_every)),
+            pong_before: now.at.after(nanos(config.pong_timeout)),
+            out: String::new(),
+            queue: Queue::default(),
+            tape: Arc::clone(&venue.tape),
+            catalog: Arc::clone(&venue.catalog),
+        };
+        let id = ids::uuid(client.catalog.config.seed, number);
+        client.say(now, |out, now| wire::connected(out, &id, now));
+        client
     }
+}
 
-    async fn on_deadline(&mut self, now: Instant) -> Result<(), End> {
-        if self.pong_before <= now {
-            return Err(self.peer.close(Close::new(1008, "no pong")).await);
+impl Session for Client {
+    fn text(&mut self, text: &str, now: Moment) {
+        let catalog = Arc::clone(&self.catalog);
+        if self.window.admit(catalog.config.messages, now.at).is_err() {
+            return self.say(now, |out, now| wire::error(out, TOO_MANY, now));
         }
-        if self.ping_at <= now {
-            self.ping_at = now + self.venue.catalog.config.ping_every;
-            self.peer.ping().await?;
-        }
-        Ok(())
-    }
-
-    async fn on_event(&mut self, event: Event) -> Result<(), End> {
-        match self.peer.settle(event).await? {
-            Some(Input::Text(text)) => self.on_text(&text).await,
-            Some(Input::Binary) => Err(self.peer.close(Close::BINARY).await),
-            Some(Input::Pong) => {
-                let timeout = self.venue.catalog.config.pong_timeout;
-                self.pong_before = Instant::now() + timeout;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    async fn on_text(&mut self, text: &str) -> Result<(), End> {
-        let catalog = &self.venue.catalog;
-        let admitted = self.window.admit(catalog.config.messages, Instant::now());
-        if admitted.is_err() {
-            return self.say(|out, now| wire::error(out, TOO_MANY, now)).await;
-        }
-        match request::read(text, self.endpoint, catalog) {
-            Ok(Request::Ping) => self.say(wire::pong).await,
-            Ok(Request::Subscribe(rooms)) => self.subscribe(&rooms).await,
-            Ok(Request::Unsubscribe(room)) => self.unsubscribe(&room).await,
-            Err(why) => self.say(|out, now| wire::error(out, &why, now)).await,
+        match request::read(text, self.endpoint, &catalog) {
+            Ok(Request::Ping) => self.say(now, wire::pong),
+            Ok(Request::Subscribe(rooms)) => self.subscribe(&rooms, now),
+            Ok(Request::Unsubscribe(room)) => self.unsubscribe(&room, now),
+            Err(why) => self.say(now, |out, now| wire::error(out, &why, now)),
         }
     }
 
+    fn binary(&mut self, _now: Moment) {
+        self.queue.close(Close::BINARY);
+    }
+
+    fn pong(&mut self, now: Moment) {
+        self.pong_before = now.at.after(nanos(self.catalog.config.pong_timeout));
+    }
+
+    fn deadline(&self) -> Option<Nanos> {
+        Some(self.ping_at.min(self.pong_before))
+    }
+
+    fn timeout(&mut self, now: Moment) {
+        if self.pong_before <= now.at {
+            return self.queue.close(Close::new(1008, "no pong"));
+        }
+        if self.ping_at <= now.at {
+            self.ping_at = now.at.after(nanos(self.catalog.config.ping_every));
+            self.queue.push(Outgoing::Ping);
+        }
+    }
+
+    fn news(&mut self, now: Moment) {
+        if self.states.borrow().step > self.state.step {
+            self.catch_up(now);
+        }
+        let quotes = Arc::clone(&self.quotes.borrow());
+        if !Arc::ptr_eq(&quotes, &self.told) {
+            self.tell_quotes(quotes, now);
+        }
+    }
+
+    fn outgoing(&mut self) -> Option<Outgoing> {
+        self.queue.pop()
+    }
+}
+
+impl Client {
     /// First every room is confirmed, then what they have at once is sent. It is of the step that
     /// the client knows up to, so that what comes next continues it.
-    async fn subscribe(&mut self, rooms: &[Room]) -> Result<(), End> {
-        self.catch_up().await?;
+    fn subscribe(&mut self, rooms: &[Room], now: Moment) {
+        self.catch_up(now);
         for room in rooms {
             if !self.rooms.contains(room) {
                 self.rooms.push(*room);
             }
-            let name = room.name(&self.venue.catalog);
-            self.say(|out, now| wire::subscribed(out, &name, now))
-                .await?;
+            let name = room.name(&self.catalog);
+            self.say(now, |out, now| wire::subscribed(out, &name, now));
         }
         let state = Arc::clone(&self.state);
-        let quotes = Arc::clone(&self.quotes.borrow_and_update());
+        let quotes = Arc::clone(&self.quotes.borrow());
         for room in rooms {
-            self.put_prices(*room, &state).await?;
-            self.put_books(*room, &state).await?;
-            self.put_quote(*room, &quotes).await?;
+            self.put_prices(*room, &state, now);
+            self.put_books(*room, &state, now);
+            self.put_quote(*room, &quotes, now);
         }
-        self.flush().await
+        self.flush();
     }
 
-    async fn unsubscribe(&mut self, name: &str) -> Result<(), End> {
-        let catalog = &self.venue.catalog;
+    fn unsubscribe(&mut self, name: &str, now: Moment) {
+        let catalog = &self.catalog;
         self.rooms.retain(|room| room.name(catalog) != name);
-        self.say(|out, now| wire::unsubscribed(out, name, now))
-            .await
+        self.say(now, |out, now| wire::unsubscribed(out, name, now));
     }
 
     /// Tells all that is new: every notice of every step, then the latest prices and books.
-    async fn catch_up(&mut self) -> Result<(), End> {
-        let state = Arc::clone(&self.states.borrow_and_update());
+    fn catch_up(&mut self, now: Moment) {
+        let state = Arc::clone(&self.states.borrow());
         let before = std::mem::replace(&mut self.state, Arc::clone(&state)).step;
         if self.rooms.iter().any(|room| room.is_of_notices()) {
-            self.put_notices(before, state.step).await?;
+            self.put_notices(before, state.step, now);
         }
         let rooms = self.rooms.clone();
         for room in &rooms {
             if matches!(room, Room::Prices { event } if state.changed[*event] > before) {
-                self.put_prices(*room, &state).await?;
+                self.put_prices(*room, &state, now);
             }
         }
         for room in &rooms {
-            self.put_books(*room, &state).await?;
+            self.put_books(*room, &state, now);
         }
-        self.flush().await
+        self.flush();
     }
 
-    async fn put_notices(&mut self, after: u64, to: u64) -> Result<(), End> {
-        let Some(steps) = self.venue.tape.between(after, to) else {
-            return Err(self.peer.close(TOO_SLOW).await);
+    fn put_notices(&mut self, after: u64, to: u64, now: Moment) {
+        let Some(steps) = self.tape.between(after, to) else {
+            return self.queue.close(TOO_SLOW);
         };
         for notice in steps.iter().flat_map(|step| &step.notices) {
             if self.rooms.iter().any(|room| room.hears(notice)) {
-                self.put(|out, _| out.push_str(&notice.text)).await?;
+                self.put(now, |out, _| out.push_str(&notice.text));
             }
         }
-        Ok(())
     }
 
-    async fn put_prices(&mut self, room: Room, state: &State) -> Result<(), End> {
+    fn put_prices(&mut self, room: Room, state: &State, now: Moment) {
         let Room::Prices { event } = room else {
-            return Ok(());
+            return;
         };
-        let catalog = &self.venue.catalog;
+        let catalog = Arc::clone(&self.catalog);
         let prices = |market| {
             let listing = catalog.market(market);
             MarketPrices {
@@ -200,16 +219,18 @@ impl Session<'_> {
         };
         let markets: Vec<_> = catalog.markets_of(event).map(prices).collect();
         let event = catalog.event(event);
-        self.put(|out, now| wire::price_update(out, &event, &markets, SCALE, now))
-            .await
+        self.put(now, |out, now| {
+            wire::price_update(out, &event, &markets, SCALE, now);
+        });
     }
 
     /// Both books of a room.
-    async fn put_books(&mut self, room: Room, state: &State) -> Result<(), End> {
+    fn put_books(&mut self, room: Room, state: &State, now: Moment) {
         let Room::Books { market, currency } = room else {
-            return Ok(());
+            return;
         };
-        let listing = self.venue.catalog.market(market);
+        let catalog = Arc::clone(&self.catalog);
+        let listing = catalog.market(market);
         let books = state.books(market, currency).iter();
         for (view, outcome_id) in books.zip(listing.outcomes()) {
             let book = |sent_ms| OrderBook {
@@ -220,25 +241,24 @@ impl Session<'_> {
                 book_ms: state.at_ms,
                 sent_ms,
             };
-            self.put(|out, now| wire::orderbook_update(out, &book(now)))
-                .await?;
+            self.put(now, |out, now| wire::orderbook_update(out, &book(now)));
         }
-        Ok(())
     }
 
-    async fn on_quotes(&mut self) -> Result<(), End> {
-        let quotes = Arc::clone(&self.quotes.borrow_and_update());
+    fn tell_quotes(&mut self, quotes: Arc<Quotes>, now: Moment) {
         for room in self.rooms.clone() {
-            self.put_quote(room, &quotes).await?;
+            self.put_quote(room, &quotes, now);
         }
-        self.flush().await
+        self.told = quotes;
+        self.flush();
     }
 
-    async fn put_quote(&mut self, room: Room, quotes: &Quotes) -> Result<(), End> {
+    fn put_quote(&mut self, room: Room, quotes: &Quotes, now: Moment) {
         let Room::Asset { symbol } = room else {
-            return Ok(());
+            return;
         };
-        let asset = &self.venue.catalog.config.assets[symbol];
+        let catalog = Arc::clone(&self.catalog);
+        let asset = &catalog.config.assets[symbol];
         let price = |sent_ms| AssetPrice {
             symbol: &asset.symbol,
             ticks: quotes.ticks[symbol],
@@ -246,33 +266,29 @@ impl Session<'_> {
             source_ms: quotes.at_ms,
             sent_ms,
         };
-        self.put(|out, now| wire::asset_price(out, &price(now)))
-            .await
+        self.put(now, |out, now| wire::asset_price(out, &price(now)));
     }
 
     /// Sends one small message, in a frame of its own.
-    async fn say(&mut self, write: impl FnOnce(&mut String, u64)) -> Result<(), End> {
-        self.put(write).await?;
-        self.flush().await
+    fn say(&mut self, now: Moment, write: impl FnOnce(&mut String, u64)) {
+        self.put(now, write);
+        self.flush();
     }
 
     /// Writes a message into the frame; without batching it is sent at once.
-    async fn put(&mut self, write: impl FnOnce(&mut String, u64)) -> Result<(), End> {
+    fn put(&mut self, now: Moment, write: impl FnOnce(&mut String, u64)) {
         if !self.out.is_empty() {
             self.out.push('\n');
         }
-        write(&mut self.out, now_ms());
-        if self.venue.catalog.config.batch && self.out.len() < FRAME {
-            return Ok(());
+        write(&mut self.out, now.wall_ms);
+        if !self.catalog.config.batch || self.out.len() >= FRAME {
+            self.flush();
         }
-        self.flush().await
     }
 
-    async fn flush(&mut self) -> Result<(), End> {
+    fn flush(&mut self) {
         if !self.out.is_empty() {
-            self.peer.text(&self.out).await?;
-            self.out.clear();
+            self.queue.text(std::mem::take(&mut self.out));
         }
-        Ok(())
     }
 }

@@ -1,15 +1,13 @@
 //! One connection's view of the world: what it is subscribed to, and what it has been told.
 
-use std::future::pending;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::watch;
 
 use super::chart::News;
 use super::request::{self, Request};
 use super::world::{Shared, World};
-use crate::net::Close;
+use crate::machine::Close;
 use crate::wire::jayx as wire;
 
 /// How a client is closed that missed what it must not miss.
@@ -34,7 +32,6 @@ pub(super) enum Trouble {
 /// The subscriptions of one connection.
 pub(super) struct Desk {
     world: Shared,
-    steps: watch::Receiver<u64>,
     /// Orders, balances, candles, the book: the order in which a step is told.
     wants: Vec<Request>,
     /// The step up to which everything was told.
@@ -44,7 +41,6 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(world: &Shared) -> Self {
         Self {
-            steps: world.steps(),
             world: world.clone(),
             wants: Vec::new(),
             step: 0,
@@ -67,11 +63,10 @@ impl Desk {
         Ok(told)
     }
 
-    /// Waits for a step, and returns all that is new; none when something was lost. For ever when
-    /// nothing is subscribed to. Cancel-safe.
-    pub(super) async fn news(&mut self) -> Option<Vec<Told>> {
-        if self.wants.is_empty() || self.steps.changed().await.is_err() {
-            pending::<()>().await;
+    /// All that is new; none when something was lost.
+    pub(super) fn news(&mut self) -> Option<Vec<Told>> {
+        if self.wants.is_empty() {
+            return Some(Vec::new());
         }
         let world = self.world.clone();
         let world = world.lock();

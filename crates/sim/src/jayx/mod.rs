@@ -66,6 +66,7 @@ mod account;
 mod chart;
 mod config;
 mod desk;
+mod exchange;
 mod ledger;
 pub(crate) mod packet;
 mod plain;
@@ -85,15 +86,18 @@ use hyper::StatusCode;
 pub use self::account::{Account, Funds};
 pub use self::chart::INTERVALS;
 pub use self::config::{Config, Symbol};
+pub use self::exchange::Exchange;
 pub use self::truth::Truth;
 use self::world::Shared;
-use crate::net::{Ended, Peer, Protocol, Refusal, Target};
+use crate::clock::Clock;
+use crate::net::{Ended, Peer, Protocol, Refusal, Target, drive};
 pub use crate::wire::jayx::{Amount, Balance, Candle, OrderState, OwnOrder, PlainForm};
 
 /// The venue, as its connections see it.
 pub(crate) struct Jayx {
     config: Arc<Config>,
     world: Shared,
+    clock: Clock,
 }
 
 /// The venue, a look behind it, and the life of its markets.
@@ -103,7 +107,12 @@ pub(crate) fn start(config: Config) -> (Jayx, Truth, impl Future<Output = ()> + 
     let truth = Truth {
         world: world.clone(),
     };
-    (Jayx { config, world }, truth, life)
+    let venue = Jayx {
+        config,
+        world,
+        clock: Clock::start(),
+    };
+    (venue, truth, life)
 }
 
 /// The two ways to talk.
@@ -130,9 +139,13 @@ impl Protocol for Jayx {
     }
 
     async fn session(&self, mode: Mode, peer: &mut Peer) -> Ended {
+        let (clock, steps) = (self.clock, self.world.steps());
         match mode {
-            Mode::SocketIo => socket_io::session(self, peer).await,
-            Mode::Plain => plain::session(self, peer).await,
+            Mode::SocketIo => {
+                let client = socket_io::Client::new(self, peer.number, clock.now());
+                drive(client, steps, clock, peer).await
+            }
+            Mode::Plain => drive(plain::Client::new(self), steps, clock, peer).await,
         }
     }
 }

@@ -1,46 +1,75 @@
 //! The plain mode: JSON envelopes from the client, payloads to it.
 
-use serde_json::Value;
+use std::sync::Arc;
 
-use super::Jayx;
+use serde_json::Value;
+use ticklot_book::Nanos;
+
 use super::desk::{Desk, TOO_SLOW, Told, Trouble};
-use crate::net::{Close, End, Ended, Event, Input, Peer};
+use super::{Config, Jayx};
+use crate::machine::{Close, Moment, Outgoing, Queue, Session};
 use crate::wire;
 
-pub(super) async fn session(venue: &Jayx, peer: &mut Peer) -> Ended {
-    let mut desk = Desk::new(&venue.world);
-    let mut out = String::new();
-    loop {
-        tokio::select! {
-            event = peer.event() => on_event(venue, peer, &mut desk, &mut out, event).await?,
-            news = desk.news() => match news {
-                Some(news) => send(venue, peer, &mut out, &news).await?,
-                None => return Err(peer.close(TOO_SLOW).await),
-            },
+/// A client that talks plain JSON.
+pub(super) struct Client {
+    config: Arc<Config>,
+    desk: Desk,
+    queue: Queue,
+}
+
+impl Client {
+    /// A client of the venue, which has just been upgraded.
+    pub(super) fn new(venue: &Jayx) -> Self {
+        Self {
+            config: Arc::clone(&venue.config),
+            desk: Desk::new(&venue.world),
+            queue: Queue::default(),
+        }
+    }
+
+    fn tell(&mut self, all: &[Told]) {
+        for told in all {
+            let mut out = String::new();
+            wire::jayx::plain(&mut out, self.config.plain, told.event, &told.payload);
+            self.queue.text(out);
         }
     }
 }
 
-async fn on_event(
-    venue: &Jayx,
-    peer: &mut Peer,
-    desk: &mut Desk,
-    out: &mut String,
-    event: Event,
-) -> Result<(), End> {
-    let text = match peer.settle(event).await? {
-        Some(Input::Text(text)) => text,
-        Some(Input::Binary) => return Err(peer.close(Close::BINARY).await),
-        Some(Input::Pong) | None => return Ok(()),
-    };
-    match subscribe(desk, &text) {
-        Ok(told) => send(venue, peer, out, &told).await,
-        Err(Trouble::Lost) => Err(peer.close(TOO_SLOW).await),
-        Err(Trouble::Refused(why)) => {
-            out.clear();
-            wire::jayx::error(out, &why);
-            peer.text(out).await
+impl Session for Client {
+    fn text(&mut self, text: &str, _now: Moment) {
+        match subscribe(&mut self.desk, text) {
+            Ok(told) => self.tell(&told),
+            Err(Trouble::Lost) => self.queue.close(TOO_SLOW),
+            Err(Trouble::Refused(why)) => {
+                let mut out = String::new();
+                wire::jayx::error(&mut out, &why);
+                self.queue.text(out);
+            }
         }
+    }
+
+    fn binary(&mut self, _now: Moment) {
+        self.queue.close(Close::BINARY);
+    }
+
+    fn pong(&mut self, _now: Moment) {}
+
+    fn deadline(&self) -> Option<Nanos> {
+        None
+    }
+
+    fn timeout(&mut self, _now: Moment) {}
+
+    fn news(&mut self, _now: Moment) {
+        match self.desk.news() {
+            Some(told) => self.tell(&told),
+            None => self.queue.close(TOO_SLOW),
+        }
+    }
+
+    fn outgoing(&mut self) -> Option<Outgoing> {
+        self.queue.pop()
     }
 }
 
@@ -51,13 +80,4 @@ fn subscribe(desk: &mut Desk, text: &str) -> Result<Vec<Told>, Trouble> {
     let event = envelope.get("event").and_then(Value::as_str);
     let event = event.ok_or_else(|| refused("event is required"))?;
     desk.ask(event, &envelope["message"])
-}
-
-async fn send(venue: &Jayx, peer: &mut Peer, out: &mut String, all: &[Told]) -> Result<(), End> {
-    for told in all {
-        out.clear();
-        wire::jayx::plain(out, venue.config.plain, told.event, &told.payload);
-        peer.queue(out.as_bytes()).await?;
-    }
-    peer.flush().await
 }

@@ -1,175 +1,163 @@
 //! The Socket.IO mode: Engine.IO's opening and heartbeat, Socket.IO's namespace and events.
 
-use tokio::time::{Instant, sleep_until};
+use std::sync::Arc;
+
+use ticklot_book::Nanos;
 
 use super::desk::{Desk, TOO_SLOW, Told, Trouble};
 use super::packet::{self, Packet};
 use super::{Config, Jayx};
-use crate::net::{Close, End, Ended, Event, Input, Peer};
+use crate::clock::nanos;
+use crate::machine::{Close, Moment, Outgoing, Queue, Session};
 use crate::{ids, wire};
 
 /// What the open packet says of the largest message.
 const MAX_PAYLOAD: usize = 1_000_000;
 
-pub(super) async fn session(venue: &Jayx, peer: &mut Peer) -> Ended {
-    let config = &venue.config;
-    // Engine.IO and Socket.IO each have a name for the connection, and they differ.
-    let (engine_sid, sid) = (
-        ids::sid(config.seed, peer.number),
-        ids::sid(!config.seed, peer.number),
-    );
-    let mut session = Session {
-        config,
-        peer,
-        desk: Desk::new(&venue.world),
-        beat: Beat::Ping(Instant::now() + config.ping_interval),
-        join_before: Some(Instant::now() + config.join_timeout),
-        out: String::new(),
-    };
-    session.open(&engine_sid).await?;
-    loop {
-        let deadline = session.deadline();
-        let wake = tokio::select! {
-            event = session.peer.event() => Wake::Event(event),
-            () = sleep_until(deadline) => Wake::Deadline,
-            news = session.desk.news() => Wake::News(news),
-        };
-        match wake {
-            Wake::Event(event) => session.on_event(event, &sid).await?,
-            Wake::Deadline => session.on_deadline(Instant::now()).await?,
-            Wake::News(Some(news)) => session.tell(&news).await?,
-            Wake::News(None) => return Err(session.peer.close(TOO_SLOW).await),
-        }
-    }
-}
-
-enum Wake {
-    Event(Event),
-    Deadline,
-    /// None when something was lost.
-    News(Option<Vec<Told>>),
-}
-
 /// Engine.IO's heartbeat, from the server's side.
 #[derive(Clone, Copy)]
 enum Beat {
     /// The next ping is due.
-    Ping(Instant),
+    Ping(Nanos),
     /// A pong must have come.
-    Pong(Instant),
+    Pong(Nanos),
 }
 
-struct Session<'a> {
-    config: &'a Config,
-    peer: &'a mut Peer,
+/// A client that talks Socket.IO.
+pub(super) struct Client {
+    config: Arc<Config>,
+    /// Socket.IO's name for the connection.
+    sid: String,
     desk: Desk,
     beat: Beat,
     /// None once the client has joined the default namespace.
-    join_before: Option<Instant>,
-    /// Space for the packet that is being written.
-    out: String,
+    join_before: Option<Nanos>,
+    queue: Queue,
 }
 
-impl Session<'_> {
-    async fn open(&mut self, sid: &str) -> Result<(), End> {
-        let (interval, timeout) = (self.config.ping_interval, self.config.ping_timeout);
-        wire::jayx::open(&mut self.out, sid, interval, timeout, MAX_PAYLOAD);
-        self.send().await
-    }
-
-    fn deadline(&self) -> Instant {
-        let (Beat::Ping(beat) | Beat::Pong(beat)) = self.beat;
-        self.join_before.map_or(beat, |join| join.min(beat))
-    }
-
-    async fn on_deadline(&mut self, now: Instant) -> Result<(), End> {
-        if self.join_before.is_some_and(|join| join <= now) {
-            return Err(self.peer.close(Close::new(1008, "no join")).await);
-        }
-        match self.beat {
-            Beat::Ping(due) if due <= now => {
-                self.beat = Beat::Pong(now + self.config.ping_timeout);
-                self.peer.text("2").await
-            }
-            Beat::Pong(due) if due <= now => {
-                Err(self.peer.close(Close::new(1008, "ping timeout")).await)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    async fn on_event(&mut self, event: Event, sid: &str) -> Result<(), End> {
-        let text = match self.peer.settle(event).await? {
-            Some(Input::Text(text)) => text,
-            Some(Input::Binary) => return Err(self.peer.close(Close::BINARY).await),
-            Some(Input::Pong) | None => return Ok(()),
+impl Client {
+    /// The client of the venue's connection of this number, which has just been upgraded.
+    pub(super) fn new(venue: &Jayx, number: u64, now: Moment) -> Self {
+        let config = Arc::clone(&venue.config);
+        // Engine.IO and Socket.IO each have a name for the connection, and they differ.
+        let (engine_sid, sid) = (
+            ids::sid(config.seed, number),
+            ids::sid(!config.seed, number),
+        );
+        let mut client = Self {
+            sid,
+            desk: Desk::new(&venue.world),
+            beat: Beat::Ping(now.at.after(nanos(config.ping_interval))),
+            join_before: Some(now.at.after(nanos(config.join_timeout))),
+            queue: Queue::default(),
+            config,
         };
-        match Packet::read(&text) {
-            Packet::Close | Packet::Leave => Err(self.peer.close(Close::NORMAL).await),
-            Packet::Pong => {
-                self.beat = Beat::Ping(Instant::now() + self.config.ping_interval);
-                Ok(())
-            }
-            Packet::Join { namespace } => self.join(namespace, sid).await,
-            Packet::Event(_) | Packet::Broken if self.join_before.is_some() => {
-                Err(self.peer.close(Close::new(1008, "not joined")).await)
-            }
-            Packet::Event(event) => self.subscribe(event).await,
-            Packet::Other => Ok(()),
-            Packet::Broken => self.refuse("", "not a packet").await,
-        }
+        let (interval, timeout) = (client.config.ping_interval, client.config.ping_timeout);
+        client.say(|out| wire::jayx::open(out, &engine_sid, interval, timeout, MAX_PAYLOAD));
+        client
     }
 
-    async fn join(&mut self, namespace: &str, sid: &str) -> Result<(), End> {
-        self.out.clear();
+    fn join(&mut self, namespace: &str) {
         if namespace.is_empty() {
             self.join_before = None;
-            wire::jayx::joined(&mut self.out, sid);
+            let sid = std::mem::take(&mut self.sid);
+            self.say(|out| wire::jayx::joined(out, &sid));
+            self.sid = sid;
         } else {
-            wire::jayx::wrong_namespace(&mut self.out, namespace);
+            self.say(|out| wire::jayx::wrong_namespace(out, namespace));
         }
-        self.send().await
     }
 
-    async fn subscribe(&mut self, event: packet::Event<'_>) -> Result<(), End> {
+    fn subscribe(&mut self, event: &packet::Event<'_>) {
         match self.desk.ask(&event.name, &event.message) {
-            Err(Trouble::Refused(why)) => self.refuse(event.id, &why).await,
-            Err(Trouble::Lost) => Err(self.peer.close(TOO_SLOW).await),
+            Err(Trouble::Refused(why)) => self.refuse(event.id, &why),
+            Err(Trouble::Lost) => self.queue.close(TOO_SLOW),
             Ok(told) => {
                 if !event.id.is_empty() {
-                    self.out.clear();
-                    wire::jayx::ack(&mut self.out, event.id, r#"{"ok":true}"#);
-                    self.send().await?;
+                    self.say(|out| wire::jayx::ack(out, event.id, r#"{"ok":true}"#));
                 }
-                self.tell(&told).await
+                self.tell(&told);
             }
         }
     }
 
     /// Refuses a request, through its acknowledgement if it asked for one.
-    async fn refuse(&mut self, id: &str, why: &str) -> Result<(), End> {
+    fn refuse(&mut self, id: &str, why: &str) {
         let mut payload = String::new();
-        self.out.clear();
         if id.is_empty() {
             wire::jayx::message(&mut payload, why);
-            wire::jayx::packet(&mut self.out, "error", &payload);
+            self.say(|out| wire::jayx::packet(out, "error", &payload));
         } else {
             wire::jayx::error(&mut payload, why);
-            wire::jayx::ack(&mut self.out, id, &payload);
+            self.say(|out| wire::jayx::ack(out, id, &payload));
         }
-        self.send().await
     }
 
-    async fn tell(&mut self, all: &[Told]) -> Result<(), End> {
+    fn tell(&mut self, all: &[Told]) {
         for told in all {
-            self.out.clear();
-            wire::jayx::packet(&mut self.out, told.event, &told.payload);
-            self.peer.queue(self.out.as_bytes()).await?;
+            self.say(|out| wire::jayx::packet(out, told.event, &told.payload));
         }
-        self.peer.flush().await
     }
 
-    async fn send(&mut self) -> Result<(), End> {
-        self.peer.text(&self.out).await
+    fn say(&mut self, write: impl FnOnce(&mut String)) {
+        let mut out = String::new();
+        write(&mut out);
+        self.queue.text(out);
+    }
+}
+
+impl Session for Client {
+    fn text(&mut self, text: &str, now: Moment) {
+        match Packet::read(text) {
+            Packet::Close | Packet::Leave => self.queue.close(Close::NORMAL),
+            Packet::Pong => {
+                self.beat = Beat::Ping(now.at.after(nanos(self.config.ping_interval)));
+            }
+            Packet::Join { namespace } => self.join(namespace),
+            Packet::Event(_) | Packet::Broken if self.join_before.is_some() => {
+                self.queue.close(Close::new(1008, "not joined"));
+            }
+            Packet::Event(event) => self.subscribe(&event),
+            Packet::Other => {}
+            Packet::Broken => self.refuse("", "not a packet"),
+        }
+    }
+
+    fn binary(&mut self, _now: Moment) {
+        self.queue.close(Close::BINARY);
+    }
+
+    fn pong(&mut self, _now: Moment) {}
+
+    fn deadline(&self) -> Option<Nanos> {
+        let (Beat::Ping(beat) | Beat::Pong(beat)) = self.beat;
+        Some(self.join_before.map_or(beat, |join| join.min(beat)))
+    }
+
+    fn timeout(&mut self, now: Moment) {
+        if self.join_before.is_some_and(|join| join <= now.at) {
+            return self.queue.close(Close::new(1008, "no join"));
+        }
+        match self.beat {
+            Beat::Ping(due) if due <= now.at => {
+                self.beat = Beat::Pong(now.at.after(nanos(self.config.ping_timeout)));
+                self.say(|out| out.push('2'));
+            }
+            Beat::Pong(due) if due <= now.at => {
+                self.queue.close(Close::new(1008, "ping timeout"));
+            }
+            _ => {}
+        }
+    }
+
+    fn news(&mut self, _now: Moment) {
+        match self.desk.news() {
+            Some(told) => self.tell(&told),
+            None => self.queue.close(TOO_SLOW),
+        }
+    }
+
+    fn outgoing(&mut self) -> Option<Outgoing> {
+        self.queue.pop()
     }
 }

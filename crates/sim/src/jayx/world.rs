@@ -12,6 +12,7 @@ use super::ledger::{Ledger, Now};
 use super::trader::{Act, Trader};
 use crate::clock::now_ms;
 use crate::market::{Market, Owner};
+use crate::net::News;
 use crate::wire;
 
 /// What keeps the draws for the ids of candles, and for what accounts do, apart from the market's.
@@ -46,6 +47,14 @@ pub(super) struct World {
 pub(super) struct Shared {
     world: Arc<Mutex<World>>,
     steps: watch::Receiver<u64>,
+}
+
+impl News for watch::Receiver<u64> {
+    async fn wait(&mut self) {
+        if self.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Shared {
@@ -119,7 +128,7 @@ impl World {
     }
 
     /// Makes a step, unless the world stands still, and returns its number.
-    fn advance(&mut self, now_ms: u64) -> Option<u64> {
+    pub(super) fn advance(&mut self, now_ms: u64) -> Option<u64> {
         if self.is_still {
             return None;
         }

@@ -1,6 +1,7 @@
 //! The part that both venues share: accepting, upgrading, reading and writing.
 
 mod accept;
+mod drive;
 mod limits;
 mod peer;
 mod read;
@@ -9,8 +10,9 @@ mod upgrade;
 mod window;
 
 pub(crate) use self::accept::{Protocol, serve};
+pub(crate) use self::drive::{News, drive};
 pub use self::limits::Limits;
-pub(crate) use self::peer::{Close, End, Ended, Event, Input, Peer};
+pub(crate) use self::peer::{End, Ended, Input, Peer};
 pub use self::stats::Connections;
 pub(crate) use self::stats::Counters;
 pub(crate) use self::upgrade::{Page, Refusal, Target};

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::{Counters, Limits};
+use crate::machine::Close;
 
 /// What comes from the reading half, or from the server itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,27 +44,6 @@ pub(crate) enum Input {
     Text(String),
     Binary,
     Pong,
-}
-
-/// A close: its code and reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Close {
-    code: u16,
-    reason: &'static str,
-}
-
-impl Close {
-    pub(crate) const NORMAL: Self = Self::new(1000, "");
-    pub(crate) const AWAY: Self = Self::new(1001, "the server shuts down");
-    pub(crate) const PROTOCOL: Self = Self::new(1002, "protocol error");
-    pub(crate) const UNMASKED: Self = Self::new(1002, "a client's frames must be masked");
-    pub(crate) const BINARY: Self = Self::new(1003, "text frames only");
-    pub(crate) const NOT_UTF8: Self = Self::new(1007, "text must be UTF-8");
-    pub(crate) const TOO_BIG: Self = Self::new(1009, "message too big");
-
-    pub(crate) const fn new(code: u16, reason: &'static str) -> Self {
-        Self { code, reason }
-    }
 }
 
 /// How a connection ended.

@@ -4,7 +4,8 @@ use fastwebsockets::{Frame, OpCode, WebSocketError, WebSocketRead};
 use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 
-use super::peer::{Close, Event};
+use super::peer::Event;
+use crate::machine::Close;
 
 /// Reads until the client has closed, broken a rule or gone, and hands everything on.
 ///

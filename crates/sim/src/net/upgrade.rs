@@ -12,6 +12,8 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use sha1::{Digest, Sha1};
 
+use crate::machine::Refused;
+
 /// RFC 6455, section 1.3: appended to the client's key before it is hashed.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -22,7 +24,13 @@ pub(crate) struct Target<'a> {
     pub(crate) query: &'a str,
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
+    /// The target of a request line.
+    pub(crate) fn of(target: &'a str) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Self { path, query }
+    }
+
     /// Whether the query has this parameter with this value.
     pub(crate) fn has(&self, name: &str, value: &str) -> bool {
         let wanted = |pair: &str| pair.split_once('=') == Some((name, value));
@@ -36,6 +44,17 @@ pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) body: &'static str,
     retry_after: Option<Duration>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            status: refusal.status.as_u16(),
+            retry_after: refusal
+                .retry_after
+                .map(|wait| Duration::from_secs(whole_seconds(wait))),
+        }
+    }
 }
 
 impl Refusal {

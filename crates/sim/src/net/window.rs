@@ -4,7 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use ticklot_book::Nanos;
+
+use crate::clock::nanos;
 
 /// How often something may happen, in a strict sliding window: no stretch of `per` holds more
 /// than `count`. What is refused does not count.
@@ -19,27 +21,28 @@ pub struct Rate {
 /// The window of one client.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    admitted: VecDeque<Instant>,
+    admitted: VecDeque<Nanos>,
 }
 
 impl Window {
     /// Lets something happen now, or says how long until it may.
-    pub(crate) fn admit(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn admit(&mut self, rate: Rate, now: Nanos) -> Result<(), Duration> {
         self.forget(rate, now);
         let room = usize::try_from(rate.count).unwrap_or(usize::MAX);
         if self.admitted.len() < room {
             self.admitted.push_back(now);
             return Ok(());
         }
-        let free = self.admitted.front().map_or(now, |first| *first) + rate.per;
-        Err(free.saturating_duration_since(now))
+        let first = self.admitted.front().copied().unwrap_or(now);
+        let free = first.after(nanos(rate.per));
+        Err(Duration::from_nanos(free.since(now).0))
     }
 
-    fn forget(&mut self, rate: Rate, now: Instant) {
+    fn forget(&mut self, rate: Rate, now: Nanos) {
         while self
             .admitted
             .front()
-            .is_some_and(|it| *it + rate.per <= now)
+            .is_some_and(|it| it.after(nanos(rate.per)) <= now)
         {
             self.admitted.pop_front();
         }
@@ -51,7 +54,7 @@ impl Window {
 pub(crate) struct Doors(HashMap<IpAddr, Window>);
 
 impl Doors {
-    pub(crate) fn admit(&mut self, ip: IpAddr, rate: Rate, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn admit(&mut self, ip: IpAddr, rate: Rate, now: Nanos) -> Result<(), Duration> {
         self.0.retain(|_, window| {
             window.forget(rate, now);
             !window.admitted.is_empty()
@@ -73,8 +76,8 @@ mod tests {
 
     #[test]
     fn no_stretch_of_the_length_holds_more_than_the_count() {
-        let (mut window, zero) = (Window::default(), Instant::now());
-        let mut admit = |ms| window.admit(RATE, zero + Duration::from_millis(ms));
+        let mut window = Window::default();
+        let mut admit = |ms| window.admit(RATE, Nanos::from_millis(ms));
         assert_eq!(admit(0), Ok(()));
         assert_eq!(admit(60), Ok(()));
         assert_eq!(admit(90), Err(Duration::from_millis(10)));
@@ -86,13 +89,13 @@ mod tests {
 
     #[test]
     fn each_address_has_its_own_and_is_forgotten() {
-        let (mut doors, zero) = (Doors::default(), Instant::now());
+        let (mut doors, zero) = (Doors::default(), Nanos(0));
         let ip = |last| IpAddr::from(Ipv4Addr::new(10, 0, 0, last));
         for last in [1, 2, 1, 2] {
             assert_eq!(doors.admit(ip(last), RATE, zero), Ok(()));
         }
         assert!(doors.admit(ip(1), RATE, zero).is_err());
-        assert_eq!(doors.admit(ip(3), RATE, zero + RATE.per), Ok(()));
+        assert_eq!(doors.admit(ip(3), RATE, nanos(RATE.per)), Ok(()));
         assert_eq!(doors.0.len(), 1);
     }
 }

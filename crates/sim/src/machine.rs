@@ -1,0 +1,149 @@
+//! A client's connection, and a venue, without a socket, a timer or a clock.
+//!
+//! Everything that a server decides is in a [`Session`] and in an exchange
+//! ([`bayse::Exchange`](crate::bayse::Exchange), [`jayx::Exchange`](crate::jayx::Exchange)): they are
+//! told what came and when, and say what is to be sent. The servers of this crate are a shell of
+//! sockets around them; a simulation on virtual time is another.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use ticklot_book::Nanos;
+
+/// A moment, on the two clocks that a server has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// On a clock that never goes back, from whatever start. Deadlines are counted on it.
+    pub at: Nanos,
+    /// On the wall clock, in milliseconds since the epoch: what messages are stamped with. It may be
+    /// set back or forward.
+    pub wall_ms: u64,
+}
+
+/// What a session has to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outgoing {
+    /// A text message.
+    Text(String),
+    /// A WebSocket ping.
+    Ping,
+    /// A close: the last that there is.
+    Close(Close),
+}
+
+/// One client's connection, after its upgrade, as a pure state machine.
+///
+/// The shell tells it what the client sent, that its deadline has come, and that the market may have
+/// moved; after each of these it takes [`Session::outgoing`] until there is none. What a client sends
+/// while its last answers are still being written is for the shell to keep: the queue is then as
+/// long as the answer to one call, a step of the market at most.
+pub trait Session {
+    /// A text message of the client's.
+    fn text(&mut self, text: &str, now: Moment);
+
+    /// A binary message of the client's.
+    fn binary(&mut self, now: Moment);
+
+    /// A WebSocket pong of the client's.
+    fn pong(&mut self, now: Moment);
+
+    /// When [`Session::timeout`] is to be called, on the clock of [`Moment::at`]; none for not at
+    /// all.
+    fn deadline(&self) -> Option<Nanos>;
+
+    /// The deadline has come. Too early a call does nothing.
+    fn timeout(&mut self, now: Moment);
+
+    /// The market may have moved: queues all that the client has not been told.
+    fn news(&mut self, now: Moment);
+
+    /// The next thing to send. After a [`Outgoing::Close`] there is nothing more.
+    fn outgoing(&mut self) -> Option<Outgoing>;
+}
+
+/// A close: its code and reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close {
+    pub(crate) code: u16,
+    pub(crate) reason: &'static str,
+}
+
+impl Close {
+    pub(crate) const NORMAL: Self = Self::new(1000, "");
+    pub(crate) const AWAY: Self = Self::new(1001, "the server shuts down");
+    pub(crate) const PROTOCOL: Self = Self::new(1002, "protocol error");
+    pub(crate) const UNMASKED: Self = Self::new(1002, "a client's frames must be masked");
+    pub(crate) const BINARY: Self = Self::new(1003, "text frames only");
+    pub(crate) const NOT_UTF8: Self = Self::new(1007, "text must be UTF-8");
+    pub(crate) const TOO_BIG: Self = Self::new(1009, "message too big");
+
+    pub(crate) const fn new(code: u16, reason: &'static str) -> Self {
+        Self { code, reason }
+    }
+
+    /// The WebSocket close code.
+    #[must_use]
+    pub fn code(self) -> u16 {
+        self.code
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        self.reason
+    }
+}
+
+/// An upgrade that is refused: an HTTP answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The HTTP status.
+    pub status: u16,
+    /// When the client may come back, if the answer says so: whole seconds.
+    pub retry_after: Option<Duration>,
+}
+
+/// What waits to be sent, and whether anything still may.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    waiting: VecDeque<Outgoing>,
+    is_closed: bool,
+}
+
+impl Queue {
+    /// Adds something, unless a close came before.
+    pub(crate) fn push(&mut self, outgoing: Outgoing) {
+        if !self.is_closed {
+            self.is_closed = matches!(outgoing, Outgoing::Close(_));
+            self.waiting.push_back(outgoing);
+        }
+    }
+
+    pub(crate) fn text(&mut self, text: String) {
+        self.push(Outgoing::Text(text));
+    }
+
+    pub(crate) fn close(&mut self, close: Close) {
+        self.push(Outgoing::Close(close));
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Outgoing> {
+        self.waiting.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_comes_after_a_close() {
+        let mut queue = Queue::default();
+        queue.text("a".to_owned());
+        queue.close(Close::NORMAL);
+        queue.text("b".to_owned());
+        assert_eq!(queue.pop(), Some(Outgoing::Text("a".to_owned())));
+        assert_eq!(queue.pop(), Some(Outgoing::Close(Close::NORMAL)));
+        assert_eq!(queue.pop(), None);
+    }
+}
