@@ -7,3 +7,4 @@ pub mod data;
 pub mod peers;
 pub mod program;
 pub mod raw;
+pub mod simulate;

@@ -1,5 +1,6 @@
 //! The books of a feed.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use ticklot_book::{Book, Nanos, Scale, State};
@@ -35,6 +36,12 @@ pub struct Books {
     entries: Vec<Entry>,
     candles: Vec<(ConnectionId, Candles)>,
     accounts: Vec<(ConnectionId, Account)>,
+    /// After how long without a message each connection's books are stale.
+    limits: Vec<(ConnectionId, Nanos)>,
+    /// Nothing can become stale before this. It never goes back.
+    stale_due: Option<Nanos>,
+    /// What has become stale and was not told yet.
+    expired: VecDeque<BookId>,
 }
 
 /// A book and what it is the book of.
@@ -213,14 +220,49 @@ impl Books {
         }
     }
 
-    /// What is beside the books and has heard nothing for `limit` is live no more.
-    pub(crate) fn expire_beside(&mut self, connection: ConnectionId, now: Nanos, limit: Nanos) {
-        for (_, candles) in self.candles.iter_mut().filter(|(of, _)| *of == connection) {
-            candles.expire(now, limit);
+    /// The books of a connection are stale when they have heard nothing for `limit`, at least a
+    /// millisecond.
+    pub(crate) fn set_limit(&mut self, connection: ConnectionId, limit: Nanos) {
+        let limit = limit.max(Nanos::from_millis(1));
+        self.limits.push((connection, limit));
+        self.stale_due = Some(Nanos(0));
+    }
+
+    /// When something may become stale, of whatever connection; never, when no connection has a
+    /// limit.
+    pub(crate) fn stale_due(&self) -> Option<Nanos> {
+        self.stale_due
+    }
+
+    /// Marks stale what has heard nothing for its connection's limit, and counts anew when
+    /// something may become stale: what is live, after its limit, and what may become live from
+    /// now on, after the shortest. [`Books::next_expired`] tells the books.
+    pub(crate) fn expire(&mut self, now: Nanos) {
+        let mut due: Option<Nanos> = None;
+        let mut no_later = |at: Nanos| due = Some(due.map_or(at, |due| due.min(at)));
+        for &(connection, limit) in &self.limits {
+            no_later(now.after(limit));
+            let own = (0..).map(BookId).zip(&mut self.entries);
+            for (id, entry) in own.filter(|(_, entry)| entry.connection == connection) {
+                if entry.book.expire(now, limit) {
+                    self.expired.push_back(id);
+                } else if entry.book.state().is_live() {
+                    no_later(entry.book.updated().after(limit));
+                }
+            }
+            for (_, candles) in self.candles.iter_mut().filter(|(of, _)| *of == connection) {
+                candles.expire(now, limit);
+            }
+            for (_, account) in self.accounts.iter_mut().filter(|(of, _)| *of == connection) {
+                account.expire(now, limit);
+            }
         }
-        for (_, account) in self.accounts.iter_mut().filter(|(of, _)| *of == connection) {
-            account.expire(now, limit);
-        }
+        self.stale_due = due;
+    }
+
+    /// A book that has become stale and that nobody has been told of.
+    pub(crate) fn next_expired(&mut self) -> Option<BookId> {
+        self.expired.pop_front()
     }
 
     /// The books of one connection, to be changed.

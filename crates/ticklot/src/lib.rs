@@ -23,6 +23,8 @@ pub mod feed;
 pub mod jayx;
 mod limiter;
 mod outbox;
+#[cfg(feature = "sabotage")]
+mod sabotage;
 mod session;
 mod venue;
 
@@ -42,6 +44,8 @@ pub use crate::event::{BookUpdate, Disconnect, Event, Handler, LastTrade, Source
 pub use crate::feed::{Clock, Ended, Feed, Remote, RemoteError, Stopper};
 pub use crate::limiter::RateLimit;
 pub use crate::outbox::Outbox;
+#[cfg(feature = "sabotage")]
+pub use crate::sabotage::Sabotage;
 pub use crate::session::{Next, Options, Session};
 pub use crate::venue::{Context, NoCommand, Reply, Slot, Snapshot, Stats, Venue};
 

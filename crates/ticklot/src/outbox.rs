@@ -35,6 +35,12 @@ impl Outbox {
         true
     }
 
+    /// How many messages wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -43,6 +43,9 @@ pub struct Options {
     /// [`BookUpdate::frame`](crate::BookUpdate::frame): true when replaying a log, where the number
     /// is a line of the log. Default: false.
     pub count_control: bool,
+    /// A bug on purpose, for tests of the tests. Default: none.
+    #[cfg(feature = "sabotage")]
+    pub sabotage: Option<crate::Sabotage>,
 }
 
 impl Default for Options {
@@ -53,6 +56,8 @@ impl Default for Options {
             max_frame: 4 << 20,
             seed: 0,
             count_control: false,
+            #[cfg(feature = "sabotage")]
+            sabotage: None,
         }
     }
 }
@@ -98,20 +103,26 @@ pub struct Session<V> {
     since: Nanos,
     /// When the server last gave a sign of life.
     heard: Nanos,
-    /// No own book can be stale before this.
-    stale_check: Nanos,
+    /// No book can be stale before this; none for never.
+    stale_due: Option<Nanos>,
 }
 
 impl<V: Venue> Session<V> {
     /// A session that has not connected yet. Its books that are known by name are added to `books`.
     pub fn new(mut venue: V, id: ConnectionId, options: Options, books: &mut Books) -> Self {
         venue.register(id, books);
+        if let Some(limit) = options.stale_after {
+            books.set_limit(id, nanos(limit));
+        }
+        let limiter = venue.rate_limit().map(Limiter::new);
+        #[cfg(feature = "sabotage")]
+        let limiter = sabotaged(limiter, &mut venue, &options);
         Self {
             id,
             next: Next::Connect,
             epoch: Epoch::default(),
             outbox: Outbox::default(),
-            limiter: venue.rate_limit().map(Limiter::new),
+            limiter,
             sending: Vec::new(),
             send_at: None,
             stats: Stats::default(),
@@ -122,7 +133,7 @@ impl<V: Venue> Session<V> {
             ever_open: false,
             since: Nanos(0),
             heard: Nanos(0),
-            stale_check: Nanos(0),
+            stale_due: None,
             venue,
         }
     }
@@ -135,6 +146,17 @@ impl<V: Venue> Session<V> {
     /// The connection's id.
     pub fn id(&self) -> ConnectionId {
         self.id
+    }
+
+    /// The venue's rules, to look at.
+    pub fn venue(&self) -> &V {
+        &self.venue
+    }
+
+    /// How many messages are written and wait to be sent: answers that the session owes, such as
+    /// pongs. Subscriptions are written when there is a place for them, and do not wait here.
+    pub fn queued(&self) -> usize {
+        self.outbox.len()
     }
 
     /// Counts over all epochs.
@@ -194,6 +216,7 @@ impl<V: Venue> Session<V> {
         books: &mut Books,
         handler: &mut H,
     ) -> ControlFlow<()> {
+        self.expire(now, books, handler)?;
         self.epoch = self.epoch.next();
         for (_, book) in books.of_connection(self.id) {
             book.begin(self.epoch);
@@ -202,7 +225,6 @@ impl<V: Venue> Session<V> {
         self.ever_open = true;
         self.since = now;
         self.heard = now;
-        self.stale_check = now;
         self.outbox.clear();
         if let Some(limiter) = &mut self.limiter {
             limiter.reset();
@@ -231,6 +253,10 @@ impl<V: Venue> Session<V> {
             return Reply::Control;
         }
         self.heard = now;
+        // Not one call may show a book as live that is not, however late the timer is.
+        if self.expire(now, books, handler).is_break() {
+            return Reply::Stop;
+        }
         let reply = self.with_context(now, books, handler, |venue, context, max_frame| {
             if frame.len() <= max_frame {
                 return venue.frame(frame, context);
@@ -253,6 +279,9 @@ impl<V: Venue> Session<V> {
         books: &mut Books,
         handler: &mut H,
     ) -> Reply {
+        if self.expire(now, books, handler).is_break() {
+            return Reply::Stop;
+        }
         self.with_context(now, books, handler, |venue, context, _| {
             venue.command(command, context)
         })
@@ -272,6 +301,9 @@ impl<V: Venue> Session<V> {
         books: &mut Books,
         handler: &mut H,
     ) -> Reply {
+        if self.expire(now, books, handler).is_break() {
+            return Reply::Stop;
+        }
         self.with_context(now, books, handler, |venue, context, _| {
             venue.fetched(body, context)
         })
@@ -295,6 +327,8 @@ impl<V: Venue> Session<V> {
             stats: &mut self.stats,
             slow_down: false,
             proved: false,
+            #[cfg(feature = "sabotage")]
+            sabotage: self.options.sabotage,
             handler,
         };
         let reply = work(&mut self.venue, &mut context, self.options.max_frame);
@@ -324,11 +358,7 @@ impl<V: Venue> Session<V> {
             .venue
             .silence_limit()
             .map(|limit| self.heard.after(limit));
-        let stale = self
-            .options
-            .stale_after
-            .map(|limit| self.stale_check.after(nanos(limit)));
-        [silent, stale, self.venue.deadline(), self.send_at]
+        [silent, self.stale_due, self.venue.deadline(), self.send_at]
             .into_iter()
             .flatten()
             .min()
@@ -366,37 +396,17 @@ impl<V: Venue> Session<V> {
         }
     }
 
-    /// Marks every book of this connection that has heard nothing for its limit.
+    /// Marks every book that has heard nothing for its limit, of whatever connection: the handler
+    /// sees them all at every call, and another connection's timer may be late.
     fn expire<H: Handler + ?Sized>(
         &mut self,
         now: Nanos,
         books: &mut Books,
         handler: &mut H,
     ) -> ControlFlow<()> {
-        let Some(limit) = self.options.stale_after.map(nanos) else {
-            return ControlFlow::Continue(());
-        };
-        if now < self.stale_check.after(limit) {
-            return ControlFlow::Continue(());
-        }
-        books.expire_beside(self.id, now, limit);
-        // The book that will be stale first, of those that are not yet.
-        let mut oldest = now;
-        for id in books.ids() {
-            if books.connection(id) != Some(self.id) {
-                continue;
-            }
-            let Some(book) = books.book_mut(id) else {
-                continue;
-            };
-            if book.expire(now, limit) {
-                handler.on_event(Event::Stale { book: id }, books)?;
-            } else if book.state().is_live() {
-                oldest = oldest.min(book.updated());
-            }
-        }
-        self.stale_check = oldest;
-        ControlFlow::Continue(())
+        let flow = expire(now, books, handler);
+        self.stale_due = books.stale_due();
+        flow
     }
 
     /// The connection is gone, or could not be made: its books are disconnected, and
@@ -477,6 +487,40 @@ impl<V: Venue> Session<V> {
             _ => wait,
         })
     }
+}
+
+/// Marks every book that has heard nothing for its limit, and then tells of each: no call shows
+/// one of them as live.
+pub(crate) fn expire<H: Handler + ?Sized>(
+    now: Nanos,
+    books: &mut Books,
+    handler: &mut H,
+) -> ControlFlow<()> {
+    if books.stale_due().is_none_or(|due| due > now) {
+        return ControlFlow::Continue(());
+    }
+    books.expire(now);
+    while let Some(book) = books.next_expired() {
+        handler.on_event(Event::Stale { book }, books)?;
+    }
+    ControlFlow::Continue(())
+}
+
+#[cfg(feature = "sabotage")]
+fn sabotaged<V: Venue>(
+    mut limiter: Option<Limiter>,
+    venue: &mut V,
+    options: &Options,
+) -> Option<Limiter> {
+    if let Some(bug) = options.sabotage {
+        venue.sabotage(bug);
+    }
+    if let Some(limiter) = &mut limiter
+        && options.sabotage == Some(crate::Sabotage::TokenBucket)
+    {
+        limiter.sabotage();
+    }
+    limiter
 }
 
 fn too_long(venue: VenueName, limit: usize) -> DecodeError {

@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+#[cfg(feature = "sabotage")]
+use ticklot_book::Side;
 use ticklot_book::{BookError, Epoch, Gap, Level, Nanos};
 use ticklot_frame::{DecodeError, Trade, UnixMillis, VenueName};
 
@@ -87,6 +89,13 @@ pub trait Venue {
         None
     }
 
+    /// Breaks something on purpose.
+    #[cfg(feature = "sabotage")]
+    #[doc(hidden)]
+    fn sabotage(&mut self, bug: crate::Sabotage) {
+        let _ = bug;
+    }
+
     /// What was fetched for this connection.
     fn fetched<H: Handler + ?Sized>(&mut self, body: &[u8], context: &mut Context<'_, H>) -> Reply {
         let _ = (body, context);
@@ -153,6 +162,8 @@ pub struct Context<'a, H: ?Sized> {
     /// The connection has brought something that was asked for: it is good, and the next backoff
     /// starts from its beginning. An applied snapshot says so by itself.
     pub proved: bool,
+    #[cfg(feature = "sabotage")]
+    pub(crate) sabotage: Option<crate::Sabotage>,
     pub(crate) handler: &'a mut H,
 }
 
@@ -240,7 +251,19 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         let Some(book) = self.books.book_mut(id) else {
             return ControlFlow::Continue(());
         };
-        if let Err(error) = book.replace(snapshot.bids, snapshot.asks, self.now) {
+        let (bids, asks) = (snapshot.bids, snapshot.asks);
+        #[cfg(feature = "sabotage")]
+        let merged = (self.sabotage == Some(crate::Sabotage::MergedSnapshot)).then(|| {
+            let merged = |side, snapshot| crate::sabotage::merged(book, side, snapshot);
+            let (bids, asks) = (merged(Side::Bid, bids), merged(Side::Ask, asks));
+            (bids, asks)
+        });
+        #[cfg(feature = "sabotage")]
+        let (bids, asks) = match &merged {
+            Some((bids, asks)) => (bids.as_slice(), asks.as_slice()),
+            None => (bids, asks),
+        };
+        if let Err(error) = book.replace(bids, asks, self.now) {
             book.mark_gap(Gap::Refused);
             return self.bad_line(refusal(error).on_line(snapshot.line));
         }

@@ -285,6 +285,12 @@ impl Bayse {
         self.rooms.iter()
     }
 
+    /// How many messages were sent that the server has not answered yet: at most 1,024 are
+    /// remembered, none for longer than sixteen times the patience after the next is sent.
+    pub fn unanswered(&self) -> usize {
+        self.rooms.unanswered()
+    }
+
     /// Desires a topic.
     ///
     /// # Errors

@@ -10,7 +10,7 @@
 //!              └── no answer in time, with patience that doubles
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use ticklot_book::Nanos;
@@ -26,6 +26,15 @@ const MAX_TOGETHER: usize = ticklot_frame::bayse::MAX_MARKETS;
 
 /// How often patience doubles before it stays as it is.
 const MAX_DOUBLINGS: u32 = 4;
+
+/// How many times the patience a message is remembered for its answer: as long as patience grows.
+const MEMORY: u64 = 1 << MAX_DOUBLINGS;
+
+/// The most messages that are remembered for their answers; beyond it, the oldest is forgotten.
+pub(crate) const MAX_UNANSWERED: usize = 1_024;
+
+/// The most rooms that nobody desires and the server confirmed, and that are still to be left.
+const MAX_STRAYS: usize = 16;
 
 /// How often a room is asked to be left before it is taken for left.
 const MAX_LEAVES: u32 = 3;
@@ -61,10 +70,11 @@ struct Room {
     alone: bool,
 }
 
-/// Something that was sent and not answered yet.
+/// Something that was sent and not answered yet. It keeps its topics: an error may name one that is
+/// desired no more, and is then no other's fault.
 #[derive(Debug)]
 pub(crate) enum Sent {
-    Ask(Vec<u64>),
+    Ask(Vec<(u64, Topic)>),
     Leave(u64),
 }
 
@@ -93,14 +103,18 @@ pub(crate) struct Rooms {
     rooms: BTreeMap<u64, Room>,
     by_topic: HashMap<Topic, u64>,
     next_key: u64,
-    /// What was sent, oldest first.
-    sent: Vec<Sent>,
+    /// What was sent and when, oldest first.
+    sent: VecDeque<(Nanos, Sent)>,
+    /// The names of rooms to be left that are nobody's desire.
+    strays: Vec<String>,
     patience: Nanos,
-    /// How many rooms are due to be sent.
+    /// How many rooms are due to be sent: asked for, or left.
     due: usize,
     /// When the first answer is overdue.
     next_overdue: Option<Nanos>,
     currency: Currency,
+    #[cfg(feature = "sabotage")]
+    ack_not_required: bool,
 }
 
 impl Rooms {
@@ -110,12 +124,26 @@ impl Rooms {
             rooms: BTreeMap::new(),
             by_topic: HashMap::new(),
             next_key: 0,
-            sent: Vec::new(),
+            sent: VecDeque::new(),
+            strays: Vec::new(),
             patience: nanos(patience),
             due: 0,
             next_overdue: None,
             currency,
+            #[cfg(feature = "sabotage")]
+            ack_not_required: false,
         }
+    }
+
+    /// Takes what was sent for confirmed.
+    #[cfg(feature = "sabotage")]
+    pub(crate) fn sabotage(&mut self) {
+        self.ack_not_required = true;
+    }
+
+    /// How many messages were sent that the server has not answered yet.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.sent.len()
     }
 
     pub(crate) fn set_currency(&mut self, currency: Currency) {
@@ -184,6 +212,7 @@ impl Rooms {
     /// A new connection: everything desired is to be asked for, and nothing else is known of.
     pub(crate) fn restart(&mut self) {
         self.sent.clear();
+        self.strays.clear();
         let left: Vec<u64> = self.keys(|room| room.stage == Stage::Leaving);
         for key in left {
             self.remove(key);
@@ -229,11 +258,11 @@ impl Rooms {
             return false;
         }
         let Some((&first, room)) = self.rooms.iter().find(|(_, room)| room.due) else {
-            return false;
+            return self.leave_stray(send);
         };
         if room.stage == Stage::Leaving {
             send(&ToSend::Leave(room.name.as_deref().unwrap_or_default()));
-            self.sent.push(Sent::Leave(first));
+            self.remember(now, Sent::Leave(first));
             self.wait_for_answer(first, now);
         } else {
             let keys = self.together(first);
@@ -245,10 +274,43 @@ impl Rooms {
             for key in &keys {
                 self.wait_for_answer(*key, now);
             }
-            self.sent.push(Sent::Ask(keys));
+            let asked = |key| Some((key, self.rooms.get(&key)?.topic.clone()));
+            let asked = keys.into_iter().filter_map(asked).collect();
+            self.remember(now, Sent::Ask(asked));
         }
         self.recount();
         true
+    }
+
+    /// Leaves a room that nobody desires. What the server says to it is of no interest.
+    fn leave_stray(&mut self, send: impl FnOnce(&ToSend<'_>)) -> bool {
+        let stray = self.strays.pop();
+        if let Some(name) = &stray {
+            send(&ToSend::Leave(name));
+        }
+        self.recount();
+        stray.is_some()
+    }
+
+    /// The server confirmed a room that is not desired: it is left, once there is a place. However
+    /// often it is confirmed until then, it is left once; beyond [`MAX_STRAYS`] rooms it is not left,
+    /// and what comes of it is dropped.
+    pub(crate) fn stray(&mut self, name: &str) {
+        let is_known = self.find(name).is_some() || self.strays.iter().any(|it| it == name);
+        if !is_known && self.strays.len() < MAX_STRAYS {
+            self.strays.push(name.to_owned());
+            self.recount();
+        }
+    }
+
+    /// Keeps what was sent for its answer, and forgets what has had none for too long.
+    fn remember(&mut self, now: Nanos, sent: Sent) {
+        let memory = Nanos(self.patience.0.saturating_mul(MEMORY));
+        let is_old = |(at, _): &(Nanos, Sent)| now.since(*at) > memory;
+        while self.sent.len() >= MAX_UNANSWERED || self.sent.front().is_some_and(is_old) {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((now, sent));
     }
 
     /// The rooms that are asked for in one message with `first`.
@@ -282,6 +344,10 @@ impl Rooms {
                 .saturating_mul(1 << room.tries.min(MAX_DOUBLINGS));
             room.overdue = now.after(Nanos(doubled));
             room.tries = room.tries.saturating_add(1);
+            #[cfg(feature = "sabotage")]
+            if self.ack_not_required && room.stage == Stage::Asked {
+                room.stage = Stage::Joined;
+            }
         }
     }
 
@@ -350,9 +416,10 @@ impl Rooms {
         let Some(place) = self.guilty(channel, &named) else {
             return Vec::new();
         };
-        let keys = match self.sent.remove(place) {
-            Sent::Ask(keys) => keys,
-            Sent::Leave(key) => {
+        let asked = match self.sent.remove(place) {
+            None => return Vec::new(),
+            Some((_, Sent::Ask(asked))) => asked,
+            Some((_, Sent::Leave(key))) => {
                 // Left or not, unless it is desired again: what still comes of it is dropped.
                 if self
                     .rooms
@@ -365,14 +432,10 @@ impl Rooms {
                 return Vec::new();
             }
         };
-        let is_named = |room: &Room| named(&room.topic);
-        let any_named = keys
-            .iter()
-            .filter_map(|key| self.rooms.get(key))
-            .any(is_named);
-        let several = keys.len() > 1;
+        let any_named = asked.iter().any(|(_, topic)| named(topic));
+        let several = asked.len() > 1;
         let mut refused = Vec::new();
-        for key in keys {
+        for (key, _) in asked {
             let Some(room) = self.rooms.get_mut(&key) else {
                 continue;
             };
@@ -393,36 +456,30 @@ impl Rooms {
     /// Which unanswered message an error is about: one with a topic that it names, else one of its
     /// channel, else, when it tells neither, the oldest.
     fn guilty(&self, channel: Option<Channel>, named: &impl Fn(&Topic) -> bool) -> Option<usize> {
-        let topics = |sent: &Sent| -> Vec<&Topic> {
-            let keys = match sent {
-                Sent::Ask(keys) => keys.as_slice(),
-                Sent::Leave(key) => std::slice::from_ref(key),
-            };
-            keys.iter()
-                .filter_map(|key| self.rooms.get(key))
-                .map(|room| &room.topic)
-                .collect()
-        };
-        let by_name = self
-            .sent
-            .iter()
-            .position(|sent| topics(sent).into_iter().any(named));
-        let of_channel = |channel| {
-            self.sent
-                .iter()
-                .position(|sent| topics(sent).iter().any(|topic| topic.channel() == channel))
-        };
-        by_name.or_else(|| match channel {
-            Some(channel) => of_channel(channel),
+        let by_name = self.first_sent(named);
+        if by_name.is_some() || self.rooms.values().any(|room| named(&room.topic)) {
+            // One that is named and was not asked for is at least no other's fault.
+            return by_name;
+        }
+        match channel {
+            Some(channel) => self.first_sent(&|topic: &Topic| topic.channel() == channel),
             None => (!self.sent.is_empty()).then_some(0),
+        }
+    }
+
+    /// The oldest unanswered message with such a topic.
+    fn first_sent(&self, is_it: &impl Fn(&Topic) -> bool) -> Option<usize> {
+        self.sent.iter().position(|(_, sent)| match sent {
+            Sent::Ask(asked) => asked.iter().any(|(_, topic)| is_it(topic)),
+            Sent::Leave(key) => self.rooms.get(key).is_some_and(|room| is_it(&room.topic)),
         })
     }
 
     /// The server took something for too much: what was sent last is sent again.
     pub(crate) fn too_much(&mut self) {
-        if let Some(sent) = self.sent.pop() {
+        if let Some((_, sent)) = self.sent.pop_back() {
             let keys = match sent {
-                Sent::Ask(keys) => keys,
+                Sent::Ask(asked) => asked.into_iter().map(|(key, _)| key).collect(),
                 Sent::Leave(key) => vec![key],
             };
             self.send_again(&keys);
@@ -439,9 +496,8 @@ impl Rooms {
     pub(crate) fn timeout(&mut self, now: Nanos) {
         let late: Vec<u64> = self.keys(|room| room.awaits_answer() && room.overdue <= now);
         self.send_again(&late);
+        // What was sent is remembered all the same: its answer may be late, not lost.
         for key in late {
-            self.answered(key, true);
-            self.answered(key, false);
             let given_up = |room: &Room| room.stage == Stage::Leaving && room.tries >= MAX_LEAVES;
             if self.rooms.get(&key).is_some_and(given_up) {
                 self.remove(key);
@@ -471,15 +527,15 @@ impl Rooms {
 
     /// Strikes a room from the oldest unanswered message that it is in.
     fn answered(&mut self, key: u64, leaving: bool) {
-        let place = self.sent.iter().position(|sent| match sent {
-            Sent::Ask(keys) => !leaving && keys.contains(&key),
+        let place = self.sent.iter().position(|(_, sent)| match sent {
+            Sent::Ask(asked) => !leaving && asked.iter().any(|(asked, _)| *asked == key),
             Sent::Leave(left) => leaving && *left == key,
         });
         let Some(place) = place else { return };
-        let empty = match &mut self.sent[place] {
-            Sent::Ask(keys) => {
-                keys.retain(|asked| *asked != key);
-                keys.is_empty()
+        let empty = match &mut self.sent[place].1 {
+            Sent::Ask(asked) => {
+                asked.retain(|(asked, _)| *asked != key);
+                asked.is_empty()
             }
             Sent::Leave(_) => true,
         };
@@ -496,7 +552,8 @@ impl Rooms {
 
     /// Counts again what the hot path asks for.
     fn recount(&mut self) {
-        self.due = self.rooms.values().filter(|room| room.due).count();
+        let due = self.rooms.values().filter(|room| room.due).count();
+        self.due = due + self.strays.len();
         let waiting = self.rooms.values().filter(|room| room.awaits_answer());
         self.next_overdue = waiting.map(|room| room.overdue).min();
     }

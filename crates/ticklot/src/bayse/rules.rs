@@ -119,6 +119,13 @@ impl Venue for Bayse {
         Some(SILENCE_LIMIT)
     }
 
+    #[cfg(feature = "sabotage")]
+    fn sabotage(&mut self, bug: crate::Sabotage) {
+        if bug == crate::Sabotage::AckNotRequired {
+            self.rooms.sabotage();
+        }
+    }
+
     fn fetch(&mut self) -> Option<String> {
         let FirstBooks {
             base,
@@ -226,11 +233,7 @@ impl Bayse {
                 context.proved = true;
                 if rooms.joined(room) == Confirmed::Undesired && !*any {
                     // A confirmation that came after the change of mind: its room is left.
-                    let (endpoint, auth, room) =
-                        (self.endpoint, self.auth.as_ref(), Room::Other(room));
-                    context.outbox.push(|out| {
-                        let _ = Request::Unsubscribe { room }.write(endpoint, auth, out);
-                    });
+                    rooms.stray(room);
                 }
                 context.emit(Event::Subscribed { connection, room })
             }

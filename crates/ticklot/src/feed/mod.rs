@@ -23,7 +23,7 @@ pub use self::remote::{Remote, RemoteError, Stopper};
 use self::driver::{Connect, Line};
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Event, Handler};
-use crate::session::{Options, Session};
+use crate::session::{Options, Session, expire};
 use crate::venue::{Stats, Venue};
 
 /// How a connection of a feed came to its end.
@@ -223,10 +223,10 @@ async fn ticks<H: Handler>(
         interval.tick().await;
         let mut shared = shared.borrow_mut();
         let Shared { books, handler } = &mut *shared;
-        if handler
-            .on_event(Event::Tick { now: clock.now() }, books)
-            .is_break()
-        {
+        let now = clock.now();
+        // The connections' own timers may be later than this one.
+        let told = expire(now, books, handler);
+        if told.is_break() || handler.on_event(Event::Tick { now }, books).is_break() {
             stop.send_replace(true);
         }
     }

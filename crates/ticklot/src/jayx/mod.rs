@@ -35,6 +35,18 @@ const SOCKET_IO_PATH: &str = "/socket.io/?EIO=4&transport=websocket";
 /// How long the Socket.IO handshake may take, from the open connection to the joined namespace.
 const HANDSHAKE: Nanos = Nanos::from_secs(20);
 
+/// How long a connection of the plain form may bring nothing while it carries an order book. No
+/// heartbeat is documented for it: without a limit a connection whose other end has vanished would
+/// never be given up.
+const PLAIN_SILENCE: Nanos = Nanos::from_secs(60);
+
+/// How long a subscription to an order book may go without one, at first, before it is asked for
+/// again: the venue documents no confirmation.
+const PATIENCE: Nanos = Nanos::from_secs(10);
+
+/// How often that patience doubles.
+const MAX_DOUBLINGS: u32 = 4;
+
 /// The scale of BTCUSDT, inferred from the documentation's examples: tick 0.01, lot 0.000001.
 pub const BTCUSDT: Scale = const_scale(2, 6);
 
@@ -150,6 +162,9 @@ pub struct JayX {
     silence_limit: Option<Nanos>,
     /// When the handshake must be over.
     join_by: Option<Nanos>,
+    /// When the order book is asked for again, unless one comes, and how often it was.
+    book_by: Option<Nanos>,
+    tries: u32,
 }
 
 impl JayX {
@@ -175,6 +190,8 @@ impl JayX {
             trades: Trades::default(),
             silence_limit: None,
             join_by: None,
+            book_by: None,
+            tries: 0,
         }
     }
 

@@ -8,7 +8,7 @@ use ticklot_frame::jayx::{
     Control, Envelope, JOIN, Message, OrderBook, PONG, acknowledge, asked_ack,
 };
 
-use super::{HANDSHAKE, JayX, Topic};
+use super::{HANDSHAKE, JayX, MAX_DOUBLINGS, PATIENCE, PLAIN_SILENCE, Topic};
 use crate::books::{BookId, Books, ConnectionId};
 use crate::event::{Event, Handler, LastTrade, Source};
 use crate::outbox::Outbox;
@@ -46,8 +46,11 @@ impl Venue for JayX {
     fn opened(&mut self, now: Nanos, outbox: &mut Outbox) {
         self.silence_limit = None;
         self.join_by = None;
+        self.book_by = None;
+        self.tries = 0;
         if self.envelope == Envelope::Plain {
-            self.subscribe(outbox);
+            self.silence_limit = self.book.map(|_| PLAIN_SILENCE);
+            self.subscribe(now, outbox);
         } else {
             // In Socket.IO the server speaks first.
             self.join_by = Some(now.after(HANDSHAKE));
@@ -87,13 +90,14 @@ impl Venue for JayX {
             };
             return match (flow, Step::of(control)) {
                 (ControlFlow::Break(()), _) => Reply::Stop,
-                (_, step) => self.step(step, context.outbox),
+                (_, step) => self.step(step, context.now, context.outbox),
             };
         }
         context.stats.messages += 1;
         Reply::from(match &message {
             Message::OrderBook(update) => match self.book {
                 Some(id) => {
+                    self.book_by = None;
                     let trades = self.trades.take(update.trades);
                     order_book(id, update, trades, context)
                 }
@@ -116,11 +120,19 @@ impl Venue for JayX {
     }
 
     fn deadline(&self) -> Option<Nanos> {
-        self.join_by
+        self.join_by.or(self.book_by)
     }
 
-    fn timeout<H: Handler + ?Sized>(&mut self, _context: &mut Context<'_, H>) -> Reply {
-        Reply::End("the Socket.IO handshake took too long")
+    fn timeout<H: Handler + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+        if self.join_by.is_some() {
+            return Reply::End("the Socket.IO handshake took too long");
+        }
+        let is_book = |topic: &&Topic| matches!(topic, Topic::OrderBook { .. });
+        if let Some(topic) = self.topics.iter().find(is_book) {
+            self.ask(topic, context.outbox);
+        }
+        self.await_book(context.now);
+        Reply::Data
     }
 
     fn silence_limit(&self) -> Option<Nanos> {
@@ -161,7 +173,7 @@ impl Step {
 }
 
 impl JayX {
-    fn step(&mut self, step: Step, outbox: &mut Outbox) -> Reply {
+    fn step(&mut self, step: Step, now: Nanos, outbox: &mut Outbox) -> Reply {
         match step {
             Step::Join { silence_limit } => {
                 self.silence_limit = Some(silence_limit);
@@ -169,7 +181,7 @@ impl JayX {
             }
             Step::Subscribe => {
                 self.join_by = None;
-                self.subscribe(outbox);
+                self.subscribe(now, outbox);
             }
             Step::Pong => outbox.push(|out| out.extend_from_slice(PONG)),
             Step::End(what) => return Reply::End(what),
@@ -178,15 +190,27 @@ impl JayX {
         Reply::Control
     }
 
-    fn subscribe(&self, outbox: &mut Outbox) {
+    fn subscribe(&mut self, now: Nanos, outbox: &mut Outbox) {
         for topic in &self.topics {
-            outbox.push(|out| {
-                // `build` has checked it; nothing is appended when it is wrong.
-                if let Ok(request) = topic.request(self.key.as_ref()) {
-                    let _ = request.write(self.envelope, out);
-                }
-            });
+            self.ask(topic, outbox);
         }
+        self.await_book(now);
+    }
+
+    fn ask(&self, topic: &Topic, outbox: &mut Outbox) {
+        outbox.push(|out| {
+            // `build` has checked it; nothing is appended when it is wrong.
+            if let Ok(request) = topic.request(self.key.as_ref()) {
+                let _ = request.write(self.envelope, out);
+            }
+        });
+    }
+
+    /// The order book that was asked for is to come in time; the patience doubles with each try.
+    fn await_book(&mut self, now: Nanos) {
+        let patience = Nanos(PATIENCE.0 << self.tries.min(MAX_DOUBLINGS));
+        self.book_by = self.book.map(|_| now.after(patience));
+        self.tries = self.tries.saturating_add(1);
     }
 }
 

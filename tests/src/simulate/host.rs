@@ -1,0 +1,143 @@
+//! A simulated venue: its exchange, which may go down and come up again with other books.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ticklot_book::{Level, Lots, Nanos};
+use ticklot_sim::machine::Refused;
+use ticklot_sim::market::View;
+use ticklot_sim::{Moment, Session, bayse, jayx};
+
+use super::judge::Book;
+use super::plan::{BAYSE, JAYX, Plan, SYMBOLS};
+use super::wish;
+
+/// 2026-01-01 in milliseconds.
+const WALL: i64 = 1_767_225_600_000;
+
+/// Lots of 0.01 in lots of 0.000001, which the client counts in.
+const LOTS: i64 = 10_000;
+
+#[derive(Debug)]
+enum Exchange {
+    JayX(jayx::Exchange),
+    Bayse(bayse::Exchange),
+}
+
+/// A server and its wall clock.
+#[derive(Debug)]
+pub(super) struct Host {
+    which: usize,
+    /// None while it is down.
+    exchange: Option<Exchange>,
+    /// How often it came up.
+    starts: u64,
+    /// How far its wall clock is off, in milliseconds.
+    pub(super) wall: i64,
+}
+
+impl Host {
+    /// A server that is up.
+    pub(super) fn new(which: usize, plan: &Plan) -> Self {
+        let mut host = Self {
+            which,
+            exchange: None,
+            starts: 0,
+            wall: 0,
+        };
+        host.start(plan, Nanos(0));
+        host
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.exchange.is_some()
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.exchange = None;
+    }
+
+    /// Comes up, with other books than ever before.
+    pub(super) fn start(&mut self, plan: &Plan, now: Nanos) {
+        let moment = self.moment(now);
+        self.starts += 1;
+        let n = self.starts;
+        const GOOD: &str = "a configuration that makes sense";
+        self.exchange = Some(match self.which {
+            JAYX => Exchange::JayX(jayx::Exchange::new(plan.jayx_server(n), moment).expect(GOOD)),
+            _ => Exchange::Bayse(bayse::Exchange::new(plan.bayse_server(n), moment).expect(GOOD)),
+        });
+    }
+
+    /// The moment on the server's clocks.
+    pub(super) fn moment(&self, now: Nanos) -> Moment {
+        let passed = i64::try_from(now.0 / 1_000_000).unwrap_or(0);
+        Moment {
+            at: now,
+            wall_ms: u64::try_from(WALL + self.wall + passed).unwrap_or(0),
+        }
+    }
+
+    /// Moves the market on.
+    pub(super) fn step(&mut self, now: Nanos) {
+        let moment = self.moment(now);
+        match &mut self.exchange {
+            Some(Exchange::JayX(exchange)) => exchange.step(moment),
+            Some(Exchange::Bayse(exchange)) => exchange.step(moment),
+            None => {}
+        }
+    }
+
+    /// Answers an upgrade; none while it is down.
+    pub(super) fn upgrade(
+        &mut self,
+        target: &str,
+        now: Nanos,
+    ) -> Option<Result<Box<dyn Session>, Refused>> {
+        let moment = self.moment(now);
+        let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Some(match self.exchange.as_mut()? {
+            Exchange::JayX(exchange) => exchange.upgrade(target, moment),
+            Exchange::Bayse(exchange) => exchange.upgrade(target, from, moment),
+        })
+    }
+
+    /// Answers a request for books.
+    pub(super) fn get(&self, target: &str) -> Option<String> {
+        match self.exchange.as_ref()? {
+            Exchange::Bayse(exchange) => exchange.get(target).map(|(_, page)| page),
+            Exchange::JayX(_) => None,
+        }
+    }
+
+    /// Every book that the server has, as it is now.
+    pub(super) fn books(&self, mut each: impl FnMut(Book, [Vec<Level>; 2])) {
+        match &self.exchange {
+            Some(Exchange::JayX(exchange)) => {
+                for symbol in SYMBOLS {
+                    let view = exchange.truth().book(symbol).unwrap_or_default();
+                    each(Book::new(JAYX, symbol, 0), [view.bids, view.asks]);
+                }
+            }
+            Some(Exchange::Bayse(exchange)) => {
+                let currencies = [bayse::Currency::Usd, bayse::Currency::Ngn];
+                let listings = wish::listings();
+                let ids = listings.iter().flat_map(|it| [&it.yes_id, &it.no_id]);
+                for id in ids {
+                    for (place, currency) in currencies.into_iter().enumerate() {
+                        let view = exchange.truth().book(id, currency).unwrap_or_default();
+                        each(Book::new(BAYSE, id, place), in_millionths(view));
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+/// The sides as a client of Bayse Markets knows them: no counts, and smaller lots.
+fn in_millionths(view: View) -> [Vec<Level>; 2] {
+    [view.bids, view.asks].map(|side| {
+        let level = |level: Level| Level::new(level.ticks, Lots(level.lots.0 * LOTS));
+        side.into_iter().map(level).collect()
+    })
+}

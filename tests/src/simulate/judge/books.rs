@@ -1,0 +1,160 @@
+//! What a book shows was the server's.
+
+use ticklot::{BookId, Books, State};
+use ticklot_book::{Level, Nanos};
+
+use super::super::host::Host;
+use super::super::plan::Place;
+use super::history::Book;
+use super::{Invariant, Judge, line_of};
+
+impl Judge {
+    /// Takes down what a server's books are now.
+    pub(in super::super) fn record(&mut self, host: &Host, now: Nanos) {
+        host.books(|book, sides| self.history.entry(book).or_default().set(now, Some(sides)));
+    }
+
+    /// A server has no books any more.
+    pub(in super::super) fn record_down(&mut self, host: usize, now: Nanos) {
+        for (book, timeline) in &mut self.history {
+            if book.is_of(host) {
+                timeline.set(now, None);
+            }
+        }
+    }
+
+    /// Looks at every book of the client's.
+    pub(in super::super) fn look(&mut self, books: &Books, now: Nanos) {
+        for id in books.ids() {
+            self.book(books, id, now);
+        }
+    }
+
+    fn book(&mut self, books: &Books, id: BookId, now: Nanos) {
+        let state = books.state(id);
+        if matches!(state, State::Empty | State::Disconnected) {
+            return;
+        }
+        let (line, book, hint) = self.identify(books, id);
+        let Some(shown) = books.untrusted(id) else {
+            return;
+        };
+        let record = &self.lines[line];
+        let Some(wire) = &record.wire else {
+            let actual = format!("{} is {state} without a connection", books.name(id));
+            return self.accuse(now, Invariant::Trust, "disconnected".to_owned(), actual);
+        };
+        if shown.epoch().0 != record.epochs
+            || (state.is_live() && !self.is_desired(line, books, id))
+        {
+            let expected = format!("epoch {}, and desired", record.epochs);
+            let actual = format!("{} is {state}, epoch {:?}", books.name(id), shown.epoch());
+            return self.accuse(now, Invariant::Trust, expected, actual);
+        }
+        let upgraded = wire.upgraded;
+        let after = if state.is_live() {
+            let earliest = self.clock.earliest(now, self.limit);
+            earliest.since(wire.transit(earliest)).max(upgraded)
+        } else {
+            upgraded
+        };
+        let sides = [shown.bids(), shown.asks()];
+        let timeline = self.history.entry(book.clone()).or_default();
+        match timeline.find(sides, after, hint) {
+            Some(place) => self.known.get_mut(&id).expect("just identified").2 = place,
+            None => self.explain(&book, state, sides, (after, upgraded), now),
+        }
+    }
+
+    /// Which book of which server it is, looked up once.
+    fn identify(&mut self, books: &Books, id: BookId) -> (usize, Book, usize) {
+        let known = self.known.entry(id).or_insert_with(|| {
+            let line = books.connection(id).map_or(usize::MAX, line_of);
+            let place = &self.lines[line].place;
+            let currency = match place {
+                Place::Bayse { currency, .. } => usize::from(currency.to_string() == "NGN"),
+                Place::JayX { .. } => 0,
+            };
+            (line, Book::new(place.host(), books.name(id), currency), 0)
+        });
+        known.clone()
+    }
+
+    fn is_desired(&self, line: usize, books: &Books, id: BookId) -> bool {
+        let record = &self.lines[line];
+        match &record.place {
+            Place::JayX { symbol, .. } => *symbol == books.name(id),
+            Place::Bayse { .. } => {
+                let mut all = record.wishes.iter().flat_map(|wish| wish.outcomes());
+                all.any(|outcome| outcome == books.name(id))
+            }
+        }
+    }
+
+    /// Says what is wrong with a book that is none of the server's in time.
+    fn explain(
+        &mut self,
+        book: &Book,
+        state: State,
+        sides: [&[Level]; 2],
+        (after, upgraded): (Nanos, Nanos),
+        now: Nanos,
+    ) {
+        let timeline = &self.history[book];
+        let last = timeline.last().map_or_else(
+            || "a server that is down".to_owned(),
+            |last| show([&last[0], &last[1]]),
+        );
+        let alien = (0..2).find_map(|side| {
+            let mut levels = sides[side].iter();
+            levels.find(|level| !timeline.had(side, level, upgraded))
+        });
+        let (invariant, why) = if let Some(level) = alien {
+            let why = format!("{}:{} was never the server's", level.ticks, level.lots);
+            (Invariant::Level, why)
+        } else if timeline.find(sides, upgraded, 0).is_some() {
+            let why = format!("it was so before {} ns", after.0);
+            (Invariant::Staleness, why)
+        } else {
+            (Invariant::LiveBook, "it is of several moments".to_owned())
+        };
+        let expected = format!("{book:?} within the limit, now {last}");
+        let actual = format!("{state}, {why}: {}", show(sides));
+        self.accuse(now, invariant, expected, actual);
+    }
+
+    /// Whether all that is desired is live and confirmed; what is not is told.
+    pub(in super::super) fn unwell(&self, books: &Books) -> Option<String> {
+        let is_live = |line: usize, name: &str| {
+            let mut own = books.ids().filter(|id| {
+                books.connection(*id).map(line_of) == Some(line) && books.name(*id) == name
+            });
+            own.any(|id| books.live(id).is_some())
+        };
+        self.lines.iter().enumerate().find_map(|(line, record)| {
+            let dead = match &record.place {
+                Place::JayX { symbol, .. } => {
+                    (!is_live(line, symbol)).then(|| (*symbol).to_owned())
+                }
+                Place::Bayse { .. } => {
+                    let mut all = record.wishes.iter().flat_map(|wish| wish.outcomes());
+                    all.find(|outcome| !is_live(line, outcome))
+                }
+            };
+            dead.map(|name| format!("{name} of connection {line} is not live"))
+                .or_else(|| self.unconfirmed(line))
+        })
+    }
+}
+
+/// The best levels of a book.
+fn show(sides: [&[Level]; 2]) -> String {
+    let side = |levels: &[Level]| {
+        let levels = levels.iter().take(4);
+        let levels: Vec<_> = levels
+            .map(|level| format!("{}:{}", level.ticks, level.lots))
+            .collect();
+        levels.join(" ")
+    };
+    format!("[{} | {}]", side(sides[0]), side(sides[1]))
+}

@@ -1,0 +1,59 @@
+//! Nothing grows without bound.
+
+use ticklot_book::Nanos;
+
+use super::super::wish::Wish;
+use super::{Invariant, Judge};
+
+/// The most messages that are written and wait for a place.
+const QUEUED: usize = 64;
+
+/// The most messages that are remembered for their answers: what the client's documentation says.
+const UNANSWERED: usize = 1_024;
+
+/// The most books: two outcomes of each market, and one of each symbol, of four connections.
+const BOOKS: usize = 16;
+
+/// What a connection of the client's holds.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Load {
+    /// Messages that are written and wait for a place.
+    pub(in super::super) queued: usize,
+    /// Messages that were sent and are not answered.
+    pub(in super::super) unanswered: usize,
+    /// Rooms, desired or being left.
+    pub(in super::super) rooms: usize,
+    /// Books of all connections.
+    pub(in super::super) books: usize,
+    /// The time that the client's clock shows, and when it wants to be woken; both only while it is
+    /// open.
+    pub(in super::super) wake: Option<(Nanos, Nanos)>,
+}
+
+impl Judge {
+    /// Looks at what a connection holds after a step.
+    pub(in super::super) fn bounds(&mut self, line: usize, load: Load, now: Nanos) {
+        self.pings(line, now);
+        let rooms = 2 * Wish::all().len();
+        let limits = [
+            ("messages in the queue", load.queued, QUEUED),
+            ("messages without an answer", load.unanswered, UNANSWERED),
+            ("rooms", load.rooms, rooms),
+            ("books", load.books, BOOKS),
+        ];
+        for (what, actual, limit) in limits {
+            if actual > limit {
+                let actual = format!("{actual} on connection {line}");
+                let expected = format!("at most {limit} {what}");
+                return self.accuse(now, Invariant::Bounds, expected, actual);
+            }
+        }
+        if let Some((shown, wake)) = load.wake
+            && wake <= shown
+        {
+            let expected = format!("a timer after {} ns", shown.0);
+            let actual = format!("{} ns on connection {line}", wake.0);
+            self.accuse(now, Invariant::Bounds, expected, actual);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A TCP connection of the simulated network, and what passes on it.
+
+use std::collections::VecDeque;
+
+use ticklot_book::Nanos;
+use ticklot_sim::{Outgoing, Session};
+
+/// How many bytes may be under way to a client, or wait in the buffers of the two machines.
+pub(super) const BUFFER: usize = 64 * 1024;
+
+/// What reaches the client, of which connection.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    /// The answer to the upgrade of this attempt: the connection is open.
+    Opened { attempt: u32, link: u32 },
+    /// The attempt has failed.
+    Failed { attempt: u32, why: Failure },
+    /// A whole frame, made by the server at `born`.
+    Packet {
+        link: u32,
+        packet: Packet,
+        born: Nanos,
+    },
+    /// The connection is broken.
+    Broken { link: u32, why: &'static str },
+    /// The answer to a request beside the connection.
+    Fetched {
+        link: u32,
+        body: Option<String>,
+        born: Nanos,
+    },
+}
+
+/// Why an attempt fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Refused, with the seconds to wait.
+    Busy(u64),
+    /// Refused, or no connection.
+    Other(&'static str),
+}
+
+/// A frame to the client.
+#[derive(Debug)]
+pub(super) enum Packet {
+    Text(Vec<u8>),
+    Binary,
+    Ping,
+    Close(u16),
+}
+
+impl Packet {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary | Self::Ping | Self::Close(_) => 2,
+        }
+    }
+}
+
+/// What reaches the server.
+#[derive(Debug)]
+pub(super) enum Upstream {
+    Text(String),
+    Pong,
+    /// The client is gone.
+    Gone,
+}
+
+/// A connection, seen from outside.
+#[derive(Default)]
+pub(super) struct Link {
+    pub(super) line: usize,
+    pub(super) host: usize,
+    /// The server's end; none once that is gone.
+    pub(super) session: Option<Box<dyn Session>>,
+    /// Whether the client still has its end.
+    pub(super) is_held: bool,
+    /// When the server upgraded it.
+    pub(super) upgraded: Nanos,
+    /// Nothing passes any more, and nobody is told.
+    pub(super) is_dead: bool,
+    /// Broken: what is under way is lost.
+    pub(super) is_cut: bool,
+    /// When the last thing under way arrives, at the client and at the server: nothing overtakes.
+    pub(super) last: [Nanos; 2],
+    /// Bytes that the client has not read yet.
+    pub(super) unread: usize,
+    /// What the server has not been able to write yet.
+    pub(super) pending: VecDeque<(Outgoing, Nanos)>,
+    /// Since when it has not.
+    pub(super) blocked: Option<Nanos>,
+    /// What the client sent and the server has no time for.
+    pub(super) inbox: VecDeque<Upstream>,
+    /// When the server's timer is set.
+    pub(super) armed: Option<Nanos>,
+    /// The server is frozen until then.
+    pub(super) frozen: Option<Nanos>,
+    /// Everything takes longer by so much, until then.
+    pub(super) slow: (u64, Nanos),
+    pub(super) trouble: Trouble,
+}
+
+/// What is to go wrong with the next messages.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    pub(super) cut_next: bool,
+    pub(super) truncate_next: bool,
+    /// How often the next confirmation is repeated.
+    pub(super) repeat_ack: u32,
+    /// How late the next confirmation comes.
+    pub(super) delay_ack: Option<u64>,
+    /// How many requests are swallowed.
+    pub(super) ignore: u32,
+    /// How many requests are refused as too many.
+    pub(super) reject: u32,
+}
+
+impl Link {
+    /// Whether both ends are gone.
+    pub(super) fn is_over(&self) -> bool {
+        self.session.is_none() && !self.is_held
+    }
+
+    /// Whether the server has no time for the client.
+    pub(super) fn is_busy(&self) -> bool {
+        self.blocked.is_some() || self.frozen.is_some()
+    }
+
+    /// When something that leaves now and takes so long arrives: `way` is 0 to the client.
+    pub(super) fn arrival(&mut self, way: usize, now: Nanos, takes: u64) -> Nanos {
+        let extra = if now < self.slow.1 { self.slow.0 } else { 0 };
+        let at = now.after(Nanos(takes.saturating_add(extra)));
+        self.last[way] = self.last[way].max(at);
+        self.last[way]
+    }
+}

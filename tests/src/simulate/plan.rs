@@ -1,0 +1,245 @@
+//! What a seed decides before anything happens.
+
+use std::time::Duration;
+
+use ticklot::bayse::{Bayse, Currency};
+use ticklot::jayx::{Envelope, JayX};
+use ticklot::{Options, Sabotage};
+use ticklot_book::{Nanos, Ticks};
+use ticklot_sim::{MarketConfig, Rate, bayse, jayx};
+
+use super::fault::Fault;
+use super::wish::{self, Wish};
+
+pub(super) const MS: u64 = 1_000_000;
+pub(super) const SECOND: u64 = 1_000 * MS;
+
+/// The longest frame that the session reads, and the transport.
+pub(super) const MAX_FRAME: usize = 24 * 1024;
+pub(super) const MAX_MESSAGE: usize = 48 * 1024;
+
+/// The symbols of the JayX server.
+pub(super) const SYMBOLS: [&str; 2] = ["BTCUSDT", "ETHUSDT"];
+
+/// Which servers there are.
+pub(super) const JAYX: usize = 0;
+pub(super) const BAYSE: usize = 1;
+
+/// One connection of the client's.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    JayX {
+        symbol: &'static str,
+        envelope: Envelope,
+    },
+    Bayse {
+        currency: Currency,
+        wishes: Vec<Wish>,
+    },
+}
+
+impl Place {
+    /// Which server it is at.
+    pub(super) fn host(&self) -> usize {
+        match self {
+            Self::JayX { .. } => JAYX,
+            Self::Bayse { .. } => BAYSE,
+        }
+    }
+}
+
+/// The circumstances of one seed.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) seed: u64,
+    /// Which kinds of faults there are: about half of them, so that each meets quiet and trouble.
+    pub(super) faults: Vec<Fault>,
+    /// How often there is one, on average.
+    pub(super) fault_every: u64,
+    /// When there is the last.
+    pub(super) faults_end: Nanos,
+    /// How long a frame is under way, at least and at most.
+    pub(super) latency: (u64, u64),
+    /// How often each server's market moves.
+    pub(super) step_every: [u64; 2],
+    /// How often the user changes what is desired, on average; none for never.
+    pub(super) user_every: Option<u64>,
+    pub(super) stale_after: Duration,
+    pub(super) patience: Duration,
+    pub(super) ping_every: Option<Duration>,
+    /// Whether first books are fetched over HTTP.
+    pub(super) fetches: bool,
+    pub(super) places: Vec<Place>,
+    base: Duration,
+    cap: Duration,
+    batch: bool,
+    heartbeat: (Duration, Duration),
+    ws_ping: Duration,
+    sabotage: Option<Sabotage>,
+}
+
+impl Plan {
+    pub(super) fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
+        let rng = &mut fastrand::Rng::with_seed(seed ^ 0x91a4_0000_0000_91a4);
+        let mut ms = |range: std::ops::Range<u64>| Duration::from_millis(rng.u64(range));
+        let step = [ms(150..1_000), ms(200..1_000)];
+        let slowest = step[0].max(step[1]);
+        let (stale, patience) = (ms(1_000..30_000), ms(500..5_000));
+        let (base, cap, ws_ping) = (ms(50..1_000), ms(1_000..30_000), ms(2_000..54_000));
+        let heartbeat = (ms(1_000..25_000), ms(2_000..20_000));
+        let ping = ms(1_000..10_000);
+        let low = rng.u64(MS..60 * MS);
+        let pick = |fault: &Fault| rng.bool() && !fault.is_consequence();
+        Self {
+            seed,
+            faults: Fault::ALL.into_iter().filter(pick).collect(),
+            fault_every: rng.u64(300..4_000) * MS,
+            faults_end: Nanos(rng.u64(20..60) * SECOND),
+            latency: (low, low + rng.u64(MS..150 * MS)),
+            step_every: step.map(nanos),
+            user_every: rng.bool().then(|| rng.u64(200..3_000) * MS),
+            stale_after: stale.max(slowest * 4),
+            patience,
+            ping_every: rng.bool().then_some(ping),
+            fetches: rng.u32(0..3) == 0,
+            places: places(rng),
+            base,
+            cap,
+            batch: rng.u32(0..4) > 0,
+            heartbeat,
+            ws_ping,
+            sabotage,
+        }
+    }
+
+    /// What the session of a place is like.
+    pub(super) fn options(&self, place: usize) -> Options {
+        let mut options = Options::default();
+        options.reconnect.base = self.base;
+        options.reconnect.cap = self.cap;
+        options.stale_after = Some(self.stale_after);
+        options.max_frame = MAX_FRAME;
+        options.seed = self.seed ^ (place as u64) << 40;
+        options.sabotage = self.sabotage;
+        options
+    }
+
+    pub(super) fn jayx(&self, symbol: &str, envelope: Envelope) -> JayX {
+        let venue = JayX::new(symbol).url("ws://sim").envelope(envelope);
+        venue.build().expect("a symbol and no key")
+    }
+
+    pub(super) fn bayse(&self, currency: Currency, wishes: &[Wish]) -> Bayse {
+        let mut venue = Bayse::markets().url("ws://sim").currency(currency);
+        venue = venue.patience(self.patience);
+        if let Some(every) = self.ping_every {
+            venue = venue.ping_every(every);
+        }
+        if self.fetches {
+            let outcomes = wishes.iter().flat_map(|wish| wish.outcomes());
+            venue = venue.first_books("http://sim", outcomes, 20);
+        }
+        for wish in wishes {
+            venue = venue.follow(wish.topic());
+        }
+        venue.build().expect("ids that are not empty")
+    }
+
+    /// The JayX server that comes up as the `n`th.
+    pub(super) fn jayx_server(&self, n: u64) -> jayx::Config {
+        let market = MarketConfig {
+            depth: 8,
+            orders: 24,
+            events: 12,
+            trades: 4,
+            fair: Ticks(6_680_000 + 1_000 * i64::try_from(n).unwrap_or(0)),
+            ..MarketConfig::btcusdt()
+        };
+        let symbol = |name: &str| jayx::Symbol {
+            name: name.to_owned(),
+            market: market.clone(),
+        };
+        jayx::Config {
+            seed: self.seed.wrapping_mul(31).wrapping_add(n),
+            symbols: SYMBOLS.iter().map(|name| symbol(name)).collect(),
+            accounts: Vec::new(),
+            ping_interval: self.heartbeat.0,
+            ping_timeout: self.heartbeat.1,
+            ..jayx::Config::default()
+        }
+    }
+
+    /// The Bayse Markets server that comes up as the `n`th.
+    pub(super) fn bayse_server(&self, n: u64) -> bayse::Config {
+        bayse::Config {
+            seed: self.seed.wrapping_mul(37).wrapping_add(n),
+            markets: wish::listings(),
+            events: Vec::new(),
+            users: wish::users(),
+            assets: Vec::new(),
+            batch: self.batch,
+            ping_every: self.ws_ping,
+            messages: Rate {
+                count: 10,
+                per: Duration::from_secs(1),
+            },
+            backlog: 64,
+            ..bayse::Config::default()
+        }
+    }
+
+    /// Within what time all books are live again after the last fault, whatever it was: the silence
+    /// after which a dead connection is noticed, an attempt that times out, the longest wait before
+    /// the next, the handshake, the patience of a room that was asked for in vain many times, and the
+    /// calm after a complaint about too many messages.
+    pub(super) fn recovery(&self, clocks: Nanos) -> Nanos {
+        let wait = self.cap.max(Duration::from_secs(MAX_RETRY_AFTER));
+        let heartbeat = self.heartbeat.0 + self.heartbeat.1;
+        let silence = heartbeat.max(Duration::from_secs(64));
+        let attempt = Duration::from_secs(5 + 20);
+        let rooms = self.patience * 16 + Duration::from_secs(12);
+        let own = silence + attempt + wait + rooms.max(Duration::from_secs(160));
+        Nanos(nanos(own + Duration::from_secs(10)) + clocks.0)
+    }
+}
+
+/// The longest `Retry-After` that a server gives here, in seconds.
+pub(super) const MAX_RETRY_AFTER: u64 = 12;
+
+/// One connection to each venue, and sometimes another.
+fn places(rng: &mut fastrand::Rng) -> Vec<Place> {
+    let mut places = vec![jayx(rng, SYMBOLS[0]), bayse(rng, Currency::Usd)];
+    if rng.u32(0..3) == 0 {
+        places.push(jayx(rng, SYMBOLS[1]));
+    }
+    if rng.u32(0..3) == 0 {
+        places.push(bayse(rng, Currency::Ngn));
+    }
+    places
+}
+
+fn jayx(rng: &mut fastrand::Rng, symbol: &'static str) -> Place {
+    let plain = rng.u32(0..3) == 0;
+    let envelope = if plain {
+        Envelope::Plain
+    } else {
+        Envelope::SocketIo
+    };
+    Place::JayX { symbol, envelope }
+}
+
+/// A market's books in any case, and few or many other rooms.
+fn bayse(rng: &mut fastrand::Rng, currency: Currency) -> Place {
+    let mut all = Wish::all();
+    let first = all.remove(0);
+    let most = if rng.bool() { 3 } else { all.len() };
+    rng.shuffle(&mut all);
+    all.truncate(rng.usize(0..=most));
+    all.push(first);
+    let wishes = all;
+    Place::Bayse { currency, wishes }
+}
+
+fn nanos(length: Duration) -> u64 {
+    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,103 @@
+//! Many seeds, on as many threads as there are cores: each seed is on one of them.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+
+use ticklot_book::Nanos;
+
+use super::fault::{Counts, Fault};
+use super::{Options, Outcome, run};
+
+/// What came of many seeds.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// How many seeds were run.
+    pub seeds: u64,
+    /// Steps of all of them.
+    pub steps: u64,
+    /// Virtual time of all of them, in whole seconds.
+    pub seconds: u64,
+    /// What went wrong in all of them.
+    pub faults: Counts,
+    /// The longest time from the last fault to the moment at which all was well, and its seed.
+    pub slowest: (Nanos, u64),
+    /// The seeds in which something did not hold, in order; their traces are empty.
+    pub violations: Vec<Outcome>,
+}
+
+impl Summary {
+    fn add(&mut self, outcome: Outcome) {
+        self.seeds += 1;
+        self.steps += outcome.steps;
+        self.seconds += outcome.time.0 / 1_000_000_000;
+        self.faults.merge(&outcome.faults);
+        let recovery = outcome.recovery.unwrap_or_default();
+        self.slowest = self.slowest.max((recovery, outcome.seed));
+        if outcome.violation.is_some() {
+            self.violations.push(outcome);
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.steps += other.steps;
+        self.seconds += other.seconds;
+        self.faults.merge(&other.faults);
+        self.slowest = self.slowest.max(other.slowest);
+        self.violations.extend(other.violations);
+        self.violations.sort_by_key(|outcome| outcome.seed);
+    }
+
+    /// The kinds of faults that never happened.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Fault> {
+        let all = Fault::ALL.into_iter();
+        all.filter(|fault| self.faults.of(*fault) == 0).collect()
+    }
+}
+
+impl fmt::Display for Summary {
+    /// One line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (slowest, seed) = self.slowest;
+        write!(
+            f,
+            "{} seeds, {} s of virtual time, {} steps, faults: {}; slowest recovery {} s (seed {seed}); {} violations",
+            self.seeds,
+            self.seconds,
+            self.steps,
+            self.faults,
+            slowest.0 / 1_000_000_000,
+            self.violations.len(),
+        )
+    }
+}
+
+/// Runs seeds on `threads` threads. What comes of them does not depend on how many there are.
+///
+/// # Panics
+/// The simulation itself is wrong.
+#[must_use]
+pub fn range(seeds: Range<u64>, options: &Options, threads: usize) -> Summary {
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let mut summary = Summary::default();
+        loop {
+            let seed = next.fetch_add(1, Relaxed);
+            if seed >= seeds.end {
+                return summary;
+            }
+            summary.add(run(seed, options));
+        }
+    };
+    let mut whole = Summary::default();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            whole.merge(worker.join().expect("a seed does not panic"));
+        }
+    });
+    whole
+}

@@ -1,0 +1,367 @@
+//! The servers' side: what a server does around its sessions, on virtual time.
+
+use ticklot_book::Nanos;
+use ticklot_sim::Outgoing;
+
+use super::fault::Fault;
+use super::link::{Arrival, BUFFER, Failure, Link, Packet, Upstream};
+use super::plan::{BAYSE, SECOND};
+use super::world::{Happening, World};
+
+/// How long a server tries to write.
+const WRITE: u64 = 10 * SECOND;
+
+const TOO_MANY: &str = r#"{"type":"error","data":{"message":"rate limit exceeded: too many messages"},"timestamp":1767225600000}"#;
+
+impl World {
+    /// A request to upgrade reaches the server.
+    pub(super) fn upgrade(&mut self, line: usize, attempt: u32) {
+        let host = self.plan.places[line].host();
+        let answer = match self.lines[line].refusals.pop() {
+            Some(Fault::NoAnswer) => return self.count(Fault::NoAnswer),
+            Some(fault) => {
+                self.count(fault);
+                Err(refusal(fault, &mut self.chaos))
+            }
+            None => self.accept(line, host),
+        };
+        let takes = self.latency();
+        match answer {
+            Ok(link) => {
+                let arrival = Arrival::Opened { attempt, link };
+                self.send_down(link, arrival, takes);
+                self.pump(link);
+            }
+            Err(why) => {
+                let arrival = Arrival::Failed { attempt, why };
+                self.after(takes, Happening::Client { line, arrival });
+            }
+        }
+    }
+
+    fn accept(&mut self, line: usize, host: usize) -> Result<u32, Failure> {
+        let url = self.lines[line].session.url().to_owned();
+        let target = url.trim_start_matches("ws://sim");
+        let session = match self.hosts[host].upgrade(target, self.now) {
+            None => return Err(Failure::Other("nobody listens")),
+            Some(Err(refused)) => {
+                let wait = refused
+                    .retry_after
+                    .map(|wait| Failure::Busy(wait.as_secs()));
+                return Err(wait.unwrap_or(Failure::Other("the upgrade is refused")));
+            }
+            Some(Ok(session)) => session,
+        };
+        self.next_link += 1;
+        let link = Link {
+            line,
+            host,
+            session: Some(session),
+            is_held: true,
+            upgraded: self.now,
+            ..Link::default()
+        };
+        self.links.insert(self.next_link, link);
+        Ok(self.next_link)
+    }
+
+    /// The answer to a request for first books.
+    pub(super) fn answer_fetch(&mut self, link: u32, target: &str) {
+        let Some((line, host)) = self.links.get(&link).map(|link| (link.line, link.host)) else {
+            return;
+        };
+        let mut body = self.hosts[host].get(target);
+        let mut takes = self.latency();
+        if self.bad_fetches > 0 {
+            self.bad_fetches -= 1;
+            self.count(Fault::Fetch);
+            match self.chaos.u32(0..4) {
+                0 => body = None,
+                1 => takes += self.chaos.u64(0..4 * SECOND),
+                2 => body = Some("<html>502 Bad Gateway</html>".to_owned()),
+                _ => body = body.map(|body| super::chaos::cut_text(&body, &mut self.chaos)),
+            }
+        }
+        let born = self.now;
+        let arrival = Arrival::Fetched { link, body, born };
+        self.after(takes, Happening::Client { line, arrival });
+    }
+
+    /// Something reaches the server's machine.
+    pub(super) fn reach_server(&mut self, link: u32, what: Upstream) {
+        let Some(it) = self.links.get_mut(&link) else {
+            return;
+        };
+        if it.is_dead || it.is_cut {
+            return;
+        }
+        if matches!(what, Upstream::Gone) {
+            it.session = None;
+            return self.bury(link);
+        }
+        // A frozen server still answers pings: it is what is behind them that stands still.
+        let is_heartbeat = match &what {
+            Upstream::Text(text) => text == "3",
+            _ => true,
+        };
+        if it.blocked.is_some() || (it.frozen.is_some() && !is_heartbeat) {
+            it.inbox.push_back(what);
+            return;
+        }
+        self.serve(link, what);
+        self.pump(link);
+    }
+
+    /// The server hears what a client said.
+    fn serve(&mut self, link: u32, what: Upstream) {
+        let Some(it) = self.links.get_mut(&link) else {
+            return;
+        };
+        let moment = self.hosts[it.host].moment(self.now);
+        let Some(session) = &mut it.session else {
+            return;
+        };
+        let fault = match &what {
+            Upstream::Text(text) if text != "3" && it.trouble.ignore > 0 => Some(Fault::Ignored),
+            Upstream::Text(_) if it.host == BAYSE && it.trouble.reject > 0 => {
+                Some(Fault::RateLimited)
+            }
+            _ => None,
+        };
+        match (fault, what) {
+            (Some(Fault::Ignored), _) => it.trouble.ignore -= 1,
+            (Some(_), _) => {
+                it.trouble.reject -= 1;
+                it.pending
+                    .push_back((Outgoing::Text(TOO_MANY.to_owned()), self.now));
+            }
+            (None, Upstream::Text(text)) => session.text(&text, moment),
+            (None, _) => session.pong(moment),
+        }
+        if let Some(fault) = fault {
+            self.count(fault);
+        }
+    }
+
+    /// Writes what a session has to say, as far as there is room; goes on with the client when all
+    /// is written.
+    pub(super) fn pump(&mut self, link: u32) {
+        loop {
+            self.write(link);
+            let Some(it) = self.links.get_mut(&link) else {
+                return;
+            };
+            if !it.pending.is_empty() {
+                if it.blocked.is_none() {
+                    let since = self.now;
+                    it.blocked = Some(since);
+                    self.after(WRITE, Happening::WriteTimeout { link, since });
+                }
+                return;
+            }
+            let was_blocked = it.blocked.take().is_some();
+            let next = if it.is_busy() {
+                None
+            } else {
+                it.inbox.pop_front()
+            };
+            match next {
+                Some(what) => self.serve(link, what),
+                None if was_blocked && it.frozen.is_none() => self.news(link),
+                None => return self.arm_server(link),
+            }
+        }
+    }
+
+    fn write(&mut self, link: u32) {
+        loop {
+            let Some(it) = self.links.get_mut(&link) else {
+                return;
+            };
+            while let Some(out) = it.session.as_mut().and_then(|session| session.outgoing()) {
+                it.pending.push_back((out, self.now));
+            }
+            if it.unread >= BUFFER {
+                return;
+            }
+            let Some((out, born)) = it.pending.pop_front() else {
+                return;
+            };
+            self.transmit(link, out, born);
+        }
+    }
+
+    /// Puts something on the wire, with what goes wrong with it.
+    fn transmit(&mut self, link: u32, out: Outgoing, born: Nanos) {
+        let Some(it) = self.links.get_mut(&link) else {
+            return;
+        };
+        let packet = match out {
+            Outgoing::Ping => Packet::Ping,
+            Outgoing::Close(close) => {
+                it.session = None;
+                it.pending.clear();
+                Packet::Close(close.code())
+            }
+            Outgoing::Text(text) => match self.spoil(link, text) {
+                Some(text) => Packet::Text(text.into_bytes()),
+                None => return,
+            },
+        };
+        self.post(link, packet, born);
+    }
+
+    /// Sends a frame to the client.
+    pub(super) fn post(&mut self, link: u32, packet: Packet, born: Nanos) {
+        let takes = self.latency();
+        if let Some(it) = self.links.get_mut(&link) {
+            it.unread += packet.len();
+        }
+        self.send_down(link, Arrival::Packet { link, packet, born }, takes);
+        self.bury(link);
+    }
+
+    pub(super) fn send_down(&mut self, link: u32, arrival: Arrival, takes: u64) {
+        let Some(it) = self.links.get_mut(&link) else {
+            return;
+        };
+        let line = it.line;
+        let at = it.arrival(0, self.now, takes);
+        self.agenda.set(at, Happening::Client { line, arrival });
+    }
+
+    pub(super) fn send_up(&mut self, link: u32, what: Upstream) {
+        let takes = self.latency();
+        if let Some(it) = self.links.get_mut(&link).filter(|it| !it.is_dead) {
+            let at = it.arrival(1, self.now, takes);
+            self.agenda.set(at, Happening::Server { link, what });
+        }
+    }
+
+    /// Forgets a connection that has no ends any more.
+    pub(super) fn bury(&mut self, link: u32) {
+        if self.links.get(&link).is_some_and(Link::is_over) {
+            self.links.remove(&link);
+        }
+    }
+
+    fn news(&mut self, link: u32) {
+        if let Some(it) = self.links.get_mut(&link) {
+            let moment = self.hosts[it.host].moment(self.now);
+            if let Some(session) = &mut it.session {
+                session.news(moment);
+            }
+        }
+    }
+
+    fn arm_server(&mut self, link: u32) {
+        let Some(it) = self.links.get_mut(&link) else {
+            return;
+        };
+        let due = it.session.as_ref().and_then(|session| session.deadline());
+        if due != it.armed
+            && let Some(at) = due
+        {
+            it.armed = due;
+            self.agenda
+                .set(at.max(self.now), Happening::ServerWake { link });
+        }
+    }
+
+    pub(super) fn server_wake(&mut self, link: u32) {
+        let Some(it) = self.links.get_mut(&link) else {
+            return;
+        };
+        if it.armed.is_some_and(|armed| armed <= self.now) {
+            it.armed = None;
+        }
+        let moment = self.hosts[it.host].moment(self.now);
+        if it.blocked.is_some() {
+            return;
+        }
+        if let Some(session) = &mut it.session {
+            session.timeout(moment);
+        }
+        self.pump(link);
+    }
+
+    pub(super) fn thaw(&mut self, link: u32) {
+        let Some(it) = self.links.get_mut(&link) else {
+            return;
+        };
+        if it.frozen.is_some_and(|until| until <= self.now) {
+            it.frozen = None;
+            self.trace
+                .step(self.now, format_args!("connection {link} thaws"));
+            self.pump(link);
+            self.news(link);
+            self.pump(link);
+        }
+    }
+
+    pub(super) fn write_timeout(&mut self, link: u32, since: Nanos) {
+        let Some(it) = self.links.get_mut(&link) else {
+            return;
+        };
+        if it.blocked == Some(since) {
+            self.trace
+                .step(self.now, format_args!("connection {link} is given up"));
+            self.count(Fault::GivenUp);
+            self.sever(link, "the server has reset the connection");
+        }
+    }
+
+    /// Breaks a connection: what is under way is lost. The client hears of it, if anything passes.
+    pub(super) fn sever(&mut self, link: u32, why: &'static str) {
+        let takes = self.latency();
+        let Some(it) = self.links.get_mut(&link) else {
+            return;
+        };
+        it.session = None;
+        it.pending.clear();
+        if !it.is_dead {
+            it.is_cut = true;
+            let line = it.line;
+            let arrival = Arrival::Broken { link, why };
+            self.after(takes, Happening::Client { line, arrival });
+        }
+        self.bury(link);
+    }
+
+    /// A market moves, and everybody who follows it is told.
+    pub(super) fn market_step(&mut self, host: usize) {
+        self.trace
+            .step(self.now, format_args!("server {host}: a step"));
+        self.hosts[host].step(self.now);
+        self.judge.record(&self.hosts[host], self.now);
+        let links: Vec<u32> = self.links.keys().copied().collect();
+        for link in links {
+            let it = self.links.get(&link);
+            if it.is_some_and(|it| it.host == host && !it.is_busy()) {
+                self.news(link);
+                self.pump(link);
+            }
+        }
+        let every = self.plan.step_every[host];
+        self.after(every, Happening::Step { host });
+    }
+
+    /// A server comes up, with other books.
+    pub(super) fn start(&mut self, host: usize) {
+        if !self.hosts[host].is_up() {
+            self.trace
+                .step(self.now, format_args!("server {host} is up"));
+            self.hosts[host].start(&self.plan, self.now);
+            self.judge.record(&self.hosts[host], self.now);
+        }
+    }
+}
+
+/// What an attempt meets.
+fn refusal(fault: Fault, rng: &mut fastrand::Rng) -> Failure {
+    match fault {
+        Fault::RetryAfter => Failure::Busy(rng.u64(0..=super::plan::MAX_RETRY_AFTER)),
+        Fault::Refused => Failure::Other("503 Service Unavailable"),
+        _ => Failure::Other("connection refused"),
+    }
+}

@@ -1,0 +1,60 @@
+//! What happened, a line each: kept when it is wanted, and a digest of it in any case.
+
+use std::fmt::{self, Write};
+
+use ticklot_book::Nanos;
+
+/// The story of a seed.
+#[derive(Debug)]
+pub(super) struct Trace {
+    text: Option<String>,
+    steps: u64,
+}
+
+impl Trace {
+    pub(super) fn new(is_kept: bool) -> Self {
+        Self {
+            text: is_kept.then(String::new),
+            steps: 0,
+        }
+    }
+
+    /// A step, and what it was.
+    pub(super) fn step(&mut self, now: Nanos, what: fmt::Arguments<'_>) {
+        self.steps += 1;
+        self.note(now, what);
+    }
+
+    /// What a step led to.
+    pub(super) fn note(&mut self, now: Nanos, what: fmt::Arguments<'_>) {
+        if let Some(text) = &mut self.text {
+            let (seconds, micros) = (now.0 / 1_000_000_000, now.0 / 1_000 % 1_000_000);
+            let _ = writeln!(text, "{seconds:>4}.{micros:06} {what}");
+        }
+    }
+
+    pub(super) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.text.unwrap_or_default()
+    }
+}
+
+/// The beginning of a message, for a line of the trace.
+pub(super) struct Glimpse<'a>(pub(super) &'a [u8]);
+
+impl fmt::Display for Glimpse<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 90;
+        let text = String::from_utf8_lossy(self.0.get(..MOST).unwrap_or(self.0));
+        for c in text.chars().take(MOST) {
+            f.write_char(if c.is_control() { '~' } else { c })?;
+        }
+        if self.0.len() > MOST {
+            write!(f, ".. ({} bytes)", self.0.len())?;
+        }
+        Ok(())
+    }
+}
