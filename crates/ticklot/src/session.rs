@@ -423,21 +423,21 @@ impl<V: Venue> Session<V> {
             self.failures = 0;
         }
         books.disconnect(self.id);
+        // Of the others: this may be the first that is heard of anything after a long pause.
+        let told = self.expire(now, books, handler);
         self.outbox.clear();
         if was_open {
             self.venue.closed();
         }
         let retry_in = self.retry(was_open, reason);
         self.next = retry_in.map_or(Next::Done, |wait| Next::WaitUntil(now.after(wait)));
-        let connection = self.id;
-        handler.on_event(
-            Event::Disconnected {
-                connection,
-                reason,
-                retry_in,
-            },
-            books,
-        )
+        let event = Event::Disconnected {
+            connection: self.id,
+            reason,
+            retry_in,
+        };
+        let flow = handler.on_event(event, books);
+        if told.is_break() { told } else { flow }
     }
 
     /// Forgets that it was done, to begin anew. A session that is not done goes on.
