@@ -4,5 +4,6 @@
 
 mod bayse;
 mod bench;
+mod found;
 mod jayx;
 mod rules;

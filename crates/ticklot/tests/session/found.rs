@@ -1,0 +1,186 @@
+//! What the deterministic simulation found, each as small as it gets.
+
+use std::ops::ControlFlow;
+
+use ticklot::bayse::{Bayse, Command, Stage, Topic};
+use ticklot::jayx::{Envelope, JayX};
+use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, Session};
+
+use crate::bench::{Bench, PLAIN_BOOK, SECOND, bayse, jayx, options};
+
+/// Three connections that share their books, as those of a feed do; all books are live at 1 s.
+fn three() -> (Vec<Session<JayX>>, Books) {
+    let mut books = Books::new();
+    let mut sessions = Vec::new();
+    let mut nothing = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
+    for id in 0..3 {
+        let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain).build();
+        let mut session = Session::new(venue.unwrap(), ConnectionId(id), options(), &mut books);
+        let now = Nanos(SECOND);
+        let _ = session.opened(now, &mut books, &mut nothing);
+        let _ = session.frame(PLAIN_BOOK.as_bytes(), now, &mut books, &mut nothing);
+        sessions.push(session);
+    }
+    assert_eq!(
+        books.ids().filter(|id| books.live(*id).is_some()).count(),
+        3
+    );
+    (sessions, books)
+}
+
+/// How many books are live at each event.
+fn count(live: &mut Vec<usize>) -> impl FnMut(Event<'_>, &Books) -> ControlFlow<()> {
+    |_, books| {
+        live.push(books.ids().filter(|id| books.live(*id).is_some()).count());
+        ControlFlow::Continue(())
+    }
+}
+
+/// A process that was suspended finds frames to be read before its timers have run, of one
+/// connection before the others.
+#[test]
+fn a_frame_after_a_long_pause_shows_no_old_book_of_any_connection_as_live() {
+    let (mut sessions, mut books) = three();
+    let (mut live, late) = (Vec::new(), Nanos(60 * SECOND));
+    let frame = PLAIN_BOOK.as_bytes();
+    let _ = sessions[0].frame(frame, late, &mut books, &mut count(&mut live));
+    assert_eq!(
+        live,
+        [0, 0, 0, 1],
+        "three are stale at once, then one is fresh"
+    );
+}
+
+#[test]
+fn a_disconnection_after_a_long_pause_shows_none_either() {
+    let (mut sessions, mut books) = three();
+    let (mut live, late) = (Vec::new(), Nanos(60 * SECOND));
+    let mut handler = count(&mut live);
+    let _ = sessions[0].disconnected(late, &Disconnect::Silent, &mut books, &mut handler);
+    drop(handler);
+    assert_eq!(live, [0, 0, 0], "two are stale, one is disconnected");
+}
+
+#[test]
+fn a_plain_connection_that_brings_nothing_is_given_up() {
+    let mut bench = jayx(Envelope::Plain);
+    bench.open();
+    bench.frame(PLAIN_BOOK);
+    assert!(bench.pass(59 * SECOND).is_none());
+    assert!(matches!(bench.pass(SECOND), Some(Disconnect::Silent)));
+}
+
+#[test]
+fn an_order_book_that_does_not_come_is_asked_for_again_with_doubling_patience() {
+    let mut bench = jayx(Envelope::SocketIo);
+    bench.open();
+    bench.frame(crate::bench::OPEN);
+    bench.frame("40");
+    assert_eq!(bench.sent().len(), 2, "the join and the subscription");
+    for patience in [10, 20, 40, 80, 160, 160] {
+        // The server's pings go on meanwhile.
+        for _ in 0..(patience / 10) {
+            assert!(bench.pass(10 * SECOND - 1).is_none());
+            assert!(!bench.sent().iter().any(|sent| sent.starts_with("42")));
+            bench.frame("2");
+            assert!(bench.pass(1).is_none());
+        }
+        let sent = bench.sent();
+        assert_eq!(sent.iter().filter(|sent| sent.starts_with("42")).count(), 1);
+    }
+    bench.frame(&crate::bench::packet_book(10, 11));
+    bench.sent();
+    for _ in 0..40 {
+        bench.frame("2");
+        assert!(bench.pass(10 * SECOND).is_none());
+    }
+    assert!(
+        !bench.sent().iter().any(|sent| sent.starts_with("42")),
+        "it came"
+    );
+}
+
+impl Bench<Bayse> {
+    fn tell(&mut self, command: Command) {
+        let _ =
+            self.with(|session, now, books, handler| session.command(command, now, books, handler));
+    }
+
+    fn stage(&self, topic: &Topic) -> Option<Stage> {
+        let mut topics = self.session.venue().topics();
+        topics.find(|(it, _)| *it == topic).map(|(_, stage)| stage)
+    }
+}
+
+/// The answers to two requests for the same room come late, after another was asked for: both are
+/// about the first.
+#[test]
+fn a_late_refusal_that_names_its_room_is_no_other_rooms() {
+    const REFUSED: &str =
+        r#"{"type":"error","data":{"message":"unknown market: ghost"},"timestamp":1}"#;
+    let mut bench = bayse(&["ghost"]);
+    bench.open();
+    bench.sent();
+    assert!(bench.pass(5 * SECOND).is_none());
+    assert_eq!(bench.sent().len(), 1, "asked for again");
+    let healthy = Topic::user_trades("ada");
+    bench.tell(Command::Subscribe(healthy.clone()));
+    bench.sent();
+    for _ in 0..3 {
+        bench.frame(REFUSED);
+    }
+    assert_eq!(bench.stage(&healthy), Some(Stage::Asked));
+    assert_eq!(
+        bench.stage(&Topic::order_book("ghost")),
+        Some(Stage::Refused)
+    );
+
+    // Nor when it is desired no more.
+    bench.tell(Command::Unsubscribe(Topic::order_book("ghost")));
+    bench.tell(Command::Subscribe(Topic::order_book("ghost")));
+    bench.sent();
+    bench.tell(Command::Unsubscribe(Topic::order_book("ghost")));
+    bench.frame(REFUSED);
+    assert_eq!(bench.stage(&healthy), Some(Stage::Asked));
+}
+
+#[test]
+fn a_storm_of_confirmations_that_nobody_waits_for_fills_no_queue() {
+    let mut bench = bayse(&["a"]);
+    bench.open();
+    bench.sent();
+    for n in 0..5_000 {
+        let room = if n % 2 == 0 { 0 } else { n };
+        bench.frame(&format!(
+            r#"{{"type":"subscribed","room":"prices:e{room}"}}"#
+        ));
+    }
+    assert_eq!(bench.session.queued(), 0);
+    assert!(bench.pass(10 * SECOND).is_none());
+    let sent = bench.sent();
+    let left = sent.iter().filter(|sent| sent.contains("unsubscribe"));
+    assert_eq!(left.count(), 16, "sixteen rooms are left, each once");
+    let one = sent.iter().filter(|sent| sent.contains("prices:e0\""));
+    assert_eq!(one.count(), 1);
+}
+
+#[test]
+fn a_server_that_answers_nothing_fills_no_memory() {
+    let mut bench = bayse(&["a"]);
+    bench.open();
+    for n in 0..20_000 {
+        bench.tell(Command::Subscribe(Topic::user_trades(format!(
+            "u{}",
+            n % 9
+        ))));
+        bench.now.0 += SECOND / 8;
+        bench.frame(r#"{"type":"pong","timestamp":1}"#);
+        bench.sent();
+        bench.tell(Command::Unsubscribe(Topic::user_trades(format!(
+            "u{}",
+            n % 9
+        ))));
+        assert!(bench.session.venue().unanswered() <= 1_024);
+    }
+    assert!(bench.session.venue().topics().count() < 16);
+}

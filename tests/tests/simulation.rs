@@ -1,0 +1,87 @@
+//! The deterministic simulation: some hundred seeds, that a seed decides everything, and that it finds
+//! bugs that are there on purpose.
+//!
+//! ```sh
+//! cargo run --release -p ticklot-tests --bin simulate -- --seeds 10000
+//! ```
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use ticklot::Sabotage;
+use ticklot_tests::simulate::{Invariant, Options, Outcome, range, run};
+
+/// The seeds here: apart from those that start at 0, so that a run of both is of more.
+const FROM: u64 = 1_000_000;
+
+/// Takes about fifteen seconds on two cores: each of these seeds is a minute of two venues.
+#[test]
+fn whatever_goes_wrong_no_book_lies() {
+    let summary = range(FROM..FROM + 300, &Options::default(), 2);
+    let first = summary.violations.first();
+    let told = first.and_then(|outcome| {
+        let violation = outcome.violation.as_ref()?;
+        Some(format!("simulate --seed {}\n{violation}", outcome.seed))
+    });
+    assert_eq!(told, None, "{summary}");
+    assert_eq!(
+        summary.missing(),
+        [],
+        "each kind of fault really happened: {summary}"
+    );
+}
+
+fn traced(seed: u64) -> Outcome {
+    let options = Options {
+        trace: true,
+        ..Options::default()
+    };
+    run(seed, &options)
+}
+
+#[test]
+fn a_seed_decides_everything() {
+    for seed in FROM..FROM + 4 {
+        let (first, second) = (traced(seed), traced(seed));
+        assert!(first.trace.lines().count() > 100);
+        assert!(first.trace == second.trace, "seed {seed} has two traces");
+        let silent = run(seed, &Options::default());
+        let same = |it: &Outcome| (it.steps, it.time, it.faults, it.recovery);
+        assert_eq!(same(&silent), same(&first), "the trace changes nothing");
+    }
+    assert!(traced(FROM).trace != traced(FROM + 1).trace);
+}
+
+#[test]
+fn threads_do_not_change_what_comes_of_a_range() {
+    let options = Options::default();
+    let [one, two] = [1, 2].map(|threads| range(FROM..FROM + 12, &options, threads).to_string());
+    assert_eq!(one, two);
+}
+
+/// The first seed that finds a bug, and what it finds.
+fn found(bug: Sabotage, within: u64) -> Invariant {
+    let options = Options {
+        sabotage: Some(bug),
+        ..Options::default()
+    };
+    let mut seeds = FROM..FROM + within;
+    let violation = seeds.find_map(|seed| run(seed, &options).violation);
+    violation
+        .unwrap_or_else(|| panic!("{bug:?} was not found in {within} seeds"))
+        .invariant
+}
+
+#[test]
+fn a_merged_snapshot_is_found() {
+    let invariant = found(Sabotage::MergedSnapshot, 3);
+    assert!(matches!(invariant, Invariant::LiveBook | Invariant::Level));
+}
+
+#[test]
+fn a_confirmation_that_is_not_waited_for_is_found() {
+    assert_eq!(found(Sabotage::AckNotRequired, 3), Invariant::Rooms);
+}
+
+#[test]
+fn a_token_bucket_is_found() {
+    assert_eq!(found(Sabotage::TokenBucket, 30), Invariant::Rate);
+}
