@@ -91,7 +91,11 @@ impl World {
             Fault::Truncated => it.trouble.truncate_next = true,
             Fault::DuplicateAck => it.trouble.repeat_ack = few,
             Fault::LateAck => it.trouble.delay_ack = Some(late),
-            Fault::Ignored => it.trouble.ignore += few,
+            Fault::Ignored => {
+                it.trouble.ignore += few;
+                // JayX is asked for something only when a connection is new.
+                self.lines[it.line].ignored = few;
+            }
             Fault::RateLimited => it.trouble.reject += few,
             _ => {}
         }
@@ -316,6 +320,7 @@ impl World {
         }
         for line in &mut self.lines {
             line.refusals.clear();
+            line.ignored = 0;
         }
         self.bad_fetches = 0;
         if let Some(until) = self.paused {

@@ -25,6 +25,8 @@ pub(super) struct Line {
     armed: Nanos,
     /// What is to happen to the next attempts.
     pub(super) refusals: Vec<Fault>,
+    /// How many requests of the next connection are swallowed.
+    pub(super) ignored: u32,
     /// A frame of some connection that was.
     pub(super) old_frame: Vec<u8>,
 }
@@ -37,6 +39,7 @@ impl Line {
             attempt: (0, None),
             armed: Nanos(u64::MAX),
             refusals: Vec::new(),
+            ignored: 0,
             old_frame: Vec::new(),
         }
     }

@@ -4,7 +4,7 @@ use ticklot_book::Nanos;
 use ticklot_sim::Outgoing;
 
 use super::fault::Fault;
-use super::link::{Arrival, BUFFER, Failure, Link, Packet, Upstream};
+use super::link::{Arrival, BUFFER, Failure, Link, Packet, Trouble, Upstream};
 use super::plan::{BAYSE, SECOND};
 use super::world::{Happening, World};
 
@@ -53,8 +53,13 @@ impl World {
             Some(Ok(session)) => session,
         };
         self.next_link += 1;
+        let trouble = Trouble {
+            ignore: std::mem::take(&mut self.lines[line].ignored),
+            ..Trouble::default()
+        };
         let link = Link {
             line,
+            trouble,
             host,
             session: Some(session),
             is_held: true,
@@ -122,7 +127,9 @@ impl World {
             return;
         };
         let fault = match &what {
-            Upstream::Text(text) if text != "3" && it.trouble.ignore > 0 => Some(Fault::Ignored),
+            Upstream::Text(text) if is_request(text) && it.trouble.ignore > 0 => {
+                Some(Fault::Ignored)
+            }
             Upstream::Text(_) if it.host == BAYSE && it.trouble.reject > 0 => {
                 Some(Fault::RateLimited)
             }
@@ -355,6 +362,11 @@ impl World {
             self.judge.record(&self.hosts[host], self.now);
         }
     }
+}
+
+/// Neither a pong nor the joining of the namespace.
+fn is_request(text: &str) -> bool {
+    !matches!(text, "3" | "40")
 }
 
 /// What an attempt meets.

@@ -8,8 +8,10 @@ use super::{Invariant, Judge};
 /// The most messages that are written and wait for a place.
 const QUEUED: usize = 64;
 
-/// The most messages that are remembered for their answers: what the client's documentation says.
+/// The most messages that are remembered for their answers, by the client's documentation. It also
+/// says for how long: sixteen times the patience, in which no more than ten a second can be sent.
 const UNANSWERED: usize = 1_024;
+const MEMORY: u64 = 16;
 
 /// The most books: two outcomes of each market, and one of each symbol, of four connections.
 const BOOKS: usize = 16;
@@ -37,7 +39,11 @@ impl Judge {
         let rooms = 2 * Wish::all().len();
         let limits = [
             ("messages in the queue", load.queued, QUEUED),
-            ("messages without an answer", load.unanswered, UNANSWERED),
+            (
+                "messages without an answer",
+                load.unanswered,
+                self.unanswered(),
+            ),
             ("rooms", load.rooms, rooms),
             ("books", load.books, BOOKS),
         ];
@@ -55,5 +61,12 @@ impl Judge {
             let actual = format!("{} ns on connection {line}", wake.0);
             self.accuse(now, Invariant::Bounds, expected, actual);
         }
+    }
+
+    /// How many messages may be remembered: those that can be sent while one is.
+    fn unanswered(&self) -> usize {
+        let memory = Nanos(self.patience.0 * MEMORY).after(self.lost());
+        let seconds = memory.0 / 1_000_000_000 + 2;
+        UNANSWERED.min(usize::try_from(10 * seconds).unwrap_or(UNANSWERED))
     }
 }
