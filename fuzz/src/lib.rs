@@ -8,6 +8,7 @@
 //! | [`bayse()`], [`jayx()`] | a message is what a naive reader makes of `serde_json`'s; refused where it refuses; a used decoder is as good as a fresh one |
 //! | [`requests()`] | a request parses to the fields given, or is refused with nothing appended; rooms read back |
 //! | [`book()`] | a book of either storage agrees with two `BTreeMap`s, its changes, digest and views included |
+//! | [`session()`] | whatever happens to a session and when: no book lies, no room is forgotten, ten messages a second, no timer without end |
 //!
 //! The oracles are slow and share nothing with what they judge but its vocabulary.
 
@@ -20,6 +21,7 @@ mod jayx;
 mod json;
 mod lines;
 mod requests;
+mod session;
 mod views;
 
 pub use crate::bayse::bayse;
@@ -28,3 +30,4 @@ pub use crate::decimal::decimal;
 pub use crate::jayx::jayx;
 pub use crate::lines::lines;
 pub use crate::requests::requests;
+pub use crate::session::session;

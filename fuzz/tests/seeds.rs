@@ -22,6 +22,7 @@ fn seeds_hold() {
     hold("jayx", ticklot_fuzz::jayx);
     hold("requests", ticklot_fuzz::requests);
     hold("book", ticklot_fuzz::book);
+    hold("session", ticklot_fuzz::session);
 }
 
 /// Where nobody fuzzes, the book still meets thousands of lives: it is the one target whose input has no

@@ -1,0 +1,484 @@
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Unstructured};
+use serde_json::Value;
+use ticklot::bayse::{Bayse, Command, Stage, Topic};
+use ticklot::jayx::{Envelope, JayX};
+use ticklot::{
+    Books, ConnectionId, Disconnect, Event, Level, Lots, Nanos, Next, Options, Reply, Session,
+    State, Ticks, Venue,
+};
+
+/// After so long without a message a book is stale.
+const LIMIT: Nanos = Nanos::from_secs(5);
+const SECOND: Nanos = Nanos::from_secs(1);
+
+/// `data` is a venue, and what happens to one session of it, in order.
+pub fn session(data: &[u8]) {
+    let Ok((venue, steps)) = <(Which, Vec<Step>)>::arbitrary_take_rest(Unstructured::new(data))
+    else {
+        return;
+    };
+    match venue {
+        Which::Bayse => Run::new(Bayse::new(["m0"]).build().unwrap(), Wire::Bayse).live(&steps),
+        Which::SocketIo => jayx(Envelope::SocketIo, Wire::SocketIo, &steps),
+        Which::Plain => jayx(Envelope::Plain, Wire::Plain, &steps),
+    }
+}
+
+fn jayx(envelope: Envelope, wire: Wire, steps: &[Step]) {
+    let venue = JayX::new("m0").envelope(envelope).build().unwrap();
+    Run::new(venue, wire).live(steps);
+}
+
+#[derive(Debug, Arbitrary)]
+enum Which {
+    Bayse,
+    SocketIo,
+    Plain,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wire {
+    Bayse,
+    SocketIo,
+    Plain,
+}
+
+#[derive(Debug, Arbitrary)]
+enum Step {
+    /// Time passes, in milliseconds, with the timers served as they ask for it.
+    Pass(u16),
+    /// Time passes, in milliseconds, and nobody looks.
+    Sleep(u16),
+    /// The attempt to connect succeeds.
+    Open,
+    /// The connection or the attempt ends.
+    End {
+        busy_for: Option<u8>,
+    },
+    /// A whole book comes.
+    Book {
+        outcome: u8,
+        side: Vec<(u8, u8)>,
+    },
+    /// A book that no book can hold.
+    BadBook {
+        outcome: u8,
+    },
+    Subscribed(u8),
+    Unsubscribed(u8),
+    Refused {
+        room: Option<u8>,
+    },
+    TooMany,
+    /// Bytes as they come.
+    Raw(Vec<u8>),
+    Subscribe(u8),
+    Unsubscribe(u8),
+    Ping,
+}
+
+/// A topic of few, of which some have rooms whose names are not known beforehand.
+fn topic(n: u8) -> Topic {
+    match n % 6 {
+        n @ 0..3 => Topic::order_book(format!("m{n}")),
+        3 => Topic::prices("e3"),
+        4 => Topic::activity("e4"),
+        _ => Topic::user_trades("u5"),
+    }
+}
+
+/// The room of [`topic`] by the contract.
+fn room(n: u8) -> &'static str {
+    const ROOMS: [&str; 6] = [
+        "orderbook:m0",
+        "orderbook:m1",
+        "orderbook:m2",
+        "prices:e3",
+        "activity:e4",
+        "user_trades:u5",
+    ];
+    ROOMS[usize::from(n % 6)]
+}
+
+/// What both venues have, for a harness that does not care which it is.
+trait Harnessed: Venue + Sized {
+    fn asked(step: &Step) -> Option<Self::Command>;
+    fn rooms(&self) -> Vec<(Topic, Stage)>;
+    fn unanswered(&self) -> usize;
+}
+
+impl Harnessed for Bayse {
+    fn asked(step: &Step) -> Option<Command> {
+        match step {
+            Step::Subscribe(n) => Some(Command::Subscribe(topic(*n))),
+            Step::Unsubscribe(n) => Some(Command::Unsubscribe(topic(*n))),
+            Step::Ping => Some(Command::Ping),
+            _ => None,
+        }
+    }
+
+    fn rooms(&self) -> Vec<(Topic, Stage)> {
+        let rooms = self.topics();
+        rooms.map(|(topic, stage)| (topic.clone(), stage)).collect()
+    }
+
+    fn unanswered(&self) -> usize {
+        Bayse::unanswered(self)
+    }
+}
+
+impl Harnessed for JayX {
+    fn asked(_: &Step) -> Option<Self::Command> {
+        None
+    }
+
+    fn rooms(&self) -> Vec<(Topic, Stage)> {
+        Vec::new()
+    }
+
+    fn unanswered(&self) -> usize {
+        0
+    }
+}
+
+/// What the last message for a book was, and when; none when it could not be read.
+type Last = (Nanos, Option<Vec<Level>>);
+
+struct Run<V: Venue> {
+    session: Session<V>,
+    books: Books,
+    wire: Wire,
+    now: Nanos,
+    /// What must be true, kept apart.
+    last: BTreeMap<String, Last>,
+    joined: BTreeSet<&'static str>,
+    desired: BTreeSet<u8>,
+    sent: VecDeque<Nanos>,
+}
+
+impl<V: Harnessed> Run<V> {
+    fn new(venue: V, wire: Wire) -> Self {
+        let mut options = Options::default();
+        options.stale_after = Some(Duration::from_nanos(LIMIT.0));
+        let mut books = Books::new();
+        let session = Session::new(venue, ConnectionId(0), options, &mut books);
+        Self {
+            session,
+            books,
+            wire,
+            now: SECOND,
+            last: BTreeMap::new(),
+            joined: BTreeSet::new(),
+            desired: [0].into(),
+            sent: VecDeque::new(),
+        }
+    }
+
+    fn live(&mut self, steps: &[Step]) {
+        for step in steps {
+            self.take(step);
+            self.send();
+            self.check();
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.session.next(self.now) == Next::Open
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Pass(ms) => self.pass(Nanos::from_millis(u64::from(*ms))),
+            Step::Sleep(ms) => {
+                self.now = self.now.after(Nanos::from_millis(u64::from(*ms)));
+                self.time_out();
+            }
+            Step::Open => self.open(),
+            Step::End { busy_for } => self.end(&match busy_for {
+                Some(seconds) => Disconnect::Busy {
+                    retry_after: Nanos::from_secs(u64::from(*seconds)),
+                    error: "busy".into(),
+                },
+                None => Disconnect::Failed("gone".into()),
+            }),
+            Step::Subscribe(n) | Step::Unsubscribe(n) if self.wire == Wire::Bayse => {
+                let is_desired = matches!(step, Step::Subscribe(_));
+                if is_desired {
+                    self.desired.insert(n % 6);
+                } else {
+                    self.desired.remove(&(n % 6));
+                }
+                self.command(step);
+            }
+            Step::Ping => self.command(step),
+            step => self.frame(step),
+        }
+    }
+
+    /// Time passes as it does in a feed: what is due is done, and nothing is due for ever.
+    fn pass(&mut self, length: Nanos) {
+        let until = self.now.after(length);
+        for _ in 0..2_000 {
+            self.send();
+            let deadline = self.session.deadline().filter(|_| self.is_open());
+            let Some(deadline) = deadline.filter(|deadline| *deadline <= until) else {
+                self.now = until;
+                return;
+            };
+            self.now = self.now.max(deadline);
+            self.time_out();
+        }
+        panic!("timers without end");
+    }
+
+    fn time_out(&mut self) {
+        let is_due = self.session.deadline().is_some_and(|due| due <= self.now);
+        if self.is_open() && is_due {
+            let Self {
+                session,
+                books,
+                now,
+                ..
+            } = self;
+            if let Some(reason) = session.timeout(*now, books, &mut watch) {
+                return self.end(&reason);
+            }
+            self.send();
+            let due = self.session.deadline();
+            assert!(due.is_none_or(|due| due > self.now), "a timer in the past");
+        }
+    }
+
+    fn open(&mut self) {
+        if self.session.next(self.now) == Next::Connect {
+            self.last.clear();
+            self.joined.clear();
+            self.sent.clear();
+            let Self {
+                session,
+                books,
+                now,
+                ..
+            } = self;
+            let _ = session.opened(*now, books, &mut watch);
+        }
+    }
+
+    fn end(&mut self, reason: &Disconnect) {
+        if matches!(self.session.next(self.now), Next::Open | Next::Connect) {
+            let Self {
+                session,
+                books,
+                now,
+                ..
+            } = self;
+            let _ = session.disconnected(*now, reason, books, &mut watch);
+        }
+    }
+
+    fn command(&mut self, step: &Step) {
+        if let Some(command) = V::asked(step) {
+            let Self {
+                session,
+                books,
+                now,
+                ..
+            } = self;
+            let _ = session.command(command, *now, books, &mut watch);
+        }
+    }
+
+    fn frame(&mut self, step: &Step) {
+        let Some(frame) = self.write(step) else {
+            return;
+        };
+        let was_open = self.is_open();
+        let before: Vec<_> = self.books.ids().map(|id| self.books.state(id)).collect();
+        let Self {
+            session,
+            books,
+            now,
+            ..
+        } = self;
+        let reply = session.frame(&frame, *now, books, &mut watch);
+        if !was_open {
+            let after: Vec<_> = self.books.ids().map(|id| self.books.state(id)).collect();
+            assert_eq!((reply, before), (Reply::Control, after), "nothing is open");
+            return;
+        }
+        self.expect(step);
+        match reply {
+            Reply::End(why) => self.end(&Disconnect::Ended(why)),
+            _ => self.time_out(),
+        }
+    }
+
+    /// The frame of a step, in the words of the venue.
+    fn write(&self, step: &Step) -> Option<Vec<u8>> {
+        let is_bayse = self.wire == Wire::Bayse;
+        Some(match step {
+            Step::Book { outcome, side } => self.book(*outcome, &bids(side)).into_bytes(),
+            Step::BadBook { outcome } => {
+                let twice = [Level::new(Ticks(7), Lots(1)); 2];
+                self.book(*outcome, &twice).into_bytes()
+            }
+            Step::Subscribed(n) if is_bayse => {
+                format!(r#"{{"type":"subscribed","room":"{}"}}"#, room(*n)).into_bytes()
+            }
+            Step::Unsubscribed(n) if is_bayse => {
+                format!(r#"{{"type":"unsubscribed","room":"{}"}}"#, room(*n)).into_bytes()
+            }
+            Step::Refused { room: named } if is_bayse => {
+                let id = named.map_or("", |n| room(n).split_once(':').unwrap().1);
+                format!(r#"{{"type":"error","data":{{"message":"unknown: {id}"}}}}"#).into_bytes()
+            }
+            Step::TooMany if is_bayse => {
+                br#"{"type":"error","data":{"message":"rate limit exceeded: too many messages"}}"#
+                    .to_vec()
+            }
+            Step::Raw(bytes) => raw(bytes)?,
+            _ => return None,
+        })
+    }
+
+    fn book(&self, outcome: u8, bids: &[Level]) -> String {
+        let outcome = outcome % 3;
+        let levels = |price: fn(&Level) -> String| {
+            let levels: Vec<_> = bids.iter().map(price).collect();
+            levels.join(",")
+        };
+        if self.wire == Wire::Bayse {
+            let bids = levels(|it| {
+                let (ticks, lots) = (it.ticks.0, it.lots.0);
+                format!(r#"{{"price":{}e-2,"quantity":{lots}e-6}}"#, ticks)
+            });
+            return format!(
+                r#"{{"type":"orderbook_update","data":{{"orderbook":{{"marketId":"m{outcome}","outcomeId":"o{outcome}","bids":[{bids}],"asks":[]}}}}}}"#
+            );
+        }
+        let bids = levels(|it| format!(r#"{{"ticks":{},"lots":{}}}"#, it.ticks.0, it.lots.0));
+        let book = format!(r#"{{"orderBook":{{"asks":[],"bids":[{bids}]}},"trades":[]}}"#);
+        match self.wire {
+            Wire::SocketIo => format!(r#"42["orderbook",{book}]"#),
+            _ => book,
+        }
+    }
+
+    /// What is to be so after a frame on an open connection.
+    fn expect(&mut self, step: &Step) {
+        let name = |outcome: u8| match self.wire {
+            Wire::Bayse => format!("o{}", outcome % 3),
+            _ => "m0".to_owned(),
+        };
+        match step {
+            Step::Book { outcome, side } => {
+                self.last
+                    .insert(name(*outcome), (self.now, Some(bids(side))));
+            }
+            Step::BadBook { outcome } => {
+                self.last.insert(name(*outcome), (self.now, None));
+            }
+            Step::Subscribed(n) => {
+                self.joined.insert(room(*n));
+            }
+            _ => {}
+        }
+    }
+
+    fn send(&mut self) {
+        while let Some(message) = self.session.outgoing(self.now) {
+            if self.wire != Wire::Bayse {
+                continue;
+            }
+            let message: Value = serde_json::from_slice(message).expect("a request is JSON");
+            assert!(message["type"].is_string());
+            self.sent.push_back(self.now);
+            if self.sent.len() > 10 {
+                let first = self.sent.pop_front().unwrap();
+                assert!(
+                    self.now.since(first) >= SECOND,
+                    "eleven messages in a second"
+                );
+            }
+        }
+    }
+
+    fn check(&self) {
+        for id in self.books.ids() {
+            let Some(book) = self.books.live(id) else {
+                continue;
+            };
+            let name = self.books.name(id);
+            assert!(self.is_open(), "{name} is live without a connection");
+            let (at, levels) = self.last.get(name).expect("a live book has had a message");
+            assert_eq!(levels.as_deref(), Some(book.bids()), "{name}");
+            let is_fresh = self.now.since(*at) < LIMIT || self.is_late();
+            assert!(is_fresh, "{name} is {:?} old", self.now.since(*at));
+            if self.wire == Wire::Bayse {
+                let n = name.trim_start_matches('o').parse::<u8>().unwrap();
+                assert!(
+                    self.desired.contains(&n),
+                    "{name} is live, and nobody desires it"
+                );
+            }
+        }
+        assert!(self.session.queued() <= 64 && self.session.venue().unanswered() <= 1_024);
+        if self.wire == Wire::Bayse {
+            self.rooms();
+        }
+    }
+
+    /// Whether the session still has to be told that time has passed.
+    fn is_late(&self) -> bool {
+        self.session.deadline().is_some_and(|due| due <= self.now)
+    }
+
+    fn rooms(&self) {
+        let rooms = self.session.venue().rooms();
+        for n in &self.desired {
+            let stage = rooms.iter().find(|(it, _)| *it == topic(*n));
+            let (_, stage) = stage.expect("a desired room is never forgotten");
+            let is_confirmed = *stage != Stage::Joined || self.joined.contains(room(*n));
+            assert!(
+                !self.is_open() || is_confirmed,
+                "{} was not confirmed",
+                room(*n)
+            );
+            assert_ne!(*stage, Stage::Leaving, "{} is desired", room(*n));
+        }
+        let kept = rooms.iter().filter(|(_, stage)| *stage != Stage::Leaving);
+        assert_eq!(kept.count(), self.desired.len(), "and nothing else is");
+    }
+}
+
+/// At every call all books that are live are whole: their bids are in order.
+fn watch(_: Event<'_>, books: &Books) -> ControlFlow<()> {
+    for id in books.ids() {
+        if let Some(book) = books.live(id) {
+            assert_eq!(book.state(), State::Live);
+            assert!(book.bids().is_sorted_by(|a, b| a.ticks > b.ticks));
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// Distinct prices, best first, none of them empty.
+fn bids(side: &[(u8, u8)]) -> Vec<Level> {
+    let levels: BTreeMap<u8, u8> = side.iter().copied().collect();
+    let level = |(ticks, lots): (&u8, &u8)| {
+        Level::new(Ticks(i64::from(*ticks)), Lots(i64::from(*lots) + 1))
+    };
+    levels.iter().rev().map(level).collect()
+}
+
+/// Bytes that say nothing that the model would have to know: no book and no confirmation.
+fn raw(bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = String::from_utf8_lossy(bytes).to_lowercase();
+    let says = ["orderbook", "subscribed", "\\"];
+    let is_known = says.iter().any(|word| text.contains(word));
+    (!is_known).then(|| bytes.to_vec())
+}
