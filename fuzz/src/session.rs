@@ -354,7 +354,7 @@ impl<V: Harnessed> Run<V> {
         if self.wire == Wire::Bayse {
             let bids = levels(|it| {
                 let (ticks, lots) = (it.ticks.0, it.lots.0);
-                format!(r#"{{"price":{}e-2,"quantity":{lots}e-6}}"#, ticks)
+                format!(r#"{{"price":{ticks}e-2,"quantity":{lots}e-6}}"#)
             });
             return format!(
                 r#"{{"type":"orderbook_update","data":{{"orderbook":{{"marketId":"m{outcome}","outcomeId":"o{outcome}","bids":[{bids}],"asks":[]}}}}}}"#
