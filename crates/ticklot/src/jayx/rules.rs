@@ -97,9 +97,14 @@ impl Venue for JayX {
         Reply::from(match &message {
             Message::OrderBook(update) => match self.book {
                 Some(id) => {
-                    self.book_by = None;
                     let trades = self.trades.take(update.trades);
-                    order_book(id, update, trades, context)
+                    let flow = order_book(id, update, trades, context);
+                    // One that could not be applied is no answer.
+                    let book = context.books.untrusted(id);
+                    if book.is_some_and(|book| book.updates() > 0) {
+                        self.book_by = None;
+                    }
+                    flow
                 }
                 None => {
                     context.stats.unrequested += 1;

@@ -87,6 +87,8 @@ fn an_order_book_that_does_not_come_is_asked_for_again_with_doubling_patience() 
         }
         let sent = bench.sent();
         assert_eq!(sent.iter().filter(|sent| sent.starts_with("42")).count(), 1);
+        // A book that cannot be is no answer either.
+        bench.frame(&crate::bench::packet_book(10, 11).replace(r#""lots":1"#, r#""lots":-1"#));
     }
     bench.frame(&crate::bench::packet_book(10, 11));
     bench.sent();
