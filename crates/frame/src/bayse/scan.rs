@@ -5,10 +5,13 @@ use ticklot_book::{Level, Lots, MAX_DECIMALS, Scale, Ticks, parse_decimal};
 use crate::iso_time::IsoTime;
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::{
-    Classes, Cursor, Isa, Known, LANES, MAX_RUN, Mantissa, NO_POINT, Numbers, Recipe, Scanner,
-    Shape, Three, is_at, prefetch, recipe,
+    Cursor, Isa, Known, LANES, MAX_RUN, Mantissa, NO_POINT, Numbers, Recipe, Scanner, Shape,
+    TABLES, Three, is_at, prefetch, recipe,
 };
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
+
+/// Room for recipes: the levels of ten markets come in some hundred patterns.
+pub(super) const RECIPE_BITS: [u32; TABLES] = [10, 1];
 
 /// An order book but for its levels.
 pub(super) struct ScannedBook<'a> {
@@ -152,20 +155,11 @@ impl Shape for LevelShape {
 }
 
 impl Known for LevelShape {
-    const POINTS: bool = true;
-    // A total is checked, not read: its digits are no part of the pattern, unless they come early.
-    const PATTERN: u64 = 0xffff_ffff;
     const TABLE: usize = 0;
 
     fn recipe(key: u64) -> Option<Recipe> {
-        let recipe = recipe(key, true, &[b",\"quantity\":", b",\"total\":"])?;
-        // A quantity that reaches the pattern's edge may go on behind it.
-        (usize::from(recipe.end) <= 32 + b"\"total\":".len()).then_some(recipe)
-    }
-
-    #[inline(always)]
-    fn ends_well(recipe: &Recipe, classes: Classes, len: usize) -> bool {
-        is_number(classes, usize::from(recipe.end), len)
+        // A total is not read, but it must be a number.
+        recipe(key, true, &[b",\"quantity\":", b",\"total\":", b"}"])
     }
 
     #[inline(always)]
@@ -182,22 +176,6 @@ impl Known for LevelShape {
             Lots(scaled(quantity, self.quantity, quantity_decimals)?),
         ))
     }
-}
-
-/// Whether bytes `from` to before `to` of a window are one number of JSON, not too long for any
-/// reader.
-#[inline(always)]
-fn is_number(classes: Classes, from: usize, to: usize) -> bool {
-    let len = to.wrapping_sub(from);
-    if len.wrapping_sub(1) >= MAX_TOTAL || to >= 64 {
-        return false;
-    }
-    let all = (1_u64 << len) - 1;
-    let (digits, points) = (classes.digits >> from & all, classes.points >> from & all);
-    let one_point = points & points.wrapping_sub(1) == 0;
-    let outer = points & (1 | 1 << (len - 1)) == 0;
-    let leading_zero = classes.zeros >> from & digits >> 1 & 1;
-    (digits | points == all) & one_point & outer & (leading_zero == 0)
 }
 
 /// Number `place` as whole steps of 10^-`decimals`. None when there are too many, or it is finer.

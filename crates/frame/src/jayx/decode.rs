@@ -139,7 +139,7 @@ impl Decoder {
     pub fn with_scan(envelope: Envelope, scan: Scan) -> Self {
         Self {
             envelope,
-            scanner: Scanner::new(scan),
+            scanner: Scanner::new(scan, scan::RECIPE_BITS),
             parser: Parser::new(),
             space: Space::default(),
         }

@@ -4,10 +4,13 @@ use ticklot_book::{Level, Lots, Ticks};
 
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::{
-    Classes, Cursor, Isa, Known, LANES, Numbers, Recipe, Scanner, Shape, Three, eight, is_at,
+    Cursor, Isa, Known, LANES, Numbers, Recipe, Scanner, Shape, TABLES, Three, eight, is_at,
     prefetch, recipe,
 };
 use crate::units::{Trade, TradeSide, UnixMillis};
+
+/// Room for recipes: levels come in a dozen patterns or two, trades in some more.
+pub(super) const RECIPE_BITS: [u32; TABLES] = [7, 7];
 
 /// What stands around a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,17 +108,10 @@ impl Shape for LevelShape {
 }
 
 impl Known for LevelShape {
-    const POINTS: bool = false;
-    const PATTERN: u64 = u64::MAX;
     const TABLE: usize = 0;
 
     fn recipe(key: u64) -> Option<Recipe> {
         recipe(key, false, &[b",\"lots\":", b",\"count\":", b"}"])
-    }
-
-    #[inline(always)]
-    fn ends_well(recipe: &Recipe, _: Classes, len: usize) -> bool {
-        usize::from(recipe.end) == len + 1
     }
 
     #[inline(always)]
@@ -174,8 +170,6 @@ impl Shape for TradeShape {
 }
 
 impl Known for TradeShape {
-    const POINTS: bool = false;
-    const PATTERN: u64 = u64::MAX;
     const TABLE: usize = 1;
 
     fn recipe(key: u64) -> Option<Recipe> {
@@ -189,11 +183,6 @@ impl Known for TradeShape {
         };
         let recipe = recipe(key, false, &[b",\"ticks\":", words, b"}"])?;
         Some(Recipe { choice, ..recipe })
-    }
-
-    #[inline(always)]
-    fn ends_well(recipe: &Recipe, _: Classes, len: usize) -> bool {
-        usize::from(recipe.end) == len + 1
     }
 
     #[inline(always)]

@@ -38,7 +38,7 @@ mod runs;
 mod side;
 
 pub(crate) use cursor::{Cursor, is_at};
-pub(crate) use isa::{Classes, Isa, MAX_RUN, Mantissa, NO_POINT, eight};
+pub(crate) use isa::{Isa, MAX_RUN, Mantissa, NO_POINT, eight};
 pub(crate) use raw::{Three, prefetch};
 pub(crate) use recipe::{LANES, Recipe, recipe};
 pub(crate) use runs::Numbers;
@@ -87,7 +87,7 @@ pub(crate) enum Way {
 }
 
 /// How many tables of recipes a venue has.
-const TABLES: usize = 2;
+pub(crate) const TABLES: usize = 2;
 
 /// The scanner: the instruction set in use, and buffers that live on.
 pub(crate) struct Scanner {
@@ -99,15 +99,14 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    pub(crate) fn new(scan: Scan) -> Self {
+    /// With room for 2^`bits` recipes in each of the venue's tables.
+    pub(crate) fn new(scan: Scan, bits: [u32; TABLES]) -> Self {
         let way = Way::new(scan);
         Self {
             way,
             runs: Runs::default(),
             ends: Vec::new(),
-            tables: way
-                .has_recipes()
-                .then(|| std::array::from_fn(|_| Recipes::new())),
+            tables: way.has_recipes().then(|| bits.map(Recipes::new)),
         }
     }
 

@@ -130,42 +130,60 @@ fn run_len(key: u64, from: usize) -> usize {
     (!shifted.unwrap_or(0)).trailing_zeros() as usize
 }
 
-/// Recipes by their patterns.
+/// Recipes by their patterns: a hash table of fixed size, two places a pattern.
 #[derive(Clone, Debug)]
-pub(crate) struct Recipes(Box<[Recipe; RECIPES]>);
-
-const RECIPES: usize = 256;
+pub(crate) struct Recipes {
+    table: Box<[Recipe]>,
+    /// To take the top bits of a hash.
+    shift: u32,
+}
 
 impl Recipes {
-    /// No recipes yet.
-    pub(crate) fn new() -> Self {
-        Self(Box::new([Recipe::NONE; RECIPES]))
+    /// No recipes yet, and room for 2^`bits`, 1 to 16.
+    pub(crate) fn new(bits: u32) -> Self {
+        Self {
+            table: vec![Recipe::NONE; 1 << bits].into_boxed_slice(),
+            shift: u64::BITS - bits,
+        }
     }
 
     /// The recipe for a pattern, as it is known or as `make` tells.
     #[inline(always)]
     pub(crate) fn get(&mut self, key: u64, make: fn(u64) -> Option<Recipe>) -> Option<&Recipe> {
-        let place = place(key);
-        if self.0[place].key != key {
-            self.learn(place, key, make)?;
+        let mut place = (hash(key) >> self.shift) as usize;
+        if self.table.get(place)?.key != key {
+            place = self.get_other(place, key, make)?;
         }
-        Some(&self.0[place])
+        self.table.get(place)
     }
 
+    /// Where the recipe is that is not in its first place: in its second one, or in either once it
+    /// is learned, what is there being forgotten.
     #[cold]
     #[inline(never)]
-    fn learn(&mut self, place: usize, key: u64, make: fn(u64) -> Option<Recipe>) -> Option<()> {
-        self.0[place] = make(key)?;
-        Some(())
+    fn get_other(
+        &mut self,
+        first: usize,
+        key: u64,
+        make: fn(u64) -> Option<Recipe>,
+    ) -> Option<usize> {
+        let second = first ^ 1;
+        if self.table.get(second)?.key == key {
+            return Some(second);
+        }
+        let recipe = make(key)?;
+        // The new one takes the first place, and what was there the second.
+        self.table.swap(first, second);
+        *self.table.get_mut(first)? = recipe;
+        Some(first)
     }
 }
 
-/// Where in the table: the top bits of a product that every bit of the pattern is in. (Multiplicative
-/// hashing, Knuth, The Art of Computer Programming, volume 3, 6.4.)
+/// A product that every bit of the pattern is in the top bits of. (Multiplicative hashing: Knuth, The
+/// Art of Computer Programming, volume 3, section 6.4.)
 #[inline(always)]
-fn place(key: u64) -> usize {
-    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    (key.wrapping_mul(GOLDEN) >> (64 - RECIPES.ilog2())) as usize
+fn hash(key: u64) -> u64 {
+    key.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(test)]
@@ -219,28 +237,29 @@ mod tests {
 
     #[test]
     fn decimals() {
-        let texts: [&[u8]; 2] = [b",\"quantity\":", b",\"total\":"];
-        let text = "0.499,\"quantity\":2560.29,\"total\":1277.5";
-        let found = recipe(pattern(text) & 0xffff_ffff, true, &texts).unwrap();
-        check(text, &found, &[("0499", 3), ("256029", 2)]);
-        assert_eq!(usize::from(found.end), text.find("1277").unwrap());
-        let text = "1,\"quantity\":272,\"total\":131.104";
-        let found = recipe(pattern(text) & 0xffff_ffff, true, &texts).unwrap();
-        check(text, &found, &[("1", 0), ("272", 0)]);
-        let long = "12345678901234.5,\"quantity\":123456789012345678,\"total\":1";
+        let texts: [&[u8]; 3] = [b",\"quantity\":", b",\"total\":", b"}"];
+        let text = "0.499,\"quantity\":2560.29,\"total\":1277.5}";
+        let found = recipe(pattern(text), true, &texts).unwrap();
+        check(text, &found, &[("0499", 3), ("256029", 2), ("12775", 1)]);
+        assert_eq!(usize::from(found.end), text.len());
+        let text = "1,\"quantity\":272,\"total\":131.104}";
+        let found = recipe(pattern(text), true, &texts).unwrap();
+        check(text, &found, &[("1", 0), ("272", 0), ("131104", 3)]);
+        let long = "1.5,\"quantity\":12345678901234567,\"total\":1}";
         assert!(recipe(pattern(long), true, &texts).is_none());
     }
 
     #[test]
     fn the_table_gives_back_what_was_put_in() {
-        let mut recipes = Recipes::new();
-        let keys: Vec<u64> = (0..1000_u64).map(|n| n * n * 977 << 1 | 1).collect();
-        for _ in 0..3 {
-            for key in &keys {
-                let made = |key| Some(Recipe::new(key));
-                assert_eq!(recipes.get(*key, made).unwrap().key, *key);
+        let make = |key| Some(Recipe::new(key));
+        for bits in [1, 4, 10] {
+            let mut recipes = Recipes::new(bits);
+            let keys: Vec<u64> = (0..1000_u64).map(|n| (n * n * 977) << 1 | 1).collect();
+            for key in keys.iter().chain(&keys).chain(keys.iter().rev()) {
+                assert_eq!(recipes.get(*key, make).unwrap().key, *key);
+                assert_eq!(recipes.get(*key, |_| None).unwrap().key, *key, "known now");
             }
+            assert!(recipes.get(0xabcd_ef01, |_| None).is_none());
         }
-        assert!(recipes.get(0xabcd_ef01, |_| None).is_none());
     }
 }

@@ -3,7 +3,7 @@
 use ticklot_book::MAX_LEVELS;
 
 use super::cursor::{Cursor, is_at};
-use super::isa::{Classes, Isa};
+use super::isa::Isa;
 #[cfg(target_arch = "x86_64")]
 use super::raw::{Bits, avx512::Avx512};
 use super::raw::{Edges, Fill, Three};
@@ -32,12 +32,6 @@ pub(crate) trait Shape: Copy {
 
 /// How a venue writes a level, for [recipes](super::recipe).
 pub(crate) trait Known: Shape {
-    /// Whether its numbers have points.
-    const POINTS: bool;
-
-    /// Which bytes of an item, from its first number on, a recipe depends on.
-    const PATTERN: u64;
-
     /// Which of a venue's tables its recipes are in.
     const TABLE: usize;
 
@@ -46,9 +40,6 @@ pub(crate) trait Known: Shape {
 
     /// The recipe for a pattern. None when it is none of the venue's.
     fn recipe(key: u64) -> Option<Recipe>;
-
-    /// Whether what is behind the recipe's text, up to the closing brace at `len`, is the venue's.
-    fn ends_well(recipe: &Recipe, classes: Classes, len: usize) -> bool;
 
     /// What the numbers come to. None when they are not for the scanner to read.
     fn known(self, recipe: &Recipe, numbers: [u64; LANES]) -> Option<Self::Item>;

@@ -14,7 +14,6 @@ use std::arch::x86_64::{
 
 use super::avx2::Avx2;
 use super::{Bits, Fill};
-use crate::scan::isa::Classes;
 use crate::scan::recipe::{LANES, Recipe, Recipes, WINDOW};
 use crate::scan::side::Known;
 
@@ -113,20 +112,13 @@ fn near_the_end(rest: &[u8]) -> __m512i {
 #[inline]
 fn item<K: Known>(shape: K, window: __m512i, len: usize, recipes: &mut Recipes) -> Option<K::Item> {
     let values = _mm512_sub_epi8(window, _mm512_set1_epi8(b'0'.cast_signed()));
-    let classes = Classes {
-        digits: _mm512_cmplt_epu8_mask(values, _mm512_set1_epi8(10)),
-        points: if K::POINTS {
-            _mm512_cmpeq_epi8_mask(window, _mm512_set1_epi8(b'.'.cast_signed()))
-        } else {
-            0
-        },
-        zeros: _mm512_testn_epi8_mask(values, values),
-    };
+    let digits = _mm512_cmplt_epu8_mask(values, _mm512_set1_epi8(10));
     let inside = (1_u64 << (len % WINDOW)) - 1;
-    let recipe = recipes.get(classes.digits & inside & K::PATTERN, K::recipe)?;
+    let recipe = recipes.get(digits & inside, K::recipe)?;
     let wrong_words = _mm512_mask_cmpneq_epi8_mask(recipe.is_word, window, load(&recipe.words));
-    let wrong_zeros = classes.zeros & recipe.not_zero;
-    if wrong_words | wrong_zeros != 0 || !K::ends_well(recipe, classes, len) {
+    let wrong_zeros = _mm512_testn_epi8_mask(values, values) & recipe.not_zero;
+    // The recipe goes to its closing brace, which must be the one that was found.
+    if (wrong_words | wrong_zeros != 0) | (usize::from(recipe.end) != len + 1) {
         return None;
     }
     shape.known(recipe, lanes(values, recipe))
