@@ -1,7 +1,6 @@
 //! The book itself.
 
-use alloc::vec::Vec;
-
+use crate::changes::ChangeList;
 use crate::coverage::Coverage;
 use crate::digest;
 use crate::input::{self, BookError, BookErrorKind};
@@ -74,7 +73,7 @@ pub struct Book<S: Storage = Flat> {
     /// The other halves of the two sides, to sort an input that came out of order.
     sorted_bids: Levels,
     sorted_asks: Levels,
-    changes: Vec<Change>,
+    changes: ChangeList,
     scale: Scale,
     coverage: Coverage,
     /// The worst prices that are kept at all, by [`Side`], as keys.
@@ -133,7 +132,7 @@ impl<S: Storage> Book<S> {
             sides: [S::new(Side::Bid), S::new(Side::Ask)],
             sorted_bids: Levels::new(),
             sorted_asks: Levels::new(),
-            changes: Vec::new(),
+            changes: ChangeList::default(),
             scale,
             coverage: Coverage::Shown,
             bounds: [i64::MAX; 2],
@@ -197,7 +196,7 @@ impl<S: Storage> Book<S> {
         self.sides[0].replace(bids, &mut self.changes);
         self.sides[1].replace(asks, &mut self.changes);
         self.settle(now);
-        Ok(&self.changes)
+        Ok(self.changes.as_slice())
     }
 
     /// Applies a delta that was received at `now`: each level is set, or taken out when it has no
@@ -219,7 +218,7 @@ impl<S: Storage> Book<S> {
     ) -> Result<&Changes, BookError> {
         self.changes.clear();
         self.merge(bids, asks, now)?;
-        Ok(&self.changes)
+        Ok(self.changes.as_slice())
     }
 
     /// Sets one level, or takes it out when it has no lots: [`Book::apply`] for a delta of one level.
@@ -384,8 +383,9 @@ impl<S: Storage> Book<S> {
     /// Takes out what is beyond the depth that the feed shows, and tells it.
     fn cut(&mut self, side: Side) {
         while self.is_over(side) {
-            let change = self.drop_worst(side);
-            self.changes.extend(change);
+            if let Some(change) = self.drop_worst(side) {
+                self.changes.push(change);
+            }
         }
     }
 
@@ -420,7 +420,7 @@ impl<S: Storage> Book<S> {
     /// The levels that the last [`Book::replace`] or [`Book::apply`] changed.
     #[must_use]
     pub fn changes(&self) -> &Changes {
-        &self.changes
+        self.changes.as_slice()
     }
 
     /// The connection is gone: the levels are kept to look at, and are not to be traded on. A
@@ -600,6 +600,6 @@ impl<S: Storage> Book<S> {
             .map(|levels| levels.capacity() * size_of::<Level>())
             .sum();
         let sides: usize = self.sides.iter().map(Storage::heap_bytes).sum();
-        size_of::<Self>() + sorted + sides + self.changes.capacity() * size_of::<Change>()
+        size_of::<Self>() + sorted + sides + self.changes.heap_bytes()
     }
 }

@@ -42,6 +42,7 @@ extern crate alloc;
 
 mod book;
 mod buffer;
+mod changes;
 mod coverage;
 mod decimal;
 mod delta;

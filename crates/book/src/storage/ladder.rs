@@ -2,13 +2,12 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
-use alloc::vec::Vec;
 use core::fmt;
 
 use super::bits::{BLOCK, Bits, shift};
 use super::far::{Far, Overflow};
 use super::{Storage, differences, flip, sealed};
-use crate::book::Change;
+use crate::changes::ChangeList;
 use crate::units::{Level, Lots, Side, Ticks};
 
 /// Ticks that one block of a [`Ladder`]'s window has.
@@ -379,11 +378,11 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
         }
     }
 
-    fn replace(&mut self, levels: &[Level], changes: &mut Vec<Change>) {
+    fn replace(&mut self, levels: &[Level], changes: &mut ChangeList) {
         let side = if self.flip == 0 { Side::Ask } else { Side::Bid };
-        let first = changes.len();
+        let first = changes.as_slice().len();
         differences(side, self.levels(), levels, changes);
-        let changes = &changes[first..];
+        let changes = changes.as_slice().get(first..).unwrap_or_default();
         // Anew, when that is less work, or when the window would move while levels are few.
         let anew = changes.len() > levels.len() / 2
             || levels.first().is_none_or(|best| self.is_away(best.ticks));
