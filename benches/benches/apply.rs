@@ -11,7 +11,7 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use ticklot_benches::{Flow, POOL_BYTES, SEED, snapshots};
+use ticklot_benches::{Flow, POOL_BYTES, SEED, snapshots, without_a_common_price};
 use ticklot_book::{Book, Level, Lots, Nanos, Scale, Ticks};
 use ticklot_sim::market::View;
 
@@ -33,18 +33,6 @@ fn apply(c: &mut Criterion) {
             maps(&mut group, &name, &views);
         }
     }
-}
-
-/// The same books at even and odd prices in turn: every level goes, and as many come.
-fn without_a_common_price(views: &[View]) -> Vec<View> {
-    let mut views = views.to_vec();
-    for (place, view) in views.iter_mut().enumerate() {
-        let odd = i64::from(place % 2 == 1);
-        for level in view.bids.iter_mut().chain(&mut view.asks) {
-            level.ticks = Ticks(level.ticks.0 * 2 + odd);
-        }
-    }
-    views
 }
 
 /// How many levels a snapshot changes, on average; the first one not counted.

@@ -15,6 +15,7 @@
 //! only once, to see that it works, with `-- --test`.
 
 mod market;
+mod others;
 mod pool;
 pub mod recorded;
 mod walk;
@@ -23,7 +24,8 @@ use std::time::Duration;
 
 use criterion::Criterion;
 
-pub use crate::market::{Flow, snapshots};
+pub use crate::market::{Flow, snapshots, without_a_common_price};
+pub use crate::others::Other;
 pub use crate::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
 pub use crate::walk::{WALK_LEVELS, WalkStep, walk};
 

@@ -32,6 +32,19 @@ pub fn snapshots(levels: usize, flow: Flow, seed: u64, count: usize) -> Vec<View
     (0..count).map(|_| shown.next()).collect()
 }
 
+/// The same books at even and odd prices in turn: every level goes, and as many come.
+#[must_use]
+pub fn without_a_common_price(views: &[View]) -> Vec<View> {
+    let mut views = views.to_vec();
+    for (place, view) in views.iter_mut().enumerate() {
+        let odd = i64::from(place % 2 == 1);
+        for level in view.bids.iter_mut().chain(&mut view.asks) {
+            level.ticks = Ticks(level.ticks.0 * 2 + odd);
+        }
+    }
+    views
+}
+
 /// A spot pair, with more orders than usual behind many levels.
 pub(crate) fn spot(levels: usize, flow: Flow) -> MarketConfig {
     MarketConfig {

@@ -1,0 +1,137 @@
+//! What is asked of the figures, and whether they give it.
+
+use crate::measure::Row;
+
+/// How many times as fast as peers ours must be in a case.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Goal {
+    /// The beginnings of the peers' names; the fastest of them counts.
+    pub(crate) peers: &'static [&'static str],
+    pub(crate) must: f64,
+    pub(crate) stretch: Option<f64>,
+}
+
+const fn goal(peers: &'static [&'static str], must: f64, stretch: f64) -> Goal {
+    Goal {
+        peers,
+        must,
+        stretch: Some(stretch),
+    }
+}
+
+const fn must(peers: &'static [&'static str], must: f64) -> Goal {
+    Goal {
+        peers,
+        must,
+        stretch: None,
+    }
+}
+
+/// Every peer.
+const ANY: &[&str] = &[""];
+const FAST: &[&str] = &["sonic-rs", "jiter"];
+const FLAT: &[&str] = &[
+    "sonic-rs+flat",
+    "jiter+flat",
+    "jiter-digits+flat",
+    "serde_json+flat",
+];
+const MAPS: &[&str] = &["btreemap"];
+
+/// The goals of a case: not slower than any peer, where no more is asked.
+pub(crate) fn goals(table: &str, case: &str) -> Vec<Goal> {
+    match (table, case) {
+        ("decode", "jayx-20") => vec![goal(FAST, 9.0, 12.0)],
+        ("decode", "bayse-20") => vec![goal(FAST, 6.5, 9.0), must(&["rs_bayse"], 25.0)],
+        ("apply", "jayx-20") => vec![goal(FLAT, 8.0, 11.0), must(&["serde_json+btreemap"], 14.0)],
+        ("apply", "bayse-20") => vec![goal(FLAT, 6.0, 8.0), must(&["rs_bayse+btreemap"], 24.0)],
+        ("snapshot", "20-few") => vec![goal(MAPS, 3.0, 4.5)],
+        // Within 5% of it.
+        ("transport", _) => vec![goal(&["fastwebsockets"], 1.0 / 1.05, 1.0)],
+        // Nothing can be faster than the floor.
+        ("latency", _) => Vec::new(),
+        _ => vec![must(ANY, 1.0)],
+    }
+}
+
+/// A goal, and what was measured for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) goal: Goal,
+    /// The fastest of the peers.
+    pub(crate) peer: &'static str,
+    /// Its time over ours.
+    pub(crate) ratio: f64,
+}
+
+impl Outcome {
+    pub(crate) fn is_met(&self) -> bool {
+        self.ratio >= self.goal.must
+    }
+
+    pub(crate) fn is_stretch_met(&self) -> Option<bool> {
+        self.goal.stretch.map(|stretch| self.ratio >= stretch)
+    }
+}
+
+/// Holds the rows of a case against a goal; none, when a contender of it is missing.
+pub(crate) fn judge(rows: &[Row], goal: Goal) -> Option<Outcome> {
+    let ours = rows.iter().find(|row| row.contender == "ticklot")?;
+    let is_peer = |row: &&Row| {
+        let mut names = goal.peers.iter();
+        !row.contender.starts_with("ticklot") && names.any(|name| row.contender.starts_with(name))
+    };
+    let peers = rows.iter().filter(is_peer);
+    let best = peers.min_by(|a, b| a.ns_median.total_cmp(&b.ns_median))?;
+    Some(Outcome {
+        goal,
+        peer: best.contender,
+        ratio: best.ns_median / ours.ns_median,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(contender: &'static str, ns_median: f64) -> Row {
+        Row {
+            table: "decode",
+            case: "jayx-20".to_owned(),
+            contender,
+            ns_median,
+            ns_min: ns_median,
+            bytes: 1,
+            allocs: 0.0,
+        }
+    }
+
+    #[test]
+    fn the_fastest_peer_counts() {
+        let rows = [
+            row("ticklot", 2.0),
+            row("sonic-rs", 30.0),
+            row("jiter", 20.0),
+            row("other", 1.0),
+        ];
+        let outcome = judge(&rows, goals("decode", "jayx-20")[0]).unwrap();
+        assert_eq!((outcome.peer, outcome.ratio), ("jiter", 10.0));
+        assert_eq!(
+            (outcome.is_met(), outcome.is_stretch_met()),
+            (true, Some(false))
+        );
+        let any = judge(&rows, must(ANY, 1.0)).unwrap();
+        assert_eq!((any.peer, any.is_met()), ("other", false));
+        assert!(judge(&rows[1..], must(ANY, 1.0)).is_none());
+        assert!(judge(&rows[..1], must(ANY, 1.0)).is_none());
+    }
+
+    #[test]
+    fn five_percent_slower_is_within_five_percent() {
+        let goal = goals("transport", "700-bytes")[0];
+        let ratio = |ours| judge(&[row("ticklot", ours), row("fastwebsockets", 100.0)], goal);
+        assert!(ratio(104.9).unwrap().is_met());
+        assert!(!ratio(105.1).unwrap().is_met());
+        assert_eq!(ratio(99.0).unwrap().is_stretch_met(), Some(true));
+    }
+}

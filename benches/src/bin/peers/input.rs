@@ -1,0 +1,139 @@
+//! What the cases read: pools and recorded logs, as text.
+
+use std::str;
+
+use anyhow::Context;
+use ticklot_benches::recorded::{self, Log};
+use ticklot_benches::{BAYSE_SCALE, Other, Pool, Shape, Wire};
+use ticklot_book::Scale;
+use ticklot_frame::Lines;
+use ticklot_frame::jayx::Envelope;
+
+/// Frames of one kind of message.
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) frames: Vec<String>,
+    /// The messages of a frame, a line each.
+    pub(crate) lines: usize,
+    pub(crate) wire: Wire,
+    pub(crate) scale: Scale,
+}
+
+impl Input {
+    /// The order books of a pool.
+    pub(crate) fn pool(name: &str, shape: Shape, bytes: usize) -> anyhow::Result<Self> {
+        let pool = Pool::build(shape, ticklot_benches::SEED, bytes);
+        let frames = pool.frames().iter().map(|frame| text(frame));
+        Ok(Self {
+            name: name.to_owned(),
+            frames: frames.collect::<anyhow::Result<_>>()?,
+            lines: shape.lines,
+            wire: shape.wire,
+            scale: BAYSE_SCALE,
+        })
+    }
+
+    /// Messages that are no order books.
+    pub(crate) fn others(name: &str, other: Other, bytes: usize) -> anyhow::Result<Self> {
+        let messages = other.messages(ticklot_benches::SEED, bytes);
+        let frames = messages.iter().map(|message| text(message));
+        Ok(Self {
+            name: name.to_owned(),
+            frames: frames.collect::<anyhow::Result<_>>()?,
+            lines: 1,
+            wire: match other {
+                Other::Kline => Wire::JayxSocketIo,
+                _ => Wire::Bayse,
+            },
+            scale: BAYSE_SCALE,
+        })
+    }
+
+    /// The order books of a log, each a frame of its own.
+    pub(crate) fn log(log: &Log) -> anyhow::Result<Self> {
+        let (name, mark) = match log.name {
+            "jayx-btcusdt-top20" => ("jayx-recorded-20", "\"orderBook\""),
+            "jayx-btcusdt-top100" => ("jayx-recorded-100", "\"orderBook\""),
+            _ => ("bayse-recorded-150", "\"orderbook_update\""),
+        };
+        let mut frames = Vec::new();
+        for frame in &log.frames {
+            for line in Lines::new(frame) {
+                let line = text(line.bytes)?;
+                if line.contains(mark) {
+                    frames.push(line);
+                }
+            }
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            frames,
+            lines: 1,
+            wire: log.wire,
+            scale: recorded::BAYSE_SCALE,
+        })
+    }
+
+    /// How our decoder is told that the frames are wrapped.
+    pub(crate) fn envelope(&self) -> Envelope {
+        match self.wire {
+            Wire::JayxSocketIo => Envelope::SocketIo,
+            Wire::JayxBare | Wire::Bayse => Envelope::Plain,
+        }
+    }
+
+    /// What stands around the JSON of a peer in each frame.
+    ///
+    /// Peers cut a packet of Socket.IO by comparing its head as bytes, the cheapest way there is.
+    pub(crate) fn wrapping(&self, event: &str) -> Wrapping {
+        match self.wire {
+            Wire::JayxSocketIo => Wrapping {
+                head: format!("42[\"{event}\","),
+                tail: "]",
+            },
+            Wire::JayxBare | Wire::Bayse => Wrapping::default(),
+        }
+    }
+
+    /// The mean size of a message.
+    pub(crate) fn message_bytes(&self) -> u64 {
+        let bytes: usize = self.frames.iter().map(String::len).sum();
+        (bytes / (self.frames.len() * self.lines).max(1)) as u64
+    }
+
+    /// Gives every line of a frame, and its place, to `each`.
+    pub(crate) fn each_line<'a>(
+        &'a self,
+        frame: usize,
+        mut each: impl FnMut(usize, &'a str) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let frame = self.frames[frame].as_str();
+        if self.lines == 1 {
+            return each(0, frame);
+        }
+        for (place, line) in Lines::new(frame.as_bytes()).enumerate() {
+            each(place, &frame[line.offset..line.offset + line.bytes.len()])?;
+        }
+        Ok(())
+    }
+}
+
+/// What stands around the JSON.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wrapping {
+    head: String,
+    tail: &'static str,
+}
+
+impl Wrapping {
+    /// The JSON of a frame.
+    pub(crate) fn cut<'a>(&self, frame: &'a str) -> anyhow::Result<&'a str> {
+        let rest = frame.strip_prefix(self.head.as_str());
+        rest.and_then(|rest| rest.strip_suffix(self.tail))
+            .context("another packet")
+    }
+}
+
+fn text(bytes: &[u8]) -> anyhow::Result<String> {
+    Ok(str::from_utf8(bytes)?.to_owned())
+}

@@ -1,0 +1,102 @@
+//! Ours beside its peers, in one run: `cargo run --release -p ticklot-benches --features peers --bin peers`.
+//!
+//! What is measured, and how, is in the modules; what came of it in `COMPARE.md`.
+
+mod field;
+mod goals;
+mod input;
+mod measure;
+mod ours;
+mod parse;
+mod report;
+mod socket;
+mod tables;
+mod versions;
+
+use std::path::PathBuf;
+
+use anyhow::ensure;
+use clap::Parser;
+use ticklot_tests::alloc::Counting;
+
+use crate::report::Score;
+use crate::tables::{Plan, TABLES};
+
+// It counts the calls of every contender alike: an addition each.
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Measures ticklot beside its peers.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Only this table: decode, apply, snapshot, transport or latency
+    #[arg(long)]
+    table: Option<String>,
+    /// Only this case, such as jayx-20
+    #[arg(long)]
+    case: Option<String>,
+    /// How many rounds
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Writes a JSON object for each row, a line each
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    println!(
+        "ticklot {} beside {}",
+        env!("CARGO_PKG_VERSION"),
+        versions::peers()
+    );
+    let plan = Plan {
+        case: args.case,
+        rounds: usize::try_from(args.rounds)?,
+        pool_bytes: ticklot_benches::POOL_BYTES,
+    };
+    let (mut rows, mut score) = (Vec::new(), Score::default());
+    for (name, table) in TABLES {
+        if args.table.as_deref().is_none_or(|wanted| wanted == name) {
+            table(&plan, &mut |case| {
+                report::print(&case, &mut score);
+                rows.extend(case);
+                Ok(())
+            })?;
+        }
+    }
+    ensure!(!rows.is_empty(), "there is no such table or case");
+    score.print();
+    if let Some(path) = args.json {
+        report::write(&rows, &path)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_contender_of_every_table_agrees() {
+        // Small pools: agreement is checked here, not speed. The binary checks again on its own.
+        let plan = Plan {
+            case: None,
+            rounds: 1,
+            pool_bytes: 200_000,
+        };
+        for (name, table) in TABLES {
+            let mut rows = Vec::new();
+            table(&plan, &mut |case| {
+                rows.extend(case);
+                Ok(())
+            })
+            .unwrap();
+            assert!(
+                rows.iter().any(|row| row.contender.starts_with("ticklot")),
+                "{name}"
+            );
+            assert!(rows.iter().all(|row| row.ns_min > 0.0), "{name}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Contenders, and how they are timed side by side.
+//!
+//! A case is one input and several contenders. Time is taken in many short rounds: in each round every
+//! contender does one slice of the input, and whoever was first comes last in the next. So whatever slows the
+//! machine down for a while slows all of them. In a round each contender is at another slice, so none finds its
+//! text in a cache because another has just read it, and over the rounds each does all slices equally often.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use anyhow::{Context, bail, ensure};
+use ticklot_tests::alloc::allocations;
+
+use crate::field::{Fields, difference};
+
+/// A way of doing the work of a case.
+pub(crate) trait Contender {
+    /// Does what is not to be timed, before [`Contender::run`] of the same frames.
+    fn prepare(&mut self, _frames: Range<usize>) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// Does the work of these frames.
+    fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()>;
+
+    /// Does the work of one frame, and tells what came of it in words that all contenders share.
+    fn result(&mut self, frame: usize) -> anyhow::Result<Fields>;
+}
+
+/// A contender and its name. Names of ours begin with `ticklot`.
+pub(crate) type Named<'p> = (&'static str, Box<dyn Contender + 'p>);
+
+/// One input, and all that do the work of it. The first contender is ours, and says what is right.
+pub(crate) struct Case<'p> {
+    pub(crate) table: &'static str,
+    pub(crate) name: String,
+    pub(crate) frames: usize,
+    /// A frame may hold several: figures are per message.
+    pub(crate) messages_per_frame: usize,
+    /// The mean size of a message.
+    pub(crate) bytes: u64,
+    /// Into how many slices the frames are cut.
+    pub(crate) slices: usize,
+    pub(crate) contenders: Vec<Named<'p>>,
+}
+
+/// What was measured of one contender in one case.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub(crate) struct Row {
+    pub(crate) table: &'static str,
+    pub(crate) case: String,
+    pub(crate) contender: &'static str,
+    pub(crate) ns_median: f64,
+    pub(crate) ns_min: f64,
+    pub(crate) bytes: u64,
+    pub(crate) allocs: f64,
+}
+
+impl Case<'_> {
+    /// Checks every contender against the first one, then times all of them.
+    pub(crate) fn measure(mut self, rounds: usize) -> anyhow::Result<Vec<Row>> {
+        ensure!(self.frames >= self.slices, "{}: too few frames", self.name);
+        self.check()?;
+        let all = 0..self.frames;
+        let mut allocs = Vec::new();
+        for (_, contender) in &mut self.contenders {
+            // Once to warm up, and once to count.
+            contender.prepare(all.clone())?;
+            contender.run(all.clone())?;
+            contender.prepare(all.clone())?;
+            let before = allocations();
+            contender.run(all.clone())?;
+            allocs.push(allocations() - before);
+        }
+        let mut times = vec![Vec::with_capacity(rounds); self.contenders.len()];
+        for round in 0..rounds {
+            self.round(round, &mut times)?;
+        }
+        Ok(self.rows(&allocs, times))
+    }
+
+    /// Every contender must make the same of every frame. One that cannot read the input at all is
+    /// left out, and a line says so.
+    fn check(&mut self) -> anyhow::Result<()> {
+        let mut contenders = std::mem::take(&mut self.contenders).into_iter();
+        let (name, mut ours) = contenders.next().context("a case without contenders")?;
+        let truth = (0..self.frames)
+            .map(|frame| ours.result(frame))
+            .collect::<anyhow::Result<Vec<_>>>()
+            .with_context(|| format!("{}: {name}", self.name))?;
+        self.contenders.push((name, ours));
+        for (name, mut contender) in contenders {
+            match agrees(contender.as_mut(), &truth) {
+                Ok(()) => self.contenders.push((name, contender)),
+                Err(Disagreement::Refused(error)) => {
+                    println!("{name} left out of {}: {error:#}", self.name);
+                }
+                Err(Disagreement::Other { frame, what }) => {
+                    bail!("{}: {name} at frame {frame}: {what}", self.name);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn round(&mut self, round: usize, times: &mut [Vec<f64>]) -> anyhow::Result<()> {
+        let count = self.contenders.len();
+        for turn in 0..count {
+            let place = (round + turn) % count;
+            // Far from each other also when there are more slices than contenders.
+            let slice = (round + place * self.slices.div_ceil(count)) % self.slices;
+            let frames = cut(self.frames, self.slices, slice);
+            let messages = frames.len() * self.messages_per_frame;
+            let (_, contender) = &mut self.contenders[place];
+            contender.prepare(frames.clone())?;
+            let start = Instant::now();
+            contender.run(frames)?;
+            let elapsed = start.elapsed();
+            times[place].push(per(elapsed.as_secs_f64() * 1e9, messages));
+        }
+        Ok(())
+    }
+
+    fn rows(&self, allocs: &[u64], times: Vec<Vec<f64>>) -> Vec<Row> {
+        let messages = self.frames * self.messages_per_frame;
+        let figures = allocs.iter().zip(times);
+        let contenders = self.contenders.iter().zip(figures);
+        contenders
+            .map(|((contender, _), (allocs, mut times))| Row {
+                table: self.table,
+                case: self.name.clone(),
+                contender,
+                ns_median: median(&mut times),
+                ns_min: times.first().copied().unwrap_or_default(),
+                bytes: self.bytes,
+                #[allow(clippy::cast_precision_loss)] // far below 2^53
+                allocs: per(*allocs as f64, messages),
+            })
+            .collect()
+    }
+}
+
+enum Disagreement {
+    /// It cannot read a frame.
+    Refused(anyhow::Error),
+    Other {
+        frame: usize,
+        what: String,
+    },
+}
+
+fn agrees(contender: &mut dyn Contender, truth: &[Fields]) -> Result<(), Disagreement> {
+    for (frame, truth) in truth.iter().enumerate() {
+        let result = contender.result(frame).map_err(Disagreement::Refused)?;
+        if let Some(what) = difference(truth, &result) {
+            return Err(Disagreement::Other { frame, what });
+        }
+    }
+    Ok(())
+}
+
+fn cut(frames: usize, slices: usize, slice: usize) -> Range<usize> {
+    frames * slice / slices..frames * (slice + 1) / slices
+}
+
+#[allow(clippy::cast_precision_loss)] // far below 2^53
+fn per(whole: f64, count: usize) -> f64 {
+    whole / count.max(1) as f64
+}
+
+/// The middle of the times, which are sorted on the way.
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    let middle = times.len() / 2;
+    match (times.len() % 2, times.get(middle)) {
+        (_, None) => 0.0,
+        (0, Some(upper)) => f64::midpoint(times[middle - 1], *upper),
+        (_, Some(time)) => *time,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::Field;
+
+    /// Makes its own number of each frame.
+    struct Counts(i64);
+
+    impl Contender for Counts {
+        fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
+            std::hint::black_box(vec![0_u8; frames.len()]);
+            Ok(())
+        }
+
+        fn result(&mut self, _frame: usize) -> anyhow::Result<Fields> {
+            ensure!(self.0 >= 0, "it refuses");
+            Ok(vec![Field::Int(self.0)])
+        }
+    }
+
+    fn case(results: &[(&'static str, i64)]) -> Case<'static> {
+        Case {
+            table: "decode",
+            name: "case".to_owned(),
+            frames: 10,
+            messages_per_frame: 2,
+            bytes: 7,
+            slices: 3,
+            contenders: results
+                .iter()
+                .map(|&(name, result)| (name, Box::new(Counts(result)) as Box<dyn Contender>))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one() {
+        assert_eq!(median(&mut []), 0.0);
+        assert_eq!(median(&mut [3.0]), 3.0);
+        assert_eq!(median(&mut [9.0, 1.0]), 5.0);
+        assert_eq!(median(&mut [9.0, 1.0, 2.0]), 2.0);
+    }
+
+    #[test]
+    fn slices_are_all_of_the_frames_once() {
+        for (frames, slices) in [(10, 3), (8, 8), (1000, 7)] {
+            let all: Vec<usize> = (0..slices)
+                .flat_map(|slice| cut(frames, slices, slice))
+                .collect();
+            assert_eq!(all, (0..frames).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn another_result_is_an_error_and_a_refusal_is_left_out() {
+        assert!(case(&[("ticklot", 1), ("peer", 2)]).measure(3).is_err());
+        let rows = case(&[("ticklot", 1), ("peer", -1)]).measure(3).unwrap();
+        assert_eq!(rows.len(), 1);
+        assert!(case(&[("ticklot", -1)]).measure(3).is_err());
+    }
+
+    #[test]
+    fn figures_are_per_message() {
+        let rows = case(&[("ticklot", 1), ("peer", 1)]).measure(4).unwrap();
+        for (row, contender) in rows.iter().zip(["ticklot", "peer"]) {
+            assert_eq!((row.contender, row.bytes), (contender, 7));
+            assert!(row.ns_min <= row.ns_median);
+        }
+        assert_eq!(rows.len(), 2);
+    }
+}

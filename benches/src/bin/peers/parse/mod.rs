@@ -1,0 +1,73 @@
+//! How each of the peers reads the venues' messages: each in the fastest form that one who knows the crate
+//! would write.
+
+pub(crate) mod client;
+pub(crate) mod jiter;
+pub(crate) mod serde;
+pub(crate) mod wire;
+
+use ticklot_book::{Level, Lots, Scale, Ticks};
+use ticklot_frame::{Trade, TradeSide};
+
+/// Where the lists of a book go. It is used again, so nothing is allocated once it has grown.
+#[derive(Debug, Default)]
+pub(crate) struct Sink {
+    pub(crate) bids: Vec<Level>,
+    pub(crate) asks: Vec<Level>,
+    pub(crate) trades: Vec<Trade>,
+}
+
+impl Sink {
+    fn clear(&mut self) {
+        self.bids.clear();
+        self.asks.clear();
+        self.trades.clear();
+    }
+}
+
+/// The rest of a book of Bayse Markets. JayX has none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Head<'a> {
+    pub(crate) market: &'a str,
+    pub(crate) outcome: &'a str,
+    pub(crate) time: Option<&'a str>,
+    pub(crate) last_price: Option<f64>,
+    pub(crate) last_side: Option<TradeSide>,
+    pub(crate) sent: Option<i64>,
+}
+
+/// Reads order books.
+pub(crate) trait ReadBook {
+    fn read<'a>(&'a mut self, text: &'a str, sink: &mut Sink) -> anyhow::Result<Head<'a>>;
+}
+
+/// A scale for floats: what a price and a quantity are multiplied by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Factors {
+    price: f64,
+    quantity: f64,
+}
+
+impl Factors {
+    pub(crate) fn new(scale: Scale) -> Self {
+        let power = |decimals: u8| 10_f64.powi(decimals.into());
+        Self {
+            price: power(scale.price_decimals()),
+            quantity: power(scale.quantity_decimals()),
+        }
+    }
+
+    pub(crate) fn level(self, price: f64, quantity: f64) -> Level {
+        Level::new(
+            Ticks(nearest(price * self.price)),
+            Lots(nearest(quantity * self.quantity)),
+        )
+    }
+}
+
+/// The nearest whole number to one that is not negative. `f64::round` is a call into the C library where the
+/// compiler may not assume SSE4.1, and takes several times as long.
+#[allow(clippy::cast_possible_truncation)] // it saturates: one of the things that floats do not check
+fn nearest(number: f64) -> i64 {
+    (number + 0.5) as i64
+}

@@ -1,0 +1,93 @@
+//! Figures for people, and for programs.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use crate::goals::{goals, judge};
+use crate::measure::Row;
+
+/// How many goals were met.
+#[derive(Debug, Default)]
+pub(crate) struct Score {
+    pub(crate) met: u32,
+    pub(crate) missed: Vec<String>,
+}
+
+/// Prints the rows of a case, and what they are held against.
+pub(crate) fn print(rows: &[Row], score: &mut Score) {
+    let Some(first) = rows.first() else { return };
+    println!(
+        "\n{}, {}: {} bytes a message",
+        first.table, first.case, first.bytes
+    );
+    println!(
+        "  {:<22}{:>12}{:>12}{:>10}{:>12}",
+        "", "ns/message", "min", "allocs", "to ticklot"
+    );
+    let ours = rows.iter().find(|row| row.contender.starts_with("ticklot"));
+    for row in rows {
+        let ratio = ours.map_or(0.0, |ours| row.ns_median / ours.ns_median);
+        println!(
+            "  {:<22}{:>12.1}{:>12.1}{:>10.2}{:>11.2}x",
+            row.contender, row.ns_median, row.ns_min, row.allocs, ratio
+        );
+    }
+    for outcome in goals(first.table, &first.case)
+        .into_iter()
+        .filter_map(|goal| judge(rows, goal))
+    {
+        let verdict = |met| if met { "met" } else { "NOT met" };
+        let must = outcome.goal.must;
+        print!(
+            "  {:.2} times {}: must {must:.2} {}",
+            outcome.ratio,
+            outcome.peer,
+            verdict(outcome.is_met())
+        );
+        if let (Some(stretch), Some(met)) = (outcome.goal.stretch, outcome.is_stretch_met()) {
+            print!(", stretch {stretch:.2} {}", verdict(met));
+        }
+        println!();
+        score.count(first, &outcome);
+    }
+    for row in rows {
+        if row.contender.starts_with("ticklot") && row.allocs > 0.0 {
+            println!("  {} allocates: NOT met", row.contender);
+            score
+                .missed
+                .push(format!("{} {}: allocations", row.table, row.case));
+        }
+    }
+}
+
+impl Score {
+    fn count(&mut self, row: &Row, outcome: &crate::goals::Outcome) {
+        if outcome.is_met() {
+            self.met += 1;
+        } else {
+            let Row { table, case, .. } = row;
+            self.missed.push(format!(
+                "{table} {case}: {:.2} times {}, not {:.2}",
+                outcome.ratio, outcome.peer, outcome.goal.must
+            ));
+        }
+    }
+
+    pub(crate) fn print(&self) {
+        println!("\n{} goals met, {} not", self.met, self.missed.len());
+        for missed in &self.missed {
+            println!("  {missed}");
+        }
+    }
+}
+
+/// One JSON object a line.
+pub(crate) fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(File::create(to)?);
+    for row in rows {
+        serde_json::to_writer(&mut out, row)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
+}

@@ -1,0 +1,525 @@
+//! Messages over a loopback socket: a server on a thread of its own, and those who read from it.
+
+use std::cell::{Cell, RefCell};
+use std::hint::{black_box, spin_loop};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::{ControlFlow, Range};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use fastwebsockets::{OpCode, Role, WebSocket};
+use ticklot::bayse::Bayse;
+use ticklot::{Books, Event, Feed};
+use ticklot_transport::{Config, Connection, accept_key, connect};
+use tokio::io::AsyncReadExt;
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+
+use crate::input::Input;
+
+/// The frames of an input as a server's WebSocket frames, one behind the other.
+pub(crate) struct Stream {
+    bytes: Vec<u8>,
+    /// Where each frame ends.
+    ends: Vec<usize>,
+}
+
+impl Stream {
+    pub(crate) fn new(input: &Input) -> anyhow::Result<Self> {
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        for frame in &input.frames {
+            bytes.push(0x81); // a whole text
+            match frame.len() {
+                len @ 0..126 => bytes.push(u8::try_from(len)?),
+                len => {
+                    bytes.push(126);
+                    bytes.extend(u16::try_from(len)?.to_be_bytes());
+                }
+            }
+            bytes.extend(frame.as_bytes());
+            ends.push(bytes.len());
+        }
+        Ok(Self { bytes, ends })
+    }
+
+    fn start(&self, frame: usize) -> usize {
+        frame.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
+    fn of(&self, frames: &Range<usize>) -> &[u8] {
+        &self.bytes[self.start(frames.start)..self.start(frames.end)]
+    }
+}
+
+/// What the server is told to do.
+enum Order {
+    /// Accept a connection, and its upgrade if it asks for one.
+    Accept { upgrade: bool },
+    /// Write these frames to a connection, as fast as it takes them.
+    Write { to: usize, frames: Range<usize> },
+    /// Write these frames to a connection, one each interval; tell when each was.
+    Pace {
+        to: usize,
+        frames: Range<usize>,
+        every: Duration,
+    },
+}
+
+/// The handle of the server. Its thread ends with it.
+pub(crate) struct Server {
+    address: SocketAddr,
+    orders: Sender<Order>,
+    done: Receiver<anyhow::Result<Vec<Instant>>>,
+    connections: Cell<usize>,
+}
+
+impl Server {
+    pub(crate) fn start(stream: Arc<Stream>) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let (orders, from) = channel();
+        let (to, done) = channel();
+        thread::spawn(move || {
+            let mut connections = Vec::new();
+            for order in from {
+                let outcome = obey(&order, &listener, &stream, &mut connections);
+                if to.send(outcome).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self {
+            address,
+            orders,
+            done,
+            connections: Cell::new(0),
+        })
+    }
+
+    /// Has the next connection accepted; it gets the number that is returned.
+    fn accept(&self, upgrade: bool) -> anyhow::Result<usize> {
+        self.orders.send(Order::Accept { upgrade })?;
+        let number = self.connections.get();
+        self.connections.set(number + 1);
+        Ok(number)
+    }
+
+    pub(crate) fn write(&self, to: usize, frames: Range<usize>) -> anyhow::Result<()> {
+        Ok(self.orders.send(Order::Write { to, frames })?)
+    }
+
+    pub(crate) fn pace(
+        &self,
+        to: usize,
+        frames: Range<usize>,
+        every: Duration,
+    ) -> anyhow::Result<()> {
+        Ok(self.orders.send(Order::Pace { to, frames, every })?)
+    }
+
+    /// Waits until the oldest order is done.
+    pub(crate) fn done(&self) -> anyhow::Result<Vec<Instant>> {
+        self.done.recv().context("the server is gone")?
+    }
+}
+
+fn obey(
+    order: &Order,
+    listener: &TcpListener,
+    stream: &Stream,
+    connections: &mut Vec<TcpStream>,
+) -> anyhow::Result<Vec<Instant>> {
+    match order {
+        Order::Accept { upgrade } => {
+            let (mut connection, _) = listener.accept()?;
+            connection.set_nodelay(true)?;
+            if *upgrade {
+                accept_upgrade(&mut connection)?;
+            }
+            connections.push(connection);
+            Ok(Vec::new())
+        }
+        Order::Write { to, frames } => {
+            connections[*to].write_all(stream.of(frames))?;
+            Ok(Vec::new())
+        }
+        Order::Pace { to, frames, every } => pace(&mut connections[*to], stream, frames, *every),
+    }
+}
+
+/// Spins between the frames: a thread that sleeps is woken too late to keep the pace.
+fn pace(
+    to: &mut TcpStream,
+    stream: &Stream,
+    frames: &Range<usize>,
+    every: Duration,
+) -> anyhow::Result<Vec<Instant>> {
+    let mut sent = Vec::with_capacity(frames.len());
+    let mut due = Instant::now() + every;
+    for frame in frames.clone() {
+        while Instant::now() < due {
+            spin_loop();
+        }
+        sent.push(Instant::now());
+        to.write_all(stream.of(&(frame..frame + 1)))?;
+        due += every;
+    }
+    Ok(sent)
+}
+
+fn accept_upgrade(connection: &mut TcpStream) -> anyhow::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        connection.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head)?;
+    let key = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"))
+        .map(|(_, key)| key.trim())
+        .context("no key")?;
+    let accept = accept_key(key);
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    Ok(connection.write_all(answer.as_bytes())?)
+}
+
+/// Reads messages from a connection of its own.
+pub(crate) trait Client {
+    /// The number of its connection at the server.
+    fn number(&self) -> usize;
+
+    /// Reads so many messages.
+    fn read(&mut self, count: usize) -> anyhow::Result<()>;
+
+    /// Reads so many messages, and notes when each was there. Does not allocate while `times` has room.
+    fn read_timed(&mut self, count: usize, times: &mut Vec<Instant>) -> anyhow::Result<()>;
+
+    /// Reads one message, and gives its text and the digest of its book, as far as they are known.
+    fn read_one(&mut self) -> anyhow::Result<(Option<String>, Option<u32>)>;
+}
+
+/// The runtime that all clients run on.
+pub(crate) fn runtime() -> anyhow::Result<Rc<Runtime>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(Rc::new(runtime))
+}
+
+/// fastwebsockets alone, as its documentation uses it.
+pub(crate) struct Bare {
+    runtime: Rc<Runtime>,
+    number: usize,
+    socket: WebSocket<tokio::net::TcpStream>,
+}
+
+impl Bare {
+    pub(crate) fn connect(runtime: &Rc<Runtime>, server: &Server) -> anyhow::Result<Self> {
+        let number = server.accept(false)?;
+        let tcp = runtime.block_on(tokio::net::TcpStream::connect(server.address))?;
+        tcp.set_nodelay(true)?;
+        server.done()?;
+        Ok(Self {
+            runtime: runtime.clone(),
+            number,
+            socket: WebSocket::after_handshake(tcp, Role::Client),
+        })
+    }
+
+    fn read_with(&mut self, count: usize, mut each: impl FnMut(&[u8])) -> anyhow::Result<()> {
+        let Self {
+            runtime, socket, ..
+        } = self;
+        runtime.block_on(async {
+            for _ in 0..count {
+                let frame = socket.read_frame().await?;
+                ensure!(frame.opcode == OpCode::Text, "no text");
+                each(&frame.payload);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The three ways to read, by one that takes a closure.
+macro_rules! reads {
+    () => {
+        fn number(&self) -> usize {
+            self.number
+        }
+
+        fn read(&mut self, count: usize) -> anyhow::Result<()> {
+            self.read_with(count, |payload| {
+                black_box(payload);
+            })
+        }
+
+        fn read_timed(&mut self, count: usize, times: &mut Vec<Instant>) -> anyhow::Result<()> {
+            self.read_with(count, |payload| {
+                black_box(payload);
+                times.push(Instant::now());
+            })
+        }
+
+        fn read_one(&mut self) -> anyhow::Result<(Option<String>, Option<u32>)> {
+            let mut text = None;
+            self.read_with(1, |payload| text = String::from_utf8(payload.to_vec()).ok())?;
+            Ok((text, None))
+        }
+    };
+}
+
+impl Client for Bare {
+    reads!();
+}
+
+/// Our transport.
+pub(crate) struct Ours {
+    runtime: Rc<Runtime>,
+    number: usize,
+    connection: Connection,
+}
+
+impl Ours {
+    pub(crate) fn connect(runtime: &Rc<Runtime>, server: &Server) -> anyhow::Result<Self> {
+        let number = server.accept(true)?;
+        let url = format!("ws://{}", server.address);
+        let connection = runtime.block_on(connect(&url, &Config::default()))?;
+        server.done()?;
+        Ok(Self {
+            runtime: runtime.clone(),
+            number,
+            connection,
+        })
+    }
+
+    fn read_with(&mut self, count: usize, mut each: impl FnMut(&[u8])) -> anyhow::Result<()> {
+        let Self {
+            runtime,
+            connection,
+            ..
+        } = self;
+        runtime.block_on(async {
+            for _ in 0..count {
+                let message = connection.read().await?.context("the end")?;
+                each(message.payload);
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Client for Ours {
+    reads!();
+}
+
+/// The socket alone: the same bytes, and no frames told apart but by their known ends. The floor of any latency.
+pub(crate) struct Raw {
+    runtime: Rc<Runtime>,
+    number: usize,
+    tcp: tokio::net::TcpStream,
+    stream: Arc<Stream>,
+    buffer: Vec<u8>,
+    /// The frame that is to come next.
+    frame: usize,
+}
+
+impl Raw {
+    pub(crate) fn connect(
+        runtime: &Rc<Runtime>,
+        server: &Server,
+        stream: &Arc<Stream>,
+    ) -> anyhow::Result<Self> {
+        let number = server.accept(false)?;
+        let tcp = runtime.block_on(tokio::net::TcpStream::connect(server.address))?;
+        tcp.set_nodelay(true)?;
+        server.done()?;
+        Ok(Self {
+            runtime: runtime.clone(),
+            number,
+            tcp,
+            stream: stream.clone(),
+            buffer: vec![0; 64 << 10],
+            frame: 0,
+        })
+    }
+
+    /// Which frame comes next: the server starts anew with each slice.
+    pub(crate) fn expect(&mut self, frame: usize) {
+        self.frame = frame;
+    }
+
+    fn read_with(&mut self, count: usize, mut each: impl FnMut(&[u8])) -> anyhow::Result<()> {
+        let Self {
+            runtime,
+            tcp,
+            stream,
+            buffer,
+            frame,
+            ..
+        } = self;
+        runtime.block_on(async {
+            let last = *frame + count;
+            let mut at = stream.start(*frame);
+            while *frame < last {
+                let n = tcp.read(buffer).await?;
+                ensure!(n > 0, "the end");
+                at += n;
+                while *frame < last && stream.ends[*frame] <= at {
+                    each(&buffer[..n]);
+                    *frame += 1;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Client for Raw {
+    fn number(&self) -> usize {
+        self.number
+    }
+
+    fn read(&mut self, count: usize) -> anyhow::Result<()> {
+        self.read_with(count, |bytes| {
+            black_box(bytes);
+        })
+    }
+
+    fn read_timed(&mut self, count: usize, times: &mut Vec<Instant>) -> anyhow::Result<()> {
+        self.read_with(count, |bytes| {
+            black_box(bytes);
+            times.push(Instant::now());
+        })
+    }
+
+    fn read_one(&mut self) -> anyhow::Result<(Option<String>, Option<u32>)> {
+        self.read_with(1, |_| {})?;
+        Ok((None, None))
+    }
+}
+
+/// The whole feed: from the socket to a handler that reads the best prices of the live book.
+pub(crate) struct Whole {
+    runtime: Rc<Runtime>,
+    number: usize,
+    feed: Pin<Box<dyn Future<Output = ()>>>,
+    seen: Rc<Seen>,
+}
+
+/// What the handler leaves behind.
+#[derive(Default)]
+struct Seen {
+    /// How many messages are still to come before the reader is woken.
+    left: Cell<usize>,
+    there: Notify,
+    /// When each came, if that is to be noted.
+    times: RefCell<Vec<Instant>>,
+    timed: Cell<bool>,
+    /// The digest of the last book, if that is to be known.
+    digest: Cell<Option<u32>>,
+    digested: Cell<bool>,
+}
+
+impl Whole {
+    pub(crate) fn connect(
+        runtime: &Rc<Runtime>,
+        server: &Server,
+        input: &Input,
+    ) -> anyhow::Result<Self> {
+        let seen = Rc::new(Seen::default());
+        let mut feed = Feed::new(handler(seen.clone()));
+        let url = format!("ws://{}", server.address);
+        let number = server.accept(true)?;
+        feed.add(Bayse::any().url(&url).scale(input.scale).build()?);
+        let mut whole = Self {
+            runtime: runtime.clone(),
+            number,
+            feed: Box::pin(async move { drop(feed.run().await) }),
+            seen,
+        };
+        // It connects when it is polled, so its first message is read here.
+        server.write(number, 0..1)?;
+        whole.wait(1)?;
+        server.done()?;
+        server.done()?;
+        Ok(whole)
+    }
+
+    fn wait(&mut self, count: usize) -> anyhow::Result<()> {
+        let Self {
+            runtime,
+            feed,
+            seen,
+            ..
+        } = self;
+        seen.left.set(count);
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = feed => bail!("the feed has ended"),
+                () = seen.there.notified() => Ok(()),
+            }
+        })
+    }
+}
+
+fn handler(seen: Rc<Seen>) -> impl FnMut(Event<'_>, &Books) -> ControlFlow<()> {
+    move |event, books| {
+        if let Event::Book(update) = event
+            && let Some(book) = books.live(update.book)
+        {
+            black_box((book.best_bid(), book.best_ask()));
+            if seen.timed.get() {
+                seen.times.borrow_mut().push(Instant::now());
+            }
+            if seen.digested.get() {
+                seen.digest.set(Some(book.crc32()));
+            }
+            seen.left.set(seen.left.get().saturating_sub(1));
+            if seen.left.get() == 0 {
+                seen.there.notify_one();
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Client for Whole {
+    fn number(&self) -> usize {
+        self.number
+    }
+
+    fn read(&mut self, count: usize) -> anyhow::Result<()> {
+        self.wait(count)
+    }
+
+    fn read_timed(&mut self, count: usize, times: &mut Vec<Instant>) -> anyhow::Result<()> {
+        self.seen.times.swap(&RefCell::new(std::mem::take(times)));
+        self.seen.timed.set(true);
+        let outcome = self.wait(count);
+        self.seen.timed.set(false);
+        *times = self.seen.times.take();
+        outcome
+    }
+
+    fn read_one(&mut self) -> anyhow::Result<(Option<String>, Option<u32>)> {
+        self.seen.digested.set(true);
+        let outcome = self.wait(1);
+        self.seen.digested.set(false);
+        outcome?;
+        Ok((None, self.seen.digest.take()))
+    }
+}

@@ -1,0 +1,250 @@
+//! A snapshot's levels to a book that tells which of them changed.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::ops::Range;
+
+use ticklot_benches::{Flow, SEED, snapshots, without_a_common_price};
+use ticklot_book::{Book, Change, Level, Lots, Nanos, Scale, Side, Ticks};
+use ticklot_sim::market::View;
+
+use super::{Plan, SLICES, Show};
+use crate::field::{Fields, add_changes};
+use crate::measure::{Case, Contender};
+
+pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
+    for levels in [20, 100] {
+        let wants = |flow: &str| plan.wants(&format!("{levels}-{flow}"));
+        if !["unchanged", "few", "all"].into_iter().any(wants) {
+            continue;
+        }
+        let count = plan.pool_bytes / (2 * levels * size_of::<Level>());
+        let few = snapshots(levels, Flow::Calm, SEED, count);
+        let unchanged = vec![few[0].clone(); count];
+        let all = without_a_common_price(&few);
+        for (flow, views) in [("unchanged", unchanged), ("few", few), ("all", all)] {
+            if wants(flow) {
+                let name = format!("{levels}-{flow}");
+                show(case(name, levels, &views).measure(plan.rounds)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn case(name: String, levels: usize, views: &[View]) -> Case<'_> {
+    Case {
+        table: "snapshot",
+        name,
+        frames: views.len(),
+        messages_per_frame: 1,
+        bytes: (2 * levels * size_of::<Level>()) as u64,
+        slices: SLICES,
+        contenders: vec![
+            (
+                "ticklot",
+                Box::new(Applying::new(views, Ours(Book::new(Scale::UNIT)))),
+            ),
+            (
+                "btreemap-rebuild",
+                Box::new(Applying::new(views, Rebuilt::default())),
+            ),
+            (
+                "btreemap-update",
+                Box::new(Applying::new(views, Updated::default())),
+            ),
+        ],
+    }
+}
+
+/// A book that a snapshot replaces, and that tells what changed: bids first, each side best first.
+trait Snapshots {
+    fn replace(&mut self, view: &View) -> anyhow::Result<&[Change]>;
+
+    fn best(&self) -> (Option<Ticks>, Option<Ticks>);
+}
+
+struct Applying<'p, B> {
+    views: &'p [View],
+    book: B,
+}
+
+impl<'p, B: Snapshots> Applying<'p, B> {
+    fn new(views: &'p [View], book: B) -> Self {
+        Self { views, book }
+    }
+}
+
+impl<B: Snapshots> Contender for Applying<'_, B> {
+    fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
+        for view in &self.views[frames] {
+            black_box(self.book.replace(black_box(view))?);
+            black_box(self.book.best());
+        }
+        Ok(())
+    }
+
+    fn result(&mut self, frame: usize) -> anyhow::Result<Fields> {
+        let mut fields = Fields::new();
+        add_changes(&mut fields, self.book.replace(&self.views[frame])?);
+        let (bid, ask) = self.book.best();
+        fields.extend([
+            bid.map(|ticks| ticks.0).into(),
+            ask.map(|ticks| ticks.0).into(),
+        ]);
+        Ok(fields)
+    }
+}
+
+struct Ours(Book);
+
+impl Snapshots for Ours {
+    fn replace(&mut self, view: &View) -> anyhow::Result<&[Change]> {
+        Ok(self.0.replace(&view.bids, &view.asks, Nanos(1))?)
+    }
+
+    fn best(&self) -> (Option<Ticks>, Option<Ticks>) {
+        let book = self.0.live();
+        let bid = book.and_then(Book::best_bid).map(|level| level.ticks);
+        let ask = book.and_then(Book::best_ask).map(|level| level.ticks);
+        (bid, ask)
+    }
+}
+
+/// What rests at a price: lots and orders.
+type Rest = (Lots, u32);
+
+/// A map for each side, keyed so that the best price is the first: of bids, the price's negative.
+fn key(side: Side, ticks: Ticks) -> i64 {
+    match side {
+        Side::Bid => -ticks.0,
+        Side::Ask => ticks.0,
+    }
+}
+
+fn change(side: Side, key: i64, old: Option<Rest>, new: Option<Rest>) -> Change {
+    let nothing = (Lots(0), 0);
+    let (old, new) = (old.unwrap_or(nothing), new.unwrap_or(nothing));
+    Change {
+        side,
+        ticks: Ticks(self::key(side, Ticks(key))),
+        old_lots: old.0,
+        new_lots: new.0,
+        count: new.1,
+    }
+}
+
+/// New maps from each snapshot, in one piece since the levels come in order; a walk over old and new
+/// finds the changes.
+#[derive(Default)]
+struct Rebuilt {
+    bids: BTreeMap<i64, Rest>,
+    asks: BTreeMap<i64, Rest>,
+    changes: Vec<Change>,
+}
+
+impl Snapshots for Rebuilt {
+    fn replace(&mut self, view: &View) -> anyhow::Result<&[Change]> {
+        let Self {
+            bids,
+            asks,
+            changes,
+        } = self;
+        changes.clear();
+        rebuild(Side::Bid, bids, &view.bids, changes);
+        rebuild(Side::Ask, asks, &view.asks, changes);
+        Ok(changes)
+    }
+
+    fn best(&self) -> (Option<Ticks>, Option<Ticks>) {
+        best(&self.bids, &self.asks)
+    }
+}
+
+fn best<V>(bids: &BTreeMap<i64, V>, asks: &BTreeMap<i64, V>) -> (Option<Ticks>, Option<Ticks>) {
+    let bid = bids.first_key_value().map(|(key, _)| Ticks(-key));
+    let ask = asks.first_key_value().map(|(key, _)| Ticks(*key));
+    (bid, ask)
+}
+
+fn rebuild(side: Side, map: &mut BTreeMap<i64, Rest>, levels: &[Level], changes: &mut Vec<Change>) {
+    let entries = levels.iter();
+    let entries = entries.map(|level| (key(side, level.ticks), (level.lots, level.count)));
+    let old = std::mem::replace(map, entries.collect());
+    let (mut old, mut new) = (old.iter().peekable(), map.iter().peekable());
+    loop {
+        match (old.peek(), new.peek()) {
+            (Some(&(was, before)), Some(&(is, after))) if was == is => {
+                if before != after {
+                    changes.push(change(side, *is, Some(*before), Some(*after)));
+                }
+                old.next();
+                new.next();
+            }
+            (Some(&(was, before)), after) if after.is_none_or(|(is, _)| was < is) => {
+                changes.push(change(side, *was, Some(*before), None));
+                old.next();
+            }
+            (_, Some(&(is, after))) => {
+                changes.push(change(side, *is, None, Some(*after)));
+                new.next();
+            }
+            (_, None) => break,
+        }
+    }
+}
+
+/// Maps that are kept: levels that differ are written, those of an earlier snapshot are taken out.
+#[derive(Default)]
+struct Updated {
+    bids: BTreeMap<i64, (Rest, u64)>,
+    asks: BTreeMap<i64, (Rest, u64)>,
+    changes: Vec<Change>,
+    snapshot: u64,
+}
+
+impl Snapshots for Updated {
+    fn replace(&mut self, view: &View) -> anyhow::Result<&[Change]> {
+        let Self {
+            bids,
+            asks,
+            changes,
+            snapshot,
+        } = self;
+        changes.clear();
+        *snapshot += 1;
+        update(Side::Bid, bids, &view.bids, *snapshot, changes);
+        update(Side::Ask, asks, &view.asks, *snapshot, changes);
+        Ok(changes)
+    }
+
+    fn best(&self) -> (Option<Ticks>, Option<Ticks>) {
+        best(&self.bids, &self.asks)
+    }
+}
+
+fn update(
+    side: Side,
+    map: &mut BTreeMap<i64, (Rest, u64)>,
+    levels: &[Level],
+    snapshot: u64,
+    changes: &mut Vec<Change>,
+) {
+    let start = changes.len();
+    for level in levels {
+        let (key, rest) = (key(side, level.ticks), (level.lots, level.count));
+        match map.insert(key, (rest, snapshot)) {
+            Some((old, _)) if old == rest => {}
+            old => changes.push(change(side, key, old.map(|(old, _)| old), Some(rest))),
+        }
+    }
+    if map.len() > levels.len() {
+        map.retain(|&key, &mut (old, seen)| {
+            if seen != snapshot {
+                changes.push(change(side, key, Some(old), None));
+            }
+            seen == snapshot
+        });
+        changes[start..].sort_unstable_by_key(|change| key(side, change.ticks));
+    }
+}

@@ -1,0 +1,129 @@
+//! Messages of about 700 bytes over loopback TCP to the reader, and through the whole feed.
+
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use anyhow::bail;
+use ticklot_benches::{Shape, Wire};
+use ticklot_book::{Book, Nanos, Scale};
+use ticklot_frame::bayse;
+
+use super::{Plan, Show};
+use crate::field::{Field, Fields};
+use crate::input::Input;
+use crate::measure::{Case, Contender};
+use crate::socket::{self, Bare, Client, Ours, Server, Stream, Whole};
+
+/// While the server writes, and when everything is there already. The slices of the second are small
+/// enough for the socket's buffers.
+const CASES: [(&str, Start, usize); 2] = [
+    ("700-bytes", Start::Together, 4),
+    ("700-bytes-waiting", Start::Later, 64),
+];
+
+/// When the reading begins.
+#[derive(Clone, Copy, PartialEq)]
+enum Start {
+    /// When the server begins to write.
+    Together,
+    /// When it has written all.
+    Later,
+}
+
+pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
+    for (name, start, slices) in CASES {
+        if !plan.wants(name) {
+            continue;
+        }
+        let input = messages(plan)?;
+        let stream = Arc::new(Stream::new(&input)?);
+        let server = Server::start(stream)?;
+        let runtime = socket::runtime()?;
+        let reading = |client| {
+            Box::new(Reading {
+                client,
+                server: &server,
+                input: &input,
+                start,
+            })
+        };
+        let ours: Box<dyn Client> = Box::new(Ours::connect(&runtime, &server)?);
+        let bare: Box<dyn Client> = Box::new(Bare::connect(&runtime, &server)?);
+        let whole: Box<dyn Client> =
+            Box::new(Whole::connect(&Rc::clone(&runtime), &server, &input)?);
+        let case = Case {
+            table: "transport",
+            name: name.to_owned(),
+            frames: input.frames.len(),
+            messages_per_frame: 1,
+            bytes: input.message_bytes(),
+            slices,
+            contenders: vec![
+                ("ticklot", reading(ours)),
+                ("fastwebsockets", reading(bare)),
+                ("ticklot-feed", reading(whole)),
+            ],
+        };
+        show(case.measure(plan.rounds)?)?;
+    }
+    Ok(())
+}
+
+/// Order books of Bayse Markets that are about 700 bytes long.
+pub(super) fn messages(plan: &Plan) -> anyhow::Result<Input> {
+    Input::pool("700-bytes", Shape::single(Wire::Bayse, 5), plan.pool_bytes)
+}
+
+struct Reading<'p> {
+    client: Box<dyn Client>,
+    server: &'p Server,
+    input: &'p Input,
+    start: Start,
+}
+
+impl Contender for Reading<'_> {
+    fn prepare(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
+        // All of them at once would not fit into the socket's buffers.
+        if self.start == Start::Later && frames.len() < self.input.frames.len() {
+            self.server.write(self.client.number(), frames)?;
+            self.server.done()?;
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
+        let count = frames.len();
+        if self.start == Start::Later && count < self.input.frames.len() {
+            return self.client.read(count);
+        }
+        self.server.write(self.client.number(), frames)?;
+        self.client.read(count)?;
+        self.server.done()?;
+        Ok(())
+    }
+
+    fn result(&mut self, frame: usize) -> anyhow::Result<Fields> {
+        self.server.write(self.client.number(), frame..frame + 1)?;
+        let (text, digest) = self.client.read_one()?;
+        self.server.done()?;
+        let digest = match (&text, digest) {
+            (Some(text), None) => Some(digest_of(text, self.input.scale)?),
+            (_, digest) => digest,
+        };
+        let text = text.as_deref().map_or(Field::NotCarried, Field::from);
+        let digest = digest.map_or(Field::NotCarried, |digest| Field::Int(digest.into()));
+        Ok(vec![text, digest])
+    }
+}
+
+/// The digest of the book in a message.
+fn digest_of(text: &str, scale: Scale) -> anyhow::Result<u32> {
+    let mut decoder = bayse::Decoder::new();
+    let bayse::Message::OrderBook(update) = decoder.decode(text.as_bytes(), &scale)? else {
+        bail!("no order book");
+    };
+    let mut book = Book::new(scale);
+    book.replace(update.bids, update.asks, Nanos(0))?;
+    Ok(book.crc32())
+}

@@ -1,0 +1,42 @@
+//! The versions of the peers, from the lock file that they were built by.
+
+const LOCK: &str = include_str!("../../../../Cargo.lock");
+
+/// The crates that ours is measured beside.
+const PEERS: [&str; 6] = [
+    "sonic-rs",
+    "jiter",
+    "simd-json",
+    "serde_json",
+    "rs_bayse",
+    "fastwebsockets",
+];
+
+/// Such as `sonic-rs 0.5.10, jiter 0.18.0`.
+pub(crate) fn peers() -> String {
+    let named = PEERS.map(|name| format!("{name} {}", version(name).unwrap_or("?")));
+    named.join(", ")
+}
+
+fn version(name: &str) -> Option<&'static str> {
+    let entry = format!("name = \"{name}\"\nversion = \"");
+    let start = LOCK.find(&entry)? + entry.len();
+    LOCK[start..].split('"').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_peer_has_a_version() {
+        for name in PEERS {
+            let version = version(name).unwrap();
+            assert!(
+                version.starts_with(|c: char| c.is_ascii_digit()),
+                "{name} {version}"
+            );
+        }
+        assert_eq!(version("no-such-crate"), None);
+    }
+}
