@@ -10,6 +10,10 @@
 //! | `incremental` | single levels to a deep book of either storage, beside two `BTreeMap`s |
 //! | `whole` | all of it through `ticklot::Session`, and the best prices read |
 //!
+//! | `instructions` | the instructions that each takes, by callgrind; the program `count` holds them against a baseline |
+//!
+//! The program `peers` measures all of it beside other crates, in one run.
+//!
 //! Inputs are a [`Pool`] of messages, and the recorded logs where they are present
 //! ([`recorded`]). Run all with `cargo bench -p ticklot-benches`; one with `--bench decode`; each
 //! only once, to see that it works, with `-- --test`.

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::hint::{black_box, spin_loop};
-use std::io::{Read, Write};
+use std::io::{Read as _, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::ops::{ControlFlow, Range};
 use std::pin::Pin;
@@ -20,6 +20,7 @@ use ticklot_transport::{Config, Connection, accept_key, connect};
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 
 use crate::input::Input;
 
@@ -206,8 +207,16 @@ pub(crate) trait Client {
     /// Reads so many messages, and notes when each was there. Does not allocate while `times` has room.
     fn read_timed(&mut self, count: usize, times: &mut Vec<Instant>) -> anyhow::Result<()>;
 
-    /// Reads one message, and gives its text and the digest of its book, as far as they are known.
-    fn read_one(&mut self) -> anyhow::Result<(Option<String>, Option<u32>)>;
+    /// Reads so many messages, and gives the text and the digest of the book of each, as far as they are known.
+    fn read_whole(&mut self, count: usize) -> anyhow::Result<Vec<Read>>;
+}
+
+/// What is known of a message that was read.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) text: Option<String>,
+    /// The digest of its book.
+    pub(crate) digest: Option<u32>,
 }
 
 /// The runtime that all clients run on.
@@ -273,10 +282,13 @@ macro_rules! reads {
             })
         }
 
-        fn read_one(&mut self) -> anyhow::Result<(Option<String>, Option<u32>)> {
-            let mut text = None;
-            self.read_with(1, |payload| text = String::from_utf8(payload.to_vec()).ok())?;
-            Ok((text, None))
+        fn read_whole(&mut self, count: usize) -> anyhow::Result<Vec<Read>> {
+            let mut read = Vec::new();
+            self.read_with(count, |payload| {
+                let text = String::from_utf8(payload.to_vec()).ok();
+                read.push(Read { text, digest: None });
+            })?;
+            Ok(read)
         }
     };
 }
@@ -405,9 +417,9 @@ impl Client for Raw {
         })
     }
 
-    fn read_one(&mut self) -> anyhow::Result<(Option<String>, Option<u32>)> {
-        self.read_with(1, |_| {})?;
-        Ok((None, None))
+    fn read_whole(&mut self, count: usize) -> anyhow::Result<Vec<Read>> {
+        self.read_with(count, |_| {})?;
+        Ok((0..count).map(|_| Read::default()).collect())
     }
 }
 
@@ -428,8 +440,8 @@ struct Seen {
     /// When each came, if that is to be noted.
     times: RefCell<Vec<Instant>>,
     timed: Cell<bool>,
-    /// The digest of the last book, if that is to be known.
-    digest: Cell<Option<u32>>,
+    /// The digest of each book, if they are to be known.
+    digests: RefCell<Vec<u32>>,
     digested: Cell<bool>,
 }
 
@@ -469,8 +481,14 @@ impl Whole {
         runtime.block_on(async {
             tokio::select! {
                 biased;
+                () = &mut *feed => bail!("the feed has ended"),
+                () = seen.there.notified() => {}
+            }
+            // A feed that has just given way to others is woken by this runtime's next turn, and by no other.
+            tokio::select! {
+                biased;
                 () = feed => bail!("the feed has ended"),
-                () = seen.there.notified() => Ok(()),
+                () = yield_now() => Ok(()),
             }
         })
     }
@@ -486,10 +504,11 @@ fn handler(seen: Rc<Seen>) -> impl FnMut(Event<'_>, &Books) -> ControlFlow<()> {
                 seen.times.borrow_mut().push(Instant::now());
             }
             if seen.digested.get() {
-                seen.digest.set(Some(book.crc32()));
+                seen.digests.borrow_mut().push(book.crc32());
             }
-            seen.left.set(seen.left.get().saturating_sub(1));
-            if seen.left.get() == 0 {
+            let left = seen.left.get();
+            seen.left.set(left.saturating_sub(1));
+            if left == 1 {
                 seen.there.notify_one();
             }
         }
@@ -515,11 +534,16 @@ impl Client for Whole {
         outcome
     }
 
-    fn read_one(&mut self) -> anyhow::Result<(Option<String>, Option<u32>)> {
+    fn read_whole(&mut self, count: usize) -> anyhow::Result<Vec<Read>> {
         self.seen.digested.set(true);
-        let outcome = self.wait(1);
+        let outcome = self.wait(count);
         self.seen.digested.set(false);
         outcome?;
-        Ok((None, self.seen.digest.take()))
+        let digests = self.seen.digests.take().into_iter();
+        let read = digests.map(|digest| Read {
+            text: None,
+            digest: Some(digest),
+        });
+        Ok(read.collect())
     }
 }

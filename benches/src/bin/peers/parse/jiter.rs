@@ -1,7 +1,7 @@
 //! jiter, driven by hand: key by key, in whatever order they come, into a sink.
 
 use anyhow::{Context, bail, ensure};
-use jiter::{Jiter, NumberInt, Peek};
+use jiter::{Jiter, JiterResult, NumberInt, Peek};
 use ticklot_book::{Level, Lots, Scale, Ticks};
 use ticklot_frame::{Trade, TradeSide, UnixMillis};
 
@@ -49,12 +49,7 @@ impl<'a> Reader<'a> {
     }
 
     fn int(&mut self) -> anyhow::Result<i64> {
-        match self.json.next_int()? {
-            NumberInt::Int(int) => Ok(int),
-            #[allow(unreachable_patterns)]
-            // with the feature for big integers, which ours leaves out
-            _ => bail!("a large integer"),
-        }
+        Ok(small(&mut self.json)?)
     }
 
     /// A string, as it stands in the text. One with escapes is refused.
@@ -121,14 +116,25 @@ impl ReadBook for JayxBooks {
     }
 }
 
-fn jayx_level(reader: &mut Reader<'_>) -> anyhow::Result<Level> {
-    let mut level = Level::default();
+// With jiter's own error on the hot path: wrapping it costs more than a reader of levels should.
+fn jayx_level(reader: &mut Reader<'_>) -> JiterResult<Level> {
+    let (mut ticks, mut lots, mut count) = (0, 0, 0);
     object!(reader.json, {
-        b"ticks" => level.ticks = Ticks(reader.int()?),
-        b"lots" => level.lots = Lots(reader.int()?),
-        b"count" => level.count = reader.int()?.try_into()?,
+        b"ticks" => ticks = small(&mut reader.json)?,
+        b"lots" => lots = small(&mut reader.json)?,
+        b"count" => count = small(&mut reader.json)?,
     });
-    Ok(level)
+    Ok(Level {
+        ticks: Ticks(ticks),
+        lots: Lots(lots),
+        count: u32::try_from(count).unwrap_or(u32::MAX),
+    })
+}
+
+fn small(json: &mut Jiter<'_>) -> JiterResult<i64> {
+    // Irrefutable without the feature for big integers, which would make the number need a destructor.
+    let NumberInt::Int(int) = json.next_int()?;
+    Ok(int)
 }
 
 fn trade(reader: &mut Reader<'_>) -> anyhow::Result<Trade> {

@@ -47,14 +47,13 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     ];
     let slices = input.frames.len() / SLICE;
     let count = contenders.len();
-    // The first round warms up, and is forgotten.
-    for round in 0..=plan.rounds {
+    for timed in &mut contenders {
+        timed.warm_up(&server, input.frames.len())?;
+    }
+    for round in 0..plan.rounds {
         for turn in 0..count {
             let place = (round + turn) % count;
             contenders[place].round(&server, (round + place) % slices.max(1))?;
-        }
-        if round == 0 {
-            contenders.iter_mut().for_each(Timed::forget);
         }
     }
     print(&contenders);
@@ -95,25 +94,37 @@ impl Timed {
         })
     }
 
-    fn forget(&mut self) {
-        self.histogram.reset();
-        (self.messages, self.allocations) = (0, 0);
+    /// The reader, before a slice that begins with this frame.
+    fn client(&mut self, start: usize) -> &mut dyn Client {
+        match &mut self.reader {
+            Reader::Raw(raw) => {
+                raw.expect(start);
+                raw
+            }
+            Reader::Framed(client) => client.as_mut(),
+        }
+    }
+
+    /// All messages as fast as they come: the buffers grow as far as they will at the worst pause of the
+    /// machine.
+    fn warm_up(&mut self, server: &Server, frames: usize) -> anyhow::Result<()> {
+        let client = self.client(0);
+        server.write(client.number(), 0..frames)?;
+        client.read(frames)?;
+        server.done()?;
+        Ok(())
     }
 
     fn round(&mut self, server: &Server, slice: usize) -> anyhow::Result<()> {
         let frames = slice * SLICE..(slice + 1) * SLICE;
-        let client: &mut dyn Client = match &mut self.reader {
-            Reader::Raw(raw) => {
-                raw.expect(frames.start);
-                raw
-            }
-            Reader::Framed(client) => client.as_mut(),
-        };
-        self.times.clear();
+        let mut times = std::mem::take(&mut self.times);
+        let client = self.client(frames.start);
+        times.clear();
         server.pace(client.number(), frames, EVERY)?;
         let before = allocations();
-        client.read_timed(SLICE, &mut self.times)?;
+        client.read_timed(SLICE, &mut times)?;
         self.allocations += allocations() - before;
+        self.times = times;
         self.messages += SLICE as u64;
         for (sent, seen) in server.done()?.iter().zip(&self.times) {
             let ns = seen.saturating_duration_since(*sent).as_nanos();
