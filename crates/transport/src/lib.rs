@@ -1,8 +1,9 @@
 //! One WebSocket over tokio: connect, TLS, read, write, close.
 //!
 //! A thin crate over hyper (the upgrade), rustls (`wss://`, with the default
-//! feature `tls`) and fastwebsockets (the frames). It knows no venue and no
-//! JSON: bytes come out in place, bytes go in.
+//! feature `tls`) and fastwebsockets (masks, and the frames that are sent; the
+//! ones that come are read here, in place). It knows no venue and no JSON:
+//! bytes come out in place, bytes go in.
 //!
 //! ```no_run
 //! use ticklot_transport::{Config, close, connect};
@@ -63,13 +64,8 @@
 //!
 //! # What is not
 //!
-//! The frame codec underneath keeps some things to itself:
-//!
 //! - A length written in more bytes than it needs is accepted.
-//! - A pong or close frame longer than 125 bytes is refused after it has been
-//!   read; one longer than the message limit is told 1009 and not 1002.
-//! - A fragmented text that is not UTF-8 is refused at its end, not at its
-//!   first bad byte; one in a single frame, when all of it is there.
+//! - A text that is not UTF-8 is refused when all of it is there, not at its first bad byte.
 //! - A frame that breaks two rules is refused for either of them.
 
 mod config;
@@ -77,6 +73,7 @@ mod connection;
 mod dial;
 mod error;
 mod get;
+mod input;
 mod message;
 mod reader;
 mod stream;

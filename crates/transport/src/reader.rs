@@ -1,19 +1,15 @@
 //! The reading half: frames in, whole messages out.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::future::ready;
+use std::future::poll_fn;
 
-use bytes::BytesMut;
-use fastwebsockets::{
-    Frame, OpCode, Payload, WebSocketError, WebSocketRead, after_handshake_split,
-};
-use tokio_util::sync::ReusableBoxFuture;
+use fastwebsockets::OpCode;
 
 use crate::Error;
-use crate::close::{self, MAX_CONTROL};
+use crate::close;
+use crate::input::{Head, Input};
 use crate::message::{Incoming, Kind, Message, Role};
-use crate::stream::{Shared, Source};
+use crate::stream::Shared;
 use crate::writer::Writer;
 
 /// The reading half of a connection.
@@ -21,12 +17,8 @@ use crate::writer::Writer;
 /// It never writes: pings and closes are handed out, and the owner answers
 /// them through the [`Writer`](crate::Writer).
 pub struct Reader {
-    /// The read of the next frame, begun or not. It lives here rather than in
-    /// the caller's future because fastwebsockets loses its place in a frame
-    /// when a read is dropped; this one cannot be.
-    next: ReusableBoxFuture<'static, Step>,
-    /// The last frame that stood alone: it shares the frame reader's buffer.
-    frame: BytesMut,
+    /// What was read. A frame that stands alone is handed out from where it lies.
+    input: Input,
     /// The fragments of one message, put together.
     assembled: Vec<u8>,
     /// The kind of the fragmented message under way.
@@ -60,61 +52,19 @@ pub(crate) enum Place {
     Assembled,
 }
 
-struct RawFrame {
-    fin: bool,
-    opcode: OpCode,
-    masked: bool,
-    payload: BytesMut,
-}
-
-type Frames = WebSocketRead<Source>;
-type Step = (Frames, Result<RawFrame, WebSocketError>);
-
-/// One frame of at most `budget` bytes. Gives the frame reader back with it.
-async fn read_frame(mut frames: Frames, budget: usize) -> Step {
-    // A control frame may come between two fragments however little is left.
-    // fastwebsockets refuses lengths from the maximum on, hence one more.
-    frames.set_max_message_size(budget.max(MAX_CONTROL).saturating_add(1));
-    // Never called: the answers to pings and closes are ours.
-    let mut obligations = |_: Frame<'_>| ready(Ok::<(), Infallible>(()));
-    let result = frames
-        .read_frame(&mut obligations)
-        .await
-        .map(RawFrame::from);
-    (frames, result)
-}
-
-impl From<Frame<'_>> for RawFrame {
-    fn from(mut frame: Frame<'_>) -> Self {
-        let mut head = [0; 16];
-        frame.fmt_head(&mut head);
-        Self {
-            fin: frame.fin,
-            opcode: frame.opcode,
-            masked: head[1] & 0x80 != 0,
-            payload: match frame.payload {
-                Payload::Bytes(bytes) => bytes,
-                other => BytesMut::from(&other[..]),
-            },
-        }
-    }
+/// What the bytes at hand come to.
+enum Step {
+    Event(Event),
+    /// A part of a message.
+    Fragment,
+    /// No whole frame is there.
+    More,
 }
 
 impl Reader {
     pub(crate) fn new(stream: Shared, role: Role, limit: usize) -> Self {
-        // Always the server's role here: all it does in the reader is to unmask a
-        // masked frame. Who may mask is our check, which then comes before any
-        // complaint about a text that was still masked.
-        let (mut frames, _) = after_handshake_split(
-            Source::new(stream.clone()),
-            tokio::io::empty(),
-            fastwebsockets::Role::Server,
-        );
-        frames.set_auto_pong(false);
-        frames.set_auto_close(false);
         Self {
-            next: ReusableBoxFuture::new(read_frame(frames, limit)),
-            frame: BytesMut::new(),
+            input: Input::default(),
             assembled: Vec::new(),
             open: None,
             limit,
@@ -144,11 +94,11 @@ impl Reader {
     pub async fn read(&mut self) -> Result<Incoming<'_>, Error> {
         Ok(match self.advance().await? {
             Event::Message(kind, place) => Incoming::Message(self.message(kind, place)),
-            Event::Ping => Incoming::Ping(&self.frame),
-            Event::Pong => Incoming::Pong(&self.frame),
+            Event::Ping => Incoming::Ping(self.control()),
+            Event::Pong => Incoming::Pong(self.control()),
             Event::Close(code) => Incoming::Close {
                 code,
-                reason: close::reason(&self.frame),
+                reason: close::reason(self.control()),
             },
         })
     }
@@ -157,30 +107,82 @@ impl Reader {
         if self.end.is_some() {
             return Err(Error::Closed);
         }
-        // Once no frame shares it, the read buffer is used again from its start.
-        self.frame = BytesMut::new();
         loop {
-            let (frames, result) = (&mut self.next).await;
-            let event = result
-                .map_err(|error| self.explain(error))
-                .and_then(|frame| self.accept(frame));
-            match event {
-                Ok(Some(Event::Close(code))) => {
-                    self.end = Some(End::Closed);
-                    return Ok(Event::Close(code));
-                }
-                Ok(_) => self.next.set(read_frame(frames, self.budget())),
-                Err(_) => self.end = Some(End::Failed),
-            }
-            if let Some(event) = event.transpose() {
-                return event;
+            let more = match self.step() {
+                Ok(Step::Event(event)) => return Ok(event),
+                Ok(Step::Fragment) => continue,
+                Ok(Step::More) => self.read_more().await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = more {
+                self.end = Some(End::Failed);
+                return Err(error);
             }
         }
     }
 
+    async fn read_more(&mut self) -> Result<(), Error> {
+        let Self { input, stream, .. } = self;
+        match poll_fn(|cx| input.poll_read(stream, cx)).await {
+            Ok(0) => Err(Error::Dropped),
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::from_socket(error)),
+        }
+    }
+
+    /// Takes the next frame, if all of it is there. What is wrong with its head is told at once.
+    fn step(&mut self) -> Result<Step, Error> {
+        let Some(head) = self.input.head()? else {
+            return Ok(Step::More);
+        };
+        self.check(&head)?;
+        if !self.input.take(&head) {
+            return Ok(Step::More);
+        }
+        let event = match head.opcode {
+            OpCode::Ping => Event::Ping,
+            OpCode::Pong => Event::Pong,
+            OpCode::Close => {
+                let code = close::parse(self.control())?;
+                self.end = Some(End::Closed);
+                Event::Close(code)
+            }
+            OpCode::Text => return self.accept(Kind::Text, head.fin),
+            OpCode::Binary => return self.accept(Kind::Binary, head.fin),
+            OpCode::Continuation => return self.go_on(head.fin),
+        };
+        Ok(Step::Event(event))
+    }
+
+    /// Whether a frame with this head may come here.
+    fn check(&self, head: &Head) -> Result<(), Error> {
+        match (self.role, head.is_masked()) {
+            (Role::Client, true) => return Err(Error::protocol("a server masked a frame")),
+            (Role::Server, false) => {
+                return Err(Error::protocol("a client did not mask a frame"));
+            }
+            _ => {}
+        }
+        match (head.opcode, self.open) {
+            // However little of a message is left, these fit: their head has been held to 125 bytes.
+            (OpCode::Close | OpCode::Ping | OpCode::Pong, _) => return Ok(()),
+            (OpCode::Continuation, None) => {
+                return Err(Error::protocol("a continuation of no message"));
+            }
+            (OpCode::Text | OpCode::Binary, Some(_)) => {
+                return Err(Error::protocol("a new message inside a fragmented one"));
+            }
+            _ => {}
+        }
+        if head.len > self.budget() {
+            return Err(Error::TooLarge { limit: self.limit });
+        }
+        Ok(())
+    }
+
     /// The payload of the control frame that `advance` has just found.
     pub(crate) fn control(&self) -> &[u8] {
-        &self.frame
+        self.input.payload()
     }
 
     /// The message that `advance` has just found.
@@ -188,7 +190,7 @@ impl Reader {
         Message::new(
             kind,
             match place {
-                Place::Frame => &mut self.frame,
+                Place::Frame => self.input.payload_mut(),
                 Place::Assembled => &mut self.assembled,
             },
         )
@@ -214,88 +216,38 @@ impl Reader {
         }
     }
 
-    fn accept(&mut self, frame: RawFrame) -> Result<Option<Event>, Error> {
-        match (self.role, frame.masked) {
-            (Role::Client, true) => return Err(Error::protocol("a server masked a frame")),
-            (Role::Server, false) => {
-                return Err(Error::protocol("a client did not mask a frame"));
-            }
-            _ => {}
-        }
-        match frame.opcode {
-            OpCode::Close | OpCode::Ping | OpCode::Pong => self.accept_control(frame).map(Some),
-            OpCode::Text => self.accept_start(Kind::Text, frame),
-            OpCode::Binary => self.accept_start(Kind::Binary, frame),
-            OpCode::Continuation => self.accept_continuation(&frame),
-        }
-    }
-
-    fn accept_control(&mut self, frame: RawFrame) -> Result<Event, Error> {
-        if frame.payload.len() > MAX_CONTROL {
-            return Err(Error::protocol("a control frame longer than 125 bytes"));
-        }
-        self.frame = frame.payload;
-        match frame.opcode {
-            OpCode::Ping => Ok(Event::Ping),
-            OpCode::Pong => Ok(Event::Pong),
-            _ => close::parse(&self.frame).map(Event::Close),
-        }
-    }
-
-    fn accept_start(&mut self, kind: Kind, frame: RawFrame) -> Result<Option<Event>, Error> {
-        if self.open.is_some() {
-            return Err(Error::protocol("a new message inside a fragmented one"));
-        }
-        self.check_budget(&frame)?;
-        if frame.fin {
-            self.frame = frame.payload;
-            return Ok(Some(Event::Message(kind, Place::Frame)));
+    /// The first frame of a message, or all of it.
+    fn accept(&mut self, kind: Kind, fin: bool) -> Result<Step, Error> {
+        if fin {
+            check_text(kind, self.input.payload())?;
+            return Ok(Step::Event(Event::Message(kind, Place::Frame)));
         }
         self.assembled.clear();
-        self.assembled.extend_from_slice(&frame.payload);
+        self.assembled.extend_from_slice(self.input.payload());
         self.open = Some(kind);
-        Ok(None)
+        Ok(Step::Fragment)
     }
 
-    fn accept_continuation(&mut self, frame: &RawFrame) -> Result<Option<Event>, Error> {
-        let Some(kind) = self.open else {
+    /// A continuation of the message that is open.
+    fn go_on(&mut self, fin: bool) -> Result<Step, Error> {
+        self.assembled.extend_from_slice(self.input.payload());
+        if !fin {
+            return Ok(Step::Fragment);
+        }
+        let Some(kind) = self.open.take() else {
             return Err(Error::protocol("a continuation of no message"));
         };
-        self.check_budget(frame)?;
-        self.assembled.extend_from_slice(&frame.payload);
-        if !frame.fin {
-            return Ok(None);
-        }
-        self.open = None;
         // On the whole: a code point may be cut by a fragment's end, but not by the message's.
-        if kind == Kind::Text && simdutf8::basic::from_utf8(&self.assembled).is_err() {
-            return Err(Error::InvalidUtf8);
-        }
-        Ok(Some(Event::Message(kind, Place::Assembled)))
+        check_text(kind, &self.assembled)?;
+        Ok(Step::Event(Event::Message(kind, Place::Assembled)))
     }
+}
 
-    fn check_budget(&self, frame: &RawFrame) -> Result<(), Error> {
-        if frame.payload.len() > self.budget() {
-            return Err(Error::TooLarge { limit: self.limit });
-        }
-        Ok(())
+fn check_text(kind: Kind, payload: &[u8]) -> Result<(), Error> {
+    if kind == Kind::Text && simdutf8::basic::from_utf8(payload).is_err() {
+        return Err(Error::InvalidUtf8);
     }
-
-    fn explain(&self, error: WebSocketError) -> Error {
-        match error {
-            WebSocketError::IoError(error) => Error::from_socket(error),
-            WebSocketError::UnexpectedEOF => Error::Dropped,
-            WebSocketError::FrameTooLarge => Error::TooLarge { limit: self.limit },
-            WebSocketError::InvalidUTF8 => Error::InvalidUtf8,
-            WebSocketError::ReservedBitsNotZero => Error::protocol("a reserved bit is set"),
-            WebSocketError::InvalidValue => Error::protocol("an unknown opcode"),
-            WebSocketError::ControlFrameFragmented => Error::protocol("a fragmented control frame"),
-            WebSocketError::PingFrameTooLarge => {
-                Error::protocol("a control frame longer than 125 bytes")
-            }
-            _ => Error::protocol("a malformed frame"),
-        }
-    }
+    Ok(())
 }
 
 impl fmt::Debug for Reader {

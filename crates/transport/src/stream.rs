@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(feature = "tls")]
 use tokio_rustls::{TlsStream, client, server};
@@ -173,33 +173,5 @@ impl AsyncWrite for Shared {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.lock()).poll_shutdown(cx)
-    }
-}
-
-/// The most that one read takes from the socket.
-///
-/// fastwebsockets doubles its buffer when it finds a header in a full one, so a
-/// peer that always has more to send makes it grow up to what the kernel
-/// holds: 16 MiB for messages of 300 bytes, when measured. With bounded reads
-/// it stays at a small multiple of the bound or of the longest frame.
-const READ_AT_MOST: u64 = 16 << 10;
-
-/// The stream as the frame reader sees it.
-pub(crate) struct Source(Take<Shared>);
-
-impl Source {
-    pub(crate) fn new(stream: Shared) -> Self {
-        Self(stream.take(READ_AT_MOST))
-    }
-}
-
-impl AsyncRead for Source {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.0.set_limit(READ_AT_MOST);
-        Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }

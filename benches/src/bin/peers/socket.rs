@@ -8,7 +8,7 @@ use std::ops::{ControlFlow, Range};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ enum Order {
 /// The handle of the server. Its thread ends with it.
 pub(crate) struct Server {
     address: SocketAddr,
-    orders: Sender<Order>,
+    orders: SyncSender<Order>,
     done: Receiver<anyhow::Result<Vec<Instant>>>,
     connections: Cell<usize>,
 }
@@ -84,8 +84,9 @@ impl Server {
     pub(crate) fn start(stream: Arc<Stream>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let (orders, from) = channel();
-        let (to, done) = channel();
+        // With bounds: a channel without allocates on the reader's thread, where allocations are counted.
+        let (orders, from) = sync_channel(8);
+        let (to, done) = sync_channel(8);
         thread::spawn(move || {
             let mut connections = Vec::new();
             for order in from {
