@@ -144,7 +144,7 @@ fn compare(baseline: &Counts, counts: &Counts, tolerance: f64) -> Vec<String> {
 
 #[allow(clippy::cast_precision_loss)] // far below 2^53
 fn change(before: u64, now: u64) -> f64 {
-    (now as f64 / before.max(1) as f64 - 1.0) * 100.0
+    (now as f64 - before as f64) * 100.0 / before.max(1) as f64
 }
 
 #[cfg(test)]

@@ -51,8 +51,10 @@ pub(crate) fn print(rows: &[Row], score: &mut Score) {
         println!();
         score.count(first, &outcome);
     }
+    // At a pace, each round enters the runtime anew, and each time tokio allocates the list of those who give way.
+    let is_counted = first.table != "latency";
     for row in rows {
-        if row.contender.starts_with("ticklot") && row.allocs > 0.0 {
+        if is_counted && row.contender.starts_with("ticklot") && row.allocs > 0.0 {
             println!("  {} allocates: NOT met", row.contender);
             score
                 .missed

@@ -1,6 +1,7 @@
 //! Messages over a loopback socket: a server on a thread of its own, and those who read from it.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::hint::{black_box, spin_loop};
 use std::io::{Read as _, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -9,6 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +22,6 @@ use ticklot_transport::{Config, Connection, accept_key, connect};
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
-use tokio::task::yield_now;
 
 use crate::input::Input;
 
@@ -78,6 +79,8 @@ pub(crate) struct Server {
     orders: SyncSender<Order>,
     done: Receiver<anyhow::Result<Vec<Instant>>>,
     connections: Cell<usize>,
+    /// The orders whose end has not been heard of.
+    under_way: Cell<usize>,
 }
 
 impl Server {
@@ -101,19 +104,20 @@ impl Server {
             orders,
             done,
             connections: Cell::new(0),
+            under_way: Cell::new(0),
         })
     }
 
     /// Has the next connection accepted; it gets the number that is returned.
     fn accept(&self, upgrade: bool) -> anyhow::Result<usize> {
-        self.orders.send(Order::Accept { upgrade })?;
+        self.order(Order::Accept { upgrade })?;
         let number = self.connections.get();
         self.connections.set(number + 1);
         Ok(number)
     }
 
     pub(crate) fn write(&self, to: usize, frames: Range<usize>) -> anyhow::Result<()> {
-        Ok(self.orders.send(Order::Write { to, frames })?)
+        self.order(Order::Write { to, frames })
     }
 
     pub(crate) fn pace(
@@ -122,12 +126,23 @@ impl Server {
         frames: Range<usize>,
         every: Duration,
     ) -> anyhow::Result<()> {
-        Ok(self.orders.send(Order::Pace { to, frames, every })?)
+        self.order(Order::Pace { to, frames, every })
     }
 
-    /// Waits until the oldest order is done.
+    fn order(&self, order: Order) -> anyhow::Result<()> {
+        self.orders.send(order).context("the server is gone")?;
+        self.under_way.set(self.under_way.get() + 1);
+        Ok(())
+    }
+
+    /// Waits until all orders are done, and gives what the last one brought.
     pub(crate) fn done(&self) -> anyhow::Result<Vec<Instant>> {
-        self.done.recv().context("the server is gone")?
+        let mut last = Vec::new();
+        while self.under_way.get() > 0 {
+            self.under_way.set(self.under_way.get() - 1);
+            last = self.done.recv().context("the server is gone")??;
+        }
+        Ok(last)
     }
 }
 
@@ -467,7 +482,6 @@ impl Whole {
         server.write(number, 0..1)?;
         whole.wait(1)?;
         server.done()?;
-        server.done()?;
         Ok(whole)
     }
 
@@ -489,10 +503,23 @@ impl Whole {
             tokio::select! {
                 biased;
                 () = feed => bail!("the feed has ended"),
-                () = yield_now() => Ok(()),
+                () = turn() => Ok(()),
             }
         })
     }
+}
+
+/// Waits for the runtime's next turn, without the list that tokio allocates for those who give way.
+async fn turn() {
+    let mut is_over = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut is_over, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn handler(seen: Rc<Seen>) -> impl FnMut(Event<'_>, &Books) -> ControlFlow<()> {

@@ -12,7 +12,7 @@ use ticklot_book::{Level, Lots, Ticks};
 use super::{Plan, SLICES, Show};
 use crate::field::{Fields, add_levels};
 use crate::input::{Input, Wrapping};
-use crate::measure::{Case, Contender, Named};
+use crate::measure::{Case, Clock, Contender, Named};
 use crate::ours::Apply;
 use crate::parse::serde::{Bayse, Jayx, SerdeJson, Sonic};
 use crate::parse::{Factors, ReadBook, Sink, client, jiter};
@@ -38,6 +38,7 @@ fn case(input: &Input) -> Case<'_> {
         messages_per_frame: input.lines,
         bytes: input.message_bytes(),
         slices: SLICES,
+        clock: Clock::Thread,
         contenders: match input.wire {
             Wire::JayxSocketIo | Wire::JayxBare => jayx(input),
             Wire::Bayse => bayse(input),

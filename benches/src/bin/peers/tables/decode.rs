@@ -9,7 +9,7 @@ use ticklot_benches::{Other, Wire};
 use super::{Plan, SLICES, Show};
 use crate::field::{Field, Fields, add_levels, add_trades};
 use crate::input::{Input, Wrapping};
-use crate::measure::{Case, Contender, Named};
+use crate::measure::{Case, Clock, Contender, Named};
 use crate::ours::{DecodeBayse, DecodeJayx};
 use crate::parse::serde::{Bayse, Jayx, Json, SerdeJson, SimdJson, Sonic};
 use crate::parse::wire::{AssetPrices, Fills, Kind, Klines, Pongs, PriceUpdates, Tell};
@@ -50,6 +50,7 @@ fn case<'p>(input: &'p Input, contenders: Vec<Named<'p>>) -> Case<'p> {
         messages_per_frame: input.lines,
         bytes: input.message_bytes(),
         slices: SLICES,
+        clock: Clock::Thread,
         contenders,
     }
 }

@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use ticklot_tests::alloc::allocations;
 
 use super::{Plan, Show};
-use crate::measure::Row;
+use crate::measure::{Row, thousandths};
 use crate::socket::{self, Bare, Client, Ours, Raw, Server, Stream, Whole};
 
 const CASE: &str = "700-bytes-paced";
@@ -78,7 +78,7 @@ struct Timed {
     reader: Reader,
     times: Vec<Instant>,
     histogram: Histogram<u64>,
-    messages: u64,
+    messages: usize,
     allocations: u64,
 }
 
@@ -125,7 +125,7 @@ impl Timed {
         client.read_timed(SLICE, &mut times)?;
         self.allocations += allocations() - before;
         self.times = times;
-        self.messages += SLICE as u64;
+        self.messages += SLICE;
         for (sent, seen) in server.done()?.iter().zip(&self.times) {
             let ns = seen.saturating_duration_since(*sent).as_nanos();
             let ns = u64::try_from(ns).unwrap_or(MAX_NS);
@@ -143,7 +143,7 @@ impl Timed {
             ns_median: self.histogram.value_at_quantile(0.5) as f64,
             ns_min: self.histogram.min() as f64,
             bytes,
-            allocs: self.allocations as f64 / self.messages.max(1) as f64,
+            allocs: thousandths(self.allocations, self.messages),
         }
     }
 }

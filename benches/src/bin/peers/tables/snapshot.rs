@@ -10,7 +10,7 @@ use ticklot_sim::market::View;
 
 use super::{Plan, SLICES, Show};
 use crate::field::{Fields, add_changes};
-use crate::measure::{Case, Contender};
+use crate::measure::{Case, Clock, Contender};
 
 pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     for levels in [20, 100] {
@@ -40,6 +40,7 @@ fn case(name: String, levels: usize, views: &[View]) -> Case<'_> {
         messages_per_frame: 1,
         bytes: (2 * levels * size_of::<Level>()) as u64,
         slices: SLICES,
+        clock: Clock::Thread,
         contenders: vec![
             (
                 "ticklot",
