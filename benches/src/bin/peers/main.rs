@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn every_contender_of_every_table_agrees() {
-        // Small pools: agreement is checked here, not speed. The binary checks again on its own.
+        // Small pools: agreement is checked here, not speed. The binary checks again on its own. It takes seconds
+        // all the same: the recorded logs are whole, and every contender reads them three times.
         let plan = Plan {
             case: None,
             rounds: 1,
