@@ -39,7 +39,7 @@ pub struct OrderBook<'a> {
 }
 
 impl<'a> OrderBook<'a> {
-    pub(super) fn scanned(line: &'a [u8], found: ScannedBook<'a>, space: &'a LevelSpace) -> Self {
+    pub(super) fn scanned(line: &'a [u8], found: &ScannedBook<'a>, space: &'a LevelSpace) -> Self {
         let levels = space.scanned(line, found.places);
         Self {
             market_id: found.market_id,

@@ -142,7 +142,7 @@ impl Decoder {
         if let Some(found) = scanned(line, scanner, scales, &mut space.levels) {
             return Ok(Message::OrderBook(OrderBook::scanned(
                 line,
-                found,
+                &found,
                 &space.levels,
             )));
         }

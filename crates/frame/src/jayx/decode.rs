@@ -179,6 +179,9 @@ impl Decoder {
             if let Some(lists) = scanned(frame, Wrap::Plain, scanner, space) {
                 return Ok(Message::OrderBook(space.order_book(frame, lists)));
             }
+            if let Some(kline) = scanned_kline(frame, Wrap::Plain, scanner) {
+                return Ok(Message::Kline(kline));
+            }
             parser.parse(frame, |root| plain(root, space))
         };
         decoded.map_err(|fault| DecodeError::new(VenueName::JAYX, fault))
@@ -226,6 +229,14 @@ fn scanned(
     scan::order_book(text, wrap, scanner, sides, &mut space.trades)
 }
 
+/// A candle in the venue's own shape, as above.
+fn scanned_kline<'a>(text: &'a [u8], wrap: Wrap, scanner: &Scanner) -> Option<Kline<'a>> {
+    if !scanner.is_on() || text.len() > MAX_LINE {
+        return None;
+    }
+    scan::kline(text, wrap)
+}
+
 fn socket_io<'a>(
     frame: &'a [u8],
     scanner: &mut Scanner,
@@ -237,6 +248,9 @@ fn socket_io<'a>(
             space.levels.starts_at(json.offset);
             if let Some(lists) = scanned(json.text, Wrap::Event, scanner, space) {
                 return Ok(Message::OrderBook(space.order_book(json.text, lists)));
+            }
+            if let Some(kline) = scanned_kline(json.text, Wrap::Event, scanner) {
+                return Ok(Message::Kline(kline));
             }
             return parse(json, parser, |root| event(root, space));
         }

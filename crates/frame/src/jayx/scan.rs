@@ -2,12 +2,13 @@
 
 use ticklot_book::{Level, Lots, Ticks};
 
+use super::kline::{Candle, Kline};
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::{
     Cursor, Isa, Known, LANES, Numbers, Recipe, Scanner, Shape, TABLES, Three, eight, is_at,
     prefetch, recipe,
 };
-use crate::units::{Trade, TradeSide, UnixMillis};
+use crate::units::{Trade, TradeSide, UnixMillis, UnixSeconds};
 
 /// Room for recipes: levels come in a dozen patterns or two, trades in some more.
 pub(super) const RECIPE_BITS: [u32; TABLES] = [7, 7];
@@ -32,7 +33,12 @@ pub(super) fn order_book(
 ) -> Option<ListPlaces> {
     prefetch(text);
     let mut cursor = Cursor::new(text, 0);
-    let close = open(&mut cursor, wrap)?;
+    let close = open(
+        &mut cursor,
+        wrap,
+        b"[\"orderbook\",",
+        b"{\"event\":\"orderbook\",",
+    )?;
     cursor.expect(b"{\"orderBook\":{\"asks\":[")?;
     let [bids_space, asks_space] = sides;
     let asks = cursor.at();
@@ -52,28 +58,87 @@ pub(super) fn order_book(
     })?;
     cursor.seek(end);
     cursor.expect(b"}")?;
-    match close {
-        Some(b']') => cursor.expect(b"]")?,
-        Some(_) => cursor.expect(b"}")?,
-        None => {}
-    }
-    cursor.end()?;
+    close_with(&mut cursor, close)?;
     Some(ListPlaces { bids, asks })
 }
 
-/// Steps over what stands before a payload, and tells what will stand behind it.
-fn open(cursor: &mut Cursor<'_>, wrap: Wrap) -> Option<Option<u8>> {
+/// Reads a candle's message. None when the text is anything else, or written otherwise.
+pub(super) fn kline(text: &[u8], wrap: Wrap) -> Option<Kline<'_>> {
+    let mut cursor = Cursor::new(text, 0);
+    let close = open(&mut cursor, wrap, b"[\"kline\",", b"{\"event\":\"kline\",")?;
+    cursor.expect(b"{\"add\":")?;
+    let add = candle(&mut cursor)?;
+    cursor.expect(b",\"modify\":")?;
+    let modify = candle(&mut cursor)?;
+    cursor.expect(b"}")?;
+    close_with(&mut cursor, close)?;
+    Some(Kline { add, modify })
+}
+
+/// A candle, or null.
+fn candle<'a>(cursor: &mut Cursor<'a>) -> Option<Option<Candle<'a>>> {
+    if cursor.skip(b"null") {
+        return Some(None);
+    }
+    cursor.expect(b"{\"_id\":\"")?;
+    let id = cursor.string()?;
+    cursor.expect(b",\"created\":")?;
+    let opened = UnixSeconds(cursor.integer()?);
+    cursor.expect(b",\"o\":")?;
+    let open = Ticks(cursor.integer()?);
+    cursor.expect(b",\"h\":")?;
+    let high = Ticks(cursor.integer()?);
+    cursor.expect(b",\"l\":")?;
+    let low = Ticks(cursor.integer()?);
+    cursor.expect(b",\"c\":")?;
+    let close = Ticks(cursor.integer()?);
+    cursor.expect(b",\"v\":")?;
+    let volume = Lots(cursor.integer()?);
+    cursor.expect(b",\"m\":")?;
+    let modified = UnixSeconds(cursor.integer()?);
+    cursor.expect(b",\"symbol\":\"")?;
+    let symbol = cursor.string()?;
+    cursor.expect(b"}")?;
+    Some(Some(Candle {
+        id,
+        opened,
+        open,
+        high,
+        low,
+        close,
+        volume,
+        modified,
+        symbol,
+    }))
+}
+
+/// Steps over what stands before a payload, `event` or `wrapped` and a key, and tells what will stand
+/// behind it.
+fn open<const N: usize, const M: usize>(
+    cursor: &mut Cursor<'_>,
+    wrap: Wrap,
+    event: &[u8; N],
+    wrapped: &[u8; M],
+) -> Option<Option<u8>> {
     if wrap == Wrap::Event {
-        cursor.expect(b"[\"orderbook\",")?;
+        cursor.expect(event)?;
         return Some(Some(b']'));
     }
-    if !cursor.skip(b"{\"event\":\"orderbook\",") {
+    if !cursor.skip(wrapped) {
         return Some(None);
     }
     if !cursor.skip(b"\"message\":") {
         cursor.expect(b"\"data\":")?;
     }
     Some(Some(b'}'))
+}
+
+/// Steps over what stands behind a payload, to the end.
+fn close_with(cursor: &mut Cursor<'_>, close: Option<u8>) -> Option<()> {
+    if let Some(close) = close {
+        cursor.expect(&[close])?;
+    }
+    cursor.end()
 }
 
 /// `{"ticks":6684363,"lots":1004817,"count":1}`

@@ -150,6 +150,8 @@ impl Recipes {
     /// The recipe for a pattern, as it is known or as `make` tells.
     #[inline(always)]
     pub(crate) fn get(&mut self, key: u64, make: fn(u64) -> Option<Recipe>) -> Option<&Recipe> {
+        // Sixteen bits at most.
+        #[allow(clippy::cast_possible_truncation)]
         let mut place = (hash(key) >> self.shift) as usize;
         if self.table.get(place)?.key != key {
             place = self.get_other(place, key, make)?;
