@@ -205,7 +205,7 @@ impl<H: std::fmt::Debug> std::fmt::Debug for Feed<H> {
     }
 }
 
-/// Tells the handler the time, for ever.
+/// Tells the handler the time, until it has broken off.
 async fn ticks<H: Handler>(
     shared: &RefCell<Shared<H>>,
     clock: Clock,
@@ -228,6 +228,10 @@ async fn ticks<H: Handler>(
         let told = expire(now, books, handler);
         if told.is_break() || handler.on_event(Event::Tick { now }, books).is_break() {
             stop.send_replace(true);
+            break;
         }
     }
+    // The connections are closed meanwhile; who has broken off is told no more.
+    drop(interval);
+    std::future::pending().await
 }
