@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ticklot::Scale;
 use ticklot_frame::jayx;
+use ticklot_sim::Faults;
 
 use crate::Failure;
 
@@ -95,6 +96,24 @@ pub(crate) struct ServeArgs {
     /// The seed of the simulated market
     #[arg(long, default_value_t = 1, conflicts_with = "from")]
     pub(crate) seed: u64,
+    /// What the server does wrong on purpose, such as
+    /// `drop=200,freeze=5s,cut=0.01,garbage=0.05,slow=20ms,refuse=0.2,seed=7`
+    ///
+    /// drop=N drops each connection after N messages, without a close. With chance P: cut=P ends a
+    /// connection in the middle of a frame; garbage=P sends a line that means nothing before a
+    /// message; refuse=P or refuse=P:STATUS refuses the upgrades of a connection, with 503 or this
+    /// status. freeze=D or freeze=D:P falls silent for so long before a message, with chance P or
+    /// 0.005, and answers pings alone; hang=D or hang=D:P answers nothing and reads nothing. slow=D
+    /// sends each write in two halves, so long apart, at most 5s. seed=N decides what befalls which
+    /// message.
+    #[arg(
+        long,
+        value_name = "SPEC",
+        default_value = "seed=0",
+        hide_default_value = true,
+        conflicts_with = "from"
+    )]
+    pub(crate) faults: Faults,
 }
 
 #[derive(Debug, Args)]

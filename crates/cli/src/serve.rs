@@ -40,21 +40,22 @@ async fn start(args: &ServeArgs, recording: Option<Arc<Recording>>) -> std::io::
         };
         return Server::playback(venue, recording, speed, args.listen).await;
     }
+    let (listen, seed, faults) = (args.listen, args.seed, args.faults);
     match args.venue {
         VenueArg::Jayx => {
-            let (listen, seed) = (args.listen, args.seed);
             Server::jayx(ticklot_sim::jayx::Config {
                 listen,
                 seed,
+                faults,
                 ..Default::default()
             })
             .await
         }
         VenueArg::Bayse => {
-            let (listen, seed) = (args.listen, args.seed);
             Server::bayse(ticklot_sim::bayse::Config {
                 listen,
                 seed,
+                faults,
                 ..Default::default()
             })
             .await

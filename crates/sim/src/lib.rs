@@ -22,6 +22,7 @@
 
 pub mod bayse;
 mod clock;
+mod faults;
 mod ids;
 pub mod jayx;
 pub mod machine;
@@ -32,9 +33,10 @@ mod server;
 mod simulator;
 pub mod wire;
 
+pub use crate::faults::{Chance, Faults, FaultsError, Refuse, Spell};
 pub use crate::machine::{Moment, Outgoing, Session};
 pub use crate::market::{Market, MarketConfig};
-pub use crate::net::{Connections, Limits, Rate};
+pub use crate::net::{Connections, Injected, Limits, Rate};
 pub use crate::playback::{RecordedFrame, Recording, Speed};
 pub use crate::server::{Server, Venue};
 pub use crate::simulator::Simulator;

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::net::{self, Connections, Counters, Limits, Protocol};
+use crate::net::{self, Connections, Counters, Injected, Limits, Protocol};
 use crate::playback::{Playback, Recording, Speed};
 use crate::{bayse, jayx};
 
@@ -113,6 +113,12 @@ impl Server {
     #[must_use]
     pub fn connections(&self) -> Connections {
         self.counters.read()
+    }
+
+    /// How often something went wrong on purpose, by what it was.
+    #[must_use]
+    pub fn injected(&self) -> Injected {
+        self.counters.injected()
     }
 
     /// A look behind a Bayse Markets server that has a market; none for any other.

@@ -9,7 +9,7 @@ use std::thread;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::net::{Connections, Counters};
+use crate::net::{Connections, Counters, Injected};
 use crate::playback::{Recording, Speed};
 use crate::server::{Server, Venue};
 use crate::{bayse, jayx};
@@ -87,6 +87,14 @@ impl Simulator {
     pub fn connections(&self, venue: Venue) -> Connections {
         self.running(venue)
             .map_or_else(Connections::default, |it| it.counters.read())
+    }
+
+    /// What went wrong on purpose at a venue's server, as [`Server::injected`]; nothing when it is not
+    /// served.
+    #[must_use]
+    pub fn injected(&self, venue: Venue) -> Injected {
+        self.running(venue)
+            .map_or_else(Injected::default, |it| it.counters.injected())
     }
 
     /// A look behind the Bayse Markets server, as [`Server::truth`]; none when it has no market.

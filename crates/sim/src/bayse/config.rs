@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{Asset, Event, Listing, User};
+use crate::faults::Faults;
 use crate::invalid;
 use crate::net::{Limits, Rate};
 
@@ -47,6 +48,8 @@ pub struct Config {
     pub backlog: usize,
     /// What a client may cost.
     pub limits: Limits,
+    /// What goes wrong on purpose. Default nothing.
+    pub faults: Faults,
 }
 
 impl Default for Config {
@@ -71,6 +74,7 @@ impl Default for Config {
             upgrades: rate(100, 10),
             backlog: 1_024,
             limits: Limits::default(),
+            faults: Faults::default(),
         }
     }
 }

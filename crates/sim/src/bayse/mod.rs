@@ -88,6 +88,7 @@ use self::tape::Tape;
 pub use self::truth::Truth;
 pub use self::user::User;
 use crate::clock::{Clock, now_ms};
+use crate::faults::Faults;
 use crate::net::{Doors, Ended, Page, Peer, Protocol, Refusal, Target, drive};
 
 /// Ticks of 0.01, lots of 0.01.
@@ -146,6 +147,10 @@ impl Bayse {
 
 impl Protocol for Bayse {
     type Route = Endpoint;
+
+    fn faults(&self) -> Faults {
+        self.catalog.config.faults
+    }
 
     fn route(&self, target: Target<'_>) -> Result<Endpoint, Refusal> {
         let not_found = Refusal::new(StatusCode::NOT_FOUND, "404 page not found");

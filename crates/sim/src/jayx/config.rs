@@ -7,6 +7,7 @@ use std::time::Duration;
 use ticklot_book::Scale;
 
 use super::account::Account;
+use crate::faults::Faults;
 use crate::invalid;
 use crate::market::MarketConfig;
 use crate::net::Limits;
@@ -53,6 +54,8 @@ pub struct Config {
     pub plain: PlainForm,
     /// What a client may cost.
     pub limits: Limits,
+    /// What goes wrong on purpose. Default nothing.
+    pub faults: Faults,
 }
 
 /// A symbol that is served.
@@ -83,6 +86,7 @@ impl Default for Config {
             join_timeout: Duration::from_secs(45),
             plain: PlainForm::Bare,
             limits: Limits::default(),
+            faults: Faults::default(),
         }
     }
 }

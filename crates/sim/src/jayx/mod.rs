@@ -90,6 +90,7 @@ pub use self::exchange::Exchange;
 pub use self::truth::Truth;
 use self::world::Shared;
 use crate::clock::Clock;
+use crate::faults::Faults;
 use crate::net::{Ended, Peer, Protocol, Refusal, Target, drive};
 pub use crate::wire::jayx::{Amount, Balance, Candle, OrderState, OwnOrder, PlainForm};
 
@@ -123,6 +124,10 @@ pub(crate) enum Mode {
 
 impl Protocol for Jayx {
     type Route = Mode;
+
+    fn faults(&self) -> Faults {
+        self.config.faults
+    }
 
     fn route(&self, target: Target<'_>) -> Result<Mode, Refusal> {
         if target.path != "/socket.io/" {

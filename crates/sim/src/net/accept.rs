@@ -1,10 +1,12 @@
 //! The accepting loop, and the life of one connection.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::io::{self, Cursor};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,10 +26,12 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::debug;
 
+use super::fault::{Injector, Wire, count};
 use super::peer::{End, Ended, Peer, stopped};
 use super::read::{Inbox, read_loop};
 use super::upgrade::{self, Page, Refusal, Target};
 use super::{Counters, Limits};
+use crate::faults::Faults;
 
 /// How many messages of a client may wait while its session is busy writing.
 const INBOX: usize = 16;
@@ -43,6 +47,11 @@ pub(crate) trait Protocol: Send + Sync + 'static {
     /// Whether messages of the client that the session has no time for are dropped. Otherwise the
     /// client has to wait.
     const DROPS_MESSAGES: bool = false;
+
+    /// What goes wrong on purpose.
+    fn faults(&self) -> Faults {
+        Faults::default()
+    }
 
     /// Looks at where a client wants to go, before the upgrade.
     fn route(&self, target: Target<'_>) -> Result<Self::Route, Refusal>;
@@ -66,6 +75,8 @@ pub(crate) struct Shared<P> {
     protocol: P,
     limits: Limits,
     counters: Arc<Counters>,
+    /// How many connections came, refused ones among them.
+    arrived: AtomicU64,
     stop: watch::Receiver<bool>,
 }
 
@@ -82,6 +93,7 @@ pub(crate) async fn serve<P: Protocol>(
         protocol,
         limits,
         counters,
+        arrived: AtomicU64::new(0),
         stop: stop.clone(),
     });
     let mut connections = JoinSet::new();
@@ -111,10 +123,13 @@ async fn pause(error: &io::Error) {
 async fn connection<P: Protocol>(shared: Arc<Shared<P>>, stream: TcpStream) {
     // A quote that waits for more to come is late.
     let _ = stream.set_nodelay(true);
+    let arrived = shared.arrived.fetch_add(1, Relaxed);
+    let mut injector = Injector::new(shared.protocol.faults(), arrived);
+    let refusal = injector.as_mut().and_then(Injector::refusal);
     let mut stop = shared.stop.clone();
     let upgrade = tokio::select! {
         () = stopped(&mut stop) => return,
-        upgrade = timeout(shared.limits.upgrade_timeout, handshake(&shared, stream)) => upgrade,
+        upgrade = timeout(shared.limits.upgrade_timeout, handshake(&shared, stream, refusal)) => upgrade,
     };
     let Ok(Some((route, link))) = upgrade else {
         return;
@@ -122,7 +137,7 @@ async fn connection<P: Protocol>(shared: Arc<Shared<P>>, stream: TcpStream) {
     let number = shared.counters.accept();
     let open = Open(&shared.counters);
     debug!(number, "open");
-    let end = talk(&shared, route, link, number).await;
+    let end = talk(&shared, route, link, number, injector).await;
     debug!(number, %end, "ended");
     drop(open);
 }
@@ -144,14 +159,25 @@ struct Link {
 }
 
 /// Answers HTTP requests until one of them is the upgrade.
-async fn handshake<P: Protocol>(shared: &Shared<P>, stream: TcpStream) -> Option<(P::Route, Link)> {
+async fn handshake<P: Protocol>(
+    shared: &Shared<P>,
+    stream: TcpStream,
+    refusal: Option<Refusal>,
+) -> Option<(P::Route, Link)> {
     let ip = stream.peer_addr().ok()?.ip();
     let (send, mut upgraded) = mpsc::channel(1);
     let service = service_fn(|mut request| {
         if let Some(page) = page(&shared.protocol, &request) {
             return ready(Ok::<_, Infallible>(page.response()));
         }
-        let response = match answer(&shared.protocol, &request, ip) {
+        let answer = match refusal {
+            Some(refusal) => {
+                count(&shared.counters, |it| &it.refusals);
+                Err(refusal)
+            }
+            None => answer(&shared.protocol, &request, ip),
+        };
+        let response = match answer {
             Ok((route, response)) => {
                 let upgrade: OnUpgrade = hyper::upgrade::on(&mut request);
                 let _ = send.try_send((route, upgrade));
@@ -199,14 +225,19 @@ async fn talk<P: Protocol>(
     route: P::Route,
     mut link: Link,
     number: u64,
+    injector: Option<Injector>,
 ) -> End {
-    let write = BufWriter::with_capacity(WRITE_BUFFER, link.write);
+    let (wire, left) = Wire::new(link.write, shared.protocol.faults().slow);
+    let write = BufWriter::with_capacity(WRITE_BUFFER, wire);
     let (read, mut write) = after_handshake_split(&mut link.read, write, Role::Server);
     write.set_writev(false);
     let (send, events) = mpsc::channel(INBOX);
     let mut peer = Peer {
         events,
+        held: VecDeque::new(),
         write,
+        left,
+        injector,
         stop: shared.stop.clone(),
         counters: Arc::clone(&shared.counters),
         limits: shared.limits,

@@ -2,6 +2,7 @@
 
 mod accept;
 mod drive;
+mod fault;
 mod limits;
 mod peer;
 mod read;
@@ -11,6 +12,7 @@ mod window;
 
 pub(crate) use self::accept::{Protocol, serve};
 pub(crate) use self::drive::{News, drive};
+pub use self::fault::Injected;
 pub use self::limits::Limits;
 pub(crate) use self::peer::{End, Ended, Input, Peer};
 pub use self::stats::Connections;

@@ -1,16 +1,18 @@
 //! One client, as a session sees it.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use fastwebsockets::{Frame, OpCode, WebSocketError, WebSocketWrite};
 use tokio::io::BufWriter;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::fault::{Injector, Wire};
 use super::{Counters, Limits};
 use crate::machine::Close;
 
@@ -61,6 +63,8 @@ pub(crate) enum End {
     Lost,
     #[error("the client does not read")]
     Slow,
+    #[error("broken off on purpose")]
+    OnPurpose,
     #[error(transparent)]
     Write(#[from] WebSocketError),
 }
@@ -74,7 +78,13 @@ pub(crate) type Ended = Result<Infallible, End>;
 /// that was begun would otherwise be cut.
 pub(crate) struct Peer {
     pub(super) events: mpsc::Receiver<Event>,
-    pub(super) write: WebSocketWrite<BufWriter<OwnedWriteHalf>>,
+    /// What came while the server was frozen.
+    pub(super) held: VecDeque<Event>,
+    pub(super) write: WebSocketWrite<BufWriter<Wire>>,
+    /// How many bytes may still be written.
+    pub(super) left: Arc<AtomicU64>,
+    /// None when the server behaves.
+    pub(super) injector: Option<Injector>,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) counters: Arc<Counters>,
     pub(super) limits: Limits,
@@ -85,6 +95,9 @@ pub(crate) struct Peer {
 impl Peer {
     /// The next event. Cancel-safe.
     pub(crate) async fn event(&mut self) -> Event {
+        if let Some(event) = self.held.pop_front() {
+            return event;
+        }
         tokio::select! {
             biased;
             () = stopped(&mut self.stop) => Event::Stop,
@@ -96,6 +109,9 @@ impl Peer {
     pub(crate) fn event_now(&mut self) -> Option<Event> {
         if *self.stop.borrow() {
             return Some(Event::Stop);
+        }
+        if let Some(event) = self.held.pop_front() {
+            return Some(event);
         }
         match self.events.try_recv() {
             Ok(event) => Some(event),
@@ -129,6 +145,7 @@ impl Peer {
 
     /// Puts a text frame into the write buffer; it may stay there until [`Peer::flush`].
     pub(crate) async fn queue(&mut self, text: &[u8]) -> Result<(), End> {
+        self.misbehave(text).await?;
         self.frame(Frame::text(text.into())).await?;
         self.counters.frame();
         Ok(())
@@ -185,7 +202,7 @@ impl Peer {
         self.flush().await
     }
 
-    async fn frame(&mut self, frame: Frame<'_>) -> Result<(), End> {
+    pub(super) async fn frame(&mut self, frame: Frame<'_>) -> Result<(), End> {
         in_time(self.limits, self.write.write_frame(frame)).await
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::fault::{Injected, Tally};
+
 /// What a server has done so far. The three numbers are read one after the other: they are exact
 /// each, and may be of slightly different moments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +21,7 @@ pub(crate) struct Counters {
     accepted: AtomicU64,
     open: AtomicU64,
     frames: AtomicU64,
+    tally: Tally,
 }
 
 impl Counters {
@@ -34,6 +37,14 @@ impl Counters {
 
     pub(crate) fn frame(&self) {
         self.frames.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    pub(crate) fn injected(&self) -> Injected {
+        self.tally.read()
     }
 
     pub(crate) fn read(&self) -> Connections {
