@@ -8,3 +8,4 @@ pub mod peers;
 pub mod program;
 pub mod raw;
 pub mod simulate;
+pub mod soak;

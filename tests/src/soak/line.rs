@@ -1,0 +1,164 @@
+//! One connection, and the truth that its books are held to.
+
+use std::time::{Duration, Instant};
+
+use ticklot::{BookId, Books, ConnectionId};
+use ticklot_sim::bayse::Currency;
+use ticklot_sim::market::View;
+use ticklot_sim::{bayse, jayx};
+
+/// A server's own books.
+#[derive(Clone)]
+pub(super) enum Truth {
+    Jayx(jayx::Truth),
+    Bayse(bayse::Truth, Currency),
+}
+
+impl Truth {
+    fn book(&self, name: &str) -> Option<View> {
+        match self {
+            Self::Jayx(truth) => truth.book(name),
+            Self::Bayse(truth, currency) => truth.book(name, *currency),
+        }
+    }
+
+    /// Whether the two are of one venue.
+    pub(super) fn is_of(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+
+    /// Lets the markets stand still, or move.
+    pub(super) fn hold(&self, is_still: bool) {
+        match (self, is_still) {
+            (Self::Jayx(truth), true) => truth.pause(),
+            (Self::Jayx(truth), false) => truth.resume(),
+            (Self::Bayse(truth, _), true) => truth.pause(),
+            (Self::Bayse(truth, _), false) => truth.resume(),
+        }
+    }
+}
+
+/// One connection.
+pub(super) struct Line {
+    pub(super) truth: Truth,
+    /// Since when not all of its books are live.
+    down: Option<Instant>,
+    check: Option<Check>,
+    pub(super) recoveries: u64,
+    pub(super) agreed: u64,
+    pub(super) interrupted: u64,
+    pub(super) slowest: Duration,
+}
+
+/// The comparison of a connection's books with the server's, which stand still.
+struct Check {
+    since: Instant,
+    /// The books that were live and equal to the server's.
+    equal: Vec<BookId>,
+}
+
+impl Line {
+    pub(super) fn new(truth: Truth) -> Self {
+        Self {
+            truth,
+            down: Some(Instant::now()),
+            check: None,
+            recoveries: 0,
+            agreed: 0,
+            interrupted: 0,
+            slowest: Duration::ZERO,
+        }
+    }
+
+    /// Whether its books are being compared.
+    pub(super) fn checks(&self) -> bool {
+        self.check.is_some()
+    }
+
+    /// Whether it is up, and its books were found to be the server's.
+    pub(super) fn is_well(&self) -> bool {
+        self.down.is_none() && self.check.is_none()
+    }
+
+    /// The connection is gone.
+    pub(super) fn broke(&mut self) {
+        self.down.get_or_insert_with(Instant::now);
+        self.interrupted += u64::from(self.check.take().is_some());
+    }
+
+    /// The soak is over: what is being compared will not be.
+    pub(super) fn end(&mut self) {
+        self.interrupted += u64::from(self.check.take().is_some());
+        self.truth.hold(false);
+    }
+
+    /// Takes note of what the books have become.
+    pub(super) fn look(
+        &mut self,
+        at: usize,
+        books: &Books,
+        patience: Duration,
+    ) -> Result<(), String> {
+        let own = |id: &BookId| books.connection(*id) == u32::try_from(at).ok().map(ConnectionId);
+        let own: Vec<BookId> = books.ids().filter(own).collect();
+        if let Some(down) = self.down {
+            if own.iter().all(|id| books.live(*id).is_some()) {
+                self.recovered(down.elapsed());
+            } else if down.elapsed() > patience {
+                let states = own.iter().map(|id| (books.name(*id), books.state(*id)));
+                let states: Vec<_> = states.collect();
+                return Err(format!("connection {at} does not recover: {states:?}"));
+            }
+            // The markets stand still from after this call on.
+            return Ok(());
+        }
+        self.compare(at, &own, books, patience)
+    }
+
+    fn recovered(&mut self, after: Duration) {
+        self.down = None;
+        self.recoveries += 1;
+        self.slowest = self.slowest.max(after);
+        self.check = Some(Check {
+            since: Instant::now(),
+            equal: Vec::new(),
+        });
+    }
+
+    /// Compares the books with the server's until each was equal once, and holds it to that.
+    fn compare(
+        &mut self,
+        at: usize,
+        own: &[BookId],
+        books: &Books,
+        patience: Duration,
+    ) -> Result<(), String> {
+        let Some(check) = &mut self.check else {
+            return Ok(());
+        };
+        for id in own {
+            let Some(book) = books.live(*id) else {
+                continue;
+            };
+            let name = books.name(*id);
+            let truth = self.truth.book(name).unwrap_or_default();
+            let is_equal = book.bids() == truth.bids && book.asks() == truth.asks;
+            let was_equal = check.equal.contains(id);
+            if was_equal && !is_equal {
+                return Err(format!(
+                    "{name} of connection {at} left the truth: {book:?}"
+                ));
+            }
+            if is_equal && !was_equal {
+                check.equal.push(*id);
+            }
+        }
+        if check.equal.len() == own.len() {
+            self.agreed += 1;
+            self.check = None;
+        } else if check.since.elapsed() > patience {
+            return Err(format!("the books of connection {at} are not the server's"));
+        }
+        Ok(())
+    }
+}

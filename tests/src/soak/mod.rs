@@ -1,0 +1,367 @@
+//! Both venues with faults over real sockets, in one process and on one thread, for as long as is asked.
+//!
+//! Each time that all books of a connection are live again, its venue's markets are held still until each
+//! of these books equals the server's own, level by level. Meanwhile the process is watched: its memory,
+//! its descriptors, its tasks. At the end each of them must be back where it was.
+
+mod census;
+mod line;
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use ticklot::bayse::{Bayse, Currency};
+use ticklot::jayx::{Envelope, JayX};
+use ticklot::{Books, Disconnect, Event, Feed, Handler, Options, Scale};
+use ticklot_sim::bayse::Listing;
+use ticklot_sim::{Faults, Injected, Server, bayse, jayx};
+
+use self::census::Census;
+use self::line::{Line, Truth};
+
+/// What every server does wrong, unless something else is asked for.
+pub const FAULTS: &str =
+    "drop=500,cut=0.002,freeze=2s:0.001,hang=2s:0.0005,garbage=0.05,slow=1ms,refuse=0.2,seed=7";
+
+/// How often the markets move.
+const STEP: Duration = Duration::from_millis(20);
+/// How often the process is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the descriptors of connections that are gone may stay: longer than any close takes.
+const SETTLE: Duration = Duration::from_secs(60);
+/// Longer than any recovery, with backoffs of up to a second, refusals and spells of silence.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// From how long a run on its memory must not have grown; a shorter one is still warming up.
+const LONG: Duration = Duration::from_secs(120);
+
+/// What a soak showed. It holds only for a run in which nothing was wrong.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How long it ran.
+    pub ran: Duration,
+    /// How often all books of a connection were live again; its first time is one.
+    pub recoveries: u64,
+    /// After how many of them each book was seen to equal the server's.
+    pub agreed: u64,
+    /// After how many the next fault came first.
+    pub interrupted: u64,
+    /// How often a book went stale.
+    pub stale: u64,
+    /// Snapshots applied.
+    pub snapshots: u64,
+    /// Lines that were refused.
+    pub bad_lines: u64,
+    /// The longest time without all books of a connection.
+    pub slowest: Duration,
+    /// What went wrong on purpose, at JayX and at Bayse Markets.
+    pub injected: [Injected; 2],
+    /// Before the servers were started.
+    pub before: Census,
+    /// After a minute, or a third of the run if that is earlier.
+    pub early: Census,
+    /// The most of each.
+    pub most: Census,
+    /// At the end, with every connection open.
+    pub late: Census,
+    /// After everything was shut down.
+    pub after: Census,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [jayx, bayse] = self.injected;
+        writeln!(
+            f,
+            "{} s: {} recoveries, {} agreed with the server, {} interrupted, slowest {} ms; \
+             {} snapshots, {} bad lines, {} times stale",
+            self.ran.as_secs(),
+            self.recoveries,
+            self.agreed,
+            self.interrupted,
+            self.slowest.as_millis(),
+            self.snapshots,
+            self.bad_lines,
+            self.stale,
+        )?;
+        writeln!(f, "faults of JayX:  {jayx:?}")?;
+        writeln!(f, "faults of Bayse: {bayse:?}")?;
+        writeln!(f, "before the start: {}", self.before)?;
+        writeln!(f, "early:            {}", self.early)?;
+        writeln!(f, "the most:         {}", self.most)?;
+        writeln!(f, "at the end:       {}", self.late)?;
+        write!(f, "after the end:    {}", self.after)
+    }
+}
+
+/// Runs both venues for so long, with these faults.
+///
+/// # Errors
+/// What did not hold.
+pub fn run(length: Duration, faults: Faults) -> Result<Report, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(soak(length, faults))
+}
+
+async fn soak(length: Duration, faults: Faults) -> Result<Report, String> {
+    let before = Census::now()?;
+    let (jayx, bayse) = servers(faults).await.map_err(|it| it.to_string())?;
+    let mut feed = feed(Watch::new(length, before, &jayx, &bayse), &jayx, &bayse)?;
+    let ended = feed.run().await;
+    let (_, mut watch) = feed.into_parts();
+    if let Some(wrong) = watch.wrong.take() {
+        return Err(wrong);
+    }
+    let mut report = watch.report(before, [jayx.injected(), bayse.injected()]);
+    report.snapshots = ended.iter().map(|it| it.stats.snapshots).sum();
+    report.bad_lines = ended.iter().map(|it| it.stats.bad_lines).sum();
+    drop(watch);
+    jayx.shutdown().await;
+    bayse.shutdown().await;
+    report.after = left(before).await?;
+    report.judge(length)?;
+    Ok(report)
+}
+
+impl Report {
+    fn judge(&self, length: Duration) -> Result<(), String> {
+        if self.agreed + self.interrupted != self.recoveries || self.agreed == 0 {
+            return Err(format!("recoveries without a verdict: {self}"));
+        }
+        // Within a twentieth.
+        let is_flat = self.late.kib <= self.early.kib + self.early.kib / 20;
+        if length >= LONG && !is_flat {
+            return Err(format!("the memory grows: {self}"));
+        }
+        Ok(())
+    }
+}
+
+/// Waits until descriptors and tasks are as few as before.
+async fn left(before: Census) -> Result<Census, String> {
+    let start = Instant::now();
+    loop {
+        let now = Census::now()?;
+        if now.descriptors <= before.descriptors && now.tasks <= before.tasks {
+            return Ok(now);
+        }
+        if start.elapsed() > SETTLE {
+            return Err(format!("leaked: {now} after everything, {before} before"));
+        }
+        tokio::time::sleep(STEP).await;
+    }
+}
+
+async fn servers(faults: Faults) -> std::io::Result<(Server, Server)> {
+    let jayx = Server::jayx(jayx::Config {
+        update_every: STEP,
+        faults,
+        ..Default::default()
+    });
+    let bayse = Server::bayse(bayse::Config {
+        update_every: STEP,
+        // Not the same mess twice.
+        faults: Faults {
+            seed: !faults.seed,
+            ..faults
+        },
+        ..Default::default()
+    });
+    Ok((jayx.await?, bayse.await?))
+}
+
+/// A connection to each form of JayX, and to each currency of Bayse Markets: in the order of
+/// [`Watch::new`]'s lines.
+fn feed(watch: Watch, jayx: &Server, bayse: &Server) -> Result<Feed<Watch>, String> {
+    let mut feed = Feed::new(watch);
+    feed.tick_every(STEP);
+    for (seed, envelope) in [(1, Envelope::SocketIo), (2, Envelope::Plain)] {
+        let venue = JayX::new("BTCUSDT").url(&jayx.url()).envelope(envelope);
+        let venue = venue.build().map_err(|it| it.to_string())?;
+        feed.add_with(venue, options(seed), Default::default());
+    }
+    let cents = Scale::new(2, 2).map_err(|it| it.to_string())?;
+    for (seed, currency) in [(3, Currency::Usd), (4, Currency::Ngn)] {
+        let markets = [Listing::rate_cut(), Listing::long_shot()].map(|it| it.market_id);
+        let venue = Bayse::new(markets).url(&bayse.url()).scale(cents);
+        let venue = venue.currency(currency);
+        let venue = venue.patience(Duration::from_secs(1)).build();
+        feed.add_with(
+            venue.map_err(|it| it.to_string())?,
+            options(seed),
+            Default::default(),
+        );
+    }
+    Ok(feed)
+}
+
+fn options(seed: u64) -> Options {
+    let mut options = Options::default();
+    options.seed = seed;
+    options.stale_after = Some(Duration::from_secs(1));
+    options.reconnect.base = Duration::from_millis(100);
+    options.reconnect.cap = Duration::from_secs(1);
+    options
+}
+
+/// The strategy: it trusts nobody.
+struct Watch {
+    start: Instant,
+    length: Duration,
+    lines: Vec<Line>,
+    /// With nothing open: what the process has without us, and with the two servers.
+    idle: Census,
+    next_look: Instant,
+    early: Option<Census>,
+    most: Census,
+    late: Option<Census>,
+    stale: u64,
+    wrong: Option<String>,
+}
+
+impl Watch {
+    fn new(length: Duration, before: Census, jayx: &Server, bayse: &Server) -> Self {
+        let spot = jayx.jayx_truth().map(Truth::Jayx);
+        let cents = |currency| bayse.truth().map(|it| Truth::Bayse(it, currency));
+        let (usd, ngn) = (bayse::Currency::Usd, bayse::Currency::Ngn);
+        let truths = [spot.clone(), spot, cents(usd), cents(ngn)];
+        let idle = Census {
+            descriptors: before.descriptors + 2,
+            tasks: before.tasks + 2,
+            ..before
+        };
+        Self {
+            start: Instant::now(),
+            length,
+            lines: truths.into_iter().flatten().map(Line::new).collect(),
+            idle,
+            next_look: Instant::now(),
+            early: None,
+            most: idle,
+            late: None,
+            stale: 0,
+            wrong: None,
+        }
+    }
+
+    fn report(&self, before: Census, injected: [Injected; 2]) -> Report {
+        let sum = |of: fn(&Line) -> u64| self.lines.iter().map(of).sum();
+        let slowest = self.lines.iter().map(|line| line.slowest).max();
+        Report {
+            ran: self.start.elapsed(),
+            recoveries: sum(|line| line.recoveries),
+            agreed: sum(|line| line.agreed),
+            interrupted: sum(|line| line.interrupted),
+            stale: self.stale,
+            snapshots: 0,
+            bad_lines: 0,
+            slowest: slowest.unwrap_or_default(),
+            injected,
+            before,
+            early: self.early.unwrap_or(before),
+            most: self.most,
+            late: self.late.unwrap_or(before),
+            after: before,
+        }
+    }
+
+    fn look(&mut self, event: &Event<'_>, books: &Books) -> Result<bool, String> {
+        match event {
+            Event::Disconnected {
+                connection, reason, ..
+            } => {
+                if let Disconnect::Impossible(why) = reason {
+                    return Err(why.to_string());
+                }
+                if let Some(line) = self.lines.get_mut(connection.0 as usize) {
+                    line.broke();
+                }
+            }
+            Event::Stale { .. } => self.stale += 1,
+            Event::Book(update) => sound(books, update.book)?,
+            _ => {}
+        }
+        for at in 0..self.lines.len() {
+            self.lines[at].look(at, books, PATIENCE)?;
+        }
+        self.hold_still();
+        match event {
+            Event::Tick { .. } => self.tick(),
+            _ => Ok(false),
+        }
+    }
+
+    /// The markets of a venue stand still while one of its connections is looked at.
+    fn hold_still(&self) {
+        for line in &self.lines {
+            let mut others = self.lines.iter();
+            let is_still = others.any(|other| other.checks() && other.truth.is_of(&line.truth));
+            line.truth.hold(is_still);
+        }
+    }
+
+    /// Takes note of the process; true at the end.
+    fn tick(&mut self) -> Result<bool, String> {
+        let over = self.start.elapsed() >= self.length;
+        if !over && self.next_look > Instant::now() {
+            return Ok(false);
+        }
+        let now = Census::now()?;
+        self.next_look = Instant::now() + LOOK;
+        self.most = self.most.most(now);
+        let early = (self.length / 3).min(Duration::from_secs(60));
+        if self.early.is_none() && self.start.elapsed() >= early {
+            self.early = Some(now);
+        }
+        if !over {
+            return Ok(false);
+        }
+        let open = self.lines.len();
+        let is_settled = now.descriptors == self.idle.descriptors + 2 * open
+            && now.tasks == self.idle.tasks + open
+            && self.lines.iter().all(|line| line.is_well());
+        if is_settled {
+            self.late = Some(now);
+        } else if self.start.elapsed() > self.length + SETTLE {
+            return Err(format!(
+                "leaked: {now} with {open} connections, {} with none",
+                self.idle
+            ));
+        }
+        Ok(is_settled)
+    }
+}
+
+/// What a strategy may ask of a book that calls itself live, whatever the server's is.
+fn sound(books: &Books, id: ticklot::BookId) -> Result<(), String> {
+    let Some(book) = books.live(id) else {
+        return Ok(());
+    };
+    let is_sorted = book.bids().is_sorted_by(|a, b| a.ticks > b.ticks)
+        && book.asks().is_sorted_by(|a, b| a.ticks < b.ticks);
+    if is_sorted && !book.is_crossed() {
+        return Ok(());
+    }
+    Err(format!("{} is live and no book: {book:?}", books.name(id)))
+}
+
+impl Handler for Watch {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        // What the end of the feed itself does is no fault.
+        if self.late.is_some() || self.wrong.is_some() {
+            return ControlFlow::Break(());
+        }
+        match self.look(&event, books) {
+            Ok(false) => return ControlFlow::Continue(()),
+            Ok(true) => {}
+            Err(wrong) => self.wrong = Some(wrong),
+        }
+        for line in &mut self.lines {
+            line.end();
+        }
+        ControlFlow::Break(())
+    }
+}
