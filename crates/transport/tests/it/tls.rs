@@ -1,9 +1,11 @@
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ticklot_transport::rustls::ServerConfig;
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use ticklot_transport::rustls::crypto::ring;
 use ticklot_transport::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use ticklot_transport::rustls::{ServerConfig, ServerConnection};
 use ticklot_transport::{Config, Connection, Error, Roots, accept_key, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,9 +17,13 @@ use crate::support::*;
 
 /// A server's identity and its certificate.
 fn identity(name: &str) -> (TlsAcceptor, CertificateDer<'static>) {
-    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    let certificate = made.cert.der().clone();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    identity_with(CertificateParams::new([name.to_owned()]).unwrap())
+}
+
+fn identity_with(params: CertificateParams) -> (TlsAcceptor, CertificateDer<'static>) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -51,7 +57,13 @@ async fn meet(
     name: &str,
     config: impl FnOnce(CertificateDer<'static>) -> Config,
 ) -> (Result<Connection, Error>, Option<TlsStream<TcpStream>>) {
-    let (acceptor, certificate) = identity(name);
+    meet_as(identity(name), config).await
+}
+
+async fn meet_as(
+    (acceptor, certificate): (TlsAcceptor, CertificateDer<'static>),
+    config: impl FnOnce(CertificateDer<'static>) -> Config,
+) -> (Result<Connection, Error>, Option<TlsStream<TcpStream>>) {
     let (listener, url) = listen().await;
     // By name: the loopback's other addresses refuse, and the next is tried.
     let url = url.replace("ws://127.0.0.1", "wss://localhost");
@@ -64,7 +76,11 @@ fn trusting(certificate: CertificateDer<'static>) -> Config {
 }
 
 async fn reason(name: &str, config: impl FnOnce(CertificateDer<'static>) -> Config) -> String {
-    match meet(name, config).await.0 {
+    tls_error(meet(name, config).await.0)
+}
+
+fn tls_error(result: Result<Connection, Error>) -> String {
+    match result {
         Err(error @ Error::Tls { .. }) => error.to_string(),
         other => panic!("{other:?}"),
     }
@@ -125,6 +141,116 @@ async fn an_unknown_issuer_is_refused_by_own_roots() {
     let (_, other) = identity("localhost");
     let text = reason("localhost", |_| trusting(other)).await;
     assert!(text.contains("certificate"), "{text}");
+}
+
+#[tokio::test]
+async fn a_certificate_out_of_its_time_is_refused() {
+    let valid = [
+        ((2020, 2021), "certificate expired"),
+        ((3000, 3001), "certificate not valid yet"),
+    ];
+    for ((from, until), why) in valid {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_before = date_time_ymd(from, 1, 1);
+        params.not_after = date_time_ymd(until, 1, 1);
+        let met = meet_as(identity_with(params), trusting).await;
+        let text = tls_error(met.0);
+        assert!(text.contains(why), "{text}");
+    }
+}
+
+/// What a server answers to a client's first words.
+async fn first_flight(tcp: &mut TcpStream, acceptor: &TlsAcceptor) -> Vec<u8> {
+    let mut tls = ServerConnection::new(Arc::clone(acceptor.config())).unwrap();
+    while tls.is_handshaking() && !tls.wants_write() {
+        let mut heard = [0; 4096];
+        let length = tcp.read(&mut heard).await.unwrap();
+        assert!(length > 0, "the client is gone");
+        tls.read_tls(&mut &heard[..length]).unwrap();
+        tls.process_new_packets().unwrap();
+    }
+    let mut flight = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut flight).unwrap();
+    }
+    flight
+}
+
+/// Connects to a server that makes this of its first flight, and ends.
+async fn meet_cut(cut: impl Fn(&mut Vec<u8>)) -> String {
+    let (acceptor, certificate) = identity("localhost");
+    let (listener, url) = listen().await;
+    let url = url.replace("ws://127.0.0.1", "wss://localhost");
+    let config = trusting(certificate);
+    let serve = async {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        let mut flight = first_flight(&mut tcp, &acceptor).await;
+        cut(&mut flight);
+        tcp.write_all(&flight).await.unwrap();
+        tcp.shutdown().await.unwrap();
+        // A socket that is closed with unread bytes is reset: the client must see a mere end.
+        let _ = tcp.read_to_end(&mut Vec::new()).await;
+    };
+    tls_error(
+        soon(async { tokio::join!(connect(&url, &config), serve) })
+            .await
+            .0,
+    )
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_cut_short_is_a_tls_error() {
+    // Nothing, in the head of the first record, in it, between records, before the last byte.
+    for share in [0, 1, 3, 40, 80, 99] {
+        let text = meet_cut(|flight| flight.truncate(flight.len() * share / 100)).await;
+        assert!(text.starts_with("TLS with localhost:"), "{text}");
+        assert!(text.contains("eof"), "{share}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_was_tampered_with_is_a_tls_error() {
+    let text = meet_cut(|flight| {
+        let last = flight.len() - 1;
+        flight[last] ^= 1;
+    })
+    .await;
+    assert!(text.contains("decrypt"), "{text}");
+}
+
+/// A connection whose server has sent a message in one TLS record, of which this is made.
+async fn after_a_record(made: impl Fn(&mut Vec<u8>)) -> Error {
+    let (connection, server) = meet("localhost", trusting).await;
+    let (mut connection, mut server) = (connection.unwrap(), server.unwrap());
+    assert_eq!(next(&mut connection).await, b"rides along");
+    let mut record = Vec::new();
+    let (tcp, tls) = server.get_mut();
+    tls.writer()
+        .write_all(&frame(FIN | TEXT, [b'x'; 1000]))
+        .unwrap();
+    tls.write_tls(&mut record).unwrap();
+    made(&mut record);
+    tcp.write_all(&record).await.unwrap();
+    tcp.shutdown().await.unwrap();
+    soon(connection.read()).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_record_that_is_cut_short_is_a_drop_and_no_message() {
+    for length in [1, 5, 500, 1_000] {
+        let error = after_a_record(|record| record.truncate(length)).await;
+        assert!(matches!(error, Error::Dropped), "{length}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_was_tampered_with_is_no_message() {
+    let error = after_a_record(|record| record[100] ^= 1).await;
+    let text = error.to_string();
+    assert!(
+        matches!(error, Error::Io(_)) && text.contains("decrypt"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
