@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ticklot::{BookId, Books, ConnectionId};
+use ticklot::{BookId, Books, ConnectionId, Level};
 use ticklot_sim::bayse::Currency;
 use ticklot_sim::market::View;
 use ticklot_sim::{bayse, jayx};
@@ -41,6 +41,8 @@ impl Truth {
 /// One connection.
 pub(super) struct Line {
     pub(super) truth: Truth,
+    /// How many books it has, once all are known.
+    books: usize,
     /// Since when not all of its books are live.
     down: Option<Instant>,
     check: Option<Check>,
@@ -58,9 +60,10 @@ struct Check {
 }
 
 impl Line {
-    pub(super) fn new(truth: Truth) -> Self {
+    pub(super) fn new((truth, books): (Truth, usize)) -> Self {
         Self {
             truth,
+            books,
             down: Some(Instant::now()),
             check: None,
             recoveries: 0,
@@ -102,7 +105,8 @@ impl Line {
         let own = |id: &BookId| books.connection(*id) == u32::try_from(at).ok().map(ConnectionId);
         let own: Vec<BookId> = books.ids().filter(own).collect();
         if let Some(down) = self.down {
-            if own.iter().all(|id| books.live(*id).is_some()) {
+            let is_whole = own.len() == self.books;
+            if is_whole && own.iter().all(|id| books.live(*id).is_some()) {
                 self.recovered(down.elapsed());
             } else if down.elapsed() > patience {
                 let states = own.iter().map(|id| (books.name(*id), books.state(*id)));
@@ -142,7 +146,7 @@ impl Line {
             };
             let name = books.name(*id);
             let truth = self.truth.book(name).unwrap_or_default();
-            let is_equal = book.bids() == truth.bids && book.asks() == truth.asks;
+            let is_equal = same(book.bids(), &truth.bids) && same(book.asks(), &truth.asks);
             let was_equal = check.equal.contains(id);
             if was_equal && !is_equal {
                 return Err(format!(
@@ -157,8 +161,26 @@ impl Line {
             self.agreed += 1;
             self.check = None;
         } else if check.since.elapsed() > patience {
-            return Err(format!("the books of connection {at} are not the server's"));
+            let not = own.iter().filter(|id| !check.equal.contains(id));
+            let not: Vec<_> = not
+                .map(|id| {
+                    (
+                        books.name(*id),
+                        books.untrusted(*id),
+                        self.truth.book(books.name(*id)),
+                    )
+                })
+                .collect();
+            return Err(format!(
+                "books of connection {at} are not the server's: {not:?}"
+            ));
         }
         Ok(())
     }
+}
+
+/// Whether prices and quantities are the same. How many orders a level has, only JayX tells.
+fn same(ours: &[Level], theirs: &[Level]) -> bool {
+    let told = |level: &Level| (level.ticks, level.lots);
+    ours.iter().map(told).eq(theirs.iter().map(told))
 }

@@ -224,8 +224,8 @@ struct Watch {
 
 impl Watch {
     fn new(length: Duration, before: Census, jayx: &Server, bayse: &Server) -> Self {
-        let spot = jayx.jayx_truth().map(Truth::Jayx);
-        let cents = |currency| bayse.truth().map(|it| Truth::Bayse(it, currency));
+        let spot = jayx.jayx_truth().map(|it| (Truth::Jayx(it), 1));
+        let cents = |currency| bayse.truth().map(|it| (Truth::Bayse(it, currency), 4));
         let (usd, ngn) = (bayse::Currency::Usd, bayse::Currency::Ngn);
         let truths = [spot.clone(), spot, cents(usd), cents(ngn)];
         let idle = Census {
