@@ -117,6 +117,34 @@ fn watch_follows_a_server_of_another_process() {
 }
 
 #[test]
+fn watch_comes_back_to_a_server_that_misbehaves() {
+    let faults = "drop=60,garbage=0.3,slow=1ms,seed=7";
+    let mut server = Running::start(&["serve", "--venue", "jayx", "--faults", faults]);
+    let url = server.line();
+    let mut watching = Running::start(&["watch", "--venue", "jayx", "--url", &url]);
+    watching.line_with(" live bid ");
+    watching.line_with("disconnected");
+    watching.line_with(" live bid ");
+    assert_eq!(watching.interrupt().0, Some(0));
+    assert_eq!(server.interrupt().0, Some(0));
+}
+
+#[test]
+fn faults_that_cannot_be_are_told_in_one_line() {
+    for (faults, why) in [
+        ("cut=2", "cut is a chance from 0 to 1"),
+        ("explode=1", "there is no fault \"explode\""),
+    ] {
+        let output = program(&["serve", "--venue=jayx", "--faults", faults])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let told = text(&output);
+        assert!(told.contains(why) && told.lines().count() == 1, "{told}");
+    }
+}
+
+#[test]
 fn every_event_of_jayx_is_shown_in_both_envelopes() {
     for envelope in ["--envelope=socketio", "--envelope=plain"] {
         for (event, line) in [
