@@ -1,4 +1,4 @@
-//! A count of allocations, by thread.
+//! A count of allocations and of what they hold, by thread.
 //!
 //! A test binary that wants it says
 //! `#[global_allocator] static ALLOCATOR: Counting = Counting;`.
@@ -13,6 +13,7 @@ pub struct Counting;
 thread_local! {
     // Without a destructor and without lazy setup, so that using it does not allocate.
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 /// How often this thread has allocated or grown an allocation.
@@ -21,8 +22,25 @@ pub fn allocations() -> u64 {
     ALLOCATIONS.get()
 }
 
+/// The bytes that this thread has asked for and not given back: negative when it gives back what others
+/// asked for.
+#[must_use]
+pub fn allocated_bytes() -> i64 {
+    BYTES.get()
+}
+
 fn count() {
     ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+}
+
+#[allow(clippy::cast_possible_wrap)] // no allocation is as large as an `isize`
+fn hold(bytes: usize, given_back: usize) {
+    BYTES.set(
+        BYTES
+            .get()
+            .wrapping_add(bytes as i64)
+            .wrapping_sub(given_back as i64),
+    );
 }
 
 #[allow(unsafe_code)]
@@ -30,23 +48,27 @@ fn count() {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
+        hold(layout.size(), 0);
         // SAFETY: the caller keeps `alloc`'s contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count();
+        hold(layout.size(), 0);
         // SAFETY: the caller keeps `alloc_zeroed`'s contract.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         count();
+        hold(new_size, layout.size());
         // SAFETY: the caller keeps `realloc`'s contract.
         unsafe { System.realloc(ptr, layout, new_size) }
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        hold(0, layout.size());
         // SAFETY: the caller keeps `dealloc`'s contract.
         unsafe { System.dealloc(ptr, layout) }
     }

@@ -1,10 +1,13 @@
 //! What contenders make of a frame, in words that all of them share: so that they can be compared before they are timed.
 
+#[cfg(feature = "peers")]
 use ticklot_book::{Change, Level};
+#[cfg(feature = "peers")]
 use ticklot_frame::{Trade, TradeSide};
 
 /// One value of a message.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(not(feature = "peers"), allow(dead_code))] // books say less than messages
 pub(crate) enum Field {
     Text(String),
     Int(i64),
@@ -36,6 +39,7 @@ impl From<f64> for Field {
     }
 }
 
+#[cfg(feature = "peers")]
 impl From<TradeSide> for Field {
     fn from(side: TradeSide) -> Self {
         side.as_str().into()
@@ -62,6 +66,7 @@ pub(crate) fn difference(truth: &[Field], result: &[Field]) -> Option<String> {
 }
 
 /// Adds a side of a book.
+#[cfg(feature = "peers")]
 pub(crate) fn add_levels(fields: &mut Fields, levels: &[Level]) {
     fields.push(Field::from("side"));
     for level in levels {
@@ -74,6 +79,7 @@ pub(crate) fn add_levels(fields: &mut Fields, levels: &[Level]) {
 }
 
 /// Adds a list of trades.
+#[cfg(feature = "peers")]
 pub(crate) fn add_trades(fields: &mut Fields, trades: &[Trade]) {
     fields.push(Field::from("trades"));
     for trade in trades {
@@ -87,6 +93,7 @@ pub(crate) fn add_trades(fields: &mut Fields, trades: &[Trade]) {
 }
 
 /// Adds the levels that changed.
+#[cfg(feature = "peers")]
 pub(crate) fn add_changes(fields: &mut Fields, changes: &[Change]) {
     for change in changes {
         fields.extend([

@@ -5,6 +5,8 @@ use crate::measure::Row;
 /// How many times as fast as peers ours must be in a case.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Goal {
+    /// The contender of ours that it is asked of.
+    pub(crate) ours: &'static str,
     /// The beginnings of the peers' names; the fastest of them counts.
     pub(crate) peers: &'static [&'static str],
     pub(crate) must: f64,
@@ -13,6 +15,7 @@ pub(crate) struct Goal {
 
 const fn goal(peers: &'static [&'static str], must: f64, stretch: f64) -> Goal {
     Goal {
+        ours: "ticklot",
         peers,
         must,
         stretch: Some(stretch),
@@ -21,9 +24,17 @@ const fn goal(peers: &'static [&'static str], must: f64, stretch: f64) -> Goal {
 
 const fn must(peers: &'static [&'static str], must: f64) -> Goal {
     Goal {
+        ours: "ticklot",
         peers,
         must,
         stretch: None,
+    }
+}
+
+impl Goal {
+    /// The same, asked of a contender of ours with a name of its own.
+    const fn of(self, ours: &'static str) -> Self {
+        Self { ours, ..self }
     }
 }
 
@@ -46,6 +57,19 @@ pub(crate) fn goals(table: &str, case: &str) -> Vec<Goal> {
         ("apply", "jayx-20") => vec![goal(FLAT, 8.0, 11.0), must(&["serde_json+btreemap"], 14.0)],
         ("apply", "bayse-20") => vec![goal(FLAT, 6.0, 8.0), must(&["rs_bayse+btreemap"], 24.0)],
         ("snapshot", "20-few") => vec![goal(MAPS, 3.0, 4.5)],
+        ("incremental", "usdm-btcusdt") => vec![must(ANY, 1.0).of("ticklot-ladder")],
+        ("incremental", _) => vec![
+            goal(&["hftbacktest-roivector"], 1.7, 2.4).of("ticklot-ladder"),
+            must(&["hftbacktest-hashmap"], 3.5).of("ticklot-ladder"),
+            must(&["btreemaps"], 5.0).of("ticklot-ladder"),
+            must(&["nautilus"], 14.0).of("ticklot-ladder"),
+            must(ANY, 1.0).of("ticklot-ladder"),
+        ],
+        // A sorted array that is copied is the floor: flat may take half as long again.
+        ("depth", _) => vec![
+            must(&["sorted-vecs"], 1.0 / 1.5).of("ticklot-flat"),
+            must(&["hftbacktest-roivector"], 1.0).of("ticklot-ladder"),
+        ],
         // Within 5% of it.
         ("transport", _) => vec![goal(&["fastwebsockets"], 1.0 / 1.05, 1.0)],
         // Nothing can be faster than the floor.
@@ -76,7 +100,7 @@ impl Outcome {
 
 /// Holds the rows of a case against a goal; none, when a contender of it is missing.
 pub(crate) fn judge(rows: &[Row], goal: Goal) -> Option<Outcome> {
-    let ours = rows.iter().find(|row| row.contender == "ticklot")?;
+    let ours = rows.iter().find(|row| row.contender == goal.ours)?;
     let is_peer = |row: &&Row| {
         let mut names = goal.peers.iter();
         !row.contender.starts_with("ticklot") && names.any(|name| row.contender.starts_with(name))

@@ -1,14 +1,19 @@
-//! Ours beside its peers, in one run: `cargo run --release -p ticklot-benches --features peers --bin peers`.
+//! Ours beside its peers, in one run: `cargo run --release -p ticklot-benches --features peers --bin peers`, and for
+//! the books' own tables `--features book-peers`; each alone, or both.
 //!
 //! What is measured, and how, is in the modules; what came of it in `COMPARE.md`.
 
 mod field;
 mod goals;
+#[cfg(feature = "peers")]
 mod input;
 mod measure;
+#[cfg(feature = "peers")]
 mod ours;
+#[cfg(feature = "peers")]
 mod parse;
 mod report;
+#[cfg(feature = "peers")]
 mod socket;
 mod tables;
 mod versions;
@@ -29,7 +34,7 @@ static ALLOCATOR: Counting = Counting;
 /// Measures ticklot beside its peers.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only this table: decode, apply, snapshot, transport or latency
+    /// Only this table: decode, apply, snapshot, transport or latency; incremental or depth
     #[arg(long)]
     table: Option<String>,
     /// Only this case, such as jayx-20
@@ -56,7 +61,7 @@ fn main() -> anyhow::Result<()> {
         pool_bytes: ticklot_benches::POOL_BYTES,
     };
     let (mut rows, mut score) = (Vec::new(), Score::default());
-    for (name, table) in TABLES {
+    for &(name, table) in TABLES {
         if args.table.as_deref().is_none_or(|wanted| wanted == name) {
             table(&plan, &mut |case| {
                 report::print(&case, &mut score);
@@ -86,7 +91,7 @@ mod tests {
             rounds: 1,
             pool_bytes: 200_000,
         };
-        for (name, table) in TABLES {
+        for &(name, table) in TABLES {
             let mut rows = Vec::new();
             table(&plan, &mut |case| {
                 rows.extend(case);

@@ -32,6 +32,7 @@ pub(crate) trait Contender {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Clock {
     /// The clock on the wall: for work in which one waits.
+    #[cfg_attr(not(feature = "peers"), allow(dead_code))]
     Wall,
     /// What this thread has had of a processor, in the kernel too. What others on the machine do counts for
     /// nothing; with the clock on the wall the slower contenders would be the likelier to be interrupted.
@@ -180,7 +181,8 @@ fn agrees(contender: &mut dyn Contender, truth: &[Fields]) -> Result<(), Disagre
     Ok(())
 }
 
-fn cut(frames: usize, slices: usize, slice: usize) -> Range<usize> {
+/// The frames of one of the slices that all are cut into.
+pub(crate) fn cut(frames: usize, slices: usize, slice: usize) -> Range<usize> {
     frames * slice / slices..frames * (slice + 1) / slices
 }
 

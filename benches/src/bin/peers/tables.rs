@@ -1,15 +1,26 @@
 //! The tables. One module each: it gives its cases, and the rest is the same for all.
 
+#[cfg(feature = "peers")]
 mod apply;
+#[cfg(feature = "book-peers")]
+mod books;
+#[cfg(feature = "peers")]
 mod decode;
+#[cfg(feature = "book-peers")]
+mod depth;
+#[cfg(feature = "book-peers")]
+mod incremental;
+#[cfg(feature = "peers")]
 mod latency;
+#[cfg(feature = "peers")]
+mod pools;
+#[cfg(feature = "peers")]
 mod snapshot;
+#[cfg(feature = "peers")]
 mod transport;
 
-use ticklot_benches::recorded;
-use ticklot_benches::{Shape, Wire};
-
-use crate::input::Input;
+#[cfg(feature = "peers")]
+use self::pools::{RECORDED, recorded, shapes};
 use crate::measure::Row;
 
 /// What to run.
@@ -34,49 +45,23 @@ pub(crate) type Table = fn(&Plan, &mut Show<'_>) -> anyhow::Result<()>;
 /// Called with all rows of a case.
 pub(crate) type Show<'a> = dyn FnMut(Vec<Row>) -> anyhow::Result<()> + 'a;
 
-/// All tables, in the order in which they run.
-pub(crate) const TABLES: [(&str, Table); 5] = [
+/// All tables that were built, in the order in which they run.
+pub(crate) const TABLES: &[(&str, Table)] = &[
+    #[cfg(feature = "peers")]
     ("decode", decode::run),
+    #[cfg(feature = "peers")]
     ("apply", apply::run),
+    #[cfg(feature = "peers")]
     ("snapshot", snapshot::run),
+    #[cfg(feature = "peers")]
     ("transport", transport::run),
+    #[cfg(feature = "peers")]
     ("latency", latency::run),
+    #[cfg(feature = "book-peers")]
+    ("incremental", incremental::run),
+    #[cfg(feature = "book-peers")]
+    ("depth", depth::run),
 ];
 
 /// The slices that an input is cut into.
 const SLICES: usize = 8;
-
-/// The order books of the pools.
-fn shapes() -> [(&'static str, Shape); 8] {
-    let jayx = |levels| Shape::single(Wire::JayxSocketIo, levels);
-    let bayse = |levels| Shape::single(Wire::Bayse, levels);
-    [
-        ("jayx-20", jayx(20)),
-        ("jayx-20-bare", Shape::single(Wire::JayxBare, 20)),
-        ("jayx-3", jayx(3)),
-        ("jayx-100", jayx(100)),
-        ("bayse-20", bayse(20)),
-        ("bayse-3", bayse(3)),
-        ("bayse-100", bayse(100)),
-        ("bayse-20-frame8", Shape::batch(8, 20)),
-    ]
-}
-
-/// The order books of the recorded logs that are there and wanted.
-fn recorded(plan: &Plan) -> anyhow::Result<Vec<Input>> {
-    if !RECORDED.iter().any(|name| plan.wants(name)) {
-        return Ok(Vec::new());
-    }
-    let inputs = recorded::logs().into_iter().map(|log| Input::log(&log));
-    let inputs = inputs.collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(inputs
-        .into_iter()
-        .filter(|input| plan.wants(&input.name))
-        .collect())
-}
-
-const RECORDED: [&str; 3] = [
-    "jayx-recorded-20",
-    "jayx-recorded-100",
-    "bayse-recorded-150",
-];

@@ -3,19 +3,33 @@
 const LOCK: &str = include_str!("../../../../Cargo.lock");
 
 /// The crates that ours is measured beside.
-const PEERS: [&str; 6] = [
+const PEERS: &[&str] = &[
+    #[cfg(feature = "peers")]
     "sonic-rs",
+    #[cfg(feature = "peers")]
     "jiter",
+    #[cfg(feature = "peers")]
     "simd-json",
+    #[cfg(feature = "peers")]
     "serde_json",
+    #[cfg(feature = "peers")]
     "rs_bayse",
+    #[cfg(feature = "peers")]
     "fastwebsockets",
+    #[cfg(feature = "book-peers")]
+    "hftbacktest",
+    #[cfg(feature = "book-peers")]
+    "nautilus-model",
+    #[cfg(feature = "book-peers")]
+    "barter-data",
 ];
 
 /// Such as `sonic-rs 0.5.10, jiter 0.18.0`.
 pub(crate) fn peers() -> String {
-    let named = PEERS.map(|name| format!("{name} {}", version(name).unwrap_or("?")));
-    named.join(", ")
+    let named = PEERS
+        .iter()
+        .map(|name| format!("{name} {}", version(name).unwrap_or("?")));
+    named.collect::<Vec<_>>().join(", ")
 }
 
 fn version(name: &str) -> Option<&'static str> {
