@@ -12,7 +12,8 @@
 //!
 //! | `instructions` | the instructions that each takes, by callgrind; the program `count` holds them against a baseline |
 //!
-//! The program `peers` measures all of it beside other crates, in one run.
+//! The program `peers` measures all of it beside other crates, in one run; the books alone with the feature
+//! `book-peers`.
 //!
 //! Inputs are a [`Pool`] of messages, and the recorded logs where they are present
 //! ([`recorded`]). Run all with `cargo bench -p ticklot-benches`; one with `--bench decode`; each

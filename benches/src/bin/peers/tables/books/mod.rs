@@ -120,6 +120,8 @@ fn fill<B: PeerBook>(book: &mut B, levels: &[WalkStep]) -> anyhow::Result<()> {
 
 /// The bytes that a book has allocated with the levels that a market begins with, and at its end.
 pub(super) fn memory<B: PeerBook>(market: &Market) -> anyhow::Result<(B, [i64; 2])> {
+    // What is shared by all books, such as a table of names, is there already.
+    fill(&mut B::empty(market.ticks), market.before(0)?)?;
     let before = allocated_bytes();
     let mut book = B::empty(market.ticks);
     fill(&mut book, market.before(0)?)?;

@@ -50,7 +50,7 @@ impl PeerBook for Nautilus {
         Self(OrderBook::new(instrument(), BookType::L2_MBP))
     }
 
-    /// As its own adapter of this venue has it: `Update` with a quantity, `Delete` without.
+    /// A venue of levels does not say whether a level is new: `Update` with a quantity, `Delete` without.
     fn update(WalkStep { side, level }: &WalkStep) -> OrderBookDelta {
         let side = match side {
             Side::Bid => OrderSide::Buy,
