@@ -71,7 +71,7 @@ impl<B: PeerBook> Contender for Reading<'_, B> {
     fn result(&mut self, frame: usize) -> anyhow::Result<Fields> {
         let mut fields = Fields::new();
         // All reads of a slice are of the same book.
-        if frame % READS == 0 {
+        if frame.is_multiple_of(READS) {
             self.rewind(frame)?;
             for side in self.0.book.ten_told() {
                 add_side(&mut fields, &side);

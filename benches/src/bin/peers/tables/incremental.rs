@@ -107,7 +107,7 @@ impl<B: PeerBook, const QUANTITIES: bool> Contender for Updating<'_, B, QUANTITI
             fields.extend([bid, ask].map(|rest| rest.map(|rest| rest.0).into()));
             fields.extend([bid, ask].map(|rest| rest.map(|rest| rest.1).into()));
         }
-        if frame % WHOLE == 0 || frame + 1 == fed.market.steps.len() {
+        if frame.is_multiple_of(WHOLE) || frame + 1 == fed.market.steps.len() {
             for side in [Side::Bid, Side::Ask] {
                 add_side(&mut fields, &fed.book.levels(side));
             }
