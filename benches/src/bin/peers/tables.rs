@@ -20,7 +20,7 @@ mod snapshot;
 mod transport;
 
 #[cfg(feature = "peers")]
-use self::pools::{RECORDED, recorded, shapes};
+use self::pools::{recorded, shapes};
 use crate::measure::Row;
 
 /// What to run.

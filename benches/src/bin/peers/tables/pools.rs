@@ -35,7 +35,7 @@ pub(super) fn recorded(plan: &Plan) -> anyhow::Result<Vec<Input>> {
         .collect())
 }
 
-pub(super) const RECORDED: [&str; 3] = [
+const RECORDED: [&str; 3] = [
     "jayx-recorded-20",
     "jayx-recorded-100",
     "bayse-recorded-150",
