@@ -233,5 +233,5 @@ async fn ticks<H: Handler>(
     }
     // The connections are closed meanwhile; who has broken off is told no more.
     drop(interval);
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -17,10 +17,10 @@ use crate::support::*;
 
 /// A server's identity and its certificate.
 fn identity(name: &str) -> (TlsAcceptor, CertificateDer<'static>) {
-    identity_with(CertificateParams::new([name.to_owned()]).unwrap())
+    identity_with(&CertificateParams::new([name.to_owned()]).unwrap())
 }
 
-fn identity_with(params: CertificateParams) -> (TlsAcceptor, CertificateDer<'static>) {
+fn identity_with(params: &CertificateParams) -> (TlsAcceptor, CertificateDer<'static>) {
     let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap().der().clone();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
@@ -153,7 +153,7 @@ async fn a_certificate_out_of_its_time_is_refused() {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         params.not_before = date_time_ymd(from, 1, 1);
         params.not_after = date_time_ymd(until, 1, 1);
-        let met = meet_as(identity_with(params), trusting).await;
+        let met = meet_as(identity_with(&params), trusting).await;
         let text = tls_error(met.0);
         assert!(text.contains(why), "{text}");
     }
