@@ -6,34 +6,65 @@ use ticklot_frame::bayse::{
     Message, Order, OrderBook, OrderUpdated, PriceUpdate, PricedMarket, Room, ServerErrorKind,
     User,
 };
-use ticklot_frame::{DecodeError, Lines, TradeSide};
+use ticklot_frame::{DecodeError, Lines, Scan, TradeSide};
 
 use crate::json::{Json, Refused, is_ambiguous, judge, kept, need, unless_null};
+use crate::scans::SCANS;
 
-/// `data` is a frame: each line is decoded, by one decoder for all and by one for itself, and read
-/// as a REST body too; and so is the frame as a whole.
+/// `data` is a frame: each line is decoded in every way of scanning, by one decoder for all and by one
+/// for itself, and read as a REST body too; and so is the frame as a whole. The decoder for all sees
+/// the lines twice: the first time it learns, the second time it knows.
 pub fn bayse(data: &[u8]) {
     if is_ambiguous(data) {
         return;
     }
-    let mut used = Decoder::new();
-    for line in Lines::new(data) {
-        let mut fresh = Decoder::new();
-        let message = fresh.decode(line.bytes, &scale_of);
-        let json = check(line.bytes, &message);
-        let again = used.decode(line.bytes, &scale_of);
-        assert_eq!(again.as_ref().map(owned), message.as_ref().map(owned));
-        if let Ok(again) = &again {
-            check_views(line.bytes, again);
+    let mut used = SCANS.map(Decoder::with_scan);
+    let mut all = Vec::new();
+    for (place, line) in Lines::new(data).enumerate() {
+        let line = line.bytes;
+        let mut general = Decoder::with_scan(Scan::Off);
+        let message = general.decode(line, &scale_of);
+        let json = check(line, &message);
+        if let Ok(message) = &message {
+            check_views(line, message);
+        }
+        let expected = told(&message);
+        // At the first line those for all are fresh themselves.
+        if place > 0 {
+            let mut fresh = Decoder::new();
+            assert_eq!(told(&fresh.decode(line, &scale_of)), expected);
         }
         let subject = json.as_ref().and_then(|json| read_subject(json).ok());
         let named = subject
             .as_ref()
             .map(|(market, outcome)| (&**market, &**outcome));
-        assert_eq!(used.subject(line.bytes), named);
-        check_body(&mut used, line.bytes);
+        assert_eq!(general.subject(line), named);
+        check_body(&mut general, line);
+        all.push((line, expected));
     }
-    check_body(&mut used, data);
+    for (line, expected) in all.iter().chain(&all) {
+        for (scan, used) in SCANS.iter().zip(&mut used) {
+            assert_eq!(&told(&used.decode(line, &scale_of)), expected, "{scan:?}");
+        }
+    }
+    // A body between lines must not matter to them either.
+    let [best, ..] = &mut used;
+    check_body(best, data);
+    for (line, expected) in &all {
+        assert_eq!(&told(&best.decode(line, &scale_of)), expected);
+    }
+}
+
+/// All that a decoder tells: the message and the byte of each level, or the refusal.
+fn told(message: &Result<Message<'_>, DecodeError>) -> Result<(Owned, Vec<u32>), DecodeError> {
+    match message {
+        Ok(Message::OrderBook(book)) => {
+            let owned = Owned::OrderBook(Box::new(owned_book(book)));
+            Ok((owned, places(book).map(|(_, at)| at).collect()))
+        }
+        Ok(message) => Ok((owned(message), Vec::new())),
+        Err(error) => Err(*error),
+    }
 }
 
 /// The scale of a market: another for each length of its id.
@@ -80,8 +111,22 @@ fn check_views(line: &[u8], message: &Message<'_>) {
 
 /// A refusal by the book names the byte where the level begins.
 fn check_places(text: &[u8], book: &OrderBook<'_>) {
-    for (side, levels) in [(Side::Bid, book.bids), (Side::Ask, book.asks)] {
-        for (index, level) in levels.iter().enumerate() {
+    for (level, at) in places(book) {
+        let rest = &text[at as usize..];
+        let there = serde_json::Deserializer::from_slice(rest)
+            .into_iter::<Json>()
+            .next();
+        let there = there.expect("a value").expect("JSON");
+        assert_eq!(read_level(&there, scale_of(book.market_id)), Ok(level));
+    }
+}
+
+/// The levels of a book, each with the byte that a refusal of it by the book names.
+fn places(book: &OrderBook<'_>) -> impl Iterator<Item = (Level, u32)> {
+    let sides = [(Side::Bid, book.bids), (Side::Ask, book.asks)];
+    sides.into_iter().flat_map(move |(side, levels)| {
+        let levels = levels.iter().enumerate();
+        levels.map(move |(index, level)| {
             let kind = BookErrorKind::DuplicatePrice;
             let ticks = level.ticks;
             let error = book.refusal(BookError {
@@ -90,14 +135,9 @@ fn check_places(text: &[u8], book: &OrderBook<'_>) {
                 index,
                 ticks,
             });
-            let rest = &text[error.offset as usize..];
-            let there = serde_json::Deserializer::from_slice(rest)
-                .into_iter::<Json>()
-                .next();
-            let there = there.expect("a value").expect("JSON");
-            assert_eq!(read_level(&there, scale_of(book.market_id)), Ok(*level));
-        }
-    }
+            (*level, error.offset)
+        })
+    })
 }
 
 /// The lists know their lengths, and prices are found by their labels.

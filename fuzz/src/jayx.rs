@@ -1,28 +1,47 @@
 use ticklot_book::{BookError, BookErrorKind, Level, Lots, Side, Ticks};
 use ticklot_frame::jayx::{Control, Decoder, Envelope, Message};
-use ticklot_frame::{DecodeError, ErrorKind, Trade, UnixMillis};
+use ticklot_frame::{DecodeError, ErrorKind, Scan, Trade, UnixMillis};
 
 use crate::bayse::trade_side;
 use crate::json::{Json, Refused, is_ambiguous, judge, need, unless_null};
+use crate::scans::SCANS;
 
 /// `data` is frames with the byte 0x1E between them, which no JSON holds: each is decoded in every
-/// envelope, by one decoder for all and by one for itself.
+/// envelope and in every way of scanning, by one decoder for all and by one for itself. The one for
+/// all sees them twice: the first time it learns, the second time it knows.
 pub fn jayx(data: &[u8]) {
     if is_ambiguous(data) {
         return;
     }
     for envelope in [Envelope::SocketIo, Envelope::Plain, Envelope::Auto] {
-        let mut used = Decoder::new(envelope);
-        for frame in data.split(|&byte| byte == 0x1e) {
-            let mut fresh = Decoder::new(envelope);
-            let message = fresh.decode(frame);
+        let mut used = SCANS.map(|scan| Decoder::with_scan(envelope, scan));
+        let mut all = Vec::new();
+        for (place, frame) in data.split(|&byte| byte == 0x1e).enumerate() {
+            let mut general = Decoder::with_scan(envelope, Scan::Off);
+            let message = general.decode(frame);
             check(envelope, frame, &message);
-            let again = used.decode(frame);
-            assert_eq!(again.as_ref().map(owned), message.as_ref().map(owned));
-            if let Ok(again) = &again {
-                check_places(frame, again);
+            check_places(frame, &message);
+            let expected = told(&message);
+            // At the first frame those for all are fresh themselves.
+            if place > 0 {
+                let mut fresh = Decoder::new(envelope);
+                assert_eq!(told(&fresh.decode(frame)), expected);
+            }
+            all.push((frame, expected));
+        }
+        for (frame, expected) in all.iter().chain(&all) {
+            for (scan, used) in SCANS.iter().zip(&mut used) {
+                assert_eq!(&told(&used.decode(frame)), expected, "{scan:?}");
             }
         }
+    }
+}
+
+/// All that a decoder tells: the message and the byte of each level, or the refusal.
+fn told(message: &Result<Message<'_>, DecodeError>) -> Result<(Owned, Vec<u32>), DecodeError> {
+    match message {
+        Ok(message) => Ok((owned(message), places(message).map(|(_, at)| at).collect())),
+        Err(error) => Err(*error),
     }
 }
 
@@ -67,28 +86,40 @@ fn check(envelope: Envelope, frame: &[u8], message: &Result<Message<'_>, DecodeE
 }
 
 /// A refusal by the book names the byte where the level begins.
-fn check_places(frame: &[u8], message: &Message<'_>) {
-    let Message::OrderBook(book) = message else {
-        return;
-    };
-    for (side, levels) in [(Side::Bid, book.bids), (Side::Ask, book.asks)] {
-        for (index, level) in levels.iter().enumerate() {
-            let kind = BookErrorKind::DuplicatePrice;
-            let ticks = level.ticks;
-            let error = book.refusal(BookError {
-                kind,
-                side,
-                index,
-                ticks,
-            });
-            let rest = &frame[error.offset as usize..];
-            let there = serde_json::Deserializer::from_slice(rest)
-                .into_iter::<Json>()
-                .next();
-            let there = there.expect("a value").expect("JSON");
-            assert_eq!(read_level(&there), Ok(*level));
-        }
+fn check_places(frame: &[u8], message: &Result<Message<'_>, DecodeError>) {
+    for (level, at) in message.iter().flat_map(places) {
+        let rest = &frame[at as usize..];
+        let there = serde_json::Deserializer::from_slice(rest)
+            .into_iter::<Json>()
+            .next();
+        let there = there.expect("a value").expect("JSON");
+        assert_eq!(read_level(&there), Ok(level));
     }
+}
+
+/// The levels of a book, each with the byte that a refusal of it by the book names.
+fn places(message: &Message<'_>) -> impl Iterator<Item = (Level, u32)> {
+    let book = match message {
+        Message::OrderBook(book) => Some(*book),
+        _ => None,
+    };
+    book.into_iter().flat_map(|book| {
+        let sides = [(Side::Bid, book.bids), (Side::Ask, book.asks)];
+        sides.into_iter().flat_map(move |(side, levels)| {
+            let levels = levels.iter().enumerate();
+            levels.map(move |(index, level)| {
+                let kind = BookErrorKind::DuplicatePrice;
+                let ticks = level.ticks;
+                let error = book.refusal(BookError {
+                    kind,
+                    side,
+                    index,
+                    ticks,
+                });
+                (*level, error.offset)
+            })
+        })
+    })
 }
 
 /// What a frame holds.

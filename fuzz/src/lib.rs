@@ -21,6 +21,7 @@ mod jayx;
 mod json;
 mod lines;
 mod requests;
+mod scans;
 mod session;
 mod views;
 
