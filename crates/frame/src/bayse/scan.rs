@@ -14,6 +14,7 @@ use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 pub(super) const RECIPE_BITS: [u32; TABLES] = [10, 1];
 
 /// An order book but for its levels.
+#[derive(Clone, Copy)]
 pub(super) struct ScannedBook<'a> {
     pub(super) market_id: &'a str,
     pub(super) outcome_id: &'a str,
@@ -221,3 +222,6 @@ fn multipliers(decimals: u8) -> Option<&'static Multipliers> {
     };
     POWERS.get(usize::from(decimals)..)?.first_chunk()
 }
+
+#[cfg(test)]
+mod tests;

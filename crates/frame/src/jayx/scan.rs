@@ -42,7 +42,9 @@ pub(super) fn order_book(
     cursor.expect(b"{\"orderBook\":{\"asks\":[")?;
     let [bids_space, asks_space] = sides;
     let asks = cursor.at();
-    let (bids, end) = scanner.read(Numbers::Whole, text, asks, |mut scanned| {
+    // No number is nearer, whatever the lists hold.
+    let numbers = asks + LevelShape::HEAD.len();
+    let (bids, end) = scanner.read(Numbers::Whole, text, numbers, |mut scanned| {
         let mut cursor = cursor;
         scanned.items(LevelShape, &mut cursor, asks_space.levels_mut())?;
         cursor.expect(b"],\"bids\":[")?;
@@ -278,3 +280,6 @@ fn second_gap(key: u64) -> Option<u32> {
     let second = after(after(key, true)?, false)?;
     Some(after(second, true)?.trailing_zeros())
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,8 @@ mod isa;
 mod raw;
 mod recipe;
 mod runs;
+#[cfg(test)]
+pub(crate) mod samples;
 mod side;
 
 pub(crate) use cursor::{Cursor, is_at};
@@ -103,6 +105,9 @@ pub(crate) struct Scanner {
     /// Closing braces, and what is known of patterns: for AVX-512 alone.
     ends: Vec<u8>,
     tables: Option<[Recipes; TABLES]>,
+    /// How many texts were read by recipes.
+    #[cfg(test)]
+    pub(crate) known: u64,
 }
 
 impl Scanner {
@@ -114,6 +119,8 @@ impl Scanner {
             runs: Runs::default(),
             ends: Vec::new(),
             tables: way.has_recipes().then(|| bits.map(Recipes::new)),
+            #[cfg(test)]
+            known: 0,
         }
     }
 
@@ -132,6 +139,10 @@ impl Scanner {
         mut read: impl FnMut(Scanned<'_>) -> Option<R>,
     ) -> Option<R> {
         if let Some(found) = self.by_recipes(text, from).and_then(&mut read) {
+            #[cfg(test)]
+            {
+                self.known += 1;
+            }
             return Some(found);
         }
         let way = self.way;

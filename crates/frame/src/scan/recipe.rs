@@ -256,7 +256,7 @@ mod tests {
         let make = |key| Some(Recipe::new(key));
         for bits in [1, 4, 10] {
             let mut recipes = Recipes::new(bits);
-            let keys: Vec<u64> = (0..1000_u64).map(|n| (n * n * 977) << 1 | 1).collect();
+            let keys: Vec<u64> = (0..1000_u64).map(|n| ((n * n * 977) << 1) | 1).collect();
             for key in keys.iter().chain(&keys).chain(keys.iter().rev()) {
                 assert_eq!(recipes.get(*key, make).unwrap().key, *key);
                 assert_eq!(recipes.get(*key, |_| None).unwrap().key, *key, "known now");

@@ -104,9 +104,11 @@ impl Scanned<'_> {
     }
 }
 
-/// How many items there can be from `first` on: each takes more bytes than its head.
+/// How many items there can be from `first` on: each takes more bytes than its head. No more than the
+/// general path would take, so that the list stays within the decoder's bounds.
 fn room<S: Shape>(text: &[u8], first: usize) -> usize {
-    text.len().saturating_sub(first) / (b"},".len() + S::HEAD.len()) + 1
+    let room = text.len().saturating_sub(first) / (b"},".len() + S::HEAD.len()) + 1;
+    room.min(MAX_LEVELS)
 }
 
 struct Items<'s, 't, S: Shape> {

@@ -1,6 +1,6 @@
 //! Reads and writes without a check of their own. All unsafe code of the crate is in this module.
 //!
-//! A level is read in a dozen places, none of them further than 32 bytes before its first number
+//! A level is read in a dozen places, none of them further than 25 bytes before its first number
 //! and none behind the end of its last. So three comparisons a level, in [`Edges::three`], stand
 //! for all of them.
 
@@ -18,8 +18,9 @@ pub(crate) use text::{plain_string, prefetch};
 
 use super::same;
 
-/// How far before a number [`Three`] reads at most, in bytes.
-pub(crate) const REACH: usize = 32;
+/// How far before a number [`Three`] reads at most, in bytes: the longest text that stands before one,
+/// `,"side":"SELL","created":`. (The first number of a bare JayX payload is at byte 31.)
+pub(crate) const REACH: usize = 25;
 
 /// How many bytes a window of edges takes, from the byte that its first edge is in.
 pub(super) const WINDOW: usize = 9;
@@ -185,7 +186,7 @@ impl<'t> Three<'t> {
         self.before(2 * number + 1)
     }
 
-    /// Whether `words` is all that stands between the number before it and it.
+    /// Whether `words` is all that stands between the number before it and number `number`, 1 or 2.
     #[inline(always)]
     pub(crate) fn follows<const N: usize>(&self, number: usize, words: &[u8; N]) -> bool {
         let gap = self.edges[2 * number].wrapping_sub(self.edges[2 * number - 1]);
@@ -260,10 +261,11 @@ mod tests {
 
     #[test]
     fn edges_too_near_the_start_or_too_few_are_none() {
+        const NEEDED: usize = (100 - REACH) / 8 + WINDOW;
         let text = [b' '; 100];
         assert!(Edges::new(&text, REACH - 1, &[0; 40]).is_none());
-        assert!(Edges::new(&text, REACH, &[0; 68 / 8 + WINDOW - 1]).is_none());
+        assert!(Edges::new(&text, REACH, &[0; NEEDED - 1]).is_none());
         assert!(Edges::new(&text, 101, &[0; 40]).is_none());
-        assert!(Edges::new(&text, REACH, &[0; 68 / 8 + WINDOW]).is_some());
+        assert!(Edges::new(&text, REACH, &[0; NEEDED]).is_some());
     }
 }
