@@ -3,7 +3,9 @@
 
 pub mod accept;
 pub mod alloc;
+pub mod books;
 pub mod data;
+pub mod mutate;
 pub mod peers;
 pub mod program;
 pub mod raw;

@@ -11,8 +11,10 @@ use ticklot_book::{
     Book, BookView, Coverage, Delta, DeltaBook, Flat, Ids, Ladder, Level, Lots, Scale, Sequence,
     Side, Snapshot, Storage, Ticks,
 };
+use ticklot_frame::{Scan, bayse, jayx};
 use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed};
 use ticklot_tests::alloc::{Counting, allocations};
+use ticklot_tests::books;
 use ticklot_tests::data::{LOGS, Log};
 
 #[global_allocator]
@@ -101,6 +103,59 @@ fn none_for_made_up_frames_either() {
     };
     let frames: Vec<_> = (0..500).map(frame).collect();
     assert_eq!(count_second_pass(Bayse::any().build().unwrap(), &frames), 0);
+}
+
+const SCANS: [Scan; 4] = [Scan::Best, Scan::Avx2, Scan::Portable, Scan::Off];
+
+/// Decodes all frames twice, and counts the second time.
+fn count_second_decoding(frames: &[Vec<u8>], mut decode: impl FnMut(&[u8]) -> bool) -> u64 {
+    let mut pass = || {
+        let before = allocations();
+        for frame in frames {
+            assert!(decode(frame), "a book");
+        }
+        allocations() - before
+    };
+    let first = pass();
+    assert!(first > 0, "the count works: the buffers had to grow");
+    pass()
+}
+
+/// Whichever way order books are scanned; and with spaces, which send every line the general way.
+#[test]
+fn none_in_any_way_of_scanning() {
+    let spaced = |frame: &[u8]| {
+        String::from_utf8_lossy(frame)
+            .replace(',', ", ")
+            .into_bytes()
+    };
+    let with_spaced = |mut frames: Vec<Vec<u8>>| {
+        let others: Vec<_> = frames
+            .iter()
+            .step_by(3)
+            .map(|frame| spaced(frame))
+            .collect();
+        frames.extend(others);
+        frames
+    };
+    let jayx_frames = with_spaced(books::jayx(20, 7, 200));
+    let bayse_frames = with_spaced(books::bayse(20, 7, 200));
+    let scale = books::bayse_scale();
+    for scan in SCANS {
+        let mut decoder = jayx::Decoder::with_scan(Envelope::Auto, scan);
+        let count = count_second_decoding(&jayx_frames, |frame| {
+            matches!(decoder.decode(frame), Ok(jayx::Message::OrderBook(_)))
+        });
+        assert_eq!(count, 0, "{scan:?}");
+        let mut decoder = bayse::Decoder::with_scan(scan);
+        let count = count_second_decoding(&bayse_frames, |frame| {
+            matches!(
+                decoder.decode(frame, &scale),
+                Ok(bayse::Message::OrderBook(_))
+            )
+        });
+        assert_eq!(count, 0, "{scan:?}");
+    }
 }
 
 /// The other messages of Bayse: prices, fills, asset prices, one's own orders, and acknowledgements.

@@ -1,0 +1,103 @@
+//! Lines that are nearly those that a venue sends.
+
+use fastrand::Rng;
+
+/// A line taken apart at its lists of objects, so that shorter ones can be made of it.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// What stands around the lists: one more than there are lists.
+    texts: Vec<Vec<u8>>,
+    lists: Vec<Vec<Vec<u8>>>,
+}
+
+impl Parts {
+    /// Takes a line apart. The objects of a list must have no lists and no objects in them, as levels
+    /// and trades have none; of another line the lines made are only stranger.
+    #[must_use]
+    pub fn new(line: &[u8]) -> Self {
+        let (mut texts, mut lists) = (Vec::new(), Vec::new());
+        let mut rest = line;
+        while let Some(start) = rest.windows(2).position(|pair| pair == b"[{") {
+            let (text, list) = rest.split_at(start + 1);
+            let len = list.iter().position(|byte| *byte == b']');
+            let (list, after) = list.split_at(len.unwrap_or(list.len()));
+            texts.push(text.to_vec());
+            lists.push(objects(list));
+            rest = after;
+        }
+        texts.push(rest.to_vec());
+        Self { texts, lists }
+    }
+
+    /// The line with at most `keep` objects a list, from anywhere in it; appended to `line`.
+    pub fn write(&self, keep: usize, random: &mut Rng, line: &mut Vec<u8>) {
+        for (place, text) in self.texts.iter().enumerate() {
+            line.extend_from_slice(text);
+            let Some(list) = self.lists.get(place) else {
+                continue;
+            };
+            let kept = random.usize(..=keep.min(list.len()));
+            let start = random.usize(..=list.len() - kept);
+            for (place, object) in list[start..start + kept].iter().enumerate() {
+                if place > 0 {
+                    line.push(b',');
+                }
+                line.extend_from_slice(object);
+            }
+        }
+    }
+}
+
+fn objects(list: &[u8]) -> Vec<Vec<u8>> {
+    let objects = list.split_inclusive(|byte| *byte == b'}');
+    objects
+        .map(|object| object.strip_prefix(b",").unwrap_or(object).to_vec())
+        .collect()
+}
+
+/// Bytes that mean something in these lines.
+const SIGNS: &[u8] = b"0123456789.-+eE\"\\{}[],: \n\x1f\x80\xff/tn";
+
+/// Changes one thing about a line.
+pub fn mutate(line: &mut Vec<u8>, random: &mut Rng) {
+    if line.is_empty() {
+        return;
+    }
+    let at = random.usize(..line.len());
+    let end = (at + random.usize(1..12)).min(line.len());
+    match random.u8(..9) {
+        0 => line[at] ^= 1 << random.u8(..8),
+        1 => line[at] = SIGNS[random.usize(..SIGNS.len())],
+        2 => line.insert(at, SIGNS[random.usize(..SIGNS.len())]),
+        3 => drop(line.drain(at..end)),
+        4 => line.truncate(at),
+        5 => line.extend_from_within(at..end),
+        6 => {
+            let again: Vec<u8> = line[at..end].to_vec();
+            drop(line.splice(at..at, again));
+        }
+        7 => change_digit(line, at, random),
+        _ => lengthen_number(line, at, random),
+    }
+}
+
+/// Where the first digit from byte `at` on is.
+fn digit_after(line: &[u8], at: usize) -> Option<usize> {
+    let found = line[at..].iter().position(u8::is_ascii_digit);
+    found.map(|further| at + further)
+}
+
+fn change_digit(line: &mut [u8], at: usize, random: &mut Rng) {
+    if let Some(at) = digit_after(line, at) {
+        line[at] = b'0' + random.u8(..10);
+    }
+}
+
+fn lengthen_number(line: &mut Vec<u8>, at: usize, random: &mut Rng) {
+    if let Some(at) = digit_after(line, at) {
+        let digits: Vec<u8> = (0..random.usize(1..20))
+            .map(|_| b'0' + random.u8(..10))
+            .collect();
+        drop(line.splice(at..at, digits));
+    }
+}

@@ -1,0 +1,413 @@
+//! Every way of scanning reads every line alike: the recorded logs, and a million lines that are nearly
+//! theirs; and all as an independent reader makes them of what `serde_json` reads.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
+use std::mem::discriminant;
+
+use fastrand::Rng;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use ticklot::VenueName;
+use ticklot_book::{BookError, BookErrorKind, Level, Lots, Scale, Side, Ticks};
+use ticklot_frame::jayx::Envelope;
+use ticklot_frame::{DecodeError, Lines, Scan, Trade, TradeSide, UnixMillis, bayse, jayx};
+use ticklot_tests::books;
+use ticklot_tests::data::{LOGS, Log};
+use ticklot_tests::mutate::{Parts, mutate};
+
+/// All ways; the last is what the others are held to.
+const SCANS: [Scan; 4] = [Scan::Best, Scan::Avx2, Scan::Portable, Scan::Off];
+
+/// Lines of each source are mutated so often: a million in all.
+const CASES: usize = 200_000;
+
+/// A venue's decoders, one for each way, that live through a whole test.
+trait Ways {
+    /// Decodes a line in every way, and holds the ways to each other; a book also to `serde_json`.
+    /// Tells whether the line is a book.
+    fn check(&mut self, line: &[u8]) -> bool;
+}
+
+/// The bytes that a book names when it refuses the first and the last level of a side.
+fn places(
+    [bids, asks]: [&[Level]; 2],
+    refusal: impl Fn(BookError) -> DecodeError,
+) -> [Option<u32>; 4] {
+    let place = |side, levels: &[Level], index: Option<usize>| {
+        let index = index.filter(|index| *index < levels.len())?;
+        let kind = BookErrorKind::DuplicatePrice;
+        let ticks = levels[index].ticks;
+        let error = refusal(BookError {
+            kind,
+            side,
+            index,
+            ticks,
+        });
+        Some(error.offset)
+    };
+    let (last_bid, last_ask) = (bids.len().checked_sub(1), asks.len().checked_sub(1));
+    [
+        place(Side::Bid, bids, Some(0)),
+        place(Side::Bid, bids, last_bid),
+        place(Side::Ask, asks, Some(0)),
+        place(Side::Ask, asks, last_ask),
+    ]
+}
+
+fn shown(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).into_owned()
+}
+
+struct Jayx([jayx::Decoder; 4]);
+
+impl Jayx {
+    fn new(envelope: Envelope) -> Self {
+        Self(SCANS.map(|scan| jayx::Decoder::with_scan(envelope, scan)))
+    }
+}
+
+impl Ways for Jayx {
+    fn check(&mut self, line: &[u8]) -> bool {
+        let [ways @ .., general] = &mut self.0;
+        let expected = general.decode(line);
+        for way in ways {
+            let message = way.decode(line);
+            assert!(same_jayx(&message, &expected), "{}", shown(line));
+        }
+        let Ok(jayx::Message::OrderBook(book)) = expected else {
+            return false;
+        };
+        let naive = NaiveJayx::read(line);
+        assert_eq!(
+            (&naive.bids[..], &naive.asks[..], &naive.trades[..]),
+            (book.bids, book.asks, book.trades),
+            "{}",
+            shown(line)
+        );
+        true
+    }
+}
+
+type JayxResult<'a> = Result<jayx::Message<'a>, DecodeError>;
+
+fn same_jayx(one: &JayxResult<'_>, other: &JayxResult<'_>) -> bool {
+    match (one, other) {
+        (Ok(jayx::Message::OrderBook(one)), Ok(jayx::Message::OrderBook(other))) => {
+            let all =
+                |book: &jayx::OrderBook<'_>| places([book.bids, book.asks], |e| book.refusal(e));
+            let read = one.bids == other.bids && one.asks == other.asks;
+            read && one.trades == other.trades && all(one) == all(other)
+        }
+        // All others are read by one path, whatever the way.
+        (Ok(one), Ok(other)) => discriminant(one) == discriminant(other),
+        (Err(one), Err(other)) => one == other,
+        _ => false,
+    }
+}
+
+struct Bayse {
+    decoders: [bayse::Decoder; 4],
+    scale: Scale,
+}
+
+impl Bayse {
+    fn new(scale: Scale) -> Self {
+        Self {
+            decoders: SCANS.map(bayse::Decoder::with_scan),
+            scale,
+        }
+    }
+}
+
+impl Ways for Bayse {
+    fn check(&mut self, line: &[u8]) -> bool {
+        let [ways @ .., general] = &mut self.decoders;
+        let expected = general.decode(line, &self.scale);
+        for way in ways {
+            let message = way.decode(line, &self.scale);
+            assert!(same_bayse(&message, &expected), "{}", shown(line));
+        }
+        let Ok(bayse::Message::OrderBook(book)) = expected else {
+            return false;
+        };
+        let naive = NaiveBayse::read(line, self.scale);
+        assert_eq!(
+            (naive.market_id.as_str(), naive.outcome_id.as_str()),
+            (book.market_id, book.outcome_id)
+        );
+        assert_eq!(
+            (&naive.bids[..], &naive.asks[..]),
+            (book.bids, book.asks),
+            "{}",
+            shown(line)
+        );
+        true
+    }
+}
+
+type BayseResult<'a> = Result<bayse::Message<'a>, DecodeError>;
+
+fn same_bayse(one: &BayseResult<'_>, other: &BayseResult<'_>) -> bool {
+    match (one, other) {
+        (Ok(bayse::Message::OrderBook(one)), Ok(bayse::Message::OrderBook(other))) => {
+            let all =
+                |book: &bayse::OrderBook<'_>| places([book.bids, book.asks], |e| book.refusal(e));
+            let names = |book: &bayse::OrderBook<'_>| {
+                (book.market_id.to_owned(), book.outcome_id.to_owned())
+            };
+            let time = |book: &bayse::OrderBook<'_>| book.timestamp.map(|time| time.0.to_owned());
+            let last = |book: &bayse::OrderBook<'_>| {
+                (
+                    book.last_price.map(|price| price.0.to_owned()),
+                    book.last_side,
+                )
+            };
+            let read = one.bids == other.bids && one.asks == other.asks && one.sent == other.sent;
+            let around = names(one) == names(other) && time(one) == time(other);
+            read && around && last(one) == last(other) && all(one) == all(other)
+        }
+        (Ok(one), Ok(other)) => discriminant(one) == discriminant(other),
+        (Err(one), Err(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// A number's text as whole steps of 10^-`decimals`, by plain arithmetic.
+fn steps(number: &RawValue, decimals: u8) -> i64 {
+    let text = number.get();
+    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let digits = format!("{whole}{fraction}");
+    let digits = digits.trim_end_matches('0');
+    if digits.is_empty() || digits == "-" {
+        return 0;
+    }
+    let dropped = (whole.len() + fraction.len() - digits.len()) as i64;
+    let exponent: i64 = exponent.parse().unwrap();
+    let power = exponent + dropped + i64::from(decimals) - fraction.len() as i64;
+    digits.parse::<i64>().unwrap() * 10_i64.pow(u32::try_from(power).unwrap())
+}
+
+#[derive(Deserialize)]
+struct RawPayload<'a> {
+    #[serde(rename = "orderBook", borrow)]
+    book: RawSides<RawJayxLevel<'a>>,
+    #[serde(borrow)]
+    trades: Option<Vec<RawTrade<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct RawSides<L> {
+    asks: Option<Vec<L>>,
+    bids: Option<Vec<L>>,
+}
+
+#[derive(Deserialize)]
+struct RawJayxLevel<'a> {
+    #[serde(borrow)]
+    ticks: &'a RawValue,
+    #[serde(borrow)]
+    lots: &'a RawValue,
+    #[serde(borrow)]
+    count: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct RawTrade<'a> {
+    #[serde(borrow)]
+    lots: &'a RawValue,
+    #[serde(borrow)]
+    ticks: &'a RawValue,
+    side: String,
+    #[serde(borrow)]
+    created: &'a RawValue,
+}
+
+struct NaiveJayx {
+    bids: Vec<Level>,
+    asks: Vec<Level>,
+    trades: Vec<Trade>,
+}
+
+impl NaiveJayx {
+    /// Reads a packet of the `orderbook` event, or a bare payload.
+    fn read(frame: &[u8]) -> Self {
+        let raw: RawPayload<'_> = if frame.first().is_some_and(u8::is_ascii_digit) {
+            let start = frame.iter().position(|byte| *byte == b'[').unwrap();
+            let items: Vec<&RawValue> = serde_json::from_slice(&frame[start..]).unwrap();
+            serde_json::from_str(items[1].get()).unwrap()
+        } else {
+            serde_json::from_slice(frame).unwrap()
+        };
+        let level = |level: &RawJayxLevel<'_>| Level {
+            ticks: Ticks(steps(level.ticks, 0)),
+            lots: Lots(steps(level.lots, 0)),
+            count: level
+                .count
+                .map_or(0, |count| u32::try_from(steps(count, 0)).unwrap()),
+        };
+        let trade = |trade: &RawTrade<'_>| Trade {
+            ticks: Ticks(steps(trade.ticks, 0)),
+            lots: Lots(steps(trade.lots, 0)),
+            side: match trade.side.as_str() {
+                "BUY" => TradeSide::Buy,
+                "SELL" => TradeSide::Sell,
+                other => panic!("{other}"),
+            },
+            created: UnixMillis(steps(trade.created, 0)),
+        };
+        Self {
+            bids: raw.book.bids.iter().flatten().map(level).collect(),
+            asks: raw.book.asks.iter().flatten().map(level).collect(),
+            trades: raw.trades.iter().flatten().map(trade).collect(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct RawUpdate<'a> {
+    #[serde(borrow)]
+    data: RawData<'a>,
+}
+
+#[derive(Deserialize)]
+struct RawData<'a> {
+    #[serde(borrow)]
+    orderbook: RawBook<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawBook<'a> {
+    market_id: String,
+    outcome_id: String,
+    #[serde(borrow)]
+    bids: Option<Vec<RawBayseLevel<'a>>>,
+    #[serde(borrow)]
+    asks: Option<Vec<RawBayseLevel<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct RawBayseLevel<'a> {
+    #[serde(borrow)]
+    price: &'a RawValue,
+    #[serde(borrow)]
+    quantity: &'a RawValue,
+}
+
+struct NaiveBayse {
+    market_id: String,
+    outcome_id: String,
+    bids: Vec<Level>,
+    asks: Vec<Level>,
+}
+
+impl NaiveBayse {
+    fn read(line: &[u8], scale: Scale) -> Self {
+        let raw: RawUpdate<'_> = serde_json::from_slice(line).unwrap();
+        let level = |level: &RawBayseLevel<'_>| {
+            Level::new(
+                Ticks(steps(level.price, scale.price_decimals())),
+                Lots(steps(level.quantity, scale.quantity_decimals())),
+            )
+        };
+        let book = raw.data.orderbook;
+        Self {
+            market_id: book.market_id,
+            outcome_id: book.outcome_id,
+            bids: book.bids.iter().flatten().map(level).collect(),
+            asks: book.asks.iter().flatten().map(level).collect(),
+        }
+    }
+}
+
+fn ways(log: &Log) -> Box<dyn Ways> {
+    match log.venue {
+        VenueName::JAYX => Box::new(Jayx::new(Envelope::Auto)),
+        _ => Box::new(Bayse::new(log.scale())),
+    }
+}
+
+/// What a venue's decoder is given of a log: frames, or their lines.
+fn lines(log: &Log, test: &str) -> Option<Vec<Vec<u8>>> {
+    let frames = log.frames(test)?.into_iter().map(|(_, frame)| frame);
+    if log.venue == VenueName::JAYX {
+        return Some(frames.collect());
+    }
+    let lines = |frame: Vec<u8>| -> Vec<Vec<u8>> {
+        Lines::new(&frame).map(|line| line.bytes.to_vec()).collect()
+    };
+    Some(frames.flat_map(lines).collect())
+}
+
+// Over a second in a debug build: sixty megabytes, four times and by `serde_json`.
+#[test]
+fn the_recorded_logs() {
+    for log in &LOGS {
+        let Some(lines) = lines(log, "the_recorded_logs") else {
+            continue;
+        };
+        let mut ways = ways(log);
+        let books = lines.iter().filter(|line| ways.check(line)).count();
+        assert_eq!(books as u64, log.books, "{}", log.name);
+    }
+}
+
+/// Mutates lines, [`CASES`] times, and reads what comes of it.
+fn check_mutations(ways: &mut dyn Ways, lines: &[Vec<u8>], seed: u64) {
+    let parts: Vec<Parts> = lines.iter().map(|line| Parts::new(line)).collect();
+    let mut random = Rng::with_seed(seed);
+    let mut line = Vec::new();
+    let mut books = 0;
+    for _ in 0..CASES {
+        line.clear();
+        // Short ones mostly: what can be wrong is at the start, at the end, or between two levels.
+        let keep = [1, 2, 4, 4, 8, 8, 8, 40][random.usize(..8)];
+        let chosen = &parts[random.usize(..parts.len())];
+        chosen.write(keep, &mut random, &mut line);
+        for _ in 0..[1, 1, 1, 2, 3][random.usize(..5)] {
+            mutate(&mut line, &mut random);
+        }
+        books += usize::from(ways.check(&line));
+    }
+    // A changed digit leaves a book; most else does not.
+    let share = books * 100 / CASES;
+    assert!((5..80).contains(&share), "{share}% are books");
+}
+
+fn check_mutations_of(log: &Log) {
+    let Some(lines) = lines(log, "mutations_of_the_recorded_logs") else {
+        return;
+    };
+    check_mutations(&mut *ways(log), &lines, 1);
+}
+
+// Each over a second in a debug build: two hundred thousand lines, each read five times. They are
+// tests of their own so that they share the processors.
+
+#[test]
+fn mutations_of_jayx_in_packets() {
+    check_mutations_of(&LOGS[0]);
+}
+
+#[test]
+fn mutations_of_jayx_bare() {
+    check_mutations_of(&LOGS[1]);
+}
+
+#[test]
+fn mutations_of_bayse() {
+    check_mutations_of(&LOGS[2]);
+}
+
+#[test]
+fn mutations_of_the_simulators_jayx() {
+    check_mutations(&mut Jayx::new(Envelope::Auto), &books::jayx(20, 1, 400), 2);
+}
+
+#[test]
+fn mutations_of_the_simulators_bayse() {
+    let mut ways = Bayse::new(books::bayse_scale());
+    check_mutations(&mut ways, &books::bayse(20, 1, 400), 3);
+}
