@@ -14,7 +14,7 @@ pub(crate) const WAYS: [Scan; 3] = [Scan::Best, Scan::Avx2, Scan::Portable];
 
 /// A scanner for each of [`WAYS`].
 pub(crate) fn scanners() -> [Scanner; 3] {
-    WAYS.map(Scanner::new)
+    WAYS.map(|way| Scanner::new(way, [8, 8]))
 }
 
 impl Scanner {
