@@ -26,6 +26,8 @@ pub const FAULTS: &str =
 
 /// How often the markets move.
 const STEP: Duration = Duration::from_millis(20);
+/// What servers keep for slow clients: so little that it is full long before memory is first judged.
+const BACKLOG: usize = 64;
 /// How often the process is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long the descriptors of connections that are gone may stay: longer than any close takes.
@@ -158,11 +160,13 @@ async fn left(before: Census) -> Result<Census, String> {
 async fn servers(faults: Faults) -> std::io::Result<(Server, Server)> {
     let jayx = Server::jayx(jayx::Config {
         update_every: STEP,
+        backlog: BACKLOG,
         faults,
         ..Default::default()
     });
     let bayse = Server::bayse(bayse::Config {
         update_every: STEP,
+        backlog: BACKLOG,
         // Not the same mess twice.
         faults: Faults {
             seed: !faults.seed,
