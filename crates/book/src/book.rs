@@ -1,6 +1,7 @@
 //! The book itself.
 
-use crate::changes::ChangeList;
+use alloc::vec::Vec;
+
 use crate::coverage::Coverage;
 use crate::digest;
 use crate::input::{self, BookError, BookErrorKind};
@@ -73,7 +74,7 @@ pub struct Book<S: Storage = Flat> {
     /// The other halves of the two sides, to sort an input that came out of order.
     sorted_bids: Levels,
     sorted_asks: Levels,
-    changes: ChangeList,
+    changes: Vec<Change>,
     scale: Scale,
     coverage: Coverage,
     /// The worst prices that are kept at all, by [`Side`], as keys.
@@ -132,7 +133,7 @@ impl<S: Storage> Book<S> {
             sides: [S::new(Side::Bid), S::new(Side::Ask)],
             sorted_bids: Levels::new(),
             sorted_asks: Levels::new(),
-            changes: ChangeList::default(),
+            changes: Vec::new(),
             scale,
             coverage: Coverage::Shown,
             bounds: [i64::MAX; 2],
@@ -196,7 +197,7 @@ impl<S: Storage> Book<S> {
         self.sides[0].replace(bids, &mut self.changes);
         self.sides[1].replace(asks, &mut self.changes);
         self.settle(now);
-        Ok(self.changes.as_slice())
+        Ok(&self.changes)
     }
 
     /// Applies a delta that was received at `now`: each level is set, or taken out when it has no
@@ -218,7 +219,7 @@ impl<S: Storage> Book<S> {
     ) -> Result<&Changes, BookError> {
         self.changes.clear();
         self.merge(bids, asks, now)?;
-        Ok(self.changes.as_slice())
+        Ok(&self.changes)
     }
 
     /// Sets one level, or takes it out when it has no lots: [`Book::apply`] for a delta of one level.
@@ -383,9 +384,8 @@ impl<S: Storage> Book<S> {
     /// Takes out what is beyond the depth that the feed shows, and tells it.
     fn cut(&mut self, side: Side) {
         while self.is_over(side) {
-            if let Some(change) = self.drop_worst(side) {
-                self.changes.push(change);
-            }
+            let change = self.drop_worst(side);
+            self.changes.extend(change);
         }
     }
 
@@ -420,7 +420,7 @@ impl<S: Storage> Book<S> {
     /// The levels that the last [`Book::replace`] or [`Book::apply`] changed.
     #[must_use]
     pub fn changes(&self) -> &Changes {
-        self.changes.as_slice()
+        &self.changes
     }
 
     /// The connection is gone: the levels are kept to look at, and are not to be traded on. A
@@ -600,6 +600,6 @@ impl<S: Storage> Book<S> {
             .map(|levels| levels.capacity() * size_of::<Level>())
             .sum();
         let sides: usize = self.sides.iter().map(Storage::heap_bytes).sum();
-        size_of::<Self>() + sorted + sides + self.changes.heap_bytes()
+        size_of::<Self>() + sorted + sides + self.changes.capacity() * size_of::<Change>()
     }
 }

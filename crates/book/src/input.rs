@@ -5,7 +5,7 @@ use core::cmp::Reverse;
 use thiserror::Error;
 
 use crate::book::MAX_LEVELS;
-use crate::storage::{Levels, flip};
+use crate::storage::Levels;
 use crate::units::{Level, Lots, Side, Ticks};
 
 /// A snapshot or a delta that no book can hold.
@@ -51,27 +51,19 @@ fn is_in_order(side: Side, input: &[Level]) -> Result<bool, BookError> {
     if let Some(level) = input.get(MAX_LEVELS) {
         return Err(error(BookErrorKind::TooManyLevels, side, MAX_LEVELS, level));
     }
-    // Most inputs are in order: that is found without a branch a level, and what is wrong with one
-    // that is not is looked for after.
-    let flip = flip(side);
-    let mut least = Lots(i64::MAX);
     let mut in_order = true;
-    for pair in input.windows(2) {
-        in_order &= pair[0].ticks.0 ^ flip < pair[1].ticks.0 ^ flip;
-        least = least.min(pair[0].lots);
+    let mut last: Option<Ticks> = None;
+    for (index, level) in input.iter().enumerate() {
+        if level.lots <= Lots(0) {
+            if level.lots < Lots(0) {
+                return Err(error(BookErrorKind::NegativeLots, side, index, level));
+            }
+            in_order = false;
+        }
+        in_order &= last.is_none_or(|last| side.is_better(last, level.ticks));
+        last = Some(level.ticks);
     }
-    least = input.last().map_or(least, |level| least.min(level.lots));
-    if least < Lots(0) {
-        let negative = input.iter().position(|level| level.lots < Lots(0));
-        let index = negative.unwrap_or_default();
-        return Err(error(
-            BookErrorKind::NegativeLots,
-            side,
-            index,
-            &input[index],
-        ));
-    }
-    Ok(in_order & (least > Lots(0)))
+    Ok(in_order)
 }
 
 /// Puts `input` in order in `sorted`: best first, levels without quantity left out.

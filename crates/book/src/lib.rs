@@ -42,7 +42,6 @@ extern crate alloc;
 
 mod book;
 mod buffer;
-mod changes;
 mod coverage;
 mod decimal;
 mod delta;

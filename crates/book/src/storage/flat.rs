@@ -1,14 +1,14 @@
 //! A side as a sorted array.
 
+use alloc::vec::Vec;
 use core::iter::Copied;
 use core::slice;
 
 use smallvec::SmallVec;
 
-use super::{Storage, flip, sealed};
+use super::{Storage, differences, flip, sealed};
 use crate::book::Change;
-use crate::changes::ChangeList;
-use crate::units::{Level, Lots, Side, Ticks};
+use crate::units::{Level, Side, Ticks};
 
 /// How many levels a side holds before it moves to the heap: JayX and most venues send twenty.
 pub(crate) const INLINE_LEVELS: usize = 32;
@@ -108,14 +108,12 @@ impl Storage for Flat {
     }
 
     #[inline]
-    fn replace(&mut self, levels: &[Level], changes: &mut ChangeList) {
+    fn replace(&mut self, levels: &[Level], changes: &mut Vec<Change>) {
         // Up to the first difference there is nothing to tell and nothing to copy.
         let pairs = self.levels.iter().zip(levels);
         let same = pairs.take_while(|(old, new)| old == new).count();
-        let (old, new) = (&self.levels[same..], &levels[same..]);
-        let room = changes.room(old.len() + new.len());
-        let count = differences(self.side, old, new, room);
-        changes.wrote(count);
+        let old = self.levels[same..].iter().copied();
+        differences(self.side, old, &levels[same..], changes);
         self.levels.truncate(same);
         self.levels.extend_from_slice(&levels[same..]);
     }
@@ -127,48 +125,4 @@ impl Storage for Flat {
             0
         }
     }
-}
-
-/// Writes every level in which two sides differ, both in order, best first, and returns how many
-/// there are. `changes` has room for all levels of both.
-///
-/// One walk over both. Most levels are the same, and cost one comparison. Where two differ, the better
-/// of their prices is settled without a branch: whether a level came, went or changed cannot be
-/// foretold, and a wrong guess costs more than all of it.
-#[inline]
-fn differences(side: Side, old: &[Level], new: &[Level], changes: &mut [Change]) -> usize {
-    let flip = flip(side);
-    let (mut i, mut j, mut count) = (0, 0, 0);
-    while let (Some(a), Some(b)) = (old.get(i), new.get(j)) {
-        if a == b {
-            (i, j) = (i + 1, j + 1);
-            continue;
-        }
-        let (was, is) = (a.ticks.0 ^ flip, b.ticks.0 ^ flip);
-        let (take_old, take_new) = (was <= is, is <= was);
-        let Some(place) = changes.get_mut(count) else {
-            return count;
-        };
-        *place = Change {
-            side,
-            ticks: Ticks(was.min(is) ^ flip),
-            old_lots: Lots(a.lots.0 * i64::from(take_old)),
-            new_lots: Lots(b.lots.0 * i64::from(take_new)),
-            count: b.count * u32::from(take_new),
-        };
-        count += 1;
-        i += usize::from(take_old);
-        j += usize::from(take_new);
-    }
-    let gone = old[i..]
-        .iter()
-        .map(|a| Change::between(side, Some(a), None));
-    let come = new[j..]
-        .iter()
-        .map(|b| Change::between(side, None, Some(b)));
-    for (place, change) in changes[count..].iter_mut().zip(gone.chain(come)) {
-        *place = change;
-        count += 1;
-    }
-    count
 }

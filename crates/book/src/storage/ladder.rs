@@ -2,12 +2,13 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::bits::{BLOCK, Bits, shift};
 use super::far::{Far, Overflow};
 use super::{Storage, differences, flip, sealed};
-use crate::changes::ChangeList;
+use crate::book::Change;
 use crate::units::{Level, Lots, Side, Ticks};
 
 /// Ticks that one block of a [`Ladder`]'s window has.
@@ -378,11 +379,11 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
         }
     }
 
-    fn replace(&mut self, levels: &[Level], changes: &mut ChangeList) {
+    fn replace(&mut self, levels: &[Level], changes: &mut Vec<Change>) {
         let side = if self.flip == 0 { Side::Ask } else { Side::Bid };
-        let first = changes.as_slice().len();
+        let first = changes.len();
         differences(side, self.levels(), levels, changes);
-        let changes = changes.as_slice().get(first..).unwrap_or_default();
+        let changes = &changes[first..];
         // Anew, when that is less work, or when the window would move while levels are few.
         let anew = changes.len() > levels.len() / 2
             || levels.first().is_none_or(|best| self.is_away(best.ticks));

@@ -5,6 +5,7 @@ mod far;
 mod flat;
 mod ladder;
 
+use alloc::vec::Vec;
 use core::fmt;
 
 pub(crate) use flat::Levels;
@@ -12,7 +13,6 @@ pub use flat::{Flat, FlatLevels};
 pub use ladder::{BLOCK_TICKS, Ladder, LadderLevels};
 
 use crate::book::Change;
-use crate::changes::ChangeList;
 use crate::units::{Level, Side, Ticks};
 
 /// One side of a book: price levels, best first, each price once, none without quantity.
@@ -65,7 +65,7 @@ pub trait Storage: Clone + fmt::Debug + sealed::Sealed {
     /// Puts `levels` in place of all levels and appends to `changes` what differs, best first.
     ///
     /// `levels` are in order, best first, each price once, each with a quantity.
-    fn replace(&mut self, levels: &[Level], changes: &mut ChangeList);
+    fn replace(&mut self, levels: &[Level], changes: &mut Vec<Change>);
 
     /// The bytes that the side holds on the heap now.
     fn heap_bytes(&self) -> usize;
@@ -95,7 +95,7 @@ pub(crate) fn differences(
     side: Side,
     old: impl Iterator<Item = Level>,
     new: &[Level],
-    changes: &mut ChangeList,
+    changes: &mut Vec<Change>,
 ) {
     let (mut old, mut new) = (old, new.iter().copied());
     let (mut was, mut is) = (old.next(), new.next());
