@@ -18,6 +18,9 @@ pub(crate) trait Shape: Copy {
     /// What an item begins with, up to its first number.
     const HEAD: &'static [u8];
 
+    /// From the brace at the end of an item to the first number of the next one.
+    const STEP: usize = b"},".len() + Self::HEAD.len();
+
     /// Whether items are so long that their numbers often reach further than 57 bytes.
     const WIDE: bool;
 
@@ -34,9 +37,6 @@ pub(crate) trait Shape: Copy {
 pub(crate) trait Known: Shape {
     /// Which of a venue's tables its recipes are in.
     const TABLE: usize;
-
-    /// From the brace at the end of an item to the first number of the next one.
-    const STEP: usize = b"},".len() + Self::HEAD.len();
 
     /// The recipe for a pattern. None when it is none of the venue's.
     fn recipe(key: u64) -> Option<Recipe>;
@@ -107,7 +107,7 @@ impl Scanned<'_> {
 /// How many items there can be from `first` on: each takes more bytes than its head. No more than the
 /// general path would take, so that the list stays within the decoder's bounds.
 fn room<S: Shape>(text: &[u8], first: usize) -> usize {
-    let room = text.len().saturating_sub(first) / (b"},".len() + S::HEAD.len()) + 1;
+    let room = text.len().saturating_sub(first) / S::STEP + 1;
     room.min(MAX_LEVELS)
 }
 
@@ -132,7 +132,6 @@ impl<S: Shape> Job for Items<'_, '_, S> {
             first,
             items,
         } = self;
-        let step = b"},".len() + S::HEAD.len();
         let mut fill = Fill::new(items, room::<S>(text, first));
         let mut at = first;
         loop {
@@ -148,7 +147,7 @@ impl<S: Shape> Job for Items<'_, '_, S> {
                 let is_end = is_at(text, end, b"}") && fill.finish() <= MAX_LEVELS;
                 return is_end.then_some(end + 1);
             }
-            at = end + step;
+            at = end + S::STEP;
         }
     }
 }
