@@ -143,8 +143,11 @@ fn few(levels: usize) -> (Book, Vec<View>) {
 
 fn replace_all(book: &mut Book, views: &[View]) {
     for view in views {
+        // Its changes are found when they are asked for.
         let changes = book.replace(&view.bids, &view.asks, Nanos(1));
-        assert!(black_box(changes).is_ok());
+        changes.into_iter().flatten().for_each(|change| {
+            black_box(change);
+        });
     }
 }
 

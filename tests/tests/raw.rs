@@ -42,7 +42,7 @@ impl Pair {
         assert_eq!(self.flat.state(), self.ladder.state());
         assert_eq!(self.flat.changes(), self.ladder.changes());
         for change in self.flat.changes() {
-            let old = self.mirror.set(change.side, level(change), NOW);
+            let old = self.mirror.set(change.side, level(&change), NOW);
             assert_eq!(old, Ok(change.old_lots));
         }
         let digest = self.flat.untrusted().crc32();

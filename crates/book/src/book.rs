@@ -2,53 +2,18 @@
 
 use alloc::vec::Vec;
 
+use crate::change::{Change, Changes};
 use crate::coverage::Coverage;
 use crate::digest;
 use crate::input::{self, BookError, BookErrorKind};
 use crate::scale::Scale;
-use crate::storage::{Flat, Levels, Storage, flip};
+use crate::storage::{Flat, Storage, flip};
 use crate::trust::{Epoch, Gap, State};
 use crate::units::{Level, Lots, Nanos, Side, Ticks};
 
 /// The most levels that a side of a book may have. Real books are far below; the limit keeps
 /// a broken or hostile venue from growing a book without bound.
 pub const MAX_LEVELS: usize = 65_536;
-
-/// A level that is not what it was: appeared, changed or went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Change {
-    /// The side it is on.
-    pub side: Side,
-    /// Its price.
-    pub ticks: Ticks,
-    /// What rested there before; 0 when the level is new.
-    pub old_lots: Lots,
-    /// What rests there now; 0 when the level is gone.
-    pub new_lots: Lots,
-    /// How many orders rest there now; 0 when the level is gone or the venue does not say.
-    pub count: u32,
-}
-
-impl Change {
-    #[inline]
-    pub(crate) fn between(side: Side, old: Option<&Level>, new: Option<&Level>) -> Self {
-        let ticks = new.or(old).map_or(Ticks(0), |level| level.ticks);
-        Self {
-            side,
-            ticks,
-            old_lots: old.map_or(Lots(0), |level| level.lots),
-            new_lots: new.map_or(Lots(0), |level| level.lots),
-            count: new.map_or(0, |level| level.count),
-        }
-    }
-}
-
-/// The levels that a message changed.
-///
-/// Of a snapshot: bids first, then asks, each best first, each price once. Of a delta: in the order of
-/// the delta, then what its depth limit took out, worst first; a level that it changed twice is told
-/// twice. Applied in order they bring a mirror of the book to what the book is.
-pub type Changes = [Change];
 
 /// An order book: two sides of price levels, and what is known of their worth.
 ///
@@ -71,10 +36,13 @@ pub type Changes = [Change];
 pub struct Book<S: Storage = Flat> {
     /// Bids and asks, by [`Side`].
     sides: [S; 2],
-    /// The other halves of the two sides, to sort an input that came out of order.
-    sorted_bids: Levels,
-    sorted_asks: Levels,
+    /// To sort an input that came out of order.
+    sorted_bids: Vec<Level>,
+    sorted_asks: Vec<Level>,
+    /// What changed, as far as it has been told; the sides may know the rest.
     changes: Vec<Change>,
+    /// Which update was a snapshot whose changes the sides know; 0 is none.
+    replaced: u64,
     scale: Scale,
     coverage: Coverage,
     /// The worst prices that are kept at all, by [`Side`], as keys.
@@ -131,9 +99,10 @@ impl<S: Storage> Book<S> {
     pub fn with_storage(scale: Scale) -> Self {
         Self {
             sides: [S::new(Side::Bid), S::new(Side::Ask)],
-            sorted_bids: Levels::new(),
-            sorted_asks: Levels::new(),
+            sorted_bids: Vec::new(),
+            sorted_asks: Vec::new(),
             changes: Vec::new(),
+            replaced: 0,
             scale,
             coverage: Coverage::Shown,
             bounds: [i64::MAX; 2],
@@ -161,6 +130,7 @@ impl<S: Storage> Book<S> {
     pub fn begin(&mut self, epoch: Epoch) {
         self.epoch = epoch;
         self.updates = 0;
+        self.clear_changes();
         self.disconnect();
     }
 
@@ -183,7 +153,7 @@ impl<S: Storage> Book<S> {
         bids: &[Level],
         asks: &[Level],
         now: Nanos,
-    ) -> Result<&Changes, BookError> {
+    ) -> Result<Changes<'_>, BookError> {
         let bids = input::ordered(Side::Bid, bids, &mut self.sorted_bids)?;
         let asks = input::ordered(Side::Ask, asks, &mut self.sorted_asks)?;
         let bids = self.coverage.cut(bids);
@@ -197,7 +167,8 @@ impl<S: Storage> Book<S> {
         self.sides[0].replace(bids, &mut self.changes);
         self.sides[1].replace(asks, &mut self.changes);
         self.settle(now);
-        Ok(&self.changes)
+        self.replaced = self.updates;
+        Ok(self.changes())
     }
 
     /// Applies a delta that was received at `now`: each level is set, or taken out when it has no
@@ -216,10 +187,10 @@ impl<S: Storage> Book<S> {
         bids: &[Level],
         asks: &[Level],
         now: Nanos,
-    ) -> Result<&Changes, BookError> {
+    ) -> Result<Changes<'_>, BookError> {
         self.changes.clear();
         self.merge(bids, asks, now)?;
-        Ok(&self.changes)
+        Ok(self.changes())
     }
 
     /// Sets one level, or takes it out when it has no lots: [`Book::apply`] for a delta of one level.
@@ -415,12 +386,31 @@ impl<S: Storage> Book<S> {
 
     pub(crate) fn clear_changes(&mut self) {
         self.changes.clear();
+        self.replaced = 0;
     }
 
-    /// The levels that the last [`Book::replace`] or [`Book::apply`] changed.
+    /// Finds the changes of a snapshot, so that those of a delta can follow them.
+    pub(crate) fn tell_changes(&mut self) {
+        if self.replaced != 0 && self.replaced == self.updates {
+            for (side, of) in self.sides.iter().zip([Side::Bid, Side::Ask]) {
+                self.changes.extend(side.replaced().differences(of));
+            }
+        }
+        self.replaced = 0;
+    }
+
+    /// The levels that the last message changed: a [`Book::replace`] or a [`Book::apply`]. None after a
+    /// [`Book::set`], which returns what it changed, and after a message that was refused.
+    #[inline]
     #[must_use]
-    pub fn changes(&self) -> &Changes {
-        &self.changes
+    pub fn changes(&self) -> Changes<'_> {
+        let is_replaced = self.replaced == self.updates && self.replaced != 0;
+        let replaced = if is_replaced {
+            [self.sides[0].replaced(), self.sides[1].replaced()]
+        } else {
+            Default::default()
+        };
+        Changes::new(&self.changes, replaced)
     }
 
     /// The connection is gone: the levels are kept to look at, and are not to be traded on. A
@@ -594,11 +584,8 @@ impl<S: Storage> Book<S> {
     /// many changes as the largest message made.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let sorted = [&self.sorted_bids, &self.sorted_asks].into_iter();
-        let sorted = sorted.filter(|levels| levels.spilled());
-        let sorted: usize = sorted
-            .map(|levels| levels.capacity() * size_of::<Level>())
-            .sum();
+        let sorted = self.sorted_bids.capacity() + self.sorted_asks.capacity();
+        let sorted = sorted * size_of::<Level>();
         let sides: usize = self.sides.iter().map(Storage::heap_bytes).sum();
         size_of::<Self>() + sorted + sides + self.changes.capacity() * size_of::<Change>()
     }

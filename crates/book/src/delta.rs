@@ -1,7 +1,8 @@
 //! A book that follows a feed of deltas.
 
-use crate::book::{Book, Changes};
+use crate::book::Book;
 use crate::buffer::Buffer;
+use crate::change::Changes;
 use crate::input::BookError;
 use crate::sequence::{Ids, Sequence};
 use crate::storage::{Flat, Storage};
@@ -224,6 +225,9 @@ impl<S: Storage> DeltaBook<S> {
     /// Applies the deltas that waited for the snapshot that has just come. What does not go on from it
     /// waits for another.
     fn bridge(&mut self, now: Nanos) -> Result<Outcome, BookError> {
+        if self.buffer.len() > 0 {
+            self.book.tell_changes();
+        }
         let mut buffer = core::mem::take(&mut self.buffer);
         let mut done = 0;
         let mut outcome = Ok(Outcome::Applied);
@@ -333,7 +337,7 @@ impl<S: Storage> DeltaBook<S> {
 
     /// The levels that the last message changed.
     #[must_use]
-    pub fn changes(&self) -> &Changes {
+    pub fn changes(&self) -> Changes<'_> {
         self.book.changes()
     }
 

@@ -1,11 +1,12 @@
 //! What comes in for one side of a book: checked, and put in order.
 
+use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use thiserror::Error;
 
 use crate::book::MAX_LEVELS;
-use crate::storage::Levels;
+use crate::storage::flip;
 use crate::units::{Level, Lots, Side, Ticks};
 
 /// A snapshot or a delta that no book can hold.
@@ -51,17 +52,27 @@ fn is_in_order(side: Side, input: &[Level]) -> Result<bool, BookError> {
     if let Some(level) = input.get(MAX_LEVELS) {
         return Err(error(BookErrorKind::TooManyLevels, side, MAX_LEVELS, level));
     }
-    let mut in_order = true;
-    let mut last: Option<Ticks> = None;
-    for (index, level) in input.iter().enumerate() {
-        if level.lots <= Lots(0) {
-            if level.lots < Lots(0) {
-                return Err(error(BookErrorKind::NegativeLots, side, index, level));
-            }
-            in_order = false;
-        }
-        in_order &= last.is_none_or(|last| side.is_better(last, level.ticks));
-        last = Some(level.ticks);
+    // No branch on what a level is: it is in order, nearly always.
+    let flip = flip(side);
+    let (mut signs, mut in_order) = (0, true);
+    let mut last = None;
+    for level in input {
+        // Negative when there are none or less.
+        signs |= level.lots.0 | level.lots.0.wrapping_sub(1);
+        let key = level.ticks.0 ^ flip;
+        in_order &= last.is_none_or(|last| last < key);
+        last = Some(key);
+    }
+    if signs < 0 {
+        return match input.iter().position(|level| level.lots < Lots(0)) {
+            Some(index) => Err(error(
+                BookErrorKind::NegativeLots,
+                side,
+                index,
+                &input[index],
+            )),
+            None => Ok(false),
+        };
     }
     Ok(in_order)
 }
@@ -71,7 +82,7 @@ fn is_in_order(side: Side, input: &[Level]) -> Result<bool, BookError> {
 /// # Errors
 /// Two levels at one price. A level without quantity counts: it says that nothing rests at a
 /// price where the other says that something does.
-fn put_in_order(side: Side, input: &[Level], sorted: &mut Levels) -> Result<(), BookError> {
+fn put_in_order(side: Side, input: &[Level], sorted: &mut Vec<Level>) -> Result<(), BookError> {
     sorted.clear();
     sorted.extend_from_slice(input);
     match side {
@@ -98,7 +109,7 @@ fn put_in_order(side: Side, input: &[Level], sorted: &mut Levels) -> Result<(), 
 pub(crate) fn ordered<'a>(
     side: Side,
     input: &'a [Level],
-    space: &'a mut Levels,
+    space: &'a mut Vec<Level>,
 ) -> Result<&'a [Level], BookError> {
     if is_in_order(side, input)? {
         return Ok(input);

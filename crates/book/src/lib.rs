@@ -42,6 +42,7 @@ extern crate alloc;
 
 mod book;
 mod buffer;
+mod change;
 mod coverage;
 mod decimal;
 mod delta;
@@ -54,8 +55,9 @@ mod trust;
 mod units;
 mod view;
 
-pub use crate::book::{Book, Change, Changes, MAX_LEVELS};
+pub use crate::book::{Book, MAX_LEVELS};
 pub use crate::buffer::{MAX_BUFFERED_DELTAS, MAX_BUFFERED_LEVELS};
+pub use crate::change::{Change, Changes, ChangesIter};
 pub use crate::coverage::Coverage;
 pub use crate::decimal::{DecimalError, Fixed, MAX_DECIMALS, parse_decimal};
 pub use crate::delta::{Checksum, Delta, DeltaBook, Outcome, Snapshot};

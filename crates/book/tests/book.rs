@@ -306,7 +306,7 @@ proptest! {
         let (mut bids, mut asks) = (NaiveSide::new(), NaiveSide::new());
         for (new_bids, new_asks) in snapshots {
             let naive = naive_side(&new_bids).zip(naive_side(&new_asks));
-            let result = book.replace(&new_bids, &new_asks, Nanos(1)).map(<[Change]>::to_vec);
+            let result = book.replace(&new_bids, &new_asks, Nanos(1)).map(|changes| changes.to_vec());
             prop_assert_eq!(result.is_ok(), naive.is_some());
             if let (Ok(changes), Some((new_bids, new_asks))) = (result, naive) {
                 let mut expected = naive_changes(Side::Bid, &bids, &new_bids);

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use ticklot_book::{Change, Epoch, Nanos, Ticks};
+use ticklot_book::{Changes, Epoch, Nanos, Ticks};
 use ticklot_frame::{DecodeError, Trade, TradeSide, UnixMillis};
 use ticklot_frame::{bayse, jayx};
 
@@ -141,8 +141,8 @@ pub struct BookUpdate<'a> {
     /// When the frame was received.
     pub received: Nanos,
     /// The levels that differ from before: bids first, then asks, each best first. Empty when the
-    /// snapshot repeated what was known.
-    pub changes: &'a [Change],
+    /// snapshot repeated what was known. They are found when they are asked for.
+    pub changes: Changes<'a>,
     /// Trades that are new with this message, in order of time; each is handed on once, though the
     /// venue may list it again.
     pub trades: &'a [Trade],

@@ -29,8 +29,8 @@ mod session;
 mod venue;
 
 pub use ticklot_book::{
-    Book, BookError, BookErrorKind, BookView, Change, Depth, Epoch, Fill, Gap, HalfTicks,
-    Imbalance, Level, Lots, Nanos, Ratio, Scale, ScaleError, Side, State, Ticks,
+    Book, BookError, BookErrorKind, BookView, Change, Changes, ChangesIter, Depth, Epoch, Fill,
+    Gap, HalfTicks, Imbalance, Level, Lots, Nanos, Ratio, Scale, ScaleError, Side, State, Ticks,
 };
 pub use ticklot_frame::{DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, VenueName};
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 #[cfg(feature = "sabotage")]
 use ticklot_book::Side;
-use ticklot_book::{BookError, Epoch, Gap, Level, Nanos};
+use ticklot_book::{Book, BookError, Epoch, Gap, Level, Nanos};
 use ticklot_frame::{DecodeError, Trade, UnixMillis, VenueName};
 
 use crate::books::{BookId, Books, ConnectionId};
@@ -269,16 +269,13 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         }
         self.proved = true;
         self.stats.snapshots += 1;
-        let changes = self
-            .books
-            .untrusted(id)
-            .map_or(&[][..], |book| book.changes());
+        let changes = self.books.untrusted(id).map(Book::changes);
         let update = BookUpdate {
             book: id,
             frame: self.frame,
             line: snapshot.line,
             received: self.now,
-            changes,
+            changes: changes.unwrap_or_default(),
             trades: snapshot.trades,
             last_trade: snapshot.last_trade,
             sent: snapshot.sent,

@@ -4,27 +4,23 @@ use alloc::vec::Vec;
 use core::iter::Copied;
 use core::slice;
 
-use smallvec::SmallVec;
-
-use super::{Storage, differences, flip, sealed};
-use crate::book::Change;
+use super::{Storage, flip, sealed};
+use crate::change::{Change, Replaced};
 use crate::units::{Level, Side, Ticks};
-
-/// How many levels a side holds before it moves to the heap: JayX and most venues send twenty.
-pub(crate) const INLINE_LEVELS: usize = 32;
-
-pub(crate) type Levels = SmallVec<[Level; INLINE_LEVELS]>;
 
 /// The levels of a [`Flat`] side, best first.
 pub type FlatLevels<'a> = Copied<slice::Iter<'a, Level>>;
 
 /// A sorted array, best first: for snapshots and for shallow books.
 ///
-/// Up to 32 levels live inside it, more on the heap, 24 bytes each. One level is found by a binary
+/// A level takes 24 bytes, and is there twice: a snapshot is written beside the last one, which stays until
+/// the next, so that what changed can be found when it is asked for. One level is found by a binary
 /// search; one that comes or goes moves all levels behind it.
 #[derive(Clone, Debug)]
 pub struct Flat {
-    levels: Levels,
+    levels: Vec<Level>,
+    /// What a snapshot has replaced.
+    before: Vec<Level>,
     side: Side,
 }
 
@@ -46,14 +42,23 @@ impl Flat {
     }
 }
 
-impl sealed::Sealed for Flat {}
+impl sealed::Sealed for Flat {
+    #[inline]
+    fn replaced(&self) -> Replaced<'_> {
+        Replaced {
+            before: &self.before,
+            after: &self.levels,
+        }
+    }
+}
 
 impl Storage for Flat {
     type Levels<'a> = FlatLevels<'a>;
 
     fn new(side: Side) -> Self {
         Self {
-            levels: Levels::new(),
+            levels: Vec::new(),
+            before: Vec::new(),
             side,
         }
     }
@@ -108,21 +113,13 @@ impl Storage for Flat {
     }
 
     #[inline]
-    fn replace(&mut self, levels: &[Level], changes: &mut Vec<Change>) {
-        // Up to the first difference there is nothing to tell and nothing to copy.
-        let pairs = self.levels.iter().zip(levels);
-        let same = pairs.take_while(|(old, new)| old == new).count();
-        let old = self.levels[same..].iter().copied();
-        differences(self.side, old, &levels[same..], changes);
-        self.levels.truncate(same);
-        self.levels.extend_from_slice(&levels[same..]);
+    fn replace(&mut self, levels: &[Level], _: &mut Vec<Change>) {
+        core::mem::swap(&mut self.levels, &mut self.before);
+        self.levels.clear();
+        self.levels.extend_from_slice(levels);
     }
 
     fn heap_bytes(&self) -> usize {
-        if self.levels.spilled() {
-            self.levels.capacity() * size_of::<Level>()
-        } else {
-            0
-        }
+        (self.levels.capacity() + self.before.capacity()) * size_of::<Level>()
     }
 }

@@ -7,8 +7,8 @@ use core::fmt;
 
 use super::bits::{BLOCK, Bits, shift};
 use super::far::{Far, Overflow};
-use super::{Storage, differences, flip, sealed};
-use crate::book::Change;
+use super::{Storage, flip, sealed};
+use crate::change::{Change, Differences, Peeked};
 use crate::units::{Level, Lots, Side, Ticks};
 
 /// Ticks that one block of a [`Ladder`]'s window has.
@@ -382,7 +382,7 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
     fn replace(&mut self, levels: &[Level], changes: &mut Vec<Change>) {
         let side = if self.flip == 0 { Side::Ask } else { Side::Bid };
         let first = changes.len();
-        differences(side, self.levels(), levels, changes);
+        changes.extend(Differences::new(side, Peeked::new(self.levels()), levels));
         let changes = &changes[first..];
         // Anew, when that is less work, or when the window would move while levels are few.
         let anew = changes.len() > levels.len() / 2

@@ -8,11 +8,10 @@ mod ladder;
 use alloc::vec::Vec;
 use core::fmt;
 
-pub(crate) use flat::Levels;
 pub use flat::{Flat, FlatLevels};
 pub use ladder::{BLOCK_TICKS, Ladder, LadderLevels};
 
-use crate::book::Change;
+use crate::change::Change;
 use crate::units::{Level, Side, Ticks};
 
 /// One side of a book: price levels, best first, each price once, none without quantity.
@@ -62,7 +61,8 @@ pub trait Storage: Clone + fmt::Debug + sealed::Sealed {
     /// price: a level of zero lots when nothing was. Quantities are not negative.
     fn set(&mut self, level: Level) -> Level;
 
-    /// Puts `levels` in place of all levels and appends to `changes` what differs, best first.
+    /// Puts `levels` in place of all levels and appends to `changes` what differs, best first; or keeps
+    /// what was there, to be compared with.
     ///
     /// `levels` are in order, best first, each price once, each with a quantity.
     fn replace(&mut self, levels: &[Level], changes: &mut Vec<Change>);
@@ -72,8 +72,17 @@ pub trait Storage: Clone + fmt::Debug + sealed::Sealed {
 }
 
 pub(crate) mod sealed {
+    use crate::change::Replaced;
+
     /// Keeps [`super::Storage`] to this crate.
-    pub trait Sealed {}
+    pub trait Sealed {
+        /// What the last [`super::Storage::replace`] put in place of what, where it is left to the reader to
+        /// compare. Right until the side changes again.
+        #[inline]
+        fn replaced(&self) -> Replaced<'_> {
+            Replaced::default()
+        }
+    }
 }
 
 /// What turns a price into a key that is smaller the better the price is, and back: for bids every
@@ -83,39 +92,5 @@ pub(crate) const fn flip(side: Side) -> i64 {
     match side {
         Side::Bid => -1,
         Side::Ask => 0,
-    }
-}
-
-/// Tells every level in which two sides differ, both in order, best first.
-///
-/// One walk over both: at each step the better of the two prices is settled. Equal levels, the
-/// common case by far, cost one comparison.
-#[inline]
-pub(crate) fn differences(
-    side: Side,
-    old: impl Iterator<Item = Level>,
-    new: &[Level],
-    changes: &mut Vec<Change>,
-) {
-    let (mut old, mut new) = (old, new.iter().copied());
-    let (mut was, mut is) = (old.next(), new.next());
-    loop {
-        match (was, is) {
-            (Some(a), Some(b)) if a.ticks == b.ticks => {
-                if a != b {
-                    changes.push(Change::between(side, Some(&a), Some(&b)));
-                }
-                (was, is) = (old.next(), new.next());
-            }
-            (Some(a), b) if b.is_none_or(|b| side.is_better(a.ticks, b.ticks)) => {
-                changes.push(Change::between(side, Some(&a), None));
-                was = old.next();
-            }
-            (_, Some(b)) => {
-                changes.push(Change::between(side, None, Some(&b)));
-                is = new.next();
-            }
-            (_, None) => return,
-        }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use ticklot_book::{Change, Level, Lots, Side, Ticks};
+use ticklot_book::{Change, Changes, Level, Lots, Side, Ticks};
 
 pub(crate) fn level(ticks: i64, lots: i64) -> Level {
     Level::new(Ticks(ticks), Lots(lots))
@@ -119,7 +119,7 @@ impl Naive {
     }
 
     /// As a mirror of a book does it.
-    pub(crate) fn mirror(&mut self, changes: &[Change]) {
+    pub(crate) fn mirror(&mut self, changes: Changes<'_>) {
         for change in changes {
             let level = counted(change.ticks.0, change.new_lots.0, change.count);
             let old = self.set(change.side, level);

@@ -5,8 +5,8 @@ use ticklot_book::{Level, Lots, MAX_DECIMALS, Scale, Ticks, parse_decimal};
 use crate::iso_time::IsoTime;
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::{
-    Cursor, Isa, Known, LANES, MAX_RUN, Mantissa, NO_POINT, Numbers, Recipe, Scanner, Shape,
-    TABLES, Three, is_at, prefetch, recipe,
+    Cursor, Isa, Known, Lanes, MAX_RUN, Mantissa, NO_POINT, Numbers, Part, Recipe, Scanner, Shape,
+    TABLES, Three, is_at, prefetch,
 };
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 
@@ -141,7 +141,7 @@ impl Shape for LevelShape {
     }
 
     #[inline(always)]
-    fn item<I: Isa>(self, isa: I, numbers: Three<'_>) -> Option<Level> {
+    fn measured<I: Isa>(self, isa: I, numbers: Three<'_>) -> Option<Level> {
         let words = numbers.follows(1, b",\"quantity\":") & numbers.follows(2, b",\"total\":");
         // A total is not read, but it must be a number that every reader of JSON can hold.
         if !words | (numbers.len(2) > MAX_TOTAL) {
@@ -157,25 +157,31 @@ impl Shape for LevelShape {
 
 impl Known for LevelShape {
     const TABLE: usize = 0;
+    const SHORTEST: usize = b"1,\"quantity\":1,\"total\":1".len();
+    const IS_SHORT: bool = true;
 
-    fn recipe(key: u64) -> Option<Recipe> {
-        // A total is not read, but it must be a number.
-        recipe(key, true, &[b",\"quantity\":", b",\"total\":", b"}"])
+    #[inline(always)]
+    fn tag(self) -> u16 {
+        u16::from_le_bytes([self.scale.price_decimals(), self.scale.quantity_decimals()])
+    }
+
+    fn recipe(self, key: u64) -> Option<Recipe> {
+        let parts = [
+            Part::Steps(self.scale.price_decimals()),
+            Part::Text(b",\"quantity\":"),
+            Part::Steps(self.scale.quantity_decimals()),
+            Part::Text(b",\"total\":"),
+            // Not read, but it must be a number.
+            Part::Passed(MAX_TOTAL),
+            Part::Text(b"}"),
+        ];
+        Recipe::new(key, &parts, Some(b",{\"price\":"))
     }
 
     #[inline(always)]
-    fn known(self, recipe: &Recipe, [price, quantity, _]: [u64; LANES]) -> Option<Level> {
-        let scaled = |value: u64, multipliers: &Multipliers, decimals: u8| {
-            let multiplier = multipliers[NO_POINT.wrapping_sub(usize::from(decimals)) % MAX_RUN];
-            // 0 stands for a number that is finer than a step, which is not for here.
-            let scaled = value.cast_signed().checked_mul(multiplier)?;
-            (multiplier != 0).then_some(scaled)
-        };
-        let [price_decimals, quantity_decimals, _] = recipe.decimals;
-        Some(Level::new(
-            Ticks(scaled(price, self.price, price_decimals)?),
-            Lots(scaled(quantity, self.quantity, quantity_decimals)?),
-        ))
+    fn item(_: u8, numbers: impl Lanes) -> Level {
+        let (ticks, lots) = (numbers.first(), numbers.second());
+        Level::new(Ticks(ticks.cast_signed()), Lots(lots.cast_signed()))
     }
 }
 

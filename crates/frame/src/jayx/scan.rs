@@ -5,13 +5,13 @@ use ticklot_book::{Level, Lots, Ticks};
 use super::kline::{Candle, Kline};
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::{
-    Cursor, Isa, Known, LANES, Numbers, Recipe, Scanner, Shape, TABLES, Three, eight, is_at,
-    prefetch, recipe,
+    Cursor, Isa, Known, Lanes, Numbers, Part, Recipe, Scanner, Shape, TABLES, Three, eight, is_at,
+    prefetch,
 };
 use crate::units::{Trade, TradeSide, UnixMillis, UnixSeconds};
 
 /// Room for recipes: levels come in a dozen patterns or two, trades in some more.
-pub(super) const RECIPE_BITS: [u32; TABLES] = [7, 7];
+pub(super) const RECIPE_BITS: [u32; TABLES] = [9, 9];
 
 /// What stands around a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +161,7 @@ impl Shape for LevelShape {
     }
 
     #[inline(always)]
-    fn item<I: Isa>(self, isa: I, numbers: Three<'_>) -> Option<Level> {
+    fn measured<I: Isa>(self, isa: I, numbers: Three<'_>) -> Option<Level> {
         if !(numbers.follows(1, b",\"lots\":") & numbers.follows(2, b",\"count\":")) {
             return None;
         }
@@ -176,18 +176,33 @@ impl Shape for LevelShape {
 
 impl Known for LevelShape {
     const TABLE: usize = 0;
+    const SHORTEST: usize = b"1,\"lots\":1,\"count\":1".len();
+    const IS_SHORT: bool = true;
 
-    fn recipe(key: u64) -> Option<Recipe> {
-        recipe(key, false, &[b",\"lots\":", b",\"count\":", b"}"])
+    #[inline(always)]
+    fn tag(self) -> u16 {
+        0
+    }
+
+    fn recipe(self, key: u64) -> Option<Recipe> {
+        let parts = [
+            Part::Whole,
+            Part::Text(b",\"lots\":"),
+            Part::Whole,
+            Part::Text(b",\"count\":"),
+            Part::Short(MAX_COUNT),
+            Part::Text(b"}"),
+        ];
+        Recipe::new(key, &parts, Some(b",{\"ticks\":"))
     }
 
     #[inline(always)]
-    fn known(self, _: &Recipe, [ticks, lots, count]: [u64; LANES]) -> Option<Level> {
-        Some(Level {
-            ticks: Ticks(ticks.cast_signed()),
-            lots: Lots(lots.cast_signed()),
-            count: u32::try_from(count).ok()?,
-        })
+    fn item(_: u8, numbers: impl Lanes) -> Level {
+        Level {
+            ticks: Ticks(numbers.first().cast_signed()),
+            lots: Lots(numbers.second().cast_signed()),
+            count: numbers.short_third(),
+        }
     }
 }
 
@@ -214,7 +229,7 @@ impl Shape for TradeShape {
     }
 
     #[inline(always)]
-    fn item<I: Isa>(self, isa: I, numbers: Three<'_>) -> Option<Trade> {
+    fn measured<I: Isa>(self, isa: I, numbers: Three<'_>) -> Option<Trade> {
         // Both are looked for: buyers and sellers come in no order that a branch could learn.
         let is_buy = numbers.follows(2, b",\"side\":\"BUY\",\"created\":");
         let is_sell = numbers.follows(2, b",\"side\":\"SELL\",\"created\":");
@@ -238,8 +253,15 @@ impl Shape for TradeShape {
 
 impl Known for TradeShape {
     const TABLE: usize = 1;
+    const SHORTEST: usize = b"1,\"ticks\":1,\"side\":\"BUY\",\"created\":1".len();
+    const IS_SHORT: bool = false;
 
-    fn recipe(key: u64) -> Option<Recipe> {
+    #[inline(always)]
+    fn tag(self) -> u16 {
+        0
+    }
+
+    fn recipe(self, key: u64) -> Option<Recipe> {
         let buy = b",\"side\":\"BUY\",\"created\":".as_slice();
         let sell = b",\"side\":\"SELL\",\"created\":".as_slice();
         // The two words differ in length, so that the pattern tells which of them is meant.
@@ -248,22 +270,31 @@ impl Known for TradeShape {
             25 => (SELL, sell),
             _ => return None,
         };
-        let recipe = recipe(key, false, &[b",\"ticks\":", words, b"}"])?;
-        Some(Recipe { choice, ..recipe })
+        let parts = [
+            Part::Whole,
+            Part::Text(b",\"ticks\":"),
+            Part::Whole,
+            Part::Text(words),
+            Part::Whole,
+            Part::Text(b"}"),
+        ];
+        let mut recipe = Recipe::new(key, &parts, None)?;
+        recipe.choice = choice;
+        Some(recipe)
     }
 
     #[inline(always)]
-    fn known(self, recipe: &Recipe, [lots, ticks, created]: [u64; LANES]) -> Option<Trade> {
-        Some(Trade {
-            ticks: Ticks(ticks.cast_signed()),
-            lots: Lots(lots.cast_signed()),
-            side: if recipe.choice == BUY {
+    fn item(choice: u8, numbers: impl Lanes) -> Trade {
+        Trade {
+            ticks: Ticks(numbers.second().cast_signed()),
+            lots: Lots(numbers.first().cast_signed()),
+            side: if choice == BUY {
                 TradeSide::Buy
             } else {
                 TradeSide::Sell
             },
-            created: UnixMillis(created.cast_signed()),
-        })
+            created: UnixMillis(numbers.third().cast_signed()),
+        }
     }
 }
 

@@ -49,13 +49,13 @@ mod side;
 pub(crate) use cursor::{Cursor, is_at};
 pub(crate) use isa::{Isa, MAX_RUN, Mantissa, NO_POINT, eight};
 pub(crate) use raw::{Three, prefetch};
-pub(crate) use recipe::{LANES, Recipe, recipe};
+pub(crate) use recipe::{Part, Recipe};
 pub(crate) use runs::Numbers;
-pub(crate) use side::{Known, Shape};
+pub(crate) use side::{Known, Lanes, Shape};
 
 use isa::Portable;
 #[cfg(target_arch = "x86_64")]
-use raw::{Bits, avx2::Avx2, avx512::Avx512};
+use raw::{avx2::Avx2, avx512::Avx512};
 use recipe::Recipes;
 use runs::Runs;
 use side::Scanned;
@@ -138,7 +138,7 @@ impl Scanner {
         from: usize,
         mut read: impl FnMut(Scanned<'_>) -> Option<R>,
     ) -> Option<R> {
-        if let Some(found) = self.by_recipes(text, from).and_then(&mut read) {
+        if let Some(found) = self.by_recipes(text).and_then(&mut read) {
             #[cfg(test)]
             {
                 self.known += 1;
@@ -151,26 +151,20 @@ impl Scanner {
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn by_recipes<'t>(&'t mut self, text: &'t [u8], from: usize) -> Option<Scanned<'t>> {
+    fn by_recipes<'t>(&'t mut self, text: &'t [u8]) -> Option<Scanned<'t>> {
         let (Way::Avx512(isa), Some(tables)) = (self.way, &mut self.tables) else {
             return None;
         };
-        let marked = text.get(from..)?;
-        let len = (marked.len() / 64 + 1) * 8 + raw::WINDOW;
-        if self.ends.len() < len {
-            self.ends.resize(len, 0);
-        }
-        isa.mark(marked, b'}', self.ends.as_chunks_mut().0);
         Some(Scanned::Recipes {
             isa,
             text,
-            ends: Bits::new(text, from, &self.ends)?,
+            ends: isa.ends(text, &mut self.ends),
             tables,
         })
     }
 
     #[cfg(not(target_arch = "x86_64"))]
-    fn by_recipes<'t>(&'t mut self, _: &'t [u8], _: usize) -> Option<Scanned<'t>> {
+    fn by_recipes<'t>(&'t mut self, _: &'t [u8]) -> Option<Scanned<'t>> {
         None
     }
 }

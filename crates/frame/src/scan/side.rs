@@ -5,9 +5,9 @@ use ticklot_book::MAX_LEVELS;
 use super::cursor::{Cursor, is_at};
 use super::isa::Isa;
 #[cfg(target_arch = "x86_64")]
-use super::raw::{Bits, avx512::Avx512};
+use super::raw::avx512::{Avx512, Ends};
 use super::raw::{Edges, Fill, Three};
-use super::recipe::{LANES, Recipe, Recipes};
+use super::recipe::{Recipe, Recipes};
 use super::{Job, TABLES, Way};
 
 /// How a venue writes a level: three numbers and the texts around them.
@@ -30,7 +30,22 @@ pub(crate) trait Shape: Copy {
 
     /// What the numbers come to. None when the texts between them are not the venue's, or the
     /// numbers are not for the scanner to read. Must be `#[inline(always)]`.
-    fn item<I: Isa>(self, isa: I, numbers: Three<'_>) -> Option<Self::Item>;
+    fn measured<I: Isa>(self, isa: I, numbers: Three<'_>) -> Option<Self::Item>;
+}
+
+/// The numbers of an item that was read by a recipe, each below 10^16.
+pub(crate) trait Lanes: Copy {
+    /// The first number.
+    fn first(self) -> u64;
+
+    /// The second number.
+    fn second(self) -> u64;
+
+    /// The third number.
+    fn third(self) -> u64;
+
+    /// The third number, if it is a [`Part::Short`](super::Part) of eight digits.
+    fn short_third(self) -> u32;
 }
 
 /// How a venue writes a level, for [recipes](super::recipe).
@@ -38,11 +53,21 @@ pub(crate) trait Known: Shape {
     /// Which of a venue's tables its recipes are in.
     const TABLE: usize;
 
-    /// The recipe for a pattern. None when it is none of the venue's.
-    fn recipe(key: u64) -> Option<Recipe>;
+    /// The fewest bytes from the first number of an item to its closing brace, or fewer.
+    const SHORTEST: usize;
 
-    /// What the numbers come to. None when they are not for the scanner to read.
-    fn known(self, recipe: &Recipe, numbers: [u64; LANES]) -> Option<Self::Item>;
+    /// Whether the usual item is so short that the first number of the next one is near enough for its
+    /// recipe to tell what stands between them.
+    const IS_SHORT: bool;
+
+    /// What a recipe depends on besides the pattern; the same for all where there is nothing.
+    fn tag(self) -> u16;
+
+    /// The recipe for a pattern. None when it is none of the venue's.
+    fn recipe(self, key: u64) -> Option<Recipe>;
+
+    /// The item of these numbers, and of the text that its recipe has chosen. Must be `#[inline(always)]`.
+    fn item(choice: u8, numbers: impl Lanes) -> Self::Item;
 }
 
 /// A text whose numbers are found, and the way to read them.
@@ -58,7 +83,7 @@ pub(crate) enum Scanned<'t> {
     Recipes {
         isa: Avx512,
         text: &'t [u8],
-        ends: Bits<'t>,
+        ends: Ends<'t>,
         tables: &'t mut [Recipes; TABLES],
     },
 }
@@ -93,10 +118,10 @@ impl Scanned<'_> {
                 ends,
                 tables,
             } => {
-                let mut fill = Fill::new(items, room::<K>(text, first));
-                let table = tables.get_mut(K::TABLE)?;
-                let end = isa.items(shape, text, *ends, first, table, &mut fill)?;
-                (fill.finish() <= MAX_LEVELS).then_some(end + 1)?
+                let fill = Fill::new(items, room::<K>(text, first));
+                let table = tables.get_mut(K::TABLE)?.table(shape.tag())?;
+                let (end, count) = isa.items(shape, *ends, first, table, fill)?;
+                (count <= MAX_LEVELS).then_some(end + 1)?
             }
         };
         cursor.seek(end);
@@ -140,7 +165,9 @@ impl<S: Shape> Job for Items<'_, '_, S> {
             } else {
                 edges.three::<false>(at)?
             };
-            fill.push(shape.item(isa, numbers)?)?;
+            if !fill.push(shape.measured(isa, numbers)?) {
+                return None;
+            }
             let end = numbers.end(2);
             if !S::goes_on(text, end) {
                 // A longer list is the general path's to refuse.

@@ -1,10 +1,13 @@
 //! A list that is filled in a loop.
 
-/// Pushes to a list without ever growing it, and with its length in a register. (A push to a vector
+/// Pushes to a list without ever growing it, and with its end in a register. (A push to a vector
 /// writes the length back each time, and brings the code to grow it into the loop.)
+///
+/// Invariant: `next` is within the list's space or at its end, `end`, and all before it is written.
 pub(crate) struct Fill<'v, T> {
     items: &'v mut Vec<T>,
-    len: usize,
+    next: *mut T,
+    end: *mut T,
 }
 
 impl<'v, T: Copy> Fill<'v, T> {
@@ -12,26 +15,37 @@ impl<'v, T: Copy> Fill<'v, T> {
     pub(crate) fn new(items: &'v mut Vec<T>, room: usize) -> Self {
         items.clear();
         items.reserve(room);
-        Self { items, len: 0 }
+        let space = items.spare_capacity_mut().as_mut_ptr_range();
+        Self {
+            items,
+            next: space.start.cast(),
+            end: space.end.cast(),
+        }
     }
 
-    /// None when there is no room.
+    /// Whether there was room.
     #[inline(always)]
-    pub(crate) fn push(&mut self, item: T) -> Option<()> {
-        if self.len == self.items.capacity() {
-            return None;
+    pub(crate) fn push(&mut self, item: T) -> bool {
+        if self.next == self.end {
+            return false;
         }
-        // SAFETY: the place is within the list's capacity.
-        unsafe { self.items.as_mut_ptr().add(self.len).write(item) };
-        self.len += 1;
-        Some(())
+        // SAFETY: it is not at the end, so there is space for one; and then it is at the end at most.
+        unsafe {
+            self.next.write(item);
+            self.next = self.next.add(1);
+        }
+        true
     }
 
     /// How many were pushed, which are then the list.
     pub(crate) fn finish(self) -> usize {
-        // SAFETY: so many items were written, and there is room for them.
-        unsafe { self.items.set_len(self.len) };
-        self.len
+        let start = self.items.as_ptr();
+        // SAFETY: both are of the list's space. So many items were written, and there is room for them.
+        unsafe {
+            let len = self.next.cast_const().offset_from_unsigned(start);
+            self.items.set_len(len);
+            len
+        }
     }
 }
 
@@ -44,7 +58,7 @@ mod tests {
         let mut items = vec![7_u32; 3];
         let mut fill = Fill::new(&mut items, 5);
         let mut pushed = 0;
-        while fill.push(pushed).is_some() {
+        while fill.push(pushed) {
             pushed += 1;
         }
         assert!(pushed >= 5);
@@ -56,7 +70,7 @@ mod tests {
     #[test]
     fn what_is_not_finished_is_empty() {
         let mut items = vec![7_u32; 3];
-        assert_eq!(Fill::new(&mut items, 1).push(8), Some(()));
+        assert!(Fill::new(&mut items, 1).push(8));
         assert!(items.is_empty());
     }
 }

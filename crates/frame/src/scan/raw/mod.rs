@@ -64,16 +64,6 @@ impl<'t> Bits<'t> {
         // In two steps, since a shift by all 64 bits is none.
         Some(low | u64::from(high) << 1 << (63 - bit % 8))
     }
-
-    /// How far the next set bit is from byte `at` on. None when that is over 63 bytes.
-    #[inline(always)]
-    pub(super) fn next_after(&self, at: usize) -> Option<usize> {
-        let mut window = self.window::<false>(at)?;
-        if window == 0 {
-            window = self.window::<true>(at)?;
-        }
-        (window != 0).then(|| window.trailing_zeros() as usize)
-    }
 }
 
 /// A text and the edges of its numbers: a bit for each byte, set where a number begins or has just

@@ -1,0 +1,295 @@
+//! What a message changed.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::iter::Copied;
+use core::slice;
+
+use crate::units::{Level, Lots, Side, Ticks};
+
+/// A level that is not what it was: appeared, changed or went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Change {
+    /// The side it is on.
+    pub side: Side,
+    /// Its price.
+    pub ticks: Ticks,
+    /// What rested there before; 0 when the level is new.
+    pub old_lots: Lots,
+    /// What rests there now; 0 when the level is gone.
+    pub new_lots: Lots,
+    /// How many orders rest there now; 0 when the level is gone or the venue does not say.
+    pub count: u32,
+}
+
+impl Change {
+    #[inline]
+    pub(crate) fn between(side: Side, old: Option<&Level>, new: Option<&Level>) -> Self {
+        let ticks = new.or(old).map_or(Ticks(0), |level| level.ticks);
+        Self {
+            side,
+            ticks,
+            old_lots: old.map_or(Lots(0), |level| level.lots),
+            new_lots: new.map_or(Lots(0), |level| level.lots),
+            count: new.map_or(0, |level| level.count),
+        }
+    }
+}
+
+/// The levels that a message changed.
+///
+/// Of a snapshot: bids first, then asks, each best first, each price once. Of a delta: in the order of
+/// the delta, then what its depth limit took out, worst first; a level that it changed twice is told
+/// twice. Applied in order they bring a mirror of the book to what the book is.
+///
+/// A flat book finds those of a snapshot while they are asked for, in one walk over the levels before
+/// and after it: who does not look at them does not pay for them. No call allocates, save
+/// [`Changes::to_vec`].
+#[derive(Clone, Copy, Default)]
+pub struct Changes<'a> {
+    told: &'a [Change],
+    replaced: [Replaced<'a>; 2],
+}
+
+/// The levels of a side before and after a snapshot; both are empty when there was none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Replaced<'a> {
+    pub(crate) before: &'a [Level],
+    pub(crate) after: &'a [Level],
+}
+
+impl<'a> Replaced<'a> {
+    #[inline]
+    pub(crate) fn differences(self, side: Side) -> Differences<'a, &'a [Level]> {
+        Differences::new(side, self.before, self.after)
+    }
+}
+
+impl<'a> Changes<'a> {
+    /// What has been told already, then what differs on the two sides, bids and asks.
+    pub(crate) fn new(told: &'a [Change], replaced: [Replaced<'a>; 2]) -> Self {
+        Self { told, replaced }
+    }
+
+    /// One after the other.
+    #[inline]
+    #[must_use]
+    pub fn iter(&self) -> ChangesIter<'a> {
+        let [bids, asks] = self.replaced;
+        ChangesIter {
+            told: self.told.iter().copied(),
+            bids: bids.differences(Side::Bid),
+            asks: asks.differences(Side::Ask),
+        }
+    }
+
+    /// Whether nothing changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let same = |replaced: &Replaced<'_>| replaced.before == replaced.after;
+        self.told.is_empty() && self.replaced.iter().all(same)
+    }
+
+    /// How many there are. A walk over them, where they are found while they are asked for.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// All of them, to keep. Allocates.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<Change> {
+        self.iter().collect()
+    }
+}
+
+impl fmt::Debug for Changes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Whether both tell the same changes in the same order.
+impl PartialEq for Changes<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Changes<'_> {}
+
+impl<T: AsRef<[Change]>> PartialEq<T> for Changes<'_> {
+    fn eq(&self, other: &T) -> bool {
+        self.iter().eq(other.as_ref().iter().copied())
+    }
+}
+
+impl<'a> IntoIterator for Changes<'a> {
+    type Item = Change;
+    type IntoIter = ChangesIter<'a>;
+
+    #[inline]
+    fn into_iter(self) -> ChangesIter<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &Changes<'a> {
+    type Item = Change;
+    type IntoIter = ChangesIter<'a>;
+
+    #[inline]
+    fn into_iter(self) -> ChangesIter<'a> {
+        self.iter()
+    }
+}
+
+/// The iterator over [`Changes`].
+#[derive(Clone, Debug)]
+pub struct ChangesIter<'a> {
+    told: Copied<slice::Iter<'a, Change>>,
+    bids: Differences<'a, &'a [Level]>,
+    asks: Differences<'a, &'a [Level]>,
+}
+
+impl Iterator for ChangesIter<'_> {
+    type Item = Change;
+
+    #[inline]
+    fn next(&mut self) -> Option<Change> {
+        let found = self.told.next().or_else(|| self.bids.next());
+        found.or_else(|| self.asks.next())
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Change) -> B>(self, init: B, mut f: F) -> B {
+        let told = self.told.fold(init, &mut f);
+        let bids = self.bids.fold(told, &mut f);
+        self.asks.fold(bids, f)
+    }
+}
+
+/// Levels that are read one after the other, best first.
+pub(crate) trait Cursor {
+    /// The next one.
+    fn level(&self) -> Option<Level>;
+
+    /// Goes on to the one after it.
+    fn advance(&mut self);
+
+    /// Goes on past levels that are the same on the other side too, where that can be done quicker than
+    /// one by one.
+    #[inline]
+    fn skip_same(&mut self, _other: &mut &[Level]) {}
+}
+
+impl Cursor for &[Level] {
+    #[inline]
+    fn level(&self) -> Option<Level> {
+        self.first().copied()
+    }
+
+    #[inline]
+    fn advance(&mut self) {
+        *self = self.get(1..).unwrap_or_default();
+    }
+
+    #[inline]
+    fn skip_same(&mut self, other: &mut &[Level]) {
+        let pairs = self.iter().zip(*other);
+        let same = pairs.take_while(|(a, b)| is_same(a, b)).count();
+        *self = &self[same..];
+        *other = &other[same..];
+    }
+}
+
+/// Whether two levels are the same: one branch on all of it.
+#[inline]
+fn is_same(a: &Level, b: &Level) -> bool {
+    let (prices, lots) = (a.ticks.0 ^ b.ticks.0, a.lots.0 ^ b.lots.0);
+    prices | lots | i64::from(a.count ^ b.count) == 0
+}
+
+/// The levels of an iterator.
+#[derive(Clone, Debug)]
+pub(crate) struct Peeked<I> {
+    next: Option<Level>,
+    rest: I,
+}
+
+impl<I: Iterator<Item = Level>> Peeked<I> {
+    pub(crate) fn new(mut levels: I) -> Self {
+        Self {
+            next: levels.next(),
+            rest: levels,
+        }
+    }
+}
+
+impl<I: Iterator<Item = Level>> Cursor for Peeked<I> {
+    fn level(&self) -> Option<Level> {
+        self.next
+    }
+
+    fn advance(&mut self) {
+        self.next = self.rest.next();
+    }
+}
+
+/// Every level in which two sides differ, both in order, best first.
+///
+/// One walk over both: at each step the better of the two prices is settled. Equal levels, the
+/// common case by far, cost one comparison.
+#[derive(Clone, Debug)]
+pub(crate) struct Differences<'a, C> {
+    side: Side,
+    before: C,
+    after: &'a [Level],
+}
+
+impl<'a, C: Cursor> Differences<'a, C> {
+    #[inline]
+    pub(crate) fn new(side: Side, before: C, after: &'a [Level]) -> Self {
+        Self {
+            side,
+            before,
+            after,
+        }
+    }
+
+    /// Settles the next price, and tells what was at it and what is.
+    #[inline]
+    fn step(&mut self) -> Option<(Option<Level>, Option<Level>)> {
+        let (was, is) = (self.before.level(), self.after.level());
+        let (gone, come) = match (was, is) {
+            (Some(was), Some(is)) => (
+                !self.side.is_better(is.ticks, was.ticks),
+                !self.side.is_better(was.ticks, is.ticks),
+            ),
+            (None, None) => return None,
+            (was, is) => (was.is_some(), is.is_some()),
+        };
+        if gone {
+            self.before.advance();
+        }
+        if come {
+            self.after.advance();
+        }
+        Some((was.filter(|_| gone), is.filter(|_| come)))
+    }
+}
+
+impl<C: Cursor> Iterator for Differences<'_, C> {
+    type Item = Change;
+
+    #[inline]
+    fn next(&mut self) -> Option<Change> {
+        loop {
+            self.before.skip_same(&mut self.after);
+            let (was, is) = self.step()?;
+            if was != is {
+                return Some(Change::between(self.side, was.as_ref(), is.as_ref()));
+            }
+        }
+    }
+}
