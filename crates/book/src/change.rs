@@ -5,6 +5,7 @@ use core::fmt;
 use core::iter::Copied;
 use core::slice;
 
+use crate::storage::flip;
 use crate::units::{Level, Lots, Side, Ticks};
 
 /// A level that is not what it was: appeared, changed or went.
@@ -78,8 +79,8 @@ impl<'a> Changes<'a> {
         let [bids, asks] = self.replaced;
         ChangesIter {
             told: self.told.iter().copied(),
-            bids: bids.differences(Side::Bid),
-            asks: asks.differences(Side::Ask),
+            now: bids.differences(Side::Bid),
+            then: Some(asks.differences(Side::Ask)),
         }
     }
 
@@ -148,8 +149,9 @@ impl<'a> IntoIterator for &Changes<'a> {
 #[derive(Clone, Debug)]
 pub struct ChangesIter<'a> {
     told: Copied<slice::Iter<'a, Change>>,
-    bids: Differences<'a, &'a [Level]>,
-    asks: Differences<'a, &'a [Level]>,
+    /// The side that is walked over, and the one after it.
+    now: Differences<'a, &'a [Level]>,
+    then: Option<Differences<'a, &'a [Level]>>,
 }
 
 impl Iterator for ChangesIter<'_> {
@@ -157,15 +159,22 @@ impl Iterator for ChangesIter<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Change> {
-        let found = self.told.next().or_else(|| self.bids.next());
-        found.or_else(|| self.asks.next())
+        if let Some(change) = self.told.next() {
+            return Some(change);
+        }
+        loop {
+            if let Some(change) = self.now.next() {
+                return Some(change);
+            }
+            self.now = self.then.take()?;
+        }
     }
 
     #[inline]
     fn fold<B, F: FnMut(B, Change) -> B>(self, init: B, mut f: F) -> B {
         let told = self.told.fold(init, &mut f);
-        let bids = self.bids.fold(told, &mut f);
-        self.asks.fold(bids, f)
+        let now = self.now.fold(told, &mut f);
+        self.then.into_iter().flatten().fold(now, f)
     }
 }
 
@@ -174,8 +183,8 @@ pub(crate) trait Cursor {
     /// The next one.
     fn level(&self) -> Option<Level>;
 
-    /// Goes on to the one after it.
-    fn advance(&mut self);
+    /// Goes on to the one after it, if `really`.
+    fn advance(&mut self, really: bool);
 
     /// Goes on past levels that are the same on the other side too, where that can be done quicker than
     /// one by one.
@@ -190,8 +199,9 @@ impl Cursor for &[Level] {
     }
 
     #[inline]
-    fn advance(&mut self) {
-        *self = self.get(1..).unwrap_or_default();
+    fn advance(&mut self, really: bool) {
+        // Without a branch.
+        *self = self.get(usize::from(really)..).unwrap_or_default();
     }
 
     #[inline]
@@ -231,8 +241,10 @@ impl<I: Iterator<Item = Level>> Cursor for Peeked<I> {
         self.next
     }
 
-    fn advance(&mut self) {
-        self.next = self.rest.next();
+    fn advance(&mut self, really: bool) {
+        if really {
+            self.next = self.rest.next();
+        }
     }
 }
 
@@ -257,25 +269,23 @@ impl<'a, C: Cursor> Differences<'a, C> {
         }
     }
 
-    /// Settles the next price, and tells what was at it and what is.
+    /// Settles the next price: the better of two, or both at once when they are the same. Which of them it
+    /// is cannot be predicted, so there is no branch on it.
     #[inline]
-    fn step(&mut self) -> Option<(Option<Level>, Option<Level>)> {
-        let (was, is) = (self.before.level(), self.after.level());
-        let (gone, come) = match (was, is) {
-            (Some(was), Some(is)) => (
-                !self.side.is_better(is.ticks, was.ticks),
-                !self.side.is_better(was.ticks, is.ticks),
-            ),
-            (None, None) => return None,
-            (was, is) => (was.is_some(), is.is_some()),
-        };
-        if gone {
-            self.before.advance();
+    fn settle(&mut self, was: &Level, is: &Level) -> Change {
+        let flip = flip(self.side);
+        let (old, new) = (was.ticks.0 ^ flip, is.ticks.0 ^ flip);
+        let (gone, come) = (old <= new, new <= old);
+        self.before.advance(gone);
+        self.after.advance(come);
+        let lots = |there: bool, level: &Level| if there { level.lots } else { Lots(0) };
+        Change {
+            side: self.side,
+            ticks: if gone { was.ticks } else { is.ticks },
+            old_lots: lots(gone, was),
+            new_lots: lots(come, is),
+            count: if come { is.count } else { 0 },
         }
-        if come {
-            self.after.advance();
-        }
-        Some((was.filter(|_| gone), is.filter(|_| come)))
     }
 }
 
@@ -286,9 +296,22 @@ impl<C: Cursor> Iterator for Differences<'_, C> {
     fn next(&mut self) -> Option<Change> {
         loop {
             self.before.skip_same(&mut self.after);
-            let (was, is) = self.step()?;
-            if was != is {
-                return Some(Change::between(self.side, was.as_ref(), is.as_ref()));
+            match (self.before.level(), self.after.level()) {
+                (Some(was), Some(is)) => {
+                    let change = self.settle(&was, &is);
+                    if !is_same(&was, &is) {
+                        return Some(change);
+                    }
+                }
+                (Some(was), None) => {
+                    self.before.advance(true);
+                    return Some(Change::between(self.side, Some(&was), None));
+                }
+                (None, Some(is)) => {
+                    self.after.advance(true);
+                    return Some(Change::between(self.side, None, Some(&is)));
+                }
+                (None, None) => return None,
             }
         }
     }

@@ -52,29 +52,27 @@ fn is_in_order(side: Side, input: &[Level]) -> Result<bool, BookError> {
     if let Some(level) = input.get(MAX_LEVELS) {
         return Err(error(BookErrorKind::TooManyLevels, side, MAX_LEVELS, level));
     }
-    // No branch on what a level is: it is in order, nearly always.
     let flip = flip(side);
-    let (mut signs, mut in_order) = (0, true);
     let mut last = None;
-    for level in input {
-        // Negative when there are none or less.
-        signs |= level.lots.0 | level.lots.0.wrapping_sub(1);
+    // Two branches a level, which nearly never go the other way.
+    let is_next = |level: &Level| {
         let key = level.ticks.0 ^ flip;
-        in_order &= last.is_none_or(|last| last < key);
+        let in_order = last.is_none_or(|last| last < key);
         last = Some(key);
+        in_order && level.lots > Lots(0)
+    };
+    if input.iter().all(is_next) {
+        return Ok(true);
     }
-    if signs < 0 {
-        return match input.iter().position(|level| level.lots < Lots(0)) {
-            Some(index) => Err(error(
-                BookErrorKind::NegativeLots,
-                side,
-                index,
-                &input[index],
-            )),
-            None => Ok(false),
-        };
+    match input.iter().position(|level| level.lots < Lots(0)) {
+        Some(index) => Err(error(
+            BookErrorKind::NegativeLots,
+            side,
+            index,
+            &input[index],
+        )),
+        None => Ok(false),
     }
-    Ok(in_order)
 }
 
 /// Puts `input` in order in `sorted`: best first, levels without quantity left out.

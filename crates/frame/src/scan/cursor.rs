@@ -1,5 +1,6 @@
 //! Reading text that is expected to be just so.
 
+use super::isa::leading_digits;
 use super::raw::plain_string;
 use super::same;
 
@@ -31,6 +32,19 @@ impl<'a> Cursor<'a> {
 
     fn rest(&self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// The next sixteen bytes, the first the lowest, with zeros behind the text's end: from what stands
+    /// before, if that is as much.
+    #[inline]
+    fn sixteen(&self) -> Option<u128> {
+        let rest = self.rest();
+        if let Some(bytes) = rest.first_chunk() {
+            return Some(u128::from_le_bytes(*bytes));
+        }
+        let last = u128::from_le_bytes(*self.text.last_chunk()?);
+        let before = u32::try_from(8 * (16 - rest.len())).ok()?;
+        last.checked_shr(before)
     }
 
     /// Steps over `literal`, if it stands here.
@@ -79,15 +93,31 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn integer(&mut self) -> Option<i64> {
         let rest = self.rest();
-        let len = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+        let short = self.sixteen().and_then(short_integer);
+        let (len, value) = short.or_else(|| any_integer(rest))?;
         let leading_zero = len > 1 && rest[0] == b'0';
-        if len == 0 || len > MAX_WHOLE || leading_zero {
+        if leading_zero {
             return None;
         }
         self.at += len;
-        let digits = rest[..len].iter().map(|byte| i64::from(byte - b'0'));
-        Some(digits.fold(0, |value, digit| value * 10 + digit))
+        Some(value)
     }
+}
+
+/// The number that sixteen bytes begin with, and its length, if it ends among them.
+#[inline]
+fn short_integer(bytes: u128) -> Option<(usize, i64)> {
+    let (value, len) = leading_digits(bytes);
+    matches!(len, 1..16).then(|| (len, value.cast_signed()))
+}
+
+/// The number that a text begins with and does not end with, and its length.
+#[cold]
+fn any_integer(text: &[u8]) -> Option<(usize, i64)> {
+    let len = text.iter().position(|byte| !byte.is_ascii_digit())?;
+    let digits = text.get(..len).filter(|_| matches!(len, 1..=MAX_WHOLE))?;
+    let digits = digits.iter().map(|byte| i64::from(byte - b'0'));
+    Some((len, digits.fold(0, |value, digit| value * 10 + digit)))
 }
 
 /// The longest whole number, in digits, that every reader of JSON takes for one.

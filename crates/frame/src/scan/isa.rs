@@ -130,6 +130,18 @@ pub(crate) fn eight(digits: u64) -> u64 {
     fours.wrapping_mul(10_000 << 32 | 1) >> 32
 }
 
+/// The value of the digits that sixteen bytes begin with, the first the lowest, and how many there are.
+#[inline(always)]
+pub(crate) fn leading_digits(bytes: u128) -> (u64, usize) {
+    let word = bytes ^ ZEROS;
+    // As `not_a_digit`, for sixteen.
+    const TOPS: u128 = u128::from_le_bytes([0x80; 16]);
+    let foreign = (((word & !TOPS) + u128::from_le_bytes([0x76; 16])) | word) & TOPS;
+    let len = foreign.trailing_zeros() / 8;
+    let digits = word.checked_shl(8 * (16 - len)).unwrap_or(0);
+    (sixteen(digits), len as usize)
+}
+
 #[inline(always)]
 fn mantissa(numbers: &Three<'_>, number: usize) -> Option<Mantissa> {
     let word = digits_of(numbers, number)?;

@@ -291,50 +291,73 @@ impl Recipes {
     }
 }
 
-/// Recipes by their patterns: a hash table of fixed size, two places a pattern.
+/// Recipes by their patterns: hash tables of fixed size, two places a pattern.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
-    recipes: Box<[Recipe]>,
+    /// The usual ones, and none that is not.
+    usual: Box<[Recipe]>,
+    others: Box<[Recipe]>,
     /// To take the top bits of a hash.
     shift: u32,
 }
 
 impl Table {
     fn new(bits: u32) -> Self {
+        let recipes = || vec![Recipe::NONE; 1 << bits].into_boxed_slice();
         Self {
-            recipes: vec![Recipe::NONE; 1 << bits].into_boxed_slice(),
+            usual: recipes(),
+            others: recipes(),
             shift: u64::BITS - bits,
         }
     }
 
-    /// The recipe of `shape` for a pattern, as it is known or as the shape tells.
+    /// The first of the places of a pattern.
     #[inline(always)]
-    pub(crate) fn get<K: Known>(&mut self, shape: K, key: u64) -> Option<&Recipe> {
-        // Sixteen bits at most.
-        #[allow(clippy::cast_possible_truncation)]
-        let place = (hash(key) >> self.shift) as usize;
-        if self.recipes.get(place)?.key == key {
-            return self.recipes.get(place);
-        }
-        cold_path();
-        let place = self.get_other(shape, key, place)?;
-        self.recipes.get(place)
+    #[allow(clippy::cast_possible_truncation)] // sixteen bits at most
+    fn place(&self, key: u64) -> usize {
+        (hash(key) >> self.shift) as usize
     }
 
-    /// Where the recipe is that is not in its first place: in its second one, or in either once it
-    /// is learned, what is there being forgotten.
-    #[cold]
+    /// The recipe of `shape` for a pattern, as it is known or as the shape tells, if it is a usual one.
+    #[inline(always)]
+    pub(crate) fn usual<K: Known>(&mut self, shape: K, key: u64) -> Option<&Recipe> {
+        let place = self.place(key);
+        if self.usual.get(place)?.key == key {
+            return self.usual.get(place);
+        }
+        cold_path();
+        self.get(shape, key).filter(|recipe| recipe.is_usual)
+    }
+
+    /// The recipe of `shape` for a pattern, as it is known or as the shape tells.
     #[inline(never)]
-    fn get_other<K: Known>(&mut self, shape: K, key: u64, first: usize) -> Option<usize> {
-        let second = first ^ 1;
-        if self.recipes.get(second)?.key == key {
-            return Some(second);
+    pub(crate) fn get<K: Known>(&mut self, shape: K, key: u64) -> Option<&Recipe> {
+        let first = self.place(key);
+        let places = [first, first ^ 1];
+        let is_known =
+            |recipes: &[Recipe], place: &usize| recipes.get(*place).is_some_and(|r| r.key == key);
+        if let Some(place) = places
+            .into_iter()
+            .find(|place| is_known(&self.usual, place))
+        {
+            return self.usual.get(place);
+        }
+        if let Some(place) = places
+            .into_iter()
+            .find(|place| is_known(&self.others, place))
+        {
+            return self.others.get(place);
         }
         let recipe = shape.recipe(key)?;
-        // The new one takes the first place, and what was there the second.
-        self.recipes.swap(first, second);
-        *self.recipes.get_mut(first)? = recipe;
-        Some(first)
+        let recipes = if recipe.is_usual {
+            &mut self.usual
+        } else {
+            &mut self.others
+        };
+        // The new one takes the first place, and what was there the second, where it takes another's.
+        recipes.swap(first, first ^ 1);
+        *recipes.get_mut(first)? = recipe;
+        recipes.get(first)
     }
 }
 
@@ -549,9 +572,12 @@ mod tests {
 
         fn recipe(self, key: u64) -> Option<Recipe> {
             let choice = u8::try_from(self.0).unwrap();
+            // Whether it is a usual one must not depend on the bits that a hash takes.
+            let is_usual = key.count_ones().is_multiple_of(2);
             self.1.then_some(Recipe {
                 key,
                 choice,
+                is_usual,
                 ..Recipe::NONE
             })
         }
@@ -568,8 +594,12 @@ mod tests {
                 for tag in [3, 5] {
                     let table = recipes.table(tag).unwrap();
                     for known in [true, false] {
-                        let recipe = table.get(Tagged(tag, known), *key).unwrap();
+                        let shape = Tagged(tag, known);
+                        let recipe = table.get(shape, *key).unwrap();
                         assert_eq!((recipe.key, u16::from(recipe.choice)), (*key, tag));
+                        let is_usual = recipe.is_usual;
+                        let usual = table.usual(shape, *key).map(|recipe| recipe.key);
+                        assert_eq!(usual, is_usual.then_some(*key));
                     }
                 }
             }

@@ -158,12 +158,22 @@ fn items<K: Known>(
     let mut at = at;
     // What must be zero of all items: looked at once, at the end.
     let mut wrong = _mm512_setzero_si512();
-    // Most items are of the usual kind, with another one behind. This loop takes no others.
+    // Most items are of the usual kind. This loop takes no others.
     while at < ends.full {
         // SAFETY: `at` is before `full`, so there is a window, and the text does not end before it.
         let (window, len) = unsafe { (ends.full_window(at), ends.len_of::<K>(at)) };
         if len >= WINDOW {
+            return None;
+        }
+        let key = digits(window) & ((1 << len) - 1);
+        let Some(recipe) = recipes.usual(shape, key) else {
             break;
+        };
+        let left = _mm512_sub_epi8(window, load(&recipe.words));
+        let must_be_zero = _mm512_and_si512(left, load(&recipe.mask));
+        let lanes = _mm512_permutexvar_epi8(load(&recipe.places), left);
+        if !fill.push(K::item(recipe.choice, narrow(lanes, recipe))) {
+            return None;
         }
         // SAFETY: as above, and the end of the item is in the window.
         let goes_on = unsafe {
@@ -174,21 +184,24 @@ fn items<K: Known>(
             }
         };
         if !goes_on {
-            break;
+            let own = _mm512_maskz_mov_epi8(bits(0, len + 1), must_be_zero);
+            wrong = _mm512_or_si512(wrong, own);
+            return finish(fill, at + len, wrong);
         }
-        let recipe = recipes.get(shape, digits(window) & ((1 << len) - 1))?;
-        if !recipe.is_usual {
-            break;
-        }
-        let left = _mm512_sub_epi8(window, load(&recipe.words));
-        wrong = _mm512_or_si512(wrong, _mm512_and_si512(left, load(&recipe.mask)));
-        let lanes = _mm512_permutexvar_epi8(load(&recipe.places), left);
-        if !fill.push(K::item(recipe.choice, narrow(lanes, recipe))) {
-            return None;
-        }
+        wrong = _mm512_or_si512(wrong, must_be_zero);
         at += len + K::STEP;
     }
     rest(shape, ends, at, recipes, fill, wrong)
+}
+
+/// The list, if nothing is wrong.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn finish<T: Copy>(fill: Fill<'_, T>, end: usize, wrong: __m512i) -> Option<(usize, usize)> {
+    if _mm512_test_epi8_mask(wrong, wrong) != 0 {
+        return None;
+    }
+    Some((end, fill.finish()))
 }
 
 /// The items from `at` on, of any kind; `wrong` must be zero.
@@ -229,10 +242,7 @@ fn rest<K: Known>(
         }
         at += len + K::STEP;
     };
-    if _mm512_test_epi8_mask(wrong, wrong) != 0 {
-        return None;
-    }
-    Some((end, fill.finish()))
+    finish(fill, end, wrong)
 }
 
 /// Which bytes are digits.
