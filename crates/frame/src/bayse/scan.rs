@@ -6,7 +6,7 @@ use crate::iso_time::IsoTime;
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::{
     Cursor, Isa, Known, Lanes, MAX_RUN, Mantissa, NO_POINT, Numbers, Part, Recipe, Scanner, Shape,
-    TABLES, Three, is_at, prefetch,
+    TABLES, Three, is_at,
 };
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 
@@ -33,7 +33,6 @@ pub(super) fn order_book<'a>(
     scales: &(impl Scales + ?Sized),
     sides: [&mut SideSpace; 2],
 ) -> Option<ScannedBook<'a>> {
-    prefetch(text);
     let mut cursor = Cursor::new(text, 0);
     cursor.expect(b"{\"type\":\"orderbook_update\",\"data\":{\"orderbook\":{\"marketId\":\"")?;
     let market_id = cursor.string()?;

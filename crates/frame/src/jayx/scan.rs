@@ -6,7 +6,6 @@ use super::kline::{Candle, Kline};
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::{
     Cursor, Isa, Known, Lanes, Numbers, Part, Recipe, Scanner, Shape, TABLES, Three, eight, is_at,
-    prefetch,
 };
 use crate::units::{Trade, TradeSide, UnixMillis, UnixSeconds};
 
@@ -31,7 +30,6 @@ pub(super) fn order_book(
     sides: [&mut SideSpace; 2],
     trades: &mut Vec<Trade>,
 ) -> Option<ListPlaces> {
-    prefetch(text);
     let mut cursor = Cursor::new(text, 0);
     let close = open(
         &mut cursor,

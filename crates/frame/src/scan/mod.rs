@@ -24,7 +24,8 @@
 //! nothing is measured. Two comparisons of 64 bytes and one permutation do a level. What that way
 //! does not take, the one above may.
 //!
-//! The text is brought near first, all of it at once ([`prefetch`]).
+//! Either way begins with one pass over all of the text, whose steps do not wait for each other: so it
+//! also brings the text near as fast as that goes, and nothing is gained by asking for it before.
 //!
 //! # What it leaves alone
 //! Whole messages only. At the first byte that is not as expected (another order of keys, a space,
@@ -48,7 +49,7 @@ mod side;
 
 pub(crate) use cursor::{Cursor, is_at};
 pub(crate) use isa::{Isa, MAX_RUN, Mantissa, NO_POINT, eight};
-pub(crate) use raw::{Three, prefetch};
+pub(crate) use raw::Three;
 pub(crate) use recipe::{Part, Recipe};
 pub(crate) use runs::Numbers;
 pub(crate) use side::{Known, Lanes, Shape};

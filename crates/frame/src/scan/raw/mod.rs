@@ -14,7 +14,7 @@ mod fill;
 mod text;
 
 pub(crate) use fill::Fill;
-pub(crate) use text::{plain_string, prefetch};
+pub(crate) use text::plain_string;
 
 use super::same;
 

@@ -1,20 +1,4 @@
-//! Strings, and bringing text near.
-
-/// Asks for the whole of `text` to be brought near, all of it at once. A line that has been written by
-/// the kernel just now is near already, and little is lost; one that comes from a log or a queue is
-/// read several times faster than its first bytes would let the processor guess.
-#[inline(always)]
-pub(crate) fn prefetch(text: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in text.chunks(CACHE_LINE) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch is a hint and reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-const CACHE_LINE: usize = 64;
+//! Strings.
 
 /// The text up to the first quote, if every byte of it is ASCII, and none a control character or a
 /// backslash. A few bytes at a time; none near the end of the text too.
