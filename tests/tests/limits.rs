@@ -116,6 +116,10 @@ fn every_default_of_the_table_is_the_default() {
         "crates/ticklot/src/session.rs",
         "crates/ticklot/src/backoff.rs",
     );
+    let (in_flight, flight) = (
+        "crates/ticklot/src/flight.rs",
+        ticklot::flight::Rules::default(),
+    );
     let in_bayse = "crates/sim/src/bayse/config.rs";
     let defaults = [
         (
@@ -144,6 +148,9 @@ fn every_default_of_the_table_is_the_default() {
             ms(options.reconnect.max_retry_after),
         ),
         ("cap", backoff, ms(options.reconnect.cap)),
+        ("bytes", in_flight, flight.bytes as u64),
+        ("every", in_flight, ms(flight.every)),
+        ("most", in_flight, u64::from(flight.most)),
         ("max_message", in_sim, limits.max_message as u64),
         ("max_connections", in_sim, limits.max_connections as u64),
         ("upgrade_timeout", in_sim, ms(limits.upgrade_timeout)),

@@ -43,6 +43,7 @@ mod units;
 mod words;
 
 pub use crate::error::{DecodeError, ErrorKind, VenueName};
+pub use crate::escape::json_string;
 pub use crate::iso_time::{IsoTime, IsoTimeError};
 pub use crate::lines::{Line, Lines};
 pub use crate::scan::Scan;

@@ -489,4 +489,24 @@ fn what_is_shown_of_credentials() {
     };
     let error = refused(&request, Endpoint::User, Some(&Auth::api_key("pk_live_1")));
     assert!(!format!("{error} {error:?} {request:?}").contains("pk_live"));
+    let orders = Request::Orders {
+        markets: (&["m"]).into(),
+    };
+    for (auth, shown) in [
+        (Auth::api_key("pk_live_1"), r#"{"apiKey":"hidden"}"#),
+        (
+            Auth::access_token("e\"yJ", Some("device".to_owned())),
+            r#"{"accessToken":"hidden","deviceId":"hidden"}"#,
+        ),
+    ] {
+        let mut out = Vec::new();
+        orders.write(Endpoint::User, Some(&auth), &mut out).unwrap();
+        bayse::redact(&mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            format!(
+                r#"{{"type":"subscribe","channel":"orders","marketIds":["m"],"auth":{shown}}}"#
+            )
+        );
+    }
 }

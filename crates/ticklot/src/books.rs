@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use ticklot_book::{Book, Nanos, Scale, State};
+use ticklot_frame::VenueName;
 use ticklot_frame::jayx::Kline;
 
 use crate::jayx::{Account, Candles};
@@ -38,6 +39,8 @@ pub struct Books {
     accounts: Vec<(ConnectionId, Account)>,
     /// After how long without a message each connection's books are stale.
     limits: Vec<(ConnectionId, Nanos)>,
+    /// The connections' venues.
+    venues: Vec<(ConnectionId, VenueName)>,
     /// Nothing can become stale before this. It never goes back.
     stale_due: Option<Nanos>,
     /// What has become stale and was not told yet.
@@ -228,6 +231,27 @@ impl Books {
         self.stale_due = Some(Nanos(0));
     }
 
+    /// After how long without a message the books of a connection are stale.
+    pub(crate) fn limit(&self, connection: ConnectionId) -> Option<Nanos> {
+        let mut limits = self.limits.iter();
+        limits
+            .find(|(of, _)| *of == connection)
+            .map(|(_, limit)| *limit)
+    }
+
+    /// The connection is one to this venue.
+    pub(crate) fn set_venue(&mut self, connection: ConnectionId, venue: VenueName) {
+        self.venues.push((connection, venue));
+    }
+
+    /// The venue of a connection; no name for a connection that is none.
+    pub(crate) fn venue(&self, connection: ConnectionId) -> VenueName {
+        let mut venues = self.venues.iter();
+        venues
+            .find(|(of, _)| *of == connection)
+            .map_or(VenueName(""), |(_, venue)| *venue)
+    }
+
     /// When something may become stale, of whatever connection; never, when no connection has a
     /// limit.
     pub(crate) fn stale_due(&self) -> Option<Nanos> {
@@ -239,25 +263,38 @@ impl Books {
     /// now on, after the shortest. [`Books::next_expired`] tells the books.
     pub(crate) fn expire(&mut self, now: Nanos) {
         let mut due: Option<Nanos> = None;
-        let mut no_later = |at: Nanos| due = Some(due.map_or(at, |due| due.min(at)));
-        for &(connection, limit) in &self.limits {
-            no_later(now.after(limit));
-            let own = (0..).map(BookId).zip(&mut self.entries);
-            for (id, entry) in own.filter(|(_, entry)| entry.connection == connection) {
-                if entry.book.expire(now, limit) {
-                    self.expired.push_back(id);
-                } else if entry.book.state().is_live() {
-                    no_later(entry.book.updated().after(limit));
-                }
-            }
-            for (_, candles) in self.candles.iter_mut().filter(|(of, _)| *of == connection) {
-                candles.expire(now, limit);
-            }
-            for (_, account) in self.accounts.iter_mut().filter(|(of, _)| *of == connection) {
-                account.expire(now, limit);
-            }
+        for at in 0..self.limits.len() {
+            let (connection, limit) = self.limits[at];
+            let next = self.expire_of(connection, limit, now);
+            due = Some(due.map_or(next, |due| due.min(next)));
         }
         self.stale_due = due;
+    }
+
+    /// Marks stale what of a connection has heard nothing for `limit`. Returns when something of it may
+    /// become stale next.
+    pub(crate) fn expire_of(
+        &mut self,
+        connection: ConnectionId,
+        limit: Nanos,
+        now: Nanos,
+    ) -> Nanos {
+        let mut due = now.after(limit);
+        let own = (0..).map(BookId).zip(&mut self.entries);
+        for (id, entry) in own.filter(|(_, entry)| entry.connection == connection) {
+            if entry.book.expire(now, limit) {
+                self.expired.push_back(id);
+            } else if entry.book.state().is_live() {
+                due = due.min(entry.book.updated().after(limit));
+            }
+        }
+        for (_, candles) in self.candles.iter_mut().filter(|(of, _)| *of == connection) {
+            candles.expire(now, limit);
+        }
+        for (_, account) in self.accounts.iter_mut().filter(|(of, _)| *of == connection) {
+            account.expire(now, limit);
+        }
+        due
     }
 
     /// A book that has become stale and that nobody has been told of.

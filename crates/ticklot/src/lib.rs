@@ -8,7 +8,8 @@
 //! |---|---|
 //! | follow books live | [`Feed`] with [`jayx::JayX`] and [`bayse::Bayse`] |
 //! | drive the same rules over your own socket, or none | [`Session`] |
-//! | read recorded frames | `capture::FrameLog` (feature `capture`) |
+//! | see what passes over the wire | [`tap::Tap`], [`flight::Flight`] |
+//! | record frames, read and replay them | `capture::Recorder`, `capture::Incidents`, `capture::FrameLog`, `capture::Replay` (feature `capture`) |
 //! | decode frames only | the crate `ticklot-frame` |
 //! | keep a book only | the crate `ticklot-book` |
 
@@ -20,12 +21,15 @@ pub mod capture;
 mod event;
 #[cfg(feature = "feed")]
 pub mod feed;
+pub mod flight;
 pub mod jayx;
 mod limiter;
 mod outbox;
+mod ring;
 #[cfg(feature = "sabotage")]
 mod sabotage;
 mod session;
+pub mod tap;
 mod venue;
 
 pub use ticklot_book::{

@@ -22,6 +22,7 @@ use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Event, Handler};
 use crate::limiter::Limiter;
 use crate::outbox::Outbox;
+use crate::tap::{Tap, Taps, What};
 use crate::venue::{Context, Reply, Slot, Stats, Venue};
 
 /// How a session behaves. Every limit is here.
@@ -105,12 +106,17 @@ pub struct Session<V> {
     heard: Nanos,
     /// No book can be stale before this; none for never.
     stale_due: Option<Nanos>,
+    /// Who sees what passes.
+    taps: Taps,
+    /// A message as they see it.
+    shown: Vec<u8>,
 }
 
 impl<V: Venue> Session<V> {
     /// A session that has not connected yet. Its books that are known by name are added to `books`.
     pub fn new(mut venue: V, id: ConnectionId, options: Options, books: &mut Books) -> Self {
         venue.register(id, books);
+        books.set_venue(id, venue.name());
         if let Some(limit) = options.stale_after {
             books.set_limit(id, nanos(limit));
         }
@@ -134,8 +140,15 @@ impl<V: Venue> Session<V> {
             since: Nanos(0),
             heard: Nanos(0),
             stale_due: None,
+            taps: Taps::default(),
+            shown: Vec::new(),
             venue,
         }
+    }
+
+    /// Lets `tap` see everything that passes from now on.
+    pub fn tap(&mut self, tap: Box<dyn Tap>) {
+        self.taps.add(tap);
     }
 
     /// Where to connect to.
@@ -206,7 +219,27 @@ impl<V: Venue> Session<V> {
         if let Some(limiter) = &mut self.limiter {
             limiter.sent(now);
         }
+        if !self.taps.is_empty() {
+            self.show(now);
+        }
         Some(&mut self.sending)
+    }
+
+    /// Shows the message that is being sent, without its secrets.
+    #[cold]
+    fn show(&mut self, now: Nanos) {
+        self.shown.clear();
+        self.shown.extend_from_slice(&self.sending);
+        self.venue.redact(&mut self.shown);
+        let what = What::Sent(&self.shown);
+        self.taps.tell(self.id, self.venue.name(), now, what);
+    }
+
+    #[inline]
+    fn tell(&mut self, now: Nanos, what: What<'_>) {
+        if !self.taps.is_empty() {
+            self.taps.tell(self.id, self.venue.name(), now, what);
+        }
     }
 
     /// The connection is open: a new epoch begins.
@@ -217,6 +250,7 @@ impl<V: Venue> Session<V> {
         handler: &mut H,
     ) -> ControlFlow<()> {
         self.expire(now, books, handler)?;
+        self.tell(now, What::Opened);
         self.epoch = self.epoch.next();
         for (_, book) in books.of_connection(self.id) {
             book.begin(self.epoch);
@@ -257,6 +291,7 @@ impl<V: Venue> Session<V> {
         if self.expire(now, books, handler).is_break() {
             return Reply::Stop;
         }
+        self.tell(now, What::Received(frame));
         let reply = self.with_context(now, books, handler, |venue, context, max_frame| {
             if frame.len() <= max_frame {
                 return venue.frame(frame, context);
@@ -304,6 +339,7 @@ impl<V: Venue> Session<V> {
         if self.expire(now, books, handler).is_break() {
             return Reply::Stop;
         }
+        self.tell(now, What::Fetched(body));
         self.with_context(now, books, handler, |venue, context, _| {
             venue.fetched(body, context)
         })
@@ -329,6 +365,7 @@ impl<V: Venue> Session<V> {
             proved: false,
             #[cfg(feature = "sabotage")]
             sabotage: self.options.sabotage,
+            taps: &mut self.taps,
             handler,
         };
         let reply = work(&mut self.venue, &mut context, self.options.max_frame);
@@ -404,7 +441,7 @@ impl<V: Venue> Session<V> {
         books: &mut Books,
         handler: &mut H,
     ) -> ControlFlow<()> {
-        let flow = expire(now, books, handler);
+        let flow = expire(now, books, handler, &mut self.taps);
         self.stale_due = books.stale_due();
         flow
     }
@@ -425,6 +462,7 @@ impl<V: Venue> Session<V> {
         books.disconnect(self.id);
         // Of the others: this may be the first that is heard of anything after a long pause.
         let told = self.expire(now, books, handler);
+        self.tell(now, What::Closed(reason));
         self.outbox.clear();
         if was_open {
             self.venue.closed();
@@ -495,12 +533,24 @@ pub(crate) fn expire<H: Handler + ?Sized>(
     now: Nanos,
     books: &mut Books,
     handler: &mut H,
+    taps: &mut Taps,
 ) -> ControlFlow<()> {
     if books.stale_due().is_none_or(|due| due > now) {
         return ControlFlow::Continue(());
     }
     books.expire(now);
+    tell_expired(now, books, handler, taps)
+}
+
+/// Tells of each book that has become stale.
+pub(crate) fn tell_expired<H: Handler + ?Sized>(
+    now: Nanos,
+    books: &mut Books,
+    handler: &mut H,
+    taps: &mut Taps,
+) -> ControlFlow<()> {
     while let Some(book) = books.next_expired() {
+        taps.trust_lost(book, now, books);
         handler.on_event(Event::Stale { book }, books)?;
     }
     ControlFlow::Continue(())

@@ -11,6 +11,7 @@ use crate::books::{BookId, Books, ConnectionId};
 use crate::event::{BookUpdate, Event, Handler, LastTrade, Source};
 use crate::limiter::RateLimit;
 use crate::outbox::Outbox;
+use crate::tap::Taps;
 
 /// A venue's rules on one connection: where it is, what is sent when it opens, what its frames
 /// mean. Pure: it is told what came and when, and says what is to be sent.
@@ -62,6 +63,13 @@ pub trait Venue {
     /// say. None for not at all, or not by time alone.
     fn next_due(&self) -> Option<Nanos> {
         None
+    }
+
+    /// Replaces what is secret in a message that is to be sent, for those who see it pass: see
+    /// [`Tap`](crate::tap::Tap). Called only when there is one. A venue that sends no secrets leaves the
+    /// message as it is.
+    fn redact(&self, message: &mut Vec<u8>) {
+        let _ = message;
     }
 
     /// How many messages the venue takes from a client. None for no limit.
@@ -164,6 +172,7 @@ pub struct Context<'a, H: ?Sized> {
     pub proved: bool,
     #[cfg(feature = "sabotage")]
     pub(crate) sabotage: Option<crate::Sabotage>,
+    pub(crate) taps: &'a mut Taps,
     pub(crate) handler: &'a mut H,
 }
 
@@ -226,8 +235,18 @@ impl<H: Handler + ?Sized> Context<'_, H> {
 
     /// A message for a book could not be read: the book is out of date until the next one.
     pub fn missed(&mut self, id: BookId) {
-        if let Some(book) = self.books.book_mut(id) {
-            book.mark_gap(Gap::Refused);
+        self.gap(id, Gap::Refused);
+    }
+
+    /// A book cannot be bridged by what came next: it is not to be trusted until the next snapshot.
+    pub fn gap(&mut self, id: BookId, gap: Gap) {
+        let Some(book) = self.books.book_mut(id) else {
+            return;
+        };
+        let was_live = book.state().is_live();
+        book.mark_gap(gap);
+        if was_live {
+            self.taps.trust_lost(id, self.now, self.books);
         }
     }
 
@@ -263,9 +282,13 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             Some((bids, asks)) => (bids.as_slice(), asks.as_slice()),
             None => (bids, asks),
         };
+        let was_live = book.state().is_live();
         if let Err(error) = book.replace(bids, asks, self.now) {
-            book.mark_gap(Gap::Refused);
+            self.gap(id, Gap::Refused);
             return self.bad_line(refusal(error).on_line(snapshot.line));
+        }
+        if was_live && !book.state().is_live() {
+            self.taps.trust_lost(id, self.now, self.books);
         }
         self.proved = true;
         self.stats.snapshots += 1;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::errors::RequestError;
-use crate::escape::json_string;
+use crate::escape::{hide_member, json_string};
 
 /// Credentials, sent in every message on [`Endpoint::User`](super::Endpoint::User) and on no other
 /// endpoint.
@@ -89,6 +89,14 @@ impl Auth {
             }
         }
         out.push(b'}');
+    }
+}
+
+/// Replaces the credentials in a message of [`Request::write`](super::Request::write) by `hidden`, for one
+/// who looks on. Any other message stays as it is.
+pub fn redact(message: &mut Vec<u8>) {
+    for name in ["apiKey", "accessToken", "deviceId"] {
+        hide_member(message, name);
     }
 }
 

@@ -18,7 +18,7 @@ mod room;
 mod scan;
 
 pub use activity::{Activity, Event, FilledOrder, Market, User};
-pub use auth::Auth;
+pub use auth::{Auth, redact};
 pub use book::OrderBook;
 pub use channel::{Channel, Currency, Endpoint, Symbol};
 pub use decode::{Decoder, Message};

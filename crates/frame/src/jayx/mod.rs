@@ -15,4 +15,6 @@ pub use account::{Balance, MAX_ITEMS, OpenOrders, Order, Orders, Positions};
 pub use decode::{Control, Decoder, Envelope, Message, OrderBook};
 pub use kline::{Candle, Kline};
 pub use packet::asked_ack;
-pub use request::{ApiKey, JOIN, PONG, Request, SubscribeError, acknowledge, subscribe_order_book};
+pub use request::{
+    ApiKey, JOIN, PONG, Request, SubscribeError, acknowledge, redact, subscribe_order_book,
+};

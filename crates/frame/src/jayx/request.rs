@@ -7,7 +7,7 @@ use std::io::Write;
 use thiserror::Error;
 
 use super::decode::Envelope;
-use crate::escape::json_string;
+use crate::escape::{hide_member, json_string};
 
 /// The Socket.IO packet that joins the default namespace.
 pub const JOIN: &[u8] = b"40";
@@ -184,6 +184,12 @@ impl Request<'_> {
 
 const CATEGORY: (&str, &str) = ("category", "spot");
 
+/// Replaces the account's key in a message of [`Request::write`] by `hidden`, for one who looks on. Any
+/// other message stays as it is.
+pub fn redact(message: &mut Vec<u8>) {
+    hide_member(message, "apiKey");
+}
+
 /// Appends the acknowledgement of the server's event `id`, in Socket.IO, without a word.
 pub fn acknowledge(out: &mut Vec<u8>, id: u64) {
     // Writing to a vector does not fail, and a whole number is formatted without allocating.
@@ -342,5 +348,11 @@ mod tests {
         assert_eq!(json["message"]["apiKey"], "se\"cret");
         assert_eq!(json["message"]["symbol"], "X\"}");
         assert!(!format!("{request:?}{key:?}").contains("cret"));
+        let mut shown = text(&request, Envelope::SocketIo).into_bytes();
+        redact(&mut shown);
+        assert_eq!(
+            String::from_utf8(shown).unwrap(),
+            r#"42["openorders",{"apiKey":"hidden","category":"spot","symbol":"X\"}"}]"#
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use ticklot_book::Nanos;
-use ticklot_frame::bayse::{Channel, Message, Request, Room, ServerError, ServerErrorKind};
+use ticklot_frame::bayse::{Channel, Message, Request, Room, ServerError, ServerErrorKind, redact};
 use ticklot_frame::{Lines, Scales, VenueName};
 
 use super::rooms::{Confirmed, Rooms, ToSend};
@@ -96,6 +96,10 @@ impl Venue for Bayse {
                     }),
                 };
             })
+    }
+
+    fn redact(&self, message: &mut Vec<u8>) {
+        redact(message);
     }
 
     fn rate_limit(&self) -> Option<RateLimit> {

@@ -1,6 +1,6 @@
 //! A feed's time.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ticklot_book::Nanos;
 use tokio::time::Instant;
@@ -12,6 +12,8 @@ use crate::backoff::nanos;
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
+    /// The same moment in nanoseconds since 1970.
+    unix_zero: u64,
 }
 
 impl Clock {
@@ -20,7 +22,15 @@ impl Clock {
     pub fn start() -> Self {
         Self {
             origin: Instant::now(),
+            unix_zero: unix_now(),
         }
+    }
+
+    /// The start in nanoseconds since 1970, by the system's clock as it was then: `unix_zero() +
+    /// now().0` is the time of day, however that clock is set since, and never goes back.
+    #[must_use]
+    pub fn unix_zero(&self) -> u64 {
+        self.unix_zero
     }
 
     /// The time since the start.
@@ -36,4 +46,10 @@ impl Clock {
             .checked_add(Duration::from_nanos(time.0))
             .unwrap_or_else(|| Instant::now() + far)
     }
+}
+
+/// Nanoseconds since 1970; 0 for a clock that is set before.
+fn unix_now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |time| nanos(time).0)
 }

@@ -18,10 +18,13 @@ use crate::backoff::nanos;
 use crate::books::Books;
 use crate::event::{Disconnect, Handler};
 use crate::session::{Next, Session};
+use crate::tap::Tap;
 use crate::venue::{Reply, Venue};
 
 /// A connection of any venue.
 pub(super) trait Connect<H> {
+    fn tap(&mut self, tap: Box<dyn Tap>);
+
     fn run<'a>(
         &'a mut self,
         shared: &'a RefCell<Shared<H>>,
@@ -57,6 +60,10 @@ impl<V: Venue> Line<V> {
 }
 
 impl<V: Venue, H: Handler> Connect<H> for Line<V> {
+    fn tap(&mut self, tap: Box<dyn Tap>) {
+        self.session.tap(tap);
+    }
+
     fn run<'a>(
         &'a mut self,
         shared: &'a RefCell<Shared<H>>,

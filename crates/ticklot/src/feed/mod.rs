@@ -24,6 +24,7 @@ use self::driver::{Connect, Line};
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Event, Handler};
 use crate::session::{Options, Session, expire};
+use crate::tap::{Tap, Taps};
 use crate::venue::{Stats, Venue};
 
 /// How a connection of a feed came to its end.
@@ -65,6 +66,10 @@ pub struct Feed<H> {
     clock: Clock,
     stop: watch::Sender<bool>,
     tick: Option<Duration>,
+    /// Makes what a connection that is added is tapped with.
+    make_taps: Vec<Box<dyn Fn() -> Box<dyn Tap>>>,
+    /// For what the feed's own clock finds.
+    taps: Taps,
 }
 
 /// What all connections share. Borrowed only while a frame or an event is worked on, never across
@@ -88,6 +93,8 @@ impl<H: Handler> Feed<H> {
             clock: Clock::start(),
             stop: watch::Sender::new(false),
             tick: None,
+            make_taps: Vec::new(),
+            taps: Taps::default(),
         }
     }
 
@@ -109,7 +116,11 @@ impl<H: Handler> Feed<H> {
         transport: transport::Config,
     ) -> Remote<V::Command> {
         let connection = ConnectionId(u32::try_from(self.connections.len()).unwrap_or(u32::MAX));
-        let session = Session::new(venue, connection, options, &mut self.shared.get_mut().books);
+        let mut session =
+            Session::new(venue, connection, options, &mut self.shared.get_mut().books);
+        for make in &self.make_taps {
+            session.tap(make());
+        }
         let (line, remote) = Line::new(session, transport);
         self.connections.push(Box::new(line));
         remote
@@ -119,6 +130,15 @@ impl<H: Handler> Feed<H> {
     /// least a millisecond.
     pub fn tick_every(&mut self, interval: Duration) {
         self.tick = Some(interval.max(Duration::from_millis(1)));
+    }
+
+    /// Lets `tap` see everything that passes over the connections, those that are added later too.
+    pub fn tap(&mut self, tap: impl Tap + Clone + 'static) {
+        for line in &mut self.connections {
+            line.tap(Box::new(tap.clone()));
+        }
+        self.taps.add(Box::new(tap.clone()));
+        self.make_taps.push(Box::new(move || Box::new(tap.clone())));
     }
 
     /// Ends the feed from elsewhere.
@@ -153,6 +173,8 @@ impl<H: Handler> Feed<H> {
             clock,
             stop,
             tick,
+            taps,
+            ..
         } = self;
         let shared = &*shared;
         let mut running: FuturesUnordered<_> = connections
@@ -161,7 +183,7 @@ impl<H: Handler> Feed<H> {
             .collect();
         let mut ended = Vec::with_capacity(running.len());
         // The clock's ticks are few; the budget that many frames use up is not theirs.
-        let mut ticks = pin!(unconstrained(ticks(shared, *clock, stop, *tick)));
+        let mut ticks = pin!(unconstrained(ticks(shared, *clock, stop, *tick, taps)));
         loop {
             let next = tokio::select! {
                 biased;
@@ -211,6 +233,7 @@ async fn ticks<H: Handler>(
     clock: Clock,
     stop: &watch::Sender<bool>,
     every: Option<Duration>,
+    taps: &mut Taps,
 ) {
     let Some(every) = every else {
         return std::future::pending().await;
@@ -225,7 +248,7 @@ async fn ticks<H: Handler>(
         let Shared { books, handler } = &mut *shared;
         let now = clock.now();
         // The connections' own timers may be later than this one.
-        let told = expire(now, books, handler);
+        let told = expire(now, books, handler, taps);
         if told.is_break() || handler.on_event(Event::Tick { now }, books).is_break() {
             stop.send_replace(true);
             break;

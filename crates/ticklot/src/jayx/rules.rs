@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use ticklot_book::Nanos;
 use ticklot_frame::VenueName;
 use ticklot_frame::jayx::{
-    Control, Envelope, JOIN, Message, OrderBook, PONG, acknowledge, asked_ack,
+    Control, Envelope, JOIN, Message, OrderBook, PONG, acknowledge, asked_ack, redact,
 };
 
 use super::{HANDSHAKE, JayX, MAX_DOUBLINGS, PATIENCE, PLAIN_SILENCE, Topic};
@@ -122,6 +122,10 @@ impl Venue for JayX {
         _context: &mut Context<'_, H>,
     ) -> Reply {
         match command {}
+    }
+
+    fn redact(&self, message: &mut Vec<u8>) {
+        redact(message);
     }
 
     fn deadline(&self) -> Option<Nanos> {

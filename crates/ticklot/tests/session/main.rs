@@ -7,3 +7,4 @@ mod bench;
 mod found;
 mod jayx;
 mod rules;
+mod tap;

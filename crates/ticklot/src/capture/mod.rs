@@ -1,0 +1,43 @@
+//! Recorded frames: written as they pass, read back, and played through the session's own rules.
+//!
+//! | to | use |
+//! |---|---|
+//! | write everything that passes to files | [`Recorder`], a [`Tap`](crate::tap::Tap) |
+//! | write the recent past when a book loses its trust | [`Incidents`], a [`Tap`](crate::tap::Tap) |
+//! | write a line oneself | [`append`] |
+//! | read a log | [`FrameLog`] |
+//! | get the books of a log | [`Replay`] |
+//! | tell what a book held after each message | [`BookRows`] |
+//!
+//! A log is text, one JSON object a line, plain, or compressed with gzip (`.gz`) or Zstandard (`.zst`):
+//!
+//! ```text
+//! {"recv_ns":1723161255088176367,"conn":0,"venue":"jayx","frame":"42[\"orderbook\",{...}]"}
+//! ```
+//!
+//! | member | what it is |
+//! |---|---|
+//! | `recv_ns` | when it passed, in nanoseconds since 1970; 0 or left out when the recorder did not know |
+//! | `frame` | the text of one WebSocket message; of a line of another kind, what there is to say |
+//! | `conn` | which connection of the feed it passed over, from 0; left out where there is one |
+//! | `venue` | the connection's venue, `jayx` or `bayse`; left out where nobody said |
+//! | `dir` | [`Kind::as_str`](crate::tap::Kind::as_str); left out of a message that came |
+//!
+//! Only `frame` must be there. What a reader does not know it passes over, members and kinds alike.
+//! `docs/recording.md` has it all.
+
+mod file;
+mod incidents;
+mod line;
+mod log;
+mod recorder;
+mod replay;
+mod rows;
+
+pub use self::file::{RecordError, Rotation};
+pub use self::incidents::{Incidents, Told};
+pub use self::line::append;
+pub use self::log::{FrameLog, LogError, MAX_LINE, Progress, Record};
+pub use self::recorder::{RecordOptions, Recorded, Recorder};
+pub use self::replay::{Applied, Loss, Replay, Seen};
+pub use self::rows::BookRows;

@@ -1,0 +1,475 @@
+//! A log, played through the sessions' own rules.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Deserialize;
+use ticklot_book::Nanos;
+
+use super::log::Record;
+use crate::books::{Books, ConnectionId};
+use crate::event::{Disconnect, Handler};
+use crate::session::{Options, Session, tell_expired};
+use crate::tap::{Kind, Passed, Tap, Taps, What};
+use crate::venue::{Reply, Stats, Venue};
+
+/// The books of a log: each connection of it through a session of its own, at the times that were
+/// recorded.
+///
+/// A message goes the way that it went live, so the books, their changes and their states come out as
+/// they were. What a [`Recorder`](super::Recorder) noted besides is played too: openings, closings,
+/// bodies that were fetched, books that became stale. Of what was sent nothing is played; and of what
+/// the user asked for while it ran nothing is known, so a venue that keeps whatever comes (such as
+/// `Bayse::any`) is the right one here.
+///
+/// ```no_run
+/// use std::ops::ControlFlow;
+/// use ticklot::capture::{FrameLog, Replay};
+/// use ticklot::{Books, Event, jayx::{Envelope, JayX}};
+///
+/// let mut handler = |event: Event<'_>, books: &Books| {
+///     if let Event::Book(update) = event {
+///         println!("{:?}", books.untrusted(update.book).and_then(|book| book.best_bid()));
+///     }
+///     ControlFlow::Continue(())
+/// };
+/// let mut replay = Replay::new();
+/// let mut log = FrameLog::open("book.jsonl.zst")?.everything();
+/// while let Some(record) = log.next_record() {
+///     let record = record?;
+///     if !replay.knows(record) {
+///         replay.add(record, JayX::new("BTCUSDT").envelope(Envelope::Auto).build()?);
+///     }
+///     replay.apply(record, &mut handler);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Replay {
+    books: Books,
+    lanes: Vec<Lane>,
+    taps: Taps,
+    found: Found,
+    /// Losses of trust that came out and that the log may yet note.
+    open: VecDeque<Loss>,
+    losses: VecDeque<Loss>,
+    /// The log notes losses of trust.
+    notes: bool,
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Applied {
+    /// What the session said to it.
+    pub reply: Reply,
+    /// How many messages were decoded.
+    pub messages: u64,
+}
+
+/// A book that is no longer to be trusted: see [`What::TrustLost`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Loss {
+    /// The line of the log that did it, from 0.
+    pub line: u64,
+    /// When, in nanoseconds since 1970.
+    pub at: u64,
+    /// The connection that feeds the book.
+    pub connection: ConnectionId,
+    /// The market that the book belongs to.
+    pub market: String,
+    /// The book's name.
+    pub book: String,
+    /// What it is then: [`State::as_str`](ticklot_book::State::as_str).
+    pub state: String,
+    /// Who says so.
+    pub seen: Seen,
+}
+
+/// Who says that a book has lost its trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// The log notes it, and it came out again.
+    Again,
+    /// It came out, of a log that notes no such thing.
+    Here,
+    /// It came out, and the log, which notes such things, does not have it: what is played differs from
+    /// what was live.
+    OnlyHere,
+    /// The log notes it, and it did not come out: what is played differs from what was live.
+    OnlyThere,
+}
+
+impl Seen {
+    /// Whether what is played differs from what was live.
+    #[must_use]
+    pub fn differs(self) -> bool {
+        matches!(self, Self::OnlyHere | Self::OnlyThere)
+    }
+}
+
+/// A connection of the log.
+struct Lane {
+    connection: ConnectionId,
+    session: Box<dyn Played>,
+    /// Whether frames are numbered by the lines of the log.
+    by_lines: bool,
+    is_open: bool,
+    /// Whether the connection was closed once: it is opened by the log then, not by its first message.
+    was_closed: bool,
+}
+
+impl Replay {
+    /// No connections yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let (found, mut taps) = (Found::default(), Taps::default());
+        taps.add(Box::new(found.clone()));
+        Self {
+            books: Books::new(),
+            lanes: Vec::new(),
+            taps,
+            found,
+            open: VecDeque::new(),
+            losses: VecDeque::new(),
+            notes: false,
+        }
+    }
+
+    /// Whether there is a session for this record, or none is needed.
+    #[must_use]
+    pub fn knows(&self, record: &Record) -> bool {
+        record.kind == Kind::Dropped || self.place(record).is_some()
+    }
+
+    /// Adds a session for the record's connection. Frames are numbered as they were live, or, where the
+    /// log says no connections, by its lines.
+    pub fn add<V: Venue + 'static>(&mut self, record: &Record, venue: V) {
+        let connection = record.connection.unwrap_or_default();
+        let by_lines = record.connection.is_none();
+        let options = Options {
+            count_control: by_lines,
+            // What became stale is noted; where nothing is noted nothing is known of it.
+            stale_after: None,
+            ..Options::default()
+        };
+        let mut session = Session::new(venue, connection, options, &mut self.books);
+        session.tap(Box::new(self.found.clone()));
+        self.lanes.push(Lane {
+            connection,
+            session: Box::new(session),
+            by_lines,
+            is_open: false,
+            was_closed: false,
+        });
+    }
+
+    /// Plays a line. One of a connection without a session is passed over.
+    pub fn apply(&mut self, record: &Record, handler: &mut dyn Handler) -> Applied {
+        if record.kind != Kind::TrustLost {
+            self.settle();
+        }
+        self.notes |= record.kind != Kind::Received;
+        let nothing = Applied {
+            reply: Reply::Control,
+            messages: 0,
+        };
+        let Some(place) = self.place(record) else {
+            return nothing;
+        };
+        let applied = match record.kind {
+            Kind::TrustLost => {
+                self.expire(record, handler);
+                nothing
+            }
+            _ => self.lanes[place].apply(record, &mut self.books, handler),
+        };
+        self.gather(record);
+        if record.kind == Kind::TrustLost {
+            self.compare(record);
+        }
+        applied
+    }
+
+    /// A line could not be read: the numbering goes on after it, where it goes by lines.
+    pub fn skip_line(&mut self) {
+        for lane in self.lanes.iter_mut().filter(|lane| lane.by_lines) {
+            lane.session.skip_line();
+        }
+    }
+
+    /// The log is at its end: what it might still have noted it did not.
+    pub fn finish(&mut self) {
+        self.settle();
+    }
+
+    /// The next loss of trust that was not asked for yet.
+    pub fn next_loss(&mut self) -> Option<Loss> {
+        self.losses.pop_front()
+    }
+
+    /// The books.
+    #[must_use]
+    pub fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// The counts of each connection.
+    pub fn stats(&self) -> impl Iterator<Item = (ConnectionId, Stats)> {
+        let all = self.lanes.iter();
+        all.map(|lane| (lane.connection, lane.session.stats()))
+    }
+
+    fn place(&self, record: &Record) -> Option<usize> {
+        let connection = record.connection.unwrap_or_default();
+        let mut lanes = self.lanes.iter();
+        lanes.position(|lane| lane.connection == connection)
+    }
+
+    /// A book became stale: whatever has heard nothing for the limit that is noted with it does.
+    fn expire(&mut self, record: &Record, handler: &mut dyn Handler) {
+        let limit = Note::read(record).and_then(|note| note.stale_after_ns);
+        let (Some(limit), Some(connection)) = (limit, record.connection) else {
+            return;
+        };
+        let now = Nanos(record.recv_ns);
+        self.books.expire_of(connection, Nanos(limit), now);
+        // Nobody is asked whether to go on for a line that is no message.
+        let _ = tell_expired(now, &mut self.books, handler, &mut self.taps);
+    }
+
+    /// Gathers what has come out of a line.
+    fn gather(&mut self, record: &Record) {
+        for loss in self.found.take() {
+            self.open.push_back(Loss {
+                line: record.line,
+                ..loss
+            });
+        }
+    }
+
+    /// Holds what came out against what the log notes.
+    fn compare(&mut self, record: &Record) {
+        let Some(note) = Note::read(record) else {
+            return;
+        };
+        let noted = Loss {
+            line: record.line,
+            at: record.recv_ns,
+            connection: record.connection.unwrap_or_default(),
+            market: note.market,
+            book: note.book,
+            state: note.state,
+            seen: Seen::OnlyThere,
+        };
+        let is_same = |loss: &Loss| {
+            (&loss.market, &loss.book, &loss.state) == (&noted.market, &noted.book, &noted.state)
+        };
+        let same = self.open.iter().position(is_same);
+        let found = same.and_then(|at| self.open.remove(at)).map(|loss| Loss {
+            seen: Seen::Again,
+            ..loss
+        });
+        self.losses.push_back(found.unwrap_or(noted));
+    }
+
+    /// What the log has not noted by now it does not note.
+    fn settle(&mut self) {
+        let seen = match self.notes {
+            true => Seen::OnlyHere,
+            false => Seen::Here,
+        };
+        let settled = self.open.drain(..);
+        self.losses
+            .extend(settled.map(|loss| Loss { seen, ..loss }));
+    }
+}
+
+impl Default for Replay {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Replay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replay")
+            .field("connections", &self.lanes.len())
+            .field("books", &self.books.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Lane {
+    fn apply(&mut self, record: &Record, books: &mut Books, handler: &mut dyn Handler) -> Applied {
+        let (now, text) = (Nanos(record.recv_ns), record.frame.as_slice());
+        let before = self.session.stats().messages;
+        let reply = match record.kind {
+            Kind::Opened => self.open(now, books, handler),
+            Kind::Received => match self.open_at_first(now, books, handler) {
+                Reply::Stop => Reply::Stop,
+                _ => self.session.frame(text, now, books, handler),
+            },
+            Kind::Fetched => self.session.fetched(text, now, books, handler),
+            Kind::Closed => self.close(now, text, books, handler),
+            _ => Reply::Control,
+        };
+        self.session.forget_outgoing(now);
+        Applied {
+            reply,
+            messages: self.session.stats().messages - before,
+        }
+    }
+
+    /// A log that does not say when the connection opened begins with its first message.
+    fn open_at_first(&mut self, now: Nanos, books: &mut Books, handler: &mut dyn Handler) -> Reply {
+        if self.is_open || self.was_closed {
+            return Reply::Control;
+        }
+        self.open(now, books, handler)
+    }
+
+    fn open(&mut self, now: Nanos, books: &mut Books, handler: &mut dyn Handler) -> Reply {
+        self.is_open = true;
+        self.session.opened(now, books, handler)
+    }
+
+    fn close(
+        &mut self,
+        now: Nanos,
+        reason: &[u8],
+        books: &mut Books,
+        handler: &mut dyn Handler,
+    ) -> Reply {
+        // One that could not even be made has nothing to close.
+        if !mem::take(&mut self.is_open) {
+            return Reply::Control;
+        }
+        self.was_closed = true;
+        let reason = String::from_utf8_lossy(reason).into_owned();
+        let reason = Disconnect::Failed(reason.into());
+        self.session.disconnected(now, &reason, books, handler)
+    }
+}
+
+/// A session of any venue.
+trait Played {
+    fn opened(&mut self, now: Nanos, books: &mut Books, handler: &mut dyn Handler) -> Reply;
+    fn frame(
+        &mut self,
+        frame: &[u8],
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut dyn Handler,
+    ) -> Reply;
+    fn fetched(
+        &mut self,
+        body: &[u8],
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut dyn Handler,
+    ) -> Reply;
+    fn disconnected(
+        &mut self,
+        now: Nanos,
+        reason: &Disconnect,
+        books: &mut Books,
+        handler: &mut dyn Handler,
+    ) -> Reply;
+    /// There is nobody to send to.
+    fn forget_outgoing(&mut self, now: Nanos);
+    fn skip_line(&mut self);
+    fn stats(&self) -> Stats;
+}
+
+impl<V: Venue> Played for Session<V> {
+    fn opened(&mut self, now: Nanos, books: &mut Books, handler: &mut dyn Handler) -> Reply {
+        Reply::from(Self::opened(self, now, books, handler))
+    }
+
+    fn frame(
+        &mut self,
+        frame: &[u8],
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut dyn Handler,
+    ) -> Reply {
+        Self::frame(self, frame, now, books, handler)
+    }
+
+    fn fetched(
+        &mut self,
+        body: &[u8],
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut dyn Handler,
+    ) -> Reply {
+        Self::fetched(self, body, now, books, handler)
+    }
+
+    fn disconnected(
+        &mut self,
+        now: Nanos,
+        reason: &Disconnect,
+        books: &mut Books,
+        handler: &mut dyn Handler,
+    ) -> Reply {
+        Reply::from(Self::disconnected(self, now, reason, books, handler))
+    }
+
+    fn forget_outgoing(&mut self, now: Nanos) {
+        while self.outgoing(now).is_some() {}
+    }
+
+    fn skip_line(&mut self) {
+        self.skip_frame();
+    }
+
+    fn stats(&self) -> Stats {
+        Self::stats(self)
+    }
+}
+
+/// What a log notes of a loss of trust.
+#[derive(Deserialize)]
+struct Note {
+    book: String,
+    market: String,
+    state: String,
+    stale_after_ns: Option<u64>,
+}
+
+impl Note {
+    fn read(record: &Record) -> Option<Self> {
+        serde_json::from_slice(&record.frame).ok()
+    }
+}
+
+/// Gathers the losses of trust that the sessions tell.
+#[derive(Clone, Debug, Default)]
+struct Found(Arc<Mutex<Vec<Loss>>>);
+
+impl Found {
+    fn take(&self) -> Vec<Loss> {
+        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Tap for Found {
+    fn passed(&mut self, passed: &Passed<'_>) {
+        let What::TrustLost(lost) = passed.what else {
+            return;
+        };
+        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        found.push(Loss {
+            line: 0,
+            at: passed.at.0,
+            connection: passed.connection,
+            market: lost.market.to_owned(),
+            book: lost.book.to_owned(),
+            state: lost.state.as_str().to_owned(),
+            seen: Seen::Here,
+        });
+    }
+}

@@ -1,0 +1,168 @@
+//! A flight recorder: the recent past of a feed's connections, kept to be looked at when a book loses
+//! its trust.
+//!
+//! [`Flight`] is the pure part: it is told what passed and when, keeps the newest of it in a ring of
+//! bytes, and says when there is an incident to be written. What to do with an [`Incident`] is the
+//! caller's; `capture::Incidents` (feature `capture`) writes each to a file that can be replayed.
+//!
+//! Nothing is allocated for what passes once it was made, nor for an incident: there are two rings, and
+//! while one is being written the other fills.
+
+use std::time::Duration;
+
+use ticklot_book::{Nanos, State};
+use ticklot_frame::VenueName;
+
+use crate::backoff::nanos;
+use crate::books::ConnectionId;
+use crate::ring::{Head, Ring};
+use crate::tap::{Kind, Passed, What};
+
+/// How much is kept, and how often an incident may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rules {
+    /// How many bytes of the recent past are kept, of all connections together; twice as many are
+    /// held. Default: 1 MiB.
+    pub bytes: usize,
+    /// The least time between two incidents. Default: 60 s.
+    pub every: Duration,
+    /// How many incidents are taken at most. Default: 100.
+    pub most: u32,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            bytes: 1 << 20,
+            every: Duration::from_secs(60),
+            most: 100,
+        }
+    }
+}
+
+/// The recent past, and when to hand it out.
+#[derive(Debug)]
+pub struct Flight {
+    rules: Rules,
+    ring: Ring,
+    spare: Option<Ring>,
+    /// When the last incident was taken.
+    last: Option<Nanos>,
+    taken: u32,
+    suppressed: u64,
+    scratch: Vec<u8>,
+}
+
+/// A book has lost its trust, and this is what came before, up to the loss itself.
+#[derive(Debug)]
+pub struct Incident {
+    /// When it was lost, on the session's clock.
+    pub at: Nanos,
+    /// The connection that feeds the book.
+    pub connection: ConnectionId,
+    /// What the book is now.
+    pub state: State,
+    ring: Ring,
+}
+
+/// What is known of a record of an incident besides its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Kept {
+    /// When it passed, on the session's clock.
+    pub at: Nanos,
+    /// Over which connection.
+    pub connection: ConnectionId,
+    /// The connection's venue.
+    pub venue: VenueName,
+    /// What it is.
+    pub kind: Kind,
+}
+
+impl Flight {
+    /// A recorder that has seen nothing. Allocates both rings.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            ring: Ring::with_capacity(rules.bytes),
+            spare: Some(Ring::with_capacity(rules.bytes)),
+            rules,
+            last: None,
+            taken: 0,
+            suppressed: 0,
+            scratch: Vec::with_capacity(512),
+        }
+    }
+
+    /// Something passed. Gives an incident when it is the loss of a book's trust, and one may be taken.
+    pub fn passed(&mut self, passed: &Passed<'_>) -> Option<Incident> {
+        let head = Head {
+            at: passed.at,
+            connection: passed.connection,
+            venue: passed.venue,
+            kind: passed.what.kind(),
+        };
+        let text = passed.what.text(&mut self.scratch);
+        self.ring.push_over(&head, text);
+        match passed.what {
+            What::TrustLost(lost) => self.incident(passed, lost.state),
+            _ => None,
+        }
+    }
+
+    fn incident(&mut self, passed: &Passed<'_>, state: State) -> Option<Incident> {
+        let rules = &self.rules;
+        let early = |last: Nanos| passed.at.since(last) < nanos(rules.every);
+        let spare = match self.spare.take() {
+            Some(spare) if self.taken < rules.most && !self.last.is_some_and(early) => spare,
+            spare => {
+                self.spare = spare;
+                self.suppressed += 1;
+                return None;
+            }
+        };
+        self.last = Some(passed.at);
+        self.taken += 1;
+        Some(Incident {
+            at: passed.at,
+            connection: passed.connection,
+            state,
+            ring: std::mem::replace(&mut self.ring, spare),
+        })
+    }
+
+    /// Takes an incident back, to use its memory again. Without it there is no other incident.
+    pub fn give_back(&mut self, incident: Incident) {
+        let mut ring = incident.ring;
+        ring.clear();
+        self.spare = Some(ring);
+    }
+
+    /// How many incidents were handed out.
+    #[must_use]
+    pub fn taken(&self) -> u32 {
+        self.taken
+    }
+
+    /// How many losses of trust led to no incident: too soon after the last, while that was not given
+    /// back, or one too many.
+    #[must_use]
+    pub fn suppressed(&self) -> u64 {
+        self.suppressed
+    }
+}
+
+impl Incident {
+    /// Takes out the oldest record, its text into `text`; none when all are out. The last is the loss
+    /// itself.
+    pub fn next_record(&mut self, text: &mut Vec<u8>) -> Option<Kept> {
+        let head = self.ring.pop(text)?;
+        Some(Kept {
+            at: head.at,
+            connection: head.connection,
+            venue: head.venue,
+            kind: head.kind,
+        })
+    }
+}
