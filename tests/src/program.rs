@@ -78,6 +78,57 @@ impl Drop for TempFile {
     }
 }
 
+/// A folder of this process in the system's folder for such; removed with all that is in it when dropped.
+#[derive(Debug)]
+pub struct TempFolder(TempFile);
+
+impl TempFolder {
+    /// An empty folder.
+    ///
+    /// # Panics
+    /// It cannot be made.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let file = TempFile::new(name);
+        std::fs::create_dir(file.path()).expect("a folder");
+        Self(file)
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.0.path()
+    }
+
+    /// The path of a file in it, for a command line.
+    #[must_use]
+    pub fn file(&self, name: &str) -> String {
+        format!("{}/{name}", self.path())
+    }
+
+    /// The names of what is in it, in order.
+    ///
+    /// # Panics
+    /// It cannot be read, or a name is no text.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path()).expect("the folder is there");
+        let name = |entry: std::io::Result<std::fs::DirEntry>| {
+            let name = entry.expect("an entry").file_name();
+            name.into_string().expect("a name that is text")
+        };
+        let mut names: Vec<String> = entries.map(name).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(self.path());
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
 

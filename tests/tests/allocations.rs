@@ -5,7 +5,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ticklot::bayse::Bayse;
+use ticklot::capture::{Incidents, RecordOptions, Recorder, Told};
+use ticklot::flight::Rules;
 use ticklot::jayx::{Envelope, JayX};
+use ticklot::tap::Tap;
 use ticklot::{Books, ConnectionId, Event, Feed, Nanos, Options, Reply, Session, Venue, VenueName};
 use ticklot_book::{
     Book, BookView, Coverage, Delta, DeltaBook, Flat, Ids, Ladder, Level, Lots, Scale, Sequence,
@@ -16,6 +19,7 @@ use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed};
 use ticklot_tests::alloc::{Counting, allocations};
 use ticklot_tests::books;
 use ticklot_tests::data::{LOGS, Log};
+use ticklot_tests::program::TempFolder;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -43,6 +47,15 @@ fn read_touch(event: &Event<'_>, books: &Books, seen: &mut i64) {
 
 /// Plays all frames twice, and counts the second time.
 fn count_second_pass<V: Venue>(venue: V, frames: &[(u64, Vec<u8>)]) -> u64 {
+    count_second_pass_with(venue, frames, Vec::new())
+}
+
+/// The same, while these look on.
+fn count_second_pass_with<V: Venue>(
+    venue: V,
+    frames: &[(u64, Vec<u8>)],
+    taps: Vec<Box<dyn Tap>>,
+) -> u64 {
     let mut books = Books::new();
     let mut seen = 0;
     let mut handler = |event: Event<'_>, books: &Books| {
@@ -50,6 +63,7 @@ fn count_second_pass<V: Venue>(venue: V, frames: &[(u64, Vec<u8>)]) -> u64 {
         ControlFlow::Continue(())
     };
     let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+    taps.into_iter().for_each(|tap| session.tap(tap));
     let _ = session.opened(Nanos(0), &mut books, &mut handler);
     let mut pass = || {
         let before = allocations();
@@ -89,6 +103,80 @@ fn none_from_the_frames_bytes_to_the_handler() {
 /// Synthetic frames, so that this holds where the recorded data is not.
 #[test]
 fn none_for_made_up_frames_either() {
+    let frames = made_up_frames();
+    assert_eq!(count_second_pass(Bayse::any().build().unwrap(), &frames), 0);
+}
+
+/// A recorder, and a flight recorder whose ring goes around many times.
+fn taps(folder: &TempFolder) -> (Recorder, Incidents) {
+    let mut rules = Rules::default();
+    rules.bytes = 64 << 10;
+    let log = folder.file("log.jsonl.zst");
+    (
+        Recorder::create(log, 0, RecordOptions::default()).unwrap(),
+        Incidents::create(folder.file("incidents"), 0, rules).unwrap(),
+    )
+}
+
+#[test]
+fn none_while_it_is_recorded() {
+    let folder = TempFolder::new("allocations");
+    let (recorder, incidents) = taps(&folder);
+    let frames = made_up_frames();
+    let bytes: usize = frames.iter().map(|(_, frame)| frame.len()).sum();
+    assert!(bytes > 10 * (64 << 10), "{bytes}");
+    let venue = Bayse::any().build().unwrap();
+    let taps: Vec<Box<dyn Tap>> = vec![Box::new(recorder.clone()), Box::new(incidents.clone())];
+    assert_eq!(count_second_pass_with(venue, &frames, taps), 0);
+    let recorded = recorder.finish().unwrap();
+    assert_eq!((recorded.frames, recorded.dropped), (1000, 0));
+}
+
+/// What a loss of trust costs the reading task is an exchange of two rings.
+#[test]
+fn none_for_an_incident() {
+    let folder = TempFolder::new("incident");
+    let (recorder, incidents) = taps(&folder);
+    let level = |price: u32| format!(r#"[{{"ticks":{price},"lots":1}}]"#);
+    let book = |bid, ask| {
+        format!(
+            r#"{{"orderBook":{{"asks":{},"bids":{}}}}}"#,
+            level(ask),
+            level(bid)
+        )
+    };
+    let (good, crossed) = (book(10, 11), book(12, 11));
+    let mut books = Books::new();
+    let mut handler = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
+    let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain);
+    let mut session = Session::new(
+        venue.build().unwrap(),
+        ConnectionId(0),
+        Options::default(),
+        &mut books,
+    );
+    session.tap(Box::new(recorder.clone()));
+    session.tap(Box::new(incidents.clone()));
+    let _ = session.opened(Nanos(0), &mut books, &mut handler);
+    let mut play = |at: u64| {
+        let before = allocations();
+        for frame in [&good, &crossed] {
+            let _ = session.frame(frame.as_bytes(), Nanos(at), &mut books, &mut handler);
+        }
+        allocations() - before
+    };
+    assert!(play(0) > 0, "the count works: the buffers had to grow");
+    assert!(matches!(incidents.wait(), Some(Told::Written(_))));
+    assert_eq!(play(1), 0, "one that is too early");
+    let minute = 60_000_000_000;
+    // The book is stale by then, which has a list of its own that grows once.
+    assert!(play(minute - 1) <= 1);
+    assert_eq!(play(2 * minute), 0, "one that is taken");
+    assert_eq!(incidents.taken(), 2);
+    assert!(matches!(incidents.wait(), Some(Told::Written(_))));
+}
+
+fn made_up_frames() -> Vec<(u64, Vec<u8>)> {
     let level = |n: usize, price: usize| format!(r#"{{"price":0.{price:02},"quantity":{n}.25}}"#);
     let frame = |n: usize| {
         let bids: Vec<String> = (0..20).map(|d| level(n + d, 40 - d)).collect();
@@ -101,8 +189,7 @@ fn none_for_made_up_frames_either() {
         );
         (n as u64, format!("{line}\n{line}\n").into_bytes())
     };
-    let frames: Vec<_> = (0..500).map(frame).collect();
-    assert_eq!(count_second_pass(Bayse::any().build().unwrap(), &frames), 0);
+    (0..500).map(frame).collect()
 }
 
 const SCANS: [Scan; 4] = [Scan::Best, Scan::Avx2, Scan::Portable, Scan::Off];
@@ -299,8 +386,13 @@ fn none_for_deltas_and_views_in_either_storage() {
 const PASSES: u64 = 6;
 
 /// Through a real connection: the log several times in one recording. Returns the allocations of each
-/// pass but the first. The server is on another thread, so that only the client's are counted.
-fn count_passes_over_a_socket(log: &Log, frames: Vec<(u64, Vec<u8>)>) -> Vec<u64> {
+/// pass but the first. The server is on another thread, so that only the client's are counted; `taps` look
+/// on, if there are any.
+fn count_passes_over_a_socket(
+    log: &Log,
+    frames: Vec<(u64, Vec<u8>)>,
+    taps: Option<&(Recorder, Incidents)>,
+) -> Vec<u64> {
     let pass = frames.len() as u64;
     let venue = match log.venue {
         VenueName::JAYX => ticklot_sim::Venue::Jayx,
@@ -330,6 +422,10 @@ fn count_passes_over_a_socket(log: &Log, frames: Vec<(u64, Vec<u8>)>) -> Vec<u64
         }
         ControlFlow::Continue(())
     });
+    if let Some((recorder, incidents)) = taps {
+        feed.tap(recorder.clone());
+        feed.tap(incidents.clone());
+    }
     let mut options = Options::default();
     options.reconnect.after_close = false;
     let transport = ticklot::transport::Config::default();
@@ -371,11 +467,30 @@ fn count_passes_over_a_socket(log: &Log, frames: Vec<(u64, Vec<u8>)>) -> Vec<u64
 // Over a second in a debug build: some 60,000 frames through two event loops.
 #[test]
 fn none_from_the_socket_to_the_handler() {
+    check_over_a_socket("none_from_the_socket_to_the_handler", None);
+}
+
+// Over a second in a debug build: the same, recorded.
+#[test]
+fn none_from_the_socket_to_the_handler_while_it_is_recorded() {
+    let folder = TempFolder::new("socket");
+    let taps = taps(&folder);
+    check_over_a_socket(
+        "none_from_the_socket_to_the_handler_while_it_is_recorded",
+        Some(&taps),
+    );
+    let passed = LOGS.iter().map(|log| PASSES * log.frames).sum::<u64>();
+    let recorded = taps.0.finish().unwrap();
+    let seen = recorded.frames + recorded.dropped;
+    assert!(seen == 0 || seen >= passed, "{recorded:?}");
+}
+
+fn check_over_a_socket(test: &str, taps: Option<&(Recorder, Incidents)>) {
     for log in &LOGS {
-        let Some(frames) = log.frames("none_from_the_socket_to_the_handler") else {
+        let Some(frames) = log.frames(test) else {
             return;
         };
-        let counts = count_passes_over_a_socket(log, frames);
+        let counts = count_passes_over_a_socket(log, frames, taps);
         // How the system cuts the stream into reads decides how large the read buffer must be, so it
         // may still grow once in a late pass; an allocation for a message would be in every pass.
         assert!(

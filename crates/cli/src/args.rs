@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ticklot::Scale;
-use ticklot_frame::jayx;
+use ticklot_frame::{VenueName, jayx};
 use ticklot_sim::Faults;
 
 use crate::Failure;
+use crate::moment::Place;
 
 /// Live, exact order books of JayX and Bayse Markets.
 ///
@@ -30,8 +31,10 @@ pub(crate) enum Command {
     Watch(WatchArgs),
     /// Run a venue's simulated server, or play a recorded log to whoever connects.
     Serve(ServeArgs),
-    /// Decode and apply a recorded log as fast as it goes, without a socket.
+    /// Decode and apply a recorded log as fast as it goes, or as fast as it was, without a socket.
     Replay(ReplayArgs),
+    /// Record every frame, in both directions, for `replay` and `serve`.
+    Record(RecordArgs),
 }
 
 #[derive(Clone, Debug, Default, Args)]
@@ -77,6 +80,9 @@ pub(crate) struct WatchArgs {
     /// End when the server closes, instead of connecting again
     #[arg(long)]
     pub(crate) once: bool,
+    /// When a book loses its trust, write what came before to a file in this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) incidents: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -90,6 +96,9 @@ pub(crate) struct ServeArgs {
     /// Play this frame log (.jsonl, .gz, .zst) to each connection
     #[arg(long, value_name = "LOG")]
     pub(crate) from: Option<PathBuf>,
+    /// Play this connection of the log, where it has several
+    #[arg(long, value_name = "N", requires = "from")]
+    pub(crate) conn: Option<u32>,
     /// How fast to play it: 1x, 10x, ..., or max
     #[arg(long, value_name = "SPEED", default_value = "1x", requires = "from")]
     pub(crate) speed: SpeedArg,
@@ -117,18 +126,63 @@ pub(crate) struct ServeArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = REPLAY_EXAMPLE)]
 pub(crate) struct ReplayArgs {
     /// The frame log (.jsonl, .gz, .zst)
     pub(crate) log: PathBuf,
-    /// The venue
+    /// The venue, where the log does not say it; where it does, only what is of this venue is played
     #[arg(long, value_enum)]
-    pub(crate) venue: VenueArg,
+    pub(crate) venue: Option<VenueArg>,
+    /// Play this connection of the log alone
+    #[arg(long, value_name = "N")]
+    pub(crate) conn: Option<u32>,
     #[command(flatten)]
     pub(crate) book: BookArgs,
+    /// Show what is from here on: UTC such as 2024-08-08T23:54:30Z, nanoseconds since 1970, a way into
+    /// the log such as +5m, or frame:N. What is before is applied, and not shown
+    #[arg(long, value_name = "TIME|frame:N")]
+    pub(crate) from: Option<Place>,
+    /// End here, this place included
+    #[arg(long, value_name = "TIME|frame:N")]
+    pub(crate) until: Option<Place>,
+    /// How fast to play it: 1x, 10x, ..., or max
+    #[arg(long, value_name = "SPEED", default_value = "max")]
+    pub(crate) speed: SpeedArg,
     /// Write one row for each order-book message to this file
     #[arg(long, value_name = "OUT.csv")]
     pub(crate) books: Option<PathBuf>,
 }
+
+const REPLAY_EXAMPLE: &str = "\
+Example:
+  ticklot replay btc.jsonl.zst --from +5m --until +6m --speed 10x --books books.csv
+
+Exit status: 0; 1 when a line cannot be read, or the log is cut off (all before its cut is played); 2 when \
+the arguments are wrong.";
+
+/// What to record, and where.
+#[derive(Debug, Args)]
+#[command(after_help = RECORD_EXAMPLE)]
+pub(crate) struct RecordArgs {
+    /// The file, packed as its name ends (.jsonl, .jsonl.gz, .jsonl.zst). It must not be there yet
+    #[arg(long, value_name = "FILE.jsonl.zst")]
+    pub(crate) out: PathBuf,
+    /// Go on in another file when one has this size, such as 100MB; files are numbered then
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) rotate_size: Option<SizeArg>,
+    /// Go on in another file after this time, such as 1h; files are numbered then
+    #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
+    pub(crate) rotate_every: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+}
+
+const RECORD_EXAMPLE: &str = "\
+Example:
+  ticklot record --venue jayx --out btc.jsonl.zst --rotate-every 1h --for 8h
+
+Exit status: 0, also after Ctrl-C; 1 when a file cannot be written or a connection cannot be kept; 2 when the \
+arguments are wrong. A recording that is killed can be read up to its last second.";
 
 /// What a book is and how its numbers are read.
 #[derive(Clone, Debug, Default, Args)]
@@ -164,6 +218,24 @@ pub(crate) enum VenueArg {
     Jayx,
     /// Bayse Markets, prediction markets.
     Bayse,
+}
+
+impl VenueArg {
+    const ALL: [Self; 2] = [Self::Jayx, Self::Bayse];
+
+    /// Its name in errors and in logs.
+    pub(crate) const fn name(self) -> VenueName {
+        match self {
+            Self::Jayx => VenueName::JAYX,
+            Self::Bayse => VenueName::BAYSE,
+        }
+    }
+
+    /// The venue of this name.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|venue| venue.name().0 == name)
+    }
 }
 
 /// An event of JayX.
@@ -251,10 +323,66 @@ impl FromStr for SpeedArg {
     }
 }
 
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SizeArg(pub(crate) u64);
+
+impl FromStr for SizeArg {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const UNITS: [(&str, u64); 8] = [
+            ("KiB", 1 << 10),
+            ("MiB", 1 << 20),
+            ("GiB", 1 << 30),
+            ("KB", 1_000),
+            ("kB", 1_000),
+            ("MB", 1_000_000),
+            ("GB", 1_000_000_000),
+            ("B", 1),
+        ];
+        let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit));
+        let (unit, bytes) = unit.copied().unwrap_or(("", 1));
+        let number = text.strip_suffix(unit).map(str::trim_end);
+        number
+            .and_then(|number| number.parse::<u64>().ok()?.checked_mul(bytes))
+            .filter(|bytes| *bytes > 0)
+            .map(Self)
+            .ok_or("a size is a whole number of bytes above zero, such as 100MB, 64MiB or 1000000")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [
+            ("100MB", 100_000_000),
+            ("64MiB", 64 << 20),
+            ("2 KiB", 2048),
+            ("7", 7),
+            ("1B", 1),
+            ("1GB", 1_000_000_000),
+        ] {
+            assert_eq!(text.parse(), Ok(SizeArg(bytes)), "{text}");
+        }
+        for wrong in [
+            "",
+            "MB",
+            "0",
+            "0MB",
+            "-1",
+            "1.5MB",
+            "1TB",
+            "1e3",
+            "99999999999GB",
+        ] {
+            assert!(wrong.parse::<SizeArg>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

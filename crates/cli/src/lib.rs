@@ -6,7 +6,9 @@
 
 mod args;
 mod follow;
+mod moment;
 mod panel;
+mod record;
 mod replay;
 mod serve;
 mod tell;
@@ -75,6 +77,7 @@ where
         Some(Command::Watch(args)) => watch::run(&args, output),
         Some(Command::Serve(args)) => serve::run(&args, output),
         Some(Command::Replay(args)) => replay::run(&args, output),
+        Some(Command::Record(args)) => record::run(&args, output),
     };
     let status = match &result {
         Ok(()) => return 0,

@@ -1,47 +1,69 @@
-//! `ticklot replay`: a recorded log, decoded and applied as fast as it goes.
+//! `ticklot replay`: a recorded log, decoded and applied as fast as it goes, or as fast as it was.
 
+mod bar;
+mod listener;
+mod pace;
+mod report;
+mod span;
+
+use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::ops::ControlFlow;
+use std::mem;
 use std::path::Path;
-use std::time::Instant;
+use std::pin::{Pin, pin};
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use ticklot::bayse::{self, Bayse};
-use ticklot::capture::{BookRows, FrameLog};
-use ticklot::feed::Clock;
+use ticklot::capture::{BookRows, FrameLog, LogError, Progress, Record, Replay};
 use ticklot::jayx::{self, JayX};
-use ticklot::{Books, ConnectionId, Event, Handler, Nanos, Options, Reply, Session, Venue};
+use ticklot::tap::Kind;
+use ticklot::{ConnectionId, Reply};
 use ticklot_frame::jayx::Envelope;
+use tokio::signal::ctrl_c;
+use tokio::task::yield_now;
+use tokio::time::sleep_until;
 
+use self::bar::Bar;
+use self::listener::Listener;
+use self::pace::Pace;
+use self::report::{Counts, book_line};
+use self::span::{Side, Span};
 use crate::args::{BookArgs, ReplayArgs, VenueArg};
 use crate::panel::latency_histogram;
+use crate::view;
 use crate::{Failure, Output};
 
-/// How many bad lines are told one by one.
-const TOLD: u64 = 20;
+/// How many lines are played before it is looked whether the user wants no more.
+const LOOK: u64 = 4096;
+/// How often the books are told when a log is played at a pace.
+const TELL: Duration = Duration::from_secs(1);
+/// How many books are told at most.
+const BOOKS: usize = 50;
 
 pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure> {
     let log = FrameLog::open(&args.log)
-        .map_err(|error| Failure::work(format_args!("{}: {error}", args.log.display())))?;
-    let mut replayed = match args.venue {
-        VenueArg::Jayx => play(jayx(&args.book)?, log, args, output),
-        VenueArg::Bayse => {
-            let scale = args.book.scale(bayse::CENTS)?;
-            play(built(Bayse::any().scale(scale).build())?, log, args, output)
-        }
-    }?;
-    replayed.print(output)?;
-    match replayed.broken {
-        0 => Ok(()),
-        n => Err(Failure::work(format_args!(
-            "{}: {n} of its lines cannot be read",
-            args.log.display()
-        ))),
-    }
+        .map_err(|error| Failure::work(format_args!("{}: {error}", args.log.display())))?
+        .everything();
+    let log = match args.conn {
+        Some(connection) => log.of(ConnectionId(connection)),
+        None => log,
+    };
+    // What the book's options cannot be is told before anything is read.
+    jayx(&args.book)?;
+    bayse(&args.book)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::work)?;
+    let mut player = Player::new(args, output)?;
+    runtime.block_on(player.play(log))?;
+    player.end()
 }
 
-fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
+/// The JayX of a log.
+pub(crate) fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
     let envelope = args.envelope.map_or(Envelope::Auto, Envelope::from);
     let venue = JayX::new(&args.symbol)
         .envelope(envelope)
@@ -49,8 +71,13 @@ fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
     built(venue.build())
 }
 
+/// The Bayse Markets of a log, whatever books it has.
+pub(crate) fn bayse(args: &BookArgs) -> Result<Bayse, Failure> {
+    built(Bayse::any().scale(args.scale(bayse::CENTS)?).build())
+}
+
 /// What makes no sense to the venue is a mistake on the command line.
-pub(crate) fn built<V, E: std::fmt::Display>(venue: Result<V, E>) -> Result<V, Failure> {
+pub(crate) fn built<V, E: fmt::Display>(venue: Result<V, E>) -> Result<V, Failure> {
     venue.map_err(|error| Failure::Usage(error.to_string()))
 }
 
@@ -71,39 +98,6 @@ pub(crate) fn create_rows(
     BookRows::new(BufWriter::new(File::create(path).map_err(cannot)?)).map_err(cannot)
 }
 
-/// What a replay saw.
-struct Replayed {
-    frames: u64,
-    messages: u64,
-    bad_lines: u64,
-    /// Lines of the log that are no records.
-    broken: u64,
-    books: usize,
-    /// Time spent in decoding and applying.
-    busy_ns: u64,
-    latency: Histogram<u64>,
-}
-
-impl Replayed {
-    fn print(&mut self, output: &mut Output) -> io::Result<()> {
-        let errors = self.bad_lines + self.broken;
-        let rate = per_second(self.messages, self.busy_ns);
-        writeln!(
-            output.out,
-            "{} frames, {} messages, {} books, {errors} errors, {rate:.0} messages/s",
-            self.frames, self.messages, self.books
-        )?;
-        writeln!(
-            output.out,
-            "ns per message: p50 {}, p99 {}, p99.9 {}, max {}",
-            self.latency.value_at_quantile(0.5),
-            self.latency.value_at_quantile(0.99),
-            self.latency.value_at_quantile(0.999),
-            self.latency.max()
-        )
-    }
-}
-
 fn elapsed_ns(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
@@ -118,124 +112,305 @@ pub(crate) fn per_second(count: u64, ns: u64) -> f64 {
     }
 }
 
-/// Writes rows and tells bad lines while the session runs.
-struct Recorder<'a> {
-    rows: Option<BookRows<BufWriter<File>>>,
-    output: &'a mut Output,
-    told: u64,
-    /// Time spent here and not in decoding and applying.
-    writing_ns: u64,
-    /// The first row that could not be written.
-    failed: Option<io::Error>,
+/// Plays a log.
+struct Player<'a> {
+    args: &'a ReplayArgs,
+    replay: Replay,
+    listener: Listener<'a>,
+    span: Span,
+    pace: Pace,
+    bar: Bar,
+    /// When the books are told next.
+    tell_at: Option<Instant>,
+    counts: Counts,
+    latency: Histogram<u64>,
+    cut: Option<LogError>,
+    progress: Progress,
+    text: String,
 }
 
-impl Handler for Recorder<'_> {
-    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        match event {
-            Event::Book(update) => {
-                if let Some(rows) = &mut self.rows {
-                    let start = Instant::now();
-                    if let Err(error) = rows.write(&update, books) {
-                        self.failed = Some(error);
-                        return ControlFlow::Break(());
-                    }
-                    self.writing_ns += elapsed_ns(start);
-                }
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Go {
+    On,
+    /// The part is over, the user wants no more, or the rows cannot be written.
+    Over,
+}
+
+impl<'a> Player<'a> {
+    fn new(args: &'a ReplayArgs, output: &'a mut Output) -> Result<Self, Failure> {
+        let bar = Bar::new(output.terminal);
+        Ok(Self {
+            args,
+            replay: Replay::new(),
+            listener: Listener::new(output),
+            span: Span::new(args.from, args.until),
+            pace: Pace::new(args.speed),
+            bar,
+            tell_at: None,
+            counts: Counts::default(),
+            latency: latency_histogram()?,
+            cut: None,
+            progress: Progress::default(),
+            text: String::new(),
+        })
+    }
+
+    /// Plays until the end of the part, or until the user wants no more.
+    async fn play(&mut self, mut log: FrameLog) -> Result<(), Failure> {
+        let mut interrupt = pin!(ctrl_c());
+        let mut lines: u64 = 0;
+        loop {
+            lines += 1;
+            if lines.is_multiple_of(LOOK) && is_wanted_no_more(interrupt.as_mut()).await {
+                break;
             }
-            Event::BadLine { frame, error, .. } => {
-                self.tell(format_args!("frame {frame}: {error}"));
+            self.progress = log.progress();
+            self.draw(Instant::now())?;
+            let go = match log.next_record() {
+                None => break,
+                Some(Ok(record)) => self.record(record, interrupt.as_mut()).await?,
+                Some(Err(error)) => self.unreadable(error)?,
+            };
+            if go == Go::Over {
+                break;
             }
-            _ => {}
         }
-        ControlFlow::Continue(())
+        self.replay.finish();
+        self.tell_losses()?;
+        Ok(self.bar.clear(&mut self.listener.output.out)?)
     }
-}
 
-impl Recorder<'_> {
-    fn tell(&mut self, what: impl std::fmt::Display) {
-        self.told += 1;
-        // Standard error may be closed; the count in the summary remains.
-        let _ = match self.told {
-            n if n <= TOLD => writeln!(self.output.err, "ticklot: {what}"),
-            n if n == TOLD + 1 => writeln!(
-                self.output.err,
-                "ticklot: more lines are bad; not told one by one"
-            ),
-            _ => Ok(()),
+    /// Plays a line, when its time has come.
+    async fn record(
+        &mut self,
+        record: &Record,
+        interrupt: Pin<&mut impl Future>,
+    ) -> Result<Go, Failure> {
+        if !self.is_of_venue(record) {
+            return Ok(Go::On);
+        }
+        let side = self.span.side(record);
+        self.listener.shows = side == Side::Within;
+        let due = match side {
+            Side::After => return Ok(Go::Over),
+            Side::Before => None,
+            Side::Within => self.pace.due(record.recv_ns, Instant::now()),
         };
+        if let Some(due) = due
+            && self.wait(due, interrupt).await?
+        {
+            return Ok(Go::Over);
+        }
+        if !self.replay.knows(record) {
+            self.add(record)?;
+        }
+        self.apply(record)
     }
-}
 
-fn play<V: Venue>(
-    venue: V,
-    mut log: FrameLog,
-    args: &ReplayArgs,
-    output: &mut Output,
-) -> Result<Replayed, Failure> {
-    // Last of all that can go wrong before the work: it empties the file.
-    let rows = args
-        .books
-        .as_deref()
-        .map(|path| create_rows(path, Some(&args.log)))
-        .transpose()?;
-    let mut books = Books::new();
-    let mut options = Options::default();
-    options.count_control = true;
-    options.stale_after = None;
-    let mut session = Session::new(venue, ConnectionId(0), options, &mut books);
-    let mut recorder = Recorder {
-        rows,
-        output,
-        told: 0,
-        writing_ns: 0,
-        failed: None,
-    };
-    let mut latency = latency_histogram()?;
-    let (mut broken, mut busy_ns) = (0, 0);
-    let clock = Clock::start();
-    // Nothing is sent: there is nobody to send it to.
-    let _ = session.opened(clock.now(), &mut books, &mut recorder);
-    while let Some(record) = log.next_record() {
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => {
-                broken += 1;
-                session.skip_frame();
-                recorder.tell(error);
+    /// Whether the line is of the venue that was asked for, if one was.
+    fn is_of_venue(&self, record: &Record) -> bool {
+        let wanted = self.args.venue.map(VenueArg::name);
+        record.venue.is_empty() || wanted.is_none_or(|wanted| record.venue == wanted.0)
+    }
+
+    /// Adds a session for the line's connection.
+    fn add(&mut self, record: &Record) -> Result<(), Failure> {
+        let venue = match record.venue.as_str() {
+            "" => self.args.venue.ok_or_else(|| {
+                Failure::Usage("the log does not say its venue: --venue is needed".to_owned())
+            })?,
+            name => VenueArg::of_name(name).ok_or_else(|| {
+                let (name, line) = (view::Printable(name), record.line);
+                Failure::work(format_args!("log line {line}: there is no venue {name}"))
+            })?,
+        };
+        self.create_rows()?;
+        match venue {
+            VenueArg::Jayx => self.replay.add(record, jayx(&self.args.book)?),
+            VenueArg::Bayse => self.replay.add(record, bayse(&self.args.book)?),
+        }
+        Ok(())
+    }
+
+    /// Last of all that can go wrong before the work, since it empties the file.
+    fn create_rows(&mut self) -> Result<(), Failure> {
+        if let Some(path) = &self.args.books
+            && self.listener.rows.is_none()
+        {
+            self.listener.rows = Some(create_rows(path, Some(&self.args.log))?);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, record: &Record) -> Result<Go, Failure> {
+        let start = Instant::now();
+        let applied = self.replay.apply(record, &mut self.listener);
+        let took = elapsed_ns(start).saturating_sub(mem::take(&mut self.listener.writing_ns));
+        let frames = u64::from(record.kind == Kind::Received);
+        if self.listener.shows {
+            self.counts.frames += frames;
+            self.counts.messages += applied.messages;
+            self.counts.busy_ns += took;
+            if let Some(each) = took.checked_div(applied.messages) {
+                self.latency.saturating_record_n(each, applied.messages);
+            }
+        } else {
+            self.counts.before += frames;
+        }
+        if record.kind == Kind::Dropped {
+            self.tell_dropped(record)?;
+        }
+        self.tell_losses()?;
+        self.tell_books_when_due()?;
+        Ok(match applied.reply {
+            Reply::Stop => Go::Over,
+            _ => Go::On,
+        })
+    }
+
+    /// A line that is no record, or the cut of the log.
+    fn unreadable(&mut self, error: LogError) -> Result<Go, Failure> {
+        if error.is_cut() {
+            self.cut = Some(error);
+            return Ok(Go::Over);
+        }
+        self.counts.broken += 1;
+        self.replay.skip_line();
+        self.tell(error)?;
+        Ok(Go::On)
+    }
+
+    /// Waits for the moment; true when the user wants no more meanwhile.
+    async fn wait(
+        &mut self,
+        due: Instant,
+        mut interrupt: Pin<&mut impl Future>,
+    ) -> Result<bool, Failure> {
+        loop {
+            let now = Instant::now();
+            if now >= due {
+                return Ok(false);
+            }
+            self.tell_books_when_due()?;
+            self.draw(now)?;
+            let others = [self.tell_at, self.bar.due()].into_iter().flatten();
+            let next = others.fold(due, Instant::min);
+            tokio::select! {
+                _ = interrupt.as_mut() => return Ok(true),
+                () = sleep_until(next.into()) => {}
+            }
+        }
+    }
+
+    fn draw(&mut self, now: Instant) -> Result<(), Failure> {
+        if self.bar.is_due(now) {
+            let (time, frames) = (self.span.now(), self.span.frames());
+            let out = &mut self.listener.output.out;
+            self.bar.draw(out, now, self.progress, time, frames)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, what: impl fmt::Display) -> Result<(), Failure> {
+        self.bar.clear(&mut self.listener.output.out)?;
+        self.listener.output.out.flush()?;
+        self.listener.tell(what);
+        Ok(())
+    }
+
+    fn tell_dropped(&mut self, record: &Record) -> Result<(), Failure> {
+        let count = String::from_utf8_lossy(&record.frame);
+        self.counts.dropped += count.parse::<u64>().unwrap_or(1);
+        let (line, count) = (record.line, view::Printable(count));
+        self.tell(format_args!(
+            "log line {line}: {count} records are missing: they came faster than they could be written"
+        ))
+    }
+
+    fn tell_losses(&mut self) -> Result<(), Failure> {
+        while let Some(loss) = self.replay.next_loss() {
+            if !self.listener.shows {
                 continue;
             }
-        };
-        let received = Nanos(record.recv_ns);
-        let before = session.stats().messages;
-        let start = Instant::now();
-        let reply = session.frame(&record.frame, received, &mut books, &mut recorder);
-        let took = elapsed_ns(start) - std::mem::take(&mut recorder.writing_ns);
-        busy_ns += took;
-        while session.outgoing(received).is_some() {}
-        let messages = session.stats().messages - before;
-        if let Some(each) = took.checked_div(messages) {
-            latency.saturating_record_n(each, messages);
+            self.counts.losses += 1;
+            self.counts.different += u64::from(loss.seen.differs());
+            self.bar.clear(&mut self.listener.output.out)?;
+            self.listener.output.out.flush()?;
+            self.listener.tell_loss(&loss);
         }
-        if reply == Reply::Stop {
-            break;
+        Ok(())
+    }
+
+    /// A line for each book, once a second, when the log is played at a pace.
+    fn tell_books_when_due(&mut self) -> Result<(), Failure> {
+        if !self.pace.is_paced() || !self.listener.shows {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let at = *self.tell_at.get_or_insert(now + TELL);
+        if now < at {
+            return Ok(());
+        }
+        self.tell_at = Some(now + TELL);
+        self.tell_books()
+    }
+
+    fn tell_books(&mut self) -> Result<(), Failure> {
+        let books = self.replay.books();
+        self.text.clear();
+        for id in books.ids().take(BOOKS) {
+            book_line(&mut self.text, books, id, self.span.now()).map_err(io::Error::other)?;
+        }
+        if books.len() > BOOKS {
+            let _ = writeln!(self.text, "and {} more books", books.len() - BOOKS);
+        }
+        let out = &mut self.listener.output.out;
+        self.bar.clear(out)?;
+        out.write_all(self.text.as_bytes())?;
+        Ok(out.flush()?)
+    }
+
+    /// The summary, and what went wrong.
+    fn end(&mut self) -> Result<(), Failure> {
+        self.create_rows()?;
+        let rows = self.listener.finish_rows();
+        rows.map_err(|error| Failure::work(format_args!("cannot write the books: {error}")))?;
+        self.counts.bad_lines = self.listener.bad_lines;
+        let books = self.replay.books().len();
+        let out = &mut self.listener.output.out;
+        self.counts.print(out, books, &self.latency)?;
+        self.tell_books()?;
+        self.verdict()
+    }
+
+    fn verdict(&self) -> Result<(), Failure> {
+        let log = self.args.log.display();
+        if let Some(LogError::Cut { line }) = self.cut {
+            return Err(Failure::work(format_args!(
+                "{log}: cut off at line {line}: all before it was replayed"
+            )));
+        }
+        if self.counts.broken > 0 {
+            let broken = self.counts.broken;
+            return Err(Failure::work(format_args!(
+                "{log}: {broken} of its lines cannot be read"
+            )));
+        }
+        match self.args.conn {
+            Some(connection) if self.replay.stats().next().is_none() => Err(Failure::work(
+                format_args!("{log}: nothing passed over a connection {connection}"),
+            )),
+            _ => Ok(()),
         }
     }
-    if let Some(error) = recorder
-        .failed
-        .or_else(|| recorder.rows.and_then(|mut r| r.flush().err()))
-    {
-        return Err(Failure::work(format_args!(
-            "cannot write the books: {error}"
-        )));
+}
+
+/// Whether the user has asked for the end. Others have their turn first.
+async fn is_wanted_no_more(interrupt: Pin<&mut impl Future>) -> bool {
+    tokio::select! {
+        biased;
+        _ = interrupt => true,
+        () = yield_now() => false,
     }
-    let stats = session.stats();
-    Ok(Replayed {
-        frames: stats.frames,
-        messages: stats.messages,
-        bad_lines: stats.bad_lines,
-        broken,
-        books: books.len(),
-        busy_ns,
-        latency,
-    })
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use ticklot::ConnectionId;
 use ticklot::capture::FrameLog;
 use ticklot_sim::{RecordedFrame, Recording, Server, Speed, Venue};
 
@@ -11,7 +12,8 @@ use crate::args::{ServeArgs, SpeedArg, VenueArg};
 use crate::{Failure, Output};
 
 pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> {
-    let recording = args.from.as_deref().map(load).transpose()?;
+    let recording = args.from.as_deref().map(|path| load(path, args, output));
+    let recording = recording.transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -63,19 +65,48 @@ async fn start(args: &ServeArgs, recording: Option<Arc<Recording>>) -> std::io::
     }
 }
 
-/// Reads a whole log. A log that is broken anywhere is not served: what was recorded is not what
-/// would be sent.
-fn load(path: &Path) -> Result<Arc<Recording>, Failure> {
-    let cannot = |error| Failure::work(format_args!("{}: {error}", path.display()));
-    let frames = FrameLog::open(path)
-        .map_err(cannot)?
-        .map(|record| {
-            record.map(|r| RecordedFrame {
-                recv_ns: r.recv_ns,
-                frame: r.frame,
-            })
-        })
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(cannot)?;
+/// Reads the frames of one connection. A log that is broken anywhere is not served: what was recorded is
+/// not what would be sent. One that is cut off is served up to its cut.
+fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Arc<Recording>, Failure> {
+    let cannot =
+        |what: &dyn std::fmt::Display| Failure::work(format_args!("{}: {what}", path.display()));
+    let log = FrameLog::open(path).map_err(|error| cannot(&error))?;
+    let mut log = match args.conn {
+        Some(connection) => log.of(ConnectionId(connection)),
+        None => log,
+    };
+    let mut frames = Vec::new();
+    let mut connections = Vec::new();
+    while let Some(record) = log.next_record() {
+        let record = match record {
+            Ok(record) => record,
+            Err(error) if error.is_cut() => {
+                let path = path.display();
+                writeln!(
+                    output.err,
+                    "ticklot: {path}: {error}: what is before is served"
+                )?;
+                break;
+            }
+            Err(error) => return Err(cannot(&error)),
+        };
+        if !record.venue.is_empty() && record.venue != args.venue.name().0 {
+            continue;
+        }
+        let connection = record.connection.unwrap_or_default();
+        if !connections.contains(&connection) {
+            connections.push(connection);
+        }
+        frames.push(RecordedFrame {
+            recv_ns: record.recv_ns,
+            frame: record.frame.clone(),
+        });
+    }
+    if let [first, second, ..] = connections.as_slice() {
+        return Err(Failure::Usage(format!(
+            "{} holds several connections, such as {first} and {second}: choose one with --conn",
+            path.display()
+        )));
+    }
     Ok(Arc::new(Recording { frames }))
 }

@@ -99,7 +99,7 @@ fn facts(out: &mut String, book: &Book, panel: &Panel, now: Nanos) -> fmt::Resul
 }
 
 /// A JayX symbol, or a Bayse market and its outcome.
-fn title(books: &Books, id: BookId) -> String {
+pub(crate) fn title(books: &Books, id: BookId) -> String {
     match (books.market(id), books.name(id)) {
         (market, name) if market == name => Printable(name).to_string(),
         (market, name) => Printable(format_args!("{market}/{name}")).to_string(),
@@ -130,7 +130,7 @@ fn seconds(time: Nanos) -> f64 {
 }
 
 /// `price x quantity`, or a dash for a side without levels.
-struct Best(Option<Level>, Scale);
+pub(crate) struct Best(pub(crate) Option<Level>, pub(crate) Scale);
 
 impl fmt::Display for Best {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,7 +18,7 @@ use crate::args::{VenueArg, WatchArgs};
 use crate::panel::{Panel, latency_histogram};
 use crate::replay::built;
 use crate::view::{self, Printable};
-use crate::{Failure, Output, follow, tell};
+use crate::{Failure, Output, follow, record, tell};
 
 /// How often a terminal is redrawn, and how often a line goes to a pipe.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -37,24 +37,14 @@ pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<(), Failure> 
         .enable_all()
         .build()
         .map_err(Failure::work)?;
-    let simulator = match args.url {
-        Some(_) => None,
-        None => Some(
-            Simulator::spawn(
-                ticklot_sim::jayx::Config::default(),
-                ticklot_sim::bayse::Config::default(),
-            )
-            .map_err(|error| {
-                Failure::work(format_args!("cannot start the embedded venues: {error}"))
-            })?,
-        ),
-    };
+    let simulator = embedded(args)?;
     let interval = if output.terminal { REDRAW } else { LINE };
     let mut feed = Feed::new(Watcher::new(output)?);
     feed.tick_every(interval);
     add_venues(&mut feed, args, simulator.as_ref())?;
     let clock = feed.clock();
     feed.handler_mut().clock = clock;
+    let incidents = record::incidents(&mut feed, args)?;
     // Last of all that can go wrong before the work: it empties the file.
     let rows = args
         .books
@@ -67,11 +57,25 @@ pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<(), Failure> 
     });
     let (books, mut watcher) = feed.into_parts();
     watcher.summary(&books)?;
+    record::tell_incidents(incidents.as_ref(), output);
     ended.iter().try_for_each(|end| verdict(end, args.once))
 }
 
+/// The embedded servers, where no URL names another.
+pub(crate) fn embedded(args: &WatchArgs) -> Result<Option<Simulator>, Failure> {
+    if args.url.is_some() {
+        return Ok(None);
+    }
+    let (jayx, bayse) = (
+        ticklot_sim::jayx::Config::default(),
+        ticklot_sim::bayse::Config::default(),
+    );
+    let cannot = |error| Failure::work(format_args!("cannot start the embedded venues: {error}"));
+    Simulator::spawn(jayx, bayse).map(Some).map_err(cannot)
+}
+
 /// Ends the feed when its time is up, or when the user asks for it.
-async fn stop_at_the_end(stopper: Stopper, after: Option<Duration>) {
+pub(crate) async fn stop_at_the_end(stopper: Stopper, after: Option<Duration>) {
     let time_is_up = async {
         match after {
             Some(after) => tokio::time::sleep(after).await,
@@ -87,7 +91,7 @@ async fn stop_at_the_end(stopper: Stopper, after: Option<Duration>) {
 }
 
 /// Whether a connection's end is what was wanted.
-fn verdict(end: &Ended, once: bool) -> Result<(), Failure> {
+pub(crate) fn verdict(end: &Ended, once: bool) -> Result<(), Failure> {
     match end.reason {
         Disconnect::Stopped => Ok(()),
         // A server that closes with no code, or because it goes away, closes normally too.
@@ -98,7 +102,7 @@ fn verdict(end: &Ended, once: bool) -> Result<(), Failure> {
     }
 }
 
-fn add_venues<H: Handler>(
+pub(crate) fn add_venues<H: Handler>(
     feed: &mut Feed<H>,
     args: &WatchArgs,
     simulator: Option<&Simulator>,

@@ -55,6 +55,8 @@ pub struct Replay {
     losses: VecDeque<Loss>,
     /// The log notes losses of trust.
     notes: bool,
+    /// Lines that could not be read so far.
+    skipped: u64,
 }
 
 /// What became of a line.
@@ -134,6 +136,7 @@ impl Replay {
             open: VecDeque::new(),
             losses: VecDeque::new(),
             notes: false,
+            skipped: 0,
         }
     }
 
@@ -156,6 +159,9 @@ impl Replay {
         };
         let mut session = Session::new(venue, connection, options, &mut self.books);
         session.tap(Box::new(self.found.clone()));
+        (0..self.skipped)
+            .filter(|_| by_lines)
+            .for_each(|_| session.skip_frame());
         self.lanes.push(Lane {
             connection,
             session: Box::new(session),
@@ -194,6 +200,7 @@ impl Replay {
 
     /// A line could not be read: the numbering goes on after it, where it goes by lines.
     pub fn skip_line(&mut self) {
+        self.skipped += 1;
         for lane in self.lanes.iter_mut().filter(|lane| lane.by_lines) {
             lane.session.skip_line();
         }

@@ -1,0 +1,132 @@
+//! How far the replay is, on a terminal: one line that is written over.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use ticklot::capture::Progress;
+
+use crate::moment::utc;
+
+/// How often it is drawn.
+const REDRAW: Duration = Duration::from_millis(100);
+/// How wide the bar itself is.
+const WIDTH: usize = 30;
+/// To the start of the line, and it is erased (ECMA-48, EL).
+const CLEAR: &str = "\r\x1b[K";
+
+/// The line; nothing at all where there is no terminal.
+#[derive(Debug)]
+pub(super) struct Bar {
+    terminal: bool,
+    drawn: Option<Instant>,
+}
+
+impl Bar {
+    pub(super) fn new(terminal: bool) -> Self {
+        Self {
+            terminal,
+            drawn: None,
+        }
+    }
+
+    /// Whether it is time to draw it.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.terminal && self.drawn.is_none_or(|drawn| now - drawn >= REDRAW)
+    }
+
+    /// When it is to be drawn next; none where it never is.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let drawn = self.drawn.filter(|_| self.terminal)?;
+        Some(drawn + REDRAW)
+    }
+
+    pub(super) fn draw(
+        &mut self,
+        out: &mut dyn Write,
+        now: Instant,
+        progress: Progress,
+        recv_ns: u64,
+        frames: u64,
+    ) -> io::Result<()> {
+        self.drawn = Some(now);
+        write!(out, "{CLEAR}{}", line(progress, recv_ns, frames))?;
+        out.flush()
+    }
+
+    /// Takes the line away, for others to be printed.
+    pub(super) fn clear(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        if self.drawn.take().is_some() {
+            out.write_all(CLEAR.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+/// At most 79 characters, so that no terminal of the usual width breaks it.
+fn line(progress: Progress, recv_ns: u64, frames: u64) -> String {
+    let part = |of: u64| match progress.of {
+        0 => 0,
+        whole => u128::from(progress.read.min(whole)) * u128::from(of) / u128::from(whole),
+    };
+    let full = usize::try_from(part(WIDTH as u64)).unwrap_or(WIDTH);
+    let time = match recv_ns {
+        0 => String::new(),
+        // To the second.
+        ns => utc(ns)[..19].replace('T', " "),
+    };
+    format!(
+        "[{}{}] {:>3}% {time} {frames} frames",
+        "#".repeat(full),
+        "-".repeat(WIDTH - full),
+        part(100),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(read: u64, of: u64) -> Progress {
+        let mut progress = Progress::default();
+        (progress.read, progress.of) = (read, of);
+        progress
+    }
+
+    #[test]
+    fn a_line_that_fits() {
+        let noon = 1_723_118_400_500_000_000;
+        assert_eq!(
+            line(progress(1, 3), noon, 6520),
+            "[##########--------------------]  33% 2024-08-08 12:00:00 6520 frames"
+        );
+        assert_eq!(
+            line(progress(9, 3), 0, 1),
+            "[##############################] 100%  1 frames"
+        );
+        assert_eq!(
+            line(progress(7, 0), 0, 0),
+            "[------------------------------]   0%  0 frames"
+        );
+        assert!(line(progress(3, 3), noon, 999_999_999_999).len() < 80);
+    }
+
+    #[test]
+    fn nothing_without_a_terminal() {
+        let mut out = Vec::new();
+        let mut bar = Bar::new(false);
+        assert!(!bar.is_due(Instant::now()) && bar.due().is_none());
+        bar.clear(&mut out).unwrap();
+        assert!(out.is_empty());
+        let mut bar = Bar::new(true);
+        let now = Instant::now();
+        assert!(bar.is_due(now));
+        bar.draw(&mut out, now, progress(1, 2), 0, 3).unwrap();
+        assert!(!bar.is_due(now) && bar.is_due(now + REDRAW));
+        bar.clear(&mut out).unwrap();
+        bar.clear(&mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "\r\x1b[K[###############---------------]  50%  3 frames\r\x1b[K"
+        );
+    }
+}

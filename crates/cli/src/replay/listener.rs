@@ -1,0 +1,107 @@
+//! What is told while a log is played.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use ticklot::capture::{BookRows, Loss, Seen};
+use ticklot::{Books, Event, Handler};
+
+use super::elapsed_ns;
+use crate::Output;
+use crate::moment::utc;
+use crate::view::Printable;
+
+/// How many bad lines are told one by one.
+const TOLD: u64 = 20;
+
+/// Writes rows and tells bad lines while the sessions run.
+pub(super) struct Listener<'a> {
+    pub(super) output: &'a mut Output,
+    pub(super) rows: Option<BookRows<BufWriter<File>>>,
+    /// Whether what is played is to be seen.
+    pub(super) shows: bool,
+    told: u64,
+    /// Lines of frames that could not be read.
+    pub(super) bad_lines: u64,
+    /// Time spent here and not in decoding and applying.
+    pub(super) writing_ns: u64,
+    /// The first row that could not be written.
+    failed: Option<io::Error>,
+}
+
+impl Handler for Listener<'_> {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        if !self.shows {
+            return ControlFlow::Continue(());
+        }
+        match event {
+            Event::Book(update) => {
+                if let Some(rows) = &mut self.rows {
+                    let start = Instant::now();
+                    if let Err(error) = rows.write(&update, books) {
+                        self.failed = Some(error);
+                        return ControlFlow::Break(());
+                    }
+                    self.writing_ns += elapsed_ns(start);
+                }
+            }
+            Event::BadLine { frame, error, .. } => {
+                self.bad_lines += 1;
+                self.tell(format_args!("frame {frame}: {error}"));
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl<'a> Listener<'a> {
+    pub(super) fn new(output: &'a mut Output) -> Self {
+        Self {
+            output,
+            rows: None,
+            shows: false,
+            told: 0,
+            bad_lines: 0,
+            writing_ns: 0,
+            failed: None,
+        }
+    }
+
+    pub(super) fn tell(&mut self, what: impl std::fmt::Display) {
+        self.told += 1;
+        // Standard error may be closed; the count in the summary remains.
+        let _ = match self.told {
+            n if n <= TOLD => writeln!(self.output.err, "ticklot: {what}"),
+            n if n == TOLD + 1 => writeln!(
+                self.output.err,
+                "ticklot: more lines are bad; not told one by one"
+            ),
+            _ => Ok(()),
+        };
+    }
+
+    /// A book is no longer to be trusted, or was not when it was recorded.
+    pub(super) fn tell_loss(&mut self, loss: &Loss) {
+        let (book, state) = (Printable(&loss.book), Printable(&loss.state));
+        let (line, at) = (loss.line, utc(loss.at));
+        let how = match loss.seen {
+            Seen::OnlyHere => ", which it was not when it was recorded",
+            Seen::OnlyThere => " in the log, and not when it is played",
+            Seen::Again | Seen::Here => "",
+        };
+        self.tell(format_args!(
+            "log line {line}, {at}: {book} is {state}{how}"
+        ));
+    }
+
+    /// The rows are complete, or could not be written.
+    pub(super) fn finish_rows(&mut self) -> io::Result<()> {
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.rows.as_mut().map_or(Ok(()), BookRows::flush),
+        }
+    }
+}

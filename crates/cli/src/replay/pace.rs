@@ -1,0 +1,84 @@
+//! How fast a log is played.
+
+use std::time::{Duration, Instant};
+
+use crate::args::SpeedArg;
+
+/// Says when a record is due.
+#[derive(Debug)]
+pub(super) struct Pace {
+    speed: SpeedArg,
+    /// When the first record that has a time was played, and that time.
+    start: Option<(Instant, u64)>,
+}
+
+impl Pace {
+    pub(super) fn new(speed: SpeedArg) -> Self {
+        Self { speed, start: None }
+    }
+
+    /// Whether there is any waiting at all.
+    pub(super) fn is_paced(&self) -> bool {
+        self.speed != SpeedArg::Max
+    }
+
+    /// When a record of this time is due, if it is not due yet at `now`.
+    pub(super) fn due(&mut self, recv_ns: u64, now: Instant) -> Option<Instant> {
+        let SpeedArg::Times(times) = self.speed else {
+            return None;
+        };
+        if recv_ns == 0 {
+            return None;
+        }
+        let (start, zero) = *self.start.get_or_insert((now, recv_ns));
+        let after = Duration::from_nanos(recv_ns.saturating_sub(zero)).as_secs_f64() / times;
+        // A wait that no clock can count to is as good as any other long one.
+        let after = Duration::try_from_secs_f64(after).unwrap_or(LONG);
+        start.checked_add(after).filter(|due| *due > now)
+    }
+}
+
+const LONG: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn twice_as_fast_is_half_the_wait() {
+        let now = Instant::now();
+        let mut pace = Pace::new(SpeedArg::Times(2.0));
+        assert!(pace.is_paced());
+        assert_eq!(pace.due(0, now), None, "no time, no wait");
+        assert_eq!(
+            pace.due(100 * SECOND, now),
+            None,
+            "the first is due at once"
+        );
+        let wait = |at: Option<Instant>| at.map(|at| at - now);
+        assert_eq!(
+            wait(pace.due(103 * SECOND, now)),
+            Some(Duration::from_millis(1500))
+        );
+        let later = now + Duration::from_secs(2);
+        assert_eq!(pace.due(103 * SECOND, later), None);
+        assert_eq!(
+            pace.due(99 * SECOND, now),
+            None,
+            "a clock that goes back waits for nothing"
+        );
+        assert!(
+            Pace::new(SpeedArg::Times(1e-300))
+                .due(SECOND, now)
+                .is_none()
+        );
+        let mut max = Pace::new(SpeedArg::Max);
+        assert_eq!(
+            (max.due(SECOND, now), max.due(9 * SECOND, now)),
+            (None, None)
+        );
+        assert!(!max.is_paced());
+    }
+}

@@ -1,0 +1,161 @@
+//! Which part of a log is played.
+
+use ticklot::capture::Record;
+use ticklot::tap::Kind;
+
+use crate::moment::Place;
+
+/// Where a record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Before the part: it is applied, since the books need it, and not shown.
+    Before,
+    Within,
+    After,
+}
+
+/// The part of a log from one place to another, both with it.
+#[derive(Debug)]
+pub(super) struct Span {
+    from: Option<Place>,
+    until: Option<Place>,
+    /// The first time that is known, and the last.
+    first: Option<u64>,
+    now: u64,
+    /// Frames that came so far.
+    frames: u64,
+    inside: bool,
+}
+
+impl Span {
+    pub(super) fn new(from: Option<Place>, until: Option<Place>) -> Self {
+        Self {
+            from,
+            until,
+            first: None,
+            now: 0,
+            frames: 0,
+            inside: from.is_none(),
+        }
+    }
+
+    /// The time of the last record that is not after the part, or of one before where that has none.
+    pub(super) fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// How many frames came that are not after the part.
+    pub(super) fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Where the next record lies. To be asked once for each, in order.
+    pub(super) fn side(&mut self, record: &Record) -> Side {
+        let now = match record.recv_ns {
+            0 => self.now,
+            known => known,
+        };
+        if now > 0 {
+            self.first.get_or_insert(now);
+        }
+        if self
+            .until
+            .is_some_and(|until| self.passes(until, now, record.kind))
+        {
+            return Side::After;
+        }
+        self.now = now;
+        // Once inside, a clock that goes back does not lead out again.
+        self.inside |= self.from.is_some_and(|from| self.reaches(from, now));
+        self.frames += u64::from(record.kind == Kind::Received);
+        match self.inside {
+            true => Side::Within,
+            false => Side::Before,
+        }
+    }
+
+    fn reaches(&self, place: Place, now: u64) -> bool {
+        match (place, self.first) {
+            (Place::Frame(frame), _) => self.frames >= frame,
+            (Place::At(moment), Some(first)) => now >= moment.of(first),
+            (Place::At(_), None) => false,
+        }
+    }
+
+    fn passes(&self, place: Place, now: u64, kind: Kind) -> bool {
+        match (place, self.first) {
+            // What is noted of a frame belongs to it.
+            (Place::Frame(frame), _) => self.frames > frame && kind != Kind::TrustLost,
+            (Place::At(moment), Some(first)) => now > moment.of(first),
+            (Place::At(_), None) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(recv_ns: u64, kind: Kind) -> Record {
+        let mut record = Record::default();
+        (record.recv_ns, record.kind) = (recv_ns, kind);
+        record
+    }
+
+    /// A letter for each of ten frames, a second apart, of which the first has no time.
+    fn sides(from: &str, until: &str) -> String {
+        let place = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
+        let mut span = Span::new(place(from), place(until));
+        let frames = (0..10).map(|n| match n {
+            0 => 0,
+            n => 1_000_000_000_000 + n * 1_000_000_000,
+        });
+        let letters = frames.map(
+            |recv_ns| match span.side(&record(recv_ns, Kind::Received)) {
+                Side::Before => 'b',
+                Side::Within => 'w',
+                Side::After => 'a',
+            },
+        );
+        letters.collect()
+    }
+
+    #[test]
+    fn both_ends_belong_to_it() {
+        for (from, until, sides_are) in [
+            ("", "", "wwwwwwwwww"),
+            ("frame:0", "frame:9", "wwwwwwwwww"),
+            ("frame:2", "frame:3", "bbwwaaaaaa"),
+            ("frame:20", "", "bbbbbbbbbb"),
+            ("", "frame:0", "waaaaaaaaa"),
+            ("+2s", "+4s", "bbbwwwaaaa"),
+            ("1003000000000", "1970-01-01T00:16:45Z", "bbbwwwaaaa"),
+            ("+0s", "+0s", "bwaaaaaaaa"),
+            ("", "+100h", "wwwwwwwwww"),
+            ("+4s", "+2s", "bbbbaaaaaa"),
+        ] {
+            assert_eq!(sides(from, until), sides_are, "{from} {until}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_frame_is_not_counted() {
+        let mut span = Span::new(Some(Place::Frame(1)), Some(Place::Frame(1)));
+        let kinds = [
+            Kind::Opened,
+            Kind::Received,
+            Kind::Sent,
+            Kind::Received,
+            Kind::TrustLost,
+            Kind::Sent,
+            Kind::Received,
+        ];
+        let sides = kinds.map(|kind| span.side(&record(1, kind)));
+        use Side::{After, Before, Within};
+        assert_eq!(
+            sides,
+            [Before, Before, Within, Within, Within, After, After]
+        );
+        assert_eq!(span.frames(), 2, "the one behind it is not counted");
+    }
+}

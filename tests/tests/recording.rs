@@ -1,0 +1,565 @@
+//! What is recorded is what passed, and what is replayed is what was live.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ticklot::capture::{
+    FrameLog, LogError, Record, RecordError, RecordOptions, Recorder, Rotation,
+};
+use ticklot::tap::{Kind, Passed, Tap, What};
+use ticklot::{ConnectionId, Nanos, VenueName};
+use ticklot_sim::{Faults, Simulator, Venue};
+use ticklot_tests::data::assert_same_rows;
+use ticklot_tests::program::{TempFile, TempFolder, ticklot};
+
+const SECOND: u64 = 1_000_000_000;
+/// The zero of the sessions' clock here.
+const ZERO: u64 = 1_700_000_000 * SECOND;
+
+/// Records what `watch` would show for this long, and replays it.
+fn live_and_replayed(options: &[String], log: &str) -> String {
+    let (live, replayed) = (TempFile::new("live.csv"), TempFile::new("replayed.csv"));
+    let mut args = vec!["record".to_owned(), format!("--out={log}")];
+    args.extend_from_slice(options);
+    args.push(format!("--books={}", live.path()));
+    let ran = ticklot(&args);
+    assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
+    let rows = live.text();
+    assert!(rows.lines().count() > 8, "books came: {rows}{}", ran.out);
+
+    let rows_option = format!("--books={}", replayed.path());
+    let again = ticklot(["replay", log, &rows_option]);
+    assert_eq!(again.status, 0, "{}{}", again.out, again.err);
+    assert_same_rows(&replayed.text(), &rows, log);
+    again.out + &again.err
+}
+
+/// Over a second of real time, as the books of the embedded servers come.
+fn of_embedded_servers(options: &[&str]) {
+    let log = TempFile::new("log.jsonl.zst");
+    let mut options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+    options.push("--for=1s".to_owned());
+    let told = live_and_replayed(&options, log.path());
+    assert!(!told.contains("losses of trust"), "{told}");
+}
+
+#[test]
+fn replayed_books_are_the_live_ones_jayx_in_packets() {
+    of_embedded_servers(&["--venue=jayx", "--envelope=socketio"]);
+}
+
+#[test]
+fn replayed_books_are_the_live_ones_jayx_plain() {
+    of_embedded_servers(&["--venue=jayx", "--envelope=plain"]);
+}
+
+#[test]
+fn replayed_books_are_the_live_ones_bayse() {
+    of_embedded_servers(&["--venue=bayse"]);
+}
+
+#[test]
+fn replayed_books_are_the_live_ones_of_both_venues_and_all_that_is_beside_them() {
+    of_embedded_servers(&[
+        "--event=kline,orderbook,positions,openorders",
+        "--channel=orderbook,prices,activity",
+    ]);
+}
+
+/// Connections that break and lines that are garbage: new epochs, gaps, and the numbers of frames go on.
+#[test]
+fn replayed_books_are_the_live_ones_of_a_server_that_misbehaves() {
+    let faults: Faults = "drop=40,garbage=0.2,seed=5".parse().unwrap();
+    let jayx = ticklot_sim::jayx::Config {
+        update_every: Duration::from_millis(2),
+        faults,
+        ..Default::default()
+    };
+    let bayse = ticklot_sim::bayse::Config {
+        faults,
+        ..Default::default()
+    };
+    let simulator = Simulator::spawn(jayx, bayse).unwrap();
+    let url = simulator.url(Venue::Jayx).unwrap();
+    let folder = TempFolder::new("misbehaving");
+    let log = folder.file("log.jsonl");
+    let options = ["--venue=jayx", "--for=3s", "--url", &url];
+    let told = live_and_replayed(&options.map(str::to_owned), &log);
+    assert!(told.contains("BTCUSDT is gap"), "{told}");
+    let summary = told.lines().find(|line| line.contains("losses of trust"));
+    assert!(
+        summary.is_some_and(|line| line.ends_with(", 0 of them not as they were recorded")),
+        "{told}"
+    );
+    let text = std::fs::read_to_string(&log).unwrap();
+    let openings = text.matches(r#""dir":"open""#).count();
+    assert!(openings > 1, "it came back {openings} times");
+}
+
+#[test]
+fn keys_are_not_recorded() {
+    let log = TempFile::new("log.jsonl");
+    let out = format!("--out={}", log.path());
+    let ran = ticklot([
+        "record",
+        &out,
+        "--for=300ms",
+        "--event=positions",
+        "--channel=orders",
+    ]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let text = log.text();
+    let keys = [
+        ticklot_sim::jayx::Account::demo().api_key,
+        ticklot_sim::bayse::User::demo().api_key.unwrap(),
+    ];
+    for key in keys {
+        assert!(!text.contains(&key), "{key}");
+    }
+    let hidden = text.matches(r#"\"apiKey\":\"hidden\""#).count();
+    assert!(hidden >= 2, "{hidden} messages with a key");
+    assert!(text.contains(r#""dir":"out""#));
+}
+
+/// What a tap is told of a frame.
+fn frame(n: u64, text: &str) -> Passed<'_> {
+    Passed {
+        connection: ConnectionId(0),
+        venue: VenueName::BAYSE,
+        at: Nanos(n),
+        what: What::Received(text.as_bytes()),
+    }
+}
+
+fn text(n: u64) -> String {
+    format!(
+        r#"{{"n":{n},"text":"é\"\\ {}"}}"#,
+        "x".repeat((n * 7919 % 200) as usize)
+    )
+}
+
+fn all(log: FrameLog) -> (Vec<Record>, Option<LogError>) {
+    let (mut records, mut error) = (Vec::new(), None);
+    for record in log {
+        match record {
+            Ok(record) if error.is_none() => records.push(record),
+            Ok(record) => panic!("{record:?} after {error:?}"),
+            Err(_) if error.is_some() => panic!("two errors"),
+            Err(e) => error = Some(e),
+        }
+    }
+    (records, error)
+}
+
+fn record(path: &str, options: RecordOptions, frames: std::ops::Range<u64>) -> Recorder {
+    let mut recorder = Recorder::create(path, ZERO, options).unwrap();
+    for n in frames {
+        recorder.passed(&frame(n * SECOND, &text(n)));
+    }
+    recorder
+}
+
+#[test]
+fn a_log_that_is_cut_anywhere_is_read_up_to_its_cut() {
+    let folder = TempFolder::new("cut");
+    for name in ["log.jsonl", "log.jsonl.gz", "log.jsonl.zst"] {
+        let path = folder.file(name);
+        let recorder = record(&path, RecordOptions::default(), 0..40);
+        // Written and flushed twice, as over time.
+        while recorder.recorded().frames < 40 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let flushed = std::fs::metadata(&path).unwrap().len();
+        let mut again = recorder.clone();
+        (40..80).for_each(|n| again.passed(&frame(n * SECOND, &text(n))));
+        assert_eq!(recorder.finish().unwrap().frames, 80);
+
+        let whole = std::fs::read(&path).unwrap();
+        let mut cuts = 0;
+        for length in 0..=whole.len() {
+            let bytes = std::io::Cursor::new(whole[..length].to_vec());
+            let (records, error) = all(FrameLog::from_reader(bytes).unwrap());
+            for (n, record) in records.iter().enumerate() {
+                assert_eq!(record.frame, text(n as u64).as_bytes(), "{name} {length}");
+                assert_eq!(record.recv_ns, ZERO + n as u64 * SECOND);
+            }
+            if length as u64 >= flushed {
+                assert!(
+                    records.len() >= 40,
+                    "{name} {length}: what was flushed is there"
+                );
+            }
+            match error {
+                None if length == whole.len() => assert_eq!(records.len(), 80),
+                // Nothing at all, or a plain one that ends with a line.
+                None => assert!(length == 0 || name == "log.jsonl", "{name} {length}"),
+                Some(error) => {
+                    assert!(
+                        error.is_cut() && error.is_fatal(),
+                        "{name} {length}: {error}"
+                    );
+                    cuts += 1;
+                }
+            }
+        }
+        assert!(cuts > whole.len() / 2, "{name}");
+    }
+}
+
+#[test]
+fn files_follow_each_other_by_time_and_none_is_overwritten() {
+    let folder = TempFolder::new("time");
+    let mut options = RecordOptions::default();
+    options.rotation.every = Some(Duration::from_secs(10));
+    let path = folder.file("log.jsonl.zst");
+    let recorded = record(&path, options, 0..25).finish().unwrap();
+    assert_eq!((recorded.files, recorded.frames), (3, 25));
+    // One that was begun again goes on behind what is there, even when earlier ones are gone.
+    std::fs::remove_file(folder.file("log.0001.jsonl.zst")).unwrap();
+    record(&path, options, 25..30).finish().unwrap();
+    let mut joined = Vec::new();
+    for (number, frames) in [(2, 10..20), (3, 20..25), (4, 25..30)] {
+        let file = folder.file(&format!("log.{number:04}.jsonl.zst"));
+        let (records, error) = all(FrameLog::open(&file).unwrap());
+        assert!(error.is_none());
+        let texts: Vec<_> = records.into_iter().map(|record| record.frame).collect();
+        let expected: Vec<_> = frames.map(|n| text(n).into_bytes()).collect();
+        assert_eq!(texts, expected, "{number}");
+        joined.extend(std::fs::read(&file).unwrap());
+    }
+    assert_eq!(folder.names().len(), 3);
+    let (records, error) = all(FrameLog::from_reader(std::io::Cursor::new(joined)).unwrap());
+    assert_eq!(
+        (records.len(), error.is_none()),
+        (20, true),
+        "one behind the other"
+    );
+}
+
+#[test]
+fn files_follow_each_other_by_size() {
+    for name in ["log.jsonl", "log.jsonl.gz", "log.jsonl.zst"] {
+        let folder = TempFolder::new("size");
+        let mut options = RecordOptions::default();
+        options.rotation.size = Some(20_000);
+        // More than what the compression holds back, and not to be compressed.
+        let mut random = 1_u64;
+        let mut noise = || {
+            let draw = |_| {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                char::from(33 + (random >> 33) as u8 % 90)
+            };
+            (0..20_000).map(draw).collect::<String>()
+        };
+        let texts: Vec<String> = (0..60).map(|_| noise()).collect();
+        let mut recorder = Recorder::create(folder.file(name), ZERO, options).unwrap();
+        for (n, text) in texts.iter().enumerate() {
+            recorder.passed(&frame(n as u64, text));
+        }
+        let recorded = recorder.finish().unwrap();
+        let files = folder.names();
+        assert!(
+            recorded.files as usize == files.len() && files.len() > 4,
+            "{files:?}"
+        );
+        let mut got = Vec::new();
+        let mut bytes = 0;
+        for file in &files {
+            let size = std::fs::metadata(folder.file(file)).unwrap().len();
+            assert!(size < 20_000 + (128 << 10) + 25_000, "{file} {size}");
+            bytes += size;
+            let (records, error) = all(FrameLog::open(folder.file(file)).unwrap());
+            assert!(error.is_none());
+            got.extend(records.into_iter().map(|record| record.frame));
+        }
+        assert_eq!(bytes, recorded.bytes);
+        assert!(
+            got.iter()
+                .zip(&texts)
+                .all(|(got, text)| got == text.as_bytes())
+        );
+        assert_eq!(got.len(), texts.len());
+    }
+}
+
+#[test]
+fn a_recording_takes_nobodys_place() {
+    let folder = TempFolder::new("place");
+    let path = folder.file("log.jsonl");
+    std::fs::write(&path, "mine").unwrap();
+    let error = Recorder::create(&path, ZERO, RecordOptions::default()).unwrap_err();
+    assert!(matches!(error, RecordError::Exists { .. }));
+    let ran = ticklot(["record", "--out", &path, "--for=1ms"]);
+    assert_eq!(ran.status, 1);
+    assert_eq!(
+        ran.err,
+        format!("ticklot: {path} is there already: name another file, or move it away\n")
+    );
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+}
+
+#[test]
+fn what_comes_too_fast_is_counted_and_noted_where_it_is_missing() {
+    let folder = TempFolder::new("fast");
+    let path = folder.file("log.jsonl");
+    let mut options = RecordOptions::default();
+    options.queue = 2_000;
+    let mut recorder = Recorder::create(&path, ZERO, options).unwrap();
+    let sent = 20_000;
+    for n in 0..sent {
+        recorder.passed(&frame(n, &text(n)));
+    }
+    let recorded = recorder.finish().unwrap();
+    assert!(recorded.dropped > 0 && recorded.frames > 0, "{recorded:?}");
+    assert_eq!(recorded.frames + recorded.dropped, sent);
+
+    let (records, error) = all(FrameLog::open(&path).unwrap().everything());
+    assert!(error.is_none());
+    // The frames that are there and the numbers of those that are not make all of them, in order.
+    let mut next = 0;
+    for record in &records {
+        match record.kind {
+            Kind::Received => {
+                assert_eq!(record.frame, text(next).as_bytes(), "frame {next}");
+                next += 1;
+            }
+            Kind::Dropped => {
+                assert_eq!(record.recv_ns, ZERO + next, "since when");
+                next += String::from_utf8_lossy(&record.frame)
+                    .parse::<u64>()
+                    .unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(next, sent);
+    let ran = ticklot(["replay", &path, "--venue=bayse"]);
+    let told = format!("{} records are missing from the log\n", recorded.dropped);
+    assert!(ran.status == 0 && ran.out.contains(&told), "{}", ran.out);
+    assert!(
+        ran.err.contains(" records are missing: they came faster"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_disk_that_fails_is_told_and_what_was_written_before_is_there() {
+    let folder = TempFolder::new("fails");
+    let path = folder.file("log.jsonl");
+    let mut options = RecordOptions::default();
+    options.rotation.size = Some(1);
+    let recorder = record(&path, options, 0..1);
+    while recorder.recorded().frames == 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let first = folder.file("log.0001.jsonl");
+    let (records, _) = all(FrameLog::open(&first).unwrap());
+    assert_eq!(records.len(), 1);
+    // There is no folder for the second file.
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    let mut again = recorder.clone();
+    again.passed(&frame(1, &text(1)));
+    while !recorder.recorded().failed {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    again.passed(&frame(2, &text(2)));
+    assert_eq!(
+        recorder.recorded().dropped,
+        1,
+        "what comes after is counted"
+    );
+    let error = recorder.finish().unwrap_err();
+    assert!(error.to_string().contains("cannot write"), "{error}");
+    assert!(error.to_string().contains("log.0002.jsonl"), "{error}");
+}
+
+fn lines(path: &Path, lines: &[&str]) {
+    std::fs::write(path, lines.join("\n") + "\n").unwrap();
+}
+
+#[test]
+fn readers_pick_directions_and_connections_and_pass_over_what_they_do_not_know() {
+    let folder = TempFolder::new("pick");
+    let path = PathBuf::from(folder.file("log.jsonl"));
+    lines(
+        &path,
+        &[
+            r#"{"recv_ns":1,"frame":"old"}"#,
+            r#"{"recv_ns":2,"conn":0,"venue":"jayx","dir":"out","frame":"asked"}"#,
+            r#"{"recv_ns":3,"conn":1,"venue":"bayse","dir":"in","frame":"one"}"#,
+            r#"{"recv_ns":4,"conn":1,"weather":"fine","venue":"\u0062ayse","frame":"two"}"#,
+            r#"{"recv_ns":5,"conn":1,"dir":"sideways","frame":"three"}"#,
+        ],
+    );
+    let told = |log: FrameLog| -> Vec<String> {
+        let (records, error) = all(log);
+        assert!(error.is_none());
+        let tell = |record: &Record| {
+            let text = String::from_utf8_lossy(&record.frame);
+            format!("{} {} {text}", record.line, record.kind.as_str())
+        };
+        records.iter().map(tell).collect()
+    };
+    let open = || FrameLog::open(&path).unwrap();
+    assert_eq!(told(open()), ["0 in old", "2 in one", "3 in two"]);
+    assert_eq!(told(open().of(ConnectionId(0))), ["0 in old"]);
+    let second = open().of(ConnectionId(1)).everything();
+    assert_eq!(told(second), ["2 in one", "3 in two", "4 other three"]);
+    let (records, _) = all(open());
+    assert_eq!(
+        (records[0].connection, records[0].venue.as_str()),
+        (None, "")
+    );
+    assert_eq!(
+        (records[2].connection, records[2].venue.as_str()),
+        (Some(ConnectionId(1)), "bayse")
+    );
+}
+
+const BOOK: &str = r#"{\"orderBook\":{\"asks\":[],\"bids\":[{\"ticks\":7,\"lots\":3}]}}"#;
+
+fn book(n: u64, more: &str) -> String {
+    let frame = BOOK.replace("7", &n.to_string());
+    format!(
+        r#"{{"recv_ns":{}{more},"frame":"{frame}"}}"#,
+        ZERO + n * SECOND
+    )
+}
+
+fn log_of(folder: &TempFolder, books: std::ops::Range<u64>) -> String {
+    let path = folder.file("books.jsonl");
+    let text: Vec<String> = books.map(|n| book(n, "")).collect();
+    std::fs::write(&path, text.join("\n") + "\n").unwrap();
+    path
+}
+
+fn replayed(log: &str, options: &[&str]) -> (String, Vec<String>) {
+    let rows = TempFile::new("rows.csv");
+    let books = format!("--books={}", rows.path());
+    let args = [&["replay", log, "--venue=jayx", &books], options].concat();
+    let ran = ticklot(&args);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    let prices = rows.text();
+    let prices = prices.lines().skip(1);
+    // `frame:bid` of each row.
+    let prices = prices.map(|row| {
+        let cells: Vec<&str> = row.split(',').collect();
+        format!("{}:{}", cells[0], cells[3])
+    });
+    (ran.out, prices.collect())
+}
+
+#[test]
+fn a_part_of_a_log_is_shown_with_the_state_of_all_before() {
+    let folder = TempFolder::new("part");
+    let log = log_of(&folder, 1..9);
+    for (options, rows) in [
+        (&["--from=frame:6"][..], "6:7 7:8"),
+        (&["--until=frame:1"], "0:1 1:2"),
+        (&["--from=+2s", "--until=+3s"], "2:3 3:4"),
+        (
+            &["--from=2023-11-14T22:13:23Z", "--until=frame:3"],
+            "2:3 3:4",
+        ),
+        (&["--from=1700000008000000000"], "7:8"),
+        (&["--from=+1h"], ""),
+    ] {
+        let (out, got) = replayed(&log, options);
+        assert_eq!(got.join(" "), rows, "{options:?}");
+        let shown = got.len();
+        assert!(
+            out.starts_with(&format!("{shown} frames, {shown} messages, 1 books, ")),
+            "{out}"
+        );
+    }
+    let (out, _) = replayed(&log, &["--from=+2s", "--until=+3s"]);
+    assert!(out.contains("2 frames before them were applied\n"), "{out}");
+    let last = "2023-11-14T22:13:24.000000000Z BTCUSDT live bid 0.04 x 0.000003 | ask -\n";
+    assert!(out.ends_with(last), "{out}");
+    for wrong in ["--from=soon", "--until=frame:x", "--speed=fast"] {
+        let ran = ticklot(["replay", &log, "--venue=jayx", wrong]);
+        assert_eq!((ran.status, ran.err.lines().count()), (2, 1), "{}", ran.err);
+    }
+}
+
+/// A second of the log at ten times its speed: a tenth of a second of real time, at least.
+#[test]
+fn a_log_is_played_as_fast_as_it_is_asked_for() {
+    let folder = TempFolder::new("speed");
+    let log = log_of(&folder, 1..3);
+    let start = std::time::Instant::now();
+    let (_, rows) = replayed(&log, &["--speed=10x"]);
+    assert!(start.elapsed() >= Duration::from_millis(100));
+    assert_eq!(rows.join(" "), "0:1 1:2");
+}
+
+#[test]
+fn a_log_of_several_connections_says_which() {
+    let folder = TempFolder::new("several");
+    let path = folder.file("log.jsonl");
+    let jayx = |n, conn| book(n, &format!(r#","conn":{conn},"venue":"jayx""#));
+    let bayse = r#"{"recv_ns":9,"conn":2,"venue":"bayse","frame":"{}"}"#.to_owned();
+    let text = [jayx(1, 0), jayx(2, 1), bayse, jayx(3, 0)].join("\n");
+    std::fs::write(&path, text + "\n").unwrap();
+    assert_eq!(replayed(&path, &[]).1.join(" "), "0:1 0:2 1:3");
+    assert_eq!(replayed(&path, &["--conn=0"]).1.join(" "), "0:1 1:3");
+    let none = ticklot(["replay", &path, "--conn=7"]);
+    assert_eq!(none.status, 1);
+    assert!(
+        none.err.ends_with("nothing passed over a connection 7\n"),
+        "{}",
+        none.err
+    );
+
+    let served = ticklot(["serve", "--venue=jayx", "--from", &path]);
+    assert_eq!(served.status, 2);
+    assert!(
+        served.err.ends_with("choose one with --conn\n"),
+        "{}",
+        served.err
+    );
+
+    std::fs::write(&path, book(1, r#","venue":"nyse""#) + "\n").unwrap();
+    let unknown = ticklot(["replay", &path]);
+    assert!(
+        unknown.status == 1 && unknown.err.contains("there is no venue nyse"),
+        "{}",
+        unknown.err
+    );
+    let silent = ticklot(["replay", &log_of(&folder, 1..2)]);
+    assert_eq!(silent.status, 2);
+    assert!(silent.err.contains("--venue is needed"), "{}", silent.err);
+}
+
+#[test]
+fn options_of_a_recording_that_make_no_sense_are_told() {
+    for (option, what) in [
+        ("--rotate-size=0", "a size is a whole number"),
+        ("--rotate-every=soon", "--rotate-every"),
+        ("--market=m", "--market is for Bayse"),
+    ] {
+        let folder = TempFolder::new("wrong");
+        let out = format!("--out={}", folder.file("log.jsonl"));
+        let ran = ticklot(["record", "--venue=jayx", &out, option]);
+        assert_eq!((ran.status, ran.err.lines().count()), (2, 1), "{}", ran.err);
+        assert!(ran.err.contains(what), "{}", ran.err);
+        assert_eq!(folder.names(), [""; 0], "nothing was made");
+    }
+    let nowhere = ticklot(["record", "--out=/nowhere/log.jsonl"]);
+    assert_eq!(nowhere.status, 1);
+    assert!(
+        nowhere
+            .err
+            .starts_with("ticklot: cannot write /nowhere/log.jsonl: "),
+        "{}",
+        nowhere.err
+    );
+    let none = ticklot(["record"]);
+    assert_eq!(none.status, 2);
+    let _ = Rotation::default();
+}
