@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, recorded};
+use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, recorded, throughput};
 use ticklot_book::Scale;
 use ticklot_frame::{Lines, bayse, jayx};
 
@@ -27,7 +27,7 @@ fn pools(c: &mut Criterion) {
     ];
     for (name, shape) in shapes {
         let pool = Pool::new(shape);
-        let (frames, throughput) = (pool.frames(), pool.throughput());
+        let (frames, throughput) = (pool.frames(), throughput(&pool));
         frames_of(
             &mut group,
             name,

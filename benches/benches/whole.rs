@@ -11,7 +11,7 @@ use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use ticklot::bayse::Bayse;
 use ticklot::jayx::JayX;
 use ticklot::{Books, ConnectionId, Event, Nanos, Options, Scale, Session, Venue};
-use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, recorded};
+use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, recorded, throughput};
 use ticklot_frame::jayx::Envelope;
 
 fn pools(c: &mut Criterion) {
@@ -26,7 +26,7 @@ fn pools(c: &mut Criterion) {
     ];
     for (name, shape) in shapes {
         let pool = Pool::new(shape);
-        group.throughput(pool.throughput());
+        group.throughput(throughput(&pool));
         frames_of(&mut group, name, shape.wire, BAYSE_SCALE, pool.frames());
     }
 }

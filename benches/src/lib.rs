@@ -31,7 +31,7 @@ use criterion::Criterion;
 
 pub use crate::market::{Flow, snapshots, without_a_common_price};
 pub use crate::others::Other;
-pub use crate::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
+pub use crate::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, throughput};
 pub use crate::walk::{WALK_LEVELS, WalkStep, walk};
 
 /// Criterion with short times: the whole run takes about a minute.

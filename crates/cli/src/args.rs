@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,16 +12,24 @@ use ticklot_frame::{VenueName, jayx};
 use ticklot_sim::Faults;
 
 use crate::Failure;
+use crate::bench::BenchArgs;
+use crate::config::{ConfigArgs, Setup};
+use crate::examples;
+use crate::generate::{CompletionsArgs, ManArgs};
 use crate::moment::Place;
+use crate::plot::PlotArgs;
 
 /// Live, exact order books of JayX and Bayse Markets.
 ///
 /// Without a command: `watch` on both venues' embedded servers.
 #[derive(Debug, Parser)]
-#[command(name = "ticklot", version, args_conflicts_with_subcommands = true)]
+#[command(name = "ticklot", version, after_help = examples::TICKLOT)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+    /// A config file, for `watch`: see `ticklot config example`
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) watch: WatchArgs,
 }
@@ -28,13 +37,26 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show live books; of embedded servers, unless --url names others.
+    #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
     /// Run a venue's simulated server, or play a recorded log to whoever connects.
+    #[command(after_help = examples::SERVE)]
     Serve(ServeArgs),
     /// Decode and apply a recorded log as fast as it goes, or as fast as it was, without a socket.
     Replay(ReplayArgs),
     /// Record every frame, in both directions, for `replay` and `serve`.
     Record(RecordArgs),
+    /// Draw a recorded log: a heatmap of its depth over time, or its depth at a moment.
+    #[command(after_help = examples::PLOT)]
+    Plot(PlotArgs),
+    /// Measure how fast this machine decodes and applies.
+    Bench(BenchArgs),
+    /// Check a config file, or print one with everything in it.
+    Config(ConfigArgs),
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual.
+    Man(ManArgs),
 }
 
 #[derive(Clone, Debug, Default, Args)]
@@ -83,6 +105,9 @@ pub(crate) struct WatchArgs {
     /// When a book loses its trust, write what came before to a file in this folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) incidents: Option<PathBuf>,
+    /// What `--config` says.
+    #[arg(skip)]
+    pub(crate) setup: Option<Rc<Setup>>,
 }
 
 #[derive(Debug, Args)]
@@ -235,6 +260,13 @@ impl VenueArg {
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|venue| venue.name().0 == name)
+    }
+    /// The venue's name, as people write it.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Jayx => "JayX",
+            Self::Bayse => "Bayse Markets",
+        }
     }
 }
 

@@ -13,40 +13,60 @@ use crate::args::{ChannelArg, CurrencyArg, EnvelopeArg, EventArg, WatchArgs};
 pub(crate) fn bayse(args: &WatchArgs) -> Result<Plan, Failure> {
     let embedded = args.url.is_none();
     let mut plan = Plan::new();
-    for channel in channels(args) {
-        if channel == ChannelArg::Orders {
-            plan = plan.auth(credentials(embedded)?);
-        }
-        for topic in topics(channel, args, embedded)? {
-            plan = plan.follow_in(currency(args), topic);
-        }
+    if channels(args).contains(&ChannelArg::Orders) {
+        plan = plan.auth(credentials(embedded)?);
+    }
+    for (currency, topic) in bayse_topics(args, embedded)? {
+        plan = plan.follow_in(currency, topic);
     }
     Ok(plan)
 }
 
+/// The topics alone; with the ids of the embedded server, if it is that.
+pub(crate) fn bayse_topics(
+    args: &WatchArgs,
+    embedded: bool,
+) -> Result<Vec<(Currency, Topic)>, Failure> {
+    let mut all = Vec::new();
+    for channel in channels(args) {
+        let topics = topics(channel, args, embedded)?.into_iter();
+        all.extend(topics.map(|topic| (currency(args), topic)));
+    }
+    Ok(all)
+}
+
 /// What `--event` and the options beside it ask for, of JayX.
 pub(crate) fn jayx(args: &WatchArgs, scale: Scale) -> Result<jayx::Plan, Failure> {
+    let mut plan = jayx::Plan::new().envelope(envelope(args)?);
+    if [EventArg::Positions, EventArg::Openorders]
+        .iter()
+        .any(|event| args.event.contains(event))
+    {
+        plan = plan.key(account_key(args.url.is_none())?);
+    }
+    for topic in jayx_topics(args) {
+        plan = plan.follow_with(topic, scale);
+    }
+    Ok(plan)
+}
+
+/// The topics alone.
+pub(crate) fn jayx_topics(args: &WatchArgs) -> Vec<jayx::Topic> {
     let symbol = &args.book.symbol;
     let events = match args.event.as_slice() {
         [] => &[EventArg::Orderbook],
         events => events,
     };
-    let mut plan = jayx::Plan::new().envelope(envelope(args)?);
-    for event in events {
-        if matches!(event, EventArg::Positions | EventArg::Openorders) {
-            plan = plan.key(account_key(args.url.is_none())?);
-        }
-        plan = match event {
-            EventArg::Orderbook => plan.follow_with(jayx::Topic::order_book(symbol), scale),
-            EventArg::Kline => plan.follow(jayx::Topic::kline(symbol, &args.interval)),
-            EventArg::Positions => plan.follow(jayx::Topic::Positions),
-            EventArg::Openorders => plan.follow(jayx::Topic::open_orders(symbol)),
-        };
-    }
-    Ok(plan)
+    let topic = |event: &EventArg| match event {
+        EventArg::Orderbook => jayx::Topic::order_book(symbol),
+        EventArg::Kline => jayx::Topic::kline(symbol, &args.interval),
+        EventArg::Positions => jayx::Topic::Positions,
+        EventArg::Openorders => jayx::Topic::open_orders(symbol),
+    };
+    events.iter().map(topic).collect()
 }
 
-fn envelope(args: &WatchArgs) -> Result<Envelope, Failure> {
+pub(crate) fn envelope(args: &WatchArgs) -> Result<Envelope, Failure> {
     match args.book.envelope {
         None => Ok(Envelope::SocketIo),
         Some(EnvelopeArg::Auto) => Err(Failure::Usage(
@@ -69,7 +89,7 @@ fn account_key(embedded: bool) -> Result<ApiKey, Failure> {
 }
 
 /// A variable of the environment that is set and not empty.
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

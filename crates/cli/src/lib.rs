@@ -5,9 +5,14 @@
 //! arguments were wrong. An error is one line on standard error.
 
 mod args;
+mod bench;
+mod config;
+mod examples;
 mod follow;
+mod generate;
 mod moment;
 mod panel;
+mod plot;
 mod record;
 mod replay;
 mod serve;
@@ -18,11 +23,12 @@ mod watch;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
+use std::rc::Rc;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, WatchArgs};
 
 /// Where the program writes to.
 pub struct Output {
@@ -68,17 +74,13 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
+    let parsed = Cli::command().try_get_matches_from(args);
+    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return usage(&error, output),
     };
-    let result = match cli.command {
-        None => watch::run(&cli.watch, output),
-        Some(Command::Watch(args)) => watch::run(&args, output),
-        Some(Command::Serve(args)) => serve::run(&args, output),
-        Some(Command::Replay(args)) => replay::run(&args, output),
-        Some(Command::Record(args)) => record::run(&args, output),
-    };
+    let result = dispatch(cli, &matches, output);
     let status = match &result {
         Ok(()) => return 0,
         // The reader of a pipe went away, as `head` does.
@@ -91,6 +93,50 @@ where
         let _ = writeln!(output.err, "ticklot: {failure}");
     }
     status
+}
+
+fn dispatch(cli: Cli, matches: &ArgMatches, output: &mut Output) -> Result<(), Failure> {
+    let (own, below) = (config::given(matches), matches.subcommand());
+    if let Some((name, _)) = below
+        && let Some(option) = own
+            .iter()
+            .find(|it| matches.contains_id(it) && *it != "config")
+    {
+        let option = option.replace('_', "-");
+        return Err(Failure::Usage(format!(
+            "options go behind the command: ticklot {name} --{option}"
+        )));
+    }
+    let of_command = below.map_or(matches, |(_, below)| below);
+    let setup = cli
+        .config
+        .as_deref()
+        .map(|path| config::load(path, of_command))
+        .transpose()?;
+    let setup = setup.map(Rc::new);
+    let watch = |mut args: WatchArgs, output: &mut Output| {
+        args.setup.clone_from(&setup);
+        watch::run(&args, output)
+    };
+    match cli.command {
+        None => watch(cli.watch, output),
+        Some(Command::Watch(args)) => watch(args, output),
+        Some(_) if setup.is_some() => Err(Failure::Usage(
+            "--config is for watch; `ticklot config check FILE` looks at a file".to_owned(),
+        )),
+        Some(Command::Serve(args)) => serve::run(&args, output),
+        Some(Command::Replay(args)) => replay::run(&args, output),
+        Some(Command::Record(args)) => {
+            let mut args = args;
+            args.watch.setup.clone_from(&setup);
+            record::run(&args, output)
+        }
+        Some(Command::Plot(args)) => plot::run(&args, output),
+        Some(Command::Bench(args)) => bench::run(&args, output),
+        Some(Command::Config(args)) => config::run(&args, output),
+        Some(Command::Completions(args)) => generate::completions(&args, output),
+        Some(Command::Man(args)) => generate::man(&args, output),
+    }
 }
 
 /// clap's answer: help goes out whole, an error becomes one line.

@@ -19,7 +19,7 @@ use ticklot::bayse::{self, Bayse};
 use ticklot::capture::{BookRows, FrameLog, LogError, Progress, Record, Replay};
 use ticklot::jayx::{self, JayX};
 use ticklot::tap::Kind;
-use ticklot::{ConnectionId, Reply};
+use ticklot::{Books, ConnectionId, Options, Reply, Session, Venue};
 use ticklot_frame::jayx::Envelope;
 use tokio::signal::ctrl_c;
 use tokio::task::yield_now;
@@ -76,6 +76,14 @@ pub(crate) fn bayse(args: &BookArgs) -> Result<Bayse, Failure> {
     built(Bayse::any().scale(args.scale(bayse::CENTS)?).build())
 }
 
+/// A session that reads a log: its frames are lines of it, and what was recorded long ago is not stale.
+pub(crate) fn session<V: Venue>(venue: V, books: &mut Books) -> Session<V> {
+    let mut options = Options::default();
+    options.count_control = true;
+    options.stale_after = None;
+    Session::new(venue, ConnectionId(0), options, books)
+}
+
 /// What makes no sense to the venue is a mistake on the command line.
 pub(crate) fn built<V, E: fmt::Display>(venue: Result<V, E>) -> Result<V, Failure> {
     venue.map_err(|error| Failure::Usage(error.to_string()))
@@ -98,7 +106,7 @@ pub(crate) fn create_rows(
     BookRows::new(BufWriter::new(File::create(path).map_err(cannot)?)).map_err(cannot)
 }
 
-fn elapsed_ns(start: Instant) -> u64 {
+pub(crate) fn elapsed_ns(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<(), Failure> 
 
 /// The embedded servers, where no URL names another.
 pub(crate) fn embedded(args: &WatchArgs) -> Result<Option<Simulator>, Failure> {
-    if args.url.is_some() {
+    if !needs_simulator(args) {
         return Ok(None);
     }
     let (jayx, bayse) = (
@@ -102,12 +102,23 @@ pub(crate) fn verdict(end: &Ended, once: bool) -> Result<(), Failure> {
     }
 }
 
+/// Whether an embedded server is followed.
+fn needs_simulator(args: &WatchArgs) -> bool {
+    match &args.setup {
+        Some(setup) => setup.needs_simulator(args),
+        None => args.url.is_none(),
+    }
+}
+
 pub(crate) fn add_venues<H: Handler>(
     feed: &mut Feed<H>,
     args: &WatchArgs,
     simulator: Option<&Simulator>,
 ) -> Result<(), Failure> {
     check_options(args)?;
+    if let Some(setup) = &args.setup {
+        return setup.add(feed, args, simulator);
+    }
     let mut options = Options::default();
     options.reconnect.after_close = !args.once;
     options.reconnect.first_attempts = Some(1);

@@ -29,6 +29,7 @@ pub mod machine;
 pub mod market;
 mod net;
 mod playback;
+pub mod pool;
 mod server;
 mod simulator;
 pub mod wire;

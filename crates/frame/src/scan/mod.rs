@@ -77,6 +77,21 @@ pub enum Scan {
     Off,
 }
 
+impl Scan {
+    /// What this choice comes to on this processor: `AVX-512`, `AVX2`, `portable` or `off`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match Way::new(self) {
+            #[cfg(target_arch = "x86_64")]
+            Way::Avx512(_) => "AVX-512",
+            #[cfg(target_arch = "x86_64")]
+            Way::Avx2(_) => "AVX2",
+            Way::Portable => "portable",
+            Way::Off => "off",
+        }
+    }
+}
+
 /// Work that is compiled once for each instruction set.
 pub(crate) trait Job {
     type Output;

@@ -1,0 +1,88 @@
+//! `ticklot bench`: how fast this machine decodes and applies.
+
+mod load;
+mod measure;
+mod report;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use ticklot_frame::Scan;
+
+use self::load::Load;
+use self::measure::{Figures, clock_ns};
+use crate::args::{BookArgs, VenueArg};
+use crate::{Failure, Output};
+
+const EXAMPLE: &str = "\
+Examples:
+  ticklot bench
+  ticklot bench btc.jsonl.zst --venue jayx --for 2s --json
+
+A stage is measured twice, each for half of its time: all messages with one reading of the clock, for the rate, and
+frame by frame, for the quantiles, which have one reading of the clock in them.
+
+Exit status: 0; 1 when the log cannot be read or has no messages; 2 when the arguments are wrong.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct BenchArgs {
+    /// A frame log (.jsonl, .gz, .zst) to measure with; generated messages when left out
+    #[arg(requires = "venue")]
+    log: Option<PathBuf>,
+    /// The venue of the log, or of what is generated; both when left out
+    #[arg(long, value_enum)]
+    venue: Option<VenueArg>,
+    #[command(flatten)]
+    book: BookArgs,
+    /// How long each stage is measured
+    #[arg(long = "for", value_name = "D", default_value = "1s", value_parser = humantime::parse_duration)]
+    time: Duration,
+    /// One JSON object instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured of one load.
+struct Measured {
+    load: Load,
+    decode: Figures,
+    apply: Figures,
+}
+
+/// What a run tells.
+struct Run {
+    scan: &'static str,
+    clock_ns: u64,
+    loads: Vec<Measured>,
+}
+
+pub(crate) fn run(args: &BenchArgs, output: &mut Output) -> Result<(), Failure> {
+    let loads = match (&args.log, args.venue) {
+        (Some(log), Some(venue)) => vec![Load::read(log, venue, &args.book)?],
+        _ => load::generated(args.venue),
+    };
+    let mut run = Run {
+        scan: Scan::default().name(),
+        clock_ns: clock_ns(),
+        loads: Vec::new(),
+    };
+    for load in loads {
+        let decode = measure::decode(&load, args.time)?;
+        let apply = measure::apply(&load, args.time)?;
+        run.loads.push(Measured {
+            load,
+            decode,
+            apply,
+        });
+    }
+    if args.json {
+        writeln!(output.out, "{}", report::json(&run))?;
+    } else {
+        output.out.write_all(report::text(&run).as_bytes())?;
+    }
+    output.out.flush()?;
+    Ok(())
+}

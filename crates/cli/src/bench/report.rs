@@ -1,0 +1,187 @@
+//! What was measured, as text and as JSON.
+
+use std::fmt::{self, Write};
+
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
+
+use super::measure::Figures;
+use super::{Measured, Run};
+use crate::replay::per_second;
+use crate::view::Printable;
+
+/// The longest bar of a histogram.
+const BAR: u64 = 50;
+
+/// Tables and histograms for a terminal.
+pub(super) fn text(run: &Run) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = write_text(&mut out, run);
+    out
+}
+
+fn write_text(out: &mut String, run: &Run) -> fmt::Result {
+    writeln!(
+        out,
+        "scan: {}; a reading of the clock: {} ns, in each p50, p99 and max",
+        run.scan, run.clock_ns
+    )?;
+    writeln!(
+        out,
+        "\n{:<34} {:<13} {:>9} {:>8} {:>7} {:>7} {:>8} {:>8} {:>11}",
+        "load", "stage", "messages", "bytes", "p50 ns", "p99 ns", "max ns", "MB/s", "messages/s"
+    )?;
+    for it in &run.loads {
+        row(out, it, "decode", &it.decode)?;
+        row(out, it, "decode+apply", &it.apply)?;
+    }
+    for it in &run.loads {
+        let Measured { load, .. } = it;
+        writeln!(
+            out,
+            "\n{}: ns a message, decode+apply",
+            Printable(&load.name)
+        )?;
+        histogram(out, &it.apply.each)?;
+        if load.is_cut {
+            writeln!(out, "the log is longer: its first 64 MiB were measured")?;
+        }
+        if load.bad_lines > 0 {
+            writeln!(
+                out,
+                "{} lines of it cannot be read, and were left out",
+                load.bad_lines
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn row(out: &mut String, it: &Measured, stage: &str, figures: &Figures) -> fmt::Result {
+    writeln!(
+        out,
+        "{:<34} {stage:<13} {:>9} {:>8} {:>7} {:>7} {:>8} {:>8.0} {:>11.0}",
+        tail(&Printable(&it.load.name).to_string(), 34),
+        it.load.messages(),
+        figures.bytes / figures.messages.max(1),
+        figures.each.value_at_quantile(0.5),
+        figures.each.value_at_quantile(0.99),
+        figures.each.max(),
+        per_second(figures.bytes, figures.took_ns) / 1e6,
+        per_second(figures.messages, figures.took_ns),
+    )
+}
+
+/// The last characters of a text, for which there is room.
+fn tail(text: &str, room: usize) -> String {
+    let count = text.chars().count();
+    if count <= room {
+        return text.to_owned();
+    }
+    let end = text.chars().skip(count - room + 1);
+    std::iter::once('…').chain(end).collect()
+}
+
+/// Bars for steps that grow by half, and one for all beyond the slowest in a thousand.
+fn histogram(out: &mut String, each: &Histogram<u64>) -> fmt::Result {
+    let end = each.value_at_quantile(0.999);
+    let mut low = each.min();
+    let mut bars = Vec::new();
+    while low <= end {
+        let high = (low + low.div_ceil(2)).max(low + 1) - 1;
+        bars.push((
+            low,
+            Some(high.min(end)),
+            each.count_between(low, high.min(end)),
+        ));
+        low = high + 1;
+    }
+    let shown: u64 = bars.iter().map(|(.., count)| count).sum();
+    bars.push((end + 1, None, each.len().saturating_sub(shown)));
+    let most = bars
+        .iter()
+        .map(|(.., count)| *count)
+        .max()
+        .unwrap_or(1)
+        .max(1);
+    for (low, high, count) in bars {
+        let high = high.map_or_else(String::new, |high| high.to_string());
+        let length = (count * BAR).div_ceil(most);
+        let bar = "#".repeat(usize::try_from(length).unwrap_or(0));
+        let percent = per_second(count * 100, each.len()) / 1e9;
+        writeln!(out, "{low:>9} - {high:<9} {percent:>6.2}% {bar}")?;
+    }
+    Ok(())
+}
+
+/// One object.
+pub(super) fn json(run: &Run) -> Value {
+    let stage = |name: &str, figures: &Figures| {
+        json!({
+            "stage": name,
+            "messages": figures.messages,
+            "bytes": figures.bytes,
+            "ns": figures.took_ns,
+            "messages_per_second": per_second(figures.messages, figures.took_ns),
+            "bytes_per_second": per_second(figures.bytes, figures.took_ns),
+            "ns_p50": figures.each.value_at_quantile(0.5),
+            "ns_p99": figures.each.value_at_quantile(0.99),
+            "ns_max": figures.each.max(),
+        })
+    };
+    let load = |it: &Measured| {
+        json!({
+            "load": it.load.name,
+            "venue": it.load.venue.title(),
+            "frames": it.load.frames.len(),
+            "messages": it.load.messages(),
+            "bytes": it.load.bytes(),
+            "is_cut": it.load.is_cut,
+            "bad_lines": it.load.bad_lines,
+            "stages": [stage("decode", &it.decode), stage("decode+apply", &it.apply)],
+        })
+    };
+    json!({
+        "scan": run.scan,
+        "clock_ns": run.clock_ns,
+        "loads": run.loads.iter().map(load).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_histogram_shows_all_there_is() {
+        let mut each = Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap();
+        each.record_n(100, 900).unwrap();
+        each.record_n(200, 99).unwrap();
+        each.record_n(1_000_000, 1).unwrap();
+        let mut text = String::new();
+        histogram(&mut text, &each).unwrap();
+        let rows: Vec<Vec<&str>> = text
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(
+            rows[0],
+            ["100", "-", "149", "90.00%", "#".repeat(50).as_str()]
+        );
+        let total: f64 = text
+            .split_whitespace()
+            .filter_map(|word| word.strip_suffix('%'))
+            .map(|word| word.parse::<f64>().unwrap())
+            .sum();
+        assert!((total - 100.0).abs() < 0.1, "{text}");
+        let last = rows.last().unwrap();
+        assert!(last.iter().any(|word| *word == "0.10%"), "{text}");
+    }
+
+    #[test]
+    fn long_names_keep_their_end() {
+        assert_eq!(tail("short", 8), "short");
+        assert_eq!(tail("a/long/name", 5), "…name");
+    }
+}

@@ -1,0 +1,263 @@
+//! The file, as it is written.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer};
+use toml::Spanned;
+
+use crate::Failure;
+
+/// Everything that a file can say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct File {
+    pub(super) limits: Limits,
+    pub(super) reconnect: ReconnectTable,
+    pub(super) transport: TransportTable,
+    pub(super) jayx: Vec<Spanned<JayxTable>>,
+    pub(super) bayse: Vec<Spanned<BayseTable>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Limits {
+    pub(super) stale_after: Option<Limit>,
+    pub(super) max_frame: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ReconnectTable {
+    pub(super) base: Option<Time>,
+    pub(super) cap: Option<Time>,
+    pub(super) max_retry_after: Option<Time>,
+    pub(super) good_after: Option<Time>,
+    pub(super) jitter: Option<bool>,
+    pub(super) attempts: Option<u32>,
+    pub(super) first_attempts: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TransportTable {
+    pub(super) connect_timeout: Option<Time>,
+    pub(super) tls_timeout: Option<Time>,
+    pub(super) upgrade_timeout: Option<Time>,
+    pub(super) write_timeout: Option<Time>,
+    pub(super) close_timeout: Option<Time>,
+    pub(super) max_message_size: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct JayxTable {
+    pub(super) url: Option<String>,
+    pub(super) envelope: EnvelopeWord,
+    pub(super) api_key_env: Option<String>,
+    pub(super) balances: bool,
+    pub(super) stale_after: Option<Limit>,
+    pub(super) instrument: Vec<Instrument>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum EnvelopeWord {
+    #[default]
+    Socketio,
+    Plain,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Instrument {
+    pub(super) symbol: String,
+    pub(super) price_decimals: Option<u8>,
+    pub(super) quantity_decimals: Option<u8>,
+    #[serde(default = "yes")]
+    pub(super) orderbook: bool,
+    pub(super) precise: Option<String>,
+    #[serde(default)]
+    pub(super) candles: Vec<String>,
+    #[serde(default)]
+    pub(super) orders: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct BayseTable {
+    pub(super) url: Option<String>,
+    pub(super) api_key_env: Option<String>,
+    pub(super) access_token_env: Option<String>,
+    pub(super) price_decimals: Option<u8>,
+    pub(super) quantity_decimals: Option<u8>,
+    pub(super) ping_every: Option<Time>,
+    pub(super) patience: Option<Time>,
+    pub(super) stale_after: Option<Limit>,
+    pub(super) users: Vec<String>,
+    pub(super) assets: Vec<String>,
+    pub(super) market: Vec<Market>,
+    pub(super) event: Vec<Event>,
+    pub(super) first_books: Option<FirstBooks>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Market {
+    pub(super) id: String,
+    #[serde(default = "yes")]
+    pub(super) orderbook: bool,
+    #[serde(default)]
+    pub(super) currencies: Vec<CurrencyWord>,
+    #[serde(default)]
+    pub(super) orders: bool,
+    pub(super) price_decimals: Option<u8>,
+    pub(super) quantity_decimals: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum CurrencyWord {
+    Usd,
+    Ngn,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Event {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) prices: bool,
+    #[serde(default)]
+    pub(super) activity: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FirstBooks {
+    pub(super) url: String,
+    pub(super) outcomes: Vec<String>,
+    pub(super) depth: u32,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A time, such as `30s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Time(pub(super) Duration);
+
+/// A time, or never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limit(pub(super) Option<Duration>);
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let time = humantime::parse_duration(text);
+        time.map(Self)
+            .map_err(|_| format!("{text:?} is no time, such as \"30s\""))
+    }
+}
+
+impl FromStr for Limit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "never" => Ok(Self(None)),
+            text => text.parse().map(|Time(time)| Self(Some(time))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+/// A file that was read, and where it is.
+#[derive(Debug)]
+pub(crate) struct Source {
+    name: String,
+    text: String,
+    pub(super) file: File,
+}
+
+impl Source {
+    /// Reads a file.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::Usage(format!("{name}: cannot read the config file: {error}"))
+        })?;
+        Self::parse(name, text)
+    }
+
+    /// Reads a file's text.
+    pub(crate) fn parse(name: String, text: String) -> Result<Self, Failure> {
+        match toml::from_str(&text) {
+            Ok(file) => Ok(Self { name, text, file }),
+            Err(error) => {
+                let at = error.span().map_or(0, |span| span.start);
+                let place = Place::of(&text, at);
+                let what = error.message().replace('\n', ", ");
+                Err(Failure::Usage(format!("{name}:{place}: {what}")))
+            }
+        }
+    }
+
+    /// The file's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A mistake in the table that begins at this byte.
+    pub(super) fn wrong(&self, at: usize, what: impl fmt::Display) -> Failure {
+        Failure::Usage(format!(
+            "{}:{}: {what}",
+            self.name,
+            Place::of(&self.text, at)
+        ))
+    }
+}
+
+/// A line and a column, both from 1, in characters.
+struct Place(usize, usize);
+
+impl Place {
+    fn of(text: &str, byte: usize) -> Self {
+        let before = text.get(..byte).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
+        Self(line, column)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.0, self.1)
+    }
+}

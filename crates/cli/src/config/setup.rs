@@ -1,0 +1,469 @@
+//! What a file and the command line together follow.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use ticklot::bayse::{self, Auth, Bayse, Currency, Symbol};
+use ticklot::jayx::{self, ApiKey, Envelope, JayX};
+use ticklot::{Feed, Handler, Options, Scale};
+use ticklot_sim::Simulator;
+
+use super::file::{
+    BayseTable, CurrencyWord, EnvelopeWord, Instrument, JayxTable, Limit, Market, Source, Time,
+};
+use crate::args::{VenueArg, WatchArgs};
+use crate::{Failure, follow};
+
+/// A file, and which options the command line has beside it.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) source: Source,
+    given: HashSet<String>,
+}
+
+/// What to follow at JayX instead of what the file says.
+const JAYX_TOPICS: [&str; 3] = ["symbol", "event", "interval"];
+/// As above, at Bayse Markets.
+const BAYSE_TOPICS: [&str; 6] = [
+    "market", "channel", "event_id", "user_id", "asset", "currency",
+];
+
+/// A connection that is to be made.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) venue: PlannedVenue,
+    pub(crate) options: Options,
+    pub(crate) transport: ticklot_transport::Config,
+}
+
+#[derive(Debug)]
+pub(crate) enum PlannedVenue {
+    Jayx(JayX),
+    Bayse(Bayse),
+}
+
+/// Where what a file does not have comes from.
+pub(crate) struct Surroundings<'a> {
+    /// The base URL of the embedded server of a venue.
+    pub(crate) embedded: &'a dyn Fn(VenueArg) -> String,
+    /// An environment variable that is set and not empty.
+    pub(crate) variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Setup {
+    /// A file, and the names of the options that the command line has.
+    pub(crate) fn new(source: Source, given: HashSet<String>) -> Self {
+        Self { source, given }
+    }
+
+    /// Whether something is followed at an embedded server.
+    pub(crate) fn needs_simulator(&self, args: &WatchArgs) -> bool {
+        let file = &self.source.file;
+        let jayx = file.jayx.iter().any(|it| it.as_ref().url.is_none());
+        let bayse = file.bayse.iter().any(|it| it.as_ref().url.is_none());
+        args.url.is_none()
+            && (jayx && args.venue != Some(VenueArg::Bayse)
+                || bayse && args.venue != Some(VenueArg::Jayx))
+    }
+
+    /// Adds every connection to a feed.
+    pub(crate) fn add<H: Handler>(
+        &self,
+        feed: &mut Feed<H>,
+        args: &WatchArgs,
+        simulator: Option<&Simulator>,
+    ) -> Result<(), Failure> {
+        let venue = |venue| match venue {
+            VenueArg::Jayx => ticklot_sim::Venue::Jayx,
+            VenueArg::Bayse => ticklot_sim::Venue::Bayse,
+        };
+        let embedded = |of| {
+            simulator
+                .and_then(|it| it.url(venue(of)))
+                .unwrap_or_default()
+        };
+        let around = Surroundings {
+            embedded: &embedded,
+            variable: &follow::variable,
+        };
+        let planned = self.plan(args, &around)?;
+        for Planned {
+            venue,
+            options,
+            transport,
+        } in planned
+        {
+            match venue {
+                PlannedVenue::Jayx(venue) => drop(feed.add_with(venue, options, transport)),
+                PlannedVenue::Bayse(venue) => drop(feed.add_with(venue, options, transport)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Every connection that is to be made.
+    pub(crate) fn plan(
+        &self,
+        args: &WatchArgs,
+        around: &Surroundings<'_>,
+    ) -> Result<Vec<Planned>, Failure> {
+        let file = &self.source.file;
+        let mut all = Vec::new();
+        if args.venue != Some(VenueArg::Bayse) {
+            for table in &file.jayx {
+                let at = table.span().start;
+                all.extend(self.jayx(table.as_ref(), at, args, around)?);
+            }
+        }
+        if args.venue != Some(VenueArg::Jayx) {
+            for table in &file.bayse {
+                let at = table.span().start;
+                all.extend(self.bayse(table.as_ref(), at, args, around)?);
+            }
+        }
+        if all.is_empty() {
+            let name = self.source.name();
+            return Err(Failure::Usage(format!(
+                "{name}: nothing to follow: it takes a [[jayx]] or a [[bayse]] table with something in it"
+            )));
+        }
+        Ok(all)
+    }
+
+    fn has(&self, options: &[&str]) -> bool {
+        options.iter().any(|option| self.given.contains(*option))
+    }
+
+    fn jayx(
+        &self,
+        table: &JayxTable,
+        at: usize,
+        args: &WatchArgs,
+        around: &Surroundings<'_>,
+    ) -> Result<Vec<Planned>, Failure> {
+        let wrong = |what: &dyn std::fmt::Display| self.source.wrong(at, what);
+        let url = args.url.as_ref().or(table.url.as_ref());
+        let topics = if self.has(&JAYX_TOPICS) {
+            let scale = args.book.scale(jayx::BTCUSDT)?;
+            follow::jayx_topics(args)
+                .into_iter()
+                .map(|topic| (topic, scale))
+                .collect()
+        } else {
+            jayx_topics(table, args).map_err(|error| wrong(&error))?
+        };
+        let envelope = match args.book.envelope {
+            Some(_) => follow::envelope(args)?,
+            None if table.envelope == EnvelopeWord::Plain => Envelope::Plain,
+            None => Envelope::SocketIo,
+        };
+        let mut plan = jayx::Plan::new().envelope(envelope);
+        plan = match url {
+            Some(url) => plan.url(url),
+            None => plan.url(&(around.embedded)(VenueArg::Jayx)),
+        };
+        if topics.iter().any(|(topic, _)| needs_key(topic)) {
+            let name = table.api_key_env.as_deref().unwrap_or("TICKLOT_API_KEY");
+            let demo = || {
+                url.is_none()
+                    .then(|| ticklot_sim::jayx::Account::demo().api_key)
+            };
+            let key = (around.variable)(name).or_else(demo);
+            plan = plan.key(ApiKey::new(key.ok_or_else(|| {
+                wrong(&format_args!(
+                    "balances and orders need {name} to be set in the environment"
+                ))
+            })?));
+        }
+        for (topic, scale) in topics {
+            plan = plan.follow_with(topic, scale);
+        }
+        let venues = plan.connections().map_err(|error| wrong(&error))?;
+        let planned = |venue| self.planned(PlannedVenue::Jayx(venue), table.stale_after, args);
+        Ok(venues.into_iter().map(planned).collect())
+    }
+
+    fn bayse(
+        &self,
+        table: &BayseTable,
+        at: usize,
+        args: &WatchArgs,
+        around: &Surroundings<'_>,
+    ) -> Result<Vec<Planned>, Failure> {
+        let wrong = |what: &dyn std::fmt::Display| self.source.wrong(at, what);
+        let url = args.url.as_ref().or(table.url.as_ref());
+        let embedded = || (around.embedded)(VenueArg::Bayse);
+        let base = url.cloned().unwrap_or_else(embedded);
+        let scale = scale(
+            args,
+            table.price_decimals,
+            table.quantity_decimals,
+            bayse::CENTS,
+        )
+        .map_err(|error| wrong(&error))?;
+        if let Some(any) = follow::any(args)? {
+            let venue = any
+                .url(&base)
+                .scale(scale)
+                .build()
+                .map_err(|error| wrong(&error))?;
+            return Ok(vec![self.planned(
+                PlannedVenue::Bayse(venue),
+                table.stale_after,
+                args,
+            )]);
+        }
+        let topics = if self.has(&BAYSE_TOPICS) {
+            follow::bayse_topics(args, url.is_none())?
+        } else {
+            bayse_topics(table).map_err(|error| wrong(&error))?
+        };
+        let mut plan = bayse::Plan::new().url(&base).scale(scale);
+        if let Some(Time(every)) = table.ping_every {
+            plan = plan.ping_every(every);
+        }
+        if topics
+            .iter()
+            .any(|(_, topic)| matches!(topic, bayse::Topic::Orders(_)))
+        {
+            let auth = self.auth(table, url.is_none(), around);
+            plan = plan.auth(auth.ok_or_else(|| {
+                wrong(&"orders need the variable of api_key_env or access_token_env to be set in the environment")
+            })?);
+        }
+        for (currency, topic) in topics {
+            plan = plan.follow_in(currency, topic);
+        }
+        let venues = plan.connections().map_err(|error| wrong(&error))?;
+        // One with nothing to follow would wait for commands, and none will come.
+        let wanted = venues
+            .into_iter()
+            .filter(|(_, venue)| ticklot::Venue::is_wanted(venue));
+        wanted
+            .map(|(place, venue)| {
+                let venue = adjusted((place, venue), table, args).map_err(|error| wrong(&error))?;
+                Ok(self.planned(PlannedVenue::Bayse(venue), table.stale_after, args))
+            })
+            .collect()
+    }
+
+    /// The credentials for one's own orders; the embedded server has some of its own.
+    fn auth(&self, table: &BayseTable, embedded: bool, around: &Surroundings<'_>) -> Option<Auth> {
+        let of = |name: &Option<String>, usual: &str| match (
+            name,
+            &table.api_key_env,
+            &table.access_token_env,
+        ) {
+            (Some(name), ..) => (around.variable)(name),
+            // What is not named is the usual one, when nothing is named at all.
+            (None, None, None) => (around.variable)(usual),
+            _ => None,
+        };
+        let key = of(&table.api_key_env, "TICKLOT_API_KEY");
+        let token = of(&table.access_token_env, "TICKLOT_ACCESS_TOKEN");
+        let demo = || Auth::from_parts(ticklot_sim::bayse::User::demo().api_key, None, None);
+        Auth::from_parts(key, token, None).or_else(|| demo().filter(|_| embedded))
+    }
+
+    fn planned(
+        &self,
+        venue: PlannedVenue,
+        stale_after: Option<Limit>,
+        args: &WatchArgs,
+    ) -> Planned {
+        let mut options = self.options();
+        options.reconnect.after_close = !args.once;
+        if let Some(Limit(limit)) = stale_after {
+            options.stale_after = limit;
+        }
+        Planned {
+            venue,
+            options,
+            transport: self.transport(),
+        }
+    }
+
+    /// The options of all connections.
+    pub(super) fn options(&self) -> Options {
+        let (limits, table) = (&self.source.file.limits, &self.source.file.reconnect);
+        let mut options = Options::default();
+        if let Some(Limit(limit)) = limits.stale_after {
+            options.stale_after = limit;
+        }
+        put(&mut options.max_frame, limits.max_frame);
+        let rules = &mut options.reconnect;
+        put_time(&mut rules.base, table.base);
+        put_time(&mut rules.cap, table.cap);
+        put_time(&mut rules.max_retry_after, table.max_retry_after);
+        put_time(&mut rules.good_after, table.good_after);
+        put(&mut rules.jitter, table.jitter);
+        rules.attempts = table.attempts;
+        // A wrong address is better told than tried for ever.
+        rules.first_attempts = table.first_attempts.or(Some(1));
+        options
+    }
+
+    fn transport(&self) -> ticklot_transport::Config {
+        let table = &self.source.file.transport;
+        let mut config = ticklot_transport::Config::default();
+        put_time(&mut config.connect_timeout, table.connect_timeout);
+        put_time(&mut config.tls_timeout, table.tls_timeout);
+        put_time(&mut config.upgrade_timeout, table.upgrade_timeout);
+        put_time(&mut config.write_timeout, table.write_timeout);
+        put_time(&mut config.close_timeout, table.close_timeout);
+        put(&mut config.max_message_size, table.max_message_size);
+        config
+    }
+}
+
+fn put<T: Copy>(to: &mut T, value: Option<T>) {
+    *to = value.unwrap_or(*to);
+}
+
+fn put_time(to: &mut Duration, value: Option<Time>) {
+    put(to, value.map(|Time(time)| time));
+}
+
+fn needs_key(topic: &jayx::Topic) -> bool {
+    matches!(
+        topic,
+        jayx::Topic::Positions | jayx::Topic::OpenOrders { .. }
+    )
+}
+
+/// The scale of the command line, or of a table, or the usual one.
+fn scale(
+    args: &WatchArgs,
+    price: Option<u8>,
+    quantity: Option<u8>,
+    usual: Scale,
+) -> Result<Scale, ticklot::ScaleError> {
+    let or = |given: Option<u8>, table: Option<u8>, usual| given.or(table).unwrap_or(usual);
+    Scale::new(
+        or(args.book.price_decimals, price, usual.price_decimals()),
+        or(
+            args.book.quantity_decimals,
+            quantity,
+            usual.quantity_decimals(),
+        ),
+    )
+}
+
+/// The scale of a market of a table: its own, or the table's.
+pub(super) fn market_scale(
+    table: &BayseTable,
+    id: &str,
+    args: &WatchArgs,
+) -> Result<Scale, ticklot::ScaleError> {
+    let usual = scale(
+        args,
+        table.price_decimals,
+        table.quantity_decimals,
+        bayse::CENTS,
+    )?;
+    match table.market.iter().find(|market| market.id == id) {
+        Some(market) => scale(args, market.price_decimals, market.quantity_decimals, usual),
+        None => Ok(usual),
+    }
+}
+
+/// What a table follows at JayX.
+pub(super) fn jayx_topics(
+    table: &JayxTable,
+    args: &WatchArgs,
+) -> Result<Vec<(jayx::Topic, Scale)>, ticklot::ScaleError> {
+    let mut topics = Vec::new();
+    for it in &table.instrument {
+        let scale = scale(args, it.price_decimals, it.quantity_decimals, jayx::BTCUSDT)?;
+        topics.extend(instrument(it).into_iter().map(|topic| (topic, scale)));
+    }
+    if table.balances {
+        topics.push((jayx::Topic::Positions, jayx::BTCUSDT));
+    }
+    Ok(topics)
+}
+
+fn instrument(it: &Instrument) -> Vec<jayx::Topic> {
+    let symbol = &it.symbol;
+    let mut topics = Vec::new();
+    if it.orderbook {
+        topics.push(match &it.precise {
+            Some(precise) => jayx::Topic::OrderBook {
+                symbol: symbol.clone(),
+                precise: precise.clone(),
+            },
+            None => jayx::Topic::order_book(symbol),
+        });
+    }
+    topics.extend(
+        it.candles
+            .iter()
+            .map(|length| jayx::Topic::kline(symbol, length)),
+    );
+    if it.orders {
+        topics.push(jayx::Topic::open_orders(symbol));
+    }
+    topics
+}
+
+/// What a table follows at Bayse Markets.
+pub(super) fn bayse_topics(table: &BayseTable) -> Result<Vec<(Currency, bayse::Topic)>, String> {
+    let mut topics = Vec::new();
+    for market in &table.market {
+        if market.orderbook {
+            let book = |currency| (currency, bayse::Topic::order_book(&market.id));
+            topics.extend(currencies(market).into_iter().map(book));
+        }
+        if market.orders {
+            topics.push((Currency::Usd, bayse::Topic::orders(&market.id)));
+        }
+    }
+    for event in &table.event {
+        if event.prices {
+            topics.push((Currency::Usd, bayse::Topic::prices(&event.id)));
+        }
+        if event.activity {
+            topics.push((Currency::Usd, bayse::Topic::activity(&event.id)));
+        }
+    }
+    let users = table.users.iter().map(bayse::Topic::user_trades);
+    topics.extend(users.map(|topic| (Currency::Usd, topic)));
+    for name in &table.assets {
+        let asset: Symbol = name
+            .parse()
+            .map_err(|error| format!("assets: {name}: {error}"))?;
+        topics.push((Currency::Usd, bayse::Topic::asset_price(asset)));
+    }
+    Ok(topics)
+}
+
+fn currencies(market: &Market) -> Vec<Currency> {
+    let currency = |word: &CurrencyWord| match word {
+        CurrencyWord::Usd => Currency::Usd,
+        CurrencyWord::Ngn => Currency::Ngn,
+    };
+    match market.currencies.as_slice() {
+        [] => vec![Currency::Usd],
+        words => words.iter().map(currency).collect(),
+    }
+}
+
+/// What a plan has no word for, put into each of its connections.
+fn adjusted(
+    (place, mut venue): (bayse::Place, Bayse),
+    table: &BayseTable,
+    args: &WatchArgs,
+) -> Result<Bayse, ticklot::ScaleError> {
+    for Market { id, .. } in &table.market {
+        venue = venue.market_scale(id, market_scale(table, id, args)?);
+    }
+    if let Some(Time(patience)) = table.patience {
+        venue = venue.patience(patience);
+    }
+    if let Some(first) = &table.first_books
+        && place.endpoint == bayse::Endpoint::Markets
+    {
+        venue = venue.first_books(&first.url, first.outcomes.iter().cloned(), first.depth);
+    }
+    Ok(venue)
+}

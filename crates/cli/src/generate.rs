@@ -1,0 +1,140 @@
+//! What clap makes of the command line itself: completions for shells, and manual pages.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, Command, CommandFactory};
+use clap_complete::Shell;
+
+use crate::args::Cli;
+use crate::{Failure, Output};
+
+const COMPLETIONS_EXAMPLE: &str = "\
+Example, for bash; the others have folders of their own:
+  ticklot completions bash > ~/.local/share/bash-completion/completions/ticklot";
+
+const MAN_EXAMPLE: &str = "\
+Examples:
+  ticklot man | man -l -
+  ticklot man --dir ~/.local/share/man/man1";
+
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS_EXAMPLE)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = MAN_EXAMPLE)]
+pub(crate) struct ManArgs {
+    /// Write a page for each command to this folder, instead of one page with all of them
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+}
+
+pub(crate) fn completions(args: &CompletionsArgs, output: &mut Output) -> Result<(), Failure> {
+    output.out.write_all(&script(args.shell))?;
+    output.out.flush()?;
+    Ok(())
+}
+
+fn script(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ticklot", &mut script);
+    script
+}
+
+pub(crate) fn man(args: &ManArgs, output: &mut Output) -> Result<(), Failure> {
+    let pages = all_pages()?;
+    match &args.dir {
+        None => pages
+            .iter()
+            .try_for_each(|(_, page)| output.out.write_all(page))?,
+        Some(folder) => {
+            let cannot = |error| {
+                Failure::work(format_args!(
+                    "cannot write to {}: {error}",
+                    folder.display()
+                ))
+            };
+            std::fs::create_dir_all(folder).map_err(cannot)?;
+            for (name, page) in pages {
+                let path = folder.join(format!("{name}.1"));
+                std::fs::write(&path, page).map_err(cannot)?;
+                writeln!(output.out, "{}", path.display())?;
+            }
+        }
+    }
+    output.out.flush()?;
+    Ok(())
+}
+
+fn all_pages() -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let mut command = Cli::command();
+    command.build();
+    pages(&command)
+}
+
+/// A page for the command and for each below it, by name.
+fn pages(command: &Command) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let mut page = Vec::new();
+    let name = command
+        .get_display_name()
+        .unwrap_or(command.get_name())
+        .to_owned();
+    clap_mangen::Man::new(command.clone())
+        .render(&mut page)
+        .map_err(Failure::work)?;
+    let mut all = vec![(name, page)];
+    for below in command
+        .get_subcommands()
+        .filter(|it| it.get_name() != "help")
+    {
+        all.extend(pages(below)?);
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    fn names(command: &Command) -> Vec<String> {
+        let all = command.get_subcommands().map(|it| it.get_name().to_owned());
+        all.collect()
+    }
+
+    #[test]
+    fn every_shell_completes_every_command() {
+        for shell in Shell::value_variants() {
+            let script = String::from_utf8(script(*shell)).unwrap();
+            for name in names(&Cli::command()) {
+                assert!(script.contains(&name), "{name} for {shell}");
+            }
+            assert!(script.contains("price-range"), "options for {shell}");
+        }
+    }
+
+    #[test]
+    fn the_manual_has_a_page_for_every_command() {
+        let pages = all_pages().unwrap();
+        let text = |page: &[u8]| String::from_utf8(page.to_vec()).unwrap();
+        let main = text(&pages[0].1);
+        for name in names(&Cli::command()) {
+            let page = pages
+                .iter()
+                .find(|(page, _)| *page == format!("ticklot-{name}"));
+            let (_, page) = page.unwrap_or_else(|| panic!("a page for {name}"));
+            assert!(text(page).contains(".SH SYNOPSIS"), "{name}");
+            assert!(
+                main.contains(&name.replace('-', "\\-")),
+                "{name} in the main page"
+            );
+        }
+        assert!(pages.iter().any(|(name, _)| name == "ticklot-config-check"));
+    }
+}

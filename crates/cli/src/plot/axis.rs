@@ -1,0 +1,189 @@
+//! Values on pixels, and round values to write beside them.
+
+use crate::moment::utc;
+
+/// Values from `from` to `to`, on pixels from `start` to `end`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Axis {
+    pub(crate) from: i128,
+    pub(crate) to: i128,
+    pub(crate) start: f64,
+    pub(crate) end: f64,
+}
+
+impl Axis {
+    /// The pixel of a value.
+    pub(crate) fn at(&self, value: i128) -> f64 {
+        self.start + part(value - self.from, self.to - self.from) * (self.end - self.start)
+    }
+
+    /// How many values of at least `room` pixels have a place, two at least.
+    pub(crate) fn places(&self, room: f64) -> i128 {
+        let places = (self.end - self.start).abs() / room;
+        // Of a picture's size: there are not many.
+        #[allow(clippy::cast_possible_truncation)]
+        let places = places.clamp(2.0, 100.0) as i128;
+        places
+    }
+}
+
+/// `value` in parts of `whole`. For drawing: a float is fine.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn part(value: i128, whole: i128) -> f64 {
+    value as f64 / whole.max(1) as f64
+}
+
+/// The least of 1, 2, 5, 10, 20, 50, ... that is not below `least`.
+pub(crate) fn round(least: i128) -> i128 {
+    let mut power: i128 = 1;
+    loop {
+        for times in [1, 2, 5] {
+            if power.saturating_mul(times) >= least {
+                return power.saturating_mul(times);
+            }
+        }
+        power = power.saturating_mul(10);
+    }
+}
+
+/// The step between round values of which `span` has at most `most`.
+pub(crate) fn step(span: i128, most: i128) -> i128 {
+    round((span + most - 1) / most.max(1))
+}
+
+/// Every multiple of `step` that is in `from..=to`.
+pub(crate) fn multiples(from: i128, to: i128, step: i128) -> impl Iterator<Item = i128> {
+    let first = from.div_euclid(step) + i128::from(from.rem_euclid(step) > 0);
+    (first..=to.div_euclid(step)).map(move |times| times * step)
+}
+
+const MILLISECOND: i128 = 1_000_000;
+const SECOND: i128 = 1_000 * MILLISECOND;
+const MINUTE: i128 = 60 * SECOND;
+const HOUR: i128 = 60 * MINUTE;
+const DAY: i128 = 24 * HOUR;
+
+/// The step between round times of which `span` nanoseconds have at most `most`.
+pub(crate) fn time_step(span: i128, most: i128) -> i128 {
+    let least = (span + most - 1) / most.max(1);
+    if least <= SECOND {
+        return round(least);
+    }
+    let seconds = [1, 2, 5, 10, 15, 30].map(|n| n * SECOND);
+    let minutes = [1, 2, 5, 10, 15, 30].map(|n| n * MINUTE);
+    let hours = [1, 2, 3, 6, 12].map(|n| n * HOUR);
+    let mut steps = seconds.iter().chain(&minutes).chain(&hours);
+    let found = steps.find(|step| **step >= least).copied();
+    found.unwrap_or_else(|| round((least + DAY - 1) / DAY) * DAY)
+}
+
+/// How times are written that are `step` apart.
+pub(crate) struct Clock {
+    step: i128,
+    /// The day of all of them; none when they are of several.
+    pub(crate) day: Option<String>,
+}
+
+impl Clock {
+    pub(crate) fn new(from: u64, until: u64, step: i128) -> Self {
+        let day = |ns| utc(ns)[..10].to_owned();
+        Self {
+            step,
+            day: Some(day(from)).filter(|first| *first == day(until)),
+        }
+    }
+
+    pub(crate) fn label(&self, ns: u64) -> String {
+        let text = utc(ns);
+        let to = match self.step {
+            step if step >= DAY => return text[..10].to_owned(),
+            step if step >= MINUTE => 16,
+            step if step >= SECOND => 19,
+            step if step >= MILLISECOND => 23,
+            _ => 29,
+        };
+        match self.day {
+            Some(_) => text[11..to].to_owned(),
+            None => text[5..to].replace('T', " "),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_numbers() {
+        for (least, expected) in [
+            (0, 1),
+            (1, 1),
+            (3, 5),
+            (6, 10),
+            (10, 10),
+            (11, 20),
+            (201, 500),
+        ] {
+            assert_eq!(round(least), expected, "{least}");
+        }
+        assert_eq!(step(1000, 10), 100);
+        assert_eq!(step(1001, 10), 200);
+        assert!(round(i128::from(u64::MAX)) >= i128::from(u64::MAX));
+    }
+
+    #[test]
+    fn multiples_on_both_sides_of_zero() {
+        let all = |from, to, step| multiples(from, to, step).collect::<Vec<_>>();
+        assert_eq!(all(-7, 11, 5), [-5, 0, 5, 10]);
+        assert_eq!(all(10, 20, 10), [10, 20]);
+        assert_eq!(all(11, 19, 10), []);
+    }
+
+    #[test]
+    fn values_are_where_they_belong() {
+        let axis = Axis {
+            from: 100,
+            to: 200,
+            start: 400.0,
+            end: 0.0,
+        };
+        assert_eq!(
+            (axis.at(100), axis.at(150), axis.at(200)),
+            (400.0, 200.0, 0.0)
+        );
+        assert_eq!(axis.places(50.0), 8);
+    }
+
+    #[test]
+    fn times_are_round_as_clocks_are() {
+        let second = SECOND;
+        for (span, most, expected) in [
+            (345 * second, 8, 60 * second),
+            (25 * second, 8, 5 * second),
+            (80 * second, 8, 10 * second),
+            (second, 8, 200 * MILLISECOND),
+            (24 * HOUR, 8, 3 * HOUR),
+            (30 * DAY, 8, 5 * DAY),
+        ] {
+            assert_eq!(time_step(span, most), expected, "{span}");
+        }
+    }
+
+    #[test]
+    fn labels_say_no_more_than_they_must() {
+        let noon = 1_723_118_400_250_000_000;
+        let label = |step, until| Clock::new(noon, until, step).label(noon);
+        assert_eq!(label(MILLISECOND, noon), "12:00:00.250");
+        assert_eq!(label(SECOND, noon), "12:00:00");
+        assert_eq!(label(5 * MINUTE, noon), "12:00");
+        assert_eq!(label(1_000, noon), "12:00:00.250000000");
+        let tomorrow = noon + 86_400_000_000_000;
+        assert_eq!(label(HOUR, tomorrow), "08-08 12:00");
+        assert_eq!(label(DAY, tomorrow), "2024-08-08");
+        assert_eq!(
+            Clock::new(noon, noon, SECOND).day.as_deref(),
+            Some("2024-08-08")
+        );
+        assert_eq!(Clock::new(noon, tomorrow, SECOND).day, None);
+    }
+}

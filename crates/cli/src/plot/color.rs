@@ -1,0 +1,128 @@
+//! Colours that people with any colour vision can tell apart.
+
+/// Red, green, blue, and how opaque.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Color(pub(crate) [u8; 4]);
+
+impl Color {
+    pub(crate) const fn rgb(red: u8, green: u8, blue: u8) -> Self {
+        Self([red, green, blue, 255])
+    }
+
+    /// The same, so opaque.
+    pub(crate) const fn alpha(self, alpha: u8) -> Self {
+        let Self([red, green, blue, _]) = self;
+        Self([red, green, blue, alpha])
+    }
+}
+
+/// The picture's ground.
+pub(crate) const PAPER: Color = Color::rgb(255, 255, 255);
+/// Text and frames.
+pub(crate) const INK: Color = Color::rgb(28, 30, 36);
+/// Text that matters less.
+pub(crate) const FAINT: Color = Color::rgb(96, 100, 110);
+/// Where there was no live book.
+pub(crate) const NOT_LIVE: Color = Color::rgb(160, 163, 172);
+/// Where nobody knows what rests: beyond the outermost level of a book.
+pub(crate) const BEYOND: Color = Color::rgb(234, 236, 240);
+/// Lines through an area, of whatever colour.
+pub(crate) const GRID: Color = Color([120, 124, 134, 70]);
+/// Around what is drawn over a heatmap, so that it stands out from every colour of it.
+pub(crate) const EDGE: Color = Color::rgb(8, 10, 20);
+/// The buyers' side: a blue that keeps its distance from [`ASK`] for all kinds of colour vision (M. Okabe and
+/// K. Ito, "Color Universal Design", 2008: sky blue).
+pub(crate) const BID: Color = Color::rgb(86, 180, 233);
+/// The sellers' side (as above: orange, a little lighter).
+pub(crate) const ASK: Color = Color::rgb(255, 140, 66);
+
+/// How many steps the scale of a heatmap has.
+pub(crate) const STEPS: usize = 254;
+
+/// `viridis`, every sixteenth of it: from dark violet over green to yellow, evenly lighter, and in the same
+/// order with any colour vision (S. van der Walt and N. Smith, "A Better Default Colormap for Matplotlib",
+/// 2015; dedicated to the public domain, CC0).
+const VIRIDIS: [[u8; 3]; 17] = [
+    [0x44, 0x01, 0x54],
+    [0x48, 0x18, 0x6a],
+    [0x47, 0x2d, 0x7b],
+    [0x42, 0x40, 0x86],
+    [0x3b, 0x52, 0x8b],
+    [0x33, 0x63, 0x8d],
+    [0x2c, 0x72, 0x8e],
+    [0x26, 0x82, 0x8e],
+    [0x21, 0x91, 0x8c],
+    [0x1f, 0xa0, 0x88],
+    [0x28, 0xae, 0x80],
+    [0x3f, 0xbc, 0x73],
+    [0x5e, 0xc9, 0x62],
+    [0x84, 0xd4, 0x4b],
+    [0xad, 0xdc, 0x30],
+    [0xd8, 0xe2, 0x19],
+    [0xfd, 0xe7, 0x25],
+];
+
+/// The colour of step 0 to [`STEPS`] - 1 of a heatmap's scale; a larger one is the last.
+pub(crate) fn heat(step: usize) -> Color {
+    let parts = VIRIDIS.len() - 1;
+    let place = step.min(STEPS - 1) * parts;
+    let (at, between) = (place / (STEPS - 1), place % (STEPS - 1));
+    let (low, high) = (VIRIDIS[at], VIRIDIS[(at + 1).min(parts)]);
+    let mix = |low: u8, high: u8| {
+        let sum = usize::from(low) * (STEPS - 1 - between) + usize::from(high) * between;
+        u8::try_from(sum / (STEPS - 1)).unwrap_or(u8::MAX)
+    };
+    Color::rgb(
+        mix(low[0], high[0]),
+        mix(low[1], high[1]),
+        mix(low[2], high[2]),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance (WCAG 2.2), 0 to 1.
+    fn luminance(Color([red, green, blue, _]): Color) -> f64 {
+        let linear = |part: u8| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.04045 {
+                part / 12.92
+            } else {
+                ((part + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
+    }
+
+    fn contrast(a: Color, b: Color) -> f64 {
+        let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
+        a.max(b) / a.min(b)
+    }
+
+    #[test]
+    fn more_is_always_lighter() {
+        for step in 8..STEPS {
+            // Neighbours are rounded to what a byte holds.
+            assert!(luminance(heat(step)) > luminance(heat(step - 8)), "{step}");
+        }
+        assert_eq!(heat(0), Color::rgb(0x44, 0x01, 0x54));
+        assert_eq!(heat(STEPS - 1), Color::rgb(0xfd, 0xe7, 0x25));
+        assert_eq!(heat(usize::MAX), heat(STEPS - 1));
+    }
+
+    #[test]
+    fn text_and_lines_stand_out() {
+        assert!(contrast(INK, PAPER) > 7.0);
+        assert!(contrast(FAINT, PAPER) > 4.5);
+        for line in [BID, ASK] {
+            assert!(contrast(line, EDGE) > 6.0);
+            // The line itself, or else the edge around it.
+            for step in 0..STEPS {
+                let best = contrast(line, heat(step)).max(contrast(EDGE, heat(step)));
+                assert!(best > 2.7, "step {step}: {best}");
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The second look at a log: one book, added up.
+
+use std::ops::ControlFlow;
+
+use ticklot::{BookId, BookUpdate, Books, Event, Handler, LastTrade, Ticks, TradeSide};
+
+use super::grid::Grid;
+use super::read::Onlooker;
+
+/// Adds up what a book does.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    id: BookId,
+    pub(crate) grid: Grid,
+    /// How many pixels of the picture a place of trades has, across and down; and how many pixels a row has.
+    mark: f64,
+    row: f64,
+    last: Option<LastTrade>,
+    now: u64,
+}
+
+impl Gather {
+    /// `mark` is how large a place of trades is and `row` how high a row, in pixels; a column has one.
+    pub(crate) fn new(id: BookId, grid: Grid, mark: f64, row: f64) -> Self {
+        Self {
+            id,
+            grid,
+            mark,
+            row,
+            last: None,
+            now: 0,
+        }
+    }
+
+    fn update(&mut self, update: &BookUpdate<'_>, books: &Books) {
+        match books.live(self.id) {
+            Some(book) => self.grid.set(book, self.now),
+            None => self.grid.lose(),
+        }
+        for trade in update.trades {
+            self.trade(trade.ticks, trade.lots.0, Some(trade.side));
+        }
+        // Where trades are not told, another last price tells of one.
+        if update.trades.is_empty()
+            && let (Some(last), Some(new)) = (self.last, update.last_trade)
+            && last != new
+        {
+            self.trade(new.ticks, 0, new.side);
+        }
+        self.last = update.last_trade.or(self.last);
+    }
+
+    fn trade(&mut self, ticks: Ticks, lots: i64, side: Option<TradeSide>) {
+        let frame = self.grid.frame;
+        let Some(row) = frame.row(ticks) else { return };
+        if self.now < frame.from || self.now > frame.until {
+            return;
+        }
+        let place = |at: usize, size: f64| {
+            // A place on a picture: small, and above zero.
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss
+            )]
+            let place = (at as f64 * size / self.mark) as usize;
+            place
+        };
+        let at = (place(frame.column(self.now), 1.0), place(row, self.row));
+        self.grid.trades.add(at, self.now, (ticks, lots), side);
+    }
+}
+
+impl Onlooker for Gather {
+    fn until(&mut self, at: u64, books: &Books) -> ControlFlow<()> {
+        if books.live(self.id).is_none() {
+            self.grid.lose();
+        }
+        self.grid.advance(at);
+        self.now = at;
+        if at > self.grid.frame.until {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Handler for Gather {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        if let Event::Book(update) = event
+            && update.book == self.id
+        {
+            self.update(&update, books);
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,427 @@
+//! A book over time, added up in a grid of pixels while it is read: what is kept is as large as the picture,
+//! however long the log.
+
+use ticklot::{Book, Level, Ticks};
+
+use super::axis::round;
+use super::trades::Trades;
+
+/// What part of time and price a grid covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// Nanoseconds since 1970.
+    pub(crate) from: u64,
+    /// After `from`.
+    pub(crate) until: u64,
+    /// The lowest price of the lowest row, in ticks.
+    pub(crate) low: i64,
+    /// How many ticks a row covers.
+    pub(crate) step: i64,
+    /// What all prices are multiples of, in ticks.
+    pub(crate) unit: i64,
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
+}
+
+impl Frame {
+    /// Rows of a round number of steps of the price, at most `height` of them, over `low..=high` at least.
+    pub(crate) fn new(
+        (from, until): (u64, u64),
+        (low, high): (Ticks, Ticks),
+        unit: i64,
+        (columns, height): (usize, usize),
+    ) -> Self {
+        let (low, high) = (i128::from(low.0), i128::from(high.0));
+        // Of prices on both sides of 0 there are two rows at least, however high.
+        let (unit, height) = (i128::from(unit.max(1)), height.max(2) as i128);
+        let rows_of = |step: i128| (high.div_euclid(step) - low.div_euclid(step) + 1).max(1);
+        let mut step = unit * round((high - low) / (unit * height));
+        while rows_of(step) > height {
+            step = unit * round(step / unit + 1);
+        }
+        let narrow = |value: i128| i64::try_from(value).unwrap_or(i64::MAX);
+        Self {
+            from,
+            until: until.max(from.saturating_add(1)),
+            low: narrow(low.div_euclid(step) * step),
+            step: narrow(step),
+            unit: narrow(unit),
+            columns: columns.max(1),
+            rows: usize::try_from(rows_of(step)).unwrap_or(1),
+        }
+    }
+
+    /// The row of a price; none outside.
+    pub(crate) fn row(&self, ticks: Ticks) -> Option<usize> {
+        let above = i128::from(ticks.0) - i128::from(self.low);
+        let row = usize::try_from(above.div_euclid(i128::from(self.step))).ok()?;
+        Some(row).filter(|row| *row < self.rows)
+    }
+
+    /// The column of a time; the last one from the end on.
+    pub(crate) fn column(&self, at: u64) -> usize {
+        let (since, span) = (at.saturating_sub(self.from), self.until - self.from);
+        let column = u128::from(since) * self.columns as u128 / u128::from(span);
+        usize::try_from(column)
+            .unwrap_or(usize::MAX)
+            .min(self.columns - 1)
+    }
+
+    /// Where a column ends: the first time that is not of it.
+    fn end(&self, column: usize) -> u64 {
+        let span = u128::from(self.until - self.from);
+        let since = (span * (column as u128 + 1)).div_ceil(self.columns as u128);
+        self.from
+            .saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
+    }
+}
+
+/// What a line did in a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) low: i64,
+    pub(crate) high: i64,
+}
+
+impl Stretch {
+    fn new(ticks: i64) -> Self {
+        Self {
+            first: ticks,
+            last: ticks,
+            low: ticks,
+            high: ticks,
+        }
+    }
+
+    fn add(&mut self, ticks: i64) {
+        self.last = ticks;
+        self.low = self.low.min(ticks);
+        self.high = self.high.max(ticks);
+    }
+}
+
+/// The grid, and the book as it is while it is being read.
+#[derive(Debug)]
+pub(crate) struct Grid {
+    pub(crate) frame: Frame,
+    /// Lots times the part of the column's time, column by column, from the lowest row up.
+    heat: Vec<f32>,
+    /// For how long the book was live, in nanoseconds.
+    live: Vec<u64>,
+    /// The best bid and the best ask.
+    touch: [Vec<Option<Stretch>>; 2],
+    /// From the outermost bid to the outermost ask, in ticks.
+    reach: Vec<Option<Stretch>>,
+    pub(crate) trades: Trades,
+    /// How many levels a side count.
+    depth: usize,
+    /// How long a book is believed.
+    patience: u64,
+    now: u64,
+    book: Shown,
+}
+
+/// What a live book shows within the frame.
+#[derive(Debug, Default)]
+struct Shown {
+    is_live: bool,
+    /// When it is no longer to be believed.
+    until: u64,
+    rows: Vec<(usize, f32)>,
+    best: [Option<i64>; 2],
+    /// The lowest and the highest price that a level has.
+    ends: Option<(i64, i64)>,
+}
+
+impl Grid {
+    pub(crate) fn new(frame: Frame, depth: usize, patience: u64) -> Self {
+        Self {
+            frame,
+            heat: vec![0.0; frame.columns * frame.rows],
+            live: vec![0; frame.columns],
+            touch: [vec![None; frame.columns], vec![None; frame.columns]],
+            reach: vec![None; frame.columns],
+            trades: Trades::default(),
+            depth,
+            patience,
+            now: frame.from,
+            book: Shown::default(),
+        }
+    }
+
+    /// The book was as it is until `at`.
+    pub(crate) fn advance(&mut self, at: u64) {
+        let at = at.min(self.frame.until);
+        let until = self.book.until.min(at);
+        while self.book.is_live && self.now < until {
+            let column = self.frame.column(self.now);
+            let end = self.frame.end(column).min(until);
+            self.add(column, end - self.now);
+            self.now = end;
+        }
+        self.now = self.now.max(at);
+    }
+
+    fn add(&mut self, column: usize, time: u64) {
+        let begin = if column == 0 {
+            self.frame.from
+        } else {
+            self.frame.end(column - 1)
+        };
+        let whole = self.frame.end(column).saturating_sub(begin);
+        let part = ratio(time, whole);
+        let start = column * self.frame.rows;
+        for (row, lots) in &self.book.rows {
+            self.heat[start + row] += lots * part;
+        }
+        self.live[column] += time;
+        self.touch_at(column);
+    }
+
+    fn touch_at(&mut self, column: usize) {
+        for (line, best) in self.touch.iter_mut().zip(self.book.best) {
+            if let Some(ticks) = best {
+                line[column].get_or_insert(Stretch::new(ticks)).add(ticks);
+            }
+        }
+        if let Some((low, high)) = self.book.ends {
+            let reach = self.reach[column].get_or_insert(Stretch::new(low));
+            reach.add(low);
+            reach.add(high);
+        }
+    }
+
+    /// The book cannot be believed from now on.
+    pub(crate) fn lose(&mut self) {
+        self.book.is_live = false;
+    }
+
+    /// The book is this from `at` on.
+    pub(crate) fn set(&mut self, book: &Book, at: u64) {
+        let frame = self.frame;
+        let levels = |side: &[Level]| side.len().min(self.depth);
+        let (bids, asks) = (book.bids(), book.asks());
+        let all = bids[..levels(bids)].iter().chain(&asks[..levels(asks)]);
+        self.book.rows.clear();
+        self.book.rows.extend(
+            all.clone()
+                .filter_map(|it| Some((frame.row(it.ticks)?, amount(it.lots.0)))),
+        );
+        let prices = || all.clone().map(|it| it.ticks.0);
+        self.book.ends = prices().min().zip(prices().max());
+        self.book.best = [book.best_bid(), book.best_ask()].map(|best| Some(best?.ticks.0));
+        self.book.is_live = true;
+        self.book.until = at.saturating_add(self.patience);
+        // What lasts no time at all has been, too.
+        if (frame.from..=frame.until).contains(&at) {
+            self.touch_at(frame.column(at));
+        }
+    }
+
+    /// The lots that rested in a row of a column, on average while the book was live; none when it was not.
+    pub(crate) fn lots(&self, column: usize, row: usize) -> Option<f32> {
+        let part = self.live_part(column)?;
+        Some(self.heat[column * self.frame.rows + row] / part)
+    }
+
+    /// The part of a column in which the book was live; none when it was not at all.
+    fn live_part(&self, column: usize) -> Option<f32> {
+        let begin = if column == 0 {
+            self.frame.from
+        } else {
+            self.frame.end(column - 1)
+        };
+        let live = self.live[column];
+        (live > 0).then(|| ratio(live, self.frame.end(column).saturating_sub(begin)))
+    }
+
+    /// The line of the best bid, and of the best ask.
+    pub(crate) fn touch(&self) -> [&[Option<Stretch>]; 2] {
+        [&self.touch[0], &self.touch[1]]
+    }
+
+    /// The rows of a column that the book's levels reach over; none where they are all out of view.
+    pub(crate) fn reach(&self, column: usize) -> Option<(usize, usize)> {
+        let reach = self.reach[column]?;
+        let row = |ticks: i64| {
+            let above = i128::from(ticks) - i128::from(self.frame.low);
+            above.div_euclid(i128::from(self.frame.step))
+        };
+        let last = self.frame.rows as i128 - 1;
+        let (low, high) = (row(reach.low).max(0), row(reach.high).min(last));
+        Some((usize::try_from(low).ok()?, usize::try_from(high).ok()?))
+            .filter(|(low, high)| low <= high)
+    }
+
+    /// Whether there are columns without a live book.
+    pub(crate) fn has_holes(&self) -> bool {
+        self.live.contains(&0)
+    }
+
+    /// The quantity, in lots, that a share of all cells with any are at most at; none when all are empty.
+    pub(crate) fn quantile(&self, share: f64) -> Option<f32> {
+        let cells = (0..self.frame.columns)
+            .flat_map(|column| (0..self.frame.rows).map(move |row| (column, row)));
+        let lots = cells.filter_map(|(column, row)| self.lots(column, row));
+        let mut lots: Vec<f32> = lots.filter(|lots| *lots > 0.0).collect();
+        let last = lots.len().checked_sub(1)?;
+        // A share of a picture's cells: exact, and in range.
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss
+        )]
+        let place = (last as f64 * share) as usize;
+        Some(
+            *lots
+                .select_nth_unstable_by(place.min(last), f32::total_cmp)
+                .1,
+        )
+    }
+}
+
+/// For drawing: a float is fine.
+#[allow(clippy::cast_precision_loss)]
+fn ratio(part: u64, whole: u64) -> f32 {
+    part as f32 / whole.max(1) as f32
+}
+
+/// As above.
+#[allow(clippy::cast_precision_loss)]
+fn amount(lots: i64) -> f32 {
+    lots as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use ticklot::{Lots, Nanos, Scale};
+
+    use super::*;
+
+    fn level(ticks: i64, lots: i64) -> Level {
+        Level::new(Ticks(ticks), Lots(lots))
+    }
+
+    fn book(bids: &[Level], asks: &[Level]) -> Book {
+        let mut book = Book::new(Scale::UNIT);
+        book.replace(bids, asks, Nanos(0)).unwrap();
+        book
+    }
+
+    /// Ten columns of ten nanoseconds, ticks 90 to 109 in rows of one.
+    fn frame() -> Frame {
+        Frame::new((100, 200), (Ticks(90), Ticks(109)), 1, (10, 20))
+    }
+
+    #[test]
+    fn rows_are_round_steps_that_fit() {
+        let rows = |low, high, unit, height| {
+            let frame = Frame::new((0, 1), (Ticks(low), Ticks(high)), unit, (10, height));
+            (frame.low, frame.step, frame.rows)
+        };
+        assert_eq!(rows(90, 109, 1, 20), (90, 1, 20));
+        assert_eq!(rows(90, 109, 1, 500), (90, 1, 20));
+        assert_eq!(rows(90, 109, 1, 19), (90, 2, 10));
+        assert_eq!(rows(-7, 7, 1, 15), (-7, 1, 15));
+        assert_eq!(rows(45_000, 46_000, 1_000, 500), (45_000, 1_000, 2));
+        // Never more rows than pixels, and never out of what a number holds.
+        for height in [2, 7, 500] {
+            for (low, high) in [(0, 1_000_003), (i64::MIN, i64::MAX), (5, 5)] {
+                let frame = Frame::new((0, 1), (Ticks(low), Ticks(high)), 1, (1, height));
+                assert!((1..=height).contains(&frame.rows), "{frame:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn columns_share_the_time() {
+        let frame = frame();
+        assert_eq!(
+            [100, 109, 110, 199, 200, 999].map(|at| frame.column(at)),
+            [0, 0, 1, 9, 9, 9]
+        );
+        assert_eq!((frame.end(0), frame.end(9)), (110, 200));
+        let odd = Frame {
+            columns: 7,
+            ..frame
+        };
+        for at in 100..200 {
+            let column = odd.column(at);
+            assert!(at < odd.end(column), "{at}");
+            assert!(column == 0 || at >= odd.end(column - 1), "{at}");
+        }
+    }
+
+    #[test]
+    fn heat_is_what_rested_weighted_by_time() {
+        let mut grid = Grid::new(frame(), usize::MAX, 1_000);
+        grid.set(&book(&[level(99, 8)], &[level(101, 4), level(105, 2)]), 50);
+        grid.advance(115);
+        grid.set(&book(&[level(99, 2)], &[level(101, 4)]), 115);
+        grid.advance(200);
+        let row = |ticks| frame().row(Ticks(ticks)).unwrap();
+        let lots = |column, ticks| grid.lots(column, row(ticks)).unwrap();
+        assert_eq!(
+            (lots(0, 99), lots(0, 101), lots(0, 105), lots(0, 100)),
+            (8.0, 4.0, 2.0, 0.0)
+        );
+        assert_eq!((lots(1, 99), lots(1, 101), lots(1, 105)), (5.0, 4.0, 1.0));
+        assert_eq!((lots(9, 99), lots(9, 105)), (2.0, 0.0));
+        assert_eq!(grid.reach(0), Some((row(99), row(105))));
+        assert_eq!(grid.reach(2), Some((row(99), row(101))));
+        assert!(!grid.has_holes());
+        assert_eq!(grid.quantile(1.0), Some(8.0));
+    }
+
+    #[test]
+    fn lines_keep_the_first_the_last_and_the_extremes() {
+        let mut grid = Grid::new(frame(), usize::MAX, 1_000);
+        for (at, bid) in [(100, 95), (102, 99), (104, 91), (106, 96)] {
+            grid.advance(at);
+            grid.set(&book(&[level(bid, 1)], &[]), at);
+        }
+        grid.advance(200);
+        let [bids, asks] = grid.touch();
+        let expected = Stretch {
+            first: 95,
+            last: 96,
+            low: 91,
+            high: 99,
+        };
+        assert_eq!(bids[0], Some(expected));
+        assert_eq!(bids[9], Some(Stretch::new(96)));
+        assert!(asks.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn nothing_is_shown_of_a_book_that_is_not_live() {
+        let mut grid = Grid::new(frame(), usize::MAX, 25);
+        grid.set(&book(&[level(99, 8)], &[]), 100);
+        grid.advance(170);
+        grid.set(&book(&[level(99, 8)], &[]), 170);
+        grid.advance(183);
+        grid.lose();
+        grid.advance(200);
+        let live: Vec<bool> = (0..10)
+            .map(|column| grid.lots(column, 0).is_some())
+            .collect();
+        let expected = [
+            true, true, true, false, false, false, false, true, true, false,
+        ];
+        assert_eq!(live, expected);
+        // Half of it was live, and all of that with eight.
+        assert_eq!(grid.lots(2, frame().row(Ticks(99)).unwrap()), Some(8.0));
+        assert!(grid.has_holes());
+        assert_eq!(grid.touch()[0][3], None);
+    }
+
+    #[test]
+    fn levels_beyond_the_depth_do_not_count() {
+        let mut grid = Grid::new(frame(), 1, 1_000);
+        grid.set(&book(&[level(99, 8), level(98, 7)], &[]), 100);
+        grid.advance(200);
+        assert_eq!(grid.lots(0, frame().row(Ticks(98)).unwrap()), Some(0.0));
+    }
+}

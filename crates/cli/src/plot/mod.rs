@@ -1,0 +1,296 @@
+//! `ticklot plot`: a recorded log as a picture.
+//!
+//! The log is read twice: once to learn which prices and times there are, and once to add one book up in a
+//! grid of the picture's pixels. So memory does not grow with the log.
+
+mod axis;
+mod color;
+mod depth;
+mod font;
+mod gather;
+mod grid;
+mod heat;
+mod options;
+mod raster;
+mod read;
+mod scene;
+mod sheet;
+mod survey;
+mod svg;
+mod trades;
+
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use ticklot::{Book, BookId, Books, Event, Handler, Level, Nanos, Scale, Ticks};
+
+pub(crate) use self::options::PlotArgs;
+
+use self::font::Font;
+use self::gather::Gather;
+use self::grid::{Frame, Grid};
+use self::options::Format;
+use self::read::{Faults, Onlooker, choose, full, read};
+use self::scene::Scene;
+use self::survey::{Seen, Survey};
+use crate::moment::{Moment, utc};
+use crate::view::Printable;
+use crate::{Failure, Output};
+
+pub(crate) fn run(args: &PlotArgs, output: &mut Output) -> Result<(), Failure> {
+    let format = args.format()?;
+    check(args)?;
+    let font =
+        Font::load().ok_or_else(|| Failure::work("the program's own font cannot be read"))?;
+    let (scene, faults) = match args.at {
+        Some(at) => moment(args, at, &font)?,
+        None => stretch(args, &font)?,
+    };
+    let file = match format {
+        Format::Png => raster::png(&scene, &font)?,
+        Format::Svg => svg::write(&scene)?.into_bytes(),
+    };
+    std::fs::write(&args.out, file).map_err(|error| {
+        Failure::work(format_args!("cannot write {}: {error}", args.out.display()))
+    })?;
+    writeln!(output.out, "{}: {}", args.out.display(), scene.title)?;
+    tell(&args.log, faults, output);
+    Ok(())
+}
+
+/// What can be known to be wrong before anything is read.
+fn check(args: &PlotArgs) -> Result<(), Failure> {
+    let same = |log: &Path| Some(log.canonicalize().ok()? == args.out.canonicalize().ok()?);
+    if same(&args.log) == Some(true) {
+        let path = args.out.display();
+        return Err(Failure::Usage(format!(
+            "--out would overwrite the log {path}"
+        )));
+    }
+    let file = std::fs::metadata(&args.log).map_err(|error| {
+        Failure::work(format_args!(
+            "{}: cannot open the log: {error}",
+            args.log.display()
+        ))
+    })?;
+    if !file.is_file() {
+        let path = args.log.display();
+        return Err(Failure::Usage(format!(
+            "{path} is no file: a log is read twice, and a pipe cannot be"
+        )));
+    }
+    Ok(())
+}
+
+/// Says on standard error what of the log could not be read.
+fn tell(log: &Path, faults: Faults, output: &mut Output) {
+    let Faults {
+        lines,
+        records,
+        is_cut,
+    } = faults;
+    if lines + records == 0 {
+        return;
+    }
+    let cut = if is_cut { ", and it is cut short" } else { "" };
+    let what = match lines + records {
+        1 => "1 line".to_owned(),
+        n => format!("{n} lines"),
+    };
+    let log = log.display();
+    // Standard error may be closed; the picture is there.
+    let _ = writeln!(
+        output.err,
+        "ticklot: {log}: {what} cannot be read{cut}; `ticklot replay` tells which"
+    );
+}
+
+/// The picture of a book over time.
+fn stretch(args: &PlotArgs, font: &Font) -> Result<(Scene, Faults), Failure> {
+    let depth = args.depth();
+    let mut survey = Survey::new(args.from, args.until, depth);
+    let (books, _) = read(args, &mut survey)?;
+    let (from, until) = span(&survey)?;
+    let id = choose(&books, &survey.live(), args.name.as_deref())?;
+    let scale = scale_of(&books, id);
+    let seen = survey
+        .seen(id)
+        .ok_or_else(|| Failure::work("the book was never live"))?;
+    let range = match &args.price_range {
+        Some(range) => range.ticks(scale)?,
+        None => in_view(&seen),
+    };
+    let size = args.size.pixels();
+    let left = heat::left(font, scale, range, seen.unit());
+    let area = heat::area(size, font, left);
+    let pixels = (heat::whole(area.width), heat::whole(area.height));
+    let frame = Frame::new((from, until), range, seen.unit(), pixels);
+    let grid = Grid::new(frame, depth, args.patience());
+    let row = axis::part(pixels.1 as i128, frame.rows as i128);
+    let mut gather = Gather::new(id, grid, heat::MARK, row);
+    let (_, faults) = read(args, &mut gather)?;
+    let mut grid = gather.grid;
+    grid.advance(until);
+    let counts = counts(&seen, &grid);
+    let title = title(args, &books, id);
+    let words = heat::Words {
+        title: &title,
+        counts: &counts,
+        scale,
+        left,
+    };
+    Ok((heat::draw(size, font, &grid, &words), faults))
+}
+
+/// What is to be looked at, if the log has any of it.
+fn span(survey: &Survey) -> Result<(u64, u64), Failure> {
+    let Some(((first, last), (from, until))) = survey.times.zip(survey.span()) else {
+        return Err(Failure::work(
+            "this log has no times (recv_ns): nothing can be drawn over time",
+        ));
+    };
+    if from >= until {
+        return Err(Failure::Usage(format!(
+            "nothing is between {} and {}",
+            utc(from),
+            utc(until)
+        )));
+    }
+    if from > last || until < first {
+        return Err(Failure::Usage(format!(
+            "nothing is to be seen: the log is from {} to {}",
+            utc(first),
+            utc(last)
+        )));
+    }
+    Ok((from, until))
+}
+
+/// The best prices that there were, and beyond them as far as most levels are; but no further than lets the
+/// best prices be seen to move.
+fn in_view(seen: &Seen) -> (Ticks, Ticks) {
+    let moved = seen.high.0.saturating_sub(seen.low.0);
+    let most = moved
+        .saturating_add(moved / 2)
+        .max(seen.unit().saturating_mul(10));
+    beyond(seen, seen.reach().min(most))
+}
+
+fn beyond(seen: &Seen, reach: i64) -> (Ticks, Ticks) {
+    let (low, high) = (seen.low, seen.high);
+    let reach = reach.max(seen.unit().saturating_mul(2));
+    (
+        Ticks(low.0.saturating_sub(reach)),
+        Ticks(high.0.saturating_add(reach)),
+    )
+}
+
+fn scale_of(books: &Books, id: BookId) -> Scale {
+    books.untrusted(id).map_or(Scale::UNIT, Book::scale)
+}
+
+fn title(args: &PlotArgs, books: &Books, id: BookId) -> String {
+    Printable(format_args!("{}, {}", full(books, id), args.venue.title())).to_string()
+}
+
+fn counts(seen: &Seen, grid: &Grid) -> String {
+    let mut text = format!("{} order books", grouped(seen.count));
+    match grid.trades.count() {
+        0 => {}
+        1 => text.push_str(", 1 trade"),
+        trades => text.push_str(&format!(", {} trades", grouped(trades))),
+    }
+    text
+}
+
+/// A count with commas between thousands.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Reads as far as a moment.
+struct Until {
+    at: Moment,
+    first: Option<u64>,
+}
+
+impl Until {
+    /// The moment, in nanoseconds since 1970.
+    fn resolved(&self) -> Option<u64> {
+        self.first.map(|first| self.at.of(first))
+    }
+}
+
+impl Onlooker for Until {
+    fn until(&mut self, at: u64, _: &Books) -> ControlFlow<()> {
+        if at > 0 {
+            self.first.get_or_insert(at);
+        }
+        match self.resolved() {
+            Some(moment) if at > moment => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl Handler for Until {
+    fn on_event(&mut self, _: Event<'_>, _: &Books) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// The picture of a book at a moment.
+fn moment(args: &PlotArgs, at: Moment, font: &Font) -> Result<(Scene, Faults), Failure> {
+    let mut until = Until { at, first: None };
+    let (books, faults) = read(args, &mut until)?;
+    let now = until
+        .resolved()
+        .ok_or_else(|| Failure::work("this log has no times (recv_ns): no moment can be found"))?;
+    let fresh = |id: &BookId| {
+        let book = books.live(*id)?;
+        (book.age(Nanos(now)).0 <= args.patience()).then_some(book)
+    };
+    let live: Vec<BookId> = books.ids().filter(|id| fresh(id).is_some()).collect();
+    if live.is_empty() {
+        return Err(Failure::work(format_args!(
+            "no book is live at {}",
+            utc(now)
+        )));
+    }
+    let id = choose(&books, &live, args.name.as_deref())?;
+    let nothing = || Failure::work("the book is empty");
+    let book = fresh(&id).ok_or_else(nothing)?;
+    let seen = Seen::new(book, args.depth()).ok_or_else(nothing)?;
+    let range = match &args.price_range {
+        Some(range) => range.ticks(book.scale())?,
+        None => beyond(&seen, widest(book, args.depth())),
+    };
+    let title = format!(
+        "{}: depth at {} UTC",
+        title(args, &books, id),
+        utc(now)[..23].replace('T', " ")
+    );
+    let cut = depth::Cut {
+        title: &title,
+        book,
+        depth: args.depth(),
+        range,
+        unit: seen.unit(),
+    };
+    Ok((depth::draw(args.size.pixels(), font, &cut), faults))
+}
+
+/// How far most levels of the side that goes further are from its best one, in ticks.
+fn widest(book: &Book, depth: usize) -> i64 {
+    let reach = |levels: &[Level]| survey::reach(&levels[..levels.len().min(depth)]);
+    i64::try_from(reach(book.bids()).max(reach(book.asks()))).unwrap_or(i64::MAX)
+}

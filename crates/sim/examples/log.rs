@@ -1,0 +1,49 @@
+//! Writes a frame log of a simulated market to standard output: ten minutes of JayX's BTCUSDT in Socket.IO packets,
+//! a book each 100 ms, the same at each run. Something to replay and to plot on a machine without recordings:
+//!
+//! ```sh
+//! cargo run --release -p ticklot-sim --example log > btc.jsonl
+//! cargo run --release -- plot btc.jsonl --venue jayx --out book.png
+//! ```
+
+use std::io::{self, BufWriter, Write};
+
+use ticklot_sim::pool::{Flow, spot};
+use ticklot_sim::wire::jayx;
+use ticklot_sim::{Market, MarketConfig};
+
+/// 2026-02-17T09:00:00Z, in milliseconds.
+const START_MS: u64 = 1_771_318_800_000;
+
+/// Time between two books, in milliseconds.
+const EVERY_MS: u64 = 100;
+
+const BOOKS: u64 = 10 * 60 * 1_000 / EVERY_MS;
+
+/// Levels a side.
+const LEVELS: usize = 60;
+
+fn main() -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    // A tick is 0.01: the wider the orders lie, the more there is to see.
+    let config = MarketConfig {
+        reach: 400,
+        ..spot(LEVELS, Flow::Calm)
+    };
+    let mut market = Market::new(config, 7);
+    let (mut payload, mut packet) = (String::new(), String::new());
+    for now_ms in (0..BOOKS).map(|book| START_MS + book * EVERY_MS) {
+        market.step(now_ms);
+        payload.clear();
+        packet.clear();
+        jayx::order_book(&mut payload, &market.view());
+        jayx::packet(&mut packet, "orderbook", &payload);
+        let frame = serde_json::Value::from(packet.as_str());
+        writeln!(
+            out,
+            "{{\"recv_ns\":{},\"frame\":{frame}}}",
+            now_ms * 1_000_000
+        )?;
+    }
+    out.flush()
+}

@@ -1,0 +1,172 @@
+//! The program's commands around books: bench, config, completions, man.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use ticklot_tests::data::LOGS;
+use ticklot_tests::program::{TempFile, ticklot};
+
+#[test]
+fn the_example_config_is_one_that_works() {
+    let example = ticklot(["config", "example"]);
+    assert_eq!((example.status, example.err.as_str()), (0, ""));
+    let file = TempFile::new("ticklot.toml");
+    std::fs::write(file.path(), &example.out).unwrap();
+    let checked = ticklot(["config", "check", file.path()]);
+    assert_eq!((checked.status, checked.err.as_str()), (0, ""));
+    assert!(checked.out.contains("4 connections"), "{}", checked.out);
+
+    // Longer than a second: until each of the books has come from the embedded servers.
+    let watched = ticklot(["--config", file.path(), "watch", "--for=1500ms"]);
+    assert_eq!(
+        (watched.status, watched.err.as_str()),
+        (0, ""),
+        "{}",
+        watched.out
+    );
+    for part in [
+        "BTCUSDT: ",
+        "out_us-rate-cut-yes: ",
+        "balances | ",
+        "candle ",
+        "asset BTCUSDT ",
+        "order ord_",
+    ] {
+        assert!(watched.out.contains(part), "{part} in {}", watched.out);
+    }
+}
+
+#[test]
+fn the_command_line_goes_before_the_config() {
+    let file = TempFile::new("ticklot.toml");
+    let text =
+        "[[jayx]]\n[[jayx.instrument]]\nsymbol = \"ETHUSDT\"\n[[bayse]]\nassets = [\"BTCUSDT\"]\n";
+    std::fs::write(file.path(), text).unwrap();
+    let watched = ticklot([
+        "watch",
+        "--config",
+        file.path(),
+        "--venue=jayx",
+        "--symbol=BTCUSDT",
+        "--for=200ms",
+    ]);
+    assert_eq!(watched.status, 0, "{}", watched.err);
+    assert!(
+        watched.out.contains("BTCUSDT: ") && !watched.out.contains("ETHUSDT"),
+        "{}",
+        watched.out
+    );
+}
+
+#[test]
+fn a_mistake_in_a_config_is_one_line_with_its_place() {
+    let file = TempFile::new("ticklot.toml");
+    std::fs::write(file.path(), "[limits]\nstale_afer = \"30s\"\n").unwrap();
+    for args in [
+        &["config", "check", file.path()][..],
+        &["--config", file.path(), "watch"],
+        &["--config", file.path()],
+    ] {
+        let ran = ticklot(args);
+        assert_eq!(ran.status, 2, "{args:?}");
+        let expected = format!(
+            "ticklot: {}:2:1: unknown field `stale_afer`, expected",
+            file.path()
+        );
+        assert!(
+            ran.err.starts_with(&expected) && ran.err.lines().count() == 1,
+            "{}",
+            ran.err
+        );
+    }
+    let ran = ticklot(["--config", file.path(), "serve", "--venue=jayx"]);
+    assert_eq!(ran.status, 2);
+    let ran = ticklot(["--for=1s", "serve", "--venue=jayx"]);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.err
+            .contains("options go behind the command: ticklot serve --"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn bench_measures_what_is_generated() {
+    let ran = ticklot(["bench", "--for=20ms"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    for part in [
+        "scan: ",
+        "JayX, Socket.IO, 20 levels",
+        "Bayse, 8 books a frame",
+        "decode+apply",
+        "p99 ns",
+        "MB/s",
+        "%",
+    ] {
+        assert!(ran.out.contains(part), "{part} in {}", ran.out);
+    }
+    let ran = ticklot(["bench", "--for=20ms", "--venue=bayse", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let loads = told["loads"].as_array().unwrap();
+    assert_eq!(loads.len(), 2);
+    for load in loads {
+        assert!(load["bytes"].as_u64().unwrap() >= 6 << 20, "{load}");
+        for stage in load["stages"].as_array().unwrap() {
+            assert!(
+                stage["messages"].as_u64() >= load["messages"].as_u64(),
+                "{stage}"
+            );
+            let ns = |name: &str| stage[name].as_u64().unwrap();
+            assert!(
+                ns("ns_p50") > 0 && ns("ns_p50") <= ns("ns_p99") && ns("ns_p99") <= ns("ns_max"),
+                "{stage}"
+            );
+        }
+    }
+}
+
+#[test]
+fn bench_measures_a_log() {
+    for log in LOGS {
+        let Some(path) = log.path("bench_measures_a_log") else {
+            continue;
+        };
+        let path = path.to_str().unwrap().to_owned();
+        let args = ["bench", &path, "--for=20ms", "--json"].map(ToOwned::to_owned);
+        let ran = ticklot(args.into_iter().chain(log.options()));
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+        let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        let load = &told["loads"][0];
+        assert!(load["messages"].as_u64().unwrap() >= log.books, "{load}");
+        assert_eq!(load["bad_lines"], 0);
+    }
+    let ran = ticklot(["bench", "/nowhere/log", "--venue=jayx"]);
+    assert_eq!((ran.status, ran.err.lines().count()), (1, 1), "{}", ran.err);
+}
+
+#[test]
+fn shells_and_man_get_all_commands() {
+    let help = ticklot(["--help"]).out;
+    let commands = help
+        .split("Commands:")
+        .nth(1)
+        .unwrap()
+        .split("\n\n")
+        .next()
+        .unwrap();
+    let names: Vec<&str> = commands
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(
+        names.contains(&"watch") && names.contains(&"plot"),
+        "{names:?}"
+    );
+    let man = ticklot(["man"]).out;
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = ticklot(["completions", shell]).out;
+        for name in names.iter().filter(|name| **name != "help") {
+            assert!(script.contains(name), "{name} for {shell}");
+            assert!(man.contains(name), "{name} in the manual");
+        }
+    }
+}
