@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::str::FromStr;
@@ -37,6 +38,9 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show live books; of embedded servers, unless --url names others.
+    ///
+    /// On a terminal it is a full-screen view, in which ? shows the keys; into a pipe it is a line a
+    /// second for each book, or with --json everything that happens.
     #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
     /// Run a venue's simulated server, or play a recorded log to whoever connects.
@@ -108,6 +112,13 @@ pub(crate) struct WatchArgs {
     /// What `--config` says.
     #[arg(skip)]
     pub(crate) setup: Option<Rc<Setup>>,
+    /// Print everything that happens, one JSON object a line: see docs/json.md
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show this many levels a side at most, on a terminal and in JSON; as many as there are room
+    /// for, and all, when left out
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,8 @@ Examples:
   ticklot watch
   ticklot watch --venue jayx --url wss://stream.jayxstaging.com:8443 --symbol BTCUSDT
   ticklot watch --venue bayse --channel prices --for 10s
+  ticklot watch --venue jayx --event orderbook,kline --for 1m
+  ticklot watch --venue bayse --json --for 10s
 
 Exit status: 0, also after Ctrl-C; 1 when a connection cannot be made or kept; 2 when the arguments are wrong.";
 

@@ -18,7 +18,7 @@ mod replay;
 mod serve;
 mod tell;
 mod view;
-mod watch;
+pub mod watch;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -36,7 +36,7 @@ pub struct Output {
     pub out: Box<dyn Write>,
     /// Errors, one a line.
     pub err: Box<dyn Write>,
-    /// Whether `out` is a terminal that can be redrawn.
+    /// Whether `out` is this process's terminal: `watch` takes it over whole then.
     pub terminal: bool,
 }
 

@@ -38,7 +38,11 @@ pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure>
         .map(|path| replay::create_rows(path, Some(&args.out)))
         .transpose()?;
     let ended = runtime.block_on(async {
-        tokio::spawn(watch::stop_at_the_end(feed.stopper(), args.watch.duration));
+        tokio::spawn(watch::stop_at_the_end(
+            feed.stopper(),
+            args.watch.duration,
+            false,
+        ));
         feed.run().await
     });
     let (_, keeper) = feed.into_parts();

@@ -1,12 +1,50 @@
-//! Messages that are no books as lines.
+//! What happens besides books, as lines.
 
 use std::fmt::{self, Write};
 
 use ticklot::bayse::{Message, Prices};
 use ticklot::jayx;
+use ticklot::{Books, Event};
+
+/// Whether something is what a user should know of and did not ask for: [`notice`] says what.
+pub(crate) fn is_notice(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::BadLine { .. }
+            | Event::Refused { .. }
+            | Event::Unknown { kind: "error", .. }
+            | Event::Stale { .. }
+            | Event::Disconnected {
+                retry_in: Some(_),
+                ..
+            }
+    )
+}
+
+/// A line about it; nothing is written for what is no notice.
+pub(crate) fn notice(out: &mut impl Write, event: &Event<'_>, books: &Books) -> fmt::Result {
+    match event {
+        Event::BadLine { frame, error, .. } => write!(out, "frame {frame}: {error}"),
+        Event::Refused { message, .. } => write!(out, "the venue refused: {message}"),
+        // Undocumented, but it is what the simulated JayX answers to a wrong symbol.
+        Event::Unknown { kind: "error", .. } => {
+            out.write_str("the venue refused something, in a form that is not known")
+        }
+        Event::Stale { book } => write!(out, "{} is stale", books.name(*book)),
+        Event::Disconnected {
+            reason,
+            retry_in: Some(wait),
+            ..
+        } => {
+            let ms = wait.0 / 1_000_000;
+            write!(out, "{reason}; connecting again in {ms} ms")
+        }
+        _ => Ok(()),
+    }
+}
 
 /// A line about a message of Bayse Markets; nothing for one that is told otherwise.
-pub(crate) fn bayse(out: &mut String, message: &Message<'_>) -> fmt::Result {
+pub(crate) fn bayse(out: &mut impl Write, message: &Message<'_>) -> fmt::Result {
     match message {
         Message::PriceUpdate(update) => {
             write!(out, "prices {}", update.event_id)?;
@@ -44,10 +82,10 @@ pub(crate) fn bayse(out: &mut String, message: &Message<'_>) -> fmt::Result {
 }
 
 /// A line about a message of JayX; nothing for one that is told otherwise.
-pub(crate) fn jayx(out: &mut String, message: &jayx::Message<'_>) -> fmt::Result {
+pub(crate) fn jayx(out: &mut impl Write, message: &jayx::Message<'_>) -> fmt::Result {
     match message {
         jayx::Message::Kline(kline) => {
-            out.push_str("candle");
+            out.write_str("candle")?;
             for (what, candle) in [("add", kline.add), ("modify", kline.modify)] {
                 let Some(c) = candle else { continue };
                 write!(
@@ -60,7 +98,7 @@ pub(crate) fn jayx(out: &mut String, message: &jayx::Message<'_>) -> fmt::Result
             Ok(())
         }
         jayx::Message::Positions(positions) => {
-            out.push_str("balances");
+            out.write_str("balances")?;
             positions.iter().try_for_each(|it| {
                 write!(
                     out,
@@ -70,7 +108,7 @@ pub(crate) fn jayx(out: &mut String, message: &jayx::Message<'_>) -> fmt::Result
             })
         }
         jayx::Message::OpenOrders(orders) => {
-            out.push_str("orders");
+            out.write_str("orders")?;
             for (what, list) in [("cancel", orders.cancel), ("modify", orders.modify)] {
                 for it in list.iter() {
                     write!(out, " | {what} {} {} {}", it.id, it.side.as_str(), it.state)?;

@@ -1,13 +1,10 @@
-//! Books as text: a line each for a pipe, ladders for a terminal.
+//! Books as text, a line each.
 
 use std::fmt::{self, Write};
 
 use ticklot::{Book, BookId, Books, LastTrade, Level, Nanos, Scale};
 
 use crate::panel::Panel;
-
-/// How many levels a side a ladder shows.
-const DEPTH: usize = 5;
 
 /// One line about one book.
 pub(crate) fn line(
@@ -39,40 +36,7 @@ pub(crate) fn line(
     Ok(())
 }
 
-/// A header and the best levels of one book, both sides beside each other. Three books fill a
-/// terminal of 80 by 24.
-pub(crate) fn ladder(
-    out: &mut String,
-    books: &Books,
-    id: BookId,
-    panel: &Panel,
-    now: Nanos,
-) -> fmt::Result {
-    let Some(book) = books.untrusted(id) else {
-        return Ok(());
-    };
-    if id.0 > 0 {
-        out.push('\n');
-    }
-    write!(out, "{} [{}]\n ", title(books, id), book.state())?;
-    facts(out, book, panel, now)?;
-    out.push('\n');
-    for row in 0..DEPTH {
-        let bid = Cell(book.bids().get(row), book.scale());
-        let ask = Cell(book.asks().get(row), book.scale());
-        writeln!(
-            out,
-            "  {:>16} {:>12} | {:<12} {:<16}",
-            bid.quantity(),
-            bid.price(),
-            ask.price(),
-            ask.quantity()
-        )?;
-    }
-    Ok(())
-}
-
-/// What both views tell of a book besides its levels.
+/// What is told of a book besides its best prices.
 fn facts(out: &mut String, book: &Book, panel: &Panel, now: Nanos) -> fmt::Result {
     let scale = book.scale();
     match book.spread() {
@@ -106,21 +70,36 @@ pub(crate) fn title(books: &Books, id: BookId) -> String {
     }
 }
 
-/// What a server sent, shown: control characters are escaped, so that it can neither move the cursor
-/// nor begin a line of its own.
+/// What a server sent, shown: what would not show is escaped, so that it can neither move the cursor
+/// nor begin a line of its own nor turn the text around it.
 pub(crate) struct Printable<T>(pub(crate) T);
 
 impl<T: fmt::Display> fmt::Display for Printable<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.to_string().chars() {
-            if c.is_control() {
-                write!(f, "{}", c.escape_debug())?;
-            } else {
-                f.write_char(c)?;
-            }
-        }
-        Ok(())
+        write!(Escaping(f), "{}", self.0)
     }
+}
+
+/// Escapes what is written on its way.
+struct Escaping<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|c| self.write_char(c))
+    }
+
+    fn write_char(&mut self, c: char) -> fmt::Result {
+        if c.is_control() || turns_text(c) {
+            write!(self.0, "{}", c.escape_debug())
+        } else {
+            self.0.write_char(c)
+        }
+    }
+}
+
+/// The characters that change the direction of the text around them (Unicode UAX #9, section 2).
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// For show only: a float is fine.
@@ -145,21 +124,6 @@ impl fmt::Display for Best {
             }
             Self(None, _) => f.write_str("-"),
         }
-    }
-}
-
-/// A place in a ladder, maybe empty.
-struct Cell<'a>(Option<&'a Level>, Scale);
-
-impl Cell<'_> {
-    fn price(&self) -> String {
-        self.0
-            .map_or_else(String::new, |level| self.1.price(level.ticks).to_string())
-    }
-
-    fn quantity(&self) -> String {
-        self.0
-            .map_or_else(String::new, |level| self.1.quantity(level.lots).to_string())
     }
 }
 

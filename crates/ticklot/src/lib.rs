@@ -7,6 +7,7 @@
 //! | to | use |
 //! |---|---|
 //! | follow books live | [`Feed`] with [`jayx::JayX`] and [`bayse::Bayse`] |
+//! | look at books from another thread | [`handover`] |
 //! | drive the same rules over your own socket, or none | [`Session`] |
 //! | see what passes over the wire | [`tap::Tap`], [`flight::Flight`] |
 //! | record frames, read and replay them | `capture::Recorder`, `capture::Incidents`, `capture::FrameLog`, `capture::Replay` (feature `capture`) |
@@ -22,6 +23,7 @@ mod event;
 #[cfg(feature = "feed")]
 pub mod feed;
 pub mod flight;
+pub mod handover;
 pub mod jayx;
 mod limiter;
 mod outbox;
@@ -34,7 +36,8 @@ mod venue;
 
 pub use ticklot_book::{
     Book, BookError, BookErrorKind, BookView, Change, Changes, ChangesIter, Depth, Epoch, Fill,
-    Gap, HalfTicks, Imbalance, Level, Lots, Nanos, Ratio, Scale, ScaleError, Side, State, Ticks,
+    Fixed, Gap, HalfTicks, Imbalance, Level, Lots, Nanos, Ratio, Scale, ScaleError, Side, State,
+    Ticks,
 };
 pub use ticklot_frame::{DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, VenueName};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ticklot::bayse::{self, Auth, Bayse, Currency, Symbol};
 use ticklot::jayx::{self, ApiKey, Envelope, JayX};
-use ticklot::{Feed, Handler, Options, Scale};
+use ticklot::{Feed, Handler, Options, Scale, VenueName};
 use ticklot_sim::Simulator;
 
 use super::file::{
@@ -72,7 +72,7 @@ impl Setup {
         feed: &mut Feed<H>,
         args: &WatchArgs,
         simulator: Option<&Simulator>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<VenueName>, Failure> {
         let venue = |venue| match venue {
             VenueArg::Jayx => ticklot_sim::Venue::Jayx,
             VenueArg::Bayse => ticklot_sim::Venue::Bayse,
@@ -87,6 +87,7 @@ impl Setup {
             variable: &follow::variable,
         };
         let planned = self.plan(args, &around)?;
+        let mut venues = Vec::with_capacity(planned.len());
         for Planned {
             venue,
             options,
@@ -94,11 +95,17 @@ impl Setup {
         } in planned
         {
             match venue {
-                PlannedVenue::Jayx(venue) => drop(feed.add_with(venue, options, transport)),
-                PlannedVenue::Bayse(venue) => drop(feed.add_with(venue, options, transport)),
+                PlannedVenue::Jayx(venue) => {
+                    feed.add_with(venue, options, transport);
+                    venues.push(VenueName::JAYX);
+                }
+                PlannedVenue::Bayse(venue) => {
+                    feed.add_with(venue, options, transport);
+                    venues.push(VenueName::BAYSE);
+                }
             }
         }
-        Ok(())
+        Ok(venues)
     }
 
     /// Every connection that is to be made.

@@ -1,0 +1,47 @@
+//! The last row: what just went wrong, or which keys there are.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ticklot::Nanos;
+
+use super::Scene;
+use super::text::{self, Row};
+use crate::view::Printable;
+
+/// For how long a notice is shown in place of the keys.
+const SHOWN: Nanos = Nanos::from_secs(10);
+
+/// Keys and what they do, the most needed first.
+const KEYS: [(&str, &str); 9] = [
+    ("q", "quit"),
+    ("?", "help"),
+    ("Tab", "book"),
+    ("g G", "group"),
+    ("+ -", "depth"),
+    ("s", "side by side"),
+    ("o", "one"),
+    ("a", "all"),
+    ("f", "freeze"),
+];
+
+pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) {
+    let look = scene.look;
+    let mut row = Row::new(buffer, area, 0);
+    let notice = &scene.latest.notice;
+    let age = scene.now.since(notice.at);
+    if !notice.text.is_empty() && age < SHOWN {
+        let line = format!("{} ago: {}", text::time(age), Printable(&notice.text));
+        let line = text::fit_end(&line, row.room(), look.ellipsis());
+        row.put(&line, look.warning());
+        return;
+    }
+    for (key, what) in KEYS {
+        if row.room() < text::width(key) + text::width(what) + 1 {
+            break;
+        }
+        row.put(key, look.strong())
+            .skip(1)
+            .put(what, look.quiet())
+            .skip(2);
+    }
+}

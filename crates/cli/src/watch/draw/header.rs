@@ -1,0 +1,95 @@
+//! The first row: what all books have in common.
+
+use std::ops::Range;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::style::{Look, Standing};
+use super::text::{self, Row};
+use super::{Scene, standing};
+
+/// The least columns for the program's name.
+const WITH_NAME: usize = 40;
+
+/// Draws it. `shown` are the books that have a ladder.
+pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect, shown: &Range<usize>) {
+    let look = scene.look;
+    let mut row = Row::new(buffer, area, 0);
+    if row.room() >= WITH_NAME {
+        row.put("ticklot ", look.strong());
+        row.put_right("  ? help", look.quiet());
+    }
+    if scene.view.frozen {
+        let frozen = format!(" FROZEN {} ", text::time(scene.frozen_for()));
+        row.put(&frozen, look.standing(Standing::Frozen)).skip(1);
+    }
+    states(&mut row, scene);
+    let books = scene.model.books.len();
+    if shown.len() < books && shown.len() == 1 {
+        row.put_whole(&format!("  showing {} of {books}", shown.end), look.quiet());
+    } else if shown.len() < books {
+        let which = format!("  showing {}-{} of {books}", shown.start + 1, shown.end);
+        row.put_whole(&which, look.quiet());
+    }
+    figures(&mut row, scene, look);
+}
+
+/// How many books are live, and of the others what they are.
+fn states(row: &mut Row<'_>, scene: &Scene<'_>) {
+    let (model, look) = (scene.latest, scene.look);
+    let all: Vec<Standing> = model
+        .books
+        .iter()
+        .map(|book| standing(model, book, scene.now))
+        .collect();
+    let live = all.iter().filter(|it| it.is_live()).count();
+    let is_one = if all.len() == 1 { "book" } else { "books" };
+    if all.is_empty() {
+        row.put_whole("no books", look.quiet());
+    } else if live == all.len() {
+        row.put_whole(&format!("{live} {is_one} live"), look.age(0));
+    } else {
+        let count = format!("{live} of {}", all.len());
+        let style = look.warning();
+        let _ = row.put_whole(&format!("{count} {is_one} live:"), style)
+            || row.put_whole(&format!("{count} live"), style);
+    }
+    let mut words: Vec<Standing> = all.into_iter().filter(|it| !it.is_live()).collect();
+    words.sort_by_key(|it| it.word());
+    for same in words.chunk_by(|a, b| a.word() == b.word()) {
+        let label = format!(" {} {} ", same.len(), same[0].word());
+        if row.room() > label.len() {
+            row.skip(1).put(&label, look.standing(same[0]));
+        }
+    }
+}
+
+/// Rates and latencies of all books together, as far as there is room for each whole.
+fn figures(row: &mut Row<'_>, scene: &Scene<'_>, look: Look) {
+    let model = scene.model;
+    row.put_right(&format!("  {}", text::long_time(scene.now)), look.quiet());
+    if model.bad_lines > 0 {
+        row.put_whole(&format!("  {} bad lines", model.bad_lines), look.warning());
+    }
+    row.put_whole(
+        &format!("  {}", text::rate(model.rate.per_second())),
+        look.strong(),
+    );
+    let figures = model.latency.as_ref().and_then(|it| it.figures());
+    if let Some(figures) = figures {
+        for (name, ns) in [
+            ("p50", figures.p50),
+            ("p99", figures.p99),
+            ("max", figures.max),
+        ] {
+            row.put_whole(&format!("  {name} {}", text::latency(ns)), look.quiet());
+        }
+    }
+    if model.unsampled > 0 {
+        row.put_whole(
+            &format!("  ({} not measured)", model.unsampled),
+            look.quiet(),
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! What the keys and the signs mean, over the picture.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::style::Look;
+use super::text::{self, Row};
+use super::{Scene, split_top};
+use crate::watch::marks::Mark;
+
+/// Keys and words, and what they mean.
+const LINES: [(&str, &str); 16] = [
+    ("q  Ctrl-C", "quit"),
+    ("Tab  arrows  1-9", "the next book, or another"),
+    ("g  G", "put prices together by a larger, a smaller step"),
+    ("+  -", "more, fewer levels"),
+    ("s", "both outcomes of the book's market, side by side"),
+    ("o  Enter", "this book alone, with its trades"),
+    ("a  Esc", "all books"),
+    ("f  Space", "freeze the picture, and let it go on"),
+    ("?  h", "this help"),
+    ("Ctrl-L", "draw all of it again"),
+    ("", ""),
+    ("LIVE", "may be traded on; no other word may"),
+    ("STALE", "heard nothing for too long"),
+    ("GAP", "a message is missing or could not be applied"),
+    ("CROSSED", "the best bid is above the best ask"),
+    ("NO FEED", "the program itself hears nothing"),
+];
+
+pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, whole: Rect) {
+    let look = scene.look;
+    let (grew, shrank) = (look.mark(Mark::Grew), look.mark(Mark::Shrank));
+    let signs = format!("{grew}  {shrank}  {}", look.at_least());
+    let signs = (signs.as_str(), "more, less than just now; at least so much");
+    let lines: Vec<(&str, &str)> = LINES.into_iter().chain([signs]).collect();
+    let longest = |text: fn(&(&str, &str)) -> usize| lines.iter().map(text).max().unwrap_or(0);
+    let keys = longest(|line| text::width(line.0));
+    let words = longest(|line| text::width(line.1));
+    let area = middle(whole, keys + words + 6, lines.len() + 2);
+    for row in 0..area.height {
+        let mut row = Row::new(buffer, area, row);
+        row.put(look.vertical(), look.quiet());
+        row.put_right(look.vertical(), look.quiet());
+        row.fill(" ", Style::reset());
+    }
+    edge(buffer, look, area, " help ", ["┌", "┐"]);
+    let (_, inner) = split_top(area, 1);
+    let (inner, bottom) = split_top(inner, inner.height.saturating_sub(1));
+    edge(buffer, look, bottom, " ? or Esc to close ", ["└", "┘"]);
+    for (at, (key, what)) in (0..inner.height).zip(lines) {
+        let mut row = Row::new(buffer, inner, at);
+        row.skip_right(1);
+        row.skip(2).put(&format!("{key:keys$}"), look.strong());
+        row.skip(2).put(what, Style::new());
+    }
+}
+
+fn edge(buffer: &mut Buffer, look: Look, area: Rect, title: &str, corners: [&str; 2]) {
+    let [left, right] = if look.unicode { corners } else { ["+", "+"] };
+    let mut edge = Row::new(buffer, area, 0);
+    edge.put(left, look.quiet());
+    edge.put_right(right, look.quiet());
+    edge.put(look.horizontal(), look.quiet());
+    edge.put(title, look.strong());
+    edge.fill(look.horizontal(), look.quiet());
+}
+
+/// An area of this size in the middle, or as much of it as there is.
+fn middle(whole: Rect, width: usize, height: usize) -> Rect {
+    let least = |wanted: usize, there: u16| u16::try_from(wanted).unwrap_or(u16::MAX).min(there);
+    let (width, height) = (least(width, whole.width), least(height, whole.height));
+    Rect {
+        x: whole.x + (whole.width - width) / 2,
+        y: whole.y + (whole.height - height) / 2,
+        width,
+        height,
+    }
+}

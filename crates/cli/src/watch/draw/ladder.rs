@@ -1,0 +1,287 @@
+//! The ladder of a book: sellers above, buyers below, the best of both in the middle.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ticklot::{Gap, Side, State, Ticks, TradeSide};
+
+use super::style::{Look, Standing};
+use super::text::{self, Row};
+use super::{Scene, numbers, split_top};
+use crate::watch::model::{self, BookModel};
+
+/// The least rows for a row of headings above and one of sums below.
+const WITH_HEADINGS: u16 = 7;
+
+/// The least columns of a bar.
+const BAR: usize = 3;
+
+/// Draws it, and returns how many levels a side there is room for.
+pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect) -> usize {
+    let Some(book) = scene.model.books.get(at) else {
+        return 0;
+    };
+    let (mut area, mut ends) = (area, None);
+    if area.height >= WITH_HEADINGS {
+        let (top, rest) = split_top(area, 1);
+        let (rest, bottom) = split_top(rest, rest.height - 1);
+        (area, ends) = (rest, Some((top, bottom)));
+    }
+    let room = room(area.height);
+    let depth = scene.view.depth.map_or(room, |depth| depth.min(room));
+    let step = scene.view.step(at);
+    let picture = Picture::new(scene, book, step, depth, usize::from(area.width));
+    if let Some((top, bottom)) = ends {
+        picture.headings(&mut Row::new(buffer, top, 0), step);
+        picture.sums(&mut Row::new(buffer, bottom, 0));
+    }
+    let middle = u16::try_from(room).unwrap_or(u16::MAX);
+    let has_middle = area.height % 2 == 1 || area.height > 2;
+    for (number, row) in (0..).zip(&picture.asks) {
+        let at = middle - 1 - number;
+        picture.level(&mut Row::new(buffer, area, at), Side::Ask, row, number == 0);
+    }
+    if has_middle {
+        centre(&mut Row::new(buffer, area, middle), scene, book);
+    }
+    for (number, row) in (0..).zip(&picture.bids) {
+        let at = middle + u16::from(has_middle) + number;
+        picture.level(&mut Row::new(buffer, area, at), Side::Bid, row, number == 0);
+    }
+    room
+}
+
+/// How many levels a side so many rows have room for. Two rows have none for the middle.
+fn room(rows: u16) -> usize {
+    usize::from(if rows == 2 {
+        1
+    } else {
+        rows.saturating_sub(1) / 2
+    })
+}
+
+/// The rows of a ladder and the columns that they stand in.
+struct Picture<'a> {
+    book: &'a BookModel,
+    look: Look,
+    /// Whether it was live at the moment that is shown.
+    live: bool,
+    asks: Vec<model::Row>,
+    bids: Vec<model::Row>,
+    prices: usize,
+    quantities: usize,
+    /// No sums, when there is no room for them.
+    sums: Option<usize>,
+    /// The quantity of the longest bar.
+    most: i64,
+}
+
+impl<'a> Picture<'a> {
+    fn new(
+        scene: &Scene<'_>,
+        book: &'a BookModel,
+        step: Ticks,
+        depth: usize,
+        width: usize,
+    ) -> Self {
+        let asks = book.rows(Side::Ask, step, depth);
+        let bids = book.rows(Side::Bid, step, depth);
+        let longest = |text: &dyn Fn(&model::Row) -> String| {
+            let widths = asks.iter().chain(&bids).map(|row| text::width(&text(row)));
+            widths.max().unwrap_or(0)
+        };
+        let prices = longest(&|row| price(book, row)).max(heading(book, step).len());
+        let most = numbers::quantity(book, i128::from(book.most_lots.0));
+        let quantities = longest(&|row| quantity(book, row)).max(text::width(&most));
+        let sums = longest(&|row| numbers::quantity(book, row.sum)).max(quantities);
+        // A sign, and a space before each column.
+        let plain = prices + 2 + quantities;
+        let has_sums = width >= plain + 1 + sums + 1 + 2 * BAR;
+        Self {
+            book,
+            look: scene.look,
+            live: scene.was_live(book),
+            prices,
+            quantities,
+            sums: has_sums.then_some(sums),
+            most: asks
+                .iter()
+                .chain(&bids)
+                .map(|row| row.level.lots.0)
+                .max()
+                .unwrap_or(0),
+            asks,
+            bids,
+        }
+    }
+
+    fn headings(&self, row: &mut Row<'_>, step: Ticks) {
+        let price = format!("{:>1$} ", heading(self.book, step), self.prices);
+        let size = format!(" {:>1$}", "size", self.quantities);
+        let sum = self.sums.map(|sums| format!(" {:>sums$}", "sum"));
+        for heading in [Some(price), Some(size), sum].into_iter().flatten() {
+            if !row.put_whole(&heading, self.look.quiet()) {
+                break;
+            }
+        }
+    }
+
+    /// How much rests on the levels that are shown, and on which side.
+    fn sums(&self, row: &mut Row<'_>) {
+        let sum = |rows: &[model::Row]| rows.last().map_or(0, |row| row.sum);
+        let (bids, asks) = (sum(&self.bids), sum(&self.asks));
+        let all = bids + asks;
+        if all == 0 {
+            return;
+        }
+        let levels = self.bids.len().max(self.asks.len());
+        let percent = bids * 100 / all;
+        let what = if levels == 1 { "level" } else { "levels" };
+        row.put_whole(
+            &format!("{levels} {what}: {percent}% bids"),
+            self.look.quiet(),
+        );
+    }
+
+    fn level(&self, row: &mut Row<'_>, side: Side, of: &model::Row, is_best: bool) {
+        let look = self.look;
+        let mut style = if self.live {
+            look.side(side)
+        } else {
+            look.quiet()
+        };
+        if is_best {
+            style = style.add_modifier(Modifier::BOLD);
+        }
+        row.put(
+            &text::number(&price(self.book, of), self.prices.min(row.room())),
+            style,
+        );
+        if row.room() < 2 + self.quantities {
+            return;
+        }
+        let mark = of.mark.filter(|_| self.live);
+        let sign = match mark {
+            _ if of.partial => look.at_least(),
+            Some(mark) => look.mark(mark),
+            None => " ",
+        };
+        let plain = if self.live {
+            Style::new()
+        } else {
+            look.quiet()
+        };
+        let lit = mark.map_or(plain, |_| look.lit(side));
+        row.skip(1).put(sign, plain);
+        row.put(
+            &text::number(&quantity(self.book, of), self.quantities),
+            lit,
+        );
+        if let Some(sums) = self.sums {
+            let sum = numbers::quantity(self.book, of.sum);
+            row.skip(1).put(&text::number(&sum, sums), look.quiet());
+        }
+        self.bar(
+            row,
+            of.level.lots.0,
+            if self.live {
+                look.side(side)
+            } else {
+                look.quiet()
+            },
+        );
+    }
+
+    fn bar(&self, row: &mut Row<'_>, lots: i64, style: Style) {
+        // A space on either side.
+        let room = row.room().saturating_sub(2);
+        if room < BAR || self.most <= 0 {
+            return;
+        }
+        let eighths = i128::from(lots.max(0)) * 8 * room as i128 / i128::from(self.most);
+        let eighths = usize::try_from(eighths).unwrap_or(0).max(1);
+        row.skip(1).put(&self.look.bar(eighths, self.live), style);
+    }
+}
+
+fn price(book: &BookModel, row: &model::Row) -> String {
+    numbers::price(book.scale, i128::from(row.level.ticks.0))
+}
+
+fn quantity(book: &BookModel, row: &model::Row) -> String {
+    numbers::quantity(book, i128::from(row.level.lots.0))
+}
+
+/// What stands above the prices: by which step they are put together, if they are.
+fn heading(book: &BookModel, step: Ticks) -> String {
+    if step == Ticks(1) {
+        return "price".to_owned();
+    }
+    format!("by {}", numbers::price(book.scale, i128::from(step.0)))
+}
+
+/// The row in the middle: of a live book what lies between the sides, of another one why it is none.
+fn centre(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
+    let look = scene.look;
+    let standing = scene.standing(book);
+    if !standing.is_live() {
+        let style = look.standing(standing);
+        let why = text::fit_end(&why(scene, book, standing), row.room(), look.ellipsis());
+        row.put(&why, style).fill(" ", style);
+        return;
+    }
+    let spread = book.spread().map(|it| i128::from(it.0));
+    let spread = spread.map_or_else(|| "-".to_owned(), |it| numbers::price(book.scale, it));
+    row.put_whole("spread ", look.quiet());
+    row.put_whole(&spread, look.strong());
+    last_trade(row, look, book);
+}
+
+/// As much of the last trade as there is room for.
+fn last_trade(row: &mut Row<'_>, look: Look, book: &BookModel) {
+    let Some(last) = book.last_trade else { return };
+    let (word, style) = match last.side {
+        Some(TradeSide::Buy) => (" BUY", look.side(Side::Bid)),
+        Some(TradeSide::Sell) => (" SELL", look.side(Side::Ask)),
+        None => ("", Style::new()),
+    };
+    const NAME: &str = " last ";
+    let price = numbers::price(book.scale, i128::from(last.ticks.0));
+    for text in [format!("{price}{word}"), price] {
+        if row.room() >= text::width(NAME) + text::width(&text) {
+            row.put(NAME, look.quiet()).put(&text, style);
+            return;
+        }
+    }
+}
+
+/// Why a book is not to be traded on, and since when.
+fn why(scene: &Scene<'_>, book: &BookModel, standing: Standing) -> String {
+    let age = book
+        .age(scene.at)
+        .map_or_else(|| "ever".to_owned(), text::time);
+    match standing {
+        Standing::Frozen => format!(" FROZEN {} ago", text::time(scene.frozen_for())),
+        Standing::Unheard => {
+            let since = scene.at.since(scene.model.heard);
+            format!(" NO FEED for {}", text::time(since))
+        }
+        Standing::Is(State::Empty) => " EMPTY: no book yet".to_owned(),
+        Standing::Is(State::Stale) => format!(" STALE: silent for {age}"),
+        Standing::Is(State::Disconnected) => format!(" DISCONNECTED, {age} old"),
+        Standing::Is(State::Crossed) => " CROSSED: bid above ask".to_owned(),
+        Standing::Is(State::Gap(gap)) => format!(" GAP: {}", reason(gap)),
+        Standing::Is(_) => format!(" {}", standing.word()),
+    }
+}
+
+fn reason(gap: Gap) -> &'static str {
+    match gap {
+        Gap::Sequence { .. } | Gap::Unnumbered { .. } => "a message is missing",
+        Gap::Checksum { .. } => "a wrong checksum",
+        Gap::NoSnapshot => "no snapshot",
+        Gap::Overflow { .. } => "too much waits",
+        Gap::Refused => "not applied",
+        _ => "not whole",
+    }
+}

@@ -1,0 +1,29 @@
+//! What two outcomes of a market cost together.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ticklot::Side;
+
+use super::Scene;
+use super::numbers;
+use super::text::Row;
+
+/// A row for the two of them: one of each pays one, so what both cost is what there is to gain or lose.
+pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect, books: [usize; 2]) {
+    let mut row = Row::new(buffer, area, 0);
+    for (what, side) in [("one of each: asks ", Side::Ask), ("  bids ", Side::Bid)] {
+        row.put_whole(what, scene.look.quiet());
+        row.put_whole(&sum(scene, books, side), scene.look.strong());
+    }
+}
+
+/// Both best prices together; a dash when one of the books is not to be believed.
+fn sum(scene: &Scene<'_>, books: [usize; 2], side: Side) -> String {
+    let [first, second] = books.map(|at| &scene.model.books[at]);
+    let both_live = [first, second].iter().all(|book| scene.was_live(book));
+    let both = first.best(side).zip(second.best(side));
+    match both.filter(|_| both_live && first.scale == second.scale) {
+        Some((a, b)) => numbers::price(first.scale, i128::from(a.ticks.0) + i128::from(b.ticks.0)),
+        None => "-".to_owned(),
+    }
+}

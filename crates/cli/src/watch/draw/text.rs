@@ -1,0 +1,329 @@
+//! Texts that fit where they stand.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ticklot::{Nanos, UnixMillis};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// How many columns a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The text, or its beginning and its end when there is no room for all of it. Names differ in their
+/// ends more than in their beginnings.
+pub(crate) fn fit_middle(text: &str, room: usize, ellipsis: &str) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let Some(rest) = room.checked_sub(width(ellipsis)) else {
+        return String::new();
+    };
+    let head = take(text.chars(), rest / 3);
+    let tail: String = take(text.chars().rev(), rest - width(&head));
+    let tail: String = tail.chars().rev().collect();
+    format!("{head}{ellipsis}{tail}")
+}
+
+/// The text, or its beginning.
+pub(crate) fn fit_end(text: &str, room: usize, ellipsis: &str) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let Some(rest) = room.checked_sub(width(ellipsis)) else {
+        return String::new();
+    };
+    take(text.chars(), rest) + ellipsis
+}
+
+/// The text in lines of so many columns at most.
+pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut word = word.to_owned();
+        loop {
+            let line = lines.last_mut().map_or(0, |line| width(line));
+            let space = usize::from(line > 0);
+            if line + space + width(&word) <= room {
+                let last = lines.len() - 1;
+                if space > 0 {
+                    lines[last].push(' ');
+                }
+                lines[last].push_str(&word);
+                break;
+            }
+            if line > 0 {
+                lines.push(String::new());
+                continue;
+            }
+            // A word longer than a line is cut.
+            let part = take(word.chars(), room);
+            if part.is_empty() {
+                break;
+            }
+            word = word.split_off(part.len());
+            let last = lines.len() - 1;
+            lines[last] = part;
+            lines.push(String::new());
+        }
+    }
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
+/// As many characters as fit.
+fn take(chars: impl Iterator<Item = char>, room: usize) -> String {
+    let mut used = 0;
+    chars
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= room
+        })
+        .collect()
+}
+
+/// A number that stands to the right of its room, or nothing but `#` when it does not fit: half a number
+/// is another number.
+pub(crate) fn number(text: &str, room: usize) -> String {
+    if width(text) > room {
+        return "#".repeat(room);
+    }
+    format!("{text:>room$}")
+}
+
+/// A length of time, in at most six characters up to 99 hours.
+pub(crate) fn time(length: Nanos) -> String {
+    let ms = length.0 / 1_000_000;
+    let (secs, tenths) = (ms / 1000, ms % 1000 / 100);
+    match secs {
+        0 => format!("{ms}ms"),
+        1..100 => format!("{secs}.{tenths}s"),
+        100..3600 => format!("{}m{:02}s", secs / 60, secs % 60),
+        _ => format!("{}h{:02}m", secs / 3600, secs % 3600 / 60),
+    }
+}
+
+/// How long something has lasted, in whole seconds.
+pub(crate) fn long_time(length: Nanos) -> String {
+    match length.0 / 1_000_000_000 {
+        secs @ 0..100 => format!("{secs}s"),
+        _ => time(length),
+    }
+}
+
+/// A latency: four digits at most, and its unit.
+pub(crate) fn latency(ns: u64) -> String {
+    let (unit, in_unit) = match ns {
+        0..1_000_000 => ("us", 1_000),
+        1_000_000..1_000_000_000 => ("ms", 1_000_000),
+        _ => ("s", 1_000_000_000),
+    };
+    let (whole, tenth) = (ns / in_unit, ns % in_unit * 10 / in_unit);
+    if whole >= 100 {
+        return format!("{whole}{unit}");
+    }
+    format!("{whole}.{tenth}{unit}")
+}
+
+/// Messages a second.
+pub(crate) fn rate(per_second: Option<f64>) -> String {
+    match per_second {
+        None => "-/s".to_owned(),
+        Some(rate) if rate < 100.0 => format!("{rate:.1}/s"),
+        Some(rate) if rate < 10_000.0 => format!("{rate:.0}/s"),
+        Some(rate) => format!("{:.1}k/s", rate / 1000.0),
+    }
+}
+
+/// The time of day in UTC, to the millisecond.
+pub(crate) fn time_of_day(at: UnixMillis) -> String {
+    let ms = at.0.rem_euclid(86_400_000);
+    let (secs, ms) = (ms / 1000, ms % 1000);
+    format!(
+        "{:02}:{:02}:{:02}.{ms:03}",
+        secs / 3600,
+        secs / 60 % 60,
+        secs % 60
+    )
+}
+
+/// Writes along one row, and not beyond it.
+pub(crate) struct Row<'a> {
+    buffer: &'a mut Buffer,
+    y: u16,
+    left: u16,
+    right: u16,
+}
+
+impl<'a> Row<'a> {
+    /// Row `at` of an area; one without room when the area has no such row.
+    pub(crate) fn new(buffer: &'a mut Buffer, area: Rect, at: u16) -> Self {
+        let area = area.intersection(buffer.area);
+        let y = area.y.saturating_add(at);
+        let right = if at < area.height {
+            area.right()
+        } else {
+            area.x
+        };
+        Self {
+            buffer,
+            y,
+            left: area.x,
+            right,
+        }
+    }
+
+    /// How many columns are left.
+    pub(crate) fn room(&self) -> usize {
+        usize::from(self.right.saturating_sub(self.left))
+    }
+
+    /// Writes from the left what fits.
+    pub(crate) fn put(&mut self, text: &str, style: Style) -> &mut Self {
+        let room = self.room();
+        if room > 0 {
+            let (x, _) = self
+                .buffer
+                .set_stringn(self.left, self.y, text, room, style);
+            self.left = x;
+        }
+        self
+    }
+
+    /// Writes from the left, all of it or nothing.
+    pub(crate) fn put_whole(&mut self, text: &str, style: Style) -> bool {
+        let fits = width(text) <= self.room();
+        if fits {
+            self.put(text, style);
+        }
+        fits
+    }
+
+    /// Writes from the right, all of it or nothing.
+    pub(crate) fn put_right(&mut self, text: &str, style: Style) -> bool {
+        let Some(start) = u16::try_from(width(text))
+            .ok()
+            .filter(|it| usize::from(*it) <= self.room())
+            .and_then(|it| self.right.checked_sub(it))
+        else {
+            return false;
+        };
+        self.buffer.set_string(start, self.y, text, style);
+        self.right = start;
+        true
+    }
+
+    /// Leaves columns free.
+    pub(crate) fn skip(&mut self, columns: usize) -> &mut Self {
+        let columns = u16::try_from(columns).unwrap_or(u16::MAX);
+        self.left = self.left.saturating_add(columns).min(self.right);
+        self
+    }
+
+    /// Leaves columns free on the right.
+    pub(crate) fn skip_right(&mut self, columns: u16) {
+        self.right = self.right.saturating_sub(columns).max(self.left);
+    }
+
+    /// Repeats a sign to the end.
+    pub(crate) fn fill(&mut self, sign: &str, style: Style) {
+        while self.room() > 0 {
+            self.put(sign, style);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_shortened_in_its_middle_and_says_so() {
+        assert_eq!(fit_middle("BTCUSDT", 7, "…"), "BTCUSDT");
+        assert_eq!(fit_middle("out_us-rate-cut-yes", 13, "…"), "out_…-cut-yes");
+        assert_eq!(fit_middle("out_us-rate-cut-no", 13, ".."), "out..e-cut-no");
+        assert_eq!(fit_middle("abc", 1, "…"), "…");
+        assert_eq!(fit_middle("abc", 0, "…"), "");
+        for room in 0..12 {
+            let fitted = fit_middle("利率利率利率", room, "…");
+            assert!(width(&fitted) <= room, "{room}: {fitted}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_shortened_at_its_end_and_says_so() {
+        assert_eq!(fit_end("abcdef", 4, "…"), "abc…");
+        assert_eq!(fit_end("abcd", 4, "…"), "abcd");
+        assert_eq!(fit_end("abcd", 1, ".."), "");
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(wrap("", 5), Vec::<String>::new());
+        assert_eq!(wrap("ab", 0), Vec::<String>::new());
+        assert_eq!(wrap("利率 a", 2), ["利", "率", "a"]);
+        assert_eq!(wrap("利 a", 1), ["a"]);
+    }
+
+    #[test]
+    fn a_number_is_whole_or_none() {
+        assert_eq!(number("12.5", 6), "  12.5");
+        assert_eq!(number("12.5", 4), "12.5");
+        assert_eq!(number("12.5", 3), "###");
+    }
+
+    #[test]
+    fn times() {
+        for (ms, want) in [
+            (0, "0ms"),
+            (999, "999ms"),
+            (1_000, "1.0s"),
+            (99_949, "99.9s"),
+            (100_000, "1m40s"),
+            (3_600_000, "1h00m"),
+        ] {
+            assert_eq!(time(Nanos::from_millis(ms)), want);
+        }
+        assert_eq!(long_time(Nanos::from_millis(59_999)), "59s");
+        assert_eq!(long_time(Nanos::from_secs(125)), "2m05s");
+        assert_eq!(time_of_day(UnixMillis(1_700_000_000_123)), "22:13:20.123");
+        assert_eq!(time_of_day(UnixMillis(-1)), "23:59:59.999");
+    }
+
+    #[test]
+    fn latencies_and_rates() {
+        for (ns, want) in [
+            (0, "0.0us"),
+            (25_940, "25.9us"),
+            (999_999, "999us"),
+            (1_250_000, "1.2ms"),
+            (2_000_000_000, "2.0s"),
+        ] {
+            assert_eq!(latency(ns), want);
+        }
+        for (per_second, want) in [
+            (None, "-/s"),
+            (Some(20.04), "20.0/s"),
+            (Some(812.3), "812/s"),
+            (Some(100_000.0), "100.0k/s"),
+        ] {
+            assert_eq!(rate(per_second), want);
+        }
+    }
+
+    #[test]
+    fn a_row_keeps_to_its_room() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 2));
+        let style = Style::new();
+        let area = Rect::new(1, 0, 6, 1);
+        let mut row = Row::new(&mut buffer, area, 0);
+        assert!(row.put_right("yz", style) && !row.put_right("abcde", style));
+        row.put("a", style).skip(1).put("bcdefgh", style);
+        assert_eq!(row.room(), 0);
+        Row::new(&mut buffer, area, 1).put("below", style);
+        assert_eq!(buffer, Buffer::with_lines([" a bcyz ", "        "]));
+    }
+}

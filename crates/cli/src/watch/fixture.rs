@@ -1,0 +1,127 @@
+//! A feed made by hand, for tests.
+
+use ticklot::handover::Taker;
+use ticklot::{
+    Book, BookId, BookUpdate, Books, Changes, ConnectionId, Epoch, Event, LastTrade, Level, Lots,
+    Nanos, Scale, Source, Ticks, Trade, TradeSide, UnixMillis,
+};
+
+use super::gather::Gather;
+use super::model::Model;
+use super::shot::Shot;
+use super::show::{Show, Tally};
+
+/// Books, and both sides of a view of them.
+pub(crate) struct Fixture {
+    pub(crate) books: Books,
+    pub(crate) tally: Tally,
+    pub(crate) gather: Gather,
+    pub(crate) taker: Taker<Shot>,
+    pub(crate) model: Model,
+    pub(crate) now: Nanos,
+}
+
+/// Prices and quantities, as whole numbers.
+pub(crate) type Side<'a> = &'a [(i64, i64)];
+
+pub(crate) fn levels(side: Side<'_>) -> Vec<Level> {
+    let level = |&(ticks, lots): &(i64, i64)| Level::new(Ticks(ticks), Lots(lots));
+    side.iter().map(level).collect()
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        let (gather, taker) = Gather::new();
+        Self {
+            books: Books::new(),
+            tally: Tally::new().unwrap(),
+            gather,
+            taker,
+            model: Model::new(Nanos(0)),
+            now: Nanos(0),
+        }
+    }
+
+    /// A book of a connection, which is open.
+    pub(crate) fn add(
+        &mut self,
+        connection: u32,
+        market: &str,
+        name: &str,
+        scale: Scale,
+    ) -> BookId {
+        let id = self
+            .books
+            .add(ConnectionId(connection), market, name, scale);
+        self.book(id).begin(Epoch(1));
+        id
+    }
+
+    pub(crate) fn book(&mut self, id: BookId) -> &mut Book {
+        self.books.book_mut(id).unwrap()
+    }
+
+    pub(crate) fn wait(&mut self, ms: u64) {
+        self.now = self.now.after(Nanos::from_millis(ms));
+    }
+
+    pub(crate) fn event(&mut self, event: Event<'_>) {
+        self.tally.count(&event, &self.books, self.now);
+        self.gather
+            .event(&event, &self.books, &mut self.tally, self.now)
+            .unwrap();
+    }
+
+    pub(crate) fn tick(&mut self) {
+        let now = self.now;
+        self.event(Event::Tick { now });
+    }
+
+    /// What a snapshot is when nothing is said of it.
+    pub(crate) fn update(&self, book: BookId) -> BookUpdate<'static> {
+        BookUpdate {
+            book,
+            frame: 0,
+            line: 0,
+            received: Nanos(self.now.0.saturating_sub(25_940)),
+            changes: Changes::default(),
+            trades: &[],
+            last_trade: None,
+            sent: None,
+            source: Source::Stream,
+        }
+    }
+
+    pub(crate) fn snapshot(&mut self, id: BookId, bids: Side<'_>, asks: Side<'_>) {
+        self.replace(id, bids, asks);
+        self.event(Event::Book(self.update(id)));
+    }
+
+    pub(crate) fn replace(&mut self, id: BookId, bids: Side<'_>, asks: Side<'_>) {
+        let now = self.now;
+        let (bids, asks) = (levels(bids), levels(asks));
+        self.book(id).replace(&bids, &asks, now).unwrap();
+    }
+
+    /// The drawing side takes what there is.
+    pub(crate) fn take(&mut self) -> &Model {
+        self.model.take(&mut self.taker, self.now);
+        &self.model
+    }
+}
+
+pub(crate) fn trade(ticks: i64, lots: i64, side: TradeSide, created_ms: i64) -> Trade {
+    Trade {
+        ticks: Ticks(ticks),
+        lots: Lots(lots),
+        side,
+        created: UnixMillis(created_ms),
+    }
+}
+
+pub(crate) fn last(ticks: i64, side: TradeSide) -> Option<LastTrade> {
+    Some(LastTrade {
+        ticks: Ticks(ticks),
+        side: Some(side),
+    })
+}

@@ -1,0 +1,81 @@
+//! The full-screen view without a terminal and without a clock: for tests.
+
+use std::fmt;
+
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ticklot::{BookId, Handler, Nanos};
+
+use super::draw::style::Look;
+use super::gather::Gather;
+use super::keys::View;
+use super::pen::Pen;
+use super::show::Watcher;
+
+/// The drawing side: what the program's drawing thread has, on a screen of its own.
+pub struct Headless {
+    pen: Pen<TestBackend>,
+}
+
+/// Both sides of a view of so many columns and rows: the handler for a feed, whose time is what `clock`
+/// says, and the drawing side, which may be on another thread. None when they cannot be made, which
+/// would be a bug.
+#[must_use]
+pub fn headless(
+    (columns, rows): (u16, u16),
+    clock: impl Fn() -> Nanos + 'static,
+) -> Option<(impl Handler, Headless)> {
+    let (gather, taker) = Gather::new();
+    let look = Look {
+        colour: true,
+        unicode: true,
+    };
+    let backend = TestBackend::new(columns, rows);
+    let pen = Pen::new(backend, taker, View::new(None), look, clock()).ok()?;
+    let watcher = Watcher::with_clock(gather, Box::new(clock)).ok()?;
+    Some((watcher, Headless { pen }))
+}
+
+impl Headless {
+    /// Takes what the feed has left and draws it, if a drawing is due; says whether it did.
+    pub fn draw_if_due(&mut self, now: Nanos) -> bool {
+        // Drawing on memory does not fail.
+        self.pen.draw_if_due(now).unwrap_or(false)
+    }
+
+    /// Presses the key of a character; false when it was to quit.
+    pub fn press(&mut self, key: char, now: Nanos) -> bool {
+        let key = KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE);
+        self.pen.key(key, now)
+    }
+
+    /// The order-book messages that the last drawing knew of.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.pen
+            .model()
+            .books
+            .iter()
+            .map(|book| book.messages)
+            .sum()
+    }
+
+    /// The digest of a book, as it was last drawn; none of one that was not drawn.
+    #[must_use]
+    pub fn crc32(&self, book: BookId) -> Option<u32> {
+        let book = self.pen.model().books.get(book.0 as usize)?;
+        Some(book.crc32())
+    }
+
+    /// What is on the screen.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.pen.terminal().backend().to_string()
+    }
+}
+
+impl fmt::Debug for Headless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Headless").finish_non_exhaustive()
+    }
+}

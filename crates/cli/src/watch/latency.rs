@@ -1,0 +1,159 @@
+//! Rates and latencies of the last seconds.
+
+use hdrhistogram::Histogram;
+use ticklot::Nanos;
+
+use crate::replay::per_second;
+
+/// How often the figures are made anew: oftener they cannot be read.
+pub(crate) const REFRESH: Nanos = Nanos::from_millis(500);
+
+/// Latencies are of the current span and the one before it.
+const SPAN: Nanos = Nanos::from_secs(10);
+
+/// Messages a second, over about a second.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rate {
+    counted: u64,
+    since: Option<Nanos>,
+    per_second: Option<f64>,
+}
+
+impl Rate {
+    /// There were `count` until `now`.
+    pub(crate) fn take(&mut self, count: u64, now: Nanos) {
+        const OVER: Nanos = Nanos::from_secs(1);
+        let since = *self.since.get_or_insert(now);
+        let time = now.since(since);
+        if time >= OVER {
+            self.per_second = Some(per_second(count.saturating_sub(self.counted), time.0));
+            self.counted = count;
+            self.since = Some(now);
+        }
+    }
+
+    /// None before the first second is over.
+    pub(crate) fn per_second(&self) -> Option<f64> {
+        self.per_second
+    }
+}
+
+/// Percentiles, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+    pub(crate) max: u64,
+}
+
+/// How long messages took from the frame's receipt to the handler, in the last 10 to 20 seconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Latency {
+    current: Histogram<u32>,
+    before: Histogram<u32>,
+    both: Histogram<u32>,
+    since: Nanos,
+    refreshed: Option<Nanos>,
+    figures: Option<Figures>,
+}
+
+impl Latency {
+    /// None was measured yet. No histogram at all would be a bug of the bounds below, and shows no
+    /// figures.
+    pub(crate) fn new(now: Nanos) -> Option<Self> {
+        // Two digits, 1 ns to a minute: 15 kB each.
+        let empty = Histogram::new_with_bounds(1, 60_000_000_000, 2).ok()?;
+        Some(Self {
+            current: empty.clone(),
+            before: empty.clone(),
+            both: empty,
+            since: now,
+            refreshed: None,
+            figures: None,
+        })
+    }
+
+    pub(crate) fn record(&mut self, ns: u64) {
+        self.current.saturating_record(ns);
+    }
+
+    /// Begins a new span when the current one is over, and makes the figures anew when it is time.
+    pub(crate) fn refresh(&mut self, now: Nanos) {
+        if now.since(self.since) >= SPAN {
+            std::mem::swap(&mut self.current, &mut self.before);
+            self.current.reset();
+            self.since = now;
+        }
+        if self.refreshed.is_none_or(|at| now.since(at) >= REFRESH) {
+            self.refreshed = Some(now);
+            self.figures = self.figures_now();
+        }
+    }
+
+    fn figures_now(&mut self) -> Option<Figures> {
+        self.both.reset();
+        self.both.add(&self.current).ok()?;
+        self.both.add(&self.before).ok()?;
+        (!self.both.is_empty()).then(|| Figures {
+            p50: self.both.value_at_quantile(0.5),
+            p99: self.both.value_at_quantile(0.99),
+            max: self.both.max(),
+        })
+    }
+
+    /// None when there was nothing to measure.
+    pub(crate) fn figures(&self) -> Option<Figures> {
+        self.figures
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_taken_once_a_second() {
+        let mut rate = Rate::default();
+        rate.take(10, Nanos::from_secs(5));
+        assert_eq!(rate.per_second(), None);
+        rate.take(40, Nanos::from_millis(5_999));
+        assert_eq!(rate.per_second(), None);
+        rate.take(60, Nanos::from_millis(7_000));
+        assert_eq!(rate.per_second(), Some(30.0), "60 in two seconds");
+        rate.take(60, Nanos::from_secs(8));
+        assert_eq!(rate.per_second(), Some(0.0));
+    }
+
+    #[test]
+    fn latencies_of_long_ago_count_no_more() {
+        let mut latency = Latency::new(Nanos(0)).unwrap();
+        let mut at = |secs, ns: Option<u64>| {
+            ns.into_iter().for_each(|ns| latency.record(ns));
+            latency.refresh(Nanos::from_secs(secs));
+            latency.figures()
+        };
+        assert_eq!(at(0, None), None);
+        let slow = at(1, Some(100_000)).unwrap();
+        // Two digits of precision: within a hundredth.
+        assert!((99_000..=101_000).contains(&slow.p50), "{slow:?}");
+        // The slow one is in the span before.
+        let both = at(11, Some(1_000)).unwrap();
+        assert!(both.p50 < 1_100 && both.max > 99_000, "{both:?}");
+        let fast = at(21, Some(1_000)).unwrap();
+        assert!(fast.max < 1_100, "{fast:?}");
+        assert_eq!(at(41, None), at(41, None));
+    }
+
+    #[test]
+    fn figures_stay_for_half_a_second() {
+        let mut latency = Latency::new(Nanos(0)).unwrap();
+        latency.record(10);
+        latency.refresh(Nanos(0));
+        let first = latency.figures();
+        latency.record(1_000_000);
+        latency.refresh(Nanos(REFRESH.0 - 1));
+        assert_eq!(latency.figures(), first);
+        latency.refresh(REFRESH);
+        assert_ne!(latency.figures(), first);
+    }
+}

@@ -1,0 +1,105 @@
+//! A line a second for each book, for a pipe and for people.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use ticklot::{Books, Event, Nanos};
+
+use super::show::{Begin, Show, Tally};
+use crate::view::{self, Printable};
+use crate::{Failure, Output, tell};
+
+/// Lines about books on standard output, what went wrong on standard error.
+pub(crate) struct Lines<'a> {
+    output: &'a mut Output,
+    text: String,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(output: &'a mut Output) -> Self {
+        let text = String::new();
+        Self { output, text }
+    }
+
+    fn books(&mut self, books: &Books, tally: &mut Tally, now: Nanos) -> io::Result<()> {
+        self.text.clear();
+        for id in books.ids() {
+            let panel = tally.panel_mut(id.0 as usize, now);
+            panel.take_rate(now);
+            view::line(&mut self.text, books, id, panel, now).map_err(io::Error::other)?;
+        }
+        self.output.out.write_all(self.text.as_bytes())?;
+        self.output.out.flush()
+    }
+
+    /// A message that is no book.
+    fn tell(&mut self, write: impl FnOnce(&mut String) -> fmt::Result) -> io::Result<()> {
+        self.text.clear();
+        write(&mut self.text).map_err(io::Error::other)?;
+        writeln!(self.output.out, "{}", Printable(&self.text))
+    }
+
+    fn notice(&mut self, event: &Event<'_>, books: &Books) {
+        self.text.clear();
+        // Writing to a string does not fail, and standard error may be closed.
+        let _ = tell::notice(&mut self.text, event, books);
+        let _ = writeln!(self.output.err, "ticklot: {}", Printable(&self.text));
+    }
+}
+
+impl Show for Lines<'_> {
+    const TICK: Duration = Duration::from_secs(1);
+
+    fn begin(&mut self, _: Begin) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn event(
+        &mut self,
+        event: &Event<'_>,
+        books: &Books,
+        tally: &mut Tally,
+        now: Nanos,
+    ) -> Result<(), Failure> {
+        match event {
+            Event::Tick { .. } => self.books(books, tally, now)?,
+            Event::Bayse { message, .. } => self.tell(|text| tell::bayse(text, message))?,
+            Event::JayX { message, .. } => self.tell(|text| tell::jayx(text, message))?,
+            event if tell::is_notice(event) => self.notice(event, books),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, books: &Books, tally: &Tally) -> Result<(), Failure> {
+        Ok(summary(&mut self.output.out, books, tally)?)
+    }
+}
+
+/// What a run has seen, a line for each book.
+pub(crate) fn summary(out: &mut dyn Write, books: &Books, tally: &Tally) -> io::Result<()> {
+    for id in books.ids() {
+        let Some(panel) = tally.panel(id.0 as usize) else {
+            continue;
+        };
+        let latency = &panel.latency;
+        writeln!(
+            out,
+            "{}: {} messages, {} while not live, latency p50 {} p99 {} max {}",
+            Printable(books.name(id)),
+            panel.messages,
+            panel.not_live,
+            view::Micros(latency.value_at_quantile(0.5)),
+            view::Micros(latency.value_at_quantile(0.99)),
+            view::Micros(latency.max()),
+        )?;
+    }
+    if tally.told > 0 {
+        writeln!(out, "{} other messages", tally.told)?;
+    }
+    if tally.bad_lines > 0 {
+        writeln!(out, "{} bad lines", tally.bad_lines)?;
+    }
+    out.flush()
+}

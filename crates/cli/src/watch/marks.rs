@@ -1,0 +1,113 @@
+//! Which levels have just changed.
+
+use std::collections::BTreeMap;
+
+use ticklot::{Change, Lots, Nanos, Side, Ticks};
+
+/// For how long a level that has changed is lit up.
+const LIT: Nanos = Nanos::from_millis(400);
+
+/// What has become of a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// More rests there.
+    Grew,
+    /// Less rests there.
+    Shrank,
+}
+
+/// The levels of a book that have just changed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Marks(BTreeMap<(Side, Ticks), (Mark, Nanos)>);
+
+impl Marks {
+    /// Takes what has changed by now. A level that is gone has nothing left to be lit.
+    pub(crate) fn take(&mut self, changes: impl IntoIterator<Item = Change>, now: Nanos) {
+        self.expire(now);
+        for change in changes {
+            let key = (change.side, change.ticks);
+            if change.new_lots == Lots(0) {
+                self.0.remove(&key);
+                continue;
+            }
+            let grew = change.new_lots > change.old_lots;
+            let mark = if grew { Mark::Grew } else { Mark::Shrank };
+            self.0.insert(key, (mark, now));
+        }
+    }
+
+    /// Forgets what is lit no more.
+    pub(crate) fn expire(&mut self, now: Nanos) {
+        self.0.retain(|_, (_, at)| now.since(*at) < LIT);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The latest mark of the prices from `low` to `high`, both included.
+    pub(crate) fn latest(&self, side: Side, low: Ticks, high: Ticks) -> Option<Mark> {
+        let levels = self.0.range((side, low)..=(side, high.max(low)));
+        levels
+            .max_by_key(|(_, (_, at))| *at)
+            .map(|(_, (mark, _))| *mark)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(side: Side, ticks: i64, old: i64, new: i64) -> Change {
+        Change {
+            side,
+            ticks: Ticks(ticks),
+            old_lots: Lots(old),
+            new_lots: Lots(new),
+            count: 0,
+        }
+    }
+
+    fn at(marks: &Marks, side: Side, ticks: i64) -> Option<Mark> {
+        marks.latest(side, Ticks(ticks), Ticks(ticks))
+    }
+
+    #[test]
+    fn a_change_is_lit_for_a_moment() {
+        let mut marks = Marks::default();
+        let changes = [
+            change(Side::Bid, 10, 0, 5),
+            change(Side::Bid, 9, 5, 4),
+            change(Side::Ask, 11, 5, 0),
+        ];
+        marks.take(changes, Nanos(0));
+        assert_eq!(at(&marks, Side::Bid, 10), Some(Mark::Grew));
+        assert_eq!(at(&marks, Side::Bid, 9), Some(Mark::Shrank));
+        assert_eq!(at(&marks, Side::Ask, 11), None, "it is gone");
+        assert_eq!(at(&marks, Side::Ask, 10), None, "the other side");
+        marks.expire(Nanos(LIT.0 - 1));
+        assert_eq!(at(&marks, Side::Bid, 10), Some(Mark::Grew));
+        marks.expire(LIT);
+        assert_eq!(at(&marks, Side::Bid, 10), None);
+    }
+
+    #[test]
+    fn a_level_that_goes_is_lit_no_more() {
+        let mut marks = Marks::default();
+        marks.take([change(Side::Bid, 10, 0, 5)], Nanos(0));
+        marks.take([change(Side::Bid, 10, 5, 0)], Nanos(1));
+        assert_eq!(at(&marks, Side::Bid, 10), None);
+    }
+
+    #[test]
+    fn a_group_has_the_mark_of_its_latest_level() {
+        let mut marks = Marks::default();
+        marks.take([change(Side::Ask, 12, 0, 5)], Nanos(0));
+        marks.take([change(Side::Ask, 14, 5, 4)], Nanos(1));
+        let group = |low, high| marks.latest(Side::Ask, Ticks(low), Ticks(high));
+        assert_eq!(group(11, 15), Some(Mark::Shrank));
+        assert_eq!(group(11, 13), Some(Mark::Grew));
+        assert_eq!(group(15, 20), None);
+        assert_eq!(group(20, 10), None, "an empty range is no panic");
+    }
+}

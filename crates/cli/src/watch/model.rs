@@ -1,0 +1,438 @@
+//! What there is to be drawn, kept on the drawing thread.
+
+use ticklot::handover::Taker;
+use ticklot::{Book, BookView, ConnectionId, Epoch, LastTrade, Level, Lots, Nanos, Scale, Side};
+use ticklot::{State, Ticks};
+
+use super::latency::{Latency, Rate};
+use super::log::{Line, Log};
+use super::marks::{Mark, Marks};
+use super::shot::{BookShot, Prints, Shot};
+use crate::view::Printable;
+
+/// A feed that has told nothing for so long is not heard: it tells the time thirty times a second.
+const UNHEARD: Nanos = Nanos::from_secs(1);
+
+/// All that is known of the feed.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    pub(crate) books: Vec<BookModel>,
+    pub(crate) rate: Rate,
+    pub(crate) latency: Option<Latency>,
+    pub(crate) log: Log,
+    pub(crate) notice: Line,
+    pub(crate) bad_lines: u64,
+    /// Latencies that were not measured.
+    pub(crate) unsampled: u64,
+    /// When the feed was last heard of.
+    pub(crate) heard: Nanos,
+}
+
+impl Model {
+    pub(crate) fn new(now: Nanos) -> Self {
+        Self {
+            books: Vec::new(),
+            rate: Rate::default(),
+            latency: Latency::new(now),
+            log: Log::new(),
+            notice: Line::new(),
+            bad_lines: 0,
+            unsampled: 0,
+            heard: now,
+        }
+    }
+
+    /// Takes what the feed has left, if anything, and lets time pass.
+    pub(crate) fn take(&mut self, taker: &mut Taker<Shot>, now: Nanos) {
+        if let Some(shot) = taker.take() {
+            self.update(shot, now);
+        }
+        if let Some(latency) = &mut self.latency {
+            latency.refresh(now);
+        }
+        for book in &mut self.books {
+            book.marks.expire(now);
+            if let Some(latency) = &mut book.latency {
+                latency.refresh(now);
+            }
+        }
+    }
+
+    pub(crate) fn update(&mut self, shot: &Shot, now: Nanos) {
+        self.heard = self.heard.max(shot.now);
+        for (at, book) in shot.books.iter().enumerate() {
+            if self.books.len() <= at {
+                self.books.push(BookModel::new(book, now));
+            }
+            self.books[at].update(book, now);
+        }
+        for sample in &shot.samples {
+            let own = self.books.get_mut(sample.book.0 as usize);
+            let own = own.and_then(|book| book.latency.as_mut());
+            for latency in own.into_iter().chain(self.latency.as_mut()) {
+                latency.record(sample.ns);
+            }
+        }
+        let messages = self.books.iter().map(|book| book.messages).sum();
+        self.rate.take(messages, now);
+        self.log.follow(&shot.log);
+        self.notice.copy(&shot.notice);
+        self.bad_lines = shot.bad_lines;
+        self.unsampled = shot.unsampled;
+    }
+
+    /// Whether the feed's thread tells anything: if not, no book can be believed, whatever it last said.
+    pub(crate) fn is_heard(&self, now: Nanos) -> bool {
+        now.since(self.heard) < UNHEARD
+    }
+
+    /// The book and the other outcome of its market, in their own order; alone when it has no other. Of
+    /// more than two outcomes the next one is the other.
+    pub(crate) fn pair(&self, at: usize) -> (usize, Option<usize>) {
+        let Some(book) = self.books.get(at) else {
+            return (at, None);
+        };
+        let after = at + 1..self.books.len();
+        let mut others = after.chain(0..at);
+        match others.find(|other| self.books[*other].is_of_market_of(book)) {
+            Some(other) => (at.min(other), Some(at.max(other))),
+            None => (at, None),
+        }
+    }
+}
+
+/// A book, as it is shown.
+#[derive(Clone, Debug)]
+pub(crate) struct BookModel {
+    connection: ConnectionId,
+    market: String,
+    /// The market and the name, or one of them when they are the same.
+    pub(crate) title: String,
+    pub(crate) scale: Scale,
+    pub(crate) state: State,
+    epoch: Epoch,
+    pub(crate) updated: Nanos,
+    updates: u64,
+    pub(crate) messages: u64,
+    pub(crate) last_trade: Option<LastTrade>,
+    pub(crate) prints: Prints,
+    pub(crate) rate: Rate,
+    pub(crate) latency: Option<Latency>,
+    /// The levels. Whether they can be believed is said by `state` and not by this book's own.
+    levels: Book,
+    marks: Marks,
+    /// How many decimals quantities have needed so far: the others are zeros.
+    pub(crate) quantity_decimals: u8,
+    /// The largest quantity so far.
+    pub(crate) most_lots: Lots,
+}
+
+/// A row of a ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) level: Level,
+    /// What rests at it and at every better price.
+    pub(crate) sum: i128,
+    pub(crate) mark: Option<Mark>,
+    /// Whether there may be more in it than is known: the last group of a book that ends within it.
+    pub(crate) partial: bool,
+}
+
+impl BookModel {
+    fn new(shot: &BookShot, now: Nanos) -> Self {
+        let title = if shot.market == shot.name {
+            Printable(&shot.name).to_string()
+        } else {
+            Printable(format_args!("{}/{}", shot.market, shot.name)).to_string()
+        };
+        Self {
+            connection: shot.connection,
+            market: shot.market.to_string(),
+            title,
+            scale: shot.scale,
+            state: State::Empty,
+            epoch: Epoch::default(),
+            updated: Nanos(0),
+            updates: 0,
+            messages: 0,
+            last_trade: None,
+            prints: Prints::new(),
+            rate: Rate::default(),
+            latency: Latency::new(now),
+            levels: Book::new(shot.scale),
+            marks: Marks::default(),
+            quantity_decimals: 0,
+            most_lots: Lots(0),
+        }
+    }
+
+    fn update(&mut self, shot: &BookShot, now: Nanos) {
+        let (epoch, updates) = (shot.epoch, shot.updates);
+        if (self.epoch, self.updates, self.updated) != (epoch, updates, shot.updated) {
+            self.replace(shot, now);
+            (self.epoch, self.updates, self.updated) = (epoch, updates, shot.updated);
+        }
+        self.state = shot.state;
+        self.messages = shot.messages;
+        self.last_trade = shot.last_trade;
+        if self.prints.count() != shot.prints.count() {
+            self.prints = shot.prints;
+            let traded: Vec<Lots> = self.prints.iter().filter_map(|it| it.lots).collect();
+            traded.into_iter().for_each(|lots| self.make_room(lots));
+        }
+        self.rate.take(self.messages, now);
+    }
+
+    fn replace(&mut self, shot: &BookShot, now: Nanos) {
+        let first = self.updates == 0;
+        // What a book held is what a book can hold.
+        if let Ok(changes) = self.levels.replace(&shot.bids, &shot.asks, now) {
+            self.marks.take(changes, now);
+        }
+        if first {
+            // All of it is new; lit up it would say nothing.
+            self.marks.clear();
+        }
+        for level in shot.bids.iter().chain(&shot.asks) {
+            self.make_room(level.lots);
+        }
+    }
+
+    /// Sees to it that a quantity can be shown whole. The room never shrinks: columns stay where they
+    /// are.
+    fn make_room(&mut self, lots: Lots) {
+        self.most_lots = self.most_lots.max(lots);
+        let all = self.scale.quantity_decimals();
+        let needed = all.saturating_sub(trailing_zeros(lots.0));
+        self.quantity_decimals = self.quantity_decimals.max(needed);
+    }
+
+    /// How old what is shown is; none before the first message.
+    pub(crate) fn age(&self, now: Nanos) -> Option<Nanos> {
+        (self.updated > Nanos(0) || self.updates > 0).then(|| now.since(self.updated))
+    }
+
+    pub(crate) fn spread(&self) -> Option<Ticks> {
+        self.levels.spread()
+    }
+
+    pub(crate) fn best(&self, side: Side) -> Option<Level> {
+        BookView::best(&self.levels, side)
+    }
+
+    /// The digest of what is shown: see [`Book::crc32`].
+    pub(crate) fn crc32(&self) -> u32 {
+        self.levels.crc32()
+    }
+
+    /// The best `most` rows of a side, put together by a price step.
+    pub(crate) fn rows(&self, side: Side, step: Ticks, most: usize) -> Vec<Row> {
+        let view = self.levels.grouped(step);
+        let covers = view.covers(side);
+        let mut sum = 0;
+        let levels = view.levels(side).take(most);
+        levels
+            .map(|level| {
+                sum += i128::from(level.lots.0);
+                let (low, high) = group(side, level.ticks, step);
+                Row {
+                    level,
+                    sum,
+                    mark: self.marks.latest(side, low, high),
+                    partial: covers.is_none_or(|worst| side.is_better(worst, level.ticks)),
+                }
+            })
+            .collect()
+    }
+
+    fn is_of_market_of(&self, other: &Self) -> bool {
+        (self.connection, &self.market) == (other.connection, &other.market)
+    }
+}
+
+/// The prices that a group is made of: a bid's is at its lowest, an ask's at its highest.
+fn group(side: Side, at: Ticks, step: Ticks) -> (Ticks, Ticks) {
+    let width = Ticks(step.0.max(1) - 1);
+    match side {
+        Side::Bid => (at, at + width),
+        Side::Ask => (at - width, at),
+    }
+}
+
+/// How many zeros a number ends with; of zero, all.
+fn trailing_zeros(number: i64) -> u8 {
+    let mut rest = number;
+    let mut zeros = 0;
+    while zeros < u8::MAX && rest % 10 == 0 {
+        if rest == 0 {
+            return u8::MAX;
+        }
+        rest /= 10;
+        zeros += 1;
+    }
+    zeros
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::fixture::Fixture;
+
+    fn scale() -> Scale {
+        Scale::new(2, 3).unwrap()
+    }
+
+    fn prices(rows: &[Row]) -> Vec<i64> {
+        rows.iter().map(|row| row.level.ticks.0).collect()
+    }
+
+    #[test]
+    fn rows_are_the_books_levels_with_what_rests_up_to_them() {
+        let mut feed = Fixture::new();
+        let id = feed.add(0, "m", "b", scale());
+        feed.snapshot(id, &[(10, 1), (9, 2), (7, 4)], &[(11, 5)]);
+        let digest = feed.books.untrusted(id).unwrap().crc32();
+        let book = &feed.take().books[0];
+        let bids = book.rows(Side::Bid, Ticks(1), 9);
+        assert_eq!(prices(&bids), [10, 9, 7]);
+        let sums: Vec<i128> = bids.iter().map(|row| row.sum).collect();
+        assert_eq!(sums, [1, 3, 7]);
+        assert!(
+            bids.iter().all(|row| !row.partial),
+            "all that is shown is known"
+        );
+        assert_eq!(book.rows(Side::Bid, Ticks(1), 2).len(), 2);
+        assert_eq!(book.spread(), Some(Ticks(1)));
+        assert_eq!(book.crc32(), digest);
+    }
+
+    #[test]
+    fn what_changed_is_marked_and_the_first_book_is_not() {
+        let mut feed = Fixture::new();
+        let id = feed.add(0, "m", "b", scale());
+        feed.snapshot(id, &[(10, 1), (9, 2)], &[(11, 5)]);
+        let marks = |model: &Model, side| -> Vec<Option<Mark>> {
+            let rows = model.books[0].rows(side, Ticks(1), 9);
+            rows.iter().map(|row| row.mark).collect()
+        };
+        assert_eq!(marks(feed.take(), Side::Bid), [None, None]);
+        feed.wait(100);
+        feed.snapshot(id, &[(10, 1), (9, 1), (8, 3)], &[(11, 6)]);
+        let model = feed.take();
+        let (grew, shrank) = (Some(Mark::Grew), Some(Mark::Shrank));
+        assert_eq!(marks(model, Side::Bid), [None, shrank, grew]);
+        assert_eq!(marks(model, Side::Ask), [grew]);
+        let grouped = model.books[0].rows(Side::Bid, Ticks(5), 9);
+        assert_eq!(prices(&grouped), [10, 5]);
+        assert_eq!(grouped[0].mark, None);
+        assert!(grouped[1].mark.is_some());
+        feed.wait(400);
+        assert_eq!(marks(feed.take(), Side::Bid), [None, None, None]);
+    }
+
+    #[test]
+    fn a_group_that_ends_beyond_the_book_may_be_more() {
+        let mut feed = Fixture::new();
+        let id = feed.add(0, "m", "b", scale());
+        feed.snapshot(id, &[(23, 1), (14, 2), (12, 3)], &[(31, 1), (40, 2)]);
+        let book = &feed.take().books[0];
+        let partial = |side| -> Vec<(i64, bool)> {
+            let rows = book.rows(side, Ticks(10), 9);
+            rows.iter()
+                .map(|row| (row.level.ticks.0, row.partial))
+                .collect()
+        };
+        assert_eq!(partial(Side::Bid), [(20, false), (10, true)]);
+        assert_eq!(
+            partial(Side::Ask),
+            [(40, false)],
+            "it ends where the book does"
+        );
+    }
+
+    #[test]
+    fn decimals_that_were_ever_needed_stay() {
+        let mut feed = Fixture::new();
+        let id = feed.add(0, "m", "b", Scale::new(2, 6).unwrap());
+        let mut decimals = |lots| {
+            feed.wait(1);
+            feed.snapshot(id, &[(10, lots)], &[]);
+            feed.take().books[0].quantity_decimals
+        };
+        assert_eq!(decimals(5_000_000), 0);
+        assert_eq!(decimals(1_250_000), 2);
+        assert_eq!(decimals(7), 6);
+        assert_eq!(decimals(1_000_000), 6);
+        assert_eq!(feed.model.books[0].most_lots, Lots(5_000_000));
+    }
+
+    #[test]
+    fn a_pair_is_two_outcomes_of_a_market_of_a_connection() {
+        let mut feed = Fixture::new();
+        for (connection, market, name) in [
+            (0, "coin", "coin"),
+            (1, "m", "yes"),
+            (1, "n", "yes"),
+            (1, "m", "no"),
+            (2, "m", "yes"),
+        ] {
+            feed.add(connection, market, name, scale());
+        }
+        feed.tick();
+        let model = feed.take();
+        let pairs = [0, 1, 2, 3, 4, 5].map(|at| model.pair(at));
+        let alone = |at| (at, None);
+        let both = (1, Some(3));
+        assert_eq!(pairs, [alone(0), both, alone(2), both, alone(4), alone(5)]);
+        assert_eq!(model.books[0].title, "coin");
+        assert_eq!(model.books[1].title, "m/yes");
+    }
+
+    #[test]
+    fn names_cannot_do_anything_to_a_terminal() {
+        let mut feed = Fixture::new();
+        feed.add(0, "a\u{1b}[2Jb", "c\u{202e}d\r\n", scale());
+        feed.tick();
+        assert_eq!(feed.take().books[0].title, "a\\u{1b}[2Jb/c\\u{202e}d\\r\\n");
+    }
+
+    #[test]
+    fn a_feed_that_tells_nothing_is_not_heard() {
+        let mut feed = Fixture::new();
+        feed.tick();
+        let heard = |feed: &mut Fixture| {
+            let now = feed.now;
+            feed.take().is_heard(now)
+        };
+        feed.wait(999);
+        assert!(heard(&mut feed));
+        feed.wait(1);
+        assert!(!heard(&mut feed));
+        feed.tick();
+        assert!(heard(&mut feed));
+    }
+
+    #[test]
+    fn states_come_without_levels_of_their_own() {
+        let mut feed = Fixture::new();
+        let id = feed.add(0, "m", "b", scale());
+        feed.snapshot(id, &[(10, 1)], &[(11, 5)]);
+        assert_eq!(feed.take().books[0].state, State::Live);
+        feed.book(id).disconnect();
+        feed.tick();
+        let book = &feed.take().books[0];
+        assert_eq!(book.state, State::Disconnected);
+        assert_eq!(
+            prices(&book.rows(Side::Bid, Ticks(1), 9)),
+            [10],
+            "still to be seen"
+        );
+    }
+
+    #[test]
+    fn zeros_at_the_end() {
+        for (number, want) in [(1, 0), (10, 1), (-1_200, 2), (0, u8::MAX), (i64::MIN, 0)] {
+            assert_eq!(trailing_zeros(number), want, "{number}");
+        }
+    }
+}

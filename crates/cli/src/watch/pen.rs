@@ -1,0 +1,185 @@
+//! When to draw, and drawing: at most thirty times a second, whatever comes.
+
+use std::time::Duration;
+
+use ratatui::backend::Backend;
+use ratatui::crossterm::event::KeyEvent;
+use ratatui::{Terminal, TerminalOptions, Viewport};
+use ticklot::Nanos;
+use ticklot::handover::Taker;
+
+use super::draw::style::Look;
+use super::draw::{self, Scene};
+use super::keys::{Action, Seen, View};
+use super::model::Model;
+use super::shot::Shot;
+
+/// The least time between two drawings: a thirtieth of a second, rounded up.
+pub(crate) const FRAME: Duration = Duration::from_nanos(33_333_334);
+
+/// When the next drawing is due.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    last: Option<Nanos>,
+}
+
+impl Pace {
+    /// Whether a drawing is due; if so it is taken for done.
+    pub(crate) fn is_due(&mut self, now: Nanos) -> bool {
+        let is_due = self.wait(now) == Duration::ZERO;
+        if is_due {
+            self.last = Some(now);
+        }
+        is_due
+    }
+
+    /// How long until the next drawing.
+    pub(crate) fn wait(&self, now: Nanos) -> Duration {
+        match self.last {
+            None => Duration::ZERO,
+            Some(last) => FRAME.saturating_sub(Duration::from_nanos(now.since(last).0)),
+        }
+    }
+}
+
+/// The drawing thread's own: it takes what the feed has left and draws it.
+pub(crate) struct Pen<B: Backend> {
+    terminal: Terminal<B>,
+    taker: Taker<Shot>,
+    model: Model,
+    /// What stands still, and since when.
+    frozen: Option<(Box<Model>, Nanos)>,
+    view: View,
+    look: Look,
+    pace: Pace,
+    /// How many levels a side there was room for.
+    room: usize,
+    /// Whether the screen may have been written over.
+    is_torn: bool,
+}
+
+impl<B: Backend> Pen<B> {
+    /// Nothing is drawn yet.
+    pub(crate) fn new(
+        backend: B,
+        taker: Taker<Shot>,
+        view: View,
+        look: Look,
+        now: Nanos,
+    ) -> Result<Self, B::Error> {
+        let options = TerminalOptions {
+            viewport: Viewport::Fullscreen,
+        };
+        Ok(Self {
+            terminal: Terminal::with_options(backend, options)?,
+            taker,
+            model: Model::new(now),
+            frozen: None,
+            view,
+            look,
+            pace: Pace::default(),
+            room: 0,
+            is_torn: false,
+        })
+    }
+
+    /// How long until the next drawing.
+    pub(crate) fn wait(&self, now: Nanos) -> Duration {
+        self.pace.wait(now)
+    }
+
+    /// A key was pressed; false when it was to quit.
+    pub(crate) fn key(&mut self, key: KeyEvent, now: Nanos) -> bool {
+        let seen = Seen {
+            books: self.model.books.len(),
+            pair: self.model.pair(self.view.selected),
+            room: self.room,
+        };
+        let action = self.view.key(key, seen);
+        self.is_torn |= action == Action::Redraw;
+        if !self.view.frozen {
+            self.frozen = None;
+        } else if self.frozen.is_none() {
+            self.frozen = Some((Box::new(self.model.clone()), now));
+        }
+        action != Action::Quit
+    }
+
+    /// Draws what there is, if it is time; says whether it did.
+    pub(crate) fn draw_if_due(&mut self, now: Nanos) -> Result<bool, B::Error> {
+        let is_due = self.pace.is_due(now);
+        if is_due {
+            self.draw(now)?;
+        }
+        Ok(is_due)
+    }
+
+    /// Draws what there is.
+    pub(crate) fn draw(&mut self, now: Nanos) -> Result<(), B::Error> {
+        self.model.take(&mut self.taker, now);
+        if std::mem::take(&mut self.is_torn) {
+            self.terminal.clear()?;
+        }
+        let (model, at) = match &self.frozen {
+            Some((model, at)) => (&**model, *at),
+            None => (&self.model, now),
+        };
+        let scene = Scene {
+            model,
+            at,
+            latest: &self.model,
+            now,
+            view: &self.view,
+            look: self.look,
+        };
+        let room = &mut self.room;
+        self.terminal.draw(|frame| {
+            *room = draw::draw(frame.buffer_mut(), &scene).room;
+        })?;
+        Ok(())
+    }
+
+    /// What is known of the feed, as it was last drawn.
+    pub(crate) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    pub(crate) fn terminal(&self) -> &Terminal<B> {
+        &self.terminal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_more_than_thirty_in_any_second() {
+        let mut pace = Pace::default();
+        let mut random = fastrand::Rng::with_seed(7);
+        let (mut now, mut drawn) = (Nanos(0), Vec::new());
+        while now < Nanos::from_secs(60) {
+            now = now.after(Nanos(random.u64(1..3_000_000)));
+            if pace.is_due(now) {
+                drawn.push(now);
+            }
+        }
+        // Thirty-one of them take more than a second.
+        for window in drawn.windows(31) {
+            assert!(window[30].since(window[0]) >= Nanos::from_secs(1));
+        }
+        assert!(drawn.len() > 60 * 25, "and not much fewer: {}", drawn.len());
+    }
+
+    #[test]
+    fn the_wait_ends_when_a_drawing_is_due() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.wait(Nanos(5)), Duration::ZERO);
+        assert!(pace.is_due(Nanos(5)) && !pace.is_due(Nanos(6)));
+        let wait = pace.wait(Nanos(6));
+        assert_eq!(wait, FRAME - Duration::from_nanos(1));
+        let due = Nanos(6 + u64::try_from(wait.as_nanos()).unwrap());
+        assert!(!pace.is_due(Nanos(due.0 - 1)) && pace.is_due(due));
+        assert_eq!(pace.wait(due.after(Nanos::from_secs(9))), Duration::ZERO);
+    }
+}

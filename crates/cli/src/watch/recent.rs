@@ -1,0 +1,61 @@
+//! The last few of something, in a fixed place.
+
+/// The last `N` of what was pushed, and how many there were in all. Allocates nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recent<T, const N: usize> {
+    items: [T; N],
+    count: u64,
+}
+
+impl<T: Copy + Default, const N: usize> Recent<T, N> {
+    pub(crate) fn new() -> Self {
+        Self {
+            items: [T::default(); N],
+            count: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, item: T) {
+        self.items[place::<N>(self.count)] = item;
+        self.count += 1;
+    }
+
+    /// How many were ever pushed.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Those that are kept, the newest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        let kept = self.count.min(N as u64);
+        (1..=kept).map(|back| &self.items[place::<N>(self.count - back)])
+    }
+}
+
+/// Where the item of this number is kept.
+#[allow(clippy::cast_possible_truncation)] // below `N`
+fn place<const N: usize>(number: u64) -> usize {
+    (number % N as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_come_first_and_the_oldest_go() {
+        let mut recent = Recent::<u8, 3>::new();
+        let kept = |recent: &Recent<u8, 3>| recent.iter().copied().collect::<Vec<_>>();
+        assert!(kept(&recent).is_empty());
+        for (item, want) in [
+            (1, vec![1]),
+            (2, vec![2, 1]),
+            (3, vec![3, 2, 1]),
+            (4, vec![4, 3, 2]),
+        ] {
+            recent.push(item);
+            assert_eq!(kept(&recent), want);
+            assert_eq!(recent.count(), u64::from(item));
+        }
+    }
+}

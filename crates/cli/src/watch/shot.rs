@@ -1,0 +1,126 @@
+//! What the feed's thread hands to the one that draws.
+
+use ticklot::{BookId, Books, Epoch, LastTrade, Level, Lots, Nanos, Scale, State, Ticks};
+use ticklot::{ConnectionId, TradeSide, UnixMillis};
+
+use super::log::{Line, Log};
+use super::recent::Recent;
+
+/// How many trades of a book are kept to be shown.
+pub(crate) const MAX_SHOWN_TRADES: usize = 64;
+
+/// How many latencies are kept until the drawing thread takes them; more are counted.
+pub(crate) const MAX_SHOWN_LATENCIES: usize = 16_384;
+
+/// For how many levels a side there is room from the beginning: a book that is not deeper never makes a copy of
+/// it grow.
+const ROOM: usize = 64;
+
+/// A trade, as it is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Print {
+    /// None, where the venue tells only the price of the last trade.
+    pub(crate) lots: Option<Lots>,
+    pub(crate) ticks: Ticks,
+    pub(crate) side: Option<TradeSide>,
+    /// When it was made, by the venue's clock.
+    pub(crate) created: Option<UnixMillis>,
+    /// When it was told, by the feed's.
+    pub(crate) told: Nanos,
+}
+
+pub(crate) type Prints = Recent<Print, MAX_SHOWN_TRADES>;
+
+/// How long a message took to come to the handler.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    pub(crate) book: BookId,
+    pub(crate) ns: u64,
+}
+
+/// Everything that there is to see, at one moment.
+#[derive(Debug)]
+pub(crate) struct Shot {
+    /// When it was filled.
+    pub(crate) now: Nanos,
+    pub(crate) books: Vec<BookShot>,
+    /// Those that came since the last shot that was taken.
+    pub(crate) samples: Vec<Sample>,
+    /// Latencies that were not kept, ever.
+    pub(crate) unsampled: u64,
+    /// Messages that are no books, and notices.
+    pub(crate) log: Log,
+    /// The last notice; an empty one when there was none.
+    pub(crate) notice: Line,
+    pub(crate) bad_lines: u64,
+}
+
+impl Shot {
+    pub(crate) fn new() -> Self {
+        Self {
+            now: Nanos(0),
+            books: Vec::new(),
+            samples: Vec::with_capacity(MAX_SHOWN_LATENCIES),
+            unsampled: 0,
+            log: Log::new(),
+            notice: Line::new(),
+            bad_lines: 0,
+        }
+    }
+}
+
+/// A copy of a book, and of what is told beside it.
+#[derive(Debug)]
+pub(crate) struct BookShot {
+    pub(crate) connection: ConnectionId,
+    pub(crate) market: Box<str>,
+    pub(crate) name: Box<str>,
+    pub(crate) scale: Scale,
+    pub(crate) state: State,
+    pub(crate) epoch: Epoch,
+    pub(crate) updated: Nanos,
+    pub(crate) updates: u64,
+    pub(crate) bids: Vec<Level>,
+    pub(crate) asks: Vec<Level>,
+    /// Order-book messages since the start.
+    pub(crate) messages: u64,
+    pub(crate) last_trade: Option<LastTrade>,
+    pub(crate) prints: Prints,
+}
+
+impl BookShot {
+    /// A copy of nothing yet; allocates. None for an id that is none.
+    pub(crate) fn new(books: &Books, id: BookId) -> Option<Self> {
+        Some(Self {
+            connection: books.connection(id)?,
+            market: books.market(id).into(),
+            name: books.name(id).into(),
+            scale: books.untrusted(id)?.scale(),
+            state: State::Empty,
+            epoch: Epoch::default(),
+            updated: Nanos(0),
+            updates: 0,
+            bids: Vec::with_capacity(ROOM),
+            asks: Vec::with_capacity(ROOM),
+            messages: 0,
+            last_trade: None,
+            prints: Prints::new(),
+        })
+    }
+
+    /// Becomes a copy of the book as it is now. What has not changed is not copied.
+    pub(crate) fn copy(&mut self, books: &Books, id: BookId) {
+        let Some(book) = books.untrusted(id) else {
+            return;
+        };
+        let is = (book.epoch(), book.updates(), book.updated());
+        if (self.epoch, self.updates, self.updated) != is {
+            (self.epoch, self.updates, self.updated) = is;
+            self.bids.clear();
+            self.bids.extend_from_slice(book.bids());
+            self.asks.clear();
+            self.asks.extend_from_slice(book.asks());
+        }
+        self.state = book.state();
+    }
+}

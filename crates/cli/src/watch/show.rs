@@ -1,0 +1,168 @@
+//! What every way of showing a feed has in common.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use ticklot::capture::BookRows;
+use ticklot::feed::Clock;
+use ticklot::{Books, Event, Handler, Nanos, Stopper, VenueName};
+
+use crate::Failure;
+use crate::panel::{Panel, latency_histogram};
+
+/// A way of showing a feed: called on the reading task.
+pub(crate) trait Show {
+    /// How often it is told the time.
+    const TICK: Duration;
+    /// Whether it is over when the terminal hangs up.
+    const HANGS_UP: bool = false;
+
+    /// The feed is about to run.
+    fn begin(&mut self, begin: Begin) -> Result<(), Failure>;
+
+    /// Something happened; it is counted already.
+    fn event(
+        &mut self,
+        event: &Event<'_>,
+        books: &Books,
+        tally: &mut Tally,
+        now: Nanos,
+    ) -> Result<(), Failure>;
+
+    /// The feed has run. Called whatever has failed before.
+    fn end(&mut self, books: &Books, tally: &Tally) -> Result<(), Failure>;
+}
+
+/// What there is to know of a feed before it runs.
+pub(crate) struct Begin {
+    /// The feed's clock.
+    pub(crate) clock: Clock,
+    /// To end it.
+    pub(crate) stopper: Stopper,
+    /// The venue of each connection.
+    pub(crate) venues: Vec<VenueName>,
+}
+
+/// What was counted of a feed.
+pub(crate) struct Tally {
+    /// By book.
+    panels: Vec<Panel>,
+    no_latency: Histogram<u64>,
+    /// Lines that could not be read.
+    pub(crate) bad_lines: u64,
+    /// Messages that are no books.
+    pub(crate) told: u64,
+}
+
+impl Tally {
+    pub(crate) fn new() -> Result<Self, Failure> {
+        Ok(Self {
+            panels: Vec::new(),
+            no_latency: latency_histogram()?,
+            bad_lines: 0,
+            told: 0,
+        })
+    }
+
+    /// The counts of a book; none before its first message.
+    pub(crate) fn panel(&self, at: usize) -> Option<&Panel> {
+        self.panels.get(at)
+    }
+
+    /// The counts of a book, to be changed.
+    pub(crate) fn panel_mut(&mut self, at: usize, now: Nanos) -> &mut Panel {
+        while self.panels.len() <= at {
+            self.panels.push(Panel::new(now, self.no_latency.clone()));
+        }
+        &mut self.panels[at]
+    }
+
+    pub(crate) fn count(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
+        match event {
+            Event::Book(update) => {
+                let state = books.state(update.book);
+                let panel = self.panel_mut(update.book.0 as usize, now);
+                panel.update(update, state, now);
+            }
+            Event::Bayse { .. } | Event::JayX { .. } => self.told += 1,
+            Event::BadLine { .. } => self.bad_lines += 1,
+            _ => {}
+        }
+    }
+}
+
+/// Counts, writes rows, and has a feed shown.
+pub(crate) struct Watcher<S> {
+    show: S,
+    tally: Tally,
+    rows: Option<BookRows<BufWriter<File>>>,
+    clock: Box<dyn Fn() -> Nanos>,
+    failed: Option<Failure>,
+}
+
+impl<S: Show> Watcher<S> {
+    pub(crate) fn new(show: S) -> Result<Self, Failure> {
+        Ok(Self {
+            show,
+            tally: Tally::new()?,
+            rows: None,
+            clock: Box::new(|| Nanos(0)),
+            failed: None,
+        })
+    }
+
+    /// A watcher whose time is told by `clock`, for tests.
+    pub(crate) fn with_clock(show: S, clock: Box<dyn Fn() -> Nanos>) -> Result<Self, Failure> {
+        let mut watcher = Self::new(show)?;
+        watcher.clock = clock;
+        Ok(watcher)
+    }
+
+    pub(crate) fn begin(&mut self, begin: Begin) -> Result<(), Failure> {
+        let clock = begin.clock;
+        self.clock = Box::new(move || clock.now());
+        self.show.begin(begin)
+    }
+
+    /// Has a row written for each order-book message from now on.
+    pub(crate) fn write_rows(&mut self, rows: BookRows<BufWriter<File>>) {
+        self.rows = Some(rows);
+    }
+
+    /// The feed has run: what failed, if anything did.
+    pub(crate) fn end(mut self, books: &Books) -> Result<(), Failure> {
+        let shown = self.show.end(books, &self.tally);
+        let written = self.rows.as_mut().map_or(Ok(()), BookRows::flush);
+        self.failed.map_or(Ok(()), Err)?;
+        shown?;
+        written.map_err(cannot_write)
+    }
+
+    fn work(&mut self, event: &Event<'_>, books: &Books) -> Result<(), Failure> {
+        let now = (self.clock)();
+        self.tally.count(event, books, now);
+        if let (Event::Book(update), Some(rows)) = (event, &mut self.rows) {
+            rows.write(update, books).map_err(cannot_write)?;
+        }
+        self.show.event(event, books, &mut self.tally, now)
+    }
+}
+
+fn cannot_write(error: std::io::Error) -> Failure {
+    Failure::work(format_args!("cannot write the books: {error}"))
+}
+
+impl<S: Show> Handler for Watcher<S> {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        match self.work(&event, books) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failure) => {
+                self.failed = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! `--json` is what `docs/json.md` says: every object has the fields of its table and no others, each of the
+//! type that the table gives.
+
+#![cfg(unix)] // a server is ended by `kill`
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Map, Value};
+
+const TABLES: &str = include_str!("../../../docs/json.md");
+
+type Fields = BTreeMap<&'static str, &'static str>;
+
+/// The fields of every object, by the heading above their table.
+fn tables() -> BTreeMap<&'static str, Fields> {
+    let mut tables = BTreeMap::<_, Fields>::new();
+    let mut heading = "";
+    for line in TABLES.lines() {
+        if let Some(title) = line.strip_prefix("### ") {
+            heading = title.trim_matches('`');
+            tables.entry(heading).or_default();
+        }
+        let Some(cells) = line.strip_prefix("| `") else {
+            continue;
+        };
+        let mut cells = cells.split('|').map(str::trim);
+        let (name, kind) = (
+            cells.next().unwrap().trim_matches('`'),
+            cells.next().unwrap(),
+        );
+        tables.entry(heading).or_default().insert(name, kind);
+    }
+    tables
+}
+
+/// Whether a value is of a type: `text`, `integer`, `decimal`, a word in quotes, `X or null`, `list of X`,
+/// `decimals by label`, or the name of another table.
+fn is(value: &Value, kind: &str, tables: &BTreeMap<&str, Fields>) -> bool {
+    if let Some(kind) = kind.strip_suffix(" or null") {
+        return value.is_null() || is(value, kind, tables);
+    }
+    if let Some(kind) = kind.strip_prefix("list of ") {
+        let all = |list: &Vec<Value>| list.iter().all(|item| is(item, kind, tables));
+        return value.as_array().is_some_and(all);
+    }
+    match kind {
+        "text" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "decimal" => value.as_str().is_some_and(is_decimal),
+        "time" => value
+            .as_str()
+            .is_some_and(|it| it.len() == 30 && it.ends_with('Z')),
+        "decimals by label" => value
+            .as_object()
+            .is_some_and(|map| map.values().all(|it| is(it, "decimal", tables))),
+        "[price, quantity]" => is_list(value, &["decimal", "decimal"], tables),
+        "[side, price, quantity]" => is_list(value, &["text", "decimal", "decimal"], tables),
+        words if words.starts_with('"') => {
+            let mut words = words.split(", ").map(|word| word.trim_matches('"'));
+            value
+                .as_str()
+                .is_some_and(|it| words.any(|word| word == it))
+        }
+        table => value
+            .as_object()
+            .is_some_and(|map| has_fields(map, &tables[table], tables)),
+    }
+}
+
+fn is_list(value: &Value, kinds: &[&str], tables: &BTreeMap<&str, Fields>) -> bool {
+    value.as_array().is_some_and(|list| {
+        list.len() == kinds.len()
+            && list
+                .iter()
+                .zip(kinds)
+                .all(|(it, kind)| is(it, kind, tables))
+    })
+}
+
+fn is_decimal(text: &str) -> bool {
+    text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && text.parse::<f64>().is_ok()
+}
+
+fn has_fields(map: &Map<String, Value>, fields: &Fields, tables: &BTreeMap<&str, Fields>) -> bool {
+    let names: BTreeSet<&str> = map.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        fields.keys().copied().collect(),
+        "the fields of {map:?}"
+    );
+    map.iter().all(|(name, value)| {
+        let kind = fields[name.as_str()];
+        let is_it = is(value, kind, tables);
+        assert!(is_it, "{name}: {value} is no {kind}");
+        is_it
+    })
+}
+
+/// Holds a line to its table, and returns its type.
+fn check(line: &str, tables: &BTreeMap<&str, Fields>) -> (String, Value) {
+    let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let kind = value["type"].as_str().unwrap().to_owned();
+    let fields = tables.get(kind.as_str());
+    let fields = fields.unwrap_or_else(|| panic!("{kind} is not documented: {line}"));
+    let mut fields = fields.clone();
+    fields.extend(tables["every object"].clone());
+    assert!(
+        has_fields(value.as_object().unwrap(), &fields, tables),
+        "{line}"
+    );
+    (kind, value)
+}
+
+/// A running program; killed if the test does not end it.
+struct Running {
+    child: Child,
+    out: BufReader<std::process::ChildStdout>,
+}
+
+impl Running {
+    fn start(args: &[&str]) -> Self {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_ticklot"));
+        program
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let mut child = program.spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Self { child, out }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn interrupt(&self) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-INT", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs the program until it has printed all of these types, interrupts it, and checks all of its lines.
+fn run(args: &[&str], wanted: &[&str]) -> Vec<(String, Value)> {
+    let tables = tables();
+    let mut running = Running::start(args);
+    let mut missing: BTreeSet<&str> = wanted.iter().copied().collect();
+    let mut all = Vec::new();
+    loop {
+        let line = running.line();
+        if line.is_empty() {
+            break;
+        }
+        let (kind, value) = check(&line, &tables);
+        if missing.remove(kind.as_str()) && missing.is_empty() {
+            running.interrupt();
+        }
+        all.push((kind, value));
+    }
+    assert!(missing.is_empty(), "{missing:?} never came");
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+    assert_eq!(all.first().unwrap().0, "start");
+    assert_eq!(all.last().unwrap().0, "end");
+    all
+}
+
+// Over a second each: real programs, which are read until all that should be there has come.
+
+#[test]
+fn books_of_both_venues() {
+    let all = run(
+        &["--json"],
+        &["connected", "subscribed", "state", "book", "trade"],
+    );
+    // A mirror of the book by its changes is the book by its levels.
+    let mut mirror = BTreeMap::<(String, String, String), String>::new();
+    for (_, book) in all.iter().filter(|(kind, _)| kind == "book") {
+        let name = book["book"].as_str().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        for change in book["changes"].as_array().unwrap() {
+            let key = (name.to_owned(), text(&change[0]), text(&change[1]));
+            if text(&change[2]).contains(|c: char| matches!(c, '1'..='9')) {
+                mirror.insert(key, text(&change[2]));
+            } else {
+                mirror.remove(&key);
+            }
+        }
+        for (side, levels) in [("bid", "bids"), ("ask", "asks")] {
+            let levels = book[levels].as_array().unwrap();
+            let own = |key: &(String, String, String)| key.0 == name && key.1 == side;
+            assert_eq!(mirror.keys().filter(|key| own(key)).count(), levels.len());
+            for level in levels {
+                let key = (name.to_owned(), side.to_owned(), text(&level[0]));
+                assert_eq!(mirror.get(&key), Some(&text(&level[1])), "{key:?}");
+            }
+        }
+    }
+    assert!(!mirror.is_empty());
+}
+
+#[test]
+fn every_event_of_jayx() {
+    let args = "watch --json --venue=jayx --event=orderbook,kline,positions,openorders";
+    let wanted = ["book", "trade", "candle", "balances", "open_orders"];
+    let args: Vec<&str> = args.split(' ').collect();
+    run(&args, &wanted);
+    run(
+        &[&args[..], &["--envelope=plain", "--depth=1"]].concat(),
+        &wanted,
+    );
+}
+
+#[test]
+fn every_channel_of_bayse() {
+    let channels = "--channel=orderbook,prices,activity,asset_prices,user_trades,orders";
+    let args = ["watch", "--json", "--venue=bayse", channels, "--depth=2"];
+    let all = run(&args, &["book", "prices", "fill", "asset_price", "order"]);
+    let books: Vec<&Value> = all
+        .iter()
+        .filter(|it| it.0 == "book")
+        .map(|it| &it.1)
+        .collect();
+    for side in ["bids", "asks"] {
+        let levels = |book: &&Value| book[side].as_array().unwrap().len();
+        assert_eq!(books.iter().map(levels).max(), Some(2));
+    }
+}
+
+#[test]
+fn what_goes_wrong() {
+    let faults = "drop=40,garbage=0.3,seed=7";
+    let mut server = Running::start(&["serve", "--venue=jayx", "--faults", faults]);
+    let url = server.line();
+    let args = ["watch", "--json", "--venue=jayx", "--url", &url];
+    let all = run(&args, &["bad_line", "disconnected", "state"]);
+    let states = all.iter().filter(|it| it.0 == "state");
+    let states: Vec<&str> = states.map(|it| it.1["state"].as_str().unwrap()).collect();
+    assert_eq!(states[..1], ["live"]);
+    assert!(states.contains(&"disconnected"), "{states:?}");
+    // No book is told with a state that was not told before it.
+    let mut state = "empty".to_owned();
+    for (kind, value) in &all {
+        match kind.as_str() {
+            "state" => {
+                assert_eq!(value["was"].as_str(), Some(state.as_str()));
+                value["state"].as_str().unwrap().clone_into(&mut state);
+            }
+            "book" => assert_eq!(value["state"].as_str(), Some(state.as_str())),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn every_type_is_documented_and_every_documented_type_is_one() {
+    let source = include_str!("../src/watch/json/object.rs");
+    let (_, variants) = source.split_once("pub(crate) enum Object<'a> {\n").unwrap();
+    let (variants, _) = variants.split_once("\n}\n").unwrap();
+    let is_variant =
+        |line: &&str| line.starts_with("    ") && line.as_bytes()[4].is_ascii_uppercase();
+    let name = |line: &str| -> String {
+        let name = line.trim().split(['(', ' ', '{']).next().unwrap();
+        let snake = name.char_indices().flat_map(|(at, c)| {
+            let gap = (at > 0 && c.is_ascii_uppercase()).then_some('_');
+            gap.into_iter().chain([c.to_ascii_lowercase()])
+        });
+        snake.collect()
+    };
+    let types: BTreeSet<String> = variants.lines().filter(is_variant).map(name).collect();
+    assert!(types.len() > 15, "{types:?}");
+    // Tables whose headings are no types are parts of others.
+    let documented = TABLES.lines().filter_map(|line| line.strip_prefix("### `"));
+    let documented = documented.map(|line| line.trim_matches('`').to_owned());
+    assert_eq!(documented.collect::<BTreeSet<_>>(), types);
+}

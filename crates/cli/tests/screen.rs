@@ -1,0 +1,465 @@
+//! The program on a real terminal: tmux is the terminal, presses the keys and tells what is on the screen.
+//!
+//! Without tmux each test says so in a line and is skipped; `TICKLOT_TMUX=required` makes that a failure.
+//! What was on the screen is left in `target/tmp/screens`, to be looked at.
+
+#![cfg(unix)] // tmux, signals
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ticklot_cli::watch::terminal::{Taken, while_taken};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ticklot");
+
+/// How long the screen may take to show what it should. No test is decided by it but one that fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whether there is a tmux; says so when there is none.
+fn tmux_is_there(test: &str) -> bool {
+    let there = Command::new("tmux").arg("-V").output().is_ok();
+    if !there {
+        let is_required = std::env::var_os("TICKLOT_TMUX").is_some_and(|it| it == "required");
+        assert!(!is_required, "{test}: tmux is not there");
+        println!("skipped: {test}: tmux is not there");
+    }
+    there
+}
+
+/// A terminal with a shell in it, which runs a command and then waits.
+struct Terminal {
+    socket: String,
+    folder: PathBuf,
+}
+
+impl Terminal {
+    /// Runs a command line on a terminal of this size. How the terminal is set before and after it, its
+    /// process and its status are left in files.
+    fn run((columns, rows): (u16, u16), command: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let socket = format!("ticklot-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(&socket);
+        fs::create_dir_all(&folder).unwrap();
+        let terminal = Self { socket, folder };
+        let script = format!(
+            "cd {}; stty -g >before; sh -c 'echo $$ >pid; exec {command}'; echo $? >status; \
+             stty -g >after; echo done; exec sleep 600",
+            terminal.folder.display()
+        );
+        let size = [columns.to_string(), rows.to_string()];
+        let options = ["start-server", ";", "set", "-g", "status", "off", ";"];
+        let session = ["new-session", "-d", "-x", &size[0], "-y", &size[1], &script];
+        let started = terminal.tmux(&[&options[..], &session[..]].concat());
+        assert!(started.status.success(), "{started:?}");
+        terminal
+    }
+
+    fn program(size: (u16, u16), args: &str) -> Self {
+        Self::run(size, &format!("env LC_ALL=C.UTF-8 {PROGRAM} {args}"))
+    }
+
+    fn tmux(&self, args: &[&str]) -> Output {
+        let mut tmux = Command::new("tmux");
+        tmux.args(["-L", &self.socket, "-u", "-f", "/dev/null"]);
+        // A session inside another one is not wanted, and colours are as the tests set them.
+        tmux.env_remove("TMUX").env_remove("NO_COLOR");
+        tmux.args(args).output().unwrap()
+    }
+
+    fn told(&self, args: &[&str]) -> String {
+        String::from_utf8_lossy(&self.tmux(args).stdout).into_owned()
+    }
+
+    fn press(&self, keys: &[&str]) {
+        for key in keys {
+            let _ = self.tmux(&["send-keys", key]);
+        }
+    }
+
+    fn screen(&self) -> String {
+        self.told(&["capture-pane", "-p"])
+    }
+
+    /// The screen, once it is as it should be.
+    fn wait(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+        let start = Instant::now();
+        loop {
+            let screen = self.screen();
+            if is_it(&screen) {
+                return screen;
+            }
+            assert!(start.elapsed() < PATIENCE, "no {what} on\n{screen}");
+            thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    fn wait_for(&self, text: &str) -> String {
+        self.wait(text, |screen| screen.contains(text))
+    }
+
+    fn file(&self, name: &str) -> String {
+        let text = fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+        text.trim().to_owned()
+    }
+
+    fn signal(&self, signal: &str) {
+        let kill = Command::new("kill")
+            .args([signal, &self.file("pid")])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// The command has ended, and the terminal is as it was before it: the shell's screen, with a cursor, set
+    /// as it was. Returns the command's status and the screen.
+    fn given_back(&self) -> (String, String) {
+        let screen = self.wait_for("\ndone");
+        let modes = self.told(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]);
+        assert_eq!(
+            modes.trim(),
+            "0 1",
+            "its other screen, its cursor\n{screen}"
+        );
+        assert_eq!(self.file("after"), self.file("before"), "stty");
+        assert!(!self.file("before").is_empty());
+        (self.file("status"), screen)
+    }
+
+    /// Keeps a screen, to be looked at.
+    fn keep(&self, name: &str, screen: &str) {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screens");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(name), screen).unwrap();
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.tmux(&["kill-server"]);
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+const SIZES: [(u16, u16); 2] = [(80, 24), (200, 50)];
+
+/// How often a text is on a screen.
+fn count(screen: &str, text: &str) -> usize {
+    screen.matches(text).count()
+}
+
+// Over a second each, all of them: a real program on a real terminal, which is waited for.
+
+#[test]
+fn every_key_does_what_the_help_says() {
+    if !tmux_is_there("every_key_does_what_the_help_says") {
+        return;
+    }
+    for (columns, rows) in SIZES {
+        let terminal = Terminal::program((columns, rows), "");
+        let keep = |name: &str, screen: &str| {
+            terminal.keep(&format!("{name}-{columns}x{rows}.txt"), screen);
+        };
+        let is_whole = |screen: &str| {
+            screen.contains("3 books live")
+                && count(screen, " LIVE ") == 3
+                && screen.contains("p99")
+        };
+        let all = terminal.wait("three live books", is_whole);
+        keep("all", &all);
+        for part in [
+            "BTCUSDT",
+            "rate-cut-yes",
+            "rate-cut-no",
+            "q quit",
+            "? help",
+            "/s",
+            "█",
+        ] {
+            assert!(all.contains(part), "{part} in\n{all}");
+        }
+        assert_eq!(count(&all, "spread "), 3, "{all}");
+        let lines: Vec<&str> = all.lines().collect();
+        assert_eq!(lines.len(), usize::from(rows));
+
+        terminal.press(&["?"]);
+        keep(
+            "help",
+            &terminal.wait_for("may be traded on; no other word may"),
+        );
+        terminal.press(&["?"]);
+        terminal.wait("help gone", |screen| !screen.contains("no other word may"));
+
+        terminal.press(&["g"]);
+        keep("grouped", &terminal.wait_for("by 0.02"));
+        terminal.press(&["G"]);
+        terminal.wait("single prices", |screen| !screen.contains("by 0.02"));
+
+        terminal.press(&["-"; 40]);
+        terminal.wait("a level", |screen| count(screen, "1 level:") == 3);
+        terminal.press(&["+", "+"]);
+        keep(
+            "flat",
+            &terminal.wait("three levels", |screen| count(screen, "3 levels:") == 3),
+        );
+        terminal.press(&["+"; 40]);
+        terminal.wait("more levels", |screen| !screen.contains("3 levels:"));
+
+        terminal.press(&["Tab"]);
+        terminal.wait_for(">2 mkt");
+        terminal.press(&["s"]);
+        let pair = terminal.wait_for("one of each: asks ");
+        assert!(!pair.contains("BTCUSDT"), "{pair}");
+        keep("pair", &pair);
+        terminal.press(&["s", "1", "o"]);
+        let one = terminal.wait_for("trades (UTC)");
+        terminal.wait_for(">1  LIVE          BTCUSDT");
+        keep("one", &one);
+        terminal.press(&["Escape"]);
+        terminal.wait("all books", |screen| count(screen, "spread ") == 3);
+
+        terminal.press(&["f"]);
+        let frozen = terminal.wait_for("FROZEN 1.");
+        assert!(
+            count(&frozen, " FROZEN ") >= 4 && !frozen.contains(" LIVE "),
+            "{frozen}"
+        );
+        keep("frozen", &frozen);
+        // What stands still does not change, but for how long it has.
+        let ladder = |screen: &str| -> Vec<String> {
+            let prices = |line: &&str| !line.contains("FROZEN");
+            screen.lines().filter(prices).map(str::to_owned).collect()
+        };
+        let later = terminal.wait_for("FROZEN 2.");
+        assert_eq!(ladder(&later)[..10], ladder(&frozen)[..10]);
+        terminal.press(&["f"]);
+        terminal.wait("live again", |screen| count(screen, " LIVE ") == 3);
+
+        terminal.press(&["q"]);
+        let (status, after) = terminal.given_back();
+        assert_eq!(status, "0", "{after}");
+        assert!(after.contains("BTCUSDT: "), "a summary\n{after}");
+        assert!(
+            !after.contains("spread "),
+            "nothing of the picture\n{after}"
+        );
+    }
+}
+
+#[test]
+fn a_terminal_may_be_small_and_change_its_size() {
+    if !tmux_is_there("a_terminal_may_be_small_and_change_its_size") {
+        return;
+    }
+    let terminal = Terminal::program((20, 5), "");
+    let small = terminal.wait("a small picture", |screen| {
+        screen.contains(" LIVE ") && screen.contains("spread ") && screen.contains("BTC")
+    });
+    terminal.keep("all-20x5.txt", &small);
+    for (columns, rows, text) in [
+        (80, 24, "3 books live"),
+        (40, 10, " LIVE "),
+        (10, 2, "too small"),
+        (1, 1, "t"),
+        (200, 50, "f freeze"),
+        (80, 24, "a all"),
+    ] {
+        let size = [format!("{columns}"), format!("{rows}")];
+        let _ = terminal.tmux(&["resize-window", "-x", &size[0], "-y", &size[1]]);
+        let screen = terminal.wait(text, |screen| {
+            screen.contains(text) && screen.lines().all(|line| line.chars().count() <= columns)
+        });
+        terminal.keep(&format!("resized-{columns}x{rows}.txt"), &screen);
+    }
+    terminal.press(&["q"]);
+    assert_eq!(terminal.given_back().0, "0");
+}
+
+#[test]
+fn ctrl_c_and_signals_give_the_terminal_back() {
+    if !tmux_is_there("ctrl_c_and_signals_give_the_terminal_back") {
+        return;
+    }
+    for signal in ["Ctrl-C", "-INT", "-TERM", "-HUP"] {
+        let terminal = Terminal::program((80, 24), "");
+        terminal.wait_for("3 books live");
+        match signal {
+            "Ctrl-C" => terminal.press(&["C-c"]),
+            signal => terminal.signal(signal),
+        }
+        let (status, screen) = terminal.given_back();
+        assert_eq!(status, "0", "{signal}\n{screen}");
+        assert!(
+            screen.contains("BTCUSDT: "),
+            "{signal}: a summary\n{screen}"
+        );
+    }
+}
+
+#[test]
+fn a_time_limit_and_an_error_give_the_terminal_back() {
+    if !tmux_is_there("a_time_limit_and_an_error_give_the_terminal_back") {
+        return;
+    }
+    let limited = Terminal::program((80, 24), "--for 700ms");
+    let (status, screen) = limited.given_back();
+    assert_eq!(status, "0", "{screen}");
+    assert!(screen.contains("BTCUSDT: "), "{screen}");
+
+    // Nobody listens there.
+    let failed = Terminal::program((80, 24), "watch --venue=jayx --url=ws://127.0.0.1:1");
+    let (status, screen) = failed.given_back();
+    assert_eq!(status, "1", "{screen}");
+    assert!(
+        screen.contains("ticklot: cannot connect to 127.0.0.1:1"),
+        "{screen}"
+    );
+
+    // The rows cannot be written: told after the terminal was taken over.
+    let failed = Terminal::program((80, 24), "--books=/nowhere/rows.csv");
+    let (status, screen) = failed.given_back();
+    assert_eq!(status, "1", "{screen}");
+    assert!(
+        screen.contains("ticklot: cannot write /nowhere/rows.csv"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_the_program() {
+    if !tmux_is_there("a_terminal_that_goes_away_ends_the_program") {
+        return;
+    }
+    let terminal = Terminal::program((80, 24), "");
+    terminal.wait_for("3 books live");
+    let pid = terminal.file("pid");
+    let _ = terminal.tmux(&["kill-server"]);
+    let start = Instant::now();
+    let is_there = || {
+        Command::new("kill")
+            .args(["-0", &pid])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    };
+    while is_there() {
+        assert!(
+            start.elapsed() < PATIENCE,
+            "process {pid} goes on without its terminal"
+        );
+        thread::sleep(Duration::from_millis(30));
+    }
+}
+
+#[test]
+fn a_book_that_is_disconnected_is_not_taken_for_a_live_one() {
+    if !tmux_is_there("a_book_that_is_disconnected_is_not_taken_for_a_live_one") {
+        return;
+    }
+    let server = Terminal::run((80, 24), &format!("{PROGRAM} serve --venue jayx --seed 7"));
+    let screen = server.wait_for("ws://127.0.0.1:");
+    let url = screen
+        .lines()
+        .find(|line| line.starts_with("ws://"))
+        .unwrap();
+    for colours in ["", "NO_COLOR=1"] {
+        let command =
+            format!("env {colours} LC_ALL=C.UTF-8 {PROGRAM} watch --venue jayx --url {url}");
+        let terminal = Terminal::run((80, 24), &command);
+        terminal.wait_for("1 book live");
+        let coloured = terminal.told(&["capture-pane", "-p", "-e"]);
+        assert_eq!(has_colours(&coloured), colours.is_empty(), "{coloured:?}");
+        if !colours.is_empty() {
+            server.signal("-KILL");
+            let screen = terminal.wait_for(" DISCONNECTED, ");
+            terminal.keep("disconnected-80x24.txt", &screen);
+            assert!(
+                screen.contains("0 of 1 book live:  1 DISCONNECTED "),
+                "{screen}"
+            );
+            assert!(!screen.contains("LIVE"), "{screen}");
+            let styled = terminal.told(&["capture-pane", "-p", "-e"]);
+            assert!(!has_colours(&styled), "{styled:?}");
+            // Turned over: the word in the header, the label, and the row in the middle.
+            let lines = styled.lines().filter(|line| line.contains("DISCONNECTED"));
+            assert_eq!(lines.clone().count(), 3, "{styled:?}");
+            assert!(
+                lines.clone().all(|line| renditions(line).any(|it| it == 7)),
+                "{styled:?}"
+            );
+        }
+        terminal.press(&["q"]);
+        assert_eq!(terminal.given_back().0, "0");
+    }
+}
+
+/// The graphic renditions that a text sets (ECMA-48, SGR).
+fn renditions(text: &str) -> impl Iterator<Item = u32> {
+    let sequences = text
+        .split("\x1b[")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('m'));
+    let parameters = sequences.flat_map(|(numbers, _)| numbers.split(';'));
+    parameters.filter_map(|it| it.parse().ok())
+}
+
+/// Whether a text sets a colour other than the terminal's own.
+fn has_colours(text: &str) -> bool {
+    renditions(text).any(|it| matches!(it, 30..=38 | 40..=48 | 90..=97 | 100..=107))
+}
+
+// Not tests: what the next one runs on a terminal, in a process of its own.
+
+#[test]
+#[ignore = "run by a_panic_gives_the_terminal_back on a terminal"]
+fn a_drawing_that_panics() {
+    let _taken = Taken::take().unwrap();
+    while_taken(|| panic!("the drawing panics on purpose"));
+}
+
+#[test]
+#[ignore = "run by a_panic_gives_the_terminal_back on a terminal"]
+fn a_feed_that_panics_while_pictures_are_drawn() {
+    let _taken = Taken::take().unwrap();
+    thread::spawn(|| {
+        loop {
+            // A picture in many pieces, so that the panic meets one that is not whole.
+            let _ = while_taken(|| (0..50).for_each(|_| eprint!("\x1b[Hscribble")));
+        }
+    });
+    thread::sleep(Duration::from_millis(300));
+    panic!("the feed panics on purpose");
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back() {
+    if !tmux_is_there("a_panic_gives_the_terminal_back") {
+        return;
+    }
+    let this = std::env::current_exe().unwrap();
+    for (test, message) in [
+        ("a_drawing_that_panics", "the drawing panics on purpose"),
+        (
+            "a_feed_that_panics_while_pictures_are_drawn",
+            "the feed panics on purpose",
+        ),
+    ] {
+        let command = format!("{} --exact {test} --ignored --nocapture", this.display());
+        let terminal = Terminal::run((100, 50), &command);
+        let (status, screen) = terminal.given_back();
+        assert_eq!(status, "101", "{screen}");
+        assert!(
+            screen.contains(message),
+            "the message can be read\n{screen}"
+        );
+        assert!(
+            !screen.contains("scribble"),
+            "nothing is drawn after it\n{screen}"
+        );
+    }
+}
