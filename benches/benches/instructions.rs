@@ -7,8 +7,12 @@
 #![allow(missing_docs, unused_qualifications)]
 
 use std::hint::black_box;
+use std::ops::ControlFlow;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
+use ticklot::bayse::Bayse;
+use ticklot::jayx::JayX;
+use ticklot::{Books, ConnectionId, Event, Options, Session, Venue};
 use ticklot_benches::{BAYSE_SCALE, Flow, Other, Pool, SEED, Shape, Wire, snapshots};
 use ticklot_book::{Book, Nanos, Scale};
 use ticklot_frame::jayx::Envelope;
@@ -159,9 +163,78 @@ fn replace((mut book, views): (Book, Vec<View>)) -> (Book, Vec<View>) {
     (book, views)
 }
 
+/// A session that has seen the frames, as `Feed` drives one.
+struct Driven<V> {
+    session: Session<V>,
+    books: Books,
+    frames: Vec<Vec<u8>>,
+}
+
+fn driven<V: Venue>(venue: V, frames: Vec<Vec<u8>>) -> Driven<V> {
+    let mut books = Books::new();
+    let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+    let opened = session.opened(Nanos(0), &mut books, &mut read_touch);
+    assert!(opened.is_continue());
+    let mut driven = Driven {
+        session,
+        books,
+        frames,
+    };
+    drive(&mut driven);
+    driven
+}
+
+/// A strategy that reads the best prices of the book that changed.
+fn read_touch(event: Event<'_>, books: &Books) -> ControlFlow<()> {
+    if let Event::Book(update) = event
+        && let Some(book) = books.live(update.book)
+    {
+        black_box((book.best_bid(), book.best_ask()));
+    }
+    ControlFlow::Continue(())
+}
+
+fn drive<V: Venue>(driven: &mut Driven<V>) {
+    let Driven {
+        session,
+        books,
+        frames,
+    } = driven;
+    for frame in frames {
+        let now = Nanos(1);
+        black_box(session.frame(black_box(frame), now, books, &mut read_touch));
+        while session.outgoing(now).is_some() {}
+    }
+}
+
+fn jayx_driven(frames: Vec<Vec<u8>>) -> Driven<JayX> {
+    driven(JayX::new("BTCUSDT"), frames)
+}
+
+fn bayse_driven(frames: Vec<Vec<u8>>) -> Driven<Bayse> {
+    driven(Bayse::any().scale(BAYSE_SCALE), frames)
+}
+
+#[library_benchmark]
+#[bench::jayx_20(jayx_driven(pool(Shape::single(Wire::JayxSocketIo, 20))))]
+fn session_jayx(mut driven: Driven<JayX>) -> Driven<JayX> {
+    drive(&mut driven);
+    driven
+}
+
+#[library_benchmark]
+#[bench::bayse_3(bayse_driven(pool(Shape::single(Wire::Bayse, 3))))]
+#[bench::bayse_20(bayse_driven(pool(Shape::single(Wire::Bayse, 20))))]
+fn session_bayse(mut driven: Driven<Bayse>) -> Driven<Bayse> {
+    drive(&mut driven);
+    driven
+}
+
 library_benchmark_group!(
     name = stages;
-    benchmarks = decode_jayx, decode_bayse, decode_lines, apply_jayx, apply_bayse, replace
+    benchmarks =
+        decode_jayx, decode_bayse, decode_lines, apply_jayx, apply_bayse, replace, session_jayx,
+        session_bayse
 );
 
 main!(library_benchmark_groups = stages);
