@@ -10,6 +10,8 @@ use crate::units::{Level, Lots, Side, Ticks};
 
 /// A level that is not what it was: appeared, changed or went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Change {
     /// The side it is on.
     pub side: Side,

@@ -7,6 +7,9 @@ use crate::units::{Level, Side, Ticks};
 /// What a book does not speak for it does not hold: its best prices, its iterators and every view
 /// end there, and [`Book::covers`](crate::Book::covers) says where that is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Coverage {
     /// The venue does not say how deep it goes: each side is known up to its worst level. For

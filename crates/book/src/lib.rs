@@ -39,6 +39,9 @@
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
+// What `arbitrary` derives takes it.
+#[cfg(feature = "arbitrary")]
+extern crate std;
 
 mod book;
 mod buffer;

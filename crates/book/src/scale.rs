@@ -11,6 +11,8 @@ use crate::units::{Lots, Ticks};
 /// always publish their scales; they are the user's to set, and a number that is finer than the
 /// scale is an error, never a rounded level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Decimals"))]
 pub struct Scale {
     price_decimals: u8,
     quantity_decimals: u8,
@@ -88,6 +90,38 @@ impl Scale {
     #[must_use]
     pub const fn quantity(self, lots: Lots) -> Fixed {
         Fixed::new(lots.0, self.quantity_decimals)
+    }
+}
+
+/// A scale as it is read, before it is checked.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Decimals {
+    price_decimals: u8,
+    quantity_decimals: u8,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Decimals> for Scale {
+    type Error = ScaleError;
+
+    fn try_from(read: Decimals) -> Result<Self, ScaleError> {
+        Self::new(read.price_decimals, read.quantity_decimals)
+    }
+}
+
+/// Any scale that there can be.
+#[cfg(feature = "arbitrary")]
+impl arbitrary::Arbitrary<'_> for Scale {
+    fn arbitrary(u: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Self> {
+        Ok(Self {
+            price_decimals: u.int_in_range(0..=MAX_DECIMALS)?,
+            quantity_decimals: u.int_in_range(0..=MAX_DECIMALS)?,
+        })
+    }
+
+    fn size_hint(_depth: usize) -> (usize, Option<usize>) {
+        (2, Some(2))
     }
 }
 

@@ -2,6 +2,8 @@
 
 /// The numbers that a delta carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Ids {
     /// The number of the first update in it.
     pub first: u64,
@@ -59,6 +61,9 @@ impl Ids {
 
 /// How a feed numbers its deltas, and so how a missing one is seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Sequence {
     /// Not at all. Deltas cannot wait for a snapshot: it must come first. Only a checksum can show that

@@ -5,6 +5,8 @@ use core::fmt;
 /// Which connection a book's levels came from. Each connection is a new epoch; levels of two
 /// epochs are never mixed. 0 is the epoch before the first connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct Epoch(pub u32);
 
@@ -18,6 +20,9 @@ impl Epoch {
 
 /// Why a book cannot be bridged by what came next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Gap {
     /// A sequence number is missing.
@@ -57,6 +62,9 @@ pub enum Gap {
 /// Only [`State::Live`] may be traded on. Every other state keeps the last known levels, to be
 /// looked at through calls that say so in their name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum State {
     /// No snapshot has ever come.

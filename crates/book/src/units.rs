@@ -9,6 +9,8 @@ use core::ops::{Add, Sub};
 /// differences and some markets trade below zero; the decoders of this family refuse negative
 /// prices where the venue has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct Ticks(pub i64);
 
@@ -16,6 +18,8 @@ pub struct Ticks(pub i64);
 ///
 /// What a lot is worth is the instrument's [`Scale`](crate::Scale).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct Lots(pub i64);
 
@@ -23,6 +27,8 @@ pub struct Lots(pub i64);
 ///
 /// Nothing in this family reads a clock; every call that needs the time is given it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct Nanos(pub u64);
 
@@ -54,6 +60,9 @@ impl Nanos {
 
 /// A side of a book, or of a trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Side {
     /// Buyers: the best price is the highest.
     Bid,
@@ -94,12 +103,15 @@ impl Side {
 
 /// One price level: everything that rests at one price.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Level {
     /// The price.
     pub ticks: Ticks,
     /// The quantity resting there.
     pub lots: Lots,
     /// How many orders rest there; 0 when the venue does not say.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub count: u32,
 }
 

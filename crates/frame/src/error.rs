@@ -7,6 +7,7 @@ use ticklot_book::{BookErrorKind, DecimalError};
 
 /// A venue's name, in lower case: what errors are told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct VenueName(pub &'static str);
 
 impl VenueName {

@@ -4,11 +4,15 @@ use ticklot_book::{DecimalError, Lots, Scale, Ticks};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Not to be mixed up with [`UnixSeconds`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct UnixMillis(pub i64);
 
 /// Seconds since 1970-01-01T00:00:00Z. Not to be mixed up with [`UnixMillis`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct UnixSeconds(pub i64);
 
@@ -56,6 +60,9 @@ impl<F: Fn(&str) -> Scale> Scales for F {
 
 /// What a trade or an order is: `BUY` or `SELL`. A trade's is its taker's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[cfg_attr(feature = "serde", serde(rename_all = "UPPERCASE"))]
 pub enum TradeSide {
     /// `BUY`.
     Buy,
@@ -76,6 +83,8 @@ impl TradeSide {
 
 /// A trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Trade {
     /// The price.
     pub ticks: Ticks,

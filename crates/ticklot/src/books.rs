@@ -11,11 +11,15 @@ use crate::jayx::{Account, Candles};
 
 /// Which book of a [`Books`]. Ids are given in order from 0 and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct BookId(pub u32);
 
 /// Which connection of a feed, in the order in which they were added, from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct ConnectionId(pub u32);
 
@@ -45,6 +49,22 @@ pub struct Books {
     stale_due: Option<Nanos>,
     /// What has become stale and was not told yet.
     expired: VecDeque<BookId>,
+    #[cfg(feature = "latency")]
+    latencies: Vec<(ConnectionId, crate::latency::Measured)>,
+    #[cfg(feature = "metrics")]
+    stale_counters: StaleCounters,
+}
+
+/// The counter of each connection's stale books.
+#[cfg(feature = "metrics")]
+#[derive(Default)]
+struct StaleCounters(Vec<(ConnectionId, metrics::Counter)>);
+
+#[cfg(feature = "metrics")]
+impl fmt::Debug for StaleCounters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StaleCounters").field(&self.0.len()).finish()
+    }
 }
 
 /// A book and what it is the book of.
@@ -124,6 +144,48 @@ impl Books {
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
         self.accounts.first().map(|(_, account)| account)
+    }
+
+    /// How long the stages of a connection's books took; none when they are not measured.
+    #[cfg(feature = "latency")]
+    #[must_use]
+    pub fn latency(&self, connection: ConnectionId) -> Option<&crate::latency::Latency> {
+        let mut all = self.latencies.iter();
+        all.find(|(of, _)| *of == connection)
+            .map(|(_, it)| it.latency())
+    }
+
+    #[cfg(feature = "latency")]
+    pub(crate) fn measured(
+        &mut self,
+        connection: ConnectionId,
+    ) -> Option<&mut crate::latency::Measured> {
+        let mut all = self.latencies.iter_mut();
+        all.find(|(of, _)| *of == connection).map(|(_, it)| it)
+    }
+
+    /// Measures the stages of a connection's books from now on; what was measured is kept.
+    #[cfg(feature = "latency")]
+    pub(crate) fn measure(&mut self, connection: ConnectionId, venue: ticklot_frame::VenueName) {
+        if self.latency(connection).is_none()
+            && let Ok(measured) = crate::latency::Measured::new(venue, connection)
+        {
+            self.latencies.push((connection, measured));
+        }
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn count_stale(&mut self, connection: ConnectionId, counter: metrics::Counter) {
+        self.stale_counters.0.push((connection, counter));
+    }
+
+    /// Counts a book of a connection that has become stale.
+    #[cfg(feature = "metrics")]
+    fn tell_stale(&self, connection: ConnectionId) {
+        let mut all = self.stale_counters.0.iter();
+        if let Some((_, counter)) = all.find(|(of, _)| *of == connection) {
+            counter.increment(1);
+        }
     }
 
     /// Every id, in order.
@@ -297,9 +359,33 @@ impl Books {
         due
     }
 
+    /// A book was replaced by a message that had waited: it may have come to be live late, or not at all.
+    /// It was not live before, if it is stale now: nobody has to be told.
+    pub(crate) fn waited(&mut self, id: BookId, now: Nanos) {
+        let Some(Entry {
+            connection, book, ..
+        }) = self.entries.get_mut(id.0 as usize)
+        else {
+            return;
+        };
+        let mut limits = self.limits.iter();
+        let Some((_, limit)) = limits.find(|(of, _)| of == connection) else {
+            return;
+        };
+        if !book.expire(now, *limit) {
+            let due = book.updated().after(*limit);
+            self.stale_due = self.stale_due.map(|earlier| earlier.min(due));
+        }
+    }
+
     /// A book that has become stale and that nobody has been told of.
     pub(crate) fn next_expired(&mut self) -> Option<BookId> {
-        self.expired.pop_front()
+        let id = self.expired.pop_front()?;
+        #[cfg(feature = "metrics")]
+        if let Some(connection) = self.connection(id) {
+            self.tell_stale(connection);
+        }
+        Some(id)
     }
 
     /// The books of one connection, to be changed.

@@ -156,6 +156,9 @@ pub struct BookUpdate<'a> {
 
 /// How a snapshot came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Source {
     /// On the connection.
     #[default]
@@ -166,6 +169,8 @@ pub enum Source {
 
 /// What is known of a book's last trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct LastTrade {
     /// Its price.
     pub ticks: Ticks,

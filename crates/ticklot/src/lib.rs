@@ -25,7 +25,12 @@ pub mod feed;
 pub mod flight;
 pub mod handover;
 pub mod jayx;
+#[cfg(feature = "latency")]
+pub mod latency;
 mod limiter;
+mod marks;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod outbox;
 mod ring;
 #[cfg(feature = "sabotage")]

@@ -21,6 +21,7 @@ use crate::backoff::{Reconnect, nanos};
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Event, Handler};
 use crate::limiter::Limiter;
+use crate::marks::Watch;
 use crate::outbox::Outbox;
 use crate::tap::{Tap, Taps, What};
 use crate::venue::{Context, Reply, Slot, Stats, Venue};
@@ -93,6 +94,8 @@ pub struct Session<V> {
     sending: Vec<u8>,
     /// When there is a place for the next message, if one may be waiting.
     send_at: Option<Nanos>,
+    /// Something else than a frame may have given a reason to send.
+    ask: bool,
     stats: Stats,
     random: fastrand::Rng,
     frames: u64,
@@ -110,6 +113,9 @@ pub struct Session<V> {
     taps: Taps,
     /// A message as they see it.
     shown: Vec<u8>,
+    watch: Watch,
+    #[cfg(feature = "metrics")]
+    handles: crate::metrics::Handles,
 }
 
 impl<V: Venue> Session<V> {
@@ -120,6 +126,8 @@ impl<V: Venue> Session<V> {
         if let Some(limit) = options.stale_after {
             books.set_limit(id, nanos(limit));
         }
+        #[cfg(feature = "metrics")]
+        books.count_stale(id, crate::metrics::stale(venue.name(), id));
         let limiter = venue.rate_limit().map(Limiter::new);
         #[cfg(feature = "sabotage")]
         let limiter = sabotaged(limiter, &mut venue, &options);
@@ -131,6 +139,7 @@ impl<V: Venue> Session<V> {
             limiter,
             sending: Vec::new(),
             send_at: None,
+            ask: true,
             stats: Stats::default(),
             random: fastrand::Rng::with_seed(options.seed),
             options,
@@ -142,6 +151,9 @@ impl<V: Venue> Session<V> {
             stale_due: None,
             taps: Taps::default(),
             shown: Vec::new(),
+            watch: Watch::default(),
+            #[cfg(feature = "metrics")]
+            handles: crate::metrics::Handles::new(venue.name(), id),
             venue,
         }
     }
@@ -154,6 +166,18 @@ impl<V: Venue> Session<V> {
     /// Where to connect to.
     pub fn url(&self) -> &str {
         self.venue.url()
+    }
+
+    /// Measures from now on how long the stages of each book's way take, with this clock: the one that
+    /// the session is told the time of. [`Books::latency`] shows it.
+    #[cfg(feature = "latency")]
+    pub fn measure(
+        &mut self,
+        clock: impl Fn() -> Nanos + Send + Sync + 'static,
+        books: &mut Books,
+    ) {
+        books.measure(self.id, self.venue.name());
+        self.watch = Watch::new(clock);
     }
 
     /// The connection's id.
@@ -190,6 +214,17 @@ impl<V: Venue> Session<V> {
         }
     }
 
+    /// Whether [`Session::outgoing`] may have a message, or a new [`Session::deadline`] to tell. False is
+    /// certain: it spares a driver the call, and the look at the clock that the call takes. `now` may
+    /// be the time of the last frame.
+    #[must_use]
+    pub fn has_outgoing(&self, now: Nanos) -> bool {
+        self.ask
+            || !self.outbox.is_empty()
+            || self.send_at.is_some_and(|at| at <= now)
+            || self.venue.has_message(now)
+    }
+
     /// The next message to send, to be taken until there is none: after every other call, and at
     /// [`Session::deadline`]. What has no place under the
     /// venue's rate limit waits in order, and [`Session::deadline`] says until when. Allocates only
@@ -197,6 +232,7 @@ impl<V: Venue> Session<V> {
     pub fn outgoing(&mut self, now: Nanos) -> Option<&mut [u8]> {
         self.sending.clear();
         self.send_at = None;
+        self.ask = false;
         if self.next != Next::Open {
             return None;
         }
@@ -222,6 +258,8 @@ impl<V: Venue> Session<V> {
         if !self.taps.is_empty() {
             self.show(now);
         }
+        self.stats.sent += 1;
+        self.publish();
         Some(&mut self.sending)
     }
 
@@ -256,6 +294,7 @@ impl<V: Venue> Session<V> {
             book.begin(self.epoch);
         }
         self.next = Next::Open;
+        self.ask = true;
         self.ever_open = true;
         self.since = now;
         self.heard = now;
@@ -264,6 +303,9 @@ impl<V: Venue> Session<V> {
             limiter.reset();
         }
         self.venue.opened(now, &mut self.outbox);
+        self.stats.connects += 1;
+        self.publish();
+        self.publish_connected(true);
         let event = Event::Connected {
             connection: self.id,
             epoch: self.epoch,
@@ -281,6 +323,21 @@ impl<V: Venue> Session<V> {
         books: &mut Books,
         handler: &mut H,
     ) -> Reply {
+        self.frame_received(frame, now, now, books, handler)
+    }
+
+    /// As [`Session::frame`], of a message that was read from its socket at `received`, not later than
+    /// now, and has waited since: behind others of the same read, say. Its book is as old as that, and
+    /// stale when that is longer ago than its limit.
+    #[must_use]
+    pub fn frame_received<H: Handler + ?Sized>(
+        &mut self,
+        frame: &[u8],
+        received: Nanos,
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> Reply {
         if self.next != Next::Open {
             // Nothing of a connection that is gone may touch a book.
             self.stats.late += 1;
@@ -292,18 +349,34 @@ impl<V: Venue> Session<V> {
             return Reply::Stop;
         }
         self.tell(now, What::Received(frame));
-        let reply = self.with_context(now, books, handler, |venue, context, max_frame| {
+        let times = (received.min(now), now);
+        let reply = self.with_context(times, books, handler, |venue, context, max_frame| {
             if frame.len() <= max_frame {
                 return venue.frame(frame, context);
             }
             Reply::from(context.bad_line(too_long(venue.name(), max_frame)))
         });
+        // One that waited may be stale sooner than another that comes now.
+        self.stale_due = books.stale_due();
         if reply != Reply::Control || self.options.count_control {
             self.frames += 1;
             self.stats.frames += 1;
             self.stats.bytes += frame.len() as u64;
         }
+        self.publish();
         reply
+    }
+
+    /// Tells the recorder of metrics, if there is one, what the counts are.
+    #[inline]
+    fn publish(&mut self) {
+        #[cfg(feature = "metrics")]
+        self.handles.tell(&self.stats);
+    }
+
+    fn publish_connected(&self, _yes: bool) {
+        #[cfg(feature = "metrics")]
+        self.handles.connected(_yes);
     }
 
     /// The user asks for something. What it leads to is in [`Session::outgoing`] at once.
@@ -317,7 +390,8 @@ impl<V: Venue> Session<V> {
         if self.expire(now, books, handler).is_break() {
             return Reply::Stop;
         }
-        self.with_context(now, books, handler, |venue, context, _| {
+        self.ask = true;
+        self.with_context((now, now), books, handler, |venue, context, _| {
             venue.command(command, context)
         })
     }
@@ -340,15 +414,17 @@ impl<V: Venue> Session<V> {
             return Reply::Stop;
         }
         self.tell(now, What::Fetched(body));
-        self.with_context(now, books, handler, |venue, context, _| {
+        self.ask = true;
+        self.with_context((now, now), books, handler, |venue, context, _| {
             venue.fetched(body, context)
         })
     }
 
-    /// Lets the venue work with everything it may need.
+    /// Lets the venue work with everything it may need. The times: when what it works on was received,
+    /// and now.
     fn with_context<H: Handler + ?Sized>(
         &mut self,
-        now: Nanos,
+        (received, now): (Nanos, Nanos),
         books: &mut Books,
         handler: &mut H,
         work: impl FnOnce(&mut V, &mut Context<'_, H>, usize) -> Reply,
@@ -356,6 +432,7 @@ impl<V: Venue> Session<V> {
         let mut context = Context {
             connection: self.id,
             frame: self.frames,
+            received,
             now,
             epoch: self.epoch,
             books,
@@ -366,15 +443,18 @@ impl<V: Venue> Session<V> {
             #[cfg(feature = "sabotage")]
             sabotage: self.options.sabotage,
             taps: &mut self.taps,
+            marks: self.watch.marks(received, now),
             handler,
         };
         let reply = work(&mut self.venue, &mut context, self.options.max_frame);
         if context.proved {
             self.failures = 0;
         }
-        if let Some(limiter) = self.limiter.as_mut().filter(|_| context.slow_down) {
+        let slow_down = context.slow_down;
+        if let Some(limiter) = self.limiter.as_mut().filter(|_| slow_down) {
             limiter.slow_down(now);
         }
+        self.stats.rate_limited += u64::from(slow_down);
         reply
     }
 
@@ -424,7 +504,8 @@ impl<V: Venue> Session<V> {
         if self.venue.deadline().is_none_or(|deadline| deadline > now) {
             return None;
         }
-        match self.with_context(now, books, handler, |venue, context, _| {
+        self.ask = true;
+        match self.with_context((now, now), books, handler, |venue, context, _| {
             venue.timeout(context)
         }) {
             Reply::Data | Reply::Control => None,
@@ -467,6 +548,9 @@ impl<V: Venue> Session<V> {
         if was_open {
             self.venue.closed();
         }
+        self.stats.disconnects += 1;
+        self.publish();
+        self.publish_connected(false);
         let retry_in = self.retry(was_open, reason);
         self.next = retry_in.map_or(Next::Done, |wait| Next::WaitUntil(now.after(wait)));
         let event = Event::Disconnected {
@@ -495,6 +579,9 @@ impl<V: Venue> Session<V> {
         }
         books.disconnect(self.id);
         self.venue.closed();
+        self.stats.disconnects += 1;
+        self.publish();
+        self.publish_connected(false);
         self.next = Next::Connect;
     }
 

@@ -10,6 +10,7 @@ use ticklot_frame::{DecodeError, Trade, UnixMillis, VenueName};
 use crate::books::{BookId, Books, ConnectionId};
 use crate::event::{BookUpdate, Event, Handler, LastTrade, Source};
 use crate::limiter::RateLimit;
+use crate::marks::Marks;
 use crate::outbox::Outbox;
 use crate::tap::Taps;
 
@@ -70,6 +71,14 @@ pub trait Venue {
     /// message as it is.
     fn redact(&self, message: &mut Vec<u8>) {
         let _ = message;
+    }
+
+    /// Whether [`Venue::next_message`] may have a message, or [`Venue::next_due`] another moment, since
+    /// it was last asked: looked at after each frame, so that it is asked only with a reason. After
+    /// everything else that happens it is asked in any case. Default: true.
+    fn has_message(&self, now: Nanos) -> bool {
+        let _ = now;
+        true
     }
 
     /// How many messages the venue takes from a client. None for no limit.
@@ -155,7 +164,9 @@ pub struct Context<'a, H: ?Sized> {
     pub connection: ConnectionId,
     /// The frame's number.
     pub frame: u64,
-    /// When it was received.
+    /// When it was received: what books and events that come of it are dated by.
+    pub received: Nanos,
+    /// Now. Later than that when it has waited behind others.
     pub now: Nanos,
     /// The epoch of the connection; books made while reading a frame belong to it.
     pub epoch: Epoch,
@@ -173,11 +184,15 @@ pub struct Context<'a, H: ?Sized> {
     #[cfg(feature = "sabotage")]
     pub(crate) sabotage: Option<crate::Sabotage>,
     pub(crate) taps: &'a mut Taps,
+    pub(crate) marks: Marks<'a>,
     pub(crate) handler: &'a mut H,
 }
 
 /// Counts of one connection, over all its epochs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Stats {
     /// Frames received, those of a Socket.IO session's own not counted.
@@ -196,6 +211,16 @@ pub struct Stats {
     pub unrequested: u64,
     /// Frames that came when no connection was open: dropped.
     pub late: u64,
+    /// Messages for a book that could not be read or applied: the book is a gap until the next.
+    pub gaps: u64,
+    /// Connections opened.
+    pub connects: u64,
+    /// Connections that ended, and attempts that failed.
+    pub disconnects: u64,
+    /// Messages given to be sent.
+    pub sent: u64,
+    /// Times the venue said that too much was sent.
+    pub rate_limited: u64,
 }
 
 /// A snapshot on its way to its book.
@@ -220,7 +245,16 @@ pub struct Snapshot<'a> {
 impl<H: Handler + ?Sized> Context<'_, H> {
     /// Tells the handler.
     pub fn emit(&mut self, event: Event<'_>) -> ControlFlow<()> {
-        self.handler.on_event(event, self.books)
+        let flow = self.handler.on_event(event, self.books);
+        self.marks.handled(None, self.books);
+        flow
+    }
+
+    /// A line is decoded: to be told after each, so that the time it took can be told from the time
+    /// that its book takes. Does nothing unless that is measured (feature `latency`).
+    #[inline]
+    pub fn decoded(&mut self) {
+        self.marks.decoded();
     }
 
     /// A line could not be read or applied.
@@ -245,6 +279,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         };
         let was_live = book.state().is_live();
         book.mark_gap(gap);
+        self.stats.gaps += 1;
         if was_live {
             self.taps.trust_lost(id, self.now, self.books);
         }
@@ -283,13 +318,17 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             None => (bids, asks),
         };
         let was_live = book.state().is_live();
-        if let Err(error) = book.replace(bids, asks, self.now) {
+        if let Err(error) = book.replace(bids, asks, self.received) {
             self.gap(id, Gap::Refused);
             return self.bad_line(refusal(error).on_line(snapshot.line));
         }
         if was_live && !book.state().is_live() {
             self.taps.trust_lost(id, self.now, self.books);
         }
+        if self.received < self.now {
+            self.books.waited(id, self.now);
+        }
+        self.marks.applied();
         self.proved = true;
         self.stats.snapshots += 1;
         let changes = self.books.untrusted(id).map(Book::changes);
@@ -297,13 +336,15 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             book: id,
             frame: self.frame,
             line: snapshot.line,
-            received: self.now,
+            received: self.received,
             changes: changes.unwrap_or_default(),
             trades: snapshot.trades,
             last_trade: snapshot.last_trade,
             sent: snapshot.sent,
             source: snapshot.source,
         };
-        self.handler.on_event(Event::Book(update), self.books)
+        let flow = self.handler.on_event(Event::Book(update), self.books);
+        self.marks.handled(Some(self.connection), self.books);
+        flow
     }
 }

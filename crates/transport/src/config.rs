@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::Error;
-#[cfg(feature = "tls")]
+#[cfg(feature = "tls-no-provider")]
 use crate::tls::Roots;
 
 /// How to connect, and what to put up with.
@@ -34,7 +34,7 @@ pub struct Config {
     pub close_timeout: Duration,
     /// The longest message in bytes, all its fragments together. Default: 4 MiB.
     pub max_message_size: usize,
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "tls-no-provider")]
     roots: Roots,
     headers: HeaderMap,
 }
@@ -49,7 +49,7 @@ impl Default for Config {
             write_timeout: PATIENCE,
             close_timeout: Duration::from_secs(2),
             max_message_size: 4 << 20,
-            #[cfg(feature = "tls")]
+            #[cfg(feature = "tls-no-provider")]
             roots: Roots::default(),
             headers: HeaderMap::new(),
         }
@@ -95,7 +95,7 @@ impl Config {
     }
 
     /// Chooses whom `wss://` connections trust.
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "tls-no-provider")]
     #[must_use]
     pub fn with_roots(mut self, roots: Roots) -> Self {
         self.roots = roots;
@@ -106,7 +106,7 @@ impl Config {
         &self.headers
     }
 
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "tls-no-provider")]
     pub(crate) fn roots(&self) -> &Roots {
         &self.roots
     }

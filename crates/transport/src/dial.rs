@@ -63,13 +63,13 @@ pub(crate) async fn limit<T>(
     }
 }
 
-#[cfg(feature = "tls")]
+#[cfg(feature = "tls-no-provider")]
 async fn wrap(target: &Target, tcp: TcpStream, config: &Config) -> Result<Stream, Error> {
     let handshake = crate::tls::handshake(target, tcp, config.roots());
     limit(Step::Tls, config.tls_timeout, handshake).await
 }
 
-#[cfg(not(feature = "tls"))]
+#[cfg(not(feature = "tls-no-provider"))]
 async fn wrap(_: &Target, _: TcpStream, _: &Config) -> Result<Stream, Error> {
     Err(Error::Url("it asks for TLS, which this build leaves out"))
 }

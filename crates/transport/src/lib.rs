@@ -77,7 +77,7 @@ mod input;
 mod message;
 mod reader;
 mod stream;
-#[cfg(feature = "tls")]
+#[cfg(feature = "tls-no-provider")]
 mod tls;
 mod upgrade;
 mod url;
@@ -93,9 +93,9 @@ pub use get::get;
 pub use message::{Incoming, Kind, Message};
 pub use reader::Reader;
 pub use stream::Stream;
-#[cfg(feature = "tls")]
+#[cfg(feature = "tls-no-provider")]
 pub use tls::Roots;
-#[cfg(feature = "tls")]
+#[cfg(feature = "tls-no-provider")]
 pub use tokio_rustls::rustls;
 pub use upgrade::accept_key;
 pub use writer::Writer;

@@ -1,5 +1,7 @@
 //! What a reader hands out.
 
+use tokio::time::Instant;
+
 /// Which end of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -25,11 +27,19 @@ pub struct Message<'a> {
     /// The content. Mutable, so that a parser may work in place: the buffer is
     /// not read again.
     pub payload: &'a mut [u8],
+    /// When the read of the socket returned that brought the end of it. A message that lies behind
+    /// others of one read has their time, however long they took: the difference from now is how long
+    /// it has waited here. With TLS, the moment at which its bytes were decrypted.
+    pub received: Instant,
 }
 
 impl<'a> Message<'a> {
-    pub(crate) fn new(kind: Kind, payload: &'a mut [u8]) -> Self {
-        Self { kind, payload }
+    pub(crate) fn new(kind: Kind, payload: &'a mut [u8], received: Instant) -> Self {
+        Self {
+            kind,
+            payload,
+            received,
+        }
     }
 }
 

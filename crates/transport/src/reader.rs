@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 
 use fastwebsockets::OpCode;
+use tokio::time::Instant;
 
 use crate::Error;
 use crate::close;
@@ -27,6 +28,8 @@ pub struct Reader {
     role: Role,
     end: Option<End>,
     stream: Shared,
+    /// When the last read of the socket returned.
+    read_at: Instant,
 }
 
 /// How the reading came to its end.
@@ -71,6 +74,7 @@ impl Reader {
             role,
             end: None,
             stream,
+            read_at: Instant::now(),
         }
     }
 
@@ -121,9 +125,13 @@ impl Reader {
         }
     }
 
+    /// Reads once, and looks at the clock: the only time for a message, and as near the socket as it
+    /// can be.
     async fn read_more(&mut self) -> Result<(), Error> {
         let Self { input, stream, .. } = self;
-        match poll_fn(|cx| input.poll_read(stream, cx)).await {
+        let read = poll_fn(|cx| input.poll_read(stream, cx)).await;
+        self.read_at = Instant::now();
+        match read {
             Ok(0) => Err(Error::Dropped),
             Ok(_) => Ok(()),
             Err(error) => Err(Error::from_socket(error)),
@@ -193,6 +201,7 @@ impl Reader {
                 Place::Frame => self.input.payload_mut(),
                 Place::Assembled => &mut self.assembled,
             },
+            self.read_at,
         )
     }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-#[cfg(feature = "tls")]
+#[cfg(feature = "tls-no-provider")]
 use tokio_rustls::{TlsStream, client, server};
 
 /// A TCP connection, with or without TLS.
@@ -24,7 +24,7 @@ pub struct Stream {
 enum Socket {
     Plain(TcpStream),
     // Boxed: a TLS session is a kilobyte, and it would be moved about.
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "tls-no-provider")]
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -49,14 +49,14 @@ impl From<TcpStream> for Stream {
     }
 }
 
-#[cfg(feature = "tls")]
+#[cfg(feature = "tls-no-provider")]
 impl From<client::TlsStream<TcpStream>> for Stream {
     fn from(tls: client::TlsStream<TcpStream>) -> Self {
         Self::new(Socket::Tls(Box::new(tls.into())))
     }
 }
 
-#[cfg(feature = "tls")]
+#[cfg(feature = "tls-no-provider")]
 impl From<server::TlsStream<TcpStream>> for Stream {
     fn from(tls: server::TlsStream<TcpStream>) -> Self {
         Self::new(Socket::Tls(Box::new(tls.into())))
@@ -67,7 +67,7 @@ impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.socket {
             Socket::Plain(_) => "Stream(tcp)",
-            #[cfg(feature = "tls")]
+            #[cfg(feature = "tls-no-provider")]
             Socket::Tls(_) => "Stream(tls)",
         })
     }
@@ -86,7 +86,7 @@ impl AsyncRead for Stream {
         }
         match &mut self.socket {
             Socket::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            #[cfg(feature = "tls")]
+            #[cfg(feature = "tls-no-provider")]
             Socket::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
         }
     }
@@ -100,7 +100,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match &mut self.socket {
             Socket::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            #[cfg(feature = "tls")]
+            #[cfg(feature = "tls-no-provider")]
             Socket::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
         }
     }
@@ -108,7 +108,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.socket {
             Socket::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            #[cfg(feature = "tls")]
+            #[cfg(feature = "tls-no-provider")]
             Socket::Tls(tls) => Pin::new(tls).poll_flush(cx),
         }
     }
@@ -116,7 +116,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.socket {
             Socket::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            #[cfg(feature = "tls")]
+            #[cfg(feature = "tls-no-provider")]
             Socket::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         }
     }

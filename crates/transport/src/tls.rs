@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -37,6 +37,9 @@ impl fmt::Debug for Roots {
         }
     }
 }
+
+const NO_PROVIDER: &str = "no cryptography for TLS: install one \
+     (rustls::crypto::CryptoProvider), or turn on the feature `tls` or `tls-aws-lc`";
 
 pub(crate) async fn handshake(
     target: &Target,
@@ -80,11 +83,28 @@ fn own_roots(list: &[CertificateDer<'static>]) -> io::Result<RootCertStore> {
 }
 
 fn trusting(roots: RootCertStore) -> io::Result<ClientConfig> {
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(provider()?)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// The cryptography: aws-lc-rs before ring, whichever the program has installed, so that features
+/// decide; without either, what the program has installed.
+fn provider() -> io::Result<Arc<CryptoProvider>> {
+    #[cfg(feature = "tls-aws-lc")]
+    let provider = Some(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+    #[cfg(all(feature = "tls", not(feature = "tls-aws-lc")))]
+    let provider = Some(tokio_rustls::rustls::crypto::ring::default_provider());
+    #[cfg(not(any(feature = "tls", feature = "tls-aws-lc")))]
+    let provider = None;
+    match provider {
+        Some(provider) => Ok(Arc::new(provider)),
+        None => CryptoProvider::get_default()
+            .cloned()
+            .ok_or_else(|| io::Error::other(NO_PROVIDER)),
+    }
 }

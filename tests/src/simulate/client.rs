@@ -283,6 +283,10 @@ impl World {
 
     fn send(&mut self, line: usize) {
         let shown = self.shown();
+        // As the feed's driver does: nothing is asked for without a reason.
+        if !self.lines[line].session.has_outgoing(shown) {
+            return;
+        }
         while let Some(message) = self.lines[line].session.outgoing(shown) {
             self.trace
                 .note(self.now, format_args!("  {line}: > {}", Glimpse(&message)));

@@ -63,6 +63,10 @@ impl AnySession {
         each!(self, session => session.deadline())
     }
 
+    pub(super) fn has_outgoing(&self, shown: Nanos) -> bool {
+        each!(self, session => session.has_outgoing(shown))
+    }
+
     pub(super) fn outgoing(&mut self, shown: Nanos) -> Option<Vec<u8>> {
         each!(self, session => session.outgoing(shown).map(|message| message.to_vec()))
     }

@@ -6,6 +6,8 @@ use crate::units::{Level, Lots, Ticks};
 
 /// A price in half ticks: twice the price.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct HalfTicks(pub i128);
 
@@ -41,6 +43,8 @@ impl fmt::Display for HalfTicks {
 
 /// A ratio, exactly. Not in lowest terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Ratio {
     /// Above the line.
     pub numerator: i128,
@@ -66,6 +70,8 @@ impl Ratio {
 
 /// What rests on some levels of a side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Depth {
     /// The lots of all of them.
     pub lots: i128,
@@ -88,6 +94,8 @@ impl Depth {
 
 /// What rests on one side against the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Imbalance {
     /// The buyers'.
     pub bids: Depth,
@@ -113,6 +121,8 @@ impl Imbalance {
 
 /// What it costs to take a quantity from a side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Fill {
     /// The lots that were asked for.
     pub asked: Lots,

@@ -92,6 +92,9 @@ impl fmt::Display for Channel {
 /// The currency of a market's book. USD and NGN books of one market arrive with the same ids, so
 /// one connection carries one currency of a market.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[cfg_attr(feature = "serde", serde(rename_all = "UPPERCASE"))]
 pub enum Currency {
     /// United States dollars. The venue's default.
     #[default]

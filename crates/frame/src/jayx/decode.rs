@@ -16,6 +16,9 @@ use crate::units::{Trade, UnixMillis};
 
 /// How payloads are framed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Envelope {
     /// Socket.IO 4 over Engine.IO 4. The likeliest, and the default.
     #[default]

@@ -250,6 +250,11 @@ impl Rooms {
         self.rooms.values().map(|room| (&room.topic, room.stage))
     }
 
+    /// Whether [`Rooms::send_next`] has something.
+    pub(crate) fn is_due(&self) -> bool {
+        self.due > 0
+    }
+
     /// Gives what is to be sent next to `send`, and takes it for sent; false when nothing is due. Up
     /// to ten rooms of one channel go in one message, in the order in which they were wanted.
     pub(crate) fn send_next(&mut self, now: Nanos, send: impl FnOnce(&ToSend<'_>)) -> bool {

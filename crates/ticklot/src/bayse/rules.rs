@@ -102,6 +102,10 @@ impl Venue for Bayse {
         redact(message);
     }
 
+    fn has_message(&self, now: Nanos) -> bool {
+        self.rooms.is_due() || self.pings.due.is_some_and(|due| due <= now)
+    }
+
     fn rate_limit(&self) -> Option<RateLimit> {
         Some(RATE_LIMIT)
     }
@@ -195,7 +199,9 @@ impl Bayse {
             pings,
             ..
         } = self;
-        let message = match decoder.decode(line, scales) {
+        let decoded = decoder.decode(line, scales);
+        context.decoded();
+        let message = match decoded {
             Ok(message) => message,
             Err(error) => {
                 if let Some((market, outcome)) = decoder.subject(line)
@@ -229,7 +235,7 @@ impl Bayse {
                 context.proved = true;
                 context.emit(Event::Bayse {
                     connection,
-                    received: context.now,
+                    received: context.received,
                     message: &message,
                 })
             }
@@ -247,7 +253,7 @@ impl Bayse {
             }
             Message::Pong { .. } => match pings.sent.take() {
                 Some(sent) => {
-                    let time = context.now.since(sent);
+                    let time = context.received.since(sent);
                     context.emit(Event::RoundTrip { connection, time })
                 }
                 None => ControlFlow::Continue(()),

@@ -36,7 +36,13 @@ impl Clock {
     /// The time since the start.
     #[must_use]
     pub fn now(&self) -> Nanos {
-        nanos(self.origin.elapsed())
+        self.at(Instant::now())
+    }
+
+    /// What [`Clock::now`] showed at a moment; zero for one before the start.
+    #[must_use]
+    pub fn at(&self, moment: Instant) -> Nanos {
+        nanos(moment.saturating_duration_since(self.origin))
     }
 
     /// The moment that [`Clock::now`] would show as `time`.

@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 
 use ticklot_book::Nanos;
-use ticklot_transport::{self as transport, Connection, Incoming, Kind, Reader, Writer, close};
+use ticklot_transport::{
+    self as transport, Connection, Incoming, Kind, Message, Reader, Writer, close,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
@@ -31,6 +33,9 @@ pub(super) trait Connect<H> {
         clock: Clock,
         stop: &'a watch::Sender<bool>,
     ) -> Pin<Box<dyn Future<Output = Ended> + 'a>>;
+
+    #[cfg(feature = "latency")]
+    fn measure(&mut self, clock: Clock, books: &mut Books);
 }
 
 /// A session and how to connect it.
@@ -75,6 +80,7 @@ impl<V: Venue, H: Handler> Connect<H> for Line<V> {
             transport: &self.transport,
             shared,
             clock,
+            now: Nanos(0),
             stop,
             calls: Calls {
                 stopped: stop.subscribe(),
@@ -82,6 +88,11 @@ impl<V: Venue, H: Handler> Connect<H> for Line<V> {
             },
         };
         Box::pin(driver.run())
+    }
+
+    #[cfg(feature = "latency")]
+    fn measure(&mut self, clock: Clock, books: &mut Books) {
+        self.session.measure(move || clock.now(), books);
     }
 }
 
@@ -97,6 +108,8 @@ struct Driver<'a, V: Venue, H> {
     transport: &'a transport::Config,
     shared: &'a RefCell<Shared<H>>,
     clock: Clock,
+    /// What the clock showed when it was last looked at.
+    now: Nanos,
     stop: &'a watch::Sender<bool>,
     calls: Calls<'a, V::Command>,
 }
@@ -127,7 +140,8 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
         self.session.resume();
         loop {
             let mut half_closed = None;
-            let reason = match self.session.next(self.clock.now()) {
+            let now = self.look();
+            let reason = match self.session.next(now) {
                 Next::Connect | Next::Open => self.connect(&mut half_closed).await,
                 Next::WaitUntil(time) => match self.wait(Some(time)).await {
                     Some(reason) => reason,
@@ -140,7 +154,7 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
                 Next::Done => Disconnect::Stopped,
             };
             info!(connection = %self.session.id(), %reason, "disconnected");
-            let now = self.clock.now();
+            let now = self.look();
             let flow = self.with_shared(|session, books, handler| {
                 session.disconnected(now, &reason, books, handler)
             });
@@ -198,7 +212,7 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
             Err(error) => return failed(error),
         };
         debug!(connection = %self.session.id(), "connected");
-        let now = self.clock.now();
+        let now = self.look();
         let flow = self.with_shared(|session, books, handler| session.opened(now, books, handler));
         self.heed(flow);
         let reason = self.read(&mut reader, &mut writer).await;
@@ -242,18 +256,18 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
                 () = timer.as_mut() => Happened::Time,
             };
             let over = match happened {
-                Happened::Incoming(Ok(Incoming::Message(message))) => {
-                    self.message(message.kind, message.payload)
-                }
+                Happened::Incoming(Ok(Incoming::Message(message))) => self.message(message),
                 Happened::Incoming(Ok(Incoming::Ping(payload))) => {
-                    self.session.heard(self.clock.now());
+                    let now = self.look();
+                    self.session.heard(now);
                     or_stopped(writer.pong(payload), &mut self.calls.stopped).await
                 }
                 Happened::Incoming(Ok(Incoming::Close { code, .. })) => {
                     Some(Disconnect::Closed { code })
                 }
                 Happened::Incoming(Ok(_)) => {
-                    self.session.heard(self.clock.now());
+                    let now = self.look();
+                    self.session.heard(now);
                     None
                 }
                 Happened::Incoming(Err(error)) => Some(failed(error)),
@@ -276,13 +290,15 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
     }
 
     /// The hot path: a frame to the session, and from it to the handler.
-    fn message(&mut self, kind: Kind, payload: &[u8]) -> Option<Disconnect> {
-        if kind != Kind::Text {
+    fn message(&mut self, message: Message<'_>) -> Option<Disconnect> {
+        if message.kind != Kind::Text {
             return Some(Disconnect::Ended(BINARY));
         }
-        let now = self.clock.now();
+        let received = self.clock.at(message.received);
+        let now = self.taken_up(received);
+        let payload = &*message.payload;
         let (reply, late) = self.with_shared(|session, books, handler| {
-            let reply = session.frame(payload, now, books, handler);
+            let reply = session.frame_received(payload, received, now, books, handler);
             // A server that never pauses must not keep what is due from being done.
             (
                 reply,
@@ -295,8 +311,24 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
         }
     }
 
+    /// Looks at the clock.
+    fn look(&mut self) -> Nanos {
+        self.now = self.clock.now();
+        self.now
+    }
+
+    /// When a frame is taken up. The clock is looked at once for each: when it has just been read, its
+    /// reader has done so; when it lay behind others, now.
+    fn taken_up(&mut self, received: Nanos) -> Nanos {
+        if received <= self.now {
+            return self.look();
+        }
+        self.now = received;
+        received
+    }
+
     fn timeout(&mut self) -> Option<Disconnect> {
-        let now = self.clock.now();
+        let now = self.look();
         let over = self.with_shared(|session, books, handler| session.timeout(now, books, handler));
         if matches!(over, Some(Disconnect::Stopped)) {
             self.heed(ControlFlow::Break(()));
@@ -310,7 +342,7 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
             Ask::Command(command) => command,
             Ask::Close => return Some(Disconnect::Stopped),
         };
-        let now = self.clock.now();
+        let now = self.look();
         let reply = self
             .with_shared(|session, books, handler| session.command(command, now, books, handler));
         self.heed_reply(reply)
@@ -331,7 +363,7 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
                 return None;
             }
         };
-        let now = self.clock.now();
+        let now = self.look();
         let reply =
             self.with_shared(|session, books, handler| session.fetched(&body, now, books, handler));
         self.heed_reply(reply)
@@ -339,8 +371,11 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
 
     /// Sends what is due.
     async fn send(&mut self, writer: &mut Writer) -> Option<Disconnect> {
+        if !self.session.has_outgoing(self.now) {
+            return None;
+        }
         // Read once for all: the messages leave together.
-        let now = self.clock.now();
+        let now = self.look();
         while let Some(message) = self.session.outgoing(now) {
             let over = or_stopped(writer.text(message), &mut self.calls.stopped).await;
             if over.is_some() {

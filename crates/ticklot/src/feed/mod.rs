@@ -70,6 +70,8 @@ pub struct Feed<H> {
     make_taps: Vec<Box<dyn Fn() -> Box<dyn Tap>>>,
     /// For what the feed's own clock finds.
     taps: Taps,
+    #[cfg(feature = "latency")]
+    measured: bool,
 }
 
 /// What all connections share. Borrowed only while a frame or an event is worked on, never across
@@ -95,6 +97,8 @@ impl<H: Handler> Feed<H> {
             tick: None,
             make_taps: Vec::new(),
             taps: Taps::default(),
+            #[cfg(feature = "latency")]
+            measured: false,
         }
     }
 
@@ -123,6 +127,10 @@ impl<H: Handler> Feed<H> {
         }
         let (line, remote) = Line::new(session, transport);
         self.connections.push(Box::new(line));
+        #[cfg(feature = "latency")]
+        if self.measured {
+            self.measure();
+        }
         remote
     }
 
@@ -139,6 +147,17 @@ impl<H: Handler> Feed<H> {
         }
         self.taps.add(Box::new(tap.clone()));
         self.make_taps.push(Box::new(move || Box::new(tap.clone())));
+    }
+
+    /// Measures from now on how long the stages of each book's way take, of every connection.
+    /// [`Books::latency`] shows it, to the handler too.
+    #[cfg(feature = "latency")]
+    pub fn measure(&mut self) {
+        self.measured = true;
+        let books = &mut self.shared.get_mut().books;
+        for line in &mut self.connections {
+            line.measure(self.clock, books);
+        }
     }
 
     /// Ends the feed from elsewhere.

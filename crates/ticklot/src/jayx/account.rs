@@ -27,6 +27,8 @@ pub struct Account {
 
 /// A balance, as decimal text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Balance {
     /// The asset, such as `BTC`.
     pub asset: String,
@@ -38,6 +40,8 @@ pub struct Balance {
 
 /// An open order.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Order {
     /// The venue's number of it.
     pub id: i64,

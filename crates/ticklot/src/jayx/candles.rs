@@ -11,6 +11,8 @@ pub const MAX_CANDLES: usize = 1440;
 
 /// A candle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Candle {
     /// When it begins.
     pub opened: UnixSeconds,

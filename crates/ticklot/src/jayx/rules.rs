@@ -66,6 +66,7 @@ impl Venue for JayX {
             context.outbox.push(|out| acknowledge(out, id));
         }
         let decoded = self.decoder.decode(frame);
+        context.decoded();
         let message = match decoded {
             Ok(message) => message,
             Err(error) => {
@@ -126,6 +127,11 @@ impl Venue for JayX {
 
     fn redact(&self, message: &mut Vec<u8>) {
         redact(message);
+    }
+
+    fn has_message(&self, _now: Nanos) -> bool {
+        // All that is sent is queued.
+        false
     }
 
     fn deadline(&self) -> Option<Nanos> {
@@ -250,7 +256,7 @@ fn beside<H: Handler + ?Sized>(
     message: &Message<'_>,
     context: &mut Context<'_, H>,
 ) -> ControlFlow<()> {
-    let (connection, received) = (context.connection, context.now);
+    let (connection, received) = (context.connection, context.received);
     let kept = match message {
         Message::Kline(kline) => context.books.apply_kline(connection, kline, received),
         Message::Positions(positions) => context.books.apply_account(connection, |account| {

@@ -115,9 +115,18 @@ impl<V: Venue> Bench<V> {
     }
 
     fn send(&mut self) {
+        // A driver that looks before it asks would miss nothing.
+        let nothing = !self.session.has_outgoing(self.now);
+        let deadline = self.session.deadline();
         while let Some(message) = self.session.outgoing(self.now) {
+            assert!(!nothing, "it said that there was nothing to send");
             self.wire
                 .push((self.now.0, String::from_utf8(message.to_vec()).unwrap()));
+        }
+        if nothing {
+            let later =
+                |new: Option<Nanos>| new.is_none_or(|new| deadline.is_some_and(|it| it <= new));
+            assert!(later(self.session.deadline()), "nor an earlier deadline");
         }
     }
 

@@ -516,3 +516,43 @@ fn the_url_follows_its_parts_in_any_order() {
         .unwrap();
     assert_eq!(Venue::url(&bayse), "ws://h/ws/v1/markets");
 }
+
+/// A frame that waited since 10 s is taken up at `now`; returns the book's age then, and its state.
+fn taken_up(now: u64) -> (Bench<JayX>, u64, State) {
+    let mut bench = jayx(Envelope::Plain);
+    bench.now = Nanos(10 * SECOND);
+    bench.open();
+    bench.now = Nanos(now * SECOND);
+    let received = Nanos(10 * SECOND);
+    let reply = bench.with(|session, now, books, handler| {
+        session.frame_received(PLAIN_BOOK.as_bytes(), received, now, books, handler)
+    });
+    assert_eq!(reply, Reply::Data);
+    let book = bench.books.untrusted(BookId(0)).unwrap();
+    let (age, state) = (book.age(bench.now).0 / SECOND, book.state());
+    (bench, age, state)
+}
+
+#[test]
+fn a_frame_that_waited_is_as_old_as_it_is() {
+    let (mut bench, age, state) = taken_up(13);
+    assert_eq!((age, state), (3, State::Live));
+    // It is stale 5 s after it was received, not after it was taken up.
+    assert_eq!(bench.session.deadline(), Some(Nanos(15 * SECOND)));
+    assert!(bench.pass(2 * SECOND).is_none());
+    assert_eq!(bench.books.state(BookId(0)), State::Stale);
+    let told = bench.told();
+    assert_eq!(told.last().map(String::as_str), Some("stale BTCUSDT"));
+}
+
+#[test]
+fn a_frame_that_waited_for_longer_than_its_limit_makes_no_live_book() {
+    let (mut bench, age, state) = taken_up(17);
+    assert_eq!((age, state), (7, State::Stale));
+    assert!(
+        !bench.told().iter().any(|it| it.starts_with("stale")),
+        "it was not live before"
+    );
+    assert_eq!(bench.frame(PLAIN_BOOK), Reply::Data);
+    assert_eq!(bench.books.state(BookId(0)), State::Live);
+}

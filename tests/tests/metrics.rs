@@ -1,0 +1,248 @@
+//! The counts that go to the `metrics` facade, and that they cost no allocation.
+//!
+//! `cargo test -p ticklot-tests --features metrics --test metrics`
+#![cfg(feature = "metrics")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use metrics::{
+    Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
+use ticklot::jayx::{Envelope, JayX};
+use ticklot::latency::Stage;
+use ticklot::{
+    Books, ConnectionId, Disconnect, Event, Feed, Nanos, Options, Reply, Session, Venue,
+};
+use ticklot_sim::Simulator;
+use ticklot_tests::alloc::{Counting, allocations};
+use ticklot_tests::books;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A recorder that keeps everything in atomics, by name and labels.
+#[derive(Default)]
+struct Kept {
+    numbers: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
+    histograms: Mutex<BTreeMap<String, Arc<Sum>>>,
+    described: Mutex<Vec<String>>,
+    asked: AtomicU64,
+}
+
+/// How many values a histogram was told, and their sum in nanoseconds.
+#[derive(Default)]
+struct Sum {
+    count: AtomicU64,
+    nanos: AtomicU64,
+}
+
+impl HistogramFn for Sum {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn record(&self, seconds: f64) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.nanos
+            .fetch_add((seconds * 1e9) as u64, Ordering::Relaxed);
+    }
+}
+
+/// `name{label=value,...}`
+fn label(key: &Key) -> String {
+    let labels = key
+        .labels()
+        .map(|it| format!("{}={}", it.key(), it.value()));
+    format!("{}{{{}}}", key.name(), labels.collect::<Vec<_>>().join(","))
+}
+
+impl Kept {
+    fn number(&self, key: &Key) -> Arc<AtomicU64> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Arc::clone(self.numbers.lock().unwrap().entry(label(key)).or_default())
+    }
+
+    /// What a counter of connection 0 is.
+    fn count(&self, name: &str) -> u64 {
+        let key = format!("{name}{{venue=jayx,connection=0}}");
+        let numbers = self.numbers.lock().unwrap();
+        numbers
+            .get(&key)
+            .unwrap_or_else(|| panic!("no {key}"))
+            .load(Ordering::Relaxed)
+    }
+}
+
+impl Recorder for Kept {
+    fn describe_counter(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
+        self.described.lock().unwrap().push(key.as_str().to_owned());
+    }
+
+    fn describe_gauge(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
+        self.described.lock().unwrap().push(key.as_str().to_owned());
+    }
+
+    fn describe_histogram(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
+        self.described.lock().unwrap().push(key.as_str().to_owned());
+    }
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.number(key))
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.number(key))
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let mut all = self.histograms.lock().unwrap();
+        Histogram::from_arc(Arc::clone(all.entry(label(key)).or_default()))
+    }
+}
+
+const BOOK: &[u8] = br#"{"orderBook":{"asks":[],"bids":[{"ticks":1,"lots":1}]}}"#;
+const UNSOLD: &[u8] = br#"{"orderBook":{"asks":[],"bids":[{"ticks":1,"lots":-1}]}}"#;
+
+fn nothing(_: Event<'_>, _: &Books) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+#[test]
+fn everything_that_happens_to_a_session_is_counted() {
+    let kept = Kept::default();
+    let mut books = Books::new();
+    let venue = JayX::new("BTCUSDT")
+        .envelope(Envelope::Plain)
+        .build()
+        .unwrap();
+    let mut session = metrics::with_local_recorder(&kept, || {
+        ticklot::metrics::describe();
+        Session::new(venue, ConnectionId(0), Options::default(), &mut books)
+    });
+    let asked = kept.asked.load(Ordering::Relaxed);
+    let second = Nanos::from_secs;
+    for (epoch, start) in [(1, 0), (2, 100)] {
+        let _ = session.opened(second(start), &mut books, &mut nothing);
+        assert_eq!(kept.count("ticklot_connected"), 1.0_f64.to_bits());
+        while session.outgoing(second(start)).is_some() {}
+        for frame in [BOOK, UNSOLD, b"{", BOOK] {
+            let _ = session.frame(frame, second(start + 1), &mut books, &mut nothing);
+        }
+        // Longer than the 30 s after which a book is stale.
+        assert!(
+            session
+                .timeout(second(start + 40), &mut books, &mut nothing)
+                .is_none()
+        );
+        let gone = Disconnect::Silent;
+        let _ = session.disconnected(second(start + 50), &gone, &mut books, &mut nothing);
+        let _ = session.frame(BOOK, second(start + 51), &mut books, &mut nothing);
+        let expected = [
+            ("ticklot_frames_total", 4),
+            ("ticklot_messages_total", 3),
+            ("ticklot_books_applied_total", 2),
+            ("ticklot_bad_lines_total", 2),
+            ("ticklot_gaps_total", 2),
+            ("ticklot_stale_total", 1),
+            ("ticklot_connects_total", 1),
+            ("ticklot_disconnects_total", 1),
+            ("ticklot_sent_total", 1),
+        ];
+        for (name, each) in expected {
+            assert_eq!(kept.count(name), epoch * each, "{name} in epoch {epoch}");
+        }
+        assert_eq!(kept.count("ticklot_reconnects_total"), epoch - 1);
+        assert_eq!(kept.count("ticklot_connected"), 0.0_f64.to_bits());
+    }
+    // The last late frame is told with what happens next.
+    let _ = session.opened(second(200), &mut books, &mut nothing);
+    assert_eq!(kept.count("ticklot_late_frames_total"), 2);
+    assert_eq!(
+        kept.asked.load(Ordering::Relaxed),
+        asked,
+        "handles are made once"
+    );
+    let described = kept.described.lock().unwrap();
+    let names: Vec<&str> = ticklot::metrics::all().map(|metric| metric.name).collect();
+    assert_eq!(
+        described
+            .iter()
+            .filter(|it| names.contains(&it.as_str()))
+            .count(),
+        names.len()
+    );
+}
+
+#[test]
+fn nothing_is_allocated_for_a_message_with_all_of_it_on() {
+    let kept = Kept::default();
+    let frames = books::jayx(20, 7, 300);
+    let mut books = Books::new();
+    let venue = JayX::new("BTCUSDT").build().unwrap();
+    let mut session = metrics::with_local_recorder(&kept, || {
+        let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+        let start = std::time::Instant::now();
+        let clock = move || Nanos(u64::try_from(start.elapsed().as_nanos()).unwrap_or(0));
+        session.measure(clock, &mut books);
+        session
+    });
+    let _ = session.opened(Nanos(0), &mut books, &mut nothing);
+    let mut pass = || {
+        let before = allocations();
+        for frame in &frames {
+            let reply = session.frame(frame, Nanos(1), &mut books, &mut nothing);
+            assert_eq!(reply, Reply::Data);
+            while session.outgoing(Nanos(1)).is_some() {}
+        }
+        allocations() - before
+    };
+    assert!(pass() > 0, "the count works: the buffers had to grow");
+    assert_eq!(pass(), 0);
+    let latency = books.latency(ConnectionId(0)).unwrap();
+    assert_eq!(kept.count("ticklot_books_applied_total"), 600);
+    for stage in Stage::ALL {
+        assert_eq!(latency.count(stage), 600, "{stage}");
+        let key = format!("ticklot_stage_seconds{{venue=jayx,connection=0,stage={stage}}}");
+        let told = kept.histograms.lock().unwrap()[&key]
+            .count
+            .load(Ordering::Relaxed);
+        assert_eq!(told, 600, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_feed_counts_each_connection_by_itself() {
+    let kept = Kept::default();
+    let simulator = Simulator::spawn(Default::default(), Default::default()).unwrap();
+    let url = simulator.url(ticklot_sim::Venue::Jayx).unwrap();
+    let mut seen = 0;
+    let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
+        seen += u32::from(matches!(event, Event::Book(_)));
+        if seen == 6 {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    metrics::with_local_recorder(&kept, || {
+        for envelope in [Envelope::SocketIo, Envelope::Plain] {
+            let venue = JayX::new("BTCUSDT").url(&url).envelope(envelope);
+            assert!(venue.is_wanted());
+            feed.add(venue.build().unwrap());
+        }
+    });
+    feed.run().await;
+    drop(feed);
+    let numbers = kept.numbers.lock().unwrap();
+    let of = |connection: u32, name: &str| {
+        let key = format!("{name}{{venue=jayx,connection={connection}}}");
+        numbers[&key].load(Ordering::Relaxed)
+    };
+    let books = |connection| of(connection, "ticklot_books_applied_total");
+    assert_eq!(books(0) + books(1), 6);
+    for connection in [0, 1] {
+        assert_eq!(of(connection, "ticklot_connects_total"), 1);
+        assert_eq!(of(connection, "ticklot_disconnects_total"), 1);
+    }
+}
