@@ -83,7 +83,7 @@ fn a_mistake_in_a_config_is_one_line_with_its_place() {
     assert_eq!(ran.status, 2);
     assert!(
         ran.err
-            .contains("options go behind the command: ticklot serve --"),
+            .contains("options go behind the command: ticklot serve ..."),
         "{}",
         ran.err
     );

@@ -78,7 +78,7 @@ fn plot(log: &TempFile, out: &TempFile, more: &[&str]) -> Ran {
         "--venue=jayx",
         "--price-decimals=1",
         "--quantity-decimals=0",
-        "--size=640x480",
+        "--size=1200x700",
         "--out",
         out.path(),
     ];
@@ -158,8 +158,7 @@ impl Axes {
     fn y(&self, price: f64, (a, b): (&str, &str)) -> f64 {
         let ((_, ya), (_, yb)) = (self.text(a), self.text(b));
         let (a, b): (f64, f64) = (a.parse().unwrap(), b.parse().unwrap());
-        let unit = 640.0_f64 / 1200.0;
-        ya + (price - a) / (b - a) * (yb - ya) - 4.5 * unit.max(0.6)
+        ya + (price - a) / (b - a) * (yb - ya) - 4.5
     }
 
     /// As above, of seconds after noon.
@@ -195,16 +194,17 @@ const TIMES: (&str, &str) = ("12:00:05", "12:00:15");
 #[test]
 fn heat_is_where_levels_are() {
     let (axes, pixels) = both(&known(), &["--price-range=95:107"]);
-    assert_eq!((pixels.width, pixels.height()), (640, 480));
-    let heat = |seconds, price| pixels.at(axes.x(seconds, TIMES), axes.y(price, PRICES));
-    // 98.0 and 104.0 have all there is; 103.0 nothing; what is above 104.0 or below 98.0 nobody knows.
+    assert_eq!((pixels.width, pixels.height()), (1200, 700));
+    let heat = |seconds, price| pixels.at(axes.x(seconds, TIMES), axes.y(price, PRICES) + 5.0);
+    // Five pixels below each price, since a line of the grid may be there. 98.0 and 104.0 have all there is; 103.0
+    // nothing; what is above 104.0 or below 98.0 nobody knows.
     assert_eq!(heat(7.0, 98.0), FULL);
     assert_eq!(heat(7.0, 104.0), FULL);
     assert_eq!(heat(7.0, 103.0), NOTHING);
     assert_eq!(heat(7.0, 105.5), BEYOND);
     assert_eq!(heat(7.0, 96.5), BEYOND);
     // Four ninths of the most is darker than all of it, and lighter than nothing.
-    let some = pixels.at(axes.x(3.0, TIMES), axes.y(102.0, PRICES) + 3.0);
+    let some = pixels.at(axes.x(3.0, TIMES), axes.y(102.0, PRICES) + 8.0);
     assert!(
         some != FULL && some != NOTHING && some != BEYOND,
         "{some:?}"
@@ -290,7 +290,7 @@ fn an_svg_says_what_it_shows() {
 #[test]
 fn a_book_is_believed_only_for_so_long() {
     let (axes, pixels) = both(&known(), &["--price-range=95:107", "--stale-after=2s"]);
-    let heat = |seconds| pixels.at(axes.x(seconds, TIMES), axes.y(98.0, PRICES));
+    let heat = |seconds| pixels.at(axes.x(seconds, TIMES), axes.y(98.0, PRICES) + 5.0);
     assert_eq!(
         [1.0, 4.0, 6.0, 9.0].map(heat),
         [FULL, NOT_LIVE, FULL, NOT_LIVE]
@@ -403,7 +403,7 @@ fn bad_lines_are_counted_and_the_rest_is_drawn() {
     let ran = plot(&log, &out, &[]);
     assert_eq!(ran.status, 0);
     assert!(ran.err.contains("1 line cannot be read"), "{}", ran.err);
-    assert_eq!(Pixels::read(out.path()).width, 640);
+    assert_eq!(Pixels::read(out.path()).width, 1200);
 }
 
 #[test]

@@ -98,13 +98,10 @@ where
 fn dispatch(cli: Cli, matches: &ArgMatches, output: &mut Output) -> Result<(), Failure> {
     let (own, below) = (config::given(matches), matches.subcommand());
     if let Some((name, _)) = below
-        && let Some(option) = own
-            .iter()
-            .find(|it| matches.contains_id(it) && *it != "config")
+        && own.iter().any(|it| it != "config")
     {
-        let option = option.replace('_', "-");
         return Err(Failure::Usage(format!(
-            "options go behind the command: ticklot {name} --{option}"
+            "options go behind the command: ticklot {name} ..."
         )));
     }
     let of_command = below.map_or(matches, |(_, below)| below);

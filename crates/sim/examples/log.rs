@@ -25,10 +25,10 @@ const LEVELS: usize = 60;
 
 fn main() -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
-    // A tick is 0.01: the wider the orders lie, the more there is to see.
+    // Orders lie wider than usual, so that there is more to see.
     let config = MarketConfig {
-        reach: 400,
-        ..spot(LEVELS, Flow::Calm)
+        reach: 150,
+        ..spot(LEVELS, Flow::Busy)
     };
     let mut market = Market::new(config, 7);
     let (mut payload, mut packet) = (String::new(), String::new());

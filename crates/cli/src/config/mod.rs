@@ -168,7 +168,12 @@ fn describe_jayx(out: &mut String, table: &JayxTable, args: &WatchArgs) -> std::
     }
     if key {
         let name = table.api_key_env.as_deref().unwrap_or("TICKLOT_API_KEY");
-        writeln!(out, "  the key from {}", Variable(name))?;
+        writeln!(
+            out,
+            "  the key from {}{}",
+            Variable(name),
+            or_own(table.url.as_deref())
+        )?;
     }
     Ok(())
 }
@@ -217,13 +222,19 @@ fn describe_bayse(out: &mut String, table: &BayseTable, args: &WatchArgs) -> std
             .into_iter()
             .map(|name| Variable(name).to_string())
             .collect();
-        writeln!(out, "  credentials from {}", all.join(" or "))?;
+        let or_own = or_own(table.url.as_deref());
+        writeln!(out, "  credentials from {}{or_own}", all.join(" or "))?;
     }
     Ok(())
 }
 
 fn server(url: Option<&str>) -> &str {
     url.unwrap_or("an embedded server")
+}
+
+/// An embedded server has credentials of its own.
+fn or_own(url: Option<&str>) -> &str {
+    url.map_or(", else the embedded server's own", |_| "")
 }
 
 /// How finely a book is read and shown.
