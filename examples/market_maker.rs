@@ -1,0 +1,207 @@
+//! The skeleton of a market maker: it quotes around a book that can be traded on, and cancels the moment it
+//! cannot: stale, a gap, crossed, disconnected. It sends no orders; what it would do is handed to a
+//! function, here one that prints.
+//!
+//! The server that it runs against freezes, sends garbage and drops the connection now and then. Ends when
+//! it has cancelled for each of the three.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ticklot::jayx::JayX;
+use ticklot::{BookId, Books, Event, Feed, Handler, Options, State, Ticks};
+use ticklot_sim::{Simulator, Venue, bayse, jayx};
+
+/// What the strategy would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Intent {
+    /// Have these orders in the market, instead of whatever is there.
+    Quote { bid: Ticks, ask: Ticks },
+    /// Have none.
+    Cancel { because: State },
+}
+
+/// How far from the best prices it quotes, in ticks.
+const AWAY: Ticks = Ticks(1);
+
+/// Quotes every book of the feed.
+struct Maker<F> {
+    /// What is in the market, by book.
+    quotes: BTreeMap<BookId, (Ticks, Ticks)>,
+    act: F,
+}
+
+impl<F: FnMut(&str, Intent) -> ControlFlow<()>> Maker<F> {
+    fn new(act: F) -> Self {
+        Self {
+            quotes: BTreeMap::new(),
+            act,
+        }
+    }
+
+    /// Cancels what stands in a book that cannot be traded on any more.
+    fn cancel(&mut self, books: &Books) -> ControlFlow<()> {
+        let mut flow = ControlFlow::Continue(());
+        self.quotes.retain(|id, _| {
+            if books.live(*id).is_some() {
+                return true;
+            }
+            let because = books.state(*id);
+            if (self.act)(books.name(*id), Intent::Cancel { because }).is_break() {
+                flow = ControlFlow::Break(());
+            }
+            false
+        });
+        flow
+    }
+
+    /// Quotes a book anew, if that changes anything.
+    fn quote(&mut self, id: BookId, books: &Books) -> ControlFlow<()> {
+        let Some(book) = books.live(id) else {
+            return ControlFlow::Continue(());
+        };
+        let (Some(best_bid), Some(best_ask)) = (book.best_bid(), book.best_ask()) else {
+            return ControlFlow::Continue(());
+        };
+        let (bid, ask) = (best_bid.ticks - AWAY, best_ask.ticks + AWAY);
+        if self.quotes.insert(id, (bid, ask)) == Some((bid, ask)) {
+            return ControlFlow::Continue(());
+        }
+        (self.act)(books.name(id), Intent::Quote { bid, ask })
+    }
+}
+
+impl<F: FnMut(&str, Intent) -> ControlFlow<()>> Handler for Maker<F> {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        // First of all, whatever has happened: no call shows a book as live that is not.
+        self.cancel(books)?;
+        match event {
+            Event::Book(update) => self.quote(update.book, books),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// A server with faults, and a feed that follows it.
+fn against<H: Handler>(faults: &str, maker: H) -> Result<(Simulator, Feed<H>), Box<dyn Error>> {
+    let jayx = jayx::Config {
+        update_every: Duration::from_millis(5),
+        faults: faults.parse()?,
+        ..jayx::Config::default()
+    };
+    let venues = Simulator::spawn(jayx, bayse::Config::default())?;
+    let url = venues.url(Venue::Jayx).ok_or("JayX is served")?;
+    let mut options = Options::default();
+    options.stale_after = Some(Duration::from_millis(200));
+    options.reconnect.base = Duration::from_millis(50);
+    let mut feed = Feed::new(maker);
+    feed.add_with(
+        JayX::new("BTCUSDT").url(&url).build()?,
+        options,
+        ticklot_transport::Config::default(),
+    );
+    Ok((venues, feed))
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut reasons = BTreeMap::new();
+    let mut quotes = 0;
+    let maker = Maker::new(|name, intent| {
+        match intent {
+            Intent::Quote { .. } => quotes += 1,
+            Intent::Cancel { because } => {
+                println!("{name}: cancel, the book is {because}; {quotes} quotes before");
+                reasons.insert(because.as_str(), ());
+            }
+        }
+        if reasons.len() == 3 {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    let (_venues, mut feed) = against("freeze=400ms:0.01,garbage=0.01,drop=150,seed=3", maker)?;
+    feed.run().await;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use ticklot::jayx::Envelope;
+    use ticklot::{ConnectionId, Disconnect, Nanos, Session};
+
+    /// Takes a third of a second: the server freezes for good before one of its first hundred messages, and
+    /// the book is stale 200 ms later.
+    #[tokio::test]
+    async fn it_cancels_when_the_server_freezes() {
+        let mut told = Vec::new();
+        let maker = Maker::new(|_: &str, intent| {
+            told.push(intent);
+            match intent {
+                Intent::Quote { .. } => ControlFlow::Continue(()),
+                Intent::Cancel { .. } => ControlFlow::Break(()),
+            }
+        });
+        let (_venues, mut feed) = against("freeze=1h:0.05", maker).unwrap();
+        let run = tokio::time::timeout(Duration::from_secs(20), feed.run());
+        run.await.expect("it cancels in time");
+        drop(feed);
+        let last = told.pop().unwrap();
+        assert_eq!(
+            last,
+            Intent::Cancel {
+                because: State::Stale
+            }
+        );
+        assert!(!told.is_empty(), "it has quoted before");
+        assert!(told.iter().all(|it| matches!(it, Intent::Quote { .. })));
+    }
+
+    const BOOK: &[u8] =
+        br#"{"orderBook":{"bids":[{"ticks":10,"lots":1}],"asks":[{"ticks":12,"lots":1}]}}"#;
+
+    /// The same rules, driven by hand, with time that is only told.
+    #[test]
+    fn it_cancels_at_a_gap_when_stale_and_when_disconnected() {
+        let mut told = Vec::new();
+        let mut maker = Maker::new(|_: &str, intent| {
+            told.push(intent);
+            ControlFlow::Continue(())
+        });
+        let mut books = Books::new();
+        let venue = JayX::new("BTCUSDT")
+            .envelope(Envelope::Plain)
+            .build()
+            .unwrap();
+        let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+        let second = |n| Nanos::from_secs(n);
+        let _ = session.opened(second(0), &mut books, &mut maker);
+        let _ = session.frame(BOOK, second(1), &mut books, &mut maker);
+        let _ = session.frame(b"{", second(2), &mut books, &mut maker);
+        let _ = session.frame(BOOK, second(3), &mut books, &mut maker);
+        // Nothing for longer than the limit of 30 s.
+        let _ = session.timeout(second(34), &mut books, &mut maker);
+        let _ = session.frame(BOOK, second(35), &mut books, &mut maker);
+        let _ = session.disconnected(second(36), &Disconnect::Silent, &mut books, &mut maker);
+        let quote = Intent::Quote {
+            bid: Ticks(9),
+            ask: Ticks(13),
+        };
+        let cancel = |because| Intent::Cancel { because };
+        assert_eq!(
+            told,
+            [
+                quote,
+                cancel(State::Gap(ticklot::Gap::Refused)),
+                quote,
+                cancel(State::Stale),
+                quote,
+                cancel(State::Disconnected),
+            ]
+        );
+    }
+}

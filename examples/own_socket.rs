@@ -1,0 +1,172 @@
+//! Feeding frames from one's own socket: `ticklot` without its default features has no transport and no
+//! runtime, and a [`Session`] is driven by hand. Here the socket is a blocking one of tungstenite's; a
+//! kernel bypass, a shared-memory ring or a relay looks the same.
+//!
+//! A driver does four things: tell what happened and when, send what [`Session::outgoing`] gives, call
+//! [`Session::timeout`] at [`Session::deadline`], and connect again when [`Session::next`] says so. Ends
+//! after a hundred books.
+
+use std::error::Error;
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::ops::ControlFlow;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ticklot::jayx::JayX;
+use ticklot::{
+    Books, ConnectionId, Disconnect, Event, Handler, Nanos, Next, Options, Reply, Session,
+};
+use ticklot_sim::Venue;
+use tungstenite::{Message, WebSocket};
+
+/// A clock of one's own: any monotonic one does.
+struct Clock(Instant);
+
+impl Clock {
+    fn now(&self) -> Nanos {
+        Nanos(u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The strategy: counts the books that can be traded on, and has enough of them at some time.
+#[derive(Default)]
+struct Counter {
+    live: u32,
+}
+
+impl Handler for Counter {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        if let Event::Book(update) = event
+            && let Some(book) = books.live(update.book)
+        {
+            self.live += 1;
+            if self.live == 100 {
+                let (bid, ask) = (book.best_bid(), book.best_ask());
+                println!("{} {bid:?} {ask:?}", books.name(update.book));
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// One session and all that it works with.
+struct Driver {
+    session: Session<JayX>,
+    books: Books,
+    strategy: Counter,
+    clock: Clock,
+}
+
+impl Driver {
+    /// Until the strategy has had enough, or the session says that it is over.
+    fn run(&mut self) -> Result<(), Box<dyn Error>> {
+        loop {
+            let now = self.clock.now();
+            let reason = match self.session.next(now) {
+                Next::Connect | Next::Open => self.connect(),
+                Next::WaitUntil(time) => {
+                    thread::sleep(Duration::from_nanos(time.since(now).0));
+                    continue;
+                }
+                Next::Idle | Next::Done => return Ok(()),
+            };
+            let now = self.clock.now();
+            let Self {
+                session,
+                books,
+                strategy,
+                ..
+            } = self;
+            let _ = session.disconnected(now, &reason, books, strategy);
+        }
+    }
+
+    /// One connection, from its beginning to its end.
+    fn connect(&mut self) -> Disconnect {
+        let address = self.session.url().trim_start_matches("ws://");
+        let address = address.split('/').next().unwrap_or_default();
+        let connected = TcpStream::connect(address).map_err(tungstenite::Error::Io);
+        let upgraded = connected.and_then(|tcp| {
+            tcp.set_nodelay(true)?;
+            let client = tungstenite::client(self.session.url(), tcp);
+            client.map_err(|error| tungstenite::Error::Io(std::io::Error::other(error)))
+        });
+        match upgraded {
+            Ok((socket, _)) => self.read(socket),
+            Err(error) => Disconnect::Failed(Box::new(error)),
+        }
+    }
+
+    fn read(&mut self, mut socket: WebSocket<TcpStream>) -> Disconnect {
+        let Self {
+            session,
+            books,
+            strategy,
+            clock,
+        } = self;
+        if session.opened(clock.now(), books, strategy).is_break() {
+            return Disconnect::Stopped;
+        }
+        loop {
+            while let Some(message) = session.outgoing(clock.now()) {
+                let text = String::from_utf8_lossy(message).into_owned();
+                if let Err(error) = socket.send(Message::text(text)) {
+                    return Disconnect::Failed(Box::new(error));
+                }
+            }
+            // The read ends in time for whatever is due next.
+            let wait = session.deadline().map(|due| due.since(clock.now()));
+            let wait = wait.map(|wait| Duration::from_nanos(wait.0.max(1_000_000)));
+            if let Err(error) = socket.get_ref().set_read_timeout(wait) {
+                return Disconnect::Failed(Box::new(error));
+            }
+            let reply = match socket.read() {
+                Ok(Message::Text(text)) => {
+                    session.frame(text.as_bytes(), clock.now(), books, strategy)
+                }
+                Ok(Message::Close(_)) => return Disconnect::Closed { code: 1005 },
+                Ok(_) => {
+                    session.heard(clock.now());
+                    Reply::Control
+                }
+                Err(tungstenite::Error::Io(error))
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    match session.timeout(clock.now(), books, strategy) {
+                        Some(reason) => return reason,
+                        None => Reply::Control,
+                    }
+                }
+                Err(error) => return Disconnect::Failed(Box::new(error)),
+            };
+            match reply {
+                Reply::End(what) => return Disconnect::Ended(what),
+                Reply::Stop => return Disconnect::Stopped,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let venues = ticklot_examples::venues()?;
+    let url = venues.url(Venue::Jayx).ok_or("JayX is served")?;
+    let mut books = Books::new();
+    let venue = JayX::new("BTCUSDT").url(&url).build()?;
+    let session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+    let mut driver = Driver {
+        session,
+        books,
+        strategy: Counter::default(),
+        clock: Clock(Instant::now()),
+    };
+    driver.run()?;
+    println!(
+        "{} live books of {} frames",
+        driver.strategy.live,
+        driver.session.stats().frames
+    );
+    Ok(())
+}

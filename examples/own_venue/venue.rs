@@ -1,0 +1,269 @@
+//! The other side of a venue of one's own: its rules on one connection. Pure: it is told what came and when,
+//! and says what is to be sent; [`ticklot::Session`] and [`ticklot::Feed`] do the rest, reconnecting,
+//! staleness and trust included.
+
+use std::ops::ControlFlow;
+
+use ticklot::{
+    BookId, Books, ConnectionId, Context, Event, Handler, Nanos, NoCommand, Outbox, Reply, Scale,
+    Snapshot, Source, Venue, VenueName,
+};
+
+use crate::frame::{self, Decoder, Message};
+
+/// The server sends a heartbeat every 5 s; one that misses two is gone.
+const SILENCE: Nanos = Nanos::from_secs(11);
+
+/// How long a subscription may go without a book before it is sent again.
+const PATIENCE: Nanos = Nanos::from_secs(3);
+
+/// One connection to the venue, with one book.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    url: String,
+    symbol: String,
+    scale: Scale,
+    decoder: Decoder,
+    book: Option<BookId>,
+    /// When the subscription is sent again, unless a book comes.
+    ask_at: Option<Nanos>,
+}
+
+impl Pipe {
+    /// The book of `symbol` at `url`.
+    pub(crate) fn new(url: &str, symbol: &str, scale: Scale) -> Self {
+        Self {
+            url: url.to_owned(),
+            symbol: symbol.to_owned(),
+            scale,
+            decoder: Decoder::default(),
+            book: None,
+            ask_at: None,
+        }
+    }
+
+    fn subscribe(&mut self, now: Nanos, outbox: &mut Outbox) {
+        outbox.push(|out| frame::subscribe(out, &self.symbol));
+        self.ask_at = Some(now.after(PATIENCE));
+    }
+}
+
+impl Venue for Pipe {
+    type Command = NoCommand;
+
+    fn name(&self) -> VenueName {
+        frame::NAME
+    }
+
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn register(&mut self, connection: ConnectionId, books: &mut Books) {
+        self.book = Some(books.add(connection, &self.symbol, &self.symbol, self.scale));
+    }
+
+    fn opened(&mut self, now: Nanos, outbox: &mut Outbox) {
+        self.subscribe(now, outbox);
+    }
+
+    fn frame<H: Handler + ?Sized>(&mut self, frame: &[u8], context: &mut Context<'_, H>) -> Reply {
+        let decoded = self.decoder.decode(frame, self.scale);
+        context.decoded();
+        let (Some(id), connection) = (self.book, context.connection) else {
+            return Reply::Data;
+        };
+        let message = match decoded {
+            Ok(message) => message,
+            Err(error) => {
+                // It may have been the book: what the book holds may be out of date.
+                context.missed(id);
+                return Reply::from(context.bad_line(error));
+            }
+        };
+        context.stats.messages += 1;
+        match message {
+            Message::Heartbeat(text) => {
+                context.outbox.push(|out| out.extend_from_slice(text));
+                Reply::Control
+            }
+            Message::Refused(message) => Reply::from(context.emit(Event::Refused {
+                connection,
+                message,
+                room: Some(&self.symbol),
+            })),
+            Message::Book(book) if book.symbol != self.symbol => {
+                context.stats.unrequested += 1;
+                Reply::Data
+            }
+            Message::Book(book) => {
+                let snapshot = Snapshot {
+                    line: 0,
+                    bids: book.bids,
+                    asks: book.asks,
+                    trades: &[],
+                    last_trade: None,
+                    sent: None,
+                    source: Source::Stream,
+                };
+                let flow: ControlFlow<()> = context.snapshot(id, &snapshot, frame::refusal);
+                self.ask_at = None;
+                Reply::from(flow)
+            }
+        }
+    }
+
+    fn command<H: Handler + ?Sized>(
+        &mut self,
+        command: NoCommand,
+        _context: &mut Context<'_, H>,
+    ) -> Reply {
+        match command {}
+    }
+
+    fn has_message(&self, _now: Nanos) -> bool {
+        // All that is sent is in the outbox.
+        false
+    }
+
+    fn deadline(&self) -> Option<Nanos> {
+        self.ask_at
+    }
+
+    fn timeout<H: Handler + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+        self.subscribe(context.now, context.outbox);
+        Reply::Data
+    }
+
+    fn silence_limit(&self) -> Option<Nanos> {
+        Some(SILENCE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use ticklot::{Disconnect, Options, Session, State};
+
+    const BOOK: &[u8] = b"B|BTC-USD|61800.30x2.5|61800.40x3";
+
+    /// A session of the venue, its books, and what its handler was told.
+    struct Bench {
+        session: Session<Pipe>,
+        books: Books,
+        told: Vec<String>,
+        now: Nanos,
+    }
+
+    impl Bench {
+        fn open() -> Self {
+            let mut books = Books::new();
+            let venue = Pipe::new("ws://x", "BTC-USD", Scale::new(2, 3).unwrap());
+            let session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+            let mut bench = Self {
+                session,
+                books,
+                told: Vec::new(),
+                now: Nanos::from_secs(1),
+            };
+            let _ = bench.with(|session, now, books, handler| session.opened(now, books, handler));
+            bench
+        }
+
+        fn with<R>(
+            &mut self,
+            work: impl FnOnce(&mut Session<Pipe>, Nanos, &mut Books, &mut dyn Handler) -> R,
+        ) -> R {
+            let told = &mut self.told;
+            let mut handler = |event: Event<'_>, _: &Books| {
+                told.push(format!("{event:?}"));
+                ControlFlow::Continue(())
+            };
+            work(&mut self.session, self.now, &mut self.books, &mut handler)
+        }
+
+        fn frame(&mut self, frame: &[u8]) -> Reply {
+            self.with(|session, now, books, handler| session.frame(frame, now, books, handler))
+        }
+
+        fn sent(&mut self) -> Vec<String> {
+            let mut sent = Vec::new();
+            while let Some(message) = self.session.outgoing(self.now) {
+                sent.push(String::from_utf8_lossy(message).into_owned());
+            }
+            sent
+        }
+
+        fn state(&self) -> State {
+            self.books.state(BookId(0))
+        }
+    }
+
+    #[test]
+    fn it_subscribes_and_its_book_is_live() {
+        let mut bench = Bench::open();
+        assert_eq!(bench.sent(), ["S|BTC-USD"]);
+        assert_eq!(bench.state(), State::Empty);
+        assert_eq!(bench.frame(BOOK), Reply::Data);
+        let book = bench.books.live(BookId(0)).unwrap();
+        assert_eq!(book.spread().map(|spread| spread.0), Some(10));
+        assert_eq!(bench.frame(b"H|17"), Reply::Control);
+        assert_eq!(bench.sent(), ["H|17"]);
+        assert_eq!(bench.session.stats().snapshots, 1);
+    }
+
+    #[test]
+    fn what_is_not_answered_is_asked_for_again() {
+        let mut bench = Bench::open();
+        let _ = bench.sent();
+        let due = bench.session.deadline().unwrap();
+        assert_eq!(due, bench.now.after(PATIENCE));
+        bench.now = due;
+        let over = bench.with(|session, now, books, handler| session.timeout(now, books, handler));
+        assert!(over.is_none());
+        assert_eq!(bench.sent(), ["S|BTC-USD"]);
+    }
+
+    #[test]
+    fn a_bad_message_costs_the_trust_until_the_next_book() {
+        let mut bench = Bench::open();
+        let _ = bench.frame(BOOK);
+        let _ = bench.frame(b"B|BTC-USD|61800.305x2|");
+        assert_eq!(bench.state().as_str(), "gap");
+        // A book with a price twice is refused by the book itself.
+        let _ = bench.frame(b"B|BTC-USD|1x1,1x2|");
+        assert_eq!(bench.state().as_str(), "gap");
+        assert_eq!(bench.session.stats().bad_lines, 2);
+        let _ = bench.frame(BOOK);
+        assert_eq!(bench.state(), State::Live);
+    }
+
+    #[test]
+    fn silence_ends_the_connection_and_the_book_with_it() {
+        let mut bench = Bench::open();
+        let _ = bench.frame(BOOK);
+        bench.now = bench.now.after(SILENCE);
+        let over = bench.with(|session, now, books, handler| session.timeout(now, books, handler));
+        let reason = over.unwrap();
+        assert!(matches!(reason, Disconnect::Silent));
+        let _ = bench.with(|session, now, books, handler| {
+            session.disconnected(now, &reason, books, handler)
+        });
+        assert_eq!(bench.state(), State::Disconnected);
+    }
+
+    #[test]
+    fn a_refusal_and_another_symbol_change_no_book() {
+        let mut bench = Bench::open();
+        let _ = bench.frame(b"E|no such symbol");
+        let _ = bench.frame(b"B|ETH-USD|1x1|2x1");
+        assert_eq!(bench.state(), State::Empty);
+        assert_eq!(bench.session.stats().unrequested, 1);
+        assert!(
+            bench.told.iter().any(|it| it.contains("no such symbol")),
+            "{:?}",
+            bench.told
+        );
+    }
+}

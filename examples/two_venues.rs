@@ -1,0 +1,92 @@
+//! Both venues in one handler: it is called for either with all books at hand, on one thread, so it
+//! compares them without a lock and without a queue.
+//!
+//! Here it asks of each of Bayse's outcomes whether buying YES and NO together costs less than the one
+//! dollar that one of them will pay, and how JayX's price has moved meanwhile. Ends after 200 updates of
+//! each venue.
+
+use std::error::Error;
+use std::ops::ControlFlow;
+
+use ticklot::bayse::Bayse;
+use ticklot::jayx::JayX;
+use ticklot::{BookView, Books, Event, Feed, HalfTicks, Handler, Ticks};
+use ticklot_sim::Venue;
+use ticklot_sim::bayse::Listing;
+
+/// One dollar, in ticks of a cent.
+const ONE: Ticks = Ticks(100);
+
+#[derive(Debug, Default)]
+struct Watcher {
+    /// Updates of JayX, and of Bayse.
+    seen: [u32; 2],
+    first_mid: Option<HalfTicks>,
+    last_mid: Option<HalfTicks>,
+    /// The least that both outcomes have cost together.
+    cheapest: Option<Ticks>,
+}
+
+impl Watcher {
+    /// What both outcomes cost together, while both books can be traded on.
+    fn cost_of_both(books: &Books) -> Option<Ticks> {
+        let listing = Listing::rate_cut();
+        let best_ask = |name: &str| books.live(books.find(name)?)?.best_ask();
+        let (yes, no) = (best_ask(&listing.yes_id)?, best_ask(&listing.no_id)?);
+        Some(yes.ticks + no.ticks)
+    }
+}
+
+impl Handler for Watcher {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        let Event::Book(update) = event else {
+            return ControlFlow::Continue(());
+        };
+        let is_jayx = books.name(update.book) == "BTCUSDT";
+        self.seen[usize::from(!is_jayx)] += 1;
+        if is_jayx {
+            let mid = books.live(update.book).and_then(BookView::mid);
+            self.first_mid = self.first_mid.or(mid);
+            self.last_mid = mid.or(self.last_mid);
+        } else if let Some(cost) = Self::cost_of_both(books) {
+            self.cheapest = Some(self.cheapest.map_or(cost, |least| least.min(cost)));
+        }
+        if self.seen.iter().all(|seen| *seen >= 200) {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let venues = ticklot_examples::venues()?;
+    let url = |venue| venues.url(venue).ok_or("both are served");
+    let mut feed = Feed::new(Watcher::default());
+    feed.add(JayX::new("BTCUSDT").url(&url(Venue::Jayx)?).build()?);
+    let market = Listing::rate_cut().market_id;
+    feed.add(Bayse::new([market]).url(&url(Venue::Bayse)?).build()?);
+    feed.run().await;
+
+    let (_, watcher) = feed.into_parts();
+    let (first, last) = (
+        watcher.first_mid.ok_or("no mid")?,
+        watcher.last_mid.ok_or("no mid")?,
+    );
+    let cheapest = watcher.cheapest.ok_or("no two live books")?;
+    println!("BTCUSDT: mid moved by {} half ticks", last.0 - first.0);
+    println!(
+        "{}: YES and NO together cost {cheapest} cents at least{}",
+        Listing::rate_cut().market_id,
+        if cheapest < ONE {
+            ", less than they pay"
+        } else {
+            ""
+        },
+    );
+    println!(
+        "updates: JayX {}, Bayse {}",
+        watcher.seen[0], watcher.seen[1]
+    );
+    Ok(())
+}
