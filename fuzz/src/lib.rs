@@ -24,6 +24,8 @@ mod requests;
 mod scans;
 mod session;
 mod views;
+mod websocket;
+mod wire;
 
 pub use crate::bayse::bayse;
 pub use crate::book::book;
@@ -32,3 +34,4 @@ pub use crate::jayx::jayx;
 pub use crate::lines::lines;
 pub use crate::requests::requests;
 pub use crate::session::session;
+pub use crate::websocket::websocket;

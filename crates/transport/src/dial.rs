@@ -31,7 +31,46 @@ use crate::url::Target;
 pub async fn connect(url: &str, config: &Config) -> Result<Connection, Error> {
     let target = Target::parse(url)?;
     let stream = open(&target, config).await?;
-    let upgrade = upgrade(stream, &target, config.headers());
+    websocket(&target, stream, config).await
+}
+
+/// Opens a WebSocket over a stream that is there already: through a proxy, over a Unix socket, or in
+/// memory.
+///
+/// Of the URL the request is made, and nothing else: no name is looked up, and no TLS is added, not
+/// for `wss://` either. [`Config::connect_timeout`] and [`Config::tls_timeout`] mean nothing here.
+///
+/// ```
+/// use ticklot_transport::{Config, Error, Stream, connect_over};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let (ours, theirs) = tokio::io::duplex(1024);
+/// drop(theirs);
+/// let connection = connect_over("ws://in.memory/", Stream::new(ours), &Config::default()).await;
+/// assert!(matches!(connection, Err(Error::Http(_))));
+/// # }
+/// ```
+///
+/// # Cancel safety
+///
+/// Dropping the call drops the stream.
+///
+/// # Errors
+///
+/// [`Error::Url`], and [`Error::Timeout`], [`Error::Refused`], [`Error::Handshake`] and
+/// [`Error::Http`] of the upgrade.
+pub async fn connect_over(
+    url: &str,
+    stream: impl Into<Stream>,
+    config: &Config,
+) -> Result<Connection, Error> {
+    websocket(&Target::parse(url)?, stream.into(), config).await
+}
+
+/// The upgrade of a stream.
+async fn websocket(target: &Target, stream: Stream, config: &Config) -> Result<Connection, Error> {
+    let upgrade = upgrade(stream, target, config.headers());
     let stream = limit(Step::Upgrade, config.upgrade_timeout, upgrade).await?;
     debug!(peer = %target.peer(), tls = target.tls, "connected");
     Ok(Connection::new(stream, Role::Client, config))

@@ -73,8 +73,12 @@ async fn fetch(stream: Stream, request: Request<String>, most: usize) -> Result<
         match driver.as_mut().poll(cx) {
             Poll::Ready(ended) => {
                 over = true;
+                // What has been answered by then stands, however the connection ended.
+                if let Poll::Ready(body) = exchange.as_mut().poll(cx) {
+                    return Poll::Ready(body);
+                }
                 ended.map_err(http)?;
-                exchange.as_mut().poll(cx)
+                Poll::Pending
             }
             Poll::Pending => Poll::Pending,
         }

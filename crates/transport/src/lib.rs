@@ -87,7 +87,7 @@ pub mod close;
 
 pub use config::Config;
 pub use connection::Connection;
-pub use dial::connect;
+pub use dial::{connect, connect_over};
 pub use error::{Error, Step};
 pub use get::get;
 pub use message::{Incoming, Kind, Message};

@@ -12,9 +12,11 @@ use tokio::net::TcpStream;
 #[cfg(feature = "tls-no-provider")]
 use tokio_rustls::{TlsStream, client, server};
 
-/// A TCP connection, with or without TLS.
+/// The bytes under a WebSocket: a TCP connection, with or without TLS, or anything else that reads and
+/// writes.
 ///
-/// Made with `From` out of a [`TcpStream`] or of either TLS stream of `tokio-rustls`.
+/// Made with `From` out of a [`TcpStream`] or of either TLS stream of `tokio-rustls`, and with
+/// [`Stream::new`] out of what is neither.
 pub struct Stream {
     socket: Socket,
     /// Bytes that came with the handshake and belong to the first frames.
@@ -26,10 +28,22 @@ enum Socket {
     // Boxed: a TLS session is a kilobyte, and it would be moved about.
     #[cfg(feature = "tls-no-provider")]
     Tls(Box<TlsStream<TcpStream>>),
+    Other(Box<dyn Duplex>),
 }
 
+/// What can stand in for a socket.
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
 impl Stream {
-    fn new(socket: Socket) -> Self {
+    /// Any stream: a tunnel through a proxy, a Unix socket, one in memory. Each of its calls goes
+    /// through a pointer; a TCP or TLS stream of `tokio` is better given with `From`.
+    pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self::of(Socket::Other(Box::new(stream)))
+    }
+
+    fn of(socket: Socket) -> Self {
         Self {
             socket,
             leftover: Bytes::new(),
@@ -45,21 +59,21 @@ impl Stream {
 
 impl From<TcpStream> for Stream {
     fn from(tcp: TcpStream) -> Self {
-        Self::new(Socket::Plain(tcp))
+        Self::of(Socket::Plain(tcp))
     }
 }
 
 #[cfg(feature = "tls-no-provider")]
 impl From<client::TlsStream<TcpStream>> for Stream {
     fn from(tls: client::TlsStream<TcpStream>) -> Self {
-        Self::new(Socket::Tls(Box::new(tls.into())))
+        Self::of(Socket::Tls(Box::new(tls.into())))
     }
 }
 
 #[cfg(feature = "tls-no-provider")]
 impl From<server::TlsStream<TcpStream>> for Stream {
     fn from(tls: server::TlsStream<TcpStream>) -> Self {
-        Self::new(Socket::Tls(Box::new(tls.into())))
+        Self::of(Socket::Tls(Box::new(tls.into())))
     }
 }
 
@@ -69,6 +83,7 @@ impl fmt::Debug for Stream {
             Socket::Plain(_) => "Stream(tcp)",
             #[cfg(feature = "tls-no-provider")]
             Socket::Tls(_) => "Stream(tls)",
+            Socket::Other(_) => "Stream(other)",
         })
     }
 }
@@ -88,6 +103,7 @@ impl AsyncRead for Stream {
             Socket::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
             #[cfg(feature = "tls-no-provider")]
             Socket::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+            Socket::Other(other) => Pin::new(other).poll_read(cx, buf),
         }
     }
 }
@@ -102,6 +118,7 @@ impl AsyncWrite for Stream {
             Socket::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
             #[cfg(feature = "tls-no-provider")]
             Socket::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+            Socket::Other(other) => Pin::new(other).poll_write(cx, bytes),
         }
     }
 
@@ -110,6 +127,7 @@ impl AsyncWrite for Stream {
             Socket::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             #[cfg(feature = "tls-no-provider")]
             Socket::Tls(tls) => Pin::new(tls).poll_flush(cx),
+            Socket::Other(other) => Pin::new(other).poll_flush(cx),
         }
     }
 
@@ -118,6 +136,7 @@ impl AsyncWrite for Stream {
             Socket::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             #[cfg(feature = "tls-no-provider")]
             Socket::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+            Socket::Other(other) => Pin::new(other).poll_shutdown(cx),
         }
     }
 }

@@ -112,10 +112,16 @@ async fn exchange(
         Poll::Pending
     })
     .await?;
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS && parts.is_none() {
-        parts = Some(driver.await);
+    // How the connection of a refusal ended takes nothing from it: a server that hangs up behind its
+    // answer, or sends too much of it, has still said when to come back.
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Ok((response, None));
     }
-    Ok((response, parts.transpose()?))
+    let parts = match parts {
+        Some(parts) => parts,
+        None => driver.await,
+    };
+    Ok((response, Some(parts?)))
 }
 
 fn check_status<B>(response: &Response<B>) -> Result<(), Error> {

@@ -28,7 +28,7 @@ use tracing::debug;
 
 use super::fault::{Injector, Wire, count};
 use super::peer::{End, Ended, Peer, stopped};
-use super::read::{Inbox, read_loop};
+use super::read::{Inbox, Sips, read_loop};
 use super::upgrade::{self, Page, Refusal, Target};
 use super::{Counters, Limits};
 use crate::faults::Faults;
@@ -229,7 +229,7 @@ async fn talk<P: Protocol>(
 ) -> End {
     let (wire, left) = Wire::new(link.write, shared.protocol.faults().slow);
     let write = BufWriter::with_capacity(WRITE_BUFFER, wire);
-    let (read, mut write) = after_handshake_split(&mut link.read, write, Role::Server);
+    let (read, mut write) = after_handshake_split(Sips(&mut link.read), write, Role::Server);
     write.set_writev(false);
     let (send, events) = mpsc::channel(INBOX);
     let mut peer = Peer {

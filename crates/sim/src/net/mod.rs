@@ -15,6 +15,7 @@ pub(crate) use self::drive::{News, drive};
 pub use self::fault::Injected;
 pub use self::limits::Limits;
 pub(crate) use self::peer::{End, Ended, Input, Peer};
+pub use self::read::receive;
 pub use self::stats::Connections;
 pub(crate) use self::stats::Counters;
 pub(crate) use self::upgrade::{Page, Refusal, Target};

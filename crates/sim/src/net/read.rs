@@ -1,32 +1,77 @@
 //! The reading half: frames in, whole messages out.
 
-use fastwebsockets::{Frame, OpCode, WebSocketError, WebSocketRead};
-use tokio::io::AsyncRead;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use fastwebsockets::{Frame, OpCode, Role, WebSocketError, WebSocketRead, after_handshake_split};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 
 use super::peer::Event;
-use crate::machine::Close;
+use crate::machine::{Close, Received};
+
+/// The most that is read at once. The frame reader's buffer doubles whenever a read has filled it and
+/// frames are found in it: without this it grows as far as the kernel has bytes, to many megabytes under
+/// a flood of small messages.
+const READ_AT_MOST: usize = 16 * 1024;
+
+/// A stream of which no call reads more than [`READ_AT_MOST`] bytes.
+pub(super) struct Sips<S>(pub(super) S);
+
+impl<S: AsyncRead + Unpin> AsyncRead for Sips<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let most = buf.remaining().min(READ_AT_MOST);
+        let mut sip = ReadBuf::new(buf.initialize_unfilled_to(most));
+        ready!(Pin::new(&mut self.0).poll_read(cx, &mut sip))?;
+        let read = sip.filled().len();
+        buf.advance(read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Reads a client's WebSocket frames as the servers of this crate do, from any stream whose upgrade is
+/// behind it, and hands on what they say. The last is a [`Received::Close`], a [`Received::Fault`] or
+/// [`Received::Lost`].
+///
+/// `max_message` is the longest message, as in [`Limits`](crate::Limits). A server does nothing else
+/// with a client's bytes; this is for whoever wants to see that without a socket.
+///
+/// # Cancel safety
+/// Not cancel safe: a frame that was begun is lost.
+pub async fn receive(
+    stream: impl AsyncRead + Unpin,
+    max_message: usize,
+    mut told: impl FnMut(Received),
+) {
+    let (read, _) = after_handshake_split(Sips(stream), tokio::io::sink(), Role::Server);
+    let mut read = Messages::of(read, max_message);
+    loop {
+        let event = read.next().await;
+        let last = event.is_last();
+        told(event.received());
+        if last {
+            return;
+        }
+    }
+}
 
 /// Reads until the client has closed, broken a rule or gone, and hands everything on.
 ///
 /// This future owns the reading of its connection and is polled to its end: a frame that was
 /// begun is never dropped half read.
 pub(super) async fn read_loop<S: AsyncRead + Unpin>(
-    mut read: WebSocketRead<S>,
+    read: WebSocketRead<S>,
     max_message: usize,
     inbox: Inbox,
 ) {
-    read.set_auto_close(false);
-    read.set_auto_pong(false);
-    // The limit of the frame reader is exclusive.
-    read.set_max_message_size(max_message.saturating_add(1));
-    let mut messages = Messages::new(max_message);
+    let mut read = Messages::of(read, max_message);
     loop {
-        let event = match read.read_frame(&mut no_obligation).await {
-            Ok(frame) => messages.accept(frame),
-            Err(error) => Some(fault(&error)),
-        };
-        let Some(event) = event else { continue };
+        let event = read.next().await;
         let last = event.is_last();
         if !inbox.put(event).await || last {
             return;
@@ -70,15 +115,45 @@ fn fault(error: &WebSocketError) -> Event {
     }
 }
 
+/// The frames of a client, and the messages that they make.
+struct Messages<S> {
+    read: WebSocketRead<S>,
+    parts: Parts,
+}
+
+impl<S: AsyncRead + Unpin> Messages<S> {
+    fn of(mut read: WebSocketRead<S>, max_message: usize) -> Self {
+        read.set_auto_close(false);
+        read.set_auto_pong(false);
+        // The limit of the frame reader is exclusive.
+        read.set_max_message_size(max_message.saturating_add(1));
+        let parts = Parts::new(max_message);
+        Self { read, parts }
+    }
+
+    /// Not cancel-safe.
+    async fn next(&mut self) -> Event {
+        loop {
+            let event = match self.read.read_frame(&mut no_obligation).await {
+                Ok(frame) => self.parts.accept(frame),
+                Err(error) => Some(fault(&error)),
+            };
+            if let Some(event) = event {
+                return event;
+            }
+        }
+    }
+}
+
 /// Puts fragments together, within the limit, and checks what the frame reader does not.
-struct Messages {
+struct Parts {
     max: usize,
     /// The opcode of the message that is being put together.
     open: Option<OpCode>,
     parts: Vec<u8>,
 }
 
-impl Messages {
+impl Parts {
     fn new(max: usize) -> Self {
         Self {
             max,
@@ -166,7 +241,7 @@ mod tests {
 
     #[test]
     fn puts_fragments_together_around_control_frames() {
-        let mut messages = Messages::new(8);
+        let mut messages = Parts::new(8);
         assert_eq!(messages.accept(frame(false, OpCode::Text, b"a\xc3")), None);
         let ping = messages.accept(frame(true, OpCode::Ping, b"x"));
         assert_eq!(ping, Some(Event::Ping(b"x".to_vec())));
@@ -177,7 +252,7 @@ mod tests {
     #[test]
     fn refuses_what_breaks_the_rules() {
         let fault = |payload: &[u8], fin, opcode| {
-            let mut messages = Messages::new(8);
+            let mut messages = Parts::new(8);
             messages.accept(frame(fin, opcode, payload))
         };
         let protocol = Some(Event::Fault(Close::PROTOCOL));
@@ -197,16 +272,44 @@ mod tests {
             Some(Event::Fault(Close::TOO_BIG))
         );
         let unmasked = Frame::new(true, OpCode::Text, None, b"{}"[..].into());
-        let event = Messages::new(8).accept(unmasked);
+        let event = Parts::new(8).accept(unmasked);
         assert_eq!(event, Some(Event::Fault(Close::UNMASKED)));
     }
 
     #[test]
     fn the_limit_counts_all_fragments() {
-        let mut messages = Messages::new(8);
+        let mut messages = Parts::new(8);
         assert_eq!(messages.accept(frame(false, OpCode::Text, b"12345")), None);
         let event = messages.accept(frame(true, OpCode::Continuation, b"6789"));
         assert_eq!(event, Some(Event::Fault(Close::TOO_BIG)));
+    }
+
+    /// Tells how much its reader had room for at most.
+    struct Room<S>(S, std::rc::Rc<std::cell::Cell<usize>>);
+
+    impl<S: AsyncRead + Unpin> AsyncRead for Room<S> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            self.1.set(self.1.get().max(buf.remaining()));
+            Pin::new(&mut self.0).poll_read(cx, buf)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_small_messages_takes_a_few_reads_of_memory() {
+        let flood = [0x81, 0x81, 0, 0, 0, 0, b'x'].repeat(200_000);
+        let (room, mut count) = (std::rc::Rc::default(), 0);
+        let stream = Room(Sips(&flood[..]), std::rc::Rc::clone(&room));
+        let (read, _) = after_handshake_split(stream, tokio::io::sink(), Role::Server);
+        let mut read = Messages::of(read, 8);
+        while read.next().await != Event::Lost {
+            count += 1;
+        }
+        assert_eq!(count, 200_000);
+        assert!(room.get() <= 4 * READ_AT_MOST, "{} bytes", room.get());
     }
 
     #[test]

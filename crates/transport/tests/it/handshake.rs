@@ -167,6 +167,18 @@ async fn too_many_requests_come_back_with_retry_after() {
     );
 }
 
+/// Found by the fuzz target `websocket`: what followed the answer in the same packet was an error of
+/// HTTP, and the time to wait was lost.
+#[tokio::test]
+async fn a_refusal_with_too_long_a_body_is_one() {
+    let answer =
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 3\r\n\r\nslow";
+    assert_eq!(
+        refused_with(answer).await,
+        (429, Some(Duration::from_secs(7)))
+    );
+}
+
 #[tokio::test]
 async fn retry_after_as_a_date_is_none() {
     let answer = "HTTP/1.1 503 Busy\r\nRetry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n\r\n";

@@ -1,0 +1,259 @@
+//! A case: who reads what, and how it is cut.
+
+use arbitrary::{Arbitrary, Unstructured};
+
+use super::script::{ACCEPT, Answer, Cut, End};
+
+/// What is fuzzed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// A client's reading, after an upgrade that is in order.
+    Client,
+    /// A server's reading.
+    Server,
+    /// A client's upgrade, and what it reads then.
+    Upgrade,
+}
+
+pub(super) struct Case {
+    pub(super) side: Side,
+    /// The longest message.
+    pub(super) limit: usize,
+    pub(super) end: End,
+    pub(super) cuts: Vec<Cut>,
+    /// The sub-protocols that are asked for.
+    pub(super) protocols: Vec<&'static str>,
+    /// What a server has of the stream before it reads.
+    pub(super) leftover: Vec<u8>,
+    /// Frames; of an upgrade the answer too.
+    pub(super) bytes: Vec<u8>,
+}
+
+const LIMITS: [usize; 10] = [
+    0, 1, 10, 125, 126, 1_000, 65_535, 65_536, 200_000, 4_194_304,
+];
+
+impl Case {
+    /// The first line is of letters: who reads (`c`lient, `s`erver, `u`pgrade, or `C` and `S` for frames
+    /// that are made of the bytes), a digit for the limit, the end (`e`of, `r`eset, `t`runcated,
+    /// `s`ilence), and the script of cuts, in which `p` makes an upgrade ask for sub-protocols. Behind it
+    /// are the bytes. Other letters mean one or the other.
+    pub(super) fn read(data: &[u8]) -> Option<Self> {
+        let line = data.iter().position(|byte| *byte == b'\n')?;
+        let (line, bytes) = (&data[..line], &data[line + 1..]);
+        let [side, limit, end, script @ ..] = line else {
+            return None;
+        };
+        let (side, is_made) = match side {
+            b's' => (Side::Server, false),
+            b'u' => (Side::Upgrade, false),
+            b'S' => (Side::Server, true),
+            b'C' => (Side::Client, true),
+            _ => (Side::Client, false),
+        };
+        let bytes = if is_made {
+            frames(bytes, side == Side::Server)
+        } else {
+            bytes.to_vec()
+        };
+        let taken = match side {
+            Side::Server => script.len().min(bytes.len()),
+            _ => 0,
+        };
+        let asks = side == Side::Upgrade && script.contains(&b'p');
+        Some(Self {
+            side,
+            limit: LIMITS[usize::from(limit.wrapping_sub(b'0')) % LIMITS.len()],
+            end: match end {
+                b'r' => End::Reset,
+                b't' => End::Truncated,
+                b's' => End::Silence,
+                _ => End::Eof,
+            },
+            cuts: Cut::read(script),
+            protocols: if asks {
+                vec!["book", "chat"]
+            } else {
+                Vec::new()
+            },
+            leftover: bytes[..taken].to_vec(),
+            bytes,
+        })
+    }
+
+    /// The answer to a client's upgrade.
+    pub(super) fn answer(&self) -> Option<Answer> {
+        let head = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Accept: {ACCEPT}\r\n\r\n"
+        );
+        let is_cut = self.side == Side::Upgrade;
+        match self.side {
+            Side::Server => None,
+            Side::Client => Some(head.into_bytes()),
+            Side::Upgrade => Some(self.bytes.clone()),
+        }
+        .map(|text| Answer { text, is_cut })
+    }
+
+    /// What the stream yields then.
+    pub(super) fn incoming(&self) -> Vec<u8> {
+        match self.side {
+            Side::Server => self.bytes[self.leftover.len()..].to_vec(),
+            Side::Client => self.bytes.clone(),
+            Side::Upgrade => Vec::new(),
+        }
+    }
+}
+
+/// Frames most of which are in order: far more of them get far than of bytes by chance.
+pub(crate) fn frames(data: &[u8], is_masked: bool) -> Vec<u8> {
+    const MOST: usize = 1 << 20;
+    let mut u = Unstructured::new(data);
+    let mut out = Vec::new();
+    while !u.is_empty() && out.len() < MOST {
+        let Ok(frame) = Frame::arbitrary(&mut u) else {
+            break;
+        };
+        frame.write(is_masked, &mut out);
+    }
+    out
+}
+
+#[derive(Debug, Arbitrary)]
+struct Frame {
+    kind: Kind,
+    /// Of eight: the last of a message, but for one.
+    fin: u8,
+    payload: Payload,
+    key: [u8; 4],
+    twist: Twist,
+}
+
+#[derive(Debug, Arbitrary)]
+enum Kind {
+    Text,
+    Binary,
+    Continuation,
+    Ping,
+    Pong,
+    Close(Option<u16>),
+    /// A first byte as it comes.
+    Odd(u8),
+}
+
+#[derive(Debug, Arbitrary)]
+enum Payload {
+    Bytes(Vec<u8>),
+    /// Letters, so many.
+    Text(u8),
+    /// A part of a text whose letters are of one to four bytes.
+    Part {
+        from: u8,
+        len: u8,
+    },
+    /// A length at which something changes.
+    Edge(u8),
+    Long(u32),
+}
+
+/// What is wrong with a frame.
+#[derive(Debug, Arbitrary)]
+enum Twist {
+    None,
+    Nothing,
+    Neither,
+    /// Masked, though it should not be, or the other way round.
+    Mask,
+    /// The length in more bytes than it needs.
+    LongForm(bool),
+    /// Another length than it has.
+    Claim(u64),
+    /// It ends early.
+    Stop(u8),
+}
+
+const LETTERS: &str = "aé€𝄞zß漢🚀";
+const EDGES: [usize; 12] = [0, 1, 2, 9, 10, 123, 124, 125, 126, 127, 65_535, 65_536];
+
+impl Payload {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes.clone(),
+            Self::Text(len) => vec![b'x'; (*len).into()],
+            Self::Part { from, len } => {
+                let text = LETTERS.repeat(20);
+                let text = &text.as_bytes()[usize::from(*from)..];
+                text[..text.len().min((*len).into())].to_vec()
+            }
+            Self::Edge(which) => vec![b'y'; EDGES[usize::from(*which) % EDGES.len()]],
+            Self::Long(len) => vec![b'z'; *len as usize % 300_000],
+        }
+    }
+}
+
+impl Frame {
+    fn write(&self, is_masked: bool, out: &mut Vec<u8>) {
+        let start = out.len();
+        let mut payload = self.payload.bytes();
+        let is_last = if self.fin % 8 == 0 { 0 } else { 0x80 };
+        let first = match self.kind {
+            Kind::Text => is_last | 1,
+            Kind::Binary => is_last | 2,
+            Kind::Continuation => is_last,
+            Kind::Ping | Kind::Pong => {
+                payload.truncate(125);
+                0x80 | if matches!(self.kind, Kind::Ping) {
+                    9
+                } else {
+                    10
+                }
+            }
+            Kind::Close(code) => {
+                payload.truncate(123);
+                let code = code.map(|code| 995 + code % 4_100);
+                payload.splice(..0, code.map(u16::to_be_bytes).into_iter().flatten());
+                0x88
+            }
+            Kind::Odd(byte) => byte,
+        };
+        out.push(first);
+        let is_masked = is_masked != matches!(self.twist, Twist::Mask);
+        self.length(payload.len(), is_masked, out);
+        if is_masked {
+            out.extend(self.key);
+            let masked = payload.iter().enumerate();
+            out.extend(masked.map(|(at, byte)| byte ^ self.key[at % 4]));
+        } else {
+            out.extend(&payload);
+        }
+        if let Twist::Stop(bytes) = self.twist {
+            let size = out.len() - start;
+            out.truncate(start + size.min(bytes.into()));
+        }
+    }
+
+    fn length(&self, len: usize, is_masked: bool, out: &mut Vec<u8>) {
+        let (len, form) = match self.twist {
+            Twist::Claim(len) => (len, 127),
+            Twist::LongForm(true) => (len as u64, 127),
+            Twist::LongForm(false) if len < 65_536 => (len as u64, 126),
+            _ => (
+                len as u64,
+                match len {
+                    0..126 => len,
+                    126..65_536 => 126,
+                    _ => 127,
+                },
+            ),
+        };
+        let mask = if is_masked { 0x80 } else { 0 };
+        out.push(mask | u8::try_from(form).expect("seven bits"));
+        let bytes = len.to_be_bytes();
+        match form {
+            126 => out.extend(&bytes[6..]),
+            127 => out.extend(&bytes),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! RFC 6455 as it is written, for bytes that are all there: what they tell, and how it ends.
+//!
+//! Slow and plain on purpose: every frame is looked at as a whole, nothing is kept from one look to the
+//! next but the message that is open.
+
+use std::collections::BTreeSet;
+
+/// Who reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Frames that come must not be masked.
+    Client,
+    /// Frames that come must be masked.
+    Server,
+}
+
+/// What frames tell, one message or control frame each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Text(Vec<u8>),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    /// The code, 1005 for none, and the reason.
+    Close(u16, Vec<u8>),
+}
+
+/// How it ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With a close frame.
+    Closed,
+    /// A rule is broken. Each that is has a close code; a reader may tell any of them.
+    Refused(BTreeSet<u16>),
+    /// The bytes end, in the middle of a frame or behind one. When of a head that is not whole some bytes
+    /// break rules already, a reader may tell one of these codes instead.
+    Cut(BTreeSet<u16>),
+}
+
+/// All that bytes tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) told: Vec<Told>,
+    pub(crate) ending: Ending,
+}
+
+/// Reads all of it; `limit` is the longest message.
+pub(crate) fn read(bytes: &[u8], role: Role, limit: usize) -> Reading {
+    let mut told = Vec::new();
+    let mut message = None;
+    let mut rest = bytes;
+    let ending = loop {
+        let left = message
+            .as_ref()
+            .map_or(limit, |(_, parts): &(u8, Vec<u8>)| {
+                limit.saturating_sub(parts.len())
+            });
+        let frame = match frame(rest, role, message.is_some(), left) {
+            Ok(frame) => frame,
+            Err(ending) => break ending,
+        };
+        rest = &rest[frame.size..];
+        match take(frame, &mut message) {
+            Ok(Some(Told::Close(code, reason))) => {
+                told.push(Told::Close(code, reason));
+                break Ending::Closed;
+            }
+            Ok(some) => told.extend(some),
+            Err(codes) => break Ending::Refused(codes),
+        }
+    };
+    Reading { told, ending }
+}
+
+struct Frame {
+    /// Head and payload.
+    size: usize,
+    fin: bool,
+    opcode: u8,
+    payload: Vec<u8>,
+}
+
+const CONTINUATION: u8 = 0;
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+/// The first frame.
+fn frame(bytes: &[u8], role: Role, is_open: bool, left: usize) -> Result<Frame, Ending> {
+    let codes = broken(bytes, role, is_open, left);
+    let (Some(&first), Some(&second)) = (bytes.first(), bytes.get(1)) else {
+        return Err(Ending::Cut(codes));
+    };
+    let extended = match second & 0x7f {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    let mask_at = 2 + extended;
+    let head = mask_at + if second & 0x80 != 0 { 4 } else { 0 };
+    if bytes.len() < head {
+        return Err(Ending::Cut(codes));
+    }
+    if !codes.is_empty() {
+        return Err(Ending::Refused(codes));
+    }
+    // No longer than the limit, since nothing is broken.
+    let length = usize::try_from(length(bytes).expect("the head is whole")).expect("in the limit");
+    let Some(payload) = bytes.get(head..head + length) else {
+        return Err(Ending::Cut(codes));
+    };
+    let key = &bytes[mask_at..head];
+    let plain = |(at, byte): (usize, &u8)| {
+        if key.is_empty() {
+            *byte
+        } else {
+            byte ^ key[at % 4]
+        }
+    };
+    Ok(Frame {
+        size: head + length,
+        fin: first & 0x80 != 0,
+        opcode: first & 0x0f,
+        payload: payload.iter().enumerate().map(plain).collect(),
+    })
+}
+
+/// The length of the payload, if the bytes that say it are there.
+fn length(bytes: &[u8]) -> Option<u64> {
+    let number = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    };
+    match bytes.get(1)? & 0x7f {
+        126 => bytes.get(2..4).map(number),
+        127 => bytes.get(2..10).map(number),
+        short => Some(u64::from(short)),
+    }
+}
+
+/// The codes of the rules that the bytes of a head break, as far as they are there. `left` is what the
+/// message that is open may still add, or a whole one.
+fn broken(bytes: &[u8], role: Role, is_open: bool, left: usize) -> BTreeSet<u16> {
+    let mut codes = BTreeSet::new();
+    let Some(&first) = bytes.first() else {
+        return codes;
+    };
+    let opcode = first & 0x0f;
+    let is_control = opcode >= CLOSE;
+    let is_known = matches!(opcode, CONTINUATION..=BINARY | CLOSE..=PONG);
+    let is_out_of_place = match opcode {
+        CONTINUATION => !is_open,
+        TEXT | BINARY => is_open,
+        _ => false,
+    };
+    let is_cut_control = is_control && first & 0x80 == 0;
+    if first & 0x70 != 0 || !is_known || is_out_of_place || is_cut_control {
+        codes.insert(1002);
+    }
+    if let Some(&second) = bytes.get(1) {
+        let is_masked = second & 0x80 != 0;
+        let is_long_control = is_control && second & 0x7f > 125;
+        if is_masked != (role == Role::Server) || is_long_control {
+            codes.insert(1002);
+        }
+    }
+    if let Some(length) = length(bytes) {
+        // The highest bit must be 0.
+        if length >> 63 != 0 {
+            codes.insert(1002);
+        }
+        // A control frame is no part of the message.
+        if !is_control && length > left as u64 {
+            codes.insert(1009);
+        }
+    }
+    codes
+}
+
+/// What a frame comes to, or the codes of what is wrong inside it.
+fn take(frame: Frame, message: &mut Option<(u8, Vec<u8>)>) -> Result<Option<Told>, BTreeSet<u16>> {
+    match frame.opcode {
+        PING => return Ok(Some(Told::Ping(frame.payload))),
+        PONG => return Ok(Some(Told::Pong(frame.payload))),
+        CLOSE => return close(&frame.payload).map(Some),
+        _ => {}
+    }
+    let (kind, mut whole) = message.take().unwrap_or((frame.opcode, Vec::new()));
+    whole.extend(frame.payload);
+    if !frame.fin {
+        *message = Some((kind, whole));
+        return Ok(None);
+    }
+    match kind {
+        BINARY => Ok(Some(Told::Binary(whole))),
+        _ if std::str::from_utf8(&whole).is_err() => Err([1007].into()),
+        _ => Ok(Some(Told::Text(whole))),
+    }
+}
+
+fn close(payload: &[u8]) -> Result<Told, BTreeSet<u16>> {
+    if payload.is_empty() {
+        return Ok(Told::Close(1005, Vec::new()));
+    }
+    let mut codes = BTreeSet::new();
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return Err([1002].into());
+    };
+    let code = u16::from_be_bytes(*code);
+    // RFC 6455, section 7.4, and the codes that were registered since: 1012 to 1014.
+    let is_defined = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+    if !is_defined {
+        codes.insert(1002);
+    }
+    if std::str::from_utf8(reason).is_err() {
+        codes.insert(1007);
+    }
+    if codes.is_empty() {
+        return Ok(Told::Close(code, reason.to_vec()));
+    }
+    Err(codes)
+}
