@@ -42,6 +42,8 @@ pub(crate) enum Ending {
 pub(crate) struct Reading {
     pub(crate) told: Vec<Told>,
     pub(crate) ending: Ending,
+    /// Whether the frame that ended it is all there.
+    pub(crate) is_whole: bool,
 }
 
 /// Reads all of it; `limit` is the longest message.
@@ -59,7 +61,7 @@ pub(crate) fn read(bytes: &[u8], role: Role, limit: usize) -> Reading {
             Ok(frame) => frame,
             Err(ending) => break ending,
         };
-        rest = &rest[frame.size..];
+        let size = frame.size;
         match take(frame, &mut message) {
             Ok(Some(Told::Close(code, reason))) => {
                 told.push(Told::Close(code, reason));
@@ -68,8 +70,21 @@ pub(crate) fn read(bytes: &[u8], role: Role, limit: usize) -> Reading {
             Ok(some) => told.extend(some),
             Err(codes) => break Ending::Refused(codes),
         }
+        rest = &rest[size..];
     };
-    Reading { told, ending }
+    let is_whole = is_whole(rest);
+    Reading {
+        told,
+        ending,
+        is_whole,
+    }
+}
+
+/// Whether a frame is there, head and payload, whatever is in it.
+fn is_whole(bytes: &[u8]) -> bool {
+    let head = head(bytes).filter(|head| bytes.len() >= *head);
+    let size = head.zip(length(bytes));
+    size.is_some_and(|(head, length)| (bytes.len() - head) as u64 >= length)
 }
 
 struct Frame {
@@ -90,16 +105,11 @@ const PONG: u8 = 10;
 /// The first frame.
 fn frame(bytes: &[u8], role: Role, is_open: bool, left: usize) -> Result<Frame, Ending> {
     let codes = broken(bytes, role, is_open, left);
-    let (Some(&first), Some(&second)) = (bytes.first(), bytes.get(1)) else {
+    let [first, second, ..] = *bytes else {
         return Err(Ending::Cut(codes));
     };
-    let extended = match second & 0x7f {
-        126 => 2,
-        127 => 8,
-        _ => 0,
-    };
-    let mask_at = 2 + extended;
-    let head = mask_at + if second & 0x80 != 0 { 4 } else { 0 };
+    let head = head(bytes).expect("two bytes are there");
+    let mask_at = if second & 0x80 != 0 { head - 4 } else { head };
     if bytes.len() < head {
         return Err(Ending::Cut(codes));
     }
@@ -125,6 +135,17 @@ fn frame(bytes: &[u8], role: Role, is_open: bool, left: usize) -> Result<Frame, 
         opcode: first & 0x0f,
         payload: payload.iter().enumerate().map(plain).collect(),
     })
+}
+
+/// How long the head is, if it says so already.
+fn head(bytes: &[u8]) -> Option<usize> {
+    let second = bytes.get(1)?;
+    let extended = match second & 0x7f {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    Some(2 + extended + if second & 0x80 != 0 { 4 } else { 0 })
 }
 
 /// The length of the payload, if the bytes that say it are there.
@@ -172,8 +193,10 @@ fn broken(bytes: &[u8], role: Role, is_open: bool, left: usize) -> BTreeSet<u16>
         if length >> 63 != 0 {
             codes.insert(1002);
         }
-        // A control frame is no part of the message.
-        if !is_control && length > left as u64 {
+        // A control frame is no part of the message; but one that no message could hold is too large
+        // in either way.
+        let most = if is_control { left.max(125) } else { left };
+        if length > most as u64 {
             codes.insert(1009);
         }
     }

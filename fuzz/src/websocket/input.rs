@@ -15,18 +15,18 @@ pub(super) enum Side {
     Upgrade,
 }
 
-pub(super) struct Case {
+pub(crate) struct Case {
     pub(super) side: Side,
     /// The longest message.
-    pub(super) limit: usize,
-    pub(super) end: End,
-    pub(super) cuts: Vec<Cut>,
+    pub(crate) limit: usize,
+    pub(crate) end: End,
+    pub(crate) cuts: Vec<Cut>,
     /// The sub-protocols that are asked for.
     pub(super) protocols: Vec<&'static str>,
     /// What a server has of the stream before it reads.
     pub(super) leftover: Vec<u8>,
     /// Frames; of an upgrade the answer too.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 const LIMITS: [usize; 10] = [
@@ -38,7 +38,7 @@ impl Case {
     /// that are made of the bytes), a digit for the limit, the end (`e`of, `r`eset, `t`runcated,
     /// `s`ilence), and the script of cuts, in which `p` makes an upgrade ask for sub-protocols. Behind it
     /// are the bytes. Other letters mean one or the other.
-    pub(super) fn read(data: &[u8]) -> Option<Self> {
+    pub(crate) fn read(data: &[u8]) -> Option<Self> {
         let line = data.iter().position(|byte| *byte == b'\n')?;
         let (line, bytes) = (&data[..line], &data[line + 1..]);
         let [side, limit, end, script @ ..] = line else {

@@ -25,7 +25,7 @@ pub(crate) enum End {
 
 /// What a call of the stream does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// It waits a turn.
     Pause,
     /// It waits a turn, and whoever called is dropped.
@@ -48,7 +48,7 @@ impl Cut {
 }
 
 /// An answer to an upgrade.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// The text, with [`ACCEPT`] in it.
     pub(super) text: Vec<u8>,
     /// Whether it is cut too.
@@ -80,7 +80,7 @@ struct State {
 
 impl Script {
     /// A stream that yields the answer to a request, if one has to come first, and then `incoming`.
-    pub(super) fn new(answer: Option<Answer>, incoming: Vec<u8>, end: End, cuts: Vec<Cut>) -> Self {
+    pub(crate) fn new(answer: Option<Answer>, incoming: Vec<u8>, end: End, cuts: Vec<Cut>) -> Self {
         let room_for_answers = 3 * incoming.len() + 4096;
         Self(Arc::new(Mutex::new(State {
             incoming,

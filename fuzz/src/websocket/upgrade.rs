@@ -174,7 +174,7 @@ fn unfinished(bytes: &[u8]) -> Verdict {
 /// The lines up to an empty one, without their ends, and how many bytes they are with it.
 fn lines(bytes: &[u8]) -> Option<(Vec<&[u8]>, usize)> {
     let mut lines = Vec::new();
-    let (mut at, mut is_strict) = (0, true);
+    let mut at = 0;
     loop {
         let end = bytes[at..].iter().position(|byte| *byte == b'\n')?;
         let line = &bytes[at..at + end];

@@ -131,9 +131,7 @@ impl Session for Client {
     }
 
     fn news(&mut self, now: Moment) {
-        if self.states.borrow().step > self.state.step {
-            self.catch_up(now);
-        }
+        self.catch_up(now);
         let quotes = Arc::clone(&self.quotes.borrow());
         if !Arc::ptr_eq(&quotes, &self.told) {
             self.tell_quotes(quotes, now);
@@ -173,9 +171,13 @@ impl Client {
         self.say(now, |out, now| wire::unsubscribed(out, name, now));
     }
 
-    /// Tells all that is new: every notice of every step, then the latest prices and books.
+    /// Tells all that is new, if the markets have moved: every notice of every step, then the latest
+    /// prices and books.
     fn catch_up(&mut self, now: Moment) {
         let state = Arc::clone(&self.states.borrow());
+        if state.step == self.state.step {
+            return;
+        }
         let before = std::mem::replace(&mut self.state, Arc::clone(&state)).step;
         if self.rooms.iter().any(|room| room.is_of_notices()) {
             self.put_notices(before, state.step, now);

@@ -224,10 +224,12 @@ fn closing(payload: &[u8]) -> Event {
     };
     let code = u16::from_be_bytes(*code);
     let is_code = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
-    if is_code && std::str::from_utf8(reason).is_ok() {
-        Event::Close(Some(code))
-    } else {
+    if !is_code {
         Event::Fault(Close::PROTOCOL)
+    } else if std::str::from_utf8(reason).is_err() {
+        Event::Fault(Close::NOT_UTF8)
+    } else {
+        Event::Close(Some(code))
     }
 }
 
@@ -318,5 +320,7 @@ mod tests {
         assert_eq!(close(b""), Event::Close(None));
         assert_eq!(close(&1000_u16.to_be_bytes()), Event::Close(Some(1000)));
         assert_eq!(close(b"\x0f\xa0bye"), Event::Close(Some(4000)));
+        // RFC 6455, section 7.4.1.
+        assert_eq!(close(b"\x0f\xa0\xff"), Event::Fault(Close::NOT_UTF8));
     }
 }

@@ -1,0 +1,575 @@
+//! Bayse Markets' server against a model of it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use ticklot_book::{Level, Nanos, Side};
+use ticklot_sim::bayse::{Config, Currency, Exchange};
+use ticklot_sim::{Outgoing, Rate, Session};
+
+use super::bayse_asks::{Ask, EVENTS, Endpoint, MARKETS, Room, SYMBOLS, read};
+use super::steps::Step;
+use super::{Clock, Sent, json as parsed, lines, steps_of, taken, text};
+
+const SECOND: Duration = Duration::from_secs(1);
+const TEN: Duration = Duration::from_secs(10);
+const BACKLOG: usize = 6;
+const MESSAGES: usize = 10;
+const UPGRADES: usize = 5;
+
+pub(super) fn run(steps: &[Step]) {
+    let mut run = Run::new();
+    for step in steps {
+        run.take(step);
+    }
+}
+
+fn config() -> Config {
+    Config {
+        backlog: BACKLOG,
+        upgrades: Rate {
+            count: UPGRADES as u32,
+            per: TEN,
+        },
+        ..Config::default()
+    }
+}
+
+struct Run {
+    clock: Clock,
+    exchange: Exchange,
+    /// The same without the clients: what is told there must be told here.
+    alone: Exchange,
+    witnesses: [Vec<Witness>; 2],
+    log: Log,
+    clients: Vec<Client>,
+    /// When an address was let in, in the last ten seconds.
+    doors: BTreeMap<u8, VecDeque<Nanos>>,
+}
+
+/// One who is in every room of an endpoint, and behaves.
+struct Witness(Box<dyn Session>);
+
+/// What the witnesses were told.
+#[derive(Default)]
+struct Log {
+    /// Notices, each with its step and its line.
+    notices: Vec<(u64, String, Value)>,
+    /// The step in which an event's prices last changed.
+    prices: BTreeMap<String, u64>,
+    /// The last line of each asset.
+    assets: BTreeMap<String, Value>,
+    quotes: u64,
+}
+
+struct Client {
+    session: Box<dyn Session>,
+    endpoint: Endpoint,
+    rooms: Vec<Room>,
+    /// When its messages of the last second came.
+    window: VecDeque<Nanos>,
+    ping_at: Nanos,
+    pong_before: Nanos,
+    step: u64,
+    quotes: u64,
+    is_closed: bool,
+}
+
+/// What has to come next.
+enum Expected {
+    Line(Value),
+    /// One of these texts, as an error.
+    Error(Vec<String>),
+    Book(&'static str, usize, &'static str),
+    Prices(&'static str),
+    Asset(&'static str),
+    Notice(String),
+    Ping,
+    Close(u16),
+}
+
+impl Run {
+    fn new() -> Self {
+        let clock = Clock::start();
+        let exchange = || Exchange::new(config(), clock.now()).expect("a configuration of use");
+        let (mut exchange, mut alone) = (exchange(), exchange());
+        let witnesses = [&mut exchange, &mut alone].map(|exchange| witnesses(exchange, clock));
+        let mut run = Self {
+            clock,
+            exchange,
+            alone,
+            witnesses,
+            log: Log::default(),
+            clients: Vec::new(),
+            doors: BTreeMap::new(),
+        };
+        run.listen();
+        run
+    }
+
+    /// Hears the witnesses of both, who must be told the same.
+    fn listen(&mut self) {
+        let now = self.clock.now();
+        let [here, there] = &mut self.witnesses;
+        for (here, there) in here.iter_mut().zip(there) {
+            let mut heard = Vec::new();
+            for witness in [here, there] {
+                witness.0.pong(now);
+                witness.0.news(now);
+                heard.push(taken(&mut *witness.0));
+            }
+            assert_eq!(heard[0], heard[1], "others changed what is told");
+            self.log.note(&heard[0], self.exchange.truth().step());
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Upgrade { target, from } => self.upgrade(target, *from),
+            Step::Pass(ms) => self.clock.pass((*ms).into()),
+            Step::Wall(seconds) => self.clock.set_wall(i64::from(*seconds) * 1_000),
+            Step::Market => {
+                let now = self.clock.now();
+                self.exchange.step(now);
+                self.alone.step(now);
+                self.listen();
+            }
+            Step::Quote => {
+                let now = self.clock.now();
+                self.exchange.quote(now);
+                self.alone.quote(now);
+                self.log.quotes += 1;
+                self.listen();
+            }
+            Step::Get(target) => self.get(target),
+            Step::Text { client, text } => self.with(*client, |run, it| run.text(it, text)),
+            Step::Binary { client } => self.with(*client, |run, it| {
+                it.session.binary(run.clock.now());
+                vec![Expected::Close(1003)]
+            }),
+            Step::Pong { client } => self.with(*client, |run, it| {
+                it.session.pong(run.clock.now());
+                it.pong_before = run.clock.after(Duration::from_secs(60));
+                Vec::new()
+            }),
+            Step::Timeout { client } => self.with(*client, |run, it| run.timeout(it)),
+            Step::News { client } => self.with(*client, |run, it| run.news(it)),
+        }
+    }
+
+    fn upgrade(&mut self, target: &str, from: u8) {
+        let (path, now) = (target.split('?').next(), self.clock.now());
+        let ip = IpAddr::from(Ipv4Addr::new(10, 0, 0, from));
+        let upgraded = self.exchange.upgrade(target, ip, now);
+        let endpoint = Endpoint::ALL.into_iter().find(|it| Some(it.path()) == path);
+        let door = self.doors.entry(from).or_default();
+        door.retain(|at| now.at.since(*at) < nanos(TEN));
+        let (session, endpoint) = match (upgraded, endpoint) {
+            (Ok(session), Some(endpoint)) if door.len() < UPGRADES => (session, endpoint),
+            (Err(refused), None) => return assert_eq!(refused.status, 404),
+            (Err(refused), Some(_)) if door.len() >= UPGRADES => {
+                assert_eq!(refused.status, 429);
+                let wait = nanos(TEN).0 - now.at.since(door[0]).0;
+                let seconds = Duration::from_secs(wait.div_ceil(nanos(SECOND).0));
+                return assert_eq!(refused.retry_after, Some(seconds));
+            }
+            (upgraded, _) => panic!("{:?} for {target}", upgraded.err()),
+        };
+        door.push_back(now.at);
+        let mut client = Client {
+            session,
+            endpoint,
+            rooms: Vec::new(),
+            window: VecDeque::new(),
+            ping_at: self.clock.after(Duration::from_secs(54)),
+            pong_before: self.clock.after(Duration::from_secs(60)),
+            step: self.exchange.truth().step(),
+            quotes: self.log.quotes,
+            is_closed: false,
+        };
+        greeted(&mut *client.session, now.wall_ms);
+        if self.clients.len() == 4 {
+            self.clients.remove(0);
+        }
+        self.clients.push(client);
+    }
+
+    /// Does something to a client, and holds what it is sent to what is expected.
+    fn with(&mut self, which: u8, act: impl FnOnce(&Self, &mut Client) -> Vec<Expected>) {
+        if self.clients.is_empty() {
+            return;
+        }
+        let place = usize::from(which) % self.clients.len();
+        let mut client = self.clients.remove(place);
+        let was_closed = client.is_closed;
+        let mut expected = act(self, &mut client);
+        if was_closed {
+            expected.clear();
+        }
+        if let Some(last) = expected
+            .iter()
+            .position(|it| matches!(it, Expected::Close(_)))
+        {
+            expected.truncate(last + 1);
+            client.is_closed = true;
+        }
+        let outgoing = taken(&mut *client.session);
+        let sent = lines(&outgoing, parsed);
+        assert_eq!(sent.len(), expected.len(), "{sent:?}");
+        for (sent, expected) in sent.iter().zip(&expected) {
+            self.hold(sent, expected);
+        }
+        let deadline = client.ping_at.min(client.pong_before);
+        assert_eq!(client.session.deadline(), Some(deadline));
+        self.clients.insert(place, client);
+    }
+
+    fn text(&self, client: &mut Client, text: &str) -> Vec<Expected> {
+        let now = self.clock.now();
+        client.session.text(text, now);
+        client.window.retain(|at| now.at.since(*at) < nanos(SECOND));
+        if client.window.len() >= MESSAGES {
+            let too_many = "rate limit exceeded: too many messages";
+            return vec![Expected::Error(vec![too_many.to_owned()])];
+        }
+        client.window.push_back(now.at);
+        let wall = now.wall_ms;
+        match read(text, client.endpoint) {
+            Err(texts) => vec![Expected::Error(texts)],
+            Ok(Ask::Ping) => vec![Expected::Line(json!({"type": "pong", "timestamp": wall}))],
+            Ok(Ask::Unsubscribe(room)) => {
+                client.rooms.retain(|it| it.name() != room);
+                vec![Expected::Line(told(
+                    "unsubscribed",
+                    "Unsubscribed from",
+                    &room,
+                    wall,
+                ))]
+            }
+            Ok(Ask::Subscribe(rooms)) => self.subscribe(client, &rooms, wall),
+        }
+    }
+
+    /// First what is new, then each room's confirmation, then what each has at once.
+    fn subscribe(&self, client: &mut Client, rooms: &[Room], wall: u64) -> Vec<Expected> {
+        let mut expected = self.whats_new(client);
+        for room in rooms {
+            if !client.rooms.contains(room) {
+                client.rooms.push(*room);
+            }
+            let line = told("subscribed", "Subscribed to", &room.name(), wall);
+            expected.push(Expected::Line(line));
+        }
+        for room in rooms {
+            match *room {
+                Room::Prices(event) => expected.push(Expected::Prices(event)),
+                Room::Books(market, currency) => expected.extend(books(market, currency)),
+                Room::Asset(symbol) => expected.push(Expected::Asset(symbol)),
+                _ => {}
+            }
+        }
+        expected
+    }
+
+    fn timeout(&self, client: &mut Client) -> Vec<Expected> {
+        let now = self.clock.now();
+        client.session.timeout(now);
+        if client.pong_before <= now.at {
+            return vec![Expected::Close(1008)];
+        }
+        if client.ping_at <= now.at {
+            client.ping_at = self.clock.after(Duration::from_secs(54));
+            return vec![Expected::Ping];
+        }
+        Vec::new()
+    }
+
+    fn news(&self, client: &mut Client) -> Vec<Expected> {
+        client.session.news(self.clock.now());
+        let mut expected = self.whats_new(client);
+        if client.quotes < self.log.quotes {
+            client.quotes = self.log.quotes;
+            expected.extend(client.rooms.iter().filter_map(|room| match room {
+                Room::Asset(symbol) => Some(Expected::Asset(symbol)),
+                _ => None,
+            }));
+        }
+        expected
+    }
+
+    /// What the markets have done since the client was last told: fills, prices, books.
+    fn whats_new(&self, client: &mut Client) -> Vec<Expected> {
+        let (before, now) = (client.step, self.exchange.truth().step());
+        client.step = now;
+        let mut expected = Vec::new();
+        if before == now {
+            return expected;
+        }
+        let rooms = &client.rooms;
+        if rooms.iter().any(|room| room.is_of_fills()) {
+            if self.log.is_gone(before) {
+                return vec![Expected::Close(1008)];
+            }
+            let notices = self.log.notices.iter().filter(|(step, ..)| *step > before);
+            let heard = notices.filter(|(.., it)| rooms.iter().any(|room| hears(*room, it)));
+            expected.extend(heard.map(|(_, line, _)| Expected::Notice(line.clone())));
+        }
+        for room in rooms {
+            if let Room::Prices(event) = room
+                && self
+                    .log
+                    .prices
+                    .get(*event)
+                    .is_some_and(|step| *step > before)
+            {
+                expected.push(Expected::Prices(event));
+            }
+        }
+        for room in rooms {
+            if let Room::Books(market, currency) = room {
+                expected.extend(books(market, currency));
+            }
+        }
+        expected
+    }
+
+    fn hold(&self, sent: &Sent, expected: &Expected) {
+        let wall = self.clock.now().wall_ms;
+        match (sent, expected) {
+            (Sent::Ping, Expected::Ping) => {}
+            (Sent::Close(code), Expected::Close(expected)) => assert_eq!(code, expected),
+            (Sent::Line(_, value), Expected::Line(expected)) => assert_eq!(value, expected),
+            (Sent::Line(line, _), Expected::Notice(expected)) => assert_eq!(line, expected),
+            (Sent::Line(_, value), Expected::Error(texts)) => {
+                let message = value["data"]["message"].as_str().expect("a text");
+                assert!(
+                    texts.iter().any(|text| text == message),
+                    "{message}: {texts:?}"
+                );
+                let whole =
+                    json!({"type": "error", "data": {"message": message}, "timestamp": wall});
+                assert_eq!(*value, whole);
+            }
+            (Sent::Line(_, value), Expected::Book(market, outcome, currency)) => {
+                assert_eq!(text(value, "type"), Some("orderbook_update"));
+                assert_eq!(value["timestamp"], wall);
+                let book = &value["data"]["orderbook"];
+                assert_eq!(text(book, "marketId"), Some(*market));
+                let id = format!("out_{}-{}", &market[4..], ["yes", "no"][*outcome]);
+                assert_eq!(text(book, "outcomeId"), Some(id.as_str()));
+                self.book(book, &id, currency, usize::MAX);
+            }
+            (Sent::Line(_, value), Expected::Prices(event)) => {
+                assert_eq!(text(value, "type"), Some("price_update"));
+                assert_eq!(value["timestamp"], wall);
+                self.prices(&value["data"], event);
+            }
+            (Sent::Line(_, value), Expected::Asset(symbol)) => {
+                let mut last = self.log.assets[*symbol].clone();
+                last["timestamp"] = wall.into();
+                assert_eq!(*value, last);
+            }
+            (sent, _) => panic!("{sent:?} is not what was to come"),
+        }
+    }
+
+    /// A book is that of the market, level by level.
+    fn book(&self, book: &Value, id: &str, currency: &str, depth: usize) {
+        let currency = match currency {
+            "USD" => Currency::Usd,
+            _ => Currency::Ngn,
+        };
+        let view = self
+            .exchange
+            .truth()
+            .book(id, currency)
+            .expect("an outcome");
+        for (name, levels) in [("bids", &view.bids), ("asks", &view.asks)] {
+            let told = book[name].as_array().expect("a list");
+            assert_eq!(told.len(), levels.len().min(depth), "{name}");
+            for (told, level) in told.iter().zip(levels) {
+                level_is(told, level);
+            }
+        }
+        assert_eq!(text(book, "timestamp").map(str::len), Some(20));
+        let last = view.trades.first();
+        let price = book.get("lastTradedPrice").map(|price| steps_of(price, 2));
+        assert_eq!(price, last.map(|trade| trade.ticks.0));
+        let side = last.map(|trade| match trade.taker {
+            Side::Bid => "BUY",
+            Side::Ask => "SELL",
+        });
+        assert_eq!(text(book, "lastTradedSide"), side);
+    }
+
+    /// Prices are those of the last trades in dollars, where there were any.
+    fn prices(&self, data: &Value, event: &str) {
+        assert_eq!(text(data, "id"), Some(event));
+        let place = EVENTS.iter().position(|it| *it == event).expect("known");
+        let markets = data["markets"].as_array().expect("a list");
+        assert_eq!(markets.len(), 1);
+        assert_eq!(text(&markets[0], "id"), Some(MARKETS[place]));
+        for (name, outcome) in [("YES", "yes"), ("NO", "no")] {
+            let ticks = steps_of(&markets[0]["prices"][name], 2);
+            let id = format!("out_{}-{outcome}", &event[4..]);
+            let view = self
+                .exchange
+                .truth()
+                .book(&id, Currency::Usd)
+                .expect("known");
+            let last = view.trades.first().map(|trade| trade.ticks.0);
+            assert!(last.is_none_or(|last| last == ticks) && (0..=100).contains(&ticks));
+        }
+    }
+
+    /// A document of books is what a naive reading of the query asks for.
+    fn get(&self, target: &str) {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let page = self.exchange.get(target);
+        let Some((status, page)) = page else {
+            return assert_ne!(path, "/v1/pm/books");
+        };
+        assert_eq!(path, "/v1/pm/books");
+        let page = parsed(&page);
+        let pairs = || query.split('&').filter_map(|pair| pair.split_once('='));
+        if status == 400 {
+            let texts = [
+                "Invalid depth",
+                "Unsupported currency. Supported currencies are USD and NGN",
+            ];
+            return assert!(texts.contains(&text(&page, "message").expect("a text")));
+        }
+        assert_eq!(status, 200);
+        let books = page.as_array().expect("a list");
+        if query.contains('%') {
+            return;
+        }
+        let last = |name| pairs().filter(|(known, _)| *known == name).next_back();
+        let depth = last("depth").map_or(10, |(_, it)| it.parse().expect("a depth"));
+        let currency = last("currency").map_or("USD", |(_, it)| it);
+        let is_id = |name: &str| matches!(name, "outcomeId" | "outcomeId[]");
+        let ids = pairs().filter(|(name, _)| is_id(name)).map(|(_, id)| id);
+        let truth = self.exchange.truth();
+        let ids: Vec<_> = ids
+            .filter(|id| truth.book(id, Currency::Usd).is_some())
+            .collect();
+        assert_eq!(books.len(), ids.len());
+        for (book, id) in books.iter().zip(ids) {
+            self.book(book, id, currency, depth);
+        }
+    }
+}
+
+impl Log {
+    fn note(&mut self, outgoing: &[Outgoing], step: u64) {
+        for sent in lines(outgoing, parsed) {
+            let Sent::Line(line, value) = sent else {
+                panic!("{sent:?} to one who behaves");
+            };
+            match text(&value, "type").expect("a type") {
+                "buy_order" | "sell_order" | "order_updated" => {
+                    self.notices.push((step, line, value));
+                }
+                "price_update" => {
+                    let event = text(&value["data"], "id").expect("an id").to_owned();
+                    self.prices.insert(event, step);
+                }
+                "asset_price" => {
+                    let symbol = text(&value["data"], "symbol").expect("a symbol").to_owned();
+                    self.assets.insert(symbol, value);
+                }
+                "error" => panic!("{value}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether a part of what happened after a step is kept no more.
+    fn is_gone(&self, after: u64) -> bool {
+        let mut steps: Vec<u64> = self.notices.iter().map(|(step, ..)| *step).collect();
+        steps.dedup();
+        let gone = steps.len().checked_sub(BACKLOG + 1);
+        gone.is_some_and(|newest| steps[newest] > after)
+    }
+}
+
+/// Who are in every room, of each endpoint, after their first messages.
+fn witnesses(exchange: &mut Exchange, clock: Clock) -> Vec<Witness> {
+    let auth = json!({"apiKey": "pk_demo_ticklot"});
+    let mut asks = [Vec::new(), Vec::new(), Vec::new()];
+    for currency in ["USD", "NGN"] {
+        asks[0].push(json!({"type": "subscribe", "channel": "orderbook", "marketIds": MARKETS, "currency": currency}));
+    }
+    for event in EVENTS {
+        asks[0].push(json!({"type": "subscribe", "channel": "activity", "eventId": event}));
+        asks[0].push(json!({"type": "subscribe", "channel": "prices", "eventId": event}));
+    }
+    asks[1].push(json!({"type": "subscribe", "channel": "asset_prices", "symbols": SYMBOLS}));
+    asks[2].push(
+        json!({"type": "subscribe", "channel": "orders", "marketIds": MARKETS, "auth": auth}),
+    );
+    let all = Endpoint::ALL.into_iter().zip(asks);
+    let witness = |(endpoint, asks): (Endpoint, Vec<Value>)| {
+        let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let now = clock.now();
+        let mut session = exchange.upgrade(endpoint.path(), ip, now).expect("let in");
+        for ask in asks {
+            session.text(&ask.to_string(), now);
+        }
+        Witness(session)
+    };
+    all.map(witness).collect()
+}
+
+/// A client is greeted, once.
+fn greeted(session: &mut dyn Session, wall: u64) {
+    let sent = lines(&taken(session), parsed);
+    let [Sent::Line(_, greeting)] = sent.as_slice() else {
+        panic!("{sent:?}");
+    };
+    let id = text(greeting, "clientId").expect("an id");
+    assert_eq!(id.len(), 36);
+    let whole = json!({
+        "type": "connected", "status": "connected", "clientId": id,
+        "message": "Successfully connected to WebSocket server", "timestamp": wall,
+    });
+    assert_eq!(*greeting, whole);
+}
+
+fn told(kind: &str, words: &str, room: &str, wall: u64) -> Value {
+    json!({"type": kind, "room": room, "message": format!("{words}: {room}"), "timestamp": wall})
+}
+
+fn books(market: &'static str, currency: &'static str) -> [Expected; 2] {
+    [0, 1].map(|outcome| Expected::Book(market, outcome, currency))
+}
+
+/// Whether a notice is told in a room.
+fn hears(room: Room, notice: &Value) -> bool {
+    let data = &notice["data"];
+    let is_own = text(notice, "type") == Some("order_updated");
+    match room {
+        Room::Activity(event, market) => {
+            !is_own
+                && data["event"]["id"] == event
+                && market.is_none_or(|market| data["market"]["id"] == market)
+        }
+        Room::UserTrades(user) => !is_own && data["user"]["id"] == user,
+        Room::Orders(market) => is_own && data["marketId"] == market,
+        _ => false,
+    }
+}
+
+/// Price, quantity and their product, exactly.
+fn level_is(told: &Value, level: &Level) {
+    let (ticks, lots) = (level.ticks.0, level.lots.0);
+    assert_eq!(steps_of(&told["price"], 2), ticks);
+    assert_eq!(steps_of(&told["quantity"], 2), lots);
+    assert_eq!(steps_of(&told["total"], 4), ticks * lots);
+}
+
+fn nanos(length: Duration) -> Nanos {
+    Nanos(u64::try_from(length.as_nanos()).expect("a short time"))
+}
