@@ -95,6 +95,13 @@ struct Frame {
     payload: Vec<u8>,
 }
 
+impl Frame {
+    /// Whether it says that it is a whole text, and is none.
+    fn is_no_text(&self) -> bool {
+        self.fin && self.opcode == TEXT && std::str::from_utf8(&self.payload).is_err()
+    }
+}
+
 const CONTINUATION: u8 = 0;
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
@@ -104,7 +111,7 @@ const PONG: u8 = 10;
 
 /// The first frame.
 fn frame(bytes: &[u8], role: Role, is_open: bool, left: usize) -> Result<Frame, Ending> {
-    let codes = broken(bytes, role, is_open, left);
+    let mut codes = broken(bytes, role, is_open, left);
     let [first, second, ..] = *bytes else {
         return Err(Ending::Cut(codes));
     };

@@ -442,11 +442,15 @@ impl Log {
             let Sent::Line(line, _) = sent else {
                 panic!("{sent:?} to one who behaves");
             };
-            // The opening, and the ping that nobody asked the time for.
-            let Some(event) = line.strip_prefix("42") else {
+            // Books and candles are held to the market where clients are told of them.
+            let is_told = |event| line.starts_with(event);
+            if !["42[\"positions\"", "42[\"openorders\"", "42[\"error\""]
+                .iter()
+                .any(|it| is_told(*it))
+            {
                 continue;
-            };
-            let event = parsed(event);
+            }
+            let event = parsed(&line[2..]);
             let payload = &event[1];
             match event[0].as_str().expect("a name") {
                 "positions" => self.balances[account] = step,

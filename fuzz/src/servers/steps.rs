@@ -44,7 +44,19 @@ pub(super) enum Step {
 /// of the wall clock, `m` market, `q` quote, `g` get. A line of something else is none.
 pub(super) fn script(data: &[u8]) -> Vec<Step> {
     let text = String::from_utf8_lossy(data);
-    text.split('\n').filter_map(step).take(200).collect()
+    few(text.split('\n').filter_map(step))
+}
+
+/// So many that a life takes milliseconds: moving the markets takes most of them.
+fn few(steps: impl Iterator<Item = Step>) -> Vec<Step> {
+    const MOST: usize = 200;
+    const MARKETS: usize = 40;
+    let mut moves = 0;
+    let is_few = |step: &Step| {
+        moves += usize::from(matches!(step, Step::Market | Step::Quote));
+        moves <= MARKETS
+    };
+    steps.take_while(is_few).take(MOST).collect()
 }
 
 fn step(line: &str) -> Option<Step> {
@@ -163,5 +175,5 @@ pub(super) fn made(
             )),
         });
     }
-    steps
+    few(steps.into_iter())
 }
