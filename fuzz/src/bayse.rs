@@ -1,3 +1,5 @@
+mod again;
+
 use std::ops::ControlFlow;
 
 use ticklot_book::{BookError, BookErrorKind, Level, Lots, MAX_LEVELS, Scale, Side, Ticks};
@@ -8,6 +10,7 @@ use ticklot_frame::bayse::{
 };
 use ticklot_frame::{DecodeError, Lines, Scan, TradeSide};
 
+use crate::facts::{Fact, Field, Rule, read_facts, some};
 use crate::json::{Json, Refused, is_ambiguous, judge, kept, need, unless_null};
 use crate::scans::SCANS;
 
@@ -27,6 +30,7 @@ pub fn bayse(data: &[u8]) {
         let json = check(line, &message);
         if let Ok(message) = &message {
             check_views(line, message);
+            again::check(&owned(message));
         }
         let expected = told(&message);
         // At the first line those for all are fresh themselves.
@@ -232,9 +236,6 @@ enum Owned {
     Unknown(String),
 }
 
-/// Where something stands, and what it says.
-type Fact = (&'static str, Option<String>);
-
 #[derive(Debug, PartialEq)]
 struct OwnedBook {
     market_id: String,
@@ -293,10 +294,6 @@ fn owned(message: &Message<'_>) -> Owned {
         Message::Unknown { kind } => Owned::Unknown((*kind).to_owned()),
         other => panic!("not known here: {other:?}"),
     }
-}
-
-fn some(place: &'static str, text: &str) -> Fact {
-    (place, Some(text.to_owned()))
 }
 
 fn owned_book(book: &OrderBook<'_>) -> OwnedBook {
@@ -502,18 +499,6 @@ fn facts_of_order(update: &OrderUpdated<'_>) -> Vec<Fact> {
     facts
 }
 
-/// How a field is to be read.
-#[derive(Clone, Copy)]
-enum Rule {
-    Text,
-    Number,
-    Integer,
-    Side,
-}
-
-/// Where a field stands, how it is to be read, and whether it must be there.
-type Field = (&'static str, Rule, bool);
-
 const PRICES: [Field; 5] = [
     ("id", Rule::Text, true),
     ("slug", Rule::Text, false),
@@ -627,28 +612,6 @@ fn read(json: &Json) -> Result<Owned, Refused> {
         }
         _ => Ok(Owned::Unknown(kind)),
     }
-}
-
-fn read_facts(json: &Json, fields: &[Field]) -> Result<Vec<Fact>, Refused> {
-    let fact = |&(place, rule, required): &Field| {
-        let mut found = Some(json);
-        for name in place.split('/') {
-            [found] = need(found)?.fields([name])?;
-        }
-        let value = if required {
-            Some(need(found)?)
-        } else {
-            unless_null(found)
-        };
-        let text = value.map(|value| match rule {
-            Rule::Text => value.text(),
-            Rule::Number => value.number().map(str::to_owned),
-            Rule::Integer => value.integer().map(|number| number.to_string()),
-            Rule::Side => trade_side(value).map(|side| side.as_str().to_owned()),
-        });
-        Ok((place, text.transpose()?))
-    };
-    fields.iter().map(fact).collect()
 }
 
 fn read_markets(data: &Json) -> Result<Vec<OwnedMarket>, Refused> {

@@ -1,8 +1,13 @@
+mod again;
+mod requests;
+
 use ticklot_book::{BookError, BookErrorKind, Level, Lots, Side, Ticks};
-use ticklot_frame::jayx::{Control, Decoder, Envelope, Message};
+use ticklot_frame::jayx::{Balance, Candle, Control, Decoder, Envelope, Message, Order};
 use ticklot_frame::{DecodeError, ErrorKind, Scan, Trade, UnixMillis};
 
+pub(crate) use self::requests::requests;
 use crate::bayse::trade_side;
+use crate::facts::{Fact, Field, Rule, read_facts};
 use crate::json::{Json, Refused, is_ambiguous, judge, need, unless_null};
 use crate::scans::SCANS;
 
@@ -21,6 +26,9 @@ pub fn jayx(data: &[u8]) {
             let message = general.decode(frame);
             check(envelope, frame, &message);
             check_places(frame, &message);
+            if let Ok(message) = &message {
+                again::check(&owned(message));
+            }
             let expected = told(&message);
             // At the first frame those for all are fresh themselves.
             if place > 0 {
@@ -79,7 +87,6 @@ fn check(envelope: Envelope, frame: &[u8], message: &Result<Message<'_>, DecodeE
         return;
     };
     match (message.as_ref().map(owned), read(&json)) {
-        (_, Ok(Owned::Unread(_))) => {}
         (Ok(message), expected) => assert_eq!(Ok(message), expected),
         (Err(error), expected) => assert_eq!(Err(Refused), expected, "{error}"),
     }
@@ -169,18 +176,6 @@ fn unwrap_packet(frame: &[u8]) -> Result<Body<'_>, Refused> {
     }
 }
 
-/// Documented events that this oracle does not read: whether they are JSON is all it knows of them.
-const UNREAD: [&str; 3] = ["kline", "positions", "openorders"];
-
-/// Of an event that is not documented nothing but the name matters.
-fn other_event(name: &str) -> Owned {
-    if UNREAD.contains(&name) {
-        Owned::Unread(String::new())
-    } else {
-        Owned::Unknown(name.to_owned())
-    }
-}
-
 /// A message, its strings its own.
 #[derive(Debug, PartialEq)]
 enum Owned {
@@ -189,10 +184,48 @@ enum Owned {
     Open(u32, u32),
     Refused(String),
     OrderBook(Vec<Level>, Vec<Level>, Vec<Trade>),
+    /// A candle that is new, and one that has changed.
+    Kline([Option<Vec<Fact>>; 2]),
+    Positions(Vec<Vec<Fact>>),
+    /// Orders that are open no more, and those that are.
+    OpenOrders([Vec<Vec<Fact>>; 2]),
     Unknown(String),
-    /// As it prints itself.
-    Unread(String),
 }
+
+const CANDLE: [Field; 9] = [
+    ("_id", Rule::Text, true),
+    ("created", Rule::Integer, true),
+    ("o", Rule::Steps, true),
+    ("h", Rule::Steps, true),
+    ("l", Rule::Steps, true),
+    ("c", Rule::Steps, true),
+    ("v", Rule::Steps, true),
+    ("m", Rule::Integer, true),
+    ("symbol", Rule::Text, true),
+];
+
+const BALANCE: [Field; 3] = [
+    ("asset", Rule::Text, true),
+    ("balance", Rule::Decimal, true),
+    ("available", Rule::Decimal, true),
+];
+
+const ORDER: [Field; 14] = [
+    ("id", Rule::Steps, true),
+    ("type", Rule::Text, true),
+    ("state", Rule::Text, true),
+    ("side", Rule::Side, true),
+    ("resd", Rule::Steps, true),
+    ("exec", Rule::Steps, true),
+    ("cost", Rule::Steps, true),
+    ("lastLots", Rule::Steps, false),
+    ("lastTicks", Rule::Steps, false),
+    ("created", Rule::Integer, true),
+    ("modified", Rule::Integer, true),
+    ("symbol", Rule::Text, true),
+    ("price", Rule::Decimal, true),
+    ("quantity", Rule::Decimal, true),
+];
 
 fn owned(message: &Message<'_>) -> Owned {
     match *message {
@@ -205,9 +238,99 @@ fn owned(message: &Message<'_>) -> Owned {
         Message::OrderBook(book) => {
             Owned::OrderBook(book.bids.to_vec(), book.asks.to_vec(), book.trades.to_vec())
         }
+        Message::Kline(kline) => {
+            Owned::Kline([kline.add, kline.modify].map(|it| it.as_ref().map(facts_of_candle)))
+        }
+        Message::Positions(positions) => {
+            assert_eq!(positions.len(), positions.iter().count());
+            assert_eq!(positions.is_empty(), positions.iter().next().is_none());
+            Owned::Positions(positions.iter().map(|it| facts_of_balance(&it)).collect())
+        }
+        Message::OpenOrders(orders) => {
+            Owned::OpenOrders([orders.cancel, orders.modify].map(|it| {
+                assert_eq!(it.len(), it.iter().count());
+                assert_eq!(it.is_empty(), it.iter().next().is_none());
+                it.iter().map(|it| facts_of_order(&it)).collect()
+            }))
+        }
         Message::Unknown { kind } => Owned::Unknown(kind.to_owned()),
-        ref other => Owned::Unread(format!("{other:?}")),
+        ref other => panic!("not known here: {other:?}"),
     }
+}
+
+/// The facts of a table, in its order.
+fn facts<const N: usize>(fields: &[Field; N], texts: [Option<String>; N]) -> Vec<Fact> {
+    let names = fields.iter().map(|(name, ..)| *name);
+    names.zip(texts).collect()
+}
+
+fn facts_of_candle(candle: &Candle<'_>) -> Vec<Fact> {
+    let Candle {
+        id,
+        opened,
+        open,
+        high,
+        low,
+        close,
+        volume,
+        modified,
+        symbol,
+    } = *candle;
+    let texts = [
+        id.to_owned(),
+        opened.0.to_string(),
+        open.0.to_string(),
+        high.0.to_string(),
+        low.0.to_string(),
+        close.0.to_string(),
+        volume.0.to_string(),
+        modified.0.to_string(),
+        symbol.to_owned(),
+    ];
+    facts(&CANDLE, texts.map(Some))
+}
+
+fn facts_of_balance(it: &Balance<'_>) -> Vec<Fact> {
+    let texts = [it.asset, it.balance.0, it.available.0];
+    facts(&BALANCE, texts.map(|text| Some(text.to_owned())))
+}
+
+fn facts_of_order(order: &Order<'_>) -> Vec<Fact> {
+    let Order {
+        id,
+        kind,
+        state,
+        side,
+        reserved,
+        executed,
+        cost,
+        last_lots,
+        last_ticks,
+        created,
+        modified,
+        symbol,
+        price,
+        quantity,
+    } = *order;
+    let text = |text: &str| Some(text.to_owned());
+    let number = |number: i64| Some(number.to_string());
+    let texts = [
+        number(id),
+        text(kind),
+        text(state),
+        text(side.as_str()),
+        number(reserved.0),
+        number(executed.0),
+        number(cost),
+        last_lots.and_then(|it| number(it.0)),
+        last_ticks.and_then(|it| number(it.0)),
+        number(created.0),
+        number(modified.0),
+        text(symbol),
+        text(price.0),
+        text(quantity.0),
+    ];
+    facts(&ORDER, texts)
 }
 
 fn read_open(json: &Json) -> Result<Owned, Refused> {
@@ -233,17 +356,24 @@ fn read_event(json: &Json) -> Result<Owned, Refused> {
     read_named(need(items.first())?, items.get(1))
 }
 
+/// Of an event that is not documented nothing but the name is read.
 fn read_named(name: &Json, message: Option<&Json>) -> Result<Owned, Refused> {
-    match name.text()?.as_str() {
+    let name = name.text()?;
+    match name.as_str() {
         "orderbook" => read_book(need(message)?),
-        other => Ok(other_event(other)),
+        "kline" => read_kline(need(message)?),
+        "positions" => read_positions(need(message)?),
+        "openorders" => read_orders(need(message)?),
+        _ => Ok(Owned::Unknown(name)),
     }
 }
+
+const DOCUMENTED: [&str; 4] = ["orderbook", "kline", "positions", "openorders"];
 
 fn read_payload(json: &Json) -> Result<Owned, Refused> {
     let [event] = json.fields(["event"])?;
     if let Some(name) = unless_null(event) {
-        if name.text()? != "orderbook" {
+        if !DOCUMENTED.contains(&name.text()?.as_str()) {
             return read_named(name, None);
         }
         let [message, data] = json.fields(["message", "data"])?;
@@ -251,20 +381,49 @@ fn read_payload(json: &Json) -> Result<Owned, Refused> {
     }
     let [order_book, spot, add, modify, cancel] =
         json.fields(["orderBook", "spot", "add", "modify", "cancel"])?;
-    if order_book.is_some() {
-        return read_book(json);
-    }
     let is_array = |field: Option<&Json>| matches!(field, Some(Json::Array(_)));
-    let kind = if spot.is_some() {
-        "positions"
+    if order_book.is_some() {
+        read_book(json)
+    } else if spot.is_some() {
+        read_positions(json)
     } else if is_array(cancel) || is_array(modify) {
-        "openorders"
+        read_orders(json)
     } else if add.is_some() || modify.is_some() {
-        "kline"
+        read_kline(json)
     } else {
-        ""
+        Ok(Owned::Unknown(String::new()))
+    }
+}
+
+fn read_kline(payload: &Json) -> Result<Owned, Refused> {
+    let [add, modify] = payload.fields(["add", "modify"])?;
+    let candle = |it| {
+        unless_null(it)
+            .map(|it| read_object(it, &CANDLE))
+            .transpose()
     };
-    Ok(other_event(kind))
+    Ok(Owned::Kline([candle(add)?, candle(modify)?]))
+}
+
+fn read_positions(payload: &Json) -> Result<Owned, Refused> {
+    let [spot] = payload.fields(["spot"])?;
+    let balances = list(need(spot)?, |it| read_object(it, &BALANCE))?;
+    Ok(Owned::Positions(balances))
+}
+
+fn read_orders(payload: &Json) -> Result<Owned, Refused> {
+    let [cancel, modify] = payload.fields(["cancel", "modify"])?;
+    let orders = |it: Option<&Json>| {
+        let it = it.unwrap_or(&Json::Null);
+        list(it, |it| read_object(it, &ORDER))
+    };
+    Ok(Owned::OpenOrders([orders(cancel)?, orders(modify)?]))
+}
+
+/// Facts of an object, even if it has none of them.
+fn read_object(json: &Json, fields: &[Field]) -> Result<Vec<Fact>, Refused> {
+    json.object()?;
+    read_facts(json, fields)
 }
 
 fn read_book(payload: &Json) -> Result<Owned, Refused> {

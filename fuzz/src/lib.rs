@@ -17,6 +17,7 @@
 mod bayse;
 mod book;
 mod decimal;
+mod facts;
 mod jayx;
 mod json;
 mod lines;

@@ -10,7 +10,8 @@ const BEFORE: &[u8] = b"before";
 
 /// `data` is pieces with the byte 0xFF between them, which no UTF-8 holds. The first is a choice a
 /// byte, digits or any others: the message, the endpoint, the credentials, who owns the ids, the
-/// currency, the room, how many of a list are taken. Then a secret, a device, and the texts.
+/// currency, the room, how many of a list are taken. Then a secret, a device, and the texts. From the
+/// ninth on, messages are JayX'.
 pub fn requests(data: &[u8]) {
     let mut pieces = data.split(|&byte| byte == 0xff);
     let mut choices = pieces.next().unwrap_or_default().iter();
@@ -21,7 +22,7 @@ pub fn requests(data: &[u8]) {
     let text = |index: usize| texts.get(index).map_or("", String::as_str);
     let ids = texts.get(2..).unwrap_or_default();
 
-    let kind = choice(8);
+    let kind = choice(12);
     let endpoint = ENDPOINTS[choice(3)];
     let (auth, credentials) = auth(choice(4), text(0), text(1));
     let owner = choice(3);
@@ -40,6 +41,9 @@ pub fn requests(data: &[u8]) {
     let room = room(room_kind, text(2), ids.get(1).map(String::as_str), currency);
     check_room(&room, text(0));
 
+    if kind >= 8 {
+        return crate::jayx::requests(kind - 8, text(0), text(1), text(2));
+    }
     let request = match kind {
         0 => Request::Activity {
             event_id: text(2),

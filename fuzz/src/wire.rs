@@ -120,28 +120,27 @@ fn frame(bytes: &[u8], role: Role, is_open: bool, left: usize) -> Result<Frame, 
     if bytes.len() < head {
         return Err(Ending::Cut(codes));
     }
-    if !codes.is_empty() {
-        return Err(Ending::Refused(codes));
-    }
-    // No longer than the limit, since nothing is broken.
-    let length = usize::try_from(length(bytes).expect("the head is whole")).expect("in the limit");
-    let Some(payload) = bytes.get(head..head + length) else {
-        return Err(Ending::Cut(codes));
-    };
+    let length = length(bytes).expect("the head is whole");
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
     let key = &bytes[mask_at..head];
-    let plain = |(at, byte): (usize, &u8)| {
-        if key.is_empty() {
-            *byte
-        } else {
-            byte ^ key[at % 4]
-        }
-    };
-    Ok(Frame {
+    let frame = bytes[head..].get(..length).map(|payload| Frame {
         size: head + length,
         fin: first & 0x80 != 0,
         opcode: first & 0x0f,
-        payload: payload.iter().enumerate().map(plain).collect(),
-    })
+        payload: unmasked(payload, key),
+    });
+    if codes.is_empty() {
+        return frame.ok_or(Ending::Cut(codes));
+    }
+    // What is in the wrong place may be wrong in itself too.
+    codes.extend(frame.filter(Frame::is_no_text).map(|_| 1007));
+    Err(Ending::Refused(codes))
+}
+
+fn unmasked(payload: &[u8], key: &[u8]) -> Vec<u8> {
+    let key = if key.is_empty() { &[0; 4] } else { key };
+    let pairs = payload.iter().zip(key.iter().cycle());
+    pairs.map(|(byte, key)| byte ^ key).collect()
 }
 
 /// How long the head is, if it says so already.

@@ -81,6 +81,11 @@ impl Case {
         })
     }
 
+    /// No message can be longer: what a head claims is not there.
+    pub(super) fn longest(&self) -> usize {
+        self.limit.min(self.bytes.len())
+    }
+
     /// The answer to a client's upgrade.
     pub(super) fn answer(&self) -> Option<Answer> {
         let head = format!(

@@ -155,7 +155,7 @@ async fn halves(case: &Case, cuts: Vec<Cut>) -> String {
                 assert_told(incoming, told);
             }
         }
-        let most = buffer(case.limit);
+        let most = buffer(case.longest());
         assert!(script.take_room() <= most, "a buffer beyond its bound");
     };
     assert_eq!(expected.next(), None, "it was not told");
@@ -170,10 +170,10 @@ async fn halves(case: &Case, cuts: Vec<Cut>) -> String {
     }
 }
 
-/// How large the input's buffer may be: a read, or twice the longest frame.
-fn buffer(limit: usize) -> usize {
+/// How large the input's buffer may be: a read, or twice the longest frame that came.
+fn buffer(longest: usize) -> usize {
     const HEAD: usize = 14;
-    (16 << 10).max(2 * (limit + HEAD))
+    (16 << 10).max(2 * (longest + HEAD))
 }
 
 /// What the end of a reading is called, which must be the one that the bytes have.
@@ -233,7 +233,7 @@ fn whole(case: &Case, cuts: Vec<Cut>, runtime: &Runtime) -> String {
     let memory = allocation_counter::measure(|| {
         result = runtime.block_on(messages(&script, &mut connection, &reading));
     });
-    let most = memory_of(case.limit);
+    let most = memory_of(case.longest());
     assert!(memory.bytes_max <= most, "{memory:?}, at most {most}");
     let name = match &result {
         None => ended(&reading, None, case.end),
@@ -247,8 +247,8 @@ fn whole(case: &Case, cuts: Vec<Cut>, runtime: &Runtime) -> String {
 
 /// The input's buffer and the message that is put together, each of which may be copied as it grows;
 /// the answers that wait; and what the runtime takes.
-fn memory_of(limit: usize) -> u64 {
-    (2 * buffer(limit) + 3 * limit + (8 << 10)) as u64
+fn memory_of(longest: usize) -> u64 {
+    (2 * buffer(longest) + 3 * longest + (8 << 10)) as u64
 }
 
 /// Reads all messages, and tells how it ended; none when nothing comes any more.

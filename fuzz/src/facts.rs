@@ -1,0 +1,104 @@
+//! What a message says, fact by fact: read from JSON by a table, and written as JSON again.
+
+use ticklot_book::DecimalError;
+
+use crate::bayse::trade_side;
+use crate::decimal::exact;
+use crate::json::{Json, Refused, need, unless_null};
+
+/// Where something stands, and what it says.
+pub(crate) type Fact = (&'static str, Option<String>);
+
+/// How a field is to be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    Text,
+    Number,
+    Integer,
+    /// A whole number that is not below zero.
+    Steps,
+    /// A text that is a decimal number.
+    Decimal,
+    Side,
+}
+
+/// Where a field stands, how it is to be read, and whether it must be there.
+pub(crate) type Field = (&'static str, Rule, bool);
+
+pub(crate) fn some(name: &'static str, text: &str) -> Fact {
+    (name, Some(text.to_owned()))
+}
+
+pub(crate) fn read_facts(json: &Json, fields: &[Field]) -> Result<Vec<Fact>, Refused> {
+    let fact = |&(place, rule, required): &Field| {
+        let mut found = Some(json);
+        for name in place.split('/') {
+            [found] = need(found)?.fields([name])?;
+        }
+        let value = if required {
+            Some(need(found)?)
+        } else {
+            unless_null(found)
+        };
+        let text = value.map(|value| match rule {
+            Rule::Text => value.text(),
+            Rule::Number => value.number().map(str::to_owned),
+            Rule::Integer => value.integer().map(|number| number.to_string()),
+            Rule::Steps => value.steps(0).map(|number| number.to_string()),
+            Rule::Decimal => value.text().and_then(decimal),
+            Rule::Side => trade_side(value).map(|side| side.as_str().to_owned()),
+        });
+        Ok((place, text.transpose()?))
+    };
+    fields.iter().map(fact).collect()
+}
+
+/// A decimal of whatever size and grid.
+fn decimal(text: String) -> Result<String, Refused> {
+    match exact(text.as_bytes(), 0) {
+        Err(DecimalError::Syntax) => Err(Refused),
+        _ => Ok(text),
+    }
+}
+
+/// The facts of a table as the fields of an object, those of objects inside it last; what there is none
+/// of is left out.
+pub(crate) fn write_facts(facts: &[Fact], fields: &[Field]) -> String {
+    let mut objects: Vec<(&str, Vec<String>)> = vec![("", Vec::new())];
+    for (place, rule, _) in fields {
+        let (_, fact) = facts
+            .iter()
+            .find(|(it, _)| it == place)
+            .expect("it is read");
+        let (object, name) = place.split_once('/').unwrap_or(("", place));
+        if !objects.iter().any(|(known, _)| *known == object) {
+            objects.push((object, Vec::new()));
+        }
+        if let Some(fact) = fact {
+            let value = match rule {
+                Rule::Text | Rule::Side | Rule::Decimal => string(fact),
+                Rule::Number | Rule::Integer | Rule::Steps => fact.clone(),
+            };
+            let (_, inside) = objects
+                .iter_mut()
+                .find(|(known, _)| *known == object)
+                .expect("added");
+            inside.push(format!("{}:{value}", string(name)));
+        }
+    }
+    let mut all = objects.remove(0).1;
+    for (name, inside) in objects {
+        all.push(format!("{}:{{{}}}", string(name), inside.join(",")));
+    }
+    format!("{{{}}}", all.join(","))
+}
+
+pub(crate) fn string(text: &str) -> String {
+    serde_json::to_string(text).expect("a text can be written")
+}
+
+/// Items with commas between them, in brackets.
+pub(crate) fn array<T>(items: impl IntoIterator<Item = T>, write: impl Fn(T) -> String) -> String {
+    let items: Vec<String> = items.into_iter().map(write).collect();
+    format!("[{}]", items.join(","))
+}
