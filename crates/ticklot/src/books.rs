@@ -166,7 +166,7 @@ impl Books {
 
     /// Measures the stages of a connection's books from now on; what was measured is kept.
     #[cfg(feature = "latency")]
-    pub(crate) fn measure(&mut self, connection: ConnectionId, venue: ticklot_frame::VenueName) {
+    pub(crate) fn measure(&mut self, connection: ConnectionId, venue: VenueName) {
         if self.latency(connection).is_none()
             && let Ok(measured) = crate::latency::Measured::new(venue, connection)
         {

@@ -348,8 +348,8 @@ impl<V: Venue> Session<V> {
         if self.expire(now, books, handler).is_break() {
             return Reply::Stop;
         }
-        self.tell(now, What::Received(frame));
         let times = (received.min(now), now);
+        self.tell(times.0, What::Received(frame));
         let reply = self.with_context(times, books, handler, |venue, context, max_frame| {
             if frame.len() <= max_frame {
                 return venue.frame(frame, context);

@@ -256,7 +256,7 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
                 () = timer.as_mut() => Happened::Time,
             };
             let over = match happened {
-                Happened::Incoming(Ok(Incoming::Message(message))) => self.message(message),
+                Happened::Incoming(Ok(Incoming::Message(message))) => self.message(&message),
                 Happened::Incoming(Ok(Incoming::Ping(payload))) => {
                     let now = self.look();
                     self.session.heard(now);
@@ -290,7 +290,7 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
     }
 
     /// The hot path: a frame to the session, and from it to the handler.
-    fn message(&mut self, message: Message<'_>) -> Option<Disconnect> {
+    fn message(&mut self, message: &Message<'_>) -> Option<Disconnect> {
         if message.kind != Kind::Text {
             return Some(Disconnect::Ended(BINARY));
         }
