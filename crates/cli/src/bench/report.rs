@@ -194,7 +194,7 @@ mod tests {
             .sum();
         assert!((total - 100.0).abs() < 0.1, "{text}");
         let last = rows.last().unwrap();
-        assert!(last.iter().any(|word| *word == "0.10%"), "{text}");
+        assert!(last.contains(&"0.10%"), "{text}");
     }
 
     #[test]

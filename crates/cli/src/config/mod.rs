@@ -153,7 +153,7 @@ fn describe_jayx(out: &mut String, table: &JayxTable, args: &WatchArgs) -> std::
                 )?;
             }
             jayx::Topic::Kline { symbol, interval } => {
-                writeln!(out, "  candles of {symbol}, {interval}")?
+                writeln!(out, "  candles of {symbol}, {interval}")?;
             }
             jayx::Topic::OpenOrders { symbol } => {
                 key = true;

@@ -38,8 +38,8 @@ pub(crate) struct Planned {
 
 #[derive(Debug)]
 pub(crate) enum PlannedVenue {
-    Jayx(JayX),
-    Bayse(Bayse),
+    Jayx(Box<JayX>),
+    Bayse(Box<Bayse>),
 }
 
 /// Where what a file does not have comes from.
@@ -96,11 +96,11 @@ impl Setup {
         {
             match venue {
                 PlannedVenue::Jayx(venue) => {
-                    feed.add_with(venue, options, transport);
+                    feed.add_with(*venue, options, transport);
                     venues.push(VenueName::JAYX);
                 }
                 PlannedVenue::Bayse(venue) => {
-                    feed.add_with(venue, options, transport);
+                    feed.add_with(*venue, options, transport);
                     venues.push(VenueName::BAYSE);
                 }
             }
@@ -186,7 +186,8 @@ impl Setup {
             plan = plan.follow_with(topic, scale);
         }
         let venues = plan.connections().map_err(|error| wrong(&error))?;
-        let planned = |venue| self.planned(PlannedVenue::Jayx(venue), table.stale_after, args);
+        let planned =
+            |venue| self.planned(PlannedVenue::Jayx(Box::new(venue)), table.stale_after, args);
         Ok(venues.into_iter().map(planned).collect())
     }
 
@@ -215,7 +216,7 @@ impl Setup {
                 .build()
                 .map_err(|error| wrong(&error))?;
             return Ok(vec![self.planned(
-                PlannedVenue::Bayse(venue),
+                PlannedVenue::Bayse(Box::new(venue)),
                 table.stale_after,
                 args,
             )]);
@@ -249,7 +250,11 @@ impl Setup {
         wanted
             .map(|(place, venue)| {
                 let venue = adjusted((place, venue), table, args).map_err(|error| wrong(&error))?;
-                Ok(self.planned(PlannedVenue::Bayse(venue), table.stale_after, args))
+                Ok(self.planned(
+                    PlannedVenue::Bayse(Box::new(venue)),
+                    table.stale_after,
+                    args,
+                ))
             })
             .collect()
     }

@@ -152,7 +152,7 @@ fn paint_text(pixmap: &mut Pixmap, text: &Text, font: &Font) {
         upwards: text.upwards,
     };
     font.outline(&text.text, text.size, &mut pen, |pen, along| {
-        pen.along = along - before
+        pen.along = along - before;
     });
     if let Some(path) = pen.builder.finish() {
         fill(pixmap, &path, text.color);

@@ -75,14 +75,14 @@ impl<'a> Screen<'a> {
             return Err(Failure::Output(io::ErrorKind::BrokenPipe.into()));
         }
         match running.drawing.join() {
-            Ok(drawn) => drawn.map_err(cannot_draw),
+            Ok(drawn) => drawn.map_err(|error| cannot_draw(&error)),
             // The panic was told when it happened.
             Err(_) => Err(Failure::work("the drawing broke off")),
         }
     }
 }
 
-fn cannot_draw(error: io::Error) -> Failure {
+fn cannot_draw(error: &io::Error) -> Failure {
     Failure::work(format_args!("cannot use the terminal: {error}"))
 }
 
@@ -102,7 +102,8 @@ impl Show for Screen<'_> {
         })?;
         let view = View::new(self.depth.map(NonZeroUsize::get));
         let (screen, look) = (taken.screen(), Look::from_env());
-        let pen = Pen::new(screen, taker, view, look, clock.now()).map_err(cannot_draw)?;
+        let pen = Pen::new(screen, taker, view, look, clock.now())
+            .map_err(|error| cannot_draw(&error))?;
         let is_over = Arc::new(AtomicBool::new(false));
         let drawing = Drawing {
             pen,
@@ -160,7 +161,7 @@ impl Drawing {
     fn run(mut self) -> io::Result<()> {
         while !self.is_over.load(Ordering::SeqCst) {
             let wait = self.pen.wait(self.clock.now());
-            if event::poll(wait)? && !self.input(event::read()?) {
+            if event::poll(wait)? && !self.input(&event::read()?) {
                 return Ok(());
             }
             let now = self.clock.now();
@@ -173,9 +174,9 @@ impl Drawing {
     }
 
     /// False when the user has had enough.
-    fn input(&mut self, input: Input) -> bool {
+    fn input(&mut self, input: &Input) -> bool {
         match input {
-            Input::Key(key) => self.pen.key(key, self.clock.now()),
+            Input::Key(key) => self.pen.key(*key, self.clock.now()),
             // The size is asked for at each drawing.
             _ => true,
         }

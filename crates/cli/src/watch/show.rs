@@ -138,20 +138,21 @@ impl<S: Show> Watcher<S> {
         let written = self.rows.as_mut().map_or(Ok(()), BookRows::flush);
         self.failed.map_or(Ok(()), Err)?;
         shown?;
-        written.map_err(cannot_write)
+        written.map_err(|error| cannot_write(&error))
     }
 
     fn work(&mut self, event: &Event<'_>, books: &Books) -> Result<(), Failure> {
         let now = (self.clock)();
         self.tally.count(event, books, now);
         if let (Event::Book(update), Some(rows)) = (event, &mut self.rows) {
-            rows.write(update, books).map_err(cannot_write)?;
+            rows.write(update, books)
+                .map_err(|error| cannot_write(&error))?;
         }
         self.show.event(event, books, &mut self.tally, now)
     }
 }
 
-fn cannot_write(error: std::io::Error) -> Failure {
+fn cannot_write(error: &std::io::Error) -> Failure {
     Failure::work(format_args!("cannot write the books: {error}"))
 }
 

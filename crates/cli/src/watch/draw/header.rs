@@ -76,7 +76,10 @@ fn figures(row: &mut Row<'_>, scene: &Scene<'_>, look: Look) {
         &format!("  {}", text::rate(model.rate.per_second())),
         look.strong(),
     );
-    let figures = model.latency.as_ref().and_then(|it| it.figures());
+    let figures = model
+        .latency
+        .as_ref()
+        .and_then(super::super::latency::Latency::figures);
     if let Some(figures) = figures {
         for (name, ns) in [
             ("p50", figures.p50),

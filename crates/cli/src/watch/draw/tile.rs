@@ -91,7 +91,11 @@ fn age(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
 
 /// How long its messages took to come here.
 fn figures(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
-    let Some(figures) = book.latency.as_ref().and_then(|it| it.figures()) else {
+    let Some(figures) = book
+        .latency
+        .as_ref()
+        .and_then(super::super::latency::Latency::figures)
+    else {
         return;
     };
     for (name, ns) in [

@@ -176,7 +176,7 @@ impl Last {
     pub(crate) fn new(scale: Scale, last: &LastTrade) -> Self {
         Self {
             price: Text(scale.price(last.ticks)),
-            side: last.side.map(|side| side.as_str()),
+            side: last.side.map(ticklot::TradeSide::as_str),
         }
     }
 }
