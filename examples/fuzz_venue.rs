@@ -128,7 +128,7 @@ impl Run {
 
     fn step(&mut self, step: &Step) {
         if self.session.next(self.now) == Next::Connect {
-            let _ = self.with(ticklot::Session::opened);
+            let _ = self.with(Session::opened);
         }
         self.frame.clear();
         let reply = match step {
@@ -173,7 +173,7 @@ impl Run {
         let until = self.now.after(length);
         while let Some(due) = self.session.deadline().filter(|due| *due <= until) {
             self.now = self.now.max(due);
-            let over = self.with(ticklot::Session::timeout);
+            let over = self.with(Session::timeout);
             if let Some(reason) = over {
                 self.end(&reason);
                 break;
