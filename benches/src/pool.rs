@@ -22,7 +22,7 @@ pub(crate) fn mean_bytes(frames: &[Vec<u8>]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use ticklot_book::{Book, Level, Nanos};
+    use ticklot_book::{Book, Level, Nanos, Scale};
     use ticklot_frame::{Lines, bayse, jayx};
     use ticklot_sim::market::View;
     use ticklot_sim::pool::outcome_id;

@@ -407,6 +407,7 @@ fn apply<S: Storage>(step: &Step, book: &mut Book<S>, model: &mut Model) {
             book.begin(Epoch((*epoch).into()));
             model.epoch = (*epoch).into();
             model.updates = 0;
+            model.changes.clear();
             model.disconnect();
         }
         Step::Disconnect => {
@@ -459,6 +460,8 @@ fn set<S: Storage>(side: Side, level: Level, now: u64, book: &mut Book<S>, model
     assert_eq!(result, Ok(model.set(side, level)));
     model.cut();
     model.settle(now);
+    // It has told what it changed.
+    model.changes.clear();
 }
 
 /// A delta; its changes bring what was there to what is there.

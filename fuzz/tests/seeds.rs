@@ -23,6 +23,8 @@ fn seeds_hold() {
     hold("requests", ticklot_fuzz::requests);
     hold("book", ticklot_fuzz::book);
     hold("session", ticklot_fuzz::session);
+    hold("websocket", ticklot_fuzz::websocket);
+    hold("servers", ticklot_fuzz::servers);
 }
 
 /// Where nobody fuzzes, the book still meets thousands of lives: it is the one target whose input has no

@@ -41,8 +41,10 @@ pub struct Book<S: Storage = Flat> {
     sorted_asks: Vec<Level>,
     /// What changed, as far as it has been told; the sides may know the rest.
     changes: Vec<Change>,
-    /// Which update was a snapshot whose changes the sides know; 0 is none.
-    replaced: u64,
+    /// Which update the changes are of: after another one there are none.
+    changed: u64,
+    /// Whether that was a snapshot, so that the sides know what it changed.
+    replaced: bool,
     scale: Scale,
     coverage: Coverage,
     /// The worst prices that are kept at all, by [`Side`], as keys.
@@ -102,7 +104,8 @@ impl<S: Storage> Book<S> {
             sorted_bids: Vec::new(),
             sorted_asks: Vec::new(),
             changes: Vec::new(),
-            replaced: 0,
+            changed: 0,
+            replaced: false,
             scale,
             coverage: Coverage::Shown,
             bounds: [i64::MAX; 2],
@@ -163,11 +166,12 @@ impl<S: Storage> Book<S> {
             self.coverage.bound(Side::Ask, asks).0 ^ flip(Side::Ask),
         ];
         self.known = true;
-        self.changes.clear();
+        self.clear_changes();
         self.sides[0].replace(bids, &mut self.changes);
         self.sides[1].replace(asks, &mut self.changes);
         self.settle(now);
-        self.replaced = self.updates;
+        self.changed = self.updates;
+        self.replaced = true;
         Ok(self.changes())
     }
 
@@ -188,13 +192,13 @@ impl<S: Storage> Book<S> {
         asks: &[Level],
         now: Nanos,
     ) -> Result<Changes<'_>, BookError> {
-        self.changes.clear();
+        self.clear_changes();
         self.merge(bids, asks, now)?;
         Ok(self.changes())
     }
 
     /// Sets one level, or takes it out when it has no lots: [`Book::apply`] for a delta of one level.
-    /// Returns what rested there before, and leaves [`Book::changes`] as it was: the shortest way
+    /// Returns what rested there before, and [`Book::changes`] tells nothing of it: the shortest way
     /// there is. A level beyond what the book covers is passed over, and returned as it came. What a
     /// depth limit takes out in return is not told; a mirror of a book of [`Coverage::Top`] uses
     /// [`Book::apply`].
@@ -272,6 +276,7 @@ impl<S: Storage> Book<S> {
             self.cut(side);
         }
         self.settle(now);
+        self.changed = self.updates;
         Ok(())
     }
 
@@ -386,26 +391,29 @@ impl<S: Storage> Book<S> {
 
     pub(crate) fn clear_changes(&mut self) {
         self.changes.clear();
-        self.replaced = 0;
+        self.changed = self.updates;
+        self.replaced = false;
     }
 
     /// Finds the changes of a snapshot, so that those of a delta can follow them.
     pub(crate) fn tell_changes(&mut self) {
-        if self.replaced != 0 && self.replaced == self.updates {
+        if self.replaced {
             for (side, of) in self.sides.iter().zip([Side::Bid, Side::Ask]) {
                 self.changes.extend(side.replaced().differences(of));
             }
         }
-        self.replaced = 0;
+        self.replaced = false;
     }
 
     /// The levels that the last message changed: a [`Book::replace`] or a [`Book::apply`]. None after a
-    /// [`Book::set`], which returns what it changed, and after a message that was refused.
+    /// [`Book::set`], which returns what it changed, and after [`Book::begin`].
     #[inline]
     #[must_use]
     pub fn changes(&self) -> Changes<'_> {
-        let is_replaced = self.replaced == self.updates && self.replaced != 0;
-        let replaced = if is_replaced {
+        if self.changed != self.updates {
+            return Changes::default();
+        }
+        let replaced = if self.replaced {
             [self.sides[0].replaced(), self.sides[1].replaced()]
         } else {
             Default::default()

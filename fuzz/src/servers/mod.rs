@@ -1,9 +1,7 @@
 //! The simulated servers, as what they are without sockets: state machines over bytes and times.
 
 mod bayse;
-mod bayse_asks;
 mod jayx;
-mod jayx_asks;
 mod reading;
 mod steps;
 
@@ -29,9 +27,9 @@ pub fn servers(data: &[u8]) {
     }
     match which {
         b'b' => bayse::run(&steps::script(data)),
-        b'B' => bayse::run(&steps::made(data, bayse_asks::text)),
+        b'B' => bayse::run(&steps::made(data, bayse::asks::text)),
         b'j' => jayx::run(&steps::script(data)),
-        b'J' => jayx::run(&steps::made(data, jayx_asks::text)),
+        b'J' => jayx::run(&steps::made(data, jayx::asks::text)),
         _ => reading::run(data),
     }
 }

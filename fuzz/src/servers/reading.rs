@@ -8,16 +8,11 @@ use tokio::time::timeout;
 use crate::websocket::{Case, Script, runtime};
 use crate::wire::{self, Ending, Role, Told};
 
-/// `data` is a case as the target `websocket` has it, but for who reads. With `*` as its first cut the
-/// bytes come again and again.
+/// `data` is a case as the target `websocket` has it, but for who reads.
 pub(super) fn run(data: &[u8]) {
-    let Some(mut case) = Case::read(&[b"s", data].concat()) else {
+    let Some(case) = Case::read(&[b"s", data].concat()) else {
         return;
     };
-    // A flood, of which an input has too few bytes.
-    if data.get(2) == Some(&b'*') {
-        case.bytes = case.bytes.repeat((256 << 10) / case.bytes.len().max(1));
-    }
     // Control frames are held to the limit too: one that they fit is the least that there is.
     let limit = case.limit.max(125);
     let reading = wire::read(&case.bytes, Role::Server, limit);

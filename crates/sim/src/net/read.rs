@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use super::peer::Event;
 use crate::machine::{Close, Received};
 
-/// The most that is read at once. The frame reader's buffer doubles whenever a read has filled it and
-/// frames are found in it: without this it grows as far as the kernel has bytes, to many megabytes under
-/// a flood of small messages.
+/// The most that is read at once. The frame reader's buffer may double when a read has filled it, and a
+/// read fills it as far as the kernel has bytes: under a flood of messages of 8,000 bytes it came to 264 KiB,
+/// when measured, and comes to 57 KiB like this.
 const READ_AT_MOST: usize = 16 * 1024;
 
 /// A stream of which no call reads more than [`READ_AT_MOST`] bytes.
@@ -301,16 +301,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_of_small_messages_takes_a_few_reads_of_memory() {
-        let flood = [0x81, 0x81, 0, 0, 0, 0, b'x'].repeat(200_000);
+    async fn a_flood_of_messages_takes_a_few_reads_of_memory() {
+        let mut message = vec![0x82, 0xfe, 0x1f, 0x40, 0, 0, 0, 0];
+        message.resize(message.len() + 8_000, b'x');
+        let flood = message.repeat(4_000);
         let (room, mut count) = (std::rc::Rc::default(), 0);
         let stream = Room(Sips(&flood[..]), std::rc::Rc::clone(&room));
         let (read, _) = after_handshake_split(stream, tokio::io::sink(), Role::Server);
-        let mut read = Messages::of(read, 8);
+        let mut read = Messages::of(read, 8_000);
         while read.next().await != Event::Lost {
             count += 1;
         }
-        assert_eq!(count, 200_000);
+        assert_eq!(count, 4_000);
         assert!(room.get() <= 4 * READ_AT_MOST, "{} bytes", room.get());
     }
 

@@ -1,12 +1,13 @@
 //! The channel of books, and what every endpoint does alike.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use fastwebsockets::OpCode;
 use serde_json::Value;
-use ticklot_sim::Server;
-use ticklot_sim::bayse::{Config, Listing};
+use ticklot_sim::bayse::{Config, Exchange, Listing};
+use ticklot_sim::{Moment, Outgoing, Server};
 
 use crate::common::{Client, Seen, json, upgrade};
 use crate::{MARKETS, quick};
@@ -170,4 +171,23 @@ async fn unknown_paths_are_not_found() {
         let (head, _) = upgrade(server.addr(), path).await;
         assert!(head.starts_with("HTTP/1.1 404 "), "{head}");
     }
+}
+
+/// Seen when the fuzz target `servers` was made: the books of the first room came once more.
+#[test]
+fn another_room_does_not_tell_the_first_ones_books_again() {
+    let now = Moment::default();
+    let mut exchange = Exchange::new(Config::default(), now).unwrap();
+    let from = Ipv4Addr::LOCALHOST.into();
+    let mut session = exchange.upgrade(MARKETS, from, now).unwrap();
+    for market in ["mkt_us-rate-cut", "mkt_btc-above-1m"] {
+        while session.outgoing().is_some() {}
+        session.text(&subscribe(&[market]), now);
+    }
+    let mut told = String::new();
+    while let Some(Outgoing::Text(text)) = session.outgoing() {
+        told += &text;
+    }
+    assert_eq!(told.matches("orderbook_update").count(), 2, "{told}");
+    assert!(!told.contains("mkt_us-rate-cut"), "{told}");
 }

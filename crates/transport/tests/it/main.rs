@@ -8,6 +8,7 @@ mod closing;
 mod fragments;
 mod handshake;
 mod limits;
+mod memory;
 mod messages;
 mod server;
 mod support;

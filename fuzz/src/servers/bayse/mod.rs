@@ -1,17 +1,22 @@
 //! Bayse Markets' server against a model of it.
 
+pub(super) mod asks;
+mod held;
+mod log;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use ticklot_book::{Level, Nanos, Side};
-use ticklot_sim::bayse::{Config, Currency, Exchange};
-use ticklot_sim::{Outgoing, Rate, Session};
+use ticklot_book::Nanos;
+use ticklot_sim::bayse::{Config, Exchange};
+use ticklot_sim::{Rate, Session};
 
-use super::bayse_asks::{Ask, EVENTS, Endpoint, MARKETS, Room, SYMBOLS, read};
+use self::asks::{Ask, Endpoint, Room, read};
+use self::log::{Log, Witness, hears, witnesses};
 use super::steps::Step;
-use super::{Clock, Sent, json as parsed, lines, steps_of, taken, text};
+use super::{Clock, Sent, json as parsed, lines, taken, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TEN: Duration = Duration::from_secs(10);
@@ -47,21 +52,6 @@ struct Run {
     clients: Vec<Client>,
     /// When an address was let in, in the last ten seconds.
     doors: BTreeMap<u8, VecDeque<Nanos>>,
-}
-
-/// One who is in every room of an endpoint, and behaves.
-struct Witness(Box<dyn Session>);
-
-/// What the witnesses were told.
-#[derive(Default)]
-struct Log {
-    /// Notices, each with its step and its line.
-    notices: Vec<(u64, String, Value)>,
-    /// The step in which an event's prices last changed.
-    prices: BTreeMap<String, u64>,
-    /// The last line of each asset.
-    assets: BTreeMap<String, Value>,
-    quotes: u64,
 }
 
 struct Client {
@@ -334,202 +324,6 @@ impl Run {
         }
         expected
     }
-
-    fn hold(&self, sent: &Sent, expected: &Expected) {
-        let wall = self.clock.now().wall_ms;
-        match (sent, expected) {
-            (Sent::Ping, Expected::Ping) => {}
-            (Sent::Close(code), Expected::Close(expected)) => assert_eq!(code, expected),
-            (Sent::Line(_, value), Expected::Line(expected)) => assert_eq!(value, expected),
-            (Sent::Line(line, _), Expected::Notice(expected)) => assert_eq!(line, expected),
-            (Sent::Line(_, value), Expected::Error(texts)) => {
-                let message = value["data"]["message"].as_str().expect("a text");
-                assert!(
-                    texts.iter().any(|text| text == message),
-                    "{message}: {texts:?}"
-                );
-                let whole =
-                    json!({"type": "error", "data": {"message": message}, "timestamp": wall});
-                assert_eq!(*value, whole);
-            }
-            (Sent::Line(_, value), Expected::Book(market, outcome, currency)) => {
-                assert_eq!(text(value, "type"), Some("orderbook_update"));
-                assert_eq!(value["timestamp"], wall);
-                let book = &value["data"]["orderbook"];
-                assert_eq!(text(book, "marketId"), Some(*market));
-                let id = format!("out_{}-{}", &market[4..], ["yes", "no"][*outcome]);
-                assert_eq!(text(book, "outcomeId"), Some(id.as_str()));
-                self.book(book, &id, currency, usize::MAX);
-            }
-            (Sent::Line(_, value), Expected::Prices(event)) => {
-                assert_eq!(text(value, "type"), Some("price_update"));
-                assert_eq!(value["timestamp"], wall);
-                self.prices(&value["data"], event);
-            }
-            (Sent::Line(_, value), Expected::Asset(symbol)) => {
-                let mut last = self.log.assets[*symbol].clone();
-                last["timestamp"] = wall.into();
-                assert_eq!(*value, last);
-            }
-            (sent, _) => panic!("{sent:?} is not what was to come"),
-        }
-    }
-
-    /// A book is that of the market, level by level.
-    fn book(&self, book: &Value, id: &str, currency: &str, depth: usize) {
-        let currency = match currency {
-            "USD" => Currency::Usd,
-            _ => Currency::Ngn,
-        };
-        let view = self
-            .exchange
-            .truth()
-            .book(id, currency)
-            .expect("an outcome");
-        for (name, levels) in [("bids", &view.bids), ("asks", &view.asks)] {
-            let told = book[name].as_array().expect("a list");
-            assert_eq!(told.len(), levels.len().min(depth), "{name}");
-            for (told, level) in told.iter().zip(levels) {
-                level_is(told, level);
-            }
-        }
-        assert_eq!(text(book, "timestamp").map(str::len), Some(20));
-        let last = view.trades.first();
-        let price = book.get("lastTradedPrice").map(|price| steps_of(price, 2));
-        assert_eq!(price, last.map(|trade| trade.ticks.0));
-        let side = last.map(|trade| match trade.taker {
-            Side::Bid => "BUY",
-            Side::Ask => "SELL",
-        });
-        assert_eq!(text(book, "lastTradedSide"), side);
-    }
-
-    /// Prices are those of the last trades in dollars, where there were any.
-    fn prices(&self, data: &Value, event: &str) {
-        assert_eq!(text(data, "id"), Some(event));
-        let place = EVENTS.iter().position(|it| *it == event).expect("known");
-        let markets = data["markets"].as_array().expect("a list");
-        assert_eq!(markets.len(), 1);
-        assert_eq!(text(&markets[0], "id"), Some(MARKETS[place]));
-        for (name, outcome) in [("YES", "yes"), ("NO", "no")] {
-            let ticks = steps_of(&markets[0]["prices"][name], 2);
-            let id = format!("out_{}-{outcome}", &event[4..]);
-            let view = self
-                .exchange
-                .truth()
-                .book(&id, Currency::Usd)
-                .expect("known");
-            let last = view.trades.first().map(|trade| trade.ticks.0);
-            assert!(last.is_none_or(|last| last == ticks) && (0..=100).contains(&ticks));
-        }
-    }
-
-    /// A document of books is what a naive reading of the query asks for.
-    fn get(&self, target: &str) {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let page = self.exchange.get(target);
-        let Some((status, page)) = page else {
-            return assert_ne!(path, "/v1/pm/books");
-        };
-        assert_eq!(path, "/v1/pm/books");
-        let page = parsed(&page);
-        let pairs = || query.split('&').filter_map(|pair| pair.split_once('='));
-        if status == 400 {
-            let texts = [
-                "Invalid depth",
-                "Unsupported currency. Supported currencies are USD and NGN",
-            ];
-            return assert!(texts.contains(&text(&page, "message").expect("a text")));
-        }
-        assert_eq!(status, 200);
-        let books = page.as_array().expect("a list");
-        if query.contains('%') {
-            return;
-        }
-        let last = |name| pairs().filter(|(known, _)| *known == name).next_back();
-        let depth = last("depth").map_or(10, |(_, it)| it.parse().expect("a depth"));
-        let currency = last("currency").map_or("USD", |(_, it)| it);
-        let is_id = |name: &str| matches!(name, "outcomeId" | "outcomeId[]");
-        let ids = pairs().filter(|(name, _)| is_id(name)).map(|(_, id)| id);
-        let truth = self.exchange.truth();
-        let ids: Vec<_> = ids
-            .filter(|id| truth.book(id, Currency::Usd).is_some())
-            .collect();
-        assert_eq!(books.len(), ids.len());
-        for (book, id) in books.iter().zip(ids) {
-            self.book(book, id, currency, depth);
-        }
-    }
-}
-
-impl Log {
-    fn note(&mut self, outgoing: &[Outgoing], step: u64) {
-        // Books are held to the market where clients are told of them.
-        let is_book = |line: &str| line.starts_with(r#"{"type":"orderbook_update""#);
-        let read = |line: &str| {
-            if is_book(line) {
-                Value::Null
-            } else {
-                parsed(line)
-            }
-        };
-        for sent in lines(outgoing, read) {
-            let Sent::Line(line, value) = sent else {
-                panic!("{sent:?} to one who behaves");
-            };
-            match text(&value, "type").unwrap_or("") {
-                "buy_order" | "sell_order" | "order_updated" => {
-                    self.notices.push((step, line, value));
-                }
-                "price_update" => {
-                    let event = text(&value["data"], "id").expect("an id").to_owned();
-                    self.prices.insert(event, step);
-                }
-                "asset_price" => {
-                    let symbol = text(&value["data"], "symbol").expect("a symbol").to_owned();
-                    self.assets.insert(symbol, value);
-                }
-                "error" => panic!("{value}"),
-                _ => {}
-            }
-        }
-    }
-
-    /// Whether a part of what happened after a step is kept no more.
-    fn is_gone(&self, after: u64) -> bool {
-        let mut steps: Vec<u64> = self.notices.iter().map(|(step, ..)| *step).collect();
-        steps.dedup();
-        let gone = steps.len().checked_sub(BACKLOG + 1);
-        gone.is_some_and(|newest| steps[newest] > after)
-    }
-}
-
-/// Who are in every room, of each endpoint, after their first messages.
-fn witnesses(exchange: &mut Exchange, clock: Clock) -> Vec<Witness> {
-    let auth = json!({"apiKey": "pk_demo_ticklot"});
-    let mut asks = [Vec::new(), Vec::new(), Vec::new()];
-    for currency in ["USD", "NGN"] {
-        asks[0].push(json!({"type": "subscribe", "channel": "orderbook", "marketIds": MARKETS, "currency": currency}));
-    }
-    for event in EVENTS {
-        asks[0].push(json!({"type": "subscribe", "channel": "activity", "eventId": event}));
-        asks[0].push(json!({"type": "subscribe", "channel": "prices", "eventId": event}));
-    }
-    asks[1].push(json!({"type": "subscribe", "channel": "asset_prices", "symbols": SYMBOLS}));
-    asks[2].push(
-        json!({"type": "subscribe", "channel": "orders", "marketIds": MARKETS, "auth": auth}),
-    );
-    let all = Endpoint::ALL.into_iter().zip(asks);
-    let witness = |(endpoint, asks): (Endpoint, Vec<Value>)| {
-        let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
-        let now = clock.now();
-        let mut session = exchange.upgrade(endpoint.path(), ip, now).expect("let in");
-        for ask in asks {
-            session.text(&ask.to_string(), now);
-        }
-        Witness(session)
-    };
-    all.map(witness).collect()
 }
 
 /// A client is greeted, once.
@@ -553,30 +347,6 @@ fn told(kind: &str, words: &str, room: &str, wall: u64) -> Value {
 
 fn books(market: &'static str, currency: &'static str) -> [Expected; 2] {
     [0, 1].map(|outcome| Expected::Book(market, outcome, currency))
-}
-
-/// Whether a notice is told in a room.
-fn hears(room: Room, notice: &Value) -> bool {
-    let data = &notice["data"];
-    let is_own = text(notice, "type") == Some("order_updated");
-    match room {
-        Room::Activity(event, market) => {
-            !is_own
-                && data["event"]["id"] == event
-                && market.is_none_or(|market| data["market"]["id"] == market)
-        }
-        Room::UserTrades(user) => !is_own && data["user"]["id"] == user,
-        Room::Orders(market) => is_own && data["marketId"] == market,
-        _ => false,
-    }
-}
-
-/// Price, quantity and their product, exactly.
-fn level_is(told: &Value, level: &Level) {
-    let (ticks, lots) = (level.ticks.0, level.lots.0);
-    assert_eq!(steps_of(&told["price"], 2), ticks);
-    assert_eq!(steps_of(&told["quantity"], 2), lots);
-    assert_eq!(steps_of(&told["total"], 4), ticks * lots);
 }
 
 fn nanos(length: Duration) -> Nanos {

@@ -4,14 +4,14 @@
 use arbitrary::{Arbitrary, Unstructured};
 use serde_json::{Map, Value};
 
-use super::{pick, text as field};
+use crate::servers::{pick, text as field};
 
-pub(super) const MARKETS: [&str; 2] = ["mkt_us-rate-cut", "mkt_btc-above-1m"];
-pub(super) const EVENTS: [&str; 2] = ["evt_us-rate-cut", "evt_btc-above-1m"];
-pub(super) const SYMBOLS: [&str; 7] = [
+pub(crate) const MARKETS: [&str; 2] = ["mkt_us-rate-cut", "mkt_btc-above-1m"];
+pub(crate) const EVENTS: [&str; 2] = ["evt_us-rate-cut", "evt_btc-above-1m"];
+pub(crate) const SYMBOLS: [&str; 7] = [
     "BTCUSDT", "ETHUSDT", "SOLUSDT", "XAUUSD", "EURUSD", "GBPUSD", "USDNGN",
 ];
-pub(super) const USERS: [&str; 6] = [
+pub(crate) const USERS: [&str; 6] = [
     "usr_demo", "usr_ada", "usr_ben", "usr_chi", "usr_dee", "usr_eze",
 ];
 const KEY: &str = "pk_demo_ticklot";
@@ -19,16 +19,16 @@ const TOKEN: &str = "demo-header.demo-claims.demo-signature";
 const AUTH: &str = r#"auth required: include {"auth":{"accessToken":"..."}} or {"auth":{"apiKey":"..."}} in every message"#;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub(crate) enum Endpoint {
     Markets,
     Realtime,
     User,
 }
 
 impl Endpoint {
-    pub(super) const ALL: [Self; 3] = [Self::Markets, Self::Realtime, Self::User];
+    pub(crate) const ALL: [Self; 3] = [Self::Markets, Self::Realtime, Self::User];
 
-    pub(super) fn path(self) -> &'static str {
+    pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Markets => "/ws/v1/markets",
             Self::Realtime => "/ws/v1/realtime",
@@ -48,7 +48,7 @@ impl Endpoint {
 
 /// What one is subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
+pub(crate) enum Room {
     Activity(&'static str, Option<&'static str>),
     Prices(&'static str),
     Books(&'static str, &'static str),
@@ -59,7 +59,7 @@ pub(super) enum Room {
 }
 
 impl Room {
-    pub(super) fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         match self {
             Self::Activity(event, None) => format!("activity:{event}"),
             Self::Activity(event, Some(market)) => format!("activity:{event}:{market}"),
@@ -73,7 +73,7 @@ impl Room {
     }
 
     /// Whether what is told here must not be missed.
-    pub(super) fn is_of_fills(self) -> bool {
+    pub(crate) fn is_of_fills(self) -> bool {
         matches!(
             self,
             Self::Activity(..) | Self::UserTrades(_) | Self::Orders(_)
@@ -82,7 +82,7 @@ impl Room {
 }
 
 #[derive(Debug)]
-pub(super) enum Ask {
+pub(crate) enum Ask {
     Ping,
     Subscribe(Vec<Room>),
     Unsubscribe(String),
@@ -90,7 +90,7 @@ pub(super) enum Ask {
 
 /// Reads a message: what it asks for, or the texts of what is wrong with it, of which the first found is
 /// told.
-pub(super) fn read(message: &str, at: Endpoint) -> Result<Ask, Vec<String>> {
+pub(crate) fn read(message: &str, at: Endpoint) -> Result<Ask, Vec<String>> {
     let no = |text: &str| Err(vec![text.to_owned()]);
     let Ok(Value::Object(message)) = serde_json::from_str(message) else {
         return no("Invalid message format");
@@ -272,7 +272,7 @@ struct Wish {
 }
 
 /// A message that is nearly right.
-pub(super) fn text(u: &mut Unstructured<'_>) -> arbitrary::Result<String> {
+pub(crate) fn text(u: &mut Unstructured<'_>) -> arbitrary::Result<String> {
     const KINDS: [&str; 4] = ["subscribe", "subscribe", "unsubscribe", "ping"];
     const CHANNELS: [&str; 6] = [
         "orderbook",

@@ -1,16 +1,21 @@
 //! JayX' server against a model of it.
 
-use std::collections::BTreeMap;
+pub(super) mod asks;
+mod held;
+mod log;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use ticklot_book::{Level, Nanos, Side};
-use ticklot_sim::jayx::{Account, Candle, Config, Exchange, Funds, Symbol};
+use ticklot_sim::jayx::{Account, Config, Exchange, Funds, Symbol};
 use ticklot_sim::{MarketConfig, Outgoing, Session};
 
-use super::jayx_asks::{INTERVALS, KEYS, Packet, SYMBOLS, Want, packet, plain, want};
+use self::asks::{KEYS, Packet, SYMBOLS, Want, packet, plain, want};
+use self::held::{candle, hold, orders};
+use self::log::{Log, is_open, witnesses};
 use super::steps::Step;
-use super::{Clock, Sent, json as parsed, lines, taken};
+use super::{Clock, json as parsed, lines, taken};
 
 const BACKLOG: usize = 5;
 const PING_INTERVAL: Duration = Duration::from_secs(25);
@@ -66,17 +71,6 @@ struct Run {
     log: Log,
     clients: Vec<Client>,
     upgraded: u64,
-}
-
-/// What the witnesses were told, and what the market shows of candles.
-#[derive(Default)]
-struct Log {
-    /// The orders of an account in a symbol, by their number: the step of the last change, and how it is.
-    orders: BTreeMap<(usize, usize), BTreeMap<u64, (u64, Value)>>,
-    /// The step in which balances last changed.
-    balances: [u64; 2],
-    /// Candles by when they begin: the steps in which they began and last changed.
-    candles: BTreeMap<(usize, usize), BTreeMap<u64, (u64, u64, Candle)>>,
 }
 
 struct Client {
@@ -436,65 +430,6 @@ impl Run {
     }
 }
 
-impl Log {
-    fn note(&mut self, account: usize, outgoing: &[Outgoing], step: u64) {
-        for sent in lines(outgoing, |_| Value::Null) {
-            let Sent::Line(line, _) = sent else {
-                panic!("{sent:?} to one who behaves");
-            };
-            // Books and candles are held to the market where clients are told of them.
-            let is_told = |event| line.starts_with(event);
-            if !["42[\"positions\"", "42[\"openorders\"", "42[\"error\""]
-                .iter()
-                .any(|it| is_told(*it))
-            {
-                continue;
-            }
-            let event = parsed(&line[2..]);
-            let payload = &event[1];
-            match event[0].as_str().expect("a name") {
-                "positions" => self.balances[account] = step,
-                "openorders" => {
-                    for order in ["cancel", "modify"]
-                        .iter()
-                        .flat_map(|it| items(payload, it))
-                    {
-                        let symbol = SYMBOLS.iter().position(|it| order["symbol"] == *it);
-                        let id = order["id"].as_u64().expect("a number");
-                        let place = (account, symbol.expect("known"));
-                        let orders = self.orders.entry(place).or_default();
-                        orders.insert(id, (step, order.clone()));
-                    }
-                }
-                "error" => panic!("{event}"),
-                _ => {}
-            }
-        }
-    }
-
-    /// What the market shows of its candles: new ones, and changed ones.
-    fn candles(&mut self, exchange: &Exchange, step: u64) {
-        for (symbol, name) in SYMBOLS.iter().enumerate() {
-            for (interval, minutes) in INTERVALS.iter().enumerate() {
-                let shown = exchange.truth().candles(name, minutes).expect("known");
-                assert!(shown.len() <= BACKLOG);
-                let known = self.candles.entry((symbol, interval)).or_default();
-                for candle in shown {
-                    let begun = known
-                        .get(&candle.created)
-                        .map_or(step, |(begun, ..)| *begun);
-                    let is_old = known
-                        .get(&candle.created)
-                        .is_some_and(|(.., known)| *known == candle);
-                    if !is_old {
-                        known.insert(candle.created, (begun, step, candle));
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// Socket.IO's opening and joining, for whoever is in the default namespace from then on.
 fn opened(sent: &[Outgoing]) {
     let [Outgoing::Text(open)] = sent else {
@@ -505,128 +440,4 @@ fn opened(sent: &[Outgoing]) {
     assert_eq!(open["pingTimeout"], 20_000);
     assert_eq!(open["upgrades"], json!([]));
     assert!(open["sid"].as_str().is_some_and(|sid| !sid.is_empty()));
-}
-
-fn witnesses(exchange: &mut Exchange, clock: Clock) -> Vec<Box<dyn Session>> {
-    let mut asks = [Vec::new(), Vec::new(), Vec::new()];
-    for (place, key) in KEYS.iter().enumerate() {
-        asks[place].push(json!(["positions", {"apiKey": key, "category": "spot"}]));
-        for symbol in SYMBOLS {
-            let message = json!({"apiKey": key, "category": "spot", "symbol": symbol});
-            asks[place].push(json!(["openorders", message]));
-        }
-    }
-    for symbol in SYMBOLS {
-        for interval in INTERVALS {
-            let message = json!({"category": "spot", "symbol": symbol, "interval": interval});
-            asks[2].push(json!(["kline", message]));
-        }
-    }
-    asks[2].push(json!(["orderbook", {"category": "spot", "symbol": SYMBOLS[0], "precise": "1"}]));
-    let witness = |asks: Vec<Value>| {
-        let target = "/socket.io/?EIO=4&transport=websocket";
-        let mut session = exchange.upgrade(target, clock.now()).expect("let in");
-        session.text("40", clock.now());
-        for ask in asks {
-            session.text(&format!("42{ask}"), clock.now());
-        }
-        session
-    };
-    asks.into_iter().map(witness).collect()
-}
-
-fn hold(sent: &Sent, expected: &Expected, is_plain: bool) {
-    let line = match (sent, expected) {
-        (Sent::Close(code), Expected::Close(expected)) => return assert_eq!(code, expected),
-        (Sent::Line(line, _), _) => line.as_str(),
-        (sent, expected) => panic!("{sent:?}, not {expected:?}"),
-    };
-    match expected {
-        Expected::Event(_, payload) if is_plain => assert_eq!(sorted(parsed(line)), *payload),
-        Expected::Event(event, payload) => {
-            let packet = parsed(line.strip_prefix("42").expect("an event"));
-            assert_eq!(packet[0], *event);
-            assert_eq!(sorted(packet[1].clone()), *payload);
-        }
-        Expected::Packet(packet) => assert_eq!(line, packet),
-        Expected::Joined => {
-            let joined = parsed(line.strip_prefix("40").expect("a join"));
-            assert!(joined["sid"].as_str().is_some_and(|sid| !sid.is_empty()));
-        }
-        Expected::Error(id, texts) => {
-            let message = refused(line, id, is_plain);
-            assert!(texts.contains(&message), "{message}, not {texts:?}");
-        }
-        Expected::Close(_) => panic!("{line}, not a close"),
-    }
-}
-
-/// The text of a refusal, whose form must be the one that is due.
-fn refused(line: &str, id: &str, is_plain: bool) -> String {
-    let (message, whole) = if is_plain {
-        let error = parsed(line);
-        let message = error["error"]["message"].clone();
-        (
-            message.clone(),
-            error == json!({"error": {"message": message}}),
-        )
-    } else if id.is_empty() {
-        let packet = parsed(line.strip_prefix("42").expect("an event"));
-        let message = packet[1]["message"].clone();
-        (
-            message.clone(),
-            packet == json!(["error", {"message": message}]),
-        )
-    } else {
-        let ack = line.strip_prefix("43").and_then(|it| it.strip_prefix(id));
-        let ack = parsed(ack.expect("the acknowledgement"));
-        let message = ack[0]["error"]["message"].clone();
-        (
-            message.clone(),
-            ack == json!([{"error": {"message": message}}]),
-        )
-    };
-    assert!(whole, "{line}");
-    message.as_str().expect("a text").to_owned()
-}
-
-fn is_open(order: &Value) -> bool {
-    matches!(order["state"].as_str(), Some("NEW" | "PARTIALLY_FILLED"))
-}
-
-/// Orders by whether they are open.
-fn orders<'a>(orders: impl IntoIterator<Item = &'a Value>) -> Value {
-    let orders: Vec<&Value> = orders.into_iter().collect();
-    let some = |open: bool| -> Vec<Value> {
-        let some = orders.iter().filter(|it| is_open(it) == open);
-        some.map(|it| (*it).clone()).collect()
-    };
-    sorted(json!({"cancel": some(false), "modify": some(true)}))
-}
-
-/// Lists of orders by their numbers: their order is not told.
-fn sorted(mut payload: Value) -> Value {
-    for name in ["cancel", "modify"] {
-        if let Some(Value::Array(list)) = payload.get_mut(name) {
-            list.sort_by_key(|order| order["id"].as_u64());
-        }
-    }
-    payload
-}
-
-fn items<'a>(payload: &'a Value, name: &str) -> &'a [Value] {
-    payload[name].as_array().map_or(&[], Vec::as_slice)
-}
-
-fn candle(symbol: usize, it: &Candle, is_new: bool) -> Expected {
-    let candle = json!({
-        "_id": it.id(), "created": it.created, "o": it.open.0, "h": it.high.0, "l": it.low.0,
-        "c": it.close.0, "v": it.volume.0, "m": it.modified, "symbol": SYMBOLS[symbol],
-    });
-    let (add, modify) = if is_new {
-        (candle, Value::Null)
-    } else {
-        (Value::Null, candle)
-    };
-    Expected::Event("kline", json!({"add": add, "modify": modify}))
 }

@@ -3,17 +3,17 @@
 use arbitrary::{Arbitrary, Unstructured};
 use serde_json::{Map, Value, json};
 
-use super::{pick, text as field};
+use crate::servers::{pick, text as field};
 
-pub(super) const SYMBOLS: [&str; 2] = ["BTCUSDT", "ETHUSDT"];
-pub(super) const KEYS: [&str; 2] = ["ak_demo_ticklot", "ak_other"];
-pub(super) const INTERVALS: [&str; 11] = [
+pub(crate) const SYMBOLS: [&str; 2] = ["BTCUSDT", "ETHUSDT"];
+pub(crate) const KEYS: [&str; 2] = ["ak_demo_ticklot", "ak_other"];
+pub(crate) const INTERVALS: [&str; 11] = [
     "1", "3", "5", "15", "30", "60", "120", "240", "360", "720", "1440",
 ];
 
 /// A subscription, by the places of what it names. In the order in which a step is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Want {
+pub(crate) enum Want {
     Orders(usize, usize),
     Balances(usize),
     Candles(usize, usize),
@@ -21,7 +21,7 @@ pub(super) enum Want {
 }
 
 impl Want {
-    pub(super) fn rank(self) -> u8 {
+    pub(crate) fn rank(self) -> u8 {
         match self {
             Self::Orders(..) => 0,
             Self::Balances(_) => 1,
@@ -33,7 +33,7 @@ impl Want {
 
 /// A packet of a client.
 #[derive(Debug)]
-pub(super) enum Packet {
+pub(crate) enum Packet {
     Close,
     Pong,
     /// The namespace, empty for the default one.
@@ -48,7 +48,7 @@ pub(super) enum Packet {
 }
 
 /// Reads a packet of Engine.IO 4, and of Socket.IO in it.
-pub(super) fn packet(text: &str) -> Packet {
+pub(crate) fn packet(text: &str) -> Packet {
     match text.as_bytes() {
         [b'1', ..] => Packet::Close,
         [b'3', ..] => Packet::Pong,
@@ -86,7 +86,7 @@ fn event(text: &str) -> Option<Packet> {
 }
 
 /// Reads a request of the plain mode: the event and the message, or what is wrong.
-pub(super) fn plain(text: &str) -> Result<(String, Value), Vec<String>> {
+pub(crate) fn plain(text: &str) -> Result<(String, Value), Vec<String>> {
     let Ok(envelope) = serde_json::from_str::<Value>(text) else {
         return Err(vec!["the message is not valid JSON".to_owned()]);
     };
@@ -98,7 +98,7 @@ pub(super) fn plain(text: &str) -> Result<(String, Value), Vec<String>> {
 }
 
 /// What an event asks for, or the texts of what is wrong with it, of which the first found is told.
-pub(super) fn want(event: &str, message: &Value, has_book: bool) -> Result<Want, Vec<String>> {
+pub(crate) fn want(event: &str, message: &Value, has_book: bool) -> Result<Want, Vec<String>> {
     let mut wrong = Vec::new();
     let mut say = |is: bool, text: &str| {
         if is {
@@ -186,7 +186,7 @@ struct Wish {
 }
 
 /// A message that is nearly right, in one of the two envelopes.
-pub(super) fn text(u: &mut Unstructured<'_>) -> arbitrary::Result<String> {
+pub(crate) fn text(u: &mut Unstructured<'_>) -> arbitrary::Result<String> {
     const EVENTS: [&str; 4] = ["orderbook", "kline", "positions", "openorders"];
     const HEADS: [&str; 10] = [
         "40", "41", "2", "3", "1", "42", "45-", "40/x,", "41/x,", "6",

@@ -1,0 +1,56 @@
+//! Both ends in memory: no socket, no name, no TLS.
+
+use bytes::Bytes;
+use ticklot_transport::{Config, Connection, Error, Stream, connect_over};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+use crate::support::*;
+
+/// The request's head, and a right answer to it.
+async fn answer(mut stream: DuplexStream) -> (String, Connection) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    let answer = switching(&head, "Connection: Upgrade\r\n");
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    let server = Connection::accept(Stream::new(stream), Bytes::new(), &config());
+    (head, server)
+}
+
+#[tokio::test]
+async fn a_connection_over_a_stream_asks_for_what_the_url_says() {
+    let (ours, theirs) = duplex(64);
+    let config = config();
+    // The scheme would have TLS put in between, the name looked up: neither is done here.
+    let url = "wss://venue.invalid:8443/stream?x=y";
+    let client = connect_over(url, Stream::new(ours), &config);
+    let (client, (head, mut server)) = tokio::join!(client, answer(theirs));
+    let mut client = client.unwrap();
+    assert!(head.starts_with("GET /stream?x=y HTTP/1.1\r\n"), "{head}");
+    assert_eq!(header(&head, "host"), Some("venue.invalid:8443"));
+    let long = "x".repeat(1_000);
+    let (sent, got) = tokio::join!(client.text(long.as_bytes()), next(&mut server));
+    sent.unwrap();
+    assert_eq!(got, long.as_bytes());
+    let (sent, got) = tokio::join!(server.text(b"back"), next(&mut client));
+    sent.unwrap();
+    assert_eq!(got, b"back");
+}
+
+#[tokio::test]
+async fn a_stream_that_says_nothing_times_out() {
+    let (ours, _theirs) = duplex(4_096);
+    let mut config = Config::default();
+    config.upgrade_timeout = std::time::Duration::from_millis(20);
+    let result = connect_over("ws://silent.invalid/", Stream::new(ours), &config).await;
+    assert!(matches!(result, Err(Error::Timeout { .. })), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_url_is_checked_before_the_stream_is_used() {
+    let (ours, _theirs) = duplex(64);
+    let result = connect_over("http://a/", Stream::new(ours), &Config::default()).await;
+    assert!(matches!(result, Err(Error::Url(_))), "{result:?}");
+}
