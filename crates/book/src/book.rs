@@ -166,7 +166,7 @@ impl<S: Storage> Book<S> {
             self.coverage.bound(Side::Ask, asks).0 ^ flip(Side::Ask),
         ];
         self.known = true;
-        self.clear_changes();
+        self.changes.clear();
         self.sides[0].replace(bids, &mut self.changes);
         self.sides[1].replace(asks, &mut self.changes);
         self.settle(now);
