@@ -35,6 +35,25 @@ fn the_example_config_is_one_that_works() {
 }
 
 #[test]
+fn every_key_of_the_example_is_documented() {
+    let docs = include_str!("../../docs/config.md");
+    let example = ticklot(["config", "example"]).out;
+    let lines = example
+        .lines()
+        .map(|line| line.strip_prefix("# ").unwrap_or(line));
+    let is_key = |key: &str| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let keys = lines.filter_map(|line| line.split_once(" = "));
+    let keys: Vec<&str> = keys.map(|(key, _)| key).filter(|key| is_key(key)).collect();
+    assert!(keys.len() > 30, "{keys:?}");
+    for key in keys {
+        assert!(
+            docs.contains(&format!("`{key}`")),
+            "{key} is not in docs/config.md"
+        );
+    }
+}
+
+#[test]
 fn the_command_line_goes_before_the_config() {
     let file = TempFile::new("ticklot.toml");
     let text =

@@ -11,6 +11,7 @@ mod examples;
 mod follow;
 mod generate;
 mod moment;
+mod offline;
 mod panel;
 mod plot;
 mod record;

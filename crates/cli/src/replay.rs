@@ -19,7 +19,7 @@ use ticklot::bayse::{self, Bayse};
 use ticklot::capture::{BookRows, FrameLog, LogError, Progress, Record, Replay};
 use ticklot::jayx::{self, JayX};
 use ticklot::tap::Kind;
-use ticklot::{Books, ConnectionId, Options, Reply, Session, Venue};
+use ticklot::{ConnectionId, Reply};
 use ticklot_frame::jayx::Envelope;
 use tokio::signal::ctrl_c;
 use tokio::task::yield_now;
@@ -74,14 +74,6 @@ pub(crate) fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
 /// The Bayse Markets of a log, whatever books it has.
 pub(crate) fn bayse(args: &BookArgs) -> Result<Bayse, Failure> {
     built(Bayse::any().scale(args.scale(bayse::CENTS)?).build())
-}
-
-/// A session that reads a log: its frames are lines of it, and what was recorded long ago is not stale.
-pub(crate) fn session<V: Venue>(venue: V, books: &mut Books) -> Session<V> {
-    let mut options = Options::default();
-    options.count_control = true;
-    options.stale_after = None;
-    Session::new(venue, ConnectionId(0), options, books)
 }
 
 /// What makes no sense to the venue is a mistake on the command line.

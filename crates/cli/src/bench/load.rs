@@ -12,7 +12,8 @@ use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
 
 use crate::Failure;
 use crate::args::{BookArgs, VenueArg};
-use crate::replay::{self, built};
+use crate::offline;
+use crate::replay::built;
 
 /// The most bytes of a log's frames that are kept: what is behind them is not measured.
 const MAX_HELD: usize = 64 << 20;
@@ -134,7 +135,7 @@ impl Load {
 
     fn count<V: Venue>(&mut self, venue: V) {
         let mut books = Books::new();
-        let mut session = replay::session(venue, &mut books);
+        let mut session = offline::session(venue, &mut books);
         let mut nobody = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
         let _ = session.opened(Nanos(0), &mut books, &mut nobody);
         for frame in &mut self.frames {

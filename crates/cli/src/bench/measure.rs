@@ -12,7 +12,7 @@ use super::load::{Frame, Load};
 use crate::Failure;
 use crate::args::VenueArg;
 use crate::panel::latency_histogram;
-use crate::replay;
+use crate::{offline, replay};
 
 /// What a stage takes.
 pub(super) struct Figures {
@@ -65,7 +65,7 @@ pub(super) fn apply(load: &Load, time: Duration) -> Result<Figures, Failure> {
 
 fn through<V: Venue>(load: &Load, venue: V, time: Duration) -> Result<Figures, Failure> {
     let mut books = Books::new();
-    let mut session = replay::session(venue, &mut books);
+    let mut session = offline::session(venue, &mut books);
     let mut handler = |event: Event<'_>, books: &Books| {
         if let Event::Book(update) = event
             && let Some(book) = books.live(update.book)

@@ -9,7 +9,7 @@ use ticklot::{BookId, Books, Handler, Nanos, Reply, Venue};
 use super::PlotArgs;
 use crate::Failure;
 use crate::args::VenueArg;
-use crate::replay;
+use crate::{offline, replay};
 
 /// Who looks at the books while a log is read.
 pub(crate) trait Onlooker: Handler {
@@ -47,7 +47,7 @@ fn drive<V: Venue, O: Onlooker>(
     let cannot = |error: LogError| Failure::work(format_args!("{}: {error}", path.display()));
     let mut log = FrameLog::open(path).map_err(cannot)?;
     let (mut books, mut faults) = (Books::new(), Faults::default());
-    let mut session = replay::session(venue, &mut books);
+    let mut session = offline::session(venue, &mut books);
     let mut now = 0;
     // Nothing is sent: there is nobody to send it to.
     let _ = session.opened(Nanos(now), &mut books, onlooker);
