@@ -44,18 +44,18 @@ fn prose(text: &str) -> String {
     prose
 }
 
-/// What stands between backticks.
+/// What stands between backticks, which may run on into the next line but not into another paragraph.
 fn code(prose: &str) -> impl Iterator<Item = &str> {
     prose
-        .lines()
-        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .split("\n\n")
+        .flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2))
 }
 
 /// The targets of `[text](target)`, outside of code.
 fn links(prose: &str) -> Vec<String> {
     let plain: String = prose
-        .lines()
-        .flat_map(|line| line.split('`').step_by(2).chain(["\n"]))
+        .split("\n\n")
+        .flat_map(|paragraph| paragraph.split('`').step_by(2).chain(["\n"]))
         .collect();
     let mut targets = Vec::new();
     for part in plain.split("](").skip(1) {

@@ -18,6 +18,12 @@
 //! It is `no_std` with `alloc`, and allocates only to grow: nothing for a message once a book has
 //! seen its deepest state and its largest message.
 //!
+//! | feature | brings |
+//! |---|---|
+//! | `std` | checksums by what the processor has, found out at run time |
+//! | `serde` | `Serialize` and `Deserialize` for the plain values; a scale that is read is checked |
+//! | `arbitrary` | `Arbitrary` for the same, for fuzzing; takes std |
+//!
 //! ```
 //! use ticklot_book::{Book, Epoch, Level, Lots, Nanos, Scale, Ticks};
 //!
@@ -37,6 +43,7 @@
 //! ```
 
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 // What `arbitrary` derives takes it.

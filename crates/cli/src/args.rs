@@ -100,6 +100,9 @@ pub(crate) struct WatchArgs {
     /// Write one row for each order-book message to this file
     #[arg(long, value_name = "OUT.csv")]
     pub(crate) books: Option<PathBuf>,
+    /// End with a table of how long each stage took
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) latency: bool,
     /// End after this time, such as 5s or 2m, with a summary
     #[arg(long = "for", value_name = "D", value_parser = humantime::parse_duration)]
     pub(crate) duration: Option<Duration>,

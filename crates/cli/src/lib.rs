@@ -17,6 +17,7 @@ mod plot;
 mod record;
 mod replay;
 mod serve;
+mod stages;
 mod tell;
 mod view;
 pub mod watch;

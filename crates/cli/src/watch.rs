@@ -65,6 +65,9 @@ fn watch<S: Show>(
     let mut feed = Feed::new(Watcher::new(show)?);
     feed.tick_every(S::TICK);
     let venues = add_venues(&mut feed, args, simulator.as_ref())?;
+    if args.latency {
+        feed.measure();
+    }
     let (clock, stopper) = (feed.clock(), feed.stopper());
     *incidents = record::incidents(&mut feed, args)?;
     let watcher = feed.handler_mut();

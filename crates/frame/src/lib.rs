@@ -10,6 +10,8 @@
 //! The crate does no I/O and reads no clock. A decoder keeps its buffers: once it has seen its
 //! longest line and its deepest book, decoding allocates nothing.
 //!
+//! Features, both additive: `serde` and `arbitrary`, for the plain values of this crate and of `ticklot-book`.
+//!
 //! ```
 //! use ticklot_book::{Lots, Scale, Ticks};
 //! use ticklot_frame::{Lines, bayse};
@@ -29,6 +31,8 @@
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod bayse;
 mod error;

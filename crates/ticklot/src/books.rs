@@ -155,6 +155,12 @@ impl Books {
             .map(|(_, it)| it.latency())
     }
 
+    /// The same of every connection that is measured.
+    #[cfg(feature = "latency")]
+    pub fn latencies(&self) -> impl Iterator<Item = (ConnectionId, &crate::latency::Latency)> {
+        self.latencies.iter().map(|(of, it)| (*of, it.latency()))
+    }
+
     #[cfg(feature = "latency")]
     pub(crate) fn measured(
         &mut self,

@@ -13,6 +13,26 @@
 //! | record frames, read and replay them | `capture::Recorder`, `capture::Incidents`, `capture::FrameLog`, `capture::Replay` (feature `capture`) |
 //! | decode frames only | the crate `ticklot-frame` |
 //! | keep a book only | the crate `ticklot-book` |
+//!
+//! # Features
+//!
+//! All are additive: any of them can be on, alone or with any others.
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `feed` | yes | [`Feed`]: connections and timers over tokio; without it the crate does no I/O |
+//! | `tls` | yes | `wss://` through rustls, with ring |
+//! | `tls-aws-lc` | | the same with aws-lc-rs, which is used when both are on |
+//! | `tls-no-provider` | | the same with the cryptography that the program installs |
+//! | `capture` | | frame logs, plain, gzip or Zstandard |
+//! | `latency` | | histograms of how long each stage takes: `Feed::measure` |
+//! | `metrics` | | counters for the `metrics` facade: the module `metrics` has their names |
+//! | `serde` | | `Serialize` and `Deserialize` for the plain values |
+//! | `arbitrary` | | `Arbitrary` for the same, for fuzzing |
+//!
+//! `sabotage` is for the tests of the simulation.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backoff;
 pub mod bayse;
@@ -61,7 +81,17 @@ pub use crate::sabotage::Sabotage;
 pub use crate::session::{Next, Options, Session};
 pub use crate::venue::{Context, NoCommand, Reply, Slot, Snapshot, Stats, Venue};
 
-/// The README's example must compile.
+/// The README's examples must compile, and the guide's.
 #[cfg(all(doctest, feature = "feed"))]
-#[doc = include_str!("../../../README.md")]
-struct ReadmeExamples;
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/concepts.md")]
+    struct Concepts;
+    #[doc = include_str!("../../../docs/numbers.md")]
+    struct Numbers;
+    #[doc = include_str!("../../../docs/venues.md")]
+    struct Venues;
+    #[doc = include_str!("../../../docs/tuning.md")]
+    struct Tuning;
+}

@@ -1,7 +1,6 @@
 //! One WebSocket over tokio: connect, TLS, read, write, close.
 //!
-//! A thin crate over hyper (the upgrade), rustls (`wss://`, with the default
-//! feature `tls`) and fastwebsockets (masks, and the frames that are sent; the
+//! A thin crate over hyper (the upgrade), rustls (`wss://`: see [Features](#features)) and fastwebsockets (masks, and the frames that are sent; the
 //! ones that come are read here, in place). It knows no venue and no JSON:
 //! bytes come out in place, bytes go in.
 //!
@@ -62,11 +61,23 @@
 //! together, and a frame that claims more is refused before memory is
 //! reserved for it. Extensions are never offered, so frames are never compressed.
 //!
+//! # Features
+//!
+//! | feature | default | `wss://` with |
+//! |---|---|---|
+//! | `tls` | yes | ring |
+//! | `tls-aws-lc` | | aws-lc-rs, which is used when both are on |
+//! | `tls-no-provider` | | the cryptography that the program installs (`rustls::crypto::CryptoProvider`) |
+//!
+//! Without any of them a `wss://` URL is an error.
+//!
 //! # What is not
 //!
 //! - A length written in more bytes than it needs is accepted.
 //! - A text that is not UTF-8 is refused when all of it is there, not at its first bad byte.
 //! - A frame that breaks two rules is refused for either of them.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod config;
 mod connection;

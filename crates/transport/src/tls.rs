@@ -108,3 +108,22 @@ fn provider() -> io::Result<Arc<CryptoProvider>> {
             .ok_or_else(|| io::Error::other(NO_PROVIDER)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which cryptography a connection takes: what the provider's own source of randomness is called.
+    #[test]
+    fn features_decide_the_cryptography() {
+        let taken = provider().map(|it| format!("{:?}", it.secure_random));
+        let taken = taken.as_deref().map_err(ToString::to_string);
+        let expected = match (cfg!(feature = "tls-aws-lc"), cfg!(feature = "tls")) {
+            (true, _) => Ok("AwsLcRs"),
+            (false, true) => Ok("Ring"),
+            // This process has installed none.
+            (false, false) => Err(NO_PROVIDER.to_owned()),
+        };
+        assert_eq!(taken, expected);
+    }
+}

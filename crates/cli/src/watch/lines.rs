@@ -8,7 +8,7 @@ use ticklot::{Books, Event, Nanos};
 
 use super::show::{Begin, Show, Tally};
 use crate::view::{self, Printable};
-use crate::{Failure, Output, tell};
+use crate::{Failure, Output, stages, tell};
 
 /// Lines about books on standard output, what went wrong on standard error.
 pub(crate) struct Lines<'a> {
@@ -101,5 +101,6 @@ pub(crate) fn summary(out: &mut dyn Write, books: &Books, tally: &Tally) -> io::
     if tally.bad_lines > 0 {
         writeln!(out, "{} bad lines", tally.bad_lines)?;
     }
+    stages::table(out, books)?;
     out.flush()
 }

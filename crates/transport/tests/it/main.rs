@@ -13,6 +13,6 @@ mod messages;
 mod server;
 mod support;
 mod timeouts;
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls;
 mod violations;

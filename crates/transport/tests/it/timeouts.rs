@@ -41,7 +41,7 @@ async fn connecting() {
     assert_eq!(step_that_timed_out(&url, &config).await, Step::Connect);
 }
 
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[tokio::test]
 async fn the_tls_handshake() {
     let (_listener, url) = listen().await;

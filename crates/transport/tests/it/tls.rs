@@ -3,7 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
-use ticklot_transport::rustls::crypto::ring;
+#[cfg(feature = "tls-aws-lc")]
+use ticklot_transport::rustls::crypto::aws_lc_rs as crypto;
+#[cfg(not(feature = "tls-aws-lc"))]
+use ticklot_transport::rustls::crypto::ring as crypto;
 use ticklot_transport::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use ticklot_transport::rustls::{ServerConfig, ServerConnection};
 use ticklot_transport::{Config, Connection, Error, Roots, accept_key, connect};
@@ -24,7 +27,7 @@ fn identity_with(params: &CertificateParams) -> (TlsAcceptor, CertificateDer<'st
     let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap().der().clone();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(crypto::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()

@@ -1,0 +1,35 @@
+//! How long each stage of the books' way took, as a table.
+
+use std::io::{self, Write};
+
+use ticklot::Books;
+use ticklot::latency::Stage;
+
+use crate::view::Micros;
+
+/// One row a stage, over all connections that were measured; nothing when none was.
+pub(crate) fn table(out: &mut dyn Write, books: &Books) -> io::Result<()> {
+    let mut all = books.latencies().map(|(_, latency)| latency);
+    let Some(mut sum) = all.next().cloned() else {
+        return Ok(());
+    };
+    all.for_each(|latency| sum.merge(latency));
+    writeln!(
+        out,
+        "{:<8}{:>12}{:>12}{:>12}{:>12}{:>10}",
+        "stage", "p50", "p99", "p99.9", "max", "books"
+    )?;
+    for stage in Stage::ALL {
+        let at = |quantile| Micros(sum.quantile(stage, quantile).0).to_string();
+        let longest = Micros(sum.longest(stage).0).to_string();
+        writeln!(
+            out,
+            "{stage:<8}{:>12}{:>12}{:>12}{longest:>12}{:>10}",
+            at(0.5),
+            at(0.99),
+            at(0.999),
+            sum.count(stage)
+        )?;
+    }
+    out.flush()
+}
