@@ -77,7 +77,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
         let anchor: String = title.chars().filter(kept).collect();
         let anchor = anchor.replace(' ', "-");
         let count = counts.entry(anchor.clone()).or_default();
-        anchors.insert(match count {
+        anchors.insert(match *count {
             0 => anchor,
             n => format!("{anchor}-{n}"),
         });
