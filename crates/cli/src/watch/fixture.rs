@@ -65,6 +65,7 @@ impl Fixture {
         self.now = self.now.after(Nanos::from_millis(ms));
     }
 
+    #[allow(clippy::needless_pass_by_value)] // made where it is passed
     pub(crate) fn event(&mut self, event: Event<'_>) {
         self.tally.count(&event, &self.books, self.now);
         self.gather

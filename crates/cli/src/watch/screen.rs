@@ -82,8 +82,11 @@ impl<'a> Screen<'a> {
     }
 }
 
+/// What went wrong with the terminal; what needs none of it.
 fn cannot_draw(error: &io::Error) -> Failure {
-    Failure::work(format_args!("cannot use the terminal: {error}"))
+    Failure::work(format_args!(
+        "cannot use the terminal: {error} (--json, or a pipe, needs none)"
+    ))
 }
 
 impl Show for Screen<'_> {
@@ -95,15 +98,11 @@ impl Show for Screen<'_> {
             return Ok(());
         };
         let clock = begin.clock;
-        let taken = Taken::take().map_err(|error| {
-            Failure::work(format_args!(
-                "cannot use the terminal: {error} (--json, or a pipe, needs none)"
-            ))
-        })?;
+        let taken = Taken::take().map_err(|error| cannot_draw(&error))?;
         let view = View::new(self.depth.map(NonZeroUsize::get));
         let (screen, look) = (taken.screen(), Look::from_env());
-        let pen = Pen::new(screen, taker, view, look, clock.now())
-            .map_err(|error| cannot_draw(&error))?;
+        let pen = Pen::new(screen, taker, view, look, clock.now());
+        let pen = pen.map_err(|error| cannot_draw(&error))?;
         let is_over = Arc::new(AtomicBool::new(false));
         let drawing = Drawing {
             pen,

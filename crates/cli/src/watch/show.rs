@@ -145,8 +145,8 @@ impl<S: Show> Watcher<S> {
         let now = (self.clock)();
         self.tally.count(event, books, now);
         if let (Event::Book(update), Some(rows)) = (event, &mut self.rows) {
-            rows.write(update, books)
-                .map_err(|error| cannot_write(&error))?;
+            let written = rows.write(update, books);
+            written.map_err(|error| cannot_write(&error))?;
         }
         self.show.event(event, books, &mut self.tally, now)
     }

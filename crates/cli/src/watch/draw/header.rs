@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 use super::style::{Look, Standing};
 use super::text::{self, Row};
 use super::{Scene, standing};
+use crate::watch::latency::Latency;
 
 /// The least columns for the program's name.
 const WITH_NAME: usize = 40;
@@ -76,10 +77,7 @@ fn figures(row: &mut Row<'_>, scene: &Scene<'_>, look: Look) {
         &format!("  {}", text::rate(model.rate.per_second())),
         look.strong(),
     );
-    let figures = model
-        .latency
-        .as_ref()
-        .and_then(super::super::latency::Latency::figures);
+    let figures = model.latency.as_ref().and_then(Latency::figures);
     if let Some(figures) = figures {
         for (name, ns) in [
             ("p50", figures.p50),

@@ -185,7 +185,8 @@ fn whole_pictures() {
 
 /// Each of the three books in a state that is not live, in turn.
 fn untrusted() -> Vec<(&'static str, Fixture)> {
-    let states: [(&str, fn(&mut Fixture, BookId)); 4] = [
+    type Spoil = fn(&mut Fixture, BookId);
+    let states: [(&str, Spoil); 4] = [
         ("STALE", |feed, id| {
             let now = feed.now;
             assert!(feed.book(id).expire(now.after(Nanos(1)), Nanos(1)));

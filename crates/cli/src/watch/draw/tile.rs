@@ -7,6 +7,7 @@ use ratatui::style::{Modifier, Style};
 use super::text::{self, Row};
 use super::{Scene, ladder, split_top, trades};
 use crate::watch::keys::Layout;
+use crate::watch::latency::Latency;
 use crate::watch::model::BookModel;
 
 /// The least rows for all that is told of a book above its ladder.
@@ -91,11 +92,7 @@ fn age(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
 
 /// How long its messages took to come here.
 fn figures(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
-    let Some(figures) = book
-        .latency
-        .as_ref()
-        .and_then(super::super::latency::Latency::figures)
-    else {
+    let Some(figures) = book.latency.as_ref().and_then(Latency::figures) else {
         return;
     };
     for (name, ns) in [

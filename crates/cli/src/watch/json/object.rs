@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use ticklot::{Disconnect, LastTrade, Level, Scale, Side};
+use ticklot::{Disconnect, LastTrade, Level, Scale, Side, TradeSide};
 
 /// A line.
 #[derive(Serialize)]
@@ -176,7 +176,7 @@ impl Last {
     pub(crate) fn new(scale: Scale, last: &LastTrade) -> Self {
         Self {
             price: Text(scale.price(last.ticks)),
-            side: last.side.map(ticklot::TradeSide::as_str),
+            side: last.side.map(TradeSide::as_str),
         }
     }
 }
