@@ -21,11 +21,21 @@ pub struct Ran {
 /// Runs the program with these arguments, its name not among them.
 #[must_use]
 pub fn ticklot<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Ran {
+    ticklot_with(args, false)
+}
+
+/// The same as if its standard output were a terminal.
+#[must_use]
+pub fn ticklot_on_a_terminal<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Ran {
+    ticklot_with(args, true)
+}
+
+fn ticklot_with<S: AsRef<str>>(args: impl IntoIterator<Item = S>, terminal: bool) -> Ran {
     let (out, err) = (Captured::default(), Captured::default());
     let mut output = Output {
         out: Box::new(out.clone()),
         err: Box::new(err.clone()),
-        terminal: false,
+        terminal,
     };
     let args = args.into_iter().map(|arg| arg.as_ref().to_owned());
     let status = run(

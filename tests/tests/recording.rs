@@ -5,14 +5,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ticklot::capture::{
-    FrameLog, LogError, Record, RecordError, RecordOptions, Recorder, Rotation,
-};
+use ticklot::capture::{FrameLog, LogError, Record, RecordError, RecordOptions, Recorder};
 use ticklot::tap::{Kind, Passed, Tap, What};
 use ticklot::{ConnectionId, Nanos, VenueName};
 use ticklot_sim::{Faults, Simulator, Venue};
 use ticklot_tests::data::assert_same_rows;
-use ticklot_tests::program::{TempFile, TempFolder, ticklot};
+use ticklot_tests::program::{TempFile, TempFolder, ticklot, ticklot_on_a_terminal};
 
 const SECOND: u64 = 1_000_000_000;
 /// The zero of the sessions' clock here.
@@ -499,6 +497,62 @@ fn a_log_is_played_as_fast_as_it_is_asked_for() {
 }
 
 #[test]
+fn a_terminal_shows_how_far_it_is() {
+    let folder = TempFolder::new("bar");
+    let log = log_of(&folder, 1..9);
+    let args = ["replay", &log, "--venue=jayx"];
+    let (piped, shown) = (ticklot(args), ticklot_on_a_terminal(args));
+    assert!(!piped.out.contains(['\r', '\x1b']), "{}", piped.out);
+    let bar = "\r\x1b[K[------------------------------]   0%  0 frames\r\x1b[K8 frames, ";
+    assert!(shown.out.starts_with(bar), "{:?}", shown.out);
+    // What is below the times is the same.
+    let rest = |ran: &str| {
+        ran.rsplit_once("ns per")
+            .unwrap()
+            .1
+            .lines()
+            .last()
+            .map(str::to_owned)
+    };
+    assert_eq!(rest(&piped.out), rest(&shown.out));
+}
+
+#[test]
+fn a_recording_tells_a_terminal_how_far_it_is() {
+    let folder = TempFolder::new("status");
+    let out = format!("--out={}", folder.file("log.jsonl"));
+    // Over a second of real time: it is told once a second.
+    let ran = ticklot_on_a_terminal(["record", "--venue=jayx", &out, "--for=1200ms"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let mut lines = ran.out.split("\r\x1b[K").skip(1);
+    let status = lines.next().unwrap();
+    assert!(
+        status.contains(" frames, ") && status.contains(" bytes, 0 missing, "),
+        "{status}"
+    );
+    let summary = lines.last().unwrap();
+    assert!(
+        summary.contains(" bytes in 1 files, the last "),
+        "{summary}"
+    );
+}
+
+#[test]
+fn a_log_of_strangers_does_not_make_sessions_without_end() {
+    let folder = TempFolder::new("many");
+    let path = folder.file("log.jsonl");
+    let line = |conn| format!(r#"{{"conn":{conn},"venue":"bayse","frame":""}}"#);
+    let lines: Vec<String> = (0..1025).map(line).collect();
+    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+    let ran = ticklot(["replay", &path]);
+    assert_eq!(ran.status, 1);
+    assert_eq!(
+        ran.err,
+        "ticklot: log line 1024: more than 1024 connections\n"
+    );
+}
+
+#[test]
 fn a_log_of_several_connections_says_which() {
     let folder = TempFolder::new("several");
     let path = folder.file("log.jsonl");
@@ -561,5 +615,4 @@ fn options_of_a_recording_that_make_no_sense_are_told() {
     );
     let none = ticklot(["record"]);
     assert_eq!(none.status, 2);
-    let _ = Rotation::default();
 }

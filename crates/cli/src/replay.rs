@@ -226,11 +226,11 @@ impl<'a> Player<'a> {
             })?,
         };
         self.create_rows()?;
-        match venue {
+        let added = match venue {
             VenueArg::Jayx => self.replay.add(record, jayx(&self.args.book)?),
             VenueArg::Bayse => self.replay.add(record, bayse(&self.args.book)?),
-        }
-        Ok(())
+        };
+        added.map_err(Failure::work)
     }
 
     /// Last of all that can go wrong before the work, since it empties the file.

@@ -76,7 +76,7 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Arc<Record
         None => log,
     };
     let mut frames = Vec::new();
-    let mut connections = Vec::new();
+    let mut first = None;
     while let Some(record) = log.next_record() {
         let record = match record {
             Ok(record) => record,
@@ -94,19 +94,17 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Arc<Record
             continue;
         }
         let connection = record.connection.unwrap_or_default();
-        if !connections.contains(&connection) {
-            connections.push(connection);
+        let first = *first.get_or_insert(connection);
+        if first != connection {
+            return Err(Failure::Usage(format!(
+                "{} holds several connections, such as {first} and {connection}: choose one with --conn",
+                path.display()
+            )));
         }
         frames.push(RecordedFrame {
             recv_ns: record.recv_ns,
             frame: record.frame.clone(),
         });
-    }
-    if let [first, second, ..] = connections.as_slice() {
-        return Err(Failure::Usage(format!(
-            "{} holds several connections, such as {first} and {second}: choose one with --conn",
-            path.display()
-        )));
     }
     Ok(Arc::new(Recording { frames }))
 }

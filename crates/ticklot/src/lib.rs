@@ -94,4 +94,7 @@ mod documents {
     struct Venues;
     #[doc = include_str!("../../../docs/tuning.md")]
     struct Tuning;
+    #[cfg(feature = "capture")]
+    #[doc = include_str!("../../../docs/recording.md")]
+    struct Recording;
 }

@@ -111,7 +111,10 @@ impl Ring {
         if self.is_empty() {
             return None;
         }
-        let packed: [u8; HEAD] = std::array::from_fn(|n| self.bytes[self.at(n)]);
+        let mut packed = [0; HEAD];
+        let first = HEAD.min(self.bytes.len() - self.start);
+        packed[..first].copy_from_slice(&self.bytes[self.start..self.start + first]);
+        packed[first..].copy_from_slice(&self.bytes[..HEAD - first]);
         let word = |at: usize| u32::from_le_bytes(std::array::from_fn(|n| packed[at + n]));
         let venue = self.venues.get(usize::from(packed[17]));
         let head = Head {

@@ -48,6 +48,14 @@ pub enum LogError {
         /// The line that is not whole, from 0.
         line: u64,
     },
+    /// The log names more connections than are played.
+    #[error("log line {line}: more than {limit} connections")]
+    Connections {
+        /// The line that names one too many, from 0.
+        line: u64,
+        /// The limit: [`MAX_CONNECTIONS`](super::MAX_CONNECTIONS).
+        limit: usize,
+    },
     /// The file could not be read further: its compression is broken, say.
     #[error("log line {line}: cannot read further: {source}")]
     Read {

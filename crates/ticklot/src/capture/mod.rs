@@ -39,5 +39,5 @@ pub use self::incidents::{Incidents, Told};
 pub use self::line::append;
 pub use self::log::{FrameLog, LogError, MAX_LINE, Progress, Record};
 pub use self::recorder::{RecordOptions, Recorded, Recorder};
-pub use self::replay::{Applied, Loss, Replay, Seen};
+pub use self::replay::{Applied, Loss, MAX_CONNECTIONS, MAX_LOSSES, Replay, Seen};
 pub use self::rows::BookRows;

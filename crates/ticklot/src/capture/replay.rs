@@ -7,12 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Deserialize;
 use ticklot_book::Nanos;
 
-use super::log::Record;
+use super::log::{LogError, Record};
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Handler};
 use crate::session::{Options, Session, tell_expired};
 use crate::tap::{Kind, Passed, Tap, Taps, What};
 use crate::venue::{Reply, Stats, Venue};
+
+/// The most connections of a log that are played. Each costs a session, and a log may be anybody's.
+pub const MAX_CONNECTIONS: usize = 1_024;
+
+/// The most losses of trust that wait to be asked for; beyond, the oldest is forgotten.
+pub const MAX_LOSSES: usize = 65_536;
 
 /// The books of a log: each connection of it through a session of its own, at the times that were
 /// recorded.
@@ -39,7 +45,7 @@ use crate::venue::{Reply, Stats, Venue};
 /// while let Some(record) = log.next_record() {
 ///     let record = record?;
 ///     if !replay.knows(record) {
-///         replay.add(record, JayX::new("BTCUSDT").envelope(Envelope::Auto).build()?);
+///         replay.add(record, JayX::new("BTCUSDT").envelope(Envelope::Auto).build()?)?;
 ///     }
 ///     replay.apply(record, &mut handler);
 /// }
@@ -148,7 +154,14 @@ impl Replay {
 
     /// Adds a session for the record's connection. Frames are numbered as they were live, or, where the
     /// log says no connections, by its lines.
-    pub fn add<V: Venue + 'static>(&mut self, record: &Record, venue: V) {
+    ///
+    /// # Errors
+    /// There are [`MAX_CONNECTIONS`] already.
+    pub fn add<V: Venue + 'static>(&mut self, record: &Record, venue: V) -> Result<(), LogError> {
+        if self.lanes.len() >= MAX_CONNECTIONS {
+            let (line, limit) = (record.line, MAX_CONNECTIONS);
+            return Err(LogError::Connections { line, limit });
+        }
         let connection = record.connection.unwrap_or_default();
         let by_lines = record.connection.is_none();
         let options = Options {
@@ -169,6 +182,7 @@ impl Replay {
             is_open: false,
             was_closed: false,
         });
+        Ok(())
     }
 
     /// Plays a line. One of a connection without a session is passed over.
@@ -278,7 +292,7 @@ impl Replay {
             seen: Seen::Again,
             ..loss
         });
-        self.losses.push_back(found.unwrap_or(noted));
+        self.keep(found.unwrap_or(noted));
     }
 
     /// What the log has not noted by now it does not note.
@@ -287,9 +301,16 @@ impl Replay {
             true => Seen::OnlyHere,
             false => Seen::Here,
         };
-        let settled = self.open.drain(..);
-        self.losses
-            .extend(settled.map(|loss| Loss { seen, ..loss }));
+        while let Some(loss) = self.open.pop_front() {
+            self.keep(Loss { seen, ..loss });
+        }
+    }
+
+    fn keep(&mut self, loss: Loss) {
+        if self.losses.len() >= MAX_LOSSES {
+            self.losses.pop_front();
+        }
+        self.losses.push_back(loss);
     }
 }
 
