@@ -2,7 +2,7 @@
 //!
 //! Each example is a program of its own, in one file: `cargo run --release -p ticklot-examples --example
 //! best_bid_ask`. It starts both venues' servers on a thread of its own, prints something that can be
-//! checked, and ends by itself. `tests/run.rs` runs them all.
+//! checked, and ends by itself. `examples/tests/run.rs` runs them all.
 
 use std::io;
 use std::time::Duration;

@@ -142,7 +142,7 @@ fn is_path(code: &str) -> bool {
 /// Made by a run: they need not be there.
 const MADE: [&str; 3] = ["fuzz/artifacts", "fuzz/corpus", "fuzz/coverage"];
 
-/// What is wrong with a path such as `tests/tests/limits.rs`, or with `tests/tests/simulation.rs::a_test`, if
+/// What is wrong with a path such as `tests/tests/limits.rs`, or with `FILE.rs::a_test`, if
 /// anything. In a document it may also start from the document's own folder.
 fn broken_path(from: &Path, code: &str) -> Option<String> {
     if MADE.iter().any(|made| code.starts_with(made)) {

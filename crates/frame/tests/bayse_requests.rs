@@ -501,7 +501,7 @@ fn what_is_shown_of_credentials() {
     ] {
         let mut out = Vec::new();
         orders.write(Endpoint::User, Some(&auth), &mut out).unwrap();
-        bayse::redact(&mut out);
+        ticklot_frame::bayse::redact(&mut out);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             format!(

@@ -20,7 +20,7 @@
 //!             bids.extend(books.ids().map(|id| books.live(id)?.best_bid()));
 //!         });
 //!     }
-//!     ControlFlow::Continue(())
+//!     ControlFlow::<()>::Continue(())
 //! };
 //! # let _ = handler;
 //!
