@@ -98,6 +98,13 @@ fn a_mistake_in_a_config_is_one_line_with_its_place() {
     }
     let ran = ticklot(["--config", file.path(), "serve", "--venue=jayx"]);
     assert_eq!(ran.status, 2);
+    let ran = ticklot(["config"]);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.err.contains("`ticklot config check FILE`"),
+        "{}",
+        ran.err
+    );
     let ran = ticklot(["--for=1s", "serve", "--venue=jayx"]);
     assert_eq!(ran.status, 2);
     assert!(

@@ -381,6 +381,13 @@ fn what_cannot_be_drawn_is_told_in_a_line() {
         "--out=/tmp/never.png",
     ]);
     assert_eq!(ran.status, 1, "{}", ran.err);
+    let single = TempFile::new("single.jsonl");
+    std::fs::write(single.path(), line(0, &[(1000, 1)], &[], &[])).unwrap();
+    let ran = plot(&single, &TempFile::new("x.png"), &[]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.contains("--at 0s draws it"), "{}", ran.err);
+    let ran = plot(&single, &TempFile::new("x.png"), &["--at=0s"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
     let timeless = TempFile::new("timeless.jsonl");
     let text = std::fs::read_to_string(log.path()).unwrap();
     let text: String = text.lines().fold(String::new(), |mut all, line| {

@@ -42,7 +42,7 @@ Example:
 #[command(after_help = CONFIG_EXAMPLE)]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -60,8 +60,14 @@ enum What {
 
 pub(crate) fn run(args: &ConfigArgs, output: &mut Output) -> Result<(), Failure> {
     match &args.what {
-        What::Example => output.out.write_all(EXAMPLE.as_bytes())?,
-        What::Check { file } => {
+        None => {
+            return Err(Failure::Usage(
+                "config takes a command: `ticklot config check FILE` or `ticklot config example`"
+                    .to_owned(),
+            ));
+        }
+        Some(What::Example) => output.out.write_all(EXAMPLE.as_bytes())?,
+        Some(What::Check { file }) => {
             let setup = Setup::new(Source::read(file)?, HashSet::new());
             let text = check(&setup)?;
             output.out.write_all(text.as_bytes())?;

@@ -77,7 +77,7 @@ fn check(args: &PlotArgs) -> Result<(), Failure> {
     if !file.is_file() {
         let path = args.log.display();
         return Err(Failure::Usage(format!(
-            "{path} is no file: a log is read twice, and a pipe cannot be"
+            "{path} is no file: write the log to one, since it is read twice"
         )));
     }
     Ok(())
@@ -150,6 +150,12 @@ fn span(survey: &Survey) -> Result<(u64, u64), Failure> {
             "this log has no times (recv_ns): nothing can be drawn over time",
         ));
     };
+    if first == last && until <= last {
+        return Err(Failure::Work(format!(
+            "the log is of one moment, {}: --at 0s draws it",
+            utc(first)
+        )));
+    }
     if from >= until {
         return Err(Failure::Usage(format!(
             "nothing is between {} and {}",
