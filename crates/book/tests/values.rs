@@ -1,4 +1,5 @@
 //! The plain values written and read with serde, and drawn from bytes.
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
 
 use arbitrary::{Arbitrary, Unstructured};
 use proptest::prelude::*;
