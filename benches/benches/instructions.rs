@@ -185,6 +185,8 @@ fn driven<V: Venue>(venue: V, frames: Vec<Vec<u8>>) -> Driven<V> {
 }
 
 /// A strategy that reads the best prices of the book that changed.
+// What a handler is called with.
+#[allow(clippy::needless_pass_by_value)]
 fn read_touch(event: Event<'_>, books: &Books) -> ControlFlow<()> {
     if let Event::Book(update) = event
         && let Some(book) = books.live(update.book)

@@ -473,7 +473,9 @@ fn delta<S: Storage>(
     model: &mut Model,
 ) {
     let mut mirror = [model.bids.clone(), model.asks.clone()];
-    let result = book.apply(bids, asks, Nanos(now)).map(|changes| changes.to_vec());
+    let result = book
+        .apply(bids, asks, Nanos(now))
+        .map(|changes| changes.to_vec());
     model.changes.clear();
     if let Some(kind) = model.refuses(&[bids, asks].concat()) {
         assert_eq!(result.map_err(|error| error.kind), Err(kind));
@@ -508,7 +510,9 @@ fn replace<S: Storage>(
     book: &mut Book<S>,
     model: &mut Model,
 ) {
-    let result = book.replace(bids, asks, Nanos(now)).map(|changes| changes.to_vec());
+    let result = book
+        .replace(bids, asks, Nanos(now))
+        .map(|changes| changes.to_vec());
     match (map_of(bids), map_of(asks)) {
         (Some(bids), Some(asks)) => {
             model.replace(bids, asks, now);

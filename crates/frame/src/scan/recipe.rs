@@ -296,7 +296,8 @@ impl Recipes {
 pub(crate) struct Table {
     /// The usual ones, and none that is not.
     usual: Box<[Recipe]>,
-    others: Box<[Recipe]>,
+    /// Those of every kind.
+    all: Box<[Recipe]>,
     /// To take the top bits of a hash.
     shift: u32,
 }
@@ -306,7 +307,7 @@ impl Table {
         let recipes = || vec![Recipe::NONE; 1 << bits].into_boxed_slice();
         Self {
             usual: recipes(),
-            others: recipes(),
+            all: recipes(),
             shift: u64::BITS - bits,
         }
     }
@@ -326,39 +327,55 @@ impl Table {
             return self.usual.get(place);
         }
         cold_path();
-        self.get(shape, key).filter(|recipe| recipe.is_usual)
+        self.learn_usual(shape, key)
     }
 
     /// The recipe of `shape` for a pattern, as it is known or as the shape tells.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn get<K: Known>(&mut self, shape: K, key: u64) -> Option<&Recipe> {
-        let first = self.place(key);
-        let places = [first, first ^ 1];
-        let is_known =
-            |recipes: &[Recipe], place: &usize| recipes.get(*place).is_some_and(|r| r.key == key);
-        if let Some(place) = places
-            .into_iter()
-            .find(|place| is_known(&self.usual, place))
-        {
-            return self.usual.get(place);
+        let place = self.place(key);
+        if self.all.get(place)?.key == key {
+            return self.all.get(place);
         }
-        if let Some(place) = places
-            .into_iter()
-            .find(|place| is_known(&self.others, place))
-        {
-            return self.others.get(place);
-        }
-        let recipe = shape.recipe(key)?;
-        let recipes = if recipe.is_usual {
-            &mut self.usual
-        } else {
-            &mut self.others
-        };
-        // The new one takes the first place, and what was there the second, where it takes another's.
-        recipes.swap(first, first ^ 1);
-        *recipes.get_mut(first)? = recipe;
-        recipes.get(first)
+        cold_path();
+        self.learn(shape, key)
     }
+
+    #[cold]
+    #[inline(never)]
+    fn learn_usual<K: Known>(&mut self, shape: K, key: u64) -> Option<&Recipe> {
+        let place = self.place(key);
+        find(&mut self.usual, place, key, || {
+            let recipe = find(&mut self.all, place, key, || shape.recipe(key))?;
+            recipe.is_usual.then_some(*recipe)
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn learn<K: Known>(&mut self, shape: K, key: u64) -> Option<&Recipe> {
+        let place = self.place(key);
+        find(&mut self.all, place, key, || shape.recipe(key))
+    }
+}
+
+/// The recipe for a pattern, in one of its two places, or in the first once `make` has made it: what was
+/// there takes the second, and what was in that is forgotten.
+fn find(
+    recipes: &mut [Recipe],
+    first: usize,
+    key: u64,
+    make: impl FnOnce() -> Option<Recipe>,
+) -> Option<&Recipe> {
+    let places = [first, first ^ 1];
+    let is_known = |place: &usize| recipes.get(*place).is_some_and(|known| known.key == key);
+    if let Some(place) = places.into_iter().find(is_known) {
+        return recipes.get(place);
+    }
+    let recipe = make()?;
+    recipes.swap(first, first ^ 1);
+    *recipes.get_mut(first)? = recipe;
+    recipes.get(first)
 }
 
 /// A product that every bit of the pattern is in the top bits of. (Multiplicative hashing: Knuth, The
