@@ -29,9 +29,9 @@ pub const MAX_LEVELS: usize = 65_536;
 /// [`DeltaBook`](crate::DeltaBook), which keeps a book.
 ///
 /// # Allocation
-/// Up to 32 levels a side live inside a flat book. A deeper book moves to the heap once, and the
-/// space is kept; a book that has seen its deepest snapshot and its largest change allocates no
-/// more. A ladder allocates its window when it is made, and more only for levels beyond it.
+/// A flat book keeps each side twice on the heap: as it is, and as it was before the last snapshot. The
+/// space is kept; a book that has seen its deepest snapshot and its largest delta allocates no more. A
+/// ladder allocates its window when it is made, and more only for levels beyond it.
 #[derive(Clone, Debug)]
 pub struct Book<S: Storage = Flat> {
     /// Bids and asks, by [`Side`].
