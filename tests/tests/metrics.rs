@@ -141,7 +141,7 @@ fn everything_that_happens_to_a_session_is_counted() {
         let _ = session.frame(BOOK, second(start + 51), &mut books, &mut nothing);
         let expected = [
             ("ticklot_frames_total", 4),
-            ("ticklot_messages_total", 3),
+            ("ticklot_messages_total", 2),
             ("ticklot_books_applied_total", 2),
             ("ticklot_bad_lines_total", 2),
             ("ticklot_gaps_total", 2),
