@@ -24,6 +24,7 @@ use anyhow::ensure;
 use clap::Parser;
 use ticklot_tests::alloc::Counting;
 
+use crate::measure::Rounds;
 use crate::report::Score;
 use crate::tables::{Plan, TABLES};
 
@@ -43,6 +44,10 @@ struct Args {
     /// How many rounds
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Times each turn from its first message on, with the caches and the branch predictor as the
+    /// others have left them; otherwise a slice of messages before it is not timed
+    #[arg(long)]
+    cold: bool,
     /// Writes a JSON object for each row, a line each
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -57,7 +62,10 @@ fn main() -> anyhow::Result<()> {
     );
     let plan = Plan {
         case: args.case,
-        rounds: usize::try_from(args.rounds)?,
+        rounds: Rounds {
+            count: usize::try_from(args.rounds)?,
+            cold: args.cold,
+        },
         pool_bytes: ticklot_benches::POOL_BYTES,
     };
     let (mut rows, mut score) = (Vec::new(), Score::default());
@@ -88,7 +96,10 @@ mod tests {
         // all the same: the recorded logs are whole, and every contender reads them three times.
         let plan = Plan {
             case: None,
-            rounds: 1,
+            rounds: Rounds {
+                count: 1,
+                cold: true,
+            },
             pool_bytes: 200_000,
         };
         for &(name, table) in TABLES {

@@ -21,14 +21,14 @@ mod transport;
 
 #[cfg(feature = "peers")]
 use self::pools::{recorded, shapes};
-use crate::measure::Row;
+use crate::measure::{Rounds, Row};
 
 /// What to run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// Only the case of this name.
     pub(crate) case: Option<String>,
-    pub(crate) rounds: usize,
+    pub(crate) rounds: Rounds,
     /// How much text a pool has.
     pub(crate) pool_bytes: usize,
 }

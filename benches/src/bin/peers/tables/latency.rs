@@ -50,7 +50,7 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     for timed in &mut contenders {
         timed.warm_up(&server, input.frames.len())?;
     }
-    for round in 0..plan.rounds {
+    for round in 0..plan.rounds.count {
         for turn in 0..count {
             let place = (round + turn) % count;
             contenders[place].round(&server, (round + place) % slices.max(1))?;
