@@ -11,7 +11,7 @@ use super::scan::{self, Wrap};
 use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
 use crate::json::{MAX_LINE, Parser, Slot, Value, read_fields};
 use crate::levels::{LevelSpace, Levels, ListPlaces};
-use crate::scan::{Scan, Scanner};
+use crate::scan::{Repeats, Scan, Scanner};
 use crate::units::{Trade, UnixMillis};
 
 /// How payloads are framed.
@@ -126,7 +126,7 @@ pub struct Decoder {
 #[derive(Default)]
 struct Space {
     levels: LevelSpace,
-    trades: Vec<Trade>,
+    trades: Repeats<Trade>,
     account: AccountSpace,
 }
 
@@ -212,7 +212,7 @@ impl Space {
         OrderBook {
             bids: levels.bids,
             asks: levels.asks,
-            trades: &self.trades,
+            trades: self.trades.items(),
             levels,
         }
     }
@@ -392,6 +392,7 @@ fn order_book<'a>(payload: Value<'_, 'a>, space: &'a mut Space) -> Result<OrderB
         ..
     } = space;
     levels.fill(bids.get(), asks.get(), level)?;
+    let trade_space = trade_space.otherwise();
     read_trades(trades.get(), trade_space)?;
     let levels = levels.view();
     Ok(OrderBook {
@@ -412,7 +413,6 @@ fn level(item: Value<'_, '_>) -> Result<Level, Fault> {
 }
 
 fn read_trades(value: Option<Value<'_, '_>>, trades: &mut Vec<Trade>) -> Result<(), Fault> {
-    trades.clear();
     let Some(value) = value else { return Ok(()) };
     for item in value.items("trades")? {
         if trades.len() == MAX_LEVELS {

@@ -5,7 +5,8 @@ use ticklot_book::{Level, Lots, Ticks};
 use super::kline::{Candle, Kline};
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::{
-    Cursor, Isa, Known, Lanes, Numbers, Part, Recipe, Scanner, Shape, TABLES, Three, eight, is_at,
+    Cursor, Isa, Known, Lanes, Numbers, Part, Recipe, Repeats, Scanner, Shape, TABLES, Three,
+    eight, is_at,
 };
 use crate::units::{Trade, TradeSide, UnixMillis, UnixSeconds};
 
@@ -28,7 +29,7 @@ pub(super) fn order_book(
     wrap: Wrap,
     scanner: &mut Scanner,
     sides: [&mut SideSpace; 2],
-    trades: &mut Vec<Trade>,
+    trades: &mut Repeats<Trade>,
 ) -> Option<ListPlaces> {
     let mut cursor = Cursor::new(text, 0);
     let close = open(
@@ -49,10 +50,14 @@ pub(super) fn order_book(
         let bids = cursor.at();
         scanned.items(LevelShape, &mut cursor, bids_space.levels_mut())?;
         cursor.expect(b"]}")?;
-        trades.clear();
         if cursor.skip(b",\"trades\":[") {
-            scanned.items(TradeShape, &mut cursor, trades)?;
+            // Behind the list there are a bracket, a brace, and what was opened around the payload.
+            let behind = 2 + usize::from(close.is_some());
+            let end = text.len().checked_sub(behind)?;
+            scanned.repeats(TradeShape, &mut cursor, end, trades)?;
             cursor.expect(b"]")?;
+        } else {
+            trades.otherwise();
         }
         Some((bids, cursor.at()))
     })?;

@@ -24,6 +24,9 @@
 //! nothing is measured. Two comparisons of 64 bytes and one permutation do a level. What that way
 //! does not take, the one above may.
 //!
+//! A list that mostly repeats the one of the message before is read only as far as it is new: see
+//! [`repeat`].
+//!
 //! Either way begins with one pass over all of the text, whose steps do not wait for each other: so it
 //! also brings the text near as fast as that goes, and nothing is gained by asking for it before.
 //!
@@ -42,6 +45,7 @@ mod cursor;
 mod isa;
 mod raw;
 mod recipe;
+mod repeat;
 mod runs;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -51,6 +55,7 @@ pub(crate) use cursor::{Cursor, is_at};
 pub(crate) use isa::{Isa, MAX_RUN, Mantissa, NO_POINT, eight};
 pub(crate) use raw::Three;
 pub(crate) use recipe::{Part, Recipe};
+pub(crate) use repeat::Repeats;
 pub(crate) use runs::Numbers;
 pub(crate) use side::{Known, Lanes, Shape};
 

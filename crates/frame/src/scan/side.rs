@@ -8,6 +8,7 @@ use super::isa::Isa;
 use super::raw::avx512::{Avx512, Ends};
 use super::raw::{Edges, Fill, Three};
 use super::recipe::{Recipe, Recipes};
+use super::repeat::{Join, Repeats};
 use super::{Job, TABLES, Way};
 
 /// How a venue writes a level: three numbers and the texts around them.
@@ -88,6 +89,17 @@ pub(crate) enum Scanned<'t> {
     },
 }
 
+/// How far a list was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Read {
+    /// Where the last item's closing brace is; or where the first number of an item begins that was not read.
+    pub(crate) at: usize,
+    /// How many items were read.
+    pub(crate) count: usize,
+    /// Whether there is such an item: it begins as was looked for.
+    pub(crate) is_head: bool,
+}
+
 impl Scanned<'_> {
     /// Reads the items of a list whose bracket `cursor` has stepped over, to where its closing one
     /// should be. None when something is not as expected.
@@ -103,14 +115,84 @@ impl Scanned<'_> {
             return Some(());
         }
         let first = cursor.at() + K::HEAD.len();
-        let end = match self {
+        let read = self.read(shape, first, &[], items)?;
+        cursor.seek(read.at + 1);
+        Some(())
+    }
+
+    /// The same for a list that mostly repeats the one before; `end` is where its closing bracket should be.
+    pub(crate) fn repeats<K: Known>(
+        &mut self,
+        shape: K,
+        cursor: &mut Cursor<'_>,
+        end: usize,
+        repeats: &mut Repeats<K::Item>,
+    ) -> Option<()> {
+        if !cursor.is_at(K::HEAD) {
+            repeats.otherwise();
+            return Some(());
+        }
+        let first = cursor.at() + K::HEAD.len();
+        let (head, fresh) = repeats.parts();
+        let mut read = self.read(shape, first, head, fresh)?;
+        if read.is_head {
+            if self.join(first, read, end, repeats).is_some() {
+                cursor.seek(end);
+                return Some(());
+            }
+            read = self.read(shape, first, &[], repeats.parts().1)?;
+        }
+        repeats.keep(self.text().get(first..=read.at)?);
+        cursor.seek(read.at + 1);
+        Some(())
+    }
+
+    /// Puts the kept list behind what was read, if what follows up to `end` is its beginning.
+    fn join<T: Copy>(
+        &self,
+        first: usize,
+        read: Read,
+        end: usize,
+        repeats: &mut Repeats<T>,
+    ) -> Option<usize> {
+        let text = self.text();
+        let join = Join {
+            repeats,
+            new: text.get(first..read.at)?,
+            rest: text.get(read.at..end)?,
+        };
+        match self {
+            Self::Edges { way, .. } => way.run(join)?,
+            #[cfg(target_arch = "x86_64")]
+            Self::Recipes { isa, .. } => isa.avx2().run(join),
+        }
+    }
+
+    fn text(&self) -> &[u8] {
+        match self {
+            Self::Edges { text, .. } => text,
+            #[cfg(target_arch = "x86_64")]
+            Self::Recipes { text, .. } => text,
+        }
+    }
+
+    #[inline]
+    fn read<K: Known>(
+        &mut self,
+        shape: K,
+        first: usize,
+        head: &[u8],
+        items: &mut Vec<K::Item>,
+    ) -> Option<Read> {
+        match self {
             Self::Edges { way, text, edges } => way.run(Items {
                 text,
                 edges: *edges,
                 shape,
                 first,
+                head,
                 items,
-            })??,
+            })?,
             #[cfg(target_arch = "x86_64")]
             Self::Recipes {
                 isa,
@@ -120,12 +202,10 @@ impl Scanned<'_> {
             } => {
                 let fill = Fill::new(items, room::<K>(text, first));
                 let table = tables.get_mut(K::TABLE)?.table(shape.tag())?;
-                let (end, count) = isa.items(shape, *ends, first, table, fill)?;
-                (count <= MAX_LEVELS).then_some(end + 1)?
+                let read = isa.items(shape, *ends, first, head, table, fill)?;
+                (read.count <= MAX_LEVELS).then_some(read)
             }
-        };
-        cursor.seek(end);
-        Some(())
+        }
     }
 }
 
@@ -142,24 +222,35 @@ struct Items<'s, 't, S: Shape> {
     shape: S,
     /// Where the first number of the first item begins.
     first: usize,
+    /// What not to read, if it is not empty.
+    head: &'s [u8],
     items: &'s mut Vec<S::Item>,
 }
 
 impl<S: Shape> Job for Items<'_, '_, S> {
-    type Output = Option<usize>;
+    type Output = Option<Read>;
 
     #[inline(always)]
-    fn run<I: Isa>(self, isa: I) -> Option<usize> {
+    fn run<I: Isa>(self, isa: I) -> Option<Read> {
         let Self {
             text,
             edges,
             shape,
             first,
+            head,
             items,
         } = self;
         let mut fill = Fill::new(items, room::<S>(text, first));
         let mut at = first;
+        // A longer list is the general path's to refuse.
+        let read = |fill: Fill<'_, S::Item>, at, is_head| {
+            let count = fill.finish();
+            (count <= MAX_LEVELS).then_some(Read { at, count, is_head })
+        };
         loop {
+            if !head.is_empty() && text.get(at..).is_some_and(|rest| rest.starts_with(head)) {
+                return read(fill, at, true);
+            }
             let numbers = if S::WIDE {
                 edges.three::<true>(at)?
             } else {
@@ -170,9 +261,7 @@ impl<S: Shape> Job for Items<'_, '_, S> {
             }
             let end = numbers.end(2);
             if !S::goes_on(text, end) {
-                // A longer list is the general path's to refuse.
-                let is_end = is_at(text, end, b"}") && fill.finish() <= MAX_LEVELS;
-                return is_end.then_some(end + 1);
+                return is_at(text, end, b"}").then(|| read(fill, end, false))?;
             }
             at = end + S::STEP;
         }

@@ -11,10 +11,10 @@ use crate::scan::samples::{recorded, scanners, spot, views};
 type Found = (Vec<Level>, Vec<Level>, Vec<Trade>);
 
 fn read(scanner: &mut Scanner, text: &[u8], wrap: Wrap) -> Option<Found> {
-    let (mut space, mut trades) = (LevelSpace::default(), Vec::new());
+    let (mut space, mut trades) = (LevelSpace::default(), Repeats::default());
     order_book(text, wrap, scanner, space.sides(), &mut trades)?;
     let [bids, asks] = space.sides().map(|side| side.levels_mut().clone());
-    Some((bids, asks, trades))
+    Some((bids, asks, trades.items().to_vec()))
 }
 
 /// Every text must be taken in every way; and by recipes, where there are any.
@@ -173,6 +173,115 @@ fn everything_else_is_left_alone() {
             assert!(!is_taken(&text, Wrap::Plain), "{text}");
         }
     }
+}
+
+fn trade_list(trades: &[(i64, i64, bool, i64)]) -> String {
+    let one = |&(lots, ticks, is_buy, created): &(i64, i64, bool, i64)| {
+        let side = if is_buy { "BUY" } else { "SELL" };
+        format!("{{\"lots\":{lots},\"ticks\":{ticks},\"side\":\"{side}\",\"created\":{created}}}")
+    };
+    let list: Vec<String> = trades.iter().map(one).collect();
+    format!(",\"trades\":[{}]", list.join(","))
+}
+
+/// Reads messages with these trades one after the other, in every way, and holds each list to what a
+/// scanner reads that has seen nothing before. Tells how many trades the ways have read in all.
+fn read_in_a_row(texts: &[String]) -> [usize; 3] {
+    scanners().map(|mut scanner| {
+        let (mut space, mut trades) = (LevelSpace::default(), Repeats::default());
+        let mut fresh = 0;
+        for text in texts {
+            let text = text.as_bytes();
+            let sides = space.sides();
+            let places = order_book(text, Wrap::Plain, &mut scanner, sides, &mut trades);
+            let alone = read(&mut scanner, text, Wrap::Plain);
+            assert_eq!(places.is_some(), alone.is_some());
+            if let Some((_, _, expected)) = alone {
+                assert_eq!(
+                    trades.items(),
+                    expected,
+                    "{}",
+                    String::from_utf8_lossy(text)
+                );
+                fresh += trades.fresh_len();
+            }
+        }
+        fresh
+    })
+}
+
+#[test]
+fn trades_that_are_repeated_are_not_read_again() {
+    let all: Vec<_> = (0..400)
+        .map(|n| (n * n % 977, 66_000 + n % 7, n % 3 == 0, 1_000 + n / 3))
+        .collect();
+    for (window, step) in [
+        (1, 1),
+        (2, 1),
+        (20, 1),
+        (20, 3),
+        (20, 0),
+        (20, 20),
+        (100, 7),
+    ] {
+        let ends = std::iter::successors(Some(window), |end| Some(end + step));
+        let texts: Vec<String> = ends
+            .take_while(|end| *end <= all.len())
+            .take(90)
+            .map(|end| {
+                let shown: Vec<_> = all[end - window..end].iter().rev().copied().collect();
+                bare("", "", &trade_list(&shown))
+            })
+            .collect();
+        let new = window + (texts.len() - 1) * step;
+        let [best, others @ ..] = read_in_a_row(&texts);
+        assert_eq!(others, [new; 2], "{window} {step}");
+        // AVX-512 reads what is near the end of the text one by one.
+        assert!(best == new || window < 3, "{window} {step}: {best}");
+    }
+}
+
+#[test]
+fn lists_of_trades_that_are_nearly_the_last_one() {
+    let mut random = fastrand::Rng::with_seed(9);
+    for _ in 0..300 {
+        let (mut shown, mut texts) = (Vec::new(), Vec::new());
+        let most = random.usize(1..12);
+        for time in 0..30 {
+            for _ in 0..random.usize(0..4) {
+                // Equal ones are likely.
+                let trade = (random.i64(1..3), random.i64(9..11), random.bool(), time / 8);
+                shown.insert(0, trade);
+            }
+            match random.u8(0..12) {
+                0 => shown.reverse(),
+                1 => shown.clear(),
+                2 if !shown.is_empty() => drop(shown.remove(random.usize(0..shown.len()))),
+                3 if !shown.is_empty() => shown.push(shown[0]),
+                _ => shown.truncate(most),
+            }
+            let mut text = bare("", "", &trade_list(&shown));
+            match random.u8(0..9) {
+                0 => text = bare("", "", ""),
+                1 => {
+                    // A byte is another one.
+                    let at = random.usize(0..text.len());
+                    text.replace_range(at..=at, random.choice(["}", "1", ",", "0", "]"]).unwrap());
+                }
+                _ => {}
+            }
+            texts.push(text);
+        }
+        read_in_a_row(&texts);
+    }
+}
+
+#[test]
+fn a_list_that_is_too_long_to_keep_is_read_all_the_same() {
+    let long: Vec<_> = (0..3000).map(|n| (n, n, true, n)).collect();
+    let short = &long[2990..];
+    let texts = [&long[..], &long, short, short, &long].map(|list| bare("", "", &trade_list(list)));
+    assert_eq!(read_in_a_row(&texts), [9010; 3]);
 }
 
 #[test]

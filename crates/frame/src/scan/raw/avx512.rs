@@ -10,16 +10,16 @@ use std::arch::x86_64::{
     _mm256_packus_epi32, _mm256_set1_epi16, _mm256_set1_epi32, _mm512_add_epi64, _mm512_and_si512,
     _mm512_castsi512_si256, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask,
     _mm512_extracti64x4_epi64, _mm512_loadu_si512, _mm512_madd_epi16, _mm512_maddubs_epi16,
-    _mm512_maskz_loadu_epi8, _mm512_maskz_mov_epi8, _mm512_mul_epu32, _mm512_or_si512,
-    _mm512_packus_epi32, _mm512_permutexvar_epi8, _mm512_set1_epi8, _mm512_set1_epi16,
-    _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_srli_epi64, _mm512_sub_epi8,
-    _mm512_test_epi8_mask,
+    _mm512_mask_cmpneq_epi8_mask, _mm512_maskz_loadu_epi8, _mm512_maskz_mov_epi8, _mm512_mul_epu32,
+    _mm512_or_si512, _mm512_packus_epi32, _mm512_permutexvar_epi8, _mm512_set1_epi8,
+    _mm512_set1_epi16, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setzero_si512,
+    _mm512_srli_epi64, _mm512_sub_epi8, _mm512_test_epi8_mask,
 };
 
 use super::Fill;
 use super::avx2::Avx2;
 use crate::scan::recipe::{LANES, Recipe, Table, WINDOW, bits};
-use crate::scan::side::{Known, Lanes};
+use crate::scan::side::{Known, Lanes, Read};
 
 /// Proof that this processor has AVX-512 with operations on bytes and their permutation, and all
 /// that AVX2 stands for.
@@ -54,18 +54,25 @@ impl Avx512 {
         }
     }
 
-    /// Reads items from the one whose first number begins at `at`, and tells where the last one's
-    /// closing brace is, and how many there are. None when something is not as expected.
+    /// Reads items from the one whose first number begins at `at`: up to the last one, or to one that begins
+    /// with `head`, of [`WINDOW`] bytes at most, if it is not empty. None when something is not as expected.
     pub(crate) fn items<K: Known>(
         self,
         shape: K,
         ends: Ends<'_>,
         at: usize,
+        head: &[u8],
         recipes: &mut Table,
         fill: Fill<'_, K::Item>,
-    ) -> Option<(usize, usize)> {
+    ) -> Option<Read> {
         // SAFETY: `self` proves that the features are there.
-        unsafe { items(shape, ends, at, recipes, fill) }
+        unsafe {
+            if head.is_empty() {
+                items::<K, false>(shape, ends, at, head, recipes, fill)
+            } else {
+                items::<K, true>(shape, ends, at, head, recipes, fill)
+            }
+        }
     }
 }
 
@@ -141,27 +148,31 @@ fn mark(text: &[u8], byte: u8, words: &mut [[u8; 8]]) {
         *word = _mm512_cmpeq_epi8_mask(load(block), byte).to_le_bytes();
     }
     if let Some(word) = words.get_mut(blocks.len()) {
-        // SAFETY: no more bytes are read than are there.
-        let last = unsafe { _mm512_maskz_loadu_epi8(bits(0, rest.len()), rest.as_ptr().cast()) };
-        *word = _mm512_cmpeq_epi8_mask(last, byte).to_le_bytes();
+        *word = _mm512_cmpeq_epi8_mask(load_short(rest), byte).to_le_bytes();
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
-fn items<K: Known>(
+fn items<K: Known, const HAS_HEAD: bool>(
     shape: K,
     ends: Ends<'_>,
     at: usize,
+    head: &[u8],
     recipes: &mut Table,
     mut fill: Fill<'_, K::Item>,
-) -> Option<(usize, usize)> {
+) -> Option<Read> {
     let mut at = at;
+    let head_bits = bits(0, head.len());
+    let head = load_short(head);
     // What must be zero of all items: looked at once, at the end.
     let mut wrong = _mm512_setzero_si512();
     // Most items are of the usual kind. This loop takes no others.
     while at < ends.full {
         // SAFETY: `at` is before `full`, so there is a window, and the text does not end before it.
         let (window, len) = unsafe { (ends.full_window(at), ends.len_of::<K>(at)) };
+        if HAS_HEAD && _mm512_mask_cmpneq_epi8_mask(head_bits, window, head) == 0 {
+            return finish(fill, at, true, wrong);
+        }
         if len >= WINDOW {
             return None;
         }
@@ -186,7 +197,7 @@ fn items<K: Known>(
         if !goes_on {
             let own = _mm512_maskz_mov_epi8(bits(0, len + 1), must_be_zero);
             wrong = _mm512_or_si512(wrong, own);
-            return finish(fill, at + len, wrong);
+            return finish(fill, at + len, false, wrong);
         }
         wrong = _mm512_or_si512(wrong, must_be_zero);
         at += len + K::STEP;
@@ -197,11 +208,15 @@ fn items<K: Known>(
 /// The list, if nothing is wrong.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn finish<T: Copy>(fill: Fill<'_, T>, end: usize, wrong: __m512i) -> Option<(usize, usize)> {
+fn finish<T: Copy>(fill: Fill<'_, T>, at: usize, is_head: bool, wrong: __m512i) -> Option<Read> {
     if _mm512_test_epi8_mask(wrong, wrong) != 0 {
         return None;
     }
-    Some((end, fill.finish()))
+    Some(Read {
+        at,
+        count: fill.finish(),
+        is_head,
+    })
 }
 
 /// The items from `at` on, of any kind; `wrong` must be zero.
@@ -214,7 +229,7 @@ fn rest<K: Known>(
     recipes: &mut Table,
     mut fill: Fill<'_, K::Item>,
     wrong: __m512i,
-) -> Option<(usize, usize)> {
+) -> Option<Read> {
     let (mut at, mut wrong) = (at, wrong);
     let end = loop {
         let window = ends.window(at)?;
@@ -242,7 +257,15 @@ fn rest<K: Known>(
         }
         at += len + K::STEP;
     };
-    finish(fill, end, wrong)
+    finish(fill, end, false, wrong)
+}
+
+/// The bytes that a text begins with, zeros behind its end.
+#[target_feature(enable = "avx512f,avx512bw,bmi2")]
+#[inline]
+fn load_short(text: &[u8]) -> __m512i {
+    // SAFETY: no more bytes are read than there are.
+    unsafe { _mm512_maskz_loadu_epi8(bits(0, text.len()), text.as_ptr().cast()) }
 }
 
 /// Which bytes are digits.

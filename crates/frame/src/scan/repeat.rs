@@ -1,0 +1,238 @@
+//! Lists that go on as the one before did.
+//!
+//! A list of recent trades, newest first, is mostly the list of the message before: some new ones, then
+//! the same text as last time, less what was dropped at its end. Text that was read once need not be read
+//! again. So the text is kept, and a list is read only up to where the kept one begins again; the
+//! rest is compared, byte for byte, which is several times faster than reading it.
+//!
+//! Nothing is taken on trust: what is not the same text to the last byte is read as if nothing were kept.
+//! The time it takes is bounded: a list is compared once, and read twice at most.
+
+use super::Job;
+use super::isa::Isa;
+
+/// How many bytes of a list's first item decide whether the list may be the kept one, at most.
+const HEAD: usize = 64;
+
+/// The longest list that is kept, in bytes. A longer one is read each time.
+const MAX_KEPT: usize = 1 << 16;
+
+/// A list, and its text to compare the next one with.
+#[derive(Clone, Debug)]
+pub(crate) struct Repeats<T> {
+    /// From the first number of the first item to the closing brace of the last; empty if nothing is
+    /// kept.
+    text: Front<u8>,
+    /// The items of that text.
+    items: Front<T>,
+    /// Items as they are read: what is new of a list, or one that is not kept.
+    fresh: Vec<T>,
+    /// Whether the list is `items`, or else `fresh`.
+    is_kept: bool,
+    /// How much of the text is looked for: the first item, or as much of it as [`HEAD`] allows.
+    head: usize,
+}
+
+impl<T> Default for Repeats<T> {
+    fn default() -> Self {
+        Self {
+            text: Front::default(),
+            items: Front::default(),
+            fresh: Vec::new(),
+            is_kept: false,
+            head: 0,
+        }
+    }
+}
+
+impl<T: Copy> Repeats<T> {
+    /// The list.
+    pub(crate) fn items(&self) -> &[T] {
+        if self.is_kept {
+            self.items.get()
+        } else {
+            &self.fresh
+        }
+    }
+
+    /// How many of them were read, and not just compared.
+    #[cfg(test)]
+    pub(crate) fn fresh_len(&self) -> usize {
+        self.fresh.len()
+    }
+
+    /// For a list that is read in another way: empty, and nothing is kept.
+    pub(crate) fn otherwise(&mut self) -> &mut Vec<T> {
+        self.forget();
+        self.fresh.clear();
+        &mut self.fresh
+    }
+
+    fn forget(&mut self) {
+        self.head = 0;
+        self.is_kept = false;
+    }
+
+    /// What the kept text begins with, [`HEAD`] bytes at most, and where to put the items before it.
+    pub(super) fn parts(&mut self) -> (&[u8], &mut Vec<T>) {
+        self.is_kept = false;
+        let head = self.text.get().get(..self.head).unwrap_or_default();
+        (head, &mut self.fresh)
+    }
+
+    /// What is kept now begins with `first`, if it is not empty, or as before.
+    fn begin_with(&mut self, first: &[u8]) {
+        if !first.is_empty() {
+            let first = first.get(..HEAD).unwrap_or(first);
+            self.head = memchr::memchr(b'}', first).map_or(first.len(), |brace| brace + 1);
+        }
+        self.is_kept = true;
+    }
+
+    /// The items that were read are the whole list, whose text is this.
+    pub(super) fn keep(&mut self, text: &[u8]) {
+        if text.len() > MAX_KEPT {
+            self.forget();
+            return;
+        }
+        self.text.go_on(text, 0);
+        self.items.go_on(&self.fresh, 0);
+        self.begin_with(text);
+    }
+
+    #[inline(always)]
+    fn join(&mut self, new: &[u8], rest: &[u8]) -> Option<usize> {
+        let kept = self.text.get();
+        let (same, dropped) = kept.split_at_checked(rest.len())?;
+        // Inside an item there is no brace, so that behind one the item has ended.
+        let is_whole = rest.ends_with(b"}") && matches!(dropped, [] | [b',', ..]);
+        if !is_whole || new.len() + rest.len() > MAX_KEPT || same != rest {
+            return None;
+        }
+        let count = self.items.get().len().checked_sub(braces(dropped))?;
+        self.text.go_on(new, rest.len());
+        self.items.go_on(&self.fresh, count);
+        self.begin_with(new);
+        Some(count)
+    }
+}
+
+/// The fresh items have this text before them, the comma behind included: `new`. If the `rest`, up to the
+/// list's bracket, is what the kept list begins with, its items are put behind them, and tells how many
+/// these are. None if it is not; nothing is changed then.
+pub(super) struct Join<'r, 't, T> {
+    pub(super) repeats: &'r mut Repeats<T>,
+    pub(super) new: &'t [u8],
+    pub(super) rest: &'t [u8],
+}
+
+impl<T: Copy> Job for Join<'_, '_, T> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _: I) -> Option<usize> {
+        self.repeats.join(self.new, self.rest)
+    }
+}
+
+/// How many closing braces there are.
+#[inline(always)]
+fn braces(text: &[u8]) -> usize {
+    // So few bytes that their count fits in one: it is then done for all of them at once.
+    let count = |bytes: &[u8]| {
+        let braces = bytes.iter().map(|byte| u8::from(*byte == b'}'));
+        usize::from(braces.sum::<u8>())
+    };
+    let (blocks, rest) = text.as_chunks::<64>();
+    let mut last = [0; 64];
+    if let Some(last) = last.get_mut(..rest.len()) {
+        last.copy_from_slice(rest);
+    }
+    blocks.iter().map(|block| count(block)).sum::<usize>() + count(&last)
+}
+
+/// A list that grows at its front and shrinks at its end, and mostly stays where it is.
+#[derive(Clone, Debug)]
+struct Front<T> {
+    space: Vec<T>,
+    start: usize,
+    end: usize,
+}
+
+impl<T> Default for Front<T> {
+    fn default() -> Self {
+        Self {
+            space: Vec::new(),
+            start: 0,
+            end: 0,
+        }
+    }
+}
+
+impl<T: Copy> Front<T> {
+    fn get(&self) -> &[T] {
+        self.space.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Leaves the first `kept` of what there is, or all, and puts `new` before them. Allocates only to
+    /// grow.
+    fn go_on(&mut self, new: &[T], kept: usize) {
+        let kept = kept.min(self.end - self.start);
+        self.end = self.start + kept;
+        if self.start < new.len() {
+            self.make_room(new, kept);
+        }
+        self.start -= new.len();
+        if let Some(front) = self.space.get_mut(self.start..self.start + new.len()) {
+            front.copy_from_slice(new);
+        }
+    }
+
+    /// Moves what is kept to the end of a space that is twice as long as it must be, so that it moves
+    /// once in a while. `new` is not empty.
+    #[cold]
+    fn make_room(&mut self, new: &[T], kept: usize) {
+        let Some(filler) = new.first() else { return };
+        let len = 2 * (kept + new.len());
+        if self.space.len() < len {
+            self.space.resize(len, *filler);
+        }
+        let to = self.space.len() - kept;
+        self.space.copy_within(self.start..self.end, to);
+        self.start = to;
+        self.end = to + kept;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_front_is_a_list(
+            steps in proptest::collection::vec((proptest::collection::vec(any::<u16>(), 0..9), 0..40_usize), 0..60),
+        ) {
+            let (mut front, mut list) = (Front::default(), Vec::new());
+            for (new, kept) in steps {
+                front.go_on(&new, kept);
+                list.truncate(kept);
+                list.splice(0..0, new);
+                prop_assert_eq!(front.get(), &list);
+            }
+        }
+    }
+
+    #[test]
+    fn a_front_stays_in_its_space() {
+        let mut front = Front::default();
+        front.go_on(&[0; 20], 0);
+        let space = front.space.len();
+        for round in 0..1000 {
+            front.go_on(&[round; 3], 17);
+            assert_eq!((front.get().len(), front.space.len()), (20, space));
+        }
+    }
+}
