@@ -46,6 +46,7 @@ impl Ring {
     }
 
     /// How many bytes are taken, heads included.
+    #[cfg(any(test, feature = "capture"))]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
