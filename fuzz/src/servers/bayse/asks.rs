@@ -7,6 +7,12 @@ use serde_json::{Map, Value};
 use crate::servers::{pick, text as field};
 
 pub(crate) const MARKETS: [&str; 2] = ["mkt_us-rate-cut", "mkt_btc-above-1m"];
+pub(crate) const OUTCOMES: [&str; 4] = [
+    "out_us-rate-cut-yes",
+    "out_us-rate-cut-no",
+    "out_btc-above-1m-yes",
+    "out_btc-above-1m-no",
+];
 pub(crate) const EVENTS: [&str; 2] = ["evt_us-rate-cut", "evt_btc-above-1m"];
 pub(crate) const SYMBOLS: [&str; 7] = [
     "BTCUSDT", "ETHUSDT", "SOLUSDT", "XAUUSD", "EURUSD", "GBPUSD", "USDNGN",

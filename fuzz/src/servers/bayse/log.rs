@@ -11,7 +11,7 @@ use super::BACKLOG;
 use super::asks::{EVENTS, Endpoint, MARKETS, Room, SYMBOLS};
 use crate::servers::{Clock, Sent, json as parsed, lines, text};
 
-/// One who is in every room of an endpoint, and behaves.
+/// One who is in every room of an endpoint, half of the books apart, and behaves.
 pub(super) struct Witness(pub(super) Box<dyn Session>);
 
 /// What the witnesses were told.
@@ -68,12 +68,14 @@ impl Log {
     }
 }
 
-/// Who are in every room, of each endpoint, after their first messages.
+/// Who behave, one for each endpoint, after their first messages.
 pub(super) fn witnesses(exchange: &mut Exchange, clock: Clock) -> Vec<Witness> {
     let auth = json!({"apiKey": "pk_demo_ticklot"});
     let mut asks = [Vec::new(), Vec::new(), Vec::new()];
-    for currency in ["USD", "NGN"] {
-        asks[0].push(json!({"type": "subscribe", "channel": "orderbook", "marketIds": MARKETS, "currency": currency}));
+    // Books are most of what there is to write: of each market those of one currency are compared byte for
+    // byte, and all of them as the levels that they are (see `Run::listen`).
+    for (market, currency) in MARKETS.iter().zip(["USD", "NGN"]) {
+        asks[0].push(json!({"type": "subscribe", "channel": "orderbook", "marketIds": [market], "currency": currency}));
     }
     for event in EVENTS {
         asks[0].push(json!({"type": "subscribe", "channel": "activity", "eventId": event}));

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use ticklot_book::Nanos;
-use ticklot_sim::bayse::{Config, Exchange};
+use ticklot_sim::bayse::{Config, Currency, Exchange};
 use ticklot_sim::{Rate, Session};
 
-use self::asks::{Ask, Endpoint, Room, read};
+use self::asks::{Ask, Endpoint, OUTCOMES, Room, read};
 use self::log::{Log, Witness, hears, witnesses};
 use super::steps::Step;
 use super::{Clock, Sent, json as parsed, lines, taken, text};
@@ -112,6 +112,13 @@ impl Run {
             }
             assert_eq!(heard[0], heard[1], "others changed what is told");
             self.log.note(&heard[0], self.exchange.truth().step());
+        }
+        let truths = [self.exchange.truth(), self.alone.truth()];
+        for outcome in OUTCOMES {
+            for currency in [Currency::Usd, Currency::Ngn] {
+                let [here, there] = truths.map(|it| it.book(outcome, currency));
+                assert!(here.is_some() && here == there, "others moved a market");
+            }
         }
     }
 
