@@ -5,10 +5,12 @@
 //! |---|---|
 //! | [`lines()`] | lines and offsets give the frame back, and are those of a naive split |
 //! | [`decimal()`] | `parse_decimal` agrees with arithmetic on text; what is printed reads back |
-//! | [`bayse()`], [`jayx()`] | a message is what a naive reader makes of `serde_json`'s; refused where it refuses; every way of scanning tells the same, and a used decoder as a fresh one |
+//! | [`bayse()`], [`jayx()`] | a message is what a naive reader makes of `serde_json`'s; refused where it refuses; every way of scanning tells the same, and a used decoder as a fresh one; what is written again is decoded to the same |
 //! | [`requests()`] | a request parses to the fields given, or is refused with nothing appended; rooms read back |
 //! | [`book()`] | a book of either storage agrees with two `BTreeMap`s, its changes, digest and views included |
 //! | [`session()`] | whatever happens to a session and when: no book lies, no room is forgotten, ten messages a second, no timer without end |
+//! | [`websocket()`] | what the transport reads and answers is what a naive RFC 6455 says of the bytes, however they are cut; within bounded memory |
+//! | [`servers()`] | the simulated servers do what a model of the contract expects, whatever clients say and when; those that behave do not notice the others |
 //!
 //! The oracles are slow and share nothing with what they judge but its vocabulary.
 
