@@ -89,7 +89,7 @@ impl Write for Escaping<'_, '_> {
     }
 
     fn write_char(&mut self, c: char) -> fmt::Result {
-        if c.is_control() || turns_text(c) {
+        if is_hidden(c) {
             write!(self.0, "{}", c.escape_debug())
         } else {
             self.0.write_char(c)
@@ -97,9 +97,11 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-/// The characters that change the direction of the text around them (Unicode UAX #9, section 2).
-fn turns_text(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether a character does something instead of being shown: a control character, or one that changes the
+/// direction of the text around it (Unicode UAX #9, section 2).
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// For show only: a float is fine.

@@ -82,6 +82,7 @@ impl Gather {
         giver.give(|shot, untaken| {
             shot.now = now;
             shot.bad_lines = tally.bad_lines;
+            shot.told = tally.told;
             shot.log.follow(log);
             shot.notice.copy(notice);
             if !untaken {

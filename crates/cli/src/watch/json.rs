@@ -4,16 +4,19 @@ mod bayse;
 mod jayx;
 mod object;
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 use ticklot::{BookId, BookUpdate, Books, ConnectionId, Event, Level, Nanos, Scale, State};
 use ticklot::{Source, VenueName};
 
 use self::object::{Change, Last, Line, Object, Of, OfBook, Pair, Shown, Text, Totals};
 use super::show::{Begin, Show, Tally};
 use crate::Failure;
+use crate::view::is_hidden;
 
 /// Lines are handed on at once, unless the last ones were less than this ago: then with the next ones, or
 /// with the next tick.
@@ -53,8 +56,9 @@ impl<'a> Json<'a> {
     fn write(&mut self, now: Nanos, what: Object<'_>) -> Result<(), Failure> {
         let time = self.origin + Duration::from_nanos(now.0);
         let time = Text(humantime::format_rfc3339_nanos(time));
-        serde_json::to_writer(&mut self.out, &Line { time, what })
-            .map_err(|error| Failure::Output(error.into()))?;
+        let mut serializer = Serializer::with_formatter(&mut self.out, Plain);
+        let written = Line { time, what }.serialize(&mut serializer);
+        written.map_err(|error| Failure::Output(error.into()))?;
         Ok(self.out.write_all(b"\n")?)
     }
 
@@ -150,7 +154,7 @@ impl<'a> Json<'a> {
             } => Object::Disconnected {
                 of: self.of(connection),
                 reason: Text(Shown(reason)),
-                retry_in_ms: retry_in.map(|wait| wait.0 / 1_000_000),
+                retry_in_ns: retry_in.map(|wait| wait.0),
             },
             Event::Subscribed { connection, room } => Object::Subscribed {
                 of: self.of(connection),
@@ -171,7 +175,7 @@ impl<'a> Json<'a> {
             },
             Event::RoundTrip { connection, time } => Object::RoundTrip {
                 of: self.of(connection),
-                ns: time.0,
+                took_ns: time.0,
             },
             Event::BadLine {
                 connection,
@@ -281,5 +285,43 @@ impl Show for Json<'_> {
         let now = now.map_or(0, |it| u64::try_from(it.as_nanos()).unwrap_or(u64::MAX));
         self.write(Nanos(now), object)?;
         self.flush(Nanos(now))
+    }
+}
+
+/// What would not show is escaped: JSON asks for that only below U+0020.
+struct Plain;
+
+impl Formatter for Plain {
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_hidden) {
+            out.write_all(&rest.as_bytes()[..at])?;
+            let mut chars = rest[at..].chars();
+            // None of them is beyond U+FFFF.
+            let c = chars.next().map_or(0, u32::from);
+            write!(out, "\\u{c:04x}")?;
+            rest = chars.as_str();
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_not_show_is_escaped() {
+        let text = "a\u{7f}b\u{9b}31m\u{202e}\n\"é\u{1b}";
+        let mut out = Vec::new();
+        let mut serializer = Serializer::with_formatter(&mut out, Plain);
+        text.serialize(&mut serializer).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out, r#""a\u007fb\u009b31m\u202e\n\"é\u001b""#);
+        assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
     }
 }

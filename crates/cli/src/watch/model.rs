@@ -73,8 +73,8 @@ impl Model {
                 latency.record(sample.ns);
             }
         }
-        let messages = self.books.iter().map(|book| book.messages).sum();
-        self.rate.take(messages, now);
+        let messages: u64 = self.books.iter().map(|book| book.messages).sum();
+        self.rate.take(messages + shot.told, now);
         self.log.follow(&shot.log);
         self.notice.copy(&shot.notice);
         self.bad_lines = shot.bad_lines;
@@ -410,6 +410,17 @@ mod tests {
         assert!(!heard(&mut feed));
         feed.tick();
         assert!(heard(&mut feed));
+    }
+
+    #[test]
+    fn messages_that_are_no_books_count_too() {
+        let mut feed = Fixture::new();
+        feed.tick();
+        let _ = feed.take();
+        feed.tally.told = 30;
+        feed.wait(1_000);
+        feed.tick();
+        assert_eq!(feed.take().rate.per_second(), Some(30.0));
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub(crate) struct Shot {
     /// The last notice; an empty one when there was none.
     pub(crate) notice: Line,
     pub(crate) bad_lines: u64,
+    /// Messages that are no books.
+    pub(crate) told: u64,
 }
 
 impl Shot {
@@ -65,6 +67,7 @@ impl Shot {
             log: Log::new(),
             notice: Line::new(),
             bad_lines: 0,
+            told: 0,
         }
     }
 }

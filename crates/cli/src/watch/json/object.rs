@@ -46,7 +46,7 @@ pub(crate) enum Object<'a> {
         #[serde(flatten)]
         of: Of,
         reason: Text<Shown<'a>>,
-        retry_in_ms: Option<u64>,
+        retry_in_ns: Option<u64>,
     },
     Subscribed {
         #[serde(flatten)]
@@ -67,7 +67,7 @@ pub(crate) enum Object<'a> {
     RoundTrip {
         #[serde(flatten)]
         of: Of,
-        ns: u64,
+        took_ns: u64,
     },
     BadLine {
         #[serde(flatten)]
