@@ -45,7 +45,7 @@ impl Ring {
         }
     }
 
-    /// How many bytes are taken, heads included.
+    /// How many bytes are taken, heads included. The flight recorder writes over what is old and does not ask.
     #[cfg(any(test, feature = "capture"))]
     pub(crate) fn len(&self) -> usize {
         self.len
