@@ -165,8 +165,43 @@ fn bench_measures_a_log() {
         assert!(load["messages"].as_u64().unwrap() >= log.books, "{load}");
         assert_eq!(load["bad_lines"], 0);
     }
-    let ran = ticklot(["bench", "/nowhere/log", "--venue=jayx"]);
+    let ran = ticklot(["bench", "/nowhere/log"]);
     assert_eq!((ran.status, ran.err.lines().count()), (1, 1), "{}", ran.err);
+}
+
+/// The venue is the log's own word, and each has figures of its own.
+#[test]
+fn bench_takes_the_venues_from_the_log() {
+    let log = TempFile::new("log.jsonl");
+    let jayx = r#""frame":"{\"orderBook\":{\"asks\":[],\"bids\":[{\"ticks\":7,\"lots\":3}]}}"}"#;
+    let bayse = r#""frame":"{\"type\":\"orderbook_update\",\"data\":{\"orderbook\":{\"marketId\":\"m\",\"outcomeId\":\"y\",\"timestamp\":\"2024-01-15T10:30:00Z\",\"bids\":[],\"asks\":[]}},\"timestamp\":1705312200000}"}"#;
+    let text = format!(
+        "{{\"conn\":0,\"venue\":\"jayx\",{jayx}\n{{\"conn\":1,\"venue\":\"bayse\",{bayse}\n{{\"conn\":2,\"venue\":\"jayx\",{jayx}\n"
+    );
+    std::fs::write(log.path(), text).unwrap();
+    let loads = |options: &[&str]| -> Vec<(String, u64)> {
+        let args = ["bench", log.path(), "--for=1ms", "--json"];
+        let ran = ticklot(args.iter().chain(options));
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+        let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        let loads = told["loads"].as_array().unwrap().iter();
+        loads
+            .map(|load| {
+                let name = load["load"].as_str().unwrap().replace(log.path(), "log");
+                (name, load["messages"].as_u64().unwrap())
+            })
+            .collect()
+    };
+    let of = |name: &str, messages| (name.to_owned(), messages);
+    assert_eq!(loads(&[]), [of("log, JayX", 2), of("log, Bayse Markets", 1)]);
+    assert_eq!(loads(&["--venue=jayx"]), [of("log", 2)]);
+    assert_eq!(loads(&["--conn=2"]), [of("log", 1)]);
+
+    std::fs::write(log.path(), format!("{{{jayx}\n")).unwrap();
+    let ran = ticklot(["bench", log.path()]);
+    assert_eq!((ran.status, ran.err.lines().count()), (2, 1), "{}", ran.err);
+    assert!(ran.err.contains("--venue is needed"), "{}", ran.err);
+    assert_eq!(ticklot(["bench", "--conn=0"]).status, 2, "of which log?");
 }
 
 #[test]

@@ -401,6 +401,97 @@ fn what_cannot_be_drawn_is_told_in_a_line() {
     assert!(ran.err.contains("this log has no times"), "{}", ran.err);
 }
 
+/// What a recorder writes: the venue and the connection of each line, and when connections open and close. JayX's is gone
+/// from the eighth second to the tenth, and from the twentieth on.
+fn recorded() -> TempFile {
+    let log = known();
+    let passed = |after: u64, dir: &str| {
+        let at = NOON + after * SECOND;
+        format!(
+            "{{\"recv_ns\":{at},\"conn\":3,\"venue\":\"jayx\",\"dir\":\"{dir}\",\"frame\":\"\"}}\n"
+        )
+    };
+    let text = log.text();
+    let mut came = text
+        .lines()
+        .map(|line| line.replacen('{', "{\"conn\":3,\"venue\":\"jayx\",", 1) + "\n");
+    let mut next = || came.next().unwrap();
+    let other =
+        r#"{"recv_ns":9,"conn":1,"venue":"bayse","frame":"{\"type\":\"pong\"}"}"#.to_owned() + "\n";
+    let all = [
+        passed(0, "open"),
+        next(),
+        other.clone(),
+        next(),
+        passed(8, "close"),
+        passed(10, "open"),
+        next(),
+        next(),
+        passed(20, "close"),
+        other.replace(":9,", &format!(":{},", NOON + 20 * SECOND)),
+    ];
+    std::fs::write(log.path(), all.concat()).unwrap();
+    log
+}
+
+#[test]
+fn a_recording_says_its_venue_and_when_its_connection_was_gone() {
+    let log = recorded();
+    let draw = |name: &str| {
+        let out = TempFile::new(name);
+        let ran = ticklot([
+            "plot",
+            log.path(),
+            "--price-decimals=1",
+            "--quantity-decimals=0",
+            "--price-range=95:107",
+            "--until=25s",
+            "--out",
+            out.path(),
+        ]);
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+        assert!(
+            ran.out.contains(": BTCUSDT, JayX. 2024-08-08 "),
+            "{}",
+            ran.out
+        );
+        out
+    };
+    let axes = Axes::read(draw("r.svg").text());
+    let pixels = Pixels::read(draw("r.png").path());
+    let heat = |seconds| pixels.at(axes.x(seconds, TIMES), axes.y(98.0, PRICES) + 5.0);
+    assert_eq!(
+        [3.0, 7.0, 9.0, 12.0, 19.0, 22.0].map(heat),
+        [FULL, FULL, NOT_LIVE, FULL, FULL, NOT_LIVE]
+    );
+
+    let out = TempFile::new("none.svg");
+    for (options, status, why) in [
+        (&["--conn=1"][..], 1, "no book was ever live"),
+        (&["--conn=7"], 1, "nothing passed over a connection 7"),
+        (&["--venue=bayse"], 1, "no book was ever live"),
+    ] {
+        let plot = ["plot", log.path(), "--out", out.path()];
+        let ran = ticklot(plot.iter().chain(options));
+        assert_eq!(
+            (ran.status, ran.err.lines().count()),
+            (status, 1),
+            "{}",
+            ran.err
+        );
+        assert!(ran.err.contains(why), "{}", ran.err);
+    }
+    let unnamed = known();
+    let ran = ticklot(["plot", unnamed.path(), "--out", out.path()]);
+    assert_eq!(
+        (ran.status, ran.err.as_str()),
+        (
+            2,
+            "ticklot: the log does not say its venue: --venue is needed, jayx or bayse\n"
+        )
+    );
+}
+
 #[test]
 fn bad_lines_are_counted_and_the_rest_is_drawn() {
     let log = known();

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ticklot::capture::{FrameLog, LogError, Record, RecordError, RecordOptions, Recorder};
+use ticklot::capture::{FrameLog, LogError, Record, RecordError, RecordOptions, Recorder, Replay};
+use ticklot::jayx::{Envelope, JayX};
 use ticklot::tap::{Kind, Passed, Tap, What};
-use ticklot::{ConnectionId, Nanos, VenueName};
+use ticklot::{Books, ConnectionId, Event, Nanos, VenueName};
 use ticklot_sim::{Faults, Simulator, Venue};
 use ticklot_tests::data::assert_same_rows;
 use ticklot_tests::program::{TempFile, TempFolder, ticklot, ticklot_on_a_terminal};
@@ -589,6 +591,30 @@ fn a_log_of_several_connections_says_which() {
     let silent = ticklot(["replay", &log_of(&folder, 1..2)]);
     assert_eq!(silent.status, 2);
     assert!(silent.err.contains("--venue is needed"), "{}", silent.err);
+}
+
+/// Other recorders may have no time for a line, or a clock that is set back.
+#[test]
+fn time_does_not_go_back_in_a_replay() {
+    let folder = TempFolder::new("back");
+    let path = PathBuf::from(folder.file("log.jsonl"));
+    let timeless = format!(r#"{{"frame":"{BOOK}"}}"#);
+    lines(&path, &[&book(5, ""), &timeless, &book(3, ""), &book(6, "")]);
+    let mut replay = Replay::new();
+    let mut ages = Vec::new();
+    for record in FrameLog::open(&path).unwrap() {
+        let record = record.unwrap();
+        if !replay.knows(&record) {
+            let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain).build();
+            replay.add(&record, venue.unwrap()).unwrap();
+        }
+        let mut nobody = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
+        assert_eq!(replay.apply(&record, &mut nobody).messages, 1);
+        let id = replay.books().find("BTCUSDT").unwrap();
+        let book = replay.books().live(id).unwrap();
+        ages.push(book.age(Nanos(ZERO + 7 * SECOND)).0 / SECOND);
+    }
+    assert_eq!(ages, [2, 2, 2, 1]);
 }
 
 #[test]

@@ -167,16 +167,8 @@ pub(crate) struct ServeArgs {
 #[derive(Debug, Args)]
 #[command(after_help = REPLAY_EXAMPLE)]
 pub(crate) struct ReplayArgs {
-    /// The frame log (.jsonl, .gz, .zst)
-    pub(crate) log: PathBuf,
-    /// The venue, where the log does not say it; where it does, only what is of this venue is played
-    #[arg(long, value_enum)]
-    pub(crate) venue: Option<VenueArg>,
-    /// Play this connection of the log alone
-    #[arg(long, value_name = "N")]
-    pub(crate) conn: Option<u32>,
     #[command(flatten)]
-    pub(crate) book: BookArgs,
+    pub(crate) source: LogArgs,
     /// Show what is from here on: UTC such as 2024-08-08T23:54:30Z, nanoseconds since 1970, a way into
     /// the log such as +5m, or frame:N. What is before is applied, and not shown
     #[arg(long, value_name = "TIME|frame:N")]
@@ -198,6 +190,21 @@ Example:
 
 Exit status: 0; 1 when a line cannot be read, or the log is cut off (all before its cut is played); 2 when \
 the arguments are wrong.";
+
+/// Which log is read, and what of it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LogArgs {
+    /// The frame log (.jsonl, .gz, .zst)
+    pub(crate) log: PathBuf,
+    /// The venue, where the log does not say it; where it does, only what is of this venue is read
+    #[arg(long, value_enum)]
+    pub(crate) venue: Option<VenueArg>,
+    /// Read this connection of the log alone
+    #[arg(long, value_name = "N")]
+    pub(crate) conn: Option<u32>,
+    #[command(flatten)]
+    pub(crate) book: BookArgs,
+}
 
 /// What to record, and where.
 #[derive(Debug, Args)]

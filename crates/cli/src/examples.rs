@@ -33,9 +33,9 @@ Exit status: 0 after Ctrl-C; 1 when it cannot listen or read the log; 2 when the
 /// Of `plot`.
 pub(crate) const PLOT: &str = "\
 Examples:
-  ticklot plot btc.jsonl.zst --venue jayx --out book.png
-  ticklot plot btc.jsonl.zst --venue jayx --out book.svg --from 1m --until 2m --price-range 61700:61900
-  ticklot plot btc.jsonl.zst --venue jayx --out depth.png --at 2024-08-08T23:54:30Z
+  ticklot plot btc.jsonl.zst --out book.png
+  ticklot plot old.jsonl --venue jayx --out book.svg --from 1m --until 2m --price-range 61700:61900
+  ticklot plot btc.jsonl.zst --out depth.png --at 2024-08-08T23:54:30Z
 
 Exit status: 0 when the picture is there; 1 when the log cannot be read or shows no live book; 2 when the arguments
 are wrong.";

@@ -1,11 +1,126 @@
-//! Sessions without a connection.
+//! A log without a connection: the one way of `replay`, `plot` and `bench` from its lines to its books.
 
-use ticklot::{Books, ConnectionId, Options, Session, Venue};
+use ticklot::bayse::{self, Bayse};
+use ticklot::capture::{FrameLog, Record, Replay};
+use ticklot::jayx::{self, JayX};
+use ticklot::{BookId, ConnectionId};
+use ticklot_frame::jayx::Envelope;
 
-/// A session that reads a log: its frames are lines of it, and what was recorded long ago is not stale.
-pub(crate) fn session<V: Venue>(venue: V, books: &mut Books) -> Session<V> {
-    let mut options = Options::default();
-    options.count_control = true;
-    options.stale_after = None;
-    Session::new(venue, ConnectionId(0), options, books)
+use crate::Failure;
+use crate::args::{BookArgs, LogArgs, VenueArg};
+use crate::replay::built;
+use crate::view::Printable;
+
+/// Opens a log, for what passed over all its connections or over the one that is asked for.
+pub(crate) fn open(args: &LogArgs) -> Result<FrameLog, Failure> {
+    let log = FrameLog::open(&args.log)
+        .map_err(|error| Failure::work(format_args!("{}: {error}", args.log.display())))?
+        .everything();
+    Ok(match args.conn {
+        Some(connection) => log.of(ConnectionId(connection)),
+        None => log,
+    })
+}
+
+/// Whether a line is of the venue that is asked for, if one is.
+pub(crate) fn is_of(record: &Record, asked: Option<VenueArg>) -> bool {
+    record.venue.is_empty() || asked.is_none_or(|asked| record.venue == asked.name().0)
+}
+
+/// The venue of a line, by its own word or as it is asked for.
+pub(crate) fn venue_of(record: &Record, asked: Option<VenueArg>) -> Result<VenueArg, Failure> {
+    match record.venue.as_str() {
+        "" => asked.ok_or_else(|| {
+            Failure::Usage(
+                "the log does not say its venue: --venue is needed, jayx or bayse".to_owned(),
+            )
+        }),
+        name => VenueArg::of_name(name).ok_or_else(|| {
+            let (name, line) = (Printable(name), record.line);
+            Failure::work(format_args!(
+                "log line {line}: there is no venue {name}; --venue plays the lines of one that there is"
+            ))
+        }),
+    }
+}
+
+/// The books of a log, each connection of it through a session of its venue.
+pub(crate) struct Offline<'a> {
+    venue: Option<VenueArg>,
+    book: &'a BookArgs,
+    pub(crate) replay: Replay,
+    /// The venue of each connection that is played.
+    venues: Vec<(ConnectionId, VenueArg)>,
+}
+
+impl<'a> Offline<'a> {
+    /// No connections yet. What the book's options cannot be is told before anything is read.
+    pub(crate) fn new(venue: Option<VenueArg>, book: &'a BookArgs) -> Result<Self, Failure> {
+        jayx(book)?;
+        bayse(book)?;
+        Ok(Self {
+            venue,
+            book,
+            replay: Replay::new(),
+            venues: Vec::new(),
+        })
+    }
+
+    /// Whether a line is to be played at all.
+    pub(crate) fn is_wanted(&self, record: &Record) -> bool {
+        is_of(record, self.venue)
+    }
+
+    /// Sees to it that the line's connection has a session; true when it is new.
+    pub(crate) fn admit(&mut self, record: &Record) -> Result<bool, Failure> {
+        if self.replay.knows(record) {
+            return Ok(false);
+        }
+        let venue = venue_of(record, self.venue)?;
+        let added = match venue {
+            VenueArg::Jayx => self.replay.add(record, jayx(self.book)?),
+            VenueArg::Bayse => self.replay.add(record, bayse(self.book)?),
+        };
+        added.map_err(Failure::work)?;
+        let connection = record.connection.unwrap_or_default();
+        self.venues.push((connection, venue));
+        Ok(true)
+    }
+
+    /// The venue that a book is of.
+    pub(crate) fn venue(&self, id: BookId) -> Option<VenueArg> {
+        let connection = self.replay.books().connection(id)?;
+        let mut all = self.venues.iter();
+        all.find_map(|(of, venue)| (*of == connection).then_some(*venue))
+    }
+
+    /// How many lines of frames could not be read.
+    pub(crate) fn bad_lines(&self) -> u64 {
+        self.replay.stats().map(|(_, stats)| stats.bad_lines).sum()
+    }
+
+    /// A connection that is asked for, and over which nothing passed, is a mistake.
+    pub(crate) fn check(&self, args: &LogArgs) -> Result<(), Failure> {
+        match args.conn {
+            Some(connection) if self.venues.is_empty() => Err(Failure::work(format_args!(
+                "{}: nothing passed over a connection {connection}",
+                args.log.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The JayX of a log.
+fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
+    let envelope = args.envelope.map_or(Envelope::Auto, Envelope::from);
+    let venue = JayX::new(&args.symbol)
+        .envelope(envelope)
+        .scale(args.scale(jayx::BTCUSDT)?);
+    built(venue.build())
+}
+
+/// The Bayse Markets of a log, whatever books it has.
+fn bayse(args: &BookArgs) -> Result<Bayse, Failure> {
+    built(Bayse::any().scale(args.scale(bayse::CENTS)?).build())
 }

@@ -15,12 +15,9 @@ use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use ticklot::bayse::{self, Bayse};
-use ticklot::capture::{BookRows, FrameLog, LogError, Progress, Record, Replay};
-use ticklot::jayx::{self, JayX};
+use ticklot::Reply;
+use ticklot::capture::{BookRows, FrameLog, LogError, Progress, Record};
 use ticklot::tap::Kind;
-use ticklot::{ConnectionId, Reply};
-use ticklot_frame::jayx::Envelope;
 use tokio::signal::ctrl_c;
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
@@ -30,7 +27,8 @@ use self::listener::Listener;
 use self::pace::Pace;
 use self::report::{Counts, book_line};
 use self::span::{Side, Span};
-use crate::args::{BookArgs, ReplayArgs, VenueArg};
+use crate::args::ReplayArgs;
+use crate::offline::{self, Offline};
 use crate::panel::latency_histogram;
 use crate::view;
 use crate::{Failure, Output};
@@ -43,16 +41,7 @@ const TELL: Duration = Duration::from_secs(1);
 const BOOKS: usize = 50;
 
 pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure> {
-    let log = FrameLog::open(&args.log)
-        .map_err(|error| Failure::work(format_args!("{}: {error}", args.log.display())))?
-        .everything();
-    let log = match args.conn {
-        Some(connection) => log.of(ConnectionId(connection)),
-        None => log,
-    };
-    // What the book's options cannot be is told before anything is read.
-    jayx(&args.book)?;
-    bayse(&args.book)?;
+    let log = offline::open(&args.source)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -60,20 +49,6 @@ pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure>
     let mut player = Player::new(args, output)?;
     runtime.block_on(player.play(log))?;
     player.end()
-}
-
-/// The JayX of a log.
-pub(crate) fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
-    let envelope = args.envelope.map_or(Envelope::Auto, Envelope::from);
-    let venue = JayX::new(&args.symbol)
-        .envelope(envelope)
-        .scale(args.scale(jayx::BTCUSDT)?);
-    built(venue.build())
-}
-
-/// The Bayse Markets of a log, whatever books it has.
-pub(crate) fn bayse(args: &BookArgs) -> Result<Bayse, Failure> {
-    built(Bayse::any().scale(args.scale(bayse::CENTS)?).build())
 }
 
 /// What makes no sense to the venue is a mistake on the command line.
@@ -115,7 +90,7 @@ pub(crate) fn per_second(count: u64, ns: u64) -> f64 {
 /// Plays a log.
 struct Player<'a> {
     args: &'a ReplayArgs,
-    replay: Replay,
+    offline: Offline<'a>,
     listener: Listener<'a>,
     span: Span,
     pace: Pace,
@@ -142,7 +117,7 @@ impl<'a> Player<'a> {
         let bar = Bar::new(output.terminal);
         Ok(Self {
             args,
-            replay: Replay::new(),
+            offline: Offline::new(args.source.venue, &args.source.book)?,
             listener: Listener::new(output),
             span: Span::new(args.from, args.until),
             pace: Pace::new(args.speed),
@@ -176,7 +151,7 @@ impl<'a> Player<'a> {
                 break;
             }
         }
-        self.replay.finish();
+        self.offline.replay.finish();
         self.tell_losses()?;
         Ok(self.bar.clear(&mut self.listener.output.out)?)
     }
@@ -187,7 +162,7 @@ impl<'a> Player<'a> {
         record: &Record,
         interrupt: Pin<&mut impl Future>,
     ) -> Result<Go, Failure> {
-        if !self.is_of_venue(record) {
+        if !self.offline.is_wanted(record) {
             return Ok(Go::On);
         }
         let side = self.span.side(record);
@@ -202,35 +177,10 @@ impl<'a> Player<'a> {
         {
             return Ok(Go::Over);
         }
-        if !self.replay.knows(record) {
-            self.add(record)?;
+        if self.offline.admit(record)? {
+            self.create_rows()?;
         }
         self.apply(record)
-    }
-
-    /// Whether the line is of the venue that was asked for, if one was.
-    fn is_of_venue(&self, record: &Record) -> bool {
-        let wanted = self.args.venue.map(VenueArg::name);
-        record.venue.is_empty() || wanted.is_none_or(|wanted| record.venue == wanted.0)
-    }
-
-    /// Adds a session for the line's connection.
-    fn add(&mut self, record: &Record) -> Result<(), Failure> {
-        let venue = match record.venue.as_str() {
-            "" => self.args.venue.ok_or_else(|| {
-                Failure::Usage("the log does not say its venue: --venue is needed".to_owned())
-            })?,
-            name => VenueArg::of_name(name).ok_or_else(|| {
-                let (name, line) = (view::Printable(name), record.line);
-                Failure::work(format_args!("log line {line}: there is no venue {name}"))
-            })?,
-        };
-        self.create_rows()?;
-        let added = match venue {
-            VenueArg::Jayx => self.replay.add(record, jayx(&self.args.book)?),
-            VenueArg::Bayse => self.replay.add(record, bayse(&self.args.book)?),
-        };
-        added.map_err(Failure::work)
     }
 
     /// Last of all that can go wrong before the work, since it empties the file.
@@ -238,14 +188,14 @@ impl<'a> Player<'a> {
         if let Some(path) = &self.args.books
             && self.listener.rows.is_none()
         {
-            self.listener.rows = Some(create_rows(path, Some(&self.args.log))?);
+            self.listener.rows = Some(create_rows(path, Some(&self.args.source.log))?);
         }
         Ok(())
     }
 
     fn apply(&mut self, record: &Record) -> Result<Go, Failure> {
         let start = Instant::now();
-        let applied = self.replay.apply(record, &mut self.listener);
+        let applied = self.offline.replay.apply(record, &mut self.listener);
         let took = elapsed_ns(start).saturating_sub(mem::take(&mut self.listener.writing_ns));
         let frames = u64::from(record.kind == Kind::Received);
         if self.listener.shows {
@@ -276,7 +226,7 @@ impl<'a> Player<'a> {
             return Ok(Go::Over);
         }
         self.counts.broken += 1;
-        self.replay.skip_line();
+        self.offline.replay.skip_line();
         self.tell(error)?;
         Ok(Go::On)
     }
@@ -329,7 +279,7 @@ impl<'a> Player<'a> {
     }
 
     fn tell_losses(&mut self) -> Result<(), Failure> {
-        while let Some(loss) = self.replay.next_loss() {
+        while let Some(loss) = self.offline.replay.next_loss() {
             if !self.listener.shows {
                 continue;
             }
@@ -357,7 +307,7 @@ impl<'a> Player<'a> {
     }
 
     fn tell_books(&mut self) -> Result<(), Failure> {
-        let books = self.replay.books();
+        let books = self.offline.replay.books();
         self.text.clear();
         for id in books.ids().take(BOOKS) {
             book_line(&mut self.text, books, id, self.span.now()).map_err(io::Error::other)?;
@@ -377,7 +327,7 @@ impl<'a> Player<'a> {
         let rows = self.listener.finish_rows();
         rows.map_err(|error| Failure::work(format_args!("cannot write the books: {error}")))?;
         self.counts.bad_lines = self.listener.bad_lines;
-        let books = self.replay.books().len();
+        let books = self.offline.replay.books().len();
         let out = &mut self.listener.output.out;
         self.counts.print(out, books, &self.latency)?;
         self.tell_books()?;
@@ -385,7 +335,7 @@ impl<'a> Player<'a> {
     }
 
     fn verdict(&self) -> Result<(), Failure> {
-        let log = self.args.log.display();
+        let log = self.args.source.log.display();
         if let Some(LogError::Cut { line }) = self.cut {
             return Err(Failure::work(format_args!(
                 "{log}: cut off at line {line}: all before it was replayed"
@@ -397,12 +347,7 @@ impl<'a> Player<'a> {
                 "{log}: {broken} of its lines cannot be read"
             )));
         }
-        match self.args.conn {
-            Some(connection) if self.replay.stats().next().is_none() => Err(Failure::work(
-                format_args!("{log}: nothing passed over a connection {connection}"),
-            )),
-            _ => Ok(()),
-        }
+        self.offline.check(&self.args.source)
     }
 }
 

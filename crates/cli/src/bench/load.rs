@@ -1,19 +1,16 @@
 //! What is measured with: frames in memory that do not repeat.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 
-use ticklot::bayse::Bayse;
-use ticklot::capture::FrameLog;
-use ticklot::jayx::JayX;
-use ticklot::{Books, Event, Nanos, Scale, Venue, bayse, jayx};
+use ticklot::capture::Record;
+use ticklot::tap::Kind;
+use ticklot::{Books, Event, Scale, bayse, jayx};
 use ticklot_frame::jayx::Envelope;
 use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
 
 use crate::Failure;
-use crate::args::{BookArgs, VenueArg};
-use crate::offline;
-use crate::replay::built;
+use crate::args::{BookArgs, EnvelopeArg, LogArgs, VenueArg};
+use crate::offline::{self, Offline};
 
 /// The most bytes of a log's frames that are kept: what is behind them is not measured.
 const MAX_HELD: usize = 64 << 20;
@@ -22,23 +19,32 @@ const MAX_HELD: usize = 64 << 20;
 pub(super) struct Load {
     pub(super) name: String,
     pub(super) venue: VenueArg,
-    envelope: Envelope,
     pub(super) scale: Scale,
     pub(super) frames: Vec<Frame>,
     /// Whether the log has more.
     pub(super) is_cut: bool,
     /// Lines that are no messages.
     pub(super) bad_lines: u64,
+    book: BookArgs,
 }
 
 /// A frame, and how many messages it has.
 pub(super) struct Frame {
-    pub(super) text: Vec<u8>,
+    pub(super) record: Record,
     pub(super) messages: u64,
 }
 
+impl Frame {
+    fn new(record: Record) -> Self {
+        Self {
+            record,
+            messages: 0,
+        }
+    }
+}
+
 /// What venues send, made up.
-pub(super) fn generated(venue: Option<VenueArg>) -> Vec<Load> {
+pub(super) fn generated(venue: Option<VenueArg>) -> Result<Vec<Load>, Failure> {
     let all = [
         (
             "JayX, Socket.IO, 20 levels",
@@ -61,92 +67,127 @@ pub(super) fn generated(venue: Option<VenueArg>) -> Vec<Load> {
         .collect()
 }
 
-impl Load {
-    fn generate(name: &str, venue: VenueArg, shape: Shape) -> Self {
-        let pool = Pool::build(shape, SEED, POOL_BYTES);
-        let frame = |text: &Vec<u8>| Frame {
-            text: text.clone(),
-            messages: shape.lines as u64,
+/// The frames of a log, a load for each of its venues.
+pub(super) fn read(args: &LogArgs) -> Result<Vec<Load>, Failure> {
+    let path = args.log.display();
+    let mut loads = hold(args)?;
+    for load in &mut loads {
+        load.count()?;
+    }
+    loads.retain(|load| load.messages() > 0);
+    match loads.as_mut_slice() {
+        [] => Err(Failure::work(format_args!(
+            "{path}: no messages in it: are --venue, --conn, --envelope and the decimals right?"
+        ))),
+        [_] => Ok(loads),
+        several => {
+            for load in several {
+                load.name = format!("{path}, {}", load.venue.title());
+            }
+            Ok(loads)
+        }
+    }
+}
+
+fn hold(args: &LogArgs) -> Result<Vec<Load>, Failure> {
+    let mut log = offline::open(args)?;
+    let (mut loads, mut held) = (Vec::<Load>::new(), 0);
+    while let Some(record) = log.next_record() {
+        let record = record
+            .map_err(|error| Failure::work(format_args!("{}: {error}", args.log.display())))?;
+        if record.kind != Kind::Received || !offline::is_of(record, args.venue) {
+            continue;
+        }
+        let venue = offline::venue_of(record, args.venue)?;
+        held += record.frame.len();
+        if held > MAX_HELD {
+            loads.iter_mut().for_each(|load| load.is_cut = true);
+            break;
+        }
+        let place = loads.iter().position(|load| load.venue == venue);
+        let place = match place {
+            Some(place) => place,
+            None => {
+                loads.push(Load::of_log(args, venue)?);
+                loads.len() - 1
+            }
         };
-        Self {
+        loads[place].frames.push(Frame::new(record.clone()));
+    }
+    Ok(loads)
+}
+
+impl Load {
+    fn generate(name: &str, venue: VenueArg, shape: Shape) -> Result<Self, Failure> {
+        let pool = Pool::build(shape, SEED, POOL_BYTES);
+        let scale = match venue {
+            VenueArg::Jayx => jayx::BTCUSDT,
+            VenueArg::Bayse => BAYSE_SCALE,
+        };
+        let frame = |text: &Vec<u8>| {
+            let mut record = Record::default();
+            record.frame.clone_from(text);
+            Frame::new(record)
+        };
+        let mut load = Self {
             name: name.to_owned(),
             venue,
-            envelope: match shape.wire {
-                Wire::JayxSocketIo => Envelope::SocketIo,
-                Wire::JayxBare | Wire::Bayse => Envelope::Plain,
-            },
-            scale: match venue {
-                VenueArg::Jayx => jayx::BTCUSDT,
-                VenueArg::Bayse => BAYSE_SCALE,
-            },
+            scale,
             frames: pool.frames().iter().map(frame).collect(),
             is_cut: false,
             bad_lines: 0,
-        }
+            book: BookArgs {
+                envelope: Some(match shape.wire {
+                    Wire::JayxSocketIo => EnvelopeArg::Socketio,
+                    Wire::JayxBare | Wire::Bayse => EnvelopeArg::Plain,
+                }),
+                symbol: "BTCUSDT".to_owned(),
+                price_decimals: Some(scale.price_decimals()),
+                quantity_decimals: Some(scale.quantity_decimals()),
+            },
+        };
+        load.count()?;
+        Ok(load)
     }
 
-    /// The frames of a log, and of each how many messages a session finds in it.
-    pub(super) fn read(path: &Path, venue: VenueArg, args: &BookArgs) -> Result<Self, Failure> {
+    /// Nothing yet, of a log of this venue.
+    fn of_log(args: &LogArgs, venue: VenueArg) -> Result<Self, Failure> {
         let default = match venue {
             VenueArg::Jayx => jayx::BTCUSDT,
             VenueArg::Bayse => bayse::CENTS,
         };
-        let mut load = Self {
-            name: path.display().to_string(),
+        Ok(Self {
+            name: args.log.display().to_string(),
             venue,
-            envelope: args.envelope.map_or(Envelope::Auto, Envelope::from),
-            scale: args.scale(default)?,
+            scale: args.book.scale(default)?,
             frames: Vec::new(),
             is_cut: false,
             bad_lines: 0,
-        };
-        load.hold(path)?;
-        match venue {
-            VenueArg::Jayx => load.count(load.jayx()?),
-            VenueArg::Bayse => load.count(load.bayse()?),
-        }
-        if load.messages() == 0 {
-            return Err(Failure::work(format_args!(
-                "{}: no messages in it: are --venue, --envelope and the decimals right?",
-                path.display()
-            )));
-        }
-        Ok(load)
+            book: args.book.clone(),
+        })
     }
 
-    fn hold(&mut self, path: &Path) -> Result<(), Failure> {
-        let cannot = |error| Failure::work(format_args!("{}: {error}", path.display()));
-        let mut log = FrameLog::open(path).map_err(cannot)?;
-        let mut held = 0;
-        while let Some(record) = log.next_record() {
-            let record = record.map_err(cannot)?;
-            held += record.frame.len();
-            if held > MAX_HELD {
-                self.is_cut = true;
-                break;
-            }
-            self.frames.push(Frame {
-                text: record.frame.clone(),
-                messages: 0,
-            });
+    /// Finds how many messages each frame has.
+    fn count(&mut self) -> Result<(), Failure> {
+        let mut offline = Offline::new(Some(self.venue), &self.book)?;
+        let mut nobody = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
+        for Frame { record, messages } in &mut self.frames {
+            offline.admit(record)?;
+            *messages = offline.replay.apply(record, &mut nobody).messages;
         }
+        self.bad_lines = offline.bad_lines();
+        // Those without a message are of the protocol, or wrong.
+        self.frames.retain(|frame| frame.messages > 0);
         Ok(())
     }
 
-    fn count<V: Venue>(&mut self, venue: V) {
-        let mut books = Books::new();
-        let mut session = offline::session(venue, &mut books);
-        let mut nobody = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
-        let _ = session.opened(Nanos(0), &mut books, &mut nobody);
-        for frame in &mut self.frames {
-            let before = session.stats().messages;
-            let _ = session.frame(&frame.text, Nanos(0), &mut books, &mut nobody);
-            while session.outgoing(Nanos(0)).is_some() {}
-            frame.messages = session.stats().messages - before;
+    /// What the frames are played through, with a session for each of their connections.
+    pub(super) fn offline(&self) -> Result<Offline<'_>, Failure> {
+        let mut offline = Offline::new(Some(self.venue), &self.book)?;
+        for frame in &self.frames {
+            offline.admit(&frame.record)?;
         }
-        self.bad_lines = session.stats().bad_lines;
-        // Those without a message are of the protocol, or wrong.
-        self.frames.retain(|frame| frame.messages > 0);
+        Ok(offline)
     }
 
     pub(super) fn messages(&self) -> u64 {
@@ -154,26 +195,11 @@ impl Load {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        self.frames
-            .iter()
-            .map(|frame| frame.text.len() as u64)
-            .sum()
+        let lengths = self.frames.iter().map(|frame| frame.record.frame.len());
+        lengths.map(|bytes| bytes as u64).sum()
     }
 
     pub(super) fn envelope(&self) -> Envelope {
-        self.envelope
-    }
-
-    pub(super) fn jayx(&self) -> Result<JayX, Failure> {
-        built(
-            JayX::new("BTCUSDT")
-                .envelope(self.envelope)
-                .scale(self.scale)
-                .build(),
-        )
-    }
-
-    pub(super) fn bayse(&self) -> Result<Bayse, Failure> {
-        built(Bayse::any().scale(self.scale).build())
+        self.book.envelope.map_or(Envelope::Auto, Envelope::from)
     }
 }

@@ -5,14 +5,15 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use ticklot::{Books, Event, Nanos, Venue};
+use ticklot::capture::Record;
+use ticklot::{Books, Event};
 use ticklot_frame::{Lines, bayse, jayx};
 
 use super::load::{Frame, Load};
 use crate::Failure;
 use crate::args::VenueArg;
 use crate::panel::latency_histogram;
-use crate::{offline, replay};
+use crate::replay;
 
 /// What a stage takes.
 pub(super) struct Figures {
@@ -40,14 +41,14 @@ pub(super) fn decode(load: &Load, time: Duration) -> Result<Figures, Failure> {
     match load.venue {
         VenueArg::Jayx => {
             let mut decoder = jayx::Decoder::new(load.envelope());
-            stage(load, time, |text| {
-                let _ = black_box(decoder.decode(text));
+            stage(load, time, |record| {
+                let _ = black_box(decoder.decode(&record.frame));
             })
         }
         VenueArg::Bayse => {
             let mut decoder = bayse::Decoder::new();
-            stage(load, time, |text| {
-                for line in Lines::new(text) {
+            stage(load, time, |record| {
+                for line in Lines::new(&record.frame) {
                     let _ = black_box(decoder.decode(line.bytes, &load.scale));
                 }
             })
@@ -55,17 +56,9 @@ pub(super) fn decode(load: &Load, time: Duration) -> Result<Figures, Failure> {
     }
 }
 
-/// Frames to books, through the session, and the best prices read.
+/// Frames to books, as they are replayed, and the best prices read.
 pub(super) fn apply(load: &Load, time: Duration) -> Result<Figures, Failure> {
-    match load.venue {
-        VenueArg::Jayx => through(load, load.jayx()?, time),
-        VenueArg::Bayse => through(load, load.bayse()?, time),
-    }
-}
-
-fn through<V: Venue>(load: &Load, venue: V, time: Duration) -> Result<Figures, Failure> {
-    let mut books = Books::new();
-    let mut session = offline::session(venue, &mut books);
+    let mut replay = load.offline()?.replay;
     let mut handler = |event: Event<'_>, books: &Books| {
         if let Event::Book(update) = event
             && let Some(book) = books.live(update.book)
@@ -74,17 +67,15 @@ fn through<V: Venue>(load: &Load, venue: V, time: Duration) -> Result<Figures, F
         }
         ControlFlow::Continue(())
     };
-    let _ = session.opened(Nanos(0), &mut books, &mut handler);
-    stage(load, time, |text| {
-        let _ = black_box(session.frame(text, Nanos(0), &mut books, &mut handler));
-        while session.outgoing(Nanos(0)).is_some() {}
+    stage(load, time, |record| {
+        black_box(replay.apply(record, &mut handler));
     })
 }
 
 /// Measures what is done with each frame, over and over the load, until the time is over.
-fn stage(load: &Load, time: Duration, mut work: impl FnMut(&[u8])) -> Result<Figures, Failure> {
+fn stage(load: &Load, time: Duration, mut work: impl FnMut(&Record)) -> Result<Figures, Failure> {
     // Once to warm up: buffers grow, and pages come in.
-    load.frames.iter().for_each(|frame| work(&frame.text));
+    load.frames.iter().for_each(|frame| work(&frame.record));
     let mut figures = Figures {
         messages: 0,
         bytes: 0,
@@ -94,7 +85,7 @@ fn stage(load: &Load, time: Duration, mut work: impl FnMut(&[u8])) -> Result<Fig
     let begun = Instant::now();
     while figures.messages == 0 || begun.elapsed() < time / 2 {
         let start = Instant::now();
-        load.frames.iter().for_each(|frame| work(&frame.text));
+        load.frames.iter().for_each(|frame| work(&frame.record));
         figures.took_ns += replay::elapsed_ns(start);
         figures.messages += load.messages();
         figures.bytes += load.bytes();
@@ -107,9 +98,9 @@ fn stage(load: &Load, time: Duration, mut work: impl FnMut(&[u8])) -> Result<Fig
     Ok(figures)
 }
 
-fn single(frame: &Frame, work: &mut impl FnMut(&[u8]), each: &mut Histogram<u64>) {
+fn single(frame: &Frame, work: &mut impl FnMut(&Record), each: &mut Histogram<u64>) {
     let start = Instant::now();
-    work(&frame.text);
+    work(&frame.record);
     let took = replay::elapsed_ns(start);
     if let Some(one) = took.checked_div(frame.messages) {
         each.saturating_record_n(one, frame.messages);

@@ -13,14 +13,15 @@ use ticklot_frame::Scan;
 
 use self::load::Load;
 use self::measure::{Figures, clock_ns};
-use crate::args::{BookArgs, VenueArg};
+use crate::args::{BookArgs, LogArgs, VenueArg};
 use crate::{Failure, Output};
 
 const EXAMPLE: &str = "\
 Examples:
   ticklot bench
-  ticklot bench btc.jsonl.zst --venue jayx --for 2s --json
+  ticklot bench btc.jsonl.zst --for 2s --json
 
+Decoding is the decoder alone; with applying it is the way of `ticklot replay`, from a frame to its books.
 A stage is measured twice, each for half of its time: all messages with one reading of the clock, for the rate, and
 frame by frame, for the quantiles, which have one reading of the clock in them.
 
@@ -30,11 +31,13 @@ Exit status: 0; 1 when the log cannot be read or has no messages; 2 when the arg
 #[command(after_help = EXAMPLE)]
 pub(crate) struct BenchArgs {
     /// A frame log (.jsonl, .gz, .zst) to measure with; generated messages when left out
-    #[arg(requires = "venue")]
     log: Option<PathBuf>,
-    /// The venue of the log, or of what is generated; both when left out
+    /// The venue, where the log does not say it, or of what is generated; all there are when left out
     #[arg(long, value_enum)]
     venue: Option<VenueArg>,
+    /// Read this connection of the log alone
+    #[arg(long, value_name = "N", requires = "log")]
+    conn: Option<u32>,
     #[command(flatten)]
     book: BookArgs,
     /// How long each stage is measured
@@ -60,9 +63,14 @@ struct Run {
 }
 
 pub(crate) fn run(args: &BenchArgs, output: &mut Output) -> Result<(), Failure> {
-    let loads = match (&args.log, args.venue) {
-        (Some(log), Some(venue)) => vec![Load::read(log, venue, &args.book)?],
-        _ => load::generated(args.venue),
+    let loads = match &args.log {
+        Some(log) => load::read(&LogArgs {
+            log: log.clone(),
+            venue: args.venue,
+            conn: args.conn,
+            book: args.book.clone(),
+        })?,
+        None => load::generated(args.venue)?,
     };
     let mut run = Run {
         scan: Scan::default().name(),

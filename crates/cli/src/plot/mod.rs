@@ -34,7 +34,9 @@ use self::options::Format;
 use self::read::{Faults, Onlooker, choose, full, read};
 use self::scene::Scene;
 use self::survey::{Seen, Survey};
+use crate::args::VenueArg;
 use crate::moment::{Moment, utc};
+use crate::offline::Offline;
 use crate::view::Printable;
 use crate::{Failure, Output};
 
@@ -55,27 +57,28 @@ pub(crate) fn run(args: &PlotArgs, output: &mut Output) -> Result<(), Failure> {
         Failure::work(format_args!("cannot write {}: {error}", args.out.display()))
     })?;
     writeln!(output.out, "{}: {}", args.out.display(), scene.title)?;
-    tell(&args.log, faults, output);
+    tell(&args.source.log, faults, output);
     Ok(())
 }
 
 /// What can be known to be wrong before anything is read.
 fn check(args: &PlotArgs) -> Result<(), Failure> {
     let same = |log: &Path| Some(log.canonicalize().ok()? == args.out.canonicalize().ok()?);
-    if same(&args.log) == Some(true) {
+    let log = &args.source.log;
+    if same(log) == Some(true) {
         let path = args.out.display();
         return Err(Failure::Usage(format!(
             "--out would overwrite the log {path}"
         )));
     }
-    let file = std::fs::metadata(&args.log).map_err(|error| {
+    let file = std::fs::metadata(log).map_err(|error| {
         Failure::work(format_args!(
             "{}: cannot open the log: {error}",
-            args.log.display()
+            log.display()
         ))
     })?;
     if !file.is_file() {
-        let path = args.log.display();
+        let path = log.display();
         return Err(Failure::Usage(format!(
             "{path} is no file: write the log to one, since it is read twice"
         )));
@@ -110,10 +113,11 @@ fn tell(log: &Path, faults: Faults, output: &mut Output) {
 fn stretch(args: &PlotArgs, font: &Font) -> Result<(Scene, Faults), Failure> {
     let depth = args.depth();
     let mut survey = Survey::new(args.from, args.until, depth);
-    let (books, _) = read(args, &mut survey)?;
+    let (offline, _) = read(args, &mut survey)?;
+    let books = offline.replay.books();
     let (from, until) = span(&survey)?;
-    let id = choose(&books, &survey.live(), args.name.as_deref())?;
-    let scale = scale_of(&books, id);
+    let id = choose(books, &survey.live(), args.name.as_deref())?;
+    let scale = scale_of(books, id);
     let seen = survey
         .seen(id)
         .ok_or_else(|| Failure::work("the book was never live"))?;
@@ -129,11 +133,14 @@ fn stretch(args: &PlotArgs, font: &Font) -> Result<(Scene, Faults), Failure> {
     let grid = Grid::new(frame, depth, args.patience());
     let row = axis::part(pixels.1 as i128, frame.rows as i128);
     let mut gather = Gather::new(id, grid, heat::MARK, row);
-    let (_, faults) = read(args, &mut gather)?;
+    let (offline, faults) = read(args, &mut gather)?;
     let mut grid = gather.grid;
+    if offline.replay.books().live(id).is_none() {
+        grid.lose();
+    }
     grid.advance(until);
     let counts = counts(&seen, &grid);
-    let title = title(args, &books, id);
+    let title = title(&offline, id);
     let words = heat::Words {
         title: &title,
         counts: &counts,
@@ -196,8 +203,13 @@ fn scale_of(books: &Books, id: BookId) -> Scale {
     books.untrusted(id).map_or(Scale::UNIT, Book::scale)
 }
 
-fn title(args: &PlotArgs, books: &Books, id: BookId) -> String {
-    Printable(format_args!("{}, {}", full(books, id), args.venue.title())).to_string()
+fn title(offline: &Offline<'_>, id: BookId) -> String {
+    let venue = offline.venue(id).map_or("", VenueArg::title);
+    Printable(format_args!(
+        "{}, {venue}",
+        full(offline.replay.books(), id)
+    ))
+    .to_string()
 }
 
 fn counts(seen: &Seen, grid: &Grid) -> String {
@@ -257,7 +269,8 @@ impl Handler for Until {
 /// The picture of a book at a moment.
 fn moment(args: &PlotArgs, at: Moment, font: &Font) -> Result<(Scene, Faults), Failure> {
     let mut until = Until { at, first: None };
-    let (books, faults) = read(args, &mut until)?;
+    let (offline, faults) = read(args, &mut until)?;
+    let books = offline.replay.books();
     let now = until
         .resolved()
         .ok_or_else(|| Failure::work("this log has no times (recv_ns): no moment can be found"))?;
@@ -272,7 +285,7 @@ fn moment(args: &PlotArgs, at: Moment, font: &Font) -> Result<(Scene, Faults), F
             utc(now)
         )));
     }
-    let id = choose(&books, &live, args.name.as_deref())?;
+    let id = choose(books, &live, args.name.as_deref())?;
     let nothing = || Failure::work("the book is empty");
     let book = fresh(&id).ok_or_else(nothing)?;
     let seen = Seen::new(book, args.depth()).ok_or_else(nothing)?;
@@ -282,7 +295,7 @@ fn moment(args: &PlotArgs, at: Moment, font: &Font) -> Result<(Scene, Faults), F
     };
     let title = format!(
         "{}: depth at {} UTC",
-        title(args, &books, id),
+        title(&offline, id),
         utc(now)[..23].replace('T', " ")
     );
     let cut = depth::Cut {

@@ -9,7 +9,7 @@ use clap::Args;
 use ticklot::{Scale, Ticks};
 
 use crate::Failure;
-use crate::args::{BookArgs, VenueArg};
+use crate::args::LogArgs;
 use crate::moment::Moment;
 
 /// The fewest pixels across and down of a picture: less has no room for labels.
@@ -20,16 +20,11 @@ const MAX_SIDE: u32 = 4096;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlotArgs {
-    /// The frame log (.jsonl, .gz, .zst)
-    pub(crate) log: PathBuf,
-    /// The venue
-    #[arg(long, value_enum)]
-    pub(crate) venue: VenueArg,
+    #[command(flatten)]
+    pub(crate) source: LogArgs,
     /// The picture: a .png or an .svg file
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) book: BookArgs,
     /// Which book, when the log has several: its name, or MARKET/NAME
     #[arg(long = "book", value_name = "NAME")]
     pub(crate) name: Option<String>,

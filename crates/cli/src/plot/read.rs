@@ -1,19 +1,16 @@
-//! A log, read through the session that reads live frames.
+//! A log, read the way that `ticklot replay` reads it.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 
-use ticklot::capture::{FrameLog, LogError};
-use ticklot::{BookId, Books, Handler, Nanos, Reply, Venue};
+use ticklot::{BookId, Books, Handler, Reply};
 
 use super::PlotArgs;
 use crate::Failure;
-use crate::args::VenueArg;
-use crate::{offline, replay};
+use crate::offline::{self, Offline};
 
 /// Who looks at the books while a log is read.
 pub(crate) trait Onlooker: Handler {
-    /// A frame that was received at `at` is about to be applied: until then the books are as they are.
+    /// A line of the time `at` is about to be played: until then the books are as they are.
     fn until(&mut self, at: u64, books: &Books) -> ControlFlow<()>;
 }
 
@@ -29,51 +26,39 @@ pub(crate) struct Faults {
 }
 
 /// Reads the log from its beginning, until its end or until the onlooker has seen enough.
-pub(crate) fn read<O: Onlooker>(
-    args: &PlotArgs,
+pub(crate) fn read<'a, O: Onlooker>(
+    args: &'a PlotArgs,
     onlooker: &mut O,
-) -> Result<(Books, Faults), Failure> {
-    match args.venue {
-        VenueArg::Jayx => drive(replay::jayx(&args.book)?, &args.log, onlooker),
-        VenueArg::Bayse => drive(replay::bayse(&args.book)?, &args.log, onlooker),
-    }
-}
-
-fn drive<V: Venue, O: Onlooker>(
-    venue: V,
-    path: &Path,
-    onlooker: &mut O,
-) -> Result<(Books, Faults), Failure> {
-    let cannot = |error: LogError| Failure::work(format_args!("{}: {error}", path.display()));
-    let mut log = FrameLog::open(path).map_err(cannot)?;
-    let (mut books, mut faults) = (Books::new(), Faults::default());
-    let mut session = offline::session(venue, &mut books);
-    let mut now = 0;
-    // Nothing is sent: there is nobody to send it to.
-    let _ = session.opened(Nanos(now), &mut books, onlooker);
+) -> Result<(Offline<'a>, Faults), Failure> {
+    let mut log = offline::open(&args.source)?;
+    let mut offline = Offline::new(args.source.venue, &args.source.book)?;
+    let (mut faults, mut now) = (Faults::default(), 0);
     while let Some(record) = log.next_record() {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
                 faults.records += 1;
                 faults.is_cut |= error.is_fatal();
-                session.skip_frame();
+                offline.replay.skip_line();
                 continue;
             }
         };
-        // A recorder's clock may be set back, and 0 is no time; time goes on all the same.
+        if !offline.is_wanted(record) {
+            continue;
+        }
+        // As a replay has it: a recorder's clock may be set back, and 0 is no time; time goes on all the same.
         now = now.max(record.recv_ns);
-        if onlooker.until(now, &books).is_break() {
+        if onlooker.until(now, offline.replay.books()).is_break() {
             break;
         }
-        let reply = session.frame(&record.frame, Nanos(now), &mut books, onlooker);
-        while session.outgoing(Nanos(now)).is_some() {}
-        if reply == Reply::Stop {
+        offline.admit(record)?;
+        if offline.replay.apply(record, onlooker).reply == Reply::Stop {
             break;
         }
     }
-    faults.lines = session.stats().bad_lines;
-    Ok((books, faults))
+    offline.check(&args.source)?;
+    faults.lines = offline.bad_lines();
+    Ok((offline, faults))
 }
 
 /// The one book of those that were `seen` that is to be drawn.

@@ -25,7 +25,9 @@ pub const MAX_LOSSES: usize = 65_536;
 ///
 /// A message goes the way that it went live, so the books, their changes and their states come out as
 /// they were. What a [`Recorder`](super::Recorder) noted besides is played too: openings, closings,
-/// bodies that were fetched, books that became stale. Of what was sent nothing is played; and of what
+/// bodies that were fetched, books that became stale. A line without a time, or with one that is before
+/// that of an earlier line, has the earlier time: a session's time does not go back. Of what was sent
+/// nothing is played; and of what
 /// the user asked for while it ran nothing is known, so a venue that keeps whatever comes (such as
 /// `Bayse::any`) is the right one here.
 ///
@@ -63,6 +65,8 @@ pub struct Replay {
     notes: bool,
     /// Lines that could not be read so far.
     skipped: u64,
+    /// The latest time so far.
+    now: Nanos,
 }
 
 /// What became of a line.
@@ -143,6 +147,7 @@ impl Replay {
             losses: VecDeque::new(),
             notes: false,
             skipped: 0,
+            now: Nanos(0),
         }
     }
 
@@ -191,6 +196,7 @@ impl Replay {
             self.settle();
         }
         self.notes |= record.kind != Kind::Received;
+        self.now = self.now.max(Nanos(record.recv_ns));
         let nothing = Applied {
             reply: Reply::Control,
             messages: 0,
@@ -203,7 +209,7 @@ impl Replay {
                 self.expire(record, handler);
                 nothing
             }
-            _ => self.lanes[place].apply(record, &mut self.books, handler),
+            _ => self.lanes[place].apply(record, self.now, &mut self.books, handler),
         };
         self.gather(record);
         if record.kind == Kind::TrustLost {
@@ -254,10 +260,9 @@ impl Replay {
         let (Some(limit), Some(connection)) = (limit, record.connection) else {
             return;
         };
-        let now = Nanos(record.recv_ns);
-        self.books.expire_of(connection, Nanos(limit), now);
+        self.books.expire_of(connection, Nanos(limit), self.now);
         // Nobody is asked whether to go on for a line that is no message.
-        let _ = tell_expired(now, &mut self.books, handler, &mut self.taps);
+        let _ = tell_expired(self.now, &mut self.books, handler, &mut self.taps);
     }
 
     /// Gathers what has come out of a line.
@@ -330,8 +335,14 @@ impl std::fmt::Debug for Replay {
 }
 
 impl Lane {
-    fn apply(&mut self, record: &Record, books: &mut Books, handler: &mut dyn Handler) -> Applied {
-        let (now, text) = (Nanos(record.recv_ns), record.frame.as_slice());
+    fn apply(
+        &mut self,
+        record: &Record,
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut dyn Handler,
+    ) -> Applied {
+        let text = record.frame.as_slice();
         let before = self.session.stats().messages;
         let reply = match record.kind {
             Kind::Opened => self.open(now, books, handler),
