@@ -9,7 +9,7 @@
 //! | `apply` | a snapshot to a book, beside two `BTreeMap`s built anew |
 //! | `incremental` | single levels to a deep book of either storage, beside two `BTreeMap`s |
 //! | `whole` | all of it through `ticklot::Session`, and the best prices read |
-//!
+//! | `tap` | the same with nobody, a flight recorder or a recorder that looks on |
 //! | `instructions` | the instructions that each takes, by callgrind; the program `count` holds them against a baseline |
 //!
 //! The program `peers` measures all of it beside other crates, in one run; the books alone with the feature

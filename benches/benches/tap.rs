@@ -1,0 +1,120 @@
+//! What it costs the reading task that somebody looks on: a frame through `Session` without a tap, with a
+//! flight recorder, and with a recorder, which is given time to write between the frames that are
+//! measured.
+
+#![allow(missing_docs)] // criterion's macros write functions without
+
+use std::hint::black_box;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use ticklot::capture::{Incidents, RecordOptions, Recorder};
+use ticklot::flight::Rules;
+use ticklot::jayx::{Envelope, JayX};
+use ticklot::tap::Tap;
+use ticklot::{Books, ConnectionId, Event, Nanos, Options, Session};
+use ticklot_benches::{Pool, Shape, Wire};
+
+/// How many frames are measured between two rests: 3 MB, of a queue of 32 MiB.
+const BATCH: u64 = 1_000;
+
+fn taps(c: &mut Criterion) {
+    let pool = Pool::new(Shape::single(Wire::JayxSocketIo, 20));
+    let frames = pool.frames();
+    let folder = std::env::temp_dir().join(format!("ticklot-tap-{}", std::process::id()));
+    measure(c, "none", frames, None, |_| {});
+    for kib in [64, 256, 1024] {
+        let mut rules = Rules::default();
+        rules.bytes = kib << 10;
+        let incidents = made(Incidents::create(&folder, 0, rules));
+        let name = format!("ring of {kib} KiB");
+        measure(c, &name, frames, Some(Box::new(incidents)), |_| {});
+    }
+    let file = folder.join("log.jsonl.zst");
+    let recorder = made(Recorder::create(&file, 0, RecordOptions::default()));
+    let status = recorder.clone();
+    let rest = |frames| {
+        let is_behind = || {
+            let recorded = status.recorded();
+            !recorded.failed && recorded.frames + recorded.dropped < frames
+        };
+        while is_behind() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    measure(c, "recorder", frames, Some(Box::new(recorder)), rest);
+    let recorded = made(status.finish());
+    assert_eq!(recorded.dropped, 0, "it was given time");
+    // Of the system's folder for such: what stays behind is removed with it.
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+/// What the benchmark cannot go on without.
+fn made<T, E: std::fmt::Debug>(it: Result<T, E>) -> T {
+    match it {
+        Ok(it) => it,
+        Err(error) => unreachable!("{error:?}"),
+    }
+}
+
+/// Reads the frames in a cycle, and calls `rest` with how many there were behind each batch of them,
+/// which is not measured.
+fn measure(
+    c: &mut Criterion,
+    name: &str,
+    frames: &[Vec<u8>],
+    tap: Option<Box<dyn Tap>>,
+    rest: impl Fn(u64),
+) {
+    let mut books = Books::new();
+    let venue = made(JayX::new("BTCUSDT").envelope(Envelope::SocketIo).build());
+    let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+    tap.into_iter().for_each(|tap| session.tap(tap));
+    let mut strategy = |event: Event<'_>, books: &Books| {
+        if let Event::Book(update) = event
+            && let Some(book) = books.live(update.book)
+        {
+            black_box((book.best_bid(), book.best_ask()));
+        }
+        ControlFlow::Continue(())
+    };
+    let opened = session.opened(Nanos(0), &mut books, &mut strategy);
+    assert!(opened.is_continue());
+    let mut now = Nanos(0);
+    let mut frames = frames.iter().cycle();
+    c.bench_function(&format!("tap/{name}"), |b| {
+        b.iter_custom(|count| {
+            let (mut took, mut left) = (Duration::ZERO, count);
+            while left > 0 {
+                let batch = left.min(BATCH);
+                let start = Instant::now();
+                for _ in 0..batch {
+                    let frame = frames.next().map_or(&[][..], Vec::as_slice);
+                    now = now.after(Nanos::from_millis(1));
+                    let reply = session.frame(black_box(frame), now, &mut books, &mut strategy);
+                    black_box(reply);
+                }
+                took += start.elapsed();
+                left -= batch;
+                rest(session.stats().frames);
+            }
+            took
+        });
+    });
+    let stats = session.stats();
+    // None at all, when it was not asked for by name.
+    let applied = stats.frames == 0 || stats.snapshots > 0;
+    assert!(stats.bad_lines == 0 && applied, "{stats:?}");
+}
+
+criterion_group! {
+    name = benches;
+    // Short, since most of the time is the recorder's rest.
+    config = ticklot_benches::criterion()
+        .measurement_time(Duration::from_millis(100))
+        .warm_up_time(Duration::from_millis(50))
+        .sample_size(10);
+    targets = taps
+}
+criterion_main!(benches);
