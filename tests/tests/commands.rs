@@ -96,8 +96,16 @@ fn a_mistake_in_a_config_is_one_line_with_its_place() {
             ran.err
         );
     }
-    let ran = ticklot(["--config", file.path(), "serve", "--venue=jayx"]);
-    assert_eq!(ran.status, 2);
+    std::fs::write(file.path(), "[limits]\nstale_after = \"30s\"\n").unwrap();
+    for other in [&["serve", "--venue=jayx"][..], &["bench"], &["man"]] {
+        let ran = ticklot(["--config", file.path()].iter().chain(other));
+        assert_eq!(ran.status, 2);
+        assert!(
+            ran.err.contains("--config is for watch and record"),
+            "{}",
+            ran.err
+        );
+    }
     let ran = ticklot(["config"]);
     assert_eq!(ran.status, 2);
     assert!(

@@ -617,6 +617,49 @@ fn time_does_not_go_back_in_a_replay() {
     assert_eq!(ages, [2, 2, 2, 1]);
 }
 
+/// Half a second of real time: until what the file asks for has come from the embedded servers.
+#[test]
+fn a_config_file_says_what_is_recorded() {
+    let folder = TempFolder::new("config");
+    let file = folder.file("ticklot.toml");
+    let text = "[limits]\nstale_after = \"1ms\"\n[[jayx]]\nenvelope = \"plain\"\n[[jayx.instrument]]\n\
+        symbol = \"BTCUSDT\"\ncandles = [\"5\"]\nprice_decimals = 3\n[[bayse]]\nassets = [\"BTCUSDT\"]\n";
+    std::fs::write(&file, text).unwrap();
+    let record = |name: &str, options: &[&str]| {
+        let log = folder.file(name);
+        let args = ["--config", &file, "record", "--for=500ms", "--out", &log];
+        let ran = ticklot(args.iter().chain(options));
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+        all(FrameLog::open(&log).unwrap().everything()).0
+    };
+    let text = |record: &Record| String::from_utf8_lossy(&record.frame).into_owned();
+    let has = |records: &[Record], kind: Kind, part: &str| {
+        records
+            .iter()
+            .any(|record| record.kind == kind && text(record).contains(part))
+    };
+    let records = record("all.jsonl", &[]);
+    assert!(has(&records, Kind::Sent, "kline"), "the candles were asked for");
+    assert!(has(&records, Kind::Sent, "BTCUSDT"), "and the asset");
+    assert!(
+        has(&records, Kind::TrustLost, "\"stale_after_ns\":1000000"),
+        "the limit is the file's"
+    );
+    let venue = |records: &[Record], name: &str| records.iter().any(|it| it.venue == name);
+    assert!(venue(&records, "jayx") && venue(&records, "bayse"));
+    // The command line goes before the file.
+    let records = record("one.jsonl", &["--venue=jayx", "--event=orderbook"]);
+    assert!(!venue(&records, "bayse") && !has(&records, Kind::Sent, "kline"));
+    assert!(has(&records, Kind::Received, "orderBook"));
+    // What is only shown is none of its business.
+    for option in ["--json", "--depth=3", "--latency"] {
+        let ran = ticklot(["record", "--out", &folder.file("x.jsonl"), option]);
+        let name = option.split('=').next().unwrap();
+        assert_eq!((ran.status, ran.err.lines().count()), (2, 1), "{}", ran.err);
+        assert!(ran.err.contains(name), "{}", ran.err);
+    }
+}
+
 #[test]
 fn options_of_a_recording_that_make_no_sense_are_told() {
     for (option, what) in [

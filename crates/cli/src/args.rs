@@ -28,7 +28,7 @@ use crate::plot::PlotArgs;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// A config file, for `watch`: see `ticklot config example`
+    /// A config file, for `watch` and `record`: see `ticklot config example`
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
@@ -63,8 +63,9 @@ pub(crate) enum Command {
     Man(ManArgs),
 }
 
+/// What is followed, and for how long.
 #[derive(Clone, Debug, Default, Args)]
-pub(crate) struct WatchArgs {
+pub(crate) struct FollowArgs {
     /// The venue; both when left out
     #[arg(long, value_enum)]
     pub(crate) venue: Option<VenueArg>,
@@ -100,9 +101,6 @@ pub(crate) struct WatchArgs {
     /// Write one row for each order-book message to this file
     #[arg(long, value_name = "OUT.csv")]
     pub(crate) books: Option<PathBuf>,
-    /// End with a table of how long each stage took
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) latency: bool,
     /// End after this time, such as 5s or 2m, with a summary
     #[arg(long = "for", value_name = "D", value_parser = humantime::parse_duration)]
     pub(crate) duration: Option<Duration>,
@@ -115,6 +113,16 @@ pub(crate) struct WatchArgs {
     /// What `--config` says.
     #[arg(skip)]
     pub(crate) setup: Option<Rc<Setup>>,
+}
+
+/// What is followed, and how it is shown.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    pub(crate) follow: FollowArgs,
+    /// End with a table of how long each stage took
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) latency: bool,
     /// Print everything that happens, one JSON object a line: see docs/json.md
     #[arg(long)]
     pub(crate) json: bool,
@@ -220,12 +228,13 @@ pub(crate) struct RecordArgs {
     #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
     pub(crate) rotate_every: Option<Duration>,
     #[command(flatten)]
-    pub(crate) watch: WatchArgs,
+    pub(crate) follow: FollowArgs,
 }
 
 const RECORD_EXAMPLE: &str = "\
-Example:
+Examples:
   ticklot record --venue jayx --out btc.jsonl.zst --rotate-every 1h --for 8h
+  ticklot --config ticklot.toml record --out all.jsonl.zst
 
 Exit status: 0, also after Ctrl-C; 1 when a file cannot be written or a connection cannot be kept; 2 when the \
 arguments are wrong. A recording that is killed can be read up to its last second.";

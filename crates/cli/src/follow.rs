@@ -6,11 +6,11 @@ use ticklot::jayx::{self, ApiKey, Envelope};
 use ticklot_sim::bayse::{Event, Listing, User};
 
 use crate::Failure;
-use crate::args::{ChannelArg, CurrencyArg, EnvelopeArg, EventArg, WatchArgs};
+use crate::args::{ChannelArg, CurrencyArg, EnvelopeArg, EventArg, FollowArgs};
 
 /// What `--channel` and the options beside it ask for: of the embedded server where no `--url` names
 /// another, and then with its own ids.
-pub(crate) fn bayse(args: &WatchArgs) -> Result<Plan, Failure> {
+pub(crate) fn bayse(args: &FollowArgs) -> Result<Plan, Failure> {
     let embedded = args.url.is_none();
     let mut plan = Plan::new();
     if channels(args).contains(&ChannelArg::Orders) {
@@ -24,7 +24,7 @@ pub(crate) fn bayse(args: &WatchArgs) -> Result<Plan, Failure> {
 
 /// The topics alone; with the ids of the embedded server, if it is that.
 pub(crate) fn bayse_topics(
-    args: &WatchArgs,
+    args: &FollowArgs,
     embedded: bool,
 ) -> Result<Vec<(Currency, Topic)>, Failure> {
     let mut all = Vec::new();
@@ -36,7 +36,7 @@ pub(crate) fn bayse_topics(
 }
 
 /// What `--event` and the options beside it ask for, of JayX.
-pub(crate) fn jayx(args: &WatchArgs, scale: Scale) -> Result<jayx::Plan, Failure> {
+pub(crate) fn jayx(args: &FollowArgs, scale: Scale) -> Result<jayx::Plan, Failure> {
     let mut plan = jayx::Plan::new().envelope(envelope(args)?);
     if [EventArg::Positions, EventArg::Openorders]
         .iter()
@@ -51,7 +51,7 @@ pub(crate) fn jayx(args: &WatchArgs, scale: Scale) -> Result<jayx::Plan, Failure
 }
 
 /// The topics alone.
-pub(crate) fn jayx_topics(args: &WatchArgs) -> Vec<jayx::Topic> {
+pub(crate) fn jayx_topics(args: &FollowArgs) -> Vec<jayx::Topic> {
     let symbol = &args.book.symbol;
     let events = match args.event.as_slice() {
         [] => &[EventArg::Orderbook],
@@ -66,7 +66,7 @@ pub(crate) fn jayx_topics(args: &WatchArgs) -> Vec<jayx::Topic> {
     events.iter().map(topic).collect()
 }
 
-pub(crate) fn envelope(args: &WatchArgs) -> Result<Envelope, Failure> {
+pub(crate) fn envelope(args: &FollowArgs) -> Result<Envelope, Failure> {
     match args.book.envelope {
         None => Ok(Envelope::SocketIo),
         Some(EnvelopeArg::Auto) => Err(Failure::Usage(
@@ -94,7 +94,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 }
 
 /// The channels that are asked for; order books when none is.
-pub(crate) fn channels(args: &WatchArgs) -> Vec<ChannelArg> {
+pub(crate) fn channels(args: &FollowArgs) -> Vec<ChannelArg> {
     match args.channel.as_slice() {
         [] => vec![ChannelArg::Orderbook],
         channels => channels.to_vec(),
@@ -102,7 +102,7 @@ pub(crate) fn channels(args: &WatchArgs) -> Vec<ChannelArg> {
 }
 
 /// A server that sends by itself, such as one that plays a recording.
-pub(crate) fn any(args: &WatchArgs) -> Result<Option<Bayse>, Failure> {
+pub(crate) fn any(args: &FollowArgs) -> Result<Option<Bayse>, Failure> {
     match args.market.as_slice() {
         [any] if any == "any" && args.url.is_none() => Err(Failure::Usage(
             "--market any subscribes to nothing: it is for a server that sends by itself (--url)"
@@ -113,14 +113,14 @@ pub(crate) fn any(args: &WatchArgs) -> Result<Option<Bayse>, Failure> {
     }
 }
 
-fn currency(args: &WatchArgs) -> Currency {
+fn currency(args: &FollowArgs) -> Currency {
     match args.currency {
         Some(CurrencyArg::Ngn) => Currency::Ngn,
         _ => Currency::Usd,
     }
 }
 
-fn topics(channel: ChannelArg, args: &WatchArgs, embedded: bool) -> Result<Vec<Topic>, Failure> {
+fn topics(channel: ChannelArg, args: &FollowArgs, embedded: bool) -> Result<Vec<Topic>, Failure> {
     let id = |given: &Option<String>, default: String, option: &str| match given {
         Some(id) => Ok(id.clone()),
         None if embedded => Ok(default),
@@ -143,7 +143,7 @@ fn topics(channel: ChannelArg, args: &WatchArgs, embedded: bool) -> Result<Vec<T
     })
 }
 
-fn markets(args: &WatchArgs, embedded: bool) -> Result<impl Iterator<Item = String>, Failure> {
+fn markets(args: &FollowArgs, embedded: bool) -> Result<impl Iterator<Item = String>, Failure> {
     let markets = match args.market.as_slice() {
         [] if embedded => vec![Listing::rate_cut().market_id],
         [] => {
@@ -161,7 +161,7 @@ fn markets(args: &WatchArgs, embedded: bool) -> Result<impl Iterator<Item = Stri
     Ok(markets.into_iter())
 }
 
-fn assets(args: &WatchArgs) -> Result<Vec<Symbol>, Failure> {
+fn assets(args: &FollowArgs) -> Result<Vec<Symbol>, Failure> {
     if args.asset.is_empty() {
         return Ok(Symbol::ALL.to_vec());
     }

@@ -114,22 +114,22 @@ fn dispatch(cli: Cli, matches: &ArgMatches, output: &mut Output) -> Result<(), F
         .transpose()?;
     let setup = setup.map(Rc::new);
     let watch = |mut args: WatchArgs, output: &mut Output| {
-        args.setup.clone_from(&setup);
+        args.follow.setup.clone_from(&setup);
         watch::run(&args, output)
     };
     match cli.command {
         None => watch(cli.watch, output),
         Some(Command::Watch(args)) => watch(args, output),
+        Some(Command::Record(mut args)) => {
+            args.follow.setup.clone_from(&setup);
+            record::run(&args, output)
+        }
         Some(_) if setup.is_some() => Err(Failure::Usage(
-            "--config is for watch; `ticklot config check FILE` looks at a file".to_owned(),
+            "--config is for watch and record; `ticklot config check FILE` looks at a file"
+                .to_owned(),
         )),
         Some(Command::Serve(args)) => serve::run(&args, output),
         Some(Command::Replay(args)) => replay::run(&args, output),
-        Some(Command::Record(args)) => {
-            let mut args = args;
-            args.watch.setup.clone_from(&setup);
-            record::run(&args, output)
-        }
         Some(Command::Plot(args)) => plot::run(&args, output),
         Some(Command::Bench(args)) => bench::run(&args, output),
         Some(Command::Config(args)) => config::run(&args, output),

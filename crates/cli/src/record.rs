@@ -9,7 +9,7 @@ use ticklot::capture::{BookRows, Incidents, RecordOptions, Recorded, Recorder, R
 use ticklot::flight::Rules;
 use ticklot::{Books, Event, Feed, Handler};
 
-use crate::args::{RecordArgs, WatchArgs};
+use crate::args::{FollowArgs, RecordArgs};
 use crate::view::Printable;
 use crate::{Failure, Output, replay, watch};
 
@@ -23,24 +23,24 @@ pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure>
         .enable_all()
         .build()
         .map_err(Failure::work)?;
-    let simulator = watch::embedded(&args.watch)?;
+    let simulator = watch::embedded(&args.follow)?;
     let mut feed = Feed::new(Keeper::new(output));
     feed.tick_every(TICK);
-    watch::add_venues(&mut feed, &args.watch, simulator.as_ref())?;
-    let incidents = incidents(&mut feed, &args.watch)?;
+    watch::add_venues(&mut feed, &args.follow, simulator.as_ref())?;
+    let incidents = incidents(&mut feed, &args.follow)?;
     let recorder = recorder(args, feed.clock().unix_zero())?;
     feed.tap(recorder.clone());
     let keeper = feed.handler_mut();
     keeper.recorder = Some(recorder.clone());
     // Last of all that can go wrong before the work: it empties the file.
-    let rows = args.watch.books.as_deref();
+    let rows = args.follow.books.as_deref();
     keeper.rows = rows
         .map(|path| replay::create_rows(path, Some(&args.out)))
         .transpose()?;
     let ended = runtime.block_on(async {
         tokio::spawn(watch::stop_at_the_end(
             feed.stopper(),
-            args.watch.duration,
+            args.follow.duration,
             false,
         ));
         feed.run().await
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure>
     tell_incidents(incidents.as_ref(), output);
     ended
         .iter()
-        .try_for_each(|end| watch::verdict(end, args.watch.once))
+        .try_for_each(|end| watch::verdict(end, args.follow.once))
 }
 
 fn recorder(args: &RecordArgs, unix_zero: u64) -> Result<Recorder, Failure> {
@@ -86,7 +86,7 @@ fn summary(recorded: &Recorded, out: &mut dyn Write) -> io::Result<()> {
 /// Lets a file be written for each loss of trust, if that is asked for.
 pub(crate) fn incidents<H: Handler>(
     feed: &mut Feed<H>,
-    args: &WatchArgs,
+    args: &FollowArgs,
 ) -> Result<Option<Incidents>, Failure> {
     let Some(folder) = &args.incidents else {
         return Ok(None);

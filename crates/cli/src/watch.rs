@@ -31,14 +31,14 @@ use self::json::Json;
 use self::lines::Lines;
 use self::screen::Screen;
 use self::show::{Begin, Show, Watcher};
-use crate::args::{VenueArg, WatchArgs};
+use crate::args::{FollowArgs, VenueArg, WatchArgs};
 use crate::replay::built;
 use crate::{Failure, Output, follow, record};
 
 pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<(), Failure> {
     let mut incidents = None;
     let watched = if args.json {
-        let scale = args.book.scale(jayx::BTCUSDT)?;
+        let scale = args.follow.book.scale(jayx::BTCUSDT)?;
         let json = Json::new(&mut output.out, scale, args.depth);
         watch(json, args, &mut incidents)
     } else if output.terminal {
@@ -61,36 +61,38 @@ fn watch<S: Show>(
         .enable_all()
         .build()
         .map_err(Failure::work)?;
-    let simulator = embedded(args)?;
+    let simulator = embedded(&args.follow)?;
     let mut feed = Feed::new(Watcher::new(show)?);
     feed.tick_every(S::TICK);
-    let venues = add_venues(&mut feed, args, simulator.as_ref())?;
+    let venues = add_venues(&mut feed, &args.follow, simulator.as_ref())?;
     if args.latency {
         feed.measure();
     }
     let (clock, stopper) = (feed.clock(), feed.stopper());
-    *incidents = record::incidents(&mut feed, args)?;
+    *incidents = record::incidents(&mut feed, &args.follow)?;
     let watcher = feed.handler_mut();
     watcher.begin(Begin {
         clock,
         stopper: stopper.clone(),
         venues,
     })?;
-    if let Some(path) = &args.books {
+    if let Some(path) = &args.follow.books {
         // Last of all that can go wrong before the work: it empties the file.
         watcher.write_rows(crate::replay::create_rows(path, None)?);
     }
     let ended = runtime.block_on(async {
-        tokio::spawn(stop_at_the_end(stopper, args.duration, S::HANGS_UP));
+        tokio::spawn(stop_at_the_end(stopper, args.follow.duration, S::HANGS_UP));
         feed.run().await
     });
     let (books, watcher) = feed.into_parts();
     watcher.end(&books)?;
-    ended.iter().try_for_each(|end| verdict(end, args.once))
+    ended
+        .iter()
+        .try_for_each(|end| verdict(end, args.follow.once))
 }
 
 /// The embedded servers, where no URL names another.
-pub(crate) fn embedded(args: &WatchArgs) -> Result<Option<Simulator>, Failure> {
+pub(crate) fn embedded(args: &FollowArgs) -> Result<Option<Simulator>, Failure> {
     if !needs_simulator(args) {
         return Ok(None);
     }
@@ -152,7 +154,7 @@ pub(crate) fn verdict(end: &Ended, once: bool) -> Result<(), Failure> {
 }
 
 /// Whether an embedded server is followed.
-fn needs_simulator(args: &WatchArgs) -> bool {
+fn needs_simulator(args: &FollowArgs) -> bool {
     match &args.setup {
         Some(setup) => setup.needs_simulator(args),
         None => args.url.is_none(),
@@ -162,7 +164,7 @@ fn needs_simulator(args: &WatchArgs) -> bool {
 /// Adds what is to be followed, and returns the venue of each connection.
 pub(crate) fn add_venues<H: Handler>(
     feed: &mut Feed<H>,
-    args: &WatchArgs,
+    args: &FollowArgs,
     simulator: Option<&Simulator>,
 ) -> Result<Vec<VenueName>, Failure> {
     check_options(args)?;
@@ -215,7 +217,7 @@ pub(crate) fn add_venues<H: Handler>(
 }
 
 /// Options that mean nothing for the venue are mistakes.
-fn check_options(args: &WatchArgs) -> Result<(), Failure> {
+fn check_options(args: &FollowArgs) -> Result<(), Failure> {
     let wrong = match args.venue {
         Some(VenueArg::Bayse) if args.book.envelope.is_some() => "--envelope is for JayX",
         Some(VenueArg::Bayse) if !args.event.is_empty() => "--event is for JayX",

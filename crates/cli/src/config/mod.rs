@@ -16,7 +16,7 @@ use ticklot::{Scale, jayx};
 use self::file::{BayseTable, EnvelopeWord, JayxTable, Source};
 pub(crate) use self::setup::Setup;
 use self::setup::{Surroundings, bayse_topics, jayx_topics};
-use crate::args::WatchArgs;
+use crate::args::FollowArgs;
 use crate::{Failure, Output, follow};
 
 /// A commented file with everything in it.
@@ -90,7 +90,7 @@ pub(crate) fn given(matches: &ArgMatches) -> HashSet<String> {
 
 /// What a file means, in a few lines.
 fn check(setup: &Setup) -> Result<String, Failure> {
-    let args = WatchArgs::default();
+    let args = FollowArgs::default();
     let around = Surroundings {
         embedded: &|_| "ws://127.0.0.1:9".to_owned(),
         // Whether they are set is told, and is no mistake of the file's.
@@ -106,7 +106,7 @@ fn check(setup: &Setup) -> Result<String, Failure> {
 fn describe(
     out: &mut String,
     setup: &Setup,
-    args: &WatchArgs,
+    args: &FollowArgs,
     connections: usize,
 ) -> std::fmt::Result {
     let file = &setup.source.file;
@@ -141,7 +141,7 @@ fn describe(
     )
 }
 
-fn describe_jayx(out: &mut String, table: &JayxTable, args: &WatchArgs) -> std::fmt::Result {
+fn describe_jayx(out: &mut String, table: &JayxTable, args: &FollowArgs) -> std::fmt::Result {
     let envelope = match table.envelope {
         EnvelopeWord::Socketio => "Socket.IO",
         EnvelopeWord::Plain => "plain JSON",
@@ -184,7 +184,7 @@ fn describe_jayx(out: &mut String, table: &JayxTable, args: &WatchArgs) -> std::
     Ok(())
 }
 
-fn describe_bayse(out: &mut String, table: &BayseTable, args: &WatchArgs) -> std::fmt::Result {
+fn describe_bayse(out: &mut String, table: &BayseTable, args: &FollowArgs) -> std::fmt::Result {
     writeln!(out, "Bayse Markets, {}", server(table.url.as_deref()))?;
     let mut key = false;
     for (currency, topic) in bayse_topics(table).unwrap_or_default() {
@@ -377,11 +377,11 @@ mod tests {
         }
     }
 
-    fn planned(text: &str, change: impl FnOnce(&mut WatchArgs), given: &[&str]) -> Vec<String> {
+    fn planned(text: &str, change: impl FnOnce(&mut FollowArgs), given: &[&str]) -> Vec<String> {
         let source = Source::parse("t.toml".to_owned(), text.to_owned()).unwrap();
         let given = given.iter().map(|it| (*it).to_owned()).collect();
         let setup = Setup::new(source, given);
-        let mut args = WatchArgs::default();
+        let mut args = FollowArgs::default();
         change(&mut args);
         let around = Surroundings {
             embedded: &|_| "ws://embedded".to_owned(),
@@ -429,7 +429,7 @@ mod tests {
             &["venue"],
         );
         assert_eq!(one.len(), 1);
-        let change = |args: &mut WatchArgs| {
+        let change = |args: &mut FollowArgs| {
             args.venue = Some(crate::args::VenueArg::Jayx);
             args.url = Some("ws://other".to_owned());
             args.book.symbol = "SOLUSDT".to_owned();
@@ -475,7 +475,7 @@ mod tests {
                 None
             },
         };
-        let error = setup.plan(&WatchArgs::default(), &around).unwrap_err();
+        let error = setup.plan(&FollowArgs::default(), &around).unwrap_err();
         assert_eq!(*asked.borrow(), ["MY_KEY"]);
         let expected = "t.toml:1:1: balances and orders need MY_KEY to be set in the environment";
         assert_eq!(error.to_string(), expected);

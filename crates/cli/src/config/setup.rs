@@ -11,7 +11,7 @@ use ticklot_sim::Simulator;
 use super::file::{
     BayseTable, CurrencyWord, EnvelopeWord, Instrument, JayxTable, Limit, Market, Source, Time,
 };
-use crate::args::{VenueArg, WatchArgs};
+use crate::args::{FollowArgs, VenueArg};
 use crate::{Failure, follow};
 
 /// A file, and which options the command line has beside it.
@@ -57,7 +57,7 @@ impl Setup {
     }
 
     /// Whether something is followed at an embedded server.
-    pub(crate) fn needs_simulator(&self, args: &WatchArgs) -> bool {
+    pub(crate) fn needs_simulator(&self, args: &FollowArgs) -> bool {
         let file = &self.source.file;
         let jayx = file.jayx.iter().any(|it| it.as_ref().url.is_none());
         let bayse = file.bayse.iter().any(|it| it.as_ref().url.is_none());
@@ -70,7 +70,7 @@ impl Setup {
     pub(crate) fn add<H: Handler>(
         &self,
         feed: &mut Feed<H>,
-        args: &WatchArgs,
+        args: &FollowArgs,
         simulator: Option<&Simulator>,
     ) -> Result<Vec<VenueName>, Failure> {
         let venue = |venue| match venue {
@@ -111,7 +111,7 @@ impl Setup {
     /// Every connection that is to be made.
     pub(crate) fn plan(
         &self,
-        args: &WatchArgs,
+        args: &FollowArgs,
         around: &Surroundings<'_>,
     ) -> Result<Vec<Planned>, Failure> {
         let file = &self.source.file;
@@ -145,7 +145,7 @@ impl Setup {
         &self,
         table: &JayxTable,
         at: usize,
-        args: &WatchArgs,
+        args: &FollowArgs,
         around: &Surroundings<'_>,
     ) -> Result<Vec<Planned>, Failure> {
         let wrong = |what: &dyn std::fmt::Display| self.source.wrong(at, what);
@@ -195,7 +195,7 @@ impl Setup {
         &self,
         table: &BayseTable,
         at: usize,
-        args: &WatchArgs,
+        args: &FollowArgs,
         around: &Surroundings<'_>,
     ) -> Result<Vec<Planned>, Failure> {
         let wrong = |what: &dyn std::fmt::Display| self.source.wrong(at, what);
@@ -281,7 +281,7 @@ impl Setup {
         &self,
         venue: PlannedVenue,
         stale_after: Option<Limit>,
-        args: &WatchArgs,
+        args: &FollowArgs,
     ) -> Planned {
         let mut options = self.options();
         options.reconnect.after_close = !args.once;
@@ -345,7 +345,7 @@ fn needs_key(topic: &jayx::Topic) -> bool {
 
 /// The scale of the command line, or of a table, or the usual one.
 fn scale(
-    args: &WatchArgs,
+    args: &FollowArgs,
     price: Option<u8>,
     quantity: Option<u8>,
     usual: Scale,
@@ -365,7 +365,7 @@ fn scale(
 pub(super) fn market_scale(
     table: &BayseTable,
     id: &str,
-    args: &WatchArgs,
+    args: &FollowArgs,
 ) -> Result<Scale, ticklot::ScaleError> {
     let usual = scale(
         args,
@@ -382,7 +382,7 @@ pub(super) fn market_scale(
 /// What a table follows at JayX.
 pub(super) fn jayx_topics(
     table: &JayxTable,
-    args: &WatchArgs,
+    args: &FollowArgs,
 ) -> Result<Vec<(jayx::Topic, Scale)>, ticklot::ScaleError> {
     let mut topics = Vec::new();
     for it in &table.instrument {
@@ -464,7 +464,7 @@ fn currencies(market: &Market) -> Vec<Currency> {
 fn adjusted(
     (place, mut venue): (bayse::Place, Bayse),
     table: &BayseTable,
-    args: &WatchArgs,
+    args: &FollowArgs,
 ) -> Result<Bayse, ticklot::ScaleError> {
     for Market { id, .. } in &table.market {
         venue = venue.market_scale(id, market_scale(table, id, args)?);
