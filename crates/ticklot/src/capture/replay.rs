@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
@@ -343,7 +344,7 @@ impl Lane {
         handler: &mut dyn Handler,
     ) -> Applied {
         let text = record.frame.as_slice();
-        let before = self.session.stats().messages;
+        let before = self.session.messages();
         let reply = match record.kind {
             Kind::Opened => self.open(now, books, handler),
             Kind::Received => match self.open_at_first(now, books, handler) {
@@ -357,7 +358,7 @@ impl Lane {
         self.session.forget_outgoing(now);
         Applied {
             reply,
-            messages: self.session.stats().messages - before,
+            messages: self.session.messages() - before,
         }
     }
 
@@ -420,6 +421,8 @@ trait Played {
     fn forget_outgoing(&mut self, now: Nanos);
     fn skip_line(&mut self);
     fn stats(&self) -> Stats;
+    /// Of these, the messages: asked for twice a line.
+    fn messages(&self) -> u64;
 }
 
 impl<V: Venue> Played for Session<V> {
@@ -468,6 +471,10 @@ impl<V: Venue> Played for Session<V> {
     fn stats(&self) -> Stats {
         Self::stats(self)
     }
+
+    fn messages(&self) -> u64 {
+        Self::stats(self).messages
+    }
 }
 
 /// What a log notes of a loss of trust.
@@ -487,11 +494,24 @@ impl Note {
 
 /// Gathers the losses of trust that the sessions tell.
 #[derive(Clone, Debug, Default)]
-struct Found(Arc<Mutex<Vec<Loss>>>);
+struct Found(Arc<Losses>);
+
+#[derive(Debug, Default)]
+struct Losses {
+    /// Whether there is any: it is asked for at each line, and mostly there is none.
+    any: AtomicBool,
+    list: Mutex<Vec<Loss>>,
+}
 
 impl Found {
     fn take(&self) -> Vec<Loss> {
-        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        // Nothing else is told by it, and the lock orders the list.
+        if !self.0.any.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let mut list = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.any.store(false, Ordering::Relaxed);
+        mem::take(&mut *list)
     }
 }
 
@@ -500,8 +520,9 @@ impl Tap for Found {
         let What::TrustLost(lost) = passed.what else {
             return;
         };
-        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        found.push(Loss {
+        let mut list = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.any.store(true, Ordering::Relaxed);
+        list.push(Loss {
             line: 0,
             at: passed.at.0,
             connection: passed.connection,
