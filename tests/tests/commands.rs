@@ -123,6 +123,47 @@ fn a_mistake_in_a_config_is_one_line_with_its_place() {
     );
 }
 
+/// One line, which says what would be right and where there is more.
+#[test]
+fn mistakes_on_the_command_line_say_what_to_do() {
+    for (args, told) in [
+        (
+            &["watch", "--vnue=jayx"][..],
+            "unexpected argument '--vnue' found; a similar argument exists: '--venue' (see `ticklot watch --help`)",
+        ),
+        (
+            &["rply"],
+            "unrecognized subcommand 'rply'; a similar subcommand exists: 'replay' (see `ticklot --help`)",
+        ),
+        (
+            &["replay"],
+            "the following required arguments were not provided: <LOG> (see `ticklot replay --help`)",
+        ),
+        (
+            &["config", "check"],
+            "the following required arguments were not provided: <FILE> (see `ticklot config check --help`)",
+        ),
+        (
+            &["watch", "--for=soon"],
+            "invalid value 'soon' for '--for <D>': a length of time is such as 500ms, 5s or 1m 30s (see `ticklot \
+             watch --help`)",
+        ),
+        (
+            &["bench", "--price-decimals=19"],
+            "invalid value '19' for '--price-decimals <N>': decimals are a number from 0 to 18 (see `ticklot bench \
+             --help`)",
+        ),
+        (
+            &["watch", "--depth=0"],
+            "invalid value '0' for '--depth <N>': levels are a number from 1 on (see `ticklot watch --help`)",
+        ),
+    ] {
+        let ran = ticklot(args);
+        let expected = format!("ticklot: {told}\n");
+        assert_eq!((ran.status, ran.err), (2, expected), "{args:?}");
+    }
+}
+
 #[test]
 fn bench_measures_what_is_generated() {
     let ran = ticklot(["bench", "--for=20ms"]);
@@ -201,7 +242,10 @@ fn bench_takes_the_venues_from_the_log() {
             .collect()
     };
     let of = |name: &str, messages| (name.to_owned(), messages);
-    assert_eq!(loads(&[]), [of("log, JayX", 2), of("log, Bayse Markets", 1)]);
+    assert_eq!(
+        loads(&[]),
+        [of("log, JayX", 2), of("log, Bayse Markets", 1)]
+    );
     assert_eq!(loads(&["--venue=jayx"]), [of("log", 2)]);
     assert_eq!(loads(&["--conn=2"]), [of("log", 1)]);
 

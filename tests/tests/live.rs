@@ -482,7 +482,7 @@ fn the_program_refuses_in_one_line() {
         (
             &["watch", "--venue=jayx", "--price-decimals=19"],
             2,
-            "at most 18",
+            "decimals are a number from 0 to 18",
         ),
         (
             &["watch", "--venue=jayx", "--symbol="],

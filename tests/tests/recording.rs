@@ -568,11 +568,25 @@ fn a_log_of_several_connections_says_which() {
     let none = ticklot(["replay", &path, "--conn=7"]);
     assert_eq!(none.status, 1);
     assert!(
-        none.err.ends_with("nothing passed over a connection 7\n"),
+        none.err.ends_with(
+            "nothing passed over a connection 7: leave --conn out to read all of them\n"
+        ),
         "{}",
         none.err
     );
 
+    let other = ticklot(["replay", &path, "--conn=0", "--venue=bayse"]);
+    assert_eq!(other.status, 1);
+    let why = "nothing of bayse is there, but of jayx: leave --venue out\n";
+    assert!(other.err.ends_with(why), "{}", other.err);
+
+    let served = ticklot(["serve", "--venue=bayse", "--from", &path, "--conn=0"]);
+    assert_eq!(served.status, 1);
+    assert!(
+        served.err.contains("no frames of bayse in it"),
+        "{}",
+        served.err
+    );
     let served = ticklot(["serve", "--venue=jayx", "--from", &path]);
     assert_eq!(served.status, 2);
     assert!(
@@ -599,7 +613,10 @@ fn time_does_not_go_back_in_a_replay() {
     let folder = TempFolder::new("back");
     let path = PathBuf::from(folder.file("log.jsonl"));
     let timeless = format!(r#"{{"frame":"{BOOK}"}}"#);
-    lines(&path, &[&book(5, ""), &timeless, &book(3, ""), &book(6, "")]);
+    lines(
+        &path,
+        &[&book(5, ""), &timeless, &book(3, ""), &book(6, "")],
+    );
     let mut replay = Replay::new();
     let mut ages = Vec::new();
     for record in FrameLog::open(&path).unwrap() {
@@ -639,7 +656,10 @@ fn a_config_file_says_what_is_recorded() {
             .any(|record| record.kind == kind && text(record).contains(part))
     };
     let records = record("all.jsonl", &[]);
-    assert!(has(&records, Kind::Sent, "kline"), "the candles were asked for");
+    assert!(
+        has(&records, Kind::Sent, "kline"),
+        "the candles were asked for"
+    );
     assert!(has(&records, Kind::Sent, "BTCUSDT"), "and the asset");
     assert!(
         has(&records, Kind::TrustLost, "\"stale_after_ns\":1000000"),

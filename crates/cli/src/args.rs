@@ -102,7 +102,7 @@ pub(crate) struct FollowArgs {
     #[arg(long, value_name = "OUT.csv")]
     pub(crate) books: Option<PathBuf>,
     /// End after this time, such as 5s or 2m, with a summary
-    #[arg(long = "for", value_name = "D", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "D", value_parser = time)]
     pub(crate) duration: Option<Duration>,
     /// End when the server closes, instead of connecting again
     #[arg(long)]
@@ -128,7 +128,7 @@ pub(crate) struct WatchArgs {
     pub(crate) json: bool,
     /// Show this many levels a side at most, on a terminal and in JSON; as many as there are room
     /// for, and all, when left out
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = levels)]
     pub(crate) depth: Option<NonZeroUsize>,
 }
 
@@ -225,7 +225,7 @@ pub(crate) struct RecordArgs {
     #[arg(long, value_name = "SIZE")]
     pub(crate) rotate_size: Option<SizeArg>,
     /// Go on in another file after this time, such as 1h; files are numbered then
-    #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "D", value_parser = time)]
     pub(crate) rotate_every: Option<Duration>,
     #[command(flatten)]
     pub(crate) follow: FollowArgs,
@@ -249,10 +249,10 @@ pub(crate) struct BookArgs {
     #[arg(long, default_value = "BTCUSDT")]
     pub(crate) symbol: String,
     /// Decimals of a price; 2 when left out, for both venues
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = decimals)]
     pub(crate) price_decimals: Option<u8>,
     /// Decimals of a quantity; 6 when left out, for both venues
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = decimals)]
     pub(crate) quantity_decimals: Option<u8>,
 }
 
@@ -385,6 +385,26 @@ impl FromStr for SpeedArg {
     }
 }
 
+/// A length of time.
+pub(crate) fn time(text: &str) -> Result<Duration, &'static str> {
+    let time = humantime::parse_duration(text);
+    time.map_err(|_| "a length of time is such as 500ms, 5s or 1m 30s")
+}
+
+/// How many decimals a price or a quantity has.
+fn decimals(text: &str) -> Result<u8, &'static str> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| Scale::new(*number, 0).is_ok());
+    number.ok_or("decimals are a number from 0 to 18")
+}
+
+/// How many levels a side are shown.
+pub(crate) fn levels(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "levels are a number from 1 on")
+}
+
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SizeArg(pub(crate) u64);
@@ -418,6 +438,20 @@ impl FromStr for SizeArg {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn numbers_say_what_they_are() {
+        assert_eq!(time("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!((decimals("0"), decimals("18")), (Ok(0), Ok(18)));
+        assert_eq!(levels("1").map(NonZeroUsize::get), Ok(1));
+        for wrong in ["", "-1", "soon", "19", "1.5"] {
+            assert!(decimals(wrong).is_err_and(|it| it.contains("from 0 to 18")));
+            assert!(time(wrong).is_err_and(|it| it.contains("such as 500ms")));
+        }
+        for wrong in ["", "0", "-1", "all"] {
+            assert!(levels(wrong).is_err_and(|it| it.contains("from 1 on")));
+        }
+    }
 
     #[test]
     fn sizes() {

@@ -70,6 +70,11 @@ mod tests {
                 .all(|word| line.split(' ').any(|it| it == word))
         });
         assert!(shown, "no example of `{path} --help` is of it");
+        let help = command.get_after_help().map(ToString::to_string);
+        assert!(
+            help.is_some_and(|help| help.contains("\n\nExit status: 0")),
+            "`{path} --help` does not say how it ends"
+        );
         for line in all {
             let parsed = Cli::try_parse_from(line.split_whitespace());
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
@@ -80,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn every_help_has_examples_that_are_right() {
+    fn every_help_has_examples_that_are_right_and_says_how_it_ends() {
         check(&Cli::command(), "ticklot");
     }
 

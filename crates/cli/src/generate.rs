@@ -11,12 +11,16 @@ use crate::{Failure, Output};
 
 const COMPLETIONS_EXAMPLE: &str = "\
 Example, for bash; the others have folders of their own:
-  ticklot completions bash > ~/.local/share/bash-completion/completions/ticklot";
+  ticklot completions bash > ~/.local/share/bash-completion/completions/ticklot
+
+Exit status: 0; 2 when the shell is none of those.";
 
 const MAN_EXAMPLE: &str = "\
 Examples:
   ticklot man | man -l -
-  ticklot man --dir ~/.local/share/man/man1";
+  ticklot man --dir ~/.local/share/man/man1
+
+Exit status: 0; 1 when a page cannot be written; 2 when the arguments are wrong.";
 
 #[derive(Debug, Args)]
 #[command(after_help = COMPLETIONS_EXAMPLE)]

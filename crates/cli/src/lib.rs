@@ -74,13 +74,14 @@ impl Failure {
 pub fn run<I, T>(args: I, output: &mut Output) -> u8
 where
     I: IntoIterator<Item = T>,
-    T: Into<OsString> + Clone,
+    T: Into<OsString>,
 {
-    let parsed = Cli::command().try_get_matches_from(args);
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let parsed = Cli::command().try_get_matches_from(&args);
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return usage(&error, output),
+        Err(error) => return usage(&error, &args, output),
     };
     let result = dispatch(cli, &matches, output);
     let status = match &result {
@@ -138,8 +139,8 @@ fn dispatch(cli: Cli, matches: &ArgMatches, output: &mut Output) -> Result<(), F
     }
 }
 
-/// clap's answer: help goes out whole, an error becomes one line.
-fn usage(error: &clap::Error, output: &mut Output) -> u8 {
+/// clap's answer: help goes out whole, an error becomes one line, with its advice and where there is more.
+fn usage(error: &clap::Error, args: &[OsString], output: &mut Output) -> u8 {
     if matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
@@ -149,8 +150,31 @@ fn usage(error: &clap::Error, output: &mut Output) -> u8 {
     }
     let text = error.to_string();
     let first = text.split("\n\n").next().unwrap_or_default();
-    let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    let advice = text.lines().map(str::trim_start);
+    let mut advice = advice.filter_map(|line| line.strip_prefix("tip: "));
+    if let Some(similar) = advice.find(|advice| advice.contains("similar")) {
+        line.push_str("; ");
+        line.push_str(similar);
+    }
     let line = line.strip_prefix("error: ").unwrap_or(&line);
-    let _ = writeln!(output.err, "ticklot: {line} (see `ticklot --help`)");
+    let _ = writeln!(
+        output.err,
+        "ticklot: {line} (see `{} --help`)",
+        command_of(args)
+    );
     2
+}
+
+/// The command that the arguments name, as far as they name one.
+fn command_of(args: &[OsString]) -> String {
+    let (mut command, mut path) = (Cli::command(), "ticklot".to_owned());
+    for arg in args.iter().skip(1) {
+        if let Some(below) = command.find_subcommand(arg) {
+            path.push(' ');
+            path.push_str(below.get_name());
+            command = below.clone();
+        }
+    }
+    path
 }

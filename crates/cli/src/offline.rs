@@ -51,6 +51,8 @@ pub(crate) struct Offline<'a> {
     pub(crate) replay: Replay,
     /// The venue of each connection that is played.
     venues: Vec<(ConnectionId, VenueArg)>,
+    /// The venue of a line that was not wanted.
+    other: Option<String>,
 }
 
 impl<'a> Offline<'a> {
@@ -63,12 +65,17 @@ impl<'a> Offline<'a> {
             book,
             replay: Replay::new(),
             venues: Vec::new(),
+            other: None,
         })
     }
 
     /// Whether a line is to be played at all.
-    pub(crate) fn is_wanted(&self, record: &Record) -> bool {
-        is_of(record, self.venue)
+    pub(crate) fn is_wanted(&mut self, record: &Record) -> bool {
+        let is_wanted = is_of(record, self.venue);
+        if !is_wanted && self.other.is_none() {
+            self.other = Some(record.venue.clone());
+        }
+        is_wanted
     }
 
     /// Sees to it that the line's connection has a session; true when it is new.
@@ -99,12 +106,20 @@ impl<'a> Offline<'a> {
         self.replay.stats().map(|(_, stats)| stats.bad_lines).sum()
     }
 
-    /// A connection that is asked for, and over which nothing passed, is a mistake.
+    /// A venue or a connection that is asked for, and of which nothing is there, is a mistake.
     pub(crate) fn check(&self, args: &LogArgs) -> Result<(), Failure> {
-        match args.conn {
-            Some(connection) if self.venues.is_empty() => Err(Failure::work(format_args!(
-                "{}: nothing passed over a connection {connection}",
-                args.log.display()
+        if !self.venues.is_empty() {
+            return Ok(());
+        }
+        let log = args.log.display();
+        match (args.conn, args.venue, &self.other) {
+            (_, Some(asked), Some(other)) => Err(Failure::work(format_args!(
+                "{log}: nothing of {} is there, but of {}: leave --venue out",
+                asked.name(),
+                Printable(other)
+            ))),
+            (Some(connection), ..) => Err(Failure::work(format_args!(
+                "{log}: nothing passed over a connection {connection}: leave --conn out to read all of them"
             ))),
             _ => Ok(()),
         }

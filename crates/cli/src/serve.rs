@@ -106,5 +106,11 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Arc<Record
             frame: record.frame.clone(),
         });
     }
+    if frames.is_empty() {
+        return Err(cannot(&format_args!(
+            "no frames of {} in it to be played: are --venue and --conn right?",
+            args.venue.name()
+        )));
+    }
     Ok(Arc::new(Recording { frames }))
 }

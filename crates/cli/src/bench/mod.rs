@@ -13,7 +13,7 @@ use ticklot_frame::Scan;
 
 use self::load::Load;
 use self::measure::{Figures, clock_ns};
-use crate::args::{BookArgs, LogArgs, VenueArg};
+use crate::args::{BookArgs, LogArgs, VenueArg, time};
 use crate::{Failure, Output};
 
 const EXAMPLE: &str = "\
@@ -41,7 +41,7 @@ pub(crate) struct BenchArgs {
     #[command(flatten)]
     book: BookArgs,
     /// How long each stage is measured
-    #[arg(long = "for", value_name = "D", default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "D", default_value = "1s", value_parser = time)]
     time: Duration,
     /// One JSON object instead of tables
     #[arg(long)]

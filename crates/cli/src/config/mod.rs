@@ -26,7 +26,9 @@ const CONFIG_EXAMPLE: &str = "\
 Examples:
   ticklot config example
   ticklot config check ticklot.toml
-  ticklot --config ticklot.toml watch";
+  ticklot --config ticklot.toml watch
+
+Exit status: 0; 2 when there is a mistake in the file or in the arguments.";
 
 const CHECK_EXAMPLE: &str = "\
 Example:
@@ -36,7 +38,9 @@ Exit status: 0; 2 when there is a mistake in the file, which is told with its li
 
 const PRINT_EXAMPLE: &str = "\
 Example:
-  ticklot config example";
+  ticklot config example > ticklot.toml
+
+Exit status: 0; 1 when it cannot be written; 2 when the arguments are wrong.";
 
 #[derive(Debug, Args)]
 #[command(after_help = CONFIG_EXAMPLE)]

@@ -154,7 +154,7 @@ fn stretch(args: &PlotArgs, font: &Font) -> Result<(Scene, Faults), Failure> {
 fn span(survey: &Survey) -> Result<(u64, u64), Failure> {
     let Some(((first, last), (from, until))) = survey.times.zip(survey.span()) else {
         return Err(Failure::work(
-            "this log has no times (recv_ns): nothing can be drawn over time",
+            "this log has no times (recv_ns): nothing can be drawn over time; `ticklot replay` needs none",
         ));
     };
     if first == last && until <= last {
@@ -165,14 +165,14 @@ fn span(survey: &Survey) -> Result<(u64, u64), Failure> {
     }
     if from >= until {
         return Err(Failure::Usage(format!(
-            "nothing is between {} and {}",
+            "nothing is between {} and {}: --from comes before --until, and before the end of the log",
             utc(from),
             utc(until)
         )));
     }
     if from > last || until < first {
         return Err(Failure::Usage(format!(
-            "nothing is to be seen: the log is from {} to {}",
+            "nothing is to be seen: the log is from {} to {}, which --from and --until leave out",
             utc(first),
             utc(last)
         )));
@@ -271,9 +271,11 @@ fn moment(args: &PlotArgs, at: Moment, font: &Font) -> Result<(Scene, Faults), F
     let mut until = Until { at, first: None };
     let (offline, faults) = read(args, &mut until)?;
     let books = offline.replay.books();
-    let now = until
-        .resolved()
-        .ok_or_else(|| Failure::work("this log has no times (recv_ns): no moment can be found"))?;
+    let now = until.resolved().ok_or_else(|| {
+        Failure::work(
+            "this log has no times (recv_ns): no moment can be found; `ticklot replay` needs none",
+        )
+    })?;
     let fresh = |id: &BookId| {
         let book = books.live(*id)?;
         (book.age(Nanos(now)).0 <= args.patience()).then_some(book)
@@ -281,12 +283,12 @@ fn moment(args: &PlotArgs, at: Moment, font: &Font) -> Result<(Scene, Faults), F
     let live: Vec<BookId> = books.ids().filter(|id| fresh(id).is_some()).collect();
     if live.is_empty() {
         return Err(Failure::work(format_args!(
-            "no book is live at {}",
+            "no book is live at {}: name another --at, or a longer --stale-after",
             utc(now)
         )));
     }
     let id = choose(books, &live, args.name.as_deref())?;
-    let nothing = || Failure::work("the book is empty");
+    let nothing = || Failure::work("the book is empty at this moment: name another --at");
     let book = fresh(&id).ok_or_else(nothing)?;
     let seen = Seen::new(book, args.depth()).ok_or_else(nothing)?;
     let range = match &args.price_range {

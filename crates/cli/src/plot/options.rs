@@ -9,7 +9,7 @@ use clap::Args;
 use ticklot::{Scale, Ticks};
 
 use crate::Failure;
-use crate::args::LogArgs;
+use crate::args::{LogArgs, levels, time};
 use crate::moment::Moment;
 
 /// The fewest pixels across and down of a picture: less has no room for labels.
@@ -44,10 +44,10 @@ pub(crate) struct PlotArgs {
     #[arg(long, value_name = "LOW:HIGH", allow_hyphen_values = true)]
     pub(crate) price_range: Option<PriceRange>,
     /// The best levels a side alone; all when left out
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = levels)]
     pub(crate) depth: Option<NonZeroUsize>,
     /// For how long a book is believed when nothing comes
-    #[arg(long, value_name = "D", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "D", default_value = "30s", value_parser = time)]
     pub(crate) stale_after: Duration,
 }
 
