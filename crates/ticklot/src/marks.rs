@@ -106,8 +106,9 @@ mod off {
 
     use crate::books::{Books, ConnectionId};
 
+    // In braces, since a session makes either one by its default.
     #[derive(Debug, Default)]
-    pub(crate) struct Watch;
+    pub(crate) struct Watch {}
 
     impl Watch {
         #[inline]
