@@ -80,6 +80,12 @@ pub(crate) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
+    /// None at all.
+    pub(crate) const NONE: Self = Self {
+        text: "",
+        spans: &[],
+    };
+
     pub(crate) const fn len(&self) -> usize {
         self.spans.len()
     }

@@ -8,7 +8,7 @@ use super::book::{self, OrderBook};
 use super::errors::ServerError;
 use super::orders::{self, OrderUpdated};
 use super::prices::{self, AssetPrice, PriceSpace, PriceUpdate};
-use super::scan::{self, ScannedBook};
+use super::scan;
 use crate::error::{DecodeError, Fault, VenueName};
 use crate::json::{MAX_LINE, Parser, Value, read_fields};
 use crate::levels::LevelSpace;
@@ -105,7 +105,7 @@ impl Decoder {
         Self::with_scan(Scan::Best)
     }
 
-    /// A decoder that reads order books in one way and no other, to measure it.
+    /// A decoder that scans in one way and no other, to measure it.
     #[must_use]
     pub fn with_scan(scan: Scan) -> Self {
         Self {
@@ -139,12 +139,20 @@ impl Decoder {
             parser,
             space,
         } = self;
-        if let Some(found) = scanned(line, scanner, scales, &mut space.levels) {
-            return Ok(Message::OrderBook(OrderBook::scanned(
-                line,
-                &found,
-                &space.levels,
-            )));
+        // A line over the limit is the general path's to refuse.
+        if scanner.is_on() && line.len() <= MAX_LINE {
+            let sides = space.levels.sides();
+            if let Some(found) = scan::order_book(line, scanner, scales, sides) {
+                let book = OrderBook::scanned(line, &found, &space.levels);
+                return Ok(Message::OrderBook(book));
+            }
+            if let Some(message) = scan::message(line) {
+                return Ok(message);
+            }
+            if let Some(update) = scan::price_update(line, &mut space.prices) {
+                let markets = space.prices.markets();
+                return Ok(Message::PriceUpdate(PriceUpdate { markets, ..update }));
+            }
         }
         parser
             .parse(line, |root| message(root, space, scales))
@@ -207,19 +215,6 @@ impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decoder").finish_non_exhaustive()
     }
-}
-
-/// An order book in the venue's own shape. A line over the limit is the general path's to refuse.
-fn scanned<'a>(
-    line: &'a [u8],
-    scanner: &mut Scanner,
-    scales: &(impl Scales + ?Sized),
-    space: &mut LevelSpace,
-) -> Option<ScannedBook<'a>> {
-    if !scanner.is_on() || line.len() > MAX_LINE {
-        return None;
-    }
-    scan::order_book(line, scanner, scales, space.sides())
 }
 
 fn message<'a>(

@@ -43,6 +43,12 @@ pub struct PricedMarkets<'a> {
 }
 
 impl<'a> PricedMarkets<'a> {
+    /// None at all.
+    pub(super) const NONE: Self = Self {
+        words: Words::NONE,
+        markets: &[],
+    };
+
     /// How many.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -180,18 +186,28 @@ impl AssetPrice<'_> {
 /// Where the lists of a `price_update` are kept.
 #[derive(Default)]
 pub(super) struct PriceSpace {
-    words: WordSpace,
-    markets: Vec<MarketWords>,
+    pub(super) words: WordSpace,
+    pub(super) markets: Vec<MarketWords>,
 }
 
 /// A market, its texts as places in a [`WordSpace`]. Prices are labels and numbers in turn.
 #[derive(Clone, Copy)]
-struct MarketWords {
-    id: u32,
-    question: Option<u32>,
-    engine: Option<u32>,
-    outcomes: Range,
-    prices: Option<Range>,
+pub(super) struct MarketWords {
+    pub(super) id: u32,
+    pub(super) question: Option<u32>,
+    pub(super) engine: Option<u32>,
+    pub(super) outcomes: Range,
+    pub(super) prices: Option<Range>,
+}
+
+impl PriceSpace {
+    /// The markets of the last message.
+    pub(super) fn markets(&self) -> PricedMarkets<'_> {
+        PricedMarkets {
+            words: self.words.view(),
+            markets: &self.markets,
+        }
+    }
 }
 
 pub(super) fn asset<'a>(
@@ -224,30 +240,23 @@ pub(super) fn update<'a>(
         "type" => kind,
         "markets" => markets,
     });
-    let PriceSpace {
-        words,
-        markets: list,
-    } = space;
-    read_markets(&markets, words, list)?;
+    read_markets(&markets, space)?;
     Ok(PriceUpdate {
         event_id: id.str(&data)?,
         slug: slug.opt_str()?,
         title: title.opt_str()?,
         status: status.opt_str()?,
         kind: kind.opt_str()?,
-        markets: PricedMarkets {
-            words: words.view(),
-            markets: list,
-        },
+        markets: space.markets(),
         sent,
     })
 }
 
-fn read_markets(
-    markets: &Slot<'_, '_>,
-    words: &mut WordSpace,
-    list: &mut Vec<MarketWords>,
-) -> Result<(), Fault> {
+fn read_markets(markets: &Slot<'_, '_>, space: &mut PriceSpace) -> Result<(), Fault> {
+    let PriceSpace {
+        words,
+        markets: list,
+    } = space;
     words.clear();
     list.clear();
     let Some(markets) = markets.get() else {

@@ -1,5 +1,7 @@
 //! Bayse messages in the shape that the venue sends: see [`crate::scan`].
 
+mod messages;
+
 use ticklot_book::{Level, Lots, MAX_DECIMALS, Scale, Ticks, parse_decimal};
 
 use crate::iso_time::IsoTime;
@@ -9,6 +11,8 @@ use crate::scan::{
     TABLES, Three, is_at,
 };
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
+
+pub(super) use messages::{message, price_update};
 
 /// Room for recipes: the levels of ten markets come in some hundred patterns.
 pub(super) const RECIPE_BITS: [u32; TABLES] = [10, 1];
