@@ -29,6 +29,15 @@ impl Parts {
         Self { texts, lists }
     }
 
+    /// A line that is not taken apart.
+    #[must_use]
+    pub fn whole(line: &[u8]) -> Self {
+        Self {
+            texts: vec![line.to_vec()],
+            lists: Vec::new(),
+        }
+    }
+
     /// The line with at most `keep` objects a list, from anywhere in it; appended to `line`.
     pub fn write(&self, keep: usize, random: &mut Rng, line: &mut Vec<u8>) {
         for (place, text) in self.texts.iter().enumerate() {

@@ -250,12 +250,17 @@ fn none_in_any_way_of_scanning() {
 fn none_for_the_messages_of_every_bayse_channel() {
     let frame = |n: u64| {
         let price = 40 + n % 20;
+        // Every other one is left by the scanner.
+        let (tag, other) = match n % 2 {
+            0 => ("tag", ""),
+            _ => (r"t\u0061g", r#",{"id":"other","outcomes":["Up"]}"#),
+        };
         let lines = [
             format!(
-                r#"{{"type":"price_update","data":{{"id":"evt","slug":"s","title":"T {n}","status":"open","type":"SINGLE_MARKET","markets":[{{"id":"mkt","question":"Yes or No?","outcomes":["Yes","No"],"engine":"CLOB","prices":{{"YES":0.{price},"NO":0.{price}}}}},{{"id":"other","outcomes":["Up"]}}]}},"timestamp":1700000000000}}"#
+                r#"{{"type":"price_update","data":{{"id":"evt","slug":"s","title":"T {n}","status":"open","type":"SINGLE_MARKET","markets":[{{"id":"mkt","question":"Yes or No?","outcomes":["Yes","No"],"engine":"CLOB","prices":{{"YES":0.{price},"NO":0.{price}}}}}{other}]}},"timestamp":1700000000000}}"#
             ),
             format!(
-                r#"{{"type":"buy_order","data":{{"user":{{"id":"usr","tag":"t\u0061g","imageUrl":null}},"order":{{"id":"ord_{n}","amount":100.00,"quantity":150.{n},"price":0.{price},"status":"FILLED","type":"BUY","outcome":"YES","outcomeLabel":"Yes","currency":"USD","engine":"CLOB","orderType":"LIMIT","createdAt":"2026-02-17T10:30:00Z","updatedAt":"2026-02-17T10:30:01Z"}},"event":{{"id":"evt","slug":"s","title":"T","type":"SINGLE_MARKET","createdAt":"2026-01-10T09:00:00Z","imageUrl":null}},"market":{{"id":"mkt","title":"Yes or No","imageUrl":null}}}},"timestamp":1700000000000}}"#
+                r#"{{"type":"buy_order","data":{{"user":{{"id":"usr","tag":"{tag}","imageUrl":null}},"order":{{"id":"ord_{n}","amount":100.00,"quantity":150.{n},"price":0.{price},"status":"FILLED","type":"BUY","outcome":"YES","outcomeLabel":"Yes","currency":"USD","engine":"CLOB","orderType":"LIMIT","createdAt":"2026-02-17T10:30:00Z","updatedAt":"2026-02-17T10:30:01Z"}},"event":{{"id":"evt","slug":"s","title":"T","type":"SINGLE_MARKET","createdAt":"2026-01-10T09:00:00Z","imageUrl":null}},"market":{{"id":"mkt","title":"Yes or No","imageUrl":null}}}},"timestamp":1700000000000}}"#
             ),
             format!(
                 r#"{{"type":"asset_price","data":{{"symbol":"BTCUSDT","price":67432.{n},"timestamp":1700000000000}},"timestamp":1700000000000}}"#

@@ -1,9 +1,8 @@
-//! Every way of scanning reads every line alike: the recorded logs, and a million lines that are nearly
-//! theirs; and all as an independent reader makes them of what `serde_json` reads.
+//! Every way of scanning reads every line alike: the recorded logs, what the simulator sends, and over a
+//! million lines that are nearly theirs; and books as an independent reader makes them of what `serde_json`
+//! reads.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
-
-use std::mem::discriminant;
 
 use fastrand::Rng;
 use serde::Deserialize;
@@ -14,19 +13,27 @@ use ticklot_frame::jayx::Envelope;
 use ticklot_frame::{DecodeError, Lines, Scan, Trade, TradeSide, UnixMillis, bayse, jayx};
 use ticklot_tests::books;
 use ticklot_tests::data::{LOGS, Log};
+use ticklot_tests::messages;
 use ticklot_tests::mutate::{Parts, mutate};
 
 /// All ways; the last is what the others are held to.
 const SCANS: [Scan; 4] = [Scan::Best, Scan::Avx2, Scan::Portable, Scan::Off];
 
-/// Lines of each source are mutated so often: a million in all.
+/// Lines of each source are mutated so often: over a million in all.
 const CASES: usize = 200_000;
 
 /// A venue's decoders, one for each way, that live through a whole test.
 trait Ways {
     /// Decodes a line in every way, and holds the ways to each other; a book also to `serde_json`.
-    /// Tells whether the line is a book.
-    fn check(&mut self, line: &[u8]) -> bool;
+    fn check(&mut self, line: &[u8]) -> Read;
+}
+
+/// What a line turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    Book,
+    Other,
+    Refused,
 }
 
 /// The bytes that a book names when it refuses the first and the last level of a side.
@@ -55,6 +62,11 @@ fn places(
     ]
 }
 
+/// Everything that a message says, its lists too.
+fn written(message: &impl std::fmt::Debug) -> String {
+    format!("{message:?}")
+}
+
 fn shown(line: &[u8]) -> String {
     String::from_utf8_lossy(line).into_owned()
 }
@@ -68,15 +80,17 @@ impl Jayx {
 }
 
 impl Ways for Jayx {
-    fn check(&mut self, line: &[u8]) -> bool {
+    fn check(&mut self, line: &[u8]) -> Read {
         let [ways @ .., general] = &mut self.0;
         let expected = general.decode(line);
         for way in ways {
             let message = way.decode(line);
             assert!(same_jayx(&message, &expected), "{}", shown(line));
         }
-        let Ok(jayx::Message::OrderBook(book)) = expected else {
-            return false;
+        let book = match expected {
+            Ok(jayx::Message::OrderBook(book)) => book,
+            Ok(_) => return Read::Other,
+            Err(_) => return Read::Refused,
         };
         let naive = NaiveJayx::read(line);
         assert_eq!(
@@ -85,7 +99,7 @@ impl Ways for Jayx {
             "{}",
             shown(line)
         );
-        true
+        Read::Book
     }
 }
 
@@ -99,8 +113,7 @@ fn same_jayx(one: &JayxResult<'_>, other: &JayxResult<'_>) -> bool {
             let read = one.bids == other.bids && one.asks == other.asks;
             read && one.trades == other.trades && all(one) == all(other)
         }
-        // All others are read by one path, whatever the way.
-        (Ok(one), Ok(other)) => discriminant(one) == discriminant(other),
+        (Ok(one), Ok(other)) => written(one) == written(other),
         (Err(one), Err(other)) => one == other,
         _ => false,
     }
@@ -121,15 +134,17 @@ impl Bayse {
 }
 
 impl Ways for Bayse {
-    fn check(&mut self, line: &[u8]) -> bool {
+    fn check(&mut self, line: &[u8]) -> Read {
         let [ways @ .., general] = &mut self.decoders;
         let expected = general.decode(line, &self.scale);
         for way in ways {
             let message = way.decode(line, &self.scale);
             assert!(same_bayse(&message, &expected), "{}", shown(line));
         }
-        let Ok(bayse::Message::OrderBook(book)) = expected else {
-            return false;
+        let book = match expected {
+            Ok(bayse::Message::OrderBook(book)) => book,
+            Ok(_) => return Read::Other,
+            Err(_) => return Read::Refused,
         };
         let naive = NaiveBayse::read(line, self.scale);
         assert_eq!(
@@ -142,7 +157,7 @@ impl Ways for Bayse {
             "{}",
             shown(line)
         );
-        true
+        Read::Book
     }
 }
 
@@ -167,7 +182,7 @@ fn same_bayse(one: &BayseResult<'_>, other: &BayseResult<'_>) -> bool {
             let around = names(one) == names(other) && time(one) == time(other);
             read && around && last(one) == last(other) && all(one) == all(other)
         }
-        (Ok(one), Ok(other)) => discriminant(one) == discriminant(other),
+        (Ok(one), Ok(other)) => written(one) == written(other),
         (Err(one), Err(other)) => one == other,
         _ => false,
     }
@@ -349,17 +364,32 @@ fn the_recorded_logs() {
             continue;
         };
         let mut ways = ways(log);
-        let books = lines.iter().filter(|line| ways.check(line)).count();
+        let books = lines.iter().map(|line| ways.check(line));
+        let books = books.filter(|read| *read == Read::Book).count();
         assert_eq!(books as u64, log.books, "{}", log.name);
     }
 }
 
-/// Mutates lines, [`CASES`] times, and reads what comes of it.
+/// Mutates books, [`CASES`] times, and reads what comes of it.
 fn check_mutations(ways: &mut dyn Ways, lines: &[Vec<u8>], seed: u64) {
     let parts: Vec<Parts> = lines.iter().map(|line| Parts::new(line)).collect();
+    check_mutations_to(Read::Book, ways, &parts, seed);
+}
+
+/// The same with lines that are no books.
+fn check_mutations_of_others(ways: &mut dyn Ways, lines: &[Vec<u8>], seed: u64) {
+    for line in lines {
+        assert_eq!(ways.check(line), Read::Other, "{}", shown(line));
+    }
+    let parts: Vec<Parts> = lines.iter().map(|line| Parts::whole(line)).collect();
+    check_mutations_to(Read::Other, ways, &parts, seed);
+}
+
+/// The lines are `kind`, and many stay so.
+fn check_mutations_to(kind: Read, ways: &mut dyn Ways, parts: &[Parts], seed: u64) {
     let mut random = Rng::with_seed(seed);
     let mut line = Vec::new();
-    let mut books = 0;
+    let mut kept = 0;
     for _ in 0..CASES {
         line.clear();
         // Short ones mostly: what can be wrong is at the start, at the end, or between two levels.
@@ -369,11 +399,11 @@ fn check_mutations(ways: &mut dyn Ways, lines: &[Vec<u8>], seed: u64) {
         for _ in 0..[1, 1, 1, 2, 3][random.usize(..5)] {
             mutate(&mut line, &mut random);
         }
-        books += usize::from(ways.check(&line));
+        kept += usize::from(ways.check(&line) == kind);
     }
-    // A changed digit leaves a book; most else does not.
-    let share = books * 100 / CASES;
-    assert!((5..80).contains(&share), "{share}% are books");
+    // A changed digit leaves a book, and a changed letter another message; most else does not.
+    let share = kept * 100 / CASES;
+    assert!((5..80).contains(&share), "{share}% are {kind:?}");
 }
 
 fn check_mutations_of(log: &Log) {
@@ -410,4 +440,20 @@ fn mutations_of_the_simulators_jayx() {
 fn mutations_of_the_simulators_bayse() {
     let mut ways = Bayse::new(books::bayse_scale());
     check_mutations(&mut ways, &books::bayse(20, 1, 400), 3);
+}
+
+#[test]
+fn mutations_of_jayx_candles() {
+    let mut ways = Jayx::new(Envelope::Auto);
+    check_mutations_of_others(&mut ways, &messages::klines(100), 4);
+}
+
+/// What the simulator sends, and the contract's examples.
+#[test]
+fn mutations_of_bayses_other_messages() {
+    let mut lines = messages::bayse(60);
+    let examples = include_str!("../../fuzz/seeds/bayse/scan-messages");
+    lines.extend(examples.lines().map(|line| line.as_bytes().to_vec()));
+    let mut ways = Bayse::new(books::bayse_scale());
+    check_mutations_of_others(&mut ways, &lines, 5);
 }

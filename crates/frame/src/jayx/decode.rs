@@ -137,7 +137,7 @@ impl Decoder {
         Self::with_scan(envelope, Scan::Best)
     }
 
-    /// A decoder that reads order books in one way and no other, to measure it.
+    /// A decoder that scans in one way and no other, to measure it.
     #[must_use]
     pub fn with_scan(envelope: Envelope, scan: Scan) -> Self {
         Self {

@@ -1,6 +1,14 @@
-//! The scanner: order books in the very shape that the venue sends, several times faster than JSON.
+//! The scanner: messages in the very shape that the venue sends, several times faster than JSON.
 //!
-//! # How it works
+//! # What it reads
+//! Order books of both venues, which the next part is about. And messages that are keys and texts more than
+//! numbers: JayX's candles (`kline`), and of Bayse Markets the fills (`buy_order`, `sell_order`),
+//! `price_update`, `asset_price`, `order_updated` and `pong`. Those need no instructions of their own: a
+//! [`Cursor`](cursor::Cursor) expects each key where the venue puts it and takes each text up to its quote. JayX's
+//! balances and open orders, and of Bayse Markets the greeting, errors and the answers to subscriptions, are
+//! always left to the general path.
+//!
+//! # How it reads order books
 //! An order-book message is nearly all levels, and all levels of a venue are alike: the same texts
 //! around numbers of changing length, such as `{"ticks":6180030,"lots":1135000,"count":1}`. So
 //! nothing has to be tokenized, only three questions answered a level.
@@ -32,8 +40,8 @@
 //!
 //! # What it leaves alone
 //! Whole messages only. At the first byte that is not as expected (another order of keys, a space,
-//! an escape, a field more, an exponent, a sign, a number of more than sixteen digits) the scanner
-//! gives the line back, as if it had not seen it, and the general path decodes it from its start.
+//! an escape, a field more, an exponent, a sign, a number of more than sixteen digits; outside order books of
+//! more than eighteen digits, or 32 bytes with a point) the scanner gives the line back, as if it had not seen it, and the general path decodes it from its start.
 //! So no error is ever made here: a line that is refused, is refused by the general path.
 //!
 //! # UTF-8
@@ -66,7 +74,7 @@ use recipe::Recipes;
 use runs::Runs;
 use side::Scanned;
 
-/// Which way a decoder reads order books. The messages and the refusals are the same whichever it
+/// Which way a decoder reads messages in the venue's own shape. The messages and the refusals are the same whichever it
 /// is; this is for measuring, and for tests that hold the ways to each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
