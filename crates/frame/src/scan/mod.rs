@@ -4,7 +4,7 @@
 //! Order books of both venues, which the next part is about. And messages that are keys and texts more than
 //! numbers: JayX's candles (`kline`), and of Bayse Markets the fills (`buy_order`, `sell_order`),
 //! `price_update`, `asset_price`, `order_updated` and `pong`. Those need no instructions of their own: a
-//! [`Cursor`](cursor::Cursor) expects each key where the venue puts it and takes each text up to its quote. JayX's
+//! [`Cursor`] expects each key where the venue puts it and takes each text up to its quote. JayX's
 //! balances and open orders, and of Bayse Markets the greeting, errors and the answers to subscriptions, are
 //! always left to the general path.
 //!
