@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use ticklot_benches::{Flow, SEED, snapshots, without_a_common_price};
 use ticklot_book::{Book, Change, Level, Lots, Nanos, Scale, Side, Ticks};
-use ticklot_sim::market::View;
+use ticklot_sim::market;
 
 use super::{Plan, SLICES, Show};
 use crate::field::{Fields, add_changes};
@@ -25,18 +25,54 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
         for (flow, views) in [("unchanged", unchanged), ("few", few), ("all", all)] {
             if wants(flow) {
                 let name = format!("{levels}-{flow}");
-                show(case(name, levels, &views).measure(plan.rounds)?)?;
+                show(case(name, levels, &Views::new(&views)).measure(plan.rounds)?)?;
             }
         }
     }
     Ok(())
 }
 
-fn case(name: String, levels: usize, views: &[View]) -> Case<'_> {
+/// Snapshots whose levels lie one behind the other, so that reading them is no large part of the work.
+struct Views {
+    levels: Vec<Level>,
+    /// Where each snapshot's bids begin, its asks begin, and its asks end.
+    places: Vec<[usize; 3]>,
+}
+
+impl Views {
+    fn new(views: &[market::View]) -> Self {
+        let (mut levels, mut places) = (Vec::new(), Vec::new());
+        for view in views {
+            let bids = levels.len();
+            levels.extend_from_slice(&view.bids);
+            let asks = levels.len();
+            levels.extend_from_slice(&view.asks);
+            places.push([bids, asks, levels.len()]);
+        }
+        Self { levels, places }
+    }
+
+    fn get(&self, frame: usize) -> View<'_> {
+        let [bids, asks, end] = self.places[frame];
+        View {
+            bids: &self.levels[bids..asks],
+            asks: &self.levels[asks..end],
+        }
+    }
+}
+
+/// One of them, each side best first.
+#[derive(Clone, Copy)]
+struct View<'p> {
+    bids: &'p [Level],
+    asks: &'p [Level],
+}
+
+fn case(name: String, levels: usize, views: &Views) -> Case<'_> {
     Case {
         table: "snapshot",
         name,
-        frames: views.len(),
+        frames: views.places.len(),
         messages_per_frame: 1,
         bytes: (2 * levels * size_of::<Level>()) as u64,
         slices: SLICES,
@@ -57,26 +93,26 @@ fn case(name: String, levels: usize, views: &[View]) -> Case<'_> {
 
 /// A book that a snapshot replaces, and that tells what changed: bids first, each side best first.
 trait Snapshots {
-    fn replace(&mut self, view: &View) -> anyhow::Result<&[Change]>;
+    fn replace(&mut self, view: View<'_>) -> anyhow::Result<&[Change]>;
 
     fn best(&self) -> (Option<Ticks>, Option<Ticks>);
 }
 
 struct Applying<'p, B> {
-    views: &'p [View],
+    views: &'p Views,
     book: B,
 }
 
 impl<'p, B: Snapshots> Applying<'p, B> {
-    fn new(views: &'p [View], book: B) -> Self {
+    fn new(views: &'p Views, book: B) -> Self {
         Self { views, book }
     }
 }
 
 impl<B: Snapshots> Contender for Applying<'_, B> {
     fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
-        for view in &self.views[frames] {
-            black_box(self.book.replace(black_box(view))?);
+        for frame in frames {
+            black_box(self.book.replace(black_box(self.views.get(frame)))?);
             black_box(self.book.best());
         }
         Ok(())
@@ -84,7 +120,7 @@ impl<B: Snapshots> Contender for Applying<'_, B> {
 
     fn result(&mut self, frame: usize) -> anyhow::Result<Fields> {
         let mut fields = Fields::new();
-        add_changes(&mut fields, self.book.replace(&self.views[frame])?);
+        add_changes(&mut fields, self.book.replace(self.views.get(frame))?);
         let (bid, ask) = self.book.best();
         fields.extend([
             bid.map(|ticks| ticks.0).into(),
@@ -110,8 +146,8 @@ impl Ours {
 }
 
 impl Snapshots for Ours {
-    fn replace(&mut self, view: &View) -> anyhow::Result<&[Change]> {
-        let found = self.book.replace(&view.bids, &view.asks, Nanos(1))?;
+    fn replace(&mut self, view: View<'_>) -> anyhow::Result<&[Change]> {
+        let found = self.book.replace(view.bids, view.asks, Nanos(1))?;
         self.changes.clear();
         self.changes.extend(found);
         Ok(&self.changes)
@@ -158,15 +194,15 @@ struct Rebuilt {
 }
 
 impl Snapshots for Rebuilt {
-    fn replace(&mut self, view: &View) -> anyhow::Result<&[Change]> {
+    fn replace(&mut self, view: View<'_>) -> anyhow::Result<&[Change]> {
         let Self {
             bids,
             asks,
             changes,
         } = self;
         changes.clear();
-        rebuild(Side::Bid, bids, &view.bids, changes);
-        rebuild(Side::Ask, asks, &view.asks, changes);
+        rebuild(Side::Bid, bids, view.bids, changes);
+        rebuild(Side::Ask, asks, view.asks, changes);
         Ok(changes)
     }
 
@@ -218,7 +254,7 @@ struct Updated {
 }
 
 impl Snapshots for Updated {
-    fn replace(&mut self, view: &View) -> anyhow::Result<&[Change]> {
+    fn replace(&mut self, view: View<'_>) -> anyhow::Result<&[Change]> {
         let Self {
             bids,
             asks,
@@ -227,8 +263,8 @@ impl Snapshots for Updated {
         } = self;
         changes.clear();
         *snapshot += 1;
-        update(Side::Bid, bids, &view.bids, *snapshot, changes);
-        update(Side::Ask, asks, &view.asks, *snapshot, changes);
+        update(Side::Bid, bids, view.bids, *snapshot, changes);
+        update(Side::Ask, asks, view.asks, *snapshot, changes);
         Ok(changes)
     }
 
