@@ -105,6 +105,7 @@ fn decode_jayx(mut work: Work<jayx::Decoder>) -> Work<jayx::Decoder> {
 #[bench::bayse_20(bayse(pool(Shape::single(Wire::Bayse, 20))))]
 #[bench::bayse_100(bayse(pool(Shape::single(Wire::Bayse, 100))))]
 #[bench::bayse_price_update(bayse(other(Other::PriceUpdate)))]
+#[bench::bayse_fill(bayse(other(Other::Fill)))]
 fn decode_bayse(mut work: Work<bayse::Decoder>) -> Work<bayse::Decoder> {
     for frame in &work.frames {
         assert!(black_box(work.decoder.decode(black_box(frame), &BAYSE_SCALE)).is_ok());

@@ -185,14 +185,22 @@ impl Scanned<'_> {
         items: &mut Vec<K::Item>,
     ) -> Option<Read> {
         match self {
-            Self::Edges { way, text, edges } => way.run(Items {
-                text,
-                edges: *edges,
-                shape,
-                first,
-                head,
-                items,
-            })?,
+            Self::Edges { way, text, edges } => {
+                let items = Items {
+                    text,
+                    edges: *edges,
+                    shape,
+                    first,
+                    head,
+                    items,
+                };
+                // Lists in which nothing is looked for are not to pay for the look.
+                if head.is_empty() {
+                    way.run(items)?
+                } else {
+                    way.run(UpTo(items))?
+                }
+            }
             #[cfg(target_arch = "x86_64")]
             Self::Recipes {
                 isa,
@@ -232,6 +240,25 @@ impl<S: Shape> Job for Items<'_, '_, S> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) -> Option<Read> {
+        self.read::<I, false>(isa)
+    }
+}
+
+/// The items before the one that begins with the head.
+struct UpTo<'s, 't, S: Shape>(Items<'s, 't, S>);
+
+impl<S: Shape> Job for UpTo<'_, '_, S> {
+    type Output = Option<Read>;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) -> Option<Read> {
+        self.0.read::<I, true>(isa)
+    }
+}
+
+impl<S: Shape> Items<'_, '_, S> {
+    #[inline(always)]
+    fn read<I: Isa, const HAS_HEAD: bool>(self, isa: I) -> Option<Read> {
         let Self {
             text,
             edges,
@@ -248,7 +275,7 @@ impl<S: Shape> Job for Items<'_, '_, S> {
             (count <= MAX_LEVELS).then_some(Read { at, count, is_head })
         };
         loop {
-            if !head.is_empty() && text.get(at..).is_some_and(|rest| rest.starts_with(head)) {
+            if HAS_HEAD && text.get(at..).is_some_and(|rest| rest.starts_with(head)) {
                 return read(fill, at, true);
             }
             let numbers = if S::WIDE {
