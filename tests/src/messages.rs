@@ -86,7 +86,7 @@ pub fn klines(count: u64) -> Vec<Vec<u8>> {
             modified: 1_700_000_000 + n * 12,
         };
         let mut payload = String::new();
-        kline(&mut payload, "BTCUSDT", &candle, n % 5 == 0);
+        kline(&mut payload, "BTCUSDT", &candle, n.is_multiple_of(5));
         let mut frames = vec![String::new()];
         packet(&mut frames[0], "kline", &payload);
         for form in [PlainForm::Bare, PlainForm::Message, PlainForm::Data] {

@@ -196,8 +196,8 @@ const REPLAY_EXAMPLE: &str = "\
 Example:
   ticklot replay btc.jsonl.zst --from +5m --until +6m --speed 10x --books books.csv
 
-Exit status: 0; 1 when a line cannot be read, or the log is cut off (all before its cut is played); 2 when \
-the arguments are wrong.";
+Exit status: 0; 1 when a line cannot be read, the log is cut off (all before its cut is played), or nothing of \
+the venue or connection that is asked for is there; 2 when the arguments are wrong.";
 
 /// Which log is read, and what of it.
 #[derive(Clone, Debug, Args)]

@@ -80,16 +80,29 @@ impl<'a> Offline<'a> {
 
     /// Sees to it that the line's connection has a session; true when it is new.
     pub(crate) fn admit(&mut self, record: &Record) -> Result<bool, Failure> {
+        let venue = venue_of(record, self.venue);
+        let connection = record.connection.unwrap_or_default();
         if self.replay.knows(record) {
-            return Ok(false);
+            let mut all = self.venues.iter();
+            let was = all.find_map(|(of, venue)| (*of == connection).then_some(*venue));
+            // Logs that were put together: what follows would be read as the other venue's.
+            return match (was, venue) {
+                (Some(was), Ok(is)) if was != is && !record.venue.is_empty() => {
+                    Err(Failure::work(format_args!(
+                        "connection {connection} is of {} at first and then of {}: read one of them with --venue",
+                        was.name(),
+                        is.name()
+                    )))
+                }
+                _ => Ok(false),
+            };
         }
-        let venue = venue_of(record, self.venue)?;
+        let venue = venue?;
         let added = match venue {
             VenueArg::Jayx => self.replay.add(record, jayx(self.book)?),
             VenueArg::Bayse => self.replay.add(record, bayse(self.book)?),
         };
         added.map_err(Failure::work)?;
-        let connection = record.connection.unwrap_or_default();
         self.venues.push((connection, venue));
         Ok(true)
     }

@@ -323,7 +323,9 @@ impl<'a> Player<'a> {
 
     /// The summary, and what went wrong.
     fn end(&mut self) -> Result<(), Failure> {
-        self.create_rows()?;
+        if self.offline.check(&self.args.source).is_ok() {
+            self.create_rows()?;
+        }
         let rows = self.listener.finish_rows();
         rows.map_err(|error| Failure::work(format_args!("cannot write the books: {error}")))?;
         self.counts.bad_lines = self.listener.bad_lines;

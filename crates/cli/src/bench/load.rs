@@ -99,7 +99,7 @@ fn hold(args: &LogArgs) -> Result<Vec<Load>, Failure> {
             continue;
         }
         let venue = offline::venue_of(record, args.venue)?;
-        held += record.frame.len();
+        held += size_of::<Frame>() + record.venue.len() + record.frame.len();
         if held > MAX_HELD {
             loads.iter_mut().for_each(|load| load.is_cut = true);
             break;

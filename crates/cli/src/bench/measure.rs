@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use ticklot::capture::Record;
-use ticklot::{Books, Event};
+use ticklot::capture::{Record, Replay};
+use ticklot::{Books, Event, Scale};
 use ticklot_frame::{Lines, bayse, jayx};
 
 use super::load::{Frame, Load};
@@ -36,46 +36,80 @@ pub(super) fn clock_ns() -> u64 {
     readings[readings.len() / 2]
 }
 
+/// What is done with frames.
+trait Work {
+    /// Begins the load anew. Not timed.
+    fn begin(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn frame(&mut self, record: &Record);
+}
+
+struct DecodeJayx(jayx::Decoder);
+
+impl Work for DecodeJayx {
+    fn frame(&mut self, record: &Record) {
+        let _ = black_box(self.0.decode(&record.frame));
+    }
+}
+
+struct DecodeBayse(bayse::Decoder, Scale);
+
+impl Work for DecodeBayse {
+    fn frame(&mut self, record: &Record) {
+        for line in Lines::new(&record.frame) {
+            let _ = black_box(self.0.decode(line.bytes, &self.1));
+        }
+    }
+}
+
+/// Each time with a session of its own: one that hears old trades again after new ones takes a way that is
+/// made for a server that comes back, several times slower.
+struct Apply<'l>(&'l Load, Replay);
+
+impl Work for Apply<'_> {
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.1 = self.0.offline()?.replay;
+        Ok(())
+    }
+
+    fn frame(&mut self, record: &Record) {
+        let mut handler = |event: Event<'_>, books: &Books| {
+            if let Event::Book(update) = event
+                && let Some(book) = books.live(update.book)
+            {
+                black_box((book.best_bid(), book.best_ask()));
+            }
+            ControlFlow::Continue(())
+        };
+        black_box(self.1.apply(record, &mut handler));
+    }
+}
+
 /// Frames to messages.
 pub(super) fn decode(load: &Load, time: Duration) -> Result<Figures, Failure> {
     match load.venue {
         VenueArg::Jayx => {
-            let mut decoder = jayx::Decoder::new(load.envelope());
-            stage(load, time, |record| {
-                let _ = black_box(decoder.decode(&record.frame));
-            })
+            let decoder = jayx::Decoder::new(load.envelope());
+            stage(load, time, &mut DecodeJayx(decoder))
         }
         VenueArg::Bayse => {
-            let mut decoder = bayse::Decoder::new();
-            stage(load, time, |record| {
-                for line in Lines::new(&record.frame) {
-                    let _ = black_box(decoder.decode(line.bytes, &load.scale));
-                }
-            })
+            let decoder = bayse::Decoder::new();
+            stage(load, time, &mut DecodeBayse(decoder, load.scale))
         }
     }
 }
 
 /// Frames to books, as they are replayed, and the best prices read.
 pub(super) fn apply(load: &Load, time: Duration) -> Result<Figures, Failure> {
-    let mut replay = load.offline()?.replay;
-    let mut handler = |event: Event<'_>, books: &Books| {
-        if let Event::Book(update) = event
-            && let Some(book) = books.live(update.book)
-        {
-            black_box((book.best_bid(), book.best_ask()));
-        }
-        ControlFlow::Continue(())
-    };
-    stage(load, time, |record| {
-        black_box(replay.apply(record, &mut handler));
-    })
+    stage(load, time, &mut Apply(load, load.offline()?.replay))
 }
 
 /// Measures what is done with each frame, over and over the load, until the time is over.
-fn stage(load: &Load, time: Duration, mut work: impl FnMut(&Record)) -> Result<Figures, Failure> {
+fn stage(load: &Load, time: Duration, work: &mut impl Work) -> Result<Figures, Failure> {
     // Once to warm up: buffers grow, and pages come in.
-    load.frames.iter().for_each(|frame| work(&frame.record));
+    pass(load, work);
     let mut figures = Figures {
         messages: 0,
         bytes: 0,
@@ -84,23 +118,31 @@ fn stage(load: &Load, time: Duration, mut work: impl FnMut(&Record)) -> Result<F
     };
     let begun = Instant::now();
     while figures.messages == 0 || begun.elapsed() < time / 2 {
+        work.begin()?;
         let start = Instant::now();
-        load.frames.iter().for_each(|frame| work(&frame.record));
+        pass(load, work);
         figures.took_ns += replay::elapsed_ns(start);
         figures.messages += load.messages();
         figures.bytes += load.bytes();
     }
     while figures.each.is_empty() || begun.elapsed() < time {
-        load.frames
-            .iter()
-            .for_each(|frame| single(frame, &mut work, &mut figures.each));
+        work.begin()?;
+        for frame in &load.frames {
+            single(frame, work, &mut figures.each);
+        }
     }
     Ok(figures)
 }
 
-fn single(frame: &Frame, work: &mut impl FnMut(&Record), each: &mut Histogram<u64>) {
+fn pass(load: &Load, work: &mut impl Work) {
+    for frame in &load.frames {
+        work.frame(&frame.record);
+    }
+}
+
+fn single(frame: &Frame, work: &mut impl Work, each: &mut Histogram<u64>) {
     let start = Instant::now();
-    work(&frame.record);
+    work.frame(&frame.record);
     let took = replay::elapsed_ns(start);
     if let Some(one) = took.checked_div(frame.messages) {
         each.saturating_record_n(one, frame.messages);

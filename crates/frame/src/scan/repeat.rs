@@ -6,7 +6,7 @@
 //! rest is compared, byte for byte, which is several times faster than reading it.
 //!
 //! Nothing is taken on trust: what is not the same text to the last byte is read as if nothing were kept.
-//! The time it takes is bounded: a list is compared once, and read twice at most.
+//! The time it takes is bounded: each way of scanning compares a list once, and reads it twice at most.
 
 use super::Job;
 use super::isa::Isa;

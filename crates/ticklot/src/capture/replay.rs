@@ -283,7 +283,7 @@ impl Replay {
         };
         let noted = Loss {
             line: record.line,
-            at: record.recv_ns,
+            at: self.now.0,
             connection: record.connection.unwrap_or_default(),
             market: note.market,
             book: note.book,

@@ -100,10 +100,14 @@ fn priced_market(cursor: &mut Cursor<'_>, words: &mut WordSpace) -> Option<Marke
     })
 }
 
+/// The most prices of a market that are read here: each label is compared with all before it, which the general
+/// path would do again if it came to nothing.
+const FEW_PRICES: usize = 8;
+
 /// Labels and prices. A label that stands twice is the general path's to refuse.
 fn prices(cursor: &mut Cursor<'_>, words: &mut WordSpace) -> Option<Range> {
     let start = words.end();
-    list(cursor, b"}", MAX_OUTCOMES, |cursor| {
+    list(cursor, b"}", FEW_PRICES, |cursor| {
         let label = string(cursor, b"\"")?;
         let before = words.view().slice(words.since(start));
         if before.pairs().any(|(name, _)| name == label) {

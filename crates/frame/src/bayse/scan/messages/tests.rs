@@ -253,7 +253,7 @@ fn lists_up_to_their_limits() {
         assert_eq!(is_taken(&format!("{start}[{markets}]}}}}")), taken);
         let outcomes = joined(MAX_OUTCOMES + over, &outcome);
         assert_eq!(is_taken(&with(PRICES, "\"Yes\",\"No\"", &outcomes)), taken);
-        let prices = joined(MAX_OUTCOMES + over, &price);
+        let prices = joined(FEW_PRICES + over, &price);
         assert_eq!(
             is_taken(&with(PRICES, "\"YES\":0.65,\"NO\":0.35", &prices)),
             taken
