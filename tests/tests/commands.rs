@@ -249,11 +249,36 @@ fn bench_takes_the_venues_from_the_log() {
     assert_eq!(loads(&["--venue=jayx"]), [of("log", 2)]);
     assert_eq!(loads(&["--conn=2"]), [of("log", 1)]);
 
+    // What cannot be read is passed over and told, as by a replay.
+    let line = format!("{{\"venue\":\"jayx\",{jayx}\n");
+    std::fs::write(log.path(), format!("{line}no record\n{line}")).unwrap();
+    let ran = ticklot(["bench", log.path(), "--for=1ms", "--json"]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(ran.err.contains("1 line cannot be read"), "{}", ran.err);
+    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(told["loads"][0]["messages"], 2);
+
     std::fs::write(log.path(), format!("{{{jayx}\n")).unwrap();
     let ran = ticklot(["bench", log.path()]);
     assert_eq!((ran.status, ran.err.lines().count()), (2, 1), "{}", ran.err);
     assert!(ran.err.contains("--venue is needed"), "{}", ran.err);
     assert_eq!(ticklot(["bench", "--conn=0"]).status, 2, "of which log?");
+}
+
+/// Logs that were put together may have one number for connections of two venues.
+#[test]
+fn a_connection_of_two_venues_is_an_error() {
+    let log = TempFile::new("log.jsonl");
+    let line = |venue: &str| format!("{{\"conn\":4,\"venue\":\"{venue}\",\"frame\":\"2\"}}\n");
+    std::fs::write(log.path(), line("jayx") + &line("bayse")).unwrap();
+    let ran = ticklot(["replay", log.path()]);
+    assert_eq!(ran.status, 1);
+    let why = "connection 4 is of jayx at first and then of bayse: read one of them with --venue\n";
+    assert!(ran.err.ends_with(why), "{}", ran.err);
+    assert_eq!(ticklot(["replay", log.path(), "--venue=jayx"]).status, 0);
+    let ran = ticklot(["replay", log.path(), "--venue=bayse", "--conn=3"]);
+    let why = "nothing passed over a connection 3: leave --conn out to read all of them\n";
+    assert!(ran.err.ends_with(why), "{}", ran.err);
 }
 
 #[test]

@@ -399,6 +399,22 @@ fn what_cannot_be_drawn_is_told_in_a_line() {
     let ran = plot(&timeless, &TempFile::new("x.png"), &[]);
     assert_eq!(ran.status, 1);
     assert!(ran.err.contains("this log has no times"), "{}", ran.err);
+    let empty = TempFile::new("empty.jsonl");
+    std::fs::write(empty.path(), "").unwrap();
+    let ran = plot(&empty, &TempFile::new("x.png"), &[]);
+    assert_eq!(ran.status, 1);
+    assert!(
+        ran.err.contains("there is nothing in this log"),
+        "{}",
+        ran.err
+    );
+    let early = plot(
+        &log,
+        &TempFile::new("x.png"),
+        &["--until=2020-01-01T00:00:00Z"],
+    );
+    assert_eq!(early.status, 2);
+    assert!(early.err.contains("--until is before it"), "{}", early.err);
 }
 
 /// What a recorder writes: the venue and the connection of each line, and when connections open and close. JayX's is gone

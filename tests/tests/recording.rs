@@ -577,7 +577,8 @@ fn a_log_of_several_connections_says_which() {
 
     let other = ticklot(["replay", &path, "--conn=0", "--venue=bayse"]);
     assert_eq!(other.status, 1);
-    let why = "nothing of bayse is there, but of jayx: leave --venue out\n";
+    let why =
+        "nothing of bayse passed over connection 0, but of jayx: leave --venue or --conn out\n";
     assert!(other.err.ends_with(why), "{}", other.err);
 
     let served = ticklot(["serve", "--venue=bayse", "--from", &path, "--conn=0"]);

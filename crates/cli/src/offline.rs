@@ -1,15 +1,18 @@
 //! A log without a connection: the one way of `replay`, `plot` and `bench` from its lines to its books.
 
+use std::io::Write;
+use std::path::Path;
+
 use ticklot::bayse::{self, Bayse};
-use ticklot::capture::{FrameLog, Record, Replay};
+use ticklot::capture::{FrameLog, LogError, Record, Replay};
 use ticklot::jayx::{self, JayX};
 use ticklot::{BookId, ConnectionId};
 use ticklot_frame::jayx::Envelope;
 
-use crate::Failure;
 use crate::args::{BookArgs, LogArgs, VenueArg};
 use crate::replay::built;
 use crate::view::Printable;
+use crate::{Failure, Output};
 
 /// Opens a log, for what passed over all its connections or over the one that is asked for.
 pub(crate) fn open(args: &LogArgs) -> Result<FrameLog, Failure> {
@@ -44,6 +47,47 @@ pub(crate) fn venue_of(record: &Record, asked: Option<VenueArg>) -> Result<Venue
     }
 }
 
+/// What of a log could not be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Faults {
+    /// Lines of frames.
+    pub(crate) lines: u64,
+    /// Lines of the log.
+    pub(crate) records: u64,
+    /// Whether the log ends before its end.
+    pub(crate) is_cut: bool,
+}
+
+impl Faults {
+    pub(crate) fn count(&mut self, error: &LogError) {
+        self.records += 1;
+        self.is_cut |= error.is_fatal();
+    }
+
+    /// Says it on standard error, if there is something to say.
+    pub(crate) fn tell(self, log: &Path, output: &mut Output) {
+        let Self {
+            lines,
+            records,
+            is_cut,
+        } = self;
+        if lines + records == 0 {
+            return;
+        }
+        let cut = if is_cut { ", and it is cut short" } else { "" };
+        let what = match lines + records {
+            1 => "1 line".to_owned(),
+            n => format!("{n} lines"),
+        };
+        let log = log.display();
+        // Standard error may be closed; what was asked for is there.
+        let _ = writeln!(
+            output.err,
+            "ticklot: {log}: {what} cannot be read{cut}; `ticklot replay` tells which"
+        );
+    }
+}
+
 /// The books of a log, each connection of it through a session of its venue.
 pub(crate) struct Offline<'a> {
     venue: Option<VenueArg>,
@@ -51,6 +95,8 @@ pub(crate) struct Offline<'a> {
     pub(crate) replay: Replay,
     /// The venue of each connection that is played.
     venues: Vec<(ConnectionId, VenueArg)>,
+    /// Whether a line was wanted.
+    is_there: bool,
     /// The venue of a line that was not wanted.
     other: Option<String>,
 }
@@ -65,6 +111,7 @@ impl<'a> Offline<'a> {
             book,
             replay: Replay::new(),
             venues: Vec::new(),
+            is_there: false,
             other: None,
         })
     }
@@ -72,6 +119,7 @@ impl<'a> Offline<'a> {
     /// Whether a line is to be played at all.
     pub(crate) fn is_wanted(&mut self, record: &Record) -> bool {
         let is_wanted = is_of(record, self.venue);
+        self.is_there |= is_wanted;
         if !is_wanted && self.other.is_none() {
             self.other = Some(record.venue.clone());
         }
@@ -119,13 +167,23 @@ impl<'a> Offline<'a> {
         self.replay.stats().map(|(_, stats)| stats.bad_lines).sum()
     }
 
+    /// Whether no line was wanted of all that were read.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.is_there
+    }
+
     /// A venue or a connection that is asked for, and of which nothing is there, is a mistake.
     pub(crate) fn check(&self, args: &LogArgs) -> Result<(), Failure> {
-        if !self.venues.is_empty() {
+        if self.is_there {
             return Ok(());
         }
         let log = args.log.display();
         match (args.conn, args.venue, &self.other) {
+            (Some(connection), Some(asked), Some(other)) => Err(Failure::work(format_args!(
+                "{log}: nothing of {} passed over connection {connection}, but of {}: leave --venue or --conn out",
+                asked.name(),
+                Printable(other)
+            ))),
             (_, Some(asked), Some(other)) => Err(Failure::work(format_args!(
                 "{log}: nothing of {} is there, but of {}: leave --venue out",
                 asked.name(),

@@ -10,7 +10,7 @@ use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
 
 use crate::Failure;
 use crate::args::{BookArgs, EnvelopeArg, LogArgs, VenueArg};
-use crate::offline::{self, Offline};
+use crate::offline::{self, Faults, Offline};
 
 /// The most bytes of a log's frames that are kept: what is behind them is not measured.
 const MAX_HELD: usize = 64 << 20;
@@ -68,9 +68,11 @@ pub(super) fn generated(venue: Option<VenueArg>) -> Result<Vec<Load>, Failure> {
 }
 
 /// The frames of a log, a load for each of its venues.
-pub(super) fn read(args: &LogArgs) -> Result<Vec<Load>, Failure> {
+///
+/// What cannot be read of it is passed over, as by a replay, and told.
+pub(super) fn read(args: &LogArgs) -> Result<(Vec<Load>, Faults), Failure> {
     let path = args.log.display();
-    let mut loads = hold(args)?;
+    let (mut loads, faults) = hold(args)?;
     for load in &mut loads {
         load.count()?;
     }
@@ -79,22 +81,28 @@ pub(super) fn read(args: &LogArgs) -> Result<Vec<Load>, Failure> {
         [] => Err(Failure::work(format_args!(
             "{path}: no messages in it: are --venue, --conn, --envelope and the decimals right?"
         ))),
-        [_] => Ok(loads),
+        [_] => Ok((loads, faults)),
         several => {
             for load in several {
                 load.name = format!("{path}, {}", load.venue.title());
             }
-            Ok(loads)
+            Ok((loads, faults))
         }
     }
 }
 
-fn hold(args: &LogArgs) -> Result<Vec<Load>, Failure> {
+fn hold(args: &LogArgs) -> Result<(Vec<Load>, Faults), Failure> {
     let mut log = offline::open(args)?;
     let (mut loads, mut held) = (Vec::<Load>::new(), 0);
+    let mut faults = Faults::default();
     while let Some(record) = log.next_record() {
-        let record = record
-            .map_err(|error| Failure::work(format_args!("{}: {error}", args.log.display())))?;
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                faults.count(&error);
+                continue;
+            }
+        };
         if record.kind != Kind::Received || !offline::is_of(record, args.venue) {
             continue;
         }
@@ -114,7 +122,7 @@ fn hold(args: &LogArgs) -> Result<Vec<Load>, Failure> {
         };
         loads[place].frames.push(Frame::new(record.clone()));
     }
-    Ok(loads)
+    Ok((loads, faults))
 }
 
 impl Load {

@@ -64,12 +64,16 @@ struct Run {
 
 pub(crate) fn run(args: &BenchArgs, output: &mut Output) -> Result<(), Failure> {
     let loads = match &args.log {
-        Some(log) => load::read(&LogArgs {
-            log: log.clone(),
-            venue: args.venue,
-            conn: args.conn,
-            book: args.book.clone(),
-        })?,
+        Some(log) => {
+            let (loads, faults) = load::read(&LogArgs {
+                log: log.clone(),
+                venue: args.venue,
+                conn: args.conn,
+                book: args.book.clone(),
+            })?;
+            faults.tell(log, output);
+            loads
+        }
         None => load::generated(args.venue)?,
     };
     let mut run = Run {

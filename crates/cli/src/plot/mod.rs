@@ -31,12 +31,12 @@ use self::font::Font;
 use self::gather::Gather;
 use self::grid::{Frame, Grid};
 use self::options::Format;
-use self::read::{Faults, Onlooker, choose, full, read};
+use self::read::{Onlooker, choose, full, read};
 use self::scene::Scene;
 use self::survey::{Seen, Survey};
 use crate::args::VenueArg;
 use crate::moment::{Moment, utc};
-use crate::offline::Offline;
+use crate::offline::{Faults, Offline};
 use crate::view::Printable;
 use crate::{Failure, Output};
 
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &PlotArgs, output: &mut Output) -> Result<(), Failure> {
         Failure::work(format_args!("cannot write {}: {error}", args.out.display()))
     })?;
     writeln!(output.out, "{}: {}", args.out.display(), scene.title)?;
-    tell(&args.source.log, faults, output);
+    faults.tell(&args.source.log, output);
     Ok(())
 }
 
@@ -86,35 +86,15 @@ fn check(args: &PlotArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says on standard error what of the log could not be read.
-fn tell(log: &Path, faults: Faults, output: &mut Output) {
-    let Faults {
-        lines,
-        records,
-        is_cut,
-    } = faults;
-    if lines + records == 0 {
-        return;
-    }
-    let cut = if is_cut { ", and it is cut short" } else { "" };
-    let what = match lines + records {
-        1 => "1 line".to_owned(),
-        n => format!("{n} lines"),
-    };
-    let log = log.display();
-    // Standard error may be closed; the picture is there.
-    let _ = writeln!(
-        output.err,
-        "ticklot: {log}: {what} cannot be read{cut}; `ticklot replay` tells which"
-    );
-}
-
 /// The picture of a book over time.
 fn stretch(args: &PlotArgs, font: &Font) -> Result<(Scene, Faults), Failure> {
     let depth = args.depth();
     let mut survey = Survey::new(args.from, args.until, depth);
     let (offline, _) = read(args, &mut survey)?;
     let books = offline.replay.books();
+    if offline.is_empty() {
+        return Err(Failure::work("there is nothing in this log to be drawn"));
+    }
     let (from, until) = span(&survey)?;
     let id = choose(books, &survey.live(), args.name.as_deref())?;
     let scale = scale_of(books, id);
@@ -157,6 +137,13 @@ fn span(survey: &Survey) -> Result<(u64, u64), Failure> {
             "this log has no times (recv_ns): nothing can be drawn over time; `ticklot replay` needs none",
         ));
     };
+    // The log was read no further then, so that more is not known of it.
+    if until < first {
+        return Err(Failure::Usage(format!(
+            "nothing is to be seen: the log begins at {}, and --until is before it",
+            utc(first)
+        )));
+    }
     if first == last && until <= last {
         return Err(Failure::Work(format!(
             "the log is of one moment, {}: --at 0s draws it",
@@ -170,9 +157,9 @@ fn span(survey: &Survey) -> Result<(u64, u64), Failure> {
             utc(until)
         )));
     }
-    if from > last || until < first {
+    if from > last {
         return Err(Failure::Usage(format!(
-            "nothing is to be seen: the log is from {} to {}, which --from and --until leave out",
+            "nothing is to be seen: the log is from {} to {}, which --from leaves out",
             utc(first),
             utc(last)
         )));

@@ -6,23 +6,12 @@ use ticklot::{BookId, Books, Handler, Reply};
 
 use super::PlotArgs;
 use crate::Failure;
-use crate::offline::{self, Offline};
+use crate::offline::{self, Faults, Offline};
 
 /// Who looks at the books while a log is read.
 pub(crate) trait Onlooker: Handler {
     /// A line of the time `at` is about to be played: until then the books are as they are.
     fn until(&mut self, at: u64, books: &Books) -> ControlFlow<()>;
-}
-
-/// What could not be read.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Faults {
-    /// Lines of frames.
-    pub(crate) lines: u64,
-    /// Lines of the log.
-    pub(crate) records: u64,
-    /// Whether the log ends before its end.
-    pub(crate) is_cut: bool,
 }
 
 /// Reads the log from its beginning, until its end or until the onlooker has seen enough.
@@ -37,8 +26,7 @@ pub(crate) fn read<'a, O: Onlooker>(
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                faults.records += 1;
-                faults.is_cut |= error.is_fatal();
+                faults.count(&error);
                 offline.replay.skip_line();
                 continue;
             }
@@ -80,12 +68,35 @@ pub(crate) fn choose(
             "no live book {name} in this log; --book takes one of: {}",
             names(books, seen)
         ))),
+        (several, _) if has_twins(books, several) => Err(Failure::Usage(format!(
+            "this log has {} books, some of one name; choose a connection with --conn: {}",
+            several.len(),
+            connections(books, several)
+        ))),
         (several, _) => Err(Failure::Usage(format!(
             "this log has {} books; choose one with --book: {}",
             several.len(),
             names(books, several)
         ))),
     }
+}
+
+/// Whether some books cannot be told apart by their names and their markets': those of other connections.
+fn has_twins(books: &Books, ids: &[BookId]) -> bool {
+    let mut names: Vec<String> = ids.iter().map(|id| full(books, *id)).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+fn connections(books: &Books, ids: &[BookId]) -> String {
+    let mut all: Vec<u32> = ids
+        .iter()
+        .filter_map(|id| Some(books.connection(*id)?.0))
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    let names: Vec<String> = all.iter().take(NAMED).map(ToString::to_string).collect();
+    names.join(", ")
 }
 
 /// How many books are named one by one.
