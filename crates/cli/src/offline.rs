@@ -128,24 +128,20 @@ impl<'a> Offline<'a> {
 
     /// Sees to it that the line's connection has a session; true when it is new.
     pub(crate) fn admit(&mut self, record: &Record) -> Result<bool, Failure> {
-        let venue = venue_of(record, self.venue);
         let connection = record.connection.unwrap_or_default();
         if self.replay.knows(record) {
-            let mut all = self.venues.iter();
-            let was = all.find_map(|(of, venue)| (*of == connection).then_some(*venue));
+            let (was, is) = (self.venue_on(connection), VenueArg::of_name(&record.venue));
             // Logs that were put together: what follows would be read as the other venue's.
-            return match (was, venue) {
-                (Some(was), Ok(is)) if was != is && !record.venue.is_empty() => {
-                    Err(Failure::work(format_args!(
-                        "connection {connection} is of {} at first and then of {}: read one of them with --venue",
-                        was.name(),
-                        is.name()
-                    )))
-                }
+            return match (was, is) {
+                (Some(was), Some(is)) if was != is => Err(Failure::work(format_args!(
+                    "connection {connection} is of {} at first and then of {}: read one of them with --venue",
+                    was.name(),
+                    is.name()
+                ))),
                 _ => Ok(false),
             };
         }
-        let venue = venue?;
+        let venue = venue_of(record, self.venue)?;
         let added = match venue {
             VenueArg::Jayx => self.replay.add(record, jayx(self.book)?),
             VenueArg::Bayse => self.replay.add(record, bayse(self.book)?),
@@ -157,7 +153,10 @@ impl<'a> Offline<'a> {
 
     /// The venue that a book is of.
     pub(crate) fn venue(&self, id: BookId) -> Option<VenueArg> {
-        let connection = self.replay.books().connection(id)?;
+        self.venue_on(self.replay.books().connection(id)?)
+    }
+
+    fn venue_on(&self, connection: ConnectionId) -> Option<VenueArg> {
         let mut all = self.venues.iter();
         all.find_map(|(of, venue)| (*of == connection).then_some(*venue))
     }
