@@ -74,7 +74,7 @@ pub fn mutate(line: &mut Vec<u8>, random: &mut Rng) {
     }
     let at = random.usize(..line.len());
     let end = (at + random.usize(1..12)).min(line.len());
-    match random.u8(..9) {
+    match random.u8(..11) {
         0 => line[at] ^= 1 << random.u8(..8),
         1 => line[at] = SIGNS[random.usize(..SIGNS.len())],
         2 => line.insert(at, SIGNS[random.usize(..SIGNS.len())]),
@@ -86,6 +86,8 @@ pub fn mutate(line: &mut Vec<u8>, random: &mut Rng) {
             drop(line.splice(at..at, again));
         }
         7 => change_digit(line, at, random),
+        8 => overwrite_digits(line, at, random),
+        9 => overwrite_object(line, at, random),
         _ => lengthen_number(line, at, random),
     }
 }
@@ -99,6 +101,41 @@ fn digit_after(line: &[u8], at: usize) -> Option<usize> {
 fn change_digit(line: &mut [u8], at: usize, random: &mut Rng) {
     if let Some(at) = digit_after(line, at) {
         line[at] = b'0' + random.u8(..10);
+    }
+}
+
+/// A byte that is no digit, brace or quote, so that what is overwritten with it has none of these.
+fn filler(random: &mut Rng) -> u8 {
+    b"xe. -,:"[random.usize(..7)]
+}
+
+/// A number becomes a text of the same length.
+fn overwrite_digits(line: &mut [u8], at: usize, random: &mut Rng) {
+    if let Some(at) = digit_after(line, at) {
+        let digits = line[at..]
+            .iter_mut()
+            .take_while(|byte| byte.is_ascii_digit());
+        digits.for_each(|digit| *digit = filler(random));
+    }
+}
+
+/// All digits of an object, or all but its first key, become another text: it keeps its length and
+/// its braces.
+fn overwrite_object(line: &mut [u8], at: usize, random: &mut Rng) {
+    let find = |from: usize, byte: u8| {
+        let found = line[from..].iter().position(|found| *found == byte);
+        found.map(|further| from + further)
+    };
+    let Some(start) = find(at, b'{') else { return };
+    let (Some(colon), Some(end)) = (find(start, b':'), find(start, b'}')) else {
+        return;
+    };
+    let all = random.bool();
+    let filler = filler(random);
+    for byte in line.get_mut(colon + 1..end).unwrap_or_default() {
+        if all || byte.is_ascii_digit() {
+            *byte = filler;
+        }
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) struct Recipe {
     /// What is to be added to the numbers: of narrow lanes, to each group of eight digits, as they come
     /// to lie in a register; of wide ones, to each number, its lower half first.
     pub(crate) bias: [u32; 8],
-    /// The pattern. 0 is none: an item begins with a digit.
+    /// The pattern; or [`Recipe::NO_KEY`].
     pub(crate) key: u64,
     /// Where what is known of the window ends.
     end: u8,
@@ -73,13 +73,17 @@ pub(crate) struct Recipe {
 }
 
 impl Recipe {
+    /// What no pattern is: an item ends within the window, and not with a digit. (0 is one, of a text without
+    /// digits, and must not be found.)
+    const NO_KEY: u64 = u64::MAX;
+
     /// For no pattern.
     pub(crate) const NONE: Self = Self {
         words: [0; WINDOW],
         mask: [0; WINDOW],
         places: [0; WINDOW],
         bias: [0; 8],
-        key: 0,
+        key: Self::NO_KEY,
         end: 0,
         is_usual: false,
         is_wide: false,

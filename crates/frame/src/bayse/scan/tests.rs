@@ -187,6 +187,26 @@ fn everything_else_is_left_alone() {
     }
 }
 
+#[test]
+fn levels_without_a_digit_are_left_alone() {
+    for filler in ["x", " ", ",", ":", "."] {
+        for len in 0..70 {
+            let odd = format!("{{\"price\":{}}}", filler.repeat(len));
+            let two = [odd.as_str(), &level("0.5", "1", "0.5")].join(",");
+            for levels in [&odd, &vec![odd.as_str(); 5].join(","), &two] {
+                let text = line(levels, "", "");
+                for scanner in &mut scanners() {
+                    assert_eq!(
+                        read(scanner, text.as_bytes(), two_and_four()),
+                        None,
+                        "{text}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// Whether byte `at` is inside or at the end of the one-letter name of the market or the outcome.
 fn is_name(text: &str, at: usize) -> bool {
     ["\"marketId\":\"", "\"outcomeId\":\""].iter().any(|key| {

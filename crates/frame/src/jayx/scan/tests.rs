@@ -175,6 +175,26 @@ fn everything_else_is_left_alone() {
     }
 }
 
+/// A text without digits has a pattern too, that of no digits: no recipe may be found for it.
+#[test]
+fn objects_without_a_digit_are_left_alone() {
+    for filler in ["x", " ", ",", ":", "\""] {
+        let object = |head: &str, len| format!("{{\"{head}\":{}}}", filler.repeat(len));
+        for len in 0..70 {
+            let levels = [object("ticks", len), level("1", "2", "3")];
+            let trades = format!(",\"trades\":[{}]", [object("lots", len)].join(","));
+            for odd in [
+                bare(&vec![levels[0].as_str(); 5].join(","), "", ""),
+                bare("", &levels.join(","), ""),
+                bare("", &levels[0], ""),
+                bare("", "", &trades),
+            ] {
+                assert!(!is_taken(&odd, Wrap::Plain), "{odd}");
+            }
+        }
+    }
+}
+
 fn trade_list(trades: &[(i64, i64, bool, i64)]) -> String {
     let one = |&(lots, ticks, is_buy, created): &(i64, i64, bool, i64)| {
         let side = if is_buy { "BUY" } else { "SELL" };
