@@ -105,6 +105,8 @@ impl Side {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+// The order of the fields in memory is this one: decoders put down whole levels at once.
+#[repr(C)]
 pub struct Level {
     /// The price.
     pub ticks: Ticks,

@@ -109,7 +109,7 @@ impl Decoder {
     #[must_use]
     pub fn with_scan(scan: Scan) -> Self {
         Self {
-            scanner: Scanner::new(scan, scan::RECIPE_BITS),
+            scanner: Scanner::new(scan),
             parser: Parser::new(),
             space: Space::default(),
         }

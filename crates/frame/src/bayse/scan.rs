@@ -7,15 +7,12 @@ use ticklot_book::{Level, Lots, MAX_DECIMALS, Scale, Ticks, parse_decimal};
 use crate::iso_time::IsoTime;
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::{
-    Cursor, Isa, Known, Lanes, MAX_RUN, Mantissa, NO_POINT, Numbers, Part, Recipe, Scanner, Shape,
-    TABLES, Three, is_at,
+    Cursor, Form, Formed, Isa, Known, Lanes, MAX_RUN, Mantissa, NO_POINT, Numbers, Part, Places,
+    Recipe, Scanner, Shape, Three, is_at,
 };
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 
 pub(super) use messages::{message, price_update};
-
-/// Room for recipes: the levels of ten markets come in some hundred patterns.
-pub(super) const RECIPE_BITS: [u32; TABLES] = [10, 1];
 
 /// An order book but for its levels.
 #[derive(Clone, Copy)]
@@ -50,10 +47,10 @@ pub(super) fn order_book<'a>(
     let bids = cursor.at();
     let (asks, end) = scanner.read(Numbers::Decimal, text, bids, |mut scanned| {
         let mut cursor = cursor;
-        scanned.items(shape, &mut cursor, bids_space.levels_mut())?;
+        scanned.levels(shape, &mut cursor, bids_space.levels_mut())?;
         cursor.expect(b"],\"asks\":[")?;
         let asks = cursor.at();
-        scanned.items(shape, &mut cursor, asks_space.levels_mut())?;
+        scanned.levels(shape, &mut cursor, asks_space.levels_mut())?;
         cursor.expect(b"]")?;
         Some((asks, cursor.at()))
     })?;
@@ -161,7 +158,6 @@ impl Shape for LevelShape {
 impl Known for LevelShape {
     const TABLE: usize = 0;
     const SHORTEST: usize = b"1,\"quantity\":1,\"total\":1".len();
-    const IS_SHORT: bool = true;
 
     #[inline(always)]
     fn tag(self) -> u16 {
@@ -169,22 +165,44 @@ impl Known for LevelShape {
     }
 
     fn recipe(self, key: u64) -> Option<Recipe> {
-        let parts = [
-            Part::Steps(self.scale.price_decimals()),
-            Part::Text(b",\"quantity\":"),
-            Part::Steps(self.scale.quantity_decimals()),
-            Part::Text(b",\"total\":"),
-            // Not read, but it must be a number.
-            Part::Passed(MAX_TOTAL),
-            Part::Text(b"}"),
-        ];
-        Recipe::new(key, &parts, Some(b",{\"price\":"))
+        let [parts @ .., _] = self.parts();
+        Recipe::new(key, &parts)
     }
 
     #[inline(always)]
     fn item(_: u8, numbers: impl Lanes) -> Level {
         let (ticks, lots) = (numbers.first(), numbers.second());
         Level::new(Ticks(ticks.cast_signed()), Lots(lots.cast_signed()))
+    }
+}
+
+impl Formed for LevelShape {
+    const FORM: &'static Form = &Form::new(2, [QUANTITY, TOTAL, END], NEXT, true);
+    const IS_OFTEN_LONG: bool = true;
+
+    fn places(self, key: u64) -> Option<Places> {
+        Places::new(Self::FORM, key, &self.parts())
+    }
+}
+
+const QUANTITY: &[u8] = b",\"quantity\":";
+const TOTAL: &[u8] = b",\"total\":";
+const END: &[u8] = b"}";
+const NEXT: &[u8] = b",{\"price\":";
+
+impl LevelShape {
+    /// A level, from its first number to that of the next one.
+    fn parts(self) -> [Part<'static>; 7] {
+        [
+            Part::Steps(self.scale.price_decimals()),
+            Part::Text(QUANTITY),
+            Part::Steps(self.scale.quantity_decimals()),
+            Part::Text(TOTAL),
+            // Not read, but it must be a number.
+            Part::Passed(MAX_TOTAL),
+            Part::Text(END),
+            Part::Text(NEXT),
+        ]
     }
 }
 

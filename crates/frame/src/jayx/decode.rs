@@ -142,7 +142,7 @@ impl Decoder {
     pub fn with_scan(envelope: Envelope, scan: Scan) -> Self {
         Self {
             envelope,
-            scanner: Scanner::new(scan, scan::RECIPE_BITS),
+            scanner: Scanner::new(scan),
             parser: Parser::new(),
             space: Space::default(),
         }

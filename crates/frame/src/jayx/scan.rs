@@ -5,13 +5,10 @@ use ticklot_book::{Level, Lots, Ticks};
 use super::kline::{Candle, Kline};
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::{
-    Cursor, Isa, Known, Lanes, Numbers, Part, Recipe, Repeats, Scanner, Shape, TABLES, Three,
-    eight, is_at,
+    Cursor, Form, Formed, Isa, Known, Lanes, Numbers, Part, Places, Recipe, Repeats, Scanner,
+    Shape, Three, eight, is_at,
 };
 use crate::units::{Trade, TradeSide, UnixMillis, UnixSeconds};
-
-/// Room for recipes: levels come in a dozen patterns or two, trades in some more.
-pub(super) const RECIPE_BITS: [u32; TABLES] = [9, 9];
 
 /// What stands around a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +42,10 @@ pub(super) fn order_book(
     let numbers = asks + LevelShape::HEAD.len();
     let (bids, end) = scanner.read(Numbers::Whole, text, numbers, |mut scanned| {
         let mut cursor = cursor;
-        scanned.items(LevelShape, &mut cursor, asks_space.levels_mut())?;
+        scanned.levels(LevelShape, &mut cursor, asks_space.levels_mut())?;
         cursor.expect(b"],\"bids\":[")?;
         let bids = cursor.at();
-        scanned.items(LevelShape, &mut cursor, bids_space.levels_mut())?;
+        scanned.levels(LevelShape, &mut cursor, bids_space.levels_mut())?;
         cursor.expect(b"]}")?;
         if cursor.skip(b",\"trades\":[") {
             // Behind the list there are a bracket, a brace, and what was opened around the payload.
@@ -180,7 +177,6 @@ impl Shape for LevelShape {
 impl Known for LevelShape {
     const TABLE: usize = 0;
     const SHORTEST: usize = b"1,\"lots\":1,\"count\":1".len();
-    const IS_SHORT: bool = true;
 
     #[inline(always)]
     fn tag(self) -> u16 {
@@ -188,15 +184,8 @@ impl Known for LevelShape {
     }
 
     fn recipe(self, key: u64) -> Option<Recipe> {
-        let parts = [
-            Part::Whole,
-            Part::Text(b",\"lots\":"),
-            Part::Whole,
-            Part::Text(b",\"count\":"),
-            Part::Short(MAX_COUNT),
-            Part::Text(b"}"),
-        ];
-        Recipe::new(key, &parts, Some(b",{\"ticks\":"))
+        let [parts @ .., _] = PARTS;
+        Recipe::new(key, &parts)
     }
 
     #[inline(always)]
@@ -208,6 +197,31 @@ impl Known for LevelShape {
         }
     }
 }
+
+impl Formed for LevelShape {
+    const FORM: &'static Form = &Form::new(3, [LOTS, COUNT, END], NEXT, false);
+    const IS_OFTEN_LONG: bool = false;
+
+    fn places(self, key: u64) -> Option<Places> {
+        Places::new(Self::FORM, key, &PARTS)
+    }
+}
+
+const LOTS: &[u8] = b",\"lots\":";
+const COUNT: &[u8] = b",\"count\":";
+const END: &[u8] = b"}";
+const NEXT: &[u8] = b",{\"ticks\":";
+
+/// A level, from its first number to that of the next one.
+const PARTS: [Part<'_>; 7] = [
+    Part::Whole,
+    Part::Text(LOTS),
+    Part::Whole,
+    Part::Text(COUNT),
+    Part::Short(MAX_COUNT),
+    Part::Text(END),
+    Part::Text(NEXT),
+];
 
 /// The last number, of at most [`MAX_COUNT`] digits.
 #[inline(always)]
@@ -257,7 +271,6 @@ impl Shape for TradeShape {
 impl Known for TradeShape {
     const TABLE: usize = 1;
     const SHORTEST: usize = b"1,\"ticks\":1,\"side\":\"BUY\",\"created\":1".len();
-    const IS_SHORT: bool = false;
 
     #[inline(always)]
     fn tag(self) -> u16 {
@@ -281,7 +294,7 @@ impl Known for TradeShape {
             Part::Whole,
             Part::Text(b"}"),
         ];
-        let mut recipe = Recipe::new(key, &parts, None)?;
+        let mut recipe = Recipe::new(key, &parts)?;
         recipe.choice = choice;
         Some(recipe)
     }

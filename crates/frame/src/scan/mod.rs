@@ -28,9 +28,10 @@
 //! digits and no branch on their number.
 //!
 //! Where there is AVX-512, the three questions are one: the pattern of a level's digits is looked up in
-//! a table of [recipes](recipe), which has the texts and the places of the digits ready, so that
-//! nothing is measured. Two comparisons of 64 bytes and one permutation do a level. What that way
-//! does not take, the one above may.
+//! a table, which tells of each byte that matters where in the level it is. One permutation puts them in an order that
+//! is the same for all levels ([`form`]), so that nothing is measured: a subtraction and a mask then check all of the
+//! text at once. Numbers that are too long for that, and trades, take a little longer, by [recipes](recipe). What
+//! neither takes, the edges may.
 //!
 //! A list that mostly repeats the one of the message before is read only as far as it is new: see
 //! [`repeat`].
@@ -50,7 +51,9 @@
 //! [`Cursor::string`](cursor::Cursor::string) checks.
 
 mod cursor;
+mod form;
 mod isa;
+mod parts;
 mod raw;
 mod recipe;
 mod repeat;
@@ -58,21 +61,24 @@ mod runs;
 #[cfg(test)]
 pub(crate) mod samples;
 mod side;
+mod table;
 
 pub(crate) use cursor::{Cursor, is_at};
+pub(crate) use form::{Form, Places};
 pub(crate) use isa::{Isa, MAX_RUN, Mantissa, NO_POINT, eight};
+pub(crate) use parts::Part;
 pub(crate) use raw::Three;
-pub(crate) use recipe::{Part, Recipe};
+pub(crate) use recipe::Recipe;
 pub(crate) use repeat::Repeats;
 pub(crate) use runs::Numbers;
-pub(crate) use side::{Known, Lanes, Shape};
+pub(crate) use side::{Formed, Known, Lanes, Shape};
 
 use isa::Portable;
 #[cfg(target_arch = "x86_64")]
 use raw::{avx2::Avx2, avx512::Avx512};
-use recipe::Recipes;
 use runs::Runs;
 use side::Scanned;
+use table::Tables;
 
 /// Which way a decoder reads messages in the venue's own shape. The messages and the refusals are the same whichever it
 /// is; this is for measuring, and for tests that hold the ways to each other.
@@ -133,21 +139,20 @@ pub(crate) struct Scanner {
     runs: Runs,
     /// Closing braces, and what is known of patterns: for AVX-512 alone.
     ends: Vec<u8>,
-    tables: Option<[Recipes; TABLES]>,
-    /// How many texts were read by recipes.
+    tables: Tables,
+    /// How many texts were read by their patterns.
     #[cfg(test)]
     pub(crate) known: u64,
 }
 
 impl Scanner {
-    /// With room for 2^`bits` recipes in each of the venue's tables.
-    pub(crate) fn new(scan: Scan, bits: [u32; TABLES]) -> Self {
+    pub(crate) fn new(scan: Scan) -> Self {
         let way = Way::new(scan);
         Self {
             way,
             runs: Runs::default(),
             ends: Vec::new(),
-            tables: way.has_recipes().then(|| bits.map(Recipes::new)),
+            tables: Tables::default(),
             #[cfg(test)]
             known: 0,
         }
@@ -167,7 +172,7 @@ impl Scanner {
         from: usize,
         mut read: impl FnMut(Scanned<'_>) -> Option<R>,
     ) -> Option<R> {
-        if let Some(found) = self.by_recipes(text).and_then(&mut read) {
+        if let Some(found) = self.by_patterns(text).and_then(&mut read) {
             #[cfg(test)]
             {
                 self.known += 1;
@@ -180,20 +185,20 @@ impl Scanner {
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn by_recipes<'t>(&'t mut self, text: &'t [u8]) -> Option<Scanned<'t>> {
-        let (Way::Avx512(isa), Some(tables)) = (self.way, &mut self.tables) else {
+    fn by_patterns<'t>(&'t mut self, text: &'t [u8]) -> Option<Scanned<'t>> {
+        let Way::Avx512(isa) = self.way else {
             return None;
         };
-        Some(Scanned::Recipes {
+        Some(Scanned::Patterns {
             isa,
             text,
             ends: isa.ends(text, &mut self.ends),
-            tables,
+            tables: &mut self.tables,
         })
     }
 
     #[cfg(not(target_arch = "x86_64"))]
-    fn by_recipes<'t>(&'t mut self, _: &'t [u8]) -> Option<Scanned<'t>> {
+    fn by_patterns<'t>(&'t mut self, _: &'t [u8]) -> Option<Scanned<'t>> {
         None
     }
 }
@@ -228,7 +233,8 @@ impl Way {
         Self::Portable
     }
 
-    fn has_recipes(self) -> bool {
+    #[cfg(test)]
+    fn has_patterns(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         if matches!(self, Self::Avx512(_)) {
             return true;

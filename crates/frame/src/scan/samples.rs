@@ -7,20 +7,20 @@ use ticklot_book::Ticks;
 use ticklot_sim::market::View;
 use ticklot_sim::{Market, MarketConfig};
 
-use super::{Scan, Scanner, Way};
+use super::{Part, Scan, Scanner, Way};
 
 /// The ways that scan. Which of them differ is this processor's choice.
 pub(crate) const WAYS: [Scan; 3] = [Scan::Best, Scan::Avx2, Scan::Portable];
 
 /// A scanner for each of [`WAYS`].
 pub(crate) fn scanners() -> [Scanner; 3] {
-    WAYS.map(|way| Scanner::new(way, [8, 8]))
+    WAYS.map(Scanner::new)
 }
 
 impl Scanner {
-    /// Whether it reads by recipes where it can.
-    pub(crate) fn has_recipes(&self) -> bool {
-        Way::has_recipes(self.way)
+    /// Whether it reads by patterns where it can.
+    pub(crate) fn has_patterns(&self) -> bool {
+        Way::has_patterns(self.way)
     }
 }
 
@@ -78,3 +78,65 @@ pub(crate) fn recorded(name: &str) -> Option<Vec<Vec<u8>>> {
     };
     Some(lines.lines().map(frame).collect())
 }
+
+/// The pattern of a text up to its first closing brace.
+pub(crate) fn pattern(text: &str) -> u64 {
+    let item = text.split('}').next().unwrap();
+    let digits = item.bytes().enumerate().filter(|(_, b)| b.is_ascii_digit());
+    digits.fold(0, |key, (at, _)| key | 1 << at)
+}
+
+/// Three whole numbers.
+pub(crate) const WHOLE: [Part<'_>; 6] = [
+    Part::Whole,
+    Part::Text(b",\"lots\":"),
+    Part::Whole,
+    Part::Text(b",\"count\":"),
+    Part::Short(8),
+    Part::Text(b"}"),
+];
+
+/// Two numbers of three and of two decimals, and one that is not read.
+pub(crate) const DECIMAL: [Part<'_>; 6] = [
+    Part::Steps(3),
+    Part::Text(b",\"quantity\":"),
+    Part::Steps(2),
+    Part::Text(b",\"total\":"),
+    Part::Passed(32),
+    Part::Text(b"}"),
+];
+
+/// What [`DECIMAL`] makes of texts whose pattern is good.
+pub(crate) const DECIMALS: [(&str, Option<[u64; 2]>); 12] = [
+    (
+        "0.499,\"quantity\":2560.29,\"total\":1277.5}",
+        Some([499, 256_029]),
+    ),
+    ("0.05,\"quantity\":20.5,\"total\":1}", Some([50, 2_050])),
+    (
+        "1,\"quantity\":272,\"total\":131.104}",
+        Some([1_000, 27_200]),
+    ),
+    ("0,\"quantity\":0,\"total\":0.0}", Some([0, 0])),
+    (
+        "61800.30,\"quantity\":1,\"total\":61800.3}",
+        Some([61_800_300, 100]),
+    ),
+    (
+        "161800.3,\"quantity\":1,\"total\":1}",
+        Some([161_800_300, 100]),
+    ),
+    ("0.4990,\"quantity\":1.2500,\"total\":1}", Some([499, 125])),
+    ("0.4991,\"quantity\":1,\"total\":1}", None),
+    ("00.499,\"quantity\":1,\"total\":1}", None),
+    ("0.499,\"quantity\":1,\"total\":01}", None),
+    ("0.499,\"quantity\":1,\"total\":01.5}", None),
+    ("0,499,\"quantity\":1,\"total\":1}", None),
+];
+
+/// What [`DECIMAL`] is not to read at all.
+pub(crate) const NO_DECIMALS: [&str; 3] = [
+    "1.5,\"quantity\":123456789012345,\"total\":1}",
+    "1,\"quantity\":1,\"total\":.5}",
+    "5.,\"quantity\":1,\"total\":1}",
+];

@@ -1,15 +1,17 @@
 //! Lists of levels, and of whatever else is three numbers with texts between.
 
-use ticklot_book::MAX_LEVELS;
+use ticklot_book::{Level, MAX_LEVELS};
 
 use super::cursor::{Cursor, is_at};
+use super::form::{Form, Places};
 use super::isa::Isa;
 #[cfg(target_arch = "x86_64")]
 use super::raw::avx512::{Avx512, Ends};
 use super::raw::{Edges, Fill, Three};
-use super::recipe::{Recipe, Recipes};
+use super::recipe::Recipe;
 use super::repeat::{Join, Repeats};
-use super::{Job, TABLES, Way};
+use super::table::Tables;
+use super::{Job, Way};
 
 /// How a venue writes a level: three numbers and the texts around them.
 pub(crate) trait Shape: Copy {
@@ -49,17 +51,13 @@ pub(crate) trait Lanes: Copy {
     fn short_third(self) -> u32;
 }
 
-/// How a venue writes a level, for [recipes](super::recipe).
+/// How a venue writes an item, for [recipes](super::recipe).
 pub(crate) trait Known: Shape {
     /// Which of a venue's tables its recipes are in.
     const TABLE: usize;
 
     /// The fewest bytes from the first number of an item to its closing brace, or fewer.
     const SHORTEST: usize;
-
-    /// Whether the usual item is so short that the first number of the next one is near enough for its
-    /// recipe to tell what stands between them.
-    const IS_SHORT: bool;
 
     /// What a recipe depends on besides the pattern; the same for all where there is nothing.
     fn tag(self) -> u16;
@@ -71,6 +69,18 @@ pub(crate) trait Known: Shape {
     fn item(choice: u8, numbers: impl Lanes) -> Self::Item;
 }
 
+/// How a venue writes a level, to be read in one [form](super::form).
+pub(crate) trait Formed: Known<Item = Level> {
+    /// What is found in each place of it.
+    const FORM: &'static Form;
+
+    /// Whether the second number often has more than eight digits, so that it is better not to ask.
+    const IS_OFTEN_LONG: bool;
+
+    /// Where that comes from, for a pattern. None when it is none of the venue's, or of long numbers.
+    fn places(self, key: u64) -> Option<Places>;
+}
+
 /// A text whose numbers are found, and the way to read them.
 pub(crate) enum Scanned<'t> {
     /// By their edges.
@@ -79,13 +89,13 @@ pub(crate) enum Scanned<'t> {
         text: &'t [u8],
         edges: Edges<'t>,
     },
-    /// By recipes.
+    /// By their patterns.
     #[cfg(target_arch = "x86_64")]
-    Recipes {
+    Patterns {
         isa: Avx512,
         text: &'t [u8],
         ends: Ends<'t>,
-        tables: &'t mut [Recipes; TABLES],
+        tables: &'t mut Tables,
     },
 }
 
@@ -101,26 +111,42 @@ pub(crate) struct Read {
 }
 
 impl Scanned<'_> {
-    /// Reads the items of a list whose bracket `cursor` has stepped over, to where its closing one
+    /// Reads the levels of a list whose bracket `cursor` has stepped over, to where its closing one
     /// should be. None when something is not as expected.
     #[inline]
-    pub(crate) fn items<K: Known>(
+    pub(crate) fn levels<F: Formed>(
         &mut self,
-        shape: K,
+        shape: F,
         cursor: &mut Cursor<'_>,
-        items: &mut Vec<K::Item>,
+        levels: &mut Vec<Level>,
     ) -> Option<()> {
-        items.clear();
-        if !cursor.is_at(K::HEAD) {
+        levels.clear();
+        if !cursor.is_at(F::HEAD) {
             return Some(());
         }
-        let first = cursor.at() + K::HEAD.len();
-        let read = self.read(shape, first, &[], items)?;
+        let first = cursor.at() + F::HEAD.len();
+        let read = match self {
+            Self::Edges { way, text, edges } => {
+                way.run(Items::new(text, *edges, shape, first, &[], levels))??
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Patterns {
+                isa,
+                text,
+                ends,
+                tables,
+            } => {
+                // One is put down as a whole register, which is longer.
+                let fill = Fill::new(levels, room::<F>(text, first) + 1);
+                let read = isa.levels(shape, *ends, first, tables, fill)?;
+                (read.count <= MAX_LEVELS).then_some(read)?
+            }
+        };
         cursor.seek(read.at + 1);
         Some(())
     }
 
-    /// The same for a list that mostly repeats the one before; `end` is where its closing bracket should be.
+    /// Reads a list that mostly repeats the one before; `end` is where its closing bracket should be.
     pub(crate) fn repeats<K: Known>(
         &mut self,
         shape: K,
@@ -164,7 +190,7 @@ impl Scanned<'_> {
         match self {
             Self::Edges { way, .. } => way.run(join)?,
             #[cfg(target_arch = "x86_64")]
-            Self::Recipes { isa, .. } => isa.avx2().run(join),
+            Self::Patterns { isa, .. } => isa.avx2().run(join),
         }
     }
 
@@ -172,11 +198,10 @@ impl Scanned<'_> {
         match self {
             Self::Edges { text, .. } => text,
             #[cfg(target_arch = "x86_64")]
-            Self::Recipes { text, .. } => text,
+            Self::Patterns { text, .. } => text,
         }
     }
 
-    #[inline]
     fn read<K: Known>(
         &mut self,
         shape: K,
@@ -186,14 +211,7 @@ impl Scanned<'_> {
     ) -> Option<Read> {
         match self {
             Self::Edges { way, text, edges } => {
-                let items = Items {
-                    text,
-                    edges: *edges,
-                    shape,
-                    first,
-                    head,
-                    items,
-                };
+                let items = Items::new(text, *edges, shape, first, head, items);
                 // Lists in which nothing is looked for are not to pay for the look.
                 if head.is_empty() {
                     way.run(items)?
@@ -202,15 +220,14 @@ impl Scanned<'_> {
                 }
             }
             #[cfg(target_arch = "x86_64")]
-            Self::Recipes {
+            Self::Patterns {
                 isa,
                 text,
                 ends,
                 tables,
             } => {
                 let fill = Fill::new(items, room::<K>(text, first));
-                let table = tables.get_mut(K::TABLE)?.table(shape.tag())?;
-                let read = isa.items(shape, *ends, first, head, table, fill)?;
+                let read = isa.items(shape, *ends, first, head, tables, fill)?;
                 (read.count <= MAX_LEVELS).then_some(read)
             }
         }
@@ -256,7 +273,25 @@ impl<S: Shape> Job for UpTo<'_, '_, S> {
     }
 }
 
-impl<S: Shape> Items<'_, '_, S> {
+impl<'s, 't, S: Shape> Items<'s, 't, S> {
+    fn new(
+        text: &'t [u8],
+        edges: Edges<'t>,
+        shape: S,
+        first: usize,
+        head: &'s [u8],
+        items: &'s mut Vec<S::Item>,
+    ) -> Self {
+        Self {
+            text,
+            edges,
+            shape,
+            first,
+            head,
+            items,
+        }
+    }
+
     #[inline(always)]
     fn read<I: Isa, const HAS_HEAD: bool>(self, isa: I) -> Option<Read> {
         let Self {

@@ -14,7 +14,7 @@ fn read(scanner: &mut Scanner, text: &[u8], scale: Scale) -> Option<[Vec<Level>;
     Some(space.sides().map(|side| side.levels_mut().clone()))
 }
 
-/// Every text must be taken in every way. Returns how many were read by recipes, where there are any.
+/// Every text must be taken in every way. Returns how many were read by patterns, where there are any.
 fn check_taken(texts: &[Vec<u8>], scale: Scale) -> Option<usize> {
     let mut known = None;
     for scanner in &mut scanners() {
@@ -22,14 +22,14 @@ fn check_taken(texts: &[Vec<u8>], scale: Scale) -> Option<usize> {
             let found = read(scanner, text, scale);
             assert!(found.is_some(), "{}", String::from_utf8_lossy(text));
         }
-        if scanner.has_recipes() {
+        if scanner.has_patterns() {
             known = usize::try_from(scanner.known).ok();
         }
     }
     known
 }
 
-/// Whether the ways that find edges take a line. Recipes, which do not count the point, may take one
+/// Whether the ways that find edges take a line. Patterns, which do not count the point, may take one
 /// digit more; what any two ways take, they must take alike.
 fn is_taken(text: &str, scale: Scale) -> bool {
     let [best, avx2, portable] =
@@ -193,7 +193,7 @@ fn levels_without_a_digit_are_left_alone() {
         for len in 0..70 {
             let odd = format!("{{\"price\":{}}}", filler.repeat(len));
             let two = [odd.as_str(), &level("0.5", "1", "0.5")].join(",");
-            for levels in [&odd, &vec![odd.as_str(); 5].join(","), &two] {
+            for levels in [&odd, &[odd.as_str(); 5].join(","), &two] {
                 let text = line(levels, "", "");
                 for scanner in &mut scanners() {
                     assert_eq!(

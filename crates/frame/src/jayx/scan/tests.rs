@@ -17,19 +17,19 @@ fn read(scanner: &mut Scanner, text: &[u8], wrap: Wrap) -> Option<Found> {
     Some((bids, asks, trades.items().to_vec()))
 }
 
-/// Every text must be taken in every way; and by recipes, where there are any.
+/// Every text must be taken in every way; and by patterns, where there are any.
 fn check_taken(texts: &[(Vec<u8>, Wrap)]) {
     for scanner in &mut scanners() {
         for (text, wrap) in texts {
             let found = read(scanner, text, *wrap);
             assert!(found.is_some(), "{}", String::from_utf8_lossy(text));
         }
-        let by_recipes = if scanner.has_recipes() {
+        let by_patterns = if scanner.has_patterns() {
             texts.len() as u64
         } else {
             0
         };
-        assert_eq!(scanner.known, by_recipes);
+        assert_eq!(scanner.known, by_patterns);
     }
 }
 
@@ -146,6 +146,47 @@ fn numbers_of_every_length() {
     }
 }
 
+/// How far a level reaches changes from each to the next, as far as a venue's numbers can.
+#[test]
+fn lists_of_levels_of_any_length() {
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut scanners = scanners();
+    for most in (1..=16).cycle().take(3_200) {
+        let mut number = |most: usize| {
+            let digits = random.usize(1..=most);
+            random.u64(..10_u64.pow(digits.try_into().unwrap()))
+        };
+        let mut side = || -> Vec<Level> {
+            let count = number(2) % 12;
+            let levels = (0..count).map(|_| Level {
+                ticks: Ticks(number(most).cast_signed()),
+                lots: Lots(number(most).cast_signed()),
+                count: number(most.min(8)).try_into().unwrap(),
+            });
+            levels.collect()
+        };
+        let [bids, asks] = [side(), side()];
+        let text = |levels: &[Level]| {
+            let text = levels.iter().map(|Level { ticks, lots, count }| {
+                level(
+                    &ticks.0.to_string(),
+                    &lots.0.to_string(),
+                    &count.to_string(),
+                )
+            });
+            text.collect::<Vec<_>>().join(",")
+        };
+        let text = bare(&text(&asks), &text(&bids), "");
+        let expected = Some((bids, asks, Vec::new()));
+        for scanner in &mut scanners {
+            let found = read(scanner, text.as_bytes(), Wrap::Plain);
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+    let [best, ..] = scanners;
+    assert!(!best.has_patterns() || best.known > 2_500, "{}", best.known);
+}
+
 #[test]
 fn everything_else_is_left_alone() {
     let good = bare(
@@ -184,7 +225,7 @@ fn objects_without_a_digit_are_left_alone() {
             let levels = [object("ticks", len), level("1", "2", "3")];
             let trades = format!(",\"trades\":[{}]", [object("lots", len)].join(","));
             for odd in [
-                bare(&vec![levels[0].as_str(); 5].join(","), "", ""),
+                bare(&[levels[0].as_str(); 5].join(","), "", ""),
                 bare("", &levels.join(","), ""),
                 bare("", &levels[0], ""),
                 bare("", "", &trades),

@@ -37,6 +37,25 @@ impl<'v, T: Copy> Fill<'v, T> {
         true
     }
 
+    /// How many more there is room for.
+    pub(super) fn room(&self) -> usize {
+        // SAFETY: both are of the list's space, in this order.
+        unsafe { self.end.offset_from_unsigned(self.next) }
+    }
+
+    /// Where the next one goes.
+    pub(super) fn next(&self) -> *mut T {
+        self.next
+    }
+
+    /// Says where the next one goes after some were written.
+    ///
+    /// # Safety
+    /// It is within the list's space or at its end, and all before it is written.
+    pub(super) unsafe fn filled_to(&mut self, next: *mut T) {
+        self.next = next;
+    }
+
     /// How many were pushed, which are then the list.
     pub(crate) fn finish(self) -> usize {
         let start = self.items.as_ptr();

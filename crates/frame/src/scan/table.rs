@@ -1,0 +1,193 @@
+//! What is known of patterns: hash tables of fixed size, a table for each kind of item.
+//!
+//! A pattern that is not in its table is worked out, a few hundred instructions, and takes the place
+//! of another one. A table does not grow. A server that sends a new pattern each time is read as
+//! if there were no table.
+
+use std::hint::cold_path;
+
+use super::TABLES;
+use super::form::Places;
+use super::recipe::Recipe;
+
+/// What belongs to a pattern.
+pub(crate) trait Keyed: Copy {
+    /// What no pattern is: an item ends within the window, and not with a digit. (0 is one, of a text without
+    /// digits, and must not be found.)
+    const NO_KEY: u64 = u64::MAX;
+
+    /// For no pattern: its key is [`Keyed::NO_KEY`].
+    const NONE: Self;
+
+    /// The pattern.
+    fn key(&self) -> u64;
+}
+
+/// How many patterns of levels are known at a time, of one kind. (The levels of ten markets come in some hundred.)
+const PLACES: usize = 1 << 10;
+
+/// How many patterns of other items, and of levels with long numbers.
+const RECIPES: usize = 1 << 9;
+
+/// The tables of a scanner.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    /// For levels of the usual lengths.
+    pub(crate) places: Tagged<Places, PLACES>,
+    /// For levels and for other items, of any length.
+    pub(crate) recipes: [Tagged<Recipe, RECIPES>; TABLES],
+}
+
+/// How many kinds of a venue's items have tables: what comes in more scales is read without.
+const MAX_TABLES: usize = 8;
+
+/// A table for each tag of a venue's items: see [`Known::tag`](super::Known::tag).
+#[derive(Debug)]
+pub(crate) struct Tagged<T, const N: usize>(Vec<(u16, Box<[T; N]>)>);
+
+impl<T, const N: usize> Default for Tagged<T, N> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Keyed, const N: usize> Tagged<T, N> {
+    /// The table of a tag. Allocates when there is none yet; none when there are too many.
+    #[inline(never)] // so that the loop that uses it has the registers to itself
+    pub(crate) fn table(&mut self, tag: u16) -> Option<Table<'_, T, N>> {
+        let found = self.0.iter().position(|(of, _)| *of == tag);
+        let place = match found {
+            Some(place) => place,
+            None => self.add(tag)?,
+        };
+        self.0.get_mut(place).map(|(_, table)| Table(table))
+    }
+
+    #[cold]
+    fn add(&mut self, tag: u16) -> Option<usize> {
+        let place = self.0.len();
+        if place == MAX_TABLES {
+            return None;
+        }
+        let table = vec![T::NONE; N].into_boxed_slice();
+        self.0.push((tag, table.try_into().ok()?));
+        Some(place)
+    }
+}
+
+/// What belongs to patterns, `N` of them, a power of two. Each has two places, of which the first is quick to find.
+#[derive(Debug)]
+pub(crate) struct Table<'t, T, const N: usize>(&'t mut [T; N]);
+
+impl<T: Keyed, const N: usize> Table<'_, T, N> {
+    /// The first of the places of a pattern with this hash.
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation)] // less than N
+    fn place(hash: u64) -> usize {
+        const { assert!(N.is_power_of_two() && N > 1) };
+        // Which bits are taken is all the same. With these the place of 128 bytes is a mask away.
+        (hash >> 7) as usize % N
+    }
+
+    /// What belongs to a pattern, as it is known or as `make` tells. Its hash must always be the same.
+    #[inline(always)]
+    pub(crate) fn get(
+        &mut self,
+        key: u64,
+        hash: u64,
+        make: impl FnOnce(u64) -> Option<T>,
+    ) -> Option<&T> {
+        let place = Self::place(hash);
+        if self.0[place].key() == key {
+            return Some(&self.0[place]);
+        }
+        cold_path();
+        self.learn(key, hash, make)
+    }
+
+    /// The same when it is in the other place, or in the first once `make` has made it: what was there takes the
+    /// second, and what was in that is forgotten.
+    #[cold]
+    #[inline(never)]
+    fn learn(&mut self, key: u64, hash: u64, make: impl FnOnce(u64) -> Option<T>) -> Option<&T> {
+        let first = Self::place(hash);
+        let second = first ^ 1;
+        if self.0.get(second)?.key() == key {
+            return self.0.get(second);
+        }
+        let made = make(key)?;
+        self.0.swap(first, second);
+        *self.0.get_mut(first)? = made;
+        self.0.get(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What has the pattern and the tag, to be told apart by.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct Tag(u64, u16);
+
+    impl Keyed for Tag {
+        const NONE: Self = Self(Self::NO_KEY, 0);
+
+        fn key(&self) -> u64 {
+            self.0
+        }
+    }
+
+    /// A hash for tests (Knuth, The Art of Computer Programming, volume 3, section 6.4).
+    fn hash(key: u64) -> u64 {
+        key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+    }
+
+    fn gives_back<const N: usize>() {
+        let mut tables = Tagged::<Tag, N>::default();
+        let keys: Vec<u64> = (0..1000_u64).map(|n| ((n * n * 977) << 1) | 1).collect();
+        for key in keys.iter().chain(&keys).chain(keys.iter().rev()) {
+            for tag in [3, 5] {
+                let mut table = tables.table(tag).unwrap();
+                let found = table.get(*key, hash(*key), |key| Some(Tag(key, tag)));
+                assert_eq!(found, Some(&Tag(*key, tag)));
+            }
+        }
+        let mut table = tables.table(3).unwrap();
+        for unknown in [0xabcd_ef01, 0] {
+            assert_eq!(table.get(unknown, hash(unknown), |_| None), None);
+        }
+    }
+
+    #[test]
+    fn a_table_gives_back_what_was_put_in_and_no_others() {
+        gives_back::<2>();
+        gives_back::<16>();
+        gives_back::<1024>();
+    }
+
+    #[test]
+    fn what_is_known_is_not_made_again() {
+        let mut tables = Tagged::<Tag, 1024>::default();
+        let mut made = 0;
+        for _ in 0..3 {
+            for key in 0..20 {
+                let mut table = tables.table(0).unwrap();
+                table.get(key, hash(key), |key| {
+                    made += 1;
+                    Some(Tag(key, 0))
+                });
+            }
+        }
+        assert!((20..30).contains(&made), "{made}");
+    }
+
+    #[test]
+    fn tables_are_bounded() {
+        let mut tables = Tagged::<Tag, 2>::default();
+        for tag in 0..100 {
+            assert_eq!(tables.table(tag).is_some(), usize::from(tag) < MAX_TABLES);
+        }
+        assert!(tables.table(0).is_some(), "the first ones stay");
+    }
+}
