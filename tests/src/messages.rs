@@ -2,9 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use ticklot_book::{Lots, Nanos, Ticks};
+use ticklot_book::{Lots, Nanos, Scale, Side, Ticks};
 use ticklot_sim::bayse::{Config, Exchange};
-use ticklot_sim::wire::jayx::{Candle, PlainForm, kline, packet, plain};
+use ticklot_sim::wire::jayx::{
+    Amount, Balance, Candle, OrderState, OwnOrder, PlainForm, kline, open_orders, packet, plain,
+    positions,
+};
 use ticklot_sim::{Moment, Outgoing};
 
 /// Where a client of Bayse Markets connects, and what it asks for there: everything but order books.
@@ -70,31 +73,96 @@ pub fn bayse(steps: u64) -> Vec<Vec<u8>> {
     lines
 }
 
-/// `count` candles of JayX, in packets and in each plain form.
+/// `count` each of JayX's candles, balances and messages of one's own orders, in packets and in each plain form.
 #[must_use]
-pub fn klines(count: u64) -> Vec<Vec<u8>> {
+pub fn jayx(count: u64) -> Vec<Vec<u8>> {
     let frames = |n: u64| {
-        let price = |offset: i64| Ticks(6_684_363 + (n % 1_000).cast_signed() * offset);
-        let candle = Candle {
-            series: 0xcb5c_1735_c255_57a0,
-            created: 1_700_000_000 + n / 5 * 60,
-            open: price(1),
-            high: price(3),
-            low: price(-2),
-            close: price(2),
-            volume: Lots(1 << (n % 40)),
-            modified: 1_700_000_000 + n * 12,
-        };
-        let mut payload = String::new();
-        kline(&mut payload, "BTCUSDT", &candle, n.is_multiple_of(5));
-        let mut frames = vec![String::new()];
-        packet(&mut frames[0], "kline", &payload);
-        for form in [PlainForm::Bare, PlainForm::Message, PlainForm::Data] {
-            let mut frame = String::new();
-            plain(&mut frame, form, "kline", &payload);
-            frames.push(frame);
-        }
-        frames.into_iter().map(String::into_bytes)
+        let payloads = [
+            ("kline", candle(n)),
+            ("positions", balances(n)),
+            ("openorders", orders(n)),
+        ];
+        payloads
+            .into_iter()
+            .flat_map(|(event, payload)| in_every_form(event, &payload))
     };
     (0..count).flat_map(frames).collect()
+}
+
+fn in_every_form(event: &str, payload: &str) -> Vec<Vec<u8>> {
+    let mut frames = vec![String::new()];
+    packet(&mut frames[0], event, payload);
+    for form in [PlainForm::Bare, PlainForm::Message, PlainForm::Data] {
+        let mut frame = String::new();
+        plain(&mut frame, form, event, payload);
+        frames.push(frame);
+    }
+    frames.into_iter().map(String::into_bytes).collect()
+}
+
+fn candle(n: u64) -> String {
+    let price = |offset: i64| Ticks(6_684_363 + (n % 1_000).cast_signed() * offset);
+    let candle = Candle {
+        series: 0xcb5c_1735_c255_57a0,
+        created: 1_700_000_000 + n / 5 * 60,
+        open: price(1),
+        high: price(3),
+        low: price(-2),
+        close: price(2),
+        volume: Lots(1 << (n % 40)),
+        modified: 1_700_000_000 + n * 12,
+    };
+    let mut payload = String::new();
+    kline(&mut payload, "BTCUSDT", &candle, n.is_multiple_of(5));
+    payload
+}
+
+fn balances(n: u64) -> String {
+    let amount = |units: u64, decimals: u64| Amount {
+        units: units.into(),
+        decimals: u8::try_from(decimals % 9).unwrap_or_default(),
+    };
+    let balances: Vec<_> = ["BTC", "USDT", "NGN"]
+        .into_iter()
+        .zip(n..)
+        .take(usize::try_from(n % 4).unwrap_or_default())
+        .map(|(asset, n)| Balance {
+            asset: asset.to_owned(),
+            balance: amount(n.pow(3) * 977, n),
+            available: amount(n.pow(2), n),
+        })
+        .collect();
+    let mut payload = String::new();
+    positions(&mut payload, &balances);
+    payload
+}
+
+fn orders(n: u64) -> String {
+    const STATES: [OrderState; 4] = [
+        OrderState::New,
+        OrderState::PartiallyFilled,
+        OrderState::Filled,
+        OrderState::Canceled,
+    ];
+    let order = |n: u64| OwnOrder {
+        id: n.pow(4),
+        side: if n.is_multiple_of(2) {
+            Side::Bid
+        } else {
+            Side::Ask
+        },
+        limit: (!n.is_multiple_of(7)).then_some(Ticks(6_684_000)),
+        lots: Lots(1 << (n % 30)),
+        state: STATES[usize::try_from(n % 4).unwrap_or_default()],
+        filled: Lots(0),
+        cost: n.into(),
+        last: n.is_multiple_of(3).then_some((Ticks(6_684_001), Lots(5))),
+        created_ms: 1_700_000_000_000,
+        modified_ms: 1_700_000_000_000 + n,
+    };
+    let orders: Vec<_> = (n..n + n % 5).map(order).collect();
+    let mut payload = String::new();
+    let scale = Scale::new(2, 6).unwrap_or(Scale::UNIT);
+    open_orders(&mut payload, "BTCUSDT", scale, &orders);
+    payload
 }

@@ -443,9 +443,9 @@ fn mutations_of_the_simulators_bayse() {
 }
 
 #[test]
-fn mutations_of_jayx_candles() {
+fn mutations_of_jayxs_other_messages() {
     let mut ways = Jayx::new(Envelope::Auto);
-    check_mutations_of_others(&mut ways, &messages::klines(100), 4);
+    check_mutations_of_others(&mut ways, &messages::jayx(100), 4);
 }
 
 /// What the simulator sends, and the contract's examples.

@@ -6,6 +6,7 @@ use ticklot_book::{Level, Lots, MAX_DECIMALS, Scale, Ticks, parse_decimal};
 
 use crate::iso_time::IsoTime;
 use crate::levels::{ListPlaces, SideSpace};
+use crate::scan::fields::{nullable, optional, trade_side};
 use crate::scan::{
     Cursor, Form, Formed, Isa, Known, Lanes, MAX_RUN, Mantissa, NO_POINT, Numbers, Part, Places,
     Recipe, Scanner, Shape, Three, is_at,
@@ -75,38 +76,6 @@ pub(super) fn order_book<'a>(
         sent: sent.map(UnixMillis),
         places: ListPlaces { bids, asks },
     })
-}
-
-/// What `read` finds behind `key`; nothing, and no step, where another text stands.
-fn optional<'a, T, const N: usize>(
-    cursor: &mut Cursor<'a>,
-    key: &[u8; N],
-    read: impl FnOnce(&mut Cursor<'a>) -> Option<T>,
-) -> Option<Option<T>> {
-    if cursor.skip(key) {
-        read(cursor).map(Some)
-    } else {
-        Some(None)
-    }
-}
-
-fn nullable<'a, T>(
-    cursor: &mut Cursor<'a>,
-    read: impl FnOnce(&mut Cursor<'a>) -> Option<T>,
-) -> Option<Option<T>> {
-    if cursor.skip(b"null") {
-        Some(None)
-    } else {
-        read(cursor).map(Some)
-    }
-}
-
-fn trade_side(cursor: &mut Cursor<'_>) -> Option<TradeSide> {
-    if cursor.skip(b"\"BUY\"") {
-        return Some(TradeSide::Buy);
-    }
-    cursor.expect(b"\"SELL\"")?;
-    Some(TradeSide::Sell)
 }
 
 /// `{"price":0.60,"quantity":500,"total":300.0}`

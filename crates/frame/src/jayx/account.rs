@@ -15,24 +15,41 @@ pub const MAX_ITEMS: usize = 65_536;
 /// Space for the lists of one message.
 #[derive(Debug, Default)]
 pub(super) struct AccountSpace {
-    words: WordSpace,
-    cancelled: Vec<Row>,
-    modified: Vec<Row>,
+    pub(super) words: WordSpace,
+    pub(super) cancelled: Vec<Row>,
+    pub(super) modified: Vec<Row>,
+}
+
+impl AccountSpace {
+    /// The balances that were read last.
+    pub(super) fn positions(&self) -> Positions<'_> {
+        Positions(self.words.view())
+    }
+
+    /// The orders that were read last.
+    pub(super) fn open_orders(&self) -> OpenOrders<'_> {
+        let words = self.words.view();
+        let orders = |rows| Orders { words, rows };
+        OpenOrders {
+            cancel: orders(&self.cancelled),
+            modify: orders(&self.modified),
+        }
+    }
 }
 
 /// The numbers of an order, and where its words begin.
 #[derive(Clone, Copy, Debug)]
-struct Row {
-    id: i64,
-    side: TradeSide,
-    reserved: Lots,
-    executed: Lots,
-    cost: i64,
-    last_lots: Option<Lots>,
-    last_ticks: Option<Ticks>,
-    created: UnixMillis,
-    modified: UnixMillis,
-    words: u32,
+pub(super) struct Row {
+    pub(super) id: i64,
+    pub(super) side: TradeSide,
+    pub(super) reserved: Lots,
+    pub(super) executed: Lots,
+    pub(super) cost: i64,
+    pub(super) last_lots: Option<Lots>,
+    pub(super) last_ticks: Option<Ticks>,
+    pub(super) created: UnixMillis,
+    pub(super) modified: UnixMillis,
+    pub(super) words: u32,
 }
 
 /// The balances of the account (`positions`): all of them, each time.
@@ -192,7 +209,7 @@ pub(super) fn positions<'a>(
             words.push(decimal_text(&available, &item, "available")?);
         }
     }
-    Ok(Positions(words.view()))
+    Ok(space.positions())
 }
 
 pub(super) fn open_orders<'a>(
@@ -209,17 +226,7 @@ pub(super) fn open_orders<'a>(
     // Either list may be absent: an empty one says nothing too.
     read_orders("cancel", &cancel, words, cancelled)?;
     read_orders("modify", &modify, words, modified)?;
-    let words = words.view();
-    Ok(OpenOrders {
-        cancel: Orders {
-            words,
-            rows: cancelled,
-        },
-        modify: Orders {
-            words,
-            rows: modified,
-        },
-    })
+    Ok(space.open_orders())
 }
 
 fn read_orders(

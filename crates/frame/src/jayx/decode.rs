@@ -7,7 +7,7 @@ use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Ticks};
 use super::account::{AccountSpace, OpenOrders, Positions, open_orders, positions};
 use super::kline::{Kline, kline};
 use super::packet::{self, Json, Packet};
-use super::scan::{self, Wrap};
+use super::scan::{self, Other, Wrap};
 use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
 use crate::json::{MAX_LINE, Parser, Slot, Value, read_fields};
 use crate::levels::{LevelSpace, Levels, ListPlaces};
@@ -182,8 +182,8 @@ impl Decoder {
             if let Some(lists) = scanned(frame, Wrap::Plain, scanner, space) {
                 return Ok(Message::OrderBook(space.order_book(frame, lists)));
             }
-            if let Some(kline) = scanned_kline(frame, Wrap::Plain, scanner) {
-                return Ok(Message::Kline(kline));
+            if let Some(other) = scanned_other(frame, Wrap::Plain, scanner, space) {
+                return Ok(space.other(other));
             }
             parser.parse(frame, |root| plain(root, space))
         };
@@ -216,6 +216,15 @@ impl Space {
             levels,
         }
     }
+
+    /// Another message that it has read.
+    fn other<'a>(&'a self, other: Other<'a>) -> Message<'a> {
+        match other {
+            Other::Kline(kline) => Message::Kline(kline),
+            Other::Positions => Message::Positions(self.account.positions()),
+            Other::OpenOrders => Message::OpenOrders(self.account.open_orders()),
+        }
+    }
 }
 
 /// An order book in the venue's own shape. A line over the limit is the general path's to refuse.
@@ -232,12 +241,17 @@ fn scanned(
     scan::order_book(text, wrap, scanner, sides, &mut space.trades)
 }
 
-/// A candle in the venue's own shape, as above.
-fn scanned_kline<'a>(text: &'a [u8], wrap: Wrap, scanner: &Scanner) -> Option<Kline<'a>> {
+/// Another message in the venue's own shape, as above.
+fn scanned_other<'a>(
+    text: &'a [u8],
+    wrap: Wrap,
+    scanner: &Scanner,
+    space: &mut Space,
+) -> Option<Other<'a>> {
     if !scanner.is_on() || text.len() > MAX_LINE {
         return None;
     }
-    scan::kline(text, wrap)
+    scan::message(text, wrap, &mut space.account)
 }
 
 fn socket_io<'a>(
@@ -252,8 +266,8 @@ fn socket_io<'a>(
             if let Some(lists) = scanned(json.text, Wrap::Event, scanner, space) {
                 return Ok(Message::OrderBook(space.order_book(json.text, lists)));
             }
-            if let Some(kline) = scanned_kline(json.text, Wrap::Event, scanner) {
-                return Ok(Message::Kline(kline));
+            if let Some(other) = scanned_other(json.text, Wrap::Event, scanner, space) {
+                return Ok(space.other(other));
             }
             return parse(json, parser, |root| event(root, space));
         }

@@ -1,14 +1,17 @@
 //! JayX messages in the shape that the venue sends: see [`crate::scan`].
 
+mod messages;
+
 use ticklot_book::{Level, Lots, Ticks};
 
-use super::kline::{Candle, Kline};
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::{
     Cursor, Form, Formed, Isa, Known, Lanes, Numbers, Part, Places, Recipe, Repeats, Scanner,
     Shape, Three, eight, is_at,
 };
-use crate::units::{Trade, TradeSide, UnixMillis, UnixSeconds};
+use crate::units::{Trade, TradeSide, UnixMillis};
+
+pub(super) use messages::{Other, message};
 
 /// What stands around a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,56 +65,6 @@ pub(super) fn order_book(
     cursor.expect(b"}")?;
     close_with(&mut cursor, close)?;
     Some(ListPlaces { bids, asks })
-}
-
-/// Reads a candle's message. None when the text is anything else, or written otherwise.
-pub(super) fn kline(text: &[u8], wrap: Wrap) -> Option<Kline<'_>> {
-    let mut cursor = Cursor::new(text, 0);
-    let close = open(&mut cursor, wrap, b"[\"kline\",", b"{\"event\":\"kline\",")?;
-    cursor.expect(b"{\"add\":")?;
-    let add = candle(&mut cursor)?;
-    cursor.expect(b",\"modify\":")?;
-    let modify = candle(&mut cursor)?;
-    cursor.expect(b"}")?;
-    close_with(&mut cursor, close)?;
-    Some(Kline { add, modify })
-}
-
-/// A candle, or null.
-fn candle<'a>(cursor: &mut Cursor<'a>) -> Option<Option<Candle<'a>>> {
-    if cursor.skip(b"null") {
-        return Some(None);
-    }
-    cursor.expect(b"{\"_id\":\"")?;
-    let id = cursor.string()?;
-    cursor.expect(b",\"created\":")?;
-    let opened = UnixSeconds(cursor.integer()?);
-    cursor.expect(b",\"o\":")?;
-    let open = Ticks(cursor.integer()?);
-    cursor.expect(b",\"h\":")?;
-    let high = Ticks(cursor.integer()?);
-    cursor.expect(b",\"l\":")?;
-    let low = Ticks(cursor.integer()?);
-    cursor.expect(b",\"c\":")?;
-    let close = Ticks(cursor.integer()?);
-    cursor.expect(b",\"v\":")?;
-    let volume = Lots(cursor.integer()?);
-    cursor.expect(b",\"m\":")?;
-    let modified = UnixSeconds(cursor.integer()?);
-    cursor.expect(b",\"symbol\":\"")?;
-    let symbol = cursor.string()?;
-    cursor.expect(b"}")?;
-    Some(Some(Candle {
-        id,
-        opened,
-        open,
-        high,
-        low,
-        close,
-        volume,
-        modified,
-        symbol,
-    }))
 }
 
 /// Steps over what stands before a payload, `event` or `wrapped` and a key, and tells what will stand

@@ -2,11 +2,11 @@
 //!
 //! # What it reads
 //! Order books of both venues, which the next part is about. And messages that are keys and texts more than
-//! numbers: JayX's candles (`kline`), and of Bayse Markets the fills (`buy_order`, `sell_order`),
+//! numbers: JayX's candles, balances and open orders (`kline`,
+//! `positions`, `openorders`), and of Bayse Markets the fills (`buy_order`, `sell_order`),
 //! `price_update`, `asset_price`, `order_updated` and `pong`. Those need no instructions of their own: a
-//! [`Cursor`] expects each key where the venue puts it and takes each text up to its quote. JayX's
-//! balances and open orders, and of Bayse Markets the greeting, errors and the answers to subscriptions, are
-//! always left to the general path.
+//! [`Cursor`] expects each key where the venue puts it and takes each text up to its quote ([`fields`]). Of
+//! Bayse Markets the greeting, errors and the answers to subscriptions are always left to the general path.
 //!
 //! # How it reads order books
 //! An order-book message is nearly all levels, and all levels of a venue are alike: the same texts
@@ -51,6 +51,7 @@
 //! [`Cursor::string`](cursor::Cursor::string) checks.
 
 mod cursor;
+pub(crate) mod fields;
 mod form;
 mod isa;
 mod parts;

@@ -4,7 +4,6 @@
 //! find: each key must stand where the venue puts it, and a text ends at its quote. The greeting, the answers to
 //! subscriptions and errors are left to the general path: they are few.
 
-use super::{nullable, optional, trade_side};
 use crate::bayse::activity::{Activity, Event, FilledOrder, Market, User};
 use crate::bayse::decode::Message;
 use crate::bayse::orders::{Order, OrderUpdated};
@@ -14,7 +13,8 @@ use crate::bayse::prices::{
 };
 use crate::iso_time::IsoTime;
 use crate::scan::Cursor;
-use crate::units::{Decimal, TradeSide, UnixMillis, UnixSeconds};
+use crate::scan::fields::{integer, list, nullable_string, number, optional, string, trade_side};
+use crate::units::{TradeSide, UnixMillis, UnixSeconds};
 use crate::words::{Range, WordSpace};
 
 /// What every message begins with.
@@ -233,58 +233,6 @@ fn sent(cursor: &mut Cursor<'_>) -> Option<Option<UnixMillis>> {
     cursor.expect(b"}")?;
     cursor.end()?;
     Some(sent.map(UnixMillis))
-}
-
-/// The string behind `key`, which ends with the opening quote.
-#[inline(always)]
-fn string<'a, const N: usize>(cursor: &mut Cursor<'a>, key: &[u8; N]) -> Option<&'a str> {
-    cursor.expect(key)?;
-    cursor.string()
-}
-
-/// The string or the null behind `key`.
-#[inline(always)]
-fn nullable_string<'a, const N: usize>(
-    cursor: &mut Cursor<'a>,
-    key: &[u8; N],
-) -> Option<Option<&'a str>> {
-    cursor.expect(key)?;
-    nullable(cursor, |cursor| string(cursor, b"\""))
-}
-
-/// The number behind `key`, as text.
-#[inline(always)]
-fn number<'a, const N: usize>(cursor: &mut Cursor<'a>, key: &[u8; N]) -> Option<Decimal<'a>> {
-    cursor.expect(key)?;
-    cursor.number().map(Decimal)
-}
-
-/// The whole number behind `key`.
-#[inline(always)]
-fn integer<const N: usize>(cursor: &mut Cursor<'_>, key: &[u8; N]) -> Option<i64> {
-    cursor.expect(key)?;
-    cursor.integer()
-}
-
-/// Steps over the items of a list, whose opening bracket was stepped over, and over its closing one,
-/// `close`. None when there are more than `limit`.
-#[inline(always)]
-fn list<'a>(
-    cursor: &mut Cursor<'a>,
-    close: &[u8; 1],
-    limit: usize,
-    mut item: impl FnMut(&mut Cursor<'a>) -> Option<()>,
-) -> Option<()> {
-    if cursor.skip(close) {
-        return Some(());
-    }
-    for _ in 0..limit {
-        item(cursor)?;
-        if !cursor.skip(b",") {
-            return cursor.expect(close);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
