@@ -7,13 +7,12 @@
 #![allow(missing_docs, unused_qualifications)]
 
 use std::hint::black_box;
-use std::ops::ControlFlow;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use ticklot::bayse::Bayse;
 use ticklot::jayx::JayX;
-use ticklot::{Books, ConnectionId, Event, Options, Session, Venue};
-use ticklot_benches::{BAYSE_SCALE, Flow, Other, Pool, SEED, Shape, Wire, snapshots};
+use ticklot::{Books, ConnectionId, Options, Session, Venue};
+use ticklot_benches::{BAYSE_SCALE, Flow, Other, Pool, SEED, Shape, Wire, read_touch, snapshots};
 use ticklot_book::{Book, Nanos, Scale};
 use ticklot_frame::jayx::Envelope;
 use ticklot_frame::{Lines, bayse, jayx};
@@ -183,18 +182,6 @@ fn driven<V: Venue>(venue: V, frames: Vec<Vec<u8>>) -> Driven<V> {
     };
     drive(&mut driven);
     driven
-}
-
-/// A strategy that reads the best prices of the book that changed.
-// What a handler is called with.
-#[allow(clippy::needless_pass_by_value)]
-fn read_touch(event: Event<'_>, books: &Books) -> ControlFlow<()> {
-    if let Event::Book(update) = event
-        && let Some(book) = books.live(update.book)
-    {
-        black_box((book.best_bid(), book.best_ask()));
-    }
-    ControlFlow::Continue(())
 }
 
 fn drive<V: Venue>(driven: &mut Driven<V>) {

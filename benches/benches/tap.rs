@@ -5,7 +5,6 @@
 #![allow(missing_docs)] // criterion's macros write functions without
 
 use std::hint::black_box;
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -13,8 +12,8 @@ use ticklot::capture::{Incidents, RecordOptions, Recorder};
 use ticklot::flight::Rules;
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::tap::Tap;
-use ticklot::{Books, ConnectionId, Event, Nanos, Options, Session};
-use ticklot_benches::{Pool, Shape, Wire};
+use ticklot::{Books, ConnectionId, Nanos, Options, Session};
+use ticklot_benches::{Pool, Shape, Wire, read_touch};
 
 /// How many frames are measured between two rests: 3 MB, of a queue of 32 MiB.
 const BATCH: u64 = 1_000;
@@ -71,15 +70,7 @@ fn measure(
     let venue = made(JayX::new("BTCUSDT").envelope(Envelope::SocketIo).build());
     let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
     tap.into_iter().for_each(|tap| session.tap(tap));
-    let mut strategy = |event: Event<'_>, books: &Books| {
-        if let Event::Book(update) = event
-            && let Some(book) = books.live(update.book)
-        {
-            black_box((book.best_bid(), book.best_ask()));
-        }
-        ControlFlow::Continue(())
-    };
-    let opened = session.opened(Nanos(0), &mut books, &mut strategy);
+    let opened = session.opened(Nanos(0), &mut books, &mut read_touch);
     assert!(opened.is_continue());
     let mut now = Nanos(0);
     let mut frames = frames.iter().cycle();
@@ -92,7 +83,7 @@ fn measure(
                 for _ in 0..batch {
                     let frame = frames.next().map_or(&[][..], Vec::as_slice);
                     now = now.after(Nanos::from_millis(1));
-                    let reply = session.frame(black_box(frame), now, &mut books, &mut strategy);
+                    let reply = session.frame(black_box(frame), now, &mut books, &mut read_touch);
                     black_box(reply);
                 }
                 took += start.elapsed();

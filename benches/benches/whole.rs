@@ -4,14 +4,13 @@
 #![allow(missing_docs)] // criterion's macros write functions without
 
 use std::hint::black_box;
-use std::ops::ControlFlow;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use ticklot::bayse::Bayse;
 use ticklot::jayx::JayX;
-use ticklot::{Books, ConnectionId, Event, Nanos, Options, Scale, Session, Venue};
-use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, recorded, throughput};
+use ticklot::{Books, ConnectionId, Nanos, Options, Scale, Session, Venue};
+use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, read_touch, recorded, throughput};
 use ticklot_frame::jayx::Envelope;
 
 fn pools(c: &mut Criterion) {
@@ -64,15 +63,7 @@ fn session(
 ) {
     let mut books = Books::new();
     let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
-    let mut strategy = |event: Event<'_>, books: &Books| {
-        if let Event::Book(update) = event
-            && let Some(book) = books.live(update.book)
-        {
-            black_box((book.best_bid(), book.best_ask()));
-        }
-        ControlFlow::Continue(())
-    };
-    let opened = session.opened(Nanos(0), &mut books, &mut strategy);
+    let opened = session.opened(Nanos(0), &mut books, &mut read_touch);
     assert!(opened.is_continue());
     while session.outgoing(Nanos(0)).is_some() {}
 
@@ -82,7 +73,7 @@ fn session(
         b.iter(|| {
             let frame = frames.next().map_or(&[][..], Vec::as_slice);
             now = now.after(Nanos::from_millis(1));
-            session.frame(black_box(frame), now, &mut books, &mut strategy)
+            session.frame(black_box(frame), now, &mut books, &mut read_touch)
         });
     });
     let stats = session.stats();

@@ -25,9 +25,12 @@ mod pool;
 pub mod recorded;
 mod walk;
 
+use std::hint::black_box;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use criterion::Criterion;
+use ticklot::{Books, Event};
 
 pub use crate::market::{Flow, snapshots, without_a_common_price};
 pub use crate::others::Other;
@@ -42,4 +45,16 @@ pub fn criterion() -> Criterion {
         .measurement_time(Duration::from_secs(1))
         .sample_size(50)
         .nresamples(10_000)
+}
+
+/// A strategy that reads the best prices of the book that changed.
+// What a handler is called with.
+#[allow(clippy::needless_pass_by_value)]
+pub fn read_touch(event: Event<'_>, books: &Books) -> ControlFlow<()> {
+    if let Event::Book(update) = event
+        && let Some(book) = books.live(update.book)
+    {
+        black_box((book.best_bid(), book.best_ask()));
+    }
+    ControlFlow::Continue(())
 }
