@@ -68,6 +68,23 @@ fn replayed_books_are_the_live_ones_of_both_venues_and_all_that_is_beside_them()
     ]);
 }
 
+/// An empty recording would be in the way of the next attempt.
+#[test]
+fn a_recording_whose_books_cannot_be_written_leaves_no_file() {
+    let folder = TempFolder::new("no-books");
+    let log = folder.file("log.jsonl.zst");
+    let out = format!("--out={log}");
+    let books = format!("--books={}", folder.file("nowhere/books.csv"));
+    let refused = ticklot(["record", &out, &books, "--for=1s"]);
+    assert_eq!(refused.status, 1, "{}{}", refused.out, refused.err);
+    assert!(refused.err.contains("cannot write"), "{}", refused.err);
+    assert!(!Path::new(&log).exists());
+    // The log itself is not to be written over, and is not there afterwards either.
+    let both = ticklot(["record", &out, &format!("--books={log}"), "--for=1s"]);
+    assert_eq!(both.status, 2, "{}{}", both.out, both.err);
+    assert!(!Path::new(&log).exists());
+}
+
 /// Connections that break and lines that are garbage: new epochs, gaps, and the numbers of frames go on.
 #[test]
 fn replayed_books_are_the_live_ones_of_a_server_that_misbehaves() {

@@ -1,6 +1,6 @@
 //! `ticklot record`: everything that passes, into files.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -34,9 +34,14 @@ pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure>
     keeper.recorder = Some(recorder.clone());
     // Last of all that can go wrong before the work: it empties the file.
     let rows = args.follow.books.as_deref();
-    keeper.rows = rows
-        .map(|path| replay::create_rows(path, Some(&args.out)))
-        .transpose()?;
+    match rows.map(|path| replay::create_rows(path, Some(&args.out))) {
+        None => {}
+        Some(Ok(rows)) => keeper.rows = Some(rows),
+        Some(Err(failure)) => {
+            withdraw(&recorder);
+            return Err(failure);
+        }
+    }
     let ended = runtime.block_on(async {
         tokio::spawn(watch::stop_at_the_end(
             feed.stopper(),
@@ -62,6 +67,16 @@ fn recorder(args: &RecordArgs, unix_zero: u64) -> Result<Recorder, Failure> {
     options.rotation.size = args.rotate_size.map(|size| size.0);
     options.rotation.every = args.rotate_every;
     Recorder::create(&args.out, unix_zero, options).map_err(Failure::work)
+}
+
+/// Takes back a recording that has just begun: its file, with nothing in it, would be in the way of the next.
+fn withdraw(recorder: &Recorder) {
+    if let Ok(recorded) = recorder.finish()
+        && recorded.frames == 0
+    {
+        // If it stays, the next attempt says so.
+        let _ = fs::remove_file(recorded.path);
+    }
 }
 
 fn summary(recorded: &Recorded, out: &mut dyn Write) -> io::Result<()> {
