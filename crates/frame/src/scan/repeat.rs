@@ -101,7 +101,7 @@ impl<T: Copy> Repeats<T> {
     }
 
     #[inline(always)]
-    fn join(&mut self, new: &[u8], rest: &[u8]) -> Option<usize> {
+    fn join(&mut self, new: &[u8], rest: &[u8]) -> Option<()> {
         let kept = self.text.get();
         let (same, dropped) = kept.split_at_checked(rest.len())?;
         // Inside an item there is no brace, so that behind one the item has ended.
@@ -113,13 +113,13 @@ impl<T: Copy> Repeats<T> {
         self.text.go_on(new, rest.len());
         self.items.go_on(&self.fresh, count);
         self.begin_with(new);
-        Some(count)
+        Some(())
     }
 }
 
 /// The fresh items have this text before them, the comma behind included: `new`. If the `rest`, up to the
-/// list's bracket, is what the kept list begins with, its items are put behind them, and tells how many
-/// these are. None if it is not; nothing is changed then.
+/// list's bracket, is what the kept list begins with, its items are put behind them. None if it is not; nothing
+/// is changed then.
 pub(super) struct Join<'r, 't, T> {
     pub(super) repeats: &'r mut Repeats<T>,
     pub(super) new: &'t [u8],
@@ -127,10 +127,10 @@ pub(super) struct Join<'r, 't, T> {
 }
 
 impl<T: Copy> Job for Join<'_, '_, T> {
-    type Output = Option<usize>;
+    type Output = Option<()>;
 
     #[inline(always)]
-    fn run<I: Isa>(self, _: I) -> Option<usize> {
+    fn run<I: Isa>(self, _: I) -> Option<()> {
         self.repeats.join(self.new, self.rest)
     }
 }

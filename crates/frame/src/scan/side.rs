@@ -180,7 +180,7 @@ impl Scanned<'_> {
         read: Read,
         end: usize,
         repeats: &mut Repeats<T>,
-    ) -> Option<usize> {
+    ) -> Option<()> {
         let text = self.text();
         let join = Join {
             repeats,
