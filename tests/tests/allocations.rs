@@ -246,6 +246,40 @@ fn none_in_any_way_of_scanning() {
 }
 
 /// The other messages of Bayse: prices, fills, asset prices, one's own orders, and acknowledgements.
+/// A JayX book of so many levels a side, the prices of so many digits.
+fn jayx_book(levels: u64, digits: u32) -> String {
+    let first = 10_u64.pow(digits - 1);
+    let side = |step: i64| {
+        let level = |n: u64| {
+            let ticks = (2 * first).wrapping_add_signed(step * n.cast_signed());
+            format!("{{\"ticks\":{ticks},\"lots\":{first},\"count\":1}}")
+        };
+        (1..=levels).map(level).collect::<Vec<_>>().join(",")
+    };
+    let trade = "{\"lots\":1,\"ticks\":2,\"side\":\"BUY\",\"created\":3}";
+    let [asks, bids] = [side(1), side(-1)];
+    format!(
+        "42[\"orderbook\",{{\"orderBook\":{{\"asks\":[{asks}],\"bids\":[{bids}]}},\"trades\":[{trade}]}}]"
+    )
+}
+
+/// Not even the first levels of another length are a reason: what is known of lengths has its space from the
+/// first book on.
+#[test]
+fn none_for_numbers_longer_than_before() {
+    for scan in [Scan::Best, Scan::Avx2, Scan::Portable, Scan::Off] {
+        let mut decoder = jayx::Decoder::with_scan(Envelope::SocketIo, scan);
+        assert!(decoder.decode(jayx_book(300, 7).as_bytes()).is_ok());
+        let others = [6, 8, 9, 12, 15].map(|digits| jayx_book(20, digits));
+        let before = allocations();
+        for other in &others {
+            let message = decoder.decode(other.as_bytes());
+            assert!(matches!(message, Ok(jayx::Message::OrderBook(book)) if book.asks.len() == 20));
+        }
+        assert_eq!(allocations() - before, 0, "{scan:?}");
+    }
+}
+
 #[test]
 fn none_for_the_messages_of_every_bayse_channel() {
     let frame = |n: u64| {

@@ -8,7 +8,7 @@
 //! byte.
 //!
 //! The crate does no I/O and reads no clock. A decoder keeps its buffers: once it has seen its
-//! longest line and its deepest book, decoding allocates nothing.
+//! longest line, its deepest book and its scales, decoding allocates nothing.
 //!
 //! Features, both additive: `serde` and `arbitrary`, for the plain values of this crate and of `ticklot-book`.
 //!

@@ -96,7 +96,8 @@ impl LevelShape {
     }
 }
 
-/// The longest total that is stepped over here, in bytes.
+/// The longest total that is stepped over here, in bytes. (Whole numbers so long are numbers to the general path too,
+/// since simd-json has its feature `big-int-as-float`.)
 const MAX_TOTAL: usize = 32;
 
 impl Shape for LevelShape {

@@ -9,7 +9,7 @@
 //!
 //! Where a pattern has no byte for a place (a number is short, or has no point), one comes from [`OTHER`].
 
-use super::parts::{LANES, Layout, Part, WINDOW, lay_out};
+use super::parts::{Layout, NUMBERS, Part, WINDOW, lay_out};
 use super::table::Keyed;
 
 /// How many digits a lane has.
@@ -23,7 +23,7 @@ const HIGHER: usize = 3 * LANE;
 
 /// Where a digit of a number goes, by how many digits are behind it. None when the number is too long.
 fn place_of(number: usize, behind: usize) -> Option<usize> {
-    const LANES_OF: [&[usize]; LANES] = [&[0], &[1, 3], &[2]];
+    const LANES_OF: [&[usize]; NUMBERS] = [&[0], &[1, 3], &[2]];
     let lane = LANES_OF.get(number)?.get(behind / LANE)?;
     Some((lane + 1) * LANE - 1 - behind % LANE)
 }
@@ -40,7 +40,7 @@ pub(crate) struct Form {
     /// The same for the last level of a list, which no other one follows.
     pub(crate) mask_of_last: Bytes,
     /// How many numbers are read.
-    lanes: usize,
+    numbers: usize,
     /// Which checks are of points, of first digits, and of those that are finer than a step: from here on. The texts
     /// are before them.
     points: usize,
@@ -71,15 +71,16 @@ const fn less(byte: u8) -> u8 {
 }
 
 impl Form {
-    /// For levels of which the first `lanes` numbers are read, 2 or 3, with these texts between and behind their
+    /// For levels of which the first `numbers` are read, 2 or 3, with these texts between and behind their
     /// three numbers, and `next` from there to the first number of the next one. Without points, if all numbers
     /// are whole. Does not compile if that is too much.
-    pub(crate) const fn new(lanes: usize, texts: [&[u8]; 3], next: &[u8], points: bool) -> Self {
+    pub(crate) const fn new(numbers: usize, texts: [&[u8]; 3], next: &[u8], points: bool) -> Self {
+        assert!(numbers == 2 || numbers == NUMBERS);
         let mut form = Self {
             words: Bytes([0; WINDOW]),
             mask: Bytes([0; WINDOW]),
             mask_of_last: Bytes([0; WINDOW]),
-            lanes,
+            numbers,
             points: 0,
             firsts: 0,
             finer: 0,
@@ -90,15 +91,16 @@ impl Form {
             end = form.push(end, texts[text], 0xff, true);
             text += 1;
         }
+        // Behind the last level of a list there may be anything, and something is left of first digits: neither may be
+        // in a lane.
+        assert!(form.place(end) >= LANES_END);
         end = form.push(end, next, 0xff, false);
         form.points = end;
         if points {
-            end = form.push(end, &[b'.'; LANES], 0xff, true);
+            end = form.push(end, &[b'.'; NUMBERS], 0xff, true);
         }
         form.firsts = end;
-        // What is left of these must not be in a lane.
-        assert!(form.place(end) >= LANES_END);
-        end = form.push(end, &[b'1'; LANES], 0xf0, true);
+        end = form.push(end, &[b'1'; NUMBERS], 0xf0, true);
         form.finer = end;
         while form.place(end) < WINDOW {
             end = form.push(end, b"0", 0xff, true);
@@ -124,7 +126,7 @@ impl Form {
     /// text nothing is left, so that it is as if the lane were empty.)
     const fn place(&self, check: usize) -> usize {
         const FREE: usize = 2 * LANE;
-        match check.checked_sub(if self.lanes < LANES { LANE } else { 0 }) {
+        match check.checked_sub(if self.numbers < NUMBERS { LANE } else { 0 }) {
             Some(behind) => LANES_END + behind,
             None => FREE + check,
         }
@@ -231,7 +233,7 @@ impl Layout for Placing<'_> {
     }
 
     fn digits(&mut self, number: usize, at: usize, count: usize, behind: usize) -> Option<()> {
-        (number < self.form.lanes).then_some(())?;
+        (number < self.form.numbers).then_some(())?;
         for (digit, at) in (at..at + count).enumerate() {
             let place = place_of(number, behind + count - 1 - digit)?;
             *self.places.get_mut(place)? = byte(at)?;
@@ -295,7 +297,7 @@ mod tests {
         });
         let [first, low, third, high] = lanes;
         let numbers = [first, high * 100_000_000 + low, third];
-        Some(numbers[..form.lanes].to_vec())
+        Some(numbers[..form.numbers].to_vec())
     }
 
     #[test]

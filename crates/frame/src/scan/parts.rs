@@ -5,8 +5,8 @@
 //! A pattern is a bit for each byte of an item, from its first number to its closing brace: is it a digit? With
 //! what all items of a venue are made of, it says of each byte what it must be, and what it is for.
 
-/// How many numbers of an item are converted at most.
-pub(crate) const LANES: usize = 3;
+/// How many numbers an item has at most.
+pub(crate) const NUMBERS: usize = 3;
 
 /// How many bytes of an item are looked at.
 pub(crate) const WINDOW: usize = 64;

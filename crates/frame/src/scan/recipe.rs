@@ -10,7 +10,7 @@
 //! the number of steps, what is missing behind them stays zero, and what is finer than a step must be a
 //! zero in the text. So the scale is part of the recipe, and nothing has to be multiplied.
 
-use super::parts::{LANES, Layout, Part, WINDOW, lay_out, run_len};
+use super::parts::{Layout, NUMBERS, Part, WINDOW, lay_out, run_len};
 use super::table::Keyed;
 
 /// How to read the items of one pattern of digits.
@@ -75,8 +75,8 @@ impl Recipe {
 
     /// Where a lane begins and ends.
     fn lane(&self, lane: usize) -> Option<(usize, usize)> {
-        const NARROW: [(usize, usize); LANES] = [(0, 8), (8, 16), (16, 32)];
-        const WIDE: [(usize, usize); LANES] = [(0, 16), (16, 32), (32, 48)];
+        const NARROW: [(usize, usize); NUMBERS] = [(0, 8), (8, 16), (16, 32)];
+        const WIDE: [(usize, usize); NUMBERS] = [(0, 16), (16, 32), (32, 48)];
         let lanes = if self.is_wide { WIDE } else { NARROW };
         lanes.get(lane).copied()
     }
@@ -154,7 +154,7 @@ mod tests {
     use crate::scan::samples::{DECIMAL, DECIMALS, NO_DECIMALS, WHOLE, pattern};
 
     /// What a recipe makes of a text, byte by byte: its numbers, if nothing is wrong with it.
-    fn read(recipe: &Recipe, text: &str) -> Option<[u64; LANES]> {
+    fn read(recipe: &Recipe, text: &str) -> Option<[u64; NUMBERS]> {
         let mut window = [0; WINDOW];
         let len = text.len().min(WINDOW);
         window[..len].copy_from_slice(&text.as_bytes()[..len]);

@@ -36,7 +36,7 @@ pub(crate) trait Shape: Copy {
     fn measured<I: Isa>(self, isa: I, numbers: Three<'_>) -> Option<Self::Item>;
 }
 
-/// The numbers of an item that was read by a recipe, each below 10^16.
+/// The numbers of an item that was read by a recipe: of a good text each is below 10^16.
 pub(crate) trait Lanes: Copy {
     /// The first number.
     fn first(self) -> u64;
@@ -136,7 +136,7 @@ impl Scanned<'_> {
                 ends,
                 tables,
             } => {
-                // One is put down as a whole register, which is longer.
+                // One is put down as 32 bytes, which is longer.
                 let fill = Fill::new(levels, room::<F>(text, first) + 1);
                 let read = isa.levels(shape, *ends, first, tables, fill)?;
                 (read.count <= MAX_LEVELS).then_some(read)?

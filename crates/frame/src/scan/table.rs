@@ -38,6 +38,18 @@ pub(crate) struct Tables {
     pub(crate) recipes: [Tagged<Recipe, RECIPES>; TABLES],
 }
 
+impl Tables {
+    /// The table of places for levels of a tag. With it comes that of their recipes, which are of the table `kind`:
+    /// so that what allocates is done when the first levels of a tag are read, and not at the first odd one.
+    #[inline(never)] // so that the loop that uses it has the registers to itself
+    pub(crate) fn of_levels(&mut self, kind: usize, tag: u16) -> Option<Table<'_, Places, PLACES>> {
+        if !self.places.has(tag) {
+            self.recipes.get_mut(kind)?.table(tag)?;
+        }
+        self.places.table(tag)
+    }
+}
+
 /// How many kinds of a venue's items have tables: what comes in more scales is read without.
 const MAX_TABLES: usize = 8;
 
@@ -52,8 +64,12 @@ impl<T, const N: usize> Default for Tagged<T, N> {
 }
 
 impl<T: Keyed, const N: usize> Tagged<T, N> {
+    fn has(&self, tag: u16) -> bool {
+        self.0.iter().any(|(of, _)| *of == tag)
+    }
+
     /// The table of a tag. Allocates when there is none yet; none when there are too many.
-    #[inline(never)] // so that the loop that uses it has the registers to itself
+    #[inline]
     pub(crate) fn table(&mut self, tag: u16) -> Option<Table<'_, T, N>> {
         let found = self.0.iter().position(|(of, _)| *of == tag);
         let place = match found {

@@ -11,12 +11,12 @@ use std::arch::x86_64::{
 };
 
 use super::{Ends, Fill, Known, Read, WINDOW, bits, digits, finish, hash, load, load_short};
-use crate::scan::parts::LANES;
+use crate::scan::parts::NUMBERS;
 use crate::scan::recipe::Recipe;
 use crate::scan::side::Lanes;
 use crate::scan::table::Tables;
 
-/// The items from `at` on; `wrong` must be zero.
+/// The items from `at` on. `wrong` is what was found before of bits that must be zero.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
 pub(super) fn items<K: Known>(
@@ -76,7 +76,7 @@ struct Narrow {
 
 /// Numbers in wide lanes.
 #[derive(Clone, Copy, Debug)]
-struct Wide([u64; LANES]);
+struct Wide([u64; NUMBERS]);
 
 impl Lanes for Narrow {
     #[inline(always)]

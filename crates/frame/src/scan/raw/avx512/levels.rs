@@ -1,7 +1,7 @@
 //! Levels of the usual lengths, in one form.
 //!
 //! # Safety
-//! A level is put down as half a register, of which it is the first 24 bytes: [`Level`] has the layout of C, which
+//! A level is put down as 32 bytes, of which it is the first 24: [`Level`] has the layout of C, which
 //! the assertions below hold to what is put down. There is room for the bytes behind it, since the list is left in time.
 
 use std::arch::x86_64::{
@@ -17,7 +17,7 @@ use std::mem::offset_of;
 use ticklot_book::Level;
 
 use super::items::items;
-use super::{BEHIND, Ends, Fill, Formed, Known, Read, WINDOW, digits, finish, hash, load, skipped};
+use super::{Ends, Fill, Formed, Known, Read, WINDOW, digits, finish, hash, load, skipped};
 use crate::scan::form::OTHER;
 use crate::scan::table::Tables;
 
@@ -37,7 +37,9 @@ pub(super) fn levels<F: Formed>(
     tables: &mut Tables,
     mut fill: Fill<'_, Level>,
 ) -> Option<Read> {
-    let mut table = tables.places.table(shape.tag())?;
+    // That `at` is not behind the end is what all the reading here begins with.
+    ends.text.get(at..)?;
+    let mut table = tables.of_levels(F::TABLE, shape.tag())?;
     let form = F::FORM;
     let [words, mask, other] = [&form.words, &form.mask, &OTHER].map(|bytes| load(&bytes.0));
     // What must be zero of all levels: looked at once, at the end.
@@ -73,8 +75,8 @@ pub(super) fn levels<F: Formed>(
         }
         let end = at + len;
         at = end + F::STEP;
-        // SAFETY: the end of the level is in the window.
-        let goes_on = unsafe { ends.byte(at - F::STEP + 1) } == b',';
+        // SAFETY: the end of the level is in the window, and this one byte behind it at most.
+        let goes_on = unsafe { ends.byte(end + 1) } == b',';
         if !goes_on {
             wrong = _mm512_or_si512(wrong, _mm512_and_si512(left, load(&form.mask_of_last.0)));
             // SAFETY: all before it is written.
@@ -123,7 +125,7 @@ impl Near {
     unsafe fn next<F: Formed>(&mut self, ends: Ends<'_>, at: usize) -> Option<usize> {
         const {
             // The longest level's end is not beyond the bits of a word, nor a word beyond all bits.
-            assert!(skipped::<F>() > 7 && lead::<F>().div_ceil(8) + 8 <= BEHIND);
+            assert!(skipped::<F>() > 7 && lead::<F>() <= WINDOW);
         }
         let mut behind = (self.word >> (self.bit % 64)).trailing_zeros() as usize;
         if behind >= WINDOW - skipped::<F>() {
@@ -135,7 +137,7 @@ impl Near {
             }
         }
         let from = at + lead::<F>();
-        // SAFETY: `lead` is less than a window.
+        // SAFETY: `lead` is no more than a window.
         self.word = unsafe { ends.word(from) };
         // The next level is `behind` bytes further away than the nearest.
         self.bit = from % 8 + behind;

@@ -3,8 +3,8 @@
 //!
 //! # Safety
 //! As in [`avx2`](super::avx2), the proof being an [`Avx512`]. Besides, [`Ends`] reads the text and its
-//! bits without a check of their own, within bounds that its invariant and one comparison give; and levels are
-//! put down as whole registers, see [`levels`].
+//! bits without a check of their own, within bounds that its invariant and one comparison give; and a level is
+//! put down as 32 bytes, which is longer, see [`levels`].
 
 mod items;
 mod levels;
@@ -52,7 +52,7 @@ impl Avx512 {
         Ends {
             text,
             bits,
-            full: (text.len() + 1).saturating_sub(WINDOW + BEHIND_ITEM),
+            full: (text.len() + 1).saturating_sub(WINDOW + BEHIND_WINDOW),
         }
     }
 
@@ -94,7 +94,7 @@ impl Avx512 {
 const BEHIND: usize = WINDOW / 8 + 8;
 
 /// How many bytes behind a window are read at most.
-const BEHIND_ITEM: usize = 16;
+const BEHIND_WINDOW: usize = 1;
 
 /// How many bytes of an item are taken for no closing brace without a look: whole bytes of bits.
 const fn skipped<K: Known>() -> usize {
@@ -110,12 +110,12 @@ const fn skipped<K: Known>() -> usize {
 pub(crate) struct Ends<'t> {
     text: &'t [u8],
     bits: &'t [u8],
-    /// Before this place there are [`WINDOW`] bytes to read, and [`BEHIND_ITEM`] more.
+    /// Before this place there are [`WINDOW`] bytes to read, and [`BEHIND_WINDOW`] more.
     full: usize,
 }
 
 impl<'t> Ends<'t> {
-    /// A word of bits from byte `at` on, 57 of them at least. `at` must be less than [`WINDOW`] bytes behind a place
+    /// A word of bits from byte `at` on, 57 of them at least. `at` must be at most [`WINDOW`] bytes behind a place
     /// that is not behind the text's end.
     #[inline(always)]
     unsafe fn word(self, at: usize) -> u64 {
@@ -137,11 +137,11 @@ impl<'t> Ends<'t> {
     /// The [`WINDOW`] bytes from `at` on. `at` must be before `full`.
     #[inline(always)]
     unsafe fn full_window(self, at: usize) -> __m512i {
-        // SAFETY: there are so many bytes; the proof of AVX-512 is the caller's.
+        // SAFETY: there are so many bytes. An `Ends` is a proof of AVX-512: only `Avx512::ends` makes one.
         unsafe { _mm512_loadu_si512(self.text.as_ptr().add(at).cast()) }
     }
 
-    /// The byte at `at`, which must be in a window that begins before `full`, or one of the [`BEHIND_ITEM`] behind it.
+    /// The byte at `at`, which must be in a window that begins before `full`, or one of the [`BEHIND_WINDOW`] behind it.
     #[inline(always)]
     unsafe fn byte(self, at: usize) -> u8 {
         // SAFETY: the window is in the text, and so many bytes behind it.
@@ -156,7 +156,7 @@ impl<'t> Ends<'t> {
             return Some(unsafe { self.full_window(at) });
         }
         let rest = self.text.get(at..)?;
-        // SAFETY: no more bytes are read than there are; the proof of AVX-512 is the caller's.
+        // SAFETY: no more bytes are read than there are; the proof of AVX-512 is as above.
         Some(unsafe { _mm512_maskz_loadu_epi8(bits(0, rest.len()), rest.as_ptr().cast()) })
     }
 }
@@ -175,7 +175,7 @@ fn mark(text: &[u8], byte: u8, words: &mut [[u8; 8]]) {
     }
 }
 
-/// A hash of a pattern. (CRC-32C: two patterns that differ in 32 bits in a row or fewer never have the same.)
+/// A hash of a pattern (CRC-32C). What it leads to is compared whole.
 #[target_feature(enable = "sse4.2")]
 #[inline]
 fn hash(key: u64) -> u64 {
