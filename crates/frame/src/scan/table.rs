@@ -24,7 +24,7 @@ pub(crate) trait Keyed: Copy {
 }
 
 /// How many patterns of levels are known at a time, of one kind. (The levels of ten markets come in some hundred.)
-const PLACES: usize = 1 << 10;
+pub(crate) const PLACES: usize = 1 << 10;
 
 /// How many patterns of other items, and of levels with long numbers.
 const RECIPES: usize = 1 << 9;
@@ -41,7 +41,7 @@ pub(crate) struct Tables {
 impl Tables {
     /// The table of places for levels of a tag. With it comes that of their recipes, which are of the table `kind`:
     /// so that what allocates is done when the first levels of a tag are read, and not at the first odd one.
-    #[inline(never)] // so that the loop that uses it has the registers to itself
+    #[inline]
     pub(crate) fn of_levels(&mut self, kind: usize, tag: u16) -> Option<Table<'_, Places, PLACES>> {
         if !self.places.has(tag) {
             self.recipes.get_mut(kind)?.table(tag)?;

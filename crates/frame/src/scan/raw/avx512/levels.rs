@@ -18,8 +18,8 @@ use ticklot_book::Level;
 
 use super::items::items;
 use super::{Ends, Fill, Formed, Known, Read, WINDOW, digits, finish, hash, load, skipped};
-use crate::scan::form::OTHER;
-use crate::scan::table::Tables;
+use crate::scan::form::{OTHER, Places};
+use crate::scan::table::{PLACES, Table, Tables};
 
 const _: () = {
     assert!(offset_of!(Level, ticks) == 0 && offset_of!(Level, lots) == 8);
@@ -28,7 +28,6 @@ const _: () = {
 };
 
 /// The levels from `at` on.
-#[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
 pub(super) fn levels<F: Formed>(
     shape: F,
@@ -39,19 +38,53 @@ pub(super) fn levels<F: Formed>(
 ) -> Option<Read> {
     // That `at` is not behind the end is what all the reading here begins with.
     ends.text.get(at..)?;
-    let mut table = tables.of_levels(F::TABLE, shape.tag())?;
-    let form = F::FORM;
-    let [words, mask, other] = [&form.words, &form.mask, &OTHER].map(|bytes| load(&bytes.0));
-    // What must be zero of all levels: looked at once, at the end.
-    let mut wrong = _mm512_setzero_si512();
-    let mut at = at;
+    let table = tables.of_levels(F::TABLE, shape.tag())?;
     // Each level takes so many bytes, so that before this place there is room for one and another one behind it.
     let least = skipped::<F>() + F::STEP;
     let stop = ends.full.min(at + least * fill.room().saturating_sub(1));
-    let mut next = fill.next();
+    // SAFETY: `at` is not behind the end, and `stop` is as is asked for.
+    let usual = unsafe { usual(shape, ends, at, stop, table, fill.next())? };
+    // SAFETY: all before it is written.
+    unsafe { fill.filled_to(usual.next) };
+    if usual.is_last {
+        return finish(fill, usual.at, false, usual.wrong);
+    }
+    items(shape, ends, usual.at, &[], tables, fill, usual.wrong)
+}
+
+/// How far the levels of the usual kind went.
+struct Usual {
+    /// The closing brace of the last level of the list; or where the first number of one begins that is none of the
+    /// usual kind.
+    at: usize,
+    is_last: bool,
+    /// Where the next level goes.
+    next: *mut Level,
+    /// What must be zero of all levels.
+    wrong: __m512i,
+}
+
+/// Most levels are of the usual kind. This takes no others. It is a function of its own so that its loop has the
+/// registers to itself.
+///
+/// The text must not end before `at`; from `next` on there must be room for two levels whenever one begins before
+/// `stop`, which must not be behind `full`.
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
+unsafe fn usual<F: Formed>(
+    shape: F,
+    ends: Ends<'_>,
+    mut at: usize,
+    stop: usize,
+    mut table: Table<'_, Places, PLACES>,
+    mut next: *mut Level,
+) -> Option<Usual> {
+    let form = F::FORM;
+    let [words, mask, other] = [&form.words, &form.mask, &OTHER].map(|bytes| load(&bytes.0));
+    // Looked at once, at the end.
+    let mut wrong = _mm512_setzero_si512();
     // SAFETY: the text does not end before `at`.
     let mut near = unsafe { Near::first::<F>(ends, at) };
-    // Most levels are of the usual kind. This loop takes no others.
     while at < stop {
         // SAFETY: `at` is before `full`, so there is a window, and the text does not end before it.
         let window = unsafe { ends.full_window(at) };
@@ -68,26 +101,32 @@ pub(super) fn levels<F: Formed>(
         if F::IS_OFTEN_LONG || places.is_long {
             level = with_higher(level);
         }
-        // SAFETY: there is room for two levels, and so for the register. It begins with a level.
+        // SAFETY: there is room for two levels, and so for 32 bytes. They begin with a level.
         unsafe {
             next.cast::<__m256i>().write_unaligned(level);
             next = next.add(1);
         }
         let end = at + len;
-        at = end + F::STEP;
         // SAFETY: the end of the level is in the window, and this one byte behind it at most.
-        let goes_on = unsafe { ends.byte(end + 1) } == b',';
-        if !goes_on {
+        let is_last = unsafe { ends.byte(end + 1) } != b',';
+        if is_last {
             wrong = _mm512_or_si512(wrong, _mm512_and_si512(left, load(&form.mask_of_last.0)));
-            // SAFETY: all before it is written.
-            unsafe { fill.filled_to(next) };
-            return finish(fill, end, false, wrong);
+            return Some(Usual {
+                at: end,
+                is_last,
+                next,
+                wrong,
+            });
         }
         wrong = _mm512_ternarylogic_epi32::<0xf8>(wrong, left, mask);
+        at = end + F::STEP;
     }
-    // SAFETY: all before it is written.
-    unsafe { fill.filled_to(next) };
-    items(shape, ends, at, &[], tables, fill, wrong)
+    Some(Usual {
+        at,
+        is_last: false,
+        next,
+        wrong,
+    })
 }
 
 /// From the first number of a level to the first byte of the next one that may be its closing brace, at least.
