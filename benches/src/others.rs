@@ -1,10 +1,11 @@
 //! Messages besides order books, in pools that do not repeat.
 
 use fastrand::Rng;
-use ticklot_book::{Lots, Side, Ticks};
+use ticklot_book::{Lots, Scale, Side, Ticks};
+use ticklot_sim::market::{Order, Owner};
 use ticklot_sim::wire;
-use ticklot_sim::wire::bayse::{Activity, AssetPrice, EventInfo, MarketPrices};
-use ticklot_sim::wire::jayx::Candle;
+use ticklot_sim::wire::bayse::{Activity, AssetPrice, EventInfo, MarketPrices, OrderUpdated};
+use ticklot_sim::wire::jayx::{Amount, Balance, Candle, OrderState, OwnOrder};
 
 use crate::pool::BAYSE_SCALE;
 
@@ -13,17 +14,36 @@ use crate::pool::BAYSE_SCALE;
 pub enum Other {
     /// A candle of JayX, in a Socket.IO packet: mostly one that is known already.
     Kline,
+    /// The balances of an account at JayX: two to six.
+    Positions,
+    /// One's own orders at JayX: one to three that are open no more, and one to three that are.
+    OpenOrders,
     /// The prices of an event of Bayse Markets: one to three markets.
     PriceUpdate,
     /// The price of an asset, as Bayse Markets tells it.
     AssetPrice,
     /// A fill at Bayse Markets: `buy_order` and `sell_order`.
     Fill,
+    /// A fill of one's own order at Bayse Markets: `order_updated`.
+    OrderUpdated,
     /// The answer of Bayse Markets to a ping.
     Pong,
 }
 
 impl Other {
+    /// The event of JayX in whose packets it comes; none for a message of Bayse Markets.
+    #[must_use]
+    pub const fn event(self) -> Option<&'static str> {
+        match self {
+            Self::Kline => Some("kline"),
+            Self::Positions => Some("positions"),
+            Self::OpenOrders => Some("openorders"),
+            Self::PriceUpdate | Self::AssetPrice | Self::Fill | Self::OrderUpdated | Self::Pong => {
+                None
+            }
+        }
+    }
+
     /// The least number of messages, one at least, that hold `bytes` bytes together. `seed` decides all
     /// of them; each differs from the one before.
     #[must_use]
@@ -42,11 +62,23 @@ impl Other {
     }
 
     fn write(self, out: &mut String, rng: &mut Rng, now_ms: u64) {
+        let Some(event) = self.event() else {
+            return self.write_payload(out, rng, now_ms);
+        };
+        let mut payload = String::new();
+        self.write_payload(&mut payload, rng, now_ms);
+        wire::jayx::packet(out, event, &payload);
+    }
+
+    fn write_payload(self, out: &mut String, rng: &mut Rng, now_ms: u64) {
         match self {
             Self::Kline => kline(out, rng, now_ms),
+            Self::Positions => positions(out, rng),
+            Self::OpenOrders => open_orders(out, rng, now_ms),
             Self::PriceUpdate => price_update(out, rng, now_ms),
             Self::AssetPrice => asset_price(out, rng, now_ms),
             Self::Fill => fill(out, rng, now_ms),
+            Self::OrderUpdated => order_updated(out, rng, now_ms),
             Self::Pong => wire::bayse::pong(out, now_ms),
         }
     }
@@ -66,15 +98,98 @@ fn kline(out: &mut String, rng: &mut Rng, now_ms: u64) {
         volume: lots(rng, 40),
         modified: now_ms / 1_000,
     };
-    let mut payload = String::new();
-    wire::jayx::kline(&mut payload, "BTCUSDT", &candle, rng.u8(0..20) == 0);
-    wire::jayx::packet(out, "kline", &payload);
+    wire::jayx::kline(out, "BTCUSDT", &candle, rng.u8(0..20) == 0);
 }
 
 /// A quantity of any number of digits.
 fn lots(rng: &mut Rng, most_bits: u32) -> Lots {
     let bits = rng.u32(4..most_bits);
     Lots(rng.i64(1..1_i64 << bits))
+}
+
+/// Assets, and the decimals of their amounts.
+const ASSETS: [(&str, u8); 8] = [
+    ("BTC", 6),
+    ("USDT", 8),
+    ("ETH", 8),
+    ("SOL", 4),
+    ("XRP", 2),
+    ("NGN", 2),
+    ("DOGE", 0),
+    ("1INCH", 5),
+];
+
+fn positions(out: &mut String, rng: &mut Rng) {
+    let count = rng.usize(2..=6);
+    let assets = rng.choose_multiple(&ASSETS, count);
+    let balances: Vec<_> = assets
+        .into_iter()
+        .map(|asset| balance(rng, *asset))
+        .collect();
+    wire::jayx::positions(out, &balances);
+}
+
+fn balance(rng: &mut Rng, (asset, decimals): (&str, u8)) -> Balance {
+    let held = lots(rng, 46).0;
+    let reserved = if rng.bool() { rng.i64(0..=held) } else { 0 };
+    let amount = |units: i64| Amount {
+        units: units.into(),
+        decimals,
+    };
+    Balance {
+        asset: asset.to_owned(),
+        balance: amount(held),
+        available: amount(held - reserved),
+    }
+}
+
+const SYMBOLS: [&str; 4] = ["BTCUSDT", "ETHUSDT", "1INCHUSDT", "SOLBTC"];
+
+/// What a tick and a lot of JayX are worth.
+const JAYX_SCALE: Scale = match Scale::new(2, 6) {
+    Ok(scale) => scale,
+    Err(_) => Scale::UNIT,
+};
+
+fn open_orders(out: &mut String, rng: &mut Rng, now_ms: u64) {
+    let (closed, open) = (rng.usize(1..=3), rng.usize(1..=3));
+    let order = |place| own_order(rng, place >= closed, now_ms);
+    let orders: Vec<_> = (0..closed + open).map(order).collect();
+    let symbol = SYMBOLS[rng.usize(..SYMBOLS.len())];
+    wire::jayx::open_orders(out, symbol, JAYX_SCALE, &orders);
+}
+
+/// An order that is open, or open no more. Only one with a limit can be open.
+fn own_order(rng: &mut Rng, is_open: bool, now_ms: u64) -> OwnOrder {
+    let (ticks, wanted) = (Ticks(lots(rng, 24).0), lots(rng, 30));
+    let id_bits = rng.u32(4..34);
+    let state = match (is_open, rng.bool()) {
+        (true, true) => OrderState::New,
+        (true, false) => OrderState::PartiallyFilled,
+        (false, true) => OrderState::Filled,
+        (false, false) => OrderState::Canceled,
+    };
+    let filled = match state {
+        OrderState::New => Lots(0),
+        OrderState::Filled => wanted,
+        OrderState::PartiallyFilled | OrderState::Canceled => Lots(rng.i64(0..wanted.0)),
+    };
+    OwnOrder {
+        id: rng.u64(1..1 << id_bits),
+        side: side(rng),
+        limit: (is_open || rng.u8(0..4) > 0).then_some(ticks),
+        lots: wanted,
+        state,
+        filled,
+        cost: i128::from(ticks.0) * i128::from(filled.0),
+        last: (filled.0 > 0).then(|| (ticks, Lots(rng.i64(1..=filled.0)))),
+        created_ms: now_ms - rng.u64(0..100_000),
+        modified_ms: now_ms,
+    }
+}
+
+fn side(rng: &mut Rng) -> Side {
+    if rng.bool() { Side::Bid } else { Side::Ask }
 }
 
 const EVENT: EventInfo<'_> = EventInfo {
@@ -127,7 +242,7 @@ fn fill(out: &mut String, rng: &mut Rng, now_ms: u64) {
         user_id: &format!("usr_{user:08x}"),
         user_tag: (rng.u8(0..4) > 0).then_some("prediction_pro"),
         order_id: &format!("ord_{order:08x}"),
-        side: if rng.bool() { Side::Bid } else { Side::Ask },
+        side: side(rng),
         ticks: Ticks(rng.i64(1..1_000)),
         lots: lots(rng, 24),
         scale: BAYSE_SCALE,
@@ -146,32 +261,85 @@ fn fill(out: &mut String, rng: &mut Rng, now_ms: u64) {
     wire::bayse::activity(out, &fill);
 }
 
+fn order_updated(out: &mut String, rng: &mut Rng, now_ms: u64) {
+    let (ticks, wanted) = (Ticks(rng.i64(1..1_000)), lots(rng, 24));
+    let filled = if rng.bool() {
+        wanted
+    } else {
+        Lots(rng.i64(1..=wanted.0))
+    };
+    // Some of it for a tick less, so that the average may be finer than a tick.
+    let less = if rng.bool() { rng.i64(0..filled.0) } else { 0 };
+    let order = Order {
+        id: 1,
+        owner: Owner(0),
+        side: side(rng),
+        limit: (rng.u8(0..4) > 0).then_some(ticks),
+        lots: wanted,
+        filled,
+        paid: i128::from(ticks.0) * i128::from(filled.0) - i128::from(less),
+        created_ms: now_ms,
+    };
+    let update = OrderUpdated {
+        order_id: &uuid(rng),
+        user_id: &uuid(rng),
+        event_id: EVENT.id,
+        market_id: MARKETS[rng.usize(..MARKETS.len())],
+        outcome_id: &uuid(rng),
+        outcome_label: LABELS[rng.usize(..LABELS.len())],
+        order: &order,
+        fill_price: ticks,
+        scale: BAYSE_SCALE,
+        created_ms: now_ms - rng.u64(1_000..100_000),
+        updated_ms: now_ms,
+        sent_ms: now_ms + rng.u64(1..50),
+    };
+    wire::bayse::order_updated(out, &update);
+}
+
+const LABELS: [&str; 4] = ["Yes", "No", "Up", "Down"];
+
+fn uuid(rng: &mut Rng) -> String {
+    let (first, last) = (rng.u32(..), rng.u64(..1 << 48));
+    format!("{first:08x}-4fda-508d-828f-{last:012x}")
+}
+
 #[cfg(test)]
 mod tests {
     use ticklot_frame::{bayse, jayx};
 
     use super::*;
 
-    const OTHERS: [Other; 5] = [
+    const OTHERS: [Other; 8] = [
         Other::Kline,
+        Other::Positions,
+        Other::OpenOrders,
         Other::PriceUpdate,
         Other::AssetPrice,
         Other::Fill,
+        Other::OrderUpdated,
         Other::Pong,
     ];
 
     fn is_right(other: Other, message: &[u8]) -> bool {
-        if other == Other::Kline {
+        if other.event().is_some() {
             let mut decoder = jayx::Decoder::default();
-            return matches!(decoder.decode(message).unwrap(), jayx::Message::Kline(_));
+            let decoded = decoder.decode(message).unwrap();
+            return match other {
+                Other::Kline => matches!(decoded, jayx::Message::Kline(_)),
+                Other::Positions => matches!(decoded, jayx::Message::Positions(_)),
+                Other::OpenOrders => matches!(decoded, jayx::Message::OpenOrders(_)),
+                _ => false,
+            };
         }
         let mut decoder = bayse::Decoder::new();
         let decoded = decoder.decode(message, &BAYSE_SCALE).unwrap();
         match other {
-            Other::Kline => false,
+            Other::Kline | Other::Positions | Other::OpenOrders => false,
             Other::PriceUpdate => matches!(decoded, bayse::Message::PriceUpdate(_)),
             Other::AssetPrice => matches!(decoded, bayse::Message::AssetPrice(_)),
             Other::Fill => matches!(decoded, bayse::Message::Activity(_)),
+            Other::OrderUpdated => matches!(decoded, bayse::Message::OrderUpdated(_)),
             Other::Pong => matches!(decoded, bayse::Message::Pong { .. }),
         }
     }

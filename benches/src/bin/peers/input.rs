@@ -9,6 +9,9 @@ use ticklot_book::Scale;
 use ticklot_frame::Lines;
 use ticklot_frame::jayx::Envelope;
 
+/// JayX's event of order books.
+const ORDER_BOOK: &str = "orderbook";
+
 /// Frames of one kind of message.
 pub(crate) struct Input {
     pub(crate) name: String,
@@ -16,6 +19,8 @@ pub(crate) struct Input {
     /// The messages of a frame, a line each.
     pub(crate) lines: usize,
     pub(crate) wire: Wire,
+    /// The event whose packets the frames are, where the wire has packets.
+    pub(crate) event: &'static str,
     pub(crate) scale: Scale,
 }
 
@@ -29,6 +34,7 @@ impl Input {
             frames: frames.collect::<anyhow::Result<_>>()?,
             lines: shape.lines,
             wire: shape.wire,
+            event: ORDER_BOOK,
             scale: BAYSE_SCALE,
         })
     }
@@ -41,10 +47,11 @@ impl Input {
             name: name.to_owned(),
             frames: frames.collect::<anyhow::Result<_>>()?,
             lines: 1,
-            wire: match other {
-                Other::Kline => Wire::JayxSocketIo,
-                _ => Wire::Bayse,
+            wire: match other.event() {
+                Some(_) => Wire::JayxSocketIo,
+                None => Wire::Bayse,
             },
+            event: other.event().unwrap_or_default(),
             scale: BAYSE_SCALE,
         })
     }
@@ -70,6 +77,7 @@ impl Input {
             frames,
             lines: 1,
             wire: log.wire,
+            event: ORDER_BOOK,
             scale: recorded::BAYSE_SCALE,
         })
     }
@@ -85,10 +93,10 @@ impl Input {
     /// What stands around the JSON of a peer in each frame.
     ///
     /// Peers cut a packet of Socket.IO by comparing its head as bytes, the cheapest way there is.
-    pub(crate) fn wrapping(&self, event: &str) -> Wrapping {
+    pub(crate) fn wrapping(&self) -> Wrapping {
         match self.wire {
             Wire::JayxSocketIo => Wrapping {
-                head: format!("42[\"{event}\","),
+                head: format!("42[\"{}\",", self.event),
                 tail: "]",
             },
             Wire::JayxBare | Wire::Bayse => Wrapping::default(),

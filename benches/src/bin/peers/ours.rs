@@ -46,6 +46,8 @@ impl Contender for DecodeJayx<'_> {
                 Ok(fields)
             }
             jayx::Message::Kline(kline) => Ok(candles(&kline)),
+            jayx::Message::Positions(positions) => Ok(balances(&positions)),
+            jayx::Message::OpenOrders(orders) => Ok(open_orders(&orders)),
             other => bail!("no case for {other:?}"),
         }
     }
@@ -64,6 +66,37 @@ fn candles(kline: &jayx::Kline<'_>) -> Fields {
         fields.extend(prices.map(|ticks| Field::Int(ticks.0)));
         fields.extend([candle.volume.0.into(), candle.modified.0.into()]);
         fields.push(candle.symbol.into());
+    }
+    fields
+}
+
+fn balances(positions: &jayx::Positions<'_>) -> Fields {
+    let balances = positions.iter();
+    let words = balances.flat_map(|it| [it.asset, it.balance.0, it.available.0]);
+    words.map(Field::from).collect()
+}
+
+fn open_orders(orders: &jayx::OpenOrders<'_>) -> Fields {
+    let mut fields = Fields::new();
+    for (list, orders) in [("cancel", orders.cancel), ("modify", orders.modify)] {
+        fields.push(list.into());
+        for order in orders.iter() {
+            let numbers = [
+                order.id,
+                order.reserved.0,
+                order.executed.0,
+                order.cost,
+                order.created.0,
+                order.modified.0,
+            ];
+            fields.extend(numbers.map(Field::Int));
+            fields.push(order.last_lots.map(|lots| lots.0).into());
+            fields.push(order.last_ticks.map(|ticks| ticks.0).into());
+            fields.push(order.side.into());
+            let words = [order.kind, order.state, order.symbol];
+            fields.extend(words.map(Field::from));
+            fields.extend([order.price.0, order.quantity.0].map(Field::from));
+        }
     }
     fields
 }
@@ -109,7 +142,7 @@ fn tell(message: &Message<'_>, fields: &mut Fields) -> anyhow::Result<()> {
         Message::OrderBook(book) => {
             fields.extend([book.market_id.into(), book.outcome_id.into()]);
             fields.push(book.timestamp.map(|time| time.0).into());
-            fields.push(book.last_price.map(float).transpose()?.into());
+            fields.push(opt_float(book.last_price)?);
             fields.push(book.last_side.into());
             fields.push(millis(book.sent));
             add_levels(fields, book.bids);
@@ -125,6 +158,7 @@ fn tell(message: &Message<'_>, fields: &mut Fields) -> anyhow::Result<()> {
             millis(price.sent),
         ]),
         Message::Activity(fill) => activity(fill, fields)?,
+        Message::OrderUpdated(update) => order_updated(update, fields)?,
         Message::Pong { sent } => fields.extend(["pong".into(), millis(*sent)]),
         other => bail!("no case for {other:?}"),
     }
@@ -133,6 +167,10 @@ fn tell(message: &Message<'_>, fields: &mut Fields) -> anyhow::Result<()> {
 
 fn float(number: Decimal<'_>) -> anyhow::Result<f64> {
     Ok(number.0.parse()?)
+}
+
+fn opt_float(number: Option<Decimal<'_>>) -> anyhow::Result<Field> {
+    Ok(number.map(float).transpose()?.into())
 }
 
 fn millis(time: Option<UnixMillis>) -> Field {
@@ -203,6 +241,35 @@ fn activity(fill: &bayse::Activity<'_>, fields: &mut Fields) -> anyhow::Result<(
     fields.extend([market.id, market.title].map(Field::from));
     fields.extend([event.image_url, market.image_url].map(Field::from));
     fields.push(millis(fill.sent));
+    Ok(())
+}
+
+fn order_updated(update: &bayse::OrderUpdated<'_>, fields: &mut Fields) -> anyhow::Result<()> {
+    let order = &update.order;
+    fields.extend(["order_updated".into(), update.order_id.into()]);
+    fields.extend([update.event_id.into(), update.market_id.into()]);
+    let words = [
+        order.id,
+        order.user_id,
+        order.market_id,
+        order.outcome_id,
+        order.outcome_label,
+        order.time_in_force,
+    ];
+    fields.extend(words.map(Field::from));
+    fields.extend([order.side.into(), order.status.into()]);
+    let quantities = [
+        order.quantity,
+        order.filled_quantity,
+        order.remaining_quantity,
+    ];
+    for number in quantities {
+        fields.push(float(number)?.into());
+    }
+    fields.extend([opt_float(order.price)?, opt_float(order.avg_fill_price)?]);
+    let times = [order.created_at, order.updated_at, update.updated];
+    fields.extend(times.map(|time| Field::from(time.map(|time| time.0))));
+    fields.push(millis(update.sent));
     Ok(())
 }
 

@@ -18,6 +18,7 @@ pub(crate) fn fields(event: &WsEvent, factors: Factors) -> anyhow::Result<Fields
         WsEvent::OrderbookUpdate(update) => Ok(book(update, factors)),
         WsEvent::PriceUpdate(update) => Ok(prices(update)),
         WsEvent::TradeOrder(fill) => Ok(fill_fields(fill)),
+        WsEvent::OrderUpdated(update) => order_updated(update),
         WsEvent::AssetPrice(price) => Ok(vec![
             price._type.as_str().into(),
             price.data.symbol.as_str().into(),
@@ -111,4 +112,43 @@ fn fill_fields(fill: &bayse::TradeOrderEvent) -> Fields {
     fields.extend(images.map(Field::from));
     fields.push(time(fill.timestamp).unwrap_or(Field::Nothing));
     fields
+}
+
+fn order_updated(update: &bayse::OrderUpdatedEvent) -> anyhow::Result<Fields> {
+    let data = &update.data;
+    let order = &data.order;
+    let words = [
+        &update._type,
+        &data.order_id,
+        &data.event_id,
+        &data.market_id,
+        &order.id,
+        &order.user_id,
+        &order.market_id,
+    ];
+    let mut fields: Fields = words.map(|word| Field::from(word.as_str())).into();
+    let words = [
+        &order.outcome_id,
+        &order.outcome_label,
+        &order.time_in_force,
+    ];
+    fields.extend(words.map(|word| Field::from(word.as_deref())));
+    fields.extend([&order.side, &order.status].map(|word| Field::from(word.as_str())));
+    let quantities = [
+        order.quantity,
+        order.filled_quantity,
+        order.remaining_quantity,
+    ];
+    fields.extend(quantities.map(Field::from));
+    fields.extend([order.price.into(), order.avg_fill_price.into()]);
+    let times = [
+        order.created_at,
+        order.updated_at,
+        data.timestamp,
+        update.timestamp,
+    ];
+    for number in times {
+        fields.push(time(number)?);
+    }
+    Ok(fields)
 }

@@ -6,8 +6,9 @@ use ticklot_book::{Level, Lots, Scale, Ticks};
 use ticklot_frame::{Trade, TradeSide, UnixMillis};
 
 use super::wire::{
-    Asset, AssetPrice, Candle, Event, Fill, FilledOrder, Kline, Market, Pong, PriceUpdate,
-    PricedEvent, PricedMarket, User,
+    Asset, AssetPrice, Balance, Candle, Event, Fill, FilledOrder, Kline, Market, OpenOrders,
+    OrderUpdated, OwnOrder, Pong, Positions, PriceUpdate, PricedEvent, PricedMarket, UpdateData,
+    UpdatedOrder, User, WireSide,
 };
 use super::{Factors, Head, ReadBook, Sink};
 
@@ -62,9 +63,24 @@ impl<'a> Reader<'a> {
         self.text.get(start..end).context("no text")
     }
 
-    fn opt_str(&mut self) -> anyhow::Result<Option<&'a str>> {
-        if self.json.peek()? == Peek::Null {
+    /// Whether a null is next, which is then passed.
+    fn null(&mut self) -> anyhow::Result<bool> {
+        let is_null = self.json.peek()? == Peek::Null;
+        if is_null {
             self.json.known_null()?;
+        }
+        Ok(is_null)
+    }
+
+    fn opt_int(&mut self) -> anyhow::Result<Option<i64>> {
+        if self.null()? {
+            return Ok(None);
+        }
+        self.int().map(Some)
+    }
+
+    fn opt_str(&mut self) -> anyhow::Result<Option<&'a str>> {
+        if self.null()? {
             return Ok(None);
         }
         self.str().map(Some)
@@ -79,20 +95,19 @@ impl<'a> Reader<'a> {
         Ok(Some(self.json.known_float(peek)?))
     }
 
-    fn side(&mut self) -> anyhow::Result<TradeSide> {
+    fn side(&mut self) -> anyhow::Result<WireSide> {
         match self.json.next_str()? {
-            "BUY" => Ok(TradeSide::Buy),
-            "SELL" => Ok(TradeSide::Sell),
+            "BUY" => Ok(WireSide::Buy),
+            "SELL" => Ok(WireSide::Sell),
             _ => bail!("no side"),
         }
     }
 
     fn opt_side(&mut self) -> anyhow::Result<Option<TradeSide>> {
-        if self.json.peek()? == Peek::Null {
-            self.json.known_null()?;
+        if self.null()? {
             return Ok(None);
         }
-        self.side().map(Some)
+        Ok(Some(self.side()?.into()))
     }
 }
 
@@ -147,7 +162,7 @@ fn trade(reader: &mut Reader<'_>) -> anyhow::Result<Trade> {
     object!(reader.json, {
         b"lots" => trade.lots = Lots(reader.int()?),
         b"ticks" => trade.ticks = Ticks(reader.int()?),
-        b"side" => trade.side = reader.side()?,
+        b"side" => trade.side = reader.side()?.into(),
         b"created" => trade.created = UnixMillis(reader.int()?),
     });
     Ok(trade)
@@ -267,8 +282,7 @@ pub(crate) fn kline(text: &str) -> anyhow::Result<Kline<'_>> {
 }
 
 fn candle<'a>(reader: &mut Reader<'a>) -> anyhow::Result<Option<Candle<'a>>> {
-    if reader.json.peek()? == Peek::Null {
-        reader.json.known_null()?;
+    if reader.null()? {
         return Ok(None);
     }
     let mut candle = Candle::default();
@@ -284,6 +298,58 @@ fn candle<'a>(reader: &mut Reader<'a>) -> anyhow::Result<Option<Candle<'a>>> {
         b"symbol" => candle.symbol = reader.str()?,
     });
     Ok(Some(candle))
+}
+
+pub(crate) fn positions(text: &str) -> anyhow::Result<Positions<'_>> {
+    let mut reader = Reader::new(text);
+    let mut positions = Positions::default();
+    object!(reader.json, {
+        b"spot" => array!(reader.json, positions.spot.push(balance(&mut reader)?)),
+    });
+    reader.json.finish()?;
+    Ok(positions)
+}
+
+fn balance<'a>(reader: &mut Reader<'a>) -> anyhow::Result<Balance<'a>> {
+    let mut balance = Balance::default();
+    object!(reader.json, {
+        b"asset" => balance.asset = reader.str()?,
+        b"balance" => balance.balance = reader.str()?,
+        b"available" => balance.available = reader.str()?,
+    });
+    Ok(balance)
+}
+
+pub(crate) fn open_orders(text: &str) -> anyhow::Result<OpenOrders<'_>> {
+    let mut reader = Reader::new(text);
+    let mut orders = OpenOrders::default();
+    object!(reader.json, {
+        b"cancel" => array!(reader.json, orders.cancel.push(own_order(&mut reader)?)),
+        b"modify" => array!(reader.json, orders.modify.push(own_order(&mut reader)?)),
+    });
+    reader.json.finish()?;
+    Ok(orders)
+}
+
+fn own_order<'a>(reader: &mut Reader<'a>) -> anyhow::Result<OwnOrder<'a>> {
+    let mut order = OwnOrder::default();
+    object!(reader.json, {
+        b"id" => order.id = reader.int()?,
+        b"type" => order.kind = reader.str()?,
+        b"state" => order.state = reader.str()?,
+        b"side" => order.side = reader.side()?,
+        b"resd" => order.resd = reader.int()?,
+        b"exec" => order.exec = reader.int()?,
+        b"cost" => order.cost = reader.int()?,
+        b"lastLots" => order.last_lots = reader.opt_int()?,
+        b"lastTicks" => order.last_ticks = reader.opt_int()?,
+        b"created" => order.created = reader.int()?,
+        b"modified" => order.modified = reader.int()?,
+        b"symbol" => order.symbol = reader.str()?,
+        b"price" => order.price = reader.str()?,
+        b"quantity" => order.quantity = reader.str()?,
+    });
+    Ok(order)
 }
 
 pub(crate) fn pong(text: &str) -> anyhow::Result<Pong<'_>> {
@@ -426,6 +492,50 @@ fn market<'a>(reader: &mut Reader<'a>, market: &mut Market<'a>) -> anyhow::Resul
         b"id" => market.id = reader.str()?,
         b"title" => market.title = reader.str()?,
         b"imageUrl" => market.image_url = reader.opt_str()?,
+    });
+    Ok(())
+}
+
+pub(crate) fn order_updated(text: &str) -> anyhow::Result<OrderUpdated<'_>> {
+    let mut reader = Reader::new(text);
+    let mut message = OrderUpdated::default();
+    object!(reader.json, {
+        b"type" => message.tag = reader.str()?,
+        b"data" => update_data(&mut reader, &mut message.data)?,
+        b"timestamp" => message.timestamp = Some(reader.int()?),
+    });
+    reader.json.finish()?;
+    Ok(message)
+}
+
+fn update_data<'a>(reader: &mut Reader<'a>, data: &mut UpdateData<'a>) -> anyhow::Result<()> {
+    object!(reader.json, {
+        b"orderId" => data.order_id = reader.str()?,
+        b"eventId" => data.event_id = reader.opt_str()?,
+        b"marketId" => data.market_id = reader.str()?,
+        b"order" => updated_order(reader, &mut data.order)?,
+        b"timestamp" => data.timestamp = reader.opt_int()?,
+    });
+    Ok(())
+}
+
+fn updated_order<'a>(reader: &mut Reader<'a>, order: &mut UpdatedOrder<'a>) -> anyhow::Result<()> {
+    object!(reader.json, {
+        b"id" => order.id = reader.opt_str()?,
+        b"userId" => order.user_id = reader.opt_str()?,
+        b"marketId" => order.market_id = reader.opt_str()?,
+        b"outcomeId" => order.outcome_id = reader.opt_str()?,
+        b"outcomeLabel" => order.outcome_label = reader.opt_str()?,
+        b"side" => order.side = reader.side()?,
+        b"price" => order.price = reader.opt_float()?,
+        b"quantity" => order.quantity = reader.json.next_float()?,
+        b"filledQuantity" => order.filled_quantity = reader.json.next_float()?,
+        b"remainingQuantity" => order.remaining_quantity = reader.json.next_float()?,
+        b"avgFillPrice" => order.avg_fill_price = reader.opt_float()?,
+        b"status" => order.status = reader.str()?,
+        b"timeInForce" => order.time_in_force = reader.opt_str()?,
+        b"createdAt" => order.created_at = reader.opt_int()?,
+        b"updatedAt" => order.updated_at = reader.opt_int()?,
     });
     Ok(())
 }

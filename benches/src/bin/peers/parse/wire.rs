@@ -10,9 +10,10 @@ use ticklot_frame::TradeSide;
 use crate::field::{Field, Fields};
 
 /// Buy or sell.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum WireSide {
+    #[default]
     Buy,
     Sell,
 }
@@ -51,12 +52,18 @@ macro_rules! kinds {
 kinds! {
     /// Candles of JayX.
     Klines => Kline;
+    /// Balances of JayX.
+    PositionLists => Positions;
+    /// One's own orders at JayX.
+    OpenOrderLists => OpenOrders;
     /// The prices of an event.
     PriceUpdates => PriceUpdate;
     /// The price of an asset.
     AssetPrices => AssetPrice;
     /// Fills.
     Fills => Fill;
+    /// Fills of one's own orders.
+    OrderUpdates => OrderUpdated;
     /// Answers to pings.
     Pongs => Pong;
 }
@@ -103,6 +110,85 @@ impl Tell for Kline<'_> {
             } = *candle;
             fields.extend([created, o, h, l, c, v, m].map(Field::Int));
             fields.push(candle.symbol.into());
+        }
+        fields
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Positions<'a> {
+    #[serde(borrow)]
+    pub(crate) spot: SmallVec<[Balance<'a>; 6]>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Balance<'a> {
+    pub(crate) asset: &'a str,
+    pub(crate) balance: &'a str,
+    pub(crate) available: &'a str,
+}
+
+impl Tell for Positions<'_> {
+    fn fields(&self) -> Fields {
+        let balances = self.spot.iter();
+        let words = balances.flat_map(|it| [it.asset, it.balance, it.available]);
+        words.map(Field::from).collect()
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct OpenOrders<'a> {
+    #[serde(borrow, default)]
+    pub(crate) cancel: OwnOrders<'a>,
+    #[serde(borrow, default)]
+    pub(crate) modify: OwnOrders<'a>,
+}
+
+/// A list of one's own orders.
+pub(crate) type OwnOrders<'a> = SmallVec<[OwnOrder<'a>; 3]>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OwnOrder<'a> {
+    pub(crate) id: i64,
+    #[serde(rename = "type")]
+    pub(crate) kind: &'a str,
+    pub(crate) state: &'a str,
+    pub(crate) side: WireSide,
+    pub(crate) resd: i64,
+    pub(crate) exec: i64,
+    pub(crate) cost: i64,
+    pub(crate) last_lots: Option<i64>,
+    pub(crate) last_ticks: Option<i64>,
+    pub(crate) created: i64,
+    pub(crate) modified: i64,
+    pub(crate) symbol: &'a str,
+    pub(crate) price: &'a str,
+    pub(crate) quantity: &'a str,
+}
+
+impl Tell for OpenOrders<'_> {
+    fn fields(&self) -> Fields {
+        let mut fields = Fields::new();
+        for (list, orders) in [("cancel", &self.cancel), ("modify", &self.modify)] {
+            fields.push(list.into());
+            for order in orders {
+                let OwnOrder {
+                    id,
+                    resd,
+                    exec,
+                    cost,
+                    created,
+                    modified,
+                    ..
+                } = *order;
+                fields.extend([id, resd, exec, cost, created, modified].map(Field::Int));
+                fields.extend([order.last_lots, order.last_ticks].map(Field::from));
+                fields.push(TradeSide::from(order.side).into());
+                let words = [order.kind, order.state, order.symbol];
+                fields.extend(words.map(Field::from));
+                fields.extend([order.price, order.quantity].map(Field::from));
+            }
         }
         fields
     }
@@ -338,6 +424,80 @@ impl Tell for Fill<'_> {
         fields.extend([market.id, market.title].map(Field::from));
         fields.extend([event.image_url, market.image_url].map(Field::from));
         fields.push(self.timestamp.into());
+        fields
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct OrderUpdated<'a> {
+    #[serde(rename = "type")]
+    pub(crate) tag: &'a str,
+    #[serde(borrow)]
+    pub(crate) data: UpdateData<'a>,
+    pub(crate) timestamp: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UpdateData<'a> {
+    pub(crate) order_id: &'a str,
+    pub(crate) event_id: Option<&'a str>,
+    pub(crate) market_id: &'a str,
+    #[serde(borrow)]
+    pub(crate) order: UpdatedOrder<'a>,
+    pub(crate) timestamp: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UpdatedOrder<'a> {
+    pub(crate) id: Option<&'a str>,
+    pub(crate) user_id: Option<&'a str>,
+    pub(crate) market_id: Option<&'a str>,
+    pub(crate) outcome_id: Option<&'a str>,
+    pub(crate) outcome_label: Option<&'a str>,
+    pub(crate) side: WireSide,
+    pub(crate) price: Option<f64>,
+    pub(crate) quantity: f64,
+    pub(crate) filled_quantity: f64,
+    pub(crate) remaining_quantity: f64,
+    pub(crate) avg_fill_price: Option<f64>,
+    pub(crate) status: &'a str,
+    pub(crate) time_in_force: Option<&'a str>,
+    pub(crate) created_at: Option<i64>,
+    pub(crate) updated_at: Option<i64>,
+}
+
+impl Tell for OrderUpdated<'_> {
+    fn fields(&self) -> Fields {
+        let data = &self.data;
+        let order = &data.order;
+        let mut fields = vec![Field::from(self.tag), data.order_id.into()];
+        fields.extend([data.event_id.into(), data.market_id.into()]);
+        let words = [
+            order.id,
+            order.user_id,
+            order.market_id,
+            order.outcome_id,
+            order.outcome_label,
+            order.time_in_force,
+        ];
+        fields.extend(words.map(Field::from));
+        fields.extend([TradeSide::from(order.side).into(), order.status.into()]);
+        let quantities = [
+            order.quantity,
+            order.filled_quantity,
+            order.remaining_quantity,
+        ];
+        fields.extend(quantities.map(Field::from));
+        fields.extend([order.price, order.avg_fill_price].map(Field::from));
+        let times = [
+            order.created_at,
+            order.updated_at,
+            data.timestamp,
+            self.timestamp,
+        ];
+        fields.extend(times.map(Field::from));
         fields
     }
 }

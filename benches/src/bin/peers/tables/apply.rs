@@ -108,7 +108,7 @@ impl<'p, R: ReadBook> Flat<'p, R> {
     fn new(input: &'p Input, reader: R) -> Self {
         Self {
             input,
-            wrapping: input.wrapping("orderbook"),
+            wrapping: input.wrapping(),
             reader,
             books: (0..input.lines).map(|_| Sink::default()).collect(),
         }
@@ -209,7 +209,7 @@ impl<'p, R: ReadBook> Maps<'p, R> {
     fn new(input: &'p Input, reader: R) -> Self {
         Self {
             input,
-            wrapping: input.wrapping("orderbook"),
+            wrapping: input.wrapping(),
             reader,
             sink: Sink::default(),
             books: (0..input.lines).map(|_| MapBook::default()).collect(),

@@ -12,7 +12,10 @@ use crate::input::{Input, Wrapping};
 use crate::measure::{Case, Clock, Contender, Named};
 use crate::ours::{DecodeBayse, DecodeJayx};
 use crate::parse::serde::{Bayse, Jayx, Json, SerdeJson, SimdJson, Sonic};
-use crate::parse::wire::{AssetPrices, Fills, Kind, Klines, Pongs, PriceUpdates, Tell};
+use crate::parse::wire::{
+    AssetPrices, Fills, Kind, Klines, OpenOrderLists, OrderUpdates, Pongs, PositionLists,
+    PriceUpdates, Tell,
+};
 use crate::parse::{Factors, Head, ReadBook, Sink, client, jiter};
 
 pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
@@ -34,11 +37,14 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-const OTHERS: [(&str, Other); 5] = [
+const OTHERS: [(&str, Other); 8] = [
     ("jayx-kline", Other::Kline),
+    ("jayx-positions", Other::Positions),
+    ("jayx-openorders", Other::OpenOrders),
     ("bayse-price-update", Other::PriceUpdate),
     ("bayse-asset-price", Other::AssetPrice),
     ("bayse-fill", Other::Fill),
+    ("bayse-order-updated", Other::OrderUpdated),
     ("bayse-pong", Other::Pong),
 ];
 
@@ -136,7 +142,7 @@ impl<'p, R: ReadBook> Books<'p, R> {
     fn new(input: &'p Input, reader: R) -> Self {
         Self {
             input,
-            wrapping: input.wrapping("orderbook"),
+            wrapping: input.wrapping(),
             reader,
             sink: Sink::default(),
         }
@@ -220,15 +226,18 @@ impl Contender for Client<'_> {
 }
 
 fn others(input: &Input, other: Other) -> Case<'_> {
-    let mut contenders: Vec<Named<'_>> = match other {
-        Other::Kline => vec![("ticklot", Box::new(DecodeJayx::new(input)))],
-        _ => vec![("ticklot", Box::new(DecodeBayse::new(input)))],
+    let mut contenders: Vec<Named<'_>> = match other.event() {
+        Some(_) => vec![("ticklot", Box::new(DecodeJayx::new(input)))],
+        None => vec![("ticklot", Box::new(DecodeBayse::new(input)))],
     };
     contenders.extend(match other {
         Other::Kline => typed::<Klines>(input, jiter::kline),
+        Other::Positions => typed::<PositionLists>(input, jiter::positions),
+        Other::OpenOrders => typed::<OpenOrderLists>(input, jiter::open_orders),
         Other::PriceUpdate => typed::<PriceUpdates>(input, jiter::price_update),
         Other::AssetPrice => typed::<AssetPrices>(input, jiter::asset_price),
         Other::Fill => typed::<Fills>(input, jiter::fill),
+        Other::OrderUpdated => typed::<OrderUpdates>(input, jiter::order_updated),
         Other::Pong => typed::<Pongs>(input, jiter::pong),
     });
     if input.wire == Wire::Bayse {
@@ -289,7 +298,7 @@ impl<'p, K: Kind, R: ReadAs<K>> Typed<'p, K, R> {
     fn with(input: &'p Input, reader: R) -> Self {
         Self {
             input,
-            wrapping: input.wrapping("kline"),
+            wrapping: input.wrapping(),
             reader,
             kind: PhantomData,
         }
