@@ -148,7 +148,6 @@ impl Known for LevelShape {
 
 impl Formed for LevelShape {
     const FORM: &'static Form = &Form::new(2, [QUANTITY, TOTAL, END], NEXT, true);
-    const IS_OFTEN_LONG: bool = true;
 
     fn places(self, key: u64) -> Option<Places> {
         Places::new(Self::FORM, key, &self.parts())

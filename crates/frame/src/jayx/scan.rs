@@ -153,7 +153,6 @@ impl Known for LevelShape {
 
 impl Formed for LevelShape {
     const FORM: &'static Form = &Form::new(3, [LOTS, COUNT, END], NEXT, false);
-    const IS_OFTEN_LONG: bool = false;
 
     fn places(self, key: u64) -> Option<Places> {
         Places::new(Self::FORM, key, &PARTS)

@@ -74,9 +74,6 @@ pub(crate) trait Formed: Known<Item = Level> {
     /// What is found in each place of it.
     const FORM: &'static Form;
 
-    /// Whether the second number often has more than eight digits, so that it is better not to ask.
-    const IS_OFTEN_LONG: bool;
-
     /// Where that comes from, for a pattern. None when it is none of the venue's, or of long numbers.
     fn places(self, key: u64) -> Option<Places>;
 }

@@ -144,7 +144,7 @@ pub(crate) struct OpenOrders<'a> {
     pub(crate) modify: OwnOrders<'a>,
 }
 
-/// A list of one's own orders.
+/// A list of one's own orders: the pool's have three at most.
 pub(crate) type OwnOrders<'a> = SmallVec<[OwnOrder<'a>; 3]>;
 
 #[derive(Debug, Default, Deserialize)]

@@ -98,7 +98,7 @@ unsafe fn usual<F: Formed>(
         let bytes = _mm512_permutex2var_epi8(values, load(&places.places.0), other);
         let left = _mm512_sub_epi8(bytes, words);
         let mut level = level(left);
-        if F::IS_OFTEN_LONG || places.is_long {
+        if places.is_long {
             level = with_higher(level);
         }
         // SAFETY: there is room for two levels, and so for 32 bytes. They begin with a level.
