@@ -84,7 +84,7 @@ impl<'a> Message<'a> {
 /// Grows its buffers to the longest line and the deepest book seen, then allocates no more. They
 /// are bounded: 4 MiB a line, 64 levels of nesting, [`MAX_LEVELS`](ticklot_book::MAX_LEVELS) price
 /// levels a side, [`MAX_EVENT_MARKETS`](super::MAX_EVENT_MARKETS) markets an event,
-/// [`MAX_OUTCOMES`](super::MAX_OUTCOMES) outcomes a market. With AVX-512 there are 256 KiB of tables for each of the first
+/// [`MAX_OUTCOMES`](super::MAX_OUTCOMES) outcomes a market. With AVX-512 there are 384 KiB of tables for each of the first
 /// eight scales, made for its first order book.
 pub struct Decoder {
     scanner: Scanner,

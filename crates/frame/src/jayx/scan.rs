@@ -154,6 +154,9 @@ impl Known for LevelShape {
 impl Formed for LevelShape {
     const FORM: &'static Form = &Form::new(3, [LOTS, COUNT, END], NEXT, false);
 
+    // Of the ten or so patterns of a market any bits will do, and these are the quickest to be had.
+    const HASHED_FROM: u32 = 0;
+
     fn places(self, key: u64) -> Option<Places> {
         Places::new(Self::FORM, key, &PARTS)
     }

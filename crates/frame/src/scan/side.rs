@@ -74,6 +74,9 @@ pub(crate) trait Formed: Known<Item = Level> {
     /// What is found in each place of it.
     const FORM: &'static Form;
 
+    /// From which bit on a CRC tells its patterns apart best.
+    const HASHED_FROM: u32;
+
     /// Where that comes from, for a pattern. None when it is none of the venue's, or of long numbers.
     fn places(self, key: u64) -> Option<Places>;
 }

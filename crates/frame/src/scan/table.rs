@@ -23,8 +23,9 @@ pub(crate) trait Keyed: Copy {
     fn key(&self) -> u64;
 }
 
-/// How many patterns of levels are known at a time, of one kind. (The levels of ten markets come in some hundred.)
-pub(crate) const PLACES: usize = 1 << 10;
+/// How many patterns of levels are known at a time, of one kind: several times as many as a few markets come in (403
+/// in the recorded log of Bayse Markets), so that most are in the first of their places.
+pub(crate) const PLACES: usize = 1 << 11;
 
 /// How many patterns of other items, and of levels with long numbers.
 const RECIPES: usize = 1 << 9;
@@ -91,7 +92,7 @@ impl<T: Keyed, const N: usize> Tagged<T, N> {
     }
 }
 
-/// What belongs to patterns, `N` of them, a power of two. Each has two places, of which the first is quick to find.
+/// What belongs to patterns, `N` of them, a power of two. Each has four places, of which the first is quick to find.
 #[derive(Debug)]
 pub(crate) struct Table<'t, T, const N: usize>(&'t mut [T; N]);
 
@@ -100,8 +101,8 @@ impl<T: Keyed, const N: usize> Table<'_, T, N> {
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation)] // less than N
     fn place(hash: u64) -> usize {
-        const { assert!(N.is_power_of_two() && N > 1) };
-        // Which bits are taken is all the same. With these the place of 128 bytes is a mask away.
+        const { assert!(N.is_power_of_two() && N >= 4) };
+        // From this bit on, so that the place of 128 bytes is a mask away.
         (hash >> 7) as usize % N
     }
 
@@ -121,21 +122,30 @@ impl<T: Keyed, const N: usize> Table<'_, T, N> {
         self.learn(key, hash, make)
     }
 
-    /// The same when it is in the other place, or in the first once `make` has made it: what was there takes the
-    /// second, and what was in that is forgotten.
+    /// The same when it is in another of its places, or in the first once `make` has made it: what was there takes the
+    /// next one, and so on, and what was in the last is forgotten.
     #[cold]
     #[inline(never)]
     fn learn(&mut self, key: u64, hash: u64, make: impl FnOnce(u64) -> Option<T>) -> Option<&T> {
         let first = Self::place(hash);
-        let second = first ^ 1;
-        if self.0.get(second)?.key() == key {
-            return self.0.get(second);
+        let places = [0, 1, 2, 3].map(|other| first ^ other);
+        let is_known = |place: &usize| self.0.get(*place).is_some_and(|known| known.key() == key);
+        if let Some(place) = places.into_iter().find(is_known) {
+            return self.0.get(place);
         }
-        let made = make(key)?;
-        self.0.swap(first, second);
-        *self.0.get_mut(first)? = made;
+        let mut next = make(key)?;
+        for place in places {
+            next = std::mem::replace(self.0.get_mut(place)?, next);
+        }
         self.0.get(first)
     }
+}
+
+/// The top bits of a product, which every bit of the pattern is in. (Multiplicative hashing: Knuth, The Art of
+/// Computer Programming, volume 3, section 6.4.)
+#[inline(always)]
+pub(crate) fn product(key: u64) -> u64 {
+    key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48
 }
 
 #[cfg(test)]
@@ -154,30 +164,25 @@ mod tests {
         }
     }
 
-    /// A hash for tests (Knuth, The Art of Computer Programming, volume 3, section 6.4).
-    fn hash(key: u64) -> u64 {
-        key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
-    }
-
     fn gives_back<const N: usize>() {
         let mut tables = Tagged::<Tag, N>::default();
         let keys: Vec<u64> = (0..1000_u64).map(|n| ((n * n * 977) << 1) | 1).collect();
         for key in keys.iter().chain(&keys).chain(keys.iter().rev()) {
             for tag in [3, 5] {
                 let mut table = tables.table(tag).unwrap();
-                let found = table.get(*key, hash(*key), |key| Some(Tag(key, tag)));
+                let found = table.get(*key, product(*key), |key| Some(Tag(key, tag)));
                 assert_eq!(found, Some(&Tag(*key, tag)));
             }
         }
         let mut table = tables.table(3).unwrap();
         for unknown in [0xabcd_ef01, 0] {
-            assert_eq!(table.get(unknown, hash(unknown), |_| None), None);
+            assert_eq!(table.get(unknown, product(unknown), |_| None), None);
         }
     }
 
     #[test]
     fn a_table_gives_back_what_was_put_in_and_no_others() {
-        gives_back::<2>();
+        gives_back::<4>();
         gives_back::<16>();
         gives_back::<1024>();
     }
@@ -189,7 +194,7 @@ mod tests {
         for _ in 0..3 {
             for key in 0..20 {
                 let mut table = tables.table(0).unwrap();
-                table.get(key, hash(key), |key| {
+                table.get(key, product(key), |key| {
                     made += 1;
                     Some(Tag(key, 0))
                 });
@@ -200,7 +205,7 @@ mod tests {
 
     #[test]
     fn tables_are_bounded() {
-        let mut tables = Tagged::<Tag, 2>::default();
+        let mut tables = Tagged::<Tag, 4>::default();
         for tag in 0..100 {
             assert_eq!(tables.table(tag).is_some(), usize::from(tag) < MAX_TABLES);
         }

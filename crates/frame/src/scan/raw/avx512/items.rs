@@ -10,11 +10,11 @@ use std::arch::x86_64::{
     _mm512_ternarylogic_epi32,
 };
 
-use super::{Ends, Fill, Known, Read, WINDOW, bits, digits, finish, hash, load, load_short};
+use super::{Ends, Fill, Known, Read, WINDOW, bits, digits, finish, load, load_short};
 use crate::scan::parts::NUMBERS;
 use crate::scan::recipe::Recipe;
 use crate::scan::side::Lanes;
-use crate::scan::table::Tables;
+use crate::scan::table::{Tables, product};
 
 /// The items from `at` on. `wrong` is what was found before of bits that must be zero.
 #[inline(never)]
@@ -45,7 +45,7 @@ pub(super) fn items<K: Known>(
         }
         let (_, digits) = digits(window);
         let key = digits & bits(0, len);
-        let recipe = recipes.get(key, hash(key), |key| shape.recipe(key))?;
+        let recipe = recipes.get(key, product(key), |key| shape.recipe(key))?;
         let left = _mm512_sub_epi8(window, load(&recipe.words));
         // What of the masked bits is set, too.
         wrong = _mm512_ternarylogic_epi32::<0xf8>(wrong, left, load(&recipe.mask));

@@ -10,7 +10,7 @@ mod items;
 mod levels;
 
 use std::arch::x86_64::{
-    __m512i, _mm_crc32_u64, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_loadu_si512,
+    __m512i, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_loadu_si512,
     _mm512_maskz_loadu_epi8, _mm512_set1_epi8, _mm512_setzero_si512, _mm512_sub_epi8,
     _mm512_test_epi8_mask,
 };
@@ -173,13 +173,6 @@ fn mark(text: &[u8], byte: u8, words: &mut [[u8; 8]]) {
     if let Some(word) = words.get_mut(blocks.len()) {
         *word = _mm512_cmpeq_epi8_mask(load_short(rest), byte).to_le_bytes();
     }
-}
-
-/// A hash of a pattern (CRC-32C). What it leads to is compared whole.
-#[target_feature(enable = "sse4.2")]
-#[inline]
-fn hash(key: u64) -> u64 {
-    _mm_crc32_u64(0, key)
 }
 
 /// The list, if nothing is wrong: if no bit is set that must be zero.
