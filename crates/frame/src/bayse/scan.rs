@@ -149,8 +149,8 @@ impl Known for LevelShape {
 impl Formed for LevelShape {
     const FORM: &'static Form = &Form::new(2, [QUANTITY, TOTAL, END], NEXT, true);
 
-    // Found by trial over the recorded log and what the simulator sends: with these bits 9 levels of a hundred, and 1 of a thousand, are
-    // not in the first of their places; with others it was up to 19, and 80 of a thousand.
+    // Found by trial over the recorded log and over what the simulator sends: with these bits the patterns of 9 levels of
+    // a hundred, and of 1 of a thousand, are not in the first of their places; with others of up to 19, and of up to 83.
     const HASHED_FROM: u32 = 11;
 
     fn places(self, key: u64) -> Option<Places> {
