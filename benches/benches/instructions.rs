@@ -93,6 +93,8 @@ fn apply_all_bayse(work: &mut Work<bayse::Decoder>) {
 #[bench::jayx_20(jayx(pool(Shape::single(Wire::JayxSocketIo, 20))))]
 #[bench::jayx_100(jayx(pool(Shape::single(Wire::JayxSocketIo, 100))))]
 #[bench::jayx_kline(jayx(other(Other::Kline)))]
+#[bench::jayx_positions(jayx(other(Other::Positions)))]
+#[bench::jayx_openorders(jayx(other(Other::OpenOrders)))]
 fn decode_jayx(mut work: Work<jayx::Decoder>) -> Work<jayx::Decoder> {
     for frame in &work.frames {
         assert!(black_box(work.decoder.decode(black_box(frame))).is_ok());
@@ -105,6 +107,7 @@ fn decode_jayx(mut work: Work<jayx::Decoder>) -> Work<jayx::Decoder> {
 #[bench::bayse_100(bayse(pool(Shape::single(Wire::Bayse, 100))))]
 #[bench::bayse_price_update(bayse(other(Other::PriceUpdate)))]
 #[bench::bayse_fill(bayse(other(Other::Fill)))]
+#[bench::bayse_order_updated(bayse(other(Other::OrderUpdated)))]
 fn decode_bayse(mut work: Work<bayse::Decoder>) -> Work<bayse::Decoder> {
     for frame in &work.frames {
         assert!(black_box(work.decoder.decode(black_box(frame), &BAYSE_SCALE)).is_ok());
