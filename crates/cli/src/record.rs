@@ -34,14 +34,10 @@ pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure>
     keeper.recorder = Some(recorder.clone());
     // Last of all that can go wrong before the work: it empties the file.
     let rows = args.follow.books.as_deref();
-    match rows.map(|path| replay::create_rows(path, Some(&args.out))) {
-        None => {}
-        Some(Ok(rows)) => keeper.rows = Some(rows),
-        Some(Err(failure)) => {
-            withdraw(&recorder);
-            return Err(failure);
-        }
-    }
+    keeper.rows = rows
+        .map(|path| replay::create_rows(path, Some(&args.out)))
+        .transpose()
+        .inspect_err(|_| withdraw(&recorder))?;
     let ended = runtime.block_on(async {
         tokio::spawn(watch::stop_at_the_end(
             feed.stopper(),

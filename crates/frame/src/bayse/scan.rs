@@ -8,8 +8,8 @@ use crate::iso_time::IsoTime;
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::fields::{nullable, optional, trade_side};
 use crate::scan::{
-    Cursor, Form, Formed, Isa, Known, Lanes, MAX_RUN, Mantissa, NO_POINT, Numbers, Part, Places,
-    Recipe, Scanner, Shape, Three, is_at,
+    Cursor, Form, Formed, Isa, Known, Lanes, MAX_RUN, Mantissa, NO_POINT, Numbers, Part, Recipe,
+    Scanner, Shape, Three, is_at,
 };
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 
@@ -153,18 +153,6 @@ impl Formed for LevelShape {
     // a hundred, and of 1 of a thousand, are not in the first of their places; with others of up to 19, and of up to 83.
     const HASHED_FROM: u32 = 11;
 
-    fn places(self, key: u64) -> Option<Places> {
-        Places::new(Self::FORM, key, &self.parts())
-    }
-}
-
-const QUANTITY: &[u8] = b",\"quantity\":";
-const TOTAL: &[u8] = b",\"total\":";
-const END: &[u8] = b"}";
-const NEXT: &[u8] = b",{\"price\":";
-
-impl LevelShape {
-    /// A level, from its first number to that of the next one.
     fn parts(self) -> [Part<'static>; 7] {
         [
             Part::Steps(self.scale.price_decimals()),
@@ -178,6 +166,11 @@ impl LevelShape {
         ]
     }
 }
+
+const QUANTITY: &[u8] = b",\"quantity\":";
+const TOTAL: &[u8] = b",\"total\":";
+const END: &[u8] = b"}";
+const NEXT: &[u8] = b",{\"price\":";
 
 /// Number `place` as whole steps of 10^-`decimals`. None when there are too many, or it is finer.
 /// (All by value: a reference would keep the numbers in memory.)

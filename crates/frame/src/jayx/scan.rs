@@ -6,8 +6,8 @@ use ticklot_book::{Level, Lots, Ticks};
 
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::{
-    Cursor, Form, Formed, Isa, Known, Lanes, Numbers, Part, Places, Recipe, Repeats, Scanner,
-    Shape, Three, eight, is_at,
+    Cursor, Form, Formed, Isa, Known, Lanes, Numbers, Part, Recipe, Repeats, Scanner, Shape, Three,
+    eight, is_at,
 };
 use crate::units::{Trade, TradeSide, UnixMillis};
 
@@ -137,7 +137,7 @@ impl Known for LevelShape {
     }
 
     fn recipe(self, key: u64) -> Option<Recipe> {
-        let [parts @ .., _] = PARTS;
+        let [parts @ .., _] = self.parts();
         Recipe::new(key, &parts)
     }
 
@@ -157,8 +157,16 @@ impl Formed for LevelShape {
     // Of the ten or so patterns of a market any bits will do, and these are the quickest to be had.
     const HASHED_FROM: u32 = 0;
 
-    fn places(self, key: u64) -> Option<Places> {
-        Places::new(Self::FORM, key, &PARTS)
+    fn parts(self) -> [Part<'static>; 7] {
+        [
+            Part::Whole,
+            Part::Text(LOTS),
+            Part::Whole,
+            Part::Text(COUNT),
+            Part::Short(MAX_COUNT),
+            Part::Text(END),
+            Part::Text(NEXT),
+        ]
     }
 }
 
@@ -166,17 +174,6 @@ const LOTS: &[u8] = b",\"lots\":";
 const COUNT: &[u8] = b",\"count\":";
 const END: &[u8] = b"}";
 const NEXT: &[u8] = b",{\"ticks\":";
-
-/// A level, from its first number to that of the next one.
-const PARTS: [Part<'_>; 7] = [
-    Part::Whole,
-    Part::Text(LOTS),
-    Part::Whole,
-    Part::Text(COUNT),
-    Part::Short(MAX_COUNT),
-    Part::Text(END),
-    Part::Text(NEXT),
-];
 
 /// The last number, of at most [`MAX_COUNT`] digits.
 #[inline(always)]

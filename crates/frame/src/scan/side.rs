@@ -3,8 +3,9 @@
 use ticklot_book::{Level, MAX_LEVELS};
 
 use super::cursor::{Cursor, is_at};
-use super::form::{Form, Places};
+use super::form::Form;
 use super::isa::Isa;
+use super::parts::Part;
 #[cfg(target_arch = "x86_64")]
 use super::raw::avx512::{Avx512, Ends};
 use super::raw::{Edges, Fill, Three};
@@ -77,8 +78,8 @@ pub(crate) trait Formed: Known<Item = Level> {
     /// From which bit on a CRC tells its patterns apart best.
     const HASHED_FROM: u32;
 
-    /// Where that comes from, for a pattern. None when it is none of the venue's, or of long numbers.
-    fn places(self, key: u64) -> Option<Places>;
+    /// What it is made of, from its first number to that of the next one.
+    fn parts(self) -> [Part<'static>; 7];
 }
 
 /// A text whose numbers are found, and the way to read them.
@@ -103,11 +104,18 @@ pub(crate) enum Scanned<'t> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Read {
     /// Where the last item's closing brace is; or where the first number of an item begins that was not read.
-    pub(crate) at: usize,
-    /// How many items were read.
-    pub(crate) count: usize,
+    at: usize,
     /// Whether there is such an item: it begins as was looked for.
-    pub(crate) is_head: bool,
+    is_head: bool,
+}
+
+impl Read {
+    /// Of a list that was filled, which is then the list. None when it is longer than the general path takes: that
+    /// refuses it.
+    #[inline]
+    pub(crate) fn of<T: Copy>(fill: Fill<'_, T>, at: usize, is_head: bool) -> Option<Self> {
+        (fill.finish() <= MAX_LEVELS).then_some(Self { at, is_head })
+    }
 }
 
 impl Scanned<'_> {
@@ -138,8 +146,7 @@ impl Scanned<'_> {
             } => {
                 // One is put down as 32 bytes, which is longer.
                 let fill = Fill::new(levels, room::<F>(text, first) + 1);
-                let read = isa.levels(shape, *ends, first, tables, fill)?;
-                (read.count <= MAX_LEVELS).then_some(read)?
+                isa.levels(shape, *ends, first, tables, fill)?
             }
         };
         cursor.seek(read.at + 1);
@@ -227,8 +234,7 @@ impl Scanned<'_> {
                 tables,
             } => {
                 let fill = Fill::new(items, room::<K>(text, first));
-                let read = isa.items(shape, *ends, first, head, tables, fill)?;
-                (read.count <= MAX_LEVELS).then_some(read)
+                isa.items(shape, *ends, first, head, tables, fill)
             }
         }
     }
@@ -304,14 +310,9 @@ impl<'s, 't, S: Shape> Items<'s, 't, S> {
         } = self;
         let mut fill = Fill::new(items, room::<S>(text, first));
         let mut at = first;
-        // A longer list is the general path's to refuse.
-        let read = |fill: Fill<'_, S::Item>, at, is_head| {
-            let count = fill.finish();
-            (count <= MAX_LEVELS).then_some(Read { at, count, is_head })
-        };
         loop {
             if HAS_HEAD && text.get(at..).is_some_and(|rest| rest.starts_with(head)) {
-                return read(fill, at, true);
+                return Read::of(fill, at, true);
             }
             let numbers = if S::WIDE {
                 edges.three::<true>(at)?
@@ -323,7 +324,7 @@ impl<'s, 't, S: Shape> Items<'s, 't, S> {
             }
             let end = numbers.end(2);
             if !S::goes_on(text, end) {
-                return is_at(text, end, b"}").then(|| read(fill, end, false))?;
+                return is_at(text, end, b"}").then(|| Read::of(fill, end, false))?;
             }
             at = end + S::STEP;
         }

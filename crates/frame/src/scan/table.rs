@@ -44,10 +44,14 @@ impl Tables {
     /// so that what allocates is done when the first levels of a tag are read, and not at the first odd one.
     #[inline]
     pub(crate) fn of_levels(&mut self, kind: usize, tag: u16) -> Option<Table<'_, Places, PLACES>> {
-        if !self.places.has(tag) {
-            self.recipes.get_mut(kind)?.table(tag)?;
-        }
-        self.places.table(tag)
+        let place = match self.places.find(tag) {
+            Some(place) => place,
+            None => {
+                self.recipes.get_mut(kind)?.table(tag)?;
+                self.places.add(tag)?
+            }
+        };
+        self.places.at(place)
     }
 }
 
@@ -65,19 +69,22 @@ impl<T, const N: usize> Default for Tagged<T, N> {
 }
 
 impl<T: Keyed, const N: usize> Tagged<T, N> {
-    fn has(&self, tag: u16) -> bool {
-        self.0.iter().any(|(of, _)| *of == tag)
+    fn find(&self, tag: u16) -> Option<usize> {
+        self.0.iter().position(|(of, _)| *of == tag)
+    }
+
+    fn at(&mut self, place: usize) -> Option<Table<'_, T, N>> {
+        self.0.get_mut(place).map(|(_, table)| Table(table))
     }
 
     /// The table of a tag. Allocates when there is none yet; none when there are too many.
     #[inline]
     pub(crate) fn table(&mut self, tag: u16) -> Option<Table<'_, T, N>> {
-        let found = self.0.iter().position(|(of, _)| *of == tag);
-        let place = match found {
+        let place = match self.find(tag) {
             Some(place) => place,
             None => self.add(tag)?,
         };
-        self.0.get_mut(place).map(|(_, table)| Table(table))
+        self.at(place)
     }
 
     #[cold]

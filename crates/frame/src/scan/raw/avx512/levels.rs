@@ -7,9 +7,9 @@
 use std::arch::x86_64::{
     __m256i, __m512i, _bzhi_u64, _mm_crc32_u64, _mm256_add_epi64, _mm256_madd_epi16,
     _mm256_maddubs_epi16, _mm256_mul_epu32, _mm256_permute4x64_epi64, _mm256_set1_epi16,
-    _mm256_set1_epi32, _mm256_setr_epi8, _mm256_setr_epi64x, _mm256_shuffle_epi8, _mm512_and_si512,
-    _mm512_castsi512_si256, _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_setzero_si512,
-    _mm512_sub_epi8, _mm512_ternarylogic_epi32,
+    _mm256_set1_epi32, _mm256_setr_epi8, _mm256_setr_epi64x, _mm256_shuffle_epi8,
+    _mm512_castsi512_si256, _mm512_permutex2var_epi8, _mm512_setzero_si512, _mm512_sub_epi8,
+    _mm512_ternarylogic_epi32,
 };
 use std::hint::cold_path;
 use std::mem::offset_of;
@@ -92,7 +92,9 @@ unsafe fn usual<F: Formed>(
         let len = unsafe { near.next::<F>(ends, at) }?;
         let (values, digits) = digits(window);
         let key = _bzhi_u64(digits, u32::try_from(len).unwrap_or(0));
-        let Some(places) = table.get(key, crc::<F>(key), |key| shape.places(key)) else {
+        let Some(places) = table.get(key, crc::<F>(key), |key| {
+            Places::new(form, key, &shape.parts())
+        }) else {
             break;
         };
         let bytes = _mm512_permutex2var_epi8(values, load(&places.places.0), other);
@@ -110,7 +112,8 @@ unsafe fn usual<F: Formed>(
         // SAFETY: the end of the level is in the window, and this one byte behind it at most.
         let is_last = unsafe { ends.byte(end + 1) } != b',';
         if is_last {
-            wrong = _mm512_or_si512(wrong, _mm512_and_si512(left, load(&form.mask_of_last.0)));
+            let mask = load(&form.mask_of_last.0);
+            wrong = _mm512_ternarylogic_epi32::<0xf8>(wrong, left, mask);
             return Some(Usual {
                 at: end,
                 is_last,
@@ -147,7 +150,6 @@ const fn lead<K: Known>() -> usize {
 /// Where a level begins is known when its predecessor's end is found, and the next one's end depends on it:
 /// that chain is what takes longest. A word that is loaded from there on would make it twice as long, so it is loaded
 /// from as far on as a level surely reaches, while the one before it is still being looked at.
-#[derive(Clone, Copy)]
 struct Near {
     word: u64,
     /// Which bit of it stands for the first byte of the level that may be its closing brace.

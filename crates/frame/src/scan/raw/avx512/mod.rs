@@ -182,11 +182,7 @@ fn finish<T: Copy>(fill: Fill<'_, T>, at: usize, is_head: bool, wrong: __m512i) 
     if _mm512_test_epi8_mask(wrong, wrong) != 0 {
         return None;
     }
-    Some(Read {
-        at,
-        count: fill.finish(),
-        is_head,
-    })
+    Read::of(fill, at, is_head)
 }
 
 /// The bytes that a text begins with, zeros behind its end.
