@@ -8,8 +8,8 @@ use crate::iso_time::IsoTime;
 use crate::levels::{ListPlaces, SideSpace};
 use crate::scan::fields::{nullable, optional, trade_side};
 use crate::scan::{
-    Cursor, Form, Formed, Isa, Known, Lanes, MAX_RUN, Mantissa, NO_POINT, Numbers, Part, Recipe,
-    Scanner, Shape, Three, is_at,
+    Cursor, Form, Formed, Isa, Known, Lanes, MAX_RUN, NO_POINT, Numbers, Part, Recipe, Scanner,
+    Shape, Three, is_at,
 };
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 
@@ -118,10 +118,14 @@ impl Shape for LevelShape {
             return None;
         }
         let [price, quantity] = isa.two_decimals(&numbers)?;
-        let ticks = steps(price, self.price, numbers, 0, self.scale.price_decimals())?;
-        let quantity_decimals = self.scale.quantity_decimals();
-        let lots = steps(quantity, self.quantity, numbers, 1, quantity_decimals)?;
-        Some(Level::new(Ticks(ticks), Lots(lots)))
+        let [by_price, by_quantity] = [self.price[price.point], self.quantity[quantity.point]];
+        if (by_price == 0) | (by_quantity == 0) {
+            return finer(self.scale, [numbers.text(0), numbers.text(1)]);
+        }
+        let [ticks, lots] = [price, quantity].map(|number| number.digits.cast_signed());
+        let (ticks, too_high) = ticks.overflowing_mul(by_price);
+        let (lots, too_many) = lots.overflowing_mul(by_quantity);
+        (!(too_high | too_many)).then_some(Level::new(Ticks(ticks), Lots(lots)))
     }
 }
 
@@ -172,27 +176,14 @@ const TOTAL: &[u8] = b",\"total\":";
 const END: &[u8] = b"}";
 const NEXT: &[u8] = b",{\"price\":";
 
-/// Number `place` as whole steps of 10^-`decimals`. None when there are too many, or it is finer.
-/// (All by value: a reference would keep the numbers in memory.)
-#[inline(always)]
-fn steps(
-    number: Mantissa,
-    multipliers: &Multipliers,
-    numbers: Three<'_>,
-    place: usize,
-    decimals: u8,
-) -> Option<i64> {
-    match multipliers[number.point] {
-        0 => finer(numbers.text(place), decimals),
-        multiplier => number.digits.cast_signed().checked_mul(multiplier),
-    }
-}
-
-/// A number that has more decimals than a step is on the grid only if they are zeros.
+/// A level with a number of more decimals than a step, which is on the grid only if they are zeros. (Numbers by
+/// reference would be kept in memory for it.)
 #[cold]
 #[inline(never)]
-fn finer(text: &[u8], decimals: u8) -> Option<i64> {
-    parse_decimal(text, decimals).ok()
+fn finer(scale: Scale, [price, quantity]: [&[u8]; 2]) -> Option<Level> {
+    let ticks = parse_decimal(price, scale.price_decimals()).ok()?;
+    let lots = parse_decimal(quantity, scale.quantity_decimals()).ok()?;
+    Some(Level::new(Ticks(ticks), Lots(lots)))
 }
 
 /// What a number without its point has to be multiplied by, by the place of the point; 0 where it

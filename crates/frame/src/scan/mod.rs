@@ -182,7 +182,7 @@ impl Scanner {
         }
         let way = self.way;
         let edges = self.runs.find(way, numbers, text, from)?;
-        read(Scanned::Edges { way, text, edges })
+        read(Scanned::Edges { way, edges })
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -192,7 +192,6 @@ impl Scanner {
         };
         Some(Scanned::Patterns {
             isa,
-            text,
             ends: isa.ends(text, &mut self.ends),
             tables: &mut self.tables,
         })

@@ -85,16 +85,11 @@ pub(crate) trait Formed: Known<Item = Level> {
 /// A text whose numbers are found, and the way to read them.
 pub(crate) enum Scanned<'t> {
     /// By their edges.
-    Edges {
-        way: Way,
-        text: &'t [u8],
-        edges: Edges<'t>,
-    },
+    Edges { way: Way, edges: Edges<'t> },
     /// By their patterns.
     #[cfg(target_arch = "x86_64")]
     Patterns {
         isa: Avx512,
-        text: &'t [u8],
         ends: Ends<'t>,
         tables: &'t mut Tables,
     },
@@ -134,18 +129,13 @@ impl Scanned<'_> {
         }
         let first = cursor.at() + F::HEAD.len();
         let read = match self {
-            Self::Edges { way, text, edges } => {
-                way.run(Items::new(text, *edges, shape, first, &[], levels))??
+            Self::Edges { way, edges } => {
+                way.run(Items::new(*edges, shape, first, &[], levels))??
             }
             #[cfg(target_arch = "x86_64")]
-            Self::Patterns {
-                isa,
-                text,
-                ends,
-                tables,
-            } => {
+            Self::Patterns { isa, ends, tables } => {
                 // One is put down as 32 bytes, which is longer.
-                let fill = Fill::new(levels, room::<F>(text, first) + 1);
+                let fill = Fill::new(levels, room::<F>(ends.text(), first) + 1);
                 isa.levels(shape, *ends, first, tables, fill)?
             }
         };
@@ -203,9 +193,9 @@ impl Scanned<'_> {
 
     fn text(&self) -> &[u8] {
         match self {
-            Self::Edges { text, .. } => text,
+            Self::Edges { edges, .. } => edges.text(),
             #[cfg(target_arch = "x86_64")]
-            Self::Patterns { text, .. } => text,
+            Self::Patterns { ends, .. } => ends.text(),
         }
     }
 
@@ -217,8 +207,8 @@ impl Scanned<'_> {
         items: &mut Vec<K::Item>,
     ) -> Option<Read> {
         match self {
-            Self::Edges { way, text, edges } => {
-                let items = Items::new(text, *edges, shape, first, head, items);
+            Self::Edges { way, edges } => {
+                let items = Items::new(*edges, shape, first, head, items);
                 // Lists in which nothing is looked for are not to pay for the look.
                 if head.is_empty() {
                     way.run(items)?
@@ -227,13 +217,8 @@ impl Scanned<'_> {
                 }
             }
             #[cfg(target_arch = "x86_64")]
-            Self::Patterns {
-                isa,
-                text,
-                ends,
-                tables,
-            } => {
-                let fill = Fill::new(items, room::<K>(text, first));
+            Self::Patterns { isa, ends, tables } => {
+                let fill = Fill::new(items, room::<K>(ends.text(), first));
                 isa.items(shape, *ends, first, head, tables, fill)
             }
         }
@@ -248,7 +233,6 @@ fn room<S: Shape>(text: &[u8], first: usize) -> usize {
 }
 
 struct Items<'s, 't, S: Shape> {
-    text: &'t [u8],
     edges: Edges<'t>,
     shape: S,
     /// Where the first number of the first item begins.
@@ -281,7 +265,6 @@ impl<S: Shape> Job for UpTo<'_, '_, S> {
 
 impl<'s, 't, S: Shape> Items<'s, 't, S> {
     fn new(
-        text: &'t [u8],
         edges: Edges<'t>,
         shape: S,
         first: usize,
@@ -289,7 +272,6 @@ impl<'s, 't, S: Shape> Items<'s, 't, S> {
         items: &'s mut Vec<S::Item>,
     ) -> Self {
         Self {
-            text,
             edges,
             shape,
             first,
@@ -301,18 +283,18 @@ impl<'s, 't, S: Shape> Items<'s, 't, S> {
     #[inline(always)]
     fn read<I: Isa, const HAS_HEAD: bool>(self, isa: I) -> Option<Read> {
         let Self {
-            text,
             edges,
             shape,
             first,
             head,
             items,
         } = self;
+        let text = edges.text();
         let mut fill = Fill::new(items, room::<S>(text, first));
         let mut at = first;
-        loop {
+        let is_head = loop {
             if HAS_HEAD && text.get(at..).is_some_and(|rest| rest.starts_with(head)) {
-                return Read::of(fill, at, true);
+                break true;
             }
             let numbers = if S::WIDE {
                 edges.three::<true>(at)?
@@ -322,11 +304,15 @@ impl<'s, 't, S: Shape> Items<'s, 't, S> {
             if !fill.push(shape.measured(isa, numbers)?) {
                 return None;
             }
-            let end = numbers.end(2);
-            if !S::goes_on(text, end) {
-                return is_at(text, end, b"}").then(|| Read::of(fill, end, false))?;
+            at = numbers.end(2);
+            if !S::goes_on(text, at) {
+                if !is_at(text, at, b"}") {
+                    return None;
+                }
+                break false;
             }
-            at = end + S::STEP;
-        }
+            at += S::STEP;
+        };
+        Read::of(fill, at, is_head)
     }
 }

@@ -1,13 +1,13 @@
 //! A list that is filled in a loop.
 
-/// Pushes to a list without ever growing it, and with its end in a register. (A push to a vector
+/// Pushes to a list without ever growing it, and with what is left in registers. (A push to a vector
 /// writes the length back each time, and brings the code to grow it into the loop.)
 ///
-/// Invariant: `next` is within the list's space or at its end, `end`, and all before it is written.
+/// Invariant: from `next` on the list's space has room for `room` items, and all before it is written.
 pub(crate) struct Fill<'v, T> {
     items: &'v mut Vec<T>,
     next: *mut T,
-    end: *mut T,
+    room: usize,
 }
 
 impl<'v, T: Copy> Fill<'v, T> {
@@ -15,21 +15,22 @@ impl<'v, T: Copy> Fill<'v, T> {
     pub(crate) fn new(items: &'v mut Vec<T>, room: usize) -> Self {
         items.clear();
         items.reserve(room);
-        let space = items.spare_capacity_mut().as_mut_ptr_range();
+        let space = items.spare_capacity_mut();
         Self {
+            room: space.len(),
+            next: space.as_mut_ptr().cast(),
             items,
-            next: space.start.cast(),
-            end: space.end.cast(),
         }
     }
 
     /// Whether there was room.
     #[inline(always)]
     pub(crate) fn push(&mut self, item: T) -> bool {
-        if self.next == self.end {
+        let Some(room) = self.room.checked_sub(1) else {
             return false;
-        }
-        // SAFETY: it is not at the end, so there is space for one; and then it is at the end at most.
+        };
+        self.room = room;
+        // SAFETY: there was room for one, which is one less now.
         unsafe {
             self.next.write(item);
             self.next = self.next.add(1);
@@ -39,8 +40,7 @@ impl<'v, T: Copy> Fill<'v, T> {
 
     /// How many more there is room for.
     pub(super) fn room(&self) -> usize {
-        // SAFETY: both are of the list's space, in this order.
-        unsafe { self.end.offset_from_unsigned(self.next) }
+        self.room
     }
 
     /// Where the next one goes.
@@ -53,6 +53,8 @@ impl<'v, T: Copy> Fill<'v, T> {
     /// # Safety
     /// It is within the list's space or at its end, and all before it is written.
     pub(super) unsafe fn filled_to(&mut self, next: *mut T) {
+        // SAFETY: both are of the list's space, in this order.
+        self.room -= unsafe { next.offset_from_unsigned(self.next) };
         self.next = next;
     }
 

@@ -78,6 +78,12 @@ impl<'t> Edges<'t> {
         (from >= REACH).then_some(Self(bits))
     }
 
+    /// The text.
+    #[inline(always)]
+    pub(crate) fn text(&self) -> &'t [u8] {
+        self.0.text
+    }
+
     /// The number that begins at `start`, and the two after it. None when no number begins there,
     /// or no three are left.
     ///
@@ -94,7 +100,7 @@ impl<'t> Edges<'t> {
             edges.trailing_zeros() as usize
         };
         let found = [0, next(), next(), next(), next(), next()];
-        if edges == 0 || found[5] > bits.text.len() - start {
+        if (edges == 0) | (found[5] > bits.text.len() - start) {
             return self.three_far(start);
         }
         // Each step cleared the lowest bit, so that the next one was higher: they ascend. `start` is

@@ -115,6 +115,12 @@ pub(crate) struct Ends<'t> {
 }
 
 impl<'t> Ends<'t> {
+    /// The text.
+    #[inline(always)]
+    pub(crate) fn text(&self) -> &'t [u8] {
+        self.text
+    }
+
     /// A word of bits from byte `at` on, 57 of them at least. `at` must be at most [`WINDOW`] bytes behind a place
     /// that is not behind the text's end.
     #[inline(always)]
