@@ -6,8 +6,10 @@ use anyhow::Context;
 use ticklot_benches::recorded::{self, Log};
 use ticklot_benches::{BAYSE_SCALE, Other, Pool, Shape, Wire};
 use ticklot_book::Scale;
-use ticklot_frame::Lines;
 use ticklot_frame::jayx::Envelope;
+use ticklot_frame::{Lines, Scan};
+
+use crate::tables::Plan;
 
 /// JayX's event of order books.
 const ORDER_BOOK: &str = "orderbook";
@@ -22,12 +24,14 @@ pub(crate) struct Input {
     /// The event whose packets the frames are, where the wire has packets.
     pub(crate) event: &'static str,
     pub(crate) scale: Scale,
+    /// Which way our decoder is to read them.
+    pub(crate) scan: Scan,
 }
 
 impl Input {
     /// The order books of a pool.
-    pub(crate) fn pool(name: &str, shape: Shape, bytes: usize) -> anyhow::Result<Self> {
-        let pool = Pool::build(shape, ticklot_benches::SEED, bytes);
+    pub(crate) fn pool(name: &str, shape: Shape, plan: &Plan) -> anyhow::Result<Self> {
+        let pool = Pool::build(shape, ticklot_benches::SEED, plan.pool_bytes);
         let frames = pool.frames().iter().map(|frame| text(frame));
         Ok(Self {
             name: name.to_owned(),
@@ -36,12 +40,13 @@ impl Input {
             wire: shape.wire,
             event: ORDER_BOOK,
             scale: BAYSE_SCALE,
+            scan: plan.scan,
         })
     }
 
     /// Messages that are no order books.
-    pub(crate) fn others(name: &str, other: Other, bytes: usize) -> anyhow::Result<Self> {
-        let messages = other.messages(ticklot_benches::SEED, bytes);
+    pub(crate) fn others(name: &str, other: Other, plan: &Plan) -> anyhow::Result<Self> {
+        let messages = other.messages(ticklot_benches::SEED, plan.pool_bytes);
         let frames = messages.iter().map(|message| text(message));
         Ok(Self {
             name: name.to_owned(),
@@ -53,11 +58,12 @@ impl Input {
             },
             event: other.event().unwrap_or_default(),
             scale: BAYSE_SCALE,
+            scan: plan.scan,
         })
     }
 
     /// The order books of a log, each a frame of its own.
-    pub(crate) fn log(log: &Log) -> anyhow::Result<Self> {
+    pub(crate) fn log(log: &Log, plan: &Plan) -> anyhow::Result<Self> {
         let (name, mark) = match log.name {
             "jayx-btcusdt-top20" => ("jayx-recorded-20", "\"orderBook\""),
             "jayx-btcusdt-top100" => ("jayx-recorded-100", "\"orderBook\""),
@@ -79,6 +85,7 @@ impl Input {
             wire: log.wire,
             event: ORDER_BOOK,
             scale: recorded::BAYSE_SCALE,
+            scan: plan.scan,
         })
     }
 

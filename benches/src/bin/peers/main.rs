@@ -21,7 +21,8 @@ mod versions;
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use ticklot_frame::Scan;
 use ticklot_tests::alloc::Counting;
 
 use crate::measure::Rounds;
@@ -48,18 +49,41 @@ struct Args {
     /// others have left them; otherwise a slice of messages before it is not timed
     #[arg(long)]
     cold: bool,
+    /// Which scanner our decoders use in the tables decode and apply: that of this processor, or a slower one
+    #[arg(long, value_enum, default_value_t)]
+    scan: Way,
     /// Writes a JSON object for each row, a line each
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
+/// A scanner by its name.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Way {
+    /// The fastest that this processor can run
+    #[default]
+    Best,
+    /// With AVX2
+    Avx2,
+    /// Without instructions that not every processor has
+    Portable,
+    /// None: every message goes the general way
+    Off,
+}
+
+impl Way {
+    fn scan(self) -> Scan {
+        match self {
+            Self::Best => Scan::Best,
+            Self::Avx2 => Scan::Avx2,
+            Self::Portable => Scan::Portable,
+            Self::Off => Scan::Off,
+        }
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    println!(
-        "ticklot {} beside {}",
-        env!("CARGO_PKG_VERSION"),
-        versions::peers()
-    );
     let plan = Plan {
         case: args.case,
         rounds: Rounds {
@@ -67,7 +91,14 @@ fn main() -> anyhow::Result<()> {
             cold: args.cold,
         },
         pool_bytes: ticklot_benches::POOL_BYTES,
+        scan: args.scan.scan(),
     };
+    println!(
+        "ticklot {} (scanner: {}) beside {}",
+        env!("CARGO_PKG_VERSION"),
+        plan.scan.name(),
+        versions::peers()
+    );
     let (mut rows, mut score) = (Vec::new(), Score::default());
     for &(name, table) in TABLES {
         if args.table.as_deref().is_none_or(|wanted| wanted == name) {
@@ -101,6 +132,7 @@ mod tests {
                 cold: true,
             },
             pool_bytes: 200_000,
+            scan: Scan::Best,
         };
         for &(name, table) in TABLES {
             let mut rows = Vec::new();

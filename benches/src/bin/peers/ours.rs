@@ -21,7 +21,7 @@ pub(crate) struct DecodeJayx<'p> {
 
 impl<'p> DecodeJayx<'p> {
     pub(crate) fn new(input: &'p Input) -> Self {
-        let decoder = jayx::Decoder::new(input.envelope());
+        let decoder = jayx::Decoder::with_scan(input.envelope(), input.scan);
         Self { input, decoder }
     }
 }
@@ -109,7 +109,7 @@ pub(crate) struct DecodeBayse<'p> {
 
 impl<'p> DecodeBayse<'p> {
     pub(crate) fn new(input: &'p Input) -> Self {
-        let decoder = bayse::Decoder::new();
+        let decoder = bayse::Decoder::with_scan(input.scan);
         Self { input, decoder }
     }
 }
@@ -288,8 +288,13 @@ enum AnyDecoder {
 impl<'p> Apply<'p> {
     pub(crate) fn new(input: &'p Input) -> Self {
         let decoder = match input.wire {
-            ticklot_benches::Wire::Bayse => AnyDecoder::Bayse(Box::default()),
-            _ => AnyDecoder::Jayx(Box::new(jayx::Decoder::new(input.envelope()))),
+            ticklot_benches::Wire::Bayse => {
+                AnyDecoder::Bayse(Box::new(bayse::Decoder::with_scan(input.scan)))
+            }
+            _ => AnyDecoder::Jayx(Box::new(jayx::Decoder::with_scan(
+                input.envelope(),
+                input.scan,
+            ))),
         };
         Self {
             input,

@@ -22,6 +22,7 @@ mod transport;
 #[cfg(feature = "peers")]
 use self::pools::{recorded, shapes};
 use crate::measure::{Rounds, Row};
+use ticklot_frame::Scan;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) rounds: Rounds,
     /// How much text a pool has.
     pub(crate) pool_bytes: usize,
+    /// Which way our decoders read messages in the venue's own shape.
+    pub(crate) scan: Scan,
 }
 
 impl Plan {

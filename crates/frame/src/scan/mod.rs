@@ -66,7 +66,7 @@ mod table;
 
 pub(crate) use cursor::{Cursor, is_at};
 pub(crate) use form::Form;
-pub(crate) use isa::{Isa, MAX_RUN, Mantissa, NO_POINT, eight};
+pub(crate) use isa::{Isa, MAX_RUN, NO_POINT, eight};
 pub(crate) use parts::Part;
 pub(crate) use raw::Three;
 pub(crate) use recipe::Recipe;

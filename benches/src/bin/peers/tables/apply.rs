@@ -20,7 +20,7 @@ use crate::parse::{Factors, ReadBook, Sink, client, jiter};
 pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     for (name, shape) in super::shapes() {
         if plan.wants(name) {
-            let input = Input::pool(name, shape, plan.pool_bytes)?;
+            let input = Input::pool(name, shape, plan)?;
             show(case(&input).measure(plan.rounds)?)?;
         }
     }

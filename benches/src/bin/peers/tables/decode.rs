@@ -21,7 +21,7 @@ use crate::parse::{Factors, Head, ReadBook, Sink, client, jiter};
 pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     for (name, shape) in super::shapes() {
         if plan.wants(name) {
-            let input = Input::pool(name, shape, plan.pool_bytes)?;
+            let input = Input::pool(name, shape, plan)?;
             show(books(&input).measure(plan.rounds)?)?;
         }
     }
@@ -30,7 +30,7 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     }
     for (name, other) in OTHERS {
         if plan.wants(name) {
-            let input = Input::others(name, other, plan.pool_bytes)?;
+            let input = Input::others(name, other, plan)?;
             show(others(&input, other).measure(plan.rounds)?)?;
         }
     }

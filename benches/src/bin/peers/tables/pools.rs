@@ -27,7 +27,9 @@ pub(super) fn recorded(plan: &Plan) -> anyhow::Result<Vec<Input>> {
     if !RECORDED.iter().any(|name| plan.wants(name)) {
         return Ok(Vec::new());
     }
-    let inputs = recorded::logs().into_iter().map(|log| Input::log(&log));
+    let inputs = recorded::logs()
+        .into_iter()
+        .map(|log| Input::log(&log, plan));
     let inputs = inputs.collect::<anyhow::Result<Vec<_>>>()?;
     Ok(inputs
         .into_iter()

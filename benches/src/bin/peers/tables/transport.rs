@@ -82,7 +82,7 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
 
 /// Order books of Bayse Markets that are about 700 bytes long.
 pub(super) fn messages(plan: &Plan) -> anyhow::Result<Input> {
-    Input::pool("700-bytes", Shape::single(Wire::Bayse, 5), plan.pool_bytes)
+    Input::pool("700-bytes", Shape::single(Wire::Bayse, 5), plan)
 }
 
 struct Reading<'p> {
