@@ -16,13 +16,13 @@ use super::table::Keyed;
 const LANE: usize = 8;
 
 /// Lanes: of the first number, of the lower digits of the second, of the third, and of the second's higher ones.
-const LANES_END: usize = 4 * LANE;
+pub(super) const LANES_END: usize = 4 * LANE;
 
 /// Where the last of them begins.
-const HIGHER: usize = 3 * LANE;
+pub(super) const HIGHER: usize = 3 * LANE;
 
 /// Where a digit of a number goes, by how many digits are behind it. None when the number is too long.
-fn place_of(number: usize, behind: usize) -> Option<usize> {
+pub(super) fn place_of(number: usize, behind: usize) -> Option<usize> {
     const LANES_OF: [&[usize]; NUMBERS] = [&[0], &[1, 3], &[2]];
     let lane = LANES_OF.get(number)?.get(behind / LANE)?;
     Some((lane + 1) * LANE - 1 - behind % LANE)
@@ -106,6 +106,11 @@ impl Form {
             end = form.push(end, b"0", 0xff, true);
         }
         form
+    }
+
+    /// How many numbers are read, the first ones.
+    pub(super) const fn numbers(&self) -> usize {
+        self.numbers
     }
 
     const fn push(&mut self, check: usize, words: &[u8], mask: u8, of_last: bool) -> usize {

@@ -50,6 +50,7 @@
 //! with ASCII text or belongs to a number, but for the insides of strings, which
 //! [`Cursor::string`](cursor::Cursor::string) checks.
 
+mod checks;
 mod cursor;
 pub(crate) mod fields;
 mod form;
@@ -61,6 +62,7 @@ mod repeat;
 mod runs;
 #[cfg(test)]
 pub(crate) mod samples;
+mod shuffles;
 mod side;
 mod table;
 
@@ -76,7 +78,7 @@ pub(crate) use side::{Formed, Known, Lanes, Shape};
 
 use isa::Portable;
 #[cfg(target_arch = "x86_64")]
-use raw::{avx2::Avx2, avx512::Avx512};
+use raw::{avx2::Avx2, avx512::Avx512, patterns::Patterns};
 use runs::Runs;
 use side::Scanned;
 use table::Tables;
@@ -138,7 +140,7 @@ pub(crate) const TABLES: usize = 2;
 pub(crate) struct Scanner {
     way: Way,
     runs: Runs,
-    /// Closing braces, and what is known of patterns: for AVX-512 alone.
+    /// Closing braces, and what is known of patterns.
     ends: Vec<u8>,
     tables: Tables,
     /// How many texts were read by their patterns.
@@ -187,9 +189,7 @@ impl Scanner {
 
     #[cfg(target_arch = "x86_64")]
     fn by_patterns<'t>(&'t mut self, text: &'t [u8]) -> Option<Scanned<'t>> {
-        let Way::Avx512(isa) = self.way else {
-            return None;
-        };
+        let isa = Patterns::new(self.way)?;
         Some(Scanned::Patterns {
             isa,
             ends: isa.ends(text, &mut self.ends),
@@ -236,9 +236,8 @@ impl Way {
     #[cfg(test)]
     fn has_patterns(self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        if matches!(self, Self::Avx512(_)) {
-            return true;
-        }
+        return Patterns::new(self).is_some();
+        #[cfg(not(target_arch = "x86_64"))]
         false
     }
 

@@ -10,22 +10,19 @@
 //! the number of steps, what is missing behind them stays zero, and what is finer than a step must be a
 //! zero in the text. So the scale is part of the recipe, and nothing has to be multiplied.
 
+use super::checks::Checks;
 use super::parts::{Layout, NUMBERS, Part, WINDOW, lay_out, run_len};
 use super::table::Keyed;
 
 /// How to read the items of one pattern of digits.
 ///
-/// `words` are taken from the window. Where text stands, zero must be left; of the first digit of several,
-/// no more than eight; of another digit, its value. So the digits that go to the lanes are values
-/// already, all but the first of several, which is one too small: `bias` makes up for it. The other
-/// bytes of the lanes are taken from where a text stands, and so are zero.
+/// What the [`Checks`] take from the window leaves the digits' values, which go to the lanes, but of the first of several
+/// one too little: `bias` makes up for it. The other bytes of the lanes are taken from where a text stands, and so are
+/// zero.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Recipe {
-    /// What is taken from each byte of the window.
-    pub(crate) words: [u8; WINDOW],
-    /// Which bits of what is left must be zero: none behind the item.
-    pub(crate) mask: [u8; WINDOW],
+    pub(crate) checks: Checks,
     /// For each byte of the lanes, the byte of the window that goes there.
     pub(crate) places: [u8; WINDOW],
     /// What is to be added to the numbers: of narrow lanes, to each group of eight digits, as they come
@@ -40,8 +37,7 @@ pub(crate) struct Recipe {
 
 impl Keyed for Recipe {
     const NONE: Self = Self {
-        words: [0; WINDOW],
-        mask: [0; WINDOW],
+        checks: Checks::NONE,
         places: [0; WINDOW],
         bias: [0; 8],
         key: Self::NO_KEY,
@@ -105,10 +101,7 @@ impl Recipe {
 
 impl Layout for Recipe {
     fn text(&mut self, at: usize, words: &[u8]) -> Option<()> {
-        let end = at + words.len();
-        self.words.get_mut(at..end)?.copy_from_slice(words);
-        self.mask.get_mut(at..end)?.fill(0xff);
-        Some(())
+        self.checks.text(at, words)
     }
 
     fn point(&mut self, _: usize, at: usize) -> Option<()> {
@@ -116,17 +109,11 @@ impl Layout for Recipe {
     }
 
     fn whole(&mut self, _: usize, at: usize, count: usize) -> Option<()> {
-        self.fraction(at, count)?;
-        if count > 1 {
-            self.words[at] = b'1';
-            self.mask[at] = 0xf0;
-        }
-        Some(())
+        self.checks.whole(at, count)
     }
 
     fn fraction(&mut self, at: usize, count: usize) -> Option<()> {
-        self.words.get_mut(at..at + count)?.fill(b'0');
-        Some(())
+        self.checks.digits(at, count)
     }
 
     fn digits(&mut self, number: usize, at: usize, count: usize, behind: usize) -> Option<()> {
@@ -135,7 +122,7 @@ impl Layout for Recipe {
         for (place, digit) in self.places[first..first + count].iter_mut().zip(at..) {
             *place = u8::try_from(digit).ok()?;
         }
-        let is_one_too_small = count > 1 && self.words.get(at) == Some(&b'1');
+        let is_one_too_small = count > 1 && self.checks.words.get(at) == Some(&b'1');
         if is_one_too_small {
             self.add(number, behind + count - 1)?;
         }
@@ -143,8 +130,7 @@ impl Layout for Recipe {
     }
 
     fn zeros(&mut self, at: usize, count: usize) -> Option<()> {
-        self.mask.get_mut(at..at + count)?.fill(0xff);
-        Some(())
+        self.checks.zeros(at, count)
     }
 }
 
@@ -160,12 +146,12 @@ mod tests {
         window[..len].copy_from_slice(&text.as_bytes()[..len]);
         let left: Vec<u8> = window
             .iter()
-            .zip(recipe.words)
+            .zip(recipe.checks.words)
             .map(|(byte, word)| byte.wrapping_sub(word))
             .collect();
         if left
             .iter()
-            .zip(recipe.mask)
+            .zip(recipe.checks.mask)
             .any(|(left, mask)| left & mask != 0)
         {
             return None;

@@ -7,7 +7,7 @@ use super::form::Form;
 use super::isa::Isa;
 use super::parts::Part;
 #[cfg(target_arch = "x86_64")]
-use super::raw::avx512::{Avx512, Ends};
+use super::raw::patterns::{Ends, Patterns};
 use super::raw::{Edges, Fill, Three};
 use super::recipe::Recipe;
 use super::repeat::{Join, Repeats};
@@ -89,7 +89,7 @@ pub(crate) enum Scanned<'t> {
     /// By their patterns.
     #[cfg(target_arch = "x86_64")]
     Patterns {
-        isa: Avx512,
+        isa: Patterns,
         ends: Ends<'t>,
         tables: &'t mut Tables,
     },
@@ -187,7 +187,7 @@ impl Scanned<'_> {
         match self {
             Self::Edges { way, .. } => way.run(join)?,
             #[cfg(target_arch = "x86_64")]
-            Self::Patterns { isa, .. } => isa.avx2().run(join),
+            Self::Patterns { isa, .. } => isa.run(join),
         }
     }
 

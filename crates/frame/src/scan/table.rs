@@ -9,6 +9,7 @@ use std::hint::cold_path;
 use super::TABLES;
 use super::form::Places;
 use super::recipe::Recipe;
+use super::shuffles::Shuffles;
 
 /// What belongs to a pattern.
 pub(crate) trait Keyed: Copy {
@@ -25,7 +26,7 @@ pub(crate) trait Keyed: Copy {
 
 /// How many patterns of levels are known at a time, of one kind: several times as many as a few markets come in (403
 /// in the recorded log of Bayse Markets), so that most are in the first of their places.
-pub(crate) const PLACES: usize = 1 << 11;
+const PLACES: usize = 1 << 11;
 
 /// How many patterns of other items, and of levels with long numbers.
 const RECIPES: usize = 1 << 9;
@@ -33,26 +34,33 @@ const RECIPES: usize = 1 << 9;
 /// The tables of a scanner.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    /// For levels of the usual lengths.
+    /// For levels of the usual lengths, as AVX-512 reads them.
     pub(crate) places: Tagged<Places, PLACES>,
+    /// As AVX2 does.
+    pub(crate) shuffles: Tagged<Shuffles, PLACES>,
     /// For levels and for other items, of any length.
     pub(crate) recipes: [Tagged<Recipe, RECIPES>; TABLES],
 }
 
-impl Tables {
-    /// The table of places for levels of a tag. With it comes that of their recipes, which are of the table `kind`:
-    /// so that what allocates is done when the first levels of a tag are read, and not at the first odd one.
-    #[inline]
-    pub(crate) fn of_levels(&mut self, kind: usize, tag: u16) -> Option<Table<'_, Places, PLACES>> {
-        let place = match self.places.find(tag) {
-            Some(place) => place,
-            None => {
-                self.recipes.get_mut(kind)?.table(tag)?;
-                self.places.add(tag)?
-            }
-        };
-        self.places.at(place)
-    }
+/// A table for levels of the usual lengths.
+pub(crate) type LevelTable<'t, T> = Table<'t, T, PLACES>;
+
+/// The table of `usual` for levels of a tag. With it comes that of their recipes: so that what allocates is done when the
+/// first levels of a tag are read, and not at the first odd one.
+#[inline]
+pub(crate) fn of_levels<'t, T: Keyed>(
+    usual: &'t mut Tagged<T, PLACES>,
+    recipes: Option<&mut Tagged<Recipe, RECIPES>>,
+    tag: u16,
+) -> Option<LevelTable<'t, T>> {
+    let place = match usual.find(tag) {
+        Some(place) => place,
+        None => {
+            recipes?.table(tag)?;
+            usual.add(tag)?
+        }
+    };
+    usual.at(place)
 }
 
 /// How many kinds of a venue's items have tables: what comes in more scales is read without.

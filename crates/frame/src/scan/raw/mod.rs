@@ -11,6 +11,8 @@ pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512;
 mod fill;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod patterns;
 mod text;
 
 pub(crate) use fill::Fill;

@@ -4,22 +4,14 @@
 //! A level is put down as 32 bytes, of which it is the first 24: [`Level`] has the layout of C, which
 //! the assertions below hold to what is put down. There is room for the bytes behind it, since the list is left in time.
 
-use std::arch::x86_64::{
-    __m256i, __m512i, _bzhi_u64, _mm_crc32_u64, _mm256_add_epi64, _mm256_madd_epi16,
-    _mm256_maddubs_epi16, _mm256_mul_epu32, _mm256_permute4x64_epi64, _mm256_set1_epi16,
-    _mm256_set1_epi32, _mm256_setr_epi8, _mm256_setr_epi64x, _mm256_shuffle_epi8,
-    _mm512_castsi512_si256, _mm512_permutex2var_epi8, _mm512_setzero_si512, _mm512_sub_epi8,
-    _mm512_ternarylogic_epi32,
-};
+use std::arch::x86_64::__m256i;
 use std::hint::cold_path;
 use std::mem::offset_of;
 
 use ticklot_book::Level;
 
-use super::items::items;
-use super::{Ends, Fill, Formed, Known, Read, WINDOW, digits, finish, load, skipped};
-use crate::scan::form::{OTHER, Places};
-use crate::scan::table::{PLACES, Table, Tables};
+use super::{Ends, Fill, Formed, Known, Read, Vectors, WINDOW, finish, skipped};
+use crate::scan::table::{LevelTable, Tables};
 
 const _: () = {
     assert!(offset_of!(Level, ticks) == 0 && offset_of!(Level, lots) == 8);
@@ -28,8 +20,9 @@ const _: () = {
 };
 
 /// The levels from `at` on.
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
-pub(super) fn levels<F: Formed>(
+#[inline(always)]
+pub(super) fn levels<V: Vectors, F: Formed>(
+    isa: V,
     shape: F,
     ends: Ends<'_>,
     at: usize,
@@ -38,22 +31,22 @@ pub(super) fn levels<F: Formed>(
 ) -> Option<Read> {
     // That `at` is not behind the end is what all the reading here begins with.
     ends.text.get(at..)?;
-    let table = tables.of_levels(F::TABLE, shape.tag())?;
+    let table = V::table(tables, F::TABLE, shape.tag())?;
     // Each level takes so many bytes, so that before this place there is room for one and another one behind it.
     let least = skipped::<F>() + F::STEP;
     let stop = ends.full.min(at + least * fill.room().saturating_sub(1));
     // SAFETY: `at` is not behind the end, and `stop` is as is asked for.
-    let usual = unsafe { usual(shape, ends, at, stop, table, fill.next())? };
+    let usual = unsafe { isa.usual(shape, ends, at, stop, table, fill.next())? };
     // SAFETY: all before it is written.
     unsafe { fill.filled_to(usual.next) };
     if usual.is_last {
-        return finish(fill, usual.at, false, usual.wrong);
+        return finish(isa, fill, usual.at, false, usual.wrong);
     }
-    items(shape, ends, usual.at, &[], tables, fill, usual.wrong)
+    isa.items(shape, ends, (usual.at, usual.wrong), &[], tables, fill)
 }
 
 /// How far the levels of the usual kind went.
-struct Usual {
+pub(in super::super) struct Usual<V: Vectors> {
     /// The closing brace of the last level of the list; or where the first number of one begins that is none of the
     /// usual kind.
     at: usize,
@@ -61,28 +54,28 @@ struct Usual {
     /// Where the next level goes.
     next: *mut Level,
     /// What must be zero of all levels.
-    wrong: __m512i,
+    wrong: V::Bytes,
 }
 
-/// Most levels are of the usual kind. This takes no others. It is a function of its own so that its loop has the
+/// Most levels are of the usual kind. This takes no others. It is to be a function of its own, so that its loop has the
 /// registers to itself.
 ///
+/// # Safety
 /// The text must not end before `at`; from `next` on there must be room for two levels whenever one begins before
 /// `stop`, which must not be behind `full`.
-#[inline(never)]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
-unsafe fn usual<F: Formed>(
+#[inline(always)]
+pub(in super::super) unsafe fn usual<V: Vectors, F: Formed>(
+    isa: V,
     shape: F,
     ends: Ends<'_>,
     mut at: usize,
     stop: usize,
-    mut table: Table<'_, Places, PLACES>,
+    mut table: LevelTable<'_, V::Usual>,
     mut next: *mut Level,
-) -> Option<Usual> {
-    let form = F::FORM;
-    let [words, mask, other] = [&form.words, &form.mask, &OTHER].map(|bytes| load(&bytes.0));
+) -> Option<Usual<V>> {
+    let form = isa.form::<F>();
     // Looked at once, at the end.
-    let mut wrong = _mm512_setzero_si512();
+    let mut wrong = isa.zeros();
     // SAFETY: the text does not end before `at`.
     let mut near = unsafe { Near::first::<F>(ends, at) };
     while at < stop {
@@ -90,19 +83,12 @@ unsafe fn usual<F: Formed>(
         let window = unsafe { ends.full_window(at) };
         // SAFETY: as above.
         let len = unsafe { near.next::<F>(ends, at) }?;
-        let (values, digits) = digits(window);
-        let key = _bzhi_u64(digits, u32::try_from(len).unwrap_or(0));
-        let Some(places) = table.get(key, crc::<F>(key), |key| {
-            Places::new(form, key, &shape.parts())
-        }) else {
+        let bytes = isa.load(window);
+        let key = isa.digits(bytes) & !(u64::MAX << len);
+        let Some(known) = table.get(key, isa.hash::<F>(key), |key| V::learn(shape, key)) else {
             break;
         };
-        let bytes = _mm512_permutex2var_epi8(values, load(&places.places.0), other);
-        let left = _mm512_sub_epi8(bytes, words);
-        let mut level = level(left);
-        if places.is_long {
-            level = with_higher(level);
-        }
+        let (level, left) = isa.level::<F>(form, known, window, bytes);
         // SAFETY: there is room for two levels, and so for 32 bytes. They begin with a level.
         unsafe {
             next.cast::<__m256i>().write_unaligned(level);
@@ -112,8 +98,7 @@ unsafe fn usual<F: Formed>(
         // SAFETY: the end of the level is in the window, and this one byte behind it at most.
         let is_last = unsafe { ends.byte(end + 1) } != b',';
         if is_last {
-            let mask = load(&form.mask_of_last.0);
-            wrong = _mm512_ternarylogic_epi32::<0xf8>(wrong, left, mask);
+            wrong = isa.check_last::<F>(wrong, left, known, len + 1);
             return Some(Usual {
                 at: end,
                 is_last,
@@ -121,7 +106,7 @@ unsafe fn usual<F: Formed>(
                 wrong,
             });
         }
-        wrong = _mm512_ternarylogic_epi32::<0xf8>(wrong, left, mask);
+        wrong = isa.check::<F>(wrong, left, form, known);
         at = end + F::STEP;
     }
     Some(Usual {
@@ -130,14 +115,6 @@ unsafe fn usual<F: Formed>(
         next,
         wrong,
     })
-}
-
-/// CRC-32C of a pattern: as good a hash of a level's as a product is, and two instructions less. (Of trades' it is a bad
-/// one: they are so much alike that several have the same bits where it counts.)
-#[target_feature(enable = "sse4.2")]
-#[inline]
-fn crc<F: Formed>(key: u64) -> u64 {
-    _mm_crc32_u64(0, key) >> F::HASHED_FROM
 }
 
 /// From the first number of a level to the first byte of the next one that may be its closing brace, at least.
@@ -192,29 +169,4 @@ impl Near {
         self.bit = from % 8 + behind;
         Some(skipped::<F>() + behind)
     }
-}
-
-/// The level whose digits these are: tens and ones, hundreds and ones, ten thousands and ones, each lane to a word of
-/// its own.
-#[target_feature(enable = "avx512f,avx512bw,avx2")]
-#[inline]
-fn level(digits: __m512i) -> __m256i {
-    let apart = _mm256_setr_epi8(
-        0, 1, 4, 5, -1, -1, -1, -1, 8, 9, 12, 13, -1, -1, -1, -1, //
-        0, 1, 4, 5, -1, -1, -1, -1, 8, 9, 12, 13, -1, -1, -1, -1,
-    );
-    let digits = _mm512_castsi512_si256(digits);
-    let pairs = _mm256_maddubs_epi16(digits, _mm256_set1_epi16(1 << 8 | 10));
-    let fours = _mm256_madd_epi16(pairs, _mm256_set1_epi32(1 << 16 | 100));
-    let fours = _mm256_shuffle_epi8(fours, apart);
-    _mm256_madd_epi16(fours, _mm256_set1_epi32(1 << 16 | 10_000))
-}
-
-/// The same when the last lane has higher digits of the second number. It is put down behind the level in any case,
-/// where it means nothing.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn with_higher(level: __m256i) -> __m256i {
-    let higher = _mm256_mul_epu32(level, _mm256_setr_epi64x(0, 0, 0, 100_000_000));
-    _mm256_add_epi64(level, _mm256_permute4x64_epi64::<0b00_00_11_00>(higher))
 }

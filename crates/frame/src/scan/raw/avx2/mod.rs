@@ -9,6 +9,8 @@
 //! into a register takes a pointer: each comes from a reference to an array of as many bytes as are
 //! read, so that nothing outside the text is ever read.
 
+mod patterns;
+
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_loadu_si128, _mm256_add_epi8, _mm256_add_epi64, _mm256_and_si256,
     _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_extract_epi64, _mm256_loadu_si256,
@@ -16,6 +18,8 @@ use std::arch::x86_64::{
     _mm256_packus_epi32, _mm256_set_m128i, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
     _mm256_set1_epi64x, _mm256_shuffle_epi8, _mm256_srli_epi64,
 };
+
+pub(super) use patterns::{crc, high_half, level, low, narrow, with_higher};
 
 use super::Three;
 use crate::scan::Job;
