@@ -17,7 +17,7 @@ use ticklot_book::Level;
 
 use super::Fill;
 use super::avx2::{self, Avx2};
-use super::patterns::{Ends, Narrow, Usual, Vectors, Wide, items, usual};
+use super::patterns::{Ends, Narrow, Usual, Vectors, Wide, items, levels, usual};
 use crate::scan::form::{self, OTHER, Places};
 use crate::scan::parts::{WINDOW, bits};
 use crate::scan::recipe::Recipe;
@@ -51,7 +51,6 @@ pub(super) struct Form {
     other: __m512i,
 }
 
-// SAFETY of all `unsafe` below, but where it says otherwise: `self` proves that the features are there.
 impl Vectors for Avx512 {
     type Bytes = __m512i;
     type Usual = Places;
@@ -69,7 +68,9 @@ impl Vectors for Avx512 {
 
     #[inline(always)]
     fn hash<F: Formed>(self, key: u64) -> u64 {
-        (unsafe { avx2::crc(key) }) >> F::HASHED_FROM
+        // SAFETY: `self` proves that the features are there.
+        let hash = unsafe { avx2::crc(key) };
+        hash >> F::HASHED_FROM
     }
 
     #[inline(always)]
@@ -81,41 +82,52 @@ impl Vectors for Avx512 {
 
     #[inline(always)]
     fn load(self, bytes: &[u8; WINDOW]) -> __m512i {
+        // SAFETY: `self` proves that the features are there.
         unsafe { load(bytes) }
     }
 
     #[inline(always)]
     fn load_short(self, text: &[u8]) -> __m512i {
+        // SAFETY: `self` proves that the features are there.
         unsafe { load_short(text) }
     }
 
     #[inline(always)]
     fn zeros(self) -> __m512i {
+        // SAFETY: `self` proves that the features are there.
         unsafe { _mm512_setzero_si512() }
     }
 
     #[inline(always)]
-    fn digits(self, window: __m512i) -> u64 {
-        unsafe { _mm512_cmplt_epu8_mask(values(window), _mm512_set1_epi8(10)) }
+    fn pattern(self, window: __m512i, len: usize) -> u64 {
+        // SAFETY: `self` proves that the features are there.
+        unsafe {
+            let digits = _mm512_cmplt_epu8_mask(values(window), _mm512_set1_epi8(10));
+            avx2::first(digits, len)
+        }
     }
 
     #[inline(always)]
     fn less(self, bytes: __m512i, others: __m512i) -> __m512i {
+        // SAFETY: `self` proves that the features are there.
         unsafe { _mm512_sub_epi8(bytes, others) }
     }
 
     #[inline(always)]
     fn or_masked(self, wrong: __m512i, left: __m512i, mask: __m512i) -> __m512i {
+        // SAFETY: `self` proves that the features are there.
         unsafe { _mm512_ternarylogic_epi32::<0xf8>(wrong, left, mask) }
     }
 
     #[inline(always)]
     fn is_zero(self, bytes: __m512i) -> bool {
+        // SAFETY: `self` proves that the features are there.
         unsafe { _mm512_test_epi8_mask(bytes, bytes) == 0 }
     }
 
     #[inline(always)]
     fn begins(self, bytes: __m512i, head: __m512i, len: usize) -> bool {
+        // SAFETY: `self` proves that the features are there.
         unsafe { _mm512_mask_cmpneq_epi8_mask(bits(0, len), bytes, head) == 0 }
     }
 
@@ -127,6 +139,7 @@ impl Vectors for Avx512 {
         _: &[u8; WINDOW],
         bytes: __m512i,
     ) -> (__m256i, __m512i) {
+        // SAFETY: `self` proves that the features are there.
         unsafe {
             let places = load(&usual.places.0);
             let bytes = _mm512_permutex2var_epi8(values(bytes), places, form.other);
@@ -151,16 +164,42 @@ impl Vectors for Avx512 {
 
     #[inline(always)]
     fn narrow(self, left: __m512i, recipe: &Recipe) -> Narrow {
+        // SAFETY: `self` proves that the features are there.
         unsafe { avx2::narrow(_mm512_castsi512_si256(lanes(left, recipe)), recipe) }
     }
 
     #[inline(always)]
     fn wide(self, left: __m512i, recipe: &Recipe) -> Wide {
+        // SAFETY: `self` proves that the features are there.
         Wide::new(unsafe { wide(lanes(left, recipe)) }, recipe)
     }
 
     fn mark(self, text: &[u8], byte: u8, words: &mut [[u8; 8]]) {
+        // SAFETY: `self` proves that the features are there.
         unsafe { mark(text, byte, words) }
+    }
+
+    fn levels<F: Formed>(
+        self,
+        shape: F,
+        ends: Ends<'_>,
+        at: usize,
+        tables: &mut Tables,
+        fill: Fill<'_, Level>,
+    ) -> Option<Read> {
+        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
+        fn compiled<F: Formed>(
+            isa: Avx512,
+            shape: F,
+            ends: Ends<'_>,
+            at: usize,
+            tables: &mut Tables,
+            fill: Fill<'_, Level>,
+        ) -> Option<Read> {
+            levels(isa, shape, ends, at, tables, fill)
+        }
+        // SAFETY: `self` proves that the features are there.
+        unsafe { compiled(self, shape, ends, at, tables, fill) }
     }
 
     unsafe fn usual<F: Formed>(
@@ -194,7 +233,7 @@ impl Vectors for Avx512 {
         self,
         shape: K,
         ends: Ends<'_>,
-        from: (usize, __m512i),
+        from: (usize, Option<__m512i>),
         head: &[u8],
         tables: &mut Tables,
         fill: Fill<'_, K::Item>,
@@ -205,13 +244,14 @@ impl Vectors for Avx512 {
             isa: Avx512,
             shape: K,
             ends: Ends<'_>,
-            from: (usize, __m512i),
+            from: (usize, Option<__m512i>),
             head: &[u8],
             tables: &mut Tables,
             fill: Fill<'_, K::Item>,
         ) -> Option<Read> {
             items(isa, shape, ends, from, head, tables, fill)
         }
+        // SAFETY: `self` proves that the features are there.
         unsafe { compiled(self, shape, ends, from, head, tables, fill) }
     }
 }

@@ -19,7 +19,7 @@ use std::arch::x86_64::{
     _mm256_set1_epi64x, _mm256_shuffle_epi8, _mm256_srli_epi64,
 };
 
-pub(super) use patterns::{crc, high_half, level, low, narrow, with_higher};
+pub(super) use patterns::{crc, first, high_half, level, low, narrow, with_higher};
 
 use super::Three;
 use crate::scan::Job;

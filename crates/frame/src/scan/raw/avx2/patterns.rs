@@ -1,7 +1,7 @@
 //! Lists read by patterns with AVX2: two registers for a window, and shuffles of sixteen bytes.
 
 use std::arch::x86_64::{
-    __m256i, _mm_crc32_u64, _mm_cvtsi128_si64, _mm256_add_epi32, _mm256_add_epi64,
+    __m256i, _bzhi_u64, _mm_crc32_u64, _mm_cvtsi128_si64, _mm256_add_epi32, _mm256_add_epi64,
     _mm256_adds_epu8, _mm256_and_si256, _mm256_blend_epi32, _mm256_broadcastsi128_si256,
     _mm256_castsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256,
     _mm256_inserti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
@@ -16,7 +16,7 @@ use ticklot_book::Level;
 use super::{Avx2, bits, is_byte, is_digit, join, load_16, load_32, two};
 use crate::scan::parts::{NUMBERS, WINDOW, bits as bits_of};
 use crate::scan::raw::Fill;
-use crate::scan::raw::patterns::{Ends, Narrow, Usual, Vectors, Wide, items, usual};
+use crate::scan::raw::patterns::{Ends, Narrow, Usual, Vectors, Wide, items, levels, usual};
 use crate::scan::recipe::Recipe;
 use crate::scan::shuffles::{LOAD, Shuffles};
 use crate::scan::side::{Formed, Known, Read};
@@ -37,7 +37,6 @@ static ONES_AND_ZEROS: [u8; 2 * WINDOW] = {
     bytes
 };
 
-// SAFETY of all `unsafe` below, but where it says otherwise: `self` proves that the features are there.
 impl Vectors for Avx2 {
     type Bytes = Halves;
     type Usual = Shuffles;
@@ -55,7 +54,9 @@ impl Vectors for Avx2 {
 
     #[inline(always)]
     fn hash<F: Formed>(self, key: u64) -> u64 {
-        (unsafe { crc(key) }) >> F::HASHED_FROM
+        // SAFETY: `self` proves that the features are there.
+        let hash = unsafe { crc(key) };
+        hash >> F::HASHED_FROM
     }
 
     #[inline(always)]
@@ -63,6 +64,7 @@ impl Vectors for Avx2 {
 
     #[inline(always)]
     fn load(self, bytes: &[u8; WINDOW]) -> Halves {
+        // SAFETY: `self` proves that the features are there.
         unsafe { load(bytes) }
     }
 
@@ -78,26 +80,32 @@ impl Vectors for Avx2 {
 
     #[inline(always)]
     fn zeros(self) -> Halves {
-        [unsafe { _mm256_setzero_si256() }; 2]
+        // SAFETY: `self` proves that the features are there.
+        let zeros = unsafe { _mm256_setzero_si256() };
+        [zeros; 2]
     }
 
     #[inline(always)]
-    fn digits(self, [low, high]: Halves) -> u64 {
-        unsafe { join(bits(is_digit(low)), bits(is_digit(high))) }
+    fn pattern(self, [low, high]: Halves, len: usize) -> u64 {
+        // SAFETY: `self` proves that the features are there.
+        unsafe { first(join(bits(is_digit(low)), bits(is_digit(high))), len) }
     }
 
     #[inline(always)]
     fn less(self, [a, b]: Halves, [c, d]: Halves) -> Halves {
+        // SAFETY: `self` proves that the features are there.
         unsafe { [_mm256_sub_epi8(a, c), _mm256_sub_epi8(b, d)] }
     }
 
     #[inline(always)]
     fn or_masked(self, wrong: Halves, left: Halves, mask: Halves) -> Halves {
+        // SAFETY: `self` proves that the features are there.
         unsafe { [0, 1].map(|half| or_masked(wrong[half], left[half], mask[half])) }
     }
 
     #[inline(always)]
     fn is_zero(self, [low, high]: Halves) -> bool {
+        // SAFETY: `self` proves that the features are there.
         unsafe {
             let any = _mm256_or_si256(low, high);
             _mm256_testz_si256(any, any) == 1
@@ -106,6 +114,7 @@ impl Vectors for Avx2 {
 
     #[inline(always)]
     fn begins(self, [a, b]: Halves, [c, d]: Halves, len: usize) -> bool {
+        // SAFETY: `self` proves that the features are there.
         let same = unsafe { join(bits(_mm256_cmpeq_epi8(a, c)), bits(_mm256_cmpeq_epi8(b, d))) };
         !same & bits_of(0, len) == 0
     }
@@ -120,8 +129,10 @@ impl Vectors for Avx2 {
     ) -> (__m256i, Halves) {
         let left = self.less(bytes, self.load(&usual.checks.words));
         let has_third = F::FORM.numbers() == NUMBERS;
+        // SAFETY: `self` proves that the features are there.
         let mut level = unsafe { level(lanes(usual, window, has_third)) };
         if usual.is_long {
+            // SAFETY: `self` proves that the features are there.
             level = unsafe { with_higher(level) };
         }
         (level, left)
@@ -145,6 +156,7 @@ impl Vectors for Avx2 {
             .and_then(<[u8]>::first_chunk)
             .unwrap_or(&[0xff; WINDOW]);
         let (mask, ones) = (self.load(&usual.checks.mask), self.load(ones));
+        // SAFETY: `self` proves that the features are there.
         let mask = unsafe { [0, 1].map(|half| _mm256_and_si256(mask[half], ones[half])) };
         self.or_masked(wrong, left, mask)
     }
@@ -152,12 +164,14 @@ impl Vectors for Avx2 {
     #[inline(always)]
     fn narrow(self, left: Halves, recipe: &Recipe) -> Narrow {
         let [all, _] = halves(&recipe.places);
+        // SAFETY: `self` proves that the features are there.
         unsafe { narrow(gather(left, all), recipe) }
     }
 
     #[inline(always)]
     fn wide(self, left: Halves, recipe: &Recipe) -> Wide {
         let [first_two, third] = halves(&recipe.places);
+        // SAFETY: `self` proves that the features are there.
         unsafe {
             let [a, b] = two(gather(left, first_two));
             let [c, _] = two(gather(left, third));
@@ -166,7 +180,31 @@ impl Vectors for Avx2 {
     }
 
     fn mark(self, text: &[u8], byte: u8, words: &mut [[u8; 8]]) {
+        // SAFETY: `self` proves that the features are there.
         unsafe { mark(text, byte, words) }
+    }
+
+    fn levels<F: Formed>(
+        self,
+        shape: F,
+        ends: Ends<'_>,
+        at: usize,
+        tables: &mut Tables,
+        fill: Fill<'_, Level>,
+    ) -> Option<Read> {
+        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+        fn compiled<F: Formed>(
+            isa: Avx2,
+            shape: F,
+            ends: Ends<'_>,
+            at: usize,
+            tables: &mut Tables,
+            fill: Fill<'_, Level>,
+        ) -> Option<Read> {
+            levels(isa, shape, ends, at, tables, fill)
+        }
+        // SAFETY: `self` proves that the features are there.
+        unsafe { compiled(self, shape, ends, at, tables, fill) }
     }
 
     unsafe fn usual<F: Formed>(
@@ -190,6 +228,7 @@ impl Vectors for Avx2 {
             table: LevelTable<'_, Shuffles>,
             next: *mut Level,
         ) -> Option<Usual<Avx2>> {
+            // SAFETY: `self` proves that the features are there.
             unsafe { usual(isa, shape, ends, at, stop, table, next) }
         }
         // SAFETY: what is asked for is what that asks for.
@@ -200,7 +239,7 @@ impl Vectors for Avx2 {
         self,
         shape: K,
         ends: Ends<'_>,
-        from: (usize, Halves),
+        from: (usize, Option<Halves>),
         head: &[u8],
         tables: &mut Tables,
         fill: Fill<'_, K::Item>,
@@ -211,13 +250,14 @@ impl Vectors for Avx2 {
             isa: Avx2,
             shape: K,
             ends: Ends<'_>,
-            from: (usize, Halves),
+            from: (usize, Option<Halves>),
             head: &[u8],
             tables: &mut Tables,
             fill: Fill<'_, K::Item>,
         ) -> Option<Read> {
             items(isa, shape, ends, from, head, tables, fill)
         }
+        // SAFETY: `self` proves that the features are there.
         unsafe { compiled(self, shape, ends, from, head, tables, fill) }
     }
 }
@@ -234,6 +274,13 @@ fn halves(bytes: &[u8; WINDOW]) -> [&[u8; WINDOW / 2]; 2] {
 fn load(bytes: &[u8; WINDOW]) -> Halves {
     let [low, high] = halves(bytes);
     [load_32(low), load_32(high)]
+}
+
+/// The first `len` bits, of no more than there are.
+#[target_feature(enable = "bmi2")]
+#[inline]
+pub(in super::super) fn first(bits: u64, len: usize) -> u64 {
+    _bzhi_u64(bits, u32::try_from(len).unwrap_or(0))
 }
 
 /// CRC-32C of a pattern: as good a hash of a level's as a product is, and two instructions less. (Of trades' it is a bad

@@ -1,19 +1,19 @@
 //! Items of any length, by recipes.
 
 use super::{Ends, Fill, Known, Read, Vectors, WINDOW, finish};
-use crate::scan::parts::{NUMBERS, bits};
+use crate::scan::parts::NUMBERS;
 use crate::scan::recipe::Recipe;
 use crate::scan::side::Lanes;
 use crate::scan::table::{Tables, product};
 
-/// The items from one on, where it begins; and what was found before of bits that must be zero. It is to be a function of
+/// The items from one on, where it begins; and what was found before of bits that must be zero, if anything was. It is to be a function of
 /// its own.
 #[inline(always)]
 pub(in super::super) fn items<V: Vectors, K: Known>(
     isa: V,
     shape: K,
     ends: Ends<'_>,
-    from: (usize, V::Bytes),
+    from: (usize, Option<V::Bytes>),
     head: &[u8],
     tables: &mut Tables,
     mut fill: Fill<'_, K::Item>,
@@ -21,7 +21,8 @@ pub(in super::super) fn items<V: Vectors, K: Known>(
     let mut recipes = tables.recipes.get_mut(K::TABLE)?.table(shape.tag())?;
     let head_len = head.len();
     let head = isa.load_short(head);
-    let (mut at, mut wrong) = from;
+    let (mut at, before) = from;
+    let mut wrong = before.unwrap_or_else(|| isa.zeros());
     loop {
         let window = ends.window(isa, at)?;
         if head_len > 0 && isa.begins(window, head, head_len) {
@@ -32,7 +33,7 @@ pub(in super::super) fn items<V: Vectors, K: Known>(
         if len >= WINDOW {
             return None;
         }
-        let key = isa.digits(window) & bits(0, len);
+        let key = isa.pattern(window, len);
         let recipe = recipes.get(key, product(key), |key| shape.recipe(key))?;
         let left = isa.less(window, isa.load(&recipe.checks.words));
         wrong = isa.or_masked(wrong, left, isa.load(&recipe.checks.mask));

@@ -21,7 +21,7 @@ const _: () = {
 
 /// The levels from `at` on.
 #[inline(always)]
-pub(super) fn levels<V: Vectors, F: Formed>(
+pub(in super::super) fn levels<V: Vectors, F: Formed>(
     isa: V,
     shape: F,
     ends: Ends<'_>,
@@ -42,7 +42,14 @@ pub(super) fn levels<V: Vectors, F: Formed>(
     if usual.is_last {
         return finish(isa, fill, usual.at, false, usual.wrong);
     }
-    isa.items(shape, ends, (usual.at, usual.wrong), &[], tables, fill)
+    isa.items(
+        shape,
+        ends,
+        (usual.at, Some(usual.wrong)),
+        &[],
+        tables,
+        fill,
+    )
 }
 
 /// How far the levels of the usual kind went.
@@ -84,7 +91,7 @@ pub(in super::super) unsafe fn usual<V: Vectors, F: Formed>(
         // SAFETY: as above.
         let len = unsafe { near.next::<F>(ends, at) }?;
         let bytes = isa.load(window);
-        let key = isa.digits(bytes) & !(u64::MAX << len);
+        let key = isa.pattern(bytes, len);
         let Some(known) = table.get(key, isa.hash::<F>(key), |key| V::learn(shape, key)) else {
             break;
         };

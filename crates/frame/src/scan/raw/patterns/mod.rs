@@ -13,7 +13,7 @@ use std::arch::x86_64::__m256i;
 use ticklot_book::Level;
 
 pub(super) use items::{Narrow, Wide, items};
-pub(super) use levels::{Usual, usual};
+pub(super) use levels::{Usual, levels, usual};
 
 use super::Fill;
 use super::avx2::Avx2;
@@ -71,8 +71,8 @@ impl Patterns {
         fill: Fill<'_, Level>,
     ) -> Option<Read> {
         match self {
-            Self::Avx512(isa) => levels::levels(isa, shape, ends, at, tables, fill),
-            Self::Avx2(isa) => levels::levels(isa, shape, ends, at, tables, fill),
+            Self::Avx512(isa) => isa.levels(shape, ends, at, tables, fill),
+            Self::Avx2(isa) => isa.levels(shape, ends, at, tables, fill),
         }
     }
 
@@ -89,8 +89,8 @@ impl Patterns {
         fill: Fill<'_, K::Item>,
     ) -> Option<Read> {
         match self {
-            Self::Avx512(isa) => isa.items(shape, ends, (at, isa.zeros()), head, tables, fill),
-            Self::Avx2(isa) => isa.items(shape, ends, (at, isa.zeros()), head, tables, fill),
+            Self::Avx512(isa) => isa.items(shape, ends, (at, None), head, tables, fill),
+            Self::Avx2(isa) => isa.items(shape, ends, (at, None), head, tables, fill),
         }
     }
 
@@ -136,8 +136,8 @@ pub(super) trait Vectors: Copy {
     /// Nothing but zeros.
     fn zeros(self) -> Self::Bytes;
 
-    /// A bit for each byte that is a digit.
-    fn digits(self, window: Self::Bytes) -> u64;
+    /// The pattern of the first `len` bytes, fewer than there are: a bit for each that is a digit.
+    fn pattern(self, window: Self::Bytes, len: usize) -> u64;
 
     /// `bytes` less `others`.
     fn less(self, bytes: Self::Bytes, others: Self::Bytes) -> Self::Bytes;
@@ -188,6 +188,16 @@ pub(super) trait Vectors: Copy {
     /// takes, or more.
     fn mark(self, text: &[u8], byte: u8, words: &mut [[u8; 8]]);
 
+    /// Does [`levels`].
+    fn levels<F: Formed>(
+        self,
+        shape: F,
+        ends: Ends<'_>,
+        at: usize,
+        tables: &mut Tables,
+        fill: Fill<'_, Level>,
+    ) -> Option<Read>;
+
     /// Does [`usual`].
     ///
     /// # Safety
@@ -207,7 +217,7 @@ pub(super) trait Vectors: Copy {
         self,
         shape: K,
         ends: Ends<'_>,
-        from: (usize, Self::Bytes),
+        from: (usize, Option<Self::Bytes>),
         head: &[u8],
         tables: &mut Tables,
         fill: Fill<'_, K::Item>,
