@@ -259,20 +259,7 @@ impl Layout for Placing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::samples::{DECIMAL, DECIMALS, NO_DECIMALS, WHOLE, pattern};
-
-    const SPOT: Form = Form::new(
-        3,
-        [b",\"lots\":", b",\"count\":", b"}"],
-        b",{\"ticks\":",
-        false,
-    );
-    const OUTCOME: Form = Form::new(
-        2,
-        [b",\"quantity\":", b",\"total\":", b"}"],
-        b",{\"price\":",
-        true,
-    );
+    use crate::scan::samples::{DECIMAL, DECIMALS, NO_DECIMALS, OUTCOME, SPOT, WHOLE, pattern};
 
     fn with<'p>(parts: &[Part<'p>], next: &'p [u8]) -> Vec<Part<'p>> {
         [parts, &[Part::Text(next)]].concat()

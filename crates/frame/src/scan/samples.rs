@@ -7,7 +7,7 @@ use ticklot_book::Ticks;
 use ticklot_sim::market::View;
 use ticklot_sim::{Market, MarketConfig};
 
-use super::{Part, Scan, Scanner, Way};
+use super::{Form, Part, Scan, Scanner, Way};
 
 /// The ways that scan. Which of them differ is this processor's choice.
 pub(crate) const WAYS: [Scan; 3] = [Scan::Best, Scan::Avx2, Scan::Portable];
@@ -96,6 +96,13 @@ pub(crate) const WHOLE: [Part<'_>; 6] = [
     Part::Text(b"}"),
 ];
 
+/// The form of levels of [`WHOLE`].
+pub(crate) const SPOT: Form = Form::new(
+    3,
+    [b",\"lots\":", b",\"count\":", b"}"],
+    b",{\"ticks\":",
+    false,
+);
 /// Two numbers of three and of two decimals, and one that is not read.
 pub(crate) const DECIMAL: [Part<'_>; 6] = [
     Part::Steps(3),
@@ -105,6 +112,14 @@ pub(crate) const DECIMAL: [Part<'_>; 6] = [
     Part::Passed(32),
     Part::Text(b"}"),
 ];
+
+/// The form of levels of [`DECIMAL`].
+pub(crate) const OUTCOME: Form = Form::new(
+    2,
+    [b",\"quantity\":", b",\"total\":", b"}"],
+    b",{\"price\":",
+    true,
+);
 
 /// What [`DECIMAL`] makes of texts whose pattern is good.
 pub(crate) const DECIMALS: [(&str, Option<[u64; 2]>); 12] = [

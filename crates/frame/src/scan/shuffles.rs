@@ -116,3 +116,114 @@ impl Layout for Shuffling<'_> {
         self.shuffles.checks.zeros(at, count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::samples::{DECIMAL, DECIMALS, NO_DECIMALS, OUTCOME, SPOT, WHOLE, pattern};
+
+    /// What the shuffles make of a text, byte by byte: its numbers, if nothing is wrong with it.
+    fn read(shuffles: &Shuffles, text: &str) -> Option<[u64; NUMBERS]> {
+        let mut window = [0; WINDOW];
+        let len = text.len().min(WINDOW);
+        window[..len].copy_from_slice(&text.as_bytes()[..len]);
+        let Checks { words, mask } = &shuffles.checks;
+        let left = (0..WINDOW).map(|at| window[at].wrapping_sub(words[at]) & mask[at]);
+        if left.max() != Some(0) {
+            return None;
+        }
+        let [second, third] = shuffles.starts();
+        let lane = |lane: usize, start: usize| {
+            let bytes = &window[start..start + LOAD];
+            let places = &shuffles.lanes[lane * 8..lane * 8 + 8];
+            let digits = places.iter().map(|place| match *place {
+                NOTHING => 0,
+                place => bytes[usize::from(place)] & 0x0f,
+            });
+            digits.fold(0, |number, digit| number * 10 + u64::from(digit))
+        };
+        let higher = lane(3, second);
+        assert!(shuffles.is_long || higher == 0, "{text}");
+        Some([
+            lane(0, 0),
+            higher * 100_000_000 + lane(1, second),
+            lane(2, third),
+        ])
+    }
+
+    #[test]
+    fn whole_numbers() {
+        for (text, numbers) in [
+            (
+                "6684363,\"lots\":1004817,\"count\":12},{\"ticks\":",
+                [6_684_363, 1_004_817, 12],
+            ),
+            ("0,\"lots\":0,\"count\":0},{\"ticks\":", [0, 0, 0]),
+            (
+                "12345678,\"lots\":9007199254740993,\"count\":12345678}",
+                [12_345_678, 9_007_199_254_740_993, 12_345_678],
+            ),
+        ] {
+            let shuffles = Shuffles::new(&SPOT, pattern(text), &WHOLE).unwrap();
+            assert_eq!(read(&shuffles, text), Some(numbers), "{text}");
+            assert_eq!(shuffles.is_long, numbers[1] > 99_999_999);
+            // Any other byte where there is no digit makes it another text.
+            for at in (0..text.len()).filter(|at| !text.as_bytes()[*at].is_ascii_digit()) {
+                let mut wrong = text.to_owned();
+                wrong.replace_range(at..=at, "x");
+                if pattern(&wrong) == pattern(text) {
+                    let taken = text.find('}').is_none_or(|brace| at > brace);
+                    assert_eq!(read(&shuffles, &wrong).is_some(), taken, "{wrong}");
+                }
+            }
+        }
+        let text = "12,\"lots\":34,\"count\":56}";
+        let shuffles = Shuffles::new(&SPOT, pattern(text), &WHOLE).unwrap();
+        for (digit, other) in [("12", "02"), ("34", "04"), ("56", "06")] {
+            assert_eq!(read(&shuffles, &text.replace(digit, other)), None);
+        }
+        for none in [
+            "",
+            "\"lots\":1",
+            "1,\"lots\":2,\"count\":}",
+            "123456789,\"lots\":2,\"count\":3}",
+            "1,\"lots\":12345678901234567,\"count\":3}",
+            "1,\"lots\":2,\"count\":123456789}",
+        ] {
+            let shuffles = Shuffles::new(&SPOT, pattern(none), &WHOLE);
+            assert!(shuffles.is_none(), "{none}");
+        }
+    }
+
+    #[test]
+    fn decimals_become_steps() {
+        for (text, numbers) in DECIMALS {
+            let is_long = numbers.is_some_and(|[price, _]| price > 99_999_999);
+            let shuffles = Shuffles::new(&OUTCOME, pattern(text), &DECIMAL);
+            assert_eq!(shuffles.is_none(), is_long, "{text}");
+            let Some(shuffles) = shuffles else { continue };
+            let found = read(&shuffles, text).map(|[price, quantity, _]| [price, quantity]);
+            assert_eq!(found, numbers, "{text}");
+        }
+        for none in NO_DECIMALS {
+            let found = Shuffles::new(&OUTCOME, pattern(none), &DECIMAL)
+                .and_then(|shuffles| read(&shuffles, none));
+            assert_eq!(found, None, "{none}");
+        }
+    }
+
+    #[test]
+    fn what_is_loaded_is_in_the_window() {
+        // Sixteen bytes from the start of the quantity on are not.
+        let key = ",\"quantity\":                                     ";
+        let text = format!("1{key}7.25,\"t\":1}}");
+        let mut parts = DECIMAL;
+        (parts[1], parts[3]) = (Part::Text(key.as_bytes()), Part::Text(b",\"t\":"));
+        let shuffles = Shuffles::new(&OUTCOME, pattern(&text), &parts).unwrap();
+        assert_eq!(shuffles.starts(), [WINDOW - LOAD, 0]);
+        assert_eq!(read(&shuffles, &text), Some([1_000, 725, 0]));
+        // And a number of sixteen digits and a point is longer than what is loaded.
+        let long = "1,\"quantity\":12345678901234.56,\"total\":1}";
+        assert!(Shuffles::new(&OUTCOME, pattern(long), &DECIMAL).is_none());
+    }
+}

@@ -1,8 +1,8 @@
 //! Lists read by patterns with AVX-512: a register for a window, and one permutation that puts a level in its
-//! [`form`](crate::scan::form).
+//! [`form`].
 //!
 //! # Safety
-//! As in [`avx2`](super::avx2), the proof being an [`Avx512`].
+//! As in [`avx2`], the proof being an [`Avx512`].
 
 use std::arch::x86_64::{
     __m256i, __m512i, _mm512_add_epi64, _mm512_castsi512_si256, _mm512_cmpeq_epi8_mask,
@@ -174,12 +174,20 @@ impl Vectors for Avx512 {
         Wide::new(unsafe { wide(lanes(left, recipe)) }, recipe)
     }
 
-    fn mark(self, text: &[u8], byte: u8, words: &mut [[u8; 8]]) {
-        // SAFETY: `self` proves that the features are there.
-        unsafe { mark(text, byte, words) }
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
+    unsafe fn mark(self, text: &[u8], byte: u8, words: &mut [[u8; 8]]) {
+        let (blocks, rest) = text.as_chunks::<WINDOW>();
+        let byte = _mm512_set1_epi8(byte.cast_signed());
+        for (word, block) in words.iter_mut().zip(blocks) {
+            *word = _mm512_cmpeq_epi8_mask(load(block), byte).to_le_bytes();
+        }
+        if let Some(word) = words.get_mut(blocks.len()) {
+            *word = _mm512_cmpeq_epi8_mask(load_short(rest), byte).to_le_bytes();
+        }
     }
 
-    fn levels<F: Formed>(
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
+    unsafe fn levels<F: Formed>(
         self,
         shape: F,
         ends: Ends<'_>,
@@ -187,21 +195,11 @@ impl Vectors for Avx512 {
         tables: &mut Tables,
         fill: Fill<'_, Level>,
     ) -> Option<Read> {
-        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
-        fn compiled<F: Formed>(
-            isa: Avx512,
-            shape: F,
-            ends: Ends<'_>,
-            at: usize,
-            tables: &mut Tables,
-            fill: Fill<'_, Level>,
-        ) -> Option<Read> {
-            levels(isa, shape, ends, at, tables, fill)
-        }
-        // SAFETY: `self` proves that the features are there.
-        unsafe { compiled(self, shape, ends, at, tables, fill) }
+        levels(self, shape, ends, at, tables, fill)
     }
 
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
     unsafe fn usual<F: Formed>(
         self,
         shape: F,
@@ -211,25 +209,13 @@ impl Vectors for Avx512 {
         table: LevelTable<'_, Places>,
         next: *mut Level,
     ) -> Option<Usual<Self>> {
-        #[inline(never)]
-        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
-        unsafe fn compiled<F: Formed>(
-            isa: Avx512,
-            shape: F,
-            ends: Ends<'_>,
-            at: usize,
-            stop: usize,
-            table: LevelTable<'_, Places>,
-            next: *mut Level,
-        ) -> Option<Usual<Avx512>> {
-            // SAFETY: what is asked for is what this asks for.
-            unsafe { usual(isa, shape, ends, at, stop, table, next) }
-        }
-        // SAFETY: as above, and `self` proves that the features are there.
-        unsafe { compiled(self, shape, ends, at, stop, table, next) }
+        // SAFETY: what is asked for is what this asks for.
+        unsafe { usual(self, shape, ends, at, stop, table, next) }
     }
 
-    fn items<K: Known>(
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
+    unsafe fn items<K: Known>(
         self,
         shape: K,
         ends: Ends<'_>,
@@ -238,33 +224,7 @@ impl Vectors for Avx512 {
         tables: &mut Tables,
         fill: Fill<'_, K::Item>,
     ) -> Option<Read> {
-        #[inline(never)]
-        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
-        fn compiled<K: Known>(
-            isa: Avx512,
-            shape: K,
-            ends: Ends<'_>,
-            from: (usize, Option<__m512i>),
-            head: &[u8],
-            tables: &mut Tables,
-            fill: Fill<'_, K::Item>,
-        ) -> Option<Read> {
-            items(isa, shape, ends, from, head, tables, fill)
-        }
-        // SAFETY: `self` proves that the features are there.
-        unsafe { compiled(self, shape, ends, from, head, tables, fill) }
-    }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
-fn mark(text: &[u8], byte: u8, words: &mut [[u8; 8]]) {
-    let (blocks, rest) = text.as_chunks::<WINDOW>();
-    let byte = _mm512_set1_epi8(byte.cast_signed());
-    for (word, block) in words.iter_mut().zip(blocks) {
-        *word = _mm512_cmpeq_epi8_mask(load(block), byte).to_le_bytes();
-    }
-    if let Some(word) = words.get_mut(blocks.len()) {
-        *word = _mm512_cmpeq_epi8_mask(load_short(rest), byte).to_le_bytes();
+        items(self, shape, ends, from, head, tables, fill)
     }
 }
 

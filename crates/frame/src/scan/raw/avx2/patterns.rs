@@ -179,12 +179,22 @@ impl Vectors for Avx2 {
         }
     }
 
-    fn mark(self, text: &[u8], byte: u8, words: &mut [[u8; 8]]) {
-        // SAFETY: `self` proves that the features are there.
-        unsafe { mark(text, byte, words) }
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+    unsafe fn mark(self, text: &[u8], byte: u8, words: &mut [[u8; 8]]) {
+        let (blocks, rest) = text.as_chunks::<WINDOW>();
+        let mark = |[low, high]: Halves| join(bits(is_byte(low, byte)), bits(is_byte(high, byte)));
+        for (word, block) in words.iter_mut().zip(blocks) {
+            *word = mark(load(block)).to_le_bytes();
+        }
+        if let Some(word) = words.get_mut(blocks.len()) {
+            let mut last = [0; WINDOW];
+            last[..rest.len()].copy_from_slice(rest);
+            *word = mark(load(&last)).to_le_bytes();
+        }
     }
 
-    fn levels<F: Formed>(
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+    unsafe fn levels<F: Formed>(
         self,
         shape: F,
         ends: Ends<'_>,
@@ -192,21 +202,11 @@ impl Vectors for Avx2 {
         tables: &mut Tables,
         fill: Fill<'_, Level>,
     ) -> Option<Read> {
-        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-        fn compiled<F: Formed>(
-            isa: Avx2,
-            shape: F,
-            ends: Ends<'_>,
-            at: usize,
-            tables: &mut Tables,
-            fill: Fill<'_, Level>,
-        ) -> Option<Read> {
-            levels(isa, shape, ends, at, tables, fill)
-        }
-        // SAFETY: `self` proves that the features are there.
-        unsafe { compiled(self, shape, ends, at, tables, fill) }
+        levels(self, shape, ends, at, tables, fill)
     }
 
+    #[inline(never)]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
     unsafe fn usual<F: Formed>(
         self,
         shape: F,
@@ -216,26 +216,13 @@ impl Vectors for Avx2 {
         table: LevelTable<'_, Shuffles>,
         next: *mut Level,
     ) -> Option<Usual<Self>> {
-        /// [`usual`].
-        #[inline(never)]
-        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-        unsafe fn compiled<F: Formed>(
-            isa: Avx2,
-            shape: F,
-            ends: Ends<'_>,
-            at: usize,
-            stop: usize,
-            table: LevelTable<'_, Shuffles>,
-            next: *mut Level,
-        ) -> Option<Usual<Avx2>> {
-            // SAFETY: `self` proves that the features are there.
-            unsafe { usual(isa, shape, ends, at, stop, table, next) }
-        }
-        // SAFETY: what is asked for is what that asks for.
-        unsafe { compiled(self, shape, ends, at, stop, table, next) }
+        // SAFETY: what is asked for is what this asks for.
+        unsafe { usual(self, shape, ends, at, stop, table, next) }
     }
 
-    fn items<K: Known>(
+    #[inline(never)]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+    unsafe fn items<K: Known>(
         self,
         shape: K,
         ends: Ends<'_>,
@@ -244,21 +231,7 @@ impl Vectors for Avx2 {
         tables: &mut Tables,
         fill: Fill<'_, K::Item>,
     ) -> Option<Read> {
-        #[inline(never)]
-        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-        fn compiled<K: Known>(
-            isa: Avx2,
-            shape: K,
-            ends: Ends<'_>,
-            from: (usize, Option<Halves>),
-            head: &[u8],
-            tables: &mut Tables,
-            fill: Fill<'_, K::Item>,
-        ) -> Option<Read> {
-            items(isa, shape, ends, from, head, tables, fill)
-        }
-        // SAFETY: `self` proves that the features are there.
-        unsafe { compiled(self, shape, ends, from, head, tables, fill) }
+        items(self, shape, ends, from, head, tables, fill)
     }
 }
 
@@ -394,18 +367,4 @@ pub(in super::super) fn low(numbers: __m256i) -> u64 {
 #[inline]
 pub(in super::super) fn high_half(numbers: __m256i) -> u64 {
     _mm_cvtsi128_si64(_mm256_extracti128_si256::<1>(numbers)).cast_unsigned()
-}
-
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-fn mark(text: &[u8], byte: u8, words: &mut [[u8; 8]]) {
-    let (blocks, rest) = text.as_chunks::<WINDOW>();
-    let mark = |[low, high]: Halves| join(bits(is_byte(low, byte)), bits(is_byte(high, byte)));
-    for (word, block) in words.iter_mut().zip(blocks) {
-        *word = mark(load(block)).to_le_bytes();
-    }
-    if let Some(word) = words.get_mut(blocks.len()) {
-        let mut last = [0; WINDOW];
-        last[..rest.len()].copy_from_slice(rest);
-        *word = mark(load(&last)).to_le_bytes();
-    }
 }

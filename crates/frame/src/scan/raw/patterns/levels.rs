@@ -35,21 +35,16 @@ pub(in super::super) fn levels<V: Vectors, F: Formed>(
     // Each level takes so many bytes, so that before this place there is room for one and another one behind it.
     let least = skipped::<F>() + F::STEP;
     let stop = ends.full.min(at + least * fill.room().saturating_sub(1));
-    // SAFETY: `at` is not behind the end, and `stop` is as is asked for.
+    // SAFETY: `isa` is a proof; `at` is not behind the end, and `stop` is as is asked for.
     let usual = unsafe { isa.usual(shape, ends, at, stop, table, fill.next())? };
     // SAFETY: all before it is written.
     unsafe { fill.filled_to(usual.next) };
     if usual.is_last {
         return finish(isa, fill, usual.at, false, usual.wrong);
     }
-    isa.items(
-        shape,
-        ends,
-        (usual.at, Some(usual.wrong)),
-        &[],
-        tables,
-        fill,
-    )
+    let from = (usual.at, Some(usual.wrong));
+    // SAFETY: `isa` is a proof.
+    unsafe { isa.items(shape, ends, from, &[], tables, fill) }
 }
 
 /// How far the levels of the usual kind went.

@@ -48,9 +48,12 @@ impl Patterns {
             bits.resize(len, 0);
         }
         let words = bits.as_chunks_mut().0;
-        match self {
-            Self::Avx512(isa) => isa.mark(text, b'}', words),
-            Self::Avx2(isa) => isa.mark(text, b'}', words),
+        // SAFETY: it is a proof.
+        unsafe {
+            match self {
+                Self::Avx512(isa) => isa.mark(text, b'}', words),
+                Self::Avx2(isa) => isa.mark(text, b'}', words),
+            }
         }
         Ends {
             text,
@@ -70,9 +73,12 @@ impl Patterns {
         tables: &mut Tables,
         fill: Fill<'_, Level>,
     ) -> Option<Read> {
-        match self {
-            Self::Avx512(isa) => isa.levels(shape, ends, at, tables, fill),
-            Self::Avx2(isa) => isa.levels(shape, ends, at, tables, fill),
+        // SAFETY: it is a proof.
+        unsafe {
+            match self {
+                Self::Avx512(isa) => isa.levels(shape, ends, at, tables, fill),
+                Self::Avx2(isa) => isa.levels(shape, ends, at, tables, fill),
+            }
         }
     }
 
@@ -88,9 +94,12 @@ impl Patterns {
         tables: &mut Tables,
         fill: Fill<'_, K::Item>,
     ) -> Option<Read> {
-        match self {
-            Self::Avx512(isa) => isa.items(shape, ends, (at, None), head, tables, fill),
-            Self::Avx2(isa) => isa.items(shape, ends, (at, None), head, tables, fill),
+        // SAFETY: it is a proof.
+        unsafe {
+            match self {
+                Self::Avx512(isa) => isa.items(shape, ends, (at, None), head, tables, fill),
+                Self::Avx2(isa) => isa.items(shape, ends, (at, None), head, tables, fill),
+            }
         }
     }
 
@@ -103,8 +112,10 @@ impl Patterns {
     }
 }
 
-/// What is asked of an instruction set. All methods must be `#[inline(always)]`, but for those that are loops: they
-/// are compiled for the instruction set, and all the others into them.
+/// What is asked of an instruction set; a value is the proof that this processor has it.
+///
+/// The last four methods are loops, compiled for the instructions (`#[target_feature]`, which only an `unsafe` method can
+/// have). All others must be `#[inline(always)]`, so that they are compiled into those.
 pub(super) trait Vectors: Copy {
     /// [`WINDOW`] bytes.
     type Bytes: Copy;
@@ -186,10 +197,16 @@ pub(super) trait Vectors: Copy {
 
     /// A bit for each byte of `text` that is `byte`, 64 of them a word. `words` are as many as that
     /// takes, or more.
-    fn mark(self, text: &[u8], byte: u8, words: &mut [[u8; 8]]);
+    ///
+    /// # Safety
+    /// The processor must have the instructions, as each value says; so for the others.
+    unsafe fn mark(self, text: &[u8], byte: u8, words: &mut [[u8; 8]]);
 
     /// Does [`levels`].
-    fn levels<F: Formed>(
+    ///
+    /// # Safety
+    /// As above.
+    unsafe fn levels<F: Formed>(
         self,
         shape: F,
         ends: Ends<'_>,
@@ -201,7 +218,7 @@ pub(super) trait Vectors: Copy {
     /// Does [`usual`].
     ///
     /// # Safety
-    /// What that asks for.
+    /// What that asks for besides.
     unsafe fn usual<F: Formed>(
         self,
         shape: F,
@@ -213,7 +230,10 @@ pub(super) trait Vectors: Copy {
     ) -> Option<Usual<Self>>;
 
     /// Does [`items`].
-    fn items<K: Known>(
+    ///
+    /// # Safety
+    /// As above.
+    unsafe fn items<K: Known>(
         self,
         shape: K,
         ends: Ends<'_>,
