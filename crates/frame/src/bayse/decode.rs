@@ -85,7 +85,7 @@ impl<'a> Message<'a> {
 /// are bounded: 4 MiB a line, 64 levels of nesting, [`MAX_LEVELS`](ticklot_book::MAX_LEVELS) price
 /// levels a side, [`MAX_EVENT_MARKETS`](super::MAX_EVENT_MARKETS) markets an event,
 /// [`MAX_OUTCOMES`](super::MAX_OUTCOMES) outcomes a market. With AVX-512 there are 384 KiB of tables for each of the first
-/// eight scales, made for its first order book.
+/// eight scales, with AVX2 512 KiB, made for its first order book.
 pub struct Decoder {
     scanner: Scanner,
     parser: Parser,

@@ -11,27 +11,25 @@
 //! # How it reads order books
 //! An order-book message is nearly all levels, and all levels of a venue are alike: the same texts
 //! around numbers of changing length, such as `{"ticks":6180030,"lots":1135000,"count":1}`. So
-//! nothing has to be tokenized, only three questions answered a level.
+//! nothing has to be tokenized, only three questions answered a level: where are its numbers, is the text between them
+//! what it should be, and what are they worth?
 //!
-//! *Where are its numbers?* One pass over the text tells of every byte whether it belongs to a
-//! number, 64 bytes at a time, and keeps the [edges](runs): one bit for each byte where a number
+//! *With AVX-512 or AVX2* the three are one. The pattern of a level's digits, a bit for each byte, is looked up in a
+//! table, which says of each byte what it is for. So nothing is measured, and no branch depends on a length. AVX-512 has
+//! a permutation that puts all bytes that matter in an order that is the same for all levels ([`form`]): a subtraction and a
+//! mask then check all of the text at once, with constants. With AVX2 each number is loaded from where it begins and a
+//! shuffle puts it in its lane, and the text is compared where it stands ([`shuffles`]). Numbers that are too
+//! long for that, and trades, take a little longer, by [recipes](recipe).
+//!
+//! *Without either*, and for what the patterns do not take, one pass over the text tells of every byte whether it belongs
+//! to a number, 64 bytes at a time, and keeps the [edges](runs): one bit for each byte where a number
 //! begins or ends. The five edges after the start of a level are then five steps of "clear the
 //! lowest bit" on one word, and the next level begins a constant further on. That chain, from level
 //! to level, is all that has to be waited for; everything else of a level hangs off it sideways,
-//! and the processor does several levels at once.
+//! and the processor does several levels at once. The texts between are two or three comparisons of constants.
 //!
-//! *Is the text between them what it should be?* Two or three comparisons of constants. No level is
-//! taken on trust.
-//!
-//! *What are they worth?* Two numbers of up to sixteen digits are converted at a time, by adding
-//! neighbours: digits to pairs, pairs to fours, fours to eights ([`isa`]). There is no loop over
-//! digits and no branch on their number.
-//!
-//! Where there is AVX-512, the three questions are one: the pattern of a level's digits is looked up in
-//! a table, which tells of each byte that matters where in the level it is. One permutation puts them in an order that
-//! is the same for all levels ([`form`]), so that nothing is measured: a subtraction and a mask then check all of the
-//! text at once. Numbers that are too long for that, and trades, take a little longer, by [recipes](recipe). What
-//! neither takes, the edges may.
+//! *What the numbers are worth* is found by adding neighbours, digits to pairs, pairs to fours, fours to eights, for all
+//! numbers of a level at a time. There is no loop over digits and no branch on their number. No level is taken on trust.
 //!
 //! A list that mostly repeats the one of the message before is read only as far as it is new: see
 //! [`repeat`].
