@@ -17,7 +17,7 @@ use ticklot_book::Level;
 
 use super::Fill;
 use super::avx2::{self, Avx2};
-use super::patterns::{Ends, Narrow, Usual, Vectors, Wide, items, levels, usual};
+use super::patterns::{Ends, Narrow, Usual, Vectors, Wide, items, usual};
 use crate::scan::form::{self, OTHER, Places};
 use crate::scan::parts::{WINDOW, bits};
 use crate::scan::recipe::Recipe;
@@ -187,19 +187,6 @@ impl Vectors for Avx512 {
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
-    unsafe fn levels<F: Formed>(
-        self,
-        shape: F,
-        ends: Ends<'_>,
-        at: usize,
-        tables: &mut Tables,
-        fill: Fill<'_, Level>,
-    ) -> Option<Read> {
-        levels(self, shape, ends, at, tables, fill)
-    }
-
-    #[inline(never)]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
     unsafe fn usual<F: Formed>(
         self,
         shape: F,
@@ -213,7 +200,6 @@ impl Vectors for Avx512 {
         unsafe { usual(self, shape, ends, at, stop, table, next) }
     }
 
-    #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt")]
     unsafe fn items<K: Known>(
         self,

@@ -16,7 +16,7 @@ use ticklot_book::Level;
 use super::{Avx2, bits, is_byte, is_digit, join, load_16, load_32, two};
 use crate::scan::parts::{NUMBERS, WINDOW, bits as bits_of};
 use crate::scan::raw::Fill;
-use crate::scan::raw::patterns::{Ends, Narrow, Usual, Vectors, Wide, items, levels, usual};
+use crate::scan::raw::patterns::{Ends, Narrow, Usual, Vectors, Wide, items, usual};
 use crate::scan::recipe::Recipe;
 use crate::scan::shuffles::{LOAD, Shuffles};
 use crate::scan::side::{Formed, Known, Read};
@@ -194,19 +194,6 @@ impl Vectors for Avx2 {
     }
 
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-    unsafe fn levels<F: Formed>(
-        self,
-        shape: F,
-        ends: Ends<'_>,
-        at: usize,
-        tables: &mut Tables,
-        fill: Fill<'_, Level>,
-    ) -> Option<Read> {
-        levels(self, shape, ends, at, tables, fill)
-    }
-
-    #[inline(never)]
-    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
     unsafe fn usual<F: Formed>(
         self,
         shape: F,
@@ -220,7 +207,6 @@ impl Vectors for Avx2 {
         unsafe { usual(self, shape, ends, at, stop, table, next) }
     }
 
-    #[inline(never)]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
     unsafe fn items<K: Known>(
         self,

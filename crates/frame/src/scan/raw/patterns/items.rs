@@ -6,8 +6,7 @@ use crate::scan::recipe::Recipe;
 use crate::scan::side::Lanes;
 use crate::scan::table::{Tables, product};
 
-/// The items from one on, where it begins; and what was found before of bits that must be zero, if anything was. It is to be a function of
-/// its own.
+/// The items from one on, where it begins; and what was found before of bits that must be zero, if anything was.
 #[inline(always)]
 pub(in super::super) fn items<V: Vectors, K: Known>(
     isa: V,

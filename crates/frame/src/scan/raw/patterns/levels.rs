@@ -10,7 +10,7 @@ use std::mem::offset_of;
 
 use ticklot_book::Level;
 
-use super::{Ends, Fill, Formed, Known, Read, Vectors, WINDOW, finish, skipped};
+use super::{Ends, Fill, Formed, Known, Read, Vectors, WINDOW, skipped};
 use crate::scan::table::{LevelTable, Tables};
 
 const _: () = {
@@ -20,8 +20,11 @@ const _: () = {
 };
 
 /// The levels from `at` on.
-#[inline(always)]
-pub(in super::super) fn levels<V: Vectors, F: Formed>(
+///
+/// This is compiled for any processor, so that what is compiled for one stays a function of its own, whose loop has the
+/// registers to itself.
+#[inline]
+pub(super) fn levels<V: Vectors, F: Formed>(
     isa: V,
     shape: F,
     ends: Ends<'_>,
@@ -39,12 +42,11 @@ pub(in super::super) fn levels<V: Vectors, F: Formed>(
     let usual = unsafe { isa.usual(shape, ends, at, stop, table, fill.next())? };
     // SAFETY: all before it is written.
     unsafe { fill.filled_to(usual.next) };
-    if usual.is_last {
-        return finish(isa, fill, usual.at, false, usual.wrong);
+    if usual.wrong.is_none() {
+        return Read::of(fill, usual.at, false);
     }
-    let from = (usual.at, Some(usual.wrong));
     // SAFETY: `isa` is a proof.
-    unsafe { isa.items(shape, ends, from, &[], tables, fill) }
+    unsafe { isa.items(shape, ends, (usual.at, usual.wrong), &[], tables, fill) }
 }
 
 /// How far the levels of the usual kind went.
@@ -52,15 +54,13 @@ pub(in super::super) struct Usual<V: Vectors> {
     /// The closing brace of the last level of the list; or where the first number of one begins that is none of the
     /// usual kind.
     at: usize,
-    is_last: bool,
     /// Where the next level goes.
     next: *mut Level,
-    /// What must be zero of all levels.
-    wrong: V::Bytes,
+    /// What must be zero of all levels; none when that was the last one, and it is.
+    wrong: Option<V::Bytes>,
 }
 
-/// Most levels are of the usual kind. This takes no others. It is to be a function of its own, so that its loop has the
-/// registers to itself.
+/// Most levels are of the usual kind. This takes no others.
 ///
 /// # Safety
 /// The text must not end before `at`; from `next` on there must be room for two levels whenever one begins before
@@ -82,7 +82,7 @@ pub(in super::super) unsafe fn usual<V: Vectors, F: Formed>(
     let mut near = unsafe { Near::first::<F>(ends, at) };
     while at < stop {
         // SAFETY: `at` is before `full`, so there is a window, and the text does not end before it.
-        let window = unsafe { ends.full_window(at) };
+        let (window, start) = unsafe { ends.full_window(at) };
         // SAFETY: as above.
         let len = unsafe { near.next::<F>(ends, at) }?;
         let bytes = isa.load(window);
@@ -98,14 +98,13 @@ pub(in super::super) unsafe fn usual<V: Vectors, F: Formed>(
         }
         let end = at + len;
         // SAFETY: the end of the level is in the window, and this one byte behind it at most.
-        let is_last = unsafe { ends.byte(end + 1) } != b',';
+        let is_last = unsafe { *start.add(len + 1) } != b',';
         if is_last {
             wrong = isa.check_last::<F>(wrong, left, known, len + 1);
-            return Some(Usual {
+            return isa.is_zero(wrong).then_some(Usual {
                 at: end,
-                is_last,
                 next,
-                wrong,
+                wrong: None,
             });
         }
         wrong = isa.check::<F>(wrong, left, form, known);
@@ -113,9 +112,8 @@ pub(in super::super) unsafe fn usual<V: Vectors, F: Formed>(
     }
     Some(Usual {
         at,
-        is_last: false,
         next,
-        wrong,
+        wrong: Some(wrong),
     })
 }
 

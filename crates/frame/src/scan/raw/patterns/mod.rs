@@ -13,8 +13,9 @@ use std::arch::x86_64::__m256i;
 use ticklot_book::Level;
 
 pub(super) use items::{Narrow, Wide, items};
-pub(super) use levels::{Usual, levels, usual};
+pub(super) use levels::{Usual, usual};
 
+use self::levels::levels;
 use super::Fill;
 use super::avx2::Avx2;
 use super::avx512::Avx512;
@@ -73,12 +74,9 @@ impl Patterns {
         tables: &mut Tables,
         fill: Fill<'_, Level>,
     ) -> Option<Read> {
-        // SAFETY: it is a proof.
-        unsafe {
-            match self {
-                Self::Avx512(isa) => isa.levels(shape, ends, at, tables, fill),
-                Self::Avx2(isa) => isa.levels(shape, ends, at, tables, fill),
-            }
+        match self {
+            Self::Avx512(isa) => levels(isa, shape, ends, at, tables, fill),
+            Self::Avx2(isa) => levels(isa, shape, ends, at, tables, fill),
         }
     }
 
@@ -114,7 +112,7 @@ impl Patterns {
 
 /// What is asked of an instruction set; a value is the proof that this processor has it.
 ///
-/// The last four methods are loops, compiled for the instructions (`#[target_feature]`, which only an `unsafe` method can
+/// The last three methods are loops, compiled for the instructions (`#[target_feature]`, which only an `unsafe` method can
 /// have). All others must be `#[inline(always)]`, so that they are compiled into those.
 pub(super) trait Vectors: Copy {
     /// [`WINDOW`] bytes.
@@ -202,19 +200,6 @@ pub(super) trait Vectors: Copy {
     /// The processor must have the instructions, as each value says; so for the others.
     unsafe fn mark(self, text: &[u8], byte: u8, words: &mut [[u8; 8]]);
 
-    /// Does [`levels`].
-    ///
-    /// # Safety
-    /// As above.
-    unsafe fn levels<F: Formed>(
-        self,
-        shape: F,
-        ends: Ends<'_>,
-        at: usize,
-        tables: &mut Tables,
-        fill: Fill<'_, Level>,
-    ) -> Option<Read>;
-
     /// Does [`usual`].
     ///
     /// # Safety
@@ -295,18 +280,15 @@ impl<'t> Ends<'t> {
         skipped::<K>() + bits.trailing_zeros() as usize
     }
 
-    /// The [`WINDOW`] bytes from `at` on. `at` must be before `full`.
+    /// The [`WINDOW`] bytes from `at` on, and where they begin: there are [`BEHIND_WINDOW`] more. `at` must be
+    /// before `full`.
     #[inline(always)]
-    unsafe fn full_window(self, at: usize) -> &'t [u8; WINDOW] {
+    unsafe fn full_window(self, at: usize) -> (&'t [u8; WINDOW], *const u8) {
         // SAFETY: there are so many bytes, and an array of them needs no alignment.
-        unsafe { &*self.text.as_ptr().add(at).cast() }
-    }
-
-    /// The byte at `at`, which must be in a window that begins before `full`, or one of the [`BEHIND_WINDOW`] behind it.
-    #[inline(always)]
-    unsafe fn byte(self, at: usize) -> u8 {
-        // SAFETY: the window is in the text, and so many bytes behind it.
-        unsafe { *self.text.as_ptr().add(at) }
+        unsafe {
+            let start = self.text.as_ptr().add(at);
+            (&*start.cast(), start)
+        }
     }
 
     /// The same as [`Ends::full_window`], with zeros behind the text's end. None when `at` is behind it.
