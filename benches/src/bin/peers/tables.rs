@@ -19,10 +19,11 @@ mod snapshot;
 #[cfg(feature = "peers")]
 mod transport;
 
+use ticklot_frame::Scan;
+
 #[cfg(feature = "peers")]
 use self::pools::{recorded, shapes};
 use crate::measure::{Rounds, Row};
-use ticklot_frame::Scan;
 
 /// What to run.
 #[derive(Clone, Debug)]

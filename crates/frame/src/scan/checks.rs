@@ -9,9 +9,9 @@ use super::parts::WINDOW;
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Checks {
-    /// What is taken from each byte: of a first digit of several one, of another digit `'0'`.
+    /// What is taken from each byte: of the first digit of several `'1'`, of another digit `'0'`.
     pub(crate) words: [u8; WINDOW],
-    /// Which bits of what is left must be zero: none behind the item.
+    /// Which bits of what is left must be zero: none behind what was laid out.
     pub(crate) mask: [u8; WINDOW],
 }
 
@@ -48,6 +48,7 @@ impl Checks {
 
     /// The `count` digits from byte `at` on must be zeros.
     pub(super) fn zeros(&mut self, at: usize, count: usize) -> Option<()> {
+        self.digits(at, count)?;
         self.mask.get_mut(at..at + count)?.fill(0xff);
         Some(())
     }

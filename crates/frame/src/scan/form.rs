@@ -10,7 +10,7 @@
 //! Where a pattern has no byte for a place (a number is short, or has no point), one comes from [`OTHER`].
 
 use super::parts::{Layout, NUMBERS, Part, WINDOW, lay_out};
-use super::table::Keyed;
+use super::table::{Keyed, NO_KEY};
 
 /// How many digits a lane has.
 const LANE: usize = 8;
@@ -113,6 +113,20 @@ impl Form {
         self.numbers
     }
 
+    /// How many bytes of text a level has, with what stands between it and the next one.
+    pub(super) const fn texts(&self) -> usize {
+        self.points
+    }
+
+    /// Whether the text of a level goes on with `words`, after so many bytes of it.
+    pub(super) fn goes_on_with(&self, so_far: usize, words: &[u8]) -> bool {
+        let expected = (so_far..self.points).map(|check| self.words.0.get(self.place(check)));
+        so_far + words.len() <= self.points
+            && expected
+                .zip(words)
+                .all(|(byte, word)| byte == Some(&less(*word)))
+    }
+
     const fn push(&mut self, check: usize, words: &[u8], mask: u8, of_last: bool) -> usize {
         let mut word = 0;
         while word < words.len() {
@@ -152,7 +166,7 @@ impl Keyed for Places {
     // Nothing comes from the window: no text would be as it must be.
     const NONE: Self = Self {
         places: Bytes([ZERO; WINDOW]),
-        key: Self::NO_KEY,
+        key: NO_KEY,
         is_long: false,
     };
 
@@ -177,7 +191,7 @@ impl Places {
         (form.firsts..form.finer).try_for_each(|check| placing.check(check, ONE))?;
         lay_out(key, parts, &mut placing)?;
         // With less text than the form's something would never be looked at.
-        (placing.texts == form.points).then_some(Self {
+        (placing.texts == form.texts()).then_some(Self {
             places: Bytes(placing.places),
             key,
             is_long: placing.is_long,
@@ -209,11 +223,8 @@ fn byte(at: usize) -> Option<u8> {
 
 impl Layout for Placing<'_> {
     fn text(&mut self, at: usize, words: &[u8]) -> Option<()> {
-        for (at, word) in (at..).zip(words) {
-            let expected = self.form.words.0.get(self.form.place(self.texts));
-            if self.texts >= self.form.points || expected != Some(&less(*word)) {
-                return None;
-            }
+        self.form.goes_on_with(self.texts, words).then_some(())?;
+        for at in at..at + words.len() {
             self.check(self.texts, byte(at)?)?;
             self.texts += 1;
         }
@@ -259,11 +270,9 @@ impl Layout for Placing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::samples::{DECIMAL, DECIMALS, NO_DECIMALS, OUTCOME, SPOT, WHOLE, pattern};
-
-    fn with<'p>(parts: &[Part<'p>], next: &'p [u8]) -> Vec<Part<'p>> {
-        [parts, &[Part::Text(next)]].concat()
-    }
+    use crate::scan::samples::{
+        DECIMAL, DECIMALS, NO_DECIMALS, OUTCOME, SPOT, WHOLE, pattern, with,
+    };
 
     /// What a form makes of a text, byte by byte: its numbers, if nothing is wrong with it.
     fn read(form: &Form, places: &Places, text: &str, is_last: bool) -> Option<Vec<u64>> {

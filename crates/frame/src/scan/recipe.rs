@@ -12,7 +12,7 @@
 
 use super::checks::Checks;
 use super::parts::{Layout, NUMBERS, Part, WINDOW, lay_out, run_len};
-use super::table::Keyed;
+use super::table::{Keyed, NO_KEY};
 
 /// How to read the items of one pattern of digits.
 ///
@@ -40,7 +40,7 @@ impl Keyed for Recipe {
         checks: Checks::NONE,
         places: [0; WINDOW],
         bias: [0; 8],
-        key: Self::NO_KEY,
+        key: NO_KEY,
         is_wide: false,
         choice: 0,
     };

@@ -18,9 +18,13 @@ pub(crate) fn scanners() -> [Scanner; 3] {
 }
 
 impl Scanner {
-    /// Whether it reads by patterns where it can.
-    pub(crate) fn has_patterns(&self) -> bool {
-        Way::has_patterns(self.way)
+    /// How many of so many texts it should have read by patterns: all, or none where there are none.
+    pub(crate) fn all_by_patterns(&self, texts: usize) -> u64 {
+        if Way::has_patterns(self.way) {
+            texts as u64
+        } else {
+            0
+        }
     }
 }
 
@@ -86,6 +90,11 @@ pub(crate) fn pattern(text: &str) -> u64 {
     digits.fold(0, |key, (at, _)| key | 1 << at)
 }
 
+/// Parts, and the text between an item and the next one.
+pub(crate) fn with<'p>(parts: &[Part<'p>], next: &'p [u8]) -> Vec<Part<'p>> {
+    [parts, &[Part::Text(next)]].concat()
+}
+
 /// Three whole numbers.
 pub(crate) const WHOLE: [Part<'_>; 6] = [
     Part::Whole,
@@ -103,6 +112,7 @@ pub(crate) const SPOT: Form = Form::new(
     b",{\"ticks\":",
     false,
 );
+
 /// Two numbers of three and of two decimals, and one that is not read.
 pub(crate) const DECIMAL: [Part<'_>; 6] = [
     Part::Steps(3),

@@ -7,7 +7,7 @@
 use super::checks::Checks;
 use super::form::{Form, HIGHER, LANES_END, place_of};
 use super::parts::{Layout, NUMBERS, Part, WINDOW, lay_out};
-use super::table::Keyed;
+use super::table::{Keyed, NO_KEY};
 
 /// How many bytes are loaded for a number.
 pub(crate) const LOAD: usize = 16;
@@ -16,6 +16,9 @@ pub(crate) const LOAD: usize = 16;
 const NOTHING: u8 = 0x80;
 
 /// How to read the levels of one pattern.
+///
+/// Invariant, which [`Shuffles::new`] sees to and nothing changes: from each of `starts` on there are [`LOAD`] bytes in a
+/// window. What loads them relies on it.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Shuffles {
@@ -33,7 +36,7 @@ impl Keyed for Shuffles {
     const NONE: Self = Self {
         checks: Checks::NONE,
         lanes: [NOTHING; LANES_END],
-        key: Self::NO_KEY,
+        key: NO_KEY,
         starts: [0; NUMBERS - 1],
         is_long: false,
     };
@@ -52,15 +55,21 @@ impl Shuffles {
             form,
             shuffles: Self { key, ..Self::NONE },
             starts: [None; NUMBERS],
+            texts: 0,
         };
         lay_out(key, parts, &mut shuffling)?;
         let Shuffling {
             mut shuffles,
-            starts,
+            starts: [first, others @ ..],
+            texts,
             ..
         } = shuffling;
-        for (start, found) in shuffles.starts.iter_mut().zip(&starts[1..]) {
-            *start = u8::try_from(found.unwrap_or(0)).ok()?;
+        // With less text than the form's something would never be looked at.
+        (first == Some(0) && texts == form.texts()).then_some(())?;
+        for (start, found) in shuffles.starts.iter_mut().zip(others) {
+            let found = found.unwrap_or(0);
+            (found <= WINDOW - LOAD).then_some(())?;
+            *start = u8::try_from(found).ok()?;
         }
         Some(shuffles)
     }
@@ -77,15 +86,19 @@ struct Shuffling<'f> {
     shuffles: Shuffles,
     /// From where on each number is loaded, if its digits have been met.
     starts: [Option<usize>; NUMBERS],
+    /// How much text there was.
+    texts: usize,
 }
 
 impl Layout for Shuffling<'_> {
     fn text(&mut self, at: usize, words: &[u8]) -> Option<()> {
+        self.form.goes_on_with(self.texts, words).then_some(())?;
+        self.texts += words.len();
         self.shuffles.checks.text(at, words)
     }
 
     fn point(&mut self, _: usize, at: usize) -> Option<()> {
-        self.text(at, b".")
+        self.shuffles.checks.text(at, b".")
     }
 
     fn whole(&mut self, _: usize, at: usize, count: usize) -> Option<()> {
@@ -98,10 +111,7 @@ impl Layout for Shuffling<'_> {
 
     fn digits(&mut self, number: usize, at: usize, count: usize, behind: usize) -> Option<()> {
         (number < self.form.numbers()).then_some(())?;
-        let start = *self
-            .starts
-            .get_mut(number)?
-            .get_or_insert(at.min(WINDOW - LOAD));
+        let start = *self.starts.get_mut(number)?.get_or_insert(at);
         for (digit, at) in (at..at + count).enumerate() {
             let place = place_of(number, behind + count - 1 - digit)?;
             let byte = u8::try_from(at - start).ok()?;
@@ -120,15 +130,19 @@ impl Layout for Shuffling<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::samples::{DECIMAL, DECIMALS, NO_DECIMALS, OUTCOME, SPOT, WHOLE, pattern};
+    use crate::scan::samples::{
+        DECIMAL, DECIMALS, NO_DECIMALS, OUTCOME, SPOT, WHOLE, pattern, with,
+    };
 
     /// What the shuffles make of a text, byte by byte: its numbers, if nothing is wrong with it.
-    fn read(shuffles: &Shuffles, text: &str) -> Option<[u64; NUMBERS]> {
+    fn read(shuffles: &Shuffles, text: &str, is_last: bool) -> Option<[u64; NUMBERS]> {
         let mut window = [0; WINDOW];
         let len = text.len().min(WINDOW);
         window[..len].copy_from_slice(&text.as_bytes()[..len]);
         let Checks { words, mask } = &shuffles.checks;
-        let left = (0..WINDOW).map(|at| window[at].wrapping_sub(words[at]) & mask[at]);
+        // Behind the last level there may be anything.
+        let end = if is_last { text.find('}')? + 1 } else { WINDOW };
+        let left = (0..end).map(|at| window[at].wrapping_sub(words[at]) & mask[at]);
         if left.max() != Some(0) {
             return None;
         }
@@ -153,34 +167,42 @@ mod tests {
 
     #[test]
     fn whole_numbers() {
+        let parts = with(&WHOLE, b",{\"ticks\":");
         for (text, numbers) in [
             (
-                "6684363,\"lots\":1004817,\"count\":12},{\"ticks\":",
+                "6684363,\"lots\":1004817,\"count\":12",
                 [6_684_363, 1_004_817, 12],
             ),
-            ("0,\"lots\":0,\"count\":0},{\"ticks\":", [0, 0, 0]),
+            ("0,\"lots\":0,\"count\":0", [0, 0, 0]),
             (
-                "12345678,\"lots\":9007199254740993,\"count\":12345678}",
-                [12_345_678, 9_007_199_254_740_993, 12_345_678],
+                "1,\"lots\":9007199254740993,\"count\":1",
+                [1, 9_007_199_254_740_993, 1],
+            ),
+            (
+                "12345678,\"lots\":99999999,\"count\":12345678",
+                [12_345_678, 99_999_999, 12_345_678],
             ),
         ] {
-            let shuffles = Shuffles::new(&SPOT, pattern(text), &WHOLE).unwrap();
-            assert_eq!(read(&shuffles, text), Some(numbers), "{text}");
+            let [next, last] = [",{\"ticks\":7", "],"].map(|behind| format!("{text}}}{behind}"));
+            let shuffles = Shuffles::new(&SPOT, pattern(&next), &parts).unwrap();
+            assert_eq!(read(&shuffles, &next, false), Some(numbers), "{next}");
+            assert_eq!(read(&shuffles, &last, true), Some(numbers), "{last}");
+            assert_eq!(read(&shuffles, &last, false), None, "{last}");
             assert_eq!(shuffles.is_long, numbers[1] > 99_999_999);
             // Any other byte where there is no digit makes it another text.
-            for at in (0..text.len()).filter(|at| !text.as_bytes()[*at].is_ascii_digit()) {
-                let mut wrong = text.to_owned();
+            for at in (0..next.len()).filter(|at| !next.as_bytes()[*at].is_ascii_digit()) {
+                let mut wrong = next.clone();
                 wrong.replace_range(at..=at, "x");
-                if pattern(&wrong) == pattern(text) {
-                    let taken = text.find('}').is_none_or(|brace| at > brace);
-                    assert_eq!(read(&shuffles, &wrong).is_some(), taken, "{wrong}");
+                if pattern(&wrong) == pattern(&next) {
+                    assert_eq!(read(&shuffles, &wrong, false), None, "{wrong}");
                 }
             }
         }
-        let text = "12,\"lots\":34,\"count\":56}";
-        let shuffles = Shuffles::new(&SPOT, pattern(text), &WHOLE).unwrap();
-        for (digit, other) in [("12", "02"), ("34", "04"), ("56", "06")] {
-            assert_eq!(read(&shuffles, &text.replace(digit, other)), None);
+        let text = "12,\"lots\":34,\"count\":56},{\"ticks\":7";
+        let shuffles = Shuffles::new(&SPOT, pattern(text), &parts).unwrap();
+        assert_eq!(read(&shuffles, text, false), Some([12, 34, 56]));
+        for (digits, others) in [("12", "02"), ("34", "04"), ("56", "06")] {
+            assert_eq!(read(&shuffles, &text.replace(digits, others), false), None);
         }
         for none in [
             "",
@@ -190,40 +212,51 @@ mod tests {
             "1,\"lots\":12345678901234567,\"count\":3}",
             "1,\"lots\":2,\"count\":123456789}",
         ] {
-            let shuffles = Shuffles::new(&SPOT, pattern(none), &WHOLE);
+            let shuffles = Shuffles::new(&SPOT, pattern(none), &parts);
             assert!(shuffles.is_none(), "{none}");
         }
     }
 
     #[test]
     fn decimals_become_steps() {
+        let parts = with(&DECIMAL, b",{\"price\":");
         for (text, numbers) in DECIMALS {
             let is_long = numbers.is_some_and(|[price, _]| price > 99_999_999);
-            let shuffles = Shuffles::new(&OUTCOME, pattern(text), &DECIMAL);
+            let shuffles = Shuffles::new(&OUTCOME, pattern(text), &parts);
             assert_eq!(shuffles.is_none(), is_long, "{text}");
             let Some(shuffles) = shuffles else { continue };
-            let found = read(&shuffles, text).map(|[price, quantity, _]| [price, quantity]);
+            let found = read(&shuffles, text, true).map(|[price, quantity, _]| [price, quantity]);
             assert_eq!(found, numbers, "{text}");
         }
         for none in NO_DECIMALS {
-            let found = Shuffles::new(&OUTCOME, pattern(none), &DECIMAL)
-                .and_then(|shuffles| read(&shuffles, none));
+            let found = Shuffles::new(&OUTCOME, pattern(none), &parts)
+                .and_then(|shuffles| read(&shuffles, none, true));
             assert_eq!(found, None, "{none}");
         }
     }
 
     #[test]
-    fn what_is_loaded_is_in_the_window() {
-        // Sixteen bytes from the start of the quantity on are not.
-        let key = ",\"quantity\":                                     ";
-        let text = format!("1{key}7.25,\"t\":1}}");
-        let mut parts = DECIMAL;
-        (parts[1], parts[3]) = (Part::Text(key.as_bytes()), Part::Text(b",\"t\":"));
-        let shuffles = Shuffles::new(&OUTCOME, pattern(&text), &parts).unwrap();
-        assert_eq!(shuffles.starts(), [WINDOW - LOAD, 0]);
-        assert_eq!(read(&shuffles, &text), Some([1_000, 725, 0]));
-        // And a number of sixteen digits and a point is longer than what is loaded.
-        let long = "1,\"quantity\":12345678901234.56,\"total\":1}";
-        assert!(Shuffles::new(&OUTCOME, pattern(long), &DECIMAL).is_none());
+    fn a_number_that_is_longer_than_what_is_loaded_is_none() {
+        let parts = with(&DECIMAL, b",{\"price\":");
+        for (quantity, is_some) in [("1234567890123.56", true), ("12345678901234.56", false)] {
+            let text = format!("1,\"quantity\":{quantity},\"total\":1}}");
+            let shuffles = Shuffles::new(&OUTCOME, pattern(&text), &parts);
+            assert_eq!(shuffles.is_some(), is_some, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_texts_than_the_forms_are_none() {
+        let key = pattern("1,\"lots\":2,\"count\":3}");
+        let parts = with(&WHOLE, b",{\"ticks\":");
+        assert!(Shuffles::new(&SPOT, key, &parts).is_some());
+        for other in [
+            WHOLE.to_vec(),
+            with(&parts, b"x"),
+            with(&WHOLE, b",{\"ticks\";"),
+        ] {
+            assert!(Shuffles::new(&SPOT, key, &other).is_none(), "{other:?}");
+        }
+        assert!(Shuffles::new(&OUTCOME, key, &parts).is_none());
     }
 }

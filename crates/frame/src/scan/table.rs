@@ -11,13 +11,13 @@ use super::form::Places;
 use super::recipe::Recipe;
 use super::shuffles::Shuffles;
 
+/// What no pattern is: an item ends within the window, and not with a digit. (0 is one, of a text without
+/// digits, and must not be found.)
+pub(crate) const NO_KEY: u64 = u64::MAX;
+
 /// What belongs to a pattern.
 pub(crate) trait Keyed: Copy {
-    /// What no pattern is: an item ends within the window, and not with a digit. (0 is one, of a text without
-    /// digits, and must not be found.)
-    const NO_KEY: u64 = u64::MAX;
-
-    /// For no pattern: its key is [`Keyed::NO_KEY`].
+    /// For no pattern: its key is [`NO_KEY`].
     const NONE: Self;
 
     /// The pattern.
@@ -31,7 +31,7 @@ const PLACES: usize = 1 << 11;
 /// How many patterns of other items, and of levels with long numbers.
 const RECIPES: usize = 1 << 9;
 
-/// The tables of a scanner.
+/// The tables of a scanner. (Levels are of one shape in each venue, so that a tag is enough for theirs.)
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     /// For levels of the usual lengths, as AVX-512 reads them.
@@ -45,18 +45,18 @@ pub(crate) struct Tables {
 /// A table for levels of the usual lengths.
 pub(crate) type LevelTable<'t, T> = Table<'t, T, PLACES>;
 
-/// The table of `usual` for levels of a tag. With it comes that of their recipes: so that what allocates is done when the
+/// The table of `usual` for levels of a tag. With it comes that of their recipes, which are of the table `kind`: so that what allocates is done when the
 /// first levels of a tag are read, and not at the first odd one.
 #[inline]
 pub(crate) fn of_levels<'t, T: Keyed>(
     usual: &'t mut Tagged<T, PLACES>,
-    recipes: Option<&mut Tagged<Recipe, RECIPES>>,
-    tag: u16,
+    recipes: &mut [Tagged<Recipe, RECIPES>; TABLES],
+    (kind, tag): (usize, u16),
 ) -> Option<LevelTable<'t, T>> {
     let place = match usual.find(tag) {
         Some(place) => place,
         None => {
-            recipes?.table(tag)?;
+            recipes.get_mut(kind)?.table(tag)?;
             usual.add(tag)?
         }
     };
@@ -117,7 +117,7 @@ impl<T: Keyed, const N: usize> Table<'_, T, N> {
     #[allow(clippy::cast_possible_truncation)] // less than N
     fn place(hash: u64) -> usize {
         const { assert!(N.is_power_of_two() && N >= 4) };
-        // From this bit on, so that the place of 128 bytes is a mask away.
+        // From this bit on, so that a place of 128 bytes is a mask away.
         (hash >> 7) as usize % N
     }
 
@@ -172,7 +172,7 @@ mod tests {
     struct Tag(u64, u16);
 
     impl Keyed for Tag {
-        const NONE: Self = Self(Self::NO_KEY, 0);
+        const NONE: Self = Self(NO_KEY, 0);
 
         fn key(&self) -> u64 {
             self.0

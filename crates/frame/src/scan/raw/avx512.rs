@@ -17,7 +17,7 @@ use ticklot_book::Level;
 
 use super::Fill;
 use super::avx2::{self, Avx2};
-use super::patterns::{Ends, Narrow, Usual, Vectors, Wide, items, usual};
+use super::patterns::{Ends, Narrow, Reached, Vectors, Wide, items, usual};
 use crate::scan::form::{self, OTHER, Places};
 use crate::scan::parts::{WINDOW, bits};
 use crate::scan::recipe::Recipe;
@@ -53,12 +53,12 @@ pub(super) struct Form {
 
 impl Vectors for Avx512 {
     type Bytes = __m512i;
-    type Usual = Places;
+    type Entry = Places;
     type Form = Form;
 
     #[inline(always)]
     fn table(tables: &mut Tables, kind: usize, tag: u16) -> Option<LevelTable<'_, Places>> {
-        of_levels(&mut tables.places, tables.recipes.get_mut(kind), tag)
+        of_levels(&mut tables.places, &mut tables.recipes, (kind, tag))
     }
 
     #[inline(always)]
@@ -67,10 +67,9 @@ impl Vectors for Avx512 {
     }
 
     #[inline(always)]
-    fn hash<F: Formed>(self, key: u64) -> u64 {
+    fn crc(self, key: u64) -> u64 {
         // SAFETY: `self` proves that the features are there.
-        let hash = unsafe { avx2::crc(key) };
-        hash >> F::HASHED_FROM
+        unsafe { avx2::crc(key) }
     }
 
     #[inline(always)]
@@ -135,17 +134,17 @@ impl Vectors for Avx512 {
     fn level<F: Formed>(
         self,
         form: Form,
-        usual: &Places,
+        entry: &Places,
         _: &[u8; WINDOW],
         bytes: __m512i,
     ) -> (__m256i, __m512i) {
         // SAFETY: `self` proves that the features are there.
         unsafe {
-            let places = load(&usual.places.0);
+            let places = load(&entry.places.0);
             let bytes = _mm512_permutex2var_epi8(values(bytes), places, form.other);
             let left = _mm512_sub_epi8(bytes, form.words);
             let mut level = avx2::level(_mm512_castsi512_si256(left));
-            if usual.is_long {
+            if entry.is_long {
                 level = avx2::with_higher(level);
             }
             (level, left)
@@ -195,7 +194,7 @@ impl Vectors for Avx512 {
         stop: usize,
         table: LevelTable<'_, Places>,
         next: *mut Level,
-    ) -> Option<Usual<Self>> {
+    ) -> Option<Reached<Self>> {
         // SAFETY: what is asked for is what this asks for.
         unsafe { usual(self, shape, ends, at, stop, table, next) }
     }

@@ -51,7 +51,7 @@ impl<'v, T: Copy> Fill<'v, T> {
     /// Says where the next one goes after some were written.
     ///
     /// # Safety
-    /// It is within the list's space or at its end, and all before it is written.
+    /// It is within the list's space or at its end, not before where it went so far, and all before it is written.
     pub(super) unsafe fn filled_to(&mut self, next: *mut T) {
         // SAFETY: both are of the list's space, in this order.
         self.room -= unsafe { next.offset_from_unsigned(self.next) };

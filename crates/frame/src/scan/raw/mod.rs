@@ -2,7 +2,7 @@
 //!
 //! A level is read in a dozen places, none of them further than 25 bytes before its first number
 //! and none behind the end of its last. So three comparisons a level, in [`Edges::three`], stand
-//! for all of them.
+//! for all of them. Where levels are read by patterns, the bounds are those of [`patterns::Ends`].
 
 #![allow(unsafe_code)]
 

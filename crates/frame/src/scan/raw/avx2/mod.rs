@@ -4,7 +4,7 @@
 //! [`Scan::Portable`](crate::Scan) in turn.
 //!
 //! # Safety
-//! There are two reasons for `unsafe` here and no others. Code that is compiled for AVX2 may run
+//! There are two reasons for `unsafe` here and no others (but in [`patterns`], where they are told). Code that is compiled for AVX2 may run
 //! only where AVX2 is: an [`Avx2`] is the proof, since only [`Avx2::detect`] makes one. And a load
 //! into a register takes a pointer: each comes from a reference to an array of as many bytes as are
 //! read, so that nothing outside the text is ever read.
@@ -25,13 +25,14 @@ use super::Three;
 use crate::scan::Job;
 use crate::scan::isa::{Classes, Isa, MAX_RUN, Mantissa, NO_POINT};
 
-/// Proof that this processor has AVX2 and the two sets of bit instructions that came with it.
+/// Proof that this processor has AVX2 and the sets of bit instructions that came with it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
 
 impl Avx2 {
     pub(crate) fn detect() -> Option<Self> {
         let found = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("sse4.2")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
             && is_x86_feature_detected!("lzcnt");
@@ -139,13 +140,13 @@ fn classes<const POINTS: bool>(block: &[u8; 64]) -> Classes {
     let (halves, _) = block.as_chunks::<32>();
     let (low, high) = (load_32(&halves[0]), load_32(&halves[1]));
     Classes {
-        digits: join(bits(is_digit(low)), bits(is_digit(high))),
+        digits: join(marks(is_digit(low)), marks(is_digit(high))),
         points: if POINTS {
-            join(bits(is_byte(low, b'.')), bits(is_byte(high, b'.')))
+            join(marks(is_byte(low, b'.')), marks(is_byte(high, b'.')))
         } else {
             0
         },
-        zeros: join(bits(is_byte(low, b'0')), bits(is_byte(high, b'0'))),
+        zeros: join(marks(is_byte(low, b'0')), marks(is_byte(high, b'0'))),
     }
 }
 
@@ -156,7 +157,7 @@ fn join(low: u32, high: u32) -> u64 {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn bits(bytes: __m256i) -> u32 {
+fn marks(bytes: __m256i) -> u32 {
     _mm256_movemask_epi8(bytes).cast_unsigned()
 }
 
@@ -193,7 +194,7 @@ fn integers(bytes: [&[u8; 16]; 2], keep: [&[u8; 16]; 2]) -> [u64; 2] {
 #[inline]
 fn mantissas(bytes: [&[u8; 16]; 2], keep: [&[u8; 16]; 2]) -> [Mantissa; 2] {
     let values = values_of(bytes, keep);
-    let points = bits(is_byte(values, b'.' & 0x0f));
+    let points = marks(is_byte(values, b'.' & 0x0f));
     let place = |points: u32| (points | 1 << NO_POINT).trailing_zeros() as usize;
     let places = [place(points), place(points >> 16)];
     let shuffles = pair([&WITHOUT[places[0]], &WITHOUT[places[1]]]);

@@ -1,22 +1,26 @@
 //! Lists read by patterns with AVX2: two registers for a window, and shuffles of sixteen bytes.
+//!
+//! # Safety
+//! As in [`avx2`](super). Besides, [`lanes`] loads numbers from where their [`Shuffles`] say, which is in the window by
+//! their invariant.
 
 use std::arch::x86_64::{
     __m256i, _bzhi_u64, _mm_crc32_u64, _mm_cvtsi128_si64, _mm256_add_epi32, _mm256_add_epi64,
     _mm256_adds_epu8, _mm256_and_si256, _mm256_blend_epi32, _mm256_broadcastsi128_si256,
-    _mm256_castsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256,
-    _mm256_inserti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
-    _mm256_mul_epu32, _mm256_or_si256, _mm256_packus_epi32, _mm256_permute2x128_si256,
-    _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_setr_epi8, _mm256_setr_epi64x, _mm256_setzero_si256, _mm256_shuffle_epi8,
-    _mm256_sub_epi8, _mm256_testz_si256, _mm256_xor_si256,
+    _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256, _mm256_inserti128_si256,
+    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mul_epu32, _mm256_or_si256,
+    _mm256_packus_epi32, _mm256_permute2x128_si256, _mm256_permute4x64_epi64, _mm256_set1_epi8,
+    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setr_epi8, _mm256_setr_epi64x,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_sub_epi8, _mm256_testz_si256,
+    _mm256_xor_si256, _mm256_zextsi128_si256,
 };
 
 use ticklot_book::Level;
 
-use super::{Avx2, bits, is_byte, is_digit, join, load_16, load_32, two};
-use crate::scan::parts::{NUMBERS, WINDOW, bits as bits_of};
+use super::{Avx2, is_byte, is_digit, join, load_16, load_32, marks, two};
+use crate::scan::parts::{NUMBERS, WINDOW, bits};
 use crate::scan::raw::Fill;
-use crate::scan::raw::patterns::{Ends, Narrow, Usual, Vectors, Wide, items, usual};
+use crate::scan::raw::patterns::{Ends, Narrow, Reached, Vectors, Wide, items, usual};
 use crate::scan::recipe::Recipe;
 use crate::scan::shuffles::{LOAD, Shuffles};
 use crate::scan::side::{Formed, Known, Read};
@@ -25,8 +29,7 @@ use crate::scan::table::{LevelTable, Tables, of_levels};
 /// A window: its first half, and its second.
 type Halves = [__m256i; 2];
 
-/// The last bytes of this from one on are as many as there are in a window: so many ones as that one is from the middle,
-/// and zeros.
+/// A window of ones, then one of zeros: the [`WINDOW`] bytes from `WINDOW - n` on are `n` ones and then zeros.
 static ONES_AND_ZEROS: [u8; 2 * WINDOW] = {
     let mut bytes = [0; 2 * WINDOW];
     let mut at = 0;
@@ -39,12 +42,12 @@ static ONES_AND_ZEROS: [u8; 2 * WINDOW] = {
 
 impl Vectors for Avx2 {
     type Bytes = Halves;
-    type Usual = Shuffles;
+    type Entry = Shuffles;
     type Form = ();
 
     #[inline(always)]
     fn table(tables: &mut Tables, kind: usize, tag: u16) -> Option<LevelTable<'_, Shuffles>> {
-        of_levels(&mut tables.shuffles, tables.recipes.get_mut(kind), tag)
+        of_levels(&mut tables.shuffles, &mut tables.recipes, (kind, tag))
     }
 
     #[inline(always)]
@@ -53,10 +56,9 @@ impl Vectors for Avx2 {
     }
 
     #[inline(always)]
-    fn hash<F: Formed>(self, key: u64) -> u64 {
+    fn crc(self, key: u64) -> u64 {
         // SAFETY: `self` proves that the features are there.
-        let hash = unsafe { crc(key) };
-        hash >> F::HASHED_FROM
+        unsafe { crc(key) }
     }
 
     #[inline(always)]
@@ -88,7 +90,7 @@ impl Vectors for Avx2 {
     #[inline(always)]
     fn pattern(self, [low, high]: Halves, len: usize) -> u64 {
         // SAFETY: `self` proves that the features are there.
-        unsafe { first(join(bits(is_digit(low)), bits(is_digit(high))), len) }
+        unsafe { first(join(marks(is_digit(low)), marks(is_digit(high))), len) }
     }
 
     #[inline(always)]
@@ -115,23 +117,28 @@ impl Vectors for Avx2 {
     #[inline(always)]
     fn begins(self, [a, b]: Halves, [c, d]: Halves, len: usize) -> bool {
         // SAFETY: `self` proves that the features are there.
-        let same = unsafe { join(bits(_mm256_cmpeq_epi8(a, c)), bits(_mm256_cmpeq_epi8(b, d))) };
-        !same & bits_of(0, len) == 0
+        let same = unsafe {
+            join(
+                marks(_mm256_cmpeq_epi8(a, c)),
+                marks(_mm256_cmpeq_epi8(b, d)),
+            )
+        };
+        !same & bits(0, len) == 0
     }
 
     #[inline(always)]
     fn level<F: Formed>(
         self,
         (): (),
-        usual: &Shuffles,
+        entry: &Shuffles,
         window: &[u8; WINDOW],
         bytes: Halves,
     ) -> (__m256i, Halves) {
-        let left = self.less(bytes, self.load(&usual.checks.words));
+        let left = self.less(bytes, self.load(&entry.checks.words));
         let has_third = F::FORM.numbers() == NUMBERS;
         // SAFETY: `self` proves that the features are there.
-        let mut level = unsafe { level(lanes(usual, window, has_third)) };
-        if usual.is_long {
+        let mut level = unsafe { level(lanes(entry, window, has_third)) };
+        if entry.is_long {
             // SAFETY: `self` proves that the features are there.
             level = unsafe { with_higher(level) };
         }
@@ -139,8 +146,8 @@ impl Vectors for Avx2 {
     }
 
     #[inline(always)]
-    fn check<F: Formed>(self, wrong: Halves, left: Halves, (): (), usual: &Shuffles) -> Halves {
-        self.or_masked(wrong, left, self.load(&usual.checks.mask))
+    fn check<F: Formed>(self, wrong: Halves, left: Halves, (): (), entry: &Shuffles) -> Halves {
+        self.or_masked(wrong, left, self.load(&entry.checks.mask))
     }
 
     #[inline(always)]
@@ -148,14 +155,14 @@ impl Vectors for Avx2 {
         self,
         wrong: Halves,
         left: Halves,
-        usual: &Shuffles,
+        entry: &Shuffles,
         len: usize,
     ) -> Halves {
         let ones = ONES_AND_ZEROS.get(WINDOW.saturating_sub(len)..);
         let ones = ones
             .and_then(<[u8]>::first_chunk)
             .unwrap_or(&[0xff; WINDOW]);
-        let (mask, ones) = (self.load(&usual.checks.mask), self.load(ones));
+        let (mask, ones) = (self.load(&entry.checks.mask), self.load(ones));
         // SAFETY: `self` proves that the features are there.
         let mask = unsafe { [0, 1].map(|half| _mm256_and_si256(mask[half], ones[half])) };
         self.or_masked(wrong, left, mask)
@@ -182,14 +189,13 @@ impl Vectors for Avx2 {
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
     unsafe fn mark(self, text: &[u8], byte: u8, words: &mut [[u8; 8]]) {
         let (blocks, rest) = text.as_chunks::<WINDOW>();
-        let mark = |[low, high]: Halves| join(bits(is_byte(low, byte)), bits(is_byte(high, byte)));
+        let mark =
+            |[low, high]: Halves| join(marks(is_byte(low, byte)), marks(is_byte(high, byte)));
         for (word, block) in words.iter_mut().zip(blocks) {
             *word = mark(load(block)).to_le_bytes();
         }
         if let Some(word) = words.get_mut(blocks.len()) {
-            let mut last = [0; WINDOW];
-            last[..rest.len()].copy_from_slice(rest);
-            *word = mark(load(&last)).to_le_bytes();
+            *word = mark(self.load_short(rest)).to_le_bytes();
         }
     }
 
@@ -202,7 +208,7 @@ impl Vectors for Avx2 {
         stop: usize,
         table: LevelTable<'_, Shuffles>,
         next: *mut Level,
-    ) -> Option<Usual<Self>> {
+    ) -> Option<Reached<Self>> {
         // SAFETY: what is asked for is what this asks for.
         unsafe { usual(self, shape, ends, at, stop, table, next) }
     }
@@ -259,18 +265,18 @@ fn or_masked(wrong: __m256i, left: __m256i, mask: __m256i) -> __m256i {
 /// The digits of a level in the lanes of the form.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn lanes(usual: &Shuffles, window: &[u8; WINDOW], has_third: bool) -> __m256i {
+fn lanes(entry: &Shuffles, window: &[u8; WINDOW], has_third: bool) -> __m256i {
     let number = |start: usize| {
-        // SAFETY: from each of its starts on there are so many bytes in the window.
+        // SAFETY: from each start on there are so many bytes in the window, by the invariant of `Shuffles`, and from 0 on.
         unsafe { load_16(&*window.as_ptr().add(start).cast::<[u8; LOAD]>()) }
     };
-    let [second, third] = usual.starts();
-    let mut others = _mm256_castsi128_si256(number(0));
+    let [second, third] = entry.starts();
+    let mut others = _mm256_zextsi128_si256(number(0));
     if has_third {
         others = _mm256_inserti128_si256::<1>(others, number(third));
     }
     let second = _mm256_broadcastsi128_si256(number(second));
-    let lanes = load_32(&usual.lanes);
+    let lanes = load_32(&entry.lanes);
     // Every other lane is the second number's.
     let bytes = _mm256_blend_epi32::<0b1100_1100>(
         _mm256_shuffle_epi8(others, lanes),

@@ -39,18 +39,18 @@ pub(super) fn levels<V: Vectors, F: Formed>(
     let least = skipped::<F>() + F::STEP;
     let stop = ends.full.min(at + least * fill.room().saturating_sub(1));
     // SAFETY: `isa` is a proof; `at` is not behind the end, and `stop` is as is asked for.
-    let usual = unsafe { isa.usual(shape, ends, at, stop, table, fill.next())? };
-    // SAFETY: all before it is written.
-    unsafe { fill.filled_to(usual.next) };
-    if usual.wrong.is_none() {
-        return Read::of(fill, usual.at, false);
+    let reached = unsafe { isa.usual(shape, ends, at, stop, table, fill.next())? };
+    // SAFETY: it is where the next level goes, for which there is room, and all before it is written.
+    unsafe { fill.filled_to(reached.next) };
+    if reached.wrong.is_none() {
+        return Read::of(fill, reached.at, false);
     }
     // SAFETY: `isa` is a proof.
-    unsafe { isa.items(shape, ends, (usual.at, usual.wrong), &[], tables, fill) }
+    unsafe { isa.items(shape, ends, (reached.at, reached.wrong), &[], tables, fill) }
 }
 
 /// How far the levels of the usual kind went.
-pub(in super::super) struct Usual<V: Vectors> {
+pub(in super::super) struct Reached<V: Vectors> {
     /// The closing brace of the last level of the list; or where the first number of one begins that is none of the
     /// usual kind.
     at: usize,
@@ -72,9 +72,9 @@ pub(in super::super) unsafe fn usual<V: Vectors, F: Formed>(
     ends: Ends<'_>,
     mut at: usize,
     stop: usize,
-    mut table: LevelTable<'_, V::Usual>,
+    mut table: LevelTable<'_, V::Entry>,
     mut next: *mut Level,
-) -> Option<Usual<V>> {
+) -> Option<Reached<V>> {
     let form = isa.form::<F>();
     // Looked at once, at the end.
     let mut wrong = isa.zeros();
@@ -87,10 +87,12 @@ pub(in super::super) unsafe fn usual<V: Vectors, F: Formed>(
         let len = unsafe { near.next::<F>(ends, at) }?;
         let bytes = isa.load(window);
         let key = isa.pattern(bytes, len);
-        let Some(known) = table.get(key, isa.hash::<F>(key), |key| V::learn(shape, key)) else {
+        let Some(entry) = table.get(key, isa.crc(key) >> F::HASHED_FROM, |key| {
+            V::learn(shape, key)
+        }) else {
             break;
         };
-        let (level, left) = isa.level::<F>(form, known, window, bytes);
+        let (level, left) = isa.level::<F>(form, entry, window, bytes);
         // SAFETY: there is room for two levels, and so for 32 bytes. They begin with a level.
         unsafe {
             next.cast::<__m256i>().write_unaligned(level);
@@ -100,17 +102,17 @@ pub(in super::super) unsafe fn usual<V: Vectors, F: Formed>(
         // SAFETY: the end of the level is in the window, and this one byte behind it at most.
         let is_last = unsafe { *start.add(len + 1) } != b',';
         if is_last {
-            wrong = isa.check_last::<F>(wrong, left, known, len + 1);
-            return isa.is_zero(wrong).then_some(Usual {
+            wrong = isa.check_last::<F>(wrong, left, entry, len + 1);
+            return isa.is_zero(wrong).then_some(Reached {
                 at: end,
                 next,
                 wrong: None,
             });
         }
-        wrong = isa.check::<F>(wrong, left, form, known);
+        wrong = isa.check::<F>(wrong, left, form, entry);
         at = end + F::STEP;
     }
-    Some(Usual {
+    Some(Reached {
         at,
         next,
         wrong: Some(wrong),
@@ -134,19 +136,25 @@ struct Near {
 }
 
 impl Near {
-    /// For a level at `at`, which must not be behind the text's end.
+    /// For a level at `at`.
+    ///
+    /// # Safety
+    /// That must not be behind the text's end.
     #[inline(always)]
     unsafe fn first<F: Formed>(ends: Ends<'_>, at: usize) -> Self {
         let from = at + skipped::<F>();
         Self {
-            // SAFETY: it is as near as that.
+            // SAFETY: what is skipped is less than a window.
             word: unsafe { ends.word(from) },
             bit: from % 8,
         }
     }
 
-    /// [`Ends::len_of`] the level at `at`, for which this is, if it is less than [`WINDOW`]; then this is for the one
-    /// behind it. `at` must not be behind the text's end.
+    /// How far the closing brace of the level at `at` is from there, as [`Ends::len_of`] tells, if that is less than
+    /// [`WINDOW`]. This must be for that level, and is then for the one behind it.
+    ///
+    /// # Safety
+    /// `at` must not be behind the text's end.
     #[inline(always)]
     unsafe fn next<F: Formed>(&mut self, ends: Ends<'_>, at: usize) -> Option<usize> {
         const {

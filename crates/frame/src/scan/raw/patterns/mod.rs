@@ -13,7 +13,7 @@ use std::arch::x86_64::__m256i;
 use ticklot_book::Level;
 
 pub(super) use items::{Narrow, Wide, items};
-pub(super) use levels::{Usual, usual};
+pub(super) use levels::{Reached, usual};
 
 use self::levels::levels;
 use super::Fill;
@@ -119,19 +119,19 @@ pub(super) trait Vectors: Copy {
     type Bytes: Copy;
 
     /// What there is to know of the pattern of a level of the usual lengths.
-    type Usual: Keyed;
+    type Entry: Keyed;
 
     /// What is the same for all levels of a venue, in registers.
     type Form: Copy;
 
     /// The table of the usual levels of a tag.
-    fn table(tables: &mut Tables, kind: usize, tag: u16) -> Option<LevelTable<'_, Self::Usual>>;
+    fn table(tables: &mut Tables, kind: usize, tag: u16) -> Option<LevelTable<'_, Self::Entry>>;
 
     /// What there is to know of a pattern. None when it is none of a level of the usual lengths.
-    fn learn<F: Formed>(shape: F, key: u64) -> Option<Self::Usual>;
+    fn learn<F: Formed>(shape: F, key: u64) -> Option<Self::Entry>;
 
-    /// A hash of the pattern of a level.
-    fn hash<F: Formed>(self, key: u64) -> u64;
+    /// CRC-32C of a pattern.
+    fn crc(self, key: u64) -> u64;
 
     /// The form, or what is needed of it.
     fn form<F: Formed>(self) -> Self::Form;
@@ -164,7 +164,7 @@ pub(super) trait Vectors: Copy {
     fn level<F: Formed>(
         self,
         form: Self::Form,
-        usual: &Self::Usual,
+        entry: &Self::Entry,
         window: &[u8; WINDOW],
         bytes: Self::Bytes,
     ) -> (__m256i, Self::Bytes);
@@ -175,7 +175,7 @@ pub(super) trait Vectors: Copy {
         wrong: Self::Bytes,
         left: Self::Bytes,
         form: Self::Form,
-        usual: &Self::Usual,
+        entry: &Self::Entry,
     ) -> Self::Bytes;
 
     /// The same for the last level of a list, of `len` bytes with its brace.
@@ -183,7 +183,7 @@ pub(super) trait Vectors: Copy {
         self,
         wrong: Self::Bytes,
         left: Self::Bytes,
-        usual: &Self::Usual,
+        entry: &Self::Entry,
         len: usize,
     ) -> Self::Bytes;
 
@@ -210,9 +210,9 @@ pub(super) trait Vectors: Copy {
         ends: Ends<'_>,
         at: usize,
         stop: usize,
-        table: LevelTable<'_, Self::Usual>,
+        table: LevelTable<'_, Self::Entry>,
         next: *mut Level,
-    ) -> Option<Usual<Self>>;
+    ) -> Option<Reached<Self>>;
 
     /// Does [`items`].
     ///
@@ -261,8 +261,10 @@ impl<'t> Ends<'t> {
         self.text
     }
 
-    /// A word of bits from byte `at` on, 57 of them at least. `at` must be at most [`WINDOW`] bytes behind a place
-    /// that is not behind the text's end.
+    /// A word of bits, from the first one of the byte that has that of place `at`: 57 of them are from there on, at least.
+    ///
+    /// # Safety
+    /// `at` must be at most [`WINDOW`] bytes behind a place that is not behind the text's end.
     #[inline(always)]
     unsafe fn word(self, at: usize) -> u64 {
         // SAFETY: so many bytes are there: the type's invariant.
@@ -271,17 +273,22 @@ impl<'t> Ends<'t> {
     }
 
     /// How far the closing brace of an item is from byte `at` on, where its first number begins; [`WINDOW`] and
-    /// more when it is too far. `at` must not be behind the text's end.
+    /// more when it is too far.
+    ///
+    /// # Safety
+    /// `at` must not be behind the text's end.
     #[inline(always)]
     unsafe fn len_of<K: Known>(self, at: usize) -> usize {
         let from = at + skipped::<K>();
-        // SAFETY: it is as near as that.
+        // SAFETY: what is skipped is less than a window.
         let bits = unsafe { self.word(from) } >> (from % 8);
         skipped::<K>() + bits.trailing_zeros() as usize
     }
 
-    /// The [`WINDOW`] bytes from `at` on, and where they begin: there are [`BEHIND_WINDOW`] more. `at` must be
-    /// before `full`.
+    /// The [`WINDOW`] bytes from `at` on, and where they begin: there are [`BEHIND_WINDOW`] more.
+    ///
+    /// # Safety
+    /// `at` must be before `full`.
     #[inline(always)]
     unsafe fn full_window(self, at: usize) -> (&'t [u8; WINDOW], *const u8) {
         // SAFETY: there are so many bytes, and an array of them needs no alignment.
