@@ -214,8 +214,8 @@ impl Cursor for &[Level] {
     }
 }
 
-/// How many levels are the same, from the first ones on. Four are looked at in a turn of the loop, whose own instructions
-/// would otherwise be a third of all.
+/// How many levels are the same, from the first ones on. Four are looked at in a turn of the loop, whose own
+/// instructions would otherwise be a third of all.
 #[inline]
 fn same_at_the_start(a: &[Level], b: &[Level]) -> usize {
     let (fours_of_a, fours_of_b) = (a.as_chunks::<4>().0, b.as_chunks::<4>().0);

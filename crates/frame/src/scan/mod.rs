@@ -15,21 +15,22 @@
 //! what it should be, and what are they worth?
 //!
 //! *With AVX-512 or AVX2* the three are one. The pattern of a level's digits, a bit for each byte, is looked up in a
-//! table, which says of each byte what it is for. So nothing is measured, and no branch depends on a length. AVX-512 has
-//! a permutation that puts all bytes that matter in an order that is the same for all levels ([`form`]): a subtraction and a
-//! mask then check all of the text at once, with constants. With AVX2 each number is loaded from where it begins and a
-//! shuffle puts it in its lane, and the text is compared where it stands ([`shuffles`]). Numbers that are too
-//! long for that, and trades, take a little longer, by [recipes](recipe).
+//! table, which says of each byte what it is for. So nothing is measured, and no branch depends on a length. AVX-512
+//! has a permutation that puts all bytes that matter in an order that is the same for all levels ([`form`]): a
+//! subtraction and a mask then check all of the text at once, with constants. With AVX2 each number is loaded from
+//! where it begins and a shuffle puts it in its lane, and the text is compared where it stands ([`shuffles`]).
+//! Numbers that are too long for that, and trades, take a little longer, by [recipes](recipe).
 //!
-//! *Without either*, and for what the patterns do not take, one pass over the text tells of every byte whether it belongs
-//! to a number, 64 bytes at a time, and keeps the [edges](runs): one bit for each byte where a number
-//! begins or ends. The five edges after the start of a level are then five steps of "clear the
-//! lowest bit" on one word, and the next level begins a constant further on. That chain, from level
-//! to level, is all that has to be waited for; everything else of a level hangs off it sideways,
-//! and the processor does several levels at once. The texts between are two or three comparisons of constants.
+//! *Without either*, and for what the patterns do not take, one pass over the text tells of every byte whether it
+//! belongs to a number, 64 bytes at a time, and keeps the [edges](runs): one bit for each byte where a number begins
+//! or ends. The five edges after the start of a level are then five steps of "clear the lowest bit" on one word, and
+//! the next level begins a constant further on. That chain, from level to level, is all that has to be waited for;
+//! everything else of a level hangs off it sideways, and the processor does several levels at once. The texts between
+//! are two or three comparisons of constants.
 //!
-//! *What the numbers are worth* is found by adding neighbours, digits to pairs, pairs to fours, fours to eights, for all
-//! numbers of a level at a time. There is no loop over digits and no branch on their number. No level is taken on trust.
+//! *What the numbers are worth* is found by adding neighbours, digits to pairs, pairs to fours, fours to eights, for
+//! all numbers of a level at a time. There is no loop over digits and no branch on their number. No level is taken on
+//! trust.
 //!
 //! A list that mostly repeats the one of the message before is read only as far as it is new: see
 //! [`repeat`].
@@ -40,8 +41,9 @@
 //! # What it leaves alone
 //! Whole messages only. At the first byte that is not as expected (another order of keys, a space,
 //! an escape, a field more, an exponent, a sign, a number of more than sixteen digits; outside order books of
-//! more than eighteen digits, or 32 bytes with a point) the scanner gives the line back, as if it had not seen it, and the general path decodes it from its start.
-//! So no error is ever made here: a line that is refused, is refused by the general path.
+//! more than eighteen digits, or 32 bytes with a point) the scanner gives the line back, as if it had not seen it,
+//! and the general path decodes it from its start. So no error is ever made here: a line that is refused, is refused
+//! by the general path.
 //!
 //! # UTF-8
 //! is checked once on either path: by simd-json on the general one; here every byte is compared

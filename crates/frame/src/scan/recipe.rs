@@ -16,9 +16,9 @@ use super::table::{Keyed, NO_KEY};
 
 /// How to read the items of one pattern of digits.
 ///
-/// What the [`Checks`] take from the window leaves the digits' values, which go to the lanes, but of the first of several
-/// one too little: `bias` makes up for it. The other bytes of the lanes are taken from where a text stands, and so are
-/// zero.
+/// What the [`Checks`] take from the window leaves the digits' values, which go to the lanes, but of the first of
+/// several one too little: `bias` makes up for it. The other bytes of the lanes are taken from where a text stands,
+/// and so are zero.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Recipe {

@@ -17,8 +17,8 @@ const NOTHING: u8 = 0x80;
 
 /// How to read the levels of one pattern.
 ///
-/// Invariant, which [`Shuffles::new`] sees to and nothing changes: from each of `starts` on there are [`LOAD`] bytes in a
-/// window. What loads them relies on it.
+/// Invariant, which [`Shuffles::new`] sees to and nothing changes: from each of `starts` on there are [`LOAD`] bytes
+/// in a window. What loads them relies on it.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Shuffles {

@@ -45,8 +45,8 @@ pub(crate) struct Tables {
 /// A table for levels of the usual lengths.
 pub(crate) type LevelTable<'t, T> = Table<'t, T, PLACES>;
 
-/// The table of `usual` for levels of a tag. With it comes that of their recipes, which are of the table `kind`: so that what allocates is done when the
-/// first levels of a tag are read, and not at the first odd one.
+/// The table of `usual` for levels of a tag. With it comes that of their recipes, which are of the table `kind`: so
+/// that what allocates is done when the first levels of a tag are read, and not at the first odd one.
 #[inline]
 pub(crate) fn of_levels<'t, T: Keyed>(
     usual: &'t mut Tagged<T, PLACES>,

@@ -4,10 +4,10 @@
 //! [`Scan::Portable`](crate::Scan) in turn.
 //!
 //! # Safety
-//! There are two reasons for `unsafe` here and no others (but in [`patterns`], where they are told). Code that is compiled for AVX2 may run
-//! only where AVX2 is: an [`Avx2`] is the proof, since only [`Avx2::detect`] makes one. And a load
-//! into a register takes a pointer: each comes from a reference to an array of as many bytes as are
-//! read, so that nothing outside the text is ever read.
+//! There are two reasons for `unsafe` here and no others (but in [`patterns`], where they are told). Code that is
+//! compiled for AVX2 may run only where AVX2 is: an [`Avx2`] is the proof, since only [`Avx2::detect`] makes one. And
+//! a load into a register takes a pointer: each comes from a reference to an array of as many bytes as are read, so
+//! that nothing outside the text is ever read.
 
 mod patterns;
 

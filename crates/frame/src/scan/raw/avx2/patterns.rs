@@ -248,8 +248,8 @@ pub(in super::super) fn first(bits: u64, len: usize) -> u64 {
     _bzhi_u64(bits, u32::try_from(len).unwrap_or(0))
 }
 
-/// CRC-32C of a pattern: as good a hash of a level's as a product is, and two instructions less. (Of trades' it is a bad
-/// one: they are so much alike that several have the same bits where it counts.)
+/// CRC-32C of a pattern: as good a hash of a level's as a product is, and two instructions less. (Of trades' it is a
+/// bad one: they are so much alike that several have the same bits where it counts.)
 #[target_feature(enable = "sse4.2")]
 #[inline]
 pub(in super::super) fn crc(key: u64) -> u64 {
@@ -267,7 +267,8 @@ fn or_masked(wrong: __m256i, left: __m256i, mask: __m256i) -> __m256i {
 #[inline]
 fn lanes(entry: &Shuffles, window: &[u8; WINDOW], has_third: bool) -> __m256i {
     let number = |start: usize| {
-        // SAFETY: from each start on there are so many bytes in the window, by the invariant of `Shuffles`, and from 0 on.
+        // SAFETY: from each start on there are so many bytes in the window, by the invariant of `Shuffles`, and from
+        // 0 on.
         unsafe { load_16(&*window.as_ptr().add(start).cast::<[u8; LOAD]>()) }
     };
     let [second, third] = entry.starts();
@@ -323,8 +324,8 @@ fn gather([low, high]: Halves, places: &[u8; 32]) -> __m256i {
     let places = load_32(places);
     let mut found = _mm256_setzero_si256();
     for (quarter, first) in quarters.into_iter().zip([0_i8, 16, 32, 48]) {
-        // A place of this quarter becomes one of sixteen, any other one more; and then it has the top bit, which makes a
-        // zero.
+        // A place of this quarter becomes one of sixteen, any other one more; and then it has the top bit, which
+        // makes a zero.
         let of_it = _mm256_xor_si256(places, _mm256_set1_epi8(first));
         let of_it = _mm256_adds_epu8(of_it, _mm256_set1_epi8(0x70));
         found = _mm256_or_si256(found, _mm256_shuffle_epi8(quarter, of_it));

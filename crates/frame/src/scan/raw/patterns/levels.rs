@@ -2,7 +2,8 @@
 //!
 //! # Safety
 //! A level is put down as 32 bytes, of which it is the first 24: [`Level`] has the layout of C, which
-//! the assertions below hold to what is put down. There is room for the bytes behind it, since the list is left in time.
+//! the assertions below hold to what is put down. There is room for the bytes behind it, since the list is left in
+//! time.
 
 use std::arch::x86_64::__m256i;
 use std::hint::cold_path;

@@ -1,9 +1,9 @@
-//! Lists read by the patterns of their digits: levels of the usual lengths the shortest way that an instruction set has,
-//! all else by [recipes](crate::scan::recipe).
+//! Lists read by the patterns of their digits: levels of the usual lengths the shortest way that an instruction set
+//! has, all else by [recipes](crate::scan::recipe).
 //!
 //! # Safety
-//! [`Ends`] reads the text and its bits without a check of their own, within bounds that its invariant and one comparison
-//! give; and a level is put down as 32 bytes, which is longer, see [`levels`].
+//! [`Ends`] reads the text and its bits without a check of their own, within bounds that its invariant and one
+//! comparison give; and a level is put down as 32 bytes, which is longer, see [`levels`].
 
 mod items;
 mod levels;
@@ -112,8 +112,8 @@ impl Patterns {
 
 /// What is asked of an instruction set; a value is the proof that this processor has it.
 ///
-/// The last three methods are loops, compiled for the instructions (`#[target_feature]`, which only an `unsafe` method can
-/// have). All others must be `#[inline(always)]`, so that they are compiled into those.
+/// The last three methods are loops, compiled for the instructions (`#[target_feature]`, which only an `unsafe`
+/// method can have). All others must be `#[inline(always)]`, so that they are compiled into those.
 pub(super) trait Vectors: Copy {
     /// [`WINDOW`] bytes.
     type Bytes: Copy;
@@ -261,7 +261,8 @@ impl<'t> Ends<'t> {
         self.text
     }
 
-    /// A word of bits, from the first one of the byte that has that of place `at`: 57 of them are from there on, at least.
+    /// A word of bits, from the first one of the byte that has that of place `at`: 57 of them are from there on, at
+    /// least.
     ///
     /// # Safety
     /// `at` must be at most [`WINDOW`] bytes behind a place that is not behind the text's end.
