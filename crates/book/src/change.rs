@@ -208,28 +208,11 @@ impl Cursor for &[Level] {
 
     #[inline]
     fn skip_same(&mut self, other: &mut &[Level]) {
-        let same = same_at_the_start(self, other);
+        let pairs = self.iter().zip(*other);
+        let same = pairs.take_while(|(a, b)| is_same(a, b)).count();
         *self = &self[same..];
         *other = &other[same..];
     }
-}
-
-/// How many levels are the same, from the first ones on. Four are looked at in a turn of the loop, whose own
-/// instructions would otherwise be a third of all.
-#[inline]
-fn same_at_the_start(a: &[Level], b: &[Level]) -> usize {
-    let (fours_of_a, fours_of_b) = (a.as_chunks::<4>().0, b.as_chunks::<4>().0);
-    let mut same = 0;
-    for (a, b) in fours_of_a.iter().zip(fours_of_b) {
-        for (a, b) in a.iter().zip(b) {
-            if !is_same(a, b) {
-                return same;
-            }
-            same += 1;
-        }
-    }
-    let rest = a[same..].iter().zip(&b[same..]);
-    same + rest.take_while(|(a, b)| is_same(a, b)).count()
 }
 
 /// Whether two levels are the same: one branch on all of it.
