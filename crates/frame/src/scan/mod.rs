@@ -105,9 +105,9 @@ impl Scan {
     pub fn name(self) -> &'static str {
         match Way::new(self) {
             #[cfg(target_arch = "x86_64")]
-            Way::Avx512(_) => "AVX-512",
+            Way::Patterns(Patterns::Avx512(_)) => "AVX-512",
             #[cfg(target_arch = "x86_64")]
-            Way::Avx2(_) => "AVX2",
+            Way::Patterns(Patterns::Avx2(_)) => "AVX2",
             Way::Portable => "portable",
             Way::Off => "off",
         }
@@ -126,9 +126,7 @@ pub(crate) trait Job {
 #[derive(Clone, Copy)]
 pub(crate) enum Way {
     #[cfg(target_arch = "x86_64")]
-    Avx512(Avx512),
-    #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
+    Patterns(Patterns),
     Portable,
     Off,
 }
@@ -189,7 +187,9 @@ impl Scanner {
 
     #[cfg(target_arch = "x86_64")]
     fn by_patterns<'t>(&'t mut self, text: &'t [u8]) -> Option<Scanned<'t>> {
-        let isa = Patterns::new(self.way)?;
+        let Way::Patterns(isa) = self.way else {
+            return None;
+        };
         Some(Scanned::Patterns {
             isa,
             ends: isa.ends(text, &mut self.ends),
@@ -215,12 +215,12 @@ impl Way {
 
     #[cfg(target_arch = "x86_64")]
     fn best() -> Self {
-        Avx512::detect().map_or_else(Self::avx2, Self::Avx512)
+        Avx512::detect().map_or_else(Self::avx2, |isa| Self::Patterns(Patterns::Avx512(isa)))
     }
 
     #[cfg(target_arch = "x86_64")]
     fn avx2() -> Self {
-        Avx2::detect().map_or(Self::Portable, Self::Avx2)
+        Avx2::detect().map_or(Self::Portable, |isa| Self::Patterns(Patterns::Avx2(isa)))
     }
 
     #[cfg(not(target_arch = "x86_64"))]
@@ -236,7 +236,7 @@ impl Way {
     #[cfg(test)]
     fn has_patterns(self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        return Patterns::new(self).is_some();
+        return matches!(self, Self::Patterns(_));
         #[cfg(not(target_arch = "x86_64"))]
         false
     }
@@ -245,9 +245,7 @@ impl Way {
     fn run<J: Job>(self, job: J) -> Option<J::Output> {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(isa) => Some(isa.avx2().run(job)),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(isa) => Some(isa.run(job)),
+            Self::Patterns(isa) => Some(isa.run(job)),
             Self::Portable => Some(job.run(Portable)),
             Self::Off => None,
         }

@@ -13,10 +13,10 @@ mod patterns;
 
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_loadu_si128, _mm256_add_epi8, _mm256_add_epi64, _mm256_and_si256,
-    _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_extract_epi64, _mm256_loadu_si256,
-    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_movemask_epi8, _mm256_mul_epu32,
-    _mm256_packus_epi32, _mm256_set_m128i, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_set1_epi64x, _mm256_shuffle_epi8, _mm256_srli_epi64,
+    _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_maddubs_epi16, _mm256_movemask_epi8, _mm256_mul_epu32, _mm256_packus_epi32,
+    _mm256_set_m128i, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x,
+    _mm256_shuffle_epi8, _mm256_srli_epi64,
 };
 
 pub(super) use patterns::{crc, first, high_half, level, low, narrow, with_higher};
@@ -216,15 +216,26 @@ fn mantissas(bytes: [&[u8; 16]; 2], keep: [&[u8; 16]; 2]) -> [Mantissa; 2] {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn two(digits: __m256i) -> [u64; 2] {
-    let pairs = _mm256_maddubs_epi16(digits, _mm256_set1_epi16(1 << 8 | 10));
-    let fours = _mm256_madd_epi16(pairs, _mm256_set1_epi32(1 << 16 | 100));
-    let packed = _mm256_packus_epi32(fours, fours);
-    let eights = _mm256_madd_epi16(packed, _mm256_set1_epi32(1 << 16 | 10_000));
+    let eights = eights(digits);
     // The value is the even half times 10^8, and the odd one.
     let high = _mm256_mul_epu32(eights, _mm256_set1_epi64x(100_000_000));
     let values = _mm256_add_epi64(high, _mm256_srli_epi64::<32>(eights));
-    [
-        _mm256_extract_epi64::<0>(values).cast_unsigned(),
-        _mm256_extract_epi64::<2>(values).cast_unsigned(),
-    ]
+    [low(values), high_half(values)]
+}
+
+/// Groups of four digits: tens and ones, hundreds and ones.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn fours(digits: __m256i) -> __m256i {
+    let pairs = _mm256_maddubs_epi16(digits, _mm256_set1_epi16(1 << 8 | 10));
+    _mm256_madd_epi16(pairs, _mm256_set1_epi32(1 << 16 | 100))
+}
+
+/// Groups of eight digits: the two of each half of a register lie at its start.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn eights(digits: __m256i) -> __m256i {
+    let fours = fours(digits);
+    let packed = _mm256_packus_epi32(fours, fours);
+    _mm256_madd_epi16(packed, _mm256_set1_epi32(1 << 16 | 10_000))
 }

@@ -8,16 +8,15 @@ use std::arch::x86_64::{
     __m256i, _bzhi_u64, _mm_crc32_u64, _mm_cvtsi128_si64, _mm256_add_epi32, _mm256_add_epi64,
     _mm256_adds_epu8, _mm256_and_si256, _mm256_blend_epi32, _mm256_broadcastsi128_si256,
     _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256, _mm256_inserti128_si256,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mul_epu32, _mm256_or_si256,
-    _mm256_packus_epi32, _mm256_permute2x128_si256, _mm256_permute4x64_epi64, _mm256_set1_epi8,
-    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setr_epi8, _mm256_setr_epi64x,
-    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_sub_epi8, _mm256_testz_si256,
-    _mm256_xor_si256, _mm256_zextsi128_si256,
+    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_mul_epu32, _mm256_or_si256,
+    _mm256_permute2x128_si256, _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_set1_epi32,
+    _mm256_setr_epi8, _mm256_setr_epi64x, _mm256_setzero_si256, _mm256_shuffle_epi8,
+    _mm256_sub_epi8, _mm256_testz_si256, _mm256_xor_si256, _mm256_zextsi128_si256,
 };
 
 use ticklot_book::Level;
 
-use super::{Avx2, is_byte, is_digit, join, load_16, load_32, marks, two};
+use super::{Avx2, eights, fours, is_byte, is_digit, join, load_16, load_32, marks, two};
 use crate::scan::parts::{NUMBERS, WINDOW, bits};
 use crate::scan::raw::Fill;
 use crate::scan::raw::patterns::{Ends, Narrow, Reached, Vectors, Wide, items, usual};
@@ -73,10 +72,8 @@ impl Vectors for Avx2 {
     #[inline(always)]
     fn load_short(self, text: &[u8]) -> Halves {
         let mut bytes = [0; WINDOW];
-        bytes
-            .iter_mut()
-            .zip(text)
-            .for_each(|(to, from)| *to = *from);
+        let len = text.len().min(WINDOW);
+        bytes[..len].copy_from_slice(&text[..len]);
         self.load(&bytes)
     }
 
@@ -295,9 +292,7 @@ pub(in super::super) fn level(digits: __m256i) -> __m256i {
         0, 1, 4, 5, -1, -1, -1, -1, 8, 9, 12, 13, -1, -1, -1, -1, //
         0, 1, 4, 5, -1, -1, -1, -1, 8, 9, 12, 13, -1, -1, -1, -1,
     );
-    let pairs = _mm256_maddubs_epi16(digits, _mm256_set1_epi16(1 << 8 | 10));
-    let fours = _mm256_madd_epi16(pairs, _mm256_set1_epi32(1 << 16 | 100));
-    let fours = _mm256_shuffle_epi8(fours, apart);
+    let fours = _mm256_shuffle_epi8(fours(digits), apart);
     _mm256_madd_epi16(fours, _mm256_set1_epi32(1 << 16 | 10_000))
 }
 
@@ -337,13 +332,9 @@ fn gather([low, high]: Halves, places: &[u8; 32]) -> __m256i {
 #[target_feature(enable = "avx2")]
 #[inline]
 pub(in super::super) fn narrow(digits: __m256i, recipe: &Recipe) -> Narrow {
-    let pairs = _mm256_maddubs_epi16(digits, _mm256_set1_epi16(1 << 8 | 10));
-    let fours = _mm256_madd_epi16(pairs, _mm256_set1_epi32(1 << 16 | 100));
-    let packed = _mm256_packus_epi32(fours, fours);
-    let eights = _mm256_madd_epi16(packed, _mm256_set1_epi32(1 << 16 | 10_000));
     // SAFETY: 32 bytes are read from an array of so many.
     let bias = unsafe { _mm256_loadu_si256(recipe.bias.as_ptr().cast()) };
-    let eights = _mm256_add_epi32(eights, bias);
+    let eights = _mm256_add_epi32(eights(digits), bias);
     Narrow {
         low: low(eights),
         high: high_half(eights),

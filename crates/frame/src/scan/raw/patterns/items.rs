@@ -1,6 +1,6 @@
 //! Items of any length, by recipes.
 
-use super::{Ends, Fill, Known, Read, Vectors, WINDOW, finish};
+use super::{Ends, Fill, Known, Read, Vectors, WINDOW};
 use crate::scan::parts::NUMBERS;
 use crate::scan::recipe::Recipe;
 use crate::scan::side::Lanes;
@@ -49,6 +49,21 @@ pub(in super::super) fn items<V: Vectors, K: Known>(
         }
         at += len + K::STEP;
     }
+}
+
+/// The list, if nothing is wrong: if no bit is set that must be zero.
+#[inline(always)]
+fn finish<V: Vectors, T: Copy>(
+    isa: V,
+    fill: Fill<'_, T>,
+    at: usize,
+    is_head: bool,
+    wrong: V::Bytes,
+) -> Option<Read> {
+    if !isa.is_zero(wrong) {
+        return None;
+    }
+    Read::of(fill, at, is_head)
 }
 
 /// Numbers in narrow lanes: four groups of eight digits.

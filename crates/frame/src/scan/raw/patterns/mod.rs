@@ -19,11 +19,11 @@ use self::levels::levels;
 use super::Fill;
 use super::avx2::Avx2;
 use super::avx512::Avx512;
+use crate::scan::Job;
 use crate::scan::parts::WINDOW;
 use crate::scan::recipe::Recipe;
 use crate::scan::side::{Formed, Known, Read};
 use crate::scan::table::{Keyed, LevelTable, Tables};
-use crate::scan::{Job, Way};
 
 /// An instruction set to read by patterns with: the proof that this processor has it.
 #[derive(Clone, Copy, Debug)]
@@ -33,15 +33,6 @@ pub(crate) enum Patterns {
 }
 
 impl Patterns {
-    /// None when this way has no patterns.
-    pub(crate) fn new(way: Way) -> Option<Self> {
-        match way {
-            Way::Avx512(isa) => Some(Self::Avx512(isa)),
-            Way::Avx2(isa) => Some(Self::Avx2(isa)),
-            Way::Portable | Way::Off => None,
-        }
-    }
-
     /// Finds the closing braces of `text`. The bits of them are kept in `bits`, which grows as it must.
     pub(crate) fn ends<'t>(self, text: &'t [u8], bits: &'t mut Vec<u8>) -> Ends<'t> {
         let len = (text.len() / WINDOW + 1) * 8 + BEHIND;
@@ -308,19 +299,4 @@ impl<'t> Ends<'t> {
             None => isa.load_short(rest),
         })
     }
-}
-
-/// The list, if nothing is wrong: if no bit is set that must be zero.
-#[inline(always)]
-fn finish<V: Vectors, T: Copy>(
-    isa: V,
-    fill: Fill<'_, T>,
-    at: usize,
-    is_head: bool,
-    wrong: V::Bytes,
-) -> Option<Read> {
-    if !isa.is_zero(wrong) {
-        return None;
-    }
-    Read::of(fill, at, is_head)
 }
