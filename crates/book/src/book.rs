@@ -1,6 +1,7 @@
 //! The book itself.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::change::{Change, Changes};
 use crate::coverage::Coverage;
@@ -150,13 +151,14 @@ impl<S: Storage> Book<S> {
     ///
     /// # Errors
     /// A duplicate price on a side, a negative quantity, or more than [`MAX_LEVELS`] levels. The
-    /// book, its state and its age stay as they were.
+    /// levels, the state and the age stay as they were, and there are no changes.
     pub fn replace(
         &mut self,
         bids: &[Level],
         asks: &[Level],
         now: Nanos,
     ) -> Result<Changes<'_>, BookError> {
+        self.clear_changes();
         let bids = input::ordered(Side::Bid, bids, &mut self.sorted_bids)?;
         let asks = input::ordered(Side::Ask, asks, &mut self.sorted_asks)?;
         let bids = self.coverage.cut(bids);
@@ -166,7 +168,6 @@ impl<S: Storage> Book<S> {
             self.coverage.bound(Side::Ask, asks).0 ^ flip(Side::Ask),
         ];
         self.known = true;
-        self.changes.clear();
         self.sides[0].replace(bids, &mut self.changes);
         self.sides[1].replace(asks, &mut self.changes);
         self.settle(now);
@@ -377,11 +378,17 @@ impl<S: Storage> Book<S> {
     fn settle(&mut self, now: Nanos) {
         self.updated = now;
         self.updates = self.updates.wrapping_add(1);
-        self.state = if self.is_crossed() {
+        self.state = self.state_of_levels();
+    }
+
+    /// The state that the levels of a current book give it.
+    #[inline(always)]
+    fn state_of_levels(&self) -> State {
+        if self.is_crossed() {
             State::Crossed
         } else {
             State::Live
-        };
+        }
     }
 
     /// Any state, for the follower of a feed.
@@ -439,12 +446,40 @@ impl<S: Storage> Book<S> {
 
     /// Marks a live book [`State::Stale`] when nothing has come for `limit`; a crossed
     /// one too, since what is old is the graver fault. Returns whether it did.
-    pub fn expire(&mut self, now: Nanos, limit: Nanos) -> bool {
+    pub fn expire(&mut self, now: Nanos, limit: Duration) -> bool {
         let old = matches!(self.state, State::Live | State::Crossed) && self.age(now) >= limit;
         if old {
             self.state = State::Stale;
         }
         old
+    }
+
+    /// Ends [`State::Stale`]: the venue proved that the book is current, by a heartbeat say. The book is
+    /// live again, or crossed. Any other state stays. Returns whether it was stale.
+    ///
+    /// The caller vouches that no update was lost meanwhile, as on one TCP connection.
+    pub fn refresh(&mut self) -> bool {
+        let stale = self.state == State::Stale;
+        if stale {
+            self.state = self.state_of_levels();
+        }
+        stale
+    }
+
+    /// Changes the scale. When it differs, the levels are in another unit: a book that has any becomes a
+    /// gap ([`Gap::Scale`]) until its next snapshot. Returns whether it differs.
+    pub fn set_scale(&mut self, scale: Scale) -> bool {
+        let differs = self.scale != scale;
+        self.scale = scale;
+        if differs {
+            self.mark_gap(Gap::Scale);
+        }
+        differs
+    }
+
+    /// Moves the book to another connection's epoch, levels and state unchanged.
+    pub(crate) fn set_epoch(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
     }
 
     /// The book, if it can be traded on. The easy call.
@@ -476,7 +511,7 @@ impl<S: Storage> Book<S> {
 
     /// How long ago the last message was applied.
     #[must_use]
-    pub fn age(&self, now: Nanos) -> Nanos {
+    pub fn age(&self, now: Nanos) -> Duration {
         now.since(self.updated)
     }
 

@@ -186,6 +186,28 @@ impl Fixed {
     pub const fn new(steps: i64, decimals: u8) -> Self {
         Self { steps, decimals }
     }
+
+    /// How many decimals it is written with.
+    #[must_use]
+    pub const fn decimals(self) -> u8 {
+        self.decimals
+    }
+
+    /// Reads decimal text exactly, with as many decimals as it is written with. See [`parse_decimal`] for
+    /// the form.
+    ///
+    /// # Errors
+    /// The text is no number, it has more than [`MAX_DECIMALS`] decimals, or it is too large.
+    pub fn parse(text: &[u8]) -> Result<Self, DecimalError> {
+        let (number, exponent) = split_exponent(text)?;
+        let point = number.iter().position(|byte| *byte == b'.');
+        let written = point.map_or(0, |at| number.len() - at - 1);
+        let written = i64::try_from(written).unwrap_or(i64::MAX);
+        let decimals = written.saturating_sub(exponent);
+        let decimals = decimals.clamp(0, i64::from(MAX_DECIMALS));
+        let decimals = u8::try_from(decimals).unwrap_or(MAX_DECIMALS);
+        parse_decimal(text, decimals).map(|steps| Self::new(steps, decimals))
+    }
 }
 
 impl fmt::Display for Fixed {

@@ -1,9 +1,12 @@
 //! A book that follows a feed of deltas.
 
+use core::time::Duration;
+
 use crate::book::Book;
 use crate::buffer::Buffer;
 use crate::change::Changes;
 use crate::input::BookError;
+use crate::scale::Scale;
 use crate::sequence::{Ids, Sequence};
 use crate::storage::{Flat, Storage};
 use crate::trust::{Epoch, Gap, State};
@@ -104,6 +107,8 @@ pub struct DeltaBook<S: Storage = Flat> {
     sequence: Sequence,
     checksum: Option<Checksum<S>>,
     position: Position,
+    /// The last number that the book had when its position was lost.
+    floor: Option<u64>,
     buffer: Buffer,
 }
 
@@ -116,6 +121,7 @@ impl<S: Storage> DeltaBook<S> {
             sequence,
             checksum: None,
             position: Position::Lost,
+            floor: None,
             buffer: Buffer::default(),
         }
     }
@@ -132,14 +138,15 @@ impl<S: Storage> DeltaBook<S> {
     /// for it. [`DeltaBook::changes`] tells what all of them changed, in order.
     ///
     /// [`Outcome::Old`] for one that is older than the deltas already applied to a book that can be
-    /// trusted: the book is the newer of the two, and stays. [`Outcome::Gap`] when the deltas that
+    /// trusted: the book is the newer of the two, and stays. Also while no deltas wait, for one that is
+    /// older than the levels of a book that is a gap, which stays one. [`Outcome::Gap`] when the deltas that
     /// waited do not go on from it: they still wait, for a newer one.
     ///
     /// # Errors
     /// Those of [`Book::replace`]; the book is a gap then ([`Gap::Refused`]), its levels as before.
     pub fn snapshot(&mut self, snapshot: &Snapshot<'_>, now: Nanos) -> Result<Outcome, BookError> {
         self.book.clear_changes();
-        if let (Some(at), Some(id)) = (self.last_id(), snapshot.id)
+        if let (Some(at), Some(id)) = (self.last_id().or(self.floor()), snapshot.id)
             && id < at
         {
             return Ok(Outcome::Old);
@@ -156,6 +163,7 @@ impl<S: Storage> DeltaBook<S> {
             return Ok(self.lose(Gap::Unnumbered { expected: 0 }));
         };
         self.position = position;
+        self.floor = None;
         match self.check(snapshot.checksum) {
             Outcome::Applied => self.bridge(now),
             outcome => Ok(outcome),
@@ -201,7 +209,7 @@ impl<S: Storage> DeltaBook<S> {
             }
         };
         if let Err(error) = self.book.merge(delta.bids, delta.asks, now) {
-            self.position = Position::Lost;
+            self.lose_position();
             return Err(error);
         }
         self.position = next;
@@ -277,7 +285,7 @@ impl<S: Storage> DeltaBook<S> {
     /// The book cannot be trusted until a snapshot comes. Its state says what was wrong first.
     #[cold]
     fn lose(&mut self, gap: Gap) -> Outcome {
-        self.position = Position::Lost;
+        self.lose_position();
         if !matches!(self.book.state(), State::Gap(_)) {
             self.book.set_state(State::Gap(gap));
         }
@@ -299,18 +307,73 @@ impl<S: Storage> DeltaBook<S> {
     /// Something is missing or wrong that the book cannot see itself, such as a message that could not
     /// be decoded: see [`Book::mark_gap`]. Only a snapshot repairs it.
     pub fn mark_gap(&mut self, gap: Gap) {
-        self.position = Position::Lost;
+        self.lose_position();
         self.book.mark_gap(gap);
+    }
+
+    fn lose_position(&mut self) {
+        self.floor = self.last_id().or(self.floor);
+        self.position = Position::Lost;
+    }
+
+    /// The oldest snapshot that may repair the book. Where deltas wait, their numbers decide it instead,
+    /// also in a feed that starts its numbers again.
+    fn floor(&self) -> Option<u64> {
+        self.floor.filter(|_| self.buffer.len() == 0)
     }
 
     /// Marks the book stale when nothing has come for `limit`: see [`Book::expire`]. The next delta that
     /// goes on from it makes it live again.
-    pub fn expire(&mut self, now: Nanos, limit: Nanos) -> bool {
+    pub fn expire(&mut self, now: Nanos, limit: Duration) -> bool {
         self.book.expire(now, limit)
+    }
+
+    /// Ends [`State::Stale`]: see [`Book::refresh`].
+    pub fn refresh(&mut self) -> bool {
+        self.book.refresh()
+    }
+
+    /// Changes the scale: see [`Book::set_scale`]. When it differs, a snapshot is needed, and deltas that
+    /// waited for one are dropped.
+    pub fn set_scale(&mut self, scale: Scale) -> bool {
+        let differs = self.book.set_scale(scale);
+        if differs {
+            self.restart();
+        }
+        differs
+    }
+
+    /// Whether a delta of these numbers shows that its feed continues this book: it is the next one, it
+    /// overlaps the book's position, or the book has it already.
+    #[must_use]
+    pub fn is_continued_by(&self, ids: Ids) -> bool {
+        let ids = self.sequence.read(ids);
+        let first = ids
+            .previous
+            .map_or(ids.first, |previous| previous.saturating_add(1));
+        let next = self.last_id().map(|id| id.saturating_add(1));
+        ids.first <= ids.last && next.is_some_and(|next| first <= next)
+    }
+
+    /// Continues the book from the feed of another connection, whose next delta has these numbers, without
+    /// losing validity. The book takes the new epoch; levels, state and age stay. Deltas that the book has
+    /// already are passed over afterwards, and one that overlaps its position is applied (deltas
+    /// carry whole quantities, so applying one twice changes nothing).
+    ///
+    /// Returns false, and changes nothing, unless the numbers prove that no update lies between
+    /// ([`DeltaBook::is_continued_by`]).
+    pub fn adopt(&mut self, ids: Ids, epoch: Epoch) -> bool {
+        let (true, Some(id)) = (self.is_continued_by(ids), self.last_id()) else {
+            return false;
+        };
+        self.position = Position::Snapshot(id);
+        self.book.set_epoch(epoch);
+        true
     }
 
     fn restart(&mut self) {
         self.position = Position::Lost;
+        self.floor = None;
         self.buffer.clear();
     }
 

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | keep snapshots, or a shallow book | [`Book`], which is `Book<`[`Flat`]`>` |
 //! | keep a deep book that changes level by level | `Book<`[`Ladder`]`>` |
+//! | read a book of either storage | [`BookRef`] |
 //! | follow a feed of numbered or checksummed deltas | [`DeltaBook`], over either |
 //! | ask more than the best prices | [`BookView`]: mid, microprice, imbalance, depth, fills, and views of views: grouped, complement, combined, without one's own orders |
 //!
@@ -78,6 +79,6 @@ pub use crate::storage::{BLOCK_TICKS, Flat, FlatLevels, Ladder, LadderLevels, St
 pub use crate::trust::{Epoch, Gap, State};
 pub use crate::units::{Level, Lots, Nanos, Side, Ticks};
 pub use crate::view::{
-    BookView, Combined, CombinedLevels, Complement, Depth, Fill, Grouped, GroupedLevels, HalfTicks,
-    Imbalance, Ratio, WithoutOwn,
+    BookRef, BookRefLevels, BookView, Combined, CombinedLevels, Complement, Depth, Fill, Grouped,
+    GroupedLevels, HalfTicks, Imbalance, Ratio, WithoutOwn,
 };

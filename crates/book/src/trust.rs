@@ -2,8 +2,11 @@
 
 use core::fmt;
 
-/// Which connection a book's levels came from. Each connection is a new epoch; levels of two
-/// epochs are never mixed. 0 is the epoch before the first connection.
+/// Which connection a book's levels came from. Each connection is a new epoch, and a book of a new
+/// epoch starts with a snapshot: levels of two epochs are not mixed. The one exception is a book that
+/// continues on a replacement connection at a proven sequence position (see
+/// [`DeltaBook::adopt`](crate::DeltaBook::adopt)): it takes the new epoch and keeps its levels, because no update lies
+/// between the two. 0 is the epoch before the first connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -52,9 +55,14 @@ pub enum Gap {
         /// The most levels that are kept: [`MAX_BUFFERED_LEVELS`](crate::MAX_BUFFERED_LEVELS).
         limit: usize,
     },
-    /// A message for the book came and could not be applied: what the book holds is known to be
-    /// out of date.
+    /// A message that may concern the book could not be read or applied: the book is out of date.
     Refused,
+    /// Records are missing from the log that is replayed.
+    Dropped,
+    /// The size of a tick or a lot changed: the levels are in another unit.
+    Scale,
+    /// A new snapshot was requested, and the feed of this book is interrupted until it arrives.
+    Resync,
 }
 
 /// Whether a book can be trusted, and if not, why.
@@ -87,6 +95,12 @@ impl State {
     #[must_use]
     pub const fn is_live(self) -> bool {
         matches!(self, Self::Live)
+    }
+
+    /// Whether both are the same state, whatever their causes: two gaps are, of any kind.
+    #[must_use]
+    pub fn is_same(self, other: Self) -> bool {
+        core::mem::discriminant(&self) == core::mem::discriminant(&other)
     }
 
     /// One word: `empty`, `live`, `stale`, `gap`, `crossed` or `disconnected`.

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::ops::{Add, Sub};
+use core::time::Duration;
 
 /// A price, in whole ticks: the smallest price step of the instrument.
 ///
@@ -23,9 +24,9 @@ pub struct Ticks(pub i64);
 #[repr(transparent)]
 pub struct Lots(pub i64);
 
-/// A moment or a length of time, in nanoseconds, on the caller's own monotonic clock.
+/// A point in time, in nanoseconds on the caller's own clock. A length of time is a [`Duration`].
 ///
-/// Nothing in this family reads a clock; every call that needs the time is given it.
+/// Nothing in this family reads a clock; every call that needs the time takes it as an argument.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -33,13 +34,13 @@ pub struct Lots(pub i64);
 pub struct Nanos(pub u64);
 
 impl Nanos {
-    /// A length of `ms` milliseconds; the longest length that fits, when it does not.
+    /// The point `ms` milliseconds after the clock's zero; the last one that fits, when it does not.
     #[must_use]
     pub const fn from_millis(ms: u64) -> Self {
         Self(ms.saturating_mul(1_000_000))
     }
 
-    /// A length of `secs` seconds; the longest length that fits, when it does not.
+    /// The point `secs` seconds after the clock's zero; the last one that fits, when it does not.
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000_000_000))
@@ -47,14 +48,30 @@ impl Nanos {
 
     /// The time from `earlier` to `self`, or zero when `earlier` is later.
     #[must_use]
-    pub const fn since(self, earlier: Self) -> Self {
-        Self(self.0.saturating_sub(earlier.0))
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// This moment moved forward by `length`; the last moment there is, when it does not fit.
+    /// The point `length` after this one; the last one that fits, when it does not.
     #[must_use]
-    pub const fn after(self, length: Self) -> Self {
-        Self(self.0.saturating_add(length.0))
+    pub const fn after(self, length: Duration) -> Self {
+        let length = length.as_nanos();
+        if length > u64::MAX as u128 {
+            return Self(u64::MAX);
+        }
+        #[allow(clippy::cast_possible_truncation)] // compared above
+        Self(self.0.saturating_add(length as u64))
+    }
+
+    /// The point `length` before this one; the clock's zero, when it does not fit.
+    #[must_use]
+    pub const fn before(self, length: Duration) -> Self {
+        let length = length.as_nanos();
+        if length > self.0 as u128 {
+            return Self(0);
+        }
+        #[allow(clippy::cast_possible_truncation)] // compared above
+        Self(self.0 - length as u64)
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod oracle;
 
+use std::time::Duration;
+
 use oracle::{Naive, Random, level};
 use ticklot_book::{
     Book, BookErrorKind, Changes, Delta, DeltaBook, Epoch, Flat, Gap, Ids, Ladder, Level, Lots,
@@ -175,7 +177,7 @@ fn a_gap_stays_until_a_snapshot_repairs_it() {
     assert_eq!(apply(&mut book, Ids::range(14, 15)), Outcome::Buffered);
     assert_eq!(apply(&mut book, Ids::range(16, 17)), Outcome::Buffered);
     assert_eq!((book.state(), book.live().is_none()), (broken, true));
-    assert!(!book.expire(Nanos(u64::MAX), Nanos(1)));
+    assert!(!book.expire(Nanos(u64::MAX), Duration::from_nanos(1)));
     // Too old: what waited does not go on from it, and goes on waiting.
     assert_eq!(snapshot(&mut book, 10), gap(11, 12));
     assert_eq!(book.buffered(), 3);
@@ -197,6 +199,27 @@ fn an_older_snapshot_does_not_turn_a_live_book_back() {
     assert_eq!(book.live().unwrap().best_bid(), Some(level(100, 11)));
     assert_eq!(snapshot(&mut book, 11), Outcome::Applied);
     assert_eq!(book.live().unwrap().best_bid(), Some(level(100, 1)));
+}
+
+#[test]
+fn older_snapshot_repairs_no_gap() {
+    let mut book = follow::<Flat>(Sequence::Contiguous);
+    assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
+    assert_eq!(apply(&mut book, Ids::one(11)), Outcome::Applied);
+    book.mark_gap(Gap::Refused);
+    assert_eq!(snapshot(&mut book, 10), Outcome::Old);
+    assert_eq!(book.state(), State::Gap(Gap::Refused));
+    assert_eq!(book.untrusted().best_bid(), Some(level(100, 11)));
+    assert_eq!(snapshot(&mut book, 11), Outcome::Applied);
+    assert_eq!(book.live().unwrap().best_bid(), Some(level(100, 1)));
+    // A feed that starts its numbers again: the deltas that wait decide.
+    book.mark_gap(Gap::Refused);
+    assert_eq!(apply(&mut book, Ids::one(2)), Outcome::Buffered);
+    assert_eq!(snapshot(&mut book, 1), Outcome::Applied);
+    assert_eq!(book.last_id(), Some(2));
+    // A new connection begins without a position.
+    book.begin(Epoch(2));
+    assert_eq!(snapshot(&mut book, 1), Outcome::Applied);
 }
 
 #[test]
@@ -384,7 +407,7 @@ fn a_connection_that_ends_takes_what_waited_with_it() {
     assert_eq!((book.buffered(), book.state()), (0, State::Empty));
     assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
     assert_eq!(book.untrusted().epoch(), Epoch(3));
-    assert!(book.expire(Nanos(99), Nanos(5)));
+    assert!(book.expire(Nanos(99), Duration::from_nanos(5)));
     assert_eq!(apply(&mut book, Ids::one(11)), Outcome::Applied);
     assert_eq!(
         book.state(),

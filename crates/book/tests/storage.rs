@@ -4,6 +4,8 @@
 
 mod oracle;
 
+use std::time::Duration;
+
 use oracle::{Naive, Random, counted, level};
 use ticklot_book::{
     Book, BookErrorKind, Coverage, Flat, Gap, Ladder, Level, Lots, MAX_LEVELS, Nanos, Scale, Side,
@@ -354,7 +356,7 @@ fn a_refused_delta_is_a_gap<S: Storage>() {
 
     // Stale and crossed books go on.
     book.replace(&[], &[level(3, 1)], Nanos(1)).unwrap();
-    assert!(book.expire(Nanos(9), Nanos(1)));
+    assert!(book.expire(Nanos(9), Duration::from_nanos(1)));
     book.set(Side::Bid, level(4, 1), Nanos(9)).unwrap();
     assert_eq!(book.state(), State::Crossed);
     book.set(Side::Bid, level(4, 0), Nanos(9)).unwrap();

@@ -103,7 +103,7 @@ impl<V: BookView> Any for V {
     }
     fn copied(&self, side: Side, room: usize) -> Vec<Level> {
         let mut out = vec![level(-1, -1); room];
-        let count = BookView::top(self, side, &mut out);
+        let count = BookView::copy_top(self, side, &mut out);
         assert!(
             out[count..].iter().all(|l| *l == level(-1, -1)),
             "untouched"

@@ -5,12 +5,14 @@ mod complement;
 mod grouped;
 mod own;
 mod ratio;
+mod reference;
 
 pub use combined::{Combined, CombinedLevels};
 pub use complement::Complement;
 pub use grouped::{Grouped, GroupedLevels};
 pub use own::WithoutOwn;
 pub use ratio::{Depth, Fill, HalfTicks, Imbalance, Ratio};
+pub use reference::{BookRef, BookRefLevels};
 
 use crate::book::Book;
 use crate::digest;
@@ -147,10 +149,10 @@ pub trait BookView {
 
     /// Copies the best levels of a side to `out`, as many as there are and fit, and returns how many.
     #[inline]
-    fn top(&self, side: Side, out: &mut [Level]) -> usize {
+    fn copy_top(&self, side: Side, out: &mut [Level]) -> usize {
         let mut count = 0;
-        for (place, level) in out.iter_mut().zip(self.levels(side)) {
-            *place = level;
+        for (slot, level) in out.iter_mut().zip(self.levels(side)) {
+            *slot = level;
             count += 1;
         }
         count
