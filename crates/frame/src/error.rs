@@ -15,6 +15,8 @@ impl VenueName {
     pub const BAYSE: Self = Self("bayse");
     /// JayX, a spot exchange.
     pub const JAYX: Self = Self("jayx");
+    /// Kraken, a spot exchange (WebSocket v2).
+    pub const KRAKEN: Self = Self("kraken");
 }
 
 impl fmt::Display for VenueName {
@@ -46,7 +48,9 @@ impl DecodeError {
         self
     }
 
-    pub(crate) fn new(venue: VenueName, fault: Fault) -> Self {
+    /// An error of a venue's decoder, in line 0.
+    #[must_use]
+    pub fn new(venue: VenueName, fault: Fault) -> Self {
         Self {
             venue,
             line: 0,
@@ -154,19 +158,25 @@ pub enum ErrorKind {
     Book(BookErrorKind),
 }
 
-/// An error on its way out of a decoder, before it knows its venue.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fault {
-    pub(crate) offset: usize,
-    pub(crate) kind: ErrorKind,
+/// An error of a decoder that does not know its venue yet: see [`DecodeError::new`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("byte {offset}: {kind}")]
+pub struct Fault {
+    /// Where in the text, in bytes.
+    pub offset: usize,
+    /// Why.
+    pub kind: ErrorKind,
 }
 
 impl Fault {
-    pub(crate) fn at(offset: usize, kind: ErrorKind) -> Self {
+    /// An error at a byte.
+    #[must_use]
+    pub const fn at(offset: usize, kind: ErrorKind) -> Self {
         Self { offset, kind }
     }
 
-    /// The same fault, `by` bytes further on.
+    /// The same error, `by` bytes further on.
+    #[must_use]
     pub(crate) fn shifted(self, by: usize) -> Self {
         Self::at(self.offset + by, self.kind)
     }

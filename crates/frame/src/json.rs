@@ -1,30 +1,57 @@
-//! The general path: any JSON, through simd-json's tape, with reused buffers.
+//! JSON with exact numbers, for the decoders of this crate and of venues outside it.
 //!
-//! simd-json gives numbers as 64-bit floats and integers, and a tape without positions. Both are
-//! mended here by one observation. Its first stage lists the byte offset of every structural
-//! character and of the first byte of every atom, in order; its second stage writes one tape node
-//! for each of them that is not `:`, `,`, `}` or `]`, in the same order. So the offsets left
-//! after those four are taken out are the nodes' positions, one to one. From its position a number is
-//! read again from the text, exactly, and every error knows its byte.
+//! Any JSON text is read, in any order of keys. A [`Parser`] keeps its buffers, so that it allocates nothing
+//! once it has seen its longest text. A [`Value`] borrows from the text: numbers come from their digits and
+//! never through a float, and every error ([`Fault`]) knows its byte. [`read_fields!`](crate::read_fields)
+//! sorts the fields of an object into variables.
 //!
-//! simd-json unescapes strings in place, so it works on a copy of the line (the copy that it would
-//! otherwise make itself, for padding); the line stays as it came.
+//! ```
+//! use ticklot_book::{Scale, Ticks};
+//! use ticklot_frame::json::{Fault, Parser, Value};
+//! use ticklot_frame::{DecodeError, VenueName, read_fields};
+//!
+//! fn price(root: Value<'_, '_>) -> Result<Ticks, Fault> {
+//!     read_fields!(root, "message", { "price" => price });
+//!     Ok(Ticks(price.require(&root)?.steps("price", 2)?))
+//! }
+//!
+//! let mut parser = Parser::new();
+//! assert_eq!(parser.parse(br#"{"x":[1],"price":0.65}"#, price)?, Ticks(65));
+//!
+//! let fault = parser.parse(br#"{"price":0.655}"#, price).unwrap_err();
+//! let error = DecodeError::new(VenueName("mine"), fault);
+//! assert_eq!(error.to_string(), "mine: line 0, byte 9: price: finer than the grid of 2 decimals");
+//! # Ok::<(), Fault>(())
+//! ```
+//!
+//! # How a number keeps its digits
+//! simd-json turns numbers into 64-bit floats and integers, and its tape has no positions. Both follow from one
+//! observation. Its first stage lists the byte offset of every structural character and of the first byte of
+//! every atom, in order; its second stage writes one tape node for each of them that is not `:`, `,`, `}` or
+//! `]`, in the same order. So the offsets without those four are the nodes' positions, one to one. From its
+//! position a number is read again from the text, exactly.
+//!
+//! simd-json unescapes strings in place, so it works on a copy of the text (the copy that it would
+//! otherwise make itself, for padding); the text stays as it was received.
+
+use std::fmt;
 
 use simd_json::tape::{Node, Tape};
 use simd_json::{Buffers, ErrorType, INPUT_PADDING, StaticNode};
 use ticklot_book::{DecimalError, parse_decimal};
 
-use crate::error::{ErrorKind, Fault};
+use crate::error::ErrorKind;
+pub use crate::error::Fault;
 use crate::units::{Decimal, TradeSide};
 
 /// The deepest nesting accepted. The venues' own messages nest four deep.
-pub(crate) const MAX_DEPTH: usize = 64;
+pub const MAX_DEPTH: usize = 64;
 
 /// The longest line accepted, in bytes.
-pub(crate) const MAX_LINE: usize = 4 << 20;
+pub const MAX_LINE: usize = 4 << 20;
 
-/// simd-json with buffers that live on.
-pub(crate) struct Parser {
+/// A JSON parser that reuses its buffers.
+pub struct Parser {
     work: Vec<u8>,
     buffers: Buffers,
     tape: Tape<'static>,
@@ -32,7 +59,9 @@ pub(crate) struct Parser {
 }
 
 impl Parser {
-    pub(crate) fn new() -> Self {
+    /// A parser with empty buffers.
+    #[must_use]
+    pub fn new() -> Self {
         Self {
             work: Vec::new(),
             buffers: Buffers::with_max_depth(0, MAX_DEPTH),
@@ -41,9 +70,12 @@ impl Parser {
         }
     }
 
-    /// Parses `text` and gives its root to `read`. Strings of the result may outlive the call: they
+    /// Parses `text` and passes its root to `read`. Strings of the result may outlive the call: they
     /// borrow the parser's copy. Allocates only to grow.
-    pub(crate) fn parse<'a, R>(
+    ///
+    /// # Errors
+    /// The text is longer than [`MAX_LINE`], it is not JSON, or `read` fails.
+    pub fn parse<'a, R>(
         &'a mut self,
         text: &'a [u8],
         read: impl for<'d> FnOnce(Value<'d, 'a>) -> Result<R, Fault>,
@@ -72,6 +104,18 @@ impl Parser {
         };
         self.tape = tape.reset();
         result
+    }
+}
+
+impl Default for Parser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Parser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parser").finish_non_exhaustive()
     }
 }
 
@@ -135,9 +179,9 @@ fn is_number_byte(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E')
 }
 
-/// A JSON value on the tape.
-#[derive(Clone, Copy)]
-pub(crate) struct Value<'d, 'a> {
+/// A JSON value, borrowed from the parser. In its methods `field` is the name that errors carry.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'d, 'a> {
     /// The value's own node first, then those inside it, then whatever follows.
     nodes: &'d [Node<'a>],
     /// The positions of `nodes`.
@@ -146,14 +190,17 @@ pub(crate) struct Value<'d, 'a> {
 }
 
 impl<'d, 'a> Value<'d, 'a> {
-    /// Where the value starts in the line.
-    pub(crate) fn offset(&self) -> usize {
+    /// Where the value starts in the text, in bytes.
+    #[must_use]
+    pub fn offset(&self) -> usize {
         self.offsets
             .first()
             .map_or(self.text.len(), |&at| at as usize)
     }
 
-    pub(crate) fn fault(&self, kind: ErrorKind) -> Fault {
+    /// An error at this value.
+    #[must_use]
+    pub fn fault(&self, kind: ErrorKind) -> Fault {
         Fault::at(self.offset(), kind)
     }
 
@@ -161,15 +208,21 @@ impl<'d, 'a> Value<'d, 'a> {
         self.fault(ErrorKind::Type { field, expected })
     }
 
-    pub(crate) fn is_null(&self) -> bool {
+    /// Whether it is `null`.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
         matches!(self.nodes.first(), Some(Node::Static(StaticNode::Null)))
     }
 
-    pub(crate) fn is_object(&self) -> bool {
+    /// Whether it is an object.
+    #[must_use]
+    pub fn is_object(&self) -> bool {
         matches!(self.nodes.first(), Some(Node::Object { .. }))
     }
 
-    pub(crate) fn is_array(&self) -> bool {
+    /// Whether it is an array.
+    #[must_use]
+    pub fn is_array(&self) -> bool {
         matches!(self.nodes.first(), Some(Node::Array { .. }))
     }
 
@@ -190,7 +243,11 @@ impl<'d, 'a> Value<'d, 'a> {
         }
     }
 
-    pub(crate) fn str(&self, field: &'static str) -> Result<&'a str, Fault> {
+    /// A string, unescaped.
+    ///
+    /// # Errors
+    /// It is another type.
+    pub fn str(&self, field: &'static str) -> Result<&'a str, Fault> {
         match self.nodes.first() {
             Some(Node::String(text)) => Ok(text),
             _ => Err(self.wrong_type(field, "a string")),
@@ -212,8 +269,14 @@ impl<'d, 'a> Value<'d, 'a> {
     }
 
     /// A number as a whole number of steps of 10^-`decimals`, not below zero.
-    pub(crate) fn steps(&self, field: &'static str, decimals: u8) -> Result<i64, Fault> {
-        let steps = self.signed_steps(field, decimals)?;
+    ///
+    /// # Errors
+    /// It is no number, finer than a step, too large or negative.
+    pub fn steps(&self, field: &'static str, decimals: u8) -> Result<i64, Fault> {
+        self.not_negative(field, self.signed_steps(field, decimals)?)
+    }
+
+    fn not_negative(&self, field: &'static str, steps: i64) -> Result<i64, Fault> {
         if steps < 0 {
             return Err(self.fault(ErrorKind::Negative { field }));
         }
@@ -226,19 +289,64 @@ impl<'d, 'a> Value<'d, 'a> {
     }
 
     /// A whole number, of either sign.
-    pub(crate) fn integer(&self, field: &'static str) -> Result<i64, Fault> {
+    ///
+    /// # Errors
+    /// It is no number, not whole, or too large.
+    pub fn integer(&self, field: &'static str) -> Result<i64, Fault> {
         self.signed_steps(field, 0)
     }
 
     /// A whole number from 0 to 2^32 - 1.
-    pub(crate) fn count(&self, field: &'static str) -> Result<u32, Fault> {
+    ///
+    /// # Errors
+    /// It is no number, not whole, or out of range.
+    pub fn count(&self, field: &'static str) -> Result<u32, Fault> {
         let error = DecimalError::Overflow;
         u32::try_from(self.steps(field, 0)?)
             .map_err(|_| self.fault(ErrorKind::Number { field, error }))
     }
 
-    /// A number that is only carried.
-    pub(crate) fn decimal(&self, field: &'static str) -> Result<Decimal<'a>, Fault> {
+    /// A whole number from 0 to 2^64 - 1.
+    ///
+    /// # Errors
+    /// It is no number, not whole, or out of range.
+    pub fn unsigned(&self, field: &'static str) -> Result<u64, Fault> {
+        let digits = self.decimal(field)?.0;
+        // Another notation of a whole number, such as `1e3`, is read up to 2^63 - 1.
+        digits
+            .parse()
+            .or_else(|_| Ok(self.steps(field, 0)?.unsigned_abs()))
+    }
+
+    /// A boolean.
+    ///
+    /// # Errors
+    /// It is another type.
+    pub fn boolean(&self, field: &'static str) -> Result<bool, Fault> {
+        match self.nodes.first() {
+            Some(Node::Static(StaticNode::Bool(value))) => Ok(*value),
+            _ => Err(self.wrong_type(field, "a boolean")),
+        }
+    }
+
+    /// A number as [`Value::steps`] reads it, or a string that holds one.
+    ///
+    /// # Errors
+    /// As [`Value::steps`]; a string may hold another text.
+    pub fn quoted_steps(&self, field: &'static str, decimals: u8) -> Result<i64, Fault> {
+        let Some(Node::String(text)) = self.nodes.first() else {
+            return self.steps(field, decimals);
+        };
+        let steps = parse_decimal(text.as_bytes(), decimals)
+            .map_err(|error| self.fault(ErrorKind::Number { field, error }))?;
+        self.not_negative(field, steps)
+    }
+
+    /// A number as its text.
+    ///
+    /// # Errors
+    /// It is no number.
+    pub fn decimal(&self, field: &'static str) -> Result<Decimal<'a>, Fault> {
         let text = self.number(field)?;
         // Digits, signs, points and exponents only: always ASCII.
         let text = std::str::from_utf8(text).map_err(|_| self.fault(ErrorKind::Utf8))?;
@@ -246,7 +354,10 @@ impl<'d, 'a> Value<'d, 'a> {
     }
 
     /// `BUY` or `SELL`.
-    pub(crate) fn trade_side(&self, field: &'static str) -> Result<TradeSide, Fault> {
+    ///
+    /// # Errors
+    /// It is another text, or no string.
+    pub fn trade_side(&self, field: &'static str) -> Result<TradeSide, Fault> {
         match self.str(field)? {
             "BUY" => Ok(TradeSide::Buy),
             "SELL" => Ok(TradeSide::Sell),
@@ -255,7 +366,10 @@ impl<'d, 'a> Value<'d, 'a> {
     }
 
     /// The fields of an object, in the order of the text.
-    pub(crate) fn fields(
+    ///
+    /// # Errors
+    /// It is no object.
+    pub fn fields(
         &self,
         field: &'static str,
     ) -> Result<impl Iterator<Item = (&'a str, Value<'d, 'a>)> + use<'d, 'a>, Fault> {
@@ -274,7 +388,10 @@ impl<'d, 'a> Value<'d, 'a> {
     }
 
     /// The items of an array, in order.
-    pub(crate) fn items(
+    ///
+    /// # Errors
+    /// It is no array.
+    pub fn items(
         &self,
         field: &'static str,
     ) -> Result<impl ExactSizeIterator<Item = Value<'d, 'a>> + use<'d, 'a>, Fault> {
@@ -290,18 +407,25 @@ impl<'d, 'a> Value<'d, 'a> {
     }
 }
 
-/// A field that may be there once. `null` is as good as absent.
-pub(crate) struct Slot<'d, 'a> {
+/// A field that may occur once. `null` means the same as absent, except to [`Slot::require`].
+#[derive(Clone, Copy, Debug)]
+pub struct Slot<'d, 'a> {
     name: &'static str,
     value: Option<Value<'d, 'a>>,
 }
 
 impl<'d, 'a> Slot<'d, 'a> {
-    pub(crate) fn new(name: &'static str) -> Self {
+    /// A field of this name, absent so far.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
         Self { name, value: None }
     }
 
-    pub(crate) fn put(&mut self, value: Value<'d, 'a>) -> Result<(), Fault> {
+    /// The field occurs.
+    ///
+    /// # Errors
+    /// It did before.
+    pub fn put(&mut self, value: Value<'d, 'a>) -> Result<(), Fault> {
         if self.value.is_some() {
             return Err(value.fault(ErrorKind::Twice { field: self.name }));
         }
@@ -309,55 +433,81 @@ impl<'d, 'a> Slot<'d, 'a> {
         Ok(())
     }
 
-    /// Whether the field is there at all, null or not.
-    pub(crate) fn is_present(&self) -> bool {
+    /// Whether the field occurs at all, null or not.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
         self.value.is_some()
     }
 
     /// The value, unless absent or null.
-    pub(crate) fn get(&self) -> Option<Value<'d, 'a>> {
+    #[must_use]
+    pub fn get(&self) -> Option<Value<'d, 'a>> {
         self.value.filter(|value| !value.is_null())
     }
 
     /// The value, or an error at the object that lacks it.
-    pub(crate) fn require(&self, of: &Value<'d, 'a>) -> Result<Value<'d, 'a>, Fault> {
+    ///
+    /// # Errors
+    /// The field is absent.
+    pub fn require(&self, of: &Value<'d, 'a>) -> Result<Value<'d, 'a>, Fault> {
         self.value
             .ok_or_else(|| of.fault(ErrorKind::Missing { field: self.name }))
     }
 
     /// The value, neither absent nor null.
-    pub(crate) fn value(&self, of: &Value<'d, 'a>) -> Result<Value<'d, 'a>, Fault> {
+    ///
+    /// # Errors
+    /// The field is absent or null.
+    pub fn value(&self, of: &Value<'d, 'a>) -> Result<Value<'d, 'a>, Fault> {
         self.get()
             .ok_or_else(|| of.fault(ErrorKind::Missing { field: self.name }))
     }
 
     /// A required string.
-    pub(crate) fn str(&self, of: &Value<'d, 'a>) -> Result<&'a str, Fault> {
+    ///
+    /// # Errors
+    /// The field is absent or no string.
+    pub fn str(&self, of: &Value<'d, 'a>) -> Result<&'a str, Fault> {
         self.require(of)?.str(self.name)
     }
 
     /// An optional string.
-    pub(crate) fn opt_str(&self) -> Result<Option<&'a str>, Fault> {
+    ///
+    /// # Errors
+    /// It is there and no string.
+    pub fn opt_str(&self) -> Result<Option<&'a str>, Fault> {
         self.optional(Value::str)
     }
 
-    /// A required number that is only carried.
-    pub(crate) fn decimal(&self, of: &Value<'d, 'a>) -> Result<Decimal<'a>, Fault> {
+    /// A required number as its text.
+    ///
+    /// # Errors
+    /// The field is absent or no number.
+    pub fn decimal(&self, of: &Value<'d, 'a>) -> Result<Decimal<'a>, Fault> {
         self.require(of)?.decimal(self.name)
     }
 
-    /// An optional number that is only carried.
-    pub(crate) fn opt_decimal(&self) -> Result<Option<Decimal<'a>>, Fault> {
+    /// An optional number as its text.
+    ///
+    /// # Errors
+    /// It is there and no number.
+    pub fn opt_decimal(&self) -> Result<Option<Decimal<'a>>, Fault> {
         self.optional(Value::decimal)
     }
 
     /// An optional whole number.
-    pub(crate) fn opt_integer(&self) -> Result<Option<i64>, Fault> {
+    ///
+    /// # Errors
+    /// It is there and no whole number, or too large.
+    pub fn opt_integer(&self) -> Result<Option<i64>, Fault> {
         self.optional(Value::integer)
     }
 
     /// An optional value, read by `read`.
-    pub(crate) fn optional<T>(
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn optional<T>(
         &self,
         read: impl FnOnce(&Value<'d, 'a>, &'static str) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
@@ -365,16 +515,19 @@ impl<'d, 'a> Slot<'d, 'a> {
     }
 }
 
-/// A field that must not cost the message anything: one that cannot be read is none, and so is one
-/// that stands twice.
-pub(crate) struct Extra<'d, 'a> {
+/// A field that must not invalidate the message: one that cannot be read is none, and so is one
+/// that occurs twice.
+#[derive(Clone, Copy, Debug)]
+pub struct Extra<'d, 'a> {
     name: &'static str,
     value: Option<Value<'d, 'a>>,
     twice: bool,
 }
 
 impl<'d, 'a> Extra<'d, 'a> {
-    pub(crate) fn new(name: &'static str) -> Self {
+    /// A field of this name, absent so far.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
         Self {
             name,
             value: None,
@@ -382,12 +535,13 @@ impl<'d, 'a> Extra<'d, 'a> {
         }
     }
 
-    pub(crate) fn put(&mut self, value: Value<'d, 'a>) {
+    /// The field occurs.
+    pub fn put(&mut self, value: Value<'d, 'a>) {
         self.twice |= self.value.replace(value).is_some();
     }
 
     /// The value, if `read` can read it.
-    pub(crate) fn read<T>(
+    pub fn read<T>(
         &self,
         read: impl FnOnce(&Value<'d, 'a>, &'static str) -> Result<T, Fault>,
     ) -> Option<T> {
@@ -396,8 +550,12 @@ impl<'d, 'a> Extra<'d, 'a> {
     }
 }
 
-/// Sorts the fields of an object into slots, those after `extra` into [`Extra`]s; what has neither
-/// is passed over.
+/// Sorts the fields of an object into variables: a [`Slot`](crate::json::Slot) for each, those after
+/// `extra` an [`Extra`](crate::json::Extra) each. Other fields are skipped. See [`json`](crate::json).
+///
+/// Returns from the calling function with a [`Fault`](crate::json::Fault) when the value is no object, or a
+/// slot's field occurs twice.
+#[macro_export]
 macro_rules! read_fields {
     (
         $object:expr, $what:literal,

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use ticklot_book::{BookError, BookErrorKind, Level, Lots, Scale, Side, Ticks};
 use ticklot_frame::bayse::{
     Activity, AssetPrice, Decoder, Event, FilledOrder, MAX_EVENT_MARKETS, MAX_OUTCOMES, Market,
-    Message, Order, OrderUpdated, PriceUpdate, ServerErrorKind, Symbol, User,
+    Message, Order, OrderUpdated, PriceUpdate, ServerErrorKind, Subject, Symbol, User,
 };
 use ticklot_frame::{Decimal, DecodeError, ErrorKind, IsoTime, TradeSide, UnixMillis, UnixSeconds};
 
@@ -829,23 +829,54 @@ fn the_caller_may_break_off_and_the_book_may_refuse() {
     assert_eq!(seen, 2);
 }
 
-#[test]
-fn a_refused_book_still_says_whose_it_is() {
-    let mut decoder = Decoder::new();
-    let mut subject = |line: &str| {
-        let whose = decoder.subject(line.as_bytes());
-        whose.map(|(market, outcome)| format!("{market} {outcome}"))
+fn assert_subject(line: &str, market_id: Option<&str>, outcome_id: Option<&str>) {
+    let expected = Subject::Book {
+        market_id,
+        outcome_id,
     };
+    assert_eq!(Decoder::new().subject(line.as_bytes()), expected, "{line}");
+}
+
+#[test]
+fn refused_book_names_its_ids() {
+    let (market, outcome) = (Some("mkt_456"), Some("out_789"));
     let bad = ORDER_BOOK.replacen("0.55", "0.555", 1);
     assert!(refused(&bad).offset > 0);
-    assert_eq!(subject(&bad).as_deref(), Some("mkt_456 out_789"));
+    assert_subject(&bad, market, outcome);
+    assert_subject(&ORDER_BOOK.replacen("outcomeId", "x", 1), market, None);
+    assert_subject(&ORDER_BOOK.replacen("marketId", "x", 1), None, outcome);
+    assert_subject(&ORDER_BOOK.replacen("\"mkt_456\"", "7", 1), None, outcome);
+    assert_subject(
+        &ORDER_BOOK.replacen("\"type\"", "\"x\"", 1),
+        market,
+        outcome,
+    );
+    assert_subject(
+        &ORDER_BOOK.replacen("\"orderbook_update\"", "7", 1),
+        market,
+        outcome,
+    );
+    assert_subject(&ORDER_BOOK.replacen("\"data\"", "\"x\"", 1), None, None);
+}
+
+#[test]
+fn unreadable_line_may_be_a_book() {
+    let cut = &ORDER_BOOK[..ORDER_BOOK.len() - 1];
+    let beyond = ORDER_BOOK.replacen("0.55", "1e400", 1);
+    for line in ["{", "", "7", "[]", "{}", cut, &beyond] {
+        assert_subject(line, None, None);
+    }
+}
+
+#[test]
+fn other_types_are_no_book() {
+    let mut decoder = Decoder::new();
     for line in [
         PONG,
         PRICE_UPDATE,
-        "{",
-        &ORDER_BOOK.replacen("outcomeId", "x", 1),
+        r#"{"type":"x","data":{"marketId":"m"}}"#,
     ] {
-        assert_eq!(subject(line), None, "{line}");
+        assert_eq!(decoder.subject(line.as_bytes()), Subject::Other, "{line}");
     }
 }
 

@@ -88,7 +88,7 @@ fn the_packets_of_a_session() {
             },
         ),
         (r#"44{"code":7}"#, Control::Refused { message: "" }),
-        (r#"44"no""#, Control::Refused { message: "" }),
+        (r#"44"no""#, Control::Refused { message: "no" }),
         ("41", Control::Left),
         ("1", Control::Close),
         ("2", Control::Ping),
@@ -322,6 +322,33 @@ fn other_events_may_hold_anything() {
         let error = refused(Envelope::Plain, frame.as_bytes());
         assert!(matches!(error.kind, ErrorKind::Twice { .. }), "{error}");
     }
+}
+
+#[test]
+fn an_error_carries_the_servers_reason() {
+    for (frame, reason) in [
+        (r#"42["error",{"message":"no \"x\""}]"#, r#"no "x""#),
+        (r#"42["error","Unauthorized"]"#, "Unauthorized"),
+        (r#"42["error"]"#, ""),
+        (r#"42["error",{"message":7}]"#, ""),
+        (r#"42["error",{"message":"a","message":"b"}]"#, ""),
+        (
+            r#"{"event":"error","message":"Unauthorized"}"#,
+            "Unauthorized",
+        ),
+        (r#"{"event":"error","data":{"message":"slow"}}"#, "slow"),
+        (r#"{"event":"error","data":1,"data":2}"#, ""),
+        (r#"{"error":{"message":"slow"}}"#, "slow"),
+        (r#"{"error":"slow","code":7}"#, "slow"),
+        (r#"{"error":[]}"#, ""),
+    ] {
+        let mut decoder = Decoder::new(Envelope::Auto);
+        match decoder.decode(frame.as_bytes()) {
+            Ok(Message::Error { message }) => assert_eq!(message, reason, "{frame}"),
+            other => panic!("{frame}: {other:?}"),
+        }
+    }
+    assert_eq!(event(r#"{"error":null}"#), "nothing known");
 }
 
 #[test]

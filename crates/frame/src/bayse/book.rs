@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use ticklot_book::{BookError, Level, Lots, Scale, Ticks};
 
 use super::scan::ScannedBook;
-use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
+use crate::error::{DecodeError, Fault, VenueName};
 use crate::iso_time::IsoTime;
 use crate::json::{Value, read_fields};
 use crate::levels::{LevelSpace, Levels};
@@ -137,15 +137,39 @@ fn level(item: Value<'_, '_>, scale: Scale) -> Result<Level, Fault> {
     Ok(Level::new(Ticks(ticks), Lots(lots)))
 }
 
-/// The market and the outcome of a message whose book may be unreadable.
-pub(super) fn subject<'a>(root: Value<'_, 'a>) -> Result<(&'a str, &'a str), Fault> {
-    read_fields!(root, "message", { "type" => kind, "data" => data });
-    if kind.str(&root)? != "orderbook_update" {
-        return Err(root.fault(ErrorKind::Value { field: "type" }));
+/// What a line is about that could not be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// It is readably a message of another type than an order book.
+    Other,
+    /// It is an order book, or may be one: of this market and this outcome, as far as it names them.
+    Book {
+        /// The market.
+        market_id: Option<&'a str>,
+        /// The outcome.
+        outcome_id: Option<&'a str>,
+    },
+}
+
+/// What a message is about whose fields may be unreadable.
+pub(super) fn subject<'a>(root: Value<'_, 'a>) -> Result<Subject<'a>, Fault> {
+    read_fields!(root, "message", {}, extra { "type" => kind, "data" => data });
+    match kind.read(Value::str) {
+        Some("orderbook_update") | None => {}
+        Some(_) => return Ok(Subject::Other),
     }
-    let data = data.require(&root)?;
-    read_fields!(data, "data", { "orderbook" => nested });
-    let book = nested.get().unwrap_or(data);
-    read_fields!(book, "orderbook", { "marketId" => market_id, "outcomeId" => outcome_id });
-    Ok((market_id.str(&book)?, outcome_id.str(&book)?))
+    let data = data.read(|value, _| Ok(*value)).filter(Value::is_object);
+    let ids = data.map(book_ids).transpose()?.unwrap_or_default();
+    Ok(Subject::Book {
+        market_id: ids.0,
+        outcome_id: ids.1,
+    })
+}
+
+fn book_ids<'a>(data: Value<'_, 'a>) -> Result<(Option<&'a str>, Option<&'a str>), Fault> {
+    read_fields!(data, "data", {}, extra { "orderbook" => nested });
+    let book = nested.read(|value, _| Ok(*value)).filter(Value::is_object);
+    let book = book.unwrap_or(data);
+    read_fields!(book, "orderbook", {}, extra { "marketId" => market_id, "outcomeId" => outcome_id });
+    Ok((market_id.read(Value::str), outcome_id.read(Value::str)))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use super::activity::{self, Activity};
-use super::book::{self, OrderBook};
+use super::book::{self, OrderBook, Subject};
 use super::errors::ServerError;
 use super::orders::{self, OrderUpdated};
 use super::prices::{self, AssetPrice, PriceSpace, PriceUpdate};
@@ -199,10 +199,14 @@ impl Decoder {
 }
 
 impl Decoder {
-    /// Whose order book a line is that [`Decoder::decode`] has refused: its market and its outcome, if
-    /// the line is JSON and names them. For the error path: it reads the line again.
-    pub fn subject<'a>(&'a mut self, line: &'a [u8]) -> Option<(&'a str, &'a str)> {
-        self.parser.parse(line, book::subject).ok()
+    /// What a line is about that [`Decoder::decode`] has refused. A line that is no JSON may be any order
+    /// book. For the error path: it reads the line again.
+    pub fn subject<'a>(&'a mut self, line: &'a [u8]) -> Subject<'a> {
+        let unknown = Subject::Book {
+            market_id: None,
+            outcome_id: None,
+        };
+        self.parser.parse(line, book::subject).unwrap_or(unknown)
     }
 }
 

@@ -19,7 +19,7 @@ mod scan;
 
 pub use activity::{Activity, Event, FilledOrder, Market, User};
 pub use auth::{Auth, redact};
-pub use book::OrderBook;
+pub use book::{OrderBook, Subject};
 pub use channel::{Channel, Currency, Endpoint, Symbol};
 pub use decode::{Decoder, Message};
 pub use errors::{RequestError, ServerError, ServerErrorKind};

@@ -44,6 +44,13 @@ pub enum Message<'a> {
     Positions(Positions<'a>),
     /// What became of one's own orders.
     OpenOrders(OpenOrders<'a>),
+    /// The server refused a request. The venue documents no such event; this reads the event `error`,
+    /// and a bare payload whose only known key is `error`.
+    Error {
+        /// The server's reason: the payload itself when it is a string, or its `message`. Empty when
+        /// neither can be read.
+        message: &'a str,
+    },
     /// An event that this version does not read.
     Unknown {
         /// Its name; for a bare payload, the event that its keys tell, or nothing.
@@ -192,6 +199,26 @@ impl Decoder {
     }
 }
 
+impl Decoder {
+    /// Which event a frame carries that [`Decoder::decode`] has refused: `orderbook` for an order book,
+    /// a packet's name for one of the session. None when that cannot be read. For the error path: it
+    /// reads the frame again.
+    pub fn subject<'a>(&'a mut self, frame: &'a [u8]) -> Option<&'a str> {
+        let packets = match self.envelope {
+            Envelope::SocketIo => true,
+            Envelope::Plain => false,
+            Envelope::Auto => frame.first().is_some_and(u8::is_ascii_digit),
+        };
+        if !packets {
+            return self.parser.parse(frame, plain_subject).ok();
+        }
+        match packet::read(frame).ok()? {
+            Packet::Event { json, .. } => self.parser.parse(json.text, event_subject).ok(),
+            _ => Some("packet"),
+        }
+    }
+}
+
 impl Default for Decoder {
     fn default() -> Self {
         Self::new(Envelope::default())
@@ -305,16 +332,9 @@ fn open<'a>(root: Value<'_, 'a>) -> Result<Control<'a>, Fault> {
 }
 
 fn refusal<'a>(root: Value<'_, 'a>) -> Result<Control<'a>, Fault> {
-    // The reason is for people to read; its absence is no second error.
-    if !root.is_object() {
-        return Ok(Control::Refused { message: "" });
-    }
-    read_fields!(root, "refusal", { "message" => message });
-    let message = message
-        .get()
-        .and_then(|value| value.str("message").ok())
-        .unwrap_or_default();
-    Ok(Control::Refused { message })
+    Ok(Control::Refused {
+        message: reason(root),
+    })
 }
 
 /// `["<event>", <message>]`
@@ -342,11 +362,24 @@ fn payload<'d, 'a: 'd>(
         "kline" => Message::Kline(kline(value()?)?),
         "positions" => Message::Positions(positions(value()?, &mut space.account)?),
         "openorders" => Message::OpenOrders(open_orders(value()?, &mut space.account)?),
+        ERROR => Message::Error {
+            message: value().map_or("", reason),
+        },
         kind => Message::Unknown { kind },
     })
 }
 
 const ORDER_BOOK: &str = "orderbook";
+const ERROR: &str = "error";
+
+/// A reason is for people to read: one that cannot be read is no second error.
+fn reason<'a>(value: Value<'_, 'a>) -> &'a str {
+    let text = value.str("error").or_else(|_| {
+        read_fields!(value, "error", { "message" => message });
+        message.require(&value)?.str("message")
+    });
+    text.unwrap_or_default()
+}
 
 /// A bare payload, told by its keys, or one wrapped with its event's name.
 fn plain<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, Fault> {
@@ -354,6 +387,22 @@ fn plain<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, F
     match event.get() {
         Some(event) => wrapped(root, event.str("event")?, space),
         None => bare(root, space),
+    }
+}
+
+fn event_subject<'a>(root: Value<'_, 'a>) -> Result<&'a str, Fault> {
+    let name = root.items("event")?.next();
+    let missing = root.fault(ErrorKind::Missing {
+        field: "event name",
+    });
+    name.ok_or(missing)?.str("event name")
+}
+
+fn plain_subject<'a>(root: Value<'_, 'a>) -> Result<&'a str, Fault> {
+    read_fields!(root, "payload", { "event" => event });
+    match event.get() {
+        Some(event) => event.str("event"),
+        None => bare_event(root),
     }
 }
 
@@ -373,15 +422,28 @@ fn wrapped<'a>(
 }
 
 fn bare<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, Fault> {
+    let event = bare_event(root)?;
+    payload(event, space, || {
+        if event != ERROR {
+            return Ok(root);
+        }
+        read_fields!(root, "payload", { "error" => error });
+        error.require(&root)
+    })
+}
+
+/// The event that a bare payload's keys name; empty for none.
+fn bare_event(root: Value<'_, '_>) -> Result<&'static str, Fault> {
     read_fields!(root, "payload", {
         "orderBook" => order_book_key,
         "spot" => spot,
         "add" => add,
         "modify" => modify,
         "cancel" => cancel,
+        "error" => error,
     });
     let holds_array = |slot: &Slot<'_, '_>| slot.get().is_some_and(|value| value.is_array());
-    let event = if order_book_key.is_present() {
+    Ok(if order_book_key.is_present() {
         ORDER_BOOK
     } else if spot.is_present() {
         "positions"
@@ -389,10 +451,11 @@ fn bare<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, Fa
         "openorders"
     } else if add.is_present() || modify.is_present() {
         "kline"
+    } else if error.get().is_some() {
+        ERROR
     } else {
         ""
-    };
-    payload(event, space, || Ok(root))
+    })
 }
 
 fn order_book<'a>(payload: Value<'_, 'a>, space: &'a mut Space) -> Result<OrderBook<'a>, Fault> {

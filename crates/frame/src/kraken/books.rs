@@ -1,0 +1,274 @@
+//! Order books: channel `book`.
+//!
+//! A message may carry several books, though the venue sends one. Their levels share one buffer, in
+//! which a book is two adjacent ranges: its bids and its asks.
+
+use std::fmt;
+
+use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Scale, Side, Ticks};
+
+use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
+use crate::iso_time::IsoTime;
+use crate::json::{Slot, Value, read_fields};
+use crate::units::{Scales, UnixMillis};
+use crate::words::{WordSpace, Words};
+
+/// The maximum number of books in one message.
+pub const MAX_BOOKS: usize = 4_096;
+
+/// The snapshot or the update of one instrument's order book.
+///
+/// Levels are in the order of the message. In an update a quantity of zero removes the level, and of
+/// two levels with the same price the last one counts. After an update the book must be cut to the
+/// subscribed [`Depth`](super::Depth): the venue sends no removal for a level that falls off.
+#[derive(Clone, Copy, Debug)]
+pub struct Book<'a> {
+    /// Whether it replaces the book, rather than updating it.
+    pub is_snapshot: bool,
+    /// The instrument, such as `BTC/USD`.
+    pub symbol: &'a str,
+    /// The buyers.
+    pub bids: &'a [Level],
+    /// The sellers.
+    pub asks: &'a [Level],
+    /// The venue's checksum of the book as it is after this message: compare it with
+    /// [`checksum`](super::checksum).
+    pub checksum: Option<u32>,
+    /// The venue's time of the update, cut to milliseconds.
+    pub sent: Option<UnixMillis>,
+    offsets: Offsets<'a>,
+}
+
+/// The first byte of each level in the frame.
+#[derive(Clone, Copy, Debug)]
+struct Offsets<'a> {
+    bids: &'a [u32],
+    asks: &'a [u32],
+}
+
+impl Book<'_> {
+    /// The book's refusal of a level of this message, as a decoding error that names the byte of the
+    /// level in the frame.
+    #[must_use]
+    pub fn refusal(&self, error: BookError) -> DecodeError {
+        let side = match error.side {
+            Side::Bid => self.offsets.bids,
+            Side::Ask => self.offsets.asks,
+        };
+        let offset = side.get(error.index).map_or(0, |&at| at as usize);
+        DecodeError::new(
+            VenueName::KRAKEN,
+            Fault::at(offset, ErrorKind::Book(error.kind)),
+        )
+    }
+}
+
+/// The books of one message, in its order.
+#[derive(Clone, Copy)]
+pub struct Books<'a> {
+    /// Whether the message is a snapshot, rather than an update.
+    pub is_snapshot: bool,
+    entries: &'a [Entry],
+    symbols: Words<'a>,
+    levels: &'a [Level],
+    offsets: &'a [u32],
+}
+
+impl<'a> Books<'a> {
+    /// The number of books.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no book.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The books.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Book<'a>> + use<'a> {
+        let books = *self;
+        self.entries.iter().map(move |entry| books.book(entry))
+    }
+
+    fn book(&self, entry: &Entry) -> Book<'a> {
+        let [bids, asks] = entry.split(self.levels);
+        let [bid_offsets, ask_offsets] = entry.split(self.offsets);
+        Book {
+            is_snapshot: self.is_snapshot,
+            symbol: self.symbols.get(entry.symbol),
+            bids,
+            asks,
+            checksum: entry.checksum,
+            sent: entry.sent,
+            offsets: Offsets {
+                bids: bid_offsets,
+                asks: ask_offsets,
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Books<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The books of the last message.
+#[derive(Default)]
+pub(super) struct BookSpace {
+    entries: Vec<Entry>,
+    symbols: WordSpace,
+    levels: Vec<Level>,
+    /// The first byte of each level in the frame.
+    offsets: Vec<u32>,
+}
+
+/// A book: its bids are the levels from `start` to `middle`, its asks those from `middle` to `end`.
+struct Entry {
+    symbol: u32,
+    start: usize,
+    middle: usize,
+    end: usize,
+    checksum: Option<u32>,
+    sent: Option<UnixMillis>,
+}
+
+impl Entry {
+    fn split<'a, T>(&self, all: &'a [T]) -> [&'a [T]; 2] {
+        let range = |from, to| all.get(from..to).unwrap_or_default();
+        [range(self.start, self.middle), range(self.middle, self.end)]
+    }
+}
+
+pub(super) fn read<'a>(
+    data: Value<'_, 'a>,
+    is_snapshot: bool,
+    space: &'a mut BookSpace,
+    scales: &(impl Scales + ?Sized),
+) -> Result<Books<'a>, Fault> {
+    space.clear();
+    for item in data.items("data")? {
+        if space.entries.len() == MAX_BOOKS {
+            return Err(item.fault(ErrorKind::TooManyItems {
+                field: "data",
+                limit: MAX_BOOKS,
+            }));
+        }
+        space.push_book(item, is_snapshot, scales)?;
+    }
+    Ok(space.view(is_snapshot))
+}
+
+impl BookSpace {
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.symbols.clear();
+        self.levels.clear();
+        self.offsets.clear();
+    }
+
+    fn view(&self, is_snapshot: bool) -> Books<'_> {
+        Books {
+            is_snapshot,
+            entries: &self.entries,
+            symbols: self.symbols.view(),
+            levels: &self.levels,
+            offsets: &self.offsets,
+        }
+    }
+
+    fn push_book(
+        &mut self,
+        book: Value<'_, '_>,
+        is_snapshot: bool,
+        scales: &(impl Scales + ?Sized),
+    ) -> Result<(), Fault> {
+        read_fields!(book, "book", {
+            "symbol" => symbol,
+            "bids" => bids,
+            "asks" => asks,
+            "checksum" => checksum,
+        }, extra { "timestamp" => timestamp });
+        if is_snapshot {
+            // A side that is missing by mistake would be read as an empty one.
+            bids.require(&book)?;
+            asks.require(&book)?;
+        }
+        let symbol = symbol.str(&book)?;
+        let scale = scales.scale(symbol);
+        let start = self.levels.len();
+        self.push_side("bids", &bids, scale)?;
+        let middle = self.levels.len();
+        self.push_side("asks", &asks, scale)?;
+        self.entries.push(Entry {
+            symbol: self.symbols.push(symbol),
+            start,
+            middle,
+            end: self.levels.len(),
+            checksum: checksum.optional(Value::count)?,
+            sent: timestamp.read(Value::str).and_then(millis),
+        });
+        Ok(())
+    }
+
+    /// Reads the levels of a side. An absent one has none.
+    fn push_side(
+        &mut self,
+        field: &'static str,
+        side: &Slot<'_, '_>,
+        scale: Scale,
+    ) -> Result<(), Fault> {
+        let Some(side) = side.get() else {
+            return Ok(());
+        };
+        for (count, item) in side.items(field)?.enumerate() {
+            if count == MAX_LEVELS {
+                let limit = MAX_LEVELS;
+                return Err(item.fault(ErrorKind::TooManyLevels { field, limit }));
+            }
+            self.levels.push(level(item, scale)?);
+            self.offsets
+                .push(u32::try_from(item.offset()).unwrap_or(u32::MAX));
+        }
+        Ok(())
+    }
+}
+
+fn level(item: Value<'_, '_>, scale: Scale) -> Result<Level, Fault> {
+    read_fields!(item, "level", { "price" => price, "qty" => qty });
+    Ok(Level::new(
+        ticks(&price, &item, scale)?,
+        lots(&qty, &item, scale)?,
+    ))
+}
+
+/// The field `price` of an object.
+pub(super) fn ticks<'a>(
+    price: &Slot<'_, 'a>,
+    of: &Value<'_, 'a>,
+    scale: Scale,
+) -> Result<Ticks, Fault> {
+    let price = price.require(of)?;
+    price
+        .quoted_steps("price", scale.price_decimals())
+        .map(Ticks)
+}
+
+/// The field `qty` of an object.
+pub(super) fn lots<'a>(
+    qty: &Slot<'_, 'a>,
+    of: &Value<'_, 'a>,
+    scale: Scale,
+) -> Result<Lots, Fault> {
+    let qty = qty.require(of)?;
+    qty.quoted_steps("qty", scale.quantity_decimals()).map(Lots)
+}
+
+/// A time in milliseconds; none for text in another form.
+pub(super) fn millis(text: &str) -> Option<UnixMillis> {
+    IsoTime(text).unix_millis().ok()
+}

@@ -1,0 +1,171 @@
+//! Server messages of Kraken.
+
+use std::fmt;
+
+use super::books::{self, BookSpace, Books};
+use super::instruments::{self, Instruments, PairSpace};
+use super::replies::{self, Ack, Refusal};
+use super::status::{self, Status};
+use super::subject::{self, Subject};
+use super::trades::{self, TradeSpace, Trades};
+use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
+use crate::json::{Parser, Slot, Value, read_fields};
+use crate::units::Scales;
+
+/// A message from the server, borrowed from the frame and the decoder.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Message<'a> {
+    /// The state of the trading engine (channel `status`): the first message on a connection, and
+    /// one at each change.
+    Status(Status<'a>),
+    /// The connection is alive (channel `heartbeat`). About one a second while a subscription is
+    /// active and no other message is sent, so it proves that quiet books are current.
+    Heartbeat,
+    /// Snapshots or updates of order books (channel `book`).
+    Books(Books<'a>),
+    /// Trades (channel `trade`).
+    Trades(Trades<'a>),
+    /// Instruments with their precision (channel `instrument`).
+    Instruments(Instruments<'a>),
+    /// A subscription was accepted or ended: one message per symbol.
+    Ack(Ack<'a>),
+    /// A request was refused.
+    Refused(Refusal<'a>),
+    /// The reply to a ping.
+    Pong {
+        /// The number that the request had.
+        req_id: Option<u64>,
+    },
+    /// A message of a channel, or a reply to a method, that this version does not read.
+    Unknown {
+        /// The `channel`, or else the `method`.
+        kind: &'a str,
+    },
+}
+
+/// Decodes one frame at a time, with buffers that it reuses.
+///
+/// # Allocation
+/// The buffers grow to the longest frame and the longest lists seen; after that, decoding does not
+/// allocate. They are bounded: 4 MiB a frame, 64 levels of nesting,
+/// [`MAX_LEVELS`](ticklot_book::MAX_LEVELS) price levels a side, [`MAX_BOOKS`](super::MAX_BOOKS)
+/// books, [`MAX_TRADES`](super::MAX_TRADES) trades and [`MAX_PAIRS`](super::MAX_PAIRS) instruments a
+/// message.
+pub struct Decoder {
+    parser: Parser,
+    space: Space,
+}
+
+/// The lists of a message.
+#[derive(Default)]
+struct Space {
+    books: BookSpace,
+    trades: TradeSpace,
+    pairs: PairSpace,
+}
+
+impl Decoder {
+    /// A decoder with empty buffers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            parser: Parser::new(),
+            space: Space::default(),
+        }
+    }
+
+    /// Decodes one text frame, which is one JSON object. `scales` gives the scale of an instrument
+    /// by its symbol.
+    ///
+    /// Prices and quantities are read from the text of the number, or from a string that holds one.
+    /// Unknown fields are skipped, a null field is an absent one, and the order of fields is free.
+    /// An optional field that cannot be read is none. The exception is a book's checksum: one that
+    /// is present must be readable, since the book could not be verified without it.
+    ///
+    /// # Errors
+    /// The frame is not JSON; a required field is missing, has the wrong type or occurs twice; a
+    /// price or a quantity is finer than the scale, too large or negative; or a limit is exceeded
+    /// (see [`Decoder`]). The error names the byte.
+    pub fn decode<'a>(
+        &'a mut self,
+        frame: &'a [u8],
+        scales: &(impl Scales + ?Sized),
+    ) -> Result<Message<'a>, DecodeError> {
+        let Self { parser, space } = self;
+        parser
+            .parse(frame, |root| message(root, space, scales))
+            .map_err(|fault| DecodeError::new(VenueName::KRAKEN, fault))
+    }
+
+    /// The channel and the symbol of a frame that [`Decoder::decode`] refused, as far as they can be
+    /// read. None if the frame is not JSON.
+    ///
+    /// For the error path: it parses the frame again.
+    pub fn subject<'a>(&'a mut self, frame: &'a [u8]) -> Option<Subject<'a>> {
+        self.parser
+            .parse(frame, |root| Ok(subject::read(root).unwrap_or_default()))
+            .ok()
+    }
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").finish_non_exhaustive()
+    }
+}
+
+fn message<'a>(
+    root: Value<'_, 'a>,
+    space: &'a mut Space,
+    scales: &(impl Scales + ?Sized),
+) -> Result<Message<'a>, Fault> {
+    read_fields!(root, "message", {
+        "channel" => channel,
+        "type" => kind,
+        "data" => data,
+        "method" => method,
+    });
+    let Some(channel) = channel.opt_str()? else {
+        return replies::read(root, method.opt_str()?);
+    };
+    let is_snapshot = || is_snapshot(&kind, &root);
+    Ok(match channel {
+        "book" => Message::Books(books::read(
+            data.value(&root)?,
+            is_snapshot()?,
+            &mut space.books,
+            scales,
+        )?),
+        "trade" => Message::Trades(trades::read(
+            data.value(&root)?,
+            is_snapshot()?,
+            &mut space.trades,
+            scales,
+        )?),
+        "instrument" => Message::Instruments(instruments::read(
+            data.value(&root)?,
+            is_snapshot()?,
+            &mut space.pairs,
+        )?),
+        "heartbeat" => Message::Heartbeat,
+        "status" => Message::Status(status::read(data.value(&root)?)?),
+        kind => Message::Unknown { kind },
+    })
+}
+
+/// Whether the `type` is `snapshot`; otherwise it must be `update`.
+fn is_snapshot<'a>(kind: &Slot<'_, 'a>, root: &Value<'_, 'a>) -> Result<bool, Fault> {
+    let kind = kind.value(root)?;
+    match kind.str("type")? {
+        "snapshot" => Ok(true),
+        "update" => Ok(false),
+        _ => Err(kind.fault(ErrorKind::Value { field: "type" })),
+    }
+}

@@ -1,0 +1,227 @@
+//! Instruments: channel `instrument`.
+
+use std::fmt;
+
+use ticklot_book::{DecimalError, Scale, ScaleError};
+
+use crate::error::{ErrorKind, Fault};
+use crate::json::{Extra, Slot, Value, read_fields};
+use crate::units::Decimal;
+use crate::words::{WordSpace, Words};
+
+/// The maximum number of instruments in one message. The venue lists about 1,500.
+pub const MAX_PAIRS: usize = 16_384;
+
+/// An instrument and its precision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair<'a> {
+    /// The instrument, such as `BTC/USD`.
+    pub symbol: &'a str,
+    /// The asset that is bought and sold, such as `BTC`.
+    pub base: Option<&'a str>,
+    /// The asset that it is paid in, such as `USD`.
+    pub quote: Option<&'a str>,
+    /// Whether it can be traded.
+    pub status: PairStatus,
+    /// The text of the status, if it is a string.
+    pub status_text: Option<&'a str>,
+    /// The decimals of a price.
+    pub price_precision: u8,
+    /// The decimals of a quantity.
+    pub qty_precision: u8,
+    /// The smallest step of a price. It may be coarser than [`Pair::price_precision`] allows.
+    pub price_increment: Option<Decimal<'a>>,
+    /// The smallest step of a quantity.
+    pub qty_increment: Option<Decimal<'a>>,
+}
+
+impl Pair<'_> {
+    /// The scale of the instrument's precision, which [`checksum`](super::checksum) requires.
+    ///
+    /// # Errors
+    /// The precision has more decimals than a [`Scale`] can have.
+    pub const fn scale(&self) -> Result<Scale, ScaleError> {
+        Scale::new(self.price_precision, self.qty_precision)
+    }
+}
+
+/// The trading status of an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PairStatus {
+    /// `online`: all orders.
+    Online,
+    /// `cancel_only`: orders can be cancelled, and no new ones are accepted.
+    CancelOnly,
+    /// `delisted`: no longer traded.
+    Delisted,
+    /// `limit_only`: limit orders only.
+    LimitOnly,
+    /// `maintenance`: no orders, no cancellation.
+    Maintenance,
+    /// `post_only`: orders that only add liquidity.
+    PostOnly,
+    /// `reduce_only`: orders that reduce a position.
+    ReduceOnly,
+    /// `work_in_progress`: not yet traded.
+    WorkInProgress,
+    /// Another text, or none.
+    Other,
+}
+
+impl PairStatus {
+    fn from_text(text: &str) -> Self {
+        match text {
+            "online" => Self::Online,
+            "cancel_only" => Self::CancelOnly,
+            "delisted" => Self::Delisted,
+            "limit_only" => Self::LimitOnly,
+            "maintenance" => Self::Maintenance,
+            "post_only" => Self::PostOnly,
+            "reduce_only" => Self::ReduceOnly,
+            "work_in_progress" => Self::WorkInProgress,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The instruments of one message, in its order.
+#[derive(Clone, Copy)]
+pub struct Instruments<'a> {
+    /// Whether the message lists all instruments, rather than those that changed.
+    pub is_snapshot: bool,
+    /// The number of list items that were left out, since their symbol or their precision could not
+    /// be read. One such item does not cost the others.
+    pub skipped: usize,
+    entries: &'a [Entry],
+    words: Words<'a>,
+}
+
+impl<'a> Instruments<'a> {
+    /// The number of instruments.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no instrument.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The instruments.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Pair<'a>> + use<'a> {
+        let words = self.words;
+        self.entries.iter().map(move |entry| {
+            let text = |at: Option<u32>| at.map(|at| words.get(at));
+            Pair {
+                symbol: words.get(entry.symbol),
+                base: text(entry.base),
+                quote: text(entry.quote),
+                status: text(entry.status).map_or(PairStatus::Other, PairStatus::from_text),
+                status_text: text(entry.status),
+                price_precision: entry.price_precision,
+                qty_precision: entry.qty_precision,
+                price_increment: text(entry.price_increment).map(Decimal),
+                qty_increment: text(entry.qty_increment).map(Decimal),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Instruments<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The instruments of the last message.
+#[derive(Default)]
+pub(super) struct PairSpace {
+    entries: Vec<Entry>,
+    words: WordSpace,
+}
+
+/// An instrument, its texts as indices into a [`WordSpace`].
+struct Entry {
+    symbol: u32,
+    base: Option<u32>,
+    quote: Option<u32>,
+    status: Option<u32>,
+    price_precision: u8,
+    qty_precision: u8,
+    price_increment: Option<u32>,
+    qty_increment: Option<u32>,
+}
+
+pub(super) fn read<'a>(
+    data: Value<'_, 'a>,
+    is_snapshot: bool,
+    space: &'a mut PairSpace,
+) -> Result<Instruments<'a>, Fault> {
+    read_fields!(data, "data", { "pairs" => pairs });
+    let skipped = read_pairs(&pairs, space)?;
+    Ok(Instruments {
+        is_snapshot,
+        skipped,
+        entries: &space.entries,
+        words: space.words.view(),
+    })
+}
+
+/// Returns how many items were skipped.
+fn read_pairs(pairs: &Slot<'_, '_>, space: &mut PairSpace) -> Result<usize, Fault> {
+    let PairSpace { entries, words } = space;
+    entries.clear();
+    words.clear();
+    let Some(pairs) = pairs.get() else {
+        return Ok(0);
+    };
+    let items = pairs.items("pairs")?;
+    let total = items.len();
+    for (count, item) in items.enumerate() {
+        if count == MAX_PAIRS {
+            return Err(item.fault(ErrorKind::TooManyItems {
+                field: "pairs",
+                limit: MAX_PAIRS,
+            }));
+        }
+        entries.extend(pair(item, words).ok());
+    }
+    Ok(total - entries.len())
+}
+
+fn pair(pair: Value<'_, '_>, words: &mut WordSpace) -> Result<Entry, Fault> {
+    read_fields!(pair, "pair", {
+        "symbol" => symbol,
+        "price_precision" => price_precision,
+        "qty_precision" => qty_precision,
+    }, extra {
+        "base" => base,
+        "quote" => quote,
+        "status" => status,
+        "price_increment" => price_increment,
+        "qty_increment" => qty_increment,
+    });
+    let mut text = |extra: &Extra<'_, '_>| extra.read(Value::str).map(|text| words.push(text));
+    let [base, quote, status] = [&base, &quote, &status].map(&mut text);
+    let mut number =
+        |extra: &Extra<'_, '_>| extra.read(Value::decimal).map(|text| words.push(text.0));
+    let [price_increment, qty_increment] = [&price_increment, &qty_increment].map(&mut number);
+    Ok(Entry {
+        symbol: words.push(symbol.str(&pair)?),
+        base,
+        quote,
+        status,
+        price_precision: precision(price_precision.require(&pair)?, "price_precision")?,
+        qty_precision: precision(qty_precision.require(&pair)?, "qty_precision")?,
+        price_increment,
+        qty_increment,
+    })
+}
+
+fn precision(value: Value<'_, '_>, field: &'static str) -> Result<u8, Fault> {
+    let error = DecimalError::Overflow;
+    u8::try_from(value.count(field)?).map_err(|_| value.fault(ErrorKind::Number { field, error }))
+}

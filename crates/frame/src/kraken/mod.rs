@@ -1,0 +1,47 @@
+//! Kraken, WebSocket v2 (`wss://ws.kraken.com/v2`): incremental order books with a checksum, trades
+//! and the list of instruments, as one JSON object per text frame.
+//!
+//! Pass each frame to [`Decoder::decode`] and write requests with [`Request::write`]. After a book
+//! update is applied and the book is cut to the subscribed [`Depth`], [`checksum`] of its best levels
+//! equals [`Book::checksum`]; a difference means that the book is wrong and must be subscribed
+//! again. Wire facts are the venue's documentation (<https://docs.kraken.com/api/docs/websocket-v2>)
+//! unless stated otherwise.
+//!
+//! ```
+//! use ticklot_book::{Level, Lots, Scale, Ticks};
+//! use ticklot_frame::kraken::{Decoder, Message};
+//!
+//! let frame = br#"{"channel":"book","type":"update","data":[{"symbol":"MATIC/USD",
+//!     "bids":[{"price":0.5657,"qty":1098.3947558}],"asks":[],"checksum":2114181697,
+//!     "timestamp":"2023-10-06T17:35:55.440295Z"}]}"#;
+//! let mut decoder = Decoder::new();
+//! let Message::Books(books) = decoder.decode(frame, &Scale::new(4, 8)?)? else {
+//!     unreachable!()
+//! };
+//! for book in books.iter() {
+//!     assert_eq!(book.symbol, "MATIC/USD");
+//!     assert_eq!(book.bids, [Level::new(Ticks(5657), Lots(109_839_475_580))]);
+//!     assert_eq!(book.checksum, Some(2_114_181_697));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod books;
+mod checksum;
+mod decode;
+mod instruments;
+mod replies;
+mod request;
+mod status;
+mod subject;
+mod trades;
+
+pub use books::{Book, Books, MAX_BOOKS};
+pub use checksum::{CHECKSUM_LEVELS, checksum};
+pub use decode::{Decoder, Message};
+pub use instruments::{Instruments, MAX_PAIRS, Pair, PairStatus};
+pub use replies::{Ack, Method, Refusal};
+pub use request::{Channel, Depth, Request, RequestError};
+pub use status::{Status, System};
+pub use subject::Subject;
+pub use trades::{MAX_TRADES, Trade, Trades};

@@ -1,0 +1,88 @@
+//! Replies to requests: objects with a `method`.
+
+use super::decode::Message;
+use crate::error::{ErrorKind, Fault};
+use crate::json::{Value, read_fields};
+
+/// A subscription was accepted or ended. A request for several symbols has one reply for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack<'a> {
+    /// The request's method.
+    pub method: Method,
+    /// The number that the request had.
+    pub req_id: Option<u64>,
+    /// The channel, such as `book`.
+    pub channel: &'a str,
+    /// The instrument. The channel `instrument` has none.
+    pub symbol: Option<&'a str>,
+    /// The number of levels a side, for the channel `book`.
+    pub depth: Option<u32>,
+    /// Whether a snapshot follows.
+    pub snapshot: Option<bool>,
+}
+
+/// The method of an accepted request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// `subscribe`.
+    Subscribe,
+    /// `unsubscribe`.
+    Unsubscribe,
+}
+
+/// A request that the venue refused (`success` is false).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal<'a> {
+    /// The request's method. The venue may omit it for a request that it could not read.
+    pub method: Option<&'a str>,
+    /// The number that the request had.
+    pub req_id: Option<u64>,
+    /// The instrument that was refused, if the request named any.
+    pub symbol: Option<&'a str>,
+    /// The venue's reason, such as `Currency pair not supported XX/YY`.
+    pub error: Option<&'a str>,
+}
+
+/// Reads a message without a channel. One that has neither a method nor the text of an error is
+/// refused. A reply without `success` succeeded unless it has the text of an error.
+pub(super) fn read<'a>(root: Value<'_, 'a>, method: Option<&'a str>) -> Result<Message<'a>, Fault> {
+    read_fields!(root, "message", { "success" => success, "result" => result }, extra {
+        "req_id" => req_id,
+        "error" => error,
+        "symbol" => symbol,
+    });
+    let req_id = req_id.read(Value::unsigned);
+    let error = error.read(Value::str);
+    let success = success.optional(Value::boolean)?;
+    if !success.unwrap_or(error.is_none()) {
+        return Ok(Message::Refused(Refusal {
+            method,
+            req_id,
+            symbol: symbol.read(Value::str),
+            error,
+        }));
+    }
+    let ack = |method| ack(result.value(&root)?, method, req_id).map(Message::Ack);
+    match method {
+        Some("subscribe") => ack(Method::Subscribe),
+        Some("unsubscribe") => ack(Method::Unsubscribe),
+        Some("pong") => Ok(Message::Pong { req_id }),
+        Some(kind) => Ok(Message::Unknown { kind }),
+        None => Err(root.fault(ErrorKind::Missing { field: "channel" })),
+    }
+}
+
+fn ack<'a>(result: Value<'_, 'a>, method: Method, req_id: Option<u64>) -> Result<Ack<'a>, Fault> {
+    read_fields!(result, "result", { "channel" => channel, "symbol" => symbol }, extra {
+        "depth" => depth,
+        "snapshot" => snapshot,
+    });
+    Ok(Ack {
+        method,
+        req_id,
+        channel: channel.str(&result)?,
+        symbol: symbol.opt_str()?,
+        depth: depth.read(Value::count),
+        snapshot: snapshot.read(Value::boolean),
+    })
+}

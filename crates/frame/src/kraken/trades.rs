@@ -1,0 +1,164 @@
+//! Trades: channel `trade`.
+
+use std::fmt;
+
+use ticklot_book::{Lots, Ticks};
+
+use super::books::{lots, millis, ticks};
+use crate::error::{ErrorKind, Fault};
+use crate::iso_time::IsoTime;
+use crate::json::{Slot, Value, read_fields};
+use crate::units::{Scales, TradeSide, UnixMillis};
+use crate::words::{WordSpace, Words};
+
+/// The maximum number of trades in one message.
+pub const MAX_TRADES: usize = 16_384;
+
+/// A trade. Only its optional fields may be missing or unreadable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trade<'a> {
+    /// The instrument, such as `BTC/USD`.
+    pub symbol: &'a str,
+    /// The side of the taker.
+    pub side: TradeSide,
+    /// The price.
+    pub ticks: Ticks,
+    /// The quantity.
+    pub lots: Lots,
+    /// The type of the taker's order: `limit` or `market`.
+    pub ord_type: Option<&'a str>,
+    /// The number of the trade, in sequence within its instrument.
+    pub trade_id: Option<u64>,
+    /// The time of the trade, as the venue printed it: finer than milliseconds.
+    pub timestamp: Option<IsoTime<'a>>,
+    /// [`Trade::timestamp`], cut to milliseconds. None if its text is not a time in UTC.
+    pub created: Option<UnixMillis>,
+}
+
+/// The trades of one message, in its order.
+#[derive(Clone, Copy)]
+pub struct Trades<'a> {
+    /// Whether they are the recent trades sent at a subscription, rather than new ones.
+    pub is_snapshot: bool,
+    entries: &'a [Entry],
+    words: Words<'a>,
+}
+
+impl<'a> Trades<'a> {
+    /// The number of trades.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no trade.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The trades.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Trade<'a>> + use<'a> {
+        let words = self.words;
+        self.entries.iter().map(move |entry| Trade {
+            symbol: words.get(entry.symbol),
+            side: entry.side,
+            ticks: entry.ticks,
+            lots: entry.lots,
+            ord_type: entry.ord_type.map(|at| words.get(at)),
+            trade_id: entry.trade_id,
+            timestamp: entry.timestamp.map(|at| IsoTime(words.get(at))),
+            created: entry.created,
+        })
+    }
+}
+
+impl fmt::Debug for Trades<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The trades of the last message.
+#[derive(Default)]
+pub(super) struct TradeSpace {
+    entries: Vec<Entry>,
+    words: WordSpace,
+}
+
+/// A trade, its strings as indices into a [`WordSpace`].
+struct Entry {
+    symbol: u32,
+    side: TradeSide,
+    ticks: Ticks,
+    lots: Lots,
+    ord_type: Option<u32>,
+    trade_id: Option<u64>,
+    timestamp: Option<u32>,
+    created: Option<UnixMillis>,
+}
+
+pub(super) fn read<'a>(
+    data: Value<'_, 'a>,
+    is_snapshot: bool,
+    space: &'a mut TradeSpace,
+    scales: &(impl Scales + ?Sized),
+) -> Result<Trades<'a>, Fault> {
+    let TradeSpace { entries, words } = space;
+    entries.clear();
+    words.clear();
+    for item in data.items("data")? {
+        if entries.len() == MAX_TRADES {
+            return Err(item.fault(ErrorKind::TooManyItems {
+                field: "data",
+                limit: MAX_TRADES,
+            }));
+        }
+        entries.push(trade(item, words, scales)?);
+    }
+    Ok(Trades {
+        is_snapshot,
+        entries,
+        words: words.view(),
+    })
+}
+
+fn trade(
+    trade: Value<'_, '_>,
+    words: &mut WordSpace,
+    scales: &(impl Scales + ?Sized),
+) -> Result<Entry, Fault> {
+    read_fields!(trade, "trade", {
+        "symbol" => symbol,
+        "side" => side,
+        "price" => price,
+        "qty" => qty,
+    }, extra {
+        "ord_type" => ord_type,
+        "trade_id" => trade_id,
+        "timestamp" => timestamp,
+    });
+    let symbol = symbol.str(&trade)?;
+    let scale = scales.scale(symbol);
+    let timestamp = timestamp.read(Value::str);
+    Ok(Entry {
+        side: trade_side(&side, &trade)?,
+        ticks: ticks(&price, &trade, scale)?,
+        lots: lots(&qty, &trade, scale)?,
+        symbol: words.push(symbol),
+        ord_type: ord_type.read(Value::str).map(|text| words.push(text)),
+        trade_id: trade_id.read(Value::unsigned),
+        timestamp: timestamp.map(|text| words.push(text)),
+        created: timestamp.and_then(millis),
+    })
+}
+
+/// `buy` or `sell`.
+fn trade_side<'a>(side: &Slot<'_, 'a>, of: &Value<'_, 'a>) -> Result<TradeSide, Fault> {
+    let side = side.require(of)?;
+    match side.str("side")? {
+        "buy" => Ok(TradeSide::Buy),
+        "sell" => Ok(TradeSide::Sell),
+        _ => Err(side.fault(ErrorKind::Value { field: "side" })),
+    }
+}
