@@ -26,13 +26,15 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// The TLS handshake. Default: 5 s.
     pub tls_timeout: Duration,
-    /// The HTTP upgrade, from the request to the end of the answer's head. Default: 5 s.
+    /// The HTTP upgrade, from the request to the end of the response's head; for a request of
+    /// [`HttpClient`](crate::HttpClient), to the end of the body. Default: 5 s.
     pub upgrade_timeout: Duration,
     /// One frame's way into the socket. Default: 5 s.
     pub write_timeout: Duration,
     /// The peer's part of the close handshake. Default: 2 s.
     pub close_timeout: Duration,
-    /// The longest message in bytes, all its fragments together. Default: 4 MiB.
+    /// The longest message in bytes, all its fragments together, and the longest body of an HTTP
+    /// response. Default: 4 MiB.
     pub max_message_size: usize,
     #[cfg(feature = "tls-no-provider")]
     roots: Roots,
@@ -70,7 +72,7 @@ const RESERVED: [HeaderName; 8] = [
 ];
 
 impl Config {
-    /// Adds a header to the upgrade request. Its value never shows in `Debug`.
+    /// Adds a header to the upgrade request and to HTTP requests. Its value never shows in `Debug`.
     ///
     /// With `Sec-WebSocket-Protocol` sub-protocols are asked for; without it, a
     /// server that chooses one is refused.

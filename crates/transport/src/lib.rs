@@ -61,6 +61,11 @@
 //! together, and a frame that claims more is refused before memory is
 //! reserved for it. Extensions are never offered, so frames are never compressed.
 //!
+//! # HTTP requests
+//!
+//! [`HttpClient`] sends GET requests with the same [`Config`], for the data that a venue serves over
+//! HTTP, such as a first book. It keeps its connections open between requests.
+//!
 //! # Features
 //!
 //! | feature | default | `wss://` with |
@@ -69,7 +74,7 @@
 //! | `tls-aws-lc` | | aws-lc-rs, which is used when both are on |
 //! | `tls-no-provider` | | the cryptography that the program installs (`rustls::crypto::CryptoProvider`) |
 //!
-//! Without any of them a `wss://` URL is an error.
+//! The same applies to `https://`. Without any of them a `wss://` or `https://` URL is an error.
 //!
 //! # What is not
 //!
@@ -83,7 +88,8 @@ mod config;
 mod connection;
 mod dial;
 mod error;
-mod get;
+mod http_client;
+mod http_connection;
 mod input;
 mod message;
 mod reader;
@@ -100,7 +106,7 @@ pub use config::Config;
 pub use connection::Connection;
 pub use dial::{connect, connect_over};
 pub use error::{Error, Step};
-pub use get::get;
+pub use http_client::HttpClient;
 pub use message::{Incoming, Kind, Message};
 pub use reader::Reader;
 pub use stream::Stream;

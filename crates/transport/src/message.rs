@@ -58,7 +58,8 @@ pub enum Incoming<'a> {
     Close {
         /// Its code, or [`NO_STATUS`](crate::close::NO_STATUS) where it gave none.
         code: u16,
-        /// Its reason, often empty.
+        /// Its reason, checked to be UTF-8, often empty. At most 123 bytes: a control frame carries
+        /// 125, and the code takes two (RFC 6455, section 5.5).
         reason: &'a str,
     },
 }

@@ -7,6 +7,7 @@ mod cancel;
 mod closing;
 mod fragments;
 mod handshake;
+mod http_client;
 mod limits;
 mod memory;
 mod messages;

@@ -9,13 +9,14 @@ use ticklot_transport::rustls::crypto::aws_lc_rs as crypto;
 use ticklot_transport::rustls::crypto::ring as crypto;
 use ticklot_transport::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use ticklot_transport::rustls::{ServerConfig, ServerConnection};
-use ticklot_transport::{Config, Connection, Error, Roots, accept_key, connect};
+use ticklot_transport::{Config, Connection, Error, HttpClient, Roots, accept_key, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::http_client::ok;
 use crate::support::*;
 
 /// A server's identity and its certificate.
@@ -293,4 +294,42 @@ async fn a_close_ends_with_a_tls_goodbye() {
     };
     let (closed, ()) = tokio::join!(connection.close(1000, ""), serve);
     closed.unwrap();
+}
+
+/// Receives a request, whose head has no body, and sends `body`.
+async fn respond(tls: &mut TlsStream<TcpStream>, body: &str) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(tls.read_u8().await.unwrap());
+    }
+    tls.write_all(ok(body).as_bytes()).await.unwrap();
+    tls.flush().await.unwrap();
+}
+
+#[tokio::test]
+async fn https_requests_share_a_session() {
+    let (acceptor, certificate) = identity("localhost");
+    let (listener, url) = listen().await;
+    let url = url.replace("ws://127.0.0.1", "https://localhost");
+    let client = HttpClient::new(trusting(certificate));
+    let accept = async || {
+        acceptor
+            .accept(listener.accept().await.unwrap().0)
+            .await
+            .unwrap()
+    };
+    let serve = async {
+        let mut tls = accept().await;
+        respond(&mut tls, "1").await;
+        respond(&mut tls, "2").await;
+        // An end without close_notify: the client opens another connection.
+        drop(tls);
+        respond(&mut accept().await, "3").await;
+    };
+    let requests = async {
+        for body in [b"1", b"2", b"3"] {
+            assert_eq!(client.get(&url).await.unwrap(), body);
+        }
+    };
+    soon(async { tokio::join!(requests, serve) }).await;
 }

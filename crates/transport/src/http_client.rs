@@ -1,0 +1,191 @@
+//! An HTTP client with a pool of idle connections.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::debug;
+
+use crate::config::Config;
+use crate::dial::{limit, open};
+use crate::error::{Error, Step};
+use crate::http_connection::{HttpConnection, request};
+use crate::url::Target;
+
+/// Idle connections of one origin.
+const MAX_IDLE: usize = 4;
+
+/// How long a connection may stay idle.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A client for HTTP/1.1 GET requests that keeps its connections open between them.
+///
+/// Clones share one pool of idle connections. A client starts no task and needs no particular
+/// runtime flavor: each call drives its connection itself, and nothing reads an idle connection.
+///
+/// ```no_run
+/// use ticklot_transport::{Config, Error, HttpClient};
+///
+/// # async fn run() -> Result<(), Error> {
+/// let client = HttpClient::new(Config::default());
+/// let first = client.get("https://venue.example/books?market=1").await?;
+/// // Reuses the TCP connection and its TLS session.
+/// let second = client.get("https://venue.example/books?market=2").await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Limits
+///
+/// At most 4 idle connections are kept per origin (scheme, host and port). A connection that was
+/// idle for 60 s is closed by the next request of any clone. The number of concurrent requests has
+/// no limit here.
+#[derive(Clone)]
+pub struct HttpClient {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    /// Ordered by `since`. The lock is never held across an await.
+    idle: Mutex<Vec<Idle>>,
+}
+
+struct Idle {
+    connection: HttpConnection,
+    since: Instant,
+}
+
+impl HttpClient {
+    /// Creates a client without connections. Its requests use the timeouts, headers and roots of
+    /// `config`.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                config,
+                idle: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Sends a GET request for an `http://` or `https://` URL and returns the body of the response.
+    ///
+    /// The request takes an idle connection of the same origin, or opens a new one. The connection
+    /// becomes idle again after the response, unless the server closes it. A request that fails on
+    /// an idle connection before the first byte of the response arrives is repeated once, on a new
+    /// connection: the server may have closed the idle one in the meantime, and GET is idempotent
+    /// (RFC 9110, section 9.2.2). Redirects are not followed.
+    ///
+    /// Several calls can run concurrently; each has a connection to itself. A call allocates the
+    /// request, the response's head and the body.
+    ///
+    /// # Limits
+    ///
+    /// The response must be complete within [`Config::upgrade_timeout`] of the request, once a
+    /// connection is available. A repeated request has that time again. The body is limited to
+    /// [`Config::max_message_size`] bytes and the head to about 64 KiB, in steps of hyper's buffer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection of this request. The idle connections and the
+    /// other requests are unaffected.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Url`] for an unusable URL.
+    /// - [`Error::Dns`], [`Error::Connect`], [`Error::Tls`] and [`Error::Timeout`] as
+    ///   [`connect`](crate::connect), with [`Step::Request`] for a late response.
+    /// - [`Error::Refused`] for any status but 200, with `Retry-After` in seconds where present.
+    /// - [`Error::TooLarge`] for a body over the limit.
+    /// - [`Error::Http`] for a malformed response, or one that ends early.
+    pub async fn get(&self, url: &str) -> Result<Vec<u8>, Error> {
+        let target = Target::parse_http(url)?;
+        if let Some(mut reused) = self.shared.take_idle(&target) {
+            let result = self.shared.fetch(&mut reused, &target).await;
+            if !reused.is_unanswered(&result) {
+                return self.shared.finish(reused, result);
+            }
+            debug!(peer = %target.peer(), "an idle connection was closed: repeating the request");
+        }
+        let mut fresh = self.shared.connect(&target).await?;
+        let result = self.shared.fetch(&mut fresh, &target).await;
+        self.shared.finish(fresh, result)
+    }
+}
+
+impl Shared {
+    async fn connect(&self, target: &Target) -> Result<HttpConnection, Error> {
+        let stream = open(target, &self.config).await?;
+        HttpConnection::new(stream, target).await
+    }
+
+    async fn fetch(
+        &self,
+        connection: &mut HttpConnection,
+        target: &Target,
+    ) -> Result<Vec<u8>, Error> {
+        let request = request(target, self.config.headers());
+        let body = connection.fetch(request, self.config.max_message_size);
+        limit(Step::Request, self.config.upgrade_timeout, body).await
+    }
+
+    /// Keeps the connection of a complete response if it is still usable, and drops any other.
+    fn finish(
+        &self,
+        mut connection: HttpConnection,
+        result: Result<Vec<u8>, Error>,
+    ) -> Result<Vec<u8>, Error> {
+        let answered = matches!(result, Ok(_) | Err(Error::Refused { .. }));
+        if answered && connection.is_idle() {
+            self.put_idle(connection);
+        }
+        result
+    }
+
+    /// The most recently used idle connection to the origin of `target` that is still open.
+    fn take_idle(&self, target: &Target) -> Option<HttpConnection> {
+        loop {
+            let mut connection = self.pop_idle(target)?;
+            if connection.is_idle() {
+                return Some(connection);
+            }
+        }
+    }
+
+    fn pop_idle(&self, target: &Target) -> Option<HttpConnection> {
+        let now = Instant::now();
+        let mut idle = self.idle();
+        idle.retain(|it| now.saturating_duration_since(it.since) < IDLE_TIMEOUT);
+        let newest = idle.iter().rposition(|it| it.connection.serves(target))?;
+        Some(idle.remove(newest).connection)
+    }
+
+    /// Adds a connection; the oldest of its origin makes room for it.
+    fn put_idle(&self, connection: HttpConnection) {
+        let mut idle = self.idle();
+        let mut same = (0..idle.len()).filter(|&i| idle[i].connection.same_origin(&connection));
+        let oldest = same.next();
+        if let Some(oldest) = oldest.filter(|_| 1 + same.count() >= MAX_IDLE) {
+            idle.remove(oldest);
+        }
+        idle.push(Idle {
+            connection,
+            since: Instant::now(),
+        });
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient")
+            .field("config", &self.shared.config)
+            .field("idle", &self.shared.idle().len())
+            .finish()
+    }
+}

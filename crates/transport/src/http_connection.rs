@@ -1,0 +1,216 @@
+//! One HTTP/1.1 connection: requests one after another, without a task that drives it.
+//!
+//! hyper splits a client connection into a sender and a future that moves the bytes. Programs
+//! usually spawn that future. Here both live together: [`HttpConnection::fetch`] polls the future
+//! during a request, and [`HttpConnection::is_idle`] polls it once to notice that the server closed
+//! the connection in the meantime.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker, ready};
+
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{self, HeaderMap};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::error::Error;
+use crate::stream::Stream;
+use crate::upgrade::{MAX_HEAD, http, retry_after};
+use crate::url::Target;
+
+/// An HTTP connection with at most one request in flight.
+pub(crate) struct HttpConnection {
+    sender: http1::SendRequest<String>,
+    driver: Driver,
+    /// Whether a byte arrived since the request in flight, or the last one, started.
+    answered: Arc<AtomicBool>,
+    tls: bool,
+    host: Box<str>,
+    port: u16,
+}
+
+impl HttpConnection {
+    pub(crate) async fn new(stream: Stream, target: &Target) -> Result<Self, Error> {
+        let answered = Arc::new(AtomicBool::new(false));
+        let watched = Watched {
+            stream,
+            answered: Arc::clone(&answered),
+        };
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(MAX_HEAD)
+            .handshake(TokioIo::new(watched))
+            .await
+            .map_err(http)?;
+        Ok(Self {
+            sender,
+            driver: Driver(Some(Box::new(connection))),
+            answered,
+            tls: target.tls,
+            host: target.host.clone(),
+            port: target.port,
+        })
+    }
+
+    /// Whether this is a connection to the origin of `target`.
+    pub(crate) fn serves(&self, target: &Target) -> bool {
+        (self.tls, self.port) == (target.tls, target.port)
+            && self.host.eq_ignore_ascii_case(&target.host)
+    }
+
+    pub(crate) fn same_origin(&self, other: &Self) -> bool {
+        (self.tls, self.port) == (other.tls, other.port)
+            && self.host.eq_ignore_ascii_case(&other.host)
+    }
+
+    /// Sends a request and reads the whole body of a response with status 200.
+    pub(crate) async fn fetch(
+        &mut self,
+        request: Request<String>,
+        limit: usize,
+    ) -> Result<Vec<u8>, Error> {
+        self.answered.store(false, Ordering::Relaxed);
+        let response = self.sender.send_request(request);
+        let exchange = async {
+            let response = response.await.map_err(http)?;
+            check(&response)?;
+            read(response.into_body(), limit).await
+        };
+        self.driver.drive(exchange).await
+    }
+
+    /// Whether a request failed because the connection ended before the first byte of a response.
+    pub(crate) fn is_unanswered<T>(&self, result: &Result<T, Error>) -> bool {
+        matches!(result, Err(Error::Http(_))) && !self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Whether the connection is open and can take a request, as far as is known without waiting.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        // The result is read at once: no task has to be woken.
+        let mut cx = Context::from_waker(Waker::noop());
+        self.driver.poll(&mut cx).is_pending() && self.sender.is_ready()
+    }
+}
+
+type Connection = http1::Connection<TokioIo<Watched>, String>;
+
+/// hyper's half that moves the bytes, until it ends. Boxed, because idle connections move.
+struct Driver(Option<Box<Connection>>);
+
+impl Driver {
+    /// Completes `exchange`, and moves its bytes meanwhile.
+    async fn drive<T>(
+        &mut self,
+        exchange: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let mut exchange = pin!(exchange);
+        poll_fn(|cx| {
+            let moved = self.poll(cx);
+            // A complete response stands, however the connection ended.
+            if let Poll::Ready(result) = exchange.as_mut().poll(cx) {
+                return Poll::Ready(result);
+            }
+            match moved {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                _ => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(connection) = &mut self.0 else {
+            return Poll::Ready(Ok(()));
+        };
+        let ended = ready!(Pin::new(connection).poll(cx));
+        self.0 = None;
+        Poll::Ready(ended.map_err(http))
+    }
+}
+
+/// A stream that records the arrival of bytes.
+struct Watched {
+    stream: Stream,
+    answered: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.answered.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A GET request for `target` with these headers added.
+pub(crate) fn request(target: &Target, extra: &HeaderMap) -> Request<String> {
+    // A body type is needed; an empty string sends no body and no length.
+    let mut request = Request::new(String::new());
+    *request.uri_mut() = target.resource.clone();
+    let headers = request.headers_mut();
+    headers.insert(header::HOST, target.authority.clone());
+    for (name, value) in extra {
+        headers.append(name, value.clone());
+    }
+    request
+}
+
+fn check(response: &Response<Incoming>) -> Result<(), Error> {
+    if response.status() == StatusCode::OK {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        status: response.status().as_u16(),
+        retry_after: retry_after(response.headers()),
+    })
+}
+
+async fn read(body: Incoming, limit: usize) -> Result<Vec<u8>, Error> {
+    // A length that the head declares is refused before the body arrives.
+    if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > limit) {
+        return Err(Error::TooLarge { limit });
+    }
+    let mut body = pin!(body);
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        // Frames other than data are trailers, which are ignored.
+        let Ok(data) = frame.map_err(http)?.into_data() else {
+            continue;
+        };
+        if data.len() > limit - bytes.len() {
+            return Err(Error::TooLarge { limit });
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
