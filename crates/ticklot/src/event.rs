@@ -1,24 +1,27 @@
-//! What a strategy is told.
+//! The events that a strategy receives.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
-use ticklot_book::{Changes, Epoch, Nanos, Ticks};
-use ticklot_frame::{DecodeError, Trade, TradeSide, UnixMillis};
-use ticklot_frame::{bayse, jayx};
+use ticklot_book::{Changes, Epoch, Fixed, Gap, Nanos, Scale, State, Ticks};
+use ticklot_frame::{Decimal, DecodeError, Trade, TradeSide, UnixMillis};
 
-use crate::books::{BookId, Books, ConnectionId};
+use crate::books::{BookId, Books, Candle, ConnectionId, Instrument, OrderId};
+use crate::venue::Venue;
 
 /// A strategy: called on the reading task for everything that happens, with all books at hand.
 ///
-/// There is no queue between the socket and this call: while it runs, nothing is read. What takes
-/// long belongs elsewhere, behind a queue of the user's choice.
+/// There is no queue between the socket and this call: while it runs, nothing is read. Slow work
+/// belongs elsewhere, behind a queue of the user's choice.
 ///
-/// Any `FnMut(Event<'_>, &Books) -> ControlFlow<()>` is a handler.
+/// Any `FnMut(Event<'_>, &Books) -> ControlFlow<()>` is a handler. Another type that is to be given to a
+/// [`Feed`](crate::Feed) also handles a venue's own messages: see [`OnMessage`].
 pub trait Handler {
     /// Something happened. [`ControlFlow::Break`] ends the feed, with a proper close of its
-    /// connections.
+    /// connections; events of the same call that were not delivered yet are dropped, and the books keep
+    /// their state.
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()>;
 }
 
@@ -28,7 +31,59 @@ impl<F: FnMut(Event<'_>, &Books) -> ControlFlow<()>> Handler for F {
     }
 }
 
-/// Something that happened.
+/// A [`Handler`] of the feeds of venue `V`, with access to the venue's own messages.
+///
+/// The events of this crate are the same for every venue. For the fields that they lack, a venue hands on each
+/// message that is not an order book and not of the protocol itself, decoded and borrowed from
+/// the frame, before the events that it leads to. The default ignores it:
+///
+/// ```
+/// # use std::ops::ControlFlow;
+/// # use ticklot::{Books, Event, Handler, OnMessage, Venue};
+/// struct Strategy;
+///
+/// impl Handler for Strategy {
+///     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+///         ControlFlow::Continue(())
+///     }
+/// }
+///
+/// // For every venue; or for one only, with a method that reads its messages.
+/// impl<V: Venue> OnMessage<V> for Strategy {}
+/// ```
+pub trait OnMessage<V: Venue>: Handler {
+    /// A message of the venue. [`ControlFlow::Break`] ends the feed.
+    fn on_message(
+        &mut self,
+        message: &V::Message<'_>,
+        receipt: Receipt,
+        books: &Books,
+    ) -> ControlFlow<()> {
+        let _ = (message, receipt, books);
+        ControlFlow::Continue(())
+    }
+}
+
+impl<F, V> OnMessage<V> for F
+where
+    F: FnMut(Event<'_>, &Books) -> ControlFlow<()>,
+    V: Venue,
+{
+}
+
+/// Where and when a message was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Receipt {
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// The number of its frame, from 0.
+    pub frame: u64,
+    /// When its frame was received.
+    pub received: Nanos,
+}
+
+/// Something that happened. No variant is a venue's own.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -39,14 +94,46 @@ pub enum Event<'a> {
         /// The new epoch.
         epoch: Epoch,
     },
-    /// A book was replaced by a snapshot. Whether it can be traded on is for
-    /// [`Books::live`] to say.
-    Book(BookUpdate<'a>),
-    /// A live book has heard nothing for longer than its limit, and is no longer live.
-    Stale {
-        /// Which one.
-        book: BookId,
+    /// The server greeted the client.
+    Welcome {
+        /// On which connection.
+        connection: ConnectionId,
+        /// The server's name for the connection, for its support to find it.
+        client_id: Option<&'a str>,
+        /// The server's text.
+        message: Option<&'a str>,
     },
+    /// A book's state changed. Delivered in the call to the session that caused it, before the
+    /// [`Event::Book`] of the same message.
+    State(StateChange<'a>),
+    /// A snapshot or a delta was applied to a book. Whether it can be traded on is for
+    /// [`Books::live`] to say. One that makes the book a gap is reported if it changed levels, so that a
+    /// mirror by [`BookUpdate::changes`] stays exact.
+    Book(BookUpdate<'a>),
+    /// Trades that were not reported before.
+    Trades(Trades<'a>),
+    /// A candle was added, or changed.
+    Candle(CandleUpdate<'a>),
+    /// A balance of the account.
+    Balance(BalanceUpdate<'a>),
+    /// An order of the account was placed, changed, filled or closed.
+    Order(OrderUpdate<'a>),
+    /// A price that is not of a book: of an asset outside the venue, or one that the venue computes.
+    ReferencePrice(ReferencePrice<'a>),
+    /// The trading status of a venue or an instrument.
+    Status(StatusUpdate<'a>),
+    /// The tick or the lot of a book's instrument changed; the book waits for a snapshot in the new unit.
+    Scale {
+        /// Which book.
+        book: BookId,
+        /// The scale before.
+        old: Scale,
+        /// The scale from now on.
+        new: Scale,
+    },
+    /// A new snapshot of a book was requested, or could not be had. The book's state is for
+    /// [`Event::State`].
+    Resync(Resync<'a>),
     /// The venue confirmed a subscription.
     Subscribed {
         /// On which connection.
@@ -61,41 +148,24 @@ pub enum Event<'a> {
         /// The venue's name for it.
         room: &'a str,
     },
-    /// The venue refused something that was asked.
+    /// The venue refused a request.
     Refused {
         /// On which connection.
         connection: ConnectionId,
         /// The venue's words.
         message: &'a str,
-        /// The venue's name for what it most likely was; none when that cannot be told.
+        /// The venue's name for its most likely subject; none when that cannot be known.
         room: Option<&'a str>,
-    },
-    /// A message of Bayse Markets that is no order book and no acknowledgement.
-    Bayse {
-        /// On which connection.
-        connection: ConnectionId,
-        /// When its frame was received.
-        received: Nanos,
-        /// The message.
-        message: &'a bayse::Message<'a>,
-    },
-    /// A message of JayX that is no order book and not of the session: candles, balances, orders.
-    JayX {
-        /// On which connection.
-        connection: ConnectionId,
-        /// When its frame was received.
-        received: Nanos,
-        /// The message.
-        message: &'a jayx::Message<'a>,
     },
     /// A ping of ours was answered.
     RoundTrip {
         /// On which connection.
         connection: ConnectionId,
         /// How long it took, from the sending to the answer.
-        time: Nanos,
+        time: Duration,
     },
-    /// A line could not be read, or no book can hold it. It changed nothing.
+    /// A line could not be read, or no book can hold it. Books that it may have concerned are gaps, and
+    /// were reported before.
     BadLine {
         /// On which connection.
         connection: ConnectionId,
@@ -116,45 +186,168 @@ pub enum Event<'a> {
         /// Now.
         now: Nanos,
     },
-    /// A connection is gone, or could not be made. Its books are disconnected. A feed that is stopped
-    /// while it waits to connect again tells so with another one.
+    /// A connection is gone, or could not be made. Its books are disconnected, which was reported
+    /// before. A feed that is stopped while it waits to connect again reports another one.
     Disconnected {
         /// Which one.
         connection: ConnectionId,
         /// Why.
         reason: &'a Disconnect,
         /// How long until the next attempt; none when there will be none.
-        retry_in: Option<Nanos>,
+        retry_in: Option<Duration>,
     },
 }
 
-/// A snapshot that was applied.
+/// A change of a book's state: one event for each, whatever the cause.
+///
+/// Staleness is reported by the first call to a session of any connection at or after the deadline,
+/// before that call's own work. A change of cause without a change of state, such as a second gap, is
+/// no change.
+#[derive(Clone, Copy, Debug)]
+pub struct StateChange<'a> {
+    /// Which book.
+    pub book: BookId,
+    /// Its instrument.
+    pub instrument: Instrument<'a>,
+    /// The state before.
+    pub old: State,
+    /// The state now; of a gap, with the expected and the received number.
+    pub new: State,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a book's state changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
+pub enum Cause {
+    /// A snapshot was applied.
+    Snapshot,
+    /// A delta was applied.
+    Delta,
+    /// The best bid is above the best ask.
+    Crossed,
+    /// A sequence number is missing.
+    SequenceGap,
+    /// The venue's checksum differs from the book's.
+    ChecksumMismatch,
+    /// A delta has no snapshot that it continues, no sequence number, or no room among those that wait.
+    NoSnapshot,
+    /// A message that may concern the book could not be read or applied.
+    BadMessage,
+    /// Nothing was received for as long as the book's limit.
+    Timeout,
+    /// A heartbeat, or another sign that the venue takes for one, proved that the book is current.
+    Alive,
+    /// The connection is gone.
+    Disconnected,
+    /// The user unsubscribed from the book.
+    Unsubscribed,
+    /// The size of a tick or a lot changed.
+    ScaleChanged,
+    /// A new snapshot was requested, and the book's feed is interrupted until it arrives.
+    Resync,
+    /// Records are missing from the log that is replayed.
+    RecordsDropped,
+}
+
+impl Cause {
+    /// In lower case: `snapshot`, `delta`, `crossed`, `sequence_gap`, `checksum_mismatch`,
+    /// `no_snapshot`, `bad_message`, `timeout`, `alive`, `disconnected`, `unsubscribed`,
+    /// `scale_changed`, `resync` or `records_dropped`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Delta => "delta",
+            Self::Crossed => "crossed",
+            Self::SequenceGap => "sequence_gap",
+            Self::ChecksumMismatch => "checksum_mismatch",
+            Self::NoSnapshot => "no_snapshot",
+            Self::BadMessage => "bad_message",
+            Self::Timeout => "timeout",
+            Self::Alive => "alive",
+            Self::Disconnected => "disconnected",
+            Self::Unsubscribed => "unsubscribed",
+            Self::ScaleChanged => "scale_changed",
+            Self::Resync => "resync",
+            Self::RecordsDropped => "records_dropped",
+        }
+    }
+
+    /// The cause that a state itself names.
+    pub(crate) fn of(state: State) -> Option<Self> {
+        match state {
+            State::Gap(gap) => Some(gap.into()),
+            State::Crossed => Some(Self::Crossed),
+            State::Stale => Some(Self::Timeout),
+            _ => None,
+        }
+    }
+}
+
+impl From<Gap> for Cause {
+    fn from(gap: Gap) -> Self {
+        match gap {
+            Gap::Sequence { .. } => Self::SequenceGap,
+            Gap::Checksum { .. } => Self::ChecksumMismatch,
+            Gap::NoSnapshot | Gap::Unnumbered { .. } | Gap::Overflow { .. } => Self::NoSnapshot,
+            Gap::Dropped => Self::RecordsDropped,
+            Gap::Scale => Self::ScaleChanged,
+            Gap::Resync => Self::Resync,
+            _ => Self::BadMessage,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A message that changed a book.
 #[derive(Clone, Copy, Debug)]
 pub struct BookUpdate<'a> {
-    /// The book.
+    /// Which book.
     pub book: BookId,
-    /// The frame that it came in: frames of the connection from 0, not counting those of a
-    /// Socket.IO session's own.
+    /// Whether it was a snapshot or a delta.
+    pub kind: UpdateKind,
+    /// The number of the frame on its connection, from 0 and over reconnects; of a log, its line.
     pub frame: u64,
     /// The line of the frame, from 0.
     pub line: u32,
     /// When the frame was received.
     pub received: Nanos,
-    /// The levels that differ from before: bids first, then asks, each best first. Empty when the
-    /// snapshot repeated what was known. They are found when they are asked for.
+    /// The levels that changed: of a snapshot bids, then asks, each best first, and empty when it
+    /// repeated the book; of a delta in its order. A flat book finds those of a snapshot while they
+    /// are iterated over.
     pub changes: Changes<'a>,
-    /// Trades that are new with this message, in order of time; each is handed on once, though the
-    /// venue may list it again.
-    pub trades: &'a [Trade],
-    /// The last trade, when the message tells one that is on the book's grid.
+    /// The last trade, when the message carries one that is on the book's grid.
     pub last_trade: Option<LastTrade>,
     /// When the venue says that it sent the message.
     pub sent: Option<UnixMillis>,
-    /// How it came.
+    /// How it was received.
     pub source: Source,
 }
 
-/// How a snapshot came.
+/// What kind of message changed a book.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum UpdateKind {
+    /// It replaced the book. Deltas that had waited for it are applied with it.
+    #[default]
+    Snapshot,
+    /// It changed some levels.
+    Delta,
+}
+
+/// How a message was received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -163,7 +356,7 @@ pub enum Source {
     /// On the connection.
     #[default]
     Stream,
-    /// By a request beside it, as a first book until the stream brings one.
+    /// By an HTTP request.
     Request,
 }
 
@@ -174,9 +367,260 @@ pub enum Source {
 pub struct LastTrade {
     /// Its price.
     pub ticks: Ticks,
-    /// What it was for the taker.
+    /// The taker's side.
     pub side: Option<TradeSide>,
 }
+
+/// New trades of an instrument.
+#[derive(Clone, Copy, Debug)]
+pub struct Trades<'a> {
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// The traded instrument.
+    pub instrument: Instrument<'a>,
+    /// The instrument's book, where the feed has one.
+    pub book: Option<BookId>,
+    /// What the ticks and lots of these trades are worth: those of the book, unless a trade is off its
+    /// grid, as fills of an automated market maker are.
+    pub scale: Scale,
+    /// Oldest first. Each is reported once, though the venue may list it again.
+    pub trades: &'a [Trade],
+    /// When the venue says that it sent the message.
+    pub sent: Option<UnixMillis>,
+    /// When the message was received.
+    pub received: Nanos,
+}
+
+/// A candle of an instrument and an interval.
+#[derive(Clone, Copy, Debug)]
+pub struct CandleUpdate<'a> {
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// The instrument.
+    pub instrument: Instrument<'a>,
+    /// The length of a candle, in the venue's words.
+    pub interval: &'a str,
+    /// What a tick and a lot of it are worth.
+    pub scale: Scale,
+    /// The candle as it is now.
+    pub candle: Candle,
+    /// When the message was received.
+    pub received: Nanos,
+}
+
+/// A balance of the account. A message that lists several leads to one event for each.
+#[derive(Clone, Copy, Debug)]
+pub struct BalanceUpdate<'a> {
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// The asset, such as `BTC`.
+    pub asset: &'a str,
+    /// All of it.
+    pub balance: Decimal<'a>,
+    /// The part that no order reserves.
+    pub available: Decimal<'a>,
+    /// When the venue says that it sent the message.
+    pub sent: Option<UnixMillis>,
+    /// When the message was received.
+    pub received: Nanos,
+}
+
+/// The venue's id of an order, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OrderRef<'a> {
+    /// A number.
+    Number(i64),
+    /// A name.
+    Text(&'a str),
+}
+
+impl OrderRef<'_> {
+    /// The id, to keep. Allocates for a name.
+    #[must_use]
+    pub fn to_owned_id(self) -> OrderId {
+        match self {
+            Self::Number(number) => OrderId::Number(number),
+            Self::Text(text) => OrderId::Text(text.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for OrderRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => fmt::Display::fmt(number, f),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// An order of the account, as it is now.
+#[derive(Clone, Copy, Debug)]
+pub struct OrderUpdate<'a> {
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// The instrument that is bought or sold.
+    pub instrument: Instrument<'a>,
+    /// The venue's id of it.
+    pub id: OrderRef<'a>,
+    /// Whether it is still open.
+    pub is_open: bool,
+    /// `LIMIT`, `MARKET` and others, in the venue's words.
+    pub kind: Option<&'a str>,
+    /// `NEW`, `PARTIAL_FILLED` and others, in the venue's words.
+    pub status: &'a str,
+    /// Buy or sell.
+    pub side: TradeSide,
+    /// The limit price.
+    pub price: Option<Decimal<'a>>,
+    /// The ordered quantity.
+    pub quantity: Decimal<'a>,
+    /// The filled quantity, when the venue says it and it fits 64 bits.
+    pub filled: Option<Fixed>,
+    /// When it was placed.
+    pub created: Option<UnixMillis>,
+    /// When it last changed.
+    pub modified: Option<UnixMillis>,
+    /// When the venue says that it sent the message.
+    pub sent: Option<UnixMillis>,
+    /// When the message was received.
+    pub received: Nanos,
+}
+
+/// A price that is not of a book.
+#[derive(Clone, Copy, Debug)]
+pub struct ReferencePrice<'a> {
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// The asset or the outcome.
+    pub instrument: Instrument<'a>,
+    /// The price.
+    pub price: Decimal<'a>,
+    /// When the venue says that it sent the message.
+    pub sent: Option<UnixMillis>,
+    /// When the message was received.
+    pub received: Nanos,
+}
+
+/// The trading status of a venue, or of one of its instruments.
+#[derive(Clone, Copy, Debug)]
+pub struct StatusUpdate<'a> {
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// The instrument; none when it is the whole venue's.
+    pub instrument: Option<Instrument<'a>>,
+    /// The instrument's book, where the feed has one.
+    pub book: Option<BookId>,
+    /// The status.
+    pub status: TradingStatus,
+    /// The venue's word for it.
+    pub text: &'a str,
+}
+
+/// Whether a venue takes orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
+pub enum TradingStatus {
+    /// All orders.
+    Online,
+    /// Orders that rest only.
+    PostOnly,
+    /// Limit orders only.
+    LimitOnly,
+    /// Orders that reduce a position only.
+    ReduceOnly,
+    /// Cancellations only.
+    CancelOnly,
+    /// None: trading is interrupted.
+    Halted,
+    /// None: the venue is down for work.
+    Maintenance,
+    /// The instrument is not traded any more.
+    Delisted,
+    /// A word that this version does not know.
+    Other,
+}
+
+impl TradingStatus {
+    /// In lower case: `online`, `post_only`, `limit_only`, `reduce_only`, `cancel_only`, `halted`,
+    /// `maintenance`, `delisted` or `other`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::PostOnly => "post_only",
+            Self::LimitOnly => "limit_only",
+            Self::ReduceOnly => "reduce_only",
+            Self::CancelOnly => "cancel_only",
+            Self::Halted => "halted",
+            Self::Maintenance => "maintenance",
+            Self::Delisted => "delisted",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// A step of a book's resynchronisation: a new snapshot that is requested without a new connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Resync<'a> {
+    /// Which book.
+    pub book: BookId,
+    /// How many snapshots were requested since the book was last repaired, this one included; 0 when the
+    /// venue has no request for one.
+    pub attempt: u32,
+    /// The step.
+    pub step: ResyncStep<'a>,
+}
+
+/// A step of a resynchronisation.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum ResyncStep<'a> {
+    /// The venue's rules requested a snapshot, or queued the request under the rate limit.
+    Requested,
+    /// No snapshot repaired the book in time. Another one is requested at once.
+    TimedOut,
+    /// The request failed.
+    Failed {
+        /// Why.
+        error: &'a RequestFailure,
+        /// How long until the next one.
+        retry_in: Duration,
+    },
+    /// The venue has no request for a snapshot: the book's next regular snapshot repairs it.
+    Unsupported,
+}
+
+/// Why an HTTP request, or a request on the connection, failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestFailure {
+    /// The server answered with this HTTP status.
+    Status {
+        /// The status, such as 429.
+        status: u16,
+        /// How long to wait at least, when the server said.
+        retry_after: Option<Duration>,
+    },
+    /// No answer was received, or it could not be read.
+    Transport(String),
+    /// The venue refused it, in these words.
+    Refused(String),
+}
+
+impl fmt::Display for RequestFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status { status, .. } => write!(f, "HTTP status {status}"),
+            Self::Transport(text) | Self::Refused(text) => f.write_str(text),
+        }
+    }
+}
+
+impl StdError for RequestFailure {}
 
 /// Why a connection ended.
 #[derive(Debug)]
@@ -186,35 +630,74 @@ pub enum Disconnect {
     Closed {
         /// The WebSocket close code; 1005 when it gave none.
         code: u16,
+        /// The server's text; often empty.
+        reason: String,
     },
     /// It could not be made, or it broke.
     Failed(Box<dyn StdError + Send + Sync>),
     /// The server refused the connection for now, and said when to come back.
     Busy {
         /// How long to wait at least.
-        retry_after: Nanos,
-        /// What was said.
+        retry_after: Duration,
+        /// The refusal.
         error: Box<dyn StdError + Send + Sync>,
     },
-    /// It can never be made: the URL or a header makes no sense.
+    /// It can never be made: the URL or a header is invalid.
     Impossible(Box<dyn StdError + Send + Sync>),
-    /// Nothing came for longer than the server's own promise of a sign of life.
+    /// Nothing was received for longer than the venue's silence limit.
     Silent,
-    /// The server ended the session inside the connection.
-    Ended(&'static str),
-    /// The user asked for it.
+    /// The server sent a binary message; the venues send text.
+    Binary,
+    /// The session inside the connection ended.
+    Ended(EndReason),
+    /// The user ended it.
     Stopped,
+}
+
+/// Why a session inside a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The handshake inside the connection took too long.
+    HandshakeTimeout,
+    /// The server refused the session, with this text.
+    Refused(String),
+    /// The server ended the namespace that the subscriptions are in.
+    NamespaceClosed,
+    /// The server ended the session.
+    SessionClosed,
+    /// Another reason, of a venue outside this crate.
+    Other(String),
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HandshakeTimeout => f.write_str("the handshake took too long"),
+            Self::Refused(text) if text.is_empty() => f.write_str("the server refused the session"),
+            Self::Refused(text) => write!(f, "the server refused the session: {text}"),
+            Self::NamespaceClosed => f.write_str("the server ended the namespace"),
+            Self::SessionClosed => f.write_str("the server ended the session"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
 }
 
 impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed { code } => write!(f, "closed by the server with code {code}"),
+            Self::Closed { code, reason } if reason.is_empty() => {
+                write!(f, "closed by the server with code {code}")
+            }
+            Self::Closed { code, reason } => {
+                write!(f, "closed by the server with code {code}: {reason}")
+            }
             Self::Failed(error) | Self::Impossible(error) | Self::Busy { error, .. } => {
                 fmt::Display::fmt(error, f)
             }
             Self::Silent => f.write_str("the server went silent"),
-            Self::Ended(what) => f.write_str(what),
+            Self::Binary => f.write_str("the server sent a binary message"),
+            Self::Ended(reason) => fmt::Display::fmt(reason, f),
             Self::Stopped => f.write_str("stopped"),
         }
     }

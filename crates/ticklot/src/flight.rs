@@ -13,7 +13,6 @@ use std::time::Duration;
 use ticklot_book::{Nanos, State};
 use ticklot_frame::VenueName;
 
-use crate::backoff::nanos;
 use crate::books::ConnectionId;
 use crate::ring::{Head, Ring};
 use crate::tap::{Kind, Passed, What};
@@ -113,7 +112,7 @@ impl Flight {
 
     fn incident(&mut self, passed: &Passed<'_>, state: State) -> Option<Incident> {
         let rules = &self.rules;
-        let early = |last: Nanos| passed.at.since(last) < nanos(rules.every);
+        let early = |last: Nanos| passed.at.since(last) < rules.every;
         let spare = match self.spare.take() {
             Some(spare) if self.taken < rules.most && !self.last.is_some_and(early) => spare,
             spare => {

@@ -11,10 +11,10 @@
 //! ```
 
 use std::fmt;
+use std::time::Duration;
 
 pub use hdrhistogram;
 use hdrhistogram::{CreationError, Histogram};
-use ticklot_book::Nanos;
 use ticklot_frame::VenueName;
 
 use crate::books::ConnectionId;
@@ -93,14 +93,14 @@ impl Latency {
     /// The time that so large a share of all took no longer than: `0.99` for the 99th percentile. Zero
     /// when nothing was measured.
     #[must_use]
-    pub fn quantile(&self, stage: Stage, quantile: f64) -> Nanos {
-        Nanos(self.histogram(stage).value_at_quantile(quantile))
+    pub fn quantile(&self, stage: Stage, quantile: f64) -> Duration {
+        Duration::from_nanos(self.histogram(stage).value_at_quantile(quantile))
     }
 
     /// The longest time. Zero when nothing was measured.
     #[must_use]
-    pub fn longest(&self, stage: Stage) -> Nanos {
-        Nanos(self.histogram(stage).max())
+    pub fn longest(&self, stage: Stage) -> Duration {
+        Duration::from_nanos(self.histogram(stage).max())
     }
 
     /// How many times were measured.
@@ -128,8 +128,9 @@ impl Latency {
         self.stages.iter_mut().for_each(Histogram::reset);
     }
 
-    fn record(&mut self, stage: Stage, time: Nanos) {
-        self.stages[stage as usize].saturating_record(time.0);
+    fn record(&mut self, stage: Stage, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.stages[stage as usize].saturating_record(nanos);
     }
 }
 
@@ -153,10 +154,10 @@ impl Measured {
         &self.latency
     }
 
-    pub(crate) fn record(&mut self, stage: Stage, time: Nanos) {
+    pub(crate) fn record(&mut self, stage: Stage, time: Duration) {
         self.latency.record(stage, time);
         #[cfg(feature = "metrics")]
-        self.told[stage as usize].record(std::time::Duration::from_nanos(time.0));
+        self.told[stage as usize].record(time);
     }
 }
 
@@ -175,16 +176,22 @@ mod tests {
     fn times_are_kept_by_stage_to_a_hundredth() {
         let mut latency = Latency::new().unwrap();
         for time in 1..=1_000 {
-            latency.record(Stage::Decode, Nanos(time * 1_000));
+            latency.record(Stage::Decode, Duration::from_micros(time));
         }
         assert_eq!(latency.count(Stage::Decode), 1_000);
         assert_eq!(latency.count(Stage::Apply), 0);
         for (quantile, right) in [(0.5, 500_000), (0.99, 990_000), (1.0, 1_000_000)] {
-            let got = latency.quantile(Stage::Decode, quantile).0;
+            let got = latency.quantile(Stage::Decode, quantile).as_nanos();
             assert!(got.abs_diff(right) <= right / 100, "{quantile}: {got}");
         }
-        latency.record(Stage::Total, Nanos(u64::MAX));
-        assert!(latency.longest(Stage::Total).0.abs_diff(LONGEST) <= LONGEST / 100);
+        latency.record(Stage::Total, Duration::MAX);
+        assert!(
+            latency
+                .longest(Stage::Total)
+                .as_nanos()
+                .abs_diff(u128::from(LONGEST))
+                <= u128::from(LONGEST / 100)
+        );
         let mut all = Latency::new().unwrap();
         all.merge(&latency);
         all.merge(&latency);

@@ -6,9 +6,10 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | follow books live | [`Feed`] with [`jayx::JayX`] and [`bayse::Bayse`] |
+//! | follow books live | [`Feed`] with a venue: [`jayx`], [`bayse`], [`kraken`] |
 //! | look at books from another thread | [`handover`] |
 //! | drive the same rules over your own socket, or none | [`Session`] |
+//! | keep track of a venue's subscriptions | [`subscriptions`] |
 //! | see what passes over the wire | [`tap::Tap`], [`flight::Flight`] |
 //! | record frames, read and replay them | `capture::Recorder`, `capture::Incidents`, `capture::FrameLog`, `capture::Replay` (feature `capture`) |
 //! | decode frames only | the crate `ticklot-frame` |
@@ -34,8 +35,6 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod backoff;
-pub mod bayse;
 mod books;
 #[cfg(feature = "capture")]
 pub mod capture;
@@ -44,42 +43,52 @@ mod event;
 pub mod feed;
 pub mod flight;
 pub mod handover;
-pub mod jayx;
 #[cfg(feature = "latency")]
 pub mod latency;
-mod limiter;
 mod marks;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-mod outbox;
+mod pings;
 mod ring;
 #[cfg(feature = "sabotage")]
 mod sabotage;
 mod session;
+pub mod subscriptions;
 pub mod tap;
 mod venue;
+mod venues;
 
 pub use ticklot_book::{
-    Book, BookError, BookErrorKind, BookView, Change, Changes, ChangesIter, Depth, Epoch, Fill,
-    Fixed, Gap, HalfTicks, Imbalance, Level, Lots, Nanos, Ratio, Scale, ScaleError, Side, State,
-    Ticks,
+    Book, BookError, BookErrorKind, BookRef, BookRefLevels, BookView, Change, Changes, ChangesIter,
+    Checksum, Coverage, Depth, Epoch, Fill, Fixed, Flat, Gap, HalfTicks, Ids, Imbalance, Ladder,
+    Level, Lots, Nanos, Ratio, Scale, ScaleError, Sequence, Side, State, Storage, Ticks,
 };
-pub use ticklot_frame::{DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, VenueName};
+pub use ticklot_frame::{
+    Decimal, DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, UnixSeconds, VenueName,
+};
 
 #[cfg(feature = "feed")]
 pub use ticklot_transport as transport;
 
-pub use crate::backoff::Reconnect;
-pub use crate::books::{BookId, Books, ConnectionId};
-pub use crate::event::{BookUpdate, Disconnect, Event, Handler, LastTrade, Source};
+pub use crate::books::{
+    Account, Balance, BookConfig, BookCounts, BookId, Books, Candle, Candles, CandlesId,
+    ConnectionId, Instrument, MAX_CANDLES, MAX_ORDERS, MAX_TRADES, Order, OrderId,
+};
+pub use crate::event::{
+    BalanceUpdate, BookUpdate, CandleUpdate, Cause, Disconnect, EndReason, Event, Handler,
+    LastTrade, OnMessage, OrderRef, OrderUpdate, Receipt, ReferencePrice, RequestFailure, Resync,
+    ResyncStep, Source, StateChange, StatusUpdate, Trades, TradingStatus, UpdateKind,
+};
 #[cfg(feature = "feed")]
 pub use crate::feed::{Clock, Ended, Feed, Remote, RemoteError, Stopper};
-pub use crate::limiter::RateLimit;
-pub use crate::outbox::Outbox;
 #[cfg(feature = "sabotage")]
 pub use crate::sabotage::Sabotage;
-pub use crate::session::{Next, Options, Session};
-pub use crate::venue::{Context, NoCommand, Reply, Slot, Snapshot, Stats, Venue};
+pub use crate::session::{Next, Options, Outbox, RateLimit, Reconnect, ResyncPolicy, Session};
+pub use crate::venue::{
+    Concerns, Context, Delta, HttpRequest, Liveness, NoCommand, Reply, RequestId, ResyncReply,
+    Slot, Snapshot, Stats, Venue,
+};
+pub use crate::venues::{bayse, jayx, kraken};
 
 /// The README's examples must compile, and the guide's.
 #[cfg(all(doctest, feature = "feed"))]

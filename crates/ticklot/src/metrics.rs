@@ -9,15 +9,18 @@
 //!
 //! | name | kind | what |
 //! |---|---|---|
-//! | `ticklot_frames_total` | counter | Frames received, those of a Socket.IO session's own not counted. |
+//! | `ticklot_frames_total` | counter | Frames received, without those of the protocol itself. |
 //! | `ticklot_bytes_total` | counter | Bytes of all frames. |
 //! | `ticklot_messages_total` | counter | Messages decoded, of whatever kind. |
 //! | `ticklot_books_applied_total` | counter | Snapshots applied to a book. |
+//! | `ticklot_deltas_applied_total` | counter | Deltas applied to a book. |
+//! | `ticklot_repeated_total` | counter | Snapshots and deltas that the book had already. |
 //! | `ticklot_bad_lines_total` | counter | Lines that could not be read or applied. |
 //! | `ticklot_unknown_total` | counter | Messages of a kind that is not read. |
 //! | `ticklot_unrequested_total` | counter | Messages of what is not desired: dropped. |
 //! | `ticklot_late_frames_total` | counter | Frames that came when no connection was open: dropped. |
-//! | `ticklot_gaps_total` | counter | Messages for a book that could not be read or applied: the book is a gap until the next. |
+//! | `ticklot_gaps_total` | counter | Gaps of books: lost messages, wrong checksums, messages that could not be read or applied. |
+//! | `ticklot_resyncs_total` | counter | Snapshots that were requested to repair a book. |
 //! | `ticklot_connects_total` | counter | Connections opened. |
 //! | `ticklot_reconnects_total` | counter | Connections opened, but for the first. |
 //! | `ticklot_disconnects_total` | counter | Connections that ended, and attempts that failed. |
@@ -48,10 +51,10 @@ const fn metric(name: &'static str, what: &'static str) -> Metric {
 }
 
 /// The counters that come of [`Stats`], in the order of [`counts`].
-const COUNTERS: [Metric; 14] = [
+const COUNTERS: [Metric; 17] = [
     metric(
         "ticklot_frames_total",
-        "Frames received, those of a Socket.IO session's own not counted.",
+        "Frames received, without those of the protocol itself.",
     ),
     metric("ticklot_bytes_total", "Bytes of all frames."),
     metric(
@@ -61,6 +64,11 @@ const COUNTERS: [Metric; 14] = [
     metric(
         "ticklot_books_applied_total",
         "Snapshots applied to a book.",
+    ),
+    metric("ticklot_deltas_applied_total", "Deltas applied to a book."),
+    metric(
+        "ticklot_repeated_total",
+        "Snapshots and deltas that the book had already.",
     ),
     metric(
         "ticklot_bad_lines_total",
@@ -80,7 +88,11 @@ const COUNTERS: [Metric; 14] = [
     ),
     metric(
         "ticklot_gaps_total",
-        "Messages for a book that could not be read or applied: the book is a gap until the next.",
+        "Gaps of books: lost messages, wrong checksums, messages that could not be read or applied.",
+    ),
+    metric(
+        "ticklot_resyncs_total",
+        "Snapshots that were requested to repair a book.",
     ),
     metric("ticklot_connects_total", "Connections opened."),
     metric(
@@ -136,11 +148,14 @@ fn counts(stats: &Stats) -> [u64; COUNTERS.len()] {
         stats.bytes,
         stats.messages,
         stats.snapshots,
+        stats.deltas,
+        stats.repeated,
         stats.bad_lines,
         stats.unknown,
         stats.unrequested,
         stats.late,
         stats.gaps,
+        stats.resyncs,
         stats.connects,
         stats.connects.saturating_sub(1),
         stats.disconnects,

@@ -179,7 +179,7 @@ mod tests {
         Head {
             at: Nanos(n),
             connection: ConnectionId((n % 7) as u32),
-            venue: [VenueName::JAYX, VenueName::BAYSE][(n % 2) as usize],
+            venue: [VenueName("one"), VenueName("other")][(n % 2) as usize],
             kind: Kind::of_code((n % 6) as u8),
         }
     }

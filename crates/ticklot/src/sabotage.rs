@@ -2,7 +2,9 @@
 //! shipped turns on; and even where it is compiled in, nothing is wrong unless
 //! [`Options::sabotage`](crate::Options) asks for it.
 
-use ticklot_book::{Book, Level, Nanos, Side};
+use std::time::Duration;
+
+use ticklot_book::{BookRef, Level, Nanos, Side};
 
 /// A bug that a simulation has to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +18,10 @@ pub enum Sabotage {
 }
 
 /// A side of a snapshot with the book's own levels of other prices.
-pub(crate) fn merged(book: &Book, side: Side, snapshot: &[Level]) -> Vec<Level> {
+pub(crate) fn merged(book: BookRef<'_>, side: Side, snapshot: &[Level]) -> Vec<Level> {
     let is_new = |level: &&Level| snapshot.iter().all(|other| other.ticks != level.ticks);
-    let old = book.side(side).iter().filter(is_new);
-    snapshot.iter().chain(old).copied().collect()
+    let old = book.levels(side).filter(|level| is_new(&level));
+    snapshot.iter().copied().chain(old).collect()
 }
 
 /// A token bucket as the time at which it is full again.
@@ -30,13 +32,15 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     /// When there is a token, and another one if one is to be left.
-    pub(crate) fn next(&self, now: Nanos, drip: Nanos, tokens: u64) -> Nanos {
-        let spare = drip.0.saturating_mul(tokens.saturating_sub(1));
+    pub(crate) fn next(&self, now: Nanos, drip: Duration, tokens: u64) -> Nanos {
+        let tokens = u32::try_from(tokens.saturating_sub(1)).unwrap_or(u32::MAX);
+        let spare = drip.saturating_mul(tokens).as_nanos();
+        let spare = u64::try_from(spare).unwrap_or(u64::MAX);
         Nanos(self.full.0.saturating_sub(spare)).max(now)
     }
 
     /// A token is taken.
-    pub(crate) fn take(&mut self, now: Nanos, drip: Nanos) {
+    pub(crate) fn take(&mut self, now: Nanos, drip: Duration) {
         self.full = self.full.max(now).after(drip);
     }
 }

@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::io::Write as _;
+use std::time::Duration;
 
 use ticklot_book::{Nanos, State};
 use ticklot_frame::{VenueName, json_string};
@@ -70,7 +71,7 @@ pub struct TrustLost<'a> {
     /// What it is now.
     pub state: State,
     /// After how long without a message the connection's books are stale; none for never.
-    pub stale_after: Option<Nanos>,
+    pub stale_after: Option<Duration>,
 }
 
 /// What kind of thing passed: what a log tells its lines apart by.
@@ -190,7 +191,7 @@ impl TrustLost<'_> {
             json_string(out, text);
         }
         if let Some(limit) = self.stale_after {
-            let _ = write!(out, r#","stale_after_ns":{}"#, limit.0);
+            let _ = write!(out, r#","stale_after_ns":{}"#, limit.as_nanos());
         }
         out.push(b'}');
     }

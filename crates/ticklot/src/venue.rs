@@ -1,27 +1,42 @@
-//! What the session needs to know of a venue.
+//! The interface between the session and a venue's rules: the trait that a venue implements, and the
+//! context that it works with.
+//!
+//! A venue is a folder of decoders in `ticklot-frame` and a folder of rules here; a user's venue
+//! needs neither, only [`Venue`]. Helpers for it: [`Subscriptions`](crate::subscriptions) keeps the
+//! subscriptions, `ticklot_frame::json` reads JSON numbers exactly, [`Venue::next_request`] fetches
+//! over HTTP.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 #[cfg(feature = "sabotage")]
 use ticklot_book::Side;
-use ticklot_book::{Book, BookError, Epoch, Gap, Level, Nanos};
-use ticklot_frame::{DecodeError, Trade, UnixMillis, VenueName};
+use ticklot_book::{
+    self as book, BookError, BookRef, Epoch, Gap, Ids, Level, Nanos, Outcome, Scale, State,
+};
+use ticklot_frame::{Decimal, DecodeError, Trade, UnixMillis, VenueName};
 
-use crate::books::{BookId, Books, ConnectionId};
-use crate::event::{BookUpdate, Event, Handler, LastTrade, Source};
-use crate::limiter::RateLimit;
+use crate::books::{BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
+use crate::event::{
+    BalanceUpdate, BookUpdate, CandleUpdate, Cause, EndReason, Event, Handler, LastTrade,
+    OnMessage, OrderUpdate, Receipt, RequestFailure, Resync, ResyncStep, Source, Trades,
+    UpdateKind,
+};
 use crate::marks::Marks;
-use crate::outbox::Outbox;
+use crate::session::{Due, Outbox, RateLimit, ResyncPolicy, Resyncs, report};
 use crate::tap::Taps;
 
-/// A venue's rules on one connection: where it is, what is sent when it opens, what its frames
-/// mean. Pure: it is told what came and when, and says what is to be sent.
+/// A venue's rules on one connection: its position in the protocol, the outgoing messages, and the meaning of the
+/// incoming frames. A state machine without I/O: it gets inputs and their times, and queues its outputs.
 ///
-/// A venue is one module of this crate over one module of `ticklot-frame`; a user can bring their
-/// own. What has a default here is for venues that need it.
-pub trait Venue {
-    /// What can be asked of it while it runs, from any task: to subscribe, say.
+/// Methods with a default are for venues that need them.
+pub trait Venue: Sized {
+    /// Requests that a user can make while it runs, from any task: to subscribe, say.
     type Command;
+
+    /// A decoded message of the venue, borrowed from the frame: see [`OnMessage`]. `()` for a venue that
+    /// hands on none.
+    type Message<'a>;
 
     /// The name that its errors carry.
     fn name(&self) -> VenueName;
@@ -37,45 +52,67 @@ pub trait Venue {
         true
     }
 
-    /// A connection is open: forget the last one, and queue what is to be sent first.
-    fn opened(&mut self, now: Nanos, outbox: &mut Outbox);
+    /// What proves that a book without messages is current. Default: only its own messages.
+    fn liveness(&self) -> Liveness {
+        Liveness::Book
+    }
+
+    /// A connection is open: forget the last one, and queue the first messages.
+    fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>);
 
     /// The connection is gone.
     fn closed(&mut self) {}
 
-    /// A frame came. The bytes are those of one WebSocket text message.
-    fn frame<H: Handler + ?Sized>(&mut self, frame: &[u8], context: &mut Context<'_, H>) -> Reply;
+    /// A frame was received. The bytes are those of one WebSocket text message.
+    fn frame<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        frame: &[u8],
+        context: &mut Context<'_, H>,
+    ) -> Reply;
 
-    /// The user asks for something. The connection may be open or not.
-    fn command<H: Handler + ?Sized>(
+    /// The user requests something. The connection may be open or not.
+    fn command<H: OnMessage<Self> + ?Sized>(
         &mut self,
         command: Self::Command,
         context: &mut Context<'_, H>,
     ) -> Reply;
 
-    /// Appends a message that is due, of those that wait for a place under the rate limit; false
-    /// when none is. Called when there is a place, and after the queue is empty.
+    /// Requests a new snapshot of a book without a new connection: queues an HTTP request
+    /// ([`Venue::next_request`]), or unsubscribes and subscribes again. Called for a book that is a gap,
+    /// again until it is repaired ([`ResyncPolicy`]), and when the user requests it. Default:
+    /// unsupported; the book's next regular snapshot repairs it.
+    fn resync<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        book: BookId,
+        context: &mut Context<'_, H>,
+    ) -> ResyncReply {
+        let _ = (book, context);
+        ResyncReply::Unsupported
+    }
+
+    /// Appends a message that is due, of those that wait for a slot under the rate limit; false
+    /// when none is. Called when there is a slot, and after the queue is empty.
     fn next_message(&mut self, now: Nanos, slot: Slot, out: &mut Vec<u8>) -> bool {
         let _ = (now, slot, out);
         false
     }
 
-    /// When [`Venue::next_message`] will have one that was not due when it was last asked: a ping,
+    /// When [`Venue::next_message`] will have one that was not due at its last call: a ping,
     /// say. None for not at all, or not by time alone.
     fn next_due(&self) -> Option<Nanos> {
         None
     }
 
-    /// Replaces what is secret in a message that is to be sent, for those who see it pass: see
+    /// Replaces secrets in an outgoing message, for the taps that see it: see
     /// [`Tap`](crate::tap::Tap). Called only when there is one. A venue that sends no secrets leaves the
     /// message as it is.
     fn redact(&self, message: &mut Vec<u8>) {
         let _ = message;
     }
 
-    /// Whether [`Venue::next_message`] may have a message, or [`Venue::next_due`] another moment, since
-    /// it was last asked: looked at after each frame, so that it is asked only with a reason. After
-    /// everything else that happens it is asked in any case. Default: true.
+    /// Whether [`Venue::next_message`] may have a message, or [`Venue::next_due`] another time, since
+    /// its last call: checked after each frame, so that it is called only with a reason. After
+    /// everything else that happens it is called in any case. Default: true.
     fn has_message(&self, now: Nanos) -> bool {
         let _ = now;
         true
@@ -92,18 +129,32 @@ pub trait Venue {
     }
 
     /// Its deadline has come.
-    fn timeout<H: Handler + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+    fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
         let _ = context;
         Reply::Data
     }
 
-    /// How long the server may be silent, pings included, before it is given up for dead. None to
+    /// How long the server may be silent, pings included, before the connection is given up. None to
     /// wait for ever.
-    fn silence_limit(&self) -> Option<Nanos>;
+    fn silence_limit(&self) -> Option<Duration>;
 
-    /// A URL (`http://`, `https://`) to be fetched once, now. Asked when a connection opens.
-    fn fetch(&mut self) -> Option<String> {
+    /// The next URL (`http://`, `https://`) to fetch while the connection goes on. Called until there is
+    /// none, after every other call. Several requests may be under way at once, in any order.
+    fn next_request(&mut self, now: Nanos) -> Option<HttpRequest> {
+        let _ = now;
         None
+    }
+
+    /// The body of a request of this connection, or why there is none. `request` is none for a body from
+    /// a log, which does not record it: it belongs to the oldest request that is under way.
+    fn response<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        request: Option<RequestId>,
+        body: Result<&[u8], &RequestFailure>,
+        context: &mut Context<'_, H>,
+    ) -> Reply {
+        let _ = (request, body, context);
+        Reply::Data
     }
 
     /// Breaks something on purpose.
@@ -112,20 +163,28 @@ pub trait Venue {
     fn sabotage(&mut self, bug: crate::Sabotage) {
         let _ = bug;
     }
-
-    /// What was fetched for this connection.
-    fn fetched<H: Handler + ?Sized>(&mut self, body: &[u8], context: &mut Context<'_, H>) -> Reply {
-        let _ = (body, context);
-        Reply::Data
-    }
 }
 
-/// What there is a place for under the rate limit.
+/// The proof that a book without recent messages is current.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Liveness {
+    /// Only the book's own messages: the venue repeats a book, or sends it often.
+    #[default]
+    Book,
+    /// Any message on the connection. The connection loses no message while it is open, so a feed that
+    /// sends what changes is current as long as the server sends anything, a heartbeat say.
+    Connection,
+    /// The messages for which the venue calls [`Context::alive`].
+    Heartbeat,
+}
+
+/// Which slot is free under the rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
-    /// Any message.
+    /// Any message's.
     Any,
-    /// A ping only.
+    /// A ping's only.
     Ping,
 }
 
@@ -133,17 +192,17 @@ pub enum Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoCommand {}
 
-/// What a frame asks of the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the session does after a call to the venue.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
     /// Nothing: it was data.
     Data,
     /// Nothing: it was of the protocol itself, and is not counted as a frame.
     Control,
-    /// The session inside the connection is over: close it.
-    End(&'static str),
-    /// The handler wants no more.
+    /// Closes the connection: the session inside it is over.
+    End(EndReason),
+    /// Ends the feed: the handler wants no more.
     Stop,
 }
 
@@ -157,35 +216,46 @@ impl From<ControlFlow<()>> for Reply {
     }
 }
 
-/// What a venue works with while it reads a frame.
-#[derive(Debug)]
-pub struct Context<'a, H: ?Sized> {
-    /// The connection.
-    pub connection: ConnectionId,
-    /// The frame's number.
-    pub frame: u64,
-    /// When it was received: what books and events that come of it are dated by.
-    pub received: Nanos,
-    /// Now. Later than that when it has waited behind others.
-    pub now: Nanos,
-    /// The epoch of the connection; books made while reading a frame belong to it.
-    pub epoch: Epoch,
-    /// All books.
-    pub books: &'a mut Books,
-    /// What is to be sent.
-    pub outbox: &'a mut Outbox,
-    /// Counts of what was seen.
-    pub stats: &'a mut Stats,
-    /// The venue said that too much was sent: send less.
-    pub slow_down: bool,
-    /// The connection has brought something that was asked for: it is good, and the next backoff
-    /// starts from its beginning. An applied snapshot says so by itself.
-    pub proved: bool,
-    #[cfg(feature = "sabotage")]
-    pub(crate) sabotage: Option<crate::Sabotage>,
-    pub(crate) taps: &'a mut Taps,
-    pub(crate) marks: Marks<'a>,
-    pub(crate) handler: &'a mut H,
+/// What a venue did to repair a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResyncReply {
+    /// The venue has no request for a snapshot.
+    Unsupported,
+    /// A snapshot is requested; the book's messages go on meanwhile.
+    Requested,
+    /// A snapshot is requested, and the book gets no messages until it arrives: it was unsubscribed.
+    Interrupted,
+    /// An earlier request is still under way, or waits for a slot under the rate limit: no other one is
+    /// made. It counts as [`ResyncReply::Interrupted`] when the session knows of no earlier one.
+    Pending,
+}
+
+/// A request's number: a venue's own, to recognise the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// An HTTP request: a GET.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// Its number.
+    pub id: RequestId,
+    /// The URL.
+    pub url: String,
+}
+
+/// Which books a message may have concerned that could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Concerns<'a> {
+    /// None: it was readably of another type.
+    None,
+    /// This one.
+    Book(BookId),
+    /// These: those of a market, say.
+    Books(&'a [BookId]),
+    /// Any book of the connection.
+    Connection,
 }
 
 /// Counts of one connection, over all its epochs.
@@ -195,94 +265,286 @@ pub struct Context<'a, H: ?Sized> {
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Stats {
-    /// Frames received, those of a Socket.IO session's own not counted.
+    /// Frames received, without those of the protocol itself.
     pub frames: u64,
     /// Bytes of all frames.
     pub bytes: u64,
-    /// Messages decoded, of whatever kind; those of a Socket.IO session's own not counted.
+    /// Messages decoded, of whatever kind, without those of the protocol itself.
     pub messages: u64,
     /// Snapshots applied.
     pub snapshots: u64,
+    /// Deltas applied.
+    pub deltas: u64,
+    /// Snapshots and deltas that the book had already: passed over.
+    pub repeated: u64,
     /// Lines that could not be read or applied.
     pub bad_lines: u64,
     /// Messages of a kind that is not read.
     pub unknown: u64,
-    /// Messages of what is not desired, or no longer: dropped.
+    /// Messages of topics that are not subscribed to, or no longer: dropped.
     pub unrequested: u64,
-    /// Frames that came when no connection was open: dropped.
+    /// Frames that were received while no connection was open: dropped.
     pub late: u64,
-    /// Messages for a book that could not be read or applied: the book is a gap until the next.
+    /// Gaps of books: a lost message, a wrong checksum, or a message that could not be read or applied.
     pub gaps: u64,
+    /// Snapshots that were requested to repair a book.
+    pub resyncs: u64,
     /// Connections opened.
     pub connects: u64,
     /// Connections that ended, and attempts that failed.
     pub disconnects: u64,
-    /// Messages given to be sent.
+    /// Messages sent.
     pub sent: u64,
-    /// Times the venue said that too much was sent.
+    /// Times the venue refused messages for their rate.
     pub rate_limited: u64,
 }
 
-/// A snapshot on its way to its book.
-#[derive(Clone, Copy, Debug)]
+/// A snapshot for a book.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Snapshot<'a> {
-    /// The line of the frame that it came in.
+    /// The line of the frame that it was in.
     pub line: u32,
     /// The buyers, in any order.
     pub bids: &'a [Level],
     /// The sellers, in any order.
     pub asks: &'a [Level],
-    /// New trades, in order of time.
-    pub trades: &'a [Trade],
+    /// The number of the last update in it, if the feed has any.
+    pub id: Option<u64>,
+    /// The venue's checksum of it, if it sends one.
+    pub checksum: Option<u32>,
     /// The last trade.
     pub last_trade: Option<LastTrade>,
     /// When the venue says that it sent it.
     pub sent: Option<UnixMillis>,
-    /// How it came.
+    /// How it was received.
     pub source: Source,
 }
 
+/// A delta for a book.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Delta<'a> {
+    /// The line of the frame that it was in.
+    pub line: u32,
+    /// Bids, applied in order; a level without lots is removed.
+    pub bids: &'a [Level],
+    /// Asks, applied in order.
+    pub asks: &'a [Level],
+    /// Its numbers, if the feed has any.
+    pub ids: Option<Ids>,
+    /// The venue's checksum of the book after it, if it sends one.
+    pub checksum: Option<u32>,
+    /// The last trade.
+    pub last_trade: Option<LastTrade>,
+    /// When the venue says that it sent it.
+    pub sent: Option<UnixMillis>,
+}
+
+/// A message that was applied to a book, or was to be.
+struct Applied {
+    book: BookId,
+    kind: UpdateKind,
+    line: u32,
+    last_trade: Option<LastTrade>,
+    sent: Option<UnixMillis>,
+    source: Source,
+}
+
+impl Applied {
+    #[inline]
+    fn update<'c>(
+        &self,
+        frame: u64,
+        received: Nanos,
+        changes: book::Changes<'c>,
+    ) -> BookUpdate<'c> {
+        BookUpdate {
+            book: self.book,
+            kind: self.kind,
+            frame,
+            line: self.line,
+            received,
+            changes,
+            last_trade: self.last_trade,
+            sent: self.sent,
+            source: self.source,
+        }
+    }
+}
+
+/// What a venue works with during one call.
+#[derive(Debug)]
+pub struct Context<'a, H: ?Sized> {
+    pub(crate) connection: ConnectionId,
+    pub(crate) frame: u64,
+    pub(crate) received: Nanos,
+    pub(crate) now: Nanos,
+    pub(crate) epoch: Epoch,
+    pub(crate) books: &'a mut Books,
+    /// The connection's slot in the books.
+    pub(crate) slot: usize,
+    pub(crate) outbox: &'a mut Outbox,
+    pub(crate) stats: &'a mut Stats,
+    pub(crate) resyncs: &'a mut Resyncs,
+    pub(crate) policy: &'a ResyncPolicy,
+    pub(crate) random: &'a mut fastrand::Rng,
+    pub(crate) slow_down: bool,
+    pub(crate) proved: bool,
+    #[cfg(feature = "sabotage")]
+    pub(crate) sabotage: Option<crate::Sabotage>,
+    pub(crate) taps: &'a mut Taps,
+    pub(crate) marks: Marks<'a>,
+    pub(crate) handler: &'a mut H,
+}
+
+/// The call's circumstances, and what the venue notes.
+impl<H: ?Sized> Context<'_, H> {
+    /// The connection.
+    #[must_use]
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// The frame's number.
+    #[must_use]
+    pub fn frame(&self) -> u64 {
+        self.frame
+    }
+
+    /// When the frame was received: the time of its books and events.
+    #[must_use]
+    pub fn received(&self) -> Nanos {
+        self.received
+    }
+
+    /// Now. Later than [`Context::received`] when the frame has waited behind others.
+    #[must_use]
+    pub fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// The epoch of the connection.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Where and when the frame was received.
+    #[must_use]
+    pub fn receipt(&self) -> Receipt {
+        Receipt {
+            connection: self.connection,
+            frame: self.frame,
+            received: self.received,
+        }
+    }
+
+    /// All books.
+    #[must_use]
+    pub fn books(&self) -> &Books {
+        self.books
+    }
+
+    /// Queues outgoing messages. They are sent before those of [`Venue::next_message`].
+    pub fn outbox(&mut self) -> &mut Outbox {
+        self.outbox
+    }
+
+    /// Adds an empty book to the connection; see [`Books::add`]. It waits for its first snapshot in the
+    /// connection's epoch. Allocates.
+    pub fn add_book(
+        &mut self,
+        instrument: &Instrument<'_>,
+        config: crate::books::BookConfig,
+    ) -> BookId {
+        let id = self.books.add(self.connection, instrument, config);
+        let epoch = self.epoch;
+        if self
+            .books
+            .untrusted(id)
+            .is_some_and(|book| book.epoch() != epoch)
+        {
+            self.books.change(id, self.now, |stored| {
+                (stored.begin(epoch), Cause::Disconnected)
+            });
+        }
+        id
+    }
+
+    /// A message was decoded.
+    pub fn count_message(&mut self) {
+        self.stats.messages += 1;
+    }
+
+    /// A message was dropped, since its topic is not subscribed to.
+    pub fn count_unrequested(&mut self) {
+        self.stats.unrequested += 1;
+    }
+
+    /// The venue refused messages for their rate: nothing is sent for a while, and then less.
+    pub fn rate_limited(&mut self) {
+        self.slow_down = true;
+    }
+
+    /// The connection has answered a request: it is good, and the next backoff
+    /// starts from its beginning. An applied snapshot or delta says so by itself.
+    pub fn confirmed(&mut self) {
+        self.proved = true;
+    }
+
+    /// A line is decoded: to be called after each, so that the time of decoding is measured apart from
+    /// that of the book. Does nothing unless that is measured (feature `latency`).
+    #[inline]
+    pub fn decoded(&mut self) {
+        self.marks.decoded();
+    }
+}
+
+/// Events.
 impl<H: Handler + ?Sized> Context<'_, H> {
-    /// Tells the handler.
+    /// Hands an event to the handler.
     pub fn emit(&mut self, event: Event<'_>) -> ControlFlow<()> {
         let flow = self.handler.on_event(event, self.books);
         self.marks.handled(None, self.books);
         flow
     }
 
-    /// A line is decoded: to be told after each, so that the time it took can be told from the time
-    /// that its book takes. Does nothing unless that is measured (feature `latency`).
-    #[inline]
-    pub fn decoded(&mut self) {
-        self.marks.decoded();
+    /// Hands a message of the venue to the handler: see [`OnMessage`]. To be called before the events
+    /// that it leads to.
+    pub fn message<V: Venue>(&mut self, message: &V::Message<'_>) -> ControlFlow<()>
+    where
+        H: OnMessage<V>,
+    {
+        let receipt = self.receipt();
+        self.handler.on_message(message, receipt, self.books)
     }
 
-    /// A line could not be read or applied.
-    pub fn bad_line(&mut self, error: DecodeError) -> ControlFlow<()> {
+    /// A message could not be read. The books that it may have concerned become gaps; their changes of state
+    /// are reported, then the bad line. Their snapshots are requested, where the venue can.
+    pub fn unreadable(&mut self, concerns: Concerns<'_>, error: DecodeError) -> ControlFlow<()> {
+        match concerns {
+            Concerns::None => {}
+            Concerns::Book(id) => self.mark_gap(id, Gap::Refused),
+            Concerns::Books(ids) => ids.iter().for_each(|id| self.mark_gap(*id, Gap::Refused)),
+            Concerns::Connection => {
+                for at in 0..self.books.of_connection(self.connection).len() {
+                    if let Some(&id) = self.books.of_connection(self.connection).get(at) {
+                        self.mark_gap(id, Gap::Refused);
+                    }
+                }
+            }
+        }
+        self.report()?;
+        self.bad_line(error)
+    }
+
+    /// A line could not be read or applied, and concerns no book.
+    fn bad_line(&mut self, error: DecodeError) -> ControlFlow<()> {
         self.stats.bad_lines += 1;
         self.emit(Event::BadLine {
             connection: self.connection,
             frame: self.frame,
             error,
         })
-    }
-
-    /// A message for a book could not be read: the book is out of date until the next one.
-    pub fn missed(&mut self, id: BookId) {
-        self.gap(id, Gap::Refused);
-    }
-
-    /// A book cannot be bridged by what came next: it is not to be trusted until the next snapshot.
-    pub fn gap(&mut self, id: BookId, gap: Gap) {
-        let Some(book) = self.books.book_mut(id) else {
-            return;
-        };
-        let was_live = book.state().is_live();
-        book.mark_gap(gap);
-        self.stats.gaps += 1;
-        if was_live {
-            self.taps.trust_lost(id, self.now, self.books);
-        }
     }
 
     /// A message is of a kind that is not read.
@@ -294,57 +556,519 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         })
     }
 
-    /// Replaces a book by a snapshot and tells the handler. `refusal` makes a decoding error of
-    /// what the book refuses.
+    /// Reports the changes of state that were not reported yet, and keeps the list of books that need a
+    /// snapshot.
+    fn report(&mut self) -> ControlFlow<()> {
+        if !self.books.has_changes() {
+            return ControlFlow::Continue(());
+        }
+        report(
+            self.now,
+            self.books,
+            self.handler,
+            self.taps,
+            Some((self.connection, self.resyncs)),
+        )
+    }
+}
+
+/// Books.
+impl<H: Handler + ?Sized> Context<'_, H> {
+    /// The book, if this connection feeds it.
+    fn is_ours(&self, id: BookId) -> bool {
+        self.books.connection(id) == Some(self.connection)
+    }
+
+    /// Whether this connection feeds the book. A message for one that another connection has adopted is
+    /// counted.
+    #[inline]
+    fn is_fed(&mut self, id: BookId) -> bool {
+        let is_ours = self.is_ours(id);
+        self.stats.unrequested += u64::from(!is_ours);
+        is_ours
+    }
+
+    fn mark_gap(&mut self, id: BookId, gap: Gap) {
+        if !self.is_ours(id) {
+            return;
+        }
+        self.stats.gaps += 1;
+        self.books.mark_gap(id, gap, self.now);
+    }
+
+    /// A message of a book was lost: the book is a gap until its next snapshot, and the change is reported.
+    pub fn gap(&mut self, id: BookId, gap: Gap) -> ControlFlow<()> {
+        self.mark_gap(id, gap);
+        self.report()
+    }
+
+    /// The connection proved that its quiet books are current: for [`Liveness::Heartbeat`].
+    pub fn alive(&mut self) -> ControlFlow<()> {
+        self.books.alive(self.slot, self.received, self.now);
+        self.report()
+    }
+
+    /// The user does not follow these books any more: all of them are disconnected, and then reported.
+    pub fn unfollow(&mut self, ids: &[BookId]) -> ControlFlow<()> {
+        for id in ids {
+            if self.is_ours(*id) {
+                self.books.change(*id, self.now, |stored| {
+                    (stored.disconnect(), Cause::Unsubscribed)
+                });
+                self.resyncs.done(*id);
+            }
+        }
+        self.report()
+    }
+
+    /// Removes a book. It is disconnected first, and that is reported; its id is not used again.
+    pub fn remove_book(&mut self, id: BookId) -> ControlFlow<()> {
+        let is_ours = self.is_ours(id);
+        let flow = self.unfollow(&[id]);
+        if is_ours {
+            self.books.remove(id);
+        }
+        flow
+    }
+
+    /// The size of a tick or a lot of a book's instrument is this from now on. When it differs, the book
+    /// is a gap until its next snapshot, and both are reported.
+    pub fn set_scale(&mut self, id: BookId, new: Scale) -> ControlFlow<()> {
+        let Some(old) = self.books.untrusted(id).map(BookRef::scale) else {
+            return ControlFlow::Continue(());
+        };
+        if old == new || !self.is_ours(id) {
+            return ControlFlow::Continue(());
+        }
+        self.books.change(id, self.now, |stored| {
+            (stored.set_scale(new), Cause::ScaleChanged)
+        });
+        self.report()?;
+        self.emit(Event::Scale { book: id, old, new })
+    }
+
+    /// Takes a book over from another connection of the venue; the next delta on this one has these
+    /// numbers. Levels and validity stay, the book takes this connection's epoch, and the other
+    /// connection can change it no longer. Returns false, and changes nothing, unless the numbers prove
+    /// that no update lies between.
+    pub fn adopt(&mut self, id: BookId, ids: Ids) -> bool {
+        self.is_ours(id) || self.books.adopt(id, self.connection, self.epoch, ids)
+    }
+
+    /// The book needs a snapshot that does not arrive by itself, after opening say: it is requested with
+    /// [`Venue::resync`], and again until the book is live.
+    pub fn request_snapshot(&mut self, id: BookId) {
+        self.resyncs.want(id, self.now);
+    }
+
+    /// A request for a book's snapshot failed: it is reported, and repeated with backoff.
+    pub fn resync_failed(&mut self, id: BookId, error: &RequestFailure) -> ControlFlow<()> {
+        if !self.is_ours(id) {
+            self.resyncs.done(id);
+            return ControlFlow::Continue(());
+        }
+        let at_least = match error {
+            RequestFailure::Status { retry_after, .. } => retry_after.unwrap_or_default(),
+            _ => Duration::ZERO,
+        };
+        let failed = self
+            .resyncs
+            .failed(id, self.now, at_least, self.policy, self.random);
+        let Some((attempt, retry_in)) = failed else {
+            return ControlFlow::Continue(());
+        };
+        self.emit(Event::Resync(Resync {
+            book: id,
+            attempt,
+            step: ResyncStep::Failed { error, retry_in },
+        }))
+    }
+
+    /// Replaces a book by a snapshot. Its change of state and the update are reported. `refusal` makes a
+    /// decoding error of what the book refuses. A book that another connection has adopted is not changed,
+    /// and the snapshot is counted as unrequested.
     pub fn snapshot(
         &mut self,
         id: BookId,
         snapshot: &Snapshot<'_>,
         refusal: impl FnOnce(BookError) -> DecodeError,
     ) -> ControlFlow<()> {
-        let Some(book) = self.books.book_mut(id) else {
-            return ControlFlow::Continue(());
-        };
-        let (bids, asks) = (snapshot.bids, snapshot.asks);
         #[cfg(feature = "sabotage")]
-        let merged = (self.sabotage == Some(crate::Sabotage::MergedSnapshot)).then(|| {
-            let merged = |side, snapshot| crate::sabotage::merged(book, side, snapshot);
-            let (bids, asks) = (merged(Side::Bid, bids), merged(Side::Ask, asks));
-            (bids, asks)
+        let merged = self.sabotaged(id, snapshot);
+        #[cfg(feature = "sabotage")]
+        let snapshot = &match &merged {
+            Some((bids, asks)) => Snapshot {
+                bids,
+                asks,
+                ..*snapshot
+            },
+            None => *snapshot,
+        };
+        let whole = book::Snapshot {
+            bids: snapshot.bids,
+            asks: snapshot.asks,
+            id: snapshot.id,
+            checksum: snapshot.checksum,
+        };
+        let received = self.received;
+        let (connection, now) = (self.connection, self.now);
+        let outcome = self.books.change_of(connection, id, now, |stored| {
+            (stored.snapshot(&whole, received), Cause::Snapshot)
         });
-        #[cfg(feature = "sabotage")]
-        let (bids, asks) = match &merged {
-            Some((bids, asks)) => (bids.as_slice(), asks.as_slice()),
-            None => (bids, asks),
-        };
-        let was_live = book.state().is_live();
-        if let Err(error) = book.replace(bids, asks, self.received) {
-            self.gap(id, Gap::Refused);
-            return self.bad_line(refusal(error).on_line(snapshot.line));
-        }
-        if was_live && !book.state().is_live() {
-            self.taps.trust_lost(id, self.now, self.books);
-        }
-        if self.received < self.now {
-            self.books.waited(id, self.now);
-        }
-        self.marks.applied();
-        self.proved = true;
-        self.stats.snapshots += 1;
-        let changes = self.books.untrusted(id).map(Book::changes);
-        let update = BookUpdate {
+        let message = Applied {
             book: id,
-            frame: self.frame,
+            kind: UpdateKind::Snapshot,
             line: snapshot.line,
-            received: self.received,
-            changes: changes.unwrap_or_default(),
-            trades: snapshot.trades,
             last_trade: snapshot.last_trade,
             sent: snapshot.sent,
             source: snapshot.source,
         };
-        let flow = self.handler.on_event(Event::Book(update), self.books);
+        self.applied(outcome, &message, refusal)
+    }
+
+    /// Applies a delta to a book. Its change of state and the update are reported; a gap only as the
+    /// former, unless levels changed. `refusal` makes a decoding error of what the book refuses. A book
+    /// that another connection has adopted is not changed, and the delta is counted as unrequested.
+    pub fn delta(
+        &mut self,
+        id: BookId,
+        delta: &Delta<'_>,
+        refusal: impl FnOnce(BookError) -> DecodeError,
+    ) -> ControlFlow<()> {
+        let changes = book::Delta {
+            bids: delta.bids,
+            asks: delta.asks,
+            ids: delta.ids,
+            checksum: delta.checksum,
+        };
+        let received = self.received;
+        let (connection, now) = (self.connection, self.now);
+        let outcome = self.books.change_of(connection, id, now, |stored| {
+            (stored.delta(&changes, received), Cause::Delta)
+        });
+        let message = Applied {
+            book: id,
+            kind: UpdateKind::Delta,
+            line: delta.line,
+            last_trade: delta.last_trade,
+            sent: delta.sent,
+            source: Source::Stream,
+        };
+        self.applied(outcome, &message, refusal)
+    }
+
+    /// Reports what became of a snapshot or a delta.
+    #[inline]
+    fn applied(
+        &mut self,
+        outcome: Option<Result<Outcome, BookError>>,
+        message: &Applied,
+        refusal: impl FnOnce(BookError) -> DecodeError,
+    ) -> ControlFlow<()> {
+        match outcome {
+            Some(Ok(Outcome::Applied)) => {}
+            // Another connection has adopted the book, or it was removed.
+            None => {
+                self.stats.unrequested += 1;
+                return ControlFlow::Continue(());
+            }
+            Some(Ok(outcome)) => return self.not_applied(message, outcome),
+            Some(Err(error)) => {
+                self.stats.gaps += 1;
+                self.books.count_gap(message.book);
+                if message.kind == UpdateKind::Snapshot {
+                    // The book may have had none before, and then it is no gap.
+                    self.resyncs.want(message.book, self.now);
+                }
+                self.report()?;
+                self.partly_applied(message)?;
+                return self.bad_line(refusal(error).on_line(message.line));
+            }
+        }
+        self.marks.applied();
+        self.proved = true;
+        match message.kind {
+            UpdateKind::Snapshot => self.stats.snapshots += 1,
+            UpdateKind::Delta => self.stats.deltas += 1,
+        }
+        self.report()?;
+        if message.kind == UpdateKind::Snapshot {
+            self.resyncs.done(message.book);
+        }
+        let changes = self.books.changes(message.book);
+        let event = Event::Book(message.update(self.frame, self.received, changes));
+        let flow = self.handler.on_event(event, self.books);
         self.marks.handled(Some(self.connection), self.books);
         flow
+    }
+
+    /// A message that is not in the book, or has made it a gap.
+    #[cold]
+    fn not_applied(&mut self, message: &Applied, outcome: Outcome) -> ControlFlow<()> {
+        let id = message.book;
+        match outcome {
+            Outcome::Old => {
+                self.stats.repeated += 1;
+                let state = self.books.state(id);
+                // A book that is newer than its snapshot needs none.
+                if message.kind == UpdateKind::Snapshot && !matches!(state, State::Gap(_)) {
+                    self.resyncs.done(id);
+                }
+            }
+            Outcome::Gap(_) => {
+                self.stats.gaps += 1;
+                self.books.count_gap(id);
+            }
+            _ => {}
+        }
+        self.report()?;
+        self.partly_applied(message)
+    }
+
+    /// Reports the levels that a message changed although the book is a gap after it, so that a mirror of
+    /// the book by its changes stays exact.
+    fn partly_applied(&mut self, message: &Applied) -> ControlFlow<()> {
+        let changes = self.books.changes(message.book);
+        if changes.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let event = Event::Book(message.update(self.frame, self.received, changes));
+        self.handler.on_event(event, self.books)
+    }
+
+    #[cfg(feature = "sabotage")]
+    fn sabotaged(&self, id: BookId, snapshot: &Snapshot<'_>) -> Option<(Vec<Level>, Vec<Level>)> {
+        if self.sabotage != Some(crate::Sabotage::MergedSnapshot) {
+            return None;
+        }
+        let book = self.books.untrusted(id)?;
+        let merged = |side, levels| crate::sabotage::merged(book, side, levels);
+        Some((
+            merged(Side::Bid, snapshot.bids),
+            merged(Side::Ask, snapshot.asks),
+        ))
+    }
+}
+
+/// The stores next to the books.
+impl<H: Handler + ?Sized> Context<'_, H> {
+    /// Trades of a book's instrument. `repeats` says that the list is newest first and may repeat earlier
+    /// trades: those are dropped. Otherwise all are new, oldest first. New ones are kept
+    /// ([`Books::trades`]) and reported. Those of a book that another connection has adopted, which
+    /// reports them too, are counted as unrequested.
+    pub fn trades(
+        &mut self,
+        id: BookId,
+        list: &[Trade],
+        repeats: bool,
+        sent: Option<UnixMillis>,
+    ) -> ControlFlow<()> {
+        if list.is_empty() || !self.is_fed(id) {
+            return ControlFlow::Continue(());
+        }
+        self.new_trades(id, list, repeats, sent)
+    }
+
+    fn new_trades(
+        &mut self,
+        id: BookId,
+        list: &[Trade],
+        repeats: bool,
+        sent: Option<UnixMillis>,
+    ) -> ControlFlow<()> {
+        if list.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        self.books.keep_trades(id, list, repeats);
+        let (Some(instrument), trades) = (self.books.instrument(id), self.books.new_trades(id))
+        else {
+            return ControlFlow::Continue(());
+        };
+        if trades.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let scale = self.books.untrusted(id).map_or(Scale::UNIT, BookRef::scale);
+        let event = Event::Trades(Trades {
+            connection: self.connection,
+            instrument,
+            book: Some(id),
+            scale,
+            trades,
+            sent,
+            received: self.received,
+        });
+        let flow = self.handler.on_event(event, self.books);
+        self.marks.handled(None, self.books);
+        flow
+    }
+
+    /// Trades of an instrument that may have no book in the feed, in ticks and lots of `scale`: reported, and
+    /// kept when it has one of that scale.
+    pub fn trades_of(
+        &mut self,
+        instrument: &Instrument<'_>,
+        scale: Scale,
+        trades: &[Trade],
+        sent: Option<UnixMillis>,
+    ) -> ControlFlow<()> {
+        let book = self.books.find(instrument);
+        let of_scale = |id: &BookId| self.books.untrusted(*id).map(BookRef::scale) == Some(scale);
+        if let Some(id) = book.filter(of_scale) {
+            return self.new_trades(id, trades, false, sent);
+        }
+        self.emit(Event::Trades(Trades {
+            connection: self.connection,
+            instrument: *instrument,
+            book,
+            scale,
+            trades,
+            sent,
+            received: self.received,
+        }))
+    }
+
+    /// A candle: it is kept in its series and reported.
+    pub fn candle(&mut self, id: CandlesId, candle: Candle) -> ControlFlow<()> {
+        self.books.put_candle(id, candle, self.received);
+        let Some(series) = self.books.series(id) else {
+            return ControlFlow::Continue(());
+        };
+        let event = Event::Candle(CandleUpdate {
+            connection: self.connection,
+            instrument: series.instrument(),
+            interval: series.interval(),
+            scale: series.scale(),
+            candle,
+            received: self.received,
+        });
+        let flow = self.handler.on_event(event, self.books);
+        self.marks.handled(None, self.books);
+        flow
+    }
+
+    /// All balances of the account: asset, balance and available part of each. They are kept
+    /// ([`Books::account_of`]), counted as unrequested on a connection without an account, and reported,
+    /// one by one. `list` is iterated over twice.
+    pub fn balances<'b, I>(&mut self, list: impl Fn() -> I) -> ControlFlow<()>
+    where
+        I: Iterator<Item = (&'b str, Decimal<'b>, Decimal<'b>)>,
+    {
+        let (connection, received) = (self.connection, self.received);
+        let update = |(asset, balance, available)| BalanceUpdate {
+            connection,
+            asset,
+            balance,
+            available,
+            sent: None,
+            received,
+        };
+        let kept = self.books.change_account(connection, received, |account| {
+            account.begin_balances(received);
+            list().map(update).for_each(|it| account.put_balance(&it));
+        });
+        self.count_unkept(kept);
+        for it in list() {
+            self.emit(Event::Balance(update(it)))?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Orders of the account, as they are now: kept, counted and reported as [`Context::balances`] are.
+    pub fn orders<'b, I>(&mut self, list: impl Fn() -> I) -> ControlFlow<()>
+    where
+        I: Iterator<Item = OrderUpdate<'b>>,
+    {
+        let (connection, received) = (self.connection, self.received);
+        let kept = self.books.change_account(connection, received, |account| {
+            account.begin_orders(received);
+            list().for_each(|it| account.put_order(&it));
+        });
+        self.count_unkept(kept);
+        for it in list() {
+            self.emit(Event::Order(it))?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn count_unkept(&mut self, kept: bool) {
+        if !kept {
+            self.stats.unrequested += 1;
+        }
+        self.proved = true;
+    }
+}
+
+/// What the session does around a call to the venue.
+impl<H: ?Sized> Context<'_, H> {
+    /// Requests the snapshots that are due.
+    pub(crate) fn run_resyncs<V: Venue>(&mut self, venue: &mut V) -> ControlFlow<()>
+    where
+        H: OnMessage<V>,
+    {
+        while let Some((id, due)) = self.resyncs.first_due(self.now) {
+            if !self.is_ours(id) {
+                self.resyncs.done(id);
+                continue;
+            }
+            match (venue.resync(id, self), due) {
+                (ResyncReply::Unsupported, _) => self.resyncs.done(id),
+                (ResyncReply::Pending, Due::TimedOut(_)) => {
+                    self.resyncs
+                        .postpone(id, self.now, self.policy, self.random);
+                }
+                (reply, due) => {
+                    if let Due::TimedOut(attempt) = due {
+                        self.emit_resync(id, attempt, ResyncStep::TimedOut)?;
+                    }
+                    self.resync_requested(id, reply)?;
+                }
+            }
+        }
+        self.report()
+    }
+
+    /// Requests a snapshot of a book for the user, and reports that also if the venue cannot.
+    pub(crate) fn resync_by_user<V: Venue>(&mut self, venue: &mut V, id: BookId) -> ControlFlow<()>
+    where
+        H: OnMessage<V>,
+    {
+        match venue.resync(id, self) {
+            ResyncReply::Unsupported => {
+                self.resyncs.done(id);
+                self.emit_resync(id, 0, ResyncStep::Unsupported)
+            }
+            reply => self.resync_requested(id, reply),
+        }
+    }
+
+    /// A snapshot of a book is requested: it is counted and reported.
+    fn resync_requested(&mut self, id: BookId, reply: ResyncReply) -> ControlFlow<()>
+    where
+        H: Handler,
+    {
+        let attempt = self
+            .resyncs
+            .requested(id, self.now, self.policy, self.random);
+        self.stats.resyncs += 1;
+        self.books.count_resync(id);
+        self.emit_resync(id, attempt, ResyncStep::Requested)?;
+        let is_gap = matches!(self.books.state(id), State::Gap(_));
+        if reply != ResyncReply::Requested && !is_gap {
+            self.books.change(id, self.now, |stored| {
+                (stored.mark_gap(Gap::Resync), Cause::Resync)
+            });
+        }
+        self.report()
+    }
+
+    fn emit_resync(&mut self, book: BookId, attempt: u32, step: ResyncStep<'_>) -> ControlFlow<()>
+    where
+        H: Handler,
+    {
+        self.emit(Event::Resync(Resync {
+            book,
+            attempt,
+            step,
+        }))
     }
 }

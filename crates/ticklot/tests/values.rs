@@ -4,8 +4,10 @@
 use arbitrary::{Arbitrary, Unstructured};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ticklot::jayx::{Balance, Candle, Order};
-use ticklot::{BookId, ConnectionId, LastTrade, Source, Stats};
+use ticklot::{
+    Balance, BookId, Candle, Cause, ConnectionId, LastTrade, OrderId, Source, Stats, TradingStatus,
+    UpdateKind,
+};
 
 /// Draws one from bytes, writes it and reads it again; returns the text.
 fn there_and_back<T>(seed: u8) -> String
@@ -26,7 +28,8 @@ fn each_is_written_and_read_again() {
         there_and_back::<LastTrade>(seed);
         there_and_back::<Candle>(seed);
         there_and_back::<Balance>(seed);
-        there_and_back::<Order>(seed);
+        there_and_back::<OrderId>(seed);
+        there_and_back::<(Cause, TradingStatus, UpdateKind)>(seed);
         there_and_back::<Stats>(seed);
     }
     assert_eq!(serde_json::to_string(&BookId(7)).unwrap(), "7");

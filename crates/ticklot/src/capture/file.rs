@@ -8,8 +8,6 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::backoff::nanos;
-
 /// When a recording goes on in another file. With neither there is one file, of the name that was
 /// given; else they are numbered: `NAME.0001.jsonl.zst`, `NAME.0002.jsonl.zst`. Each can be read by
 /// itself, and all of them one behind the other (`cat`) as one log.
@@ -230,7 +228,8 @@ impl LogFiles {
             return false;
         };
         let Rotation { size, every } = self.rotation;
-        let is_old = |every| recv_ns.saturating_sub(first) >= nanos(every).0;
+        let age = Duration::from_nanos(recv_ns.saturating_sub(first));
+        let is_old = |every| age >= every;
         size.is_some_and(|size| self.current.bytes() >= size) || every.is_some_and(is_old)
     }
 

@@ -12,7 +12,7 @@
 //! A log is text, one JSON object a line, plain, or compressed with gzip (`.gz`) or Zstandard (`.zst`):
 //!
 //! ```text
-//! {"recv_ns":1723161255088176367,"conn":0,"venue":"jayx","frame":"42[\"orderbook\",{...}]"}
+//! {"recv_ns":1723161255088176367,"conn":0,"venue":"name","frame":"{...}"}
 //! ```
 //!
 //! | member | what it is |
@@ -20,7 +20,7 @@
 //! | `recv_ns` | when it passed, in nanoseconds since 1970; 0 or left out when the recorder did not know |
 //! | `frame` | the text of one WebSocket message; of a line of another kind, what there is to say |
 //! | `conn` | which connection of the feed it passed over, from 0; left out where there is one |
-//! | `venue` | the connection's venue, `jayx` or `bayse`; left out where nobody said |
+//! | `venue` | the connection's venue, by its name; left out where the recorder did not say |
 //! | `dir` | [`Kind::as_str`](crate::tap::Kind::as_str); left out of a message that came |
 //!
 //! Only `frame` must be there. What a reader does not know it passes over, members and kinds alike.

@@ -69,13 +69,13 @@ pub struct Recorded {
 ///
 /// ```no_run
 /// use ticklot::capture::{RecordOptions, Recorder};
-/// # use ticklot::{Books, Event, Feed, jayx::JayX};
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # use ticklot::{Books, Event, Feed, Venue};
+/// # async fn example<V: Venue + 'static>(venue: V) -> Result<(), Box<dyn std::error::Error>> {
 /// # let mut feed = Feed::new(|_: Event<'_>, _: &Books| std::ops::ControlFlow::Continue(()));
 /// let zero = feed.clock().unix_zero();
 /// let recorder = Recorder::create("book.jsonl.zst", zero, RecordOptions::default())?;
 /// feed.tap(recorder.clone());
-/// feed.add(JayX::new("BTCUSDT").build()?);
+/// feed.add(venue);
 /// feed.run().await;
 /// let recorded = recorder.finish()?;
 /// println!("{} frames, {} dropped", recorded.frames, recorded.dropped);

@@ -4,14 +4,15 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::Deserialize;
 use ticklot_book::Nanos;
 
 use super::log::{LogError, Record};
 use crate::books::{Books, ConnectionId};
-use crate::event::{Disconnect, Handler};
-use crate::session::{Options, Session, tell_expired};
+use crate::event::{Disconnect, Handler, OnMessage};
+use crate::session::{Options, Session, report};
 use crate::tap::{Kind, Passed, Tap, Taps, What};
 use crate::venue::{Reply, Stats, Venue};
 
@@ -27,16 +28,16 @@ pub const MAX_LOSSES: usize = 65_536;
 /// A message goes the way that it went live, so the books, their changes and their states come out as
 /// they were. What a [`Recorder`](super::Recorder) noted besides is played too: openings, closings,
 /// bodies that were fetched, books that became stale. A line without a time, or with one that is before
-/// that of an earlier line, has the earlier time: a session's time does not go back. Of what was sent
-/// nothing is played; and of what
-/// the user asked for while it ran nothing is known, so a venue that keeps whatever comes (such as
-/// `Bayse::any`) is the right one here.
+/// that of an earlier line, has the earlier time: a session's time does not go back. Outgoing
+/// messages are not played, and a log does not record the user's requests: use a venue in the form that keeps
+/// whatever arrives (`any`).
 ///
 /// ```no_run
 /// use std::ops::ControlFlow;
 /// use ticklot::capture::{FrameLog, Replay};
-/// use ticklot::{Books, Event, jayx::{Envelope, JayX}};
+/// use ticklot::{Books, Event, Venue};
 ///
+/// # fn example<V: Venue + 'static>(venue_of: impl Fn() -> V) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut handler = |event: Event<'_>, books: &Books| {
 ///     if let Event::Book(update) = event {
 ///         println!("{:?}", books.untrusted(update.book).and_then(|book| book.best_bid()));
@@ -48,15 +49,16 @@ pub const MAX_LOSSES: usize = 65_536;
 /// while let Some(record) = log.next_record() {
 ///     let record = record?;
 ///     if !replay.knows(record) {
-///         replay.add(record, JayX::new("BTCUSDT").envelope(Envelope::Auto).build()?)?;
+///         replay.add(record, venue_of())?;
 ///     }
 ///     replay.apply(record, &mut handler);
 /// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok(())
+/// # }
 /// ```
-pub struct Replay {
+pub struct Replay<H> {
     books: Books,
-    lanes: Vec<Lane>,
+    lanes: Vec<Lane<H>>,
     taps: Taps,
     found: Found,
     /// Losses of trust that came out and that the log may yet note.
@@ -71,7 +73,7 @@ pub struct Replay {
 }
 
 /// What became of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Applied {
     /// What the session said to it.
@@ -123,9 +125,9 @@ impl Seen {
 }
 
 /// A connection of the log.
-struct Lane {
+struct Lane<H> {
     connection: ConnectionId,
-    session: Box<dyn Played>,
+    session: Box<dyn Played<H>>,
     /// Whether frames are numbered by the lines of the log.
     by_lines: bool,
     is_open: bool,
@@ -133,7 +135,7 @@ struct Lane {
     was_closed: bool,
 }
 
-impl Replay {
+impl<H: Handler> Replay<H> {
     /// No connections yet.
     #[must_use]
     pub fn new() -> Self {
@@ -163,7 +165,10 @@ impl Replay {
     ///
     /// # Errors
     /// There are [`MAX_CONNECTIONS`] already.
-    pub fn add<V: Venue + 'static>(&mut self, record: &Record, venue: V) -> Result<(), LogError> {
+    pub fn add<V: Venue + 'static>(&mut self, record: &Record, venue: V) -> Result<(), LogError>
+    where
+        H: OnMessage<V>,
+    {
         if self.lanes.len() >= MAX_CONNECTIONS {
             let (line, limit) = (record.line, MAX_CONNECTIONS);
             return Err(LogError::Connections { line, limit });
@@ -192,7 +197,7 @@ impl Replay {
     }
 
     /// Plays a line. One of a connection without a session is passed over.
-    pub fn apply(&mut self, record: &Record, handler: &mut dyn Handler) -> Applied {
+    pub fn apply(&mut self, record: &Record, handler: &mut H) -> Applied {
         if record.kind != Kind::TrustLost {
             self.settle();
         }
@@ -256,14 +261,15 @@ impl Replay {
     }
 
     /// A book became stale: whatever has heard nothing for the limit that is noted with it does.
-    fn expire(&mut self, record: &Record, handler: &mut dyn Handler) {
+    fn expire(&mut self, record: &Record, handler: &mut H) {
         let limit = Note::read(record).and_then(|note| note.stale_after_ns);
         let (Some(limit), Some(connection)) = (limit, record.connection) else {
             return;
         };
-        self.books.expire_of(connection, Nanos(limit), self.now);
-        // Nobody is asked whether to go on for a line that is no message.
-        let _ = tell_expired(self.now, &mut self.books, handler, &mut self.taps);
+        let limit = Duration::from_nanos(limit);
+        self.books.expire_of(connection, limit, self.now);
+        // Whether to go on is asked for messages only.
+        let _ = report(self.now, &mut self.books, handler, &mut self.taps, None);
     }
 
     /// Gathers what has come out of a line.
@@ -320,13 +326,13 @@ impl Replay {
     }
 }
 
-impl Default for Replay {
+impl<H: Handler> Default for Replay<H> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl std::fmt::Debug for Replay {
+impl<H> std::fmt::Debug for Replay<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Replay")
             .field("connections", &self.lanes.len())
@@ -335,13 +341,13 @@ impl std::fmt::Debug for Replay {
     }
 }
 
-impl Lane {
+impl<H> Lane<H> {
     fn apply(
         &mut self,
         record: &Record,
         now: Nanos,
         books: &mut Books,
-        handler: &mut dyn Handler,
+        handler: &mut H,
     ) -> Applied {
         let text = record.frame.as_slice();
         let before = self.session.messages();
@@ -351,7 +357,7 @@ impl Lane {
                 Reply::Stop => Reply::Stop,
                 _ => self.session.frame(text, now, books, handler),
             },
-            Kind::Fetched => self.session.fetched(text, now, books, handler),
+            Kind::Fetched => self.session.response(text, now, books, handler),
             Kind::Closed => self.close(now, text, books, handler),
             _ => Reply::Control,
         };
@@ -363,25 +369,19 @@ impl Lane {
     }
 
     /// A log that does not say when the connection opened begins with its first message.
-    fn open_at_first(&mut self, now: Nanos, books: &mut Books, handler: &mut dyn Handler) -> Reply {
+    fn open_at_first(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> Reply {
         if self.is_open || self.was_closed {
             return Reply::Control;
         }
         self.open(now, books, handler)
     }
 
-    fn open(&mut self, now: Nanos, books: &mut Books, handler: &mut dyn Handler) -> Reply {
+    fn open(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> Reply {
         self.is_open = true;
         self.session.opened(now, books, handler)
     }
 
-    fn close(
-        &mut self,
-        now: Nanos,
-        reason: &[u8],
-        books: &mut Books,
-        handler: &mut dyn Handler,
-    ) -> Reply {
+    fn close(&mut self, now: Nanos, reason: &[u8], books: &mut Books, handler: &mut H) -> Reply {
         // One that could not even be made has nothing to close.
         if !mem::take(&mut self.is_open) {
             return Reply::Control;
@@ -394,28 +394,16 @@ impl Lane {
 }
 
 /// A session of any venue.
-trait Played {
-    fn opened(&mut self, now: Nanos, books: &mut Books, handler: &mut dyn Handler) -> Reply;
-    fn frame(
-        &mut self,
-        frame: &[u8],
-        now: Nanos,
-        books: &mut Books,
-        handler: &mut dyn Handler,
-    ) -> Reply;
-    fn fetched(
-        &mut self,
-        body: &[u8],
-        now: Nanos,
-        books: &mut Books,
-        handler: &mut dyn Handler,
-    ) -> Reply;
+trait Played<H> {
+    fn opened(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> Reply;
+    fn frame(&mut self, frame: &[u8], now: Nanos, books: &mut Books, handler: &mut H) -> Reply;
+    fn response(&mut self, body: &[u8], now: Nanos, books: &mut Books, handler: &mut H) -> Reply;
     fn disconnected(
         &mut self,
         now: Nanos,
         reason: &Disconnect,
         books: &mut Books,
-        handler: &mut dyn Handler,
+        handler: &mut H,
     ) -> Reply;
     /// There is nobody to send to.
     fn forget_outgoing(&mut self, now: Nanos);
@@ -425,29 +413,17 @@ trait Played {
     fn messages(&self) -> u64;
 }
 
-impl<V: Venue> Played for Session<V> {
-    fn opened(&mut self, now: Nanos, books: &mut Books, handler: &mut dyn Handler) -> Reply {
+impl<V: Venue, H: OnMessage<V>> Played<H> for Session<V> {
+    fn opened(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> Reply {
         Reply::from(Self::opened(self, now, books, handler))
     }
 
-    fn frame(
-        &mut self,
-        frame: &[u8],
-        now: Nanos,
-        books: &mut Books,
-        handler: &mut dyn Handler,
-    ) -> Reply {
+    fn frame(&mut self, frame: &[u8], now: Nanos, books: &mut Books, handler: &mut H) -> Reply {
         Self::frame(self, frame, now, books, handler)
     }
 
-    fn fetched(
-        &mut self,
-        body: &[u8],
-        now: Nanos,
-        books: &mut Books,
-        handler: &mut dyn Handler,
-    ) -> Reply {
-        Self::fetched(self, body, now, books, handler)
+    fn response(&mut self, body: &[u8], now: Nanos, books: &mut Books, handler: &mut H) -> Reply {
+        Self::response(self, None, Ok(body), now, books, handler)
     }
 
     fn disconnected(
@@ -455,13 +431,14 @@ impl<V: Venue> Played for Session<V> {
         now: Nanos,
         reason: &Disconnect,
         books: &mut Books,
-        handler: &mut dyn Handler,
+        handler: &mut H,
     ) -> Reply {
         Reply::from(Self::disconnected(self, now, reason, books, handler))
     }
 
     fn forget_outgoing(&mut self, now: Nanos) {
         while self.outgoing(now).is_some() {}
+        while self.next_request(now).is_some() {}
     }
 
     fn skip_line(&mut self) {

@@ -1,13 +1,17 @@
-//! What a book holds after each message, a row each.
+//! The state of a book after each message, a row each.
 
 use std::io::{self, Write};
+
+use ticklot_book::Side;
 
 use crate::books::Books;
 use crate::event::BookUpdate;
 
-/// Writes one row for each snapshot applied, as comma-separated values: `frame`, `line`, `book`,
-/// `bid`, `bid_lots`, `ask`, `ask_lots` (whole ticks and lots; empty when the side is empty), `bids`,
-/// `asks` (levels a side) and `crc32` ([`Book::crc32`](ticklot_book::Book::crc32)).
+/// Writes one row for each snapshot or delta applied, as comma-separated values: `frame`, `line`, `book`
+/// (the instrument's local name), `bid`, `bid_lots`, `ask`, `ask_lots` (whole ticks and lots; empty when
+/// the side is empty), `bids`, `asks` (levels a side), `crc32`
+/// ([`Book::crc32`](ticklot_book::Book::crc32)), `scope` (empty when the venue has none, `?` when it is
+/// not known) and `market`.
 #[derive(Debug)]
 pub struct BookRows<W> {
     out: W,
@@ -21,42 +25,46 @@ impl<W: Write> BookRows<W> {
     pub fn new(mut out: W) -> io::Result<Self> {
         writeln!(
             out,
-            "frame,line,book,bid,bid_lots,ask,ask_lots,bids,asks,crc32"
+            "frame,line,book,bid,bid_lots,ask,ask_lots,bids,asks,crc32,scope,market"
         )?;
         Ok(Self { out })
     }
 
-    /// Writes the row of `update`. A name with a comma, a quote or a line's end is quoted (RFC 4180).
+    /// Writes the row of `update`. A name with a comma, a quote or a line end is quoted (RFC 4180).
     ///
     /// # Errors
     /// Writing fails.
     pub fn write(&mut self, update: &BookUpdate<'_>, books: &Books) -> io::Result<()> {
-        let Some(book) = books.untrusted(update.book) else {
+        let (Some(book), Some(instrument)) =
+            (books.untrusted(update.book), books.instrument(update.book))
+        else {
             return Ok(());
         };
         write!(self.out, "{},{},", update.frame, update.line)?;
-        let name = books.name(update.book);
-        if name.contains([',', '"', '\n', '\r']) {
-            write!(self.out, "\"{}\"", name.replace('"', "\"\""))?;
-        } else {
-            self.out.write_all(name.as_bytes())?;
-        }
+        self.text(instrument.name)?;
         for best in [book.best_bid(), book.best_ask()] {
             match best {
                 Some(level) => write!(self.out, ",{},{}", level.ticks, level.lots)?,
                 None => write!(self.out, ",,")?,
             }
         }
-        writeln!(
-            self.out,
-            ",{},{},{}",
-            book.bids().len(),
-            book.asks().len(),
-            book.crc32()
-        )
+        let [bids, asks] = [Side::Bid, Side::Ask].map(|side| book.depth_levels(side));
+        write!(self.out, ",{bids},{asks},{},", book.crc32())?;
+        self.text(instrument.scope.unwrap_or("?"))?;
+        write!(self.out, ",")?;
+        self.text(instrument.market)?;
+        writeln!(self.out)
     }
 
-    /// Hands over what was buffered.
+    fn text(&mut self, text: &str) -> io::Result<()> {
+        if text.contains([',', '"', '\n', '\r']) {
+            write!(self.out, "\"{}\"", text.replace('"', "\"\""))
+        } else {
+            self.out.write_all(text.as_bytes())
+        }
+    }
+
+    /// Flushes the writer.
     ///
     /// # Errors
     /// Writing fails.

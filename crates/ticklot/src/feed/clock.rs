@@ -5,8 +5,6 @@ use std::time::{Duration, SystemTime};
 use ticklot_book::Nanos;
 use tokio::time::Instant;
 
-use crate::backoff::nanos;
-
 /// The clock of a feed: tokio's monotonic one, from the moment it was made. A copy shows the same
 /// time.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +40,7 @@ impl Clock {
     /// What [`Clock::now`] showed at a moment; zero for one before the start.
     #[must_use]
     pub fn at(&self, moment: Instant) -> Nanos {
-        nanos(moment.saturating_duration_since(self.origin))
+        Nanos(0).after(moment.saturating_duration_since(self.origin))
     }
 
     /// The moment that [`Clock::now`] would show as `time`.
@@ -57,5 +55,5 @@ impl Clock {
 /// Nanoseconds since 1970; 0 for a clock that is set before.
 fn unix_now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |time| nanos(time).0)
+    since.map_or(0, |time| Nanos(0).after(time).0)
 }

@@ -1,12 +1,14 @@
 //! One session, driven over a socket.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use ticklot_book::Nanos;
 use ticklot_transport::{
-    self as transport, Connection, Incoming, Kind, Message, Reader, Writer, close,
+    self as transport, Connection, HttpClient, Incoming, Kind, Message, Reader, Writer, close,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
@@ -16,12 +18,11 @@ use tracing::{debug, info, warn};
 use super::clock::Clock;
 use super::remote::{Ask, Remote};
 use super::{Ended, Shared};
-use crate::backoff::nanos;
 use crate::books::Books;
-use crate::event::{Disconnect, Handler};
+use crate::event::{Disconnect, OnMessage, RequestFailure};
 use crate::session::{Next, Session};
 use crate::tap::Tap;
-use crate::venue::{Reply, Venue};
+use crate::venue::{HttpRequest, Reply, RequestId, Venue};
 
 /// A connection of any venue.
 pub(super) trait Connect<H> {
@@ -64,7 +65,7 @@ impl<V: Venue> Line<V> {
     }
 }
 
-impl<V: Venue, H: Handler> Connect<H> for Line<V> {
+impl<V: Venue, H: OnMessage<V>> Connect<H> for Line<V> {
     fn tap(&mut self, tap: Box<dyn Tap>) {
         self.session.tap(tap);
     }
@@ -86,6 +87,8 @@ impl<V: Venue, H: Handler> Connect<H> for Line<V> {
                 stopped: stop.subscribe(),
                 asked: &mut self.asked,
             },
+            http: HttpClient::new(self.transport.clone()),
+            close_code: None,
         };
         Box::pin(driver.run())
     }
@@ -99,8 +102,8 @@ impl<V: Venue, H: Handler> Connect<H> for Line<V> {
 /// How many frames are read in a row before others have their turn.
 const TURN: u32 = 64;
 
-/// Both venues send text.
-const BINARY: &str = "the server sent a binary message";
+/// How many HTTP requests of a connection are under way at once; more wait in order.
+const MAX_REQUESTS: usize = 4;
 
 /// Drives one session.
 struct Driver<'a, V: Venue, H> {
@@ -112,6 +115,9 @@ struct Driver<'a, V: Venue, H> {
     now: Nanos,
     stop: &'a watch::Sender<bool>,
     calls: Calls<'a, V::Command>,
+    http: HttpClient,
+    /// The close code for the error that ended the connection.
+    close_code: Option<u16>,
 }
 
 /// What the user may ask for at any time.
@@ -132,10 +138,10 @@ impl<C> Calls<'_, C> {
     }
 }
 
-/// A request beside the connection.
-type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, transport::Error>> + 'a>>;
+/// An HTTP request that is under way, and its number.
+type Fetch<'a> = Pin<Box<dyn Future<Output = (RequestId, Result<Vec<u8>, transport::Error>)> + 'a>>;
 
-impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
+impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
     async fn run(mut self) -> Ended {
         self.session.resume();
         loop {
@@ -217,10 +223,9 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
         self.heed(flow);
         let reason = self.read(&mut reader, &mut writer).await;
         let code = match &reason {
-            Disconnect::Closed { code } => *code,
-            Disconnect::Failed(error) => close_code(&**error),
-            Disconnect::Ended(BINARY) => close::UNSUPPORTED,
-            _ => close::NORMAL,
+            Disconnect::Closed { code, .. } => *code,
+            Disconnect::Binary => close::UNSUPPORTED,
+            _ => self.close_code.take().unwrap_or(close::NORMAL),
         };
         *half_closed = Connection::join(reader, writer, self.transport)
             .ok()
@@ -229,7 +234,8 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
     }
 
     async fn read(&mut self, reader: &mut Reader, writer: &mut Writer) -> Disconnect {
-        let mut fetch = self.fetch();
+        let mut fetches = FuturesUnordered::new();
+        let mut waiting = VecDeque::new();
         let mut armed = Nanos(u64::MAX);
         let mut timer = pin!(sleep_until(self.clock.instant(armed)));
         let mut frames = 0;
@@ -240,6 +246,7 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
             if let Some(reason) = self.take_turns(&mut frames).await {
                 return reason;
             }
+            self.start_requests(&mut fetches, &mut waiting);
             // Set anew only to be earlier: one that comes too early looks again.
             let due = self.session.deadline().unwrap_or(Nanos(u64::MAX));
             if due < armed {
@@ -252,7 +259,7 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
                 // Cancel safe: what was read of a frame stays in the reader.
                 incoming = reader.read() => Happened::Incoming(incoming),
                 ask = self.calls.next() => Happened::Asked(ask),
-                body = fetched(&mut fetch), if fetch.is_some() => Happened::Fetched(body),
+                Some((id, body)) = fetches.next() => Happened::Fetched(id, body),
                 () = timer.as_mut() => Happened::Time,
             };
             let over = match happened {
@@ -262,20 +269,21 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
                     self.session.heard(now);
                     or_stopped(writer.pong(payload), &mut self.calls.stopped).await
                 }
-                Happened::Incoming(Ok(Incoming::Close { code, .. })) => {
-                    Some(Disconnect::Closed { code })
+                Happened::Incoming(Ok(Incoming::Close { code, reason })) => {
+                    let reason = reason.to_owned();
+                    Some(Disconnect::Closed { code, reason })
                 }
                 Happened::Incoming(Ok(_)) => {
                     let now = self.look();
                     self.session.heard(now);
                     None
                 }
-                Happened::Incoming(Err(error)) => Some(failed(error)),
-                Happened::Asked(ask) => self.answer(ask),
-                Happened::Fetched(body) => {
-                    fetch = None;
-                    self.fetched(body)
+                Happened::Incoming(Err(error)) => {
+                    self.close_code = error.close_code();
+                    Some(failed(error))
                 }
+                Happened::Asked(ask) => self.answer(ask),
+                Happened::Fetched(id, body) => self.fetched(id, body),
                 Happened::Time => {
                     // A timer that has fired is ready until it is set anew.
                     armed = Nanos(u64::MAX);
@@ -292,7 +300,7 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
     /// The hot path: a frame to the session, and from it to the handler.
     fn message(&mut self, message: &Message<'_>) -> Option<Disconnect> {
         if message.kind != Kind::Text {
-            return Some(Disconnect::Ended(BINARY));
+            return Some(Disconnect::Binary);
         }
         let received = self.clock.at(message.received);
         let now = self.taken_up(received);
@@ -338,34 +346,48 @@ impl<'a, V: Venue, H: Handler> Driver<'a, V, H> {
 
     /// Does what the user asks for.
     fn answer(&mut self, ask: Ask<V::Command>) -> Option<Disconnect> {
-        let command = match ask {
-            Ask::Command(command) => command,
-            Ask::Close => return Some(Disconnect::Stopped),
-        };
         let now = self.look();
-        let reply = self
-            .with_shared(|session, books, handler| session.command(command, now, books, handler));
+        let reply = match ask {
+            Ask::Close => return Some(Disconnect::Stopped),
+            Ask::Command(command) => self.with_shared(|session, books, handler| {
+                session.command(command, now, books, handler)
+            }),
+            Ask::Resync(book) => self
+                .with_shared(|session, books, handler| session.resync(book, now, books, handler)),
+        };
         self.heed_reply(reply)
     }
 
-    fn fetch(&mut self) -> Option<Fetch<'a>> {
-        let url = self.session.fetch()?;
-        let config = self.transport;
-        Some(Box::pin(async move { transport::get(&url, config).await }))
+    /// Starts the HTTP requests that the venue has, as many as may be under way.
+    fn start_requests(
+        &mut self,
+        fetches: &mut FuturesUnordered<Fetch<'a>>,
+        waiting: &mut VecDeque<HttpRequest>,
+    ) {
+        while let Some(request) = self.session.next_request(self.now) {
+            waiting.push_back(request);
+        }
+        while fetches.len() < MAX_REQUESTS
+            && let Some(HttpRequest { id, url }) = waiting.pop_front()
+        {
+            let http = self.http.clone();
+            fetches.push(Box::pin(async move { (id, http.get(&url).await) }));
+        }
     }
 
-    fn fetched(&mut self, body: Result<Vec<u8>, transport::Error>) -> Option<Disconnect> {
-        let body = match body {
-            Ok(body) => body,
-            Err(error) => {
-                // The stream brings what the request did not.
-                warn!(connection = %self.session.id(), %error, "the first books could not be fetched");
-                return None;
-            }
-        };
+    fn fetched(
+        &mut self,
+        id: RequestId,
+        body: Result<Vec<u8>, transport::Error>,
+    ) -> Option<Disconnect> {
+        let body = body.map_err(|error| {
+            warn!(connection = %self.session.id(), %error, "an HTTP request failed");
+            request_failure(&error)
+        });
         let now = self.look();
-        let reply =
-            self.with_shared(|session, books, handler| session.fetched(&body, now, books, handler));
+        let reply = self.with_shared(|session, books, handler| {
+            session.response(Some(id), body.as_deref(), now, books, handler)
+        });
         self.heed_reply(reply)
     }
 
@@ -458,15 +480,21 @@ async fn or_stopped(
 enum Happened<'a, C> {
     Incoming(Result<Incoming<'a>, transport::Error>),
     Asked(Ask<C>),
-    Fetched(Result<Vec<u8>, transport::Error>),
+    Fetched(RequestId, Result<Vec<u8>, transport::Error>),
     Time,
 }
 
-/// Waits for what is being fetched. Cancel safe: it goes on at the next call.
-async fn fetched(fetch: &mut Option<Fetch<'_>>) -> Result<Vec<u8>, transport::Error> {
-    match fetch {
-        Some(fetch) => fetch.await,
-        None => std::future::pending().await,
+fn request_failure(error: &transport::Error) -> RequestFailure {
+    match error {
+        transport::Error::Refused {
+            status,
+            retry_after,
+            ..
+        } => RequestFailure::Status {
+            status: *status,
+            retry_after: *retry_after,
+        },
+        error => RequestFailure::Transport(error.to_string()),
     }
 }
 
@@ -476,7 +504,7 @@ fn failed(error: transport::Error) -> Disconnect {
             retry_after: Some(after),
             ..
         } => Disconnect::Busy {
-            retry_after: nanos(after),
+            retry_after: after,
             error: Box::new(error),
         },
         transport::Error::Url(_) | transport::Error::Argument(_) => {
@@ -484,12 +512,4 @@ fn failed(error: transport::Error) -> Disconnect {
         }
         error => Disconnect::Failed(Box::new(error)),
     }
-}
-
-/// The close code that an error asks for.
-fn close_code(error: &(dyn std::error::Error + Send + Sync + 'static)) -> u16 {
-    let code = error
-        .downcast_ref::<transport::Error>()
-        .and_then(transport::Error::close_code);
-    code.unwrap_or(close::NORMAL)
 }

@@ -22,7 +22,7 @@ pub use self::remote::{Remote, RemoteError, Stopper};
 
 use self::driver::{Connect, Line};
 use crate::books::{Books, ConnectionId};
-use crate::event::{Disconnect, Event, Handler};
+use crate::event::{Disconnect, Event, Handler, OnMessage};
 use crate::session::{Options, Session, expire};
 use crate::tap::{Tap, Taps};
 use crate::venue::{Stats, Venue};
@@ -43,9 +43,9 @@ pub struct Ended {
 ///
 /// ```no_run
 /// use std::ops::ControlFlow;
-/// use ticklot::{Books, Event, Feed, bayse::Bayse, jayx::JayX};
+/// use ticklot::{Books, Event, Feed, Venue};
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn example<V: Venue + 'static>(venue: V) {
 /// let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
 ///     if let Event::Book(update) = event {
 ///         if let Some(book) = books.live(update.book) {
@@ -54,10 +54,8 @@ pub struct Ended {
 ///     }
 ///     ControlFlow::Continue(())
 /// });
-/// feed.add(JayX::new("BTCUSDT").build()?);
-/// feed.add(Bayse::new(["a-market-id"]).build()?);
+/// feed.add(venue);
 /// feed.run().await;
-/// # Ok(())
 /// # }
 /// ```
 pub struct Feed<H> {
@@ -103,7 +101,10 @@ impl<H: Handler> Feed<H> {
     }
 
     /// Adds a connection, with default options.
-    pub fn add<V: Venue + 'static>(&mut self, venue: V) -> Remote<V::Command> {
+    pub fn add<V: Venue + 'static>(&mut self, venue: V) -> Remote<V::Command>
+    where
+        H: OnMessage<V>,
+    {
         let seed = fastrand::u64(..);
         let options = Options {
             seed,
@@ -118,7 +119,10 @@ impl<H: Handler> Feed<H> {
         venue: V,
         options: Options,
         transport: transport::Config,
-    ) -> Remote<V::Command> {
+    ) -> Remote<V::Command>
+    where
+        H: OnMessage<V>,
+    {
         let connection = ConnectionId(u32::try_from(self.connections.len()).unwrap_or(u32::MAX));
         let mut session =
             Session::new(venue, connection, options, &mut self.shared.get_mut().books);

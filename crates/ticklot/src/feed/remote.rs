@@ -2,7 +2,7 @@
 
 use tokio::sync::{mpsc, watch};
 
-use crate::books::ConnectionId;
+use crate::books::{BookId, ConnectionId};
 
 /// Asks one connection of a feed for something, from anywhere: another task, another thread. What is
 /// asked is done at once, not at the next message.
@@ -14,6 +14,7 @@ pub struct Remote<C> {
 /// What a remote asks for.
 pub(super) enum Ask<C> {
     Command(C),
+    Resync(BookId),
     Close,
 }
 
@@ -51,6 +52,15 @@ impl<C> Remote<C> {
     /// [`RemoteError::Full`] or [`RemoteError::Gone`]; nothing was asked.
     pub fn send(&self, command: C) -> Result<(), RemoteError> {
         self.ask(Ask::Command(command))
+    }
+
+    /// Requests a new snapshot of a book of this connection: see
+    /// [`Session::resync`](crate::Session::resync).
+    ///
+    /// # Errors
+    /// As [`Remote::send`].
+    pub fn resync(&self, book: BookId) -> Result<(), RemoteError> {
+        self.ask(Ask::Resync(book))
     }
 
     /// Ends the connection for good, with a proper close. The others of the feed go on.

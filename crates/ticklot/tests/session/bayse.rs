@@ -5,7 +5,7 @@ use std::time::Duration;
 use ticklot::bayse::{Auth, Bayse, Command, Currency, Plan, Stage, Symbol, Topic};
 use ticklot::{BookId, Disconnect, Nanos, Next, State, Venue};
 
-use crate::bench::{Bench, SECOND, bayse, bayse_book, options};
+use crate::bench::{Bench, SECOND, bayse, bayse_book, closed, options};
 
 /// A session of these topics.
 fn follow(venue: Bayse, topics: &[Topic]) -> Bench<Bayse> {
@@ -109,7 +109,7 @@ fn a_disconnect_in_the_middle_of_subscribing_starts_over() {
     let sent = bench.sent();
     assert_eq!(sent.len(), 9, "a place is kept for a ping");
     bench.frame(&subscribed("m0"));
-    let Next::WaitUntil(until) = bench.end(&Disconnect::Closed { code: 1006 }) else {
+    let Next::WaitUntil(until) = bench.end(&closed(1006)) else {
         panic!()
     };
     assert!(
@@ -229,7 +229,12 @@ fn a_silent_server_with_working_pongs_has_stale_books() {
     }
     assert!(trips >= 11, "{trips}");
     let told = bench.told();
-    assert_eq!(told.iter().filter(|what| *what == "stale yes").count(), 1);
+    assert_eq!(
+        told.iter()
+            .filter(|what| *what == "yes: live to stale by timeout")
+            .count(),
+        1
+    );
     assert_eq!(
         told.iter()
             .filter(|what| what.starts_with("round trip "))
@@ -266,7 +271,13 @@ fn unsubscribing_is_by_room_confirmed_and_what_still_comes_is_dropped() {
     );
     assert_eq!(bench.books.state(BookId(0)), State::Disconnected, "at once");
     bench.frame(&[bayse_book("a", "yes"), bayse_book("b", "yes")].join("\n"));
-    assert_eq!(bench.told(), ["yes 2:1 0 live"]);
+    assert_eq!(
+        bench.told(),
+        [
+            "yes: live to disconnected by unsubscribed",
+            "yes 2:1 0 live"
+        ]
+    );
     assert_eq!(bench.session.stats().unrequested, 1);
     // Not confirmed: asked again.
     bench.pass(6 * SECOND);
@@ -430,8 +441,10 @@ fn first_books_fill_what_the_stream_has_not_filled() {
     let venue = Bayse::new(["m"]).first_books("http://h/", ["yes", "n o"], 10);
     let mut bench = follow(venue, &[]);
     bench.open();
+    let request = bench.session.next_request(bench.now).unwrap();
+    assert_eq!(bench.session.next_request(bench.now), None);
     assert_eq!(
-        bench.session.fetch().unwrap(),
+        request.url,
         "http://h/v1/pm/books?depth=10&currency=USD&outcomeId[]=yes&outcomeId[]=n%20o"
     );
     bench.frame(&bayse_book("m", "yes"));
@@ -442,14 +455,18 @@ fn first_books_fill_what_the_stream_has_not_filled() {
         )
     };
     let body = format!("[{},{{\"bad\":1}},{}]", book("yes"), book("no"));
-    let _ = bench
-        .with(|session, now, books, handler| session.fetched(body.as_bytes(), now, books, handler));
+    let _ = bench.with(|session, now, books, handler| {
+        session.response(Some(request.id), Ok(body.as_bytes()), now, books, handler)
+    });
     let told = bench.told();
     assert!(
         told[0].starts_with("bad 1: bayse: line 0, byte "),
         "{told:?}"
     );
-    assert_eq!(told[1], "no 1:0 1 live by request");
+    assert_eq!(
+        told[1..],
+        ["no: empty to live by snapshot", "no 1:0 1 live by request"]
+    );
     let tick = |bench: &Bench<Bayse>, id| {
         bench
             .books
@@ -476,4 +493,18 @@ fn where_every_topic_stands_can_be_read() {
         .follow(Topic::order_book("m"));
     let stages: Vec<Stage> = venue.topics().map(|(_, stage)| stage).collect();
     assert_eq!(stages, [Stage::Waiting, Stage::Waiting]);
+}
+
+#[test]
+fn fill_without_scale_names_its_line() {
+    let fill = r#"{"type":"buy_order","data":{"user":{"id":"u","tag":"t","imageUrl":null},"order":{"id":"o","amount":1,"quantity":1,"price":0.1234567890123456789,"status":"FILLED","type":"BUY","outcome":"YES","outcomeLabel":"Yes","currency":"USD","engine":"CLOB","orderType":"LIMIT","createdAt":"2026-02-17T10:30:00Z","updatedAt":"2026-02-17T10:30:01Z"},"event":{"id":"e","slug":"s","title":"T","type":"SINGLE_MARKET","createdAt":"2026-01-10T09:00:00Z","imageUrl":null},"market":{"id":"m","title":"M","imageUrl":null}},"timestamp":1}"#;
+    let mut bench = follow(Bayse::markets(), &[Topic::activity("e")]);
+    bench.open();
+    bench.told();
+    bench.frame(&[r#"{"type":"pong","timestamp":1}"#, fill].join("\n"));
+    let told = bench.told();
+    assert!(
+        told.len() == 1 && told[0].starts_with("bad 0: bayse: line 1, byte 0: order: "),
+        "{told:?}"
+    );
 }

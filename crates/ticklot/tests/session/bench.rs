@@ -6,7 +6,8 @@ use std::time::Duration;
 use ticklot::bayse::Bayse;
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::{
-    Books, ConnectionId, Disconnect, Event, Nanos, Next, Options, Reply, Session, Source, Venue,
+    Books, ConnectionId, Disconnect, Event, Nanos, Next, OnMessage, Options, Reply, Session,
+    Source, Trades, Venue,
 };
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
@@ -17,7 +18,7 @@ pub(crate) struct Bench<V: Venue> {
     pub(crate) books: Books,
     pub(crate) now: Nanos,
     told: Vec<String>,
-    /// The times of the trades that the last book told.
+    /// The times of the trades that followed the last book.
     trades: String,
     /// What was sent and not yet looked at, with its moment.
     wire: Vec<(u64, String)>,
@@ -42,7 +43,7 @@ impl<V: Venue> Bench<V> {
 
     pub(crate) fn with<R>(
         &mut self,
-        work: impl FnOnce(&mut Session<V>, Nanos, &mut Books, &mut dyn ticklot::Handler) -> R,
+        work: impl FnOnce(&mut Session<V>, Nanos, &mut Books, &mut dyn OnMessage<V>) -> R,
     ) -> R {
         let Self {
             session,
@@ -54,12 +55,10 @@ impl<V: Venue> Bench<V> {
             ..
         } = self;
         let mut handler = |event: Event<'_>, books: &Books| {
-            if let Event::Book(update) = &event {
-                let times = update
-                    .trades
-                    .iter()
-                    .map(|trade| trade.created.0.to_string());
-                *trades = times.collect::<Vec<_>>().join(" ");
+            match &event {
+                Event::Book(_) => trades.clear(),
+                Event::Trades(new) => *trades = times(new),
+                _ => {}
             }
             told.push(tell(&event, books));
             if *tired {
@@ -141,7 +140,7 @@ impl<V: Venue> Bench<V> {
         self.sent_when().into_iter().map(|(_, text)| text).collect()
     }
 
-    /// The times of the trades that the last book told.
+    /// The times of the trades that followed the last book.
     pub(crate) fn trades(&self) -> &str {
         &self.trades
     }
@@ -149,6 +148,11 @@ impl<V: Venue> Bench<V> {
     pub(crate) fn told(&mut self) -> Vec<String> {
         std::mem::take(&mut self.told)
     }
+}
+
+fn times(trades: &Trades<'_>) -> String {
+    let times = trades.trades.iter().map(|it| it.created.0.to_string());
+    times.collect::<Vec<_>>().join(" ")
 }
 
 fn tell(event: &Event<'_>, books: &Books) -> String {
@@ -167,7 +171,18 @@ fn tell(event: &Event<'_>, books: &Books) -> String {
                 books.state(update.book)
             )
         }
-        Event::Stale { book } => format!("stale {}", books.name(*book)),
+        Event::State(change) => {
+            assert_eq!(books.state(change.book), change.new, "as the books have it");
+            assert_eq!(books.instrument(change.book), Some(change.instrument));
+            let (name, old, new) = (change.instrument.name, change.old, change.new);
+            format!(
+                "{name}: {} to {} by {}",
+                old.as_str(),
+                new.as_str(),
+                change.cause
+            )
+        }
+        Event::Trades(trades) => format!("trades {}", times(trades)),
         Event::Subscribed { room, .. } => format!("subscribed {room}"),
         Event::Refused { message, room, .. } => match room {
             Some(room) => format!("refused {room}: {message}"),
@@ -183,7 +198,7 @@ fn tell(event: &Event<'_>, books: &Books) -> String {
                 if retry_in.is_some() { "again" } else { "done" }
             )
         }
-        Event::RoundTrip { time, .. } => format!("round trip {} ms", time.0 / 1_000_000),
+        Event::RoundTrip { time, .. } => format!("round trip {} ms", time.as_millis()),
         other => format!("{other:?}"),
     }
 }
@@ -200,6 +215,12 @@ pub(crate) fn bayse(markets: &[&str]) -> Bench<Bayse> {
         Bayse::new(markets.iter().copied()).build().unwrap(),
         options(),
     )
+}
+
+/// The server's close, without a text.
+pub(crate) fn closed(code: u16) -> Disconnect {
+    let reason = String::new();
+    Disconnect::Closed { code, reason }
 }
 
 /// No jitter, so that waits are known.

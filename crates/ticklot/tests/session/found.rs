@@ -46,8 +46,8 @@ fn a_frame_after_a_long_pause_shows_no_old_book_of_any_connection_as_live() {
     let _ = sessions[0].frame(frame, late, &mut books, &mut count(&mut live));
     assert_eq!(
         live,
-        [0, 0, 0, 1],
-        "three are stale at once, then one is fresh"
+        [0, 0, 0, 1, 1],
+        "three are stale at once, then one is fresh: its state, and its book"
     );
 }
 
@@ -58,7 +58,10 @@ fn a_disconnection_after_a_long_pause_shows_none_either() {
     let mut handler = count(&mut live);
     let _ = sessions[0].disconnected(late, &Disconnect::Silent, &mut books, &mut handler);
     drop(handler);
-    assert_eq!(live, [0, 0, 0], "two are stale, one is disconnected");
+    assert_eq!(
+        live, [0; 4],
+        "one is disconnected, two are stale, and the connection is gone"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! JayX: several topics on a connection, and what is kept beside the books.
 
 use ticklot::jayx::{ApiKey, BuildError, Envelope, JayX, Plan, SubscribeError, Topic};
-use ticklot::{BookId, Disconnect, Venue};
+use ticklot::{BookId, Candles, Disconnect, Instrument, OrderId, Venue, VenueName};
 
 use crate::bench::{Bench, OPEN, SECOND, options};
 
@@ -16,6 +16,11 @@ fn everything(envelope: Envelope) -> Bench<JayX> {
     Bench::new(venue.build().unwrap(), options())
 }
 
+fn candles<'a>(bench: &'a Bench<JayX>, symbol: &str, interval: &str) -> Option<&'a Candles> {
+    let instrument = Instrument::of_symbol(VenueName::JAYX, symbol);
+    bench.books.candles(&instrument, interval)
+}
+
 fn kline(symbol: &str, change: &str, opened: i64, close: i64) -> String {
     let other = if change == "add" { "modify" } else { "add" };
     format!(
@@ -27,6 +32,23 @@ fn order(id: i64, state: &str) -> String {
     format!(
         r#"{{"id":{id},"type":"LIMIT","state":"{state}","side":"BUY","resd":1,"exec":0,"cost":0,"lastLots":null,"lastTicks":null,"created":1,"modified":1,"symbol":"BTCUSDT","price":"10.5","quantity":"2"}}"#
     )
+}
+
+#[test]
+fn the_servers_reason_reaches_the_user() {
+    let mut bench = everything(Envelope::SocketIo);
+    bench.open();
+    bench.frame(OPEN);
+    bench.frame("40");
+    bench.told();
+    bench.frame(r#"42["error",{"message":"unknown symbol"}]"#);
+    assert_eq!(bench.told(), ["refused unknown symbol"]);
+
+    let mut plain = everything(Envelope::Plain);
+    plain.open();
+    plain.told();
+    plain.frame(r#"{"error":{"message":"unknown symbol"}}"#);
+    assert_eq!(plain.told(), ["refused unknown symbol"]);
 }
 
 #[test]
@@ -84,11 +106,11 @@ fn candles_are_kept_by_symbol() {
     bench.frame(&kline("BTCUSDT", "modify", 60, 3));
     bench.frame(&kline("ETHUSDT", "add", 0, 7));
     bench.frame(&kline("DOGEUSDT", "add", 0, 7));
-    let candles = bench.books.candles("BTCUSDT", "1").unwrap();
-    assert!(candles.is_live());
-    assert_eq!((candles.len(), candles.last().unwrap().close.0), (1, 3));
-    assert_eq!(bench.books.candles("ETHUSDT", "60").unwrap().len(), 1);
-    assert!(bench.books.candles("ETHUSDT", "1").is_none());
+    let minutes = candles(&bench, "BTCUSDT", "1").unwrap();
+    assert!(minutes.is_live());
+    assert_eq!((minutes.len(), minutes.last().unwrap().close.0), (1, 3));
+    assert_eq!(candles(&bench, "ETHUSDT", "60").unwrap().len(), 1);
+    assert!(candles(&bench, "ETHUSDT", "1").is_none());
     assert_eq!(
         bench.session.stats().unrequested,
         1,
@@ -97,14 +119,14 @@ fn candles_are_kept_by_symbol() {
 
     assert!(bench.pass(6 * SECOND).is_none());
     assert!(
-        !bench.books.candles("BTCUSDT", "1").unwrap().is_live(),
+        !candles(&bench, "BTCUSDT", "1").unwrap().is_live(),
         "silent for too long"
     );
     bench.frame(&kline("BTCUSDT", "add", 120, 4));
-    assert!(bench.books.candles("BTCUSDT", "1").unwrap().is_live());
+    assert!(candles(&bench, "BTCUSDT", "1").unwrap().is_live());
     bench.end(&Disconnect::Silent);
-    let candles = bench.books.candles("BTCUSDT", "1").unwrap();
-    assert_eq!((candles.is_live(), candles.len()), (false, 2));
+    let minutes = candles(&bench, "BTCUSDT", "1").unwrap();
+    assert_eq!((minutes.is_live(), minutes.len()), (false, 2));
 }
 
 #[test]
@@ -126,8 +148,11 @@ fn the_account_follows_its_messages() {
     let account = bench.books.account().unwrap();
     assert_eq!(account.balance("BTC").unwrap().available, "0.0005");
     assert_eq!(
-        account.orders().map(|order| order.id).collect::<Vec<_>>(),
-        [2]
+        account
+            .orders()
+            .map(|order| order.id.clone())
+            .collect::<Vec<_>>(),
+        [OrderId::Number(2)]
     );
     assert!(account.balances_are_live() && account.orders_are_live());
     bench.end(&Disconnect::Silent);

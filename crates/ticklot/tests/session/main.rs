@@ -7,4 +7,5 @@ mod bench;
 mod found;
 mod jayx;
 mod rules;
+mod state;
 mod tap;

@@ -1,11 +1,16 @@
 //! The rules that hold for every venue, and JayX's.
 
+use std::time::Duration;
+
 use ticklot::bayse::Bayse;
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::{BookId, Disconnect, Epoch, Gap, Nanos, Next, Reply, State};
+use ticklot::{
+    BookId, Disconnect, EndReason, Epoch, Gap, Instrument, Nanos, Next, Reply, Side, State,
+    VenueName,
+};
 
 use crate::bench::{
-    Bench, OPEN, PLAIN_BOOK, SECOND, bayse, bayse_book, jayx, options, packet_book,
+    Bench, OPEN, PLAIN_BOOK, SECOND, bayse, bayse_book, closed, jayx, options, packet_book,
 };
 
 const BOOK: BookId = BookId(0);
@@ -36,7 +41,12 @@ fn socket_io_from_the_handshake_to_the_book() {
     // Packets of the session's own are not counted as frames.
     assert_eq!(
         bench.told(),
-        ["connected 1", "BTCUSDT 0:0 2 live", "BTCUSDT 1:0 0 live"]
+        [
+            "connected 1",
+            "BTCUSDT: empty to live by snapshot",
+            "BTCUSDT 0:0 2 live",
+            "BTCUSDT 1:0 0 live"
+        ]
     );
     assert_eq!(bench.session.stats().frames, 2);
 }
@@ -57,11 +67,11 @@ fn plain_subscribes_at_once() {
 #[test]
 fn a_server_that_ends_the_session_is_left() {
     for (frame, reply) in [
-        ("41", Reply::End("the server ended the namespace")),
-        ("1", Reply::End("the server ended the session")),
+        ("41", Reply::End(EndReason::NamespaceClosed)),
+        ("1", Reply::End(EndReason::SessionClosed)),
         (
             r#"44{"message":"no"}"#,
-            Reply::End("the namespace was refused"),
+            Reply::End(EndReason::Refused("no".to_owned())),
         ),
     ] {
         let mut bench = jayx(Envelope::SocketIo);
@@ -79,11 +89,14 @@ fn books_are_disconnected_until_the_next_snapshot() {
     bench.frame(&packet_book(10, 11));
     bench.told();
 
+    assert_eq!(bench.end(&closed(1001)), Next::WaitUntil(Nanos(2 * SECOND)));
     assert_eq!(
-        bench.end(&Disconnect::Closed { code: 1001 }),
-        Next::WaitUntil(Nanos(2 * SECOND))
+        bench.told(),
+        [
+            "BTCUSDT: live to disconnected by disconnected",
+            "closed by the server with code 1001, again"
+        ]
     );
-    assert_eq!(bench.told(), ["closed by the server with code 1001, again"]);
     assert_eq!(bench.books.state(BOOK), State::Disconnected);
     assert!(bench.books.live(BOOK).is_none());
     let seen = bench.books.untrusted(BOOK).unwrap();
@@ -104,7 +117,10 @@ fn books_are_disconnected_until_the_next_snapshot() {
     let book = bench.books.live(BOOK).unwrap();
     assert_eq!(book.epoch(), Epoch(2));
     assert_eq!(
-        (book.bids().len(), book.best_bid().unwrap().ticks.0),
+        (
+            book.depth_levels(Side::Bid),
+            book.best_bid().unwrap().ticks.0
+        ),
         (1, 8),
         "replaced, not merged"
     );
@@ -119,7 +135,7 @@ fn waits_double_up_to_the_cap_and_start_again_after_a_good_connection() {
             panic!()
         };
         bench.now = until;
-        until.since(before).0 / SECOND
+        until.since(before).as_secs()
     };
     let waits: Vec<u64> = (0..8).map(|_| wait()).collect();
     assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
@@ -129,24 +145,25 @@ fn waits_double_up_to_the_cap_and_start_again_after_a_good_connection() {
     let Next::WaitUntil(until) = bench.end(&Disconnect::Failed("dropped".into())) else {
         panic!()
     };
-    assert_eq!(until.since(bench.now), Nanos(30 * SECOND));
+    assert_eq!(until.since(bench.now), Duration::from_secs(30));
     bench.now = until;
     // Nor is a handshake, or a refusal, or garbage.
     bench.open();
     bench.frame(OPEN);
     bench.frame("42[");
     bench.frame(r#"44{"message":"no"}"#);
-    let Next::WaitUntil(until) = bench.end(&Disconnect::Ended("refused")) else {
+    let Next::WaitUntil(until) = bench.end(&Disconnect::Ended(EndReason::Refused("no".to_owned())))
+    else {
         panic!()
     };
-    assert_eq!(until.since(bench.now), Nanos(30 * SECOND));
+    assert_eq!(until.since(bench.now), Duration::from_secs(30));
     bench.now = until;
     bench.open();
     bench.frame(&packet_book(10, 11));
-    let Next::WaitUntil(until) = bench.end(&Disconnect::Closed { code: 1000 }) else {
+    let Next::WaitUntil(until) = bench.end(&closed(1000)) else {
         panic!()
     };
-    assert_eq!(until.since(bench.now), Nanos(SECOND));
+    assert_eq!(until.since(bench.now), Duration::from_secs(1));
     // A connection that lasted is good too.
     let mut bench = jayx(Envelope::SocketIo);
     bench.end(&Disconnect::Silent);
@@ -165,18 +182,18 @@ fn waits_double_up_to_the_cap_and_start_again_after_a_good_connection() {
 fn a_busy_server_is_given_the_time_it_asks_for() {
     let mut bench = jayx(Envelope::SocketIo);
     let busy = |after| Disconnect::Busy {
-        retry_after: Nanos(after),
+        retry_after: Duration::from_nanos(after),
         error: "429".into(),
     };
     let now = bench.now;
     assert_eq!(
         bench.end(&busy(90 * SECOND)),
-        Next::WaitUntil(now.after(Nanos(90 * SECOND)))
+        Next::WaitUntil(now.after(Duration::from_secs(90)))
     );
     // Its own backoff stands when it is longer.
     assert_eq!(
         bench.end(&busy(1)),
-        Next::WaitUntil(now.after(Nanos(2 * SECOND)))
+        Next::WaitUntil(now.after(Duration::from_secs(2)))
     );
 }
 
@@ -214,7 +231,7 @@ fn attempts_are_bounded_when_asked() {
     rules.reconnect.after_close = false;
     let mut bench = Bench::new(JayX::new("X").build().unwrap(), rules);
     bench.open();
-    assert_eq!(bench.end(&Disconnect::Closed { code: 1000 }), Next::Done);
+    assert_eq!(bench.end(&closed(1000)), Next::Done);
 }
 
 #[test]
@@ -235,13 +252,13 @@ fn a_silent_book_is_stale_while_the_others_live() {
     bench.frame(&bayse_book("m", "b"));
     bench.told();
     assert!(bench.pass(3 * SECOND).is_none());
-    assert_eq!(bench.told(), ["stale a"]);
+    assert_eq!(bench.told(), ["a: live to stale by timeout"]);
     assert_eq!(
         (bench.books.state(BOOK), bench.books.state(BookId(1))),
         (State::Stale, State::Live)
     );
     assert!(bench.pass(3 * SECOND).is_none());
-    assert_eq!(bench.told(), ["stale b"]);
+    assert_eq!(bench.told(), ["b: live to stale by timeout"]);
     assert!(bench.pass(30 * SECOND).is_none());
     assert!(bench.told().is_empty(), "told once");
     bench.frame(&bayse_book("m", "a"));
@@ -315,10 +332,12 @@ fn bayse_keeps_what_was_asked_for() {
         bench.told(),
         [
             "connected 1",
+            "yes: empty to live by snapshot",
             "yes 0:0 1 live",
             "subscribed orderbook:m",
             "refused Event ID is required",
             "unknown news",
+            "no: empty to live by snapshot",
             "no 0:6 1 live",
         ]
     );
@@ -328,13 +347,31 @@ fn bayse_keeps_what_was_asked_for() {
         (1, 2, 1)
     );
     assert_eq!(bench.books.market(BookId(1)), "m");
-    assert_eq!(bench.books.find("no"), Some(BookId(1)));
+    assert_eq!(bench.books.find_name("no"), Some(BookId(1)));
+    let mut instrument = Instrument {
+        venue: VenueName::BAYSE,
+        scope: Some("USD"),
+        market: "m",
+        name: "no",
+    };
+    assert_eq!(bench.books.find(&instrument), Some(BookId(1)));
+    instrument.scope = None;
+    assert_eq!(bench.books.find(&instrument), None, "another currency, say");
 
     let mut any = Bench::new(Bayse::any().build().unwrap(), options());
     any.open();
     assert!(any.sent().is_empty());
     any.frame(&bayse_book("other", "yes"));
-    assert_eq!(any.told(), ["connected 1", "yes 0:0 1 live"]);
+    assert_eq!(
+        any.told(),
+        [
+            "connected 1",
+            "yes: empty to live by snapshot",
+            "yes 0:0 1 live"
+        ]
+    );
+    let instrument = any.books.instrument(BOOK).unwrap();
+    assert_eq!(instrument.scope, None, "no subscription names a currency");
 }
 
 #[test]
@@ -349,15 +386,16 @@ fn a_bad_line_changes_nothing_else() {
     assert_eq!(bench.frame(&frame), Reply::Data);
     let told = bench.told();
     assert_eq!(
-        told[0],
-        "bad 1: bayse: line 0, byte 116: a second level at this price"
+        told,
+        [
+            "yes: live to gap by bad_message",
+            "bad 1: bayse: line 0, byte 116: a second level at this price",
+            "bad 1: bayse: line 1, byte 7: not valid JSON",
+            "bad 1: bayse: line 2, byte 98: price: finer than the grid of 2 decimals",
+            "no: empty to live by snapshot",
+            "no 1:3 1 live",
+        ]
     );
-    assert_eq!(told[1], "bad 1: bayse: line 1, byte 7: not valid JSON");
-    assert_eq!(
-        told[2],
-        "bad 1: bayse: line 2, byte 98: price: finer than the grid of 2 decimals"
-    );
-    assert_eq!(told[3], "no 1:3 1 live");
     assert!(
         bench.books.live(BookId(1)).is_some(),
         "the other outcome is not concerned"
@@ -391,7 +429,11 @@ fn a_handler_that_breaks_is_heeded_at_once() {
     bench.tired = true;
     let frame = [bayse_book("m", "yes"), bayse_book("m", "no")].join("\n");
     assert_eq!(bench.frame(&frame), Reply::Stop);
-    assert_eq!(bench.told().len(), 2, "connected, and one book");
+    assert_eq!(
+        bench.told(),
+        ["connected 1", "yes: empty to live by snapshot"],
+        "neither its book nor the next line"
+    );
 }
 
 #[test]
@@ -399,7 +441,13 @@ fn a_crossed_book_is_told_and_not_live() {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
     bench.frame(&packet_book(12, 11));
-    assert_eq!(bench.told()[1], "BTCUSDT 0:0 2 crossed");
+    assert_eq!(
+        bench.told()[1..],
+        [
+            "BTCUSDT: empty to crossed by crossed",
+            "BTCUSDT 0:0 2 crossed"
+        ]
+    );
     assert!(bench.books.live(BOOK).is_none());
     bench.frame(&packet_book(10, 11));
     assert!(bench.books.live(BOOK).is_some());
@@ -471,13 +519,13 @@ fn a_wrong_url_is_not_tried_for_ever() {
 fn a_server_cannot_ask_for_a_century() {
     let mut bench = jayx(Envelope::SocketIo);
     let busy = Disconnect::Busy {
-        retry_after: Nanos(u64::MAX),
+        retry_after: Duration::MAX,
         error: "429".into(),
     };
     let Next::WaitUntil(until) = bench.end(&busy) else {
         panic!()
     };
-    assert_eq!(until.since(bench.now), Nanos(300 * SECOND));
+    assert_eq!(until.since(bench.now), Duration::from_secs(300));
 }
 
 #[test]
@@ -529,7 +577,7 @@ fn taken_up(now: u64) -> (Bench<JayX>, u64, State) {
     });
     assert_eq!(reply, Reply::Data);
     let book = bench.books.untrusted(BookId(0)).unwrap();
-    let (age, state) = (book.age(bench.now).0 / SECOND, book.state());
+    let (age, state) = (book.age(bench.now).as_secs(), book.state());
     (bench, age, state)
 }
 
@@ -542,16 +590,17 @@ fn a_frame_that_waited_is_as_old_as_it_is() {
     assert!(bench.pass(2 * SECOND).is_none());
     assert_eq!(bench.books.state(BookId(0)), State::Stale);
     let told = bench.told();
-    assert_eq!(told.last().map(String::as_str), Some("stale BTCUSDT"));
+    assert_eq!(told.last().unwrap(), "BTCUSDT: live to stale by timeout");
 }
 
 #[test]
 fn a_frame_that_waited_for_longer_than_its_limit_makes_no_live_book() {
     let (mut bench, age, state) = taken_up(17);
     assert_eq!((age, state), (7, State::Stale));
-    assert!(
-        !bench.told().iter().any(|it| it.starts_with("stale")),
-        "it was not live before"
+    assert_eq!(
+        bench.told()[1..],
+        ["BTCUSDT: empty to stale by timeout", "BTCUSDT 0:0 2 stale"],
+        "at no moment live"
     );
     assert_eq!(bench.frame(PLAIN_BOOK), Reply::Data);
     assert_eq!(bench.books.state(BookId(0)), State::Live);

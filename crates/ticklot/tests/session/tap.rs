@@ -10,7 +10,7 @@ use ticklot::jayx::{ApiKey, Envelope, JayX};
 use ticklot::tap::{Kind, Passed, Tap, What};
 use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, Session, State, Venue};
 
-use crate::bench::{Bench, OPEN, SECOND, bayse, bayse_book, jayx, options, packet_book};
+use crate::bench::{Bench, OPEN, SECOND, bayse, bayse_book, closed, jayx, options, packet_book};
 
 /// Writes down what passes, a line each.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +58,7 @@ fn both_directions_and_the_connections_life_are_seen_in_order() {
     bench.frame(r#"40{"sid":"s"}"#);
     bench.sent();
     bench.frame(&packet_book(10, 11));
-    bench.end(&Disconnect::Closed { code: 1006 });
+    bench.end(&closed(1006));
     assert_eq!(
         seen.take(),
         [
@@ -79,7 +79,8 @@ fn what_was_fetched_is_seen() {
     let (mut bench, seen) = tapped(bayse(&["m"]));
     bench.open();
     let body = br#"[{"marketId":"m","outcomeId":"o","bids":[],"asks":[]}]"#;
-    bench.with(|session, now, books, handler| session.fetched(body, now, books, handler));
+    bench
+        .with(|session, now, books, handler| session.response(None, Ok(body), now, books, handler));
     let body = String::from_utf8_lossy(body);
     assert_eq!(seen.take()[1], format!("1 bayse fetch {body}"));
 }

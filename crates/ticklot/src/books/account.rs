@@ -1,0 +1,365 @@
+//! An account: balances and open orders.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use ticklot_book::{DecimalError, Fixed, Lots, Nanos, Scale, Ticks};
+use ticklot_frame::{TradeSide, UnixMillis};
+
+use crate::event::{BalanceUpdate, OrderUpdate};
+
+/// The most open orders that are kept; more are dropped and counted.
+pub const MAX_ORDERS: usize = 10_000;
+
+/// The balances and the open orders of an account.
+#[derive(Debug, Default)]
+pub struct Account {
+    balances: Vec<Balance>,
+    /// How many of `balances` are the last message's; the others are kept for their space.
+    held: usize,
+    orders: BTreeMap<OrderId, Order>,
+    dropped: u64,
+    balances_live: bool,
+    balances_updated: Nanos,
+    orders_live: bool,
+    orders_updated: Nanos,
+    /// Whether this connection brought orders.
+    orders_begun: bool,
+    /// Whether the store knows when it may become stale.
+    armed: bool,
+}
+
+/// A balance, as decimal text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Balance {
+    /// The asset, such as `BTC`.
+    pub asset: String,
+    /// All of it.
+    pub balance: String,
+    /// The part that no order reserves.
+    pub available: String,
+}
+
+/// The venue's id of an order: some number their orders, others name them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(untagged))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum OrderId {
+    /// A number.
+    Number(i64),
+    /// A name.
+    Text(String),
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => fmt::Display::fmt(number, f),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// An open order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The venue's id of it.
+    pub id: OrderId,
+    /// Its market: a symbol, say.
+    pub market: String,
+    /// `LIMIT`, `MARKET` and others, in the venue's words; empty when it does not say.
+    pub kind: String,
+    /// `NEW` and others, in the venue's words.
+    pub status: String,
+    /// Buy or sell.
+    pub side: TradeSide,
+    /// The limit price, as decimal text, if there is one.
+    pub price: Option<String>,
+    /// The ordered quantity, as decimal text.
+    pub quantity: String,
+    /// The filled quantity.
+    pub filled: Option<Fixed>,
+    /// When it was placed.
+    pub created: Option<UnixMillis>,
+    /// When it was last modified.
+    pub modified: Option<UnixMillis>,
+}
+
+impl Order {
+    /// The limit price in ticks; none without a limit.
+    ///
+    /// # Errors
+    /// It is finer than a tick, or too large.
+    pub fn ticks(&self, scale: Scale) -> Result<Option<Ticks>, DecimalError> {
+        let price = self.price.as_ref();
+        price.map(|text| scale.ticks(text.as_bytes())).transpose()
+    }
+
+    /// The ordered quantity in lots.
+    ///
+    /// # Errors
+    /// It is finer than a lot, or too large.
+    pub fn lots(&self, scale: Scale) -> Result<Lots, DecimalError> {
+        scale.lots(self.quantity.as_bytes())
+    }
+}
+
+impl Account {
+    /// The balances of the last message.
+    #[must_use]
+    pub fn balances(&self) -> &[Balance] {
+        &self.balances[..self.held]
+    }
+
+    /// The balance of an asset.
+    #[must_use]
+    pub fn balance(&self, asset: &str) -> Option<&Balance> {
+        self.balances()
+            .iter()
+            .find(|balance| balance.asset == asset)
+    }
+
+    /// Whether the connection is up and brought the balances not longer ago than the session's limit.
+    #[must_use]
+    pub fn balances_are_live(&self) -> bool {
+        self.balances_live
+    }
+
+    /// The open orders, by id.
+    pub fn orders(&self) -> impl ExactSizeIterator<Item = &Order> {
+        self.orders.values()
+    }
+
+    /// An open order.
+    #[must_use]
+    pub fn order(&self, id: &OrderId) -> Option<&Order> {
+        self.orders.get(id)
+    }
+
+    /// Whether the connection is up and brought orders not longer ago than the session's limit. Whether
+    /// a venue lists all open orders when one subscribes is for its documentation to say.
+    #[must_use]
+    pub fn orders_are_live(&self) -> bool {
+        self.orders_live
+    }
+
+    /// How many orders were dropped, since there were [`MAX_ORDERS`] already.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    pub(super) fn disconnect(&mut self) {
+        self.balances_live = false;
+        self.orders_live = false;
+        self.orders_begun = false;
+    }
+
+    /// Whether the store has yet to be given the time at which it becomes stale.
+    pub(super) fn arm(&mut self) -> bool {
+        !std::mem::replace(&mut self.armed, true)
+    }
+
+    /// The time that was given has come. Returns when to check again, if not all is stale.
+    pub(super) fn expire(&mut self, now: Nanos, limit: Duration) -> Option<Nanos> {
+        self.balances_live &= now.since(self.balances_updated) < limit;
+        self.orders_live &= now.since(self.orders_updated) < limit;
+        let parts = [
+            (self.balances_live, self.balances_updated),
+            (self.orders_live, self.orders_updated),
+        ];
+        let live = parts.iter().filter(|(live, _)| *live);
+        let due = live.map(|(_, updated)| updated.after(limit)).min();
+        self.armed = due.is_some();
+        due
+    }
+
+    /// A message of balances begins, which replaces all of them.
+    pub(crate) fn begin_balances(&mut self, now: Nanos) {
+        self.balances_live = true;
+        self.balances_updated = now;
+        self.held = 0;
+    }
+
+    /// A balance of the message. Allocates only to grow.
+    pub(crate) fn put_balance(&mut self, new: &BalanceUpdate<'_>) {
+        if self.balances.len() <= self.held {
+            self.balances.push(Balance::default());
+        }
+        let own = &mut self.balances[self.held];
+        self.held += 1;
+        new.asset.clone_into(&mut own.asset);
+        new.balance.0.clone_into(&mut own.balance);
+        new.available.0.clone_into(&mut own.available);
+    }
+
+    /// A message of orders begins. The orders of an earlier connection are forgotten at the first one of a
+    /// new connection: some may have gone meanwhile without a message.
+    pub(crate) fn begin_orders(&mut self, now: Nanos) {
+        if !self.orders_begun {
+            self.orders.clear();
+            self.orders_begun = true;
+        }
+        self.orders_live = true;
+        self.orders_updated = now;
+    }
+
+    /// An order of the message: it is added or replaced while it is open, and removed when it is not.
+    pub(crate) fn put_order(&mut self, order: &OrderUpdate<'_>) {
+        let id = order.id.to_owned_id();
+        if !order.is_open {
+            self.orders.remove(&id);
+        } else if self.orders.len() == MAX_ORDERS && !self.orders.contains_key(&id) {
+            self.dropped += 1;
+        } else {
+            self.orders.insert(id, Order::from(order));
+        }
+    }
+}
+
+impl From<&OrderUpdate<'_>> for Order {
+    fn from(order: &OrderUpdate<'_>) -> Self {
+        Self {
+            id: order.id.to_owned_id(),
+            market: order.instrument.market.to_owned(),
+            kind: order.kind.unwrap_or_default().to_owned(),
+            status: order.status.to_owned(),
+            side: order.side,
+            price: order.price.map(|price| price.0.to_owned()),
+            quantity: order.quantity.0.to_owned(),
+            filled: order.filled,
+            created: order.created,
+            modified: order.modified,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::books::{ConnectionId, Instrument};
+    use crate::event::OrderRef;
+    use ticklot_frame::{Decimal, VenueName};
+
+    fn order(id: i64, status: &str) -> OrderUpdate<'_> {
+        OrderUpdate {
+            connection: ConnectionId(0),
+            received: Nanos(5),
+            sent: None,
+            instrument: Instrument::of_symbol(VenueName("test"), "X"),
+            id: OrderRef::Number(id),
+            is_open: status != "CANCELED",
+            kind: Some("LIMIT"),
+            status,
+            side: TradeSide::Buy,
+            price: Some(Decimal("10.5")),
+            quantity: Decimal("2"),
+            filled: None,
+            created: None,
+            modified: None,
+        }
+    }
+
+    fn apply(account: &mut Account, orders: &[OrderUpdate<'_>]) {
+        account.begin_orders(Nanos(5));
+        orders.iter().for_each(|order| account.put_order(order));
+    }
+
+    fn open(account: &Account) -> Vec<(OrderId, &str)> {
+        account
+            .orders()
+            .map(|order| (order.id.clone(), order.status.as_str()))
+            .collect()
+    }
+
+    fn id(number: i64) -> OrderId {
+        OrderId::Number(number)
+    }
+
+    #[test]
+    fn closed_orders_go_and_others_are_replaced() {
+        let mut account = Account::default();
+        apply(&mut account, &[order(1, "NEW"), order(2, "NEW")]);
+        let later = [order(1, "CANCELED"), order(2, "PART"), order(3, "NEW")];
+        apply(&mut account, &later);
+        assert_eq!(open(&account), [(id(2), "PART"), (id(3), "NEW")]);
+        apply(&mut account, &[order(9, "CANCELED")]);
+        assert_eq!(account.orders().len(), 2);
+        let scale = Scale::new(2, 0).unwrap();
+        let second = account.order(&id(2)).unwrap();
+        assert_eq!(
+            (second.ticks(scale), second.lots(scale)),
+            (Ok(Some(Ticks(1050))), Ok(Lots(2)))
+        );
+    }
+
+    #[test]
+    fn a_new_connection_starts_over() {
+        let mut account = Account::default();
+        apply(&mut account, &[order(1, "NEW")]);
+        account.disconnect();
+        assert!(!account.orders_are_live());
+        assert_eq!(account.orders().len(), 1, "still readable");
+        apply(&mut account, &[order(2, "NEW")]);
+        assert_eq!(open(&account), [(id(2), "NEW")]);
+    }
+
+    #[test]
+    fn old_orders_are_stale_and_kept() {
+        let limit = Duration::from_nanos(10);
+        let mut account = Account::default();
+        apply(&mut account, &[order(1, "NEW")]);
+        assert_eq!(account.expire(Nanos(14), limit), Some(Nanos(15)));
+        assert!(account.orders_are_live());
+        assert_eq!(account.expire(Nanos(15), limit), None);
+        assert!(!account.orders_are_live());
+        apply(&mut account, &[order(2, "NEW")]);
+        assert_eq!(
+            open(&account),
+            [(id(1), "NEW"), (id(2), "NEW")],
+            "the same connection"
+        );
+        assert!(account.orders_are_live());
+    }
+
+    #[test]
+    fn orders_are_bounded() {
+        let mut account = Account::default();
+        let many: Vec<_> = (0..=10_000).map(|id| order(id, "NEW")).collect();
+        apply(&mut account, &many);
+        assert_eq!((account.orders().len(), account.dropped()), (MAX_ORDERS, 1));
+        apply(&mut account, &[order(5, "PART")]);
+        let fifth = account.order(&id(5)).unwrap();
+        assert_eq!((fifth.status.as_str(), account.dropped()), ("PART", 1));
+    }
+
+    #[test]
+    fn balances_are_replaced_together() {
+        let mut account = Account::default();
+        let apply = |account: &mut Account, balances: &[(&str, &str)]| {
+            account.begin_balances(Nanos(5));
+            for (asset, all) in balances {
+                account.put_balance(&BalanceUpdate {
+                    connection: ConnectionId(0),
+                    received: Nanos(5),
+                    sent: None,
+                    asset,
+                    balance: Decimal(all),
+                    available: Decimal(all),
+                });
+            }
+        };
+        apply(&mut account, &[("BTC", "1.50"), ("USDT", "7")]);
+        assert_eq!(account.balance("BTC").unwrap().balance, "1.50");
+        apply(&mut account, &[("USDT", "8")]);
+        assert_eq!(
+            (account.balances().len(), account.balance("BTC")),
+            (1, None)
+        );
+        assert!(account.balances_are_live());
+    }
+}

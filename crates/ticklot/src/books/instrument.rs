@@ -1,0 +1,96 @@
+//! What a book is the book of.
+
+use std::fmt;
+
+use ticklot_frame::VenueName;
+
+/// Identifies an instrument: no two instruments of a feed are equal or print the same.
+///
+/// `Display` writes `venue:scope:market:name`, or `venue:scope:name` where the market has the
+/// instrument's own name; a scope that is not known prints as `?`.
+///
+/// ```
+/// use ticklot::{Instrument, VenueName};
+///
+/// let yes = Instrument { venue: VenueName("bets"), scope: Some("USD"), market: "rain", name: "yes" };
+/// assert_eq!(yes.to_string(), "bets:USD:rain:yes");
+/// assert_eq!(Instrument::of_symbol(VenueName("spot"), "BTC/USD").to_string(), "spot::BTC/USD");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Instrument<'a> {
+    /// The venue.
+    pub venue: VenueName,
+    /// The part of the venue whose instruments repeat the names of another part's: a currency (`USD`), a
+    /// market segment (`spot`); empty where the venue has one part only. `None` when it is not known, as
+    /// in a log that does not record it.
+    pub scope: Option<&'a str>,
+    /// The market: a symbol, or the market that an outcome belongs to.
+    pub market: &'a str,
+    /// The instrument in its market: a symbol, or an outcome's id.
+    pub name: &'a str,
+}
+
+impl<'a> Instrument<'a> {
+    /// An instrument of a venue without scopes whose market is its symbol.
+    #[must_use]
+    pub const fn of_symbol(venue: VenueName, symbol: &'a str) -> Self {
+        Self {
+            venue,
+            scope: Some(""),
+            market: symbol,
+            name: symbol,
+        }
+    }
+}
+
+impl fmt::Display for Instrument<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:", self.venue, self.scope.unwrap_or("?"))?;
+        if self.market != self.name {
+            write!(f, "{}:", self.market)?;
+        }
+        f.write_str(self.name)
+    }
+}
+
+/// An instrument that owns its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnedInstrument {
+    venue: VenueName,
+    scope: Option<Box<str>>,
+    market: Box<str>,
+    name: Box<str>,
+}
+
+impl OwnedInstrument {
+    #[inline]
+    pub(crate) fn market(&self) -> &str {
+        &self.market
+    }
+
+    #[inline]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Instrument<'_> {
+        Instrument {
+            venue: self.venue,
+            scope: self.scope.as_deref(),
+            market: &self.market,
+            name: &self.name,
+        }
+    }
+}
+
+impl From<Instrument<'_>> for OwnedInstrument {
+    fn from(instrument: Instrument<'_>) -> Self {
+        Self {
+            venue: instrument.venue,
+            scope: instrument.scope.map(Into::into),
+            market: instrument.market.into(),
+            name: instrument.name.into(),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A book of either storage, as [`Books`](super::Books) keeps it.
+
+use std::time::Duration;
+
+use ticklot_book::{
+    Book, BookError, BookRef, Checksum, Coverage, Delta, DeltaBook, Epoch, Flat, Gap, Ids, Ladder,
+    Nanos, Outcome, Scale, Sequence, Snapshot, State,
+};
+
+/// How a venue wants a book kept: chosen per instrument, when the book is added.
+///
+/// ```
+/// use ticklot::{BookConfig, Coverage, Scale, Sequence};
+///
+/// let snapshots = BookConfig::snapshots(Scale::UNIT);
+/// let deltas = BookConfig::deltas(Scale::UNIT, Sequence::Range)
+///     .coverage(Coverage::Snapshot(1_000))
+///     .ladder();
+/// # let _ = (snapshots, deltas);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct BookConfig {
+    scale: Scale,
+    coverage: Coverage,
+    /// None for a feed of snapshots only.
+    sequence: Option<Sequence>,
+    ladder: bool,
+    checksums: Option<(Checksum<Flat>, Checksum<Ladder>)>,
+}
+
+impl BookConfig {
+    /// A book that every message replaces, kept as flat arrays.
+    #[must_use]
+    pub const fn snapshots(scale: Scale) -> Self {
+        Self {
+            scale,
+            coverage: Coverage::Shown,
+            sequence: None,
+            ladder: false,
+            checksums: None,
+        }
+    }
+
+    /// A book of a snapshot and deltas that are numbered by `sequence`, kept as flat arrays.
+    #[must_use]
+    pub const fn deltas(scale: Scale, sequence: Sequence) -> Self {
+        Self {
+            sequence: Some(sequence),
+            ..Self::snapshots(scale)
+        }
+    }
+
+    /// Kept as a ladder: for deep books that change level by level.
+    #[must_use]
+    pub const fn ladder(mut self) -> Self {
+        self.ladder = true;
+        self
+    }
+
+    /// Which part of its market the feed covers. [`Coverage::Top`] truncates the book after each
+    /// update.
+    #[must_use]
+    pub const fn coverage(mut self, coverage: Coverage) -> Self {
+        self.coverage = coverage;
+        self
+    }
+
+    /// The venue's checksum of a book, compared after each message that carries one. Both arguments are
+    /// instances of one generic function.
+    #[must_use]
+    pub const fn checksum(mut self, flat: Checksum<Flat>, ladder: Checksum<Ladder>) -> Self {
+        self.checksums = Some((flat, ladder));
+        self
+    }
+
+    pub(super) fn build(self) -> Stored {
+        if self.ladder {
+            let book = Book::<Ladder>::with_storage(self.scale).with_coverage(self.coverage);
+            let book = DeltaBook::new(book, self.sequence.unwrap_or_default());
+            return Stored::Ladder(Box::new(match self.checksums {
+                Some((_, checksum)) => book.with_checksum(checksum),
+                None => book,
+            }));
+        }
+        let book = Book::new(self.scale).with_coverage(self.coverage);
+        let Some(sequence) = self.sequence else {
+            return Stored::Flat(book);
+        };
+        let book = DeltaBook::new(book, sequence);
+        Stored::FlatDeltas(Box::new(match self.checksums {
+            Some((checksum, _)) => book.with_checksum(checksum),
+            None => book,
+        }))
+    }
+}
+
+/// A book of either storage, with or without deltas.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // a snapshot book is the hot case, and lies in its entry
+pub(crate) enum Stored {
+    /// Snapshots only.
+    Flat(Book<Flat>),
+    FlatDeltas(Box<DeltaBook<Flat>>),
+    Ladder(Box<DeltaBook<Ladder>>),
+}
+
+/// Calls the same method of whichever book it is.
+macro_rules! each {
+    ($stored:expr, $book:ident => $call:expr) => {
+        match $stored {
+            Stored::Flat($book) => $call,
+            Stored::FlatDeltas($book) => $call,
+            Stored::Ladder($book) => $call,
+        }
+    };
+}
+
+impl Stored {
+    #[inline]
+    pub(crate) fn view(&self) -> BookRef<'_> {
+        match self {
+            Self::Flat(book) => BookRef::Flat(book),
+            Self::FlatDeltas(book) => BookRef::Flat(book.untrusted()),
+            Self::Ladder(book) => BookRef::Ladder(book.untrusted()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn state(&self) -> State {
+        each!(self, book => book.state())
+    }
+
+    /// Applies a snapshot. A book without deltas takes any.
+    #[inline]
+    pub(crate) fn snapshot(
+        &mut self,
+        snapshot: &Snapshot<'_>,
+        now: Nanos,
+    ) -> Result<Outcome, BookError> {
+        match self {
+            Self::Flat(book) => match book.replace(snapshot.bids, snapshot.asks, now) {
+                Ok(_) => Ok(Outcome::Applied),
+                Err(error) => {
+                    book.mark_gap(Gap::Refused);
+                    Err(error)
+                }
+            },
+            Self::FlatDeltas(book) => book.snapshot(snapshot, now),
+            Self::Ladder(book) => book.snapshot(snapshot, now),
+        }
+    }
+
+    /// Applies a delta. A book of snapshots has no use for numbers and checksums, and applies it.
+    #[inline]
+    pub(crate) fn delta(&mut self, delta: &Delta<'_>, now: Nanos) -> Result<Outcome, BookError> {
+        match self {
+            Self::Flat(book) => book
+                .apply(delta.bids, delta.asks, now)
+                .map(|_| Outcome::Applied),
+            Self::FlatDeltas(book) => book.apply(delta, now),
+            Self::Ladder(book) => book.apply(delta, now),
+        }
+    }
+
+    pub(crate) fn begin(&mut self, epoch: Epoch) {
+        each!(self, book => book.begin(epoch));
+    }
+
+    pub(crate) fn disconnect(&mut self) {
+        each!(self, book => book.disconnect());
+    }
+
+    pub(crate) fn mark_gap(&mut self, gap: Gap) {
+        each!(self, book => book.mark_gap(gap));
+    }
+
+    pub(crate) fn expire(&mut self, now: Nanos, limit: Duration) {
+        each!(self, book => book.expire(now, limit));
+    }
+
+    pub(crate) fn refresh(&mut self) {
+        each!(self, book => book.refresh());
+    }
+
+    pub(crate) fn set_scale(&mut self, scale: Scale) -> bool {
+        each!(self, book => book.set_scale(scale))
+    }
+
+    /// Continues the book from another connection's feed; false when the numbers do not prove that
+    /// nothing is missing. A book of snapshots has no numbers.
+    pub(crate) fn adopt(&mut self, ids: Ids, epoch: Epoch) -> bool {
+        match self {
+            Self::Flat(_) => false,
+            Self::FlatDeltas(book) => book.adopt(ids, epoch),
+            Self::Ladder(book) => book.adopt(ids, epoch),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! How long to wait before the next attempt.
+
+use std::time::Duration;
+
+/// When and how often to reconnect.
+///
+/// The wait before attempt `n` (from 0) is drawn evenly from zero to `min(base * 2^n, cap)`: full
+/// jitter, so that many clients do not reconnect at once. `n` starts again from 0 after a connection that
+/// proved good: it answered a request, or stayed open for `good_after`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reconnect {
+    /// The longest first wait. Default: 1 s.
+    pub base: Duration,
+    /// The longest wait. Default: 30 s.
+    pub cap: Duration,
+    /// The longest wait that a server can ask for (`Retry-After`). Default: 5 min.
+    pub max_retry_after: Duration,
+    /// How long a connection must have been open to prove good without having brought anything.
+    /// Default: 30 s.
+    pub good_after: Duration,
+    /// Whether the wait is drawn at random up to its limit, or is the limit. Default: true.
+    pub jitter: bool,
+    /// How many attempts may fail in a row before giving up. Default: none, try for ever.
+    pub attempts: Option<u32>,
+    /// How many attempts may fail before there ever was a connection: a wrong address is better
+    /// told than tried for ever. Default: none, as `attempts`.
+    pub first_attempts: Option<u32>,
+    /// Whether to connect again after a connection that was good. Default: true.
+    pub after_close: bool,
+}
+
+impl Default for Reconnect {
+    fn default() -> Self {
+        Self {
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(30),
+            max_retry_after: Duration::from_secs(300),
+            good_after: Duration::from_secs(30),
+            jitter: true,
+            attempts: None,
+            first_attempts: None,
+            after_close: true,
+        }
+    }
+}
+
+impl Reconnect {
+    /// One connection: when it ends, or cannot be made, that is the end.
+    #[must_use]
+    pub fn never() -> Self {
+        Self {
+            attempts: Some(1),
+            after_close: false,
+            ..Self::default()
+        }
+    }
+
+    /// The wait before attempt `n`, from 0.
+    pub(crate) fn wait(&self, n: u32, random: &mut fastrand::Rng) -> Duration {
+        let factor = 1_u32.checked_shl(n).unwrap_or(u32::MAX);
+        let limit = self.base.saturating_mul(factor).min(self.cap);
+        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(if self.jitter {
+            random.u64(0..=limit)
+        } else {
+            limit
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_up_to_the_cap() {
+        let fixed = Reconnect {
+            jitter: false,
+            ..Reconnect::default()
+        };
+        let mut random = fastrand::Rng::with_seed(1);
+        let waits: Vec<u128> = (0..8)
+            .map(|n| fixed.wait(n, &mut random).as_millis())
+            .collect();
+        assert_eq!(
+            waits,
+            [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]
+        );
+        assert_eq!(fixed.wait(63, &mut random), Duration::from_secs(30));
+        assert_eq!(fixed.wait(u32::MAX, &mut random), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn jitter_fills_the_range_and_never_leaves_it() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let waits: Vec<u128> = (0..1000)
+            .map(|_| Reconnect::default().wait(1, &mut random).as_nanos())
+            .collect();
+        assert!(waits.iter().all(|&wait| wait <= 2_000_000_000));
+        assert!(waits.iter().any(|&wait| wait < 200_000_000));
+        assert!(waits.iter().any(|&wait| wait > 1_800_000_000));
+    }
+}

@@ -1,0 +1,779 @@
+//! One connection's life as a pure state machine: `(input, now) -> outputs`.
+//!
+//! It has no socket and no timer, and its random numbers come from a seed. A driver (the feed, a replay or a
+//! test) passes in each input with its time, and carries out the outputs. Live feeds, replay, simulation and
+//! tests run this same code.
+//!
+//! ```text
+//!            opened                       disconnected
+//! Connect ───────────▶ Open ─────────────────────────────▶ WaitUntil(t) or Done
+//!    ▲                                                          │ t has come
+//!    └──────────────────────────────────────────────────────────┘
+//! ```
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ticklot_book::{Epoch, Nanos, State};
+use ticklot_frame::{DecodeError, ErrorKind, VenueName};
+
+mod backoff;
+mod limiter;
+mod outbox;
+mod resync;
+
+pub use self::backoff::Reconnect;
+pub use self::limiter::RateLimit;
+pub use self::outbox::Outbox;
+pub use self::resync::ResyncPolicy;
+
+pub(crate) use self::resync::{Due, Resyncs};
+
+use self::limiter::Limiter;
+use crate::books::{BookId, Books, ConnectionId};
+use crate::event::{Cause, Disconnect, Event, Handler, OnMessage, RequestFailure, StateChange};
+use crate::marks::Watch;
+use crate::tap::{Tap, Taps, What};
+use crate::venue::{
+    Concerns, Context, HttpRequest, Liveness, Reply, RequestId, Slot, Stats, Venue,
+};
+
+/// How a session behaves. Every limit is here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// When to reconnect.
+    pub reconnect: Reconnect,
+    /// When a book is repaired by a new snapshot, and again.
+    pub resync: ResyncPolicy,
+    /// A live book for which no message, or other proof that it is current
+    /// ([`Venue::liveness`]), arrives for longer than this is stale; none for never. A venue that
+    /// sends only changes and has no heartbeat needs a long limit. Default: 30 s.
+    pub stale_after: Option<Duration>,
+    /// The longest frame that is read, in bytes; a longer one costs itself. Over a socket the
+    /// connection's own limit comes first (`transport::Config::max_message_size`, 4 MiB), and costs
+    /// the connection. A line has at most 4 MiB in any case. Default: 4 MiB.
+    pub max_frame: usize,
+    /// The seed of the jitter. Default: 0; the feed draws its own.
+    pub seed: u64,
+    /// Whether frames of a Socket.IO session's own are counted in
+    /// [`BookUpdate::frame`](crate::BookUpdate::frame): true when replaying a log, where the number
+    /// is a line of the log. Default: false.
+    pub count_control: bool,
+    /// A bug on purpose, for tests of the tests. Default: none.
+    #[cfg(feature = "sabotage")]
+    pub sabotage: Option<crate::Sabotage>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            reconnect: Reconnect::default(),
+            resync: ResyncPolicy::default(),
+            stale_after: Some(Duration::from_secs(30)),
+            max_frame: 4 << 20,
+            seed: 0,
+            count_control: false,
+            #[cfg(feature = "sabotage")]
+            sabotage: None,
+        }
+    }
+}
+
+/// What the shell is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Connect to [`Session::url`]; tell [`Session::opened`] or [`Session::disconnected`].
+    Connect,
+    /// Nothing before this moment; then connect.
+    WaitUntil(Nanos),
+    /// Nothing until a command gives it something to connect for.
+    Idle,
+    /// Send what [`Session::outgoing`] gives, read frames, and call [`Session::timeout`] at
+    /// [`Session::deadline`].
+    Open,
+    /// There is nothing more to do.
+    Done,
+}
+
+/// One connection's rules, state and counts.
+#[derive(Debug)]
+pub struct Session<V> {
+    venue: V,
+    id: ConnectionId,
+    options: Options,
+    next: Next,
+    epoch: Epoch,
+    outbox: Outbox,
+    limiter: Option<Limiter>,
+    /// The message being sent.
+    sending: Vec<u8>,
+    /// When there is a place for the next message, if one may be waiting.
+    send_at: Option<Nanos>,
+    /// Something else than a frame may have given a reason to send.
+    ask: bool,
+    stats: Stats,
+    random: fastrand::Rng,
+    frames: u64,
+    /// Attempts that failed since a connection last proved good.
+    failures: u32,
+    /// Whether any connection ever opened.
+    ever_open: bool,
+    /// When the connection opened.
+    since: Nanos,
+    /// When the server last gave a sign of life.
+    heard: Nanos,
+    /// The connection's slot in the books.
+    slot: usize,
+    resyncs: Resyncs,
+    /// No book can be stale before this; none for never.
+    stale_due: Option<Nanos>,
+    /// Who sees what passes.
+    taps: Taps,
+    /// A message as they see it.
+    shown: Vec<u8>,
+    watch: Watch,
+    #[cfg(feature = "metrics")]
+    handles: crate::metrics::Handles,
+}
+
+impl<V: Venue> Session<V> {
+    /// A session that has not connected yet. Its books that are known by name are added to `books`.
+    pub fn new(mut venue: V, id: ConnectionId, options: Options, books: &mut Books) -> Self {
+        venue.register(id, books);
+        let slot = books.set_connection(id, venue.name(), options.stale_after);
+        let limiter = venue.rate_limit().map(Limiter::new);
+        #[cfg(feature = "sabotage")]
+        let limiter = sabotaged(limiter, &mut venue, &options);
+        Self {
+            id,
+            next: Next::Connect,
+            epoch: Epoch::default(),
+            outbox: Outbox::default(),
+            limiter,
+            sending: Vec::new(),
+            send_at: None,
+            ask: true,
+            stats: Stats::default(),
+            random: fastrand::Rng::with_seed(options.seed),
+            options,
+            frames: 0,
+            failures: 0,
+            ever_open: false,
+            since: Nanos(0),
+            heard: Nanos(0),
+            slot,
+            resyncs: Resyncs::default(),
+            stale_due: None,
+            taps: Taps::default(),
+            shown: Vec::new(),
+            watch: Watch::default(),
+            #[cfg(feature = "metrics")]
+            handles: crate::metrics::Handles::new(venue.name(), id),
+            venue,
+        }
+    }
+
+    /// Lets `tap` see everything that passes from now on.
+    pub fn tap(&mut self, tap: Box<dyn Tap>) {
+        self.taps.add(tap);
+    }
+
+    /// Where to connect to.
+    pub fn url(&self) -> &str {
+        self.venue.url()
+    }
+
+    /// Measures from now on how long the stages of each book's way take, with this clock: the one that
+    /// the session is told the time of. [`Books::latency`] shows it.
+    #[cfg(feature = "latency")]
+    pub fn measure(
+        &mut self,
+        clock: impl Fn() -> Nanos + Send + Sync + 'static,
+        books: &mut Books,
+    ) {
+        books.measure(self.id, self.venue.name());
+        self.watch = Watch::new(clock);
+    }
+
+    /// The connection's id.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// The venue's rules, to look at.
+    pub fn venue(&self) -> &V {
+        &self.venue
+    }
+
+    /// How many messages are written and wait to be sent: answers that the session owes, such as
+    /// pongs. Subscriptions are written when there is a place for them, and do not wait here.
+    pub fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Counts over all epochs.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn next(&self, now: Nanos) -> Next {
+        match self.next {
+            Next::WaitUntil(until) if until > now => Next::WaitUntil(until),
+            Next::WaitUntil(_) | Next::Connect | Next::Idle if self.venue.is_wanted() => {
+                Next::Connect
+            }
+            Next::WaitUntil(_) | Next::Connect => Next::Idle,
+            next => next,
+        }
+    }
+
+    /// Whether [`Session::outgoing`] may have a message, or a new [`Session::deadline`] to tell. False is
+    /// certain: it spares a driver the call, and the look at the clock that the call takes. `now` may
+    /// be the time of the last frame.
+    #[must_use]
+    pub fn has_outgoing(&self, now: Nanos) -> bool {
+        self.ask
+            || !self.outbox.is_empty()
+            || self.send_at.is_some_and(|at| at <= now)
+            || self.venue.has_message(now)
+    }
+
+    /// The next message to send, to be taken until there is none: after every other call, and at
+    /// [`Session::deadline`]. What has no place under the
+    /// venue's rate limit waits in order, and [`Session::deadline`] says until when. Allocates only
+    /// to grow.
+    pub fn outgoing(&mut self, now: Nanos) -> Option<&mut [u8]> {
+        self.sending.clear();
+        self.send_at = None;
+        self.ask = false;
+        if self.next != Next::Open {
+            return None;
+        }
+        // When there is a place for any message, and for a ping.
+        let (any, ping) = match &self.limiter {
+            None => (now, now),
+            Some(limiter) => (limiter.next(now, false), limiter.next(now, true)),
+        };
+        if ping > now {
+            self.send_at = Some(ping);
+            return None;
+        }
+        let slot = if any > now { Slot::Ping } else { Slot::Any };
+        let queued = slot == Slot::Any && self.outbox.pop(&mut self.sending);
+        if !queued && !self.venue.next_message(now, slot, &mut self.sending) {
+            let place = Some(any).filter(|any| *any > now);
+            self.send_at = [place, self.venue.next_due()].into_iter().flatten().min();
+            return None;
+        }
+        if let Some(limiter) = &mut self.limiter {
+            limiter.sent(now);
+        }
+        if !self.taps.is_empty() {
+            self.show(now);
+        }
+        self.stats.sent += 1;
+        self.publish();
+        Some(&mut self.sending)
+    }
+
+    /// Shows the message that is being sent, without its secrets.
+    #[cold]
+    fn show(&mut self, now: Nanos) {
+        self.shown.clear();
+        self.shown.extend_from_slice(&self.sending);
+        self.venue.redact(&mut self.shown);
+        let what = What::Sent(&self.shown);
+        self.taps.tell(self.id, self.venue.name(), now, what);
+    }
+
+    #[inline]
+    fn tell(&mut self, now: Nanos, what: What<'_>) {
+        if !self.taps.is_empty() {
+            self.taps.tell(self.id, self.venue.name(), now, what);
+        }
+    }
+
+    /// The connection is open: a new epoch begins.
+    pub fn opened<H: OnMessage<V> + ?Sized>(
+        &mut self,
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> ControlFlow<()> {
+        self.expire(now, books, handler)?;
+        self.tell(now, What::Opened);
+        self.epoch = self.epoch.next();
+        books.begin(self.slot, self.epoch, now);
+        self.next = Next::Open;
+        self.ask = true;
+        self.ever_open = true;
+        self.since = now;
+        self.heard = now;
+        self.outbox.clear();
+        self.resyncs.clear();
+        if let Some(limiter) = &mut self.limiter {
+            limiter.reset();
+        }
+        self.stats.connects += 1;
+        self.publish();
+        self.publish_connected(true);
+        report(now, books, handler, &mut self.taps, None)?;
+        let event = Event::Connected {
+            connection: self.id,
+            epoch: self.epoch,
+        };
+        handler.on_event(event, books)?;
+        let reply = self.with_context((now, now), books, handler, |venue, context, _| {
+            venue.opened(context);
+            Reply::Data
+        });
+        match reply {
+            Reply::Stop => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    /// A text message came. Returns what the venue makes of it; allocates nothing once warm. While no
+    /// connection is open it is dropped and counted.
+    #[must_use]
+    pub fn frame<H: OnMessage<V> + ?Sized>(
+        &mut self,
+        frame: &[u8],
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> Reply {
+        self.frame_received(frame, now, now, books, handler)
+    }
+
+    /// As [`Session::frame`], of a message that was read from its socket at `received`, not later than
+    /// now, and has waited since: behind others of the same read, say. Its book is as old as that, and
+    /// stale when that is longer ago than its limit.
+    #[must_use]
+    pub fn frame_received<H: OnMessage<V> + ?Sized>(
+        &mut self,
+        frame: &[u8],
+        received: Nanos,
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> Reply {
+        if self.next != Next::Open {
+            // Nothing of a connection that is gone may touch a book.
+            self.stats.late += 1;
+            return Reply::Control;
+        }
+        self.heard = now;
+        // Not one call may show a book as live that is not, however late the timer is.
+        if self.expire(now, books, handler).is_break() {
+            return Reply::Stop;
+        }
+        let times = (received.min(now), now);
+        self.tell(times.0, What::Received(frame));
+        if self.venue.liveness() == Liveness::Connection {
+            books.alive(self.slot, times.0, now);
+        }
+        let reply = self.with_context(times, books, handler, |venue, context, max_frame| {
+            if frame.len() <= max_frame {
+                return venue.frame(frame, context);
+            }
+            let error = too_long(venue.name(), max_frame);
+            Reply::from(context.unreadable(Concerns::Connection, error))
+        });
+        if reply != Reply::Control || self.options.count_control {
+            self.frames += 1;
+            self.stats.frames += 1;
+            self.stats.bytes += frame.len() as u64;
+        }
+        self.publish();
+        reply
+    }
+
+    /// Tells the recorder of metrics, if there is one, what the counts are.
+    #[inline]
+    fn publish(&mut self) {
+        #[cfg(feature = "metrics")]
+        self.handles.tell(&self.stats);
+    }
+
+    fn publish_connected(&self, _yes: bool) {
+        #[cfg(feature = "metrics")]
+        self.handles.connected(_yes);
+    }
+
+    /// The user asks for something. What it leads to is in [`Session::outgoing`] at once.
+    pub fn command<H: OnMessage<V> + ?Sized>(
+        &mut self,
+        command: V::Command,
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> Reply {
+        if self.expire(now, books, handler).is_break() {
+            return Reply::Stop;
+        }
+        self.ask = true;
+        self.with_context((now, now), books, handler, |venue, context, _| {
+            venue.command(command, context)
+        })
+    }
+
+    /// Requests a new snapshot of a book without a new connection, if the venue can: see
+    /// [`Venue::resync`]. Where that interrupts the book's messages, the book is a gap until the
+    /// snapshot arrives. [`Event::Resync`] reports the request, or that the venue has none. Nothing
+    /// happens for a book of another connection, or while none is open.
+    pub fn resync<H: OnMessage<V> + ?Sized>(
+        &mut self,
+        book: BookId,
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> Reply {
+        if self.expire(now, books, handler).is_break() {
+            return Reply::Stop;
+        }
+        if self.next != Next::Open || books.connection(book) != Some(self.id) {
+            return Reply::Data;
+        }
+        self.ask = true;
+        self.with_context((now, now), books, handler, |venue, context, _| {
+            context.request_snapshot(book);
+            Reply::from(context.resync_by_user(venue, book))
+        })
+    }
+
+    /// The next URL to fetch while the connection goes on, to be taken until there is none, after every
+    /// other call. The response goes to [`Session::response`], if the connection is still the same.
+    pub fn next_request(&mut self, now: Nanos) -> Option<HttpRequest> {
+        if self.next != Next::Open {
+            return None;
+        }
+        self.venue.next_request(now)
+    }
+
+    /// The body of a request, or why there is none. `request` is none for a body from a log that does
+    /// not say which request it answers. While no connection is open it is dropped.
+    pub fn response<H: OnMessage<V> + ?Sized>(
+        &mut self,
+        request: Option<RequestId>,
+        body: Result<&[u8], &RequestFailure>,
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> Reply {
+        if self.next != Next::Open {
+            return Reply::Control;
+        }
+        if self.expire(now, books, handler).is_break() {
+            return Reply::Stop;
+        }
+        if let Ok(body) = body {
+            self.tell(now, What::Fetched(body));
+        }
+        self.ask = true;
+        self.with_context((now, now), books, handler, |venue, context, _| {
+            venue.response(request, body, context)
+        })
+    }
+
+    /// Lets the venue work with everything it may need. The times: when what it works on was received,
+    /// and now.
+    fn with_context<H: OnMessage<V> + ?Sized>(
+        &mut self,
+        (received, now): (Nanos, Nanos),
+        books: &mut Books,
+        handler: &mut H,
+        work: impl FnOnce(&mut V, &mut Context<'_, H>, usize) -> Reply,
+    ) -> Reply {
+        let mut context = Context {
+            connection: self.id,
+            frame: self.frames,
+            received,
+            now,
+            epoch: self.epoch,
+            books,
+            slot: self.slot,
+            outbox: &mut self.outbox,
+            stats: &mut self.stats,
+            resyncs: &mut self.resyncs,
+            policy: &self.options.resync,
+            random: &mut self.random,
+            slow_down: false,
+            proved: false,
+            #[cfg(feature = "sabotage")]
+            sabotage: self.options.sabotage,
+            taps: &mut self.taps,
+            marks: self.watch.marks(received, now),
+            handler,
+        };
+        let mut reply = work(&mut self.venue, &mut context, self.options.max_frame);
+        if reply != Reply::Stop && context.run_resyncs(&mut self.venue).is_break() {
+            reply = Reply::Stop;
+        }
+        if reply == Reply::Stop {
+            context.books.drop_changes();
+        }
+        if context.proved {
+            self.failures = 0;
+        }
+        let slow_down = context.slow_down;
+        if let Some(limiter) = self.limiter.as_mut().filter(|_| slow_down) {
+            limiter.slow_down(now);
+        }
+        self.stats.rate_limited += u64::from(slow_down);
+        // A message may have made something stale sooner than was known.
+        self.stale_due = books.stale_due();
+        reply
+    }
+
+    /// A frame was lost before it could be read; the numbering goes on after it.
+    pub fn skip_frame(&mut self) {
+        self.frames += 1;
+    }
+
+    /// The server gave a sign of life that is no message: a ping or a pong.
+    pub fn heard(&mut self, now: Nanos) {
+        self.heard = now;
+    }
+
+    /// When [`Session::timeout`] is to be called next, while open, and [`Session::outgoing`] asked
+    /// again.
+    pub fn deadline(&self) -> Option<Nanos> {
+        let silent = self
+            .venue
+            .silence_limit()
+            .map(|limit| self.heard.after(limit));
+        let resync = self.resyncs.next_due();
+        let venue = self.venue.deadline();
+        [silent, self.stale_due, venue, self.send_at, resync]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Time has passed: marks books that have become stale, and lets the venue ask again for what
+    /// was not answered. `Some` when the connection is to be given up.
+    #[must_use]
+    pub fn timeout<H: OnMessage<V> + ?Sized>(
+        &mut self,
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> Option<Disconnect> {
+        let silence = now.since(self.heard);
+        if self
+            .venue
+            .silence_limit()
+            .is_some_and(|limit| silence >= limit)
+        {
+            return Some(Disconnect::Silent);
+        }
+        if self.expire(now, books, handler).is_break() {
+            return Some(Disconnect::Stopped);
+        }
+        let is_due = |time: Option<Nanos>| time.is_some_and(|time| time <= now);
+        let venue_is_due = is_due(self.venue.deadline());
+        if !venue_is_due && !is_due(self.resyncs.next_due()) {
+            return None;
+        }
+        self.ask = true;
+        match self.with_context((now, now), books, handler, |venue, context, _| {
+            // A resynchronisation that is due is run after the venue.
+            match venue_is_due {
+                true => venue.timeout(context),
+                false => Reply::Data,
+            }
+        }) {
+            Reply::Data | Reply::Control => None,
+            Reply::End(reason) => Some(Disconnect::Ended(reason)),
+            Reply::Stop => Some(Disconnect::Stopped),
+        }
+    }
+
+    /// Marks every book that has heard nothing for its limit, of whatever connection: the handler
+    /// sees them all at every call, and another connection's timer may be late.
+    fn expire<H: OnMessage<V> + ?Sized>(
+        &mut self,
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> ControlFlow<()> {
+        let flow = expire(now, books, handler, &mut self.taps);
+        self.stale_due = books.stale_due();
+        flow
+    }
+
+    /// The connection is gone, or could not be made: its books are disconnected, and
+    /// [`Session::next`] says whether and when to try again.
+    pub fn disconnected<H: OnMessage<V> + ?Sized>(
+        &mut self,
+        now: Nanos,
+        reason: &Disconnect,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> ControlFlow<()> {
+        let was_open = self.next == Next::Open;
+        if was_open && now.since(self.since) >= self.options.reconnect.good_after {
+            self.failures = 0;
+        }
+        self.tell(now, What::Closed(reason));
+        books.disconnect(self.slot, now);
+        // Of the others: this may be the first call after a long pause.
+        let told = self.expire(now, books, handler);
+        self.outbox.clear();
+        self.resyncs.clear();
+        if was_open {
+            self.venue.closed();
+        }
+        self.stats.disconnects += 1;
+        self.publish();
+        self.publish_connected(false);
+        let retry_in = self.retry(was_open, reason);
+        self.next = retry_in.map_or(Next::Done, |wait| Next::WaitUntil(now.after(wait)));
+        let event = Event::Disconnected {
+            connection: self.id,
+            reason,
+            retry_in,
+        };
+        told?;
+        handler.on_event(event, books)
+    }
+
+    /// Forgets that it was done, to begin anew. A session that is not done goes on.
+    pub fn resume(&mut self) {
+        if self.next == Next::Done {
+            self.next = Next::Connect;
+            self.failures = 0;
+            self.ever_open = false;
+        }
+    }
+
+    /// The connection is gone without a word, because its driver was dropped: books are disconnected,
+    /// nobody is told, and [`Session::next`] is to connect.
+    pub fn abandon(&mut self, books: &mut Books) {
+        if self.next != Next::Open {
+            return;
+        }
+        books.disconnect(self.slot, self.heard);
+        // Without a handler nothing is reported: the connection is gone, and so is its driver.
+        books.drop_changes();
+        self.resyncs.clear();
+        self.venue.closed();
+        self.stats.disconnects += 1;
+        self.publish();
+        self.publish_connected(false);
+        self.next = Next::Connect;
+    }
+
+    /// How long to wait before the next attempt, if there is to be one.
+    fn retry(&mut self, was_open: bool, reason: &Disconnect) -> Option<Duration> {
+        let rules = &self.options.reconnect;
+        if self.next == Next::Done {
+            return None;
+        }
+        let attempt = self.failures;
+        self.failures = self.failures.saturating_add(1);
+        let spent = |limit: Option<u32>| limit.is_some_and(|limit| self.failures >= limit);
+        let over = match reason {
+            Disconnect::Stopped | Disconnect::Impossible(_) => true,
+            _ if was_open && !rules.after_close => true,
+            _ if !self.ever_open && spent(rules.first_attempts) => true,
+            _ => spent(rules.attempts),
+        };
+        if over {
+            return None;
+        }
+        let wait = rules.wait(attempt, &mut self.random);
+        Some(match reason {
+            Disconnect::Busy { retry_after, .. } => {
+                let most = self.options.reconnect.max_retry_after;
+                wait.max((*retry_after).min(most))
+            }
+            _ => wait,
+        })
+    }
+}
+
+/// Marks every book that had no message for its limit, and then reports each: no call shows
+/// one of them as live.
+pub(crate) fn expire<H: Handler + ?Sized>(
+    now: Nanos,
+    books: &mut Books,
+    handler: &mut H,
+    taps: &mut Taps,
+) -> ControlFlow<()> {
+    if books.stale_due().is_some_and(|due| due <= now) {
+        books.expire(now);
+    }
+    report(now, books, handler, taps, None)
+}
+
+/// Reports the changes of state that were not reported yet. With `resyncs` of a connection, keeps the list
+/// of its books that need a snapshot. When the handler breaks, the rest is dropped.
+pub(crate) fn report<H: Handler + ?Sized>(
+    now: Nanos,
+    books: &mut Books,
+    handler: &mut H,
+    taps: &mut Taps,
+    mut resyncs: Option<(ConnectionId, &mut Resyncs)>,
+) -> ControlFlow<()> {
+    while let Some(change) = books.next_change() {
+        if let Some((connection, resyncs)) = &mut resyncs
+            && books.connection(change.book) == Some(*connection)
+        {
+            match change.new {
+                State::Gap(_) => resyncs.want(change.book, now),
+                _ => resyncs.done(change.book),
+            }
+        }
+        let is_loss = change.old.is_live() || change.new == State::Stale;
+        let is_end = matches!(change.cause, Cause::Disconnected | Cause::Unsubscribed);
+        if is_loss && !is_end {
+            taps.trust_lost(change.book, now, books);
+        }
+        let Some(instrument) = books.instrument(change.book) else {
+            continue;
+        };
+        let event = Event::State(StateChange {
+            book: change.book,
+            instrument,
+            old: change.old,
+            new: change.new,
+            cause: change.cause,
+        });
+        if handler.on_event(event, books).is_break() {
+            books.drop_changes();
+            return ControlFlow::Break(());
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+#[cfg(feature = "sabotage")]
+fn sabotaged<V: Venue>(
+    mut limiter: Option<Limiter>,
+    venue: &mut V,
+    options: &Options,
+) -> Option<Limiter> {
+    if let Some(bug) = options.sabotage {
+        venue.sabotage(bug);
+    }
+    if let Some(limiter) = &mut limiter
+        && options.sabotage == Some(crate::Sabotage::TokenBucket)
+    {
+        limiter.sabotage();
+    }
+    limiter
+}
+
+fn too_long(venue: VenueName, limit: usize) -> DecodeError {
+    DecodeError {
+        venue,
+        line: 0,
+        offset: u32::try_from(limit).unwrap_or(u32::MAX),
+        kind: ErrorKind::TooLong { limit },
+    }
+}

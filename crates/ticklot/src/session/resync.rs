@@ -1,0 +1,265 @@
+//! Which books wait for a new snapshot, and when it is requested again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use ticklot_book::Nanos;
+
+use crate::books::BookId;
+
+/// The longest wait that a server can ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
+
+/// How a book is repaired without a new connection: when its snapshot is requested, and again.
+///
+/// The first request is made at once. While the book is not repaired, another follows after a wait that
+/// doubles from `patience` to `cap`; up to half of each wait is added at random, so that many books and
+/// many clients do not ask together. After a failure with a time to wait (HTTP's `Retry-After`, at most
+/// ten minutes of it), the connection requests no snapshot of any book before that has passed, also when
+/// it is opened again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResyncPolicy {
+    /// How long the first request may take. Default: 5 s.
+    pub patience: Duration,
+    /// The longest wait, before the random part. Default: 60 s.
+    pub cap: Duration,
+}
+
+impl Default for ResyncPolicy {
+    fn default() -> Self {
+        Self {
+            patience: Duration::from_secs(5),
+            cap: Duration::from_secs(60),
+        }
+    }
+}
+
+impl ResyncPolicy {
+    /// The wait after request `attempt`, from 1.
+    fn wait(&self, attempt: u32, random: &mut fastrand::Rng) -> Duration {
+        let doubled = 1_u32.checked_shl(attempt.saturating_sub(1));
+        let wait = self.patience.saturating_mul(doubled.unwrap_or(u32::MAX));
+        let wait = wait.min(self.cap).max(Duration::from_millis(1));
+        wait + wait.mul_f64(random.f64() / 2.0)
+    }
+}
+
+/// The books of one connection that wait for a snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct Resyncs {
+    books: BTreeMap<BookId, Pending>,
+    /// The same in the order in which they are due.
+    due: BTreeSet<(Nanos, BookId)>,
+    /// The server takes no request before.
+    not_before: Nanos,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    due: Nanos,
+    /// Requests made so far.
+    attempts: u32,
+    /// Whether the last one failed.
+    failed: bool,
+}
+
+/// Why a request is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// It is the first.
+    First,
+    /// So many were made, and the last had no result in time.
+    TimedOut(u32),
+    /// The last one failed.
+    Failed,
+}
+
+impl Resyncs {
+    /// A book needs a snapshot. Its first request is due now; one that waits already keeps its time.
+    pub(crate) fn want(&mut self, book: BookId, now: Nanos) {
+        if !self.books.contains_key(&book) {
+            self.set(book, now, 0, false);
+        }
+    }
+
+    /// The book needs none any more.
+    #[inline]
+    pub(crate) fn done(&mut self, book: BookId) {
+        if !self.books.is_empty() {
+            self.remove(book);
+        }
+    }
+
+    #[cold]
+    fn remove(&mut self, book: BookId) {
+        if let Some(pending) = self.books.remove(&book) {
+            self.due.remove(&(pending.due, book));
+        }
+    }
+
+    /// A new connection: its books wait for their regular snapshots.
+    pub(crate) fn clear(&mut self) {
+        self.books.clear();
+        self.due.clear();
+    }
+
+    /// When the next request is due.
+    #[inline]
+    pub(crate) fn next_due(&self) -> Option<Nanos> {
+        let due = self.due.first().map(|(due, _)| *due)?;
+        Some(due.max(self.not_before))
+    }
+
+    /// A book whose next request is due.
+    pub(crate) fn first_due(&self, now: Nanos) -> Option<(BookId, Due)> {
+        let (due, book) = *self.due.first()?;
+        let pending = self.books.get(&book)?;
+        let why = match pending.attempts {
+            _ if pending.failed => Due::Failed,
+            0 => Due::First,
+            attempts => Due::TimedOut(attempts),
+        };
+        (due.max(self.not_before) <= now).then_some((book, why))
+    }
+
+    /// The last request is still under way: it gets as much time again.
+    pub(crate) fn postpone(
+        &mut self,
+        book: BookId,
+        now: Nanos,
+        policy: &ResyncPolicy,
+        random: &mut fastrand::Rng,
+    ) {
+        let attempts = self.books.get(&book).map_or(0, |it| it.attempts);
+        let due = now.after(policy.wait(attempts.max(1), random));
+        self.set(book, due, attempts, false);
+    }
+
+    /// A request was made. Returns its number, from 1.
+    pub(crate) fn requested(
+        &mut self,
+        book: BookId,
+        now: Nanos,
+        policy: &ResyncPolicy,
+        random: &mut fastrand::Rng,
+    ) -> u32 {
+        let before = self.books.get(&book).map_or(0, |it| it.attempts);
+        let attempts = before.saturating_add(1);
+        let due = now.after(policy.wait(attempts, random));
+        self.set(book, due, attempts, false);
+        attempts
+    }
+
+    /// The last request failed: the next follows after the wait that it would have had, and no request
+    /// of any book before `at_least`. Returns the number of the failed one and the wait; none when the book waits for
+    /// nothing.
+    pub(crate) fn failed(
+        &mut self,
+        book: BookId,
+        now: Nanos,
+        at_least: Duration,
+        policy: &ResyncPolicy,
+        random: &mut fastrand::Rng,
+    ) -> Option<(u32, Duration)> {
+        let at_least = at_least.min(MAX_RETRY_AFTER);
+        self.not_before = self.not_before.max(now.after(at_least));
+        let attempts = self.books.get(&book)?.attempts;
+        let wait = policy.wait(attempts.max(1), random).max(at_least);
+        self.set(book, now.after(wait), attempts, true);
+        Some((attempts, wait))
+    }
+
+    fn set(&mut self, book: BookId, due: Nanos, attempts: u32, failed: bool) {
+        self.done(book);
+        let pending = Pending {
+            due,
+            attempts,
+            failed,
+        };
+        self.books.insert(book, pending);
+        self.due.insert((due, book));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOOK: BookId = BookId(3);
+
+    #[test]
+    fn requests_follow_with_waits_that_double() {
+        let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut now = Nanos::from_secs(1);
+        resyncs.want(BOOK, now);
+        resyncs.want(BOOK, now.after(policy.cap));
+        for (attempt, secs) in (1..).zip([5, 10, 20, 40, 60, 60]) {
+            let why = match attempt {
+                1 => Due::First,
+                _ => Due::TimedOut(attempt - 1),
+            };
+            assert_eq!(resyncs.first_due(now), Some((BOOK, why)));
+            assert_eq!(resyncs.requested(BOOK, now, &policy, &mut random), attempt);
+            let due = resyncs.next_due().unwrap();
+            let wait = due.since(now);
+            let least = Duration::from_secs(secs);
+            assert!(least <= wait && wait <= least.mul_f64(1.5), "{wait:?}");
+            assert_eq!(resyncs.first_due(Nanos(due.0 - 1)), None);
+            now = due;
+        }
+        resyncs.done(BOOK);
+        assert_eq!(resyncs.next_due(), None);
+    }
+
+    #[test]
+    fn a_failure_waits_as_long_as_the_server_asks() {
+        let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
+        let mut random = fastrand::Rng::with_seed(1);
+        let (now, minute) = (Nanos(5), Duration::from_secs(60));
+        assert_eq!(
+            resyncs.failed(BOOK, now, minute, &policy, &mut random),
+            None
+        );
+        resyncs.want(BOOK, now);
+        resyncs.requested(BOOK, now, &policy, &mut random);
+        let failed = resyncs.failed(BOOK, now, minute, &policy, &mut random);
+        assert_eq!(failed, Some((1, minute)));
+        let due = now.after(minute);
+        assert_eq!(resyncs.next_due(), Some(due));
+        assert_eq!(resyncs.first_due(due), Some((BOOK, Due::Failed)));
+    }
+
+    #[test]
+    fn retry_time_is_bounded() {
+        let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
+        let mut random = fastrand::Rng::with_seed(1);
+        let now = Nanos(5);
+        resyncs.want(BOOK, now);
+        resyncs.requested(BOOK, now, &policy, &mut random);
+        let failed = resyncs.failed(BOOK, now, Duration::MAX, &policy, &mut random);
+        assert_eq!(failed, Some((1, MAX_RETRY_AFTER)));
+        assert_eq!(resyncs.next_due(), Some(now.after(MAX_RETRY_AFTER)));
+    }
+
+    #[test]
+    fn retry_time_holds_for_all_books() {
+        let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
+        let mut random = fastrand::Rng::with_seed(1);
+        let (now, minute) = (Nanos(5), Duration::from_secs(60));
+        resyncs.want(BOOK, now);
+        resyncs.requested(BOOK, now, &policy, &mut random);
+        resyncs.failed(BOOK, now, minute, &policy, &mut random);
+        // Another connection, and another book.
+        resyncs.clear();
+        assert_eq!(resyncs.next_due(), None);
+        resyncs.want(BookId(4), now);
+        assert_eq!(resyncs.first_due(now), None);
+        assert_eq!(resyncs.next_due(), Some(now.after(minute)));
+        assert_eq!(
+            resyncs.first_due(now.after(minute)),
+            Some((BookId(4), Due::First))
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! Look-up of topics by the server's names and by their own ids.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::Name;
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Names {
+    /// A name may belong to several topics, if a venue builds it from ids that contain its
+    /// separator. The topic that was wanted first has it.
+    known: HashMap<Arc<str>, BTreeSet<u64>>,
+    unknown: BTreeSet<u64>,
+    /// The ids of all topics, and how many topics have each.
+    ids: HashMap<Box<str>, usize>,
+}
+
+impl Names {
+    pub(super) fn insert(&mut self, key: u64, name: &Name) {
+        match name {
+            Name::Unused => {}
+            Name::Known(name) => {
+                self.known.entry(Arc::clone(name)).or_default().insert(key);
+            }
+            Name::Unknown => {
+                self.unknown.insert(key);
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: u64, name: &Name) {
+        match name {
+            Name::Unused => {}
+            Name::Known(name) => self.remove_known(key, name),
+            Name::Unknown => {
+                self.unknown.remove(&key);
+            }
+        }
+    }
+
+    fn remove_known(&mut self, key: u64, name: &str) {
+        if let Some(keys) = self.known.get_mut(name) {
+            keys.remove(&key);
+            if keys.is_empty() {
+                self.known.remove(name);
+            }
+        }
+    }
+
+    /// Replaces an unknown name by the one that a confirmation contained.
+    pub(super) fn learn(&mut self, key: u64, name: &mut Name, learnt: &str) {
+        if *name == Name::Unknown {
+            self.remove(key, name);
+            *name = Name::known(learnt);
+            self.insert(key, name);
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<u64> {
+        self.known.get(name)?.first().copied()
+    }
+
+    /// The topics of unknown names, in the order in which they were wanted.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = u64> {
+        self.unknown.iter().copied()
+    }
+
+    pub(super) fn insert_id(&mut self, id: &str) {
+        match self.ids.get_mut(id) {
+            Some(count) => *count += 1,
+            None => {
+                self.ids.insert(id.into(), 1);
+            }
+        }
+    }
+
+    pub(super) fn remove_id(&mut self, id: &str) {
+        if let Some(count) = self.ids.get_mut(id) {
+            *count -= 1;
+            if *count == 0 {
+                self.ids.remove(id);
+            }
+        }
+    }
+
+    pub(super) fn has_id(&self, id: &str) -> bool {
+        self.ids.contains_key(id)
+    }
+}

@@ -1,0 +1,480 @@
+//! Subscriptions in virtual time.
+
+use super::*;
+
+mod cost;
+mod oracle;
+mod renewal;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A topic of a channel: `b` has known names, `p` too but no batches, `o` has names that only the
+/// server knows, `k` has no names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Item {
+    channel: char,
+    id: String,
+}
+
+impl Item {
+    fn new(channel: char, id: impl Into<String>) -> Self {
+        let id = id.into();
+        Self { channel, id }
+    }
+
+    fn name(&self) -> Name {
+        match self.channel {
+            'k' => Name::Unused,
+            'o' => Name::Unknown,
+            _ => Name::known(self.server_name()),
+        }
+    }
+
+    fn server_name(&self) -> String {
+        format!("{}:{}", self.channel, self.id)
+    }
+}
+
+impl Topic for Item {
+    type Batch = char;
+
+    fn batch(&self) -> char {
+        self.channel
+    }
+
+    fn is_batchable(&self) -> bool {
+        self.channel != 'p'
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        name == self.server_name()
+    }
+}
+
+fn empty(max_per_message: usize) -> Subscriptions<Item> {
+    Subscriptions::new(Duration::from_secs(5), max_per_message)
+}
+
+fn want(all: &mut Subscriptions<Item>, item: Item) -> bool {
+    let name = item.name();
+    all.want(item, name)
+}
+
+/// This many topics of a channel: `0`, `1` and so on.
+fn many(channel: char, count: usize, max_per_message: usize) -> Subscriptions<Item> {
+    let mut all = empty(max_per_message);
+    for n in 0..count {
+        assert!(want(&mut all, Item::new(channel, n.to_string())));
+    }
+    all
+}
+
+fn rooms(count: usize) -> Subscriptions<Item> {
+    let mut all = empty(10);
+    for n in 0..count {
+        assert!(want(&mut all, book(n)));
+    }
+    all
+}
+
+fn book(n: usize) -> Item {
+    Item::new('b', format!("m{n}"))
+}
+
+/// The next message as text.
+fn send(all: &mut Subscriptions<Item>, now: u64) -> Option<String> {
+    let mut text = String::new();
+    let ids = |topics: &[&Item]| {
+        let ids: Vec<&str> = topics.iter().map(|topic| topic.id()).collect();
+        ids.join(" ")
+    };
+    let sent = all.send_next(Nanos(now), |message| {
+        text = match message {
+            ToSend::Subscribe(topics) => ids(topics),
+            ToSend::Unsubscribe(topics) => format!("leave {}", ids(topics)),
+            ToSend::Leave(name) => format!("leave {name}"),
+        }
+    });
+    sent.then_some(text)
+}
+
+/// Everything that is due, as text.
+fn send_all(all: &mut Subscriptions<Item>, now: u64) -> Vec<String> {
+    std::iter::from_fn(|| send(all, now)).collect()
+}
+
+fn refuse(all: &mut Subscriptions<Item>, text: &str) -> Vec<String> {
+    let refused = all.refused(None, text.split(' '));
+    refused.into_iter().map(|topic| topic.id).collect()
+}
+
+/// The index, the names and the unanswered messages agree with the stages.
+fn check(all: &Subscriptions<Item>) {
+    let mut index = Index::default();
+    let mut names = Names::default();
+    for (&key, it) in &all.all {
+        index.insert(key, it);
+        names.insert(key, &it.name);
+        names.insert_id(it.topic.id());
+        assert_eq!(all.by_topic.get(&it.topic), Some(&key));
+    }
+    assert_eq!(all.by_topic.len(), all.all.len());
+    assert_eq!(all.index, index);
+    assert_eq!(all.names, names);
+    check_unanswered(all);
+}
+
+fn check_unanswered(all: &Subscriptions<Item>) {
+    for (&key, it) in &all.all {
+        let mut it = it.clone();
+        for action in [Action::Subscribe, Action::Unsubscribe] {
+            let seqs = all.unanswered.of(key, action);
+            assert_eq!(*it.unanswered(action), seqs);
+        }
+    }
+    all.unanswered.check_ids();
+    assert!(all.unanswered() <= MAX_UNANSWERED);
+}
+
+#[test]
+fn ten_in_a_message_and_each_channel_by_itself() {
+    let mut all = rooms(12);
+    want(&mut all, Item::new('p', "e1"));
+    want(&mut all, Item::new('p', "e2"));
+    want(&mut all, book(12));
+    assert!(!want(&mut all, book(3)), "desired already");
+    let sent = send_all(&mut all, 0);
+    assert_eq!(
+        sent,
+        ["m0 m1 m2 m3 m4 m5 m6 m7 m8 m9", "m10 m11 m12", "e1", "e2"]
+    );
+    assert!(send_all(&mut all, 0).is_empty());
+}
+
+#[test]
+fn unconfirmed_topics_are_sent_again_with_doubling_patience() {
+    let mut all = rooms(2);
+    send_all(&mut all, 0);
+    assert_eq!(all.joined("b:m0"), Confirmed::Desired);
+    let mut asked = Vec::new();
+    let mut now = 0;
+    while now < 200 * SECOND {
+        now = all.deadline().unwrap().0;
+        all.timeout(Nanos(now));
+        assert_eq!(send_all(&mut all, now), ["m1"]);
+        asked.push(now / SECOND);
+    }
+    assert_eq!(asked, [5, 15, 35, 75, 155, 235], "and then every 80 s");
+    assert_eq!(all.stage(&book(0)), Some(Stage::Joined));
+    all.joined("b:m1");
+    assert_eq!(all.deadline(), None);
+}
+
+#[test]
+fn an_error_with_an_id_refuses_that_topic_only() {
+    let mut all = rooms(3);
+    send_all(&mut all, 0);
+    assert_eq!(refuse(&mut all, "unknown market: m1"), ["m1"]);
+    assert_eq!(send_all(&mut all, 0), ["m0 m2"]);
+    assert_eq!(all.stage(&book(1)), Some(Stage::Refused));
+    all.restart();
+    assert_eq!(
+        send_all(&mut all, 0),
+        ["m0 m1 m2"],
+        "a new connection, a new try"
+    );
+}
+
+#[test]
+fn an_error_without_an_id_separates_the_topics() {
+    let mut all = rooms(3);
+    send_all(&mut all, 0);
+    assert!(refuse(&mut all, "no").is_empty());
+    assert_eq!(send_all(&mut all, 0), ["m0", "m1", "m2"]);
+    all.joined("b:m0");
+    assert_eq!(refuse(&mut all, "no"), ["m1"], "the oldest without a reply");
+    all.joined("b:m2");
+    let stages: Vec<Stage> = all.iter().map(|(_, stage)| stage).collect();
+    assert_eq!(stages, [Stage::Joined, Stage::Refused, Stage::Joined]);
+}
+
+#[test]
+fn an_error_belongs_to_its_batch_key() {
+    let mut all = rooms(1);
+    want(&mut all, Item::new('p', "e"));
+    send_all(&mut all, 0);
+    assert_eq!(all.refused(Some('p'), []), [Item::new('p', "e")]);
+    assert!(all.refused(Some('o'), []).is_empty());
+    assert_eq!(all.stage(&book(0)), Some(Stage::Asked));
+}
+
+#[test]
+fn an_error_about_an_answered_topic_blames_no_other() {
+    let mut all = rooms(2);
+    send_all(&mut all, 0);
+    all.joined("b:m0");
+    assert!(refuse(&mut all, "m0").is_empty());
+    assert_eq!(all.stage(&book(1)), Some(Stage::Asked));
+}
+
+#[test]
+fn an_error_about_a_forgotten_topic_blames_no_other() {
+    let mut all = empty(10);
+    for id in ["x", "y"] {
+        want(&mut all, Item::new('o', id));
+        send_all(&mut all, 0);
+    }
+    assert!(all.unwant(&Item::new('o', "y"), true), "it has no name yet");
+    assert!(refuse(&mut all, "y").is_empty());
+    assert_eq!(all.stage(&Item::new('o', "x")), Some(Stage::Asked));
+    assert_eq!(all.unanswered(), 1);
+}
+
+#[test]
+fn leaving_is_confirmed_or_given_up() {
+    let mut all = rooms(2);
+    send_all(&mut all, 0);
+    all.joined("b:m0");
+    all.joined("b:m1");
+    assert!(all.unwant(&book(0), true));
+    assert!(all.unwant(&book(1), true));
+    assert!(!all.is_desired(&book(0)));
+    assert_eq!(send_all(&mut all, 0), ["leave b:m0", "leave b:m1"]);
+    assert_eq!(all.left("b:m0"), Confirmed::Undesired);
+    assert_eq!(all.stage(&book(0)), None);
+    let mut leaves = 1;
+    while let Some(deadline) = all.deadline() {
+        all.timeout(deadline);
+        leaves += send_all(&mut all, deadline.0).len();
+    }
+    assert_eq!(
+        (leaves, all.stage(&book(1))),
+        (3, None),
+        "given up after three"
+    );
+}
+
+#[test]
+fn a_topic_that_was_never_sent_is_forgotten_at_once() {
+    let mut all = rooms(1);
+    assert!(all.unwant(&book(0), true));
+    assert!(!all.unwant(&book(0), true));
+    assert!(send_all(&mut all, 0).is_empty());
+}
+
+#[test]
+fn desired_again_while_leaving() {
+    let mut all = rooms(1);
+    send_all(&mut all, 0);
+    all.joined("b:m0");
+    all.unwant(&book(0), true);
+    assert_eq!(send_all(&mut all, 0), ["leave b:m0"]);
+    assert!(want(&mut all, book(0)));
+    assert_eq!(send_all(&mut all, 0), ["m0"]);
+    // The replies arrive in the order of the messages.
+    assert_eq!(all.left("b:m0"), Confirmed::Desired);
+    assert_eq!(all.joined("b:m0"), Confirmed::Desired);
+    assert_eq!(all.stage(&book(0)), Some(Stage::Joined));
+    assert!(send_all(&mut all, 0).is_empty());
+}
+
+#[test]
+fn a_subscription_that_the_server_ends_is_sent_again() {
+    let mut all = rooms(1);
+    send_all(&mut all, 0);
+    all.joined("b:m0");
+    assert_eq!(all.left("b:m0"), Confirmed::Desired);
+    assert_eq!(send_all(&mut all, 0), ["m0"]);
+}
+
+#[test]
+fn names_that_only_the_server_knows() {
+    let mut all = empty(10);
+    want(&mut all, Item::new('o', "m"));
+    send_all(&mut all, 0);
+    assert_eq!(all.joined("o:other"), Confirmed::Undesired);
+    assert_eq!(all.joined("o:m"), Confirmed::Desired);
+    all.unwant(&Item::new('o', "m"), true);
+    assert_eq!(send_all(&mut all, 0), ["leave o:m"]);
+}
+
+#[test]
+fn topics_of_one_name_have_it_in_turn() {
+    let mut all = empty(10);
+    for n in 0..2 {
+        all.want(book(n), Name::known("same"));
+    }
+    send_all(&mut all, 0);
+    all.joined("same");
+    assert_eq!(all.stage(&book(0)), Some(Stage::Joined));
+    all.unwant(&book(0), false);
+    all.joined("same");
+    assert_eq!(all.stage(&book(1)), Some(Stage::Joined));
+}
+
+#[test]
+fn topics_without_names_are_left_together() {
+    let mut all = many('k', 3, 2);
+    assert_eq!(send_all(&mut all, 0), ["0 1", "2"]);
+    for n in 0..3 {
+        let topic = Item::new('k', n.to_string());
+        assert_eq!(all.joined_topic(&topic), Confirmed::Desired);
+        all.unwant(&topic, true);
+    }
+    assert_eq!(send_all(&mut all, 0), ["leave 0 1", "leave 2"]);
+    assert!(
+        !all.refused_topic(&Item::new('k', "0")),
+        "it counts as left"
+    );
+    for n in 1..3 {
+        let topic = Item::new('k', n.to_string());
+        assert_eq!(all.left_topic(&topic), Confirmed::Undesired);
+    }
+    assert_eq!((all.iter().count(), all.unanswered()), (0, 0));
+}
+
+#[test]
+fn a_refused_topic_is_the_only_one_refused() {
+    let mut all = many('k', 3, 10);
+    send_all(&mut all, 0);
+    let topic = Item::new('k', "1");
+    assert!(all.refused_topic(&topic));
+    assert!(!all.refused_topic(&topic), "nothing is unanswered");
+    assert_eq!(all.stage(&topic), Some(Stage::Refused));
+    assert_eq!(all.stage(&Item::new('k', "0")), Some(Stage::Asked));
+    assert!(want(&mut all, topic), "a new try");
+    assert_eq!(send_all(&mut all, 0), ["1"]);
+}
+
+#[test]
+fn a_refusal_belongs_to_its_request() {
+    let mut all = many('k', 2, 10);
+    let topic = Item::new('k', "1");
+    assert!(!all.awaits_reply(&topic, Action::Subscribe));
+    send_all(&mut all, 0);
+    assert!(all.awaits_reply(&topic, Action::Subscribe));
+    assert!(!all.refused_request(&topic, Action::Unsubscribe));
+    assert_eq!(all.stage(&topic), Some(Stage::Asked));
+    assert!(all.refused_request(&topic, Action::Subscribe));
+    assert_eq!(all.stage(&topic), Some(Stage::Refused));
+    assert_eq!(all.unanswered(), 1);
+}
+
+#[test]
+fn one_topic_is_sent_again() {
+    let mut all = many('k', 3, 10);
+    send_all(&mut all, 0);
+    let topic = Item::new('k', "1");
+    all.too_much_of(&topic, Action::Subscribe);
+    assert!(!all.awaits_reply(&topic, Action::Subscribe));
+    assert_eq!(send_all(&mut all, 0), ["1"]);
+    all.joined_topic(&topic);
+    all.renew(&topic);
+    assert_eq!(send_all(&mut all, 0), ["leave 1"]);
+    all.too_much_of(&topic, Action::Unsubscribe);
+    assert_eq!(send_all(&mut all, 0), ["leave 1"]);
+}
+
+#[test]
+fn too_much_is_sent_again() {
+    let mut all = rooms(11);
+    send_all(&mut all, 0);
+    all.too_much();
+    assert_eq!(send_all(&mut all, 0), ["m10"], "the last message");
+    assert_eq!(all.desired(), 11);
+}
+
+#[test]
+fn unanswered_messages_are_forgotten_in_time() {
+    let mut all = rooms(1);
+    send_all(&mut all, 0);
+    want(&mut all, book(1));
+    send_all(&mut all, 80 * SECOND);
+    assert_eq!(all.unanswered(), 2);
+    want(&mut all, book(2));
+    send_all(&mut all, 80 * SECOND + 1);
+    assert_eq!(all.unanswered(), 2, "the first is older than 16 times 5 s");
+    assert_eq!(all.joined("b:m0"), Confirmed::Desired, "late, not lost");
+}
+
+#[test]
+fn strays_are_left_once_and_last() {
+    let mut all = rooms(1);
+    all.stray("b:m0");
+    all.stray("x");
+    all.stray("x");
+    assert_eq!(send_all(&mut all, 0), ["m0", "leave x"]);
+    (0..100).for_each(|n| all.stray(&n.to_string()));
+    assert_eq!(send_all(&mut all, 0).len(), MAX_STRAYS);
+}
+
+#[test]
+fn there_is_a_most_of_topics() {
+    let mut all = empty(10).max_topics(1);
+    assert!(want(&mut all, book(0)));
+    assert!(!want(&mut all, book(1)));
+    all.unwant(&book(0), true);
+    assert!(want(&mut all, book(1)));
+}
+
+#[cfg(feature = "sabotage")]
+#[test]
+fn sabotaged_subscriptions_need_no_acknowledgement() {
+    let mut all = rooms(2);
+    all.sabotage();
+    assert_eq!(send_all(&mut all, 0), ["m0 m1"]);
+    assert!(all.iter().all(|(_, stage)| stage == Stage::Joined));
+    assert_eq!((all.deadline(), all.unanswered()), (None, 1));
+    all.unwant(&book(0), true);
+    assert_eq!(send_all(&mut all, 0), ["leave b:m0"]);
+    assert_eq!(all.stage(&book(0)), Some(Stage::Leaving));
+}
+
+/// After any operations, a desired topic waits, has a deadline, or has its reply.
+#[test]
+fn none_is_ever_forgotten() {
+    let mut random = fastrand::Rng::with_seed(11);
+    for _ in 0..300 {
+        let mut all = rooms(0);
+        let mut desired = HashSet::new();
+        let mut now = 0;
+        for _ in 0..200 {
+            let (n, name) = (random.usize(0..25), format!("b:m{}", random.usize(0..25)));
+            match random.u8(0..10) {
+                0 | 1 => {
+                    want(&mut all, book(n));
+                    desired.insert(n);
+                }
+                2 => {
+                    all.unwant(&book(n), random.bool());
+                    desired.remove(&n);
+                }
+                3 => drop(all.joined(&name)),
+                4 => drop(all.left(&name)),
+                5 if n.is_multiple_of(3) => drop(refuse(&mut all, &format!("m{n}"))),
+                5 => drop(refuse(&mut all, "no")),
+                6 => all.too_much(),
+                7 => all.restart(),
+                8 => drop(all.renew(&book(n))),
+                _ => {
+                    now += random.u64(0..20 * SECOND);
+                    all.timeout(Nanos(now));
+                }
+            }
+            if random.bool() {
+                send_all(&mut all, now);
+            }
+            assert_eq!(all.desired(), desired.len());
+            for it in all.all.values() {
+                let asked = it.awaits_answer() && all.deadline().is_some_and(|t| t <= it.overdue);
+                let answered = matches!(it.stage, Stage::Joined | Stage::Refused);
+                assert!(it.due || asked || answered, "{it:?}");
+            }
+            check(&all);
+        }
+    }
+}

@@ -1,0 +1,593 @@
+//! A naive model of the same rules, which searches everything at every step, and random operations
+//! after each of which both must agree.
+
+use super::*;
+
+/// A topic in the model.
+#[derive(Clone, Debug)]
+struct Room {
+    key: usize,
+    topic: Item,
+    name: Option<String>,
+    stage: Stage,
+    due: bool,
+    overdue: u64,
+    tries: u32,
+    alone: bool,
+    /// Before and after the subscription of a renewal.
+    renewing: bool,
+    resubscribed: bool,
+    /// Left in a renewal, and the number of its unsubscription.
+    held: bool,
+    group: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Sent {
+    at: u64,
+    leave: bool,
+    rooms: Vec<(usize, Item)>,
+}
+
+impl Sent {
+    fn has(&self, key: usize) -> bool {
+        self.rooms.iter().any(|(it, _)| *it == key)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    rooms: Vec<Room>,
+    next_key: usize,
+    messages: usize,
+    sent: Vec<Sent>,
+    strays: Vec<String>,
+    max: usize,
+}
+
+const PATIENCE: u64 = 5 * SECOND;
+
+impl Room {
+    fn awaits(&self) -> bool {
+        !self.due && matches!(self.stage, Stage::Asked | Stage::Leaving | Stage::Renewing)
+    }
+
+    /// Waiting, with no tries.
+    fn begin(&mut self) {
+        (self.stage, self.due, self.tries, self.held) = (Stage::Waiting, true, 0, false);
+    }
+
+    fn priority(&self) -> usize {
+        match self.stage {
+            Stage::Waiting if self.renewing => 0,
+            Stage::Renewing => 1,
+            _ => 2,
+        }
+    }
+
+    fn is_leave(&self) -> bool {
+        self.stage != Stage::Waiting
+    }
+
+    fn is_nameless(&self) -> bool {
+        self.topic.channel == 'k'
+    }
+
+    fn shares_with(&self, other: &Self) -> bool {
+        let may_share = |it: &Self| {
+            it.topic.is_batchable()
+                && if it.is_leave() {
+                    it.is_nameless()
+                } else {
+                    !it.alone
+                }
+        };
+        let same = self.priority() == other.priority() && self.is_leave() == other.is_leave();
+        let keys = self.topic.channel == other.topic.channel;
+        self.key == other.key || (same && keys && may_share(self) && may_share(other))
+    }
+}
+
+impl Model {
+    fn room(&mut self, topic: &Item) -> Option<&mut Room> {
+        self.rooms.iter_mut().find(|room| room.topic == *topic)
+    }
+
+    fn room_of(&mut self, key: usize) -> Option<&mut Room> {
+        self.rooms.iter_mut().find(|room| room.key == key)
+    }
+
+    fn remove(&mut self, key: usize) {
+        self.rooms.retain(|room| room.key != key);
+    }
+
+    fn want(&mut self, topic: &Item) -> bool {
+        if let Some(room) = self.room(topic) {
+            let changes = matches!(room.stage, Stage::Leaving | Stage::Refused);
+            if changes {
+                room.begin();
+            }
+            return changes;
+        }
+        let name = (!matches!(topic.channel, 'o' | 'k')).then(|| topic.server_name());
+        self.rooms.push(Room {
+            key: self.next_key,
+            topic: topic.clone(),
+            name,
+            stage: Stage::Waiting,
+            due: true,
+            overdue: 0,
+            tries: 0,
+            alone: false,
+            renewing: false,
+            resubscribed: false,
+            held: false,
+            group: 0,
+        });
+        self.next_key += 1;
+        true
+    }
+
+    fn unwant(&mut self, topic: &Item, open: bool) -> bool {
+        let Some(room) = self.room(topic) else {
+            return false;
+        };
+        if room.stage == Stage::Leaving {
+            return false;
+        }
+        let unsent = room.stage == Stage::Waiting && room.tries == 0;
+        let unnamed = room.name.is_none() && !room.is_nameless();
+        let key = room.key;
+        if !open || unsent || unnamed || room.held || room.stage == Stage::Refused {
+            self.remove(key);
+            return true;
+        }
+        room.renewing = false;
+        if room.stage == Stage::Renewing && !room.due {
+            room.stage = Stage::Leaving;
+        } else {
+            room.begin();
+            room.stage = Stage::Leaving;
+        }
+        true
+    }
+
+    fn renew(&mut self, topic: &Item) -> bool {
+        let Some(room) = self.room(topic) else {
+            return false;
+        };
+        if room.renewing || matches!(room.stage, Stage::Leaving | Stage::Refused) {
+            return false;
+        }
+        if room.stage == Stage::Waiting && room.tries == 0 {
+            (room.renewing, room.resubscribed) = (true, false);
+            return true;
+        }
+        if room.name.is_none() && !room.is_nameless() {
+            return false;
+        }
+        room.begin();
+        (room.stage, room.renewing, room.resubscribed) = (Stage::Renewing, true, false);
+        true
+    }
+
+    fn restart(&mut self) {
+        self.sent.clear();
+        self.strays.clear();
+        self.rooms.retain(|room| room.stage != Stage::Leaving);
+        for room in &mut self.rooms {
+            room.begin();
+            (room.alone, room.renewing) = (false, false);
+        }
+    }
+
+    fn send(&mut self, now: u64) -> Option<String> {
+        let due = self.rooms.iter().filter(|room| room.due);
+        let Some(first) = due.min_by_key(|room| (room.priority(), room.key)).cloned() else {
+            return self.strays.pop().map(|name| format!("leave {name}"));
+        };
+        let rooms: Vec<Room> = (self.rooms.iter())
+            .filter(|room| room.due && room.shares_with(&first))
+            .take(self.max)
+            .cloned()
+            .collect();
+        let is_old = |sent: &Sent| now.saturating_sub(sent.at) > 16 * PATIENCE;
+        while self.sent.len() >= MAX_UNANSWERED || self.sent.first().is_some_and(is_old) {
+            self.sent.remove(0);
+        }
+        let entry = |room: &Room| (room.key, room.topic.clone());
+        self.sent.push(Sent {
+            at: now,
+            leave: first.is_leave(),
+            rooms: rooms.iter().map(entry).collect(),
+        });
+        self.messages += 1;
+        let group = self.messages;
+        for room in &rooms {
+            let room = self.room_of(room.key).unwrap();
+            room.group = group;
+            if room.stage == Stage::Waiting {
+                (room.stage, room.resubscribed) = (Stage::Asked, true);
+            }
+            room.due = false;
+            room.overdue = now + PATIENCE * (1 << room.tries.min(4));
+            room.tries += 1;
+        }
+        let ids: Vec<&str> = rooms.iter().map(|room| room.topic.id()).collect();
+        Some(match (first.is_leave(), &first.name) {
+            (false, _) => ids.join(" "),
+            (true, Some(name)) => format!("leave {name}"),
+            (true, None) => format!("leave {}", ids.join(" ")),
+        })
+    }
+
+    fn deadline(&self) -> Option<Nanos> {
+        let waiting = self.rooms.iter().filter(|room| room.awaits());
+        waiting.map(|room| Nanos(room.overdue)).min()
+    }
+
+    fn timeout(&mut self, now: u64) {
+        let is_late = |room: &Room| room.awaits() && room.overdue <= now;
+        self.rooms
+            .retain(|room| !(is_late(room) && room.stage == Stage::Leaving && room.tries >= 3));
+        for room in self.rooms.iter_mut().filter(|room| is_late(room)) {
+            (room.due, room.held) = (true, false);
+            if room.stage != Stage::Leaving {
+                room.stage = Stage::Waiting;
+            }
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<Item> {
+        let known = |room: &&Room| room.name.as_deref() == Some(name);
+        let unknown = |room: &&Room| {
+            room.topic.channel == 'o' && room.name.is_none() && room.topic.is_named(name)
+        };
+        let mut rooms = self.rooms.iter();
+        let found = rooms
+            .find(known)
+            .or_else(|| self.rooms.iter().find(unknown));
+        found.map(|room| room.topic.clone())
+    }
+
+    /// The number of the oldest message with this topic.
+    fn oldest(&self, key: usize, leave: bool) -> Option<usize> {
+        self.sent
+            .iter()
+            .position(|sent| sent.leave == leave && sent.has(key))
+    }
+
+    /// Strikes a topic from a message.
+    fn reply(&mut self, at: usize, key: usize) {
+        self.sent[at].rooms.retain(|(it, _)| *it != key);
+        self.sent.retain(|sent| !sent.rooms.is_empty());
+    }
+
+    /// Subscribes again to those that wait for none of their group.
+    fn release(&mut self) {
+        let renewing = |it: &&Room| it.stage == Stage::Renewing && !it.due && !it.held;
+        let awaited: Vec<usize> = (self.rooms.iter().filter(renewing))
+            .map(|room| room.group)
+            .collect();
+        for room in &mut self.rooms {
+            if room.held && !awaited.contains(&room.group) {
+                room.begin();
+            }
+        }
+    }
+
+    fn joined(&mut self, topic: &Item) -> Confirmed {
+        let Some(key) = self.room(topic).map(|room| room.key) else {
+            return Confirmed::Undesired;
+        };
+        if let Some(at) = self.oldest(key, false) {
+            self.reply(at, key);
+        }
+        let room = self.room(topic).unwrap();
+        if room.stage == Stage::Leaving {
+            return Confirmed::Undesired;
+        }
+        if !room.renewing || room.resubscribed {
+            (room.stage, room.due, room.tries) = (Stage::Joined, false, 0);
+            room.renewing = false;
+        }
+        Confirmed::Desired
+    }
+
+    fn joined_name(&mut self, name: &str) -> Confirmed {
+        let Some(topic) = self.find(name) else {
+            return Confirmed::Undesired;
+        };
+        if let Some(room) = self.room(&topic) {
+            room.name = Some(name.to_owned());
+        }
+        self.joined(&topic)
+    }
+
+    fn left(&mut self, topic: &Item, refused: bool) -> Confirmed {
+        let Some(room) = self.room(topic).cloned() else {
+            return Confirmed::Undesired;
+        };
+        if let Some(at) = self.oldest(room.key, true) {
+            self.reply(at, room.key);
+        }
+        if room.stage == Stage::Leaving {
+            self.remove(room.key);
+            return Confirmed::Undesired;
+        }
+        let it = self.room(topic).unwrap();
+        match room.stage {
+            Stage::Renewing if !room.due => (it.held, it.tries) = (true, 0),
+            Stage::Renewing | Stage::Joined if !refused => it.begin(),
+            _ => {}
+        }
+        Confirmed::Desired
+    }
+
+    fn left_name(&mut self, name: &str) -> Confirmed {
+        match self.find(name) {
+            Some(topic) => self.left(&topic, false),
+            None => Confirmed::Undesired,
+        }
+    }
+
+    fn refused_topic(&mut self, topic: &Item) -> bool {
+        let Some(room) = self.room(topic).cloned() else {
+            return false;
+        };
+        let Some(at) = self.sent.iter().position(|sent| sent.has(room.key)) else {
+            return false;
+        };
+        if self.sent[at].leave {
+            self.left(topic, true);
+            return false;
+        }
+        self.reply(at, room.key);
+        if room.stage == Stage::Asked {
+            self.refuse(room.key);
+        }
+        room.stage == Stage::Asked
+    }
+
+    fn refuse(&mut self, key: usize) {
+        let room = self.room_of(key).unwrap();
+        (room.stage, room.renewing) = (Stage::Refused, false);
+    }
+
+    fn culprit(&self, batch: Option<char>, word: &str) -> Option<usize> {
+        let mut sent = self.sent.iter();
+        let by_id = sent.position(|sent| sent.rooms.iter().any(|(_, topic)| topic.id == word));
+        if by_id.is_some() || self.rooms.iter().any(|room| room.topic.id == word) {
+            return by_id;
+        }
+        let is_it = |topic: &Item| batch.is_none_or(|batch| batch == topic.channel);
+        let mut sent = self.sent.iter();
+        sent.position(|sent| sent.rooms.iter().any(|(_, topic)| is_it(topic)))
+    }
+
+    fn refused(&mut self, batch: Option<char>, word: &str) -> Vec<Item> {
+        let Some(at) = self.culprit(batch, word) else {
+            return Vec::new();
+        };
+        let sent = self.sent.remove(at);
+        let named = sent.rooms.iter().any(|(_, topic)| topic.id == word);
+        let alone = sent.rooms.len() == 1;
+        let mut refused = Vec::new();
+        for (key, topic) in &sent.rooms {
+            let is_it = topic.id == word;
+            let Some(room) = self.room_of(*key) else {
+                continue;
+            };
+            match (sent.leave, room.stage) {
+                (true, Stage::Leaving | Stage::Renewing) if named && !is_it => {
+                    room.due = true;
+                }
+                (true, Stage::Leaving) => self.remove(*key),
+                (true, Stage::Renewing) if !room.due => (room.held, room.tries) = (true, 0),
+                (true, Stage::Asked) if named && !is_it => {
+                    (room.stage, room.due) = (Stage::Waiting, true);
+                }
+                (false, Stage::Asked) if is_it || alone => {
+                    self.refuse(*key);
+                    refused.push(topic.clone());
+                }
+                (false, Stage::Asked) => {
+                    (room.stage, room.due, room.alone) = (Stage::Waiting, true, !named);
+                }
+                _ => {}
+            }
+        }
+        refused
+    }
+
+    fn too_much(&mut self) {
+        let Some(sent) = self.sent.pop() else { return };
+        for (key, _) in &sent.rooms {
+            if let Some(room) = self.room_of(*key).filter(|room| room.awaits()) {
+                room.due = true;
+                if room.stage == Stage::Asked {
+                    room.stage = Stage::Waiting;
+                }
+            }
+        }
+    }
+
+    fn stray(&mut self, name: &str) {
+        let is_known = self.find(name).is_some() || self.strays.iter().any(|it| it == name);
+        if !is_known && self.strays.len() < MAX_STRAYS {
+            self.strays.push(name.to_owned());
+        }
+    }
+}
+
+/// Both, and the time.
+struct Pair {
+    all: Subscriptions<Item>,
+    model: Model,
+    now: u64,
+    random: fastrand::Rng,
+}
+
+impl Pair {
+    fn new(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let max = [1, 2, 3, 10][random.usize(0..4)];
+        Self {
+            all: empty(max),
+            model: Model {
+                max,
+                ..Model::default()
+            },
+            now: 0,
+            random,
+        }
+    }
+
+    fn topic(&mut self) -> Item {
+        let channel = ['b', 'k', 'k', 'o', 'p'][self.random.usize(0..5)];
+        Item::new(channel, self.random.usize(0..6).to_string())
+    }
+
+    /// A topic of the oldest unanswered messages, so that replies often fit.
+    fn asked(&mut self) -> Item {
+        let at = self.random.usize(0..3);
+        let sent = self.model.sent.get(at).and_then(|sent| sent.rooms.first());
+        match sent {
+            Some((_, topic)) if self.random.u8(0..4) > 0 => topic.clone(),
+            _ => self.topic(),
+        }
+    }
+
+    fn step(&mut self) {
+        let topic = self.topic();
+        let asked = self.asked();
+        let name = asked.server_name();
+        let (all, model) = (&mut self.all, &mut self.model);
+        match self.random.u8(0..64) {
+            0..8 => assert_eq!(want(all, topic.clone()), model.want(&topic)),
+            8..12 => {
+                let open = self.random.u8(0..8) > 0;
+                assert_eq!(all.unwant(&topic, open), model.unwant(&topic, open));
+            }
+            12..20 => assert_eq!(all.renew(&topic), model.renew(&topic)),
+            20..27 => assert_eq!(all.joined_topic(&asked), model.joined(&asked)),
+            27..31 => assert_eq!(all.joined(&name), model.joined_name(&name)),
+            31..38 => assert_eq!(all.left_topic(&asked), model.left(&asked, false)),
+            38..40 => assert_eq!(all.left(&name), model.left_name(&name)),
+            40..42 => assert_eq!(all.refused_topic(&asked), model.refused_topic(&asked)),
+            42..45 => {
+                let batch = self.random.bool().then_some(topic.channel);
+                let word = self
+                    .random
+                    .choice([asked.id.as_str(), "no"])
+                    .unwrap_or("no");
+                assert_eq!(all.refused(batch, ["", word]), model.refused(batch, word));
+            }
+            45..47 => {
+                all.too_much();
+                model.too_much();
+            }
+            47 => {
+                all.stray(&name);
+                model.stray(&name);
+            }
+            48 if self.random.u8(0..8) == 0 => {
+                all.restart();
+                model.restart();
+            }
+            48..52 => {
+                self.now += self.random.u64(0..8 * SECOND);
+                all.timeout(Nanos(self.now));
+                model.timeout(self.now);
+            }
+            _ => assert_eq!(send(all, self.now), model.send(self.now)),
+        }
+        self.model.release();
+        self.compare();
+    }
+
+    fn compare(&self) {
+        let (all, model) = (&self.all, &self.model);
+        let stages: Vec<(&Item, Stage)> = all.iter().collect();
+        let expected: Vec<(&Item, Stage)> =
+            (model.rooms.iter().map(|room| (&room.topic, room.stage))).collect();
+        assert_eq!(stages, expected);
+        let is_desired = |room: &&Room| room.stage != Stage::Leaving;
+        let desired = model.rooms.iter().filter(is_desired).count();
+        assert_eq!(all.desired(), desired);
+        let is_due = model.rooms.iter().any(|room| room.due) || !model.strays.is_empty();
+        assert_eq!(all.is_due(), is_due);
+        assert_eq!(all.deadline(), model.deadline());
+        assert_eq!(all.unanswered(), model.sent.len());
+        check(all);
+    }
+}
+
+#[test]
+fn agrees_with_a_naive_model() {
+    for seed in 0..200 {
+        let mut pair = Pair::new(seed);
+        for _ in 0..400 {
+            pair.step();
+        }
+    }
+}
+
+/// Without errors or losses, all desired topics are joined after a few rounds.
+#[test]
+fn a_server_that_replies_in_order_satisfies_all() {
+    for seed in 0..100 {
+        let mut pair = Pair::new(seed);
+        let mut replies = std::collections::VecDeque::new();
+        for step in 0..400 {
+            let topic = pair.topic();
+            let all = &mut pair.all;
+            match pair.random.u8(0..8) {
+                0 if step < 300 => drop(want(all, topic)),
+                1 if step < 300 => drop(all.unwant(&topic, true)),
+                2 if step < 300 => drop(all.renew(&topic)),
+                3 | 4 => {
+                    let next: Option<(bool, Vec<Item>)> = replies.pop_front();
+                    if let Some((joined, topics)) = next {
+                        reply(all, joined, &topics);
+                    }
+                }
+                _ => drop(all.send_next(Nanos(0), |message| {
+                    replies.push_back(match message {
+                        ToSend::Subscribe(topics) => (true, owned(topics)),
+                        ToSend::Unsubscribe(topics) => (false, owned(topics)),
+                        ToSend::Leave(name) => {
+                            let (channel, id) = name.split_once(':').unwrap();
+                            (false, vec![Item::new(channel.chars().next().unwrap(), id)])
+                        }
+                    });
+                })),
+            }
+            check(&pair.all);
+        }
+        let mut stages = pair.all.iter();
+        assert!(stages.all(|(_, stage)| stage == Stage::Joined), "{seed}");
+        let mut all = pair.all.all.values();
+        assert!(all.all(|it| it.oldest_unanswered().is_none()), "{seed}");
+    }
+}
+
+fn owned(topics: &[&Item]) -> Vec<Item> {
+    topics.iter().copied().cloned().collect()
+}
+
+fn reply(all: &mut Subscriptions<Item>, joined: bool, topics: &[Item]) {
+    for topic in topics {
+        let name = topic.server_name();
+        match (joined, topic.channel) {
+            (true, 'k') => drop(all.joined_topic(topic)),
+            (true, _) => {
+                if all.joined(&name) == Confirmed::Undesired {
+                    all.stray(&name);
+                }
+            }
+            (false, 'k') => drop(all.left_topic(topic)),
+            (false, _) => drop(all.left(&name)),
+        }
+    }
+}

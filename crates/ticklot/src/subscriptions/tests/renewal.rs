@@ -1,0 +1,271 @@
+//! Renewals.
+
+use super::*;
+
+fn item(n: usize) -> Item {
+    Item::new('k', n.to_string())
+}
+
+/// Topics without names, all joined.
+fn joined(count: usize, max_per_message: usize) -> Subscriptions<Item> {
+    let mut all = many('k', count, max_per_message);
+    send_all(&mut all, 0);
+    for n in 0..count {
+        all.joined_topic(&item(n));
+    }
+    assert_eq!(all.unanswered(), 0);
+    all
+}
+
+#[test]
+fn a_renewal_leaves_and_subscribes() {
+    let mut all = joined(2, 10);
+    assert!(all.renew(&item(1)));
+    assert_eq!(all.stage(&item(1)), Some(Stage::Renewing));
+    assert_eq!(all.desired(), 2);
+    assert_eq!(send_all(&mut all, 0), ["leave 1"]);
+    assert_eq!(all.left_topic(&item(1)), Confirmed::Desired);
+    assert_eq!(send_all(&mut all, 0), ["1"]);
+    assert_eq!(all.joined_topic(&item(1)), Confirmed::Desired);
+    assert_eq!(all.stage(&item(1)), Some(Stage::Joined));
+    assert!(all.renew(&item(1)), "and once more");
+}
+
+#[test]
+fn a_renewal_by_name() {
+    let mut all = rooms(2);
+    send_all(&mut all, 0);
+    for n in 0..2 {
+        all.joined(&book(n).server_name());
+        assert!(all.renew(&book(n)));
+    }
+    assert_eq!(send_all(&mut all, 0), ["leave b:m0", "leave b:m1"]);
+    all.left("b:m0");
+    assert_eq!(send_all(&mut all, 0), ["m0"]);
+    all.left("b:m1");
+    all.joined("b:m0");
+    assert_eq!(send_all(&mut all, 0), ["m1"]);
+}
+
+#[test]
+fn one_renewal_at_a_time() {
+    let mut all = joined(1, 10);
+    assert!(all.renew(&item(0)));
+    assert!(!all.renew(&item(0)), "due");
+    send_all(&mut all, 0);
+    assert!(!all.renew(&item(0)), "leaving");
+    all.left_topic(&item(0));
+    assert!(!all.renew(&item(0)), "due again");
+    send_all(&mut all, 0);
+    assert!(!all.renew(&item(0)), "subscribing");
+    all.joined_topic(&item(0));
+    assert!(all.renew(&item(0)));
+}
+
+#[test]
+fn renewals_are_sent_before_all_else() {
+    let mut all = joined(4, 10);
+    for n in 10..12 {
+        want(&mut all, item(n));
+    }
+    all.unwant(&item(0), true);
+    all.renew(&item(3));
+    assert_eq!(send(&mut all, 0).as_deref(), Some("leave 3"));
+    all.renew(&item(2));
+    all.left_topic(&item(3));
+    assert_eq!(
+        send_all(&mut all, 0),
+        ["3", "leave 2", "leave 0", "10 11"],
+        "the second half is first of all"
+    );
+}
+
+#[test]
+fn renewals_of_a_batch_share_messages() {
+    let mut all = joined(5, 2);
+    want(&mut all, Item::new('p', "x"));
+    send_all(&mut all, 0);
+    all.joined("p:x");
+    all.renew(&Item::new('p', "x"));
+    for n in [4, 2, 0, 1, 3] {
+        all.renew(&item(n));
+    }
+    assert_eq!(
+        send_all(&mut all, 0),
+        ["leave 0 1", "leave 2 3", "leave 4", "leave p:x"]
+    );
+    all.left_topic(&item(1));
+    all.left_topic(&item(3));
+    assert!(!all.is_due(), "each waits for the other of its message");
+    assert_eq!(all.stage(&item(1)), Some(Stage::Renewing));
+    all.left_topic(&item(0));
+    assert_eq!(send_all(&mut all, 0), ["0 1"]);
+    assert!(!all.refused_topic(&item(2)), "the server does not know it");
+    assert_eq!(send_all(&mut all, 0), ["2 3"]);
+}
+
+#[test]
+fn without_an_acknowledgement_it_subscribes_all_the_same() {
+    let mut all = joined(2, 10);
+    all.renew(&item(0));
+    all.renew(&item(1));
+    assert_eq!(send_all(&mut all, 0), ["leave 0 1"]);
+    all.left_topic(&item(1));
+    let mut sent = Vec::new();
+    let mut now = 0;
+    for _ in 0..5 {
+        now = all.deadline().unwrap().0;
+        all.timeout(Nanos(now));
+        sent.push((now / SECOND, send_all(&mut all, now).join(" ")));
+        if now == 10 * SECOND {
+            all.joined_topic(&item(1));
+        }
+    }
+    // The server acknowledged the end of 1, so its patience begins anew.
+    let expected = [(5, "0 1"), (10, "1"), (15, "0"), (35, "0"), (75, "0")];
+    assert_eq!(sent, expected.map(|(at, text)| (at, text.to_owned())));
+    assert_eq!(all.stage(&item(1)), Some(Stage::Joined));
+    all.joined_topic(&item(0));
+    assert_eq!(all.deadline(), None);
+    assert!(now > 0);
+}
+
+#[test]
+fn a_late_acknowledgement_does_not_end_a_renewal() {
+    let mut all = many('k', 1, 10);
+    send_all(&mut all, 0);
+    assert!(all.renew(&item(0)), "asked: the server may know it");
+    assert_eq!(all.joined_topic(&item(0)), Confirmed::Desired);
+    assert_eq!(send_all(&mut all, 0), ["leave 0"]);
+    all.timeout(Nanos(5 * SECOND));
+    all.joined_topic(&item(0));
+    assert_eq!(send_all(&mut all, 5 * SECOND), ["0"]);
+    all.left_topic(&item(0));
+    all.joined_topic(&item(0));
+    assert_eq!(all.stage(&item(0)), Some(Stage::Joined));
+    assert_eq!(all.unanswered(), 0);
+}
+
+#[test]
+fn a_waiting_topic_is_only_moved_to_the_front() {
+    let mut all = many('k', 3, 2);
+    assert!(all.renew(&item(2)));
+    assert_eq!(send_all(&mut all, 0), ["2", "0 1"]);
+}
+
+#[test]
+fn undesired_and_refused_topics_are_not_renewed() {
+    let mut all = joined(2, 10);
+    all.unwant(&item(0), true);
+    assert!(!all.renew(&item(0)), "due to be left");
+    send_all(&mut all, 0);
+    assert!(!all.renew(&item(0)), "leaving");
+    assert!(!all.renew(&item(7)), "unknown");
+    want(&mut all, item(7));
+    send_all(&mut all, 0);
+    all.refused_topic(&item(7));
+    assert!(!all.renew(&item(7)), "refused");
+    want(&mut all, Item::new('o', "x"));
+    send_all(&mut all, 0);
+    assert!(!all.renew(&Item::new('o', "x")), "its name is unknown");
+}
+
+#[test]
+fn a_topic_is_undesired_during_its_renewal() {
+    let mut all = joined(4, 10);
+    all.renew(&item(0));
+    assert!(all.unwant(&item(0), true));
+    assert_eq!(send_all(&mut all, 0), ["leave 0"], "before it was sent");
+    all.left_topic(&item(0));
+
+    for n in [1, 2, 3] {
+        all.renew(&item(n));
+    }
+    assert_eq!(send_all(&mut all, 0), ["leave 1 2 3"]);
+    assert!(all.unwant(&item(1), true));
+    assert!(!all.is_due(), "its unsubscription is sent already");
+    assert_eq!(all.left_topic(&item(1)), Confirmed::Undesired);
+    all.left_topic(&item(2));
+    assert!(all.unwant(&item(2), true));
+    assert_eq!(all.stage(&item(2)), None, "left already");
+    all.left_topic(&item(3));
+    assert_eq!(send_all(&mut all, 0), ["3"]);
+}
+
+#[test]
+fn a_forgotten_topic_delays_no_renewal() {
+    let mut all = joined(2, 10);
+    all.renew(&item(0));
+    all.renew(&item(1));
+    send_all(&mut all, 0);
+    all.left_topic(&item(0));
+    assert!(all.unwant(&item(1), false));
+    assert_eq!(send_all(&mut all, 0), ["0"]);
+}
+
+#[test]
+fn a_rate_limited_renewal_is_sent_again() {
+    let mut all = joined(2, 10);
+    all.renew(&item(0));
+    all.renew(&item(1));
+    send_all(&mut all, 0);
+    all.too_much();
+    assert_eq!(send_all(&mut all, 0), ["leave 0 1"]);
+    all.left_topic(&item(0));
+    all.too_much();
+    assert_eq!(send_all(&mut all, 0), ["0", "leave 1"]);
+    all.too_much();
+    assert_eq!(send_all(&mut all, 0), ["leave 1"]);
+}
+
+#[test]
+fn a_new_connection_ends_renewals() {
+    let mut all = joined(3, 10);
+    all.renew(&item(0));
+    send_all(&mut all, 0);
+    all.renew(&item(1));
+    all.restart();
+    assert_eq!(send_all(&mut all, 0), ["0 1 2"]);
+    check(&all);
+}
+
+/// A server that acknowledges each topic by itself, with a free slot after each acknowledgement: the
+/// worst case for full messages. Returns the numbers of unsubscriptions and of subscriptions.
+fn serve(all: &mut Subscriptions<Item>) -> (usize, usize) {
+    let (mut leaves, mut subscribes) = (0, 0);
+    let mut inbox = std::collections::VecDeque::from_iter(send(all, 0));
+    while let Some(message) = inbox.pop_front() {
+        let left = message.strip_prefix("leave ");
+        *(if left.is_some() {
+            &mut leaves
+        } else {
+            &mut subscribes
+        }) += 1;
+        for id in left.unwrap_or(&message).split(' ') {
+            let topic = Item::new('k', id);
+            let confirmed = match left {
+                Some(_) => all.left_topic(&topic),
+                None => all.joined_topic(&topic),
+            };
+            assert_eq!(confirmed, Confirmed::Desired);
+            inbox.extend(send(all, 0));
+        }
+    }
+    (leaves, subscribes)
+}
+
+#[test]
+fn ten_thousand_renewals_are_as_few_messages_as_possible() {
+    let count = 10_000;
+    for max in [1, 7, 100, count] {
+        let mut all = joined(count, max);
+        all.touched.0.set(0);
+        (0..count).for_each(|n| assert!(all.renew(&item(n))));
+        let expected = count.div_ceil(max);
+        assert_eq!(serve(&mut all), (expected, expected), "{max}");
+        assert_eq!((all.unanswered(), all.desired()), (0, count));
+        assert!(all.iter().all(|(_, stage)| stage == Stage::Joined));
+        let visits = all.touched.0.get().div_ceil(count as u64);
+        assert!(visits <= 9, "{visits} for each topic");
+    }
+}

@@ -1,0 +1,51 @@
+//! Bayse's rooms as [`Subscriptions`]: each topic is one room at the server.
+
+use std::time::Duration;
+
+use ticklot_frame::bayse::{Channel, Currency};
+
+use super::topic::Topic;
+use crate::subscriptions::{self, Name, Subscriptions};
+
+/// The most rooms on one connection.
+pub const MAX_ROOMS: usize = 10_000;
+
+/// The most topics in one message: the venue's own limit on market ids.
+const MAX_TOGETHER: usize = ticklot_frame::bayse::MAX_MARKETS;
+
+/// The rooms of one connection.
+pub(super) type Rooms = Subscriptions<Topic>;
+
+/// No rooms.
+pub(super) fn new(patience: Duration) -> Rooms {
+    Subscriptions::new(patience, MAX_TOGETHER).max_topics(MAX_ROOMS)
+}
+
+/// The room's name, as far as the client can know it.
+pub(super) fn name(topic: &Topic, currency: Currency) -> Name {
+    let name = topic.room_name(currency);
+    name.map_or(Name::Unknown, Name::known)
+}
+
+impl subscriptions::Topic for Topic {
+    type Batch = Channel;
+
+    fn batch(&self) -> Channel {
+        self.channel()
+    }
+
+    fn is_batchable(&self) -> bool {
+        self.is_coalesced()
+    }
+
+    fn id(&self) -> &str {
+        self.id()
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        self.is_room(name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,386 @@
+//! The venue's rules: what is sent, and what a message means.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ticklot_book::Nanos;
+use ticklot_frame::bayse::{
+    Channel, Currency, Decoder, Endpoint, Message, Request, Room, ServerError, ServerErrorKind,
+    Subject, redact,
+};
+use ticklot_frame::{DecodeError, Lines, Scales, VenueName};
+
+use super::neutral;
+use super::rooms::Rooms;
+use super::target::{Outcomes, Target};
+use super::topic::write_subscription;
+use super::{Bayse, Command, FirstBooks, RATE_LIMIT, SILENCE_LIMIT};
+use crate::books::{Books, ConnectionId};
+use crate::event::{Event, Handler, OnMessage, RequestFailure, Source};
+use crate::session::RateLimit;
+use crate::subscriptions::{Confirmed, ToSend};
+use crate::venue::{Concerns, Context, HttpRequest, Reply, RequestId, Slot, Venue};
+
+impl Venue for Bayse {
+    type Command = Command;
+    type Message<'a> = Message<'a>;
+
+    fn name(&self) -> VenueName {
+        VenueName::BAYSE
+    }
+
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn register(&mut self, connection: ConnectionId, books: &mut Books) {
+        if self.endpoint == Endpoint::User {
+            books.add_account(connection, VenueName::BAYSE);
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.any || self.rooms.desired() > 0
+    }
+
+    fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) {
+        self.open = true;
+        self.fetch_due = self.first_books.is_some();
+        self.rooms.restart();
+        self.pings.restart(context.now());
+    }
+
+    fn closed(&mut self) {
+        self.open = false;
+    }
+
+    fn frame<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        frame: &[u8],
+        context: &mut Context<'_, H>,
+    ) -> Reply {
+        for line in Lines::new(frame) {
+            let flow = self.line(line.bytes, line.number, context);
+            if flow.is_break() {
+                return Reply::Stop;
+            }
+        }
+        Reply::Data
+    }
+
+    fn command<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        command: Command,
+        context: &mut Context<'_, H>,
+    ) -> Reply {
+        match command {
+            Command::Subscribe(topic) => {
+                if let Err(error) = self.want(topic) {
+                    let (connection, message) = (context.connection(), error.to_string());
+                    let refused = Event::Refused {
+                        connection,
+                        message: &message,
+                        room: None,
+                    };
+                    return Reply::from(context.emit(refused));
+                }
+            }
+            Command::Unsubscribe(topic) => return Reply::from(self.unwant(&topic, context)),
+            Command::Ping => self.pings.request(context.now()),
+        }
+        Reply::Data
+    }
+
+    fn next_message(&mut self, now: Nanos, slot: Slot, out: &mut Vec<u8>) -> bool {
+        let (endpoint, auth, currency) = (self.endpoint, self.auth.as_ref(), self.currency);
+        // An invalid request was refused when the user made it.
+        let mut write = |request: &Request<'_>| request.write(endpoint, auth, out);
+        if self.open && self.pings.take(now) {
+            let _ = write(&Request::Ping);
+            return true;
+        }
+        slot == Slot::Any
+            && self.rooms.send_next(now, |message| {
+                let _ = match message {
+                    ToSend::Subscribe(topics) => write_subscription(topics, currency, write),
+                    ToSend::Leave(name) => write(&Request::Unsubscribe {
+                        room: Room::Other(name),
+                    }),
+                    // Every room has a name.
+                    ToSend::Unsubscribe(_) => Ok(0),
+                };
+            })
+    }
+
+    fn redact(&self, message: &mut Vec<u8>) {
+        redact(message);
+    }
+
+    fn has_message(&self, now: Nanos) -> bool {
+        self.rooms.is_due() || self.pings.is_due(now)
+    }
+
+    fn rate_limit(&self) -> Option<RateLimit> {
+        Some(RATE_LIMIT)
+    }
+
+    fn deadline(&self) -> Option<Nanos> {
+        self.rooms.deadline()
+    }
+
+    fn next_due(&self) -> Option<Nanos> {
+        self.pings.due()
+    }
+
+    fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+        self.rooms.timeout(context.now());
+        Reply::Data
+    }
+
+    fn silence_limit(&self) -> Option<Duration> {
+        Some(SILENCE_LIMIT)
+    }
+
+    #[cfg(feature = "sabotage")]
+    fn sabotage(&mut self, bug: crate::Sabotage) {
+        if bug == crate::Sabotage::AckNotRequired {
+            self.rooms.sabotage();
+        }
+    }
+
+    fn next_request(&mut self, _now: Nanos) -> Option<HttpRequest> {
+        if !std::mem::take(&mut self.fetch_due) {
+            return None;
+        }
+        let FirstBooks {
+            base,
+            outcomes,
+            depth,
+        } = self.first_books.as_ref()?;
+        let mut url = format!(
+            "{base}/v1/pm/books?depth={depth}&currency={}",
+            self.currency
+        );
+        for outcome in outcomes {
+            url.push_str("&outcomeId[]=");
+            percent_encode(&mut url, outcome);
+        }
+        let id = RequestId(0);
+        Some(HttpRequest { id, url })
+    }
+
+    fn response<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        _request: Option<RequestId>,
+        body: Result<&[u8], &RequestFailure>,
+        context: &mut Context<'_, H>,
+    ) -> Reply {
+        // Without the first books the stream brings the next ones.
+        let Ok(body) = body else { return Reply::Data };
+        let scope = self.scope();
+        let Self {
+            decoder,
+            scales,
+            desired,
+            outcomes,
+            any,
+            ..
+        } = self;
+        let mut target = Target {
+            outcomes,
+            desired,
+            any: *any,
+            scope,
+            source: Source::Request,
+        };
+        let mut flow = ControlFlow::Continue(());
+        let whole = decoder.books(body, scales, |update| {
+            flow = match update {
+                Ok(update) => target.apply(&update, 0, scales.scale(update.market_id), context),
+                Err(error) => context.unreadable(Concerns::None, error),
+            };
+            flow
+        });
+        if let (Err(error), ControlFlow::Continue(())) = (whole, flow) {
+            flow = context.unreadable(Concerns::None, error);
+        }
+        Reply::from(flow)
+    }
+}
+
+impl Bayse {
+    /// One line of a frame.
+    fn line<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        line: &[u8],
+        number: u32,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        let scope = self.scope();
+        let Self {
+            decoder,
+            scales,
+            desired,
+            outcomes,
+            any,
+            currency,
+            rooms,
+            pings,
+            acknowledged,
+            ..
+        } = self;
+        let decoded = decoder.decode(line, scales);
+        context.decoded();
+        let message = match decoded {
+            Ok(message) => message,
+            Err(error) => {
+                return refused_line(decoder, outcomes, line, error.on_line(number), context);
+            }
+        };
+        context.count_message();
+        let connection = context.connection();
+        match &message {
+            Message::OrderBook(update) => {
+                let mut target = Target {
+                    outcomes,
+                    desired,
+                    any: *any,
+                    scope,
+                    source: Source::Stream,
+                };
+                target.apply(update, number, scales.scale(update.market_id), context)
+            }
+            Message::PriceUpdate(_)
+            | Message::Activity(_)
+            | Message::AssetPrice(_)
+            | Message::OrderUpdated(_) => {
+                if !*any && !desired.wants(&message) {
+                    context.count_unrequested();
+                    return ControlFlow::Continue(());
+                }
+                context.confirmed();
+                context.message::<Self>(&message)?;
+                neutral::events(&message, number, scope, scales, context)
+            }
+            Message::Connected {
+                client_id, message, ..
+            } => context.emit(Event::Welcome {
+                connection,
+                client_id: *client_id,
+                message: *message,
+            }),
+            Message::Subscribed { room } => {
+                context.confirmed();
+                if let Room::OrderBook { currency, .. } = Room::parse(room) {
+                    *acknowledged = Some(currency);
+                }
+                if rooms.joined(room) == Confirmed::Undesired && !*any {
+                    // A confirmation after the user changed the desire: its room is left.
+                    rooms.stray(room);
+                }
+                context.emit(Event::Subscribed { connection, room })
+            }
+            Message::Unsubscribed { room } => {
+                rooms.left(room);
+                context.emit(Event::Unsubscribed { connection, room })
+            }
+            Message::Pong { .. } => match pings.answered(context.received()) {
+                Some(time) => context.emit(Event::RoundTrip { connection, time }),
+                None => ControlFlow::Continue(()),
+            },
+            Message::Error { message } => refused(message, rooms, *currency, context),
+            Message::Unknown { kind } => context.unknown(kind),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// A line that could not be decoded: it may have been a book's update, which then is lost. Books that it
+/// could be of are gaps until their next update.
+#[cold]
+fn refused_line<H: Handler + ?Sized>(
+    decoder: &mut Decoder,
+    outcomes: &Outcomes,
+    line: &[u8],
+    error: DecodeError,
+    context: &mut Context<'_, H>,
+) -> ControlFlow<()> {
+    let Subject::Book {
+        market_id,
+        outcome_id,
+    } = decoder.subject(line)
+    else {
+        return context.unreadable(Concerns::None, error);
+    };
+    // Of a market or an outcome that has no book yet none is out of date.
+    let known = |market, outcome| outcomes.get(market, outcome, context.books());
+    let concerns = match (market_id, outcome_id) {
+        (Some(market), Some(outcome)) => {
+            known(market, outcome).map_or(Concerns::None, Concerns::Book)
+        }
+        (Some(market), None) => Concerns::Books(outcomes.of_market(market)),
+        (None, _) => Concerns::Connection,
+    };
+    context.unreadable(concerns, error)
+}
+
+/// The server refused something: its most likely subject is reported with it.
+fn refused<H: Handler + ?Sized>(
+    message: &str,
+    rooms: &mut Rooms,
+    currency: Currency,
+    context: &mut Context<'_, H>,
+) -> ControlFlow<()> {
+    let connection = context.connection();
+    let error = ServerError::new(message);
+    let channel = match error.kind() {
+        ServerErrorKind::RateLimited => {
+            context.rate_limited();
+            rooms.too_much();
+            return context.emit(Event::Refused {
+                connection,
+                message,
+                room: None,
+            });
+        }
+        ServerErrorKind::SymbolsRequired | ServerErrorKind::UnsupportedSymbol(_) => {
+            Some(Channel::AssetPrices)
+        }
+        ServerErrorKind::UnsupportedCurrency => Some(Channel::OrderBook),
+        _ => None,
+    };
+    let topics = rooms.refused(channel, message.split(|c| !is_id(c)));
+    if topics.is_empty() {
+        return context.emit(Event::Refused {
+            connection,
+            message,
+            room: None,
+        });
+    }
+    for topic in &topics {
+        let name = topic.room_name(currency);
+        let room = Some(name.as_deref().unwrap_or(topic.id()));
+        context.emit(Event::Refused {
+            connection,
+            message,
+            room,
+        })?;
+    }
+    ControlFlow::Continue(())
+}
+
+/// What ids are made of, as far as is known.
+fn is_id(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '_')
+}
+
+/// Appends `text` for a URL's query (RFC 3986, section 2.1).
+fn percent_encode(url: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            url.push(char::from(byte));
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! From an order book message to its book.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use ticklot_book::Scale;
+use ticklot_frame::bayse::{Currency, OrderBook};
+use ticklot_frame::{DecodeError, ErrorKind, VenueName};
+
+use super::MAX_BOOKS;
+use super::desired::Desired;
+use crate::books::{BookConfig, BookId, Books, Instrument};
+use crate::event::{Handler, LastTrade, Source};
+use crate::venue::{Concerns, Context, Snapshot};
+
+/// The books by outcome, which each message looks up, and by market. Outcome ids may repeat from market to
+/// market.
+#[derive(Debug, Default)]
+pub(super) struct Outcomes {
+    by_outcome: HashMap<Box<str>, Vec<BookId>>,
+    by_market: HashMap<Box<str>, Vec<BookId>>,
+}
+
+impl Outcomes {
+    /// The book of an outcome, if it has one already.
+    #[inline]
+    pub(super) fn get(&self, market: &str, outcome: &str, books: &Books) -> Option<BookId> {
+        let ids = self.by_outcome.get(outcome)?;
+        ids.iter().copied().find(|id| books.market(*id) == market)
+    }
+
+    /// The books of a market.
+    pub(super) fn of_market(&self, market: &str) -> &[BookId] {
+        self.by_market.get(market).map_or(&[], Vec::as_slice)
+    }
+
+    fn insert(&mut self, market: &str, outcome: &str, id: BookId) {
+        for (map, key) in [
+            (&mut self.by_outcome, outcome),
+            (&mut self.by_market, market),
+        ] {
+            map.entry(key.into()).or_default().push(id);
+        }
+    }
+}
+
+/// Where an order book goes.
+pub(super) struct Target<'a> {
+    pub(super) outcomes: &'a mut Outcomes,
+    pub(super) desired: &'a Desired,
+    pub(super) any: bool,
+    /// The currency of the books, when it is known.
+    pub(super) scope: Option<Currency>,
+    pub(super) source: Source,
+}
+
+impl Target<'_> {
+    /// Applies a snapshot, if it is desired.
+    pub(super) fn apply<H: Handler + ?Sized>(
+        &mut self,
+        update: &OrderBook<'_>,
+        line: u32,
+        scale: Scale,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        if !self.any && !self.desired.wants_book(update.market_id) {
+            context.count_unrequested();
+            return ControlFlow::Continue(());
+        }
+        let Some(id) = self.book(update, scale, context) else {
+            return context.unreadable(Concerns::None, too_many_books(line));
+        };
+        let book = context.books().untrusted(id);
+        let is_streamed = book.is_some_and(|book| book.updates() > 0);
+        if self.source == Source::Request && is_streamed {
+            // The stream's book is newer.
+            return ControlFlow::Continue(());
+        }
+        // A last trade off the book's grid (an AMM fill, say) is no fault of the book.
+        let last = update.last_price.and_then(|price| price.ticks(scale).ok());
+        let snapshot = Snapshot {
+            line,
+            bids: update.bids,
+            asks: update.asks,
+            last_trade: last.map(|ticks| LastTrade {
+                ticks,
+                side: update.last_side,
+            }),
+            sent: update.sent,
+            source: self.source,
+            ..Snapshot::default()
+        };
+        context.snapshot(id, &snapshot, |error| update.refusal(error))
+    }
+
+    /// The book of an outcome, added at its first message.
+    fn book<H: Handler + ?Sized>(
+        &mut self,
+        update: &OrderBook<'_>,
+        scale: Scale,
+        context: &mut Context<'_, H>,
+    ) -> Option<BookId> {
+        let (market, outcome) = (update.market_id, update.outcome_id);
+        let known = self.outcomes.get(market, outcome, context.books());
+        if known.is_some() {
+            return known;
+        }
+        if context.books().len() >= MAX_BOOKS {
+            return None;
+        }
+        let instrument = Instrument {
+            venue: VenueName::BAYSE,
+            scope: self.scope.map(Currency::as_str),
+            market,
+            name: outcome,
+        };
+        let id = context.add_book(&instrument, BookConfig::snapshots(scale));
+        self.outcomes.insert(market, outcome, id);
+        Some(id)
+    }
+}
+
+fn too_many_books(line: u32) -> DecodeError {
+    DecodeError {
+        venue: VenueName::BAYSE,
+        line,
+        offset: 0,
+        kind: ErrorKind::TooManyBooks { limit: MAX_BOOKS },
+    }
+}

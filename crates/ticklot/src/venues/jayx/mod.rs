@@ -1,0 +1,267 @@
+//! JayX: the spot exchange.
+//!
+//! A connection carries the order book of one symbol only, since the payload names none; candles of
+//! many symbols can share one, one interval a symbol, since a candle names no interval; balances and
+//! orders go with either. [`Plan`] makes the connections that a list of topics takes.
+//!
+//! Candles, balances and orders are kept with the books: [`Books::candles`](crate::Books::candles),
+//! [`Books::account_of`](crate::Books::account_of).
+
+mod plan;
+mod rules;
+
+use std::time::Duration;
+
+use ticklot_book::{Nanos, Scale};
+pub use ticklot_frame::jayx::{
+    ApiKey, Envelope, Kline, Message, OpenOrders, Positions, SubscribeError,
+};
+use ticklot_frame::jayx::{Decoder, Request};
+
+pub use self::plan::Plan;
+
+use crate::books::{BookId, CandlesId, const_scale};
+
+/// The venue's base URL (its documentation).
+pub const URL: &str = "wss://stream.jayxstaging.com:8443";
+
+/// What Socket.IO's WebSocket transport adds to the base URL (Engine.IO protocol, revision 4).
+const SOCKET_IO_PATH: &str = "/socket.io/?EIO=4&transport=websocket";
+
+/// How long the Socket.IO handshake may take, from the open connection to the joined namespace.
+const HANDSHAKE: Duration = Duration::from_secs(20);
+
+/// How long a connection of the plain form may bring nothing while it carries an order book. No
+/// heartbeat is documented for it: without a limit a connection whose other end has vanished would
+/// never be given up.
+const PLAIN_SILENCE: Duration = Duration::from_secs(60);
+
+/// How long a subscription to an order book may go without one, at first, before it is asked for
+/// again: the venue documents no confirmation.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often that patience doubles.
+const MAX_DOUBLINGS: u32 = 4;
+
+/// The scale of BTCUSDT, inferred from the documentation's examples: tick 0.01, lot 0.000001.
+pub const BTCUSDT: Scale = const_scale(2, 6);
+
+/// Something to follow.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Topic {
+    /// The order book of a symbol, and its trades.
+    OrderBook {
+        /// The symbol.
+        symbol: String,
+        /// Undocumented, probably how coarsely prices are grouped; the example's is `1`.
+        precise: String,
+    },
+    /// The candles of a symbol.
+    Kline {
+        /// The symbol.
+        symbol: String,
+        /// The length of a candle, in the venue's words; the example's is `60`.
+        interval: String,
+    },
+    /// The account's balances.
+    Positions,
+    /// What becomes of the account's orders.
+    OpenOrders {
+        /// The symbol.
+        symbol: String,
+    },
+}
+
+impl Topic {
+    /// The order book of a symbol, `precise` 1.
+    #[must_use]
+    pub fn order_book(symbol: impl Into<String>) -> Self {
+        let precise = "1".to_owned();
+        Self::OrderBook {
+            symbol: symbol.into(),
+            precise,
+        }
+    }
+
+    /// The candles of a symbol.
+    #[must_use]
+    pub fn kline(symbol: impl Into<String>, interval: impl Into<String>) -> Self {
+        Self::Kline {
+            symbol: symbol.into(),
+            interval: interval.into(),
+        }
+    }
+
+    /// What becomes of the account's orders in a symbol.
+    #[must_use]
+    pub fn open_orders(symbol: impl Into<String>) -> Self {
+        Self::OpenOrders {
+            symbol: symbol.into(),
+        }
+    }
+
+    /// The subscription, with the account's key where it takes one.
+    fn request<'a>(&'a self, key: Option<&'a ApiKey>) -> Result<Request<'a>, BuildError> {
+        Ok(match self {
+            Self::OrderBook { symbol, precise } => Request::OrderBook { symbol, precise },
+            Self::Kline { symbol, interval } => Request::Kline { symbol, interval },
+            Self::Positions => Request::Positions {
+                key: key.ok_or(BuildError::Key)?,
+            },
+            Self::OpenOrders { symbol } => Request::OpenOrders {
+                key: key.ok_or(BuildError::Key)?,
+                symbol,
+            },
+        })
+    }
+
+    /// Whether what comes of both could not be told apart on one connection.
+    fn clashes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::OrderBook { .. }, Self::OrderBook { .. }) => true,
+            (Self::Kline { symbol, .. }, Self::Kline { symbol: other, .. }) => symbol == other,
+            _ => false,
+        }
+    }
+}
+
+/// A connection that makes no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A subscription that the venue could not understand.
+    #[error(transparent)]
+    Subscribe(#[from] SubscribeError),
+    /// Balances or orders without the account's key.
+    #[error("balances and orders take the account's key")]
+    Key,
+    /// Two order books, or two intervals of one symbol: their messages could not be told apart.
+    #[error("one connection carries one order book, and one interval of a symbol")]
+    Clash,
+}
+
+/// One connection to JayX.
+#[derive(Debug)]
+pub struct JayX {
+    base: String,
+    /// The base with the envelope's path.
+    url: String,
+    envelope: Envelope,
+    key: Option<ApiKey>,
+    topics: Vec<Topic>,
+    scale: Scale,
+    decoder: Decoder,
+    book: Option<BookId>,
+    candles: Vec<(Box<str>, CandlesId)>,
+    /// From the server's handshake: the longest time between two of its pings.
+    silence_limit: Option<Duration>,
+    /// When the handshake must be over.
+    join_by: Option<Nanos>,
+    /// When the order book is asked for again, unless one comes, and how often it was.
+    book_by: Option<Nanos>,
+    tries: u32,
+}
+
+impl JayX {
+    /// The order book of `symbol`, in Socket.IO, `precise` 1, with the scale of BTCUSDT. Scales are
+    /// the user's to set per symbol: the wire carries whole ticks and lots.
+    #[must_use]
+    pub fn new(symbol: &str) -> Self {
+        Self::connection().follow(Topic::order_book(symbol))
+    }
+
+    /// A connection with nothing to follow yet.
+    #[must_use]
+    pub fn connection() -> Self {
+        Self {
+            base: URL.to_owned(),
+            url: format!("{URL}{SOCKET_IO_PATH}"),
+            envelope: Envelope::SocketIo,
+            key: None,
+            topics: Vec::new(),
+            scale: BTCUSDT,
+            decoder: Decoder::new(Envelope::SocketIo),
+            book: None,
+            candles: Vec::new(),
+            silence_limit: None,
+            join_by: None,
+            book_by: None,
+            tries: 0,
+        }
+    }
+
+    /// Follows a topic. One that makes no sense here is told by [`JayX::build`].
+    #[must_use]
+    pub fn follow(mut self, topic: Topic) -> Self {
+        self.topics.push(topic);
+        self
+    }
+
+    /// The account's key, for balances and orders. It is shown nowhere.
+    #[must_use]
+    pub fn key(mut self, key: ApiKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Another base URL, without Socket.IO's path.
+    #[must_use]
+    pub fn url(mut self, url: &str) -> Self {
+        url.trim_end_matches('/').clone_into(&mut self.base);
+        self.complete_url()
+    }
+
+    /// Another envelope. [`Envelope::Auto`] is for replaying a log, not for connecting.
+    #[must_use]
+    pub fn envelope(mut self, envelope: Envelope) -> Self {
+        self.envelope = envelope;
+        self.decoder = Decoder::new(envelope);
+        self.complete_url()
+    }
+
+    fn complete_url(mut self) -> Self {
+        let path = match self.envelope {
+            Envelope::Plain => "",
+            Envelope::SocketIo | Envelope::Auto => SOCKET_IO_PATH,
+        };
+        self.url = format!("{}{path}", self.base);
+        self
+    }
+
+    /// Another `precise` for the order book.
+    #[must_use]
+    pub fn precise(mut self, value: &str) -> Self {
+        for topic in &mut self.topics {
+            if let Topic::OrderBook { precise, .. } = topic {
+                value.clone_into(precise);
+            }
+        }
+        self
+    }
+
+    /// Another scale, for showing ticks and lots as decimals.
+    #[must_use]
+    pub fn scale(mut self, scale: Scale) -> Self {
+        self.scale = scale;
+        self
+    }
+
+    /// Checks what would be sent, and gives the venue's rules to a feed or a session.
+    ///
+    /// # Errors
+    /// A symbol, an interval, `precise` or the key is empty; the key is missing; or two topics could
+    /// not be told apart.
+    pub fn build(self) -> Result<Self, BuildError> {
+        for (place, topic) in self.topics.iter().enumerate() {
+            topic.request(self.key.as_ref())?.check()?;
+            if self.topics[..place]
+                .iter()
+                .any(|other| topic.clashes(other))
+            {
+                return Err(BuildError::Clash);
+            }
+        }
+        Ok(self)
+    }
+}

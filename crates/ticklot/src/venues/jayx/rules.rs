@@ -1,0 +1,360 @@
+//! The venue's rules: outgoing messages, and the meaning of incoming ones.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ticklot_book::{Fixed, Nanos, Scale};
+use ticklot_frame::VenueName;
+use ticklot_frame::jayx::{
+    self, Control, Envelope, JOIN, Kline, Message, OpenOrders, OrderBook, PONG, Positions,
+    acknowledge, asked_ack, redact,
+};
+
+use super::{HANDSHAKE, JayX, MAX_DOUBLINGS, PATIENCE, PLAIN_SILENCE, Topic};
+use crate::books::{BookConfig, BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
+use crate::event::{
+    EndReason, Event, Handler, LastTrade, OnMessage, OrderRef, OrderUpdate, Source,
+};
+use crate::session::Outbox;
+use crate::venue::{Concerns, Context, NoCommand, Reply, Snapshot, Venue};
+
+impl Venue for JayX {
+    type Command = NoCommand;
+    type Message<'a> = Message<'a>;
+
+    fn name(&self) -> VenueName {
+        VenueName::JAYX
+    }
+
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn register(&mut self, connection: ConnectionId, books: &mut Books) {
+        for topic in &self.topics {
+            match topic {
+                Topic::OrderBook { symbol, .. } => {
+                    let config = BookConfig::snapshots(self.scale);
+                    self.book = Some(books.add(connection, &instrument(symbol), config));
+                }
+                Topic::Kline { symbol, interval } => {
+                    let id =
+                        books.add_candles(connection, &instrument(symbol), interval, self.scale);
+                    self.candles.push((symbol.as_str().into(), id));
+                }
+                Topic::Positions | Topic::OpenOrders { .. } => {
+                    books.add_account(connection, VenueName::JAYX);
+                }
+            }
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.topics.is_empty()
+    }
+
+    fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) {
+        self.silence_limit = None;
+        self.join_by = None;
+        self.book_by = None;
+        self.tries = 0;
+        let now = context.now();
+        if self.envelope == Envelope::Plain {
+            self.silence_limit = self.book.map(|_| PLAIN_SILENCE);
+            self.subscribe(now, context.outbox());
+        } else {
+            // In Socket.IO the server speaks first.
+            self.join_by = Some(now.after(HANDSHAKE));
+        }
+    }
+
+    fn frame<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        frame: &[u8],
+        context: &mut Context<'_, H>,
+    ) -> Reply {
+        // The server asks for an acknowledgement of the event; the venue documents none.
+        if self.envelope != Envelope::Plain
+            && frame.get(2).is_some_and(u8::is_ascii_digit)
+            && let Some(id) = asked_ack(frame)
+        {
+            context.outbox().push(|out| acknowledge(out, id));
+        }
+        let decoded = self.decoder.decode(frame);
+        context.decoded();
+        let message = match decoded {
+            Ok(message) => message,
+            Err(error) => {
+                // A connection carries one book; a message that may be it makes it a gap.
+                let is_other = self
+                    .decoder
+                    .subject(frame)
+                    .is_some_and(|event| event != "orderbook");
+                let concerns = match self.book {
+                    Some(id) if !is_other => Concerns::Book(id),
+                    _ => Concerns::None,
+                };
+                return Reply::from(context.unreadable(concerns, error));
+            }
+        };
+        if let Message::Control(control) = message {
+            if let Control::Refused { message } = control
+                && refused(message, context).is_break()
+            {
+                return Reply::Stop;
+            }
+            let step = Step::of(control);
+            return self.step(step, context);
+        }
+        context.count_message();
+        Reply::from(match &message {
+            Message::OrderBook(update) => match self.book {
+                Some(id) => {
+                    let flow = order_book(id, update, context);
+                    // One that could not be applied is no answer.
+                    let book = context.books().untrusted(id);
+                    if book.is_some_and(|book| book.updates() > 0) {
+                        self.book_by = None;
+                    }
+                    flow
+                }
+                None => {
+                    context.count_unrequested();
+                    ControlFlow::Continue(())
+                }
+            },
+            Message::Error { message } => refused(message, context),
+            Message::Unknown { kind } => context.unknown(kind),
+            other => match context.message::<Self>(other) {
+                ControlFlow::Continue(()) => neutral(&self.candles, self.scale, other, context),
+                flow => flow,
+            },
+        })
+    }
+
+    fn command<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        command: NoCommand,
+        _context: &mut Context<'_, H>,
+    ) -> Reply {
+        match command {}
+    }
+
+    fn redact(&self, message: &mut Vec<u8>) {
+        redact(message);
+    }
+
+    fn has_message(&self, _now: Nanos) -> bool {
+        // All that is sent is queued.
+        false
+    }
+
+    fn deadline(&self) -> Option<Nanos> {
+        self.join_by.or(self.book_by)
+    }
+
+    fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+        if self.join_by.is_some() {
+            return Reply::End(EndReason::HandshakeTimeout);
+        }
+        let is_book = |topic: &&Topic| matches!(topic, Topic::OrderBook { .. });
+        if let Some(topic) = self.topics.iter().find(is_book) {
+            self.ask(topic, context.outbox());
+        }
+        self.await_book(context.now());
+        Reply::Data
+    }
+
+    fn silence_limit(&self) -> Option<Duration> {
+        self.silence_limit
+    }
+}
+
+fn instrument(symbol: &str) -> Instrument<'_> {
+    Instrument::of_symbol(VenueName::JAYX, symbol)
+}
+
+/// What a packet of the session leads to.
+enum Step {
+    Join { silence_limit: Duration },
+    Subscribe,
+    Pong,
+    End(EndReason),
+    Nothing,
+}
+
+impl Step {
+    fn of(control: Control<'_>) -> Self {
+        match control {
+            Control::Open {
+                ping_interval_ms,
+                ping_timeout_ms,
+            } => {
+                let limit = u64::from(ping_interval_ms) + u64::from(ping_timeout_ms);
+                Self::Join {
+                    silence_limit: Duration::from_millis(limit),
+                }
+            }
+            Control::Joined => Self::Subscribe,
+            Control::Ping => Self::Pong,
+            Control::Refused { message } => Self::End(EndReason::Refused(message.to_owned())),
+            Control::Left => Self::End(EndReason::NamespaceClosed),
+            Control::Close => Self::End(EndReason::SessionClosed),
+            _ => Self::Nothing,
+        }
+    }
+}
+
+impl JayX {
+    fn step<H: Handler + ?Sized>(&mut self, step: Step, context: &mut Context<'_, H>) -> Reply {
+        let now = context.now();
+        let outbox = context.outbox();
+        match step {
+            Step::Join { silence_limit } => {
+                self.silence_limit = Some(silence_limit);
+                outbox.push(|out| out.extend_from_slice(JOIN));
+            }
+            Step::Subscribe => {
+                self.join_by = None;
+                self.subscribe(now, outbox);
+            }
+            Step::Pong => outbox.push(|out| out.extend_from_slice(PONG)),
+            Step::End(reason) => return Reply::End(reason),
+            Step::Nothing => {}
+        }
+        Reply::Control
+    }
+
+    fn subscribe(&mut self, now: Nanos, outbox: &mut Outbox) {
+        for topic in &self.topics {
+            self.ask(topic, outbox);
+        }
+        self.await_book(now);
+    }
+
+    fn ask(&self, topic: &Topic, outbox: &mut Outbox) {
+        outbox.push(|out| {
+            // `build` has checked it; nothing is appended when it is wrong.
+            if let Ok(request) = topic.request(self.key.as_ref()) {
+                let _ = request.write(self.envelope, out);
+            }
+        });
+    }
+
+    /// The requested order book is expected in time; the patience doubles with each try.
+    fn await_book(&mut self, now: Nanos) {
+        let patience = PATIENCE * (1 << self.tries.min(MAX_DOUBLINGS));
+        self.book_by = self.book.map(|_| now.after(patience));
+        self.tries = self.tries.saturating_add(1);
+    }
+}
+
+fn order_book<H: Handler + ?Sized>(
+    id: BookId,
+    update: &OrderBook<'_>,
+    context: &mut Context<'_, H>,
+) -> ControlFlow<()> {
+    let last = update.trades.first();
+    let snapshot = Snapshot {
+        bids: update.bids,
+        asks: update.asks,
+        last_trade: last.map(|trade| LastTrade {
+            ticks: trade.ticks,
+            side: Some(trade.side),
+        }),
+        source: Source::Stream,
+        ..Snapshot::default()
+    };
+    context.snapshot(id, &snapshot, |error| update.refusal(error))?;
+    context.trades(id, update.trades, true, None)
+}
+
+fn refused<H: Handler + ?Sized>(message: &str, context: &mut Context<'_, H>) -> ControlFlow<()> {
+    let connection = context.connection();
+    context.emit(Event::Refused {
+        connection,
+        message,
+        room: None,
+    })
+}
+
+/// The neutral events of a message.
+fn neutral<H: Handler + ?Sized>(
+    series: &[(Box<str>, CandlesId)],
+    scale: Scale,
+    message: &Message<'_>,
+    context: &mut Context<'_, H>,
+) -> ControlFlow<()> {
+    match message {
+        Message::Kline(kline) => candles(series, kline, context),
+        Message::Positions(list) => balances(list, context),
+        Message::OpenOrders(list) => orders(list, scale, context),
+        _ => ControlFlow::Continue(()),
+    }
+}
+
+/// A modification finishes the candle that an addition follows.
+fn candles<H: Handler + ?Sized>(
+    series: &[(Box<str>, CandlesId)],
+    kline: &Kline<'_>,
+    context: &mut Context<'_, H>,
+) -> ControlFlow<()> {
+    context.confirmed();
+    for candle in [kline.modify, kline.add].into_iter().flatten() {
+        match series.iter().find(|(symbol, _)| **symbol == *candle.symbol) {
+            Some((_, id)) => context.candle(*id, neutral_candle(&candle))?,
+            None => context.count_unrequested(),
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+fn neutral_candle(candle: &jayx::Candle<'_>) -> Candle {
+    Candle {
+        opened: candle.opened,
+        open: candle.open,
+        high: candle.high,
+        low: candle.low,
+        close: candle.close,
+        volume: candle.volume,
+        modified: candle.modified,
+    }
+}
+
+fn balances<H: Handler + ?Sized>(
+    list: &Positions<'_>,
+    context: &mut Context<'_, H>,
+) -> ControlFlow<()> {
+    context.balances(|| list.iter().map(|it| (it.asset, it.balance, it.available)))
+}
+
+/// Cancelled orders are closed, modified ones are open.
+fn orders<H: Handler + ?Sized>(
+    list: &OpenOrders<'_>,
+    scale: Scale,
+    context: &mut Context<'_, H>,
+) -> ControlFlow<()> {
+    let (connection, received) = (context.connection(), context.received());
+    context.orders(|| {
+        let cancelled = list.cancel.iter().map(|order| (order, false));
+        let modified = list.modify.iter().map(|order| (order, true));
+        cancelled
+            .chain(modified)
+            .map(move |(order, is_open)| OrderUpdate {
+                connection,
+                instrument: instrument(order.symbol),
+                id: OrderRef::Number(order.id),
+                is_open,
+                kind: Some(order.kind),
+                status: order.state,
+                side: order.side,
+                price: Some(order.price),
+                quantity: order.quantity,
+                filled: Some(Fixed::new(order.executed.0, scale.quantity_decimals())),
+                created: Some(order.created),
+                modified: Some(order.modified),
+                sent: None,
+                received,
+            })
+    })
+}

@@ -1,0 +1,778 @@
+//! The venue's rules: outgoing messages, and the meaning of incoming ones.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ticklot_book::{
+    Book, Coverage, Flat, Gap, Ladder, Nanos, Scale, Sequence, Side, State, Storage,
+};
+use ticklot_frame::kraken::{
+    self, Ack, Channel as WireChannel, Decoder, Depth, Instruments, Message, Method, Pair,
+    PairStatus, Refusal, Request, Status, System, Trades, checksum,
+};
+use ticklot_frame::{DecodeError, Scales, Trade, VenueName};
+
+use super::topic::Topic;
+use super::{Command, INSTRUMENTS_PATIENCE, Kraken, RATE_LIMIT, Rules, SILENCE_LIMIT};
+use crate::books::{BookConfig, BookId, Books, ConnectionId, Instrument};
+use crate::event::{
+    EndReason, Event, Handler, OnMessage, RequestFailure, StatusUpdate, TradingStatus,
+};
+use crate::session::RateLimit;
+use crate::subscriptions::{Action, Confirmed, Name, Stage, ToSend};
+use crate::venue::{Concerns, Context, Delta, Liveness, Reply, ResyncReply, Slot, Snapshot, Venue};
+
+impl Venue for Kraken {
+    type Command = Command;
+    type Message<'a> = Message<'a>;
+
+    fn name(&self) -> VenueName {
+        VenueName::KRAKEN
+    }
+
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn register(&mut self, connection: ConnectionId, books: &mut Books) {
+        let names: Vec<String> = self.rules.symbols.names().map(str::to_owned).collect();
+        for name in names {
+            let scale = self.rules.symbols.scale(&name);
+            let config = self.rules.config(scale, self.rules.depth.levels());
+            let id = books.add(connection, &instrument(&name), config);
+            self.rules.symbols.set_book(&name, id);
+            self.rules.symbols.add(&name).is_followed = true;
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        // The list of instruments alone is nothing to connect for.
+        self.rules.any || self.rules.subscriptions.desired() > 1
+    }
+
+    fn liveness(&self) -> Liveness {
+        Liveness::Connection
+    }
+
+    fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) {
+        let rules = &mut self.rules;
+        rules.open = true;
+        rules.has_instruments = false;
+        rules.is_subscribed = false;
+        rules.instruments_by = (!rules.any).then(|| context.now().after(INSTRUMENTS_PATIENCE));
+        rules.subscriptions.restart();
+        rules.pings.restart(context.now());
+    }
+
+    fn closed(&mut self) {
+        self.rules.open = false;
+        self.rules.instruments_by = None;
+    }
+
+    fn frame<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        frame: &[u8],
+        context: &mut Context<'_, H>,
+    ) -> Reply {
+        let Self { decoder, rules, .. } = self;
+        let decoded = decoder.decode(frame, &rules.symbols);
+        context.decoded();
+        let flow = match decoded {
+            Ok(Message::Heartbeat) => ControlFlow::Continue(()),
+            Ok(Message::Books(books)) => {
+                context.count_message();
+                books.iter().try_for_each(|book| rules.book(&book, context))
+            }
+            Ok(message) => {
+                context.count_message();
+                rules.message(&message, context)
+            }
+            Err(error) => refused_frame(decoder, rules, frame, error, context),
+        };
+        Reply::from(flow)
+    }
+
+    fn command<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        command: Command,
+        context: &mut Context<'_, H>,
+    ) -> Reply {
+        Reply::from(match command {
+            Command::Subscribe(topic) => self.rules.follow(&topic, context),
+            Command::Unsubscribe(topic) => self.rules.unfollow(&topic, context),
+            Command::Ping => {
+                self.rules.pings.request(context.now());
+                ControlFlow::Continue(())
+            }
+        })
+    }
+
+    fn resync<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        book: BookId,
+        _context: &mut Context<'_, H>,
+    ) -> ResyncReply {
+        let Some(name) = self.rules.symbols.name_of(book) else {
+            return ResyncReply::Unsupported;
+        };
+        let topic = Topic::book(name);
+        let subscriptions = &mut self.rules.subscriptions;
+        match subscriptions.stage(&topic) {
+            None | Some(Stage::Leaving) => ResyncReply::Unsupported,
+            Some(Stage::Refused) => {
+                subscriptions.want(topic, Name::Unused);
+                ResyncReply::Interrupted
+            }
+            // The books are subscribed to after the list: a renewal would go first.
+            Some(_) if !self.rules.has_instruments => ResyncReply::Pending,
+            Some(_) if subscriptions.renew(&topic) => ResyncReply::Interrupted,
+            Some(_) => ResyncReply::Pending,
+        }
+    }
+
+    fn next_message(&mut self, now: Nanos, slot: Slot, out: &mut Vec<u8>) -> bool {
+        let rules = &mut self.rules;
+        if rules.open && rules.pings.take(now) {
+            let ping = Request::Ping { req_id: None };
+            let _ = ping.write(out);
+            return true;
+        }
+        if slot != Slot::Any || !rules.may_subscribe() {
+            return false;
+        }
+        let depth = rules.depth;
+        rules
+            .subscriptions
+            .send_next(now, |message| write(&message, depth, out))
+    }
+
+    fn has_message(&self, now: Nanos) -> bool {
+        let rules = &self.rules;
+        (rules.subscriptions.is_due() && rules.may_subscribe()) || rules.pings.is_due(now)
+    }
+
+    fn next_due(&self) -> Option<Nanos> {
+        self.rules.pings.due()
+    }
+
+    fn rate_limit(&self) -> Option<RateLimit> {
+        Some(RATE_LIMIT)
+    }
+
+    fn deadline(&self) -> Option<Nanos> {
+        let deadlines = [
+            self.rules.subscriptions.deadline(),
+            self.rules.instruments_by,
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+        let now = context.now();
+        if self.rules.instruments_by.is_some_and(|by| by <= now) {
+            // Without the scales no book can be read.
+            return Reply::End(EndReason::HandshakeTimeout);
+        }
+        self.rules.subscriptions.timeout(now);
+        Reply::Data
+    }
+
+    fn silence_limit(&self) -> Option<Duration> {
+        // Without a subscription there are no heartbeats.
+        Some(match self.rules.is_subscribed {
+            true => SILENCE_LIMIT,
+            false => 3 * SILENCE_LIMIT,
+        })
+    }
+}
+
+impl Rules {
+    /// Whether the next subscription may be sent: the list of instruments first, and others when it has
+    /// arrived, since it brings the scales of the books.
+    fn may_subscribe(&self) -> bool {
+        let stage = self.subscriptions.stage(&Topic::Instruments);
+        self.has_instruments || !matches!(stage, Some(Stage::Asked | Stage::Joined))
+    }
+
+    /// How a book of so many levels is kept.
+    fn config(&self, scale: Scale, depth: u32) -> BookConfig {
+        let levels = usize::try_from(depth).unwrap_or(usize::MAX);
+        let config = BookConfig::deltas(scale, Sequence::None)
+            .coverage(Coverage::Top(levels))
+            .checksum(book_checksum::<Flat>, book_checksum::<Ladder>);
+        match self.ladder {
+            true => config.ladder(),
+            false => config,
+        }
+    }
+
+    /// A snapshot or an update of one book.
+    fn book<H: Handler + ?Sized>(
+        &mut self,
+        book: &kraken::Book<'_>,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        let id = match self.symbols.get(book.symbol) {
+            Some(symbol) if symbol.is_followed => symbol.book,
+            _ if self.any => Some(self.add_book(book.symbol, context)),
+            _ => None,
+        };
+        let Some(id) = id else {
+            context.count_unrequested();
+            return ControlFlow::Continue(());
+        };
+        let refusal = |error| book.refusal(error);
+        if book.is_snapshot {
+            let snapshot = Snapshot {
+                bids: book.bids,
+                asks: book.asks,
+                checksum: book.checksum,
+                sent: book.sent,
+                ..Snapshot::default()
+            };
+            return context.snapshot(id, &snapshot, refusal);
+        }
+        let delta = Delta {
+            bids: book.bids,
+            asks: book.asks,
+            checksum: book.checksum,
+            sent: book.sent,
+            ..Delta::default()
+        };
+        context.delta(id, &delta, refusal)
+    }
+
+    /// Adds the book of a symbol, or finds it, with the depth of its acknowledgement and the scale of its
+    /// instrument, as far as they are known.
+    fn add_book<H: Handler + ?Sized>(
+        &mut self,
+        name: &str,
+        context: &mut Context<'_, H>,
+    ) -> BookId {
+        let symbol = *self.symbols.add(name);
+        let depth = symbol.depth.unwrap_or(self.depth.levels());
+        let config = self.config(self.symbols.scale(name), depth);
+        let id = context.add_book(&instrument(name), config);
+        self.symbols.set_book(name, id);
+        id
+    }
+
+    fn message<H: OnMessage<Kraken> + ?Sized>(
+        &mut self,
+        message: &Message<'_>,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        match message {
+            Message::Status(status) => {
+                context.message::<Kraken>(message)?;
+                status_update(status, context)
+            }
+            Message::Trades(trades) => {
+                context.message::<Kraken>(message)?;
+                self.trades(trades, context)
+            }
+            Message::Instruments(instruments) => {
+                context.message::<Kraken>(message)?;
+                self.instruments(instruments, context)
+            }
+            Message::Ack(ack) => self.acknowledged(ack, context),
+            Message::Refused(refusal) => self.refused(refusal, context),
+            Message::Pong { .. } => match self.pings.answered(context.received()) {
+                Some(time) => context.emit(Event::RoundTrip {
+                    connection: context.connection(),
+                    time,
+                }),
+                None => ControlFlow::Continue(()),
+            },
+            Message::Unknown { kind } => context.unknown(kind),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Trades of one symbol or several; those of one are handed on together.
+    fn trades<H: Handler + ?Sized>(
+        &mut self,
+        trades: &Trades<'_>,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        let mut all = trades.iter().peekable();
+        while let Some(first) = all.next() {
+            self.listed.clear();
+            self.listed.push(trade(&first));
+            while let Some(next) = all.next_if(|next| next.symbol == first.symbol) {
+                self.listed.push(trade(&next));
+            }
+            let symbol = self.symbols.get(first.symbol);
+            if !self.any && !symbol.is_some_and(|symbol| symbol.has_trades) {
+                context.count_unrequested();
+                continue;
+            }
+            let scale = self.symbols.scale(first.symbol);
+            match symbol.and_then(|symbol| symbol.book) {
+                // The trades of a snapshot may have been reported on an earlier connection.
+                Some(id) if trades.is_snapshot => {
+                    self.listed.reverse();
+                    context.trades(id, &self.listed, true, None)?;
+                }
+                Some(id) => context.trades(id, &self.listed, false, None)?,
+                None => context.trades_of(&instrument(first.symbol), scale, &self.listed, None)?,
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The precision becomes the scale of the books.
+    fn instruments<H: Handler + ?Sized>(
+        &mut self,
+        instruments: &Instruments<'_>,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        context.confirmed();
+        if instruments.is_snapshot {
+            self.has_instruments = true;
+            self.instruments_by = None;
+            // The list proves the subscription, should its acknowledgement be lost.
+            self.subscriptions.joined_topic(&Topic::Instruments);
+        }
+        for pair in instruments.iter() {
+            if self.any {
+                self.symbols.add(pair.symbol);
+            }
+            if self.symbols.get(pair.symbol).is_some() {
+                self.instrument(&pair, context)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn instrument<H: Handler + ?Sized>(
+        &mut self,
+        pair: &Pair<'_>,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        let symbol = self.symbols.add(pair.symbol);
+        let status = symbol.status.replace(pair.status);
+        let book = symbol.book;
+        if let Ok(scale) = pair.scale() {
+            symbol.scale = Some(scale);
+            if let Some(id) = book {
+                context.set_scale(id, scale)?;
+            }
+        }
+        let is_news = match status {
+            Some(old) => old != pair.status,
+            // At first only an unusual status.
+            None => pair.status != PairStatus::Online,
+        };
+        if !is_news || (self.any && book.is_none()) {
+            return ControlFlow::Continue(());
+        }
+        context.emit(Event::Status(StatusUpdate {
+            connection: context.connection(),
+            instrument: Some(instrument(pair.symbol)),
+            book,
+            status: pair_status(pair.status),
+            text: pair.status_text.unwrap_or_default(),
+        }))
+    }
+
+    fn acknowledged<H: Handler + ?Sized>(
+        &mut self,
+        ack: &Ack<'_>,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        let Some(topic) = Topic::of_channel(ack.channel, ack.symbol) else {
+            return context.unknown(ack.channel);
+        };
+        context.confirmed();
+        let connection = context.connection();
+        let room = topic.to_string();
+        match ack.method {
+            Method::Subscribe => {
+                if self.any {
+                    self.note_depth(ack, context)?;
+                } else if self.subscriptions.joined_topic(&topic) == Confirmed::Undesired
+                    && self.subscriptions.stage(&topic).is_none()
+                {
+                    // It was given up meanwhile. One that is being left needs no other message.
+                    self.subscriptions.stray(&room);
+                }
+                self.is_subscribed |= ack.symbol.is_some();
+                let room = room.as_str();
+                context.emit(Event::Subscribed { connection, room })
+            }
+            Method::Unsubscribe => {
+                self.unsubscribed(&topic, context)?;
+                let room = room.as_str();
+                context.emit(Event::Unsubscribed { connection, room })
+            }
+        }
+    }
+
+    /// A subscription ended. The book gets no updates until it is subscribed to again.
+    fn unsubscribed<H: Handler + ?Sized>(
+        &mut self,
+        topic: &Topic,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        let is_requested = self.subscriptions.awaits_reply(topic, Action::Unsubscribe);
+        let is_desired = self.subscriptions.left_topic(topic) == Confirmed::Desired;
+        match self.book_of(topic) {
+            Some(id) if self.any => context.unfollow(&[id]),
+            // The venue ended it by itself.
+            Some(id) if is_desired && !is_requested => context.gap(id, Gap::Resync),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    /// The book of a symbol, if it is followed.
+    fn followed(&self, name: &str) -> Option<BookId> {
+        let symbol = self.symbols.get(name)?;
+        symbol.book.filter(|_| self.any || symbol.is_followed)
+    }
+
+    /// A frame was lost that may have been a first snapshot. A book that waits for one is no gap, so its
+    /// snapshot is requested here.
+    fn request_lost_snapshots<H: Handler + ?Sized>(
+        &self,
+        concerns: Concerns<'_>,
+        context: &mut Context<'_, H>,
+    ) {
+        let mut request = |id| {
+            if matches!(
+                context.books().state(id),
+                State::Empty | State::Disconnected
+            ) {
+                context.request_snapshot(id);
+            }
+        };
+        match concerns {
+            Concerns::Book(id) => request(id),
+            Concerns::Connection => {
+                let topics = self.subscriptions.iter();
+                let joined = topics.filter(|(_, stage)| *stage == Stage::Joined);
+                joined
+                    .filter_map(|(topic, _)| self.book_of(topic))
+                    .for_each(request);
+            }
+            _ => {}
+        }
+    }
+
+    /// The book of a topic; none of other topics.
+    fn book_of(&self, topic: &Topic) -> Option<BookId> {
+        match topic {
+            Topic::Book(name) => self.symbols.get(name)?.book,
+            Topic::Instruments | Topic::Trades(_) => None,
+        }
+    }
+
+    /// An acknowledgement of a log: the depth of its book.
+    fn note_depth<H: Handler + ?Sized>(
+        &mut self,
+        ack: &Ack<'_>,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        let ("book", Some(name), Some(depth)) = (ack.channel, ack.symbol, ack.depth) else {
+            return ControlFlow::Continue(());
+        };
+        let symbol = self.symbols.add(name);
+        let old = symbol.depth.replace(depth);
+        let book = symbol.book;
+        if let Some(id) = book.filter(|_| old != Some(depth)) {
+            // The book is kept to another depth from now on: it is another book.
+            context.remove_book(id)?;
+            self.add_book(name, context);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn refused<H: Handler + ?Sized>(
+        &mut self,
+        refusal: &Refusal<'_>,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        let connection = context.connection();
+        let message = refusal.error.unwrap_or_default();
+        if is_rate_limit(message) {
+            context.rate_limited();
+        }
+        let request = refusal
+            .symbol
+            .and_then(|symbol| self.request_of(symbol, refusal.method));
+        let room = request.as_ref().map(|(topic, _)| topic.to_string());
+        match request {
+            Some((topic, action)) => self.request_refused(&topic, action, message, context)?,
+            None if is_rate_limit(message) && refusal.symbol.is_none() => {
+                self.subscriptions.too_much();
+            }
+            None => {}
+        }
+        context.emit(Event::Refused {
+            connection,
+            message,
+            room: room.as_deref(),
+        })
+    }
+
+    /// The unanswered request that a refusal with this symbol and this method is about.
+    fn request_of(&self, symbol: &str, method: Option<&str>) -> Option<(Topic, Action)> {
+        let actions: &[Action] = match method {
+            Some("subscribe") => &[Action::Subscribe],
+            Some("unsubscribe") => &[Action::Unsubscribe],
+            _ => &[Action::Unsubscribe, Action::Subscribe],
+        };
+        let topics = [Topic::book(symbol), Topic::trades(symbol)];
+        let all = topics
+            .iter()
+            .flat_map(|topic| actions.iter().map(move |action| (topic, *action)));
+        let mut unanswered =
+            all.filter(|(topic, action)| self.subscriptions.awaits_reply(topic, *action));
+        unanswered
+            .next()
+            .map(|(topic, action)| (topic.clone(), action))
+    }
+
+    fn request_refused<H: Handler + ?Sized>(
+        &mut self,
+        topic: &Topic,
+        action: Action,
+        message: &str,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        if is_rate_limit(message) {
+            self.subscriptions.too_much_of(topic, action);
+            return ControlFlow::Continue(());
+        }
+        if action == Action::Subscribe && is_already_subscribed(message) {
+            self.already_subscribed(topic, context.books());
+            return ControlFlow::Continue(());
+        }
+        let is_refused = self.subscriptions.refused_request(topic, action);
+        match self.book_of(topic).filter(|_| is_refused) {
+            Some(id) => {
+                let failure = RequestFailure::Refused(message.to_owned());
+                context.resync_failed(id, &failure)
+            }
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// An acknowledgement was lost. That of a subscription does not matter. After that of an
+    /// unsubscription the venue sends no snapshot: the topic is left and subscribed to again.
+    fn already_subscribed(&mut self, topic: &Topic, books: &Books) {
+        self.subscriptions.joined_topic(topic);
+        let needs_snapshot = |id| {
+            matches!(
+                books.state(id),
+                State::Empty | State::Disconnected | State::Gap(_)
+            )
+        };
+        if self.book_of(topic).is_some_and(needs_snapshot) {
+            self.subscriptions.renew(topic);
+        }
+    }
+
+    /// The user follows a topic from now on.
+    fn follow<H: Handler + ?Sized>(
+        &mut self,
+        topic: &Topic,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        if topic.symbol().is_some_and(str::is_empty) {
+            return context.emit(Event::Refused {
+                connection: context.connection(),
+                message: "an empty symbol",
+                room: None,
+            });
+        }
+        self.subscriptions.want(topic.clone(), Name::Unused);
+        if !self.subscriptions.is_desired(topic) {
+            return context.emit(Event::Refused {
+                connection: context.connection(),
+                message: "too many topics",
+                room: Some(&topic.to_string()),
+            });
+        }
+        match topic {
+            Topic::Book(name) => {
+                self.symbols.add(name).is_followed = true;
+                self.add_book(name, context);
+            }
+            Topic::Trades(name) => self.symbols.add(name).has_trades = true,
+            Topic::Instruments => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The user follows a topic no longer.
+    fn unfollow<H: Handler + ?Sized>(
+        &mut self,
+        topic: &Topic,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        if *topic == Topic::Instruments || !self.subscriptions.unwant(topic, self.open) {
+            return ControlFlow::Continue(());
+        }
+        let symbol = self.symbols.add(topic.symbol().unwrap_or_default());
+        if matches!(topic, Topic::Trades(_)) {
+            symbol.has_trades = false;
+            return ControlFlow::Continue(());
+        }
+        symbol.is_followed = false;
+        match symbol.book {
+            Some(id) => context.unfollow(&[id]),
+            None => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// A frame that could not be decoded. An update may be lost with it: of the book that it names, or of any
+/// book of the connection.
+#[cold]
+fn refused_frame<H: Handler + ?Sized>(
+    decoder: &mut Decoder,
+    rules: &Rules,
+    frame: &[u8],
+    error: DecodeError,
+    context: &mut Context<'_, H>,
+) -> ControlFlow<()> {
+    let subject = decoder.subject(frame).unwrap_or_default();
+    let is_other = subject.method.is_some() || subject.channel.is_some_and(|it| it != "book");
+    let concerns = match subject.symbol {
+        _ if is_other => Concerns::None,
+        None => Concerns::Connection,
+        Some(name) => match rules.followed(name) {
+            Some(id) => Concerns::Book(id),
+            None if rules.any => Concerns::None,
+            // Its scale may be unknown, which is no error of the frame.
+            None => {
+                context.count_unrequested();
+                return ControlFlow::Continue(());
+            }
+        },
+    };
+    rules.request_lost_snapshots(concerns, context);
+    context.unreadable(concerns, error)
+}
+
+fn instrument(symbol: &str) -> Instrument<'_> {
+    Instrument::of_symbol(VenueName::KRAKEN, symbol)
+}
+
+/// The venue's checksum of a book. It covers the ten best levels of each side.
+fn book_checksum<S: Storage>(book: &Book<S>) -> u32 {
+    checksum(book.levels(Side::Ask), book.levels(Side::Bid))
+}
+
+fn trade(trade: &kraken::Trade<'_>) -> Trade {
+    Trade {
+        ticks: trade.ticks,
+        lots: trade.lots,
+        side: trade.side,
+        created: trade.created.unwrap_or_default(),
+    }
+}
+
+/// Writes a message of the subscriptions. Symbols were checked when they were wanted.
+fn write(message: &ToSend<'_, Topic>, depth: Depth, out: &mut Vec<u8>) {
+    let (topics, is_subscription) = match message {
+        ToSend::Subscribe(topics) => (topics, true),
+        ToSend::Unsubscribe(topics) => (topics, false),
+        ToSend::Leave(name) => return write_stray(name, depth, out),
+    };
+    let Some(first) = topics.first() else { return };
+    let channel = wire_channel(first, depth);
+    let symbols: Vec<&str> = topics.iter().filter_map(|topic| topic.symbol()).collect();
+    write_request(channel, &symbols, is_subscription, out);
+}
+
+/// A subscription that the venue confirmed and the user does not desire: its name is that of [`Topic`].
+fn write_stray(name: &str, depth: Depth, out: &mut Vec<u8>) {
+    let Some((channel, symbol)) = name.split_once(':') else {
+        return;
+    };
+    if let Some(topic) = Topic::of_channel(channel, Some(symbol)) {
+        write_request(wire_channel(&topic, depth), &[symbol], false, out);
+    }
+}
+
+fn write_request(channel: WireChannel, symbols: &[&str], is_subscription: bool, out: &mut Vec<u8>) {
+    let req_id = None;
+    let request = match is_subscription {
+        true => Request::Subscribe {
+            channel,
+            symbols,
+            req_id,
+        },
+        false => Request::Unsubscribe {
+            channel,
+            symbols,
+            req_id,
+        },
+    };
+    let _ = request.write(out);
+}
+
+fn wire_channel(topic: &Topic, depth: Depth) -> WireChannel {
+    match topic {
+        Topic::Instruments => WireChannel::Instrument { snapshot: true },
+        Topic::Book(_) => WireChannel::Book {
+            depth,
+            snapshot: true,
+        },
+        Topic::Trades(_) => WireChannel::Trade { snapshot: false },
+    }
+}
+
+fn status_update<H: Handler + ?Sized>(
+    status: &Status<'_>,
+    context: &mut Context<'_, H>,
+) -> ControlFlow<()> {
+    let connection = context.connection();
+    if let Some(id) = status.connection_id {
+        context.emit(Event::Welcome {
+            connection,
+            client_id: Some(&id.to_string()),
+            message: status.version,
+        })?;
+    }
+    context.emit(Event::Status(StatusUpdate {
+        connection,
+        instrument: None,
+        book: None,
+        status: match status.system {
+            System::Online => TradingStatus::Online,
+            System::Maintenance => TradingStatus::Maintenance,
+            System::CancelOnly => TradingStatus::CancelOnly,
+            System::PostOnly => TradingStatus::PostOnly,
+            _ => TradingStatus::Other,
+        },
+        text: status.system_text,
+    }))
+}
+
+fn pair_status(status: PairStatus) -> TradingStatus {
+    match status {
+        PairStatus::Online => TradingStatus::Online,
+        PairStatus::CancelOnly => TradingStatus::CancelOnly,
+        PairStatus::Delisted => TradingStatus::Delisted,
+        PairStatus::LimitOnly => TradingStatus::LimitOnly,
+        PairStatus::Maintenance => TradingStatus::Maintenance,
+        PairStatus::PostOnly => TradingStatus::PostOnly,
+        PairStatus::ReduceOnly => TradingStatus::ReduceOnly,
+        PairStatus::WorkInProgress => TradingStatus::Halted,
+        _ => TradingStatus::Other,
+    }
+}
+
+/// The venue's refusal of a subscription that it has.
+fn is_already_subscribed(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("already subscribed")
+}
+
+/// The venue's refusal of too many messages.
+fn is_rate_limit(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("rate limit") || message.contains("msg rate")
+}

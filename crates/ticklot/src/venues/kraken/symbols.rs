@@ -1,0 +1,84 @@
+//! The symbols of a connection: the book, the scale and the status of each.
+
+use std::collections::HashMap;
+
+use ticklot_book::Scale;
+use ticklot_frame::Scales;
+use ticklot_frame::kraken::PairStatus;
+
+use crate::books::BookId;
+
+/// The facts about one symbol.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Symbol {
+    pub(super) book: Option<BookId>,
+    /// Whether the user follows the book.
+    pub(super) is_followed: bool,
+    /// Whether the user follows its trades.
+    pub(super) has_trades: bool,
+    /// From the list of instruments.
+    pub(super) scale: Option<Scale>,
+    pub(super) status: Option<PairStatus>,
+    /// How many levels a side the acknowledgement of its book named.
+    pub(super) depth: Option<u32>,
+}
+
+/// All symbols, by name, in the order in which they were added.
+#[derive(Debug, Default)]
+pub(super) struct Symbols {
+    by_name: HashMap<Box<str>, usize>,
+    all: Vec<(Box<str>, Symbol)>,
+    /// The scale of symbols without a known precision.
+    pub(super) scale: Option<Scale>,
+    /// By book.
+    books: HashMap<BookId, usize>,
+}
+
+impl Symbols {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|(name, _)| &**name)
+    }
+
+    #[inline]
+    pub(super) fn get(&self, name: &str) -> Option<&Symbol> {
+        let at = *self.by_name.get(name)?;
+        self.all.get(at).map(|(_, symbol)| symbol)
+    }
+
+    /// The symbol, added when it is new. Allocates then.
+    pub(super) fn add(&mut self, name: &str) -> &mut Symbol {
+        let next = self.all.len();
+        let at = self.by_name.get(name).copied().unwrap_or(next);
+        if at == next {
+            self.by_name.insert(name.into(), next);
+            self.all.push((name.into(), Symbol::default()));
+        }
+        &mut self.all[at].1
+    }
+
+    /// The symbol's book is this one.
+    pub(super) fn set_book(&mut self, name: &str, book: BookId) {
+        let Some(&at) = self.by_name.get(name) else {
+            return;
+        };
+        let old = self.all[at].1.book.replace(book);
+        if let Some(old) = old {
+            self.books.remove(&old);
+        }
+        self.books.insert(book, at);
+    }
+
+    /// The name of a book's symbol.
+    pub(super) fn name_of(&self, book: BookId) -> Option<&str> {
+        let at = *self.books.get(&book)?;
+        self.all.get(at).map(|(name, _)| &**name)
+    }
+}
+
+/// A symbol whose scale is not known has whole units: a number with decimals is an error then.
+impl Scales for Symbols {
+    fn scale(&self, name: &str) -> Scale {
+        let own = self.get(name).and_then(|symbol| symbol.scale);
+        own.or(self.scale).unwrap_or(Scale::UNIT)
+    }
+}

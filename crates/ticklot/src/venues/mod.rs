@@ -1,0 +1,5 @@
+//! The venues of this crate: a folder each, over a folder of `ticklot-frame`. Nothing outside names one.
+
+pub mod bayse;
+pub mod jayx;
+pub mod kraken;

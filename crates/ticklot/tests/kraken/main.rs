@@ -1,0 +1,18 @@
+//! The Kraken venue: a table of protocol cases in virtual time, the removal of every recorded update,
+//! and one removal over a real socket.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
+
+mod bench;
+mod liveness;
+mod log;
+mod many;
+mod model;
+mod recorded;
+mod removal;
+mod resync;
+mod socket;
+mod subscriptions;
+mod trades;
+mod unreadable;
+mod wire;
