@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ticklot::Scale;
+use ticklot::bayse::Currency;
 use ticklot_frame::{VenueName, jayx};
 use ticklot_sim::Faults;
 
@@ -17,12 +18,13 @@ use crate::bench::BenchArgs;
 use crate::config::{ConfigArgs, Setup};
 use crate::examples;
 use crate::generate::{CompletionsArgs, ManArgs};
+use crate::kraken;
 use crate::moment::Place;
 use crate::plot::PlotArgs;
 
-/// Live, exact order books of JayX and Bayse Markets.
+/// Live, exact order books of JayX, Bayse Markets and Kraken.
 ///
-/// Without a command: `watch` on both venues' embedded servers.
+/// Without a command: `watch` on the embedded servers of JayX and Bayse Markets.
 #[derive(Debug, Parser)]
 #[command(name = "ticklot", version, after_help = examples::TICKLOT)]
 pub(crate) struct Cli {
@@ -38,6 +40,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show live books; of embedded servers, unless --url names others.
+    ///
+    /// There is no embedded server of Kraken: --venue kraken connects to the venue itself.
     ///
     /// On a terminal it is a full-screen view, in which ? shows the keys; into a pipe it is a line a
     /// second for each book, or with --json everything that happens.
@@ -66,14 +70,18 @@ pub(crate) enum Command {
 /// What is followed, and for how long.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct FollowArgs {
-    /// The venue; both when left out
+    /// The venue; JayX and Bayse when left out
     #[arg(long, value_enum)]
     pub(crate) venue: Option<VenueArg>,
-    /// The server's base URL, ws:// or wss://; an embedded server when left out
+    /// The server's base URL, ws:// or wss://; when left out, an embedded server, or for Kraken the
+    /// venue's own, `wss://ws.kraken.com/v2`
     #[arg(long, requires = "venue")]
     pub(crate) url: Option<String>,
     #[command(flatten)]
     pub(crate) book: BookArgs,
+    /// How many levels a side Kraken's books have: 10, 25, 100, 500 or 1000; 10 when left out
+    #[arg(long, value_name = "N", value_parser = kraken::depth)]
+    pub(crate) book_depth: Option<kraken::Depth>,
     /// Bayse markets, by id, or `any` to subscribe to nothing and keep what comes
     #[arg(long, value_name = "ID,ID...|any", value_delimiter = ',')]
     pub(crate) market: Vec<String>,
@@ -95,9 +103,6 @@ pub(crate) struct FollowArgs {
     /// The assets whose prices are followed; all of them when left out
     #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
     pub(crate) asset: Vec<String>,
-    /// The currency of Bayse order books
-    #[arg(long, value_enum)]
-    pub(crate) currency: Option<CurrencyArg>,
     /// Write one row for each order-book message to this file
     #[arg(long, value_name = "OUT.csv")]
     pub(crate) books: Option<PathBuf>,
@@ -134,9 +139,9 @@ pub(crate) struct WatchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// The venue
-    #[arg(long, value_enum)]
-    pub(crate) venue: VenueArg,
+    /// The venue; of a log that names it, it may be left out
+    #[arg(long, value_enum, required_unless_present = "from")]
+    pub(crate) venue: Option<VenueArg>,
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
@@ -245,18 +250,48 @@ pub(crate) struct BookArgs {
     /// JayX's envelope; `socketio` when watching, `auto` when replaying
     #[arg(long, value_enum)]
     pub(crate) envelope: Option<EnvelopeArg>,
-    /// JayX's symbol
-    #[arg(long, default_value = "BTCUSDT")]
-    pub(crate) symbol: String,
-    /// Decimals of a price; 2 when left out, for both venues
+    /// JayX's symbol, BTCUSDT when left out; or Kraken's, several separated by commas, BTC/USD when left
+    /// out, or `any` to subscribe to nothing and keep whatever books arrive
+    #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
+    pub(crate) symbol: Vec<String>,
+    /// Decimals of a price; 2 when left out, for JayX and Bayse. Kraken sends them
     #[arg(long, value_name = "N", value_parser = decimals)]
     pub(crate) price_decimals: Option<u8>,
-    /// Decimals of a quantity; 6 when left out, for both venues
+    /// Decimals of a quantity; 6 when left out, for JayX and Bayse. Kraken sends them
     #[arg(long, value_name = "N", value_parser = decimals)]
     pub(crate) quantity_decimals: Option<u8>,
+    /// The currency of Bayse order books: USD when left out; of a log, the one that its acknowledgements
+    /// name, or else unknown
+    #[arg(long, value_enum)]
+    pub(crate) currency: Option<CurrencyArg>,
+}
+
+impl From<CurrencyArg> for Currency {
+    fn from(currency: CurrencyArg) -> Self {
+        match currency {
+            CurrencyArg::Usd => Self::Usd,
+            CurrencyArg::Ngn => Self::Ngn,
+        }
+    }
 }
 
 impl BookArgs {
+    /// What `--symbol` names.
+    pub(crate) fn symbols(&self) -> &[String] {
+        &self.symbol
+    }
+
+    /// The one symbol of JayX.
+    pub(crate) fn jayx_symbol(&self) -> Result<&str, Failure> {
+        match self.symbols() {
+            [] => Ok("BTCUSDT"),
+            [symbol] => Ok(symbol),
+            _ => Err(Failure::Usage(
+                "--symbol takes one symbol of JayX".to_owned(),
+            )),
+        }
+    }
+
     /// `default`, with what was asked for instead.
     pub(crate) fn scale(&self, default: Scale) -> Result<Scale, Failure> {
         let price = self.price_decimals.unwrap_or(default.price_decimals());
@@ -273,16 +308,19 @@ pub(crate) enum VenueArg {
     Jayx,
     /// Bayse Markets, prediction markets.
     Bayse,
+    /// Kraken, a spot exchange.
+    Kraken,
 }
 
 impl VenueArg {
-    const ALL: [Self; 2] = [Self::Jayx, Self::Bayse];
+    const ALL: [Self; 3] = [Self::Jayx, Self::Bayse, Self::Kraken];
 
     /// Its name in errors and in logs.
     pub(crate) const fn name(self) -> VenueName {
         match self {
             Self::Jayx => VenueName::JAYX,
             Self::Bayse => VenueName::BAYSE,
+            Self::Kraken => VenueName::KRAKEN,
         }
     }
 
@@ -291,11 +329,13 @@ impl VenueArg {
         let mut all = Self::ALL.into_iter();
         all.find(|venue| venue.name().0 == name)
     }
+
     /// The venue's name, as people write it.
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Jayx => "JayX",
             Self::Bayse => "Bayse Markets",
+            Self::Kraken => "Kraken",
         }
     }
 }

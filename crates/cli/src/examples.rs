@@ -18,6 +18,7 @@ Examples:
   ticklot watch --venue bayse --channel prices --for 10s
   ticklot watch --venue jayx --event orderbook,kline --for 1m
   ticklot watch --venue bayse --json --for 10s
+  ticklot watch --venue kraken --symbol BTC/USD,ETH/USD --book-depth 100
 
 Exit status: 0, also after Ctrl-C; 1 when a connection cannot be made or kept; 2 when the arguments are wrong.";
 
@@ -27,6 +28,7 @@ Examples:
   ticklot serve --venue jayx --listen 127.0.0.1:9001
   ticklot serve --venue bayse --faults drop=200,garbage=0.05,seed=7
   ticklot serve --venue jayx --from btc.jsonl.zst --speed 10x
+  ticklot serve --from kraken.jsonl.zst
 
 Exit status: 0 after Ctrl-C; 1 when it cannot listen or read the log; 2 when the arguments are wrong.";
 

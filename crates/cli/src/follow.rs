@@ -1,12 +1,21 @@
 //! What to follow, from the command line.
 
-use ticklot::Scale;
 use ticklot::bayse::{Auth, Bayse, Currency, Plan, RequestError, Symbol, Topic};
-use ticklot::jayx::{self, ApiKey, Envelope};
+use ticklot::jayx::{self, ApiKey, Envelope, JayX};
+use ticklot::{OnMessage, Scale};
 use ticklot_sim::bayse::{Event, Listing, User};
 
 use crate::Failure;
-use crate::args::{ChannelArg, CurrencyArg, EnvelopeArg, EventArg, FollowArgs};
+use crate::args::{BookArgs, ChannelArg, EnvelopeArg, EventArg, FollowArgs};
+use crate::kraken::Kraken;
+
+/// A handler of the feeds of every venue.
+pub(crate) trait VenueHandler:
+    OnMessage<JayX> + OnMessage<Bayse> + OnMessage<Kraken>
+{
+}
+
+impl<H: OnMessage<JayX> + OnMessage<Bayse> + OnMessage<Kraken>> VenueHandler for H {}
 
 /// What `--channel` and the options beside it ask for: of the embedded server where no `--url` names
 /// another, and then with its own ids.
@@ -44,15 +53,15 @@ pub(crate) fn jayx(args: &FollowArgs, scale: Scale) -> Result<jayx::Plan, Failur
     {
         plan = plan.key(account_key(args.url.is_none())?);
     }
-    for topic in jayx_topics(args) {
+    for topic in jayx_topics(args)? {
         plan = plan.follow_with(topic, scale);
     }
     Ok(plan)
 }
 
 /// The topics alone.
-pub(crate) fn jayx_topics(args: &FollowArgs) -> Vec<jayx::Topic> {
-    let symbol = &args.book.symbol;
+pub(crate) fn jayx_topics(args: &FollowArgs) -> Result<Vec<jayx::Topic>, Failure> {
+    let symbol = args.book.jayx_symbol()?;
     let events = match args.event.as_slice() {
         [] => &[EventArg::Orderbook],
         events => events,
@@ -63,7 +72,7 @@ pub(crate) fn jayx_topics(args: &FollowArgs) -> Vec<jayx::Topic> {
         EventArg::Positions => jayx::Topic::Positions,
         EventArg::Openorders => jayx::Topic::open_orders(symbol),
     };
-    events.iter().map(topic).collect()
+    Ok(events.iter().map(topic).collect())
 }
 
 pub(crate) fn envelope(args: &FollowArgs) -> Result<Envelope, Failure> {
@@ -108,15 +117,20 @@ pub(crate) fn any(args: &FollowArgs) -> Result<Option<Bayse>, Failure> {
             "--market any subscribes to nothing: it is for a server that sends by itself (--url)"
                 .to_owned(),
         )),
-        [any] if any == "any" => Ok(Some(Bayse::any().currency(currency(args)))),
+        [any] if any == "any" => Ok(Some(any_of(&args.book))),
         _ => Ok(None),
     }
 }
 
 fn currency(args: &FollowArgs) -> Currency {
+    args.book.currency.map_or(Currency::Usd, Currency::from)
+}
+
+/// Keeps whatever books arrive, of the currency that is named, if one is.
+pub(crate) fn any_of(args: &BookArgs) -> Bayse {
     match args.currency {
-        Some(CurrencyArg::Ngn) => Currency::Ngn,
-        _ => Currency::Usd,
+        Some(currency) => Bayse::any().currency(currency.into()),
+        None => Bayse::any(),
     }
 }
 

@@ -10,6 +10,7 @@ mod config;
 mod examples;
 mod follow;
 mod generate;
+mod kraken;
 mod moment;
 mod offline;
 mod panel;

@@ -10,6 +10,8 @@ use ticklot::{BookId, ConnectionId};
 use ticklot_frame::jayx::Envelope;
 
 use crate::args::{BookArgs, LogArgs, VenueArg};
+use crate::follow::{VenueHandler, any_of};
+use crate::kraken;
 use crate::replay::built;
 use crate::view::Printable;
 use crate::{Failure, Output};
@@ -35,7 +37,7 @@ pub(crate) fn venue_of(record: &Record, asked: Option<VenueArg>) -> Result<Venue
     match record.venue.as_str() {
         "" => asked.ok_or_else(|| {
             Failure::Usage(
-                "the log does not say its venue: --venue is needed, jayx or bayse".to_owned(),
+                "the log does not say its venue: --venue is needed: jayx, bayse or kraken".to_owned(),
             )
         }),
         name => VenueArg::of_name(name).ok_or_else(|| {
@@ -89,10 +91,10 @@ impl Faults {
 }
 
 /// The books of a log, each connection of it through a session of its venue.
-pub(crate) struct Offline<'a> {
+pub(crate) struct Offline<'a, H> {
     venue: Option<VenueArg>,
     book: &'a BookArgs,
-    pub(crate) replay: Replay,
+    pub(crate) replay: Replay<H>,
     /// The venue of each connection that is played.
     venues: Vec<(ConnectionId, VenueArg)>,
     /// Whether a line was wanted.
@@ -101,11 +103,10 @@ pub(crate) struct Offline<'a> {
     other: Option<String>,
 }
 
-impl<'a> Offline<'a> {
+impl<'a, H: VenueHandler> Offline<'a, H> {
     /// No connections yet. What the book's options cannot be is told before anything is read.
     pub(crate) fn new(venue: Option<VenueArg>, book: &'a BookArgs) -> Result<Self, Failure> {
-        jayx(book)?;
-        bayse(book)?;
+        check(venue, book)?;
         Ok(Self {
             venue,
             book,
@@ -145,6 +146,7 @@ impl<'a> Offline<'a> {
         let added = match venue {
             VenueArg::Jayx => self.replay.add(record, jayx(self.book)?),
             VenueArg::Bayse => self.replay.add(record, bayse(self.book)?),
+            VenueArg::Kraken => self.replay.add(record, kraken::of_log()?),
         };
         added.map_err(Failure::work)?;
         self.venues.push((connection, venue));
@@ -196,10 +198,21 @@ impl<'a> Offline<'a> {
     }
 }
 
+/// Whether the book's options fit the venue, as far as it is known.
+fn check(venue: Option<VenueArg>, book: &BookArgs) -> Result<(), Failure> {
+    match venue {
+        Some(VenueArg::Kraken) => kraken::check_log(book),
+        Some(VenueArg::Jayx | VenueArg::Bayse) | None => {
+            jayx(book)?;
+            bayse(book).map(drop)
+        }
+    }
+}
+
 /// The JayX of a log.
 fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
     let envelope = args.envelope.map_or(Envelope::Auto, Envelope::from);
-    let venue = JayX::new(&args.symbol)
+    let venue = JayX::new(args.jayx_symbol()?)
         .envelope(envelope)
         .scale(args.scale(jayx::BTCUSDT)?);
     built(venue.build())
@@ -207,5 +220,5 @@ fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
 
 /// The Bayse Markets of a log, whatever books it has.
 fn bayse(args: &BookArgs) -> Result<Bayse, Failure> {
-    built(Bayse::any().scale(args.scale(bayse::CENTS)?).build())
+    built(any_of(args).scale(args.scale(bayse::CENTS)?).build())
 }

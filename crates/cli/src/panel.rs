@@ -1,9 +1,10 @@
 //! What the program knows of a book besides the book.
 
 use hdrhistogram::Histogram;
-use ticklot::{BookUpdate, LastTrade, Nanos, State};
+use ticklot::{BookUpdate, LastTrade, Nanos, State, Trade};
 
 use crate::Failure;
+use crate::view::nanos;
 
 /// Counts of one book.
 #[derive(Debug)]
@@ -41,14 +42,25 @@ impl Panel {
     pub(crate) fn update(&mut self, update: &BookUpdate<'_>, state: State, now: Nanos) {
         self.messages += 1;
         self.last_trade = update.last_trade.or(self.last_trade);
-        self.latency.saturating_record(now.since(update.received).0);
+        self.latency
+            .saturating_record(nanos(now.since(update.received)));
         self.not_live += u64::from(!state.is_live());
+    }
+
+    /// New trades, oldest first, in the unit of the book.
+    pub(crate) fn trades(&mut self, trades: &[Trade]) {
+        if let Some(trade) = trades.last() {
+            self.last_trade = Some(LastTrade {
+                ticks: trade.ticks,
+                side: Some(trade.side),
+            });
+        }
     }
 
     /// Takes the rate anew, over the time since it was last taken.
     pub(crate) fn take_rate(&mut self, now: Nanos) {
         self.rate =
-            crate::replay::per_second(self.messages - self.counted, now.since(self.since).0);
+            crate::replay::per_second(self.messages - self.counted, nanos(now.since(self.since)));
         self.counted = self.messages;
         self.since = now;
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ticklot::capture::{BookRows, Incidents, RecordOptions, Recorded, Recorder, Rotation, Told};
 use ticklot::flight::Rules;
-use ticklot::{Books, Event, Feed, Handler};
+use ticklot::{Books, Event, Feed, Handler, OnMessage, Venue};
 
 use crate::args::{FollowArgs, RecordArgs};
 use crate::view::Printable;
@@ -202,7 +202,7 @@ impl<'a> Keeper<'a> {
                 retry_in: Some(wait),
                 ..
             } => {
-                let ms = wait.0 / 1_000_000;
+                let ms = wait.as_millis();
                 self.notice(format_args!("{reason}; connecting again in {ms} ms"))?;
             }
             _ => {}
@@ -234,3 +234,5 @@ impl Handler for Keeper<'_> {
         }
     }
 }
+
+impl<V: Venue> OnMessage<V> for Keeper<'_> {}

@@ -74,7 +74,7 @@ pub(crate) fn create_rows(
 }
 
 pub(crate) fn elapsed_ns(start: Instant) -> u64 {
-    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    view::nanos(start.elapsed())
 }
 
 /// For show only: a float is fine.
@@ -90,7 +90,7 @@ pub(crate) fn per_second(count: u64, ns: u64) -> f64 {
 /// Plays a log.
 struct Player<'a> {
     args: &'a ReplayArgs,
-    offline: Offline<'a>,
+    offline: Offline<'a, Listener<'a>>,
     listener: Listener<'a>,
     span: Span,
     pace: Pace,

@@ -9,17 +9,23 @@ use ticklot::capture::FrameLog;
 use ticklot_sim::{RecordedFrame, Recording, Server, Speed, Venue};
 
 use crate::args::{ServeArgs, SpeedArg, VenueArg};
+use crate::offline::{is_of, venue_of};
 use crate::{Failure, Output};
 
 pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> {
-    let recording = args.from.as_deref().map(|path| load(path, args, output));
-    let recording = recording.transpose()?;
+    if args.from.is_none() && args.venue == Some(VenueArg::Kraken) {
+        return Err(Failure::Usage(
+            "there is no simulated server of Kraken: --from LOG plays a recorded one".to_owned(),
+        ));
+    }
+    let recorded = args.from.as_deref().map(|path| load(path, args, output));
+    let recorded = recorded.transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::work)?;
     runtime.block_on(async {
-        let server = start(args, recording).await.map_err(|error| {
+        let server = start(args, recorded).await.map_err(|error| {
             Failure::work(format_args!("cannot serve on {}: {error}", args.listen))
         })?;
         writeln!(output.out, "{}", server.url())?;
@@ -30,21 +36,26 @@ pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> 
     })
 }
 
-async fn start(args: &ServeArgs, recording: Option<Arc<Recording>>) -> std::io::Result<Server> {
-    if let Some(recording) = recording {
-        let venue = match args.venue {
-            VenueArg::Jayx => Venue::Jayx,
-            VenueArg::Bayse => Venue::Bayse,
-        };
+/// A recording, and the venue that it is of.
+type Recorded = (VenueArg, Arc<Recording>);
+
+async fn start(args: &ServeArgs, recorded: Option<Recorded>) -> std::io::Result<Server> {
+    if let Some((venue, recording)) = recorded {
         let speed = match args.speed {
             SpeedArg::Times(times) => Speed::Times(times),
             SpeedArg::Max => Speed::Max,
         };
-        return Server::playback(venue, recording, speed, args.listen).await;
+        let listen = args.listen;
+        return match venue {
+            VenueArg::Jayx => Server::playback(Venue::Jayx, recording, speed, listen).await,
+            VenueArg::Bayse => Server::playback(Venue::Bayse, recording, speed, listen).await,
+            VenueArg::Kraken => Server::playback_plain(recording, speed, listen).await,
+        };
     }
     let (listen, seed, faults) = (args.listen, args.seed, args.faults);
     match args.venue {
-        VenueArg::Jayx => {
+        None | Some(VenueArg::Kraken) => Err(std::io::ErrorKind::Unsupported.into()),
+        Some(VenueArg::Jayx) => {
             Server::jayx(ticklot_sim::jayx::Config {
                 listen,
                 seed,
@@ -53,7 +64,7 @@ async fn start(args: &ServeArgs, recording: Option<Arc<Recording>>) -> std::io::
             })
             .await
         }
-        VenueArg::Bayse => {
+        Some(VenueArg::Bayse) => {
             Server::bayse(ticklot_sim::bayse::Config {
                 listen,
                 seed,
@@ -67,7 +78,7 @@ async fn start(args: &ServeArgs, recording: Option<Arc<Recording>>) -> std::io::
 
 /// Reads the frames of one connection. A log that is broken anywhere is not served: what was recorded is
 /// not what would be sent. One that is cut off is served up to its cut.
-fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Arc<Recording>, Failure> {
+fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, Failure> {
     let cannot =
         |what: &dyn std::fmt::Display| Failure::work(format_args!("{}: {what}", path.display()));
     let log = FrameLog::open(path).map_err(|error| cannot(&error))?;
@@ -76,7 +87,7 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Arc<Record
         None => log,
     };
     let mut frames = Vec::new();
-    let mut first = None;
+    let (mut first, mut venue) = (None, args.venue);
     while let Some(record) = log.next_record() {
         let record = match record {
             Ok(record) => record,
@@ -90,7 +101,11 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Arc<Record
             }
             Err(error) => return Err(cannot(&error)),
         };
-        if !record.venue.is_empty() && record.venue != args.venue.name().0 {
+        let of = match venue {
+            Some(venue) => venue,
+            None => *venue.insert(venue_of(record, None)?),
+        };
+        if !is_of(record, Some(of)) {
             continue;
         }
         let connection = record.connection.unwrap_or_default();
@@ -106,11 +121,12 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Arc<Record
             frame: record.frame.clone(),
         });
     }
-    if frames.is_empty() {
-        return Err(cannot(&format_args!(
-            "no frames of {} in it to be played: are --venue and --conn right?",
-            args.venue.name()
-        )));
+    match venue {
+        Some(venue) if !frames.is_empty() => Ok((venue, Arc::new(Recording { frames }))),
+        _ => Err(cannot(&format_args!(
+            "no frames{} in it to be played: are --venue and --conn right?",
+            args.venue
+                .map_or(String::new(), |venue| format!(" of {}", venue.name()))
+        ))),
     }
-    Ok(Arc::new(Recording { frames }))
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use ticklot::Books;
 use ticklot::latency::Stage;
 
-use crate::view::Micros;
+use crate::view::{Micros, nanos};
 
 /// One row a stage, over all connections that were measured; nothing when none was.
 pub(crate) fn table(out: &mut dyn Write, books: &Books) -> io::Result<()> {
@@ -20,8 +20,8 @@ pub(crate) fn table(out: &mut dyn Write, books: &Books) -> io::Result<()> {
         "stage", "p50", "p99", "p99.9", "max", "books"
     )?;
     for stage in Stage::ALL {
-        let at = |quantile| Micros(sum.quantile(stage, quantile).0).to_string();
-        let longest = Micros(sum.longest(stage).0).to_string();
+        let at = |quantile| Micros(nanos(sum.quantile(stage, quantile))).to_string();
+        let longest = Micros(nanos(sum.longest(stage))).to_string();
         writeln!(
             out,
             "{stage:<8}{:>12}{:>12}{:>12}{longest:>12}{:>10}",

@@ -1,8 +1,9 @@
 //! Books as text, a line each.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
-use ticklot::{Book, BookId, Books, LastTrade, Level, Nanos, Scale};
+use ticklot::{BookId, BookRef, Books, LastTrade, Level, Nanos, Scale};
 
 use crate::panel::Panel;
 
@@ -37,7 +38,7 @@ pub(crate) fn line(
 }
 
 /// What is told of a book besides its best prices.
-fn facts(out: &mut String, book: &Book, panel: &Panel, now: Nanos) -> fmt::Result {
+fn facts(out: &mut String, book: BookRef<'_>, panel: &Panel, now: Nanos) -> fmt::Result {
     let scale = book.scale();
     match book.spread() {
         Some(spread) => write!(out, "spread {} | ", scale.price(spread))?,
@@ -150,7 +151,7 @@ impl fmt::Display for Last {
 }
 
 /// How old a book is; a dash before its first message.
-struct Age<'a>(&'a Book, Nanos);
+struct Age<'a>(BookRef<'a>, Nanos);
 
 impl fmt::Display for Age<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,8 +159,13 @@ impl fmt::Display for Age<'_> {
         if book.updates() == 0 {
             return f.write_str("-");
         }
-        write!(f, "{}ms", book.age(*now).0 / 1_000_000)
+        write!(f, "{}ms", book.age(*now).as_millis())
     }
+}
+
+/// A length of time in nanoseconds; the longest that fits, when it does not.
+pub(crate) fn nanos(length: Duration) -> u64 {
+    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Nanoseconds, shown as microseconds.

@@ -24,7 +24,7 @@ use std::time::Duration;
 use ticklot::bayse;
 use ticklot::capture::Incidents;
 use ticklot::jayx;
-use ticklot::{Disconnect, Ended, Feed, Handler, Options, Stopper, Venue, VenueName};
+use ticklot::{Disconnect, Ended, Feed, Options, Stopper, Venue, VenueName};
 use ticklot_sim::Simulator;
 
 use self::json::Json;
@@ -32,8 +32,9 @@ use self::lines::Lines;
 use self::screen::Screen;
 use self::show::{Begin, Show, Watcher};
 use crate::args::{FollowArgs, VenueArg, WatchArgs};
+use crate::follow::VenueHandler;
 use crate::replay::built;
-use crate::{Failure, Output, follow, record};
+use crate::{Failure, Output, follow, kraken, record};
 
 pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<(), Failure> {
     let mut incidents = None;
@@ -148,6 +149,7 @@ pub(crate) fn verdict(end: &Ended, once: bool) -> Result<(), Failure> {
         // A server that closes with no code, or because it goes away, closes normally too.
         Disconnect::Closed {
             code: 1000 | 1001 | 1005,
+            ..
         } if once => Ok(()),
         _ => Err(Failure::work(&end.reason)),
     }
@@ -157,12 +159,12 @@ pub(crate) fn verdict(end: &Ended, once: bool) -> Result<(), Failure> {
 fn needs_simulator(args: &FollowArgs) -> bool {
     match &args.setup {
         Some(setup) => setup.needs_simulator(args),
-        None => args.url.is_none(),
+        None => args.url.is_none() && args.venue != Some(VenueArg::Kraken),
     }
 }
 
 /// Adds what is to be followed, and returns the venue of each connection.
-pub(crate) fn add_venues<H: Handler>(
+pub(crate) fn add_venues<H: VenueHandler>(
     feed: &mut Feed<H>,
     args: &FollowArgs,
     simulator: Option<&Simulator>,
@@ -174,6 +176,10 @@ pub(crate) fn add_venues<H: Handler>(
     let mut options = Options::default();
     options.reconnect.after_close = !args.once;
     options.reconnect.first_attempts = Some(1);
+    if args.venue == Some(VenueArg::Kraken) {
+        feed.add_with(kraken::follow(args)?, options, Default::default());
+        return Ok(vec![VenueName::KRAKEN]);
+    }
     let url = |venue| {
         let embedded = || simulator.and_then(|simulator| simulator.url(venue));
         args.url.clone().or_else(embedded).unwrap_or_default()
@@ -219,10 +225,19 @@ pub(crate) fn add_venues<H: Handler>(
 /// Options that mean nothing for the venue are mistakes.
 fn check_options(args: &FollowArgs) -> Result<(), Failure> {
     let wrong = match args.venue {
-        Some(VenueArg::Bayse) if args.book.envelope.is_some() => "--envelope is for JayX",
-        Some(VenueArg::Bayse) if !args.event.is_empty() => "--event is for JayX",
-        Some(VenueArg::Jayx) if !args.market.is_empty() => "--market is for Bayse",
-        Some(VenueArg::Jayx) if !args.channel.is_empty() => "--channel is for Bayse",
+        Some(VenueArg::Bayse | VenueArg::Kraken) if args.book.envelope.is_some() => {
+            "--envelope is for JayX"
+        }
+        Some(VenueArg::Bayse | VenueArg::Kraken) if !args.event.is_empty() => "--event is for JayX",
+        Some(VenueArg::Jayx | VenueArg::Kraken) if !args.market.is_empty() => {
+            "--market is for Bayse"
+        }
+        Some(VenueArg::Jayx | VenueArg::Kraken) if !args.channel.is_empty() => {
+            "--channel is for Bayse"
+        }
+        Some(VenueArg::Jayx | VenueArg::Bayse) if args.book_depth.is_some() => {
+            "--book-depth is for Kraken"
+        }
         _ => return Ok(()),
     };
     Err(Failure::Usage(wrong.to_owned()))

@@ -244,6 +244,19 @@ fn every_channel_of_bayse() {
 }
 
 #[test]
+fn snapshots_deltas_and_trades_of_kraken() {
+    let log = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/kraken.jsonl");
+    let mut server = Running::start(&["serve", "--from", log]);
+    let url = server.line();
+    let args = ["watch", "--json", "--venue=kraken", "--url", &url];
+    let wanted = ["welcome", "status", "scale", "state", "book", "trade"];
+    let all = run(&args, &wanted);
+    let books = all.iter().filter(|it| it.0 == "book");
+    let updates: Vec<&str> = books.map(|it| it.1["update"].as_str().unwrap()).collect();
+    assert_eq!(updates[..2], ["snapshot", "delta"]);
+}
+
+#[test]
 fn what_goes_wrong() {
     let faults = "drop=40,garbage=0.3,seed=7";
     let mut server = Running::start(&["serve", "--venue=jayx", "--faults", faults]);
@@ -251,7 +264,7 @@ fn what_goes_wrong() {
     let args = ["watch", "--json", "--venue=jayx", "--url", &url];
     let all = run(&args, &["bad_line", "disconnected", "state"]);
     let states = all.iter().filter(|it| it.0 == "state");
-    let states: Vec<&str> = states.map(|it| it.1["state"].as_str().unwrap()).collect();
+    let states: Vec<&str> = states.map(|it| it.1["new"].as_str().unwrap()).collect();
     assert_eq!(states[..1], ["live"]);
     assert!(states.contains(&"disconnected"), "{states:?}");
     // No book is told with a state that was not told before it.
@@ -259,8 +272,8 @@ fn what_goes_wrong() {
     for (kind, value) in &all {
         match kind.as_str() {
             "state" => {
-                assert_eq!(value["was"].as_str(), Some(state.as_str()));
-                value["state"].as_str().unwrap().clone_into(&mut state);
+                assert_eq!(value["old"].as_str(), Some(state.as_str()));
+                value["new"].as_str().unwrap().clone_into(&mut state);
             }
             "book" => assert_eq!(value["state"].as_str(), Some(state.as_str())),
             _ => {}

@@ -149,8 +149,8 @@ fn every_event_of_jayx_is_shown_in_both_envelopes() {
     for envelope in ["--envelope=socketio", "--envelope=plain"] {
         for (event, line) in [
             ("kline", "candle "),
-            ("positions", "balances | BTC "),
-            ("openorders", "orders | "),
+            ("positions", "balance BTC "),
+            ("openorders", "order "),
         ] {
             let event = format!("--event={event}");
             let mut running = Running::start(&["watch", "--venue=jayx", envelope, &event]);
@@ -164,10 +164,10 @@ fn every_event_of_jayx_is_shown_in_both_envelopes() {
 fn every_channel_of_bayse_is_shown() {
     for (channel, line) in [
         ("orderbook", " live bid "),
-        ("prices", "prices evt_us-rate-cut | mkt_us-rate-cut YES "),
+        ("prices", "price mkt_us-rate-cut YES "),
         ("activity", "BUY mkt_us-rate-cut "),
-        ("asset_prices", "asset BTCUSDT "),
-        ("user_trades", " by demo_trader"),
+        ("asset_prices", "price BTCUSDT "),
+        ("user_trades", " mkt_us-rate-cut "),
         ("orders", "order ord_"),
     ] {
         let channel = format!("--channel={channel}");
@@ -211,14 +211,12 @@ fn once_ends_with_the_server() {
     std::fs::create_dir_all(&folder).unwrap();
     let (log, rows) = (folder.join("log.jsonl"), folder.join("rows.csv"));
     let frame = r#"{\"orderBook\":{\"asks\":[],\"bids\":[{\"ticks\":7,\"lots\":3}]}}"#;
-    std::fs::write(
-        &log,
-        format!("{{\"recv_ns\":0,\"frame\":\"{frame}\"}}\n").repeat(3),
-    )
-    .unwrap();
+    let line = format!("{{\"recv_ns\":0,\"venue\":\"jayx\",\"frame\":\"{frame}\"}}\n");
+    std::fs::write(&log, line.repeat(3)).unwrap();
     let (log, rows) = (log.to_str().unwrap(), rows.to_str().unwrap());
 
-    let mut server = Running::start(&["serve", "--venue=jayx", "--from", log, "--speed=10x"]);
+    // The log names its venue.
+    let mut server = Running::start(&["serve", "--from", log, "--speed=10x"]);
     let url = server.line();
     let watched = program(&[
         "watch",
@@ -237,11 +235,84 @@ fn once_ends_with_the_server() {
     let mut lines = written.lines();
     assert_eq!(
         lines.next(),
-        Some("frame,line,book,bid,bid_lots,ask,ask_lots,bids,asks,crc32")
+        Some("frame,line,book,bid,bid_lots,ask,ask_lots,bids,asks,crc32,scope,market")
     );
-    assert_eq!(lines.next(), Some("0,0,BTCUSDT,7,3,,,1,0,3365676901"));
+    assert_eq!(
+        lines.next(),
+        Some("0,0,BTCUSDT,7,3,,,1,0,3365676901,,BTCUSDT")
+    );
     assert_eq!(lines.count(), 2);
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A log of Kraken: a snapshot, a delta and a trade of one book.
+const KRAKEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/kraken.jsonl");
+
+/// The best prices and quantities after each message of [`KRAKEN`].
+const KRAKEN_ROWS: [&str; 2] = [
+    "BTC/USD,600001,150000000,600002,25000000,1,1,",
+    "BTC/USD,600001,200000000,600002,25000000,1,1,",
+];
+
+#[test]
+fn a_log_of_kraken_is_served_watched_and_replayed() {
+    let folder = std::env::temp_dir().join(format!("ticklot-kraken-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let rows = folder.join("rows.csv");
+    let rows = rows.to_str().unwrap();
+    let mut server = Running::start(&["serve", "--from", KRAKEN]);
+    let url = server.line();
+    for args in [
+        &[
+            "watch",
+            "--venue=kraken",
+            "--symbol=any",
+            "--url",
+            &url,
+            "--once",
+        ][..],
+        &[
+            "watch",
+            "--venue=kraken",
+            "--symbol=BTC/USD",
+            "--url",
+            &url,
+            "--once",
+        ],
+        &["replay", KRAKEN],
+    ] {
+        let args = [args, &["--books", rows]].concat();
+        let output = program(&args).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        let written = std::fs::read_to_string(rows).unwrap();
+        let lines: Vec<&str> = written.lines().skip(1).collect();
+        assert_eq!(lines.len(), KRAKEN_ROWS.len(), "{written}");
+        for (line, wanted) in lines.iter().zip(KRAKEN_ROWS) {
+            assert!(line.contains(wanted), "{line}");
+            assert!(line.ends_with(",,BTC/USD"), "{line}");
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn options_of_another_venue_are_mistakes() {
+    for args in [
+        &["serve", "--venue=kraken"][..],
+        &["watch", "--venue=kraken", "--price-decimals=2"],
+        &["watch", "--venue=kraken", "--book-depth=11"],
+        &["watch", "--venue=kraken", "--symbol=any"],
+        &["watch", "--venue=jayx", "--book-depth=10"],
+        &["watch", "--venue=jayx", "--symbol=BTCUSDT,ETHUSDT"],
+        &["replay", "/nowhere", "--venue=kraken", "--symbol=BTC/USD"],
+    ] {
+        let output = program(args).output().unwrap();
+        let said = text(&output);
+        // The log of the last one is missing, which is found first.
+        let status = if args[0] == "replay" { 1 } else { 2 };
+        assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
 }
 
 #[test]

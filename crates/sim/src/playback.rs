@@ -57,14 +57,15 @@ pub enum Speed {
 
 /// The protocol of a server that plays a recording.
 pub(crate) struct Playback {
-    venue: Venue,
+    /// None for one without a handshake inside the connection.
+    venue: Option<Venue>,
     recording: Arc<Recording>,
     speed: Speed,
 }
 
 impl Playback {
     pub(crate) fn new(
-        venue: Venue,
+        venue: Option<Venue>,
         recording: Arc<Recording>,
         speed: Speed,
     ) -> std::io::Result<Self> {
@@ -94,7 +95,7 @@ impl Playback {
 
     fn is_socket_io(&self) -> bool {
         let first = self.frame(0).and_then(<[u8]>::first);
-        self.venue == Venue::Jayx && first.is_some_and(u8::is_ascii_digit)
+        self.venue == Some(Venue::Jayx) && first.is_some_and(u8::is_ascii_digit)
     }
 
     /// The opening of Engine.IO and Socket.IO. Returns how many recorded frames took part.

@@ -87,7 +87,26 @@ impl Server {
         speed: Speed,
         listen: SocketAddr,
     ) -> io::Result<Self> {
-        let playback = Playback::new(venue, recording, speed)?;
+        Self::play(Playback::new(Some(venue), recording, speed)?, listen).await
+    }
+
+    /// As [`Server::playback`], of any venue: sends each frame as it was recorded, without a handshake inside
+    /// the connection, and whatever the client requests.
+    ///
+    /// # Errors
+    /// The address cannot be bound, or the speed is not above zero.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped leaves nothing behind.
+    pub async fn playback_plain(
+        recording: Arc<Recording>,
+        speed: Speed,
+        listen: SocketAddr,
+    ) -> io::Result<Self> {
+        Self::play(Playback::new(None, recording, speed)?, listen).await
+    }
+
+    async fn play(playback: Playback, listen: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let limits = Playback::limits();
         Self::start(listener, playback, limits, std::future::pending())

@@ -10,6 +10,7 @@ use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
 
 use crate::Failure;
 use crate::args::{BookArgs, EnvelopeArg, LogArgs, VenueArg};
+use crate::follow::VenueHandler;
 use crate::offline::{self, Faults, Offline};
 
 /// The most bytes of a log's frames that are kept: what is behind them is not measured.
@@ -43,8 +44,16 @@ impl Frame {
     }
 }
 
+/// What this command has no generator and no stages for.
+pub(super) fn unsupported() -> Failure {
+    Failure::Usage("there is no benchmark of Kraken: --venue takes jayx or bayse".to_owned())
+}
+
 /// What venues send, made up.
 pub(super) fn generated(venue: Option<VenueArg>) -> Result<Vec<Load>, Failure> {
+    if venue == Some(VenueArg::Kraken) {
+        return Err(unsupported());
+    }
     let all = [
         (
             "JayX, Socket.IO, 20 levels",
@@ -131,6 +140,7 @@ impl Load {
         let scale = match venue {
             VenueArg::Jayx => jayx::BTCUSDT,
             VenueArg::Bayse => BAYSE_SCALE,
+            VenueArg::Kraken => return Err(unsupported()),
         };
         let frame = |text: &Vec<u8>| {
             let mut record = Record::default();
@@ -149,9 +159,10 @@ impl Load {
                     Wire::JayxSocketIo => EnvelopeArg::Socketio,
                     Wire::JayxBare | Wire::Bayse => EnvelopeArg::Plain,
                 }),
-                symbol: "BTCUSDT".to_owned(),
+                symbol: Vec::new(),
                 price_decimals: Some(scale.price_decimals()),
                 quantity_decimals: Some(scale.quantity_decimals()),
+                currency: None,
             },
         };
         load.count()?;
@@ -163,6 +174,7 @@ impl Load {
         let default = match venue {
             VenueArg::Jayx => jayx::BTCUSDT,
             VenueArg::Bayse => bayse::CENTS,
+            VenueArg::Kraken => return Err(unsupported()),
         };
         Ok(Self {
             name: args.log.display().to_string(),
@@ -190,7 +202,7 @@ impl Load {
     }
 
     /// What the frames are played through, with a session for each of their connections.
-    pub(super) fn offline(&self) -> Result<Offline<'_>, Failure> {
+    pub(super) fn offline<H: VenueHandler>(&self) -> Result<Offline<'_, H>, Failure> {
         let mut offline = Offline::new(Some(self.venue), &self.book)?;
         for frame in &self.frames {
             offline.admit(&frame.record)?;

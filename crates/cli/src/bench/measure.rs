@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use ticklot::capture::{Record, Replay};
-use ticklot::{Books, Event, Scale};
+use ticklot::{Books, Event, Handler, OnMessage, Scale, Venue};
 use ticklot_frame::{Lines, bayse, jayx};
 
-use super::load::{Frame, Load};
+use super::load::{Frame, Load, unsupported};
 use crate::Failure;
 use crate::args::VenueArg;
 use crate::panel::latency_histogram;
@@ -66,7 +66,23 @@ impl Work for DecodeBayse {
 
 /// Each time with a session of its own: one that hears old trades again after new ones takes a way that is
 /// made for a server that comes back, several times slower.
-struct Apply<'l>(&'l Load, Replay);
+struct Apply<'l>(&'l Load, Replay<Touch>);
+
+/// Reads the best prices of each live book that changed.
+struct Touch;
+
+impl Handler for Touch {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        if let Event::Book(update) = event
+            && let Some(book) = books.live(update.book)
+        {
+            black_box((book.best_bid(), book.best_ask()));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl<V: Venue> OnMessage<V> for Touch {}
 
 impl Work for Apply<'_> {
     fn begin(&mut self) -> Result<(), Failure> {
@@ -75,15 +91,7 @@ impl Work for Apply<'_> {
     }
 
     fn frame(&mut self, record: &Record) {
-        let mut handler = |event: Event<'_>, books: &Books| {
-            if let Event::Book(update) = event
-                && let Some(book) = books.live(update.book)
-            {
-                black_box((book.best_bid(), book.best_ask()));
-            }
-            ControlFlow::Continue(())
-        };
-        black_box(self.1.apply(record, &mut handler));
+        black_box(self.1.apply(record, &mut Touch));
     }
 }
 
@@ -98,6 +106,7 @@ pub(super) fn decode(load: &Load, time: Duration) -> Result<Figures, Failure> {
             let decoder = bayse::Decoder::new();
             stage(load, time, &mut DecodeBayse(decoder, load.scale))
         }
+        VenueArg::Kraken => Err(unsupported()),
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) struct File {
     pub(super) transport: TransportTable,
     pub(super) jayx: Vec<Spanned<JayxTable>>,
     pub(super) bayse: Vec<Spanned<BayseTable>>,
+    pub(super) kraken: Vec<Spanned<KrakenTable>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -141,6 +142,17 @@ pub(super) struct FirstBooks {
     pub(super) url: String,
     pub(super) outcomes: Vec<String>,
     pub(super) depth: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KrakenTable {
+    pub(super) url: Option<String>,
+    pub(super) symbols: Vec<String>,
+    pub(super) depth: Option<u32>,
+    #[serde(default = "yes")]
+    pub(super) trades: bool,
+    pub(super) stale_after: Option<Limit>,
 }
 
 fn yes() -> bool {

@@ -13,7 +13,7 @@ use clap::{ArgMatches, Args, Subcommand};
 use ticklot::bayse::{Currency, Topic};
 use ticklot::{Scale, jayx};
 
-use self::file::{BayseTable, EnvelopeWord, JayxTable, Source};
+use self::file::{BayseTable, EnvelopeWord, JayxTable, KrakenTable, Source};
 pub(crate) use self::setup::Setup;
 use self::setup::{Surroundings, bayse_topics, jayx_topics};
 use crate::args::FollowArgs;
@@ -121,6 +121,9 @@ fn describe(
     }
     for table in &file.bayse {
         describe_bayse(out, table.as_ref(), args)?;
+    }
+    for table in &file.kraken {
+        describe_kraken(out, table.as_ref())?;
     }
     let options = setup.options();
     let time = |time| humantime::format_duration(time).to_string();
@@ -238,6 +241,18 @@ fn describe_bayse(out: &mut String, table: &BayseTable, args: &FollowArgs) -> st
     Ok(())
 }
 
+fn describe_kraken(out: &mut String, table: &KrakenTable) -> std::fmt::Result {
+    let server = table.url.as_deref().unwrap_or("the venue's own server");
+    writeln!(out, "Kraken, {server}")?;
+    let depth = table.depth.unwrap_or(10);
+    let trades = if table.trades { " and trades" } else { "" };
+    let symbols = table.symbols.join(", ");
+    writeln!(
+        out,
+        "  order books{trades} of {symbols}, {depth} levels a side"
+    )
+}
+
 fn server(url: Option<&str>) -> &str {
     url.unwrap_or("an embedded server")
 }
@@ -337,6 +352,10 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("20 times in a row"), "{text}");
+        assert!(
+            text.contains("  order books and trades of BTC/USD, 10 levels a side\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -373,6 +392,15 @@ mod tests {
             (
                 "[[bayse]]\n[[bayse.market]]\nid = \"m\"\nprice_decimals = 19\n",
                 "t.toml:1:1: 19 decimals",
+            ),
+            ("[[kraken]]\n", "t.toml:1:1: missing field `symbols`"),
+            (
+                "\n[[kraken]]\nsymbols = []\n",
+                "t.toml:2:1: a [[kraken]] table takes symbols",
+            ),
+            (
+                "[[kraken]]\nsymbols = [\"BTC/USD\"]\ndepth = 11\n",
+                "t.toml:1:1: the depth of a book is one of 10, 25, 100, 500, 1000",
             ),
         ] {
             let error = checked(text).unwrap_err();
@@ -436,7 +464,7 @@ mod tests {
         let change = |args: &mut FollowArgs| {
             args.venue = Some(crate::args::VenueArg::Jayx);
             args.url = Some("ws://other".to_owned());
-            args.book.symbol = "SOLUSDT".to_owned();
+            args.book.symbol = vec!["SOLUSDT".to_owned()];
             args.book.price_decimals = Some(5);
             args.once = true;
         };

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use ticklot::bayse::{self, Auth, Bayse, Currency, Symbol};
 use ticklot::jayx::{self, ApiKey, Envelope, JayX};
-use ticklot::{Feed, Handler, Options, Scale, VenueName};
+use ticklot::{Feed, Options, Scale, VenueName};
 use ticklot_sim::Simulator;
 
 use super::file::{
-    BayseTable, CurrencyWord, EnvelopeWord, Instrument, JayxTable, Limit, Market, Source, Time,
+    BayseTable, CurrencyWord, EnvelopeWord, Instrument, JayxTable, KrakenTable, Limit, Market,
+    Source, Time,
 };
 use crate::args::{FollowArgs, VenueArg};
+use crate::follow::VenueHandler;
+use crate::kraken::{self, Depth, Kraken};
 use crate::{Failure, follow};
 
 /// A file, and which options the command line has beside it.
@@ -40,6 +43,7 @@ pub(crate) struct Planned {
 pub(crate) enum PlannedVenue {
     Jayx(Box<JayX>),
     Bayse(Box<Bayse>),
+    Kraken(Box<Kraken>),
 }
 
 /// Where what a file does not have comes from.
@@ -62,24 +66,25 @@ impl Setup {
         let jayx = file.jayx.iter().any(|it| it.as_ref().url.is_none());
         let bayse = file.bayse.iter().any(|it| it.as_ref().url.is_none());
         args.url.is_none()
-            && (jayx && args.venue != Some(VenueArg::Bayse)
-                || bayse && args.venue != Some(VenueArg::Jayx))
+            && (jayx && is_wanted(args, VenueArg::Jayx)
+                || bayse && is_wanted(args, VenueArg::Bayse))
     }
 
     /// Adds every connection to a feed.
-    pub(crate) fn add<H: Handler>(
+    pub(crate) fn add<H: VenueHandler>(
         &self,
         feed: &mut Feed<H>,
         args: &FollowArgs,
         simulator: Option<&Simulator>,
     ) -> Result<Vec<VenueName>, Failure> {
         let venue = |venue| match venue {
-            VenueArg::Jayx => ticklot_sim::Venue::Jayx,
-            VenueArg::Bayse => ticklot_sim::Venue::Bayse,
+            VenueArg::Jayx => Some(ticklot_sim::Venue::Jayx),
+            VenueArg::Bayse => Some(ticklot_sim::Venue::Bayse),
+            VenueArg::Kraken => None,
         };
         let embedded = |of| {
             simulator
-                .and_then(|it| it.url(venue(of)))
+                .and_then(|it| it.url(venue(of)?))
                 .unwrap_or_default()
         };
         let around = Surroundings {
@@ -103,6 +108,10 @@ impl Setup {
                     feed.add_with(*venue, options, transport);
                     venues.push(VenueName::BAYSE);
                 }
+                PlannedVenue::Kraken(venue) => {
+                    feed.add_with(*venue, options, transport);
+                    venues.push(VenueName::KRAKEN);
+                }
             }
         }
         Ok(venues)
@@ -116,22 +125,28 @@ impl Setup {
     ) -> Result<Vec<Planned>, Failure> {
         let file = &self.source.file;
         let mut all = Vec::new();
-        if args.venue != Some(VenueArg::Bayse) {
+        if is_wanted(args, VenueArg::Jayx) {
             for table in &file.jayx {
                 let at = table.span().start;
                 all.extend(self.jayx(table.as_ref(), at, args, around)?);
             }
         }
-        if args.venue != Some(VenueArg::Jayx) {
+        if is_wanted(args, VenueArg::Bayse) {
             for table in &file.bayse {
                 let at = table.span().start;
                 all.extend(self.bayse(table.as_ref(), at, args, around)?);
             }
         }
+        if is_wanted(args, VenueArg::Kraken) {
+            for table in &file.kraken {
+                let at = table.span().start;
+                all.push(self.kraken(table.as_ref(), at, args)?);
+            }
+        }
         if all.is_empty() {
             let name = self.source.name();
             return Err(Failure::Usage(format!(
-                "{name}: nothing to follow: it takes a [[jayx]] or a [[bayse]] table with something in it"
+                "{name}: nothing to follow: it takes a [[jayx]], [[bayse]] or [[kraken]] table with something in it"
             )));
         }
         Ok(all)
@@ -152,7 +167,7 @@ impl Setup {
         let url = args.url.as_ref().or(table.url.as_ref());
         let topics = if self.has(&JAYX_TOPICS) {
             let scale = args.book.scale(jayx::BTCUSDT)?;
-            follow::jayx_topics(args)
+            follow::jayx_topics(args)?
                 .into_iter()
                 .map(|topic| (topic, scale))
                 .collect()
@@ -259,6 +274,45 @@ impl Setup {
             .collect()
     }
 
+    fn kraken(
+        &self,
+        table: &KrakenTable,
+        at: usize,
+        args: &FollowArgs,
+    ) -> Result<Planned, Failure> {
+        let url = args.url.as_deref().or(table.url.as_deref());
+        let given = self.has(&["symbol"]).then(|| args.book.symbols());
+        let symbols = given.unwrap_or(&table.symbols);
+        let depth = self.kraken_depth(table, at, args)?;
+        let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+        if symbols.is_empty() {
+            return Err(self.source.wrong(at, "a [[kraken]] table takes symbols"));
+        }
+        let venue = kraken::connection(&symbols, depth, table.trades, url)
+            .map_err(|error| self.source.wrong(at, error))?;
+        Ok(self.planned(
+            PlannedVenue::Kraken(Box::new(venue)),
+            table.stale_after,
+            args,
+        ))
+    }
+
+    fn kraken_depth(
+        &self,
+        table: &KrakenTable,
+        at: usize,
+        args: &FollowArgs,
+    ) -> Result<Depth, Failure> {
+        match (args.book_depth, table.depth) {
+            (Some(depth), _) => Ok(depth),
+            (None, Some(depth)) => {
+                let depth = kraken::depth(&depth.to_string());
+                depth.map_err(|error| self.source.wrong(at, error))
+            }
+            (None, None) => Ok(Depth::default()),
+        }
+    }
+
     /// The credentials for one's own orders; the embedded server has some of its own.
     fn auth(&self, table: &BayseTable, embedded: bool, around: &Surroundings<'_>) -> Option<Auth> {
         let of = |name: &Option<String>, usual: &str| match (
@@ -326,6 +380,11 @@ impl Setup {
         put(&mut config.max_message_size, table.max_message_size);
         config
     }
+}
+
+/// Whether the command line leaves a venue in.
+fn is_wanted(args: &FollowArgs, venue: VenueArg) -> bool {
+    args.venue.is_none_or(|only| only == venue)
 }
 
 fn put<T: Copy>(to: &mut T, value: Option<T>) {

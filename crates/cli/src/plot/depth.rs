@@ -1,6 +1,6 @@
 //! A book at a moment: how much rests up to each price.
 
-use ticklot::{Book, Level, Scale, Ticks};
+use ticklot::{BookRef, Level, Scale, Side, Ticks};
 
 use super::axis::{Axis, multiples, round, step};
 use super::color::{Color, INK};
@@ -19,7 +19,7 @@ const RIGHT: f64 = 28.0;
 /// What is drawn.
 pub(crate) struct Cut<'a> {
     pub(crate) title: &'a str,
-    pub(crate) book: &'a Book,
+    pub(crate) book: BookRef<'a>,
     /// How many levels a side count.
     pub(crate) depth: usize,
     /// The prices in view.
@@ -31,7 +31,8 @@ pub(crate) struct Cut<'a> {
 /// The picture.
 pub(crate) fn draw(size: (u32, u32), font: &Font, cut: &Cut<'_>) -> Scene {
     let scale = cut.book.scale();
-    let sides = [heap(cut, cut.book.bids()), heap(cut, cut.book.asks())];
+    let sides = [Side::Bid, Side::Ask].map(|side| heap(cut, side));
+    let counts = [Side::Bid, Side::Ask].map(|side| cut.book.depth_levels(side));
     let most = sides
         .iter()
         .flatten()
@@ -66,11 +67,11 @@ pub(crate) fn draw(size: (u32, u32), font: &Font, cut: &Cut<'_>) -> Scene {
         grid,
     );
     for (name, heap, levels, color) in [
-        ("bids", &sides[0], cut.book.bids(), BIDS),
-        ("asks", &sides[1], cut.book.asks(), ASKS),
+        ("bids", &sides[0], counts[0], BIDS),
+        ("asks", &sides[1], counts[1], ASKS),
     ] {
         // Where more levels follow out of view, the stairs go on to its edge.
-        let goes_on = heap.len() < levels.len().min(cut.depth);
+        let goes_on = heap.len() < levels.min(cut.depth);
         let edge = goes_on.then_some(if name == "bids" {
             area.left
         } else {
@@ -88,23 +89,17 @@ pub(crate) fn draw(size: (u32, u32), font: &Font, cut: &Cut<'_>) -> Scene {
         }
     };
     let legend = [
-        (
-            Key::Box(BIDS),
-            entry("bids", &sides[0], cut.book.bids().len()),
-        ),
-        (
-            Key::Box(ASKS),
-            entry("asks", &sides[1], cut.book.asks().len()),
-        ),
+        (Key::Box(BIDS), entry("bids", &sides[0], counts[0])),
+        (Key::Box(ASKS), entry("asks", &sides[1], counts[1])),
     ];
     sheet.legend(&legend);
     sheet.scene
 }
 
 /// The prices of a side in view, and all that rests from the best one to each.
-fn heap(cut: &Cut<'_>, side: &[Level]) -> Vec<(Ticks, i128)> {
+fn heap(cut: &Cut<'_>, side: Side) -> Vec<(Ticks, i128)> {
     let mut sum = 0;
-    let levels = side.iter().take(cut.depth);
+    let levels = cut.book.levels(side).take(cut.depth);
     let all = levels.map(|level| {
         sum += i128::from(level.lots.0);
         (level.ticks, sum)

@@ -2,10 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use ticklot::{BookId, BookUpdate, Books, Event, Handler, LastTrade, Ticks, TradeSide};
+use ticklot::{
+    BookId, BookUpdate, Books, Event, Handler, LastTrade, OnMessage, Ticks, TradeSide, Trades,
+    Venue,
+};
 
 use super::grid::Grid;
 use super::read::Onlooker;
+use crate::tell::is_in_unit;
 
 /// Adds up what a book does.
 #[derive(Debug)]
@@ -15,6 +19,8 @@ pub(crate) struct Gather {
     /// How many pixels of the picture a place of trades has, across and down; and how many pixels a row has.
     mark: f64,
     row: f64,
+    /// Whether the trades themselves were reported: then the last price says nothing more.
+    has_trades: bool,
     last: Option<LastTrade>,
     now: u64,
 }
@@ -27,6 +33,7 @@ impl Gather {
             grid,
             mark,
             row,
+            has_trades: false,
             last: None,
             now: 0,
         }
@@ -37,17 +44,21 @@ impl Gather {
             Some(book) => self.grid.set(book, self.now),
             None => self.grid.lose(),
         }
-        for trade in update.trades {
-            self.trade(trade.ticks, trade.lots.0, Some(trade.side));
-        }
-        // Where trades are not told, another last price tells of one.
-        if update.trades.is_empty()
+        // Where trades are not reported, another last price stands for one.
+        if !self.has_trades
             && let (Some(last), Some(new)) = (self.last, update.last_trade)
             && last != new
         {
             self.trade(new.ticks, 0, new.side);
         }
         self.last = update.last_trade.or(self.last);
+    }
+
+    fn trades(&mut self, trades: &Trades<'_>) {
+        self.has_trades = true;
+        for trade in trades.trades {
+            self.trade(trade.ticks, trade.lots.0, Some(trade.side));
+        }
     }
 
     fn trade(&mut self, ticks: Ticks, lots: i64, side: Option<TradeSide>) {
@@ -87,11 +98,15 @@ impl Onlooker for Gather {
 
 impl Handler for Gather {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        if let Event::Book(update) = event
-            && update.book == self.id
-        {
-            self.update(&update, books);
+        match event {
+            Event::Book(update) if update.book == self.id => self.update(&update, books),
+            Event::Trades(trades) if trades.book == Some(self.id) && is_in_unit(&trades, books) => {
+                self.trades(&trades);
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }
 }
+
+impl<V: Venue> OnMessage<V> for Gather {}

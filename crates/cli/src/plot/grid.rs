@@ -1,7 +1,7 @@
 //! A book over time, added up in a grid of pixels while it is read: what is kept is as large as the picture,
 //! however long the log.
 
-use ticklot::{Book, Level, Ticks};
+use ticklot::{BookRef, Ticks};
 
 use super::axis::round;
 use super::trades::Trades;
@@ -199,11 +199,10 @@ impl Grid {
     }
 
     /// The book is this from `at` on.
-    pub(crate) fn set(&mut self, book: &Book, at: u64) {
+    pub(crate) fn set(&mut self, book: BookRef<'_>, at: u64) {
         let frame = self.frame;
-        let levels = |side: &[Level]| side.len().min(self.depth);
         let (bids, asks) = (book.bids(), book.asks());
-        let all = bids[..levels(bids)].iter().chain(&asks[..levels(asks)]);
+        let all = bids.take(self.depth).chain(asks.take(self.depth));
         self.book.rows.clear();
         self.book.rows.extend(
             all.clone()
@@ -296,7 +295,7 @@ fn amount(lots: i64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use ticklot::{Lots, Nanos, Scale};
+    use ticklot::{Book, Level, Lots, Nanos, Scale};
 
     use super::*;
 
@@ -357,9 +356,12 @@ mod tests {
     #[test]
     fn heat_is_what_rested_weighted_by_time() {
         let mut grid = Grid::new(frame(), usize::MAX, 1_000);
-        grid.set(&book(&[level(99, 8)], &[level(101, 4), level(105, 2)]), 50);
+        grid.set(
+            (&book(&[level(99, 8)], &[level(101, 4), level(105, 2)])).into(),
+            50,
+        );
         grid.advance(115);
-        grid.set(&book(&[level(99, 2)], &[level(101, 4)]), 115);
+        grid.set((&book(&[level(99, 2)], &[level(101, 4)])).into(), 115);
         grid.advance(200);
         let row = |ticks| frame().row(Ticks(ticks)).unwrap();
         let lots = |column, ticks| grid.lots(column, row(ticks)).unwrap();
@@ -380,7 +382,7 @@ mod tests {
         let mut grid = Grid::new(frame(), usize::MAX, 1_000);
         for (at, bid) in [(100, 95), (102, 99), (104, 91), (106, 96)] {
             grid.advance(at);
-            grid.set(&book(&[level(bid, 1)], &[]), at);
+            grid.set((&book(&[level(bid, 1)], &[])).into(), at);
         }
         grid.advance(200);
         let [bids, asks] = grid.touch();
@@ -398,9 +400,9 @@ mod tests {
     #[test]
     fn nothing_is_shown_of_a_book_that_is_not_live() {
         let mut grid = Grid::new(frame(), usize::MAX, 25);
-        grid.set(&book(&[level(99, 8)], &[]), 100);
+        grid.set((&book(&[level(99, 8)], &[])).into(), 100);
         grid.advance(170);
-        grid.set(&book(&[level(99, 8)], &[]), 170);
+        grid.set((&book(&[level(99, 8)], &[])).into(), 170);
         grid.advance(183);
         grid.lose();
         grid.advance(200);
@@ -420,7 +422,7 @@ mod tests {
     #[test]
     fn levels_beyond_the_depth_do_not_count() {
         let mut grid = Grid::new(frame(), 1, 1_000);
-        grid.set(&book(&[level(99, 8), level(98, 7)], &[]), 100);
+        grid.set((&book(&[level(99, 8), level(98, 7)], &[])).into(), 100);
         grid.advance(200);
         assert_eq!(grid.lots(0, frame().row(Ticks(98)).unwrap()), Some(0.0));
     }

@@ -23,7 +23,9 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use ticklot::{Book, BookId, Books, Event, Handler, Level, Nanos, Scale, Ticks};
+use ticklot::{
+    BookId, BookRef, Books, Event, Handler, Nanos, OnMessage, Scale, Side, Ticks, Venue,
+};
 
 pub(crate) use self::options::PlotArgs;
 
@@ -35,9 +37,10 @@ use self::read::{Onlooker, choose, full, read};
 use self::scene::Scene;
 use self::survey::{Seen, Survey};
 use crate::args::VenueArg;
+use crate::follow::VenueHandler;
 use crate::moment::{Moment, utc};
 use crate::offline::{Faults, Offline};
-use crate::view::Printable;
+use crate::view::{Printable, nanos};
 use crate::{Failure, Output};
 
 pub(crate) fn run(args: &PlotArgs, output: &mut Output) -> Result<(), Failure> {
@@ -187,10 +190,10 @@ fn beyond(seen: &Seen, reach: i64) -> (Ticks, Ticks) {
 }
 
 fn scale_of(books: &Books, id: BookId) -> Scale {
-    books.untrusted(id).map_or(Scale::UNIT, Book::scale)
+    books.untrusted(id).map_or(Scale::UNIT, BookRef::scale)
 }
 
-fn title(offline: &Offline<'_>, id: BookId) -> String {
+fn title<H: VenueHandler>(offline: &Offline<'_, H>, id: BookId) -> String {
     let venue = offline.venue(id).map_or("", VenueArg::title);
     Printable(format_args!(
         "{}, {venue}",
@@ -253,6 +256,8 @@ impl Handler for Until {
     }
 }
 
+impl<V: Venue> OnMessage<V> for Until {}
+
 /// The picture of a book at a moment.
 fn moment(args: &PlotArgs, at: Moment, font: &Font) -> Result<(Scene, Faults), Failure> {
     let mut until = Until { at, first: None };
@@ -265,7 +270,7 @@ fn moment(args: &PlotArgs, at: Moment, font: &Font) -> Result<(Scene, Faults), F
     })?;
     let fresh = |id: &BookId| {
         let book = books.live(*id)?;
-        (book.age(Nanos(now)).0 <= args.patience()).then_some(book)
+        (nanos(book.age(Nanos(now))) <= args.patience()).then_some(book)
     };
     let live: Vec<BookId> = books.ids().filter(|id| fresh(id).is_some()).collect();
     if live.is_empty() {
@@ -298,7 +303,7 @@ fn moment(args: &PlotArgs, at: Moment, font: &Font) -> Result<(Scene, Faults), F
 }
 
 /// How far most levels of the side that goes further are from its best one, in ticks.
-fn widest(book: &Book, depth: usize) -> i64 {
-    let reach = |levels: &[Level]| survey::reach(&levels[..levels.len().min(depth)]);
-    i64::try_from(reach(book.bids()).max(reach(book.asks()))).unwrap_or(i64::MAX)
+fn widest(book: BookRef<'_>, depth: usize) -> i64 {
+    let reach = |side| survey::reach(book, side, depth);
+    i64::try_from(reach(Side::Bid).max(reach(Side::Ask))).unwrap_or(i64::MAX)
 }

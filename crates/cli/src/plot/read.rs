@@ -2,14 +2,15 @@
 
 use std::ops::ControlFlow;
 
-use ticklot::{BookId, Books, Handler, Reply};
+use ticklot::{BookId, Books, Reply};
 
 use super::PlotArgs;
 use crate::Failure;
+use crate::follow::VenueHandler;
 use crate::offline::{self, Faults, Offline};
 
 /// Who looks at the books while a log is read.
-pub(crate) trait Onlooker: Handler {
+pub(crate) trait Onlooker: VenueHandler {
     /// A line of the time `at` is about to be played: until then the books are as they are.
     fn until(&mut self, at: u64, books: &Books) -> ControlFlow<()>;
 }
@@ -18,7 +19,7 @@ pub(crate) trait Onlooker: Handler {
 pub(crate) fn read<'a, O: Onlooker>(
     args: &'a PlotArgs,
     onlooker: &mut O,
-) -> Result<(Offline<'a>, Faults), Failure> {
+) -> Result<(Offline<'a, O>, Faults), Failure> {
     let mut log = offline::open(&args.source)?;
     let mut offline = Offline::new(args.source.venue, &args.source.book)?;
     let (mut faults, mut now) = (Faults::default(), 0);

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ticklot::{Book, BookId, Books, Event, Handler, Level, Ticks};
+use ticklot::{BookId, BookRef, Books, Event, Handler, OnMessage, Side, Ticks, Venue};
 
 use super::read::Onlooker;
 use crate::moment::Moment;
@@ -86,7 +86,7 @@ impl Survey {
 
 impl Seen {
     /// None for a book without levels.
-    pub(crate) fn new(book: &Book, depth: usize) -> Option<Self> {
+    pub(crate) fn new(book: BookRef<'_>, depth: usize) -> Option<Self> {
         let any = book.best_bid().or(book.best_ask())?;
         let mut seen = Self {
             low: any.ticks,
@@ -100,17 +100,18 @@ impl Seen {
         Some(seen)
     }
 
-    fn add(&mut self, book: &Book, depth: usize) {
+    fn add(&mut self, book: BookRef<'_>, depth: usize) {
         self.count += 1;
-        for side in [book.bids(), book.asks()] {
-            let levels = &side[..side.len().min(depth)];
-            let Some(best) = levels.first() else { continue };
+        for side in [Side::Bid, Side::Ask] {
+            let Some(best) = book.levels(side).take(depth).next() else {
+                continue;
+            };
             self.low = self.low.min(best.ticks);
             self.high = self.high.max(best.ticks);
-            self.reach += i128::from(reach(levels));
+            self.reach += i128::from(reach(book, side, depth));
             self.sides += 1;
-            for Level { ticks, .. } in levels {
-                self.unit = common(self.unit, ticks.0.unsigned_abs());
+            for level in book.levels(side).take(depth) {
+                self.unit = common(self.unit, level.ticks.0.unsigned_abs());
             }
         }
     }
@@ -126,10 +127,11 @@ impl Seen {
     }
 }
 
-/// How far most of these levels are from the best one, the first, in ticks.
-pub(crate) fn reach(levels: &[Level]) -> u64 {
-    let far = levels.get(levels.len() * IN_VIEW / 100).or(levels.last());
-    let ends = levels.first().zip(far);
+/// How far most of the best `depth` levels of a side are from the best one, in ticks.
+pub(crate) fn reach(book: BookRef<'_>, side: Side, depth: usize) -> u64 {
+    let count = book.depth_levels(side).min(depth);
+    let far = book.levels(side).nth(count * IN_VIEW / 100);
+    let ends = book.levels(side).next().zip(far);
     ends.map_or(0, |(best, far)| far.ticks.0.abs_diff(best.ticks.0))
 }
 
@@ -171,6 +173,8 @@ impl Handler for Survey {
         ControlFlow::Continue(())
     }
 }
+
+impl<V: Venue> OnMessage<V> for Survey {}
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use ticklot::capture::{BookRows, Loss, Seen};
-use ticklot::{Books, Event, Handler};
+use ticklot::{Books, Event, Handler, OnMessage, Venue};
 
 use super::elapsed_ns;
 use crate::Output;
@@ -56,6 +56,8 @@ impl Handler for Listener<'_> {
         ControlFlow::Continue(())
     }
 }
+
+impl<V: Venue> OnMessage<V> for Listener<'_> {}
 
 impl<'a> Listener<'a> {
     pub(super) fn new(output: &'a mut Output) -> Self {

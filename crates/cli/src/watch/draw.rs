@@ -14,6 +14,7 @@ mod tile;
 mod trades;
 
 use std::ops::Range;
+use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -67,7 +68,7 @@ impl Scene<'_> {
     }
 
     /// How long the picture has stood still.
-    fn frozen_for(&self) -> Nanos {
+    fn frozen_for(&self) -> Duration {
         self.now.since(self.at)
     }
 

@@ -1,9 +1,12 @@
 //! A feed made by hand, for tests.
 
+use std::time::Duration;
+
 use ticklot::handover::Taker;
 use ticklot::{
-    Book, BookId, BookUpdate, Books, Changes, ConnectionId, Epoch, Event, LastTrade, Level, Lots,
-    Nanos, Scale, Source, Ticks, Trade, TradeSide, UnixMillis,
+    Book, BookConfig, BookId, BookUpdate, Books, Changes, ConnectionId, Epoch, Event, Instrument,
+    LastTrade, Level, Lots, Nanos, Scale, Source, Ticks, Trade, TradeSide, Trades, UnixMillis,
+    UpdateKind, VenueName,
 };
 
 use super::gather::Gather;
@@ -50,9 +53,16 @@ impl Fixture {
         name: &str,
         scale: Scale,
     ) -> BookId {
+        let instrument = Instrument {
+            venue: VenueName("test"),
+            scope: Some(""),
+            market,
+            name,
+        };
+        let config = BookConfig::snapshots(scale);
         let id = self
             .books
-            .add(ConnectionId(connection), market, name, scale);
+            .add(ConnectionId(connection), &instrument, config);
         self.book(id).begin(Epoch(1));
         id
     }
@@ -62,7 +72,7 @@ impl Fixture {
     }
 
     pub(crate) fn wait(&mut self, ms: u64) {
-        self.now = self.now.after(Nanos::from_millis(ms));
+        self.now = self.now.after(Duration::from_millis(ms));
     }
 
     #[allow(clippy::needless_pass_by_value)] // made where it is passed
@@ -82,15 +92,31 @@ impl Fixture {
     pub(crate) fn update(&self, book: BookId) -> BookUpdate<'static> {
         BookUpdate {
             book,
+            kind: UpdateKind::Snapshot,
             frame: 0,
             line: 0,
             received: Nanos(self.now.0.saturating_sub(25_940)),
             changes: Changes::default(),
-            trades: &[],
             last_trade: None,
             sent: None,
             source: Source::Stream,
         }
+    }
+
+    /// A message of a book, and new trades in it.
+    pub(crate) fn traded(&mut self, update: BookUpdate<'_>, trades: &[Trade]) {
+        self.event(Event::Book(update));
+        let instrument = VenueName("test");
+        let name = self.books.name(update.book).to_owned();
+        self.event(Event::Trades(Trades {
+            connection: ConnectionId(0),
+            instrument: Instrument::of_symbol(instrument, &name),
+            book: Some(update.book),
+            scale: self.books.untrusted(update.book).unwrap().scale(),
+            trades,
+            sent: None,
+            received: update.received,
+        }));
     }
 
     pub(crate) fn snapshot(&mut self, id: BookId, bids: Side<'_>, asks: Side<'_>) {

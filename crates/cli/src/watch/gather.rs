@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use ticklot::handover::{Giver, Taker, handover};
-use ticklot::{BookUpdate, Books, Event, Nanos};
+use ticklot::{BookId, BookUpdate, Books, Event, LastTrade, Nanos, Trades};
 
 use super::log::{Bounded, Line, Log};
 use super::pen::FRAME;
 use super::shot::{BookShot, MAX_SHOWN_LATENCIES, Print, Prints, Sample, Shot};
 use super::show::{Begin, Show, Tally};
+use crate::view::nanos;
 use crate::{Failure, tell};
 
 /// Fills shots. Allocates only when a book is new, or larger than ever.
 pub(crate) struct Gather {
     giver: Giver<Shot>,
+    /// By book.
     prints: Vec<Prints>,
+    /// The last trade of the message before, until it is known whether the trades themselves follow.
+    last: Option<(BookId, LastTrade, Nanos)>,
     /// Those that came since a shot was last given.
     samples: Vec<Sample>,
     unsampled: u64,
@@ -29,6 +33,7 @@ impl Gather {
         let gather = Self {
             giver,
             prints: Vec::new(),
+            last: None,
             samples: Vec::with_capacity(MAX_SHOWN_LATENCIES),
             unsampled: 0,
             log: Log::new(),
@@ -38,25 +43,75 @@ impl Gather {
     }
 
     fn book(&mut self, update: &BookUpdate<'_>, now: Nanos) {
-        let ns = now.since(update.received).0;
+        let ns = nanos(now.since(update.received));
         let book = update.book;
         if self.samples.len() < MAX_SHOWN_LATENCIES {
             self.samples.push(Sample { book, ns });
         } else {
             self.unsampled += 1;
         }
+        self.last = update.last_trade.map(|last| (book, last, now));
+    }
+
+    /// The latest trades of a book.
+    fn prints(&mut self, book: BookId) -> &mut Prints {
         let at = book.0 as usize;
         if self.prints.len() <= at {
             self.prints.resize(at + 1, Prints::new());
         }
-        print(&mut self.prints[at], update, now);
+        &mut self.prints[at]
+    }
+
+    /// New trades of a book.
+    fn trades(&mut self, book: BookId, trades: &Trades<'_>, now: Nanos) {
+        self.last = self.last.filter(|(of, ..)| *of != book);
+        let prints = self.prints(book);
+        for trade in trades.trades {
+            prints.push(Print {
+                lots: Some(trade.lots),
+                ticks: trade.ticks,
+                side: Some(trade.side),
+                created: Some(trade.created),
+                told: now,
+            });
+        }
+    }
+
+    /// No trades followed the last one of a message: it stands for them, if it is another one.
+    fn print_last(&mut self) {
+        let Some((book, last, told)) = self.last.take() else {
+            return;
+        };
+        let prints = self.prints(book);
+        let newest = prints.iter().next();
+        let known = newest
+            .is_some_and(|it| it.lots.is_some() || (it.ticks, it.side) == (last.ticks, last.side));
+        if !known {
+            prints.push(Print {
+                lots: None,
+                ticks: last.ticks,
+                side: last.side,
+                created: None,
+                told,
+            });
+        }
     }
 
     fn other(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
+        if let Event::Scale { book, .. } = event {
+            // Those before are in another unit.
+            self.prints(*book).clear();
+        }
         match event {
-            event if tell::is_notice(event) => self.notice_line(event, books, now),
-            Event::Bayse { message, .. } => self.log.push(now, |out| tell::bayse(out, message)),
-            Event::JayX { message, .. } => self.log.push(now, |out| tell::jayx(out, message)),
+            Event::Trades(trades) if tell::is_in_unit(trades, books) => {
+                if let Some(book) = trades.book {
+                    self.trades(book, trades, now);
+                }
+            }
+            event if tell::is_notice(event, books) => self.notice_line(event, books, now),
+            event if tell::has_line(event, books) => {
+                self.log.push(now, |out| tell::line(out, event));
+            }
             _ => {}
         }
     }
@@ -78,6 +133,7 @@ impl Gather {
             unsampled,
             log,
             notice,
+            ..
         } = self;
         giver.give(|shot, untaken| {
             shot.now = now;
@@ -99,52 +155,19 @@ impl Gather {
     }
 }
 
-/// What is new of a book's trades: the trades themselves, or that the last one is another.
-fn print(prints: &mut Prints, update: &BookUpdate<'_>, now: Nanos) {
-    for trade in update.trades {
-        prints.push(Print {
-            lots: Some(trade.lots),
-            ticks: trade.ticks,
-            side: Some(trade.side),
-            created: Some(trade.created),
-            told: now,
-        });
-    }
-    let Some(last) = update.last_trade else {
-        return;
-    };
-    let newest = prints.iter().next();
-    let known = newest
-        .is_some_and(|it| it.lots.is_some() || (it.ticks, it.side) == (last.ticks, last.side));
-    if !known {
-        prints.push(Print {
-            lots: None,
-            ticks: last.ticks,
-            side: last.side,
-            created: None,
-            told: now,
-        });
-    }
-}
-
 fn copy_books(shots: &mut Vec<BookShot>, books: &Books, tally: &Tally, prints: &[Prints]) {
-    for id in books.ids() {
-        let at = id.0 as usize;
-        if shots.len() <= at {
-            shots.extend(BookShot::new(books, id));
-        }
-        let Some(shot) = shots.get_mut(at) else {
-            return;
-        };
-        shot.copy(books, id);
+    let newest = shots.last().map(|shot| shot.id);
+    let new = books.ids().filter(|id| newest.is_none_or(|it| it < *id));
+    shots.extend(new.filter_map(|id| BookShot::new(books, id)));
+    for shot in shots {
+        shot.copy(books);
+        let at = shot.id.0 as usize;
         if let Some(panel) = tally.panel(at) {
             shot.messages = panel.messages;
             shot.last_trade = panel.last_trade;
         }
-        if let Some(own) = prints
-            .get(at)
-            .filter(|it| it.count() != shot.prints.count())
-        {
+        let own = prints.get(at);
+        if let Some(own) = own.filter(|it| it.count() != shot.prints.count()) {
             shot.prints = *own;
         }
     }
@@ -164,6 +187,9 @@ impl Show for Gather {
         tally: &mut Tally,
         now: Nanos,
     ) -> Result<(), Failure> {
+        if !matches!(event, Event::Trades(_)) {
+            self.print_last();
+        }
         match event {
             Event::Book(update) => self.book(update, now),
             other => self.other(other, books, now),
@@ -186,9 +212,11 @@ mod tests {
     use super::*;
     use crate::watch::fixture::{Fixture, last, trade};
     use crate::watch::shot::MAX_SHOWN_TRADES;
-    use ticklot::{ConnectionId, Lots, Scale, State, TradeSide};
+    use ticklot::{
+        Cause, ConnectionId, Instrument, Lots, Scale, State, StateChange, TradeSide, VenueName,
+    };
 
-    fn feed() -> (Fixture, ticklot::BookId) {
+    fn feed() -> (Fixture, BookId) {
         let mut feed = Fixture::new();
         let id = feed.add(0, "m", "b", Scale::UNIT);
         (feed, id)
@@ -257,11 +285,10 @@ mod tests {
         let trades: Vec<_> = (0..100).map(|n| trade(n, 2, TradeSide::Buy, n)).collect();
         for chunk in trades.chunks(9) {
             let update = BookUpdate {
-                trades: chunk,
                 last_trade: last(chunk[chunk.len() - 1].ticks.0, TradeSide::Buy),
                 ..feed.update(id)
             };
-            feed.event(Event::Book(update));
+            feed.traded(update, chunk);
         }
         let other = feed.add(0, "m", "c", Scale::UNIT);
         for ticks in [7, 7, 8, 8, 7] {
@@ -279,6 +306,45 @@ mod tests {
         let prints = shot.books[1].prints.iter();
         let prints: Vec<_> = prints.map(|it| (it.ticks.0, it.lots)).collect();
         assert_eq!(prints, [(7, None), (8, None), (7, None)]);
+    }
+
+    #[test]
+    fn a_loss_of_trust_is_a_notice_and_its_end_a_line() {
+        let (mut feed, id) = feed();
+        feed.snapshot(id, &[(10, 1)], &[]);
+        let change = |old, new, cause| {
+            Event::State(StateChange {
+                book: id,
+                instrument: Instrument::of_symbol(VenueName("test"), "b"),
+                old,
+                new,
+                cause,
+            })
+        };
+        feed.event(change(State::Live, State::Stale, Cause::Timeout));
+        feed.event(change(State::Stale, State::Live, Cause::Alive));
+        feed.tick();
+        let shot = feed.taker.take().unwrap();
+        assert_eq!(shot.notice.text, "b is stale: timeout");
+        let lines: Vec<&str> = shot.log.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(lines, ["b is live: alive", "b is stale: timeout"]);
+    }
+
+    #[test]
+    fn trades_in_another_unit_are_dropped_with_it() {
+        let (mut feed, id) = feed();
+        feed.snapshot(id, &[(10, 1)], &[]);
+        let update = feed.update(id);
+        feed.traded(update, &[trade(7, 2, TradeSide::Buy, 1)]);
+        feed.tick();
+        assert_eq!(feed.take().books[0].prints.iter().count(), 1);
+        let (old, new) = (Scale::UNIT, Scale::new(1, 0).unwrap());
+        assert!(feed.book(id).set_scale(new));
+        feed.event(Event::Scale { book: id, old, new });
+        feed.tick();
+        let book = &feed.take().books[0];
+        assert_eq!((book.scale, book.last_trade), (new, None));
+        assert_eq!(book.prints.iter().count(), 0);
     }
 
     #[test]

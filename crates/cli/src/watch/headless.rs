@@ -4,7 +4,9 @@ use std::fmt;
 
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ticklot::{BookId, Handler, Nanos};
+use ticklot::bayse::Bayse;
+use ticklot::jayx::JayX;
+use ticklot::{BookId, Nanos, OnMessage};
 
 use super::draw::style::Look;
 use super::gather::Gather;
@@ -24,7 +26,7 @@ pub struct Headless {
 pub fn headless(
     (columns, rows): (u16, u16),
     clock: impl Fn() -> Nanos + 'static,
-) -> Option<(impl Handler, Headless)> {
+) -> Option<(impl OnMessage<JayX> + OnMessage<Bayse>, Headless)> {
     let (gather, taker) = Gather::new();
     let look = Look {
         colour: true,
@@ -63,8 +65,8 @@ impl Headless {
     /// The digest of a book, as it was last drawn; none of one that was not drawn.
     #[must_use]
     pub fn crc32(&self, book: BookId) -> Option<u32> {
-        let book = self.pen.model().books.get(book.0 as usize)?;
-        Some(book.crc32())
+        let mut books = self.pen.model().books.iter();
+        Some(books.find(|it| it.id == book)?.crc32())
     }
 
     /// What is on the screen.

@@ -10,17 +10,19 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
-use ticklot::{BookId, BookUpdate, Books, ConnectionId, Event, Level, Nanos, Scale, State};
-use ticklot::{Source, VenueName};
+use ticklot::{
+    BookId, BookUpdate, Books, ConnectionId, Event, Instrument, Nanos, Resync, ResyncStep, Scale,
+    Side, Source, StateChange, StatusUpdate, Trades, UpdateKind, VenueName,
+};
 
 use self::object::{Change, Last, Line, Object, Of, OfBook, Pair, Shown, Text, Totals};
-use super::show::{Begin, Show, Tally};
+use super::show::{Begin, Message, Show, Tally};
 use crate::Failure;
-use crate::view::is_hidden;
+use crate::view::{is_hidden, nanos};
 
 /// Lines are handed on at once, unless the last ones were less than this ago: then with the next ones, or
 /// with the next tick.
-const TOGETHER: Nanos = Nanos::from_millis(1);
+const TOGETHER: Duration = Duration::from_millis(1);
 
 /// Writes objects.
 pub(crate) struct Json<'a> {
@@ -31,8 +33,6 @@ pub(crate) struct Json<'a> {
     venues: Vec<VenueName>,
     /// The wall clock's time when the feed's was zero.
     origin: SystemTime,
-    /// The state of each book that was last told.
-    states: Vec<State>,
     flushed: Nanos,
 }
 
@@ -48,7 +48,6 @@ impl<'a> Json<'a> {
             depth: depth.map_or(usize::MAX, NonZeroUsize::get),
             venues: Vec::new(),
             origin: SystemTime::UNIX_EPOCH,
-            states: Vec::new(),
             flushed: Nanos(0),
         }
     }
@@ -70,12 +69,25 @@ impl<'a> Json<'a> {
         }
     }
 
-    fn of_book<'b>(&self, books: &'b Books, book: BookId) -> OfBook<'b> {
+    fn of_instrument<'b>(
+        &self,
+        connection: ConnectionId,
+        instrument: &Instrument<'b>,
+    ) -> OfBook<'b> {
         OfBook {
-            of: self.of(books.connection(book).unwrap_or_default()),
-            market: books.market(book),
-            book: books.name(book),
+            of: self.of(connection),
+            scope: instrument.scope,
+            market: instrument.market,
+            book: instrument.name,
         }
+    }
+
+    fn of_book<'b>(&self, books: &'b Books, book: BookId) -> OfBook<'b> {
+        let nothing = Instrument::of_symbol(VenueName(""), "");
+        self.of_instrument(
+            books.connection(book).unwrap_or_default(),
+            &books.instrument(book).unwrap_or(nothing),
+        )
     }
 
     fn book(&mut self, update: &BookUpdate<'_>, books: &Books, now: Nanos) -> Result<(), Failure> {
@@ -83,9 +95,9 @@ impl<'a> Json<'a> {
             return Ok(());
         };
         let (scale, of) = (book.scale(), self.of_book(books, update.book));
-        let levels = |side: &[Level]| -> Vec<Pair> {
-            let side = side.iter().take(self.depth);
-            side.map(|level| object::pair(scale, level)).collect()
+        let levels = |side| -> Vec<Pair> {
+            let side = book.levels(side).take(self.depth);
+            side.map(|level| object::pair(scale, &level)).collect()
         };
         let changes = update
             .changes
@@ -93,23 +105,36 @@ impl<'a> Json<'a> {
             .map(|change| Change::new(scale, &change));
         let object = Object::Book {
             of,
+            update: match update.kind {
+                UpdateKind::Snapshot => "snapshot",
+                UpdateKind::Delta => "delta",
+            },
             epoch: book.epoch().0,
             state: book.state().as_str(),
             frame: update.frame,
             line: update.line,
-            latency_ns: now.since(update.received).0,
+            latency_ns: nanos(now.since(update.received)),
             sent_ms: update.sent.map(|at| at.0),
             source: match update.source {
                 Source::Stream => "stream",
                 Source::Request => "request",
             },
-            bids: levels(book.bids()),
-            asks: levels(book.asks()),
+            bids: levels(Side::Bid),
+            asks: levels(Side::Ask),
             changes: changes.collect(),
             last: update.last_trade.map(|last| Last::new(scale, &last)),
         };
-        self.write(now, object)?;
-        for trade in update.trades {
+        self.write(now, object)
+    }
+
+    /// New trades. The fills of Bayse Markets are `fill` objects instead, which have more members.
+    fn trades(&mut self, trades: &Trades<'_>, now: Nanos) -> Result<(), Failure> {
+        if trades.instrument.venue == VenueName::BAYSE {
+            return Ok(());
+        }
+        let of = self.of_instrument(trades.connection, &trades.instrument);
+        let scale = trades.scale;
+        for trade in trades.trades {
             let object = Object::Trade {
                 of,
                 price: Text(scale.price(trade.ticks)),
@@ -122,23 +147,76 @@ impl<'a> Json<'a> {
         Ok(())
     }
 
-    /// Tells the state of a book, if it is another one.
-    fn state(&mut self, books: &Books, book: BookId, now: Nanos) -> Result<(), Failure> {
-        let at = book.0 as usize;
-        if self.states.len() <= at {
-            self.states.resize(at + 1, State::Empty);
-        }
-        let (state, was) = (books.state(book), self.states[at]);
-        if state == was {
-            return Ok(());
-        }
-        self.states[at] = state;
+    fn state(
+        &mut self,
+        change: &StateChange<'_>,
+        books: &Books,
+        now: Nanos,
+    ) -> Result<(), Failure> {
+        let connection = books.connection(change.book).unwrap_or_default();
         let object = Object::State {
-            of: self.of_book(books, book),
-            state: state.as_str(),
-            was: was.as_str(),
+            of: self.of_instrument(connection, &change.instrument),
+            old: change.old.as_str(),
+            new: change.new.as_str(),
+            cause: change.cause.as_str(),
         };
         self.write(now, object)
+    }
+
+    fn resync(&mut self, resync: &Resync<'_>, books: &Books, now: Nanos) -> Result<(), Failure> {
+        let (step, error, retry_in) = match resync.step {
+            ResyncStep::Requested => ("requested", None, None),
+            ResyncStep::TimedOut => ("timed_out", None, None),
+            ResyncStep::Failed { error, retry_in } => ("failed", Some(error), Some(retry_in)),
+            ResyncStep::Unsupported => ("unsupported", None, None),
+            _ => return Ok(()),
+        };
+        let object = Object::Resync {
+            of: self.of_book(books, resync.book),
+            attempt: resync.attempt,
+            step,
+            error: error.map(Text),
+            retry_in_ns: retry_in.map(nanos),
+        };
+        self.write(now, object)
+    }
+
+    fn status(&mut self, update: &StatusUpdate<'_>, now: Nanos) -> Result<(), Failure> {
+        let instrument = update.instrument;
+        let object = Object::Status {
+            of: self.of(update.connection),
+            scope: instrument.and_then(|it| it.scope),
+            market: instrument.map(|it| it.market),
+            book: instrument.map(|it| it.name),
+            status: update.status.as_str(),
+            text: update.text,
+        };
+        self.write(now, object)
+    }
+
+    fn scale(
+        &mut self,
+        book: BookId,
+        (old, new): (Scale, Scale),
+        books: &Books,
+        now: Nanos,
+    ) -> Result<(), Failure> {
+        let object = Object::Scale {
+            of: self.of_book(books, book),
+            old_price_decimals: old.price_decimals(),
+            old_quantity_decimals: old.quantity_decimals(),
+            price_decimals: new.price_decimals(),
+            quantity_decimals: new.quantity_decimals(),
+        };
+        self.write(now, object)
+    }
+
+    /// Flushes the lines, unless more may follow at once.
+    fn flush_when_due(&mut self, is_tick: bool, now: Nanos) -> Result<(), Failure> {
+        if is_tick || now.since(self.flushed) >= TOGETHER {
+            self.flush(now)?;
+        }
+        Ok(())
     }
 
     fn other(&mut self, event: &Event<'_>, now: Nanos) -> Result<(), Failure> {
@@ -147,6 +225,15 @@ impl<'a> Json<'a> {
                 of: self.of(connection),
                 epoch: epoch.0,
             },
+            Event::Welcome {
+                connection,
+                client_id,
+                message,
+            } => Object::Welcome {
+                of: self.of(connection),
+                client_id,
+                message,
+            },
             Event::Disconnected {
                 connection,
                 reason,
@@ -154,7 +241,7 @@ impl<'a> Json<'a> {
             } => Object::Disconnected {
                 of: self.of(connection),
                 reason: Text(Shown(reason)),
-                retry_in_ns: retry_in.map(|wait| wait.0),
+                retry_in_ns: retry_in.map(nanos),
             },
             Event::Subscribed { connection, room } => Object::Subscribed {
                 of: self.of(connection),
@@ -175,7 +262,7 @@ impl<'a> Json<'a> {
             },
             Event::RoundTrip { connection, time } => Object::RoundTrip {
                 of: self.of(connection),
-                took_ns: time.0,
+                took_ns: nanos(time),
             },
             Event::BadLine {
                 connection,
@@ -225,43 +312,38 @@ impl Show for Json<'_> {
         _: &mut Tally,
         now: Nanos,
     ) -> Result<(), Failure> {
-        // What a book has become is told before what made it so. A bad line does not say whose it is.
-        match event {
-            Event::Book(BookUpdate { book, .. }) | Event::Stale { book } => {
-                self.state(books, *book, now)?;
-            }
-            Event::Bayse { .. } | Event::JayX { .. } => {}
-            _ => books
-                .ids()
-                .try_for_each(|book| self.state(books, book, now))?,
-        }
         match event {
             Event::Book(update) => self.book(update, books, now)?,
-            Event::Bayse {
-                connection,
-                message,
-                ..
-            } => {
-                let object = bayse::object(self.of(*connection), message);
-                object.map_or(Ok(()), |object| self.write(now, object))?;
+            Event::Trades(trades) => self.trades(trades, now)?,
+            Event::State(change) => self.state(change, books, now)?,
+            Event::Resync(resync) => self.resync(resync, books, now)?,
+            Event::Status(status) => self.status(status, now)?,
+            Event::Scale { book, old, new } => self.scale(*book, (*old, *new), books, now)?,
+            other => self.other(other, now)?,
+        }
+        self.flush_when_due(matches!(event, Event::Tick { .. }), now)
+    }
+
+    fn message(
+        &mut self,
+        message: &Message<'_>,
+        connection: ConnectionId,
+        now: Nanos,
+    ) -> Result<(), Failure> {
+        let of = self.of(connection);
+        match message {
+            Message::Bayse(message) => {
+                if let Some(object) = bayse::object(of, message) {
+                    self.write(now, object)?;
+                }
             }
-            Event::JayX {
-                connection,
-                message,
-                ..
-            } => {
-                let of = self.of(*connection);
+            Message::JayX(message) => {
                 for object in jayx::objects(of, message, self.jayx_scale) {
                     self.write(now, object)?;
                 }
             }
-            other => self.other(other, now)?,
         }
-        let is_tick = matches!(event, Event::Tick { .. });
-        if is_tick || now.since(self.flushed) >= TOGETHER {
-            self.flush(now)?;
-        }
-        Ok(())
+        self.flush_when_due(false, now)
     }
 
     fn end(&mut self, books: &Books, tally: &Tally) -> Result<(), Failure> {

@@ -1,15 +1,18 @@
 //! Rates and latencies of the last seconds.
 
+use std::time::Duration;
+
 use hdrhistogram::Histogram;
 use ticklot::Nanos;
 
 use crate::replay::per_second;
+use crate::view::nanos;
 
 /// How often the figures are made anew: oftener they cannot be read.
-pub(crate) const REFRESH: Nanos = Nanos::from_millis(500);
+pub(crate) const REFRESH: Duration = Duration::from_millis(500);
 
 /// Latencies are of the current span and the one before it.
-const SPAN: Nanos = Nanos::from_secs(10);
+const SPAN: Duration = Duration::from_secs(10);
 
 /// Messages a second, over about a second.
 #[derive(Clone, Debug, Default)]
@@ -22,11 +25,11 @@ pub(crate) struct Rate {
 impl Rate {
     /// There were `count` until `now`.
     pub(crate) fn take(&mut self, count: u64, now: Nanos) {
-        const OVER: Nanos = Nanos::from_secs(1);
+        const OVER: Duration = Duration::from_secs(1);
         let since = *self.since.get_or_insert(now);
         let time = now.since(since);
         if time >= OVER {
-            self.per_second = Some(per_second(count.saturating_sub(self.counted), time.0));
+            self.per_second = Some(per_second(count.saturating_sub(self.counted), nanos(time)));
             self.counted = count;
             self.since = Some(now);
         }
@@ -151,9 +154,9 @@ mod tests {
         latency.refresh(Nanos(0));
         let first = latency.figures();
         latency.record(1_000_000);
-        latency.refresh(Nanos(REFRESH.0 - 1));
+        latency.refresh(Nanos(nanos(REFRESH) - 1));
         assert_eq!(latency.figures(), first);
-        latency.refresh(REFRESH);
+        latency.refresh(Nanos(nanos(REFRESH)));
         assert_ne!(latency.figures(), first);
     }
 }

@@ -1,6 +1,5 @@
 //! A line a second for each book, for a pipe and for people.
 
-use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -33,10 +32,10 @@ impl<'a> Lines<'a> {
         self.output.out.flush()
     }
 
-    /// A message that is no book.
-    fn tell(&mut self, write: impl FnOnce(&mut String) -> fmt::Result) -> io::Result<()> {
+    /// An event besides books.
+    fn line(&mut self, event: &Event<'_>) -> io::Result<()> {
         self.text.clear();
-        write(&mut self.text).map_err(io::Error::other)?;
+        tell::line(&mut self.text, event).map_err(io::Error::other)?;
         writeln!(self.output.out, "{}", Printable(&self.text))
     }
 
@@ -64,9 +63,8 @@ impl Show for Lines<'_> {
     ) -> Result<(), Failure> {
         match event {
             Event::Tick { .. } => self.books(books, tally, now)?,
-            Event::Bayse { message, .. } => self.tell(|text| tell::bayse(text, message))?,
-            Event::JayX { message, .. } => self.tell(|text| tell::jayx(text, message))?,
-            event if tell::is_notice(event) => self.notice(event, books),
+            event if tell::is_notice(event, books) => self.notice(event, books),
+            event if tell::has_line(event, books) => self.line(event)?,
             _ => {}
         }
         Ok(())

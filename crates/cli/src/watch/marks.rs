@@ -1,11 +1,12 @@
 //! Which levels have just changed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ticklot::{Change, Lots, Nanos, Side, Ticks};
 
 /// For how long a level that has changed is lit up.
-const LIT: Nanos = Nanos::from_millis(400);
+const LIT: Duration = Duration::from_millis(400);
 
 /// What has become of a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +86,9 @@ mod tests {
         assert_eq!(at(&marks, Side::Bid, 9), Some(Mark::Shrank));
         assert_eq!(at(&marks, Side::Ask, 11), None, "it is gone");
         assert_eq!(at(&marks, Side::Ask, 10), None, "the other side");
-        marks.expire(Nanos(LIT.0 - 1));
+        marks.expire(Nanos(0).after(LIT - Duration::from_nanos(1)));
         assert_eq!(at(&marks, Side::Bid, 10), Some(Mark::Grew));
-        marks.expire(LIT);
+        marks.expire(Nanos(0).after(LIT));
         assert_eq!(at(&marks, Side::Bid, 10), None);
     }
 

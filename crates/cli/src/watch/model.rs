@@ -1,7 +1,11 @@
 //! What there is to be drawn, kept on the drawing thread.
 
+use std::time::Duration;
+
 use ticklot::handover::Taker;
-use ticklot::{Book, BookView, ConnectionId, Epoch, LastTrade, Level, Lots, Nanos, Scale, Side};
+use ticklot::{
+    Book, BookId, BookView, ConnectionId, Epoch, LastTrade, Level, Lots, Nanos, Scale, Side,
+};
 use ticklot::{State, Ticks};
 
 use super::latency::{Latency, Rate};
@@ -11,7 +15,7 @@ use super::shot::{BookShot, Prints, Shot};
 use crate::view::Printable;
 
 /// A feed that has told nothing for so long is not heard: it tells the time thirty times a second.
-const UNHEARD: Nanos = Nanos::from_secs(1);
+const UNHEARD: Duration = Duration::from_secs(1);
 
 /// All that is known of the feed.
 #[derive(Clone, Debug)]
@@ -67,7 +71,10 @@ impl Model {
             self.books[at].update(book, now);
         }
         for sample in &shot.samples {
-            let own = self.books.get_mut(sample.book.0 as usize);
+            let own = self
+                .books
+                .binary_search_by_key(&sample.book, |book| book.id);
+            let own = own.ok().and_then(|at| self.books.get_mut(at));
             let own = own.and_then(|book| book.latency.as_mut());
             for latency in own.into_iter().chain(self.latency.as_mut()) {
                 latency.record(sample.ns);
@@ -104,6 +111,7 @@ impl Model {
 /// A book, as it is shown.
 #[derive(Clone, Debug)]
 pub(crate) struct BookModel {
+    pub(crate) id: BookId,
     connection: ConnectionId,
     market: String,
     /// The market and the name, or one of them when they are the same.
@@ -146,6 +154,7 @@ impl BookModel {
             Printable(format_args!("{}/{}", shot.market, shot.name)).to_string()
         };
         Self {
+            id: shot.id,
             connection: shot.connection,
             market: shot.market.to_string(),
             title,
@@ -167,6 +176,9 @@ impl BookModel {
     }
 
     fn update(&mut self, shot: &BookShot, now: Nanos) {
+        if self.scale != shot.scale {
+            self.rescale(shot.scale);
+        }
         let (epoch, updates) = (shot.epoch, shot.updates);
         if (self.epoch, self.updates, self.updated) != (epoch, updates, shot.updated) {
             self.replace(shot, now);
@@ -181,6 +193,15 @@ impl BookModel {
             traded.into_iter().for_each(|lots| self.make_room(lots));
         }
         self.rate.take(self.messages, now);
+    }
+
+    /// Ticks and lots have another size from now on: the levels in the old ones are dropped.
+    fn rescale(&mut self, scale: Scale) {
+        self.scale = scale;
+        self.levels = Book::new(scale);
+        self.marks.clear();
+        (self.quantity_decimals, self.most_lots) = (0, Lots(0));
+        self.updates = 0;
     }
 
     fn replace(&mut self, shot: &BookShot, now: Nanos) {
@@ -208,7 +229,7 @@ impl BookModel {
     }
 
     /// How old what is shown is; none before the first message.
-    pub(crate) fn age(&self, now: Nanos) -> Option<Nanos> {
+    pub(crate) fn age(&self, now: Nanos) -> Option<Duration> {
         (self.updated > Nanos(0) || self.updates > 0).then(|| now.since(self.updated))
     }
 

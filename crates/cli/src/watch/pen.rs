@@ -37,7 +37,7 @@ impl Pace {
     pub(crate) fn wait(&self, now: Nanos) -> Duration {
         match self.last {
             None => Duration::ZERO,
-            Some(last) => FRAME.saturating_sub(Duration::from_nanos(now.since(last).0)),
+            Some(last) => FRAME.saturating_sub(now.since(last)),
         }
     }
 }
@@ -159,14 +159,14 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(7);
         let (mut now, mut drawn) = (Nanos(0), Vec::new());
         while now < Nanos::from_secs(60) {
-            now = now.after(Nanos(random.u64(1..3_000_000)));
+            now = now.after(Duration::from_nanos(random.u64(1..3_000_000)));
             if pace.is_due(now) {
                 drawn.push(now);
             }
         }
         // Thirty-one of them take more than a second.
         for window in drawn.windows(31) {
-            assert!(window[30].since(window[0]) >= Nanos::from_secs(1));
+            assert!(window[30].since(window[0]) >= Duration::from_secs(1));
         }
         assert!(drawn.len() > 60 * 25, "and not much fewer: {}", drawn.len());
     }
@@ -180,6 +180,6 @@ mod tests {
         assert_eq!(wait, FRAME - Duration::from_nanos(1));
         let due = Nanos(6 + u64::try_from(wait.as_nanos()).unwrap());
         assert!(!pace.is_due(Nanos(due.0 - 1)) && pace.is_due(due));
-        assert_eq!(pace.wait(due.after(Nanos::from_secs(9))), Duration::ZERO);
+        assert_eq!(pace.wait(due.after(Duration::from_secs(9))), Duration::ZERO);
     }
 }

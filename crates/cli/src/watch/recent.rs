@@ -5,6 +5,8 @@
 pub(crate) struct Recent<T, const N: usize> {
     items: [T; N],
     count: u64,
+    /// How many there were when all were last dropped.
+    dropped: u64,
 }
 
 impl<T: Copy + Default, const N: usize> Recent<T, N> {
@@ -12,6 +14,7 @@ impl<T: Copy + Default, const N: usize> Recent<T, N> {
         Self {
             items: [T::default(); N],
             count: 0,
+            dropped: 0,
         }
     }
 
@@ -20,14 +23,21 @@ impl<T: Copy + Default, const N: usize> Recent<T, N> {
         self.count += 1;
     }
 
-    /// How many were ever pushed.
+    /// Drops all.
+    pub(crate) fn clear(&mut self) {
+        // So that a copy that is older differs in its count.
+        self.count += 1;
+        self.dropped = self.count;
+    }
+
+    /// A number that each change raises: at least how many were ever pushed.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
     /// Those that are kept, the newest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        let kept = self.count.min(N as u64);
+        let kept = (self.count - self.dropped).min(N as u64);
         (1..=kept).map(|back| &self.items[place::<N>(self.count - back)])
     }
 }
@@ -57,5 +67,9 @@ mod tests {
             assert_eq!(kept(&recent), want);
             assert_eq!(recent.count(), u64::from(item));
         }
+        recent.clear();
+        assert!(kept(&recent).is_empty() && recent.count() > 4);
+        recent.push(5);
+        assert_eq!(kept(&recent), [5]);
     }
 }

@@ -75,6 +75,7 @@ impl Shot {
 /// A copy of a book, and of what is told beside it.
 #[derive(Debug)]
 pub(crate) struct BookShot {
+    pub(crate) id: BookId,
     pub(crate) connection: ConnectionId,
     pub(crate) market: Box<str>,
     pub(crate) name: Box<str>,
@@ -95,6 +96,7 @@ impl BookShot {
     /// A copy of nothing yet; allocates. None for an id that is none.
     pub(crate) fn new(books: &Books, id: BookId) -> Option<Self> {
         Some(Self {
+            id,
             connection: books.connection(id)?,
             market: books.market(id).into(),
             name: books.name(id).into(),
@@ -111,18 +113,21 @@ impl BookShot {
         })
     }
 
-    /// Becomes a copy of the book as it is now. What has not changed is not copied.
-    pub(crate) fn copy(&mut self, books: &Books, id: BookId) {
-        let Some(book) = books.untrusted(id) else {
+    /// Becomes a copy of the book as it is now. Levels are copied only after a change. A book that was
+    /// removed is disconnected.
+    pub(crate) fn copy(&mut self, books: &Books) {
+        let Some(book) = books.untrusted(self.id) else {
+            self.state = State::Disconnected;
             return;
         };
-        let is = (book.epoch(), book.updates(), book.updated());
-        if (self.epoch, self.updates, self.updated) != is {
-            (self.epoch, self.updates, self.updated) = is;
+        let was = (self.epoch, self.updates, self.updated, self.scale);
+        let is = (book.epoch(), book.updates(), book.updated(), book.scale());
+        if was != is {
+            (self.epoch, self.updates, self.updated, self.scale) = is;
             self.bids.clear();
-            self.bids.extend_from_slice(book.bids());
+            self.bids.extend(book.bids());
             self.asks.clear();
-            self.asks.extend_from_slice(book.asks());
+            self.asks.extend(book.asks());
         }
         self.state = book.state();
     }

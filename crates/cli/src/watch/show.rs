@@ -6,12 +6,18 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use ticklot::bayse::{self, Bayse};
 use ticklot::capture::BookRows;
 use ticklot::feed::Clock;
-use ticklot::{Books, Event, Handler, Nanos, Stopper, VenueName};
+use ticklot::jayx::{self, JayX};
+use ticklot::{
+    Books, ConnectionId, Event, Handler, Nanos, OnMessage, Receipt, Stopper, Venue, VenueName,
+};
 
 use crate::Failure;
+use crate::kraken::Kraken;
 use crate::panel::{Panel, latency_histogram};
+use crate::tell::is_in_unit;
 
 /// A way of showing a feed: called on the reading task.
 pub(crate) trait Show {
@@ -32,8 +38,25 @@ pub(crate) trait Show {
         now: Nanos,
     ) -> Result<(), Failure>;
 
+    /// A message of a venue, before the events that it leads to; it is counted already.
+    fn message(
+        &mut self,
+        message: &Message<'_>,
+        connection: ConnectionId,
+        now: Nanos,
+    ) -> Result<(), Failure> {
+        let _ = (message, connection, now);
+        Ok(())
+    }
+
     /// The feed has run. Called whatever has failed before.
     fn end(&mut self, books: &Books, tally: &Tally) -> Result<(), Failure>;
+}
+
+/// A message of a venue, for what the events do not cover.
+pub(crate) enum Message<'a> {
+    JayX(&'a jayx::Message<'a>),
+    Bayse(&'a bayse::Message<'a>),
 }
 
 /// What there is to know of a feed before it runs.
@@ -87,7 +110,12 @@ impl Tally {
                 let panel = self.panel_mut(update.book.0 as usize, now);
                 panel.update(update, state, now);
             }
-            Event::Bayse { .. } | Event::JayX { .. } => self.told += 1,
+            Event::Trades(trades) if is_in_unit(trades, books) => {
+                if let Some(book) = trades.book {
+                    self.panel_mut(book.0 as usize, now).trades(trades.trades);
+                }
+            }
+            Event::Scale { book, .. } => self.panel_mut(book.0 as usize, now).last_trade = None,
             Event::BadLine { .. } => self.bad_lines += 1,
             _ => {}
         }
@@ -141,6 +169,28 @@ impl<S: Show> Watcher<S> {
         written.map_err(|error| cannot_write(&error))
     }
 
+    fn message(&mut self, message: Option<Message<'_>>, receipt: Receipt) -> Result<(), Failure> {
+        self.tally.told += 1;
+        match message {
+            Some(message) => {
+                let now = (self.clock)();
+                self.show.message(&message, receipt.connection, now)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the feed when something failed.
+    fn flow(&mut self, worked: Result<(), Failure>) -> ControlFlow<()> {
+        match worked {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failure) => {
+                self.failed = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
     fn work(&mut self, event: &Event<'_>, books: &Books) -> Result<(), Failure> {
         let now = (self.clock)();
         self.tally.count(event, books, now);
@@ -158,12 +208,44 @@ fn cannot_write(error: &std::io::Error) -> Failure {
 
 impl<S: Show> Handler for Watcher<S> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        match self.work(&event, books) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(failure) => {
-                self.failed = Some(failure);
-                ControlFlow::Break(())
-            }
-        }
+        let worked = self.work(&event, books);
+        self.flow(worked)
+    }
+}
+
+impl<S: Show> OnMessage<JayX> for Watcher<S> {
+    fn on_message(
+        &mut self,
+        message: &jayx::Message<'_>,
+        receipt: Receipt,
+        _: &Books,
+    ) -> ControlFlow<()> {
+        let worked = self.message(Some(Message::JayX(message)), receipt);
+        self.flow(worked)
+    }
+}
+
+impl<S: Show> OnMessage<Bayse> for Watcher<S> {
+    fn on_message(
+        &mut self,
+        message: &bayse::Message<'_>,
+        receipt: Receipt,
+        _: &Books,
+    ) -> ControlFlow<()> {
+        let worked = self.message(Some(Message::Bayse(message)), receipt);
+        self.flow(worked)
+    }
+}
+
+/// The events cover all of its messages: they are counted alone.
+impl<S: Show> OnMessage<Kraken> for Watcher<S> {
+    fn on_message(
+        &mut self,
+        _: &<Kraken as Venue>::Message<'_>,
+        receipt: Receipt,
+        _: &Books,
+    ) -> ControlFlow<()> {
+        let worked = self.message(None, receipt);
+        self.flow(worked)
     }
 }

@@ -12,7 +12,6 @@ use super::request::{self, Request};
 use super::room::{Endpoint, Room};
 use super::tape::Tape;
 use super::{Bayse, SCALE};
-use crate::clock::nanos;
 use crate::ids;
 use crate::machine::{Close, Moment, Outgoing, Queue, Session};
 use crate::net::{News, Window};
@@ -81,8 +80,8 @@ impl Client {
             quotes: venue.quotes.clone(),
             rooms: Vec::new(),
             window: Window::default(),
-            ping_at: now.at.after(nanos(config.ping_every)),
-            pong_before: now.at.after(nanos(config.pong_timeout)),
+            ping_at: now.at.after(config.ping_every),
+            pong_before: now.at.after(config.pong_timeout),
             out: String::new(),
             queue: Queue::default(),
             tape: Arc::clone(&venue.tape),
@@ -113,7 +112,7 @@ impl Session for Client {
     }
 
     fn pong(&mut self, now: Moment) {
-        self.pong_before = now.at.after(nanos(self.catalog.config.pong_timeout));
+        self.pong_before = now.at.after(self.catalog.config.pong_timeout);
     }
 
     fn deadline(&self) -> Option<Nanos> {
@@ -125,7 +124,7 @@ impl Session for Client {
             return self.queue.close(Close::new(1008, "no pong"));
         }
         if self.ping_at <= now.at {
-            self.ping_at = now.at.after(nanos(self.catalog.config.ping_every));
+            self.ping_at = now.at.after(self.catalog.config.ping_every);
             self.queue.push(Outgoing::Ping);
         }
     }

@@ -7,7 +7,6 @@ use ticklot_book::Nanos;
 use super::desk::{Desk, TOO_SLOW, Told, Trouble};
 use super::packet::{self, Packet};
 use super::{Config, Jayx};
-use crate::clock::nanos;
 use crate::machine::{Close, Moment, Outgoing, Queue, Session};
 use crate::{ids, wire};
 
@@ -47,8 +46,8 @@ impl Client {
         let mut client = Self {
             sid,
             desk: Desk::new(&venue.world),
-            beat: Beat::Ping(now.at.after(nanos(config.ping_interval))),
-            join_before: Some(now.at.after(nanos(config.join_timeout))),
+            beat: Beat::Ping(now.at.after(config.ping_interval)),
+            join_before: Some(now.at.after(config.join_timeout)),
             queue: Queue::default(),
             config,
         };
@@ -111,7 +110,7 @@ impl Session for Client {
         match Packet::read(text) {
             Packet::Close | Packet::Leave => self.queue.close(Close::NORMAL),
             Packet::Pong => {
-                self.beat = Beat::Ping(now.at.after(nanos(self.config.ping_interval)));
+                self.beat = Beat::Ping(now.at.after(self.config.ping_interval));
             }
             Packet::Join { namespace } => self.join(namespace),
             Packet::Event(_) | Packet::Broken if self.join_before.is_some() => {
@@ -140,7 +139,7 @@ impl Session for Client {
         }
         match self.beat {
             Beat::Ping(due) if due <= now.at => {
-                self.beat = Beat::Pong(now.at.after(nanos(self.config.ping_timeout)));
+                self.beat = Beat::Pong(now.at.after(self.config.ping_timeout));
                 self.say(|out| out.push('2'));
             }
             Beat::Pong(due) if due <= now.at => {

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use ticklot_book::Nanos;
 
-use crate::clock::nanos;
-
 /// How often something may happen, in a strict sliding window: no stretch of `per` holds more
 /// than `count`. What is refused does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +32,15 @@ impl Window {
             return Ok(());
         }
         let first = self.admitted.front().copied().unwrap_or(now);
-        let free = first.after(nanos(rate.per));
-        Err(Duration::from_nanos(free.since(now).0))
+        let free = first.after(rate.per);
+        Err(free.since(now))
     }
 
     fn forget(&mut self, rate: Rate, now: Nanos) {
         while self
             .admitted
             .front()
-            .is_some_and(|it| it.after(nanos(rate.per)) <= now)
+            .is_some_and(|it| it.after(rate.per) <= now)
         {
             self.admitted.pop_front();
         }
@@ -95,7 +93,7 @@ mod tests {
             assert_eq!(doors.admit(ip(last), RATE, zero), Ok(()));
         }
         assert!(doors.admit(ip(1), RATE, zero).is_err());
-        assert_eq!(doors.admit(ip(3), RATE, nanos(RATE.per)), Ok(()));
+        assert_eq!(doors.admit(ip(3), RATE, Nanos(0).after(RATE.per)), Ok(()));
         assert_eq!(doors.0.len(), 1);
     }
 }

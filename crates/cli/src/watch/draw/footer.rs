@@ -1,15 +1,16 @@
 //! The last row: what just went wrong, or which keys there are.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ticklot::Nanos;
 
 use super::Scene;
 use super::text::{self, Row};
 use crate::view::Printable;
 
 /// For how long a notice is shown in place of the keys.
-const SHOWN: Nanos = Nanos::from_secs(10);
+const SHOWN: Duration = Duration::from_secs(10);
 
 /// Keys and what they do, the most needed first.
 const KEYS: [(&str, &str); 9] = [

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ticklot::Nanos;
 
 use super::style::{Look, Standing};
 use super::text::{self, Row};
@@ -69,7 +70,10 @@ fn states(row: &mut Row<'_>, scene: &Scene<'_>) {
 /// Rates and latencies of all books together, as far as there is room for each whole.
 fn figures(row: &mut Row<'_>, scene: &Scene<'_>, look: Look) {
     let model = scene.model;
-    row.put_right(&format!("  {}", text::long_time(scene.now)), look.quiet());
+    row.put_right(
+        &format!("  {}", text::long_time(scene.now.since(Nanos(0)))),
+        look.quiet(),
+    );
     if model.bad_lines > 0 {
         row.put_whole(&format!("  {} bad lines", model.bad_lines), look.warning());
     }

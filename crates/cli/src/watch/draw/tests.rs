@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -20,6 +21,9 @@ const COLOUR: Look = Look {
     colour: true,
     unicode: true,
 };
+
+/// The shortest length of time.
+const NANO: Duration = Duration::from_nanos(1);
 
 /// When the pictures are taken.
 const NOW: Nanos = Nanos::from_millis(12_345);
@@ -76,11 +80,10 @@ fn spot(feed: &mut Fixture, id: BookId, beat: i64, change: i64) {
         1_700_000_000_000 + 50 * beat,
     )];
     let update = BookUpdate {
-        trades: &trades,
         last_trade: last(6_680_027, side),
         ..feed.update(id)
     };
-    feed.event(Event::Book(update));
+    feed.traded(update, &trades);
 }
 
 fn outcomes(feed: &mut Fixture, yes: BookId, no: BookId, change: i64) {
@@ -189,7 +192,7 @@ fn untrusted() -> Vec<(&'static str, Fixture)> {
     let states: [(&str, Spoil); 4] = [
         ("STALE", |feed, id| {
             let now = feed.now;
-            assert!(feed.book(id).expire(now.after(Nanos(1)), Nanos(1)));
+            assert!(feed.book(id).expire(now.after(NANO), NANO));
         }),
         ("DISCONNECTED", |feed, id| feed.book(id).disconnect()),
         ("CROSSED", |feed, id| feed.replace(id, &[(9, 5)], &[(7, 5)])),
@@ -337,7 +340,7 @@ fn a_frozen_picture_is_not_live_and_what_is_now_is_told() {
     let feed = market();
     let then = feed.model.clone();
     let mut feed = feed;
-    feed.now = NOW.after(Nanos::from_secs(5));
+    feed.now = NOW.after(Duration::from_secs(5));
     feed.book(BookId(0)).disconnect();
     feed.tick();
     let now = feed.now;

@@ -1,9 +1,11 @@
 //! Texts that fit where they stand.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ticklot::{Nanos, UnixMillis};
+use ticklot::UnixMillis;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How many columns a text takes.
@@ -93,8 +95,8 @@ pub(crate) fn number(text: &str, room: usize) -> String {
 }
 
 /// A length of time, in at most six characters up to 99 hours.
-pub(crate) fn time(length: Nanos) -> String {
-    let ms = length.0 / 1_000_000;
+pub(crate) fn time(length: Duration) -> String {
+    let ms = length.as_millis();
     let (secs, tenths) = (ms / 1000, ms % 1000 / 100);
     match secs {
         0 => format!("{ms}ms"),
@@ -105,8 +107,8 @@ pub(crate) fn time(length: Nanos) -> String {
 }
 
 /// How long something has lasted, in whole seconds.
-pub(crate) fn long_time(length: Nanos) -> String {
-    match length.0 / 1_000_000_000 {
+pub(crate) fn long_time(length: Duration) -> String {
+    match length.as_secs() {
         secs @ 0..100 => format!("{secs}s"),
         _ => time(length),
     }
@@ -285,10 +287,10 @@ mod tests {
             (100_000, "1m40s"),
             (3_600_000, "1h00m"),
         ] {
-            assert_eq!(time(Nanos::from_millis(ms)), want);
+            assert_eq!(time(Duration::from_millis(ms)), want);
         }
-        assert_eq!(long_time(Nanos::from_millis(59_999)), "59s");
-        assert_eq!(long_time(Nanos::from_secs(125)), "2m05s");
+        assert_eq!(long_time(Duration::from_millis(59_999)), "59s");
+        assert_eq!(long_time(Duration::from_secs(125)), "2m05s");
         assert_eq!(time_of_day(UnixMillis(1_700_000_000_123)), "22:13:20.123");
         assert_eq!(time_of_day(UnixMillis(-1)), "23:59:59.999");
     }

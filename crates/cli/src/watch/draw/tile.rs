@@ -85,7 +85,7 @@ fn label(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
 
 fn age(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
     if let Some(age) = book.age(scene.at) {
-        let style = scene.look.age(age.0 / 1_000_000_000);
+        let style = scene.look.age(age.as_secs());
         row.put_whole(&format!(" {:>5}", text::time(age)), style);
     }
 }

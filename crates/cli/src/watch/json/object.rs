@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use ticklot::{Disconnect, LastTrade, Level, Scale, Side, TradeSide};
+use ticklot::{Disconnect, LastTrade, Level, RequestFailure, Scale, Side, TradeSide};
 
 /// A line.
 #[derive(Serialize)]
@@ -25,6 +25,7 @@ pub(crate) struct Of {
 pub(crate) struct OfBook<'a> {
     #[serde(flatten)]
     pub(crate) of: Of,
+    pub(crate) scope: Option<&'a str>,
     pub(crate) market: &'a str,
     pub(crate) book: &'a str,
 }
@@ -41,6 +42,12 @@ pub(crate) enum Object<'a> {
         #[serde(flatten)]
         of: Of,
         epoch: u32,
+    },
+    Welcome {
+        #[serde(flatten)]
+        of: Of,
+        client_id: Option<&'a str>,
+        message: Option<&'a str>,
     },
     Disconnected {
         #[serde(flatten)]
@@ -85,12 +92,39 @@ pub(crate) enum Object<'a> {
     State {
         #[serde(flatten)]
         of: OfBook<'a>,
-        state: &'static str,
-        was: &'static str,
+        old: &'static str,
+        new: &'static str,
+        cause: &'static str,
+    },
+    Resync {
+        #[serde(flatten)]
+        of: OfBook<'a>,
+        attempt: u32,
+        step: &'static str,
+        error: Option<Text<&'a RequestFailure>>,
+        retry_in_ns: Option<u64>,
+    },
+    Scale {
+        #[serde(flatten)]
+        of: OfBook<'a>,
+        old_price_decimals: u8,
+        old_quantity_decimals: u8,
+        price_decimals: u8,
+        quantity_decimals: u8,
+    },
+    Status {
+        #[serde(flatten)]
+        of: Of,
+        scope: Option<&'a str>,
+        market: Option<&'a str>,
+        book: Option<&'a str>,
+        status: &'static str,
+        text: &'a str,
     },
     Book {
         #[serde(flatten)]
         of: OfBook<'a>,
+        update: &'static str,
         epoch: u32,
         state: &'static str,
         frame: u64,
