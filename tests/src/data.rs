@@ -127,6 +127,24 @@ pub fn folder() -> PathBuf {
     )
 }
 
+/// The columns of rows that `keep` holds for, by their names. Values with a comma are not supported: the rows
+/// compared here quote none.
+///
+/// # Panics
+/// A value is quoted.
+#[must_use]
+pub fn columns(rows: &str, keep: impl Fn(&str) -> bool) -> String {
+    assert!(!rows.contains('"'), "a quoted value");
+    let header = rows.lines().next().unwrap_or_default();
+    let kept: Vec<bool> = header.split(',').map(keep).collect();
+    let row = |row: &str| {
+        let values = row.split(',').zip(&kept);
+        let values: Vec<_> = values.filter(|it| *it.1).map(|it| it.0).collect();
+        values.join(",") + "\n"
+    };
+    rows.lines().map(row).collect()
+}
+
 /// Says where two texts first differ, line by line, without printing megabytes.
 ///
 /// # Panics

@@ -5,6 +5,7 @@ pub mod accept;
 pub mod alloc;
 pub mod books;
 pub mod data;
+pub mod delta_venue;
 pub mod messages;
 pub mod mutate;
 pub mod peers;

@@ -8,14 +8,18 @@ use ticklot::bayse::Bayse;
 use ticklot::capture::{Incidents, RecordOptions, Recorder, Told};
 use ticklot::flight::Rules;
 use ticklot::jayx::{Envelope, JayX};
+use ticklot::kraken::Kraken;
 use ticklot::tap::Tap;
-use ticklot::{Books, ConnectionId, Event, Feed, Nanos, Options, Reply, Session, Venue, VenueName};
+use ticklot::{
+    Books, ConnectionId, Event, Feed, Handler, Nanos, OnMessage, Options, Reply, Session, Venue,
+    VenueName,
+};
 use ticklot_book::{
     Book, BookView, Coverage, Delta, DeltaBook, Flat, Ids, Ladder, Level, Lots, Scale, Sequence,
     Side, Snapshot, Storage, Ticks,
 };
 use ticklot_frame::{Scan, bayse, jayx};
-use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed};
+use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed};
 use ticklot_tests::alloc::{Counting, allocations};
 use ticklot_tests::books;
 use ticklot_tests::data::{LOGS, Log};
@@ -309,9 +313,10 @@ fn none_for_the_messages_of_every_bayse_channel() {
     let frames: Vec<_> = (0..300).map(frame).collect();
     let mut books = Books::new();
     let mut seen = 0;
+    // A fill, the prices of two outcomes and of an asset, and an order: five neutral events a frame.
     let mut handler = |event: Event<'_>, _: &Books| {
         match event {
-            Event::Bayse { .. } => seen += 1,
+            Event::Trades(_) | Event::ReferencePrice(_) | Event::Order(_) => seen += 1,
             Event::BadLine { error, .. } => panic!("{error}"),
             _ => {}
         }
@@ -336,7 +341,7 @@ fn none_for_the_messages_of_every_bayse_channel() {
         counts[0] > 0 && counts[1] == 0,
         "allocations by pass: {counts:?}"
     );
-    assert_eq!(seen, 2 * 300 * 4);
+    assert_eq!(seen, 2 * 300 * 5);
 }
 
 /// A feed of deltas about a price that wanders, with far levels, a gap and a snapshot that bridges it.
@@ -397,7 +402,7 @@ fn read_views(book: &impl BookView) -> i128 {
         + book.combined(&other).depth(Side::Bid, 5).lots
         + book.without_own(&own, &own).depth(Side::Bid, 5).lots
         + i128::from(book.crc32())
-        + book.top(Side::Bid, &mut top) as i128
+        + book.copy_top(Side::Bid, &mut top) as i128
 }
 
 // Over a second in a debug build: eighty thousand messages, the book digested after each.
@@ -424,50 +429,91 @@ fn none_for_deltas_and_views_in_either_storage() {
 /// How often a log is played over a socket.
 const PASSES: u64 = 6;
 
-/// Through a real connection: the log several times in one recording. Returns the allocations of each
-/// pass but the first. The server is on another thread, so that only the client's are counted; `taps` look
-/// on, if there are any.
+/// Counts the allocations of each pass over a recording, on the thread that reads.
+struct Passes {
+    /// The frames of a pass.
+    frames: u64,
+    counts: Vec<u64>,
+    start: u64,
+    seen: i64,
+}
+
+impl Passes {
+    fn new(frames: u64) -> Self {
+        Self {
+            frames,
+            // Room for every pass, so that counting does not count itself.
+            counts: Vec::with_capacity(PASSES as usize),
+            start: 0,
+            seen: 0,
+        }
+    }
+}
+
+impl<V: Venue> OnMessage<V> for Passes {}
+
+impl Handler for Passes {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        read_touch(&event, books, &mut self.seen);
+        if let Event::Book(update) = event
+            && update.frame / self.frames > self.counts.len() as u64
+        {
+            // The first book of a new pass.
+            self.counts.push(allocations() - self.start);
+            self.start = allocations();
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The frames several times.
+fn recording(frames: &[(u64, Vec<u8>)]) -> Arc<Recording> {
+    let frames = frames.iter().map(|(recv_ns, frame)| RecordedFrame {
+        recv_ns: *recv_ns,
+        frame: frame.clone(),
+    });
+    let once: Vec<_> = frames.collect();
+    let all = (0..PASSES).flat_map(|_| once.iter().cloned()).collect();
+    Arc::new(Recording { frames: all })
+}
+
+/// Through a real connection: the recording of [`recording`]. Returns the allocations of each pass but the
+/// first. The server is on another thread, so that only the client's are counted.
+fn count_passes<V: Venue + 'static>(venue: V, mut feed: Feed<Passes>) -> Vec<u64> {
+    let mut options = Options::default();
+    options.reconnect.after_close = false;
+    feed.add_with(venue, options, ticklot::transport::Config::default());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let ended = runtime.block_on(feed.run());
+    let (_, passes) = feed.into_parts();
+    let (stats, reason) = (ended[0].stats, &ended[0].reason);
+    assert_eq!(stats.frames, PASSES * passes.frames, "{reason:?}");
+    assert_eq!(stats.bad_lines, 0);
+    assert_ne!(passes.seen, 0);
+    passes.counts[1..].to_vec()
+}
+
+/// A recorded log of either venue; `taps` see it, if there are any.
 fn count_passes_over_a_socket(
     log: &Log,
-    frames: Vec<(u64, Vec<u8>)>,
+    frames: &[(u64, Vec<u8>)],
     taps: Option<&(Recorder, Incidents)>,
 ) -> Vec<u64> {
-    let pass = frames.len() as u64;
     let venue = match log.venue {
         VenueName::JAYX => ticklot_sim::Venue::Jayx,
         _ => ticklot_sim::Venue::Bayse,
     };
-    let frames = frames
-        .into_iter()
-        .map(|(recv_ns, frame)| RecordedFrame { recv_ns, frame });
-    let once: Vec<_> = frames.collect();
-    let all = (0..PASSES).flat_map(|_| once.iter().cloned()).collect();
-    let recording = Arc::new(Recording { frames: all });
     let listen = "127.0.0.1:0".parse().unwrap();
-    let server = Simulator::playback(venue, recording, Speed::Max, listen).unwrap();
+    let server = Simulator::playback(venue, recording(frames), Speed::Max, listen).unwrap();
     let url = server.url(venue).unwrap();
-
-    // Room for every pass, so that counting does not count itself.
-    let mut counts = Vec::with_capacity(PASSES as usize);
-    let (mut seen, mut start) = (0, 0);
-    let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
-        read_touch(&event, books, &mut seen);
-        if let Event::Book(update) = event
-            && update.frame / pass > counts.len() as u64
-        {
-            // The first book of a new pass.
-            counts.push(allocations() - start);
-            start = allocations();
-        }
-        ControlFlow::Continue(())
-    });
+    let mut feed = Feed::new(Passes::new(frames.len() as u64));
     if let Some((recorder, incidents)) = taps {
         feed.tap(recorder.clone());
         feed.tap(incidents.clone());
     }
-    let mut options = Options::default();
-    options.reconnect.after_close = false;
-    let transport = ticklot::transport::Config::default();
     match log.venue {
         VenueName::JAYX => {
             let envelope = if log.envelope == "plain" {
@@ -475,32 +521,113 @@ fn count_passes_over_a_socket(
             } else {
                 Envelope::SocketIo
             };
-            let venue = JayX::new("BTCUSDT")
-                .envelope(envelope)
-                .url(&url)
-                .build()
-                .unwrap();
-            feed.add_with(venue, options, transport);
+            let venue = JayX::new("BTCUSDT").envelope(envelope).url(&url);
+            count_passes(venue.build().unwrap(), feed)
         }
         _ => {
-            let venue = Bayse::any().scale(log.scale()).url(&url).build().unwrap();
-            feed.add_with(venue, options, transport);
+            let venue = Bayse::any().scale(log.scale()).url(&url);
+            count_passes(venue.build().unwrap(), feed)
         }
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let ended = runtime.block_on(feed.run());
-    assert_eq!(
-        ended[0].stats.frames,
-        PASSES * pass,
-        "{:?}",
-        ended[0].reason
-    );
-    drop(feed);
-    assert_ne!(seen, 0);
-    counts.split_off(1)
+}
+
+/// A snapshot of 1,000 levels a side and deltas, as Kraken sends them, with its checksums.
+fn kraken_frames() -> Vec<(u64, Vec<u8>)> {
+    let level = |price: i64, lots: i64| {
+        format!(
+            r#"{{"price":{}.{},"qty":{lots}.50000000}}"#,
+            price / 10,
+            price % 10
+        )
+    };
+    let mut book = Book::new(Scale::new(1, 8).unwrap());
+    let row =
+        |price: i64, lots: i64| Level::new(Ticks(price), Lots(lots * 100_000_000 + 50_000_000));
+    let bids: Vec<_> = (0..1_000).map(|n| (600_000 - n, n % 9 + 1)).collect();
+    let asks: Vec<_> = (1..=1_000).map(|n| (600_000 + n, n % 7 + 1)).collect();
+    let rows = |side: &[(i64, i64)]| side.iter().map(|(p, l)| row(*p, *l)).collect::<Vec<_>>();
+    let list = |side: &[(i64, i64)]| {
+        side.iter()
+            .map(|(p, l)| level(*p, *l))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    let frame = |kind: &str, bids: &str, asks: &str, book: &Book| {
+        let checksum =
+            ticklot_frame::kraken::checksum(book.levels(Side::Ask), book.levels(Side::Bid));
+        format!(
+            r#"{{"channel":"book","type":"{kind}","data":[{{"symbol":"BTC/USD","bids":[{bids}],"asks":[{asks}],"checksum":{checksum},"timestamp":"2023-10-06T17:35:55.440295Z"}}]}}"#
+        )
+    };
+    let mut frames = vec![
+        r#"{"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[{"symbol":"BTC/USD","price_precision":1,"qty_precision":8,"status":"online"}]}}"#.to_owned(),
+        r#"{"method":"subscribe","result":{"channel":"book","depth":1000,"snapshot":true,"symbol":"BTC/USD"},"success":true}"#.to_owned(),
+    ];
+    book.replace(&rows(&bids), &rows(&asks), Nanos(0)).unwrap();
+    frames.push(frame("snapshot", &list(&bids), &list(&asks), &book));
+    for n in 0..2_000_i64 {
+        // Levels change all over the book; none is removed, so that the depth stays.
+        let (bid, ask) = (600_000 - n * 37 % 1_000, 600_001 + n * 53 % 1_000);
+        let (bid, ask) = ((bid, n % 11 + 1), (ask, n % 13 + 1));
+        book.apply(&rows(&[bid]), &rows(&[ask]), Nanos(0)).unwrap();
+        frames.push(frame("update", &list(&[bid]), &list(&[ask]), &book));
+        if n % 50 == 0 {
+            frames.push(r#"{"channel":"heartbeat"}"#.to_owned());
+        }
+    }
+    let numbered = (0..).zip(frames);
+    numbered.map(|(n, frame)| (n, frame.into_bytes())).collect()
+}
+
+/// An acknowledgement allocates the name of its room: a few for each pass, none for a delta.
+const KRAKEN_ACKS: u64 = 8;
+
+#[test]
+fn none_for_deltas_through_the_session() {
+    let frames = kraken_frames();
+    for ladder in [false, true] {
+        let venue = Kraken::any().ladder(ladder).build().unwrap();
+        let count = count_second_pass(venue, &frames);
+        assert!(count <= KRAKEN_ACKS, "ladder {ladder}: {count}");
+    }
+}
+
+#[test]
+fn none_for_deltas_over_a_socket() {
+    let frames = kraken_frames();
+    for ladder in [false, true] {
+        let recording = recording(&frames);
+        let (send, url) = std::sync::mpsc::channel();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let server = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let listen = "127.0.0.1:0".parse().unwrap();
+                let server = Server::playback_plain(recording, Speed::Max, listen)
+                    .await
+                    .unwrap();
+                send.send(server.url()).unwrap();
+                let _ = stopped.await;
+            });
+        });
+        let venue = Kraken::any().ladder(ladder).url(&url.recv().unwrap());
+        let feed = Feed::new(Passes::new(frames.len() as u64));
+        let counts = count_passes(venue.build().unwrap(), feed);
+        let message = format!("ladder {ladder}: {counts:?}");
+        assert!(
+            counts.iter().any(|count| *count <= KRAKEN_ACKS),
+            "{message}"
+        );
+        assert!(
+            counts.iter().all(|count| *count <= KRAKEN_ACKS + 4),
+            "{message}"
+        );
+        drop(stop);
+        server.join().unwrap();
+    }
 }
 
 // Over a second in a debug build: some 60,000 frames through two event loops.
@@ -529,7 +656,7 @@ fn check_over_a_socket(test: &str, taps: Option<&(Recorder, Incidents)>) {
         let Some(frames) = log.frames(test) else {
             return;
         };
-        let counts = count_passes_over_a_socket(log, frames, taps);
+        let counts = count_passes_over_a_socket(log, &frames, taps);
         // How the system cuts the stream into reads decides how large the read buffer must be, so it
         // may still grow once in a late pass; an allocation for a message would be in every pass.
         assert!(

@@ -25,9 +25,9 @@ fn the_example_config_is_one_that_works() {
     for part in [
         "BTCUSDT: ",
         "out_us-rate-cut-yes: ",
-        "balances | ",
-        "candle ",
-        "asset BTCUSDT ",
+        "balance BTC ",
+        "candle BTCUSDT ",
+        "price BTCUSDT ",
         "order ord_",
     ] {
         assert!(watched.out.contains(part), "{part} in {}", watched.out);

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ticklot::jayx::{Account, ApiKey, Envelope, JayX, Plan, Topic};
-use ticklot::{Books, ConnectionId, Event, Feed, Nanos, Options, Reply, Session, Trade, VenueName};
+use ticklot::jayx::{ApiKey, Envelope, JayX, Message, Plan, Topic};
+use ticklot::{
+    Account, Books, Candles, ConnectionId, Event, Feed, Fixed, Handler, Instrument, Nanos,
+    OnMessage, Options, OrderId, Receipt, Reply, Session, Trade, VenueName,
+};
 use ticklot_sim::{Server, jayx};
 use ticklot_tests::alloc::{Counting, allocations};
 use ticklot_tests::data::LOGS;
@@ -33,12 +36,16 @@ fn demo_key() -> String {
     jayx::Account::demo().api_key
 }
 
-/// What the client believes, in the server's terms, or none while something is not live yet.
-fn orders(account: &Account) -> Vec<(i64, String, i64)> {
-    account
-        .orders()
-        .map(|order| (order.id, order.state.clone(), order.executed.0))
-        .collect()
+/// The candles of BTCUSDT.
+fn candles<'a>(books: &'a Books, interval: &str) -> Option<&'a Candles> {
+    let instrument = Instrument::of_symbol(VenueName::JAYX, "BTCUSDT");
+    books.candles(&instrument, interval)
+}
+
+/// The client's open orders: id, and the filled quantity.
+fn orders(account: &Account) -> Vec<(OrderId, Option<Fixed>)> {
+    let orders = account.orders();
+    orders.map(|it| (it.id.clone(), it.filled)).collect()
 }
 
 /// Books, candles, balances and orders are the server's, in both envelopes, once the market stands
@@ -64,7 +71,7 @@ async fn what_is_kept_is_what_the_server_has() {
             };
             let theirs = behind.book("BTCUSDT").unwrap();
             let candles = ["1", "5"].iter().all(|interval| {
-                let own = books.candles("BTCUSDT", interval).unwrap();
+                let own = candles(books, interval).unwrap();
                 let theirs = behind.candles("BTCUSDT", interval).unwrap();
                 let last = theirs.iter().rev().zip(own.iter().rev());
                 own.is_live()
@@ -97,26 +104,24 @@ async fn what_is_kept_is_what_the_server_has() {
                 .unwrap()
                 .into_iter();
             let open: Vec<_> = open
-                .map(|it| (i64::try_from(it.id).unwrap(), it.filled.0))
+                .map(|it| {
+                    let id = OrderId::Number(i64::try_from(it.id).unwrap());
+                    let decimals = ticklot::jayx::BTCUSDT.quantity_decimals();
+                    (id, Some(Fixed::new(it.filled.0, decimals)))
+                })
                 .collect();
-            let own: Vec<_> = orders(account)
-                .into_iter()
-                .map(|(id, _, done)| (id, done))
-                .collect();
-            book.bids() == theirs.bids
-                && book.asks() == theirs.asks
+            book.bids().eq(theirs.bids.iter().copied())
+                && book.asks().eq(theirs.asks.iter().copied())
                 && candles
                 && balances
-                && own == open
+                && orders(account) == open
         };
         let (mut still, paused) = (false, truth.clone());
         let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
             match event {
                 // The market stands still once there are candles enough to compare.
                 Event::Book(_) if !still => {
-                    still = books
-                        .candles("BTCUSDT", "5")
-                        .is_some_and(|candles| candles.len() >= 3);
+                    still = candles(books, "5").is_some_and(|candles| candles.len() >= 3);
                     if still {
                         paused.pause();
                     }
@@ -145,12 +150,10 @@ async fn candles_are_those_of_the_trades_that_are_handed_on() {
         .url(&server.url())
         .follow(Topic::kline("BTCUSDT", "1"));
     let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
-        if let Event::Book(update) = event {
-            trades.extend(update.trades);
+        if let Event::Trades(new) = event {
+            trades.extend(new.trades);
         }
-        let enough = books
-            .candles("BTCUSDT", "1")
-            .is_some_and(|candles| candles.len() >= 8);
+        let enough = candles(books, "1").is_some_and(|candles| candles.len() >= 8);
         if enough {
             ControlFlow::Break(())
         } else {
@@ -162,7 +165,7 @@ async fn candles_are_those_of_the_trades_that_are_handed_on() {
     let (books, _) = feed.into_parts();
     assert!(trades.is_sorted_by_key(|trade| trade.created));
     let made = candles_of(&trades);
-    let candles: Vec<_> = books.candles("BTCUSDT", "1").unwrap().iter().collect();
+    let candles: Vec<_> = candles(&books, "1").unwrap().iter().collect();
     // The first may have begun before the connection, the last goes on after it.
     let mut compared = 0;
     for candle in &candles[1..candles.len() - 1] {
@@ -197,6 +200,34 @@ fn candles_of(trades: &[Trade]) -> BTreeMap<i64, [i64; 5]> {
     candles
 }
 
+/// The trades of a log, and how many messages of candles and candles it has.
+#[derive(Default)]
+struct Recorded {
+    trades: Vec<Trade>,
+    klines: u64,
+    candles: u64,
+}
+
+impl Handler for Recorded {
+    fn on_event(&mut self, event: Event<'_>, _: &Books) -> ControlFlow<()> {
+        match event {
+            Event::Trades(new) => self.trades.extend(new.trades),
+            Event::Candle(_) => self.candles += 1,
+            Event::Connected { .. } | Event::State(_) | Event::Book(_) => {}
+            other => panic!("{other:?}"),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl OnMessage<JayX> for Recorded {
+    fn on_message(&mut self, message: &Message<'_>, _: Receipt, _: &Books) -> ControlFlow<()> {
+        assert!(matches!(message, Message::Kline(_)), "{message:?}");
+        self.klines += 1;
+        ControlFlow::Continue(())
+    }
+}
+
 /// Over recorded flow: the series is what the log last says of each candle, and the trades that the log
 /// lists lie within it. (The logs list at most twenty trades a message, so candles of the whole volume
 /// cannot be made from them; where all trades are listed, the test above makes them.)
@@ -210,16 +241,7 @@ fn recorded_candles() {
             .envelope(Envelope::Auto)
             .follow(Topic::kline("BTCUSDT", "1"));
         let mut books = Books::new();
-        let mut trades: Vec<Trade> = Vec::new();
-        let mut klines = 0;
-        let mut handler = |event: Event<'_>, _: &Books| {
-            match event {
-                Event::Book(update) => trades.extend(update.trades),
-                Event::JayX { .. } => klines += 1,
-                other => assert!(matches!(other, Event::Connected { .. }), "{other:?}"),
-            }
-            ControlFlow::Continue(())
-        };
+        let mut handler = Recorded::default();
         let venue = venue.build().unwrap();
         let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
         let _ = session.opened(Nanos(0), &mut books, &mut handler);
@@ -229,9 +251,15 @@ fn recorded_candles() {
                 Reply::Data
             );
         }
+        let Recorded {
+            trades,
+            klines,
+            candles: reported,
+        } = handler;
         assert_eq!(klines, log.frames - log.books);
+        assert!(reported >= klines, "at least a candle a message");
         assert!(trades.len() > 5000);
-        let candles = books.candles("BTCUSDT", "1").unwrap();
+        let candles = candles(&books, "1").unwrap();
         assert!(candles.len() >= 6);
         let told = last_candles(&frames);
         assert_eq!(candles.len(), told.len());
@@ -323,8 +351,5 @@ fn none_allocated_for_candles_and_balances() {
         counts[0] > 0 && counts[1] == 0,
         "allocations by pass: {counts:?}"
     );
-    assert_eq!(
-        books.candles("BTCUSDT", "1").unwrap().len(),
-        ticklot::jayx::MAX_CANDLES
-    );
+    assert_eq!(candles(&books, "1").unwrap().len(), ticklot::MAX_CANDLES);
 }

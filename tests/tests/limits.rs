@@ -113,13 +113,14 @@ fn every_default_of_the_table_is_the_default() {
     let in_transport = "crates/transport/src/config.rs";
     let in_sim = "crates/sim/src/net/limits.rs";
     let (session, backoff) = (
-        "crates/ticklot/src/session.rs",
-        "crates/ticklot/src/backoff.rs",
+        "crates/ticklot/src/session/mod.rs",
+        "crates/ticklot/src/session/backoff.rs",
     );
     let (in_flight, flight) = (
         "crates/ticklot/src/flight.rs",
         ticklot::flight::Rules::default(),
     );
+    let resync = "crates/ticklot/src/session/resync.rs";
     let in_bayse = "crates/sim/src/bayse/config.rs";
     let defaults = [
         (
@@ -148,6 +149,8 @@ fn every_default_of_the_table_is_the_default() {
             ms(options.reconnect.max_retry_after),
         ),
         ("cap", backoff, ms(options.reconnect.cap)),
+        ("patience", resync, ms(options.resync.patience)),
+        ("cap", resync, ms(options.resync.cap)),
         ("bytes", in_flight, flight.bytes as u64),
         ("every", in_flight, ms(flight.every)),
         ("most", in_flight, u64::from(flight.most)),

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use ticklot::bayse::{Bayse, Command, Topic};
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::{Books, Disconnect, Event, Feed, Handler, Options, RemoteError, State, Stopper};
+use ticklot::{
+    Books, Disconnect, Event, Feed, Handler, OnMessage, Options, RemoteError, State, Stopper,
+};
 use ticklot_sim::bayse::Listing;
 use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed, Venue, bayse, jayx};
 use ticklot_tests::accept::accept_by_hand;
@@ -35,22 +37,10 @@ fn check_live_books(books: &Books) {
     for id in books.ids() {
         let Some(book) = books.live(id) else { continue };
         assert!(!book.is_crossed(), "{}", books.name(id));
-        assert!(
-            book.bids()
-                .windows(2)
-                .all(|pair| pair[0].ticks > pair[1].ticks)
-        );
-        assert!(
-            book.asks()
-                .windows(2)
-                .all(|pair| pair[0].ticks < pair[1].ticks)
-        );
-        assert!(
-            book.bids()
-                .iter()
-                .chain(book.asks())
-                .all(|level| level.lots.0 > 0)
-        );
+        assert!(book.bids().is_sorted_by(|a, b| a.ticks > b.ticks));
+        assert!(book.asks().is_sorted_by(|a, b| a.ticks < b.ticks));
+        let mut levels = book.bids().chain(book.asks());
+        assert!(levels.all(|level| level.lots.0 > 0));
     }
 }
 
@@ -72,6 +62,8 @@ impl Count {
         }
     }
 }
+
+impl<V: ticklot::Venue> OnMessage<V> for Count {}
 
 impl Handler for Count {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
@@ -337,7 +329,7 @@ async fn books_are_disconnected_as_soon_as_the_server_says_goodbye() {
     let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
         if let Event::Disconnected { reason, .. } = event {
             assert!(
-                matches!(reason, Disconnect::Closed { code: 1001 }),
+                matches!(reason, Disconnect::Closed { code: 1001, .. }),
                 "{reason}"
             );
             assert!(books.ids().all(|id| books.live(id).is_none()));

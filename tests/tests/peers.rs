@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::bayse::Bayse;
-use ticklot::{Book, Books, Disconnect, Ended, Event, Feed, Level, Options};
+use ticklot::{
+    BookRef, BookRefLevels, Books, Disconnect, Ended, Event, Feed, Level, Options, State,
+};
 use ticklot_sim::bayse::{Config, Listing, User};
 use ticklot_sim::{Rate, Server};
 use ticklot_tests::peers::{Language, PATIENCE, Peer};
@@ -100,40 +102,77 @@ fn scenarios() -> Vec<Scenario> {
     let subscribed = || SUBSCRIBED.to_owned();
     // Frame and line of a book are counted from 0.
     let book = |at: &str, book: &str| format!("{at} {book}");
+    let live = |name: &str| format!("{name} is live");
+    let (yes, no) = (live("out_yes"), live("out_no"));
     let mut batches = vec![
         subscribed(),
+        yes.clone(),
         book("1.1", YES),
+        // It is no JSON, and may have been any book.
+        "out_yes is gap".to_owned(),
         "bad line 1.3".to_owned(),
         "unknown market_resolved".to_owned(),
+        no.clone(),
         book("1.5", NO),
+        yes.clone(),
     ];
     batches.extend((0..400).map(|line| book(&format!("2.{line}"), [LATER, YES][line % 2])));
     vec![
-        scenario("fragments", Some(1000), &[subscribed(), book("2.0", WIDE)]),
-        scenario("interleaved", Some(1000), &[subscribed(), book("1.0", YES)]),
-        scenario("pings", Some(1000), &[subscribed(), book("1.0", YES)]),
-        scenario("close", Some(4321), &[subscribed(), book("1.0", YES)]),
+        scenario(
+            "fragments",
+            Some(1000),
+            &[subscribed(), live("out_naïve-日本-😀"), book("2.0", WIDE)],
+        ),
+        scenario(
+            "interleaved",
+            Some(1000),
+            &[subscribed(), yes.clone(), book("1.0", YES)],
+        ),
+        scenario(
+            "pings",
+            Some(1000),
+            &[subscribed(), yes.clone(), book("1.0", YES)],
+        ),
+        scenario(
+            "close",
+            Some(4321),
+            &[subscribed(), yes.clone(), book("1.0", YES)],
+        ),
         scenario("bare", Some(1005), &[subscribed()]),
         scenario("batches", Some(1000), &batches),
-        scenario("bytes", Some(1000), &[subscribed(), book("2.0", YES)]),
+        scenario(
+            "bytes",
+            Some(1000),
+            &[subscribed(), yes.clone(), book("2.0", YES)],
+        ),
         scenario(
             "heels",
             Some(1000),
-            &[book("1.0", YES), subscribed(), book("3.0", NO)],
+            &[
+                yes.clone(),
+                book("1.0", YES),
+                subscribed(),
+                no,
+                book("3.0", NO),
+            ],
         ),
-        scenario("stopped", None, &[subscribed(), book("1.0", YES)]),
+        scenario(
+            "stopped",
+            None,
+            &[subscribed(), yes.clone(), book("1.0", YES)],
+        ),
     ]
 }
 
 /// A book in a line: quantity and price in cents of each level, bids before asks.
-fn line(name: &str, book: &Book) -> String {
-    let levels = |levels: &[Level]| {
-        let level = |it: &Level| {
+fn line(name: &str, book: BookRef<'_>) -> String {
+    let levels = |levels: BookRefLevels<'_>| {
+        let level = |it: Level| {
             // Exact: the quantities of the servers have few digits.
             let quantity = it.lots.0 as f64 / 1e6;
             format!(" {quantity}@{}", it.ticks.0)
         };
-        levels.iter().map(level).collect::<String>()
+        levels.map(level).collect::<String>()
     };
     format!("{name}{} |{}", levels(book.bids()), levels(book.asks()))
 }
@@ -150,6 +189,13 @@ fn note(event: &Event<'_>, books: &Books) -> Option<String> {
             let book = books.live(update.book).expect("a live book");
             let line = line(books.name(update.book), book);
             format!("{}.{} {line}", update.frame, update.line)
+        }
+        // The end of the connection is what the scenario checks.
+        Event::State(change) if change.new == State::Disconnected => return None,
+        Event::State(change) => format!("{} is {}", change.instrument.name, change.new),
+        Event::Welcome { client_id, .. } => {
+            assert!(client_id.is_some_and(|id| id.starts_with("a1b2c3d4-")));
+            return None;
         }
         Event::BadLine { frame, error, .. } => format!("bad line {frame}.{}", error.line),
         Event::Unknown { kind, .. } => format!("unknown {kind}"),
@@ -197,7 +243,9 @@ async fn follows(language: Language, test: &str) {
             panic!("{name}: {ended:?}");
         };
         match (code, reason) {
-            (Some(expected), Disconnect::Closed { code }) => assert_eq!(*code, expected, "{name}"),
+            (Some(expected), Disconnect::Closed { code, .. }) => {
+                assert_eq!(*code, expected, "{name}");
+            }
             (None, Disconnect::Stopped) => {}
             _ => panic!("{name}: {reason:?}"),
         }

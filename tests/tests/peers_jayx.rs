@@ -6,7 +6,11 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use ticklot::jayx::{ApiKey, JayX, Message, Topic};
-use ticklot::{Book, Books, Disconnect, Ended, Event, Feed, Level, Options, TradeSide};
+use ticklot::{
+    BookRefLevels, Books, Disconnect, Ended, Event, Feed, Fixed, Handler, Level, OnMessage,
+    Options, Receipt, State, TradeSide,
+};
+use ticklot_frame::jayx::Order;
 use ticklot_sim::Server;
 use ticklot_sim::jayx::{Account, Config, PlainForm};
 use ticklot_tests::peers::{Language, PATIENCE, Peer};
@@ -82,12 +86,12 @@ async fn a_client_in_the_plain_envelope_is_served() {
 
 // ---- servers of others, our client
 
-/// The book of the documentation, its trades, and what goes on from it.
-const BOOK: &str = "997207@6657678 | 1004817@6684363 2993562@6751207; \
-                    trades 591@6670338+1716136436747 3779@6667418+1716136436758; last 6667418+";
-const LATER: &str = "5@6657679 |; trades 7@6657679-1716136436759; last 6657679-";
-/// The first, on a connection that comes after another that brought it: its trades are known.
-const AGAIN: &str = "997207@6657678 | 1004817@6684363 2993562@6751207; trades; last 6667418+";
+/// The book of the documentation and its trades, and the update that follows it. Trades that an earlier connection
+/// brought are not reported again.
+const BOOK: &str = "book 997207@6657678 | 1004817@6684363 2993562@6751207; last 6667418+";
+const TRADES: &str = "trades 591@6670338+1716136436747 3779@6667418+1716136436758";
+const LATER: &str = "book 5@6657679 |; last 6657679-";
+const LATER_TRADES: &str = "trades 7@6657679-1716136436759";
 
 /// A side in a character.
 fn sign(side: TradeSide) -> char {
@@ -97,32 +101,103 @@ fn sign(side: TradeSide) -> char {
     }
 }
 
-/// What a handler is told, and what is kept of it, in a line.
+/// Writes down what the feed reports, a line each with its time, until there are so many.
+struct Notes {
+    notes: Vec<(String, Instant)>,
+    stop_at: usize,
+    /// The book's state as it was reported last.
+    state: State,
+}
+
+impl Notes {
+    fn add(&mut self, note: String) -> ControlFlow<()> {
+        self.notes.push((note, Instant::now()));
+        match self.notes.len() == self.stop_at {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl Handler for Notes {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        if let Event::State(change) = event {
+            assert_eq!(
+                (change.old, change.instrument.name),
+                (self.state, "BTCUSDT")
+            );
+            self.state = change.new;
+            return ControlFlow::Continue(());
+        }
+        for book in books.ids() {
+            assert_eq!(books.state(book), self.state, "at {event:?}");
+        }
+        self.add(note(&event, books))
+    }
+}
+
+impl OnMessage<JayX> for Notes {
+    fn on_message(&mut self, message: &Message<'_>, _: Receipt, _: &Books) -> ControlFlow<()> {
+        self.add(own_message(message))
+    }
+}
+
+/// An event, and the state that the books keep of it, in a line.
 fn note(event: &Event<'_>, books: &Books) -> String {
+    let account = || books.account().expect("an account");
     match event {
         Event::Connected { epoch, .. } => format!("connected {}", epoch.0),
         Event::Book(update) => {
-            let book: &Book = books.live(update.book).expect("a live book");
+            let book = books.live(update.book).expect("a live book");
             assert_eq!((books.name(update.book), update.line), ("BTCUSDT", 0));
-            let levels = |levels: &[Level]| {
-                let level = |it: &Level| format!(" {}@{}", it.lots.0, it.ticks.0);
-                levels.iter().map(level).collect::<String>()
+            let levels = |levels: BookRefLevels<'_>| {
+                let level = |it: Level| format!(" {}@{}", it.lots.0, it.ticks.0);
+                levels.map(level).collect::<String>()
             };
-            let trades = update.trades.iter().map(|it| {
+            let last = update.last_trade.expect("a last trade");
+            let side = last.side.map(sign).expect("its side");
+            let (bids, asks) = (levels(book.bids()), levels(book.asks()));
+            format!("book{bids} |{asks}; last {}{side}", last.ticks.0)
+        }
+        Event::Trades(trades) => {
+            let trades = trades.trades.iter().map(|it| {
                 let (lots, ticks) = (it.lots.0, it.ticks.0);
                 format!(" {lots}@{ticks}{}{}", sign(it.side), it.created.0)
             });
-            let last = update.last_trade.expect("a last trade");
-            let side = last.side.map(sign).expect("its side");
-            format!(
-                "book{} |{}; trades{}; last {}{side}",
-                levels(book.bids()),
-                levels(book.asks()),
-                trades.collect::<String>(),
-                last.ticks.0,
-            )
+            format!("trades{}", trades.collect::<String>())
         }
-        Event::JayX { message, .. } => beside(message, books),
+        Event::Candle(update) => {
+            let candles = books.candles(&update.instrument, update.interval);
+            let candles = candles.expect("candles");
+            assert!(candles.is_live());
+            let kept = candles.iter().map(|it| {
+                let prices = [it.open, it.high, it.low, it.close].map(|it| it.0);
+                let (opened, modified) = (it.opened.0, it.modified.0);
+                format!(" {opened} {prices:?} {} {modified}", it.volume.0)
+            });
+            let (market, interval) = (update.instrument.market, update.interval);
+            format!("{market} {interval}:{}", kept.collect::<String>())
+        }
+        Event::Balance(update) => {
+            assert!(account().balances_are_live());
+            let kept = account().balance(update.asset).expect("it is kept");
+            let new = (update.balance.0, update.available.0);
+            assert_eq!((&*kept.balance, &*kept.available), new);
+            format!("balance {} {}/{}", kept.asset, kept.available, kept.balance)
+        }
+        Event::Order(update) => {
+            assert!(account().orders_are_live());
+            assert_eq!(update.filled, Some(Fixed::new(0, 6)));
+            let kept = account().orders().map(|it| {
+                let times = [it.created, it.modified].map(|it| it.map(|it| it.0));
+                let price = it.price.as_deref().unwrap_or("none");
+                let side = sign(it.side);
+                let words = [&*it.market, &it.kind, &it.status].join(" ");
+                format!(" {} {words} {}{side}{price} {times:?}", it.id, it.quantity)
+            });
+            let (status, kept) = (update.status, kept.collect::<String>());
+            format!("order {} {status} {}:{kept}", update.id, update.is_open)
+        }
         Event::Refused { message, room, .. } => {
             assert_eq!(*room, None);
             format!("refused: {message}")
@@ -145,40 +220,25 @@ fn note(event: &Event<'_>, books: &Books) -> String {
     }
 }
 
-/// A message that is no book, and what is kept after it.
-fn beside(message: &Message<'_>, books: &Books) -> String {
-    let account = || books.account().expect("an account");
+/// A message of the venue that is no book, with the fields that no neutral event has.
+fn own_message(message: &Message<'_>) -> String {
     match message {
         Message::Kline(kline) => {
-            let candles = books.candles("BTCUSDT", "60").expect("candles");
-            assert!(candles.is_live());
-            let told = [kline.add, kline.modify].map(|it| {
+            let [add, modify] = [kline.add, kline.modify].map(|it| {
                 it.map_or("null".to_owned(), |it| {
                     assert_eq!(it.symbol, "BTCUSDT");
                     it.id.to_owned()
                 })
             });
-            let kept = candles.iter().map(|it| {
-                let prices = [it.open, it.high, it.low, it.close].map(|it| it.0);
-                let (opened, modified) = (it.opened.0, it.modified.0);
-                format!(" {opened} {prices:?} {} {modified}", it.volume.0)
-            });
-            let [add, modify] = told;
-            format!("kline {add} {modify}:{}", kept.collect::<String>())
+            format!("kline {add} {modify}")
         }
-        Message::Positions(positions) => {
-            assert!(account().balances_are_live());
-            let kept = account().balances().iter();
-            let kept = kept.map(|it| format!(" {} {}/{}", it.asset, it.available, it.balance));
-            format!("positions {}:{}", positions.len(), kept.collect::<String>())
-        }
+        Message::Positions(positions) => format!("positions {}", positions.len()),
         Message::OpenOrders(orders) => {
-            assert!(account().orders_are_live());
-            let states =
-                [orders.cancel, orders.modify].map(|it| it.iter().map(|it| it.state).collect());
-            let [cancel, modify]: [String; 2] = states;
-            let kept: Vec<_> = account().orders().collect();
-            format!("openorders [{cancel}] [{modify}]: {kept:?}")
+            let [cancel, modify] = [orders.cancel, orders.modify].map(|it| {
+                let order = |it: Order<'_>| format!(" {} {} {}", it.state, it.reserved.0, it.cost);
+                it.iter().map(order).collect::<String>()
+            });
+            format!("openorders [{cancel}] [{modify}]")
         }
         other => format!("{other:?}"),
     }
@@ -198,41 +258,53 @@ fn scenarios() -> Vec<Scenario> {
         connections,
         notes: notes.iter().map(|it| (*it).to_owned()).collect(),
     };
-    let [book, later, again] = [BOOK, LATER, AGAIN].map(|it| format!("book {it}"));
-    let [book, later, again] = [&book, &later, &again].map(String::as_str);
     let (stopped, end) = ("stopped", "the server ended the namespace, to come back");
-    let order = r#"openorders [] [NEW]: [Order { id: 117805625, symbol: "BTCUSDT", kind: "LIMIT", state: "NEW", side: Buy, price: "1000", quantity: "1000", reserved: Lots(1000000), executed: Lots(0), cost: 0, last_lots: None, last_ticks: None, created: UnixMillis(1716135452487), modified: UnixMillis(1716135452487) }]"#;
+    let candle = "BTCUSDT 60: 1716131580 [6678147, 6690062, 6674783, 6690000] 241690 1716131619";
+    let two = format!("{candle} 1716135180 [6678147, 6690062, 6674783, 6690001] 241690 1716135181");
     vec![
         scenario(
             "events",
             1,
             &[
                 "connected 1",
-                book,
-                "kline null 664a16fccb5c1735c25557a0: \
-                 1716131580 [6678147, 6690062, 6674783, 6689523] 241690 1716131619",
-                "positions 2: BTC 0.000998/0.000998 USDT 9932.44065/9932.44065",
-                order,
-                later,
-                "kline 664a1738cb5c1735c25557a1 664a16fccb5c1735c25557a0: \
-                 1716131580 [6678147, 6690062, 6674783, 6690000] 241690 1716131619 \
-                 1716135180 [6678147, 6690062, 6674783, 6690001] 241690 1716135181",
-                "positions 1: USDT 8000.5/9000",
-                "openorders [CANCELED] []: []",
+                BOOK,
+                TRADES,
+                "kline null 664a16fccb5c1735c25557a0",
+                "BTCUSDT 60: 1716131580 [6678147, 6690062, 6674783, 6689523] 241690 1716131619",
+                "positions 2",
+                "balance BTC 0.000998/0.000998",
+                "balance USDT 9932.44065/9932.44065",
+                "openorders [] [ NEW 1000000 0]",
+                "order 117805625 NEW true: 117805625 BTCUSDT LIMIT NEW 1000+1000 \
+                 [Some(1716135452487), Some(1716135452487)]",
+                LATER,
+                LATER_TRADES,
+                "kline 664a1738cb5c1735c25557a1 664a16fccb5c1735c25557a0",
+                candle,
+                &two,
+                "positions 1",
+                "balance USDT 8000.5/9000",
+                "openorders [ CANCELED 1000000 0] []",
+                "order 117805625 CANCELED false:",
                 stopped,
             ],
         ),
-        scenario("pings", 1, &["connected 1", book, stopped]),
-        scenario("ack", 1, &["connected 1", book, later, stopped]),
+        scenario("pings", 1, &["connected 1", BOOK, TRADES, stopped]),
+        scenario(
+            "ack",
+            1,
+            &["connected 1", BOOK, TRADES, LATER, LATER_TRADES, stopped],
+        ),
         scenario(
             "refused",
             2,
             &[
                 "connected 1",
                 "refused: maintenance, à bientôt",
-                "the namespace was refused, to come back",
+                "the server refused the session: maintenance, à bientôt, to come back",
                 "connected 2",
-                book,
+                BOOK,
+                TRADES,
                 stopped,
             ],
         ),
@@ -241,19 +313,20 @@ fn scenarios() -> Vec<Scenario> {
             5,
             &[
                 "connected 1",
-                book,
+                BOOK,
+                TRADES,
                 end,
                 "connected 2",
-                again,
+                BOOK,
                 end,
                 "connected 3",
-                again,
+                BOOK,
                 "closed by the server with code 1005, to come back",
                 "connected 4",
-                again,
+                BOOK,
                 "failed, to come back",
                 "connected 5",
-                again,
+                BOOK,
                 stopped,
             ],
         ),
@@ -262,10 +335,11 @@ fn scenarios() -> Vec<Scenario> {
             2,
             &[
                 "connected 1",
-                book,
+                BOOK,
+                TRADES,
                 "the server went silent, to come back",
                 "connected 2",
-                again,
+                BOOK,
                 stopped,
             ],
         ),
@@ -274,15 +348,11 @@ fn scenarios() -> Vec<Scenario> {
 
 /// Follows what the scenario is about, until so many things were told; they are returned, each with its time.
 async fn follow(url: &str, scenario: &Scenario) -> Vec<(String, Instant)> {
-    let mut notes = Vec::new();
-    // Stopping is told, too.
-    let stop_at = scenario.notes.len() - 1;
-    let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
-        notes.push((note(&event, books), Instant::now()));
-        if notes.len() == stop_at {
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
+    let mut feed = Feed::new(Notes {
+        notes: Vec::new(),
+        // Stopping is reported, too.
+        stop_at: scenario.notes.len() - 1,
+        state: State::Empty,
     });
     let mut options = Options::default();
     options.reconnect.base = Duration::from_millis(20);
@@ -298,11 +368,10 @@ async fn follow(url: &str, scenario: &Scenario) -> Vec<(String, Instant)> {
     };
     feed.add_with(venue.build().expect("topics"), options, Default::default());
     let ended: Option<Vec<Ended>> = timeout(PATIENCE, feed.run()).await.ok();
-    drop(feed);
     if let Some(ended) = ended {
         assert!(matches!(ended.as_slice(), [_]), "{ended:?}");
     }
-    notes
+    feed.into_parts().1.notes
 }
 
 /// Every scenario of the server, one after the other. It takes about two seconds: the server stands still for
@@ -331,7 +400,7 @@ async fn a_server_in_socket_io_is_followed() {
         if name == "still" {
             // Not before the server's promise of a sign of life is over: pingInterval + pingTimeout. A
             // little less: the book was on its way before it was told.
-            let waited = told[2].1 - told[1].1;
+            let waited = told[3].1 - told[1].1;
             assert!(waited >= Duration::from_millis(290), "{waited:?}");
         }
     }

@@ -503,7 +503,7 @@ fn a_recording_says_its_venue_and_when_its_connection_was_gone() {
         (ran.status, ran.err.as_str()),
         (
             2,
-            "ticklot: the log does not say its venue: --venue is needed, jayx or bayse\n"
+            "ticklot: the log does not say its venue: --venue is needed: jayx, bayse or kraken\n"
         )
     );
 }

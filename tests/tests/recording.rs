@@ -11,7 +11,7 @@ use ticklot::jayx::{Envelope, JayX};
 use ticklot::tap::{Kind, Passed, Tap, What};
 use ticklot::{Books, ConnectionId, Event, Nanos, VenueName};
 use ticklot_sim::{Faults, Simulator, Venue};
-use ticklot_tests::data::assert_same_rows;
+use ticklot_tests::data::{assert_same_rows, columns};
 use ticklot_tests::program::{TempFile, TempFolder, ticklot, ticklot_on_a_terminal};
 
 const SECOND: u64 = 1_000_000_000;
@@ -32,7 +32,9 @@ fn live_and_replayed(options: &[String], log: &str) -> String {
     let rows_option = format!("--books={}", replayed.path());
     let again = ticklot(["replay", log, &rows_option]);
     assert_eq!(again.status, 0, "{}{}", again.out, again.err);
-    assert_same_rows(&replayed.text(), &rows, log);
+    // A log does not say which currency a book was subscribed in: its scope is not known.
+    let known = |text: &str| columns(text, |name| name != "scope");
+    assert_same_rows(&known(&replayed.text()), &known(&rows), log);
     again.out + &again.err
 }
 
@@ -645,9 +647,9 @@ fn time_does_not_go_back_in_a_replay() {
         }
         let mut nobody = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
         assert_eq!(replay.apply(&record, &mut nobody).messages, 1);
-        let id = replay.books().find("BTCUSDT").unwrap();
+        let id = replay.books().find_name("BTCUSDT").unwrap();
         let book = replay.books().live(id).unwrap();
-        ages.push(book.age(Nanos(ZERO + 7 * SECOND)).0 / SECOND);
+        ages.push(book.age(Nanos(ZERO + 7 * SECOND)).as_secs());
     }
     assert_eq!(ages, [2, 2, 2, 1]);
 }

@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use ticklot::Sabotage;
-use ticklot_tests::simulate::{Invariant, Options, Outcome, range, run};
+use ticklot_tests::simulate::{EventBug, Invariant, Options, Outcome, range, run};
 
 /// The seeds here: apart from those that start at 0, so that a run of both is of more.
 const FROM: u64 = 1_000_000;
@@ -27,6 +27,7 @@ fn whatever_goes_wrong_no_book_lies() {
         [],
         "each kind of fault really happened: {summary}"
     );
+    assert!(summary.repairs > 0, "gaps are repaired: {summary}");
 }
 
 fn traced(seed: u64) -> Outcome {
@@ -84,4 +85,32 @@ fn a_confirmation_that_is_not_waited_for_is_found() {
 #[test]
 fn a_token_bucket_is_found() {
     assert_eq!(found(Sabotage::TokenBucket, 30), Invariant::Rate);
+}
+
+/// What a bug in the delivery of events is found as, within a few seeds.
+fn found_event_bug(bug: EventBug) -> Invariant {
+    let options = Options {
+        event_bug: Some(bug),
+        ..Options::default()
+    };
+    let mut seeds = FROM..FROM + 3;
+    let violation = seeds.find_map(|seed| run(seed, &options).violation);
+    violation
+        .unwrap_or_else(|| panic!("{bug:?} was not found in 3 seeds"))
+        .invariant
+}
+
+#[test]
+fn dropped_event_is_found() {
+    assert_eq!(found_event_bug(EventBug::Drop), Invariant::Events);
+}
+
+#[test]
+fn delayed_event_is_found() {
+    assert_eq!(found_event_bug(EventBug::Delay), Invariant::Events);
+}
+
+#[test]
+fn repeated_event_is_found() {
+    assert_eq!(found_event_bug(EventBug::Repeat), Invariant::Events);
 }

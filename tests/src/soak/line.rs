@@ -180,7 +180,7 @@ impl Line {
 }
 
 /// Whether prices and quantities are the same. How many orders a level has, only JayX tells.
-fn same(ours: &[Level], theirs: &[Level]) -> bool {
-    let told = |level: &Level| (level.ticks, level.lots);
-    ours.iter().map(told).eq(theirs.iter().map(told))
+fn same(ours: impl Iterator<Item = Level>, theirs: &[Level]) -> bool {
+    let of = |level: Level| (level.ticks, level.lots);
+    ours.map(of).eq(theirs.iter().copied().map(of))
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use ticklot::bayse::{Bayse, Currency};
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::{Books, Disconnect, Event, Feed, Handler, Options, Scale};
+use ticklot::{Books, Disconnect, Event, Feed, Handler, OnMessage, Options, Scale, State, Venue};
 use ticklot_sim::bayse::Listing;
 use ticklot_sim::{Faults, Injected, Server, bayse, jayx};
 
@@ -284,7 +284,7 @@ impl Watch {
                     line.broke();
                 }
             }
-            Event::Stale { .. } => self.stale += 1,
+            Event::State(change) if change.new == State::Stale => self.stale += 1,
             Event::Book(update) => sound(books, update.book)?,
             _ => {}
         }
@@ -351,6 +351,8 @@ fn sound(books: &Books, id: ticklot::BookId) -> Result<(), String> {
     }
     Err(format!("{} is live and no book: {book:?}", books.name(id)))
 }
+
+impl<V: Venue> OnMessage<V> for Watch {}
 
 impl Handler for Watch {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {

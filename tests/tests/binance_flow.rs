@@ -1,0 +1,1257 @@
+//! A delta feed through the session: recorded flow of Binance, gaps and their repair over HTTP, replacement
+//! connections, and events of staleness and validity.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ticklot::{
+    Book, BookId, BookRef, Books, ConnectionId, Coverage, Disconnect, Epoch, Event, Handler,
+    Ladder, Level, Liveness, Nanos, Next, OnMessage, Options, Reply, RequestFailure, RequestId,
+    ResyncStep, Scale, Session, Side, State, Venue,
+};
+use ticklot_tests::delta_venue::{self, DeltaVenue, LIMIT, Market, Message, Storage};
+use ticklot_tests::raw::{self, Ticker, reached};
+
+const BOOK: BookId = BookId(0);
+const OTHER: BookId = BookId(1);
+const STORAGES: [Storage; 2] = [Storage::Flat, Storage::Ladder];
+
+/// Each storage with each coverage: the snapshot's levels, and the whole market as if the snapshot had it.
+const CASES: [(Storage, Coverage); 4] = [
+    (Storage::Flat, Coverage::Snapshot(LIMIT)),
+    (Storage::Ladder, Coverage::Snapshot(LIMIT)),
+    (Storage::Flat, Coverage::Whole),
+    (Storage::Ladder, Coverage::Whole),
+];
+
+/// A handler that keeps the events of state and resynchronisation as text, and mirrors every book by its
+/// changes.
+#[derive(Default)]
+struct Watch {
+    seen: Vec<String>,
+    mirrors: HashMap<BookId, Book<Ladder>>,
+    /// Also keeps the updates of books.
+    with_updates: bool,
+    /// Breaks at the next event.
+    breaks: bool,
+}
+
+impl Handler for Watch {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        match &event {
+            Event::State(it) => {
+                let (old, new) = (it.old, it.new);
+                assert!(new == books.state(it.book) || self.breaks);
+                self.see(format!("{} {old}>{new} {}", it.book, it.cause));
+            }
+            Event::Resync(it) => {
+                let step = match it.step {
+                    ResyncStep::Requested => "requested",
+                    ResyncStep::TimedOut => "timed out",
+                    ResyncStep::Failed { .. } => "failed",
+                    _ => "unsupported",
+                };
+                self.see(format!("{} {step} {}", it.book, it.attempt));
+            }
+            Event::Book(update) => {
+                self.mirror(update.book, update.changes.iter());
+                if self.with_updates {
+                    self.see(format!("{} updated", update.book));
+                }
+            }
+            _ => {}
+        }
+        match self.breaks {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl<V: Venue> OnMessage<V> for Watch {}
+
+impl Watch {
+    fn see(&mut self, event: String) {
+        self.seen.push(event);
+    }
+
+    fn mirror(&mut self, id: BookId, changes: impl Iterator<Item = ticklot::Change>) {
+        let mirror = self.mirrors.entry(id).or_insert_with(|| {
+            let mut book = Book::with_storage(Scale::UNIT);
+            book.replace(&[], &[], Nanos(0)).unwrap();
+            book
+        });
+        for change in changes {
+            let level = Level::new(change.ticks, change.new_lots);
+            let old = mirror.set(change.side, level, Nanos(0));
+            assert_eq!(old, Ok(change.old_lots), "{change:?}");
+        }
+    }
+
+    fn take(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.seen)
+    }
+}
+
+/// The books and the handler that sessions share, and the time.
+struct Shared {
+    books: Books,
+    watch: Watch,
+    now: Nanos,
+}
+
+impl Shared {
+    fn new() -> Self {
+        Self {
+            books: Books::new(),
+            watch: Watch::default(),
+            now: Nanos::from_secs(1),
+        }
+    }
+
+    fn session(&mut self, connection: u32, venue: DeltaVenue) -> Session<DeltaVenue> {
+        let id = ConnectionId(connection);
+        Session::new(venue, id, Options::default(), &mut self.books)
+    }
+
+    fn open(&mut self, session: &mut Session<DeltaVenue>) {
+        assert_eq!(session.next(self.now), Next::Connect);
+        let flow = session.opened(self.now, &mut self.books, &mut self.watch);
+        assert_eq!(flow, ControlFlow::Continue(()));
+        assert_eq!(session.next(self.now), Next::Open);
+    }
+
+    fn frame(&mut self, session: &mut Session<DeltaVenue>, text: &str) -> Reply {
+        session.frame(text.as_bytes(), self.now, &mut self.books, &mut self.watch)
+    }
+
+    fn respond(&mut self, session: &mut Session<DeltaVenue>, id: RequestId, body: &str) {
+        let body = Ok(body.as_bytes());
+        let reply = session.response(Some(id), body, self.now, &mut self.books, &mut self.watch);
+        assert_eq!(reply, Reply::Data);
+    }
+
+    fn fail(&mut self, session: &mut Session<DeltaVenue>, id: RequestId, error: &RequestFailure) {
+        let body = Err(error);
+        let reply = session.response(Some(id), body, self.now, &mut self.books, &mut self.watch);
+        assert_eq!(reply, Reply::Data);
+    }
+
+    fn resync(&mut self, session: &mut Session<DeltaVenue>, book: BookId) {
+        let reply = session.resync(book, self.now, &mut self.books, &mut self.watch);
+        assert_eq!(reply, Reply::Data);
+    }
+
+    fn end(&mut self, session: &mut Session<DeltaVenue>) {
+        let reason = Disconnect::Silent;
+        let flow = session.disconnected(self.now, &reason, &mut self.books, &mut self.watch);
+        assert_eq!(flow, ControlFlow::Continue(()));
+        if let Next::WaitUntil(until) = session.next(self.now) {
+            self.now = until;
+        }
+    }
+
+    /// Lets the time of the next deadline come. Returns how long that takes.
+    fn wait(&mut self, session: &mut Session<DeltaVenue>) -> Duration {
+        let due = session.deadline().unwrap().max(self.now);
+        let waited = due.since(self.now);
+        self.now = due;
+        self.timeout(session);
+        waited
+    }
+
+    fn timeout(&mut self, session: &mut Session<DeltaVenue>) {
+        let end = session.timeout(self.now, &mut self.books, &mut self.watch);
+        assert!(end.is_none(), "{end:?}");
+    }
+
+    fn pass(&mut self, secs: u64) {
+        self.now = self.now.after(Duration::from_secs(secs));
+    }
+
+    /// The live book's best prices.
+    fn best(&self, id: BookId) -> Option<(Option<Level>, Option<Level>)> {
+        let book = self.books.live(id)?;
+        Some((book.best_bid(), book.best_ask()))
+    }
+
+    /// The mirror by changes equals the book, whatever its state.
+    fn check_mirror(&self, id: BookId) {
+        let book = self.books.untrusted(id).unwrap();
+        assert_eq!(self.watch.mirrors[&id].crc32(), book.crc32(), "{id:?}");
+    }
+}
+
+fn requests(session: &mut Session<DeltaVenue>) -> Vec<RequestId> {
+    let now = Nanos(0);
+    std::iter::from_fn(|| session.next_request(now).map(|request| request.id)).collect()
+}
+
+// The recorded flow.
+
+/// A line of a recording.
+struct Line {
+    received: Nanos,
+    text: String,
+    message: Message,
+}
+
+/// A recording, and the scale of its book.
+struct Flow {
+    lines: Vec<Line>,
+    scale: Scale,
+    tickers: Vec<Ticker>,
+}
+
+fn flow(test: &str, names: &[&str], scale: Scale) -> Option<Flow> {
+    let mut lines = Vec::new();
+    for name in names {
+        let file = std::fs::File::open(raw::path(name, test)?).unwrap();
+        let reader = BufReader::new(flate2::read::MultiGzDecoder::new(file));
+        lines.extend(reader.lines().map(|line| read(&line.unwrap(), scale)));
+    }
+    let tickers = lines.iter().filter_map(|line| match line.message {
+        Message::Ticker(ticker) => Some(ticker),
+        _ => None,
+    });
+    Some(Flow {
+        tickers: tickers.collect(),
+        lines,
+        scale,
+    })
+}
+
+fn read(line: &str, scale: Scale) -> Line {
+    let (received, text) = line.split_once(' ').unwrap();
+    Line {
+        received: Nanos(received.parse().unwrap()),
+        text: text.to_owned(),
+        message: delta_venue::read(text, scale).unwrap(),
+    }
+}
+
+const SPOT: [&str; 2] = ["spot_btcusdt_20240808.gz", "spot_btcusdt_20240809.gz"];
+
+fn usdm(test: &str) -> Option<Flow> {
+    flow(
+        test,
+        &["usdm_btcusdt_20240808.gz"],
+        Scale::new(1, 3).unwrap(),
+    )
+}
+
+fn spot(test: &str, names: &[&str]) -> Option<Flow> {
+    flow(test, names, Scale::new(2, 8).unwrap())
+}
+
+impl Flow {
+    fn venue(&self, (storage, coverage): (Storage, Coverage)) -> DeltaVenue {
+        DeltaVenue::new("wss://stream")
+            .symbol("BTCUSDT", self.scale, storage)
+            .with_coverage(coverage)
+    }
+
+    /// The best prices after update `u`: of the last ticker that is not after it, if there is one after
+    /// it, since otherwise one may be missing.
+    fn best_after(&self, u: u64) -> Option<Ticker> {
+        let next = self.tickers.partition_point(|ticker| ticker.u <= u);
+        self.tickers.get(next)?;
+        self.tickers.get(next.checked_sub(1)?).copied()
+    }
+}
+
+/// The comparisons with the venue's best prices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    applied: usize,
+    comparable: usize,
+    equal: usize,
+    /// A best price is beyond the levels that the book covers, and the book shows none.
+    uncovered: usize,
+}
+
+impl Counts {
+    fn compare(&mut self, book: BookRef<'_>, ticker: Option<Ticker>) {
+        self.applied += 1;
+        let Some(ticker) = ticker else { return };
+        self.comparable += 1;
+        let best = (book.best_bid(), book.best_ask());
+        self.equal += usize::from(best == (Some(ticker.bid), Some(ticker.ask)));
+        let beyond =
+            |side: Side, level: Level| side.is_better(book.covers(side).unwrap(), level.ticks);
+        let beyond = beyond(Side::Bid, ticker.bid) || beyond(Side::Ask, ticker.ask);
+        self.uncovered += usize::from(beyond);
+    }
+}
+
+/// Plays a recording through a session.
+fn play(flow: &Flow, case: (Storage, Coverage)) -> (Counts, Session<DeltaVenue>) {
+    let mut shared = Shared::new();
+    let mut session = shared.session(0, flow.venue(case));
+    shared.now = flow.lines[0].received;
+    shared.open(&mut session);
+    assert_eq!(shared.watch.take(), ["0 requested 1"]);
+    let (mut counts, mut waiting) = (Counts::default(), Vec::new());
+    for line in &flow.lines {
+        shared.now = line.received.max(shared.now);
+        match &line.message {
+            Message::Snapshot(..) => {
+                let id = requests(&mut session)[0];
+                shared.respond(&mut session, id, &line.text);
+                assert_eq!(shared.watch.take(), ["0 empty>live snapshot"]);
+                bridge(flow, case, &waiting, line, &mut counts);
+            }
+            Message::Diff(ids, ..) => {
+                assert_eq!(shared.frame(&mut session, &line.text), Reply::Data);
+                match shared.books.live(BOOK) {
+                    Some(book) => counts.compare(book, flow.best_after(ids.last)),
+                    None => waiting.push(line),
+                }
+            }
+            _ => assert_eq!(shared.frame(&mut session, &line.text), Reply::Data),
+        }
+    }
+    assert_eq!(shared.watch.take(), [""; 0], "live from the snapshot on");
+    shared.check_mirror(BOOK);
+    (counts, session)
+}
+
+/// The diffs that waited are applied with the snapshot, in one call. To compare the book after each of
+/// them, another session receives those up to it.
+fn bridge(
+    flow: &Flow,
+    case: (Storage, Coverage),
+    waiting: &[&Line],
+    snapshot: &Line,
+    counts: &mut Counts,
+) {
+    let Message::Snapshot(at, _) = snapshot.message else {
+        unreachable!("a snapshot");
+    };
+    for place in 0..waiting.len() {
+        let Message::Diff(ids, ..) = waiting[place].message else {
+            unreachable!("a diff");
+        };
+        let mut shared = Shared::new();
+        let mut session = shared.session(0, flow.venue(case));
+        shared.open(&mut session);
+        for line in &waiting[..=place] {
+            assert_eq!(shared.frame(&mut session, &line.text), Reply::Data);
+        }
+        let id = requests(&mut session)[0];
+        shared.respond(&mut session, id, &snapshot.text);
+        if ids.last > at {
+            let book = shared.books.live(BOOK).unwrap();
+            counts.compare(book, flow.best_after(ids.last));
+        }
+    }
+}
+
+fn report(name: &str, case: (Storage, Coverage), counts: &Counts) {
+    reached(&format!(
+        "{name} through a session, {case:?}: {} of {} best prices equal, {} more beyond the levels that \
+         the book covers",
+        counts.equal, counts.comparable, counts.uncovered
+    ));
+}
+
+/// Where the book covers the best prices they are right, every time.
+fn check_counts((_, coverage): (Storage, Coverage), counts: &Counts) {
+    assert_eq!(counts.equal + counts.uncovered, counts.comparable);
+    assert!(counts.equal > counts.comparable / 2);
+    assert!(coverage != Coverage::Whole || counts.uncovered == 0);
+}
+
+#[test]
+fn usdm_flow_equals_tickers() {
+    let Some(flow) = usdm("usdm_flow_equals_tickers") else {
+        return;
+    };
+    for case in CASES {
+        let (counts, session) = play(&flow, case);
+        report("usdm_btcusdt", case, &counts);
+        check_counts(case, &counts);
+        assert_eq!((counts.applied, counts.comparable), (6_547, 6_545));
+        let stats = session.stats();
+        // Two of the six that waited continued the snapshot.
+        assert_eq!((stats.deltas, stats.snapshots), (6_545, 1));
+        assert_eq!((stats.gaps, stats.resyncs, stats.repeated), (0, 1, 0));
+    }
+}
+
+#[test]
+fn spot_flow_equals_tickers() {
+    let Some(flow) = spot("spot_flow_equals_tickers", &SPOT[..1]) else {
+        return;
+    };
+    for case in CASES {
+        let (counts, session) = play(&flow, case);
+        report("spot_btcusdt", case, &counts);
+        check_counts(case, &counts);
+        assert_eq!((counts.applied, counts.comparable), (3_449, 3_449));
+        assert_eq!(session.stats().gaps, 0);
+    }
+}
+
+// The second file continues the first without a snapshot. Far from the levels of the snapshot, levels that it
+// did not contain become the best ones: a book that is taken for whole is wrong twice.
+#[test]
+fn both_spot_files_continue() {
+    let Some(flow) = spot("both_spot_files_continue", &SPOT) else {
+        return;
+    };
+    for case in CASES {
+        let (counts, session) = play(&flow, case);
+        report("spot_btcusdt, both files", case, &counts);
+        assert_eq!((counts.applied, counts.comparable), (6_493, 6_492));
+        match case.1 {
+            Coverage::Whole => assert_eq!(counts.equal, 6_490),
+            _ => check_counts(case, &counts),
+        }
+        assert_eq!(session.stats().gaps, 0);
+    }
+}
+
+// A hundred diffs a connection.
+#[test]
+fn replacements_keep_book_live() {
+    let test = "replacements_keep_book_live";
+    let (Some(usdm), Some(spot)) = (usdm(test), spot(test, &SPOT[..1])) else {
+        return;
+    };
+    for case in CASES {
+        for (flow, name, expected) in [(&usdm, "usdm", 65), (&spot, "spot", 34)] {
+            let (counts, replacements) = Replacements::new(flow, case).run();
+            report(&format!("{name} over replaced connections"), case, &counts);
+            check_counts(case, &counts);
+            assert_eq!(replacements, expected);
+        }
+    }
+}
+
+/// A recording over connections each of which replaces the one before.
+struct Replacements<'a> {
+    flow: &'a Flow,
+    case: (Storage, Coverage),
+    shared: Shared,
+    session: Session<DeltaVenue>,
+    replacements: u32,
+    counts: Counts,
+}
+
+impl<'a> Replacements<'a> {
+    fn new(flow: &'a Flow, case: (Storage, Coverage)) -> Self {
+        let mut shared = Shared::new();
+        let mut session = shared.session(0, flow.venue(case));
+        shared.open(&mut session);
+        Self {
+            flow,
+            case,
+            shared,
+            session,
+            replacements: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    fn run(mut self) -> (Counts, u32) {
+        let mut diffs = Vec::new();
+        for line in &self.flow.lines {
+            match &line.message {
+                Message::Snapshot(..) => {
+                    let id = requests(&mut self.session)[0];
+                    self.shared.respond(&mut self.session, id, &line.text);
+                    self.shared.watch.take();
+                }
+                Message::Diff(ids, ..) => {
+                    diffs.push(line);
+                    self.diff(ids.last, &diffs);
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(
+            self.shared.watch.take(),
+            [""; 0],
+            "valid on every connection"
+        );
+        let owner = self.shared.books.connection(BOOK);
+        assert_eq!(owner, Some(self.session.id()));
+        self.shared.check_mirror(BOOK);
+        (self.counts, self.replacements)
+    }
+
+    /// Applies the last of the diffs.
+    fn diff(&mut self, last: u64, diffs: &[&Line]) {
+        let text = &diffs[diffs.len() - 1].text;
+        assert_eq!(self.shared.frame(&mut self.session, text), Reply::Data);
+        if let Some(book) = self.shared.books.live(BOOK) {
+            self.counts.compare(book, self.flow.best_after(last));
+            if self.counts.applied.is_multiple_of(100) {
+                self.replace(diffs);
+            }
+        }
+    }
+
+    /// Opens the next connection. Its first diff is the next one, and continues the book exactly, or up to
+    /// three earlier; then it adopts the book here, and the connection before it ends.
+    fn replace(&mut self, diffs: &[&Line]) {
+        self.replacements += 1;
+        let venue = self.flow.venue(self.case).replacement();
+        let mut new = self.shared.session(self.replacements, venue);
+        self.shared.open(&mut new);
+        let overlap = usize::try_from(self.replacements % 4).unwrap();
+        for line in &diffs[diffs.len() - overlap..] {
+            assert_eq!(self.shared.frame(&mut new, &line.text), Reply::Data);
+        }
+        if overlap > 0 {
+            self.shared.end(&mut self.session);
+        }
+        self.session = new;
+    }
+}
+
+// Every diff of the first spot file is removed once: in four passes, each of which removes every fourth one
+// and repairs the book before the next.
+#[test]
+fn removed_diffs_are_repaired() {
+    let Some(flow) = spot("removed_diffs_are_repaired", &SPOT[..1]) else {
+        return;
+    };
+    for storage in STORAGES {
+        let (mut counts, mut removed) = (Counts::default(), 0);
+        for pass in 0..REMOVED_EVERY {
+            removed += Removal::new(&flow, storage).run(pass, &mut counts);
+        }
+        let case = (storage, Coverage::Snapshot(LIMIT));
+        report("spot_btcusdt, every diff removed once", case, &counts);
+        reached(&format!("{removed} gaps, each repaired by one snapshot"));
+        // All but the last three, whose gaps nothing would reveal or repair.
+        assert_eq!((removed, counts.equal), (3_445, counts.comparable));
+    }
+}
+
+// Every fourth diff of the futures: the rules are the same, and all of them would take four times as long.
+#[test]
+fn removed_usdm_diffs_are_repaired() {
+    let Some(flow) = usdm("removed_usdm_diffs_are_repaired") else {
+        return;
+    };
+    let mut counts = Counts::default();
+    let removed = Removal::new(&flow, Storage::Ladder).run(0, &mut counts);
+    let case = (Storage::Ladder, Coverage::Snapshot(LIMIT));
+    report("usdm_btcusdt, every fourth diff removed", case, &counts);
+    assert_eq!((removed, counts.equal), (1_636, counts.comparable));
+}
+
+/// A diff is removed, two reveal the gap and wait, and one is applied to the repaired book.
+const REMOVED_EVERY: usize = 4;
+
+/// A pass over a recording that removes some of its diffs.
+struct Removal<'a> {
+    flow: &'a Flow,
+    shared: Shared,
+    session: Session<DeltaVenue>,
+    market: Option<Market>,
+    /// The snapshot that is to be returned.
+    body: String,
+}
+
+impl<'a> Removal<'a> {
+    fn new(flow: &'a Flow, storage: Storage) -> Self {
+        let mut shared = Shared::new();
+        let case = (storage, Coverage::Snapshot(LIMIT));
+        let mut session = shared.session(0, flow.venue(case));
+        shared.open(&mut session);
+        Self {
+            flow,
+            shared,
+            session,
+            market: None,
+            body: String::new(),
+        }
+    }
+
+    /// Returns how many diffs were removed.
+    fn run(mut self, pass: usize, counts: &mut Counts) -> usize {
+        let is_diff = |line: &&Line| matches!(line.message, Message::Diff(..));
+        let is_snapshot = |line: &Line| matches!(line.message, Message::Snapshot(..));
+        let lines = &self.flow.lines;
+        let start = lines.iter().position(is_snapshot).unwrap();
+        for line in lines[..start].iter().filter(is_diff) {
+            assert_eq!(
+                self.shared.frame(&mut self.session, &line.text),
+                Reply::Data
+            );
+        }
+        self.begin(&lines[..start], &lines[start]);
+        let diffs: Vec<&Line> = lines[start..].iter().filter(is_diff).collect();
+        let mut removed = 0;
+        for (place, line) in diffs.iter().enumerate() {
+            let step = (place + REMOVED_EVERY - pass) % REMOVED_EVERY;
+            // The last ones have no successors that reveal the gap.
+            let is_whole = place >= pass && place - step + REMOVED_EVERY <= diffs.len();
+            match step {
+                _ if !is_whole => self.apply(line, counts),
+                0 => {
+                    removed += 1;
+                    self.remove(line, place);
+                }
+                1 => self.reveal(line, place),
+                2 => self.repair(line, place, counts),
+                _ => self.apply(line, counts),
+            }
+        }
+        let stats = self.session.stats();
+        assert_eq!((stats.gaps, stats.resyncs), (removed, removed + 1));
+        assert_eq!((stats.connects, stats.disconnects), (1, 0));
+        self.shared.check_mirror(BOOK);
+        usize::try_from(removed).unwrap()
+    }
+
+    fn begin(&mut self, before: &[Line], snapshot: &Line) {
+        let Message::Snapshot(id, sides) = &snapshot.message else {
+            unreachable!("a snapshot");
+        };
+        self.market = Some(Market::new(self.flow.scale, *id, sides));
+        before.iter().for_each(|line| self.note(line));
+        let id = requests(&mut self.session)[0];
+        self.shared.respond(&mut self.session, id, &snapshot.text);
+        assert!(self.shared.books.live(BOOK).is_some());
+        self.shared.watch.take();
+    }
+
+    /// Applies a diff to the model.
+    fn note(&mut self, line: &Line) {
+        if let Message::Diff(ids, sides, _) = &line.message {
+            self.market.as_mut().unwrap().apply(*ids, sides);
+        }
+    }
+
+    /// Keeps the snapshot as it is now: in turn after the removed diff, and after each that waits.
+    fn keep(&mut self, place: usize, turn: usize) {
+        if place % 3 == turn {
+            self.body = self.market.as_ref().unwrap().body();
+        }
+    }
+
+    fn remove(&mut self, line: &Line, place: usize) {
+        self.note(line);
+        self.keep(place, 0);
+    }
+
+    /// The gap, in the call that has the next diff.
+    fn reveal(&mut self, line: &Line, place: usize) {
+        self.note(line);
+        self.keep(place - 1, 1);
+        assert_eq!(
+            self.shared.frame(&mut self.session, &line.text),
+            Reply::Data
+        );
+        let seen = self.shared.watch.take();
+        assert_eq!(seen, ["0 live>gap sequence_gap", "0 requested 1"]);
+        assert!(self.shared.books.live(BOOK).is_none());
+        assert_eq!(self.session.next(self.shared.now), Next::Open);
+    }
+
+    /// Another diff waits, and then the snapshot repairs the book in its call.
+    fn repair(&mut self, line: &Line, place: usize, counts: &mut Counts) {
+        self.note(line);
+        self.keep(place - 2, 2);
+        assert_eq!(
+            self.shared.frame(&mut self.session, &line.text),
+            Reply::Data
+        );
+        assert!(self.shared.books.live(BOOK).is_none());
+        assert_eq!(self.shared.watch.take(), [""; 0]);
+        let ids = requests(&mut self.session);
+        assert_eq!(ids.len(), 1);
+        let body = std::mem::take(&mut self.body);
+        self.shared.respond(&mut self.session, ids[0], &body);
+        assert_eq!(self.shared.watch.take(), ["0 gap>live snapshot"]);
+        self.check(counts);
+    }
+
+    fn apply(&mut self, line: &Line, counts: &mut Counts) {
+        self.note(line);
+        assert_eq!(
+            self.shared.frame(&mut self.session, &line.text),
+            Reply::Data
+        );
+        assert_eq!(self.shared.watch.take(), [""; 0]);
+        self.check(counts);
+    }
+
+    /// The book is live, and equals the model and the venue's best prices.
+    fn check(&self, counts: &mut Counts) {
+        let (book, market) = (self.shared.books.live(BOOK), self.market.as_ref().unwrap());
+        let book = book.unwrap();
+        counts.compare(book, self.flow.best_after(market.last()));
+        for side in [Side::Bid, Side::Ask] {
+            let levels = book.levels(side).take(50);
+            assert!(levels.eq(market.levels(side).take(50)));
+        }
+    }
+}
+
+// Made by hand: the levels are one tick apart, and a diff sets the bid at 100 to its last number.
+
+fn diff(symbol: &str, first: u64, last: u64) -> String {
+    format!(
+        r#"{{"e":"depthUpdate","E":1,"s":"{symbol}","U":{first},"u":{last},"b":[["100","{last}"]],"a":[]}}"#
+    )
+}
+
+fn snapshot(id: u64) -> String {
+    let deep = id % 50;
+    format!(
+        r#"{{"lastUpdateId":{id},"bids":[["100","{id}"],["{deep}","1"]],"asks":[["101","7"]]}}"#
+    )
+}
+
+const TRADE: &str = r#"{"e":"trade","s":"A","p":"100","q":"1","T":5,"m":true}"#;
+
+/// A is kept as a ladder, and any other symbol as flat arrays.
+fn venue(symbols: &[&str]) -> DeltaVenue {
+    let venue = DeltaVenue::new("wss://stream");
+    let storage = |name: &str| {
+        if name == "A" {
+            Storage::Ladder
+        } else {
+            Storage::Flat
+        }
+    };
+    let add = |venue: DeltaVenue, name: &&str| venue.symbol(name, Scale::UNIT, storage(name));
+    symbols.iter().fold(venue, add)
+}
+
+/// A session whose books are live at update 12.
+fn live(symbols: &[&str]) -> (Shared, Session<DeltaVenue>) {
+    let mut shared = Shared::new();
+    let session = live_session(&mut shared, 0, symbols, venue(symbols));
+    (shared, session)
+}
+
+fn live_session(
+    shared: &mut Shared,
+    connection: u32,
+    symbols: &[&str],
+    venue: DeltaVenue,
+) -> Session<DeltaVenue> {
+    let mut session = shared.session(connection, venue);
+    shared.open(&mut session);
+    let ids = requests(&mut session);
+    assert_eq!(ids.len(), symbols.len());
+    for (id, symbol) in ids.into_iter().zip(symbols) {
+        shared.respond(&mut session, id, &snapshot(10));
+        assert_eq!(
+            shared.frame(&mut session, &diff(symbol, 11, 12)),
+            Reply::Data
+        );
+    }
+    shared.watch.take();
+    session
+}
+
+/// The best bid's lots, which are the number of the last update in a live book.
+fn position(shared: &Shared, id: BookId) -> Option<i64> {
+    shared.best(id)?.0.map(|level| level.lots.0)
+}
+
+/// A gap, and the request that repairs it.
+fn gap(shared: &mut Shared, session: &mut Session<DeltaVenue>, symbol: &str) -> RequestId {
+    assert_eq!(shared.frame(session, &diff(symbol, 14, 14)), Reply::Data);
+    let seen = shared.watch.take();
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert!(seen[0].ends_with(" live>gap sequence_gap"), "{seen:?}");
+    assert!(seen[1].ends_with(" requested 1"), "{seen:?}");
+    let ids = requests(session);
+    assert_eq!(ids.len(), 1);
+    ids[0]
+}
+
+#[test]
+fn stale_snapshot_is_requested_again() {
+    for symbol in ["A", "B"] {
+        stale_snapshot(symbol);
+    }
+}
+
+fn stale_snapshot(symbol: &str) {
+    let (mut shared, mut session) = live(&[symbol]);
+    let id = gap(&mut shared, &mut session, symbol);
+    shared.respond(&mut session, id, &snapshot(11));
+    assert_eq!(
+        (shared.watch.take(), position(&shared, BOOK)),
+        (vec![], None)
+    );
+    shared.check_mirror(BOOK);
+    let waited = shared.wait(&mut session);
+    assert!(waited >= Duration::from_secs(5), "{waited:?}");
+    assert_eq!(shared.watch.take(), ["0 timed out 1", "0 requested 2"]);
+    let id = requests(&mut session)[0];
+    shared.respond(&mut session, id, &snapshot(13));
+    assert_eq!(shared.watch.take(), ["0 gap>live snapshot"]);
+    assert_eq!(position(&shared, BOOK), Some(14));
+    assert_eq!(session.next(shared.now), Next::Open);
+}
+
+#[test]
+fn refused_snapshot_waits_for_retry() {
+    let (mut shared, mut session) = live(&["A"]);
+    let id = gap(&mut shared, &mut session, "A");
+    let error = RequestFailure::Status {
+        status: 429,
+        retry_after: Some(Duration::from_secs(40)),
+    };
+    shared.fail(&mut session, id, &error);
+    assert_eq!(shared.watch.take(), ["0 failed 1"]);
+    shared.pass(39);
+    shared.timeout(&mut session);
+    assert_eq!(shared.frame(&mut session, &diff("A", 15, 15)), Reply::Data);
+    assert_eq!(
+        (shared.watch.take(), requests(&mut session)),
+        (vec![], vec![])
+    );
+    shared.pass(1);
+    shared.timeout(&mut session);
+    let id = requests(&mut session)[0];
+    assert_eq!(shared.watch.take(), ["0 requested 2"]);
+    shared.respond(&mut session, id, &snapshot(13));
+    assert_eq!(shared.watch.take(), ["0 gap>live snapshot"]);
+    assert_eq!(position(&shared, BOOK), Some(15));
+}
+
+/// The limit is the client's, not the book's.
+#[test]
+fn retry_time_holds_for_all_books() {
+    let (mut shared, mut session) = live(&["A", "B"]);
+    let id = gap(&mut shared, &mut session, "A");
+    let error = RequestFailure::Status {
+        status: 418,
+        retry_after: Some(Duration::from_secs(100)),
+    };
+    shared.fail(&mut session, id, &error);
+    assert_eq!(shared.watch.take(), ["0 failed 1"]);
+    assert_eq!(shared.frame(&mut session, &diff("B", 14, 14)), Reply::Data);
+    assert_eq!(shared.watch.take(), ["1 live>gap sequence_gap"]);
+    shared.end(&mut session);
+    shared.open(&mut session);
+    shared.watch.take();
+    assert_eq!(requests(&mut session), []);
+    shared.pass(99);
+    shared.timeout(&mut session);
+    assert_eq!(
+        (shared.watch.take(), requests(&mut session)),
+        (vec![], vec![])
+    );
+    shared.pass(1);
+    shared.timeout(&mut session);
+    assert_eq!(shared.watch.take(), ["0 requested 1", "1 requested 1"]);
+    assert_eq!(requests(&mut session).len(), 2);
+}
+
+#[test]
+fn missing_snapshot_waits_double() {
+    let (mut shared, mut session) = live(&["A"]);
+    gap(&mut shared, &mut session, "A");
+    for (attempt, secs) in (1..).zip([5, 10, 20, 40, 60, 60]) {
+        let mut waited = Duration::ZERO;
+        while shared.watch.seen.is_empty() {
+            waited += shared.wait(&mut session);
+        }
+        let least = Duration::from_secs(secs);
+        assert!(
+            least <= waited && waited <= least.mul_f64(1.5),
+            "{waited:?}"
+        );
+        let expected = [
+            format!("0 timed out {attempt}"),
+            format!("0 requested {}", attempt + 1),
+        ];
+        assert_eq!(shared.watch.take(), expected);
+        assert_eq!(requests(&mut session).len(), 1);
+    }
+    assert_eq!(session.stats().resyncs, 8);
+    assert_eq!(shared.books.counts(BOOK).gaps, 1);
+}
+
+#[test]
+fn two_gaps_are_repaired_separately() {
+    let (mut shared, mut session) = live(&["A", "B"]);
+    let first = gap(&mut shared, &mut session, "A");
+    let second = gap(&mut shared, &mut session, "B");
+    shared.respond(&mut session, second, &snapshot(14));
+    assert_eq!(shared.watch.take(), ["1 gap>live snapshot"]);
+    assert_eq!(
+        (position(&shared, BOOK), position(&shared, OTHER)),
+        (None, Some(14))
+    );
+    shared.respond(&mut session, first, &snapshot(13));
+    assert_eq!(shared.watch.take(), ["0 gap>live snapshot"]);
+    assert_eq!(
+        (position(&shared, BOOK), position(&shared, OTHER)),
+        (Some(14), Some(14))
+    );
+    // Nothing is due any more.
+    shared.pass(20);
+    shared.timeout(&mut session);
+    assert_eq!(
+        (shared.watch.take(), requests(&mut session)),
+        (vec![], vec![])
+    );
+}
+
+// Only after a snapshot: a feed that starts its numbers again must not leave a book that seems live.
+#[test]
+fn repeated_diffs_change_nothing() {
+    let mut shared = Shared::new();
+    let mut session = shared.session(0, venue(&["A"]));
+    shared.open(&mut session);
+    let id = requests(&mut session)[0];
+    shared.respond(&mut session, id, &snapshot(12));
+    shared.watch.take();
+    shared.watch.with_updates = true;
+    for (first, last) in [(11, 12), (5, 9), (11, 12)] {
+        assert_eq!(
+            shared.frame(&mut session, &diff("A", first, last)),
+            Reply::Data
+        );
+    }
+    assert_eq!(shared.watch.take(), [""; 0]);
+    assert_eq!(
+        (position(&shared, BOOK), session.stats().repeated),
+        (Some(12), 3)
+    );
+    for last in [13, 13] {
+        assert_eq!(
+            shared.frame(&mut session, &diff("A", last, last)),
+            Reply::Data
+        );
+    }
+    let expected = ["0 updated", "0 live>gap sequence_gap", "0 requested 1"];
+    assert_eq!(shared.watch.take(), expected);
+    let id = requests(&mut session)[0];
+    shared.respond(&mut session, id, &snapshot(13));
+    assert_eq!(position(&shared, BOOK), Some(13));
+}
+
+#[test]
+fn swapped_diffs_wait_for_snapshot() {
+    let (mut shared, mut session) = live(&["A"]);
+    let id = gap(&mut shared, &mut session, "A");
+    assert_eq!(shared.frame(&mut session, &diff("A", 13, 13)), Reply::Data);
+    assert_eq!(shared.watch.take(), [""; 0]);
+    shared.respond(&mut session, id, &snapshot(14));
+    assert_eq!(shared.watch.take(), ["0 gap>live snapshot"]);
+    assert_eq!(shared.frame(&mut session, &diff("A", 15, 15)), Reply::Data);
+    assert_eq!(
+        (shared.watch.take(), position(&shared, BOOK)),
+        (vec![], Some(15))
+    );
+}
+
+/// A log does not record which request a snapshot answers: it is the oldest.
+#[test]
+fn logged_response_answers_oldest() {
+    let mut shared = Shared::new();
+    let mut session = shared.session(0, venue(&["A", "B"]));
+    shared.open(&mut session);
+    shared.watch.take();
+    for (id, book) in [(20, BOOK), (30, OTHER)] {
+        let body = snapshot(id);
+        let (books, watch) = (&mut shared.books, &mut shared.watch);
+        let reply = session.response(None, Ok(body.as_bytes()), shared.now, books, watch);
+        assert_eq!(reply, Reply::Data);
+        assert_eq!(position(&shared, book), i64::try_from(id).ok());
+    }
+}
+
+// More deltas than are kept: those are dropped, and the book is a gap until a newer snapshot.
+#[test]
+fn overflow_is_reported_once() {
+    let mut shared = Shared::new();
+    let mut session = shared.session(0, venue(&["A"]));
+    shared.open(&mut session);
+    let late = requests(&mut session)[0];
+    assert_eq!(shared.watch.take(), ["0 requested 1"]);
+    for number in 1..=20_000 {
+        let next = diff("A", number, number);
+        assert_eq!(shared.frame(&mut session, &next), Reply::Data);
+    }
+    assert_eq!(shared.watch.take(), ["0 empty>gap no_snapshot"]);
+    shared.respond(&mut session, late, &snapshot(10));
+    assert_eq!(
+        (shared.watch.take(), position(&shared, BOOK)),
+        (vec![], None)
+    );
+    shared.pass(20);
+    shared.timeout(&mut session);
+    assert_eq!(shared.watch.take(), ["0 timed out 1", "0 requested 2"]);
+    let id = requests(&mut session)[0];
+    shared.respond(&mut session, id, &snapshot(19_000));
+    assert_eq!(shared.watch.take(), ["0 gap>live snapshot"]);
+    assert_eq!(position(&shared, BOOK), Some(20_000));
+    shared.check_mirror(BOOK);
+}
+
+/// A request belongs to the connection that made it.
+#[test]
+fn late_response_is_dropped() {
+    let (mut shared, mut session) = live(&["A"]);
+    let late = gap(&mut shared, &mut session, "A");
+    shared.end(&mut session);
+    assert_eq!(shared.watch.take(), ["0 gap>disconnected disconnected"]);
+    shared.open(&mut session);
+    assert_eq!(shared.watch.take(), ["0 requested 1"]);
+    shared.respond(&mut session, late, &snapshot(13));
+    assert_eq!(
+        (shared.watch.take(), position(&shared, BOOK)),
+        (vec![], None)
+    );
+    let id = requests(&mut session)[0];
+    shared.respond(&mut session, id, &snapshot(13));
+    assert_eq!(shared.watch.take(), ["0 disconnected>live snapshot"]);
+}
+
+#[test]
+fn older_snapshot_does_not_repair() {
+    let (mut shared, mut session) = live(&["A"]);
+    assert_eq!(shared.frame(&mut session, "{"), Reply::Data);
+    assert_eq!(
+        shared.watch.take(),
+        ["0 live>gap bad_message", "0 requested 1"]
+    );
+    let id = requests(&mut session)[0];
+    shared.respond(&mut session, id, &snapshot(11));
+    assert_eq!(
+        (shared.watch.take(), position(&shared, BOOK)),
+        (vec![], None)
+    );
+    shared.wait(&mut session);
+    assert_eq!(shared.watch.take(), ["0 timed out 1", "0 requested 2"]);
+    let id = requests(&mut session)[0];
+    shared.respond(&mut session, id, &snapshot(13));
+    assert_eq!(position(&shared, BOOK), Some(13));
+}
+
+#[test]
+fn resync_of_live_book_ends() {
+    for id in [11, 12, 13] {
+        let (mut shared, mut session) = live(&["A"]);
+        shared.resync(&mut session, BOOK);
+        assert_eq!(shared.watch.take(), ["0 requested 1"]);
+        let request = requests(&mut session)[0];
+        shared.respond(&mut session, request, &snapshot(id));
+        shared.pass(20);
+        shared.timeout(&mut session);
+        assert_eq!(
+            (shared.watch.take(), requests(&mut session)),
+            (vec![], vec![])
+        );
+        assert_eq!(position(&shared, BOOK), i64::try_from(id.max(12)).ok());
+    }
+}
+
+#[test]
+fn unsupported_resync_is_reported() {
+    let mut shared = Shared::new();
+    let mut session = shared.session(0, venue(&["A"]).without_requests());
+    shared.open(&mut session);
+    assert_eq!(shared.watch.take(), [""; 0]);
+    shared.resync(&mut session, BOOK);
+    assert_eq!(shared.watch.take(), ["0 unsupported 0"]);
+    assert_eq!(session.stats().resyncs, 0);
+}
+
+// Replacement connections.
+
+/// A live book of one connection, and a second connection, open for the third time, that may adopt it.
+fn replacement() -> (Shared, Session<DeltaVenue>, Session<DeltaVenue>) {
+    let (mut shared, old) = live(&["A"]);
+    let mut new = shared.session(1, venue(&["A"]).replacement());
+    shared.open(&mut new);
+    for _ in 0..2 {
+        shared.end(&mut new);
+        shared.open(&mut new);
+    }
+    assert_eq!((shared.watch.take(), requests(&mut new)), (vec![], vec![]));
+    (shared, old, new)
+}
+
+fn owner(shared: &Shared) -> (ConnectionId, Epoch) {
+    let epoch = shared.books.untrusted(BOOK).unwrap().epoch();
+    (shared.books.connection(BOOK).unwrap(), epoch)
+}
+
+#[test]
+fn overlapping_connection_adopts_book() {
+    for (first, last) in [(13, 14), (11, 14), (12, 13), (5, 9), (9, 12)] {
+        let (mut shared, mut old, mut new) = replacement();
+        assert_eq!(owner(&shared), (ConnectionId(0), Epoch(1)));
+        assert_eq!(shared.frame(&mut new, &diff("A", first, last)), Reply::Data);
+        assert_eq!(owner(&shared), (ConnectionId(1), Epoch(3)));
+        let at = last.max(12);
+        assert_eq!(position(&shared, BOOK), i64::try_from(at).ok());
+        assert_eq!(new.stats().repeated, u64::from(last <= 12));
+        shared.end(&mut old);
+        // Deltas that the book has are passed over until the first that it lacks.
+        for number in 9..=16 {
+            let next = diff("A", number, number);
+            if number > last {
+                assert_eq!(shared.frame(&mut new, &next), Reply::Data);
+            }
+        }
+        assert_eq!(
+            (shared.watch.take(), position(&shared, BOOK)),
+            (vec![], Some(16))
+        );
+        shared.check_mirror(BOOK);
+        // From now on the book is the new connection's, in gaps and at its end.
+        assert_eq!(shared.frame(&mut new, &diff("A", 18, 18)), Reply::Data);
+        assert_eq!(
+            shared.watch.take(),
+            ["0 live>gap sequence_gap", "0 requested 1"]
+        );
+        let id = requests(&mut new)[0];
+        shared.respond(&mut new, id, &snapshot(18));
+        shared.end(&mut new);
+        let expected = ["0 gap>live snapshot", "0 live>disconnected disconnected"];
+        assert_eq!(shared.watch.take(), expected);
+        shared.open(&mut new);
+        assert_eq!(owner(&shared), (ConnectionId(1), Epoch(4)));
+        let id = requests(&mut new)[0];
+        shared.respond(&mut new, id, &snapshot(20));
+        assert_eq!(position(&shared, BOOK), Some(20));
+    }
+}
+
+/// Whatever the old connection still receives, the book is the new one's.
+#[test]
+fn adopted_book_ignores_old_connection() {
+    let (mut shared, mut old, mut new) = replacement();
+    shared.resync(&mut old, BOOK);
+    assert_eq!(shared.watch.take(), ["0 requested 1"]);
+    let id = requests(&mut old)[0];
+    assert_eq!(shared.frame(&mut new, &diff("A", 13, 13)), Reply::Data);
+    for (first, last) in [(13, 13), (14, 14), (19, 20)] {
+        assert_eq!(shared.frame(&mut old, &diff("A", first, last)), Reply::Data);
+    }
+    assert_eq!(shared.frame(&mut old, "{"), Reply::Data);
+    assert_eq!(shared.frame(&mut old, TRADE), Reply::Data);
+    assert_eq!(shared.books.trades(BOOK).count(), 0);
+    shared.respond(&mut old, id, &snapshot(20));
+    assert_eq!((old.stats().unrequested, old.stats().gaps), (5, 0));
+    shared.pass(20);
+    shared.timeout(&mut old);
+    shared.resync(&mut old, BOOK);
+    shared.end(&mut old);
+    shared.open(&mut old);
+    assert_eq!((shared.watch.take(), requests(&mut old)), (vec![], vec![]));
+    assert_eq!(owner(&shared), (ConnectionId(1), Epoch(3)));
+    assert_eq!(position(&shared, BOOK), Some(13));
+    assert_eq!(shared.frame(&mut new, TRADE), Reply::Data);
+    assert_eq!(shared.books.trades(BOOK).count(), 1);
+    assert_eq!(shared.frame(&mut new, &diff("A", 14, 14)), Reply::Data);
+    assert_eq!(
+        (shared.watch.take(), position(&shared, BOOK)),
+        (vec![], Some(14))
+    );
+}
+
+#[test]
+fn stale_book_is_adopted() {
+    let (mut shared, mut old, mut new) = replacement();
+    shared.wait(&mut old);
+    assert_eq!(shared.watch.take(), ["0 live>stale timeout"]);
+    assert_eq!(shared.frame(&mut new, &diff("A", 12, 13)), Reply::Data);
+    assert_eq!(shared.watch.take(), ["0 stale>live delta"]);
+    assert_eq!(position(&shared, BOOK), Some(13));
+    shared.end(&mut old);
+    let waited = shared.wait(&mut new);
+    assert!(waited <= Duration::from_secs(30));
+    assert_eq!(shared.watch.take(), ["0 live>stale timeout"]);
+}
+
+#[test]
+fn missing_position_is_not_adopted() {
+    let (mut shared, mut old, mut new) = replacement();
+    assert_eq!(shared.frame(&mut new, &diff("A", 14, 15)), Reply::Data);
+    assert_eq!(owner(&shared), (ConnectionId(0), Epoch(1)));
+    assert_eq!(new.venue().refused(), 1);
+    assert_eq!(shared.frame(&mut old, &diff("A", 13, 14)), Reply::Data);
+    assert_eq!(position(&shared, BOOK), Some(14));
+    // The old connection has caught up, and the next delta of the new one continues the book.
+    assert_eq!(shared.frame(&mut new, &diff("A", 15, 16)), Reply::Data);
+    assert_eq!(owner(&shared), (ConnectionId(1), Epoch(3)));
+    assert_eq!(
+        (shared.watch.take(), position(&shared, BOOK)),
+        (vec![], Some(16))
+    );
+}
+
+#[test]
+fn lost_book_is_not_adopted() {
+    let (mut shared, mut old, mut new) = replacement();
+    let id = gap(&mut shared, &mut old, "A");
+    assert_eq!(shared.frame(&mut new, &diff("A", 13, 13)), Reply::Data);
+    assert_eq!(owner(&shared), (ConnectionId(0), Epoch(1)));
+    shared.respond(&mut old, id, &snapshot(13));
+    assert_eq!(position(&shared, BOOK), Some(14));
+}
+
+// Staleness and validity.
+
+#[test]
+fn stale_book_revives_once() {
+    for (liveness, cause) in [(Liveness::Connection, "alive"), (Liveness::Book, "delta")] {
+        let mut shared = Shared::new();
+        let venue = venue(&["A"]).with_liveness(liveness);
+        let mut session = live_session(&mut shared, 0, &["A"], venue);
+        let waited = shared.wait(&mut session);
+        assert_eq!(waited, Duration::from_secs(30));
+        assert_eq!(shared.watch.take(), ["0 live>stale timeout"]);
+        assert_eq!(shared.best(BOOK), None);
+        assert_eq!(shared.frame(&mut session, &diff("A", 13, 13)), Reply::Data);
+        assert_eq!(shared.watch.take(), [format!("0 stale>live {cause}")]);
+        assert_eq!(position(&shared, BOOK), Some(13));
+    }
+}
+
+#[test]
+fn other_connection_reports_timeouts() {
+    let (mut shared, _old) = live(&["A"]);
+    let mut other = live_session(&mut shared, 1, &["B"], venue(&["B"]));
+    shared.pass(20);
+    assert_eq!(shared.frame(&mut other, &diff("B", 13, 13)), Reply::Data);
+    shared.pass(15);
+    shared.watch.with_updates = true;
+    assert_eq!(shared.frame(&mut other, &diff("B", 14, 14)), Reply::Data);
+    let expected = ["0 live>stale timeout", "1 updated"];
+    assert_eq!(shared.watch.take(), expected);
+    assert_eq!(
+        (position(&shared, BOOK), position(&shared, OTHER)),
+        (None, Some(14))
+    );
+}
+
+#[test]
+fn break_drops_pending_events() {
+    let (mut shared, mut session) = live(&["A", "B"]);
+    shared.watch.breaks = true;
+    assert_eq!(shared.frame(&mut session, "{"), Reply::Stop);
+    shared.watch.breaks = false;
+    assert_eq!(shared.watch.take(), ["0 live>gap bad_message"]);
+    let states = [BOOK, OTHER].map(|id| shared.books.state(id));
+    assert!(states.iter().all(|state| matches!(state, State::Gap(_))));
+    shared.timeout(&mut session);
+    let seen = shared.watch.take();
+    assert!(
+        seen.iter().all(|event| event.contains("requested")),
+        "{seen:?}"
+    );
+}
