@@ -63,7 +63,7 @@ fn one(seed: u64) -> ExitCode {
     // A reader that has seen enough, such as `head`, is no error.
     let _ = std::io::stdout().write_all(outcome.trace.as_bytes());
     let seconds = outcome.time.0 / 1_000_000_000;
-    let recovery = outcome.recovery.unwrap_or_default().0 / 1_000_000;
+    let recovery = outcome.recovery.unwrap_or_default().as_millis();
     let _ = writeln!(
         std::io::stdout(),
         "seed {seed}: {seconds} s of virtual time, {} steps, faults: {}; well again after {recovery} ms; {}",

@@ -1,12 +1,15 @@
 //! What goes wrong: the faults, and a user who changes his mind.
 
+use std::time::Duration;
+
 use ticklot::bayse::Command;
 use ticklot_book::Nanos;
 
+use super::delta;
 use super::fault::Fault;
 use super::garbage;
-use super::link::{Packet, Trouble};
-use super::plan::{BAYSE, MAX_FRAME, MAX_MESSAGE, MS, Place, SECOND};
+use super::link::Packet;
+use super::plan::{BAYSE, DELTA, MAX_FRAME, MAX_MESSAGE, MS, Place, SECOND};
 use super::wish::Wish;
 use super::world::{Happening, World};
 
@@ -32,7 +35,7 @@ impl World {
             Fault::ClockBack => self.clock_back(),
             Fault::Fetch => self.bad_fetches += 1,
             Fault::WallClock => {
-                let host = self.chaos.usize(0..2);
+                let host = self.chaos.usize(0..self.hosts.len());
                 self.hosts[host].wall += self.chaos.i64(-7_200_000..7_200_000);
                 self.count(fault);
             }
@@ -49,7 +52,8 @@ impl World {
     fn on_a_link(&mut self, fault: Fault) {
         let is_whole = |link: &u32| {
             let link = &self.links[link];
-            link.is_held && link.session.is_some() && !link.is_dead
+            let is_deltas = link.host == DELTA || !fault.is_of_delta();
+            link.is_held && link.session.is_some() && !link.is_dead && is_deltas
         };
         let whole: Vec<u32> = self.links.keys().copied().filter(is_whole).collect();
         if whole.is_empty() {
@@ -79,7 +83,8 @@ impl World {
         let rng = &mut self.chaos;
         let (few, long) = (rng.u32(1..4), rng.u64(SECOND / 2..30 * SECOND));
         let (extra, late) = (rng.u64(200 * MS..4 * SECOND), rng.u64(50 * MS..12 * SECOND));
-        let until = self.now.after(Nanos(long));
+        let of = delta::SYMBOLS[rng.usize(0..2)];
+        let until = self.now.after(Duration::from_nanos(long));
         let Some(it) = self.links.get_mut(&link) else {
             return;
         };
@@ -97,6 +102,7 @@ impl World {
                 self.lines[it.line].ignored = few;
             }
             Fault::RateLimited => it.trouble.reject += few,
+            fault if fault.is_of_delta() => it.trouble.delta = Some((fault, of)),
             _ => {}
         }
         match fault {
@@ -116,9 +122,9 @@ impl World {
             return;
         }
         let long = self.chaos.u64(100 * MS..20 * SECOND);
-        self.paused = Some(self.now.after(Nanos(long)));
+        self.paused = Some(self.now.after(Duration::from_nanos(long)));
         if fault == Fault::Suspend {
-            self.suspended = Nanos(long);
+            self.suspended = Duration::from_nanos(long);
         }
         self.count(fault);
         self.after(long, Happening::Resume);
@@ -128,7 +134,7 @@ impl World {
         if self.paused.is_some() {
             return;
         }
-        let lost = Nanos(self.chaos.u64(MS..3 * SECOND));
+        let lost = Duration::from_nanos(self.chaos.u64(MS..3 * SECOND));
         self.count(Fault::ClockBack);
         self.set_back(lost);
         for line in 0..self.lines.len() {
@@ -138,7 +144,7 @@ impl World {
 
     /// A server goes down, in one of three ways, and comes up again.
     fn go_down(&mut self, fault: Fault) {
-        let host = self.chaos.usize(0..2);
+        let host = self.chaos.usize(0..self.hosts.len());
         if !self.hosts[host].is_up() {
             return;
         }
@@ -244,6 +250,9 @@ impl World {
             self.count(Fault::Truncated);
             return Some(cut_text(&text, &mut self.chaos));
         }
+        if text.starts_with("D|") {
+            return self.spoil_delta(link, text);
+        }
         if !is_ack(&text) {
             return Some(text);
         }
@@ -309,9 +318,12 @@ impl World {
         let links: Vec<u32> = self.links.keys().copied().collect();
         for link in links {
             if let Some(it) = self.links.get_mut(&link) {
-                it.trouble = Trouble::default();
+                let trouble = std::mem::take(&mut it.trouble);
                 it.slow = (0, Nanos(0));
                 it.frozen = it.frozen.map(|_| self.now);
+                if let Some(delta) = trouble.held {
+                    self.post(link, Packet::Text(delta.into_bytes()), self.now);
+                }
             }
             self.thaw(link);
         }
@@ -326,16 +338,16 @@ impl World {
         if let Some(until) = self.paused {
             // What the clock does not see is only what has passed.
             let left = until.since(self.now);
-            self.suspended = self.suspended.since(left);
+            self.suspended = self.suspended.saturating_sub(left);
             self.paused = Some(self.now);
             self.resume();
         }
     }
 }
 
-/// A confirmation of either venue: of a room, or of the namespace.
+/// A confirmation of a venue: of a room, of the namespace, or of a symbol.
 fn is_ack(text: &str) -> bool {
-    text.starts_with(r#"{"type":"subscribed""#) || text.starts_with("40")
+    text.starts_with(r#"{"type":"subscribed""#) || text.starts_with("40") || text.starts_with("K|")
 }
 
 /// The beginning of a text: at least a byte of it, and never all.

@@ -1,17 +1,20 @@
 //! The client's side: what the feed does around a session, on virtual time.
 
-use ticklot::{Disconnect, Next, Reply};
+use std::time::Duration;
+
+use ticklot::{Disconnect, Next, Reply, RequestFailure};
 use ticklot_book::Nanos;
 
+use super::event_bug::Relay;
 use super::fault::Fault;
 use super::link::{Arrival, Failure, Packet, Upstream};
-use super::plan::{MAX_MESSAGE, SECOND};
+use super::plan::MAX_MESSAGE;
 use super::session::{AnySession, Call, Watcher};
 use super::trace::Glimpse;
 use super::world::{Happening, World};
 
 /// How long an attempt to connect may take, upgrade and all.
-const ATTEMPT: Nanos = Nanos(5 * SECOND);
+const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// A session and its shell.
 #[derive(Debug)]
@@ -53,17 +56,24 @@ impl World {
         work: impl FnOnce(&mut AnySession, Call<'_>) -> R,
     ) -> R {
         let shown = self.shown();
-        let mut watcher = Watcher {
+        let watcher = Watcher {
             now: self.now,
             judge: &mut self.judge,
             trace: &mut self.trace,
         };
+        let mut relay = Relay {
+            watcher,
+            meddler: &mut self.meddler,
+        };
+        relay.deliver_delayed(&self.books);
         let call = Call {
             shown,
             books: &mut self.books,
-            handler: &mut watcher,
+            handler: &mut relay,
         };
-        work(&mut self.lines[line].session, call)
+        let result = work(&mut self.lines[line].session, call);
+        self.judge.call_over(&self.books, self.now);
+        result
     }
 
     /// Something reaches the client's machine.
@@ -98,14 +108,20 @@ impl World {
                     self.end(line, &Disconnect::Failed(why.into()));
                 }
             }
-            Arrival::Fetched { link, body, born } => {
-                if self.lines[line].link == Some(link)
-                    && let Some(body) = body
-                {
+            Arrival::Fetched {
+                link,
+                id,
+                body,
+                born,
+            } => {
+                if self.lines[line].link == Some(link) {
                     self.trace
-                        .step(self.now, format_args!("{line}: first books"));
-                    self.judge.came(line, b"", born, self.now);
-                    let _ = self.with(line, |session, call| session.fetched(body.as_bytes(), call));
+                        .step(self.now, format_args!("{line}: a response"));
+                    let text = body.as_deref().unwrap_or_default().as_bytes();
+                    self.judge.came(line, text, born, self.now);
+                    let failure = RequestFailure::Transport("no response".to_owned());
+                    let body = body.as_ref().map(String::as_bytes).ok_or(&failure);
+                    let _ = self.with(line, |session, call| session.response(id, body, call));
                 }
             }
         }
@@ -126,11 +142,6 @@ impl World {
         self.lines[line].link = Some(link);
         self.judge.opened(line, upgraded, self.now);
         let _ = self.with(line, AnySession::opened);
-        if let Some(url) = self.lines[line].session.fetch() {
-            let target = url.trim_start_matches("http://sim").to_owned();
-            let takes = self.latency();
-            self.after(takes, Happening::Fetch { link, target });
-        }
     }
 
     fn fail(&mut self, line: usize, attempt: u32, why: Failure) {
@@ -142,7 +153,7 @@ impl World {
         self.lines[line].attempt.1 = None;
         let reason = match why {
             Failure::Busy(seconds) => Disconnect::Busy {
-                retry_after: Nanos::from_secs(seconds),
+                retry_after: Duration::from_secs(seconds),
                 error: "429".into(),
             },
             Failure::Other(why) => Disconnect::Failed(why.into()),
@@ -164,8 +175,11 @@ impl World {
         }
         let over = match packet {
             Packet::Text(text) => self.frame(line, text, born),
-            Packet::Binary => Some(Disconnect::Ended("a binary message")),
-            Packet::Close(code) => Some(Disconnect::Closed { code }),
+            Packet::Binary => Some(Disconnect::Binary),
+            Packet::Close(code) => Some(Disconnect::Closed {
+                code,
+                reason: String::new(),
+            }),
             Packet::Ping => {
                 self.trace.step(self.now, format_args!("{line}: a ping"));
                 let shown = self.shown();
@@ -283,6 +297,13 @@ impl World {
 
     fn send(&mut self, line: usize) {
         let shown = self.shown();
+        while let Some(request) = self.lines[line].session.next_request(shown) {
+            let (id, takes) = (request.id, self.latency());
+            let target = request.url.trim_start_matches("http://sim").to_owned();
+            if let Some(link) = self.lines[line].link {
+                self.after(takes, Happening::Fetch { link, id, target });
+            }
+        }
         // As the feed's driver does: nothing is asked for without a reason.
         if !self.lines[line].session.has_outgoing(shown) {
             return;
@@ -311,7 +332,7 @@ impl World {
 
     /// Sets the timer, only to be earlier: one that comes too early looks again.
     fn arm(&mut self, line: usize, wake: Nanos) {
-        let at = wake.since(self.ahead).max(self.now);
+        let at = wake.before(self.ahead).max(self.now);
         if at < self.lines[line].armed {
             self.lines[line].armed = at;
             self.agenda.set(at, Happening::Wake { line });
@@ -346,6 +367,7 @@ impl World {
             return;
         }
         self.paused = None;
+        self.judge.resumed(self.now);
         self.trace
             .step(self.now, format_args!("the client goes on"));
         let lost = std::mem::take(&mut self.suspended);
@@ -365,9 +387,9 @@ impl World {
     }
 
     /// The client's clock loses time.
-    pub(super) fn set_back(&mut self, lost: Nanos) {
-        if lost > Nanos(0) {
-            self.ahead = self.ahead.since(lost);
+    pub(super) fn set_back(&mut self, lost: Duration) {
+        if lost > Duration::ZERO {
+            self.ahead = self.ahead.saturating_sub(lost);
             let shown = self.shown();
             self.judge.clock_set(self.now, shown);
             self.rearm();

@@ -65,11 +65,19 @@ pub enum Fault {
     Crash,
     /// The server's machine vanishes without a word, and another comes up with other books.
     Vanish,
+    /// A delta is lost.
+    DropDelta,
+    /// A delta is sent twice.
+    RepeatDelta,
+    /// Two consecutive deltas of a symbol are sent in the wrong order.
+    SwapDeltas,
+    /// A delta has other levels than its checksum, and the right number.
+    BadChecksum,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 34] = [
         Self::Delay,
         Self::Reorder,
         Self::Cut,
@@ -100,7 +108,22 @@ impl Fault {
         Self::Restart,
         Self::Crash,
         Self::Vanish,
+        Self::DropDelta,
+        Self::RepeatDelta,
+        Self::SwapDeltas,
+        Self::BadChecksum,
     ];
+
+    /// Whether it concerns a delta.
+    pub(super) fn is_of_delta(self) -> bool {
+        let all = [
+            Self::DropDelta,
+            Self::RepeatDelta,
+            Self::SwapDeltas,
+            Self::BadChecksum,
+        ];
+        all.contains(&self)
+    }
 
     /// Whether it only follows from others and from chance.
     pub(super) fn is_consequence(self) -> bool {
@@ -109,8 +132,14 @@ impl Fault {
 }
 
 /// How often each kind really happened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts([u64; Fault::ALL.len()]);
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self([0; Fault::ALL.len()])
+    }
+}
 
 impl Counts {
     /// One more.

@@ -1,8 +1,8 @@
 //! Frames that say nothing, or what no book can hold.
 
-use super::plan::BAYSE;
+use super::plan::{BAYSE, DELTA};
 
-/// Lines that either venue might send by mistake.
+/// Lines that any venue might send by mistake.
 const EITHER: [&str; 10] = [
     "",
     "\n\n\n",
@@ -44,12 +44,26 @@ const JAYX_BOOKS: [&str; 4] = [
 
 const JAYX_PACKETS: [&str; 6] = ["42", "42[]", "9", "40/admin,", "43", "42[\"news\",{}]"];
 
+/// Messages of the delta venue that cannot be read, that no book can hold, or that are of no book.
+const DELTAS: [&str; 8] = [
+    "D|SOLUSD|7|1|b:1:-5|a:;",
+    "D|XRPUSD|7|1|b:1|a:;",
+    "B|SOLUSD|7|1|b:1:5,1:6|a:;",
+    "B|XRPUSD|7|1|b:|a:9:-1;",
+    "B|SOLUSD|7|1|b:1:99999999999999999999|a:;",
+    "D|NOPE|7|1|b:1:5|a:;",
+    "D|SOLUSD|;",
+    "K|XRPUSD",
+];
+
 /// A frame, and how often it comes.
 pub(super) fn frame(host: usize, rng: &mut fastrand::Rng) -> (Vec<u8>, u32) {
     let mut one = |of: &[&str]| of[rng.usize(0..of.len())].to_owned();
     let (either, answer, packet) = (one(&EITHER), one(&BAYSE_ANSWERS), one(&JAYX_PACKETS));
+    let delta = one(&DELTAS);
     let book = match host {
         BAYSE => bayse_book(&one(&BAYSE_BOOKS)),
+        DELTA => delta.clone(),
         _ => jayx_book(&one(&JAYX_BOOKS), rng.bool()),
     };
     match rng.u32(0..12) {
@@ -59,6 +73,7 @@ pub(super) fn frame(host: usize, rng: &mut fastrand::Rng) -> (Vec<u8>, u32) {
         5..8 => (book.into_bytes(), 1),
         // A storm of confirmations of a room that nobody asked for.
         8 if host == BAYSE => (stray(rng).into_bytes(), rng.u32(1..100)),
+        _ if host == DELTA => (delta.into_bytes(), 1),
         _ if host == BAYSE => (answer.into_bytes(), rng.u32(1..3)),
         _ => (packet.into_bytes(), rng.u32(1..3)),
     }

@@ -7,8 +7,9 @@ use ticklot_sim::machine::Refused;
 use ticklot_sim::market::View;
 use ticklot_sim::{Moment, Session, bayse, jayx};
 
+use super::delta::server as delta;
 use super::judge::Book;
-use super::plan::{BAYSE, JAYX, Plan, SYMBOLS};
+use super::plan::{BAYSE, DELTA, JAYX, Plan, SYMBOLS};
 use super::wish;
 
 /// 2026-01-01 in milliseconds.
@@ -21,6 +22,7 @@ const LOTS: i64 = 10_000;
 enum Exchange {
     JayX(jayx::Exchange),
     Bayse(bayse::Exchange),
+    Delta(delta::Exchange),
 }
 
 /// A server and its wall clock.
@@ -64,6 +66,7 @@ impl Host {
         const GOOD: &str = "a configuration that makes sense";
         self.exchange = Some(match self.which {
             JAYX => Exchange::JayX(jayx::Exchange::new(plan.jayx_server(n), moment).expect(GOOD)),
+            DELTA => Exchange::Delta(delta::Exchange::new(plan.delta_server(n))),
             _ => Exchange::Bayse(bayse::Exchange::new(plan.bayse_server(n), moment).expect(GOOD)),
         });
     }
@@ -83,6 +86,7 @@ impl Host {
         match &mut self.exchange {
             Some(Exchange::JayX(exchange)) => exchange.step(moment),
             Some(Exchange::Bayse(exchange)) => exchange.step(moment),
+            Some(Exchange::Delta(exchange)) => exchange.step(),
             None => {}
         }
     }
@@ -98,6 +102,7 @@ impl Host {
         Some(match self.exchange.as_mut()? {
             Exchange::JayX(exchange) => exchange.upgrade(target, moment),
             Exchange::Bayse(exchange) => exchange.upgrade(target, from, moment),
+            Exchange::Delta(exchange) => Ok(exchange.upgrade(moment)),
         })
     }
 
@@ -105,6 +110,7 @@ impl Host {
     pub(super) fn get(&self, target: &str) -> Option<String> {
         match self.exchange.as_ref()? {
             Exchange::Bayse(exchange) => exchange.get(target).map(|(_, page)| page),
+            Exchange::Delta(exchange) => exchange.get(target),
             Exchange::JayX(_) => None,
         }
     }
@@ -129,7 +135,17 @@ impl Host {
                     }
                 }
             }
+            Some(Exchange::Delta(exchange)) => {
+                exchange.books(|symbol, _, sides| each(Book::new(DELTA, symbol, 0), sides));
+            }
             None => {}
+        }
+    }
+
+    /// The numbers of the books that have any.
+    pub(super) fn numbers(&self, mut each: impl FnMut(&'static str, u64)) {
+        if let Some(Exchange::Delta(exchange)) = &self.exchange {
+            exchange.books(|symbol, number, _| each(symbol, number));
         }
     }
 }

@@ -1,9 +1,14 @@
 //! A TCP connection of the simulated network, and what passes on it.
 
+use std::time::Duration;
+
 use std::collections::VecDeque;
 
+use ticklot::RequestId;
 use ticklot_book::Nanos;
 use ticklot_sim::{Outgoing, Session};
+
+use super::fault::Fault;
 
 /// How many bytes may be under way to a client, or wait in the buffers of the two machines.
 pub(super) const BUFFER: usize = 64 * 1024;
@@ -26,6 +31,7 @@ pub(super) enum Arrival {
     /// The answer to a request beside the connection.
     Fetched {
         link: u32,
+        id: RequestId,
         body: Option<String>,
         born: Nanos,
     },
@@ -114,6 +120,10 @@ pub(super) struct Trouble {
     pub(super) ignore: u32,
     /// How many requests are refused as too many.
     pub(super) reject: u32,
+    /// The fault of the next delta of a symbol.
+    pub(super) delta: Option<(Fault, &'static str)>,
+    /// A delta that waits until the next one of its symbol is sent.
+    pub(super) held: Option<String>,
 }
 
 impl Link {
@@ -130,7 +140,7 @@ impl Link {
     /// When something that leaves now and takes so long arrives: `way` is 0 to the client.
     pub(super) fn arrival(&mut self, way: usize, now: Nanos, takes: u64) -> Nanos {
         let extra = if now < self.slow.1 { self.slow.0 } else { 0 };
-        let at = now.after(Nanos(takes.saturating_add(extra)));
+        let at = now.after(Duration::from_nanos(takes.saturating_add(extra)));
         self.last[way] = self.last[way].max(at);
         self.last[way]
     }

@@ -1,4 +1,4 @@
-//! Both venues and the client's sessions in one process, on virtual time, over a simulated network
+//! Three venues and the client's sessions in one process, on virtual time, over a simulated network
 //! that fails: one seed decides everything.
 //!
 //! ```text
@@ -13,6 +13,8 @@
 mod agenda;
 mod chaos;
 mod client;
+mod delta;
+mod event_bug;
 mod fault;
 mod garbage;
 mod host;
@@ -26,9 +28,12 @@ mod trace;
 mod wish;
 mod world;
 
+use std::time::Duration;
+
 use ticklot::Sabotage;
 use ticklot_book::Nanos;
 
+pub use self::event_bug::EventBug;
 pub use self::fault::{Counts, Fault};
 pub use self::judge::{Invariant, Violation};
 pub use self::range::{Summary, range};
@@ -40,6 +45,8 @@ pub struct Options {
     pub trace: bool,
     /// A bug on purpose in the client under test.
     pub sabotage: Option<Sabotage>,
+    /// A bug on purpose in the delivery of state changes.
+    pub event_bug: Option<EventBug>,
 }
 
 /// What came of a seed.
@@ -53,10 +60,12 @@ pub struct Outcome {
     pub time: Nanos,
     /// What went wrong.
     pub faults: Counts,
+    /// How many gaps of the delta venue were repaired on their connection.
+    pub repairs: u64,
     /// How long after the last fault all was well again.
-    pub recovery: Option<Nanos>,
+    pub recovery: Option<Duration>,
     /// How long that might have taken.
-    pub bound: Nanos,
+    pub bound: Duration,
     /// What did not hold, if anything.
     pub violation: Option<Violation>,
     /// What happened, a line each; empty unless it was asked for.

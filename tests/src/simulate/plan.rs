@@ -8,6 +8,8 @@ use ticklot::{Options, Sabotage};
 use ticklot_book::{Nanos, Ticks};
 use ticklot_sim::{MarketConfig, Rate, bayse, jayx};
 
+use super::delta::server as delta;
+use super::delta::venue::DeltaVenue;
 use super::fault::Fault;
 use super::wish::{self, Wish};
 
@@ -24,6 +26,7 @@ pub(super) const SYMBOLS: [&str; 2] = ["BTCUSDT", "ETHUSDT"];
 /// Which servers there are.
 pub(super) const JAYX: usize = 0;
 pub(super) const BAYSE: usize = 1;
+pub(super) const DELTA: usize = 2;
 
 /// One connection of the client's.
 #[derive(Clone, Debug)]
@@ -36,6 +39,7 @@ pub(super) enum Place {
         currency: Currency,
         wishes: Vec<Wish>,
     },
+    Delta,
 }
 
 impl Place {
@@ -44,6 +48,7 @@ impl Place {
         match self {
             Self::JayX { .. } => JAYX,
             Self::Bayse { .. } => BAYSE,
+            Self::Delta => DELTA,
         }
     }
 }
@@ -61,7 +66,7 @@ pub(super) struct Plan {
     /// How long a frame is under way, at least and at most.
     pub(super) latency: (u64, u64),
     /// How often each server's market moves.
-    pub(super) step_every: [u64; 2],
+    pub(super) step_every: [u64; 3],
     /// How often the user changes what is desired, on average; none for never.
     pub(super) user_every: Option<u64>,
     pub(super) stale_after: Duration,
@@ -70,6 +75,10 @@ pub(super) struct Plan {
     /// Whether first books are fetched over HTTP.
     pub(super) fetches: bool,
     pub(super) places: Vec<Place>,
+    /// Whether snapshots of the delta venue are served over HTTP.
+    delta_by_http: bool,
+    /// Which of its markets rarely move.
+    quiet: [bool; 2],
     base: Duration,
     cap: Duration,
     batch: bool,
@@ -82,17 +91,16 @@ impl Plan {
     pub(super) fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
         let rng = &mut fastrand::Rng::with_seed(seed ^ 0x91a4_0000_0000_91a4);
         let mut ms = |range: std::ops::Range<u64>| Duration::from_millis(rng.u64(range));
-        let step = [ms(150..1_000), ms(200..1_000)];
-        let slowest = step[0].max(step[1]);
+        let step = [ms(150..1_000), ms(200..1_000), ms(150..1_000)];
+        let slowest = step.into_iter().max().unwrap_or_default();
         let (stale, patience) = (ms(1_000..30_000), ms(500..5_000));
         let (base, cap, ws_ping) = (ms(50..1_000), ms(1_000..30_000), ms(2_000..54_000));
         let heartbeat = (ms(1_000..25_000), ms(2_000..20_000));
         let ping = ms(1_000..10_000);
         let low = rng.u64(MS..60 * MS);
-        let pick = |fault: &Fault| rng.bool() && !fault.is_consequence();
         Self {
             seed,
-            faults: Fault::ALL.into_iter().filter(pick).collect(),
+            faults: faults(rng),
             fault_every: rng.u64(300..4_000) * MS,
             faults_end: Nanos(rng.u64(20..60) * SECOND),
             latency: (low, low + rng.u64(MS..150 * MS)),
@@ -103,6 +111,8 @@ impl Plan {
             ping_every: rng.bool().then_some(ping),
             fetches: rng.u32(0..3) == 0,
             places: places(rng),
+            delta_by_http: rng.bool(),
+            quiet: [rng.u32(0..4), rng.u32(0..4)].map(|n| n == 0),
             base,
             cap,
             batch: rng.u32(0..4) > 0,
@@ -118,6 +128,8 @@ impl Plan {
         options.reconnect.base = self.base;
         options.reconnect.cap = self.cap;
         options.stale_after = Some(self.stale_after);
+        options.resync.patience = self.patience;
+        options.resync.cap = self.cap;
         options.max_frame = MAX_FRAME;
         options.seed = self.seed ^ (place as u64) << 40;
         options.sabotage = self.sabotage;
@@ -143,6 +155,26 @@ impl Plan {
             venue = venue.follow(wish.topic());
         }
         venue.build().expect("ids that are not empty")
+    }
+
+    pub(super) fn delta(&self) -> DeltaVenue {
+        DeltaVenue::new(self.delta_by_http, self.patience)
+    }
+
+    /// Whether nothing goes wrong but deltas.
+    pub(super) fn has_faults_of_deltas_only(&self) -> bool {
+        self.faults.iter().all(|fault| fault.is_of_delta())
+    }
+
+    /// The delta server that comes up as the `n`th. The numbers of two servers are apart.
+    pub(super) fn delta_server(&self, n: u64) -> delta::Config {
+        delta::Config {
+            seed: self.seed.wrapping_mul(41).wrapping_add(n) << 1,
+            number: 1_000_000 * n,
+            quiet: self.quiet,
+            by_http: self.delta_by_http,
+            ping_every: self.ws_ping,
+        }
     }
 
     /// The JayX server that comes up as the `n`th.
@@ -192,23 +224,40 @@ impl Plan {
     /// after which a dead connection is noticed, an attempt that times out, the longest wait before
     /// the next, the handshake, the patience of a room that was asked for in vain many times, and the
     /// calm after a complaint about too many messages.
-    pub(super) fn recovery(&self, clocks: Nanos) -> Nanos {
+    pub(super) fn recovery(&self, clocks: Duration) -> Duration {
         let wait = self.cap.max(Duration::from_secs(MAX_RETRY_AFTER));
         let heartbeat = self.heartbeat.0 + self.heartbeat.1;
         let silence = heartbeat.max(Duration::from_secs(64));
         let attempt = Duration::from_secs(5 + 20);
         let rooms = self.patience * 16 + Duration::from_secs(12);
         let own = silence + attempt + wait + rooms.max(Duration::from_secs(160));
-        Nanos(nanos(own + Duration::from_secs(10)) + clocks.0)
+        own + Duration::from_secs(10) + clocks
     }
 }
 
 /// The longest `Retry-After` that a server gives here, in seconds.
 pub(super) const MAX_RETRY_AFTER: u64 = 12;
 
+/// About half of the kinds; of every eighth seed only those of deltas, all of them.
+fn faults(rng: &mut fastrand::Rng) -> Vec<Fault> {
+    let is_of_deltas_only = rng.u32(0..8) == 0;
+    let all = Fault::ALL
+        .into_iter()
+        .filter(|fault| !fault.is_consequence());
+    let pick = |fault: &Fault| match is_of_deltas_only {
+        true => fault.is_of_delta(),
+        false => rng.bool(),
+    };
+    all.filter(pick).collect()
+}
+
 /// One connection to each venue, and sometimes another.
 fn places(rng: &mut fastrand::Rng) -> Vec<Place> {
-    let mut places = vec![jayx(rng, SYMBOLS[0]), bayse(rng, Currency::Usd)];
+    let mut places = vec![
+        jayx(rng, SYMBOLS[0]),
+        bayse(rng, Currency::Usd),
+        Place::Delta,
+    ];
     if rng.u32(0..3) == 0 {
         places.push(jayx(rng, SYMBOLS[1]));
     }

@@ -1,11 +1,11 @@
 //! Many seeds, on as many threads as there are cores: each seed is on one of them.
 
+use std::time::Duration;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
-
-use ticklot_book::Nanos;
 
 use super::fault::{Counts, Fault};
 use super::{Options, Outcome, run};
@@ -21,8 +21,10 @@ pub struct Summary {
     pub seconds: u64,
     /// What went wrong in all of them.
     pub faults: Counts,
+    /// How many gaps of the delta venue were repaired on their connection.
+    pub repairs: u64,
     /// The longest time from the last fault to the moment at which all was well, and its seed.
-    pub slowest: (Nanos, u64),
+    pub slowest: (Duration, u64),
     /// The seeds in which something did not hold, in order; their traces are empty.
     pub violations: Vec<Outcome>,
 }
@@ -33,6 +35,7 @@ impl Summary {
         self.steps += outcome.steps;
         self.seconds += outcome.time.0 / 1_000_000_000;
         self.faults.merge(&outcome.faults);
+        self.repairs += outcome.repairs;
         let recovery = outcome.recovery.unwrap_or_default();
         self.slowest = self.slowest.max((recovery, outcome.seed));
         if outcome.violation.is_some() {
@@ -45,6 +48,7 @@ impl Summary {
         self.steps += other.steps;
         self.seconds += other.seconds;
         self.faults.merge(&other.faults);
+        self.repairs += other.repairs;
         self.slowest = self.slowest.max(other.slowest);
         self.violations.extend(other.violations);
         self.violations.sort_by_key(|outcome| outcome.seed);
@@ -64,12 +68,13 @@ impl fmt::Display for Summary {
         let (slowest, seed) = self.slowest;
         write!(
             f,
-            "{} seeds, {} s of virtual time, {} steps, faults: {}; slowest recovery {} s (seed {seed}); {} violations",
+            "{} seeds, {} s of virtual time, {} steps, faults: {}; {} gaps repaired on their connection; slowest recovery {} s (seed {seed}); {} violations",
             self.seeds,
             self.seconds,
             self.steps,
             self.faults,
-            slowest.0 / 1_000_000_000,
+            self.repairs,
+            slowest.as_secs(),
             self.violations.len(),
         )
     }

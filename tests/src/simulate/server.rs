@@ -1,5 +1,6 @@
 //! The servers' side: what a server does around its sessions, on virtual time.
 
+use ticklot::RequestId;
 use ticklot_book::Nanos;
 use ticklot_sim::Outgoing;
 
@@ -71,7 +72,7 @@ impl World {
     }
 
     /// The answer to a request for first books.
-    pub(super) fn answer_fetch(&mut self, link: u32, target: &str) {
+    pub(super) fn answer_fetch(&mut self, link: u32, id: RequestId, target: &str) {
         let Some((line, host)) = self.links.get(&link).map(|link| (link.line, link.host)) else {
             return;
         };
@@ -88,7 +89,12 @@ impl World {
             }
         }
         let born = self.now;
-        let arrival = Arrival::Fetched { link, body, born };
+        let arrival = Arrival::Fetched {
+            link,
+            id,
+            body,
+            born,
+        };
         self.after(takes, Happening::Client { line, arrival });
     }
 

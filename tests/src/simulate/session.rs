@@ -1,29 +1,36 @@
-//! The session under test, of either venue.
+//! The session under test, of any venue.
 
 use std::ops::ControlFlow;
 
 use ticklot::bayse::{Bayse, Command};
 use ticklot::jayx::JayX;
-use ticklot::{Books, ConnectionId, Disconnect, Event, Handler, Next, Reply, Session};
+use ticklot::{
+    Books, ConnectionId, Disconnect, Event, Handler, HttpRequest, Next, Reply, RequestFailure,
+    RequestId, Session,
+};
 use ticklot_book::Nanos;
 
+use super::delta::venue::DeltaVenue;
+use super::event_bug::Relay;
 use super::judge::{Judge, Load};
 use super::plan::{Place, Plan};
 use super::trace::Trace;
 
-/// A session of either venue.
+/// A session of any venue.
 #[derive(Debug)]
 pub(super) enum AnySession {
     JayX(Box<Session<JayX>>),
     Bayse(Box<Session<Bayse>>),
+    Delta(Box<Session<DeltaVenue>>),
 }
 
-/// Calls the same of both.
+/// Calls the same of each.
 macro_rules! each {
     ($any:expr, $session:ident => $call:expr) => {
         match $any {
             AnySession::JayX($session) => $call,
             AnySession::Bayse($session) => $call,
+            AnySession::Delta($session) => $call,
         }
     };
 }
@@ -32,7 +39,7 @@ macro_rules! each {
 pub(super) struct Call<'a> {
     pub(super) shown: Nanos,
     pub(super) books: &'a mut Books,
-    pub(super) handler: &'a mut Watcher<'a>,
+    pub(super) handler: &'a mut Relay<'a>,
 }
 
 impl AnySession {
@@ -47,6 +54,10 @@ impl AnySession {
             Place::Bayse { currency, wishes } => {
                 let venue = plan.bayse(*currency, wishes);
                 Self::Bayse(Box::new(Session::new(venue, id, options, books)))
+            }
+            Place::Delta => {
+                let session = Session::new(plan.delta(), id, options, books);
+                Self::Delta(Box::new(session))
             }
         }
     }
@@ -75,8 +86,8 @@ impl AnySession {
         each!(self, session => session.heard(shown));
     }
 
-    pub(super) fn fetch(&mut self) -> Option<String> {
-        each!(self, session => session.fetch())
+    pub(super) fn next_request(&mut self, shown: Nanos) -> Option<HttpRequest> {
+        each!(self, session => session.next_request(shown))
     }
 
     pub(super) fn opened(&mut self, call: Call<'_>) -> ControlFlow<()> {
@@ -87,8 +98,14 @@ impl AnySession {
         each!(self, session => session.frame(frame, call.shown, call.books, call.handler))
     }
 
-    pub(super) fn fetched(&mut self, body: &[u8], call: Call<'_>) -> Reply {
-        each!(self, session => session.fetched(body, call.shown, call.books, call.handler))
+    pub(super) fn response(
+        &mut self,
+        id: RequestId,
+        body: Result<&[u8], &RequestFailure>,
+        call: Call<'_>,
+    ) -> Reply {
+        each!(self, session =>
+            session.response(Some(id), body, call.shown, call.books, call.handler))
     }
 
     pub(super) fn timeout(&mut self, call: Call<'_>) -> Option<Disconnect> {
@@ -110,7 +127,7 @@ impl AnySession {
     pub(super) fn bayse(&self) -> Option<&Bayse> {
         match self {
             Self::Bayse(session) => Some(session.venue()),
-            Self::JayX(_) => None,
+            Self::JayX(_) | Self::Delta(_) => None,
         }
     }
 
@@ -138,7 +155,7 @@ pub(super) struct Watcher<'a> {
 
 impl Handler for Watcher<'_> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        self.judge.told(&event);
+        self.judge.event(&event, books, self.now);
         self.judge.look(books, self.now);
         match &event {
             Event::Book(update) => {
@@ -150,7 +167,6 @@ impl Handler for Watcher<'_> {
                     format_args!("  book {name} {state}, {changes} changes, {source:?}"),
                 );
             }
-            Event::Bayse { .. } | Event::JayX { .. } => {}
             event => self.trace.note(self.now, format_args!("  {event:?}")),
         }
         ControlFlow::Continue(())

@@ -1,29 +1,35 @@
 //! One seed from its beginning to its end.
 
+use std::time::Duration;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use ticklot::Books;
+use ticklot::RequestId;
 use ticklot_book::Nanos;
 
 use super::agenda::Agenda;
 use super::client::Line;
+use super::event_bug::Meddler;
 use super::fault::{Counts, Fault};
 use super::host::Host;
 use super::judge::{Invariant, Judge};
 use super::link::{Arrival, Link, Upstream};
-use super::plan::{BAYSE, JAYX, Plan, SECOND};
+use super::plan::{BAYSE, DELTA, JAYX, Plan, SECOND};
 use super::session::AnySession;
 use super::trace::Trace;
 use super::{Options, Outcome};
 
 /// The client's clock at the beginning: it may be set back.
-const CLOCK: Nanos = Nanos(1_000 * SECOND);
+const CLOCK: Duration = Duration::from_secs(1_000);
 
 /// How long all stays well before it is believed.
-const CALM: Nanos = Nanos(3 * SECOND);
+const CALM: Duration = Duration::from_secs(3);
 
 /// The most things that may be set to happen at once.
 const AGENDA: usize = 20_000;
+
+const HOSTS: [usize; 3] = [JAYX, BAYSE, DELTA];
 
 /// Something that happens.
 #[derive(Debug)]
@@ -37,7 +43,11 @@ pub(super) enum Happening {
     /// A request to upgrade reaches the server.
     Upgrade { line: usize, attempt: u32 },
     /// A request for first books reaches the server.
-    Fetch { link: u32, target: String },
+    Fetch {
+        link: u32,
+        id: RequestId,
+        target: String,
+    },
     /// Something reaches the server.
     Server { link: u32, what: Upstream },
     /// The server's timer.
@@ -71,19 +81,19 @@ pub(super) struct World {
     pub(super) rng: fastrand::Rng,
     pub(super) chaos: fastrand::Rng,
     pub(super) user: fastrand::Rng,
-    pub(super) hosts: [Host; 2],
+    pub(super) hosts: [Host; 3],
     pub(super) links: BTreeMap<u32, Link>,
     pub(super) next_link: u32,
     pub(super) lines: Vec<Line>,
     pub(super) books: Books,
     /// How far the client's clock is ahead of the time.
-    pub(super) ahead: Nanos,
+    pub(super) ahead: Duration,
     /// The client does nothing until then.
     pub(super) paused: Option<Nanos>,
     /// The client reads what came during a pause, and has not looked at its timers yet.
     pub(super) is_catching_up: bool,
     /// How much of the pause its clock does not see.
-    pub(super) suspended: Nanos,
+    pub(super) suspended: Duration,
     /// What came meanwhile.
     pub(super) inbox: VecDeque<(usize, Arrival)>,
     /// How many fetches are to fail.
@@ -91,12 +101,13 @@ pub(super) struct World {
     /// The frame that was read last: its connection, and when it was made.
     pub(super) last_read: (u32, Nanos),
     pub(super) judge: Judge,
+    pub(super) meddler: Meddler,
     pub(super) trace: Trace,
     pub(super) counts: Counts,
     /// Since when all is well, once nothing goes wrong any more.
     well_since: Option<Nanos>,
     is_calm: bool,
-    recovered: Option<Nanos>,
+    recovered: Option<Duration>,
 }
 
 impl World {
@@ -107,9 +118,9 @@ impl World {
         let session = |line| AnySession::new(&plan, line, &mut books);
         let sessions: Vec<_> = (0..plan.places.len()).map(session).collect();
         let mut judge = Judge::new(&plan);
-        judge.clock_set(Nanos(0), CLOCK);
+        judge.clock_set(Nanos(0), Nanos(0).after(CLOCK));
         Self {
-            hosts: [JAYX, BAYSE].map(|which| Host::new(which, &plan)),
+            hosts: HOSTS.map(|which| Host::new(which, &plan)),
             now: Nanos(0),
             agenda: Agenda::new(),
             chaos: rng.fork(),
@@ -122,11 +133,12 @@ impl World {
             ahead: CLOCK,
             paused: None,
             is_catching_up: false,
-            suspended: Nanos(0),
+            suspended: Duration::ZERO,
             inbox: VecDeque::new(),
             bad_fetches: 0,
             last_read: (0, Nanos(0)),
             judge,
+            meddler: Meddler::new(options.event_bug),
             trace: Trace::new(options.trace),
             counts: Counts::default(),
             well_since: None,
@@ -139,7 +151,7 @@ impl World {
     /// Sets the first things to happen.
     fn begin(&mut self) {
         self.trace.note(self.now, format_args!("{:?}", self.plan));
-        for host in [JAYX, BAYSE] {
+        for host in HOSTS {
             self.judge.record(&self.hosts[host], self.now);
             self.agenda
                 .set(Nanos(self.plan.step_every[host]), Happening::Step { host });
@@ -176,7 +188,7 @@ impl World {
             Happening::Wake { line } => self.wake(line),
             Happening::Resume => self.resume(),
             Happening::Upgrade { line, attempt } => self.upgrade(line, attempt),
-            Happening::Fetch { link, target } => self.answer_fetch(link, &target),
+            Happening::Fetch { link, id, target } => self.answer_fetch(link, id, &target),
             Happening::Server { link, what } => self.reach_server(link, what),
             Happening::ServerWake { link } => self.server_wake(link),
             Happening::Thaw { link } => self.thaw(link),
@@ -211,12 +223,15 @@ impl World {
         let since = *self.well_since.get_or_insert(self.now);
         if self.now.since(since) >= CALM {
             self.recovered = Some(since.since(self.plan.faults_end));
+            if self.plan.has_faults_of_deltas_only() {
+                self.judge.check_connections(self.now);
+            }
         }
     }
 
     fn too_late(&mut self) {
         if let Some(what) = self.judge.unwell(&self.books) {
-            let within = self.plan.recovery(self.judge.lost()).0 / SECOND;
+            let within = self.plan.recovery(self.judge.lost()).as_secs();
             let expected = format!("all is well {within} s after the last fault");
             self.judge
                 .report(self.now, Invariant::Recovery, expected, what);
@@ -229,7 +244,8 @@ impl World {
 
     /// Sets something to happen after a while.
     pub(super) fn after(&mut self, length: u64, happening: Happening) {
-        self.agenda.set(self.now.after(Nanos(length)), happening);
+        self.agenda
+            .set(self.now.after(Duration::from_nanos(length)), happening);
     }
 
     /// What the client's clock shows.
@@ -265,6 +281,7 @@ pub(super) fn run(seed: u64, options: &Options) -> Outcome {
         steps: world.trace.steps(),
         time: world.now,
         faults: world.counts,
+        repairs: world.judge.repairs(),
         recovery: world.recovered,
         bound: world.plan.recovery(world.judge.lost()),
         violation,

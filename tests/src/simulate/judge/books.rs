@@ -1,8 +1,9 @@
 //! What a book shows was the server's.
 
 use ticklot::{BookId, Books, State};
-use ticklot_book::{Level, Nanos};
+use ticklot_book::{BookRef, Level, Nanos};
 
+use super::super::delta;
 use super::super::host::Host;
 use super::super::plan::Place;
 use super::history::Book;
@@ -11,6 +12,7 @@ use super::{Invariant, Judge, line_of};
 impl Judge {
     /// Takes down what a server's books are now.
     pub(in super::super) fn record(&mut self, host: &Host, now: Nanos) {
+        self.record_numbers(host, now);
         host.books(|book, sides| self.history.entry(book).or_default().set(now, Some(sides)));
     }
 
@@ -52,18 +54,35 @@ impl Judge {
             return self.accuse(now, Invariant::Trust, expected, actual);
         }
         let upgraded = wire.upgraded;
-        let after = if state.is_live() {
-            let earliest = self.clock.earliest(now, self.limit);
-            earliest.since(wire.transit(earliest)).max(upgraded)
-        } else {
-            upgraded
+        let Some(after) = self.since(line, books.name(id), state, now) else {
+            return;
         };
-        let sides = [shown.bids(), shown.asks()];
+        if state.is_live() && self.is_delta(line) {
+            self.delta_is_proved(line, id, now);
+        }
+        let mut copy = std::mem::take(&mut self.levels);
+        let sides = sides(shown, &mut copy);
         let timeline = self.history.entry(book.clone()).or_default();
         match timeline.find(sides, after, hint) {
             Some(place) => self.known.get_mut(&id).expect("just identified").2 = place,
             None => self.explain(&book, state, sides, (after, upgraded), now),
         }
+        self.levels = copy;
+    }
+
+    /// Since when the server must have had the levels of a book; none when they may be any.
+    fn since(&self, line: usize, name: &str, state: State, now: Nanos) -> Option<Nanos> {
+        if self.is_delta(line) {
+            let is_lost = matches!(state, State::Gap(_) | State::Crossed);
+            return self.delta_since(line, name, is_lost);
+        }
+        let wire = self.lines[line].wire.as_ref()?;
+        if !state.is_live() {
+            return Some(wire.upgraded);
+        }
+        let earliest = self.clock.earliest(now, self.limit);
+        let transit = wire.transit(earliest);
+        Some(earliest.before(transit).max(wire.upgraded))
     }
 
     /// Which book of which server it is, looked up once.
@@ -73,7 +92,7 @@ impl Judge {
             let place = &self.lines[line].place;
             let currency = match place {
                 Place::Bayse { currency, .. } => usize::from(currency.to_string() == "NGN"),
-                Place::JayX { .. } => 0,
+                Place::JayX { .. } | Place::Delta => 0,
             };
             (line, Book::new(place.host(), books.name(id), currency), 0)
         });
@@ -84,6 +103,7 @@ impl Judge {
         let record = &self.lines[line];
         match &record.place {
             Place::JayX { symbol, .. } => *symbol == books.name(id),
+            Place::Delta => delta::SYMBOLS.contains(&books.name(id)),
             Place::Bayse { .. } => {
                 let mut all = record.wishes.iter().flat_map(|wish| wish.outcomes());
                 all.any(|outcome| outcome == books.name(id))
@@ -136,6 +156,10 @@ impl Judge {
                 Place::JayX { symbol, .. } => {
                     (!is_live(line, symbol)).then(|| (*symbol).to_owned())
                 }
+                Place::Delta => {
+                    let mut all = delta::SYMBOLS.into_iter();
+                    all.find(|symbol| !is_live(line, symbol)).map(str::to_owned)
+                }
                 Place::Bayse { .. } => {
                     let mut all = record.wishes.iter().flat_map(|wish| wish.outcomes());
                     all.find(|outcome| !is_live(line, outcome))
@@ -145,6 +169,19 @@ impl Judge {
                 .or_else(|| self.unconfirmed(line))
         })
     }
+}
+
+/// The levels of a book, copied when it is a ladder.
+fn sides<'a>(book: BookRef<'a>, copy: &'a mut [Vec<Level>; 2]) -> [&'a [Level]; 2] {
+    if let Some(flat) = book.as_flat() {
+        return [flat.bids(), flat.asks()];
+    }
+    let [bids, asks] = copy;
+    bids.clear();
+    bids.extend(book.bids());
+    asks.clear();
+    asks.extend(book.asks());
+    [bids, asks]
 }
 
 /// The best levels of a book.

@@ -11,9 +11,9 @@ const QUEUED: usize = 64;
 /// The most messages that are remembered for their answers, by the client's documentation. It also
 /// says for how long: sixteen times the patience, in which no more than ten a second can be sent.
 const UNANSWERED: usize = 1_024;
-const MEMORY: u64 = 16;
+const MEMORY: u32 = 16;
 
-/// The most books: two outcomes of each market, and one of each symbol, of four connections.
+/// The most books: two outcomes of each market in each currency, and one of each symbol of the others.
 const BOOKS: usize = 16;
 
 /// What a connection of the client's holds.
@@ -65,8 +65,8 @@ impl Judge {
 
     /// How many messages may be remembered: those that can be sent while one is.
     fn unanswered(&self) -> usize {
-        let memory = Nanos(self.patience.0 * MEMORY).after(self.lost());
-        let seconds = memory.0 / 1_000_000_000 + 2;
+        let memory = self.patience * MEMORY + self.lost();
+        let seconds = memory.as_secs() + 2;
         UNANSWERED.min(usize::try_from(10 * seconds).unwrap_or(UNANSWERED))
     }
 }

@@ -1,12 +1,14 @@
 //! The client's clock as the world sees it: it may be set back, or stand still, but never runs ahead.
 
+use std::time::Duration;
+
 use ticklot_book::Nanos;
 
 /// What the client's clock showed when.
 #[derive(Debug)]
 pub(super) struct Clock {
     /// From when on it ran how far ahead, oldest first.
-    stretches: Vec<(Nanos, Nanos)>,
+    stretches: Vec<(Nanos, Duration)>,
 }
 
 impl Clock {
@@ -23,13 +25,13 @@ impl Clock {
 
     /// The earliest moment at which it showed less than `length` before what it shows now: what
     /// happened then is, to the client, no older than that.
-    pub(super) fn earliest(&self, now: Nanos, length: Nanos) -> Nanos {
-        let ahead = self.stretches.last().map_or(Nanos(0), |it| it.1);
-        let shown = now.after(ahead).since(length);
-        let mut earliest = now.since(length);
+    pub(super) fn earliest(&self, now: Nanos, length: Duration) -> Nanos {
+        let ahead = self.stretches.last().map_or(Duration::ZERO, |it| it.1);
+        let shown = now.after(ahead).before(length);
+        let mut earliest = now.before(length);
         for (place, (from, ahead)) in self.stretches.iter().enumerate() {
             let until = self.stretches.get(place + 1).map_or(now, |next| next.0);
-            let moment = shown.since(*ahead).max(*from);
+            let moment = shown.before(*ahead).max(*from);
             if moment <= until {
                 earliest = earliest.min(moment);
             }
@@ -38,10 +40,10 @@ impl Clock {
     }
 
     /// How much time it has lost in all.
-    pub(super) fn lost(&self) -> Nanos {
-        let first = self.stretches.first().map_or(Nanos(0), |it| it.1);
-        let last = self.stretches.last().map_or(Nanos(0), |it| it.1);
-        first.since(last)
+    pub(super) fn lost(&self) -> Duration {
+        let first = self.stretches.first().map_or(Duration::ZERO, |it| it.1);
+        let last = self.stretches.last().map_or(Duration::ZERO, |it| it.1);
+        first.saturating_sub(last)
     }
 }
 
@@ -51,15 +53,15 @@ mod tests {
 
     #[test]
     fn what_was_before_a_step_back_is_younger_to_the_client() {
-        let s = Nanos::from_secs;
+        let (s, d) = (Nanos::from_secs, Duration::from_secs);
         let mut clock = Clock::new();
         clock.set(s(0), s(100));
-        assert_eq!(clock.earliest(s(50), s(10)), s(40));
+        assert_eq!(clock.earliest(s(50), d(10)), s(40));
         clock.set(s(50), s(145));
         // It shows 147, which is 10 after 137, which it showed at 37.
-        assert_eq!(clock.earliest(s(52), s(10)), s(37));
+        assert_eq!(clock.earliest(s(52), d(10)), s(37));
         // It shows 165: what it showed at 155 was after the step.
-        assert_eq!(clock.earliest(s(70), s(10)), s(60));
-        assert_eq!(clock.lost(), s(5));
+        assert_eq!(clock.earliest(s(70), d(10)), s(60));
+        assert_eq!(clock.lost(), d(5));
     }
 }

@@ -73,6 +73,12 @@ impl Timeline {
             .any(|sides| sides[side].contains(level))
     }
 
+    /// The levels at a moment; none while the server was down.
+    pub(super) fn at(&self, time: Nanos) -> Option<&[Vec<Level>; 2]> {
+        let later = self.entries.partition_point(|entry| entry.from <= time);
+        self.entries.get(later.checked_sub(1)?)?.sides.as_ref()
+    }
+
     /// What it is.
     pub(super) fn last(&self) -> Option<&[Vec<Level>; 2]> {
         self.entries.last()?.sides.as_ref()

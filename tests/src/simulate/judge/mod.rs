@@ -7,16 +7,18 @@
 mod books;
 mod bounds;
 mod clock;
+mod deltas;
 mod history;
 mod rooms;
+mod validity;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use ticklot::{BookId, ConnectionId};
-use ticklot_book::Nanos;
+use ticklot::{BookId, ConnectionId, State};
+use ticklot_book::{Level, Nanos};
 
 pub(super) use self::bounds::Load;
 use self::clock::Clock;
@@ -66,6 +68,8 @@ pub enum Invariant {
     Pings,
     /// Every desired room is confirmed, being asked for, or reported as refused.
     Rooms,
+    /// Each change of a book's state has one event with its cause, in the call that caused it.
+    Events,
     /// Queues, memory and timers are bounded.
     Bounds,
     /// After the last fault all is well again in time.
@@ -82,6 +86,9 @@ impl fmt::Display for Invariant {
             Self::Rate => "at most ten messages in any second on a connection",
             Self::Pings => "pings are answered and sent in time",
             Self::Rooms => "a desired room is confirmed, being asked for, or reported as refused",
+            Self::Events => {
+                "each change of a book's state has one event with its cause, in the call that caused it"
+            }
             Self::Bounds => "queues, memory and timers are bounded",
             Self::Recovery => "after the faults all books are live again in time",
         })
@@ -107,10 +114,18 @@ pub(super) struct Judge {
     lines: Vec<Line>,
     /// What each book of the client's is, and where it was found in its history.
     known: BTreeMap<BookId, (usize, Book, usize)>,
+    /// The state of each book as the events have it.
+    reported: BTreeMap<BookId, State>,
+    /// When each symbol of the delta server got each of its numbers.
+    numbered: BTreeMap<&'static str, BTreeMap<u64, Nanos>>,
+    /// How many gaps were repaired on their connection.
+    repairs: u64,
+    /// Space for the levels of a ladder.
+    levels: [Vec<Level>; 2],
     clock: Clock,
-    limit: Nanos,
-    patience: Nanos,
-    ping_every: Option<Nanos>,
+    limit: Duration,
+    patience: Duration,
+    ping_every: Option<Duration>,
     violation: Option<Violation>,
 }
 
@@ -119,7 +134,7 @@ impl Judge {
         let line = |place: &Place| Line {
             wishes: match place {
                 Place::Bayse { wishes, .. } => wishes.iter().copied().collect(),
-                Place::JayX { .. } => BTreeSet::new(),
+                Place::JayX { .. } | Place::Delta => BTreeSet::new(),
             },
             place: place.clone(),
             epochs: 0,
@@ -129,10 +144,14 @@ impl Judge {
             history: BTreeMap::new(),
             lines: plan.places.iter().map(line).collect(),
             known: BTreeMap::new(),
+            reported: BTreeMap::new(),
+            numbered: BTreeMap::new(),
+            repairs: 0,
+            levels: Default::default(),
             clock: Clock::new(),
-            limit: nanos(plan.stale_after),
-            patience: nanos(plan.patience),
-            ping_every: plan.ping_every.map(nanos),
+            limit: plan.stale_after,
+            patience: plan.patience,
+            ping_every: plan.ping_every,
             violation: None,
         }
     }
@@ -142,13 +161,25 @@ impl Judge {
         self.violation.as_ref()
     }
 
+    /// The client goes on after a pause, in which it could not send a ping. A complaint about too many
+    /// messages that waited for it may delay the next one further.
+    pub(super) fn resumed(&mut self, now: Nanos) {
+        let wires = self.lines.iter_mut().filter_map(|line| line.wire.as_mut());
+        wires.for_each(|wire| wire.pinged = now);
+    }
+
+    /// How many gaps were repaired on their connection.
+    pub(super) fn repairs(&self) -> u64 {
+        self.repairs
+    }
+
     /// The client's clock shows `shown` from now on.
     pub(super) fn clock_set(&mut self, now: Nanos, shown: Nanos) {
         self.clock.set(now, shown);
     }
 
     /// How much time the client's clock has lost.
-    pub(super) fn lost(&self) -> Nanos {
+    pub(super) fn lost(&self) -> Duration {
         self.clock.lost()
     }
 
@@ -198,8 +229,4 @@ impl Judge {
 /// The place of a connection among the lines.
 fn line_of(connection: ConnectionId) -> usize {
     usize::try_from(connection.0).unwrap_or(usize::MAX)
-}
-
-fn nanos(length: Duration) -> Nanos {
-    Nanos(u64::try_from(length.as_nanos()).unwrap_or(u64::MAX))
 }

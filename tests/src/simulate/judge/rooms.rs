@@ -1,5 +1,7 @@
 //! No desired room is forgotten.
 
+use std::time::Duration;
+
 use ticklot::bayse::{Bayse, Stage, Topic};
 use ticklot_book::Nanos;
 
@@ -8,7 +10,7 @@ use super::{Invariant, Judge};
 
 /// How long a room that waits to be asked for may see nothing leave: a complaint pauses for two
 /// windows of 1.1 s and stretches them eightfold.
-pub(super) const IDLE: Nanos = Nanos::from_secs(12);
+pub(super) const IDLE: Duration = Duration::from_secs(12);
 
 impl Judge {
     /// Looks at what the client says of each desired room.
@@ -51,24 +53,25 @@ impl Judge {
     fn untrue(&self, line: usize, room: &str, stage: Stage, now: Nanos) -> Option<String> {
         let wire = self.lines[line].wire.as_ref()?;
         let lost = self.lost();
-        let patience = Nanos(self.patience.0 * 16).after(IDLE).after(lost);
+        let patience = self.patience * 16 + IDLE + lost;
         let asked = wire
             .asked
             .get(room)
             .is_some_and(|at| now.since(*at) <= patience);
         let is_true = match stage {
-            Stage::Waiting => now.since(wire.moved) <= IDLE.after(lost),
+            Stage::Waiting => now.since(wire.moved) <= IDLE + lost,
             Stage::Asked => asked,
             Stage::Joined => wire.joined.contains(room),
             Stage::Refused => wire.is_refused(room),
-            Stage::Leaving => false,
+            // Nothing here leaves a desired room.
+            Stage::Leaving | Stage::Renewing => false,
         };
         (!is_true).then(|| match stage {
             Stage::Waiting => "a message within 12 s".to_owned(),
             Stage::Asked => "a request not long ago".to_owned(),
             Stage::Joined => "a confirmation".to_owned(),
             Stage::Refused => "an error that names it, and a report of it".to_owned(),
-            Stage::Leaving => "a desired room".to_owned(),
+            Stage::Leaving | Stage::Renewing => "a desired room".to_owned(),
         })
     }
 

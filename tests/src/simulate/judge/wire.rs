@@ -1,20 +1,23 @@
 //! What passed on a connection, counted and read by the contract.
 
+use std::time::Duration;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
-use ticklot::Event;
+use ticklot::{Books, Event};
 use ticklot_book::Nanos;
 
 use super::super::plan::{BAYSE, Place};
+use super::deltas::Received;
 use super::{Invariant, Judge, Line};
 
 /// The venue's limit: so many messages in any second.
 const MESSAGES: usize = 10;
-const SECOND: Nanos = Nanos::from_secs(1);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// How long an answer to a ping may take, in a world where sending takes none.
-const ANSWER: Nanos = Nanos::from_millis(100);
+const ANSWER: Duration = Duration::from_millis(100);
 
 /// One open connection.
 #[derive(Debug)]
@@ -23,7 +26,7 @@ pub(super) struct Wire {
     pub(super) upgraded: Nanos,
     /// Frames that were longer under way than all that came after them: when they came, and how
     /// long it took.
-    slowest: VecDeque<(Nanos, Nanos)>,
+    slowest: VecDeque<(Nanos, Duration)>,
     /// When the last messages of the client left.
     sent: VecDeque<Nanos>,
     /// When the client last sent anything, or was told that it was too much.
@@ -40,6 +43,10 @@ pub(super) struct Wire {
     pub(super) errors: Vec<String>,
     /// What was reported as refused.
     pub(super) reported: BTreeSet<String>,
+    /// When the last frame was received.
+    pub(super) heard: Nanos,
+    /// The messages of the delta venue, by symbol.
+    pub(super) received: BTreeMap<String, Received>,
 }
 
 impl Wire {
@@ -55,6 +62,8 @@ impl Wire {
             joined: BTreeSet::new(),
             errors: Vec::new(),
             reported: BTreeSet::new(),
+            heard: now,
+            received: BTreeMap::new(),
         }
     }
 
@@ -67,12 +76,12 @@ impl Wire {
     }
 
     /// The longest that a frame which came since then was under way.
-    pub(super) fn transit(&self, since: Nanos) -> Nanos {
+    pub(super) fn transit(&self, since: Nanos) -> Duration {
         let mut late = self.slowest.iter().filter(|(came, _)| *came >= since);
-        late.next().map_or(Nanos(0), |(_, took)| *took)
+        late.next().map_or(Duration::ZERO, |(_, took)| *took)
     }
 
-    fn took(&mut self, now: Nanos, took: Nanos) {
+    fn took(&mut self, now: Nanos, took: Duration) {
         while self.slowest.back().is_some_and(|(_, other)| *other <= took) {
             self.slowest.pop_back();
         }
@@ -115,7 +124,7 @@ impl Judge {
         }
         if let Some(first) = first.filter(|first| now.since(*first) < SECOND) {
             let expected = format!("at most {MESSAGES} messages in 1000 ms");
-            let took = now.since(first).0 / 1_000_000;
+            let took = now.since(first).as_millis();
             let actual = format!(
                 "{} messages in {took} ms on connection {line}",
                 MESSAGES + 1
@@ -131,6 +140,12 @@ impl Judge {
             return;
         };
         wire.took(now, now.since(born));
+        if self.is_delta(line) {
+            return self.delta_came(line, frame, now);
+        }
+        let Some(wire) = &mut self.lines[line].wire else {
+            return;
+        };
         if !is_bayse {
             if frame == b"2" {
                 wire.owed = Some(now);
@@ -151,8 +166,9 @@ impl Judge {
         }
     }
 
-    /// What the user is told.
-    pub(in super::super) fn told(&mut self, event: &Event<'_>) {
+    /// An event is delivered to the user.
+    pub(in super::super) fn event(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
+        self.delivered(event, books, now);
         if let Event::Refused {
             connection,
             message,
@@ -177,11 +193,11 @@ impl Judge {
             self.accuse(now, Invariant::Pings, "a pong".to_owned(), actual);
         } else if let Some(every) = self.ping_every.filter(|_| self.is_bayse(line)) {
             // A complaint pauses for two windows, and stretches them eightfold.
-            let most = every.after(super::rooms::IDLE).after(lost);
+            let most = every + super::rooms::IDLE + lost;
             let silent = now.since(wire.pinged);
             if silent > most {
-                let expected = format!("a ping every {} ms", every.0 / 1_000_000);
-                let actual = format!("none for {} ms on {line}", silent.0 / 1_000_000);
+                let expected = format!("a ping every {} ms", every.as_millis());
+                let actual = format!("none for {} ms on {line}", silent.as_millis());
                 self.accuse(now, Invariant::Pings, expected, actual);
             }
         }

@@ -1,0 +1,316 @@
+//! The server: a random market for each symbol, and its clients.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use ticklot_book::{Level, Lots, Nanos, Ticks};
+use ticklot_sim::{Moment, Outgoing, Session};
+
+use super::{CHECKSUM_LEVELS, SYMBOLS};
+
+/// The fewest and the most levels of a side.
+const DEPTH: std::ops::Range<usize> = 20..40;
+
+/// At least one change of a delta is among so many best levels, where the checksum covers it even if the
+/// others of the delta are inserted in front of it.
+const NEAR: usize = 5;
+
+/// The most changes of a step.
+const CHANGES: u32 = 5;
+
+/// A quiet market moves once in so many steps.
+const QUIET: u32 = 40;
+
+/// How a server behaves.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Config {
+    pub(in super::super) seed: u64,
+    /// The number that its markets start from.
+    pub(in super::super) number: u64,
+    /// Which markets rarely move.
+    pub(in super::super) quiet: [bool; 2],
+    /// Snapshots are served over HTTP, and none on a connection.
+    pub(in super::super) by_http: bool,
+    /// How often it sends a WebSocket ping.
+    pub(in super::super) ping_every: Duration,
+}
+
+type Markets = Rc<RefCell<[Market; 2]>>;
+
+/// The exchange: the two markets, shared by all clients.
+#[derive(Debug)]
+pub(in super::super) struct Exchange {
+    config: Config,
+    markets: Markets,
+}
+
+impl Exchange {
+    pub(in super::super) fn new(config: Config) -> Self {
+        let market = |index| Market::new(index, &config);
+        Self {
+            markets: Rc::new(RefCell::new([0, 1].map(market))),
+            config,
+        }
+    }
+
+    /// Moves the markets on.
+    pub(in super::super) fn step(&mut self) {
+        self.markets.borrow_mut().iter_mut().for_each(Market::step);
+    }
+
+    /// Accepts a connection.
+    pub(in super::super) fn upgrade(&self, now: Moment) -> Box<dyn Session> {
+        Box::new(Client {
+            markets: Rc::clone(&self.markets),
+            config: self.config,
+            next: [None; 2],
+            queue: VecDeque::new(),
+            ping_at: now.at.after(self.config.ping_every),
+        })
+    }
+
+    /// The response to an HTTP request.
+    pub(in super::super) fn get(&self, target: &str) -> Option<String> {
+        let markets = self.markets.borrow();
+        let index = index_of(target.strip_prefix("/book/")?)?;
+        Some(markets[index].snapshot())
+    }
+
+    /// Each symbol with its number and its levels, best first.
+    pub(in super::super) fn books(&self, mut each: impl FnMut(&'static str, u64, [Vec<Level>; 2])) {
+        for market in self.markets.borrow().iter() {
+            let level = |(ticks, lots)| Level::new(Ticks(ticks), Lots(lots));
+            let side = |side| market.levels(side).map(level).collect();
+            each(market.symbol, market.number, [0, 1].map(side));
+        }
+    }
+}
+
+fn index_of(symbol: &str) -> Option<usize> {
+    SYMBOLS.iter().position(|it| *it == symbol)
+}
+
+/// A market: bids and asks that never cross.
+#[derive(Debug)]
+struct Market {
+    symbol: &'static str,
+    rng: fastrand::Rng,
+    is_quiet: bool,
+    /// The lots at each price.
+    sides: [BTreeMap<i64, i64>; 2],
+    number: u64,
+    /// The messages of all deltas, by number.
+    log: BTreeMap<u64, String>,
+}
+
+impl Market {
+    fn new(index: usize, config: &Config) -> Self {
+        let mut rng = fastrand::Rng::with_seed(config.seed ^ index as u64);
+        let middle = rng.i64(50_000..60_000);
+        let mut side = |sign: i64| {
+            let levels = (1..30).map(|n| (middle + sign * 2 * n, rng.i64(1..1_000)));
+            levels.collect()
+        };
+        Self {
+            symbol: SYMBOLS[index],
+            sides: [side(-1), side(1)],
+            rng,
+            is_quiet: config.quiet[index],
+            number: config.number,
+            log: BTreeMap::new(),
+        }
+    }
+
+    /// The levels of a side, best first.
+    fn levels(&self, side: usize) -> Box<dyn Iterator<Item = (i64, i64)> + '_> {
+        let levels = self.sides[side].iter().map(|(ticks, lots)| (*ticks, *lots));
+        match side {
+            0 => Box::new(levels.rev()),
+            _ => Box::new(levels),
+        }
+    }
+
+    /// Changes some levels, each at most once.
+    fn step(&mut self) {
+        if self.is_quiet && self.rng.u32(0..QUIET) > 0 {
+            return;
+        }
+        let mut changes: [Vec<(i64, i64)>; 2] = Default::default();
+        for n in 0..self.rng.u32(1..=CHANGES) {
+            let side = self.rng.usize(0..2);
+            let (ticks, lots) = self.draw(side, n == 0);
+            if changes[side].iter().all(|(other, _)| *other != ticks) {
+                self.set(side, ticks, lots);
+                changes[side].push((ticks, lots));
+            }
+        }
+        self.number += 1;
+        let text = self.message("D", changes.map(Vec::into_iter));
+        self.log.insert(self.number, text);
+    }
+
+    fn set(&mut self, side: usize, ticks: i64, lots: i64) {
+        match lots {
+            0 => self.sides[side].remove(&ticks),
+            _ => self.sides[side].insert(ticks, lots),
+        };
+    }
+
+    /// A change of a level: new lots, none, or a new level.
+    fn draw(&mut self, side: usize, is_near: bool) -> (i64, i64) {
+        let levels: Vec<_> = self.levels(side).collect();
+        let reach = if is_near { NEAR } else { levels.len() };
+        let (ticks, old) = levels[self.rng.usize(0..reach)];
+        let lots = old % 1_000 + self.rng.i64(1..1_000);
+        match self.rng.u32(0..4) {
+            0 if levels.len() > DEPTH.start => (ticks, 0),
+            1 if levels.len() < DEPTH.end => {
+                let new = self.new_price(side, is_near, &levels);
+                (new.unwrap_or(ticks), lots)
+            }
+            _ => (ticks, lots),
+        }
+    }
+
+    /// A price without a level: inside the spread, or behind all others; sometimes far behind.
+    fn new_price(&mut self, side: usize, is_near: bool, levels: &[(i64, i64)]) -> Option<i64> {
+        let inward = if side == 0 { 1 } else { -1 };
+        if !is_near {
+            let most = if self.rng.u32(0..8) == 0 { 5_000 } else { 10 };
+            let (worst, _) = levels.last()?;
+            return Some(worst - inward * self.rng.i64(1..most));
+        }
+        let (best, other) = (levels.first()?.0, self.levels(1 - side).next()?.0);
+        let room = (other - best).abs() - 1;
+        (room > 0).then(|| best + inward * self.rng.i64(1..=room.min(3)))
+    }
+
+    fn snapshot(&self) -> String {
+        self.message("B", [0, 1].map(|side| self.levels(side)))
+    }
+
+    fn message(&self, kind: &str, sides: [impl Iterator<Item = (i64, i64)>; 2]) -> String {
+        let (symbol, number, crc) = (self.symbol, self.number, self.checksum());
+        let [bids, asks] = sides.map(|side| {
+            let levels: Vec<_> = side
+                .map(|(ticks, lots)| format!("{ticks}:{lots}"))
+                .collect();
+            levels.join(",")
+        });
+        format!("{kind}|{symbol}|{number}|{crc}|b:{bids}|a:{asks};")
+    }
+
+    fn checksum(&self) -> u32 {
+        let mut digits = String::new();
+        for side in [1, 0] {
+            for (ticks, lots) in self.levels(side).take(CHECKSUM_LEVELS) {
+                digits += &format!("{ticks}{lots}");
+            }
+        }
+        crc32fast::hash(digits.as_bytes())
+    }
+}
+
+/// A client's connection.
+struct Client {
+    markets: Markets,
+    config: Config,
+    /// The number of the next delta of each symbol that it is subscribed to.
+    next: [Option<u64>; 2],
+    queue: VecDeque<Outgoing>,
+    ping_at: Nanos,
+}
+
+impl Client {
+    fn send(&mut self, text: String) {
+        self.queue.push_back(Outgoing::Text(text));
+    }
+
+    fn snapshot(&mut self, index: usize) {
+        if !self.config.by_http {
+            let text = self.markets.borrow()[index].snapshot();
+            self.send(text);
+        }
+    }
+
+    fn subscribe(&mut self, index: usize) {
+        let number = self.markets.borrow()[index].number;
+        self.next[index].get_or_insert(number + 1);
+        self.send(format!("K|{};", SYMBOLS[index]));
+        self.snapshot(index);
+    }
+}
+
+impl Session for Client {
+    fn text(&mut self, text: &str, _now: Moment) {
+        let request = text.trim_end_matches(';').split_once('|');
+        match request.and_then(|(kind, symbol)| Some((kind, index_of(symbol)?))) {
+            Some(("S", index)) => self.subscribe(index),
+            Some(("R", index)) => self.snapshot(index),
+            _ => {}
+        }
+    }
+
+    fn binary(&mut self, _now: Moment) {}
+
+    fn pong(&mut self, _now: Moment) {}
+
+    fn deadline(&self) -> Option<Nanos> {
+        Some(self.ping_at)
+    }
+
+    fn timeout(&mut self, now: Moment) {
+        if now.at >= self.ping_at {
+            self.ping_at = now.at.after(self.config.ping_every);
+            self.queue.push_back(Outgoing::Ping);
+        }
+    }
+
+    /// Deltas that were not sent yet, or a heartbeat: it is sent in the order of the deltas, by the same
+    /// task, so that it proves that there is none before it.
+    fn news(&mut self, _now: Moment) {
+        let markets = Rc::clone(&self.markets);
+        let mut is_quiet = true;
+        for (next, market) in self.next.iter_mut().zip(markets.borrow().iter()) {
+            let Some(next) = next else { continue };
+            for (_, text) in market.log.range(*next..) {
+                self.queue.push_back(Outgoing::Text(text.clone()));
+                is_quiet = false;
+            }
+            *next = market.number + 1;
+        }
+        if is_quiet {
+            self.send("H;".to_owned());
+        }
+    }
+
+    fn outgoing(&mut self) -> Option<Outgoing> {
+        self.queue.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markets_never_cross() {
+        let mut exchange = Exchange::new(Config {
+            seed: 7,
+            number: 100,
+            quiet: [false; 2],
+            by_http: false,
+            ping_every: Duration::from_secs(1),
+        });
+        for step in 1..5_000 {
+            exchange.step();
+            exchange.books(|symbol, number, [bids, asks]| {
+                assert_eq!(number, 100 + step, "{symbol}");
+                assert!(bids[0].ticks < asks[0].ticks, "{symbol} at step {step}");
+                assert!(bids.len().min(asks.len()) >= CHECKSUM_LEVELS + NEAR);
+            });
+        }
+    }
+}

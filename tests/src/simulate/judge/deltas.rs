@@ -1,0 +1,162 @@
+//! The delta venue: which deltas and snapshots reached the client, read without the client's code.
+
+use ticklot::BookId;
+use ticklot_book::{Level, Lots, Nanos, Ticks};
+
+use super::super::host::Host;
+use super::super::plan::{DELTA, Place};
+use super::history::Book;
+use super::{Invariant, Judge};
+
+/// What the client received of a symbol on one connection.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    /// The highest number of all messages.
+    highest: u64,
+    /// The same before the call to the session that is under way. A live book has everything up to it.
+    applied: u64,
+    /// The number of the last message that was not one of the server's, until a later snapshot: a book
+    /// that is a gap may have levels of it, also when it waited for an earlier snapshot.
+    altered: Option<u64>,
+}
+
+impl Judge {
+    /// Records when the server's books got their numbers.
+    pub(super) fn record_numbers(&mut self, host: &Host, now: Nanos) {
+        host.numbers(|symbol, number| {
+            let numbered = self.numbered.entry(symbol).or_default();
+            numbered.entry(number).or_insert(now);
+        });
+    }
+
+    pub(super) fn is_delta(&self, line: usize) -> bool {
+        self.lines[line].place.host() == DELTA
+    }
+
+    /// A message of the delta server reaches the client, on the connection or as a response.
+    pub(super) fn delta_came(&mut self, line: usize, frame: &[u8], now: Nanos) {
+        let text = std::str::from_utf8(frame).unwrap_or_default();
+        let message = Message::read(text);
+        let is_genuine = message.as_ref().is_none_or(|it| self.is_genuine(it));
+        let Some(wire) = &mut self.lines[line].wire else {
+            return;
+        };
+        wire.heard = now;
+        let Some(message) = message else { return };
+        let received = wire.received.entry(message.symbol.to_owned()).or_default();
+        if !is_genuine {
+            received.altered = received.altered.max(Some(message.number));
+        } else if message.is_snapshot {
+            received.altered = received.altered.filter(|it| *it > message.number);
+        }
+        if self.numbered_at(message.symbol, message.number).is_none() {
+            return;
+        }
+        let wire = self.lines[line].wire.as_mut();
+        if let Some(received) = wire.and_then(|wire| wire.received.get_mut(message.symbol)) {
+            received.highest = received.highest.max(message.number);
+        }
+    }
+
+    /// The client had its call for all messages that reached it.
+    pub(super) fn deltas_applied(&mut self) {
+        let wires = self.lines.iter_mut().filter_map(|line| line.wire.as_mut());
+        let received = wires.flat_map(|wire| wire.received.values_mut());
+        received.for_each(|received| received.applied = received.highest);
+    }
+
+    /// When a book of the server got a number.
+    fn numbered_at(&self, symbol: &str, number: u64) -> Option<Nanos> {
+        self.numbered.get(symbol)?.get(&number).copied()
+    }
+
+    /// Whether the levels of a message are those of the server's book of its number.
+    fn is_genuine(&self, message: &Message<'_>) -> bool {
+        let at = self.numbered_at(message.symbol, message.number);
+        let timeline = self.history.get(&Book::new(DELTA, message.symbol, 0));
+        let Some(sides) = at.and_then(|at| timeline?.at(at)) else {
+            return false;
+        };
+        let is_in = |side: &Vec<Level>, level: &Level| match level.lots {
+            Lots(0) => side.iter().all(|it| it.ticks != level.ticks),
+            _ => side.contains(level),
+        };
+        let mut both = sides.iter().zip(&message.sides);
+        both.all(|(side, levels)| levels.iter().all(|level| is_in(side, level)))
+    }
+
+    /// Since when a book that was not lost may have had its levels: the moment of the last message that
+    /// the client received. None for a gap after an altered message, which may have any.
+    pub(super) fn delta_since(&self, line: usize, name: &str, is_gap: bool) -> Option<Nanos> {
+        let wire = self.lines[line].wire.as_ref()?;
+        let received = wire.received.get(name);
+        if is_gap {
+            let is_altered = received.is_some_and(|it| it.altered.is_some());
+            return (!is_altered).then_some(wire.upgraded);
+        }
+        let at = received.and_then(|it| self.numbered_at(name, it.applied));
+        Some(at.unwrap_or(wire.upgraded))
+    }
+
+    /// A live book of the delta venue is proved by a frame of its connection within the limit.
+    pub(super) fn delta_is_proved(&mut self, line: usize, id: BookId, now: Nanos) {
+        let earliest = self.clock.earliest(now, self.limit);
+        let heard = self.lines[line].wire.as_ref().map(|wire| wire.heard);
+        if heard.is_some_and(|heard| heard < earliest) {
+            let expected = format!("a frame since {} ns", earliest.0);
+            let actual = format!("book {id} is live, the last frame was at {heard:?}");
+            self.accuse(now, Invariant::Staleness, expected, actual);
+        }
+    }
+
+    /// With faults of deltas only, every gap is repaired without a new connection.
+    pub(in super::super) fn check_connections(&mut self, now: Nanos) {
+        let is_new = |line: &&super::Line| matches!(line.place, Place::Delta) && line.epochs > 1;
+        if let Some(line) = self.lines.iter().find(is_new) {
+            let actual = format!("{} connections to the delta venue", line.epochs);
+            let expected = "gaps repaired on the first connection".to_owned();
+            self.accuse(now, Invariant::Recovery, expected, actual);
+        }
+    }
+}
+
+/// A delta or a snapshot.
+struct Message<'a> {
+    symbol: &'a str,
+    number: u64,
+    is_snapshot: bool,
+    sides: [Vec<Level>; 2],
+}
+
+impl<'a> Message<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let mut fields = text.strip_suffix(';')?.split('|');
+        let is_snapshot = match fields.next()? {
+            "B" => true,
+            "D" => false,
+            _ => return None,
+        };
+        let (symbol, number) = (fields.next()?, fields.next()?.parse().ok()?);
+        let sides = [fields.nth(1)?, fields.next()?].map(levels);
+        let [Some(bids), Some(asks)] = sides else {
+            return None;
+        };
+        Some(Self {
+            symbol,
+            number,
+            is_snapshot,
+            sides: [bids, asks],
+        })
+    }
+}
+
+fn levels(field: &str) -> Option<Vec<Level>> {
+    let (_, list) = field.split_once(':')?;
+    let levels = list.split(',').filter(|level| !level.is_empty());
+    let level = |level: &str| {
+        let (ticks, lots) = level.split_once(':')?;
+        let (ticks, lots) = (ticks.parse().ok()?, lots.parse().ok()?);
+        Some(Level::new(Ticks(ticks), Lots(lots)))
+    };
+    levels.map(level).collect()
+}

@@ -1,0 +1,89 @@
+//! Each change of a book's state has exactly one event, with its cause, in the call to the session that
+//! caused it and before the [`Event::Book`] of the same message.
+
+use ticklot::{BookId, Books, Cause, Event, Gap, State, StateChange};
+use ticklot_book::Nanos;
+
+use super::{Invariant, Judge};
+
+impl Judge {
+    /// An event is delivered. A change starts from the state that was reported last and is a change; an
+    /// update of a book finds its state reported.
+    pub(super) fn delivered(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
+        match event {
+            Event::State(change) => {
+                let last = self.reported(change.book);
+                if !last.is_same(change.old) || change.old.is_same(change.new) {
+                    let expected = format!("a change from {last}");
+                    let actual = format!("{} to {} ({})", change.old, change.new, change.cause);
+                    return self.accuse(now, Invariant::Events, expected, actual);
+                }
+                self.judge_cause(change, books, now);
+                self.reported.insert(change.book, change.new);
+            }
+            Event::Book(update) => self.compare(update.book, books, now),
+            _ => {}
+        }
+    }
+
+    /// The cause fits the state and the venue. A gap that ends as a live book was repaired on its
+    /// connection.
+    fn judge_cause(&mut self, change: &StateChange<'_>, books: &Books, now: Nanos) {
+        let line = books.connection(change.book).map(super::line_of);
+        let is_delta = line.is_some_and(|line| self.is_delta(line));
+        if !fits(change, is_delta) {
+            let expected = format!("a cause of {:?}", change.new);
+            let actual = format!("{} after {}", change.cause, change.old);
+            return self.accuse(now, Invariant::Events, expected, actual);
+        }
+        let is_repair = matches!(change.old, State::Gap(_)) && change.new.is_live();
+        self.repairs += u64::from(is_delta && is_repair);
+    }
+
+    /// A call to a session is over: all changes were reported.
+    pub(in super::super) fn call_over(&mut self, books: &Books, now: Nanos) {
+        for id in books.ids() {
+            self.compare(id, books, now);
+        }
+        self.deltas_applied();
+    }
+
+    fn compare(&mut self, id: BookId, books: &Books, now: Nanos) {
+        let (reported, actual) = (self.reported(id), books.state(id));
+        if !reported.is_same(actual) {
+            let expected = format!("{} reported as {actual}", books.name(id));
+            let actual = format!("reported as {reported}");
+            self.accuse(now, Invariant::Events, expected, actual);
+        }
+    }
+
+    fn reported(&self, id: BookId) -> State {
+        self.reported.get(&id).copied().unwrap_or_default()
+    }
+}
+
+/// Whether a cause can lead to a state. Only the delta venue has deltas, and heartbeats that prove a book.
+fn fits(change: &StateChange<'_>, is_delta: bool) -> bool {
+    match (change.new, change.cause) {
+        (State::Live, Cause::Snapshot)
+        | (State::Stale, Cause::Timeout)
+        | (State::Crossed, Cause::Crossed)
+        | (State::Disconnected, Cause::Disconnected | Cause::Unsubscribed) => true,
+        (State::Live, Cause::Delta) => is_delta,
+        (State::Live, Cause::Alive) => is_delta && change.old == State::Stale,
+        (State::Gap(gap), cause) => cause == cause_of(gap),
+        _ => false,
+    }
+}
+
+fn cause_of(gap: Gap) -> Cause {
+    match gap {
+        Gap::Sequence { .. } => Cause::SequenceGap,
+        Gap::Checksum { .. } => Cause::ChecksumMismatch,
+        Gap::NoSnapshot | Gap::Unnumbered { .. } | Gap::Overflow { .. } => Cause::NoSnapshot,
+        Gap::Dropped => Cause::RecordsDropped,
+        Gap::Scale => Cause::ScaleChanged,
+        Gap::Resync => Cause::Resync,
+        _ => Cause::BadMessage,
+    }
+}
