@@ -162,7 +162,7 @@ fn read(c: &mut Criterion) {
 fn ten<S: Storage>(book: &Book<S>) -> [[Level; 10]; 2] {
     let mut out = [[Level::default(); 10]; 2];
     for (side, out) in [Side::Bid, Side::Ask].into_iter().zip(&mut out) {
-        black_box(book.top(side, out));
+        black_box(book.copy_top(side, out));
     }
     black_box(out)
 }

@@ -12,10 +12,13 @@ use gungraun::{library_benchmark, library_benchmark_group, main};
 use ticklot::bayse::Bayse;
 use ticklot::jayx::JayX;
 use ticklot::{Books, ConnectionId, Options, Session, Venue};
-use ticklot_benches::{BAYSE_SCALE, Flow, Other, Pool, SEED, Shape, Wire, read_touch, snapshots};
-use ticklot_book::{Book, Nanos, Scale};
+use ticklot_benches::{
+    BAYSE_SCALE, DeltaVenue, Deltas, Flow, Other, Pool, SEED, Shape, Wire, deltas, read_touch,
+    snapshots,
+};
+use ticklot_book::{Book, DeltaBook, Flat, Ladder, Nanos, Scale, Storage};
 use ticklot_frame::jayx::Envelope;
-use ticklot_frame::{Lines, bayse, jayx};
+use ticklot_frame::{Lines, bayse, jayx, kraken};
 use ticklot_sim::market::View;
 
 /// The messages of a benchmark; of a frame of eight lines, the frames are four.
@@ -223,11 +226,95 @@ fn session_bayse(mut driven: Driven<Bayse>) -> Driven<Bayse> {
     driven
 }
 
+/// A session that has seen the deltas, back at their snapshot.
+fn deltas_driven(is_ladder: bool) -> Driven<DeltaVenue> {
+    let deltas = deltas(SEED, MESSAGES);
+    let frames = deltas.frames();
+    let mut driven = driven(DeltaVenue::new(deltas, is_ladder), vec![Vec::new()]);
+    driven.frames = frames;
+    drive(&mut driven);
+    let frames = std::mem::replace(&mut driven.frames, vec![Vec::new()]);
+    drive(&mut driven);
+    driven.frames = frames;
+    driven
+}
+
+// From the entry of the session to the handler's return, with the checksum, on levels that are decoded.
+#[library_benchmark]
+#[bench::flat(deltas_driven(false))]
+#[bench::ladder(deltas_driven(true))]
+fn delta_session(mut driven: Driven<DeltaVenue>) -> Driven<DeltaVenue> {
+    drive(&mut driven);
+    driven
+}
+
+/// A book at the snapshot of the same deltas, which it has seen.
+fn delta_book<S: Storage>() -> (DeltaBook<S>, Deltas) {
+    let deltas = deltas(SEED, MESSAGES);
+    let mut book = deltas.book::<S>();
+    deltas.apply(&mut book, |_| {});
+    deltas.reset(&mut book);
+    (book, deltas)
+}
+
+fn apply_deltas<S: Storage>(book: &mut DeltaBook<S>, deltas: &Deltas) {
+    deltas.apply(book, |book| {
+        black_box((book.best_bid(), book.best_ask()));
+    });
+}
+
+#[library_benchmark]
+#[bench::flat(delta_book::<Flat>())]
+fn delta_apply((mut book, deltas): (DeltaBook<Flat>, Deltas)) -> (DeltaBook<Flat>, Deltas) {
+    apply_deltas(&mut book, &deltas);
+    (book, deltas)
+}
+
+#[library_benchmark]
+#[bench::ladder(delta_book::<Ladder>())]
+fn delta_apply_ladder(
+    (mut book, deltas): (DeltaBook<Ladder>, Deltas),
+) -> (DeltaBook<Ladder>, Deltas) {
+    apply_deltas(&mut book, &deltas);
+    (book, deltas)
+}
+
+/// The scale of the frames: 1 and 8 decimals.
+fn kraken_scale() -> Scale {
+    Scale::new(1, 8).unwrap_or(Scale::UNIT)
+}
+
+/// Kraken's updates of two levels, as the venue writes them.
+fn kraken_frames() -> (kraken::Decoder, Vec<Vec<u8>>) {
+    let frame = |n: usize| {
+        format!(
+            r#"{{"channel":"book","type":"update","data":[{{"symbol":"BTC/USD","bids":[{{"price":618{n:02}.1,"qty":1.0983{n:02}75}}],"asks":[{{"price":619{n:02}.3,"qty":0.00{n:02}0000}}],"checksum":2114181697,"timestamp":"2023-10-06T17:35:55.440295Z"}}]}}"#
+        )
+    };
+    let frames: Vec<Vec<u8>> = (0..MESSAGES).map(|n| frame(n).into_bytes()).collect();
+    let mut decoder = kraken::Decoder::new();
+    for frame in &frames {
+        assert!(decoder.decode(frame, &kraken_scale()).is_ok());
+    }
+    (decoder, frames)
+}
+
+#[library_benchmark]
+#[bench::update_2(kraken_frames())]
+fn decode_kraken(
+    (mut decoder, frames): (kraken::Decoder, Vec<Vec<u8>>),
+) -> (kraken::Decoder, Vec<Vec<u8>>) {
+    for frame in &frames {
+        assert!(black_box(decoder.decode(black_box(frame), &kraken_scale())).is_ok());
+    }
+    (decoder, frames)
+}
+
 library_benchmark_group!(
     name = stages;
     benchmarks =
         decode_jayx, decode_bayse, decode_lines, apply_jayx, apply_bayse, replace, session_jayx,
-        session_bayse
+        session_bayse, delta_session, delta_apply, delta_apply_ladder, decode_kraken
 );
 
 main!(library_benchmark_groups = stages);

@@ -82,7 +82,7 @@ fn measure(
                 let start = Instant::now();
                 for _ in 0..batch {
                     let frame = frames.next().map_or(&[][..], Vec::as_slice);
-                    now = now.after(Nanos::from_millis(1));
+                    now = now.after(Duration::from_millis(1));
                     let reply = session.frame(black_box(frame), now, &mut books, &mut read_touch);
                     black_box(reply);
                 }

@@ -4,6 +4,7 @@
 #![allow(missing_docs)] // criterion's macros write functions without
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
@@ -72,7 +73,7 @@ fn session(
     group.bench_function(name, |b| {
         b.iter(|| {
             let frame = frames.next().map_or(&[][..], Vec::as_slice);
-            now = now.after(Nanos::from_millis(1));
+            now = now.after(Duration::from_millis(1));
             session.frame(black_box(frame), now, &mut books, &mut read_touch)
         });
     });

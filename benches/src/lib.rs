@@ -19,6 +19,7 @@
 //! ([`recorded`]). Run all with `cargo bench -p ticklot-benches`; one with `--bench decode`; each
 //! only once, to see that it works, with `-- --test`.
 
+mod deltas;
 mod market;
 mod others;
 mod pool;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use criterion::Criterion;
 use ticklot::{Books, Event};
 
+pub use crate::deltas::{DeltaVenue, Deltas, deltas};
 pub use crate::market::{Flow, snapshots, without_a_common_price};
 pub use crate::others::Other;
 pub use crate::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, throughput};
