@@ -6,7 +6,7 @@ use ticklot_book::{BookError, BookErrorKind, Level, Lots, MAX_LEVELS, Scale, Sid
 use ticklot_frame::bayse::{
     Activity, AssetPrice, Decoder, Event, FilledOrder, MAX_EVENT_MARKETS, MAX_OUTCOMES, Market,
     Message, Order, OrderBook, OrderUpdated, PriceUpdate, PricedMarket, Room, ServerErrorKind,
-    User,
+    Subject, User,
 };
 use ticklot_frame::{DecodeError, Lines, Scan, TradeSide};
 
@@ -38,11 +38,8 @@ pub fn bayse(data: &[u8]) {
             let mut fresh = Decoder::new();
             assert_eq!(told(&fresh.decode(line, &scale_of)), expected);
         }
-        let subject = json.as_ref().and_then(|json| read_subject(json).ok());
-        let named = subject
-            .as_ref()
-            .map(|(market, outcome)| (&**market, &**outcome));
-        assert_eq!(general.subject(line), named);
+        let about = json.as_ref().map_or(About::Book(None, None), read_subject);
+        assert_eq!(general.subject(line), about.subject());
         check_body(&mut general, line);
         all.push((line, expected));
     }
@@ -673,17 +670,38 @@ fn read_book(book: &Json, sent: Option<i64>) -> Result<OwnedBook, Refused> {
     })
 }
 
-/// Whose order book a line is, even one that cannot be read.
-fn read_subject(json: &Json) -> Result<(String, String), Refused> {
-    let [kind, data] = json.fields(["type", "data"])?;
-    if need(kind)?.text()? != "orderbook_update" {
-        return Err(Refused);
+/// What a line is about: another type, or a book of this market and outcome.
+enum About {
+    Other,
+    Book(Option<String>, Option<String>),
+}
+
+impl About {
+    fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Other => Subject::Other,
+            Self::Book(market, outcome) => Subject::Book {
+                market_id: market.as_deref(),
+                outcome_id: outcome.as_deref(),
+            },
+        }
     }
-    let data = need(data)?;
-    let [nested] = data.fields(["orderbook"])?;
-    let book = unless_null(nested).unwrap_or(data);
-    let [market, outcome] = book.fields(["marketId", "outcomeId"])?;
-    Ok((need(market)?.text()?, need(outcome)?.text()?))
+}
+
+/// What a line is about, even one that cannot be read: only a type that it readably has, and that is
+/// another, excludes a book.
+fn read_subject(json: &Json) -> About {
+    if json
+        .extra("type", Json::text)
+        .is_some_and(|kind| kind != "orderbook_update")
+    {
+        return About::Other;
+    }
+    let object = |value: &Json| value.object().map(|_| value.clone());
+    let data = json.extra("data", object).unwrap_or(Json::Null);
+    let book = data.extra("orderbook", object).unwrap_or(data);
+    let id = |name| book.extra(name, Json::text);
+    About::Book(id("marketId"), id("outcomeId"))
 }
 
 fn read_side(side: &Json, scale: Scale) -> Result<Vec<Level>, Refused> {

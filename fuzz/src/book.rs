@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use ticklot_book::{
@@ -418,7 +419,10 @@ fn apply<S: Storage>(step: &Step, book: &mut Book<S>, model: &mut Model) {
             let (now, limit) = (now.get(), limit.get());
             let old = now.saturating_sub(model.updated) >= limit;
             let expired = old && matches!(model.state, State::Live | State::Crossed);
-            assert_eq!(book.expire(Nanos(now), Nanos(limit)), expired);
+            assert_eq!(
+                book.expire(Nanos(now), Duration::from_nanos(limit)),
+                expired
+            );
             if expired {
                 model.state = State::Stale;
             }
@@ -519,6 +523,7 @@ fn replace<S: Storage>(
             assert_eq!(result.as_ref(), Ok(&model.changes));
         }
         (bids_held, _) => {
+            model.changes.clear();
             let error = result.expect_err("no book can hold it");
             let (side, input) = if bids_held.is_none() {
                 (Side::Bid, bids)

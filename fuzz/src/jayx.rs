@@ -26,10 +26,12 @@ pub fn jayx(data: &[u8]) {
             let message = general.decode(frame);
             check(envelope, frame, &message);
             check_places(frame, &message);
+            let named = named_event(envelope, frame, &message);
             if let Ok(message) = &message {
                 again::check(&owned(message));
             }
             let expected = told(&message);
+            assert_eq!(general.subject(frame).map(str::to_owned), named);
             // At the first frame those for all are fresh themselves.
             if place > 0 {
                 let mut fresh = Decoder::new(envelope);
@@ -57,12 +59,7 @@ fn check(envelope: Envelope, frame: &[u8], message: &Result<Message<'_>, DecodeE
     if let Err(error) = message {
         assert!(error.offset as usize <= frame.len(), "{error}");
     }
-    let packets = match envelope {
-        Envelope::SocketIo => true,
-        Envelope::Plain => false,
-        Envelope::Auto => frame.first().is_some_and(u8::is_ascii_digit),
-    };
-    let body = if packets {
+    let body = if is_packet(envelope, frame) {
         unwrap_packet(frame)
     } else {
         Ok(Body::Json(frame, read_payload))
@@ -89,6 +86,39 @@ fn check(envelope: Envelope, frame: &[u8], message: &Result<Message<'_>, DecodeE
     match (message.as_ref().map(owned), read(&json)) {
         (Ok(message), expected) => assert_eq!(Ok(message), expected),
         (Err(error), expected) => assert_eq!(Err(Refused), expected, "{error}"),
+    }
+}
+
+fn is_packet(envelope: Envelope, frame: &[u8]) -> bool {
+    match envelope {
+        Envelope::SocketIo => true,
+        Envelope::Plain => false,
+        Envelope::Auto => frame.first().is_some_and(u8::is_ascii_digit),
+    }
+}
+
+/// The event that a frame names, even one that cannot be read: `packet` for a packet of the session.
+fn named_event(
+    envelope: Envelope,
+    frame: &[u8],
+    message: &Result<Message<'_>, DecodeError>,
+) -> Option<String> {
+    let is_packet = is_packet(envelope, frame);
+    let text = match is_packet {
+        false => frame,
+        true => match unwrap_packet(frame).ok()? {
+            Body::Json(json, _) if frame.starts_with(b"42") => json,
+            _ => return Some("packet".to_owned()),
+        },
+    };
+    let json = judge(text, message.as_ref().err().map(|error| error.kind))?;
+    if is_packet {
+        return json.items().ok()?.first()?.text().ok();
+    }
+    let [event] = json.fields(["event"]).ok()?;
+    match unless_null(event) {
+        Some(name) => name.text().ok(),
+        None => bare_event(&json).ok().map(str::to_owned),
     }
 }
 
@@ -189,6 +219,7 @@ enum Owned {
     Positions(Vec<Vec<Fact>>),
     /// Orders that are open no more, and those that are.
     OpenOrders([Vec<Vec<Fact>>; 2]),
+    Error(String),
     Unknown(String),
 }
 
@@ -253,6 +284,7 @@ fn owned(message: &Message<'_>) -> Owned {
                 it.iter().map(|it| facts_of_order(&it)).collect()
             }))
         }
+        Message::Error { message } => Owned::Error(message.to_owned()),
         Message::Unknown { kind } => Owned::Unknown(kind.to_owned()),
         ref other => panic!("not known here: {other:?}"),
     }
@@ -341,14 +373,17 @@ fn read_open(json: &Json) -> Result<Owned, Refused> {
     ))
 }
 
-/// A reason that cannot be read is none; only one that stands twice is an error.
 fn read_refusal(json: &Json) -> Result<Owned, Refused> {
-    let Json::Object(_) = json else {
-        return Ok(Owned::Refused(String::new()));
+    Ok(Owned::Refused(reason(Some(json))))
+}
+
+/// A reason that cannot be read is none.
+fn reason(json: Option<&Json>) -> String {
+    let read = |json: &Json| match json {
+        Json::Object(_) => need(json.fields(["message"])?[0])?.text(),
+        other => other.text(),
     };
-    let [message] = json.fields(["message"])?;
-    let message = message.and_then(|message| message.text().ok());
-    Ok(Owned::Refused(message.unwrap_or_default()))
+    json.and_then(|json| read(json).ok()).unwrap_or_default()
 }
 
 fn read_event(json: &Json) -> Result<Owned, Refused> {
@@ -364,6 +399,7 @@ fn read_named(name: &Json, message: Option<&Json>) -> Result<Owned, Refused> {
         "kline" => read_kline(need(message)?),
         "positions" => read_positions(need(message)?),
         "openorders" => read_orders(need(message)?),
+        "error" => Ok(Owned::Error(reason(message))),
         _ => Ok(Owned::Unknown(name)),
     }
 }
@@ -373,26 +409,45 @@ const DOCUMENTED: [&str; 4] = ["orderbook", "kline", "positions", "openorders"];
 fn read_payload(json: &Json) -> Result<Owned, Refused> {
     let [event] = json.fields(["event"])?;
     if let Some(name) = unless_null(event) {
+        if name.text()? == "error" {
+            let fields = json.fields(["message", "data"]);
+            let message = fields.ok().and_then(|[message, data]| message.or(data));
+            return read_named(name, message);
+        }
         if !DOCUMENTED.contains(&name.text()?.as_str()) {
             return read_named(name, None);
         }
         let [message, data] = json.fields(["message", "data"])?;
         return read_named(name, message.or(data));
     }
-    let [order_book, spot, add, modify, cancel] =
-        json.fields(["orderBook", "spot", "add", "modify", "cancel"])?;
-    let is_array = |field: Option<&Json>| matches!(field, Some(Json::Array(_)));
-    if order_book.is_some() {
-        read_book(json)
-    } else if spot.is_some() {
-        read_positions(json)
-    } else if is_array(cancel) || is_array(modify) {
-        read_orders(json)
-    } else if add.is_some() || modify.is_some() {
-        read_kline(json)
-    } else {
-        Ok(Owned::Unknown(String::new()))
+    match bare_event(json)? {
+        "orderbook" => read_book(json),
+        "positions" => read_positions(json),
+        "openorders" => read_orders(json),
+        "kline" => read_kline(json),
+        "error" => Ok(Owned::Error(reason(json.fields(["error"])?[0]))),
+        _ => Ok(Owned::Unknown(String::new())),
     }
+}
+
+/// The event that the keys of a bare payload name; empty for none.
+fn bare_event(json: &Json) -> Result<&'static str, Refused> {
+    let [order_book, spot, add, modify, cancel, error] =
+        json.fields(["orderBook", "spot", "add", "modify", "cancel", "error"])?;
+    let is_array = |field: Option<&Json>| matches!(field, Some(Json::Array(_)));
+    Ok(if order_book.is_some() {
+        "orderbook"
+    } else if spot.is_some() {
+        "positions"
+    } else if is_array(cancel) || is_array(modify) {
+        "openorders"
+    } else if add.is_some() || modify.is_some() {
+        "kline"
+    } else if unless_null(error).is_some() {
+        "error"
+    } else {
+        ""
+    })
 }
 
 fn read_kline(payload: &Json) -> Result<Owned, Refused> {

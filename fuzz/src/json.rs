@@ -20,7 +20,7 @@ const NUMBER: &str = "$serde_json::private::Number";
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Json {
     Null,
-    Bool,
+    Bool(bool),
     Number(String),
     String(String),
     Array(Vec<Json>),
@@ -174,6 +174,13 @@ impl Json {
         }
     }
 
+    pub(crate) fn boolean(&self) -> Result<bool, Refused> {
+        match self {
+            Self::Bool(value) => Ok(*value),
+            _ => Err(Refused),
+        }
+    }
+
     /// A whole number.
     pub(crate) fn integer(&self) -> Result<i64, Refused> {
         exact(self.number()?.as_bytes(), 0).map_err(|_: DecimalError| Refused)
@@ -227,8 +234,8 @@ impl<'de> Deserialize<'de> for Json {
                 Ok(Json::Null)
             }
 
-            fn visit_bool<E: Error>(self, _: bool) -> Result<Json, E> {
-                Ok(Json::Bool)
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Json, E> {
+                Ok(Json::Bool(value))
             }
 
             // Integers of up to 64 bits come as such: their text is what they print.

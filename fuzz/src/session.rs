@@ -7,13 +7,14 @@ use serde_json::Value;
 use ticklot::bayse::{Bayse, Command, Stage, Topic};
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::{
-    Books, ConnectionId, Disconnect, Event, Level, Lots, Nanos, Next, Options, Reply, Session,
-    State, Ticks, Venue,
+    BookId, Books, ConnectionId, Disconnect, Event, Handler, Level, Lots, Nanos, Next, OnMessage,
+    Options, Reply, Session, Side, State, Ticks, Venue,
 };
+use ticklot_frame::Lines;
 
 /// After so long without a message a book is stale.
-const LIMIT: Nanos = Nanos::from_secs(5);
-const SECOND: Nanos = Nanos::from_secs(1);
+const LIMIT: Duration = Duration::from_secs(5);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// `data` is a venue, and what happens to one session of it, in order.
 pub fn session(data: &[u8]) {
@@ -158,23 +159,25 @@ struct Run<V: Venue> {
     joined: BTreeSet<&'static str>,
     desired: BTreeSet<u8>,
     sent: VecDeque<Nanos>,
+    watch: Watch,
 }
 
 impl<V: Harnessed> Run<V> {
     fn new(venue: V, wire: Wire) -> Self {
         let mut options = Options::default();
-        options.stale_after = Some(Duration::from_nanos(LIMIT.0));
+        options.stale_after = Some(LIMIT);
         let mut books = Books::new();
         let session = Session::new(venue, ConnectionId(0), options, &mut books);
         Self {
             session,
             books,
             wire,
-            now: SECOND,
+            now: Nanos(0).after(SECOND),
             last: BTreeMap::new(),
             joined: BTreeSet::new(),
             desired: [0].into(),
             sent: VecDeque::new(),
+            watch: Watch::default(),
         }
     }
 
@@ -182,6 +185,7 @@ impl<V: Harnessed> Run<V> {
         for step in steps {
             self.take(step);
             self.send();
+            self.watch.check(&self.books);
             self.check();
         }
     }
@@ -192,15 +196,15 @@ impl<V: Harnessed> Run<V> {
 
     fn take(&mut self, step: &Step) {
         match step {
-            Step::Pass(ms) => self.pass(Nanos::from_millis(u64::from(*ms))),
+            Step::Pass(ms) => self.pass(Duration::from_millis(u64::from(*ms))),
             Step::Sleep(ms) => {
-                self.now = self.now.after(Nanos::from_millis(u64::from(*ms)));
+                self.now = self.now.after(Duration::from_millis(u64::from(*ms)));
                 self.time_out();
             }
             Step::Open => self.open(),
             Step::End { busy_for } => self.end(&match busy_for {
                 Some(seconds) => Disconnect::Busy {
-                    retry_after: Nanos::from_secs(u64::from(*seconds)),
+                    retry_after: Duration::from_secs(u64::from(*seconds)),
                     error: "busy".into(),
                 },
                 None => Disconnect::Failed("gone".into()),
@@ -220,7 +224,7 @@ impl<V: Harnessed> Run<V> {
     }
 
     /// Time passes as it does in a feed: what is due is done, and nothing is due for ever.
-    fn pass(&mut self, length: Nanos) {
+    fn pass(&mut self, length: Duration) {
         let until = self.now.after(length);
         for _ in 0..2_000 {
             self.send();
@@ -242,9 +246,10 @@ impl<V: Harnessed> Run<V> {
                 session,
                 books,
                 now,
+                watch,
                 ..
             } = self;
-            if let Some(reason) = session.timeout(*now, books, &mut watch) {
+            if let Some(reason) = session.timeout(*now, books, watch) {
                 return self.end(&reason);
             }
             self.send();
@@ -262,9 +267,10 @@ impl<V: Harnessed> Run<V> {
                 session,
                 books,
                 now,
+                watch,
                 ..
             } = self;
-            let _ = session.opened(*now, books, &mut watch);
+            let _ = session.opened(*now, books, watch);
         }
     }
 
@@ -274,9 +280,10 @@ impl<V: Harnessed> Run<V> {
                 session,
                 books,
                 now,
+                watch,
                 ..
             } = self;
-            let _ = session.disconnected(*now, reason, books, &mut watch);
+            let _ = session.disconnected(*now, reason, books, watch);
         }
     }
 
@@ -286,9 +293,10 @@ impl<V: Harnessed> Run<V> {
                 session,
                 books,
                 now,
+                watch,
                 ..
             } = self;
-            let _ = session.command(command, *now, books, &mut watch);
+            let _ = session.command(command, *now, books, watch);
         }
     }
 
@@ -302,9 +310,10 @@ impl<V: Harnessed> Run<V> {
             session,
             books,
             now,
+            watch,
             ..
         } = self;
-        let reply = session.frame(&frame, *now, books, &mut watch);
+        let reply = session.frame(&frame, *now, books, watch);
         if !was_open {
             let after: Vec<_> = self.books.ids().map(|id| self.books.state(id)).collect();
             assert_eq!((reply, before), (Reply::Control, after), "nothing is open");
@@ -385,7 +394,22 @@ impl<V: Harnessed> Run<V> {
             Step::Subscribed(n) => {
                 self.joined.insert(room(*n));
             }
+            Step::Raw(bytes) if self.is_unreadable(bytes) => {
+                for (_, levels) in self.last.values_mut() {
+                    *levels = None;
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// Whether a line of the frame is not JSON, and may have been any book's.
+    fn is_unreadable(&self, frame: &[u8]) -> bool {
+        let is_json = |text: &[u8]| serde_json::from_slice::<Value>(text).is_ok();
+        match self.wire {
+            Wire::Bayse => Lines::new(frame).any(|line| !is_json(line.bytes)),
+            Wire::Plain => !is_json(frame),
+            Wire::SocketIo => !frame.first().is_some_and(u8::is_ascii_digit),
         }
     }
 
@@ -415,7 +439,8 @@ impl<V: Harnessed> Run<V> {
             let name = self.books.name(id);
             assert!(self.is_open(), "{name} is live without a connection");
             let (at, levels) = self.last.get(name).expect("a live book has had a message");
-            assert_eq!(levels.as_deref(), Some(book.bids()), "{name}");
+            let bids: Vec<_> = book.bids().collect();
+            assert_eq!(levels.as_ref(), Some(&bids), "{name}");
             let is_fresh = self.now.since(*at) < LIMIT || self.is_late();
             assert!(is_fresh, "{name} is {:?} old", self.now.since(*at));
             if self.wire == Wire::Bayse {
@@ -455,16 +480,50 @@ impl<V: Harnessed> Run<V> {
     }
 }
 
-/// At every call all books that are live are whole: their bids are in order.
-fn watch(_: Event<'_>, books: &Books) -> ControlFlow<()> {
-    for id in books.ids() {
-        if let Some(book) = books.live(id) {
-            assert_eq!(book.state(), State::Live);
-            assert!(book.bids().is_sorted_by(|a, b| a.ticks > b.ticks));
+/// The handler. It keeps the state of each book as the events have it.
+#[derive(Default)]
+struct Watch(BTreeMap<BookId, State>);
+
+impl Watch {
+    /// After every call each book has the state that was reported last.
+    fn check(&self, books: &Books) {
+        for id in books.ids() {
+            let known = self.0.get(&id).copied().unwrap_or_default();
+            assert!(books.state(id).is_same(known), "{known} was reported last");
         }
     }
-    ControlFlow::Continue(())
 }
+
+impl Handler for Watch {
+    /// At every call all books that are live are whole: their bids are in order.
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        match event {
+            Event::State(change) => {
+                let known = self.0.insert(change.book, change.new);
+                assert!(change.old.is_same(known.unwrap_or_default()));
+                assert!(!change.old.is_same(change.new), "no change");
+            }
+            Event::Book(update) => {
+                let known = self.0.get(&update.book).copied().unwrap_or_default();
+                let state = books.state(update.book);
+                assert!(known.is_same(state), "the state comes before the book");
+            }
+            _ => {}
+        }
+        for id in books.ids() {
+            if let Some(book) = books.live(id) {
+                assert_eq!(book.state(), State::Live);
+                assert!(
+                    book.levels(Side::Bid)
+                        .is_sorted_by(|a, b| a.ticks > b.ticks)
+                );
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl<V: Venue> OnMessage<V> for Watch {}
 
 /// Distinct prices, best first, none of them empty.
 fn bids(side: &[(u8, u8)]) -> Vec<Level> {

@@ -85,7 +85,7 @@ fn depth(
     assert_eq!(depth.covered, covered);
 
     let mut out = vec![Level::default(); asked.levels];
-    assert_eq!(book.top(side, &mut out), taken.len());
+    assert_eq!(book.copy_top(side, &mut out), taken.len());
     assert_eq!(&out[..taken.len()], taken);
 
     let imbalance = book.imbalance(asked.levels);

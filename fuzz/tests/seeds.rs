@@ -20,6 +20,7 @@ fn seeds_hold() {
     hold("decimal", ticklot_fuzz::decimal);
     hold("bayse", ticklot_fuzz::bayse);
     hold("jayx", ticklot_fuzz::jayx);
+    hold("kraken", ticklot_fuzz::kraken);
     hold("requests", ticklot_fuzz::requests);
     hold("book", ticklot_fuzz::book);
     hold("session", ticklot_fuzz::session);
@@ -27,10 +28,9 @@ fn seeds_hold() {
     hold("servers", ticklot_fuzz::servers);
 }
 
-/// Where nobody fuzzes, the book still meets thousands of lives: it is the one target whose input has no
-/// form that random bytes would miss.
-#[test]
-fn random_lives_of_a_book_hold() {
+/// Without a fuzzer, books and sessions still run through thousands of random inputs: almost any bytes are
+/// steps of theirs.
+fn hold_random(body: fn(&[u8]), inputs: u32) {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         // Marsaglia's xorshift64.
@@ -39,9 +39,19 @@ fn random_lives_of_a_book_hold() {
         state ^= state << 17;
         state
     };
-    for _ in 0..4_000 {
+    for _ in 0..inputs {
         let length = next() % 400;
         let bytes: Vec<u8> = (0..length).map(|_| (next() >> 32) as u8).collect();
-        ticklot_fuzz::book(&bytes);
+        body(&bytes);
     }
+}
+
+#[test]
+fn random_books_hold() {
+    hold_random(ticklot_fuzz::book, 4_000);
+}
+
+#[test]
+fn random_sessions_hold() {
+    hold_random(ticklot_fuzz::session, 4_000);
 }

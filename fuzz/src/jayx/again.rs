@@ -28,6 +28,7 @@ fn frames(message: &Owned) -> Vec<(Envelope, String)> {
         Owned::Refused(why) => return packet(format!(r#"44{{"message":{}}}"#, string(why))),
         // A name that is documented cannot be unknown, and none is that of a bare payload.
         Owned::Unknown(name) => (name.as_str(), "{}".to_owned()),
+        Owned::Error(why) => ("error", format!(r#"{{"message":{}}}"#, string(why))),
         Owned::OrderBook(bids, asks, trades) => ("orderbook", order_book(bids, asks, trades)),
         Owned::Kline([add, modify]) => {
             let [add, modify] = [add, modify].map(candle);
@@ -61,7 +62,10 @@ fn frames(message: &Owned) -> Vec<(Envelope, String)> {
         ),
     ];
     // No key of a message that says nothing tells what it is.
-    let is_told = !matches!(message, Owned::Kline([None, None]) | Owned::Unknown(_));
+    let is_told = !matches!(
+        message,
+        Owned::Kline([None, None]) | Owned::Error(_) | Owned::Unknown(_)
+    );
     frames.extend(is_told.then_some((Envelope::Auto, payload)));
     frames
 }

@@ -47,7 +47,7 @@ impl Clock {
     }
 
     fn pass(&mut self, ms: u64) {
-        self.0.at = self.0.at.after(Nanos::from_millis(ms));
+        self.0.at = self.0.at.after(Duration::from_millis(ms));
         self.0.wall_ms = self.0.wall_ms.saturating_add(ms);
     }
 
@@ -60,8 +60,7 @@ impl Clock {
     }
 
     fn after(self, length: Duration) -> Nanos {
-        let nanos = u64::try_from(length.as_nanos()).expect("a short time");
-        self.0.at.after(Nanos(nanos))
+        self.0.at.after(length)
     }
 }
 

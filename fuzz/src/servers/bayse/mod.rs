@@ -162,14 +162,15 @@ impl Run {
         let upgraded = self.exchange.upgrade(target, ip, now);
         let endpoint = Endpoint::ALL.into_iter().find(|it| Some(it.path()) == path);
         let door = self.doors.entry(from).or_default();
-        door.retain(|at| now.at.since(*at) < nanos(TEN));
+        door.retain(|at| now.at.since(*at) < TEN);
         let (session, endpoint) = match (upgraded, endpoint) {
             (Ok(session), Some(endpoint)) if door.len() < UPGRADES => (session, endpoint),
             (Err(refused), None) => return assert_eq!(refused.status, 404),
             (Err(refused), Some(_)) if door.len() >= UPGRADES => {
                 assert_eq!(refused.status, 429);
-                let wait = nanos(TEN).0 - now.at.since(door[0]).0;
-                let seconds = Duration::from_secs(wait.div_ceil(nanos(SECOND).0));
+                let wait = TEN - now.at.since(door[0]);
+                let seconds = wait.as_nanos().div_ceil(SECOND.as_nanos());
+                let seconds = Duration::from_secs(u64::try_from(seconds).expect("ten at most"));
                 return assert_eq!(refused.retry_after, Some(seconds));
             }
             (upgraded, _) => panic!("{:?} for {target}", upgraded.err()),
@@ -226,7 +227,7 @@ impl Run {
     fn text(&self, client: &mut Client, text: &str) -> Vec<Expected> {
         let now = self.clock.now();
         client.session.text(text, now);
-        client.window.retain(|at| now.at.since(*at) < nanos(SECOND));
+        client.window.retain(|at| now.at.since(*at) < SECOND);
         if client.window.len() >= MESSAGES {
             let too_many = "rate limit exceeded: too many messages";
             return vec![Expected::Error(vec![too_many.to_owned()])];
@@ -354,8 +355,4 @@ fn told(kind: &str, words: &str, room: &str, wall: u64) -> Value {
 
 fn books(market: &'static str, currency: &'static str) -> [Expected; 2] {
     [0, 1].map(|outcome| Expected::Book(market, outcome, currency))
-}
-
-fn nanos(length: Duration) -> Nanos {
-    Nanos(u64::try_from(length.as_nanos()).expect("a short time"))
 }
