@@ -22,14 +22,14 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use ticklot::{
-    Books, ConnectionId, Disconnect, Event, Handler, Level, Nanos, Next, Options, Reply, Scale,
-    Session,
+    Books, ConnectionId, Disconnect, Event, Handler, Level, Nanos, Next, OnMessage, Options, Reply,
+    Scale, Session,
 };
 
 use crate::venue::Pipe;
 
 /// After so long without a message a book is stale.
-const LIMIT: Nanos = Nanos::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// Something that happens. What a fuzzer finds is as good as this list: everything that a server and a
 /// network can do stands here.
@@ -62,18 +62,17 @@ impl Handler for Strategy {
             let Some(book) = books.live(id) else { continue };
             assert!(!book.is_crossed(), "a live book is not crossed");
             assert!(book.age(self.now) < LIMIT, "a live book is not old");
-            let in_order = |side: &[Level], better: fn(i64, i64) -> bool| {
-                side.windows(2)
-                    .all(|pair| better(pair[0].ticks.0, pair[1].ticks.0))
-            };
-            assert!(in_order(book.bids(), |a, b| a > b) && in_order(book.asks(), |a, b| a < b));
-            let mut levels = book.bids().iter().chain(book.asks());
+            assert!(book.bids().is_sorted_by(|a, b| a.ticks > b.ticks));
+            assert!(book.asks().is_sorted_by(|a, b| a.ticks < b.ticks));
+            let mut levels = book.bids().chain(book.asks());
             assert!(levels.all(|level| level.lots.0 > 0), "no empty level");
         }
         self.books_seen += u64::from(matches!(event, Event::Book(_)));
         ControlFlow::Continue(())
     }
 }
+
+impl OnMessage<Pipe> for Strategy {}
 
 /// Runs what `data` says, and panics where something does not hold. Returns how many books were applied.
 fn fuzz(data: &[u8]) -> u64 {
@@ -100,7 +99,7 @@ impl Run {
     fn new() -> Self {
         let mut books = Books::new();
         let mut options = Options::default();
-        options.stale_after = Some(Duration::from_nanos(LIMIT.0));
+        options.stale_after = Some(LIMIT);
         let venue = Pipe::new("ws://fuzz", "X", Scale::UNIT);
         let session = Session::new(venue, ConnectionId(0), options, &mut books);
         Self {
@@ -132,8 +131,11 @@ impl Run {
         }
         self.frame.clear();
         let reply = match step {
-            Step::Pass(ms) => return self.pass(Nanos::from_millis(u64::from(*ms))),
-            Step::End => return self.end(&Disconnect::Closed { code: 1006 }),
+            Step::Pass(ms) => return self.pass(Duration::from_millis(u64::from(*ms))),
+            Step::End => {
+                let reason = String::new();
+                return self.end(&Disconnect::Closed { code: 1006, reason });
+            }
             Step::Book { bids, asks } => {
                 write_book(&mut self.frame, bids, asks);
                 self.feed(None)
@@ -169,7 +171,7 @@ impl Run {
     }
 
     /// Time passes as a driver lets it: the session is called back when it asks for it.
-    fn pass(&mut self, length: Nanos) {
+    fn pass(&mut self, length: Duration) {
         let until = self.now.after(length);
         while let Some(due) = self.session.deadline().filter(|due| *due <= until) {
             self.now = self.now.max(due);

@@ -1,5 +1,5 @@
-//! The skeleton of a market maker: it quotes around a book that can be traded on, and cancels the moment it
-//! cannot: stale, a gap, crossed, disconnected. It sends no orders; what it would do is handed to a
+//! The skeleton of a market maker: it quotes around a live book, and cancels in the call in which the book
+//! stops being live: stale, a gap, crossed, disconnected. It sends no orders; its intents are handed to a
 //! function, here one that prints.
 //!
 //! The server that it runs against freezes, sends garbage and drops the connection now and then. Ends when
@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::jayx::JayX;
-use ticklot::{BookId, Books, Event, Feed, Handler, Options, State, Ticks};
+use ticklot::{BookId, Books, Event, Feed, Handler, OnMessage, Options, State, StateChange, Ticks};
 use ticklot_sim::{Simulator, Venue, bayse, jayx};
 
 /// What the strategy would do.
@@ -41,20 +41,13 @@ impl<F: FnMut(&str, Intent) -> ControlFlow<()>> Maker<F> {
         }
     }
 
-    /// Cancels what stands in a book that cannot be traded on any more.
-    fn cancel(&mut self, books: &Books) -> ControlFlow<()> {
-        let mut flow = ControlFlow::Continue(());
-        self.quotes.retain(|id, _| {
-            if books.live(*id).is_some() {
-                return true;
-            }
-            let because = books.state(*id);
-            if (self.act)(books.name(*id), Intent::Cancel { because }).is_break() {
-                flow = ControlFlow::Break(());
-            }
-            false
-        });
-        flow
+    /// Cancels the quotes of a book that stopped being live.
+    fn cancel(&mut self, change: &StateChange<'_>) -> ControlFlow<()> {
+        if change.new.is_live() || self.quotes.remove(&change.book).is_none() {
+            return ControlFlow::Continue(());
+        }
+        let because = change.new;
+        (self.act)(change.instrument.name, Intent::Cancel { because })
     }
 
     /// Quotes a book anew, if that changes anything.
@@ -75,17 +68,23 @@ impl<F: FnMut(&str, Intent) -> ControlFlow<()>> Maker<F> {
 
 impl<F: FnMut(&str, Intent) -> ControlFlow<()>> Handler for Maker<F> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        // First of all, whatever has happened: no call shows a book as live that is not.
-        self.cancel(books)?;
         match event {
+            // In the same call that ended the book's trust, and before its update.
+            Event::State(change) => self.cancel(&change),
             Event::Book(update) => self.quote(update.book, books),
             _ => ControlFlow::Continue(()),
         }
     }
 }
 
+/// It reads no messages of a venue.
+impl<F: FnMut(&str, Intent) -> ControlFlow<()>, V: ticklot::Venue> OnMessage<V> for Maker<F> {}
+
 /// A server with faults, and a feed that follows it.
-fn against<H: Handler>(faults: &str, maker: H) -> Result<(Simulator, Feed<H>), Box<dyn Error>> {
+fn against<H: OnMessage<JayX>>(
+    faults: &str,
+    maker: H,
+) -> Result<(Simulator, Feed<H>), Box<dyn Error>> {
     let jayx = jayx::Config {
         update_every: Duration::from_millis(5),
         faults: faults.parse()?,
@@ -131,8 +130,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 mod tests {
     use super::*;
 
+    use std::cell::RefCell;
+
     use ticklot::jayx::Envelope;
-    use ticklot::{ConnectionId, Disconnect, Nanos, Session};
+    use ticklot::{ConnectionId, Disconnect, Gap, Nanos, Session};
 
     /// Takes a third of a second: the server freezes for good before one of its first hundred messages, and
     /// the book is stale 200 ms later.
@@ -164,12 +165,17 @@ mod tests {
     const BOOK: &[u8] =
         br#"{"orderBook":{"bids":[{"ticks":10,"lots":1}],"asks":[{"ticks":12,"lots":1}]}}"#;
 
-    /// The same rules, driven by hand, with time that is only told.
+    /// As [`BOOK`], with a bid above the ask.
+    const CROSSED: &[u8] =
+        br#"{"orderBook":{"bids":[{"ticks":13,"lots":1}],"asks":[{"ticks":12,"lots":1}]}}"#;
+
+    /// The same rules, driven by hand in virtual time: each cancellation is made in the call that ended
+    /// the book's trust.
     #[test]
-    fn it_cancels_at_a_gap_when_stale_and_when_disconnected() {
-        let mut told = Vec::new();
+    fn cancels_in_the_same_call() {
+        let told = RefCell::new(Vec::new());
         let mut maker = Maker::new(|_: &str, intent| {
-            told.push(intent);
+            told.borrow_mut().push(intent);
             ControlFlow::Continue(())
         });
         let mut books = Books::new();
@@ -179,29 +185,29 @@ mod tests {
             .unwrap();
         let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
         let second = |n| Nanos::from_secs(n);
-        let _ = session.opened(second(0), &mut books, &mut maker);
-        let _ = session.frame(BOOK, second(1), &mut books, &mut maker);
-        let _ = session.frame(b"{", second(2), &mut books, &mut maker);
-        let _ = session.frame(BOOK, second(3), &mut books, &mut maker);
-        // Nothing for longer than the limit of 30 s.
-        let _ = session.timeout(second(34), &mut books, &mut maker);
-        let _ = session.frame(BOOK, second(35), &mut books, &mut maker);
-        let _ = session.disconnected(second(36), &Disconnect::Silent, &mut books, &mut maker);
-        let quote = Intent::Quote {
+        let new = || told.borrow_mut().split_off(0);
+        let quote = [Intent::Quote {
             bid: Ticks(9),
             ask: Ticks(13),
-        };
-        let cancel = |because| Intent::Cancel { because };
-        assert_eq!(
-            told,
-            [
-                quote,
-                cancel(State::Gap(ticklot::Gap::Refused)),
-                quote,
-                cancel(State::Stale),
-                quote,
-                cancel(State::Disconnected),
-            ]
-        );
+        }];
+        let cancel = |because| [Intent::Cancel { because }];
+        let _ = session.opened(second(0), &mut books, &mut maker);
+        let _ = session.frame(BOOK, second(1), &mut books, &mut maker);
+        assert_eq!(new(), quote);
+        let _ = session.frame(b"{", second(2), &mut books, &mut maker);
+        assert_eq!(new(), cancel(State::Gap(Gap::Refused)));
+        let _ = session.frame(BOOK, second(3), &mut books, &mut maker);
+        assert_eq!(new(), quote);
+        let _ = session.frame(CROSSED, second(4), &mut books, &mut maker);
+        assert_eq!(new(), cancel(State::Crossed));
+        let _ = session.frame(BOOK, second(5), &mut books, &mut maker);
+        assert_eq!(new(), quote);
+        // Nothing for longer than the limit of 30 s.
+        let _ = session.timeout(second(36), &mut books, &mut maker);
+        assert_eq!(new(), cancel(State::Stale));
+        let _ = session.frame(BOOK, second(37), &mut books, &mut maker);
+        assert_eq!(new(), quote);
+        let _ = session.disconnected(second(38), &Disconnect::Silent, &mut books, &mut maker);
+        assert_eq!(new(), cancel(State::Disconnected));
     }
 }

@@ -15,9 +15,11 @@ use std::time::{Duration, Instant};
 
 use ticklot::jayx::JayX;
 use ticklot::{
-    Books, ConnectionId, Disconnect, Event, Handler, Nanos, Next, Options, Reply, Session,
+    Books, ConnectionId, Disconnect, Event, Handler, Nanos, Next, OnMessage, Options, Reply,
+    Session,
 };
 use ticklot_sim::Venue;
+use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
 /// A clock of one's own: any monotonic one does.
@@ -51,6 +53,8 @@ impl Handler for Counter {
     }
 }
 
+impl OnMessage<JayX> for Counter {}
+
 /// One session and all that it works with.
 struct Driver {
     session: Session<JayX>,
@@ -67,7 +71,7 @@ impl Driver {
             let reason = match self.session.next(now) {
                 Next::Connect | Next::Open => self.connect(),
                 Next::WaitUntil(time) => {
-                    thread::sleep(Duration::from_nanos(time.since(now).0));
+                    thread::sleep(time.since(now));
                     continue;
                 }
                 Next::Idle | Next::Done => return Ok(()),
@@ -118,7 +122,7 @@ impl Driver {
             }
             // The read ends in time for whatever is due next.
             let wait = session.deadline().map(|due| due.since(clock.now()));
-            let wait = wait.map(|wait| Duration::from_nanos(wait.0.max(1_000_000)));
+            let wait = wait.map(|wait| wait.max(Duration::from_millis(1)));
             if let Err(error) = socket.get_ref().set_read_timeout(wait) {
                 return Disconnect::Failed(Box::new(error));
             }
@@ -126,7 +130,8 @@ impl Driver {
                 Ok(Message::Text(text)) => {
                     session.frame(text.as_bytes(), clock.now(), books, strategy)
                 }
-                Ok(Message::Close(_)) => return Disconnect::Closed { code: 1005 },
+                Ok(Message::Close(frame)) => return closed(frame),
+                Ok(Message::Binary(_)) => return Disconnect::Binary,
                 Ok(_) => {
                     session.heard(clock.now());
                     Reply::Control
@@ -148,6 +153,15 @@ impl Driver {
             }
         }
     }
+}
+
+/// The server's code and text; 1005 stands for no code.
+fn closed(frame: Option<CloseFrame>) -> Disconnect {
+    let (code, reason) = match frame {
+        Some(frame) => (frame.code.into(), frame.reason.to_string()),
+        None => (1005, String::new()),
+    };
+    Disconnect::Closed { code, reason }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use ticklot::capture::{FrameLog, RecordOptions, Recorder, Replay};
 use ticklot::jayx::JayX;
-use ticklot::{Books, Event, Feed, Handler};
+use ticklot::{Books, Event, Feed, Handler, OnMessage};
 use ticklot_sim::Venue;
 
 const BOOKS: usize = 100;
@@ -33,6 +33,8 @@ impl Handler for Digests {
         }
     }
 }
+
+impl OnMessage<JayX> for Digests {}
 
 /// Follows the venue with a recorder that looks on, and gives the digests of the live books.
 async fn record(url: &str, log: &Path) -> Result<Digests, Box<dyn Error>> {

@@ -10,7 +10,9 @@ use std::ops::ControlFlow;
 
 use ticklot::bayse::Bayse;
 use ticklot::jayx::JayX;
-use ticklot::{BookView, Books, Event, Feed, HalfTicks, Handler, Ticks};
+use ticklot::{
+    BookView, Books, Event, Feed, HalfTicks, Handler, Instrument, OnMessage, Ticks, VenueName,
+};
 use ticklot_sim::Venue;
 use ticklot_sim::bayse::Listing;
 
@@ -31,7 +33,15 @@ impl Watcher {
     /// What both outcomes cost together, while both books can be traded on.
     fn cost_of_both(books: &Books) -> Option<Ticks> {
         let listing = Listing::rate_cut();
-        let best_ask = |name: &str| books.live(books.find(name)?)?.best_ask();
+        let best_ask = |outcome: &str| {
+            let instrument = Instrument {
+                venue: VenueName::BAYSE,
+                scope: Some("USD"),
+                market: &listing.market_id,
+                name: outcome,
+            };
+            books.live(books.find(&instrument)?)?.best_ask()
+        };
         let (yes, no) = (best_ask(&listing.yes_id)?, best_ask(&listing.no_id)?);
         Some(yes.ticks + no.ticks)
     }
@@ -45,7 +55,7 @@ impl Handler for Watcher {
         let is_jayx = books.name(update.book) == "BTCUSDT";
         self.seen[usize::from(!is_jayx)] += 1;
         if is_jayx {
-            let mid = books.live(update.book).and_then(BookView::mid);
+            let mid = books.live(update.book).and_then(|book| book.mid());
             self.first_mid = self.first_mid.or(mid);
             self.last_mid = mid.or(self.last_mid);
         } else if let Some(cost) = Self::cost_of_both(books) {
@@ -57,6 +67,8 @@ impl Handler for Watcher {
         ControlFlow::Continue(())
     }
 }
+
+impl<V: ticklot::Venue> OnMessage<V> for Watcher {}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -1,21 +1,22 @@
-//! The other side of a venue of one's own: its rules on one connection. Pure: it is told what came and when,
-//! and says what is to be sent; [`ticklot::Session`] and [`ticklot::Feed`] do the rest, reconnecting,
-//! staleness and trust included.
+//! The rules of a custom venue on one connection: a state machine without I/O, which gets frames and their
+//! times and queues outgoing messages. [`ticklot::Session`] and [`ticklot::Feed`] do the rest: reconnecting,
+//! staleness and the state of the book.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use ticklot::{
-    BookId, Books, ConnectionId, Context, Event, Handler, Nanos, NoCommand, Outbox, Reply, Scale,
-    Snapshot, Source, Venue, VenueName,
+    BookConfig, BookId, Books, Concerns, ConnectionId, Context, Event, Instrument, Nanos,
+    NoCommand, OnMessage, Outbox, Reply, Scale, Snapshot, Venue, VenueName,
 };
 
 use crate::frame::{self, Decoder, Message};
 
 /// The server sends a heartbeat every 5 s; one that misses two is gone.
-const SILENCE: Nanos = Nanos::from_secs(11);
+const SILENCE: Duration = Duration::from_secs(11);
 
 /// How long a subscription may go without a book before it is sent again.
-const PATIENCE: Nanos = Nanos::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One connection to the venue, with one book.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl Pipe {
 
 impl Venue for Pipe {
     type Command = NoCommand;
+    type Message<'a> = ();
 
     fn name(&self) -> VenueName {
         frame::NAME
@@ -60,31 +62,36 @@ impl Venue for Pipe {
     }
 
     fn register(&mut self, connection: ConnectionId, books: &mut Books) {
-        self.book = Some(books.add(connection, &self.symbol, &self.symbol, self.scale));
+        let instrument = Instrument::of_symbol(frame::NAME, &self.symbol);
+        let config = BookConfig::snapshots(self.scale);
+        self.book = Some(books.add(connection, &instrument, config));
     }
 
-    fn opened(&mut self, now: Nanos, outbox: &mut Outbox) {
-        self.subscribe(now, outbox);
+    fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) {
+        self.subscribe(context.now(), context.outbox());
     }
 
-    fn frame<H: Handler + ?Sized>(&mut self, frame: &[u8], context: &mut Context<'_, H>) -> Reply {
+    fn frame<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        frame: &[u8],
+        context: &mut Context<'_, H>,
+    ) -> Reply {
         let decoded = self.decoder.decode(frame, self.scale);
         context.decoded();
-        let (Some(id), connection) = (self.book, context.connection) else {
+        let (Some(id), connection) = (self.book, context.connection()) else {
             return Reply::Data;
         };
         let message = match decoded {
             Ok(message) => message,
             Err(error) => {
                 // It may have been the book: what the book holds may be out of date.
-                context.missed(id);
-                return Reply::from(context.bad_line(error));
+                return Reply::from(context.unreadable(Concerns::Book(id), error));
             }
         };
-        context.stats.messages += 1;
+        context.count_message();
         match message {
             Message::Heartbeat(text) => {
-                context.outbox.push(|out| out.extend_from_slice(text));
+                context.outbox().push(|out| out.extend_from_slice(text));
                 Reply::Control
             }
             Message::Refused(message) => Reply::from(context.emit(Event::Refused {
@@ -93,18 +100,14 @@ impl Venue for Pipe {
                 room: Some(&self.symbol),
             })),
             Message::Book(book) if book.symbol != self.symbol => {
-                context.stats.unrequested += 1;
+                context.count_unrequested();
                 Reply::Data
             }
             Message::Book(book) => {
                 let snapshot = Snapshot {
-                    line: 0,
                     bids: book.bids,
                     asks: book.asks,
-                    trades: &[],
-                    last_trade: None,
-                    sent: None,
-                    source: Source::Stream,
+                    ..Snapshot::default()
                 };
                 let flow: ControlFlow<()> = context.snapshot(id, &snapshot, frame::refusal);
                 self.ask_at = None;
@@ -113,7 +116,7 @@ impl Venue for Pipe {
         }
     }
 
-    fn command<H: Handler + ?Sized>(
+    fn command<H: OnMessage<Self> + ?Sized>(
         &mut self,
         command: NoCommand,
         _context: &mut Context<'_, H>,
@@ -130,12 +133,12 @@ impl Venue for Pipe {
         self.ask_at
     }
 
-    fn timeout<H: Handler + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
-        self.subscribe(context.now, context.outbox);
+    fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+        self.subscribe(context.now(), context.outbox());
         Reply::Data
     }
 
-    fn silence_limit(&self) -> Option<Nanos> {
+    fn silence_limit(&self) -> Option<Duration> {
         Some(SILENCE)
     }
 }
@@ -173,7 +176,7 @@ mod tests {
 
         fn with<R>(
             &mut self,
-            work: impl FnOnce(&mut Session<Pipe>, Nanos, &mut Books, &mut dyn Handler) -> R,
+            work: impl FnOnce(&mut Session<Pipe>, Nanos, &mut Books, &mut dyn OnMessage<Pipe>) -> R,
         ) -> R {
             let told = &mut self.told;
             let mut handler = |event: Event<'_>, _: &Books| {
