@@ -302,6 +302,9 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         if message.kind != Kind::Text {
             return Some(Disconnect::Binary);
         }
+        if self.shared.borrow().is_over {
+            return Some(Disconnect::Stopped);
+        }
         let received = self.clock.at(message.received);
         let now = self.taken_up(received);
         let payload = &*message.payload;
@@ -442,13 +445,14 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
     /// A handler that breaks stops every connection of the feed.
     fn heed(&self, flow: ControlFlow<()>) {
         if flow.is_break() {
+            self.shared.borrow_mut().is_over = true;
             self.stop.send_replace(true);
         }
     }
 
     fn with_shared<R>(&mut self, work: impl FnOnce(&mut Session<V>, &mut Books, &mut H) -> R) -> R {
         let mut shared = self.shared.borrow_mut();
-        let Shared { books, handler } = &mut *shared;
+        let Shared { books, handler, .. } = &mut *shared;
         work(self.session, books, handler)
     }
 }

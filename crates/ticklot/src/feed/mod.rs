@@ -78,6 +78,8 @@ pub struct Feed<H> {
 struct Shared<H> {
     books: Books,
     handler: H,
+    /// The handler broke: it gets no more frames of any connection.
+    is_over: bool,
 }
 
 impl<H: Handler> Feed<H> {
@@ -88,6 +90,7 @@ impl<H: Handler> Feed<H> {
             shared: RefCell::new(Shared {
                 books: Books::new(),
                 handler,
+                is_over: false,
             }),
             connections: Vec::new(),
             clock: Clock::start(),
@@ -199,6 +202,7 @@ impl<H: Handler> Feed<H> {
             taps,
             ..
         } = self;
+        shared.get_mut().is_over = false;
         let shared = &*shared;
         let mut running: FuturesUnordered<_> = connections
             .iter_mut()
@@ -236,7 +240,7 @@ impl<H: Handler> Feed<H> {
 
     /// The books, the handler and what it has gathered, when the feed is done.
     pub fn into_parts(self) -> (Books, H) {
-        let Shared { books, handler } = self.shared.into_inner();
+        let Shared { books, handler, .. } = self.shared.into_inner();
         (books, handler)
     }
 }
@@ -268,11 +272,12 @@ async fn ticks<H: Handler>(
     loop {
         interval.tick().await;
         let mut shared = shared.borrow_mut();
-        let Shared { books, handler } = &mut *shared;
+        let Shared { books, handler, .. } = &mut *shared;
         let now = clock.now();
         // The connections' own timers may be later than this one.
         let told = expire(now, books, handler, taps);
         if told.is_break() || handler.on_event(Event::Tick { now }, books).is_break() {
+            shared.is_over = true;
             stop.send_replace(true);
             break;
         }
