@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::{
-    BookConfig, BookId, Books, Concerns, ConnectionId, Context, Event, Instrument, Nanos,
-    NoCommand, OnMessage, Outbox, Reply, Scale, Snapshot, Venue, VenueName,
+    BookConfig, BookId, Books, Concerns, ConnectionId, Context, Instrument, Nanos, NoCommand,
+    OnMessage, Outbox, Reply, Scale, Snapshot, Venue, VenueName,
 };
 
 use crate::frame::{self, Decoder, Message};
@@ -78,7 +78,7 @@ impl Venue for Pipe {
     ) -> Reply {
         let decoded = self.decoder.decode(frame, self.scale);
         context.decoded();
-        let (Some(id), connection) = (self.book, context.connection()) else {
+        let Some(id) = self.book else {
             return Reply::Data;
         };
         let message = match decoded {
@@ -94,11 +94,7 @@ impl Venue for Pipe {
                 context.outbox().push(|out| out.extend_from_slice(text));
                 Reply::Control
             }
-            Message::Refused(message) => Reply::from(context.emit(Event::Refused {
-                connection,
-                message,
-                room: Some(&self.symbol),
-            })),
+            Message::Refused(message) => Reply::from(context.refused(message, Some(&self.symbol))),
             Message::Book(book) if book.symbol != self.symbol => {
                 context.count_unrequested();
                 Reply::Data
@@ -147,7 +143,7 @@ impl Venue for Pipe {
 mod tests {
     use super::*;
 
-    use ticklot::{Disconnect, Options, Session, State};
+    use ticklot::{Disconnect, Event, Options, Session, State};
 
     const BOOK: &[u8] = b"B|BTC-USD|61800.30x2.5|61800.40x3";
 

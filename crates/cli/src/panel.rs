@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use ticklot::{BookUpdate, LastTrade, Nanos, State, Trade};
 
 use crate::Failure;
-use crate::view::nanos;
+use crate::moment::nanos;
 
 /// Counts of one book.
 #[derive(Debug)]

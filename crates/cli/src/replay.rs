@@ -28,6 +28,7 @@ use self::pace::Pace;
 use self::report::{Counts, book_line};
 use self::span::{Side, Span};
 use crate::args::ReplayArgs;
+use crate::moment;
 use crate::offline::{self, Offline};
 use crate::panel::latency_histogram;
 use crate::view;
@@ -74,7 +75,7 @@ pub(crate) fn create_rows(
 }
 
 pub(crate) fn elapsed_ns(start: Instant) -> u64 {
-    view::nanos(start.elapsed())
+    moment::nanos(start.elapsed())
 }
 
 /// For show only: a float is fine.

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use ticklot::Books;
 use ticklot::latency::Stage;
 
-use crate::view::{Micros, nanos};
+use crate::moment::nanos;
+use crate::view::Micros;
 
 /// One row a stage, over all connections that were measured; nothing when none was.
 pub(crate) fn table(out: &mut dyn Write, books: &Books) -> io::Result<()> {

@@ -1,7 +1,6 @@
 //! Books as text, a line each.
 
 use std::fmt::{self, Write};
-use std::time::Duration;
 
 use ticklot::{BookId, BookRef, Books, LastTrade, Level, Nanos, Scale};
 
@@ -161,11 +160,6 @@ impl fmt::Display for Age<'_> {
         }
         write!(f, "{}ms", book.age(*now).as_millis())
     }
-}
-
-/// A length of time in nanoseconds; the longest that fits, when it does not.
-pub(crate) fn nanos(length: Duration) -> u64 {
-    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Nanoseconds, shown as microseconds.

@@ -208,6 +208,19 @@ impl<'d, 'a> Value<'d, 'a> {
         self.fault(ErrorKind::Type { field, expected })
     }
 
+    /// Refuses it as an item of a list that has `count` items already, when that is the limit.
+    pub(crate) fn check_count(
+        &self,
+        count: usize,
+        limit: usize,
+        field: &'static str,
+    ) -> Result<(), Fault> {
+        if count == limit {
+            return Err(self.fault(ErrorKind::TooManyItems { field, limit }));
+        }
+        Ok(())
+    }
+
     /// Whether it is `null`.
     #[must_use]
     pub fn is_null(&self) -> bool {

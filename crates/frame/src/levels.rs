@@ -88,17 +88,27 @@ impl SideSpace {
         self.levels.clear();
         self.offsets.clear();
         let Some(side) = side else { return Ok(()) };
-        for item in side.items(field)? {
-            if self.levels.len() == MAX_LEVELS {
-                let limit = MAX_LEVELS;
-                return Err(item.fault(ErrorKind::TooManyLevels { field, limit }));
-            }
-            self.levels.push(read(item)?);
-            self.offsets
-                .push(u32::try_from(item.offset()).unwrap_or(u32::MAX));
-        }
-        Ok(())
+        push_levels(field, side, &mut self.levels, &mut self.offsets, read)
     }
+}
+
+/// Appends the levels of a side, each read by `read`, and where each starts in the line.
+pub(crate) fn push_levels<'a>(
+    field: &'static str,
+    side: Value<'_, 'a>,
+    levels: &mut Vec<Level>,
+    offsets: &mut Vec<u32>,
+    read: impl Fn(Value<'_, 'a>) -> Result<Level, Fault>,
+) -> Result<(), Fault> {
+    for (count, item) in side.items(field)?.enumerate() {
+        if count == MAX_LEVELS {
+            let limit = MAX_LEVELS;
+            return Err(item.fault(ErrorKind::TooManyLevels { field, limit }));
+        }
+        levels.push(read(item)?);
+        offsets.push(u32::try_from(item.offset()).unwrap_or(u32::MAX));
+    }
+    Ok(())
 }
 
 /// The decoded levels, and where they stood.
@@ -138,7 +148,21 @@ impl Places<'_> {
     }
 }
 
-impl Levels<'_> {
+impl<'a> Levels<'a> {
+    /// Bids and asks of a text that starts with the line, and where each level starts.
+    pub(crate) fn listed([bids, asks]: [&'a [Level]; 2], offsets: [&'a [u32]; 2]) -> Self {
+        let places = Places::Listed {
+            bids: offsets[0],
+            asks: offsets[1],
+        };
+        Self {
+            bids,
+            asks,
+            places,
+            base: 0,
+        }
+    }
+
     /// What the book refused, as an error of the line that it came from.
     pub(crate) fn refusal(&self, venue: VenueName, error: BookError) -> DecodeError {
         let place = self.places.of(error.side, error.index);

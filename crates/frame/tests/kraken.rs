@@ -9,7 +9,7 @@ use ticklot_book::{
 };
 use ticklot_frame::kraken::{
     Ack, Book, Channel, Decoder, Depth, MAX_BOOKS, MAX_PAIRS, MAX_TRADES, Message, Method,
-    PairStatus, Refusal, Request, RequestError, Status, Subject, System, Trade,
+    PairStatus, Refusal, RefusalKind, Request, RequestError, Status, Subject, System, Trade,
 };
 use ticklot_frame::{Decimal, DecodeError, ErrorKind, IsoTime, TradeSide, UnixMillis, VenueName};
 
@@ -77,6 +77,23 @@ fn check_debug(frame: &str, expected: &str) {
     let mut decoder = Decoder::new();
     let message = decoder.decode(frame.as_bytes(), &SCALE).unwrap();
     assert_eq!(format!("{message:?}"), expected, "{frame}");
+}
+
+#[test]
+fn refusals_are_told_apart_by_their_text() {
+    for (error, kind) in [
+        (r#""Exceeded msg rate""#, RefusalKind::RateLimited),
+        (r#""Rate limit exceeded""#, RefusalKind::RateLimited),
+        (r#""Already subscribed""#, RefusalKind::AlreadySubscribed),
+        (r#""Currency pair not supported""#, RefusalKind::Other),
+        ("null", RefusalKind::Other),
+    ] {
+        let frame = format!(r#"{{"error":{error},"method":"subscribe","success":false}}"#);
+        match Decoder::new().decode(frame.as_bytes(), &SCALE) {
+            Ok(Message::Refused(refusal)) => assert_eq!(refusal.kind(), kind, "{frame}"),
+            other => panic!("{frame}: {other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -526,11 +526,11 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             Concerns::Book(id) => self.mark_gap(id, Gap::Refused),
             Concerns::Books(ids) => ids.iter().for_each(|id| self.mark_gap(*id, Gap::Refused)),
             Concerns::Connection => {
-                for at in 0..self.books.of_connection(self.connection).len() {
-                    if let Some(&id) = self.books.of_connection(self.connection).get(at) {
-                        self.mark_gap(id, Gap::Refused);
-                    }
-                }
+                let (stats, now) = (&mut *self.stats, self.now);
+                self.books.for_each(self.slot, |books, id| {
+                    stats.gaps += 1;
+                    books.mark_gap(id, Gap::Refused, now);
+                });
             }
         }
         self.report()?;
@@ -553,6 +553,15 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.emit(Event::Unknown {
             connection: self.connection,
             kind,
+        })
+    }
+
+    /// The venue refused a request: its words, and its name for the most likely subject.
+    pub fn refused(&mut self, message: &str, room: Option<&str>) -> ControlFlow<()> {
+        self.emit(Event::Refused {
+            connection: self.connection,
+            message,
+            room,
         })
     }
 
@@ -586,6 +595,11 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         let is_ours = self.is_ours(id);
         self.stats.unrequested += u64::from(!is_ours);
         is_ours
+    }
+
+    fn count_gap(&mut self, id: BookId) {
+        self.stats.gaps += 1;
+        self.books.count_gap(id);
     }
 
     fn mark_gap(&mut self, id: BookId, gap: Gap) {
@@ -774,8 +788,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             }
             Some(Ok(outcome)) => return self.not_applied(message, outcome),
             Some(Err(error)) => {
-                self.stats.gaps += 1;
-                self.books.count_gap(message.book);
+                self.count_gap(message.book);
                 if message.kind == UpdateKind::Snapshot {
                     // The book may have had none before, and then it is no gap.
                     self.resyncs.want(message.book, self.now);
@@ -816,8 +829,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
                 }
             }
             Outcome::Gap(_) => {
-                self.stats.gaps += 1;
-                self.books.count_gap(id);
+                self.count_gap(id);
             }
             _ => {}
         }

@@ -38,9 +38,9 @@ use self::scene::Scene;
 use self::survey::{Seen, Survey};
 use crate::args::VenueArg;
 use crate::follow::VenueHandler;
-use crate::moment::{Moment, utc};
+use crate::moment::{Moment, nanos, utc};
 use crate::offline::{Faults, Offline};
-use crate::view::{Printable, nanos};
+use crate::view::Printable;
 use crate::{Failure, Output};
 
 pub(crate) fn run(args: &PlotArgs, output: &mut Output) -> Result<(), Failure> {

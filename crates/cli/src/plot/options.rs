@@ -10,7 +10,7 @@ use ticklot::{Scale, Ticks};
 
 use crate::Failure;
 use crate::args::{LogArgs, levels, time};
-use crate::moment::Moment;
+use crate::moment::{Moment, nanos};
 
 /// The fewest pixels across and down of a picture: less has no room for labels.
 const LEAST_SIDE: u32 = 240;
@@ -79,7 +79,7 @@ impl PlotArgs {
 
     /// How long a book is believed, in nanoseconds.
     pub(crate) fn patience(&self) -> u64 {
-        u64::try_from(self.stale_after.as_nanos()).unwrap_or(u64::MAX)
+        nanos(self.stale_after)
     }
 }
 

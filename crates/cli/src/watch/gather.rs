@@ -9,7 +9,7 @@ use super::log::{Bounded, Line, Log};
 use super::pen::FRAME;
 use super::shot::{BookShot, MAX_SHOWN_LATENCIES, Print, Prints, Sample, Shot};
 use super::show::{Begin, Show, Tally};
-use crate::view::nanos;
+use crate::moment::nanos;
 use crate::{Failure, tell};
 
 /// Fills shots. Allocates only when a book is new, or larger than ever.

@@ -18,7 +18,8 @@ use ticklot::{
 use self::object::{Change, Last, Line, Object, Of, OfBook, Pair, Shown, Text, Totals};
 use super::show::{Begin, Message, Show, Tally};
 use crate::Failure;
-use crate::view::{is_hidden, nanos};
+use crate::moment::nanos;
+use crate::view::is_hidden;
 
 /// Lines are handed on at once, unless the last ones were less than this ago: then with the next ones, or
 /// with the next tick.
@@ -364,7 +365,7 @@ impl Show for Json<'_> {
             bad_lines: tally.bad_lines,
         };
         let now = SystemTime::now().duration_since(self.origin);
-        let now = now.map_or(0, |it| u64::try_from(it.as_nanos()).unwrap_or(u64::MAX));
+        let now = now.map_or(0, nanos);
         self.write(Nanos(now), object)?;
         self.flush(Nanos(now))
     }

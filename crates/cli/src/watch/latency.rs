@@ -5,8 +5,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use ticklot::Nanos;
 
+use crate::moment::nanos;
 use crate::replay::per_second;
-use crate::view::nanos;
 
 /// How often the figures are made anew: oftener they cannot be read.
 pub(crate) const REFRESH: Duration = Duration::from_millis(500);

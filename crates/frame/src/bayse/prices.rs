@@ -263,7 +263,7 @@ fn read_markets(markets: &Slot<'_, '_>, space: &mut PriceSpace) -> Result<(), Fa
         return Ok(());
     };
     for item in markets.items("markets")? {
-        limit(list.len(), MAX_EVENT_MARKETS, "markets", &item)?;
+        item.check_count(list.len(), MAX_EVENT_MARKETS, "markets")?;
         list.push(read_market(item, words)?);
     }
     Ok(())
@@ -293,7 +293,7 @@ fn read_outcomes(outcomes: &Slot<'_, '_>, words: &mut WordSpace) -> Result<Range
     let start = words.end();
     if let Some(outcomes) = outcomes.get() {
         for (count, item) in outcomes.items("outcomes")?.enumerate() {
-            limit(count, MAX_OUTCOMES, "outcomes", &item)?;
+            item.check_count(count, MAX_OUTCOMES, "outcomes")?;
             words.push(item.str("outcomes")?);
         }
     }
@@ -304,7 +304,7 @@ fn read_outcomes(outcomes: &Slot<'_, '_>, words: &mut WordSpace) -> Result<Range
 fn read_prices(prices: Value<'_, '_>, words: &mut WordSpace) -> Result<Range, Fault> {
     let start = words.end();
     for (count, (label, value)) in prices.fields("prices")?.enumerate() {
-        limit(count, MAX_OUTCOMES, "prices", &value)?;
+        value.check_count(count, MAX_OUTCOMES, "prices")?;
         let mut before = prices.fields("prices")?.take(count);
         if before.any(|(name, _)| name == label) {
             return Err(value.fault(ErrorKind::Twice { field: "prices" }));
@@ -315,16 +315,4 @@ fn read_prices(prices: Value<'_, '_>, words: &mut WordSpace) -> Result<Range, Fa
         }
     }
     Ok(words.since(start))
-}
-
-fn limit(
-    count: usize,
-    limit: usize,
-    field: &'static str,
-    item: &Value<'_, '_>,
-) -> Result<(), Fault> {
-    if count == limit {
-        return Err(item.fault(ErrorKind::TooManyItems { field, limit }));
-    }
-    Ok(())
 }

@@ -5,11 +5,12 @@
 
 use std::fmt;
 
-use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Scale, Side, Ticks};
+use ticklot_book::{BookError, Level, Lots, Scale, Ticks};
 
-use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
+use crate::error::{DecodeError, Fault, VenueName};
 use crate::iso_time::IsoTime;
 use crate::json::{Slot, Value, read_fields};
+use crate::levels::{Levels, push_levels};
 use crate::units::{Scales, UnixMillis};
 use crate::words::{WordSpace, Words};
 
@@ -36,14 +37,7 @@ pub struct Book<'a> {
     pub checksum: Option<u32>,
     /// The venue's time of the update, cut to milliseconds.
     pub sent: Option<UnixMillis>,
-    offsets: Offsets<'a>,
-}
-
-/// The first byte of each level in the frame.
-#[derive(Clone, Copy, Debug)]
-struct Offsets<'a> {
-    bids: &'a [u32],
-    asks: &'a [u32],
+    levels: Levels<'a>,
 }
 
 impl Book<'_> {
@@ -51,15 +45,7 @@ impl Book<'_> {
     /// level in the frame.
     #[must_use]
     pub fn refusal(&self, error: BookError) -> DecodeError {
-        let side = match error.side {
-            Side::Bid => self.offsets.bids,
-            Side::Ask => self.offsets.asks,
-        };
-        let offset = side.get(error.index).map_or(0, |&at| at as usize);
-        DecodeError::new(
-            VenueName::KRAKEN,
-            Fault::at(offset, ErrorKind::Book(error.kind)),
-        )
+        self.levels.refusal(VenueName::KRAKEN, error)
     }
 }
 
@@ -95,7 +81,6 @@ impl<'a> Books<'a> {
 
     fn book(&self, entry: &Entry) -> Book<'a> {
         let [bids, asks] = entry.split(self.levels);
-        let [bid_offsets, ask_offsets] = entry.split(self.offsets);
         Book {
             is_snapshot: self.is_snapshot,
             symbol: self.symbols.get(entry.symbol),
@@ -103,10 +88,7 @@ impl<'a> Books<'a> {
             asks,
             checksum: entry.checksum,
             sent: entry.sent,
-            offsets: Offsets {
-                bids: bid_offsets,
-                asks: ask_offsets,
-            },
+            levels: Levels::listed([bids, asks], entry.split(self.offsets)),
         }
     }
 }
@@ -152,12 +134,7 @@ pub(super) fn read<'a>(
 ) -> Result<Books<'a>, Fault> {
     space.clear();
     for item in data.items("data")? {
-        if space.entries.len() == MAX_BOOKS {
-            return Err(item.fault(ErrorKind::TooManyItems {
-                field: "data",
-                limit: MAX_BOOKS,
-            }));
-        }
+        item.check_count(space.entries.len(), MAX_BOOKS, "data")?;
         space.push_book(item, is_snapshot, scales)?;
     }
     Ok(space.view(is_snapshot))
@@ -225,16 +202,8 @@ impl BookSpace {
         let Some(side) = side.get() else {
             return Ok(());
         };
-        for (count, item) in side.items(field)?.enumerate() {
-            if count == MAX_LEVELS {
-                let limit = MAX_LEVELS;
-                return Err(item.fault(ErrorKind::TooManyLevels { field, limit }));
-            }
-            self.levels.push(level(item, scale)?);
-            self.offsets
-                .push(u32::try_from(item.offset()).unwrap_or(u32::MAX));
-        }
-        Ok(())
+        let (levels, offsets) = (&mut self.levels, &mut self.offsets);
+        push_levels(field, side, levels, offsets, |item| level(item, scale))
     }
 }
 

@@ -181,12 +181,7 @@ fn read_pairs(pairs: &Slot<'_, '_>, space: &mut PairSpace) -> Result<usize, Faul
     let items = pairs.items("pairs")?;
     let total = items.len();
     for (count, item) in items.enumerate() {
-        if count == MAX_PAIRS {
-            return Err(item.fault(ErrorKind::TooManyItems {
-                field: "pairs",
-                limit: MAX_PAIRS,
-            }));
-        }
+        item.check_count(count, MAX_PAIRS, "pairs")?;
         entries.extend(pair(item, words).ok());
     }
     Ok(total - entries.len())

@@ -40,7 +40,7 @@ pub use books::{Book, Books, MAX_BOOKS};
 pub use checksum::{CHECKSUM_LEVELS, checksum};
 pub use decode::{Decoder, Message};
 pub use instruments::{Instruments, MAX_PAIRS, Pair, PairStatus};
-pub use replies::{Ack, Method, Refusal};
+pub use replies::{Ack, Method, Refusal, RefusalKind};
 pub use request::{Channel, Depth, Request, RequestError};
 pub use status::{Status, System};
 pub use subject::Subject;

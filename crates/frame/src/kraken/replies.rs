@@ -43,6 +43,34 @@ pub struct Refusal<'a> {
     pub error: Option<&'a str>,
 }
 
+/// The reasons of a refusal that a client acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalKind {
+    /// Too many messages.
+    RateLimited,
+    /// A subscription that the connection has.
+    AlreadySubscribed,
+    /// Another reason, or none.
+    Other,
+}
+
+impl Refusal<'_> {
+    /// The reason, by the words that the venue's text contains, in any case: it sends no code.
+    /// Allocates.
+    #[must_use]
+    pub fn kind(&self) -> RefusalKind {
+        let text = self.error.unwrap_or_default().to_ascii_lowercase();
+        if text.contains("rate limit") || text.contains("msg rate") {
+            RefusalKind::RateLimited
+        } else if text.contains("already subscribed") {
+            RefusalKind::AlreadySubscribed
+        } else {
+            RefusalKind::Other
+        }
+    }
+}
+
 /// Reads a message without a channel. One that has neither a method nor the text of an error is
 /// refused. A reply without `success` succeeded unless it has the text of an error.
 pub(super) fn read<'a>(root: Value<'_, 'a>, method: Option<&'a str>) -> Result<Message<'a>, Fault> {

@@ -108,12 +108,7 @@ pub(super) fn read<'a>(
     entries.clear();
     words.clear();
     for item in data.items("data")? {
-        if entries.len() == MAX_TRADES {
-            return Err(item.fault(ErrorKind::TooManyItems {
-                field: "data",
-                limit: MAX_TRADES,
-            }));
-        }
+        item.check_count(entries.len(), MAX_TRADES, "data")?;
         entries.push(trade(item, words, scales)?);
     }
     Ok(Trades {

@@ -551,12 +551,11 @@ impl Books {
         let of = &mut self.connections[slot];
         (of.venue, of.limit) = (venue, limit);
         let limit = limit.map(nanos);
-        for at in 0..self.connections[slot].books.len() {
-            let id = self.connections[slot].books[at];
-            if let Some(entry) = self.entry_mut(id) {
+        self.for_each(slot, |books, id| {
+            if let Some(entry) = books.entry_mut(id) {
                 entry.limit = limit;
             }
-        }
+        });
         slot
     }
 
@@ -569,12 +568,6 @@ impl Books {
     pub(crate) fn venue(&self, connection: ConnectionId) -> VenueName {
         self.connection_of(connection)
             .map_or(VenueName(""), |of| of.venue)
-    }
-
-    /// The books of a connection.
-    pub(crate) fn of_connection(&self, connection: ConnectionId) -> &[BookId] {
-        self.connection_of(connection)
-            .map_or(&[], |of| of.books.as_slice())
     }
 
     /// Works on a book, and queues the change of its state, if there is one. `work` returns what caused
@@ -723,7 +716,7 @@ impl Books {
     }
 
     /// Works on each book of a connection.
-    fn for_each(&mut self, slot: usize, mut work: impl FnMut(&mut Self, BookId)) {
+    pub(crate) fn for_each(&mut self, slot: usize, mut work: impl FnMut(&mut Self, BookId)) {
         for at in 0..self.connections[slot].books.len() {
             let id = self.connections[slot].books[at];
             work(self, id);

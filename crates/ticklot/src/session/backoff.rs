@@ -58,8 +58,7 @@ impl Reconnect {
 
     /// The wait before attempt `n`, from 0.
     pub(crate) fn wait(&self, n: u32, random: &mut fastrand::Rng) -> Duration {
-        let factor = 1_u32.checked_shl(n).unwrap_or(u32::MAX);
-        let limit = self.base.saturating_mul(factor).min(self.cap);
+        let limit = doubled(self.base, n, self.cap);
         let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(if self.jitter {
             random.u64(0..=limit)
@@ -67,6 +66,12 @@ impl Reconnect {
             limit
         })
     }
+}
+
+/// A wait that doubles `times` times from `base`, up to `cap`.
+pub(super) fn doubled(base: Duration, times: u32, cap: Duration) -> Duration {
+    let factor = 1_u32.checked_shl(times).unwrap_or(u32::MAX);
+    base.saturating_mul(factor).min(cap)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ticklot_book::Nanos;
 
+use super::backoff::doubled;
 use crate::books::BookId;
 
 /// The longest wait that a server can ask for.
@@ -38,9 +39,8 @@ impl Default for ResyncPolicy {
 impl ResyncPolicy {
     /// The wait after request `attempt`, from 1.
     fn wait(&self, attempt: u32, random: &mut fastrand::Rng) -> Duration {
-        let doubled = 1_u32.checked_shl(attempt.saturating_sub(1));
-        let wait = self.patience.saturating_mul(doubled.unwrap_or(u32::MAX));
-        let wait = wait.min(self.cap).max(Duration::from_millis(1));
+        let wait = doubled(self.patience, attempt.saturating_sub(1), self.cap);
+        let wait = wait.max(Duration::from_millis(1));
         wait + wait.mul_f64(random.f64() / 2.0)
     }
 }

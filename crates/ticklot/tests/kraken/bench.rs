@@ -135,6 +135,16 @@ impl Bench {
         self.send();
     }
 
+    /// The subscription is acknowledged and the snapshot arrives: the book is live, and nothing more is
+    /// sent.
+    pub(crate) fn settle(&mut self, symbol: &str) {
+        self.frame(&wire::subscribed("book", symbol));
+        self.frame(&wire::snapshot(symbol));
+        assert_eq!(self.state(symbol), "live");
+        self.beat(60);
+        assert!(self.sent().is_empty());
+    }
+
     fn send(&mut self) {
         while let Some(message) = self.session.outgoing(self.now) {
             self.wire.push((self.now.0, Sent::read(message)));

@@ -54,10 +54,7 @@ fn the_list_proves_its_subscription() {
     bench.sent();
     bench.frame(&wire::instruments("snapshot", &[BTC], 1, "online"));
     assert_eq!(bench.sent(), ["subscribe book BTC/USD"]);
-    bench.frame(&wire::subscribed("book", BTC));
-    bench.frame(&wire::snapshot(BTC));
-    bench.beat(60);
-    assert!(bench.sent().is_empty());
+    bench.settle(BTC);
 }
 
 #[test]
@@ -119,11 +116,7 @@ fn a_late_refusal_changes_nothing() {
             .events()
             .contains(&"refused -: Subscription Not Found".to_owned())
     );
-    bench.frame(&wire::subscribed("book", BTC));
-    bench.frame(&wire::snapshot(BTC));
-    assert_eq!(bench.state(BTC), "live");
-    bench.beat(60);
-    assert!(bench.sent().is_empty());
+    bench.settle(BTC);
 }
 
 #[test]
@@ -190,11 +183,7 @@ fn lost_acknowledgements_are_repeated() {
     bench.beat(16);
     // After 5 and 10 seconds more.
     assert_eq!(bench.sent(), ["subscribe book BTC/USD"; 2]);
-    bench.frame(&wire::subscribed("book", BTC));
-    bench.frame(&wire::snapshot(BTC));
-    assert_eq!(bench.state(BTC), "live");
-    bench.beat(60);
-    assert!(bench.sent().is_empty());
+    bench.settle(BTC);
 }
 
 #[test]

@@ -93,11 +93,7 @@ fn a_lost_first_snapshot_is_requested() {
         assert_eq!(bench.sent(), ["unsubscribe book BTC/USD"], "{frame}");
         bench.frame(&wire::unsubscribed("book", BTC));
         assert_eq!(bench.sent(), ["subscribe book BTC/USD"]);
-        bench.frame(&wire::subscribed("book", BTC));
-        bench.frame(&wire::snapshot(BTC));
-        assert_eq!(bench.state(BTC), "live");
-        bench.beat(60);
-        assert!(bench.sent().is_empty());
+        bench.settle(BTC);
     }
 }
 

@@ -76,13 +76,7 @@ impl Venue for Bayse {
         match command {
             Command::Subscribe(topic) => {
                 if let Err(error) = self.want(topic) {
-                    let (connection, message) = (context.connection(), error.to_string());
-                    let refused = Event::Refused {
-                        connection,
-                        message: &message,
-                        room: None,
-                    };
-                    return Reply::from(context.emit(refused));
+                    return Reply::from(context.refused(&error.to_string(), None));
                 }
             }
             Command::Unsubscribe(topic) => return Reply::from(self.unwant(&topic, context)),
@@ -331,17 +325,12 @@ fn refused<H: Handler + ?Sized>(
     currency: Currency,
     context: &mut Context<'_, H>,
 ) -> ControlFlow<()> {
-    let connection = context.connection();
     let error = ServerError::new(message);
     let channel = match error.kind() {
         ServerErrorKind::RateLimited => {
             context.rate_limited();
             rooms.too_much();
-            return context.emit(Event::Refused {
-                connection,
-                message,
-                room: None,
-            });
+            return context.refused(message, None);
         }
         ServerErrorKind::SymbolsRequired | ServerErrorKind::UnsupportedSymbol(_) => {
             Some(Channel::AssetPrices)
@@ -351,20 +340,12 @@ fn refused<H: Handler + ?Sized>(
     };
     let topics = rooms.refused(channel, message.split(|c| !is_id(c)));
     if topics.is_empty() {
-        return context.emit(Event::Refused {
-            connection,
-            message,
-            room: None,
-        });
+        return context.refused(message, None);
     }
     for topic in &topics {
         let name = topic.room_name(currency);
         let room = Some(name.as_deref().unwrap_or(topic.id()));
-        context.emit(Event::Refused {
-            connection,
-            message,
-            room,
-        })?;
+        context.refused(message, room)?;
     }
     ControlFlow::Continue(())
 }

@@ -12,9 +12,7 @@ use ticklot_frame::jayx::{
 
 use super::{HANDSHAKE, JayX, MAX_DOUBLINGS, PATIENCE, PLAIN_SILENCE, Topic};
 use crate::books::{BookConfig, BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
-use crate::event::{
-    EndReason, Event, Handler, LastTrade, OnMessage, OrderRef, OrderUpdate, Source,
-};
+use crate::event::{EndReason, Handler, LastTrade, OnMessage, OrderRef, OrderUpdate, Source};
 use crate::session::Outbox;
 use crate::venue::{Concerns, Context, NoCommand, Reply, Snapshot, Venue};
 
@@ -99,7 +97,7 @@ impl Venue for JayX {
         };
         if let Message::Control(control) = message {
             if let Control::Refused { message } = control
-                && refused(message, context).is_break()
+                && context.refused(message, None).is_break()
             {
                 return Reply::Stop;
             }
@@ -123,7 +121,7 @@ impl Venue for JayX {
                     ControlFlow::Continue(())
                 }
             },
-            Message::Error { message } => refused(message, context),
+            Message::Error { message } => context.refused(message, None),
             Message::Unknown { kind } => context.unknown(kind),
             other => match context.message::<Self>(other) {
                 ControlFlow::Continue(()) => neutral(&self.candles, self.scale, other, context),
@@ -267,15 +265,6 @@ fn order_book<H: Handler + ?Sized>(
     };
     context.snapshot(id, &snapshot, |error| update.refusal(error))?;
     context.trades(id, update.trades, true, None)
-}
-
-fn refused<H: Handler + ?Sized>(message: &str, context: &mut Context<'_, H>) -> ControlFlow<()> {
-    let connection = context.connection();
-    context.emit(Event::Refused {
-        connection,
-        message,
-        room: None,
-    })
 }
 
 /// The neutral events of a message.

@@ -8,7 +8,7 @@ use ticklot_book::{
 };
 use ticklot_frame::kraken::{
     self, Ack, Channel as WireChannel, Decoder, Depth, Instruments, Message, Method, Pair,
-    PairStatus, Refusal, Request, Status, System, Trades, checksum,
+    PairStatus, Refusal, RefusalKind, Request, Status, System, Trades, checksum,
 };
 use ticklot_frame::{DecodeError, Scales, Trade, VenueName};
 
@@ -492,9 +492,9 @@ impl Rules {
         refusal: &Refusal<'_>,
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
-        let connection = context.connection();
         let message = refusal.error.unwrap_or_default();
-        if is_rate_limit(message) {
+        let kind = refusal.kind();
+        if kind == RefusalKind::RateLimited {
             context.rate_limited();
         }
         let request = refusal
@@ -502,17 +502,15 @@ impl Rules {
             .and_then(|symbol| self.request_of(symbol, refusal.method));
         let room = request.as_ref().map(|(topic, _)| topic.to_string());
         match request {
-            Some((topic, action)) => self.request_refused(&topic, action, message, context)?,
-            None if is_rate_limit(message) && refusal.symbol.is_none() => {
+            Some((topic, action)) => {
+                self.request_refused(&topic, action, (kind, message), context)?;
+            }
+            None if kind == RefusalKind::RateLimited && refusal.symbol.is_none() => {
                 self.subscriptions.too_much();
             }
             None => {}
         }
-        context.emit(Event::Refused {
-            connection,
-            message,
-            room: room.as_deref(),
-        })
+        context.refused(message, room.as_deref())
     }
 
     /// The unanswered request that a refusal with this symbol and this method is about.
@@ -537,14 +535,14 @@ impl Rules {
         &mut self,
         topic: &Topic,
         action: Action,
-        message: &str,
+        (kind, message): (RefusalKind, &str),
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
-        if is_rate_limit(message) {
+        if kind == RefusalKind::RateLimited {
             self.subscriptions.too_much_of(topic, action);
             return ControlFlow::Continue(());
         }
-        if action == Action::Subscribe && is_already_subscribed(message) {
+        if action == Action::Subscribe && kind == RefusalKind::AlreadySubscribed {
             self.already_subscribed(topic, context.books());
             return ControlFlow::Continue(());
         }
@@ -580,19 +578,11 @@ impl Rules {
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
         if topic.symbol().is_some_and(str::is_empty) {
-            return context.emit(Event::Refused {
-                connection: context.connection(),
-                message: "an empty symbol",
-                room: None,
-            });
+            return context.refused("an empty symbol", None);
         }
         self.subscriptions.want(topic.clone(), Name::Unused);
         if !self.subscriptions.is_desired(topic) {
-            return context.emit(Event::Refused {
-                connection: context.connection(),
-                message: "too many topics",
-                room: Some(&topic.to_string()),
-            });
+            return context.refused("too many topics", Some(&topic.to_string()));
         }
         match topic {
             Topic::Book(name) => {
@@ -764,15 +754,4 @@ fn pair_status(status: PairStatus) -> TradingStatus {
         PairStatus::WorkInProgress => TradingStatus::Halted,
         _ => TradingStatus::Other,
     }
-}
-
-/// The venue's refusal of a subscription that it has.
-fn is_already_subscribed(message: &str) -> bool {
-    message.to_ascii_lowercase().contains("already subscribed")
-}
-
-/// The venue's refusal of too many messages.
-fn is_rate_limit(message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
-    message.contains("rate limit") || message.contains("msg rate")
 }
