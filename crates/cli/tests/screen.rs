@@ -6,13 +6,18 @@
 #![cfg(unix)] // tmux, signals
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use ticklot_cli::watch::terminal::{Taken, while_taken};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ticklot");
@@ -327,6 +332,108 @@ fn a_time_limit_and_an_error_give_the_terminal_back() {
         screen.contains("ticklot: cannot write /nowhere/rows.csv"),
         "{screen}"
     );
+}
+
+/// The program on a terminal that replies to no query.
+struct Silent {
+    child: Child,
+    keyboard: File,
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Silent {
+    fn start(args: &[&str]) -> Self {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let keyboard = openpt(flags).unwrap();
+        grantpt(&keyboard).unwrap();
+        unlockpt(&keyboard).unwrap();
+        let name = ptsname(&keyboard, Vec::new()).unwrap();
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let terminal = rustix::fs::open(name, flags, Mode::empty()).unwrap();
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 80,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&terminal, size).unwrap();
+        let child = Command::new(PROGRAM)
+            .args(args)
+            .env("TERM", "xterm-256color")
+            .stdin(Stdio::from(terminal.try_clone().unwrap()))
+            .stdout(Stdio::from(terminal))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let keyboard = File::from(keyboard);
+        let mut screen = keyboard.try_clone().unwrap();
+        let written = Arc::<Mutex<Vec<u8>>>::default();
+        let log = Arc::clone(&written);
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            // Reading fails once the program has ended.
+            while let Ok(count @ 1..) = screen.read(&mut chunk) {
+                log.lock().unwrap().extend_from_slice(&chunk[..count]);
+            }
+        });
+        Self {
+            child,
+            keyboard,
+            written,
+        }
+    }
+
+    fn press(&mut self, keys: &[u8]) {
+        self.keyboard.write_all(keys).unwrap();
+    }
+
+    fn written(&self) -> String {
+        String::from_utf8_lossy(&self.written.lock().unwrap()).into_owned()
+    }
+
+    /// Waits until the program has written each of these texts after the one before it.
+    fn wait_for(&mut self, texts: &[&str]) {
+        let start = Instant::now();
+        loop {
+            let written = self.written();
+            let mut rest = Some(written.as_str());
+            for text in texts {
+                rest = rest.and_then(|rest| Some(rest.split_once(text)?.1));
+            }
+            if rest.is_some() {
+                return;
+            }
+            let ended = self.child.try_wait().unwrap();
+            let waits = ended.is_none() && start.elapsed() < PATIENCE;
+            assert!(waits, "{ended:?}, no {texts:?} in {written:?}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn drawing_again_queries_no_terminal() {
+    const CLEAR: &str = "\x1b[2J";
+    let mut terminal = Silent::start(&["watch", "--venue=jayx"]);
+    terminal.wait_for(&["BTCUSDT"]);
+    terminal.press(b"\x0c");
+    terminal.wait_for(&["BTCUSDT", CLEAR, "BTCUSDT"]);
+    // The reply to another program's query, and a second time.
+    terminal.press(b"\x1b[1;1R\x0c");
+    terminal.wait_for(&["BTCUSDT", CLEAR, "BTCUSDT", CLEAR, "BTCUSDT"]);
+    terminal.press(b"q");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
+    let written = terminal.written();
+    for query in ["\x1b[6n", "\x1b[5n", "\x1b[c", "\x1b[?u", "\x1b[>q"] {
+        assert!(!written.contains(query), "{query:?} in {written:?}");
+    }
 }
 
 #[test]

@@ -118,7 +118,9 @@ impl<B: Backend> Pen<B> {
     pub(crate) fn draw(&mut self, now: Nanos) -> Result<(), B::Error> {
         self.model.take(&mut self.taker, now);
         if std::mem::take(&mut self.is_torn) {
-            self.terminal.clear()?;
+            // `Terminal::clear` requests the cursor's position, and fails when the reply is late.
+            let area = self.terminal.get_frame().area();
+            self.terminal.resize(area)?;
         }
         let (model, at) = match &self.frozen {
             Some((model, at)) => (&**model, *at),
