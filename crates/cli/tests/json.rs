@@ -178,6 +178,9 @@ fn run(args: &[&str], wanted: &[&str]) -> Vec<(String, Value)> {
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
     assert_eq!(all.first().unwrap().0, "start");
     assert_eq!(all.last().unwrap().0, "end");
+    // One clock: the texts have one length and one order with the times.
+    let times = all.iter().map(|(_, value)| value["time"].as_str());
+    assert!(times.is_sorted(), "{all:?}");
     all
 }
 

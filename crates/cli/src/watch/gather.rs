@@ -201,7 +201,7 @@ impl Show for Gather {
         Ok(())
     }
 
-    fn end(&mut self, books: &Books, tally: &Tally) -> Result<(), Failure> {
+    fn end(&mut self, books: &Books, tally: &Tally, _: Nanos) -> Result<(), Failure> {
         let _ = (books, tally);
         Ok(())
     }

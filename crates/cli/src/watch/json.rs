@@ -32,8 +32,8 @@ pub(crate) struct Json<'a> {
     jayx_scale: Scale,
     depth: usize,
     venues: Vec<VenueName>,
-    /// The wall clock's time when the feed's was zero.
-    origin: SystemTime,
+    /// The feed's zero in nanoseconds since 1970: all times are counted from it, by the feed's clock.
+    unix_zero: u64,
     flushed: Nanos,
 }
 
@@ -48,13 +48,14 @@ impl<'a> Json<'a> {
             jayx_scale,
             depth: depth.map_or(usize::MAX, NonZeroUsize::get),
             venues: Vec::new(),
-            origin: SystemTime::UNIX_EPOCH,
+            unix_zero: 0,
             flushed: Nanos(0),
         }
     }
 
     fn write(&mut self, now: Nanos, what: Object<'_>) -> Result<(), Failure> {
-        let time = self.origin + Duration::from_nanos(now.0);
+        let since_1970 = Duration::from_nanos(self.unix_zero.saturating_add(now.0));
+        let time = SystemTime::UNIX_EPOCH + since_1970;
         let time = Text(humantime::format_rfc3339_nanos(time));
         let mut serializer = Serializer::with_formatter(&mut self.out, Plain);
         let written = Line { time, what }.serialize(&mut serializer);
@@ -296,7 +297,7 @@ impl Show for Json<'_> {
 
     fn begin(&mut self, begin: Begin) -> Result<(), Failure> {
         let now = begin.clock.now();
-        self.origin = SystemTime::now() - Duration::from_nanos(now.0);
+        self.unix_zero = begin.clock.unix_zero();
         self.venues = begin.venues;
         let object = Object::Start {
             version: env!("CARGO_PKG_VERSION"),
@@ -347,7 +348,7 @@ impl Show for Json<'_> {
         self.flush_when_due(false, now)
     }
 
-    fn end(&mut self, books: &Books, tally: &Tally) -> Result<(), Failure> {
+    fn end(&mut self, books: &Books, tally: &Tally, now: Nanos) -> Result<(), Failure> {
         let totals = books.ids().filter_map(|id| {
             let panel = tally.panel(id.0 as usize)?;
             Some(Totals {
@@ -364,10 +365,8 @@ impl Show for Json<'_> {
             other_messages: tally.told,
             bad_lines: tally.bad_lines,
         };
-        let now = SystemTime::now().duration_since(self.origin);
-        let now = now.map_or(0, nanos);
-        self.write(Nanos(now), object)?;
-        self.flush(Nanos(now))
+        self.write(now, object)?;
+        self.flush(now)
     }
 }
 
@@ -396,6 +395,21 @@ impl Formatter for Plain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::show::Watcher;
+
+    #[test]
+    fn the_end_has_the_time_of_the_feed() {
+        let (reader, writer) = io::pipe().unwrap();
+        let mut out: Box<dyn Write> = Box::new(writer);
+        let mut json = Json::new(&mut out, Scale::UNIT, None);
+        json.unix_zero = 1_700_000_000_000_000_000;
+        let watcher = Watcher::with_clock(json, Box::new(|| Nanos(5_000_000_007))).unwrap();
+        watcher.end(&Books::default()).unwrap();
+        drop(out);
+        let end: serde_json::Value = serde_json::from_reader(reader).unwrap();
+        assert_eq!(end["time"], "2023-11-14T22:13:25.000000007Z");
+        assert_eq!(end["type"], "end");
+    }
 
     #[test]
     fn what_would_not_show_is_escaped() {

@@ -70,7 +70,7 @@ impl Show for Lines<'_> {
         Ok(())
     }
 
-    fn end(&mut self, books: &Books, tally: &Tally) -> Result<(), Failure> {
+    fn end(&mut self, books: &Books, tally: &Tally, _: Nanos) -> Result<(), Failure> {
         Ok(summary(&mut self.output.out, books, tally)?)
     }
 }

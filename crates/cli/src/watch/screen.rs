@@ -133,7 +133,7 @@ impl Show for Screen<'_> {
         self.gather.event(event, books, tally, now)
     }
 
-    fn end(&mut self, books: &Books, tally: &Tally) -> Result<(), Failure> {
+    fn end(&mut self, books: &Books, tally: &Tally, _: Nanos) -> Result<(), Failure> {
         self.finish(books, tally)?;
         Ok(lines::summary(self.out, books, tally)?)
     }

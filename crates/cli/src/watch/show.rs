@@ -50,7 +50,7 @@ pub(crate) trait Show {
     }
 
     /// The feed has run. Called whatever has failed before.
-    fn end(&mut self, books: &Books, tally: &Tally) -> Result<(), Failure>;
+    fn end(&mut self, books: &Books, tally: &Tally, now: Nanos) -> Result<(), Failure>;
 }
 
 /// A message of a venue, for what the events do not cover.
@@ -162,7 +162,7 @@ impl<S: Show> Watcher<S> {
 
     /// The feed has run: what failed, if anything did.
     pub(crate) fn end(mut self, books: &Books) -> Result<(), Failure> {
-        let shown = self.show.end(books, &self.tally);
+        let shown = self.show.end(books, &self.tally, (self.clock)());
         let written = self.rows.as_mut().map_or(Ok(()), BookRows::flush);
         self.failed.map_or(Ok(()), Err)?;
         shown?;
