@@ -1,12 +1,13 @@
 //! `ticklot serve`: a venue's simulated server, or a recorded log.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use ticklot::ConnectionId;
 use ticklot::capture::FrameLog;
-use ticklot_sim::{RecordedFrame, Recording, Server, Speed, Venue};
+use ticklot_sim::{RecordedFrame, Recording, Server, Speed, Venue, bayse, jayx};
 
 use crate::args::{ServeArgs, SpeedArg, VenueArg};
 use crate::offline::{is_of, venue_of};
@@ -25,12 +26,21 @@ pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> 
         .build()
         .map_err(Failure::work)?;
     runtime.block_on(async {
-        let server = start(args, recorded).await.map_err(|error| {
+        let (server, served) = start(args, recorded).await.map_err(|error| {
             Failure::work(format_args!("cannot serve on {}: {error}", args.listen))
         })?;
-        writeln!(output.out, "{}", server.url())?;
+        // The first poll installs the handler: an interrupt may follow the first line at once.
+        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        tokio::select! {
+            biased;
+            ended = &mut interrupted => return ended.map_err(Failure::work),
+            () = std::future::ready(()) => {}
+        }
+        // One write: a reader that takes the URL alone may leave.
+        let text = format!("{}\n{served}", server.url());
+        output.out.write_all(text.as_bytes())?;
         output.out.flush()?;
-        tokio::signal::ctrl_c().await.map_err(Failure::work)?;
+        interrupted.await.map_err(Failure::work)?;
         server.shutdown().await;
         Ok(())
     })
@@ -39,41 +49,80 @@ pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> 
 /// A recording, and the venue that it is of.
 type Recorded = (VenueArg, Arc<Recording>);
 
-async fn start(args: &ServeArgs, recorded: Option<Recorded>) -> std::io::Result<Server> {
+/// The server, and a line for each thing that its market serves.
+async fn start(args: &ServeArgs, recorded: Option<Recorded>) -> std::io::Result<(Server, String)> {
     if let Some((venue, recording)) = recorded {
         let speed = match args.speed {
             SpeedArg::Times(times) => Speed::Times(times),
             SpeedArg::Max => Speed::Max,
         };
         let listen = args.listen;
-        return match venue {
+        let server = match venue {
             VenueArg::Jayx => Server::playback(Venue::Jayx, recording, speed, listen).await,
             VenueArg::Bayse => Server::playback(Venue::Bayse, recording, speed, listen).await,
             VenueArg::Kraken => Server::playback_plain(recording, speed, listen).await,
         };
+        return Ok((server?, String::new()));
     }
     let (listen, seed, faults) = (args.listen, args.seed, args.faults);
     match args.venue {
         None | Some(VenueArg::Kraken) => Err(std::io::ErrorKind::Unsupported.into()),
         Some(VenueArg::Jayx) => {
-            Server::jayx(ticklot_sim::jayx::Config {
+            let config = jayx::Config {
                 listen,
                 seed,
                 faults,
                 ..Default::default()
-            })
-            .await
+            };
+            let served = jayx_lines(&config);
+            Ok((Server::jayx(config).await?, served))
         }
         Some(VenueArg::Bayse) => {
-            Server::bayse(ticklot_sim::bayse::Config {
+            let config = bayse::Config {
                 listen,
                 seed,
                 faults,
                 ..Default::default()
-            })
-            .await
+            };
+            let served = bayse_lines(&config);
+            Ok((Server::bayse(config).await?, served))
         }
     }
+}
+
+/// The symbols and the accounts.
+fn jayx_lines(config: &jayx::Config) -> String {
+    let mut lines = String::new();
+    for symbol in &config.symbols {
+        let _ = writeln!(lines, "symbol {}", symbol.name);
+    }
+    for account in &config.accounts {
+        let _ = writeln!(lines, "account, API key {}", account.api_key);
+    }
+    lines
+}
+
+/// The events, the markets with their outcomes, the assets, and the users with their credentials.
+fn bayse_lines(config: &bayse::Config) -> String {
+    let mut lines = String::new();
+    for event in &config.events {
+        let _ = writeln!(lines, "event {}: {}", event.id, event.title);
+    }
+    for market in &config.markets {
+        let (yes, no) = (&market.yes_id, &market.no_id);
+        let _ = writeln!(lines, "market {}: outcomes {yes} {no}", market.market_id);
+    }
+    for asset in &config.assets {
+        let _ = writeln!(lines, "asset {}", asset.symbol);
+    }
+    for user in &config.users {
+        let key = user.api_key.iter().map(|key| format!(", API key {key}"));
+        let token = user.access_token.iter();
+        let token = token.map(|token| format!(", access token {token}"));
+        let credentials: String = key.chain(token).collect();
+        let _ = writeln!(lines, "user {}{credentials}", user.id);
+    }
+    lines
 }
 
 /// Reads the frames of one connection. A log that is broken anywhere is not served: what was recorded is

@@ -117,6 +117,31 @@ fn watch_follows_a_server_of_another_process() {
 }
 
 #[test]
+fn serve_prints_what_its_market_serves() {
+    let jayx = [("symbol BTCUSDT", "account, API key ak_demo_ticklot")];
+    let bayse = [
+        (
+            "event evt_us-rate-cut: Will the Fed cut rates in 2026?",
+            "market mkt_us-rate-cut: outcomes out_us-rate-cut-yes out_us-rate-cut-no",
+        ),
+        (
+            "asset BTCUSDT",
+            "user usr_demo, API key pk_demo_ticklot, access token demo-header.demo-claims.demo-signature",
+        ),
+    ];
+    for (venue, lines) in [("jayx", &jayx[..]), ("bayse", &bayse)] {
+        let mut server = Running::start(&["serve", "--venue", venue]);
+        assert!(server.line().starts_with("ws://127.0.0.1:"));
+        let (status, rest) = server.interrupt();
+        assert_eq!(status, Some(0), "{rest}");
+        let printed: Vec<&str> = rest.lines().collect();
+        for line in lines.iter().flat_map(|(one, other)| [one, other]) {
+            assert!(printed.contains(line), "{line:?} in {rest}");
+        }
+    }
+}
+
+#[test]
 fn watch_comes_back_to_a_server_that_misbehaves() {
     let faults = "drop=60,garbage=0.3,slow=1ms,seed=7";
     let mut server = Running::start(&["serve", "--venue", "jayx", "--faults", faults]);
