@@ -23,7 +23,7 @@ use crate::event::{
     UpdateKind,
 };
 use crate::marks::Marks;
-use crate::session::{Due, Outbox, RateLimit, ResyncPolicy, Resyncs, report};
+use crate::session::{Due, Lateness, Outbox, RateLimit, ResyncPolicy, Resyncs, report};
 use crate::tap::Taps;
 
 /// A venue's rules on one connection: its position in the protocol, the outgoing messages, and the meaning of the
@@ -376,8 +376,11 @@ impl Applied {
 pub struct Context<'a, H: ?Sized> {
     pub(crate) connection: ConnectionId,
     pub(crate) frame: u64,
+    /// The earliest time at which the frame can have arrived.
+    pub(crate) as_of: Nanos,
     pub(crate) received: Nanos,
     pub(crate) now: Nanos,
+    pub(crate) lateness: &'a mut Lateness,
     pub(crate) epoch: Epoch,
     pub(crate) books: &'a mut Books,
     /// The connection's slot in the books.
@@ -618,7 +621,8 @@ impl<H: Handler + ?Sized> Context<'_, H> {
 
     /// The connection proved that its quiet books are current: for [`Liveness::Heartbeat`].
     pub fn alive(&mut self) -> ControlFlow<()> {
-        self.books.alive(self.slot, self.received, self.now);
+        let at = self.lateness.as_of(self.as_of);
+        self.books.alive(self.slot, at, self.now);
         self.report()
     }
 
@@ -724,10 +728,14 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             id: snapshot.id,
             checksum: snapshot.checksum,
         };
-        let received = self.received;
+        let as_of = match snapshot.source {
+            Source::Stream => self.lateness.of(snapshot.sent, self.received, self.as_of),
+            // Its time is that of another connection.
+            _ => self.as_of,
+        };
         let (connection, now) = (self.connection, self.now);
         let outcome = self.books.change_of(connection, id, now, |stored| {
-            (stored.snapshot(&whole, received), Cause::Snapshot)
+            (stored.snapshot(&whole, as_of), Cause::Snapshot)
         });
         let message = Applied {
             book: id,
@@ -755,10 +763,10 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             ids: delta.ids,
             checksum: delta.checksum,
         };
-        let received = self.received;
+        let as_of = self.lateness.of(delta.sent, self.received, self.as_of);
         let (connection, now) = (self.connection, self.now);
         let outcome = self.books.change_of(connection, id, now, |stored| {
-            (stored.delta(&changes, received), Cause::Delta)
+            (stored.delta(&changes, as_of), Cause::Delta)
         });
         let message = Applied {
             book: id,
@@ -941,7 +949,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
 
     /// A candle: it is kept in its series and reported.
     pub fn candle(&mut self, id: CandlesId, candle: Candle) -> ControlFlow<()> {
-        self.books.put_candle(id, candle, self.received);
+        self.books.put_candle(id, candle, self.as_of);
         let Some(series) = self.books.series(id) else {
             return ControlFlow::Continue(());
         };
@@ -974,8 +982,9 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             sent: None,
             received,
         };
-        let kept = self.books.change_account(connection, received, |account| {
-            account.begin_balances(received);
+        let as_of = self.as_of;
+        let kept = self.books.change_account(connection, as_of, |account| {
+            account.begin_balances(as_of);
             list().map(update).for_each(|it| account.put_balance(&it));
         });
         self.count_unkept(kept);
@@ -990,9 +999,9 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     where
         I: Iterator<Item = OrderUpdate<'b>>,
     {
-        let (connection, received) = (self.connection, self.received);
-        let kept = self.books.change_account(connection, received, |account| {
-            account.begin_orders(received);
+        let (connection, as_of) = (self.connection, self.as_of);
+        let kept = self.books.change_account(connection, as_of, |account| {
+            account.begin_orders(as_of);
             list().for_each(|it| account.put_order(&it));
         });
         self.count_unkept(kept);

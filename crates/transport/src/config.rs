@@ -34,7 +34,7 @@ pub struct Config {
     /// The peer's part of the close handshake. Default: 2 s.
     pub close_timeout: Duration,
     /// The longest message in bytes, all its fragments together, and the longest body of an HTTP
-    /// response. Default: 4 MiB.
+    /// response. Default: 2 MiB; the longest recorded message of a venue has 0.5 MiB.
     pub max_message_size: usize,
     #[cfg(feature = "tls-no-provider")]
     roots: Roots,
@@ -50,7 +50,7 @@ impl Default for Config {
             upgrade_timeout: PATIENCE,
             write_timeout: PATIENCE,
             close_timeout: Duration::from_secs(2),
-            max_message_size: 4 << 20,
+            max_message_size: 2 << 20,
             #[cfg(feature = "tls-no-provider")]
             roots: Roots::default(),
             headers: HeaderMap::new(),

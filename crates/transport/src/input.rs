@@ -19,6 +19,9 @@ use crate::close::MAX_CONTROL;
 /// How large the buffer is while no frame takes more: the most that one read takes from the socket.
 const READ_AT_MOST: usize = 16 << 10;
 
+/// The most that one read takes from the socket for a frame that is longer.
+const READ_LONG: usize = 64 << 10;
+
 /// The buffer of a connection.
 ///
 /// It is as large as [`READ_AT_MOST`], or up to twice the longest frame that has come, and never
@@ -154,7 +157,8 @@ impl Input {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         self.make_room();
-        let mut room = ReadBuf::new(&mut self.bytes[self.held.end..]);
+        let end = self.bytes.len().min(self.held.end + READ_LONG);
+        let mut room = ReadBuf::new(&mut self.bytes[self.held.end..end]);
         ready!(Pin::new(stream).poll_read(cx, &mut room))?;
         let n = room.filled().len();
         self.held.end += n;

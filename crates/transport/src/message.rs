@@ -1,6 +1,6 @@
 //! What a reader hands out.
 
-use tokio::time::Instant;
+use crate::Instant;
 
 /// Which end of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +31,29 @@ pub struct Message<'a> {
     /// others of one read has their time, however long they took: the difference from now is how long
     /// it has waited here. With TLS, the moment at which its bytes were decrypted.
     pub received: Instant,
+    /// The last known moment at which the socket had nothing to read. The message arrived between
+    /// this and [`received`](Self::received): a difference beyond the interval at which the owner polls
+    /// or calls [`Reader::mark_idle`](crate::Reader::mark_idle) means that it may have waited in the kernel,
+    /// because the process was stopped or reads more slowly than the peer writes.
+    pub idle_at: Instant,
+}
+
+/// When the socket was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Read {
+    /// When the last read returned.
+    pub(crate) at: Instant,
+    /// The last known moment before it at which the socket had nothing to read.
+    pub(crate) idle_at: Instant,
 }
 
 impl<'a> Message<'a> {
-    pub(crate) fn new(kind: Kind, payload: &'a mut [u8], received: Instant) -> Self {
+    pub(crate) fn new(kind: Kind, payload: &'a mut [u8], read: Read) -> Self {
         Self {
             kind,
             payload,
-            received,
+            received: read.at,
+            idle_at: read.idle_at,
         }
     }
 }

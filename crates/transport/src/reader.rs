@@ -4,14 +4,21 @@ use std::fmt;
 use std::future::poll_fn;
 
 use fastwebsockets::OpCode;
-use tokio::time::Instant;
+use tokio::task::{unconstrained, yield_now};
 
 use crate::Error;
+use crate::Instant;
 use crate::close;
 use crate::input::{Head, Input};
-use crate::message::{Incoming, Kind, Message, Role};
+use crate::message::{Incoming, Kind, Message, Read, Role};
 use crate::stream::Shared;
 use crate::writer::Writer;
+
+/// How many bytes are read in a row before other tasks run.
+const TURN_BYTES: usize = 64 << 10;
+
+/// What a read counts at least in that: a peer that writes byte by byte costs a system call each.
+const READ_COST: usize = 1 << 10;
 
 /// The reading half of a connection.
 ///
@@ -28,8 +35,13 @@ pub struct Reader {
     role: Role,
     end: Option<End>,
     stream: Shared,
-    /// When the last read of the socket returned.
-    read_at: Instant,
+    read: Read,
+    /// Whether the socket had nothing to read at the last poll.
+    is_idle: bool,
+    /// When the socket was last read, or [`Reader::mark_idle`] was called.
+    seen_at: Instant,
+    /// Bytes that were read since the socket had nothing to read, or since other tasks last ran.
+    turn: usize,
 }
 
 /// How the reading came to its end.
@@ -66,6 +78,7 @@ enum Step {
 
 impl Reader {
     pub(crate) fn new(stream: Shared, role: Role, limit: usize) -> Self {
+        let now = Instant::now();
         Self {
             input: Input::default(),
             assembled: Vec::new(),
@@ -74,7 +87,13 @@ impl Reader {
             role,
             end: None,
             stream,
-            read_at: Instant::now(),
+            read: Read {
+                at: now,
+                idle_at: now,
+            },
+            is_idle: false,
+            seen_at: now,
+            turn: 0,
         }
     }
 
@@ -82,7 +101,8 @@ impl Reader {
     ///
     /// A fragmented message is put together first; control frames between its
     /// fragments come out as they arrive. No allocation once the buffers have
-    /// grown to the longest message.
+    /// grown to the longest message. After each 64 KiB that are read without a pause
+    /// of the peer, other tasks of the runtime run, also within a message.
     ///
     /// # Cancel safety
     ///
@@ -125,15 +145,52 @@ impl Reader {
         }
     }
 
+    /// Notes that the socket has nothing to read, if the last [`Reader::read`] waited for it:
+    /// [`Message::idle_at`] of the next message is not earlier than now. For an owner that polls at an
+    /// interval. Call it only while the runtime's I/O driver runs: after the process was stopped, a read
+    /// waits although the kernel has bytes, until that driver has run once.
+    pub fn mark_idle(&mut self) {
+        if self.is_idle {
+            self.seen_at = Instant::now();
+        }
+    }
+
     /// Reads once, and looks at the clock: the only time for a message, and as near the socket as it
     /// can be.
     async fn read_more(&mut self) -> Result<(), Error> {
-        let Self { input, stream, .. } = self;
-        let read = poll_fn(|cx| input.poll_read(stream, cx)).await;
-        self.read_at = Instant::now();
+        if self.turn >= TURN_BYTES {
+            self.turn = 0;
+            yield_now().await;
+        }
+        let Self {
+            input,
+            stream,
+            is_idle,
+            turn,
+            ..
+        } = self;
+        // Tokio's budget would show a socket as idle that is not; `TURN_BYTES` is in its place.
+        let read = unconstrained(poll_fn(|cx| {
+            let read = input.poll_read(stream, cx);
+            if read.is_pending() {
+                *is_idle = true;
+                *turn = 0;
+            }
+            read
+        }))
+        .await;
+        self.read.at = Instant::now();
+        if self.is_idle {
+            self.read.idle_at = self.seen_at;
+            self.is_idle = false;
+        }
+        self.seen_at = self.read.at;
         match read {
             Ok(0) => Err(Error::Dropped),
-            Ok(_) => Ok(()),
+            Ok(bytes) => {
+                self.turn += bytes.max(READ_COST);
+                Ok(())
+            }
             Err(error) => Err(Error::from_socket(error)),
         }
     }
@@ -201,7 +258,7 @@ impl Reader {
                 Place::Frame => self.input.payload_mut(),
                 Place::Assembled => &mut self.assembled,
             },
-            self.read_at,
+            self.read,
         )
     }
 

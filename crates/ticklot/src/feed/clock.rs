@@ -3,10 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use ticklot_book::Nanos;
-use tokio::time::Instant;
+use ticklot_transport::Instant;
 
-/// The clock of a feed: tokio's monotonic one, from the moment it was made. A copy shows the same
-/// time.
+/// The longest sleep of a timer. Tokio's clock stands still while the system is suspended, so no timer is
+/// later than this after it wakes up.
+pub(super) const MAX_SLEEP: Duration = Duration::from_millis(500);
+
+/// The clock of a feed: a monotonic one that counts the time for which the system was suspended
+/// ([`Instant`]), from the moment it was made. A copy shows the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
@@ -43,12 +47,11 @@ impl Clock {
         Nanos(0).after(moment.saturating_duration_since(self.origin))
     }
 
-    /// The moment that [`Clock::now`] would show as `time`.
-    pub(super) fn instant(&self, time: Nanos) -> Instant {
-        let far = Duration::from_secs(3600);
-        self.origin
-            .checked_add(Duration::from_nanos(time.0))
-            .unwrap_or_else(|| Instant::now() + far)
+    /// When a timer that is set now for `time` is to fire: then, or after [`MAX_SLEEP`] to compare the time
+    /// again.
+    pub(super) fn wake_at(&self, time: Nanos) -> tokio::time::Instant {
+        let sleep = time.since(self.now()).min(MAX_SLEEP);
+        tokio::time::Instant::now() + sleep
     }
 }
 

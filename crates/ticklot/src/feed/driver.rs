@@ -2,8 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::{poll_fn, ready};
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use ticklot_book::Nanos;
@@ -99,8 +101,15 @@ impl<V: Venue, H: OnMessage<V>> Connect<H> for Line<V> {
     }
 }
 
-/// How many frames are read in a row before others have their turn.
+/// How many frames are read in a row before others have their turn. The reader limits the bytes.
 const TURN: u32 = 64;
+
+/// How long frames are read in a row, unless one alone takes longer.
+const TURN_TIME: Duration = Duration::from_millis(1);
+
+/// Frames may have waited in the kernel for as long as the socket was not seen idle. It is seen at least
+/// every `MAX_SLEEP`, half of this; less than this is not held against them.
+const UNSEEN: Duration = Duration::from_secs(1);
 
 /// How many HTTP requests of a connection are under way at once; more wait in order.
 const MAX_REQUESTS: usize = 4;
@@ -185,7 +194,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
 
     /// Waits until a time, if one is given, or the next call.
     async fn wait(&mut self, until: Option<Nanos>) -> Option<Disconnect> {
-        let time = until.map(|time| self.clock.instant(time));
+        let time = until.map(|time| self.clock.wake_at(time));
         let wait = async {
             match time {
                 Some(time) => sleep_until(time).await,
@@ -237,31 +246,58 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         let mut fetches = FuturesUnordered::new();
         let mut waiting = VecDeque::new();
         let mut armed = Nanos(u64::MAX);
-        let mut timer = pin!(sleep_until(self.clock.instant(armed)));
-        let mut frames = 0;
+        let mut timer = pin!(sleep_until(self.clock.wake_at(armed)));
+        let mut turn = Turn::default();
+        // When the driver last ran while the runtime's I/O driver did.
+        let mut seen = self.look();
+        let mut was_late = false;
         loop {
             if let Some(reason) = self.send(writer).await {
                 return reason;
             }
-            if let Some(reason) = self.take_turns(&mut frames).await {
-                return reason;
+            if was_late || turn.is_over(self.now) {
+                // Until the I/O driver has run, the socket of a process that was stopped seems idle.
+                yield_now().await;
+                if let Some(reason) = self.requested() {
+                    return reason;
+                }
+                turn = Turn::default();
             }
             self.start_requests(&mut fetches, &mut waiting);
             // Set anew only to be earlier: one that comes too early looks again.
             let due = self.session.deadline().unwrap_or(Nanos(u64::MAX));
             if due < armed {
                 armed = due;
-                timer.as_mut().reset(self.clock.instant(armed));
+                timer.as_mut().reset(self.clock.wake_at(armed));
             }
-            let happened = tokio::select! {
-                // What is there to be read comes first; `take_turns` sees to the others.
-                biased;
+            let mut waited = false;
+            let happened = {
                 // Cancel safe: what was read of a frame stays in the reader.
-                incoming = reader.read() => Happened::Incoming(incoming),
+                let mut read = pin!(reader.read());
+                let incoming = poll_fn(|cx| {
+                    let incoming = read.as_mut().poll(cx);
+                    waited |= incoming.is_pending();
+                    incoming
+                });
+                tokio::select! {
+                // Incoming messages come first; the turn's limits protect the others.
+                biased;
+                incoming = incoming => Happened::Incoming(incoming),
+                () = ready(()), if was_late => Happened::Idle,
                 ask = self.calls.next() => Happened::Asked(ask),
                 Some((id, body)) = fetches.next() => Happened::Fetched(id, body),
                 () = timer.as_mut() => Happened::Time,
+                }
             };
+            if waited {
+                // The others have had their turn.
+                turn = Turn::default();
+            }
+            let is_frame = matches!(happened, Happened::Incoming(_));
+            // After a pause of the whole process a read that waits proves nothing yet.
+            was_late = !is_frame
+                && !matches!(happened, Happened::Idle)
+                && self.look().since(seen) > UNSEEN;
             let over = match happened {
                 Happened::Incoming(Ok(Incoming::Message(message))) => self.message(&message),
                 Happened::Incoming(Ok(Incoming::Ping(payload))) => {
@@ -287,10 +323,19 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
                 Happened::Time => {
                     // A timer that has fired is ready until it is set anew.
                     armed = Nanos(u64::MAX);
-                    timer.as_mut().reset(self.clock.instant(armed));
+                    timer.as_mut().reset(self.clock.wake_at(armed));
                     self.timeout()
                 }
+                Happened::Idle => None,
             };
+            if is_frame {
+                turn.frames += 1;
+            } else if !was_late {
+                reader.mark_idle();
+            }
+            if waited && !was_late {
+                seen = self.now;
+            }
             if let Some(reason) = over {
                 return reason;
             }
@@ -306,10 +351,15 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
             return Some(Disconnect::Stopped);
         }
         let received = self.clock.at(message.received);
+        let idle_at = self.clock.at(message.idle_at);
+        let as_of = match received.since(idle_at) > UNSEEN {
+            true => idle_at,
+            false => received,
+        };
         let now = self.taken_up(received);
         let payload = &*message.payload;
         let (reply, late) = self.with_shared(|session, books, handler| {
-            let reply = session.frame_received(payload, received, now, books, handler);
+            let reply = session.frame_as_of(payload, (as_of, received, now), books, handler);
             // A server that never pauses must not keep what is due from being done.
             (
                 reply,
@@ -410,15 +460,9 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         None
     }
 
-    /// A server that never pauses must not keep the user, or the rest of the program, from their
-    /// turn.
-    async fn take_turns(&mut self, frames: &mut u32) -> Option<Disconnect> {
-        *frames += 1;
-        if *frames < TURN {
-            return None;
-        }
-        *frames = 0;
-        yield_now().await;
+    /// Does what the user asked for while frames were read: a server that never pauses must not keep
+    /// the user from their turn.
+    fn requested(&mut self) -> Option<Disconnect> {
         if *self.calls.stopped.borrow() {
             return Some(Disconnect::Stopped);
         }
@@ -480,12 +524,29 @@ async fn or_stopped(
     }
 }
 
+/// The frames of a turn.
+#[derive(Default)]
+struct Turn {
+    frames: u32,
+    since: Option<Nanos>,
+}
+
+impl Turn {
+    /// Whether others are to have their turn. `now` is when the last frame was taken up.
+    fn is_over(&mut self, now: Nanos) -> bool {
+        let since = *self.since.get_or_insert(now);
+        self.frames >= TURN || now.since(since) > TURN_TIME
+    }
+}
+
 /// What ends a wait on an open connection.
 enum Happened<'a, C> {
     Incoming(Result<Incoming<'a>, transport::Error>),
     Asked(Ask<C>),
     Fetched(RequestId, Result<Vec<u8>, transport::Error>),
     Time,
+    /// The socket still has nothing to read, and the I/O driver has run.
+    Idle,
 }
 
 fn request_failure(error: &transport::Error) -> RequestFailure {

@@ -18,6 +18,7 @@ use ticklot_book::{Epoch, Nanos, State};
 use ticklot_frame::{DecodeError, ErrorKind, VenueName};
 
 mod backoff;
+mod lateness;
 mod limiter;
 mod outbox;
 mod resync;
@@ -27,6 +28,7 @@ pub use self::limiter::RateLimit;
 pub use self::outbox::Outbox;
 pub use self::resync::ResyncPolicy;
 
+pub(crate) use self::lateness::Lateness;
 pub(crate) use self::resync::{Due, Resyncs};
 
 use self::limiter::Limiter;
@@ -51,7 +53,7 @@ pub struct Options {
     /// sends only changes and has no heartbeat needs a long limit. Default: 30 s.
     pub stale_after: Option<Duration>,
     /// The longest frame that is read, in bytes; a longer one costs itself. Over a socket the
-    /// connection's own limit comes first (`transport::Config::max_message_size`, 4 MiB), and costs
+    /// connection's own limit comes first (`transport::Config::max_message_size`, 2 MiB), and costs
     /// the connection. A line has at most 4 MiB in any case. Default: 4 MiB.
     pub max_frame: usize,
     /// The seed of the jitter. Default: 0; the feed draws its own.
@@ -126,6 +128,8 @@ pub struct Session<V> {
     /// The connection's slot in the books.
     slot: usize,
     resyncs: Resyncs,
+    /// How late the server's messages are, by its own clock.
+    lateness: Lateness,
     /// No book can be stale before this; none for never.
     stale_due: Option<Nanos>,
     /// Who sees what passes.
@@ -164,6 +168,7 @@ impl<V: Venue> Session<V> {
             heard: Nanos(0),
             slot,
             resyncs: Resyncs::default(),
+            lateness: Lateness::default(),
             stale_due: None,
             taps: Taps::default(),
             shown: Vec::new(),
@@ -314,6 +319,7 @@ impl<V: Venue> Session<V> {
         self.heard = now;
         self.outbox.clear();
         self.resyncs.clear();
+        self.lateness = Lateness::opened(now);
         if let Some(limiter) = &mut self.limiter {
             limiter.reset();
         }
@@ -326,7 +332,7 @@ impl<V: Venue> Session<V> {
             epoch: self.epoch,
         };
         handler.on_event(event, books)?;
-        let reply = self.with_context((now, now), books, handler, |venue, context, _| {
+        let reply = self.with_context((now, now, now), books, handler, |venue, context, _| {
             venue.opened(context);
             Reply::Data
         });
@@ -361,6 +367,20 @@ impl<V: Venue> Session<V> {
         books: &mut Books,
         handler: &mut H,
     ) -> Reply {
+        self.frame_as_of(frame, (received, received, now), books, handler)
+    }
+
+    /// As [`Session::frame_received`], of a message that may have waited in the kernel before it was read:
+    /// the times are the earliest at which it can have arrived, the read of the socket, and now, none of
+    /// them later than the next. Its book is as old as the first; events carry the second.
+    #[must_use]
+    pub fn frame_as_of<H: OnMessage<V> + ?Sized>(
+        &mut self,
+        frame: &[u8],
+        (as_of, received, now): (Nanos, Nanos, Nanos),
+        books: &mut Books,
+        handler: &mut H,
+    ) -> Reply {
         if self.next != Next::Open {
             // Nothing of a connection that is gone may touch a book.
             self.stats.late += 1;
@@ -371,11 +391,13 @@ impl<V: Venue> Session<V> {
         if self.expire(now, books, handler).is_break() {
             return Reply::Stop;
         }
-        let times = (received.min(now), now);
-        self.tell(times.0, What::Received(frame));
+        let received = received.min(now);
+        let as_of = as_of.min(received);
+        self.tell(received, What::Received(frame));
         if self.venue.liveness() == Liveness::Connection {
-            books.alive(self.slot, times.0, now);
+            books.alive(self.slot, self.lateness.as_of(as_of), now);
         }
+        let times = (as_of, received, now);
         let reply = self.with_context(times, books, handler, |venue, context, max_frame| {
             if frame.len() <= max_frame {
                 return venue.frame(frame, context);
@@ -416,7 +438,7 @@ impl<V: Venue> Session<V> {
             return Reply::Stop;
         }
         self.ask = true;
-        self.with_context((now, now), books, handler, |venue, context, _| {
+        self.with_context((now, now, now), books, handler, |venue, context, _| {
             venue.command(command, context)
         })
     }
@@ -439,7 +461,7 @@ impl<V: Venue> Session<V> {
             return Reply::Data;
         }
         self.ask = true;
-        self.with_context((now, now), books, handler, |venue, context, _| {
+        self.with_context((now, now, now), books, handler, |venue, context, _| {
             context.request_snapshot(book);
             Reply::from(context.resync_by_user(venue, book))
         })
@@ -474,16 +496,16 @@ impl<V: Venue> Session<V> {
             self.tell(now, What::Fetched(body));
         }
         self.ask = true;
-        self.with_context((now, now), books, handler, |venue, context, _| {
+        self.with_context((now, now, now), books, handler, |venue, context, _| {
             venue.response(request, body, context)
         })
     }
 
-    /// Lets the venue work with everything it may need. The times: when what it works on was received,
-    /// and now.
+    /// Lets the venue work with everything it may need. The times: the earliest
+    /// at which the input can have arrived, its receipt, and now.
     fn with_context<H: OnMessage<V> + ?Sized>(
         &mut self,
-        (received, now): (Nanos, Nanos),
+        (as_of, received, now): (Nanos, Nanos, Nanos),
         books: &mut Books,
         handler: &mut H,
         work: impl FnOnce(&mut V, &mut Context<'_, H>, usize) -> Reply,
@@ -491,8 +513,10 @@ impl<V: Venue> Session<V> {
         let mut context = Context {
             connection: self.id,
             frame: self.frames,
+            as_of,
             received,
             now,
+            lateness: &mut self.lateness,
             epoch: self.epoch,
             books,
             slot: self.slot,
@@ -580,7 +604,7 @@ impl<V: Venue> Session<V> {
             return None;
         }
         self.ask = true;
-        match self.with_context((now, now), books, handler, |venue, context, _| {
+        match self.with_context((now, now, now), books, handler, |venue, context, _| {
             // A resynchronisation that is due is run after the venue.
             match venue_is_due {
                 true => venue.timeout(context),

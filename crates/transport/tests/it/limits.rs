@@ -76,10 +76,10 @@ async fn a_control_frame_fits_however_little_is_left() {
 }
 
 #[tokio::test]
-async fn the_default_limit_is_four_mebibytes() {
-    assert_eq!(Config::default().max_message_size, 4 << 20);
+async fn the_default_limit_is_two_mebibytes() {
+    assert_eq!(Config::default().max_message_size, 2 << 20);
     let (mut connection, mut peer) = pair(&config()).await;
-    let bytes = frame(FIN | BINARY, vec![7; 4 << 20]);
+    let bytes = frame(FIN | BINARY, vec![7; 2 << 20]);
     let (payload, ()) = tokio::join!(next(&mut connection), peer.send(&bytes));
-    assert_eq!(payload.len(), 4 << 20);
+    assert_eq!(payload.len(), 2 << 20);
 }

@@ -16,4 +16,5 @@ mod support;
 mod timeouts;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls;
+mod turns;
 mod violations;
