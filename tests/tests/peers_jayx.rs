@@ -57,7 +57,8 @@ async fn serves(language: Language, script: &str, test: &str, servers: &[(&str, 
     timeout(PATIENCE, all_closed).await.expect("in time");
 }
 
-/// It takes about three seconds: the heartbeat goes on for longer than either side waits for the other.
+/// It takes about five seconds: the heartbeat goes on for longer than either side waits for the other, over
+/// WebSocket and over polling.
 #[tokio::test]
 async fn a_client_in_socket_io_of_node_is_served() {
     let test = "a_client_in_socket_io_of_node_is_served";

@@ -146,6 +146,16 @@ impl Queue {
         self.push(Outgoing::Close(close));
     }
 
+    /// Whether a close was added.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Outgoing> {
         self.waiting.pop_front()
     }

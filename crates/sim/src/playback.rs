@@ -103,7 +103,7 @@ impl Playback {
         let mut used = 0;
         let mut own = String::new();
         let sid = ids::sid(0, peer.number);
-        wire::jayx::open(&mut own, &sid, DAY, DAY, 1_000_000);
+        wire::jayx::open(&mut own, &sid, &[], DAY, DAY, 1_000_000);
         used += self.recorded_or(peer, used, b"0{", &own).await?;
         self.await_join(peer).await?;
         own.clear();

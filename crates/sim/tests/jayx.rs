@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Client, Seen, json, upgrade};
+use common::{Client, Seen, json, request, upgrade};
 use fastwebsockets::OpCode;
 use serde_json::Value;
 use ticklot_sim::jayx::{Config, PlainForm};
@@ -248,6 +248,164 @@ async fn the_engine_must_be_the_fourth_over_websocket() {
         let (head, _) = upgrade(server.addr(), &format!("/socket.io/{query}")).await;
         assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
     }
+}
+
+/// A client that polls.
+struct Polling {
+    addr: std::net::SocketAddr,
+    query: String,
+}
+
+impl Polling {
+    const OPEN: &str = "/socket.io/?EIO=4&transport=polling";
+
+    async fn open(server: &Server) -> Self {
+        let (addr, get) = (server.addr(), "GET");
+        let (status, open) = request(addr, get, Self::OPEN, "").await;
+        assert_eq!(status, 200, "{open}");
+        let open = json(open.strip_prefix('0').unwrap());
+        assert_eq!(open["upgrades"], json(r#"["websocket"]"#));
+        let query = format!("&sid={}", open["sid"].as_str().unwrap());
+        Self { addr, query }
+    }
+
+    async fn request(&self, method: &str, body: &str) -> (u16, String) {
+        let target = format!("{}{}", Self::OPEN, self.query);
+        request(self.addr, method, &target, body).await
+    }
+
+    async fn post(&self, packets: &[&str]) {
+        let answer = self.request("POST", &packets.join("\u{1e}")).await;
+        assert_eq!(answer, (200, "ok".to_owned()));
+    }
+
+    async fn get(&self) -> Vec<String> {
+        let (status, body) = self.request("GET", "").await;
+        assert_eq!(status, 200, "{body}");
+        body.split('\u{1e}').map(str::to_owned).collect()
+    }
+
+    async fn joined(server: &Server) -> Self {
+        let client = Self::open(server).await;
+        client.post(&["40"]).await;
+        assert!(client.get().await[0].starts_with("40{\"sid\":\""));
+        client
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_polls_gets_books_and_takes_its_leave() {
+    let server = Server::jayx(quick()).await.unwrap();
+    let client = Polling::joined(&server).await;
+    client.post(&[&format!("42[\"orderbook\",{ASK}]")]).await;
+    for _ in 0..5 {
+        for packet in client.get().await {
+            let event = json(packet.strip_prefix("42").unwrap());
+            let (bid, ask) = touch(&event[1]);
+            assert!(bid < ask);
+        }
+    }
+    client.post(&["41", "1"]).await;
+    assert_eq!(client.get().await.last().unwrap(), "1");
+}
+
+#[tokio::test]
+async fn a_client_that_polls_upgrades_to_websocket() {
+    let server = Server::jayx(quick()).await.unwrap();
+    let client = Polling::joined(&server).await;
+    let target = format!("{SOCKET_IO}{}", client.query);
+    // One that gives up, and one that goes on.
+    let mut given_up = Client::connect(server.addr(), &target).await;
+    given_up.send("42[\"orderbook\"]").await;
+    assert_eq!(given_up.close_code().await, 1008);
+    let mut upgraded = Client::connect(server.addr(), &target).await;
+    let probing = async {
+        upgraded.send("2probe").await;
+        assert_eq!(upgraded.text().await, "3probe");
+    };
+    // The request that waits returns, so that nothing is under way on both.
+    let (waited, ()) = tokio::join!(client.get(), probing);
+    assert_eq!(waited, ["6"]);
+    upgraded.send("5").await;
+    upgraded.send(&format!("42[\"orderbook\",{ASK}]")).await;
+    let packet = upgraded.text().await;
+    touch(&json(packet.strip_prefix("42").unwrap())[1]);
+    assert_eq!(client.get().await, ["6"]);
+    let mut late = Client::connect(server.addr(), &target).await;
+    late.send("2probe").await;
+    late.send("5").await;
+    assert_eq!(late.text().await, "3probe");
+    assert_eq!(late.close_code().await, 1008);
+}
+
+/// Over a second for want of a virtual clock over sockets: a ping that comes after the limit of the upgrade.
+#[tokio::test]
+async fn a_poll_waits_for_longer_than_an_upgrade_may_take() {
+    let config = Config {
+        ping_interval: Duration::from_millis(600),
+        ping_timeout: Duration::from_millis(600),
+        limits: Limits {
+            upgrade_timeout: Duration::from_millis(200),
+            ..Limits::default()
+        },
+        ..quick()
+    };
+    let server = Server::jayx(config).await.unwrap();
+    let client = Polling::joined(&server).await;
+    assert_eq!(client.get().await, ["2"]);
+    // Without a pong it is closed.
+    assert_eq!(client.get().await, ["1"]);
+    // Its place is taken by the next one.
+    Polling::open(&server).await;
+    assert_eq!(client.request("GET", "").await.0, 400);
+}
+
+#[tokio::test]
+async fn polls_that_cannot_be_answered_are_refused() {
+    let limits = Limits {
+        max_message: 10_000,
+        max_connections: 2,
+        ..Limits::default()
+    };
+    let server = Server::jayx(Config { limits, ..quick() }).await.unwrap();
+    let client = Polling::joined(&server).await;
+    let own = format!("transport=polling&EIO=4{}", client.query);
+    let long = "x".repeat(10_001);
+    for (method, query, body, status, code) in [
+        ("GET", "EIO=4&transport=carrier-pigeon", "", 400, 0),
+        ("GET", "EIO=4&transport=polling&sid=x", "", 400, 1),
+        ("POST", "EIO=4&transport=polling", "40", 400, 2),
+        ("PUT", &own, "", 400, 3),
+        ("GET", "EIO=3&transport=polling", "", 400, 5),
+    ] {
+        let (got, answer) =
+            request(server.addr(), method, &format!("/socket.io/?{query}"), body).await;
+        assert_eq!(
+            (got, &json(&answer)["code"]),
+            (status, &code.into()),
+            "{query}"
+        );
+    }
+    assert_eq!(client.request("POST", &long).await.0, 413);
+    // Two at once: the first one is answered once there is something to say.
+    let (one, other) = (client.request("GET", ""), client.request("GET", ""));
+    tokio::pin!(one, other);
+    let (refused, waiting) = tokio::select! {
+        refused = &mut one => (refused, other),
+        refused = &mut other => (refused, one),
+    };
+    assert_eq!(refused.0, 400);
+    client.post(&["40"]).await;
+    assert_eq!(waiting.await.0, 200);
+    // A client that fetches nothing.
+    client.post(&["x"; 1_001]).await;
+    assert_eq!(client.get().await.last().unwrap(), "1");
+    Polling::open(&server).await;
+    Polling::open(&server).await;
+    assert_eq!(
+        request(server.addr(), "GET", Polling::OPEN, "").await.0,
+        503
+    );
 }
 
 #[tokio::test]

@@ -195,7 +195,8 @@ WATCHES = {
 class Peer:
     """Connects, and takes its leave at the end."""
 
-    def __init__(self):
+    def __init__(self, transports=("websocket",), then="websocket"):
+        self.transports, self.then = transports, then
         self.socket = socketio.AsyncClient(reconnection=False, handle_sigint=False)
         self.messages = asyncio.Queue()
         self.reasons = []
@@ -206,8 +207,9 @@ class Peer:
         self.messages.put_nowait(event)
 
     async def __aenter__(self):
-        await self.socket.connect(GIVEN["url"], transports=["websocket"], wait_timeout=PATIENCE)
-        same(self.socket.transport(), "websocket")
+        transports = self.transports and list(self.transports)
+        await self.socket.connect(GIVEN["url"], transports=transports, wait_timeout=PATIENCE)
+        same(self.socket.transport(), self.then)
         check(self.socket.get_sid() not in (None, self.socket.sid), "each layer has a name of its own")
         return self
 
@@ -289,6 +291,21 @@ async def heartbeat():
         await peer.enough("orderbook")
 
 
+async def the_default_transports():
+    """It polls, and goes on over WebSocket."""
+    async with Peer(transports=None) as peer:
+        await peer.subscribe(*SUBSCRIPTIONS)
+        await peer.enough(*SUBSCRIPTIONS)
+
+
+async def polling_alone():
+    """For longer than either side waits for the other."""
+    async with Peer(["polling"], "polling") as peer:
+        await peer.subscribe(*SUBSCRIPTIONS)
+        await peer.enough(*SUBSCRIPTIONS)
+        await asyncio.sleep(LONG)
+
+
 async def a_namespace_that_is_refused():
     socket = socketio.AsyncClient(reconnection=False, handle_sigint=False)
     errors = []
@@ -310,6 +327,8 @@ STEPS = [
     all_four_at_once,
     acknowledgements,
     heartbeat,
+    the_default_transports,
+    polling_alone,
     a_namespace_that_is_refused,
 ]
 

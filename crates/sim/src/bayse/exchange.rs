@@ -71,7 +71,7 @@ impl Exchange {
     #[must_use]
     pub fn get(&self, target: &str) -> Option<(u16, String)> {
         let page = self.venue.page(Target::of(target))?;
-        Some((page.status.as_u16(), page.json))
+        Some((page.status.as_u16(), page.text))
     }
 
     /// A look behind the venue.

@@ -17,14 +17,11 @@ const DEPTH: usize = 10;
 /// The answer to a request for books; none when it asks for something else.
 pub(super) fn page(venue: &Bayse, target: Target<'_>) -> Option<Page> {
     (target.path == PATH).then(|| match Query::read(target.query) {
-        Ok(query) => Page {
-            status: StatusCode::OK,
-            json: books(venue, &query),
-        },
-        Err(why) => Page {
-            status: StatusCode::BAD_REQUEST,
-            json: serde_json::json!({ "message": why }).to_string(),
-        },
+        Ok(query) => Page::json(StatusCode::OK, books(venue, &query)),
+        Err(why) => {
+            let json = serde_json::json!({ "message": why });
+            Page::json(StatusCode::BAD_REQUEST, json.to_string())
+        }
     })
 }
 

@@ -3,13 +3,14 @@
 use std::io;
 use std::sync::Arc;
 
+use hyper::StatusCode;
 use tokio::sync::watch;
 
 use super::world::{Shared, World};
 use super::{Config, Jayx, Mode, Truth, plain, socket_io};
 use crate::clock::Clock;
 use crate::machine::{Moment, Refused, Session};
-use crate::net::{Protocol, Target};
+use crate::net::{Protocol, Refusal, Target};
 
 /// JayX as a pure state machine: whoever drives it moves its markets and carries its messages.
 /// [`Server::jayx`](crate::Server::jayx) is the same over sockets.
@@ -37,6 +38,7 @@ impl Exchange {
         };
         let venue = Jayx {
             config,
+            polling: Default::default(),
             world,
             clock: Clock::start(),
         };
@@ -66,6 +68,11 @@ impl Exchange {
         self.upgraded += 1;
         Ok(match mode {
             Mode::SocketIo => Box::new(socket_io::Client::new(&self.venue, self.upgraded, now)),
+            // No client polls here: its requests need a server.
+            Mode::Upgrade(_) => {
+                let why = super::polling::UNKNOWN_SID;
+                return Err(Refusal::new(StatusCode::BAD_REQUEST, why).into());
+            }
             Mode::Plain => Box::new(plain::Client::new(&self.venue)),
         })
     }

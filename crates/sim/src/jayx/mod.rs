@@ -1,7 +1,8 @@
 //! JayX: the spot exchange's stream.
 //!
-//! `/socket.io/` with `EIO=4&transport=websocket` is Socket.IO over Engine.IO 4; every other path
-//! is the plain mode, `{"event":"<event>","message":{...}}`. Both serve the same four events:
+//! `/socket.io/` with `EIO=4` is Socket.IO over Engine.IO 4: with `transport=websocket`, or with
+//! `transport=polling`, from which a client may upgrade, as the defaults of Socket.IO's own clients do.
+//! Every other path is the plain mode, `{"event":"<event>","message":{...}}`. Both serve the same four events:
 //!
 //! | event | what comes at once | what comes then |
 //! |---|---|---|
@@ -40,6 +41,8 @@
 //!   answer;
 //! - a namespace other than the default one is refused with
 //!   `44/<name>,{"message":"Invalid namespace"}`, as Socket.IO's own server does;
+//! - a client that polls and does not fetch its packets is closed once a thousand of them wait; the faults
+//!   other than refusals befall WebSocket alone;
 //! - a connection without a pong in time, without a join in time, or with anything before the join
 //!   is closed with 1008; a binary frame with 1003;
 //! - each order book repeats the last trades; `precise` must be there and changes nothing.
@@ -70,6 +73,7 @@ mod exchange;
 mod ledger;
 pub(crate) mod packet;
 mod plain;
+mod polling;
 mod request;
 mod socket_io;
 #[cfg(test)]
@@ -91,12 +95,13 @@ pub use self::truth::Truth;
 use self::world::Shared;
 use crate::clock::Clock;
 use crate::faults::Faults;
-use crate::net::{Ended, Peer, Protocol, Refusal, Target, drive};
+use crate::net::{Ended, Page, Peer, Poll, Protocol, Refusal, Target, drive};
 pub use crate::wire::jayx::{Amount, Balance, Candle, OrderState, OwnOrder, PlainForm};
 
 /// The venue, as its connections see it.
 pub(crate) struct Jayx {
     config: Arc<Config>,
+    polling: polling::Clients,
     world: Shared,
     clock: Clock,
 }
@@ -110,15 +115,22 @@ pub(crate) fn start(config: Config) -> (Jayx, Truth, impl Future<Output = ()> + 
     };
     let venue = Jayx {
         config,
+        polling: polling::Clients::default(),
         world,
         clock: Clock::start(),
     };
     (venue, truth, life)
 }
 
+/// Where Socket.IO is.
+const PATH: &str = "/socket.io/";
+const BAD_VERSION: &str = r#"{"code":5,"message":"Unsupported protocol version"}"#;
+
 /// The two ways to talk.
 pub(crate) enum Mode {
     SocketIo,
+    /// Socket.IO, begun by polling.
+    Upgrade(Arc<polling::Client>),
     Plain,
 }
 
@@ -130,7 +142,7 @@ impl Protocol for Jayx {
     }
 
     fn route(&self, target: Target<'_>) -> Result<Mode, Refusal> {
-        if target.path != "/socket.io/" {
+        if target.path != PATH {
             return Ok(Mode::Plain);
         }
         let refuse = |body| Err(Refusal::new(StatusCode::BAD_REQUEST, body));
@@ -138,9 +150,23 @@ impl Protocol for Jayx {
             return refuse(r#"{"code":0,"message":"Transport unknown"}"#);
         }
         if !target.has("EIO", "4") {
-            return refuse(r#"{"code":5,"message":"Unsupported protocol version"}"#);
+            return refuse(BAD_VERSION);
         }
-        Ok(Mode::SocketIo)
+        match target.get("sid") {
+            None => Ok(Mode::SocketIo),
+            Some(sid) => match self.polling.find(sid) {
+                Some(client) => Ok(Mode::Upgrade(client)),
+                None => refuse(polling::UNKNOWN_SID),
+            },
+        }
+    }
+
+    fn is_poll(&self, target: Target<'_>) -> bool {
+        target.path == PATH && target.has("transport", "polling")
+    }
+
+    async fn poll(&self, poll: Poll) -> Page {
+        polling::answer(self, poll).await
     }
 
     async fn session(&self, mode: Mode, peer: &mut Peer) -> Ended {
@@ -148,6 +174,10 @@ impl Protocol for Jayx {
         match mode {
             Mode::SocketIo => {
                 let client = socket_io::Client::new(self, peer.number, clock.now());
+                drive(client, steps, clock, peer).await
+            }
+            Mode::Upgrade(client) => {
+                let client = polling::upgrade(self, &client, peer).await?;
                 drive(client, steps, clock, peer).await
             }
             Mode::Plain => drive(plain::Client::new(self), steps, clock, peer).await,

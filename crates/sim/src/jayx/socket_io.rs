@@ -37,6 +37,11 @@ pub(super) struct Client {
 impl Client {
     /// The client of the venue's connection of this number, which has just been upgraded.
     pub(super) fn new(venue: &Jayx, number: u64, now: Moment) -> Self {
+        Self::over(venue, number, now, &[])
+    }
+
+    /// The client of a connection that may go on over other transports.
+    pub(super) fn over(venue: &Jayx, number: u64, now: Moment, upgrades: &[&str]) -> Self {
         let config = Arc::clone(&venue.config);
         // Engine.IO and Socket.IO each have a name for the connection, and they differ.
         let (engine_sid, sid) = (
@@ -52,8 +57,25 @@ impl Client {
             config,
         };
         let (interval, timeout) = (client.config.ping_interval, client.config.ping_timeout);
-        client.say(|out| wire::jayx::open(out, &engine_sid, interval, timeout, MAX_PAYLOAD));
+        client.say(|out| {
+            wire::jayx::open(out, &engine_sid, upgrades, interval, timeout, MAX_PAYLOAD);
+        });
         client
+    }
+
+    /// Whether the connection is closed, as soon as all packets are sent.
+    pub(super) fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+
+    /// How many packets wait to be sent.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Gives up a client that does not fetch its packets.
+    pub(super) fn give_up(&mut self) {
+        self.queue.close(TOO_SLOW);
     }
 
     fn join(&mut self, namespace: &str) {

@@ -5,31 +5,31 @@ use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::io::{self, Cursor};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use fastwebsockets::{Role, after_handshake_split};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, BufWriter};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 
 use super::fault::{Injector, Wire, count};
 use super::peer::{End, Ended, Peer, stopped};
 use super::read::{Inbox, Sips, read_loop};
-use super::upgrade::{self, Page, Refusal, Target};
+use super::upgrade::{self, Page, Poll, Refusal, Target};
 use super::{Counters, Limits};
 use crate::faults::Faults;
 
@@ -59,6 +59,16 @@ pub(crate) trait Protocol: Send + Sync + 'static {
     /// The answer to a request for a document, if the server has one there.
     fn page(&self, _: Target<'_>) -> Option<Page> {
         None
+    }
+
+    /// Whether a request without an upgrade is one of a connection that is made of requests.
+    fn is_poll(&self, _: Target<'_>) -> bool {
+        false
+    }
+
+    /// Answers such a request, now or when there is something to say.
+    fn poll(&self, _: Poll) -> impl Future<Output = Page> + Send {
+        ready(Page::plain(String::new()))
     }
 
     /// Whether an address may upgrade another connection. Asked last, when nothing else is wrong.
@@ -127,11 +137,13 @@ async fn connection<P: Protocol>(shared: Arc<Shared<P>>, stream: TcpStream) {
     let mut injector = Injector::new(shared.protocol.faults(), arrived);
     let refusal = injector.as_mut().and_then(Injector::refusal);
     let mut stop = shared.stop.clone();
+    let patience = Patience::new(shared.limits.upgrade_timeout);
     let upgrade = tokio::select! {
         () = stopped(&mut stop) => return,
-        upgrade = timeout(shared.limits.upgrade_timeout, handshake(&shared, stream, refusal)) => upgrade,
+        () = patience.ends() => return,
+        upgrade = handshake(&shared, stream, refusal, &patience) => upgrade,
     };
-    let Ok(Some((route, link))) = upgrade else {
+    let Some((route, link)) = upgrade else {
         return;
     };
     let number = shared.counters.accept();
@@ -151,6 +163,44 @@ impl Drop for Open<'_> {
     }
 }
 
+/// How long a client may take to its upgrade, or from one poll to the next.
+struct Patience {
+    limit: Duration,
+    /// None while a poll is answered.
+    end: Mutex<Option<Instant>>,
+}
+
+impl Patience {
+    fn new(limit: Duration) -> Self {
+        let end = Mutex::new(Some(Instant::now() + limit));
+        Self { limit, end }
+    }
+
+    fn set(&self, end: Option<Instant>) {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    }
+
+    /// Answers a poll, however long that takes.
+    async fn poll(&self, poll: impl Future<Output = Page>) -> Page {
+        self.set(None);
+        let page = poll.await;
+        self.set(Some(Instant::now() + self.limit));
+        page
+    }
+
+    /// Waits for the end. Cancel-safe.
+    async fn ends(&self) {
+        loop {
+            let now = Instant::now();
+            let end = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
+            if end.is_some_and(|end| end <= now) {
+                return;
+            }
+            sleep_until(end.unwrap_or(now + self.limit)).await;
+        }
+    }
+}
+
 /// A connection after its upgrade.
 struct Link {
     /// What the HTTP reader had read already, then the socket.
@@ -163,21 +213,27 @@ async fn handshake<P: Protocol>(
     shared: &Shared<P>,
     stream: TcpStream,
     refusal: Option<Refusal>,
+    patience: &Patience,
 ) -> Option<(P::Route, Link)> {
     let ip = stream.peer_addr().ok()?.ip();
     let (send, mut upgraded) = mpsc::channel(1);
-    let service = service_fn(|mut request| {
+    let send = &send;
+    let service = service_fn(move |mut request| async move {
         if let Some(page) = page(&shared.protocol, &request) {
-            return ready(Ok::<_, Infallible>(page.response()));
+            return Ok::<_, Infallible>(page.response());
         }
-        let answer = match refusal {
-            Some(refusal) => {
-                count(&shared.counters, |it| &it.refusals);
-                Err(refusal)
-            }
-            None => answer(&shared.protocol, &request, ip),
-        };
-        let response = match answer {
+        if let Some(refusal) = refusal {
+            count(&shared.counters, |it| &it.refusals);
+            return Ok(refusal.response());
+        }
+        if is_poll(&shared.protocol, &request) {
+            let page = match poll(request, shared.limits.max_message).await {
+                Ok(poll) => patience.poll(shared.protocol.poll(poll)).await,
+                Err(refusal) => return Ok(refusal.response()),
+            };
+            return Ok(page.response());
+        }
+        let response = match answer(&shared.protocol, &request, ip) {
             Ok((route, response)) => {
                 let upgrade: OnUpgrade = hyper::upgrade::on(&mut request);
                 let _ = send.try_send((route, upgrade));
@@ -185,7 +241,7 @@ async fn handshake<P: Protocol>(
             }
             Err(refusal) => refusal.response(),
         };
-        ready(Ok(response))
+        Ok(response)
     });
     let http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     http.with_upgrades().await.ok()?;
@@ -196,6 +252,25 @@ async fn handshake<P: Protocol>(
 fn page<P: Protocol>(protocol: &P, request: &Request<Incoming>) -> Option<Page> {
     let is_get = request.method() == Method::GET;
     is_get.then(|| protocol.page(upgrade::target(request)))?
+}
+
+fn is_poll<P: Protocol>(protocol: &P, request: &Request<Incoming>) -> bool {
+    let wants_upgrade = request.headers().contains_key(header::UPGRADE);
+    !wants_upgrade && protocol.is_poll(upgrade::target(request))
+}
+
+/// Reads a poll to its end.
+async fn poll(request: Request<Incoming>, max_body: usize) -> Result<Poll, Refusal> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, max_body).collect().await;
+    let too_large = |_| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "message too big");
+    let body = body.map_err(too_large)?.to_bytes();
+    let not_text = |_| Refusal::new(StatusCode::BAD_REQUEST, "text must be UTF-8");
+    Ok(Poll {
+        method: head.method,
+        query: head.uri.query().unwrap_or("").to_owned(),
+        body: String::from_utf8(body.into()).map_err(not_text)?,
+    })
 }
 
 fn answer<P: Protocol>(

@@ -69,7 +69,8 @@ async fn send(session: &mut impl Session, peer: &mut Peer) -> Result<(), End> {
     peer.flush().await
 }
 
-async fn until(clock: Clock, deadline: Option<Nanos>) {
+/// Waits until the clock shows a time; for ever without one. Cancel-safe.
+pub(crate) async fn until(clock: Clock, deadline: Option<Nanos>) {
     match deadline.and_then(|at| clock.instant(at)) {
         Some(instant) => sleep_until(instant).await,
         None => pending().await,

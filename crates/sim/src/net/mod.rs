@@ -11,13 +11,13 @@ mod upgrade;
 mod window;
 
 pub(crate) use self::accept::{Protocol, serve};
-pub(crate) use self::drive::{News, drive};
+pub(crate) use self::drive::{News, drive, until};
 pub use self::fault::Injected;
 pub use self::limits::Limits;
 pub(crate) use self::peer::{End, Ended, Input, Peer};
 pub use self::read::receive;
 pub use self::stats::Connections;
 pub(crate) use self::stats::Counters;
-pub(crate) use self::upgrade::{Page, Refusal, Target};
+pub(crate) use self::upgrade::{Page, Poll, Refusal, Target};
 pub use self::window::Rate;
 pub(crate) use self::window::{Doors, Window};

@@ -33,8 +33,17 @@ impl<'a> Target<'a> {
 
     /// Whether the query has this parameter with this value.
     pub(crate) fn has(&self, name: &str, value: &str) -> bool {
-        let wanted = |pair: &str| pair.split_once('=') == Some((name, value));
-        self.query.split('&').any(wanted)
+        self.values(name).any(|it| it == value)
+    }
+
+    /// The value of the first parameter of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
+        self.values(name).next()
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        let pairs = self.query.split('&').filter_map(|it| it.split_once('='));
+        pairs.filter_map(move |(key, value)| (key == name).then_some(value))
     }
 }
 
@@ -96,19 +105,44 @@ fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// A JSON document, for a request that wants no WebSocket.
+/// A request of a client that polls: its method, its query and its body.
+#[derive(Clone, Debug)]
+pub(crate) struct Poll {
+    pub(crate) method: Method,
+    pub(crate) query: String,
+    pub(crate) body: String,
+}
+
+/// A document, for a request that wants no WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
-    pub(crate) json: String,
+    content_type: &'static str,
+    pub(crate) text: String,
 }
 
 impl Page {
+    pub(crate) fn json(status: StatusCode, text: String) -> Self {
+        Self {
+            status,
+            content_type: "application/json",
+            text,
+        }
+    }
+
+    pub(crate) fn plain(text: String) -> Self {
+        Self {
+            status: StatusCode::OK,
+            content_type: "text/plain; charset=UTF-8",
+            text,
+        }
+    }
+
     pub(super) fn response(self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::from(self.json));
+        let mut response = Response::new(Full::from(self.text));
         *response.status_mut() = self.status;
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        let kind = HeaderValue::from_static(self.content_type);
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
     }
 }

@@ -57,6 +57,29 @@ pub(crate) async fn request_raw(addr: SocketAddr, request: &[u8]) -> (String, Tc
     (String::from_utf8(head).unwrap(), stream)
 }
 
+/// Sends an HTTP request and returns the status and the body of the answer.
+pub(crate) async fn request(
+    addr: SocketAddr,
+    method: &str,
+    target: &str,
+    body: &str,
+) -> (u16, String) {
+    let request = format!(
+        "{method} {target} HTTP/1.1\r\nHost: {addr}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (head, mut stream) = request_raw(addr, request.as_bytes()).await;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.parse::<usize>().unwrap())
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await.unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, String::from_utf8(body).unwrap())
+}
+
 impl Client {
     pub(crate) async fn connect(addr: SocketAddr, target: &str) -> Self {
         let (head, stream) = upgrade(addr, target).await;

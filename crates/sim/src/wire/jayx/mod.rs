@@ -84,18 +84,22 @@ pub fn error(out: &mut String, text: &str) {
     out.push('}');
 }
 
-/// Appends the Engine.IO open packet, `0{...}`: how often the server pings, how long the pong may
-/// take, both in whole milliseconds, and the largest message in bytes.
+/// Appends the Engine.IO open packet, `0{...}`: the transports that the client may change to, how often
+/// the server pings, how long the pong may take, both in whole milliseconds, and the largest message in
+/// bytes.
 pub fn open(
     out: &mut String,
     sid: &str,
+    upgrades: &[&str],
     interval: Duration,
     timeout: Duration,
     max_payload: usize,
 ) {
     out.push_str("0{\"sid\":");
     string(out, sid);
-    out.push_str(",\"upgrades\":[],\"pingInterval\":");
+    out.push_str(",\"upgrades\":");
+    list(out, upgrades, |out, name| string(out, name));
+    out.push_str(",\"pingInterval\":");
     number(out, interval.as_millis());
     out.push_str(",\"pingTimeout\":");
     number(out, timeout.as_millis());
@@ -225,11 +229,12 @@ mod tests {
             made(|out| open(
                 out,
                 "s",
+                &["a", "b"],
                 Duration::from_secs(25),
                 Duration::from_secs(20),
                 1_000_000
             )),
-            r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#
+            r#"0{"sid":"s","upgrades":["a","b"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#
         );
         assert_eq!(
             made(|out| error(out, "no \"x\"")),
