@@ -59,12 +59,12 @@ fn is_in_order(side: Side, input: &[Level]) -> Result<bool, BookError> {
         let key = level.ticks.0 ^ flip;
         let in_order = last.is_none_or(|last| last < key);
         last = Some(key);
-        in_order && level.lots > Lots(0)
+        in_order && level.lots.0.is_positive()
     };
     if input.iter().all(is_next) {
         return Ok(true);
     }
-    match input.iter().position(|level| level.lots < Lots(0)) {
+    match input.iter().position(|level| level.lots.0.is_negative()) {
         Some(index) => Err(error(
             BookErrorKind::NegativeLots,
             side,

@@ -68,6 +68,54 @@ fn a_snapshot_tells_what_it_changed() {
 }
 
 #[test]
+fn changes_are_empty_when_nothing_changed() {
+    let (one, other) = ([level(99, 5)], [level(99, 6)]);
+    let none: [Level; 0] = [];
+    let mut book = book();
+    for (bids, asks, is_empty) in [
+        (&one[..], &none[..], false),
+        (&one, &none, true),
+        (&other, &none, false),
+        (&none, &none, false),
+        (&none, &none, true),
+        (&none, &one, false),
+        (&none, &one, true),
+    ] {
+        let changes = book.replace(bids, asks, Nanos(1)).unwrap();
+        assert_eq!(changes.is_empty(), is_empty, "{changes:?}");
+        assert_eq!(changes.len(), usize::from(!is_empty), "{changes:?}");
+    }
+    // A delta reports its changes in another form.
+    let changes = book.apply(&one, &[], Nanos(1)).unwrap();
+    assert!(!changes.is_empty() && changes.len() == 1);
+    let changes = book.apply(&one, &[], Nanos(1)).unwrap();
+    assert_eq!((changes.is_empty(), changes.len()), (true, 0));
+}
+
+/// The bytes of the space that sorting takes, and of the changes that a delta made.
+#[test]
+fn memory_counts_all_space() {
+    let bids: Vec<Level> = (1..=100).map(|n| level(-n, 1)).collect();
+    let asks: Vec<Level> = (1..=60).map(|n| level(n, 1)).collect();
+    let turned = |levels: &[Level]| levels.iter().rev().copied().collect::<Vec<_>>();
+    let sizes = |bids: &[Level], asks: &[Level]| {
+        let mut book = book();
+        book.replace(bids, asks, Nanos(1)).unwrap();
+        let replaced = book.memory();
+        let gone: Vec<Level> = (1..=60).map(|n| level(n, 2)).collect();
+        book.apply(&[], &gone, Nanos(1)).unwrap();
+        (replaced, book.memory())
+    };
+    let (ordered, changed) = sizes(&bids, &asks);
+    let (sorted, _) = sizes(&turned(&bids), &turned(&asks));
+    let level_bytes = 160 * size_of::<Level>();
+    assert!((level_bytes..2 * level_bytes).contains(&(sorted - ordered)));
+    let change_bytes = 60 * size_of::<Change>();
+    assert!((change_bytes..2 * change_bytes + 1_000).contains(&(changed - ordered)));
+    assert!((level_bytes..3 * level_bytes).contains(&(ordered - size_of::<Book>())));
+}
+
+#[test]
 fn a_new_count_is_a_change() {
     let mut book = book();
     let one = Level {
@@ -149,12 +197,31 @@ fn crossed_is_not_live_and_locked_is() {
     book.replace(&[level(11, 1)], &[level(10, 1)], Nanos(2))
         .unwrap();
     assert!(book.is_crossed() && book.live().is_none());
+    assert!(!book.is_locked());
     assert_eq!(
         (book.state(), book.spread()),
         (State::Crossed, Some(Ticks(-1)))
     );
     book.replace(&[], &[level(10, 1)], Nanos(3)).unwrap();
     assert_eq!((book.state(), book.spread()), (State::Live, None));
+}
+
+#[test]
+fn states_are_the_same_whatever_their_causes() {
+    let (refused, scale) = (State::Gap(Gap::Refused), State::Gap(Gap::Scale));
+    let states = [
+        State::Empty,
+        State::Live,
+        State::Stale,
+        refused,
+        State::Crossed,
+    ];
+    for (at, one) in states.into_iter().enumerate() {
+        for (other_at, other) in states.into_iter().enumerate() {
+            assert_eq!(one.is_same(other), at == other_at, "{one} {other}");
+        }
+    }
+    assert!(refused.is_same(scale) && refused != scale);
 }
 
 #[test]

@@ -304,6 +304,55 @@ fn what_waits_is_bounded_and_its_end_is_told() {
 }
 
 #[test]
+fn memory_is_that_of_the_book_and_of_what_waits() {
+    let mut delta_book = follow::<Flat>(Sequence::Range);
+    let own = size_of_val(&delta_book) - size_of::<Book<Flat>>();
+    assert_eq!(delta_book.memory(), own + delta_book.untrusted().memory());
+    let _ = apply(&mut delta_book, Ids::one(1));
+    assert_eq!(delta_book.buffered(), 1);
+    let waiting = delta_book.memory() - own - delta_book.untrusted().memory();
+    assert!(
+        (size_of::<Level>()..4_096).contains(&waiting),
+        "{waiting} bytes"
+    );
+}
+
+#[test]
+fn another_scale_needs_a_snapshot() {
+    let mut book = follow::<Flat>(Sequence::Contiguous);
+    assert_eq!(snapshot(&mut book, 1), Outcome::Applied);
+    assert!(!book.set_scale(Scale::UNIT), "it is the same");
+    assert!(book.live().is_some());
+    let scale = Scale::new(2, 3).unwrap();
+    assert!(book.set_scale(scale));
+    assert_eq!(book.state(), State::Gap(Gap::Scale));
+    assert_eq!((book.untrusted().scale(), book.last_id()), (scale, None));
+}
+
+/// What another connection's next delta must be for a book at 10 to go on from it.
+#[test]
+fn a_feed_continues_a_book_without_a_hole() {
+    for (sequence, ids, continues) in [
+        (Sequence::Contiguous, Ids::one(11), true),
+        (Sequence::Contiguous, Ids::one(12), false),
+        (Sequence::Range, Ids::range(9, 14), true),
+        (Sequence::Range, Ids::range(11, 14), true),
+        (Sequence::Range, Ids::range(12, 14), false),
+        (Sequence::Range, Ids::range(11, 10), false),
+        (Sequence::Range, Ids::range(2, 3), true),
+    ] {
+        let mut book = follow::<Flat>(sequence);
+        assert!(!book.is_continued_by(ids) && !book.adopt(ids, Epoch(7)));
+        let _ = snapshot(&mut book, 10);
+        assert_eq!(book.is_continued_by(ids), continues, "{sequence:?} {ids:?}");
+        assert_eq!(book.adopt(ids, Epoch(7)), continues, "{sequence:?} {ids:?}");
+        let epoch = if continues { Epoch(7) } else { Epoch(0) };
+        assert_eq!(book.untrusted().epoch(), epoch);
+        assert_eq!((book.last_id(), book.live().is_some()), (Some(10), true));
+    }
+}
+
+#[test]
 fn a_wrong_checksum_is_a_gap() {
     let checksum: fn(&Book<Ladder>) -> u32 = Book::crc32;
     let mut book = follow::<Ladder>(Sequence::None).with_checksum(checksum);

@@ -103,4 +103,5 @@ fn every_scale_can_be_drawn() {
         drawn.insert((scale.price_decimals(), scale.quantity_decimals()));
     }
     assert_eq!(drawn.len(), 19 * 19);
+    assert_eq!(Scale::size_hint(0), (2, Some(2)));
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use oracle::{Naive, Random, counted, level};
 use ticklot_book::{
-    Book, BookView, Coverage, Depth, Flat, HalfTicks, Imbalance, Ladder, Level, Lots, Nanos, Ratio,
-    Scale, Side, Storage, Ticks,
+    Book, BookRef, BookView, Coverage, Depth, Flat, HalfTicks, Imbalance, Ladder, Level, Lots,
+    Nanos, Ratio, Scale, Side, Storage, Ticks,
 };
 
 const SIDES: [Side; 2] = [Side::Bid, Side::Ask];
@@ -477,4 +477,32 @@ fn own_orders_are_taken_out() {
             assert_eq!(view.without(side, &own), (expected, covers));
         }
     });
+}
+
+/// A reference says what its book says, of whichever storage it is.
+#[test]
+fn a_reference_is_its_book() {
+    let mut random = Random(8);
+    for _ in 0..100 {
+        let naive = random_book(&mut random);
+        let flat = book::<Flat>(&naive, Coverage::Shown);
+        let ladder = book::<Ladder>(&naive, Coverage::Shown);
+        for reference in [BookRef::from(&flat), BookRef::from(&ladder)] {
+            let (one, other): (&dyn Any, &dyn Any) = (&flat, &reference);
+            assert_eq!(one.touch(), other.touch());
+            assert_eq!(one.digest(), other.digest());
+            assert_eq!(one.imbalances(2, Ticks(9)), other.imbalances(2, Ticks(9)));
+            for side in SIDES {
+                assert_eq!(one.all_levels(side), other.all_levels(side));
+                assert_eq!(reference.best(side), flat.best(side));
+                assert_eq!(one.coverage_of(side), other.coverage_of(side));
+                let limit = naive.worst(side).map_or(Ticks(0), |level| level.ticks);
+                assert_eq!(one.depths(side, 2, limit), other.depths(side, 2, limit));
+                assert_eq!(one.filled(side, Lots(9)), other.filled(side, Lots(9)));
+                assert_eq!(one.copied(side, 3), other.copied(side, 3));
+            }
+        }
+        let levels = BookRef::from(&flat).levels(Side::Bid);
+        assert_eq!(levels.size_hint(), flat.levels(Side::Bid).size_hint());
+    }
 }
