@@ -198,3 +198,68 @@ impl fmt::Display for Side {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_saturates_at_both_ends() {
+        let (second, most) = (Duration::from_secs(1), u64::MAX);
+        for (from, after, before) in [
+            (0, 1_000_000_000, 0),
+            (999_999_999, 1_999_999_999, 0),
+            (1_000_000_000, 2_000_000_000, 0),
+            (1_000_000_001, 2_000_000_001, 1),
+            (most, most, most - 1_000_000_000),
+        ] {
+            assert_eq!(Nanos(from).after(second), Nanos(after));
+            assert_eq!(Nanos(from).before(second), Nanos(before));
+        }
+        for length in [Duration::MAX, Duration::from_nanos(most) * 2] {
+            assert_eq!(Nanos(5).after(length), Nanos(most));
+            assert_eq!(Nanos(most).before(length), Nanos(0));
+        }
+        assert_eq!(Nanos(7).since(Nanos(5)), Duration::from_nanos(2));
+        assert_eq!(Nanos(5).since(Nanos(7)), Duration::ZERO);
+        assert_eq!(Nanos::from_millis(3), Nanos(3_000_000));
+        assert_eq!(Nanos::from_secs(3), Nanos(3_000_000_000));
+        assert_eq!(Nanos::from_secs(most), Nanos(most));
+    }
+
+    #[test]
+    fn sides_have_an_order_of_their_own() {
+        let (one, two) = (Ticks(1), Ticks(2));
+        for (side, opposite, worst, name) in [
+            (Side::Bid, Side::Ask, i64::MIN, "bid"),
+            (Side::Ask, Side::Bid, i64::MAX, "ask"),
+        ] {
+            assert_eq!(
+                (side.opposite(), side.worst_price()),
+                (opposite, Ticks(worst))
+            );
+            assert_eq!(side.is_better(two, one), side == Side::Bid);
+            assert_eq!(side.is_better(one, two), side == Side::Ask);
+            assert!(!side.is_better(one, one));
+            assert_eq!(alloc::format!("{side} {one}"), alloc::format!("{name} 1"));
+        }
+    }
+
+    #[test]
+    fn whole_numbers_saturate() {
+        for (a, b, sum, difference) in [
+            (5, 3, 8, 2),
+            (i64::MAX, 1, i64::MAX, i64::MAX - 1),
+            (i64::MIN, 1, i64::MIN + 1, i64::MIN),
+        ] {
+            assert_eq!(
+                (Ticks(a) + Ticks(b), Ticks(a) - Ticks(b)),
+                (Ticks(sum), Ticks(difference))
+            );
+            assert_eq!(
+                (Lots(a) + Lots(b), Lots(a) - Lots(b)),
+                (Lots(sum), Lots(difference))
+            );
+        }
+    }
+}

@@ -85,6 +85,11 @@ fn changes_are_empty_when_nothing_changed() {
         assert_eq!(changes.is_empty(), is_empty, "{changes:?}");
         assert_eq!(changes.len(), usize::from(!is_empty), "{changes:?}");
     }
+    let (mut book, mut same, mut different) = (self::book(), self::book(), self::book());
+    let changes = book.replace(&one, &none, Nanos(1)).unwrap();
+    assert_eq!(changes, same.replace(&one, &none, Nanos(2)).unwrap());
+    assert_ne!(changes, different.replace(&other, &none, Nanos(1)).unwrap());
+    book.replace(&none, &none, Nanos(1)).unwrap();
     // A delta reports its changes in another form.
     let changes = book.apply(&one, &[], Nanos(1)).unwrap();
     assert!(!changes.is_empty() && changes.len() == 1);

@@ -318,6 +318,20 @@ fn memory_is_that_of_the_book_and_of_what_waits() {
 }
 
 #[test]
+fn a_stale_book_is_refreshed() {
+    let limit = Duration::from_secs(1);
+    let mut book = follow::<Flat>(Sequence::Contiguous);
+    let _ = snapshot(&mut book, 10);
+    let soon = NOW.after(limit - Duration::from_nanos(1));
+    assert!(!book.expire(soon, limit));
+    assert!(!book.refresh(), "it is not stale");
+    assert!(book.expire(NOW.after(limit), limit));
+    assert_eq!(book.state(), State::Stale);
+    assert!(book.refresh());
+    assert_eq!((book.state(), book.last_id()), (State::Live, Some(10)));
+}
+
+#[test]
 fn another_scale_needs_a_snapshot() {
     let mut book = follow::<Flat>(Sequence::Contiguous);
     assert_eq!(snapshot(&mut book, 1), Outcome::Applied);

@@ -500,6 +500,13 @@ fn memory_is_bounded() {
         }
         assert!(book.storage(Side::Ask).heap_bytes() <= window + 2 * MAX_LEVELS * level_bytes);
     }
+    // Not less than it holds: all its levels but one are beyond the window.
+    book.replace(&[], &[], Nanos(1)).unwrap();
+    for n in 0..1_000 {
+        book.set(Side::Ask, level(n << 40, 1), Nanos(1)).unwrap();
+    }
+    let side = book.storage(Side::Ask);
+    assert!(side.heap_bytes() >= window + (side.len() - 1) * level_bytes);
     let mut flat = self::book::<Flat>();
     assert!(flat.memory() < 4 * 1024, "{} bytes", flat.memory());
     for n in 0..1_100 {

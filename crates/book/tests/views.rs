@@ -187,6 +187,9 @@ fn ratios_read_as_floats_and_text() {
     let mut only_bids = none;
     only_bids.bids.lots = 5;
     assert_eq!(only_bids.ratio(), Some(ratio(5, 5)));
+    let mut more_asks = only_bids;
+    more_asks.asks.lots = 7;
+    assert_eq!(more_asks.ratio(), Some(ratio(-2, 12)));
 }
 
 fn sum<'a>(levels: impl Iterator<Item = &'a Level>) -> (i128, usize) {
@@ -502,7 +505,29 @@ fn a_reference_is_its_book() {
                 assert_eq!(one.copied(side, 3), other.copied(side, 3));
             }
         }
+        assert!(
+            BookRef::from(&flat)
+                .as_flat()
+                .is_some_and(|it| it.asks() == flat.asks())
+        );
+        assert!(BookRef::from(&ladder).as_flat().is_none());
         let levels = BookRef::from(&flat).levels(Side::Bid);
         assert_eq!(levels.size_hint(), flat.levels(Side::Bid).size_hint());
+    }
+}
+
+/// Beyond the best price there is nothing, also where no price is beyond it.
+#[test]
+fn a_negative_range_holds_nothing() {
+    for (side, best) in [(Side::Bid, i64::MAX), (Side::Ask, i64::MIN), (Side::Ask, 5)] {
+        let mut naive = Naive::default();
+        naive.set(side, level(best, 7));
+        let book = book::<Flat>(&naive, Coverage::Shown);
+        let (none, all) = (
+            book.imbalance_within(Ticks(-1)),
+            book.imbalance_within(Ticks(0)),
+        );
+        let lots = |it: Imbalance| it.bids.lots + it.asks.lots;
+        assert_eq!((lots(none), lots(all)), (0, 7), "{side}");
     }
 }
