@@ -31,10 +31,10 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// When there is a token, and another one if one is to be left.
-    pub(crate) fn next(&self, now: Nanos, drip: Duration, tokens: u64) -> Nanos {
-        let tokens = u32::try_from(tokens.saturating_sub(1)).unwrap_or(u32::MAX);
-        let spare = drip.saturating_mul(tokens).as_nanos();
+    /// When there is a token, of as many as there may be messages; and another one unless it is for a ping.
+    pub(crate) fn next(&self, now: Nanos, drip: Duration, messages: u32, ping: bool) -> Nanos {
+        let tokens = messages.saturating_sub(u32::from(!ping));
+        let spare = drip.saturating_mul(tokens.saturating_sub(1)).as_nanos();
         let spare = u64::try_from(spare).unwrap_or(u64::MAX);
         Nanos(self.full.0.saturating_sub(spare)).max(now)
     }

@@ -97,6 +97,12 @@ mod tests {
     }
 
     #[test]
+    fn never_is_one_connection() {
+        let never = Reconnect::never();
+        assert_eq!((never.attempts, never.after_close), (Some(1), false));
+    }
+
+    #[test]
     fn jitter_fills_the_range_and_never_leaves_it() {
         let mut random = fastrand::Rng::with_seed(7);
         let waits: Vec<u128> = (0..1000)

@@ -66,8 +66,8 @@ impl Limiter {
     pub(crate) fn next(&self, now: Nanos, ping: bool) -> Nanos {
         #[cfg(feature = "sabotage")]
         if let Some(bucket) = &self.bucket {
-            let tokens = u64::from(self.limit.messages) - u64::from(!ping);
-            return bucket.next(now, self.drip(now), tokens).max(self.pause);
+            let free = bucket.next(now, self.drip(now), self.limit.messages, ping);
+            return free.max(self.pause);
         }
         let places = self.limit.messages as usize;
         let places = if ping { places } else { (places - 1).max(1) };
@@ -232,8 +232,11 @@ mod tests {
         limiter.slow_down(now);
         limiter.slow_down(now);
         assert_eq!(limiter.window(now), 8 * SECOND, "a bounded stretch");
-        now = now.after(31 * SECOND);
+        now = now.after(30 * SECOND);
         assert_eq!(limiter.window(now), SECOND, "forgiven after a while");
+        assert_eq!(limiter.window(Nanos(now.0 - 1)), 8 * SECOND);
+        limiter.slow_down(now);
+        assert_eq!(limiter.window(now), 2 * SECOND, "and counted anew");
     }
 
     #[test]
@@ -241,6 +244,7 @@ mod tests {
         let mut limiter = limiter();
         let mut now = START;
         send(&mut limiter, &mut now, 9, 0);
+        limiter.slow_down(now);
         limiter.reset();
         assert_eq!(limiter.next(now, false), now);
     }

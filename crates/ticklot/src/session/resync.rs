@@ -232,6 +232,22 @@ mod tests {
     }
 
     #[test]
+    fn a_postponed_request_keeps_its_number() {
+        let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
+        let mut random = fastrand::Rng::with_seed(1);
+        let now = Nanos(5);
+        resyncs.want(BOOK, now);
+        resyncs.requested(BOOK, now, &policy, &mut random);
+        let later = resyncs.next_due().unwrap();
+        resyncs.postpone(BOOK, later, &policy, &mut random);
+        let wait = resyncs.next_due().unwrap().since(later);
+        assert!(policy.patience <= wait && wait <= policy.patience.mul_f64(1.5));
+        let due = later.after(wait);
+        assert_eq!(resyncs.first_due(due), Some((BOOK, Due::TimedOut(1))));
+        assert_eq!(resyncs.requested(BOOK, due, &policy, &mut random), 2);
+    }
+
+    #[test]
     fn retry_time_is_bounded() {
         let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
         let mut random = fastrand::Rng::with_seed(1);

@@ -4,6 +4,7 @@
 
 mod bayse;
 mod bench;
+mod counts;
 mod found;
 mod jayx;
 mod rules;

@@ -1,0 +1,62 @@
+//! What a session counts, and what it says of itself.
+
+use ticklot::jayx::Envelope;
+use ticklot::{ConnectionId, Disconnect, Next, Reconnect};
+
+use crate::bench::{Bench, PLAIN_BOOK, SECOND, closed, jayx, options};
+
+#[test]
+fn connections_messages_and_bytes_are_counted() {
+    let mut bench = jayx(Envelope::Plain);
+    assert_eq!(bench.session.id(), ConnectionId(0));
+    for life in 1..=3 {
+        bench.open();
+        assert_eq!(bench.sent().len(), 1);
+        bench.frame(PLAIN_BOOK);
+        bench.end(&closed(1000));
+        let stats = bench.session.stats();
+        let bytes = PLAIN_BOOK.len() as u64;
+        assert_eq!((stats.connects, stats.disconnects), (life, life));
+        assert_eq!((stats.frames, stats.bytes), (life, life * bytes));
+        assert_eq!((stats.sent, stats.snapshots), (life, life));
+        bench.pass(60 * SECOND);
+    }
+    bench.open();
+    bench.session.abandon(&mut bench.books);
+    let stats = bench.session.stats();
+    assert_eq!((stats.connects, stats.disconnects), (4, 4));
+    // Nobody is connected: nothing more is given up.
+    bench.session.abandon(&mut bench.books);
+    assert_eq!(bench.session.stats().disconnects, 4);
+    // A failed attempt is one too.
+    bench.end(&Disconnect::Stopped);
+    assert_eq!(bench.session.stats().disconnects, 5);
+}
+
+#[test]
+fn one_connection_is_all_without_reconnects() {
+    let once = || {
+        let mut options = options();
+        options.reconnect = Reconnect::never();
+        let venue = ticklot::jayx::JayX::new("BTCUSDT");
+        Bench::new(venue.build().unwrap(), options)
+    };
+    let mut failed = once();
+    assert_eq!(failed.end(&closed(1006)), Next::Done);
+    let mut ended = once();
+    ended.open();
+    assert_eq!(ended.end(&closed(1000)), Next::Done);
+}
+
+/// A driver asks only when it says so: neither ever nor never.
+#[test]
+fn there_is_something_to_send_until_it_was_sent() {
+    let mut bench = jayx(Envelope::Plain);
+    bench.open();
+    assert!(bench.session.has_outgoing(bench.now));
+    assert_eq!(bench.sent().len(), 1);
+    assert!(!bench.session.has_outgoing(bench.now));
+    bench.frame(PLAIN_BOOK);
+    let _ = bench.sent();
+    assert!(!bench.session.has_outgoing(bench.now));
+}
