@@ -77,6 +77,28 @@ fn everything_is_subscribed_to_and_again_after_a_reconnect() {
     assert_eq!(plain.sent().len(), 5, "at once");
 }
 
+/// A server that repeats its packets draws one subscription, on each connection.
+#[test]
+fn repeated_packets_of_the_handshake_draw_one_subscription() {
+    let mut bench = everything(Envelope::SocketIo);
+    for _ in 0..2 {
+        bench.open();
+        for _ in 0..100 {
+            bench.frame(OPEN);
+        }
+        assert_eq!(bench.sent(), ["40"]);
+        for _ in 0..100 {
+            bench.frame("40");
+        }
+        assert_eq!(bench.sent().len(), 5);
+        bench.frame(OPEN);
+        bench.frame(r#"40{"sid":"s"}"#);
+        assert_eq!(bench.sent(), [""; 0]);
+        bench.end(&Disconnect::Silent);
+        bench.now.0 += 60 * SECOND;
+    }
+}
+
 #[test]
 fn an_acknowledgement_that_the_server_asks_for_is_given() {
     let mut bench = everything(Envelope::SocketIo);

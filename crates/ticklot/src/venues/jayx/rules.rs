@@ -208,14 +208,14 @@ impl JayX {
         let now = context.now();
         let outbox = context.outbox();
         match step {
+            Step::Join { .. } if self.silence_limit.is_some() => {}
             Step::Join { silence_limit } => {
                 self.silence_limit = Some(silence_limit);
                 outbox.push(|out| out.extend_from_slice(JOIN));
             }
-            Step::Subscribe => {
-                self.join_by = None;
-                self.subscribe(now, outbox);
-            }
+            // Once a connection: a server that repeats its packets is answered no more often.
+            Step::Subscribe if self.join_by.take().is_some() => self.subscribe(now, outbox),
+            Step::Subscribe => {}
             Step::Pong => outbox.push(|out| out.extend_from_slice(PONG)),
             Step::End(reason) => return Reply::End(reason),
             Step::Nothing => {}
