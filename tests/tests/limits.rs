@@ -149,6 +149,8 @@ fn every_default_of_the_table_is_the_default() {
             ms(options.reconnect.max_retry_after),
         ),
         ("cap", backoff, ms(options.reconnect.cap)),
+        ("good_after", backoff, ms(options.reconnect.good_after)),
+        ("proven_after", backoff, ms(options.reconnect.proven_after)),
         ("patience", resync, ms(options.resync.patience)),
         ("cap", resync, ms(options.resync.cap)),
         ("bytes", in_flight, flight.bytes as u64),

@@ -488,8 +488,9 @@ impl<H: ?Sized> Context<'_, H> {
         self.slow_down = true;
     }
 
-    /// The connection has answered a request: it is good, and the next backoff
-    /// starts from its beginning. An applied snapshot or delta says so by itself.
+    /// The connection has answered a request. When it also stays open for
+    /// [`Reconnect::proven_after`](crate::Reconnect::proven_after), the next backoff starts from its beginning.
+    /// An applied snapshot or delta has the same effect.
     pub fn confirmed(&mut self) {
         self.proved = true;
     }

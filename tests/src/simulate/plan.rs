@@ -131,7 +131,7 @@ impl Plan {
         options.resync.patience = self.patience;
         options.resync.cap = self.cap;
         options.max_frame = MAX_FRAME;
-        options.seed = self.seed ^ (place as u64) << 40;
+        options.seed = Some(self.seed ^ (place as u64) << 40);
         options.sabotage = self.sabotage;
         options
     }

@@ -204,7 +204,7 @@ fn feed(watch: Watch, jayx: &Server, bayse: &Server) -> Result<Feed<Watch>, Stri
 
 fn options(seed: u64) -> Options {
     let mut options = Options::default();
-    options.seed = seed;
+    options.seed = Some(seed);
     options.stale_after = Some(Duration::from_secs(1));
     options.reconnect.base = Duration::from_millis(100);
     options.reconnect.cap = Duration::from_secs(1);

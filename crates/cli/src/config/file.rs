@@ -37,6 +37,7 @@ pub(super) struct ReconnectTable {
     pub(super) cap: Option<Time>,
     pub(super) max_retry_after: Option<Time>,
     pub(super) good_after: Option<Time>,
+    pub(super) proven_after: Option<Time>,
     pub(super) jitter: Option<bool>,
     pub(super) attempts: Option<u32>,
     pub(super) first_attempts: Option<u32>,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Subcommand};
 use ticklot::bayse::{Currency, Topic};
-use ticklot::{Scale, jayx};
+use ticklot::{Reconnect, Scale, jayx};
 
 use self::file::{BayseTable, EnvelopeWord, JayxTable, KrakenTable, Source};
 pub(crate) use self::setup::Setup;
@@ -143,8 +143,8 @@ fn describe(
     writeln!(
         out,
         "reconnect: after at most {}, doubling up to {}, {attempts}",
-        time(rules.base),
-        time(rules.cap)
+        time(rules.base.max(Reconnect::MIN_WAIT)),
+        time(rules.cap.max(Reconnect::MIN_WAIT))
     )
 }
 
@@ -326,6 +326,16 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part:?} in {text}");
         }
+    }
+
+    #[test]
+    fn a_wait_below_the_floor_is_shown_as_the_floor() {
+        let text = "[reconnect]\nbase = \"0s\"\ncap = \"0s\"\n[[jayx]]\nbalances = true\n";
+        let text = checked(text).unwrap();
+        assert!(
+            text.contains("after at most 100ms, doubling up to 100ms"),
+            "{text}"
+        );
     }
 
     /// What is commented out in the example can be put in.

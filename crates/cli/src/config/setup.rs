@@ -362,6 +362,7 @@ impl Setup {
         put_time(&mut rules.cap, table.cap);
         put_time(&mut rules.max_retry_after, table.max_retry_after);
         put_time(&mut rules.good_after, table.good_after);
+        put_time(&mut rules.proven_after, table.proven_after);
         put(&mut rules.jitter, table.jitter);
         rules.attempts = table.attempts;
         // A wrong address is better told than tried for ever.

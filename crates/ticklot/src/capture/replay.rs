@@ -179,6 +179,7 @@ impl<H: Handler> Replay<H> {
             count_control: by_lines,
             // What became stale is noted; where nothing is noted nothing is known of it.
             stale_after: None,
+            seed: Some(0),
             ..Options::default()
         };
         let mut session = Session::new(venue, connection, options, &mut self.books);

@@ -108,12 +108,7 @@ impl<H: Handler> Feed<H> {
     where
         H: OnMessage<V>,
     {
-        let seed = fastrand::u64(..);
-        let options = Options {
-            seed,
-            ..Options::default()
-        };
-        self.add_with(venue, options, transport::Config::default())
+        self.add_with(venue, Options::default(), transport::Config::default())
     }
 
     /// Adds a connection with options of its own.

@@ -4,21 +4,26 @@ use std::time::Duration;
 
 /// When and how often to reconnect.
 ///
-/// The wait before attempt `n` (from 0) is drawn evenly from zero to `min(base * 2^n, cap)`: full
-/// jitter, so that many clients do not reconnect at once. `n` starts again from 0 after a connection that
-/// proved good: it answered a request, or stayed open for `good_after`.
+/// The wait before attempt `n` (from 0) is drawn evenly from `MIN_WAIT` to `min(base * 2^n, cap)`: full
+/// jitter, so that many clients do not reconnect at once. No wait is shorter than
+/// [`MIN_WAIT`](Self::MIN_WAIT), whatever `base` and `cap` are. `n` starts again from 0 after a healthy connection: one that brought something requested and
+/// stayed open for `proven_after`, or stayed open for `good_after`. A server that answers and
+/// disconnects is dialled with a growing wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reconnect {
-    /// The longest first wait. Default: 1 s.
+    /// The longest first wait; at least `MIN_WAIT`. Default: 1 s.
     pub base: Duration,
-    /// The longest wait. Default: 30 s.
+    /// The longest wait; at least `MIN_WAIT`. Default: 30 s.
     pub cap: Duration,
     /// The longest wait that a server can ask for (`Retry-After`). Default: 5 min.
     pub max_retry_after: Duration,
-    /// How long a connection must have been open to prove good without having brought anything.
+    /// How long a connection must have been open to be healthy without having brought anything.
     /// Default: 30 s.
     pub good_after: Duration,
+    /// How long a connection must have been open to be healthy when it brought something requested: a
+    /// book, or a confirmation. Default: 5 s.
+    pub proven_after: Duration,
     /// Whether the wait is drawn at random up to its limit, or is the limit. Default: true.
     pub jitter: bool,
     /// How many attempts may fail in a row before giving up. Default: none, try for ever.
@@ -37,6 +42,7 @@ impl Default for Reconnect {
             cap: Duration::from_secs(30),
             max_retry_after: Duration::from_secs(300),
             good_after: Duration::from_secs(30),
+            proven_after: Duration::from_secs(5),
             jitter: true,
             attempts: None,
             first_attempts: None,
@@ -46,6 +52,9 @@ impl Default for Reconnect {
 }
 
 impl Reconnect {
+    /// The shortest wait, whatever the rules are: at most ten attempts a second.
+    pub const MIN_WAIT: Duration = Duration::from_millis(100);
+
     /// One connection: when it ends, or cannot be made, that is the end.
     #[must_use]
     pub fn never() -> Self {
@@ -58,13 +67,25 @@ impl Reconnect {
 
     /// The wait before attempt `n`, from 0.
     pub(crate) fn wait(&self, n: u32, random: &mut fastrand::Rng) -> Duration {
-        let limit = doubled(self.base, n, self.cap);
-        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        let limit = doubled(
+            self.base.max(Self::MIN_WAIT),
+            n,
+            self.cap.max(Self::MIN_WAIT),
+        );
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(if self.jitter {
-            random.u64(0..=limit)
+            random.u64(nanos(Self::MIN_WAIT)..=nanos(limit))
         } else {
-            limit
+            nanos(limit)
         })
+    }
+
+    /// How long a connection must have been open to be healthy.
+    pub(crate) fn healthy_after(&self, proved: bool) -> Duration {
+        match proved {
+            true => self.proven_after.min(self.good_after),
+            false => self.good_after,
+        }
     }
 }
 
@@ -111,5 +132,26 @@ mod tests {
         assert!(waits.iter().all(|&wait| wait <= 2_000_000_000));
         assert!(waits.iter().any(|&wait| wait < 200_000_000));
         assert!(waits.iter().any(|&wait| wait > 1_800_000_000));
+        assert!(waits.iter().all(|&wait| wait >= 100_000_000));
+    }
+
+    #[test]
+    fn no_rule_waits_for_less_than_the_floor() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for jitter in [false, true] {
+            for (base, cap, first, last) in [(0, 0, 100, 100), (0, 30_000, 100, 30_000)] {
+                let rules = Reconnect {
+                    base: Duration::from_millis(base),
+                    cap: Duration::from_millis(cap),
+                    jitter,
+                    ..Reconnect::default()
+                };
+                for n in 0..64 {
+                    let wait = rules.wait(n, &mut random).as_millis();
+                    assert!((100..=last).contains(&wait), "{rules:?}: {wait} ms");
+                }
+                assert_eq!(rules.wait(0, &mut random).as_millis(), first);
+            }
+        }
     }
 }

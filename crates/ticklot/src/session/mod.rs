@@ -11,6 +11,7 @@
 //!    └──────────────────────────────────────────────────────────┘
 //! ```
 
+use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -56,8 +57,10 @@ pub struct Options {
     /// connection's own limit comes first (`transport::Config::max_message_size`, 2 MiB), and costs
     /// the connection. A line has at most 4 MiB in any case. Default: 4 MiB.
     pub max_frame: usize,
-    /// The seed of the jitter. Default: 0; the feed draws its own.
-    pub seed: u64,
+    /// The seed of the jitter. With a seed, the waits of a session depend on nothing but the seed and its
+    /// [`ConnectionId`]. Default: none, each session draws its own from the operating system, so that no two
+    /// connections, venues or processes wait alike.
+    pub seed: Option<u64>,
     /// Whether frames of a Socket.IO session's own are counted in
     /// [`BookUpdate::frame`](crate::BookUpdate::frame): true when replaying a log, where the number
     /// is a line of the log. Default: false.
@@ -74,7 +77,7 @@ impl Default for Options {
             resync: ResyncPolicy::default(),
             stale_after: Some(Duration::from_secs(30)),
             max_frame: 4 << 20,
-            seed: 0,
+            seed: None,
             count_control: false,
             #[cfg(feature = "sabotage")]
             sabotage: None,
@@ -117,8 +120,10 @@ pub struct Session<V> {
     stats: Stats,
     random: fastrand::Rng,
     frames: u64,
-    /// Attempts that failed since a connection last proved good.
+    /// Attempts that failed since a connection was last healthy.
     failures: u32,
+    /// Whether the connection brought something that was requested.
+    proved: bool,
     /// Whether any connection ever opened.
     ever_open: bool,
     /// When the connection opened.
@@ -159,10 +164,11 @@ impl<V: Venue> Session<V> {
             send_at: None,
             ask: true,
             stats: Stats::default(),
-            random: fastrand::Rng::with_seed(options.seed),
+            random: random(options.seed, id),
             options,
             frames: 0,
             failures: 0,
+            proved: false,
             ever_open: false,
             since: Nanos(0),
             heard: Nanos(0),
@@ -317,6 +323,7 @@ impl<V: Venue> Session<V> {
         self.ever_open = true;
         self.since = now;
         self.heard = now;
+        self.proved = false;
         self.outbox.clear();
         self.resyncs.clear();
         self.lateness = Lateness::opened(now);
@@ -540,9 +547,7 @@ impl<V: Venue> Session<V> {
         if reply == Reply::Stop {
             context.books.drop_changes();
         }
-        if context.proved {
-            self.failures = 0;
-        }
+        self.proved |= context.proved;
         let slow_down = context.slow_down;
         if let Some(limiter) = self.limiter.as_mut().filter(|_| slow_down) {
             limiter.slow_down(now);
@@ -640,7 +645,7 @@ impl<V: Venue> Session<V> {
         handler: &mut H,
     ) -> ControlFlow<()> {
         let was_open = self.next == Next::Open;
-        if was_open && now.since(self.since) >= self.options.reconnect.good_after {
+        if was_open && now.since(self.since) >= self.options.reconnect.healthy_after(self.proved) {
             self.failures = 0;
         }
         self.tell(now, What::Closed(reason));
@@ -774,6 +779,14 @@ pub(crate) fn report<H: Handler + ?Sized>(
         }
     }
     ControlFlow::Continue(())
+}
+
+/// The random numbers of a session.
+fn random(seed: Option<u64>, id: ConnectionId) -> fastrand::Rng {
+    // The keys of `RandomState` are the operating system's, and differ at each call.
+    let drawn = || RandomState::new().hash_one(());
+    let seed = seed.map_or_else(drawn, |seed| seed ^ u64::from(id.0));
+    fastrand::Rng::with_seed(seed)
 }
 
 #[cfg(feature = "sabotage")]

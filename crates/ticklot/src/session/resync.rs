@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ticklot_book::Nanos;
 
-use super::backoff::doubled;
+use super::backoff::{Reconnect, doubled};
 use crate::books::BookId;
 
 /// The longest wait that a server can ask for.
@@ -21,7 +21,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResyncPolicy {
-    /// How long the first request may take. Default: 5 s.
+    /// How long the first request may take; at least 100 ms. Default: 5 s.
     pub patience: Duration,
     /// The longest wait, before the random part. Default: 60 s.
     pub cap: Duration,
@@ -40,7 +40,7 @@ impl ResyncPolicy {
     /// The wait after request `attempt`, from 1.
     fn wait(&self, attempt: u32, random: &mut fastrand::Rng) -> Duration {
         let wait = doubled(self.patience, attempt.saturating_sub(1), self.cap);
-        let wait = wait.max(Duration::from_millis(1));
+        let wait = wait.max(Reconnect::MIN_WAIT);
         wait + wait.mul_f64(random.f64() / 2.0)
     }
 }

@@ -1,12 +1,13 @@
 //! The rules that hold for every venue, and JayX's.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::bayse::Bayse;
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::{
-    BookId, Disconnect, EndReason, Epoch, Gap, Instrument, Nanos, Next, Reply, Side, State,
-    VenueName,
+    BookId, Books, ConnectionId, Disconnect, EndReason, Epoch, Event, Gap, Instrument, Nanos, Next,
+    Options, Reply, Session, Side, State, VenueName,
 };
 
 use crate::bench::{
@@ -159,11 +160,24 @@ fn waits_double_up_to_the_cap_and_start_again_after_a_good_connection() {
     assert_eq!(until.since(bench.now), Duration::from_secs(30));
     bench.now = until;
     bench.open();
+    // A book is not enough: a server that sends one and drops the connection must not be hammered either.
     bench.frame(&packet_book(10, 11));
     let Next::WaitUntil(until) = bench.end(&closed(1000)) else {
         panic!()
     };
-    assert_eq!(until.since(bench.now), Duration::from_secs(1));
+    assert_eq!(until.since(bench.now), Duration::from_secs(30));
+    bench.now = until;
+    bench.open();
+    bench.frame(&packet_book(10, 11));
+    bench.now.0 += 5 * SECOND;
+    let Next::WaitUntil(until) = bench.end(&closed(1000)) else {
+        panic!()
+    };
+    assert_eq!(
+        until.since(bench.now),
+        Duration::from_secs(1),
+        "a book and five seconds"
+    );
     // A connection that lasted is good too.
     let mut bench = jayx(Envelope::SocketIo);
     bench.end(&Disconnect::Silent);
@@ -175,6 +189,40 @@ fn waits_double_up_to_the_cap_and_start_again_after_a_good_connection() {
     assert_eq!(
         bench.session.next(bench.now),
         Next::WaitUntil(Nanos(131 * SECOND))
+    );
+}
+
+/// The waits after each of three failures, in nanoseconds.
+fn drawn_waits(seed: Option<u64>, id: u32) -> Vec<u64> {
+    let mut options = Options::default();
+    options.seed = seed;
+    let mut books = Books::new();
+    let venue = JayX::new("BTCUSDT").build().unwrap();
+    let mut session = Session::new(venue, ConnectionId(id), options, &mut books);
+    let mut handler = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
+    let mut wait = |_| {
+        let _ = session.disconnected(Nanos(0), &Disconnect::Silent, &mut books, &mut handler);
+        match session.next(Nanos(0)) {
+            Next::WaitUntil(until) => until.0,
+            next => panic!("{next:?}"),
+        }
+    };
+    (0..3).map(&mut wait).collect()
+}
+
+#[test]
+fn jitter_differs_unless_a_seed_is_set() {
+    assert_ne!(drawn_waits(None, 0), drawn_waits(None, 0), "drawn");
+    assert_eq!(
+        drawn_waits(Some(7), 0),
+        drawn_waits(Some(7), 0),
+        "a seed repeats"
+    );
+    assert_ne!(drawn_waits(Some(7), 0), drawn_waits(Some(8), 0));
+    assert_ne!(
+        drawn_waits(Some(7), 0),
+        drawn_waits(Some(7), 1),
+        "connections with one seed"
     );
 }
 

@@ -216,11 +216,8 @@ impl<H: OnMessage<Bayse>> Feed<H> {
     ) -> Result<Remotes, RequestError> {
         let connections = plan.connections()?;
         let mut add = |(place, venue)| {
-            let options = Options {
-                seed: fastrand::u64(..),
-                ..options.clone()
-            };
-            (place, self.add_with(venue, options, transport.clone()))
+            let remote = self.add_with(venue, options.clone(), transport.clone());
+            (place, remote)
         };
         let remotes = connections.into_iter().map(&mut add).collect();
         Ok(Remotes { remotes })
