@@ -11,7 +11,7 @@ use ticklot::{Books, Event, Feed, Handler, OnMessage, Venue};
 
 use crate::args::{FollowArgs, RecordArgs};
 use crate::view::Printable;
-use crate::{Failure, Output, replay, watch};
+use crate::{Failure, Output, replay, tell, watch};
 
 /// How often it is looked how far the recorder is.
 const TICK: Duration = Duration::from_secs(1);
@@ -194,16 +194,15 @@ impl<'a> Keeper<'a> {
                 }
             }
             Event::Tick { .. } => return Ok(self.look()?),
-            Event::Refused { message, .. } => {
-                self.notice(format_args!("the venue refused: {message}"))?;
-            }
-            Event::Disconnected {
-                reason,
-                retry_in: Some(wait),
-                ..
+            Event::Refused { .. }
+            | Event::Unconfirmed { .. }
+            | Event::Disconnected {
+                retry_in: Some(_), ..
             } => {
-                let ms = wait.as_millis();
-                self.notice(format_args!("{reason}; connecting again in {ms} ms"))?;
+                let mut text = String::new();
+                // Writing to a string does not fail.
+                let _ = tell::notice(&mut text, event, books);
+                self.notice(format_args!("{text}"))?;
             }
             _ => {}
         }

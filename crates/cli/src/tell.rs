@@ -13,6 +13,7 @@ pub(crate) fn is_notice(event: &Event<'_>, books: &Books) -> bool {
     match event {
         Event::BadLine { .. }
         | Event::Refused { .. }
+        | Event::Unconfirmed { .. }
         | Event::Status(_)
         | Event::Disconnected {
             retry_in: Some(_), ..
@@ -40,6 +41,10 @@ pub(crate) fn notice(out: &mut impl Write, event: &Event<'_>, books: &Books) -> 
     match event {
         Event::BadLine { frame, error, .. } => write!(out, "frame {frame}: {error}"),
         Event::Refused { message, .. } => write!(out, "the venue refused: {message}"),
+        Event::Unconfirmed { room, attempts, .. } => write!(
+            out,
+            "{room}: subscription request {attempts} is not confirmed; sending it again"
+        ),
         Event::State(change) => state(out, change),
         Event::Resync(it) => resync(out, it, books),
         Event::Status(it) => status(out, it),
@@ -283,6 +288,20 @@ mod tests {
         ] {
             assert_eq!(shown(&change(old, new, cause)), want);
         }
+    }
+
+    #[test]
+    fn unconfirmed_subscriptions_are_notices() {
+        let (connection, room, attempts) = (ConnectionId(0), "orderbook:m1", 2);
+        let event = Event::Unconfirmed {
+            connection,
+            room,
+            attempts,
+        };
+        assert_eq!(
+            shown(&event),
+            "! orderbook:m1: subscription request 2 is not confirmed; sending it again"
+        );
     }
 
     #[test]

@@ -285,6 +285,34 @@ fn what_goes_wrong() {
 }
 
 #[test]
+fn subscriptions_without_a_confirmation() {
+    // A server that answers WebSocket pings alone.
+    let mut server = Running::start(&["serve", "--venue=bayse", "--faults", "freeze=1h:1"]);
+    let url = server.line();
+    let name = format!("ticklot-unconfirmed-{}.toml", std::process::id());
+    let config = std::env::temp_dir().join(name);
+    let text = format!(
+        "[[bayse]]\nurl = \"{url}\"\npatience = \"100ms\"\n[[bayse.market]]\nid = \"m1\"\n[[bayse.market]]\nid = \"m2\"\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let args = ["--config", config.to_str().unwrap(), "--json"];
+    let all = run(&args, &["unconfirmed"]);
+    std::fs::remove_file(&config).unwrap();
+    let rooms = |list: &mut dyn Iterator<Item = &Value>| -> BTreeSet<String> {
+        list.map(|it| it["room"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let reported = all
+        .iter()
+        .filter(|it| it.0 == "unconfirmed")
+        .map(|it| &it.1);
+    let end = &all.last().unwrap().1["unconfirmed"];
+    let expected = BTreeSet::from(["orderbook:m1".to_owned(), "orderbook:m2".to_owned()]);
+    assert_eq!(rooms(&mut { reported }), expected);
+    assert_eq!(rooms(&mut end.as_array().unwrap().iter()), expected);
+}
+
+#[test]
 fn every_type_is_documented_and_every_documented_type_is_one() {
     let source = include_str!("../src/watch/json/object.rs");
     let (_, variants) = source.split_once("pub(crate) enum Object<'a> {\n").unwrap();

@@ -148,6 +148,17 @@ pub enum Event<'a> {
         /// The venue's name for it.
         room: &'a str,
     },
+    /// The venue has not confirmed a subscription in time. It is requested again, and this is reported each time,
+    /// with a patience that doubles, until an [`Event::Subscribed`] or an [`Event::Refused`] names the same room.
+    /// A venue that confirms nothing reports the data that has not arrived, and `Subscribed` when it does.
+    Unconfirmed {
+        /// On which connection.
+        connection: ConnectionId,
+        /// The venue's name for it.
+        room: &'a str,
+        /// How often it was requested on this connection since it was last confirmed; at least 1.
+        attempts: u32,
+    },
     /// The venue refused a request.
     Refused {
         /// On which connection.
@@ -660,6 +671,8 @@ pub enum Disconnect {
 pub enum EndReason {
     /// The handshake inside the connection took too long.
     HandshakeTimeout,
+    /// A ping of ours had no answer in time.
+    PingTimeout,
     /// The server refused the session, with this text.
     Refused(String),
     /// The server ended the namespace that the subscriptions are in.
@@ -674,6 +687,7 @@ impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HandshakeTimeout => f.write_str("the handshake took too long"),
+            Self::PingTimeout => f.write_str("the server did not answer a ping in time"),
             Self::Refused(text) if text.is_empty() => f.write_str("the server refused the session"),
             Self::Refused(text) => write!(f, "the server refused the session: {text}"),
             Self::NamespaceClosed => f.write_str("the server ended the namespace"),

@@ -1,16 +1,25 @@
 //! A client's own pings, where the protocol has a message for them.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use ticklot_book::Nanos;
 
-/// When a ping is to be sent, and when the last one was.
+/// How long the answer to a ping may take.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How late a timer may be before the process counts as held up, and how long the answer may take then.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// When a ping is to be sent, and when the unanswered ones were.
 #[derive(Debug, Default)]
 pub(crate) struct Pings {
     every: Option<Duration>,
     due: Option<Nanos>,
-    /// When the last was sent, until it is answered.
-    sent: Option<Nanos>,
+    /// When those without an answer were sent, oldest first: at most as many as fit into the timeout.
+    sent: VecDeque<Nanos>,
+    /// The oldest is not overdue before.
+    not_before: Nanos,
 }
 
 impl Pings {
@@ -21,7 +30,8 @@ impl Pings {
 
     /// Begins a connection.
     pub(crate) fn restart(&mut self, now: Nanos) {
-        self.sent = None;
+        self.sent.clear();
+        self.not_before = Nanos(0);
         self.due = self.every.map(|every| now.after(every));
     }
 
@@ -45,14 +55,80 @@ impl Pings {
         let is_due = self.is_due(now);
         if is_due {
             self.due = self.every.map(|every| now.after(every));
-            self.sent = Some(now);
+            self.sent.push_back(now);
         }
         is_due
     }
 
-    /// The last one was answered: how long that took. None when none was sent, or it was answered
-    /// already.
+    /// The oldest was answered: how long that took. None when none is unanswered.
     pub(crate) fn answered(&mut self, received: Nanos) -> Option<Duration> {
-        self.sent.take().map(|sent| received.since(sent))
+        self.sent.pop_front().map(|sent| received.since(sent))
+    }
+
+    /// When [`Pings::is_overdue`] is to be called.
+    pub(crate) fn deadline(&self) -> Option<Nanos> {
+        let oldest = self.sent.front()?;
+        Some(oldest.after(PING_TIMEOUT).max(self.not_before))
+    }
+
+    /// Whether the oldest has had no answer in time. When the call itself is late, the process was held up, and the
+    /// answer may wait in the socket: it gets another second.
+    pub(crate) fn is_overdue(&mut self, now: Nanos) -> bool {
+        let Some(late) = self.deadline().filter(|by| *by <= now) else {
+            return false;
+        };
+        let was_held_up = now.since(late) >= GRACE;
+        if was_held_up {
+            self.not_before = now.after(GRACE);
+        }
+        !was_held_up
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Nanos {
+        Nanos(millis * 1_000_000)
+    }
+
+    /// One every second, from 0 on.
+    fn pings() -> Pings {
+        let mut pings = Pings::default();
+        pings.set_interval(Duration::from_secs(1));
+        pings.restart(at(0));
+        pings
+    }
+
+    #[test]
+    fn the_oldest_unanswered_has_the_deadline() {
+        let mut pings = pings();
+        assert_eq!(pings.deadline(), None);
+        assert!(pings.take(at(1_000)) && pings.take(at(2_000)));
+        assert_eq!(pings.deadline(), Some(at(11_000)));
+        assert!(!pings.is_overdue(at(10_999)));
+        assert_eq!(
+            pings.answered(at(3_500)),
+            Some(Duration::from_millis(2_500))
+        );
+        assert_eq!(pings.deadline(), Some(at(12_000)));
+        assert!(pings.is_overdue(at(12_000)));
+        pings.restart(at(13_000));
+        assert_eq!((pings.deadline(), pings.answered(at(14_000))), (None, None));
+    }
+
+    #[test]
+    fn a_process_that_was_held_up_waits_for_another_second() {
+        let mut pings = pings();
+        pings.take(at(1_000));
+        assert!(
+            !pings.is_overdue(at(60_000)),
+            "the answer may wait to be read"
+        );
+        assert_eq!(pings.deadline(), Some(at(61_000)));
+        assert!(pings.is_overdue(at(61_000)));
+        pings.answered(at(61_000));
+        assert!(!pings.is_overdue(at(99_000)));
     }
 }

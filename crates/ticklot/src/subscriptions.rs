@@ -10,11 +10,13 @@
 //!              │
 //!              └──left, or no reply── Renewing ◀──renew── Joined, Asked
 //!
+//!   Joined ──ended by the server──▶ Waiting, and not sent before a wait, which doubles
+//!
 //!   unwant ──▶ Leaving ──left, refused, or three times without a reply──▶ forgotten
 //! ```
 //!
 //! Each desired topic is in one of these stages, so none is ever lost: it waits for its turn, its
-//! acknowledgement has a deadline, or the server has replied.
+//! acknowledgement or its wait has a deadline, or the server has replied.
 //!
 //! # Order of messages
 //!
@@ -73,6 +75,7 @@ mod unanswered;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -373,13 +376,26 @@ impl<T: Topic> Subscriptions<T> {
     }
 
     /// Sends again each topic whose acknowledgement is overdue. Its messages are remembered all the
-    /// same: an acknowledgement may be late, not lost.
-    pub fn timeout(&mut self, now: Nanos) {
+    /// same: an acknowledgement may be late, not lost. `unconfirmed` is called with each desired topic of
+    /// them, and with the number of its requests: for [`Context::unconfirmed`](crate::Context::unconfirmed).
+    /// When it breaks, the others wait for the next call.
+    ///
+    /// Subscribes again to each topic that the server ended by itself, when its wait is over.
+    pub fn timeout(
+        &mut self,
+        now: Nanos,
+        mut unconfirmed: impl FnMut(&T, u32) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         while let Some(key) = self.index.overdue(now) {
+            let late = self.all.get(&key).and_then(Subscription::unconfirmed);
             if self.update(key, Subscription::overdue) == Some(true) {
                 self.remove(key);
             }
+            if let Some((topic, attempts)) = late {
+                unconfirmed(&topic, attempts)?;
+            }
         }
+        ControlFlow::Continue(())
     }
 
     /// Whether a message of this kind about a topic has no reply yet.
@@ -418,18 +434,20 @@ impl<T: Topic> Subscriptions<T> {
     }
 
     /// The server confirmed the end of the subscription of this name. A desired topic that the
-    /// server ended by itself is subscribed to again.
-    pub fn left(&mut self, name: &str) -> Confirmed {
+    /// server ended by itself is subscribed to again after a quarter of the patience. The wait doubles when that
+    /// happens again, up to four times the patience; it starts again after a subscription that lasted for 16
+    /// times the patience.
+    pub fn left(&mut self, name: &str, now: Nanos) -> Confirmed {
         match self.find(name) {
-            Some(key) => self.left_key(key),
+            Some(key) => self.left_key(key, now),
             None => Confirmed::Undesired,
         }
     }
 
     /// The server confirmed the end of the subscription to this topic: as [`Subscriptions::left`].
-    pub fn left_topic(&mut self, topic: &T) -> Confirmed {
+    pub fn left_topic(&mut self, topic: &T, now: Nanos) -> Confirmed {
         match self.get(topic) {
-            Some((key, _)) => self.left_key(key),
+            Some((key, _)) => self.left_key(key, now),
             None => Confirmed::Undesired,
         }
     }
@@ -535,11 +553,20 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    fn left_key(&mut self, key: u64) -> Confirmed {
+    fn left_key(&mut self, key: u64, now: Nanos) -> Confirmed {
+        let subscription = self.all.get(&key);
+        let is_requested = subscription.is_some_and(|it| it.is_unanswered(Action::Unsubscribe));
         if self.unsubscribed(key) {
             return Confirmed::Undesired;
         }
-        self.update(key, Subscription::ended);
+        let patience = self.patience;
+        self.update(key, |it| {
+            if it.is_ended() && is_requested {
+                it.resubscribe();
+            } else if it.is_ended() {
+                it.pause(now, patience);
+            }
+        });
         Confirmed::Desired
     }
 

@@ -560,6 +560,15 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         })
     }
 
+    /// The venue has not confirmed a subscription in time: its name for it, and how often it was requested.
+    pub fn unconfirmed(&mut self, room: &str, attempts: u32) -> ControlFlow<()> {
+        self.emit(Event::Unconfirmed {
+            connection: self.connection,
+            room,
+            attempts,
+        })
+    }
+
     /// The venue refused a request: its words, and its name for the most likely subject.
     pub fn refused(&mut self, message: &str, room: Option<&str>) -> ControlFlow<()> {
         self.emit(Event::Refused {

@@ -15,7 +15,9 @@ use ticklot::{
     Side, Source, StateChange, StatusUpdate, Trades, UpdateKind, VenueName,
 };
 
-use self::object::{Change, Last, Line, Object, Of, OfBook, Pair, Shown, Text, Totals};
+use self::object::{
+    Change, Last, Line, Object, Of, OfBook, Pair, Shown, Text, Totals, Unconfirmed,
+};
 use super::show::{Begin, Message, Show, Tally};
 use crate::Failure;
 use crate::moment::nanos;
@@ -68,6 +70,19 @@ impl<'a> Json<'a> {
         Of {
             connection: connection.0,
             venue: venue.map_or("", |venue| venue.0),
+        }
+    }
+
+    fn unconfirmed<'b>(
+        &self,
+        connection: ConnectionId,
+        room: &'b str,
+        attempts: u32,
+    ) -> Unconfirmed<'b> {
+        Unconfirmed {
+            of: self.of(connection),
+            room,
+            attempts,
         }
     }
 
@@ -262,6 +277,11 @@ impl<'a> Json<'a> {
                 message,
                 room,
             },
+            Event::Unconfirmed {
+                connection,
+                room,
+                attempts,
+            } => Object::Unconfirmed(self.unconfirmed(connection, room, attempts)),
             Event::RoundTrip { connection, time } => Object::RoundTrip {
                 of: self.of(connection),
                 took_ns: nanos(time),
@@ -360,10 +380,14 @@ impl Show for Json<'_> {
                 max_ns: panel.latency.max(),
             })
         });
+        let unconfirmed = tally.unconfirmed.iter();
+        let unconfirmed = unconfirmed
+            .map(|((connection, room), attempts)| self.unconfirmed(*connection, room, *attempts));
         let object = Object::End {
             books: totals.collect(),
             other_messages: tally.told,
             bad_lines: tally.bad_lines,
+            unconfirmed: unconfirmed.collect(),
         };
         self.write(now, object)?;
         self.flush(now)

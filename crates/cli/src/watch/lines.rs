@@ -9,6 +9,9 @@ use super::show::{Begin, Show, Tally};
 use crate::view::{self, Printable};
 use crate::{Failure, Output, stages, tell};
 
+/// The most subscriptions that the summary names.
+const MAX_UNCONFIRMED: usize = 10;
+
 /// Lines about books on standard output, what went wrong on standard error.
 pub(crate) struct Lines<'a> {
     output: &'a mut Output,
@@ -95,6 +98,14 @@ pub(crate) fn summary(out: &mut dyn Write, books: &Books, tally: &Tally) -> io::
     }
     if tally.told > 0 {
         writeln!(out, "{} other messages", tally.told)?;
+    }
+    for ((_, room), attempts) in tally.unconfirmed.iter().take(MAX_UNCONFIRMED) {
+        let room = Printable(room);
+        writeln!(out, "{room} is not confirmed after request {attempts}")?;
+    }
+    let more = tally.unconfirmed.len().saturating_sub(MAX_UNCONFIRMED);
+    if more > 0 {
+        writeln!(out, "{more} other subscriptions are not confirmed")?;
     }
     if tally.bad_lines > 0 {
         writeln!(out, "{} bad lines", tally.bad_lines)?;

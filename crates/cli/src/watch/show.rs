@@ -1,5 +1,6 @@
 //! What every way of showing a feed has in common.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::ops::ControlFlow;
@@ -78,6 +79,8 @@ pub(crate) struct Tally {
     pub(crate) bad_lines: u64,
     /// Messages that are no books.
     pub(crate) told: u64,
+    /// Subscriptions without a confirmation, and how often each was requested.
+    pub(crate) unconfirmed: BTreeMap<(ConnectionId, String), u32>,
 }
 
 impl Tally {
@@ -87,6 +90,7 @@ impl Tally {
             no_latency: latency_histogram()?,
             bad_lines: 0,
             told: 0,
+            unconfirmed: BTreeMap::new(),
         })
     }
 
@@ -117,6 +121,22 @@ impl Tally {
             }
             Event::Scale { book, .. } => self.panel_mut(book.0 as usize, now).last_trade = None,
             Event::BadLine { .. } => self.bad_lines += 1,
+            Event::Unconfirmed {
+                connection,
+                room,
+                attempts,
+            } => {
+                let key = (*connection, (*room).to_owned());
+                self.unconfirmed.insert(key, *attempts);
+            }
+            Event::Subscribed { connection, room }
+            | Event::Refused {
+                connection,
+                room: Some(room),
+                ..
+            } if !self.unconfirmed.is_empty() => {
+                self.unconfirmed.remove(&(*connection, (*room).to_owned()));
+            }
             _ => {}
         }
     }

@@ -18,7 +18,7 @@ pub(super) struct Index<B: Copy + Eq + Hash> {
     due: BTreeSet<(u8, u64)>,
     /// Those of them that may share a message.
     batches: HashMap<(Work, B), BTreeSet<u64>>,
-    /// By the time when the acknowledgement is overdue.
+    /// By the time when the acknowledgement is overdue, or the wait is over.
     awaited: BTreeSet<(Nanos, u64)>,
     /// The topics that share the unsubscription of a renewal, by the message's number.
     groups: HashMap<u64, Group>,
@@ -55,7 +55,7 @@ impl<B: Copy + Eq + Hash> Index<B> {
                 batch.or_default().insert(key);
             }
         }
-        if it.awaits_answer() {
+        if it.has_deadline() {
             self.awaited.insert((it.overdue, key));
         }
         if let Some(group) = it.group() {
@@ -71,7 +71,7 @@ impl<B: Copy + Eq + Hash> Index<B> {
                 self.remove_from_batch((work, it.topic.batch()), key);
             }
         }
-        if it.awaits_answer() {
+        if it.has_deadline() {
             self.awaited.remove(&(it.overdue, key));
         }
         if let Some(group) = it.group() {
@@ -139,7 +139,7 @@ impl<B: Copy + Eq + Hash> Index<B> {
         self.awaited.first().map(|(overdue, _)| *overdue)
     }
 
-    /// A topic whose acknowledgement is overdue.
+    /// A topic whose acknowledgement is overdue, or whose wait is over.
     pub(super) fn overdue(&self, now: Nanos) -> Option<u64> {
         let (overdue, key) = self.awaited.first()?;
         (*overdue <= now).then_some(*key)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ticklot_book::Nanos;
 
 use super::unanswered::Action;
-use super::{MAX_DOUBLINGS, MAX_LEAVES, Name, Stage, Topic};
+use super::{MAX_DOUBLINGS, MAX_LEAVES, MEMORY, Name, Stage, Topic};
 
 #[derive(Clone, Debug)]
 pub(super) struct Subscription<T> {
@@ -18,10 +18,12 @@ pub(super) struct Subscription<T> {
     pub(super) stage: Stage,
     /// Whether it waits to be sent. Only when waiting, leaving or renewing.
     pub(super) due: bool,
-    /// When the acknowledgement of the latest message is overdue.
+    /// When the acknowledgement of the latest message is overdue, or the wait is over.
     pub(super) overdue: Nanos,
     /// How often it was sent without an acknowledgement.
     tries: u32,
+    /// How often the server ended it by itself.
+    ends: u32,
     /// Subscribe to it alone: a message with others was refused because of an unknown one of them.
     alone: bool,
     renewal: Renewal,
@@ -81,6 +83,7 @@ impl<T: Topic> Subscription<T> {
             due: true,
             overdue: Nanos(0),
             tries: 0,
+            ends: 0,
             alone: false,
             renewal: Renewal::None,
             held: false,
@@ -113,6 +116,21 @@ impl<T: Topic> Subscription<T> {
 
     pub(super) fn awaits_answer(&self) -> bool {
         !self.due && matches!(self.stage, Stage::Asked | Stage::Leaving | Stage::Renewing)
+    }
+
+    /// Whether it waits to be subscribed to again, since the server ended it.
+    fn is_paused(&self) -> bool {
+        self.stage == Stage::Waiting && !self.due
+    }
+
+    /// Whether something is to be done at `overdue`.
+    pub(super) fn has_deadline(&self) -> bool {
+        self.awaits_answer() || self.is_paused()
+    }
+
+    /// A subscription that was sent and has no reply: the topic, and how often it was sent.
+    pub(super) fn unconfirmed(&self) -> Option<(Arc<T>, u32)> {
+        (self.stage == Stage::Asked).then(|| (Arc::clone(&self.topic), self.tries))
     }
 
     /// The topics with the same number are left together and subscribed to again together.
@@ -222,7 +240,7 @@ impl<T: Topic> Subscription<T> {
     pub(super) fn restart(&mut self) -> Stage {
         let before = self.stage;
         self.become_due(Stage::Waiting);
-        (self.tries, self.alone, self.renewal) = (0, false, Renewal::None);
+        (self.tries, self.ends, self.alone, self.renewal) = (0, 0, false, Renewal::None);
         self.subscribes.clear();
         self.unsubscribes.clear();
         before
@@ -270,11 +288,11 @@ impl<T: Topic> Subscription<T> {
         }
     }
 
-    /// The acknowledgement is overdue. Returns whether the topic is given up.
+    /// The acknowledgement is overdue, or the wait is over. Returns whether the topic is given up.
     pub(super) fn overdue(&mut self) -> bool {
         match self.stage {
             // The tries count, so the patience doubles.
-            Stage::Renewing => self.become_due(Stage::Waiting),
+            Stage::Renewing | Stage::Waiting => self.become_due(Stage::Waiting),
             _ => self.repeat(),
         }
         self.stage == Stage::Leaving && self.tries >= MAX_LEAVES
@@ -292,12 +310,23 @@ impl<T: Topic> Subscription<T> {
         self.stage != Stage::Leaving
     }
 
-    /// The server ended it, and it is desired.
-    pub(super) fn ended(&mut self) {
+    /// Whether the confirmed end of a subscription ends a desired one.
+    pub(super) fn is_ended(&self) -> bool {
         let by_itself = self.stage == Stage::Renewing && self.due;
-        if self.stage == Stage::Joined || by_itself {
-            self.resubscribe();
+        self.stage == Stage::Joined || by_itself
+    }
+
+    /// The server ended it by itself, and it is desired. It is not subscribed to again at once: a server that
+    /// ends each subscription would draw them without end.
+    pub(super) fn pause(&mut self, now: Nanos, patience: Duration) {
+        if now.since(self.overdue) > patience.saturating_mul(MEMORY) {
+            self.ends = 0;
         }
+        let doublings = self.ends.min(MAX_DOUBLINGS);
+        self.ends = self.ends.saturating_add(1);
+        self.resubscribe();
+        self.due = false;
+        self.overdue = now.after((patience / 4).saturating_mul(1 << doublings));
     }
 
     /// Its unsubscription has a reply. A renewal continues when all of its group have theirs.

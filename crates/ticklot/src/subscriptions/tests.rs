@@ -107,6 +107,17 @@ fn send_all(all: &mut Subscriptions<Item>, now: u64) -> Vec<String> {
     std::iter::from_fn(|| send(all, now)).collect()
 }
 
+/// What is overdue at `now` is sent again. The topics without a confirmation, with the number of their requests.
+fn timeout(all: &mut Subscriptions<Item>, now: Nanos) -> Vec<(String, u32)> {
+    let mut unconfirmed = Vec::new();
+    let flow = all.timeout(now, |topic, attempts| {
+        unconfirmed.push((topic.id.clone(), attempts));
+        ControlFlow::Continue(())
+    });
+    assert!(flow.is_continue());
+    unconfirmed
+}
+
 fn refuse(all: &mut Subscriptions<Item>, text: &str) -> Vec<String> {
     let refused = all.refused(None, text.split(' '));
     refused.into_iter().map(|topic| topic.id).collect()
@@ -164,7 +175,9 @@ fn unconfirmed_topics_are_sent_again_with_doubling_patience() {
     let mut now = 0;
     while now < 200 * SECOND {
         now = all.deadline().unwrap().0;
-        all.timeout(Nanos(now));
+        let attempts = u32::try_from(asked.len()).unwrap() + 1;
+        let unconfirmed = timeout(&mut all, Nanos(now));
+        assert_eq!(unconfirmed, [("m1".to_owned(), attempts)], "each time");
         assert_eq!(send_all(&mut all, now), ["m1"]);
         asked.push(now / SECOND);
     }
@@ -244,11 +257,11 @@ fn leaving_is_confirmed_or_given_up() {
     assert!(all.unwant(&book(1), true));
     assert!(!all.is_desired(&book(0)));
     assert_eq!(send_all(&mut all, 0), ["leave b:m0", "leave b:m1"]);
-    assert_eq!(all.left("b:m0"), Confirmed::Undesired);
+    assert_eq!(all.left("b:m0", Nanos(0)), Confirmed::Undesired);
     assert_eq!(all.stage(&book(0)), None);
     let mut leaves = 1;
     while let Some(deadline) = all.deadline() {
-        all.timeout(deadline);
+        timeout(&mut all, deadline);
         leaves += send_all(&mut all, deadline.0).len();
     }
     assert_eq!(
@@ -276,19 +289,62 @@ fn desired_again_while_leaving() {
     assert!(want(&mut all, book(0)));
     assert_eq!(send_all(&mut all, 0), ["m0"]);
     // The replies arrive in the order of the messages.
-    assert_eq!(all.left("b:m0"), Confirmed::Desired);
+    assert_eq!(all.left("b:m0", Nanos(0)), Confirmed::Desired);
     assert_eq!(all.joined("b:m0"), Confirmed::Desired);
     assert_eq!(all.stage(&book(0)), Some(Stage::Joined));
     assert!(send_all(&mut all, 0).is_empty());
 }
 
 #[test]
-fn a_subscription_that_the_server_ends_is_sent_again() {
+fn a_subscription_that_the_server_ends_is_sent_again_after_a_wait_that_doubles() {
     let mut all = rooms(1);
+    let (mut now, mut waits) = (0, Vec::new());
+    assert_eq!(send_all(&mut all, now), ["m0"]);
+    let mut end = |now: &mut u64| {
+        all.joined("b:m0");
+        assert_eq!(all.left("b:m0", Nanos(*now)), Confirmed::Desired);
+        assert!(send_all(&mut all, *now).is_empty(), "not at once");
+        let due = all.deadline().unwrap();
+        let wait = due.0 - *now;
+        *now = due.0;
+        assert_eq!(timeout(&mut all, due), [], "it is not unconfirmed");
+        assert_eq!(send_all(&mut all, due.0), ["m0"]);
+        wait * 4 / SECOND
+    };
+    waits.extend((0..7).map(|_| end(&mut now)));
+    assert_eq!(
+        waits,
+        [5, 10, 20, 40, 80, 80, 80],
+        "in quarters of a second"
+    );
+    now += 86 * SECOND;
+    assert_eq!(end(&mut now), 5, "after one that lasted");
+}
+
+#[test]
+fn a_subscription_that_the_server_ended_can_be_left_and_confirmed() {
+    let mut all = rooms(2);
     send_all(&mut all, 0);
-    all.joined("b:m0");
-    assert_eq!(all.left("b:m0"), Confirmed::Desired);
-    assert_eq!(send_all(&mut all, 0), ["m0"]);
+    for name in ["b:m0", "b:m1"] {
+        all.joined(name);
+        all.left(name, Nanos(0));
+    }
+    assert!(all.unwant(&book(0), true));
+    assert_eq!(all.stage(&book(0)), None, "the server does not know it");
+    assert_eq!(all.joined("b:m1"), Confirmed::Desired);
+    assert_eq!(all.deadline(), None);
+    assert!(send_all(&mut all, 0).is_empty());
+}
+
+#[test]
+fn a_callback_that_breaks_leaves_the_others_overdue() {
+    let mut all = rooms(3);
+    send_all(&mut all, 0);
+    let late = Nanos(5 * SECOND);
+    assert!(all.timeout(late, |_, _| ControlFlow::Break(())).is_break());
+    assert_eq!(all.deadline(), Some(late));
+    let rest = [("m1".to_owned(), 1), ("m2".to_owned(), 1)];
+    assert_eq!(timeout(&mut all, late), rest);
 }
 
 #[test]
@@ -332,7 +388,7 @@ fn topics_without_names_are_left_together() {
     );
     for n in 1..3 {
         let topic = Item::new('k', n.to_string());
-        assert_eq!(all.left_topic(&topic), Confirmed::Undesired);
+        assert_eq!(all.left_topic(&topic, Nanos(0)), Confirmed::Undesired);
     }
     assert_eq!((all.iter().count(), all.unanswered()), (0, 0));
 }
@@ -454,7 +510,7 @@ fn none_is_ever_forgotten() {
                     desired.remove(&n);
                 }
                 3 => drop(all.joined(&name)),
-                4 => drop(all.left(&name)),
+                4 => drop(all.left(&name, Nanos(now))),
                 5 if n.is_multiple_of(3) => drop(refuse(&mut all, &format!("m{n}"))),
                 5 => drop(refuse(&mut all, "no")),
                 6 => all.too_much(),
@@ -462,7 +518,7 @@ fn none_is_ever_forgotten() {
                 8 => drop(all.renew(&book(n))),
                 _ => {
                     now += random.u64(0..20 * SECOND);
-                    all.timeout(Nanos(now));
+                    timeout(&mut all, Nanos(now));
                 }
             }
             if random.bool() {
@@ -470,7 +526,7 @@ fn none_is_ever_forgotten() {
             }
             assert_eq!(all.desired(), desired.len());
             for it in all.all.values() {
-                let asked = it.awaits_answer() && all.deadline().is_some_and(|t| t <= it.overdue);
+                let asked = it.has_deadline() && all.deadline().is_some_and(|t| t <= it.overdue);
                 let answered = matches!(it.stage, Stage::Joined | Stage::Refused);
                 assert!(it.due || asked || answered, "{it:?}");
             }

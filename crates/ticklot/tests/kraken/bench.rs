@@ -237,6 +237,7 @@ pub(crate) fn describe(event: &Event<'_>, books: &Books) -> String {
             let trades: Vec<String> = trades.collect();
             format!("{} trades {}", it.instrument.name, trades.join(" "))
         }
+        Event::Unconfirmed { room, attempts, .. } => format!("unconfirmed {room} {attempts}"),
         Event::Subscribed { room, .. } => format!("subscribed {room}"),
         Event::Unsubscribed { room, .. } => format!("unsubscribed {room}"),
         Event::Refused { message, room, .. } => {

@@ -70,6 +70,19 @@ fn pings_measure_the_round_trip() {
 }
 
 #[test]
+fn an_unanswered_ping_ends_the_connection() {
+    let venue = Kraken::new([BTC]).ping_every(Duration::from_secs(2));
+    let mut bench = Bench::new(venue);
+    bench.listed(&[BTC]);
+    let over = (0..12).find_map(|_| {
+        bench.frame(wire::HEARTBEAT);
+        bench.pass(SECOND)
+    });
+    let over = over.expect("the connection is given up").to_string();
+    assert_eq!(over, "the server did not answer a ping in time");
+}
+
+#[test]
 fn trading_status_is_reported() {
     let mut bench = Bench::live(&[BTC, ETH]);
     for (word, name) in [

@@ -41,8 +41,10 @@ fn instruments_are_awaited_ten_seconds() {
     bench.open();
     bench.frame(&wire::status("online"));
     // The first request goes unanswered, and is sent again.
+    bench.events();
     assert!(bench.pass(9 * SECOND).is_none());
     assert_eq!(bench.sent(), ["subscribe instrument"; 2]);
+    assert_eq!(bench.events(), ["unconfirmed instrument 1"]);
     let end = bench.pass(2 * SECOND).unwrap();
     assert_eq!(end.to_string(), "the handshake took too long");
 }
@@ -270,6 +272,8 @@ fn a_venue_may_unsubscribe() {
         "BTC/USD resync 1 requested",
     ];
     assert_eq!(bench.events(), expected);
+    assert!(bench.sent().is_empty(), "not at once");
+    bench.beat(2);
     assert_eq!(bench.sent(), ["subscribe book BTC/USD"]);
     bench.frame(&wire::subscribed("book", BTC));
     bench.frame(&wire::snapshot(BTC));

@@ -56,11 +56,16 @@ fn a_lost_confirmation_is_asked_for_again() {
     bench.open();
     assert_eq!(bench.sent().len(), 1);
     bench.frame(&subscribed("a"));
+    bench.told();
     assert!(bench.pass(4 * SECOND).is_none());
     assert!(bench.sent().is_empty());
+    assert!(bench.told().is_empty());
     bench.pass(2 * SECOND);
+    assert_eq!(bench.told(), ["unconfirmed orderbook:b 1"]);
+    bench.pass(10 * SECOND);
+    assert_eq!(bench.told(), ["unconfirmed orderbook:b 2"], "each time");
     let again = bench.sent();
-    assert_eq!(again.len(), 1);
+    assert_eq!(again.len(), 2);
     assert!(again[0].contains(r#""marketIds":["b"]"#), "{again:?}");
     bench.frame(&subscribed("b"));
     bench.pass(60 * SECOND);
@@ -136,7 +141,13 @@ fn a_thousand_rooms_never_over_ten_messages_in_any_second() {
         .patience(Duration::from_secs(600));
     let mut bench = follow(venue, &topics);
     bench.open();
-    let sent = bench.send_for(60 * SECOND);
+    let mut sent = Vec::new();
+    for _ in 0..60 {
+        let new = bench.send_for(SECOND);
+        let pings = new.iter().filter(|(_, text)| text.contains("ping"));
+        pings.for_each(|_| drop(bench.frame(r#"{"type":"pong"}"#)));
+        sent.extend(new);
+    }
     let subscriptions = sent
         .iter()
         .filter(|(_, text)| text.contains("subscribe"))
@@ -168,6 +179,50 @@ fn a_ping_finds_its_place_while_subscriptions_wait() {
     let sent = bench.send_for(SECOND);
     let ping = sent.iter().find(|(_, text)| text.contains("ping")).unwrap();
     assert_eq!(ping.0, SECOND + SECOND / 2, "on time");
+}
+
+#[test]
+fn a_ping_without_an_answer_ends_the_connection() {
+    let every = Duration::from_secs(4);
+    let mut bench = follow(Bayse::markets().ping_every(every), &markets(1));
+    bench.open();
+    bench.frame(&subscribed("m0"));
+    for _ in 0..10 {
+        assert!(bench.pass(4 * SECOND).is_none());
+        bench.frame(r#"{"type":"pong","timestamp":1}"#);
+    }
+    // Books and WebSocket pings go on; they are no answer.
+    let over = (0..14).find_map(|_| {
+        bench.frame(&bayse_book("m0", "o"));
+        let now = bench.now;
+        bench.session.heard(now);
+        bench.pass(SECOND)
+    });
+    let over = over.expect("the connection is given up");
+    assert_eq!(over.to_string(), "the server did not answer a ping in time");
+    assert_eq!(
+        bench.now.0,
+        (1 + 40 + 4 + 10) * SECOND,
+        "ten seconds after the ping"
+    );
+}
+
+/// A server that ends every subscription draws five in the first half minute, not thousands.
+#[test]
+fn a_subscription_that_the_server_ends_again_and_again_is_not_hammered() {
+    let mut bench = bayse(&["a"]);
+    bench.open();
+    let mut asked = 0;
+    for _ in 0..300 {
+        let new = bench.sent().len();
+        asked += new;
+        for _ in 0..new {
+            bench.frame(&subscribed("a"));
+            bench.frame(r#"{"type":"unsubscribed","room":"orderbook:a"}"#);
+        }
+        assert!(bench.pass(SECOND / 10).is_none());
+    }
+    assert_eq!(asked, 5);
 }
 
 #[test]

@@ -183,6 +183,7 @@ fn tell(event: &Event<'_>, books: &Books) -> String {
             )
         }
         Event::Trades(trades) => format!("trades {}", times(trades)),
+        Event::Unconfirmed { room, attempts, .. } => format!("unconfirmed {room} {attempts}"),
         Event::Subscribed { room, .. } => format!("subscribed {room}"),
         Event::Refused { message, room, .. } => match room {
             Some(room) => format!("refused {room}: {message}"),

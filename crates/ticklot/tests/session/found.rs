@@ -81,6 +81,8 @@ fn an_order_book_that_does_not_come_is_asked_for_again_with_doubling_patience() 
     bench.frame(crate::bench::OPEN);
     bench.frame("40");
     assert_eq!(bench.sent().len(), 2, "the join and the subscription");
+    bench.told();
+    let mut attempts = 0;
     for patience in [10, 20, 40, 80, 160, 160] {
         // The server's pings go on meanwhile.
         for _ in 0..(patience / 10) {
@@ -91,10 +93,22 @@ fn an_order_book_that_does_not_come_is_asked_for_again_with_doubling_patience() 
         }
         let sent = bench.sent();
         assert_eq!(sent.iter().filter(|sent| sent.starts_with("42")).count(), 1);
+        attempts += 1;
+        let unconfirmed = format!("unconfirmed orderbook:BTCUSDT {attempts}");
+        assert_eq!(
+            bench.told().first(),
+            Some(&unconfirmed),
+            "reported each time"
+        );
         // A book that cannot be is no answer either.
         bench.frame(TWICE);
+        bench.told();
     }
     bench.frame(&crate::bench::packet_book(10, 11));
+    let arrived = "subscribed orderbook:BTCUSDT".to_owned();
+    assert_eq!(bench.told().last(), Some(&arrived));
+    bench.frame(&crate::bench::packet_book(10, 11));
+    assert!(!bench.told().contains(&arrived), "once");
     bench.sent();
     for _ in 0..40 {
         bench.frame("2");

@@ -295,6 +295,8 @@ fn a_stopped_session_stays_stopped() {
 fn a_silent_book_is_stale_while_the_others_live() {
     let mut bench = bayse(&["m"]);
     bench.open();
+    bench.sent();
+    bench.frame(r#"{"type":"subscribed","room":"orderbook:m"}"#);
     bench.frame(&bayse_book("m", "a"));
     bench.pass(3 * SECOND);
     bench.frame(&bayse_book("m", "b"));

@@ -59,7 +59,8 @@ impl Judge {
             .get(room)
             .is_some_and(|at| now.since(*at) <= patience);
         let is_true = match stage {
-            Stage::Waiting => now.since(wire.moved) <= IDLE + lost,
+            // One that the server ended waits for up to four times the patience.
+            Stage::Waiting => now.since(wire.moved) <= IDLE + 4 * self.patience + lost,
             Stage::Asked => asked,
             Stage::Joined => wire.joined.contains(room),
             Stage::Refused => wire.is_refused(room),
@@ -67,7 +68,7 @@ impl Judge {
             Stage::Leaving | Stage::Renewing => false,
         };
         (!is_true).then(|| match stage {
-            Stage::Waiting => "a message within 12 s".to_owned(),
+            Stage::Waiting => "a message within 12 s and four times the patience".to_owned(),
             Stage::Asked => "a request not long ago".to_owned(),
             Stage::Joined => "a confirmation".to_owned(),
             Stage::Refused => "an error that names it, and a report of it".to_owned(),

@@ -65,6 +65,7 @@ pub(crate) enum Object<'a> {
         of: Of,
         room: &'a str,
     },
+    Unconfirmed(Unconfirmed<'a>),
     Refused {
         #[serde(flatten)]
         of: Of,
@@ -156,7 +157,17 @@ pub(crate) enum Object<'a> {
         books: Vec<Totals<'a>>,
         other_messages: u64,
         bad_lines: u64,
+        unconfirmed: Vec<Unconfirmed<'a>>,
     },
+}
+
+/// A subscription without a confirmation.
+#[derive(Serialize)]
+pub(crate) struct Unconfirmed<'a> {
+    #[serde(flatten)]
+    pub(crate) of: Of,
+    pub(crate) room: &'a str,
+    pub(crate) attempts: u32,
 }
 
 /// What was counted of a book.

@@ -121,9 +121,9 @@ fn refused_without_an_id() {
 #[test]
 fn timed_out() {
     let mut all = sent('b');
-    all.timeout(Nanos(4 * SECOND));
+    timeout(&mut all, Nanos(4 * SECOND));
     assert_eq!(visits(&all), 0);
-    all.timeout(Nanos(5 * SECOND));
+    timeout(&mut all, Nanos(5 * SECOND));
     assert_eq!(visits(&all), 1);
     assert_eq!(send_all(&mut all, 5 * SECOND).len(), COUNT / 10);
     assert!(visits(&all) <= 2);
@@ -140,7 +140,7 @@ fn left() {
         assert_eq!((visits(&all), all.desired()), (2, 0));
         send_all(&mut all, 0);
         for topic in topics(channel) {
-            let _ = all.left_topic(&topic);
+            let _ = all.left_topic(&topic, Nanos(0));
         }
         assert!(visits(&all) <= 3);
         assert_eq!(all.iter().count(), 0);

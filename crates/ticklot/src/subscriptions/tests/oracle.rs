@@ -13,6 +13,7 @@ struct Room {
     due: bool,
     overdue: u64,
     tries: u32,
+    ends: u32,
     alone: bool,
     /// Before and after the subscription of a renewal.
     renewing: bool,
@@ -50,6 +51,22 @@ const PATIENCE: u64 = 5 * SECOND;
 impl Room {
     fn awaits(&self) -> bool {
         !self.due && matches!(self.stage, Stage::Asked | Stage::Leaving | Stage::Renewing)
+    }
+
+    /// Whether something happens at `overdue`.
+    fn has_deadline(&self) -> bool {
+        self.awaits() || (self.stage == Stage::Waiting && !self.due)
+    }
+
+    /// Waiting for a while, since the server ended it.
+    fn pause(&mut self, now: u64) {
+        if now > self.overdue + 16 * PATIENCE {
+            self.ends = 0;
+        }
+        self.begin();
+        self.due = false;
+        self.overdue = now + PATIENCE / 4 * (1 << self.ends.min(4));
+        self.ends += 1;
     }
 
     /// Waiting, with no tries.
@@ -118,6 +135,7 @@ impl Model {
             due: true,
             overdue: 0,
             tries: 0,
+            ends: 0,
             alone: false,
             renewing: false,
             resubscribed: false,
@@ -177,7 +195,7 @@ impl Model {
         self.rooms.retain(|room| room.stage != Stage::Leaving);
         for room in &mut self.rooms {
             room.begin();
-            (room.alone, room.renewing) = (false, false);
+            (room.ends, room.alone, room.renewing) = (0, false, false);
         }
     }
 
@@ -222,12 +240,20 @@ impl Model {
     }
 
     fn deadline(&self) -> Option<Nanos> {
-        let waiting = self.rooms.iter().filter(|room| room.awaits());
+        let waiting = self.rooms.iter().filter(|room| room.has_deadline());
         waiting.map(|room| Nanos(room.overdue)).min()
     }
 
-    fn timeout(&mut self, now: u64) {
-        let is_late = |room: &Room| room.awaits() && room.overdue <= now;
+    /// The topics without a confirmation, with their tries.
+    fn timeout(&mut self, now: u64) -> Vec<(String, u32)> {
+        let is_late = |room: &Room| room.has_deadline() && room.overdue <= now;
+        let mut unconfirmed: Vec<&Room> = self.rooms.iter().filter(|room| is_late(room)).collect();
+        unconfirmed.retain(|room| room.stage == Stage::Asked);
+        unconfirmed.sort_by_key(|room| (room.overdue, room.key));
+        let unconfirmed = unconfirmed
+            .into_iter()
+            .map(|room| (room.topic.id.clone(), room.tries));
+        let unconfirmed = unconfirmed.collect();
         self.rooms
             .retain(|room| !(is_late(room) && room.stage == Stage::Leaving && room.tries >= 3));
         for room in self.rooms.iter_mut().filter(|room| is_late(room)) {
@@ -236,6 +262,7 @@ impl Model {
                 room.stage = Stage::Waiting;
             }
         }
+        unconfirmed
     }
 
     fn find(&self, name: &str) -> Option<Item> {
@@ -304,11 +331,12 @@ impl Model {
         self.joined(&topic)
     }
 
-    fn left(&mut self, topic: &Item, refused: bool) -> Confirmed {
+    fn left(&mut self, topic: &Item, refused: bool, now: u64) -> Confirmed {
         let Some(room) = self.room(topic).cloned() else {
             return Confirmed::Undesired;
         };
-        if let Some(at) = self.oldest(room.key, true) {
+        let requested = self.oldest(room.key, true);
+        if let Some(at) = requested {
             self.reply(at, room.key);
         }
         if room.stage == Stage::Leaving {
@@ -318,15 +346,16 @@ impl Model {
         let it = self.room(topic).unwrap();
         match room.stage {
             Stage::Renewing if !room.due => (it.held, it.tries) = (true, 0),
-            Stage::Renewing | Stage::Joined if !refused => it.begin(),
+            Stage::Renewing | Stage::Joined if !refused && requested.is_some() => it.begin(),
+            Stage::Renewing | Stage::Joined if !refused => it.pause(now),
             _ => {}
         }
         Confirmed::Desired
     }
 
-    fn left_name(&mut self, name: &str) -> Confirmed {
+    fn left_name(&mut self, name: &str, now: u64) -> Confirmed {
         match self.find(name) {
-            Some(topic) => self.left(&topic, false),
+            Some(topic) => self.left(&topic, false, now),
             None => Confirmed::Undesired,
         }
     }
@@ -339,7 +368,7 @@ impl Model {
             return false;
         };
         if self.sent[at].leave {
-            self.left(topic, true);
+            self.left(topic, true, 0);
             return false;
         }
         self.reply(at, room.key);
@@ -472,8 +501,14 @@ impl Pair {
             12..20 => assert_eq!(all.renew(&topic), model.renew(&topic)),
             20..27 => assert_eq!(all.joined_topic(&asked), model.joined(&asked)),
             27..31 => assert_eq!(all.joined(&name), model.joined_name(&name)),
-            31..38 => assert_eq!(all.left_topic(&asked), model.left(&asked, false)),
-            38..40 => assert_eq!(all.left(&name), model.left_name(&name)),
+            31..38 => assert_eq!(
+                all.left_topic(&asked, Nanos(self.now)),
+                model.left(&asked, false, self.now)
+            ),
+            38..40 => assert_eq!(
+                all.left(&name, Nanos(self.now)),
+                model.left_name(&name, self.now)
+            ),
             40..42 => assert_eq!(all.refused_topic(&asked), model.refused_topic(&asked)),
             42..45 => {
                 let batch = self.random.bool().then_some(topic.channel);
@@ -497,8 +532,7 @@ impl Pair {
             }
             48..52 => {
                 self.now += self.random.u64(0..8 * SECOND);
-                all.timeout(Nanos(self.now));
-                model.timeout(self.now);
+                assert_eq!(timeout(all, Nanos(self.now)), model.timeout(self.now));
             }
             _ => assert_eq!(send(all, self.now), model.send(self.now)),
         }
@@ -586,8 +620,8 @@ fn reply(all: &mut Subscriptions<Item>, joined: bool, topics: &[Item]) {
                     all.stray(&name);
                 }
             }
-            (false, 'k') => drop(all.left_topic(topic)),
-            (false, _) => drop(all.left(&name)),
+            (false, 'k') => drop(all.left_topic(topic, Nanos(0))),
+            (false, _) => drop(all.left(&name, Nanos(0))),
         }
     }
 }

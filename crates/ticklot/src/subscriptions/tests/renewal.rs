@@ -24,7 +24,7 @@ fn a_renewal_leaves_and_subscribes() {
     assert_eq!(all.stage(&item(1)), Some(Stage::Renewing));
     assert_eq!(all.desired(), 2);
     assert_eq!(send_all(&mut all, 0), ["leave 1"]);
-    assert_eq!(all.left_topic(&item(1)), Confirmed::Desired);
+    assert_eq!(all.left_topic(&item(1), Nanos(0)), Confirmed::Desired);
     assert_eq!(send_all(&mut all, 0), ["1"]);
     assert_eq!(all.joined_topic(&item(1)), Confirmed::Desired);
     assert_eq!(all.stage(&item(1)), Some(Stage::Joined));
@@ -40,9 +40,9 @@ fn a_renewal_by_name() {
         assert!(all.renew(&book(n)));
     }
     assert_eq!(send_all(&mut all, 0), ["leave b:m0", "leave b:m1"]);
-    all.left("b:m0");
+    all.left("b:m0", Nanos(0));
     assert_eq!(send_all(&mut all, 0), ["m0"]);
-    all.left("b:m1");
+    all.left("b:m1", Nanos(0));
     all.joined("b:m0");
     assert_eq!(send_all(&mut all, 0), ["m1"]);
 }
@@ -54,7 +54,7 @@ fn one_renewal_at_a_time() {
     assert!(!all.renew(&item(0)), "due");
     send_all(&mut all, 0);
     assert!(!all.renew(&item(0)), "leaving");
-    all.left_topic(&item(0));
+    all.left_topic(&item(0), Nanos(0));
     assert!(!all.renew(&item(0)), "due again");
     send_all(&mut all, 0);
     assert!(!all.renew(&item(0)), "subscribing");
@@ -72,7 +72,7 @@ fn renewals_are_sent_before_all_else() {
     all.renew(&item(3));
     assert_eq!(send(&mut all, 0).as_deref(), Some("leave 3"));
     all.renew(&item(2));
-    all.left_topic(&item(3));
+    all.left_topic(&item(3), Nanos(0));
     assert_eq!(
         send_all(&mut all, 0),
         ["3", "leave 2", "leave 0", "10 11"],
@@ -94,11 +94,11 @@ fn renewals_of_a_batch_share_messages() {
         send_all(&mut all, 0),
         ["leave 0 1", "leave 2 3", "leave 4", "leave p:x"]
     );
-    all.left_topic(&item(1));
-    all.left_topic(&item(3));
+    all.left_topic(&item(1), Nanos(0));
+    all.left_topic(&item(3), Nanos(0));
     assert!(!all.is_due(), "each waits for the other of its message");
     assert_eq!(all.stage(&item(1)), Some(Stage::Renewing));
-    all.left_topic(&item(0));
+    all.left_topic(&item(0), Nanos(0));
     assert_eq!(send_all(&mut all, 0), ["0 1"]);
     assert!(!all.refused_topic(&item(2)), "the server does not know it");
     assert_eq!(send_all(&mut all, 0), ["2 3"]);
@@ -110,12 +110,12 @@ fn without_an_acknowledgement_it_subscribes_all_the_same() {
     all.renew(&item(0));
     all.renew(&item(1));
     assert_eq!(send_all(&mut all, 0), ["leave 0 1"]);
-    all.left_topic(&item(1));
+    all.left_topic(&item(1), Nanos(0));
     let mut sent = Vec::new();
     let mut now = 0;
     for _ in 0..5 {
         now = all.deadline().unwrap().0;
-        all.timeout(Nanos(now));
+        timeout(&mut all, Nanos(now));
         sent.push((now / SECOND, send_all(&mut all, now).join(" ")));
         if now == 10 * SECOND {
             all.joined_topic(&item(1));
@@ -137,10 +137,10 @@ fn a_late_acknowledgement_does_not_end_a_renewal() {
     assert!(all.renew(&item(0)), "asked: the server may know it");
     assert_eq!(all.joined_topic(&item(0)), Confirmed::Desired);
     assert_eq!(send_all(&mut all, 0), ["leave 0"]);
-    all.timeout(Nanos(5 * SECOND));
+    timeout(&mut all, Nanos(5 * SECOND));
     all.joined_topic(&item(0));
     assert_eq!(send_all(&mut all, 5 * SECOND), ["0"]);
-    all.left_topic(&item(0));
+    all.left_topic(&item(0), Nanos(0));
     all.joined_topic(&item(0));
     assert_eq!(all.stage(&item(0)), Some(Stage::Joined));
     assert_eq!(all.unanswered(), 0);
@@ -176,7 +176,7 @@ fn a_topic_is_undesired_during_its_renewal() {
     all.renew(&item(0));
     assert!(all.unwant(&item(0), true));
     assert_eq!(send_all(&mut all, 0), ["leave 0"], "before it was sent");
-    all.left_topic(&item(0));
+    all.left_topic(&item(0), Nanos(0));
 
     for n in [1, 2, 3] {
         all.renew(&item(n));
@@ -184,11 +184,11 @@ fn a_topic_is_undesired_during_its_renewal() {
     assert_eq!(send_all(&mut all, 0), ["leave 1 2 3"]);
     assert!(all.unwant(&item(1), true));
     assert!(!all.is_due(), "its unsubscription is sent already");
-    assert_eq!(all.left_topic(&item(1)), Confirmed::Undesired);
-    all.left_topic(&item(2));
+    assert_eq!(all.left_topic(&item(1), Nanos(0)), Confirmed::Undesired);
+    all.left_topic(&item(2), Nanos(0));
     assert!(all.unwant(&item(2), true));
     assert_eq!(all.stage(&item(2)), None, "left already");
-    all.left_topic(&item(3));
+    all.left_topic(&item(3), Nanos(0));
     assert_eq!(send_all(&mut all, 0), ["3"]);
 }
 
@@ -198,7 +198,7 @@ fn a_forgotten_topic_delays_no_renewal() {
     all.renew(&item(0));
     all.renew(&item(1));
     send_all(&mut all, 0);
-    all.left_topic(&item(0));
+    all.left_topic(&item(0), Nanos(0));
     assert!(all.unwant(&item(1), false));
     assert_eq!(send_all(&mut all, 0), ["0"]);
 }
@@ -211,7 +211,7 @@ fn a_rate_limited_renewal_is_sent_again() {
     send_all(&mut all, 0);
     all.too_much();
     assert_eq!(send_all(&mut all, 0), ["leave 0 1"]);
-    all.left_topic(&item(0));
+    all.left_topic(&item(0), Nanos(0));
     all.too_much();
     assert_eq!(send_all(&mut all, 0), ["0", "leave 1"]);
     all.too_much();
@@ -244,7 +244,7 @@ fn serve(all: &mut Subscriptions<Item>) -> (usize, usize) {
         for id in left.unwrap_or(&message).split(' ') {
             let topic = Item::new('k', id);
             let confirmed = match left {
-                Some(_) => all.left_topic(&topic),
+                Some(_) => all.left_topic(&topic, Nanos(0)),
                 None => all.joined_topic(&topic),
             };
             assert_eq!(confirmed, Confirmed::Desired);

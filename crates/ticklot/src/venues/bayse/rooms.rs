@@ -27,6 +27,12 @@ pub(super) fn name(topic: &Topic, currency: Currency) -> Name {
     name.map_or(Name::Unknown, Name::known)
 }
 
+/// The room's name for the user: the topic's id, where the name is the server's to give.
+pub(super) fn shown(topic: &Topic, currency: Currency) -> String {
+    let name = topic.room_name(currency);
+    name.unwrap_or_else(|| topic.id().to_owned())
+}
+
 impl subscriptions::Topic for Topic {
     type Batch = Channel;
 

@@ -11,12 +11,12 @@ use ticklot_frame::bayse::{
 use ticklot_frame::{DecodeError, Lines, Scales, VenueName};
 
 use super::neutral;
-use super::rooms::Rooms;
+use super::rooms::{self, Rooms};
 use super::target::{Outcomes, Target};
 use super::topic::write_subscription;
 use super::{Bayse, Command, FirstBooks, RATE_LIMIT, SILENCE_LIMIT};
 use crate::books::{Books, ConnectionId};
-use crate::event::{Event, Handler, OnMessage, RequestFailure, Source};
+use crate::event::{EndReason, Event, Handler, OnMessage, RequestFailure, Source};
 use crate::session::RateLimit;
 use crate::subscriptions::{Confirmed, ToSend};
 use crate::venue::{Concerns, Context, HttpRequest, Reply, RequestId, Slot, Venue};
@@ -119,7 +119,8 @@ impl Venue for Bayse {
     }
 
     fn deadline(&self) -> Option<Nanos> {
-        self.rooms.deadline()
+        let deadlines = [self.rooms.deadline(), self.pings.deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     fn next_due(&self) -> Option<Nanos> {
@@ -127,8 +128,13 @@ impl Venue for Bayse {
     }
 
     fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
-        self.rooms.timeout(context.now());
-        Reply::Data
+        let (now, currency) = (context.now(), self.currency);
+        if self.pings.is_overdue(now) {
+            return Reply::End(EndReason::PingTimeout);
+        }
+        Reply::from(self.rooms.timeout(now, |topic, attempts| {
+            context.unconfirmed(&rooms::shown(topic, currency), attempts)
+        }))
     }
 
     fn silence_limit(&self) -> Option<Duration> {
@@ -275,7 +281,7 @@ impl Bayse {
                 context.emit(Event::Subscribed { connection, room })
             }
             Message::Unsubscribed { room } => {
-                rooms.left(room);
+                rooms.left(room, context.now());
                 context.emit(Event::Unsubscribed { connection, room })
             }
             Message::Pong { .. } => match pings.answered(context.received()) {
@@ -343,9 +349,7 @@ fn refused<H: Handler + ?Sized>(
         return context.refused(message, None);
     }
     for topic in &topics {
-        let name = topic.room_name(currency);
-        let room = Some(name.as_deref().unwrap_or(topic.id()));
-        context.refused(message, room)?;
+        context.refused(message, Some(&rooms::shown(topic, currency)))?;
     }
     ControlFlow::Continue(())
 }

@@ -12,7 +12,9 @@ use ticklot_frame::jayx::{
 
 use super::{HANDSHAKE, JayX, MAX_DOUBLINGS, PATIENCE, PLAIN_SILENCE, Topic};
 use crate::books::{BookConfig, BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
-use crate::event::{EndReason, Handler, LastTrade, OnMessage, OrderRef, OrderUpdate, Source};
+use crate::event::{
+    EndReason, Event, Handler, LastTrade, OnMessage, OrderRef, OrderUpdate, Source,
+};
 use crate::session::Outbox;
 use crate::venue::{Concerns, Context, NoCommand, Reply, Snapshot, Venue};
 
@@ -109,12 +111,10 @@ impl Venue for JayX {
             Message::OrderBook(update) => match self.book {
                 Some(id) => {
                     let flow = order_book(id, update, context);
-                    // One that could not be applied is no answer.
-                    let book = context.books().untrusted(id);
-                    if book.is_some_and(|book| book.updates() > 0) {
-                        self.book_by = None;
+                    match self.book_by {
+                        Some(_) if flow.is_continue() => self.book_arrived(id, context),
+                        _ => flow,
                     }
-                    flow
                 }
                 None => {
                     context.count_unrequested();
@@ -155,12 +155,12 @@ impl Venue for JayX {
         if self.join_by.is_some() {
             return Reply::End(EndReason::HandshakeTimeout);
         }
-        let is_book = |topic: &&Topic| matches!(topic, Topic::OrderBook { .. });
-        if let Some(topic) = self.topics.iter().find(is_book) {
+        if let Some(topic) = self.book_topic() {
             self.ask(topic, context.outbox());
         }
+        let (room, attempts) = (self.book_room(), self.tries);
         self.await_book(context.now());
-        Reply::Data
+        Reply::from(context.unconfirmed(&room, attempts))
     }
 
     fn silence_limit(&self) -> Option<Duration> {
@@ -237,6 +237,42 @@ impl JayX {
                 let _ = request.write(self.envelope, out);
             }
         });
+    }
+
+    /// The topic whose data is expected in time.
+    fn book_topic(&self) -> Option<&Topic> {
+        let is_book = |topic: &&Topic| matches!(topic, Topic::OrderBook { .. });
+        self.topics.iter().find(is_book)
+    }
+
+    /// Its name for the user.
+    fn book_room(&self) -> String {
+        match self.book_topic() {
+            Some(Topic::OrderBook { symbol, .. }) => format!("orderbook:{symbol}"),
+            _ => String::new(),
+        }
+    }
+
+    /// An order book arrived. One that could not be applied is no answer.
+    #[cold]
+    fn book_arrived<H: Handler + ?Sized>(
+        &mut self,
+        id: BookId,
+        context: &mut Context<'_, H>,
+    ) -> ControlFlow<()> {
+        let book = context.books().untrusted(id);
+        if book.is_none_or(|book| book.updates() == 0) {
+            return ControlFlow::Continue(());
+        }
+        self.book_by = None;
+        if self.tries <= 1 {
+            return ControlFlow::Continue(());
+        }
+        let (connection, room) = (context.connection(), self.book_room());
+        context.emit(Event::Subscribed {
+            connection,
+            room: &room,
+        })
     }
 
     /// The requested order book is expected in time; the patience doubles with each try.

@@ -163,6 +163,7 @@ impl Venue for Kraken {
         let deadlines = [
             self.rules.subscriptions.deadline(),
             self.rules.instruments_by,
+            self.rules.pings.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -173,8 +174,13 @@ impl Venue for Kraken {
             // Without the scales no book can be read.
             return Reply::End(EndReason::HandshakeTimeout);
         }
-        self.rules.subscriptions.timeout(now);
-        Reply::Data
+        if self.rules.pings.is_overdue(now) {
+            return Reply::End(EndReason::PingTimeout);
+        }
+        let subscriptions = &mut self.rules.subscriptions;
+        Reply::from(subscriptions.timeout(now, |topic, attempts| {
+            context.unconfirmed(&topic.to_string(), attempts)
+        }))
     }
 
     fn silence_limit(&self) -> Option<Duration> {
@@ -416,7 +422,7 @@ impl Rules {
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
         let is_requested = self.subscriptions.awaits_reply(topic, Action::Unsubscribe);
-        let is_desired = self.subscriptions.left_topic(topic) == Confirmed::Desired;
+        let is_desired = self.subscriptions.left_topic(topic, context.now()) == Confirmed::Desired;
         match self.book_of(topic) {
             Some(id) if self.any => context.unfollow(&[id]),
             // The venue ended it by itself.
