@@ -308,12 +308,27 @@ fn memory_is_that_of_the_book_and_of_what_waits() {
     let mut delta_book = follow::<Flat>(Sequence::Range);
     let own = size_of_val(&delta_book) - size_of::<Book<Flat>>();
     assert_eq!(delta_book.memory(), own + delta_book.untrusted().memory());
-    let _ = apply(&mut delta_book, Ids::one(1));
-    assert_eq!(delta_book.buffered(), 1);
+    for id in 1..=100 {
+        let _ = apply(&mut delta_book, Ids::one(id));
+    }
+    assert_eq!(delta_book.buffered(), 100);
     let waiting = delta_book.memory() - own - delta_book.untrusted().memory();
-    assert!(
-        (size_of::<Level>()..4_096).contains(&waiting),
-        "{waiting} bytes"
+    let least = 100 * (size_of::<Ids>() + size_of::<Level>());
+    assert!((least..4 * least).contains(&waiting), "{waiting} bytes");
+    let many = [level(7, 1); 1_000];
+    let delta = Delta {
+        asks: &many,
+        ids: Some(Ids::one(101)),
+        ..Delta::default()
+    };
+    assert_eq!(delta_book.apply(&delta, NOW), Ok(Outcome::Buffered));
+    let waiting = delta_book.memory() - own - delta_book.untrusted().memory();
+    let least = size_of_val(&many);
+    assert!((least..4 * least).contains(&waiting), "{waiting} bytes");
+    assert_eq!(delta_book.sequence(), Sequence::Range);
+    assert_eq!(
+        follow::<Flat>(Sequence::Contiguous).sequence(),
+        Sequence::Contiguous
     );
 }
 

@@ -354,6 +354,13 @@ fn a_refused_delta_is_a_gap<S: Storage>() {
     );
     assert_eq!(book.state(), State::Gap(Gap::Refused));
 
+    // Two reasons are no less than one.
+    assert_eq!(
+        book.set(Side::Bid, level(2, -1), Nanos(2)),
+        Err(BookErrorKind::NoSnapshot)
+    );
+    assert_eq!(book.depth_levels(Side::Bid), 0);
+
     // Stale and crossed books go on.
     book.replace(&[], &[level(3, 1)], Nanos(1)).unwrap();
     assert!(book.expire(Nanos(9), Duration::from_nanos(1)));
@@ -383,6 +390,17 @@ fn no_more_levels_than_the_limit<S: Storage>() {
     assert_eq!(
         book.set(Side::Ask, level(1, 1), Nanos(1)),
         Err(BookErrorKind::TooManyLevels)
+    );
+    assert_eq!(book.depth_levels(Side::Ask), MAX_LEVELS);
+    // Not live, or negative, and full besides.
+    assert_eq!(
+        book.set(Side::Ask, level(1, 1), Nanos(1)),
+        Err(BookErrorKind::NoSnapshot)
+    );
+    book.replace(&[], &many, Nanos(1)).unwrap();
+    assert_eq!(
+        book.set(Side::Ask, level(1, -1), Nanos(1)),
+        Err(BookErrorKind::NegativeLots)
     );
     assert_eq!(book.depth_levels(Side::Ask), MAX_LEVELS);
     book.replace(&[], &many, Nanos(1)).unwrap();

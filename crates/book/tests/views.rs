@@ -168,6 +168,7 @@ fn the_touch() {
 
 #[test]
 fn ratios_read_as_floats_and_text() {
+    assert_eq!(HalfTicks(0).to_string(), "0");
     assert_eq!(HalfTicks(199).to_string(), "99.5");
     assert_eq!(HalfTicks(-1).to_string(), "-0.5");
     assert_eq!(HalfTicks(-4).to_string(), "-2");
