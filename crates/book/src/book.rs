@@ -163,10 +163,8 @@ impl<S: Storage> Book<S> {
         let asks = input::ordered(Side::Ask, asks, &mut self.sorted_asks)?;
         let bids = self.coverage.cut(bids);
         let asks = self.coverage.cut(asks);
-        self.bounds = [
-            self.coverage.bound(Side::Bid, bids).0 ^ flip(Side::Bid),
-            self.coverage.bound(Side::Ask, asks).0 ^ flip(Side::Ask),
-        ];
+        self.bounds = [(Side::Bid, bids), (Side::Ask, asks)]
+            .map(|(side, levels)| self.coverage.bound(side, levels).0 ^ flip(side));
         self.known = true;
         self.sides[0].replace(bids, &mut self.changes);
         self.sides[1].replace(asks, &mut self.changes);

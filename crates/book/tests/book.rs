@@ -90,6 +90,10 @@ fn changes_are_empty_when_nothing_changed() {
     assert_eq!(changes, same.replace(&one, &none, Nanos(2)).unwrap());
     assert_ne!(changes, different.replace(&other, &none, Nanos(1)).unwrap());
     book.replace(&none, &none, Nanos(1)).unwrap();
+    let changes = book.replace(&none, &one, Nanos(1)).unwrap();
+    assert_eq!(format!("{changes:?}"), format!("{:?}", changes.to_vec()));
+    assert_eq!(changes.len(), 1);
+    book.replace(&none, &none, Nanos(1)).unwrap();
     // A delta reports its changes in another form.
     let changes = book.apply(&one, &[], Nanos(1)).unwrap();
     assert!(!changes.is_empty() && changes.len() == 1);

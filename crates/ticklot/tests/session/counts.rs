@@ -3,7 +3,7 @@
 use ticklot::jayx::Envelope;
 use ticklot::{ConnectionId, Disconnect, Next, Reconnect};
 
-use crate::bench::{Bench, PLAIN_BOOK, SECOND, closed, jayx, options};
+use crate::bench::{Bench, OPEN, PLAIN_BOOK, SECOND, closed, jayx, options};
 
 #[test]
 fn connections_messages_and_bytes_are_counted() {
@@ -59,4 +59,20 @@ fn there_is_something_to_send_until_it_was_sent() {
     bench.frame(PLAIN_BOOK);
     let _ = bench.sent();
     assert!(!bench.session.has_outgoing(bench.now));
+}
+
+#[test]
+fn replies_wait_until_they_are_sent() {
+    let mut bench = jayx(Envelope::SocketIo);
+    bench.open();
+    for frame in [OPEN, r#"40{"sid":"x"}"#] {
+        bench.frame(frame);
+        let _ = bench.sent();
+    }
+    assert_eq!(bench.session.queued(), 0);
+    bench.frame("2");
+    bench.frame("2");
+    assert_eq!(bench.session.queued(), 2);
+    assert_eq!(bench.sent(), ["3", "3"]);
+    assert_eq!(bench.session.queued(), 0);
 }
