@@ -1,10 +1,14 @@
 //! Limits, headers and trust of a connection.
 
+use std::io;
 use std::time::Duration;
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::Error;
+use crate::dial::Dial;
+use crate::proxy::Proxy;
+use crate::stream::Stream;
 #[cfg(feature = "tls-no-provider")]
 use crate::tls::Roots;
 
@@ -22,12 +26,13 @@ use crate::tls::Roots;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Name lookup and TCP together, over all addresses. Default: 5 s.
+    /// Name lookup and TCP together, over all addresses; of the host, or of its proxy. Default: 5 s.
     pub connect_timeout: Duration,
     /// The TLS handshake. Default: 5 s.
     pub tls_timeout: Duration,
     /// The HTTP upgrade, from the request to the end of the response's head; for a request of
-    /// [`HttpClient`](crate::HttpClient), to the end of the body. Default: 5 s.
+    /// [`HttpClient`](crate::HttpClient), to the end of the body. As long again for the tunnel through
+    /// a proxy. Default: 5 s.
     pub upgrade_timeout: Duration,
     /// One frame's way into the socket. Default: 5 s.
     pub write_timeout: Duration,
@@ -39,6 +44,8 @@ pub struct Config {
     #[cfg(feature = "tls-no-provider")]
     roots: Roots,
     headers: HeaderMap,
+    proxy: Option<Proxy>,
+    dial: Option<Dial>,
 }
 
 impl Default for Config {
@@ -54,6 +61,8 @@ impl Default for Config {
             #[cfg(feature = "tls-no-provider")]
             roots: Roots::default(),
             headers: HeaderMap::new(),
+            proxy: None,
+            dial: None,
         }
     }
 }
@@ -73,6 +82,7 @@ const RESERVED: [HeaderName; 8] = [
 
 impl Config {
     /// Adds a header to the upgrade request and to HTTP requests. Its value never shows in `Debug`.
+    /// A `User-Agent` replaces the default one, which is `ticklot/` and the version.
     ///
     /// With `Sec-WebSocket-Protocol` sub-protocols are asked for; without it, a
     /// server that chooses one is refused.
@@ -102,6 +112,52 @@ impl Config {
     pub fn with_roots(mut self, roots: Roots) -> Self {
         self.roots = roots;
         self
+    }
+
+    /// Connects through a proxy: TCP and, where it asks for it, TLS to the proxy, then a tunnel to the host.
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// Connects by a function instead of by TCP: over SOCKS, from a source address, or to a fixed address. It gets
+    /// the host, a name or an IP address without brackets, and the port: those of the URL, or of the
+    /// proxy where there is one. TLS and HTTP follow on its stream.
+    ///
+    /// [`Config::connect_timeout`] applies: the future is dropped when it is late. An error of it is
+    /// [`Error::Connect`]. A [`TcpStream`](tokio::net::TcpStream) should be given with `Stream::from`, with `TCP_NODELAY` set.
+    ///
+    /// ```
+    /// use ticklot_transport::{Config, Stream};
+    /// use tokio::net::{TcpSocket, lookup_host};
+    ///
+    /// let config = Config::default().with_dial(|host, port| async move {
+    ///     let mut addresses = lookup_host((host, port)).await?;
+    ///     let address = addresses.find(|it| it.is_ipv4()).ok_or(std::io::ErrorKind::NotFound)?;
+    ///     let socket = TcpSocket::new_v4()?;
+    ///     socket.bind("192.0.2.7:0".parse().map_err(std::io::Error::other)?)?;
+    ///     let tcp = socket.connect(address).await?;
+    ///     tcp.set_nodelay(true)?;
+    ///     Ok(Stream::from(tcp))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn with_dial<F, R>(mut self, dial: F) -> Self
+    where
+        F: Fn(String, u16) -> R + Send + Sync + 'static,
+        R: Future<Output = io::Result<Stream>> + Send + 'static,
+    {
+        self.dial = Some(Dial::new(dial));
+        self
+    }
+
+    pub(crate) fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
+    }
+
+    pub(crate) fn dial(&self) -> Option<&Dial> {
+        self.dial.as_ref()
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {

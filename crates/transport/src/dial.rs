@@ -1,25 +1,33 @@
 //! Name, TCP and TLS: from a URL to a byte stream.
 
+use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tracing::debug;
 
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::error::{Error, Step, after};
+use crate::error::{Error, Step};
 use crate::message::Role;
+use crate::proxy::Hop;
 use crate::stream::Stream;
 use crate::upgrade::upgrade;
 use crate::url::Target;
 
 /// Opens a WebSocket: TCP, TLS for `wss://`, and the HTTP upgrade.
 ///
-/// All addresses of the host are tried in turn. Each step has its own time
-/// limit and its own [`Error`] variant.
+/// The addresses of the host are raced as RFC 8305 (Happy Eyeballs) has it: the next one is tried when one
+/// fails, or concurrently after 250 ms. Each step has its own time limit and its own [`Error`] variant. With
+/// [`Config::with_proxy`] the connection goes through a proxy, and with [`Config::with_dial`] over a
+/// stream of the caller's.
 ///
 /// # Cancel safety
 ///
@@ -70,28 +78,41 @@ pub async fn connect_over(
 
 /// The upgrade of a stream.
 async fn websocket(target: &Target, stream: Stream, config: &Config) -> Result<Connection, Error> {
-    let upgrade = upgrade(stream, target, config.headers());
-    let stream = limit(Step::Upgrade, config.upgrade_timeout, upgrade).await?;
+    let stream = upgrade(stream, target, config).await?;
     debug!(peer = %target.peer(), tls = target.tls, "connected");
     Ok(Connection::new(stream, Role::Client, config))
 }
 
-/// TCP, and TLS where the URL asks for it.
+/// TCP, through a proxy where one is configured, and TLS where the URL asks for it.
 pub(crate) async fn open(target: &Target, config: &Config) -> Result<Stream, Error> {
-    let tcp = limit(
-        Step::Connect,
-        config.connect_timeout,
-        tcp(target, config.connect_timeout),
-    )
-    .await?;
+    let proxy = config.proxy().and_then(|proxy| proxy.of(target));
+    let stream = match proxy {
+        None => reach(target, config).await?,
+        Some(proxy) => {
+            let tunnel = through(&proxy, target, config).await;
+            tunnel.map_err(|source| Error::Proxy {
+                proxy: proxy.target.peer(),
+                source: Box::new(source),
+            })?
+        }
+    };
     if target.tls {
-        wrap(target, tcp, config).await
+        wrap(target, stream, config, Step::Tls).await
     } else {
-        Ok(tcp.into())
+        Ok(stream)
     }
 }
 
-pub(crate) async fn limit<T>(
+/// A tunnel to `target`.
+async fn through(proxy: &Hop, target: &Target, config: &Config) -> Result<Stream, Error> {
+    let mut stream = reach(&proxy.target, config).await?;
+    if proxy.target.tls {
+        stream = wrap(&proxy.target, stream, config, Step::Proxy).await?;
+    }
+    proxy.tunnel(stream, target, config).await
+}
+
+async fn limit<T>(
     step: Step,
     limit: Duration,
     work: impl Future<Output = Result<T, Error>>,
@@ -103,18 +124,42 @@ pub(crate) async fn limit<T>(
 }
 
 #[cfg(feature = "tls-no-provider")]
-async fn wrap(target: &Target, tcp: TcpStream, config: &Config) -> Result<Stream, Error> {
-    let handshake = crate::tls::handshake(target, tcp, config.roots());
-    limit(Step::Tls, config.tls_timeout, handshake).await
+async fn wrap(
+    target: &Target,
+    stream: Stream,
+    config: &Config,
+    step: Step,
+) -> Result<Stream, Error> {
+    let handshake = crate::tls::handshake(target, stream, config.roots());
+    limit(step, config.tls_timeout, handshake).await
 }
+
+/// The error for TLS in a build without it.
+#[cfg(not(feature = "tls-no-provider"))]
+pub(crate) const NO_TLS: Error = Error::Url("it asks for TLS, which this build leaves out");
 
 #[cfg(not(feature = "tls-no-provider"))]
-async fn wrap(_: &Target, _: TcpStream, _: &Config) -> Result<Stream, Error> {
-    Err(Error::Url("it asks for TLS, which this build leaves out"))
+async fn wrap(_: &Target, _: Stream, _: &Config, _: Step) -> Result<Stream, Error> {
+    Err(NO_TLS)
 }
 
-async fn tcp(target: &Target, patience: Duration) -> Result<TcpStream, Error> {
-    let deadline = after(patience);
+/// A byte stream to the host: by the user's function, or by TCP.
+async fn reach(target: &Target, config: &Config) -> Result<Stream, Error> {
+    let stream = async {
+        match config.dial() {
+            Some(dial) => dial.call(&target.host, target.port).await,
+            None => tcp(target).await?.map(Stream::from),
+        }
+        .map_err(|source| Error::Connect {
+            peer: target.peer(),
+            source,
+        })
+    };
+    limit(Step::Connect, config.connect_timeout, stream).await
+}
+
+/// The error outside is of the name, the one inside of its addresses.
+async fn tcp(target: &Target) -> Result<io::Result<TcpStream>, Error> {
     let addresses: Vec<SocketAddr> = lookup_host((&*target.host, target.port))
         .await
         .map_err(|source| Error::Dns {
@@ -122,46 +167,112 @@ async fn tcp(target: &Target, patience: Duration) -> Result<TcpStream, Error> {
             source,
         })?
         .collect();
-    let result = first_of(&addresses, deadline).await;
-    let connected = result.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp));
-    connected.map_err(|source| Error::Connect {
-        peer: target.peer(),
-        source,
-    })
+    let result = race(&addresses, TcpStream::connect).await;
+    Ok(result.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp)))
 }
 
-/// The first address that answers. An address that stays silent gets its share
-/// of the time that is left, so that it does not use up the others'.
-async fn first_of(addresses: &[SocketAddr], deadline: Instant) -> io::Result<TcpStream> {
+/// The delay after which the next address is tried concurrently with a silent one: the
+/// Connection Attempt Delay of RFC 8305 (Happy Eyeballs), section 5.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// The first address that accepts. An attempt that fails starts the next one at once, one that stays silent after
+/// [`ATTEMPT_DELAY`]; those that were started go on. The families alternate, from the first address's on (RFC 8305,
+/// section 4), so that a family without a route costs one delay.
+async fn race<T, F: Future<Output = io::Result<T>>>(
+    addresses: &[SocketAddr],
+    dial: impl Fn(SocketAddr) -> F,
+) -> io::Result<T> {
+    let mut waiting = alternating(addresses).into_iter();
+    let mut attempts: Vec<Pin<Box<F>>> = Vec::new();
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for (done, address) in addresses.iter().enumerate() {
-        let left = u32::try_from(addresses.len() - done).unwrap_or(u32::MAX);
-        let attempt = TcpStream::connect(address);
-        if left == 1 {
-            // The limit around all of it has the right name for running out of time here.
-            return attempt.await;
+    loop {
+        match waiting.next() {
+            Some(address) => attempts.push(Box::pin(dial(address))),
+            None if attempts.is_empty() => return Err(failure),
+            None => {}
         }
-        let share = deadline.saturating_duration_since(Instant::now()) / left;
-        match timeout(share, attempt).await {
-            Ok(Ok(tcp)) => return Ok(tcp),
+        let patience = match waiting.len() {
+            0 => Duration::MAX,
+            _ => ATTEMPT_DELAY,
+        };
+        match timeout(patience, first_done(&mut attempts)).await {
+            Ok(Ok(connected)) => return Ok(connected),
             Ok(Err(error)) => failure = error,
-            Err(elapsed) => failure = elapsed.into(),
+            Err(_) => {}
         }
     }
-    Err(failure)
+}
+
+/// The addresses of both families by turns, each family in its own order.
+fn alternating(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let is_first = |it: &&SocketAddr| {
+        addresses
+            .first()
+            .is_some_and(|first| first.is_ipv6() == it.is_ipv6())
+    };
+    let mut first = addresses.iter().filter(is_first).copied();
+    let mut second = addresses.iter().filter(|it| !is_first(it)).copied();
+    let mut mixed = Vec::with_capacity(addresses.len());
+    while mixed.len() < addresses.len() {
+        mixed.extend(first.next());
+        mixed.extend(second.next());
+    }
+    mixed
+}
+
+/// Waits for the first of the attempts that is done, and takes it out.
+async fn first_done<F: Future>(attempts: &mut Vec<Pin<Box<F>>>) -> F::Output {
+    poll_fn(|cx| {
+        for at in 0..attempts.len() {
+            if let Poll::Ready(done) = attempts[at].as_mut().poll(cx) {
+                drop(attempts.swap_remove(at));
+                return Poll::Ready(done);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// How a [`Config`] connects instead of by TCP.
+#[derive(Clone)]
+pub(crate) struct Dial(Arc<DialFn>);
+
+type DialFn = dyn Fn(String, u16) -> Dialing + Send + Sync;
+type Dialing = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
+
+impl Dial {
+    pub(crate) fn new<F, R>(dial: F) -> Self
+    where
+        F: Fn(String, u16) -> R + Send + Sync + 'static,
+        R: Future<Output = io::Result<Stream>> + Send + 'static,
+    {
+        Self(Arc::new(move |host, port| Box::pin(dial(host, port))))
+    }
+
+    fn call(&self, host: &str, port: u16) -> Dialing {
+        (self.0)(host.to_owned(), port)
+    }
+}
+
+impl fmt::Debug for Dial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Dial")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use tokio::net::TcpListener;
+    use tokio::time::{Instant, sleep};
 
     #[tokio::test]
     async fn nagle_is_off() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
         let target = Target::parse(&url).unwrap();
-        let tcp = tcp(&target, Duration::from_secs(5)).await.unwrap();
+        let tcp = tcp(&target).await.unwrap().unwrap();
         assert!(tcp.nodelay().unwrap());
     }
 
@@ -171,13 +282,80 @@ mod tests {
         let live = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addresses = [dead.local_addr().unwrap(), live.local_addr().unwrap()];
         drop(dead);
-        let tcp = first_of(&addresses, after(Duration::from_secs(5))).await;
+        let tcp = race(&addresses, TcpStream::connect).await;
         assert_eq!(tcp.unwrap().peer_addr().unwrap(), addresses[1]);
     }
 
     #[tokio::test]
     async fn a_name_without_addresses_is_an_error() {
-        let result = first_of(&[], after(Duration::MAX)).await;
+        let result = race(&[], TcpStream::connect).await;
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    fn addresses(of: &[&str]) -> Vec<SocketAddr> {
+        of.iter().map(|it| it.parse().unwrap()).collect()
+    }
+
+    /// What each address does, and after how many milliseconds.
+    enum Does {
+        Connects(u64),
+        Fails(u64),
+        Nothing,
+    }
+
+    /// The index of the address that won, or that none did, and after how many milliseconds of virtual time.
+    async fn race_of(all: &[Does]) -> (Option<usize>, u128) {
+        let list: Vec<SocketAddr> = (0..all.len())
+            .map(|at| SocketAddr::from(([192, 0, 2, 1], u16::try_from(at).unwrap())))
+            .collect();
+        let began = Instant::now();
+        let dial = |address: SocketAddr| async move {
+            let (after, works) = match all[usize::from(address.port())] {
+                Does::Connects(after) => (after, true),
+                Does::Fails(after) => (after, false),
+                Does::Nothing => (u64::MAX / 1_000_000, false),
+            };
+            sleep(Duration::from_millis(after)).await;
+            match works {
+                true => Ok(usize::from(address.port())),
+                false => Err(io::ErrorKind::ConnectionRefused.into()),
+            }
+        };
+        let won = timeout(Duration::from_secs(60), race(&list, dial)).await;
+        (won.ok().and_then(Result::ok), began.elapsed().as_millis())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_address_costs_one_attempt_delay() {
+        use Does::{Connects, Fails, Nothing};
+        assert_eq!(race_of(&[Nothing, Connects(10)]).await, (Some(1), 260));
+        assert_eq!(
+            race_of(&[Nothing, Nothing, Connects(10)]).await,
+            (Some(2), 510)
+        );
+        // A slow one is not given up.
+        assert_eq!(race_of(&[Connects(300), Nothing]).await, (Some(0), 300));
+        assert_eq!(
+            race_of(&[Connects(300), Connects(10)]).await,
+            (Some(1), 260)
+        );
+        // A failure starts the next at once, and the last one waits for those before.
+        assert_eq!(
+            race_of(&[Fails(5), Fails(5), Connects(5)]).await,
+            (Some(2), 15)
+        );
+        assert_eq!(race_of(&[Connects(400), Fails(5)]).await, (Some(0), 400));
+        assert_eq!(race_of(&[Fails(5), Fails(5)]).await, (None, 10));
+        assert_eq!(race_of(&[Nothing]).await, (None, 60_000));
+    }
+
+    #[test]
+    fn families_alternate() {
+        let all = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1"]);
+        let want = addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"]);
+        assert_eq!(alternating(&all), want);
+        let all = addresses(&["1.1.1.1:1", "2.2.2.2:1", "[::1]:1"]);
+        let want = addresses(&["1.1.1.1:1", "[::1]:1", "2.2.2.2:1"]);
+        assert_eq!(alternating(&all), want);
     }
 }

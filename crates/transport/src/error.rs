@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::close;
+use crate::refusal::RefusedResponse;
 
 /// The instant at which a time limit ends. A limit beyond the clock's range is none.
 pub(crate) fn after(limit: Duration) -> Instant {
@@ -22,6 +23,8 @@ pub enum Step {
     Connect,
     /// The TLS handshake.
     Tls,
+    /// The TLS handshake with a proxy, and its response to `CONNECT`.
+    Proxy,
     /// The HTTP request that turns the connection into a WebSocket.
     Upgrade,
     /// A plain HTTP request, its answer included.
@@ -37,6 +40,7 @@ impl Step {
         match self {
             Self::Connect => "connecting",
             Self::Tls => "the TLS handshake",
+            Self::Proxy => "the proxy's response",
             Self::Upgrade => "the WebSocket upgrade",
             Self::Request => "the HTTP request",
             Self::Write => "writing a frame",
@@ -47,8 +51,9 @@ impl Step {
 
 /// Why a connection could not be made, or why it ended.
 ///
-/// No variant carries a path, a query string or a header: they can hold
-/// credentials, and errors end up in logs.
+/// Errors end up in logs, so no variant carries a request header or the value of a query parameter:
+/// they can hold credentials. A refusal carries the path of its URL, and the start of the response's
+/// body.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -89,14 +94,35 @@ pub enum Error {
         /// The step that took too long.
         step: Step,
     },
-    /// The server answered with another status than 101 to an upgrade, 200 to a request.
-    #[error("the server refused with status {status}")]
+    /// The authorities of a file cannot be used: see [`Roots::from_pem_file`](crate::Roots::from_pem_file).
+    #[cfg(feature = "tls-no-provider")]
+    #[error("cannot use the certificates of {}: {what}", .path.display())]
+    Certificates {
+        /// The file.
+        path: Box<std::path::Path>,
+        /// The reason.
+        what: Box<str>,
+    },
+    /// The tunnel through a proxy could not be opened.
+    #[error("proxy {proxy}: {source}")]
+    Proxy {
+        /// The proxy's `host:port`.
+        proxy: Box<str>,
+        /// The failure: a proxy that refuses `CONNECT` is [`Error::Refused`].
+        source: Box<Error>,
+    },
+    /// The server answered with another status than 101 to an upgrade, 200 to a request, and a proxy
+    /// with another one than 2xx to `CONNECT`.
+    #[error("{response}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// `Retry-After`, where it is a number of seconds. Its other form, a
-        /// date, is reported as `None`: to read it takes a wall clock.
+        /// `Retry-After`: seconds, or a date in any of the three forms of RFC 9110 (section 5.6.7),
+        /// counted from the response's `Date`, or from the system's clock where it has none. Zero for
+        /// a date in the past, and `u64::MAX` seconds for a number beyond: callers bound it.
         retry_after: Option<Duration>,
+        /// What the server responded.
+        response: Box<RefusedResponse>,
     },
     /// The server answered 101, but not as the handshake demands.
     #[error("not a WebSocket handshake: {0}")]
@@ -141,6 +167,26 @@ impl Error {
             Self::Protocol { code, .. } => Some(*code),
             Self::TooLarge { .. } => Some(close::TOO_LARGE),
             Self::InvalidUtf8 => Some(close::INVALID_PAYLOAD),
+            _ => None,
+        }
+    }
+
+    /// How long to wait at least before another attempt, where the server, or the proxy, is there and
+    /// refuses only for now: with `Retry-After`, or without one and with status 429 or 503, which makes it
+    /// zero. A redirect is none of these.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Proxy { source, .. } => source.retry_after(),
+            Self::Refused {
+                status: 300..=399, ..
+            } => None,
+            Self::Refused {
+                status: 429 | 503,
+                retry_after,
+                ..
+            } => Some(retry_after.unwrap_or_default()),
+            Self::Refused { retry_after, .. } => *retry_after,
             _ => None,
         }
     }

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::config::Config;
-use crate::dial::{limit, open};
-use crate::error::{Error, Step};
-use crate::http_connection::{HttpConnection, request};
+use crate::dial::open;
+use crate::error::{Error, after};
+use crate::http_connection::HttpConnection;
 use crate::url::Target;
 
 /// Idle connections of one origin.
@@ -85,7 +85,8 @@ impl HttpClient {
     ///
     /// The response must be complete within [`Config::upgrade_timeout`] of the request, once a
     /// connection is available. A repeated request has that time again. The body is limited to
-    /// [`Config::max_message_size`] bytes and the head to about 64 KiB, in steps of hyper's buffer.
+    /// [`Config::max_message_size`] bytes and the head to 512 header fields and about 64 KiB, in steps of
+    /// hyper's buffer.
     ///
     /// # Cancel safety
     ///
@@ -96,8 +97,9 @@ impl HttpClient {
     ///
     /// - [`Error::Url`] for an unusable URL.
     /// - [`Error::Dns`], [`Error::Connect`], [`Error::Tls`] and [`Error::Timeout`] as
-    ///   [`connect`](crate::connect), with [`Step::Request`] for a late response.
-    /// - [`Error::Refused`] for any status but 200, with `Retry-After` in seconds where present.
+    ///   [`connect`](crate::connect), with [`Step::Request`](crate::Step::Request) for a late response;
+    ///   [`Error::Proxy`] likewise.
+    /// - [`Error::Refused`] for any status but 200. The start of its body is waited for, 250 ms at most.
     /// - [`Error::TooLarge`] for a body over the limit.
     /// - [`Error::Http`] for a malformed response, or one that ends early.
     pub async fn get(&self, url: &str) -> Result<Vec<u8>, Error> {
@@ -126,9 +128,10 @@ impl Shared {
         connection: &mut HttpConnection,
         target: &Target,
     ) -> Result<Vec<u8>, Error> {
-        let request = request(target, self.config.headers());
-        let body = connection.fetch(request, self.config.max_message_size);
-        limit(Step::Request, self.config.upgrade_timeout, body).await
+        let (config, deadline) = (&self.config, after(self.config.upgrade_timeout));
+        connection
+            .fetch(target, config.headers(), config.max_message_size, deadline)
+            .await
     }
 
     /// Keeps the connection of a complete response if it is still usable, and drops any other.

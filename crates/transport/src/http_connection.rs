@@ -15,13 +15,15 @@ use std::task::{Context, Poll, Waker, ready};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{self, HeaderMap};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, timeout_at};
 
-use crate::error::Error;
+use crate::error::{Error, Step};
+use crate::exchange::{add_headers, builder, http};
+use crate::refusal::{read_excerpt, refused};
 use crate::stream::Stream;
-use crate::upgrade::{MAX_HEAD, http, retry_after};
 use crate::url::Target;
 
 /// An HTTP connection with at most one request in flight.
@@ -42,8 +44,7 @@ impl HttpConnection {
             stream,
             answered: Arc::clone(&answered),
         };
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD)
+        let (sender, connection) = builder()
             .handshake(TokioIo::new(watched))
             .await
             .map_err(http)?;
@@ -68,20 +69,35 @@ impl HttpConnection {
             && self.host.eq_ignore_ascii_case(&other.host)
     }
 
-    /// Sends a request and reads the whole body of a response with status 200.
+    /// Sends a request for `target` and reads the whole body of a response with status 200, of at most `limit`
+    /// bytes.
     pub(crate) async fn fetch(
         &mut self,
-        request: Request<String>,
+        target: &Target,
+        extra: &HeaderMap,
         limit: usize,
+        deadline: Instant,
     ) -> Result<Vec<u8>, Error> {
-        self.answered.store(false, Ordering::Relaxed);
-        let response = self.sender.send_request(request);
-        let exchange = async {
-            let response = response.await.map_err(http)?;
-            check(&response)?;
-            read(response.into_body(), limit).await
+        let late = |_| Error::Timeout {
+            step: Step::Request,
         };
-        self.driver.drive(exchange).await
+        self.answered.store(false, Ordering::Relaxed);
+        let response = self.sender.send_request(request(target, extra));
+        let response = async { response.await.map_err(http) };
+        let response = timeout_at(deadline, self.driver.drive(response));
+        let (head, body) = response.await.map_err(late)??.into_parts();
+        if head.status == StatusCode::OK {
+            let body = timeout_at(deadline, self.driver.drive(read(body, limit)));
+            return body.await.map_err(late)?;
+        }
+        let mut excerpt = Vec::new();
+        let read = async {
+            read_excerpt(body, &mut excerpt).await;
+            Ok(())
+        };
+        // A refusal stands, however its connection ends.
+        let _ = self.driver.drive(read).await;
+        Err(refused(target.shown(), &head, &excerpt))
     }
 
     /// Whether a request failed because the connection ended before the first byte of a response.
@@ -173,26 +189,14 @@ impl AsyncWrite for Watched {
 }
 
 /// A GET request for `target` with these headers added.
-pub(crate) fn request(target: &Target, extra: &HeaderMap) -> Request<String> {
+fn request(target: &Target, extra: &HeaderMap) -> Request<String> {
     // A body type is needed; an empty string sends no body and no length.
     let mut request = Request::new(String::new());
     *request.uri_mut() = target.resource.clone();
     let headers = request.headers_mut();
     headers.insert(header::HOST, target.authority.clone());
-    for (name, value) in extra {
-        headers.append(name, value.clone());
-    }
+    add_headers(headers, extra);
     request
-}
-
-fn check(response: &Response<Incoming>) -> Result<(), Error> {
-    if response.status() == StatusCode::OK {
-        return Ok(());
-    }
-    Err(Error::Refused {
-        status: response.status().as_u16(),
-        retry_after: retry_after(response.headers()),
-    })
 }
 
 async fn read(body: Incoming, limit: usize) -> Result<Vec<u8>, Error> {

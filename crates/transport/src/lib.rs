@@ -88,12 +88,15 @@ mod config;
 mod connection;
 mod dial;
 mod error;
+mod exchange;
 mod http_client;
 mod http_connection;
 mod input;
 mod instant;
 mod message;
+mod proxy;
 mod reader;
+mod refusal;
 mod stream;
 #[cfg(feature = "tls-no-provider")]
 mod tls;
@@ -110,11 +113,14 @@ pub use error::{Error, Step};
 pub use http_client::HttpClient;
 pub use instant::Instant;
 pub use message::{Incoming, Kind, Message};
+pub use proxy::Proxy;
 pub use reader::Reader;
+pub use refusal::RefusedResponse;
 pub use stream::Stream;
 #[cfg(feature = "tls-no-provider")]
 pub use tls::Roots;
 #[cfg(feature = "tls-no-provider")]
 pub use tokio_rustls::rustls;
 pub use upgrade::accept_key;
+pub use url::{check_http_url, check_url};
 pub use writer::Writer;

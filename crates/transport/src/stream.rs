@@ -50,6 +50,18 @@ impl Stream {
         }
     }
 
+    /// The TCP connection itself, if nothing is around it and none of its bytes were read.
+    #[cfg(feature = "tls-no-provider")]
+    pub(crate) fn into_tcp(self) -> Result<TcpStream, Self> {
+        match self {
+            Self {
+                socket: Socket::Plain(tcp),
+                leftover,
+            } if leftover.is_empty() => Ok(tcp),
+            other => Err(other),
+        }
+    }
+
     /// Puts bytes in front of what the socket will yield.
     pub(crate) fn with_leftover(mut self, leftover: Bytes) -> Self {
         self.leftover = leftover;

@@ -4,9 +4,11 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use tokio::net::TcpStream;
+use std::path::Path;
+
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -28,6 +30,45 @@ pub enum Roots {
     Custom(Arc<ClientConfig>),
 }
 
+impl Roots {
+    /// The authorities of the file that `SSL_CERT_FILE` names, if it names one, as OpenSSL has it. See
+    /// [`Roots::from_pem_file`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn from_env() -> Result<Option<Self>, Error> {
+        let path = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
+        path.map(Self::from_pem_file).transpose()
+    }
+
+    /// The authorities of a PEM file, and no other. Certificates that cannot be an authority are
+    /// passed over, as a system's list may have some. Reads the file, and blocks meanwhile. The result is
+    /// [`Roots::Custom`]: its clones share the list and the TLS sessions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Certificates`] for a file that cannot be read, that is no PEM, or in which there is no
+    /// authority.
+    pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let failed = |what: &dyn fmt::Display| Error::Certificates {
+            path: path.into(),
+            what: what.to_string().into(),
+        };
+        let all: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect)
+            .map_err(|error| failed(&error))?;
+        let mut store = RootCertStore::empty();
+        let (usable, _) = store.add_parsable_certificates(all);
+        if usable == 0 {
+            return Err(failed(&"it has no certificate of an authority"));
+        }
+        let config = trusting(store).map_err(|error| failed(&error))?;
+        Ok(Self::Custom(Arc::new(config)))
+    }
+}
+
 impl fmt::Debug for Roots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -41,20 +82,29 @@ impl fmt::Debug for Roots {
 const NO_PROVIDER: &str = "no cryptography for TLS: install one \
      (rustls::crypto::CryptoProvider), or turn on the feature `tls` or `tls-aws-lc`";
 
+/// The name that the certificate has to be for.
+pub(crate) fn server_name(target: &Target) -> Result<ServerName<'static>, Error> {
+    ServerName::try_from(String::from(&*target.host))
+        .map_err(|_| Error::Url("its host is no name that a certificate can have"))
+}
+
 pub(crate) async fn handshake(
     target: &Target,
-    tcp: TcpStream,
+    stream: Stream,
     roots: &Roots,
 ) -> Result<Stream, Error> {
-    let name = ServerName::try_from(String::from(&*target.host))
-        .map_err(|_| Error::Url("its host is no name that a certificate can have"))?;
+    let name = server_name(target)?;
     let failed = |source| Error::Tls {
         peer: target.peer(),
         source,
     };
     let config = client_config(roots).map_err(failed)?;
-    let tls = TlsConnector::from(config).connect(name, tcp).await;
-    tls.map(Stream::from).map_err(failed)
+    let connector = TlsConnector::from(config);
+    match stream.into_tcp() {
+        Ok(tcp) => connector.connect(name, tcp).await.map(Stream::from),
+        Err(other) => connector.connect(name, other).await.map(Stream::new),
+    }
+    .map_err(failed)
 }
 
 fn client_config(roots: &Roots) -> io::Result<Arc<ClientConfig>> {

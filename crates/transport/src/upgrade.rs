@@ -1,25 +1,18 @@
 //! The HTTP request that turns a stream into a WebSocket.
 
-use std::future::poll_fn;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::pin::pin;
-use std::task::Poll;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hyper::client::conn::http1;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode, Version};
-use hyper_util::rt::TokioIo;
 use sha1::{Digest, Sha1};
 
-use crate::Error;
+use crate::config::Config;
+use crate::error::{Error, Step, after};
+use crate::exchange::{Exchange, add_headers};
 use crate::stream::Stream;
 use crate::url::Target;
-
-/// The longest answer, in bytes of its head.
-pub(crate) const MAX_HEAD: usize = 64 << 10;
 
 /// The `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key`.
 ///
@@ -40,20 +33,19 @@ pub fn accept_key(key: &str) -> String {
 pub(crate) async fn upgrade(
     stream: Stream,
     target: &Target,
-    extra: &HeaderMap,
+    config: &Config,
 ) -> Result<Stream, Error> {
-    let key = new_key();
-    let request = request(target, extra, &key)?;
-    let (response, parts) = exchange(stream, request).await.map_err(http)?;
-    check_status(&response)?;
-    check_answer(&response, extra, &accept_key(&key))?;
-    // hyper has read a head with status 101, and an HTTP/1.1 one: it let go of the stream.
-    let parts = parts.ok_or(Error::Handshake("the connection stayed HTTP"))?;
-    Ok(parts.io.into_inner().with_leftover(parts.read_buf))
-}
-
-pub(crate) fn http(error: hyper::Error) -> Error {
-    Error::Http(Box::new(error))
+    let (key, asked) = (new_key(), config.headers());
+    let exchange = Exchange {
+        request: request(target, asked, &key)?,
+        is_switch: |status| status == StatusCode::SWITCHING_PROTOCOLS,
+        url: target.shown(),
+        step: Step::Upgrade,
+    };
+    let deadline = after(config.upgrade_timeout);
+    let (response, stream, leftover) = exchange.run(stream, deadline).await?;
+    check_answer(&response, asked, &accept_key(&key))?;
+    Ok(stream.with_leftover(leftover))
 }
 
 /// A random key. It guards against caches that replay an old answer, not
@@ -77,69 +69,8 @@ fn request(target: &Target, extra: &HeaderMap, key: &str) -> Result<Request<Stri
         header::SEC_WEBSOCKET_VERSION,
         HeaderValue::from_static("13"),
     );
-    for (name, value) in extra {
-        headers.append(name, value.clone());
-    }
+    add_headers(headers, extra);
     Ok(request)
-}
-
-type Parts = http1::Parts<TokioIo<Stream>>;
-
-/// Sends the request and drives the connection in the same task, until the
-/// answer's head is there. The parts are there too if the connection was upgraded.
-async fn exchange(
-    stream: Stream,
-    request: Request<String>,
-) -> hyper::Result<(Response<hyper::body::Incoming>, Option<Parts>)> {
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(MAX_HEAD)
-        .handshake(TokioIo::new(stream))
-        .await?;
-    let mut answer = pin!(sender.send_request(request));
-    let mut driver = pin!(connection.without_shutdown());
-    let mut parts = None;
-    let response = poll_fn(|cx| {
-        if let Poll::Ready(response) = answer.as_mut().poll(cx) {
-            return Poll::Ready(response);
-        }
-        if parts.is_none() {
-            if let Poll::Ready(result) = driver.as_mut().poll(cx) {
-                parts = Some(result);
-            }
-            // The driver may just have delivered the answer.
-            return answer.as_mut().poll(cx);
-        }
-        Poll::Pending
-    })
-    .await?;
-    // How the connection of a refusal ended takes nothing from it: a server that hangs up behind its
-    // answer, or sends too much of it, has still said when to come back.
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok((response, None));
-    }
-    let parts = match parts {
-        Some(parts) => parts,
-        None => driver.await,
-    };
-    Ok((response, Some(parts?)))
-}
-
-fn check_status<B>(response: &Response<B>) -> Result<(), Error> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(());
-    }
-    Err(Error::Refused {
-        status: response.status().as_u16(),
-        retry_after: retry_after(response.headers()),
-    })
-}
-
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok().map(Duration::from_secs)
 }
 
 fn check_answer<B>(response: &Response<B>, asked: &HeaderMap, accept: &str) -> Result<(), Error> {

@@ -5,8 +5,31 @@ use hyper::header::HeaderValue;
 
 use crate::Error;
 
+/// Checks a URL as [`connect`](crate::connect) does, without connecting: its scheme (`ws` or `wss`), its host and port,
+/// and that it has neither a fragment nor a user name.
+///
+/// # Errors
+///
+/// [`Error::Url`].
+pub fn check_url(url: &str) -> Result<(), Error> {
+    Target::parse(url)?.check()
+}
+
+/// Checks a URL as [`HttpClient::get`](crate::HttpClient::get) does, without connecting. As [`check_url`], for `http`
+/// and `https`.
+///
+/// # Errors
+///
+/// [`Error::Url`].
+pub fn check_http_url(url: &str) -> Result<(), Error> {
+    Target::parse_http(url)?.check()
+}
+
 /// What a connection needs of its URL.
+#[derive(Clone)]
 pub(crate) struct Target {
+    /// As it stands in the URL, in lower case.
+    pub(crate) scheme: &'static str,
     pub(crate) tls: bool,
     /// Without the brackets of an IPv6 address.
     pub(crate) host: Box<str>,
@@ -32,13 +55,18 @@ impl Target {
         )
     }
 
-    fn of_scheme(url: &str, schemes: [&str; 2], else_wrong: &'static str) -> Result<Self, Error> {
+    fn of_scheme(
+        url: &str,
+        schemes: [&'static str; 2],
+        else_wrong: &'static str,
+    ) -> Result<Self, Error> {
         // hyper's parser drops a fragment without a word; RFC 6455 forbids it.
         if url.contains('#') {
             return Err(Error::Url("it has a fragment"));
         }
         let uri: Uri = url.parse().map_err(|_| Error::Url("it cannot be parsed"))?;
-        let tls = is_secure(&uri, schemes).ok_or(Error::Url(else_wrong))?;
+        let scheme = scheme_of(&uri, schemes).ok_or(Error::Url(else_wrong))?;
+        let tls = scheme == schemes[1];
         let default = if tls { 443 } else { 80 };
         let (name, port) = authority(&uri, default)?;
         let shown = if port == default {
@@ -48,6 +76,7 @@ impl Target {
         };
         let host = name.trim_start_matches('[').trim_end_matches(']');
         Ok(Self {
+            scheme,
             tls,
             host: host.into(),
             port,
@@ -56,6 +85,26 @@ impl Target {
                 .map_err(|_| Error::Url("its host is not text"))?,
             resource: resource(&uri)?,
         })
+    }
+
+    /// What can be known without connecting.
+    fn check(&self) -> Result<(), Error> {
+        #[cfg(feature = "tls-no-provider")]
+        if self.tls {
+            crate::tls::server_name(self)?;
+        }
+        #[cfg(not(feature = "tls-no-provider"))]
+        if self.tls {
+            return Err(crate::dial::NO_TLS);
+        }
+        Ok(())
+    }
+
+    /// The URL for messages: see [`without_values`].
+    pub(crate) fn shown(&self) -> String {
+        let resource = self.resource.to_string();
+        let authority = self.authority.to_str().unwrap_or_default();
+        format!("{}://{authority}{}", self.scheme, without_values(&resource))
     }
 
     /// `host:port`, for messages.
@@ -68,13 +117,31 @@ impl Target {
     }
 }
 
-/// Whether the scheme is the second of the two, which have TLS; none for another.
-fn is_secure(uri: &Uri, schemes: [&str; 2]) -> Option<bool> {
+/// Which of the two schemes it is; the second has TLS.
+fn scheme_of(uri: &Uri, schemes: [&'static str; 2]) -> Option<&'static str> {
     let scheme = uri.scheme_str()?;
-    let place = schemes
-        .iter()
-        .position(|known| scheme.eq_ignore_ascii_case(known))?;
-    Some(place == 1)
+    let mut known = schemes.into_iter();
+    known.find(|known| scheme.eq_ignore_ascii_case(known))
+}
+
+/// Parameters whose values are no secrets: Engine.IO's protocol version and transport.
+const PUBLIC: [&str; 2] = ["EIO", "transport"];
+
+/// A URL with `...` for the values of its query, which can be credentials.
+pub(crate) fn without_values(url: &str) -> String {
+    let Some((rest, query)) = url.split_once('?') else {
+        return url.to_owned();
+    };
+    let shown = |part| match str::split_once(part, '=') {
+        Some((name, value)) if !PUBLIC.contains(&name) && !value.is_empty() => {
+            format!("{name}=...")
+        }
+        Some(_) => part.to_owned(),
+        // A value without a name, perhaps.
+        None => "...".to_owned(),
+    };
+    let parts: Vec<String> = query.split('&').map(shown).collect();
+    format!("{rest}?{}", parts.join("&"))
 }
 
 /// The host as written, and the port.
@@ -181,6 +248,20 @@ mod tests {
             "ws://a:8x/",
         ] {
             assert!(matches!(Target::parse(url), Err(Error::Url(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_values_of_a_query_are_not_shown() {
+        for (url, shown) in [
+            ("wss://a:1/x/y", "wss://a:1/x/y"),
+            (
+                "ws://a/?EIO=4&transport=websocket",
+                "ws://a/?EIO=4&transport=websocket",
+            ),
+            ("ws://a/x?token=hush&b=&hush", "ws://a/x?token=...&b=&..."),
+        ] {
+            assert_eq!(Target::parse(url).unwrap().shown(), shown);
         }
     }
 

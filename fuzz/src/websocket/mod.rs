@@ -116,8 +116,10 @@ fn may_fail(verdict: &Verdict, error: &Error, end: End) -> bool {
             Error::Refused {
                 status,
                 retry_after,
+                ..
             },
         ) => expected == status && seconds.map(Duration::from_secs) == *retry_after,
+        (Verdict::RefusedUntil(expected), Error::Refused { status, .. }) => expected == status,
         (Verdict::Handshake, Error::Handshake(_)) | (Verdict::Http, Error::Http(_)) => true,
         (Verdict::More, Error::Timeout { .. }) => end == End::Silence,
         (Verdict::More, Error::Http(_)) => end != End::Silence,

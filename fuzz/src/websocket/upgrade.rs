@@ -7,6 +7,8 @@ pub(super) enum Verdict {
     Accepted(usize),
     /// It is a refusal, with this status and this many seconds to wait.
     Refused(u16, Option<u64>),
+    /// With a `Retry-After` that is no number: a date perhaps, which unit tests judge.
+    RefusedUntil(u16),
     /// It says 101, but not as it must.
     Handshake,
     /// It is no HTTP.
@@ -19,6 +21,8 @@ pub(super) enum Verdict {
 
 /// As long as a head may be.
 const MAX_HEAD: usize = 64 << 10;
+/// The most fields that a head may have.
+const MAX_HEADERS: usize = 512;
 
 /// What the request asked for.
 pub(super) struct Asked<'a> {
@@ -96,7 +100,7 @@ impl Head {
         let (is_old, status) = status_line(first).ok_or_else(no_head)?;
         let fields: Option<Vec<_>> = rest.iter().map(|line| field(line)).collect();
         let fields = fields.ok_or_else(no_head)?;
-        let is_strict = is_strict && fields.len() <= 100;
+        let is_strict = is_strict && fields.len() <= MAX_HEADERS;
         Ok(Self {
             size,
             status,
@@ -144,10 +148,15 @@ impl Head {
     }
 
     fn refusal(&self) -> Verdict {
-        let seconds = self.values("retry-after").next();
-        let seconds = seconds.filter(|it| it.iter().all(u8::is_ascii_digit));
-        let seconds = seconds.and_then(|it| std::str::from_utf8(it).ok()?.parse().ok());
-        let refused = Verdict::Refused(self.status, seconds);
+        let after = self.values("retry-after").next().filter(|it| !it.is_empty());
+        let text = after.map(String::from_utf8_lossy);
+        let refused = match text {
+            Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Verdict::Refused(self.status, Some(text.parse().unwrap_or(u64::MAX)))
+            }
+            Some(_) => Verdict::RefusedUntil(self.status),
+            None => Verdict::Refused(self.status, None),
+        };
         let framing = ["content-length", "transfer-encoding"];
         let has_body = framing
             .iter()

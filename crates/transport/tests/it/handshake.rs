@@ -9,6 +9,7 @@ async fn refused_with(answer: &str) -> (u16, Option<Duration>) {
         Err(Error::Refused {
             status,
             retry_after,
+            ..
         }) => (status, retry_after),
         other => panic!("{other:?}"),
     }
@@ -180,9 +181,84 @@ async fn a_refusal_with_too_long_a_body_is_one() {
 }
 
 #[tokio::test]
-async fn retry_after_as_a_date_is_none() {
-    let answer = "HTTP/1.1 503 Busy\r\nRetry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n\r\n";
-    assert_eq!(refused_with(answer).await, (503, None));
+async fn retry_after_as_a_date_counts_from_the_answers_date() {
+    let answer = "HTTP/1.1 503 Busy\r\nDate: Wed, 21 Oct 2015 07:28:00 GMT\r\n\
+         Retry-After: Wed, 21 Oct 2015 07:29:00 GMT\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(
+        refused_with(answer).await,
+        (503, Some(Duration::from_secs(60)))
+    );
+}
+
+/// What the user is shown of a refusal.
+async fn refusal(answer: &str, path: &str) -> String {
+    let (listener, url) = listen().await;
+    let serve = async {
+        let mut peer = Peer::accept(&listener).await;
+        peer.read_head().await;
+        peer.send(answer.as_bytes()).await;
+        peer
+    };
+    let (config, full) = (config(), format!("{url}{path}"));
+    let (result, _) = soon(async { tokio::join!(connect(&full, &config), serve) }).await;
+    let text = result.unwrap_err().to_string();
+    text.replace(&url, "ws://server/")
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_url_the_status_and_its_body() {
+    let not_found = "HTTP/1.1 404 Not Found\r\nContent-Length: 19\r\n\r\nno market\r\n\x1b[2Jhere";
+    assert_eq!(
+        refusal(not_found, "ws/v1?token=hush").await,
+        "ws://server/ws/v1?token=... was refused with status 404 Not Found: no market [2Jhere"
+    );
+    // What there is of a body that never ends, and no more of a long one than its start.
+    let unfinished = "HTTP/1.1 500 Oops\r\nContent-Length: 99\r\n\r\npart";
+    let oops = "ws://server/ was refused with status 500 Internal Server Error: part";
+    assert_eq!(refusal(unfinished, "").await, oops);
+    let chunked =
+        "HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nwhy\r\n4\r\n not\r\n0\r\n\r\n";
+    let why = "ws://server/ was refused with status 403 Forbidden: why not";
+    assert_eq!(refusal(chunked, "").await, why);
+    let body = "x".repeat(1 << 20);
+    let long = format!(
+        "HTTP/1.1 403 No\r\nContent-Length: 1048576\r\n\r\n{}",
+        &body[..65536]
+    );
+    let text = refusal(&long, "").await;
+    assert_eq!(text.matches('x').count(), 256, "{text}");
+}
+
+#[tokio::test]
+async fn a_redirect_names_its_target() {
+    let answer = "HTTP/1.1 301 Moved\r\nLocation: wss://new.example/v2?key=hush\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(
+        refusal(answer, "v1").await,
+        "ws://server/v1 was refused with status 301 Moved Permanently, a redirect to wss://new.example/v2?key=..."
+    );
+}
+
+#[tokio::test]
+async fn five_hundred_header_fields_are_accepted_and_more_are_named() {
+    let fields = |count: usize| "X-Field: v\r\n".repeat(count - 3) + "Connection: Upgrade\r\n";
+    let accepted = connect_to(&config(), |head| switching(head, &fields(512))).await;
+    accepted.unwrap();
+    let refused = connect_to(&config(), |head| switching(head, &fields(513))).await;
+    let text = refused.unwrap_err().to_string();
+    assert!(text.contains("64 KiB or 512 header fields"), "{text}");
+}
+
+#[tokio::test]
+async fn the_user_agent_is_the_versions_or_the_callers() {
+    let version = concat!("ticklot/", env!("CARGO_PKG_VERSION"));
+    let own = config().with_header("user-agent", "mine/1").unwrap();
+    for (config, agent) in [(config(), version), (own, "mine/1")] {
+        let (listener, url) = listen().await;
+        let serve = async { Peer::accept(&listener).await.read_head().await };
+        let (_, head) = tokio::join!(connect(&url, &config), serve);
+        assert_eq!(header(&head, "user-agent"), Some(agent));
+        assert_eq!(head.to_lowercase().matches("user-agent").count(), 1);
+    }
 }
 
 #[tokio::test]
@@ -190,7 +266,7 @@ async fn other_statuses_are_refusals() {
     for (answer, status) in [
         ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 404),
         (
-            "HTTP/1.1 301 Moved\r\nLocation: ws://elsewhere/\r\n\r\n",
+            "HTTP/1.1 301 Moved\r\nLocation: ws://elsewhere/\r\nContent-Length: 0\r\n\r\n",
             301,
         ),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200),

@@ -87,8 +87,10 @@ async fn the_request_is_exact() {
     let (body, head) = soon(async { tokio::join!(client.get(&url), serve) }).await;
     assert_eq!(body.unwrap(), b"");
     let address = listener.local_addr().unwrap();
-    let expected =
-        format!("GET /books?market=1 HTTP/1.1\r\nhost: {address}\r\nx-key: secret\r\n\r\n");
+    let agent = concat!("user-agent: ticklot/", env!("CARGO_PKG_VERSION"));
+    let expected = format!(
+        "GET /books?market=1 HTTP/1.1\r\nhost: {address}\r\n{agent}\r\nx-key: secret\r\n\r\n"
+    );
     assert_eq!(head, expected);
 }
 
@@ -337,14 +339,14 @@ async fn a_refusal_keeps_the_connection() {
         soon(async { tokio::join!(client.get(&url), accept(&listener, response)) }).await;
     let seven = Some(Duration::from_secs(7));
     assert!(
-        matches!(result, Err(Error::Refused { status: 429, retry_after }) if retry_after == seven),
+        matches!(result, Err(Error::Refused { status: 429, retry_after, .. }) if retry_after == seven),
         "{result:?}"
     );
     assert_eq!(get_over(&client, &mut peer, &url, &ok("2")).await, b"2");
 }
 
 #[tokio::test]
-async fn a_refusal_does_not_wait_for_its_body() {
+async fn a_refusal_does_not_wait_long_for_its_body() {
     let (client, listener, url) = setup(config()).await;
     let response = "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\n";
     let (result, mut peer) =
@@ -353,11 +355,25 @@ async fn a_refusal_does_not_wait_for_its_body() {
         result,
         Err(Error::Refused {
             status: 503,
-            retry_after: None
+            retry_after: None,
+            ..
         })
     );
     assert!(refused, "{result:?}");
     peer.expect_end().await;
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_url_and_its_body() {
+    let (client, listener, url) = setup(config()).await;
+    let response = "HTTP/1.1 400 Bad\r\nContent-Length: 9\r\n\r\nbad depth";
+    let asked = format!("{url}books?depth=hush");
+    let (result, _) =
+        soon(async { tokio::join!(client.get(&asked), accept(&listener, response)) }).await;
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        format!("{url}books?depth=... was refused with status 400 Bad Request: bad depth")
+    );
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod http_client;
 mod limits;
 mod memory;
 mod messages;
+mod proxy;
 mod server;
 mod support;
 mod timeouts;

@@ -79,6 +79,121 @@ fn trusting(certificate: CertificateDer<'static>) -> Config {
     config().with_roots(Roots::Certificates(vec![certificate]))
 }
 
+/// A file of this text, until it is dropped.
+struct TempFile(std::path::PathBuf);
+
+impl TempFile {
+    fn new(name: &str, text: &str) -> Self {
+        let name = format!("ticklot-transport-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn pem(der: &[u8]) -> String {
+    let text = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, der);
+    format!("# a comment\n-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
+#[tokio::test]
+async fn the_authorities_of_a_file_are_trusted() {
+    let (connection, _) = meet("localhost", |certificate| {
+        // One that is no authority is passed over.
+        let text = pem(b"nonsense") + &pem(&certificate);
+        let file = TempFile::new("good.pem", &text);
+        config().with_roots(Roots::from_pem_file(&file.0).unwrap())
+    })
+    .await;
+    connection.unwrap();
+    let other = |_| {
+        let file = TempFile::new("other.pem", &pem(&identity("localhost").1));
+        config().with_roots(Roots::from_pem_file(&file.0).unwrap())
+    };
+    let text = reason("localhost", other).await;
+    assert!(
+        text.contains("UnknownIssuer") || text.contains("BadSignature"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_file_without_authorities_is_refused() {
+    for text in [
+        "",
+        "no PEM",
+        &pem(b"nonsense"),
+        "-----BEGIN CERTIFICATE-----\nAA",
+    ] {
+        let file = TempFile::new("bad.pem", text);
+        let error = Roots::from_pem_file(&file.0).unwrap_err();
+        assert!(
+            matches!(error, Error::Certificates { .. }),
+            "{text}: {error:?}"
+        );
+    }
+    let error = Roots::from_pem_file("/nowhere/ca.pem")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("cannot use the certificates of /nowhere/ca.pem: "),
+        "{error}"
+    );
+}
+
+/// TLS with the host inside a tunnel, and a proxy that is reached by TLS itself.
+#[tokio::test]
+async fn tls_goes_through_a_proxy() {
+    use ticklot_transport::Proxy;
+    for tls_to_the_proxy in [false, true] {
+        let (venue, certificate) = identity("venue.invalid");
+        let (front, front_certificate) = identity("localhost");
+        let (listener, _) = listen().await;
+        let port = listener.local_addr().unwrap().port();
+        let scheme = if tls_to_the_proxy { "https" } else { "http" };
+        let proxy = Proxy::new(&format!("{scheme}://localhost:{port}"), "").unwrap();
+        let config = config()
+            .with_roots(Roots::Certificates(vec![certificate, front_certificate]))
+            .with_proxy(proxy);
+        let serve = async {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let stream = match tls_to_the_proxy {
+                true => ticklot_transport::Stream::new(front.accept(tcp).await.unwrap()),
+                false => tcp.into(),
+            };
+            let mut stream = stream;
+            let head = read_head(&mut stream).await;
+            assert!(head.starts_with("CONNECT venue.invalid:443 "), "{head}");
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            let mut inner = venue.accept(stream).await.unwrap();
+            let head = read_head(&mut inner).await;
+            let mut answer = switching(&head, "Connection: Upgrade\r\n").into_bytes();
+            answer.extend(frame(FIN | TEXT, "inside"));
+            inner.write_all(&answer).await.unwrap();
+            inner.flush().await.unwrap();
+            inner
+        };
+        let url = "wss://venue.invalid/ws";
+        let (connection, _server) =
+            soon(async { tokio::join!(connect(url, &config), serve) }).await;
+        assert_eq!(next(&mut connection.unwrap()).await, b"inside");
+    }
+}
+
+async fn read_head(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
 async fn reason(name: &str, config: impl FnOnce(CertificateDer<'static>) -> Config) -> String {
     tls_error(meet(name, config).await.0)
 }

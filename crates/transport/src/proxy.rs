@@ -1,0 +1,223 @@
+//! HTTP proxies: which connections go through one, and the tunnel.
+
+use std::fmt;
+use std::sync::Arc;
+
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Uri};
+use hyper_util::client::proxy::matcher::Matcher;
+
+use crate::config::Config;
+use crate::error::{Error, Step, after};
+use crate::exchange::{Exchange, add_headers};
+use crate::stream::Stream;
+use crate::url::Target;
+
+/// An HTTP proxy, and the hosts that are reached without it.
+///
+/// The connection is a tunnel (`CONNECT`, RFC 9110, section 9.3.6), for `ws://` and `http://` too. The
+/// proxy resolves the host's name. `Debug` does not show the credentials.
+///
+/// ```
+/// use ticklot_transport::{Config, Proxy};
+///
+/// let proxy = Proxy::new("http://user:secret@proxy.example:3128", "localhost, 10.0.0.0/8")?;
+/// let config = Config::default().with_proxy(proxy);
+/// assert!(!format!("{config:?}").contains("secret"));
+/// # Ok::<(), ticklot_transport::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Proxy {
+    rules: Arc<Matcher>,
+}
+
+impl Proxy {
+    /// The proxy at `url`: `http://` or, with TLS to the proxy itself, `https://`; `http` where no scheme is
+    /// named, and port 80 or 443 where no port is. A user name and a password, percent-encoded, are sent
+    /// as `Proxy-Authorization: Basic`.
+    ///
+    /// `no_proxy` lists the hosts to connect to directly, as curl's `NO_PROXY` does: names, which stand for their
+    /// subdomains too, IP addresses and networks such as `10.0.0.0/8`, separated by commas; or `*` for
+    /// every host.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`] for a URL that cannot be used, among them those of SOCKS proxies: for these, use
+    /// [`Config::with_dial`].
+    pub fn new(url: &str, no_proxy: &str) -> Result<Self, Error> {
+        let rules = |no_proxy: &str| Matcher::builder().all(url).no(no_proxy).build();
+        // Without exceptions every host has the proxy, unless it cannot be used.
+        hop(&rules(""), "any.invalid")?.ok_or(Error::Argument(NOT_A_PROXY))?;
+        Ok(Self {
+            rules: Arc::new(rules(no_proxy)),
+        })
+    }
+
+    /// The proxy of the environment, if there is one: `HTTPS_PROXY`, for `ws://` and `http://` too, as RFC
+    /// 6455 (section 4.1) advises, or else `ALL_PROXY`; and `NO_PROXY`. Names in lower case count where
+    /// those in upper case are not set or empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`Proxy::new`].
+    pub fn from_env() -> Result<Option<Self>, Error> {
+        let url = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+        match first_variable(&url) {
+            None => Ok(None),
+            Some(url) => Self::new(&url, &no_proxy()).map(Some),
+        }
+    }
+
+    /// The proxy at `url`, with the exceptions of `NO_PROXY` in the environment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Proxy::new`].
+    pub fn with_no_proxy_from_env(url: &str) -> Result<Self, Error> {
+        Self::new(url, &no_proxy())
+    }
+
+    /// The proxy for a host, if it is not reached directly.
+    pub(crate) fn of(&self, target: &Target) -> Option<Hop> {
+        // Checked when it was made.
+        hop(&self.rules, &target.peer()).ok().flatten()
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rules.fmt(f)
+    }
+}
+
+const NOT_A_PROXY: &str = "the proxy is no URL with http or https";
+
+fn no_proxy() -> String {
+    first_variable(&["NO_PROXY", "no_proxy"]).unwrap_or_default()
+}
+
+/// The first of the environment's variables that is not empty.
+fn first_variable(names: &[&str]) -> Option<String> {
+    let mut set = names.iter().filter_map(|name| std::env::var(name).ok());
+    set.find(|value| !value.is_empty())
+}
+
+/// The proxy that the rules have for `host`.
+fn hop(rules: &Matcher, host: &str) -> Result<Option<Hop>, Error> {
+    let wrong = |_| Error::Argument(NOT_A_PROXY);
+    let uri: Uri = format!("https://{host}/")
+        .parse()
+        .map_err(|_| Error::Argument(NOT_A_PROXY))?;
+    let Some(proxy) = rules.intercept(&uri) else {
+        return Ok(None);
+    };
+    let target = Target::parse_http(&proxy.uri().to_string()).map_err(wrong)?;
+    Ok(Some(Hop {
+        target,
+        credentials: proxy.basic_auth().cloned(),
+    }))
+}
+
+/// A proxy on the way to a host.
+pub(crate) struct Hop {
+    pub(crate) target: Target,
+    credentials: Option<HeaderValue>,
+}
+
+impl Hop {
+    /// Asks the proxy, at the other end of `stream`, for a tunnel to `target`.
+    pub(crate) async fn tunnel(
+        &self,
+        stream: Stream,
+        target: &Target,
+        config: &Config,
+    ) -> Result<Stream, Error> {
+        let peer = target.peer();
+        let exchange = Exchange {
+            request: self.request(&peer, config.headers())?,
+            is_switch: |status| status.is_success(),
+            url: format!("CONNECT {peer}"),
+            step: Step::Proxy,
+        };
+        let deadline = after(config.upgrade_timeout);
+        let (_, stream, leftover) = exchange.run(stream, deadline).await?;
+        Ok(stream.with_leftover(leftover))
+    }
+
+    /// Of the configured headers only `User-Agent` is for the proxy: the others can be credentials.
+    fn request(&self, peer: &str, extra: &HeaderMap) -> Result<Request<String>, Error> {
+        let wrong = "a host that a proxy cannot be asked for";
+        let mut request = Request::new(String::new());
+        *request.method_mut() = Method::CONNECT;
+        *request.uri_mut() = peer.parse().map_err(|_| Error::Argument(wrong))?;
+        let host = HeaderValue::from_str(peer).map_err(|_| Error::Argument(wrong))?;
+        let mut own = HeaderMap::new();
+        for agent in extra.get_all(header::USER_AGENT) {
+            own.append(header::USER_AGENT, agent.clone());
+        }
+        let headers = request.headers_mut();
+        headers.insert(header::HOST, host);
+        add_headers(headers, &own);
+        if let Some(credentials) = &self.credentials {
+            headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
+        }
+        Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The proxy's `host:port` for a URL.
+    fn of(proxy: &str, no_proxy: &str, url: &str) -> Option<String> {
+        let hop = Proxy::new(proxy, no_proxy)
+            .unwrap()
+            .of(&Target::parse(url).unwrap());
+        hop.map(|hop| hop.target.peer().into())
+    }
+
+    #[test]
+    fn exceptions_are_those_of_curl() {
+        let list = "localhost, venue.example,10.0.0.0/8,::1";
+        for direct in [
+            "ws://localhost:9",
+            "wss://venue.example",
+            "wss://stream.VENUE.example:8443/x",
+            "ws://10.1.2.3",
+            "ws://[::1]:9",
+        ] {
+            assert_eq!(of("http://p:1", list, direct), None, "{direct}");
+        }
+        for proxied in ["ws://127.0.0.1", "wss://notvenue.example", "ws://[::2]"] {
+            assert_eq!(of("http://p:1", list, proxied).as_deref(), Some("p:1"));
+        }
+        assert_eq!(of("http://p:1", "*", "ws://a"), None);
+        assert_eq!(of("p:3128", "", "ws://a").as_deref(), Some("p:3128"));
+        assert_eq!(of("https://p", "", "ws://a").as_deref(), Some("p:443"));
+    }
+
+    #[test]
+    fn unusable_proxies_are_refused() {
+        for wrong in [
+            "",
+            "http://",
+            "socks5://p:1080",
+            "ftp://p",
+            "http://p:0",
+            "a b",
+        ] {
+            let result = Proxy::new(wrong, "*");
+            assert!(
+                matches!(result, Err(Error::Argument(_))),
+                "{wrong}: {result:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let proxy = Proxy::new("http://me:hush@p:1", "").unwrap();
+        assert!(!format!("{proxy:?}").contains("hush"), "{proxy:?}");
+    }
+}
