@@ -807,6 +807,7 @@ fn refused_snapshot_waits_for_retry() {
     let error = RequestFailure::Status {
         status: 429,
         retry_after: Some(Duration::from_secs(40)),
+        text: String::new(),
     };
     shared.fail(&mut session, id, &error);
     assert_eq!(shared.watch.take(), ["0 failed 1"]);
@@ -834,6 +835,7 @@ fn retry_time_holds_for_all_books() {
     let error = RequestFailure::Status {
         status: 418,
         retry_after: Some(Duration::from_secs(100)),
+        text: String::new(),
     };
     shared.fail(&mut session, id, &error);
     assert_eq!(shared.watch.take(), ["0 failed 1"]);

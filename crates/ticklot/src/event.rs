@@ -615,6 +615,8 @@ pub enum RequestFailure {
         status: u16,
         /// How long to wait at least, when the server said.
         retry_after: Option<Duration>,
+        /// The URL, the status and the start of the response's body, in one printable line.
+        text: String,
     },
     /// No answer was received, or it could not be read.
     Transport(String),
@@ -625,8 +627,9 @@ pub enum RequestFailure {
 impl fmt::Display for RequestFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Status { status, .. } => write!(f, "HTTP status {status}"),
-            Self::Transport(text) | Self::Refused(text) => f.write_str(text),
+            Self::Status { text, .. } | Self::Transport(text) | Self::Refused(text) => {
+                f.write_str(text)
+            }
         }
     }
 }
@@ -646,9 +649,9 @@ pub enum Disconnect {
     },
     /// It could not be made, or it broke.
     Failed(Box<dyn StdError + Send + Sync>),
-    /// The server refused the connection for now, and said when to come back.
+    /// The server refused the connection for now: with `Retry-After`, or with status 429 or 503.
     Busy {
-        /// How long to wait at least.
+        /// How long to wait at least; zero when the server did not say.
         retry_after: Duration,
         /// The refusal.
         error: Box<dyn StdError + Send + Sync>,

@@ -554,24 +554,24 @@ fn request_failure(error: &transport::Error) -> RequestFailure {
         transport::Error::Refused {
             status,
             retry_after,
-            ..
+            response,
         } => RequestFailure::Status {
             status: *status,
             retry_after: *retry_after,
+            text: response.to_string(),
         },
         error => RequestFailure::Transport(error.to_string()),
     }
 }
 
 fn failed(error: transport::Error) -> Disconnect {
-    match error {
-        transport::Error::Refused {
-            retry_after: Some(after),
-            ..
-        } => Disconnect::Busy {
-            retry_after: after,
+    if let Some(retry_after) = error.retry_after() {
+        return Disconnect::Busy {
+            retry_after,
             error: Box::new(error),
-        },
+        };
+    }
+    match error {
         transport::Error::Url(_) | transport::Error::Argument(_) => {
             Disconnect::Impossible(Box::new(error))
         }

@@ -29,7 +29,8 @@ pub struct Reconnect {
     /// How many attempts may fail in a row before giving up. Default: none, try for ever.
     pub attempts: Option<u32>,
     /// How many attempts may fail before there ever was a connection: a wrong address is better
-    /// told than tried for ever. Default: none, as `attempts`.
+    /// reported than tried for ever. A server that is busy ([`Disconnect::Busy`](crate::Disconnect::Busy)) is no wrong address: from
+    /// its response on this limit is no more. Default: none, as `attempts`.
     pub first_attempts: Option<u32>,
     /// Whether to connect again after a connection that was good. Default: true.
     pub after_close: bool,

@@ -124,7 +124,7 @@ pub struct Session<V> {
     failures: u32,
     /// Whether the connection brought something that was requested.
     proved: bool,
-    /// Whether any connection ever opened.
+    /// Whether any connection ever opened, or a server was busy: it is there.
     ever_open: bool,
     /// When the connection opened.
     since: Nanos,
@@ -705,6 +705,7 @@ impl<V: Venue> Session<V> {
         }
         let attempt = self.failures;
         self.failures = self.failures.saturating_add(1);
+        self.ever_open |= matches!(reason, Disconnect::Busy { .. });
         let spent = |limit: Option<u32>| limit.is_some_and(|limit| self.failures >= limit);
         let over = match reason {
             Disconnect::Stopped | Disconnect::Impossible(_) => true,

@@ -276,6 +276,20 @@ fn attempts_are_bounded_when_asked() {
         "one that worked is tried again"
     );
 
+    let mut bench = Bench::new(JayX::new("X").build().unwrap(), rules.clone());
+    let busy = Disconnect::Busy {
+        retry_after: Duration::from_secs(90),
+        error: "503".into(),
+    };
+    let later = bench.now.after(Duration::from_secs(90));
+    assert_eq!(
+        bench.end(&busy),
+        Next::WaitUntil(later),
+        "a busy server is no wrong address"
+    );
+    bench.now = later;
+    assert_ne!(bench.end(&refused()), Next::Done, "it was there");
+
     rules.reconnect.after_close = false;
     let mut bench = Bench::new(JayX::new("X").build().unwrap(), rules);
     bench.open();
