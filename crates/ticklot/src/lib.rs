@@ -55,6 +55,7 @@ mod sabotage;
 mod session;
 pub mod subscriptions;
 pub mod tap;
+mod url;
 mod venue;
 mod venues;
 

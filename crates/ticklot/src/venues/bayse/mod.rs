@@ -45,6 +45,7 @@ use crate::books::const_scale;
 use crate::event::Handler;
 use crate::pings::Pings;
 use crate::session::RateLimit;
+use crate::url::{self, Parts};
 use crate::venue::Context;
 
 /// The venue's base URL (its documentation).
@@ -77,6 +78,7 @@ pub const CENTS: Scale = const_scale(2, 6);
 /// One connection to an endpoint of Bayse Markets.
 #[derive(Debug)]
 pub struct Bayse {
+    /// The complete URL; the one that was given, if it cannot be used.
     url: String,
     endpoint: Endpoint,
     currency: Currency,
@@ -99,7 +101,7 @@ pub struct Bayse {
     /// Whether a connection is open.
     open: bool,
     /// The first thing that was asked for and makes no sense.
-    wrong: Option<RequestError>,
+    wrong: Option<BuildError>,
 }
 
 /// What can be asked of a connection while it runs.
@@ -134,6 +136,42 @@ struct FirstBooks {
     base: String,
     outcomes: Vec<String>,
     depth: u32,
+}
+
+/// A connection that makes no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A topic that the venue could not understand, or credentials.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The URL of the connection or of the first books cannot be used, for this reason.
+    #[error("not a usable URL: {0}")]
+    Url(&'static str),
+}
+
+/// The path of the HTTP request for books.
+const BOOKS_PATH: &str = "/v1/pm/books";
+
+/// A URL with the path of an endpoint, which may have one already.
+fn completed(given: &str, path: &str) -> Result<String, &'static str> {
+    let url = Parts::of(given);
+    if url.is_socket_io() {
+        return Err(url::SOCKET_IO);
+    }
+    let endpoints = [Endpoint::Markets, Endpoint::Realtime, Endpoint::User];
+    let mut ends = endpoints
+        .map(Endpoint::path)
+        .into_iter()
+        .chain(["/ws/v1", "/ws"]);
+    let base = ends.find_map(|end| url.path.strip_suffix(end));
+    let base = base.unwrap_or(url.path);
+    if base.split('/').any(|part| part == "ws") {
+        return Err(
+            "its path is none of the venue's, which are /ws/v1/markets, /ws/v1/realtime and /ws/v1/user",
+        );
+    }
+    Ok(url::join(url.origin, &format!("{base}{path}"), url.query))
 }
 
 impl Bayse {
@@ -178,7 +216,10 @@ impl Bayse {
             url: format!("{URL}{}", endpoint.path()),
             endpoint,
             currency: Currency::Usd,
-            wrong: auth.as_ref().and_then(|auth| auth.check().err()),
+            wrong: auth
+                .as_ref()
+                .and_then(|auth| auth.check().err())
+                .map(BuildError::Request),
             auth,
             any: false,
             scales: MarketScales {
@@ -198,10 +239,17 @@ impl Bayse {
         }
     }
 
-    /// Another base URL, without the endpoint's path.
+    /// Another URL, completed with the endpoint's path. The path of any of the venue's endpoints may be there
+    /// already and is replaced; one before it, and a query, stay.
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
-        self.url = format!("{}{}", url.trim_end_matches('/'), self.endpoint.path());
+        match completed(url, self.endpoint.path()) {
+            Ok(url) => self.url = url,
+            Err(what) => {
+                url.clone_into(&mut self.url);
+                self.wrong.get_or_insert(BuildError::Url(what));
+            }
+        }
         self
     }
 
@@ -233,7 +281,7 @@ impl Bayse {
     #[must_use]
     pub fn follow(mut self, topic: Topic) -> Self {
         if let Err(error) = self.want(topic) {
-            self.wrong.get_or_insert(error);
+            self.wrong.get_or_insert(BuildError::Request(error));
         }
         self
     }
@@ -255,7 +303,7 @@ impl Bayse {
     }
 
     /// Fetches the books of these outcomes over HTTP when a connection opens, `depth` levels a side,
-    /// from the base URL `base` ([`REST_URL`]). They fill books that the stream has not filled yet,
+    /// from the base URL `base` ([`REST_URL`]), with or without the path of the request. They fill books that the stream has not filled yet,
     /// marked [`Source::Request`](crate::Source::Request).
     #[must_use]
     pub fn first_books<I: Into<String>>(
@@ -265,7 +313,13 @@ impl Bayse {
         depth: u32,
     ) -> Self {
         let outcomes = outcomes.into_iter().map(Into::into).collect();
-        let base = base.trim_end_matches('/').to_owned();
+        let url = Parts::of(base);
+        if !url.query.is_empty() {
+            let what = "the query of the first books is the library's";
+            self.wrong.get_or_insert(BuildError::Url(what));
+        }
+        let path = url.path.strip_suffix(BOOKS_PATH).unwrap_or(url.path);
+        let base = format!("{}{path}", url.origin);
         self.first_books = Some(FirstBooks {
             base,
             outcomes,
@@ -277,12 +331,16 @@ impl Bayse {
     /// Checks what was asked for, and gives the venue's rules to a feed or a session.
     ///
     /// # Errors
-    /// A topic of another endpoint, an empty id, or empty credentials.
-    pub fn build(self) -> Result<Self, RequestError> {
-        match self.wrong {
-            Some(error) => Err(error),
-            None => Ok(self),
+    /// A topic of another endpoint, an empty id, empty credentials, or a URL that cannot be used.
+    pub fn build(self) -> Result<Self, BuildError> {
+        if let Some(error) = self.wrong {
+            return Err(error);
         }
+        url::check(&self.url).map_err(BuildError::Url)?;
+        if let Some(first) = &self.first_books {
+            url::check_http(&first.base).map_err(BuildError::Url)?;
+        }
+        Ok(self)
     }
 
     /// Every topic that is desired, or about to be left, and where it stands.
@@ -336,5 +394,55 @@ impl Bayse {
             return ControlFlow::Continue(());
         };
         context.unfollow(self.outcomes.of_market(market))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_completed_and_never_doubled() {
+        let path = Endpoint::Markets.path();
+        for given in [
+            "wss://a",
+            "wss://a/",
+            "wss://a/ws",
+            "wss://a/ws/v1/",
+            "wss://a/ws/v1/markets",
+            "wss://a/ws/v1/realtime/",
+            "wss://a/ws/v1/user",
+        ] {
+            assert_eq!(
+                completed(given, path).as_deref(),
+                Ok("wss://a/ws/v1/markets")
+            );
+        }
+        let kept = completed("ws://a:1/gate/ws/v1/user?k=v", path);
+        assert_eq!(kept.as_deref(), Ok("ws://a:1/gate/ws/v1/markets?k=v"));
+        for wrong in [
+            "wss://a/ws/v2/markets",
+            "wss://a/ws/v1/market",
+            "wss://a/ws/v1/markets/ws/v1/markets",
+            "wss://a/socket.io/?EIO=4&transport=websocket",
+        ] {
+            assert!(completed(wrong, path).is_err(), "{wrong}");
+        }
+    }
+
+    #[cfg(feature = "feed")]
+    #[test]
+    fn unusable_urls_are_refused_when_it_is_built() {
+        for wrong in ["", "http://a", "ws://", "ws://a:0", "wss://a/ws/v2"] {
+            let built = Bayse::new(["m"]).url(wrong).build();
+            assert!(matches!(built, Err(BuildError::Url(_))), "{wrong}");
+        }
+        let first = |base| Bayse::new(["m"]).first_books(base, ["o"], 10).build();
+        for wrong in ["", "ws://a", "http://", "http://a/?x=y"] {
+            assert!(matches!(first(wrong), Err(BuildError::Url(_))), "{wrong}");
+        }
+        for good in ["https://a", "https://a/v1/pm/books", "http://a:1/gate/"] {
+            assert!(first(good).is_ok(), "{good}");
+        }
     }
 }

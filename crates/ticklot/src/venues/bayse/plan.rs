@@ -7,7 +7,7 @@ use ticklot_frame::bayse::{Auth, Currency, Endpoint, RequestError};
 
 #[cfg(feature = "feed")]
 use super::Command;
-use super::{Bayse, Topic};
+use super::{Bayse, BuildError, Topic};
 #[cfg(feature = "feed")]
 use crate::{Feed, OnMessage, Options, Remote, RemoteError, transport};
 
@@ -25,7 +25,7 @@ use crate::{Feed, OnMessage, Options, Remote, RemoteError, transport};
 ///     .follow(Topic::asset_price(Symbol::BtcUsdt))
 ///     .connections()?;
 /// assert_eq!(connections.len(), 3);
-/// # Ok::<(), ticklot::bayse::RequestError>(())
+/// # Ok::<(), ticklot::bayse::BuildError>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -111,8 +111,8 @@ impl Plan {
     /// The connections, each with what it carries.
     ///
     /// # Errors
-    /// A topic has an empty id, or one's own orders are followed without credentials.
-    pub fn connections(self) -> Result<Vec<(Place, Bayse)>, RequestError> {
+    /// A topic has an empty id, one's own orders are followed without credentials, or the URL cannot be used.
+    pub fn connections(self) -> Result<Vec<(Place, Bayse)>, BuildError> {
         let Self {
             url,
             auth,
@@ -213,7 +213,7 @@ impl<H: OnMessage<Bayse>> Feed<H> {
         plan: Plan,
         options: &Options,
         transport: &transport::Config,
-    ) -> Result<Remotes, RequestError> {
+    ) -> Result<Remotes, BuildError> {
         let connections = plan.connections()?;
         let mut add = |(place, venue)| {
             let remote = self.add_with(venue, options.clone(), transport.clone());

@@ -14,7 +14,7 @@ use super::neutral;
 use super::rooms::{self, Rooms};
 use super::target::{Outcomes, Target};
 use super::topic::write_subscription;
-use super::{Bayse, Command, FirstBooks, RATE_LIMIT, SILENCE_LIMIT};
+use super::{BOOKS_PATH, Bayse, Command, FirstBooks, RATE_LIMIT, SILENCE_LIMIT};
 use crate::books::{Books, ConnectionId};
 use crate::event::{EndReason, Event, Handler, OnMessage, RequestFailure, Source};
 use crate::session::RateLimit;
@@ -158,7 +158,7 @@ impl Venue for Bayse {
             depth,
         } = self.first_books.as_ref()?;
         let mut url = format!(
-            "{base}/v1/pm/books?depth={depth}&currency={}",
+            "{base}{BOOKS_PATH}?depth={depth}&currency={}",
             self.currency
         );
         for outcome in outcomes {

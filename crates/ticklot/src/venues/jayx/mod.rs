@@ -21,12 +21,14 @@ use ticklot_frame::jayx::{Decoder, Request};
 pub use self::plan::Plan;
 
 use crate::books::{BookId, CandlesId, const_scale};
+use crate::url::{self, Parts};
 
 /// The venue's base URL (its documentation).
 pub const URL: &str = "wss://stream.jayxstaging.com:8443";
 
-/// What Socket.IO's WebSocket transport adds to the base URL (Engine.IO protocol, revision 4).
-const SOCKET_IO_PATH: &str = "/socket.io/?EIO=4&transport=websocket";
+/// The path of Socket.IO, and what its WebSocket transport asks for (Engine.IO protocol, revision 4).
+const SOCKET_IO_PATH: &str = "/socket.io";
+const SOCKET_IO_QUERY: &str = "EIO=4&transport=websocket";
 
 /// How long the Socket.IO handshake may take, from the open connection to the joined namespace.
 const HANDSHAKE: Duration = Duration::from_secs(20);
@@ -139,14 +141,20 @@ pub enum BuildError {
     /// Two order books, or two intervals of one symbol: their messages could not be told apart.
     #[error("one connection carries one order book, and one interval of a symbol")]
     Clash,
+    /// The URL cannot be used, for this reason.
+    #[error("not a usable URL: {0}")]
+    Url(&'static str),
 }
 
 /// One connection to JayX.
 #[derive(Debug)]
 pub struct JayX {
+    /// The URL that was given.
     base: String,
-    /// The base with the envelope's path.
+    /// The complete URL; the base, if it cannot be used.
     url: String,
+    /// The reason why the base cannot be used.
+    wrong: Option<&'static str>,
     envelope: Envelope,
     key: Option<ApiKey>,
     topics: Vec<Topic>,
@@ -176,7 +184,8 @@ impl JayX {
     pub fn connection() -> Self {
         Self {
             base: URL.to_owned(),
-            url: format!("{URL}{SOCKET_IO_PATH}"),
+            url: format!("{URL}{SOCKET_IO_PATH}/?{SOCKET_IO_QUERY}"),
+            wrong: None,
             envelope: Envelope::SocketIo,
             key: None,
             topics: Vec::new(),
@@ -205,10 +214,11 @@ impl JayX {
         self
     }
 
-    /// Another base URL, without Socket.IO's path.
+    /// Another URL. In Socket.IO it is completed with `/socket.io/?EIO=4&transport=websocket`, as far as that is not there;
+    /// a path before it and other parameters stay. Plain, it is used as it is.
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
-        url.trim_end_matches('/').clone_into(&mut self.base);
+        url.clone_into(&mut self.base);
         self.complete_url()
     }
 
@@ -221,11 +231,12 @@ impl JayX {
     }
 
     fn complete_url(mut self) -> Self {
-        let path = match self.envelope {
-            Envelope::Plain => "",
-            Envelope::SocketIo | Envelope::Auto => SOCKET_IO_PATH,
+        let completed = match self.envelope {
+            Envelope::Plain => plain_url(&self.base),
+            Envelope::SocketIo | Envelope::Auto => socket_io_url(&self.base),
         };
-        self.url = format!("{}{path}", self.base);
+        self.wrong = completed.as_ref().err().copied();
+        self.url = completed.unwrap_or_else(|_| self.base.clone());
         self
     }
 
@@ -250,9 +261,13 @@ impl JayX {
     /// Checks what would be sent, and gives the venue's rules to a feed or a session.
     ///
     /// # Errors
-    /// A symbol, an interval, `precise` or the key is empty; the key is missing; or two topics could
-    /// not be told apart.
+    /// A symbol, an interval, `precise` or the key is empty; the key is missing; two topics clash; or the
+    /// URL cannot be used.
     pub fn build(self) -> Result<Self, BuildError> {
+        if let Some(what) = self.wrong {
+            return Err(BuildError::Url(what));
+        }
+        url::check(&self.url).map_err(BuildError::Url)?;
         for (place, topic) in self.topics.iter().enumerate() {
             topic.request(self.key.as_ref())?.check()?;
             if self.topics[..place]
@@ -263,5 +278,115 @@ impl JayX {
             }
         }
         Ok(self)
+    }
+}
+
+/// The URL of a plain connection.
+fn plain_url(given: &str) -> Result<String, &'static str> {
+    let url = Parts::of(given);
+    if url.is_socket_io() {
+        return Err("it is a URL of Socket.IO, and the envelope is plain JSON");
+    }
+    Ok(url::join(url.origin, url.path, url.query))
+}
+
+/// The URL of a Socket.IO connection. One that names Engine.IO's version has its path; any other is a base.
+fn socket_io_url(given: &str) -> Result<String, &'static str> {
+    let url = Parts::of(given);
+    if url.parameter("EIO").is_some_and(|version| version != "4") {
+        return Err("its EIO is not 4, the revision of Engine.IO that Socket.IO 3 and later speak");
+    }
+    if url
+        .parameter("transport")
+        .is_some_and(|it| it != "websocket")
+    {
+        return Err("its transport is not websocket");
+    }
+    if url.parameter("sid").is_some() {
+        return Err("it has the sid of another session");
+    }
+    let is_own = |it: &&str| it.starts_with("EIO=") || it.starts_with("transport=");
+    let mut query = SOCKET_IO_QUERY.to_owned();
+    for parameter in url.parameters().filter(|it| !is_own(it)) {
+        query.push('&');
+        query.push_str(parameter);
+    }
+    let own = if url.is_socket_io() {
+        ""
+    } else {
+        SOCKET_IO_PATH
+    };
+    Ok(url::join(
+        url.origin,
+        &format!("{}{own}/", url.path),
+        &query,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_completed_and_never_doubled() {
+        let whole = "wss://a:1/socket.io/?EIO=4&transport=websocket";
+        for given in [
+            "wss://a:1",
+            "wss://a:1/",
+            "wss://a:1/socket.io",
+            "wss://a:1/socket.io/",
+            "wss://a:1/socket.io/?EIO=4",
+            "wss://a:1/socket.io/?transport=websocket&EIO=4",
+            whole,
+        ] {
+            assert_eq!(socket_io_url(given).as_deref(), Ok(whole), "{given}");
+        }
+        for (given, want) in [
+            (
+                "ws://a/gate",
+                "ws://a/gate/socket.io/?EIO=4&transport=websocket",
+            ),
+            (
+                "ws://a/io/?EIO=4&t=1",
+                "ws://a/io/?EIO=4&transport=websocket&t=1",
+            ),
+            (
+                "ws://a?token=x",
+                "ws://a/socket.io/?EIO=4&transport=websocket&token=x",
+            ),
+        ] {
+            assert_eq!(socket_io_url(given).as_deref(), Ok(want), "{given}");
+        }
+        for wrong in [
+            "ws://a/socket.io/?EIO=3&transport=websocket",
+            "ws://a/socket.io/?EIO=4&transport=polling",
+            "ws://a/socket.io/?EIO=4&transport=websocket&sid=x",
+        ] {
+            assert!(socket_io_url(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(plain_url("ws://a/x/?k=v").as_deref(), Ok("ws://a/x?k=v"));
+        assert_eq!(plain_url("ws://a/").as_deref(), Ok("ws://a"));
+        assert!(plain_url(whole).is_err());
+    }
+
+    #[cfg(feature = "feed")]
+    #[test]
+    fn unusable_urls_are_refused_when_it_is_built() {
+        for wrong in [
+            "",
+            "a",
+            "http://a",
+            "ws://",
+            "ws://a:0",
+            "ws://u:p@a",
+            "ws://a/#f",
+        ] {
+            let built = JayX::new("A").url(wrong).build();
+            assert!(matches!(built, Err(BuildError::Url(_))), "{wrong}");
+        }
+        let other = JayX::new("A")
+            .url("ws://a/socket.io/")
+            .envelope(Envelope::Plain);
+        assert!(matches!(other.build(), Err(BuildError::Url(_))));
     }
 }

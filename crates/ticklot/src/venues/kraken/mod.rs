@@ -33,6 +33,7 @@ use self::symbols::Symbols;
 use crate::pings::Pings;
 use crate::session::RateLimit;
 use crate::subscriptions::{Name, Stage, Subscriptions};
+use crate::url::{self, Parts};
 
 /// The venue's public endpoint (its documentation).
 pub const URL: &str = "wss://ws.kraken.com/v2";
@@ -112,6 +113,9 @@ pub enum BuildError {
     /// More topics than [`MAX_TOPICS`].
     #[error("more than {MAX_TOPICS} topics on one connection")]
     TooManyTopics,
+    /// The URL cannot be used, for this reason.
+    #[error("not a usable URL: {0}")]
+    Url(&'static str),
 }
 
 impl Kraken {
@@ -154,10 +158,10 @@ impl Kraken {
         }
     }
 
-    /// Another URL.
+    /// Another URL. Without a path it has that of the venue's second version, `/v2`.
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
-        url.clone_into(&mut self.url);
+        self.url = completed(url);
         self
     }
 
@@ -202,8 +206,12 @@ impl Kraken {
     /// Checks the symbols, and gives the venue's rules to a feed or a session.
     ///
     /// # Errors
-    /// A symbol is empty, or there are too many.
+    /// A symbol is empty, there are too many, or the URL cannot be used.
     pub fn build(mut self) -> Result<Self, BuildError> {
+        if Parts::of(&self.url).is_socket_io() {
+            return Err(BuildError::Url(url::SOCKET_IO));
+        }
+        url::check(&self.url).map_err(BuildError::Url)?;
         if self.rules.any {
             return Ok(self);
         }
@@ -237,5 +245,40 @@ impl Kraken {
     /// Every topic that is followed, or about to be left, and its stage.
     pub fn topics(&self) -> impl Iterator<Item = (&Topic, Stage)> {
         self.rules.subscriptions.iter()
+    }
+}
+
+/// A URL with a path. The venue's URL without one is that of its first version, whose messages are others.
+fn completed(given: &str) -> String {
+    let url = Parts::of(given);
+    let path = match url.path {
+        "" => "/v2",
+        path => path,
+    };
+    url::join(url.origin, path, url.query)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_completed_and_never_doubled() {
+        for given in ["wss://a", "wss://a/", "wss://a/v2", "wss://a/v2/"] {
+            assert_eq!(completed(given), "wss://a/v2");
+        }
+        assert_eq!(completed("ws://a:1/gate/v2?k=v"), "ws://a:1/gate/v2?k=v");
+        let other = "wss://a/socket.io/?EIO=4&transport=websocket";
+        let built = Kraken::new(["A/B"]).url(other).build();
+        assert_eq!(built.err(), Some(BuildError::Url(url::SOCKET_IO)));
+    }
+
+    #[cfg(feature = "feed")]
+    #[test]
+    fn unusable_urls_are_refused_when_it_is_built() {
+        for wrong in ["", "http://a", "ws://", "ws://a:0", "ws://a/#f"] {
+            let built = Kraken::any().url(wrong).build();
+            assert!(matches!(built, Err(BuildError::Url(_))), "{wrong}");
+        }
     }
 }
