@@ -488,8 +488,33 @@ fn the_program_refuses_in_one_line() {
         ),
         (
             &["watch", "--venue=jayx", "--url=http://127.0.0.1:1"],
-            1,
+            2,
             "not a usable URL",
+        ),
+        (
+            &["watch", "--venue=kraken", "--url=ws://127.0.0.1:0"],
+            2,
+            "not a usable URL: its port is not a port",
+        ),
+        (
+            &[
+                "watch",
+                "--venue=bayse",
+                "--market=m",
+                "--url=ws://127.0.0.1/ws/v2",
+            ],
+            2,
+            "its path is none of the venue's",
+        ),
+        (
+            &["watch", "--venue=kraken", "--ca=/nowhere/ca.pem"],
+            2,
+            "cannot use the certificates of /nowhere/ca.pem",
+        ),
+        (
+            &["watch", "--venue=kraken", "--proxy=socks5://127.0.0.1:1"],
+            2,
+            "the proxy is no URL with http or https",
         ),
         (
             &["watch", "--venue=jayx", "--books=/nowhere/books.csv"],

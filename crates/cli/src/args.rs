@@ -73,10 +73,18 @@ pub(crate) struct FollowArgs {
     /// The venue; JayX and Bayse when left out
     #[arg(long, value_enum)]
     pub(crate) venue: Option<VenueArg>,
-    /// The server's base URL, ws:// or wss://; when left out, an embedded server, or for Kraken the
-    /// venue's own, `wss://ws.kraken.com/v2`
+    /// The server's URL, ws:// or wss://, with or without the venue's own path; when left out, an embedded
+    /// server, or for Kraken the venue's own, `wss://ws.kraken.com/v2`
     #[arg(long, requires = "venue")]
     pub(crate) url: Option<String>,
+    /// Trust the authorities of this PEM file and no others; those of `SSL_CERT_FILE`, or else
+    /// Mozilla's, when left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Connect through this HTTP proxy, such as `http://user:password@host:3128`; `HTTPS_PROXY` or `ALL_PROXY`
+    /// when left out. Never to an embedded server, nor to the hosts of `NO_PROXY`
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
     #[command(flatten)]
     pub(crate) book: BookArgs,
     /// How many levels a side Kraken's books have: 10, 25, 100, 500 or 1000; 10 when left out

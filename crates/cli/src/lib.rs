@@ -7,6 +7,7 @@
 mod args;
 mod bench;
 mod config;
+mod connect;
 mod examples;
 mod follow;
 mod generate;
@@ -32,6 +33,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::args::{Cli, Command, WatchArgs};
+use crate::view::Printable;
 
 /// Where the program writes to.
 pub struct Output {
@@ -94,7 +96,7 @@ where
     };
     if let Err(failure) = result {
         // There is nobody left to tell when this fails.
-        let _ = writeln!(output.err, "ticklot: {failure}");
+        let _ = writeln!(output.err, "ticklot: {}", Printable(failure));
     }
     status
 }

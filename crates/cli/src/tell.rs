@@ -3,8 +3,8 @@
 use std::fmt::{self, Write};
 
 use ticklot::{
-    BalanceUpdate, Books, CandleUpdate, Cause, Event, Instrument, OrderUpdate, ReferencePrice,
-    Resync, ResyncStep, State, StateChange, StatusUpdate, TradeSide, Trades,
+    BalanceUpdate, Books, CandleUpdate, Cause, Disconnect, Event, Instrument, OrderUpdate,
+    ReferencePrice, Resync, ResyncStep, State, StateChange, StatusUpdate, TradeSide, Trades,
 };
 
 /// Whether an event reports something that went wrong, or that the user must know of: [`notice`]
@@ -18,6 +18,15 @@ pub(crate) fn is_notice(event: &Event<'_>, books: &Books) -> bool {
         | Event::Disconnected {
             retry_in: Some(_), ..
         } => true,
+        // The server's last words at a regular end; any other end is the program's error.
+        Event::Disconnected {
+            reason:
+                Disconnect::Closed {
+                    code: 1000 | 1001 | 1005,
+                    reason,
+                },
+            ..
+        } => !reason.is_empty(),
         // The first scale of a book is no change to a user.
         Event::Scale { book, .. } => books.state(*book) != State::Empty,
         Event::State(change) => is_loss(change),
@@ -65,6 +74,7 @@ pub(crate) fn notice(out: &mut impl Write, event: &Event<'_>, books: &Books) -> 
             let ms = wait.as_millis();
             write!(out, "{reason}; connecting again in {ms} ms")
         }
+        Event::Disconnected { reason, .. } => write!(out, "{reason}"),
         _ => Ok(()),
     }
 }
@@ -302,6 +312,27 @@ mod tests {
             shown(&event),
             "! orderbook:m1: subscription request 2 is not confirmed; sending it again"
         );
+    }
+
+    #[test]
+    fn the_servers_last_words_are_a_notice() {
+        let end = |code, reason: &str, retry_in| {
+            let reason = reason.to_owned();
+            let reason = &Disconnect::Closed { code, reason };
+            shown(&Event::Disconnected {
+                connection: ConnectionId(0),
+                reason,
+                retry_in,
+            })
+        };
+        let soon = Some(Duration::from_millis(1_500));
+        let again = "! closed by the server with code 1012: restart; connecting again in 1500 ms";
+        assert_eq!(end(1012, "restart", soon), again);
+        let last = "! closed by the server with code 1001: see you";
+        assert_eq!(end(1001, "see you", None), last);
+        assert_eq!(end(1000, "", None), "");
+        // The program's error.
+        assert_eq!(end(1012, "restart", None), "");
     }
 
     #[test]

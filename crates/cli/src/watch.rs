@@ -32,9 +32,10 @@ use self::lines::Lines;
 use self::screen::Screen;
 use self::show::{Begin, Show, Watcher};
 use crate::args::{FollowArgs, VenueArg, WatchArgs};
+use crate::config::TransportTable;
 use crate::follow::VenueHandler;
 use crate::replay::built;
-use crate::{Failure, Output, follow, kraken, record};
+use crate::{Failure, Output, connect, follow, kraken, record};
 
 pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<(), Failure> {
     let mut incidents = None;
@@ -151,6 +152,7 @@ pub(crate) fn verdict(end: &Ended, once: bool) -> Result<(), Failure> {
             code: 1000 | 1001 | 1005,
             ..
         } if once => Ok(()),
+        Disconnect::Impossible(_) => Err(Failure::Usage(end.reason.to_string())),
         _ => Err(Failure::work(&end.reason)),
     }
 }
@@ -176,15 +178,19 @@ pub(crate) fn add_venues<H: VenueHandler>(
     let mut options = Options::default();
     options.reconnect.after_close = !args.once;
     options.reconnect.first_attempts = Some(1);
+    let transport = match args.url.is_some() || args.venue == Some(VenueArg::Kraken) {
+        true => connect::transport(args, &TransportTable::default())?,
+        // An embedded server is on this machine.
+        false => ticklot_transport::Config::default(),
+    };
     if args.venue == Some(VenueArg::Kraken) {
-        feed.add_with(kraken::follow(args)?, options, Default::default());
+        feed.add_with(kraken::follow(args)?, options, transport);
         return Ok(vec![VenueName::KRAKEN]);
     }
     let url = |venue| {
         let embedded = || simulator.and_then(|simulator| simulator.url(venue));
         args.url.clone().or_else(embedded).unwrap_or_default()
     };
-    let transport = ticklot_transport::Config::default();
     let mut venues = Vec::new();
     if args.venue != Some(VenueArg::Bayse) {
         let plan = follow::jayx(args, args.book.scale(jayx::BTCUSDT)?)?;

@@ -3,7 +3,8 @@
 #![cfg(unix)] // signals are sent by `kill`
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 fn program(args: &[&str]) -> Command {
@@ -356,4 +357,177 @@ fn empty_stdout() -> ChildStdout {
     let out = child.stdout.take().unwrap();
     child.wait().unwrap();
     out
+}
+
+/// The head of a request.
+fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+/// A response, in which `{accept}` stands for the answer to the upgrade's key, and bytes that follow it.
+type Answer<'a> = (&'a str, &'a [u8]);
+
+/// Answers connections in turn, and returns the heads of their requests.
+fn answer_each(listener: &TcpListener, answers: &[Answer<'_>]) -> Vec<String> {
+    let each = answers.iter().map(|(answer, rest)| {
+        let (mut stream, _) = listener.accept().unwrap();
+        let head = read_head(&mut stream);
+        let mut lines = head.lines();
+        let key = lines.find_map(|line| line.strip_prefix("sec-websocket-key: "));
+        let accept = ticklot_transport::accept_key(key.unwrap_or_default());
+        let answer = answer.replace("{accept}", &accept);
+        stream
+            .write_all(&[answer.as_bytes(), rest].concat())
+            .unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        // The client has read everything when it closes.
+        let _ = stream.read_to_end(&mut Vec::new());
+        head
+    });
+    each.collect()
+}
+
+/// What `watch` of a server with these answers prints, and what the server is asked.
+fn watched(path: &str, options: &[&str], answers: &[Answer<'_>]) -> (Output, Vec<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}{path}", listener.local_addr().unwrap());
+    std::thread::scope(|scope| {
+        let heads = scope.spawn(|| answer_each(&listener, answers));
+        let args = [&["watch", "--once", "--url", &url], options].concat();
+        let output = program(&args).output().unwrap();
+        (output, heads.join().unwrap())
+    })
+}
+
+const PLAIN: [&str; 2] = ["--venue=jayx", "--envelope=plain"];
+const SWITCHING: &str = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+     Sec-WebSocket-Accept: {accept}\r\n\r\n";
+
+/// Over a second: the server asks the client to come back in one.
+#[test]
+fn a_busy_server_is_waited_for_and_its_last_words_are_shown() {
+    let busy = "HTTP/1.1 429 Too Many\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+         Retry-After: Sun, 06 Nov 1994 08:49:38 GMT\r\nContent-Length: 4\r\n\r\nlate";
+    let goodbye = b"\x88\x09\x03\xe9see you";
+    let answers: [Answer<'_>; 2] = [(busy, b""), (SWITCHING, goodbye)];
+    let (output, heads) = watched("/gate?k=v", &PLAIN, &answers);
+    let shown = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    for part in [
+        "/gate?k=... was refused with status 429 Too Many Requests: late; connecting again in 1000 ms\n",
+        "ticklot: closed by the server with code 1001: see you\n",
+    ] {
+        assert!(shown.contains(part), "{part:?} in {shown}");
+    }
+    assert!(
+        heads[1].starts_with("GET /gate?k=v HTTP/1.1\r\n"),
+        "{}",
+        heads[1]
+    );
+    let (output, _) = watched("", &[&PLAIN[..], &["--json"]].concat(), &answers);
+    let shown = text(&output);
+    for part in [
+        r#"was refused with status 429 Too Many Requests: late","retry_in_ns":1000000000}"#,
+        r#""reason":"closed by the server with code 1001: see you","retry_in_ns":null}"#,
+    ] {
+        assert!(shown.contains(part), "{part:?} in {shown}");
+    }
+}
+
+#[test]
+fn a_refusal_is_one_printable_line_and_a_redirect_has_its_target() {
+    let refused = "HTTP/1.1 302 Found\r\nLocation: wss://other.example/ws\r\nContent-Length: 9\r\n\r\ngo\n\x1b[2Jto";
+    let (output, _) = watched("/x", &PLAIN, &[(refused, b"")]);
+    let shown = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    let part =
+        "/x was refused with status 302 Found, a redirect to wss://other.example/ws: go [2Jto\n";
+    assert!(shown.contains(part), "{shown}");
+    // Nor does a reason of a close control the terminal.
+    let goodbye = b"\x88\x06\x03\xf4\x1b[2J";
+    let (output, _) = watched("/x", &PLAIN, &[(SWITCHING, goodbye)]);
+    let shown = text(&output);
+    assert!(
+        shown.contains("with code 1012: \\u{1b}[2J\n") && !shown.contains('\x1b'),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_path_that_is_there_is_not_doubled() {
+    let gone = "HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n";
+    let socket_io = "/socket.io/?EIO=4&transport=websocket";
+    for (given, options, asked) in [
+        (
+            "/ws/v1/markets",
+            &["--venue=bayse", "--market=m"][..],
+            "/ws/v1/markets",
+        ),
+        ("", &["--venue=bayse", "--market=m"], "/ws/v1/markets"),
+        (
+            socket_io,
+            &["--venue=jayx", "--envelope=socketio"],
+            socket_io,
+        ),
+        (
+            "/socket.io",
+            &["--venue=jayx", "--envelope=socketio"],
+            socket_io,
+        ),
+        ("/v2/", &["--venue=kraken"], "/v2"),
+        ("", &["--venue=kraken"], "/v2"),
+    ] {
+        let (_, heads) = watched(given, options, &[(gone, b"")]);
+        let line = format!("GET {asked} HTTP/1.1\r\n");
+        assert!(heads[0].starts_with(&line), "{given}: {}", heads[0]);
+        let agent = concat!("user-agent: ticklot/", env!("CARGO_PKG_VERSION"), "\r\n");
+        assert!(heads[0].contains(agent), "{}", heads[0]);
+    }
+}
+
+#[test]
+fn the_proxy_and_the_certificates_of_the_environment_are_used() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://me:hush@{}", proxy.local_addr().unwrap());
+    let who = "HTTP/1.1 407 Who\r\nContent-Length: 3\r\n\r\nwho";
+    let venue = ["watch", "--venue=kraken", "--url=wss://venue.invalid/v2"];
+    let from_env = |name: &str, value: &str| {
+        let mut command = program(&venue);
+        command
+            .env(name, value)
+            .env("NO_PROXY", "elsewhere.invalid");
+        command
+    };
+    let mut by_option = program(&venue);
+    by_option.args(["--proxy", &url]).env_remove("NO_PROXY");
+    for mut command in [from_env("HTTPS_PROXY", &url), by_option] {
+        let (output, heads) = std::thread::scope(|scope| {
+            let heads = scope.spawn(|| answer_each(&proxy, &[(who, b"")]));
+            (command.output().unwrap(), heads.join().unwrap())
+        });
+        let shown = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{shown}");
+        let part = "CONNECT venue.invalid:443 was refused with status 407 Proxy Authentication Required: who";
+        assert!(shown.contains(part) && !shown.contains("hush"), "{shown}");
+        assert!(heads[0].starts_with("CONNECT venue.invalid:443 HTTP/1.1\r\n"));
+        assert!(heads[0].contains("proxy-authorization: Basic bWU6aHVzaA==\r\n"));
+    }
+    // An embedded server is reached directly: this one would not answer.
+    drop(proxy);
+    let output = program(&["watch", "--venue=jayx", "--for=1ms"])
+        .env("HTTPS_PROXY", &url)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let output = from_env("SSL_CERT_FILE", "/nowhere/ca.pem")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("certificates of /nowhere/ca.pem"));
 }

@@ -52,7 +52,7 @@ pub(crate) fn join(origin: &str, path: &str, query: &str) -> String {
 /// checked.
 pub(crate) fn check(url: &str) -> Result<(), &'static str> {
     #[cfg(feature = "feed")]
-    reason(ticklot_transport::check_url(url))?;
+    reason(&ticklot_transport::check_url(url))?;
     let _ = url;
     Ok(())
 }
@@ -60,13 +60,13 @@ pub(crate) fn check(url: &str) -> Result<(), &'static str> {
 /// As [`check`], of the base of HTTP requests.
 pub(crate) fn check_http(url: &str) -> Result<(), &'static str> {
     #[cfg(feature = "feed")]
-    reason(ticklot_transport::check_http_url(url))?;
+    reason(&ticklot_transport::check_http_url(url))?;
     let _ = url;
     Ok(())
 }
 
 #[cfg(feature = "feed")]
-fn reason(checked: Result<(), ticklot_transport::Error>) -> Result<(), &'static str> {
+fn reason(checked: &Result<(), ticklot_transport::Error>) -> Result<(), &'static str> {
     match checked {
         Err(ticklot_transport::Error::Url(what)) => Err(what),
         _ => Ok(()),

@@ -1,7 +1,8 @@
 //! The file, as it is written.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::Failure;
 pub(crate) struct File {
     pub(super) limits: Limits,
     pub(super) reconnect: ReconnectTable,
-    pub(super) transport: TransportTable,
+    pub(super) transport: Option<Spanned<TransportTable>>,
     pub(super) jayx: Vec<Spanned<JayxTable>>,
     pub(super) bayse: Vec<Spanned<BayseTable>>,
     pub(super) kraken: Vec<Spanned<KrakenTable>>,
@@ -45,7 +46,10 @@ pub(super) struct ReconnectTable {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct TransportTable {
+pub(crate) struct TransportTable {
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) proxy: Option<String>,
+    pub(super) headers: Headers,
     pub(super) connect_timeout: Option<Time>,
     pub(super) tls_timeout: Option<Time>,
     pub(super) upgrade_timeout: Option<Time>,
@@ -54,10 +58,28 @@ pub(super) struct TransportTable {
     pub(super) max_message_size: Option<usize>,
 }
 
+/// Headers to add to requests, by name.
+pub(super) type Headers = BTreeMap<String, Header>;
+
+/// The value of a header, or the environment's variable that has it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a header is a text, or { env = \"NAME\" }")]
+pub(super) enum Header {
+    Value(String),
+    Variable(HeaderVariable),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeaderVariable {
+    pub(super) env: String,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct JayxTable {
     pub(super) url: Option<String>,
+    pub(super) headers: Headers,
     pub(super) envelope: EnvelopeWord,
     pub(super) api_key_env: Option<String>,
     pub(super) balances: bool,
@@ -92,6 +114,7 @@ pub(super) struct Instrument {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct BayseTable {
     pub(super) url: Option<String>,
+    pub(super) headers: Headers,
     pub(super) api_key_env: Option<String>,
     pub(super) access_token_env: Option<String>,
     pub(super) price_decimals: Option<u8>,
@@ -142,6 +165,8 @@ pub(super) struct Event {
 pub(super) struct FirstBooks {
     pub(super) url: String,
     pub(super) outcomes: Vec<String>,
+    /// Levels a side; ten when left out.
+    #[serde(default = "ten")]
     pub(super) depth: u32,
 }
 
@@ -149,6 +174,8 @@ pub(super) struct FirstBooks {
 #[serde(deny_unknown_fields)]
 pub(super) struct KrakenTable {
     pub(super) url: Option<String>,
+    #[serde(default)]
+    pub(super) headers: Headers,
     pub(super) symbols: Vec<String>,
     pub(super) depth: Option<u32>,
     #[serde(default = "yes")]
@@ -158,6 +185,10 @@ pub(super) struct KrakenTable {
 
 fn yes() -> bool {
     true
+}
+
+fn ten() -> u32 {
+    10
 }
 
 /// A time, such as `30s`.

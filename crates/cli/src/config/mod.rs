@@ -13,6 +13,7 @@ use clap::{ArgMatches, Args, Subcommand};
 use ticklot::bayse::{Currency, Topic};
 use ticklot::{Reconnect, Scale, jayx};
 
+pub(crate) use self::file::TransportTable;
 use self::file::{BayseTable, EnvelopeWord, JayxTable, KrakenTable, Source};
 pub(crate) use self::setup::Setup;
 use self::setup::{Surroundings, bayse_topics, jayx_topics};
@@ -352,7 +353,8 @@ mod tests {
             .lines()
             .map(|line| setting(line).unwrap_or_else(|| line.to_owned()))
             .collect();
-        let whole = whole.join("\n");
+        // A file that is not there.
+        let whole = whole.join("\n").replace("ca = \"company.pem\"\n", "");
         assert!(
             whole.contains("\nurl = \"wss://stream") && whole.contains("\n[bayse.first_books]")
         );
@@ -431,6 +433,83 @@ mod tests {
         };
         let planned = setup.plan(&args, &around).unwrap();
         planned.iter().map(|it| format!("{it:?}")).collect()
+    }
+
+    #[test]
+    fn what_watch_would_refuse_is_a_mistake() {
+        let jayx = "[[jayx.instrument]]\nsymbol = \"A\"\n";
+        let bayse = "[[bayse.market]]\nid = \"m\"\n";
+        let first = "[bayse.first_books]\noutcomes = [\"o\"]\n";
+        for (text, expected) in [
+            (
+                format!("[[jayx]]\nurl = \"http://x\"\n{jayx}"),
+                "t.toml:1:1: not a usable URL: its scheme is neither ws nor wss",
+            ),
+            (
+                format!("\n[[bayse]]\nurl = \"ws://x:0\"\n{bayse}"),
+                "t.toml:2:1: not a usable URL: its port",
+            ),
+            (
+                format!("[[bayse]]\n{bayse}{first}url = \"ws://x\"\n"),
+                "t.toml:1:1: not a usable URL: its scheme is neither http nor https",
+            ),
+            (
+                "[[kraken]]\nsymbols = [\"A/B\"]\nurl = \"ws://u@x\"\n".to_owned(),
+                "t.toml:1:1: not a usable URL: it carries a user name",
+            ),
+            (
+                format!(
+                    "\n[transport]\nca = \"/nowhere/ca.pem\"\n[[jayx]]\nurl = \"ws://x\"\n{jayx}"
+                ),
+                "t.toml:2:1: cannot use the certificates of /nowhere/ca.pem: ",
+            ),
+            (
+                format!("\n[transport]\nproxy = \"ftp://x\"\n[[jayx]]\nurl = \"ws://x\"\n{jayx}"),
+                "t.toml:2:1: the proxy is no URL",
+            ),
+            (
+                format!("[[jayx]]\nurl = \"ws://x\"\nheaders = {{ Host = \"y\" }}\n{jayx}"),
+                "t.toml:1:1: the header Host: ",
+            ),
+            (
+                format!("[[jayx]]\nheaders = {{ a = 1 }}\n{jayx}"),
+                "t.toml:2:17: a header is a text, or { env = \"NAME\" }",
+            ),
+        ] {
+            let error = checked(&text).unwrap_err();
+            assert!(error.starts_with(expected), "{text:?}: {error}");
+        }
+        // Ten levels a side when it is left out.
+        checked(&format!("[[bayse]]\n{bayse}{first}url = \"http://x\"\n")).unwrap();
+    }
+
+    #[test]
+    fn headers_and_a_proxy_are_for_servers_that_are_not_embedded() {
+        let text = "[transport]\nproxy = \"http://me:hush@proxy:3128\"\n\
+            [transport.headers]\nx-all = \"hush\"\nX-Both = \"hush\"\n\
+            [[jayx]]\nurl = \"ws://j\"\nheaders = { x-both = \"hush\", x-env = { env = \"SECRET\" } }\n\
+            [[jayx.instrument]]\nsymbol = \"A\"\n\
+            [[bayse]]\n[[bayse.market]]\nid = \"m\"\n\
+            [[kraken]]\nsymbols = [\"A/B\"]\n";
+        let all = planned(text, |_| {}, &[]);
+        for part in ["\"x-all\"", "\"x-both\"", "\"x-env\"", "proxy:3128"] {
+            assert!(all[0].contains(part), "{part} in {}", all[0]);
+            let is_common = part == "\"x-all\"" || part == "\"x-both\"" || part == "proxy:3128";
+            assert_eq!(all[2].contains(part), is_common, "{part} in {}", all[2]);
+            assert!(!all[1].contains(part), "{part} in {}", all[1]);
+        }
+        assert_eq!(all[0].matches("\"x-both\"").count(), 1, "{}", all[0]);
+        assert!(
+            all.iter()
+                .all(|it| !it.contains("hush") && !it.contains("value of"))
+        );
+        let mine = |args: &mut FollowArgs| args.proxy = Some("mine:1".to_owned());
+        let all = planned(text, mine, &["proxy"]);
+        assert!(
+            all[0].contains("mine:1") && !all[0].contains("3128"),
+            "{}",
+            all[0]
+        );
     }
 
     const TWO: &str = "\

@@ -7,15 +7,16 @@ use ticklot::bayse::{self, Auth, Bayse, Currency, Symbol};
 use ticklot::jayx::{self, ApiKey, Envelope, JayX};
 use ticklot::{Feed, Options, Scale, VenueName};
 use ticklot_sim::Simulator;
+use ticklot_transport::Config;
 
 use super::file::{
-    BayseTable, CurrencyWord, EnvelopeWord, Instrument, JayxTable, KrakenTable, Limit, Market,
-    Source, Time,
+    BayseTable, CurrencyWord, EnvelopeWord, Header, Headers, Instrument, JayxTable, KrakenTable,
+    Limit, Market, Source, Time, TransportTable,
 };
 use crate::args::{FollowArgs, VenueArg};
 use crate::follow::VenueHandler;
 use crate::kraken::{self, Depth, Kraken};
-use crate::{Failure, follow};
+use crate::{Failure, connect, follow};
 
 /// A file, and which options the command line has beside it.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ const BAYSE_TOPICS: [&str; 6] = [
 pub(crate) struct Planned {
     pub(crate) venue: PlannedVenue,
     pub(crate) options: Options,
-    pub(crate) transport: ticklot_transport::Config,
+    pub(crate) transport: Config,
 }
 
 #[derive(Debug)]
@@ -52,6 +53,20 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) embedded: &'a dyn Fn(VenueArg) -> String,
     /// An environment variable that is set and not empty.
     pub(crate) variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// How to connect.
+struct Transports {
+    /// Where the table of the file is.
+    at: usize,
+    remote: Config,
+    embedded: Config,
+}
+
+/// What a table's connections are made of besides the table.
+struct Around<'a> {
+    surroundings: &'a Surroundings<'a>,
+    transports: &'a Transports,
 }
 
 impl Setup {
@@ -124,6 +139,11 @@ impl Setup {
         around: &Surroundings<'_>,
     ) -> Result<Vec<Planned>, Failure> {
         let file = &self.source.file;
+        let transports = self.transports(args)?;
+        let around = &Around {
+            surroundings: around,
+            transports: &transports,
+        };
         let mut all = Vec::new();
         if is_wanted(args, VenueArg::Jayx) {
             for table in &file.jayx {
@@ -140,7 +160,7 @@ impl Setup {
         if is_wanted(args, VenueArg::Kraken) {
             for table in &file.kraken {
                 let at = table.span().start;
-                all.push(self.kraken(table.as_ref(), at, args)?);
+                all.push(self.kraken(table.as_ref(), at, args, around)?);
             }
         }
         if all.is_empty() {
@@ -152,6 +172,77 @@ impl Setup {
         Ok(all)
     }
 
+    /// How to connect, for the venues' servers and for embedded ones.
+    fn transports(&self, args: &FollowArgs) -> Result<Transports, Failure> {
+        let (none, spanned) = (
+            TransportTable::default(),
+            self.source.file.transport.as_ref(),
+        );
+        let (table, at) = spanned.map_or((&none, 0), |it| (it.as_ref(), it.span().start));
+        let remote = if self.needs_a_server(args) {
+            connect::transport(args, table).map_err(|error| self.source.wrong(at, error))?
+        } else {
+            table.limits()
+        };
+        Ok(Transports {
+            at,
+            remote,
+            embedded: table.limits(),
+        })
+    }
+
+    /// Whether something is followed at a server that is not embedded.
+    fn needs_a_server(&self, args: &FollowArgs) -> bool {
+        let file = &self.source.file;
+        let has_url = |url: &Option<String>| url.is_some() || args.url.is_some();
+        let jayx = file.jayx.iter().any(|it| has_url(&it.as_ref().url));
+        let bayse = file.bayse.iter().any(|it| has_url(&it.as_ref().url));
+        jayx && is_wanted(args, VenueArg::Jayx)
+            || bayse && is_wanted(args, VenueArg::Bayse)
+            || !file.kraken.is_empty() && is_wanted(args, VenueArg::Kraken)
+    }
+
+    /// The configuration of the connections of a table, with the headers of the file.
+    fn transport(
+        &self,
+        headers: &Headers,
+        at: usize,
+        is_embedded: bool,
+        around: &Around<'_>,
+    ) -> Result<Config, Failure> {
+        let transports = around.transports;
+        if is_embedded {
+            return Ok(transports.embedded.clone());
+        }
+        let none = Headers::new();
+        let table = self.source.file.transport.as_ref();
+        let common = table.map_or(&none, |it| &it.as_ref().headers);
+        // A venue's own header replaces one of the same name.
+        let is_replaced = |name: &String| headers.keys().any(|own| own.eq_ignore_ascii_case(name));
+        let common = common.iter().filter(|(name, _)| !is_replaced(name));
+        let common = common.map(|header| (transports.at, header));
+        let own = headers.iter().map(|header| (at, header));
+        common
+            .chain(own)
+            .try_fold(transports.remote.clone(), |config, (at, (name, value))| {
+                let wrong = |what: &dyn std::fmt::Display| {
+                    self.source
+                        .wrong(at, format_args!("the header {name}: {what}"))
+                };
+                let value = match value {
+                    Header::Value(value) => value.clone(),
+                    Header::Variable(it) => {
+                        (around.surroundings.variable)(&it.env).ok_or_else(|| {
+                            wrong(&format_args!("{} is not set in the environment", it.env))
+                        })?
+                    }
+                };
+                config
+                    .with_header(name, &value)
+                    .map_err(|error| wrong(&error))
+            })
+    }
+
     fn has(&self, options: &[&str]) -> bool {
         options.iter().any(|option| self.given.contains(*option))
     }
@@ -161,10 +252,12 @@ impl Setup {
         table: &JayxTable,
         at: usize,
         args: &FollowArgs,
-        around: &Surroundings<'_>,
+        around: &Around<'_>,
     ) -> Result<Vec<Planned>, Failure> {
         let wrong = |what: &dyn std::fmt::Display| self.source.wrong(at, what);
         let url = args.url.as_ref().or(table.url.as_ref());
+        let transport = self.transport(&table.headers, at, url.is_none(), around)?;
+        let around = around.surroundings;
         let topics = if self.has(&JAYX_TOPICS) {
             let scale = args.book.scale(jayx::BTCUSDT)?;
             follow::jayx_topics(args)?
@@ -201,8 +294,10 @@ impl Setup {
             plan = plan.follow_with(topic, scale);
         }
         let venues = plan.connections().map_err(|error| wrong(&error))?;
-        let planned =
-            |venue| self.planned(PlannedVenue::Jayx(Box::new(venue)), table.stale_after, args);
+        let planned = |venue| {
+            let venue = PlannedVenue::Jayx(Box::new(venue));
+            self.planned(venue, table.stale_after, transport.clone(), args)
+        };
         Ok(venues.into_iter().map(planned).collect())
     }
 
@@ -211,10 +306,12 @@ impl Setup {
         table: &BayseTable,
         at: usize,
         args: &FollowArgs,
-        around: &Surroundings<'_>,
+        around: &Around<'_>,
     ) -> Result<Vec<Planned>, Failure> {
         let wrong = |what: &dyn std::fmt::Display| self.source.wrong(at, what);
         let url = args.url.as_ref().or(table.url.as_ref());
+        let transport = self.transport(&table.headers, at, url.is_none(), around)?;
+        let around = around.surroundings;
         let embedded = || (around.embedded)(VenueArg::Bayse);
         let base = url.cloned().unwrap_or_else(embedded);
         let scale = scale(
@@ -230,9 +327,11 @@ impl Setup {
                 .scale(scale)
                 .build()
                 .map_err(|error| wrong(&error))?;
+            let venue = PlannedVenue::Bayse(Box::new(venue));
             return Ok(vec![self.planned(
-                PlannedVenue::Bayse(Box::new(venue)),
+                venue,
                 table.stale_after,
+                transport,
                 args,
             )]);
         }
@@ -265,11 +364,9 @@ impl Setup {
         wanted
             .map(|(place, venue)| {
                 let venue = adjusted((place, venue), table, args).map_err(|error| wrong(&error))?;
-                Ok(self.planned(
-                    PlannedVenue::Bayse(Box::new(venue)),
-                    table.stale_after,
-                    args,
-                ))
+                let venue = venue.build().map_err(|error| wrong(&error))?;
+                let venue = PlannedVenue::Bayse(Box::new(venue));
+                Ok(self.planned(venue, table.stale_after, transport.clone(), args))
             })
             .collect()
     }
@@ -279,7 +376,9 @@ impl Setup {
         table: &KrakenTable,
         at: usize,
         args: &FollowArgs,
+        around: &Around<'_>,
     ) -> Result<Planned, Failure> {
+        let transport = self.transport(&table.headers, at, false, around)?;
         let url = args.url.as_deref().or(table.url.as_deref());
         let given = self.has(&["symbol"]).then(|| args.book.symbols());
         let symbols = given.unwrap_or(&table.symbols);
@@ -290,11 +389,8 @@ impl Setup {
         }
         let venue = kraken::connection(&symbols, depth, table.trades, url)
             .map_err(|error| self.source.wrong(at, error))?;
-        Ok(self.planned(
-            PlannedVenue::Kraken(Box::new(venue)),
-            table.stale_after,
-            args,
-        ))
+        let venue = PlannedVenue::Kraken(Box::new(venue));
+        Ok(self.planned(venue, table.stale_after, transport, args))
     }
 
     fn kraken_depth(
@@ -335,6 +431,7 @@ impl Setup {
         &self,
         venue: PlannedVenue,
         stale_after: Option<Limit>,
+        transport: Config,
         args: &FollowArgs,
     ) -> Planned {
         let mut options = self.options();
@@ -345,7 +442,7 @@ impl Setup {
         Planned {
             venue,
             options,
-            transport: self.transport(),
+            transport,
         }
     }
 
@@ -369,16 +466,18 @@ impl Setup {
         rules.first_attempts = table.first_attempts.or(Some(1));
         options
     }
+}
 
-    fn transport(&self) -> ticklot_transport::Config {
-        let table = &self.source.file.transport;
-        let mut config = ticklot_transport::Config::default();
-        put_time(&mut config.connect_timeout, table.connect_timeout);
-        put_time(&mut config.tls_timeout, table.tls_timeout);
-        put_time(&mut config.upgrade_timeout, table.upgrade_timeout);
-        put_time(&mut config.write_timeout, table.write_timeout);
-        put_time(&mut config.close_timeout, table.close_timeout);
-        put(&mut config.max_message_size, table.max_message_size);
+impl TransportTable {
+    /// The limits alone.
+    pub(crate) fn limits(&self) -> Config {
+        let mut config = Config::default();
+        put_time(&mut config.connect_timeout, self.connect_timeout);
+        put_time(&mut config.tls_timeout, self.tls_timeout);
+        put_time(&mut config.upgrade_timeout, self.upgrade_timeout);
+        put_time(&mut config.write_timeout, self.write_timeout);
+        put_time(&mut config.close_timeout, self.close_timeout);
+        put(&mut config.max_message_size, self.max_message_size);
         config
     }
 }
