@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout_at};
@@ -35,11 +35,27 @@ pub(crate) fn builder() -> http1::Builder {
 
 pub(crate) fn http(error: hyper::Error) -> Error {
     if error.is_parse_too_large() {
-        let kib = MAX_HEAD >> 10;
-        let what = format!("its head is longer than {kib} KiB or {MAX_HEADERS} header fields");
-        return Error::Http(what.into());
+        return head_too_large();
     }
     Error::Http(Box::new(error))
+}
+
+fn head_too_large() -> Error {
+    let kib = MAX_HEAD >> 10;
+    let what = format!("its head is longer than {kib} KiB or {MAX_HEADERS} header fields");
+    Error::Http(what.into())
+}
+
+/// Refuses a head of more than [`MAX_HEAD`] bytes: hyper checks the limit before it reads more, and may read as much
+/// again.
+pub(crate) fn check_head<B>(response: &Response<B>) -> Result<(), Error> {
+    // With the separators and the end of each line: `NAME: VALUE\r\n`.
+    let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+    let length: usize = response.headers().iter().map(line).sum();
+    match length > MAX_HEAD {
+        true => Err(head_too_large()),
+        false => Ok(()),
+    }
 }
 
 /// Adds the configured headers, and a `User-Agent` where they have none.
@@ -84,6 +100,7 @@ impl Exchange {
         );
         let response = timeout_at(deadline, response).await.map_err(late)?;
         let response = response.map_err(http)?;
+        check_head(&response)?;
         if !(self.is_switch)(response.status()) {
             // How the connection of a refusal ends takes nothing from it: a server that hangs up behind
             // its response, or sends too much of it, has still said when to come back.

@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, Step};
-use crate::exchange::{add_headers, builder, http};
+use crate::exchange::{add_headers, builder, check_head, http};
 use crate::refusal::{read_excerpt, refused};
 use crate::stream::Stream;
 use crate::url::Target;
@@ -85,7 +85,9 @@ impl HttpConnection {
         let response = self.sender.send_request(request(target, extra));
         let response = async { response.await.map_err(http) };
         let response = timeout_at(deadline, self.driver.drive(response));
-        let (head, body) = response.await.map_err(late)??.into_parts();
+        let response = response.await.map_err(late)??;
+        check_head(&response)?;
+        let (head, body) = response.into_parts();
         if head.status == StatusCode::OK {
             let body = timeout_at(deadline, self.driver.drive(read(body, limit)));
             return body.await.map_err(late)?;

@@ -303,3 +303,24 @@ async fn a_refused_tcp_connection_names_the_peer_but_not_the_query() {
     assert!(text.contains(&format!("127.0.0.1:{port}")), "{text}");
     assert!(!format!("{error:?}{text}").contains("hush"), "{text}");
 }
+
+#[tokio::test]
+async fn a_head_of_more_than_64_kib_is_refused() {
+    let with_head = |bytes: usize| async move {
+        let answer = move |head: &str| {
+            let filler = 50;
+            let line = format!("X-Filler: {}\r\n", "x".repeat(bytes / filler - 12));
+            let lines = format!("Connection: Upgrade\r\n{}", line.repeat(filler));
+            switching(head, &lines)
+        };
+        connect_to(&config(), answer).await
+    };
+    with_head(60 << 10).await.unwrap();
+    for bytes in [66 << 10, 100_000, 1 << 20] {
+        let error = with_head(bytes).await.unwrap_err();
+        assert!(
+            matches!(error, Error::Handshake(_) | Error::Http(_)),
+            "{error:?}"
+        );
+    }
+}
