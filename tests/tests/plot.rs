@@ -305,6 +305,62 @@ fn a_book_is_believed_only_for_so_long() {
 }
 
 #[test]
+fn nothing_is_live_behind_missing_records() {
+    let log = known();
+    let dropped = |after: u64| {
+        let at = NOON + after * SECOND;
+        format!("{{\"recv_ns\":{at},\"dir\":\"dropped\",\"frame\":\"500\"}}\n")
+    };
+    let text = log.text();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let (at_7, at_15) = (dropped(7), dropped(15));
+    let all = [lines[0], lines[1], &at_7, lines[2], &at_15, lines[3]];
+    std::fs::write(log.path(), all.concat()).unwrap();
+    let out = TempFile::new("dropped.png");
+    let ran = plot(&log, &out, &["--price-range=95:107"]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(
+        ran.err.contains(": 1000 records are missing; "),
+        "{}",
+        ran.err
+    );
+    let svg = TempFile::new("dropped.svg");
+    plot(&log, &svg, &["--price-range=95:107"]);
+    let (axes, pixels) = (Axes::read(svg.text()), Pixels::read(out.path()));
+    let heat = |seconds| pixels.at(axes.x(seconds, TIMES), axes.y(98.0, PRICES) + 5.0);
+    assert_eq!(
+        [3.0, 6.5, 8.0, 9.5, 12.0, 14.5, 17.0].map(heat),
+        [FULL, FULL, NOT_LIVE, NOT_LIVE, FULL, FULL, NOT_LIVE]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_picture_takes_nobodys_place() {
+    let log = known();
+    let text = log.text();
+    let link = TempFile::new("link.png");
+    std::fs::hard_link(log.path(), link.path()).unwrap();
+    let ran = plot(&log, &link, &[]);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.err.contains("--out would overwrite the log"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(log.text(), text);
+    let ran = plot(
+        &log,
+        &TempFile::new("x.png"),
+        &["--from=+2s", "--until=+1s"],
+    );
+    assert_eq!(
+        (ran.status, ran.err.as_str()),
+        (2, "ticklot: --from is after --until\n")
+    );
+}
+
+#[test]
 fn only_what_was_asked_for_is_shown() {
     let log = known();
     let svg = plotted(
@@ -403,11 +459,7 @@ fn what_cannot_be_drawn_is_told_in_a_line() {
     std::fs::write(empty.path(), "").unwrap();
     let ran = plot(&empty, &TempFile::new("x.png"), &[]);
     assert_eq!(ran.status, 1);
-    assert!(
-        ran.err.contains("there is nothing in this log"),
-        "{}",
-        ran.err
-    );
+    assert!(ran.err.contains("there is no record in it"), "{}", ran.err);
     let early = plot(
         &log,
         &TempFile::new("x.png"),

@@ -126,6 +126,16 @@ pub(crate) struct FollowArgs {
     /// What `--config` says.
     #[arg(skip)]
     pub(crate) setup: Option<Rc<Setup>>,
+    /// Whether the first attempt to connect is repeated when it fails, too.
+    #[arg(skip)]
+    pub(crate) persists: bool,
+}
+
+impl FollowArgs {
+    /// How many attempts may fail before there ever was a connection; none for any number.
+    pub(crate) fn first_attempts(&self) -> Option<u32> {
+        (!self.persists || self.once).then_some(1)
+    }
 }
 
 /// What is followed, and how it is shown.
@@ -200,6 +210,9 @@ pub(crate) struct ReplayArgs {
     /// How fast to play it: 1x, 10x, ..., or max
     #[arg(long, value_name = "SPEED", default_value = "max")]
     pub(crate) speed: SpeedArg,
+    /// After how long without a message a book is stale, where the log does not note it
+    #[arg(long, value_name = "D", default_value = "30s", value_parser = time)]
+    pub(crate) stale_after: Duration,
     /// Write one row for each order-book message to this file
     #[arg(long, value_name = "OUT.csv")]
     pub(crate) books: Option<PathBuf>,
@@ -209,8 +222,9 @@ const REPLAY_EXAMPLE: &str = "\
 Example:
   ticklot replay btc.jsonl.zst --from +5m --until +6m --speed 10x --books books.csv
 
-Exit status: 0; 1 when a line cannot be read, the log is cut off (all before its cut is played), or nothing of \
-the venue or connection that is asked for is there; 2 when the arguments are wrong.";
+Exit status: 0; 1 when a line cannot be read, the log is cut off (all before its cut is played) or empty, or \
+nothing of the venue or connection that is asked for is there; 2 when the arguments are wrong, such as a --from that \
+is after --until.";
 
 /// Which log is read, and what of it.
 #[derive(Clone, Debug, Args)]
@@ -231,7 +245,8 @@ pub(crate) struct LogArgs {
 #[derive(Debug, Args)]
 #[command(after_help = RECORD_EXAMPLE)]
 pub(crate) struct RecordArgs {
-    /// The file, packed as its name ends (.jsonl, .jsonl.gz, .jsonl.zst). It must not be there yet
+    /// The file, packed as its name ends (.jsonl, .jsonl.gz, .jsonl.zst), created at the first message. Where it is
+    /// there already, the recording goes into the next numbered one
     #[arg(long, value_name = "FILE.jsonl.zst")]
     pub(crate) out: PathBuf,
     /// Go on in another file when one has this size, such as 100MB; files are numbered then
@@ -249,8 +264,11 @@ Examples:
   ticklot record --venue jayx --out btc.jsonl.zst --rotate-every 1h --for 8h
   ticklot --config ticklot.toml record --out all.jsonl.zst
 
-Exit status: 0, also after Ctrl-C; 1 when a file cannot be written or a connection cannot be kept; 2 when the \
-arguments are wrong. A recording that is killed can be read up to its last second.";
+A venue that is down is tried again until it is there; with --once it ends the recording. When the disk is full, \
+the file ends, and the recording continues in the next numbered one when there is room.
+
+Exit status: 0, also after Ctrl-C; 1 when a file could not be written, no message came or a connection cannot be kept; \
+2 when the arguments are wrong. A recording that is killed can be read up to its last second.";
 
 /// What a book is and how its numbers are read.
 #[derive(Clone, Debug, Default, Args)]

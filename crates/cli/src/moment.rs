@@ -20,16 +20,38 @@ impl Moment {
             Self::After(wait) => first.saturating_add(nanos(wait)),
         }
     }
+
+    /// Whether it is after another moment, of a log that begins at `first`. While that is not known, only moments of
+    /// the same kind can be compared.
+    pub(crate) fn is_after(self, other: Self, first: Option<u64>) -> bool {
+        let alike = std::mem::discriminant(&self) == std::mem::discriminant(&other);
+        let first = first.or(alike.then_some(0));
+        first.is_some_and(|first| self.of(first) > other.of(first))
+    }
+}
+
+/// A time of RFC 3339 in UTC, of which `T`, `Z` and the fraction may be left out. A fraction has digits; second 60
+/// is the leap second at 23:59 alone, and is read as the second behind it, as Unix time has it.
+fn rfc3339(text: &str) -> Option<u64> {
+    let is_leap = text.get(17..19) == Some("60");
+    let has_digits = text
+        .split_once('.')
+        .is_none_or(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()));
+    if !has_digits || (is_leap && text.get(11..17) != Some("23:59:")) {
+        return None;
+    }
+    let at = humantime::parse_rfc3339_weak(text).ok()?;
+    let since = at.duration_since(UNIX_EPOCH).ok()?;
+    // humantime reads second 60 as 59.
+    Some(nanos(since + Duration::from_secs(u64::from(is_leap))))
 }
 
 impl FromStr for Moment {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Ok(at) = humantime::parse_rfc3339_weak(text)
-            && let Ok(since) = at.duration_since(UNIX_EPOCH)
-        {
-            return Ok(Self::Clock(nanos(since)));
+        if let Some(at) = rfc3339(text) {
+            return Ok(Self::Clock(at));
         }
         if let Ok(at) = text.parse()
             && !text.starts_with('+')
@@ -92,6 +114,11 @@ mod tests {
         }
         assert_eq!(noon.of(7), 1_723_118_400_500_000_000);
         assert_eq!(utc(noon.of(7)), "2024-08-08T12:00:00.500000000Z");
+        let leap = |text: &str| text.parse().map(|at: Moment| utc(at.of(7)));
+        for text in ["2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.5Z"] {
+            let at = Ok("2017-01-01T00:00:00.500000000Z".to_owned());
+            assert_eq!(leap(text), at, "{text}");
+        }
         for later in ["1m 30s", "90s", "+90s", "+1m30s"] {
             let later: Moment = later.parse().unwrap();
             assert_eq!(later.of(7), 90_000_000_007);
@@ -104,6 +131,15 @@ mod tests {
             "soon",
             "-5s",
             "1969-12-31T23:59:59Z",
+            "2026-11-28T15:06:60Z",
+            "2026-11-28T15:06:60",
+            "2026-11-28T23:58:60Z",
+            "2026-11-28T15:06:13.Z",
+            "2026-11-28T15:06:13.",
+            "2026-11-28T15:06:13.+00:00",
+            "2026-11-28T15:06:61Z",
+            "2026-11-28T24:00:00Z",
+            "2026-11-31T15:06:13Z",
         ] {
             assert!(wrong.parse::<Moment>().is_err(), "{wrong}");
         }

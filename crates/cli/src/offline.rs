@@ -1,11 +1,12 @@
 //! A log without a connection: the one way of `replay`, `plot` and `bench` from its lines to its books.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ticklot::bayse::{self, Bayse};
-use ticklot::capture::{FrameLog, LogError, Record, Replay};
+use ticklot::capture::{FrameLog, LogError, Record, Replay, TimeUnit, Times};
 use ticklot::jayx::{self, JayX};
+use ticklot::tap::Kind;
 use ticklot::{BookId, ConnectionId};
 use ticklot_frame::jayx::Envelope;
 
@@ -25,6 +26,37 @@ pub(crate) fn open(args: &LogArgs) -> Result<FrameLog, Failure> {
         Some(connection) => log.of(ConnectionId(connection)),
         None => log,
     })
+}
+
+/// Whether both paths lead to one file, by whatever links.
+pub(crate) fn is_same_file(a: &Path, b: &Path) -> bool {
+    match (identity(a), identity(b)) {
+        (Some(a), Some(b)) => a == b,
+        // One that is not there yet has a folder and a name.
+        (None, None) => place(a).is_some_and(|a| place(b) == Some(a)),
+        _ => false,
+    }
+}
+
+/// Its device and its inode: what all hard links to a file share.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok()
+}
+
+fn place(path: &Path) -> Option<PathBuf> {
+    let folder = match path.parent()? {
+        here if here.as_os_str().is_empty() => Path::new("."),
+        folder => folder,
+    };
+    Some(folder.canonicalize().ok()?.join(path.file_name()?))
 }
 
 /// Whether a line is of the venue that is asked for, if one is.
@@ -56,36 +88,90 @@ pub(crate) struct Faults {
     pub(crate) lines: u64,
     /// Lines of the log.
     pub(crate) records: u64,
-    /// Whether the log ends before its end.
-    pub(crate) is_cut: bool,
+    /// Where the log, or a part of it, ends too early.
+    pub(crate) cuts: u64,
+    /// Whether the rest of the log cannot be read.
+    pub(crate) is_over: bool,
+    /// Records that the recorder could not keep.
+    pub(crate) dropped: u64,
+    pub(crate) times: Times,
+}
+
+/// How many records a line says are missing; at least one.
+pub(crate) fn dropped(record: &Record) -> u64 {
+    let count = std::str::from_utf8(&record.frame).ok();
+    count
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1)
+        .max(1)
 }
 
 impl Faults {
     pub(crate) fn count(&mut self, error: &LogError) {
-        self.records += 1;
-        self.is_cut |= error.is_fatal();
+        match error.is_cut() {
+            true => self.cuts += 1,
+            false => self.records += 1,
+        }
+        self.is_over |= error.is_fatal();
+    }
+
+    pub(crate) fn count_dropped(&mut self, record: &Record) {
+        if record.kind == Kind::Dropped {
+            self.dropped = self.dropped.saturating_add(dropped(record));
+        }
     }
 
     /// Says it on standard error, if there is something to say.
     pub(crate) fn tell(self, log: &Path, output: &mut Output) {
-        let Self {
-            lines,
-            records,
-            is_cut,
-        } = self;
-        if lines + records == 0 {
-            return;
+        let mut what = Vec::new();
+        match self.lines + self.records {
+            0 => {}
+            1 => what.push("1 line cannot be read".to_owned()),
+            n => what.push(format!("{n} lines cannot be read")),
         }
-        let cut = if is_cut { ", and it is cut short" } else { "" };
-        let what = match lines + records {
-            1 => "1 line".to_owned(),
-            n => format!("{n} lines"),
-        };
-        let log = log.display();
+        match self.cuts {
+            0 => {}
+            1 => what.push("it is cut off in 1 place".to_owned()),
+            n => what.push(format!("it is cut off in {n} places")),
+        }
+        if self.is_over && self.cuts == 0 {
+            what.push("nothing behind can be read".to_owned());
+        }
+        if self.dropped > 0 {
+            what.push(format!("{} records are missing", self.dropped));
+        }
         // Standard error may be closed; what was asked for is there.
+        if !what.is_empty() {
+            let (log, what) = (log.display(), what.join(", "));
+            let _ = writeln!(
+                output.err,
+                "ticklot: {log}: {what}; `ticklot replay` lists them"
+            );
+        }
+        tell_times(log, self.times, output);
+    }
+}
+
+/// Reports implausible times of a log on standard error.
+pub(crate) fn tell_times(log: &Path, times: Times, output: &mut Output) {
+    let log = log.display();
+    let unit = match times.unit {
+        TimeUnit::Nanoseconds => None,
+        TimeUnit::Microseconds => Some("microseconds"),
+        TimeUnit::Milliseconds => Some("milliseconds"),
+    };
+    if let Some(unit) = unit {
+        let factor = times.unit.nanoseconds();
         let _ = writeln!(
             output.err,
-            "ticklot: {log}: {what} cannot be read{cut}; `ticklot replay` tells which"
+            "ticklot: {log}: recv_ns seems to be in {unit}, and is read as nanoseconds: multiply it by {factor}"
+        );
+    }
+    if times.outliers > 0 {
+        let _ = writeln!(
+            output.err,
+            "ticklot: {log}: {} times (recv_ns) are far later than the lines around them, and are not used",
+            times.outliers
         );
     }
 }
@@ -120,7 +206,7 @@ impl<'a, H: VenueHandler> Offline<'a, H> {
     /// Whether a line is to be played at all.
     pub(crate) fn is_wanted(&mut self, record: &Record) -> bool {
         let is_wanted = is_of(record, self.venue);
-        self.is_there |= is_wanted;
+        self.is_there |= is_wanted && record.kind != Kind::Dropped;
         if !is_wanted && self.other.is_none() {
             self.other = Some(record.venue.clone());
         }
@@ -168,12 +254,8 @@ impl<'a, H: VenueHandler> Offline<'a, H> {
         self.replay.stats().map(|(_, stats)| stats.bad_lines).sum()
     }
 
-    /// Whether no line was wanted of all that were read.
-    pub(crate) fn is_empty(&self) -> bool {
-        !self.is_there
-    }
-
-    /// A venue or a connection that is asked for, and of which nothing is there, is a mistake.
+    /// A log without records is an error, and so is a venue or a connection that is asked for and of which nothing is
+    /// there.
     pub(crate) fn check(&self, args: &LogArgs) -> Result<(), Failure> {
         if self.is_there {
             return Ok(());
@@ -193,7 +275,9 @@ impl<'a, H: VenueHandler> Offline<'a, H> {
             (Some(connection), ..) => Err(Failure::work(format_args!(
                 "{log}: nothing passed over a connection {connection}: leave --conn out to read all of them"
             ))),
-            _ => Ok(()),
+            _ => Err(Failure::work(format_args!(
+                "{log}: there is no record in it"
+            ))),
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure>
     // Last of all that can go wrong before the work: it empties the file.
     let rows = args.follow.books.as_deref();
     keeper.rows = rows
-        .map(|path| replay::create_rows(path, Some(&args.out)))
+        .map(|path| replay::create_rows(path, &[&args.out]))
         .transpose()
         .inspect_err(|_| withdraw(&recorder))?;
     let ended = runtime.block_on(async {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use ticklot::Reply;
-use ticklot::capture::{BookRows, FrameLog, LogError, Progress, Record};
+use ticklot::capture::{BookRows, FrameLog, LogError, Progress, Record, Times};
 use ticklot::tap::Kind;
 use tokio::signal::ctrl_c;
 use tokio::task::yield_now;
@@ -31,7 +31,6 @@ use crate::args::ReplayArgs;
 use crate::moment;
 use crate::offline::{self, Offline};
 use crate::panel::latency_histogram;
-use crate::view;
 use crate::{Failure, Output};
 
 /// How many lines are played before it is looked whether the user wants no more.
@@ -42,6 +41,12 @@ const TELL: Duration = Duration::from_secs(1);
 const BOOKS: usize = 50;
 
 pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure> {
+    if Span::new(args.from, args.until).is_backward() {
+        return Err(backward());
+    }
+    if let Some(rows) = &args.books {
+        check_rows(rows, &[&args.source.log])?;
+    }
     let log = offline::open(&args.source)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -52,23 +57,33 @@ pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure>
     player.end()
 }
 
+/// A part of a log that ends before it begins.
+pub(crate) fn backward() -> Failure {
+    Failure::Usage("--from is after --until".to_owned())
+}
+
 /// What makes no sense to the venue is a mistake on the command line.
 pub(crate) fn built<V, E: fmt::Display>(venue: Result<V, E>) -> Result<V, Failure> {
     venue.map_err(|error| Failure::Usage(error.to_string()))
 }
 
-/// Creates the file for the rows; `log` is what must not be overwritten by it.
-pub(crate) fn create_rows(
-    path: &Path,
-    log: Option<&Path>,
-) -> Result<BookRows<BufWriter<File>>, Failure> {
-    let same = |log: &Path| Some(log.canonicalize().ok()? == path.canonicalize().ok()?);
-    if log.and_then(same) == Some(true) {
+/// Refuses to write the rows over a log.
+fn check_rows(path: &Path, logs: &[&Path]) -> Result<(), Failure> {
+    if logs.iter().any(|log| offline::is_same_file(log, path)) {
+        let path = path.display();
         return Err(Failure::Usage(format!(
-            "--books would overwrite the log {}",
-            path.display()
+            "--books would overwrite the log {path}"
         )));
     }
+    Ok(())
+}
+
+/// Creates the file for the rows; `logs` are what must not be overwritten by it.
+pub(crate) fn create_rows(
+    path: &Path,
+    logs: &[&Path],
+) -> Result<BookRows<BufWriter<File>>, Failure> {
+    check_rows(path, logs)?;
     let cannot =
         |error: io::Error| Failure::work(format_args!("cannot write {}: {error}", path.display()));
     BookRows::new(BufWriter::new(File::create(path).map_err(cannot)?)).map_err(cannot)
@@ -98,9 +113,12 @@ struct Player<'a> {
     bar: Bar,
     /// When the books are told next.
     tell_at: Option<Instant>,
+    /// The time that the books are at: of the last record, or later while the next one is waited for.
+    at: u64,
     counts: Counts,
     latency: Histogram<u64>,
     cut: Option<LogError>,
+    times: Times,
     progress: Progress,
     text: String,
 }
@@ -116,17 +134,21 @@ enum Go {
 impl<'a> Player<'a> {
     fn new(args: &'a ReplayArgs, output: &'a mut Output) -> Result<Self, Failure> {
         let bar = Bar::new(output.terminal);
+        let mut offline = Offline::new(args.source.venue, &args.source.book)?;
+        offline.replay.set_stale_after(Some(args.stale_after));
         Ok(Self {
             args,
-            offline: Offline::new(args.source.venue, &args.source.book)?,
+            offline,
             listener: Listener::new(output),
             span: Span::new(args.from, args.until),
             pace: Pace::new(args.speed),
             bar,
             tell_at: None,
+            at: 0,
             counts: Counts::default(),
             latency: latency_histogram()?,
             cut: None,
+            times: Times::default(),
             progress: Progress::default(),
             text: String::new(),
         })
@@ -152,6 +174,7 @@ impl<'a> Player<'a> {
                 break;
             }
         }
+        self.times = log.times();
         self.offline.replay.finish();
         self.tell_losses()?;
         Ok(self.bar.clear(&mut self.listener.output.out)?)
@@ -168,16 +191,20 @@ impl<'a> Player<'a> {
         }
         let side = self.span.side(record);
         self.listener.shows = side == Side::Within;
+        if side != Side::Within && self.span.is_backward() {
+            return Err(backward());
+        }
         let due = match side {
             Side::After => return Ok(Go::Over),
             Side::Before => None,
             Side::Within => self.pace.due(record.recv_ns, Instant::now()),
         };
         if let Some(due) = due
-            && self.wait(due, interrupt).await?
+            && self.wait(due, record.recv_ns, interrupt).await?
         {
             return Ok(Go::Over);
         }
+        self.at = self.span.now();
         if self.offline.admit(record)? {
             self.create_rows()?;
         }
@@ -189,7 +216,7 @@ impl<'a> Player<'a> {
         if let Some(path) = &self.args.books
             && self.listener.rows.is_none()
         {
-            self.listener.rows = Some(create_rows(path, Some(&self.args.source.log))?);
+            self.listener.rows = Some(create_rows(path, &[&self.args.source.log])?);
         }
         Ok(())
     }
@@ -222,20 +249,26 @@ impl<'a> Player<'a> {
 
     /// A line that is no record, or the cut of the log.
     fn unreadable(&mut self, error: LogError) -> Result<Go, Failure> {
-        if error.is_cut() {
+        self.offline.replay.skip_line(&error, &mut self.listener);
+        if !error.is_cut() {
+            self.counts.broken += 1;
+        } else if error.is_fatal() {
             self.cut = Some(error);
             return Ok(Go::Over);
+        } else {
+            self.counts.cuts += 1;
         }
-        self.counts.broken += 1;
-        self.offline.replay.skip_line();
         self.tell(error)?;
+        self.tell_losses()?;
         Ok(Go::On)
     }
 
-    /// Waits for the moment; true when the user wants no more meanwhile.
+    /// Waits for the moment, at which a record of the time `until` is due; true when the user wants no more
+    /// meanwhile.
     async fn wait(
         &mut self,
         due: Instant,
+        until: u64,
         mut interrupt: Pin<&mut impl Future>,
     ) -> Result<bool, Failure> {
         loop {
@@ -243,6 +276,7 @@ impl<'a> Player<'a> {
             if now >= due {
                 return Ok(false);
             }
+            self.pass_time(now, until)?;
             self.tell_books_when_due()?;
             self.draw(now)?;
             let others = [self.tell_at, self.bar.due()].into_iter().flatten();
@@ -254,9 +288,20 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// What became stale by now is stale.
+    fn pass_time(&mut self, now: Instant, until: u64) -> Result<(), Failure> {
+        if let Some(at) = self.pace.time(now) {
+            self.at = at.min(until).max(self.at);
+            let replay = &mut self.offline.replay;
+            replay.advance(self.at, &mut self.listener);
+            self.tell_losses()?;
+        }
+        Ok(())
+    }
+
     fn draw(&mut self, now: Instant) -> Result<(), Failure> {
         if self.bar.is_due(now) {
-            let (time, frames) = (self.span.now(), self.span.frames());
+            let (time, frames) = (self.at, self.span.frames());
             let out = &mut self.listener.output.out;
             self.bar.draw(out, now, self.progress, time, frames)?;
         }
@@ -271,11 +316,10 @@ impl<'a> Player<'a> {
     }
 
     fn tell_dropped(&mut self, record: &Record) -> Result<(), Failure> {
-        let count = String::from_utf8_lossy(&record.frame);
-        self.counts.dropped += count.parse::<u64>().unwrap_or(1);
-        let (line, count) = (record.line, view::Printable(count));
+        let (line, count) = (record.line, offline::dropped(record));
+        self.counts.dropped = self.counts.dropped.saturating_add(count);
         self.tell(format_args!(
-            "log line {line}: {count} records are missing: they came faster than they could be written"
+            "log line {line}: {count} records are missing: the recorder could not write them"
         ))
     }
 
@@ -311,7 +355,7 @@ impl<'a> Player<'a> {
         let books = self.offline.replay.books();
         self.text.clear();
         for id in books.ids().take(BOOKS) {
-            book_line(&mut self.text, books, id, self.span.now()).map_err(io::Error::other)?;
+            book_line(&mut self.text, books, id, self.at).map_err(io::Error::other)?;
         }
         if books.len() > BOOKS {
             let _ = writeln!(self.text, "and {} more books", books.len() - BOOKS);
@@ -334,14 +378,21 @@ impl<'a> Player<'a> {
         let out = &mut self.listener.output.out;
         self.counts.print(out, books, &self.latency)?;
         self.tell_books()?;
+        offline::tell_times(&self.args.source.log, self.times, self.listener.output);
         self.verdict()
     }
 
     fn verdict(&self) -> Result<(), Failure> {
         let log = self.args.source.log.display();
-        if let Some(LogError::Cut { line }) = self.cut {
+        if let Some(LogError::Cut { line, .. }) = self.cut {
             return Err(Failure::work(format_args!(
                 "{log}: cut off at line {line}: all before it was replayed"
+            )));
+        }
+        if self.counts.cuts > 0 {
+            let cuts = self.counts.cuts;
+            return Err(Failure::work(format_args!(
+                "{log}: cut off in {cuts} places: all before and behind them was replayed"
             )));
         }
         if self.counts.broken > 0 {

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use ticklot::ConnectionId;
 use ticklot::capture::FrameLog;
+use ticklot::tap::Kind;
 use ticklot_sim::{RecordedFrame, Recording, Server, Speed, Venue, bayse, jayx};
 
 use crate::args::{ServeArgs, SpeedArg, VenueArg};
-use crate::offline::{is_of, venue_of};
+use crate::offline::{Faults, is_of, venue_of};
 use crate::{Failure, Output};
 
 pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> {
@@ -131,25 +132,27 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
     let cannot =
         |what: &dyn std::fmt::Display| Failure::work(format_args!("{}: {what}", path.display()));
     let log = FrameLog::open(path).map_err(|error| cannot(&error))?;
+    let log = log.everything();
     let mut log = match args.conn {
         Some(connection) => log.of(ConnectionId(connection)),
         None => log,
     };
-    let mut frames = Vec::new();
+    let (mut frames, mut faults) = (Vec::<RecordedFrame>::new(), Faults::default());
     let (mut first, mut venue) = (None, args.venue);
     while let Some(record) = log.next_record() {
         let record = match record {
             Ok(record) => record,
             Err(error) if error.is_cut() => {
                 let path = path.display();
-                writeln!(
-                    output.err,
-                    "ticklot: {path}: {error}: what is before is served"
-                )?;
-                break;
+                writeln!(output.err, "ticklot: {path}: {error}: the rest is served")?;
+                continue;
             }
             Err(error) => return Err(cannot(&error)),
         };
+        faults.count_dropped(record);
+        if record.kind != Kind::Received {
+            continue;
+        }
         let of = match venue {
             Some(venue) => venue,
             None => *venue.insert(venue_of(record, None)?),
@@ -165,11 +168,20 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
                 path.display()
             )));
         }
+        // As in a replay, a frame without a time, or with an earlier one, has that of the frame before.
+        let before = frames.last().map_or(0, |frame| frame.recv_ns);
         frames.push(RecordedFrame {
-            recv_ns: record.recv_ns,
+            recv_ns: record.recv_ns.max(before),
             frame: record.frame.clone(),
         });
     }
+    // Frames before the first known time are due with it.
+    let begin = frames.iter().map(|frame| frame.recv_ns).find(|at| *at > 0);
+    for frame in frames.iter_mut().take_while(|frame| frame.recv_ns == 0) {
+        frame.recv_ns = begin.unwrap_or(0);
+    }
+    faults.times = log.times();
+    faults.tell(path, output);
     match venue {
         Some(venue) if !frames.is_empty() => Ok((venue, Arc::new(Recording { frames }))),
         _ => Err(cannot(&format_args!(
@@ -177,5 +189,49 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
             args.venue
                 .map_or(String::new(), |venue| format!(" of {}", venue.name()))
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser;
+
+    /// The times of the served frames of a log with these times.
+    fn served(times: &[u64]) -> Vec<u64> {
+        let name = format!("ticklot-serve-{}.jsonl", std::process::id());
+        let log = std::env::temp_dir().join(name);
+        let line = |at: &u64| format!("{{\"recv_ns\":{at},\"frame\":\"\"}}\n");
+        std::fs::write(&log, times.iter().map(line).collect::<String>()).unwrap();
+        let args = ["ticklot", "serve", "--venue=jayx", "--from"];
+        let args = args.map(str::to_owned).into_iter();
+        let cli = Cli::try_parse_from(args.chain([log.to_str().unwrap().to_owned()])).unwrap();
+        let Some(Command::Serve(args)) = cli.command else {
+            panic!("another command")
+        };
+        let mut output = Output {
+            out: Box::new(std::io::sink()),
+            err: Box::new(std::io::sink()),
+            terminal: false,
+        };
+        let (_, recording) = load(&log, &args, &mut output).unwrap();
+        std::fs::remove_file(&log).unwrap();
+        recording.frames.iter().map(|frame| frame.recv_ns).collect()
+    }
+
+    #[test]
+    fn a_frame_without_a_time_is_not_waited_for() {
+        const ZERO: u64 = 1_700_000_000_000_000_000;
+        assert_eq!(
+            served(&[0, 0, ZERO, 0, ZERO + 5]),
+            [ZERO, ZERO, ZERO, ZERO, ZERO + 5]
+        );
+        assert_eq!(
+            served(&[ZERO + 5, ZERO, ZERO + 7]),
+            [ZERO + 5, ZERO + 5, ZERO + 7]
+        );
+        assert_eq!(served(&[1 << 63, ZERO, ZERO + 7]), [ZERO, ZERO, ZERO + 7]);
+        assert_eq!(served(&[0, 0]), [0, 0]);
     }
 }

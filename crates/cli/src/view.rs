@@ -70,18 +70,32 @@ pub(crate) fn title(books: &Books, id: BookId) -> String {
     }
 }
 
+/// The most characters of a text from outside that are printed.
+const MAX_PRINTED: usize = 2_048;
+
 /// What a server sent, shown: what would not show is escaped, so that it can neither move the cursor
-/// nor begin a line of its own nor turn the text around it.
+/// nor begin a line nor turn the text around it. A longer text than [`MAX_PRINTED`] is cut, with three dots.
 pub(crate) struct Printable<T>(pub(crate) T);
 
 impl<T: fmt::Display> fmt::Display for Printable<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(Escaping(f), "{}", self.0)
+        let mut out = Escaping {
+            out: f,
+            left: MAX_PRINTED,
+        };
+        match write!(out, "{}", self.0) {
+            // Nothing more fits: the rest is not even formatted.
+            Err(_) if out.left == 0 => f.write_str("..."),
+            written => written,
+        }
     }
 }
 
 /// Escapes what is written on its way.
-struct Escaping<'a, 'f>(&'a mut fmt::Formatter<'f>);
+struct Escaping<'a, 'f> {
+    out: &'a mut fmt::Formatter<'f>,
+    left: usize,
+}
 
 impl Write for Escaping<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -89,11 +103,27 @@ impl Write for Escaping<'_, '_> {
     }
 
     fn write_char(&mut self, c: char) -> fmt::Result {
+        self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
         if is_hidden(c) {
-            write!(self.0, "{}", c.escape_debug())
+            write!(self.out, "{}", c.escape_debug())
         } else {
-            self.0.write_char(c)
+            self.out.write_char(c)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_printed_up_to_its_limit() {
+        let text = |length: usize| Printable("é".repeat(length)).to_string();
+        assert_eq!(text(MAX_PRINTED), "é".repeat(MAX_PRINTED));
+        assert_eq!(text(1 << 20), "é".repeat(MAX_PRINTED) + "...");
+        let parts = Printable(format_args!("{}/{}", "a".repeat(3_000), "b"));
+        assert_eq!(parts.to_string().len(), MAX_PRINTED + 3);
+        assert_eq!(Printable("a\u{1b}b").to_string(), "a\\u{1b}b");
     }
 }
 

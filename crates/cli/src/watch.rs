@@ -80,7 +80,7 @@ fn watch<S: Show>(
     })?;
     if let Some(path) = &args.follow.books {
         // Last of all that can go wrong before the work: it empties the file.
-        watcher.write_rows(crate::replay::create_rows(path, None)?);
+        watcher.write_rows(crate::replay::create_rows(path, &[])?);
     }
     let ended = runtime.block_on(async {
         tokio::spawn(stop_at_the_end(stopper, args.follow.duration, S::HANGS_UP));
@@ -177,7 +177,7 @@ pub(crate) fn add_venues<H: VenueHandler>(
     }
     let mut options = Options::default();
     options.reconnect.after_close = !args.once;
-    options.reconnect.first_attempts = Some(1);
+    options.reconnect.first_attempts = args.first_attempts();
     let transport = match args.url.is_some() || args.venue == Some(VenueArg::Kraken) {
         true => connect::transport(args, &TransportTable::default())?,
         // An embedded server is on this machine.

@@ -39,7 +39,8 @@ use self::survey::{Seen, Survey};
 use crate::args::VenueArg;
 use crate::follow::VenueHandler;
 use crate::moment::{Moment, nanos, utc};
-use crate::offline::{Faults, Offline};
+use crate::offline::{Faults, Offline, is_same_file};
+use crate::replay::backward;
 use crate::view::Printable;
 use crate::{Failure, Output};
 
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &PlotArgs, output: &mut Output) -> Result<(), Failure> {
         Format::Png => raster::png(&scene, &font)?,
         Format::Svg => svg::write(&scene)?.into_bytes(),
     };
-    std::fs::write(&args.out, file).map_err(|error| {
+    write(&args.out, &file).map_err(|error| {
         Failure::work(format_args!("cannot write {}: {error}", args.out.display()))
     })?;
     writeln!(output.out, "{}: {}", args.out.display(), scene.title)?;
@@ -64,11 +65,26 @@ pub(crate) fn run(args: &PlotArgs, output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Writes the picture, or leaves none.
+fn write(path: &Path, picture: &[u8]) -> std::io::Result<()> {
+    let written = std::fs::write(path, picture);
+    // A pipe or a device stays.
+    if written.is_err() && path.is_file() {
+        // The reason of the failure is the one that matters.
+        let _ = std::fs::remove_file(path);
+    }
+    written
+}
+
 /// What can be known to be wrong before anything is read.
 fn check(args: &PlotArgs) -> Result<(), Failure> {
-    let same = |log: &Path| Some(log.canonicalize().ok()? == args.out.canonicalize().ok()?);
+    if let (Some(from), Some(until)) = (args.from, args.until)
+        && from.is_after(until, None)
+    {
+        return Err(backward());
+    }
     let log = &args.source.log;
-    if same(log) == Some(true) {
+    if is_same_file(log, &args.out) {
         let path = args.out.display();
         return Err(Failure::Usage(format!(
             "--out would overwrite the log {path}"
@@ -95,9 +111,6 @@ fn stretch(args: &PlotArgs, font: &Font) -> Result<(Scene, Faults), Failure> {
     let mut survey = Survey::new(args.from, args.until, depth);
     let (offline, _) = read(args, &mut survey)?;
     let books = offline.replay.books();
-    if offline.is_empty() {
-        return Err(Failure::work("there is nothing in this log to be drawn"));
-    }
     let (from, until) = span(&survey)?;
     let id = choose(books, &survey.live(), args.name.as_deref())?;
     let scale = scale_of(books, id);

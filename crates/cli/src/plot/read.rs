@@ -28,7 +28,7 @@ pub(crate) fn read<'a, O: Onlooker>(
             Ok(record) => record,
             Err(error) => {
                 faults.count(&error);
-                offline.replay.skip_line();
+                offline.replay.skip_line(&error, onlooker);
                 continue;
             }
         };
@@ -40,6 +40,7 @@ pub(crate) fn read<'a, O: Onlooker>(
         if onlooker.until(now, offline.replay.books()).is_break() {
             break;
         }
+        faults.count_dropped(record);
         offline.admit(record)?;
         if offline.replay.apply(record, onlooker).reply == Reply::Stop {
             break;
@@ -47,6 +48,7 @@ pub(crate) fn read<'a, O: Onlooker>(
     }
     offline.check(&args.source)?;
     faults.lines = offline.bad_lines();
+    faults.times = log.times();
     Ok((offline, faults))
 }
 
@@ -113,11 +115,12 @@ fn names(books: &Books, ids: &[BookId]) -> String {
             name.to_owned()
         }
     };
-    let mut names: Vec<String> = ids.iter().take(NAMED).map(unique).collect();
+    let shown = |id| crate::view::Printable(unique(id)).to_string();
+    let mut names: Vec<String> = ids.iter().take(NAMED).map(shown).collect();
     if ids.len() > NAMED {
         names.push(format!("and {} more", ids.len() - NAMED));
     }
-    crate::view::Printable(names.join(", ")).to_string()
+    names.join(", ")
 }
 
 /// A book's name with its market's, where that is another.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::args::SpeedArg;
+use crate::moment::nanos;
 
 /// Says when a record is due.
 #[derive(Debug)]
@@ -20,6 +21,17 @@ impl Pace {
     /// Whether there is any waiting at all.
     pub(super) fn is_paced(&self) -> bool {
         self.speed != SpeedArg::Max
+    }
+
+    /// The time of the log at `now`, in nanoseconds since 1970; none before the first record that has a time.
+    pub(super) fn time(&self, now: Instant) -> Option<u64> {
+        let SpeedArg::Times(times) = self.speed else {
+            return None;
+        };
+        let (start, zero) = self.start?;
+        let passed = now.saturating_duration_since(start).as_secs_f64() * times;
+        let passed = Duration::try_from_secs_f64(passed).unwrap_or(Duration::MAX);
+        Some(zero.saturating_add(nanos(passed)))
     }
 
     /// When a record of this time is due, if it is not due yet at `now`.
@@ -52,6 +64,7 @@ mod tests {
         let mut pace = Pace::new(SpeedArg::Times(2.0));
         assert!(pace.is_paced());
         assert_eq!(pace.due(0, now), None, "no time, no wait");
+        assert_eq!(pace.time(now), None);
         assert_eq!(
             pace.due(100 * SECOND, now),
             None,
@@ -62,6 +75,8 @@ mod tests {
             wait(pace.due(103 * SECOND, now)),
             Some(Duration::from_millis(1500))
         );
+        let at = |ms| pace.time(now + Duration::from_millis(ms));
+        assert_eq!((at(0), at(1500)), (Some(100 * SECOND), Some(103 * SECOND)));
         let later = now + Duration::from_secs(2);
         assert_eq!(pace.due(103 * SECOND, later), None);
         assert_eq!(
@@ -79,6 +94,6 @@ mod tests {
             (max.due(SECOND, now), max.due(9 * SECOND, now)),
             (None, None)
         );
-        assert!(!max.is_paced());
+        assert!(!max.is_paced() && max.time(now).is_none());
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Counts {
     pub(super) bad_lines: u64,
     /// Lines of the log that are no records.
     pub(super) broken: u64,
+    /// Where a part of the log is cut off, and another one follows.
+    pub(super) cuts: u64,
     /// Records that the recorder could not keep.
     pub(super) dropped: u64,
     /// Losses of trust, and those that differ from what the log notes.
@@ -54,6 +56,9 @@ impl Counts {
         )?;
         if self.before > 0 {
             writeln!(out, "{} frames before them were applied", self.before)?;
+        }
+        if self.cuts > 0 {
+            writeln!(out, "{} parts of the log are cut off", self.cuts)?;
         }
         if self.dropped > 0 {
             writeln!(out, "{} records are missing from the log", self.dropped)?;

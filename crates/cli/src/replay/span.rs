@@ -25,6 +25,7 @@ pub(super) struct Span {
     /// Frames that came so far.
     frames: u64,
     inside: bool,
+    is_over: bool,
 }
 
 impl Span {
@@ -36,6 +37,7 @@ impl Span {
             now: 0,
             frames: 0,
             inside: from.is_none(),
+            is_over: false,
         }
     }
 
@@ -62,6 +64,7 @@ impl Span {
             .until
             .is_some_and(|until| self.passes(until, now, record.kind))
         {
+            self.is_over = true;
             return Side::After;
         }
         self.now = now;
@@ -71,6 +74,17 @@ impl Span {
         match self.inside {
             true => Side::Within,
             false => Side::Before,
+        }
+    }
+
+    /// Whether the part ends before it begins. Of a place by time and one by frame this is known only where the part
+    /// ends.
+    pub(super) fn is_backward(&self) -> bool {
+        match (self.from, self.until) {
+            (Some(Place::Frame(from)), Some(Place::Frame(until))) => from > until,
+            (Some(Place::At(from)), Some(Place::At(until))) => from.is_after(until, self.first),
+            (Some(_), Some(_)) => self.is_over && !self.inside,
+            _ => false,
         }
     }
 
@@ -135,6 +149,43 @@ mod tests {
             ("+4s", "+2s", "bbbbaaaaaa"),
         ] {
             assert_eq!(sides(from, until), sides_are, "{from} {until}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_ends_before_it_begins() {
+        let at_once = |from: &str, until: &str| {
+            let place = |text: &str| Some(text.parse().unwrap());
+            Span::new(place(from), place(until)).is_backward()
+        };
+        for (from, until, backward) in [
+            ("+2s", "+1s", true),
+            ("+1s", "+1s", false),
+            ("frame:2", "frame:1", true),
+            ("1003000000000", "1970-01-01T00:16:42Z", true),
+            ("1002000000000", "1970-01-01T00:16:42Z", false),
+            // Not known before the log's own times are.
+            ("+5s", "1970-01-01T00:16:42Z", false),
+            ("frame:5", "+2s", false),
+        ] {
+            assert_eq!(at_once(from, until), backward, "{from} {until}");
+        }
+        for (from, until, backward) in [
+            ("+5s", "1970-01-01T00:16:42Z", true),
+            ("+1s", "1970-01-01T00:16:43Z", false),
+            ("frame:5", "+2s", true),
+            ("frame:1", "+2s", false),
+            ("+5s", "frame:2", true),
+        ] {
+            let place = |text: &str| Some(text.parse().unwrap());
+            let mut span = Span::new(place(from), place(until));
+            for n in 1..10 {
+                let at = 1_000_000_000_000 + n * 1_000_000_000;
+                if span.side(&record(at, Kind::Received)) == Side::After {
+                    break;
+                }
+            }
+            assert_eq!(span.is_backward(), backward, "{from} {until}");
         }
     }
 

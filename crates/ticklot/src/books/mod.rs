@@ -704,6 +704,11 @@ impl Books {
         self.for_each(slot, |books, id| {
             books.change(id, now, |stored| (stored.disconnect(), Cause::Disconnected));
         });
+        self.disconnect_stores(slot);
+    }
+
+    /// The candles and the account of a connection are live again with their next message.
+    fn disconnect_stores(&mut self, slot: usize) {
         let of = &mut self.connections[slot];
         if let Some(account) = &mut of.account {
             account.disconnect();
@@ -807,6 +812,16 @@ impl Books {
                 ((), Cause::Timeout)
             });
         });
+    }
+
+    /// Records of a connection are missing from a log: its books are gaps until their next snapshots.
+    #[cfg(feature = "capture")]
+    pub(crate) fn lose_records_of(&mut self, connection: ConnectionId, now: Nanos) {
+        let Some(&slot) = self.slots.get(&connection) else {
+            return;
+        };
+        self.for_each(slot, |books, id| books.mark_gap(id, Gap::Dropped, now));
+        self.disconnect_stores(slot);
     }
 
     #[inline]

@@ -82,7 +82,10 @@ impl Packed {
         let ends = |suffix| name.extension().is_some_and(|it| it == suffix);
         Ok(if ends("zst") {
             let level = zstd::DEFAULT_COMPRESSION_LEVEL;
-            Self::Zstandard(zstd::Encoder::new(counted, level)?)
+            let mut encoder = zstd::Encoder::new(counted, level)?;
+            // Most damage gives other text, not an error, and only the checksum detects it.
+            encoder.include_checksum(true)?;
+            Self::Zstandard(encoder)
         } else if ends("gz") {
             Self::Gzip(GzEncoder::new(counted, Compression::default()))
         } else {

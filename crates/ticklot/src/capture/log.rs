@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,11 +11,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::packed::{Members, Packing};
 use crate::books::ConnectionId;
 use crate::tap::Kind;
 
 /// The longest line of a log, in bytes: a frame of the largest size with every byte escaped.
 pub const MAX_LINE: usize = 64 << 20;
+
+/// The most bytes of the reason why a line is no record.
+const MAX_REASON: usize = 256;
 
 /// A line of a log: a frame as it was received, or what else passed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,12 +46,15 @@ pub enum LogError {
     /// The file could not be opened.
     #[error("cannot open the log: {0}")]
     Open(#[source] io::Error),
-    /// The log ends in the middle of a line, or of its compression: the recorder was killed, or the
-    /// file was not copied whole. Everything before was read.
-    #[error("log line {line}: the log is cut off here")]
+    /// The log ends in the middle of a line, or a compressed part of it in the middle of its compression: the
+    /// recorder was killed, or a file was not copied whole. Everything before was read.
+    #[error("log line {line}: the log is cut off here{}", resumed(*.resumes))]
     Cut {
         /// The line that is not whole, from 0.
         line: u64,
+        /// Whether the log continues behind it: with the next gzip member or Zstandard frame, which is the next
+        /// file where files were put together with `cat`.
+        resumes: bool,
     },
     /// The log names more connections than are played.
     #[error("log line {line}: more than {limit} connections")]
@@ -56,11 +64,14 @@ pub enum LogError {
         /// The limit: [`MAX_CONNECTIONS`](super::MAX_CONNECTIONS).
         limit: usize,
     },
-    /// The file could not be read further: its compression is broken, say.
-    #[error("log line {line}: cannot read further: {source}")]
+    /// The file could not be read further: its compression is broken, or its checksum differs, say. The lines
+    /// before it in the same gzip member or Zstandard frame may be wrong, too.
+    #[error("log line {line}: cannot read further: {source}{}", resumed(*.resumes))]
     Read {
         /// The line that was being read, from 0.
         line: u64,
+        /// Whether the log continues behind it, with the next gzip member or Zstandard frame.
+        resumes: bool,
         /// Why.
         source: io::Error,
     },
@@ -80,15 +91,90 @@ impl LogError {
     /// Whether the rest of the log is lost with it.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        !matches!(self, Self::Record { .. })
+        match self {
+            Self::Record { .. } => false,
+            Self::Cut { resumes, .. } | Self::Read { resumes, .. } => !resumes,
+            Self::Open(_) | Self::Connections { .. } => true,
+        }
     }
 
-    /// Whether the log ends too early, and all that there is of it was read.
+    /// Whether the log, or a compressed part of it, ends too early, and all that there is of it was read.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         matches!(self, Self::Cut { .. })
     }
+
+    /// The line that could not be read, from 0; none when the log could not be opened.
+    #[must_use]
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::Open(_) => None,
+            Self::Cut { line, .. }
+            | Self::Connections { line, .. }
+            | Self::Read { line, .. }
+            | Self::Record { line, .. } => Some(*line),
+        }
+    }
 }
+
+/// What an error says of the rest of the log.
+fn resumed(resumes: bool) -> &'static str {
+    match resumes {
+        true => ", and continues with its next compressed part",
+        false => "",
+    }
+}
+
+/// What the times of a log are, as far as it was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Times {
+    /// The unit that the first known time is probably in. Times are read as nanoseconds in any case.
+    pub unit: TimeUnit,
+    /// How many times were taken for unknown: those from 2^63 on, and those a day or more later than both the time
+    /// before and the next one.
+    pub outliers: u64,
+}
+
+/// A unit of time since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// What a log has.
+    #[default]
+    Nanoseconds,
+    /// As microseconds, the time is in the years 2000 to 2100.
+    Microseconds,
+    /// As milliseconds, the time is in the years 2000 to 2100.
+    Milliseconds,
+}
+
+impl TimeUnit {
+    /// The unit in which a time is in this century. Nanoseconds when it is in none.
+    fn of(time: u64) -> Self {
+        // 2000-01-01 and 2100-01-01, in seconds since 1970.
+        let century = 946_684_800..4_102_444_800;
+        if century.contains(&(time / 1_000)) {
+            Self::Milliseconds
+        } else if century.contains(&(time / 1_000_000)) {
+            Self::Microseconds
+        } else {
+            Self::Nanoseconds
+        }
+    }
+
+    /// How many nanoseconds it has.
+    #[must_use]
+    pub const fn nanoseconds(self) -> u64 {
+        match self {
+            Self::Nanoseconds => 1,
+            Self::Microseconds => 1_000,
+            Self::Milliseconds => 1_000_000,
+        }
+    }
+}
+
+/// A time that is so much later than the one before and the one behind it is wrong: a day, in nanoseconds.
+const OUTLIER: u64 = 24 * 60 * 60 * 1_000_000_000;
 
 /// How far a log is read, in bytes of its file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,6 +200,41 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// The text of a log.
+enum Text {
+    Plain(Box<dyn BufRead + Send>),
+    Packed(Box<BufReader<Members>>),
+}
+
+impl Text {
+    fn new(mut input: impl Read + Send + 'static) -> io::Result<Self> {
+        let mut start = Vec::new();
+        let longest = Packing::LONGEST as u64;
+        (&mut input).take(longest).read_to_end(&mut start)?;
+        let packing = Packing::of(&start);
+        let input = Cursor::new(start).chain(input);
+        Ok(match packing {
+            None => Self::Plain(Box::new(BufReader::with_capacity(1 << 16, input))),
+            Some(_) => Self::Packed(Box::new(BufReader::new(Members::new(Box::new(input))))),
+        })
+    }
+
+    fn read(&mut self) -> &mut dyn BufRead {
+        match self {
+            Self::Plain(text) => text,
+            Self::Packed(text) => text,
+        }
+    }
+
+    /// Whether it can be read on behind the last error.
+    fn take_resumes(&mut self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Packed(text) => text.get_mut().take_resumes(),
+        }
+    }
+}
+
 /// A frame log, read line by line: plain, gzip or Zstandard, told by its first bytes.
 ///
 /// It gives the frames that were received, of all connections; [`FrameLog::everything`] and
@@ -122,11 +243,20 @@ impl<R: Read> Read for Counted<R> {
 /// next line follows.
 ///
 /// A log that is cut off gives everything up to its cut and then [`LogError::Cut`]. A plain one that is
-/// cut between two lines cannot be told from a whole one.
+/// cut between two lines looks like a whole one. Where compressed files were put together with
+/// `cat`, the log continues behind the cut of one of them with the next file.
+///
+/// A time that cannot be right is given as 0, which is not known: see [`FrameLog::times`].
 pub struct FrameLog {
-    input: Box<dyn BufRead + Send>,
+    input: Text,
     text: Vec<u8>,
     record: Record,
+    /// The line behind that of `record`, where it was read to judge its time.
+    next: Record,
+    ahead: Option<Option<Result<(), LogError>>>,
+    /// The latest time so far; 0 for none.
+    time: u64,
+    times: Times,
     line: u64,
     over: bool,
     everything: bool,
@@ -152,34 +282,19 @@ impl FrameLog {
     /// # Errors
     /// Its beginning cannot be read.
     pub fn from_reader(input: impl Read + Send + 'static) -> io::Result<Self> {
-        const GZIP: &[u8] = &[0x1f, 0x8b];
-        const ZSTANDARD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
         let read = Arc::new(AtomicU64::new(0));
         let counted = Counted {
             input,
             read: Arc::clone(&read),
         };
-        let mut input = BufReader::with_capacity(1 << 16, counted);
-        let start = input.fill_buf()?;
-        // A file may be cut in the middle of these bytes.
-        let begins = |magic: &[u8]| {
-            let both = start.len().min(magic.len());
-            both > 0 && start[..both] == magic[..both]
-        };
-        let (gzip, zstandard) = (begins(GZIP), begins(ZSTANDARD));
-        let input: Box<dyn BufRead + Send> = if gzip {
-            Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(input)))
-        } else if zstandard {
-            Box::new(BufReader::new(zstd::stream::read::Decoder::with_buffer(
-                input,
-            )?))
-        } else {
-            Box::new(input)
-        };
         Ok(Self {
-            input,
+            input: Text::new(counted)?,
             text: Vec::new(),
             record: Record::default(),
+            next: Record::default(),
+            ahead: None,
+            time: 0,
+            times: Times::default(),
             line: 0,
             over: false,
             everything: false,
@@ -196,7 +311,8 @@ impl FrameLog {
         self
     }
 
-    /// Gives only what passed over one connection. Lines that say no connection are of the first, 0.
+    /// Gives only what passed over one connection. Lines without a connection are of the first, 0, but
+    /// records that are missing ([`Kind::Dropped`]) may be of any.
     #[must_use]
     pub fn of(mut self, connection: ConnectionId) -> Self {
         self.of = Some(connection);
@@ -210,6 +326,12 @@ impl FrameLog {
             read: self.read.load(Ordering::Relaxed),
             of: self.length,
         }
+    }
+
+    /// What the times of the lines so far are.
+    #[must_use]
+    pub fn times(&self) -> Times {
+        self.times
     }
 
     /// The next record, in a buffer that is reused; none at the end. Blank lines are passed over.
@@ -227,13 +349,54 @@ impl FrameLog {
     }
 
     fn is_wanted(&self) -> bool {
+        let of_any = self.record.connection.is_none() && self.record.kind == Kind::Dropped;
         let connection = self.record.connection.unwrap_or_default();
         (self.everything || self.record.kind == Kind::Received)
-            && self.of.is_none_or(|wanted| wanted == connection)
+            && self.of.is_none_or(|wanted| of_any || wanted == connection)
     }
 
-    /// Reads the next line into the record; none at the end.
+    /// Reads the next line into the record, and judges its time; none at the end.
     fn next_line(&mut self) -> Option<Result<(), LogError>> {
+        let read = match self.ahead.take() {
+            Some(ahead) => {
+                mem::swap(&mut self.record, &mut self.next);
+                ahead
+            }
+            None => self.read_record(),
+        };
+        if let Some(Ok(())) = read {
+            self.judge_time();
+        }
+        read
+    }
+
+    /// Takes a time for unknown that is far later than the one before and the next one. It reads the next line only
+    /// at the first known time, and where a day or more has passed.
+    fn judge_time(&mut self) {
+        let at = self.record.recv_ns;
+        if at == 0 || (self.time > 0 && at < self.time.saturating_add(OUTLIER)) {
+            self.time = self.time.max(at);
+            return;
+        }
+        mem::swap(&mut self.record, &mut self.next);
+        let ahead = self.read_record();
+        mem::swap(&mut self.record, &mut self.next);
+        let is_outlier = matches!(ahead, Some(Ok(())))
+            && (1..at.saturating_sub(OUTLIER)).contains(&self.next.recv_ns);
+        self.ahead = Some(ahead);
+        if is_outlier {
+            self.record.recv_ns = 0;
+            self.times.outliers += 1;
+        } else {
+            if self.time == 0 {
+                self.times.unit = TimeUnit::of(at);
+            }
+            self.time = at;
+        }
+    }
+
+    /// Reads a line into the record; none at the end.
+    fn read_record(&mut self) -> Option<Result<(), LogError>> {
         loop {
             let line = self.line;
             match self.read_line() {
@@ -241,11 +404,17 @@ impl FrameLog {
                 Ok(true) if self.text.trim_ascii().is_empty() => {}
                 Ok(true) => return Some(self.parse(line)),
                 Err(source) => {
-                    self.over = true;
+                    let resumes = self.input.take_resumes();
+                    self.over = !resumes;
+                    self.line = line + 1;
                     let is_cut = source.kind() == io::ErrorKind::UnexpectedEof;
                     return Some(Err(match is_cut {
-                        true => LogError::Cut { line },
-                        false => LogError::Read { line, source },
+                        true => LogError::Cut { line, resumes },
+                        false => LogError::Read {
+                            line,
+                            resumes,
+                            source,
+                        },
                     }));
                 }
             }
@@ -259,9 +428,8 @@ impl FrameLog {
         }
         self.text.clear();
         let limit = MAX_LINE as u64 + 1;
-        let read = (&mut self.input)
-            .take(limit)
-            .read_until(b'\n', &mut self.text)?;
+        let input = self.input.read();
+        let read = input.take(limit).read_until(b'\n', &mut self.text)?;
         if read > MAX_LINE {
             return Err(io::Error::other(format!("longer than {MAX_LINE} bytes")));
         }
@@ -280,6 +448,11 @@ impl FrameLog {
         match serde_json::from_str::<Raw<'_>>(text) {
             Ok(raw) => {
                 raw.put(line, &mut self.record);
+                // Beyond the year 2262: no clock shows it.
+                if i64::try_from(self.record.recv_ns).is_err() {
+                    self.record.recv_ns = 0;
+                    self.times.outliers += 1;
+                }
                 Ok(())
             }
             Err(error) if error.is_eof() && !is_whole => self.cut(line),
@@ -290,7 +463,8 @@ impl FrameLog {
 
     fn cut(&mut self, line: u64) -> Result<(), LogError> {
         self.over = true;
-        Err(LogError::Cut { line })
+        let resumes = false;
+        Err(LogError::Cut { line, resumes })
     }
 }
 
@@ -322,11 +496,13 @@ impl Raw<'_> {
 }
 
 fn bad(line: u64, byte: usize, what: &dyn std::fmt::Display) -> Result<(), LogError> {
-    Err(LogError::Record {
-        line,
-        byte,
-        what: what.to_string(),
-    })
+    // It may quote the line.
+    let mut what = what.to_string();
+    if what.len() > MAX_REASON {
+        what.truncate(what.floor_char_boundary(MAX_REASON));
+        what.push_str("...");
+    }
+    Err(LogError::Record { line, byte, what })
 }
 
 /// What `serde_json` says, without its own idea of line and column.

@@ -12,7 +12,7 @@ use ticklot_book::Nanos;
 use super::log::{LogError, Record};
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Handler, OnMessage};
-use crate::session::{Options, Session, report};
+use crate::session::{Options, Session, expire, report};
 use crate::tap::{Kind, Passed, Tap, Taps, What};
 use crate::venue::{Reply, Stats, Venue};
 
@@ -70,6 +70,9 @@ pub struct Replay<H> {
     skipped: u64,
     /// The latest time so far.
     now: Nanos,
+    /// The last line.
+    line: u64,
+    stale_after: Option<Duration>,
 }
 
 /// What became of a line.
@@ -151,6 +154,26 @@ impl<H: Handler> Replay<H> {
             notes: false,
             skipped: 0,
             now: Nanos(0),
+            line: 0,
+            stale_after: None,
+        }
+    }
+
+    /// After how long without a message a book is stale, for connections that are added later and whose records do
+    /// not have a connection: no such log notes when a book became stale. Default: never.
+    pub fn set_stale_after(&mut self, limit: Option<Duration>) {
+        self.stale_after = limit;
+    }
+
+    /// Time passes without a line, up to `at` in nanoseconds since 1970: books become stale that had no message for
+    /// their limit. The events are delivered in this call. An earlier time than the last one does nothing.
+    pub fn advance(&mut self, at: u64, handler: &mut H) {
+        self.now = self.now.max(Nanos(at));
+        // Whether to go on is asked for messages only.
+        let _ = expire(self.now, &mut self.books, handler, &mut self.taps);
+        self.gather(self.line);
+        if !self.notes {
+            self.settle();
         }
     }
 
@@ -177,8 +200,8 @@ impl<H: Handler> Replay<H> {
         let by_lines = record.connection.is_none();
         let options = Options {
             count_control: by_lines,
-            // What became stale is noted; where nothing is noted nothing is known of it.
-            stale_after: None,
+            // A log that has connections notes what became stale.
+            stale_after: self.stale_after.filter(|_| by_lines),
             seed: Some(0),
             ..Options::default()
         };
@@ -198,16 +221,24 @@ impl<H: Handler> Replay<H> {
     }
 
     /// Plays a line. One of a connection without a session is passed over.
+    ///
+    /// At a line that reports missing records ([`Kind::Dropped`]), the books of its connection, or of all
+    /// when it names none, become gaps until their next snapshots. The events are delivered in this call.
     pub fn apply(&mut self, record: &Record, handler: &mut H) -> Applied {
         if record.kind != Kind::TrustLost {
             self.settle();
         }
         self.notes |= record.kind != Kind::Received;
         self.now = self.now.max(Nanos(record.recv_ns));
+        self.line = record.line;
         let nothing = Applied {
             reply: Reply::Control,
             messages: 0,
         };
+        if record.kind == Kind::Dropped {
+            self.lose_records(record.connection, record.line, handler);
+            return nothing;
+        }
         let Some(place) = self.place(record) else {
             return nothing;
         };
@@ -218,19 +249,39 @@ impl<H: Handler> Replay<H> {
             }
             _ => self.lanes[place].apply(record, self.now, &mut self.books, handler),
         };
-        self.gather(record);
+        self.gather(record.line);
         if record.kind == Kind::TrustLost {
             self.compare(record);
         }
         applied
     }
 
-    /// A line could not be read: the numbering goes on after it, where it goes by lines.
-    pub fn skip_line(&mut self) {
+    /// A line could not be read. Where frames are numbered by lines, it keeps its number. All books become
+    /// gaps until their next snapshots, since the line may have been a message of any of them; the events
+    /// are delivered in this call. After a cut at the end of the log the books remain as they are.
+    pub fn skip_line(&mut self, error: &LogError, handler: &mut H) {
+        self.settle();
         self.skipped += 1;
         for lane in self.lanes.iter_mut().filter(|lane| lane.by_lines) {
             lane.session.skip_line();
         }
+        let is_end = error.is_cut() && error.is_fatal();
+        if let Some(line) = error.line().filter(|_| !is_end) {
+            self.lose_records(None, line, handler);
+        }
+    }
+
+    /// Records of a connection, or of all of them, are missing.
+    fn lose_records(&mut self, of: Option<ConnectionId>, line: u64, handler: &mut H) {
+        let lost = |lane: &&mut Lane<H>| of.is_none_or(|of| lane.connection == of);
+        for lane in self.lanes.iter_mut().filter(lost) {
+            self.books.lose_records_of(lane.connection, self.now);
+            // That the connection opened again may be among them.
+            lane.was_closed = false;
+        }
+        // Whether to go on is asked for messages only.
+        let _ = report(self.now, &mut self.books, handler, &mut self.taps, None);
+        self.gather(line);
     }
 
     /// The log is at its end: what it might still have noted it did not.
@@ -274,13 +325,9 @@ impl<H: Handler> Replay<H> {
     }
 
     /// Gathers what has come out of a line.
-    fn gather(&mut self, record: &Record) {
-        for loss in self.found.take() {
-            self.open.push_back(Loss {
-                line: record.line,
-                ..loss
-            });
-        }
+    fn gather(&mut self, line: u64) {
+        let found = self.found.take().into_iter();
+        self.open.extend(found.map(|loss| Loss { line, ..loss }));
     }
 
     /// Holds what came out against what the log notes.

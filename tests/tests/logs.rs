@@ -1,0 +1,578 @@
+//! Logs that are damaged or put together, or whose times are wrong.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
+use std::io::{Cursor, Write as _};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ticklot::capture::{FrameLog, LogError, Record, RecordOptions, Recorder, Replay, TimeUnit};
+use ticklot::jayx::{Envelope, JayX};
+use ticklot::tap::{Passed, Tap, What};
+use ticklot::{
+    Books, Cause, ConnectionId, Event, Gap, Handler, Nanos, OnMessage, State, Venue, VenueName,
+};
+use ticklot_tests::program::{Ran, TempFile, TempFolder, ticklot};
+
+const SECOND: u64 = 1_000_000_000;
+/// 2023-11-14T22:13:20Z.
+const ZERO: u64 = 1_700_000_000 * SECOND;
+
+fn text(n: u64) -> String {
+    format!(
+        r#"{{"n":{n},"text":"{}"}}"#,
+        "x".repeat((n * 7919 % 50) as usize)
+    )
+}
+
+/// The bytes of a recording of these frames, flushed in their middle.
+fn recorded(name: &str, frames: std::ops::Range<u64>) -> Vec<u8> {
+    let folder = TempFolder::new("recorded");
+    let path = folder.file(name);
+    let mut recorder = Recorder::create(&path, ZERO, RecordOptions::default()).unwrap();
+    let middle = (frames.start + frames.end) / 2;
+    let first = frames.start;
+    for n in frames {
+        let text = text(n);
+        recorder.passed(&Passed {
+            connection: ConnectionId(0),
+            venue: VenueName::BAYSE,
+            at: Nanos(n * SECOND),
+            what: What::Received(text.as_bytes()),
+        });
+        while n == middle && recorder.recorded().frames <= middle - first {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    recorder.finish().unwrap();
+    std::fs::read(path).unwrap()
+}
+
+fn read(bytes: Vec<u8>) -> (Vec<Record>, Vec<LogError>) {
+    let (mut records, mut errors) = (Vec::new(), Vec::new());
+    for record in FrameLog::from_reader(Cursor::new(bytes)).unwrap() {
+        match record {
+            Ok(record) => records.push(record),
+            Err(error) => errors.push(error),
+        }
+    }
+    (records, errors)
+}
+
+/// What a kill leaves of the first file, and `cat` puts before the second one.
+#[test]
+fn what_is_behind_a_cut_file_is_read() {
+    for name in ["log.jsonl.zst", "log.jsonl.gz"] {
+        let (first, second) = (recorded(name, 0..20), recorded(name, 20..30));
+        let mut cuts = 0;
+        for length in 0..=first.len() {
+            let all = [&first[..length], &second, &first[..length], &second].concat();
+            let (records, errors) = read(all);
+            // The same twice, since a recording may be killed more than once.
+            let half = records.len() / 2;
+            assert_eq!(records.len(), 2 * half, "{name} {length}");
+            for part in [&records[..half], &records[half..]] {
+                let before = half - 10;
+                let frames = (0..before as u64).chain(20..30);
+                for (record, n) in part.iter().zip(frames) {
+                    assert_eq!(record.frame, text(n).as_bytes(), "{name} {length}");
+                }
+            }
+            if length == 0 || length == first.len() {
+                assert!(errors.is_empty(), "{name} {length}: {errors:?}");
+                continue;
+            }
+            assert_eq!(errors.len(), 2, "{name} {length}: {errors:?}");
+            for error in &errors {
+                let resumes = matches!(error, LogError::Cut { resumes: true, .. });
+                assert!(
+                    resumes && error.is_cut() && !error.is_fatal(),
+                    "{name} {length}: {error}"
+                );
+            }
+            // No two lines have the same number.
+            let lines: Vec<u64> = records.iter().map(|record| record.line).collect();
+            assert!(
+                lines.is_sorted_by(|a, b| a < b),
+                "{name} {length}: {lines:?}"
+            );
+            let cut = errors[0].line().unwrap();
+            assert_eq!(cut, half as u64 - 10, "{name} {length}");
+            cuts += 1;
+        }
+        assert!(cuts > 200, "{name}: {cuts}");
+    }
+}
+
+/// A damaged member does not affect the next one.
+#[test]
+fn what_is_behind_a_damaged_file_is_read() {
+    for name in ["log.jsonl.zst", "log.jsonl.gz"] {
+        let (mut first, second) = (recorded(name, 0..20), recorded(name, 20..30));
+        let middle = first.len() / 2;
+        first[middle] ^= 0x10;
+        let (records, errors) = read([first, second].concat());
+        let [error] = errors.as_slice() else {
+            panic!("{name}: {errors:?}");
+        };
+        assert!(!error.is_fatal() && !error.is_cut(), "{name}: {error}");
+        let behind = records.iter().rev().take(10).rev();
+        for (record, n) in behind.zip(20..) {
+            assert_eq!(record.frame, text(n).as_bytes(), "{name}");
+        }
+    }
+}
+
+/// Files of pigz, pzstd and bgzip are members that begin in the middle of a line.
+#[test]
+fn members_that_split_lines_are_one_text() {
+    let line = |n: u64| format!("{{\"recv_ns\":{n},\"frame\":\"{n}\"}}\n");
+    let all: String = (1..500).map(line).collect();
+    let zstd = |text: &[u8]| zstd::encode_all(text, 3).unwrap();
+    let gzip = |text: &[u8]| {
+        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        out.write_all(text).unwrap();
+        out.finish().unwrap()
+    };
+    // What pzstd writes before each frame: its length.
+    let skippable = |frame: &[u8]| {
+        let length = (frame.len() as u32).to_le_bytes();
+        [&[0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0], &length[..]].concat()
+    };
+    let chunks = || all.as_bytes().chunks(97);
+    let plain: Vec<u8> = chunks().flat_map(zstd).collect();
+    let pzstd: Vec<u8> = chunks()
+        .flat_map(|chunk| [skippable(&zstd(chunk)), zstd(chunk)].concat())
+        .collect();
+    let last = [pzstd.as_slice(), &skippable(&pzstd)].concat();
+    let pigz: Vec<u8> = chunks().flat_map(gzip).collect();
+    for packed in [plain, pzstd, last, pigz] {
+        let (records, errors) = read(packed);
+        assert!(errors.is_empty(), "{errors:?}");
+        let times: Vec<u64> = records.iter().map(|record| record.recv_ns).collect();
+        assert_eq!(times, (1..500).collect::<Vec<_>>());
+    }
+}
+
+/// For every single bit the records are the same, or there is an error.
+#[test]
+fn every_flipped_bit_of_a_recording_is_found() {
+    for name in ["log.jsonl.zst", "log.jsonl.gz"] {
+        let whole = recorded(name, 0..8);
+        let (expected, errors) = read(whole.clone());
+        assert!(errors.is_empty() && expected.len() == 8);
+        let mut found = 0;
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let (records, errors) = read(bytes);
+            assert!(
+                records == expected || !errors.is_empty(),
+                "{name}, bit {bit}"
+            );
+            found += usize::from(!errors.is_empty());
+        }
+        // A few bits say nothing, such as those of gzip's time.
+        assert!(found > whole.len() * 7, "{name}: {found}");
+    }
+}
+
+fn line(recv_ns: u64, more: &str, frame: &str) -> String {
+    let frame = frame.replace('"', "\\\"");
+    format!("{{\"recv_ns\":{recv_ns}{more},\"frame\":\"{frame}\"}}\n")
+}
+
+/// A book of JayX whose bid is so many ticks, so many seconds after the beginning.
+fn book(after: u64, more: &str, ticks: u64) -> String {
+    let frame = format!(r#"{{"orderBook":{{"asks":[],"bids":[{{"ticks":{ticks},"lots":3}}]}}}}"#);
+    line(ZERO + after * SECOND, more, &frame)
+}
+
+fn dropped(after: u64, more: &str) -> String {
+    line(
+        ZERO + after * SECOND,
+        &format!(r#"{more},"dir":"dropped""#),
+        "500",
+    )
+}
+
+fn file(name: &str, text: &str) -> TempFile {
+    let file = TempFile::new(name);
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+fn replay(log: &TempFile, more: &[&str]) -> Ran {
+    ticklot(["replay", log.path(), "--venue=jayx"].iter().chain(more))
+}
+
+/// A change of a book's state: at which line, of which connection, to what and why.
+type Changed = (usize, u32, State, Cause);
+
+#[derive(Default)]
+struct Changes {
+    line: usize,
+    all: Vec<Changed>,
+}
+
+impl Handler for Changes {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        if let Event::State(change) = event {
+            assert_eq!(books.state(change.book), change.new);
+            let connection = books.connection(change.book).unwrap().0;
+            let changed = (self.line, connection, change.new, change.cause);
+            self.all.push(changed);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl<V: Venue> OnMessage<V> for Changes {}
+
+fn add(replay: &mut Replay<Changes>, record: &Record) {
+    let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain).build();
+    replay.add(record, venue.unwrap()).unwrap();
+}
+
+/// The changes of state that each line of a log leads to, in the call that plays it.
+fn changes(log: &str) -> Vec<Changed> {
+    let log = Cursor::new(log.to_owned());
+    let mut log = FrameLog::from_reader(log).unwrap().everything();
+    let (mut replay, mut handler) = (Replay::new(), Changes::default());
+    while let Some(record) = log.next_record() {
+        match record {
+            Ok(record) => {
+                if !replay.knows(record) {
+                    add(&mut replay, record);
+                }
+                let _ = replay.apply(record, &mut handler);
+            }
+            Err(error) => replay.skip_line(&error, &mut handler),
+        }
+        handler.line += 1;
+    }
+    handler.all
+}
+
+#[test]
+fn missing_records_are_a_gap_in_the_call_that_plays_them() {
+    let (one, two) = (r#","conn":1"#, r#","conn":2"#);
+    let live = |line, connection| (line, connection, State::Live, Cause::Snapshot);
+    let gap = |line, connection| {
+        (
+            line,
+            connection,
+            State::Gap(Gap::Dropped),
+            Cause::RecordsDropped,
+        )
+    };
+    let all = [
+        book(0, one, 7),
+        book(0, two, 7),
+        dropped(1, ""),
+        book(2, one, 8),
+        book(2, two, 8),
+        dropped(3, two),
+        book(4, two, 9),
+        // A line that makes no sense may have been a message of any book.
+        "{\"recv_ns\":1,\"frame\":7}\n".to_owned(),
+        book(5, one, 9),
+    ];
+    assert_eq!(
+        changes(&all.concat()),
+        [
+            live(0, 1),
+            live(1, 2),
+            gap(2, 1),
+            gap(2, 2),
+            live(3, 1),
+            live(4, 2),
+            gap(5, 2),
+            live(6, 2),
+            gap(7, 1),
+            gap(7, 2),
+            live(8, 1),
+        ]
+    );
+    // A cut at the end of a log is no gap.
+    let cut = book(0, "", 7) + "{\"recv_ns\":1,";
+    assert_eq!(changes(&cut), [live(0, 0)]);
+    // The opening of the connection may be a missing record.
+    let event = |after: u64, dir: &str| {
+        line(
+            ZERO + after * SECOND,
+            &format!(r#","conn":1,"dir":"{dir}""#),
+            "",
+        )
+    };
+    let lost = [
+        event(0, "open"),
+        book(0, one, 7),
+        event(1, "close"),
+        dropped(2, ""),
+        book(3, one, 8),
+    ];
+    let states: Vec<State> = changes(&lost.concat()).iter().map(|it| it.2).collect();
+    assert_eq!(states, [State::Live, State::Disconnected, State::Live]);
+}
+
+#[test]
+fn a_replay_says_that_records_are_missing() {
+    for more in ["", r#","conn":1"#] {
+        let log = file("hole.jsonl", &(book(0, more, 7) + &dropped(1, "")));
+        let options: &[&str] = if more.is_empty() { &[] } else { &["--conn=1"] };
+        let ran = replay(&log, options);
+        assert_eq!(ran.status, 0, "{}", ran.err);
+        assert!(
+            ran.out.contains("500 records are missing from the log\n"),
+            "{}",
+            ran.out
+        );
+        assert!(ran.out.contains("Z BTCUSDT gap bid 0.07"), "{}", ran.out);
+        let told = [
+            "ticklot: log line 1: 500 records are missing: the recorder could not write them\n",
+            "ticklot: log line 1, 2023-11-14T22:13:21.000000000Z: BTCUSDT is gap",
+        ];
+        assert!(told.iter().all(|it| ran.err.contains(it)), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_replay_goes_on_behind_a_cut_and_says_so() {
+    // Flushed, and killed.
+    let mut first = zstd::Encoder::new(Vec::new(), 3).unwrap();
+    first.write_all(book(0, "", 1).as_bytes()).unwrap();
+    first.flush().unwrap();
+    let second = zstd::encode_all(book(1, "", 2).as_bytes(), 3).unwrap();
+    let log = TempFile::new("all.jsonl.zst");
+    std::fs::write(log.path(), [first.get_ref().as_slice(), &second].concat()).unwrap();
+    let ran = replay(&log, &[]);
+    assert_eq!(ran.status, 1, "{}", ran.err);
+    assert!(
+        ran.out
+            .starts_with("2 frames, 2 messages, 1 books, 0 errors, "),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.contains("1 parts of the log are cut off\n"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains(" BTCUSDT live bid 0.02"), "{}", ran.out);
+    let last = "cut off in 1 places: all before and behind them was replayed\n";
+    assert!(ran.err.ends_with(last), "{}", ran.err);
+    assert!(!ran.err.contains("cannot be read"), "{}", ran.err);
+}
+
+#[test]
+fn an_empty_log_is_an_error() {
+    for text in ["", "\n\n"] {
+        let log = file("empty.jsonl", text);
+        for ran in [replay(&log, &[]), ticklot(["replay", log.path()])] {
+            assert_eq!(ran.status, 1);
+            assert!(
+                ran.err.ends_with(": there is no record in it\n"),
+                "{}",
+                ran.err
+            );
+        }
+    }
+}
+
+#[test]
+fn times_of_another_unit_are_reported() {
+    let times = |text: &str| {
+        let mut log = FrameLog::from_reader(Cursor::new(text.to_owned())).unwrap();
+        while log.next_record().is_some() {}
+        log.times()
+    };
+    let at = |ns: u64| line(ns, "", "");
+    for (ns, unit) in [
+        (ZERO, TimeUnit::Nanoseconds),
+        (ZERO / 1_000, TimeUnit::Microseconds),
+        (ZERO / 1_000_000, TimeUnit::Milliseconds),
+        (7, TimeUnit::Nanoseconds),
+        (SECOND, TimeUnit::Nanoseconds),
+    ] {
+        // The first line may have no time.
+        assert_eq!(times(&(at(0) + &at(ns) + &at(ns + 1))).unit, unit, "{ns}");
+    }
+    for (factor, unit) in [(1_000, "microseconds"), (1_000_000, "milliseconds")] {
+        let text = book(0, "", 7).replace(&ZERO.to_string(), &(ZERO / factor).to_string());
+        let log = file("unit.jsonl", &text);
+        let ran = replay(&log, &[]);
+        let told = format!(
+            "ticklot: {}: recv_ns seems to be in {unit}, and is read as nanoseconds: multiply it by {factor}\n",
+            log.path()
+        );
+        assert_eq!((ran.status, ran.err), (0, told));
+    }
+}
+
+/// One time that is wrong must not be the time of all that follows.
+#[test]
+fn a_time_far_later_than_those_around_it_is_not_used() {
+    let year = 365 * 24 * 60 * 60 * SECOND;
+    for wrong in [1 << 63, u64::MAX, ZERO + year] {
+        for at in 0..4 {
+            let lines = (0..5).map(|n| match n == at {
+                true => {
+                    book(n, "", n + 1).replace(&(ZERO + n * SECOND).to_string(), &wrong.to_string())
+                }
+                false => book(n, "", n + 1),
+            });
+            let log = file("wrong.jsonl", &lines.collect::<String>());
+            let ran = replay(&log, &[]);
+            assert_eq!(ran.status, 0);
+            let last = "2023-11-14T22:13:24.000000000Z BTCUSDT live bid 0.05 x 0.000003 | ask -\n";
+            assert!(ran.out.ends_with(last), "{wrong} {at}: {}", ran.out);
+            assert!(
+                ran.err.contains(": 1 times (recv_ns) are far later than "),
+                "{}",
+                ran.err
+            );
+        }
+    }
+    // A pause of a year is none.
+    let later = |n: u64| line(ZERO + year + n, "", "{}");
+    let paused = book(0, "", 7) + &later(0) + &later(1);
+    let mut log = FrameLog::from_reader(Cursor::new(paused)).unwrap();
+    let times: Vec<u64> = log.by_ref().map(|it| it.unwrap().recv_ns).collect();
+    assert_eq!(times, [ZERO, ZERO + year, ZERO + year + 1]);
+    assert_eq!(log.times().outliers, 0);
+}
+
+#[test]
+fn a_book_without_messages_becomes_stale_in_a_replay() {
+    let log = book(0, "", 7);
+    let mut log = FrameLog::from_reader(Cursor::new(log)).unwrap();
+    let record = log.next_record().unwrap().unwrap();
+    let mut replay = Replay::new();
+    replay.set_stale_after(Some(Duration::from_secs(30)));
+    add(&mut replay, record);
+    let mut handler = Changes::default();
+    let _ = replay.apply(record, &mut handler);
+    for after in [29, 30, 31, 7] {
+        handler.line = after;
+        replay.advance(ZERO + after as u64 * SECOND, &mut handler);
+    }
+    let live = (0, 0, State::Live, Cause::Snapshot);
+    assert_eq!(handler.all, [live, (30, 0, State::Stale, Cause::Timeout)]);
+    assert_eq!(replay.next_loss().unwrap().at, ZERO + 30 * SECOND);
+}
+
+/// Two and a half seconds of real time: forty seconds of a log at sixteen times its speed, with a line of output
+/// each second.
+#[test]
+fn a_paced_replay_shows_the_books_at_the_time_that_has_come() {
+    let log = file("pace.jsonl", &(book(15, "", 7) + &book(55, "", 8)));
+    let ran = replay(&log, &["--speed=16x"]);
+    assert_eq!(ran.status, 0);
+    let rows: Vec<&str> = ran
+        .out
+        .lines()
+        .filter(|row| row.contains(" BTCUSDT "))
+        .collect();
+    let (last, waiting) = rows.split_last().unwrap();
+    assert!(
+        last.starts_with("2023-11-14T22:14:15.000000000Z BTCUSDT live bid 0.08"),
+        "{last}"
+    );
+    assert!(waiting.len() >= 2, "{rows:?}");
+    for row in waiting {
+        // Until :05 it is believed, and until :15 it is not.
+        let expected = match &row[..16] {
+            "2023-11-14T22:13" => "live",
+            _ if &row[17..19] < "05" => "live",
+            _ => "stale",
+        };
+        assert!(
+            row.contains(&format!("Z BTCUSDT {expected} bid 0.07")),
+            "{row}"
+        );
+    }
+    let told = "BTCUSDT is stale\n";
+    assert!(ran.err.contains(told), "{}", ran.err);
+    // As long as the user says.
+    let ran = replay(&log, &["--stale-after=1h"]);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn a_part_that_ends_before_it_begins_is_a_mistake() {
+    let log = file(
+        "part.jsonl",
+        &(0..9).map(|n| book(n, "", n + 1)).collect::<String>(),
+    );
+    for (from, until) in [
+        ("+4s", "+2s"),
+        ("frame:4", "frame:2"),
+        ("2023-11-14T22:13:24Z", "2023-11-14T22:13:22Z"),
+        ("+4s", "2023-11-14T22:13:22Z"),
+        ("frame:4", "+2s"),
+        ("+4s", "frame:2"),
+    ] {
+        let (from, until) = (format!("--from={from}"), format!("--until={until}"));
+        let ran = replay(&log, &[&from, &until]);
+        assert_eq!(
+            (ran.status, ran.err.as_str()),
+            (2, "ticklot: --from is after --until\n"),
+            "{from} {until}"
+        );
+    }
+    let ran = replay(&log, &["--from=+2s", "--until=+2s"]);
+    assert!(
+        ran.status == 0 && ran.out.starts_with("1 frames, "),
+        "{}",
+        ran.err
+    );
+    for wrong in ["2026-11-28T15:06:60Z", "2026-11-28T15:06:13.Z"] {
+        let ran = replay(&log, &["--from", wrong]);
+        assert_eq!((ran.status, ran.err.lines().count()), (2, 1), "{}", ran.err);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn rows_take_nobodys_place() {
+    let log = file("mine.jsonl", &book(0, "", 7));
+    let text = log.text();
+    let (hard, soft) = (TempFile::new("hard.csv"), TempFile::new("soft.csv"));
+    std::fs::hard_link(log.path(), hard.path()).unwrap();
+    std::os::unix::fs::symlink(log.path(), soft.path()).unwrap();
+    for rows in [hard.path(), soft.path(), log.path()] {
+        let ran = replay(&log, &["--books", rows]);
+        assert_eq!(ran.status, 2);
+        assert!(
+            ran.err.contains("--books would overwrite the log"),
+            "{}",
+            ran.err
+        );
+        assert_eq!(log.text(), text);
+    }
+}
+
+#[test]
+fn a_name_without_end_is_not_printed_without_end() {
+    let long = "x".repeat(1 << 20);
+    let frame = format!(
+        r#"{{"type":"orderbook_update","timestamp":1,"data":{{"orderbook":{{"marketId":"m","outcomeId":"{long}","bids":[],"asks":[]}}}}}}"#
+    );
+    let logs = [
+        line(ZERO, &format!(r#","venue":"{long}""#), ""),
+        format!("{{\"recv_ns\":\"{long}\",\"frame\":\"\"}}\n"),
+        line(ZERO, r#","venue":"bayse""#, &frame),
+    ];
+    for text in logs {
+        let log = file("long.jsonl", &text);
+        let ran = ticklot(["replay", log.path()]);
+        let printed = ran.out.len() + ran.err.len();
+        assert!((100..8_000).contains(&printed), "{printed}");
+        assert!(
+            ran.out.contains("...") || ran.err.contains("..."),
+            "{}",
+            &ran.err[..200]
+        );
+    }
+}
