@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ticklot::capture::{FrameLog, LogError, Record, RecordError, RecordOptions, Recorder, Replay};
+use ticklot::capture::{FrameLog, LogError, Record, RecordOptions, Recorder, Replay};
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::tap::{Kind, Passed, Tap, What};
-use ticklot::{Books, ConnectionId, Event, Nanos, VenueName};
+use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, VenueName};
 use ticklot_sim::{Faults, Simulator, Venue};
 use ticklot_tests::data::{assert_same_rows, columns};
 use ticklot_tests::program::{TempFile, TempFolder, ticklot, ticklot_on_a_terminal};
@@ -310,15 +310,158 @@ fn a_recording_takes_nobodys_place() {
     let folder = TempFolder::new("place");
     let path = folder.file("log.jsonl");
     std::fs::write(&path, "mine").unwrap();
-    let error = Recorder::create(&path, ZERO, RecordOptions::default()).unwrap_err();
-    assert!(matches!(error, RecordError::Exists { .. }));
-    let ran = ticklot(["record", "--out", &path, "--for=1ms"]);
-    assert_eq!(ran.status, 1);
-    assert_eq!(
-        ran.err,
-        format!("ticklot: {path} is there already: name another file, or move it away\n")
-    );
+    // It continues in the next file, as after a restart.
+    for number in 1..=2 {
+        let recorder = record(&path, RecordOptions::default(), 0..number);
+        let recorded = recorder.finish().unwrap();
+        let next = folder.file(&format!("log.{number:04}.jsonl"));
+        assert_eq!(recorded.path, Path::new(&next));
+        assert_eq!(all(FrameLog::open(&next).unwrap()).0.len() as u64, number);
+    }
+    let ran = ticklot(["record", "--venue=jayx", "--out", &path, "--for=300ms"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    assert!(ran.out.ends_with("log.0003.jsonl\n"), "{}", ran.out);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+    assert_eq!(folder.names().len(), 4);
+}
+
+#[test]
+fn a_file_is_there_from_the_first_message_on() {
+    let folder = TempFolder::new("first");
+    let path = folder.file("log.jsonl");
+    let mut recorder = Recorder::create(&path, ZERO, RecordOptions::default()).unwrap();
+    let silent = recorder.clone();
+    let mut pass = |connection, what| {
+        recorder.passed(&Passed {
+            connection: ConnectionId(connection),
+            what,
+            ..frame(1, "")
+        });
+    };
+    let gone = Disconnect::Silent;
+    // Attempts that fail, and a connection that is asked for something and says nothing.
+    for _ in 0..3 {
+        pass(0, What::Closed(&gone));
+    }
+    pass(1, What::Opened);
+    pass(1, What::Sent(b"one"));
+    pass(1, What::Closed(&gone));
+    pass(0, What::Opened);
+    pass(0, What::Sent(b"two"));
+    // Taken out of the queue, which is done four times a second.
+    std::thread::sleep(Duration::from_millis(600));
+    assert_eq!(folder.names(), [""; 0]);
+    assert_eq!(silent.recorded().files, 0);
+    pass(0, What::Received(b"three"));
+    assert_eq!(silent.finish().unwrap().lines, 3);
+    let (records, error) = all(FrameLog::open(&path).unwrap().everything());
+    assert!(error.is_none());
+    let kinds: Vec<&str> = records.iter().map(|it| it.kind.as_str()).collect();
+    assert_eq!(kinds, ["open", "out", "in"], "in order");
+
+    let path = folder.file("none.jsonl");
+    let recorder = Recorder::create(&path, ZERO, RecordOptions::default()).unwrap();
+    assert_eq!(recorder.finish().unwrap().files, 0);
+    assert_eq!(folder.names(), ["log.jsonl"]);
+}
+
+/// A file system of 128 KiB, of which a file takes all but 20 KiB. None where it cannot be mounted.
+#[cfg(target_os = "linux")]
+struct SmallDisk(TempFolder);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    fn new() -> Option<Self> {
+        let folder = TempFolder::new("disk");
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=128k", "none", folder.path()]);
+        let mounted = mount.output().ok()?;
+        if !mounted.status.success() {
+            println!("skipped: this user cannot mount a small disk");
+            return None;
+        }
+        std::fs::write(folder.file("filler"), vec![1; 108 << 10]).unwrap();
+        Some(Self(folder))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg(self.0.path())
+            .status();
+    }
+}
+
+/// The frames that are there and the numbers of those that are not make all of them, in order.
+#[cfg(target_os = "linux")]
+fn count_all(folder: &TempFolder, suffix: &str) -> (u64, u64) {
+    let (mut next, mut dropped) = (0, 0);
+    let names = folder.names();
+    // The file of the given name is the first one.
+    let (numbered, first): (Vec<_>, Vec<_>) = names
+        .iter()
+        .filter(|name| name.ends_with(suffix))
+        .partition(|name| name.contains(".0"));
+    for name in first.into_iter().chain(numbered) {
+        let (records, error) = all(FrameLog::open(folder.file(name)).unwrap().everything());
+        // A plain file ends with a whole line; a compressed one has no end.
+        assert!(error.is_none_or(|error| error.is_cut()), "{name}");
+        for record in records {
+            if record.kind == Kind::Dropped {
+                let count = String::from_utf8(record.frame).unwrap();
+                dropped += count.parse::<u64>().unwrap();
+                next += count.parse::<u64>().unwrap();
+            } else {
+                assert_eq!(record.frame, text(next).as_bytes(), "{name}");
+                next += 1;
+            }
+        }
+    }
+    (next, dropped)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_ends_a_file_and_recording_continues_when_there_is_room() {
+    for suffix in [".jsonl", ".jsonl.zst", ".jsonl.gz"] {
+        let Some(SmallDisk(folder)) = &SmallDisk::new() else {
+            return;
+        };
+        let path = folder.file(&format!("log{suffix}"));
+        let recorder = Recorder::create(&path, ZERO, RecordOptions::default()).unwrap();
+        let (mut tap, mut sent) = (recorder.clone(), 0);
+        let mut send = |frames| {
+            for _ in 0..frames {
+                tap.passed(&frame(sent * SECOND, &text(sent)));
+                sent += 1;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+            sent
+        };
+        // A part is written before.
+        send(20);
+        while recorder.recorded().frames < 20 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        while !recorder.recorded().waits {
+            send(20);
+        }
+        let error = recorder.take_error().unwrap();
+        assert!(error.is_no_room(), "{error}");
+        send(10);
+        std::fs::remove_file(folder.file("filler")).unwrap();
+        while recorder.recorded().waits {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let sent = send(10);
+        let recorded = recorder.finish().unwrap();
+        assert_eq!(recorded.files, 2, "{suffix}");
+        assert!(recorded.frames > 10 && recorded.dropped > 10);
+        assert_eq!(recorded.frames + recorded.dropped, sent);
+        assert_eq!(count_all(folder, suffix), (sent, recorded.dropped));
+    }
 }
 
 #[test]
@@ -360,7 +503,8 @@ fn what_comes_too_fast_is_counted_and_noted_where_it_is_missing() {
     let told = format!("{} records are missing from the log\n", recorded.dropped);
     assert!(ran.status == 0 && ran.out.contains(&told), "{}", ran.out);
     assert!(
-        ran.err.contains(" records are missing: they came faster"),
+        ran.err
+            .contains(" records are missing: the recorder could not write them"),
         "{}",
         ran.err
     );
@@ -389,8 +533,8 @@ fn a_disk_that_fails_is_told_and_what_was_written_before_is_there() {
     again.passed(&frame(2, &text(2)));
     assert_eq!(
         recorder.recorded().dropped,
-        1,
-        "what comes after is counted"
+        2,
+        "records that could not be written are counted, and those behind them"
     );
     let error = recorder.finish().unwrap_err();
     assert!(error.to_string().contains("cannot write"), "{error}");
@@ -524,8 +668,8 @@ fn a_terminal_shows_how_far_it_is() {
     let args = ["replay", &log, "--venue=jayx"];
     let (piped, shown) = (ticklot(args), ticklot_on_a_terminal(args));
     assert!(!piped.out.contains(['\r', '\x1b']), "{}", piped.out);
-    // So short a log is read before its first frame is played.
-    let bar = "\r\x1b[K[##############################] 100%  0 frames\r\x1b[K8 frames, ";
+    // It is drawn before the first line is read, and so short a log is played before it is drawn again.
+    let bar = "\r\x1b[K[------------------------------]   0%  0 frames\r\x1b[K8 frames, ";
     assert!(shown.out.starts_with(bar), "{:?}", shown.out);
     // What is below the times is the same.
     let rest = |ran: &str| {

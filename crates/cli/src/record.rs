@@ -1,6 +1,6 @@
 //! `ticklot record`: everything that passes, into files.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -26,7 +26,11 @@ pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure>
     let simulator = watch::embedded(&args.follow)?;
     let mut feed = Feed::new(Keeper::new(output));
     feed.tick_every(TICK);
-    watch::add_venues(&mut feed, &args.follow, simulator.as_ref())?;
+    let follow = FollowArgs {
+        persists: true,
+        ..args.follow.clone()
+    };
+    watch::add_venues(&mut feed, &follow, simulator.as_ref())?;
     let incidents = incidents(&mut feed, &args.follow)?;
     let recorder = recorder(args, feed.clock().unix_zero())?;
     feed.tap(recorder.clone());
@@ -35,9 +39,8 @@ pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure>
     // Last of all that can go wrong before the work: it empties the file.
     let rows = args.follow.books.as_deref();
     keeper.rows = rows
-        .map(|path| replay::create_rows(path, &[&args.out]))
-        .transpose()
-        .inspect_err(|_| withdraw(&recorder))?;
+        .map(|path| replay::create_rows(path, &[&args.out, &recorder.recorded().path]))
+        .transpose()?;
     let ended = runtime.block_on(async {
         tokio::spawn(watch::stop_at_the_end(
             feed.stopper(),
@@ -47,14 +50,24 @@ pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure>
         feed.run().await
     });
     let (_, keeper) = feed.into_parts();
+    let had_no_room = keeper.had_no_room;
     let kept = keeper.end();
-    let recorded = recorder.finish().map_err(Failure::work)?;
+    let finished = recorder.finish().map_err(Failure::work);
     kept?;
-    summary(&recorded, &mut output.out)?;
+    summary(&recorder.recorded(), &mut output.out)?;
     tell_incidents(incidents.as_ref(), output);
-    ended
-        .iter()
-        .try_for_each(|end| watch::verdict(end, args.follow.once))
+    let recorded = finished?;
+    let mut ended = ended.iter();
+    ended.try_for_each(|end| watch::verdict(end, args.follow.once))?;
+    if recorded.files == 0 {
+        return Err(Failure::work("no message came: there is no file"));
+    }
+    if had_no_room {
+        return Err(Failure::work(
+            "records are missing: there was no room to write them",
+        ));
+    }
+    Ok(())
 }
 
 fn recorder(args: &RecordArgs, unix_zero: u64) -> Result<Recorder, Failure> {
@@ -63,16 +76,6 @@ fn recorder(args: &RecordArgs, unix_zero: u64) -> Result<Recorder, Failure> {
     options.rotation.size = args.rotate_size.map(|size| size.0);
     options.rotation.every = args.rotate_every;
     Recorder::create(&args.out, unix_zero, options).map_err(Failure::work)
-}
-
-/// Takes back a recording that has just begun: its file, with nothing in it, would be in the way of the next.
-fn withdraw(recorder: &Recorder) {
-    if let Ok(recorded) = recorder.finish()
-        && recorded.frames == 0
-    {
-        // If it stays, the next attempt says so.
-        let _ = fs::remove_file(recorded.path);
-    }
 }
 
 fn summary(recorded: &Recorded, out: &mut dyn Write) -> io::Result<()> {
@@ -88,7 +91,7 @@ fn summary(recorded: &Recorded, out: &mut dyn Write) -> io::Result<()> {
         let dropped = recorded.dropped;
         writeln!(
             out,
-            "{dropped} records are missing: they came faster than they could be written"
+            "{dropped} records are missing: they could not be written in time"
         )?;
     }
     out.flush()
@@ -134,6 +137,9 @@ struct Keeper<'a> {
     recorder: Option<Recorder>,
     rows: Option<BookRows<BufWriter<File>>>,
     failed: Option<Failure>,
+    /// Whether there was no room for the recording, and whether that is so now.
+    had_no_room: bool,
+    has_no_room: bool,
 }
 
 impl<'a> Keeper<'a> {
@@ -143,6 +149,8 @@ impl<'a> Keeper<'a> {
             recorder: None,
             rows: None,
             failed: None,
+            had_no_room: false,
+            has_no_room: false,
         }
     }
 
@@ -169,6 +177,22 @@ impl<'a> Keeper<'a> {
             return Ok(true);
         };
         let recorded = recorder.recorded();
+        if recorded.failed {
+            return Ok(false);
+        }
+        let error = recorder.take_error();
+        if let Some(error) = error {
+            self.had_no_room = true;
+            self.notice(format_args!(
+                "{error}; recording continues when there is room"
+            ))?;
+        } else if self.has_no_room && !recorded.waits {
+            let (path, dropped) = (recorded.path.display(), recorded.dropped);
+            self.notice(format_args!(
+                "recording continues in {path}; {dropped} records are missing"
+            ))?;
+        }
+        self.has_no_room = recorded.waits;
         if self.output.terminal {
             let out = &mut self.output.out;
             write!(
@@ -181,7 +205,7 @@ impl<'a> Keeper<'a> {
             )?;
             out.flush()?;
         }
-        Ok(!recorded.failed)
+        Ok(true)
     }
 
     fn on_event(&mut self, event: &Event<'_>, books: &Books) -> Result<bool, Failure> {

@@ -112,21 +112,6 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_printed_up_to_its_limit() {
-        let text = |length: usize| Printable("é".repeat(length)).to_string();
-        assert_eq!(text(MAX_PRINTED), "é".repeat(MAX_PRINTED));
-        assert_eq!(text(1 << 20), "é".repeat(MAX_PRINTED) + "...");
-        let parts = Printable(format_args!("{}/{}", "a".repeat(3_000), "b"));
-        assert_eq!(parts.to_string().len(), MAX_PRINTED + 3);
-        assert_eq!(Printable("a\u{1b}b").to_string(), "a\\u{1b}b");
-    }
-}
-
 /// Whether a character does something instead of being shown: a control character, or one that changes the
 /// direction of the text around it (Unicode UAX #9, section 2).
 pub(crate) fn is_hidden(c: char) -> bool {
@@ -198,5 +183,20 @@ pub(crate) struct Micros(pub(crate) u64);
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}us", self.0 / 1000, self.0 % 1000 / 100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_printed_up_to_its_limit() {
+        let text = |length: usize| Printable("é".repeat(length)).to_string();
+        assert_eq!(text(MAX_PRINTED), "é".repeat(MAX_PRINTED));
+        assert_eq!(text(1 << 20), "é".repeat(MAX_PRINTED) + "...");
+        let parts = Printable(format_args!("{}/{}", "a".repeat(3_000), "b"));
+        assert_eq!(parts.to_string().len(), MAX_PRINTED + 3);
+        assert_eq!(Printable("a\u{1b}b").to_string(), "a\\u{1b}b");
     }
 }

@@ -1,13 +1,14 @@
-//! A recording that is killed, as a user has it: a process and a signal that it cannot catch.
+//! A recording that is killed, that waits for its venue, or that has no room, as a user has it: a process.
 
-#![cfg(unix)] // SIGKILL
+#![cfg(unix)] // signals, and limits of the size of files
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use ticklot::capture::FrameLog;
+use ticklot::tap::Kind;
 use ticklot_transport::{Config, Connection, Incoming, Reader, Writer, accept_key};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -95,8 +96,15 @@ fn program(args: &[&str]) -> Command {
     command
 }
 
-fn folder() -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("ticklot-killed-{}", std::process::id()));
+fn record_plain(url: &str, out: &Path) -> Command {
+    let args = ["record", "--venue=jayx", "--envelope=plain", "--url", url];
+    let mut command = program(&args);
+    command.arg("--out").arg(out);
+    command
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("ticklot-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
@@ -108,23 +116,14 @@ fn a_kill_loses_at_most_the_last_second() {
         .enable_all()
         .build()
         .unwrap();
-    let folder = folder();
+    let folder = folder("killed");
     for name in ["log.jsonl", "log.jsonl.gz", "log.jsonl.zst"] {
         let path = folder.join(name);
         let out = path.to_str().unwrap();
         let kept = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("ws://{}", listener.local_addr().unwrap());
-            let args = [
-                "record",
-                "--venue=jayx",
-                "--envelope=plain",
-                "--url",
-                &url,
-                "--out",
-                out,
-            ];
-            let mut child = program(&args).spawn().unwrap();
+            let mut child = record_plain(&url, &path).spawn().unwrap();
             send_until_killed(&listener, &mut child).await
         });
         assert!(kept > 20, "{name}: frames were answered in time to count");
@@ -154,5 +153,107 @@ fn a_kill_loses_at_most_the_last_second() {
             assert!(error.contains(": cut off at line "), "{error}");
         }
     }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Over a second: an attempt that fails is followed by a pause of up to a second.
+#[test]
+fn a_venue_that_is_down_at_first_is_tried_again() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let folder = folder("down");
+    let path = folder.join("log.jsonl");
+    let mut child = runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", listener.local_addr().unwrap());
+        let mut child = record_plain(&url, &path).spawn().unwrap();
+        // Attempts that fail: the server hangs up.
+        for _ in 0..2 {
+            drop(listener.accept().await.unwrap());
+        }
+        assert!(!path.exists(), "no file without a message");
+        let (mut reader, mut writer) = accept(&listener).await;
+        writer.text(frame(0).as_bytes()).await.unwrap();
+        writer.ping(b"read").await.unwrap();
+        while !matches!(reader.read().await.unwrap(), Incoming::Pong(_)) {}
+        let pid = child.id().to_string();
+        let mut interrupt = Command::new("kill");
+        assert!(interrupt.args(["-INT", &pid]).status().unwrap().success());
+        child.wait().unwrap();
+        child
+    });
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(read(&path), 1);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Runs the program where no file may be larger than so many blocks of 512 bytes.
+fn limited(blocks: u32, args: &[&str]) -> Output {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
+    command.arg(env!("CARGO_BIN_EXE_ticklot")).args(args);
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+/// Some seconds of real time, until what the embedded server sends is as much.
+#[test]
+fn a_limit_of_the_size_of_files_ends_a_file_and_not_the_recording() {
+    let folder = folder("limit");
+    let out = folder.join("log.jsonl");
+    let args = [
+        "record",
+        "--venue=jayx",
+        "--for=3s",
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let ran = limited(100, &args);
+    let error = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{error}");
+    let notice = ": File too large (os error 27); recording continues when there is room\n";
+    assert!(error.contains(notice), "{error}");
+    let files = std::fs::read_dir(&folder).unwrap();
+    let (mut count, mut dropped) = (0, 0);
+    for file in files {
+        // Each ends with a whole line.
+        for record in FrameLog::open(file.unwrap().path()).unwrap().everything() {
+            dropped += u32::from(record.unwrap().kind == Kind::Dropped);
+        }
+        count += 1;
+    }
+    assert!(count > 1 && dropped > 0, "{count} files, {dropped} notes");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// As above.
+#[test]
+fn a_limit_of_the_size_of_files_is_an_error_of_every_command() {
+    let folder = folder("errors");
+    let log = folder.join("log.jsonl");
+    let lines = (1..400).map(|n| {
+        let frame = frame(n).replace('"', "\\\"");
+        format!("{{\"recv_ns\":{n},\"frame\":\"{frame}\"}}\n")
+    });
+    std::fs::write(&log, lines.collect::<String>()).unwrap();
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (log, rows, live, picture) = (
+        file("log.jsonl"),
+        file("a.csv"),
+        file("b.csv"),
+        file("c.png"),
+    );
+    for args in [
+        &["watch", "--venue=jayx", "--for=30s", "--books", &live][..],
+        &["replay", &log, "--venue=jayx", "--books", &rows],
+        &["plot", &log, "--venue=jayx", "--out", &picture],
+    ] {
+        let ran = limited(4, args);
+        let error = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(1), "{args:?}: {error}");
+        assert!(error.contains("cannot write"), "{args:?}: {error}");
+    }
+    assert!(!Path::new(&picture).exists(), "half a picture is none");
     std::fs::remove_dir_all(&folder).unwrap();
 }

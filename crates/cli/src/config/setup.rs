@@ -436,6 +436,8 @@ impl Setup {
     ) -> Planned {
         let mut options = self.options();
         options.reconnect.after_close = !args.once;
+        let first = self.source.file.reconnect.first_attempts;
+        options.reconnect.first_attempts = first.or(args.first_attempts());
         if let Some(Limit(limit)) = stale_after {
             options.stale_after = limit;
         }

@@ -11,6 +11,9 @@ use flate2::write::GzEncoder;
 /// When a recording goes on in another file. With neither there is one file, of the name that was
 /// given; else they are numbered: `NAME.0001.jsonl.zst`, `NAME.0002.jsonl.zst`. Each can be read by
 /// itself, and all of them one behind the other (`cat`) as one log.
+///
+/// A recording overwrites nothing. Where the name that was given is taken, or its file could not be written to its
+/// end, the recording continues in the file behind the highest number that is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rotation {
@@ -25,7 +28,7 @@ pub struct Rotation {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// The file is there already; a recording overwrites nothing.
+    /// The file is there already; nothing is overwritten.
     #[error("{} is there already: name another file, or move it away", path.display())]
     Exists {
         /// The file.
@@ -48,6 +51,24 @@ pub enum RecordError {
     /// The thread that writes could not be started.
     #[error("cannot start a thread to write: {0}")]
     Thread(#[source] io::Error),
+}
+
+impl RecordError {
+    /// Whether there may be room later: the disk or the quota is full, or the file is as large as the process may
+    /// make one.
+    #[must_use]
+    pub fn is_no_room(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let Self::Write { source, .. } = self else {
+            return false;
+        };
+        matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+    }
+
+    /// Whether this one file may not be larger.
+    pub(super) fn is_too_large(&self) -> bool {
+        matches!(self, Self::Write { source, .. } if source.kind() == io::ErrorKind::FileTooLarge)
+    }
 }
 
 /// Counts what goes into a file.
@@ -126,7 +147,10 @@ impl Packed {
 /// A file of a log that is being written. It never takes the place of another.
 pub(super) struct LogFile {
     out: Packed,
+    file: File,
     path: PathBuf,
+    /// How many bytes of it can be read, whatever becomes of this process.
+    flushed: u64,
     /// When its first line is from; none while it has none.
     first_ns: Option<u64>,
 }
@@ -134,11 +158,13 @@ pub(super) struct LogFile {
 impl LogFile {
     pub(super) fn create(path: &Path) -> Result<Self, RecordError> {
         let opened = OpenOptions::new().write(true).create_new(true).open(path);
-        let file = opened.and_then(|file| Packed::new(file, path));
+        let file = opened.and_then(|file| Ok((file.try_clone()?, Packed::new(file, path)?)));
         match file {
-            Ok(out) => Ok(Self {
+            Ok((file, out)) => Ok(Self {
                 out,
+                file,
                 path: path.to_owned(),
+                flushed: 0,
                 first_ns: None,
             }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -159,7 +185,28 @@ impl LogFile {
     /// Lets all that was written be read from the file, whatever becomes of this process.
     pub(super) fn flush(&mut self) -> Result<(), RecordError> {
         let flushed = self.out.writer().flush();
-        flushed.map_err(|source| cannot_write(&self.path, source))
+        flushed.map_err(|source| cannot_write(&self.path, source))?;
+        self.flushed = self.out.bytes();
+        Ok(())
+    }
+
+    /// It cannot be written further: leaves what can be read of it, and no file where that is nothing. Returns how
+    /// many bytes it has.
+    fn abandon(self) -> u64 {
+        let Self {
+            out,
+            file,
+            path,
+            flushed,
+            ..
+        } = self;
+        // This may write buffered bytes; the next call cuts them off.
+        drop(out);
+        if file.set_len(flushed).is_ok() && flushed == 0 {
+            // If it stays, it is an empty one.
+            let _ = fs::remove_file(path);
+        }
+        flushed
     }
 
     pub(super) fn finish(self) -> Result<u64, RecordError> {
@@ -181,90 +228,128 @@ fn cannot_write(path: &Path, source: io::Error) -> RecordError {
     RecordError::Write { path, source }
 }
 
-/// The files of a recording, one after the other.
+/// The files of a recording, one after the other. Each is created with its first line.
 pub(super) struct LogFiles {
+    path: PathBuf,
     name: Name,
     rotation: Rotation,
-    current: LogFile,
-    /// The number of the current file, where they have one.
+    current: Option<LogFile>,
+    /// The number of the current file, where it has one.
     number: u32,
+    /// How many there are, and what those before the current one have.
     files: u32,
-    /// What the files before have.
     bytes: u64,
 }
 
 impl LogFiles {
-    /// Creates the first file: the one after the highest number that is there, where they are numbered.
-    pub(super) fn create(path: &Path, rotation: Rotation) -> Result<Self, RecordError> {
+    /// None yet. The first one is of the name that was given where that is free and files are not numbered, or else
+    /// the one behind the highest number that is there.
+    pub(super) fn new(path: &Path, rotation: Rotation) -> Result<Self, RecordError> {
         let name = Name::new(path)?;
-        let numbered = rotation != Rotation::default();
-        let number = if numbered {
-            name.highest().saturating_add(1)
-        } else {
-            0
-        };
-        let current = if numbered {
-            LogFile::create(&name.numbered(number))
-        } else {
-            LogFile::create(path)
-        };
-        Ok(Self {
-            current: current?,
+        let folder = fs::metadata(name.folder()).and_then(|folder| match folder.is_dir() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        });
+        folder.map_err(|source| cannot_write(path, source))?;
+        let mut files = Self {
+            path: PathBuf::new(),
             name,
             rotation,
-            number,
-            files: 1,
+            current: None,
+            number: 0,
+            files: 0,
             bytes: 0,
-        })
+        };
+        let is_free = fs::symlink_metadata(path).is_err();
+        files.path = match rotation == Rotation::default() && is_free {
+            true => path.to_owned(),
+            false => files.next_path(),
+        };
+        Ok(files)
     }
 
-    /// Writes a whole line, in another file when it is time for one.
-    pub(super) fn line(&mut self, recv_ns: u64, line: &[u8]) -> Result<(), RecordError> {
-        if self.is_full(recv_ns) {
-            self.rotate()?;
-        }
-        self.current.line(recv_ns, line)
+    /// The path behind the highest number that is there, or was used.
+    fn next_path(&mut self) -> PathBuf {
+        self.number = self.number.max(self.name.highest()).saturating_add(1);
+        self.name.numbered(self.number)
     }
 
-    fn is_full(&self, recv_ns: u64) -> bool {
-        let Some(first) = self.current.first_ns else {
+    /// Whether the file is to end before a line of this time.
+    pub(super) fn is_full(&self, recv_ns: u64) -> bool {
+        let Some(current) = &self.current else {
             return false;
         };
         let Rotation { size, every } = self.rotation;
-        let age = Duration::from_nanos(recv_ns.saturating_sub(first));
-        let is_old = |every| age >= every;
-        size.is_some_and(|size| self.current.bytes() >= size) || every.is_some_and(is_old)
+        let is_old = |every| {
+            let first = current.first_ns.unwrap_or(recv_ns);
+            Duration::from_nanos(recv_ns.saturating_sub(first)) >= every
+        };
+        size.is_some_and(|size| current.bytes() >= size) || every.is_some_and(is_old)
     }
 
-    fn rotate(&mut self) -> Result<(), RecordError> {
-        let next = LogFile::create(&self.name.numbered(self.number.saturating_add(1)))?;
-        self.number = self.number.saturating_add(1);
-        self.files += 1;
-        let done = std::mem::replace(&mut self.current, next);
-        self.bytes += done.finish()?;
-        Ok(())
+    /// Writes a whole line, in a new file when there is none.
+    pub(super) fn line(&mut self, recv_ns: u64, line: &[u8]) -> Result<(), RecordError> {
+        match &mut self.current {
+            Some(current) => current.line(recv_ns, line),
+            None => {
+                let created = self.create()?;
+                self.files += 1;
+                self.current.insert(created).line(recv_ns, line)
+            }
+        }
+    }
+
+    fn create(&mut self) -> Result<LogFile, RecordError> {
+        if self.files > 0 {
+            self.path = self.next_path();
+        }
+        match LogFile::create(&self.path) {
+            // Another process created it in the meantime.
+            Err(RecordError::Exists { .. }) => {
+                self.path = self.next_path();
+                LogFile::create(&self.path)
+            }
+            created => created,
+        }
     }
 
     pub(super) fn flush(&mut self) -> Result<(), RecordError> {
-        self.current.flush()
+        self.current.as_mut().map_or(Ok(()), LogFile::flush)
     }
 
-    /// Ends the last file. Returns what all of them have.
-    pub(super) fn finish(self) -> Result<u64, RecordError> {
-        Ok(self.bytes + self.current.finish()?)
+    /// Ends the file: the next line goes into another one.
+    pub(super) fn end(&mut self) -> Result<(), RecordError> {
+        if let Some(current) = &mut self.current {
+            // What can be flushed is there, should the end fail.
+            current.flush()?;
+        }
+        if let Some(done) = self.current.take() {
+            self.bytes += done.finish()?;
+        }
+        Ok(())
+    }
+
+    /// The file cannot be written further.
+    pub(super) fn abandon(&mut self) {
+        if let Some(current) = self.current.take() {
+            let bytes = current.abandon();
+            self.bytes += bytes;
+            self.files -= u32::from(bytes == 0);
+        }
     }
 
     /// What is in the files so far.
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes + self.current.bytes()
+        self.bytes + self.current.as_ref().map_or(0, LogFile::bytes)
     }
 
     pub(super) fn files(&self) -> u32 {
         self.files
     }
 
+    /// The current file, or the next one.
     pub(super) fn path(&self) -> &Path {
-        self.current.path()
+        &self.path
     }
 }
 
@@ -306,14 +391,17 @@ impl Name {
         rest.strip_suffix(self.suffix.as_str())?.parse().ok()
     }
 
-    /// The highest number that a file there has; 0 for none.
-    fn highest(&self) -> u32 {
-        let folder = match self.folder.as_os_str().is_empty() {
+    fn folder(&self) -> &Path {
+        match self.folder.as_os_str().is_empty() {
             true => Path::new("."),
             false => &self.folder,
-        };
-        // One that cannot be read cannot be written to either, which is told then.
-        let files = fs::read_dir(folder).into_iter().flatten().flatten();
+        }
+    }
+
+    /// The highest number that a file there has; 0 for none.
+    fn highest(&self) -> u32 {
+        // A folder that cannot be read cannot be written to either: creating the file fails.
+        let files = fs::read_dir(self.folder()).into_iter().flatten().flatten();
         let numbers = files.filter_map(|file| self.number(file.file_name().to_str()?));
         numbers.max().unwrap_or(0)
     }

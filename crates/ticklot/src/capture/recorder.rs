@@ -5,11 +5,14 @@
 //! So the lock is held for a copy on the one side and for an exchange of two pointers on the other,
 //! and neither packing nor the disk is ever waited for. What does not fit is counted, and a line of
 //! the log says how much is missing there.
+//!
+//! When the disk is full, the file ends with the last line that was flushed. The recording
+//! continues in another one when there is room, and a line of it says how much is missing.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ticklot_book::Nanos;
 
@@ -21,6 +24,12 @@ use crate::tap::{Kind, Passed, Tap};
 /// How often what has come is written and can be read from the file: what a killed process loses at
 /// most, and the time that the writing itself takes.
 const FLUSH: Duration = Duration::from_millis(250);
+
+/// How long the writing thread waits for room on a full disk before it tries again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The most bytes of records before the first message that wait for it.
+const MAX_HELD: usize = 1 << 20;
 
 /// The most bytes that wait to be written, by default.
 const MAX_QUEUE: usize = 32 << 20;
@@ -55,13 +64,16 @@ pub struct Recorded {
     pub frames: u64,
     /// Bytes in the files, packed as they are.
     pub bytes: u64,
-    /// What came and could not be kept: it came faster than it could be written, or writing failed.
+    /// Records that could not be kept: they came faster than they could be written, or there was no room on the disk.
     pub dropped: u64,
-    /// How many files there are.
+    /// How many files there are: none before the first message.
     pub files: u32,
-    /// The file that is written now.
+    /// The file that is written now, or will be.
     pub path: PathBuf,
-    /// Whether writing has failed: [`Recorder::finish`] says why. Nothing more is written.
+    /// Whether there is no room to write ([`RecordError::is_no_room`]). New records are dropped, and writing is tried
+    /// again every second.
+    pub waits: bool,
+    /// Whether writing has failed for another reason: nothing more is written.
     pub failed: bool,
 }
 
@@ -94,29 +106,39 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Creates the file, compressed as its name ends (`.gz`, `.zst`), and the thread that writes.
+    /// Starts the thread that writes. It creates the file at the first message, compressed as its name ends (`.gz`,
+    /// `.zst`); until then it keeps at most 1 MiB of other records, of connections that are open. Where the file is
+    /// there already, the recording goes into the next numbered one: see [`Rotation`].
     /// `unix_zero` is the zero of the session's clock in nanoseconds since 1970:
     /// `Clock::unix_zero` of a feed.
     ///
     /// # Errors
-    /// The file is there already or cannot be created, or the thread cannot be started.
+    /// There is no such folder, the path names no file, or the thread cannot be started.
     pub fn create(
         path: impl AsRef<Path>,
         unix_zero: u64,
         options: RecordOptions,
     ) -> Result<Self, RecordError> {
-        let files = LogFiles::create(path.as_ref(), options.rotation)?;
+        let files = LogFiles::new(path.as_ref(), options.rotation)?;
         let queue = Arc::new(Queue::new(options.queue, files.path()));
         let work = Work {
             queue: Arc::clone(&queue),
             batch: Ring::with_capacity(options.queue),
+            files,
+            held: Some(Held::default()),
+            unflushed: None,
+            lines: 0,
+            frames: 0,
+            noted: None,
+            lost: None,
+            retry_at: None,
             unix_zero,
             text: Vec::new(),
             line: Vec::new(),
         };
         let thread = thread::Builder::new()
             .name("ticklot-record".to_owned())
-            .spawn(move || work.run(files))
+            .spawn(move || work.run())
             .map_err(RecordError::Thread)?;
         let writer = Writer {
             queue: Arc::clone(&queue),
@@ -135,10 +157,17 @@ impl Recorder {
         self.queue.lock().recorded.clone()
     }
 
+    /// Why something could not be written, unless it was asked for already. The next failure is reported after the
+    /// recording has continued.
+    pub fn take_error(&self) -> Option<RecordError> {
+        self.queue.lock().error.take()
+    }
+
     /// Writes what came and ends the file. What passes after it is not recorded. Waits for the disk.
     ///
     /// # Errors
-    /// Something could not be written, now or before. Asked again, it says so no more.
+    /// Something could not be written, now or before, and [`Recorder::take_error`] has not returned it. Asked again,
+    /// it says so no more.
     pub fn finish(&self) -> Result<Recorded, RecordError> {
         self.writer.end();
         let mut state = self.queue.lock();
@@ -180,17 +209,24 @@ struct State {
     error: Option<RecordError>,
 }
 
-/// What did not fit behind what waits.
+/// Records that are missing, or may yet be.
 #[derive(Clone, Copy, Debug)]
 struct Missing {
     since: Nanos,
     count: u64,
 }
 
+impl Missing {
+    /// Counts `more` behind `missing`.
+    fn add(missing: &mut Option<Self>, more: Option<Self>) {
+        let Some(more) = more else { return };
+        missing.get_or_insert(Self { count: 0, ..more }).count += more.count;
+    }
+}
+
 impl Queue {
     fn new(bytes: usize, path: &Path) -> Self {
         let recorded = Recorded {
-            files: 1,
             path: path.to_owned(),
             ..Recorded::default()
         };
@@ -228,8 +264,8 @@ impl Queue {
             return;
         }
         state.recorded.dropped += 1;
-        let since = head.at;
-        state.gap.get_or_insert(Missing { since, count: 0 }).count += 1;
+        let (since, count) = (head.at, 1);
+        Missing::add(&mut state.gap, Some(Missing { since, count }));
     }
 
     /// Exchanges what waits for the empty `batch`, at the latest after [`FLUSH`]. Returns what is
@@ -273,95 +309,205 @@ impl Drop for Writer {
     }
 }
 
+/// Records before the first message.
+#[derive(Default)]
+struct Held {
+    records: Vec<(Head, Vec<u8>)>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Keeps a record; false when it is the first message, or there is no room.
+    fn keep(&mut self, head: &Head, text: &[u8]) -> bool {
+        match head.kind {
+            Kind::Received | Kind::Fetched => return false,
+            // A connection without a message, or one that could not be made, has nothing that a replay needs.
+            Kind::Closed => {
+                self.records
+                    .retain(|(it, _)| it.connection != head.connection);
+                self.bytes = self.records.iter().map(|(_, text)| text.len()).sum();
+                return true;
+            }
+            _ => {}
+        }
+        let bytes = self.bytes + text.len();
+        if bytes > MAX_HELD {
+            return false;
+        }
+        self.bytes = bytes;
+        self.records.push((*head, text.to_owned()));
+        true
+    }
+}
+
 /// What the thread works with.
 struct Work {
     queue: Arc<Queue>,
     batch: Ring,
+    files: LogFiles,
+    /// None from the first message on.
+    held: Option<Held>,
+    /// Records that were written since the last flush, and how many lines and frames they are.
+    unflushed: Option<Missing>,
+    lines: u64,
+    frames: u64,
+    /// Missing records that were noted since the last flush.
+    noted: Option<Missing>,
+    /// Missing records that are not noted yet.
+    lost: Option<Missing>,
+    /// When writing is tried again after there was no room.
+    retry_at: Option<Instant>,
     unix_zero: u64,
     text: Vec<u8>,
     line: Vec<u8>,
 }
 
 impl Work {
-    fn run(mut self, files: LogFiles) {
-        let mut files = Some(files);
+    fn run(mut self) {
+        let mut failed = false;
         loop {
             let (missing, last) = self.queue.take(&mut self.batch);
-            if let Some(open) = &mut files
-                && let Err(error) = self.write(open, missing)
-            {
-                files = None;
+            let waits = |at| !last && Instant::now() < at;
+            if failed || self.retry_at.is_some_and(waits) {
+                self.lose(missing);
+            } else if let Err(error) = self.write(missing, last) {
+                failed = !error.is_no_room();
+                self.lose(None);
                 self.fail(error);
             }
-            self.batch.clear();
             if last {
                 break;
             }
         }
-        let ended = files.map(LogFiles::finish).transpose();
-        match ended {
-            Ok(bytes) => {
-                let recorded = &mut self.queue.lock().recorded;
-                recorded.bytes = bytes.unwrap_or(recorded.bytes);
-            }
-            Err(error) => self.fail(error),
-        }
     }
 
-    fn fail(&self, error: RecordError) {
-        let mut state = self.queue.lock();
-        state.recorded.failed = true;
-        state.error = Some(error);
-    }
-
-    /// Writes the batch, and lets it be read.
-    fn write(&mut self, files: &mut LogFiles, missing: Option<Missing>) -> Result<(), RecordError> {
-        let (mut lines, mut frames) = (0, 0);
+    /// Writes the batch and lets it be read; ends the file if it is the last one.
+    fn write(&mut self, missing: Option<Missing>, last: bool) -> Result<(), RecordError> {
         while let Some(head) = self.batch.pop(&mut self.text) {
-            self.write_line(files, &head)?;
-            lines += 1;
-            frames += u64::from(head.kind == Kind::Received);
+            let text = std::mem::take(&mut self.text);
+            let written = self.record(&head, &text);
+            self.text = text;
+            if written.is_err() {
+                // It is missing behind the rest of the batch, which is lost.
+                self.lose(missing);
+                return written;
+            }
         }
-        if let Some(missing) = missing {
-            self.write_missing(files, missing)?;
-            lines += 1;
+        Missing::add(&mut self.lost, missing);
+        if self.held.is_none() {
+            self.note_lost()?;
         }
-        if lines == 0 {
+        if last {
+            self.files.end()?;
+        } else if self.lines > 0 {
+            self.files.flush()?;
+        } else {
             return Ok(());
         }
-        files.flush()?;
-        let recorded = &mut self.queue.lock().recorded;
-        recorded.lines += lines;
-        recorded.frames += frames;
-        recorded.bytes = files.bytes();
-        recorded.files = files.files();
-        if recorded.path != files.path() {
-            files.path().clone_into(&mut recorded.path);
-        }
+        self.settle();
         Ok(())
     }
 
-    fn write_line(&mut self, files: &mut LogFiles, head: &Head) -> Result<(), RecordError> {
-        let head = line::Head {
-            recv_ns: unix(self.unix_zero, head.at),
-            connection: Some(head.connection),
-            venue: head.venue.0,
-            kind: head.kind,
-        };
-        self.line.clear();
-        line::write(&mut self.line, &head, &self.text);
-        files.line(head.recv_ns, &self.line)
+    /// Writes a record, unless there has been no message yet.
+    fn record(&mut self, head: &Head, text: &[u8]) -> Result<(), RecordError> {
+        if let Some(held) = &mut self.held
+            && held.keep(head, text)
+        {
+            return Ok(());
+        }
+        for (head, text) in self.held.take().unwrap_or_default().records {
+            self.put(&head, &text)?;
+        }
+        self.put(head, text)
     }
 
-    fn write_missing(&mut self, files: &mut LogFiles, missing: Missing) -> Result<(), RecordError> {
+    fn put(&mut self, head: &Head, text: &[u8]) -> Result<(), RecordError> {
+        let (since, count) = (head.at, 1);
+        let (connection, venue) = (Some(head.connection), head.venue.0);
         let head = line::Head {
-            recv_ns: unix(self.unix_zero, missing.since),
+            recv_ns: unix(self.unix_zero, head.at),
+            connection,
+            venue,
+            kind: head.kind,
+        };
+        if self.files.is_full(head.recv_ns) {
+            self.files.end()?;
+            self.settle();
+        }
+        self.note_lost()?;
+        Missing::add(&mut self.unflushed, Some(Missing { since, count }));
+        self.lines += 1;
+        self.frames += u64::from(head.kind == Kind::Received);
+        self.line.clear();
+        line::write(&mut self.line, &head, text);
+        self.files.line(head.recv_ns, &self.line)
+    }
+
+    /// Writes a line that says how many records are missing, if any are.
+    fn note_lost(&mut self) -> Result<(), RecordError> {
+        let Some(lost) = self.lost.take() else {
+            return Ok(());
+        };
+        Missing::add(&mut self.noted, Some(lost));
+        self.lines += 1;
+        let head = line::Head {
+            recv_ns: unix(self.unix_zero, lost.since),
             connection: None,
             venue: "",
             kind: Kind::Dropped,
         };
         self.line.clear();
-        line::write(&mut self.line, &head, missing.count.to_string().as_bytes());
-        files.line(head.recv_ns, &self.line)
+        line::write(&mut self.line, &head, lost.count.to_string().as_bytes());
+        self.files.line(head.recv_ns, &self.line)
+    }
+
+    /// Every line so far can be read from the file.
+    fn settle(&mut self) {
+        (self.unflushed, self.noted, self.retry_at) = (None, None, None);
+        let recorded = &mut self.queue.lock().recorded;
+        recorded.waits = false;
+        recorded.lines += std::mem::take(&mut self.lines);
+        recorded.frames += std::mem::take(&mut self.frames);
+        recorded.bytes = self.files.bytes();
+        recorded.files = self.files.files();
+        if recorded.path != self.files.path() {
+            self.files.path().clone_into(&mut recorded.path);
+        }
+    }
+
+    /// The lines since the last flush are lost, with the rest of the batch and the `missing` records behind it.
+    fn lose(&mut self, missing: Option<Missing>) {
+        self.files.abandon();
+        let mut lost = self.noted.take();
+        let mut dropped = self.unflushed.take();
+        while let Some(head) = self.batch.pop(&mut self.text) {
+            let (since, count) = (head.at, 1);
+            Missing::add(&mut dropped, Some(Missing { since, count }));
+        }
+        (self.lines, self.frames) = (0, 0);
+        Missing::add(&mut lost, dropped);
+        Missing::add(&mut lost, self.lost.take());
+        Missing::add(&mut lost, missing);
+        self.lost = lost;
+        let recorded = &mut self.queue.lock().recorded;
+        recorded.dropped += dropped.map_or(0, |it| it.count);
+        recorded.bytes = self.files.bytes();
+        recorded.files = self.files.files();
+    }
+
+    fn fail(&mut self, error: RecordError) {
+        let is_first = self.retry_at.is_none();
+        // Where one file may not be larger, another one can be begun at once.
+        let wait = match error.is_too_large() {
+            true => Duration::ZERO,
+            false => RETRY,
+        };
+        self.retry_at = Some(Instant::now() + wait);
+        let mut state = self.queue.lock();
+        state.recorded.waits = error.is_no_room();
+        state.recorded.failed = !error.is_no_room();
+        if is_first || state.recorded.failed {
+            state.error = Some(error);
+        }
     }
 }
