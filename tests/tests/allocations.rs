@@ -20,7 +20,7 @@ use ticklot_book::{
 };
 use ticklot_frame::{Scan, bayse, jayx};
 use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed};
-use ticklot_tests::alloc::{Counting, allocations};
+use ticklot_tests::alloc::{Counting, allocated_bytes, allocations};
 use ticklot_tests::books;
 use ticklot_tests::data::{LOGS, Log};
 use ticklot_tests::program::TempFolder;
@@ -668,6 +668,45 @@ fn check_over_a_socket(test: &str, taps: Option<&(Recorder, Incidents)>) {
             counts.iter().all(|count| *count <= 4),
             "{}: {counts:?}",
             log.name
+        );
+    }
+}
+
+#[test]
+fn what_the_books_hold_is_what_is_counted_and_a_long_frame_leaves_no_more() {
+    let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain);
+    let mut options = Options::default();
+    options.max_memory = 32 << 20;
+    let mut books = Books::new();
+    let mut handler = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
+    let mut session = Session::new(venue.build().unwrap(), ConnectionId(0), options, &mut books);
+    let _ = session.opened(Nanos(0), &mut books, &mut handler);
+    let book = |bids: i64, space: &str| {
+        let level = |at| format!(r#"{{"ticks":{space}{},"lots":5,"count":1}}"#, 900_000 - at);
+        let bids: Vec<String> = (0..bids).map(level).collect();
+        format!(
+            r#"{{"orderBook":{{"asks":[],"bids":[{}]}}}}"#,
+            bids.join(",")
+        )
+    };
+    let mut apply = |bids, space: &str, books: &mut Books| {
+        let frame = book(bids, space);
+        let reply = session.frame(frame.as_bytes(), Nanos(1), books, &mut handler);
+        assert_eq!(reply, Reply::Data);
+        drop(frame);
+        // The book that grew last is an estimate until the next does.
+        (allocated_bytes(), books.memory() as i64)
+    };
+    apply(50, "", &mut books);
+    let (held, counted) = apply(60, "", &mut books);
+    // On both ways of decoding.
+    for space in ["", " "] {
+        let (now, _) = apply(60_000, space, &mut books);
+        let (_, counted_now) = apply(60_010, space, &mut books);
+        let (held, counted) = (now - held, counted_now - counted);
+        assert!(
+            held < counted + (64 << 10),
+            "{held} held, {counted} counted"
         );
     }
 }

@@ -142,6 +142,7 @@ fn every_default_of_the_table_is_the_default() {
         ("write_timeout", in_transport, ms(transport.write_timeout)),
         ("close_timeout", in_transport, ms(transport.close_timeout)),
         ("max_frame", session, options.max_frame as u64),
+        ("max_memory", session, options.max_memory as u64),
         ("stale_after", session, ms(options.stale_after.unwrap())),
         (
             "max_retry_after",

@@ -6,6 +6,9 @@ use ticklot::{BookUpdate, LastTrade, Nanos, State, Trade};
 use crate::Failure;
 use crate::moment::nanos;
 
+/// How many books have a histogram each, the first ones: 15 kB.
+pub(crate) const MAX_MEASURED: usize = 1024;
+
 /// Counts of one book.
 #[derive(Debug)]
 pub(crate) struct Panel {
@@ -19,15 +22,16 @@ pub(crate) struct Panel {
     pub(crate) rate: f64,
     /// The last trade that a message told.
     pub(crate) last_trade: Option<LastTrade>,
-    /// From the frame's receipt to the handler, in nanoseconds.
-    pub(crate) latency: Histogram<u64>,
+    /// From the frame's receipt to the handler, in nanoseconds. None for a book that is not measured: see
+    /// [`MAX_MEASURED`].
+    latency: Option<Box<Histogram<u32>>>,
     /// How often the book was not live after a message.
     pub(crate) not_live: u64,
 }
 
 impl Panel {
-    /// No counts yet; `latency` is an empty histogram.
-    pub(crate) fn new(now: Nanos, latency: Histogram<u64>) -> Self {
+    /// No counts yet; `latency` is an empty histogram, if the book is measured.
+    pub(crate) fn new(now: Nanos, latency: Option<Box<Histogram<u32>>>) -> Self {
         Self {
             messages: 0,
             counted: 0,
@@ -42,9 +46,17 @@ impl Panel {
     pub(crate) fn update(&mut self, update: &BookUpdate<'_>, state: State, now: Nanos) {
         self.messages += 1;
         self.last_trade = update.last_trade.or(self.last_trade);
-        self.latency
-            .saturating_record(nanos(now.since(update.received)));
+        if let Some(latency) = &mut self.latency {
+            latency.saturating_record(nanos(now.since(update.received)));
+        }
         self.not_live += u64::from(!state.is_live());
+    }
+
+    /// The latency that so large a share of the messages did not exceed, in nanoseconds; none without
+    /// a measurement.
+    pub(crate) fn latency(&self, quantile: f64) -> Option<u64> {
+        let latency = self.latency.as_ref().filter(|it| !it.is_empty())?;
+        Some(latency.value_at_quantile(quantile))
     }
 
     /// New trades, oldest first, in the unit of the book.
@@ -70,4 +82,11 @@ impl Panel {
 /// minute.
 pub(crate) fn latency_histogram() -> Result<Histogram<u64>, Failure> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(Failure::work)
+}
+
+/// The same for one book of many: 1 ns to a minute, two digits. None when no histogram has these bounds, which
+/// would be a bug.
+pub(crate) fn book_latency() -> Option<Box<Histogram<u32>>> {
+    let empty = Histogram::new_with_bounds(1, 60_000_000_000, 2);
+    empty.ok().map(Box::new)
 }

@@ -21,8 +21,9 @@ pub(crate) fn table(out: &mut dyn Write, books: &Books) -> io::Result<()> {
         "stage", "p50", "p99", "p99.9", "max", "books"
     )?;
     for stage in Stage::ALL {
-        let at = |quantile| Micros(nanos(sum.quantile(stage, quantile))).to_string();
-        let longest = Micros(nanos(sum.longest(stage))).to_string();
+        let micros = |time| Micros((sum.count(stage) > 0).then(|| nanos(time))).to_string();
+        let at = |quantile| micros(sum.quantile(stage, quantile));
+        let longest = micros(sum.longest(stage));
         writeln!(
             out,
             "{stage:<8}{:>12}{:>12}{:>12}{longest:>12}{:>10}",

@@ -49,10 +49,7 @@ fn facts(out: &mut String, book: BookRef<'_>, panel: &Panel, now: Nanos) -> fmt:
         Last(panel.last_trade, scale),
         Age(book, now)
     )?;
-    let (p50, p99) = (
-        panel.latency.value_at_quantile(0.5),
-        panel.latency.value_at_quantile(0.99),
-    );
+    let (p50, p99) = (panel.latency(0.5), panel.latency(0.99));
     write!(
         out,
         "{:.0} msg/s | p50 {} p99 {}",
@@ -178,11 +175,14 @@ impl fmt::Display for Age<'_> {
 }
 
 /// Nanoseconds, shown as microseconds.
-pub(crate) struct Micros(pub(crate) u64);
+pub(crate) struct Micros(pub(crate) Option<u64>);
 
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}us", self.0 / 1000, self.0 % 1000 / 100)
+        match self.0 {
+            Some(ns) => write!(f, "{}.{}us", ns / 1000, ns % 1000 / 100),
+            None => f.write_str("-"),
+        }
     }
 }
 

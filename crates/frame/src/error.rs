@@ -153,6 +153,12 @@ pub enum ErrorKind {
         /// The limit.
         limit: usize,
     },
+    /// A book, or what a message adds to it, that the feed's budget of memory has no room for.
+    #[error("no room in the {limit} bytes of memory for books")]
+    Memory {
+        /// The budget, in bytes.
+        limit: usize,
+    },
     /// A snapshot that no book can hold.
     #[error("{0}")]
     Book(BookErrorKind),

@@ -14,7 +14,7 @@ use ticklot_book::Side;
 use ticklot_book::{
     self as book, BookError, BookRef, Epoch, Gap, Ids, Level, Nanos, Outcome, Scale, State,
 };
-use ticklot_frame::{Decimal, DecodeError, Trade, UnixMillis, VenueName};
+use ticklot_frame::{Decimal, DecodeError, ErrorKind, Trade, UnixMillis, VenueName};
 
 use crate::books::{BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
 use crate::event::{
@@ -69,6 +69,10 @@ pub trait Venue: Sized {
         frame: &[u8],
         context: &mut Context<'_, H>,
     ) -> Reply;
+
+    /// Frees memory that is needed only while a frame is decoded: called after a long one (64 KiB) when the
+    /// feed's budget has no room for its buffers.
+    fn release_memory(&mut self) {}
 
     /// The user requests something. The connection may be open or not.
     fn command<H: OnMessage<Self> + ?Sized>(
@@ -452,6 +456,13 @@ impl<H: ?Sized> Context<'_, H> {
         self.outbox
     }
 
+    /// Whether the feed's budget of memory has room for a book of this instrument
+    /// ([`Options::max_memory`](crate::Options::max_memory)): to be checked before a book is added because
+    /// the server sent it. When it has none, report [`Context::no_room`].
+    pub fn has_room(&mut self, instrument: &Instrument<'_>) -> bool {
+        self.books.has_room(instrument)
+    }
+
     /// Adds an empty book to the connection; see [`Books::add`]. It waits for its first snapshot in the
     /// connection's epoch. Allocates.
     pub fn add_book(
@@ -548,6 +559,19 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             connection: self.connection,
             frame: self.frame,
             error,
+        })
+    }
+
+    /// A book that the server sent has no room in the feed's budget of memory: it is reported.
+    pub fn no_room(&mut self, line: u32) -> ControlFlow<()> {
+        let limit = self.books.memory_limit().unwrap_or(usize::MAX);
+        let kind = ErrorKind::Memory { limit };
+        let venue = self.books.venue(self.connection);
+        self.bad_line(DecodeError {
+            venue,
+            line,
+            offset: 0,
+            kind,
         })
     }
 
@@ -738,6 +762,10 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             id: snapshot.id,
             checksum: snapshot.checksum,
         };
+        let levels = snapshot.bids.len() + snapshot.asks.len();
+        if !self.books.admit(self.connection, id, levels, true) {
+            return self.refused_growth(id, snapshot.line);
+        }
         let as_of = match snapshot.source {
             Source::Stream => self.lateness.of(snapshot.sent, self.received, self.as_of),
             // Its time is that of another connection.
@@ -773,6 +801,10 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             ids: delta.ids,
             checksum: delta.checksum,
         };
+        let levels = delta.bids.len() + delta.asks.len();
+        if !self.books.admit(self.connection, id, levels, false) {
+            return self.refused_growth(id, delta.line);
+        }
         let as_of = self.lateness.of(delta.sent, self.received, self.as_of);
         let (connection, now) = (self.connection, self.now);
         let outcome = self.books.change_of(connection, id, now, |stored| {
@@ -787,6 +819,14 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             source: Source::Stream,
         };
         self.applied(outcome, &message, refusal)
+    }
+
+    /// A message would make its book larger than the feed's budget of memory allows.
+    #[cold]
+    fn refused_growth(&mut self, id: BookId, line: u32) -> ControlFlow<()> {
+        self.mark_gap(id, Gap::Refused);
+        self.report()?;
+        self.no_room(line)
     }
 
     /// Reports what became of a snapshot or a delta.

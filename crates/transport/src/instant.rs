@@ -1,5 +1,6 @@
 //! A monotonic clock that counts the time for which the system was suspended.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A point in time on a monotonic clock that also runs while the system is suspended: the age of a book
@@ -31,20 +32,20 @@ impl Instant {
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 fn since_boot() -> Duration {
-    use rustix::time::{ClockId, clock_gettime};
+    use nix::time::{ClockId, clock_gettime};
     #[cfg(target_vendor = "apple")]
-    let time = clock_gettime(ClockId::Monotonic);
+    let clock = ClockId::CLOCK_MONOTONIC;
     #[cfg(not(target_vendor = "apple"))]
-    let time = clock_gettime(ClockId::Boottime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
-    Duration::new(seconds, nanos)
+    let clock = ClockId::CLOCK_BOOTTIME;
+    // Every kernel since 2011 has it.
+    clock_gettime(clock).map_or_else(|_| since_start(), Duration::from)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn since_boot() -> Duration {
-    use std::sync::OnceLock;
-    use std::time::Instant;
-    static ORIGIN: OnceLock<Instant> = OnceLock::new();
-    ORIGIN.get_or_init(Instant::now).elapsed()
+use since_start as since_boot;
+
+/// The time since the first call.
+fn since_start() -> Duration {
+    static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
+    ORIGIN.get_or_init(std::time::Instant::now).elapsed()
 }

@@ -29,6 +29,7 @@ pub(crate) struct File {
 pub(super) struct Limits {
     pub(super) stale_after: Option<Limit>,
     pub(super) max_frame: Option<usize>,
+    pub(super) max_memory: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -456,6 +456,7 @@ impl Setup {
             options.stale_after = limit;
         }
         put(&mut options.max_frame, limits.max_frame);
+        put(&mut options.max_memory, limits.max_memory);
         let rules = &mut options.reconnect;
         put_time(&mut rules.base, table.base);
         put_time(&mut rules.cap, table.cap);

@@ -37,7 +37,7 @@ impl Fixture {
         let (gather, taker) = Gather::new();
         Self {
             books: Books::new(),
-            tally: Tally::new().unwrap(),
+            tally: Tally::new(),
             gather,
             taker,
             model: Model::new(Nanos(0)),

@@ -375,9 +375,9 @@ impl Show for Json<'_> {
                 of: self.of_book(books, id),
                 messages: panel.messages,
                 not_live: panel.not_live,
-                p50_ns: panel.latency.value_at_quantile(0.5),
-                p99_ns: panel.latency.value_at_quantile(0.99),
-                max_ns: panel.latency.max(),
+                p50_ns: panel.latency(0.5),
+                p99_ns: panel.latency(0.99),
+                max_ns: panel.latency(1.0),
             })
         });
         let unconfirmed = tally.unconfirmed.iter();

@@ -84,16 +84,15 @@ pub(crate) fn summary(out: &mut dyn Write, books: &Books, tally: &Tally) -> io::
         let Some(panel) = tally.panel(id.0 as usize) else {
             continue;
         };
-        let latency = &panel.latency;
         writeln!(
             out,
             "{}: {} messages, {} while not live, latency p50 {} p99 {} max {}",
             Printable(books.name(id)),
             panel.messages,
             panel.not_live,
-            view::Micros(latency.value_at_quantile(0.5)),
-            view::Micros(latency.value_at_quantile(0.99)),
-            view::Micros(latency.max()),
+            view::Micros(panel.latency(0.5)),
+            view::Micros(panel.latency(0.99)),
+            view::Micros(panel.latency(1.0)),
         )?;
     }
     if tally.told > 0 {

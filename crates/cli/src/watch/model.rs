@@ -12,6 +12,7 @@ use super::latency::{Latency, Rate};
 use super::log::{Line, Log};
 use super::marks::{Mark, Marks};
 use super::shot::{BookShot, Prints, Shot};
+use crate::panel::MAX_MEASURED;
 use crate::view::Printable;
 
 /// A feed that has told nothing for so long is not heard: it tells the time thirty times a second.
@@ -66,7 +67,8 @@ impl Model {
         self.heard = self.heard.max(shot.now);
         for (at, book) in shot.books.iter().enumerate() {
             if self.books.len() <= at {
-                self.books.push(BookModel::new(book, now));
+                let is_measured = at < MAX_MEASURED;
+                self.books.push(BookModel::new(book, is_measured, now));
             }
             self.books[at].update(book, now);
         }
@@ -147,7 +149,7 @@ pub(crate) struct Row {
 }
 
 impl BookModel {
-    fn new(shot: &BookShot, now: Nanos) -> Self {
+    fn new(shot: &BookShot, is_measured: bool, now: Nanos) -> Self {
         let title = if shot.market == shot.name {
             Printable(&shot.name).to_string()
         } else {
@@ -167,7 +169,7 @@ impl BookModel {
             last_trade: None,
             prints: Prints::new(),
             rate: Rate::default(),
-            latency: Latency::new(now),
+            latency: is_measured.then(|| Latency::new(now)).flatten(),
             levels: Book::new(shot.scale),
             marks: Marks::default(),
             quantity_decimals: 0,

@@ -6,7 +6,6 @@ use std::io::BufWriter;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use ticklot::bayse::{self, Bayse};
 use ticklot::capture::BookRows;
 use ticklot::feed::Clock;
@@ -17,7 +16,7 @@ use ticklot::{
 
 use crate::Failure;
 use crate::kraken::Kraken;
-use crate::panel::{Panel, latency_histogram};
+use crate::panel::{MAX_MEASURED, Panel, book_latency};
 use crate::tell::is_in_unit;
 
 /// A way of showing a feed: called on the reading task.
@@ -74,7 +73,6 @@ pub(crate) struct Begin {
 pub(crate) struct Tally {
     /// By book.
     panels: Vec<Panel>,
-    no_latency: Histogram<u64>,
     /// Lines that could not be read.
     pub(crate) bad_lines: u64,
     /// Messages that are no books.
@@ -84,14 +82,13 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn new() -> Result<Self, Failure> {
-        Ok(Self {
+    pub(crate) fn new() -> Self {
+        Self {
             panels: Vec::new(),
-            no_latency: latency_histogram()?,
             bad_lines: 0,
             told: 0,
             unconfirmed: BTreeMap::new(),
-        })
+        }
     }
 
     /// The counts of a book; none before its first message.
@@ -102,7 +99,9 @@ impl Tally {
     /// The counts of a book, to be changed.
     pub(crate) fn panel_mut(&mut self, at: usize, now: Nanos) -> &mut Panel {
         while self.panels.len() <= at {
-            self.panels.push(Panel::new(now, self.no_latency.clone()));
+            let is_measured = self.panels.len() < MAX_MEASURED;
+            let latency = is_measured.then(book_latency).flatten();
+            self.panels.push(Panel::new(now, latency));
         }
         &mut self.panels[at]
     }
@@ -155,7 +154,7 @@ impl<S: Show> Watcher<S> {
     pub(crate) fn new(show: S) -> Result<Self, Failure> {
         Ok(Self {
             show,
-            tally: Tally::new()?,
+            tally: Tally::new(),
             rows: None,
             clock: Box::new(|| Nanos(0)),
             failed: None,
@@ -267,5 +266,46 @@ impl<S: Show> OnMessage<Kraken> for Watcher<S> {
     ) -> ControlFlow<()> {
         let worked = self.message(None, receipt);
         self.flow(worked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::fixture::Fixture;
+    use crate::watch::lines::summary;
+    use ticklot::Scale;
+
+    #[test]
+    fn a_latency_without_a_measurement_is_a_dash() {
+        let mut feed = Fixture::new();
+        for name in ["measured", "quiet"] {
+            feed.add(0, "m", name, Scale::UNIT);
+        }
+        let first = feed.books.ids().next().unwrap();
+        feed.snapshot(first, &[(10, 1)], &[]);
+        // A panel without a message, as a trade makes it.
+        feed.tally.panel_mut(1, Nanos(0));
+        let mut out = Vec::new();
+        summary(&mut out, &feed.books, &feed.tally).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = out.lines().collect();
+        assert!(lines[0].contains("p50 0.0us"), "{out}");
+        assert!(lines[1].ends_with("latency p50 - p99 - max -"), "{out}");
+    }
+
+    #[test]
+    fn books_beyond_the_limit_have_no_histogram() {
+        let mut feed = Fixture::new();
+        for at in 0..=MAX_MEASURED {
+            feed.add(0, "m", &at.to_string(), Scale::UNIT);
+        }
+        let ids: Vec<_> = feed.books.ids().collect();
+        for at in [MAX_MEASURED - 1, MAX_MEASURED] {
+            feed.snapshot(ids[at], &[(10, 1)], &[]);
+        }
+        let latency = |at| feed.tally.panel(at).unwrap().latency(0.5);
+        assert!(latency(MAX_MEASURED - 1).is_some());
+        assert_eq!(latency(MAX_MEASURED), None);
     }
 }

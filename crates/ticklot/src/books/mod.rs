@@ -5,6 +5,7 @@
 //! [`Books::change`], which queues it for the session to report.
 
 mod account;
+mod budget;
 mod candles;
 mod expiry;
 mod instrument;
@@ -27,6 +28,7 @@ pub use self::trades::MAX_TRADES;
 
 pub(crate) use self::storage::Stored;
 
+use self::budget::{Budget, CREDIT, LEVEL_BYTES};
 use self::expiry::{Expiry, Subject};
 use self::instrument::OwnedInstrument;
 use self::trades::RecentTrades;
@@ -98,6 +100,9 @@ pub struct Books {
     expiry: Expiry,
     /// Changes of state that were not reported yet.
     changes: VecDeque<Change>,
+    budget: Budget,
+    /// A book whose charge is an estimate.
+    estimated: Option<BookId>,
 }
 
 /// A change of a book's state.
@@ -125,6 +130,28 @@ struct Entry {
     instrument: OwnedInstrument,
     counts: BookCounts,
     trades: RecentTrades,
+    /// What the budget counts for it, in bytes.
+    charged: usize,
+    /// How many levels its largest snapshot had.
+    largest: usize,
+    /// How many levels of deltas it may take until it is measured.
+    credit: usize,
+}
+
+impl Entry {
+    /// Its size in bytes, with its share of the indexes.
+    fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.stored.heap_bytes()
+            + self.trades.heap_bytes()
+            + index_bytes(&self.instrument.get())
+    }
+}
+
+/// What the names of an instrument take, here and in the maps of a venue.
+fn index_bytes(instrument: &Instrument<'_>) -> usize {
+    let names = instrument.market.len() + instrument.name.len();
+    256 + 3 * (names + instrument.scope.map_or(0, str::len))
 }
 
 /// A connection, as far as its books are concerned.
@@ -322,6 +349,97 @@ impl Books {
         self.count == 0
     }
 
+    /// The bytes that the books hold, their levels, trades and names with them: measured when they grow,
+    /// and an estimate for the book that grew last. The buffers that long frames left with the decoders are
+    /// estimated, too.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.budget.used()
+    }
+
+    /// What [`Books::memory`] may come to: the lowest [`Options::max_memory`](crate::Options::max_memory) of
+    /// the feed's connections. None before the first connection.
+    #[must_use]
+    pub fn memory_limit(&self) -> Option<usize> {
+        self.budget.limit()
+    }
+
+    /// Lowers the limit.
+    pub(crate) fn limit_memory(&mut self, bytes: usize) {
+        self.budget.lower(bytes);
+    }
+
+    /// Charges a decoder's buffers; false when there is no room for them.
+    pub(crate) fn charge_buffers(&mut self, charged: &mut usize, new: usize) -> bool {
+        self.budget.charge_buffers(charged, new)
+    }
+
+    /// Whether there is room for a book of this instrument.
+    pub(crate) fn has_room(&mut self, instrument: &Instrument<'_>) -> bool {
+        self.measure_estimated();
+        let new = size_of::<Entry>() + index_bytes(instrument);
+        self.budget.fits(0, new)
+    }
+
+    /// Whether there is room for what a message adds to a book, if it is one of this connection: a
+    /// snapshot of so many levels, or a delta.
+    #[inline]
+    pub(crate) fn admit(
+        &mut self,
+        connection: ConnectionId,
+        id: BookId,
+        levels: usize,
+        is_snapshot: bool,
+    ) -> bool {
+        let Some(entry) = self.entry_mut(id) else {
+            return true;
+        };
+        if is_snapshot && levels <= entry.largest {
+            return true;
+        }
+        if !is_snapshot && levels <= entry.credit {
+            entry.credit -= levels;
+            return true;
+        }
+        entry.connection != connection || self.admit_growth(id, levels, is_snapshot)
+    }
+
+    #[cold]
+    fn admit_growth(&mut self, id: BookId, levels: usize, is_snapshot: bool) -> bool {
+        self.measure_estimated();
+        let Some(Some(entry)) = self.entries.get_mut(id.0 as usize) else {
+            return true;
+        };
+        let growth = levels.saturating_add(if is_snapshot { 0 } else { CREDIT });
+        let new = entry
+            .memory()
+            .saturating_add(growth.saturating_mul(LEVEL_BYTES));
+        if !self.budget.fits(entry.charged, new) {
+            return false;
+        }
+        self.budget.charge(&mut entry.charged, new);
+        match is_snapshot {
+            true => entry.largest = levels,
+            false => entry.credit = CREDIT,
+        }
+        self.estimated = Some(id);
+        true
+    }
+
+    /// Replaces the estimate of the book that grew last by a measurement.
+    fn measure_estimated(&mut self) {
+        if let Some(id) = self.estimated.take() {
+            self.measure_memory(id);
+        }
+    }
+
+    fn measure_memory(&mut self, id: BookId) {
+        if let Some(Some(entry)) = self.entries.get_mut(id.0 as usize) {
+            let held = entry.memory();
+            self.budget.charge(&mut entry.charged, held);
+        }
+    }
+
     /// Adds an empty book to a connection; a connection that has a book of the instrument keeps it, and
     /// its id is returned. For venues; allocates.
     ///
@@ -356,10 +474,14 @@ impl Books {
             instrument: (*instrument).into(),
             counts: BookCounts::default(),
             trades: RecentTrades::default(),
+            charged: 0,
+            largest: 0,
+            credit: 0,
         })));
         of.books.push(id);
         self.by_instrument.entry(hash).or_default().push(id);
         self.count += 1;
+        self.measure_memory(id);
         id
     }
 
@@ -379,6 +501,8 @@ impl Books {
             return;
         };
         self.count -= 1;
+        let mut charged = entry.charged;
+        self.budget.charge(&mut charged, 0);
         self.leave(entry.slot, entry.position, entry.stored.state());
         let hash = self.hasher.hash_one(entry.instrument.get());
         if let Some(ids) = self.by_instrument.get_mut(&hash) {
@@ -500,8 +624,13 @@ impl Books {
     /// Keeps trades, newest last, and returns those that are new. `list` may repeat earlier trades where
     /// `repeats` says so: see [`RecentTrades::take`].
     pub(crate) fn keep_trades(&mut self, id: BookId, list: &[Trade], repeats: bool) {
-        if let Some(entry) = self.entry_mut(id) {
-            entry.trades.take(list, repeats);
+        let Some(entry) = self.entry_mut(id) else {
+            return;
+        };
+        let before = entry.trades.heap_bytes();
+        entry.trades.take(list, repeats);
+        if entry.trades.heap_bytes() > before {
+            self.measure_memory(id);
         }
     }
 

@@ -182,6 +182,15 @@ impl Stored {
         each!(self, book => book.refresh());
     }
 
+    /// The bytes that it holds on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Flat(book) => book.memory() - size_of::<Book<Flat>>(),
+            Self::FlatDeltas(book) => book.memory(),
+            Self::Ladder(book) => book.memory(),
+        }
+    }
+
     pub(crate) fn set_scale(&mut self, scale: Scale) -> bool {
         each!(self, book => book.set_scale(scale))
     }

@@ -31,10 +31,17 @@ impl RecentTrades {
         &self.listed
     }
 
+    /// The bytes that it holds on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        (self.known.capacity() + self.listed.capacity()) * size_of::<Trade>()
+    }
+
     /// Keeps the trades of a message. Where `repeats` says that the list is newest first and may repeat
     /// earlier trades, those are dropped; otherwise all are new, oldest first. Allocates only to grow.
     pub(super) fn take(&mut self, list: &[Trade], repeats: bool) {
         self.listed.clear();
+        // Of a list that was longer than any need be.
+        self.listed.shrink_to(MAX_TRADES);
         if repeats {
             self.listed.extend(list.iter().rev());
             self.drop_repeated();

@@ -57,6 +57,11 @@ pub struct Options {
     /// connection's own limit comes first (`transport::Config::max_message_size`, 2 MiB), and costs
     /// the connection. A line has at most 4 MiB in any case. Default: 4 MiB.
     pub max_frame: usize,
+    /// The most bytes that the books of the feed may hold, of all connections together, with the buffers that
+    /// long frames leave, a quarter of it at most: see [`Books::memory`]. The lowest
+    /// of the connections' values holds. A book, or a growth of one, that does not fit is refused: the book is
+    /// a gap, or stays empty, and [`Event::BadLine`] reports it. Default: 256 MiB.
+    pub max_memory: usize,
     /// The seed of the jitter. With a seed, the waits of a session depend on nothing but the seed and its
     /// [`ConnectionId`]. Default: none, each session draws its own from the operating system, so that no two
     /// connections, venues or processes wait alike.
@@ -77,6 +82,7 @@ impl Default for Options {
             resync: ResyncPolicy::default(),
             stale_after: Some(Duration::from_secs(30)),
             max_frame: 4 << 20,
+            max_memory: 256 << 20,
             seed: None,
             count_control: false,
             #[cfg(feature = "sabotage")]
@@ -84,6 +90,12 @@ impl Default for Options {
         }
     }
 }
+
+/// The buffers of a venue's decoder are charged when a longer frame made them grow.
+const LONG_FRAME: usize = 64 << 10;
+
+/// The bytes of such buffers for each byte of the frame: copies of the text, and the positions of its parts.
+const BUFFERS: usize = 4;
 
 /// What the shell is to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +149,8 @@ pub struct Session<V> {
     lateness: Lateness,
     /// No book can be stale before this; none for never.
     stale_due: Option<Nanos>,
+    /// What the feed's budget counts for the decoder's buffers.
+    buffers: usize,
     /// Who sees what passes.
     taps: Taps,
     /// A message as they see it.
@@ -149,6 +163,7 @@ pub struct Session<V> {
 impl<V: Venue> Session<V> {
     /// A session that has not connected yet. Its books that are known by name are added to `books`.
     pub fn new(mut venue: V, id: ConnectionId, options: Options, books: &mut Books) -> Self {
+        books.limit_memory(options.max_memory);
         venue.register(id, books);
         let slot = books.set_connection(id, venue.name(), options.stale_after);
         let limiter = venue.rate_limit().map(Limiter::new);
@@ -176,6 +191,7 @@ impl<V: Venue> Session<V> {
             resyncs: Resyncs::default(),
             lateness: Lateness::default(),
             stale_due: None,
+            buffers: 0,
             taps: Taps::default(),
             shown: Vec::new(),
             watch: Watch::default(),
@@ -412,6 +428,9 @@ impl<V: Venue> Session<V> {
             let error = too_long(venue.name(), max_frame);
             Reply::from(context.unreadable(Concerns::Connection, error))
         });
+        if frame.len() > LONG_FRAME {
+            self.keep_buffers(frame.len(), books);
+        }
         if reply != Reply::Control || self.options.count_control {
             self.frames += 1;
             self.stats.frames += 1;
@@ -419,6 +438,15 @@ impl<V: Venue> Session<V> {
         }
         self.publish();
         reply
+    }
+
+    /// A long frame made the decoder's buffers grow. They are kept while the feed's budget of memory has room for
+    /// them, and are freed otherwise.
+    #[cold]
+    fn keep_buffers(&mut self, frame: usize, books: &mut Books) {
+        if !books.charge_buffers(&mut self.buffers, frame.saturating_mul(BUFFERS)) {
+            self.venue.release_memory();
+        }
     }
 
     /// Tells the recorder of metrics, if there is one, what the counts are.

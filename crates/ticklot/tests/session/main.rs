@@ -7,6 +7,7 @@ mod bench;
 mod counts;
 mod found;
 mod jayx;
+mod memory;
 mod rules;
 mod state;
 mod tap;

@@ -177,9 +177,9 @@ pub(crate) struct Totals<'a> {
     pub(crate) of: OfBook<'a>,
     pub(crate) messages: u64,
     pub(crate) not_live: u64,
-    pub(crate) p50_ns: u64,
-    pub(crate) p99_ns: u64,
-    pub(crate) max_ns: u64,
+    pub(crate) p50_ns: Option<u64>,
+    pub(crate) p99_ns: Option<u64>,
+    pub(crate) max_ns: Option<u64>,
 }
 
 /// An exact decimal, as a text.

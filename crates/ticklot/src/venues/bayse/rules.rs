@@ -68,6 +68,10 @@ impl Venue for Bayse {
         Reply::Data
     }
 
+    fn release_memory(&mut self) {
+        self.decoder = Decoder::new();
+    }
+
     fn command<H: OnMessage<Self> + ?Sized>(
         &mut self,
         command: Command,

@@ -68,7 +68,10 @@ impl Target<'_> {
             return ControlFlow::Continue(());
         }
         let Some(id) = self.book(update, scale, context) else {
-            return context.unreadable(Concerns::None, too_many_books(line));
+            return match context.books().len() {
+                MAX_BOOKS.. => context.unreadable(Concerns::None, too_many_books(line)),
+                _ => context.no_room(line),
+            };
         };
         let book = context.books().untrusted(id);
         let is_streamed = book.is_some_and(|book| book.updates() > 0);
@@ -93,7 +96,7 @@ impl Target<'_> {
         context.snapshot(id, &snapshot, |error| update.refusal(error))
     }
 
-    /// The book of an outcome, added at its first message.
+    /// The book of an outcome, added at its first message; none when there is no room for it.
     fn book<H: Handler + ?Sized>(
         &mut self,
         update: &OrderBook<'_>,
@@ -114,6 +117,9 @@ impl Target<'_> {
             market,
             name: outcome,
         };
+        if !context.has_room(&instrument) {
+            return None;
+        }
         let id = context.add_book(&instrument, BookConfig::snapshots(scale));
         self.outcomes.insert(market, outcome, id);
         Some(id)

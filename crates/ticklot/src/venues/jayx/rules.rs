@@ -6,7 +6,7 @@ use std::time::Duration;
 use ticklot_book::{Fixed, Nanos, Scale};
 use ticklot_frame::VenueName;
 use ticklot_frame::jayx::{
-    self, Control, Envelope, JOIN, Kline, Message, OpenOrders, OrderBook, PONG, Positions,
+    self, Control, Decoder, Envelope, JOIN, Kline, Message, OpenOrders, OrderBook, PONG, Positions,
     acknowledge, asked_ack, redact,
 };
 
@@ -128,6 +128,10 @@ impl Venue for JayX {
                 flow => flow,
             },
         })
+    }
+
+    fn release_memory(&mut self) {
+        self.decoder = Decoder::new(self.decoder.envelope());
     }
 
     fn command<H: OnMessage<Self> + ?Sized>(

@@ -92,6 +92,10 @@ impl Venue for Kraken {
         Reply::from(flow)
     }
 
+    fn release_memory(&mut self) {
+        self.decoder = Decoder::new();
+    }
+
     fn command<H: OnMessage<Self> + ?Sized>(
         &mut self,
         command: Command,
@@ -220,6 +224,9 @@ impl Rules {
     ) -> ControlFlow<()> {
         let id = match self.symbols.get(book.symbol) {
             Some(symbol) if symbol.is_followed => symbol.book,
+            _ if self.any && !context.has_room(&instrument(book.symbol)) => {
+                return context.no_room(0);
+            }
             _ if self.any => Some(self.add_book(book.symbol, context)),
             _ => None,
         };

@@ -1,0 +1,66 @@
+//! The memory of a feed's books.
+//!
+//! The charge of a book is its size, measured when it may have grown: when a snapshot has more levels than
+//! any before it, and after each [`CREDIT`] levels of deltas. The growth is estimated before the message is
+//! applied, so that a message beyond the limit is refused; a measurement replaces the estimate at the next growth
+//! of any book. A message that makes nothing grow costs a comparison.
+
+/// The most that a level adds to a book that grows, in bytes: a flat book keeps the last snapshot and the new
+/// one, and a buffer may have twice the room that it needs.
+pub(super) const LEVEL_BYTES: usize = 64;
+
+/// How many levels of deltas are applied without a measurement.
+pub(super) const CREDIT: usize = 64;
+
+/// What the books of a feed hold, and may hold, in bytes.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    used: usize,
+    /// The part of it that decoders' buffers have.
+    buffers: usize,
+    /// None for no limit.
+    limit: Option<usize>,
+}
+
+impl Budget {
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+
+    pub(super) fn limit(&self) -> Option<usize> {
+        self.limit
+    }
+
+    /// Lowers the limit; a higher one than before changes nothing.
+    pub(super) fn lower(&mut self, limit: usize) {
+        self.limit = Some(self.limit.map_or(limit, |old| old.min(limit)));
+    }
+
+    /// Whether there is room for a charge of `new` in place of `old`.
+    pub(super) fn fits(&self, old: usize, new: usize) -> bool {
+        let used = self.used.saturating_sub(old).saturating_add(new);
+        new <= old || self.limit.is_none_or(|limit| used <= limit)
+    }
+
+    /// Replaces a charge for a decoder's buffers by a larger one, if it fits; otherwise takes it back.
+    pub(super) fn charge_buffers(&mut self, charged: &mut usize, new: usize) -> bool {
+        if new <= *charged {
+            return true;
+        }
+        let buffers = self.buffers - *charged;
+        let fits = self
+            .limit
+            .is_none_or(|limit| buffers.saturating_add(new) <= limit / 4)
+            && self.fits(*charged, new);
+        let new = if fits { new } else { 0 };
+        self.buffers = buffers.saturating_add(new);
+        self.charge(charged, new);
+        fits
+    }
+
+    /// Replaces a charge, also beyond the limit.
+    pub(super) fn charge(&mut self, charged: &mut usize, new: usize) {
+        self.used = self.used.saturating_sub(*charged).saturating_add(new);
+        *charged = new;
+    }
+}
