@@ -4,8 +4,8 @@ use crc32fast::Hasher;
 
 use crate::units::Level;
 
-/// The longest level: a separator, two signs, two times nineteen digits, a colon.
-const LONGEST: usize = 1 + 20 + 1 + 20;
+/// The length of the longest level.
+const LONGEST: usize = ",-9223372036854775808:-9223372036854775808".len();
 
 /// The IEEE CRC-32 of `ticks:lots,ticks:lots,...|ticks:lots,...`: bids, then asks, best first.
 pub(crate) fn crc32(bids: impl Iterator<Item = Level>, asks: impl Iterator<Item = Level>) -> u32 {

@@ -101,6 +101,27 @@ fn changes_are_empty_when_nothing_changed() {
     assert_eq!((changes.is_empty(), changes.len()), (true, 0));
 }
 
+/// Two members that change by the same bits are no less a change.
+#[test]
+fn every_member_of_a_level_counts() {
+    let full = |ticks, lots, count| Level {
+        count,
+        ..level(ticks, lots)
+    };
+    let mut book = book();
+    for (asks, changes) in [
+        (full(10, 10, 10), 1),
+        (full(11, 11, 10), 2),
+        (full(11, 10, 11), 1),
+        (full(11, 10, 10), 1),
+        (full(10, 10, 11), 2),
+        (full(10, 10, 11), 0),
+    ] {
+        let changed = book.replace(&[], &[asks], Nanos(1)).unwrap();
+        assert_eq!(changed.len(), changes, "{changed:?}");
+    }
+}
+
 /// The bytes of the space that sorting takes, and of the changes that a delta made.
 #[test]
 fn memory_counts_all_space() {

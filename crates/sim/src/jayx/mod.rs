@@ -41,8 +41,8 @@
 //!   answer;
 //! - a namespace other than the default one is refused with
 //!   `44/<name>,{"message":"Invalid namespace"}`, as Socket.IO's own server does;
-//! - a client that polls and does not fetch its packets is closed once a thousand of them wait; the faults
-//!   other than refusals befall WebSocket alone;
+//! - a client that polls and does not fetch its packets is closed once a thousand of them wait; refusals
+//!   apply to its requests, every other fault to WebSocket only;
 //! - a connection without a pong in time, without a join in time, or with anything before the join
 //!   is closed with 1008; a binary frame with 1003;
 //! - each order book repeats the last trades; `precise` must be there and changes nothing.

@@ -1,4 +1,4 @@
-//! What a session counts, and what it says of itself.
+//! The counts of a session, and its queue.
 
 use ticklot::jayx::Envelope;
 use ticklot::{ConnectionId, Disconnect, Next, Reconnect};
@@ -25,7 +25,7 @@ fn connections_messages_and_bytes_are_counted() {
     bench.session.abandon(&mut bench.books);
     let stats = bench.session.stats();
     assert_eq!((stats.connects, stats.disconnects), (4, 4));
-    // Nobody is connected: nothing more is given up.
+    // Without a connection it does nothing.
     bench.session.abandon(&mut bench.books);
     assert_eq!(bench.session.stats().disconnects, 4);
     // A failed attempt is one too.
