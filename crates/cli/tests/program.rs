@@ -530,4 +530,9 @@ fn the_proxy_and_the_certificates_of_the_environment_are_used() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output).contains("certificates of /nowhere/ca.pem"));
+    let output = from_env("HTTPS_PROXY", "socks5://127.0.0.1:1")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("HTTPS_PROXY or ALL_PROXY is no URL of an HTTP proxy"));
 }

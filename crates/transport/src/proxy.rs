@@ -64,7 +64,10 @@ impl Proxy {
         let url = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
         match first_variable(&url) {
             None => Ok(None),
-            Some(url) => Self::new(&url, &no_proxy()).map(Some),
+            Some(url) => match Self::new(&url, &no_proxy()) {
+                Ok(proxy) => Ok(Some(proxy)),
+                Err(_) => Err(Error::Argument(NOT_A_PROXY_IN_ENV)),
+            },
         }
     }
 
@@ -91,6 +94,7 @@ impl fmt::Debug for Proxy {
 }
 
 const NOT_A_PROXY: &str = "the proxy is no URL with http or https";
+const NOT_A_PROXY_IN_ENV: &str = "HTTPS_PROXY or ALL_PROXY is no URL of an HTTP proxy";
 
 fn no_proxy() -> String {
     first_variable(&["NO_PROXY", "no_proxy"]).unwrap_or_default()
