@@ -650,7 +650,7 @@ fn read_prices(prices: &Json) -> Result<Vec<(String, String)>, Refused> {
     fields
         .iter()
         .filter(|(_, price)| *price != Json::Null)
-        .map(|(label, price)| Ok((label.clone(), price.number()?.to_owned())))
+        .map(|(label, price)| Ok((label.clone(), price.number()?)))
         .collect()
 }
 
@@ -663,7 +663,7 @@ fn read_book(book: &Json, sent: Option<i64>) -> Result<OwnedBook, Refused> {
         bids: read_side(need(bids)?, scale)?,
         asks: read_side(need(asks)?, scale)?,
         timestamp: book.extra("timestamp", Json::text),
-        last_price: book.extra("lastTradedPrice", |price| price.number().map(str::to_owned)),
+        last_price: book.extra("lastTradedPrice", Json::number),
         last_side: book.extra("lastTradedSide", trade_side),
         sent,
         market_id,
@@ -724,7 +724,7 @@ fn text(field: Option<&Json>) -> Result<Option<String>, Refused> {
 }
 
 pub(crate) fn trade_side(side: &Json) -> Result<TradeSide, Refused> {
-    match side.text()?.as_str() {
+    match side.text()?.to_ascii_uppercase().as_str() {
         "BUY" => Ok(TradeSide::Buy),
         "SELL" => Ok(TradeSide::Sell),
         _ => Err(Refused),

@@ -1,9 +1,6 @@
 //! What a message says, fact by fact: read from JSON by a table, and written as JSON again.
 
-use ticklot_book::DecimalError;
-
 use crate::bayse::trade_side;
-use crate::decimal::exact;
 use crate::json::{Json, Refused, need, unless_null};
 
 /// Where something stands, and what it says.
@@ -17,8 +14,6 @@ pub(crate) enum Rule {
     Integer,
     /// A whole number that is not below zero.
     Steps,
-    /// A text that is a decimal number.
-    Decimal,
     Side,
 }
 
@@ -42,23 +37,14 @@ pub(crate) fn read_facts(json: &Json, fields: &[Field]) -> Result<Vec<Fact>, Ref
         };
         let text = value.map(|value| match rule {
             Rule::Text => value.text(),
-            Rule::Number => value.number().map(str::to_owned),
+            Rule::Number => value.number(),
             Rule::Integer => value.integer().map(|number| number.to_string()),
             Rule::Steps => value.steps(0).map(|number| number.to_string()),
-            Rule::Decimal => value.text().and_then(decimal),
             Rule::Side => trade_side(value).map(|side| side.as_str().to_owned()),
         });
         Ok((place, text.transpose()?))
     };
     fields.iter().map(fact).collect()
-}
-
-/// A decimal of whatever size and grid.
-fn decimal(text: String) -> Result<String, Refused> {
-    match exact(text.as_bytes(), 0) {
-        Err(DecimalError::Syntax) => Err(Refused),
-        _ => Ok(text),
-    }
 }
 
 /// The facts of a table as the fields of an object, those of objects inside it last; what there is none
@@ -76,8 +62,8 @@ pub(crate) fn write_facts(facts: &[Fact], fields: &[Field]) -> String {
         }
         if let Some(fact) = fact {
             let value = match rule {
-                Rule::Text | Rule::Side | Rule::Decimal => string(fact),
-                Rule::Number | Rule::Integer | Rule::Steps => fact.clone(),
+                Rule::Text | Rule::Side => string(fact),
+                Rule::Number | Rule::Integer | Rule::Steps => number(fact),
             };
             let (_, inside) = objects
                 .iter_mut()
@@ -91,6 +77,14 @@ pub(crate) fn write_facts(facts: &[Fact], fields: &[Field]) -> String {
         all.push(format!("{}:{{{}}}", string(name), inside.join(",")));
     }
     format!("{{{}}}", all.join(","))
+}
+
+/// A number, in quotes if JSON has no such number: it was in quotes then.
+pub(crate) fn number(text: &str) -> String {
+    match serde_json::from_str(text) {
+        Ok(Json::Number(_)) => text.to_owned(),
+        _ => string(text),
+    }
 }
 
 pub(crate) fn string(text: &str) -> String {

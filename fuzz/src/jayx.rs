@@ -3,12 +3,12 @@ mod requests;
 
 use ticklot_book::{BookError, BookErrorKind, Level, Lots, Side, Ticks};
 use ticklot_frame::jayx::{Balance, Candle, Control, Decoder, Envelope, Message, Order};
-use ticklot_frame::{DecodeError, ErrorKind, Scan, Trade, UnixMillis};
+use ticklot_frame::{Decimal, DecodeError, ErrorKind, Scan, Trade, UnixMillis};
 
 pub(crate) use self::requests::requests;
 use crate::bayse::trade_side;
 use crate::facts::{Fact, Field, Rule, read_facts};
-use crate::json::{Json, Refused, is_ambiguous, judge, need, unless_null};
+use crate::json::{Json, Refused, is_ambiguous, judge, kept, need, unless_null};
 use crate::scans::SCANS;
 
 /// `data` is frames with the byte 0x1E between them, which no JSON holds: each is decoded in every
@@ -237,8 +237,8 @@ const CANDLE: [Field; 9] = [
 
 const BALANCE: [Field; 3] = [
     ("asset", Rule::Text, true),
-    ("balance", Rule::Decimal, true),
-    ("available", Rule::Decimal, true),
+    ("balance", Rule::Number, true),
+    ("available", Rule::Number, true),
 ];
 
 const ORDER: [Field; 14] = [
@@ -254,8 +254,8 @@ const ORDER: [Field; 14] = [
     ("created", Rule::Integer, true),
     ("modified", Rule::Integer, true),
     ("symbol", Rule::Text, true),
-    ("price", Rule::Decimal, true),
-    ("quantity", Rule::Decimal, true),
+    ("price", Rule::Number, true),
+    ("quantity", Rule::Number, true),
 ];
 
 fn owned(message: &Message<'_>) -> Owned {
@@ -323,8 +323,13 @@ fn facts_of_candle(candle: &Candle<'_>) -> Vec<Fact> {
 }
 
 fn facts_of_balance(it: &Balance<'_>) -> Vec<Fact> {
-    let texts = [it.asset, it.balance.0, it.available.0];
-    facts(&BALANCE, texts.map(|text| Some(text.to_owned())))
+    let number = |number: Decimal<'_>| Some(kept(number.0));
+    let texts = [
+        Some(it.asset.to_owned()),
+        number(it.balance),
+        number(it.available),
+    ];
+    facts(&BALANCE, texts)
 }
 
 fn facts_of_order(order: &Order<'_>) -> Vec<Fact> {
@@ -359,8 +364,8 @@ fn facts_of_order(order: &Order<'_>) -> Vec<Fact> {
         number(created.0),
         number(modified.0),
         text(symbol),
-        text(price.0),
-        text(quantity.0),
+        Some(kept(price.0)),
+        Some(kept(quantity.0)),
     ];
     facts(&ORDER, texts)
 }

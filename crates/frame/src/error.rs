@@ -70,9 +70,6 @@ pub enum ErrorKind {
     /// The text is not JSON.
     #[error("not valid JSON")]
     Json,
-    /// A number that JSON allows and no 64-bit float can hold, such as `1e400`.
-    #[error("a number out of range, or not valid JSON")]
-    NumberRange,
     /// Objects and arrays nested deeper than the limit.
     #[error("nested deeper than {limit}")]
     TooDeep {

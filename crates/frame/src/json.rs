@@ -33,6 +33,14 @@
 //!
 //! simd-json unescapes strings in place, so it works on a copy of the text (the copy that it would
 //! otherwise make itself, for padding); the text stays as it was received.
+//!
+//! simd-json refuses a text with a number beyond a 64-bit float, such as `1e400`, though JSON allows it (RFC
+//! 8259, section 6). Such a text is parsed a second time, with `0` in place of each number: a number that is not
+//! read then costs nothing, and one that is read is exact or an error of its field.
+//!
+//! # Quoted numbers
+//! Every method that reads a number also reads a string that holds one, such as `"0.65"`: venues differ in it,
+//! and one venue may change it.
 
 use std::fmt;
 
@@ -53,6 +61,8 @@ pub const MAX_LINE: usize = 4 << 20;
 /// A JSON parser that reuses its buffers.
 pub struct Parser {
     work: Vec<u8>,
+    /// The copy for the second pass, with `0` in place of each number.
+    zeroed: Vec<u8>,
     buffers: Buffers,
     tape: Tape<'static>,
     offsets: Vec<u32>,
@@ -64,6 +74,7 @@ impl Parser {
     pub fn new() -> Self {
         Self {
             work: Vec::new(),
+            zeroed: Vec::new(),
             buffers: Buffers::with_max_depth(0, MAX_DEPTH),
             tape: Tape(Vec::new()),
             offsets: Vec::new(),
@@ -83,14 +94,18 @@ impl Parser {
         if text.len() > MAX_LINE {
             return Err(Fault::at(MAX_LINE, ErrorKind::TooLong { limit: MAX_LINE }));
         }
-        self.work.clear();
-        self.work.extend_from_slice(text);
-        self.work.resize(text.len() + INPUT_PADDING, b' ');
-
         // The tape's lifetime is that of its input, so it is lent out empty and taken back empty.
         let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
-        let parsed =
-            simd_json::fill_tape_padded(&mut self.work, text.len(), &mut self.buffers, &mut tape);
+        let buffers = &mut self.buffers;
+        copy_padded(&mut self.work, text);
+        let mut parsed =
+            simd_json::fill_tape_padded(&mut self.work, text.len(), buffers, &mut tape);
+        if is_bad_number(&parsed) {
+            copy_padded(&mut self.zeroed, text);
+            zero_numbers(&mut self.zeroed, text, buffers.structural_indexes());
+            tape = tape.reset();
+            parsed = simd_json::fill_tape_padded(&mut self.zeroed, text.len(), buffers, &mut tape);
+        }
         let result = match parsed {
             Ok(()) => {
                 node_offsets(text, self.buffers.structural_indexes(), &mut self.offsets);
@@ -119,6 +134,54 @@ impl fmt::Debug for Parser {
     }
 }
 
+fn copy_padded(copy: &mut Vec<u8>, text: &[u8]) {
+    copy.clear();
+    copy.extend_from_slice(text);
+    copy.resize(text.len() + INPUT_PADDING, b' ');
+}
+
+fn is_bad_number(parsed: &Result<(), simd_json::Error>) -> bool {
+    matches!(parsed, Err(error) if *error.error() == ErrorType::InvalidNumber)
+}
+
+/// Writes `0` and spaces over each JSON number of `copy`, which is a copy of `text`. The structural characters stay
+/// where they are, and so does text that is not JSON.
+#[cold]
+fn zero_numbers(copy: &mut [u8], text: &[u8], structurals: &[u32]) {
+    for &at in structurals {
+        let at = at as usize;
+        let rest = text.get(at..).unwrap_or_default();
+        let number = leading_number(rest);
+        let next = rest.get(number.len());
+        let is_delimited = next.is_none_or(|byte| b" \t\n\r,]}".contains(byte));
+        if is_delimited
+            && is_json_number(number)
+            && let Some([first, rest @ ..]) = copy.get_mut(at..at + number.len())
+        {
+            *first = b'0';
+            rest.fill(b' ');
+        }
+    }
+}
+
+/// Whether it is a number by the grammar of JSON, which allows no leading zeros.
+fn is_json_number(text: &[u8]) -> bool {
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    let leading_zero = matches!(unsigned, [b'0', b'0'..=b'9', ..]);
+    !leading_zero && is_decimal(text)
+}
+
+/// Whether it is a decimal number, of any size.
+fn is_decimal(text: &[u8]) -> bool {
+    parse_decimal(text, 0) != Err(DecimalError::Syntax)
+}
+
+/// The bytes of a number that a text begins with.
+fn leading_number(text: &[u8]) -> &[u8] {
+    let end = text.iter().position(|byte| !is_number_byte(*byte));
+    &text[..end.unwrap_or(text.len())]
+}
+
 /// The positions of the tape's nodes: see the module's text.
 fn node_offsets(text: &[u8], structurals: &[u32], offsets: &mut Vec<u32>) {
     offsets.clear();
@@ -138,9 +201,7 @@ fn locate(text: &[u8], error: &simd_json::Error) -> Fault {
         ErrorType::DepthLimitExceeded => {
             Fault::at(error.index(), ErrorKind::TooDeep { limit: MAX_DEPTH })
         }
-        ErrorType::InvalidNumber => {
-            Fault::at(number_start(text, error.index()), ErrorKind::NumberRange)
-        }
+        ErrorType::InvalidNumber => Fault::at(number_start(text, error.index()), ErrorKind::Json),
         ErrorType::Eof => Fault::at(text.len(), ErrorKind::Json),
         // Raised by the first stage, which does not say where, or at the end of the input.
         ErrorType::Syntax => Fault::at(first_stage_fault(text), ErrorKind::Json),
@@ -267,18 +328,21 @@ impl<'d, 'a> Value<'d, 'a> {
         }
     }
 
-    /// The text of a number, as it stands in the line.
+    /// The text of a number, as it stands in the line, or in a string.
     fn number(&self, field: &'static str) -> Result<&'a [u8], Fault> {
         use StaticNode::{F64, I64, U64};
-        let Some(Node::Static(I64(_) | U64(_) | F64(_))) = self.nodes.first() else {
-            return Err(self.wrong_type(field, "a number"));
-        };
-        let rest = self.text.get(self.offset()..).unwrap_or_default();
-        let end = rest
-            .iter()
-            .position(|b| !is_number_byte(*b))
-            .unwrap_or(rest.len());
-        Ok(&rest[..end])
+        match self.nodes.first() {
+            Some(Node::Static(I64(_) | U64(_) | F64(_))) => {
+                let rest = self.text.get(self.offset()..).unwrap_or_default();
+                Ok(leading_number(rest))
+            }
+            Some(Node::String(text)) if is_decimal(text.as_bytes()) => Ok(text.as_bytes()),
+            Some(Node::String(_)) => {
+                let error = DecimalError::Syntax;
+                Err(self.fault(ErrorKind::Number { field, error }))
+            }
+            _ => Err(self.wrong_type(field, "a number")),
+        }
     }
 
     /// A number as a whole number of steps of 10^-`decimals`, not below zero.
@@ -286,10 +350,7 @@ impl<'d, 'a> Value<'d, 'a> {
     /// # Errors
     /// It is no number, finer than a step, too large or negative.
     pub fn steps(&self, field: &'static str, decimals: u8) -> Result<i64, Fault> {
-        self.not_negative(field, self.signed_steps(field, decimals)?)
-    }
-
-    fn not_negative(&self, field: &'static str, steps: i64) -> Result<i64, Fault> {
+        let steps = self.signed_steps(field, decimals)?;
         if steps < 0 {
             return Err(self.fault(ErrorKind::Negative { field }));
         }
@@ -342,19 +403,6 @@ impl<'d, 'a> Value<'d, 'a> {
         }
     }
 
-    /// A number as [`Value::steps`] reads it, or a string that holds one.
-    ///
-    /// # Errors
-    /// As [`Value::steps`]; a string may hold another text.
-    pub fn quoted_steps(&self, field: &'static str, decimals: u8) -> Result<i64, Fault> {
-        let Some(Node::String(text)) = self.nodes.first() else {
-            return self.steps(field, decimals);
-        };
-        let steps = parse_decimal(text.as_bytes(), decimals)
-            .map_err(|error| self.fault(ErrorKind::Number { field, error }))?;
-        self.not_negative(field, steps)
-    }
-
     /// A number as its text.
     ///
     /// # Errors
@@ -366,16 +414,16 @@ impl<'d, 'a> Value<'d, 'a> {
         Ok(Decimal(text))
     }
 
-    /// `BUY` or `SELL`.
+    /// `BUY` or `SELL`, in upper or lower case.
     ///
     /// # Errors
     /// It is another text, or no string.
     pub fn trade_side(&self, field: &'static str) -> Result<TradeSide, Fault> {
-        match self.str(field)? {
-            "BUY" => Ok(TradeSide::Buy),
-            "SELL" => Ok(TradeSide::Sell),
-            _ => Err(self.fault(ErrorKind::Value { field })),
-        }
+        let text = self.str(field)?;
+        [TradeSide::Buy, TradeSide::Sell]
+            .into_iter()
+            .find(|side| side.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| self.fault(ErrorKind::Value { field }))
     }
 
     /// The fields of an object, in the order of the text.

@@ -116,9 +116,9 @@ fn an_outer_timestamp_that_cannot_be_read_is_none() {
         for odd in [
             "null",
             "\"2026-02-17T10:40:00Z\"",
-            "\"1700000000000\"",
             "1700000000000.5",
             "1e300",
+            "1e400",
             "9223372036854775808",
             "true",
             "{}",
@@ -589,13 +589,7 @@ fn a_wrong_type_is_named_with_its_field_and_byte() {
             "[1]",
             list("prices", "an object"),
         ),
-        (
-            PRICE_UPDATE,
-            "0.35",
-            r#""0.35""#,
-            r#""0.35""#,
-            number("prices"),
-        ),
+        (PRICE_UPDATE, "0.35", "[0.35]", "[0.35]", number("prices")),
         (
             PRICE_UPDATE,
             r#""NO":0.35"#,
@@ -616,15 +610,18 @@ fn a_wrong_type_is_named_with_its_field_and_byte() {
         (
             ASSET_PRICE,
             "1700000000000},",
-            "\"1700000000000\"},",
-            "\"17",
-            number("timestamp"),
+            "\"at noon\"},",
+            "\"at",
+            ErrorKind::Number {
+                field: "timestamp",
+                error: ticklot_book::DecimalError::Syntax,
+            },
         ),
         (
             ORDER_UPDATED,
             r#""BUY""#,
-            r#""buy""#,
-            r#""buy""#,
+            r#""bid""#,
+            r#""bid""#,
             ErrorKind::Value { field: "side" },
         ),
         (
@@ -862,8 +859,7 @@ fn refused_book_names_its_ids() {
 #[test]
 fn unreadable_line_may_be_a_book() {
     let cut = &ORDER_BOOK[..ORDER_BOOK.len() - 1];
-    let beyond = ORDER_BOOK.replacen("0.55", "1e400", 1);
-    for line in ["{", "", "7", "[]", "{}", cut, &beyond] {
+    for line in ["{", "", "7", "[]", "{}", cut] {
         assert_subject(line, None, None);
     }
 }
@@ -951,6 +947,8 @@ proptest! {
             line.truncate(cut.index(line.len()));
         }
         let json = serde_json::from_slice::<serde_json::Value>(&line);
+        // JSON, but not a number that serde_json keeps.
+        prop_assume!(!json.as_ref().is_err_and(|error| error.to_string().contains("out of range")));
         let mut decoder = Decoder::new();
         match decoder.decode(&line, &CENTS) {
             Ok(message) => {
@@ -961,10 +959,7 @@ proptest! {
             }
             Err(error) => {
                 prop_assert!((error.offset as usize) <= line.len());
-                let syntax = matches!(
-                    error.kind,
-                    ErrorKind::Json | ErrorKind::Utf8 | ErrorKind::NumberRange
-                );
+                let syntax = matches!(error.kind, ErrorKind::Json | ErrorKind::Utf8);
                 prop_assert_eq!(syntax, json.is_err(), "{:?}", error);
             }
         }

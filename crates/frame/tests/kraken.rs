@@ -146,7 +146,7 @@ fn documented_heartbeat_and_pong() {
     check_debug(r#"{"method":"pong"}"#, "Pong { req_id: None }");
     check_debug(
         r#"{"method":"pong","success":true,"req_id":"101"}"#,
-        "Pong { req_id: None }",
+        "Pong { req_id: Some(101) }",
     );
     check_debug(
         r#"{"method":"pong","req_id":18446744073709551615}"#,
@@ -187,7 +187,7 @@ fn documented_acks() {
     };
     assert_eq!(ack, expected);
     check_debug(
-        r#"{"success":true,"result":{"symbol":null,"channel":"instrument","depth":"10","snapshot":1,"warnings":["x"]},"method":"unsubscribe"}"#,
+        r#"{"success":true,"result":{"symbol":null,"channel":"instrument","depth":"ten","snapshot":1,"warnings":["x"]},"method":"unsubscribe"}"#,
         r#"Ack(Ack { method: Unsubscribe, req_id: None, channel: "instrument", symbol: None, depth: None, snapshot: None })"#,
     );
     // Without `success`.
@@ -675,7 +675,7 @@ fn books_that_are_refused() {
             ErrorKind::Twice { field: "qty" },
         ),
         (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","checksum":§"1"}]}"#,
+            r#"{"channel":"book","type":"update","data":[{"symbol":"m","checksum":§true}]}"#,
             not("checksum", "a number"),
         ),
         (
@@ -710,7 +710,7 @@ fn trades_that_are_refused() {
             missing("side"),
         ),
         (
-            r#"{"channel":"trade","type":"update","data":[{"symbol":"m","side":§"BUY","price":1,"qty":1}]}"#,
+            r#"{"channel":"trade","type":"update","data":[{"symbol":"m","side":§"bid","price":1,"qty":1}]}"#,
             ErrorKind::Value { field: "side" },
         ),
         (

@@ -4,7 +4,7 @@ use ticklot_book::{Fixed, Level, Scale};
 use ticklot_frame::bayse::Decoder;
 
 use super::{ASSET, FILL, ORDER, Owned, OwnedBook, OwnedMarket, PRICES, owned, scale_of};
-use crate::facts::{Fact, Field, array, string, write_facts};
+use crate::facts::{Fact, Field, array, number, string, write_facts};
 
 pub(super) fn check(message: &Owned) {
     let line = line(message);
@@ -81,7 +81,7 @@ fn order_book(book: &OwnedBook) -> String {
         out += &format!(r#","timestamp":{}"#, string(time));
     }
     if let Some(price) = &book.last_price {
-        out += &format!(r#","lastTradedPrice":{price}"#);
+        out += &format!(r#","lastTradedPrice":{}"#, number(price));
     }
     if let Some(side) = book.last_side {
         out += &format!(r#","lastTradedSide":{}"#, string(side.as_str()));
@@ -110,7 +110,7 @@ fn market(market: &OwnedMarket) -> String {
     if let Some(prices) = &market.prices {
         let prices: Vec<String> = prices
             .iter()
-            .map(|(label, price)| format!("{}:{price}", string(label)))
+            .map(|(label, price)| format!("{}:{}", string(label), number(price)))
             .collect();
         out += &format!(r#","prices":{{{}}}"#, prices.join(","));
     }

@@ -4,10 +4,10 @@ use ticklot_book::{Level, Lots, MAX_LEVELS, Scale, Ticks};
 use ticklot_frame::kraken::{
     Ack, MAX_BOOKS, MAX_PAIRS, MAX_TRADES, Message, Method, Refusal, Status, System,
 };
-use ticklot_frame::{IsoTime, TradeSide};
+use ticklot_frame::IsoTime;
 
 use super::scale_of;
-use crate::decimal::exact;
+use crate::bayse::trade_side;
 use crate::json::{Json, Refused, need, unless_null};
 
 /// A message by the contract, as [`shown`](super::shown) formats it.
@@ -94,20 +94,10 @@ fn read_book(book: &Json, is_snapshot: bool) -> Result<String, Refused> {
 
 pub(super) fn level(level: &Json, scale: Scale) -> Result<Level, Refused> {
     let [price, qty] = level.fields(["price", "qty"])?;
-    let ticks = steps(need(price)?, scale.price_decimals())?;
     Ok(Level::new(
-        Ticks(ticks),
-        Lots(steps(need(qty)?, scale.quantity_decimals())?),
+        Ticks(need(price)?.steps(scale.price_decimals())?),
+        Lots(need(qty)?.steps(scale.quantity_decimals())?),
     ))
-}
-
-/// A number, or a string that holds one, as a number of steps.
-fn steps(json: &Json, decimals: u8) -> Result<i64, Refused> {
-    let Json::String(text) = json else {
-        return json.steps(decimals);
-    };
-    let steps = exact(text.as_bytes(), decimals).map_err(|_| Refused)?;
-    if steps < 0 { Err(Refused) } else { Ok(steps) }
 }
 
 fn unsigned(json: &Json) -> Result<u64, Refused> {
@@ -118,14 +108,10 @@ fn unsigned(json: &Json) -> Result<u64, Refused> {
 fn read_trade(trade: &Json) -> Result<String, Refused> {
     let [symbol, side, price, qty] = trade.fields(["symbol", "side", "price", "qty"])?;
     let symbol = need(symbol)?.text()?;
-    let side = match need(side)?.text()?.as_str() {
-        "buy" => TradeSide::Buy,
-        "sell" => TradeSide::Sell,
-        _ => return Err(Refused),
-    };
+    let side = trade_side(need(side)?)?;
     let scale = scale_of(&symbol);
-    let price = steps(need(price)?, scale.price_decimals())?;
-    let qty = steps(need(qty)?, scale.quantity_decimals())?;
+    let price = need(price)?.steps(scale.price_decimals())?;
+    let qty = need(qty)?.steps(scale.quantity_decimals())?;
     let time = trade.extra("timestamp", Json::text);
     let created = time
         .as_ref()
@@ -145,7 +131,7 @@ fn read_pair(pair: &Json) -> Result<String, Refused> {
     let precision = |json| u8::try_from(need(json)?.count()?).map_err(|_| Refused);
     let precision = (precision(price)?, precision(qty)?);
     let texts = ["base", "quote", "status"].map(|name| pair.extra(name, Json::text));
-    let number = |name| pair.extra(name, |json| json.number().map(str::to_owned));
+    let number = |name| pair.extra(name, Json::number);
     let increments = ["price_increment", "qty_increment"].map(number);
     Ok(format!(
         "{:?}",

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ticklot_book::{DecimalError, Lots, Ticks, parse_decimal};
+use ticklot_book::{Lots, Ticks};
 
 use crate::error::{ErrorKind, Fault};
 use crate::json::{Slot, Value, read_fields};
@@ -205,8 +205,8 @@ pub(super) fn positions<'a>(
                 "available" => available,
             });
             words.push(asset.str(&item)?);
-            words.push(decimal_text(&balance, &item, "balance")?);
-            words.push(decimal_text(&available, &item, "available")?);
+            words.push(balance.decimal(&item)?.0);
+            words.push(available.decimal(&item)?.0);
         }
     }
     Ok(space.positions())
@@ -265,8 +265,8 @@ fn order(item: Value<'_, '_>, words: &mut WordSpace) -> Result<Row, Fault> {
     let first = words.push(kind.str(&item)?);
     words.push(state.str(&item)?);
     words.push(symbol.str(&item)?);
-    words.push(decimal_text(&price, &item, "price")?);
-    words.push(decimal_text(&quantity, &item, "quantity")?);
+    words.push(price.decimal(&item)?.0);
+    words.push(quantity.decimal(&item)?.0);
     let whole = |slot: &Slot<'_, '_>, name| slot.require(&item)?.steps(name, 0);
     let millis = |slot: &Slot<'_, '_>, name| slot.require(&item)?.integer(name).map(UnixMillis);
     Ok(Row {
@@ -298,18 +298,4 @@ fn bounded<'d, 'a>(
         return Err(list.fault(ErrorKind::TooManyItems { field, limit }));
     }
     Ok(items)
-}
-
-/// A string that is a decimal number.
-fn decimal_text<'a>(
-    slot: &Slot<'_, 'a>,
-    of: &Value<'_, 'a>,
-    field: &'static str,
-) -> Result<&'a str, Fault> {
-    let value = slot.value(of)?;
-    let text = value.str(field)?;
-    match parse_decimal(text.as_bytes(), 0) {
-        Err(error @ DecimalError::Syntax) => Err(value.fault(ErrorKind::Number { field, error })),
-        _ => Ok(text),
-    }
 }

@@ -222,9 +222,7 @@ pub(super) fn ticks<'a>(
     scale: Scale,
 ) -> Result<Ticks, Fault> {
     let price = price.require(of)?;
-    price
-        .quoted_steps("price", scale.price_decimals())
-        .map(Ticks)
+    price.steps("price", scale.price_decimals()).map(Ticks)
 }
 
 /// The field `qty` of an object.
@@ -234,7 +232,7 @@ pub(super) fn lots<'a>(
     scale: Scale,
 ) -> Result<Lots, Fault> {
     let qty = qty.require(of)?;
-    qty.quoted_steps("qty", scale.quantity_decimals()).map(Lots)
+    qty.steps("qty", scale.quantity_decimals()).map(Lots)
 }
 
 /// A time in milliseconds; none for text in another form.

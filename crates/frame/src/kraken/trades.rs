@@ -5,9 +5,9 @@ use std::fmt;
 use ticklot_book::{Lots, Ticks};
 
 use super::books::{lots, millis, ticks};
-use crate::error::{ErrorKind, Fault};
+use crate::error::Fault;
 use crate::iso_time::IsoTime;
-use crate::json::{Slot, Value, read_fields};
+use crate::json::{Value, read_fields};
 use crate::units::{Scales, TradeSide, UnixMillis};
 use crate::words::{WordSpace, Words};
 
@@ -137,7 +137,7 @@ fn trade(
     let scale = scales.scale(symbol);
     let timestamp = timestamp.read(Value::str);
     Ok(Entry {
-        side: trade_side(&side, &trade)?,
+        side: side.require(&trade)?.trade_side("side")?,
         ticks: ticks(&price, &trade, scale)?,
         lots: lots(&qty, &trade, scale)?,
         symbol: words.push(symbol),
@@ -146,14 +146,4 @@ fn trade(
         timestamp: timestamp.map(|text| words.push(text)),
         created: timestamp.and_then(millis),
     })
-}
-
-/// `buy` or `sell`.
-fn trade_side<'a>(side: &Slot<'_, 'a>, of: &Value<'_, 'a>) -> Result<TradeSide, Fault> {
-    let side = side.require(of)?;
-    match side.str("side")? {
-        "buy" => Ok(TradeSide::Buy),
-        "sell" => Ok(TradeSide::Sell),
-        _ => Err(side.fault(ErrorKind::Value { field: "side" })),
-    }
 }

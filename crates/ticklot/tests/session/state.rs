@@ -309,16 +309,39 @@ fn invalid_json_costs_the_connection() {
     assert_gaps(r#"{"type":7,"data":{}}"#, &all);
 }
 
-/// The parser has no such number, so the line is no JSON to it.
+/// JSON allows numbers that no 64-bit float holds: one that is used makes its own book a gap.
 #[test]
 fn number_beyond_double_is_a_gap() {
     let update = bayse_book("m", "yes");
-    for number in ["1e400", "-1e400", "123e999999999999"] {
-        assert_gaps(&update.replace("0.6", number), &[0, 1, 2]);
-        assert_gaps(
-            &update.replace("\"quantity\":5", &format!("\"quantity\":{number}")),
-            &[0, 1, 2],
-        );
+    let long = "7".repeat(400);
+    for number in ["1e400", "-1e400", "123e999999999999", &long] {
+        assert_gaps(&update.replace("0.6", number), &[0]);
+        let quantity = format!("\"quantity\":{number}");
+        assert_gaps(&update.replace("\"quantity\":5", &quantity), &[0]);
+    }
+}
+
+/// One that is not used changes nothing: the book is applied, and stays live.
+#[test]
+fn unused_number_beyond_double_costs_nothing() {
+    let update = bayse_book("m", "yes");
+    let long = format!("-{}", "7".repeat(400));
+    for number in ["1e400", "-1e400", "123e999999999999", &long] {
+        for key in ["\"bids\"", "\"orderbook\"", "\"type\""] {
+            let line = update.replacen(key, &format!("\"seq\":{number},{key}"), 1);
+            let mut bench = live_bayse();
+            assert_eq!(bench.events_of(&line), ["yes 3:0 0 live"], "{line}");
+        }
+    }
+    let book = packet_book(10, 11);
+    for frame in [
+        book.replace("{\"ticks\"", "{\"seq\":1e400,\"ticks\""),
+        book.replace("\"asks\"", "\"x\":[-1e999,1E400],\"asks\""),
+    ] {
+        let mut bench = live_jayx();
+        let told = bench.events_of(&frame);
+        assert!(told.iter().all(|it| !it.starts_with("bad")), "{told:?}");
+        assert!(bench.books.live(BOOK).is_some(), "{frame}");
     }
 }
 
