@@ -232,21 +232,19 @@ pub(super) fn update<'a>(
     sent: Option<UnixMillis>,
     space: &'a mut PriceSpace,
 ) -> Result<PriceUpdate<'a>, Fault> {
-    read_fields!(data, "data", {
-        "id" => id,
+    read_fields!(data, "data", { "id" => id, "markets" => markets }, extra {
         "slug" => slug,
         "title" => title,
         "status" => status,
         "type" => kind,
-        "markets" => markets,
     });
     read_markets(&markets, space)?;
     Ok(PriceUpdate {
         event_id: id.str(&data)?,
-        slug: slug.opt_str()?,
-        title: title.opt_str()?,
-        status: status.opt_str()?,
-        kind: kind.opt_str()?,
+        slug: slug.read(Value::str),
+        title: title.read(Value::str),
+        status: status.read(Value::str),
+        kind: kind.read(Value::str),
         markets: space.markets(),
         sent,
     })
@@ -272,15 +270,13 @@ fn read_markets(markets: &Slot<'_, '_>, space: &mut PriceSpace) -> Result<(), Fa
 fn read_market(market: Value<'_, '_>, words: &mut WordSpace) -> Result<MarketWords, Fault> {
     read_fields!(market, "market", {
         "id" => id,
-        "question" => question,
         "outcomes" => outcomes,
-        "engine" => engine,
         "prices" => prices,
-    });
+    }, extra { "question" => question, "engine" => engine });
     Ok(MarketWords {
         id: words.push(id.str(&market)?),
-        question: question.opt_str()?.map(|text| words.push(text)),
-        engine: engine.opt_str()?.map(|text| words.push(text)),
+        question: question.read(Value::str).map(|text| words.push(text)),
+        engine: engine.read(Value::str).map(|text| words.push(text)),
         outcomes: read_outcomes(&outcomes, words)?,
         prices: prices
             .get()
@@ -300,19 +296,86 @@ fn read_outcomes(outcomes: &Slot<'_, '_>, words: &mut WordSpace) -> Result<Range
     Ok(words.since(start))
 }
 
-/// A null price is no price.
+/// A price that is null or cannot be read is none.
 fn read_prices(prices: Value<'_, '_>, words: &mut WordSpace) -> Result<Range, Fault> {
     let start = words.end();
-    for (count, (label, value)) in prices.fields("prices")?.enumerate() {
+    let mut labels = [("", 0); MAX_OUTCOMES];
+    let mut count = 0;
+    for (label, value) in prices.fields("prices")? {
         value.check_count(count, MAX_OUTCOMES, "prices")?;
-        let mut before = prices.fields("prices")?.take(count);
-        if before.any(|(name, _)| name == label) {
-            return Err(value.fault(ErrorKind::Twice { field: "prices" }));
-        }
-        if !value.is_null() {
+        labels[count] = (label, count);
+        count += 1;
+        if let Ok(price) = value.decimal("prices") {
             words.push(label);
-            words.push(value.decimal("prices")?.0);
+            words.push(price.0);
         }
     }
+    if let Some(at) = first_repeated(&mut labels[..count]) {
+        let field = prices.fields("prices")?.nth(at);
+        let (_, value) = field.unwrap_or(("", prices));
+        return Err(value.fault(ErrorKind::Twice { field: "prices" }));
+    }
     Ok(words.since(start))
+}
+
+/// The smallest index of an item that equals an item before it. Sorts the items, which carry their indices: the check
+/// takes n log n comparisons.
+fn first_repeated<T: Ord>(items: &mut [(T, usize)]) -> Option<usize> {
+    items.sort_unstable();
+    let pairs = items.windows(2);
+    let repeated = pairs.filter_map(|pair| match pair {
+        [(first, _), (second, at)] if first == second => Some(*at),
+        _ => None,
+    });
+    repeated.min()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::cmp::Ordering;
+
+    use super::*;
+
+    thread_local! {
+        static COMPARISONS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[derive(PartialEq, Eq)]
+    struct Counted(u32);
+
+    impl Ord for Counted {
+        fn cmp(&self, other: &Self) -> Ordering {
+            COMPARISONS.set(COMPARISONS.get() + 1);
+            self.0.cmp(&other.0)
+        }
+    }
+
+    impl PartialOrd for Counted {
+        fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+
+    /// The check for repeated labels takes a few comparisons for each label, in any message.
+    #[test]
+    fn first_repeated_is_found_in_few_comparisons() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for kinds in [1, 2, 5, 100, 1_000_000] {
+            for count in [0, 1, 2, 3, 50, MAX_OUTCOMES] {
+                let labels: Vec<u32> = (0..count).map(|_| random.u32(0..kinds)).collect();
+                let expected = (0..count).find(|&at| labels[..at].contains(&labels[at]));
+                COMPARISONS.set(0);
+                let items = labels.iter().map(|label| Counted(*label));
+                let mut items: Vec<_> = items.zip(0..).collect();
+                assert_eq!(first_repeated(&mut items), expected, "{labels:?}");
+                let most = 3 * count * (usize::BITS - count.leading_zeros()) as usize;
+                assert!(
+                    COMPARISONS.get() <= most,
+                    "{} for {count}",
+                    COMPARISONS.get()
+                );
+            }
+        }
+    }
 }

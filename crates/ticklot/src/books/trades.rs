@@ -1,6 +1,7 @@
 //! The last trades of an instrument, each reported once.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 
 use ticklot_frame::Trade;
 
@@ -13,27 +14,45 @@ pub const MAX_TRADES: usize = 1024;
 /// earlier ones. A list that continues the last one overlaps with it: its oldest trades are the newest
 /// that are known. So the longest run that ends the known trades and begins the list is the repeated part.
 /// Equal trades (same time, price, size and side) are distinguished by their position in that run.
-#[derive(Debug, Default)]
-pub(super) struct RecentTrades {
+///
+/// The work for a list is proportional to its length, for any list and any known trades.
+#[derive(Debug)]
+pub(super) struct Recent<T> {
     /// Oldest first.
-    known: VecDeque<Trade>,
+    known: VecDeque<T>,
+    /// How often each known trade is known; empty until a list does not continue them.
+    counts: HashMap<T, usize>,
     /// The new trades of the last message, oldest first.
-    listed: Vec<Trade>,
+    listed: Vec<T>,
+    /// The trades of the list that were dropped.
+    dropped: Vec<T>,
+    /// For each length of a run at the beginning of the list, how long a shorter one ends it.
+    borders: Vec<usize>,
+}
+
+pub(super) type RecentTrades = Recent<Trade>;
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self {
+            known: VecDeque::new(),
+            counts: HashMap::new(),
+            listed: Vec::new(),
+            dropped: Vec::new(),
+            borders: Vec::new(),
+        }
+    }
 }
 
 impl RecentTrades {
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Trade> {
-        self.known.iter()
-    }
-
-    /// The new trades of the last message, oldest first.
-    pub(super) fn listed(&self) -> &[Trade] {
-        &self.listed
-    }
-
     /// The bytes that it holds on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        (self.known.capacity() + self.listed.capacity()) * size_of::<Trade>()
+        let trades = self.known.capacity() + self.listed.capacity() + self.dropped.capacity();
+        // A hash table has a byte for each entry besides.
+        let entry = size_of::<(Trade, usize)>() + 1;
+        trades * size_of::<Trade>()
+            + self.borders.capacity() * size_of::<usize>()
+            + self.counts.capacity() * entry
     }
 
     /// Keeps the trades of a message. Where `repeats` says that the list is newest first and may repeat
@@ -42,25 +61,38 @@ impl RecentTrades {
         self.listed.clear();
         // Of a list that was longer than any need be.
         self.listed.shrink_to(MAX_TRADES);
+        self.dropped.shrink_to(MAX_TRADES);
         if repeats {
             self.listed.extend(list.iter().rev());
-            self.drop_repeated();
+            // Stable: trades of one moment stay in the venue's order.
+            if !self.listed.is_sorted_by_key(|trade| trade.created) {
+                self.listed.sort_by_key(|trade| trade.created);
+            }
+            let (newest, oldest) = (self.known.back(), self.listed.first());
+            let is_later = newest
+                .zip(oldest)
+                .is_none_or(|(a, b)| a.created < b.created);
+            if !is_later {
+                self.drop_repeated();
+            }
         } else {
             self.listed.extend_from_slice(list);
         }
-        for trade in &self.listed {
-            if self.known.len() == MAX_TRADES {
-                self.known.pop_front();
-            }
-            self.known.push_back(*trade);
-        }
+        self.learn();
+    }
+}
+
+impl<T: Copy + Eq + Hash> Recent<T> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.known.iter()
+    }
+
+    /// The new trades of the last message, oldest first.
+    pub(super) fn listed(&self) -> &[T] {
+        &self.listed
     }
 
     fn drop_repeated(&mut self) {
-        // Stable: trades of one moment stay in the venue's order.
-        if !self.listed.is_sorted_by_key(|trade| trade.created) {
-            self.listed.sort_by_key(|trade| trade.created);
-        }
         match self.overlap() {
             0 => self.drop_known(),
             repeated => drop(self.listed.drain(..repeated)),
@@ -68,36 +100,117 @@ impl RecentTrades {
     }
 
     /// How many trades at the beginning of the list are the last that are known.
-    fn overlap(&self) -> usize {
+    fn overlap(&mut self) -> usize {
         let most = self.listed.len().min(self.known.len());
-        let ends_with = |run: usize| {
+        // Nearly always the first runs differ in their first trade, or one is the answer. When more was compared
+        // than that, the list is of trades that hardly differ.
+        let mut budget = 2 * most;
+        for run in (1..=most).rev() {
             let known = self.known.range(self.known.len() - run..);
-            known.eq(&self.listed[..run])
+            let equal = known.zip(&self.listed).take_while(|(a, b)| a == b);
+            let equal = equal.count();
+            if equal == run {
+                return run;
+            }
+            match budget.checked_sub(equal) {
+                Some(rest) => budget = rest,
+                None => return self.longest_overlap(most),
+            }
+        }
+        0
+    }
+
+    /// The same, in a number of comparisons that is proportional to `most` (Knuth, Morris and Pratt): the run that has
+    /// been found at each known trade is made longer, or else replaced by the longest run that ends it.
+    #[cold]
+    fn longest_overlap(&mut self, most: usize) -> usize {
+        let Self {
+            known,
+            listed,
+            borders,
+            ..
+        } = self;
+        let listed = &listed[..most];
+        let longer = |mut run: usize, trade: &T, borders: &[usize]| {
+            while run == most || (run > 0 && listed[run] != *trade) {
+                run = borders[run - 1];
+            }
+            run + usize::from(listed[run] == *trade)
         };
-        (1..=most).rev().find(|run| ends_with(*run)).unwrap_or(0)
+        borders.clear();
+        borders.push(0);
+        for trade in listed.iter().skip(1) {
+            let run = borders.last().copied().unwrap_or(0);
+            let run = longer(run, trade, borders);
+            borders.push(run);
+        }
+        let newest = known.range(known.len() - most..);
+        newest.fold(0, |run, trade| longer(run, trade, borders))
     }
 
     /// A list that does not continue the known trades, after a reconnect say, or one that came late:
     /// trades that are known are dropped one for one.
+    #[cold]
     fn drop_known(&mut self) {
-        let Some(oldest) = self.listed.first().map(|trade| trade.created) else {
-            return;
-        };
-        for known in self
-            .known
-            .iter()
-            .rev()
-            .take_while(|trade| trade.created >= oldest)
-        {
-            if let Some(at) = self.listed.iter().position(|trade| trade == known) {
-                self.listed.remove(at);
+        let Self {
+            known,
+            counts,
+            listed,
+            dropped,
+            ..
+        } = self;
+        if counts.is_empty() {
+            known.iter().for_each(|trade| count(counts, *trade));
+        }
+        listed.retain(|trade| match counts.get_mut(trade) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                dropped.push(*trade);
+                false
             }
+            _ => true,
+        });
+        dropped.drain(..).for_each(|trade| count(counts, trade));
+    }
+
+    /// The trades of the list are known from now on.
+    fn learn(&mut self) {
+        let is_counted = !self.counts.is_empty();
+        // Of more than that, only the newest are kept.
+        let passed = self.listed.len().saturating_sub(MAX_TRADES);
+        for trade in &self.listed[passed..] {
+            if self.known.len() == MAX_TRADES
+                && let Some(oldest) = self.known.pop_front()
+                && is_counted
+            {
+                forget(&mut self.counts, &oldest);
+            }
+            self.known.push_back(*trade);
+            if is_counted {
+                count(&mut self.counts, *trade);
+            }
+        }
+    }
+}
+
+fn count<T: Eq + Hash>(counts: &mut HashMap<T, usize>, trade: T) {
+    *counts.entry(trade).or_default() += 1;
+}
+
+fn forget<T: Eq + Hash>(counts: &mut HashMap<T, usize>, trade: &T) {
+    if let Some(left) = counts.get_mut(trade) {
+        *left -= 1;
+        if *left == 0 {
+            counts.remove(trade);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::hash::Hasher;
+
     use super::*;
     use ticklot_book::{Lots, Ticks};
     use ticklot_frame::{TradeSide, UnixMillis};
@@ -208,5 +321,89 @@ mod tests {
             take(&mut trades, &[trade(4, 4), trade(3, 3), trade(1, 1)]),
             [trade(4, 4)]
         );
+    }
+
+    thread_local! {
+        static COMPARISONS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A trade that counts how often it is compared.
+    #[derive(Clone, Copy, Debug)]
+    struct Counted(u32);
+
+    impl PartialEq for Counted {
+        fn eq(&self, other: &Self) -> bool {
+            COMPARISONS.set(COMPARISONS.get() + 1);
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Counted {}
+
+    impl Hash for Counted {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            self.0.hash(state);
+        }
+    }
+
+    /// The new trades, found by trying every run, and otherwise one for one.
+    fn naive(known: &[u32], listed: &[u32]) -> Vec<u32> {
+        let most = known.len().min(listed.len());
+        let is_overlap = |run: &usize| known[known.len() - run..] == listed[..*run];
+        if let Some(run) = (1..=most).rev().find(is_overlap) {
+            return listed[run..].to_vec();
+        }
+        let mut known = known.to_vec();
+        let is_new = |trade: &u32| match known.iter().position(|it| it == trade) {
+            Some(at) => {
+                known.swap_remove(at);
+                false
+            }
+            None => true,
+        };
+        listed.iter().copied().filter(is_new).collect()
+    }
+
+    /// Lists of nearly equal trades, of any length, take a few comparisons for each trade, and lead to the same
+    /// result as the naive search.
+    #[test]
+    fn work_is_bounded_by_the_length_of_the_list() {
+        let mut random = fastrand::Rng::with_seed(11);
+        for round in 0..40_u32 {
+            let kinds = [1, 2, 3, 50, 1_000_000][round as usize % 5];
+            let mut recent = Recent::default();
+            let mut known: Vec<u32> = Vec::new();
+            for _ in 0..6 {
+                let length = [1, 3, 20, 500, 3_000][random.usize(0..5)];
+                let odd = random.u32(0..3);
+                let mut list: Vec<u32> = (0..length)
+                    .map(|_| match random.usize(0..length) == 0 {
+                        true => odd,
+                        false => random.u32(0..kinds),
+                    })
+                    .collect();
+                if random.bool() {
+                    // It continues the known trades.
+                    let kept = random.usize(0..=known.len().min(length));
+                    list.splice(0..0, known[known.len() - kept..].iter().copied());
+                }
+                let expected = naive(&known, &list);
+                let first_count = match recent.counts.is_empty() {
+                    true => MAX_TRADES,
+                    false => 0,
+                };
+                recent.listed = list.iter().map(|it| Counted(*it)).collect();
+                COMPARISONS.set(0);
+                recent.drop_repeated();
+                let seen: Vec<u32> = recent.listed().iter().map(|it| it.0).collect();
+                assert_eq!(seen, expected);
+                recent.learn();
+                let most = 16 * list.len() + 4 * first_count;
+                assert!(COMPARISONS.get() <= most, "{} of {most}", COMPARISONS.get());
+                known.extend(expected);
+                known.drain(..known.len().saturating_sub(MAX_TRADES));
+                assert!(recent.iter().map(|it| it.0).eq(known.iter().copied()));
+            }
+        }
     }
 }
