@@ -85,7 +85,7 @@ impl Venue for Pipe {
             Ok(message) => message,
             Err(error) => {
                 // It may have been the book: what the book holds may be out of date.
-                return Reply::from(context.unreadable(Concerns::Book(id), error));
+                return Reply::from(context.unreadable(Concerns::Book(id), error, frame));
             }
         };
         context.count_message();
@@ -101,6 +101,7 @@ impl Venue for Pipe {
             }
             Message::Book(book) => {
                 let snapshot = Snapshot {
+                    bytes: frame,
                     bids: book.bids,
                     asks: book.asks,
                     ..Snapshot::default()

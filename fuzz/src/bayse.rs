@@ -616,12 +616,11 @@ fn read_markets(data: &Json) -> Result<Vec<OwnedMarket>, Refused> {
     list(markets, MAX_EVENT_MARKETS)?
         .iter()
         .map(|market| {
-            let [id, question, engine, outcomes, prices] =
-                market.fields(["id", "question", "engine", "outcomes", "prices"])?;
+            let [id, outcomes, prices] = market.fields(["id", "outcomes", "prices"])?;
             Ok(OwnedMarket {
                 id: need(id)?.text()?,
-                question: text(question)?,
-                engine: text(engine)?,
+                question: market.extra("question", Json::text),
+                engine: market.extra("engine", Json::text),
                 outcomes: list(outcomes, MAX_OUTCOMES)?
                     .iter()
                     .map(Json::text)
@@ -641,7 +640,7 @@ fn list(field: Option<&Json>, limit: usize) -> Result<&[Json], Refused> {
     Ok(items)
 }
 
-/// Labels and prices; one that is null is none, but counts.
+/// Labels and prices; one that is null or cannot be read is none, but counts.
 fn read_prices(prices: &Json) -> Result<Vec<(String, String)>, Refused> {
     let fields = prices.object()?;
     if fields.len() > MAX_OUTCOMES || prices.has_twins() {
@@ -649,8 +648,8 @@ fn read_prices(prices: &Json) -> Result<Vec<(String, String)>, Refused> {
     }
     fields
         .iter()
-        .filter(|(_, price)| *price != Json::Null)
-        .map(|(label, price)| Ok((label.clone(), price.number()?)))
+        .filter_map(|(label, price)| Some((label.clone(), price.number().ok()?)))
+        .map(Ok)
         .collect()
 }
 
@@ -717,10 +716,6 @@ fn read_level(level: &Json, scale: Scale) -> Result<Level, Refused> {
         Ticks(need(price)?.steps(scale.price_decimals())?),
         Lots(need(quantity)?.steps(scale.quantity_decimals())?),
     ))
-}
-
-fn text(field: Option<&Json>) -> Result<Option<String>, Refused> {
-    unless_null(field).map(Json::text).transpose()
 }
 
 pub(crate) fn trade_side(side: &Json) -> Result<TradeSide, Refused> {

@@ -1,7 +1,7 @@
 //! What a message says, fact by fact: read from JSON by a table, and written as JSON again.
 
 use crate::bayse::trade_side;
-use crate::json::{Json, Refused, need, unless_null};
+use crate::json::{Json, Refused, need};
 
 /// Where something stands, and what it says.
 pub(crate) type Fact = (&'static str, Option<String>);
@@ -26,23 +26,24 @@ pub(crate) fn some(name: &'static str, text: &str) -> Fact {
 
 pub(crate) fn read_facts(json: &Json, fields: &[Field]) -> Result<Vec<Fact>, Refused> {
     let fact = |&(place, rule, required): &Field| {
-        let mut found = Some(json);
-        for name in place.split('/') {
-            [found] = need(found)?.fields([name])?;
-        }
-        let value = if required {
-            Some(need(found)?)
-        } else {
-            unless_null(found)
+        let (object, name) = match place.split_once('/') {
+            Some((object, name)) => (need(json.fields([object])?[0])?, name),
+            None => (json, place),
         };
-        let text = value.map(|value| match rule {
+        object.object()?;
+        let read = |value: &Json| match rule {
             Rule::Text => value.text(),
             Rule::Number => value.number(),
             Rule::Integer => value.integer().map(|number| number.to_string()),
             Rule::Steps => value.steps(0).map(|number| number.to_string()),
             Rule::Side => trade_side(value).map(|side| side.as_str().to_owned()),
-        });
-        Ok((place, text.transpose()?))
+        };
+        let text = if required {
+            Some(read(need(object.fields([name])?[0])?)?)
+        } else {
+            object.extra(name, read)
+        };
+        Ok((place, text))
     };
     fields.iter().map(fact).collect()
 }

@@ -2,7 +2,9 @@ mod again;
 mod requests;
 
 use ticklot_book::{BookError, BookErrorKind, Level, Lots, Side, Ticks};
-use ticklot_frame::jayx::{Balance, Candle, Control, Decoder, Envelope, Message, Order};
+use ticklot_frame::jayx::{
+    Balance, Candle, Control, Decoder, Envelope, Message, Order, PING_INTERVAL_MS, PING_TIMEOUT_MS,
+};
 use ticklot_frame::{Decimal, DecodeError, ErrorKind, Scan, Trade, UnixMillis};
 
 pub(crate) use self::requests::requests;
@@ -243,18 +245,18 @@ const BALANCE: [Field; 3] = [
 
 const ORDER: [Field; 14] = [
     ("id", Rule::Steps, true),
-    ("type", Rule::Text, true),
+    ("type", Rule::Text, false),
     ("state", Rule::Text, true),
     ("side", Rule::Side, true),
-    ("resd", Rule::Steps, true),
-    ("exec", Rule::Steps, true),
-    ("cost", Rule::Steps, true),
+    ("resd", Rule::Integer, false),
+    ("exec", Rule::Steps, false),
+    ("cost", Rule::Integer, false),
     ("lastLots", Rule::Steps, false),
     ("lastTicks", Rule::Steps, false),
-    ("created", Rule::Integer, true),
-    ("modified", Rule::Integer, true),
+    ("created", Rule::Integer, false),
+    ("modified", Rule::Integer, false),
     ("symbol", Rule::Text, true),
-    ("price", Rule::Number, true),
+    ("price", Rule::Number, false),
     ("quantity", Rule::Number, true),
 ];
 
@@ -353,28 +355,29 @@ fn facts_of_order(order: &Order<'_>) -> Vec<Fact> {
     let number = |number: i64| Some(number.to_string());
     let texts = [
         number(id),
-        text(kind),
+        kind.and_then(text),
         text(state),
         text(side.as_str()),
-        number(reserved.0),
-        number(executed.0),
-        number(cost),
+        reserved.and_then(number),
+        executed.and_then(|it| number(it.0)),
+        cost.and_then(number),
         last_lots.and_then(|it| number(it.0)),
         last_ticks.and_then(|it| number(it.0)),
-        number(created.0),
-        number(modified.0),
+        created.and_then(|it| number(it.0)),
+        modified.and_then(|it| number(it.0)),
         text(symbol),
-        Some(kept(price.0)),
+        price.map(|it| kept(it.0)),
         Some(kept(quantity.0)),
     ];
     facts(&ORDER, texts)
 }
 
 fn read_open(json: &Json) -> Result<Owned, Refused> {
-    let [interval, timeout] = json.fields(["pingInterval", "pingTimeout"])?;
+    json.object()?;
+    let millis = |name| json.extra(name, Json::count).filter(|millis| *millis > 0);
     Ok(Owned::Open(
-        need(interval)?.count()?,
-        need(timeout)?.count()?,
+        millis("pingInterval").unwrap_or(PING_INTERVAL_MS),
+        millis("pingTimeout").unwrap_or(PING_TIMEOUT_MS),
     ))
 }
 
@@ -475,7 +478,9 @@ fn read_orders(payload: &Json) -> Result<Owned, Refused> {
     let [cancel, modify] = payload.fields(["cancel", "modify"])?;
     let orders = |it: Option<&Json>| {
         let it = it.unwrap_or(&Json::Null);
-        list(it, |it| read_object(it, &ORDER))
+        let items = list(it, |it| Ok(it.clone()))?;
+        let orders = items.iter().filter_map(|it| read_object(it, &ORDER).ok());
+        Ok(orders.collect())
     };
     Ok(Owned::OpenOrders([orders(cancel)?, orders(modify)?]))
 }
@@ -487,13 +492,14 @@ fn read_object(json: &Json, fields: &[Field]) -> Result<Vec<Fact>, Refused> {
 }
 
 fn read_book(payload: &Json) -> Result<Owned, Refused> {
-    let [book, trades] = payload.fields(["orderBook", "trades"])?;
+    let [book] = payload.fields(["orderBook"])?;
     let [asks, bids] = need(book)?.fields(["asks", "bids"])?;
-    let trades = trades.unwrap_or(&Json::Null);
+    let trades = payload.extra("trades", |it| it.items().map(<[Json]>::to_vec));
+    let trades = trades.unwrap_or_default();
     Ok(Owned::OrderBook(
         list(need(bids)?, read_level)?,
         list(need(asks)?, read_level)?,
-        list(trades, read_trade)?,
+        trades.iter().filter_map(|it| read_trade(it).ok()).collect(),
     ))
 }
 
@@ -506,11 +512,11 @@ fn list<T>(json: &Json, read: fn(&Json) -> Result<T, Refused>) -> Result<Vec<T>,
 }
 
 fn read_level(level: &Json) -> Result<Level, Refused> {
-    let [ticks, lots, count] = level.fields(["ticks", "lots", "count"])?;
+    let [ticks, lots] = level.fields(["ticks", "lots"])?;
     Ok(Level {
         ticks: Ticks(need(ticks)?.steps(0)?),
         lots: Lots(need(lots)?.steps(0)?),
-        count: unless_null(count).map_or(Ok(0), Json::count)?,
+        count: level.extra("count", Json::count).unwrap_or(0),
     })
 }
 

@@ -61,7 +61,8 @@ fn shown(message: &Message<'_>) -> Vec<String> {
             );
         }
         Message::Trades(trades) => {
-            lines.push(format!("trades {}", trades.is_snapshot));
+            let skipped = trades.skipped.map_or(0, |it| it.count);
+            lines.push(format!("trades {} {skipped}", trades.is_snapshot));
             lines.extend(trades.iter().map(|it| {
                 let optional = (
                     it.ord_type,

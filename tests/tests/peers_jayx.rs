@@ -236,7 +236,10 @@ fn own_message(message: &Message<'_>) -> String {
         Message::Positions(positions) => format!("positions {}", positions.len()),
         Message::OpenOrders(orders) => {
             let [cancel, modify] = [orders.cancel, orders.modify].map(|it| {
-                let order = |it: Order<'_>| format!(" {} {} {}", it.state, it.reserved.0, it.cost);
+                let order = |it: Order<'_>| {
+                    let (reserved, cost) = (it.reserved.unwrap(), it.cost.unwrap());
+                    format!(" {} {reserved} {cost}", it.state)
+                };
                 it.iter().map(order).collect::<String>()
             });
             format!("openorders [{cancel}] [{modify}]")

@@ -4,8 +4,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
+use std::fmt;
+
 use fastrand::Rng;
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use ticklot::VenueName;
 use ticklot_book::{BookError, BookErrorKind, Level, Lots, Scale, Side, Ticks};
@@ -188,55 +191,76 @@ fn same_bayse(one: &BayseResult<'_>, other: &BayseResult<'_>) -> bool {
     }
 }
 
-/// A number's text as whole steps of 10^-`decimals`, by plain arithmetic.
-fn steps(number: &RawValue, decimals: u8) -> i64 {
+/// A number's text, quoted or not, as whole steps of 10^-`decimals`, by plain arithmetic; none when it is not.
+fn steps(number: &RawValue, decimals: u8) -> Option<i64> {
     let text = number.get();
+    let text = text
+        .strip_prefix('"')
+        .map_or(text, |text| text.trim_end_matches('"'));
     let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let digits = format!("{whole}{fraction}");
     let digits = digits.trim_end_matches('0');
     if digits.is_empty() || digits == "-" {
-        return 0;
+        return Some(0);
     }
     let dropped = (whole.len() + fraction.len() - digits.len()) as i64;
-    let exponent: i64 = exponent.parse().unwrap();
+    let exponent: i64 = exponent.parse().ok()?;
     let power = exponent + dropped + i64::from(decimals) - fraction.len() as i64;
-    digits.parse::<i64>().unwrap() * 10_i64.pow(u32::try_from(power).unwrap())
+    let power = 10_i64.checked_pow(u32::try_from(power).ok()?)?;
+    digits.parse::<i64>().ok()?.checked_mul(power)
 }
 
-#[derive(Deserialize)]
-struct RawPayload<'a> {
-    #[serde(rename = "orderBook", borrow)]
-    book: RawSides<RawJayxLevel<'a>>,
-    #[serde(borrow)]
-    trades: Option<Vec<RawTrade<'a>>>,
+/// The same, of a number that must not be negative.
+fn amount(number: &RawValue, decimals: u8) -> Option<i64> {
+    steps(number, decimals).filter(|steps| *steps >= 0)
 }
 
-#[derive(Deserialize)]
-struct RawSides<L> {
-    asks: Option<Vec<L>>,
-    bids: Option<Vec<L>>,
+/// The fields of an object, also of one with a field that is repeated.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
 }
 
-#[derive(Deserialize)]
-struct RawJayxLevel<'a> {
-    #[serde(borrow)]
-    ticks: &'a RawValue,
-    #[serde(borrow)]
-    lots: &'a RawValue,
-    #[serde(borrow)]
-    count: Option<&'a RawValue>,
-}
+impl<'a> Fields<'a> {
+    fn read(object: &'a RawValue) -> Option<Self> {
+        serde_json::from_str(object.get()).ok()
+    }
 
-#[derive(Deserialize)]
-struct RawTrade<'a> {
-    #[serde(borrow)]
-    lots: &'a RawValue,
-    #[serde(borrow)]
-    ticks: &'a RawValue,
-    side: String,
-    #[serde(borrow)]
-    created: &'a RawValue,
+    /// A field that is not repeated.
+    fn one(&self, name: &str) -> Option<&'a RawValue> {
+        let mut all = self.0.iter().filter(|(key, _)| key == name);
+        let (_, value) = all.next()?;
+        all.next().is_none().then_some(*value)
+    }
+
+    /// The items of a list; none of anything else.
+    fn items(&self, name: &str) -> Vec<&'a RawValue> {
+        let list = self.one(name);
+        list.and_then(|list| serde_json::from_str(list.get()).ok())
+            .unwrap_or_default()
+    }
 }
 
 struct NaiveJayx {
@@ -248,34 +272,50 @@ struct NaiveJayx {
 impl NaiveJayx {
     /// Reads a packet of the `orderbook` event, or a bare payload.
     fn read(frame: &[u8]) -> Self {
-        let raw: RawPayload<'_> = if frame.first().is_some_and(u8::is_ascii_digit) {
+        let payload: Fields<'_> = if frame.first().is_some_and(u8::is_ascii_digit) {
             let start = frame.iter().position(|byte| *byte == b'[').unwrap();
             let items: Vec<&RawValue> = serde_json::from_slice(&frame[start..]).unwrap();
-            serde_json::from_str(items[1].get()).unwrap()
+            Fields::read(items[1]).unwrap()
         } else {
             serde_json::from_slice(frame).unwrap()
         };
-        let level = |level: &RawJayxLevel<'_>| Level {
-            ticks: Ticks(steps(level.ticks, 0)),
-            lots: Lots(steps(level.lots, 0)),
-            count: level
-                .count
-                .map_or(0, |count| u32::try_from(steps(count, 0)).unwrap()),
+        let level = |level: &RawValue| {
+            let level = Fields::read(level).unwrap();
+            let number = |name| amount(level.one(name).unwrap(), 0).unwrap();
+            let count = level.one("count").and_then(|count| steps(count, 0));
+            Level {
+                ticks: Ticks(number("ticks")),
+                lots: Lots(number("lots")),
+                count: count
+                    .and_then(|count| u32::try_from(count).ok())
+                    .unwrap_or(0),
+            }
         };
-        let trade = |trade: &RawTrade<'_>| Trade {
-            ticks: Ticks(steps(trade.ticks, 0)),
-            lots: Lots(steps(trade.lots, 0)),
-            side: match trade.side.as_str() {
-                "BUY" => TradeSide::Buy,
-                "SELL" => TradeSide::Sell,
-                other => panic!("{other}"),
-            },
-            created: UnixMillis(steps(trade.created, 0)),
+        // One that cannot be read is left out.
+        let trade = |trade: &RawValue| {
+            let trade = Fields::read(trade)?;
+            let side: String = serde_json::from_str(trade.one("side")?.get()).ok()?;
+            Some(Trade {
+                ticks: Ticks(amount(trade.one("ticks")?, 0)?),
+                lots: Lots(amount(trade.one("lots")?, 0)?),
+                side: match side.to_ascii_uppercase().as_str() {
+                    "BUY" => TradeSide::Buy,
+                    "SELL" => TradeSide::Sell,
+                    _ => return None,
+                },
+                created: UnixMillis(steps(trade.one("created")?, 0)?),
+            })
         };
+        let book = Fields::read(payload.one("orderBook").unwrap()).unwrap();
+        let side = |name| book.items(name).into_iter().map(level).collect();
         Self {
-            bids: raw.book.bids.iter().flatten().map(level).collect(),
-            asks: raw.book.asks.iter().flatten().map(level).collect(),
-            trades: raw.trades.iter().flatten().map(trade).collect(),
+            bids: side("bids"),
+            asks: side("asks"),
+            trades: payload
+                .items("trades")
+                .into_iter()
+                .filter_map(trade)
+                .collect(),
         }
     }
 }
@@ -323,8 +363,8 @@ impl NaiveBayse {
         let raw: RawUpdate<'_> = serde_json::from_slice(line).unwrap();
         let level = |level: &RawBayseLevel<'_>| {
             Level::new(
-                Ticks(steps(level.price, scale.price_decimals())),
-                Lots(steps(level.quantity, scale.quantity_decimals())),
+                Ticks(amount(level.price, scale.price_decimals()).unwrap()),
+                Lots(amount(level.quantity, scale.quantity_decimals()).unwrap()),
             )
         };
         let book = raw.data.orderbook;

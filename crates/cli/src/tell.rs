@@ -170,10 +170,16 @@ fn order(out: &mut impl Write, update: &OrderUpdate<'_>) -> fmt::Result {
         write!(out, " {}", price.0)?;
     }
     write!(out, " x {}", update.quantity.0)?;
-    match update.filled {
-        Some(filled) => write!(out, " filled {filled}"),
-        None => Ok(()),
+    if let Some(filled) = update.filled {
+        write!(out, " filled {filled}")?;
     }
+    // Raw, since the venue documents no unit.
+    for (name, number) in [("reserved", update.reserved), ("cost", update.cost)] {
+        if let Some(number) = number {
+            write!(out, " {name} {number}")?;
+        }
+    }
+    Ok(())
 }
 
 fn reference_price(out: &mut impl Write, price: &ReferencePrice<'_>) -> fmt::Result {
@@ -424,6 +430,8 @@ mod tests {
             price: Some(Decimal("0.62")),
             quantity: Decimal("10"),
             filled: Some(scale().price(Ticks(150))),
+            reserved: Some(620),
+            cost: Some(93),
             created: None,
             modified: None,
             sent,
@@ -431,7 +439,7 @@ mod tests {
         });
         assert_eq!(
             shown(&order),
-            "order 7 rain yes BUY NEW 0.62 x 10 filled 1.50"
+            "order 7 rain yes BUY NEW 0.62 x 10 filled 1.50 reserved 620 cost 93"
         );
         let price = Event::ReferencePrice(ReferencePrice {
             connection,

@@ -161,6 +161,35 @@ pub enum ErrorKind {
     Book(BookErrorKind),
 }
 
+/// The items of a list that could not be read and were left out. One of them does not cost the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// How many; at least one.
+    pub count: usize,
+    /// Why the first of them could not be read.
+    pub first: DecodeError,
+}
+
+/// Counts the items that are left out while a list is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SkippedItems(Option<(usize, Fault)>);
+
+impl SkippedItems {
+    /// The item, if it could be read; otherwise it is counted.
+    pub(crate) fn keep<T>(&mut self, item: Result<T, Fault>) -> Option<T> {
+        let count = |fault| self.0.get_or_insert((0, fault)).0 += 1;
+        item.map_err(count).ok()
+    }
+
+    /// The report, for a text that starts `base` bytes into the line.
+    pub(crate) fn report(self, venue: VenueName, base: usize) -> Option<Skipped> {
+        self.0.map(|(count, fault)| Skipped {
+            count,
+            first: DecodeError::new(venue, fault.shifted(base)),
+        })
+    }
+}
+
 /// An error of a decoder that does not know its venue yet: see [`DecodeError::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("byte {offset}: {kind}")]

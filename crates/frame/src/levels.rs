@@ -35,6 +35,11 @@ impl LevelSpace {
         self.base = base;
     }
 
+    /// Where the JSON starts in the line.
+    pub(crate) fn base(&self) -> usize {
+        self.base
+    }
+
     /// Reads both sides, each level by `read`. A side that is `None` (null) is empty.
     pub(crate) fn fill<'a>(
         &mut self,

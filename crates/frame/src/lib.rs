@@ -47,7 +47,7 @@ mod scan;
 mod units;
 mod words;
 
-pub use crate::error::{DecodeError, ErrorKind, VenueName};
+pub use crate::error::{DecodeError, ErrorKind, Skipped, VenueName};
 pub use crate::escape::json_string;
 pub use crate::iso_time::{IsoTime, IsoTimeError};
 pub use crate::lines::{Line, Lines};

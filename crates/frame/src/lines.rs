@@ -16,7 +16,7 @@ pub struct Line<'a> {
 /// The lines of a frame that are not blank, in order, without a copy.
 ///
 /// Bayse Markets batches several JSON objects in one frame with `\n` between them (contract,
-/// section 1). A line of nothing but spaces, tabs and carriage returns is blank.
+/// section 1), and JayX's plain envelope may. A line of nothing but spaces, tabs and carriage returns is blank.
 #[derive(Clone, Debug)]
 pub struct Lines<'a> {
     frame: &'a [u8],

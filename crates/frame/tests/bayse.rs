@@ -276,7 +276,7 @@ fn quoted_numbers_are_numbers() {
     }
 }
 
-/// A number that nobody reads may be any that JSON allows.
+/// A number in an unused field may be any that JSON allows.
 #[test]
 fn an_unused_number_may_be_beyond_a_double() {
     let long = "7".repeat(400);
@@ -295,7 +295,7 @@ fn an_unused_number_may_be_beyond_a_double() {
             assert_eq!(book.bids.len(), usize::from(place.contains("0.6")));
         }
     }
-    // What is no number stays an error at its byte.
+    // Text that is no number stays an error at its byte.
     for (text, byte) in [
         ("[1e400,01]", 7),
         ("[1e400,1.]", 7),

@@ -589,7 +589,6 @@ fn a_wrong_type_is_named_with_its_field_and_byte() {
             "[1]",
             list("prices", "an object"),
         ),
-        (PRICE_UPDATE, "0.35", "[0.35]", "[0.35]", number("prices")),
         (
             PRICE_UPDATE,
             r#""NO":0.35"#,
@@ -597,8 +596,6 @@ fn a_wrong_type_is_named_with_its_field_and_byte() {
             "0.35",
             ErrorKind::Twice { field: "prices" },
         ),
-        (PRICE_UPDATE, r#""open""#, "[]", "[]", text("status")),
-        (BUY_ORDER, r#""prediction_pro""#, "1", "1,", text("tag")),
         (BUY_ORDER, "0.65", "true", "true", number("price")),
         (
             BUY_ORDER,
@@ -624,16 +621,6 @@ fn a_wrong_type_is_named_with_its_field_and_byte() {
             r#""bid""#,
             ErrorKind::Value { field: "side" },
         ),
-        (
-            ORDER_UPDATED,
-            "1700000050}",
-            "1700000050.5}",
-            "1700000050.5}",
-            ErrorKind::Number {
-                field: "updatedAt",
-                error: ticklot_book::DecimalError::OffGrid { decimals: 0 },
-            },
-        ),
     ];
     for (example, from, to, at, kind) in table {
         let line = example.replacen(from, to, 1);
@@ -641,6 +628,56 @@ fn a_wrong_type_is_named_with_its_field_and_byte() {
         let error = refused(&line);
         assert_eq!(error.kind, kind, "{from} -> {to}");
         assert!(line[error.offset as usize..].starts_with(at), "{error}");
+    }
+}
+
+/// A message is worth more than its optional fields.
+#[test]
+fn an_optional_field_that_cannot_be_read_is_none() {
+    for (example, from, to, shown, none) in [
+        (
+            PRICE_UPDATE,
+            "0.35",
+            "[0.35]",
+            r#", "NO": Decimal("0.35")"#,
+            "",
+        ),
+        (PRICE_UPDATE, r#""open""#, "[]", r#"Some("open")"#, "None"),
+        (
+            BUY_ORDER,
+            r#""prediction_pro""#,
+            "1",
+            r#"Some("prediction_pro")"#,
+            "None",
+        ),
+        (
+            BUY_ORDER,
+            r#""CLOB""#,
+            "{}",
+            r#"engine: Some("CLOB")"#,
+            "engine: None",
+        ),
+        (
+            ORDER_UPDATED,
+            "0.64",
+            "\"-\"",
+            r#"Some(Decimal("0.64"))"#,
+            "None",
+        ),
+        (
+            ORDER_UPDATED,
+            "1700000050}",
+            "1700000050.5}",
+            "updated_at: Some(UnixSeconds(1700000050))",
+            "updated_at: None",
+        ),
+    ] {
+        let odd = example.replacen(from, to, 1);
+        assert_ne!(odd, example);
+        let text = |line: &str| with(line, |message| format!("{message:?}"));
+        let whole = text(example);
+        assert!(whole.contains(shown), "{whole}");
+        assert_eq!(text(&odd), whole.replacen(shown, none, 1), "{odd}");
     }
 }
 

@@ -105,6 +105,40 @@ fn the_packets_of_a_session() {
     }
 }
 
+/// The limit of silence follows from both, so neither may be missing, zero or absurd.
+#[test]
+fn unusable_ping_times_are_engine_io_s_defaults() {
+    for (fields, times) in [
+        ("", (25_000, 20_000)),
+        (r#""pingInterval":0,"pingTimeout":0"#, (25_000, 20_000)),
+        (r#""pingInterval":0.5,"pingTimeout":1e-3"#, (25_000, 20_000)),
+        (r#""pingInterval":-1,"pingTimeout":null"#, (25_000, 20_000)),
+        (
+            r#""pingInterval":"soon","pingTimeout":{}"#,
+            (25_000, 20_000),
+        ),
+        (
+            r#""pingInterval":1e12,"pingTimeout":1e400"#,
+            (25_000, 20_000),
+        ),
+        (r#""pingInterval":1,"pingInterval":2"#, (25_000, 20_000)),
+        (r#""pingInterval":"300","pingTimeout":200.0"#, (300, 200)),
+        (r#""pingTimeout":4294967295"#, (25_000, u32::MAX)),
+    ] {
+        let frame = format!("0{{{fields}}}");
+        let mut decoder = Decoder::new(Envelope::SocketIo);
+        let Message::Control(control) = decoder.decode(frame.as_bytes()).unwrap() else {
+            panic!("{frame}")
+        };
+        let (ping_interval_ms, ping_timeout_ms) = times;
+        let expected = Control::Open {
+            ping_interval_ms,
+            ping_timeout_ms,
+        };
+        assert_eq!(control, expected, "{frame}");
+    }
+}
+
 fn event(frame: &str) -> &'static str {
     match Decoder::new(Envelope::Auto)
         .decode(frame.as_bytes())
@@ -211,18 +245,18 @@ fn the_documented_open_order() {
         assert!(orders.cancel.is_empty());
         let expected = Order {
             id: 117_805_625,
-            kind: "LIMIT",
+            kind: Some("LIMIT"),
             state: "NEW",
             side: TradeSide::Buy,
-            reserved: Lots(1_000_000),
-            executed: Lots(0),
-            cost: 0,
+            reserved: Some(1_000_000),
+            executed: Some(Lots(0)),
+            cost: Some(0),
             last_lots: None,
             last_ticks: None,
-            created: UnixMillis(1_716_135_452_487),
-            modified: UnixMillis(1_716_135_452_487),
+            created: Some(UnixMillis(1_716_135_452_487)),
+            modified: Some(UnixMillis(1_716_135_452_487)),
             symbol: "BTCUSDT",
-            price: Decimal("1000"),
+            price: Some(Decimal("1000")),
             quantity: Decimal("1000"),
         };
         assert_eq!(
@@ -235,7 +269,7 @@ fn the_documented_open_order() {
 
 #[test]
 fn bad_events_are_named_with_their_field() {
-    use ErrorKind::{Missing, Negative, Number, Type, Value};
+    use ErrorKind::{Missing, Negative, Number, Type};
     let syntax = |field| Number {
         field,
         error: DecimalError::Syntax,
@@ -257,18 +291,10 @@ fn bad_events_are_named_with_their_field() {
             Missing { field: "asset" },
         ),
         (
-            OPEN_ORDERS.replace("\"BUY\"", "\"HOLD\""),
-            Value { field: "side" },
-        ),
-        (
-            OPEN_ORDERS.replace("\"price\":\"1000\"", "\"price\":\"1e\""),
-            syntax("price"),
-        ),
-        (
-            OPEN_ORDERS.replace("\"quantity\":\"1000\"", "\"quantity\":null"),
+            OPEN_ORDERS.replace("[]", "7"),
             Type {
-                field: "quantity",
-                expected: "a number",
+                field: "cancel",
+                expected: "an array",
             },
         ),
     ];
@@ -400,9 +426,186 @@ fn quoted_numbers_are_numbers() {
     assert_eq!(event(&bare), "positions");
 }
 
+/// An odd trade or count costs no book: the trade is left out, and reported with its byte.
+#[test]
+fn what_cannot_be_read_next_to_a_book_is_left_out() {
+    use ErrorKind::{Missing, Number, Type, Value};
+    let a_string = |field| Type {
+        field,
+        expected: "a string",
+    };
+    let good = r#"{"lots":1,"ticks":2,"side":"BUY","created":3}"#;
+    // The trades, how many of them are read, how many left out, and the text and the kind of the first error.
+    let table = [
+        (format!("[{good}]"), 1, None),
+        ("null".to_owned(), 0, None),
+        (format!("[{}]", good.replace("BUY", "buy")), 1, None),
+        (
+            format!("[{},{good}]", good.replace("\"BUY\"", "null")),
+            1,
+            Some((1, "null", a_string("side"))),
+        ),
+        (
+            format!("[{good},{},7]", good.replace("BUY", "HOLD")),
+            1,
+            Some((2, "\"HOLD", Value { field: "side" })),
+        ),
+        (
+            format!("[{},{good}]", good.replace(",\"created\":3", "")),
+            1,
+            Some((1, "{\"lots", Missing { field: "created" })),
+        ),
+        (
+            format!("[{}]", good.replace(":1,", ":1.5,")),
+            0,
+            Some((
+                1,
+                "1.5",
+                Number {
+                    field: "lots",
+                    error: DecimalError::OffGrid { decimals: 0 },
+                },
+            )),
+        ),
+        (
+            "{}".to_owned(),
+            0,
+            Some((
+                1,
+                "{}}",
+                Type {
+                    field: "trades",
+                    expected: "an array",
+                },
+            )),
+        ),
+        (format!("[{good}],\"trades\":[{good}]"), 0, None),
+    ];
+    for count in [
+        "1",
+        "4294967296",
+        "null",
+        "-1",
+        "1.5",
+        "\"many\"",
+        "[]",
+        "1,\"count\":1",
+    ] {
+        for (trades, read, left_out) in &table {
+            let payload = format!(
+                r#"{{"orderBook":{{"asks":[],"bids":[{{"ticks":1,"lots":2,"count":{count}}}]}},"trades":{trades}}}"#
+            );
+            for frame in [payload.clone(), format!(r#"421["orderbook",{payload}]"#)] {
+                let mut decoder = Decoder::new(Envelope::Auto);
+                let message = decoder.decode(frame.as_bytes()).unwrap();
+                let skipped = message.skipped();
+                let Message::OrderBook(book) = message else {
+                    panic!("{frame}")
+                };
+                let count = u32::from(count == "1");
+                assert_eq!(book.bids, [level(1, 2, count)], "{frame}");
+                assert_eq!(book.trades.len(), *read, "{frame}");
+                let found = skipped.map(|it| (it.count, it.first.kind));
+                assert_eq!(
+                    found,
+                    left_out.map(|(count, _, kind)| (count, kind)),
+                    "{frame}"
+                );
+                if let (Some(skipped), Some((_, at, _))) = (skipped, left_out) {
+                    let there = &frame[skipped.first.offset as usize..];
+                    assert!(there.starts_with(at), "{frame}: {there}");
+                }
+            }
+        }
+    }
+}
+
+/// An order may lack its price and other optional fields. One without a usable id, state, side, symbol or quantity is
+/// left out, and the others are kept.
+#[test]
+fn an_odd_order_costs_no_other() {
+    let (_, order) = OPEN_ORDERS.split_once("\"modify\":[").unwrap();
+    let order = order.strip_suffix("]}").unwrap();
+    let decode = |text: &str| {
+        let frame = format!(r#"42["openorders",{{"cancel":[{text}],"modify":[{order},{text}]}}]"#);
+        let mut decoder = Decoder::new(Envelope::SocketIo);
+        let Message::OpenOrders(orders) = decoder.decode(frame.as_bytes()).unwrap() else {
+            panic!("{frame}")
+        };
+        assert_eq!(
+            orders.modify.iter().next().unwrap().price,
+            Some(Decimal("1000"))
+        );
+        let last = orders.cancel.iter().next().map(|it| format!("{it:?}"));
+        let skipped = orders.skipped.map(|it| (it.count, it.first.kind));
+        assert_eq!(orders.cancel.len() + 1, orders.modify.len(), "{frame}");
+        (last, skipped)
+    };
+    let whole = decode(order).0.unwrap();
+    for (field, odd, name, none) in [
+        (
+            "\"price\":\"1000\"",
+            "\"price\":null",
+            "price: Some(Decimal(\"1000\"))",
+            "price: None",
+        ),
+        (
+            "\"price\":\"1000\"",
+            "\"price\":\"1e\"",
+            "price: Some(Decimal(\"1000\"))",
+            "price: None",
+        ),
+        ("\"LIMIT\"", "7", "kind: Some(\"LIMIT\")", "kind: None"),
+        (
+            "1000000",
+            "0.5",
+            "reserved: Some(1000000)",
+            "reserved: None",
+        ),
+        (
+            "1000000",
+            "-3",
+            "reserved: Some(1000000)",
+            "reserved: Some(-3)",
+        ),
+        (
+            "\"exec\":0",
+            "\"exec\":-1",
+            "executed: Some(Lots(0))",
+            "executed: None",
+        ),
+        ("\"cost\":0,", "", "cost: Some(0)", "cost: None"),
+        (
+            "\"lastLots\":null",
+            "\"lastLots\":[]",
+            "last_lots: None",
+            "last_lots: None",
+        ),
+    ] {
+        let (shown, skipped) = decode(&order.replace(field, odd));
+        assert_eq!(
+            (shown, skipped),
+            (Some(whole.replace(name, none)), None),
+            "{odd}"
+        );
+    }
+    for (field, odd, kind) in [
+        ("117805625", "-1", ErrorKind::Negative { field: "id" }),
+        ("\"BUY\"", "\"HOLD\"", ErrorKind::Value { field: "side" }),
+        (
+            "\"state\":\"NEW\",",
+            "",
+            ErrorKind::Missing { field: "state" },
+        ),
+    ] {
+        let (shown, skipped) = decode(&order.replace(field, odd));
+        assert_eq!((shown, skipped), (None, Some((2, kind))), "{odd}");
+    }
+}
+
 #[test]
 fn bad_frames_are_named_with_their_byte() {
-    use ErrorKind::{Binary, Json, Missing, Negative, Number, Packet, Type, Value};
+    use ErrorKind::{Binary, Json, Missing, Negative, Number, Packet, Type};
     let off_grid = |field| Number {
         field,
         error: DecimalError::OffGrid { decimals: 0 },
@@ -413,9 +616,6 @@ fn bad_frames_are_named_with_their_byte() {
     };
     let asks =
         |level: &str| format!(r#"42["orderbook",{{"orderBook":{{"asks":[{level}],"bids":[]}}}}]"#);
-    let trades = |trade: &str| {
-        format!(r#"42["orderbook",{{"orderBook":{{"asks":[],"bids":[]}},"trades":[{trade}]}}]"#)
-    };
     // The frame, the text that the error points at, and the error.
     let table = [
         (asks(r#"{"ticks":1.5,"lots":1}"#), "1.5", off_grid("ticks")),
@@ -433,11 +633,6 @@ fn bad_frames_are_named_with_their_byte() {
             asks(r#"{"ticks":1,"lots":9223372036854775808}"#),
             "92233",
             overflow("lots"),
-        ),
-        (
-            asks(r#"{"ticks":1,"lots":1,"count":4294967296}"#),
-            "42949",
-            overflow("count"),
         ),
         (
             asks(r#"{"ticks":"1.5","lots":1}"#),
@@ -468,16 +663,6 @@ fn bad_frames_are_named_with_their_byte() {
         ),
         (asks(r#"{"ticks":1,"lots":}"#), "}]", Json),
         (
-            trades(r#"{"ticks":1,"lots":1,"side":"HOLD","created":1}"#),
-            "\"HOLD",
-            Value { field: "side" },
-        ),
-        (
-            trades(r#"{"ticks":1,"lots":1,"side":"BUY"}"#),
-            "{\"ticks",
-            Missing { field: "created" },
-        ),
-        (
             r#"42["orderbook",{"trades":[]}]"#.to_owned(),
             "{\"trades",
             Missing { field: "orderBook" },
@@ -506,10 +691,11 @@ fn bad_frames_are_named_with_their_byte() {
         ),
         ("42".to_owned(), "", Json),
         (
-            "0{}".to_owned(),
-            "{}",
-            Missing {
-                field: "pingInterval",
+            "0[]".to_owned(),
+            "[]",
+            Type {
+                field: "open",
+                expected: "an object",
             },
         ),
         ("451-[\"orderbook\"]".to_owned(), "51-", Binary),

@@ -693,35 +693,42 @@ fn books_that_are_refused() {
     ]);
 }
 
+/// An unreadable trade is left out and reported with its byte; the others are kept.
 #[test]
-fn trades_that_are_refused() {
-    check_refused(&[
-        (r#"§{"channel":"trade","data":[]}"#, missing("type")),
+fn trades_that_are_left_out() {
+    let good = r#"{"symbol":"m","side":"buy","price":1,"qty":1}"#;
+    for (bad, kind) in [
+        (r#"§"x""#, not("trade", "an object")),
+        (r#"§{"side":"buy","price":1,"qty":1}"#, missing("symbol")),
+        (r#"§{"symbol":"m","price":1,"qty":1}"#, missing("side")),
         (
-            r#"{"channel":"trade","type":"update","data":[§"x"]}"#,
-            not("trade", "an object"),
-        ),
-        (
-            r#"{"channel":"trade","type":"update","data":[§{"side":"buy","price":1,"qty":1}]}"#,
-            missing("symbol"),
-        ),
-        (
-            r#"{"channel":"trade","type":"update","data":[§{"symbol":"m","price":1,"qty":1}]}"#,
-            missing("side"),
-        ),
-        (
-            r#"{"channel":"trade","type":"update","data":[{"symbol":"m","side":§"bid","price":1,"qty":1}]}"#,
+            r#"{"symbol":"m","side":§"bid","price":1,"qty":1}"#,
             ErrorKind::Value { field: "side" },
         ),
         (
-            r#"{"channel":"trade","type":"update","data":[{"symbol":"m","side":"buy","price":§-1,"qty":1}]}"#,
+            r#"{"symbol":"m","side":"buy","price":§-1,"qty":1}"#,
             ErrorKind::Negative { field: "price" },
         ),
-        (
-            r#"{"channel":"trade","type":"update","data":[§{"symbol":"m","side":"buy","price":1}]}"#,
-            missing("qty"),
-        ),
-    ]);
+        (r#"§{"symbol":"m","side":"buy","price":1}"#, missing("qty")),
+    ] {
+        let frame =
+            format!(r#"{{"channel":"trade","type":"update","data":[{good},{bad},7,{good}]}}"#);
+        let byte = frame.find('§').unwrap();
+        let frame = frame.replace('§', "");
+        let mut decoder = Decoder::new();
+        let message = decoder.decode(frame.as_bytes(), &SCALE).unwrap();
+        let Message::Trades(trades) = message else {
+            panic!("{frame}")
+        };
+        let skipped = trades.skipped.unwrap();
+        assert_eq!((trades.len(), skipped.count), (2, 2), "{frame}");
+        assert_eq!(
+            (skipped.first.kind, skipped.first.offset as usize),
+            (kind, byte),
+            "{frame}"
+        );
+    }
+    check_refused(&[(r#"§{"channel":"trade","data":[]}"#, missing("type"))]);
 }
 
 /// A message of so many items.

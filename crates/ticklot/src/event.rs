@@ -176,7 +176,8 @@ pub enum Event<'a> {
         time: Duration,
     },
     /// A line could not be read, or no book can hold it. Books that it may have concerned are gaps, and
-    /// were reported before.
+    /// were reported before. It also reports a list item that could not be read in a line that was
+    /// applied without it: a trade next to a book, say, or one of several orders.
     BadLine {
         /// On which connection.
         connection: ConnectionId,
@@ -184,6 +185,9 @@ pub enum Event<'a> {
         frame: u64,
         /// Where in the frame, and why.
         error: DecodeError,
+        /// The line as it was received: [`DecodeError::offset`] is a place in it. Of a body that was fetched by
+        /// HTTP, all of it.
+        bytes: &'a [u8],
     },
     /// A message of a kind that this version does not read.
     Unknown {
@@ -191,6 +195,8 @@ pub enum Event<'a> {
         connection: ConnectionId,
         /// The venue's name for its kind.
         kind: &'a str,
+        /// The line as it was received.
+        bytes: &'a [u8],
     },
     /// The time of [`Feed::tick_every`](crate::Feed::tick_every) has passed once more.
     Tick {
@@ -488,6 +494,11 @@ pub struct OrderUpdate<'a> {
     pub quantity: Decimal<'a>,
     /// The filled quantity, when the venue says it and it fits 64 bits.
     pub filled: Option<Fixed>,
+    /// The amount that it reserves of the account, as the venue's whole number. JayX documents no unit for it: it is neither ticks
+    /// nor lots.
+    pub reserved: Option<i64>,
+    /// The cost of its fills, as the venue's whole number. JayX documents no unit for it either.
+    pub cost: Option<i64>,
     /// When it was placed.
     pub created: Option<UnixMillis>,
     /// When it last changed.

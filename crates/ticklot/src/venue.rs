@@ -308,6 +308,8 @@ pub struct Stats {
 pub struct Snapshot<'a> {
     /// The line of the frame that it was in.
     pub line: u32,
+    /// That line's bytes, for the report of a refusal ([`Event::BadLine`]).
+    pub bytes: &'a [u8],
     /// The buyers, in any order.
     pub bids: &'a [Level],
     /// The sellers, in any order.
@@ -329,6 +331,8 @@ pub struct Snapshot<'a> {
 pub struct Delta<'a> {
     /// The line of the frame that it was in.
     pub line: u32,
+    /// That line's bytes, for the report of a refusal ([`Event::BadLine`]).
+    pub bytes: &'a [u8],
     /// Bids, applied in order; a level without lots is removed.
     pub bids: &'a [Level],
     /// Asks, applied in order.
@@ -344,16 +348,17 @@ pub struct Delta<'a> {
 }
 
 /// A message that was applied to a book, or was to be.
-struct Applied {
+struct Applied<'a> {
     book: BookId,
     kind: UpdateKind,
     line: u32,
+    bytes: &'a [u8],
     last_trade: Option<LastTrade>,
     sent: Option<UnixMillis>,
     source: Source,
 }
 
-impl Applied {
+impl Applied<'_> {
     #[inline]
     fn update<'c>(
         &self,
@@ -533,9 +538,14 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.handler.on_message(message, receipt, self.books)
     }
 
-    /// A message could not be read. The books that it may have concerned become gaps; their changes of state
-    /// are reported, then the bad line. Their snapshots are requested, where the venue can.
-    pub fn unreadable(&mut self, concerns: Concerns<'_>, error: DecodeError) -> ControlFlow<()> {
+    /// A message could not be read: `bytes` is its line. The books that it may have concerned become gaps; their
+    /// changes of state are reported, then the bad line. Their snapshots are requested, where the venue can.
+    pub fn unreadable(
+        &mut self,
+        concerns: Concerns<'_>,
+        error: DecodeError,
+        bytes: &[u8],
+    ) -> ControlFlow<()> {
         match concerns {
             Concerns::None => {}
             Concerns::Book(id) => self.mark_gap(id, Gap::Refused),
@@ -549,38 +559,41 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             }
         }
         self.report()?;
-        self.bad_line(error)
+        self.bad_line(error, bytes)
     }
 
     /// A line could not be read or applied, and concerns no book.
-    fn bad_line(&mut self, error: DecodeError) -> ControlFlow<()> {
+    fn bad_line(&mut self, error: DecodeError, bytes: &[u8]) -> ControlFlow<()> {
         self.stats.bad_lines += 1;
         self.emit(Event::BadLine {
             connection: self.connection,
             frame: self.frame,
             error,
+            bytes,
         })
     }
 
     /// A book that the server sent has no room in the feed's budget of memory: it is reported.
-    pub fn no_room(&mut self, line: u32) -> ControlFlow<()> {
+    pub fn no_room(&mut self, line: u32, bytes: &[u8]) -> ControlFlow<()> {
         let limit = self.books.memory_limit().unwrap_or(usize::MAX);
         let kind = ErrorKind::Memory { limit };
         let venue = self.books.venue(self.connection);
-        self.bad_line(DecodeError {
+        let error = DecodeError {
             venue,
             line,
             offset: 0,
             kind,
-        })
+        };
+        self.bad_line(error, bytes)
     }
 
-    /// A message is of a kind that is not read.
-    pub fn unknown(&mut self, kind: &str) -> ControlFlow<()> {
+    /// A message is of a kind that is not read. `bytes` is its line.
+    pub fn unknown(&mut self, kind: &str, bytes: &[u8]) -> ControlFlow<()> {
         self.stats.unknown += 1;
         self.emit(Event::Unknown {
             connection: self.connection,
             kind,
+            bytes,
         })
     }
 
@@ -764,7 +777,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         };
         let levels = snapshot.bids.len() + snapshot.asks.len();
         if !self.books.admit(self.connection, id, levels, true) {
-            return self.refused_growth(id, snapshot.line);
+            return self.refused_growth(id, snapshot.line, snapshot.bytes);
         }
         let as_of = match snapshot.source {
             Source::Stream => self.lateness.of(snapshot.sent, self.received, self.as_of),
@@ -779,6 +792,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             book: id,
             kind: UpdateKind::Snapshot,
             line: snapshot.line,
+            bytes: snapshot.bytes,
             last_trade: snapshot.last_trade,
             sent: snapshot.sent,
             source: snapshot.source,
@@ -803,7 +817,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         };
         let levels = delta.bids.len() + delta.asks.len();
         if !self.books.admit(self.connection, id, levels, false) {
-            return self.refused_growth(id, delta.line);
+            return self.refused_growth(id, delta.line, delta.bytes);
         }
         let as_of = self.lateness.of(delta.sent, self.received, self.as_of);
         let (connection, now) = (self.connection, self.now);
@@ -814,6 +828,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             book: id,
             kind: UpdateKind::Delta,
             line: delta.line,
+            bytes: delta.bytes,
             last_trade: delta.last_trade,
             sent: delta.sent,
             source: Source::Stream,
@@ -823,10 +838,10 @@ impl<H: Handler + ?Sized> Context<'_, H> {
 
     /// A message would make its book larger than the feed's budget of memory allows.
     #[cold]
-    fn refused_growth(&mut self, id: BookId, line: u32) -> ControlFlow<()> {
+    fn refused_growth(&mut self, id: BookId, line: u32, bytes: &[u8]) -> ControlFlow<()> {
         self.mark_gap(id, Gap::Refused);
         self.report()?;
-        self.no_room(line)
+        self.no_room(line, bytes)
     }
 
     /// Reports what became of a snapshot or a delta.
@@ -834,7 +849,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     fn applied(
         &mut self,
         outcome: Option<Result<Outcome, BookError>>,
-        message: &Applied,
+        message: &Applied<'_>,
         refusal: impl FnOnce(BookError) -> DecodeError,
     ) -> ControlFlow<()> {
         match outcome {
@@ -853,7 +868,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
                 }
                 self.report()?;
                 self.partly_applied(message)?;
-                return self.bad_line(refusal(error).on_line(message.line));
+                return self.bad_line(refusal(error).on_line(message.line), message.bytes);
             }
         }
         self.marks.applied();
@@ -875,7 +890,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
 
     /// A message that is not in the book, or has made it a gap.
     #[cold]
-    fn not_applied(&mut self, message: &Applied, outcome: Outcome) -> ControlFlow<()> {
+    fn not_applied(&mut self, message: &Applied<'_>, outcome: Outcome) -> ControlFlow<()> {
         let id = message.book;
         match outcome {
             Outcome::Old => {
@@ -897,7 +912,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
 
     /// Reports the levels that a message changed although the book is a gap after it, so that a mirror of
     /// the book by its changes stays exact.
-    fn partly_applied(&mut self, message: &Applied) -> ControlFlow<()> {
+    fn partly_applied(&mut self, message: &Applied<'_>) -> ControlFlow<()> {
         let changes = self.books.changes(message.book);
         if changes.is_empty() {
             return ControlFlow::Continue(());

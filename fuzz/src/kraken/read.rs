@@ -30,8 +30,11 @@ pub(super) fn read(json: &Json) -> Result<Vec<String>, Refused> {
             lines(head, books.map(|it| read_book(it, is_snapshot)))
         }
         "trade" => {
-            let head = format!("trades {}", is_snapshot()?);
-            lines(head, list(data()?, MAX_TRADES)?.iter().map(read_trade))
+            let all = list(data()?, MAX_TRADES)?;
+            let good: Vec<_> = all.iter().flat_map(read_trade).collect();
+            let skipped = all.len() - good.len();
+            let head = format!("trades {} {skipped}", is_snapshot()?);
+            lines(head, good.into_iter().map(Ok))
         }
         "instrument" => {
             let [pairs] = data()?.fields(["pairs"])?;

@@ -144,7 +144,7 @@ impl DeltaVenue {
     ) -> ControlFlow<()> {
         let unread = match wire::read(NAME, frame) {
             Ok(unread) => unread,
-            Err(error) => return context.unreadable(Concerns::Connection, error),
+            Err(error) => return context.unreadable(Concerns::Connection, error, frame),
         };
         let Some(at) = unread.symbol().and_then(|name| self.index(name)) else {
             context.count_unrequested();
@@ -167,7 +167,7 @@ impl DeltaVenue {
                 None => ControlFlow::Continue(()),
             },
             Some(Message::Ticker(ticker)) => context.message::<Self>(&ticker),
-            _ => context.unknown(unread.kind()),
+            _ => context.unknown(unread.kind(), frame),
         }
     }
 

@@ -83,19 +83,19 @@ fn open_orders(orders: &jayx::OpenOrders<'_>) -> Fields {
         for order in orders.iter() {
             let numbers = [
                 order.id,
-                order.reserved.0,
-                order.executed.0,
-                order.cost,
-                order.created.0,
-                order.modified.0,
+                order.reserved.unwrap_or_default(),
+                order.executed.map_or(0, |lots| lots.0),
+                order.cost.unwrap_or_default(),
+                order.created.map_or(0, |at| at.0),
+                order.modified.map_or(0, |at| at.0),
             ];
             fields.extend(numbers.map(Field::Int));
             fields.push(order.last_lots.map(|lots| lots.0).into());
             fields.push(order.last_ticks.map(|ticks| ticks.0).into());
             fields.push(order.side.into());
-            let words = [order.kind, order.state, order.symbol];
+            let words = [order.kind.unwrap_or_default(), order.state, order.symbol];
             fields.extend(words.map(Field::from));
-            fields.extend([order.price.0, order.quantity.0].map(Field::from));
+            fields.extend([order.price.map_or("", |it| it.0), order.quantity.0].map(Field::from));
         }
     }
     fields

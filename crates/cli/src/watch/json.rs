@@ -290,6 +290,7 @@ impl<'a> Json<'a> {
                 connection,
                 frame,
                 error,
+                ..
             } => Object::BadLine {
                 of: self.of(connection),
                 frame,
@@ -297,7 +298,9 @@ impl<'a> Json<'a> {
                 byte: error.offset,
                 error: Text(error.kind),
             },
-            Event::Unknown { connection, kind } => Object::Unknown {
+            Event::Unknown {
+                connection, kind, ..
+            } => Object::Unknown {
                 of: self.of(connection),
                 kind,
             },

@@ -114,11 +114,11 @@ pub(super) fn fill<'a>(
 }
 
 fn read_user<'a>(user: Value<'_, 'a>) -> Result<User<'a>, Fault> {
-    read_fields!(user, "user", { "id" => id, "tag" => tag, "imageUrl" => image_url });
+    read_fields!(user, "user", { "id" => id }, extra { "tag" => tag, "imageUrl" => image_url });
     Ok(User {
         id: id.str(&user)?,
-        tag: tag.opt_str()?,
-        image_url: image_url.opt_str()?,
+        tag: tag.read(Value::str),
+        image_url: image_url.read(Value::str),
     })
 }
 
@@ -133,10 +133,11 @@ fn read_order<'a>(order: Value<'_, 'a>) -> Result<FilledOrder<'a>, Fault> {
         "outcome" => outcome,
         "outcomeLabel" => outcome_label,
         "currency" => currency,
-        "engine" => engine,
-        "orderType" => order_type,
         "createdAt" => created_at,
         "updatedAt" => updated_at,
+    }, extra {
+        "engine" => engine,
+        "orderType" => order_type,
     });
     Ok(FilledOrder {
         id: id.str(&order)?,
@@ -148,8 +149,8 @@ fn read_order<'a>(order: Value<'_, 'a>) -> Result<FilledOrder<'a>, Fault> {
         outcome: outcome.str(&order)?,
         outcome_label: outcome_label.str(&order)?,
         currency: currency.str(&order)?,
-        engine: engine.opt_str()?,
-        order_type: order_type.opt_str()?,
+        engine: engine.read(Value::str),
+        order_type: order_type.read(Value::str),
         created_at: IsoTime(created_at.str(&order)?),
         updated_at: IsoTime(updated_at.str(&order)?),
     })
@@ -162,23 +163,22 @@ fn read_event<'a>(event: Value<'_, 'a>) -> Result<Event<'a>, Fault> {
         "title" => title,
         "type" => kind,
         "createdAt" => created_at,
-        "imageUrl" => image_url,
-    });
+    }, extra { "imageUrl" => image_url });
     Ok(Event {
         id: id.str(&event)?,
         slug: slug.str(&event)?,
         title: title.str(&event)?,
         kind: kind.str(&event)?,
         created_at: IsoTime(created_at.str(&event)?),
-        image_url: image_url.opt_str()?,
+        image_url: image_url.read(Value::str),
     })
 }
 
 fn read_market<'a>(market: Value<'_, 'a>) -> Result<Market<'a>, Fault> {
-    read_fields!(market, "market", { "id" => id, "title" => title, "imageUrl" => image_url });
+    read_fields!(market, "market", { "id" => id, "title" => title }, extra { "imageUrl" => image_url });
     Ok(Market {
         id: id.str(&market)?,
         title: title.str(&market)?,
-        image_url: image_url.opt_str()?,
+        image_url: image_url.read(Value::str),
     })
 }

@@ -69,54 +69,53 @@ pub(super) fn update<'a>(
 ) -> Result<OrderUpdated<'a>, Fault> {
     read_fields!(data, "data", {
         "orderId" => order_id,
-        "eventId" => event_id,
         "marketId" => market_id,
         "order" => order,
-        "timestamp" => timestamp,
-    });
+    }, extra { "eventId" => event_id, "timestamp" => timestamp });
     Ok(OrderUpdated {
         order_id: order_id.str(&data)?,
-        event_id: event_id.opt_str()?,
+        event_id: event_id.read(Value::str),
         market_id: market_id.str(&data)?,
         order: read_order(order.require(&data)?)?,
-        updated: timestamp.opt_integer()?.map(UnixSeconds),
+        updated: timestamp.read(Value::integer).map(UnixSeconds),
         sent,
     })
 }
 
 fn read_order<'a>(order: Value<'_, 'a>) -> Result<Order<'a>, Fault> {
     read_fields!(order, "order", {
+        "side" => side,
+        "quantity" => quantity,
+        "filledQuantity" => filled_quantity,
+        "remainingQuantity" => remaining_quantity,
+        "status" => status,
+    }, extra {
         "id" => id,
         "userId" => user_id,
         "marketId" => market_id,
         "outcomeId" => outcome_id,
         "outcomeLabel" => outcome_label,
-        "side" => side,
         "price" => price,
-        "quantity" => quantity,
-        "filledQuantity" => filled_quantity,
-        "remainingQuantity" => remaining_quantity,
         "avgFillPrice" => avg_fill_price,
-        "status" => status,
         "timeInForce" => time_in_force,
         "createdAt" => created_at,
         "updatedAt" => updated_at,
     });
     Ok(Order {
-        id: id.opt_str()?,
-        user_id: user_id.opt_str()?,
-        market_id: market_id.opt_str()?,
-        outcome_id: outcome_id.opt_str()?,
-        outcome_label: outcome_label.opt_str()?,
+        id: id.read(Value::str),
+        user_id: user_id.read(Value::str),
+        market_id: market_id.read(Value::str),
+        outcome_id: outcome_id.read(Value::str),
+        outcome_label: outcome_label.read(Value::str),
         side: side.require(&order)?.trade_side("side")?,
-        price: price.opt_decimal()?,
+        price: price.read(Value::decimal),
         quantity: quantity.decimal(&order)?,
         filled_quantity: filled_quantity.decimal(&order)?,
         remaining_quantity: remaining_quantity.decimal(&order)?,
-        avg_fill_price: avg_fill_price.opt_decimal()?,
+        avg_fill_price: avg_fill_price.read(Value::decimal),
         status: status.str(&order)?,
-        time_in_force: time_in_force.opt_str()?,
-        created_at: created_at.opt_integer()?.map(UnixSeconds),
-        updated_at: updated_at.opt_integer()?.map(UnixSeconds),
+        time_in_force: time_in_force.read(Value::str),
+        created_at: created_at.read(Value::integer).map(UnixSeconds),
+        updated_at: updated_at.read(Value::integer).map(UnixSeconds),
     })
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use ticklot_book::{Lots, Ticks};
 
-use crate::error::{ErrorKind, Fault};
-use crate::json::{Slot, Value, read_fields};
+use crate::error::{ErrorKind, Fault, Skipped, SkippedItems, VenueName};
+use crate::json::{Extra, Value, read_fields};
 use crate::units::{Decimal, TradeSide, UnixMillis};
 use crate::words::{WordSpace, Words};
 
@@ -18,6 +18,7 @@ pub(super) struct AccountSpace {
     pub(super) words: WordSpace,
     pub(super) cancelled: Vec<Row>,
     pub(super) modified: Vec<Row>,
+    skipped: Option<Skipped>,
 }
 
 impl AccountSpace {
@@ -33,7 +34,16 @@ impl AccountSpace {
         OpenOrders {
             cancel: orders(&self.cancelled),
             modify: orders(&self.modified),
+            skipped: self.skipped.as_ref(),
         }
+    }
+
+    /// Forgets the orders that were read last.
+    pub(super) fn begin_orders(&mut self) {
+        self.words.clear();
+        self.cancelled.clear();
+        self.modified.clear();
+        self.skipped = None;
     }
 }
 
@@ -42,13 +52,16 @@ impl AccountSpace {
 pub(super) struct Row {
     pub(super) id: i64,
     pub(super) side: TradeSide,
-    pub(super) reserved: Lots,
-    pub(super) executed: Lots,
-    pub(super) cost: i64,
+    pub(super) reserved: Option<i64>,
+    pub(super) executed: Option<Lots>,
+    pub(super) cost: Option<i64>,
     pub(super) last_lots: Option<Lots>,
     pub(super) last_ticks: Option<Ticks>,
-    pub(super) created: UnixMillis,
-    pub(super) modified: UnixMillis,
+    pub(super) created: Option<UnixMillis>,
+    pub(super) modified: Option<UnixMillis>,
+    pub(super) has_kind: bool,
+    pub(super) has_price: bool,
+    /// The first of its words: kind, state, symbol, price, quantity.
     pub(super) words: u32,
 }
 
@@ -103,6 +116,8 @@ pub struct OpenOrders<'a> {
     pub cancel: Orders<'a>,
     /// Orders that are new, or have changed.
     pub modify: Orders<'a>,
+    /// The orders of both lists that were left out: their number, state, side, symbol or quantity could not be read.
+    pub skipped: Option<&'a Skipped>,
 }
 
 /// A list of orders, in the order of the message.
@@ -118,29 +133,30 @@ pub struct Order<'a> {
     /// The venue's number of it.
     pub id: i64,
     /// `LIMIT`, `MARKET` and others.
-    pub kind: &'a str,
+    pub kind: Option<&'a str>,
     /// `NEW`, `CANCELED` and others.
     pub state: &'a str,
     /// Which way.
     pub side: TradeSide,
-    /// The reserved size (`resd`).
-    pub reserved: Lots,
+    /// The reserved amount (`resd`), as the venue's whole number. Its unit is not documented: in the venue's example it
+    /// is price times quantity, so it is no number of lots.
+    pub reserved: Option<i64>,
     /// The executed size (`exec`).
-    pub executed: Lots,
-    /// What it has cost, in a unit that is not documented.
-    pub cost: i64,
+    pub executed: Option<Lots>,
+    /// The cost of its fills, as the venue's whole number. Its unit is not documented.
+    pub cost: Option<i64>,
     /// The size of its last fill.
     pub last_lots: Option<Lots>,
     /// The price of its last fill.
     pub last_ticks: Option<Ticks>,
     /// When it was placed.
-    pub created: UnixMillis,
+    pub created: Option<UnixMillis>,
     /// When it was last modified.
-    pub modified: UnixMillis,
+    pub modified: Option<UnixMillis>,
     /// The symbol.
     pub symbol: &'a str,
-    /// The limit price.
-    pub price: Decimal<'a>,
+    /// The limit price. A market order has none.
+    pub price: Option<Decimal<'a>>,
     /// The ordered quantity.
     pub quantity: Decimal<'a>,
 }
@@ -165,7 +181,7 @@ impl<'a> Orders<'a> {
             let word = |place| words.get(row.words + place);
             Order {
                 id: row.id,
-                kind: word(0),
+                kind: row.has_kind.then(|| word(0)),
                 state: word(1),
                 side: row.side,
                 reserved: row.reserved,
@@ -176,7 +192,7 @@ impl<'a> Orders<'a> {
                 created: row.created,
                 modified: row.modified,
                 symbol: word(2),
-                price: Decimal(word(3)),
+                price: row.has_price.then(|| Decimal(word(3))),
                 quantity: Decimal(word(4)),
             }
         })
@@ -215,42 +231,39 @@ pub(super) fn positions<'a>(
 pub(super) fn open_orders<'a>(
     payload: Value<'_, 'a>,
     space: &'a mut AccountSpace,
+    base: usize,
 ) -> Result<OpenOrders<'a>, Fault> {
     read_fields!(payload, "openorders", { "cancel" => cancel, "modify" => modify });
+    space.begin_orders();
     let AccountSpace {
         words,
         cancelled,
         modified,
+        ..
     } = space;
-    words.clear();
+    let mut skipped = SkippedItems::default();
     // Either list may be absent: an empty one says nothing too.
-    read_orders("cancel", &cancel, words, cancelled)?;
-    read_orders("modify", &modify, words, modified)?;
-    Ok(space.open_orders())
-}
-
-fn read_orders(
-    field: &'static str,
-    slot: &Slot<'_, '_>,
-    words: &mut WordSpace,
-    rows: &mut Vec<Row>,
-) -> Result<(), Fault> {
-    rows.clear();
-    let Some(list) = slot.get() else {
-        return Ok(());
-    };
-    for item in bounded(list, field)? {
-        rows.push(order(item, words)?);
+    for (field, list, rows) in [
+        ("cancel", &cancel, cancelled),
+        ("modify", &modify, modified),
+    ] {
+        let Some(list) = list.get() else { continue };
+        let orders = bounded(list, field)?.filter_map(|item| skipped.keep(order(item, words)));
+        rows.extend(orders);
     }
-    Ok(())
+    space.skipped = skipped.report(VenueName::JAYX, base);
+    Ok(space.open_orders())
 }
 
 fn order(item: Value<'_, '_>, words: &mut WordSpace) -> Result<Row, Fault> {
     read_fields!(item, "order", {
         "id" => id,
-        "type" => kind,
         "state" => state,
         "side" => side,
+        "symbol" => symbol,
+        "quantity" => quantity,
+    }, extra {
+        "type" => kind,
         "resd" => reserved,
         "exec" => executed,
         "cost" => cost,
@@ -258,33 +271,36 @@ fn order(item: Value<'_, '_>, words: &mut WordSpace) -> Result<Row, Fault> {
         "lastTicks" => last_ticks,
         "created" => created,
         "modified" => modified,
-        "symbol" => symbol,
         "price" => price,
-        "quantity" => quantity,
     });
-    let first = words.push(kind.str(&item)?);
-    words.push(state.str(&item)?);
-    words.push(symbol.str(&item)?);
-    words.push(price.decimal(&item)?.0);
-    words.push(quantity.decimal(&item)?.0);
-    let whole = |slot: &Slot<'_, '_>, name| slot.require(&item)?.steps(name, 0);
-    let millis = |slot: &Slot<'_, '_>, name| slot.require(&item)?.integer(name).map(UnixMillis);
-    Ok(Row {
-        id: whole(&id, "id")?,
+    let steps = |extra: &Extra<'_, '_>| extra.read(|value, name| value.steps(name, 0));
+    let millis = |extra: &Extra<'_, '_>| extra.read(Value::integer).map(UnixMillis);
+    let (kind, price) = (kind.read(Value::str), price.read(Value::decimal));
+    let row = Row {
+        id: id.require(&item)?.steps("id", 0)?,
         side: side.require(&item)?.trade_side("side")?,
-        reserved: Lots(whole(&reserved, "resd")?),
-        executed: Lots(whole(&executed, "exec")?),
-        cost: whole(&cost, "cost")?,
-        last_lots: last_lots
-            .optional(|value, name| value.steps(name, 0))?
-            .map(Lots),
-        last_ticks: last_ticks
-            .optional(|value, name| value.steps(name, 0))?
-            .map(Ticks),
-        created: millis(&created, "created")?,
-        modified: millis(&modified, "modified")?,
-        words: first,
-    })
+        reserved: reserved.read(Value::integer),
+        executed: steps(&executed).map(Lots),
+        cost: cost.read(Value::integer),
+        last_lots: steps(&last_lots).map(Lots),
+        last_ticks: steps(&last_ticks).map(Ticks),
+        created: millis(&created),
+        modified: millis(&modified),
+        has_kind: kind.is_some(),
+        has_price: price.is_some(),
+        words: words.end(),
+    };
+    let texts = [
+        kind.unwrap_or_default(),
+        state.str(&item)?,
+        symbol.str(&item)?,
+        price.map_or("", |price| price.0),
+        quantity.decimal(&item)?.0,
+    ];
+    for text in texts {
+        words.push(text);
+    }
+    Ok(row)
 }
 
 /// The items of an array that is not too long.

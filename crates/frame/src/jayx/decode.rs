@@ -8,8 +8,8 @@ use super::account::{AccountSpace, OpenOrders, Positions, open_orders, positions
 use super::kline::{Kline, kline};
 use super::packet::{self, Json, Packet};
 use super::scan::{self, Other, Wrap};
-use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
-use crate::json::{MAX_LINE, Parser, Slot, Value, read_fields};
+use crate::error::{DecodeError, ErrorKind, Fault, Skipped, SkippedItems, VenueName};
+use crate::json::{Extra, MAX_LINE, Parser, Slot, Value, read_fields};
 use crate::levels::{LevelSpace, Levels, ListPlaces};
 use crate::scan::{Repeats, Scan, Scanner};
 use crate::units::{Trade, UnixMillis};
@@ -29,6 +29,12 @@ pub enum Envelope {
     /// Told from each frame's first byte: a digit starts a packet. For recorded logs.
     Auto,
 }
+
+/// The ping interval of a server that sends none that can be used, in milliseconds: Engine.IO's default.
+pub const PING_INTERVAL_MS: u32 = 25_000;
+
+/// The ping timeout of such a server, in milliseconds: Engine.IO's default.
+pub const PING_TIMEOUT_MS: u32 = 20_000;
 
 /// A message from the server, borrowed from the frame and the decoder.
 #[derive(Clone, Copy, Debug)]
@@ -64,9 +70,9 @@ pub enum Message<'a> {
 pub enum Control<'a> {
     /// The server's handshake.
     Open {
-        /// The server pings this often, in milliseconds.
+        /// The server pings this often, in milliseconds. Not zero.
         ping_interval_ms: u32,
-        /// A ping must be answered within this time, in milliseconds.
+        /// A ping must be answered within this time, in milliseconds. Not zero.
         ping_timeout_ms: u32,
     },
     /// The default namespace is joined.
@@ -106,7 +112,21 @@ pub struct OrderBook<'a> {
     /// Recent trades, newest first. Whether a message repeats trades of earlier ones is not
     /// documented.
     pub trades: &'a [Trade],
+    /// The trades that were left out, since a field of theirs could not be read, or the whole list, if it is no list.
+    pub skipped: Option<&'a Skipped>,
     levels: Levels<'a>,
+}
+
+impl<'a> Message<'a> {
+    /// The items of a list in it that were left out, since they could not be read. They cost nothing else of it.
+    #[must_use]
+    pub fn skipped(&self) -> Option<&'a Skipped> {
+        match self {
+            Self::OrderBook(book) => book.skipped,
+            Self::OpenOrders(orders) => orders.skipped,
+            _ => None,
+        }
+    }
 }
 
 impl OrderBook<'_> {
@@ -135,6 +155,7 @@ pub struct Decoder {
 struct Space {
     levels: LevelSpace,
     trades: Repeats<Trade>,
+    skipped: Option<Skipped>,
     account: AccountSpace,
 }
 
@@ -162,21 +183,30 @@ impl Decoder {
         self.envelope
     }
 
-    /// Decodes one frame. A payload is one JSON text: the frame is not split into lines.
+    /// Whether a frame is read as a packet of Socket.IO. A frame that is none may hold several payloads, one a line:
+    /// split it with [`Lines`](crate::Lines).
+    #[must_use]
+    pub fn is_packet(&self, frame: &[u8]) -> bool {
+        match self.envelope {
+            Envelope::SocketIo => true,
+            Envelope::Plain => false,
+            Envelope::Auto => frame.first().is_some_and(u8::is_ascii_digit),
+        }
+    }
+
+    /// Decodes one packet, or one line of a frame of the plain envelope.
     ///
-    /// Unknown fields are passed over; absent or null trades are none; a level without `count`
-    /// counts 0.
+    /// Unknown fields are passed over. An optional field is none when it is absent, null, or cannot be read: the
+    /// trades of a book, the `count` of a level (0 then), all of an order but its number, state, side, symbol and
+    /// quantity. A trade or an order that cannot be read is left out: see [`Message::skipped`]. A ping interval or
+    /// timeout that is no positive whole number of milliseconds is Engine.IO's default.
     ///
     /// # Errors
     /// The frame is no packet or no JSON, a field is missing or of the wrong type, a number is not
     /// whole, too large or negative, or a limit is passed (see [`Decoder`]). The error names the
     /// byte of the frame.
     pub fn decode<'a>(&'a mut self, frame: &'a [u8]) -> Result<Message<'a>, DecodeError> {
-        let packets = match self.envelope {
-            Envelope::SocketIo => true,
-            Envelope::Plain => false,
-            Envelope::Auto => frame.first().is_some_and(u8::is_ascii_digit),
-        };
+        let packets = self.is_packet(frame);
         let Self {
             scanner,
             parser,
@@ -204,12 +234,7 @@ impl Decoder {
     /// a packet's name for one of the session. None when that cannot be read. For the error path: it
     /// reads the frame again.
     pub fn subject<'a>(&'a mut self, frame: &'a [u8]) -> Option<&'a str> {
-        let packets = match self.envelope {
-            Envelope::SocketIo => true,
-            Envelope::Plain => false,
-            Envelope::Auto => frame.first().is_some_and(u8::is_ascii_digit),
-        };
-        if !packets {
+        if !self.is_packet(frame) {
             return self.parser.parse(frame, plain_subject).ok();
         }
         match packet::read(frame).ok()? {
@@ -241,6 +266,7 @@ impl Space {
             bids: levels.bids,
             asks: levels.asks,
             trades: self.trades.items(),
+            skipped: None,
             levels,
         }
     }
@@ -324,10 +350,11 @@ fn parse<'a, R>(
 }
 
 fn open<'a>(root: Value<'_, 'a>) -> Result<Control<'a>, Fault> {
-    read_fields!(root, "open", { "pingInterval" => interval, "pingTimeout" => timeout });
+    read_fields!(root, "open", {}, extra { "pingInterval" => interval, "pingTimeout" => timeout });
+    let millis = |extra: &Extra<'_, '_>| extra.read(Value::count).filter(|millis| *millis > 0);
     Ok(Control::Open {
-        ping_interval_ms: interval.require(&root)?.count("pingInterval")?,
-        ping_timeout_ms: timeout.require(&root)?.count("pingTimeout")?,
+        ping_interval_ms: millis(&interval).unwrap_or(PING_INTERVAL_MS),
+        ping_timeout_ms: millis(&timeout).unwrap_or(PING_TIMEOUT_MS),
     })
 }
 
@@ -361,7 +388,10 @@ fn payload<'d, 'a: 'd>(
         ORDER_BOOK => Message::OrderBook(order_book(value()?, space)?),
         "kline" => Message::Kline(kline(value()?)?),
         "positions" => Message::Positions(positions(value()?, &mut space.account)?),
-        "openorders" => Message::OpenOrders(open_orders(value()?, &mut space.account)?),
+        "openorders" => {
+            let base = space.levels.base();
+            Message::OpenOrders(open_orders(value()?, &mut space.account, base)?)
+        }
         ERROR => Message::Error {
             message: value().map_or("", reason),
         },
@@ -459,7 +489,7 @@ fn bare_event(root: Value<'_, '_>) -> Result<&'static str, Fault> {
 }
 
 fn order_book<'a>(payload: Value<'_, 'a>, space: &'a mut Space) -> Result<OrderBook<'a>, Fault> {
-    read_fields!(payload, "orderbook", { "orderBook" => book, "trades" => trades });
+    read_fields!(payload, "orderbook", { "orderBook" => book }, extra { "trades" => trades });
     let book = book.require(&payload)?;
     read_fields!(book, "orderBook", { "asks" => asks, "bids" => bids });
     bids.require(&book)?;
@@ -467,42 +497,47 @@ fn order_book<'a>(payload: Value<'_, 'a>, space: &'a mut Space) -> Result<OrderB
     let Space {
         levels,
         trades: trade_space,
+        skipped,
         ..
     } = space;
     levels.fill(bids.get(), asks.get(), level)?;
     let trade_space = trade_space.otherwise();
-    read_trades(trades.get(), trade_space)?;
+    *skipped = read_trades(&trades, trade_space).report(VenueName::JAYX, levels.base());
     let levels = levels.view();
     Ok(OrderBook {
         bids: levels.bids,
         asks: levels.asks,
         trades: trade_space,
+        skipped: skipped.as_ref(),
         levels,
     })
 }
 
 fn level(item: Value<'_, '_>) -> Result<Level, Fault> {
-    read_fields!(item, "level", { "ticks" => ticks, "lots" => lots, "count" => count });
+    read_fields!(item, "level", { "ticks" => ticks, "lots" => lots }, extra { "count" => count });
     Ok(Level {
         ticks: Ticks(ticks.require(&item)?.steps("ticks", 0)?),
         lots: Lots(lots.require(&item)?.steps("lots", 0)?),
-        count: count.get().map_or(Ok(0), |value| value.count("count"))?,
+        count: count.read(Value::count).unwrap_or(0),
     })
 }
 
-fn read_trades(value: Option<Value<'_, '_>>, trades: &mut Vec<Trade>) -> Result<(), Fault> {
-    let Some(value) = value else { return Ok(()) };
-    for item in value.items("trades")? {
-        if trades.len() == MAX_LEVELS {
-            let limit = MAX_LEVELS;
-            return Err(item.fault(ErrorKind::TooManyLevels {
-                field: "trades",
-                limit,
-            }));
-        }
-        trades.push(trade(item)?);
+fn read_trades(list: &Extra<'_, '_>, trades: &mut Vec<Trade>) -> SkippedItems {
+    let mut skipped = SkippedItems::default();
+    let list = list
+        .read(|value, _| Ok(*value))
+        .filter(|list| !list.is_null());
+    let Some(items) = list.and_then(|list| skipped.keep(list.items("trades"))) else {
+        return skipped;
+    };
+    for item in items {
+        let room = item.check_count(trades.len(), MAX_LEVELS, "trades");
+        let Some(trade) = skipped.keep(room.and_then(|()| trade(item))) else {
+            continue;
+        };
+        trades.push(trade);
     }
-    Ok(())
+    skipped
 }
 
 fn trade(item: Value<'_, '_>) -> Result<Trade, Fault> {

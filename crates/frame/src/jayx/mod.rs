@@ -12,7 +12,9 @@ mod request;
 mod scan;
 
 pub use account::{Balance, MAX_ITEMS, OpenOrders, Order, Orders, Positions};
-pub use decode::{Control, Decoder, Envelope, Message, OrderBook};
+pub use decode::{
+    Control, Decoder, Envelope, Message, OrderBook, PING_INTERVAL_MS, PING_TIMEOUT_MS,
+};
 pub use kline::{Candle, Kline};
 pub use packet::asked_ack;
 pub use request::{

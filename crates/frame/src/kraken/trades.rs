@@ -5,7 +5,7 @@ use std::fmt;
 use ticklot_book::{Lots, Ticks};
 
 use super::books::{lots, millis, ticks};
-use crate::error::Fault;
+use crate::error::{Fault, Skipped, SkippedItems, VenueName};
 use crate::iso_time::IsoTime;
 use crate::json::{Value, read_fields};
 use crate::units::{Scales, TradeSide, UnixMillis};
@@ -40,6 +40,8 @@ pub struct Trade<'a> {
 pub struct Trades<'a> {
     /// Whether they are the recent trades sent at a subscription, rather than new ones.
     pub is_snapshot: bool,
+    /// The trades that were left out, since they could not be read.
+    pub skipped: Option<&'a Skipped>,
     entries: &'a [Entry],
     words: Words<'a>,
 }
@@ -84,6 +86,7 @@ impl fmt::Debug for Trades<'_> {
 pub(super) struct TradeSpace {
     entries: Vec<Entry>,
     words: WordSpace,
+    skipped: Option<Skipped>,
 }
 
 /// A trade, its strings as indices into a [`WordSpace`].
@@ -104,15 +107,22 @@ pub(super) fn read<'a>(
     space: &'a mut TradeSpace,
     scales: &(impl Scales + ?Sized),
 ) -> Result<Trades<'a>, Fault> {
-    let TradeSpace { entries, words } = space;
+    let TradeSpace {
+        entries,
+        words,
+        skipped: reported,
+    } = space;
     entries.clear();
     words.clear();
-    for item in data.items("data")? {
-        item.check_count(entries.len(), MAX_TRADES, "data")?;
-        entries.push(trade(item, words, scales)?);
+    let mut skipped = SkippedItems::default();
+    for (count, item) in data.items("data")?.enumerate() {
+        item.check_count(count, MAX_TRADES, "data")?;
+        entries.extend(skipped.keep(trade(item, words, scales)));
     }
+    *reported = skipped.report(VenueName::KRAKEN, 0);
     Ok(Trades {
         is_snapshot,
+        skipped: reported.as_ref(),
         entries,
         words: words.view(),
     })

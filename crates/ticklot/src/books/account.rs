@@ -83,6 +83,10 @@ pub struct Order {
     pub quantity: String,
     /// The filled quantity.
     pub filled: Option<Fixed>,
+    /// The reserved amount, as the venue's whole number: see [`OrderUpdate::reserved`].
+    pub reserved: Option<i64>,
+    /// The cost of its fills, as the venue's whole number: see [`OrderUpdate::cost`].
+    pub cost: Option<i64>,
     /// When it was placed.
     pub created: Option<UnixMillis>,
     /// When it was last modified.
@@ -232,6 +236,8 @@ impl From<&OrderUpdate<'_>> for Order {
             price: order.price.map(|price| price.0.to_owned()),
             quantity: order.quantity.0.to_owned(),
             filled: order.filled,
+            reserved: order.reserved,
+            cost: order.cost,
             created: order.created,
             modified: order.modified,
         }
@@ -259,6 +265,8 @@ mod tests {
             price: Some(Decimal("10.5")),
             quantity: Decimal("2"),
             filled: None,
+            reserved: Some(1_050),
+            cost: Some(0),
             created: None,
             modified: None,
         }

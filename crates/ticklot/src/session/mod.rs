@@ -366,7 +366,7 @@ impl<V: Venue> Session<V> {
     }
 
     /// A text message came. Returns what the venue makes of it; allocates nothing once warm. While no
-    /// connection is open it is dropped and counted.
+    /// connection is open it is dropped and counted. One of nothing but white space is a sign of life and no more.
     #[must_use]
     pub fn frame<H: OnMessage<V> + ?Sized>(
         &mut self,
@@ -422,11 +422,14 @@ impl<V: Venue> Session<V> {
         }
         let times = (as_of, received, now);
         let reply = self.with_context(times, books, handler, |venue, context, max_frame| {
+            if frame.trim_ascii_start().is_empty() {
+                return Reply::Data;
+            }
             if frame.len() <= max_frame {
                 return venue.frame(frame, context);
             }
             let error = too_long(venue.name(), max_frame);
-            Reply::from(context.unreadable(Concerns::Connection, error))
+            Reply::from(context.unreadable(Concerns::Connection, error, frame))
         });
         if frame.len() > LONG_FRAME {
             self.keep_buffers(frame.len(), books);

@@ -11,7 +11,6 @@ const ETH: &str = "ETH/USD";
 /// A frame, and the books that may have lost an update with it.
 const FRAMES: &[(&str, &[&str])] = &[
     ("{", &[BTC, ETH]),
-    ("", &[BTC, ETH]),
     ("[1]", &[BTC, ETH]),
     (r#"{"channel":"book","type":"update"}"#, &[BTC, ETH]),
     (

@@ -24,6 +24,8 @@ pub(crate) struct Bench<V: Venue> {
     wire: Vec<(u64, String)>,
     /// Break at the next event.
     pub(crate) tired: bool,
+    /// The bytes of the last line that could not be read or is not known.
+    pub(crate) odd: String,
 }
 
 impl<V: Venue> Bench<V> {
@@ -38,6 +40,7 @@ impl<V: Venue> Bench<V> {
             wire: Vec::new(),
             trades: String::new(),
             tired: false,
+            odd: String::new(),
         }
     }
 
@@ -52,12 +55,18 @@ impl<V: Venue> Bench<V> {
             told,
             tired,
             trades,
+            odd,
             ..
         } = self;
         let mut handler = |event: Event<'_>, books: &Books| {
             match &event {
                 Event::Book(_) => trades.clear(),
                 Event::Trades(new) => *trades = times(new),
+                Event::BadLine { error, bytes, .. } => {
+                    assert!(error.offset as usize <= bytes.len(), "{error}");
+                    *odd = String::from_utf8_lossy(bytes).into_owned();
+                }
+                Event::Unknown { bytes, .. } => *odd = String::from_utf8_lossy(bytes).into_owned(),
                 _ => {}
             }
             told.push(tell(&event, books));

@@ -477,7 +477,7 @@ fn frames_beyond_the_limit_are_refused_whole() {
     rules.max_frame = 100;
     let mut bench = Bench::new(Bayse::any().build().unwrap(), rules);
     bench.open();
-    bench.frame(&" ".repeat(101));
+    bench.frame(&"x".repeat(101));
     assert_eq!(
         bench.told()[1],
         "bad 0: bayse: line 0, byte 100: longer than the limit of 100 bytes"

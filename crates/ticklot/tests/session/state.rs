@@ -460,7 +460,7 @@ impl OnMessage<JayX> for Both {
         _: &Books,
     ) -> ControlFlow<()> {
         if let jayx::Message::OpenOrders(list) = message {
-            let cost = list.modify.iter().map(|order| order.cost);
+            let cost = list.modify.iter().map(|order| order.cost.unwrap());
             let cost: Vec<_> = cost.collect();
             self.0.push(format!("{} costs {cost:?}", receipt.frame));
         }

@@ -128,7 +128,8 @@ impl DeltaVenue {
             Some(id) => Concerns::Book(id),
             None => Concerns::Connection,
         };
-        context.unreadable(concerns, error(ErrorKind::Value { field: "message" }))
+        let error = error(ErrorKind::Value { field: "message" });
+        context.unreadable(concerns, error, text.as_bytes())
     }
 }
 

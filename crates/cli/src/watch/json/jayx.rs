@@ -106,18 +106,18 @@ pub(crate) struct OpenOrders<'a> {
 struct Order<'a> {
     id: i64,
     symbol: &'a str,
-    kind: &'a str,
+    kind: Option<&'a str>,
     state: &'a str,
     side: &'static str,
-    price: &'a str,
+    price: Option<&'a str>,
     quantity: &'a str,
-    reserved: Number,
-    executed: Number,
-    cost: i64,
+    reserved: Option<i64>,
+    executed: Option<Number>,
+    cost: Option<i64>,
     last_price: Option<Number>,
     last_quantity: Option<Number>,
-    created_ms: i64,
-    modified_ms: i64,
+    created_ms: Option<i64>,
+    modified_ms: Option<i64>,
 }
 
 impl<'a> Order<'a> {
@@ -128,15 +128,15 @@ impl<'a> Order<'a> {
             kind: order.kind,
             state: order.state,
             side: order.side.as_str(),
-            price: order.price.0,
+            price: order.price.map(|it| it.0),
             quantity: order.quantity.0,
-            reserved: Text(scale.quantity(order.reserved)),
-            executed: Text(scale.quantity(order.executed)),
+            reserved: order.reserved,
+            executed: order.executed.map(|it| Text(scale.quantity(it))),
             cost: order.cost,
             last_price: order.last_ticks.map(|it| Text(scale.price(it))),
             last_quantity: order.last_lots.map(|it| Text(scale.quantity(it))),
-            created_ms: order.created.0,
-            modified_ms: order.modified.0,
+            created_ms: order.created.map(|it| it.0),
+            modified_ms: order.modified.map(|it| it.0),
         }
     }
 }

@@ -110,12 +110,13 @@ fn positions(cursor: &mut Cursor<'_>, space: &mut AccountSpace) -> Option<()> {
 }
 
 fn open_orders(cursor: &mut Cursor<'_>, space: &mut AccountSpace) -> Option<()> {
+    space.begin_orders();
     let AccountSpace {
         words,
         cancelled,
         modified,
+        ..
     } = space;
-    words.clear();
     orders(cursor, words, cancelled)?;
     cursor.expect(b",\"modify\":[")?;
     orders(cursor, words, modified)?;
@@ -123,7 +124,6 @@ fn open_orders(cursor: &mut Cursor<'_>, space: &mut AccountSpace) -> Option<()> 
 }
 
 fn orders(cursor: &mut Cursor<'_>, words: &mut WordSpace, rows: &mut Vec<Row>) -> Option<()> {
-    rows.clear();
     list(cursor, b"]", MAX_ITEMS, |cursor| {
         rows.push(order(cursor, words)?);
         Some(())
@@ -138,13 +138,15 @@ fn order(cursor: &mut Cursor<'_>, words: &mut WordSpace) -> Option<Row> {
     let row = Row {
         id,
         side: trade_side(cursor)?,
-        reserved: Lots(integer(cursor, b",\"resd\":")?),
-        executed: Lots(integer(cursor, b",\"exec\":")?),
-        cost: integer(cursor, b",\"cost\":")?,
+        reserved: Some(integer(cursor, b",\"resd\":")?),
+        executed: Some(Lots(integer(cursor, b",\"exec\":")?)),
+        cost: Some(integer(cursor, b",\"cost\":")?),
         last_lots: nullable_integer(cursor, b",\"lastLots\":")?.map(Lots),
         last_ticks: nullable_integer(cursor, b",\"lastTicks\":")?.map(Ticks),
-        created: UnixMillis(integer(cursor, b",\"created\":")?),
-        modified: UnixMillis(integer(cursor, b",\"modified\":")?),
+        created: Some(UnixMillis(integer(cursor, b",\"created\":")?)),
+        modified: Some(UnixMillis(integer(cursor, b",\"modified\":")?)),
+        has_kind: true,
+        has_price: true,
         words: first,
     };
     words.push(string(cursor, b",\"symbol\":\"")?);

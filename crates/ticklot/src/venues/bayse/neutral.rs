@@ -7,17 +7,17 @@ use ticklot_frame::bayse::{
     Activity, AssetPrice, Currency, Message, OrderUpdated, PriceUpdate, Prices,
 };
 use ticklot_frame::{
-    Decimal, DecodeError, ErrorKind, Scales, Trade, UnixMillis, UnixSeconds, VenueName,
+    Decimal, DecodeError, ErrorKind, Line, Scales, Trade, UnixMillis, UnixSeconds, VenueName,
 };
 
 use crate::books::Instrument;
 use crate::event::{Event, Handler, OrderRef, OrderUpdate, ReferencePrice};
 use crate::venue::{Concerns, Context};
 
-/// Reports what a message means. `scope` is the currency of the connection, `line` the number of the line.
+/// Reports what a message means. `scope` is the currency of the connection, `line` the line that it is in.
 pub(super) fn events<H: Handler + ?Sized>(
     message: &Message<'_>,
-    line: u32,
+    line: Line<'_>,
     scope: Option<Currency>,
     scales: &impl Scales,
     context: &mut Context<'_, H>,
@@ -34,7 +34,7 @@ pub(super) fn events<H: Handler + ?Sized>(
 /// A fill. Its price may be finer than the market's grid, and its scale is as fine as it needs then.
 fn trade<H: Handler + ?Sized>(
     fill: &Activity<'_>,
-    line: u32,
+    line: Line<'_>,
     scale: Scale,
     context: &mut Context<'_, H>,
 ) -> ControlFlow<()> {
@@ -46,7 +46,10 @@ fn trade<H: Handler + ?Sized>(
     });
     let (scale, ticks, lots) = match read {
         Ok(read) => read,
-        Err(error) => return context.unreadable(Concerns::None, no_trade(error).on_line(line)),
+        Err(error) => {
+            let error = no_trade(error).on_line(line.number);
+            return context.unreadable(Concerns::None, error, line.bytes);
+        }
     };
     let created = order.updated_at.unix_millis().ok().or(fill.sent);
     let trade = Trade {
@@ -158,6 +161,8 @@ fn order<H: Handler + ?Sized>(
         price: order.price,
         quantity: order.quantity,
         filled: Fixed::parse(order.filled_quantity.0.as_bytes()).ok(),
+        reserved: None,
+        cost: None,
         created: order.created_at.map(millis),
         modified: order.updated_at.or(update.updated).map(millis),
         sent: update.sent,

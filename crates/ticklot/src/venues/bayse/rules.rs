@@ -8,7 +8,7 @@ use ticklot_frame::bayse::{
     Channel, Currency, Decoder, Endpoint, Message, Request, Room, ServerError, ServerErrorKind,
     Subject, redact,
 };
-use ticklot_frame::{DecodeError, Lines, Scales, VenueName};
+use ticklot_frame::{DecodeError, Line, Lines, Scales, VenueName};
 
 use super::neutral;
 use super::rooms::{self, Rooms};
@@ -60,7 +60,7 @@ impl Venue for Bayse {
         context: &mut Context<'_, H>,
     ) -> Reply {
         for line in Lines::new(frame) {
-            let flow = self.line(line.bytes, line.number, context);
+            let flow = self.line(line, context);
             if flow.is_break() {
                 return Reply::Stop;
             }
@@ -197,16 +197,21 @@ impl Venue for Bayse {
             scope,
             source: Source::Request,
         };
+        let line = Line {
+            number: 0,
+            offset: 0,
+            bytes: body,
+        };
         let mut flow = ControlFlow::Continue(());
         let whole = decoder.books(body, scales, |update| {
             flow = match update {
-                Ok(update) => target.apply(&update, 0, scales.scale(update.market_id), context),
-                Err(error) => context.unreadable(Concerns::None, error),
+                Ok(update) => target.apply(&update, line, scales.scale(update.market_id), context),
+                Err(error) => context.unreadable(Concerns::None, error, body),
             };
             flow
         });
         if let (Err(error), ControlFlow::Continue(())) = (whole, flow) {
-            flow = context.unreadable(Concerns::None, error);
+            flow = context.unreadable(Concerns::None, error, body);
         }
         Reply::from(flow)
     }
@@ -216,8 +221,7 @@ impl Bayse {
     /// One line of a frame.
     fn line<H: OnMessage<Self> + ?Sized>(
         &mut self,
-        line: &[u8],
-        number: u32,
+        line: Line<'_>,
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
         let scope = self.scope();
@@ -233,12 +237,12 @@ impl Bayse {
             acknowledged,
             ..
         } = self;
-        let decoded = decoder.decode(line, scales);
+        let decoded = decoder.decode(line.bytes, scales);
         context.decoded();
         let message = match decoded {
             Ok(message) => message,
             Err(error) => {
-                return refused_line(decoder, outcomes, line, error.on_line(number), context);
+                return refused_line(decoder, outcomes, line, error, context);
             }
         };
         context.count_message();
@@ -252,7 +256,7 @@ impl Bayse {
                     scope,
                     source: Source::Stream,
                 };
-                target.apply(update, number, scales.scale(update.market_id), context)
+                target.apply(update, line, scales.scale(update.market_id), context)
             }
             Message::PriceUpdate(_)
             | Message::Activity(_)
@@ -264,7 +268,7 @@ impl Bayse {
                 }
                 context.confirmed();
                 context.message::<Self>(&message)?;
-                neutral::events(&message, number, scope, scales, context)
+                neutral::events(&message, line, scope, scales, context)
             }
             Message::Connected {
                 client_id, message, ..
@@ -293,7 +297,7 @@ impl Bayse {
                 None => ControlFlow::Continue(()),
             },
             Message::Error { message } => refused(message, rooms, *currency, context),
-            Message::Unknown { kind } => context.unknown(kind),
+            Message::Unknown { kind } => context.unknown(kind, line.bytes),
             _ => ControlFlow::Continue(()),
         }
     }
@@ -305,16 +309,16 @@ impl Bayse {
 fn refused_line<H: Handler + ?Sized>(
     decoder: &mut Decoder,
     outcomes: &Outcomes,
-    line: &[u8],
+    line: Line<'_>,
     error: DecodeError,
     context: &mut Context<'_, H>,
 ) -> ControlFlow<()> {
     let Subject::Book {
         market_id,
         outcome_id,
-    } = decoder.subject(line)
+    } = decoder.subject(line.bytes)
     else {
-        return context.unreadable(Concerns::None, error);
+        return context.unreadable(Concerns::None, error.on_line(line.number), line.bytes);
     };
     // Of a market or an outcome that has no book yet none is out of date.
     let known = |market, outcome| outcomes.get(market, outcome, context.books());
@@ -325,7 +329,7 @@ fn refused_line<H: Handler + ?Sized>(
         (Some(market), None) => Concerns::Books(outcomes.of_market(market)),
         (None, _) => Concerns::Connection,
     };
-    context.unreadable(concerns, error)
+    context.unreadable(concerns, error.on_line(line.number), line.bytes)
 }
 
 /// The server refused something: its most likely subject is reported with it.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use ticklot_book::Scale;
 use ticklot_frame::bayse::{Currency, OrderBook};
-use ticklot_frame::{DecodeError, ErrorKind, VenueName};
+use ticklot_frame::{DecodeError, ErrorKind, Line, VenueName};
 
 use super::MAX_BOOKS;
 use super::desired::Desired;
@@ -59,7 +59,7 @@ impl Target<'_> {
     pub(super) fn apply<H: Handler + ?Sized>(
         &mut self,
         update: &OrderBook<'_>,
-        line: u32,
+        line: Line<'_>,
         scale: Scale,
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
@@ -69,8 +69,11 @@ impl Target<'_> {
         }
         let Some(id) = self.book(update, scale, context) else {
             return match context.books().len() {
-                MAX_BOOKS.. => context.unreadable(Concerns::None, too_many_books(line)),
-                _ => context.no_room(line),
+                MAX_BOOKS.. => {
+                    let error = too_many_books(line.number);
+                    context.unreadable(Concerns::None, error, line.bytes)
+                }
+                _ => context.no_room(line.number, line.bytes),
             };
         };
         let book = context.books().untrusted(id);
@@ -82,7 +85,8 @@ impl Target<'_> {
         // A last trade off the book's grid (an AMM fill, say) is no fault of the book.
         let last = update.last_price.and_then(|price| price.ticks(scale).ok());
         let snapshot = Snapshot {
-            line,
+            line: line.number,
+            bytes: line.bytes,
             bids: update.bids,
             asks: update.asks,
             last_trade: last.map(|ticks| LastTrade {

@@ -33,6 +33,10 @@ const SOCKET_IO_QUERY: &str = "EIO=4&transport=websocket";
 /// How long the Socket.IO handshake may take, from the open connection to the joined namespace.
 const HANDSHAKE: Duration = Duration::from_secs(20);
 
+/// The longest silence of a Socket.IO server, whatever ping interval and timeout it announces. Engine.IO's
+/// defaults come to 45 s; a server that announces days would never be given up.
+const MAX_SILENCE: Duration = Duration::from_secs(120);
+
 /// How long a connection of the plain form may bring nothing while it carries an order book. No
 /// heartbeat is documented for it: without a limit a connection whose other end has vanished would
 /// never be given up.

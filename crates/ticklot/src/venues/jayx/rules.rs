@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ticklot_book::{Fixed, Nanos, Scale};
-use ticklot_frame::VenueName;
+use ticklot_book::{Nanos, Scale};
 use ticklot_frame::jayx::{
     self, Control, Decoder, Envelope, JOIN, Kline, Message, OpenOrders, OrderBook, PONG, Positions,
     acknowledge, asked_ack, redact,
 };
+use ticklot_frame::{Lines, Skipped, VenueName};
 
-use super::{HANDSHAKE, JayX, MAX_DOUBLINGS, PATIENCE, PLAIN_SILENCE, Topic};
+use super::{HANDSHAKE, JayX, MAX_DOUBLINGS, MAX_SILENCE, PATIENCE, PLAIN_SILENCE, Topic};
 use crate::books::{BookConfig, BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
 use crate::event::{
     EndReason, Event, Handler, LastTrade, OnMessage, OrderRef, OrderUpdate, Source,
@@ -73,61 +73,17 @@ impl Venue for JayX {
         frame: &[u8],
         context: &mut Context<'_, H>,
     ) -> Reply {
-        // The server asks for an acknowledgement of the event; the venue documents none.
-        if self.envelope != Envelope::Plain
-            && frame.get(2).is_some_and(u8::is_ascii_digit)
-            && let Some(id) = asked_ack(frame)
-        {
-            context.outbox().push(|out| acknowledge(out, id));
+        if self.decoder.is_packet(frame) {
+            // A packet is one text.
+            return self.text(frame, 0, context);
         }
-        let decoded = self.decoder.decode(frame);
-        context.decoded();
-        let message = match decoded {
-            Ok(message) => message,
-            Err(error) => {
-                // A connection carries one book; a message that may be it makes it a gap.
-                let is_other = self
-                    .decoder
-                    .subject(frame)
-                    .is_some_and(|event| event != "orderbook");
-                let concerns = match self.book {
-                    Some(id) if !is_other => Concerns::Book(id),
-                    _ => Concerns::None,
-                };
-                return Reply::from(context.unreadable(concerns, error));
+        for line in Lines::new(frame) {
+            match self.text(line.bytes, line.number, context) {
+                Reply::Data => {}
+                reply => return reply,
             }
-        };
-        if let Message::Control(control) = message {
-            if let Control::Refused { message } = control
-                && context.refused(message, None).is_break()
-            {
-                return Reply::Stop;
-            }
-            let step = Step::of(control);
-            return self.step(step, context);
         }
-        context.count_message();
-        Reply::from(match &message {
-            Message::OrderBook(update) => match self.book {
-                Some(id) => {
-                    let flow = order_book(id, update, context);
-                    match self.book_by {
-                        Some(_) if flow.is_continue() => self.book_arrived(id, context),
-                        _ => flow,
-                    }
-                }
-                None => {
-                    context.count_unrequested();
-                    ControlFlow::Continue(())
-                }
-            },
-            Message::Error { message } => context.refused(message, None),
-            Message::Unknown { kind } => context.unknown(kind),
-            other => match context.message::<Self>(other) {
-                ControlFlow::Continue(()) => neutral(&self.candles, self.scale, other, context),
-                flow => flow,
-            },
-        })
+        Reply::Data
     }
 
     fn release_memory(&mut self) {
@@ -194,7 +150,7 @@ impl Step {
             } => {
                 let limit = u64::from(ping_interval_ms) + u64::from(ping_timeout_ms);
                 Self::Join {
-                    silence_limit: Duration::from_millis(limit),
+                    silence_limit: Duration::from_millis(limit).min(MAX_SILENCE),
                 }
             }
             Control::Joined => Self::Subscribe,
@@ -208,6 +164,77 @@ impl Step {
 }
 
 impl JayX {
+    /// A packet, or a line of a plain frame.
+    fn text<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        text: &[u8],
+        line: u32,
+        context: &mut Context<'_, H>,
+    ) -> Reply {
+        // The server asks for an acknowledgement of the event; the venue documents none.
+        if self.envelope != Envelope::Plain
+            && text.get(2).is_some_and(u8::is_ascii_digit)
+            && let Some(id) = asked_ack(text)
+        {
+            context.outbox().push(|out| acknowledge(out, id));
+        }
+        let decoded = self.decoder.decode(text);
+        context.decoded();
+        let message = match decoded {
+            Ok(message) => message,
+            Err(error) => {
+                // A connection carries one book; a message that may be it makes it a gap.
+                let is_other = self
+                    .decoder
+                    .subject(text)
+                    .is_some_and(|event| event != "orderbook");
+                let concerns = match self.book {
+                    Some(id) if !is_other => Concerns::Book(id),
+                    _ => Concerns::None,
+                };
+                return Reply::from(context.unreadable(concerns, error.on_line(line), text));
+            }
+        };
+        if let Message::Control(control) = message {
+            if let Control::Refused { message } = control
+                && context.refused(message, None).is_break()
+            {
+                return Reply::Stop;
+            }
+            let step = Step::of(control);
+            return self.step(step, context);
+        }
+        context.count_message();
+        let skipped = message.skipped().copied();
+        let flow = match &message {
+            Message::OrderBook(update) => match self.book {
+                Some(id) => {
+                    let flow = order_book(id, update, (text, line), context);
+                    match self.book_by {
+                        Some(_) if flow.is_continue() => self.book_arrived(id, context),
+                        _ => flow,
+                    }
+                }
+                None => {
+                    context.count_unrequested();
+                    ControlFlow::Continue(())
+                }
+            },
+            Message::Error { message } => context.refused(message, None),
+            Message::Unknown { kind } => context.unknown(kind, text),
+            other => match context.message::<Self>(other) {
+                ControlFlow::Continue(()) => neutral(&self.candles, self.scale, other, context),
+                flow => flow,
+            },
+        };
+        Reply::from(match (flow, skipped) {
+            (ControlFlow::Continue(()), Some(Skipped { first, .. })) => {
+                context.unreadable(Concerns::None, first.on_line(line), text)
+            }
+            (flow, _) => flow,
+        })
+    }
+
     fn step<H: Handler + ?Sized>(&mut self, step: Step, context: &mut Context<'_, H>) -> Reply {
         let now = context.now();
         let outbox = context.outbox();
@@ -290,10 +317,13 @@ impl JayX {
 fn order_book<H: Handler + ?Sized>(
     id: BookId,
     update: &OrderBook<'_>,
+    (bytes, line): (&[u8], u32),
     context: &mut Context<'_, H>,
 ) -> ControlFlow<()> {
     let last = update.trades.first();
     let snapshot = Snapshot {
+        line,
+        bytes,
         bids: update.bids,
         asks: update.asks,
         last_trade: last.map(|trade| LastTrade {
@@ -374,14 +404,16 @@ fn orders<H: Handler + ?Sized>(
                 instrument: instrument(order.symbol),
                 id: OrderRef::Number(order.id),
                 is_open,
-                kind: Some(order.kind),
+                kind: order.kind,
                 status: order.state,
                 side: order.side,
-                price: Some(order.price),
+                price: order.price,
                 quantity: order.quantity,
-                filled: Some(Fixed::new(order.executed.0, scale.quantity_decimals())),
-                created: Some(order.created),
-                modified: Some(order.modified),
+                filled: order.executed.map(|lots| scale.quantity(lots)),
+                reserved: order.reserved,
+                cost: order.cost,
+                created: order.created,
+                modified: order.modified,
                 sent: None,
                 received,
             })

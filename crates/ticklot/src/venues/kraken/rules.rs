@@ -10,7 +10,7 @@ use ticklot_frame::kraken::{
     self, Ack, Channel as WireChannel, Decoder, Depth, Instruments, Message, Method, Pair,
     PairStatus, Refusal, RefusalKind, Request, Status, System, Trades, checksum,
 };
-use ticklot_frame::{DecodeError, Scales, Trade, VenueName};
+use ticklot_frame::{DecodeError, Scales, Skipped, Trade, VenueName};
 
 use super::topic::Topic;
 use super::{Command, INSTRUMENTS_PATIENCE, Kraken, RATE_LIMIT, Rules, SILENCE_LIMIT};
@@ -81,11 +81,12 @@ impl Venue for Kraken {
             Ok(Message::Heartbeat) => ControlFlow::Continue(()),
             Ok(Message::Books(books)) => {
                 context.count_message();
-                books.iter().try_for_each(|book| rules.book(&book, context))
+                let mut books = books.iter();
+                books.try_for_each(|book| rules.book(&book, frame, context))
             }
             Ok(message) => {
                 context.count_message();
-                rules.message(&message, context)
+                rules.message(&message, frame, context)
             }
             Err(error) => refused_frame(decoder, rules, frame, error, context),
         };
@@ -220,12 +221,13 @@ impl Rules {
     fn book<H: Handler + ?Sized>(
         &mut self,
         book: &kraken::Book<'_>,
+        bytes: &[u8],
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
         let id = match self.symbols.get(book.symbol) {
             Some(symbol) if symbol.is_followed => symbol.book,
             _ if self.any && !context.has_room(&instrument(book.symbol)) => {
-                return context.no_room(0);
+                return context.no_room(0, bytes);
             }
             _ if self.any => Some(self.add_book(book.symbol, context)),
             _ => None,
@@ -237,6 +239,7 @@ impl Rules {
         let refusal = |error| book.refusal(error);
         if book.is_snapshot {
             let snapshot = Snapshot {
+                bytes,
                 bids: book.bids,
                 asks: book.asks,
                 checksum: book.checksum,
@@ -246,6 +249,7 @@ impl Rules {
             return context.snapshot(id, &snapshot, refusal);
         }
         let delta = Delta {
+            bytes,
             bids: book.bids,
             asks: book.asks,
             checksum: book.checksum,
@@ -273,6 +277,7 @@ impl Rules {
     fn message<H: OnMessage<Kraken> + ?Sized>(
         &mut self,
         message: &Message<'_>,
+        bytes: &[u8],
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
         match message {
@@ -282,13 +287,19 @@ impl Rules {
             }
             Message::Trades(trades) => {
                 context.message::<Kraken>(message)?;
-                self.trades(trades, context)
+                self.trades(trades, context)?;
+                match trades.skipped {
+                    Some(Skipped { first, .. }) => {
+                        context.unreadable(Concerns::None, *first, bytes)
+                    }
+                    None => ControlFlow::Continue(()),
+                }
             }
             Message::Instruments(instruments) => {
                 context.message::<Kraken>(message)?;
                 self.instruments(instruments, context)
             }
-            Message::Ack(ack) => self.acknowledged(ack, context),
+            Message::Ack(ack) => self.acknowledged(ack, bytes, context),
             Message::Refused(refusal) => self.refused(refusal, context),
             Message::Pong { .. } => match self.pings.answered(context.received()) {
                 Some(time) => context.emit(Event::RoundTrip {
@@ -297,7 +308,7 @@ impl Rules {
                 }),
                 None => ControlFlow::Continue(()),
             },
-            Message::Unknown { kind } => context.unknown(kind),
+            Message::Unknown { kind } => context.unknown(kind, bytes),
             _ => ControlFlow::Continue(()),
         }
     }
@@ -392,10 +403,11 @@ impl Rules {
     fn acknowledged<H: Handler + ?Sized>(
         &mut self,
         ack: &Ack<'_>,
+        bytes: &[u8],
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
         let Some(topic) = Topic::of_channel(ack.channel, ack.symbol) else {
-            return context.unknown(ack.channel);
+            return context.unknown(ack.channel, bytes);
         };
         context.confirmed();
         let connection = context.connection();
@@ -656,7 +668,7 @@ fn refused_frame<H: Handler + ?Sized>(
         },
     };
     rules.request_lost_snapshots(concerns, context);
-    context.unreadable(concerns, error)
+    context.unreadable(concerns, error, frame)
 }
 
 fn instrument(symbol: &str) -> Instrument<'_> {
