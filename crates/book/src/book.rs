@@ -225,7 +225,7 @@ impl<S: Storage> Book<S> {
         count: u32,
         now: Nanos,
     ) -> Option<Lots> {
-        if !self.state.is_live() | (lots < Lots(0)) | self.is_full(side) {
+        if !self.state.is_live() | lots.0.is_negative() | self.is_full(side) {
             return None;
         }
         let old = self.put(side, Level { ticks, lots, count });

@@ -233,7 +233,7 @@ impl<S: Storage> DeltaBook<S> {
     /// Applies the deltas that waited for the snapshot that has just come. What does not go on from it
     /// waits for another.
     fn bridge(&mut self, now: Nanos) -> Result<Outcome, BookError> {
-        if self.buffer.len() > 0 {
+        if self.buffer.len() != 0 {
             self.book.tell_changes();
         }
         let mut buffer = core::mem::take(&mut self.buffer);

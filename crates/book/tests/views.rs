@@ -512,6 +512,8 @@ fn a_reference_is_its_book() {
                 .is_some_and(|it| it.asks() == flat.asks())
         );
         assert!(BookRef::from(&ladder).as_flat().is_none());
+        let live = [flat.live().is_some(), BookRef::from(&flat).live().is_some()];
+        assert_eq!(live[0], live[1]);
         let levels = BookRef::from(&flat).levels(Side::Bid);
         assert_eq!(levels.size_hint(), flat.levels(Side::Bid).size_hint());
     }
