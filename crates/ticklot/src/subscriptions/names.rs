@@ -87,3 +87,25 @@ impl Names {
         self.ids.contains_key(id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_there_while_a_topic_has_it() {
+        let mut names = Names::default();
+        for added in [1, 2] {
+            for _ in 0..added {
+                names.insert_id("a");
+            }
+            for left in (0..added).rev() {
+                assert!(names.has_id("a"));
+                names.remove_id("a");
+                assert_eq!(names.has_id("a"), left > 0);
+            }
+            names.remove_id("a");
+        }
+        assert_eq!(names, Names::default());
+    }
+}
