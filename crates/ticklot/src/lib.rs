@@ -86,8 +86,8 @@ pub use crate::feed::{Clock, Ended, Feed, Remote, RemoteError, Stopper};
 pub use crate::sabotage::Sabotage;
 pub use crate::session::{Next, Options, Outbox, RateLimit, Reconnect, ResyncPolicy, Session};
 pub use crate::venue::{
-    Concerns, Context, Delta, HttpRequest, Liveness, NoCommand, Reply, RequestId, ResyncReply,
-    Slot, Snapshot, Stats, Venue,
+    CommandCheck, Concerns, Context, Delta, HttpRequest, Liveness, NoCommand, Reply, RequestId,
+    ResyncReply, Slot, Snapshot, Stats, Venue,
 };
 pub use crate::venues::{bayse, jayx, kraken};
 

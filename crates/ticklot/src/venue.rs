@@ -7,6 +7,7 @@
 //! over HTTP.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "sabotage")]
@@ -18,8 +19,8 @@ use ticklot_frame::{Decimal, DecodeError, ErrorKind, Trade, UnixMillis, VenueNam
 
 use crate::books::{BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
 use crate::event::{
-    BalanceUpdate, BookUpdate, CandleUpdate, Cause, EndReason, Event, Handler, LastTrade,
-    OnMessage, OrderUpdate, Receipt, RequestFailure, Resync, ResyncStep, Source, Trades,
+    BalanceUpdate, BookUpdate, CandleUpdate, Cause, Disconnect, EndReason, Event, Handler,
+    LastTrade, OnMessage, OrderUpdate, Receipt, RequestFailure, Resync, ResyncStep, Source, Trades,
     UpdateKind,
 };
 use crate::marks::Marks;
@@ -63,6 +64,14 @@ pub trait Venue: Sized {
     /// The connection is gone.
     fn closed(&mut self) {}
 
+    /// The connection ended, or could not be made: whether [`Venue::url`] has another URL now, to be tried at once
+    /// and without counting a failed attempt. For a venue with several wire protocols. Called before
+    /// [`Venue::closed`]. At most every other call may return true, so that the backoff holds. Default: false.
+    fn falls_back(&mut self, reason: &Disconnect) -> bool {
+        let _ = reason;
+        false
+    }
+
     /// A frame was received. The bytes are those of one WebSocket text message.
     fn frame<H: OnMessage<Self> + ?Sized>(
         &mut self,
@@ -80,6 +89,13 @@ pub trait Venue: Sized {
         command: Self::Command,
         context: &mut Context<'_, H>,
     ) -> Reply;
+
+    /// A check of commands for [`Remote::send`](crate::Remote::send). It runs on the caller's thread and does not
+    /// see the connection: it refuses commands that can never succeed, such as an empty id or a topic of another
+    /// endpoint. Default: every command passes.
+    fn command_check(&self) -> CommandCheck<Self::Command> {
+        Arc::new(|_: &Self::Command| Ok(()))
+    }
 
     /// Requests a new snapshot of a book without a new connection: queues an HTTP request
     /// ([`Venue::next_request`]), or unsubscribes and subscribes again. Called for a book that is a gap,
@@ -168,6 +184,9 @@ pub trait Venue: Sized {
         let _ = bug;
     }
 }
+
+/// See [`Venue::command_check`]. The error is the reason, for the user.
+pub type CommandCheck<C> = Arc<dyn Fn(&C) -> Result<(), String> + Send + Sync>;
 
 /// The proof that a book without recent messages is current.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -335,3 +335,24 @@ async fn the_delay_beside_a_flood() {
     measure("unreadable", &unreadable, 2 << 20).await;
     measure("a limit of 4 MiB", &book(65_000), 4 << 20).await;
 }
+
+#[test]
+fn a_remote_refuses_an_impossible_command_at_the_call() {
+    use ticklot::{RemoteError, bayse, kraken};
+    let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
+    let markets = feed.add(bayse::Bayse::new(["m"]).build().unwrap());
+    let kraken = feed.add(kraken::Kraken::new(["BTC/USD"]).build().unwrap());
+    let impossible = |sent| matches!(sent, Err(RemoteError::Impossible(_)));
+    let topic = |topic| bayse::Command::Subscribe(topic);
+    assert!(impossible(
+        markets.send(topic(bayse::Topic::order_book("")))
+    ));
+    let elsewhere = bayse::Topic::asset_price(bayse::Symbol::BtcUsdt);
+    let refused = markets.send(topic(elsewhere)).unwrap_err().to_string();
+    assert!(refused.contains("realtime"), "{refused}");
+    assert!(impossible(
+        kraken.send(kraken::Command::Subscribe(kraken::Topic::book("")))
+    ));
+    assert_eq!(markets.send(topic(bayse::Topic::prices("e"))), Ok(()));
+    assert_eq!(kraken.send(kraken::Command::Ping), Ok(()));
+}

@@ -157,7 +157,6 @@ fn index_bytes(instrument: &Instrument<'_>) -> usize {
 /// A connection, as far as its books are concerned.
 #[derive(Debug)]
 struct Connection {
-    #[cfg(feature = "latency")]
     id: ConnectionId,
     venue: VenueName,
     limit: Option<Duration>,
@@ -289,11 +288,18 @@ impl Books {
         self.connection_of(connection)?.account.as_deref()
     }
 
-    /// The account; the first, when several connections follow one.
+    /// The account, when exactly one connection follows one. None with several: see [`Books::accounts`].
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
-        let mut all = self.connections.iter();
-        all.find_map(|connection| connection.account.as_deref())
+        let mut all = self.accounts();
+        let (_, _, account) = all.next()?;
+        all.next().is_none().then_some(account)
+    }
+
+    /// The account of each connection that follows one, with the connection's venue.
+    pub fn accounts(&self) -> impl Iterator<Item = (ConnectionId, VenueName, &Account)> {
+        let all = self.connections.iter();
+        all.filter_map(|it| Some((it.id, it.venue, it.account.as_deref()?)))
     }
 
     /// How long the stages of a connection's books took; none when they are not measured.
@@ -645,7 +651,6 @@ impl Books {
         let slot = *self.slots.entry(connection).or_insert(next);
         if slot == next {
             self.connections.push(Connection {
-                #[cfg(feature = "latency")]
                 id: connection,
                 venue,
                 limit: None,

@@ -56,7 +56,7 @@ impl<V: Venue> Line<V> {
         session: Session<V>,
         transport: transport::Config,
     ) -> (Self, Remote<V::Command>) {
-        let (remote, asked) = Remote::new(session.id());
+        let (remote, asked) = Remote::new(session.id(), session.venue().command_check());
         let line = Self {
             session,
             transport,

@@ -1,14 +1,18 @@
 //! What can be asked of a running feed, from anywhere.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, watch};
 
 use crate::books::{BookId, ConnectionId};
+use crate::venue::CommandCheck;
 
 /// Asks one connection of a feed for something, from anywhere: another task, another thread. What is
 /// asked is done at once, not at the next message.
 pub struct Remote<C> {
     connection: ConnectionId,
     asks: mpsc::Sender<Ask<C>>,
+    check: CommandCheck<C>,
 }
 
 /// What a remote asks for.
@@ -19,7 +23,7 @@ pub(super) enum Ask<C> {
 }
 
 /// A connection could not be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemoteError {
     /// Too much is asked for already and not yet looked at: the handler holds the feed up.
@@ -28,6 +32,9 @@ pub enum RemoteError {
     /// The feed is gone.
     #[error("the feed is gone")]
     Gone,
+    /// The venue can never carry the command out: an id is empty, say, or the topic belongs to another endpoint.
+    #[error("impossible: {0}")]
+    Impossible(String),
 }
 
 /// How many commands may wait for the feed to look at them.
@@ -35,9 +42,17 @@ const MAX_ASKS: usize = 1024;
 
 impl<C> Remote<C> {
     /// A remote, and what it asks for.
-    pub(super) fn new(connection: ConnectionId) -> (Self, mpsc::Receiver<Ask<C>>) {
+    pub(super) fn new(
+        connection: ConnectionId,
+        check: CommandCheck<C>,
+    ) -> (Self, mpsc::Receiver<Ask<C>>) {
         let (asks, asked) = mpsc::channel(MAX_ASKS);
-        (Self { connection, asks }, asked)
+        let remote = Self {
+            connection,
+            asks,
+            check,
+        };
+        (remote, asked)
     }
 
     /// The connection that it asks.
@@ -49,8 +64,11 @@ impl<C> Remote<C> {
     /// Asks for `command`. Does not wait.
     ///
     /// # Errors
-    /// [`RemoteError::Full`] or [`RemoteError::Gone`]; nothing was asked.
+    /// [`RemoteError::Impossible`], [`RemoteError::Full`] or [`RemoteError::Gone`]; nothing was asked. A limit that
+    /// only the connection knows, such as the number of its topics, is
+    /// [`Event::Refused`](crate::Event::Refused) later.
     pub fn send(&self, command: C) -> Result<(), RemoteError> {
+        (self.check)(&command).map_err(RemoteError::Impossible)?;
         self.ask(Ask::Command(command))
     }
 
@@ -84,6 +102,7 @@ impl<C> Clone for Remote<C> {
         Self {
             connection: self.connection,
             asks: self.asks.clone(),
+            check: Arc::clone(&self.check),
         }
     }
 }

@@ -107,7 +107,7 @@ fn send_all(all: &mut Subscriptions<Item>, now: u64) -> Vec<String> {
     std::iter::from_fn(|| send(all, now)).collect()
 }
 
-/// What is overdue at `now` is sent again. The topics without a confirmation, with the number of their requests.
+/// Lets overdue topics be sent again. Returns those without a confirmation, with the number of their requests.
 fn timeout(all: &mut Subscriptions<Item>, now: Nanos) -> Vec<(String, u32)> {
     let mut unconfirmed = Vec::new();
     let flow = all.timeout(now, |topic, attempts| {

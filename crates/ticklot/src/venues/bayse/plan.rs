@@ -191,7 +191,7 @@ impl Remotes {
 
 /// A topic could not be followed.
 #[cfg(feature = "feed")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FollowError {
     /// It makes no sense.

@@ -1,6 +1,7 @@
 //! The venue's rules: what is sent, and what a message means.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ticklot_book::Nanos;
@@ -19,7 +20,7 @@ use crate::books::{Books, ConnectionId};
 use crate::event::{EndReason, Event, Handler, OnMessage, RequestFailure, Source};
 use crate::session::RateLimit;
 use crate::subscriptions::{Confirmed, ToSend};
-use crate::venue::{Concerns, Context, HttpRequest, Reply, RequestId, Slot, Venue};
+use crate::venue::{CommandCheck, Concerns, Context, HttpRequest, Reply, RequestId, Slot, Venue};
 
 impl Venue for Bayse {
     type Command = Command;
@@ -87,6 +88,14 @@ impl Venue for Bayse {
             Command::Ping => self.pings.request(context.now()),
         }
         Reply::Data
+    }
+
+    fn command_check(&self) -> CommandCheck<Command> {
+        let endpoint = self.endpoint;
+        Arc::new(move |command: &Command| match command {
+            Command::Subscribe(topic) => topic.check_at(endpoint).map_err(|it| it.to_string()),
+            Command::Unsubscribe(_) | Command::Ping => Ok(()),
+        })
     }
 
     fn next_message(&mut self, now: Nanos, slot: Slot, out: &mut Vec<u8>) -> bool {

@@ -1,6 +1,8 @@
 //! What can be followed at Bayse Markets.
 
-use ticklot_frame::bayse::{Auth, Channel, Currency, Request, RequestError, Room, Symbol};
+use ticklot_frame::bayse::{
+    Auth, Channel, Currency, Endpoint, Request, RequestError, Room, Symbol,
+};
 
 /// Something to follow. Each is a room of its own at the server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,9 +82,13 @@ impl Topic {
     /// # Errors
     /// An id is empty.
     pub fn check(&self) -> Result<(), RequestError> {
+        self.check_at(self.channel().endpoint())
+    }
+
+    /// Whether a connection to this endpoint can subscribe to it.
+    pub(crate) fn check_at(&self, endpoint: Endpoint) -> Result<(), RequestError> {
         // With whatever credentials: they are the connection's to check.
         let auth = Auth::api_key("-");
-        let endpoint = self.channel().endpoint();
         write_subscription(&[self], Currency::Usd, |request| {
             request.write(endpoint, Some(&auth), &mut Vec::new())
         })

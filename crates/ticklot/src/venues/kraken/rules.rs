@@ -1,6 +1,7 @@
 //! The venue's rules: outgoing messages, and the meaning of incoming ones.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ticklot_book::{
@@ -13,14 +14,16 @@ use ticklot_frame::kraken::{
 use ticklot_frame::{DecodeError, Scales, Skipped, Trade, VenueName};
 
 use super::topic::Topic;
-use super::{Command, INSTRUMENTS_PATIENCE, Kraken, RATE_LIMIT, Rules, SILENCE_LIMIT};
+use super::{BuildError, Command, INSTRUMENTS_PATIENCE, Kraken, RATE_LIMIT, Rules, SILENCE_LIMIT};
 use crate::books::{BookConfig, BookId, Books, ConnectionId, Instrument};
 use crate::event::{
     EndReason, Event, Handler, OnMessage, RequestFailure, StatusUpdate, TradingStatus,
 };
 use crate::session::RateLimit;
 use crate::subscriptions::{Action, Confirmed, Name, Stage, ToSend};
-use crate::venue::{Concerns, Context, Delta, Liveness, Reply, ResyncReply, Slot, Snapshot, Venue};
+use crate::venue::{
+    CommandCheck, Concerns, Context, Delta, Liveness, Reply, ResyncReply, Slot, Snapshot, Venue,
+};
 
 impl Venue for Kraken {
     type Command = Command;
@@ -109,6 +112,15 @@ impl Venue for Kraken {
                 self.rules.pings.request(context.now());
                 ControlFlow::Continue(())
             }
+        })
+    }
+
+    fn command_check(&self) -> CommandCheck<Command> {
+        Arc::new(|command: &Command| match command {
+            Command::Subscribe(topic) if topic.symbol() == Some("") => {
+                Err(BuildError::EmptySymbol.to_string())
+            }
+            _ => Ok(()),
         })
     }
 
