@@ -48,6 +48,36 @@ fn orders(account: &Account) -> Vec<(OrderId, Option<Fixed>)> {
     orders.map(|it| (it.id.clone(), it.filled)).collect()
 }
 
+/// With the default envelope, a server of either is followed, and its envelope is reported once.
+#[tokio::test]
+async fn the_servers_envelope_is_found() {
+    for (socket_io, expected) in [(true, "Socket.IO"), (false, "plain JSON")] {
+        let config = jayx::Config {
+            socket_io,
+            ..quick()
+        };
+        let server = Server::jayx(config).await.unwrap();
+        let mut protocols = Vec::new();
+        let mut feed = Feed::new(|event: Event<'_>, books: &Books| match event {
+            Event::Protocol { protocol, .. } => {
+                protocols.push(protocol.to_owned());
+                ControlFlow::Continue(())
+            }
+            Event::Book(update) if books.live(update.book).is_some() => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        let mut options = Options::default();
+        // One attempt, with either envelope.
+        options.reconnect.first_attempts = Some(1);
+        let venue = JayX::new("BTCUSDT").url(&server.url()).build().unwrap();
+        feed.add_with(venue, options, Default::default());
+        let ended = within(feed.run()).await;
+        assert_eq!(ended[0].reason.to_string(), "stopped");
+        drop(feed);
+        assert_eq!(protocols, [expected]);
+    }
+}
+
 /// Books, candles, balances and orders are the server's, in both envelopes, once the market stands
 /// still.
 #[tokio::test]
@@ -213,7 +243,8 @@ impl Handler for Recorded {
         match event {
             Event::Trades(new) => self.trades.extend(new.trades),
             Event::Candle(_) => self.candles += 1,
-            Event::Connected { .. } | Event::State(_) | Event::Book(_) => {}
+            Event::Connected { .. } | Event::State(_) | Event::Book(_) | Event::Protocol { .. } => {
+            }
             other => panic!("{other:?}"),
         }
         ControlFlow::Continue(())

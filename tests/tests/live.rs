@@ -467,9 +467,50 @@ fn the_program_refuses_in_one_line() {
             "--market any subscribes to nothing",
         ),
         (
-            &["watch", "--venue=jayx", "--envelope=auto"],
+            &["watch", "--venue=bayse", "--symbol=ETHUSDT"],
             2,
-            "--envelope auto is for replaying",
+            "--symbol is for JayX",
+        ),
+        (
+            &["watch", "--venue=bayse", "--channel=prices", "--market=m"],
+            2,
+            "--market is for Bayse's --channel orderbook, activity and orders",
+        ),
+        (
+            &[
+                "watch",
+                "--venue=bayse",
+                "--channel=prices",
+                "--currency=NGN",
+            ],
+            2,
+            "--currency is for Bayse's --channel orderbook",
+        ),
+        (
+            &["watch", "--venue=bayse", "--event-id=e"],
+            2,
+            "--event-id is for Bayse's --channel prices and activity",
+        ),
+        (
+            &["watch", "--venue=jayx", "--user-id=u"],
+            2,
+            "--user-id is for Bayse",
+        ),
+        (
+            &["watch", "--venue=jayx", "--interval=5"],
+            2,
+            "--interval is for JayX's --event kline",
+        ),
+        (
+            &["watch", "--venue=jayx", "--event=positions", "--symbol=A"],
+            2,
+            "--symbol is for JayX, but for --event positions",
+        ),
+        (&["watch", "--asset=BTCUSDT"], 2, "--asset is for Bayse"),
+        (
+            &["watch", "--book-depth=10"],
+            2,
+            "--book-depth is for Kraken",
         ),
         (
             &["watch", "--venue=jayx", "--price-decimals=19"],

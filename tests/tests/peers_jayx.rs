@@ -3,11 +3,12 @@
 //! was not run, these tests skip in one visible line each, or fail if `TICKLOT_PEERS` is `required`.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ticklot::jayx::{ApiKey, JayX, Message, Topic};
+use ticklot::feed::Clock;
+use ticklot::jayx::{ApiKey, Envelope, JayX, Message, Topic};
 use ticklot::{
-    BookRefLevels, Books, Disconnect, Ended, Event, Feed, Fixed, Handler, Level, OnMessage,
+    BookRefLevels, Books, Disconnect, Ended, Event, Feed, Fixed, Handler, Level, Nanos, OnMessage,
     Options, Receipt, State, TradeSide,
 };
 use ticklot_frame::jayx::Order;
@@ -102,17 +103,23 @@ fn sign(side: TradeSide) -> char {
     }
 }
 
-/// Writes down what the feed reports, a line each with its time, until there are so many.
+/// Notes the feed's events, a line each, until there are so many. A book's time is that of its receipt.
 struct Notes {
-    notes: Vec<(String, Instant)>,
+    notes: Vec<(String, Nanos)>,
+    /// The feed's clock.
+    clock: Option<Clock>,
     stop_at: usize,
     /// The book's state as it was reported last.
     state: State,
 }
 
 impl Notes {
-    fn add(&mut self, note: String) -> ControlFlow<()> {
-        self.notes.push((note, Instant::now()));
+    fn now(&self) -> Nanos {
+        self.clock.map_or(Nanos(0), |clock| clock.now())
+    }
+
+    fn add(&mut self, note: String, at: Nanos) -> ControlFlow<()> {
+        self.notes.push((note, at));
         match self.notes.len() == self.stop_at {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
@@ -133,13 +140,18 @@ impl Handler for Notes {
         for book in books.ids() {
             assert_eq!(books.state(book), self.state, "at {event:?}");
         }
-        self.add(note(&event, books))
+        let at = match &event {
+            Event::Book(update) => update.received,
+            _ => self.now(),
+        };
+        self.add(note(&event, books), at)
     }
 }
 
 impl OnMessage<JayX> for Notes {
     fn on_message(&mut self, message: &Message<'_>, _: Receipt, _: &Books) -> ControlFlow<()> {
-        self.add(own_message(message))
+        let at = self.now();
+        self.add(own_message(message), at)
     }
 }
 
@@ -351,17 +363,20 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// Follows what the scenario is about, until so many things were told; they are returned, each with its time.
-async fn follow(url: &str, scenario: &Scenario) -> Vec<(String, Instant)> {
+async fn follow(url: &str, scenario: &Scenario) -> Vec<(String, Nanos)> {
     let mut feed = Feed::new(Notes {
         notes: Vec::new(),
+        clock: None,
         // Stopping is reported, too.
         stop_at: scenario.notes.len() - 1,
         state: State::Empty,
     });
+    let clock = feed.clock();
+    feed.handler_mut().clock = Some(clock);
     let mut options = Options::default();
     options.reconnect.base = Duration::from_millis(20);
     options.reconnect.cap = Duration::from_millis(20);
-    let venue = JayX::new("BTCUSDT").url(url);
+    let venue = JayX::new("BTCUSDT").envelope(Envelope::SocketIo).url(url);
     let venue = match scenario.name {
         "events" => venue
             .follow(Topic::kline("BTCUSDT", "60"))
@@ -402,10 +417,9 @@ async fn a_server_in_socket_io_is_followed() {
             assert_eq!(said, format!("ok {name}"), "\n{}", peer.said());
         }
         if name == "still" {
-            // Not before the server's promise of a sign of life is over: pingInterval + pingTimeout. A
-            // little less: the book was on its way before it was told.
-            let waited = told[3].1 - told[1].1;
-            assert!(waited >= Duration::from_millis(290), "{waited:?}");
+            // Not before the server's promise of a sign of life is over: pingInterval + pingTimeout.
+            let waited = told[3].1.since(told[1].1);
+            assert!(waited >= Duration::from_millis(300), "{waited:?}");
         }
     }
     peer.end().await;

@@ -90,15 +90,16 @@ pub(crate) struct FollowArgs {
     /// How many levels a side Kraken's books have: 10, 25, 100, 500 or 1000; 10 when left out
     #[arg(long, value_name = "N", value_parser = kraken::depth)]
     pub(crate) book_depth: Option<kraken::Depth>,
-    /// Bayse markets, by id, or `any` to subscribe to nothing and keep what comes
+    /// Bayse markets, by id, or `any` to subscribe to nothing and keep what comes. With `--channel activity`,
+    /// the markets of the event whose fills are followed; all of them when left out
     #[arg(long, value_name = "ID,ID...|any", value_delimiter = ',')]
     pub(crate) market: Vec<String>,
     /// What to follow at JayX
     #[arg(long, value_enum, value_name = "EVENT,...", value_delimiter = ',')]
     pub(crate) event: Vec<EventArg>,
-    /// The length of JayX's candles
-    #[arg(long, value_name = "INTERVAL", default_value = "1")]
-    pub(crate) interval: String,
+    /// The length of JayX's candles; 1 when left out
+    #[arg(long, value_name = "INTERVAL")]
+    pub(crate) interval: Option<String>,
     /// What to follow at Bayse
     #[arg(long, value_enum, value_name = "CHANNEL,...", value_delimiter = ',')]
     pub(crate) channel: Vec<ChannelArg>,
@@ -273,7 +274,7 @@ Exit status: 0, also after Ctrl-C; 1 when a file could not be written, no messag
 /// What a book is and how its numbers are read.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct BookArgs {
-    /// JayX's envelope; `socketio` when watching, `auto` when replaying
+    /// JayX's envelope; `auto` when left out
     #[arg(long, value_enum)]
     pub(crate) envelope: Option<EnvelopeArg>,
     /// JayX's symbol, BTCUSDT when left out; or Kraken's, several separated by commas, BTC/USD when left
@@ -305,6 +306,12 @@ impl BookArgs {
     /// What `--symbol` names.
     pub(crate) fn symbols(&self) -> &[String] {
         &self.symbol
+    }
+
+    /// JayX's envelope.
+    pub(crate) fn envelope(&self) -> jayx::Envelope {
+        self.envelope
+            .map_or(jayx::Envelope::Auto, jayx::Envelope::from)
     }
 
     /// The one symbol of JayX.
@@ -413,7 +420,7 @@ pub(crate) enum EnvelopeArg {
     Socketio,
     /// Plain JSON, in any of its forms.
     Plain,
-    /// Told from each frame; for recorded logs.
+    /// The one that the server speaks: Socket.IO first, then plain JSON; of a log, told from each frame.
     Auto,
 }
 

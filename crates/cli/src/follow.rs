@@ -1,12 +1,12 @@
 //! What to follow, from the command line.
 
 use ticklot::bayse::{Auth, Bayse, Currency, Plan, RequestError, Symbol, Topic};
-use ticklot::jayx::{self, ApiKey, Envelope, JayX};
+use ticklot::jayx::{self, ApiKey, JayX};
 use ticklot::{OnMessage, Scale};
 use ticklot_sim::bayse::{Event, Listing, User};
 
 use crate::Failure;
-use crate::args::{BookArgs, ChannelArg, EnvelopeArg, EventArg, FollowArgs};
+use crate::args::{BookArgs, ChannelArg, EventArg, FollowArgs};
 use crate::kraken::Kraken;
 
 /// A handler of the feeds of every venue.
@@ -46,7 +46,7 @@ pub(crate) fn bayse_topics(
 
 /// What `--event` and the options beside it ask for, of JayX.
 pub(crate) fn jayx(args: &FollowArgs, scale: Scale) -> Result<jayx::Plan, Failure> {
-    let mut plan = jayx::Plan::new().envelope(envelope(args)?);
+    let mut plan = jayx::Plan::new().envelope(args.book.envelope());
     if [EventArg::Positions, EventArg::Openorders]
         .iter()
         .any(|event| args.event.contains(event))
@@ -68,21 +68,11 @@ pub(crate) fn jayx_topics(args: &FollowArgs) -> Result<Vec<jayx::Topic>, Failure
     };
     let topic = |event: &EventArg| match event {
         EventArg::Orderbook => jayx::Topic::order_book(symbol),
-        EventArg::Kline => jayx::Topic::kline(symbol, &args.interval),
+        EventArg::Kline => jayx::Topic::kline(symbol, args.interval.as_deref().unwrap_or("1")),
         EventArg::Positions => jayx::Topic::Positions,
         EventArg::Openorders => jayx::Topic::open_orders(symbol),
     };
     Ok(events.iter().map(topic).collect())
-}
-
-pub(crate) fn envelope(args: &FollowArgs) -> Result<Envelope, Failure> {
-    match args.book.envelope {
-        None => Ok(Envelope::SocketIo),
-        Some(EnvelopeArg::Auto) => Err(Failure::Usage(
-            "--envelope auto is for replaying a log".to_owned(),
-        )),
-        Some(envelope) => Ok(envelope.into()),
-    }
 }
 
 /// The key is read from the environment, where other users of the machine do not see it; the embedded
@@ -147,7 +137,7 @@ fn topics(channel: ChannelArg, args: &FollowArgs, embedded: bool) -> Result<Vec<
         ChannelArg::Orderbook => markets(args, embedded)?.map(Topic::order_book).collect(),
         ChannelArg::Orders => markets(args, embedded)?.map(Topic::orders).collect(),
         ChannelArg::Prices => vec![Topic::prices(event()?)],
-        ChannelArg::Activity => vec![Topic::activity(event()?)],
+        ChannelArg::Activity => activity(&event()?, &args.market),
         ChannelArg::UserTrades => vec![Topic::user_trades(id(
             &args.user_id,
             User::demo().id,
@@ -155,6 +145,17 @@ fn topics(channel: ChannelArg, args: &FollowArgs, embedded: bool) -> Result<Vec<
         )?)],
         ChannelArg::AssetPrices => assets(args)?.into_iter().map(Topic::asset_price).collect(),
     })
+}
+
+/// The fills of an event: of all of its markets, or of those that are named.
+fn activity(event: &str, markets: &[String]) -> Vec<Topic> {
+    match markets {
+        [] => vec![Topic::activity(event)],
+        markets => markets
+            .iter()
+            .map(|market| Topic::activity_of(event, market))
+            .collect(),
+    }
 }
 
 fn markets(args: &FollowArgs, embedded: bool) -> Result<impl Iterator<Item = String>, Failure> {
@@ -199,4 +200,26 @@ fn credentials(embedded: bool) -> Result<Auth, Failure> {
     .ok_or_else(|| {
         Failure::Usage("orders need TICKLOT_API_KEY or TICKLOT_ACCESS_TOKEN to be set".to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markets_filter_the_fills_of_an_event() {
+        let mut args = FollowArgs {
+            channel: vec![ChannelArg::Activity],
+            event_id: Some("e".to_owned()),
+            ..FollowArgs::default()
+        };
+        let followed = |args: &FollowArgs| -> Vec<Topic> {
+            let all = bayse_topics(args, false).unwrap();
+            all.into_iter().map(|(_, topic)| topic).collect()
+        };
+        assert_eq!(followed(&args), [Topic::activity("e")]);
+        args.market = vec!["m1".to_owned(), "m2".to_owned()];
+        let two = [Topic::activity_of("e", "m1"), Topic::activity_of("e", "m2")];
+        assert_eq!(followed(&args), two);
+    }
 }

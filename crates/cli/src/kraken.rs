@@ -14,7 +14,7 @@ pub(crate) fn follow(args: &FollowArgs) -> Result<Kraken, Failure> {
     check_decimals(&args.book)?;
     let url = args.url.as_deref();
     let symbols = match args.book.symbols() {
-        [any] if any == "any" => return any_from(url),
+        [any] if any == "any" => return any_from(url, args.book_depth.unwrap_or_default()),
         [] => vec![SYMBOL],
         symbols => symbols.iter().map(String::as_str).collect(),
     };
@@ -33,14 +33,14 @@ pub(crate) fn connection(
 }
 
 /// A server that sends without a subscription, such as one that plays a recording.
-fn any_from(url: Option<&str>) -> Result<Kraken, Failure> {
+fn any_from(url: Option<&str>, depth: Depth) -> Result<Kraken, Failure> {
     if url.is_none() {
         return Err(Failure::Usage(
             "--symbol any subscribes to nothing: it is for a server that plays a log (--url)"
                 .to_owned(),
         ));
     }
-    built(at(Kraken::any(), url).build())
+    built(at(Kraken::any().depth(depth), url).build())
 }
 
 /// The venue of a log, whatever books it has.

@@ -8,7 +8,6 @@ use ticklot::capture::{FrameLog, LogError, Record, Replay, TimeUnit, Times};
 use ticklot::jayx::{self, JayX};
 use ticklot::tap::Kind;
 use ticklot::{BookId, ConnectionId};
-use ticklot_frame::jayx::Envelope;
 
 use crate::args::{BookArgs, LogArgs, VenueArg};
 use crate::follow::{VenueHandler, any_of};
@@ -295,9 +294,8 @@ fn check(venue: Option<VenueArg>, book: &BookArgs) -> Result<(), Failure> {
 
 /// The JayX of a log.
 fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
-    let envelope = args.envelope.map_or(Envelope::Auto, Envelope::from);
     let venue = JayX::new(args.jayx_symbol()?)
-        .envelope(envelope)
+        .envelope(args.envelope())
         .scale(args.scale(jayx::BTCUSDT)?);
     built(venue.build())
 }

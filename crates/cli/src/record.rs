@@ -218,6 +218,11 @@ impl<'a> Keeper<'a> {
                 }
             }
             Event::Tick { .. } => return Ok(self.look()?),
+            Event::Protocol { .. } => {
+                let mut text = String::new();
+                let _ = tell::line(&mut text, event);
+                self.notice(format_args!("{text}"))?;
+            }
             Event::Refused { .. }
             | Event::Unconfirmed { .. }
             | Event::Disconnected {

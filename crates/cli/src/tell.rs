@@ -3,8 +3,9 @@
 use std::fmt::{self, Write};
 
 use ticklot::{
-    BalanceUpdate, Books, CandleUpdate, Cause, Disconnect, Event, Instrument, OrderUpdate,
-    ReferencePrice, Resync, ResyncStep, State, StateChange, StatusUpdate, TradeSide, Trades,
+    BalanceUpdate, Books, CandleUpdate, Cause, Disconnect, EndReason, Event, Instrument,
+    OrderUpdate, ReferencePrice, Resync, ResyncStep, State, StateChange, StatusUpdate, TradeSide,
+    Trades,
 };
 
 /// Whether an event reports something that went wrong, or that the user must know of: [`notice`]
@@ -72,10 +73,24 @@ pub(crate) fn notice(out: &mut impl Write, event: &Event<'_>, books: &Books) -> 
             ..
         } => {
             let ms = wait.as_millis();
-            write!(out, "{reason}; connecting again in {ms} ms")
+            write!(
+                out,
+                "{reason}{}; connecting again in {ms} ms",
+                advice(reason)
+            )
         }
         Event::Disconnected { reason, .. } => write!(out, "{reason}"),
         _ => Ok(()),
+    }
+}
+
+/// What the user can do about the end of a connection.
+pub(crate) fn advice(reason: &Disconnect) -> &'static str {
+    match reason {
+        Disconnect::Ended(EndReason::HandshakeTimeout) => {
+            " (of JayX: does the server speak the envelope of --envelope?)"
+        }
+        _ => "",
     }
 }
 
@@ -83,7 +98,11 @@ pub(crate) fn notice(out: &mut impl Write, event: &Event<'_>, books: &Books) -> 
 /// another unit.
 pub(crate) fn has_line(event: &Event<'_>, books: &Books) -> bool {
     match event {
-        Event::Candle(_) | Event::Balance(_) | Event::Order(_) | Event::ReferencePrice(_) => true,
+        Event::Candle(_)
+        | Event::Balance(_)
+        | Event::Order(_)
+        | Event::ReferencePrice(_)
+        | Event::Protocol { .. } => true,
         Event::State(change) => change.new.is_live() && change.old != State::Empty,
         Event::Trades(trades) => !is_in_unit(trades, books),
         _ => false,
@@ -105,6 +124,7 @@ pub(crate) fn line(out: &mut impl Write, event: &Event<'_>) -> fmt::Result {
         Event::Balance(update) => balance(out, update),
         Event::Order(update) => order(out, update),
         Event::ReferencePrice(price) => reference_price(out, price),
+        Event::Protocol { protocol, .. } => write!(out, "the server speaks {protocol}"),
         Event::Trades(trades) => fills(out, trades),
         _ => Ok(()),
     }
@@ -304,6 +324,21 @@ mod tests {
         ] {
             assert_eq!(shown(&change(old, new, cause)), want);
         }
+    }
+
+    #[test]
+    fn a_handshake_that_does_not_end_names_the_option() {
+        let reason = Disconnect::Ended(EndReason::HandshakeTimeout);
+        let event = Event::Disconnected {
+            connection: ConnectionId(0),
+            reason: &reason,
+            retry_in: Some(Duration::from_millis(7)),
+        };
+        let text = shown(&event);
+        assert!(
+            text.contains("--envelope") && text.ends_with("again in 7 ms"),
+            "{text}"
+        );
     }
 
     #[test]

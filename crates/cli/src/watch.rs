@@ -31,11 +31,11 @@ use self::json::Json;
 use self::lines::Lines;
 use self::screen::Screen;
 use self::show::{Begin, Show, Watcher};
-use crate::args::{FollowArgs, VenueArg, WatchArgs};
+use crate::args::{ChannelArg, EventArg, FollowArgs, VenueArg, WatchArgs};
 use crate::config::TransportTable;
 use crate::follow::VenueHandler;
 use crate::replay::built;
-use crate::{Failure, Output, connect, follow, kraken, record};
+use crate::{Failure, Output, connect, follow, kraken, record, tell};
 
 pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<(), Failure> {
     let mut incidents = None;
@@ -153,7 +153,10 @@ pub(crate) fn verdict(end: &Ended, once: bool) -> Result<(), Failure> {
             ..
         } if once => Ok(()),
         Disconnect::Impossible(_) => Err(Failure::Usage(end.reason.to_string())),
-        _ => Err(Failure::work(&end.reason)),
+        _ => {
+            let advice = tell::advice(&end.reason);
+            Err(Failure::work(format_args!("{}{advice}", end.reason)))
+        }
     }
 }
 
@@ -228,23 +231,87 @@ pub(crate) fn add_venues<H: VenueHandler>(
     Ok(venues)
 }
 
-/// Options that mean nothing for the venue are mistakes.
+/// Options without an effect on what is followed are mistakes.
 fn check_options(args: &FollowArgs) -> Result<(), Failure> {
-    let wrong = match args.venue {
-        Some(VenueArg::Bayse | VenueArg::Kraken) if args.book.envelope.is_some() => {
-            "--envelope is for JayX"
-        }
-        Some(VenueArg::Bayse | VenueArg::Kraken) if !args.event.is_empty() => "--event is for JayX",
-        Some(VenueArg::Jayx | VenueArg::Kraken) if !args.market.is_empty() => {
-            "--market is for Bayse"
-        }
-        Some(VenueArg::Jayx | VenueArg::Kraken) if !args.channel.is_empty() => {
-            "--channel is for Bayse"
-        }
-        Some(VenueArg::Jayx | VenueArg::Bayse) if args.book_depth.is_some() => {
-            "--book-depth is for Kraken"
-        }
-        _ => return Ok(()),
+    let of = |venue: VenueArg| match (args.venue, venue) {
+        // Without a config file there is no connection to Kraken.
+        (None, VenueArg::Kraken) => args.setup.is_some(),
+        (only, venue) => only.is_none_or(|only| only == venue),
     };
-    Err(Failure::Usage(wrong.to_owned()))
+    let (jayx, bayse, kraken) = (
+        of(VenueArg::Jayx),
+        of(VenueArg::Bayse),
+        of(VenueArg::Kraken),
+    );
+    let is_any = |names: &[String]| matches!(names, [any] if any == "any");
+    let any = bayse && is_any(&args.market);
+    let channels = follow::channels(args);
+    let carries = |of: &[ChannelArg]| bayse && of.iter().any(|it| channels.contains(it));
+    let (orderbook, activity, prices) = (
+        ChannelArg::Orderbook,
+        ChannelArg::Activity,
+        ChannelArg::Prices,
+    );
+    let has_symbol =
+        args.event.is_empty() || args.event.iter().any(|it| *it != EventArg::Positions);
+    let has_kline = args.event.contains(&EventArg::Kline);
+    let book = &args.book;
+    // Whether it is given, whether it has an effect, and where it would have one.
+    let options = [
+        (book.envelope.is_some(), jayx, "--envelope is for JayX"),
+        (!args.event.is_empty(), jayx, "--event is for JayX"),
+        (
+            args.interval.is_some(),
+            jayx && has_kline,
+            "--interval is for JayX's --event kline",
+        ),
+        (
+            !book.symbol.is_empty(),
+            jayx && has_symbol || kraken,
+            "--symbol is for JayX, but for --event positions, and for Kraken",
+        ),
+        (
+            args.book_depth.is_some(),
+            kraken,
+            "--book-depth is for Kraken",
+        ),
+        (
+            !args.market.is_empty(),
+            carries(&[orderbook, activity, ChannelArg::Orders]),
+            "--market is for Bayse's --channel orderbook, activity and orders",
+        ),
+        (!args.channel.is_empty(), bayse, "--channel is for Bayse"),
+        (
+            args.event_id.is_some(),
+            carries(&[prices, activity]),
+            "--event-id is for Bayse's --channel prices and activity",
+        ),
+        (
+            args.user_id.is_some(),
+            carries(&[ChannelArg::UserTrades]),
+            "--user-id is for Bayse's --channel user_trades",
+        ),
+        (
+            !args.asset.is_empty(),
+            carries(&[ChannelArg::AssetPrices]),
+            "--asset is for Bayse's --channel asset_prices",
+        ),
+        (
+            book.currency.is_some(),
+            carries(&[orderbook]),
+            "--currency is for Bayse's --channel orderbook",
+        ),
+        (
+            any && !args.channel.is_empty(),
+            false,
+            "--channel has no effect with --market any, which subscribes to nothing",
+        ),
+    ];
+    let mut without_effect = options
+        .iter()
+        .filter(|(given, effect, _)| *given && !effect);
+    match without_effect.next() {
+        Some((.., wrong)) => Err(Failure::Usage((*wrong).to_owned())),
+        None => Ok(()),
+    }
 }

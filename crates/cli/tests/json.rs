@@ -223,7 +223,10 @@ fn every_event_of_jayx() {
     let args = "watch --json --venue=jayx --event=orderbook,kline,positions,openorders";
     let wanted = ["book", "trade", "candle", "balances", "open_orders"];
     let args: Vec<&str> = args.split(' ').collect();
-    run(&args, &wanted);
+    let found = run(&args, &[&wanted[..], &["protocol"]].concat());
+    let protocols = found.iter().filter(|it| it.0 == "protocol");
+    let protocols: Vec<&Value> = protocols.map(|it| &it.1["protocol"]).collect();
+    assert_eq!(protocols, ["Socket.IO"], "once");
     run(
         &[&args[..], &["--envelope=plain", "--depth=1"]].concat(),
         &wanted,

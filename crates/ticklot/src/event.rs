@@ -148,6 +148,15 @@ pub enum Event<'a> {
         /// The venue's name for it.
         room: &'a str,
     },
+    /// The server's messages show which of the venue's wire protocols it speaks, on a connection whose rules found
+    /// that out ([`jayx::Envelope::Auto`](crate::jayx::Envelope::Auto), say). Reported once, and again when the
+    /// protocol changes.
+    Protocol {
+        /// On which connection.
+        connection: ConnectionId,
+        /// The protocol's name, such as `plain JSON`.
+        protocol: &'a str,
+    },
     /// The venue has not confirmed a subscription in time. It is requested again, and this is reported each time,
     /// with a patience that doubles, until an [`Event::Subscribed`] or an [`Event::Refused`] names the same room.
     /// A venue that confirms nothing reports the data that has not arrived, and `Subscribed` when it does.
@@ -695,6 +704,30 @@ pub enum EndReason {
     SessionClosed,
     /// Another reason, of a venue outside this crate.
     Other(String),
+}
+
+impl Disconnect {
+    /// Whether the server answered the upgrade with an HTTP status that speaks against the request itself: none that
+    /// asks for patience (429, 5xx). A driver of the caller's own passes
+    /// [`transport::Error::Refused`](crate::transport::Error::Refused) for it.
+    #[cfg(feature = "feed")]
+    pub(crate) fn is_wrong_request(&self) -> bool {
+        let Self::Failed(error) = self else {
+            return false;
+        };
+        match error.downcast_ref() {
+            Some(ticklot_transport::Error::Refused { status, .. }) => {
+                *status != 429 && *status < 500
+            }
+            _ => false,
+        }
+    }
+
+    /// Without the transport no error of it can be recognised.
+    #[cfg(not(feature = "feed"))]
+    pub(crate) fn is_wrong_request(&self) -> bool {
+        false
+    }
 }
 
 impl fmt::Display for EndReason {

@@ -39,6 +39,19 @@ pub struct RefusedResponse {
     pub body: Box<str>,
 }
 
+impl RefusedResponse {
+    /// A response without a redirect and a body, for a client of the caller's own.
+    #[must_use]
+    pub fn new(url: &str, status: u16) -> Self {
+        Self {
+            url: url.into(),
+            status,
+            location: None,
+            body: Box::default(),
+        }
+    }
+}
+
 impl fmt::Display for RefusedResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = StatusCode::from_u16(self.status).ok();

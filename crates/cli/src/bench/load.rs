@@ -220,6 +220,6 @@ impl Load {
     }
 
     pub(super) fn envelope(&self) -> Envelope {
-        self.book.envelope.map_or(Envelope::Auto, Envelope::from)
+        self.book.envelope()
     }
 }

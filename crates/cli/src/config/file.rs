@@ -92,6 +92,7 @@ pub(super) struct JayxTable {
 #[serde(rename_all = "lowercase")]
 pub(super) enum EnvelopeWord {
     #[default]
+    Auto,
     Socketio,
     Plain,
 }

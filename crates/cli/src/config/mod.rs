@@ -151,6 +151,7 @@ fn describe(
 
 fn describe_jayx(out: &mut String, table: &JayxTable, args: &FollowArgs) -> std::fmt::Result {
     let envelope = match table.envelope {
+        EnvelopeWord::Auto => "Socket.IO or plain JSON",
         EnvelopeWord::Socketio => "Socket.IO",
         EnvelopeWord::Plain => "plain JSON",
     };
@@ -314,7 +315,7 @@ mod tests {
         let text = check(&setup).unwrap();
         for part in [
             "t.toml: 4 connections\n",
-            "JayX, an embedded server, Socket.IO\n",
+            "JayX, an embedded server, Socket.IO or plain JSON\n",
             "  order book of BTCUSDT, precise 1, prices with 2 decimals, quantities with 6\n",
             "  candles of BTCUSDT, 1\n",
             "  own orders in BTCUSDT\n",

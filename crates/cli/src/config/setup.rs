@@ -268,9 +268,12 @@ impl Setup {
             jayx_topics(table, args).map_err(|error| wrong(&error))?
         };
         let envelope = match args.book.envelope {
-            Some(_) => follow::envelope(args)?,
-            None if table.envelope == EnvelopeWord::Plain => Envelope::Plain,
-            None => Envelope::SocketIo,
+            Some(envelope) => envelope.into(),
+            None => match table.envelope {
+                EnvelopeWord::Auto => Envelope::Auto,
+                EnvelopeWord::Socketio => Envelope::SocketIo,
+                EnvelopeWord::Plain => Envelope::Plain,
+            },
         };
         let mut plan = jayx::Plan::new().envelope(envelope);
         plan = match url {

@@ -277,6 +277,13 @@ impl<'a> Json<'a> {
                 message,
                 room,
             },
+            Event::Protocol {
+                connection,
+                protocol,
+            } => Object::Protocol {
+                of: self.of(connection),
+                protocol,
+            },
             Event::Unconfirmed {
                 connection,
                 room,

@@ -20,13 +20,14 @@ use crate::units::{Trade, UnixMillis};
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Envelope {
-    /// Socket.IO 4 over Engine.IO 4. The likeliest, and the default.
-    #[default]
+    /// Socket.IO 4 over Engine.IO 4: the likeliest.
     SocketIo,
     /// Plain JSON: the bare payload, or `{"event":..., "message":...}`, or
     /// `{"event":..., "data":...}`.
     Plain,
-    /// Told from each frame's first byte: a digit starts a packet. For recorded logs.
+    /// The default. A decoder reads it from each frame's first byte: a digit starts a packet. A request is
+    /// written as a Socket.IO packet.
+    #[default]
     Auto,
 }
 

@@ -50,6 +50,9 @@ pub struct Config {
     pub ping_timeout: Duration,
     /// How long a Socket.IO client may take to join the default namespace. Default 45 s.
     pub join_timeout: Duration,
+    /// Whether `/socket.io/` is Socket.IO; otherwise its upgrade is refused with 404, as by a server that
+    /// speaks plain JSON. Default true.
+    pub socket_io: bool,
     /// How the plain mode wraps its answers. Default bare.
     pub plain: PlainForm,
     /// What a client may cost.
@@ -84,6 +87,7 @@ impl Default for Config {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             join_timeout: Duration::from_secs(45),
+            socket_io: true,
             plain: PlainForm::Bare,
             limits: Limits::default(),
             faults: Faults::default(),

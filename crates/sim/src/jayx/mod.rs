@@ -145,6 +145,9 @@ impl Protocol for Jayx {
         if target.path != PATH {
             return Ok(Mode::Plain);
         }
+        if !self.config.socket_io {
+            return Err(Refusal::new(StatusCode::NOT_FOUND, "no such path"));
+        }
         let refuse = |body| Err(Refusal::new(StatusCode::BAD_REQUEST, body));
         if !target.has("transport", "websocket") {
             return refuse(r#"{"code":0,"message":"Transport unknown"}"#);
@@ -162,7 +165,7 @@ impl Protocol for Jayx {
     }
 
     fn is_poll(&self, target: Target<'_>) -> bool {
-        target.path == PATH && target.has("transport", "polling")
+        self.config.socket_io && target.path == PATH && target.has("transport", "polling")
     }
 
     async fn poll(&self, poll: Poll) -> Page {

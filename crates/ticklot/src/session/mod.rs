@@ -685,13 +685,18 @@ impl<V: Venue> Session<V> {
         let told = self.expire(now, books, handler);
         self.outbox.clear();
         self.resyncs.clear();
+        let falls_back = self.venue.falls_back(reason);
         if was_open {
             self.venue.closed();
         }
         self.stats.disconnects += 1;
         self.publish();
         self.publish_connected(false);
-        let retry_in = self.retry(was_open, reason);
+        let is_final = matches!(reason, Disconnect::Stopped | Disconnect::Impossible(_));
+        let retry_in = match falls_back && !is_final && self.next != Next::Done {
+            true => Some(Duration::ZERO),
+            false => self.retry(was_open, reason),
+        };
         self.next = retry_in.map_or(Next::Done, |wait| Next::WaitUntil(now.after(wait)));
         let event = Event::Disconnected {
             connection: self.id,

@@ -1,9 +1,12 @@
 //! JayX: several topics on a connection, and what is kept beside the books.
 
 use ticklot::jayx::{ApiKey, BuildError, Envelope, JayX, Plan, SubscribeError, Topic};
-use ticklot::{BookId, Candles, Disconnect, Instrument, OrderId, Venue, VenueName};
+use ticklot::{
+    BookId, Books, Candles, ConnectionId, Disconnect, Instrument, Next, OrderId, Session, Venue,
+    VenueName,
+};
 
-use crate::bench::{Bench, OPEN, SECOND, options};
+use crate::bench::{Bench, OPEN, PLAIN_BOOK, SECOND, options, packet_book};
 
 fn everything(envelope: Envelope) -> Bench<JayX> {
     let venue = JayX::new("BTCUSDT")
@@ -257,4 +260,149 @@ fn a_book_that_nobody_asked_for_is_dropped() {
     bench.frame(r#"42["orderbook",{"orderBook":{"asks":[],"bids":[]}}]"#);
     assert_eq!(bench.session.stats().unrequested, 1);
     assert!(bench.books.untrusted(BookId(0)).is_none());
+}
+
+/// A connection whose envelope is not known, at the base URL `ws://h`.
+fn unknown_envelope() -> Bench<JayX> {
+    let venue = JayX::new("BTCUSDT").url("ws://h").build().unwrap();
+    Bench::new(venue, options())
+}
+
+const SOCKET_IO: &str = "ws://h/socket.io/?EIO=4&transport=websocket";
+
+/// The server closes, and the next attempt's time comes.
+fn reconnect(bench: &mut Bench<JayX>) {
+    if let Next::WaitUntil(until) = bench.end(&crate::bench::closed(1000)) {
+        bench.now = until;
+    }
+    bench.open();
+}
+
+#[test]
+fn without_an_open_packet_plain_json_follows_and_is_remembered() {
+    let mut bench = unknown_envelope();
+    assert_eq!(bench.session.url(), SOCKET_IO);
+    bench.open();
+    assert!(bench.pass(2 * SECOND - 1).is_none());
+    let over = bench.pass(1).expect("two seconds are enough");
+    assert!(over.to_string().contains("trying plain JSON"), "{over}");
+    assert_eq!(bench.end(&over), Next::Connect, "at once");
+    assert_eq!(bench.session.url(), "ws://h");
+    bench.open();
+    let plain =
+        r#"{"event":"orderbook","message":{"category":"spot","symbol":"BTCUSDT","precise":"1"}}"#;
+    assert_eq!(bench.sent(), [plain]);
+    let reported = |bench: &mut Bench<JayX>| {
+        let told = bench.told();
+        told.iter().filter(|it| it.contains("Protocol")).count()
+    };
+    assert_eq!(reported(&mut bench), 0, "not before the server shows it");
+    bench.frame(PLAIN_BOOK);
+    assert!(bench.told().iter().any(|it| it.contains("plain JSON")));
+    for _ in 0..3 {
+        reconnect(&mut bench);
+        assert_eq!(bench.session.url(), "ws://h");
+        bench.frame(PLAIN_BOOK);
+    }
+    assert_eq!(reported(&mut bench), 0, "once");
+}
+
+#[test]
+fn a_refused_upgrade_is_followed_by_plain_json() {
+    use ticklot::transport::{Error, RefusedResponse};
+    let refused = |status| {
+        let response = Box::new(RefusedResponse::new("ws://h", status));
+        Disconnect::Failed(Box::new(Error::Refused {
+            status,
+            retry_after: None,
+            response,
+        }))
+    };
+    let mut options = options();
+    options.reconnect.first_attempts = Some(2);
+    let venue = JayX::new("BTCUSDT").url("ws://h").build().unwrap();
+    let mut bench = Bench::new(venue, options);
+    assert_eq!(bench.end(&refused(404)), Next::Connect, "at once");
+    assert_eq!(bench.session.url(), "ws://h");
+    // Both were refused: that is one attempt, and the search begins again after the backoff.
+    let Next::WaitUntil(until) = bench.end(&refused(404)) else {
+        panic!("one of two attempts")
+    };
+    assert_eq!(bench.session.url(), SOCKET_IO);
+    bench.now = until;
+    assert_eq!(bench.end(&refused(404)), Next::Connect);
+    assert_eq!(bench.end(&refused(404)), Next::Done, "the second");
+
+    for patience in [
+        refused(503),
+        refused(429),
+        Disconnect::Failed("no route".into()),
+    ] {
+        let mut bench = unknown_envelope();
+        assert!(
+            matches!(bench.end(&patience), Next::WaitUntil(_)),
+            "{patience}"
+        );
+        assert_eq!(bench.session.url(), SOCKET_IO, "{patience}");
+    }
+}
+
+#[test]
+fn a_url_of_socket_io_leaves_no_choice() {
+    let venue = JayX::new("BTCUSDT").url(SOCKET_IO).build().unwrap();
+    let mut bench = Bench::new(venue, options());
+    bench.open();
+    assert!(bench.pass(19 * SECOND).is_none(), "no search");
+    let over = bench.pass(SECOND).expect("no handshake");
+    assert!(matches!(bench.end(&over), Next::WaitUntil(_)));
+    assert_eq!(bench.session.url(), SOCKET_IO);
+}
+
+#[test]
+fn an_open_packet_shows_socket_io_for_good() {
+    let mut bench = unknown_envelope();
+    bench.open();
+    bench.frame(OPEN);
+    assert!(bench.told().iter().any(|it| it.contains("Socket.IO")));
+    bench.frame("40");
+    bench.frame(&packet_book(10, 11));
+    reconnect(&mut bench);
+    // A slow server is not taken for another one.
+    assert!(bench.pass(19 * SECOND).is_none());
+    bench.frame(OPEN);
+    bench.frame("40");
+    assert!(bench.pass(SECOND).is_none());
+    assert!(
+        !bench.told().iter().any(|it| it.contains("Protocol")),
+        "once"
+    );
+    // One that no longer answers the handshake may have changed.
+    reconnect(&mut bench);
+    let over = bench.pass(20 * SECOND).expect("no handshake");
+    assert!(matches!(bench.end(&over), Next::WaitUntil(_)));
+    bench.now.0 += 60 * SECOND;
+    bench.open();
+    let over = bench.pass(2 * SECOND).expect("no open packet");
+    assert_eq!(bench.end(&over), Next::Connect);
+    assert_eq!(bench.session.url(), "ws://h");
+}
+
+#[test]
+fn several_accounts_are_kept_apart() {
+    let mut books = Books::new();
+    let mut add = |id| {
+        let venue = JayX::connection().follow(Topic::Positions);
+        let venue = venue.key(ApiKey::new("k")).build().unwrap();
+        Session::new(venue, ConnectionId(id), options(), &mut books)
+    };
+    let _first = add(0);
+    let mut add_second = || drop(add(1));
+    add_second();
+    assert!(books.account().is_none(), "it is not clear which");
+    let all: Vec<_> = books
+        .accounts()
+        .map(|(id, venue, _)| (id.0, venue))
+        .collect();
+    assert_eq!(all, [(0, VenueName::JAYX), (1, VenueName::JAYX)]);
+    assert!(books.account_of(ConnectionId(1)).is_some());
 }

@@ -268,7 +268,8 @@ fn attempts_are_bounded_when_asked() {
         Next::Done,
         "a wrong address is told at once"
     );
-    let mut bench = Bench::new(JayX::new("X").build().unwrap(), rules.clone());
+    let socket_io = || JayX::new("X").envelope(Envelope::SocketIo).build().unwrap();
+    let mut bench = Bench::new(socket_io(), rules.clone());
     bench.open();
     assert_ne!(
         bench.end(&refused()),
@@ -291,7 +292,7 @@ fn attempts_are_bounded_when_asked() {
     assert_ne!(bench.end(&refused()), Next::Done, "it was there");
 
     rules.reconnect.after_close = false;
-    let mut bench = Bench::new(JayX::new("X").build().unwrap(), rules);
+    let mut bench = Bench::new(socket_io(), rules);
     bench.open();
     assert_eq!(bench.end(&closed(1000)), Next::Done);
 }

@@ -62,7 +62,7 @@ fn restore(bench: &mut Bench<Bayse>) {
 
 #[test]
 fn snapshot_reports_state_first() {
-    let mut bench = jayx(Envelope::Auto);
+    let mut bench = jayx(Envelope::SocketIo);
     bench.open();
     assert_eq!(
         bench.events_of(&packet_book(10, 11)),
@@ -486,6 +486,7 @@ impl OnMessage<Bayse> for Both {
 fn own_message_precedes_its_events() {
     let order = r#"42["openorders",{"cancel":[],"modify":[{"id":1,"type":"LIMIT","state":"NEW","side":"BUY","resd":1,"exec":0,"cost":7,"lastLots":null,"lastTicks":null,"created":1,"modified":1,"symbol":"BTCUSDT","price":"10.5","quantity":"2"}]}]"#;
     let venue = JayX::new("BTCUSDT")
+        .envelope(Envelope::SocketIo)
         .key(ApiKey::new("k"))
         .follow(jayx::Topic::open_orders("BTCUSDT"));
     let (mut books, mut both) = (Books::new(), Both::default());

@@ -65,6 +65,11 @@ pub(crate) enum Object<'a> {
         of: Of,
         room: &'a str,
     },
+    Protocol {
+        #[serde(flatten)]
+        of: Of,
+        protocol: &'a str,
+    },
     Unconfirmed(Unconfirmed<'a>),
     Refused {
         #[serde(flatten)]

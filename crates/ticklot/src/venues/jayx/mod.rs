@@ -7,6 +7,7 @@
 //! Candles, balances and orders are kept with the books: [`Books::candles`](crate::Books::candles),
 //! [`Books::account_of`](crate::Books::account_of).
 
+mod envelope;
 mod plan;
 mod rules;
 
@@ -19,6 +20,8 @@ pub use ticklot_frame::jayx::{
 use ticklot_frame::jayx::{Decoder, Request};
 
 pub use self::plan::Plan;
+
+use self::envelope::Envelopes;
 
 use crate::books::{BookId, CandlesId, const_scale};
 use crate::url::{self, Parts};
@@ -159,7 +162,7 @@ pub struct JayX {
     url: String,
     /// The reason why the base cannot be used.
     wrong: Option<&'static str>,
-    envelope: Envelope,
+    envelopes: Envelopes,
     key: Option<ApiKey>,
     topics: Vec<Topic>,
     scale: Scale,
@@ -176,8 +179,11 @@ pub struct JayX {
 }
 
 impl JayX {
-    /// The order book of `symbol`, in Socket.IO, `precise` 1, with the scale of BTCUSDT. Scales are
-    /// the user's to set per symbol: the wire carries whole ticks and lots.
+    /// The order book of `symbol`, `precise` 1, in the envelope that the server speaks.
+    ///
+    /// The scale is that of BTCUSDT, whatever the symbol is, until [`JayX::scale`] replaces it. It is for display
+    /// only: the wire carries whole ticks and lots, and so do the books and all events. With a wrong scale, prices
+    /// and quantities are printed with the wrong number of decimals, and nothing else is wrong.
     #[must_use]
     pub fn new(symbol: &str) -> Self {
         Self::connection().follow(Topic::order_book(symbol))
@@ -190,11 +196,11 @@ impl JayX {
             base: URL.to_owned(),
             url: format!("{URL}{SOCKET_IO_PATH}/?{SOCKET_IO_QUERY}"),
             wrong: None,
-            envelope: Envelope::SocketIo,
+            envelopes: Envelopes::new(Envelope::Auto),
             key: None,
             topics: Vec::new(),
             scale: BTCUSDT,
-            decoder: Decoder::new(Envelope::SocketIo),
+            decoder: Decoder::new(Envelope::Auto),
             book: None,
             candles: Vec::new(),
             silence_limit: None,
@@ -223,25 +229,33 @@ impl JayX {
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
         url.clone_into(&mut self.base);
-        self.complete_url()
+        self.complete_url();
+        self
     }
 
-    /// Another envelope. [`Envelope::Auto`] is for replaying a log, not for connecting.
+    /// Another envelope. Default: [`Envelope::Auto`].
+    ///
+    /// With `Auto` the first attempt is Socket.IO. When no open packet arrives within two seconds, or the upgrade is
+    /// refused with an HTTP status other than 429 and 5xx, the next attempt follows at once, in plain JSON. The
+    /// server's messages then show which one it is: that is reported once
+    /// ([`Event::Protocol`](crate::Event::Protocol)) and remembered for the next attempts, until the server refuses
+    /// it.
     #[must_use]
     pub fn envelope(mut self, envelope: Envelope) -> Self {
-        self.envelope = envelope;
+        self.envelopes = Envelopes::new(envelope);
         self.decoder = Decoder::new(envelope);
-        self.complete_url()
+        self.complete_url();
+        self
     }
 
-    fn complete_url(mut self) -> Self {
-        let completed = match self.envelope {
+    /// The URL of the next connection.
+    fn complete_url(&mut self) {
+        let completed = match self.envelopes.current {
             Envelope::Plain => plain_url(&self.base),
             Envelope::SocketIo | Envelope::Auto => socket_io_url(&self.base),
         };
         self.wrong = completed.as_ref().err().copied();
         self.url = completed.unwrap_or_else(|_| self.base.clone());
-        self
     }
 
     /// Another `precise` for the order book.
@@ -267,7 +281,11 @@ impl JayX {
     /// # Errors
     /// A symbol, an interval, `precise` or the key is empty; the key is missing; two topics clash; or the
     /// URL cannot be used.
-    pub fn build(self) -> Result<Self, BuildError> {
+    pub fn build(mut self) -> Result<Self, BuildError> {
+        if self.envelopes.choice == Envelope::Auto && Parts::of(&self.base).is_socket_io() {
+            // The URL itself names the envelope.
+            self.envelopes = Envelopes::new(Envelope::SocketIo);
+        }
         if let Some(what) = self.wrong {
             return Err(BuildError::Url(what));
         }

@@ -13,7 +13,7 @@ use ticklot_frame::{Lines, Skipped, VenueName};
 use super::{HANDSHAKE, JayX, MAX_DOUBLINGS, MAX_SILENCE, PATIENCE, PLAIN_SILENCE, Topic};
 use crate::books::{BookConfig, BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
 use crate::event::{
-    EndReason, Event, Handler, LastTrade, OnMessage, OrderRef, OrderUpdate, Source,
+    Disconnect, EndReason, Event, Handler, LastTrade, OnMessage, OrderRef, OrderUpdate, Source,
 };
 use crate::session::Outbox;
 use crate::venue::{Concerns, Context, NoCommand, Reply, Snapshot, Venue};
@@ -59,7 +59,8 @@ impl Venue for JayX {
         self.book_by = None;
         self.tries = 0;
         let now = context.now();
-        if self.envelope == Envelope::Plain {
+        self.envelopes.opened(now);
+        if self.envelopes.current == Envelope::Plain {
             self.silence_limit = self.book.map(|_| PLAIN_SILENCE);
             self.subscribe(now, context.outbox());
         } else {
@@ -108,23 +109,37 @@ impl Venue for JayX {
     }
 
     fn deadline(&self) -> Option<Nanos> {
-        self.join_by.or(self.book_by)
+        let deadlines = [self.envelopes.open_by(), self.join_by.or(self.book_by)];
+        deadlines.into_iter().flatten().min()
     }
 
     fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
-        if self.join_by.is_some() {
+        let now = context.now();
+        let is_over = |by: Option<Nanos>| by.is_some_and(|by| by <= now);
+        if is_over(self.envelopes.open_by()) {
+            let text = "no Socket.IO open packet within two seconds: trying plain JSON";
+            return Reply::End(EndReason::Other(text.to_owned()));
+        }
+        if is_over(self.join_by) {
             return Reply::End(EndReason::HandshakeTimeout);
         }
         if let Some(topic) = self.book_topic() {
             self.ask(topic, context.outbox());
         }
         let (room, attempts) = (self.book_room(), self.tries);
-        self.await_book(context.now());
+        self.await_book(now);
         Reply::from(context.unconfirmed(&room, attempts))
     }
 
     fn silence_limit(&self) -> Option<Duration> {
         self.silence_limit
+    }
+
+    fn falls_back(&mut self, reason: &Disconnect) -> bool {
+        let joining = self.join_by.take().is_some();
+        let falls_back = self.envelopes.falls_back(reason, joining);
+        self.complete_url();
+        falls_back
     }
 }
 
@@ -172,7 +187,7 @@ impl JayX {
         context: &mut Context<'_, H>,
     ) -> Reply {
         // The server asks for an acknowledgement of the event; the venue documents none.
-        if self.envelope != Envelope::Plain
+        if self.envelopes.choice != Envelope::Plain
             && text.get(2).is_some_and(u8::is_ascii_digit)
             && let Some(id) = asked_ack(text)
         {
@@ -195,6 +210,9 @@ impl JayX {
                 return Reply::from(context.unreadable(concerns, error.on_line(line), text));
             }
         };
+        if self.envelopes.learn(text, context).is_break() {
+            return Reply::Stop;
+        }
         if let Message::Control(control) = message {
             if let Control::Refused { message } = control
                 && context.refused(message, None).is_break()
@@ -265,7 +283,7 @@ impl JayX {
         outbox.push(|out| {
             // `build` has checked it; nothing is appended when it is wrong.
             if let Ok(request) = topic.request(self.key.as_ref()) {
-                let _ = request.write(self.envelope, out);
+                let _ = request.write(self.envelopes.current, out);
             }
         });
     }
