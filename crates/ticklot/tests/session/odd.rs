@@ -1,4 +1,4 @@
-//! Messages out of the ordinary: what they cost, and what is reported of them.
+//! Unusual messages: their cost, and their reports.
 
 use ticklot::jayx::{ApiKey, Envelope, JayX, Topic};
 use ticklot::{BookId, Disconnect, Reply, State};
