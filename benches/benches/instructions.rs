@@ -230,10 +230,10 @@ fn session_bayse(mut driven: Driven<Bayse>) -> Driven<Bayse> {
 fn deltas_driven(is_ladder: bool) -> Driven<DeltaVenue> {
     let deltas = deltas(SEED, MESSAGES);
     let frames = deltas.frames();
-    let mut driven = driven(DeltaVenue::new(deltas, is_ladder), vec![Vec::new()]);
+    let mut driven = driven(DeltaVenue::new(deltas, is_ladder), vec![b"first".to_vec()]);
     driven.frames = frames;
     drive(&mut driven);
-    let frames = std::mem::replace(&mut driven.frames, vec![Vec::new()]);
+    let frames = std::mem::replace(&mut driven.frames, vec![b"first".to_vec()]);
     drive(&mut driven);
     driven.frames = frames;
     driven

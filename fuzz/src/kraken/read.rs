@@ -1,10 +1,10 @@
 //! A naive reader of the venue's messages.
 
 use ticklot_book::{Level, Lots, MAX_LEVELS, Scale, Ticks};
+use ticklot_frame::IsoTime;
 use ticklot_frame::kraken::{
     Ack, MAX_BOOKS, MAX_PAIRS, MAX_TRADES, Message, Method, Refusal, Status, System,
 };
-use ticklot_frame::IsoTime;
 
 use super::scale_of;
 use crate::bayse::trade_side;

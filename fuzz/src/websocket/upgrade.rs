@@ -148,7 +148,10 @@ impl Head {
     }
 
     fn refusal(&self) -> Verdict {
-        let after = self.values("retry-after").next().filter(|it| !it.is_empty());
+        let after = self
+            .values("retry-after")
+            .next()
+            .filter(|it| !it.is_empty());
         let text = after.map(String::from_utf8_lossy);
         let refused = match text {
             Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {

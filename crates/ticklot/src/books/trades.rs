@@ -1,7 +1,7 @@
 //! The last trades of an instrument, each reported once.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
+use std::cmp::Ordering;
+use std::collections::VecDeque;
 
 use ticklot_frame::Trade;
 
@@ -15,17 +15,15 @@ pub const MAX_TRADES: usize = 1024;
 /// that are known. So the longest run that ends the known trades and begins the list is the repeated part.
 /// Equal trades (same time, price, size and side) are distinguished by their position in that run.
 ///
-/// The work for a list is proportional to its length, for any list and any known trades.
+/// A list of n trades takes about (2 n + [`MAX_TRADES`]) log n comparisons at most, whatever is known and listed.
 #[derive(Debug)]
 pub(super) struct Recent<T> {
     /// Oldest first.
     known: VecDeque<T>,
-    /// How often each known trade is known; empty until a list does not continue them.
-    counts: HashMap<T, usize>,
     /// The new trades of the last message, oldest first.
     listed: Vec<T>,
-    /// The trades of the list that were dropped.
-    dropped: Vec<T>,
+    /// The distinct trades of a list that does not continue the known ones, and how often each is known.
+    distinct: Vec<(T, usize)>,
     /// For each length of a run at the beginning of the list, how long a shorter one ends it.
     borders: Vec<usize>,
 }
@@ -36,9 +34,8 @@ impl<T> Default for Recent<T> {
     fn default() -> Self {
         Self {
             known: VecDeque::new(),
-            counts: HashMap::new(),
             listed: Vec::new(),
-            dropped: Vec::new(),
+            distinct: Vec::new(),
             borders: Vec::new(),
         }
     }
@@ -47,12 +44,10 @@ impl<T> Default for Recent<T> {
 impl RecentTrades {
     /// The bytes that it holds on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        let trades = self.known.capacity() + self.listed.capacity() + self.dropped.capacity();
-        // A hash table has a byte for each entry besides.
-        let entry = size_of::<(Trade, usize)>() + 1;
+        let trades = self.known.capacity() + self.listed.capacity();
         trades * size_of::<Trade>()
+            + self.distinct.capacity() * size_of::<(Trade, usize)>()
             + self.borders.capacity() * size_of::<usize>()
-            + self.counts.capacity() * entry
     }
 
     /// Keeps the trades of a message. Where `repeats` says that the list is newest first and may repeat
@@ -61,7 +56,7 @@ impl RecentTrades {
         self.listed.clear();
         // Of a list that was longer than any need be.
         self.listed.shrink_to(MAX_TRADES);
-        self.dropped.shrink_to(MAX_TRADES);
+        self.distinct.shrink_to(MAX_TRADES);
         if repeats {
             self.listed.extend(list.iter().rev());
             // Stable: trades of one moment stay in the venue's order.
@@ -73,7 +68,7 @@ impl RecentTrades {
                 .zip(oldest)
                 .is_none_or(|(a, b)| a.created < b.created);
             if !is_later {
-                self.drop_repeated();
+                self.drop_repeated(by_fields);
             }
         } else {
             self.listed.extend_from_slice(list);
@@ -82,7 +77,13 @@ impl RecentTrades {
     }
 }
 
-impl<T: Copy + Eq + Hash> Recent<T> {
+/// Any total order in which only equal trades are equal.
+fn by_fields(a: &Trade, b: &Trade) -> Ordering {
+    let fields = |trade: &Trade| (trade.created, trade.ticks, trade.lots, trade.side as u8);
+    fields(a).cmp(&fields(b))
+}
+
+impl<T: Copy + Eq> Recent<T> {
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.known.iter()
     }
@@ -92,9 +93,9 @@ impl<T: Copy + Eq + Hash> Recent<T> {
         &self.listed
     }
 
-    fn drop_repeated(&mut self) {
+    fn drop_repeated(&mut self, order: fn(&T, &T) -> Ordering) {
         match self.overlap() {
-            0 => self.drop_known(),
+            0 => self.drop_known(order),
             repeated => drop(self.listed.drain(..repeated)),
         }
     }
@@ -151,57 +152,45 @@ impl<T: Copy + Eq + Hash> Recent<T> {
     /// A list that does not continue the known trades, after a reconnect say, or one that came late:
     /// trades that are known are dropped one for one.
     #[cold]
-    fn drop_known(&mut self) {
+    fn drop_known(&mut self, order: fn(&T, &T) -> Ordering) {
         let Self {
             known,
-            counts,
             listed,
-            dropped,
+            distinct,
             ..
         } = self;
-        if counts.is_empty() {
-            known.iter().for_each(|trade| count(counts, *trade));
-        }
-        listed.retain(|trade| match counts.get_mut(trade) {
-            Some(left) if *left > 0 => {
-                *left -= 1;
-                dropped.push(*trade);
-                false
+        distinct.clear();
+        distinct.extend(listed.iter().map(|trade| (*trade, 0)));
+        distinct.sort_unstable_by(|(a, _), (b, _)| order(a, b));
+        distinct.dedup_by(|(a, _), (b, _)| a == b);
+        // Most of the known trades are older than any of the list.
+        let oldest = distinct.first().map(|(trade, _)| *trade);
+        let may_be_listed = |trade: &&T| oldest.is_some_and(|oldest| order(&oldest, trade).is_le());
+        for trade in known.iter().filter(may_be_listed) {
+            if let Ok(at) = distinct.binary_search_by(|(it, _)| order(it, trade)) {
+                distinct[at].1 += 1;
             }
-            _ => true,
-        });
-        dropped.drain(..).for_each(|trade| count(counts, trade));
+        }
+        listed.retain(
+            |trade| match distinct.binary_search_by(|(it, _)| order(it, trade)) {
+                Ok(at) if distinct[at].1 > 0 => {
+                    distinct[at].1 -= 1;
+                    false
+                }
+                _ => true,
+            },
+        );
     }
 
     /// The trades of the list are known from now on.
     fn learn(&mut self) {
-        let is_counted = !self.counts.is_empty();
         // Of more than that, only the newest are kept.
         let passed = self.listed.len().saturating_sub(MAX_TRADES);
         for trade in &self.listed[passed..] {
-            if self.known.len() == MAX_TRADES
-                && let Some(oldest) = self.known.pop_front()
-                && is_counted
-            {
-                forget(&mut self.counts, &oldest);
+            if self.known.len() == MAX_TRADES {
+                self.known.pop_front();
             }
             self.known.push_back(*trade);
-            if is_counted {
-                count(&mut self.counts, *trade);
-            }
-        }
-    }
-}
-
-fn count<T: Eq + Hash>(counts: &mut HashMap<T, usize>, trade: T) {
-    *counts.entry(trade).or_default() += 1;
-}
-
-fn forget<T: Eq + Hash>(counts: &mut HashMap<T, usize>, trade: &T) {
-    if let Some(left) = counts.get_mut(trade) {
-        *left -= 1;
-        if *left == 0 {
-            counts.remove(trade);
         }
     }
 }
@@ -209,7 +198,6 @@ fn forget<T: Eq + Hash>(counts: &mut HashMap<T, usize>, trade: &T) {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::hash::Hasher;
 
     use super::*;
     use ticklot_book::{Lots, Ticks};
@@ -340,10 +328,9 @@ mod tests {
 
     impl Eq for Counted {}
 
-    impl Hash for Counted {
-        fn hash<H: Hasher>(&self, state: &mut H) {
-            self.0.hash(state);
-        }
+    fn by_number(a: &Counted, b: &Counted) -> Ordering {
+        COMPARISONS.set(COMPARISONS.get() + 1);
+        a.0.cmp(&b.0)
     }
 
     /// The new trades, found by trying every run, and otherwise one for one.
@@ -388,17 +375,14 @@ mod tests {
                     list.splice(0..0, known[known.len() - kept..].iter().copied());
                 }
                 let expected = naive(&known, &list);
-                let first_count = match recent.counts.is_empty() {
-                    true => MAX_TRADES,
-                    false => 0,
-                };
                 recent.listed = list.iter().map(|it| Counted(*it)).collect();
                 COMPARISONS.set(0);
-                recent.drop_repeated();
+                recent.drop_repeated(by_number);
                 let seen: Vec<u32> = recent.listed().iter().map(|it| it.0).collect();
                 assert_eq!(seen, expected);
                 recent.learn();
-                let most = 16 * list.len() + 4 * first_count;
+                let log = (usize::BITS - length.leading_zeros()) as usize;
+                let most = (3 * list.len() + MAX_TRADES) * (log + 2) + 8 * list.len();
                 assert!(COMPARISONS.get() <= most, "{} of {most}", COMPARISONS.get());
                 known.extend(expected);
                 known.drain(..known.len().saturating_sub(MAX_TRADES));
