@@ -59,6 +59,11 @@ impl RecentTrades {
         self.distinct.shrink_to(MAX_TRADES);
         if repeats {
             self.listed.extend(list.iter().rev());
+            // Room in advance: a list that does not continue the known trades is rare, and allocates nothing either.
+            self.distinct.clear();
+            self.distinct.reserve(list.len());
+            self.borders.clear();
+            self.borders.reserve(list.len());
             // Stable: trades of one moment stay in the venue's order.
             if !self.listed.is_sorted_by_key(|trade| trade.created) {
                 self.listed.sort_by_key(|trade| trade.created);

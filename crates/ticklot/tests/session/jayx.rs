@@ -307,6 +307,7 @@ fn without_an_open_packet_plain_json_follows_and_is_remembered() {
     assert_eq!(reported(&mut bench), 0, "once");
 }
 
+#[cfg(feature = "feed")] // the transport's error
 #[test]
 fn a_refused_upgrade_is_followed_by_plain_json() {
     use ticklot::transport::{Error, RefusedResponse};
