@@ -16,13 +16,13 @@ const EITHER: [&str; 10] = [
     r#"{"type":"no_such_kind","timestamp":1}"#,
 ];
 
-/// Books that cannot be: off the grid, a price twice, less than nothing, too large for a number.
+/// Books that cannot be: off the grid, a price twice, less than nothing, too large for a number, no number.
 const BAYSE_BOOKS: [&str; 6] = [
     r#"[{"price":0.605,"quantity":5}]"#,
     r#"[{"price":0.60,"quantity":5},{"price":0.60,"quantity":6}]"#,
     r#"[{"price":0.60,"quantity":-5}]"#,
     r#"[{"price":1e400,"quantity":5}]"#,
-    r#"[{"price":"0.60","quantity":5}]"#,
+    r#"[{"price":"0.6o","quantity":5}]"#,
     r#"[{"price":0.60}]"#,
 ];
 
@@ -96,5 +96,108 @@ fn jayx_book(asks: &str, is_packet: bool) -> String {
         format!(r#"42["orderbook",{book}]"#)
     } else {
         book
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use ticklot::bayse::Currency;
+    use ticklot::jayx::Envelope;
+    use ticklot::{Books, ConnectionId, Event, Options, Session, Venue};
+    use ticklot_book::Nanos;
+
+    use super::super::plan::{Plan, SYMBOLS};
+    use super::super::wish::Wish;
+    use super::*;
+
+    /// What a frame came to.
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct Came {
+        changes: usize,
+        bad_lines: usize,
+    }
+
+    /// What each frame comes to, one after another on a connection.
+    fn came<V: Venue>(venue: V, frames: &[String]) -> Vec<Came> {
+        let mut books = Books::new();
+        let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+        let mut silent = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
+        let _ = session.opened(Nanos(1), &mut books, &mut silent);
+        let one = |frame: &String| {
+            let mut came = Came::default();
+            let mut handler = |event: Event<'_>, _: &Books| {
+                match event {
+                    Event::Book(update) => came.changes += update.changes.len(),
+                    Event::BadLine { .. } => came.bad_lines += 1,
+                    _ => {}
+                }
+                ControlFlow::Continue(())
+            };
+            let _ = session.frame(frame.as_bytes(), Nanos(2), &mut books, &mut handler);
+            came
+        };
+        frames.iter().map(one).collect()
+    }
+
+    /// The first frame makes a book, so the others are refused because of their odd levels.
+    fn only_the_first_counts<V: Venue>(venue: V, frames: &[String]) {
+        let all = came(venue, frames);
+        assert_eq!(
+            all[0],
+            Came {
+                changes: 1,
+                bad_lines: 0
+            },
+            "{}",
+            frames[0]
+        );
+        let refused = Came {
+            changes: 0,
+            bad_lines: 1,
+        };
+        for (frame, came) in frames.iter().zip(&all).skip(1) {
+            assert_eq!(*came, refused, "{frame}");
+        }
+    }
+
+    #[test]
+    fn no_odd_book_of_bayse_can_be_read() {
+        let venue = Plan::new(0, None).bayse(Currency::Usd, &[Wish::all()[0]]);
+        let good = bayse_book(r#"[{"price":0.60,"quantity":5}]"#);
+        let odd = BAYSE_BOOKS.map(bayse_book);
+        only_the_first_counts(venue, &[&[good][..], &odd].concat());
+    }
+
+    #[test]
+    fn no_odd_book_of_jayx_can_be_read() {
+        let venue = Plan::new(0, None).jayx(SYMBOLS[0], Envelope::Plain);
+        let good = jayx_book(r#"[{"ticks":1,"lots":5,"count":1}]"#, false);
+        let odd = JAYX_BOOKS.map(|book| jayx_book(book, false));
+        only_the_first_counts(venue, &[&[good][..], &odd].concat());
+    }
+
+    /// Those of the delta venue may also be gaps, or of a symbol that it does not have.
+    #[test]
+    fn nothing_else_changes_a_book() {
+        let plan = Plan::new(0, None);
+        let lines = |more: &[&str]| -> Vec<String> {
+            let all = EITHER.iter().chain(more);
+            all.map(|line| (*line).to_owned()).collect()
+        };
+        let crc = crc32fast::hash(b"15");
+        let good = format!("B|SOLUSD|6|{crc}|b:1:5|a:;");
+        for line in lines(&DELTAS) {
+            let all = came(plan.delta(), &[good.clone(), line]);
+            assert_eq!([all[0].changes, all[1].changes], [1, 0], "{all:?}");
+        }
+        let bayse = plan.bayse(Currency::Usd, &[Wish::all()[0]]);
+        let bayse = came(bayse, &lines(&BAYSE_ANSWERS));
+        let jayx = plan.jayx(SYMBOLS[0], Envelope::Plain);
+        let jayx = came(jayx, &lines(&JAYX_PACKETS));
+        for came in bayse.iter().chain(&jayx) {
+            assert_eq!(came.changes, 0);
+        }
     }
 }
