@@ -59,8 +59,15 @@ impl Judge {
             .get(room)
             .is_some_and(|at| now.since(*at) <= patience);
         let is_true = match stage {
-            // One that the server ended waits for up to four times the patience.
-            Stage::Waiting => now.since(wire.moved) <= IDLE + 4 * self.patience + lost,
+            // A room that is due is sent within `IDLE` of the last message. A room that the server ended
+            // is due after a wait: a quarter of the patience, doubled up to four times. So it is sent
+            // within four times the patience and `IDLE` of its end, or of a later message.
+            Stage::Waiting => {
+                let wait = 4 * self.patience;
+                let ended = wire.ended.get(room);
+                now.since(wire.moved) <= IDLE + lost
+                    || ended.is_some_and(|at| now.since(*at) <= wait + IDLE + lost)
+            }
             Stage::Asked => asked,
             Stage::Joined => wire.joined.contains(room),
             Stage::Refused => wire.is_refused(room),
@@ -68,7 +75,7 @@ impl Judge {
             Stage::Leaving | Stage::Renewing => false,
         };
         (!is_true).then(|| match stage {
-            Stage::Waiting => "a message within 12 s and four times the patience".to_owned(),
+            Stage::Waiting => "a message within 12 s, after the wait of an ended room".to_owned(),
             Stage::Asked => "a request not long ago".to_owned(),
             Stage::Joined => "a confirmation".to_owned(),
             Stage::Refused => "an error that names it, and a report of it".to_owned(),

@@ -37,8 +37,10 @@ pub(super) struct Wire {
     owed: Option<Nanos>,
     /// Rooms that the client asked for, and when it last did.
     pub(super) asked: BTreeMap<String, Nanos>,
-    /// Rooms that the server confirmed.
+    /// Rooms that the server confirmed, and has not ended since.
     pub(super) joined: BTreeSet<String>,
+    /// Rooms that the server ended after it confirmed them, and when it last did.
+    pub(super) ended: BTreeMap<String, Nanos>,
     /// Errors that the server told.
     pub(super) errors: Vec<String>,
     /// What was reported as refused.
@@ -60,6 +62,7 @@ impl Wire {
             owed: None,
             asked: BTreeMap::new(),
             joined: BTreeSet::new(),
+            ended: BTreeMap::new(),
             errors: Vec::new(),
             reported: BTreeSet::new(),
             heard: now,
@@ -227,6 +230,10 @@ impl Wire {
         match message["type"].as_str() {
             Some("subscribed") => {
                 self.joined.insert(room.to_owned());
+            }
+            // One that is not confirmed has no end: a repeated message begins no further wait.
+            Some("unsubscribed") if self.joined.remove(room) => {
+                self.ended.insert(room.to_owned(), now);
             }
             Some("error") => {
                 let text = message["data"]["message"].as_str().unwrap_or_default();
