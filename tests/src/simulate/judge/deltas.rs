@@ -18,6 +18,8 @@ pub(super) struct Received {
     /// The number of the last message that was not one of the server's, until a later snapshot: a book
     /// that is a gap may have levels of it, also when it waited for an earlier snapshot.
     altered: Option<u64>,
+    /// The number of the snapshot in the call that is under way. The handler sees the gap until then.
+    snapshot: Option<u64>,
 }
 
 impl Judge {
@@ -47,7 +49,7 @@ impl Judge {
         if !is_genuine {
             received.altered = received.altered.max(Some(message.number));
         } else if message.is_snapshot {
-            received.altered = received.altered.filter(|it| *it > message.number);
+            received.snapshot = Some(message.number);
         }
         if self.numbered_at(message.symbol, message.number).is_none() {
             return;
@@ -62,7 +64,12 @@ impl Judge {
     pub(super) fn deltas_applied(&mut self) {
         let wires = self.lines.iter_mut().filter_map(|line| line.wire.as_mut());
         let received = wires.flat_map(|wire| wire.received.values_mut());
-        received.for_each(|received| received.applied = received.highest);
+        received.for_each(|received| {
+            received.applied = received.highest;
+            if let Some(number) = received.snapshot.take() {
+                received.altered = received.altered.filter(|it| *it > number);
+            }
+        });
     }
 
     /// When a book of the server got a number.
