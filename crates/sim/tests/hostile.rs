@@ -5,10 +5,10 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Client, Seen, request_raw};
+use common::{Client, Seen, request_raw, upgrade};
 use fastwebsockets::{OpCode, Role, WebSocket};
 use ticklot_sim::{Limits, Server, Simulator, Venue, bayse, jayx};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -173,7 +173,7 @@ async fn garbage_does_no_harm() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_dropped() {
+async fn connections_beyond_the_limit_are_refused() {
     let limits = Limits {
         max_connections: 1,
         ..Limits::default()
@@ -183,16 +183,16 @@ async fn connections_beyond_the_limit_are_dropped() {
         ..bayse::Config::default()
     };
     let server = Server::bayse(config).await.unwrap();
+    // A connection without an upgrade takes no place.
+    let _idle = TcpStream::connect(server.addr()).await.unwrap();
     let first = client(&server).await;
-    let mut second = TcpStream::connect(server.addr()).await.unwrap();
-    let read = timeout(Duration::from_secs(5), second.read(&mut [0; 1]))
-        .await
-        .unwrap();
-    assert!(matches!(read, Ok(0) | Err(_)));
+    let (head, _) = upgrade(server.addr(), "/ws/v1/markets").await;
+    assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
     drop(first);
     while server.connections().open > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    client(&server).await;
 }
 
 /// A client that never reads is given up, and takes no other connection with it.

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Client, Seen, json, request, upgrade};
+use common::{Client, Seen, json, request, request_raw, upgrade};
 use fastwebsockets::OpCode;
 use serde_json::Value;
 use ticklot_sim::jayx::{Config, PlainForm};
@@ -406,6 +406,18 @@ async fn polls_that_cannot_be_answered_are_refused() {
         request(server.addr(), "GET", Polling::OPEN, "").await.0,
         503
     );
+}
+
+/// The client writes all of its request before it reads the answer, which comes long before.
+#[tokio::test]
+async fn the_answer_to_a_request_that_is_too_long_is_not_lost() {
+    let server = Server::jayx(quick()).await.unwrap();
+    let client = Polling::joined(&server).await;
+    let body = "x".repeat(8 * 1024 * 1024);
+    assert_eq!(client.request("POST", &body).await.0, 413);
+    // A head without an end.
+    let (head, _) = request_raw(server.addr(), body.as_bytes()).await;
+    assert!(head.starts_with("HTTP/1.1 4"), "{head}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn, ready};
 use std::io::{self, Cursor};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,13 +15,12 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, BufWriter};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
@@ -37,6 +36,9 @@ use crate::faults::Faults;
 const INBOX: usize = 16;
 /// What a client may still have under way when its connection is closed, in bytes.
 const LINGER: u64 = 16 * 1024 * 1024;
+/// How many connections may be open on top of [`Limits::max_connections`]: those before their upgrade,
+/// and those of clients that poll, two at once each.
+const HTTP_CONNECTIONS: usize = 2_048;
 const WRITE_BUFFER: usize = 32 * 1024;
 
 /// What one kind of server does with its connections.
@@ -85,6 +87,8 @@ pub(crate) struct Shared<P> {
     protocol: P,
     limits: Limits,
     counters: Arc<Counters>,
+    /// How many more connections may upgrade.
+    room: Arc<Semaphore>,
     /// How many connections came, refused ones among them.
     arrived: AtomicU64,
     stop: watch::Receiver<bool>,
@@ -103,16 +107,20 @@ pub(crate) async fn serve<P: Protocol>(
         protocol,
         limits,
         counters,
+        room: Arc::new(Semaphore::new(
+            limits.max_connections.min(Semaphore::MAX_PERMITS),
+        )),
         arrived: AtomicU64::new(0),
         stop: stop.clone(),
     });
     let mut connections = JoinSet::new();
+    let max_open = limits.max_connections.saturating_add(HTTP_CONNECTIONS);
     loop {
         tokio::select! {
             () = stopped(&mut stop) => break,
             _ = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if connections.len() < limits.max_connections => {
+                Ok((stream, _)) if connections.len() < max_open => {
                     connections.spawn(connection(Arc::clone(&shared), stream));
                 }
                 Ok(_) => debug!("too many connections: one is dropped"),
@@ -143,7 +151,7 @@ async fn connection<P: Protocol>(shared: Arc<Shared<P>>, stream: TcpStream) {
         () = patience.ends() => return,
         upgrade = handshake(&shared, stream, refusal, &patience) => upgrade,
     };
-    let Some((route, link)) = upgrade else {
+    let Some(((route, place), link)) = upgrade else {
         return;
     };
     let number = shared.counters.accept();
@@ -151,6 +159,7 @@ async fn connection<P: Protocol>(shared: Arc<Shared<P>>, stream: TcpStream) {
     debug!(number, "open");
     let end = talk(&shared, route, link, number, injector).await;
     debug!(number, %end, "ended");
+    drop(place);
     drop(open);
 }
 
@@ -201,6 +210,9 @@ impl Patience {
     }
 }
 
+/// Where an upgraded connection goes, and its place among those that may be open.
+type Admitted<P> = (<P as Protocol>::Route, OwnedSemaphorePermit);
+
 /// A connection after its upgrade.
 struct Link {
     /// What the HTTP reader had read already, then the socket.
@@ -208,45 +220,54 @@ struct Link {
     write: OwnedWriteHalf,
 }
 
-/// Answers HTTP requests until one of them is the upgrade.
+/// Answers HTTP requests until one of them is the upgrade. If none is, the client gets the last answer
+/// even if the server did not read the whole request.
 async fn handshake<P: Protocol>(
     shared: &Shared<P>,
     stream: TcpStream,
     refusal: Option<Refusal>,
     patience: &Patience,
-) -> Option<(P::Route, Link)> {
+) -> Option<(Admitted<P>, Link)> {
     let ip = stream.peer_addr().ok()?.ip();
     let (send, mut upgraded) = mpsc::channel(1);
     let send = &send;
-    let service = service_fn(move |mut request| async move {
-        if let Some(page) = page(&shared.protocol, &request) {
-            return Ok::<_, Infallible>(page.response());
-        }
-        if let Some(refusal) = refusal {
-            count(&shared.counters, |it| &it.refusals);
-            return Ok(refusal.response());
-        }
-        if is_poll(&shared.protocol, &request) {
-            let page = match poll(request, shared.limits.max_message).await {
-                Ok(poll) => patience.poll(shared.protocol.poll(poll)).await,
-                Err(refusal) => return Ok(refusal.response()),
-            };
-            return Ok(page.response());
-        }
-        let response = match answer(&shared.protocol, &request, ip) {
-            Ok((route, response)) => {
-                let upgrade: OnUpgrade = hyper::upgrade::on(&mut request);
-                let _ = send.try_send((route, upgrade));
-                response
+    let service = service_fn(move |request| {
+        Box::pin(async move {
+            if let Some(page) = page(&shared.protocol, &request) {
+                return Ok::<_, Infallible>(page.response());
             }
-            Err(refusal) => refusal.response(),
-        };
-        Ok(response)
+            if let Some(refusal) = refusal {
+                count(&shared.counters, |it| &it.refusals);
+                return Ok(refusal.response());
+            }
+            if is_poll(&shared.protocol, &request) {
+                let page = match poll(request, shared.limits.max_message).await {
+                    Ok(poll) => patience.poll(shared.protocol.poll(poll)).await,
+                    Err(refusal) => return Ok(refusal.response()),
+                };
+                return Ok(page.response());
+            }
+            let response = match answer(shared, &request, ip) {
+                Ok((admitted, response)) => {
+                    let _ = send.try_send(admitted);
+                    response
+                }
+                Err(refusal) => refusal.response(),
+            };
+            Ok(response)
+        })
     });
-    let http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    http.with_upgrades().await.ok()?;
-    let (route, upgrade) = upgraded.try_recv().ok()?;
-    Some((route, link(upgrade.await.ok()?)?))
+    let mut http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let served = poll_fn(|cx| http.poll_without_shutdown(cx)).await;
+    let parts = http.into_parts();
+    // Split without a lock.
+    let (mut read, write) = parts.io.into_inner().into_split();
+    if let (Ok(()), Ok(admitted)) = (served, upgraded.try_recv()) {
+        let read = Cursor::new(parts.read_buf).chain(read);
+        return Some((admitted, Link { read, write }));
+    }
+    end_and_linger(write, &mut read, shared.limits.close_timeout).await;
+    None
 }
 
 fn page<P: Protocol>(protocol: &P, request: &Request<Incoming>) -> Option<Page> {
@@ -274,24 +295,16 @@ async fn poll(request: Request<Incoming>, max_body: usize) -> Result<Poll, Refus
 }
 
 fn answer<P: Protocol>(
-    protocol: &P,
+    shared: &Shared<P>,
     request: &Request<Incoming>,
     ip: IpAddr,
-) -> Result<(P::Route, Response<Full<Bytes>>), Refusal> {
-    let route = protocol.route(upgrade::target(request))?;
+) -> Result<(Admitted<P>, Response<Full<Bytes>>), Refusal> {
+    let route = shared.protocol.route(upgrade::target(request))?;
     let response = upgrade::accept(request)?;
-    protocol.admit(ip)?;
-    Ok((route, response))
-}
-
-/// Takes the socket back from HTTP: it can then be split without a lock.
-fn link(upgraded: Upgraded) -> Option<Link> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    let (read, write) = parts.io.into_inner().into_split();
-    Some(Link {
-        read: Cursor::new(parts.read_buf).chain(read),
-        write,
-    })
+    let full = |_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
+    let place = Arc::clone(&shared.room).try_acquire_owned().map_err(full)?;
+    shared.protocol.admit(ip)?;
+    Ok(((route, place), response))
 }
 
 /// Runs the session and the reading side by side.
@@ -330,20 +343,20 @@ async fn talk<P: Protocol>(
         };
         end
     };
-    // Dropping the writing half sends the end of the stream.
-    drop(peer);
     if let End::ByServer {
         answered: false, ..
     } = end
     {
-        linger(&mut link.read, shared.limits.close_timeout).await;
+        end_and_linger(peer, &mut link.read, shared.limits.close_timeout).await;
     }
     end
 }
 
-/// Reads and drops what the client still sends. A socket that is closed with unread bytes is
-/// reset, and a reset can cost the client the last frames, the close among them.
-async fn linger(read: &mut (impl AsyncRead + Unpin), limit: Duration) {
+/// Drops the writing half, which sends the end of the stream, then reads and drops what the client still
+/// sends. A socket that is closed with unread bytes is reset, and a reset can cost the client the
+/// last answer, or the close.
+async fn end_and_linger<W>(write: W, read: &mut (impl AsyncRead + Unpin), limit: Duration) {
+    drop(write);
     let mut rest = read.take(LINGER);
     let mut nowhere = tokio::io::sink();
     let _ = timeout(limit, tokio::io::copy(&mut rest, &mut nowhere)).await;

@@ -8,8 +8,8 @@ pub struct Limits {
     /// The longest message that a client may send, in bytes, over all its fragments. A longer one
     /// closes the connection with 1009. Default 64 KiB.
     pub max_message: usize,
-    /// How many connections may be open at once; more are dropped before the upgrade. Default
-    /// 1,024.
+    /// How many WebSocket connections may be open at once, and how many clients may poll; more are
+    /// refused with 503. Default 1,024.
     pub max_connections: usize,
     /// How long the upgrade may take. Default 5 s.
     pub upgrade_timeout: Duration,
