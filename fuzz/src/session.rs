@@ -407,9 +407,11 @@ impl<V: Harnessed> Run<V> {
     fn is_unreadable(&self, frame: &[u8]) -> bool {
         let is_json = |text: &[u8]| serde_json::from_slice::<Value>(text).is_ok();
         match self.wire {
-            Wire::Bayse => Lines::new(frame).any(|line| !is_json(line.bytes)),
-            Wire::Plain => !is_json(frame),
-            Wire::SocketIo => !frame.first().is_some_and(u8::is_ascii_digit),
+            Wire::Bayse | Wire::Plain => Lines::new(frame).any(|line| !is_json(line.bytes)),
+            // A blank frame is skipped.
+            Wire::SocketIo => {
+                !frame.trim_ascii().is_empty() && !frame.first().is_some_and(u8::is_ascii_digit)
+            }
         }
     }
 
