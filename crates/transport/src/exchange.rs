@@ -1,4 +1,4 @@
-//! One HTTP request on a stream of its own, after which the stream is no HTTP any more: an upgrade, or a
+//! One HTTP request on its own stream, after which the stream is no HTTP any more: an upgrade, or a
 //! proxy's tunnel.
 
 use std::future::poll_fn;
@@ -73,7 +73,7 @@ pub(crate) struct Exchange {
     pub(crate) request: Request<String>,
     /// Whether a status ends HTTP; any other is a refusal.
     pub(crate) is_switch: fn(StatusCode) -> bool,
-    /// For errors: what was requested, and which step it is.
+    /// For errors: the requested URL and the step.
     pub(crate) url: String,
     pub(crate) step: Step,
 }
@@ -135,7 +135,7 @@ async fn drive<T, D: Future>(
         if let Poll::Ready(end) = connection.as_mut().poll(cx) {
             *ended = Some(end);
         }
-        // The connection may just have delivered what is waited for.
+        // The connection may just have delivered the awaited response.
         work.as_mut().poll(cx)
     })
     .await

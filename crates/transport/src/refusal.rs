@@ -99,7 +99,7 @@ pub(crate) async fn read_excerpt(body: Incoming, bytes: &mut Vec<u8>) {
             }
         }
     };
-    // What came in time is kept.
+    // The bytes that arrived in time are kept.
     let _ = timeout(EXCERPT_TIMEOUT, read).await;
 }
 

@@ -311,7 +311,7 @@ impl FrameLog {
         self
     }
 
-    /// Gives only what passed over one connection. Lines without a connection are of the first, 0, but
+    /// Gives only the records of one connection. Lines without a connection are of the first, 0, but
     /// records that are missing ([`Kind::Dropped`]) may be of any.
     #[must_use]
     pub fn of(mut self, connection: ConnectionId) -> Self {

@@ -280,13 +280,13 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
                     incoming
                 });
                 tokio::select! {
-                // Incoming messages come first; the turn's limits protect the others.
-                biased;
-                incoming = incoming => Happened::Incoming(incoming),
-                () = ready(()), if was_late => Happened::Idle,
-                ask = self.calls.next() => Happened::Asked(ask),
-                Some((id, body)) = fetches.next() => Happened::Fetched(id, body),
-                () = timer.as_mut() => Happened::Time,
+                    // Incoming messages come first; the turn's limits protect the others.
+                    biased;
+                    incoming = incoming => Happened::Incoming(incoming),
+                    () = ready(()), if was_late => Happened::Idle,
+                    ask = self.calls.next() => Happened::Asked(ask),
+                    Some((id, body)) = fetches.next() => Happened::Fetched(id, body),
+                    () = timer.as_mut() => Happened::Time,
                 }
             };
             if waited {
