@@ -18,7 +18,6 @@ use hdrhistogram::Histogram;
 use ticklot::Reply;
 use ticklot::capture::{BookRows, FrameLog, LogError, Progress, Record, Times};
 use ticklot::tap::Kind;
-use tokio::signal::ctrl_c;
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
@@ -156,7 +155,7 @@ impl<'a> Player<'a> {
 
     /// Plays until the end of the part, or until the user wants no more.
     async fn play(&mut self, mut log: FrameLog) -> Result<(), Failure> {
-        let mut interrupt = pin!(ctrl_c());
+        let mut interrupt = pin!(crate::watch::interrupted(false));
         let mut lines: u64 = 0;
         loop {
             lines += 1;

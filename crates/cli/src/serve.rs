@@ -31,17 +31,17 @@ pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> 
             Failure::work(format_args!("cannot serve on {}: {error}", args.listen))
         })?;
         // The first poll installs the handler: an interrupt may follow the first line at once.
-        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        let mut interrupted = std::pin::pin!(crate::watch::interrupted(false));
         tokio::select! {
             biased;
-            ended = &mut interrupted => return ended.map_err(Failure::work),
+            () = &mut interrupted => return Ok(()),
             () = std::future::ready(()) => {}
         }
         // One write: a reader that takes the URL alone may leave.
         let text = format!("{}\n{served}", server.url());
         output.out.write_all(text.as_bytes())?;
         output.out.flush()?;
-        interrupted.await.map_err(Failure::work)?;
+        interrupted.await;
         server.shutdown().await;
         Ok(())
     })

@@ -116,11 +116,19 @@ pub(crate) async fn stop_at_the_end(stopper: Stopper, after: Option<Duration>, h
     };
     tokio::select! {
         () = time_is_up => {}
-        // Without a handler for a signal the default one ends the program anyway.
-        Ok(()) = tokio::signal::ctrl_c() => {}
-        Some(()) = terminated(hangs_up) => {}
+        () = interrupted(hangs_up) => {}
     }
     stopper.stop();
+}
+
+/// Completes at Ctrl-C or SIGTERM, and at SIGHUP when `hangs_up`. The first poll installs the handlers. Without a
+/// handler for a signal the default one ends the program.
+pub(crate) async fn interrupted(hangs_up: bool) {
+    tokio::select! {
+        Ok(()) = tokio::signal::ctrl_c() => {}
+        Some(()) = terminated(hangs_up) => {}
+        else => std::future::pending().await,
+    }
 }
 
 /// SIGTERM, and SIGHUP where the terminal is in use: `nohup` has a plain watch ignore it.
