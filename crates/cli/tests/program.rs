@@ -48,11 +48,16 @@ impl Running {
     }
 
     /// Sends an interrupt, as Ctrl-C does, and returns the status and the rest of the output.
-    fn interrupt(mut self) -> (Option<i32>, String) {
+    fn interrupt(self) -> (Option<i32>, String) {
+        self.signal("-INT")
+    }
+
+    /// Sends a signal, and returns the status and the rest of the output.
+    fn signal(mut self, signal: &str) -> (Option<i32>, String) {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
-                .args(["-INT", &pid])
+                .args([signal, &pid])
                 .status()
                 .unwrap()
                 .success()
@@ -115,6 +120,34 @@ fn watch_follows_a_server_of_another_process() {
         assert_eq!(watching.interrupt().0, Some(0));
         assert_eq!(server.interrupt().0, Some(0));
     }
+}
+
+#[test]
+fn sigterm_ends_each_command_with_status_0() {
+    let mut server = Running::start(&["serve", "--venue", "jayx"]);
+    let url = server.line();
+    let mut watching = Running::start(&["watch", "--venue", "jayx", "--url", &url]);
+    watching.line_with(" live bid ");
+    assert_eq!(watching.signal("-TERM").0, Some(0));
+    let log = std::env::temp_dir().join(format!("ticklot-sigterm-{}.jsonl", std::process::id()));
+    let book = r#"{"orderBook":{"asks":[{"ticks":11,"lots":1}],"bids":[{"ticks":10,"lots":1}]}}"#;
+    let frame = |second: u64| {
+        let frame = serde_json::json!([
+            "orderbook",
+            serde_json::from_str::<serde_json::Value>(book).unwrap()
+        ]);
+        let line =
+            serde_json::json!({"recv_ns": second * 1_000_000_000, "frame": format!("42{frame}")});
+        format!("{line}\n")
+    };
+    // An hour to wait for between the two records.
+    std::fs::write(&log, frame(1_700_000_000) + &frame(1_700_003_600)).unwrap();
+    let path = log.to_str().unwrap();
+    let mut replaying = Running::start(&["replay", "--venue=jayx", "--speed=1x", path]);
+    replaying.line_with(" live bid ");
+    assert_eq!(replaying.signal("-TERM").0, Some(0));
+    assert_eq!(server.signal("-TERM").0, Some(0));
+    std::fs::remove_file(log).unwrap();
 }
 
 #[test]
@@ -409,7 +442,7 @@ const PLAIN: [&str; 2] = ["--venue=jayx", "--envelope=plain"];
 const SWITCHING: &str = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
      Sec-WebSocket-Accept: {accept}\r\n\r\n";
 
-/// Over a second: the server asks the client to come back in one.
+/// Over a second: the server asks the client to come back in one, and the client waits for up to one more.
 #[test]
 fn a_busy_server_is_waited_for_and_its_last_words_are_shown() {
     let busy = "HTTP/1.1 429 Too Many\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
@@ -420,7 +453,7 @@ fn a_busy_server_is_waited_for_and_its_last_words_are_shown() {
     let shown = text(&output);
     assert_eq!(output.status.code(), Some(0), "{shown}");
     for part in [
-        "/gate?k=... was refused with status 429 Too Many Requests: late; connecting again in 1000 ms\n",
+        "/gate?k=... was refused with status 429 Too Many Requests: late; connecting again in ",
         "ticklot: closed by the server with code 1001: see you\n",
     ] {
         assert!(shown.contains(part), "{part:?} in {shown}");
@@ -430,10 +463,20 @@ fn a_busy_server_is_waited_for_and_its_last_words_are_shown() {
         "{}",
         heads[1]
     );
+    // The server's second, and behind it the drawn wait of 100 ms to 1 s.
+    let after = |shown: &str, key: &str| {
+        let rest = shown.split(key).nth(1).unwrap();
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap();
+        rest[..end].parse::<u64>().unwrap()
+    };
+    let wait = after(&shown, "connecting again in ");
+    assert!((1_100..=2_000).contains(&wait), "{shown}");
     let (output, _) = watched("", &[&PLAIN[..], &["--json"]].concat(), &answers);
     let shown = text(&output);
+    let wait = after(&shown, r#"late","retry_in_ns":"#);
+    assert!((1_100_000_000..=2_000_000_000).contains(&wait), "{shown}");
     for part in [
-        r#"was refused with status 429 Too Many Requests: late","retry_in_ns":1000000000}"#,
+        r#"was refused with status 429 Too Many Requests: late","retry_in_ns":"#,
         r#""reason":"closed by the server with code 1001: see you","retry_in_ns":null}"#,
     ] {
         assert!(shown.contains(part), "{part:?} in {shown}");

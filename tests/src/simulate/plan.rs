@@ -225,7 +225,7 @@ impl Plan {
     /// the next, the handshake, the patience of a room that was asked for in vain many times, and the
     /// calm after a complaint about too many messages.
     pub(super) fn recovery(&self, clocks: Duration) -> Duration {
-        let wait = self.cap.max(Duration::from_secs(MAX_RETRY_AFTER));
+        let wait = self.cap + Duration::from_secs(MAX_RETRY_AFTER);
         let heartbeat = self.heartbeat.0 + self.heartbeat.1;
         let silence = heartbeat.max(Duration::from_secs(64));
         let attempt = Duration::from_secs(5 + 20);

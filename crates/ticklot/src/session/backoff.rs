@@ -16,7 +16,8 @@ pub struct Reconnect {
     pub base: Duration,
     /// The longest wait; at least `MIN_WAIT`. Default: 30 s.
     pub cap: Duration,
-    /// The longest wait that a server can ask for (`Retry-After`). Default: 5 min.
+    /// The longest wait that a server can ask for (`Retry-After`). The drawn wait is added to it, so that clients
+    /// which were refused together do not return together. Default: 5 min.
     pub max_retry_after: Duration,
     /// How long a connection must have been open to be healthy without having brought anything.
     /// Default: 30 s.

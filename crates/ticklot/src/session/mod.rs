@@ -755,8 +755,9 @@ impl<V: Venue> Session<V> {
         let wait = rules.wait(attempt, &mut self.random);
         Some(match reason {
             Disconnect::Busy { retry_after, .. } => {
+                // Behind the server's time, not up to it: a server tells all clients the same.
                 let most = self.options.reconnect.max_retry_after;
-                wait.max((*retry_after).min(most))
+                (*retry_after).min(most).saturating_add(wait)
             }
             _ => wait,
         })

@@ -236,13 +236,36 @@ fn a_busy_server_is_given_the_time_it_asks_for() {
     let now = bench.now;
     assert_eq!(
         bench.end(&busy(90 * SECOND)),
-        Next::WaitUntil(now.after(Duration::from_secs(90)))
+        Next::WaitUntil(now.after(Duration::from_secs(91)))
     );
-    // Its own backoff stands when it is longer.
+    // The backoff grows as after any other failure.
     assert_eq!(
         bench.end(&busy(1)),
-        Next::WaitUntil(now.after(Duration::from_secs(2)))
+        Next::WaitUntil(now.after(Duration::from_nanos(2 * SECOND + 1)))
     );
+}
+
+#[test]
+fn clients_refused_together_return_apart() {
+    let busy = Disconnect::Busy {
+        retry_after: Duration::from_secs(90),
+        error: "429".into(),
+    };
+    let waits: std::collections::BTreeSet<u128> = (0..50)
+        .map(|seed| {
+            let mut options = options();
+            options.reconnect.jitter = true;
+            options.seed = Some(seed);
+            let mut bench = Bench::new(JayX::new("X").build().unwrap(), options);
+            let Next::WaitUntil(until) = bench.end(&busy) else {
+                panic!()
+            };
+            let wait = until.since(bench.now);
+            assert!(wait >= Duration::from_millis(90_100) && wait <= Duration::from_secs(91));
+            wait.as_millis() / 10
+        })
+        .collect();
+    assert!(waits.len() > 25, "{waits:?}");
 }
 
 #[test]
@@ -282,7 +305,7 @@ fn attempts_are_bounded_when_asked() {
         retry_after: Duration::from_secs(90),
         error: "503".into(),
     };
-    let later = bench.now.after(Duration::from_secs(90));
+    let later = bench.now.after(Duration::from_secs(91));
     assert_eq!(
         bench.end(&busy),
         Next::WaitUntil(later),
@@ -590,7 +613,7 @@ fn a_server_cannot_ask_for_a_century() {
     let Next::WaitUntil(until) = bench.end(&busy) else {
         panic!()
     };
-    assert_eq!(until.since(bench.now), Duration::from_secs(300));
+    assert_eq!(until.since(bench.now), Duration::from_secs(301));
 }
 
 #[test]
