@@ -206,6 +206,33 @@ fn replay(log: &TempFile, more: &[&str]) -> Ran {
     ticklot(["replay", log.path(), "--venue=jayx"].iter().chain(more))
 }
 
+#[test]
+fn a_log_without_checksum_is_reported() {
+    let text = book(0, "", 10) + &book(1, "", 11);
+    let packed = |has_checksum: bool| {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.include_checksum(has_checksum).unwrap();
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let told = "its Zstandard data has no checksum";
+    for (bytes, unverified) in [
+        (packed(true), 0),
+        (packed(false), 1),
+        ([packed(true), packed(false), packed(false)].concat(), 2),
+        (text.clone().into_bytes(), 0),
+    ] {
+        let mut log = FrameLog::from_reader(Cursor::new(bytes.clone())).unwrap();
+        while log.next_record().is_some() {}
+        assert_eq!(log.unverified(), unverified);
+        let file = TempFile::new("unverified.jsonl");
+        std::fs::write(file.path(), bytes).unwrap();
+        let ran = replay(&file, &[]);
+        assert_eq!(ran.status, 0, "{}", ran.err);
+        assert_eq!(ran.err.contains(told), unverified > 0, "{}", ran.err);
+    }
+}
+
 /// A change of a book's state: at which line, of which connection, to what and why.
 type Changed = (usize, u32, State, Cause);
 

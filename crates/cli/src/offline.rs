@@ -1,5 +1,6 @@
 //! A log without a connection: the one way of `replay`, `plot` and `bench` from its lines to its books.
 
+use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -93,7 +94,7 @@ pub(crate) struct Faults {
     pub(crate) is_over: bool,
     /// Records that the recorder could not keep.
     pub(crate) dropped: u64,
-    pub(crate) times: Times,
+    pub(crate) doubts: Doubts,
 }
 
 /// How many records a line says are missing; at least one.
@@ -147,13 +148,41 @@ impl Faults {
                 "ticklot: {log}: {what}; `ticklot replay` lists them"
             );
         }
-        tell_times(log, self.times, output);
+        self.doubts.tell(log, output);
+    }
+}
+
+/// What may be wrong in a log though every line of it can be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Doubts {
+    times: Times,
+    unverified: u64,
+}
+
+impl Doubts {
+    /// Those of a log, as far as it was read.
+    pub(crate) fn of(log: &FrameLog) -> Self {
+        Self {
+            times: log.times(),
+            unverified: log.unverified(),
+        }
+    }
+
+    /// Reports them on standard error.
+    pub(crate) fn tell(self, log: &Path, output: &mut Output) {
+        let log = log.display();
+        if self.unverified > 0 {
+            let _ = writeln!(
+                output.err,
+                "ticklot: {log}: its Zstandard data has no checksum: damage to it may not be detected"
+            );
+        }
+        tell_times(&log, self.times, output);
     }
 }
 
 /// Reports implausible times of a log on standard error.
-pub(crate) fn tell_times(log: &Path, times: Times, output: &mut Output) {
-    let log = log.display();
+fn tell_times(log: &impl Display, times: Times, output: &mut Output) {
     let unit = match times.unit {
         TimeUnit::Nanoseconds => None,
         TimeUnit::Microseconds => Some("microseconds"),

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use ticklot::Reply;
-use ticklot::capture::{BookRows, FrameLog, LogError, Progress, Record, Times};
+use ticklot::capture::{BookRows, FrameLog, LogError, Progress, Record};
 use ticklot::tap::Kind;
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
@@ -28,7 +28,7 @@ use self::report::{Counts, book_line};
 use self::span::{Side, Span};
 use crate::args::ReplayArgs;
 use crate::moment;
-use crate::offline::{self, Offline};
+use crate::offline::{self, Doubts, Offline};
 use crate::panel::latency_histogram;
 use crate::{Failure, Output};
 
@@ -117,7 +117,7 @@ struct Player<'a> {
     counts: Counts,
     latency: Histogram<u64>,
     cut: Option<LogError>,
-    times: Times,
+    doubts: Doubts,
     progress: Progress,
     text: String,
 }
@@ -147,7 +147,7 @@ impl<'a> Player<'a> {
             counts: Counts::default(),
             latency: latency_histogram()?,
             cut: None,
-            times: Times::default(),
+            doubts: Doubts::default(),
             progress: Progress::default(),
             text: String::new(),
         })
@@ -173,7 +173,7 @@ impl<'a> Player<'a> {
                 break;
             }
         }
-        self.times = log.times();
+        self.doubts = Doubts::of(&log);
         self.offline.replay.finish();
         self.tell_losses()?;
         Ok(self.bar.clear(&mut self.listener.output.out)?)
@@ -377,7 +377,8 @@ impl<'a> Player<'a> {
         let out = &mut self.listener.output.out;
         self.counts.print(out, books, &self.latency)?;
         self.tell_books()?;
-        offline::tell_times(&self.args.source.log, self.times, self.listener.output);
+        self.doubts
+            .tell(&self.args.source.log, self.listener.output);
         self.verdict()
     }
 

@@ -11,7 +11,7 @@ use ticklot::tap::Kind;
 use ticklot_sim::{RecordedFrame, Recording, Server, Speed, Venue, bayse, jayx};
 
 use crate::args::{ServeArgs, SpeedArg, VenueArg};
-use crate::offline::{Faults, is_of, venue_of};
+use crate::offline::{Doubts, Faults, is_of, venue_of};
 use crate::{Failure, Output};
 
 pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> {
@@ -180,7 +180,7 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
     for frame in frames.iter_mut().take_while(|frame| frame.recv_ns == 0) {
         frame.recv_ns = begin.unwrap_or(0);
     }
-    faults.times = log.times();
+    faults.doubts = Doubts::of(&log);
     faults.tell(path, output);
     match venue {
         Some(venue) if !frames.is_empty() => Ok((venue, Arc::new(Recording { frames }))),

@@ -7,7 +7,7 @@ use ticklot::{BookId, Books, Reply};
 use super::PlotArgs;
 use crate::Failure;
 use crate::follow::VenueHandler;
-use crate::offline::{self, Faults, Offline};
+use crate::offline::{self, Doubts, Faults, Offline};
 
 /// Who looks at the books while a log is read.
 pub(crate) trait Onlooker: VenueHandler {
@@ -48,7 +48,7 @@ pub(crate) fn read<'a, O: Onlooker>(
     }
     offline.check(&args.source)?;
     faults.lines = offline.bad_lines();
-    faults.times = log.times();
+    faults.doubts = Doubts::of(&log);
     Ok((offline, faults))
 }
 

@@ -226,6 +226,13 @@ impl Text {
         }
     }
 
+    fn unverified(&self) -> u64 {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Packed(text) => text.get_ref().unverified(),
+        }
+    }
+
     /// Whether it can be read on behind the last error.
     fn take_resumes(&mut self) -> bool {
         match self {
@@ -317,6 +324,13 @@ impl FrameLog {
     pub fn of(mut self, connection: ConnectionId) -> Self {
         self.of = Some(connection);
         self
+    }
+
+    /// How many Zstandard frames of the file, as far as it was read, have no content checksum. Damage to such a
+    /// frame may give other text and no error. Recordings of this crate have checksums.
+    #[must_use]
+    pub fn unverified(&self) -> u64 {
+        self.input.unverified()
     }
 
     /// How far it is read. What is unpacked and waits counts as read.

@@ -71,6 +71,7 @@ impl Packing {
 pub(super) struct Members {
     state: State,
     resumes: bool,
+    unverified: u64,
 }
 
 enum State {
@@ -85,7 +86,13 @@ impl Members {
         Self {
             state: State::Between(Input::new(input)),
             resumes: false,
+            unverified: 0,
         }
+    }
+
+    /// How many Zstandard frames without a content checksum began so far.
+    pub(super) fn unverified(&self) -> u64 {
+        self.unverified
     }
 
     /// Whether another member follows the one that could not be read. Asked again, it is false.
@@ -94,11 +101,16 @@ impl Members {
     }
 
     /// The decoder of the member that begins here; none at the end.
-    fn begin(mut input: Input) -> io::Result<State> {
+    fn begin(&mut self, mut input: Input) -> io::Result<State> {
         input.begin();
         let start = input.peek()?;
         if start.is_empty() {
             return Ok(State::Over);
+        }
+        // The third bit of the frame header descriptor, behind the magic number (RFC 8878, section 3.1.1.1.1).
+        let header = start.strip_prefix(Packing::Zstandard.magic());
+        if let Some([descriptor, ..]) = header {
+            self.unverified += u64::from(descriptor & 0b100 == 0);
         }
         // The decoder refuses anything else.
         input.packing = Packing::of(start).unwrap_or(input.packing);
@@ -136,7 +148,7 @@ impl Read for Members {
                 return Ok(0);
             };
             match read {
-                Ok(_) => self.state = Self::begin(input)?,
+                Ok(_) => self.state = self.begin(input)?,
                 Err(error) => {
                     if input.skip_member()? {
                         self.state = State::Between(input);
