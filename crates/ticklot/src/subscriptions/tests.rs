@@ -256,6 +256,11 @@ fn leaving_is_confirmed_or_given_up() {
     assert!(all.unwant(&book(0), true));
     assert!(all.unwant(&book(1), true));
     assert!(!all.is_desired(&book(0)));
+    assert_eq!(
+        all.desired(),
+        0,
+        "topics that are being left are not desired"
+    );
     assert_eq!(send_all(&mut all, 0), ["leave b:m0", "leave b:m1"]);
     assert_eq!(all.left("b:m0", Nanos(0)), Confirmed::Undesired);
     assert_eq!(all.stage(&book(0)), None);
