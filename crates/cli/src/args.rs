@@ -272,7 +272,7 @@ Exit status: 0, also after Ctrl-C; 1 when a file could not be written, no messag
 2 when the arguments are wrong. A recording that is killed can be read up to its last second.";
 
 /// What a book is and how its numbers are read.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct BookArgs {
     /// JayX's envelope; `auto` when left out
     #[arg(long, value_enum)]
@@ -308,6 +308,11 @@ impl BookArgs {
         &self.symbol
     }
 
+    /// Whether a number of decimals is given.
+    pub(crate) const fn has_decimals(&self) -> bool {
+        self.price_decimals.is_some() || self.quantity_decimals.is_some()
+    }
+
     /// JayX's envelope.
     pub(crate) fn envelope(&self) -> jayx::Envelope {
         self.envelope
@@ -332,6 +337,15 @@ impl BookArgs {
             .quantity_decimals
             .unwrap_or(default.quantity_decimals());
         Scale::new(price, quantity).map_err(|error| Failure::Usage(error.to_string()))
+    }
+}
+
+/// Refuses an option that has no effect: for each, whether it is given, whether it has an effect, and the error.
+pub(crate) fn check_effects(options: &[(bool, bool, &str)]) -> Result<(), Failure> {
+    let mut options = options.iter();
+    match options.find(|(given, effect, _)| *given && !effect) {
+        Some((.., wrong)) => Err(Failure::Usage((*wrong).to_owned())),
+        None => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What to follow at Kraken, from the command line, a config file or a log.
 
 use crate::Failure;
-use crate::args::{BookArgs, FollowArgs};
+use crate::args::{FollowArgs, check_effects};
 use crate::replay::built;
 
 pub(crate) use ticklot::kraken::{Depth, Kraken};
@@ -11,7 +11,7 @@ const SYMBOL: &str = "BTC/USD";
 
 /// The books and the trades of `--symbol`.
 pub(crate) fn follow(args: &FollowArgs) -> Result<Kraken, Failure> {
-    check_decimals(&args.book)?;
+    check_effects(&[(args.book.has_decimals(), false, NO_DECIMALS)])?;
     let url = args.url.as_deref();
     let symbols = match args.book.symbols() {
         [any] if any == "any" => return any_from(url, args.book_depth.unwrap_or_default()),
@@ -48,16 +48,6 @@ pub(crate) fn of_log() -> Result<Kraken, Failure> {
     built(Kraken::any().build())
 }
 
-/// Refuses the options of a book that mean nothing for a log of this venue alone.
-pub(crate) fn check_log(book: &BookArgs) -> Result<(), Failure> {
-    if !book.symbols().is_empty() {
-        return Err(Failure::Usage(
-            "--symbol is not for a log of Kraken: all of its books are read".to_owned(),
-        ));
-    }
-    check_decimals(book)
-}
-
 fn at(venue: Kraken, url: Option<&str>) -> Kraken {
     match url {
         Some(url) => venue.url(url),
@@ -66,16 +56,8 @@ fn at(venue: Kraken, url: Option<&str>) -> Kraken {
 }
 
 /// The venue sends the decimals itself.
-fn check_decimals(book: &BookArgs) -> Result<(), Failure> {
-    match (book.price_decimals, book.quantity_decimals) {
-        (None, None) => Ok(()),
-        _ => Err(Failure::Usage(
-            "Kraken sends the decimals of its instruments: leave --price-decimals and \
-             --quantity-decimals out"
-                .to_owned(),
-        )),
-    }
-}
+pub(crate) const NO_DECIMALS: &str = "Kraken sends the decimals of its instruments: leave --price-decimals and \
+     --quantity-decimals out";
 
 /// The number of levels a side.
 pub(crate) fn depth(text: &str) -> Result<Depth, String> {
@@ -115,7 +97,5 @@ mod tests {
         assert!(refused(|it| it.book.quantity_decimals = Some(2)).contains("leave"));
         assert!(refused(|it| it.book.symbol = vec!["any".to_owned()]).contains("--url"));
         assert!(follow(&args(|it| it.book_depth = Depth::from_levels(25))).is_ok());
-        let named = args(|it| it.book.symbol = vec!["BTC/USD".to_owned()]);
-        assert!(check_log(&named.book).is_err() && check_log(&BookArgs::default()).is_ok());
     }
 }

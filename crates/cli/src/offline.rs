@@ -10,7 +10,7 @@ use ticklot::jayx::{self, JayX};
 use ticklot::tap::Kind;
 use ticklot::{BookId, ConnectionId};
 
-use crate::args::{BookArgs, LogArgs, VenueArg};
+use crate::args::{BookArgs, LogArgs, VenueArg, check_effects};
 use crate::follow::{VenueHandler, any_of};
 use crate::kraken;
 use crate::replay::built;
@@ -19,6 +19,7 @@ use crate::{Failure, Output};
 
 /// Opens a log, for what passed over all its connections or over the one that is asked for.
 pub(crate) fn open(args: &LogArgs) -> Result<FrameLog, Failure> {
+    check_log(args.venue, &args.book)?;
     let log = FrameLog::open(&args.log)
         .map_err(|error| Failure::work(format_args!("{}: {error}", args.log.display())))?
         .everything();
@@ -220,7 +221,7 @@ pub(crate) struct Offline<'a, H> {
 impl<'a, H: VenueHandler> Offline<'a, H> {
     /// No connections yet. What the book's options cannot be is told before anything is read.
     pub(crate) fn new(venue: Option<VenueArg>, book: &'a BookArgs) -> Result<Self, Failure> {
-        check(venue, book)?;
+        check_values(book)?;
         Ok(Self {
             venue,
             book,
@@ -310,15 +311,34 @@ impl<'a, H: VenueHandler> Offline<'a, H> {
     }
 }
 
-/// Whether the book's options fit the venue, as far as it is known.
-fn check(venue: Option<VenueArg>, book: &BookArgs) -> Result<(), Failure> {
-    match venue {
-        Some(VenueArg::Kraken) => kraken::check_log(book),
-        Some(VenueArg::Jayx | VenueArg::Bayse) | None => {
-            jayx(book)?;
-            bayse(book).map(drop)
-        }
-    }
+/// Checks the values of the book's options.
+fn check_values(book: &BookArgs) -> Result<(), Failure> {
+    jayx(book)?;
+    bayse(book).map(drop)
+}
+
+/// Refuses the options of a book that have no effect on a log, as far as its venue is known.
+fn check_log(venue: Option<VenueArg>, book: &BookArgs) -> Result<(), Failure> {
+    let of = |venues: &[VenueArg]| venue.is_none_or(|venue| venues.contains(&venue));
+    let decimals = of(&[VenueArg::Jayx, VenueArg::Bayse]);
+    check_effects(&[
+        (
+            book.envelope.is_some(),
+            of(&[VenueArg::Jayx]),
+            "--envelope is for JayX",
+        ),
+        (
+            !book.symbol.is_empty(),
+            of(&[VenueArg::Jayx]),
+            "--symbol is for a log of JayX: all books of another venue are read",
+        ),
+        (book.has_decimals(), decimals, kraken::NO_DECIMALS),
+        (
+            book.currency.is_some(),
+            of(&[VenueArg::Bayse]),
+            "--currency is for Bayse",
+        ),
+    ])
 }
 
 /// The JayX of a log.

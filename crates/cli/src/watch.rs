@@ -31,7 +31,7 @@ use self::json::Json;
 use self::lines::Lines;
 use self::screen::Screen;
 use self::show::{Begin, Show, Watcher};
-use crate::args::{ChannelArg, EventArg, FollowArgs, VenueArg, WatchArgs};
+use crate::args::{ChannelArg, EventArg, FollowArgs, VenueArg, WatchArgs, check_effects};
 use crate::config::TransportTable;
 use crate::follow::VenueHandler;
 use crate::replay::built;
@@ -264,7 +264,6 @@ fn check_options(args: &FollowArgs) -> Result<(), Failure> {
         args.event.is_empty() || args.event.iter().any(|it| *it != EventArg::Positions);
     let has_kline = args.event.contains(&EventArg::Kline);
     let book = &args.book;
-    // Whether it is given, whether it has an effect, and where it would have one.
     let options = [
         (book.envelope.is_some(), jayx, "--envelope is for JayX"),
         (!args.event.is_empty(), jayx, "--event is for JayX"),
@@ -315,11 +314,5 @@ fn check_options(args: &FollowArgs) -> Result<(), Failure> {
             "--channel has no effect with --market any, which subscribes to nothing",
         ),
     ];
-    let mut without_effect = options
-        .iter()
-        .filter(|(given, effect, _)| *given && !effect);
-    match without_effect.next() {
-        Some((.., wrong)) => Err(Failure::Usage((*wrong).to_owned())),
-        None => Ok(()),
-    }
+    check_effects(&options)
 }

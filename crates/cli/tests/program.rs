@@ -363,15 +363,47 @@ fn options_of_another_venue_are_mistakes() {
         &["watch", "--venue=kraken", "--symbol=any"],
         &["watch", "--venue=jayx", "--book-depth=10"],
         &["watch", "--venue=jayx", "--symbol=BTCUSDT,ETHUSDT"],
-        &["replay", "/nowhere", "--venue=kraken", "--symbol=BTC/USD"],
+        &["bench", "--symbol=BTCUSDT"],
+        &["bench", "--venue=jayx", "--price-decimals=2"],
     ] {
         let output = program(args).output().unwrap();
         let said = text(&output);
-        // The log of the last one is missing, which is found first.
-        let status = if args[0] == "replay" { 1 } else { 2 };
-        assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
+}
+
+/// `replay`, `plot` and `bench` refuse the options of a book that its venue has no use for.
+#[test]
+fn options_without_an_effect_on_a_log_are_mistakes() {
+    let path = std::env::temp_dir().join(format!("ticklot-empty-{}.jsonl", std::process::id()));
+    std::fs::write(&path, "").unwrap();
+    let log = path.to_str().unwrap();
+    let out = format!("--out={log}.png");
+    // The option, and the venues of the logs that it is for.
+    let table = [
+        ("--envelope=plain", &["jayx"][..]),
+        ("--symbol=BTCUSDT", &["jayx"]),
+        ("--price-decimals=2", &["jayx", "bayse"]),
+        ("--quantity-decimals=2", &["jayx", "bayse"]),
+        ("--currency=NGN", &["bayse"]),
+    ];
+    for command in [&["replay"][..], &["plot", &out], &["bench"]] {
+        for (option, of) in table {
+            for venue in ["jayx", "bayse", "kraken"] {
+                let venue_option = format!("--venue={venue}");
+                let args = [command, &[log, &venue_option, option]].concat();
+                let output = program(&args).output().unwrap();
+                let said = text(&output);
+                // An accepted option leads to the log, which is empty.
+                let status = if of.contains(&venue) { 1 } else { 2 };
+                assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
+                let name = option.split('=').next().unwrap();
+                assert!(status == 1 || said.contains(name), "{args:?}: {said}");
+            }
+        }
+    }
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]

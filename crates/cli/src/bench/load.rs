@@ -9,7 +9,7 @@ use ticklot_frame::jayx::Envelope;
 use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
 
 use crate::Failure;
-use crate::args::{BookArgs, EnvelopeArg, LogArgs, VenueArg};
+use crate::args::{BookArgs, EnvelopeArg, LogArgs, VenueArg, check_effects};
 use crate::follow::VenueHandler;
 use crate::offline::{self, Faults, Offline};
 
@@ -50,7 +50,12 @@ pub(super) fn unsupported() -> Failure {
 }
 
 /// What venues send, made up.
-pub(super) fn generated(venue: Option<VenueArg>) -> Result<Vec<Load>, Failure> {
+pub(super) fn generated(venue: Option<VenueArg>, book: &BookArgs) -> Result<Vec<Load>, Failure> {
+    check_effects(&[(
+        *book != BookArgs::default(),
+        false,
+        "--envelope, --symbol, --currency and the decimals are for a log",
+    )])?;
     if venue == Some(VenueArg::Kraken) {
         return Err(unsupported());
     }

@@ -74,7 +74,7 @@ pub(crate) fn run(args: &BenchArgs, output: &mut Output) -> Result<(), Failure> 
             faults.tell(log, output);
             loads
         }
-        None => load::generated(args.venue)?,
+        None => load::generated(args.venue, &args.book)?,
     };
     let mut run = Run {
         scan: Scan::default().name(),
