@@ -710,3 +710,35 @@ fn what_the_books_hold_is_what_is_counted_and_a_long_frame_leaves_no_more() {
         );
     }
 }
+
+#[test]
+fn what_topics_hold_is_counted() {
+    fn held<V: Venue>(venue: V, topics: impl Fn(usize) -> V::Command) -> (i64, i64) {
+        let mut books = Books::new();
+        let mut handler = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
+        let (id, options) = (ConnectionId(0), Options::default());
+        let mut session = Session::new(venue, id, options, &mut books);
+        let (held, counted) = (allocated_bytes(), books.memory() as i64);
+        for at in 0..3_000 {
+            let _ = session.command(topics(at), Nanos(0), &mut books, &mut handler);
+        }
+        let _ = session.opened(Nanos(0), &mut books, &mut handler);
+        for second in 0..600 {
+            while session.outgoing(Nanos::from_secs(second)).is_some() {}
+        }
+        (allocated_bytes() - held, books.memory() as i64 - counted)
+    }
+    let long = |at: usize| format!("{at:0>100}");
+    let bayse = held(Bayse::markets().build().unwrap(), |at| {
+        ticklot::bayse::Command::Subscribe(ticklot::bayse::Topic::order_book(long(at)))
+    });
+    let kraken = held(Kraken::new(["A"]).build().unwrap(), |at| {
+        ticklot::kraken::Command::Subscribe(ticklot::kraken::Topic::trades(long(at)))
+    });
+    for (held, counted) in [bayse, kraken] {
+        assert!(
+            held < counted && counted < 3 * held,
+            "{held} held, {counted} counted"
+        );
+    }
+}

@@ -17,7 +17,7 @@ pub use hdrhistogram;
 use hdrhistogram::{CreationError, Histogram};
 use ticklot_frame::VenueName;
 
-use crate::books::ConnectionId;
+use crate::books::{ConnectionId, Reservation};
 
 /// A stage of a book's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,6 +128,12 @@ impl Latency {
         self.stages.iter_mut().for_each(Histogram::reset);
     }
 
+    /// The bytes that it holds.
+    fn memory(&self) -> usize {
+        let counts = self.stages.iter().map(Histogram::distinct_values);
+        size_of::<Self>() + size_of::<u64>() * counts.sum::<usize>()
+    }
+
     fn record(&mut self, stage: Stage, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.stages[stage as usize].saturating_record(nanos);
@@ -137,14 +143,22 @@ impl Latency {
 /// What is measured of a connection, and who is told.
 pub(crate) struct Measured {
     latency: Latency,
+    _memory: Reservation,
     #[cfg(feature = "metrics")]
     told: [metrics::Histogram; Stage::ALL.len()],
 }
 
 impl Measured {
-    pub(crate) fn new(_venue: VenueName, _of: ConnectionId) -> Result<Self, CreationError> {
-        Ok(Self {
-            latency: Latency::new()?,
+    /// None when `reserve` gives no memory for it.
+    pub(crate) fn new(
+        _venue: VenueName,
+        _of: ConnectionId,
+        reserve: impl FnOnce(usize) -> Option<Reservation>,
+    ) -> Option<Self> {
+        let latency = Latency::new().ok()?;
+        Some(Self {
+            _memory: reserve(latency.memory())?,
+            latency,
             #[cfg(feature = "metrics")]
             told: crate::metrics::stages(_venue, _of),
         })

@@ -73,7 +73,7 @@ pub use ticklot_transport as transport;
 
 pub use crate::books::{
     Account, Balance, BookConfig, BookCounts, BookId, Books, Candle, Candles, CandlesId,
-    ConnectionId, Instrument, MAX_CANDLES, MAX_ORDERS, MAX_TRADES, Order, OrderId,
+    ConnectionId, Instrument, MAX_CANDLES, MAX_ORDERS, MAX_TRADES, Order, OrderId, Reservation,
 };
 pub use crate::event::{
     BalanceUpdate, BookUpdate, CandleUpdate, Cause, Disconnect, EndReason, Event, Handler,

@@ -99,6 +99,12 @@ const MAX_UNANSWERED: usize = 1_024;
 /// The most stray subscriptions that wait to be left.
 const MAX_STRAYS: usize = 16;
 
+/// About what a topic takes in bytes besides its texts: itself, and an entry of each index.
+const TOPIC_BYTES: usize = 1_024;
+
+/// How many copies of its texts there may be: its own, one of an index, and a venue's.
+const TEXT_COPIES: usize = 3;
+
 /// How often an unsubscription is sent before the topic is taken for left.
 const MAX_LEAVES: u32 = 3;
 
@@ -199,6 +205,8 @@ pub struct Subscriptions<T: Topic> {
     patience: Duration,
     max_per_message: usize,
     max_topics: usize,
+    /// What the topics hold.
+    bytes: usize,
     touched: Touched,
     #[cfg(feature = "sabotage")]
     ack_not_required: bool,
@@ -222,6 +230,7 @@ impl<T: Topic> Subscriptions<T> {
             patience,
             max_per_message: max_per_message.max(1),
             max_topics: usize::MAX,
+            bytes: 0,
             touched: Touched::default(),
             #[cfg(feature = "sabotage")]
             ack_not_required: false,
@@ -246,7 +255,9 @@ impl<T: Topic> Subscriptions<T> {
             self.touched.add(1);
             self.index.remove(key, subscription);
             self.names.remove(key, &subscription.name);
+            self.bytes -= subscription.bytes();
             subscription.name = name(&subscription.topic);
+            self.bytes += subscription.bytes();
             self.names.insert(key, &subscription.name);
             self.index.insert(key, subscription);
         }
@@ -320,6 +331,32 @@ impl<T: Topic> Subscriptions<T> {
     #[must_use]
     pub fn desired(&self) -> usize {
         self.all.len() - self.index.leaving()
+    }
+
+    /// About how many bytes the topics hold, those that are being left included: for
+    /// [`Venue::memory`](crate::Venue::memory).
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.bytes
+    }
+
+    /// What [`Subscriptions::want`] would add to [`Subscriptions::memory`]: for
+    /// [`Context::has_room_for`](crate::Context::has_room_for).
+    #[must_use]
+    pub fn growth(&self, topic: &T, name: &Name) -> usize {
+        match self.by_topic.contains_key(topic) {
+            true => 0,
+            false => topic_bytes(topic, name),
+        }
+    }
+
+    /// What [`Subscriptions::joined`] would add to it: the name, when it was unknown.
+    #[must_use]
+    pub fn joined_growth(&self, name: &str) -> usize {
+        match self.names.get(name).is_none() && self.find(name).is_some() {
+            true => TEXT_COPIES * name.len(),
+            false => 0,
+        }
     }
 
     /// Whether a topic is desired.
@@ -420,7 +457,9 @@ impl<T: Topic> Subscriptions<T> {
             return Confirmed::Undesired;
         };
         if let Some(subscription) = self.all.get_mut(&key) {
+            self.bytes -= subscription.bytes();
             self.names.learn(key, &mut subscription.name, name);
+            self.bytes += subscription.bytes();
         }
         self.joined_key(key)
     }
@@ -744,6 +783,7 @@ impl<T: Topic> Subscriptions<T> {
         let key = self.next_key;
         self.next_key += 1;
         self.touched.add(1);
+        self.bytes += subscription.bytes();
         self.by_topic.insert(Arc::clone(&subscription.topic), key);
         self.names.insert(key, &subscription.name);
         self.names.insert_id(subscription.topic.id());
@@ -756,12 +796,22 @@ impl<T: Topic> Subscriptions<T> {
             return;
         };
         self.touched.add(1);
+        self.bytes -= subscription.bytes();
         self.index.remove(key, &subscription);
         self.names.remove(key, &subscription.name);
         self.names.remove_id(subscription.topic.id());
         self.by_topic.remove(&subscription.topic);
         self.release(subscription.group());
     }
+}
+
+/// What a topic of this name holds, in bytes.
+fn topic_bytes<T: Topic>(topic: &T, name: &Name) -> usize {
+    let name = match name {
+        Name::Known(name) => name.len(),
+        Name::Unused | Name::Unknown => 0,
+    };
+    TOPIC_BYTES + TEXT_COPIES * (topic.id().len() + name)
 }
 
 /// Counts the topics that calls visit, for tests of the cost.

@@ -83,6 +83,13 @@ pub trait Venue: Sized {
     /// feed's budget has no room for its buffers.
     fn release_memory(&mut self) {}
 
+    /// The bytes that the desired topics hold, their names with them
+    /// ([`Subscriptions::memory`](crate::subscriptions::Subscriptions::memory)): charged to the feed's budget
+    /// after each call. It is to be cheap.
+    fn memory(&self) -> usize {
+        0
+    }
+
     /// The user requests something. The connection may be open or not.
     fn command<H: OnMessage<Self> + ?Sized>(
         &mut self,
@@ -484,7 +491,14 @@ impl<H: ?Sized> Context<'_, H> {
     /// ([`Options::max_memory`](crate::Options::max_memory)): to be checked before a book is added because
     /// the server sent it. When it has none, report [`Context::no_room`].
     pub fn has_room(&mut self, instrument: &Instrument<'_>) -> bool {
-        self.books.has_room(instrument)
+        self.has_room_for(0, Some(instrument))
+    }
+
+    /// Whether the budget has room for so many bytes more, as those of a topic
+    /// ([`Venue::memory`]), and for a book with them: to be checked before a topic is desired because a command
+    /// says so.
+    pub fn has_room_for(&mut self, bytes: usize, book: Option<&Instrument<'_>>) -> bool {
+        self.books.has_room_for(bytes, book)
     }
 
     /// Adds an empty book to the connection; see [`Books::add`]. It waits for its first snapshot in the

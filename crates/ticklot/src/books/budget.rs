@@ -1,9 +1,12 @@
-//! The memory of a feed's books.
+//! The memory of a feed: its books, its topics, and what is reserved besides.
 //!
 //! The charge of a book is its size, measured when it may have grown: when a snapshot has more levels than
 //! any before it, and after each [`CREDIT`] levels of deltas. The growth is estimated before the message is
 //! applied, so that a message beyond the limit is refused; a measurement replaces the estimate at the next growth
 //! of any book. A message that makes nothing grow costs a comparison.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// The most that a level adds to a book that grows, in bytes: a flat book keeps the last snapshot and the new
 /// one, and a buffer may have twice the room that it needs.
@@ -12,10 +15,26 @@ pub(super) const LEVEL_BYTES: usize = 64;
 /// How many levels of deltas are applied without a measurement.
 pub(super) const CREDIT: usize = 64;
 
-/// What the books of a feed hold, and may hold, in bytes.
+/// A part of a feed's memory that something other than its books holds, until it is dropped: see
+/// [`Books::reserve`](crate::Books::reserve).
+#[derive(Debug)]
+pub struct Reservation {
+    bytes: usize,
+    of: Arc<AtomicUsize>,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.of.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+/// What a feed holds, and may hold, in bytes.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
+    /// Without what is reserved.
     used: usize,
+    reserved: Arc<AtomicUsize>,
     /// The part of it that decoders' buffers have.
     buffers: usize,
     /// None for no limit.
@@ -24,7 +43,7 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn used(&self) -> usize {
-        self.used
+        self.used.saturating_add(self.reserved.load(Relaxed))
     }
 
     pub(super) fn limit(&self) -> Option<usize> {
@@ -38,7 +57,7 @@ impl Budget {
 
     /// Whether there is room for a charge of `new` in place of `old`.
     pub(super) fn fits(&self, old: usize, new: usize) -> bool {
-        let used = self.used.saturating_sub(old).saturating_add(new);
+        let used = self.used().saturating_sub(old).saturating_add(new);
         new <= old || self.limit.is_none_or(|limit| used <= limit)
     }
 
@@ -56,6 +75,20 @@ impl Budget {
         self.buffers = buffers.saturating_add(new);
         self.charge(charged, new);
         fits
+    }
+
+    /// Reserves memory, a quarter of the limit at most in all, if it fits.
+    pub(super) fn reserve(&self, bytes: usize) -> Option<Reservation> {
+        let new = |reserved: usize| {
+            let new = reserved.checked_add(bytes)?;
+            let fits = |limit| new <= limit / 4 && self.used.saturating_add(new) <= limit;
+            self.limit.is_none_or(fits).then_some(new)
+        };
+        self.reserved.fetch_update(Relaxed, Relaxed, new).ok()?;
+        Some(Reservation {
+            bytes,
+            of: Arc::clone(&self.reserved),
+        })
     }
 
     /// Replaces a charge, also beyond the limit.

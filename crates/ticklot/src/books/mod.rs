@@ -21,6 +21,7 @@ use ticklot_book::{Book, BookRef, Epoch, Gap, Ids, Nanos, Scale, State};
 use ticklot_frame::{Trade, VenueName};
 
 pub use self::account::{Account, Balance, MAX_ORDERS, Order, OrderId};
+pub use self::budget::Reservation;
 pub use self::candles::{Candle, Candles, MAX_CANDLES};
 pub use self::instrument::Instrument;
 pub use self::storage::BookConfig;
@@ -326,13 +327,15 @@ impl Books {
         self.connections.get_mut(slot)?.measured.as_mut()
     }
 
-    /// Measures the stages of a connection's books from now on; earlier measurements are kept.
+    /// Measures the stages of a connection's books from now on, if the budget has room for the histograms;
+    /// earlier measurements are kept.
     #[cfg(feature = "latency")]
     pub(crate) fn measure(&mut self, connection: ConnectionId, venue: VenueName) {
         let slot = self.slot(connection, venue);
         let measured = &mut self.connections[slot].measured;
         if measured.is_none() {
-            *measured = crate::latency::Measured::new(venue, connection).ok();
+            let budget = &self.budget;
+            *measured = crate::latency::Measured::new(venue, connection, |it| budget.reserve(it));
         }
     }
 
@@ -356,8 +359,8 @@ impl Books {
     }
 
     /// The bytes that the books hold, their levels, trades and names with them: measured when they grow,
-    /// and an estimate for the book that grew last. The buffers that long frames left with the decoders are
-    /// estimated, too.
+    /// and an estimate for the book that grew last. The desired topics of the connections and the buffers that
+    /// long frames left with the decoders are estimated, too. What is [reserved](Books::reserve) is included.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.budget.used()
@@ -370,6 +373,14 @@ impl Books {
         self.budget.limit()
     }
 
+    /// Reserves memory of the feed's budget for what a program keeps of the feed itself, such as a histogram
+    /// a book; dropping the [`Reservation`] gives it back. None when the budget has no room for it, or when more
+    /// than a quarter of it would be reserved.
+    #[must_use]
+    pub fn reserve(&self, bytes: usize) -> Option<Reservation> {
+        self.budget.reserve(bytes)
+    }
+
     /// Lowers the limit.
     pub(crate) fn limit_memory(&mut self, bytes: usize) {
         self.budget.lower(bytes);
@@ -380,11 +391,17 @@ impl Books {
         self.budget.charge_buffers(charged, new)
     }
 
-    /// Whether there is room for a book of this instrument.
-    pub(crate) fn has_room(&mut self, instrument: &Instrument<'_>) -> bool {
+    /// Replaces the charge for a connection's topics, also beyond the limit.
+    #[cold]
+    pub(crate) fn charge_topics(&mut self, charged: &mut usize, new: usize) {
+        self.budget.charge(charged, new);
+    }
+
+    /// Whether there is room for so many bytes, and for a book of this instrument.
+    pub(crate) fn has_room_for(&mut self, bytes: usize, book: Option<&Instrument<'_>>) -> bool {
         self.measure_estimated();
-        let new = size_of::<Entry>() + index_bytes(instrument);
-        self.budget.fits(0, new)
+        let book = book.map_or(0, |it| size_of::<Entry>() + index_bytes(it));
+        self.budget.fits(0, bytes.saturating_add(book))
     }
 
     /// Whether there is room for what a message adds to a book, if it is one of this connection: a

@@ -57,10 +57,13 @@ pub struct Options {
     /// connection's own limit comes first (`transport::Config::max_message_size`, 2 MiB), and costs
     /// the connection. A line has at most 4 MiB in any case. Default: 4 MiB.
     pub max_frame: usize,
-    /// The most bytes that the books of the feed may hold, of all connections together, with the buffers that
-    /// long frames leave, a quarter of it at most: see [`Books::memory`]. The lowest
+    /// The most bytes that the books and the desired topics of the feed may hold, of all connections together,
+    /// with the buffers that long frames leave, a quarter of it at most, and what is reserved
+    /// ([`Books::reserve`]) for histograms, another quarter at most: see [`Books::memory`]. The lowest
     /// of the connections' values holds. A book, or a growth of one, that does not fit is refused: the book is
-    /// a gap, or stays empty, and [`Event::BadLine`] reports it. Default: 256 MiB.
+    /// a gap, or stays empty, and [`Event::BadLine`] reports it. A command for a topic that does not fit is
+    /// refused ([`Event::Refused`]); latencies whose histograms do not fit are not measured. What a
+    /// connection follows from the start is charged, and never refused. Default: 256 MiB.
     pub max_memory: usize,
     /// The seed of the jitter. With a seed, the waits of a session depend on nothing but the seed and its
     /// [`ConnectionId`]. Default: none, each session draws its own from the operating system, so that no two
@@ -151,6 +154,8 @@ pub struct Session<V> {
     stale_due: Option<Nanos>,
     /// What the feed's budget counts for the decoder's buffers.
     buffers: usize,
+    /// What it counts for the venue's topics.
+    topics: usize,
     /// Who sees what passes.
     taps: Taps,
     /// A message as they see it.
@@ -165,6 +170,8 @@ impl<V: Venue> Session<V> {
     pub fn new(mut venue: V, id: ConnectionId, options: Options, books: &mut Books) -> Self {
         books.limit_memory(options.max_memory);
         venue.register(id, books);
+        let mut topics = 0;
+        books.charge_topics(&mut topics, venue.memory());
         let slot = books.set_connection(id, venue.name(), options.stale_after);
         let limiter = venue.rate_limit().map(Limiter::new);
         #[cfg(feature = "sabotage")]
@@ -192,6 +199,7 @@ impl<V: Venue> Session<V> {
             lateness: Lateness::default(),
             stale_due: None,
             buffers: 0,
+            topics,
             taps: Taps::default(),
             shown: Vec::new(),
             watch: Watch::default(),
@@ -212,7 +220,8 @@ impl<V: Venue> Session<V> {
     }
 
     /// Measures from now on how long the stages of each book's way take, with this clock: the one that
-    /// the session is told the time of. [`Books::latency`] shows it.
+    /// the session is told the time of. [`Books::latency`] shows it. Without room for the histograms
+    /// ([`Options::max_memory`]) it has none.
     #[cfg(feature = "latency")]
     pub fn measure(
         &mut self,
@@ -584,6 +593,10 @@ impl<V: Venue> Session<V> {
             limiter.slow_down(now);
         }
         self.stats.rate_limited += u64::from(slow_down);
+        let topics = self.venue.memory();
+        if topics != self.topics {
+            books.charge_topics(&mut self.topics, topics);
+        }
         // A message may have made something stale sooner than was known.
         self.stale_due = books.stale_due();
         reply

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ticklot_book::Nanos;
 
 use super::unanswered::Action;
-use super::{MAX_DOUBLINGS, MAX_LEAVES, MEMORY, Name, Stage, Topic};
+use super::{MAX_DOUBLINGS, MAX_LEAVES, MEMORY, Name, Stage, Topic, topic_bytes};
 
 #[derive(Clone, Debug)]
 pub(super) struct Subscription<T> {
@@ -75,6 +75,11 @@ impl Work {
 
 /// Properties.
 impl<T: Topic> Subscription<T> {
+    /// What it holds, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        topic_bytes(&*self.topic, &self.name)
+    }
+
     pub(super) fn new(topic: T, name: Name) -> Self {
         Self {
             topic: Arc::new(topic),

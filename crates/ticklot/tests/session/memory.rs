@@ -1,7 +1,8 @@
 //! The budget of a feed's memory.
 
-use ticklot::bayse::Bayse;
+use ticklot::bayse::{self, Bayse, Topic};
 use ticklot::jayx::{Envelope, JayX};
+use ticklot::kraken::{self, Kraken};
 use ticklot::{BookId, Books, ConnectionId, Nanos, OnMessage, Options, Session, State, Venue};
 
 use crate::bench::{Bench, bayse_book, options};
@@ -107,4 +108,168 @@ fn the_budget_is_one_for_all_connections() {
     let live = books.ids().filter(|id| books.live(*id).is_some()).count();
     assert!((1..3).contains(&live), "{live} of 3 books");
     assert!(books.memory() <= 200 << 10);
+}
+
+fn command<V: Venue>(bench: &mut Bench<V>, command: V::Command) {
+    let _ =
+        bench.with(|session, now, books, handler| session.command(command, now, books, handler));
+}
+
+/// Sends each command; returns how many were refused for memory.
+fn refused<V: Venue>(
+    bench: &mut Bench<V>,
+    commands: impl IntoIterator<Item = V::Command>,
+) -> usize {
+    bench.told();
+    commands.into_iter().for_each(|it| command(bench, it));
+    let told = bench.told();
+    let is_refusal =
+        |line: &&String| line.starts_with("refused ") && line.contains("no room in memory");
+    told.iter().filter(is_refusal).count()
+}
+
+#[test]
+fn rooms_are_charged_with_their_names_until_they_are_left() {
+    let mut bench = Bench::new(Bayse::markets().build().unwrap(), limited(256 << 10));
+    assert_eq!(bench.books.memory(), 0);
+    let topic = |at: usize| Topic::order_book(format!("{at:0>1000}"));
+    let follow = |at| bayse::Command::Subscribe(topic(at));
+    let count = refused(&mut bench, (0..100).map(follow));
+    assert!((20..90).contains(&count), "{count} of 100 refused");
+    assert!(bench.books.memory() <= 256 << 10);
+    let followed = bench.session.venue().topics().count();
+    assert_eq!(followed, 100 - count);
+    assert!(bench.books.memory() >= followed * 1_000, "the names count");
+    // One that is followed already needs no room.
+    assert_eq!(refused(&mut bench, [follow(0)]), 0);
+    // While the server knows a room it is being left, and its name is needed.
+    bench.open();
+    bench.sent();
+    let full = bench.books.memory();
+    command(&mut bench, bayse::Command::Unsubscribe(topic(0)));
+    assert_eq!(bench.books.memory(), full);
+    bench.end(&ticklot::Disconnect::Silent);
+    bench.pass(60_000_000_000);
+    bench.open();
+    assert_eq!(bench.books.memory(), full - full / followed);
+    assert_eq!(
+        refused(&mut bench, [follow(99), follow(98)]),
+        1,
+        "room for one"
+    );
+    bench.end(&ticklot::Disconnect::Silent);
+    for at in 0..100 {
+        command(&mut bench, bayse::Command::Unsubscribe(topic(at)));
+    }
+    assert_eq!(bench.books.memory(), 0);
+}
+
+#[test]
+fn rooms_from_the_start_are_charged_and_rooms_beyond_the_most_are_refused() {
+    let topics = (0..bayse::MAX_ROOMS).map(|at| Topic::order_book(at.to_string()));
+    let venue = topics.fold(Bayse::markets(), Bayse::follow);
+    let mut bench = Bench::new(venue.build().unwrap(), options());
+    assert!(bench.books.memory() > bayse::MAX_ROOMS * 100);
+    let more = bayse::Command::Subscribe(Topic::order_book("more"));
+    command(&mut bench, more);
+    let told = bench.told();
+    assert!(
+        told[0].starts_with("refused ") && told[0].ends_with(": too many rooms"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_name_that_the_server_gives_is_charged_and_refused_when_it_does_not_fit() {
+    let venue = Bayse::user(bayse::Auth::api_key("k")).follow(Topic::orders("m"));
+    let mut bench = Bench::new(venue.build().unwrap(), limited(64 << 10));
+    bench.open();
+    bench.sent();
+    bench.told();
+    let before = bench.books.memory();
+    let subscribed = |user: &str| format!(r#"{{"type":"subscribed","room":"orders:{user}:m"}}"#);
+    bench.frame(&subscribed(&"u".repeat(60_000)));
+    assert!(bench.told()[0].contains("no room"));
+    assert_eq!(bench.books.memory(), before);
+    bench.frame(&subscribed("user"));
+    assert_eq!(bench.told(), ["subscribed orders:user:m"]);
+    let room = "orders:user:m".len();
+    assert!(bench.books.memory() >= before + room);
+}
+
+#[test]
+fn topics_and_books_of_kraken_are_charged_together() {
+    let mut bench = Bench::new(Kraken::new(["A/B"]).build().unwrap(), limited(64 << 10));
+    let start = bench.books.memory();
+    let trades = |name: &str| kraken::Topic::trades(name);
+    command(&mut bench, kraken::Command::Subscribe(trades("A/B")));
+    assert!(bench.books.memory() > start);
+    command(&mut bench, kraken::Command::Unsubscribe(trades("A/B")));
+    assert_eq!(bench.books.memory(), start);
+    for topic in [
+        kraken::Topic::trades as fn(String) -> _,
+        kraken::Topic::book,
+    ] {
+        let many = (0..100).map(|at| kraken::Command::Subscribe(topic(format!("S{at}/B"))));
+        let count = refused(&mut bench, many);
+        assert!((30..=100).contains(&count), "{count} of 100 refused");
+        assert!(bench.books.memory() <= 64 << 10);
+    }
+    let named = bench.books.ids().count();
+    let books = bench.session.venue().topics();
+    let books = books.filter(|(topic, _)| matches!(topic, kraken::Topic::Book(_)));
+    assert_eq!(books.count(), named, "no book without its topic");
+}
+
+#[test]
+fn reserved_memory_is_a_quarter_at_most_and_given_back() {
+    let mut bench = plain(limited(64 << 10));
+    let before = bench.books.memory();
+    let first = bench.books.reserve(10 << 10).unwrap();
+    assert_eq!(bench.books.memory(), before + (10 << 10));
+    assert!(
+        bench.books.reserve(7 << 10).is_none(),
+        "more than a quarter"
+    );
+    let second = bench.books.reserve(6 << 10).unwrap();
+    drop(first);
+    assert_eq!(bench.books.memory(), before + (6 << 10));
+    drop(second);
+    assert_eq!(bench.books.memory(), before);
+    // Books that fill the budget leave nothing to reserve; what is reserved is not theirs.
+    let reserved = bench.books.reserve(16 << 10).unwrap();
+    let largest = |bench: &mut Bench<JayX>| {
+        let sizes = (100..1_000).step_by(20);
+        sizes
+            .take_while(|bids| {
+                bench.frame(&book(*bids));
+                bench.books.live(BookId(0)).is_some()
+            })
+            .count()
+    };
+    let beside = largest(&mut bench);
+    drop(reserved);
+    assert!(largest(&mut bench) > beside);
+    assert!(bench.books.memory() <= 64 << 10);
+}
+
+#[cfg(feature = "latency")]
+#[test]
+fn histograms_are_charged_and_missing_when_they_do_not_fit() {
+    let mut bench = plain(limited(4 << 20));
+    let before = bench.books.memory();
+    bench.session.measure(|| Nanos(0), &mut bench.books);
+    assert!(bench.books.latency(ConnectionId(0)).is_some());
+    let added = bench.books.memory() - before;
+    assert!((100_000..200_000).contains(&added), "{added} bytes");
+    bench.session.measure(|| Nanos(0), &mut bench.books);
+    assert_eq!(bench.books.memory(), before + added, "once");
+
+    let mut bench = plain(limited(added * 4 - 1));
+    let before = bench.books.memory();
+    bench.session.measure(|| Nanos(0), &mut bench.books);
+    assert!(bench.books.latency(ConnectionId(0)).is_none());
+    assert_eq!(bench.books.memory(), before);
+    bench.frame(&book(10));
+    assert_eq!(bench.books.state(BookId(0)), State::Live);
 }

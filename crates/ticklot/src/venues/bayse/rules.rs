@@ -73,6 +73,10 @@ impl Venue for Bayse {
         self.decoder = Decoder::new();
     }
 
+    fn memory(&self) -> usize {
+        self.rooms.memory()
+    }
+
     fn command<H: OnMessage<Self> + ?Sized>(
         &mut self,
         command: Command,
@@ -80,9 +84,19 @@ impl Venue for Bayse {
     ) -> Reply {
         match command {
             Command::Subscribe(topic) => {
-                if let Err(error) = self.want(topic) {
+                let (currency, added) = (self.currency, topic.clone());
+                let growth = self.rooms.growth(&topic, &rooms::name(&topic, currency));
+                let refusal = if !context.has_room_for(growth, None) {
+                    "no room in memory for a room"
+                } else if let Err(error) = self.want(topic) {
                     return Reply::from(context.refused(&error.to_string(), None));
-                }
+                } else if !self.rooms.is_desired(&added) {
+                    "too many rooms"
+                } else {
+                    return Reply::Data;
+                };
+                let room = rooms::shown(&added, currency);
+                return Reply::from(context.refused(refusal, Some(&room)));
             }
             Command::Unsubscribe(topic) => return Reply::from(self.unwant(&topic, context)),
             Command::Ping => self.pings.request(context.now()),
@@ -287,6 +301,9 @@ impl Bayse {
                 message: *message,
             }),
             Message::Subscribed { room } => {
+                if !context.has_room_for(rooms.joined_growth(room), None) {
+                    return context.no_room(line.number, line.bytes);
+                }
                 context.confirmed();
                 if let Room::OrderBook { currency, .. } = Room::parse(room) {
                     *acknowledged = Some(currency);

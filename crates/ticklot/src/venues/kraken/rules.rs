@@ -100,6 +100,10 @@ impl Venue for Kraken {
         self.decoder = Decoder::new();
     }
 
+    fn memory(&self) -> usize {
+        self.rules.subscriptions.memory() + self.rules.symbols.memory()
+    }
+
     fn command<H: OnMessage<Self> + ?Sized>(
         &mut self,
         command: Command,
@@ -371,7 +375,8 @@ impl Rules {
             self.subscriptions.joined_topic(&Topic::Instruments);
         }
         for pair in instruments.iter() {
-            if self.any {
+            let growth = self.symbols.growth(pair.symbol);
+            if self.any && context.has_room_for(growth, None) {
                 self.symbols.add(pair.symbol);
             }
             if self.symbols.get(pair.symbol).is_some() {
@@ -617,6 +622,9 @@ impl Rules {
         if topic.symbol().is_some_and(str::is_empty) {
             return context.refused("an empty symbol", None);
         }
+        if !self.has_room(topic, context) {
+            return context.refused("no room in memory for a topic", Some(&topic.to_string()));
+        }
         self.subscriptions.want(topic.clone(), Name::Unused);
         if !self.subscriptions.is_desired(topic) {
             return context.refused("too many topics", Some(&topic.to_string()));
@@ -630,6 +638,15 @@ impl Rules {
             Topic::Instruments => {}
         }
         ControlFlow::Continue(())
+    }
+
+    /// Whether the feed's budget has room for a topic, its symbol and its book, as far as they are new.
+    fn has_room<H: Handler + ?Sized>(&self, topic: &Topic, context: &mut Context<'_, H>) -> bool {
+        let name = topic.symbol().unwrap_or_default();
+        let new = self.subscriptions.growth(topic, &Name::Unused) + self.symbols.growth(name);
+        let is_new_book = matches!(topic, Topic::Book(_)) && self.book_of(topic).is_none();
+        let book = instrument(name);
+        context.has_room_for(new, is_new_book.then_some(&book))
     }
 
     /// The user follows a topic no longer.

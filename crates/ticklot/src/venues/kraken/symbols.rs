@@ -32,6 +32,13 @@ pub(super) struct Symbols {
     pub(super) scale: Option<Scale>,
     /// By book.
     books: HashMap<BookId, usize>,
+    /// What they hold.
+    bytes: usize,
+}
+
+/// About what a symbol of this name holds, in bytes.
+fn symbol_bytes(name: &str) -> usize {
+    256 + 2 * name.len()
 }
 
 impl Symbols {
@@ -45,11 +52,25 @@ impl Symbols {
         self.all.get(at).map(|(_, symbol)| symbol)
     }
 
+    /// About how many bytes all of them hold.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes
+    }
+
+    /// What [`Symbols::add`] would add to that.
+    pub(super) fn growth(&self, name: &str) -> usize {
+        match self.by_name.contains_key(name) {
+            true => 0,
+            false => symbol_bytes(name),
+        }
+    }
+
     /// The symbol, added when it is new. Allocates then.
     pub(super) fn add(&mut self, name: &str) -> &mut Symbol {
         let next = self.all.len();
         let at = self.by_name.get(name).copied().unwrap_or(next);
         if at == next {
+            self.bytes += symbol_bytes(name);
             self.by_name.insert(name.into(), next);
             self.all.push((name.into(), Symbol::default()));
         }
