@@ -1,13 +1,10 @@
 //! What the program knows of a book besides the book.
 
 use hdrhistogram::Histogram;
-use ticklot::{BookUpdate, LastTrade, Nanos, State, Trade};
+use ticklot::{BookUpdate, Books, LastTrade, Nanos, Reservation, State, Trade};
 
 use crate::Failure;
 use crate::moment::nanos;
-
-/// How many books have a histogram each, the first ones: 15 kB.
-pub(crate) const MAX_MEASURED: usize = 1024;
 
 /// Counts of one book.
 #[derive(Debug)]
@@ -22,16 +19,15 @@ pub(crate) struct Panel {
     pub(crate) rate: f64,
     /// The last trade that a message told.
     pub(crate) last_trade: Option<LastTrade>,
-    /// From the frame's receipt to the handler, in nanoseconds. None for a book that is not measured: see
-    /// [`MAX_MEASURED`].
-    latency: Option<Box<Histogram<u32>>>,
+    /// From the frame's receipt to the handler, in nanoseconds. None for a book that is not measured.
+    latency: Option<Measured>,
     /// How often the book was not live after a message.
     pub(crate) not_live: u64,
 }
 
 impl Panel {
     /// No counts yet; `latency` is an empty histogram, if the book is measured.
-    pub(crate) fn new(now: Nanos, latency: Option<Box<Histogram<u32>>>) -> Self {
+    pub(crate) fn new(now: Nanos, latency: Option<Measured>) -> Self {
         Self {
             messages: 0,
             counted: 0,
@@ -47,7 +43,9 @@ impl Panel {
         self.messages += 1;
         self.last_trade = update.last_trade.or(self.last_trade);
         if let Some(latency) = &mut self.latency {
-            latency.saturating_record(nanos(now.since(update.received)));
+            latency
+                .own
+                .saturating_record(nanos(now.since(update.received)));
         }
         self.not_live += u64::from(!state.is_live());
     }
@@ -55,8 +53,13 @@ impl Panel {
     /// The latency that so large a share of the messages did not exceed, in nanoseconds; none without
     /// a measurement.
     pub(crate) fn latency(&self, quantile: f64) -> Option<u64> {
-        let latency = self.latency.as_ref().filter(|it| !it.is_empty())?;
-        Some(latency.value_at_quantile(quantile))
+        let latency = &self.latency.as_ref()?.own;
+        (!latency.is_empty()).then(|| latency.value_at_quantile(quantile))
+    }
+
+    /// Whether there is memory for the book's histograms.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.latency.is_some()
     }
 
     /// New trades, oldest first, in the unit of the book.
@@ -84,9 +87,27 @@ pub(crate) fn latency_histogram() -> Result<Histogram<u64>, Failure> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(Failure::work)
 }
 
-/// The same for one book of many: 1 ns to a minute, two digits. None when no histogram has these bounds, which
-/// would be a bug.
-pub(crate) fn book_latency() -> Option<Box<Histogram<u32>>> {
-    let empty = Histogram::new_with_bounds(1, 60_000_000_000, 2);
-    empty.ok().map(Box::new)
+/// The same for one book of many: 1 ns to a minute, two digits, 15 kB. None when no histogram has these bounds,
+/// which would be a bug.
+pub(crate) fn book_latency() -> Option<Histogram<u32>> {
+    Histogram::new_with_bounds(1, 60_000_000_000, 2).ok()
+}
+
+/// The histogram of one book, and the part of the feed's memory that is the book's for it and for those that a
+/// view keeps besides.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    own: Box<Histogram<u32>>,
+    _memory: Reservation,
+}
+
+impl Measured {
+    /// Nothing measured yet, where so many histograms are kept of a book. None when the feed's budget has no
+    /// room for them.
+    pub(crate) fn new(books: &Books, histograms: usize) -> Option<Self> {
+        let own = Box::new(book_latency()?);
+        let bytes = size_of_val(&*own) + size_of::<u32>() * own.distinct_values();
+        let _memory = books.reserve(histograms * bytes)?;
+        Some(Self { own, _memory })
+    }
 }

@@ -37,7 +37,7 @@ impl Fixture {
         let (gather, taker) = Gather::new();
         Self {
             books: Books::new(),
-            tally: Tally::new(),
+            tally: Tally::new(Gather::HISTOGRAMS),
             gather,
             taker,
             model: Model::new(Nanos(0)),

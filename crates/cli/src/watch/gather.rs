@@ -5,6 +5,7 @@ use std::time::Duration;
 use ticklot::handover::{Giver, Taker, handover};
 use ticklot::{BookId, BookUpdate, Books, Event, LastTrade, Nanos, Trades};
 
+use super::latency::Latency;
 use super::log::{Bounded, Line, Log};
 use super::pen::FRAME;
 use super::shot::{BookShot, MAX_SHOWN_LATENCIES, Print, Prints, Sample, Shot};
@@ -164,6 +165,7 @@ fn copy_books(shots: &mut Vec<BookShot>, books: &Books, tally: &Tally, prints: &
         let at = shot.id.0 as usize;
         if let Some(panel) = tally.panel(at) {
             shot.messages = panel.messages;
+            shot.is_measured = panel.is_measured();
             shot.last_trade = panel.last_trade;
         }
         let own = prints.get(at);
@@ -175,6 +177,7 @@ fn copy_books(shots: &mut Vec<BookShot>, books: &Books, tally: &Tally, prints: &
 
 impl Show for Gather {
     const TICK: Duration = FRAME;
+    const HISTOGRAMS: usize = 1 + Latency::HISTOGRAMS;
 
     fn begin(&mut self, _: Begin) -> Result<(), Failure> {
         Ok(())

@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use ticklot::Nanos;
 
 use crate::moment::nanos;
+use crate::panel::book_latency;
 use crate::replay::per_second;
 
 /// How often the figures are made anew: oftener they cannot be read.
@@ -61,11 +62,13 @@ pub(crate) struct Latency {
 }
 
 impl Latency {
+    /// How many histograms it has, each a [`book_latency`].
+    pub(crate) const HISTOGRAMS: usize = 3;
+
     /// None was measured yet. No histogram at all would be a bug of the bounds below, and shows no
     /// figures.
     pub(crate) fn new(now: Nanos) -> Option<Self> {
-        // Two digits, 1 ns to a minute: 15 kB each.
-        let empty = Histogram::new_with_bounds(1, 60_000_000_000, 2).ok()?;
+        let empty = book_latency()?;
         Some(Self {
             current: empty.clone(),
             before: empty.clone(),

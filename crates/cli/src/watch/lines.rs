@@ -27,7 +27,7 @@ impl<'a> Lines<'a> {
     fn books(&mut self, books: &Books, tally: &mut Tally, now: Nanos) -> io::Result<()> {
         self.text.clear();
         for id in books.ids() {
-            let panel = tally.panel_mut(id.0 as usize, now);
+            let panel = tally.panel_mut(id, books, now);
             panel.take_rate(now);
             view::line(&mut self.text, books, id, panel, now).map_err(io::Error::other)?;
         }

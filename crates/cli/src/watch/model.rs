@@ -12,7 +12,6 @@ use super::latency::{Latency, Rate};
 use super::log::{Line, Log};
 use super::marks::{Mark, Marks};
 use super::shot::{BookShot, Prints, Shot};
-use crate::panel::MAX_MEASURED;
 use crate::view::Printable;
 
 /// A feed that has told nothing for so long is not heard: it tells the time thirty times a second.
@@ -67,8 +66,7 @@ impl Model {
         self.heard = self.heard.max(shot.now);
         for (at, book) in shot.books.iter().enumerate() {
             if self.books.len() <= at {
-                let is_measured = at < MAX_MEASURED;
-                self.books.push(BookModel::new(book, is_measured, now));
+                self.books.push(BookModel::new(book));
             }
             self.books[at].update(book, now);
         }
@@ -149,7 +147,7 @@ pub(crate) struct Row {
 }
 
 impl BookModel {
-    fn new(shot: &BookShot, is_measured: bool, now: Nanos) -> Self {
+    fn new(shot: &BookShot) -> Self {
         let title = if shot.market == shot.name {
             Printable(&shot.name).to_string()
         } else {
@@ -169,7 +167,7 @@ impl BookModel {
             last_trade: None,
             prints: Prints::new(),
             rate: Rate::default(),
-            latency: is_measured.then(|| Latency::new(now)).flatten(),
+            latency: None,
             levels: Book::new(shot.scale),
             marks: Marks::default(),
             quantity_decimals: 0,
@@ -188,6 +186,9 @@ impl BookModel {
         }
         self.state = shot.state;
         self.messages = shot.messages;
+        if shot.is_measured && self.latency.is_none() {
+            self.latency = Latency::new(now);
+        }
         self.last_trade = shot.last_trade;
         if self.prints.count() != shot.prints.count() {
             self.prints = shot.prints;

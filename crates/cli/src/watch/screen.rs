@@ -92,6 +92,7 @@ fn cannot_draw(error: &io::Error) -> Failure {
 impl Show for Screen<'_> {
     const TICK: Duration = Gather::TICK;
     const HANGS_UP: bool = true;
+    const HISTOGRAMS: usize = Gather::HISTOGRAMS;
 
     fn begin(&mut self, begin: Begin) -> Result<(), Failure> {
         let Some(taker) = self.taker.take() else {

@@ -88,6 +88,8 @@ pub(crate) struct BookShot {
     pub(crate) asks: Vec<Level>,
     /// Order-book messages since the start.
     pub(crate) messages: u64,
+    /// Whether there is memory for the histograms of its latencies.
+    pub(crate) is_measured: bool,
     pub(crate) last_trade: Option<LastTrade>,
     pub(crate) prints: Prints,
 }
@@ -108,6 +110,7 @@ impl BookShot {
             bids: Vec::with_capacity(ROOM),
             asks: Vec::with_capacity(ROOM),
             messages: 0,
+            is_measured: false,
             last_trade: None,
             prints: Prints::new(),
         })

@@ -11,12 +11,13 @@ use ticklot::capture::BookRows;
 use ticklot::feed::Clock;
 use ticklot::jayx::{self, JayX};
 use ticklot::{
-    Books, ConnectionId, Event, Handler, Nanos, OnMessage, Receipt, Stopper, Venue, VenueName,
+    BookId, Books, ConnectionId, Event, Handler, Nanos, OnMessage, Receipt, Stopper, Venue,
+    VenueName,
 };
 
 use crate::Failure;
 use crate::kraken::Kraken;
-use crate::panel::{MAX_MEASURED, Panel, book_latency};
+use crate::panel::{Measured, Panel};
 use crate::tell::is_in_unit;
 
 /// A way of showing a feed: called on the reading task.
@@ -25,6 +26,8 @@ pub(crate) trait Show {
     const TICK: Duration;
     /// Whether it is over when the terminal hangs up.
     const HANGS_UP: bool = false;
+    /// How many histograms are kept of a book: the summary's, and those of the view.
+    const HISTOGRAMS: usize = 1;
 
     /// The feed is about to run.
     fn begin(&mut self, begin: Begin) -> Result<(), Failure>;
@@ -73,6 +76,8 @@ pub(crate) struct Begin {
 pub(crate) struct Tally {
     /// By book.
     panels: Vec<Panel>,
+    /// How many histograms are kept of a book.
+    histograms: usize,
     /// Lines that could not be read.
     pub(crate) bad_lines: u64,
     /// Messages that are no books.
@@ -82,9 +87,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn new() -> Self {
+    /// Nothing yet, where so many histograms are kept of a book.
+    pub(crate) fn new(histograms: usize) -> Self {
         Self {
             panels: Vec::new(),
+            histograms,
             bad_lines: 0,
             told: 0,
             unconfirmed: BTreeMap::new(),
@@ -97,10 +104,10 @@ impl Tally {
     }
 
     /// The counts of a book, to be changed.
-    pub(crate) fn panel_mut(&mut self, at: usize, now: Nanos) -> &mut Panel {
+    pub(crate) fn panel_mut(&mut self, id: BookId, books: &Books, now: Nanos) -> &mut Panel {
+        let at = id.0 as usize;
         while self.panels.len() <= at {
-            let is_measured = self.panels.len() < MAX_MEASURED;
-            let latency = is_measured.then(book_latency).flatten();
+            let latency = Measured::new(books, self.histograms);
             self.panels.push(Panel::new(now, latency));
         }
         &mut self.panels[at]
@@ -110,15 +117,15 @@ impl Tally {
         match event {
             Event::Book(update) => {
                 let state = books.state(update.book);
-                let panel = self.panel_mut(update.book.0 as usize, now);
+                let panel = self.panel_mut(update.book, books, now);
                 panel.update(update, state, now);
             }
             Event::Trades(trades) if is_in_unit(trades, books) => {
                 if let Some(book) = trades.book {
-                    self.panel_mut(book.0 as usize, now).trades(trades.trades);
+                    self.panel_mut(book, books, now).trades(trades.trades);
                 }
             }
-            Event::Scale { book, .. } => self.panel_mut(book.0 as usize, now).last_trade = None,
+            Event::Scale { book, .. } => self.panel_mut(*book, books, now).last_trade = None,
             Event::BadLine { .. } => self.bad_lines += 1,
             Event::Unconfirmed {
                 connection,
@@ -154,7 +161,7 @@ impl<S: Show> Watcher<S> {
     pub(crate) fn new(show: S) -> Result<Self, Failure> {
         Ok(Self {
             show,
-            tally: Tally::new(),
+            tally: Tally::new(S::HISTOGRAMS),
             rows: None,
             clock: Box::new(|| Nanos(0)),
             failed: None,
@@ -285,7 +292,8 @@ mod tests {
         let first = feed.books.ids().next().unwrap();
         feed.snapshot(first, &[(10, 1)], &[]);
         // A panel without a message, as a trade makes it.
-        feed.tally.panel_mut(1, Nanos(0));
+        let second = feed.books.ids().nth(1).unwrap();
+        feed.tally.panel_mut(second, &feed.books, Nanos(0));
         let mut out = Vec::new();
         summary(&mut out, &feed.books, &feed.tally).unwrap();
         let out = String::from_utf8(out).unwrap();
@@ -295,17 +303,36 @@ mod tests {
     }
 
     #[test]
-    fn books_beyond_the_limit_have_no_histogram() {
+    fn histograms_are_part_of_the_feeds_memory_and_missing_beyond_it() {
         let mut feed = Fixture::new();
-        for at in 0..=MAX_MEASURED {
+        let mut options = ticklot::Options::default();
+        options.max_memory = 2 << 20;
+        let venue = JayX::new("first").build().unwrap();
+        let _session = ticklot::Session::new(venue, ConnectionId(0), options, &mut feed.books);
+        for at in 0..20 {
             feed.add(0, "m", &at.to_string(), Scale::UNIT);
         }
         let ids: Vec<_> = feed.books.ids().collect();
-        for at in [MAX_MEASURED - 1, MAX_MEASURED] {
-            feed.snapshot(ids[at], &[(10, 1)], &[]);
+        let books = feed.books.memory();
+        for id in &ids {
+            feed.snapshot(*id, &[(10, 1)], &[]);
         }
-        let latency = |at| feed.tally.panel(at).unwrap().latency(0.5);
-        assert!(latency(MAX_MEASURED - 1).is_some());
-        assert_eq!(latency(MAX_MEASURED), None);
+        feed.tick();
+        feed.take();
+        let panel = |id: &BookId| feed.tally.panel(id.0 as usize).unwrap();
+        let has_figure = |id: &&BookId| panel(id).latency(0.5).is_some();
+        let measured: Vec<BookId> = ids.iter().filter(has_figure).copied().collect();
+        let count = measured.len();
+        assert!((4..16).contains(&count), "{count} of {}", ids.len());
+        assert_eq!(measured, ids[..count], "the first ones");
+        let drawn = feed.model.books.iter().filter(|it| it.latency.is_some());
+        assert!(drawn.map(|it| it.id).eq(measured), "the view agrees");
+        let reserved = feed.books.memory() - books;
+        assert!(
+            reserved > count * 4 * 10_000 && reserved <= 512 << 10,
+            "{reserved}"
+        );
+        feed.tally = Tally::new(1);
+        assert_eq!(feed.books.memory(), books, "given back");
     }
 }
