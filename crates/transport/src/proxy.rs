@@ -29,6 +29,8 @@ use crate::url::Target;
 #[derive(Clone)]
 pub struct Proxy {
     rules: Arc<Matcher>,
+    /// The exceptions that are of one port.
+    port_rules: Arc<[(u16, Matcher)]>,
 }
 
 impl Proxy {
@@ -38,7 +40,7 @@ impl Proxy {
     ///
     /// `no_proxy` lists the hosts to connect to directly, as curl's `NO_PROXY` does: names, which stand for their
     /// subdomains too, IP addresses and networks such as `10.0.0.0/8`, separated by commas; or `*` for
-    /// every host.
+    /// every host. An entry with a port, such as `host:8443` or `[::1]:8443`, matches this port only.
     ///
     /// # Errors
     ///
@@ -48,8 +50,17 @@ impl Proxy {
         let rules = |no_proxy: &str| Matcher::builder().all(url).no(no_proxy).build();
         // Without exceptions every host has the proxy, unless it cannot be used.
         hop(&rules(""), "any.invalid")?.ok_or(Error::Argument(NOT_A_PROXY))?;
+        let with_port = |entry: &str| {
+            let (host, port) = split_port(entry)?;
+            Some((port, rules(host)))
+        };
+        let (of_ports, others): (Vec<&str>, Vec<&str>) = no_proxy
+            .split(',')
+            .map(str::trim)
+            .partition(|entry| split_port(entry).is_some());
         Ok(Self {
-            rules: Arc::new(rules(no_proxy)),
+            rules: Arc::new(rules(&others.join(","))),
+            port_rules: of_ports.into_iter().filter_map(with_port).collect(),
         })
     }
 
@@ -82,8 +93,15 @@ impl Proxy {
 
     /// The proxy for a host, if it is not reached directly.
     pub(crate) fn of(&self, target: &Target) -> Option<Hop> {
-        // Checked when it was made.
-        hop(&self.rules, &target.peer()).ok().flatten()
+        let peer = target.peer();
+        // The proxy was checked when it was made.
+        let hop = |rules| hop(rules, &peer).ok().flatten();
+        let of_port = |(port, _): &&(u16, Matcher)| *port == target.port;
+        let mut exceptions = self.port_rules.iter().filter(of_port);
+        match exceptions.any(|(_, rules)| hop(rules).is_none()) {
+            true => None,
+            false => hop(&self.rules),
+        }
     }
 }
 
@@ -98,6 +116,14 @@ const NOT_A_PROXY_IN_ENV: &str = "HTTPS_PROXY or ALL_PROXY is no URL of an HTTP 
 
 fn no_proxy() -> String {
     first_variable(&["NO_PROXY", "no_proxy"]).unwrap_or_default()
+}
+
+/// The host and the port of an entry of `NO_PROXY` with a port. The colons of a bare IPv6 address are none.
+fn split_port(entry: &str) -> Option<(&str, u16)> {
+    let (host, port) = entry.rsplit_once(':')?;
+    let bracketed = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    let host = bracketed.or_else(|| (!host.contains(':')).then_some(host))?;
+    Some((host, port.parse().ok()?))
 }
 
 /// The first of the environment's variables that is not empty.
@@ -199,6 +225,27 @@ mod tests {
         assert_eq!(of("http://p:1", "*", "ws://a"), None);
         assert_eq!(of("p:3128", "", "ws://a").as_deref(), Some("p:3128"));
         assert_eq!(of("https://p", "", "ws://a").as_deref(), Some("p:443"));
+    }
+
+    #[test]
+    fn exceptions_with_a_port_are_of_this_port() {
+        let list = "venue.example:8443, [::1]:9 ,10.0.0.0/8:443,*:7,::2";
+        for (url, is_direct) in [
+            ("wss://venue.example:8443", true),
+            ("wss://stream.venue.example:8443", true),
+            ("wss://venue.example", false),
+            ("wss://venue.example:84", false),
+            ("wss://notvenue.example:8443", false),
+            ("ws://[::1]:9", true),
+            ("ws://[::1]:90", false),
+            ("wss://10.1.2.3", true),
+            ("ws://10.1.2.3", false),
+            ("ws://any.example:7", true),
+            ("ws://any.example:8", false),
+            ("ws://[::2]:8443", true),
+        ] {
+            assert_eq!(of("http://p:1", list, url).is_none(), is_direct, "{url}");
+        }
     }
 
     #[test]
