@@ -1,4 +1,4 @@
-//! The memory of a feed: its books, its topics, and what is reserved besides.
+//! The memory of a feed: its books, its topics and its reservations.
 //!
 //! The charge of a book is its size, measured when it may have grown: when a snapshot has more levels than
 //! any before it, and after each [`CREDIT`] levels of deltas. The growth is estimated before the message is
@@ -32,7 +32,7 @@ impl Drop for Reservation {
 /// What a feed holds, and may hold, in bytes.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
-    /// Without what is reserved.
+    /// Without the reservations.
     used: usize,
     reserved: Arc<AtomicUsize>,
     /// The part of it that decoders' buffers have.

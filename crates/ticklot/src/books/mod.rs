@@ -360,7 +360,7 @@ impl Books {
 
     /// The bytes that the books hold, their levels, trades and names with them: measured when they grow,
     /// and an estimate for the book that grew last. The desired topics of the connections and the buffers that
-    /// long frames left with the decoders are estimated, too. What is [reserved](Books::reserve) is included.
+    /// long frames left with the decoders are estimated, too. [Reservations](Books::reserve) are included.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.budget.used()

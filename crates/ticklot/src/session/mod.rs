@@ -58,7 +58,7 @@ pub struct Options {
     /// the connection. A line has at most 4 MiB in any case. Default: 4 MiB.
     pub max_frame: usize,
     /// The most bytes that the books and the desired topics of the feed may hold, of all connections together,
-    /// with the buffers that long frames leave, a quarter of it at most, and what is reserved
+    /// with the buffers that long frames leave, a quarter of it at most, and the reservations
     /// ([`Books::reserve`]) for histograms, another quarter at most: see [`Books::memory`]. The lowest
     /// of the connections' values holds. A book, or a growth of one, that does not fit is refused: the book is
     /// a gap, or stays empty, and [`Event::BadLine`] reports it. A command for a topic that does not fit is
@@ -154,7 +154,7 @@ pub struct Session<V> {
     stale_due: Option<Nanos>,
     /// What the feed's budget counts for the decoder's buffers.
     buffers: usize,
-    /// What it counts for the venue's topics.
+    /// The bytes charged for the venue's topics.
     topics: usize,
     /// Who sees what passes.
     taps: Taps,
@@ -768,7 +768,7 @@ impl<V: Venue> Session<V> {
         let wait = rules.wait(attempt, &mut self.random);
         Some(match reason {
             Disconnect::Busy { retry_after, .. } => {
-                // Behind the server's time, not up to it: a server tells all clients the same.
+                // The drawn wait is added, since a server sends all clients the same time.
                 let most = self.options.reconnect.max_retry_after;
                 (*retry_after).min(most).saturating_add(wait)
             }

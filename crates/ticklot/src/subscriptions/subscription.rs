@@ -75,7 +75,7 @@ impl Work {
 
 /// Properties.
 impl<T: Topic> Subscription<T> {
-    /// What it holds, in bytes.
+    /// The bytes charged for it.
     pub(super) fn bytes(&self) -> usize {
         topic_bytes(&*self.topic, &self.name)
     }
