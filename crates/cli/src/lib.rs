@@ -19,6 +19,7 @@ mod plot;
 mod record;
 mod replay;
 mod serve;
+mod signals;
 mod stages;
 mod tell;
 mod view;

@@ -155,7 +155,7 @@ impl<'a> Player<'a> {
 
     /// Plays until the end of the part, or until the user wants no more.
     async fn play(&mut self, mut log: FrameLog) -> Result<(), Failure> {
-        let mut interrupt = pin!(crate::watch::interrupted(false));
+        let mut interrupt = pin!(crate::signals::interrupted(false));
         let mut lines: u64 = 0;
         loop {
             lines += 1;

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> 
             Failure::work(format_args!("cannot serve on {}: {error}", args.listen))
         })?;
         // The first poll installs the handler: an interrupt may follow the first line at once.
-        let mut interrupted = std::pin::pin!(crate::watch::interrupted(false));
+        let mut interrupted = std::pin::pin!(crate::signals::interrupted(false));
         tokio::select! {
             biased;
             () = &mut interrupted => return Ok(()),

@@ -35,7 +35,7 @@ use crate::args::{ChannelArg, EventArg, FollowArgs, VenueArg, WatchArgs, check_e
 use crate::config::TransportTable;
 use crate::follow::VenueHandler;
 use crate::replay::built;
-use crate::{Failure, Output, connect, follow, kraken, record, tell};
+use crate::{Failure, Output, connect, follow, kraken, record, signals, tell};
 
 pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<(), Failure> {
     let mut incidents = None;
@@ -116,39 +116,9 @@ pub(crate) async fn stop_at_the_end(stopper: Stopper, after: Option<Duration>, h
     };
     tokio::select! {
         () = time_is_up => {}
-        () = interrupted(hangs_up) => {}
+        () = signals::interrupted(hangs_up) => {}
     }
     stopper.stop();
-}
-
-/// Completes at Ctrl-C or SIGTERM, and at SIGHUP when `hangs_up`. The first poll installs the handlers. Without a
-/// handler for a signal the default one ends the program.
-pub(crate) async fn interrupted(hangs_up: bool) {
-    tokio::select! {
-        Ok(()) = tokio::signal::ctrl_c() => {}
-        Some(()) = terminated(hangs_up) => {}
-        else => std::future::pending().await,
-    }
-}
-
-/// SIGTERM, and SIGHUP where the terminal is in use: `nohup` has a plain watch ignore it.
-#[cfg(unix)]
-async fn terminated(hangs_up: bool) -> Option<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).ok()?;
-    if !hangs_up {
-        return terminate.recv().await;
-    }
-    let mut hang_up = signal(SignalKind::hangup()).ok()?;
-    tokio::select! {
-        told = terminate.recv() => told,
-        told = hang_up.recv() => told,
-    }
-}
-
-#[cfg(not(unix))]
-async fn terminated(_: bool) -> Option<()> {
-    std::future::pending().await
 }
 
 /// Whether a connection's end is what was wanted.
