@@ -320,6 +320,27 @@ mod tests {
         assert_eq!(std::format!("{:>9}", Fixed::new(-150, 2)), "    -1.50");
     }
 
+    #[test]
+    fn fixed_keeps_the_decimals_as_written() {
+        let table = [
+            ("12", 12, 0),
+            ("0.65", 65, 2),
+            ("1.50", 150, 2),
+            ("-66843.630", -66_843_630, 3),
+            ("1.5e3", 1_500, 0),
+            ("125e-3", 125, 3),
+            ("1.25e1", 125, 1),
+        ];
+        for (text, steps, decimals) in table {
+            let read = Fixed::parse(text.as_bytes());
+            assert_eq!(read, Ok(Fixed::new(steps, decimals)), "{text}");
+        }
+        let fine = Fixed::parse(b"0.1234567890123456789");
+        let off = DecimalError::OffGrid { decimals: 18 };
+        assert_eq!(fine, Err(off));
+        assert_eq!(Fixed::parse(b"1."), Err(DecimalError::Syntax));
+    }
+
     /// A slow oracle that works on the text alone: pad the fraction, cut the point, compare.
     fn oracle(int: &str, fraction: &str, decimals: u8) -> Result<i64, DecimalError> {
         let kept = fraction.trim_end_matches('0');

@@ -257,6 +257,8 @@ fn a_number_that_is_missing_is_a_gap() {
     let lost = Gap::Unnumbered { expected: 11 };
     assert_eq!(book.apply(&unnumbered, NOW), Ok(Outcome::Gap(lost)));
     assert_eq!(book.state(), State::Gap(lost));
+    assert_eq!(book.buffered(), 0, "it has no place behind a snapshot");
+    assert_eq!(snapshot(&mut book, 20), Outcome::Applied);
 }
 
 #[test]
@@ -412,6 +414,13 @@ fn a_wrong_checksum_is_a_gap() {
         (State::Gap(wrong), true)
     );
     assert_eq!(book.apply(&delta(Some(right)), NOW), Ok(Outcome::Waiting));
+    assert_eq!(book.snapshot(&first, NOW), Ok(Outcome::Applied));
+    let numbered = Delta {
+        ids: Some(Ids::one(7)),
+        ..delta(Some(right ^ 1))
+    };
+    assert_eq!(book.apply(&numbered, NOW), Ok(Outcome::Gap(wrong)));
+    assert_eq!(book.buffered(), 0, "the next snapshot is newer");
     let bad = Snapshot {
         checksum: Some(3),
         ..first

@@ -412,6 +412,7 @@ fn no_more_levels_than_the_limit<S: Storage>() {
 
 fn only_the_top_is_kept<S: Storage>() {
     let mut book = Book::<S>::with_storage(Scale::UNIT).with_coverage(Coverage::Top(3));
+    assert_eq!(book.coverage(), Coverage::Top(3));
     assert_eq!(book.covers(Side::Ask), None);
     let asks = [level(14, 4), level(11, 1), level(12, 2), level(13, 3)];
     book.replace(&[level(9, 1)], &asks, Nanos(1)).unwrap();
@@ -441,6 +442,7 @@ fn only_the_top_is_kept<S: Storage>() {
 
 fn a_snapshot_with_a_limit_covers_its_range<S: Storage>() {
     let mut book = Book::<S>::with_storage(Scale::UNIT).with_coverage(Coverage::Snapshot(2));
+    assert_eq!(book.coverage(), Coverage::Snapshot(2));
     book.replace(&[level(9, 1), level(7, 1)], &[level(11, 1)], Nanos(1))
         .unwrap();
     assert_eq!(book.covers(Side::Bid), Some(Ticks(7)));
@@ -465,6 +467,7 @@ fn a_snapshot_with_a_limit_covers_its_range<S: Storage>() {
 
 fn a_whole_book_covers_everything<S: Storage>() {
     let mut book = Book::<S>::with_storage(Scale::UNIT).with_coverage(Coverage::Whole);
+    assert_eq!(book.coverage(), Coverage::Whole);
     assert_eq!(book.covers(Side::Bid), None);
     book.mark_gap(Gap::Refused);
     let _ = book.apply(&[], &[], Nanos(0));
@@ -497,6 +500,23 @@ fn the_window_follows_the_touch() {
     assert_eq!(side.best(), Some(level(1_020_000, 1)));
     side.set(level(1_020_000, 0));
     assert_eq!((side.best(), side.worst(), side.len()), (None, None, 0));
+}
+
+#[test]
+fn windows_of_both_sides_mirror_each_other() {
+    let mut asks = Ladder::<1>::new(Side::Ask);
+    let mut bids = Ladder::<1>::new(Side::Bid);
+    for ticks in [1_000_000, -3, 20] {
+        asks.set(level(ticks, 1));
+        // A bid at -1 - ticks has the place of an ask at `ticks`.
+        bids.set(level(-1 - ticks, 1));
+        let (best, last) = asks.window();
+        assert!(best <= Ticks(ticks) && last >= Ticks(ticks));
+        assert_eq!(bids.window(), (Ticks(-1 - best.0), Ticks(-1 - last.0)));
+        assert_eq!(format!("{asks:?}"), format!("{:?}", [level(ticks, 1)]));
+        asks.set(level(ticks, 0));
+        bids.set(level(-1 - ticks, 0));
+    }
 }
 
 /// The bound that the documentation states, and what is measured.
