@@ -335,14 +335,36 @@ mod tests {
     }
 
     #[test]
+    fn balances_and_orders_expire_separately() {
+        let limit = Duration::from_nanos(10);
+        let live = |account: &Account| (account.balances_are_live(), account.orders_are_live());
+        let mut account = Account::default();
+        account.begin_balances(Nanos(1));
+        apply(&mut account, &[]); // at 5
+        assert!(account.arm());
+        assert!(!account.arm(), "one check is due already");
+        assert_eq!(account.expire(Nanos(10), limit), Some(Nanos(11)));
+        assert_eq!(live(&account), (true, true));
+        assert!(!account.arm());
+        assert_eq!(account.expire(Nanos(11), limit), Some(Nanos(15)));
+        assert_eq!(live(&account), (false, true));
+        account.begin_balances(Nanos(12));
+        assert_eq!(account.expire(Nanos(15), limit), Some(Nanos(22)));
+        assert_eq!(live(&account), (true, false));
+        assert_eq!(account.expire(Nanos(22), limit), None);
+        assert_eq!(live(&account), (false, false));
+        assert!(account.arm(), "no check is due");
+    }
+
+    #[test]
     fn orders_are_bounded() {
         let mut account = Account::default();
         let many: Vec<_> = (0..=10_000).map(|id| order(id, "NEW")).collect();
         apply(&mut account, &many);
         assert_eq!((account.orders().len(), account.dropped()), (MAX_ORDERS, 1));
-        apply(&mut account, &[order(5, "PART")]);
+        apply(&mut account, &[order(5, "PART"), order(10_001, "NEW")]);
         let fifth = account.order(&id(5)).unwrap();
-        assert_eq!((fifth.status.as_str(), account.dropped()), ("PART", 1));
+        assert_eq!((fifth.status.as_str(), account.dropped()), ("PART", 2));
     }
 
     #[test]

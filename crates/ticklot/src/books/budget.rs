@@ -97,3 +97,32 @@ impl Budget {
         *charged = new;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_have_a_quarter_of_the_limit() {
+        let (mut first, mut second, mut book) = (0, 0, 0);
+        let mut budget = Budget::default();
+        assert!(budget.charge_buffers(&mut first, 9_000), "no limit");
+        assert!(budget.charge_buffers(&mut first, 10), "large enough");
+        assert_eq!((first, budget.used()), (9_000, 9_000));
+
+        let mut budget = Budget::default();
+        budget.lower(8_000);
+        first = 0;
+        assert!(budget.charge_buffers(&mut first, 400));
+        assert!(budget.charge_buffers(&mut second, 1_000));
+        assert!(budget.charge_buffers(&mut first, 1_000), "all of a quarter");
+        assert_eq!(budget.used(), 2_000);
+        assert!(!budget.charge_buffers(&mut first, 1_001));
+        assert_eq!((first, budget.used()), (0, 1_000), "taken back");
+        budget.charge(&mut book, 6_001);
+        assert!(!budget.charge_buffers(&mut first, 1_000), "books count too");
+        budget.charge(&mut book, 6_000);
+        assert!(budget.charge_buffers(&mut first, 1_000));
+        assert_eq!(budget.used(), 8_000);
+    }
+}

@@ -136,6 +136,8 @@ fn check(all: &Subscriptions<Item>) {
     assert_eq!(all.by_topic.len(), all.all.len());
     assert_eq!(all.index, index);
     assert_eq!(all.names, names);
+    let bytes: usize = all.all.values().map(Subscription::bytes).sum();
+    assert_eq!(all.memory(), bytes);
     check_unanswered(all);
 }
 
@@ -253,6 +255,7 @@ fn leaving_is_confirmed_or_given_up() {
     send_all(&mut all, 0);
     all.joined("b:m0");
     all.joined("b:m1");
+    assert!(all.is_desired(&book(0)));
     assert!(all.unwant(&book(0), true));
     assert!(all.unwant(&book(1), true));
     assert!(!all.is_desired(&book(0)));
@@ -274,6 +277,60 @@ fn leaving_is_confirmed_or_given_up() {
         (3, None),
         "given up after three"
     );
+}
+
+#[test]
+fn another_patience_holds_from_the_next_message_on() {
+    let mut all = rooms(1);
+    send_all(&mut all, 0);
+    all.set_patience(Duration::from_secs(1));
+    assert_eq!(all.deadline(), Some(Nanos(5 * SECOND)));
+    want(&mut all, book(1));
+    send_all(&mut all, 0);
+    assert_eq!(all.deadline(), Some(Nanos(SECOND)));
+}
+
+#[test]
+fn renamed_topics_are_found_by_their_new_names() {
+    let mut all = rooms(2);
+    send_all(&mut all, 0);
+    all.rename(|topic| match topic.id() {
+        "m0" => Name::known("a new name".to_owned()),
+        _ => topic.name(),
+    });
+    check(&all);
+    assert_eq!(all.joined("b:m0"), Confirmed::Undesired);
+    assert_eq!(all.joined("a new name"), Confirmed::Desired);
+    assert_eq!(all.joined("b:m1"), Confirmed::Desired);
+}
+
+/// A topic with the defaults of the trait.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Plain(&'static str);
+
+impl Topic for Plain {
+    type Batch = ();
+
+    fn batch(&self) {}
+
+    fn id(&self) -> &str {
+        self.0
+    }
+}
+
+#[test]
+fn topics_are_batched_and_found_by_no_name_by_default() {
+    let mut all = Subscriptions::new(Duration::from_secs(5), 10);
+    for topic in [Plain("a"), Plain("b")] {
+        assert!(all.want(topic, Name::Unknown));
+    }
+    let mut batches = Vec::new();
+    while all.send_next(Nanos(0), |message| match message {
+        ToSend::Subscribe(topics) => batches.push(topics.len()),
+        _ => batches.push(0),
+    }) {}
+    assert_eq!(batches, [2]);
+    assert_eq!(all.joined("a"), Confirmed::Undesired);
 }
 
 #[test]

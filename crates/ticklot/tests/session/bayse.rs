@@ -32,12 +32,6 @@ impl Bench<Bayse> {
         let _ =
             self.with(|session, now, books, handler| session.command(command, now, books, handler));
     }
-
-    /// What is sent while time passes, with its moment.
-    fn send_for(&mut self, length: u64) -> Vec<(u64, String)> {
-        assert!(self.pass(length).is_none());
-        self.sent_when()
-    }
 }
 
 /// The most sendings in any closed second.

@@ -122,6 +122,12 @@ impl<V: Venue> Bench<V> {
         None
     }
 
+    /// What is sent while time passes, with its moment.
+    pub(crate) fn send_for(&mut self, length: u64) -> Vec<(u64, String)> {
+        assert!(self.pass(length).is_none());
+        self.sent_when()
+    }
+
     fn send(&mut self) {
         // A driver that looks before it asks would miss nothing.
         let nothing = !self.session.has_outgoing(self.now);

@@ -62,6 +62,19 @@ fn there_is_something_to_send_until_it_was_sent() {
 }
 
 #[test]
+fn a_skipped_frame_is_numbered() {
+    let mut bench = jayx(Envelope::Plain);
+    bench.open();
+    bench.frame(PLAIN_BOOK);
+    bench.session.skip_frame();
+    bench.session.skip_frame();
+    bench.told();
+    bench.frame(PLAIN_BOOK);
+    assert_eq!(bench.told(), ["BTCUSDT 3:0 0 live"]);
+    assert_eq!(bench.session.stats().frames, 2, "those that were read");
+}
+
+#[test]
 fn replies_wait_until_they_are_sent() {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();

@@ -8,6 +8,7 @@ mod counts;
 mod found;
 mod jayx;
 mod memory;
+mod neutral;
 mod odd;
 mod rules;
 mod state;

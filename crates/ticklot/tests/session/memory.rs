@@ -49,6 +49,30 @@ fn a_growth_that_does_not_fit_makes_the_book_a_gap_and_is_reported() {
     assert!(bench.books.live(BookId(0)).is_some(), "a book that fits");
 }
 
+/// A book and white space behind it.
+fn spaced(bytes: usize) -> String {
+    let book = book(10);
+    let space = " ".repeat(bytes - book.len());
+    book + &space
+}
+
+#[test]
+fn long_frames_are_charged_for_the_decoders_buffers() {
+    let mut bench = plain(limited(8 << 20));
+    bench.frame(&spaced(64 << 10));
+    let before = bench.books.memory();
+    bench.frame(&spaced((64 << 10) + 1));
+    assert_eq!(bench.books.memory() - before, 4 * ((64 << 10) + 1));
+    bench.frame(&spaced(100 << 10));
+    assert_eq!(bench.books.memory() - before, 4 * (100 << 10));
+    bench.frame(&spaced(80 << 10));
+    assert_eq!(bench.books.memory() - before, 4 * (100 << 10), "kept");
+    // More than a quarter of the limit: such buffers are freed.
+    bench.frame(&spaced(600 << 10));
+    assert_eq!(bench.books.memory(), before);
+    assert_eq!(bench.books.state(BookId(0)), State::Live);
+}
+
 #[test]
 fn a_first_book_that_does_not_fit_stays_empty() {
     let mut bench = plain(limited(64 << 10));

@@ -500,7 +500,11 @@ impl Pair {
             }
             12..20 => assert_eq!(all.renew(&topic), model.renew(&topic)),
             20..27 => assert_eq!(all.joined_topic(&asked), model.joined(&asked)),
-            27..31 => assert_eq!(all.joined(&name), model.joined_name(&name)),
+            27..31 => {
+                let memory = all.memory() + all.joined_growth(&name);
+                assert_eq!(all.joined(&name), model.joined_name(&name));
+                assert_eq!(all.memory(), memory);
+            }
             31..38 => assert_eq!(
                 all.left_topic(&asked, Nanos(self.now)),
                 model.left(&asked, false, self.now)
