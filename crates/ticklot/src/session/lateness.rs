@@ -146,6 +146,12 @@ mod tests {
         let mut lateness = Lateness::opened(Nanos(185 * SECOND));
         assert_eq!(age(&mut lateness, 186, 186), 0);
         assert_eq!(age(&mut lateness, 190, 185), 4, "not five");
+        let opened = Nanos(100 * SECOND);
+        let mut lateness = Lateness::opened(opened);
+        let later = Nanos(opened.0 + SECOND / 10);
+        lateness.of(Some(UnixMillis(100_000)), opened, opened);
+        let as_of = lateness.of(Some(UnixMillis(99_500)), later, later);
+        assert_eq!(as_of, opened, "though it is 0.6 s later than the first");
     }
 
     #[test]
@@ -181,6 +187,8 @@ mod tests {
         age(&mut lateness, 41, 11);
         let at = Nanos(41 * SECOND + SECOND / 2);
         assert_eq!(at.since(lateness.as_of(at)).as_secs(), 29);
+        let at = Nanos(42 * SECOND);
+        assert_eq!(at.since(lateness.as_of(at)).as_secs(), 29, "a second later");
         let at = Nanos(43 * SECOND);
         assert_eq!(lateness.as_of(at), at);
     }

@@ -384,6 +384,25 @@ fn a_subscription_that_the_server_ends_is_sent_again_after_a_wait_that_doubles()
 }
 
 #[test]
+fn a_subscription_lasted_when_it_was_longer_than_the_memory() {
+    for (late, quarters) in [(0, 10), (1, 5)] {
+        let mut all = rooms(1);
+        send_all(&mut all, 0);
+        all.joined("b:m0");
+        all.left("b:m0", Nanos(0));
+        let due = all.deadline().unwrap();
+        timeout(&mut all, due);
+        send_all(&mut all, due.0);
+        all.joined("b:m0");
+        // 5 s of patience, and 16 times that.
+        let end = due.0 + 85 * SECOND + late;
+        all.left("b:m0", Nanos(end));
+        let wait = all.deadline().unwrap().0 - end;
+        assert_eq!(wait * 4 / SECOND, quarters);
+    }
+}
+
+#[test]
 fn a_subscription_that_the_server_ended_can_be_left_and_confirmed() {
     let mut all = rooms(2);
     send_all(&mut all, 0);

@@ -21,6 +21,7 @@ struct Metronome {
     requests: bool,
     slots: Vec<Slot>,
     resyncs: u32,
+    released: u32,
 }
 
 impl Venue for Metronome {
@@ -47,12 +48,12 @@ impl Venue for Metronome {
         }
     }
 
-    fn frame<H: OnMessage<Self> + ?Sized>(
-        &mut self,
-        _: &[u8],
-        _: &mut Context<'_, H>,
-    ) -> Reply {
+    fn frame<H: OnMessage<Self> + ?Sized>(&mut self, _: &[u8], _: &mut Context<'_, H>) -> Reply {
         Reply::Data
+    }
+
+    fn release_memory(&mut self) {
+        self.released += 1;
     }
 
     fn command<H: OnMessage<Self> + ?Sized>(
@@ -179,4 +180,18 @@ fn a_resync_needs_an_open_connection_and_its_own_book() {
     assert_eq!(first.venue().resyncs, 0, "a book of another connection");
     let _ = first.resync(BOOK, now, &mut books, &mut quiet);
     assert_eq!(first.venue().resyncs, 1);
+}
+
+#[test]
+fn buffers_are_freed_when_they_do_not_fit() {
+    let mut options = options();
+    options.max_memory = 4 << 20;
+    let mut bench = Bench::new(Metronome::default(), options);
+    bench.open();
+    let frame = |kib: usize| " x".repeat(kib << 9);
+    // Four bytes are charged for each, of a quarter of the limit at most.
+    for (kib, released) in [(100, 0), (256, 0), (257, 1), (100, 1)] {
+        bench.frame(&frame(kib));
+        assert_eq!(bench.session.venue().released, released, "{kib} KiB");
+    }
 }
