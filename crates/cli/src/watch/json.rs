@@ -428,8 +428,113 @@ impl Formatter for Plain {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
+    use ticklot::jayx::{ApiKey, Envelope, JayX, Topic};
+    use ticklot::{Options, Session};
+
     use super::*;
+    use crate::Output;
+    use crate::watch::lines::Lines;
     use crate::watch::show::Watcher;
+
+    const SYMBOL: &str = "BTCUSDT";
+
+    /// Hands messages of JayX on as a session does.
+    fn follow(messages: &[&str], scale: Scale, watcher: &mut Watcher<impl Show>) {
+        let venue = JayX::new(SYMBOL)
+            .envelope(Envelope::Plain)
+            .scale(scale)
+            .key(ApiKey::new("key"))
+            .follow(Topic::kline(SYMBOL, "60"))
+            .follow(Topic::Positions)
+            .follow(Topic::open_orders(SYMBOL));
+        let (venue, mut books) = (venue.build().unwrap(), Books::default());
+        let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+        assert!(session.opened(Nanos(1), &mut books, watcher).is_continue());
+        for message in messages {
+            let _ = session.frame(message.as_bytes(), Nanos(2), &mut books, watcher);
+        }
+    }
+
+    #[test]
+    fn text_and_json_print_the_same_decimals() {
+        let messages = [
+            r#"{"add":null,"modify":{"_id":"a","created":1716131580,"o":6678147,"h":6690062,"l":6674783,"c":7,"v":241690,"m":1716131619,"symbol":"BTCUSDT"}}"#,
+            r#"{"spot":[{"asset":"BTC","balance":"0.0009980","available":"1e-3"}]}"#,
+            r#"{"cancel":[],"modify":[{"id":117805625,"type":"LIMIT","state":"NEW","side":"BUY","resd":1000000,"exec":1500,"cost":93,"lastLots":null,"lastTicks":null,"created":1716135452487,"modified":1716135452487,"symbol":"BTCUSDT","price":"1000.50","quantity":"1000"}]}"#,
+        ];
+        let scale = Scale::new(2, 6).unwrap();
+
+        let (reader, writer) = io::pipe().unwrap();
+        let mut out: Box<dyn Write> = Box::new(writer);
+        let mut watcher = Watcher::new(Json::new(&mut out, scale, None)).unwrap();
+        follow(&messages, scale, &mut watcher);
+        watcher.end(&Books::default()).unwrap();
+        drop(out);
+        let objects = serde_json::Deserializer::from_reader(reader).into_iter();
+        let objects: Vec<serde_json::Value> = objects.map(Result::unwrap).collect();
+        let object = |kind| objects.iter().find(|it| it["type"] == kind).unwrap();
+
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut output = Output {
+            out: Box::new(writer),
+            err: Box::new(io::sink()),
+            terminal: false,
+        };
+        follow(
+            &messages,
+            scale,
+            &mut Watcher::new(Lines::new(&mut output)).unwrap(),
+        );
+        drop(output);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        let text: Vec<&str> = text.lines().collect();
+
+        let candle = object("candle");
+        let price = |name: &str| candle[name].as_str().unwrap();
+        assert_eq!(
+            (price("open"), price("close"), price("volume")),
+            ("66781.47", "0.07", "0.241690")
+        );
+        assert_eq!(
+            text[0],
+            format!(
+                "candle BTCUSDT 60 1716131580 open {} high {} low {} close {} volume {}",
+                price("open"),
+                price("high"),
+                price("low"),
+                price("close"),
+                price("volume")
+            )
+        );
+        let balance = &object("balances")["balances"][0];
+        let decimal = |name: &str| balance[name].as_str().unwrap();
+        assert_eq!(
+            text[1],
+            format!(
+                "balance BTC {} available {}",
+                decimal("balance"),
+                decimal("available")
+            )
+        );
+        let order = &object("open_orders")["modify"][0];
+        let decimal = |name: &str| order[name].as_str().unwrap();
+        let raw = |name: &str| order[name].as_i64().unwrap();
+        assert_eq!((raw("reserved"), raw("cost")), (1_000_000, 93), "as sent");
+        assert_eq!(
+            text[2],
+            format!(
+                "order 117805625 BTCUSDT BUY NEW {} x {} filled {} reserved {} cost {}",
+                decimal("price"),
+                decimal("quantity"),
+                decimal("executed"),
+                raw("reserved"),
+                raw("cost")
+            )
+        );
+    }
 
     #[test]
     fn the_end_has_the_time_of_the_feed() {

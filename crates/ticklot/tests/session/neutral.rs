@@ -160,7 +160,7 @@ fn a_handler_can_stop_at_the_first_request() {
 fn a_resync_needs_an_open_connection_and_its_own_book() {
     let mut books = Books::new();
     let mut quiet = |_: ticklot::Event<'_>, _: &Books| ControlFlow::Continue(());
-    let mut session = |id, books: &mut Books| {
+    let session = |id, books: &mut Books| {
         Session::new(Metronome::default(), ConnectionId(id), options(), books)
     };
     let mut first = session(3, &mut books);
