@@ -396,14 +396,29 @@ fn several_accounts_are_kept_apart() {
         let venue = venue.key(ApiKey::new("k")).build().unwrap();
         Session::new(venue, ConnectionId(id), options(), &mut books)
     };
-    let _first = add(0);
-    let mut add_second = || drop(add(1));
-    add_second();
+    let mut sessions = [add(0), add(1)];
+    let mut quiet = |_: ticklot::Event<'_>, _: &Books| std::ops::ControlFlow::Continue(());
+    for (session, balance) in sessions.iter_mut().zip(["1.5", "2.5"]) {
+        let _ = session.opened(ticklot::Nanos(1), &mut books, &mut quiet);
+        let positions = format!(
+            r#"42["positions",{{"spot":[{{"asset":"BTC","balance":"{balance}","available":"0"}}]}}]"#
+        );
+        let _ = session.frame(
+            positions.as_bytes(),
+            ticklot::Nanos(2),
+            &mut books,
+            &mut quiet,
+        );
+    }
     assert!(books.account().is_none(), "it is not clear which");
     let all: Vec<_> = books
         .accounts()
         .map(|(id, venue, _)| (id.0, venue))
         .collect();
     assert_eq!(all, [(0, VenueName::JAYX), (1, VenueName::JAYX)]);
-    assert!(books.account_of(ConnectionId(1)).is_some());
+    for (id, balance) in [(0, "1.5"), (1, "2.5")] {
+        let account = books.account_of(ConnectionId(id)).unwrap();
+        assert_eq!(account.balance("BTC").unwrap().balance, balance);
+    }
+    assert!(books.account_of(ConnectionId(2)).is_none());
 }

@@ -332,6 +332,10 @@ fn unused_number_beyond_double_costs_nothing() {
             let mut bench = live_bayse();
             assert_eq!(bench.events_of(&line), ["yes 3:0 0 live"], "{line}");
         }
+        let total = format!("\"quantity\":5,\"total\":{number}");
+        let line = update.replace("\"quantity\":5", &total);
+        let mut bench = live_bayse();
+        assert_eq!(bench.events_of(&line), ["yes 3:0 0 live"], "{line}");
     }
     let book = packet_book(10, 11);
     for frame in [
@@ -519,4 +523,40 @@ fn message_handler_can_break() {
     let reply = session.frame(price.as_bytes(), Nanos(0), &mut books, &mut both);
     assert_eq!(reply, Reply::Stop);
     assert_eq!(both.0, ["Connected", "0 BTCUSDT"]);
+}
+
+/// A book that was sent at `sent` seconds of the server's clock.
+fn sent_book(sent: u64) -> String {
+    let book = bayse_book("m", "yes");
+    let timestamp = format!(
+        r#"{{"timestamp":{},"type""#,
+        1_700_000_000_000 + sent * 1_000
+    );
+    book.replacen(r#"{"type""#, &timestamp, 1)
+}
+
+#[test]
+fn a_late_message_ages_its_book() {
+    let mut bench = live_bayse();
+    let start = bench.now.0;
+    let receive = |bench: &mut Bench<Bayse>, sent, received| {
+        bench.now = Nanos(start + received * SECOND);
+        bench.frame(&sent_book(sent));
+        bench.books.state(BOOK)
+    };
+    // The fourth message waited for two of the five seconds until a book is stale.
+    for (sent, received) in [(0, 0), (1, 1), (2, 2), (3, 5)] {
+        assert_eq!(receive(&mut bench, sent, received), State::Live);
+    }
+    assert!(bench.pass(29 * SECOND / 10).is_none());
+    assert_eq!(bench.books.state(BOOK), State::Live);
+    // A little later, since the clocks may drift.
+    assert!(bench.pass(SECOND / 5).is_none());
+    assert_eq!(bench.books.state(BOOK), State::Stale);
+    // One that waited for longer than that is stale at once.
+    assert_eq!(receive(&mut bench, 14, 20), State::Stale);
+    // A send time in the future makes nothing fresher.
+    assert_eq!(receive(&mut bench, 60, 21), State::Live);
+    assert!(bench.pass(5 * SECOND).is_none());
+    assert_eq!(bench.books.state(BOOK), State::Stale);
 }
