@@ -4,8 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use ticklot_transport::rustls::crypto::ring;
+use ticklot_transport::rustls::pki_types::PrivateKeyDer;
+use ticklot_transport::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ticklot"));
@@ -425,7 +432,7 @@ fn empty_stdout() -> ChildStdout {
 }
 
 /// The head of a request.
-fn read_head(stream: &mut TcpStream) -> String {
+fn read_head(stream: &mut impl Read) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -610,4 +617,88 @@ fn the_proxy_and_the_certificates_of_the_environment_are_used() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output).contains("HTTPS_PROXY or ALL_PROXY is no URL of an HTTP proxy"));
+}
+
+/// A TLS server's identity for `localhost`; its certificate is left in a file.
+fn identity(file: &Path) -> Arc<ServerConfig> {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(file, cert.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key);
+    Arc::new(config.unwrap())
+}
+
+/// Refuses the next connection in HTTP, if the client trusts the server so far.
+fn refuse_over_tls(listener: &TcpListener, identity: &Arc<ServerConfig>) {
+    let (mut tcp, _) = listener.accept().unwrap();
+    let mut tls = ServerConnection::new(Arc::clone(identity)).unwrap();
+    if tls.complete_io(&mut tcp).is_err() {
+        return;
+    }
+    let mut stream = StreamOwned::new(tls, tcp);
+    read_head(&mut stream);
+    let refusal = b"HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n";
+    stream.write_all(refusal).unwrap();
+    // The client has read everything when it closes.
+    let _ = stream.read_to_end(&mut Vec::new());
+}
+
+#[test]
+fn the_named_authorities_are_trusted() {
+    let folder = std::env::temp_dir().join(format!("ticklot-ca-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (own, other) = (folder.join("own.pem"), folder.join("other.pem"));
+    let server = identity(&own);
+    identity(&other);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("wss://localhost:{}", listener.local_addr().unwrap().port());
+    let (own, other) = (own.to_str(), other.to_str());
+    // The option, the key of the config file, the variable: each goes before those after it.
+    for (by, is_trusted) in [
+        ([None, None, None], false),
+        ([own, None, None], true),
+        ([None, own, None], true),
+        ([None, None, own], true),
+        ([own, other, other], true),
+        ([None, own, other], true),
+        ([other, own, own], false),
+        ([None, other, own], false),
+    ] {
+        let [option, key, variable] = by;
+        let mut command = program(&["watch", "--once", "--url", &url]);
+        command.args(PLAIN).env("NO_PROXY", "localhost");
+        command.env_remove("SSL_CERT_FILE");
+        if let Some(file) = option {
+            command.args(["--ca", file]);
+        }
+        if let Some(file) = key {
+            let config = folder.join("ticklot.toml");
+            let instrument = "symbol = \"BTCUSDT\"\nprice_decimals = 2\nquantity_decimals = 8";
+            let text = format!(
+                "[transport]\nca = {file:?}\n[[jayx]]\n[[jayx.instrument]]\n{instrument}\n"
+            );
+            std::fs::write(&config, text).unwrap();
+            command.arg("--config").arg(config);
+        }
+        if let Some(file) = variable {
+            command.env("SSL_CERT_FILE", file);
+        }
+        let output = std::thread::scope(|scope| {
+            scope.spawn(|| refuse_over_tls(&listener, &server));
+            command.output().unwrap()
+        });
+        let shown = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{by:?}: {shown}");
+        let part = match is_trusted {
+            true => " was refused with status 404 Not Found",
+            false => "invalid peer certificate: ",
+        };
+        assert!(shown.contains(part), "{by:?}: {shown}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }
