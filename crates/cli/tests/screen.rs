@@ -334,6 +334,22 @@ fn a_time_limit_and_an_error_give_the_terminal_back() {
     );
 }
 
+#[test]
+fn a_limit_of_the_size_of_files_gives_the_terminal_back() {
+    if !tmux_is_there("a_limit_of_the_size_of_files_gives_the_terminal_back") {
+        return;
+    }
+    // The system tells of the limit by a signal, which would kill the program.
+    let watch = format!("{PROGRAM} watch --books rows.csv");
+    let terminal = Terminal::run((80, 24), &format!("sh -c \"ulimit -f 8; exec {watch}\""));
+    let (status, screen) = terminal.given_back();
+    assert_eq!(status, "1", "{screen}");
+    assert!(
+        screen.contains("ticklot: cannot write the books: File too large"),
+        "{screen}"
+    );
+}
+
 /// The program on a terminal that replies to no query.
 struct Silent {
     child: Child,
@@ -478,7 +494,6 @@ fn a_book_that_is_disconnected_is_not_taken_for_a_live_one() {
         let command =
             format!("env {colours} LC_ALL=C.UTF-8 {PROGRAM} watch --venue jayx --url {url}");
         let terminal = Terminal::run((80, 24), &command);
-        terminal.wait_for("1 book live");
         let coloured = terminal.told(&["capture-pane", "-p", "-e"]);
         assert_eq!(has_colours(&coloured), colours.is_empty(), "{coloured:?}");
         if !colours.is_empty() {
