@@ -92,6 +92,8 @@ struct Turns {
     done: Arc<AtomicBool>,
     /// The books after that.
     more: u64,
+    /// How long the handler is busy with each book.
+    busy: Duration,
 }
 
 impl<V: Venue> OnMessage<V> for Turns {}
@@ -110,14 +112,15 @@ impl Handler for Turns {
             if self.all >= self.enough {
                 self.done.store(true, Ordering::Relaxed);
             }
+            std::thread::sleep(self.busy);
         }
         ControlFlow::Continue(())
     }
 }
 
-/// Reads a flood of this frame until another task stops the feed, after so many books. Returns the
-/// most books in a row, and how many followed the stop.
-async fn read_flood(text: &str, enough: u64) -> (u64, u64) {
+/// Reads a flood of this frame until another task stops the feed, after so many books; the handler is busy
+/// for so long with each. Returns the most books in a row, and how many followed the stop.
+async fn read_flood(text: &str, enough: u64, busy: Duration) -> (u64, u64) {
     let (other, done) = (
         Arc::new(AtomicU64::new(0)),
         Arc::new(AtomicBool::new(false)),
@@ -131,6 +134,7 @@ async fn read_flood(text: &str, enough: u64) -> (u64, u64) {
         enough,
         done: Arc::clone(&done),
         more: 0,
+        busy,
     });
     follow(&mut feed, &flood(text), Options::default());
     let stopper = feed.stopper();
@@ -149,7 +153,7 @@ async fn read_flood(text: &str, enough: u64) -> (u64, u64) {
 
 #[tokio::test]
 async fn a_turn_has_at_most_64_frames() {
-    let (most, more) = read_flood(&book(1), 20_000).await;
+    let (most, more) = read_flood(&book(1), 20_000, Duration::ZERO).await;
     assert!(most <= 64, "{most} frames in a row");
     assert!(more <= 128, "{more} frames after the stop");
 }
@@ -158,7 +162,7 @@ async fn a_turn_has_at_most_64_frames() {
 async fn a_turn_has_a_bounded_number_of_bytes() {
     for (bids, enough) in [(400, 4_000), (16_000, 60)] {
         let text = book(bids);
-        let (most, more) = read_flood(&text, enough).await;
+        let (most, more) = read_flood(&text, enough, Duration::ZERO).await;
         // A turn ends after 64 KiB: a read more, and one frame that was begun before.
         let bound = 2 * (64 << 10) / text.len() as u64 + 2;
         assert!(
@@ -168,6 +172,15 @@ async fn a_turn_has_a_bounded_number_of_bytes() {
         );
         assert!(more <= 2 * bound, "{more} frames after the stop");
     }
+}
+
+/// A handler that sleeps for longer than a turn lasts is the load here; what is checked are counts.
+#[tokio::test]
+async fn a_turn_has_a_bounded_time() {
+    let (most, more) = read_flood(&book(1), 100, Duration::from_millis(2)).await;
+    // The time counts from the first frame, and a turn is over after the one that exceeds it.
+    assert!(most <= 2, "{most} frames in a row");
+    assert!(more <= 4, "{more} frames after the stop");
 }
 
 /// Keeps the state and the times of each book, until a live one follows the pause.
