@@ -303,6 +303,46 @@ mod tests {
     }
 
     #[test]
+    fn a_summary_names_ten_unconfirmed_subscriptions() {
+        let mut feed = Fixture::new();
+        let connection = ConnectionId(0);
+        let rooms: Vec<String> = (10..22).map(|at| format!("room-{at}")).collect();
+        for (room, attempts) in rooms.iter().zip(2..) {
+            feed.event(Event::Unconfirmed {
+                connection,
+                room,
+                attempts,
+            });
+        }
+        let told = |feed: &Fixture| {
+            let mut out = Vec::new();
+            summary(&mut out, &feed.books, &feed.tally).unwrap();
+            let out = String::from_utf8(out).unwrap();
+            let lines = out.lines().filter(|it| it.contains("confirmed"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let named = |rooms: std::ops::Range<u32>| {
+            rooms.map(|at| format!("room-{at} is not confirmed after request {}", at - 8))
+        };
+        let more = "2 other subscriptions are not confirmed".to_owned();
+        let expected: Vec<String> = named(10..20).chain([more]).collect();
+        assert_eq!(told(&feed), expected);
+        // The same room of another connection is another subscription.
+        for connection in [ConnectionId(1), connection] {
+            let room = &rooms[0];
+            feed.event(Event::Subscribed { connection, room });
+        }
+        let room = Some(rooms[1].as_str());
+        feed.event(Event::Refused {
+            connection,
+            message: "",
+            room,
+        });
+        let expected: Vec<String> = named(12..22).collect();
+        assert_eq!(told(&feed), expected);
+    }
+
+    #[test]
     fn histograms_are_part_of_the_feeds_memory_and_missing_beyond_it() {
         let mut feed = Fixture::new();
         let mut options = ticklot::Options::default();
