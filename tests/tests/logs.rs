@@ -262,8 +262,8 @@ fn add(replay: &mut Replay<Changes>, record: &Record) {
 }
 
 /// The changes of state that each line of a log leads to, in the call that plays it.
-fn changes(log: &str) -> Vec<Changed> {
-    let log = Cursor::new(log.to_owned());
+fn changes(log: impl Into<Vec<u8>>) -> Vec<Changed> {
+    let log = Cursor::new(log.into());
     let mut log = FrameLog::from_reader(log).unwrap().everything();
     let (mut replay, mut handler) = (Replay::new(), Changes::default());
     while let Some(record) = log.next_record() {
@@ -306,7 +306,7 @@ fn missing_records_are_a_gap_in_the_call_that_plays_them() {
         book(5, one, 9),
     ];
     assert_eq!(
-        changes(&all.concat()),
+        changes(all.concat()),
         [
             live(0, 1),
             live(1, 2),
@@ -323,7 +323,7 @@ fn missing_records_are_a_gap_in_the_call_that_plays_them() {
     );
     // A cut at the end of a log is no gap.
     let cut = book(0, "", 7) + "{\"recv_ns\":1,";
-    assert_eq!(changes(&cut), [live(0, 0)]);
+    assert_eq!(changes(cut), [live(0, 0)]);
     // The opening of the connection may be a missing record.
     let event = |after: u64, dir: &str| {
         line(
@@ -339,8 +339,33 @@ fn missing_records_are_a_gap_in_the_call_that_plays_them() {
         dropped(2, ""),
         book(3, one, 8),
     ];
-    let states: Vec<State> = changes(&lost.concat()).iter().map(|it| it.2).collect();
+    let states: Vec<State> = changes(lost.concat()).iter().map(|it| it.2).collect();
     assert_eq!(states, [State::Live, State::Disconnected, State::Live]);
+}
+
+/// What a compressor has written of this text when it is killed behind a flush.
+fn cut(text: &str) -> Vec<u8> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.flush().unwrap();
+    encoder.get_ref().clone()
+}
+
+/// Nobody knows of which connections the records were that the cut took away.
+#[test]
+fn a_cut_before_more_is_a_gap_of_every_book() {
+    let (one, two) = (r#","conn":1"#, r#","conn":2"#);
+    let first = cut(&(book(0, one, 7) + &book(0, two, 7)));
+    let second = zstd::encode_all(book(1, one, 8).as_bytes(), 3).unwrap();
+    let live = |line, connection| (line, connection, State::Live, Cause::Snapshot);
+    let gap = |connection| {
+        let (state, cause) = (State::Gap(Gap::Dropped), Cause::RecordsDropped);
+        (2, connection, state, cause)
+    };
+    assert_eq!(
+        changes([first, second].concat()),
+        [live(0, 1), live(1, 2), gap(1), gap(2), live(3, 1)]
+    );
 }
 
 #[test]
@@ -366,13 +391,10 @@ fn a_replay_says_that_records_are_missing() {
 
 #[test]
 fn a_replay_goes_on_behind_a_cut_and_says_so() {
-    // Flushed, and killed.
-    let mut first = zstd::Encoder::new(Vec::new(), 3).unwrap();
-    first.write_all(book(0, "", 1).as_bytes()).unwrap();
-    first.flush().unwrap();
+    let first = cut(&book(0, "", 1));
     let second = zstd::encode_all(book(1, "", 2).as_bytes(), 3).unwrap();
     let log = TempFile::new("all.jsonl.zst");
-    std::fs::write(log.path(), [first.get_ref().as_slice(), &second].concat()).unwrap();
+    std::fs::write(log.path(), [first, second].concat()).unwrap();
     let ran = replay(&log, &[]);
     assert_eq!(ran.status, 1, "{}", ran.err);
     assert!(
