@@ -160,8 +160,16 @@ async fn reach(target: &Target, config: &Config) -> Result<Stream, Error> {
 
 /// The error outside is of the name, the one inside of its addresses.
 async fn tcp(target: &Target) -> Result<io::Result<TcpStream>, Error> {
-    let addresses: Vec<SocketAddr> = lookup_host((&*target.host, target.port))
-        .await
+    let found = lookup_host((&*target.host, target.port)).await;
+    tcp_to(target, found).await
+}
+
+/// The same, of what the lookup of the name has found.
+async fn tcp_to(
+    target: &Target,
+    found: io::Result<impl Iterator<Item = SocketAddr>>,
+) -> Result<io::Result<TcpStream>, Error> {
+    let addresses: Vec<SocketAddr> = found
         .map_err(|source| Error::Dns {
             host: target.host.clone(),
             source,
@@ -284,6 +292,38 @@ mod tests {
         drop(dead);
         let tcp = race(&addresses, TcpStream::connect).await;
         assert_eq!(tcp.unwrap().peer_addr().unwrap(), addresses[1]);
+    }
+
+    /// A listener with a full queue, which answers no further connection, and those in the queue.
+    #[cfg(target_os = "linux")]
+    async fn silent() -> (TcpListener, Vec<TcpStream>) {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut queue = Vec::new();
+        let patience = Duration::from_millis(100);
+        while let Ok(queued) = timeout(patience, TcpStream::connect(address)).await {
+            queue.push(queued.unwrap());
+        }
+        (listener, queue)
+    }
+
+    /// Real sockets and the real clock: the virtual one runs ahead of a connection that is under way.
+    #[cfg(target_os = "linux")] // other systems refuse what does not fit into the queue
+    #[tokio::test]
+    async fn a_silent_address_delays_the_connection() {
+        let (silent, _queue) = silent().await;
+        let live = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let [silent, live] = [&silent, &live].map(|it| it.local_addr().unwrap());
+        let target = Target::parse("ws://two.invalid/").unwrap();
+        let began = Instant::now();
+        let tcp = tcp_to(&target, Ok([silent, live].into_iter()));
+        // Far less than the minutes after which the silent one fails; the exact delay is tested below.
+        let tcp = timeout(10 * ATTEMPT_DELAY, tcp).await.unwrap();
+        assert_eq!(tcp.unwrap().unwrap().peer_addr().unwrap(), live);
+        let took = began.elapsed();
+        assert!(took >= ATTEMPT_DELAY, "{took:?}: the first was not silent");
     }
 
     #[tokio::test]
