@@ -494,6 +494,7 @@ fn a_book_that_is_disconnected_is_not_taken_for_a_live_one() {
         let command =
             format!("env {colours} LC_ALL=C.UTF-8 {PROGRAM} watch --venue jayx --url {url}");
         let terminal = Terminal::run((80, 24), &command);
+        terminal.wait_for("1 book live");
         let coloured = terminal.told(&["capture-pane", "-p", "-e"]);
         assert_eq!(has_colours(&coloured), colours.is_empty(), "{coloured:?}");
         if !colours.is_empty() {
