@@ -3,7 +3,8 @@
 //! The charge of a book is its size, measured when it may have grown: when a snapshot has more levels than
 //! any before it, and after each [`CREDIT`] levels of deltas. The growth is estimated before the message is
 //! applied, so that a message beyond the limit is refused; a measurement replaces the estimate at the next growth
-//! of any book. A message that makes nothing grow costs a comparison.
+//! of any book, but for the largest snapshot, which stays at its estimate: the next one of its size is kept beside
+//! it, and is not measured. A message that makes nothing grow costs a comparison.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

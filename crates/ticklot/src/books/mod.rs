@@ -147,6 +147,14 @@ impl Entry {
             + self.trades.heap_bytes()
             + index_bytes(&self.instrument.get())
     }
+
+    /// What the budget counts for it: its size, and what its levels may yet take. A snapshot that is not larger than
+    /// any before it is not measured, and still makes the second copy of a flat book.
+    fn charge(&self) -> usize {
+        let levels = self.stored.heap_bytes();
+        let most = self.largest.saturating_mul(LEVEL_BYTES);
+        self.memory().saturating_add(most.saturating_sub(levels))
+    }
 }
 
 /// What the names of an instrument take, here and in the maps of a venue.
@@ -359,7 +367,8 @@ impl Books {
     }
 
     /// The bytes that the books hold, their levels, trades and names with them: measured when they grow,
-    /// and an estimate for the book that grew last. The desired topics of the connections and the buffers that
+    /// and an estimate for the book that grew last. The levels of a book's largest snapshot count as the most that
+    /// they may take. The desired topics of the connections and the buffers that
     /// long frames left with the decoders are estimated, too. [Reservations](Books::reserve) are included.
     #[must_use]
     pub fn memory(&self) -> usize {
@@ -458,8 +467,8 @@ impl Books {
 
     fn measure_memory(&mut self, id: BookId) {
         if let Some(Some(entry)) = self.entries.get_mut(id.0 as usize) {
-            let held = entry.memory();
-            self.budget.charge(&mut entry.charged, held);
+            let new = entry.charge();
+            self.budget.charge(&mut entry.charged, new);
         }
     }
 

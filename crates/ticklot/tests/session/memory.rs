@@ -13,6 +13,16 @@ fn limited(bytes: usize) -> Options {
     options
 }
 
+struct Quiet;
+
+impl ticklot::Handler for Quiet {
+    fn on_event(&mut self, _: ticklot::Event<'_>, _: &Books) -> std::ops::ControlFlow<()> {
+        std::ops::ControlFlow::Continue(())
+    }
+}
+
+impl<V: Venue> OnMessage<V> for Quiet {}
+
 /// An order book of so many bids.
 fn book(bids: i64) -> String {
     let bids: Vec<String> = (0..bids)
@@ -73,6 +83,36 @@ fn long_frames_are_charged_for_the_decoders_buffers() {
     assert_eq!(bench.books.state(BookId(0)), State::Live);
 }
 
+/// A flat book keeps a snapshot beside the next one, which need not be larger.
+#[test]
+fn a_second_snapshot_is_charged_with_the_first() {
+    let mut books = Books::new();
+    let mut sessions: Vec<Session<JayX>> = (0..20)
+        .map(|id| {
+            let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain);
+            Session::new(
+                venue.build().unwrap(),
+                ConnectionId(id),
+                options(),
+                &mut books,
+            )
+        })
+        .collect();
+    for session in &mut sessions {
+        let _ = session.opened(Nanos(0), &mut books, &mut Quiet);
+    }
+    // Short of a frame whose decoder is charged.
+    let book = book(1_500);
+    for time in 1..3 {
+        for session in &mut sessions {
+            let _ = session.frame(book.as_bytes(), Nanos(time), &mut books, &mut Quiet);
+        }
+        let held: usize = books.ids().map(|id| books.live(id).unwrap().memory()).sum();
+        let counted = books.memory();
+        assert!(held <= counted, "{held} held, {counted} counted");
+    }
+}
+
 #[test]
 fn a_first_book_that_does_not_fit_stays_empty() {
     let mut bench = plain(limited(64 << 10));
@@ -118,13 +158,6 @@ fn the_budget_is_one_for_all_connections() {
         })
         .collect();
     assert_eq!(books.memory_limit(), Some(200 << 10), "the lowest");
-    struct Quiet;
-    impl ticklot::Handler for Quiet {
-        fn on_event(&mut self, _: ticklot::Event<'_>, _: &Books) -> std::ops::ControlFlow<()> {
-            std::ops::ControlFlow::Continue(())
-        }
-    }
-    impl<V: Venue> OnMessage<V> for Quiet {}
     for session in &mut sessions {
         let _ = session.opened(Nanos(1), &mut books, &mut Quiet);
         let _ = session.frame(book(3_000).as_bytes(), Nanos(2), &mut books, &mut Quiet);
