@@ -368,6 +368,49 @@ fn a_cut_before_more_is_a_gap_of_every_book() {
     );
 }
 
+/// Counts books that have no room.
+#[derive(Default)]
+struct Refused(usize);
+
+impl Handler for Refused {
+    fn on_event(&mut self, event: Event<'_>, _: &Books) -> ControlFlow<()> {
+        if let Event::BadLine { error, .. } = event {
+            assert!(error.to_string().contains("no room in the "), "{error}");
+            self.0 += 1;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl<V: Venue> OnMessage<V> for Refused {}
+
+/// A small log may have many connections, and each a large book.
+#[test]
+fn the_connections_of_a_log_share_one_budget() {
+    const BUDGET: usize = 256 << 20;
+    let level = |ticks| format!(r#"{{"ticks":{ticks},"lots":1}}"#);
+    let levels: Vec<String> = (0..65_536).rev().map(level).collect();
+    let levels = levels.join(",");
+    let mut record = Record::default();
+    record.frame = format!(r#"{{"orderBook":{{"asks":[],"bids":[{levels}]}}}}"#).into_bytes();
+    let (mut replay, mut handler) = (Replay::new(), Refused::default());
+    let connections = 60;
+    for connection in 0..connections {
+        record.line = u64::from(connection);
+        record.connection = Some(ConnectionId(connection));
+        let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain).build();
+        replay.add(&record, venue.unwrap()).unwrap();
+        let _ = replay.apply(&record, &mut handler);
+        let memory = replay.books().memory();
+        assert!(memory <= BUDGET, "{memory} bytes at {connection}");
+    }
+    let books = replay.books();
+    assert!(books.memory() > BUDGET / 2, "{} bytes", books.memory());
+    let live = books.ids().filter(|id| books.live(*id).is_some()).count();
+    assert!(live > 0 && handler.0 > 0, "{live} live");
+    assert_eq!(live + handler.0, connections as usize);
+}
+
 #[test]
 fn a_replay_says_that_records_are_missing() {
     for more in ["", r#","conn":1"#] {
