@@ -37,6 +37,23 @@ fn pools(c: &mut Criterion) {
             throughput,
         );
     }
+    for (name, wire) in [
+        ("jayx socket.io, 20, spaced", Wire::JayxSocketIo),
+        ("bayse, 20, spaced", Wire::Bayse),
+    ] {
+        let pool = Pool::new(Shape::single(wire, 20));
+        let frames: Vec<Vec<u8>> = pool.frames().iter().map(|frame| spaced(frame)).collect();
+        let bytes = frames.iter().map(Vec::len).sum::<usize>() / frames.len();
+        let throughput = Throughput::Bytes(bytes as u64);
+        frames_of(&mut group, name, wire, BAYSE_SCALE, &frames, throughput);
+    }
+}
+
+/// The same message with the spaces of Python's `json.dumps`.
+fn spaced(frame: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(frame);
+    let text = text.replace(",\"", ", \"").replace("\":", "\": ");
+    text.replace("},{", "}, {").into_bytes()
 }
 
 fn logs(c: &mut Criterion) {

@@ -44,6 +44,7 @@ pub mod kraken;
 mod levels;
 mod lines;
 mod scan;
+mod template;
 mod units;
 mod words;
 

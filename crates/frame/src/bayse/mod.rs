@@ -11,6 +11,7 @@ mod channel;
 mod decode;
 mod errors;
 mod ids;
+mod layout;
 mod orders;
 mod prices;
 mod request;

@@ -7,6 +7,7 @@
 mod account;
 mod decode;
 mod kline;
+mod layout;
 mod packet;
 mod request;
 mod scan;

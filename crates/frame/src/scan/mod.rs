@@ -42,7 +42,7 @@
 //! Whole messages only. At the first byte that is not as expected (another order of keys, a space,
 //! an escape, a field more, an exponent, a sign, a number of more than sixteen digits; outside order books of
 //! more than eighteen digits, or 32 bytes with a point) the scanner gives the line back, as if it had not seen it,
-//! and the general path decodes it from its start. So no error is ever made here: a line that is refused, is refused
+//! and a [template](crate::template) or the general path decodes it from its start. So no error is ever made here: a line that is refused, is refused
 //! by the general path.
 //!
 //! # UTF-8
@@ -95,7 +95,7 @@ pub enum Scan {
     Avx2,
     /// The scanner without instructions that not every processor has.
     Portable,
-    /// No scanner: every line goes the general way.
+    /// No scanner and no templates: every line goes the general way.
     Off,
 }
 

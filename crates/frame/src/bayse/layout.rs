@@ -1,0 +1,81 @@
+//! Where Bayse Markets puts what in an order book: see [`crate::template`].
+
+use ticklot_book::Side;
+
+use super::scan::ScannedBook;
+use crate::iso_time::IsoTime;
+use crate::template::{Found, Layout, Members, Role, Scalar};
+use crate::units::{Decimal, TradeSide, UnixMillis};
+
+pub(super) struct OrderBookLayout;
+
+const MARKET: usize = 0;
+const OUTCOME: usize = 1;
+const TIMESTAMP: usize = 2;
+const LAST_PRICE: usize = 3;
+const LAST_SIDE: usize = 4;
+const SENT: usize = 5;
+
+impl Layout for OrderBookLayout {
+    const LEVEL: [&'static str; 3] = ["price", "quantity", ""];
+    const TRADE: [&'static str; 4] = [""; 4];
+
+    fn role(path: &[&str]) -> Role {
+        match path {
+            ["type"] => Role::Constant,
+            ["timestamp"] => Role::Member(SENT),
+            ["data", "orderbook", key] | ["data", key] => match *key {
+                "marketId" => Role::Member(MARKET),
+                "outcomeId" => Role::Member(OUTCOME),
+                "timestamp" => Role::Member(TIMESTAMP),
+                "lastTradedPrice" => Role::Member(LAST_PRICE),
+                "lastTradedSide" => Role::Member(LAST_SIDE),
+                "bids" => Role::Levels(Side::Bid),
+                "asks" => Role::Levels(Side::Ask),
+                _ => Role::Other,
+            },
+            _ => Role::Other,
+        }
+    }
+}
+
+/// The market of a message.
+pub(super) fn market<'a>(members: &Members<'a>) -> Option<&'a str> {
+    string(members, MARKET)
+}
+
+fn string<'a>(members: &Members<'a>, member: usize) -> Option<&'a str> {
+    match members[member] {
+        Some(Scalar::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// The order book of a message. None for what only the general path reads.
+pub(super) fn order_book<'a>(found: &Found<'a>) -> Option<ScannedBook<'a>> {
+    let last_price = match found.members[LAST_PRICE] {
+        Some(Scalar::Number(text)) => Some(Decimal(text)),
+        Some(Scalar::String(_)) => return None,
+        None => None,
+    };
+    let last_side = match found.members[LAST_SIDE] {
+        Some(Scalar::String("BUY")) => Some(TradeSide::Buy),
+        Some(Scalar::String("SELL")) => Some(TradeSide::Sell),
+        Some(_) => return None,
+        None => None,
+    };
+    let sent = match found.members[SENT] {
+        Some(Scalar::Number(text)) => Some(UnixMillis(text.parse().ok()?)),
+        Some(Scalar::String(_)) => return None,
+        None => None,
+    };
+    Some(ScannedBook {
+        market_id: string(&found.members, MARKET)?,
+        outcome_id: string(&found.members, OUTCOME)?,
+        timestamp: string(&found.members, TIMESTAMP).map(IsoTime),
+        last_price,
+        last_side,
+        sent,
+        places: found.places,
+    })
+}

@@ -1,0 +1,311 @@
+use ticklot_book::Scale;
+use ticklot_sim::pool::{BAYSE_SCALE, Pool, Shape, Wire};
+
+use crate::Scan;
+use crate::{bayse, jayx};
+
+/// The spaces of Python's `json.dumps`.
+fn spaced(text: &str) -> String {
+    text.replace(",\"", ", \"")
+        .replace("\":", "\": ")
+        .replace("},{", "}, {")
+}
+
+/// Each object of numbers with its members in the reverse order.
+fn reversed(text: &str) -> String {
+    let mut out = String::new();
+    for part in text.split_inclusive('}') {
+        let (before, object) = part.split_at(part.rfind('{').unwrap_or(0));
+        let inside = object.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
+        out.push_str(before);
+        match inside.filter(|it| it.contains("\":") && !it.contains('[')) {
+            Some(inside) => {
+                let members: Vec<&str> = inside.rsplit(',').collect();
+                out.push_str(&format!("{{{}}}", members.join(",")));
+            }
+            None => out.push_str(object),
+        }
+    }
+    out
+}
+
+/// Unknown members, in levels and around them.
+fn extended(text: &str) -> String {
+    let text = text.replace("{\"ticks\"", "{\"seq\":17,\"ticks\"");
+    let text = text.replace("{\"price\"", "{\"seq\":1.5,\"price\"");
+    let text = text.replace(
+        "\"asks\"",
+        "\"venue\":\"x\u{fc}\",\"depth\":20,\"open\":true,\"asks\"",
+    );
+    text.replace("\"bids\"", "\"note\":null,\"bids\"")
+}
+
+/// The levels before the market.
+fn levels_first(text: &str) -> String {
+    let (head, rest) = text.split_once("\"marketId\"").unwrap_or((text, ""));
+    let (ids, lists) = rest.split_once("\"bids\"").unwrap_or((rest, ""));
+    let (lists, tail) = lists.split_at(lists.rfind(']').map_or(0, |at| at + 1));
+    format!(
+        "{head}\"bids\"{lists},\"marketId\"{}{tail}",
+        ids.trim_end_matches(',')
+    )
+}
+
+fn texts(wire: Wire, write: impl Fn(&str) -> String) -> Vec<String> {
+    let pool = Pool::build(Shape::single(wire, 20), 7, 400_000);
+    let text = |frame: &Vec<u8>| write(std::str::from_utf8(frame).unwrap());
+    pool.frames().iter().map(text).collect()
+}
+
+/// What a decoder makes of a line, to compare.
+fn jayx_shown(decoder: &mut jayx::Decoder, frame: &[u8]) -> String {
+    match decoder.decode(frame) {
+        Ok(jayx::Message::OrderBook(book)) => {
+            format!("{:?} {:?} {:?}", book.bids, book.asks, book.trades)
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn bayse_shown(decoder: &mut bayse::Decoder, line: &[u8]) -> String {
+    match decoder.decode(line, &scale) {
+        Ok(bayse::Message::OrderBook(book)) => {
+            let ids = (book.market_id, book.outcome_id);
+            let last = (book.last_price, book.last_side);
+            let times = (book.timestamp, book.sent);
+            format!("{ids:?} {last:?} {times:?} {:?} {:?}", book.bids, book.asks)
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// Markets whose names end with an `x` have finer steps.
+fn scale(market: &str) -> Scale {
+    match market.ends_with('x') {
+        true => Scale::new(5, 4).unwrap(),
+        false => BAYSE_SCALE,
+    }
+}
+
+type Write = fn(&str) -> String;
+
+#[test]
+fn jayx_by_any_constant_shape() {
+    for wire in [Wire::JayxSocketIo, Wire::JayxBare] {
+        let writes: [Write; 4] = [spaced, reversed, extended, |it| {
+            spaced(&reversed(&extended(it)))
+        }];
+        for write in writes {
+            let texts = texts(wire, write);
+            let [mut fast, mut plain] = [Scan::Best, Scan::Off]
+                .map(|scan| jayx::Decoder::with_scan(jayx::Envelope::Auto, scan));
+            for text in &texts {
+                let shown = jayx_shown(&mut fast, text.as_bytes());
+                assert_eq!(shown, jayx_shown(&mut plain, text.as_bytes()), "{text}");
+                assert!(shown.contains("Ticks"), "{shown}");
+            }
+            // The first one is learnt, and another one when there are trades.
+            let fitted = fast.fitted();
+            assert!(
+                fitted + 4 >= texts.len(),
+                "{fitted} of {}: {}",
+                texts.len(),
+                texts[0]
+            );
+            assert_eq!(plain.fitted(), 0);
+        }
+    }
+}
+
+#[test]
+fn bayse_by_any_constant_shape() {
+    let finer: Write = |it| spaced(it).replace("440000\"", "44000x\"");
+    let writes: [Write; 6] = [spaced, reversed, extended, levels_first, finer, |it| {
+        spaced(&levels_first(&extended(it)))
+    }];
+    for write in writes {
+        let texts = texts(Wire::Bayse, write);
+        let [mut fast, mut plain] = [Scan::Best, Scan::Off].map(bayse::Decoder::with_scan);
+        for text in &texts {
+            let shown = bayse_shown(&mut fast, text.as_bytes());
+            assert_eq!(shown, bayse_shown(&mut plain, text.as_bytes()), "{text}");
+            assert!(shown.contains("Ticks"), "{shown}");
+        }
+        let fitted = fast.fitted();
+        assert!(
+            fitted + 4 >= texts.len(),
+            "{fitted} of {}: {}",
+            texts.len(),
+            texts[0]
+        );
+    }
+}
+
+/// Markets of different scales that are named behind their levels.
+#[test]
+fn each_market_keeps_its_scale() {
+    let texts = texts(Wire::Bayse, levels_first);
+    let [mut fast, mut plain] = [Scan::Best, Scan::Off].map(bayse::Decoder::with_scan);
+    for (at, text) in texts.iter().enumerate() {
+        let text = match at % 3 {
+            0 => text.replace("440000\"", "44000x\""),
+            _ => text.clone(),
+        };
+        let shown = bayse_shown(&mut fast, text.as_bytes());
+        assert_eq!(shown, bayse_shown(&mut plain, text.as_bytes()), "{text}");
+    }
+    assert!(fast.fitted() + 4 >= texts.len());
+}
+
+/// Bytes that are changed anywhere: the template and the general path make the same of them.
+#[test]
+fn mutated_messages_decode_alike() {
+    const BYTES: &[u8] = b"0123456789.,:{}[]\"-eE nult\\\x00\x7f\xc3";
+    let mut random = fastrand::Rng::with_seed(3);
+    let [mut fast, mut plain] =
+        [Scan::Best, Scan::Off].map(|scan| jayx::Decoder::with_scan(jayx::Envelope::Auto, scan));
+    let [mut fast_bayse, mut plain_bayse] = [Scan::Best, Scan::Off].map(bayse::Decoder::with_scan);
+    let jayx_texts = texts(Wire::JayxSocketIo, spaced);
+    let bayse_texts = texts(Wire::Bayse, |it| spaced(&levels_first(it)));
+    for round in 0..4_000 {
+        let mut mutate = |texts: &[String]| {
+            let mut text = texts[round % texts.len()].clone().into_bytes();
+            for _ in 0..random.usize(0..3) {
+                let at = random.usize(0..text.len());
+                let byte = BYTES[random.usize(0..BYTES.len())];
+                match random.u8(0..4) {
+                    0 => text.insert(at, byte),
+                    1 => drop(text.remove(at)),
+                    2 => text.truncate(at.max(1)),
+                    _ => text[at] = byte,
+                }
+            }
+            text
+        };
+        let text = mutate(&jayx_texts);
+        let shown = jayx_shown(&mut fast, &text);
+        assert_eq!(
+            shown,
+            jayx_shown(&mut plain, &text),
+            "{}",
+            String::from_utf8_lossy(&text)
+        );
+        let text = mutate(&bayse_texts);
+        let shown = bayse_shown(&mut fast_bayse, &text);
+        assert_eq!(
+            shown,
+            bayse_shown(&mut plain_bayse, &text),
+            "{}",
+            String::from_utf8_lossy(&text)
+        );
+    }
+    assert!(fast.fitted() > 500 && fast_bayse.fitted() > 500);
+}
+
+/// Numbers of each length, in the window and at the end of a text.
+#[test]
+fn numbers_of_each_length() {
+    let [mut fast, mut plain] =
+        [Scan::Best, Scan::Off].map(|scan| jayx::Decoder::with_scan(jayx::Envelope::Plain, scan));
+    let number = |digits: usize| "1234567890123456789012"[..digits].to_owned();
+    let book = |ticks: &str, lots: &str, count: &str| {
+        let level = format!(r#"{{"lots": {lots}, "ticks": {ticks}, "count": {count}}}"#);
+        format!(r#"{{"orderBook": {{"asks": [], "bids": [{level}, {level}]}}}}"#)
+    };
+    let mut numbers: Vec<String> = (1..=20).map(number).collect();
+    numbers
+        .extend(["0", "00", "07", "-1", "1.0", "1e3", "99999999", "100000000"].map(str::to_owned));
+    for a in &numbers {
+        for b in &numbers {
+            for text in [book(a, b, "1"), book(b, "3", a), book("7", a, b)] {
+                let shown = jayx_shown(&mut fast, text.as_bytes());
+                assert_eq!(shown, jayx_shown(&mut plain, text.as_bytes()), "{text}");
+            }
+        }
+    }
+    assert!(fast.fitted() > 700, "{}", fast.fitted());
+}
+
+/// Decimals of each form and length.
+#[test]
+fn decimals_of_each_form() {
+    let [mut fast, mut plain] = [Scan::Best, Scan::Off].map(bayse::Decoder::with_scan);
+    let numbers = [
+        "0",
+        "1",
+        "10",
+        "0.5",
+        "0.50",
+        "0.500",
+        "0.5000",
+        "0.12345",
+        "12.34",
+        "123.456",
+        "1234.567",
+        "12345.678",
+        "1234567",
+        "12345678",
+        "123456789",
+        "0.1234567",
+        "00.5",
+        "01",
+        ".5",
+        "5.",
+        "1.2.3",
+        "1..2",
+        "-0.5",
+        "1e2",
+        "9999999999999999999",
+        "0.00000000000000000000",
+    ];
+    for price in numbers {
+        for quantity in numbers {
+            for total in ["1", "0.5", "5.", "01", "123456789.123456789", "1e400"] {
+                let level =
+                    format!(r#"{{"total": {total}, "price": {price}, "quantity": {quantity}}}"#);
+                let text = format!(
+                    r#"{{"type": "orderbook_update", "data": {{"marketId": "m", "outcomeId": "o", "bids": [], "asks": [{level}, {level}]}}}}"#
+                );
+                let shown = bayse_shown(&mut fast, text.as_bytes());
+                assert_eq!(shown, bayse_shown(&mut plain, text.as_bytes()), "{text}");
+            }
+        }
+    }
+    assert!(fast.fitted() > 500, "{}", fast.fitted());
+}
+
+/// A feed that changes its shape is followed; one whose shapes alternate is learnt less and less often.
+#[test]
+fn another_shape_is_learnt() {
+    let mut decoder = bayse::Decoder::new();
+    let pretty: Vec<String> = texts(Wire::Bayse, spaced);
+    let other: Vec<String> = texts(Wire::Bayse, reversed);
+    for text in pretty.iter().chain(&other) {
+        bayse_shown(&mut decoder, text.as_bytes());
+    }
+    let both = pretty.len() + other.len();
+    assert!(
+        decoder.fitted() + 6 >= both,
+        "{} of {both}",
+        decoder.fitted()
+    );
+
+    let mut decoder = bayse::Decoder::new();
+    let mut learnt = 0;
+    let mut before = 0;
+    for (at, text) in pretty
+        .iter()
+        .zip(&other)
+        .flat_map(|(a, b)| [a, b])
+        .enumerate()
+    {
+        bayse_shown(&mut decoder, text.as_bytes());
+        learnt += usize::from(decoder.fitted() > before && at > 0);
+        before = decoder.fitted();
+    }
+    assert!(
+        learnt * 3 > pretty.len(),
+        "every other message fits: {learnt} of {}",
+        pretty.len()
+    );
+}
