@@ -1,10 +1,10 @@
 //! Order books in the shape of the messages before them, whatever that is.
 //!
 //! A venue writes all its order books alike: the same keys in the same order, with the same spacing. A message that the
-//! general path has read is therefore a [`Template`] for those that follow: the texts between its values, and what each
-//! value is. A message that fits is read in one pass. Any other one is left to the general path, and may become the next
-//! template. So a message that the scanner does not take, since the venue's keys have another order than in its
-//! documentation or there are spaces between them, takes a tenth to a fifth of the general path's time.
+//! general path has read is therefore a [`Template`] for the following ones: the texts between its values, and the role of
+//! each value. A message that fits is read in one pass. The general path reads any other one, which may become the next
+//! template. The scanner expects the order of keys and the spacing of the venue's documentation; a message that differs
+//! from it takes a tenth to a fifth of the general path's time by a template.
 //!
 //! # How it works
 //! Take a list of levels in the form of Python's `json.dumps`, and the first level of the next message:
@@ -30,9 +30,10 @@
 //! [window](window::Text::window) of the text, whose end is padded.
 //!
 //! # Messages that do not fit
-//! The general path reads a message that differs from the template anywhere but in the values of strings and numbers, has a sign, an exponent, a
-//! superfluous zero or an escape, a level of more than four members or with strings or objects in it, or a text of more
-//! than sixteen bytes between the members of a level. Like the scanner, it makes no error.
+//! The general path reads a message in which anything but the values of strings and numbers differs from the template. It
+//! also reads messages with a sign, an exponent, a superfluous zero or an escape; with levels of more than four members or
+//! with members that are strings or objects; and with more than sixteen bytes of text between two members of a level. Like
+//! the scanner, a template makes no error.
 
 mod learn;
 mod literal;
