@@ -156,7 +156,8 @@ pub struct Decoder {
     envelope: Envelope,
     scanner: Scanner,
     parser: Parser,
-    templates: Templates,
+    /// Of packets, and of plain frames: a packet's JSON is none of the latter.
+    templates: [Templates; 2],
     space: Space,
 }
 
@@ -182,7 +183,7 @@ impl Decoder {
             envelope,
             scanner: Scanner::new(scan),
             parser: Parser::new(),
-            templates: Templates::new(scan),
+            templates: [scan; 2].map(Templates::new),
             space: Space::default(),
         }
     }
@@ -220,12 +221,12 @@ impl Decoder {
         let Self {
             scanner,
             parser,
-            templates,
+            templates: [packet_templates, templates],
             space,
             ..
         } = self;
         let decoded = if packets {
-            socket_io(frame, scanner, templates, parser, space)
+            socket_io(frame, scanner, packet_templates, parser, space)
         } else {
             space.levels.starts_at(0);
             if let Some(lists) = scanned(frame, Wrap::Plain, scanner, space) {
@@ -266,7 +267,7 @@ impl Decoder {
 impl Decoder {
     /// How many messages a template has fitted.
     pub(crate) fn fitted(&self) -> usize {
-        self.templates.fitted
+        self.templates.iter().map(|it| it.fitted).sum()
     }
 }
 

@@ -13,24 +13,36 @@ const MAX_TEXT: usize = 1 << 10;
 /// The most parts of a template.
 const MAX_STEPS: usize = 64;
 
+/// The most keys that lead to a value.
+const MAX_KEYS: usize = 8;
+
 impl Template {
-    /// The template of a message, whose text is `text`; none if it would fit no other one.
-    pub(super) fn learn<L: Layout>(root: &Value<'_, '_>, text: &[u8]) -> Option<Self> {
+    /// Becomes the template of a message, whose text is `text`; an empty one if that would fit no other message.
+    /// Allocates only to grow.
+    pub(super) fn learn<L: Layout>(&mut self, root: &Value<'_, '_>, text: &[u8]) {
+        self.steps.clear();
+        self.text.clear();
+        (self.levels, self.trades) = (None, None);
         let mut learner = Learner {
             text,
             from: 0,
-            template: Self::default(),
-            levels: None,
+            template: self,
         };
-        learner.value::<L>(root, &mut Vec::new())?;
-        learner.text_to(text.len())?;
-        let mut template = learner.template;
-        template.levels = learner.levels?;
-        let count = |step| template.steps.iter().filter(|it| **it == step).count();
+        let is_learnt = learner
+            .value::<L>(root, [""; MAX_KEYS], 0)
+            .and_then(|()| learner.text_to(text.len()));
+        if is_learnt.is_none() || !self.is_unambiguous() {
+            self.steps.clear();
+        }
+    }
+
+    /// Whether it has each part once. Where a venue may put a part in two places, the general path decides.
+    fn is_unambiguous(&self) -> bool {
+        let count = |step| self.steps.iter().filter(|it| **it == step).count();
         let sides = [Side::Bid, Side::Ask].map(|side| count(Step::Levels(side)));
         let members = (0..MEMBERS).all(|member| count(Step::Value(Some(member))) <= 1);
-        // Where a venue may put something in two places, the general path decides which of them counts.
-        (sides == [1, 1] && members && count(Step::Trades) <= 1).then_some(template)
+        let trades = count(Step::Trades) <= 1;
+        self.levels.is_some() && sides == [1, 1] && members && trades
     }
 }
 
@@ -38,71 +50,71 @@ struct Learner<'t> {
     text: &'t [u8],
     /// The text up to here is in the template.
     from: usize,
-    template: Template,
-    levels: Option<Row>,
+    template: &'t mut Template,
 }
 
 impl Learner<'_> {
+    /// Learns a value that the first `depth` keys of `path` lead to.
     fn value<'a, L: Layout>(
         &mut self,
         value: &Value<'_, 'a>,
-        path: &mut Vec<&'a str>,
+        path: [&'a str; MAX_KEYS],
+        depth: usize,
     ) -> Option<()> {
-        match L::role(path) {
-            Role::Constant if !value.is_object() && !value.is_array() => return Some(()),
+        let role = L::role(path.get(..depth)?);
+        let inner = |key| {
+            let mut path = path;
+            *path.get_mut(depth)? = key;
+            Some(path)
+        };
+        match role {
+            Role::Constant if !value.is_object() && !value.is_array() => {}
             Role::Levels(side) if value.is_array() => {
-                let row = |text: &[u8], start, items: &[Value<'_, '_>]| {
-                    let (row, [price, quantity, count, _]) = row(
-                        text,
-                        start,
-                        items,
-                        [L::LEVEL[0], L::LEVEL[1], L::LEVEL[2], ""],
-                    )?;
-                    let slots = [price?, quantity?, count.unwrap_or(MAX_MEMBERS)];
+                let [price, quantity, count] = L::LEVEL;
+                let keys = [price, quantity, count, ""];
+                let found = self.list(value, Step::Levels(side), keys)?;
+                let row = found.map(|(row, [price, quantity, count, _])| {
                     Some(Row {
-                        slots,
+                        slots: [price?, quantity?, count.unwrap_or(MAX_MEMBERS)],
                         has_count: count.is_some(),
                         ..row
                     })
-                };
-                let found = self.list(value, Step::Levels(side), row)?;
-                self.levels = self.levels.or(found);
-                return Some(());
+                });
+                if let Some(row) = row {
+                    self.template.levels.get_or_insert(row?);
+                }
             }
             Role::Trades if value.is_array() => {
-                let row = |text: &[u8], start, items: &[Value<'_, '_>]| {
-                    let (row, [price, quantity, time, side]) = row(text, start, items, L::TRADE)?;
-                    let row = Row {
-                        slots: [price?, quantity?, time?],
-                        ..row
-                    };
+                let found = self.list(value, Step::Trades, L::TRADE)?;
+                let row = found.map(|(row, [price, quantity, time, side])| {
+                    let slots = [price?, quantity?, time?];
+                    let row = Row { slots, ..row };
                     Some(TradeRow { row, side: side? })
+                });
+                if let Some(row) = row {
+                    self.template.trades = Some(row?);
+                }
+            }
+            _ if value.is_object() => {
+                for (key, value) in value.fields("").ok()? {
+                    self.value::<L>(&value, inner(key)?, depth + 1)?;
+                }
+            }
+            _ if value.is_array() => {
+                for item in value.items("").ok()? {
+                    self.value::<L>(&item, inner("")?, depth + 1)?;
+                }
+            }
+            _ if value.boolean("").is_ok() => {}
+            role => {
+                let member = match role {
+                    Role::Member(member) => Some(member),
+                    _ => None,
                 };
-                self.template.trades = self.list(value, Step::Trades, row)?;
-                return Some(());
+                self.text_to(value.offset())?;
+                self.step(Step::Value(member))?;
+                self.from += len_of_scalar(self.text, self.from)?;
             }
-            _ => {}
-        }
-        if value.is_object() {
-            for (key, value) in value.fields("").ok()? {
-                path.push(key);
-                self.value::<L>(&value, path)?;
-                path.pop();
-            }
-        } else if value.is_array() {
-            for item in value.items("").ok()? {
-                path.push("");
-                self.value::<L>(&item, path)?;
-                path.pop();
-            }
-        } else if value.boolean("").is_err() {
-            let member = match L::role(path) {
-                Role::Member(member) => Some(member),
-                _ => None,
-            };
-            self.text_to(value.offset())?;
-            self.step(Step::Value(member))?;
-            self.from += len_of_scalar(self.text, self.from)?;
         }
         Some(())
     }
@@ -124,25 +136,28 @@ impl Learner<'_> {
         fits.then_some(())
     }
 
-    /// A list, whose objects look as `row` finds, if it has two of them; none inside if it has fewer.
-    fn list<R>(
+    /// Adds a list. Returns how its objects look, and which members have these keys; none inside if it has fewer than
+    /// two objects.
+    #[allow(clippy::option_option)] // no template, and no row
+    fn list(
         &mut self,
         value: &Value<'_, '_>,
         step: Step,
-        row: impl FnOnce(&[u8], usize, &[Value<'_, '_>]) -> Option<R>,
-    ) -> Option<Option<R>> {
-        let items: Vec<Value<'_, '_>> = value.items("").ok()?.collect();
+        keys: [&str; 4],
+    ) -> Option<Option<(Row, [Option<usize>; 4])>> {
         let start = value.offset() + 1;
         self.text_to(start)?;
         self.step(step)?;
-        self.from = match items.last() {
+        let items = || value.items("").ok();
+        self.from = match items()?.last() {
             Some(last) => end_of_object(self.text, last.offset())?,
             None => start,
         };
-        if items.len() < 2 {
-            return Some(None);
+        let mut items = items()?;
+        match (items.next(), items.next()) {
+            (Some(first), Some(second)) => row(self.text, start, [first, second], keys).map(Some),
+            _ => Some(None),
         }
-        row(self.text, start, &items).map(Some)
     }
 }
 
@@ -150,10 +165,9 @@ impl Learner<'_> {
 fn row(
     text: &[u8],
     start: usize,
-    items: &[Value<'_, '_>],
+    [first, second]: [Value<'_, '_>; 2],
     keys: [&str; 4],
 ) -> Option<(Row, [Option<usize>; 4])> {
-    let (first, second) = (items.first()?, items.get(1)?);
     let mut row = Row::default();
     let mut slots = [None; 4];
     let mut from = start;

@@ -90,8 +90,9 @@ pub(crate) trait Layout {
 /// The template of a venue's order books, and when to learn another one.
 #[derive(Debug)]
 pub(crate) struct Templates {
-    /// None before the first one.
-    template: Option<Template>,
+    template: Template,
+    /// The one to be learnt.
+    next: Template,
     is_on: bool,
     /// Whether it has fitted a message since it was learnt.
     has_fitted: bool,
@@ -109,10 +110,11 @@ pub(crate) struct Templates {
 /// What a venue's order books look like.
 #[derive(Debug, Default)]
 struct Template {
+    /// Empty when no message fits.
     steps: Vec<Step>,
     /// The text of all steps, in order.
     text: Vec<u8>,
-    levels: Row,
+    levels: Option<Row>,
     /// None while no list of trades was seen.
     trades: Option<TradeRow>,
 }
@@ -151,7 +153,8 @@ impl Templates {
     /// None is known yet. Without a scanner none ever is: every message goes the general way then.
     pub(crate) fn new(scan: Scan) -> Self {
         Self {
-            template: None,
+            template: Template::default(),
+            next: Template::default(),
             is_on: scan != Scan::Off,
             has_fitted: false,
             pause: 0,
@@ -169,8 +172,12 @@ impl Templates {
         space: &mut LevelSpace,
         trades: &mut Repeats<Trade>,
     ) -> Option<Found<'t>> {
-        let template = self.template.as_ref()?;
-        let found = template.read(text, |_| Whole, space, trades.otherwise())?;
+        if self.template.steps.is_empty() {
+            return None;
+        }
+        let found = self
+            .template
+            .read(text, |_| Whole, space, trades.otherwise())?;
         self.fitted();
         Some(found)
     }
@@ -183,7 +190,10 @@ impl Templates {
         space: &mut LevelSpace,
         scale: impl Fn(&Members<'_>) -> Option<Scale>,
     ) -> Option<Found<'t>> {
-        let template = self.template.as_ref()?;
+        let template = &self.template;
+        if template.steps.is_empty() {
+            return None;
+        }
         let guess = self.scale;
         let is_guess = Cell::new(false);
         let levels = |members: &Members<'_>| {
@@ -223,8 +233,9 @@ impl Templates {
             self.pause -= 1;
             return;
         }
-        if let Some(template) = Template::learn::<L>(root, text) {
-            self.template = Some(template);
+        self.next.learn::<L>(root, text);
+        if !self.next.steps.is_empty() {
+            std::mem::swap(&mut self.template, &mut self.next);
         }
         self.last_pause = (2 * self.last_pause + 1).min(MAX_PAUSE);
         self.pause = self.last_pause;
@@ -265,7 +276,8 @@ impl Template {
                 }
                 Step::Levels(side) => {
                     starts[side as usize] = at;
-                    at = levels(&members).read(&text, at, &self.levels, sides[side as usize])?;
+                    let row = self.levels.as_ref()?;
+                    at = levels(&members).read(&text, at, row, sides[side as usize])?;
                 }
                 Step::Trades => {
                     if let Some(row) = &self.trades {
