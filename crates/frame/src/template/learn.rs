@@ -69,7 +69,7 @@ impl Learner<'_> {
         };
         match role {
             Role::Constant if !value.is_object() && !value.is_array() => {}
-            Role::Levels(side) if value.is_array() => {
+            Role::Levels(side) => {
                 let [price, quantity, count] = L::LEVEL;
                 let keys = [price, quantity, count, ""];
                 let found = self.list(value, Step::Levels(side), keys)?;
@@ -113,7 +113,7 @@ impl Learner<'_> {
                 };
                 self.text_to(value.offset())?;
                 self.step(Step::Value(member))?;
-                self.from += len_of_scalar(self.text, self.from)?;
+                self.from = end_of_scalar(self.text, self.from)?;
             }
         }
         Some(())
@@ -150,7 +150,7 @@ impl Learner<'_> {
         self.step(step)?;
         let items = || value.items("").ok();
         self.from = match items()?.last() {
-            Some(last) => end_of_object(self.text, last.offset())?,
+            Some(last) => end_of_object(self.text, &last)?,
             None => start,
         };
         let mut items = items()?;
@@ -185,10 +185,9 @@ fn row(
         } else if is_string {
             return None;
         }
-        let len = len_of_scalar(text, value.offset())?;
-        from = value.offset() + len - usize::from(is_string);
+        from = end_of_scalar(text, value.offset())? - usize::from(is_string);
     }
-    let end = end_of_object(text, first.offset())?;
+    let end = end_of_object(text, &first)?;
     row.end = Literal::new(text.get(from..end)?)?;
     let (_, value) = second.fields("").ok()?.next()?;
     let at = value.offset() + usize::from(value.str("").is_ok());
@@ -198,26 +197,16 @@ fn row(
     (braces.count() == 2).then_some((row, slots))
 }
 
-/// Behind the object without objects inside that begins at `at`.
-fn end_of_object(text: &[u8], at: usize) -> Option<usize> {
-    let mut in_string = false;
-    let mut escaped = false;
-    for (place, byte) in text.iter().enumerate().skip(at) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' if !in_string && place > at => return None,
-            b'}' if !in_string => return Some(place + 1),
-            _ => {}
-        }
-    }
-    None
+/// Where an object without objects inside ends.
+fn end_of_object(text: &[u8], object: &Value<'_, '_>) -> Option<usize> {
+    let (_, last) = object.fields("").ok()?.last()?;
+    let from = end_of_scalar(text, last.offset())?;
+    Some(from + memchr::memchr(b'}', text.get(from..)?)? + 1)
 }
 
-/// The length of a value that stands at `at`. None of a number with an exponent, which would become a part of the text.
-fn len_of_scalar(text: &[u8], at: usize) -> Option<usize> {
-    let (_, len) = scalar(text.get(at..)?)?;
-    let is_end = |byte: &u8| b",]} \t\r\n".contains(byte);
-    text.get(at + len).is_none_or(is_end).then_some(len)
+/// Where the value at `at` ends. None of a number with an exponent, which would become a part of the text.
+fn end_of_scalar(text: &[u8], at: usize) -> Option<usize> {
+    let (_, end) = scalar(text, at)?;
+    let is_behind = |byte: &u8| b",]} \t\r\n".contains(byte);
+    text.get(end).is_none_or(is_behind).then_some(end)
 }

@@ -30,6 +30,7 @@ impl Masks {
     }
 }
 
+/// The masks of a window.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(super) fn masks(window: &[u8; WINDOW]) -> Masks {
@@ -59,8 +60,11 @@ pub(super) fn masks(window: &[u8; WINDOW]) -> Masks {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-#[inline(always)]
-pub(super) fn masks(window: &[u8; WINDOW]) -> Masks {
+pub(super) use portable as masks;
+
+/// The same with plain arithmetic.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+pub(super) fn portable(window: &[u8; WINDOW]) -> Masks {
     let mut masks = Masks {
         digits: 0,
         points: 0,
@@ -70,4 +74,25 @@ pub(super) fn masks(window: &[u8; WINDOW]) -> Masks {
         masks.points |= u64::from(*byte == b'.') << at;
     }
     masks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_at_every_place() {
+        for at in 0..64 {
+            for byte in 0..=255 {
+                let mut window = [b' '; WINDOW];
+                window[at] = byte;
+                let Masks { digits, points } = masks(&window);
+                let is_set = |is_one: bool| u64::from(is_one) << at;
+                assert_eq!(digits, is_set(byte.is_ascii_digit()));
+                assert_eq!(points, is_set(byte == b'.'));
+                let plain = portable(&window);
+                assert_eq!((plain.digits, plain.points), (digits, points));
+            }
+        }
+    }
 }

@@ -52,7 +52,7 @@ use self::rows::{Decimals, ReadLevels, Row, TradeRow, Whole, read_trades};
 use self::window::Text;
 use crate::json::{MAX_LINE, Value};
 use crate::levels::{LevelSpace, ListPlaces, SideSpace};
-use crate::scan::{Repeats, Scan};
+use crate::scan::{Cursor, Repeats, Scan};
 use crate::units::Trade;
 
 /// The most messages that the general path reads between two that are learnt.
@@ -268,11 +268,11 @@ impl Template {
                     at = bytes.get(at..)?.starts_with(literal).then_some(at + len)?;
                 }
                 Step::Value(member) => {
-                    let (value, len) = scalar(bytes.get(at..)?)?;
+                    let (value, end) = scalar(bytes, at)?;
                     if let Some(member) = member {
                         members[member] = value;
                     }
-                    at += len;
+                    at = end;
                 }
                 Step::Levels(side) => {
                     starts[side as usize] = at;
@@ -296,37 +296,15 @@ impl Template {
     }
 }
 
-/// The string, the number or the null that a text begins with, and its length.
-fn scalar(text: &[u8]) -> Option<(Option<Scalar<'_>>, usize)> {
-    match text.first()? {
-        b'"' => {
-            let string = plain_string(&text[1..])?;
-            Some((Some(Scalar::String(string)), string.len() + 2))
-        }
-        b'0'..=b'9' => {
-            let number = plain_number(text)?;
-            Some((Some(Scalar::Number(number)), number.len()))
-        }
-        _ => text.starts_with(b"null").then_some((None, 4)),
-    }
-}
-
-/// The text up to the first quote, if it is UTF-8 without control characters and backslashes.
-fn plain_string(text: &[u8]) -> Option<&str> {
-    let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    let end = text.iter().position(is_end)?;
-    let is_quote = text[end] == b'"';
-    str::from_utf8(&text[..end]).ok().filter(|_| is_quote)
-}
-
-/// The number that a text begins with, without sign or exponent, of at most 18 digits, or 32 bytes with a point.
-fn plain_number(text: &[u8]) -> Option<&str> {
-    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.');
-    let end = text.iter().position(|byte| !is_part(byte))?;
-    let number = str::from_utf8(&text[..end]).ok()?;
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let is_short = end <= if whole.len() == end { 18 } else { 32 };
-    let is_number = !whole.is_empty() && !fraction.is_empty() && !fraction.contains('.');
-    let leading_zero = whole.len() > 1 && whole.starts_with('0');
-    (is_short && is_number && !leading_zero).then_some(number)
+/// The string, the number or the null at `at`, and where it ends.
+fn scalar(text: &[u8], at: usize) -> Option<(Option<Scalar<'_>>, usize)> {
+    let mut cursor = Cursor::new(text, at);
+    let value = if cursor.skip(b"\"") {
+        Some(Scalar::String(cursor.string()?))
+    } else if cursor.skip(b"null") {
+        None
+    } else {
+        Some(Scalar::Number(cursor.number()?))
+    };
+    Some((value, cursor.at()))
 }

@@ -274,6 +274,154 @@ fn decimals_of_each_form() {
     assert!(fast.fitted() > 500, "{}", fast.fitted());
 }
 
+fn alike(texts: &[String]) -> (usize, usize) {
+    let of = |scan| jayx::Decoder::with_scan(jayx::Envelope::Plain, scan);
+    let [mut fast, mut plain] = [Scan::Best, Scan::Off].map(of);
+    let of = bayse::Decoder::with_scan;
+    let [mut fast_bayse, mut plain_bayse] = [Scan::Best, Scan::Off].map(of);
+    for text in texts {
+        let shown = jayx_shown(&mut fast, text.as_bytes());
+        assert_eq!(shown, jayx_shown(&mut plain, text.as_bytes()), "{text}");
+        let shown = bayse_shown(&mut fast_bayse, text.as_bytes());
+        assert_eq!(
+            shown,
+            bayse_shown(&mut plain_bayse, text.as_bytes()),
+            "{text}"
+        );
+    }
+    (fast.fitted(), fast_bayse.fitted())
+}
+
+/// Where something stands in two places, the general path decides which of them counts.
+#[test]
+fn ambiguous_messages_are_not_learnt() {
+    let levels = |n: usize, key: &str, size: &str| {
+        format!(
+            r#"[ {{"{key}": {n}, "{size}": 1}}, {{"{key}": {}, "{size}": 2}} ]"#,
+            n + 1
+        )
+    };
+    let jayx = |n| levels(n, "ticks", "lots");
+    let trades = |n: usize| {
+        let trade = format!(r#"{{"side": "BUY", "ticks": {n}, "lots": 1, "created": 5}}"#);
+        format!("[{trade}, {trade}]")
+    };
+    let bayse = |n| levels(n, "price", "quantity");
+    let writes: [&dyn Fn(usize) -> String; 5] = [
+        &|n| {
+            format!(
+                r#"{{"event": "orderbook", "trades": {}, "message": {{"trades": {}, "orderBook": {{"asks": {}, "bids": {}}}}}}}"#,
+                trades(n + 9),
+                trades(n),
+                jayx(n + 5),
+                jayx(n)
+            )
+        },
+        &|n| {
+            format!(
+                r#"{{"event": "orderbook", "data": {{"orderBook": {{"bids": {}}}}}, "message": {{"orderBook": {{"asks": {}, "bids": {}}}}}}}"#,
+                jayx(n + 9),
+                jayx(n + 5),
+                jayx(n)
+            )
+        },
+        &|n| {
+            format!(
+                r#"{{"event": "orderbook", "data": {{"orderBook": {{"asks": {}}}}}, "message": {{"orderBook": {{"asks": {}, "bids": {}}}}}}}"#,
+                jayx(n + 9),
+                jayx(n + 5),
+                jayx(n)
+            )
+        },
+        &|n| {
+            format!(
+                r#"{{"type": "orderbook_update", "data": {{"bids": {}, "asks": [], "orderbook": {{"marketId": "m", "outcomeId": "o", "bids": {}, "asks": []}}}}}}"#,
+                bayse(n + 9),
+                bayse(n)
+            )
+        },
+        &|n| {
+            format!(
+                r#"{{"type": "orderbook_update", "data": {{"orderbook": {{"marketId": "m", "outcomeId": "o", "bids": {}, "asks": []}}, "marketId": "x{n}"}}}}"#,
+                bayse(n)
+            )
+        },
+    ];
+    for write in writes {
+        let texts: Vec<String> = (10..20).map(write).collect();
+        assert_eq!(alike(&texts), (0, 0), "{}", texts[0]);
+    }
+}
+
+/// A side may be empty, and the trades may be, or null; and a string may come first.
+#[test]
+fn lists_may_be_empty() {
+    let level = |n: usize| format!(r#"{{"lots": {n}, "ticks": {n}}}"#);
+    let trade =
+        |n: usize| format!(r#"{{"side": "SELL", "ticks": {n}, "created": {n}, "lots": 7}}"#);
+    let book = |asks: usize, bids: usize, trades: &str| {
+        let list = |count: usize| (1..=count).map(level).collect::<Vec<_>>().join(", ");
+        format!(
+            r#"{{"orderBook": {{"asks": [{}], "bids": [{}]}}, "trades": {trades}}}"#,
+            list(asks),
+            list(bids)
+        )
+    };
+    let trades = format!("[{}, {}]", trade(3), trade(4));
+    let texts = [
+        book(0, 2, &trades),
+        book(3, 0, "[]"),
+        book(0, 0, &trades),
+        book(1, 1, &format!("[{}]", trade(9))),
+    ];
+    assert_eq!(alike(&texts), (3, 0));
+    let texts = [book(2, 0, "null"), book(2, 1, "null"), book(1, 2, "null")];
+    assert_eq!(alike(&texts), (2, 0));
+}
+
+#[test]
+fn large_shapes_are_not_learnt() {
+    let book = |more: &str| {
+        let level = r#"{"lots": 1, "ticks": 2}, {"lots": 1, "ticks": 3}"#;
+        format!(r#"{{"orderBook": {{"asks": [{level}], "bids": []}}{more}}}"#)
+    };
+    let many = |count: usize| {
+        let members = (0..count).map(|n| format!(r#", "{n}": 1"#));
+        book(&members.collect::<String>())
+    };
+    let long = |len: usize| book(&format!(r#", "{}": true"#, "k".repeat(len)));
+    for (text, fits) in [
+        (many(20), 1),
+        (many(40), 0),
+        (long(900), 1),
+        (long(1_100), 0),
+    ] {
+        assert_eq!(alike(&[text.clone(), text]), (fits, 0));
+    }
+}
+
+/// The general path refuses a line that is too long, though its shape is known.
+#[test]
+fn long_lines_are_refused() {
+    let book = |levels: usize| {
+        let list = |from: usize| {
+            let level = |n| format!(r#"{{"lots": 123456, "ticks": {n}, "count": 1234}}"#);
+            (from..from + levels)
+                .map(level)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        format!(
+            r#"{{"orderBook": {{"asks": [{}], "bids": [{}]}}}}"#,
+            list(1),
+            list(100_000)
+        )
+    };
+    let texts = [book(2), book(50_000), book(3)];
+    assert!(texts[1].len() > crate::json::MAX_LINE);
+    assert_eq!(alike(&texts), (1, 0));
+}
+
 /// A feed that changes its shape is followed; one whose shapes alternate is learnt less and less often.
 #[test]
 fn another_shape_is_learnt() {
