@@ -48,7 +48,7 @@ use std::cell::Cell;
 
 use ticklot_book::{Level, Scale, Side};
 
-use self::rows::{Decimals, ReadLevels, Row, TradeRow, Whole, read_trades};
+use self::rows::{Decimals, ReadLevel, Row, TradeRow, Whole, read_levels, read_trades};
 use self::window::Text;
 use crate::json::{MAX_LINE, Value};
 use crate::levels::{LevelSpace, ListPlaces, SideSpace};
@@ -245,7 +245,7 @@ impl Templates {
 impl Template {
     /// Reads a message into `space` and `trades`. `levels` is asked for each side how its levels are read, with the
     /// members before it.
-    fn read<'t, R: ReadLevels>(
+    fn read<'t, R: ReadLevel>(
         &self,
         bytes: &'t [u8],
         levels: impl Fn(&Members<'t>) -> R,
@@ -276,8 +276,8 @@ impl Template {
                 }
                 Step::Levels(side) => {
                     starts[side as usize] = at;
-                    let row = self.levels.as_ref()?;
-                    at = levels(&members).read(&text, at, row, sides[side as usize])?;
+                    let (row, side) = (self.levels.as_ref()?, &mut *sides[side as usize]);
+                    at = read_levels(&levels(&members), &text, at, row, side)?;
                 }
                 Step::Trades => {
                     if let Some(row) = &self.trades {

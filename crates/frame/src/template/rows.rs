@@ -28,86 +28,85 @@ pub(super) struct Row {
     pub(super) has_count: bool,
 }
 
-/// Reads the levels of a list whose bracket ends before `at`. Returns where its closing bracket must be.
-pub(super) trait ReadLevels {
-    fn read(&self, text: &Text<'_>, at: usize, row: &Row, levels: &mut Vec<Level>)
-    -> Option<usize>;
+/// How the levels of a list are read.
+pub(super) trait ReadLevel {
+    /// Reads the object of `MEMBERS` members whose first value a window begins with.
+    fn level<const MEMBERS: usize>(&self, window: &[u8; WINDOW], row: &Row) -> Read<Level>;
 }
 
 /// Levels of whole ticks and lots.
 pub(super) struct Whole;
 
-impl ReadLevels for Whole {
-    #[inline]
-    fn read(
-        &self,
-        text: &Text<'_>,
-        at: usize,
-        row: &Row,
-        levels: &mut Vec<Level>,
-    ) -> Option<usize> {
-        match row.members {
-            2 => read(text, at, row, levels, whole::<2>),
-            3 => read(text, at, row, levels, whole::<3>),
-            4 => read(text, at, row, levels, whole::<4>),
-            _ => None,
-        }
+impl ReadLevel for Whole {
+    #[inline(always)]
+    fn level<const MEMBERS: usize>(&self, window: &[u8; WINDOW], row: &Row) -> Read<Level> {
+        whole::<MEMBERS>(window, row)
     }
 }
 
 /// Levels of decimals, as steps of a scale.
 pub(super) struct Decimals(pub(super) Scale);
 
-impl ReadLevels for Decimals {
-    #[inline]
-    fn read(
-        &self,
-        text: &Text<'_>,
-        at: usize,
-        row: &Row,
-        levels: &mut Vec<Level>,
-    ) -> Option<usize> {
-        let scale = self.0;
-        match row.members {
-            2 => read(text, at, row, levels, |w, row| decimals::<2>(w, row, scale)),
-            3 => read(text, at, row, levels, |w, row| decimals::<3>(w, row, scale)),
-            4 => read(text, at, row, levels, |w, row| decimals::<4>(w, row, scale)),
-            _ => None,
-        }
+impl ReadLevel for Decimals {
+    #[inline(always)]
+    fn level<const MEMBERS: usize>(&self, window: &[u8; WINDOW], row: &Row) -> Read<Level> {
+        decimals::<MEMBERS>(window, row, self.0)
     }
 }
 
-/// An object's level, and the offset behind its last value; whether anything in it is not as expected.
-struct Read {
-    level: Level,
+/// Reads the levels of a list whose bracket ends before `at`. Returns where its closing bracket must be.
+#[inline]
+pub(super) fn read_levels(
+    reader: &impl ReadLevel,
+    text: &Text<'_>,
+    at: usize,
+    row: &Row,
+    levels: &mut Vec<Level>,
+) -> Option<usize> {
+    match row.members {
+        2 => read(text, at, row, levels, |window| {
+            reader.level::<2>(window, row)
+        }),
+        3 => read(text, at, row, levels, |window| {
+            reader.level::<3>(window, row)
+        }),
+        4 => read(text, at, row, levels, |window| {
+            reader.level::<4>(window, row)
+        }),
+        _ => None,
+    }
+}
+
+/// An object, and the offset behind its last value; whether anything in it is not as expected.
+pub(super) struct Read<T> {
+    item: T,
     end: usize,
     bad: bool,
 }
 
 #[inline(always)]
-fn read(
+fn read<T>(
     text: &Text<'_>,
     mut at: usize,
     row: &Row,
-    levels: &mut Vec<Level>,
-    object: impl Fn(&[u8; WINDOW], &Row) -> Read,
+    items: &mut Vec<T>,
+    object: impl Fn(&[u8; WINDOW]) -> Read<T>,
 ) -> Option<usize> {
-    levels.clear();
+    items.clear();
     if !row.before[0].is_at(text.window(at), 0) {
         return Some(at);
     }
     at += row.before[0].len();
     for _ in 0..MAX_LEVELS {
         let window = text.window(at);
-        let read = object(window, row);
-        if read.bad | (read.end > LAST) {
+        let Read { item, end, bad } = object(window);
+        if bad | (end > LAST) {
             return None;
         }
-        levels.push(read.level);
-        at += read.end;
-        if !row.next.is_at(window, read.end) {
-            let is_end = row.end.is_at(window, read.end);
-            return is_end.then_some(at + row.end.len());
+        items.push(item);
+        at += end;
+        if !row.next.is_at(window, end) {
+            return row.end.is_at(window, end).then_some(at + row.end.len());
         }
         at += row.next.len();
     }
@@ -115,7 +114,7 @@ fn read(
 }
 
 #[inline(always)]
-fn whole<const MEMBERS: usize>(window: &[u8; WINDOW], row: &Row) -> Read {
+fn whole<const MEMBERS: usize>(window: &[u8; WINDOW], row: &Row) -> Read<Level> {
     let read = whole_by::<MEMBERS>(window, row, integer);
     if read.bad {
         long_whole(window, row)
@@ -127,7 +126,7 @@ fn whole<const MEMBERS: usize>(window: &[u8; WINDOW], row: &Row) -> Read {
 /// With numbers of more than eight digits.
 #[cold]
 #[inline(never)]
-fn long_whole(window: &[u8; WINDOW], row: &Row) -> Read {
+fn long_whole(window: &[u8; WINDOW], row: &Row) -> Read<Level> {
     match row.members {
         2 => whole_by::<2>(window, row, long_integer),
         3 => whole_by::<3>(window, row, long_integer),
@@ -140,7 +139,7 @@ fn whole_by<const MEMBERS: usize>(
     window: &[u8; WINDOW],
     row: &Row,
     integer: impl Fn(&[u8; WINDOW], usize) -> Integer,
-) -> Read {
+) -> Read<Level> {
     let mut values = [0; MEMBERS];
     let (mut at, mut bad, mut difference) = (0, false, 0);
     for (member, value) in values.iter_mut().enumerate() {
@@ -157,7 +156,7 @@ fn whole_by<const MEMBERS: usize>(
     let [ticks, lots, count] = row.slots.map(value);
     let count = u32::try_from(if row.has_count { count } else { 0 });
     Read {
-        level: Level {
+        item: Level {
             ticks: Ticks(ticks.cast_signed()),
             lots: Lots(lots.cast_signed()),
             count: count.unwrap_or(0),
@@ -168,7 +167,7 @@ fn whole_by<const MEMBERS: usize>(
 }
 
 #[inline(always)]
-fn decimals<const MEMBERS: usize>(window: &[u8; WINDOW], row: &Row, scale: Scale) -> Read {
+fn decimals<const MEMBERS: usize>(window: &[u8; WINDOW], row: &Row, scale: Scale) -> Read<Level> {
     let masks = masks(window);
     let mut spans = [(0, 0_u32); MEMBERS];
     let (mut at, mut bad, mut difference) = (0, false, 0);
@@ -189,7 +188,7 @@ fn decimals<const MEMBERS: usize>(window: &[u8; WINDOW], row: &Row, scale: Scale
     let ticks = steps(row.slots[0], scale.price_decimals());
     let lots = steps(row.slots[1], scale.quantity_decimals());
     Read {
-        level: Level {
+        item: Level {
             ticks: Ticks(ticks.unwrap_or(0)),
             lots: Lots(lots.unwrap_or(0)),
             count: 0,
@@ -238,54 +237,42 @@ pub(super) struct TradeRow {
 /// Reads trades, as levels are read; the price, the quantity and the time are the slots of the row.
 pub(super) fn read_trades(
     text: &Text<'_>,
-    mut at: usize,
+    at: usize,
     TradeRow { row, side }: &TradeRow,
     trades: &mut Vec<Trade>,
 ) -> Option<usize> {
-    trades.clear();
-    if !row.before[0].is_at(text.window(at), 0) {
-        return Some(at);
+    read(text, at, row, trades, |window| trade(window, row, *side))
+}
+
+fn trade(window: &[u8; WINDOW], row: &Row, side: usize) -> Read<Trade> {
+    let mut values = [0; MAX_MEMBERS];
+    let (mut end, mut bad) = (0, false);
+    for (member, value) in values.iter_mut().enumerate().take(row.members) {
+        if member > 0 {
+            bad |= row.before[member].difference(window, end) != 0;
+            end += row.before[member].len();
+        }
+        let number = if member == side {
+            side_of(window, end)
+        } else {
+            long_integer(window, end)
+        };
+        *value = number.value;
+        bad |= number.bad;
+        end += number.len;
     }
-    at += row.before[0].len();
-    for _ in 0..MAX_LEVELS {
-        let window = text.window(at);
-        let mut values = [0; MAX_MEMBERS];
-        let (mut end, mut bad) = (0, false);
-        for (member, value) in values.iter_mut().enumerate().take(row.members) {
-            if member > 0 {
-                bad |= row.before[member].difference(window, end) != 0;
-                end += row.before[member].len();
-            }
-            let number = if member == *side {
-                side_of(window, end)
-            } else {
-                long_integer(window, end)
-            };
-            *value = number.value;
-            bad |= number.bad;
-            end += number.len;
-        }
-        if bad | (end > LAST) {
-            return None;
-        }
-        let [ticks, lots, created] = row.slots.map(|slot| values[slot].cast_signed());
-        trades.push(Trade {
-            ticks: Ticks(ticks),
-            lots: Lots(lots),
-            side: if values[*side] == BUY {
-                TradeSide::Buy
-            } else {
-                TradeSide::Sell
-            },
-            created: UnixMillis(created),
-        });
-        at += end;
-        if !row.next.is_at(window, end) {
-            return row.end.is_at(window, end).then_some(at + row.end.len());
-        }
-        at += row.next.len();
-    }
-    None
+    let [ticks, lots, created] = row.slots.map(|slot| values[slot].cast_signed());
+    let item = Trade {
+        ticks: Ticks(ticks),
+        lots: Lots(lots),
+        side: if values[side] == BUY {
+            TradeSide::Buy
+        } else {
+            TradeSide::Sell
+        },
+        created: UnixMillis(created),
+    };
+    Read { item, end, bad }
 }
 
 const BUY: u64 = 0;
