@@ -351,7 +351,7 @@ fn cut(text: &str) -> Vec<u8> {
     encoder.get_ref().clone()
 }
 
-/// Nobody knows of which connections the records were that the cut took away.
+/// The lost records may have been of any connection.
 #[test]
 fn a_cut_before_more_is_a_gap_of_every_book() {
     let (one, two) = (r#","conn":1"#, r#","conn":2"#);

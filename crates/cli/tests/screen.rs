@@ -339,7 +339,7 @@ fn a_limit_of_the_size_of_files_gives_the_terminal_back() {
     if !tmux_is_there("a_limit_of_the_size_of_files_gives_the_terminal_back") {
         return;
     }
-    // The system tells of the limit by a signal, which would kill the program.
+    // The system reports the limit by a signal, which would kill the program.
     let watch = format!("{PROGRAM} watch --books rows.csv");
     let terminal = Terminal::run((80, 24), &format!("sh -c \"ulimit -f 8; exec {watch}\""));
     let (status, screen) = terminal.given_back();

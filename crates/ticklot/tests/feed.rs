@@ -174,7 +174,7 @@ async fn a_turn_has_a_bounded_number_of_bytes() {
     }
 }
 
-/// A handler that sleeps for longer than a turn lasts is the load here; what is checked are counts.
+/// The load is a handler that sleeps for longer than a turn lasts; the test checks counts.
 #[tokio::test]
 async fn a_turn_has_a_bounded_time() {
     let (most, more) = read_flood(&book(1), 100, Duration::from_millis(2)).await;

@@ -122,7 +122,7 @@ impl<V: Venue> Bench<V> {
         None
     }
 
-    /// What is sent while time passes, with its moment.
+    /// The messages that are sent while time passes, each with its moment.
     pub(crate) fn send_for(&mut self, length: u64) -> Vec<(u64, String)> {
         assert!(self.pass(length).is_none());
         self.sent_when()
