@@ -103,3 +103,33 @@ pub(super) fn decimal(window: &[u8; WINDOW], at: usize, len: u32, point: u32) ->
 fn low_bytes(count: u32) -> u64 {
     (1_u64.wrapping_shl(8 * count)).wrapping_sub(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_ends_before_any_other_byte() {
+        let numbers = [
+            "",
+            "0",
+            "7",
+            "10",
+            "1234567",
+            "12345678",
+            "123456789",
+            "1234567890123456",
+        ];
+        for number in numbers {
+            for behind in (0..=255).filter(|byte: &u8| !byte.is_ascii_digit()) {
+                let mut window = [b'9'; WINDOW];
+                window[..number.len()].copy_from_slice(number.as_bytes());
+                window[number.len()] = behind;
+                let read = long_integer(&window, 0);
+                assert_eq!(read.len, number.len(), "{number} {behind}");
+                let value = (!read.bad).then_some(read.value);
+                assert_eq!(value, number.parse().ok(), "{number} {behind}");
+            }
+        }
+    }
+}

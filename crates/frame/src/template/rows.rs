@@ -11,6 +11,9 @@ use crate::units::{Trade, TradeSide, UnixMillis};
 /// The most members of an object of a list.
 pub(super) const MAX_MEMBERS: usize = 4;
 
+/// Sixteen bytes a number, and as many between two of them: an object of whole numbers ends within a window.
+const _: () = assert!((2 * MAX_MEMBERS - 1) * 16 <= LAST);
+
 /// How the objects of a list look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Row {
@@ -100,7 +103,7 @@ fn read<T>(
     for _ in 0..MAX_LEVELS {
         let window = text.window(at);
         let Read { item, end, bad } = object(window);
-        if bad | (end > LAST) {
+        if bad {
             return None;
         }
         items.push(item);
@@ -152,6 +155,8 @@ fn whole_by<const MEMBERS: usize>(
         bad |= number.bad;
         at += number.len;
     }
+    // Of a longer number, too few digits were read: the text behind any other number shows that.
+    bad |= window[at & LAST].is_ascii_digit();
     let value = |slot: usize| values.get(slot).copied().unwrap_or(0);
     let [ticks, lots, count] = row.slots.map(value);
     let count = u32::try_from(if row.has_count { count } else { 0 });
