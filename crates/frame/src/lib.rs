@@ -52,5 +52,5 @@ pub use crate::error::{DecodeError, ErrorKind, Skipped, VenueName};
 pub use crate::escape::json_string;
 pub use crate::iso_time::{IsoTime, IsoTimeError};
 pub use crate::lines::{Line, Lines};
-pub use crate::scan::Scan;
+pub use crate::scan::{DecodePath, Scan};
 pub use crate::units::{Decimal, Scales, Trade, TradeSide, UnixMillis, UnixSeconds};

@@ -16,6 +16,8 @@
 //! | `ticklot_deltas_applied_total` | counter | Deltas applied to a book. |
 //! | `ticklot_repeated_total` | counter | Snapshots and deltas that the book had already. |
 //! | `ticklot_bad_lines_total` | counter | Lines that could not be read or applied. |
+//! | `ticklot_template_path_total` | counter | Order books in another shape than the venue documents, read by a learnt template. |
+//! | `ticklot_general_path_total` | counter | Order books decoded on the general path, the slowest. |
 //! | `ticklot_unknown_total` | counter | Messages of a kind that is not read. |
 //! | `ticklot_unrequested_total` | counter | Messages of what is not desired: dropped. |
 //! | `ticklot_late_frames_total` | counter | Frames that came when no connection was open: dropped. |
@@ -51,7 +53,7 @@ const fn metric(name: &'static str, what: &'static str) -> Metric {
 }
 
 /// The counters that come of [`Stats`], in the order of [`counts`].
-const COUNTERS: [Metric; 17] = [
+const COUNTERS: [Metric; 19] = [
     metric(
         "ticklot_frames_total",
         "Frames received, without those of the protocol itself.",
@@ -73,6 +75,14 @@ const COUNTERS: [Metric; 17] = [
     metric(
         "ticklot_bad_lines_total",
         "Lines that could not be read or applied.",
+    ),
+    metric(
+        "ticklot_template_path_total",
+        "Order books in another shape than the venue documents, read by a learnt template.",
+    ),
+    metric(
+        "ticklot_general_path_total",
+        "Order books decoded on the general path, the slowest.",
     ),
     metric(
         "ticklot_unknown_total",
@@ -151,6 +161,8 @@ fn counts(stats: &Stats) -> [u64; COUNTERS.len()] {
         stats.deltas,
         stats.repeated,
         stats.bad_lines,
+        stats.template_path,
+        stats.general_path,
         stats.unknown,
         stats.unrequested,
         stats.late,

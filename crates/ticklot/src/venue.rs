@@ -15,7 +15,7 @@ use ticklot_book::Side;
 use ticklot_book::{
     self as book, BookError, BookRef, Epoch, Gap, Ids, Level, Nanos, Outcome, Scale, State,
 };
-use ticklot_frame::{Decimal, DecodeError, ErrorKind, Trade, UnixMillis, VenueName};
+use ticklot_frame::{Decimal, DecodeError, DecodePath, ErrorKind, Trade, UnixMillis, VenueName};
 
 use crate::books::{BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
 use crate::event::{
@@ -309,6 +309,10 @@ pub struct Stats {
     pub repeated: u64,
     /// Lines that could not be read or applied.
     pub bad_lines: u64,
+    /// Order books in another shape than the venue documents, which was learnt from earlier ones.
+    pub template_path: u64,
+    /// Order books that were decoded on the general path, the slowest: their shape changes from message to message.
+    pub general_path: u64,
     /// Messages of a kind that is not read.
     pub unknown: u64,
     /// Messages of topics that are not subscribed to, or no longer: dropped.
@@ -525,6 +529,15 @@ impl<H: ?Sized> Context<'_, H> {
     /// A message was decoded.
     pub fn count_message(&mut self) {
         self.stats.messages += 1;
+    }
+
+    /// An order book was decoded on this path.
+    pub fn count_path(&mut self, path: DecodePath) {
+        match path {
+            DecodePath::Template => self.stats.template_path += 1,
+            DecodePath::General => self.stats.general_path += 1,
+            _ => {}
+        }
     }
 
     /// A message was dropped, since its topic is not subscribed to.

@@ -9,6 +9,7 @@ use crate::error::{DecodeError, Fault, VenueName};
 use crate::iso_time::IsoTime;
 use crate::json::{Value, read_fields};
 use crate::levels::{LevelSpace, Levels};
+use crate::scan::DecodePath;
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 
 /// The order book of one outcome (`orderbook_update`, or an element of the REST array): a snapshot,
@@ -35,11 +36,18 @@ pub struct OrderBook<'a> {
     pub last_side: Option<TradeSide>,
     /// When the message was sent. None for a book by REST.
     pub sent: Option<UnixMillis>,
+    /// How the decoder read it.
+    pub path: DecodePath,
     levels: Levels<'a>,
 }
 
 impl<'a> OrderBook<'a> {
-    pub(super) fn scanned(line: &'a [u8], found: &ScannedBook<'a>, space: &'a LevelSpace) -> Self {
+    pub(super) fn scanned(
+        line: &'a [u8],
+        found: &ScannedBook<'a>,
+        space: &'a LevelSpace,
+        path: DecodePath,
+    ) -> Self {
         let levels = space.scanned(line, found.places);
         Self {
             market_id: found.market_id,
@@ -50,6 +58,7 @@ impl<'a> OrderBook<'a> {
             last_price: found.last_price,
             last_side: found.last_side,
             sent: found.sent,
+            path,
             levels,
         }
     }
@@ -122,6 +131,7 @@ fn book<'a>(
         last_price: last_price.read(Value::decimal),
         last_side: last_side.read(Value::trade_side),
         sent,
+        path: DecodePath::General,
         levels,
     })
 }

@@ -13,7 +13,7 @@ use super::scan::{self, ScannedBook};
 use crate::error::{DecodeError, Fault, VenueName};
 use crate::json::{MAX_LINE, Parser, Value, read_fields};
 use crate::levels::LevelSpace;
-use crate::scan::{Scan, Scanner};
+use crate::scan::{DecodePath, Scan, Scanner};
 use crate::template::{Members, Templates};
 use crate::units::{Scales, TradeSide, UnixMillis};
 
@@ -154,7 +154,7 @@ impl Decoder {
         if scanner.is_on() && line.len() <= MAX_LINE {
             let sides = space.levels.sides();
             if let Some(found) = scan::order_book(line, scanner, scales, sides) {
-                let book = OrderBook::scanned(line, &found, &space.levels);
+                let book = OrderBook::scanned(line, &found, &space.levels, DecodePath::Scanner);
                 return Ok(Message::OrderBook(book));
             }
             if let Some(message) = scan::message(line) {
@@ -166,7 +166,7 @@ impl Decoder {
             }
         }
         if let Some(found) = by_template(line, templates, space, scales) {
-            let book = OrderBook::scanned(line, &found, &space.levels);
+            let book = OrderBook::scanned(line, &found, &space.levels, DecodePath::Template);
             return Ok(Message::OrderBook(book));
         }
         parser

@@ -12,7 +12,7 @@ use super::scan::{self, Other, Wrap};
 use crate::error::{DecodeError, ErrorKind, Fault, Skipped, SkippedItems, VenueName};
 use crate::json::{Extra, MAX_LINE, Parser, Slot, Value, read_fields};
 use crate::levels::{LevelSpace, Levels, ListPlaces};
-use crate::scan::{Repeats, Scan, Scanner};
+use crate::scan::{DecodePath, Repeats, Scan, Scanner};
 use crate::template::Templates;
 use crate::units::{Trade, UnixMillis};
 
@@ -117,6 +117,8 @@ pub struct OrderBook<'a> {
     pub trades: &'a [Trade],
     /// The trades that were left out, since a field of theirs could not be read, or the whole list, if it is no list.
     pub skipped: Option<&'a Skipped>,
+    /// How the decoder read it.
+    pub path: DecodePath,
     levels: Levels<'a>,
 }
 
@@ -230,13 +232,21 @@ impl Decoder {
         } else {
             space.levels.starts_at(0);
             if let Some(lists) = scanned(frame, Wrap::Plain, scanner, space) {
-                return Ok(Message::OrderBook(space.order_book(frame, lists)));
+                return Ok(Message::OrderBook(space.order_book(
+                    frame,
+                    lists,
+                    DecodePath::Scanner,
+                )));
             }
             if let Some(other) = scanned_other(frame, Wrap::Plain, scanner, space) {
                 return Ok(space.other(other));
             }
             if let Some(lists) = by_template(frame, templates, space) {
-                return Ok(Message::OrderBook(space.order_book(frame, lists)));
+                return Ok(Message::OrderBook(space.order_book(
+                    frame,
+                    lists,
+                    DecodePath::Template,
+                )));
             }
             parser.parse(frame, |root| {
                 let message = plain(root, space)?;
@@ -287,13 +297,19 @@ impl fmt::Debug for Decoder {
 
 impl Space {
     /// The order book that the scanner has read from `text`.
-    fn order_book<'a>(&'a self, text: &'a [u8], lists: ListPlaces) -> OrderBook<'a> {
+    fn order_book<'a>(
+        &'a self,
+        text: &'a [u8],
+        lists: ListPlaces,
+        path: DecodePath,
+    ) -> OrderBook<'a> {
         let levels = self.levels.scanned(text, lists);
         OrderBook {
             bids: levels.bids,
             asks: levels.asks,
             trades: self.trades.items(),
             skipped: None,
+            path,
             levels,
         }
     }
@@ -360,13 +376,21 @@ fn socket_io<'a>(
         Packet::Event { json, .. } => {
             space.levels.starts_at(json.offset);
             if let Some(lists) = scanned(json.text, Wrap::Event, scanner, space) {
-                return Ok(Message::OrderBook(space.order_book(json.text, lists)));
+                return Ok(Message::OrderBook(space.order_book(
+                    json.text,
+                    lists,
+                    DecodePath::Scanner,
+                )));
             }
             if let Some(other) = scanned_other(json.text, Wrap::Event, scanner, space) {
                 return Ok(space.other(other));
             }
             if let Some(lists) = by_template(json.text, templates, space) {
-                return Ok(Message::OrderBook(space.order_book(json.text, lists)));
+                return Ok(Message::OrderBook(space.order_book(
+                    json.text,
+                    lists,
+                    DecodePath::Template,
+                )));
             }
             return parse(json, parser, |root| {
                 let message = event(root, space)?;
@@ -558,6 +582,7 @@ fn order_book<'a>(payload: Value<'_, 'a>, space: &'a mut Space) -> Result<OrderB
         asks: levels.asks,
         trades: trade_space,
         skipped: skipped.as_ref(),
+        path: DecodePath::General,
         levels,
     })
 }

@@ -99,6 +99,18 @@ pub enum Scan {
     Off,
 }
 
+/// The path of a decoder that read an order book. The book is the same whichever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DecodePath {
+    /// The fastest: the message has the order of keys and the spacing of the venue's documentation.
+    Scanner,
+    /// The message has the shape of an earlier one, from which it was learnt.
+    Template,
+    /// The slowest, for any JSON.
+    General,
+}
+
 impl Scan {
     /// What this choice comes to on this processor: `AVX-512`, `AVX2`, `portable` or `off`.
     #[must_use]

@@ -383,7 +383,7 @@ fn ambiguous_messages_are_not_learnt() {
 /// A side may be empty, and the trades may be, or null; and a string may come first.
 #[test]
 fn lists_may_be_empty() {
-    let level = |n: usize| format!(r#"{{"lots": {n}, "ticks": {n}}}"#);
+    let level = |n: usize| format!(r#"{{"lots": {n}, "ticks": {n} }}"#);
     let trade =
         |n: usize| format!(r#"{{"side": "SELL", "ticks": {n}, "created": {n}, "lots": 7}}"#);
     let book = |asks: usize, bids: usize, trades: &str| {

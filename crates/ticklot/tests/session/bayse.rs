@@ -220,6 +220,19 @@ fn a_subscription_that_the_server_ends_again_and_again_is_not_hammered() {
 }
 
 #[test]
+fn paths_of_order_books_are_counted() {
+    let mut bench = follow(Bayse::any(), &[]);
+    bench.open();
+    let level = r#"{"price": 0.5, "quantity": 7}, {"price": 0.4, "quantity": 7}"#;
+    let spaced = bayse_book("m", "yes").replace(r#"{"price":0.6,"quantity":5}"#, level);
+    for frame in [&spaced; 3] {
+        bench.frame(frame);
+    }
+    let stats = bench.session.stats();
+    assert_eq!((stats.template_path, stats.general_path), (2, 1));
+}
+
+#[test]
 fn a_rate_limit_error_slows_down_and_loses_nothing() {
     let mut bench = follow(
         Bayse::markets().patience(Duration::from_secs(600)),

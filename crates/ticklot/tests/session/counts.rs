@@ -61,6 +61,26 @@ fn there_is_something_to_send_until_it_was_sent() {
     assert!(!bench.session.has_outgoing(bench.now));
 }
 
+/// Another shape than the documented one is learnt from the first message that has it.
+#[test]
+fn paths_of_order_books_are_counted() {
+    let levels = r#"[{"lots": 1, "ticks": 10}, {"lots": 2, "ticks": 9}]"#;
+    let spaced = format!(r#"{{"orderBook": {{"asks": [], "bids": {levels}}}}}"#);
+    let mut bench = jayx(Envelope::Plain);
+    bench.open();
+    for (frame, expected) in [
+        (PLAIN_BOOK, (0, 0)),
+        (&spaced, (0, 1)),
+        (&spaced, (1, 1)),
+        (&spaced, (2, 1)),
+        (PLAIN_BOOK, (2, 1)),
+    ] {
+        bench.frame(frame);
+        let stats = bench.session.stats();
+        assert_eq!((stats.template_path, stats.general_path), expected);
+    }
+}
+
 #[test]
 fn a_skipped_frame_is_numbered() {
     let mut bench = jayx(Envelope::Plain);

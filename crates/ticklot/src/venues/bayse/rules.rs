@@ -272,6 +272,7 @@ impl Bayse {
         let connection = context.connection();
         match &message {
             Message::OrderBook(update) => {
+                context.count_path(update.path);
                 let mut target = Target {
                     outcomes,
                     desired,

@@ -227,6 +227,7 @@ impl JayX {
         let flow = match &message {
             Message::OrderBook(update) => match self.book {
                 Some(id) => {
+                    context.count_path(update.path);
                     let flow = order_book(id, update, (text, line), context);
                     match self.book_by {
                         Some(_) if flow.is_continue() => self.book_arrived(id, context),
