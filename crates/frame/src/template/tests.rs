@@ -464,6 +464,8 @@ fn decimals_end_within_the_masks() {
         let fits = usize::from(before + digits < 64);
         let texts = [book("1", "total"), book(&total, "total")];
         assert_eq!(alike(&texts), (0, fits), "{digits}");
+        let texts = [book("1", "total"), book(&format!("0{total}"), "total")];
+        assert_eq!(alike(&texts), (0, 0), "{digits}");
     }
     let texts = [book("1", "total"), book("01", "totaI"), book("1", "totaI")];
     assert_eq!(alike(&texts), (0, 0));
