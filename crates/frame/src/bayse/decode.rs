@@ -259,8 +259,7 @@ fn by_template<'a>(
     scales: &(impl Scales + ?Sized),
 ) -> Option<ScannedBook<'a>> {
     let scale = |members: &Members<'_>| layout::market(members).map(|market| scales.scale(market));
-    let found = templates.read_decimals(line, &mut space.levels, scale)?;
-    layout::order_book(&found)
+    templates.read_decimals(line, &mut space.levels, scale, layout::order_book)
 }
 
 fn message<'a>(

@@ -183,13 +183,14 @@ impl Templates {
     }
 
     /// Reads a message whose levels are decimals. `scale` is that of the market which the members name, as far as they
-    /// are read.
-    pub(crate) fn read_decimals<'t>(
+    /// are read; `message` makes the message of all of them, if it can.
+    pub(crate) fn read_decimals<'t, M>(
         &mut self,
         text: &'t [u8],
         space: &mut LevelSpace,
         scale: impl Fn(&Members<'_>) -> Option<Scale>,
-    ) -> Option<Found<'t>> {
+        message: impl FnOnce(&Found<'t>) -> Option<M>,
+    ) -> Option<M> {
         let template = &self.template;
         if template.steps.is_empty() {
             return None;
@@ -198,7 +199,8 @@ impl Templates {
         let is_guess = Cell::new(false);
         let levels = |members: &Members<'_>| {
             let known = scale(members);
-            is_guess.set(known.is_none());
+            // The other side may follow the market's name.
+            is_guess.set(is_guess.get() | known.is_none());
             Decimals(known.unwrap_or(guess))
         };
         let mut found = template.read(text, levels, space, &mut Vec::new());
@@ -209,7 +211,9 @@ impl Templates {
                 found = template.read(text, |_| Decimals(own), space, &mut Vec::new());
             }
         }
-        found.inspect(|_| self.fitted())
+        let message = message(&found?)?;
+        self.fitted();
+        Some(message)
     }
 
     fn fitted(&mut self) {

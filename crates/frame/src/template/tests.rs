@@ -152,10 +152,21 @@ fn bayse_by_any_constant_shape() {
     }
 }
 
-/// Markets of different scales that are named behind their levels.
+/// Markets of different scales that are named behind their levels, or between the two sides.
 #[test]
 fn each_market_keeps_its_scale() {
-    let texts = texts(Wire::Bayse, levels_first);
+    let between = |text: &str| {
+        let text = levels_first(text);
+        let (bids, asks) = text.split_once(",\"asks\":").unwrap();
+        let (asks, ids) = asks.split_once(",\"marketId\"").unwrap();
+        let (ids, tail) = ids.split_once("}}").unwrap();
+        format!("{bids},\"marketId\"{ids},\"asks\":{asks}}}}}{tail}")
+    };
+    check_scales(&texts(Wire::Bayse, levels_first));
+    check_scales(&texts(Wire::Bayse, between));
+}
+
+fn check_scales(texts: &[String]) {
     let [mut fast, mut plain] = [Scan::Best, Scan::Off].map(bayse::Decoder::with_scan);
     for (at, text) in texts.iter().enumerate() {
         let text = match at % 3 {
