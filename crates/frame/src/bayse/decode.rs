@@ -120,7 +120,7 @@ impl Decoder {
         Self {
             scanner: Scanner::new(scan),
             parser: Parser::new(),
-            templates: Templates::new(scan),
+            templates: Templates::new(),
             space: Space::default(),
         }
     }
@@ -164,15 +164,17 @@ impl Decoder {
                 let markets = space.prices.markets();
                 return Ok(Message::PriceUpdate(PriceUpdate { markets, ..update }));
             }
-        }
-        if let Some(found) = by_template(line, templates, space, scales) {
-            let book = OrderBook::scanned(line, &found, &space.levels, DecodePath::Template);
-            return Ok(Message::OrderBook(book));
+            if let Some(found) = by_template(line, templates, space, scales) {
+                let book = OrderBook::scanned(line, &found, &space.levels, DecodePath::Template);
+                return Ok(Message::OrderBook(book));
+            }
         }
         parser
             .parse(line, |root| {
                 let message = message(root, space, scales)?;
-                if let Message::OrderBook(book) = &message {
+                if let Message::OrderBook(book) = &message
+                    && scanner.is_on()
+                {
                     let scale = scales.scale(book.market_id);
                     templates.learn::<OrderBookLayout>(&root, line, scale);
                 }
@@ -228,14 +230,6 @@ impl Decoder {
             outcome_id: None,
         };
         self.parser.parse(line, book::subject).unwrap_or(unknown)
-    }
-}
-
-#[cfg(test)]
-impl Decoder {
-    /// How many messages a template has fitted.
-    pub(crate) fn fitted(&self) -> usize {
-        self.templates.fitted
     }
 }
 

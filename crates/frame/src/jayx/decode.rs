@@ -185,7 +185,7 @@ impl Decoder {
             envelope,
             scanner: Scanner::new(scan),
             parser: Parser::new(),
-            templates: [scan; 2].map(Templates::new),
+            templates: [Templates::new(), Templates::new()],
             space: Space::default(),
         }
     }
@@ -232,25 +232,19 @@ impl Decoder {
         } else {
             space.levels.starts_at(0);
             if let Some(lists) = scanned(frame, Wrap::Plain, scanner, space) {
-                return Ok(Message::OrderBook(space.order_book(
-                    frame,
-                    lists,
-                    DecodePath::Scanner,
-                )));
+                let book = space.order_book(frame, lists, DecodePath::Scanner);
+                return Ok(Message::OrderBook(book));
             }
             if let Some(other) = scanned_other(frame, Wrap::Plain, scanner, space) {
                 return Ok(space.other(other));
             }
-            if let Some(lists) = by_template(frame, templates, space) {
-                return Ok(Message::OrderBook(space.order_book(
-                    frame,
-                    lists,
-                    DecodePath::Template,
-                )));
+            if let Some(lists) = by_template(frame, scanner, templates, space) {
+                let book = space.order_book(frame, lists, DecodePath::Template);
+                return Ok(Message::OrderBook(book));
             }
             parser.parse(frame, |root| {
                 let message = plain(root, space)?;
-                learn(&message, &root, frame, templates);
+                learn(&message, &root, frame, scanner, templates);
                 Ok(message)
             })
         };
@@ -273,14 +267,6 @@ impl Decoder {
     }
 }
 
-#[cfg(test)]
-impl Decoder {
-    /// How many messages a template has fitted.
-    pub(crate) fn fitted(&self) -> usize {
-        self.templates.iter().map(|it| it.fitted).sum()
-    }
-}
-
 impl Default for Decoder {
     fn default() -> Self {
         Self::new(Envelope::default())
@@ -296,7 +282,7 @@ impl fmt::Debug for Decoder {
 }
 
 impl Space {
-    /// The order book that the scanner has read from `text`.
+    /// The order book that the scanner or a template has read from `text`.
     fn order_book<'a>(
         &'a self,
         text: &'a [u8],
@@ -314,27 +300,13 @@ impl Space {
         }
     }
 
-    /// Another message that it has read.
+    /// Another message that was read without the general path.
     fn other<'a>(&'a self, other: Other<'a>) -> Message<'a> {
         match other {
             Other::Kline(kline) => Message::Kline(kline),
             Other::Positions => Message::Positions(self.account.positions()),
             Other::OpenOrders => Message::OpenOrders(self.account.open_orders()),
         }
-    }
-}
-
-/// An order book in the shape of those before it.
-fn by_template(text: &[u8], templates: &mut Templates, space: &mut Space) -> Option<ListPlaces> {
-    let Space { levels, trades, .. } = space;
-    let found = templates.read_whole(text, levels, trades)?;
-    Some(found.places)
-}
-
-/// Learns the shape of an order book that the general path has read.
-fn learn(message: &Message<'_>, root: &Value<'_, '_>, text: &[u8], templates: &mut Templates) {
-    if matches!(message, Message::OrderBook(book) if book.skipped.is_none()) {
-        templates.learn::<OrderBookLayout>(root, text, Scale::UNIT);
     }
 }
 
@@ -365,6 +337,35 @@ fn scanned_other<'a>(
     scan::message(text, wrap, &mut space.account)
 }
 
+/// An order book in the shape of those before it, as above.
+fn by_template(
+    text: &[u8],
+    scanner: &Scanner,
+    templates: &mut Templates,
+    space: &mut Space,
+) -> Option<ListPlaces> {
+    if !scanner.is_on() || text.len() > MAX_LINE {
+        return None;
+    }
+    let Space { levels, trades, .. } = space;
+    let found = templates.read_whole(text, levels, trades)?;
+    Some(found.places)
+}
+
+/// Learns the shape of an order book that the general path has read.
+fn learn(
+    message: &Message<'_>,
+    root: &Value<'_, '_>,
+    text: &[u8],
+    scanner: &Scanner,
+    templates: &mut Templates,
+) {
+    let is_whole = matches!(message, Message::OrderBook(book) if book.skipped.is_none());
+    if is_whole && scanner.is_on() {
+        templates.learn::<OrderBookLayout>(root, text, Scale::UNIT);
+    }
+}
+
 fn socket_io<'a>(
     frame: &'a [u8],
     scanner: &mut Scanner,
@@ -376,25 +377,19 @@ fn socket_io<'a>(
         Packet::Event { json, .. } => {
             space.levels.starts_at(json.offset);
             if let Some(lists) = scanned(json.text, Wrap::Event, scanner, space) {
-                return Ok(Message::OrderBook(space.order_book(
-                    json.text,
-                    lists,
-                    DecodePath::Scanner,
-                )));
+                let book = space.order_book(json.text, lists, DecodePath::Scanner);
+                return Ok(Message::OrderBook(book));
             }
             if let Some(other) = scanned_other(json.text, Wrap::Event, scanner, space) {
                 return Ok(space.other(other));
             }
-            if let Some(lists) = by_template(json.text, templates, space) {
-                return Ok(Message::OrderBook(space.order_book(
-                    json.text,
-                    lists,
-                    DecodePath::Template,
-                )));
+            if let Some(lists) = by_template(json.text, scanner, templates, space) {
+                let book = space.order_book(json.text, lists, DecodePath::Template);
+                return Ok(Message::OrderBook(book));
             }
             return parse(json, parser, |root| {
                 let message = event(root, space)?;
-                learn(&message, &root, json.text, templates);
+                learn(&message, &root, json.text, scanner, templates);
                 Ok(message)
             });
         }

@@ -42,8 +42,8 @@
 //! Whole messages only. At the first byte that is not as expected (another order of keys, a space,
 //! an escape, a field more, an exponent, a sign, a number of more than sixteen digits; outside order books of
 //! more than eighteen digits, or 32 bytes with a point) the scanner gives the line back, as if it had not seen it,
-//! and a [template](crate::template) or the general path decodes it from its start. So no error is ever made here: a line that is refused, is refused
-//! by the general path.
+//! and a [template](crate::template) or the general path decodes it from its start. So no error is ever made here: the
+//! general path refuses a line that is refused.
 //!
 //! # UTF-8
 //! is checked once on either path: by simd-json on the general one; here every byte is compared
@@ -68,7 +68,9 @@ mod table;
 
 pub(crate) use cursor::{Cursor, is_at};
 pub(crate) use form::Form;
-pub(crate) use isa::{Isa, MAX_RUN, NO_POINT, eight};
+#[cfg(any(test, not(target_arch = "x86_64")))]
+pub(crate) use isa::Classes;
+pub(crate) use isa::{Isa, MAX_RUN, NO_POINT, Portable, eight, leading_digits};
 pub(crate) use parts::Part;
 pub(crate) use raw::Three;
 pub(crate) use recipe::Recipe;
@@ -76,7 +78,6 @@ pub(crate) use repeat::Repeats;
 pub(crate) use runs::Numbers;
 pub(crate) use side::{Formed, Known, Lanes, Shape};
 
-use isa::Portable;
 #[cfg(target_arch = "x86_64")]
 use raw::{avx2::Avx2, avx512::Avx512, patterns::Patterns};
 use runs::Runs;

@@ -17,9 +17,9 @@ const MAX_STEPS: usize = 64;
 const MAX_KEYS: usize = 8;
 
 impl Template {
-    /// Becomes the template of a message, whose text is `text`; an empty one if that would fit no other message.
-    /// Allocates only to grow.
-    pub(super) fn learn<L: Layout>(&mut self, root: &Value<'_, '_>, text: &[u8]) {
+    /// Becomes the template of a message, whose text is `text`. False if it would fit no other message: it is of no use
+    /// then. Allocates only to grow.
+    pub(super) fn learn<L: Layout>(&mut self, root: &Value<'_, '_>, text: &[u8]) -> bool {
         self.steps.clear();
         self.text.clear();
         (self.levels, self.trades) = (None, None);
@@ -31,9 +31,7 @@ impl Template {
         let is_learnt = learner
             .value::<L>(root, [""; MAX_KEYS], 0)
             .and_then(|()| learner.text_to(text.len()));
-        if is_learnt.is_none() || !self.is_unambiguous() {
-            self.steps.clear();
-        }
+        is_learnt.is_some() && self.is_unambiguous()
     }
 
     /// Whether it has each part once. Where a venue may put a part in two places, the general path decides.

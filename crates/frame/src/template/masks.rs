@@ -1,6 +1,8 @@
 //! Which bytes of a window are digits, and which are points.
 
 use super::window::WINDOW;
+#[cfg(any(test, not(target_arch = "x86_64")))]
+use crate::scan::{Classes, Isa, Portable};
 
 /// The last offset that the masks have a bit for.
 pub(super) const LAST_BIT: usize = 63;
@@ -65,15 +67,9 @@ pub(super) use portable as masks;
 /// The same with plain arithmetic.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 pub(super) fn portable(window: &[u8; WINDOW]) -> Masks {
-    let mut masks = Masks {
-        digits: 0,
-        points: 0,
-    };
-    for (at, byte) in window[..64].iter().enumerate() {
-        masks.digits |= u64::from(byte.is_ascii_digit()) << at;
-        masks.points |= u64::from(*byte == b'.') << at;
-    }
-    masks
+    let (blocks, _) = window.as_chunks::<64>();
+    let Classes { digits, points, .. } = Portable.classes::<true>(&blocks[0]);
+    Masks { digits, points }
 }
 
 #[cfg(test)]

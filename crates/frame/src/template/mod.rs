@@ -50,9 +50,9 @@ use ticklot_book::{Level, Scale, Side};
 
 use self::rows::{Decimals, ReadLevel, Row, TradeRow, Whole, read_levels, read_trades};
 use self::window::Text;
-use crate::json::{MAX_LINE, Value};
+use crate::json::Value;
 use crate::levels::{LevelSpace, ListPlaces, SideSpace};
-use crate::scan::{Cursor, Repeats, Scan};
+use crate::scan::{Cursor, Repeats};
 use crate::units::Trade;
 
 /// The most messages that the general path reads between two that are learnt.
@@ -93,24 +93,18 @@ pub(crate) struct Templates {
     template: Template,
     /// The one to be learnt.
     next: Template,
-    is_on: bool,
-    /// Whether it has fitted a message since it was learnt.
-    has_fitted: bool,
     /// How many more messages the general path reads before another one is learnt.
     pause: u32,
     /// The last such number.
     last_pause: u32,
     /// The scale of the last message: a guess for one that names its market behind its levels.
     scale: Scale,
-    /// How many messages fitted.
-    #[cfg(test)]
-    pub(crate) fitted: usize,
 }
 
 /// What a venue's order books look like.
 #[derive(Debug, Default)]
 struct Template {
-    /// Empty when no message fits.
+    /// Empty before anything is learnt.
     steps: Vec<Step>,
     /// The text of all steps, in order.
     text: Vec<u8>,
@@ -150,18 +144,14 @@ pub(crate) struct Found<'t> {
 }
 
 impl Templates {
-    /// None is known yet. Without a scanner none ever is: every message goes the general way then.
-    pub(crate) fn new(scan: Scan) -> Self {
+    /// None is known yet.
+    pub(crate) fn new() -> Self {
         Self {
             template: Template::default(),
             next: Template::default(),
-            is_on: scan != Scan::Off,
-            has_fitted: false,
             pause: 0,
             last_pause: 0,
             scale: Scale::UNIT,
-            #[cfg(test)]
-            fitted: 0,
         }
     }
 
@@ -172,12 +162,8 @@ impl Templates {
         space: &mut LevelSpace,
         trades: &mut Repeats<Trade>,
     ) -> Option<Found<'t>> {
-        if self.template.steps.is_empty() {
-            return None;
-        }
-        let found = self
-            .template
-            .read(text, |_| Whole, space, trades.otherwise())?;
+        let template = self.template.known()?;
+        let found = template.read(text, |_| Whole, space, trades.otherwise())?;
         self.fitted();
         Some(found)
     }
@@ -191,10 +177,7 @@ impl Templates {
         scale: impl Fn(&Members<'_>) -> Option<Scale>,
         message: impl FnOnce(&Found<'t>) -> Option<M>,
     ) -> Option<M> {
-        let template = &self.template;
-        if template.steps.is_empty() {
-            return None;
-        }
+        let template = self.template.known()?;
         let guess = self.scale;
         let is_guess = Cell::new(false);
         let levels = |members: &Members<'_>| {
@@ -217,28 +200,17 @@ impl Templates {
     }
 
     fn fitted(&mut self) {
-        self.has_fitted = true;
-        #[cfg(test)]
-        {
-            self.fitted += 1;
-        }
+        (self.pause, self.last_pause) = (0, 0);
     }
 
     /// The general path has read an order book, of this scale: its shape is learnt, less and less often while none fits.
     pub(crate) fn learn<L: Layout>(&mut self, root: &Value<'_, '_>, text: &[u8], scale: Scale) {
-        if !self.is_on {
-            return;
-        }
         self.scale = scale;
-        if self.has_fitted {
-            (self.has_fitted, self.pause, self.last_pause) = (false, 0, 0);
-        }
         if self.pause > 0 {
             self.pause -= 1;
             return;
         }
-        self.next.learn::<L>(root, text);
-        if !self.next.steps.is_empty() {
+        if self.next.learn::<L>(root, text) {
             std::mem::swap(&mut self.template, &mut self.next);
         }
         self.last_pause = (2 * self.last_pause + 1).min(MAX_PAUSE);
@@ -247,7 +219,12 @@ impl Templates {
 }
 
 impl Template {
-    /// Reads a message into `space` and `trades`. `levels` is asked for each side how its levels are read, with the
+    /// It, unless nothing was learnt yet.
+    fn known(&self) -> Option<&Self> {
+        (!self.steps.is_empty()).then_some(self)
+    }
+
+    /// Reads a message into `space` and `trades`, which are empty. `levels` is asked for each side how its levels are read, with the
     /// members before it.
     fn read<'t, R: ReadLevel>(
         &self,
@@ -256,14 +233,10 @@ impl Template {
         space: &mut LevelSpace,
         trades: &mut Vec<Trade>,
     ) -> Option<Found<'t>> {
-        if bytes.len() > MAX_LINE {
-            return None;
-        }
         let text = Text::new(bytes);
         let sides: [&mut Vec<Level>; 2] = space.sides().map(SideSpace::levels_mut);
         let mut starts = [0; 2];
         let mut members = [None; MEMBERS];
-        trades.clear();
         let (mut at, mut literals) = (0, &*self.text);
         for step in &self.steps {
             match *step {

@@ -1,6 +1,7 @@
 //! Numbers, eight digits at a time in a general register.
 
 use super::window::{WINDOW, two_words, word};
+use crate::scan::{eight, leading_digits};
 
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 const ZEROS: u64 = ONES * b'0' as u64;
@@ -29,23 +30,13 @@ pub(super) fn integer(window: &[u8; WINDOW], at: usize) -> Integer {
 /// The same, of up to 16 digits.
 #[inline(always)]
 pub(super) fn long_integer(window: &[u8; WINDOW], at: usize) -> Integer {
-    let first = integer(window, at);
-    if first.len < 8 {
-        return first;
-    }
-    let digits = two_words(window, at)[1] ^ ZEROS;
-    let bits = bits_of_digits(digits);
-    let len = bits as usize / 8;
-    // Without a digit more the shift by 64 bits is none.
-    let rest = if len == 0 {
-        0
-    } else {
-        eight(digits.wrapping_shl(64 - bits))
-    };
+    let [first, second] = two_words(window, at);
+    let (value, len) = leading_digits(u128::from(second) << 64 | u128::from(first));
+    let leading_zero = first & 0xff == u64::from(b'0');
     Integer {
-        value: first.value * POWERS[len] + rest,
-        len: 8 + len,
-        bad: first.bad,
+        value,
+        len,
+        bad: (len == 0) | (leading_zero & (len > 1)),
     }
 }
 
@@ -66,16 +57,6 @@ fn bits_of_digits(word: u64) -> u32 {
     // 0x76 carries every value from ten on into the top bit. Only a byte that is no digit itself carries into the next.
     let others = (word.wrapping_add(ONES * 0x76) | word) & TOPS;
     others.trailing_zeros() & !7
-}
-
-/// The value of eight digits, the first in the lowest byte: digits are joined to pairs, those to fours, those to eight.
-#[inline(always)]
-pub(super) fn eight(digits: u64) -> u64 {
-    const PAIRS: u64 = 0x0000_00ff_0000_00ff;
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-    let first = (pairs & PAIRS).wrapping_mul(100 + (1_000_000 << 32));
-    let second = (pairs >> 16 & PAIRS).wrapping_mul(1 + (10_000 << 32));
-    first.wrapping_add(second) >> 32
 }
 
 /// A decimal number of up to eight bytes: its digits without the point, and how many stand behind the point.

@@ -1,14 +1,10 @@
 use ticklot_book::Scale;
-use ticklot_sim::pool::{BAYSE_SCALE, Pool, Shape, Wire};
+use ticklot_sim::pool::{self, BAYSE_SCALE, Pool, Shape, Wire};
 
-use crate::Scan;
-use crate::{bayse, jayx};
+use crate::{DecodePath, Scan, bayse, jayx};
 
-/// The spaces of Python's `json.dumps`.
 fn spaced(text: &str) -> String {
-    text.replace(",\"", ", \"")
-        .replace("\":", "\": ")
-        .replace("},{", "}, {")
+    String::from_utf8(pool::spaced(text.as_bytes())).unwrap()
 }
 
 /// Spaces inside of the braces, too.
@@ -62,25 +58,84 @@ fn texts(wire: Wire, write: impl Fn(&str) -> String) -> Vec<String> {
     pool.frames().iter().map(text).collect()
 }
 
-/// What a decoder makes of a line, to compare.
-fn jayx_shown(decoder: &mut jayx::Decoder, frame: &[u8]) -> String {
-    match decoder.decode(frame) {
-        Ok(jayx::Message::OrderBook(book)) => {
-            format!("{:?} {:?} {:?}", book.bids, book.asks, book.trades)
+/// A decoder of either venue.
+trait Decode {
+    /// What it makes of a line, to compare; and of an order book, by which path.
+    fn shown(&mut self, line: &[u8]) -> (String, Option<DecodePath>);
+}
+
+impl Decode for jayx::Decoder {
+    fn shown(&mut self, line: &[u8]) -> (String, Option<DecodePath>) {
+        match self.decode(line) {
+            Ok(jayx::Message::OrderBook(book)) => {
+                let shown = format!("{:?} {:?} {:?}", book.bids, book.asks, book.trades);
+                (shown, Some(book.path))
+            }
+            other => (format!("{other:?}"), None),
         }
-        other => format!("{other:?}"),
     }
 }
 
-fn bayse_shown(decoder: &mut bayse::Decoder, line: &[u8]) -> String {
-    match decoder.decode(line, &scale) {
-        Ok(bayse::Message::OrderBook(book)) => {
-            let ids = (book.market_id, book.outcome_id);
-            let last = (book.last_price, book.last_side);
-            let times = (book.timestamp, book.sent);
-            format!("{ids:?} {last:?} {times:?} {:?} {:?}", book.bids, book.asks)
+impl Decode for bayse::Decoder {
+    fn shown(&mut self, line: &[u8]) -> (String, Option<DecodePath>) {
+        match self.decode(line, &scale) {
+            Ok(bayse::Message::OrderBook(book)) => {
+                let ids = (book.market_id, book.outcome_id);
+                let last = (book.last_price, book.last_side);
+                let times = (book.timestamp, book.sent);
+                let (bids, asks) = (book.bids, book.asks);
+                let shown = format!("{ids:?} {last:?} {times:?} {bids:?} {asks:?}");
+                (shown, Some(book.path))
+            }
+            other => (format!("{other:?}"), None),
         }
-        other => format!("{other:?}"),
+    }
+}
+
+/// A decoder with templates, and one that takes the general path only.
+struct Pair<D> {
+    fast: D,
+    plain: D,
+    /// How many messages a template has fitted.
+    fitted: usize,
+}
+
+fn jayx(envelope: jayx::Envelope) -> Pair<jayx::Decoder> {
+    Pair::new(|scan| jayx::Decoder::with_scan(envelope, scan))
+}
+
+fn bayse() -> Pair<bayse::Decoder> {
+    Pair::new(bayse::Decoder::with_scan)
+}
+
+impl<D: Decode> Pair<D> {
+    fn new(decoder: impl Fn(Scan) -> D) -> Self {
+        Self {
+            fast: decoder(Scan::Best),
+            plain: decoder(Scan::Off),
+            fitted: 0,
+        }
+    }
+
+    /// Decodes a line by both, alike. Returns what they make of it.
+    fn check(&mut self, line: impl AsRef<[u8]>) -> String {
+        let line = line.as_ref();
+        let (shown, path) = self.fast.shown(line);
+        let (expected, plain_path) = self.plain.shown(line);
+        assert_eq!(shown, expected, "{}", String::from_utf8_lossy(line));
+        assert!(matches!(plain_path, None | Some(DecodePath::General)));
+        self.fitted += usize::from(path == Some(DecodePath::Template));
+        shown
+    }
+
+    /// Order books of one shape: the first one is learnt, and another one when there are trades.
+    fn check_shape(&mut self, texts: &[String]) {
+        for text in texts {
+            let shown = self.check(text);
+            assert!(shown.contains("Ticks"), "{shown}");
+        }
+        let (fitted, all) = (self.fitted, texts.len());
+        assert!(fitted + 4 >= all, "{fitted} of {all}: {}", texts[0]);
     }
 }
 
@@ -101,23 +156,7 @@ fn jayx_by_any_constant_shape() {
             spaced(&reversed(&extended(it)))
         }];
         for write in writes {
-            let texts = texts(wire, write);
-            let [mut fast, mut plain] = [Scan::Best, Scan::Off]
-                .map(|scan| jayx::Decoder::with_scan(jayx::Envelope::Auto, scan));
-            for text in &texts {
-                let shown = jayx_shown(&mut fast, text.as_bytes());
-                assert_eq!(shown, jayx_shown(&mut plain, text.as_bytes()), "{text}");
-                assert!(shown.contains("Ticks"), "{shown}");
-            }
-            // The first one is learnt, and another one when there are trades.
-            let fitted = fast.fitted();
-            assert!(
-                fitted + 4 >= texts.len(),
-                "{fitted} of {}: {}",
-                texts.len(),
-                texts[0]
-            );
-            assert_eq!(plain.fitted(), 0);
+            jayx(jayx::Envelope::Auto).check_shape(&texts(wire, write));
         }
     }
 }
@@ -135,20 +174,7 @@ fn bayse_by_any_constant_shape() {
         |it| wide(&levels_first(&extended(it))),
     ];
     for write in writes {
-        let texts = texts(Wire::Bayse, write);
-        let [mut fast, mut plain] = [Scan::Best, Scan::Off].map(bayse::Decoder::with_scan);
-        for text in &texts {
-            let shown = bayse_shown(&mut fast, text.as_bytes());
-            assert_eq!(shown, bayse_shown(&mut plain, text.as_bytes()), "{text}");
-            assert!(shown.contains("Ticks"), "{shown}");
-        }
-        let fitted = fast.fitted();
-        assert!(
-            fitted + 4 >= texts.len(),
-            "{fitted} of {}: {}",
-            texts.len(),
-            texts[0]
-        );
+        bayse().check_shape(&texts(Wire::Bayse, write));
     }
 }
 
@@ -167,16 +193,12 @@ fn each_market_keeps_its_scale() {
 }
 
 fn check_scales(texts: &[String]) {
-    let [mut fast, mut plain] = [Scan::Best, Scan::Off].map(bayse::Decoder::with_scan);
-    for (at, text) in texts.iter().enumerate() {
-        let text = match at % 3 {
-            0 => text.replace("440000\"", "44000x\""),
-            _ => text.clone(),
-        };
-        let shown = bayse_shown(&mut fast, text.as_bytes());
-        assert_eq!(shown, bayse_shown(&mut plain, text.as_bytes()), "{text}");
-    }
-    assert!(fast.fitted() + 4 >= texts.len());
+    let finer = |(at, text): (usize, &String)| match at % 3 {
+        0 => text.replace("440000\"", "44000x\""),
+        _ => text.clone(),
+    };
+    let texts: Vec<String> = texts.iter().enumerate().map(finer).collect();
+    bayse().check_shape(&texts);
 }
 
 /// Bytes that are changed anywhere: the template and the general path make the same of them.
@@ -184,9 +206,7 @@ fn check_scales(texts: &[String]) {
 fn mutated_messages_decode_alike() {
     const BYTES: &[u8] = b"0123456789.,:{}[]\"-eE nult\\\x00\x7f\xc3";
     let mut random = fastrand::Rng::with_seed(3);
-    let [mut fast, mut plain] =
-        [Scan::Best, Scan::Off].map(|scan| jayx::Decoder::with_scan(jayx::Envelope::Auto, scan));
-    let [mut fast_bayse, mut plain_bayse] = [Scan::Best, Scan::Off].map(bayse::Decoder::with_scan);
+    let (mut jayx, mut bayse) = (jayx(jayx::Envelope::Auto), bayse());
     let jayx_texts = texts(Wire::JayxSocketIo, spaced);
     let bayse_texts = texts(Wire::Bayse, |it| spaced(&levels_first(it)));
     for round in 0..4_000 {
@@ -204,32 +224,16 @@ fn mutated_messages_decode_alike() {
             }
             text
         };
-        let text = mutate(&jayx_texts);
-        let shown = jayx_shown(&mut fast, &text);
-        assert_eq!(
-            shown,
-            jayx_shown(&mut plain, &text),
-            "{}",
-            String::from_utf8_lossy(&text)
-        );
-        let text = mutate(&bayse_texts);
-        let shown = bayse_shown(&mut fast_bayse, &text);
-        assert_eq!(
-            shown,
-            bayse_shown(&mut plain_bayse, &text),
-            "{}",
-            String::from_utf8_lossy(&text)
-        );
+        jayx.check(mutate(&jayx_texts));
+        bayse.check(mutate(&bayse_texts));
     }
-    assert!(fast.fitted() > 500 && fast_bayse.fitted() > 500);
+    assert!(jayx.fitted > 500 && bayse.fitted > 500);
 }
 
 /// Numbers of each length, in the window and at the end of a text.
 #[test]
 fn numbers_of_each_length() {
-    let [mut fast, mut plain] =
-        [Scan::Best, Scan::Off].map(|scan| jayx::Decoder::with_scan(jayx::Envelope::Plain, scan));
-    let mut fast_two = jayx::Decoder::new(jayx::Envelope::Plain);
+    let [mut three, mut two] = [jayx::Envelope::Plain; 2].map(jayx);
     let number = |digits: usize| "1234567890123456789012"[..digits].to_owned();
     let book = |ticks: &str, lots: &str, count: &str| {
         let level = format!(r#"{{"lots": {lots}, "ticks": {ticks}, "count": {count}}}"#);
@@ -240,26 +244,25 @@ fn numbers_of_each_length() {
         .extend(["0", "00", "07", "-1", "1.0", "1e3", "99999999", "100000000"].map(str::to_owned));
     for a in &numbers {
         for b in &numbers {
-            let two = format!(r#"{{"lots": {a}, "ticks": {b}}}"#);
-            let two = format!(r#"{{"orderBook": {{"asks": [{two}, {two}], "bids": []}}}}"#);
             for text in [book(a, b, "1"), book(b, "3", a), book("7", a, b)] {
-                let shown = jayx_shown(&mut fast, text.as_bytes());
-                assert_eq!(shown, jayx_shown(&mut plain, text.as_bytes()), "{text}");
+                three.check(text);
             }
-            let shown = jayx_shown(&mut fast_two, two.as_bytes());
-            assert_eq!(shown, jayx_shown(&mut plain, two.as_bytes()), "{two}");
+            let level = format!(r#"{{"lots": {a}, "ticks": {b}}}"#);
+            two.check(format!(
+                r#"{{"orderBook": {{"asks": [{level}, {level}], "bids": []}}}}"#
+            ));
         }
     }
     // Up to 16 digits, without what needs the general path; the first one is learnt.
     let good = 16 + 3;
-    assert_eq!(fast_two.fitted(), good * good - 1);
-    assert!(fast.fitted() > 700, "{}", fast.fitted());
+    assert_eq!(two.fitted, good * good - 1);
+    assert!(three.fitted > 700, "{}", three.fitted);
 }
 
 /// Decimals of each form and length.
 #[test]
 fn decimals_of_each_form() {
-    let [mut fast, mut plain] = [Scan::Best, Scan::Off].map(bayse::Decoder::with_scan);
+    let mut bayse = bayse();
     let numbers = [
         "0",
         "1",
@@ -301,33 +304,23 @@ fn decimals_of_each_form() {
             ] {
                 let level =
                     format!(r#"{{"total": {total}, "price": {price}, "quantity": {quantity}}}"#);
-                let text = format!(
+                bayse.check(format!(
                     r#"{{"type": "orderbook_update", "data": {{"marketId": "m", "outcomeId": "o", "bids": [], "asks": [{level}, {level}]}}}}"#
-                );
-                let shown = bayse_shown(&mut fast, text.as_bytes());
-                assert_eq!(shown, bayse_shown(&mut plain, text.as_bytes()), "{text}");
+                ));
             }
         }
     }
-    assert!(fast.fitted() > 500, "{}", fast.fitted());
+    assert!(bayse.fitted > 500, "{}", bayse.fitted);
 }
 
+/// How many of these order books a template of either venue fits.
 fn alike(texts: &[String]) -> (usize, usize) {
-    let of = |scan| jayx::Decoder::with_scan(jayx::Envelope::Plain, scan);
-    let [mut fast, mut plain] = [Scan::Best, Scan::Off].map(of);
-    let of = bayse::Decoder::with_scan;
-    let [mut fast_bayse, mut plain_bayse] = [Scan::Best, Scan::Off].map(of);
+    let (mut jayx, mut bayse) = (jayx(jayx::Envelope::Plain), bayse());
     for text in texts {
-        let shown = jayx_shown(&mut fast, text.as_bytes());
-        assert_eq!(shown, jayx_shown(&mut plain, text.as_bytes()), "{text}");
-        let shown = bayse_shown(&mut fast_bayse, text.as_bytes());
-        assert_eq!(
-            shown,
-            bayse_shown(&mut plain_bayse, text.as_bytes()),
-            "{text}"
-        );
+        jayx.check(text);
+        bayse.check(text);
     }
-    (fast.fitted(), fast_bayse.fitted())
+    (jayx.fitted, bayse.fitted)
 }
 
 /// Where something stands in two places, the general path decides which of them counts.
@@ -485,35 +478,22 @@ fn decimals_end_within_the_masks() {
 /// A feed that changes its shape is followed; one whose shapes alternate is learnt less and less often.
 #[test]
 fn another_shape_is_learnt() {
-    let mut decoder = bayse::Decoder::new();
+    let mut pair = bayse();
     let pretty: Vec<String> = texts(Wire::Bayse, spaced);
     let other: Vec<String> = texts(Wire::Bayse, reversed);
     for text in pretty.iter().chain(&other) {
-        bayse_shown(&mut decoder, text.as_bytes());
+        pair.check(text);
     }
     let both = pretty.len() + other.len();
-    assert!(
-        decoder.fitted() + 6 >= both,
-        "{} of {both}",
-        decoder.fitted()
-    );
+    assert!(pair.fitted + 6 >= both, "{} of {both}", pair.fitted);
 
-    let mut decoder = bayse::Decoder::new();
-    let mut learnt = 0;
-    let mut before = 0;
-    for (at, text) in pretty
-        .iter()
-        .zip(&other)
-        .flat_map(|(a, b)| [a, b])
-        .enumerate()
-    {
-        bayse_shown(&mut decoder, text.as_bytes());
-        learnt += usize::from(decoder.fitted() > before && at > 0);
-        before = decoder.fitted();
+    let mut pair = bayse();
+    for text in pretty.iter().zip(&other).flat_map(|(a, b)| [a, b]) {
+        pair.check(text);
     }
+    let (fitted, half) = (pair.fitted, pretty.len());
     assert!(
-        learnt * 3 > pretty.len(),
-        "every other message fits: {learnt} of {}",
-        pretty.len()
+        fitted * 3 > half,
+        "every other message fits: {fitted} of {half}"
     );
 }

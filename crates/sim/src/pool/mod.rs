@@ -29,6 +29,14 @@ pub const BAYSE_SCALE: Scale = match Scale::new(3, 2) {
     Err(_) => Scale::UNIT,
 };
 
+/// A frame with the spaces of Python's `json.dumps`, of texts without commas and colons in their strings.
+#[must_use]
+pub fn spaced(frame: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(frame);
+    let text = text.replace(",\"", ", \"").replace("\":", "\": ");
+    text.replace("},{", "}, {").into_bytes()
+}
+
 /// How a frame is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
