@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, recorded, throughput};
+use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, mean_bytes, recorded, spaced, throughput};
 use ticklot_book::Scale;
 use ticklot_frame::{Lines, bayse, jayx};
 
@@ -42,18 +42,10 @@ fn pools(c: &mut Criterion) {
         ("bayse, 20, spaced", Wire::Bayse),
     ] {
         let pool = Pool::new(Shape::single(wire, 20));
-        let frames: Vec<Vec<u8>> = pool.frames().iter().map(|frame| spaced(frame)).collect();
-        let bytes = frames.iter().map(Vec::len).sum::<usize>() / frames.len();
-        let throughput = Throughput::Bytes(bytes as u64);
+        let frames: Vec<Vec<u8>> = pool.frames().iter().map(|it| spaced(it)).collect();
+        let throughput = Throughput::Bytes(mean_bytes(&frames));
         frames_of(&mut group, name, wire, BAYSE_SCALE, &frames, throughput);
     }
-}
-
-/// The same message with the spaces of Python's `json.dumps`.
-fn spaced(frame: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(frame);
-    let text = text.replace(",\"", ", \"").replace("\":", "\": ");
-    text.replace("},{", "}, {").into_bytes()
 }
 
 fn logs(c: &mut Criterion) {

@@ -36,7 +36,9 @@ use ticklot::{Books, Event};
 pub use crate::deltas::{DeltaVenue, Deltas, deltas};
 pub use crate::market::{Flow, snapshots, without_a_common_price};
 pub use crate::others::Other;
-pub use crate::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, throughput};
+pub use crate::pool::{
+    BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, mean_bytes, spaced, throughput,
+};
 pub use crate::walk::{WALK_LEVELS, WalkStep, walk};
 
 /// Criterion with short times: the whole run takes about a minute.

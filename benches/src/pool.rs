@@ -2,7 +2,7 @@
 
 use criterion::Throughput;
 
-pub use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
+pub use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, spaced};
 
 /// The bytes of a pool's frame, on average, and its levels.
 #[must_use]
@@ -15,7 +15,8 @@ pub fn throughput(pool: &Pool) -> Throughput {
 }
 
 /// The average length of `frames`.
-pub(crate) fn mean_bytes(frames: &[Vec<u8>]) -> u64 {
+#[must_use]
+pub fn mean_bytes(frames: &[Vec<u8>]) -> u64 {
     let bytes: usize = frames.iter().map(Vec::len).sum();
     (bytes / frames.len().max(1)) as u64
 }
