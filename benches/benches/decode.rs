@@ -6,7 +6,9 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, mean_bytes, recorded, spaced, throughput};
+use ticklot_benches::{
+    BAYSE_SCALE, Pool, Shape, Wire, mean_bytes, recorded, reordered, spaced, throughput,
+};
 use ticklot_book::Scale;
 use ticklot_frame::{Lines, bayse, jayx};
 
@@ -43,6 +45,16 @@ fn pools(c: &mut Criterion) {
     ] {
         let pool = Pool::new(Shape::single(wire, 20));
         let frames: Vec<Vec<u8>> = pool.frames().iter().map(|it| spaced(it)).collect();
+        let throughput = Throughput::Bytes(mean_bytes(&frames));
+        frames_of(&mut group, name, wire, BAYSE_SCALE, &frames, throughput);
+    }
+    for (name, wire) in [
+        ("jayx socket.io, 20, any order", Wire::JayxSocketIo),
+        ("bayse, 20, any order", Wire::Bayse),
+    ] {
+        let pool = Pool::new(Shape::single(wire, 20));
+        let frames = pool.frames().iter().zip(0..);
+        let frames: Vec<_> = frames.map(|(it, seed)| reordered(it, seed, 0)).collect();
         let throughput = Throughput::Bytes(mean_bytes(&frames));
         frames_of(&mut group, name, wire, BAYSE_SCALE, &frames, throughput);
     }

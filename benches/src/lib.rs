@@ -37,7 +37,7 @@ pub use crate::deltas::{DeltaVenue, Deltas, deltas};
 pub use crate::market::{Flow, snapshots, without_a_common_price};
 pub use crate::others::Other;
 pub use crate::pool::{
-    BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, mean_bytes, spaced, throughput,
+    BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, mean_bytes, reordered, spaced, throughput,
 };
 pub use crate::walk::{WALK_LEVELS, WalkStep, walk};
 

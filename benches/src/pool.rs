@@ -2,7 +2,7 @@
 
 use criterion::Throughput;
 
-pub use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, spaced};
+pub use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, reordered, spaced};
 
 /// The bytes of a pool's frame, on average, and its levels.
 #[must_use]

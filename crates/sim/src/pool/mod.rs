@@ -3,10 +3,12 @@
 //! Decoding one message over and over measures a branch predictor that knows it by heart.
 
 mod market;
+mod reorder;
 
 use ticklot_book::Scale;
 
 pub use self::market::{Flow, Shown, spot};
+pub use self::reorder::reordered;
 
 use self::market::outcome;
 use crate::MarketConfig;
