@@ -19,6 +19,7 @@ use ticklot_book::{
     Side, Snapshot, Storage, Ticks,
 };
 use ticklot_frame::{Scan, bayse, jayx};
+use ticklot_sim::pool;
 use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed};
 use ticklot_tests::alloc::{Counting, allocated_bytes, allocations};
 use ticklot_tests::books;
@@ -212,7 +213,7 @@ fn count_second_decoding(frames: &[Vec<u8>], mut decode: impl FnMut(&[u8]) -> bo
     pass()
 }
 
-/// Whichever way order books are scanned; and with spaces, which send every line the general way.
+/// Whichever way order books are scanned; and with spaces or in another order each, which send lines the general way.
 #[test]
 fn none_in_any_way_of_scanning() {
     let spaced = |frame: &[u8]| {
@@ -220,17 +221,18 @@ fn none_in_any_way_of_scanning() {
             .replace(',', ", ")
             .into_bytes()
     };
-    let with_spaced = |mut frames: Vec<Vec<u8>>| {
-        let others: Vec<_> = frames
-            .iter()
-            .step_by(3)
-            .map(|frame| spaced(frame))
-            .collect();
+    let with_others = |mut frames: Vec<Vec<u8>>| {
+        let some = frames.iter().step_by(3);
+        let mut others: Vec<_> = some.clone().map(|frame| spaced(frame)).collect();
+        others.extend(
+            some.zip(0..)
+                .map(|(frame, seed)| pool::reordered(frame, seed, 2)),
+        );
         frames.extend(others);
         frames
     };
-    let jayx_frames = with_spaced(books::jayx(20, 7, 200));
-    let bayse_frames = with_spaced(books::bayse(20, 7, 200));
+    let jayx_frames = with_others(books::jayx(20, 7, 200));
+    let bayse_frames = with_others(books::bayse(20, 7, 200));
     let scale = books::bayse_scale();
     for scan in SCANS {
         let mut decoder = jayx::Decoder::with_scan(Envelope::Auto, scan);

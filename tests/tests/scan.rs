@@ -14,6 +14,7 @@ use ticklot::VenueName;
 use ticklot_book::{BookError, BookErrorKind, Level, Lots, Scale, Side, Ticks};
 use ticklot_frame::jayx::Envelope;
 use ticklot_frame::{DecodeError, Lines, Scan, Trade, TradeSide, UnixMillis, bayse, jayx};
+use ticklot_sim::pool;
 use ticklot_tests::books;
 use ticklot_tests::data::{LOGS, Log};
 use ticklot_tests::messages;
@@ -480,6 +481,27 @@ fn mutations_of_the_simulators_jayx() {
 fn mutations_of_the_simulators_bayse() {
     let mut ways = Bayse::new(books::bayse_scale());
     check_mutations(&mut ways, &books::bayse(20, 1, 400), 3);
+}
+
+/// Books in another order of fields each, every other one indented.
+fn reordered(books: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let orders = (0..).zip([0, 3].into_iter().cycle());
+    let books = books.iter().zip(orders);
+    books
+        .map(|(book, (seed, indent))| pool::reordered(book, seed, indent))
+        .collect()
+}
+
+#[test]
+fn mutations_of_jayx_in_any_order() {
+    let mut ways = Jayx::new(Envelope::Auto);
+    check_mutations(&mut ways, &reordered(&books::jayx(3, 2, 400)), 6);
+}
+
+#[test]
+fn mutations_of_bayse_in_any_order() {
+    let mut ways = Bayse::new(books::bayse_scale());
+    check_mutations(&mut ways, &reordered(&books::bayse(3, 2, 400)), 7);
 }
 
 #[test]

@@ -165,7 +165,7 @@ fn zero_numbers(copy: &mut [u8], text: &[u8], structurals: &[u32]) {
 }
 
 /// Whether it is a number by the grammar of JSON, which allows no leading zeros.
-fn is_json_number(text: &[u8]) -> bool {
+pub(crate) fn is_json_number(text: &[u8]) -> bool {
     let unsigned = text.strip_prefix(b"-").unwrap_or(text);
     let leading_zero = matches!(unsigned, [b'0', b'0'..=b'9', ..]);
     !leading_zero && is_decimal(text)
@@ -177,7 +177,7 @@ fn is_decimal(text: &[u8]) -> bool {
 }
 
 /// The bytes of a number that a text begins with.
-fn leading_number(text: &[u8]) -> &[u8] {
+pub(crate) fn leading_number(text: &[u8]) -> &[u8] {
     let end = text.iter().position(|byte| !is_number_byte(*byte));
     &text[..end.unwrap_or(text.len())]
 }

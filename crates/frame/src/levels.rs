@@ -4,6 +4,7 @@ use ticklot_book::{BookError, Level, MAX_LEVELS, Side};
 
 use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
 use crate::json::Value;
+use crate::pull::PullParser;
 
 /// Space for the levels of one message.
 #[derive(Debug, Default)]
@@ -82,6 +83,22 @@ impl LevelSpace {
 impl SideSpace {
     pub(crate) fn levels_mut(&mut self) -> &mut Vec<Level> {
         &mut self.levels
+    }
+
+    /// Reads a list of levels, each by `level`.
+    pub(crate) fn pull(
+        &mut self,
+        json: &mut PullParser<'_>,
+        level: impl Fn(&mut PullParser<'_>) -> Option<Level>,
+    ) -> Option<()> {
+        let Self { levels, offsets } = self;
+        levels.clear();
+        offsets.clear();
+        json.array(|json| {
+            offsets.push(u32::try_from(json.at()).ok()?);
+            levels.push(level(json)?);
+            (levels.len() <= MAX_LEVELS).then_some(())
+        })
     }
 
     fn fill<'a>(

@@ -43,6 +43,7 @@ pub mod json;
 pub mod kraken;
 mod levels;
 mod lines;
+mod pull;
 mod scan;
 mod template;
 mod units;

@@ -41,7 +41,42 @@ pub struct OrderBook<'a> {
     levels: Levels<'a>,
 }
 
+/// An order book of the general path but for its levels.
+pub(super) struct Head<'a> {
+    pub(super) market_id: &'a str,
+    pub(super) outcome_id: &'a str,
+    pub(super) timestamp: Option<IsoTime<'a>>,
+    pub(super) last_price: Option<Decimal<'a>>,
+    pub(super) last_side: Option<TradeSide>,
+    pub(super) sent: Option<UnixMillis>,
+}
+
 impl<'a> OrderBook<'a> {
+    /// The order book whose levels the general path has read into `space`.
+    pub(super) fn general(head: &Head<'a>, space: &'a LevelSpace) -> Self {
+        let Head {
+            market_id,
+            outcome_id,
+            timestamp,
+            last_price,
+            last_side,
+            sent,
+        } = *head;
+        let levels = space.view();
+        Self {
+            market_id,
+            outcome_id,
+            bids: levels.bids,
+            asks: levels.asks,
+            timestamp,
+            last_price,
+            last_side,
+            sent,
+            path: DecodePath::General,
+            levels,
+        }
+    }
+
     pub(super) fn scanned(
         line: &'a [u8],
         found: &ScannedBook<'a>,
@@ -121,19 +156,15 @@ fn book<'a>(
     bids.require(&book)?;
     asks.require(&book)?;
     space.fill(bids.get(), asks.get(), |item| level(item, scale))?;
-    let levels = space.view();
-    Ok(OrderBook {
+    let head = Head {
         market_id,
         outcome_id: outcome_id.str(&book)?,
-        bids: levels.bids,
-        asks: levels.asks,
         timestamp: timestamp.read(Value::str).map(IsoTime),
         last_price: last_price.read(Value::decimal),
         last_side: last_side.read(Value::trade_side),
         sent,
-        path: DecodePath::General,
-        levels,
-    })
+    };
+    Ok(OrderBook::general(&head, space))
 }
 
 fn level(item: Value<'_, '_>, scale: Scale) -> Result<Level, Fault> {

@@ -14,6 +14,7 @@ mod ids;
 mod layout;
 mod orders;
 mod prices;
+mod pull;
 mod request;
 mod room;
 mod scan;

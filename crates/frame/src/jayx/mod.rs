@@ -9,6 +9,7 @@ mod decode;
 mod kline;
 mod layout;
 mod packet;
+mod pull;
 mod request;
 mod scan;
 

@@ -203,13 +203,17 @@ impl Templates {
         (self.pause, self.last_pause) = (0, 0);
     }
 
-    /// The general path has read an order book, of this scale: its shape is learnt, less and less often while none fits.
-    pub(crate) fn learn<L: Layout>(&mut self, root: &Value<'_, '_>, text: &[u8], scale: Scale) {
+    /// The general path has read an order book, of this scale. Returns whether its shape is to be learnt: less and less
+    /// often while none fits.
+    pub(crate) fn is_due(&mut self, scale: Scale) -> bool {
         self.scale = scale;
-        if self.pause > 0 {
-            self.pause -= 1;
-            return;
-        }
+        let is_due = self.pause == 0;
+        self.pause = self.pause.saturating_sub(1);
+        is_due
+    }
+
+    /// Learns the shape of an order book.
+    pub(crate) fn learn<L: Layout>(&mut self, root: &Value<'_, '_>, text: &[u8]) {
         if self.next.learn::<L>(root, text) {
             std::mem::swap(&mut self.template, &mut self.next);
         }

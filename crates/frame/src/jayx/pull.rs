@@ -1,0 +1,337 @@
+//! Order books of JayX with any order of keys and any spacing: see [`crate::pull`].
+
+use ticklot_book::{Level, Lots, MAX_LEVELS, Ticks};
+
+use super::scan::Wrap;
+use crate::levels::LevelSpace;
+use crate::pull::{PullParser, put};
+use crate::scan::Repeats;
+use crate::units::{Trade, UnixMillis};
+
+/// Reads an order book and its trades. None when the general path has to read the text; what the lists then hold means
+/// nothing.
+pub(super) fn order_book(
+    text: &[u8],
+    wrap: Wrap,
+    levels: &mut LevelSpace,
+    trades: &mut Repeats<Trade>,
+) -> Option<()> {
+    let mut json = PullParser::new(text);
+    let mut payload = Payload {
+        levels,
+        trades,
+        has_book: None,
+        has_trades: None,
+    };
+    match wrap {
+        Wrap::Event => payload.event(&mut json)?,
+        Wrap::Plain => payload.plain(&mut json)?,
+    }
+    json.end()?;
+    if payload.has_trades.is_none() {
+        payload.trades.otherwise();
+    }
+    payload.has_book
+}
+
+struct Payload<'s> {
+    levels: &'s mut LevelSpace,
+    trades: &'s mut Repeats<Trade>,
+    has_book: Option<()>,
+    has_trades: Option<()>,
+}
+
+impl Payload<'_> {
+    /// `["orderbook", <payload>]`
+    fn event(&mut self, json: &mut PullParser<'_>) -> Option<()> {
+        let mut count = 0;
+        json.array(|json| {
+            count += 1;
+            match count {
+                1 => json.expect(b"\"orderbook\""),
+                2 => self.object(json),
+                _ => None,
+            }
+        })
+    }
+
+    /// A bare payload, or one wrapped with its event's name.
+    fn plain(&mut self, json: &mut PullParser<'_>) -> Option<()> {
+        let (mut is_bare, mut event, mut message) = (false, None, None);
+        json.object(|json| {
+            if json.key(b"\"event\":") {
+                put(&mut event, ())?;
+                json.expect(b"\"orderbook\"")
+            } else if json.key(b"\"message\":") || json.key(b"\"data\":") {
+                put(&mut message, ())?;
+                self.object(json)
+            } else if self.field(json)? {
+                is_bare = true;
+                Some(())
+            } else if names_an_event(json) {
+                None
+            } else {
+                json.skip_field()
+            }
+        })?;
+        (event == message && event.is_some() != is_bare).then_some(())
+    }
+
+    fn object(&mut self, json: &mut PullParser<'_>) -> Option<()> {
+        json.object(|json| match self.field(json)? {
+            true => Some(()),
+            false => json.skip_field(),
+        })
+    }
+
+    /// A field of a payload. False for another one, which is not read.
+    fn field(&mut self, json: &mut PullParser<'_>) -> Option<bool> {
+        if json.key(b"\"orderBook\":") {
+            put(&mut self.has_book, ())?;
+            self.sides(json)?;
+        } else if json.key(b"\"trades\":") {
+            put(&mut self.has_trades, ())?;
+            let trades = self.trades.otherwise();
+            json.array(|json| {
+                trades.push(trade(json)?);
+                (trades.len() <= MAX_LEVELS).then_some(())
+            })?;
+        } else {
+            return Some(false);
+        }
+        Some(true)
+    }
+
+    fn sides(&mut self, json: &mut PullParser<'_>) -> Option<()> {
+        let (mut has_bids, mut has_asks) = (None, None);
+        let [bids, asks] = self.levels.sides();
+        json.object(|json| {
+            if json.key(b"\"bids\":") {
+                put(&mut has_bids, ())?;
+                bids.pull(json, level)
+            } else if json.key(b"\"asks\":") {
+                put(&mut has_asks, ())?;
+                asks.pull(json, level)
+            } else {
+                json.skip_field()
+            }
+        })?;
+        has_bids.and(has_asks)
+    }
+}
+
+/// A key of another message's payload: the general path decides what it is.
+fn names_an_event(json: &PullParser<'_>) -> bool {
+    let mut json = *json;
+    json.key(b"\"spot\":")
+        || json.key(b"\"add\":")
+        || json.key(b"\"modify\":")
+        || json.key(b"\"cancel\":")
+        || json.key(b"\"error\":")
+}
+
+#[inline(always)]
+fn level(json: &mut PullParser<'_>) -> Option<Level> {
+    let (mut ticks, mut lots, mut count) = (None, None, None);
+    json.object(|json| {
+        if json.key(b"\"ticks\":") {
+            put(&mut ticks, json.whole()?)
+        } else if json.key(b"\"lots\":") {
+            put(&mut lots, json.whole()?)
+        } else if json.key(b"\"count\":") {
+            put(&mut count, u32::try_from(json.whole()?).ok()?)
+        } else {
+            json.skip_field()
+        }
+    })?;
+    Some(Level {
+        ticks: Ticks(ticks?),
+        lots: Lots(lots?),
+        count: count.unwrap_or(0),
+    })
+}
+
+fn trade(json: &mut PullParser<'_>) -> Option<Trade> {
+    let (mut ticks, mut lots, mut side, mut created) = (None, None, None, None);
+    json.object(|json| {
+        if json.key(b"\"lots\":") {
+            put(&mut lots, json.whole()?)
+        } else if json.key(b"\"ticks\":") {
+            put(&mut ticks, json.whole()?)
+        } else if json.key(b"\"side\":") {
+            put(&mut side, json.trade_side()?)
+        } else if json.key(b"\"created\":") {
+            put(&mut created, json.whole()?)
+        } else {
+            json.skip_field()
+        }
+    })?;
+    Some(Trade {
+        ticks: Ticks(ticks?),
+        lots: Lots(lots?),
+        side: side?,
+        created: UnixMillis(created?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ticklot_sim::pool::{Pool, Shape, Wire, reordered};
+
+    use super::*;
+    use crate::Scan;
+    use crate::jayx::{Decoder, Envelope, Message};
+
+    type Book = (Vec<Level>, Vec<Level>, Vec<Trade>);
+
+    /// An order book of the plain envelope.
+    fn pulled(text: &str) -> Option<Book> {
+        let (mut levels, mut trades) = (LevelSpace::default(), Repeats::default());
+        order_book(text.as_bytes(), Wrap::Plain, &mut levels, &mut trades)?;
+        let levels = levels.view();
+        Some((
+            levels.bids.to_vec(),
+            levels.asks.to_vec(),
+            trades.items().to_vec(),
+        ))
+    }
+
+    fn by_tape(text: &str) -> Option<Book> {
+        let mut decoder = Decoder::with_scan(Envelope::Plain, Scan::Off);
+        match decoder.decode(text.as_bytes()) {
+            Ok(Message::OrderBook(book)) => {
+                Some((book.bids.to_vec(), book.asks.to_vec(), book.trades.to_vec()))
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn any_order_and_spacing() {
+        let pool = Pool::build(Shape::single(Wire::JayxBare, 20), 1, 100_000);
+        let orders = (0..).zip((0..4).cycle());
+        for (frame, (seed, indent)) in pool.frames().iter().zip(orders) {
+            let text = String::from_utf8(reordered(frame, seed, indent)).unwrap();
+            let wrapped = format!("{{\"data\": {text} ,\r\n\t\"event\": \"orderbook\"}}\n");
+            for text in [text, wrapped] {
+                let book = pulled(&text).expect(&text);
+                assert_eq!((book.0.len(), book.1.len()), (20, 20));
+                assert_eq!(Some(book), by_tape(&text), "{text}");
+            }
+        }
+    }
+
+    const LEVEL: &str = r#"{"ticks":7,"lots":8}"#;
+
+    /// An order book, whose payload, sides, first level and trade have these texts behind all else.
+    fn book([payload, sides, level, trade]: [&str; 4]) -> String {
+        let level = format!(r#"{{"lots":2,"count":3,"ticks":1{level}}}"#);
+        let trade = format!(r#"{{"lots":2,"created":5,"side":"SELL","ticks":1{trade}}}"#);
+        format!(
+            r#"{{"trades":[{trade}],"orderBook":{{"asks":[],"bids":[{level},{LEVEL}]{sides}}}{payload}}}"#
+        )
+    }
+
+    /// Reads a text that it may leave to the general path.
+    fn check(text: &str) -> bool {
+        let found = pulled(text);
+        assert!(found.is_none() || found == by_tape(text), "{text:.500}");
+        found.is_some()
+    }
+
+    #[test]
+    fn fields_by_table() {
+        let taken = [
+            "",
+            r#","x":1"#,
+            r#","x":"ü","y":[1.5e-3,{"z":[]},-7,true,false,null]"#,
+            r#","total":123456789012345678901234567890"#,
+            " ",
+        ];
+        let left = [
+            ",",
+            r#","x""#,
+            r#","x":"#,
+            r#","x":01"#,
+            r#","x":1."#,
+            r#","x":"\n""#,
+            r#","\u0078":1"#,
+            ",\"x\":\"\u{1}\"",
+            r#","x":nul"#,
+            r#","x":[[[[[[[[[]]]]]]]]]"#,
+            "]",
+            "x",
+        ];
+        let twice = [
+            r#","orderBook":{}"#,
+            r#","bids":[]"#,
+            r#","lots":2"#,
+            r#","created":6"#,
+        ];
+        for place in 0..4 {
+            let check = |text: &'static str| {
+                let mut texts = [""; 4];
+                texts[place] = text;
+                check(&book(texts))
+            };
+            for text in taken {
+                assert!(check(text), "{place} {text}");
+            }
+            for text in left.into_iter().chain([twice[place]]) {
+                assert!(!check(text), "{place} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn levels_and_trades_by_table() {
+        let bad = [
+            "",
+            "-1",
+            "1.5",
+            "1e3",
+            "\"1\"",
+            "null",
+            "01",
+            "1234567890123456",
+            "99999999999999999999",
+        ];
+        for number in ["0", "9", "12345678", "123456789012345"] {
+            assert!(check(
+                &book(["", "", "", ""]).replace(":2", &format!(":{number}"))
+            ));
+        }
+        for number in bad {
+            for field in ["ticks\":1", "lots\":2", "count\":3", "created\":5"] {
+                let (name, _) = field.split_once(':').unwrap();
+                let text = book(["", "", "", ""]).replace(field, &format!("{name}:{number}"));
+                assert!(!check(&text), "{text}");
+            }
+        }
+        for (from, to) in [
+            ("\"count\":3", "\"count\":4294967296"),
+            ("SELL", "sell"),
+            ("[]", "null"),
+            ("\"created\":5,", ""),
+            ("\"orderBook\"", "\"orderbook\""),
+            ("\"asks\":[],", ""),
+            ("{\"trades\"", "{\"add\":1,\"trades\""),
+            ("{\"trades\"", "{\"event\":\"orderbook\",\"trades\""),
+            ("{\"trades\"", "{\"event\":null,\"trades\""),
+        ] {
+            assert!(!check(&book(["", "", "", ""]).replace(from, to)), "{to}");
+        }
+    }
+
+    #[test]
+    fn lists_up_to_the_limit() {
+        let book = |levels: usize, trades: usize| {
+            let levels = vec![LEVEL; levels].join(",");
+            let trade = r#"{"lots":2,"created":5,"side":"BUY","ticks":1}"#;
+            let trades = vec![trade; trades].join(",");
+            format!(r#"{{"orderBook":{{"bids":[{levels}],"asks":[]}},"trades":[{trades}]}}"#)
+        };
+        assert!(check(&book(MAX_LEVELS, 0)) && check(&book(0, MAX_LEVELS)));
+        assert!(!check(&book(MAX_LEVELS + 1, 0)) && !check(&book(0, MAX_LEVELS + 1)));
+    }
+}

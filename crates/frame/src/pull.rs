@@ -1,0 +1,528 @@
+//! A pull parser: JSON with any order of keys and any spacing, read in one pass.
+//!
+//! The general path reads order books with it. The parser of [`json`](crate::json) finds all structural characters of a
+//! text and makes a tape of them, from which the levels are read: it touches each byte three times. This one is driven by its
+//! caller, who knows what to expect: an [object](PullParser::object) offers each field to a closure, which asks for the
+//! [keys](PullParser::key) that it knows, reads their values, and [skips](PullParser::skip_field) the others.
+//!
+//! # Example
+//! Take the level `{"lots": 7,"x":[],"ticks":6684363}`. The closure asks for `"ticks":`, which is one comparison of
+//! eight bytes, and then for `"lots":`, which is there. A space follows and is stepped over. The next eight bytes are
+//! `7,"x":[]`: minus `'0'`, one addition marks the bytes that are no digits, and the first mark is at byte 1, so the
+//! digit is shifted to the top of the word and three multiplications join it with the zeros below: 7. A comma follows, and
+//! the closure is called again. `"x":` is none of its keys, so the string, the colon and the array are skipped.
+//!
+//! # What it refuses
+//! Every method returns none for text that is not as expected, and the parser's position means nothing then: the text is
+//! parsed again by [`json`](crate::json), which makes all errors. So it may refuse what is rare: escapes, space before a
+//! colon, and prices, quantities and times with a sign, an exponent, or more than fifteen digits on either side of
+//! the point. What it takes is JSON: it checks strings for UTF-8 and control characters, and compares all other text with
+//! ASCII characters.
+//!
+//! # Speed
+//! Numbers, strings and spaces are read eight bytes at a time, as a word in a general register. What is rare is out of
+//! line: such a function takes the rest of the text and returns the text behind, so that the parser itself has no
+//! address and its position stays in registers. (With a reference to it, pretty-printed books took 1.7 times as long.)
+
+use ticklot_book::parse_decimal;
+
+use crate::json::{is_json_number, leading_number};
+use crate::units::TradeSide;
+
+/// The deepest nesting of a value that is skipped.
+const SKIPPED_DEPTH: u32 = 8;
+
+/// A text, and how much of it is left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PullParser<'a> {
+    rest: &'a [u8],
+    len: usize,
+}
+
+/// A number without sign and exponent.
+struct Plain {
+    /// Its digits.
+    mantissa: u64,
+    /// How many of them are behind the point.
+    places: usize,
+}
+
+impl<'a> PullParser<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self {
+            rest: text,
+            len: text.len(),
+        }
+    }
+
+    /// How many bytes are read.
+    #[inline(always)]
+    pub(crate) fn at(&self) -> usize {
+        self.len - self.rest.len()
+    }
+
+    /// The text must end here.
+    pub(crate) fn end(mut self) -> Option<()> {
+        self.skip_space();
+        self.rest.is_empty().then_some(())
+    }
+
+    /// An object. `field` reads each field, key and value.
+    #[inline(always)]
+    pub(crate) fn object(&mut self, field: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.list(*b"{}", field)
+    }
+
+    /// An array. `item` reads each item.
+    #[inline(always)]
+    pub(crate) fn array(&mut self, item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.list(*b"[]", item)
+    }
+
+    #[inline(always)]
+    fn list(
+        &mut self,
+        [open, close]: [u8; 2],
+        mut item: impl FnMut(&mut Self) -> Option<()>,
+    ) -> Option<()> {
+        // A copy stays in registers.
+        let mut json = *self;
+        json.expect(&[open])?;
+        json.skip_space();
+        if !json.skip(&[close]) {
+            loop {
+                item(&mut json)?;
+                json.skip_space();
+                if json.skip(b",") {
+                    json.skip_space();
+                } else {
+                    json.expect(&[close])?;
+                    break;
+                }
+            }
+        }
+        *self = json;
+        Some(())
+    }
+
+    /// Steps over a key, if it is this one, to its value. `key` has its quotes and the colon.
+    #[inline(always)]
+    pub(crate) fn key<const N: usize>(&mut self, key: &[u8; N]) -> bool {
+        let found = self.skip(key);
+        if found {
+            self.skip(b" ");
+            self.skip_space();
+        }
+        found
+    }
+
+    /// Steps over a field of any key and value.
+    #[inline(always)]
+    pub(crate) fn skip_field(&mut self) -> Option<()> {
+        self.rest = behind_field(self.rest, SKIPPED_DEPTH)?;
+        Some(())
+    }
+
+    /// A string without escapes.
+    pub(crate) fn str(&mut self) -> Option<&'a str> {
+        str::from_utf8(self.string()?).ok()
+    }
+
+    /// The inside of a string without escapes. It is UTF-8.
+    #[inline]
+    fn string(&mut self) -> Option<&'a [u8]> {
+        self.expect(b"\"")?;
+        let text = self.rest;
+        loop {
+            let marks = not_plain(word(self.rest));
+            self.rest = self.rest.get(marks.trailing_zeros() as usize / 8..)?;
+            if marks != 0 {
+                break;
+            }
+        }
+        if *self.rest.first()? >= 0x80 {
+            self.rest = behind_unicode(text, self.rest)?;
+        }
+        let inside = &text[..text.len() - self.rest.len()];
+        self.expect(b"\"")?;
+        Some(inside)
+    }
+
+    /// `BUY` or `SELL`.
+    #[inline(always)]
+    pub(crate) fn trade_side(&mut self) -> Option<TradeSide> {
+        if self.skip(b"\"BUY\"") {
+            Some(TradeSide::Buy)
+        } else {
+            self.expect(b"\"SELL\"")?;
+            Some(TradeSide::Sell)
+        }
+    }
+
+    /// A value that `read` reads, or null.
+    pub(crate) fn nullable<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<Option<T>> {
+        if self.skip(b"null") {
+            return Some(None);
+        }
+        read(self).map(Some)
+    }
+
+    /// A whole number of at most fifteen digits, not below zero.
+    #[inline(always)]
+    pub(crate) fn whole(&mut self) -> Option<i64> {
+        let is_zero = self.rest.first() == Some(&b'0');
+        let (value, digits) = self.digits()?;
+        if is_zero && digits > 1 {
+            return None;
+        }
+        i64::try_from(value).ok()
+    }
+
+    /// A number as a whole number of steps of 10^-`decimals`, not below zero.
+    #[inline(always)]
+    pub(crate) fn steps(&mut self, decimals: u8) -> Option<i64> {
+        let text = self.rest;
+        let number = match Plain::short(word(self.rest)) {
+            Some((number, len)) => {
+                self.rest = self.rest.get(len..)?;
+                number
+            }
+            None => {
+                let (number, rest) = long_number(self.rest)?;
+                self.rest = rest;
+                number
+            }
+        };
+        match usize::from(decimals).checked_sub(number.places) {
+            Some(more) => i64::try_from(number.mantissa.checked_mul(*POWERS.get(more)?)?).ok(),
+            // Finer than a step, unless the last digits are zeros.
+            None => parse_decimal(self.since(text), decimals).ok(),
+        }
+    }
+
+    /// The text of a number.
+    pub(crate) fn number(&mut self) -> Option<&'a str> {
+        let text = self.rest;
+        self.skip_number()?;
+        str::from_utf8(self.since(text)).ok()
+    }
+
+    /// Steps over a number.
+    #[inline(always)]
+    pub(crate) fn skip_number(&mut self) -> Option<()> {
+        let behind = Plain::short(word(self.rest)).and_then(|(_, len)| self.rest.get(len..));
+        self.rest = match behind {
+            None | Some([b'e' | b'E', ..]) => behind_number(self.rest)?,
+            Some(behind) => behind,
+        };
+        Some(())
+    }
+
+    fn jump(&mut self, behind: Option<&'a [u8]>) -> Option<()> {
+        self.rest = behind?;
+        Some(())
+    }
+
+    /// What was read of `text`.
+    fn since(&self, text: &'a [u8]) -> &'a [u8] {
+        &text[..text.len() - self.rest.len()]
+    }
+
+    /// One to fifteen digits, and how many they are.
+    #[inline(always)]
+    fn digits(&mut self) -> Option<(u64, usize)> {
+        let (mut value, mut count) = leading_digits(word(self.rest));
+        self.rest = self.rest.get(count..)?;
+        if count == 8 {
+            let (next, len) = leading_digits(word(self.rest));
+            self.rest = self.rest.get(len..)?;
+            value = value * POWERS[len] + next;
+            count += len;
+        }
+        matches!(count, 1..=15).then_some((value, count))
+    }
+
+    /// Steps over `literal`, which must stand here.
+    #[inline(always)]
+    pub(crate) fn expect<const N: usize>(&mut self, literal: &[u8; N]) -> Option<()> {
+        self.skip(literal).then_some(())
+    }
+
+    /// Steps over `literal`, if it stands here.
+    #[inline(always)]
+    pub(crate) fn skip<const N: usize>(&mut self, literal: &[u8; N]) -> bool {
+        let Some((found, rest)) = self.rest.split_first_chunk() else {
+            return false;
+        };
+        if found == literal {
+            self.rest = rest;
+        }
+        found == literal
+    }
+
+    /// Steps over space. A control character that is no space stays.
+    #[inline(always)]
+    fn skip_space(&mut self) {
+        if matches!(self.rest.first(), Some(0..=b' ')) {
+            self.rest = behind_space(self.rest);
+        }
+    }
+}
+
+/// The text behind a field.
+#[inline(never)]
+fn behind_field(text: &[u8], depth: u32) -> Option<&[u8]> {
+    let mut json = PullParser::new(text);
+    json.string()?;
+    json.expect(b":")?;
+    json.skip_space();
+    behind_value(json.rest, depth)
+}
+
+fn behind_value(text: &[u8], depth: u32) -> Option<&[u8]> {
+    let mut json = PullParser::new(text);
+    match text.first()? {
+        b'"' => drop(json.string()?),
+        b'{' => {
+            let depth = depth.checked_sub(1)?;
+            json.object(|json| json.jump(behind_field(json.rest, depth)))?;
+        }
+        b'[' => {
+            let depth = depth.checked_sub(1)?;
+            json.array(|json| json.jump(behind_value(json.rest, depth)))?;
+        }
+        b't' => json.expect(b"true")?,
+        b'f' => json.expect(b"false")?,
+        b'n' => json.expect(b"null")?,
+        _ => json.skip_number()?,
+    }
+    Some(json.rest)
+}
+
+/// The text behind a number.
+#[inline(never)]
+fn behind_number(text: &[u8]) -> Option<&[u8]> {
+    match long_number(text) {
+        None | Some((_, [b'e' | b'E', ..])) => {
+            let number = leading_number(text);
+            is_json_number(number).then(|| &text[number.len()..])
+        }
+        Some((_, behind)) => Some(behind),
+    }
+}
+
+/// A number that does not end among the first eight bytes, and the text behind it.
+#[inline(never)]
+fn long_number(text: &[u8]) -> Option<(Plain, &[u8])> {
+    let mut json = PullParser::new(text);
+    let whole = json.whole()?.cast_unsigned();
+    let has_point = json.skip(b".");
+    let (fraction, places) = if has_point { json.digits()? } else { (0, 0) };
+    let mantissa = whole.checked_mul(POWERS[places])?.checked_add(fraction)?;
+    Some((Plain { mantissa, places }, json.rest))
+}
+
+/// The text behind spaces: a line's end and its indentation, above all.
+#[inline(never)]
+fn behind_space(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b'\n' | b'\r', ..] = text {
+        let others = (word(text) ^ each(b' ')) & !0xff;
+        let spaces = others.trailing_zeros() as usize / 8;
+        text = text.get(spaces..).unwrap_or_default();
+    }
+    text
+}
+
+/// The first eight bytes, the first the lowest, with zeros behind the text's end.
+#[inline(always)]
+fn word(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => last_word(text),
+    }
+}
+
+impl Plain {
+    /// The number that a word begins with, and its length. None if it does not end in the word.
+    #[inline(always)]
+    fn short(word: u64) -> Option<(Self, usize)> {
+        let digits = word ^ each(b'0');
+        let others = not_digits(digits);
+        let whole = others.trailing_zeros() & !7;
+        let has_leading_zero = digits & 0xff == 0 && whole > 8;
+        if whole == 0 || whole == 64 || has_leading_zero {
+            return None;
+        }
+        let is_point = word >> whole & 0xff == u64::from(b'.');
+        if !is_point {
+            let number = Self {
+                mantissa: value(digits, whole),
+                places: 0,
+            };
+            return Some((number, whole as usize / 8));
+        }
+        let end = (others & (others - 1)).trailing_zeros() & !7;
+        let places = end as usize / 8 - whole as usize / 8 - 1;
+        if end == 64 || places == 0 {
+            return None;
+        }
+        // The digits behind the point move one byte, onto it.
+        let below = (1 << whole) - 1;
+        let digits = digits & below | digits >> 8 & !below;
+        let mantissa = value(digits, end - 8);
+        Some((Self { mantissa, places }, end as usize / 8))
+    }
+}
+
+/// Keeps the value of a field. None if the field occurred before.
+#[inline(always)]
+pub(crate) fn put<T>(slot: &mut Option<T>, value: T) -> Option<()> {
+    slot.replace(value).is_none().then_some(())
+}
+
+/// The rest of a string's text behind characters that are not ASCII.
+#[cold]
+fn behind_unicode<'a>(text: &'a [u8], rest: &'a [u8]) -> Option<&'a [u8]> {
+    let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    let rest = &rest[rest.iter().position(is_end)?..];
+    str::from_utf8(&text[..text.len() - rest.len()]).ok()?;
+    Some(rest)
+}
+
+#[cold]
+#[inline(never)]
+fn last_word(text: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word[..text.len()].copy_from_slice(text);
+    u64::from_le_bytes(word)
+}
+
+/// The byte in each byte of a word.
+const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+const TOPS: u64 = each(0x80);
+
+/// The first powers of ten.
+const POWERS: [u64; 19] = {
+    let mut powers = [1; 19];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
+/// The top bit of each byte that is a quote, a backslash, a control character or not ASCII, exact up to the first such byte;
+/// zero for none.
+#[inline(always)]
+fn not_plain(word: u64) -> u64 {
+    let below = |word: u64, limit: u8| word.wrapping_sub(each(limit)) & !word;
+    let is = |byte: u8| below(word ^ each(byte), 1);
+    (is(b'"') | is(b'\\') | below(word, b' ') | word) & TOPS
+}
+
+/// The value of the digits that a word begins with, the first the lowest, and how many there are.
+#[inline(always)]
+fn leading_digits(word: u64) -> (u64, usize) {
+    let digits = word ^ each(b'0');
+    let bits = not_digits(digits).trailing_zeros() & !7;
+    (value(digits, bits), bits as usize / 8)
+}
+
+/// The top bit of each byte above nine, exact up to the first such byte that is above 0x89.
+#[inline(always)]
+fn not_digits(digits: u64) -> u64 {
+    (digits.wrapping_add(each(0x76)) | digits) & TOPS
+}
+
+/// The value of the digits in the lowest bits of a word, the first the lowest.
+#[inline(always)]
+fn value(digits: u64, bits: u32) -> u64 {
+    let digits = digits.checked_shl(64 - bits).unwrap_or(0);
+    let pairs = digits.wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_ffff_0000_ffff;
+    fours.wrapping_mul(10_000 << 32 | 1) >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Texts that are nearly JSON.
+    fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop_oneof![
+            20 => proptest::sample::select(
+                &[
+                    "{", "}", "[", "]", ",", ":", "\"", "\"\"", "\"a\":", "\"b\":", " ", "\n    ", "\r\n\t", "\\", "\\n",
+                    "0", "1", "-", ".", "e", "E+", "12345678", "0.5", "[]", "{}", "[1,", "{\"k\":", "true", "false", "null",
+                    "ü", "\u{1f600}", "abcdefg",
+                ][..],
+            ).prop_map(|it| it.as_bytes().to_vec()),
+            1 => any::<u8>().prop_map(|byte| vec![byte]),
+        ];
+        proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// What is skipped is a value of JSON, and all of it.
+        #[test]
+        fn a_skipped_value_is_json(text in nearly_json()) {
+            let text = [b"[".as_slice(), &text, b"]"].concat();
+            let mut values = serde_json::Deserializer::from_slice(&text).into_iter::<serde_json::Value>();
+            let first = values.next();
+            let behind = behind_value(&text, 4);
+            match (first, behind) {
+                (Some(Ok(_)), Some(behind)) => {
+                    prop_assert_eq!(text.len() - behind.len(), values.byte_offset());
+                }
+                // No escapes, no space before a colon, and few levels.
+                (Some(Ok(value)), None) => {
+                    let text = &text[..values.byte_offset()];
+                    let is_space_then_colon = |pair: &[u8]| pair[0].is_ascii_whitespace() && pair[1] == b':';
+                    let has_space = text.windows(2).any(is_space_then_colon);
+                    let depth = text.iter().filter(|byte| b"[{".contains(byte)).count();
+                    prop_assert!(text.contains(&b'\\') || has_space || depth > 4, "{value}");
+                }
+                (Some(Err(error)), Some(_)) => {
+                    let error = error.to_string();
+                    prop_assert!(error.starts_with("number out of range"), "{error}");
+                }
+                (_, behind) => prop_assert!(behind.is_none()),
+            }
+        }
+
+        #[test]
+        fn steps_are_those_of_the_decimal(
+            whole in "[0-9]{0,17}",
+            fraction in "(\\.[0-9]{0,17})?",
+            decimals in 0..=18_u8,
+            behind in "[ ,}x]{1,9}",
+        ) {
+            let number = format!("{whole}{fraction}");
+            let text = format!("{number}{behind}");
+            let mut json = PullParser::new(text.as_bytes());
+            let expected = parse_decimal(number.as_bytes(), decimals).ok();
+            if let Some(steps) = json.steps(decimals) {
+                prop_assert_eq!(Some(steps), expected);
+                prop_assert_eq!(json.at(), number.len());
+            } else {
+                let has_leading_zero = whole.starts_with('0') && whole.len() > 1;
+                prop_assert!(expected.is_none() || number.len() > 15 || has_leading_zero);
+            }
+            let mut json = PullParser::new(text.as_bytes());
+            if json.whole().is_some() {
+                prop_assert_eq!(json.at(), whole.len());
+            }
+        }
+    }
+}
