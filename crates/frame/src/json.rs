@@ -50,6 +50,7 @@ use ticklot_book::{DecimalError, parse_decimal};
 
 use crate::error::ErrorKind;
 pub use crate::error::Fault;
+use crate::pull::PullParser;
 use crate::units::{Decimal, TradeSide};
 
 /// The deepest nesting accepted. The venues' own messages nest four deep.
@@ -357,7 +358,19 @@ impl<'d, 'a> Value<'d, 'a> {
         Ok(steps)
     }
 
+    /// A number without sign and exponent: most are.
+    fn plain_steps(&self, decimals: u8) -> Option<i64> {
+        let Some(Node::Static(_)) = self.nodes.first() else {
+            return None;
+        };
+        let mut json = PullParser::new(self.text.get(self.offset()..)?);
+        json.steps(decimals).filter(|_| !json.is_at_exponent())
+    }
+
     fn signed_steps(&self, field: &'static str, decimals: u8) -> Result<i64, Fault> {
+        if let Some(steps) = self.plain_steps(decimals) {
+            return Ok(steps);
+        }
         parse_decimal(self.number(field)?, decimals)
             .map_err(|error| self.fault(ErrorKind::Number { field, error }))
     }

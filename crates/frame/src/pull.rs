@@ -203,6 +203,11 @@ impl<'a> PullParser<'a> {
         }
     }
 
+    /// Whether a number goes on with an exponent.
+    pub(crate) fn is_at_exponent(&self) -> bool {
+        matches!(self.rest, [b'e' | b'E', ..])
+    }
+
     /// The text of a number.
     pub(crate) fn number(&mut self) -> Option<&'a str> {
         let text = self.rest;
