@@ -96,7 +96,7 @@ pub enum Scan {
     Avx2,
     /// The scanner without instructions that not every processor has.
     Portable,
-    /// No scanner and no templates: every line goes the general way.
+    /// None: every line is read from a tape of all its JSON, order books too. The other ways are held to it.
     Off,
 }
 
