@@ -3,4 +3,4 @@
 use ticklot_frame::Scan;
 
 /// All that there are: whatever the input, they must tell the same.
-pub(crate) const SCANS: [Scan; 4] = [Scan::Best, Scan::Avx2, Scan::Portable, Scan::Off];
+pub(crate) const SCANS: [Scan; 3] = [Scan::Best, Scan::Portable, Scan::Off];

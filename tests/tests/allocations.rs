@@ -197,7 +197,7 @@ fn made_up_frames() -> Vec<(u64, Vec<u8>)> {
     (0..500).map(frame).collect()
 }
 
-const SCANS: [Scan; 4] = [Scan::Best, Scan::Avx2, Scan::Portable, Scan::Off];
+const SCANS: [Scan; 3] = [Scan::Best, Scan::Portable, Scan::Off];
 
 /// Decodes all frames twice, and counts the second time.
 fn count_second_decoding(frames: &[Vec<u8>], mut decode: impl FnMut(&[u8]) -> bool) -> u64 {
@@ -273,7 +273,7 @@ fn jayx_book(levels: u64, digits: u32) -> String {
 /// first book on.
 #[test]
 fn none_for_numbers_longer_than_before() {
-    for scan in [Scan::Best, Scan::Avx2, Scan::Portable, Scan::Off] {
+    for scan in [Scan::Best, Scan::Portable, Scan::Off] {
         let mut decoder = jayx::Decoder::with_scan(Envelope::SocketIo, scan);
         assert!(decoder.decode(jayx_book(300, 7).as_bytes()).is_ok());
         let others = [6, 8, 9, 12, 15].map(|digits| jayx_book(20, digits));

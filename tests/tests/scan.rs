@@ -1,4 +1,4 @@
-//! Every way of scanning reads every line alike: the recorded logs, what the simulator sends, and over a
+//! Every way of decoding reads every line alike: the recorded logs, what the simulator sends, and over a
 //! million lines that are nearly theirs; and books as an independent reader makes them of what `serde_json`
 //! reads.
 
@@ -21,7 +21,7 @@ use ticklot_tests::messages;
 use ticklot_tests::mutate::{Parts, mutate};
 
 /// All ways; the last is what the others are held to.
-const SCANS: [Scan; 4] = [Scan::Best, Scan::Avx2, Scan::Portable, Scan::Off];
+const SCANS: [Scan; 3] = [Scan::Best, Scan::Portable, Scan::Off];
 
 /// Lines of each source are mutated so often: over a million in all.
 const CASES: usize = 200_000;
@@ -75,7 +75,7 @@ fn shown(line: &[u8]) -> String {
     String::from_utf8_lossy(line).into_owned()
 }
 
-struct Jayx([jayx::Decoder; 4]);
+struct Jayx([jayx::Decoder; 3]);
 
 impl Jayx {
     fn new(envelope: Envelope) -> Self {
@@ -124,7 +124,7 @@ fn same_jayx(one: &JayxResult<'_>, other: &JayxResult<'_>) -> bool {
 }
 
 struct Bayse {
-    decoders: [bayse::Decoder; 4],
+    decoders: [bayse::Decoder; 3],
     scale: Scale,
 }
 

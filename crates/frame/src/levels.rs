@@ -18,12 +18,12 @@ pub(crate) struct LevelSpace {
 #[derive(Debug, Default)]
 pub(crate) struct SideSpace {
     levels: Vec<Level>,
-    /// Where each level starts in the line. The scanner does not fill it: see [`ListPlaces`].
+    /// Where each level starts in the line. The fast path does not fill it: see [`ListPlaces`].
     offsets: Vec<u32>,
 }
 
-/// Where the lists of levels begin in a text that was scanned. A level's own place is found when it
-/// is asked for: in the shape that the scanner takes, every level is one pair of braces.
+/// Where the lists of levels begin in a text that the fast path has read. A level's own place is found when it
+/// is asked for: in the shapes that it takes, every level is one pair of braces.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListPlaces {
     pub(crate) bids: usize,
@@ -52,7 +52,7 @@ impl LevelSpace {
         self.asks.fill("asks", asks, &read)
     }
 
-    /// The two sides, for the scanner to fill: bids and asks.
+    /// The two sides, for the fast path to fill: bids and asks.
     pub(crate) fn sides(&mut self) -> [&mut SideSpace; 2] {
         [&mut self.bids, &mut self.asks]
     }
@@ -65,9 +65,9 @@ impl LevelSpace {
         })
     }
 
-    /// What the scanner has read from `text`.
-    pub(crate) fn scanned<'a>(&'a self, text: &'a [u8], lists: ListPlaces) -> Levels<'a> {
-        self.levels(Places::Scanned(text, lists))
+    /// What the fast path has read from `text`.
+    pub(crate) fn found<'a>(&'a self, text: &'a [u8], lists: ListPlaces) -> Levels<'a> {
+        self.levels(Places::Found(text, lists))
     }
 
     fn levels<'a>(&'a self, places: Places<'a>) -> Levels<'a> {
@@ -145,7 +145,7 @@ pub(crate) struct Levels<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Places<'a> {
     Listed { bids: &'a [u32], asks: &'a [u32] },
-    Scanned(&'a [u8], ListPlaces),
+    Found(&'a [u8], ListPlaces),
 }
 
 impl Places<'_> {
@@ -158,7 +158,7 @@ impl Places<'_> {
                 };
                 offsets.get(index).map(|at| *at as usize)
             }
-            Self::Scanned(text, lists) => {
+            Self::Found(text, lists) => {
                 let list = match side {
                     Side::Bid => lists.bids,
                     Side::Ask => lists.asks,

@@ -37,6 +37,7 @@
 pub mod bayse;
 mod error;
 mod escape;
+mod fast;
 mod iso_time;
 pub mod jayx;
 pub mod json;
@@ -44,14 +45,12 @@ pub mod kraken;
 mod levels;
 mod lines;
 mod pull;
-mod scan;
-mod template;
 mod units;
 mod words;
 
 pub use crate::error::{DecodeError, ErrorKind, Skipped, VenueName};
 pub use crate::escape::json_string;
+pub use crate::fast::{DecodePath, Scan};
 pub use crate::iso_time::{IsoTime, IsoTimeError};
 pub use crate::lines::{Line, Lines};
-pub use crate::scan::{DecodePath, Scan};
 pub use crate::units::{Decimal, Scales, Trade, TradeSide, UnixMillis, UnixSeconds};

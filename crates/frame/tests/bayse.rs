@@ -271,7 +271,7 @@ fn quoted_numbers_are_numbers() {
             (book.last_price.map(|price| price.0.to_owned()), book.sent),
         )
     };
-    for scan in [Scan::Best, Scan::Avx2, Scan::Portable, Scan::Off] {
+    for scan in [Scan::Best, Scan::Portable, Scan::Off] {
         assert_eq!(shown(&quoted, scan), shown(plain, scan), "{scan:?}");
     }
 }

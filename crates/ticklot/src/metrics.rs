@@ -16,8 +16,8 @@
 //! | `ticklot_deltas_applied_total` | counter | Deltas applied to a book. |
 //! | `ticklot_repeated_total` | counter | Snapshots and deltas that the book had already. |
 //! | `ticklot_bad_lines_total` | counter | Lines that could not be read or applied. |
-//! | `ticklot_template_path_total` | counter | Order books in another shape than the venue documents, read by a learnt template. |
-//! | `ticklot_general_path_total` | counter | Order books decoded on the general path, the slowest. |
+//! | `ticklot_fast_path_total` | counter | Order books decoded on the fast path, in the shape of earlier ones. |
+//! | `ticklot_general_path_total` | counter | Order books decoded on the general path, the slower one. |
 //! | `ticklot_unknown_total` | counter | Messages of a kind that is not read. |
 //! | `ticklot_unrequested_total` | counter | Messages of what is not desired: dropped. |
 //! | `ticklot_late_frames_total` | counter | Frames that came when no connection was open: dropped. |
@@ -77,12 +77,12 @@ const COUNTERS: [Metric; 19] = [
         "Lines that could not be read or applied.",
     ),
     metric(
-        "ticklot_template_path_total",
-        "Order books in another shape than the venue documents, read by a learnt template.",
+        "ticklot_fast_path_total",
+        "Order books decoded on the fast path, in the shape of earlier ones.",
     ),
     metric(
         "ticklot_general_path_total",
-        "Order books decoded on the general path, the slowest.",
+        "Order books decoded on the general path, the slower one.",
     ),
     metric(
         "ticklot_unknown_total",
@@ -161,7 +161,7 @@ fn counts(stats: &Stats) -> [u64; COUNTERS.len()] {
         stats.deltas,
         stats.repeated,
         stats.bad_lines,
-        stats.template_path,
+        stats.fast_path,
         stats.general_path,
         stats.unknown,
         stats.unrequested,

@@ -309,9 +309,10 @@ pub struct Stats {
     pub repeated: u64,
     /// Lines that could not be read or applied.
     pub bad_lines: u64,
-    /// Order books in another shape than the venue documents, which was learnt from earlier ones.
-    pub template_path: u64,
-    /// Order books that were decoded on the general path, the slowest: their shape changes from message to message.
+    /// Order books that were decoded on the fast path: they have the shape of earlier ones.
+    pub fast_path: u64,
+    /// Order books that were decoded on the general path, the slower one: the first of each shape, and all of a feed whose
+    /// shape changes from message to message.
     pub general_path: u64,
     /// Messages of a kind that is not read.
     pub unknown: u64,
@@ -534,7 +535,7 @@ impl<H: ?Sized> Context<'_, H> {
     /// An order book was decoded on this path.
     pub fn count_path(&mut self, path: DecodePath) {
         match path {
-            DecodePath::Template => self.stats.template_path += 1,
+            DecodePath::Fast => self.stats.fast_path += 1,
             DecodePath::General => self.stats.general_path += 1,
             _ => {}
         }

@@ -63,8 +63,6 @@ enum Way {
     /// The fastest that this processor can run
     #[default]
     Best,
-    /// With AVX2
-    Avx2,
     /// Without instructions that not every processor has
     Portable,
     /// None: every message goes the general way
@@ -75,7 +73,6 @@ impl Way {
     fn scan(self) -> Scan {
         match self {
             Self::Best => Scan::Best,
-            Self::Avx2 => Scan::Avx2,
             Self::Portable => Scan::Portable,
             Self::Off => Scan::Off,
         }

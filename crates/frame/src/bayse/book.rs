@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 
 use ticklot_book::{BookError, Level, Lots, Scale, Ticks};
 
-use super::scan::ScannedBook;
+use super::layout::FoundBook;
 use crate::error::{DecodeError, Fault, VenueName};
+use crate::fast::DecodePath;
 use crate::iso_time::IsoTime;
 use crate::json::{Value, read_fields};
 use crate::levels::{LevelSpace, Levels};
-use crate::scan::DecodePath;
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 
 /// The order book of one outcome (`orderbook_update`, or an element of the REST array): a snapshot,
@@ -77,13 +77,8 @@ impl<'a> OrderBook<'a> {
         }
     }
 
-    pub(super) fn scanned(
-        line: &'a [u8],
-        found: &ScannedBook<'a>,
-        space: &'a LevelSpace,
-        path: DecodePath,
-    ) -> Self {
-        let levels = space.scanned(line, found.places);
+    pub(super) fn found(line: &'a [u8], found: &FoundBook<'a>, space: &'a LevelSpace) -> Self {
+        let levels = space.found(line, found.places);
         Self {
             market_id: found.market_id,
             outcome_id: found.outcome_id,
@@ -93,7 +88,7 @@ impl<'a> OrderBook<'a> {
             last_price: found.last_price,
             last_side: found.last_side,
             sent: found.sent,
-            path,
+            path: DecodePath::Fast,
             levels,
         }
     }

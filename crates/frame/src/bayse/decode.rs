@@ -6,16 +6,15 @@ use std::ops::ControlFlow;
 use super::activity::{self, Activity};
 use super::book::{self, OrderBook, Subject};
 use super::errors::ServerError;
-use super::layout::{self, OrderBookLayout};
+use super::layout::{self, FoundBook, OrderBookLayout};
+use super::messages;
 use super::orders::{self, OrderUpdated};
 use super::prices::{self, AssetPrice, PriceSpace, PriceUpdate};
 use super::pull;
-use super::scan::{self, ScannedBook};
 use crate::error::{DecodeError, Fault, VenueName};
+use crate::fast::{Members, Scan, Templates};
 use crate::json::{MAX_LINE, Parser, Value, read_fields};
 use crate::levels::LevelSpace;
-use crate::scan::{DecodePath, Scan, Scanner};
-use crate::template::{Members, Templates};
 use crate::units::{Scales, TradeSide, UnixMillis};
 
 /// A message from the server, borrowed from the line and the decoder.
@@ -87,15 +86,14 @@ impl<'a> Message<'a> {
 /// Grows its buffers to the longest line and the deepest book seen, then allocates no more. They
 /// are bounded: 4 MiB a line, 64 levels of nesting, [`MAX_LEVELS`](ticklot_book::MAX_LEVELS) price
 /// levels a side, [`MAX_EVENT_MARKETS`](super::MAX_EVENT_MARKETS) markets an event,
-/// [`MAX_OUTCOMES`](super::MAX_OUTCOMES) outcomes a market. With AVX-512 there are 384 KiB of tables for each of the first
-/// eight scales, with AVX2 512 KiB, made for its first order book.
+/// [`MAX_OUTCOMES`](super::MAX_OUTCOMES) outcomes a market.
 ///
 /// # Shapes
-/// Order books in the shape of the venue's documentation are read fastest. Another shape (order of keys, spacing, further
-/// fields) is learnt from the first message that has it, which allocates a few kilobytes; the following messages in that
-/// shape are read faster than in the general path, which takes any shape. The result does not depend on the path.
+/// The shape of order books (order of keys, spacing, further fields) is learnt from the first one, which takes the general
+/// path and allocates a few kilobytes; the following ones in that shape are read several times faster. The result does not
+/// depend on the path.
 pub struct Decoder {
-    scanner: Scanner,
+    is_fast: bool,
     parser: Parser,
     templates: Templates,
     space: Space,
@@ -115,13 +113,13 @@ impl Decoder {
         Self::with_scan(Scan::Best)
     }
 
-    /// A decoder that scans in one way and no other, to measure it.
+    /// A decoder that reads in one way and no other, to measure it.
     #[must_use]
     pub fn with_scan(scan: Scan) -> Self {
         Self {
-            scanner: Scanner::new(scan),
+            is_fast: scan != Scan::Off,
             parser: Parser::new(),
-            templates: Templates::new(),
+            templates: Templates::new(scan),
             space: Space::default(),
         }
     }
@@ -146,28 +144,23 @@ impl Decoder {
         scales: &(impl Scales + ?Sized),
     ) -> Result<Message<'a>, DecodeError> {
         let Self {
-            scanner,
+            is_fast,
             parser,
             templates,
             space,
         } = self;
         // A line over the limit is the general path's to refuse.
-        if scanner.is_on() && line.len() <= MAX_LINE {
-            let sides = space.levels.sides();
-            if let Some(found) = scan::order_book(line, scanner, scales, sides) {
-                let book = OrderBook::scanned(line, &found, &space.levels, DecodePath::Scanner);
+        if *is_fast && line.len() <= MAX_LINE {
+            if let Some(found) = by_template(line, templates, space, scales) {
+                let book = OrderBook::found(line, &found, &space.levels);
                 return Ok(Message::OrderBook(book));
             }
-            if let Some(message) = scan::message(line) {
+            if let Some(message) = messages::message(line) {
                 return Ok(message);
             }
-            if let Some(update) = scan::price_update(line, &mut space.prices) {
+            if let Some(update) = messages::price_update(line, &mut space.prices) {
                 let markets = space.prices.markets();
                 return Ok(Message::PriceUpdate(PriceUpdate { markets, ..update }));
-            }
-            if let Some(found) = by_template(line, templates, space, scales) {
-                let book = OrderBook::scanned(line, &found, &space.levels, DecodePath::Template);
-                return Ok(Message::OrderBook(book));
             }
             if let Some(head) = pull::order_book(line, &mut space.levels, scales) {
                 if templates.is_due(scales.scale(head.market_id)) {
@@ -184,7 +177,7 @@ impl Decoder {
             .parse(line, |root| {
                 let message = message(root, space, scales)?;
                 if let Message::OrderBook(book) = &message
-                    && scanner.is_on()
+                    && *is_fast
                     && templates.is_due(scales.scale(book.market_id))
                 {
                     templates.learn::<OrderBookLayout>(&root, line);
@@ -262,7 +255,7 @@ fn by_template<'a>(
     templates: &mut Templates,
     space: &mut Space,
     scales: &(impl Scales + ?Sized),
-) -> Option<ScannedBook<'a>> {
+) -> Option<FoundBook<'a>> {
     let scale = |members: &Members<'_>| layout::market(members).map(|market| scales.scale(market));
     templates.read_decimals(line, &mut space.levels, scale, layout::order_book)
 }

@@ -1,13 +1,25 @@
-//! Where Bayse Markets puts what in an order book: see [`crate::template`].
+//! Where Bayse Markets puts what in an order book: see [`crate::fast`].
 
 use ticklot_book::Side;
 
-use super::scan::ScannedBook;
+use crate::fast::{Found, Layout, Members, Role, Scalar};
 use crate::iso_time::IsoTime;
-use crate::template::{Found, Layout, Members, Role, Scalar};
+use crate::levels::ListPlaces;
 use crate::units::{Decimal, TradeSide, UnixMillis};
 
 pub(super) struct OrderBookLayout;
+
+/// An order book but for its levels.
+#[derive(Clone, Copy)]
+pub(super) struct FoundBook<'a> {
+    pub(super) market_id: &'a str,
+    pub(super) outcome_id: &'a str,
+    pub(super) timestamp: Option<IsoTime<'a>>,
+    pub(super) last_price: Option<Decimal<'a>>,
+    pub(super) last_side: Option<TradeSide>,
+    pub(super) sent: Option<UnixMillis>,
+    pub(super) places: ListPlaces,
+}
 
 const MARKET: usize = 0;
 const OUTCOME: usize = 1;
@@ -52,9 +64,9 @@ fn string<'a>(members: &Members<'a>, member: usize) -> Option<&'a str> {
 }
 
 /// The order book of a message. None for what only the general path reads.
-pub(super) fn order_book<'a>(found: &Found<'a>) -> Option<ScannedBook<'a>> {
+pub(super) fn order_book<'a>(found: &Found<'a>) -> Option<FoundBook<'a>> {
     let last_price = match found.members[LAST_PRICE] {
-        Some(Scalar::Number(text)) => Some(Decimal(text)),
+        Some(Scalar::Number(text)) => Some(Decimal(std::str::from_utf8(text).ok()?)),
         Some(Scalar::String(_)) => return None,
         None => None,
     };
@@ -65,11 +77,11 @@ pub(super) fn order_book<'a>(found: &Found<'a>) -> Option<ScannedBook<'a>> {
         None => None,
     };
     let sent = match found.members[SENT] {
-        Some(Scalar::Number(text)) => Some(UnixMillis(text.parse().ok()?)),
+        Some(Scalar::Number(text)) => Some(UnixMillis(whole(text)?)),
         Some(Scalar::String(_)) => return None,
         None => None,
     };
-    Some(ScannedBook {
+    Some(FoundBook {
         market_id: string(&found.members, MARKET)?,
         outcome_id: string(&found.members, OUTCOME)?,
         timestamp: string(&found.members, TIMESTAMP).map(IsoTime),
@@ -78,4 +90,13 @@ pub(super) fn order_book<'a>(found: &Found<'a>) -> Option<ScannedBook<'a>> {
         sent,
         places: found.places,
     })
+}
+
+/// A whole number of up to eighteen digits.
+fn whole(text: &[u8]) -> Option<i64> {
+    let digit = |value: i64, byte: &u8| {
+        byte.is_ascii_digit()
+            .then(|| value * 10 + i64::from(byte - b'0'))
+    };
+    (text.len() <= 18).then(|| text.iter().try_fold(0, digit))?
 }

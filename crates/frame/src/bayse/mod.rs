@@ -12,12 +12,12 @@ mod decode;
 mod errors;
 mod ids;
 mod layout;
+mod messages;
 mod orders;
 mod prices;
 mod pull;
 mod request;
 mod room;
-mod scan;
 
 pub use activity::{Activity, Event, FilledOrder, Market, User};
 pub use auth::{Auth, redact};

@@ -7,14 +7,13 @@ use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Scale, Ticks};
 use super::account::{AccountSpace, OpenOrders, Positions, open_orders, positions};
 use super::kline::{Kline, kline};
 use super::layout::OrderBookLayout;
+use super::messages::{self, Other, Wrap};
 use super::packet::{self, Json, Packet};
 use super::pull;
-use super::scan::{self, Other, Wrap};
 use crate::error::{DecodeError, ErrorKind, Fault, Skipped, SkippedItems, VenueName};
+use crate::fast::{DecodePath, Repeats, Scan, Templates};
 use crate::json::{Extra, MAX_LINE, Parser, Slot, Value, read_fields};
 use crate::levels::{LevelSpace, Levels, ListPlaces};
-use crate::scan::{DecodePath, Repeats, Scan, Scanner};
-use crate::template::Templates;
 use crate::units::{Trade, UnixMillis};
 
 /// How payloads are framed.
@@ -148,16 +147,15 @@ impl OrderBook<'_> {
 /// # Allocation
 /// Grows its buffers to the longest frame and the deepest book seen, then allocates no more. They
 /// are bounded: 4 MiB a frame, 64 levels of nesting, [`MAX_LEVELS`] price levels a side and as many
-/// trades; and 256 KiB for a list of trades of up to 64 KiB of text, which is kept to compare the next one with. With
-/// AVX-512 there are 512 KiB of tables, with AVX2 640 KiB, made for the first order book and the first trades.
+/// trades; and 256 KiB for a list of trades of up to 64 KiB of text, which is kept to compare the next one with.
 ///
 /// # Shapes
-/// Order books in the shape of the venue's documentation are read fastest. Another shape (order of keys, spacing, further
-/// fields) is learnt from the first message that has it, which allocates a few kilobytes; the following messages in that
-/// shape are read faster than in the general path, which takes any shape. The result does not depend on the path.
+/// The shape of order books (order of keys, spacing, further fields) is learnt from the first one, which takes the general
+/// path and allocates a few kilobytes; the following ones in that shape are read several times faster. The result does not
+/// depend on the path.
 pub struct Decoder {
     envelope: Envelope,
-    scanner: Scanner,
+    is_fast: bool,
     parser: Parser,
     /// Of packets, and of plain frames: a packet's JSON is none of the latter.
     templates: [Templates; 2],
@@ -179,14 +177,14 @@ impl Decoder {
         Self::with_scan(envelope, Scan::Best)
     }
 
-    /// A decoder that scans in one way and no other, to measure it.
+    /// A decoder that reads in one way and no other, to measure it.
     #[must_use]
     pub fn with_scan(envelope: Envelope, scan: Scan) -> Self {
         Self {
             envelope,
-            scanner: Scanner::new(scan),
+            is_fast: scan != Scan::Off,
             parser: Parser::new(),
-            templates: [Templates::new(), Templates::new()],
+            templates: [Templates::new(scan), Templates::new(scan)],
             space: Space::default(),
         }
     }
@@ -221,34 +219,30 @@ impl Decoder {
     /// byte of the frame.
     pub fn decode<'a>(&'a mut self, frame: &'a [u8]) -> Result<Message<'a>, DecodeError> {
         let packets = self.is_packet(frame);
+        let is_fast = self.is_fast;
         let Self {
-            scanner,
             parser,
             templates: [packet_templates, templates],
             space,
             ..
         } = self;
         let decoded = if packets {
-            socket_io(frame, scanner, packet_templates, parser, space)
+            socket_io(frame, is_fast, packet_templates, parser, space)
         } else {
             space.levels.starts_at(0);
-            if let Some(lists) = scanned(frame, Wrap::Plain, scanner, space) {
-                let book = space.order_book(frame, lists, DecodePath::Scanner);
+            if let Some(lists) = by_template(frame, is_fast, templates, space) {
+                let book = space.order_book(frame, lists);
                 return Ok(Message::OrderBook(book));
             }
-            if let Some(other) = scanned_other(frame, Wrap::Plain, scanner, space) {
+            if let Some(other) = scanned_other(frame, Wrap::Plain, is_fast, space) {
                 return Ok(space.other(other));
             }
-            if let Some(lists) = by_template(frame, scanner, templates, space) {
-                let book = space.order_book(frame, lists, DecodePath::Template);
-                return Ok(Message::OrderBook(book));
-            }
-            if pulled(frame, Wrap::Plain, scanner, templates, parser, space) {
+            if pulled(frame, Wrap::Plain, is_fast, templates, parser, space) {
                 return Ok(Message::OrderBook(space.general()));
             }
             parser.parse(frame, |root| {
                 let message = plain(root, space)?;
-                learn(&message, &root, frame, scanner, templates);
+                learn(&message, &root, frame, is_fast, templates);
                 Ok(message)
             })
         };
@@ -286,20 +280,15 @@ impl fmt::Debug for Decoder {
 }
 
 impl Space {
-    /// The order book that the scanner or a template has read from `text`.
-    fn order_book<'a>(
-        &'a self,
-        text: &'a [u8],
-        lists: ListPlaces,
-        path: DecodePath,
-    ) -> OrderBook<'a> {
-        let levels = self.levels.scanned(text, lists);
+    /// The order book that a template has read from `text`.
+    fn order_book<'a>(&'a self, text: &'a [u8], lists: ListPlaces) -> OrderBook<'a> {
+        let levels = self.levels.found(text, lists);
         OrderBook {
             bids: levels.bids,
             asks: levels.asks,
             trades: self.trades.items(),
             skipped: None,
-            path,
+            path: DecodePath::Fast,
             levels,
         }
     }
@@ -327,41 +316,27 @@ impl Space {
     }
 }
 
-/// An order book in the venue's own shape. A line over the limit is the general path's to refuse.
-fn scanned(
-    text: &[u8],
-    wrap: Wrap,
-    scanner: &mut Scanner,
-    space: &mut Space,
-) -> Option<ListPlaces> {
-    if !scanner.is_on() || text.len() > MAX_LINE {
-        return None;
-    }
-    let sides = space.levels.sides();
-    scan::order_book(text, wrap, scanner, sides, &mut space.trades)
-}
-
-/// Another message in the venue's own shape, as above.
+/// Another message in the venue's own shape. A line over the limit is the general path's to refuse.
 fn scanned_other<'a>(
     text: &'a [u8],
     wrap: Wrap,
-    scanner: &Scanner,
+    is_fast: bool,
     space: &mut Space,
 ) -> Option<Other<'a>> {
-    if !scanner.is_on() || text.len() > MAX_LINE {
+    if !is_fast || text.len() > MAX_LINE {
         return None;
     }
-    scan::message(text, wrap, &mut space.account)
+    messages::message(text, wrap, &mut space.account)
 }
 
 /// An order book in the shape of those before it, as above.
 fn by_template(
     text: &[u8],
-    scanner: &Scanner,
+    is_fast: bool,
     templates: &mut Templates,
     space: &mut Space,
 ) -> Option<ListPlaces> {
-    if !scanner.is_on() || text.len() > MAX_LINE {
+    if !is_fast || text.len() > MAX_LINE {
         return None;
     }
     let Space { levels, trades, .. } = space;
@@ -373,12 +348,12 @@ fn by_template(
 fn pulled(
     text: &[u8],
     wrap: Wrap,
-    scanner: &Scanner,
+    is_fast: bool,
     templates: &mut Templates,
     parser: &mut Parser,
     space: &mut Space,
 ) -> bool {
-    if !scanner.is_on() || text.len() > MAX_LINE {
+    if !is_fast || text.len() > MAX_LINE {
         return false;
     }
     let Space { levels, trades, .. } = space;
@@ -400,18 +375,18 @@ fn learn(
     message: &Message<'_>,
     root: &Value<'_, '_>,
     text: &[u8],
-    scanner: &Scanner,
+    is_fast: bool,
     templates: &mut Templates,
 ) {
     let is_whole = matches!(message, Message::OrderBook(book) if book.skipped.is_none());
-    if is_whole && scanner.is_on() && templates.is_due(Scale::UNIT) {
+    if is_whole && is_fast && templates.is_due(Scale::UNIT) {
         templates.learn::<OrderBookLayout>(root, text);
     }
 }
 
 fn socket_io<'a>(
     frame: &'a [u8],
-    scanner: &mut Scanner,
+    is_fast: bool,
     templates: &mut Templates,
     parser: &'a mut Parser,
     space: &'a mut Space,
@@ -419,23 +394,19 @@ fn socket_io<'a>(
     let control = match packet::read(frame)? {
         Packet::Event { json, .. } => {
             space.levels.starts_at(json.offset);
-            if let Some(lists) = scanned(json.text, Wrap::Event, scanner, space) {
-                let book = space.order_book(json.text, lists, DecodePath::Scanner);
+            if let Some(lists) = by_template(json.text, is_fast, templates, space) {
+                let book = space.order_book(json.text, lists);
                 return Ok(Message::OrderBook(book));
             }
-            if let Some(other) = scanned_other(json.text, Wrap::Event, scanner, space) {
+            if let Some(other) = scanned_other(json.text, Wrap::Event, is_fast, space) {
                 return Ok(space.other(other));
             }
-            if let Some(lists) = by_template(json.text, scanner, templates, space) {
-                let book = space.order_book(json.text, lists, DecodePath::Template);
-                return Ok(Message::OrderBook(book));
-            }
-            if pulled(json.text, Wrap::Event, scanner, templates, parser, space) {
+            if pulled(json.text, Wrap::Event, is_fast, templates, parser, space) {
                 return Ok(Message::OrderBook(space.general()));
             }
             return parse(json, parser, |root| {
                 let message = event(root, space)?;
-                learn(&message, &root, json.text, scanner, templates);
+                learn(&message, &root, json.text, is_fast, templates);
                 Ok(message)
             });
         }

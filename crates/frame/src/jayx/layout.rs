@@ -1,8 +1,8 @@
-//! Where JayX puts what in an order book: see [`crate::template`].
+//! Where JayX puts what in an order book: see [`crate::fast`].
 
 use ticklot_book::Side;
 
-use crate::template::{Layout, Role};
+use crate::fast::{Layout, Role};
 
 pub(super) struct OrderBookLayout;
 

@@ -8,10 +8,10 @@ mod account;
 mod decode;
 mod kline;
 mod layout;
+mod messages;
 mod packet;
 mod pull;
 mod request;
-mod scan;
 
 pub use account::{Balance, MAX_ITEMS, OpenOrders, Order, Orders, Positions};
 pub use decode::{

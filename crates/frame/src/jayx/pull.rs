@@ -2,10 +2,10 @@
 
 use ticklot_book::{Level, Lots, MAX_LEVELS, Ticks};
 
-use super::scan::Wrap;
+use super::messages::Wrap;
+use crate::fast::Repeats;
 use crate::levels::LevelSpace;
 use crate::pull::{PullParser, put};
-use crate::scan::Repeats;
 use crate::units::{Trade, UnixMillis};
 
 /// Reads an order book and its trades. None when the general path has to read the text; what the lists then hold means

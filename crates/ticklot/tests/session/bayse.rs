@@ -229,7 +229,7 @@ fn paths_of_order_books_are_counted() {
         bench.frame(frame);
     }
     let stats = bench.session.stats();
-    assert_eq!((stats.template_path, stats.general_path), (2, 1));
+    assert_eq!((stats.fast_path, stats.general_path), (2, 1));
 }
 
 #[test]

@@ -1,18 +1,26 @@
-//! The messages that are no order books, in the shape that the venue sends: see [`crate::scan`].
+//! The messages that are no order books, in the shape that the venue sends: see [`crate::fast`].
 
 use ticklot_book::{Lots, Ticks};
 
-use super::{Wrap, close_with, open};
+use crate::fast::Cursor;
+use crate::fast::fields::{integer, list, nullable, number, string, trade_side};
 use crate::jayx::account::{AccountSpace, MAX_ITEMS, Row};
 use crate::jayx::kline::{Candle, Kline};
-use crate::scan::Cursor;
-use crate::scan::fields::{integer, list, nullable, number, string, trade_side};
 use crate::units::{UnixMillis, UnixSeconds};
 use crate::words::WordSpace;
 
+/// What stands around a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrap {
+    /// The JSON of a Socket.IO event: `["kline",payload]`.
+    Event,
+    /// A frame of the plain envelope: a bare payload, or one wrapped with its event's name.
+    Plain,
+}
+
 /// What was read. Of the account only which message it was: the rest is in the space for it.
 #[derive(Clone, Copy)]
-pub(in crate::jayx) enum Other<'a> {
+pub(super) enum Other<'a> {
     Kline(Kline<'a>),
     Positions,
     OpenOrders,
@@ -20,7 +28,7 @@ pub(in crate::jayx) enum Other<'a> {
 
 /// Reads a candle, balances, or one's own orders, the last two into `space`. None when the text is anything else, or
 /// written otherwise; what `space` then holds means nothing.
-pub(in crate::jayx) fn message<'a>(
+pub(super) fn message<'a>(
     text: &'a [u8],
     wrap: Wrap,
     space: &mut AccountSpace,
@@ -71,6 +79,35 @@ fn begin<'a, const N: usize, const M: usize, const P: usize>(
     let close = open(&mut cursor, wrap, event, wrapped)?;
     cursor.expect(start)?;
     Some((cursor, close))
+}
+
+/// Steps over what stands before a payload, `event` or `wrapped` and a key, and tells what will stand
+/// behind it.
+fn open<const N: usize, const M: usize>(
+    cursor: &mut Cursor<'_>,
+    wrap: Wrap,
+    event: &[u8; N],
+    wrapped: &[u8; M],
+) -> Option<Option<u8>> {
+    if wrap == Wrap::Event {
+        cursor.expect(event)?;
+        return Some(Some(b']'));
+    }
+    if !cursor.skip(wrapped) {
+        return Some(None);
+    }
+    if !cursor.skip(b"\"message\":") {
+        cursor.expect(b"\"data\":")?;
+    }
+    Some(Some(b'}'))
+}
+
+/// Steps over what stands behind a payload, to the end.
+fn close_with(cursor: &mut Cursor<'_>, close: Option<u8>) -> Option<()> {
+    if let Some(close) = close {
+        cursor.expect(&[close])?;
+    }
+    cursor.end()
 }
 
 fn kline<'a>(cursor: &mut Cursor<'a>) -> Option<Kline<'a>> {

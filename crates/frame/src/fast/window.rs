@@ -1,9 +1,12 @@
 //! Windows on a text: a fixed number of bytes from any place, also at the end of the text.
 
+/// A fixed number of bytes of a text.
+pub(super) type Window = [u8; WINDOW];
+
 /// How many bytes a window holds.
 pub(super) const WINDOW: usize = 144;
 
-/// The largest offset in a window that [`word`] and [`two_words`] read at.
+/// The largest offset in a window that [`word`] and [`sixteen`] read at.
 pub(super) const LAST: usize = 127;
 
 /// A text, and its last bytes with zeros behind them.
@@ -12,6 +15,8 @@ pub(super) struct Text<'t> {
     /// The last `WINDOW` bytes, or all of a shorter text, then zeros.
     tail: [u8; 2 * WINDOW],
     tail_at: usize,
+    /// The end of the places that a whole window of the text itself begins at.
+    whole: usize,
 }
 
 impl<'t> Text<'t> {
@@ -24,22 +29,31 @@ impl<'t> Text<'t> {
             bytes,
             tail,
             tail_at,
+            whole: (bytes.len() + 1).saturating_sub(WINDOW),
         }
+    }
+
+    pub(super) fn bytes(&self) -> &'t [u8] {
+        self.bytes
     }
 
     /// The bytes from `at` on; zeros behind the end of the text.
     #[inline(always)]
-    pub(super) fn window(&self, at: usize) -> &[u8; WINDOW] {
-        match self.bytes.get(at..).and_then(<[u8]>::first_chunk) {
-            Some(window) => window,
-            None => self.last_window(at),
+    pub(super) fn window(&self, at: usize) -> &Window {
+        if at >= self.whole {
+            return self.last_window(at);
+        }
+        // SAFETY: `at + WINDOW < whole + WINDOW`, which is the text's length and one.
+        #[allow(unsafe_code)]
+        unsafe {
+            &*self.bytes.as_ptr().add(at).cast()
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn last_window(&self, at: usize) -> &[u8; WINDOW] {
-        const ZEROS: &[u8; WINDOW] = &[0; WINDOW];
+    fn last_window(&self, at: usize) -> &Window {
+        const ZEROS: &Window = &[0; WINDOW];
         let tail = self.tail.get(at.wrapping_sub(self.tail_at)..);
         tail.and_then(<[u8]>::first_chunk).unwrap_or(ZEROS)
     }
@@ -47,7 +61,7 @@ impl<'t> Text<'t> {
 
 /// The eight bytes at an offset up to [`LAST`]; at a larger one, eight other bytes.
 #[inline(always)]
-pub(super) fn word(window: &[u8; WINDOW], at: usize) -> u64 {
+pub(super) fn word(window: &Window, at: usize) -> u64 {
     // The mask spares the check of the bounds.
     let at = at & LAST;
     let bytes = window[at..at + 8].first_chunk();
@@ -56,10 +70,7 @@ pub(super) fn word(window: &[u8; WINDOW], at: usize) -> u64 {
 
 /// The sixteen bytes at an offset up to [`LAST`], as above.
 #[inline(always)]
-pub(super) fn two_words(window: &[u8; WINDOW], at: usize) -> [u64; 2] {
+pub(super) fn sixteen(window: &Window, at: usize) -> &[u8; 16] {
     let at = at & LAST;
-    [word(window, at), {
-        let bytes = window[at + 8..at + 16].first_chunk();
-        u64::from_le_bytes(*bytes.unwrap_or(&[0; 8]))
-    }]
+    window[at..at + 16].first_chunk().unwrap_or(&[0; 16])
 }

@@ -3,7 +3,7 @@
 /// The text up to the first quote, if every byte of it is ASCII, and none a control character or a
 /// backslash. A few bytes at a time; none near the end of the text too.
 #[inline]
-pub(crate) fn plain_string(text: &[u8]) -> Option<&str> {
+pub(super) fn plain_string(text: &[u8]) -> Option<&str> {
     let mut at = 0;
     let end = loop {
         let chunk: &[u8; CHUNK] = text.get(at..)?.first_chunk()?;
@@ -17,6 +17,7 @@ pub(crate) fn plain_string(text: &[u8]) -> Option<&str> {
     }
     let plain = text.get(..end)?;
     // SAFETY: no byte before `end` was marked, and all that are not ASCII are.
+    #[allow(unsafe_code)]
     Some(unsafe { str::from_utf8_unchecked(plain) })
 }
 
@@ -35,6 +36,7 @@ fn first_not_plain(bytes: &[u8; CHUNK]) -> Option<usize> {
         _mm_set1_epi8,
     };
     // SAFETY: every x86-64 has SSE2, and sixteen bytes are read from an array of sixteen.
+    #[allow(unsafe_code)]
     let marks = unsafe {
         let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
         let equals = |byte: u8| _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte.cast_signed()));

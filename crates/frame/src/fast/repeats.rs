@@ -8,9 +8,6 @@
 //! Nothing is taken on trust: what is not the same text to the last byte is read as if nothing were kept.
 //! The time it takes is bounded: each way of scanning compares a list once, and reads it twice at most.
 
-use super::Job;
-use super::isa::Isa;
-
 /// How many bytes of a list's first item decide whether the list may be the kept one, at most.
 const HEAD: usize = 64;
 
@@ -55,29 +52,28 @@ impl<T: Copy> Repeats<T> {
         }
     }
 
-    /// How many of them were read, and not just compared.
-    #[cfg(test)]
-    pub(crate) fn fresh_len(&self) -> usize {
-        self.fresh.len()
-    }
-
     /// For a list that is read in another way: empty, and nothing is kept.
     pub(crate) fn otherwise(&mut self) -> &mut Vec<T> {
-        self.forget();
-        self.fresh.clear();
+        self.head = 0;
+        self.begin();
         &mut self.fresh
     }
 
-    fn forget(&mut self) {
-        self.head = 0;
+    /// Begins with another list, which is empty so far.
+    pub(crate) fn begin(&mut self) {
         self.is_kept = false;
+        self.fresh.clear();
     }
 
-    /// What the kept text begins with, [`HEAD`] bytes at most, and where to put the items before it.
-    pub(super) fn parts(&mut self) -> (&[u8], &mut Vec<T>) {
-        self.is_kept = false;
+    /// Whether the kept list may go on here. The items before it are [`fresh`](Self::fresh).
+    pub(crate) fn may_go_on(&self, text: &[u8]) -> bool {
         let head = self.text.get().get(..self.head).unwrap_or_default();
-        (head, &mut self.fresh)
+        !head.is_empty() && text.starts_with(head)
+    }
+
+    /// Where to put the items that are read.
+    pub(crate) fn fresh(&mut self) -> &mut Vec<T> {
+        &mut self.fresh
     }
 
     /// What is kept now begins with `first`, if it is not empty, or as before.
@@ -90,9 +86,9 @@ impl<T: Copy> Repeats<T> {
     }
 
     /// The items that were read are the whole list, whose text is this.
-    pub(super) fn keep(&mut self, text: &[u8]) {
+    pub(crate) fn keep(&mut self, text: &[u8]) {
         if text.len() > MAX_KEPT {
-            self.forget();
+            self.head = 0;
             return;
         }
         self.text.go_on(text, 0);
@@ -100,8 +96,9 @@ impl<T: Copy> Repeats<T> {
         self.begin_with(text);
     }
 
-    #[inline(always)]
-    fn join(&mut self, new: &[u8], rest: &[u8]) -> Option<()> {
+    /// The fresh items have this text before them, the comma behind included: `new`. If the `rest`, up to the list's bracket,
+    /// is what the kept list begins with, its items are put behind them. None if it is not; nothing is changed then.
+    pub(crate) fn join(&mut self, new: &[u8], rest: &[u8]) -> Option<()> {
         let kept = self.text.get();
         let (same, dropped) = kept.split_at_checked(rest.len())?;
         // Inside an item there is no brace, so that behind one the item has ended.
@@ -114,24 +111,6 @@ impl<T: Copy> Repeats<T> {
         self.items.go_on(&self.fresh, count);
         self.begin_with(new);
         Some(())
-    }
-}
-
-/// The fresh items have this text before them, the comma behind included: `new`. If the `rest`, up to the
-/// list's bracket, is what the kept list begins with, its items are put behind them. None if it is not; nothing
-/// is changed then.
-pub(super) struct Join<'r, 't, T> {
-    pub(super) repeats: &'r mut Repeats<T>,
-    pub(super) new: &'t [u8],
-    pub(super) rest: &'t [u8],
-}
-
-impl<T: Copy> Job for Join<'_, '_, T> {
-    type Output = Option<()>;
-
-    #[inline(always)]
-    fn run<I: Isa>(self, _: I) -> Option<()> {
-        self.repeats.join(self.new, self.rest)
     }
 }
 

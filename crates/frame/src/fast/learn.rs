@@ -4,6 +4,7 @@ use ticklot_book::Side;
 
 use super::literal::Literal;
 use super::rows::{MAX_MEMBERS, Row, TradeRow};
+use super::window::Text;
 use super::{Layout, MEMBERS, Role, Step, Template, scalar};
 use crate::json::Value;
 
@@ -72,8 +73,11 @@ impl Learner<'_> {
                 let keys = [price, quantity, count, ""];
                 let found = self.list(value, Step::Levels(side), keys)?;
                 let row = found.map(|(row, [price, quantity, count, _])| {
+                    let (price, quantity) = (price?, quantity?);
+                    let other = || (0..row.members).find(|it| ![price, quantity].contains(it));
+                    let other = count.or_else(other).unwrap_or(MAX_MEMBERS);
                     Some(Row {
-                        slots: [price?, quantity?, count.unwrap_or(MAX_MEMBERS)],
+                        slots: [price, quantity, other],
                         has_count: count.is_some(),
                         ..row
                     })
@@ -134,8 +138,7 @@ impl Learner<'_> {
         fits.then_some(())
     }
 
-    /// Adds a list. Returns how its objects look, and which members have these keys; none inside if it has fewer than
-    /// two objects.
+    /// Adds a list. Returns how its objects look, and which members have these keys; none inside if that cannot be told.
     #[allow(clippy::option_option)] // no template, and no row
     fn list(
         &mut self,
@@ -152,10 +155,17 @@ impl Learner<'_> {
             None => start,
         };
         let mut items = items()?;
-        match (items.next(), items.next()) {
-            (Some(first), Some(second)) => row(self.text, start, [first, second], keys).map(Some),
-            _ => Some(None),
+        let Some(first) = items.next() else {
+            return Some(None);
+        };
+        let second = items.next();
+        // What stands between two objects here stands between two levels.
+        let levels = self.template.levels.as_ref();
+        let between = levels.map(|row| row.next.text());
+        if second.is_none() && between.is_none() {
+            return Some(None);
         }
+        row(self.text, start, first, second, between, keys).map(Some)
     }
 }
 
@@ -163,7 +173,9 @@ impl Learner<'_> {
 fn row(
     text: &[u8],
     start: usize,
-    [first, second]: [Value<'_, '_>; 2],
+    first: Value<'_, '_>,
+    second: Option<Value<'_, '_>>,
+    between: Option<&[u8]>,
     keys: [&str; 4],
 ) -> Option<(Row, [Option<usize>; 4])> {
     let mut row = Row::default();
@@ -174,7 +186,7 @@ fn row(
         // The quotes of a string are text.
         let is_string = value.str("").is_ok();
         let at = value.offset() + usize::from(is_string);
-        *row.before.get_mut(member)? = Literal::new(text.get(from..at)?)?;
+        *row.before.get_mut(member)? = Literal::new(&[text.get(from..at)?])?;
         row.members += 1;
         if let Some(slot) = keys.iter().position(|it| *it == key && !key.is_empty()) {
             if slots[slot].replace(member).is_some() {
@@ -186,13 +198,35 @@ fn row(
         from = end_of_scalar(text, value.offset())? - usize::from(is_string);
     }
     let end = end_of_object(text, &first)?;
-    row.end = Literal::new(text.get(from..end)?)?;
-    let (_, value) = second.fields("").ok()?.next()?;
-    let at = value.offset() + usize::from(value.str("").is_ok());
-    row.next = Literal::new(text.get(from..at)?)?;
+    row.end = Literal::new(&[text.get(from..end)?])?;
+    row.next = match second {
+        Some(second) => {
+            let (_, value) = second.fields("").ok()?.next()?;
+            let at = value.offset() + usize::from(value.str("").is_ok());
+            Literal::new(&[text.get(from..at)?])?
+        }
+        None => {
+            let between = between?;
+            let brace = |byte| memchr::memchr(byte, between);
+            let between = between.get(brace(b'}')? + 1..brace(b'{')?)?;
+            let before = row.before[0].text();
+            let before = before.get(memchr::memchr(b'{', before)?..)?;
+            Literal::new(&[text.get(from..end)?, between, before])?
+        }
+    };
+    let next = row.next.text();
+    // The next object begins as the first one does, but for spaces.
+    row.before[0]
+        .len()
+        .checked_sub(next.len() + 1)
+        .is_none()
+        .then_some(())?;
+    row.from_brace = next.len() - memchr::memchr(b'}', next)?;
     // The braces are counted to find a level of which the book refuses something.
-    let braces = memchr::memchr_iter(b'{', text.get(first.offset()..at)?);
-    (braces.count() == 2).then_some((row, slots))
+    let is_one = |text: &[u8], byte| memchr::memchr_iter(byte, text).count() == 1;
+    let text = text.get(first.offset()..end)?;
+    let fits = is_one(text, b'{') && is_one(text, b'}') && is_one(next, b'{') && is_one(next, b'}');
+    fits.then_some((row, slots))
 }
 
 /// Where an object without objects inside ends.
@@ -204,7 +238,7 @@ fn end_of_object(text: &[u8], object: &Value<'_, '_>) -> Option<usize> {
 
 /// Where the value at `at` ends. None of a number with an exponent, which would become a part of the text.
 fn end_of_scalar(text: &[u8], at: usize) -> Option<usize> {
-    let (_, end) = scalar(text, at)?;
+    let (_, end) = scalar(&Text::new(text), at)?;
     let is_behind = |byte: &u8| b",]} \t\r\n".contains(byte);
     text.get(end).is_none_or(is_behind).then_some(end)
 }

@@ -1,8 +1,7 @@
 //! Reading text that is expected to be just so.
 
-use super::isa::leading_digits;
-use super::raw::plain_string;
-use super::same;
+use super::digits::leading_digits;
+use super::string::plain_string;
 
 /// A place in a line. Every method that finds something else than it expects returns none, and the
 /// line then goes to the general path: the place does not matter any more.
@@ -19,15 +18,6 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn at(&self) -> usize {
         self.at
-    }
-
-    /// Whether `words` stand here.
-    pub(crate) fn is_at(&self, words: &[u8]) -> bool {
-        self.rest().starts_with(words)
-    }
-
-    pub(crate) fn seek(&mut self, at: usize) {
-        self.at = at;
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -67,7 +57,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The inside of a string without escapes, whose opening quote was stepped over; steps over its
-    /// closing one. The one place of the scanner where UTF-8 can be wrong, and where it is checked.
+    /// closing one. The one place of the fast path where UTF-8 can be wrong, and where it is checked.
     #[inline]
     pub(crate) fn string(&mut self) -> Option<&'a str> {
         let rest = self.rest();
@@ -142,9 +132,23 @@ fn is_number(run: &[u8]) -> bool {
 
 /// Whether `literal` stands at `at`.
 #[inline(always)]
-pub(crate) fn is_at<const N: usize>(text: &[u8], at: usize, literal: &[u8; N]) -> bool {
+fn is_at<const N: usize>(text: &[u8], at: usize, literal: &[u8; N]) -> bool {
     let found = text.get(at..).and_then(<[u8]>::first_chunk);
     found.is_some_and(|found| same(found, literal))
+}
+
+/// Whether two arrays are the same. For 8 to 24 bytes it is two or three words, the last of them
+/// overlapping: fewer instructions than the compiler makes of odd lengths.
+#[inline(always)]
+fn same<const N: usize>(a: &[u8; N], b: &[u8; N]) -> bool {
+    if N < 8 || N > 24 {
+        return a == b;
+    }
+    let word =
+        |of: &[u8; N], at: usize| of[at..].first_chunk().map_or(0, |w| u64::from_le_bytes(*w));
+    let differ = |at: usize| word(a, at) ^ word(b, at);
+    let middle = if N > 16 { differ(8) } else { 0 };
+    differ(0) | differ(N - 8) | middle == 0
 }
 
 /// The text up to the first quote, if it is UTF-8 without control characters and backslashes.

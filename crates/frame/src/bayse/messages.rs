@@ -1,4 +1,4 @@
-//! The messages that are no order books, in the shape that the venue sends: see [`crate::scan`].
+//! The messages that are no order books, in the shape that the venue sends: see [`crate::fast`].
 //!
 //! They are short, and most of them is keys and texts; their numbers are only carried. So there is nothing to
 //! find: each key must stand where the venue puts it, and a text ends at its quote. The greeting, the answers to
@@ -11,9 +11,9 @@ use crate::bayse::prices::{
     AssetPrice, MAX_EVENT_MARKETS, MAX_OUTCOMES, MarketWords, PriceSpace, PriceUpdate,
     PricedMarkets,
 };
+use crate::fast::Cursor;
+use crate::fast::fields::{integer, list, nullable_string, number, optional, string, trade_side};
 use crate::iso_time::IsoTime;
-use crate::scan::Cursor;
-use crate::scan::fields::{integer, list, nullable_string, number, optional, string, trade_side};
 use crate::units::{TradeSide, UnixMillis, UnixSeconds};
 use crate::words::{Range, WordSpace};
 
@@ -22,7 +22,7 @@ const HEAD: &[u8; 9] = b"{\"type\":\"";
 
 /// Reads a fill, the price of an asset, a fill of one's own order, or a pong. None when the text is
 /// anything else, or written otherwise.
-pub(in crate::bayse) fn message(text: &[u8]) -> Option<Message<'_>> {
+pub(super) fn message(text: &[u8]) -> Option<Message<'_>> {
     let cursor = &mut Cursor::new(text, 0);
     cursor.expect(HEAD)?;
     // Two letters tell which one it can be.
@@ -48,10 +48,7 @@ pub(in crate::bayse) fn message(text: &[u8]) -> Option<Message<'_>> {
 
 /// Reads a `price_update`, whose markets are left in `space`: the one that is returned has none. None
 /// when the text is anything else, or written otherwise; what `space` then holds means nothing.
-pub(in crate::bayse) fn price_update<'a>(
-    text: &'a [u8],
-    space: &mut PriceSpace,
-) -> Option<PriceUpdate<'a>> {
+pub(super) fn price_update<'a>(text: &'a [u8], space: &mut PriceSpace) -> Option<PriceUpdate<'a>> {
     let cursor = &mut Cursor::new(text, 0);
     let event_id = string(cursor, b"{\"type\":\"price_update\",\"data\":{\"id\":\"")?;
     let slug = string(cursor, b",\"slug\":\"")?;

@@ -2,8 +2,8 @@
 //! all the same, so nothing but these tests would tell.
 
 use super::*;
+use crate::fast::Scan;
 use crate::jayx::{Decoder, Envelope, Message};
-use crate::scan::Scan;
 
 /// What the scanner makes of a text, written out; it must be what the general path makes of it.
 fn scanned(text: &str, wrap: Wrap) -> Option<String> {

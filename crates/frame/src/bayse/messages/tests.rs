@@ -9,7 +9,7 @@ use ticklot_sim::{Moment, Outgoing};
 
 use super::*;
 use crate::bayse::Decoder;
-use crate::scan::Scan;
+use crate::fast::Scan;
 
 /// What the scanner makes of a line, written out; it must be what the general path makes of it.
 fn scanned(line: &str) -> Option<String> {

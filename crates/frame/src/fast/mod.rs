@@ -35,11 +35,16 @@
 //! with members that are strings or objects; and with more than sixteen bytes of text between two members of a level. Like
 //! the scanner, a template makes no error.
 
+mod cursor;
+mod digits;
+pub(crate) mod fields;
+mod lanes;
 mod learn;
 mod literal;
-mod masks;
 mod number;
+mod repeats;
 mod rows;
+mod string;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -48,12 +53,51 @@ use std::cell::Cell;
 
 use ticklot_book::{Level, Scale, Side};
 
-use self::rows::{Decimals, ReadLevel, Row, TradeRow, Whole, read_levels, read_trades};
-use self::window::Text;
+pub(crate) use self::cursor::Cursor;
+use self::number::passed;
+pub(crate) use self::repeats::Repeats;
+use self::rows::{Decimals, Kind, Plan, Row, TradeRow, Way, Whole, read_trades};
+use self::window::{Text, sixteen};
 use crate::json::Value;
 use crate::levels::{LevelSpace, ListPlaces, SideSpace};
-use crate::scan::{Cursor, Repeats};
 use crate::units::Trade;
+
+/// Which way a decoder reads messages. The messages and the errors are the same whichever it is; this is for measuring,
+/// and for tests that hold the ways to each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scan {
+    /// The fastest that this processor can run: with AVX2 or without.
+    #[default]
+    Best,
+    /// The fast path without instructions that not every processor has.
+    Portable,
+    /// No fast path: every line takes the general one.
+    Off,
+}
+
+impl Scan {
+    /// What this choice comes to on this processor: `AVX2`, `portable` or `off`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match (self, Way::new(self)) {
+            (Self::Off, _) => "off",
+            (_, Way::Portable) => "portable",
+            #[cfg(target_arch = "x86_64")]
+            (_, Way::Avx2(_)) => "AVX2",
+        }
+    }
+}
+
+/// The path of a decoder that read an order book. The book is the same whichever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DecodePath {
+    /// The message has the shape of an earlier one, from which it was learnt.
+    Fast,
+    /// The slower one, for any JSON.
+    General,
+}
 
 /// The most messages that the general path reads between two that are learnt.
 const MAX_PAUSE: u32 = 1_000;
@@ -87,16 +131,25 @@ pub(crate) trait Layout {
     fn role(path: &[&str]) -> Role;
 }
 
-/// The template of a venue's order books, and when to learn another one.
+/// How many shapes of a venue's order books are known at a time: fields may be there or not.
+const SHAPES: usize = 4;
+
+/// The templates of a venue's order books, and when to learn another one.
 #[derive(Debug)]
 pub(crate) struct Templates {
-    template: Template,
+    templates: [Template; SHAPES],
+    /// The one that fitted last.
+    last: usize,
+    /// The one to be replaced next.
+    oldest: usize,
     /// The one to be learnt.
     next: Template,
     /// How many more messages the general path reads before another one is learnt.
     pause: u32,
     /// The last such number.
     last_pause: u32,
+    way: Way,
+    plan: Plan,
     /// The scale of the last message: a guess for one that names its market behind its levels.
     scale: Scale,
 }
@@ -130,7 +183,7 @@ enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scalar<'t> {
     String(&'t str),
-    Number(&'t str),
+    Number(&'t [u8]),
 }
 
 /// The members that are kept; none where one is null or absent.
@@ -145,12 +198,16 @@ pub(crate) struct Found<'t> {
 
 impl Templates {
     /// None is known yet.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(scan: Scan) -> Self {
         Self {
-            template: Template::default(),
+            templates: Default::default(),
+            last: 0,
+            oldest: 0,
             next: Template::default(),
             pause: 0,
             last_pause: 0,
+            way: Way::new(scan),
+            plan: Plan::default(),
             scale: Scale::UNIT,
         }
     }
@@ -162,10 +219,10 @@ impl Templates {
         space: &mut LevelSpace,
         trades: &mut Repeats<Trade>,
     ) -> Option<Found<'t>> {
-        let template = self.template.known()?;
-        let found = template.read(text, |_| Whole, space, trades.otherwise())?;
-        self.fitted();
-        Some(found)
+        let text = Text::new(text);
+        self.try_each(|template, way, plan, _| {
+            template.read(way, plan, &text, |_| Whole, space, trades)
+        })
     }
 
     /// Reads a message whose levels are decimals. `scale` is that of the market which the members name, as far as they
@@ -175,32 +232,49 @@ impl Templates {
         text: &'t [u8],
         space: &mut LevelSpace,
         scale: impl Fn(&Members<'_>) -> Option<Scale>,
-        message: impl FnOnce(&Found<'t>) -> Option<M>,
+        message: impl Fn(&Found<'t>) -> Option<M>,
     ) -> Option<M> {
-        let template = self.template.known()?;
-        let guess = self.scale;
-        let is_guess = Cell::new(false);
-        let levels = |members: &Members<'_>| {
-            let known = scale(members);
-            // The other side may follow the market's name.
-            is_guess.set(is_guess.get() | known.is_none());
-            Decimals(known.unwrap_or(guess))
-        };
-        let mut found = template.read(text, levels, space, &mut Vec::new());
-        if let (true, Some(read)) = (is_guess.get(), &found) {
-            let own = scale(&read.members)?;
-            self.scale = own;
-            if own != guess {
-                found = template.read(text, |_| Decimals(own), space, &mut Vec::new());
+        let text = Text::new(text);
+        self.try_each(|template, way, plan, guess| {
+            let is_guess = Cell::new(false);
+            let levels = |members: &Members<'_>| {
+                let known = scale(members);
+                // The other side may follow the market's name.
+                is_guess.set(is_guess.get() | known.is_none());
+                Decimals(known.unwrap_or(*guess))
+            };
+            let none = &mut Repeats::default();
+            let mut found = template.read(way, plan, &text, levels, space, none)?;
+            if is_guess.get() {
+                let own = scale(&found.members)?;
+                if own != *guess {
+                    *guess = own;
+                    found = template.read(way, plan, &text, |_| Decimals(own), space, none)?;
+                }
             }
-        }
-        let message = message(&found?)?;
-        self.fitted();
-        Some(message)
+            message(&found)
+        })
     }
 
-    fn fitted(&mut self) {
-        (self.pause, self.last_pause) = (0, 0);
+    /// Tries the template that fitted last, then the others.
+    #[inline(always)]
+    fn try_each<R>(
+        &mut self,
+        mut read: impl FnMut(&Template, Way, &mut Plan, &mut Scale) -> Option<R>,
+    ) -> Option<R> {
+        for more in 0..SHAPES {
+            let at = (self.last + more) % SHAPES;
+            let template = &self.templates[at];
+            if template.steps.is_empty() {
+                continue;
+            }
+            if let Some(found) = read(template, self.way, &mut self.plan, &mut self.scale) {
+                self.last = at;
+                (self.pause, self.last_pause) = (0, 0);
+                return Some(found);
+            }
+        }
+        None
     }
 
     /// The general path has read an order book, of this scale. Returns whether its shape is to be learnt: less and less
@@ -215,7 +289,12 @@ impl Templates {
     /// Learns the shape of an order book.
     pub(crate) fn learn<L: Layout>(&mut self, root: &Value<'_, '_>, text: &[u8]) {
         if self.next.learn::<L>(root, text) {
-            std::mem::swap(&mut self.template, &mut self.next);
+            // The one that fitted last stays.
+            if self.oldest == self.last && !self.templates[self.last].steps.is_empty() {
+                self.oldest = (self.oldest + 1) % SHAPES;
+            }
+            std::mem::swap(&mut self.templates[self.oldest], &mut self.next);
+            self.oldest = (self.oldest + 1) % SHAPES;
         }
         self.last_pause = (2 * self.last_pause + 1).min(MAX_PAUSE);
         self.pause = self.last_pause;
@@ -223,22 +302,20 @@ impl Templates {
 }
 
 impl Template {
-    /// It, unless nothing was learnt yet.
-    fn known(&self) -> Option<&Self> {
-        (!self.steps.is_empty()).then_some(self)
-    }
-
     /// Reads a message into `space` and `trades`, which are empty. `levels` is asked for each side how its levels are read, with the
     /// members before it.
-    fn read<'t, R: ReadLevel>(
+    fn read<'t, K: Kind>(
         &self,
-        bytes: &'t [u8],
-        levels: impl Fn(&Members<'t>) -> R,
+        way: Way,
+        plan: &mut Plan,
+        text: &Text<'t>,
+        levels: impl Fn(&Members<'t>) -> K,
         space: &mut LevelSpace,
-        trades: &mut Vec<Trade>,
+        trades: &mut Repeats<Trade>,
     ) -> Option<Found<'t>> {
-        let text = Text::new(bytes);
+        let bytes = text.bytes();
         let sides: [&mut Vec<Level>; 2] = space.sides().map(SideSpace::levels_mut);
+        trades.begin();
         let mut starts = [0; 2];
         let mut members = [None; MEMBERS];
         let (mut at, mut literals) = (0, &*self.text);
@@ -249,7 +326,7 @@ impl Template {
                     at = bytes.get(at..)?.starts_with(literal).then_some(at + len)?;
                 }
                 Step::Value(member) => {
-                    let (value, end) = scalar(bytes, at)?;
+                    let (value, end) = scalar(text, at)?;
                     if let Some(member) = member {
                         members[member] = value;
                     }
@@ -258,11 +335,11 @@ impl Template {
                 Step::Levels(side) => {
                     starts[side as usize] = at;
                     let (row, side) = (self.levels.as_ref()?, &mut *sides[side as usize]);
-                    at = read_levels(&levels(&members), &text, at, row, side)?;
+                    at = way.read_levels(levels(&members), text, at, row, plan, side)?;
                 }
                 Step::Trades => {
                     if let Some(row) = &self.trades {
-                        at = read_trades(&text, at, row, trades)?;
+                        at = read_trades(text, at, row, trades)?;
                     }
                 }
             }
@@ -278,14 +355,19 @@ impl Template {
 }
 
 /// The string, the number or the null at `at`, and where it ends.
-fn scalar(text: &[u8], at: usize) -> Option<(Option<Scalar<'_>>, usize)> {
-    let mut cursor = Cursor::new(text, at);
-    let value = if cursor.skip(b"\"") {
-        Some(Scalar::String(cursor.string()?))
-    } else if cursor.skip(b"null") {
-        None
-    } else {
-        Some(Scalar::Number(cursor.number()?))
-    };
-    Some((value, cursor.at()))
+fn scalar<'t>(text: &Text<'t>, at: usize) -> Option<(Option<Scalar<'t>>, usize)> {
+    let mut cursor = Cursor::new(text.bytes(), at);
+    if cursor.skip(b"\"") {
+        let string = cursor.string()?;
+        return Some((Some(Scalar::String(string)), cursor.at()));
+    }
+    if let (len @ 1..16, 0..) = passed(sixteen(text.window(at), 0)) {
+        let end = at + len as usize;
+        return Some((Some(Scalar::Number(text.bytes().get(at..end)?)), end));
+    }
+    if cursor.skip(b"null") {
+        return Some((None, cursor.at()));
+    }
+    let number = cursor.number()?.as_bytes();
+    Some((Some(Scalar::Number(number)), cursor.at()))
 }

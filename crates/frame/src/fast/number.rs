@@ -1,0 +1,191 @@
+//! Numbers, eight digits at a time in a general register.
+
+use super::digits::{eight, leading_digits};
+use super::lanes::Sixteen;
+use super::window::{Window, sixteen};
+
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const ZEROS: u64 = ONES * b'0' as u64;
+const TOPS: u64 = ONES << 7;
+
+/// What a number of up to eight bytes looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Its length in bytes.
+    pub(super) len: u32,
+    /// How many bytes stand before its point; its length if it has none.
+    pub(super) whole: u32,
+}
+
+/// What is known of a shape.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Traits {
+    /// From which byte of the number each of eight digits comes, the last digit last. A byte with its top bit set is a
+    /// zero.
+    pub(super) sources: u64,
+    /// What the value of the digits must not be below, so that the first of them is no superfluous zero. Nothing is enough
+    /// for a shape that no number has.
+    pub(super) least: u32,
+    /// How many digits stand behind the point.
+    pub(super) fraction: u32,
+}
+
+/// Those of each shape: of 16 bytes before the point each, and of each length.
+static TRAITS: [Traits; 128] = {
+    let none = Traits {
+        sources: u64::MAX,
+        least: u32::MAX,
+        fraction: 0,
+    };
+    let mut traits = [none; 128];
+    let mut len = 1;
+    while len <= 8 {
+        let mut whole = 1;
+        while whole <= len {
+            // A point is followed by a digit.
+            if whole + 1 != len {
+                traits[(whole * 16 + len) % 128] = traits_of(whole, len);
+            }
+            whole += 1;
+        }
+        len += 1;
+    }
+    traits
+};
+
+#[allow(clippy::cast_possible_truncation)] // up to 8
+const fn traits_of(whole: usize, len: usize) -> Traits {
+    let count = if whole < len { len - 1 } else { len };
+    let (mut from, mut digit, mut least) = ([0xff; 8], 0, 1);
+    while digit < count {
+        let source = if digit < whole { digit } else { digit + 1 };
+        from[8 - count + digit] = source as u8;
+        digit += 1;
+        if digit < count {
+            least *= 10;
+        }
+    }
+    Traits {
+        sources: u64::from_le_bytes(from),
+        least: if whole > 1 { least } else { 0 },
+        fraction: (count - whole) as u32,
+    }
+}
+
+impl Shape {
+    /// That of so many digits.
+    #[inline(always)]
+    pub(super) fn digits(len: u32) -> Self {
+        Self { len, whole: len }
+    }
+
+    /// That of the digits that a word begins with.
+    #[inline(always)]
+    pub(super) fn whole(word: u64) -> Self {
+        Self::digits(others(word ^ ZEROS).trailing_zeros() / 8)
+    }
+
+    /// That of the number that sixteen bytes begin with.
+    #[inline(always)]
+    pub(super) fn decimal(text: &[u8; 16]) -> Self {
+        let [digits, points] = Sixteen::load(text).digits_and_points();
+        let behind = !digits & (digits + 1);
+        Self {
+            len: (!(digits | behind & points)).trailing_zeros(),
+            whole: behind.trailing_zeros(),
+        }
+    }
+
+    /// Negative if it has more bytes than there are traits for.
+    #[inline(always)]
+    pub(super) fn too_long(self) -> i64 {
+        8 - i64::from(self.len)
+    }
+
+    #[inline(always)]
+    pub(super) fn traits(self) -> &'static Traits {
+        &TRAITS[(self.whole * 16 + self.len) as usize % 128]
+    }
+
+    /// The point of a word in this shape, and a mask for it.
+    #[inline(always)]
+    pub(super) fn point(self) -> [u64; 2] {
+        let at = |byte: u8| u64::from(byte).wrapping_shl(8 * self.whole);
+        let has_point = self.whole < self.len;
+        if has_point {
+            [at(b'.'), at(0xff)]
+        } else {
+            [0; 2]
+        }
+    }
+}
+
+/// The top bit of each byte that is above nine.
+#[inline(always)]
+fn others(text: u64) -> u64 {
+    // 0x76 carries every value from ten on into the top bit. Only a byte that is no digit itself carries into the next.
+    (text.wrapping_add(ONES * 0x76) | text) & TOPS
+}
+
+/// The digits of the number that a word begins with, without the point; and a bit where its shape has a digit and the word
+/// has none.
+#[inline(always)]
+pub(super) fn decimal(word: u64, shape: Shape) -> (u64, u64) {
+    if shape.len == 0 {
+        return (0, 0);
+    }
+    let text = (word ^ ZEROS).wrapping_shl(64_u32.wrapping_sub(8 * shape.len));
+    if shape.whole >= shape.len {
+        return (eight(text), others(text));
+    }
+    // The digits before the point move one byte, onto it.
+    let behind = 8 * (shape.len - shape.whole - 1);
+    let up_to_point = u64::MAX.wrapping_shr(behind);
+    let digits = text << 8 & up_to_point | text & !up_to_point;
+    (eight(digits), others(digits))
+}
+
+/// How long the number is that sixteen bytes begin with; negative in the second place if it is not in the form of JSON.
+#[inline(always)]
+pub(super) fn passed(text: &[u8; 16]) -> (u32, i64) {
+    let [digits, points] = Sixteen::load(text).digits_and_points();
+    let behind = !digits & (digits + 1);
+    let point = behind & points;
+    let len = (!(digits | point)).trailing_zeros();
+    // Both are zero, or the first byte is no digit, or none is behind the point.
+    let faults = (behind | point << 1 & !digits) & (1 | point << 1);
+    let leading_zero = (i64::from(text[0] != b'0') - 1) & -i64::from(digits >> 1 & 1);
+    (len, leading_zero | -i64::from(faults))
+}
+
+/// A number, how many bytes it has, and whether it is none or not in the form of JSON.
+#[derive(Clone, Copy)]
+pub(super) struct Integer {
+    pub(super) value: u64,
+    pub(super) len: usize,
+    pub(super) bad: bool,
+}
+
+/// The whole number of up to 16 digits at an offset. Of a longer one, its first 16.
+#[inline(always)]
+pub(super) fn integer(window: &Window, at: usize) -> Integer {
+    let text = sixteen(window, at);
+    let (value, len) = leading_digits(u128::from_le_bytes(*text));
+    let leading_zero = text[0] == b'0';
+    Integer {
+        value,
+        len,
+        bad: (len == 0) | (leading_zero & (len > 1)),
+    }
+}
+
+/// The first powers of ten.
+pub(super) const POWERS: [u64; 16] = {
+    let mut powers = [1; 16];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
