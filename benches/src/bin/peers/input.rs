@@ -1,5 +1,6 @@
 //! What the cases read: pools and recorded logs, as text.
 
+use std::ops::Deref;
 use std::str;
 
 use anyhow::Context;
@@ -9,6 +10,7 @@ use ticklot_book::Scale;
 use ticklot_frame::jayx::Envelope;
 use ticklot_frame::{Lines, Scan};
 
+use crate::parse::{Text, simdjson};
 use crate::tables::Plan;
 
 /// JayX's event of order books.
@@ -17,7 +19,7 @@ const ORDER_BOOK: &str = "orderbook";
 /// Frames of one kind of message.
 pub(crate) struct Input {
     pub(crate) name: String,
-    pub(crate) frames: Vec<String>,
+    pub(crate) frames: Vec<Frame>,
     /// The messages of a frame, a line each.
     pub(crate) lines: usize,
     pub(crate) wire: Wire,
@@ -32,7 +34,7 @@ impl Input {
     /// The order books of a pool.
     pub(crate) fn pool(name: &str, shape: Shape, plan: &Plan) -> anyhow::Result<Self> {
         let pool = Pool::build(shape, ticklot_benches::SEED, plan.pool_bytes);
-        let frames = pool.frames().iter().map(|frame| text(frame));
+        let frames = pool.frames().iter().map(|frame| Frame::new(frame));
         Ok(Self {
             name: name.to_owned(),
             frames: frames.collect::<anyhow::Result<_>>()?,
@@ -47,7 +49,7 @@ impl Input {
     /// Messages that are no order books.
     pub(crate) fn others(name: &str, other: Other, plan: &Plan) -> anyhow::Result<Self> {
         let messages = other.messages(ticklot_benches::SEED, plan.pool_bytes);
-        let frames = messages.iter().map(|message| text(message));
+        let frames = messages.iter().map(|message| Frame::new(message));
         Ok(Self {
             name: name.to_owned(),
             frames: frames.collect::<anyhow::Result<_>>()?,
@@ -72,7 +74,7 @@ impl Input {
         let mut frames = Vec::new();
         for frame in &log.frames {
             for line in Lines::new(frame) {
-                let line = text(line.bytes)?;
+                let line = Frame::new(line.bytes)?;
                 if line.contains(mark) {
                     frames.push(line);
                 }
@@ -112,7 +114,7 @@ impl Input {
 
     /// The mean size of a message.
     pub(crate) fn message_bytes(&self) -> u64 {
-        let bytes: usize = self.frames.iter().map(String::len).sum();
+        let bytes: usize = self.frames.iter().map(|frame| frame.len()).sum();
         (bytes / (self.frames.len() * self.lines).max(1)) as u64
     }
 
@@ -122,7 +124,7 @@ impl Input {
         frame: usize,
         mut each: impl FnMut(usize, &'a str) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let frame = self.frames[frame].as_str();
+        let frame = &*self.frames[frame];
         if self.lines == 1 {
             return each(0, frame);
         }
@@ -149,6 +151,35 @@ impl Wrapping {
     }
 }
 
-fn text(bytes: &[u8]) -> anyhow::Result<String> {
-    Ok(str::from_utf8(bytes)?.to_owned())
+/// A frame in a buffer with padding, for parsers that read past the end. A connection's buffer could provide the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    buffer: String,
+    len: usize,
+}
+
+impl Frame {
+    fn new(bytes: &[u8]) -> anyhow::Result<Self> {
+        // Exactly as large as it must be, so that the frames are next to each other in memory: with gaps between them, the
+        // processor does not prefetch the next one.
+        let mut buffer = String::with_capacity(bytes.len() + simdjson::PADDING);
+        buffer.push_str(str::from_utf8(bytes)?);
+        buffer.extend([' '; simdjson::PADDING]);
+        let len = bytes.len();
+        Ok(Self { buffer, len })
+    }
+
+    /// A part of this frame, with the rest of the buffer.
+    pub(crate) fn text<'a>(&'a self, part: &str) -> Text<'a> {
+        let start = part.as_ptr().addr() - self.buffer.as_ptr().addr();
+        Text::new(&self.buffer[start..], part.len())
+    }
+}
+
+impl Deref for Frame {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.buffer[..self.len]
+    }
 }

@@ -30,6 +30,11 @@ pub(crate) trait Contender {
 
     /// Does the work of one frame, and tells what came of it in words that all contenders share.
     fn result(&mut self, frame: usize) -> anyhow::Result<Fields>;
+
+    /// The name of our decoder's backend; empty for peers.
+    fn backend(&self) -> &'static str {
+        ""
+    }
 }
 
 /// What the time is taken by.
@@ -44,7 +49,7 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
-    fn now(self) -> Duration {
+    pub(crate) fn now(self) -> Duration {
         let time = clock_gettime(match self {
             Self::Wall => ClockId::Monotonic,
             Self::Thread => ClockId::ThreadCPUTime,
@@ -80,15 +85,29 @@ pub(crate) struct Case<'p> {
 }
 
 /// What was measured of one contender in one case.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub(crate) struct Row {
     pub(crate) table: &'static str,
     pub(crate) case: String,
     pub(crate) contender: &'static str,
+    pub(crate) backend: &'static str,
     pub(crate) ns_median: f64,
     pub(crate) ns_min: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ns_p90: Option<f64>,
     pub(crate) bytes: u64,
     pub(crate) allocs: f64,
+    #[serde(flatten)]
+    pub(crate) memory: Option<Memory>,
+}
+
+/// The growth of memory, in bytes for each connection or book.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub(crate) struct Memory {
+    /// The resident memory of the process.
+    pub(crate) resident: f64,
+    /// The bytes that the contender's thread has allocated and not freed.
+    pub(crate) allocated: f64,
 }
 
 impl Case<'_> {
@@ -116,7 +135,7 @@ impl Case<'_> {
 
     /// Every contender must make the same of every frame. One that cannot read the input at all is
     /// left out, and a line says so.
-    fn check(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         let mut contenders = std::mem::take(&mut self.contenders).into_iter();
         let (name, mut ours) = contenders.next().context("a case without contenders")?;
         let truth = (0..self.frames)
@@ -167,14 +186,16 @@ impl Case<'_> {
         let figures = allocs.iter().zip(times);
         let contenders = self.contenders.iter().zip(figures);
         contenders
-            .map(|((contender, _), (allocs, mut times))| Row {
+            .map(|((name, contender), (allocs, mut times))| Row {
                 table: self.table,
                 case: self.name.clone(),
-                contender,
+                contender: name,
+                backend: contender.backend(),
                 ns_median: median(&mut times),
                 ns_min: times.first().copied().unwrap_or_default(),
                 bytes: self.bytes,
                 allocs: thousandths(*allocs, messages),
+                ..Row::default()
             })
             .collect()
     }
@@ -205,7 +226,7 @@ pub(crate) fn cut(frames: usize, slices: usize, slice: usize) -> Range<usize> {
 }
 
 #[allow(clippy::cast_precision_loss)] // far below 2^53
-fn per(whole: f64, count: usize) -> f64 {
+pub(crate) fn per(whole: f64, count: usize) -> f64 {
     whole / count.max(1) as f64
 }
 
@@ -217,7 +238,7 @@ pub(crate) fn thousandths(allocations: u64, messages: usize) -> f64 {
 }
 
 /// The middle of the times, which are sorted on the way.
-fn median(times: &mut [f64]) -> f64 {
+pub(crate) fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
     let middle = times.len() / 2;
     match (times.len() % 2, times.get(middle)) {

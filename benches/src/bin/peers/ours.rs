@@ -6,7 +6,7 @@ use std::ops::Range;
 use anyhow::bail;
 use ticklot_book::{Book, Level, Nanos, Scale};
 use ticklot_frame::bayse::{self, Message};
-use ticklot_frame::{Decimal, UnixMillis, jayx};
+use ticklot_frame::{Decimal, Scan, UnixMillis, jayx};
 
 use crate::field::{Field, Fields, add_levels, add_trades};
 use crate::input::Input;
@@ -17,12 +17,16 @@ use crate::parse::wire::add_prices;
 pub(crate) struct DecodeJayx<'p> {
     input: &'p Input,
     decoder: jayx::Decoder,
+    scan: Scan,
 }
 
 impl<'p> DecodeJayx<'p> {
-    pub(crate) fn new(input: &'p Input) -> Self {
-        let decoder = jayx::Decoder::with_scan(input.envelope(), input.scan);
-        Self { input, decoder }
+    pub(crate) fn new(input: &'p Input, scan: Scan) -> Self {
+        Self {
+            input,
+            decoder: jayx::Decoder::with_scan(input.envelope(), scan),
+            scan,
+        }
     }
 }
 
@@ -50,6 +54,10 @@ impl Contender for DecodeJayx<'_> {
             jayx::Message::OpenOrders(orders) => Ok(open_orders(&orders)),
             other => bail!("no case for {other:?}"),
         }
+    }
+
+    fn backend(&self) -> &'static str {
+        self.scan.name()
     }
 }
 
@@ -105,18 +113,22 @@ fn open_orders(orders: &jayx::OpenOrders<'_>) -> Fields {
 pub(crate) struct DecodeBayse<'p> {
     input: &'p Input,
     decoder: bayse::Decoder,
+    scan: Scan,
 }
 
 impl<'p> DecodeBayse<'p> {
-    pub(crate) fn new(input: &'p Input) -> Self {
-        let decoder = bayse::Decoder::with_scan(input.scan);
-        Self { input, decoder }
+    pub(crate) fn new(input: &'p Input, scan: Scan) -> Self {
+        Self {
+            input,
+            decoder: bayse::Decoder::with_scan(scan),
+            scan,
+        }
     }
 }
 
 impl Contender for DecodeBayse<'_> {
     fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
-        let Self { input, decoder } = self;
+        let Self { input, decoder, .. } = self;
         for frame in frames {
             input.each_line(frame, |_, line| {
                 black_box(decoder.decode(line.as_bytes(), &input.scale)?);
@@ -127,12 +139,16 @@ impl Contender for DecodeBayse<'_> {
     }
 
     fn result(&mut self, frame: usize) -> anyhow::Result<Fields> {
-        let Self { input, decoder } = self;
+        let Self { input, decoder, .. } = self;
         let mut fields = Fields::new();
         input.each_line(frame, |_, line| {
             tell(&decoder.decode(line.as_bytes(), &input.scale)?, &mut fields)
         })?;
         Ok(fields)
+    }
+
+    fn backend(&self) -> &'static str {
+        self.scan.name()
     }
 }
 
@@ -277,6 +293,7 @@ fn order_updated(update: &bayse::OrderUpdated<'_>, fields: &mut Fields) -> anyho
 pub(crate) struct Apply<'p> {
     input: &'p Input,
     decoder: AnyDecoder,
+    scan: Scan,
     books: Vec<Book>,
 }
 
@@ -286,19 +303,17 @@ enum AnyDecoder {
 }
 
 impl<'p> Apply<'p> {
-    pub(crate) fn new(input: &'p Input) -> Self {
+    pub(crate) fn new(input: &'p Input, scan: Scan) -> Self {
         let decoder = match input.wire {
             ticklot_benches::Wire::Bayse => {
-                AnyDecoder::Bayse(Box::new(bayse::Decoder::with_scan(input.scan)))
+                AnyDecoder::Bayse(Box::new(bayse::Decoder::with_scan(scan)))
             }
-            _ => AnyDecoder::Jayx(Box::new(jayx::Decoder::with_scan(
-                input.envelope(),
-                input.scan,
-            ))),
+            _ => AnyDecoder::Jayx(Box::new(jayx::Decoder::with_scan(input.envelope(), scan))),
         };
         Self {
             input,
             decoder,
+            scan,
             books: vec![Book::new(Scale::UNIT); input.lines],
         }
     }
@@ -308,6 +323,7 @@ impl<'p> Apply<'p> {
             input,
             decoder,
             books,
+            ..
         } = self;
         input.each_line(frame, |place, line| {
             let book = &mut books[place];
@@ -355,5 +371,9 @@ impl Contender for Apply<'_> {
             add_levels(&mut fields, &flat(book.asks()));
         }
         Ok(fields)
+    }
+
+    fn backend(&self) -> &'static str {
+        self.scan.name()
     }
 }

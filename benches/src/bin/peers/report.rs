@@ -1,11 +1,15 @@
 //! Figures for people, and for programs.
 
-use std::fs::File;
+use std::env;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::LazyLock;
+
+use serde::Serialize;
 
 use crate::goals::{goals, judge};
-use crate::measure::Row;
+use crate::measure::{Memory, Row};
 
 /// How many goals were met.
 #[derive(Debug, Default)]
@@ -18,8 +22,11 @@ pub(crate) struct Score {
 pub(crate) fn print(rows: &[Row], score: &mut Score) {
     let Some(first) = rows.first() else { return };
     println!(
-        "\n{}, {}: {} bytes a message",
-        first.table, first.case, first.bytes
+        "\n{}, {}: {} bytes a message, {}",
+        first.table,
+        first.case,
+        first.bytes,
+        processor()
     );
     println!(
         "  {:<22}{:>12}{:>12}{:>10}{:>12}",
@@ -28,10 +35,22 @@ pub(crate) fn print(rows: &[Row], score: &mut Score) {
     let ours = rows.iter().find(|row| row.contender.starts_with("ticklot"));
     for row in rows {
         let ratio = ours.map_or(0.0, |ours| row.ns_median / ours.ns_median);
-        println!(
+        print!(
             "  {:<22}{:>12.1}{:>12.1}{:>10.2}{:>11.2}x",
             row.contender, row.ns_median, row.ns_min, row.allocs, ratio
         );
+        if let Some(p90) = row.ns_p90 {
+            print!("  p90 {p90:>8.0}");
+        }
+        if let Some(Memory {
+            resident,
+            allocated,
+        }) = row.memory
+        {
+            let [resident, allocated] = [resident, allocated].map(|bytes| bytes / 1_024.0);
+            print!("  KiB each: {resident:>7.1} resident, {allocated:>7.1} allocated");
+        }
+        println!("  {}", row.backend);
     }
     for outcome in goals(first.table, &first.case)
         .into_iter()
@@ -84,11 +103,28 @@ impl Score {
     }
 }
 
+/// The name of the processor.
+pub(crate) fn processor() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| {
+        let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let name = info.lines().find(|line| line.starts_with("model name"));
+        let name = name.and_then(|line| line.split_once(": "));
+        name.map_or(env::consts::ARCH, |(_, name)| name).to_owned()
+    });
+    &NAME
+}
+
 /// One JSON object a line.
 pub(crate) fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(File::create(to)?);
+    #[derive(Serialize)]
+    struct Line<'a> {
+        processor: &'static str,
+        #[serde(flatten)]
+        row: &'a Row,
+    }
+    let (mut out, processor) = (BufWriter::new(File::create(to)?), processor());
     for row in rows {
-        serde_json::to_writer(&mut out, row)?;
+        serde_json::to_writer(&mut out, &Line { processor, row })?;
         out.write_all(b"\n")?;
     }
     Ok(out.flush()?)

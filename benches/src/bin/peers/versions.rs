@@ -16,6 +16,8 @@ const PEERS: &[&str] = &[
     "rs_bayse",
     #[cfg(feature = "peers")]
     "fastwebsockets",
+    #[cfg(feature = "peers")]
+    "tokio-tungstenite",
     #[cfg(feature = "book-peers")]
     "hftbacktest",
     #[cfg(feature = "book-peers")]
@@ -29,12 +31,15 @@ pub(crate) fn peers() -> String {
     let named = PEERS
         .iter()
         .map(|name| format!("{name} {}", version(name).unwrap_or("?")));
+    #[cfg(feature = "peers")]
+    let named = named.chain([format!("simdjson {}", crate::parse::simdjson::version())]);
     named.collect::<Vec<_>>().join(", ")
 }
 
 fn version(name: &str) -> Option<&'static str> {
     let entry = format!("name = \"{name}\"\nversion = \"");
-    let start = LOCK.find(&entry)? + entry.len();
+    // The last of several versions is the newest.
+    let start = LOCK.rfind(&entry)? + entry.len();
     LOCK[start..].split('"').next()
 }
 

@@ -10,7 +10,7 @@ use super::wire::{
     OrderUpdated, OwnOrder, Pong, Positions, PriceUpdate, PricedEvent, PricedMarket, UpdateData,
     UpdatedOrder, User, WireSide,
 };
-use super::{Factors, Head, ReadBook, Sink};
+use super::{Factors, Head, ReadBook, Sink, Text};
 
 /// Reads an object: each key by its arm, any other passed over.
 macro_rules! object {
@@ -116,9 +116,9 @@ impl<'a> Reader<'a> {
 pub(crate) struct JayxBooks;
 
 impl ReadBook for JayxBooks {
-    fn read<'a>(&'a mut self, text: &'a str, sink: &mut Sink) -> anyhow::Result<Head<'a>> {
+    fn read<'a>(&'a mut self, text: Text<'a>, sink: &mut Sink) -> anyhow::Result<Head<'a>> {
         sink.clear();
-        let mut reader = Reader::new(text);
+        let mut reader = Reader::new(text.json());
         object!(reader.json, {
             b"orderBook" => object!(reader.json, {
                 b"asks" => array!(reader.json, sink.asks.push(jayx_level(&mut reader)?)),
@@ -225,9 +225,9 @@ fn steps(text: &[u8], decimals: u8) -> anyhow::Result<i64> {
 pub(crate) struct BayseBooks<N>(pub(crate) N);
 
 impl<N: Numbers> ReadBook for BayseBooks<N> {
-    fn read<'a>(&'a mut self, text: &'a str, sink: &mut Sink) -> anyhow::Result<Head<'a>> {
+    fn read<'a>(&'a mut self, text: Text<'a>, sink: &mut Sink) -> anyhow::Result<Head<'a>> {
         sink.clear();
-        let mut reader = Reader::new(text);
+        let mut reader = Reader::new(text.json());
         let mut head = Head::default();
         let mut is_book = false;
         object!(reader.json, {

@@ -4,6 +4,7 @@
 pub(crate) mod client;
 pub(crate) mod jiter;
 pub(crate) mod serde;
+pub(crate) mod simdjson;
 pub(crate) mod wire;
 
 use ticklot_book::{Level, Lots, Scale, Ticks};
@@ -23,6 +24,21 @@ impl Sink {
         self.asks.clear();
         self.trades.clear();
     }
+
+    /// Sorts the sides unless they are sorted: the venues do not guarantee an order.
+    pub(crate) fn put_in_order(&mut self) {
+        order(&mut self.bids, |a, b| a > b);
+        order(&mut self.asks, |a, b| a < b);
+    }
+}
+
+fn order(levels: &mut [Level], comes_before: fn(Ticks, Ticks) -> bool) {
+    let in_order = levels.is_sorted_by(|a, b| comes_before(a.ticks, b.ticks));
+    if !in_order {
+        levels.sort_unstable_by(|a, b| {
+            comes_before(b.ticks, a.ticks).cmp(&comes_before(a.ticks, b.ticks))
+        });
+    }
 }
 
 /// The rest of a book of Bayse Markets. JayX has none.
@@ -36,9 +52,38 @@ pub(crate) struct Head<'a> {
     pub(crate) sent: Option<i64>,
 }
 
+/// A message's JSON, and the bytes after it in the same buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text<'a> {
+    buffer: &'a str,
+    len: usize,
+}
+
+impl<'a> Text<'a> {
+    /// The first `len` bytes of a buffer.
+    pub(crate) fn new(buffer: &'a str, len: usize) -> Self {
+        Self { buffer, len }
+    }
+
+    pub(crate) fn json(self) -> &'a str {
+        &self.buffer[..self.len]
+    }
+
+    /// The JSON, and the bytes after it.
+    pub(crate) fn padded(self) -> &'a [u8] {
+        self.buffer.as_bytes()
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(json: &'a str) -> Self {
+        Self::new(json, json.len())
+    }
+}
+
 /// Reads order books.
 pub(crate) trait ReadBook {
-    fn read<'a>(&'a mut self, text: &'a str, sink: &mut Sink) -> anyhow::Result<Head<'a>>;
+    fn read<'a>(&'a mut self, text: Text<'a>, sink: &mut Sink) -> anyhow::Result<Head<'a>>;
 }
 
 /// A scale for floats: what a price and a quantity are multiplied by.

@@ -13,7 +13,7 @@ use ticklot_book::{Level, Lots, Ticks};
 use ticklot_frame::{Trade, UnixMillis};
 
 use super::wire::WireSide;
-use super::{Factors, Head, ReadBook, Sink};
+use super::{Factors, Head, ReadBook, Sink, Text};
 
 /// A parser.
 pub(crate) trait Json: Default {
@@ -103,9 +103,9 @@ impl Json for SimdJson {
 pub(crate) struct Jayx<J>(pub(crate) J);
 
 impl<J: Json> ReadBook for Jayx<J> {
-    fn read<'a>(&'a mut self, text: &'a str, sink: &mut Sink) -> anyhow::Result<Head<'a>> {
+    fn read<'a>(&'a mut self, text: Text<'a>, sink: &mut Sink) -> anyhow::Result<Head<'a>> {
         sink.clear();
-        self.0.read(text, JayxPayload(sink))?;
+        self.0.read(text.json(), JayxPayload(sink))?;
         Ok(Head::default())
     }
 }
@@ -118,10 +118,10 @@ pub(crate) struct Bayse<J> {
 }
 
 impl<J: Json> ReadBook for Bayse<J> {
-    fn read<'a>(&'a mut self, text: &'a str, sink: &mut Sink) -> anyhow::Result<Head<'a>> {
+    fn read<'a>(&'a mut self, text: Text<'a>, sink: &mut Sink) -> anyhow::Result<Head<'a>> {
         sink.clear();
         let factors = self.factors;
-        self.json.read(text, BayseMessage { sink, factors })
+        self.json.read(text.json(), BayseMessage { sink, factors })
     }
 }
 

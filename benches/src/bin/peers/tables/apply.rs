@@ -15,7 +15,7 @@ use crate::input::{Input, Wrapping};
 use crate::measure::{Case, Clock, Contender, Named};
 use crate::ours::Apply;
 use crate::parse::serde::{Bayse, Jayx, SerdeJson, Sonic};
-use crate::parse::{Factors, ReadBook, Sink, client, jiter};
+use crate::parse::{Factors, ReadBook, Sink, client, jiter, simdjson};
 
 pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     for (name, shape) in super::shapes() {
@@ -30,7 +30,7 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn case(input: &Input) -> Case<'_> {
+pub(super) fn case(input: &Input) -> Case<'_> {
     Case {
         table: "apply",
         name: input.name.clone(),
@@ -48,8 +48,16 @@ fn case(input: &Input) -> Case<'_> {
 
 fn jayx(input: &Input) -> Vec<Named<'_>> {
     vec![
-        ("ticklot", Box::new(Apply::new(input))),
+        ("ticklot", Box::new(Apply::new(input, input.scan))),
         ("sonic-rs+flat", Box::new(Flat::new(input, Jayx(Sonic)))),
+        (
+            "simdjson+flat",
+            Box::new(Flat::new(input, simdjson::Books::jayx(false))),
+        ),
+        (
+            "simdjson-levels+flat",
+            Box::new(Flat::new(input, simdjson::Books::jayx(true))),
+        ),
         ("jiter+flat", Box::new(Flat::new(input, jiter::JayxBooks))),
         (
             "serde_json+flat",
@@ -73,8 +81,16 @@ fn bayse(input: &Input) -> Vec<Named<'_>> {
         factors,
     };
     vec![
-        ("ticklot", Box::new(Apply::new(input))),
+        ("ticklot", Box::new(Apply::new(input, input.scan))),
         ("sonic-rs+flat", Box::new(Flat::new(input, sonic))),
+        (
+            "simdjson+flat",
+            Box::new(Flat::new(input, simdjson::Books::bayse(input.scale, false))),
+        ),
+        (
+            "simdjson-levels+flat",
+            Box::new(Flat::new(input, simdjson::Books::bayse(input.scale, true))),
+        ),
         (
             "jiter+flat",
             Box::new(Flat::new(input, jiter::BayseBooks(factors))),
@@ -123,22 +139,12 @@ impl<'p, R: ReadBook> Flat<'p, R> {
         } = self;
         input.each_line(frame, |place, line| {
             let book = &mut books[place];
-            black_box(reader.read(wrapping.cut(line)?, book)?);
-            order(&mut book.bids, |a, b| a > b);
-            order(&mut book.asks, |a, b| a < b);
+            let text = input.frames[frame].text(wrapping.cut(line)?);
+            black_box(reader.read(text, book)?);
+            book.put_in_order();
             black_box((book.bids.first(), book.asks.first()));
             Ok(())
         })
-    }
-}
-
-/// The venues' order is not to be relied on.
-fn order(levels: &mut [Level], comes_before: fn(Ticks, Ticks) -> bool) {
-    let in_order = levels.is_sorted_by(|a, b| comes_before(a.ticks, b.ticks));
-    if !in_order {
-        levels.sort_unstable_by(|a, b| {
-            comes_before(b.ticks, a.ticks).cmp(&comes_before(a.ticks, b.ticks))
-        });
     }
 }
 
@@ -225,7 +231,8 @@ impl<'p, R: ReadBook> Maps<'p, R> {
             books,
         } = self;
         input.each_line(frame, |place, line| {
-            black_box(reader.read(wrapping.cut(line)?, sink)?);
+            let text = input.frames[frame].text(wrapping.cut(line)?);
+            black_box(reader.read(text, sink)?);
             books[place].replace(sink.bids.iter().copied(), sink.asks.iter().copied());
             Ok(())
         })

@@ -16,7 +16,7 @@ use crate::parse::wire::{
     AssetPrices, Fills, Kind, Klines, OpenOrderLists, OrderUpdates, Pongs, PositionLists,
     PriceUpdates, Tell,
 };
-use crate::parse::{Factors, Head, ReadBook, Sink, client, jiter};
+use crate::parse::{Factors, Head, ReadBook, Sink, client, jiter, simdjson};
 
 pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     for (name, shape) in super::shapes() {
@@ -61,7 +61,7 @@ fn case<'p>(input: &'p Input, contenders: Vec<Named<'p>>) -> Case<'p> {
     }
 }
 
-fn books(input: &Input) -> Case<'_> {
+pub(super) fn books(input: &Input) -> Case<'_> {
     let contenders = match input.wire {
         Wire::JayxSocketIo | Wire::JayxBare => jayx_books(input),
         Wire::Bayse => bayse_books(input),
@@ -73,8 +73,12 @@ fn books(input: &Input) -> Case<'_> {
 // that begins with it.
 fn jayx_books(input: &Input) -> Vec<Named<'_>> {
     vec![
-        ("ticklot", Box::new(DecodeJayx::new(input))),
+        ("ticklot", Box::new(DecodeJayx::new(input, input.scan))),
         ("sonic-rs", Box::new(Books::new(input, Jayx(Sonic)))),
+        (
+            "simdjson",
+            Box::new(Books::new(input, simdjson::Books::jayx(false))),
+        ),
         ("jiter", Box::new(Books::new(input, jiter::JayxBooks))),
         (
             "simd-json",
@@ -87,7 +91,7 @@ fn jayx_books(input: &Input) -> Vec<Named<'_>> {
 fn bayse_books(input: &Input) -> Vec<Named<'_>> {
     let factors = Factors::new(input.scale);
     vec![
-        ("ticklot", Box::new(DecodeBayse::new(input))),
+        ("ticklot", Box::new(DecodeBayse::new(input, input.scan))),
         (
             "sonic-rs",
             Box::new(Books::new(
@@ -96,6 +100,13 @@ fn bayse_books(input: &Input) -> Vec<Named<'_>> {
                     json: Sonic,
                     factors,
                 },
+            )),
+        ),
+        (
+            "simdjson",
+            Box::new(Books::new(
+                input,
+                simdjson::Books::bayse(input.scale, false),
             )),
         ),
         (
@@ -159,7 +170,8 @@ impl<R: ReadBook> Contender for Books<'_, R> {
         } = self;
         for frame in frames {
             input.each_line(frame, |_, line| {
-                let head = reader.read(wrapping.cut(line)?, sink)?;
+                let text = input.frames[frame].text(wrapping.cut(line)?);
+                let head = reader.read(text, sink)?;
                 black_box((&head, &*sink));
                 Ok(())
             })?;
@@ -176,7 +188,8 @@ impl<R: ReadBook> Contender for Books<'_, R> {
         } = self;
         let mut fields = Fields::new();
         input.each_line(frame, |_, line| {
-            let head = reader.read(wrapping.cut(line)?, sink)?;
+            let text = input.frames[frame].text(wrapping.cut(line)?);
+            let head = reader.read(text, sink)?;
             if input.wire == Wire::Bayse {
                 add_head(&mut fields, &head);
             }
@@ -227,8 +240,8 @@ impl Contender for Client<'_> {
 
 fn others(input: &Input, other: Other) -> Case<'_> {
     let mut contenders: Vec<Named<'_>> = match other.event() {
-        Some(_) => vec![("ticklot", Box::new(DecodeJayx::new(input)))],
-        None => vec![("ticklot", Box::new(DecodeBayse::new(input)))],
+        Some(_) => vec![("ticklot", Box::new(DecodeJayx::new(input, input.scan)))],
+        None => vec![("ticklot", Box::new(DecodeBayse::new(input, input.scan)))],
     };
     contenders.extend(match other {
         Other::Kline => typed::<Klines>(input, jiter::kline),

@@ -144,6 +144,7 @@ impl Timed {
             ns_min: self.histogram.min() as f64,
             bytes,
             allocs: thousandths(self.allocations, self.messages),
+            ..Row::default()
         }
     }
 }
