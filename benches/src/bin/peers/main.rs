@@ -16,6 +16,8 @@ mod report;
 #[cfg(feature = "peers")]
 mod socket;
 mod tables;
+#[cfg(feature = "peers")]
+mod tungstenite;
 mod versions;
 
 use std::path::PathBuf;
@@ -36,7 +38,7 @@ static ALLOCATOR: Counting = Counting;
 /// Measures ticklot beside its peers.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only this table: decode, apply, snapshot, transport or latency; incremental or depth
+    /// Only this table: decode, apply, cold, snapshot, transport, latency or scale; incremental or depth
     #[arg(long)]
     table: Option<String>,
     /// Only this case, such as jayx-20
@@ -55,6 +57,10 @@ struct Args {
     /// Writes a JSON object for each row, a line each
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Used by the table scale, which starts a process for each figure
+    #[cfg(feature = "peers")]
+    #[arg(long, hide = true)]
+    alone: Option<String>,
 }
 
 /// A scanner by its name.
@@ -90,11 +96,16 @@ fn main() -> anyhow::Result<()> {
         pool_bytes: ticklot_benches::POOL_BYTES,
         scan: args.scan.scan(),
     };
+    #[cfg(feature = "peers")]
+    if let Some(contender) = &args.alone {
+        return tables::scale::alone(&plan, contender);
+    }
     println!(
-        "ticklot {} (scanner: {}) beside {}",
+        "ticklot {} (scanner: {}) beside {}, on {}",
         env!("CARGO_PKG_VERSION"),
         plan.scan.name(),
-        versions::peers()
+        versions::peers(),
+        report::processor()
     );
     let (mut rows, mut score) = (Vec::new(), Score::default());
     for &(name, table) in TABLES {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use fastwebsockets::{OpCode, Role, WebSocket};
 use ticklot::bayse::Bayse;
-use ticklot::{Books, Event, Feed};
+use ticklot::{Books, Event, Feed, Venue};
 use ticklot_transport::{Config, Connection, accept_key, connect};
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Runtime;
@@ -36,15 +36,7 @@ impl Stream {
     pub(crate) fn new(input: &Input) -> anyhow::Result<Self> {
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
         for frame in &input.frames {
-            bytes.push(0x81); // a whole text
-            match frame.len() {
-                len @ 0..126 => bytes.push(u8::try_from(len)?),
-                len => {
-                    bytes.push(126);
-                    bytes.extend(u16::try_from(len)?.to_be_bytes());
-                }
-            }
-            bytes.extend(frame.as_bytes());
+            write_frame(frame, &mut bytes)?;
             ends.push(bytes.len());
         }
         Ok(Self { bytes, ends })
@@ -59,10 +51,34 @@ impl Stream {
     }
 }
 
+/// Appends a text as a server's WebSocket frame.
+fn write_frame(text: &str, bytes: &mut Vec<u8>) -> anyhow::Result<()> {
+    bytes.push(0x81); // a whole text
+    match text.len() {
+        len @ 0..126 => bytes.push(u8::try_from(len)?),
+        len => {
+            bytes.push(126);
+            bytes.extend(u16::try_from(len)?.to_be_bytes());
+        }
+    }
+    bytes.extend(text.as_bytes());
+    Ok(())
+}
+
+/// The first packets of a Socket.IO server.
+const GREETING: [&str; 2] = [
+    r#"0{"sid":"1","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#,
+    r#"40{"sid":"1"}"#,
+];
+
 /// What the server is told to do.
 enum Order {
     /// Accept a connection, and its upgrade if it asks for one.
     Accept { upgrade: bool },
+    /// Accept `count` connections and their upgrades, and send each the Socket.IO greeting if `greet` is set.
+    AcceptAll { count: usize, greet: bool },
+    /// Write `count` frames without pause, each to the next connection and for the next of `books` books.
+    InTurn { count: usize, books: usize },
     /// Write these frames to a connection, as fast as it takes them.
     Write { to: usize, frames: Range<usize> },
     /// Write these frames to a connection, one each interval; tell when each was.
@@ -106,6 +122,21 @@ impl Server {
             connections: Cell::new(0),
             under_way: Cell::new(0),
         })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    /// Orders the server to accept `count` connections, with the Socket.IO greeting if `greet` is set.
+    pub(crate) fn accept_all(&self, count: usize, greet: bool) -> anyhow::Result<()> {
+        self.order(Order::AcceptAll { count, greet })
+    }
+
+    /// Orders the server to write `count` frames without pause, each to the next connection. With more than one book,
+    /// the frames are messages of Bayse Markets, and each is for the next book.
+    pub(crate) fn write_in_turn(&self, count: usize, books: usize) -> anyhow::Result<()> {
+        self.order(Order::InTurn { count, books })
     }
 
     /// Has the next connection accepted; it gets the number that is returned.
@@ -162,12 +193,52 @@ fn obey(
             connections.push(connection);
             Ok(Vec::new())
         }
+        Order::AcceptAll { count, greet } => {
+            let mut greeting = Vec::new();
+            for packet in GREETING.iter().filter(|_| *greet) {
+                write_frame(packet, &mut greeting)?;
+            }
+            for _ in 0..*count {
+                let (mut connection, _) = listener.accept()?;
+                connection.set_nodelay(true)?;
+                accept_upgrade(&mut connection)?;
+                connection.write_all(&greeting)?;
+                connections.push(connection);
+            }
+            Ok(Vec::new())
+        }
+        Order::InTurn { count, books } => {
+            let mut frame = Vec::new();
+            for message in 0..*count {
+                let place = message % stream.ends.len();
+                frame.clear();
+                frame.extend(stream.of(&(place..place + 1)));
+                if *books > 1 {
+                    rename(&mut frame, message % books)?;
+                }
+                let to = message % connections.len();
+                connections[to].write_all(&frame)?;
+            }
+            Ok(Vec::new())
+        }
         Order::Write { to, frames } => {
             connections[*to].write_all(stream.of(frames))?;
             Ok(Vec::new())
         }
         Order::Pace { to, frames, every } => pace(&mut connections[*to], stream, frames, *every),
     }
+}
+
+/// Replaces the ids in a message of Bayse Markets by those of another book. Each market has two outcomes.
+fn rename(frame: &mut [u8], book: usize) -> anyhow::Result<()> {
+    for (key, number) in [("\"marketId\":\"", book / 2), ("\"outcomeId\":\"", book)] {
+        let mut windows = frame.windows(key.len());
+        let key_at = windows.position(|it| it == key.as_bytes());
+        // The last of the five parts of a UUID, which has 12 digits.
+        let at = key_at.context("no id")? + key.len() + 24;
+        frame[at..at + 12].copy_from_slice(format!("{number:012}").as_bytes());
+    }
+    Ok(())
 }
 
 /// Spins between the frames: a thread that sleeps is woken too late to keep the pace.
@@ -323,8 +394,7 @@ pub(crate) struct Ours {
 impl Ours {
     pub(crate) fn connect(runtime: &Rc<Runtime>, server: &Server) -> anyhow::Result<Self> {
         let number = server.accept(true)?;
-        let url = format!("ws://{}", server.address);
-        let connection = runtime.block_on(connect(&url, &Config::default()))?;
+        let connection = runtime.block_on(connect(&server.url(), &Config::default()))?;
         server.done()?;
         Ok(Self {
             runtime: runtime.clone(),
@@ -467,17 +537,9 @@ impl Whole {
         server: &Server,
         input: &Input,
     ) -> anyhow::Result<Self> {
-        let seen = Rc::new(Seen::default());
-        let mut feed = Feed::new(handler(seen.clone()));
-        let url = format!("ws://{}", server.address);
+        let venue = Bayse::any().url(&server.url()).scale(input.scale).build()?;
         let number = server.accept(true)?;
-        feed.add(Bayse::any().url(&url).scale(input.scale).build()?);
-        let mut whole = Self {
-            runtime: runtime.clone(),
-            number,
-            feed: Box::pin(async move { drop(feed.run().await) }),
-            seen,
-        };
+        let mut whole = Self::of(runtime, number, [venue]);
         // It connects when it is polled, so its first message is read here.
         server.write(number, 0..1)?;
         whole.wait(1)?;
@@ -485,7 +547,27 @@ impl Whole {
         Ok(whole)
     }
 
-    fn wait(&mut self, count: usize) -> anyhow::Result<()> {
+    /// A feed with these connections. It connects when it is polled.
+    pub(crate) fn of<V: Venue + 'static>(
+        runtime: &Rc<Runtime>,
+        number: usize,
+        venues: impl IntoIterator<Item = V>,
+    ) -> Self {
+        let seen = Rc::new(Seen::default());
+        let mut feed = Feed::new(handler(seen.clone()));
+        for venue in venues {
+            feed.add(venue);
+        }
+        Self {
+            runtime: runtime.clone(),
+            number,
+            feed: Box::pin(async move { drop(feed.run().await) }),
+            seen,
+        }
+    }
+
+    /// Runs the feed until `count` messages have changed a book.
+    pub(crate) fn wait(&mut self, count: usize) -> anyhow::Result<()> {
         let Self {
             runtime,
             feed,

@@ -5,6 +5,8 @@ mod apply;
 #[cfg(feature = "book-peers")]
 mod books;
 #[cfg(feature = "peers")]
+mod cold;
+#[cfg(feature = "peers")]
 mod decode;
 #[cfg(feature = "book-peers")]
 mod depth;
@@ -14,6 +16,8 @@ mod incremental;
 mod latency;
 #[cfg(feature = "peers")]
 mod pools;
+#[cfg(feature = "peers")]
+pub(crate) mod scale;
 #[cfg(feature = "peers")]
 mod snapshot;
 #[cfg(feature = "peers")]
@@ -56,11 +60,15 @@ pub(crate) const TABLES: &[(&str, Table)] = &[
     #[cfg(feature = "peers")]
     ("apply", apply::run),
     #[cfg(feature = "peers")]
+    ("cold", cold::run),
+    #[cfg(feature = "peers")]
     ("snapshot", snapshot::run),
     #[cfg(feature = "peers")]
     ("transport", transport::run),
     #[cfg(feature = "peers")]
     ("latency", latency::run),
+    #[cfg(feature = "peers")]
+    ("scale", scale::run),
     #[cfg(feature = "book-peers")]
     ("incremental", incremental::run),
     #[cfg(feature = "book-peers")]

@@ -1,0 +1,198 @@
+//! One message at a time, with the caches and branch predictors in the state that a strategy finds them in.
+//!
+//! Before each message the thread sleeps, spins, or reads more memory than the caches hold. Then the message's text is
+//! loaded into the cache, as a read from a socket would do, and the clock starts. Each contender handles all its
+//! messages before the next contender starts, so that none warms the code or data of another.
+
+use std::hint::{black_box, spin_loop};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ticklot_benches::Wire;
+use ticklot_frame::Scan;
+use ticklot_tests::alloc::allocations;
+
+use super::{Plan, Show, apply, decode};
+use crate::input::Input;
+use crate::measure::{Case, Contender, Named, Row, thousandths};
+use crate::ours::{Apply, DecodeBayse, DecodeJayx};
+
+/// The pools and the recorded logs to read.
+const INPUTS: [&str; 4] = [
+    "jayx-20",
+    "bayse-20",
+    "jayx-recorded-20",
+    "bayse-recorded-150",
+];
+
+/// The contenders of the tables `decode` and `apply` to measure here.
+const PEERS: [&str; 8] = [
+    "ticklot",
+    "simdjson",
+    "sonic-rs",
+    "serde_json",
+    "simdjson+flat",
+    "simdjson-levels+flat",
+    "sonic-rs+flat",
+    "serde_json+btreemap",
+];
+
+/// Our slower backends.
+const BACKENDS: [(&str, Scan); 3] = [
+    ("ticklot-avx2", Scan::Avx2),
+    ("ticklot-portable", Scan::Portable),
+    ("ticklot-general", Scan::Off),
+];
+
+/// The pause before each message. JayX sends about 20 messages a second, and a strategy follows several books.
+const GAP: Duration = Duration::from_millis(5);
+
+/// The memory to read before each message.
+const WALK_BYTES: usize = 96 << 20;
+
+/// The messages of a contender for each of [`Plan::rounds`]: 400 by default.
+const PER_ROUND: usize = 2;
+
+pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
+    // Not zeros: the kernel would map all pages that were never written to one page of zeros.
+    let walk = vec![1_u64; WALK_BYTES / 8];
+    for input in inputs(plan)? {
+        for (work, mut case) in [
+            ("decode", decode::books(&input)),
+            ("apply", apply::case(&input)),
+        ] {
+            let states: Vec<_> = State::ALL
+                .into_iter()
+                .map(|state| (state, format!("{}-{}-{work}", input.name, state.name())))
+                .filter(|(_, name)| plan.wants(name) || plan.wants(&input.name))
+                .collect();
+            if states.is_empty() {
+                continue;
+            }
+            case.contenders.retain(|(name, _)| PEERS.contains(name));
+            case.contenders.extend(backends(&input, work));
+            case.check()?;
+            for (state, name) in states {
+                show(rows(&mut case, &input, state, &name, &walk, plan)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn inputs(plan: &Plan) -> anyhow::Result<Vec<Input>> {
+    let all = Plan {
+        case: None,
+        ..plan.clone()
+    };
+    let shapes = super::shapes().into_iter();
+    let pools = shapes.filter(|(name, _)| INPUTS.contains(name));
+    let mut inputs = pools
+        .map(|(name, shape)| Input::pool(name, shape, &all))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    inputs.extend(super::recorded(&all)?);
+    inputs.retain(|input| INPUTS.contains(&input.name.as_str()));
+    Ok(inputs)
+}
+
+/// Our decoders with the slower backends that this processor supports.
+fn backends<'p>(input: &'p Input, work: &str) -> Vec<Named<'p>> {
+    let mut named: Vec<Named<'p>> = Vec::new();
+    for (name, scan) in BACKENDS {
+        let is_known = named.iter().any(|(_, it)| it.backend() == scan.name());
+        if is_known || scan.name() == input.scan.name() {
+            continue;
+        }
+        let contender: Box<dyn Contender + 'p> = match (work, input.wire) {
+            ("apply", _) => Box::new(Apply::new(input, scan)),
+            (_, Wire::Bayse) => Box::new(DecodeBayse::new(input, scan)),
+            (_, Wire::JayxSocketIo | Wire::JayxBare) => Box::new(DecodeJayx::new(input, scan)),
+        };
+        named.push((name, contender));
+    }
+    named
+}
+
+/// How a thread spends the time before a message.
+#[derive(Clone, Copy)]
+enum State {
+    Sleep,
+    Spin,
+    Evicted,
+}
+
+impl State {
+    const ALL: [Self; 3] = [Self::Sleep, Self::Spin, Self::Evicted];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sleep => "sleep",
+            Self::Spin => "spin",
+            Self::Evicted => "evicted",
+        }
+    }
+
+    fn wait(self, walk: &[u64]) {
+        match self {
+            Self::Sleep => thread::sleep(GAP),
+            Self::Spin => {
+                let until = Instant::now() + GAP;
+                while Instant::now() < until {
+                    spin_loop();
+                }
+            }
+            Self::Evicted => touch(walk),
+        }
+    }
+}
+
+/// Reads every cache line.
+fn touch<T: Copy>(memory: &[T]) {
+    for item in memory.iter().step_by(64 / size_of::<T>()) {
+        black_box(*item);
+    }
+}
+
+fn rows(
+    case: &mut Case<'_>,
+    input: &Input,
+    state: State,
+    name: &str,
+    walk: &[u64],
+    plan: &Plan,
+) -> anyhow::Result<Vec<Row>> {
+    let count = plan.rounds.count * PER_ROUND;
+    let mut rows = Vec::new();
+    for (contender_name, contender) in &mut case.contenders {
+        // Grows the buffers, and lets our decoder learn the shape of the messages.
+        contender.run(0..input.frames.len())?;
+        let (mut times, before) = (Vec::with_capacity(count), allocations());
+        for message in 0..count {
+            let frame = message % input.frames.len();
+            state.wait(walk);
+            let text = &input.frames[frame];
+            touch(text.text(text).padded());
+            // The first call loads the code and data of the clock into the cache.
+            black_box(Instant::now());
+            let start = Instant::now();
+            contender.run(frame..frame + 1)?;
+            times.push(start.elapsed().as_secs_f64() * 1e9);
+        }
+        let allocs = thousandths(allocations() - before, count);
+        times.sort_by(f64::total_cmp);
+        let quantile = |tenths: usize| times[(count - 1) * tenths / 10];
+        rows.push(Row {
+            table: "cold",
+            case: name.to_owned(),
+            contender: contender_name,
+            backend: contender.backend(),
+            ns_median: quantile(5),
+            ns_min: quantile(0),
+            ns_p90: Some(quantile(9)),
+            bytes: case.bytes,
+            allocs,
+            ..Row::default()
+        });
+    }
+    Ok(rows)
+}

@@ -1,0 +1,142 @@
+//! A typical client: tokio-tungstenite with a task for each connection, sonic-rs, and two vectors for each book.
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::mem;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::bail;
+use futures_util::{SinkExt, StreamExt};
+use ticklot_book::Scale;
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::parse::serde::{Bayse, Jayx, Sonic};
+use crate::parse::{Factors, ReadBook, Sink};
+
+/// A client with a task for each connection.
+pub(crate) struct Tasks {
+    runtime: Rc<Runtime>,
+    tasks: JoinSet<anyhow::Result<()>>,
+    left: Arc<Left>,
+}
+
+/// How many messages are left until the client is woken.
+#[derive(Default)]
+struct Left {
+    count: AtomicUsize,
+    none: Notify,
+}
+
+impl Left {
+    fn one_less(&self) {
+        if self.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.none.notify_one();
+        }
+    }
+}
+
+impl Tasks {
+    /// `count` connections to JayX, with a book each.
+    pub(crate) fn jayx(runtime: &Rc<Runtime>, url: &str, count: usize) -> Self {
+        let mut this = Self::new(runtime);
+        for _ in 0..count {
+            let client = jayx(url.to_owned(), this.left.clone());
+            this.tasks.spawn_on(client, runtime.handle());
+        }
+        this
+    }
+
+    /// One connection to Bayse Markets that carries many books.
+    pub(crate) fn bayse(runtime: &Rc<Runtime>, url: &str, scale: Scale) -> Self {
+        let mut this = Self::new(runtime);
+        let client = bayse(url.to_owned(), scale, this.left.clone());
+        this.tasks.spawn_on(client, runtime.handle());
+        this
+    }
+
+    fn new(runtime: &Rc<Runtime>) -> Self {
+        Self {
+            runtime: runtime.clone(),
+            tasks: JoinSet::new(),
+            left: Arc::default(),
+        }
+    }
+
+    /// Runs the tasks until `count` messages have changed a book.
+    pub(crate) fn wait(&mut self, count: usize) -> anyhow::Result<()> {
+        let Self {
+            runtime,
+            tasks,
+            left,
+        } = self;
+        left.count.store(count, Ordering::Relaxed);
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                Some(end) = tasks.join_next() => {
+                    end??;
+                    bail!("a connection has ended");
+                }
+                () = left.none.notified() => Ok(()),
+            }
+        })
+    }
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Reads the next text message.
+async fn next(socket: &mut Socket) -> anyhow::Result<Option<Utf8Bytes>> {
+    while let Some(message) = socket.next().await {
+        if let Message::Text(text) = message? {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
+}
+
+async fn jayx(url: String, left: Arc<Left>) -> anyhow::Result<()> {
+    let (mut socket, _) = connect_async(url).await?;
+    let (mut reader, mut book) = (Jayx(Sonic), Sink::default());
+    while let Some(text) = next(&mut socket).await? {
+        if text.starts_with('0') {
+            socket.send(Message::text("40")).await?;
+        }
+        let json = text.strip_prefix("42[\"orderbook\",");
+        if let Some(json) = json.and_then(|json| json.strip_suffix(']')) {
+            reader.read(json.into(), &mut book)?;
+            book.put_in_order();
+            black_box((book.bids.first(), book.asks.first()));
+            left.one_less();
+        }
+    }
+    Ok(())
+}
+
+async fn bayse(url: String, scale: Scale, left: Arc<Left>) -> anyhow::Result<()> {
+    let (mut socket, _) = connect_async(url).await?;
+    let mut reader = Bayse {
+        json: Sonic,
+        factors: Factors::new(scale),
+    };
+    let (mut books, mut next_book) = (HashMap::<String, Sink>::new(), Sink::default());
+    while let Some(text) = next(&mut socket).await? {
+        let head = reader.read(text.as_str().into(), &mut next_book)?;
+        next_book.put_in_order();
+        black_box((next_book.bids.first(), next_book.asks.first()));
+        // The book's id may follow its levels in the message, so the levels are read first and swapped in.
+        match books.get_mut(head.outcome) {
+            Some(book) => mem::swap(book, &mut next_book),
+            None => drop(books.insert(head.outcome.to_owned(), mem::take(&mut next_book))),
+        }
+        left.one_less();
+    }
+    Ok(())
+}
