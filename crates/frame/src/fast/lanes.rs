@@ -16,9 +16,9 @@ pub(super) trait Lanes: Copy {
         difference: Sixteen,
     ) -> ([u64; NUMBERS], Sixteen);
 
-    /// How far the first closing brace is from the start of a window, if that is quickly found: none in the first 64 bytes, or
-    /// with these instructions.
-    fn brace(self, window: &Window) -> Option<usize>;
+    /// How far the first closing brace is from the start of a window, 64 if it is not in its first 64 bytes. None if these
+    /// instructions do not find it quickly.
+    fn brace(self, window: &Window) -> Option<u32>;
 
     /// Whether no bit is set.
     fn is_zero(self, difference: Sixteen) -> bool;
@@ -55,7 +55,7 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn brace(self, _: &Window) -> Option<usize> {
+    fn brace(self, _: &Window) -> Option<u32> {
         None
     }
 
@@ -294,11 +294,11 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn brace(self, window: &Window) -> Option<usize> {
+        fn brace(self, window: &Window) -> Option<u32> {
             let (chunks, _) = window.as_chunks::<32>();
             // SAFETY: `self` proves AVX2.
             let braces = unsafe { braces(&chunks[0]) | braces(&chunks[1]) << 32 };
-            (braces != 0).then(|| braces.trailing_zeros() as usize)
+            Some(braces.trailing_zeros())
         }
 
         #[inline(always)]

@@ -376,9 +376,14 @@ fn level<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: Kin
     }
     let (steps, off_grid) = kind.steps(pair, [shapes[0], shapes[1]]);
     bad |= off_grid | least(0, pair[0]) | least(1, pair[1]);
-    // From the brace it is known without waiting for the lengths of the numbers.
-    let brace = lanes.brace(window).filter(|_| K::DECIMAL);
-    let next = brace.map_or(at + row.next.len(), |brace| brace + row.from_brace);
+    let next = match lanes.brace(window) {
+        // Known without waiting for the lengths of the numbers.
+        Some(brace) if K::DECIMAL => {
+            bad |= 63 - i64::from(brace);
+            brace as usize + row.from_brace
+        }
+        _ => at + row.next.len(),
+    };
     Found {
         item: Level {
             ticks: Ticks(steps[0]),
