@@ -50,6 +50,7 @@ use ticklot_book::{DecimalError, parse_decimal};
 
 use crate::error::ErrorKind;
 pub use crate::error::Fault;
+use crate::local::Local;
 use crate::pull::PullParser;
 use crate::units::{Decimal, TradeSide};
 
@@ -59,14 +60,32 @@ pub const MAX_DEPTH: usize = 64;
 /// The longest line accepted, in bytes.
 pub const MAX_LINE: usize = 4 << 20;
 
-/// A JSON parser that reuses its buffers.
+/// A JSON parser that reuses its buffers. All parsers of a thread share those that nothing borrows once a text is parsed.
 pub struct Parser {
     work: Vec<u8>,
     /// The copy for the second pass, with `0` in place of each number.
     zeroed: Vec<u8>,
+}
+
+/// What is needed while a text is parsed.
+struct Scratch {
     buffers: Buffers,
     tape: Tape<'static>,
     offsets: Vec<u32>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            buffers: Buffers::with_max_depth(0, MAX_DEPTH),
+            tape: Tape(Vec::new()),
+            offsets: Vec::new(),
+        }
+    }
+}
+
+thread_local! {
+    static SCRATCH: Local<Scratch> = const { Local::new() };
 }
 
 impl Parser {
@@ -76,9 +95,6 @@ impl Parser {
         Self {
             work: Vec::new(),
             zeroed: Vec::new(),
-            buffers: Buffers::with_max_depth(0, MAX_DEPTH),
-            tape: Tape(Vec::new()),
-            offsets: Vec::new(),
         }
     }
 
@@ -95,17 +111,30 @@ impl Parser {
         if text.len() > MAX_LINE {
             return Err(Fault::at(MAX_LINE, ErrorKind::TooLong { limit: MAX_LINE }));
         }
+        let Self { work, zeroed } = self;
+        Local::lend(&SCRATCH, |scratch| {
+            scratch.parse([work, zeroed], text, read)
+        })
+    }
+}
+
+impl Scratch {
+    fn parse<'a, R>(
+        &mut self,
+        [work, zeroed]: [&'a mut Vec<u8>; 2],
+        text: &'a [u8],
+        read: impl for<'d> FnOnce(Value<'d, 'a>) -> Result<R, Fault>,
+    ) -> Result<R, Fault> {
         // The tape's lifetime is that of its input, so it is lent out empty and taken back empty.
         let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
         let buffers = &mut self.buffers;
-        copy_padded(&mut self.work, text);
-        let mut parsed =
-            simd_json::fill_tape_padded(&mut self.work, text.len(), buffers, &mut tape);
+        copy_padded(work, text);
+        let mut parsed = simd_json::fill_tape_padded(work, text.len(), buffers, &mut tape);
         if is_bad_number(&parsed) {
-            copy_padded(&mut self.zeroed, text);
-            zero_numbers(&mut self.zeroed, text, buffers.structural_indexes());
+            copy_padded(zeroed, text);
+            zero_numbers(zeroed, text, buffers.structural_indexes());
             tape = tape.reset();
-            parsed = simd_json::fill_tape_padded(&mut self.zeroed, text.len(), buffers, &mut tape);
+            parsed = simd_json::fill_tape_padded(zeroed, text.len(), buffers, &mut tape);
         }
         let result = match parsed {
             Ok(()) => {

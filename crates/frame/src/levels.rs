@@ -1,5 +1,7 @@
 //! The levels of an order book message, decoded into buffers that live on.
 
+use std::fmt;
+
 use ticklot_book::{BookError, Level, MAX_LEVELS, Side};
 
 use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
@@ -134,7 +136,7 @@ pub(crate) fn push_levels<'a>(
 }
 
 /// The decoded levels, and where they stood.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Levels<'a> {
     pub(crate) bids: &'a [Level],
     pub(crate) asks: &'a [Level],
@@ -142,7 +144,7 @@ pub(crate) struct Levels<'a> {
     base: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Places<'a> {
     Listed { bids: &'a [u32], asks: &'a [u32] },
     Found(&'a [u8], ListPlaces),
@@ -167,6 +169,13 @@ impl Places<'_> {
                 levels.nth(index).map(|at| list + at)
             }
         }
+    }
+}
+
+impl fmt::Debug for Levels<'_> {
+    /// The levels are fields of their message, too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Levels").finish_non_exhaustive()
     }
 }
 

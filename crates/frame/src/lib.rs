@@ -44,6 +44,7 @@ pub mod json;
 pub mod kraken;
 mod levels;
 mod lines;
+mod local;
 mod pull;
 mod units;
 mod words;

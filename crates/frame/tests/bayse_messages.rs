@@ -110,7 +110,7 @@ fn an_outer_timestamp_that_cannot_be_read_is_none() {
     let sell = BUY_ORDER.replacen("buy_order", "sell_order", 1);
     let unknown = r#"{"type":"something_new","data":1,"timestamp":1700000000000}"#;
     for example in EXAMPLES.into_iter().chain([&*sell, unknown]) {
-        let shown = |line: &str| with(line, |message| format!("{message:?}"));
+        let shown = |line: &str| with(line, |message| written(&message));
         let (head, time) = example.rsplit_once("\"timestamp\":").unwrap();
         let absent = shown(&format!("{}}}", head.trim_end_matches(',')));
         for odd in [
@@ -323,12 +323,17 @@ fn price_updates_with_less_and_with_more() {
     });
 }
 
+/// A message but for the path on which it was read.
+fn written(message: &Message<'_>) -> String {
+    format!("{message:?}").replace("path: Fast", "path: General")
+}
+
 #[test]
 fn a_decoder_forgets_the_last_message_lists() {
     let mut decoder = Decoder::new();
     for line in [PRICE_UPDATE, ORDER_BOOK, PRICE_UPDATE] {
-        let again = format!("{:?}", decoder.decode(line.as_bytes(), &CENTS).unwrap());
-        assert_eq!(again, with(line, |message| format!("{message:?}")));
+        let again = written(&decoder.decode(line.as_bytes(), &CENTS).unwrap());
+        assert_eq!(again, with(line, |message| written(&message)));
     }
 }
 

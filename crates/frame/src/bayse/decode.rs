@@ -6,15 +6,16 @@ use std::ops::ControlFlow;
 use super::activity::{self, Activity};
 use super::book::{self, OrderBook, Subject};
 use super::errors::ServerError;
-use super::layout::{self, FoundBook, OrderBookLayout};
+use super::layout::{self, FoundBook, OrderBookLayout, TEMPLATES};
 use super::messages;
 use super::orders::{self, OrderUpdated};
 use super::prices::{self, AssetPrice, PriceSpace, PriceUpdate};
 use super::pull;
 use crate::error::{DecodeError, Fault, VenueName};
-use crate::fast::{Members, Scan, Templates};
+use crate::fast::{Members, Scan, Way};
 use crate::json::{MAX_LINE, Parser, Value, read_fields};
 use crate::levels::LevelSpace;
+use crate::local::Local;
 use crate::units::{Scales, TradeSide, UnixMillis};
 
 /// A message from the server, borrowed from the line and the decoder.
@@ -93,9 +94,8 @@ impl<'a> Message<'a> {
 /// path and allocates a few kilobytes; the following ones in that shape are read several times faster. The result does not
 /// depend on the path.
 pub struct Decoder {
-    is_fast: bool,
+    way: Option<Way>,
     parser: Parser,
-    templates: Templates,
     space: Space,
 }
 
@@ -117,9 +117,8 @@ impl Decoder {
     #[must_use]
     pub fn with_scan(scan: Scan) -> Self {
         Self {
-            is_fast: scan != Scan::Off,
+            way: Way::new(scan),
             parser: Parser::new(),
-            templates: Templates::new(scan),
             space: Space::default(),
         }
     }
@@ -143,15 +142,12 @@ impl Decoder {
         line: &'a [u8],
         scales: &(impl Scales + ?Sized),
     ) -> Result<Message<'a>, DecodeError> {
-        let Self {
-            is_fast,
-            parser,
-            templates,
-            space,
-        } = self;
+        let Self { way, parser, space } = self;
         // A line over the limit is the general path's to refuse.
-        if *is_fast && line.len() <= MAX_LINE {
-            if let Some(found) = by_template(line, templates, space, scales) {
+        if let Some(way) = *way
+            && line.len() <= MAX_LINE
+        {
+            if let Some(found) = by_template(line, way, space, scales) {
                 let book = OrderBook::found(line, &found, &space.levels);
                 return Ok(Message::OrderBook(book));
             }
@@ -163,12 +159,15 @@ impl Decoder {
                 return Ok(Message::PriceUpdate(PriceUpdate { markets, ..update }));
             }
             if let Some(head) = pull::order_book(line, &mut space.levels, scales) {
-                if templates.is_due(scales.scale(head.market_id)) {
-                    let _ = parser.parse(line, |root| {
-                        templates.learn::<OrderBookLayout>(&root, line);
-                        Ok(())
-                    });
-                }
+                let scale = scales.scale(head.market_id);
+                Local::lend(&TEMPLATES, |templates| {
+                    if templates.is_due(scale) {
+                        let _ = parser.parse(line, |root| {
+                            templates.learn::<OrderBookLayout>(&root, line);
+                            Ok(())
+                        });
+                    }
+                });
                 let book = OrderBook::general(&head, &space.levels);
                 return Ok(Message::OrderBook(book));
             }
@@ -176,11 +175,13 @@ impl Decoder {
         parser
             .parse(line, |root| {
                 let message = message(root, space, scales)?;
-                if let Message::OrderBook(book) = &message
-                    && *is_fast
-                    && templates.is_due(scales.scale(book.market_id))
-                {
-                    templates.learn::<OrderBookLayout>(&root, line);
+                if let (Message::OrderBook(book), Some(_)) = (&message, *way) {
+                    let scale = scales.scale(book.market_id);
+                    Local::lend(&TEMPLATES, |templates| {
+                        if templates.is_due(scale) {
+                            templates.learn::<OrderBookLayout>(&root, line);
+                        }
+                    });
                 }
                 Ok(message)
             })
@@ -252,12 +253,14 @@ impl fmt::Debug for Decoder {
 /// An order book in the shape of those before it.
 fn by_template<'a>(
     line: &'a [u8],
-    templates: &mut Templates,
+    way: Way,
     space: &mut Space,
     scales: &(impl Scales + ?Sized),
 ) -> Option<FoundBook<'a>> {
     let scale = |members: &Members<'_>| layout::market(members).map(|market| scales.scale(market));
-    templates.read_decimals(line, &mut space.levels, scale, layout::order_book)
+    Local::lend(&TEMPLATES, |templates| {
+        templates.read_decimals(way, line, &mut space.levels, scale, layout::order_book)
+    })
 }
 
 fn message<'a>(

@@ -2,10 +2,15 @@
 
 use ticklot_book::Side;
 
-use crate::fast::{Found, Layout, Members, Role, Scalar};
+use crate::fast::{Found, Layout, Members, Role, Scalar, Templates};
 use crate::iso_time::IsoTime;
 use crate::levels::ListPlaces;
+use crate::local::Local;
 use crate::units::{Decimal, TradeSide, UnixMillis};
+
+thread_local! {
+    pub(crate) static TEMPLATES: Local<Templates> = const { Local::new() };
+}
 
 pub(super) struct OrderBookLayout;
 

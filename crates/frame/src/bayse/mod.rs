@@ -11,7 +11,7 @@ mod channel;
 mod decode;
 mod errors;
 mod ids;
-mod layout;
+pub(crate) mod layout;
 mod messages;
 mod orders;
 mod prices;

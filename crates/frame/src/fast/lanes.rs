@@ -112,7 +112,7 @@ fn plain_masks(bytes: &[u8; 16]) -> [u32; 2] {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::Avx2;
+pub(crate) use x86::Avx2;
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
@@ -175,7 +175,7 @@ mod x86 {
 
     /// The instructions of AVX2, BMI1 and BMI2. A value proves that the processor has them.
     #[derive(Clone, Copy, Debug)]
-    pub(in crate::fast) struct Avx2(());
+    pub(crate) struct Avx2(());
 
     impl Avx2 {
         pub(in crate::fast) fn detect() -> Option<Self> {

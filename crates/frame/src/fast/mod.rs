@@ -56,7 +56,8 @@ use ticklot_book::{Level, Scale, Side};
 pub(crate) use self::cursor::Cursor;
 use self::number::passed;
 pub(crate) use self::repeats::Repeats;
-use self::rows::{Decimals, Kind, Plan, Row, TradeRow, Way, Whole, read_trades};
+pub(crate) use self::rows::Way;
+use self::rows::{Decimals, Kind, Plan, Row, TradeRow, Whole, read_trades};
 use self::window::{Text, sixteen};
 use crate::json::Value;
 use crate::levels::{LevelSpace, ListPlaces, SideSpace};
@@ -80,11 +81,11 @@ impl Scan {
     /// What this choice comes to on this processor: `AVX2`, `portable` or `off`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match (self, Way::new(self)) {
-            (Self::Off, _) => "off",
-            (_, Way::Portable) => "portable",
+        match Way::new(self) {
+            None => "off",
+            Some(Way::Portable) => "portable",
             #[cfg(target_arch = "x86_64")]
-            (_, Way::Avx2(_)) => "AVX2",
+            Some(Way::Avx2(_)) => "AVX2",
         }
     }
 }
@@ -134,7 +135,7 @@ pub(crate) trait Layout {
 /// How many shapes of a venue's order books are known at a time: fields may be there or not.
 const SHAPES: usize = 4;
 
-/// The templates of a venue's order books, and when to learn another one.
+/// The templates of a venue's order books, and when to learn another one. A thread has them once, for all its decoders.
 #[derive(Debug)]
 pub(crate) struct Templates {
     templates: [Template; SHAPES],
@@ -148,7 +149,6 @@ pub(crate) struct Templates {
     pause: u32,
     /// The last such number.
     last_pause: u32,
-    way: Way,
     plan: Plan,
     /// The scale of the last message: a guess for one that names its market behind its levels.
     scale: Scale,
@@ -196,9 +196,9 @@ pub(crate) struct Found<'t> {
     pub(crate) places: ListPlaces,
 }
 
-impl Templates {
-    /// None is known yet.
-    pub(crate) fn new(scan: Scan) -> Self {
+/// None is known yet.
+impl Default for Templates {
+    fn default() -> Self {
         Self {
             templates: Default::default(),
             last: 0,
@@ -206,36 +206,37 @@ impl Templates {
             next: Template::default(),
             pause: 0,
             last_pause: 0,
-            way: Way::new(scan),
             plan: Plan::default(),
             scale: Scale::UNIT,
         }
     }
+}
 
+impl Templates {
     /// Reads a message whose levels and trades are whole numbers.
     pub(crate) fn read_whole<'t>(
         &mut self,
+        way: Way,
         text: &'t [u8],
         space: &mut LevelSpace,
         trades: &mut Repeats<Trade>,
     ) -> Option<Found<'t>> {
         let text = Text::new(text);
-        self.try_each(|template, way, plan, _| {
-            template.read(way, plan, &text, |_| Whole, space, trades)
-        })
+        self.try_each(|template, plan, _| template.read(way, plan, &text, |_| Whole, space, trades))
     }
 
     /// Reads a message whose levels are decimals. `scale` is that of the market which the members name, as far as they
     /// are read; `message` makes the message of all of them, if it can.
     pub(crate) fn read_decimals<'t, M>(
         &mut self,
+        way: Way,
         text: &'t [u8],
         space: &mut LevelSpace,
         scale: impl Fn(&Members<'_>) -> Option<Scale>,
         message: impl Fn(&Found<'t>) -> Option<M>,
     ) -> Option<M> {
         let text = Text::new(text);
-        self.try_each(|template, way, plan, guess| {
+        self.try_each(|template, plan, guess| {
             let is_guess = Cell::new(false);
             let levels = |members: &Members<'_>| {
                 let known = scale(members);
@@ -260,7 +261,7 @@ impl Templates {
     #[inline(always)]
     fn try_each<R>(
         &mut self,
-        mut read: impl FnMut(&Template, Way, &mut Plan, &mut Scale) -> Option<R>,
+        mut read: impl FnMut(&Template, &mut Plan, &mut Scale) -> Option<R>,
     ) -> Option<R> {
         for more in 0..SHAPES {
             let at = (self.last + more) % SHAPES;
@@ -268,7 +269,7 @@ impl Templates {
             if template.steps.is_empty() {
                 continue;
             }
-            if let Some(found) = read(template, self.way, &mut self.plan, &mut self.scale) {
+            if let Some(found) = read(template, &mut self.plan, &mut self.scale) {
                 self.last = at;
                 (self.pause, self.last_pause) = (0, 0);
                 return Some(found);

@@ -124,20 +124,20 @@ pub(super) struct Read<T> {
 
 /// With which instructions levels are read.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Way {
+pub(crate) enum Way {
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
     Portable,
 }
 
 impl Way {
-    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
-    pub(super) fn new(scan: Scan) -> Self {
+    /// None without a fast path.
+    pub(crate) fn new(scan: Scan) -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
         if let (Scan::Best, Some(avx2)) = (scan, Avx2::detect()) {
-            return Self::Avx2(avx2);
+            return Some(Self::Avx2(avx2));
         }
-        Self::Portable
+        (scan != Scan::Off).then_some(Self::Portable)
     }
 
     /// Reads the levels of a list whose bracket ends before `at`. Returns where its closing bracket must be.

@@ -1,6 +1,8 @@
 use ticklot_book::Scale;
 use ticklot_sim::pool::{self, BAYSE_SCALE, Pool, Shape, Wire};
 
+use super::Templates;
+use crate::local::Local;
 use crate::{DecodePath, Scan, bayse, jayx};
 
 fn spaced(text: &str) -> String {
@@ -92,9 +94,18 @@ impl Decode for bayse::Decoder {
     }
 }
 
-/// Decoders with a fast path, in each way, and one that takes the general path only.
+/// What a thread knows of shapes.
+type Known = [Option<Box<Templates>>; 3];
+
+fn exchange([packets, frames, lines]: &mut Known) {
+    Local::exchange(&jayx::layout::PACKETS, packets);
+    Local::exchange(&jayx::layout::FRAMES, frames);
+    Local::exchange(&bayse::layout::TEMPLATES, lines);
+}
+
+/// Decoders with a fast path, in each way and as if in a thread of its own, and one that takes the general path only.
 struct Pair<D> {
-    fast: [D; 2],
+    fast: [(D, Known); 2],
     plain: D,
     /// How many messages a template has fitted.
     fitted: usize,
@@ -111,7 +122,7 @@ fn bayse() -> Pair<bayse::Decoder> {
 impl<D: Decode> Pair<D> {
     fn new(decoder: impl Fn(Scan) -> D) -> Self {
         Self {
-            fast: [Scan::Best, Scan::Portable].map(&decoder),
+            fast: [Scan::Best, Scan::Portable].map(|scan| (decoder(scan), Known::default())),
             plain: decoder(Scan::Off),
             fitted: 0,
         }
@@ -122,8 +133,10 @@ impl<D: Decode> Pair<D> {
         let line = line.as_ref();
         let (expected, plain_path) = self.plain.shown(line);
         assert!(matches!(plain_path, None | Some(DecodePath::General)));
-        let [path, portable] = self.fast.each_mut().map(|fast| {
+        let [path, portable] = self.fast.each_mut().map(|(fast, known)| {
+            exchange(known);
             let (shown, path) = fast.shown(line);
+            exchange(known);
             assert_eq!(shown, expected, "{}", String::from_utf8_lossy(line));
             path
         });

@@ -1,19 +1,21 @@
 //! Server messages of JayX, in both envelopes.
 
 use std::fmt;
+use std::thread::LocalKey;
 
 use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Scale, Ticks};
 
 use super::account::{AccountSpace, OpenOrders, Positions, open_orders, positions};
 use super::kline::{Kline, kline};
-use super::layout::OrderBookLayout;
+use super::layout::{FRAMES, OrderBookLayout, PACKETS};
 use super::messages::{self, Other, Wrap};
 use super::packet::{self, Json, Packet};
 use super::pull;
 use crate::error::{DecodeError, ErrorKind, Fault, Skipped, SkippedItems, VenueName};
-use crate::fast::{DecodePath, Repeats, Scan, Templates};
+use crate::fast::{DecodePath, Repeats, Scan, Templates, Way};
 use crate::json::{Extra, MAX_LINE, Parser, Slot, Value, read_fields};
 use crate::levels::{LevelSpace, Levels, ListPlaces};
+use crate::local::Local;
 use crate::units::{Trade, UnixMillis};
 
 /// How payloads are framed.
@@ -155,10 +157,8 @@ impl OrderBook<'_> {
 /// depend on the path.
 pub struct Decoder {
     envelope: Envelope,
-    is_fast: bool,
+    way: Option<Way>,
     parser: Parser,
-    /// Of packets, and of plain frames: a packet's JSON is none of the latter.
-    templates: [Templates; 2],
     space: Space,
 }
 
@@ -182,9 +182,8 @@ impl Decoder {
     pub fn with_scan(envelope: Envelope, scan: Scan) -> Self {
         Self {
             envelope,
-            is_fast: scan != Scan::Off,
+            way: Way::new(scan),
             parser: Parser::new(),
-            templates: [Templates::new(scan), Templates::new(scan)],
             space: Space::default(),
         }
     }
@@ -219,30 +218,25 @@ impl Decoder {
     /// byte of the frame.
     pub fn decode<'a>(&'a mut self, frame: &'a [u8]) -> Result<Message<'a>, DecodeError> {
         let packets = self.is_packet(frame);
-        let is_fast = self.is_fast;
-        let Self {
-            parser,
-            templates: [packet_templates, templates],
-            space,
-            ..
-        } = self;
+        let way = self.way;
+        let Self { parser, space, .. } = self;
         let decoded = if packets {
-            socket_io(frame, is_fast, packet_templates, parser, space)
+            socket_io(frame, way, parser, space)
         } else {
             space.levels.starts_at(0);
-            if let Some(lists) = by_template(frame, is_fast, templates, space) {
+            if let Some(lists) = by_template(frame, way, &FRAMES, space) {
                 let book = space.order_book(frame, lists);
                 return Ok(Message::OrderBook(book));
             }
-            if let Some(other) = scanned_other(frame, Wrap::Plain, is_fast, space) {
+            if let Some(other) = scanned_other(frame, Wrap::Plain, way, space) {
                 return Ok(space.other(other));
             }
-            if pulled(frame, Wrap::Plain, is_fast, templates, parser, space) {
+            if pulled(frame, Wrap::Plain, way, parser, space) {
                 return Ok(Message::OrderBook(space.general()));
             }
             parser.parse(frame, |root| {
                 let message = plain(root, space)?;
-                learn(&message, &root, frame, is_fast, templates);
+                learn(&message, &root, frame, way, &FRAMES);
                 Ok(message)
             })
         };
@@ -320,10 +314,10 @@ impl Space {
 fn scanned_other<'a>(
     text: &'a [u8],
     wrap: Wrap,
-    is_fast: bool,
+    way: Option<Way>,
     space: &mut Space,
 ) -> Option<Other<'a>> {
-    if !is_fast || text.len() > MAX_LINE {
+    if way.is_none() || text.len() > MAX_LINE {
         return None;
     }
     messages::message(text, wrap, &mut space.account)
@@ -332,28 +326,25 @@ fn scanned_other<'a>(
 /// An order book in the shape of those before it, as above.
 fn by_template(
     text: &[u8],
-    is_fast: bool,
-    templates: &mut Templates,
+    way: Option<Way>,
+    templates: &'static LocalKey<Local<Templates>>,
     space: &mut Space,
 ) -> Option<ListPlaces> {
-    if !is_fast || text.len() > MAX_LINE {
-        return None;
-    }
+    let way = way.filter(|_| text.len() <= MAX_LINE)?;
     let Space { levels, trades, .. } = space;
-    let found = templates.read_whole(text, levels, trades)?;
-    Some(found.places)
+    let read = |templates: &mut Templates| templates.read_whole(way, text, levels, trades);
+    Local::lend(templates, read).map(|found| found.places)
 }
 
 /// An order book in any shape, as above.
 fn pulled(
     text: &[u8],
     wrap: Wrap,
-    is_fast: bool,
-    templates: &mut Templates,
+    way: Option<Way>,
     parser: &mut Parser,
     space: &mut Space,
 ) -> bool {
-    if !is_fast || text.len() > MAX_LINE {
+    if way.is_none() || text.len() > MAX_LINE {
         return false;
     }
     let Space { levels, trades, .. } = space;
@@ -361,12 +352,19 @@ fn pulled(
         return false;
     }
     space.skipped = None;
-    if templates.is_due(Scale::UNIT) {
-        let _ = parser.parse(text, |root| {
-            templates.learn::<OrderBookLayout>(&root, text);
-            Ok(())
-        });
-    }
+    let templates = if wrap == Wrap::Event {
+        &PACKETS
+    } else {
+        &FRAMES
+    };
+    Local::lend(templates, |templates| {
+        if templates.is_due(Scale::UNIT) {
+            let _ = parser.parse(text, |root| {
+                templates.learn::<OrderBookLayout>(&root, text);
+                Ok(())
+            });
+        }
+    });
     true
 }
 
@@ -375,38 +373,41 @@ fn learn(
     message: &Message<'_>,
     root: &Value<'_, '_>,
     text: &[u8],
-    is_fast: bool,
-    templates: &mut Templates,
+    way: Option<Way>,
+    templates: &'static LocalKey<Local<Templates>>,
 ) {
     let is_whole = matches!(message, Message::OrderBook(book) if book.skipped.is_none());
-    if is_whole && is_fast && templates.is_due(Scale::UNIT) {
-        templates.learn::<OrderBookLayout>(root, text);
+    if is_whole && way.is_some() {
+        Local::lend(templates, |templates| {
+            if templates.is_due(Scale::UNIT) {
+                templates.learn::<OrderBookLayout>(root, text);
+            }
+        });
     }
 }
 
 fn socket_io<'a>(
     frame: &'a [u8],
-    is_fast: bool,
-    templates: &mut Templates,
+    way: Option<Way>,
     parser: &'a mut Parser,
     space: &'a mut Space,
 ) -> Result<Message<'a>, Fault> {
     let control = match packet::read(frame)? {
         Packet::Event { json, .. } => {
             space.levels.starts_at(json.offset);
-            if let Some(lists) = by_template(json.text, is_fast, templates, space) {
+            if let Some(lists) = by_template(json.text, way, &PACKETS, space) {
                 let book = space.order_book(json.text, lists);
                 return Ok(Message::OrderBook(book));
             }
-            if let Some(other) = scanned_other(json.text, Wrap::Event, is_fast, space) {
+            if let Some(other) = scanned_other(json.text, Wrap::Event, way, space) {
                 return Ok(space.other(other));
             }
-            if pulled(json.text, Wrap::Event, is_fast, templates, parser, space) {
+            if pulled(json.text, Wrap::Event, way, parser, space) {
                 return Ok(Message::OrderBook(space.general()));
             }
             return parse(json, parser, |root| {
                 let message = event(root, space)?;
-                learn(&message, &root, json.text, is_fast, templates);
+                learn(&message, &root, json.text, way, &PACKETS);
                 Ok(message)
             });
         }

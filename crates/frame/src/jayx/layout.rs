@@ -2,9 +2,16 @@
 
 use ticklot_book::Side;
 
-use crate::fast::{Layout, Role};
+use crate::fast::{Layout, Role, Templates};
+use crate::local::Local;
 
-pub(super) struct OrderBookLayout;
+thread_local! {
+    /// Of packets, and of plain frames: a packet's JSON is none of the latter.
+    pub(crate) static PACKETS: Local<Templates> = const { Local::new() };
+    pub(crate) static FRAMES: Local<Templates> = const { Local::new() };
+}
+
+pub(crate) struct OrderBookLayout;
 
 impl Layout for OrderBookLayout {
     const LEVEL: [&'static str; 3] = ["ticks", "lots", "count"];

@@ -7,7 +7,7 @@
 mod account;
 mod decode;
 mod kline;
-mod layout;
+pub(crate) mod layout;
 mod messages;
 mod packet;
 mod pull;
