@@ -38,8 +38,7 @@ const PEERS: [&str; 8] = [
 ];
 
 /// Our slower backends.
-const BACKENDS: [(&str, Scan); 3] = [
-    ("ticklot-avx2", Scan::Avx2),
+const BACKENDS: [(&str, Scan); 2] = [
     ("ticklot-portable", Scan::Portable),
     ("ticklot-general", Scan::Off),
 ];
