@@ -1,39 +1,69 @@
-//! Order books in the shape of the messages before them, whatever that is.
+//! The fast path: order books in the shape of the messages before them, whatever that is.
 //!
 //! A venue writes all its order books alike: the same keys in the same order, with the same spacing. A message that the
 //! general path has read is therefore a [`Template`] for the following ones: the texts between its values, and the role of
-//! each value. A message that fits is read in one pass. The general path reads any other one, which may become the next
-//! template. The scanner expects the order of keys and the spacing of the venue's documentation; a message that differs
-//! from it takes a tenth to a fifth of the general path's time by a template.
+//! each value. A message that fits is read in one pass. Any other one is read by the general path, and may become another
+//! template: a thread knows [`SHAPES`] of them for a venue, since fields may be there or not.
 //!
-//! # How it works
-//! Take a list of levels in the form of Python's `json.dumps`, and the first level of the next message:
+//! The path reads the message and little else: a template takes some hundred bytes, the numbers need two small tables, and
+//! nothing is looked up that grows with the numbers that were seen. So it is fast when caches are cold, too.
+//!
+//! # How a level is read
+//! Take JayX's levels as Python's `json.dumps` writes them. Two objects of an earlier message gave the [row](rows::Row),
+//! all texts of at most sixteen bytes:
 //!
 //! ```text
-//! [{"lots": 5, "ticks": 10}, {"lots": 7, "ticks": 9}]
-//! [{"lots": 1004817, "ticks": 6684363}, ...
+//! {"ticks": 6684363, "lots": 1004817, "count": 1}, {"ticks": 6751207, "lots": 2993562, "count": 1}, ...
+//! before   `{"ticks": `   `, "lots": `   `, "count": `
+//! next     `}, {"ticks": `
+//! end      `}`
 //! ```
 //!
-//! The first message gives the [row](rows::Row): the text before each number (`{"lots": `, `, "ticks": `), from the last
-//! number to the next object's first (`}, {"lots": `), and to the closing brace (`}`); and that the second member is the
-//! price. Of the level `{"lots": 1004817, "ticks": 6684363}` the reader then
+//! The reader stands at the first number of a level: `6751207, "lots": 2993562, "count": 1}, {"ticks": ...`.
 //!
-//! 1. compares `{"lots": ` as two words of eight bytes, under a mask for its nine bytes;
-//! 2. loads `1004817,`, takes `'0'` from each byte, finds with one addition that byte 7 is the first that is no digit,
-//!    shifts the seven digits to the top of the word, and joins them to pairs, fours and eight with three
-//!    multiplications: 1,004,817;
-//! 3. compares `, "ticks": ` and reads 6,684,363 in the same way;
-//! 4. compares `}, {"lots": `, and goes on behind it; where it does not stand, `}` must, and the list is over.
+//! 1. *The price* is expected to have as many digits as the one before, seven. So the place of the next text, byte 7, is
+//!    known before anything is loaded.
+//! 2. *The text* `, "lots": ` is compared with the sixteen bytes at 7, under a mask for its ten: the difference is kept and
+//!    not looked at yet. The quantity begins at byte 17.
+//! 3. *The quantity* may have any length: eight bytes are loaded, `2993562,`. `'0'` is taken from each, and an addition
+//!    carries into the top bit of every byte that is no digit; the lowest such bit says that it has seven digits.
+//! 4. `, "count": ` is compared at byte 24, and the count, at byte 35, is expected to be as long as the last one: one digit.
+//!    `}, {"ticks": ` is compared at byte 36. The next level begins behind it: only the length of the quantity had to be
+//!    waited for.
+//! 5. *The values*: the eight bytes from the start of each number are moved, so that its last digit is the last of eight
+//!    bytes and zeros stand before it. Pairs, fours and eights of digits are then joined for all numbers at once: 6751207,
+//!    2993562 and 1.
+//! 6. *The checks*: the differences of all texts, and what is no digit among the digits, are joined and compared with zero
+//!    once. A number with fewer digits than expected has a foreign byte among them, and behind one with more digits the text
+//!    differs. A superfluous zero shows in the value: a number of seven digits is not below a million.
 //!
-//! A number with decimals is found by a bit mask of the digits and points of 64 bytes, and its point is closed up by two
-//! masks before its digits are joined. A number of more than eight bytes takes longer. Nothing is loaded beyond a
-//! [window](window::Text::window) of the text, whose end is padded.
+//! Where a check fails, the list may be over: then `}` stands there. Or a price or count has another length: the lengths are
+//! measured, and the level is read again. Or a number is longer than eight bytes: that level takes a slower way.
+//!
+//! A level of decimals, such as `{"price":0.499,"quantity":4306.29,"total":2148.83871}`, is read in the same way. The price
+//! is expected to have its point where the last one had it. Of the quantity and the total, sixteen bytes are loaded: a bit
+//! mask of the digits, and one of the points, tell how far the number goes. A table says for each length and place of the
+//! point from where each digit comes. The digits, 430629, become steps by a power of ten. The total is not read, but it must
+//! be a number. And since a total may have any length, the next level is found by the closing brace.
+//!
+//! # Instructions
+//! With AVX2, the digits of all numbers of a level are moved by one shuffle; without, each is shifted in a general register.
+//! Texts are compared and digits found by SSE2 on x86-64, and by plain arithmetic elsewhere. Nothing is loaded from beyond
+//! the text: its last bytes are copied, with zeros behind them ([`window::Text`]).
 //!
 //! # Messages that do not fit
-//! The general path reads a message in which anything but the values of strings and numbers differs from the template. It
+//! The general path reads a message in which anything but the values of strings and numbers differs from the templates. It
 //! also reads messages with a sign, an exponent, a superfluous zero or an escape; with levels of more than four members or
-//! with members that are strings or objects; and with more than sixteen bytes of text between two members of a level. Like
-//! the scanner, a template makes no error.
+//! with members that are strings or objects; and with more than sixteen bytes of text between two members of a level. The
+//! fast path makes no error: the general path refuses what is refused.
+//!
+//! # UTF-8
+//! The general path checks all of a text. Here every byte is compared with text that was checked, or is a digit, but for the
+//! insides of strings, which [`Cursor::string`](cursor::Cursor::string) checks.
+//!
+//! # Other messages
+//! Candles, balances, fills and the like are keys and texts more than numbers. Each venue's `messages` reads them in the
+//! shape of its documentation, by a [`Cursor`]; the general path reads any other shape.
 
 mod cursor;
 mod digits;
