@@ -35,6 +35,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod bayse;
+mod digits;
 mod error;
 mod escape;
 mod fast;

@@ -26,6 +26,7 @@
 
 use ticklot_book::parse_decimal;
 
+use crate::digits::{POWERS, each, leading_digits, not_digits, not_plain, value};
 use crate::json::{is_json_number, leading_number};
 use crate::units::TradeSide;
 
@@ -403,56 +404,6 @@ fn last_word(text: &[u8]) -> u64 {
     let mut word = [0; 8];
     word[..text.len()].copy_from_slice(text);
     u64::from_le_bytes(word)
-}
-
-/// The byte in each byte of a word.
-const fn each(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
-}
-
-const TOPS: u64 = each(0x80);
-
-/// The first powers of ten.
-const POWERS: [u64; 19] = {
-    let mut powers = [1; 19];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1] * 10;
-        at += 1;
-    }
-    powers
-};
-
-/// The top bit of each byte that is a quote, a backslash, a control character or not ASCII, exact up to the first such byte;
-/// zero for none.
-#[inline(always)]
-fn not_plain(word: u64) -> u64 {
-    let below = |word: u64, limit: u8| word.wrapping_sub(each(limit)) & !word;
-    let is = |byte: u8| below(word ^ each(byte), 1);
-    (is(b'"') | is(b'\\') | below(word, b' ') | word) & TOPS
-}
-
-/// The value of the digits that a word begins with, the first the lowest, and how many there are.
-#[inline(always)]
-fn leading_digits(word: u64) -> (u64, usize) {
-    let digits = word ^ each(b'0');
-    let bits = not_digits(digits).trailing_zeros() & !7;
-    (value(digits, bits), bits as usize / 8)
-}
-
-/// The top bit of each byte above nine, exact up to the first such byte that is above 0x89.
-#[inline(always)]
-fn not_digits(digits: u64) -> u64 {
-    (digits.wrapping_add(each(0x76)) | digits) & TOPS
-}
-
-/// The value of the digits in the lowest bits of a word, the first the lowest.
-#[inline(always)]
-fn value(digits: u64, bits: u32) -> u64 {
-    let digits = digits.checked_shl(64 - bits).unwrap_or(0);
-    let pairs = digits.wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff_00ff_00ff;
-    let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_ffff_0000_ffff;
-    fours.wrapping_mul(10_000 << 32 | 1) >> 32
 }
 
 #[cfg(test)]

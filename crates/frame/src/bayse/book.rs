@@ -4,12 +4,11 @@ use std::ops::ControlFlow;
 
 use ticklot_book::{BookError, Level, Lots, Scale, Ticks};
 
-use super::layout::FoundBook;
 use crate::error::{DecodeError, Fault, VenueName};
 use crate::fast::DecodePath;
 use crate::iso_time::IsoTime;
 use crate::json::{Value, read_fields};
-use crate::levels::{LevelSpace, Levels};
+use crate::levels::{LevelSpace, Levels, ListPlaces};
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 
 /// The order book of one outcome (`orderbook_update`, or an element of the REST array): a snapshot,
@@ -41,7 +40,8 @@ pub struct OrderBook<'a> {
     levels: Levels<'a>,
 }
 
-/// An order book of the general path but for its levels.
+/// An order book but for its levels.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Head<'a> {
     pub(super) market_id: &'a str,
     pub(super) outcome_id: &'a str,
@@ -52,8 +52,7 @@ pub(super) struct Head<'a> {
 }
 
 impl<'a> OrderBook<'a> {
-    /// The order book whose levels the general path has read into `space`.
-    pub(super) fn general(head: &Head<'a>, space: &'a LevelSpace) -> Self {
+    fn new(head: &Head<'a>, levels: Levels<'a>, path: DecodePath) -> Self {
         let Head {
             market_id,
             outcome_id,
@@ -62,7 +61,6 @@ impl<'a> OrderBook<'a> {
             last_side,
             sent,
         } = *head;
-        let levels = space.view();
         Self {
             market_id,
             outcome_id,
@@ -72,25 +70,23 @@ impl<'a> OrderBook<'a> {
             last_price,
             last_side,
             sent,
-            path: DecodePath::General,
+            path,
             levels,
         }
     }
 
-    pub(super) fn found(line: &'a [u8], found: &FoundBook<'a>, space: &'a LevelSpace) -> Self {
-        let levels = space.found(line, found.places);
-        Self {
-            market_id: found.market_id,
-            outcome_id: found.outcome_id,
-            bids: levels.bids,
-            asks: levels.asks,
-            timestamp: found.timestamp,
-            last_price: found.last_price,
-            last_side: found.last_side,
-            sent: found.sent,
-            path: DecodePath::Fast,
-            levels,
-        }
+    /// The order book whose levels the general path has read into `space`.
+    pub(super) fn general(head: &Head<'a>, space: &'a LevelSpace) -> Self {
+        Self::new(head, space.view(), DecodePath::General)
+    }
+
+    /// The order book whose levels the fast path has read from `line`.
+    pub(super) fn fast(
+        line: &'a [u8],
+        (head, places): &(Head<'a>, ListPlaces),
+        space: &'a LevelSpace,
+    ) -> Self {
+        Self::new(head, space.found(line, *places), DecodePath::Fast)
     }
 
     /// What the book refused in this message, as a decoding error with the byte of the level.

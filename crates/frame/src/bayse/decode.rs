@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use super::activity::{self, Activity};
-use super::book::{self, OrderBook, Subject};
+use super::book::{self, Head, OrderBook, Subject};
 use super::errors::ServerError;
-use super::layout::{self, FoundBook, OrderBookLayout, TEMPLATES};
+use super::layout::{self, OrderBookLayout, TEMPLATES};
 use super::messages;
 use super::orders::{self, OrderUpdated};
 use super::prices::{self, AssetPrice, PriceSpace, PriceUpdate};
@@ -14,7 +14,7 @@ use super::pull;
 use crate::error::{DecodeError, Fault, VenueName};
 use crate::fast::{Members, Scan, Way};
 use crate::json::{MAX_LINE, Parser, Value, read_fields};
-use crate::levels::LevelSpace;
+use crate::levels::{LevelSpace, ListPlaces};
 use crate::local::Local;
 use crate::units::{Scales, TradeSide, UnixMillis};
 
@@ -148,7 +148,7 @@ impl Decoder {
             && line.len() <= MAX_LINE
         {
             if let Some(found) = by_template(line, way, space, scales) {
-                let book = OrderBook::found(line, &found, &space.levels);
+                let book = OrderBook::fast(line, &found, &space.levels);
                 return Ok(Message::OrderBook(book));
             }
             if let Some(message) = messages::message(line) {
@@ -256,7 +256,7 @@ fn by_template<'a>(
     way: Way,
     space: &mut Space,
     scales: &(impl Scales + ?Sized),
-) -> Option<FoundBook<'a>> {
+) -> Option<(Head<'a>, ListPlaces)> {
     let scale = |members: &Members<'_>| layout::market(members).map(|market| scales.scale(market));
     Local::lend(&TEMPLATES, |templates| {
         templates.read_decimals(way, line, &mut space.levels, scale, layout::order_book)

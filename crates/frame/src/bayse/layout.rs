@@ -2,6 +2,7 @@
 
 use ticklot_book::Side;
 
+use super::book::Head;
 use crate::fast::{Found, Layout, Members, Role, Scalar, Templates};
 use crate::iso_time::IsoTime;
 use crate::levels::ListPlaces;
@@ -13,18 +14,6 @@ thread_local! {
 }
 
 pub(super) struct OrderBookLayout;
-
-/// An order book but for its levels.
-#[derive(Clone, Copy)]
-pub(super) struct FoundBook<'a> {
-    pub(super) market_id: &'a str,
-    pub(super) outcome_id: &'a str,
-    pub(super) timestamp: Option<IsoTime<'a>>,
-    pub(super) last_price: Option<Decimal<'a>>,
-    pub(super) last_side: Option<TradeSide>,
-    pub(super) sent: Option<UnixMillis>,
-    pub(super) places: ListPlaces,
-}
 
 const MARKET: usize = 0;
 const OUTCOME: usize = 1;
@@ -69,7 +58,7 @@ fn string<'a>(members: &Members<'a>, member: usize) -> Option<&'a str> {
 }
 
 /// The order book of a message. None for what only the general path reads.
-pub(super) fn order_book<'a>(found: &Found<'a>) -> Option<FoundBook<'a>> {
+pub(super) fn order_book<'a>(found: &Found<'a>) -> Option<(Head<'a>, ListPlaces)> {
     let last_price = match found.members[LAST_PRICE] {
         Some(Scalar::Number(text)) => Some(Decimal(std::str::from_utf8(text).ok()?)),
         Some(Scalar::String(_)) => return None,
@@ -86,15 +75,15 @@ pub(super) fn order_book<'a>(found: &Found<'a>) -> Option<FoundBook<'a>> {
         Some(Scalar::String(_)) => return None,
         None => None,
     };
-    Some(FoundBook {
+    let head = Head {
         market_id: string(&found.members, MARKET)?,
         outcome_id: string(&found.members, OUTCOME)?,
         timestamp: string(&found.members, TIMESTAMP).map(IsoTime),
         last_price,
         last_side,
         sent,
-        places: found.places,
-    })
+    };
+    Some((head, found.places))
 }
 
 /// A whole number of up to eighteen digits.

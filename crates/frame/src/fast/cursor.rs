@@ -1,7 +1,7 @@
 //! Reading text that is expected to be just so.
 
-use super::digits::leading_digits;
 use super::string::plain_string;
+use crate::digits::sixteen_digits;
 
 /// A place in a line. Every method that finds something else than it expects returns none, and the
 /// line then goes to the general path: the place does not matter any more.
@@ -27,14 +27,14 @@ impl<'a> Cursor<'a> {
     /// The next sixteen bytes, the first the lowest, with zeros behind the text's end: from what stands
     /// before, if that is as much.
     #[inline]
-    fn sixteen(&self) -> Option<u128> {
+    fn sixteen(&self) -> Option<[u8; 16]> {
         let rest = self.rest();
         if let Some(bytes) = rest.first_chunk() {
-            return Some(u128::from_le_bytes(*bytes));
+            return Some(*bytes);
         }
         let last = u128::from_le_bytes(*self.text.last_chunk()?);
         let before = u32::try_from(8 * (16 - rest.len())).ok()?;
-        last.checked_shr(before)
+        last.checked_shr(before).map(u128::to_le_bytes)
     }
 
     /// Steps over `literal`, if it stands here.
@@ -96,8 +96,8 @@ impl<'a> Cursor<'a> {
 
 /// The number that sixteen bytes begin with, and its length, if it ends among them.
 #[inline]
-fn short_integer(bytes: u128) -> Option<(usize, i64)> {
-    let (value, len) = leading_digits(bytes);
+fn short_integer(bytes: [u8; 16]) -> Option<(usize, i64)> {
+    let (value, len) = sixteen_digits(&bytes);
     matches!(len, 1..16).then(|| (len, value.cast_signed()))
 }
 

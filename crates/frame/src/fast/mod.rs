@@ -66,7 +66,6 @@
 //! shape of its documentation, by a [`Cursor`]; the general path reads any other shape.
 
 mod cursor;
-mod digits;
 pub(crate) mod fields;
 mod lanes;
 mod learn;

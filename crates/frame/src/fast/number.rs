@@ -1,12 +1,8 @@
 //! Numbers, eight digits at a time in a general register.
 
-use super::digits::{eight, leading_digits};
 use super::lanes::Sixteen;
 use super::window::{Window, sixteen};
-
-const ONES: u64 = u64::from_le_bytes([1; 8]);
-const ZEROS: u64 = ONES * b'0' as u64;
-const TOPS: u64 = ONES << 7;
+use crate::digits::{each, eight, not_digits, sixteen_digits};
 
 /// What a number of up to eight bytes looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +78,7 @@ impl Shape {
     /// That of the digits that a word begins with.
     #[inline(always)]
     pub(super) fn whole(word: u64) -> Self {
-        Self::digits(others(word ^ ZEROS).trailing_zeros() / 8)
+        Self::digits(not_digits(word ^ each(b'0')).trailing_zeros() / 8)
     }
 
     /// That of the number that sixteen bytes begin with.
@@ -120,13 +116,6 @@ impl Shape {
     }
 }
 
-/// The top bit of each byte that is above nine.
-#[inline(always)]
-fn others(text: u64) -> u64 {
-    // 0x76 carries every value from ten on into the top bit. Only a byte that is no digit itself carries into the next.
-    (text.wrapping_add(ONES * 0x76) | text) & TOPS
-}
-
 /// The digits of the number that a word begins with, without the point; and a bit where its shape has a digit and the word
 /// has none.
 #[inline(always)]
@@ -134,15 +123,15 @@ pub(super) fn decimal(word: u64, shape: Shape) -> (u64, u64) {
     if shape.len == 0 {
         return (0, 0);
     }
-    let text = (word ^ ZEROS).wrapping_shl(64_u32.wrapping_sub(8 * shape.len));
+    let text = (word ^ each(b'0')).wrapping_shl(64_u32.wrapping_sub(8 * shape.len));
     if shape.whole >= shape.len {
-        return (eight(text), others(text));
+        return (eight(text), not_digits(text));
     }
     // The digits before the point move one byte, onto it.
     let behind = 8 * (shape.len - shape.whole - 1);
     let up_to_point = u64::MAX.wrapping_shr(behind);
     let digits = text << 8 & up_to_point | text & !up_to_point;
-    (eight(digits), others(digits))
+    (eight(digits), not_digits(digits))
 }
 
 /// How long the number is that sixteen bytes begin with; negative in the second place if it is not in the form of JSON.
@@ -170,7 +159,7 @@ pub(super) struct Integer {
 #[inline(always)]
 pub(super) fn integer(window: &Window, at: usize) -> Integer {
     let text = sixteen(window, at);
-    let (value, len) = leading_digits(u128::from_le_bytes(*text));
+    let (value, len) = sixteen_digits(text);
     let leading_zero = text[0] == b'0';
     Integer {
         value,
@@ -178,14 +167,3 @@ pub(super) fn integer(window: &Window, at: usize) -> Integer {
         bad: (len == 0) | (leading_zero & (len > 1)),
     }
 }
-
-/// The first powers of ten.
-pub(super) const POWERS: [u64; 16] = {
-    let mut powers = [1; 16];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1] * 10;
-        at += 1;
-    }
-    powers
-};

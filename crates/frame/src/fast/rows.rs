@@ -8,9 +8,10 @@ use super::cursor::Cursor;
 use super::lanes::Avx2;
 use super::lanes::{Lanes, Portable, Sixteen};
 use super::literal::Literal;
-use super::number::{Integer, POWERS, Shape, integer, passed};
+use super::number::{Integer, Shape, integer, passed};
 use super::repeats::Repeats;
 use super::window::{LAST, Text, Window, sixteen, word};
+use crate::digits::POWERS;
 use crate::units::{Trade, TradeSide, UnixMillis};
 
 /// The most members of an object of a list.

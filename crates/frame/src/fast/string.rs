@@ -53,26 +53,12 @@ fn first_not_plain(bytes: &[u8; CHUNK]) -> Option<usize> {
 #[cfg_attr(target_arch = "x86_64", allow(dead_code))]
 #[inline(always)]
 fn first_not_plain_of_eight(bytes: &[u8; 8]) -> Option<usize> {
-    let marks = not_plain(u64::from_le_bytes(*bytes));
+    let marks = crate::digits::not_plain(u64::from_le_bytes(*bytes));
     (marks != 0).then(|| (marks.trailing_zeros() / 8) as usize)
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 use first_not_plain_of_eight as first_not_plain;
-
-#[cfg(any(test, not(target_arch = "x86_64")))]
-const ONES: u64 = u64::from_le_bytes([1; 8]);
-
-/// Sets the top bit of the lowest byte that is a quote, a backslash, a control character or not
-/// ASCII, and perhaps of others above it. (A borrow goes upwards only, so that the lowest mark is
-/// always right.)
-#[cfg(any(test, not(target_arch = "x86_64")))]
-#[inline(always)]
-fn not_plain(word: u64) -> u64 {
-    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
-    let equals = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (word | below(word, 0x20) | equals(b'"') | equals(b'\\')) & (ONES << 7)
-}
 
 #[cfg(test)]
 mod tests {
