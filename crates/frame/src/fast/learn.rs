@@ -5,14 +5,14 @@ use ticklot_book::Side;
 use super::literal::Literal;
 use super::rows::{MAX_MEMBERS, Row, TradeRow};
 use super::window::Text;
-use super::{Layout, MEMBERS, Role, Step, Template, scalar};
+use super::{Layout, MEMBERS, Part, Role, Step, Template, scalar};
 use crate::json::Value;
 
 /// The longest text of a template, in bytes.
 const MAX_TEXT: usize = 1 << 10;
 
 /// The most parts of a template.
-const MAX_STEPS: usize = 64;
+const MAX_STEPS: usize = 32;
 
 /// The most keys that lead to a value.
 const MAX_KEYS: usize = 8;
@@ -31,16 +31,17 @@ impl Template {
         };
         let is_learnt = learner
             .value::<L>(root, [""; MAX_KEYS], 0)
-            .and_then(|()| learner.text_to(text.len()));
+            .and_then(|()| learner.step(text.len(), Part::End));
+        self.text.extend_from_slice(&[0; 16]);
         is_learnt.is_some() && self.is_unambiguous()
     }
 
     /// Whether it has each part once. Where a venue may put a part in two places, the general path decides.
     fn is_unambiguous(&self) -> bool {
-        let count = |step| self.steps.iter().filter(|it| **it == step).count();
-        let sides = [Side::Bid, Side::Ask].map(|side| count(Step::Levels(side)));
-        let members = (0..MEMBERS).all(|member| count(Step::Value(Some(member))) <= 1);
-        let trades = count(Step::Trades) <= 1;
+        let count = |part| self.steps.iter().filter(|it| it.part == part).count();
+        let sides = [Side::Bid, Side::Ask].map(|side| count(Part::Levels(side)));
+        let members = (0..MEMBERS).all(|member| count(Part::Value(Some(member))) <= 1);
+        let trades = count(Part::Trades) <= 1;
         self.levels.is_some() && sides == [1, 1] && members && trades
     }
 }
@@ -71,7 +72,7 @@ impl Learner<'_> {
             Role::Levels(side) => {
                 let [price, quantity, count] = L::LEVEL;
                 let keys = [price, quantity, count, ""];
-                let found = self.list(value, Step::Levels(side), keys)?;
+                let found = self.list(value, Part::Levels(side), keys)?;
                 let row = found.map(|(row, [price, quantity, count, _])| {
                     let (price, quantity) = (price?, quantity?);
                     let other = || (0..row.members).find(|it| ![price, quantity].contains(it));
@@ -87,7 +88,7 @@ impl Learner<'_> {
                 }
             }
             Role::Trades if value.is_array() => {
-                let found = self.list(value, Step::Trades, L::TRADE)?;
+                let found = self.list(value, Part::Trades, L::TRADE)?;
                 let row = found.map(|(row, [price, quantity, time, side])| {
                     let slots = [price?, quantity?, time?];
                     let row = Row { slots, ..row };
@@ -113,27 +114,20 @@ impl Learner<'_> {
                     Role::Member(member) => Some(member),
                     _ => None,
                 };
-                self.text_to(value.offset())?;
-                self.step(Step::Value(member))?;
+                self.step(value.offset(), Part::Value(member))?;
                 self.from = end_of_scalar(self.text, self.from)?;
             }
         }
         Some(())
     }
 
-    /// Adds the text up to `to`.
-    fn text_to(&mut self, to: usize) -> Option<()> {
+    /// Adds the text up to `to`, and a part that begins there.
+    fn step(&mut self, to: usize, part: Part) -> Option<()> {
         let text = self.text.get(self.from..to)?;
         self.from = to;
-        if text.is_empty() {
-            return Some(());
-        }
         self.template.text.extend_from_slice(text);
-        self.step(Step::Text(text.len()))
-    }
-
-    fn step(&mut self, step: Step) -> Option<()> {
-        self.template.steps.push(step);
+        let text = text.len();
+        self.template.steps.push(Step { text, part });
         let fits = self.template.steps.len() <= MAX_STEPS && self.template.text.len() <= MAX_TEXT;
         fits.then_some(())
     }
@@ -143,12 +137,11 @@ impl Learner<'_> {
     fn list(
         &mut self,
         value: &Value<'_, '_>,
-        step: Step,
+        part: Part,
         keys: [&str; 4],
     ) -> Option<Option<(Row, [Option<usize>; 4])>> {
         let start = value.offset() + 1;
-        self.text_to(start)?;
-        self.step(step)?;
+        self.step(start, part)?;
         let items = || value.items("").ok();
         self.from = match items()?.last() {
             Some(last) => end_of_object(self.text, &last)?,

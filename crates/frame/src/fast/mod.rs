@@ -83,6 +83,7 @@ use std::cell::Cell;
 use ticklot_book::{Level, Scale, Side};
 
 pub(crate) use self::cursor::Cursor;
+use self::lanes::Sixteen;
 use self::number::passed;
 pub(crate) use self::repeats::Repeats;
 pub(crate) use self::rows::Way;
@@ -188,24 +189,31 @@ pub(crate) struct Templates {
 struct Template {
     /// Empty before anything is learnt.
     steps: Vec<Step>,
-    /// The text of all steps, in order.
+    /// The text of all steps, in order, and sixteen more bytes.
     text: Vec<u8>,
     levels: Option<Row>,
     /// None while no list of trades was seen.
     trades: Option<TradeRow>,
 }
 
-/// A part of a message.
+/// A part of a message, behind text that is the same in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// So many bytes of the template's text.
-    Text(usize),
+struct Step {
+    /// How many bytes of the template's text stand before it.
+    text: usize,
+    part: Part,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
     /// A string, a number or null, and under which number it is kept.
     Value(Option<usize>),
     /// The levels of a side, to before the closing bracket.
     Levels(Side),
     /// The trades, likewise.
     Trades,
+    /// The end of the message.
+    End,
 }
 
 /// A string without its quotes, or the text of a number.
@@ -343,38 +351,36 @@ impl Template {
         space: &mut LevelSpace,
         trades: &mut Repeats<Trade>,
     ) -> Option<Found<'t>> {
-        let bytes = text.bytes();
         let sides: [&mut Vec<Level>; 2] = space.sides().map(SideSpace::levels_mut);
         trades.begin();
         let mut starts = [0; 2];
         let mut members = [None; MEMBERS];
         let (mut at, mut literals) = (0, &*self.text);
         for step in &self.steps {
-            match *step {
-                Step::Text(len) => {
-                    let literal = literals.split_off(..len)?;
-                    at = bytes.get(at..)?.starts_with(literal).then_some(at + len)?;
-                }
-                Step::Value(member) => {
-                    let (value, end) = scalar(text, at)?;
+            at = behind_text(text, at, literals, step.text)?;
+            literals = literals.get(step.text..)?;
+            match step.part {
+                Part::Value(member) => {
+                    let value;
+                    (value, at) = scalar(text, at)?;
                     if let Some(member) = member {
                         members[member] = value;
                     }
-                    at = end;
                 }
-                Step::Levels(side) => {
+                Part::Levels(side) => {
                     starts[side as usize] = at;
                     let (row, side) = (self.levels.as_ref()?, &mut *sides[side as usize]);
                     at = way.read_levels(levels(&members), text, at, row, plan, side)?;
                 }
-                Step::Trades => {
+                Part::Trades => {
                     if let Some(row) = &self.trades {
                         at = read_trades(text, at, row, trades)?;
                     }
                 }
+                Part::End => {}
             }
         }
-        (at == bytes.len()).then_some(Found {
+        (at == text.bytes().len()).then_some(Found {
             members,
             places: ListPlaces {
                 bids: starts[Side::Bid as usize],
@@ -382,6 +388,30 @@ impl Template {
             },
         })
     }
+}
+
+/// Compares the first `len` bytes of a template's text with those of a message, sixteen at a time. Returns where they end.
+#[inline(always)]
+fn behind_text(text: &Text<'_>, at: usize, expected: &[u8], len: usize) -> Option<usize> {
+    static MASKS: [u8; 32] = {
+        let mut masks = [0; 32];
+        let mut at = 0;
+        while at < 16 {
+            masks[at] = 0xff;
+            at += 1;
+        }
+        masks
+    };
+    let mut difference = Sixteen::zero();
+    for from in (0..len).step_by(16) {
+        let rest = (len - from).min(16);
+        difference = difference.or_difference(
+            Sixteen::load(sixteen(text.window(at + from), 0)),
+            Sixteen::load(expected.get(from..)?.first_chunk()?),
+            Sixteen::load(MASKS[16 - rest..].first_chunk()?),
+        );
+    }
+    difference.is_zero().then_some(at + len)
 }
 
 /// The string, the number or the null at `at`, and where it ends.
