@@ -42,10 +42,9 @@ const PER_ROUND: usize = 200;
 const PASSES: usize = 5;
 
 pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
-    let cases = CONNECTIONS.map(Load::Connections).into_iter();
-    let cases = cases.chain(BOOKS.map(Load::Books));
+    // Our rows of 8 and of 1,000 connections, to compare them with each other.
     let mut flat = Vec::new();
-    for load in cases {
+    for load in loads() {
         if !plan.wants(&load.name()) {
             continue;
         }
@@ -79,12 +78,15 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
 
 /// Measures one contender in this process and prints the figures as JSON.
 pub(crate) fn alone(plan: &Plan, contender: &str) -> anyhow::Result<()> {
-    let mut cases = CONNECTIONS.map(Load::Connections).into_iter();
-    let mut cases = cases.by_ref().chain(BOOKS.map(Load::Books));
-    let load = cases.find(|load| plan.case.as_deref() == Some(&load.name()));
+    let load = loads().find(|load| plan.case.as_deref() == Some(&load.name()));
     let figures = Figures::take(load.context("no such case")?, contender, plan)?;
     println!("{}", serde_json::to_string(&figures)?);
     Ok(())
+}
+
+fn loads() -> impl Iterator<Item = Load> {
+    let connections = CONNECTIONS.into_iter().map(Load::Connections);
+    connections.chain(BOOKS.into_iter().map(Load::Books))
 }
 
 /// The load of a case.
