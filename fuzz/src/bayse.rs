@@ -14,7 +14,7 @@ use crate::facts::{Fact, Field, Rule, read_facts, some};
 use crate::json::{Json, Refused, is_ambiguous, judge, kept, need, unless_null};
 use crate::scans::SCANS;
 
-/// `data` is a frame: each line is decoded in every way of scanning, by one decoder for all and by one
+/// `data` is a frame: each line is decoded with every backend, by one decoder for all and by one
 /// for itself, and read as a REST body too; and so is the frame as a whole. The decoder for all sees
 /// the lines twice: the first time it learns, the second time it knows.
 pub fn bayse(data: &[u8]) {

@@ -14,7 +14,7 @@ use crate::json::{Json, Refused, is_ambiguous, judge, kept, need, unless_null};
 use crate::scans::SCANS;
 
 /// `data` is frames with the byte 0x1E between them, which no JSON holds: each is decoded in every
-/// envelope and in every way of scanning, by one decoder for all and by one for itself. The one for
+/// envelope and with every backend, by one decoder for all and by one for itself. The one for
 /// all sees them twice: the first time it learns, the second time it knows.
 pub fn jayx(data: &[u8]) {
     if is_ambiguous(data) {

@@ -1,6 +1,6 @@
-//! The ways of scanning.
+//! The backends of the decoders.
 
 use ticklot_frame::Scan;
 
-/// All that there are: whatever the input, they must tell the same.
+/// All of them: they must decode any input alike.
 pub(crate) const SCANS: [Scan; 3] = [Scan::Best, Scan::Portable, Scan::Off];

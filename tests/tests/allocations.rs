@@ -213,9 +213,10 @@ fn count_second_decoding(frames: &[Vec<u8>], mut decode: impl FnMut(&[u8]) -> bo
     pass()
 }
 
-/// Whichever way order books are scanned; and with spaces or in another order each, which send lines the general way.
+/// With every backend; and for order books with spaces, which are another template, or with another order of keys each, which
+/// take the general path.
 #[test]
-fn none_in_any_way_of_scanning() {
+fn none_with_any_backend() {
     let spaced = |frame: &[u8]| {
         String::from_utf8_lossy(frame)
             .replace(',', ", ")
@@ -292,7 +293,7 @@ fn none_for_numbers_longer_than_before() {
 fn none_for_the_messages_of_every_bayse_channel() {
     let frame = |n: u64| {
         let price = 40 + n % 20;
-        // Every other one is left by the scanner.
+        // Every other one is left to the general path.
         let (tag, other) = match n % 2 {
             0 => ("tag", ""),
             _ => (r"t\u0061g", r#",{"id":"other","outcomes":["Up"]}"#),

@@ -51,7 +51,7 @@ struct Args {
     /// others have left them; otherwise a slice of messages before it is not timed
     #[arg(long)]
     cold: bool,
-    /// Which scanner our decoders use in the tables decode and apply: that of this processor, or a slower one
+    /// Which backend our decoders use in the tables decode and apply: that of this processor, or a slower one
     #[arg(long, value_enum, default_value_t)]
     scan: Way,
     /// Writes a JSON object for each row, a line each
@@ -63,7 +63,7 @@ struct Args {
     alone: Option<String>,
 }
 
-/// A scanner by its name.
+/// A backend by its name.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Way {
     /// The fastest that this processor can run
@@ -71,7 +71,7 @@ enum Way {
     Best,
     /// Without instructions that not every processor has
     Portable,
-    /// None: every message goes the general way
+    /// None: every message is parsed to a tape
     Off,
 }
 
@@ -101,7 +101,7 @@ fn main() -> anyhow::Result<()> {
         return tables::scale::alone(&plan, contender);
     }
     println!(
-        "ticklot {} (scanner: {}) beside {}, on {}",
+        "ticklot {} (backend: {}) beside {}, on {}",
         env!("CARGO_PKG_VERSION"),
         plan.scan.name(),
         versions::peers(),

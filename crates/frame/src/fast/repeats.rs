@@ -6,7 +6,7 @@
 //! rest is compared, byte for byte, which is several times faster than reading it.
 //!
 //! Nothing is taken on trust: what is not the same text to the last byte is read as if nothing were kept.
-//! The time it takes is bounded: each way of scanning compares a list once, and reads it twice at most.
+//! The time it takes is bounded: for each template that is tried, a list is compared once, and read twice at most.
 
 /// How many bytes of a list's first item decide whether the list may be the kept one, at most.
 const HEAD: usize = 64;

@@ -228,7 +228,7 @@ impl Decoder {
                 let book = space.order_book(frame, lists);
                 return Ok(Message::OrderBook(book));
             }
-            if let Some(other) = scanned_other(frame, Wrap::Plain, way, space) {
+            if let Some(other) = other_message(frame, Wrap::Plain, way, space) {
                 return Ok(space.other(other));
             }
             if pulled(frame, Wrap::Plain, way, parser, space) {
@@ -310,8 +310,8 @@ impl Space {
     }
 }
 
-/// Another message in the venue's own shape. A line over the limit is the general path's to refuse.
-fn scanned_other<'a>(
+/// Another message, in the documented shape. A line over the limit is the general path's to refuse.
+fn other_message<'a>(
     text: &'a [u8],
     wrap: Wrap,
     way: Option<Way>,
@@ -399,7 +399,7 @@ fn socket_io<'a>(
                 let book = space.order_book(json.text, lists);
                 return Ok(Message::OrderBook(book));
             }
-            if let Some(other) = scanned_other(json.text, Wrap::Event, way, space) {
+            if let Some(other) = other_message(json.text, Wrap::Event, way, space) {
                 return Ok(space.other(other));
             }
             if pulled(json.text, Wrap::Event, way, parser, space) {

@@ -1,5 +1,5 @@
-//! What the scanner takes, and that it reads it as the general path does. A line that it leaves is decoded
-//! all the same, so nothing but these tests would tell.
+//! Which messages the fast path reads, and that it reads them as the general path does. The general path decodes those that
+//! it leaves, so only these tests notice.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -11,8 +11,8 @@ use super::*;
 use crate::bayse::Decoder;
 use crate::fast::Scan;
 
-/// What the scanner makes of a line, written out; it must be what the general path makes of it.
-fn scanned(line: &str) -> Option<String> {
+/// The message that the fast path reads, formatted; the general path must read the same one.
+fn fast(line: &str) -> Option<String> {
     let mut space = PriceSpace::default();
     let found = if let Some(message) = message(line.as_bytes()) {
         format!("{message:?}")
@@ -29,7 +29,7 @@ fn scanned(line: &str) -> Option<String> {
 }
 
 fn is_taken(line: &str) -> bool {
-    scanned(line).is_some()
+    fast(line).is_some()
 }
 
 /// The examples of the contract, without the spaces that its lines are broken at.
@@ -217,7 +217,7 @@ fn what_is_left_alone() {
 }
 
 /// Cut off anywhere, or with something put in anywhere: what is taken then is a text with another letter, or
-/// a number with another digit, and [`scanned`] holds it to the general path.
+/// a number with another digit, and [`fast`] holds it to the general path.
 #[test]
 fn a_byte_more_or_less() {
     for example in EXAMPLES {

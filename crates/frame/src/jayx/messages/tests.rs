@@ -1,12 +1,12 @@
-//! What the scanner takes, and that it reads it as the general path does. A line that it leaves is decoded
-//! all the same, so nothing but these tests would tell.
+//! Which messages the fast path reads, and that it reads them as the general path does. The general path decodes those that
+//! it leaves, so only these tests notice.
 
 use super::*;
 use crate::fast::Scan;
 use crate::jayx::{Decoder, Envelope, Message};
 
-/// What the scanner makes of a text, written out; it must be what the general path makes of it.
-fn scanned(text: &str, wrap: Wrap) -> Option<String> {
+/// The message that the fast path reads, formatted; the general path must read the same one.
+fn fast(text: &str, wrap: Wrap) -> Option<String> {
     let mut space = AccountSpace::default();
     let found = match message(text.as_bytes(), wrap, &mut space)? {
         Other::Kline(kline) => Message::Kline(kline),
@@ -25,7 +25,7 @@ fn scanned(text: &str, wrap: Wrap) -> Option<String> {
 }
 
 fn is_taken(payload: &str) -> bool {
-    scanned(payload, Wrap::Plain).is_some()
+    fast(payload, Wrap::Plain).is_some()
 }
 
 /// The examples of the contract.
@@ -44,14 +44,14 @@ fn the_contracts_examples_in_every_wrap() {
     for (event, payload) in EXAMPLES {
         assert!(is_taken(payload), "{payload}");
         let packet = format!("[\"{event}\",{payload}]");
-        assert!(scanned(&packet, Wrap::Event).is_some(), "{packet}");
+        assert!(fast(&packet, Wrap::Event).is_some(), "{packet}");
         for key in ["message", "data"] {
             let wrapped = format!("{{\"event\":\"{event}\",\"{key}\":{payload}}}");
             assert!(is_taken(&wrapped), "{wrapped}");
         }
         for (other, _) in EXAMPLES.iter().filter(|(other, _)| *other != event) {
             let foreign = format!("[\"{other}\",{payload}]");
-            assert!(scanned(&foreign, Wrap::Event).is_none(), "{foreign}");
+            assert!(fast(&foreign, Wrap::Event).is_none(), "{foreign}");
         }
     }
 }
@@ -65,12 +65,12 @@ fn lists_of_every_length() {
     let order = order.trim_end_matches("]}");
     for len in 0..5 {
         let balances = vec![balance; len].join(",");
-        let found = scanned(&format!("{{\"spot\":[{balances}]}}"), Wrap::Plain).unwrap();
+        let found = fast(&format!("{{\"spot\":[{balances}]}}"), Wrap::Plain).unwrap();
         assert_eq!(found.matches("BTC").count(), len);
         for other in 0..3 {
             let [cancel, modify] = [len, other].map(|len| vec![order; len].join(","));
             let text = format!("{{\"cancel\":[{cancel}],\"modify\":[{modify}]}}");
-            let found = scanned(&text, Wrap::Plain).unwrap();
+            let found = fast(&text, Wrap::Plain).unwrap();
             assert_eq!(found.matches("BTCUSDT").count(), len + other);
         }
     }
