@@ -1,6 +1,7 @@
 //! The program's commands around books: bench, config, completions, man.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use ticklot_sim::pool;
 use ticklot_tests::data::LOGS;
 use ticklot_tests::program::{TempFile, ticklot};
 
@@ -29,6 +30,7 @@ fn the_example_config_is_one_that_works() {
         "candle BTCUSDT ",
         "price BTCUSDT ",
         "order ord_",
+        " order books decoded on the fast path, ",
     ] {
         assert!(watched.out.contains(part), "{part} in {}", watched.out);
     }
@@ -176,6 +178,7 @@ fn bench_measures_what_is_generated() {
         "p99 ns",
         "MB/s",
         "%",
+        " order books decoded on the fast path, 1 on the general path",
     ] {
         assert!(ran.out.contains(part), "{part} in {}", ran.out);
     }
@@ -185,6 +188,9 @@ fn bench_measures_what_is_generated() {
     assert_eq!(loads.len(), 2);
     for load in loads {
         assert!(load["bytes"].as_u64().unwrap() >= 6 << 20, "{load}");
+        let paths = ["fast_path", "general_path"].map(|path| load[path].as_u64().unwrap());
+        assert_eq!(paths.iter().sum::<u64>(), load["messages"], "{load}");
+        assert!(paths[1] < 10, "{load}");
         for stage in load["stages"].as_array().unwrap() {
             assert!(
                 stage["messages"].as_u64() >= load["messages"].as_u64(),
@@ -216,6 +222,36 @@ fn bench_measures_a_log() {
     }
     let ran = ticklot(["bench", "/nowhere/log"]);
     assert_eq!((ran.status, ran.err.lines().count()), (1, 1), "{}", ran.err);
+}
+
+/// A venue whose order of keys changes from message to message is slower to decode, and a replay says so.
+#[test]
+fn replay_counts_the_paths_of_order_books() {
+    let log = TempFile::new("log.jsonl");
+    let book = br#"{"orderBook":{"asks":[{"ticks":8,"lots":3,"count":1},{"ticks":9,"lots":3,"count":1}],"bids":[{"ticks":7,"lots":3,"count":1}]}}"#;
+    let told = |orders: u64| {
+        let line = |seed| {
+            let book = pool::reordered(book, seed % orders, 0);
+            let frame = String::from_utf8(book).unwrap();
+            format!("{}\n", serde_json::json!({"venue": "jayx", "frame": frame}))
+        };
+        let lines: String = (0..60).map(line).collect();
+        std::fs::write(log.path(), lines).unwrap();
+        let ran = ticklot(["replay", log.path()]);
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+        ran.out
+    };
+    let one = told(1);
+    assert!(
+        one.contains("\n59 order books decoded on the fast path, 1 on the general path\n"),
+        "{one}"
+    );
+    assert!(!one.contains("hint"), "{one}");
+    let many = told(60);
+    assert!(
+        many.contains("\nhint: 1 connections took mostly the general path"),
+        "{many}"
+    );
 }
 
 /// The venue is the log's own word, and each has figures of its own.

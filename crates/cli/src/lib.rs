@@ -15,6 +15,7 @@ mod kraken;
 mod moment;
 mod offline;
 mod panel;
+mod paths;
 mod plot;
 mod record;
 mod replay;

@@ -13,6 +13,7 @@ use ticklot::{BookId, ConnectionId};
 use crate::args::{BookArgs, LogArgs, VenueArg, check_effects};
 use crate::follow::{VenueHandler, any_of};
 use crate::kraken;
+use crate::paths::Paths;
 use crate::replay::built;
 use crate::view::Printable;
 use crate::{Failure, Output};
@@ -281,6 +282,11 @@ impl<'a, H: VenueHandler> Offline<'a, H> {
     /// How many lines of frames could not be read.
     pub(crate) fn bad_lines(&self) -> u64 {
         self.replay.stats().map(|(_, stats)| stats.bad_lines).sum()
+    }
+
+    /// The paths that the order books took.
+    pub(crate) fn paths(&self) -> Paths {
+        Paths::of(self.replay.stats().map(|(_, stats)| stats))
     }
 
     /// A log without records is an error, and so is a venue or a connection that is asked for and of which nothing is

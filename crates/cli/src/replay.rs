@@ -374,8 +374,9 @@ impl<'a> Player<'a> {
         rows.map_err(|error| Failure::work(format_args!("cannot write the books: {error}")))?;
         self.counts.bad_lines = self.listener.bad_lines;
         let books = self.offline.replay.books().len();
+        let paths = self.offline.paths();
         let out = &mut self.listener.output.out;
-        self.counts.print(out, books, &self.latency)?;
+        self.counts.print(out, books, &self.latency, paths)?;
         self.tell_books()?;
         self.doubts
             .tell(&self.args.source.log, self.listener.output);

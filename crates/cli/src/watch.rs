@@ -86,7 +86,8 @@ fn watch<S: Show>(
         tokio::spawn(stop_at_the_end(stopper, args.follow.duration, S::HANGS_UP));
         feed.run().await
     });
-    let (books, watcher) = feed.into_parts();
+    let (books, mut watcher) = feed.into_parts();
+    watcher.count_paths(&ended);
     watcher.end(&books)?;
     ended
         .iter()

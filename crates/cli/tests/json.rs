@@ -192,6 +192,13 @@ fn books_of_both_venues() {
         &["--json"],
         &["connected", "subscribed", "state", "book", "trade"],
     );
+    let streamed = all.iter().filter(|(_, value)| value["source"] == "stream");
+    let (_, end) = all.last().unwrap();
+    let decoded = ["fast_path", "general_path"].map(|path| end[path].as_u64().unwrap());
+    assert!(
+        decoded.iter().sum::<u64>() >= streamed.count() as u64,
+        "{end}"
+    );
     // A mirror of the book by its changes is the book by its levels.
     let mut mirror = BTreeMap::<(String, String, String), String>::new();
     for (_, book) in all.iter().filter(|(kind, _)| kind == "book") {

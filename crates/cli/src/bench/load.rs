@@ -12,6 +12,7 @@ use crate::Failure;
 use crate::args::{BookArgs, EnvelopeArg, LogArgs, VenueArg, check_effects};
 use crate::follow::VenueHandler;
 use crate::offline::{self, Faults, Offline};
+use crate::paths::Paths;
 
 /// The most bytes of a log's frames that are kept: what is behind them is not measured.
 const MAX_HELD: usize = 64 << 20;
@@ -26,6 +27,8 @@ pub(super) struct Load {
     pub(super) is_cut: bool,
     /// Lines that are no messages.
     pub(super) bad_lines: u64,
+    /// The paths that its order books take.
+    pub(super) paths: Paths,
     book: BookArgs,
 }
 
@@ -159,6 +162,7 @@ impl Load {
             frames: pool.frames().iter().map(frame).collect(),
             is_cut: false,
             bad_lines: 0,
+            paths: Paths::default(),
             book: BookArgs {
                 envelope: Some(match shape.wire {
                     Wire::JayxSocketIo => EnvelopeArg::Socketio,
@@ -188,6 +192,7 @@ impl Load {
             frames: Vec::new(),
             is_cut: false,
             bad_lines: 0,
+            paths: Paths::default(),
             book: args.book.clone(),
         })
     }
@@ -201,6 +206,7 @@ impl Load {
             *messages = offline.replay.apply(record, &mut nobody).messages;
         }
         self.bad_lines = offline.bad_lines();
+        self.paths = offline.paths();
         // Those without a message are of the protocol, or wrong.
         self.frames.retain(|frame| frame.messages > 0);
         Ok(())

@@ -47,6 +47,9 @@ fn write_text(out: &mut String, run: &Run) -> fmt::Result {
             Printable(&load.name)
         )?;
         histogram(out, &it.apply.each)?;
+        if !load.paths.is_empty() {
+            writeln!(out, "{}", load.paths)?;
+        }
         if load.is_cut {
             writeln!(out, "the log is longer: its first 64 MiB were measured")?;
         }
@@ -155,6 +158,8 @@ pub(super) fn json(run: &Run) -> Value {
             "bytes": it.load.bytes(),
             "is_cut": it.load.is_cut,
             "bad_lines": it.load.bad_lines,
+            "fast_path": it.load.paths.fast,
+            "general_path": it.load.paths.general,
             "stages": [stage("decode", &it.decode), stage("decode+apply", &it.apply)],
         })
     };

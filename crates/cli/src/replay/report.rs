@@ -8,6 +8,7 @@ use ticklot::{BookId, Books};
 
 use super::per_second;
 use crate::moment::utc;
+use crate::paths::Paths;
 use crate::view;
 
 /// What a replay saw of the part that it shows.
@@ -38,6 +39,7 @@ impl Counts {
         out: &mut dyn Write,
         books: usize,
         latency: &Histogram<u64>,
+        paths: Paths,
     ) -> io::Result<()> {
         let errors = self.bad_lines + self.broken;
         let rate = per_second(self.messages, self.busy_ns);
@@ -54,6 +56,9 @@ impl Counts {
             latency.value_at_quantile(0.999),
             latency.max()
         )?;
+        if !paths.is_empty() {
+            writeln!(out, "{paths}")?;
+        }
         if self.before > 0 {
             writeln!(out, "{} frames before them were applied", self.before)?;
         }

@@ -397,6 +397,8 @@ impl Show for Json<'_> {
             books: totals.collect(),
             other_messages: tally.told,
             bad_lines: tally.bad_lines,
+            fast_path: tally.paths.fast,
+            general_path: tally.paths.general,
             unconfirmed: unconfirmed.collect(),
         };
         self.write(now, object)?;

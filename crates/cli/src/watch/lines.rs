@@ -106,6 +106,9 @@ pub(crate) fn summary(out: &mut dyn Write, books: &Books, tally: &Tally) -> io::
     if more > 0 {
         writeln!(out, "{more} other subscriptions are not confirmed")?;
     }
+    if !tally.paths.is_empty() {
+        writeln!(out, "{}", tally.paths)?;
+    }
     if tally.bad_lines > 0 {
         writeln!(out, "{} bad lines", tally.bad_lines)?;
     }

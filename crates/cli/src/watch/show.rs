@@ -11,13 +11,14 @@ use ticklot::capture::BookRows;
 use ticklot::feed::Clock;
 use ticklot::jayx::{self, JayX};
 use ticklot::{
-    BookId, Books, ConnectionId, Event, Handler, Nanos, OnMessage, Receipt, Stopper, Venue,
+    BookId, Books, ConnectionId, Ended, Event, Handler, Nanos, OnMessage, Receipt, Stopper, Venue,
     VenueName,
 };
 
 use crate::Failure;
 use crate::kraken::Kraken;
 use crate::panel::{Measured, Panel};
+use crate::paths::Paths;
 use crate::tell::is_in_unit;
 
 /// A way of showing a feed: called on the reading task.
@@ -82,6 +83,8 @@ pub(crate) struct Tally {
     pub(crate) bad_lines: u64,
     /// Messages that are no books.
     pub(crate) told: u64,
+    /// The paths that order books took, once the feed has run.
+    pub(crate) paths: Paths,
     /// Subscriptions without a confirmation, and how often each was requested.
     pub(crate) unconfirmed: BTreeMap<(ConnectionId, String), u32>,
 }
@@ -94,6 +97,7 @@ impl Tally {
             histograms,
             bad_lines: 0,
             told: 0,
+            paths: Paths::default(),
             unconfirmed: BTreeMap::new(),
         }
     }
@@ -184,6 +188,11 @@ impl<S: Show> Watcher<S> {
     /// Has a row written for each order-book message from now on.
     pub(crate) fn write_rows(&mut self, rows: BookRows<BufWriter<File>>) {
         self.rows = Some(rows);
+    }
+
+    /// The feed has run: counts the paths that its order books took.
+    pub(crate) fn count_paths(&mut self, ended: &[Ended]) {
+        self.tally.paths = Paths::of(ended.iter().map(|end| end.stats));
     }
 
     /// The feed has run: what failed, if anything did.

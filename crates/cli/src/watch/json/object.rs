@@ -162,6 +162,8 @@ pub(crate) enum Object<'a> {
         books: Vec<Totals<'a>>,
         other_messages: u64,
         bad_lines: u64,
+        fast_path: u64,
+        general_path: u64,
         unconfirmed: Vec<Unconfirmed<'a>>,
     },
 }
