@@ -32,7 +32,6 @@ impl Template {
         let is_learnt = learner
             .value::<L>(root, [""; MAX_KEYS], 0)
             .and_then(|()| learner.step(text.len(), Part::End));
-        self.text.extend_from_slice(&[0; 16]);
         is_learnt.is_some() && self.is_unambiguous()
     }
 

@@ -83,7 +83,6 @@ use std::cell::Cell;
 use ticklot_book::{Level, Scale, Side};
 
 pub(crate) use self::cursor::Cursor;
-use self::lanes::Sixteen;
 use self::number::passed;
 pub(crate) use self::repeats::Repeats;
 pub(crate) use self::rows::Way;
@@ -189,7 +188,7 @@ pub(crate) struct Templates {
 struct Template {
     /// Empty before anything is learnt.
     steps: Vec<Step>,
-    /// The text of all steps, in order, and sixteen more bytes.
+    /// The text of all steps, in order.
     text: Vec<u8>,
     levels: Option<Row>,
     /// None while no list of trades was seen.
@@ -357,8 +356,9 @@ impl Template {
         let mut members = [None; MEMBERS];
         let (mut at, mut literals) = (0, &*self.text);
         for step in &self.steps {
-            at = behind_text(text, at, literals, step.text)?;
-            literals = literals.get(step.text..)?;
+            let expected = literals.split_off(..step.text)?;
+            let is_there = text.bytes().get(at..)?.starts_with(expected);
+            at += is_there.then_some(step.text)?;
             match step.part {
                 Part::Value(member) => {
                     let value;
@@ -388,30 +388,6 @@ impl Template {
             },
         })
     }
-}
-
-/// Compares the first `len` bytes of a template's text with those of a message, sixteen at a time. Returns where they end.
-#[inline(always)]
-fn behind_text(text: &Text<'_>, at: usize, expected: &[u8], len: usize) -> Option<usize> {
-    static MASKS: [u8; 32] = {
-        let mut masks = [0; 32];
-        let mut at = 0;
-        while at < 16 {
-            masks[at] = 0xff;
-            at += 1;
-        }
-        masks
-    };
-    let mut difference = Sixteen::zero();
-    for from in (0..len).step_by(16) {
-        let rest = (len - from).min(16);
-        difference = difference.or_difference(
-            Sixteen::load(sixteen(text.window(at + from), 0)),
-            Sixteen::load(expected.get(from..)?.first_chunk()?),
-            Sixteen::load(MASKS[16 - rest..].first_chunk()?),
-        );
-    }
-    difference.is_zero().then_some(at + len)
 }
 
 /// The string, the number or the null at `at`, and where it ends.
