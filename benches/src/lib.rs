@@ -11,6 +11,7 @@
 //! | `whole` | all of it through `ticklot::Session`, and the best prices read |
 //! | `tap` | the same with nobody, a flight recorder or a recorder that looks on |
 //! | `instructions` | the instructions that each takes, by callgrind; the program `count` holds them against a baseline |
+//! | `footprint` | the lines of cache that one message touches, by lackey; `count` compares them with a baseline too |
 //!
 //! The program `peers` measures all of it beside other crates, in one run; the books alone with the feature
 //! `book-peers`.

@@ -1,14 +1,17 @@
-//! Counts instructions, and holds them against the baseline:
+//! Counts instructions and cache lines, and compares them with the baselines:
 //! `cargo run -p ticklot-benches --features instructions --bin count`.
 //!
-//! It runs the benchmark `instructions` under callgrind, prints what it counted beside what
-//! `instructions.baseline.json` says, and fails when a count is higher by more than the tolerance, or is
-//! missing. Counts depend on the compiler; a new one, or a change that is worth its price, is taken over with
-//! `--bless`, which writes the file anew.
+//! It runs the benchmark `instructions` under callgrind and the benchmark `footprint` under lackey, both tools of
+//! valgrind. It prints each count next to its baseline, from `instructions.baseline.json` and
+//! `footprint.baseline.json`, and fails when a count exceeds the baseline by more than the tolerance, or is
+//! missing. Counts depend on the compiler. After a change of it, or for a change that is worth its price, `--bless`
+//! writes the files anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::env;
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -19,32 +22,52 @@ use serde_json::Value;
 /// The version of the runner: that of the crate.
 const RUNNER: &str = "0.20.0";
 
-/// Holds instruction counts against the baseline.
+/// Runs what follows under lackey, which prints every access.
+const LACKEY: &str = r#"target."cfg(all())".runner = ["valgrind", "--tool=lackey", "--trace-mem=yes", "--log-fd=1"]"#;
+
+/// Compares counts of instructions and cache lines with the baselines.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Takes the counts over as the new baseline
+    /// Takes the counts over as the new baselines
     #[arg(long)]
     bless: bool,
-    /// How many percent a count may be above its baseline
+    /// How many percent an instruction count may be above its baseline
     #[arg(long, default_value_t = 2.0)]
     tolerance: f64,
+    /// The same for a footprint, which also depends on where the linker and the allocator put things
+    #[arg(long, default_value_t = 5.0)]
+    footprint_tolerance: f64,
+    /// Only prints the footprints, ours and the peers'
+    #[arg(long)]
+    peers: bool,
 }
 
-/// Instructions by the name of the benchmark.
+/// Counts by their names.
 type Counts = BTreeMap<String, u64>;
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    let counts = count()?;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.baseline.json");
-    if args.bless {
-        let mut text = serde_json::to_string_pretty(&counts)?;
-        text.push('\n');
-        fs::write(&path, text)?;
+    if args.peers {
+        compare(&Counts::new(), &footprints("instructions,peers")?, 0.0);
+        return Ok(ExitCode::SUCCESS);
     }
-    let baseline = fs::read(&path).with_context(|| path.display().to_string())?;
-    let baseline: Counts = serde_json::from_slice(&baseline)?;
-    let wrong = compare(&baseline, &counts, args.tolerance);
+    let instructions = ("instructions", count()?, args.tolerance);
+    let footprints = footprints("instructions")?;
+    let mut wrong = Vec::new();
+    for (name, counts, tolerance) in [
+        instructions,
+        ("footprint", footprints, args.footprint_tolerance),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{name}.baseline.json"));
+        if args.bless {
+            let mut text = serde_json::to_string_pretty(&counts)?;
+            text.push('\n');
+            fs::write(&path, text)?;
+        }
+        let baseline = fs::read(&path).with_context(|| path.display().to_string())?;
+        let baseline: Counts = serde_json::from_slice(&baseline)?;
+        wrong.extend(compare(&baseline, &counts, tolerance));
+    }
     for line in &wrong {
         println!("{line}");
     }
@@ -57,14 +80,21 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// Runs the benchmark, and reads its summaries: a JSON object a line.
-fn count() -> anyhow::Result<Counts> {
-    let output = Command::new(env!("CARGO"))
+/// `cargo bench` of one of the benchmarks.
+fn bench(name: &str, features: &str) -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
         .args(["bench", "--locked", "-p", "ticklot-benches"])
-        .args(["--features", "instructions", "--bench", "instructions"])
+        .args(["--features", features, "--bench", name])
+        .stderr(Stdio::inherit());
+    cargo
+}
+
+/// Runs the benchmark `instructions`, and reads its summaries: a JSON object a line.
+fn count() -> anyhow::Result<Counts> {
+    let output = bench("instructions", "instructions")
         .args(["--", "--output-format=json"])
         .env("GUNGRAUN_RUNNER", runner()?)
-        .stderr(Stdio::inherit())
         .output()?;
     ensure!(output.status.success(), "the benchmark failed");
     let text = String::from_utf8(output.stdout)?;
@@ -121,6 +151,110 @@ fn instructions(summary: &Value) -> Option<u64> {
     profile["data"]["total"]["metrics"]["Ir"]["values"]["new"].as_u64()
 }
 
+/// Runs the benchmark `footprint`, and reads its trace while it is written.
+fn footprints(features: &str) -> anyhow::Result<Counts> {
+    let mut child = bench("footprint", features)
+        .args(["--config", LACKEY])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let trace = child.stdout.take().context("no output")?;
+    let counts = read_trace(BufReader::new(trace))?;
+    ensure!(child.wait()?.success(), "the benchmark failed");
+    ensure!(!counts.is_empty(), "no footprints");
+    Ok(counts)
+}
+
+/// The number of a cache line: its address by its size.
+type Line = u64;
+
+/// What a row touches between its two stores to the mark.
+struct Row {
+    name: String,
+    mark: u64,
+    /// The lines of the message's own text, which are not counted.
+    text: Range<Line>,
+    is_measured: bool,
+    instructions: u64,
+    code: HashSet<Line>,
+    data: HashSet<Line>,
+}
+
+impl Row {
+    /// What the benchmark prints before the first store: the name, then the mark and the text's start and length.
+    fn new(words: &str) -> Option<Self> {
+        let mut words = words.split(' ');
+        let name = words.next()?.to_owned();
+        let mut number = || u64::from_str_radix(words.next()?, 16).ok();
+        let (mark, start, length) = (number()?, number()?, number()?);
+        Some(Self {
+            name,
+            mark,
+            text: lines(start, length),
+            is_measured: false,
+            instructions: 0,
+            code: HashSet::new(),
+            data: HashSet::new(),
+        })
+    }
+
+    /// Counts an access; the second store to the mark is the end.
+    fn access(&mut self, kind: &str, address: u64, size: u64) -> bool {
+        if matches!(kind, "S" | "M") && address == self.mark {
+            self.is_measured = !self.is_measured;
+            return !self.is_measured;
+        }
+        if self.is_measured && kind == "I" {
+            self.instructions += 1;
+            self.code.extend(lines(address, size));
+        } else if self.is_measured {
+            let lines = lines(address, size).filter(|line| !self.text.contains(line));
+            self.data.extend(lines);
+        }
+        false
+    }
+
+    fn counts(&self) -> [(String, u64); 3] {
+        [
+            ("code_lines", self.code.len() as u64),
+            ("data_lines", self.data.len() as u64),
+            ("instructions", self.instructions),
+        ]
+        .map(|(what, count)| (format!("{}/{what}", self.name), count))
+    }
+}
+
+/// The lines of 64 bytes that an access touches.
+fn lines(address: u64, size: u64) -> Range<Line> {
+    address / 64..(address + size).div_ceil(64)
+}
+
+/// Reads what lackey and the benchmark print: ` S 1ffefff8a8,8` is a store, `row` begins a row.
+fn read_trace(mut trace: impl BufRead) -> anyhow::Result<Counts> {
+    let (mut counts, mut row, mut line) = (Counts::new(), None::<Row>, String::new());
+    while trace.read_line(&mut line)? > 0 {
+        if let Some(words) = line.trim_end().strip_prefix("row ") {
+            row = Some(Row::new(words).with_context(|| line.clone())?);
+        } else if let Some(current) = &mut row
+            && let Some((kind, address, size)) = access(&line)
+            && current.access(kind, address, size)
+        {
+            counts.extend(current.counts());
+            row = None;
+        }
+        line.clear();
+    }
+    ensure!(row.is_none(), "a row without an end");
+    Ok(counts)
+}
+
+/// The kind, the address and the size of an access.
+fn access(line: &str) -> Option<(&str, u64, u64)> {
+    let (kind, rest) = line.trim().split_once(' ')?;
+    let (address, size) = rest.trim_start().split_once(',')?;
+    let address = u64::from_str_radix(address, 16).ok()?;
+    Some((kind, address, size.parse().ok()?))
+}
+
 /// Prints both, and gives what is wrong.
 fn compare(baseline: &Counts, counts: &Counts, tolerance: f64) -> Vec<String> {
     println!("{:<34}{:>14}{:>14}{:>9}", "", "baseline", "now", "");
@@ -134,7 +268,7 @@ fn compare(baseline: &Counts, counts: &Counts, tolerance: f64) -> Vec<String> {
         let percent = change(before, count);
         println!("{name:<34}{before:>14}{count:>14}{percent:>+8.2}%");
         if percent > tolerance {
-            wrong.push(format!("{name} takes {percent:.2}% more instructions"));
+            wrong.push(format!("{name} is {percent:.2}% higher"));
         }
     }
     let gone = baseline.keys().filter(|name| !counts.contains_key(*name));
@@ -163,12 +297,27 @@ mod tests {
         let baseline = counts(&[("a", 1_000), ("b", 1_000), ("c", 1_000)]);
         let now = counts(&[("a", 1_020), ("b", 1_021), ("c", 10)]);
         let wrong = compare(&baseline, &now, 2.0);
-        assert_eq!(wrong, ["b takes 2.10% more instructions"]);
+        assert_eq!(wrong, ["b is 2.10% higher"]);
     }
 
     #[test]
     fn a_benchmark_on_one_side_only_is_wrong() {
         let wrong = compare(&counts(&[("gone", 1)]), &counts(&[("new", 1)]), 2.0);
         assert_eq!(wrong, ["new has no baseline", "gone was not counted"]);
+    }
+
+    #[test]
+    fn a_footprint_is_what_is_touched_between_the_marks() {
+        let trace = "==1== Lackey\nrow a 40 1000 20\nI  9000,4\n M 40,4\nI  903e,4\n L 1010,8\n \
+            L 40,4\nI  9042,2\n S 203c,8\n M 2000,8\n S 40,4\nI  7000,1\n";
+        let touched = read_trace(trace.as_bytes()).unwrap();
+        let expected = [
+            ("a/code_lines", 2),
+            ("a/data_lines", 3),
+            ("a/instructions", 2),
+        ];
+        assert_eq!(touched, counts(&expected));
+        let cut = &trace[..trace.len() - 20];
+        assert!(read_trace(cut.as_bytes()).is_err());
     }
 }
