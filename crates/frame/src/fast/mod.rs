@@ -257,6 +257,9 @@ impl Templates {
         space: &mut LevelSpace,
         trades: &mut Repeats<Trade>,
     ) -> Option<Found<'t>> {
+        if !self.may_fit(text) {
+            return None;
+        }
         let text = Text::new(text);
         self.try_each(|template, plan, _| template.read(way, plan, &text, |_| Whole, space, trades))
     }
@@ -271,6 +274,9 @@ impl Templates {
         scale: impl Fn(&Members<'_>) -> Option<Scale>,
         message: impl Fn(&Found<'t>) -> Option<M>,
     ) -> Option<M> {
+        if !self.may_fit(text) {
+            return None;
+        }
         let text = Text::new(text);
         self.try_each(|template, plan, guess| {
             let is_guess = Cell::new(false);
@@ -291,6 +297,15 @@ impl Templates {
             }
             message(&found)
         })
+    }
+
+    /// Whether a message begins as one of the templates: other messages do not.
+    fn may_fit(&self, text: &[u8]) -> bool {
+        let begins = |template: &Template| {
+            let first = template.steps.first();
+            first.is_some_and(|step| text.starts_with(&template.text[..step.text]))
+        };
+        begins(&self.templates[self.last]) || self.templates.iter().any(begins)
     }
 
     /// Tries the template that fitted last, then the others.

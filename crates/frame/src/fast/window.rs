@@ -20,17 +20,18 @@ pub(super) struct Text<'t> {
 }
 
 impl<'t> Text<'t> {
+    /// Must be inlined: it is large to be moved.
+    #[inline(always)]
     pub(super) fn new(bytes: &'t [u8]) -> Self {
-        let tail_at = bytes.len().saturating_sub(WINDOW);
-        let mut tail = [0; 2 * WINDOW];
-        let last = &bytes[tail_at..];
-        tail[..last.len()].copy_from_slice(last);
-        Self {
+        let mut text = Self {
             bytes,
-            tail,
-            tail_at,
+            tail: [0; 2 * WINDOW],
+            tail_at: bytes.len().saturating_sub(WINDOW),
             whole: (bytes.len() + 1).saturating_sub(WINDOW),
-        }
+        };
+        let last = &bytes[text.tail_at..];
+        text.tail[..last.len()].copy_from_slice(last);
+        text
     }
 
     pub(super) fn bytes(&self) -> &'t [u8] {
