@@ -60,7 +60,11 @@ pub const MAX_DEPTH: usize = 64;
 /// The longest line accepted, in bytes.
 pub const MAX_LINE: usize = 4 << 20;
 
-/// A JSON parser that reuses its buffers. All parsers of a thread share those that nothing borrows once a text is parsed.
+/// The largest tape, in nodes, that a thread keeps when a parser of it is dropped.
+const MAX_NODES: usize = 1 << 13;
+
+/// A JSON parser that reuses its buffers. All parsers of a thread share those that nothing borrows once a text is parsed;
+/// what a long text has made of them is freed when one of these parsers is dropped.
 pub struct Parser {
     work: Vec<u8>,
     /// The copy for the second pass, with `0` in place of each number.
@@ -149,6 +153,12 @@ impl Scratch {
         };
         self.tape = tape.reset();
         result
+    }
+}
+
+impl Drop for Parser {
+    fn drop(&mut self) {
+        Local::keep_if(&SCRATCH, |scratch| scratch.tape.0.capacity() <= MAX_NODES);
     }
 }
 

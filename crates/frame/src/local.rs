@@ -21,6 +21,11 @@ impl<T: Default> Local<T> {
         result
     }
 
+    /// Drops it, unless it is to be kept.
+    pub(crate) fn keep_if(key: &'static LocalKey<Self>, is_kept: impl FnOnce(&T) -> bool) {
+        let _ = key.try_with(|local| local.0.set(local.0.take().filter(|value| is_kept(value))));
+    }
+
     /// Puts another one in its place.
     #[cfg(test)]
     pub(crate) fn exchange(key: &'static LocalKey<Self>, other: &mut Option<Box<T>>) {

@@ -18,6 +18,7 @@ pub(super) struct Shape {
 pub(super) struct Traits {
     /// From which byte of the number each of eight digits comes, the last digit last. A byte with its top bit set is a
     /// zero.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub(super) sources: u64,
     /// What the value of the digits must not be below, so that the first of them is no superfluous zero. Nothing is enough
     /// for a shape that no number has.
