@@ -207,12 +207,11 @@ fn row(
         }
     };
     let next = row.next.text();
-    // The next object begins as the first one does, but for spaces.
-    row.before[0]
-        .len()
-        .checked_sub(next.len() + 1)
-        .is_none()
-        .then_some(())?;
+    // The next object begins as the first one does, but for spaces before it.
+    let from_brace = |text: &'_ [u8]| text.iter().position(|byte| *byte == b'{');
+    let before = row.before[0].text();
+    let begins_alike = next.get(from_brace(next)?..)? == before.get(from_brace(before)?..)?;
+    (begins_alike && next.len() >= before.len()).then_some(())?;
     row.from_brace = next.len() - memchr::memchr(b'}', next)?;
     // The braces are counted to find a level of which the book refuses something.
     let is_one = |text: &[u8], byte| memchr::memchr_iter(byte, text).count() == 1;

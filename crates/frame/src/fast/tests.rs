@@ -346,6 +346,14 @@ fn alike(texts: &[String]) -> (usize, usize) {
     (jayx.fitted, bayse.fitted)
 }
 
+/// The objects of a list that begin with different keys are no row.
+#[test]
+fn keys_that_change_are_not_learnt() {
+    let text = r#"{"orderBook":{"asks":[],"bids":[{"bount":3,"lots":4,"ticks":7},{"count":3,"lots":2,"ticks":6}]}}"#;
+    let texts = [text.to_owned(), text.to_owned()];
+    assert_eq!(alike(&texts), (0, 0));
+}
+
 /// Where something stands in two places, the general path decides which of them counts.
 #[test]
 fn ambiguous_messages_are_not_learnt() {
