@@ -12,7 +12,7 @@ use super::orders::{self, OrderUpdated};
 use super::prices::{self, AssetPrice, PriceSpace, PriceUpdate};
 use super::pull;
 use crate::error::{DecodeError, Fault, VenueName};
-use crate::fast::{Members, Scan, Way};
+use crate::fast::{Members, Scan, Templates, Way};
 use crate::json::{MAX_LINE, Parser, Value, read_fields};
 use crate::levels::{LevelSpace, ListPlaces};
 use crate::local::Local;
@@ -160,14 +160,7 @@ impl Decoder {
             }
             if let Some(head) = pull::order_book(line, &mut space.levels, scales) {
                 let scale = scales.scale(head.market_id);
-                Local::lend(&TEMPLATES, |templates| {
-                    if templates.is_due(scale) {
-                        let _ = parser.parse(line, |root| {
-                            templates.learn::<OrderBookLayout>(&root, line);
-                            Ok(())
-                        });
-                    }
-                });
+                Templates::learn_text::<OrderBookLayout>(&TEMPLATES, parser, line, scale);
                 let book = OrderBook::general(&head, &space.levels);
                 return Ok(Message::OrderBook(book));
             }
@@ -177,11 +170,7 @@ impl Decoder {
                 let message = message(root, space, scales)?;
                 if let (Message::OrderBook(book), Some(_)) = (&message, *way) {
                     let scale = scales.scale(book.market_id);
-                    Local::lend(&TEMPLATES, |templates| {
-                        if templates.is_due(scale) {
-                            templates.learn::<OrderBookLayout>(&root, line);
-                        }
-                    });
+                    Templates::learn_parsed::<OrderBookLayout>(&TEMPLATES, &root, line, scale);
                 }
                 Ok(message)
             })

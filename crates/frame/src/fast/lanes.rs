@@ -8,7 +8,7 @@ use super::window::Window;
 
 /// The instructions of a processor.
 pub(super) trait Lanes: Copy {
-    /// The digits of some words as numbers, each word in the shape of its own. Adds to the difference what is no digit.
+    /// The digits of two or three words as numbers, each word in its own shape. Adds bytes other than digits to the difference.
     fn values<const NUMBERS: usize>(
         self,
         words: [u64; NUMBERS],
@@ -21,7 +21,10 @@ pub(super) trait Lanes: Copy {
     fn brace(self, window: &Window) -> Option<u32>;
 
     /// Whether no bit is set.
-    fn is_zero(self, difference: Sixteen) -> bool;
+    #[inline(always)]
+    fn is_zero(self, difference: Sixteen) -> bool {
+        difference.is_zero()
+    }
 }
 
 /// Sixteen bytes.
@@ -58,11 +61,6 @@ impl Lanes for Portable {
     fn brace(self, _: &Window) -> Option<u32> {
         None
     }
-
-    #[inline(always)]
-    fn is_zero(self, difference: Sixteen) -> bool {
-        difference.is_zero()
-    }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -89,6 +87,7 @@ impl Sixteen {
         Self(self.0 | u128::from(word))
     }
 
+    /// Whether no bit is set.
     #[inline(always)]
     pub(super) fn is_zero(self) -> bool {
         self.0 == 0
@@ -122,7 +121,6 @@ mod x86 {
     use super::{Lanes, Shape, Sixteen};
     use crate::fast::window::Window;
 
-    // SAFETY of the blocks in it: all of x86-64 has SSE2.
     impl Sixteen {
         #[inline(always)]
         pub(in crate::fast) fn zero() -> Self {
@@ -150,6 +148,7 @@ mod x86 {
             Self(unsafe { _mm_or_si128(self.0, _mm_cvtsi64_si128(word.cast_signed())) })
         }
 
+        /// Whether no bit is set.
         #[inline(always)]
         pub(in crate::fast) fn is_zero(self) -> bool {
             // SAFETY: all of x86-64 has SSE2.
@@ -221,10 +220,10 @@ mod x86 {
         (_mm_cvtsi128_si64(eights).cast_unsigned(), others)
     }
 
-    /// The same of four words.
+    /// The same of three words: the first two as above, and the third.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn four(words: [__m128i; 2], sources: [__m128i; 2]) -> ([u64; 2], __m128i) {
+    fn three(words: [__m128i; 2], sources: [__m128i; 2]) -> (u64, u32, __m128i) {
         let words = _mm256_set_m128i(words[1], words[0]);
         let sources = _mm256_set_m128i(sources[1], sources[0]);
         let text = _mm256_sub_epi8(words, _mm256_set1_epi8(b'0'.cast_signed()));
@@ -239,8 +238,8 @@ mod x86 {
             _mm256_extracti128_si256::<1>(others),
         );
         let low = _mm_cvtsi128_si64(_mm256_castsi256_si128(eights));
-        let high = _mm_cvtsi128_si64(_mm256_extracti128_si256::<1>(eights));
-        ([low.cast_unsigned(), high.cast_unsigned()], others)
+        let high = _mm_cvtsi128_si32(_mm256_extracti128_si256::<1>(eights));
+        (low.cast_unsigned(), high.cast_unsigned(), others)
     }
 
     #[inline]
@@ -262,35 +261,21 @@ mod x86 {
         ) -> ([u64; NUMBERS], Sixteen) {
             let mut values = [0; NUMBERS];
             let low = (pair(words[0], words[1]), sources(shapes[0], shapes[1]));
-            let others;
+            let (both, others);
             if NUMBERS > 2 {
-                let fourth = if NUMBERS > 3 {
-                    (words[3], shapes[3])
-                } else {
-                    (0, Shape::default())
-                };
-                let high = (pair(words[2], fourth.0), sources(shapes[2], fourth.1));
+                let high = (pair(words[2], 0), sources(shapes[2], Shape::default()));
+                let third;
                 // SAFETY: `self` proves AVX2.
-                let (both, not_digits) = unsafe { four([low.0, high.0], [low.1, high.1]) };
-                values[0] = both[0] & 0xffff_ffff;
-                values[1] = both[0] >> 32;
-                values[2] = both[1] & 0xffff_ffff;
-                if NUMBERS > 3 {
-                    values[3] = both[1] >> 32;
-                }
-                others = not_digits;
+                (both, third, others) = unsafe { three([low.0, high.0], [low.1, high.1]) };
+                values[2] = u64::from(third);
             } else {
                 // SAFETY: `self` proves AVX2.
-                let (both, not_digits) = unsafe { two(low.0, low.1) };
-                values[0] = both & 0xffff_ffff;
-                values[1] = both >> 32;
-                others = not_digits;
+                (both, others) = unsafe { two(low.0, low.1) };
             }
+            (values[0], values[1]) = (both & 0xffff_ffff, both >> 32);
             // SAFETY: all of x86-64 has SSE2.
-            (
-                values,
-                Sixteen(unsafe { _mm_or_si128(difference.0, others) }),
-            )
+            let all = unsafe { _mm_or_si128(difference.0, others) };
+            (values, Sixteen(all))
         }
 
         #[inline(always)]
@@ -301,6 +286,7 @@ mod x86 {
             Some(braces.trailing_zeros())
         }
 
+        // Three instructions a level fewer than with SSE2.
         #[inline(always)]
         fn is_zero(self, difference: Sixteen) -> bool {
             // SAFETY: `self` proves AVX2, which includes SSE4.1.

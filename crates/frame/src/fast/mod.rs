@@ -79,6 +79,7 @@ mod tests;
 mod window;
 
 use std::cell::Cell;
+use std::thread::LocalKey;
 
 use ticklot_book::{Level, Scale, Side};
 
@@ -88,8 +89,9 @@ pub(crate) use self::repeats::Repeats;
 pub(crate) use self::rows::Way;
 use self::rows::{Decimals, Kind, Plan, Row, TradeRow, Whole, read_trades};
 use self::window::{Text, sixteen};
-use crate::json::Value;
+use crate::json::{Parser, Value};
 use crate::levels::{LevelSpace, ListPlaces, SideSpace};
+use crate::local::Local;
 use crate::units::Trade;
 
 /// Which way a decoder reads messages. The messages and the errors are the same whichever it is; this is for measuring,
@@ -182,6 +184,9 @@ pub(crate) struct Templates {
     /// The scale of the last message: a guess for one that names its market behind its levels.
     scale: Scale,
 }
+
+/// The templates that the decoders of a thread share.
+pub(crate) type Shared = &'static LocalKey<Local<Templates>>;
 
 /// What a venue's order books look like.
 #[derive(Debug, Default)]
@@ -301,11 +306,10 @@ impl Templates {
 
     /// Whether a message begins as one of the templates: other messages do not.
     fn may_fit(&self, text: &[u8]) -> bool {
-        let begins = |template: &Template| {
+        self.templates.iter().any(|template| {
             let first = template.steps.first();
             first.is_some_and(|step| text.starts_with(&template.text[..step.text]))
-        };
-        begins(&self.templates[self.last]) || self.templates.iter().any(begins)
+        })
     }
 
     /// Tries the template that fitted last, then the others.
@@ -329,17 +333,47 @@ impl Templates {
         None
     }
 
-    /// The general path has read an order book, of this scale. Returns whether its shape is to be learnt: less and less
-    /// often while none fits.
-    pub(crate) fn is_due(&mut self, scale: Scale) -> bool {
+    /// The general path has read an order book of this scale from a tape: its shape is learnt, if that is due.
+    pub(crate) fn learn_parsed<L: Layout>(
+        shared: Shared,
+        root: &Value<'_, '_>,
+        text: &[u8],
+        scale: Scale,
+    ) {
+        Local::lend(shared, |templates| {
+            if templates.is_due(scale) {
+                templates.learn::<L>(root, text);
+            }
+        });
+    }
+
+    /// The general path has read an order book of this scale without a tape: the same.
+    pub(crate) fn learn_text<L: Layout>(
+        shared: Shared,
+        parser: &mut Parser,
+        text: &[u8],
+        scale: Scale,
+    ) {
+        Local::lend(shared, |templates| {
+            if templates.is_due(scale) {
+                let _ = parser.parse(text, |root| {
+                    templates.learn::<L>(&root, text);
+                    Ok(())
+                });
+            }
+        });
+    }
+
+    /// Whether the shape of an order book of the general path, of this scale, is to be learnt: less and less often while
+    /// none fits.
+    fn is_due(&mut self, scale: Scale) -> bool {
         self.scale = scale;
         let is_due = self.pause == 0;
         self.pause = self.pause.saturating_sub(1);
         is_due
     }
 
-    /// Learns the shape of an order book.
-    pub(crate) fn learn<L: Layout>(&mut self, root: &Value<'_, '_>, text: &[u8]) {
+    fn learn<L: Layout>(&mut self, root: &Value<'_, '_>, text: &[u8]) {
         if self.next.learn::<L>(root, text) {
             // The one that fitted last stays.
             if self.oldest == self.last && !self.templates[self.last].steps.is_empty() {
@@ -354,8 +388,8 @@ impl Templates {
 }
 
 impl Template {
-    /// Reads a message into `space` and `trades`, which are empty. `levels` is asked for each side how its levels are read, with the
-    /// members before it.
+    /// Reads a message into `space` and `trades`. `levels` is asked for each side how its levels are read, with the members
+    /// before it.
     fn read<'t, K: Kind>(
         &self,
         way: Way,

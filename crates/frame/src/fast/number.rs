@@ -27,7 +27,7 @@ pub(super) struct Traits {
     pub(super) fraction: u32,
 }
 
-/// Those of each shape: of 16 bytes before the point each, and of each length.
+/// Those of each shape, at sixteen times the bytes before its point, plus its length.
 static TRAITS: [Traits; 128] = {
     let none = Traits {
         sources: u64::MAX,
@@ -85,10 +85,13 @@ impl Shape {
     /// That of the number that sixteen bytes begin with.
     #[inline(always)]
     pub(super) fn decimal(text: &[u8; 16]) -> Self {
-        let [digits, points] = Sixteen::load(text).digits_and_points();
-        let behind = !digits & (digits + 1);
+        let Run {
+            digits,
+            behind,
+            point,
+        } = Run::of(text);
         Self {
-            len: (!(digits | behind & points)).trailing_zeros(),
+            len: (!(digits | point)).trailing_zeros(),
             whole: behind.trailing_zeros(),
         }
     }
@@ -135,12 +138,37 @@ pub(super) fn decimal(word: u64, shape: Shape) -> (u64, u64) {
     (eight(digits), not_digits(digits))
 }
 
+/// Where the digits are that sixteen bytes begin with: a bit for each byte.
+struct Run {
+    /// The digits of all sixteen bytes.
+    digits: u32,
+    /// The first byte that is no digit.
+    behind: u32,
+    /// The same, if it is a point.
+    point: u32,
+}
+
+impl Run {
+    #[inline(always)]
+    fn of(text: &[u8; 16]) -> Self {
+        let [digits, points] = Sixteen::load(text).digits_and_points();
+        let behind = !digits & (digits + 1);
+        Self {
+            digits,
+            behind,
+            point: behind & points,
+        }
+    }
+}
+
 /// How long the number is that sixteen bytes begin with; negative in the second place if it is not in the form of JSON.
 #[inline(always)]
 pub(super) fn passed(text: &[u8; 16]) -> (u32, i64) {
-    let [digits, points] = Sixteen::load(text).digits_and_points();
-    let behind = !digits & (digits + 1);
-    let point = behind & points;
+    let Run {
+        digits,
+        behind,
+        point,
+    } = Run::of(text);
     let len = (!(digits | point)).trailing_zeros();
     // Both are zero, or the first byte is no digit, or none is behind the point.
     let faults = (behind | point << 1 & !digits) & (1 | point << 1);

@@ -17,8 +17,7 @@ const MAX_KEPT: usize = 1 << 16;
 /// A list, and its text to compare the next one with.
 #[derive(Clone, Debug)]
 pub(crate) struct Repeats<T> {
-    /// From the first number of the first item to the closing brace of the last; empty if nothing is
-    /// kept.
+    /// From the beginning of the list to the closing brace of its last item; empty if nothing is kept.
     text: Front<u8>,
     /// The items of that text.
     items: Front<T>,
@@ -106,28 +105,16 @@ impl<T: Copy> Repeats<T> {
         if !is_whole || new.len() + rest.len() > MAX_KEPT || same != rest {
             return None;
         }
-        let count = self.items.get().len().checked_sub(braces(dropped))?;
+        let count = self
+            .items
+            .get()
+            .len()
+            .checked_sub(memchr::memchr_iter(b'}', dropped).count())?;
         self.text.go_on(new, rest.len());
         self.items.go_on(&self.fresh, count);
         self.begin_with(new);
         Some(())
     }
-}
-
-/// How many closing braces there are.
-#[inline(always)]
-fn braces(text: &[u8]) -> usize {
-    // So few bytes that their count fits in one: it is then done for all of them at once.
-    let count = |bytes: &[u8]| {
-        let braces = bytes.iter().map(|byte| u8::from(*byte == b'}'));
-        usize::from(braces.sum::<u8>())
-    };
-    let (blocks, rest) = text.as_chunks::<64>();
-    let mut last = [0; 64];
-    if let Some(last) = last.get_mut(..rest.len()) {
-        last.copy_from_slice(rest);
-    }
-    blocks.iter().map(|block| count(block)).sum::<usize>() + count(&last)
 }
 
 /// A list that grows at its front and shrinks at its end, and mostly stays where it is.

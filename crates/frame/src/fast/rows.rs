@@ -310,8 +310,8 @@ fn grow<T>(items: &mut Vec<T>) -> Option<()> {
     (items.len() < MAX_LEVELS).then(|| items.reserve(1))
 }
 
-/// A level, and what is known of its text.
-struct Found {
+/// A level, if its text is as expected.
+struct Candidate {
     item: Level,
     /// Behind the last value.
     end: usize,
@@ -331,7 +331,7 @@ fn level<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: Kin
     window: &Window,
     row: &Row,
     plan: &Plan,
-) -> Found {
+) -> Candidate {
     let mut difference = Sixteen::zero();
     let (mut words, mut shapes) = ([0; 3], [Shape::default(); 3]);
     let (mut at, mut bad) = (0, 0);
@@ -351,7 +351,7 @@ fn level<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: Kin
             // Of a total, only that it is a number counts.
             let (len, fault) = passed(sixteen(window, at));
             bad |= fault;
-            (2, Shape { len, whole: len })
+            (2, Shape::digits(len))
         } else {
             (2, plan.other)
         };
@@ -385,7 +385,7 @@ fn level<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: Kin
         }
         _ => at + row.next.len(),
     };
-    Found {
+    Candidate {
         item: Level {
             ticks: Ticks(steps[0]),
             lots: Lots(steps[1]),

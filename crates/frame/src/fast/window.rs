@@ -14,7 +14,6 @@ pub(super) struct Text<'t> {
     bytes: &'t [u8],
     /// The last `WINDOW` bytes, or all of a shorter text, then zeros.
     tail: [u8; 2 * WINDOW],
-    tail_at: usize,
     /// The end of the places that a whole window of the text itself begins at.
     whole: usize,
 }
@@ -26,12 +25,16 @@ impl<'t> Text<'t> {
         let mut text = Self {
             bytes,
             tail: [0; 2 * WINDOW],
-            tail_at: bytes.len().saturating_sub(WINDOW),
             whole: (bytes.len() + 1).saturating_sub(WINDOW),
         };
-        let last = &bytes[text.tail_at..];
+        let last = &bytes[text.tail_at()..];
         text.tail[..last.len()].copy_from_slice(last);
         text
+    }
+
+    /// Where the tail begins: with the last whole window, or with the text.
+    fn tail_at(&self) -> usize {
+        self.whole.saturating_sub(1)
     }
 
     pub(super) fn bytes(&self) -> &'t [u8] {
@@ -55,7 +58,7 @@ impl<'t> Text<'t> {
     #[inline(never)]
     fn last_window(&self, at: usize) -> &Window {
         const ZEROS: &Window = &[0; WINDOW];
-        let tail = self.tail.get(at.wrapping_sub(self.tail_at)..);
+        let tail = self.tail.get(at.wrapping_sub(self.tail_at())..);
         tail.and_then(<[u8]>::first_chunk).unwrap_or(ZEROS)
     }
 }

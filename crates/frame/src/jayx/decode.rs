@@ -1,7 +1,6 @@
 //! Server messages of JayX, in both envelopes.
 
 use std::fmt;
-use std::thread::LocalKey;
 
 use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Scale, Ticks};
 
@@ -12,7 +11,7 @@ use super::messages::{self, Other, Wrap};
 use super::packet::{self, Json, Packet};
 use super::pull;
 use crate::error::{DecodeError, ErrorKind, Fault, Skipped, SkippedItems, VenueName};
-use crate::fast::{DecodePath, Repeats, Scan, Templates, Way};
+use crate::fast::{DecodePath, Repeats, Scan, Shared, Templates, Way};
 use crate::json::{Extra, MAX_LINE, Parser, Slot, Value, read_fields};
 use crate::levels::{LevelSpace, Levels, ListPlaces};
 use crate::local::Local;
@@ -223,8 +222,9 @@ impl Decoder {
         let decoded = if packets {
             socket_io(frame, way, parser, space)
         } else {
+            let way = within_limit(way, frame);
             space.levels.starts_at(0);
-            if let Some(lists) = by_template(frame, way, &FRAMES, space) {
+            if let Some(lists) = by_template(frame, Wrap::Plain, way, space) {
                 let book = space.order_book(frame, lists);
                 return Ok(Message::OrderBook(book));
             }
@@ -236,7 +236,7 @@ impl Decoder {
             }
             parser.parse(frame, |root| {
                 let message = plain(root, space)?;
-                learn(&message, &root, frame, way, &FRAMES);
+                learn(&message, &root, frame, Wrap::Plain, way);
                 Ok(message)
             })
         };
@@ -310,33 +310,38 @@ impl Space {
     }
 }
 
-/// Another message, in the documented shape. A line over the limit is the general path's to refuse.
+/// None for a text over the limit: the tape refuses it.
+fn within_limit(way: Option<Way>, text: &[u8]) -> Option<Way> {
+    way.filter(|_| text.len() <= MAX_LINE)
+}
+
+/// The templates for a payload: a packet's JSON is no frame.
+fn templates(wrap: Wrap) -> Shared {
+    match wrap {
+        Wrap::Event => &PACKETS,
+        Wrap::Plain => &FRAMES,
+    }
+}
+
+/// An order book in the shape of those before it.
+fn by_template(text: &[u8], wrap: Wrap, way: Option<Way>, space: &mut Space) -> Option<ListPlaces> {
+    let way = way?;
+    let Space { levels, trades, .. } = space;
+    let read = |templates: &mut Templates| templates.read_whole(way, text, levels, trades);
+    Local::lend(templates(wrap), read).map(|found| found.places)
+}
+
+/// Another message, in the documented shape.
 fn other_message<'a>(
     text: &'a [u8],
     wrap: Wrap,
     way: Option<Way>,
     space: &mut Space,
 ) -> Option<Other<'a>> {
-    if way.is_none() || text.len() > MAX_LINE {
-        return None;
-    }
-    messages::message(text, wrap, &mut space.account)
+    way.and_then(|_| messages::message(text, wrap, &mut space.account))
 }
 
-/// An order book in the shape of those before it, as above.
-fn by_template(
-    text: &[u8],
-    way: Option<Way>,
-    templates: &'static LocalKey<Local<Templates>>,
-    space: &mut Space,
-) -> Option<ListPlaces> {
-    let way = way.filter(|_| text.len() <= MAX_LINE)?;
-    let Space { levels, trades, .. } = space;
-    let read = |templates: &mut Templates| templates.read_whole(way, text, levels, trades);
-    Local::lend(templates, read).map(|found| found.places)
-}
-
-/// An order book in any shape, as above.
+/// An order book in any shape.
 fn pulled(
     text: &[u8],
     wrap: Wrap,
@@ -344,45 +349,20 @@ fn pulled(
     parser: &mut Parser,
     space: &mut Space,
 ) -> bool {
-    if way.is_none() || text.len() > MAX_LINE {
-        return false;
-    }
     let Space { levels, trades, .. } = space;
-    if pull::order_book(text, wrap, levels, trades).is_none() {
+    if way.is_none() || pull::order_book(text, wrap, levels, trades).is_none() {
         return false;
     }
     space.skipped = None;
-    let templates = if wrap == Wrap::Event {
-        &PACKETS
-    } else {
-        &FRAMES
-    };
-    Local::lend(templates, |templates| {
-        if templates.is_due(Scale::UNIT) {
-            let _ = parser.parse(text, |root| {
-                templates.learn::<OrderBookLayout>(&root, text);
-                Ok(())
-            });
-        }
-    });
+    Templates::learn_text::<OrderBookLayout>(templates(wrap), parser, text, Scale::UNIT);
     true
 }
 
-/// Learns the shape of an order book that the general path has read.
-fn learn(
-    message: &Message<'_>,
-    root: &Value<'_, '_>,
-    text: &[u8],
-    way: Option<Way>,
-    templates: &'static LocalKey<Local<Templates>>,
-) {
+/// Learns the shape of an order book that was read from a tape.
+fn learn(message: &Message<'_>, root: &Value<'_, '_>, text: &[u8], wrap: Wrap, way: Option<Way>) {
     let is_whole = matches!(message, Message::OrderBook(book) if book.skipped.is_none());
     if is_whole && way.is_some() {
-        Local::lend(templates, |templates| {
-            if templates.is_due(Scale::UNIT) {
-                templates.learn::<OrderBookLayout>(root, text);
-            }
-        });
+        Templates::learn_parsed::<OrderBookLayout>(templates(wrap), root, text, Scale::UNIT);
     }
 }
 
@@ -394,8 +374,9 @@ fn socket_io<'a>(
 ) -> Result<Message<'a>, Fault> {
     let control = match packet::read(frame)? {
         Packet::Event { json, .. } => {
+            let way = within_limit(way, json.text);
             space.levels.starts_at(json.offset);
-            if let Some(lists) = by_template(json.text, way, &PACKETS, space) {
+            if let Some(lists) = by_template(json.text, Wrap::Event, way, space) {
                 let book = space.order_book(json.text, lists);
                 return Ok(Message::OrderBook(book));
             }
@@ -407,7 +388,7 @@ fn socket_io<'a>(
             }
             return parse(json, parser, |root| {
                 let message = event(root, space)?;
-                learn(&message, &root, json.text, way, &PACKETS);
+                learn(&message, &root, json.text, Wrap::Event, way);
                 Ok(message)
             });
         }
