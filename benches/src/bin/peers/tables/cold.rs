@@ -1,8 +1,11 @@
 //! One message at a time, with the caches and branch predictors in the state that a strategy finds them in.
 //!
 //! Before each message the thread sleeps, spins, or reads more memory than the caches hold. Then the message's text is
-//! loaded into the cache, as a read from a socket would do, and the clock starts. Each contender handles all its
-//! messages before the next contender starts, so that none warms the code or data of another.
+//! loaded into the cache, as a read from a socket would do, and the clock starts.
+//!
+//! The contenders take turns in blocks of a few messages, so that whatever slows the machine down for a while slows all
+//! of them; whoever was first comes last in the next round. The first messages of a block are not counted: they bring
+//! the contender's own code and data back to where a program that runs alone has them.
 
 use std::hint::{black_box, spin_loop};
 use std::thread;
@@ -49,8 +52,14 @@ const GAP: Duration = Duration::from_millis(5);
 /// The memory to read before each message.
 const WALK_BYTES: usize = 96 << 20;
 
-/// The messages of a contender for each of [`Plan::rounds`]: 400 by default.
+/// The counted messages of a contender for each of [`Plan::rounds`]: 400 by default.
 const PER_ROUND: usize = 2;
+
+/// The counted messages of a block.
+const BLOCK: usize = 8;
+
+/// The messages at the beginning of a block that are not counted, without a pause between them.
+const UNCOUNTED: usize = 2;
 
 pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     // Not zeros: the kernel would map all pages that were never written to one page of zeros.
@@ -161,26 +170,37 @@ fn rows(
     plan: &Plan,
 ) -> anyhow::Result<Vec<Row>> {
     let count = plan.rounds.count * PER_ROUND;
-    let mut rows = Vec::new();
-    for (contender_name, contender) in &mut case.contenders {
-        // Grows the buffers, and lets our decoder learn the shape of the messages.
+    // Grows the buffers, and lets our decoder learn the shape of the messages.
+    for (_, contender) in &mut case.contenders {
         contender.run(0..input.frames.len())?;
-        let (mut times, before) = (Vec::with_capacity(count), allocations());
-        for message in 0..count {
-            let frame = message % input.frames.len();
-            state.wait(walk);
-            let text = &input.frames[frame];
-            touch(text.text(text).padded());
-            // The first call loads the code and data of the clock into the cache.
-            black_box(Instant::now());
-            let start = Instant::now();
-            contender.run(frame..frame + 1)?;
-            times.push(start.elapsed().as_secs_f64() * 1e9);
+    }
+    let contenders = case.contenders.len();
+    let mut taken: Vec<_> = (0..contenders)
+        .map(|_| (Vec::with_capacity(count), 0))
+        .collect();
+    for (round, start) in (0..count).step_by(BLOCK).enumerate() {
+        let counted = BLOCK.min(count - start);
+        for turn in 0..contenders {
+            let at = (round + turn) % contenders;
+            let ((_, contender), (times, allocs)) = (&mut case.contenders[at], &mut taken[at]);
+            for message in 0..UNCOUNTED + counted {
+                let frame = (start + message) % input.frames.len();
+                if message >= UNCOUNTED {
+                    state.wait(walk);
+                }
+                let (time, allocated) = one(contender.as_mut(), input, frame)?;
+                if message >= UNCOUNTED {
+                    times.push(time);
+                    *allocs += allocated;
+                }
+            }
         }
-        let allocs = thousandths(allocations() - before, count);
+    }
+    let taken = case.contenders.iter().zip(taken);
+    let rows = taken.map(|((contender_name, contender), (mut times, allocs))| {
         times.sort_by(f64::total_cmp);
         let quantile = |tenths: usize| times[(count - 1) * tenths / 10];
-        rows.push(Row {
+        Row {
             table: "cold",
             case: name.to_owned(),
             contender: contender_name,
@@ -189,9 +209,22 @@ fn rows(
             ns_min: quantile(0),
             ns_p90: Some(quantile(9)),
             bytes: case.bytes,
-            allocs,
+            allocs: thousandths(allocs, count),
             ..Row::default()
-        });
-    }
-    Ok(rows)
+        }
+    });
+    Ok(rows.collect())
+}
+
+/// Handles one message; returns the nanoseconds and the allocations.
+fn one(contender: &mut dyn Contender, input: &Input, frame: usize) -> anyhow::Result<(f64, u64)> {
+    let text = &input.frames[frame];
+    touch(text.text(text).padded());
+    let before = allocations();
+    // The first call loads the code and data of the clock into the cache.
+    black_box(Instant::now());
+    let start = Instant::now();
+    contender.run(frame..frame + 1)?;
+    let time = start.elapsed().as_secs_f64() * 1e9;
+    Ok((time, allocations() - before))
 }
