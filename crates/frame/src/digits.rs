@@ -60,12 +60,3 @@ pub(crate) fn sixteen_digits(bytes: &[u8; 16]) -> (u64, usize) {
 pub(crate) fn value(digits: u64, bits: u32) -> u64 {
     eight(digits.checked_shl(64 - bits).unwrap_or(0))
 }
-
-/// The top bit of each byte that is a quote, a backslash, a control character or not ASCII, exact up to the first such byte;
-/// zero for none.
-#[inline(always)]
-pub(crate) fn not_plain(word: u64) -> u64 {
-    let below = |word: u64, limit: u8| word.wrapping_sub(each(limit)) & !word;
-    let is = |byte: u8| below(word ^ each(byte), 1);
-    (is(b'"') | is(b'\\') | below(word, b' ') | word) & TOPS
-}

@@ -46,6 +46,7 @@ pub mod kraken;
 mod levels;
 mod lines;
 mod local;
+mod plain;
 mod pull;
 mod units;
 mod words;

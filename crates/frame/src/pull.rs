@@ -26,8 +26,9 @@
 
 use ticklot_book::parse_decimal;
 
-use crate::digits::{POWERS, each, leading_digits, not_digits, not_plain, value};
+use crate::digits::{POWERS, each, leading_digits, not_digits, value};
 use crate::json::{is_json_number, leading_number};
+use crate::plain;
 use crate::units::TradeSide;
 
 /// The deepest nesting of a value that is skipped.
@@ -125,28 +126,12 @@ impl<'a> PullParser<'a> {
     }
 
     /// A string without escapes.
-    pub(crate) fn str(&mut self) -> Option<&'a str> {
-        str::from_utf8(self.string()?).ok()
-    }
-
-    /// The inside of a string without escapes. It is UTF-8.
     #[inline]
-    fn string(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn str(&mut self) -> Option<&'a str> {
         self.expect(b"\"")?;
-        let text = self.rest;
-        loop {
-            let marks = not_plain(word(self.rest));
-            self.rest = self.rest.get(marks.trailing_zeros() as usize / 8..)?;
-            if marks != 0 {
-                break;
-            }
-        }
-        if *self.rest.first()? >= 0x80 {
-            self.rest = behind_unicode(text, self.rest)?;
-        }
-        let inside = &text[..text.len() - self.rest.len()];
-        self.expect(b"\"")?;
-        Some(inside)
+        let string = plain::string(self.rest)?;
+        self.rest = &self.rest[string.len() + 1..];
+        Some(string)
     }
 
     /// `BUY` or `SELL`.
@@ -251,6 +236,12 @@ impl<'a> PullParser<'a> {
         matches!(count, 1..=15).then_some((value, count))
     }
 
+    /// Steps over a text, which must stand here.
+    pub(crate) fn expect_text(&mut self, text: &[u8]) -> Option<()> {
+        self.rest = self.rest.strip_prefix(text)?;
+        Some(())
+    }
+
     /// Steps over `literal`, which must stand here.
     #[inline(always)]
     pub(crate) fn expect<const N: usize>(&mut self, literal: &[u8; N]) -> Option<()> {
@@ -282,7 +273,7 @@ impl<'a> PullParser<'a> {
 #[inline(never)]
 fn behind_field(text: &[u8], depth: u32) -> Option<&[u8]> {
     let mut json = PullParser::new(text);
-    json.string()?;
+    json.str()?;
     json.expect(b":")?;
     json.skip_space();
     behind_value(json.rest, depth)
@@ -291,7 +282,7 @@ fn behind_field(text: &[u8], depth: u32) -> Option<&[u8]> {
 fn behind_value(text: &[u8], depth: u32) -> Option<&[u8]> {
     let mut json = PullParser::new(text);
     match text.first()? {
-        b'"' => drop(json.string()?),
+        b'"' => drop(json.str()?),
         b'{' => {
             let depth = depth.checked_sub(1)?;
             json.object(|json| json.jump(behind_field(json.rest, depth)))?;
@@ -387,15 +378,6 @@ impl Plain {
 #[inline(always)]
 pub(crate) fn put<T>(slot: &mut Option<T>, value: T) -> Option<()> {
     slot.replace(value).is_none().then_some(())
-}
-
-/// The rest of a string's text behind characters that are not ASCII.
-#[cold]
-fn behind_unicode<'a>(text: &'a [u8], rest: &'a [u8]) -> Option<&'a [u8]> {
-    let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    let rest = &rest[rest.iter().position(is_end)?..];
-    str::from_utf8(&text[..text.len() - rest.len()]).ok()?;
-    Some(rest)
 }
 
 #[cold]

@@ -1,7 +1,7 @@
 //! Reading text that is expected to be just so.
 
-use super::string::plain_string;
 use crate::digits::sixteen_digits;
+use crate::plain;
 
 /// A place in a line. Every method that finds something else than it expects returns none, and the
 /// line then goes to the general path: the place does not matter any more.
@@ -14,10 +14,6 @@ pub(crate) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     pub(crate) fn new(text: &'a [u8], at: usize) -> Self {
         Self { text, at }
-    }
-
-    pub(crate) fn at(&self) -> usize {
-        self.at
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -61,7 +57,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn string(&mut self) -> Option<&'a str> {
         let rest = self.rest();
-        let string = plain_string(rest).or_else(|| any_string(rest))?;
+        let string = plain::string(rest)?;
         self.at += string.len() + 1;
         Some(string)
     }
@@ -151,18 +147,6 @@ fn same<const N: usize>(a: &[u8; N], b: &[u8; N]) -> bool {
     differ(0) | differ(N - 8) | middle == 0
 }
 
-/// The text up to the first quote, if it is UTF-8 without control characters and backslashes.
-#[cold]
-fn any_string(text: &[u8]) -> Option<&str> {
-    let end = text
-        .iter()
-        .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
-    if text[end] != b'"' {
-        return None;
-    }
-    str::from_utf8(&text[..end]).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,9 +204,7 @@ mod tests {
     fn strings_by_table() {
         let read = |text: &str| {
             let mut cursor = Cursor::new(text.as_bytes(), 0);
-            cursor
-                .string()
-                .map(|string| (string.to_owned(), cursor.at()))
+            cursor.string().map(|string| (string.to_owned(), cursor.at))
         };
         let found = |string: &str, at| Some((string.to_owned(), at));
         assert_eq!(read("abc\""), found("abc", 4));

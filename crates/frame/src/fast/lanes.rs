@@ -1,40 +1,60 @@
-//! What the reader of levels asks of a processor, with the instructions of all processors ([`Portable`]) and with AVX2.
+//! What the reader of levels asks of a processor: with AVX2, and with the instructions of all processors.
 //!
-//! The unsafe code loads from arrays, whose lengths are in their types, and calls intrinsics, which all of x86-64 has or
-//! a value of [`Avx2`] proves to be there.
+//! The unsafe code calls intrinsics, which a value of [`Avx2`] proves to be there, and loads from an array, whose length is
+//! in its type.
+
+use wide::{u8x16, u8x32};
 
 use super::number::{Shape, decimal};
-use super::window::Window;
+use super::window::{Window, halves};
 
 /// The instructions of a processor.
 pub(super) trait Lanes: Copy {
-    /// The digits of two or three words as numbers, each word in its own shape. Adds bytes other than digits to the difference.
+    /// The marks of 32 bytes.
+    fn marks_of_half(self, bytes: &[u8; 32]) -> Marks;
+
+    /// The marks of the bytes from an offset below 32 on, up to the first brace at least. None if that is more than 64.
+    #[inline(always)]
+    fn marks(self, window: &Window, at: usize) -> Option<Marks> {
+        let (low, high) = halves(window, at);
+        let low = self.marks_of_half(low);
+        if low.braces != 0 {
+            return Some(low);
+        }
+        let high = self.marks_of_half(high);
+        (high.braces != 0).then_some(Marks {
+            digits: low.digits | high.digits << 32,
+            zeros: low.zeros | high.zeros << 32,
+            points: low.points | high.points << 32,
+            braces: high.braces << 32,
+        })
+    }
+
+    /// The digits of words as numbers, each word in its own shape. Adds bytes other than digits to the difference.
     fn values<const NUMBERS: usize>(
         self,
         words: [u64; NUMBERS],
         shapes: [Shape; NUMBERS],
-        difference: Sixteen,
-    ) -> ([u64; NUMBERS], Sixteen);
-
-    /// How far the first closing brace is from the start of a window, 64 if it is not in its first 64 bytes. None if these
-    /// instructions do not find it quickly.
-    fn brace(self, window: &Window) -> Option<u32>;
+        difference: u8x16,
+    ) -> ([u64; NUMBERS], u8x16);
 
     /// Whether no bit is set.
     #[inline(always)]
-    fn is_zero(self, difference: Sixteen) -> bool {
-        difference.is_zero()
+    fn is_zero(self, difference: u8x16) -> bool {
+        difference.simd_eq(u8x16::ZERO).all()
     }
 }
 
-/// Sixteen bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sixteen(Bytes);
-
-#[cfg(target_arch = "x86_64")]
-type Bytes = std::arch::x86_64::__m128i;
-#[cfg(not(target_arch = "x86_64"))]
-type Bytes = u128;
+/// Which bytes are what: a bit for each byte, the first the lowest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub(super) digits: u64,
+    /// The digits that are zero.
+    pub(super) zeros: u64,
+    pub(super) points: u64,
+    /// The closing braces.
+    pub(super) braces: u64,
+}
 
 /// For any processor.
 #[derive(Clone, Copy, Debug)]
@@ -42,72 +62,39 @@ pub(super) struct Portable;
 
 impl Lanes for Portable {
     #[inline(always)]
+    fn marks_of_half(self, bytes: &[u8; 32]) -> Marks {
+        let bytes = u8x32::new(*bytes);
+        let values = bytes - u8x32::splat(b'0');
+        let is = |byte: u8| bytes.simd_eq(u8x32::splat(byte)).to_bitmask().into();
+        Marks {
+            digits: (values.min(u8x32::splat(9)).simd_eq(values).to_bitmask()).into(),
+            zeros: is(b'0'),
+            points: is(b'.'),
+            braces: is(b'}'),
+        }
+    }
+
+    #[inline(always)]
     fn values<const NUMBERS: usize>(
         self,
         words: [u64; NUMBERS],
         shapes: [Shape; NUMBERS],
-        difference: Sixteen,
-    ) -> ([u64; NUMBERS], Sixteen) {
+        difference: u8x16,
+    ) -> ([u64; NUMBERS], u8x16) {
         let (mut values, mut others) = ([0; NUMBERS], 0);
         for number in 0..NUMBERS {
             let other;
             (values[number], other) = decimal(words[number], shapes[number]);
             others |= other;
         }
-        (values, difference.or_word(others))
-    }
-
-    #[inline(always)]
-    fn brace(self, _: &Window) -> Option<u32> {
-        None
+        (values, or_word(difference, others))
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
-impl Sixteen {
-    #[inline(always)]
-    pub(super) fn zero() -> Self {
-        Self(0)
-    }
-
-    #[inline(always)]
-    pub(super) fn load(bytes: &[u8; 16]) -> Self {
-        Self(u128::from_le_bytes(*bytes))
-    }
-
-    /// Adds to the bits that are set those in which two texts differ, where the mask has bits.
-    #[inline(always)]
-    pub(super) fn or_difference(self, a: Self, b: Self, mask: Self) -> Self {
-        Self(self.0 | (a.0 ^ b.0) & mask.0)
-    }
-
-    /// Adds the bits of a word.
-    #[inline(always)]
-    pub(super) fn or_word(self, word: u64) -> Self {
-        Self(self.0 | u128::from(word))
-    }
-
-    /// Whether no bit is set.
-    #[inline(always)]
-    pub(super) fn is_zero(self) -> bool {
-        self.0 == 0
-    }
-
-    /// A bit for each byte that is a digit, and for each that is a point.
-    #[inline(always)]
-    pub(super) fn digits_and_points(self) -> [u32; 2] {
-        plain_masks(&self.0.to_le_bytes())
-    }
-}
-
-/// The masks with plain arithmetic.
-#[cfg(any(test, not(target_arch = "x86_64")))]
-fn plain_masks(bytes: &[u8; 16]) -> [u32; 2] {
-    let bits = |is_set: fn(&u8) -> bool| {
-        let set = bytes.iter().rev().map(|byte| u32::from(is_set(byte)));
-        set.fold(0, |bits, bit| bits << 1 | bit)
-    };
-    [bits(u8::is_ascii_digit), bits(|byte| *byte == b'.')]
+/// Adds the bits of a word.
+#[inline(always)]
+pub(super) fn or_word(difference: u8x16, word: u64) -> u8x16 {
+    difference | u8x16::new(u128::from(word).to_le_bytes())
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -117,60 +104,11 @@ pub(crate) use x86::Avx2;
 #[allow(unsafe_code)]
 mod x86 {
     use std::arch::x86_64::*;
+    use std::mem::transmute;
 
-    use super::{Lanes, Shape, Sixteen};
-    use crate::fast::window::Window;
+    use wide::u8x16;
 
-    impl Sixteen {
-        #[inline(always)]
-        pub(in crate::fast) fn zero() -> Self {
-            // SAFETY: all of x86-64 has SSE2.
-            Self(unsafe { _mm_setzero_si128() })
-        }
-
-        #[inline(always)]
-        pub(in crate::fast) fn load(bytes: &[u8; 16]) -> Self {
-            // SAFETY: all of x86-64 has SSE2, and the sixteen bytes are there.
-            Self(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
-        }
-
-        /// Adds to the bits that are set those in which two texts differ, where the mask has bits.
-        #[inline(always)]
-        pub(in crate::fast) fn or_difference(self, a: Self, b: Self, mask: Self) -> Self {
-            // SAFETY: all of x86-64 has SSE2.
-            Self(unsafe { _mm_or_si128(self.0, _mm_and_si128(_mm_xor_si128(a.0, b.0), mask.0)) })
-        }
-
-        /// Adds the bits of a word.
-        #[inline(always)]
-        pub(in crate::fast) fn or_word(self, word: u64) -> Self {
-            // SAFETY: all of x86-64 has SSE2.
-            Self(unsafe { _mm_or_si128(self.0, _mm_cvtsi64_si128(word.cast_signed())) })
-        }
-
-        /// Whether no bit is set.
-        #[inline(always)]
-        pub(in crate::fast) fn is_zero(self) -> bool {
-            // SAFETY: all of x86-64 has SSE2.
-            let equal = unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, _mm_setzero_si128())) };
-            equal == 0xffff
-        }
-
-        /// A bit for each byte that is a digit, and for each that is a point.
-        #[inline(always)]
-        pub(in crate::fast) fn digits_and_points(self) -> [u32; 2] {
-            // SAFETY: all of x86-64 has SSE2.
-            unsafe {
-                let values = _mm_sub_epi8(self.0, _mm_set1_epi8(b'0'.cast_signed()));
-                let digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
-                let points = _mm_cmpeq_epi8(self.0, _mm_set1_epi8(b'.'.cast_signed()));
-                [
-                    _mm_movemask_epi8(digits).cast_unsigned(),
-                    _mm_movemask_epi8(points).cast_unsigned(),
-                ]
-            }
-        }
-    }
+    use super::{Lanes, Marks, Shape};
 
     /// The instructions of AVX2, BMI1 and BMI2. A value proves that the processor has them.
     #[derive(Clone, Copy, Debug)]
@@ -187,110 +125,117 @@ mod x86 {
         }
     }
 
-    #[inline(always)]
+    #[target_feature(enable = "avx2")]
+    #[inline]
     fn pair(low: u64, high: u64) -> __m128i {
-        // SAFETY: all of x86-64 has SSE2.
-        unsafe { _mm_set_epi64x(high.cast_signed(), low.cast_signed()) }
+        _mm_set_epi64x(high.cast_signed(), low.cast_signed())
     }
 
     /// From where in two words each of their digits comes.
-    #[inline(always)]
+    #[target_feature(enable = "avx2")]
+    #[inline]
     fn sources(low: Shape, high: Shape) -> __m128i {
         let second_word = pair(0, u64::from_le_bytes([8; 8]));
-        // SAFETY: all of x86-64 has SSE2.
-        unsafe {
-            _mm_or_si128(
-                pair(low.traits().sources, high.traits().sources),
-                second_word,
-            )
-        }
+        _mm_or_si128(pair(low.sources, high.sources), second_word)
     }
 
-    /// The values of two words in the low and the high half; and what is no digit.
-    #[inline]
+    /// The values of two words, and what is no digit.
     #[target_feature(enable = "avx2")]
-    fn two(words: __m128i, sources: __m128i) -> (u64, __m128i) {
-        let text = _mm_sub_epi8(words, _mm_set1_epi8(b'0'.cast_signed()));
-        let digits = _mm_shuffle_epi8(text, sources);
+    #[inline]
+    fn two(words: [u64; 2], shapes: [Shape; 2]) -> ([u64; 2], __m128i) {
+        let text = _mm_sub_epi8(pair(words[0], words[1]), _mm_set1_epi8(b'0'.cast_signed()));
+        let digits = _mm_shuffle_epi8(text, sources(shapes[0], shapes[1]));
         let pairs = _mm_maddubs_epi16(digits, _mm_set1_epi16(0x010a));
         let fours = _mm_madd_epi16(pairs, _mm_set1_epi32(0x0001_0064));
         let packed = _mm_packus_epi32(fours, fours);
         let eights = _mm_madd_epi16(packed, _mm_set1_epi32(0x0001_2710));
+        let both = _mm_cvtsi128_si64(eights).cast_unsigned();
         let others = _mm_subs_epu8(digits, _mm_set1_epi8(9));
-        (_mm_cvtsi128_si64(eights).cast_unsigned(), others)
+        ([both & 0xffff_ffff, both >> 32], others)
     }
 
-    /// The same of three words: the first two as above, and the third.
-    #[inline]
+    /// The same of three words.
     #[target_feature(enable = "avx2")]
-    fn three(words: [__m128i; 2], sources: [__m128i; 2]) -> (u64, u32, __m128i) {
-        let words = _mm256_set_m128i(words[1], words[0]);
-        let sources = _mm256_set_m128i(sources[1], sources[0]);
-        let text = _mm256_sub_epi8(words, _mm256_set1_epi8(b'0'.cast_signed()));
+    #[inline]
+    fn three(words: [u64; 3], shapes: [Shape; 3]) -> ([u64; 3], __m128i) {
+        let [a, b, c] = shapes;
+        let text = _mm256_set_m128i(pair(words[2], 0), pair(words[0], words[1]));
+        let text = _mm256_sub_epi8(text, _mm256_set1_epi8(b'0'.cast_signed()));
+        let sources = _mm256_set_m128i(sources(c, Shape::NONE), sources(a, b));
         let digits = _mm256_shuffle_epi8(text, sources);
         let pairs = _mm256_maddubs_epi16(digits, _mm256_set1_epi16(0x010a));
         let fours = _mm256_madd_epi16(pairs, _mm256_set1_epi32(0x0001_0064));
         let packed = _mm256_packus_epi32(fours, fours);
         let eights = _mm256_madd_epi16(packed, _mm256_set1_epi32(0x0001_2710));
+        let both = _mm_cvtsi128_si64(_mm256_castsi256_si128(eights)).cast_unsigned();
+        let third = _mm_cvtsi128_si32(_mm256_extracti128_si256::<1>(eights)).cast_unsigned();
         let others = _mm256_subs_epu8(digits, _mm256_set1_epi8(9));
-        let others = _mm_or_si128(
-            _mm256_castsi256_si128(others),
-            _mm256_extracti128_si256::<1>(others),
-        );
-        let low = _mm_cvtsi128_si64(_mm256_castsi256_si128(eights));
-        let high = _mm_cvtsi128_si32(_mm256_extracti128_si256::<1>(eights));
-        (low.cast_unsigned(), high.cast_unsigned(), others)
+        let high = _mm256_extracti128_si256::<1>(others);
+        let others = _mm_or_si128(_mm256_castsi256_si128(others), high);
+        ([both & 0xffff_ffff, both >> 32, third.into()], others)
     }
 
-    #[inline]
     #[target_feature(enable = "avx2")]
-    fn braces(chunk: &[u8; 32]) -> u64 {
-        // SAFETY: the chunk has the 32 bytes that are loaded.
-        let bytes = unsafe { _mm256_loadu_si256(chunk.as_ptr().cast()) };
+    #[inline]
+    fn marks(bytes: &[u8; 32]) -> Marks {
+        // SAFETY: the 32 bytes are there.
+        let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
+        let values = _mm256_sub_epi8(bytes, _mm256_set1_epi8(b'0'.cast_signed()));
+        let low = _mm256_min_epu8(values, _mm256_set1_epi8(9));
+        let points = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'.'.cast_signed()));
         let braces = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'}'.cast_signed()));
-        u64::from(_mm256_movemask_epi8(braces).cast_unsigned())
+        let zeros = _mm256_cmpeq_epi8(values, _mm256_setzero_si256());
+        let digits = _mm256_cmpeq_epi8(low, values);
+        Marks {
+            digits: _mm256_movemask_epi8(digits).cast_unsigned().into(),
+            zeros: _mm256_movemask_epi8(zeros).cast_unsigned().into(),
+            points: _mm256_movemask_epi8(points).cast_unsigned().into(),
+            braces: _mm256_movemask_epi8(braces).cast_unsigned().into(),
+        }
     }
 
     impl Lanes for Avx2 {
+        #[inline(always)]
+        fn marks_of_half(self, bytes: &[u8; 32]) -> Marks {
+            // SAFETY: `self` proves AVX2.
+            unsafe { marks(bytes) }
+        }
+
         #[inline(always)]
         fn values<const NUMBERS: usize>(
             self,
             words: [u64; NUMBERS],
             shapes: [Shape; NUMBERS],
-            difference: Sixteen,
-        ) -> ([u64; NUMBERS], Sixteen) {
+            difference: u8x16,
+        ) -> ([u64; NUMBERS], u8x16) {
+            const { assert!(NUMBERS == 2 || NUMBERS == 3) };
             let mut values = [0; NUMBERS];
-            let low = (pair(words[0], words[1]), sources(shapes[0], shapes[1]));
-            let (both, others);
-            if NUMBERS > 2 {
-                let high = (pair(words[2], 0), sources(shapes[2], Shape::default()));
-                let third;
+            let others;
+            if let (Some(words), Some(shapes)) = (words.first_chunk(), shapes.first_chunk()) {
+                let found;
                 // SAFETY: `self` proves AVX2.
-                (both, third, others) = unsafe { three([low.0, high.0], [low.1, high.1]) };
-                values[2] = u64::from(third);
+                (found, others) = unsafe { three(*words, *shapes) };
+                values.copy_from_slice(&found);
             } else {
+                let found;
                 // SAFETY: `self` proves AVX2.
-                (both, others) = unsafe { two(low.0, low.1) };
+                (found, others) = unsafe { two([words[0], words[1]], [shapes[0], shapes[1]]) };
+                values.copy_from_slice(&found);
             }
-            (values[0], values[1]) = (both & 0xffff_ffff, both >> 32);
-            // SAFETY: all of x86-64 has SSE2.
-            let all = unsafe { _mm_or_si128(difference.0, others) };
-            (values, Sixteen(all))
-        }
-
-        #[inline(always)]
-        fn brace(self, window: &Window) -> Option<u32> {
-            let (chunks, _) = window.as_chunks::<32>();
-            // SAFETY: `self` proves AVX2.
-            let braces = unsafe { braces(&chunks[0]) | braces(&chunks[1]) << 32 };
-            Some(braces.trailing_zeros())
+            // SAFETY: both are sixteen bytes, of any value.
+            (
+                values,
+                difference | unsafe { transmute::<__m128i, u8x16>(others) },
+            )
         }
 
         // Three instructions a level fewer than with SSE2.
         #[inline(always)]
-        fn is_zero(self, difference: Sixteen) -> bool {
+        fn is_zero(self, difference: u8x16) -> bool {
+            // SAFETY: both are sixteen bytes, of any value.
+            let bits = unsafe { transmute::<u8x16, __m128i>(difference) };
             // SAFETY: `self` proves AVX2, which includes SSE4.1.
-            unsafe { _mm_testz_si128(difference.0, difference.0) == 1 }
+            unsafe { _mm_testz_si128(bits, bits) == 1 }
         }
     }
 }
@@ -301,14 +246,22 @@ mod tests {
 
     #[test]
     fn every_byte_at_every_place() {
-        for at in 0..16 {
+        for at in 0..32 {
             for byte in 0..=255 {
-                let mut bytes = [b' '; 16];
+                let mut bytes = [b' '; 32];
                 bytes[at] = byte;
-                let is_set = |is_one: bool| u32::from(is_one) << at;
-                let expected = [is_set(byte.is_ascii_digit()), is_set(byte == b'.')];
-                assert_eq!(Sixteen::load(&bytes).digits_and_points(), expected);
-                assert_eq!(plain_masks(&bytes), expected);
+                let is_set = |is_one: bool| u64::from(is_one) << at;
+                let expected = Marks {
+                    digits: is_set(byte.is_ascii_digit()),
+                    zeros: is_set(byte == b'0'),
+                    points: is_set(byte == b'.'),
+                    braces: is_set(byte == b'}'),
+                };
+                assert_eq!(Portable.marks_of_half(&bytes), expected);
+                #[cfg(target_arch = "x86_64")]
+                if let Some(avx2) = Avx2::detect() {
+                    assert_eq!(avx2.marks_of_half(&bytes), expected);
+                }
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The text between two values.
 
-use super::lanes::Sixteen;
+use wide::u8x16;
+
+use super::lanes::{Lanes, Portable};
 use super::window::{LAST, Window, sixteen};
 
 /// Up to sixteen bytes of text, to be compared at once.
@@ -38,14 +40,14 @@ impl Literal {
 
     /// Adds to a difference that of the text at an offset of a window.
     #[inline(always)]
-    pub(super) fn differs(&self, so_far: Sixteen, window: &Window, at: usize) -> Sixteen {
-        let found = Sixteen::load(sixteen(window, at));
-        so_far.or_difference(found, Sixteen::load(&self.text), Sixteen::load(&self.mask))
+    pub(super) fn differs(&self, so_far: u8x16, window: &Window, at: usize) -> u8x16 {
+        let [found, text, mask] = [*sixteen(window, at), self.text, self.mask].map(u8x16::new);
+        so_far | (found ^ text) & mask
     }
 
     /// Whether the text stands at an offset up to [`LAST`] of a window.
     #[inline(always)]
     pub(super) fn is_at(&self, window: &Window, at: usize) -> bool {
-        self.differs(Sixteen::zero(), window, at).is_zero() & (at <= LAST)
+        Portable.is_zero(self.differs(u8x16::ZERO, window, at)) & (at <= LAST)
     }
 }

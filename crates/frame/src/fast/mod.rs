@@ -21,35 +21,34 @@
 //!
 //! The reader stands at the first number of a level: `6751207, "lots": 2993562, "count": 1}, {"ticks": ...`.
 //!
-//! 1. *The price* is expected to have as many digits as the one before, seven. So the place of the next text, byte 7, is
-//!    known before anything is loaded.
-//! 2. *The text* `, "lots": ` is compared with the sixteen bytes at 7, under a mask for its ten: the difference is kept and
-//!    not looked at yet. The quantity begins at byte 17.
-//! 3. *The quantity* may have any length: eight bytes are loaded, `2993562,`. `'0'` is taken from each, and an addition
-//!    carries into the top bit of every byte that is no digit; the lowest such bit says that it has seven digits.
-//! 4. `, "count": ` is compared at byte 24, and the count, at byte 35, is expected to be as long as the last one: one digit.
-//!    `}, {"ticks": ` is compared at byte 36. The next level begins behind it: only the length of the quantity had to be
-//!    waited for.
+//! 1. *The price* is expected to look like the one before: seven digits. So the text behind it, `, "lots": `, must be at
+//!    byte 7, and the next number begins at byte 17.
+//! 2. *The marks*: 32 bytes from there on are loaded, `2993562, "count": 1}, {"ticks": `. Four masks with a bit for each byte
+//!    tell which bytes are digits, zeros, points and closing braces. The brace is the twentieth byte, so the next level
+//!    begins thirteen bytes from it, whatever the numbers are. (If there is no brace, the next 32 bytes are marked, too.)
+//! 3. *The lengths*: the first byte of the quantity that is no digit is its eighth. The count begins eleven bytes behind
+//!    the quantity, at bit 18 of the masks, and has one digit.
+//! 4. *The texts* between the numbers, and from the last number to the first one of the next level, are compared with
+//!    sixteen bytes each, under a mask for their length. The differences are joined.
 //! 5. *The values*: the eight bytes from the start of each number are moved, so that its last digit is the last of eight
-//!    bytes and zeros stand before it. Pairs, fours and eights of digits are then joined for all numbers at once: 6751207,
-//!    2993562 and 1.
-//! 6. *The checks*: the differences of all texts, and what is no digit among the digits, are joined and compared with zero
-//!    once. A number with fewer digits than expected has a foreign byte among them, and behind one with more digits the text
-//!    differs. A superfluous zero shows in the value: a number of seven digits is not below a million.
+//!    bytes and zeros stand before it; a table says from where each byte comes. Pairs, fours and eights of digits are then
+//!    joined for all numbers at once: 6751207, 2993562 and 1.
+//! 6. *The checks*: the differences must be zero. What is no digit in the price counts as a difference, too. The masks tell
+//!    whether a number begins with a superfluous zero: a zero bit, a digit behind it and none before it.
 //!
-//! Where a check fails, the list may be over: then `}` stands there. Or a price or count has another length: the lengths are
-//! measured, and the level is read again. Or a number is longer than eight bytes: that level takes a slower way.
+//! Where a check fails, the price may look different: its shape is taken from the text, and the level is read again. Or a
+//! number is longer than eight bytes: that level is read number by number. Behind the last level, other text follows its
+//! brace: the list is over.
 //!
-//! A level of decimals, such as `{"price":0.499,"quantity":4306.29,"total":2148.83871}`, is read in the same way. The price
-//! is expected to have its point where the last one had it. Of the quantity and the total, sixteen bytes are loaded: a bit
-//! mask of the digits, and one of the points, tell how far the number goes. A table says for each length and place of the
-//! point from where each digit comes. The digits, 430629, become steps by a power of ten. The total is not read, but it must
-//! be a number. And since a total may have any length, the next level is found by the closing brace.
+//! A level of decimals, such as `{"price":0.499,"quantity":4306.29,"total":2148.83871}`, is read in the same way. A number
+//! ends where there is neither a digit nor a point. A table says for each length and place of the point from where each digit
+//! comes. The digits, 430629, become steps by a power of ten. The total is not read, but it must be a number: the masks tell
+//! whether a point stands without digits on both sides, and a sum of the digits' mask and the points' finds a second point.
 //!
 //! # Instructions
-//! With AVX2, the digits of all numbers of a level are moved by one shuffle; without, each is shifted in a general register.
-//! Texts are compared and digits found by SSE2 on x86-64, and by plain arithmetic elsewhere. Nothing is loaded from beyond
-//! the text: its last bytes are copied, with zeros behind them ([`window::Text`]).
+//! With AVX2, 32 bytes are marked at once, and the digits of all numbers of a level are moved by one shuffle. Without, they
+//! are marked by vectors of sixteen bytes, where a processor has them, and each number is shifted in a general register.
+//! Nothing is loaded from beyond the text: its last bytes are copied, with zeros behind them ([`window::Text`]).
 //!
 //! # Messages that do not fit
 //! The general path reads a message in which anything but the values of strings and numbers differs from the templates. It
@@ -59,7 +58,7 @@
 //!
 //! # UTF-8
 //! The general path checks all of a text. Here every byte is compared with text that was checked, or is a digit, but for the
-//! insides of strings, which [`Cursor::string`](cursor::Cursor::string) checks.
+//! insides of strings, which [`plain`] checks.
 //!
 //! # Other messages
 //! Candles, balances, fills and the like are keys and texts more than numbers. Each venue's `messages` reads them in the
@@ -73,7 +72,6 @@ mod literal;
 mod number;
 mod repeats;
 mod rows;
-mod string;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -84,14 +82,15 @@ use std::thread::LocalKey;
 use ticklot_book::{Level, Scale, Side};
 
 pub(crate) use self::cursor::Cursor;
-use self::number::passed;
+use self::number::{Shape, number_len};
 pub(crate) use self::repeats::Repeats;
 pub(crate) use self::rows::Way;
-use self::rows::{Decimals, Kind, Plan, Row, TradeRow, Whole, read_trades};
-use self::window::{Text, sixteen};
+use self::rows::{Decimals, Kind, Row, TradeRow, Whole, read_levels, read_trades};
+use self::window::Text;
 use crate::json::{Parser, Value};
 use crate::levels::{LevelSpace, ListPlaces, SideSpace};
 use crate::local::Local;
+use crate::plain;
 use crate::units::Trade;
 
 /// Which way a decoder reads messages. The messages and the errors are the same whichever it is; this is for measuring,
@@ -180,7 +179,8 @@ pub(crate) struct Templates {
     pause: u32,
     /// The last such number.
     last_pause: u32,
-    plan: Plan,
+    /// What the price of the next level is expected to look like.
+    price: Shape,
     /// The scale of the last message: a guess for one that names its market behind its levels.
     scale: Scale,
 }
@@ -247,7 +247,7 @@ impl Default for Templates {
             next: Template::default(),
             pause: 0,
             last_pause: 0,
-            plan: Plan::default(),
+            price: Shape::NONE,
             scale: Scale::UNIT,
         }
     }
@@ -266,7 +266,9 @@ impl Templates {
             return None;
         }
         let text = Text::new(text);
-        self.try_each(|template, plan, _| template.read(way, plan, &text, |_| Whole, space, trades))
+        self.try_each(|template, price, _| {
+            template.read(way, price, &text, |_| Whole, space, trades)
+        })
     }
 
     /// Reads a message whose levels are decimals. `scale` is that of the market which the members name, as far as they
@@ -283,7 +285,7 @@ impl Templates {
             return None;
         }
         let text = Text::new(text);
-        self.try_each(|template, plan, guess| {
+        self.try_each(|template, price, guess| {
             let is_guess = Cell::new(false);
             let levels = |members: &Members<'_>| {
                 let known = scale(members);
@@ -292,12 +294,12 @@ impl Templates {
                 Decimals(known.unwrap_or(*guess))
             };
             let none = &mut Repeats::default();
-            let mut found = template.read(way, plan, &text, levels, space, none)?;
+            let mut found = template.read(way, price, &text, levels, space, none)?;
             if is_guess.get() {
                 let own = scale(&found.members)?;
                 if own != *guess {
                     *guess = own;
-                    found = template.read(way, plan, &text, |_| Decimals(own), space, none)?;
+                    found = template.read(way, price, &text, |_| Decimals(own), space, none)?;
                 }
             }
             message(&found)
@@ -316,7 +318,7 @@ impl Templates {
     #[inline(always)]
     fn try_each<R>(
         &mut self,
-        mut read: impl FnMut(&Template, &mut Plan, &mut Scale) -> Option<R>,
+        mut read: impl FnMut(&Template, &mut Shape, &mut Scale) -> Option<R>,
     ) -> Option<R> {
         for more in 0..SHAPES {
             let at = (self.last + more) % SHAPES;
@@ -324,7 +326,7 @@ impl Templates {
             if template.steps.is_empty() {
                 continue;
             }
-            if let Some(found) = read(template, &mut self.plan, &mut self.scale) {
+            if let Some(found) = read(template, &mut self.price, &mut self.scale) {
                 self.last = at;
                 (self.pause, self.last_pause) = (0, 0);
                 return Some(found);
@@ -393,7 +395,7 @@ impl Template {
     fn read<'t, K: Kind>(
         &self,
         way: Way,
-        plan: &mut Plan,
+        price: &mut Shape,
         text: &Text<'t>,
         levels: impl Fn(&Members<'t>) -> K,
         space: &mut LevelSpace,
@@ -419,7 +421,7 @@ impl Template {
                 Part::Levels(side) => {
                     starts[side as usize] = at;
                     let (row, side) = (self.levels.as_ref()?, &mut *sides[side as usize]);
-                    at = way.read_levels(levels(&members), text, at, row, plan, side)?;
+                    at = read_levels(way, levels(&members), text, at, row, price, side)?;
                 }
                 Part::Trades => {
                     if let Some(row) = &self.trades {
@@ -441,18 +443,16 @@ impl Template {
 
 /// The string, the number or the null at `at`, and where it ends.
 fn scalar<'t>(text: &Text<'t>, at: usize) -> Option<(Option<Scalar<'t>>, usize)> {
-    let mut cursor = Cursor::new(text.bytes(), at);
-    if cursor.skip(b"\"") {
-        let string = cursor.string()?;
-        return Some((Some(Scalar::String(string)), cursor.at()));
+    let rest = text.bytes().get(at..)?;
+    match rest.first()? {
+        b'"' => {
+            let string = plain::string(&rest[1..])?;
+            Some((Some(Scalar::String(string)), at + string.len() + 2))
+        }
+        b'n' => rest.starts_with(b"null").then_some((None, at + 4)),
+        _ => {
+            let len = number_len(text.window(at))?;
+            Some((Some(Scalar::Number(rest.get(..len)?)), at + len))
+        }
     }
-    if let (len @ 1..16, 0..) = passed(sixteen(text.window(at), 0)) {
-        let end = at + len as usize;
-        return Some((Some(Scalar::Number(text.bytes().get(at..end)?)), end));
-    }
-    if cursor.skip(b"null") {
-        return Some((None, cursor.at()));
-    }
-    let number = cursor.number()?.as_bytes();
-    Some((Some(Scalar::Number(number)), cursor.at()))
 }

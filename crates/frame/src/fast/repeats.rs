@@ -67,7 +67,9 @@ impl<T: Copy> Repeats<T> {
     /// Whether the kept list may go on here. The items before it are [`fresh`](Self::fresh).
     pub(crate) fn may_go_on(&self, text: &[u8]) -> bool {
         let head = self.text.get().get(..self.head).unwrap_or_default();
-        !head.is_empty() && text.starts_with(head)
+        // The first number of an item is among the first bytes, and mostly another one.
+        let may_be = text.first_chunk::<16>() == head.first_chunk();
+        may_be && !head.is_empty() && text.starts_with(head)
     }
 
     /// Where to put the items that are read.

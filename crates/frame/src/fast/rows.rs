@@ -1,24 +1,22 @@
 //! Lists of price levels: objects whose members are numbers, in one order and spacing.
 
-use ticklot_book::{Level, Lots, MAX_LEVELS, Scale, Ticks, parse_decimal};
+use ticklot_book::{Level, Lots, MAX_LEVELS, Scale, Ticks};
+use wide::u8x16;
 
 use super::Scan;
-use super::cursor::Cursor;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::Avx2;
-use super::lanes::{Lanes, Portable, Sixteen};
+use super::lanes::{Lanes, Portable, or_word};
 use super::literal::Literal;
-use super::number::{Integer, Shape, integer, passed};
+use super::number::{MAX_PASSED, Shape};
 use super::repeats::Repeats;
-use super::window::{LAST, Text, Window, sixteen, word};
-use crate::digits::POWERS;
+use super::window::{LAST, Text, Window, Windows, sixteen, word};
+use crate::digits::{POWERS, sixteen_digits};
+use crate::pull::PullParser;
 use crate::units::{Trade, TradeSide, UnixMillis};
 
 /// The most members of an object of a list.
 pub(super) const MAX_MEMBERS: usize = 4;
-
-/// Sixteen bytes a number, and as many between two of them: an object of whole numbers ends within a window.
-const _: () = assert!((2 * MAX_MEMBERS - 1) * 16 <= LAST);
 
 /// How the objects of a list look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,14 +42,12 @@ pub(super) trait Kind: Copy {
     /// Numbers may have a point.
     const DECIMAL: bool;
 
-    /// Whether [`level`] can read such levels.
-    fn is_usual(self) -> bool;
+    /// The steps in a unit of the last digit of a price (slot 0) or a quantity (1) with so many decimals. None if that is
+    /// no whole number, or a large one.
+    fn power(self, slot: usize, fraction: u8) -> Option<u64>;
 
-    /// The steps of a price and a quantity, of their digits; negative in the second place if they are no whole steps.
-    fn steps(self, values: [u64; 2], shapes: [Shape; 2]) -> ([i64; 2], i64);
-
-    /// Any level, also one that [`level`] does not read.
-    fn any(self, window: &Window, row: &Row) -> Read<Level>;
+    /// The number of a slot, of any length.
+    fn number(self, slot: usize, json: &mut PullParser<'_>) -> Option<i64>;
 }
 
 /// Levels of whole ticks and lots.
@@ -61,19 +57,13 @@ pub(super) struct Whole;
 impl Kind for Whole {
     const DECIMAL: bool = false;
 
-    fn is_usual(self) -> bool {
-        true
-    }
-
     #[inline(always)]
-    fn steps(self, values: [u64; 2], _: [Shape; 2]) -> ([i64; 2], i64) {
-        (values.map(u64::cast_signed), 0)
+    fn power(self, _: usize, _: u8) -> Option<u64> {
+        Some(1)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn any(self, window: &Window, row: &Row) -> Read<Level> {
-        long_whole(window, row)
+    fn number(self, _: usize, json: &mut PullParser<'_>) -> Option<i64> {
+        json.whole()
     }
 }
 
@@ -84,43 +74,21 @@ pub(super) struct Decimals(pub(super) Scale);
 impl Kind for Decimals {
     const DECIMAL: bool = true;
 
-    /// Eight digits and ten decimals fit in an integer.
-    fn is_usual(self) -> bool {
-        self.0.price_decimals().max(self.0.quantity_decimals()) <= 10
-    }
-
     #[inline(always)]
-    fn steps(self, values: [u64; 2], shapes: [Shape; 2]) -> ([i64; 2], i64) {
-        let power =
-            |decimals: u8, n: usize| u32::from(decimals).wrapping_sub(shapes[n].traits().fraction);
-        let powers = [
-            power(self.0.price_decimals(), 0),
-            power(self.0.quantity_decimals(), 1),
-        ];
-        let steps = |n: usize| {
-            let power = POWERS[(powers[n] & 15) as usize];
-            values[n].wrapping_mul(power).cast_signed()
-        };
-        let is_off_grid = i64::from((powers[0] | powers[1]).cast_signed());
-        ([steps(0), steps(1)], is_off_grid)
+    fn power(self, slot: usize, fraction: u8) -> Option<u64> {
+        let decimals = [self.0.price_decimals(), self.0.quantity_decimals()][slot];
+        let more = usize::from(decimals).wrapping_sub(usize::from(fraction));
+        // Times eight digits, these fit.
+        (more <= 10).then(|| POWERS[more])
     }
 
-    #[cold]
-    #[inline(never)]
-    fn any(self, window: &Window, row: &Row) -> Read<Level> {
-        long_decimals(window, row, self.0).unwrap_or(Read {
-            item: Level::new(Ticks(0), Lots(0)),
-            end: 0,
-            bad: true,
-        })
+    fn number(self, slot: usize, json: &mut PullParser<'_>) -> Option<i64> {
+        match slot {
+            0 => json.steps(self.0.price_decimals()),
+            1 => json.steps(self.0.quantity_decimals()),
+            _ => json.skip_number().map(|()| 0),
+        }
     }
-}
-
-/// An object, and the offset behind its last value; whether anything in it is not as expected.
-pub(super) struct Read<T> {
-    item: T,
-    end: usize,
-    bad: bool,
 }
 
 /// With which instructions levels are read.
@@ -140,315 +108,277 @@ impl Way {
         }
         (scan != Scan::Off).then_some(Self::Portable)
     }
+}
 
-    /// Reads the levels of a list whose bracket ends before `at`. Returns where its closing bracket must be.
-    pub(super) fn read_levels(
-        self,
-        kind: impl Kind,
-        text: &Text<'_>,
-        at: usize,
-        row: &Row,
-        plan: &mut Plan,
-        levels: &mut Vec<Level>,
-    ) -> Option<usize> {
-        match self {
+/// Levels that stand one behind the other.
+#[derive(Clone, Copy)]
+struct Run<'a, K> {
+    kind: K,
+    windows: Windows<'a>,
+    row: &'a Row,
+    /// The shape that a price is expected to have, if it is the first number of a level.
+    price: Shape,
+}
+
+/// Where a run ends.
+enum Stop {
+    /// At the first value of a level that does not fit, or for which there is no space or no window.
+    At(usize),
+    /// Behind the last level of the list.
+    Behind(usize),
+}
+
+impl<K: Kind> Run<'_, K> {
+    /// Reads levels from the first value at `at` on into `levels`. Returns how many.
+    fn read(&self, way: Way, at: usize, levels: &mut [Level]) -> (usize, Stop) {
+        match way {
             #[cfg(target_arch = "x86_64")]
             #[allow(unsafe_code)]
             // SAFETY: the value proves that the processor has these instructions.
-            Self::Avx2(avx2) => unsafe { with_avx2(avx2, kind, text, at, row, plan, levels) },
-            Self::Portable => read_levels(Portable, kind, text, at, row, plan, levels),
+            Way::Avx2(avx2) => unsafe { with_avx2(avx2, self, at, levels) },
+            Way::Portable => self.read_with(Portable, at, levels),
         }
+    }
+
+    #[inline(always)]
+    fn read_with(&self, lanes: impl Lanes, at: usize, levels: &mut [Level]) -> (usize, Stop) {
+        let [price, quantity, _] = self.row.slots;
+        match (self.row.members, price, quantity) {
+            (2, 0, 1) => self.levels::<2, 0, 1>(lanes, at, levels),
+            (2, 1, 0) => self.levels::<2, 1, 0>(lanes, at, levels),
+            (3, 0, 1) => self.levels::<3, 0, 1>(lanes, at, levels),
+            (3, 0, 2) => self.levels::<3, 0, 2>(lanes, at, levels),
+            (3, 1, 0) => self.levels::<3, 1, 0>(lanes, at, levels),
+            (3, 1, 2) => self.levels::<3, 1, 2>(lanes, at, levels),
+            (3, 2, 0) => self.levels::<3, 2, 0>(lanes, at, levels),
+            (3, 2, 1) => self.levels::<3, 2, 1>(lanes, at, levels),
+            _ => (0, Stop::At(at)),
+        }
+    }
+
+    #[inline(always)]
+    fn levels<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize>(
+        &self,
+        lanes: impl Lanes,
+        mut at: usize,
+        levels: &mut [Level],
+    ) -> (usize, Stop) {
+        // Copies, which stay in registers.
+        let Self {
+            kind,
+            windows,
+            row,
+            price,
+        } = *self;
+        let all = levels.len();
+        let mut levels = levels.iter_mut();
+        // The number of the first member that is measured, and where it begins.
+        let first = usize::from(PRICE == 0);
+        let start = first * (usize::from(price.len) + row.before[1].len());
+        let (Some(price_power), 1..) = (kind.power(0, price.fraction), price.len) else {
+            return (0, Stop::At(at));
+        };
+        let [point, point_mask] = price.point();
+        while let Some(window) = windows.at(at) {
+            let Some(marks) = lanes.marks(window, start) else {
+                break;
+            };
+            // Known without waiting for the lengths of the numbers.
+            let brace = marks.braces.trailing_zeros();
+            let next = at + (start + row.from_brace) + brace as usize;
+            let mut is_good = marks.faults(K::DECIMAL) & !(u64::MAX << (brace & 63)) == 0;
+            let not_digits = !marks.digits;
+            let not_numbers = if K::DECIMAL {
+                not_digits & !marks.points
+            } else {
+                not_digits
+            };
+            // How many bits from a byte on are not set.
+            let length = |of: u64, at: usize| {
+                let offset = u32::try_from(at - start).unwrap_or(0);
+                of.wrapping_shr(offset).trailing_zeros()
+            };
+            let (mut words, mut shapes) = ([0; 3], [Shape::NONE; 3]);
+            let mut difference = u8x16::ZERO;
+            if PRICE == 0 {
+                (words[0], shapes[0]) = (word(window, 0), price);
+                is_good &= !K::DECIMAL || (words[0] ^ point) & point_mask == 0;
+                difference = row.before[1].differs(difference, window, price.len.into());
+            }
+            let mut end = start;
+            for member in first..MEMBERS {
+                if member > first {
+                    difference = row.before[member].differs(difference, window, end);
+                    end += row.before[member].len();
+                }
+                let len = length(not_numbers, end);
+                let is_other = member != PRICE && member != QUANTITY;
+                if is_other && K::DECIMAL {
+                    // Of a total, only that it is a number counts.
+                    is_good &= matches!(len, 1..=MAX_PASSED);
+                } else {
+                    let whole = if K::DECIMAL {
+                        length(not_digits, end)
+                    } else {
+                        len
+                    };
+                    let Some(shape) = Shape::of(len, whole) else {
+                        return (all - levels.len(), Stop::At(at));
+                    };
+                    let slot = if is_other {
+                        2
+                    } else {
+                        usize::from(member == QUANTITY)
+                    };
+                    (words[slot], shapes[slot]) = (word(window, end), shape);
+                }
+                end += len as usize;
+            }
+            let (values, mut count);
+            if MEMBERS == 3 && !K::DECIMAL {
+                let all;
+                (all, difference) = lanes.values(words, shapes, difference);
+                (values, count) = ([all[0], all[1]], all[2]);
+                if !row.has_count {
+                    count = 0;
+                }
+            } else {
+                let [price, quantity, _] = words;
+                let shapes = [shapes[0], shapes[1]];
+                (values, difference) = lanes.values([price, quantity], shapes, difference);
+                count = 0;
+            }
+            let price_power = if PRICE == 0 {
+                is_good &= values[0] >= u64::from(price.least);
+                Some(price_power)
+            } else {
+                kind.power(0, shapes[0].fraction)
+            };
+            let power = kind.power(1, shapes[1].fraction);
+            let (true, Some(price_power), Some(power)) = (is_good, price_power, power) else {
+                break;
+            };
+            let up_to_next = row.next.differs(difference, window, end);
+            let is_last = !lanes.is_zero(up_to_next);
+            if is_last && !lanes.is_zero(row.end.differs(difference, window, end)) {
+                break;
+            }
+            let Some(level) = levels.next() else { break };
+            *level = Level {
+                ticks: Ticks((values[0] * price_power).cast_signed()),
+                lots: Lots((values[1] * power).cast_signed()),
+                // Of eight digits at most.
+                count: u32::try_from(count).unwrap_or(0),
+            };
+            if is_last {
+                let end = at + end + row.end.len();
+                return (all - levels.len(), Stop::Behind(end));
+            }
+            at = next;
+        }
+        (all - levels.len(), Stop::At(at))
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn with_avx2(
+fn with_avx2<K: Kind>(
     avx2: Avx2,
-    kind: impl Kind,
-    text: &Text<'_>,
+    run: &Run<'_, K>,
     at: usize,
-    row: &Row,
-    plan: &mut Plan,
-    levels: &mut Vec<Level>,
-) -> Option<usize> {
-    read_levels(avx2, kind, text, at, row, plan, levels)
+    levels: &mut [Level],
+) -> (usize, Stop) {
+    run.read_with(avx2, at, levels)
 }
 
-#[inline(always)]
-fn read_levels(
-    lanes: impl Lanes,
-    kind: impl Kind,
-    text: &Text<'_>,
-    at: usize,
-    row: &Row,
-    plan: &mut Plan,
-    levels: &mut Vec<Level>,
-) -> Option<usize> {
-    let [price, quantity, _] = row.slots;
-    let members = if kind.is_usual() { row.members } else { 0 };
-    match (members, price, quantity) {
-        (2, 0, 1) => levels_of::<2, 0, 1>(lanes, kind, text, at, row, plan, levels),
-        (2, 1, 0) => levels_of::<2, 1, 0>(lanes, kind, text, at, row, plan, levels),
-        (3, 0, 1) => levels_of::<3, 0, 1>(lanes, kind, text, at, row, plan, levels),
-        (3, 0, 2) => levels_of::<3, 0, 2>(lanes, kind, text, at, row, plan, levels),
-        (3, 1, 0) => levels_of::<3, 1, 0>(lanes, kind, text, at, row, plan, levels),
-        (3, 1, 2) => levels_of::<3, 1, 2>(lanes, kind, text, at, row, plan, levels),
-        (3, 2, 0) => levels_of::<3, 2, 0>(lanes, kind, text, at, row, plan, levels),
-        (3, 2, 1) => levels_of::<3, 2, 1>(lanes, kind, text, at, row, plan, levels),
-        _ => levels_of::<0, 0, 0>(lanes, kind, text, at, row, plan, levels),
-    }
-}
-
-/// What the numbers of the next level are expected to look like: as those of the one before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Plan {
-    price: Shape,
-    /// Of the member that is neither price nor quantity.
-    other: Shape,
-}
-
-impl Plan {
-    /// Such that the level that a window begins with fits, if any does.
-    #[inline(never)]
-    fn new<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: Kind>(
-        _: K,
-        window: &Window,
-        row: &Row,
-    ) -> Self {
-        let mut plan = Self::default();
-        let mut at = 0;
-        for member in 0..MEMBERS {
-            if member > 0 {
-                at += row.before[member].len();
-            }
-            let word = word(window, at);
-            let shape = if K::DECIMAL {
-                Shape::decimal(sixteen(window, at))
-            } else {
-                Shape::whole(word)
-            };
-            if member == PRICE {
-                plan.price = shape;
-            } else if member != QUANTITY {
-                plan.other = shape;
-            }
-            at += shape.len as usize;
-        }
-        plan
-    }
-}
-
-#[inline(always)]
-fn levels_of<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize>(
-    lanes: impl Lanes,
+/// Reads the levels of a list whose bracket ends before `at`. Returns where its closing bracket must be. `price` is the
+/// shape of the last price that was first in its level.
+#[inline(never)]
+pub(super) fn read_levels(
+    way: Way,
     kind: impl Kind,
     text: &Text<'_>,
     mut at: usize,
     row: &Row,
-    kept: &mut Plan,
+    price: &mut Shape,
     levels: &mut Vec<Level>,
 ) -> Option<usize> {
-    levels.clear();
     if !row.before[0].is_at(text.window(at), 0) {
+        levels.clear();
         return Some(at);
     }
     at += row.before[0].len();
-    // Where the last plan was made: if it does not fit there, no other one does.
-    let mut planned = None;
-    loop {
-        let plan = *kept;
-        let (window, found) = loop {
-            let window = text.window(at);
-            if MEMBERS == 0 {
-                break (window, None);
+    let mut count = 0;
+    let end = loop {
+        if count == levels.len() {
+            if count >= MAX_LEVELS {
+                return None;
             }
-            let found = level::<MEMBERS, PRICE, QUANTITY, _, _>(lanes, kind, window, row, &plan);
-            let up_to_next = row.next.differs(found.difference, window, found.end);
-            if (found.bad < 0) | !lanes.is_zero(up_to_next) {
-                break (window, Some(found));
-            }
-            if levels.len() == levels.capacity() {
-                grow(levels)?;
-            }
-            levels.push(found.item);
-            at += found.next;
-        };
-        if levels.len() >= MAX_LEVELS {
-            return None;
+            levels.resize(2 * count + 16, Level::new(Ticks(0), Lots(0)));
         }
-        if let Some(found) = found {
-            let up_to_end = row.end.differs(found.difference, window, found.end);
-            if (found.bad >= 0) & lanes.is_zero(up_to_end) {
-                levels.push(found.item);
-                return Some(at + found.end + row.end.len());
-            }
-            if planned != Some(at) {
-                *kept = Plan::new::<MEMBERS, PRICE, QUANTITY, _>(kind, window, row);
-                planned = Some(at);
-                continue;
-            }
+        let (windows, from) = text.part(at);
+        let run = Run {
+            kind,
+            windows,
+            row,
+            price: *price,
+        };
+        let (more, stop) = run.read(way, at - from, &mut levels[count..]);
+        count += more;
+        match stop {
+            Stop::Behind(end) => break from + end,
+            Stop::At(stop) => at = from + stop,
+        }
+        if more > 0 {
+            continue;
+        }
+        let shape = first_number(windows.at(at - from)?, kind);
+        if shape != *price {
+            *price = shape;
+            continue;
         }
         // Numbers that are long, or something that does not fit.
-        let Read { item, end, bad } = kind.any(window, row);
-        if bad {
-            return None;
-        }
-        levels.push(item);
-        at += end;
-        if !row.next.is_at(window, end) {
-            return row.end.is_at(window, end).then_some(at + row.end.len());
+        let len;
+        (levels[count], len) = any_level(kind, text.bytes().get(at..)?, row)?;
+        count += 1;
+        at += len;
+        let window = text.window(at);
+        if !row.next.is_at(window, 0) {
+            break at + row.end.is_at(window, 0).then_some(row.end.len())?;
         }
         at += row.next.len();
-    }
+    };
+    levels.truncate(count);
+    (count <= MAX_LEVELS).then_some(end)
 }
 
-/// Makes room for more items, up to the limit.
+/// The shape of the number that a window begins with.
+fn first_number<K: Kind>(window: &Window, _: K) -> Shape {
+    let marks = Portable.marks(window, 0).unwrap_or_default();
+    marks.shape(K::DECIMAL).unwrap_or(Shape::NONE)
+}
+
+/// A level whose numbers have any length.
 #[cold]
 #[inline(never)]
-fn grow<T>(items: &mut Vec<T>) -> Option<()> {
-    (items.len() < MAX_LEVELS).then(|| items.reserve(1))
-}
-
-/// A level, if its text is as expected.
-struct Candidate {
-    item: Level,
-    /// Behind the last value.
-    end: usize,
-    /// The first value of the next level.
-    next: usize,
-    /// Of the texts between the values.
-    difference: Sixteen,
-    /// Negative if a number is not as it must be.
-    bad: i64,
-}
-
-/// Reads the object of `MEMBERS` members whose first value a window begins with.
-#[inline(always)]
-fn level<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: Kind, L: Lanes>(
-    lanes: L,
-    kind: K,
-    window: &Window,
-    row: &Row,
-    plan: &Plan,
-) -> Candidate {
-    let mut difference = Sixteen::zero();
-    let (mut words, mut shapes) = ([0; 3], [Shape::default(); 3]);
-    let (mut at, mut bad) = (0, 0);
-    for member in 0..MEMBERS {
-        if member > 0 {
-            difference = row.before[member].differs(difference, window, at);
-            at += row.before[member].len();
-        }
-        let word = word(window, at);
-        let (slot, shape) = if member == PRICE {
-            (0, plan.price)
-        } else if member == QUANTITY && K::DECIMAL {
-            (1, Shape::decimal(sixteen(window, at)))
-        } else if member == QUANTITY {
-            (1, Shape::whole(word))
-        } else if K::DECIMAL {
-            // Of a total, only that it is a number counts.
-            let (len, fault) = passed(sixteen(window, at));
-            bad |= fault;
-            (2, Shape::digits(len))
-        } else {
-            (2, plan.other)
-        };
-        (words[slot], shapes[slot]) = (word, shape);
-        at += shape.len as usize;
-    }
-    let least = |slot: usize, value: u64| {
-        (value.cast_signed() - i64::from(shapes[slot].traits().least)) | shapes[slot].too_long()
-    };
-    let (pair, count);
-    if MEMBERS == 3 && !K::DECIMAL {
-        let [price, quantity, other];
-        ([price, quantity, other], difference) = lanes.values(words, shapes, difference);
-        bad |= least(2, other);
-        (pair, count) = ([price, quantity], if row.has_count { other } else { 0 });
-    } else {
-        (pair, difference) = lanes.values([words[0], words[1]], [shapes[0], shapes[1]], difference);
-        count = 0;
-    }
-    if K::DECIMAL {
-        let [point, mask] = plan.price.point();
-        difference = difference.or_word((words[0] ^ point) & mask);
-    }
-    let (steps, off_grid) = kind.steps(pair, [shapes[0], shapes[1]]);
-    bad |= off_grid | least(0, pair[0]) | least(1, pair[1]);
-    let next = match lanes.brace(window) {
-        // Known without waiting for the lengths of the numbers.
-        Some(brace) if K::DECIMAL => {
-            bad |= 63 - i64::from(brace);
-            brace as usize + row.from_brace
-        }
-        _ => at + row.next.len(),
-    };
-    Candidate {
-        item: Level {
-            ticks: Ticks(steps[0]),
-            lots: Lots(steps[1]),
-            // Of eight digits at most, or the level is bad.
-            count: u32::try_from(count).unwrap_or(0),
-        },
-        end: at,
-        next,
-        difference,
-        bad,
-    }
-}
-
-/// A level of whole numbers of up to sixteen digits.
-fn long_whole(window: &Window, row: &Row) -> Read<Level> {
+fn any_level(kind: impl Kind, text: &[u8], row: &Row) -> Option<(Level, usize)> {
+    let mut json = PullParser::new(text);
     let mut values = [0; MAX_MEMBERS];
-    let (mut at, mut bad) = (0, false);
     for (member, value) in values.iter_mut().enumerate().take(row.members) {
         if member > 0 {
-            bad |= !row.before[member].is_at(window, at);
-            at += row.before[member].len();
+            json.expect_text(row.before[member].text())?;
         }
-        let number = integer(window, at);
-        *value = number.value;
-        bad |= number.bad;
-        at += number.len;
+        let slot = row.slots.iter().position(|it| *it == member);
+        *value = kind.number(slot.unwrap_or(2), &mut json)?;
     }
-    // Of a longer number, too few digits were read: the text behind any other number shows that.
-    bad |= window[at & LAST].is_ascii_digit();
     let [ticks, lots, count] = row.slots.map(|slot| values[slot % MAX_MEMBERS]);
-    let count = u32::try_from(if row.has_count { count } else { 0 });
-    Read {
-        item: Level {
-            ticks: Ticks(ticks.cast_signed()),
-            lots: Lots(lots.cast_signed()),
-            count: count.unwrap_or(0),
-        },
-        end: at,
-        bad: bad | count.is_err(),
-    }
-}
-
-/// A level of decimals of any length.
-fn long_decimals(window: &Window, row: &Row, scale: Scale) -> Option<Read<Level>> {
-    let mut numbers = [""; MAX_MEMBERS];
-    let mut at = 0;
-    for (member, number) in numbers.iter_mut().enumerate().take(row.members) {
-        if member > 0 {
-            let literal = row.before[member];
-            at += literal.is_at(window, at).then_some(literal.len())?;
-        }
-        *number = Cursor::new(window, at).number()?;
-        at += number.len();
-    }
-    let steps = |slot: usize, decimals| {
-        parse_decimal(numbers[slot % MAX_MEMBERS].as_bytes(), decimals).ok()
+    let count = u32::try_from(if row.has_count { count } else { 0 }).ok()?;
+    let item = Level {
+        ticks: Ticks(ticks),
+        lots: Lots(lots),
+        count,
     };
-    let item = Level::new(
-        Ticks(steps(row.slots[0], scale.price_decimals())?),
-        Lots(steps(row.slots[1], scale.quantity_decimals())?),
-    );
-    let bad = at > LAST;
-    Some(Read { item, end: at, bad })
+    Some((item, json.at()))
 }
 
 /// How the trades of a list look.
@@ -483,8 +413,8 @@ pub(super) fn read_trades(
         }
         at += row.before[0].len();
         let window = text.window(at);
-        let Read { item, end, bad } = trade(window, row, *side);
-        if bad || repeats.fresh().len() >= MAX_LEVELS {
+        let (item, end) = trade(window, row, *side)?;
+        if repeats.fresh().len() >= MAX_LEVELS {
             return None;
         }
         repeats.fresh().push(item);
@@ -499,54 +429,42 @@ pub(super) fn read_trades(
     }
 }
 
+/// The trade whose first value a window begins with, and where its last one ends.
 #[inline(never)]
-fn trade(window: &Window, row: &Row, side: usize) -> Read<Trade> {
+fn trade(window: &Window, row: &Row, side: usize) -> Option<(Trade, usize)> {
     let mut values = [0; MAX_MEMBERS];
-    let mut difference = Sixteen::zero();
-    let (mut end, mut bad) = (0, false);
+    let mut difference = u8x16::ZERO;
+    let mut at = 0;
     for (member, value) in values.iter_mut().enumerate().take(row.members) {
         if member > 0 {
-            difference = row.before[member].differs(difference, window, end);
-            end += row.before[member].len();
+            difference = row.before[member].differs(difference, window, at);
+            at += row.before[member].len();
         }
-        let number = if member == side {
-            side_of(word(window, end))
+        let (found, len) = if member == side {
+            let is_buy = word(window, at) << 32 == u64::from_le_bytes(*b"\0\0\0\0BUY\"");
+            let is_sell = word(window, at) << 24 == u64::from_le_bytes(*b"\0\0\0SELL\"");
+            difference = or_word(difference, u64::from(!is_buy & !is_sell));
+            (u64::from(is_buy), if is_buy { 3 } else { 4 })
         } else {
-            integer(window, end)
+            let text = sixteen(window, at);
+            let (number, len) = sixteen_digits(text);
+            let is_number = matches!(len, 1..16) & (text[0] != b'0' || len == 1);
+            difference = or_word(difference, u64::from(!is_number));
+            (number, len)
         };
-        *value = number.value;
-        bad |= number.bad;
-        end += number.len;
+        *value = found.cast_signed();
+        at += len;
     }
-    let [ticks, lots, created] = row
-        .slots
-        .map(|slot| values[slot % MAX_MEMBERS].cast_signed());
-    let item = Trade {
+    let [ticks, lots, created] = row.slots.map(|slot| values[slot % MAX_MEMBERS]);
+    let trade = Trade {
         ticks: Ticks(ticks),
         lots: Lots(lots),
-        side: if values[side % MAX_MEMBERS] == BUY {
+        side: if values[side % MAX_MEMBERS] == 1 {
             TradeSide::Buy
         } else {
             TradeSide::Sell
         },
         created: UnixMillis(created),
     };
-    // Of a longer number, the first digits were read.
-    bad |= window[end & LAST].is_ascii_digit() | !difference.is_zero();
-    Read { item, end, bad }
-}
-
-const BUY: u64 = 0;
-const SELL: u64 = 1;
-
-/// `BUY` or `SELL` before a quote, as a number.
-#[inline(always)]
-fn side_of(word: u64) -> Integer {
-    let word = word.to_le_bytes();
-    let is_buy = word.starts_with(b"BUY\"");
-    Integer {
-        value: if is_buy { BUY } else { SELL },
-        len: if is_buy { 3 } else { 4 },
-        bad: !is_buy & !word.starts_with(b"SELL\""),
-    }
+    (Portable.is_zero(difference) && at <= LAST).then_some((trade, at))
 }

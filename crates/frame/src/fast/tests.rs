@@ -276,10 +276,10 @@ fn numbers_of_each_length() {
             ));
         }
     }
-    // Up to 16 digits, without what needs the general path; the first one is learnt.
-    let good = 16 + 3;
+    // Up to 15 digits, without what needs the general path; the first one is learnt.
+    let good = 15 + 3;
     assert_eq!(two.fitted, good * good - 1);
-    assert!(three.fitted > 700, "{}", three.fitted);
+    assert!(three.fitted > 650, "{}", three.fitted);
 }
 
 /// Decimals of each form and length.
@@ -484,8 +484,7 @@ fn long_lines_are_refused() {
     assert_eq!(alike(&texts), (1, 0));
 }
 
-/// A whole number of up to eighteen digits is passed over, a longer one is for the general path; and two faults are no
-/// fault less.
+/// A number of any length is passed over; and two faults are no fault less.
 #[test]
 fn totals_of_any_length() {
     let book = |total: &str, key: &str| {
@@ -496,9 +495,8 @@ fn totals_of_any_length() {
     };
     for digits in 1..32 {
         let total = "1".repeat(digits);
-        let fits = usize::from(digits <= 18);
         let texts = [book("1", "total"), book(&total, "total")];
-        assert_eq!(alike(&texts), (0, fits), "{digits}");
+        assert_eq!(alike(&texts), (0, 1), "{digits}");
         let texts = [book("1", "total"), book(&format!("0{total}"), "total")];
         assert_eq!(alike(&texts), (0, 0), "{digits}");
     }
@@ -579,7 +577,7 @@ fn decimals_that_are_taken() {
         ("123456789012345", "1", "1", true),
         ("0.50000000000000", "1", "1", true),
         ("1", "1", "123456789012345678901234567890.5", true),
-        ("1", "1", "1234567890123456789012345678901.5", false),
+        ("1", "1", "1234567890123456789012345678901.5", true),
         ("00.5", "1", "1", false),
         (".5", "1", "1", false),
         ("5.", "1", "1", false),
@@ -591,7 +589,9 @@ fn decimals_that_are_taken() {
         ("1", "1", "1.1.1", false),
         ("-1", "1", "1", false),
         ("1", "1e2", "1", false),
-        ("1", "1", "1e2", false),
+        ("1", "1", "1e2", true),
+        ("1", "1", "-1", true),
+        ("1", "1", "-01", false),
         ("1", "1", "", false),
         ("", "1", "1", false),
         ("1", "", "1", false),
@@ -665,7 +665,9 @@ fn other_texts_are_left_alone() {
                 (start..=start + 1).contains(&at)
             });
             let text = format!("{before}{foreign}{after}");
-            let taken = is_name && foreign != "\\";
+            // So may the total, if it is a number.
+            let is_total = text.contains("\"total\":-5");
+            let taken = is_total || is_name && foreign != "\\";
             assert_eq!(is_taken(bayse(), &good, &text), taken, "{text}");
         }
     }
@@ -681,7 +683,7 @@ fn levels_of_any_length() {
         let order = |text: String| if price_first { text } else { reversed(&text) };
         pair.check(order(bare(&format!("{one},{one}"), &one, "")));
         let mut books = 0;
-        for most in (1..=16).cycle().take(1_600) {
+        for most in (1..=15).cycle().take(1_600) {
             let mut number = |most: usize| {
                 let digits = random.usize(1..=most);
                 random.u64(..10_u64.pow(digits.try_into().unwrap()))

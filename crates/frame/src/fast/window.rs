@@ -9,13 +9,35 @@ pub(super) const WINDOW: usize = 144;
 /// The largest offset in a window that [`word`] and [`sixteen`] read at.
 pub(super) const LAST: usize = 127;
 
+/// Bytes that have a window at each offset before `end`.
+#[derive(Clone, Copy)]
+pub(super) struct Windows<'t> {
+    bytes: &'t [u8],
+    end: usize,
+}
+
+impl<'t> Windows<'t> {
+    fn new(bytes: &'t [u8]) -> Self {
+        let end = (bytes.len() + 1).saturating_sub(WINDOW);
+        Self { bytes, end }
+    }
+
+    #[inline(always)]
+    pub(super) fn at(self, at: usize) -> Option<&'t Window> {
+        if at >= self.end {
+            return None;
+        }
+        // SAFETY: `at + WINDOW < end + WINDOW`, which is the number of bytes and one.
+        #[allow(unsafe_code)]
+        Some(unsafe { &*self.bytes.as_ptr().add(at).cast() })
+    }
+}
+
 /// A text, and its last bytes with zeros behind them.
 pub(super) struct Text<'t> {
-    bytes: &'t [u8],
+    windows: Windows<'t>,
     /// The last `WINDOW` bytes, or all of a shorter text, then zeros.
     tail: [u8; 2 * WINDOW],
-    /// The end of the places that a whole window of the text itself begins at.
-    whole: usize,
 }
 
 impl<'t> Text<'t> {
@@ -23,9 +45,8 @@ impl<'t> Text<'t> {
     #[inline(always)]
     pub(super) fn new(bytes: &'t [u8]) -> Self {
         let mut text = Self {
-            bytes,
+            windows: Windows::new(bytes),
             tail: [0; 2 * WINDOW],
-            whole: (bytes.len() + 1).saturating_sub(WINDOW),
         };
         let last = &bytes[text.tail_at()..];
         text.tail[..last.len()].copy_from_slice(last);
@@ -34,23 +55,28 @@ impl<'t> Text<'t> {
 
     /// Where the tail begins: with the last whole window, or with the text.
     fn tail_at(&self) -> usize {
-        self.whole.saturating_sub(1)
+        self.windows.end.saturating_sub(1)
     }
 
     pub(super) fn bytes(&self) -> &'t [u8] {
-        self.bytes
+        self.windows.bytes
+    }
+
+    /// Windows from `at` on, and where they begin: of the text, or of its tail.
+    pub(super) fn part(&self, at: usize) -> (Windows<'_>, usize) {
+        if at < self.windows.end {
+            (self.windows, 0)
+        } else {
+            (Windows::new(&self.tail), self.tail_at())
+        }
     }
 
     /// The bytes from `at` on; zeros behind the end of the text.
     #[inline(always)]
     pub(super) fn window(&self, at: usize) -> &Window {
-        if at >= self.whole {
-            return self.last_window(at);
-        }
-        // SAFETY: `at + WINDOW < whole + WINDOW`, which is the text's length and one.
-        #[allow(unsafe_code)]
-        unsafe {
-            &*self.bytes.as_ptr().add(at).cast()
+        match self.windows.at(at) {
+            Some(window) => window,
+            None => self.last_window(at),
         }
     }
 
@@ -58,8 +84,8 @@ impl<'t> Text<'t> {
     #[inline(never)]
     fn last_window(&self, at: usize) -> &Window {
         const ZEROS: &Window = &[0; WINDOW];
-        let tail = self.tail.get(at.wrapping_sub(self.tail_at())..);
-        tail.and_then(<[u8]>::first_chunk).unwrap_or(ZEROS)
+        let (windows, from) = self.part(at);
+        windows.at(at - from).unwrap_or(ZEROS)
     }
 }
 
@@ -77,4 +103,12 @@ pub(super) fn word(window: &Window, at: usize) -> u64 {
 pub(super) fn sixteen(window: &Window, at: usize) -> &[u8; 16] {
     let at = at & LAST;
     window[at..at + 16].first_chunk().unwrap_or(&[0; 16])
+}
+
+/// The first and the second 32 bytes at an offset below 32.
+#[inline(always)]
+pub(super) fn halves(window: &Window, at: usize) -> (&[u8; 32], &[u8; 32]) {
+    let at = at & 31;
+    let half = |at: usize| window[at..at + 32].first_chunk().unwrap_or(&[0; 32]);
+    (half(at), half(at + 32))
 }
