@@ -21,29 +21,39 @@
 //!
 //! The reader stands at the first number of a level: `6751207, "lots": 2993562, "count": 1}, {"ticks": ...`.
 //!
-//! 1. *The price* is expected to look like the one before: seven digits. So the text behind it, `, "lots": `, must be at
-//!    byte 7, and the next number begins at byte 17.
-//! 2. *The marks*: 32 bytes from there on are loaded, `2993562, "count": 1}, {"ticks": `. Four masks with a bit for each byte
-//!    tell which bytes are digits, zeros, points and closing braces. The brace is the twentieth byte, so the next level
-//!    begins thirteen bytes from it, whatever the numbers are. (If there is no brace, the next 32 bytes are marked, too.)
-//! 3. *The lengths*: the first byte of the quantity that is no digit is its eighth. The count begins eleven bytes behind
-//!    the quantity, at bit 18 of the masks, and has one digit.
-//! 4. *The texts* between the numbers, and from the last number to the first one of the next level, are compared with
-//!    sixteen bytes each, under a mask for their length. The differences are joined.
+//! 1. *The price* is expected to have as many digits as the one before, seven. So the place of the next text, byte 7, is
+//!    known before anything is loaded.
+//! 2. *The texts* between the numbers, and from the last number to the first one of the next level, are compared with
+//!    sixteen bytes each, under a mask for their length: `, "lots": ` at byte 7. The differences are joined, and not
+//!    looked at yet.
+//! 3. *The quantity*, at byte 17, may have any length: eight bytes are loaded, `2993562,`. `'0'` is taken from each, and an
+//!    addition carries into the top bit of every byte that is no digit; the lowest such bit says that it has seven digits.
+//! 4. *The count*, at byte 35, is expected to be as long as the last one: one digit. So the next level begins at byte 49:
+//!    only the length of the quantity had to be waited for.
 //! 5. *The values*: the eight bytes from the start of each number are moved, so that its last digit is the last of eight
 //!    bytes and zeros stand before it; a table says from where each byte comes. Pairs, fours and eights of digits are then
 //!    joined for all numbers at once: 6751207, 2993562 and 1.
-//! 6. *The checks*: the differences must be zero. What is no digit in the price counts as a difference, too. The masks tell
-//!    whether a number begins with a superfluous zero: a zero bit, a digit behind it and none before it.
+//! 6. *The checks*: the differences must be zero. What is no digit where a digit is expected is a difference, too, and
+//!    behind a number with more digits than expected the text differs. A superfluous zero shows in the value: a number of
+//!    seven digits is not below a million.
 //!
-//! Where a check fails, the price may look different: its shape is taken from the text, and the level is read again. Or a
-//! number is longer than eight bytes: that level is read number by number. Behind the last level, other text follows its
-//! brace: the list is over.
+//! Where a check fails, the list may be over: then `}` stands there. Or a price or count has another length: the lengths are
+//! measured, and the level is read again. Or a number is longer than eight bytes: that level is read number by number.
 //!
-//! A level of decimals, such as `{"price":0.499,"quantity":4306.29,"total":2148.83871}`, is read in the same way. A number
-//! ends where there is neither a digit nor a point. A table says for each length and place of the point from where each digit
-//! comes. The digits, 430629, become steps by a power of ten. The total is not read, but it must be a number: the masks tell
-//! whether a point stands without digits on both sides, and a sum of the digits' mask and the points' finds a second point.
+//! # How a level of decimals is read
+//! The reader stands at `0.499,"quantity":4306.29,"total":2148.83871},{"price":...`.
+//!
+//! 1. *The price* is expected to look like the one before, its point included: `0.499`. So the quantity begins at byte 17.
+//! 2. *The marks*: 32 bytes from there on are loaded, `4306.29,"total":2148.83871},{"pr`. Four masks with a bit for each byte
+//!    tell which bytes are digits, zeros, points and closing braces. The brace is at bit 26, so the next level begins
+//!    eleven bytes from it, whatever the numbers are. (Without a brace, the next 32 bytes are marked, too.)
+//! 3. *The lengths*: the quantity ends where there is neither a digit nor a point, at bit 7, and its point is at bit 4. The
+//!    total begins at bit 16, behind `,"total":`.
+//! 4. *The texts and values*, as above; the table says for each length and place of the point from where each digit comes.
+//!    The digits of the quantity, 430629, become steps by a power of ten.
+//! 5. *The checks* of all numbers are made with the masks. A zero must not begin a number that goes on with a digit; a point
+//!    must have digits on both sides; and the sum of the digits' mask and the points', moved by one, has a bit behind
+//!    each fraction, where no second point may be. The total is not read, but it is checked with the others.
 //!
 //! # Instructions
 //! With AVX2, 32 bytes are marked at once, and the digits of all numbers of a level are moved by one shuffle. Without, they
@@ -82,10 +92,10 @@ use std::thread::LocalKey;
 use ticklot_book::{Level, Scale, Side};
 
 pub(crate) use self::cursor::Cursor;
-use self::number::{Shape, number_len};
+use self::number::{LONGEST, number_len};
 pub(crate) use self::repeats::Repeats;
 pub(crate) use self::rows::Way;
-use self::rows::{Decimals, Kind, Row, TradeRow, Whole, read_levels, read_trades};
+use self::rows::{Decimals, Expected, Kind, Row, TradeRow, Whole, read_levels, read_trades};
 use self::window::Text;
 use crate::json::{Parser, Value};
 use crate::levels::{LevelSpace, ListPlaces, SideSpace};
@@ -179,8 +189,8 @@ pub(crate) struct Templates {
     pause: u32,
     /// The last such number.
     last_pause: u32,
-    /// What the price of the next level is expected to look like.
-    price: Shape,
+    /// What the next level is expected to look like.
+    expected: Expected,
     /// The scale of the last message: a guess for one that names its market behind its levels.
     scale: Scale,
 }
@@ -247,7 +257,7 @@ impl Default for Templates {
             next: Template::default(),
             pause: 0,
             last_pause: 0,
-            price: Shape::NONE,
+            expected: Expected::NOTHING,
             scale: Scale::UNIT,
         }
     }
@@ -266,8 +276,8 @@ impl Templates {
             return None;
         }
         let text = Text::new(text);
-        self.try_each(|template, price, _| {
-            template.read(way, price, &text, |_| Whole, space, trades)
+        self.try_each(|template, expected, _| {
+            template.read(way, expected, &text, |_| Whole, space, trades)
         })
     }
 
@@ -285,7 +295,7 @@ impl Templates {
             return None;
         }
         let text = Text::new(text);
-        self.try_each(|template, price, guess| {
+        self.try_each(|template, expected, guess| {
             let is_guess = Cell::new(false);
             let levels = |members: &Members<'_>| {
                 let known = scale(members);
@@ -294,12 +304,12 @@ impl Templates {
                 Decimals(known.unwrap_or(*guess))
             };
             let none = &mut Repeats::default();
-            let mut found = template.read(way, price, &text, levels, space, none)?;
+            let mut found = template.read(way, expected, &text, levels, space, none)?;
             if is_guess.get() {
                 let own = scale(&found.members)?;
                 if own != *guess {
                     *guess = own;
-                    found = template.read(way, price, &text, |_| Decimals(own), space, none)?;
+                    found = template.read(way, expected, &text, |_| Decimals(own), space, none)?;
                 }
             }
             message(&found)
@@ -318,7 +328,7 @@ impl Templates {
     #[inline(always)]
     fn try_each<R>(
         &mut self,
-        mut read: impl FnMut(&Template, &mut Shape, &mut Scale) -> Option<R>,
+        mut read: impl FnMut(&Template, &mut Expected, &mut Scale) -> Option<R>,
     ) -> Option<R> {
         for more in 0..SHAPES {
             let at = (self.last + more) % SHAPES;
@@ -326,7 +336,7 @@ impl Templates {
             if template.steps.is_empty() {
                 continue;
             }
-            if let Some(found) = read(template, &mut self.price, &mut self.scale) {
+            if let Some(found) = read(template, &mut self.expected, &mut self.scale) {
                 self.last = at;
                 (self.pause, self.last_pause) = (0, 0);
                 return Some(found);
@@ -395,7 +405,7 @@ impl Template {
     fn read<'t, K: Kind>(
         &self,
         way: Way,
-        price: &mut Shape,
+        expected: &mut Expected,
         text: &Text<'t>,
         levels: impl Fn(&Members<'t>) -> K,
         space: &mut LevelSpace,
@@ -407,8 +417,8 @@ impl Template {
         let mut members = [None; MEMBERS];
         let (mut at, mut literals) = (0, &*self.text);
         for step in &self.steps {
-            let expected = literals.split_off(..step.text)?;
-            let is_there = text.bytes().get(at..)?.starts_with(expected);
+            let literal = literals.split_off(..step.text)?;
+            let is_there = text.bytes().get(at..)?.starts_with(literal);
             at += is_there.then_some(step.text)?;
             match step.part {
                 Part::Value(member) => {
@@ -421,7 +431,7 @@ impl Template {
                 Part::Levels(side) => {
                     starts[side as usize] = at;
                     let (row, side) = (self.levels.as_ref()?, &mut *sides[side as usize]);
-                    at = read_levels(way, levels(&members), text, at, row, price, side)?;
+                    at = read_levels(way, levels(&members), text, at, row, expected, side)?;
                 }
                 Part::Trades => {
                     if let Some(row) = &self.trades {
@@ -451,7 +461,10 @@ fn scalar<'t>(text: &Text<'t>, at: usize) -> Option<(Option<Scalar<'t>>, usize)>
         }
         b'n' => rest.starts_with(b"null").then_some((None, at + 4)),
         _ => {
-            let len = number_len(text.window(at))?;
+            let (len @ 1..=LONGEST, _) = number_len(text.window(at)) else {
+                return None;
+            };
+            let len = len as usize;
             Some((Some(Scalar::Number(rest.get(..len)?)), at + len))
         }
     }

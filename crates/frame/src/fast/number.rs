@@ -13,7 +13,7 @@ pub(super) struct Shape {
     /// What the value of the digits must not be below, so that the first of them is no superfluous zero.
     pub(super) least: u32,
     /// Its length in bytes.
-    pub(super) len: u8,
+    pub(super) len: u32,
     /// How many bytes stand before its point; its length if it has none.
     whole: u8,
     /// How many digits stand behind the point.
@@ -39,10 +39,10 @@ static SHAPES: [Shape; 64] = {
 };
 
 impl Shape {
-    /// Of no digits.
+    /// Of no number.
     pub(super) const NONE: Self = Self {
         sources: u64::MAX,
-        least: 0,
+        least: u32::MAX,
         len: 0,
         whole: 0,
         fraction: u8::MAX,
@@ -63,7 +63,7 @@ impl Shape {
         Self {
             sources: u64::from_le_bytes(from),
             least: if whole > 1 { least } else { 0 },
-            len: len as u8,
+            len: len as u32,
             whole: whole as u8,
             fraction: (count - whole) as u8,
         }
@@ -81,7 +81,7 @@ impl Shape {
     #[inline(always)]
     pub(super) fn point(self) -> [u64; 2] {
         let at = |byte: u8| u64::from(byte).wrapping_shl(8 * u32::from(self.whole));
-        let has_point = self.whole < self.len;
+        let has_point = u32::from(self.whole) < self.len;
         if has_point {
             [at(b'.'), at(0xff)]
         } else {
@@ -91,17 +91,10 @@ impl Shape {
 }
 
 impl Marks {
-    /// The shape of the number that the marked bytes begin with.
-    pub(super) fn shape(self, has_points: bool) -> Option<Shape> {
-        let points = if has_points { self.points } else { 0 };
-        let len = (!(self.digits | points)).trailing_zeros();
-        Shape::of(len, (!self.digits).trailing_zeros())
-    }
-
     /// Marks of what is wrong with a number: a zero before other digits, a point without digits on both sides, or a second
     /// point. Before the first byte is none of a number.
     #[inline(always)]
-    pub(super) fn faults(self, has_points: bool) -> u64 {
+    pub(super) fn faults(self) -> u64 {
         let Self {
             digits,
             zeros,
@@ -109,9 +102,6 @@ impl Marks {
             ..
         } = self;
         let before_digit = digits >> 1;
-        if !has_points {
-            return zeros & before_digit & !(digits << 1);
-        }
         let leading_zeros = zeros & before_digit & !((digits | points) << 1);
         let bare_points = points & !(digits << 1 & before_digit);
         // The sum carries each digit behind a point to behind the last one.
@@ -120,22 +110,30 @@ impl Marks {
     }
 }
 
-/// The length of the number that a window begins with. None if it is no number, or longer than [`MAX_PASSED`].
-pub(super) fn number_len(window: &Window) -> Option<usize> {
-    let (bytes, _) = halves(window, 0);
-    let marks = Portable.marks_of_half(bytes);
+/// How many digits a word begins with.
+#[inline(always)]
+pub(super) fn digits_len(word: u64) -> u32 {
+    not_digits(word ^ each(b'0')).trailing_zeros() / 8
+}
+
+/// How many bytes the number has that a window begins with, and how many of them stand before its point. Both are zero
+/// where no number is.
+pub(super) fn number_len(window: &Window) -> (u32, u32) {
+    let marks = Portable.marks_of_half(halves(window, 0).0);
     let len = (!(marks.digits | marks.points)).trailing_zeros();
-    let is_number = marks.faults(true) & !(u64::MAX << (len & 63)) == 0;
-    (is_number && matches!(len, 1..=MAX_PASSED)).then_some(len as usize)
+    if marks.faults() & !(u64::MAX << len) != 0 {
+        return (0, 0);
+    }
+    (len, (!marks.digits).trailing_zeros())
 }
 
 /// The longest number that is passed over, in bytes.
-pub(super) const MAX_PASSED: u32 = 18;
+pub(super) const LONGEST: u32 = 18;
 
 /// The digits of the number that a word begins with, without the point.
 #[inline(always)]
 pub(super) fn decimal(word: u64, shape: Shape) -> (u64, u64) {
-    let (len, whole) = (u32::from(shape.len), u32::from(shape.whole));
+    let (len, whole) = (shape.len, u32::from(shape.whole));
     if len == 0 {
         return (0, 0);
     }

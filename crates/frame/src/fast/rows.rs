@@ -8,9 +8,9 @@ use super::Scan;
 use super::lanes::Avx2;
 use super::lanes::{Lanes, Portable, or_word};
 use super::literal::Literal;
-use super::number::{MAX_PASSED, Shape};
+use super::number::{LONGEST, Shape, digits_len, number_len};
 use super::repeats::Repeats;
-use super::window::{LAST, Text, Window, Windows, sixteen, word};
+use super::window::{LAST, Text, Window, sixteen, word};
 use crate::digits::{POWERS, sixteen_digits};
 use crate::pull::PullParser;
 use crate::units::{Trade, TradeSide, UnixMillis};
@@ -114,10 +114,51 @@ impl Way {
 #[derive(Clone, Copy)]
 struct Run<'a, K> {
     kind: K,
-    windows: Windows<'a>,
+    text: &'a Text<'a>,
     row: &'a Row,
-    /// The shape that a price is expected to have, if it is the first number of a level.
+    expected: Expected,
+}
+
+/// What the numbers of the next level are expected to look like: as those of the one before. So the place of the next level
+/// is known early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Expected {
     price: Shape,
+    /// Of the member that is neither price nor quantity.
+    other: Shape,
+}
+
+impl Expected {
+    pub(super) const NOTHING: Self = Self {
+        price: Shape::NONE,
+        other: Shape::NONE,
+    };
+
+    /// As in the level whose first value a window begins with.
+    fn new<K: Kind>(window: &Window, row: &Row, _: K) -> Self {
+        let shape = |len, whole| Shape::of(len, whole).unwrap_or(Shape::NONE);
+        let mut expected = Self::NOTHING;
+        if K::DECIMAL {
+            let (len, whole) = number_len(window);
+            expected.price = shape(len, whole);
+            return expected;
+        }
+        let [price, _, other] = row.slots;
+        let mut at = 0;
+        for member in 0..row.members {
+            if member > 0 {
+                at += row.before[member].len();
+            }
+            let len = digits_len(word(window, at));
+            if member == price {
+                expected.price = shape(len, len);
+            } else if member == other {
+                expected.other = shape(len, len);
+            }
+            at += len as usize;
+        }
+        expected
+    }
 }
 
 /// Where a run ends.
@@ -166,90 +207,116 @@ impl<K: Kind> Run<'_, K> {
         // Copies, which stay in registers.
         let Self {
             kind,
-            windows,
+            text,
             row,
-            price,
+            expected: Expected { price, other },
         } = *self;
         let all = levels.len();
         let mut levels = levels.iter_mut();
-        // The number of the first member that is measured, and where it begins.
+        // The number of the first member of decimals that is measured, and where it begins.
         let first = usize::from(PRICE == 0);
-        let start = first * (usize::from(price.len) + row.before[1].len());
+        let start = first * (price.len as usize + row.before[1].len());
         let (Some(price_power), 1..) = (kind.power(0, price.fraction), price.len) else {
             return (0, Stop::At(at));
         };
         let [point, point_mask] = price.point();
-        while let Some(window) = windows.at(at) {
-            let Some(marks) = lanes.marks(window, start) else {
-                break;
-            };
-            // Known without waiting for the lengths of the numbers.
-            let brace = marks.braces.trailing_zeros();
-            let next = at + (start + row.from_brace) + brace as usize;
-            let mut is_good = marks.faults(K::DECIMAL) & !(u64::MAX << (brace & 63)) == 0;
-            let not_digits = !marks.digits;
-            let not_numbers = if K::DECIMAL {
-                not_digits & !marks.points
-            } else {
-                not_digits
-            };
-            // How many bits from a byte on are not set.
-            let length = |of: u64, at: usize| {
-                let offset = u32::try_from(at - start).unwrap_or(0);
-                of.wrapping_shr(offset).trailing_zeros()
+        let (mut windows, mut from) = text.part(at);
+        at -= from;
+        loop {
+            let Some(window) = windows.at(at) else {
+                let (tail, tail_from) = text.tail();
+                if from == tail_from {
+                    break;
+                }
+                at = at + from - tail_from;
+                (windows, from) = (tail, tail_from);
+                continue;
             };
             let (mut words, mut shapes) = ([0; 3], [Shape::NONE; 3]);
             let mut difference = u8x16::ZERO;
-            if PRICE == 0 {
-                (words[0], shapes[0]) = (word(window, 0), price);
-                is_good &= !K::DECIMAL || (words[0] ^ point) & point_mask == 0;
-                difference = row.before[1].differs(difference, window, price.len.into());
-            }
-            let mut end = start;
-            for member in first..MEMBERS {
-                if member > first {
-                    difference = row.before[member].differs(difference, window, end);
-                    end += row.before[member].len();
+            let (mut end, next);
+            let mut is_good = true;
+            if K::DECIMAL {
+                let Some(marks) = lanes.marks(window, start) else {
+                    break;
+                };
+                // Known without waiting for the lengths of the numbers.
+                let brace = marks.braces.trailing_zeros();
+                next = start + row.from_brace + brace as usize;
+                is_good &= marks.faults() & !(u64::MAX << (brace & 63)) == 0;
+                let not_digits = !marks.digits;
+                let not_numbers = not_digits & !marks.points;
+                // How many bits from a byte on are not set.
+                let length = |of: u64, at: usize| {
+                    let offset = u32::try_from(at - start).unwrap_or(0);
+                    of.wrapping_shr(offset).trailing_zeros()
+                };
+                if PRICE == 0 {
+                    (words[0], shapes[0]) = (word(window, 0), price);
+                    is_good &= (words[0] ^ point) & point_mask == 0;
+                    difference = row.before[1].differs(difference, window, price.len as usize);
                 }
-                let len = length(not_numbers, end);
-                let is_other = member != PRICE && member != QUANTITY;
-                if is_other && K::DECIMAL {
-                    // Of a total, only that it is a number counts.
-                    is_good &= matches!(len, 1..=MAX_PASSED);
-                } else {
-                    let whole = if K::DECIMAL {
-                        length(not_digits, end)
+                end = start;
+                for member in first..MEMBERS {
+                    if member > first {
+                        difference = row.before[member].differs(difference, window, end);
+                        end += row.before[member].len();
+                    }
+                    let len = length(not_numbers, end);
+                    if member != PRICE && member != QUANTITY {
+                        // Of a total, only that it is a number counts.
+                        is_good &= matches!(len, 1..=LONGEST);
                     } else {
-                        len
-                    };
-                    let Some(shape) = Shape::of(len, whole) else {
-                        return (all - levels.len(), Stop::At(at));
-                    };
-                    let slot = if is_other {
-                        2
-                    } else {
-                        usize::from(member == QUANTITY)
-                    };
-                    (words[slot], shapes[slot]) = (word(window, end), shape);
+                        let Some(shape) = Shape::of(len, length(not_digits, end)) else {
+                            return (all - levels.len(), Stop::At(from + at));
+                        };
+                        let slot = usize::from(member == QUANTITY);
+                        (words[slot], shapes[slot]) = (word(window, end), shape);
+                    }
+                    end += len as usize;
                 }
-                end += len as usize;
+            } else {
+                end = 0;
+                for member in 0..MEMBERS {
+                    if member > 0 {
+                        difference = row.before[member].differs(difference, window, end);
+                        end += row.before[member].len();
+                    }
+                    let word = word(window, end);
+                    let (slot, shape, len) = match member {
+                        _ if member == PRICE => (0, Some(price), price.len),
+                        _ if member == QUANTITY => {
+                            // Not from the table: the next level waits for it.
+                            let len = digits_len(word);
+                            (1, Shape::of(len, len), len)
+                        }
+                        _ => (2, Some(other), other.len),
+                    };
+                    let Some(shape) = shape else {
+                        return (all - levels.len(), Stop::At(from + at));
+                    };
+                    (words[slot], shapes[slot]) = (word, shape);
+                    end += len as usize;
+                }
+                next = end + row.next.len();
             }
-            let (values, mut count);
+            let (values, third);
             if MEMBERS == 3 && !K::DECIMAL {
                 let all;
                 (all, difference) = lanes.values(words, shapes, difference);
-                (values, count) = ([all[0], all[1]], all[2]);
-                if !row.has_count {
-                    count = 0;
-                }
+                (values, third) = ([all[0], all[1]], all[2]);
             } else {
                 let [price, quantity, _] = words;
                 let shapes = [shapes[0], shapes[1]];
                 (values, difference) = lanes.values([price, quantity], shapes, difference);
-                count = 0;
+                third = 0;
             }
-            let price_power = if PRICE == 0 {
-                is_good &= values[0] >= u64::from(price.least);
+            is_good &= values[0] >= u64::from(shapes[0].least);
+            if !K::DECIMAL {
+                is_good &= values[1] >= u64::from(shapes[1].least);
+                is_good &= MEMBERS < 3 || third >= u64::from(shapes[2].least);
+            }
+            let price_power = if PRICE == 0 || !K::DECIMAL {
                 Some(price_power)
             } else {
                 kind.power(0, shapes[0].fraction)
@@ -268,15 +335,19 @@ impl<K: Kind> Run<'_, K> {
                 ticks: Ticks((values[0] * price_power).cast_signed()),
                 lots: Lots((values[1] * power).cast_signed()),
                 // Of eight digits at most.
-                count: u32::try_from(count).unwrap_or(0),
+                count: if row.has_count {
+                    u32::try_from(third).unwrap_or(0)
+                } else {
+                    0
+                },
             };
             if is_last {
-                let end = at + end + row.end.len();
+                let end = from + at + end + row.end.len();
                 return (all - levels.len(), Stop::Behind(end));
             }
-            at = next;
+            at += next;
         }
-        (all - levels.len(), Stop::At(at))
+        (all - levels.len(), Stop::At(from + at))
     }
 }
 
@@ -291,8 +362,8 @@ fn with_avx2<K: Kind>(
     run.read_with(avx2, at, levels)
 }
 
-/// Reads the levels of a list whose bracket ends before `at`. Returns where its closing bracket must be. `price` is the
-/// shape of the last price that was first in its level.
+/// Reads the levels of a list whose bracket ends before `at`. Returns where its closing bracket must be. `expected` is
+/// what the last level looked like.
 #[inline(never)]
 pub(super) fn read_levels(
     way: Way,
@@ -300,7 +371,7 @@ pub(super) fn read_levels(
     text: &Text<'_>,
     mut at: usize,
     row: &Row,
-    price: &mut Shape,
+    expected: &mut Expected,
     levels: &mut Vec<Level>,
 ) -> Option<usize> {
     if !row.before[0].is_at(text.window(at), 0) {
@@ -316,25 +387,24 @@ pub(super) fn read_levels(
             }
             levels.resize(2 * count + 16, Level::new(Ticks(0), Lots(0)));
         }
-        let (windows, from) = text.part(at);
         let run = Run {
             kind,
-            windows,
+            text,
             row,
-            price: *price,
+            expected: *expected,
         };
-        let (more, stop) = run.read(way, at - from, &mut levels[count..]);
+        let (more, stop) = run.read(way, at, &mut levels[count..]);
         count += more;
         match stop {
-            Stop::Behind(end) => break from + end,
-            Stop::At(stop) => at = from + stop,
+            Stop::Behind(end) => break end,
+            Stop::At(stop) => at = stop,
         }
-        if more > 0 {
+        if count == levels.len() {
             continue;
         }
-        let shape = first_number(windows.at(at - from)?, kind);
-        if shape != *price {
-            *price = shape;
+        let found = Expected::new(text.window(at), row, kind);
+        if found != *expected {
+            *expected = found;
             continue;
         }
         // Numbers that are long, or something that does not fit.
@@ -350,12 +420,6 @@ pub(super) fn read_levels(
     };
     levels.truncate(count);
     (count <= MAX_LEVELS).then_some(end)
-}
-
-/// The shape of the number that a window begins with.
-fn first_number<K: Kind>(window: &Window, _: K) -> Shape {
-    let marks = Portable.marks(window, 0).unwrap_or_default();
-    marks.shape(K::DECIMAL).unwrap_or(Shape::NONE)
 }
 
 /// A level whose numbers have any length.

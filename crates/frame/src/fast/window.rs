@@ -67,8 +67,13 @@ impl<'t> Text<'t> {
         if at < self.windows.end {
             (self.windows, 0)
         } else {
-            (Windows::new(&self.tail), self.tail_at())
+            self.tail()
         }
+    }
+
+    /// The windows of the tail, and where they begin.
+    pub(super) fn tail(&self) -> (Windows<'_>, usize) {
+        (Windows::new(&self.tail), self.tail_at())
     }
 
     /// The bytes from `at` on; zeros behind the end of the text.
