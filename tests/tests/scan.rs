@@ -483,12 +483,12 @@ fn mutations_of_the_simulators_bayse() {
     check_mutations(&mut ways, &books::bayse(20, 1, 400), 3);
 }
 
-/// Books in another order of fields each, every other one indented.
-fn reordered(books: &[Vec<u8>]) -> Vec<Vec<u8>> {
+/// Lines in another order of fields each, every other one indented.
+fn reordered(lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let orders = (0..).zip([0, 3].into_iter().cycle());
-    let books = books.iter().zip(orders);
-    books
-        .map(|(book, (seed, indent))| pool::reordered(book, seed, indent))
+    let lines = lines.iter().zip(orders);
+    lines
+        .map(|(line, (seed, indent))| pool::reordered(line, seed, indent))
         .collect()
 }
 
@@ -507,7 +507,9 @@ fn mutations_of_bayse_in_any_order() {
 #[test]
 fn mutations_of_jayxs_other_messages() {
     let mut ways = Jayx::new(Envelope::Auto);
-    check_mutations_of_others(&mut ways, &messages::jayx(100), 4);
+    let mut lines = messages::jayx(100);
+    lines.extend(reordered(&lines));
+    check_mutations_of_others(&mut ways, &lines, 4);
 }
 
 /// What the simulator sends, and the contract's examples.
@@ -516,6 +518,7 @@ fn mutations_of_bayses_other_messages() {
     let mut lines = messages::bayse(60);
     let examples = include_str!("../../fuzz/seeds/bayse/scan-messages");
     lines.extend(examples.lines().map(|line| line.as_bytes().to_vec()));
+    lines.extend(reordered(&lines));
     let mut ways = Bayse::new(books::bayse_scale());
     check_mutations_of_others(&mut ways, &lines, 5);
 }

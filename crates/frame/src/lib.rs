@@ -48,6 +48,7 @@ mod lines;
 mod local;
 mod plain;
 mod pull;
+mod record;
 mod units;
 mod words;
 

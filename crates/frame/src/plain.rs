@@ -1,4 +1,4 @@
-//! Strings without escapes.
+//! Strings without escapes, and other texts, most of which are ASCII and need no check for UTF-8.
 
 use wide::u8x16;
 
@@ -14,6 +14,15 @@ pub(crate) fn string(text: &[u8]) -> Option<&str> {
         return Some(unsafe { str::from_utf8_unchecked(string) });
     }
     unicode_string(text)
+}
+
+/// A text, if it is ASCII.
+#[inline]
+pub(crate) fn ascii(text: &[u8]) -> Option<&str> {
+    // SAFETY: ASCII is UTF-8.
+    #[allow(unsafe_code)]
+    text.is_ascii()
+        .then(|| unsafe { str::from_utf8_unchecked(text) })
 }
 
 #[cold]

@@ -1,8 +1,7 @@
 //! Fills: `buy_order` and `sell_order`.
 
-use crate::error::Fault;
 use crate::iso_time::IsoTime;
-use crate::json::{Value, read_fields};
+use crate::record::record;
 use crate::units::{Decimal, TradeSide, UnixMillis};
 
 /// A fill (`buy_order`, `sell_order`): somebody's order was matched.
@@ -92,93 +91,41 @@ pub struct Market<'a> {
     pub image_url: Option<&'a str>,
 }
 
-pub(super) fn fill<'a>(
-    data: Value<'_, 'a>,
-    side: TradeSide,
-    sent: Option<UnixMillis>,
-) -> Result<Activity<'a>, Fault> {
-    read_fields!(data, "data", {
-        "user" => user,
-        "order" => order,
-        "event" => event,
-        "market" => market,
-    });
-    Ok(Activity {
-        side,
-        user: read_user(user.require(&data)?)?,
-        order: read_order(order.require(&data)?)?,
-        event: read_event(event.require(&data)?)?,
-        market: read_market(market.require(&data)?)?,
-        sent,
-    })
-}
+record! { Activity<'a> as "data" {
+    "user" => user,
+    "order" => order,
+    "event" => event,
+    "market" => market,
+} given {
+    side: TradeSide::Buy,
+    sent: None,
+} }
 
-fn read_user<'a>(user: Value<'_, 'a>) -> Result<User<'a>, Fault> {
-    read_fields!(user, "user", { "id" => id }, extra { "tag" => tag, "imageUrl" => image_url });
-    Ok(User {
-        id: id.str(&user)?,
-        tag: tag.read(Value::str),
-        image_url: image_url.read(Value::str),
-    })
-}
+record! { User<'a> as "user" { "id" => id, extra "tag" => tag, extra "imageUrl" => image_url } }
 
-fn read_order<'a>(order: Value<'_, 'a>) -> Result<FilledOrder<'a>, Fault> {
-    read_fields!(order, "order", {
-        "id" => id,
-        "amount" => amount,
-        "quantity" => quantity,
-        "price" => price,
-        "status" => status,
-        "type" => kind,
-        "outcome" => outcome,
-        "outcomeLabel" => outcome_label,
-        "currency" => currency,
-        "createdAt" => created_at,
-        "updatedAt" => updated_at,
-    }, extra {
-        "engine" => engine,
-        "orderType" => order_type,
-    });
-    Ok(FilledOrder {
-        id: id.str(&order)?,
-        amount: amount.decimal(&order)?,
-        quantity: quantity.decimal(&order)?,
-        price: price.decimal(&order)?,
-        status: status.str(&order)?,
-        kind: kind.str(&order)?,
-        outcome: outcome.str(&order)?,
-        outcome_label: outcome_label.str(&order)?,
-        currency: currency.str(&order)?,
-        engine: engine.read(Value::str),
-        order_type: order_type.read(Value::str),
-        created_at: IsoTime(created_at.str(&order)?),
-        updated_at: IsoTime(updated_at.str(&order)?),
-    })
-}
+record! { FilledOrder<'a> as "order" {
+    "id" => id,
+    "amount" => amount,
+    "quantity" => quantity,
+    "price" => price,
+    "status" => status,
+    "type" => kind,
+    "outcome" => outcome,
+    "outcomeLabel" => outcome_label,
+    "currency" => currency,
+    extra "engine" => engine,
+    extra "orderType" => order_type,
+    "createdAt" => created_at,
+    "updatedAt" => updated_at,
+} }
 
-fn read_event<'a>(event: Value<'_, 'a>) -> Result<Event<'a>, Fault> {
-    read_fields!(event, "event", {
-        "id" => id,
-        "slug" => slug,
-        "title" => title,
-        "type" => kind,
-        "createdAt" => created_at,
-    }, extra { "imageUrl" => image_url });
-    Ok(Event {
-        id: id.str(&event)?,
-        slug: slug.str(&event)?,
-        title: title.str(&event)?,
-        kind: kind.str(&event)?,
-        created_at: IsoTime(created_at.str(&event)?),
-        image_url: image_url.read(Value::str),
-    })
-}
+record! { Event<'a> as "event" {
+    "id" => id,
+    "slug" => slug,
+    "title" => title,
+    "type" => kind,
+    "createdAt" => created_at,
+    extra "imageUrl" => image_url,
+} }
 
-fn read_market<'a>(market: Value<'_, 'a>) -> Result<Market<'a>, Fault> {
-    read_fields!(market, "market", { "id" => id, "title" => title }, extra { "imageUrl" => image_url });
-    Ok(Market {
-        id: id.str(&market)?,
-        title: title.str(&market)?,
-        image_url: image_url.read(Value::str),
-    })
-}
+record! { Market<'a> as "market" { "id" => id, "title" => title, extra "imageUrl" => image_url } }

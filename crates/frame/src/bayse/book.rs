@@ -9,6 +9,7 @@ use crate::fast::DecodePath;
 use crate::iso_time::IsoTime;
 use crate::json::{Value, read_fields};
 use crate::levels::{LevelSpace, Levels, ListPlaces};
+use crate::record::{Field, record};
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 
 /// The order book of one outcome (`orderbook_update`, or an element of the REST array): a snapshot,
@@ -50,6 +51,16 @@ pub(super) struct Head<'a> {
     pub(super) last_side: Option<TradeSide>,
     pub(super) sent: Option<UnixMillis>,
 }
+
+record! { Head<'a> as "orderbook" {
+    "marketId" => market_id,
+    "outcomeId" => outcome_id,
+    extra "timestamp" => timestamp,
+    extra "lastTradedPrice" => last_price,
+    extra "lastTradedSide" => last_side,
+} given {
+    sent: None,
+} }
 
 impl<'a> OrderBook<'a> {
     fn new(head: &Head<'a>, levels: Levels<'a>, path: DecodePath) -> Self {
@@ -99,12 +110,11 @@ impl<'a> OrderBook<'a> {
 /// `data` of an `orderbook_update`.
 pub(super) fn update<'a>(
     data: Value<'_, 'a>,
-    sent: Option<UnixMillis>,
     space: &'a mut LevelSpace,
     scales: &(impl Scales + ?Sized),
 ) -> Result<OrderBook<'a>, Fault> {
     read_fields!(data, "data", { "orderbook" => nested });
-    book(nested.get().unwrap_or(data), sent, space, scales)
+    book(nested.get().unwrap_or(data), space, scales)
 }
 
 /// The REST array: gives every element to `each`, read or refused, until it breaks off.
@@ -115,7 +125,7 @@ pub(super) fn array<S: Scales + ?Sized>(
     each: &mut impl FnMut(Result<OrderBook<'_>, DecodeError>) -> ControlFlow<()>,
 ) -> Result<(), Fault> {
     for item in root.items("books")? {
-        let decoded = book(item, None, space, scales);
+        let decoded = book(item, space, scales);
         let flow = each(decoded.map_err(|fault| DecodeError::new(VenueName::BAYSE, fault)));
         if flow.is_break() {
             break;
@@ -126,35 +136,17 @@ pub(super) fn array<S: Scales + ?Sized>(
 
 fn book<'a>(
     book: Value<'_, 'a>,
-    sent: Option<UnixMillis>,
     space: &'a mut LevelSpace,
     scales: &(impl Scales + ?Sized),
 ) -> Result<OrderBook<'a>, Fault> {
-    read_fields!(book, "orderbook", {
-        "marketId" => market_id,
-        "outcomeId" => outcome_id,
-        "bids" => bids,
-        "asks" => asks,
-    }, extra {
-        "timestamp" => timestamp,
-        "lastTradedPrice" => last_price,
-        "lastTradedSide" => last_side,
-    });
-    let market_id = market_id.str(&book)?;
-    let scale = scales.scale(market_id);
+    read_fields!(book, "orderbook", { "bids" => bids, "asks" => asks });
+    let head: Head<'_> = Field::parse(&book, "orderbook")?;
+    let scale = scales.scale(head.market_id);
     // A side must be there, since a side left out by mistake would read as an empty one; null is
     // how some servers write an empty list.
     bids.require(&book)?;
     asks.require(&book)?;
     space.fill(bids.get(), asks.get(), |item| level(item, scale))?;
-    let head = Head {
-        market_id,
-        outcome_id: outcome_id.str(&book)?,
-        timestamp: timestamp.read(Value::str).map(IsoTime),
-        last_price: last_price.read(Value::decimal),
-        last_side: last_side.read(Value::trade_side),
-        sent,
-    };
     Ok(OrderBook::general(&head, space))
 }
 

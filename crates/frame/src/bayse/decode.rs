@@ -3,19 +3,19 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::activity::{self, Activity};
+use super::activity::Activity;
 use super::book::{self, Head, OrderBook, Subject};
 use super::errors::ServerError;
 use super::layout::{self, OrderBookLayout, TEMPLATES};
-use super::messages;
-use super::orders::{self, OrderUpdated};
+use super::orders::OrderUpdated;
 use super::prices::{self, AssetPrice, PriceSpace, PriceUpdate};
-use super::pull;
+use super::pull::{self, Found};
 use crate::error::{DecodeError, Fault, VenueName};
 use crate::fast::{Members, Scan, Templates, Way};
 use crate::json::{MAX_LINE, Parser, Value, read_fields};
 use crate::levels::{LevelSpace, ListPlaces};
 use crate::local::Local;
+use crate::record::Field;
 use crate::units::{Scales, TradeSide, UnixMillis};
 
 /// A message from the server, borrowed from the line and the decoder.
@@ -71,6 +71,28 @@ pub enum Message<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// A fill of a `buy_order` or a `sell_order`.
+    pub(super) fn fill(kind: &str, mut activity: Activity<'a>) -> Self {
+        if kind == "sell_order" {
+            activity.side = TradeSide::Sell;
+        }
+        Self::Activity(activity)
+    }
+
+    /// Notes when it was sent.
+    pub(super) fn set_sent(&mut self, at: Option<UnixMillis>) {
+        match self {
+            Self::Connected { sent, .. }
+            | Self::OrderBook(OrderBook { sent, .. })
+            | Self::PriceUpdate(PriceUpdate { sent, .. })
+            | Self::Activity(Activity { sent, .. })
+            | Self::AssetPrice(AssetPrice { sent, .. })
+            | Self::OrderUpdated(OrderUpdated { sent, .. })
+            | Self::Pong { sent } => *sent = at,
+            _ => {}
+        }
+    }
+
     /// What the server refused, if the message says so.
     #[must_use]
     pub fn server_error(&self) -> Option<ServerError<'a>> {
@@ -101,9 +123,9 @@ pub struct Decoder {
 
 /// Where the lists of a message are kept.
 #[derive(Default)]
-struct Space {
-    levels: LevelSpace,
-    prices: PriceSpace,
+pub(super) struct Space {
+    pub(super) levels: LevelSpace,
+    pub(super) prices: PriceSpace,
 }
 
 impl Decoder {
@@ -151,18 +173,20 @@ impl Decoder {
                 let book = OrderBook::fast(line, &found, &space.levels);
                 return Ok(Message::OrderBook(book));
             }
-            if let Some(message) = messages::message(line) {
-                return Ok(message);
-            }
-            if let Some(update) = messages::price_update(line, &mut space.prices) {
-                let markets = space.prices.markets();
-                return Ok(Message::PriceUpdate(PriceUpdate { markets, ..update }));
-            }
-            if let Some(head) = pull::order_book(line, &mut space.levels, scales) {
-                let scale = scales.scale(head.market_id);
-                Templates::learn_text::<OrderBookLayout>(&TEMPLATES, parser, line, scale);
-                let book = OrderBook::general(&head, &space.levels);
-                return Ok(Message::OrderBook(book));
+            match pull::message(line, space, scales) {
+                Some(Found::OrderBook(head)) => {
+                    let scale = scales.scale(head.market_id);
+                    Templates::learn_text::<OrderBookLayout>(&TEMPLATES, parser, line, scale);
+                    let book = OrderBook::general(&head, &space.levels);
+                    return Ok(Message::OrderBook(book));
+                }
+                Some(Found::Other(mut message)) => {
+                    if let Message::PriceUpdate(update) = &mut message {
+                        update.markets = space.prices.markets();
+                    }
+                    return Ok(message);
+                }
+                None => {}
             }
         }
         parser
@@ -262,27 +286,27 @@ fn message<'a>(
     });
     let sent = timestamp.read(Value::integer).map(UnixMillis);
     let data = || data.require(&root);
-    Ok(match kind.str(&root)? {
-        "orderbook_update" => {
-            Message::OrderBook(book::update(data()?, sent, &mut space.levels, scales)?)
-        }
-        "price_update" => Message::PriceUpdate(prices::update(data()?, sent, &mut space.prices)?),
-        "buy_order" => Message::Activity(activity::fill(data()?, TradeSide::Buy, sent)?),
-        "sell_order" => Message::Activity(activity::fill(data()?, TradeSide::Sell, sent)?),
-        "asset_price" => Message::AssetPrice(prices::asset(data()?, sent)?),
-        "order_updated" => Message::OrderUpdated(orders::update(data()?, sent)?),
-        "connected" => connected(root, sent)?,
+    let kind = kind.str(&root)?;
+    let mut message = match kind {
+        "orderbook_update" => Message::OrderBook(book::update(data()?, &mut space.levels, scales)?),
+        "price_update" => Message::PriceUpdate(prices::update(data()?, &mut space.prices)?),
+        "buy_order" | "sell_order" => Message::fill(kind, Field::parse(&data()?, "data")?),
+        "asset_price" => Message::AssetPrice(Field::parse(&data()?, "data")?),
+        "order_updated" => Message::OrderUpdated(Field::parse(&data()?, "data")?),
+        "connected" => connected(root)?,
         "subscribed" => Message::Subscribed { room: room(root)? },
         "unsubscribed" => Message::Unsubscribed { room: room(root)? },
-        "pong" => Message::Pong { sent },
+        "pong" => Message::Pong { sent: None },
         "error" => Message::Error {
             message: error_text(root, data().and_then(error_in))?,
         },
         kind => Message::Unknown { kind },
-    })
+    };
+    message.set_sent(sent);
+    Ok(message)
 }
 
-fn connected<'a>(root: Value<'_, 'a>, sent: Option<UnixMillis>) -> Result<Message<'a>, Fault> {
+fn connected<'a>(root: Value<'_, 'a>) -> Result<Message<'a>, Fault> {
     read_fields!(root, "message", {}, extra {
         "clientId" => client_id,
         "status" => status,
@@ -292,7 +316,7 @@ fn connected<'a>(root: Value<'_, 'a>, sent: Option<UnixMillis>) -> Result<Messag
         client_id: client_id.read(Value::str),
         status: status.read(Value::str),
         message: message.read(Value::str),
-        sent,
+        sent: None,
     })
 }
 

@@ -12,7 +12,6 @@ mod decode;
 mod errors;
 mod ids;
 pub(crate) mod layout;
-mod messages;
 mod orders;
 mod prices;
 mod pull;

@@ -1,7 +1,6 @@
 //! One's own orders: `order_updated`.
 
-use crate::error::Fault;
-use crate::json::{Value, read_fields};
+use crate::record::record;
 use crate::units::{Decimal, TradeSide, UnixMillis, UnixSeconds};
 
 /// A partial or full fill of one's own order (`order_updated`).
@@ -63,59 +62,30 @@ pub struct Order<'a> {
     pub updated_at: Option<UnixSeconds>,
 }
 
-pub(super) fn update<'a>(
-    data: Value<'_, 'a>,
-    sent: Option<UnixMillis>,
-) -> Result<OrderUpdated<'a>, Fault> {
-    read_fields!(data, "data", {
-        "orderId" => order_id,
-        "marketId" => market_id,
-        "order" => order,
-    }, extra { "eventId" => event_id, "timestamp" => timestamp });
-    Ok(OrderUpdated {
-        order_id: order_id.str(&data)?,
-        event_id: event_id.read(Value::str),
-        market_id: market_id.str(&data)?,
-        order: read_order(order.require(&data)?)?,
-        updated: timestamp.read(Value::integer).map(UnixSeconds),
-        sent,
-    })
-}
+record! { OrderUpdated<'a> as "data" {
+    "orderId" => order_id,
+    extra "eventId" => event_id,
+    "marketId" => market_id,
+    "order" => order,
+    extra "timestamp" => updated,
+} given {
+    sent: None,
+} }
 
-fn read_order<'a>(order: Value<'_, 'a>) -> Result<Order<'a>, Fault> {
-    read_fields!(order, "order", {
-        "side" => side,
-        "quantity" => quantity,
-        "filledQuantity" => filled_quantity,
-        "remainingQuantity" => remaining_quantity,
-        "status" => status,
-    }, extra {
-        "id" => id,
-        "userId" => user_id,
-        "marketId" => market_id,
-        "outcomeId" => outcome_id,
-        "outcomeLabel" => outcome_label,
-        "price" => price,
-        "avgFillPrice" => avg_fill_price,
-        "timeInForce" => time_in_force,
-        "createdAt" => created_at,
-        "updatedAt" => updated_at,
-    });
-    Ok(Order {
-        id: id.read(Value::str),
-        user_id: user_id.read(Value::str),
-        market_id: market_id.read(Value::str),
-        outcome_id: outcome_id.read(Value::str),
-        outcome_label: outcome_label.read(Value::str),
-        side: side.require(&order)?.trade_side("side")?,
-        price: price.read(Value::decimal),
-        quantity: quantity.decimal(&order)?,
-        filled_quantity: filled_quantity.decimal(&order)?,
-        remaining_quantity: remaining_quantity.decimal(&order)?,
-        avg_fill_price: avg_fill_price.read(Value::decimal),
-        status: status.str(&order)?,
-        time_in_force: time_in_force.read(Value::str),
-        created_at: created_at.read(Value::integer).map(UnixSeconds),
-        updated_at: updated_at.read(Value::integer).map(UnixSeconds),
-    })
-}
+record! { Order<'a> as "order" {
+    extra "id" => id,
+    extra "userId" => user_id,
+    extra "marketId" => market_id,
+    extra "outcomeId" => outcome_id,
+    extra "outcomeLabel" => outcome_label,
+    "side" => side,
+    extra "price" => price,
+    "quantity" => quantity,
+    "filledQuantity" => filled_quantity,
+    "remainingQuantity" => remaining_quantity,
+    extra "avgFillPrice" => avg_fill_price,
+    "status" => status,
+    extra "timeInForce" => time_in_force,
+    extra "createdAt" => created_at,
+    extra "updatedAt" => updated_at,
+} }

@@ -5,6 +5,8 @@ use std::fmt;
 use super::channel::Symbol;
 use crate::error::{ErrorKind, Fault};
 use crate::json::{Slot, Value, read_fields};
+use crate::pull::{PullParser, put};
+use crate::record::{Field, Record, record};
 use crate::units::{Decimal, UnixMillis};
 use crate::words::{Range, WordSpace, Words};
 
@@ -210,43 +212,64 @@ impl PriceSpace {
     }
 }
 
-pub(super) fn asset<'a>(
-    data: Value<'_, 'a>,
-    sent: Option<UnixMillis>,
-) -> Result<AssetPrice<'a>, Fault> {
-    read_fields!(data, "data", {
-        "symbol" => symbol,
-        "price" => price,
-        "timestamp" => timestamp,
-    });
-    Ok(AssetPrice {
-        symbol: symbol.str(&data)?,
-        price: price.decimal(&data)?,
-        source_time: UnixMillis(timestamp.require(&data)?.integer("timestamp")?),
-        sent,
-    })
+record! { AssetPrice<'a> as "data" {
+    "symbol" => symbol,
+    "price" => price,
+    "timestamp" => source_time,
+} given {
+    sent: None,
+} }
+
+record! { PriceUpdate<'a> as "data" {
+    "id" => event_id,
+    extra "slug" => slug,
+    extra "title" => title,
+    extra "status" => status,
+    extra "type" => kind,
+} given {
+    markets: PricedMarkets::NONE,
+    sent: None,
+} }
+
+/// A market without its lists.
+struct Market<'a> {
+    id: &'a str,
+    question: Option<&'a str>,
+    engine: Option<&'a str>,
+}
+
+record! { Market<'a> as "market" {
+    "id" => id,
+    extra "question" => question,
+    extra "engine" => engine,
+} }
+
+impl MarketWords {
+    fn new(
+        market: &Market<'_>,
+        outcomes: Range,
+        prices: Option<Range>,
+        words: &mut WordSpace,
+    ) -> Self {
+        Self {
+            id: words.push(market.id),
+            question: market.question.map(|text| words.push(text)),
+            engine: market.engine.map(|text| words.push(text)),
+            outcomes,
+            prices,
+        }
+    }
 }
 
 pub(super) fn update<'a>(
     data: Value<'_, 'a>,
-    sent: Option<UnixMillis>,
     space: &'a mut PriceSpace,
 ) -> Result<PriceUpdate<'a>, Fault> {
-    read_fields!(data, "data", { "id" => id, "markets" => markets }, extra {
-        "slug" => slug,
-        "title" => title,
-        "status" => status,
-        "type" => kind,
-    });
+    read_fields!(data, "data", { "markets" => markets });
     read_markets(&markets, space)?;
     Ok(PriceUpdate {
-        event_id: id.str(&data)?,
-        slug: slug.read(Value::str),
-        title: title.read(Value::str),
-        status: status.read(Value::str),
-        kind: kind.read(Value::str),
         markets: space.markets(),
-        sent,
+        ..Field::parse(&data, "data")?
     })
 }
 
@@ -267,22 +290,13 @@ fn read_markets(markets: &Slot<'_, '_>, space: &mut PriceSpace) -> Result<(), Fa
     Ok(())
 }
 
-fn read_market(market: Value<'_, '_>, words: &mut WordSpace) -> Result<MarketWords, Fault> {
-    read_fields!(market, "market", {
-        "id" => id,
-        "outcomes" => outcomes,
-        "prices" => prices,
-    }, extra { "question" => question, "engine" => engine });
-    Ok(MarketWords {
-        id: words.push(id.str(&market)?),
-        question: question.read(Value::str).map(|text| words.push(text)),
-        engine: engine.read(Value::str).map(|text| words.push(text)),
-        outcomes: read_outcomes(&outcomes, words)?,
-        prices: prices
-            .get()
-            .map(|prices| read_prices(prices, words))
-            .transpose()?,
-    })
+fn read_market(value: Value<'_, '_>, words: &mut WordSpace) -> Result<MarketWords, Fault> {
+    read_fields!(value, "market", { "outcomes" => outcomes, "prices" => prices });
+    let market = Field::parse(&value, "market")?;
+    let outcomes = read_outcomes(&outcomes, words)?;
+    let prices = prices.get().map(|prices| read_prices(prices, words));
+    let prices = prices.transpose()?;
+    Ok(MarketWords::new(&market, outcomes, prices, words))
 }
 
 fn read_outcomes(outcomes: &Slot<'_, '_>, words: &mut WordSpace) -> Result<Range, Fault> {
@@ -316,6 +330,69 @@ fn read_prices(prices: Value<'_, '_>, words: &mut WordSpace) -> Result<Range, Fa
         return Err(value.fault(ErrorKind::Twice { field: "prices" }));
     }
     Ok(words.since(start))
+}
+
+/// Reads the same from a text, its markets into `space`. None when it has to be read from a tape.
+pub(super) fn pull<'a>(
+    json: &mut PullParser<'a>,
+    space: &mut PriceSpace,
+) -> Option<PriceUpdate<'a>> {
+    let PriceSpace { words, markets } = space;
+    words.clear();
+    markets.clear();
+    let mut has_markets = None;
+    PriceUpdate::pull_with(json, |json| {
+        if !json.key("\"markets\":") {
+            return json.skip_field();
+        }
+        put(&mut has_markets, ())?;
+        json.array(|json| {
+            markets.push(pull_market(json, words)?);
+            (markets.len() <= MAX_EVENT_MARKETS).then_some(())
+        })
+    })
+}
+
+fn pull_market(json: &mut PullParser<'_>, words: &mut WordSpace) -> Option<MarketWords> {
+    let (mut outcomes, mut prices) = (None, None);
+    let market = Market::pull_with(json, |json| {
+        if json.key("\"outcomes\":") {
+            put(&mut outcomes, pull_outcomes(json, words)?)
+        } else if json.key("\"prices\":") {
+            put(&mut prices, pull_prices(json, words)?)
+        } else {
+            json.skip_field()
+        }
+    })?;
+    let outcomes = outcomes.unwrap_or_else(|| words.since(words.end()));
+    Some(MarketWords::new(&market, outcomes, prices, words))
+}
+
+fn pull_outcomes(json: &mut PullParser<'_>, words: &mut WordSpace) -> Option<Range> {
+    let (start, mut count) = (words.end(), 0);
+    json.array(|json| {
+        words.push(json.str()?);
+        count += 1;
+        (count <= MAX_OUTCOMES).then_some(())
+    })?;
+    Some(words.since(start))
+}
+
+/// The most prices of a market that are read here: each label is compared with all before it.
+pub(super) const FEW_PRICES: usize = 8;
+
+fn pull_prices(json: &mut PullParser<'_>, words: &mut WordSpace) -> Option<Range> {
+    let start = words.end();
+    json.object(|json| {
+        let label = json.name()?;
+        let before = words.view().slice(words.since(start));
+        let is_new = before.pairs().all(|(name, _)| name != label);
+        (is_new && before.len() < 2 * FEW_PRICES).then_some(())?;
+        words.push(label);
+        words.push(json.decimal()?.0);
+        Some(())
+    })?;
+    Some(words.since(start))
 }
 
 /// The smallest index of an item that equals an item before it. Sorts the items, which carry their indices: the check

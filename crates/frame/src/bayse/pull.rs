@@ -1,144 +1,124 @@
-//! Order books of Bayse Markets with any order of keys and any spacing: see [`crate::pull`].
+//! Messages of Bayse Markets with any order of keys and any spacing: see [`crate::pull`].
 
 use memchr::memmem;
 use ticklot_book::{Level, Lots, Scale, Ticks};
 
 use super::book::Head;
-use crate::iso_time::IsoTime;
+use super::decode::{Message, Space};
+use super::prices;
 use crate::levels::LevelSpace;
 use crate::pull::{PullParser, put};
-use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
+use crate::record::{Field, Record};
+use crate::units::Scales;
 
-/// Reads an `orderbook_update`. None when the general path has to read the text; what the sides then hold means nothing.
-pub(super) fn order_book<'a>(
+/// A message that was read. Its lists are in the space for them.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::large_enum_variant)] // it is taken apart at once
+pub(super) enum Found<'a> {
+    OrderBook(Head<'a>),
+    Other(Message<'a>),
+}
+
+/// Reads a message. None when it has to be read from a tape; what `space` then holds means nothing.
+pub(super) fn message<'a>(
     text: &'a [u8],
-    space: &mut LevelSpace,
+    space: &mut Space,
     scales: &(impl Scales + ?Sized),
-) -> Option<Head<'a>> {
-    let mut book = Book {
-        text,
-        space,
-        scales,
-        scale: None,
-        market_id: None,
-        outcome_id: None,
-        bids: None,
-        asks: None,
-        timestamp: None,
-        last_price: None,
-        last_side: None,
-    };
+) -> Option<Found<'a>> {
     let mut json = PullParser::new(text);
-    let (mut kind, mut data, mut sent) = (None, None, None);
+    let (mut kind, mut data_kind, mut sent) = (None, None, None);
+    let mut found = Found::Other(Message::Pong { sent: None });
     json.object(|json| {
-        if json.key(b"\"type\":") {
-            put(&mut kind, ())?;
-            json.expect(b"\"orderbook_update\"")
-        } else if json.key(b"\"data\":") {
-            put(&mut data, ())?;
-            book.data(json)
-        } else if json.key(b"\"timestamp\":") {
-            put(&mut sent, json.nullable(PullParser::whole)?)
+        if json.key("\"type\":") {
+            put(&mut kind, json.str()?)
+        } else if json.key("\"data\":") {
+            // Where it stands before the type, it is the last that the text names.
+            let kind = kind.or_else(|| string_behind(TYPE, text, memmem::rfind))?;
+            put(&mut data_kind, kind)?;
+            found = data(kind, json, text, space, scales)?;
+            Some(())
+        } else if json.key("\"timestamp\":") {
+            put(&mut sent, json.nullable(Field::pull)?)
         } else {
             json.skip_field()
         }
     })?;
     json.end()?;
-    kind.and(data)?;
-    book.bids.and(book.asks)?;
-    let (market_id, (scaled_id, _)) = (book.market_id?, book.scale?);
-    (market_id == scaled_id).then_some(())?;
-    Some(Head {
-        market_id,
-        outcome_id: book.outcome_id?,
-        timestamp: book.timestamp.flatten().map(IsoTime),
-        last_price: book.last_price.flatten().map(Decimal),
-        last_side: book.last_side.flatten(),
-        sent: sent.flatten().map(UnixMillis),
-    })
+    (kind? == data_kind.unwrap_or("pong")).then_some(())?;
+    match &mut found {
+        Found::OrderBook(head) => head.sent = sent.flatten(),
+        Found::Other(message) => message.set_sent(sent.flatten()),
+    }
+    Some(found)
 }
 
-/// The fields of a book, as far as they are read.
-struct Book<'a, 's, S: ?Sized> {
+/// The data of a message of this type.
+fn data<'a>(
+    kind: &str,
+    json: &mut PullParser<'a>,
     text: &'a [u8],
-    space: &'s mut LevelSpace,
-    scales: &'s S,
-    /// The scale of the levels, and whose it is.
-    scale: Option<(&'a str, Scale)>,
-    market_id: Option<&'a str>,
-    outcome_id: Option<&'a str>,
-    bids: Option<()>,
-    asks: Option<()>,
-    timestamp: Option<Option<&'a str>>,
-    last_price: Option<Option<&'a str>>,
-    last_side: Option<Option<TradeSide>>,
+    space: &mut Space,
+    scales: &(impl Scales + ?Sized),
+) -> Option<Found<'a>> {
+    Some(Found::Other(match kind {
+        "orderbook_update" => return order_book(json, text, &mut space.levels, scales),
+        "price_update" => Message::PriceUpdate(prices::pull(json, &mut space.prices)?),
+        "buy_order" | "sell_order" => Message::fill(kind, Field::pull(json)?),
+        "asset_price" => Message::AssetPrice(Field::pull(json)?),
+        "order_updated" => Message::OrderUpdated(Field::pull(json)?),
+        _ => return None,
+    }))
 }
 
-impl<'a, S: Scales + ?Sized> Book<'a, '_, S> {
-    /// The book, or an object that holds it.
-    fn data(&mut self, json: &mut PullParser<'a>) -> Option<()> {
-        let (mut nested, mut is_book) = (None, false);
-        json.object(|json| {
-            if json.key(b"\"orderbook\":") {
-                put(&mut nested, ())?;
-                json.object(|json| match self.field(json)? {
-                    true => Some(()),
-                    false => json.skip_field(),
-                })
-            } else if self.field(json)? {
-                is_book = true;
-                Some(())
-            } else {
-                json.skip_field()
-            }
-        })?;
-        (nested.is_some() != is_book).then_some(())
+/// The book, or an object that holds it.
+fn order_book<'a>(
+    json: &mut PullParser<'a>,
+    text: &'a [u8],
+    space: &mut LevelSpace,
+    scales: &(impl Scales + ?Sized),
+) -> Option<Found<'a>> {
+    // Where the levels stand before their market, it is the first that the text names.
+    let market_id = string_behind(MARKET, text, memmem::find)?;
+    let scale = scales.scale(market_id);
+    let (start, mut head) = (*json, None);
+    json.object(|json| match json.key("\"orderbook\":") {
+        true => put(&mut head, book(json, space, scale)?),
+        false => json.skip_field(),
+    })?;
+    if head.is_none() {
+        *json = start;
+        head = Some(book(json, space, scale)?);
     }
+    head.filter(|head| head.market_id == market_id)
+        .map(Found::OrderBook)
+}
 
-    /// A field of a book. False for another one, which is not read.
-    fn field(&mut self, json: &mut PullParser<'a>) -> Option<bool> {
-        if json.key(b"\"bids\":") {
-            put(&mut self.bids, ())?;
-            self.levels(json, 0)?;
-        } else if json.key(b"\"asks\":") {
-            put(&mut self.asks, ())?;
-            self.levels(json, 1)?;
-        } else if json.key(b"\"marketId\":") {
-            put(&mut self.market_id, json.str()?)?;
-        } else if json.key(b"\"outcomeId\":") {
-            put(&mut self.outcome_id, json.str()?)?;
-        } else if json.key(b"\"timestamp\":") {
-            put(&mut self.timestamp, json.nullable(PullParser::str)?)?;
-        } else if json.key(b"\"lastTradedPrice\":") {
-            put(&mut self.last_price, json.nullable(PullParser::number)?)?;
-        } else if json.key(b"\"lastTradedSide\":") {
-            put(&mut self.last_side, json.nullable(PullParser::trade_side)?)?;
+fn book<'a>(json: &mut PullParser<'a>, space: &mut LevelSpace, scale: Scale) -> Option<Head<'a>> {
+    let mut has_sides = [None; 2];
+    let head = Head::pull_with(json, |json| {
+        let side = if json.key("\"bids\":") {
+            0
+        } else if json.key("\"asks\":") {
+            1
         } else {
-            return Some(false);
-        }
-        Some(true)
-    }
-
-    /// The levels of a side. Where they stand before the market that has their scale, it is the first that the text names.
-    fn levels(&mut self, json: &mut PullParser<'a>, side: usize) -> Option<()> {
-        if self.scale.is_none() {
-            let market_id = self.market_id.or_else(|| first_market(self.text))?;
-            self.scale = Some((market_id, self.scales.scale(market_id)));
-        }
-        let (_, scale) = self.scale?;
-        self.space.sides()[side].pull(json, |json| level(json, scale))
-    }
+            return json.skip_field();
+        };
+        put(&mut has_sides[side], ())?;
+        space.sides()[side].pull(json, |json| level(json, scale))
+    })?;
+    has_sides[0].and(has_sides[1])?;
+    Some(head)
 }
 
 #[inline(always)]
 fn level(json: &mut PullParser<'_>, scale: Scale) -> Option<Level> {
     let (mut price, mut quantity) = (None, None);
     json.object(|json| {
-        if json.key(b"\"price\":") {
+        if json.key("\"price\":") {
             put(&mut price, json.steps(scale.price_decimals())?)
-        } else if json.key(b"\"quantity\":") {
+        } else if json.key("\"quantity\":") {
             put(&mut quantity, json.steps(scale.quantity_decimals())?)
-        } else if json.key(b"\"total\":") {
+        } else if json.key("\"total\":") {
             json.skip_number()
         } else {
             json.skip_field()
@@ -147,13 +127,21 @@ fn level(json: &mut PullParser<'_>, scale: Scale) -> Option<Level> {
     Some(Level::new(Ticks(price?), Lots(quantity?)))
 }
 
-/// The first market that the text names.
-fn first_market(text: &[u8]) -> Option<&str> {
-    const KEY: &[u8; 11] = b"\"marketId\":";
-    let at = memmem::find(text, KEY)?;
-    let mut json = PullParser::new(text.get(at..)?);
-    json.key(KEY).then(|| json.str())?
+const TYPE: &str = "\"type\":";
+const MARKET: &str = "\"marketId\":";
+
+/// The string behind a key, where `find` finds it.
+fn string_behind<'a>(
+    key: &str,
+    text: &'a [u8],
+    find: impl Fn(&[u8], &[u8]) -> Option<usize>,
+) -> Option<&'a str> {
+    let mut json = PullParser::new(text.get(find(text, key.as_bytes())?..)?);
+    json.key(key).then(|| json.str())?
 }
+
+#[cfg(test)]
+mod other_messages;
 
 #[cfg(test)]
 mod tests {
@@ -180,9 +168,12 @@ mod tests {
 
     /// Reads a text that it may leave to the general path.
     fn check(text: &str) -> bool {
-        let mut space = LevelSpace::default();
-        let found = order_book(text.as_bytes(), &mut space, &scale);
-        let found = found.map(|head| shown(&OrderBook::general(&head, &space)));
+        let mut space = Space::default();
+        let found = message(text.as_bytes(), &mut space, &scale);
+        let found = found.map(|found| match found {
+            Found::OrderBook(head) => shown(&OrderBook::general(&head, &space.levels)),
+            Found::Other(other) => panic!("{other:?}"),
+        });
         let mut decoder = Decoder::with_scan(Scan::Off);
         let by_tape = match decoder.decode(text.as_bytes(), &scale) {
             Ok(Message::OrderBook(book)) => Some(shown(&book)),
@@ -209,7 +200,7 @@ mod tests {
     }
 
     /// A book with these texts behind the other fields of the message, of its data and of the book.
-    fn message([root, data, book]: [&str; 3]) -> String {
+    fn update([root, data, book]: [&str; 3]) -> String {
         format!(
             r#"{{"timestamp":5,"data":{{"orderbook":{{"asks":[{{"quantity":5,"price":0.5}}],"marketId":"m","lastTradedSide":null,"bids":[],"lastTradedPrice":0.25,"outcomeId":"o","timestamp":"t"{book}}}{data}}},"type":"orderbook_update"{root}}}"#
         )
@@ -218,7 +209,7 @@ mod tests {
     #[test]
     fn fields_by_table() {
         let unknown = r#","x":{"y":["ü",1e-3,null]}"#;
-        assert!(check(&message([""; 3])));
+        assert!(check(&update([""; 3])));
         let twice = [
             [
                 r#","type":"orderbook_update""#,
@@ -228,7 +219,7 @@ mod tests {
             [
                 r#","orderbook":{}"#,
                 r#","orderbook":null"#,
-                r#","marketId":"m""#,
+                r#","orderbook":1"#,
             ],
             [
                 r#","marketId":"m""#,
@@ -240,7 +231,7 @@ mod tests {
             let check = |text| {
                 let mut texts = [""; 3];
                 texts[place] = text;
-                check(&message(texts))
+                check(&update(texts))
             };
             assert!(check(unknown));
             for text in twice[place].into_iter().chain([",", r#","x":}"#, "x"]) {
@@ -260,7 +251,7 @@ mod tests {
             ("\"timestamp\":5", "\"timestamp\":\"5\""),
         ];
         for (from, to) in left {
-            assert!(!check(&message([""; 3]).replacen(from, to, 1)), "{to}");
+            assert!(!check(&update([""; 3]).replacen(from, to, 1)), "{to}");
         }
         let taken = [
             ("null", "\"SELL\""),
@@ -270,14 +261,14 @@ mod tests {
             ("\"o\"", "\"ü\u{7f}\""),
         ];
         for (from, to) in taken {
-            assert!(check(&message([""; 3]).replacen(from, to, 1)), "{to}");
+            assert!(check(&update([""; 3]).replacen(from, to, 1)), "{to}");
         }
     }
 
     /// The book may be the data itself.
     #[test]
     fn data_that_is_the_book() {
-        let text = message([""; 3]).replace("\"orderbook\":{", "");
+        let text = update([""; 3]).replace("\"orderbook\":{", "");
         let text = text.replacen("}}", "}", 1);
         assert!(check(&text), "{text}");
     }
@@ -316,7 +307,7 @@ mod tests {
         ];
         for (numbers, is_taken) in [(&taken[..], true), (&left, false)] {
             for number in numbers {
-                let finer = message([""; 3]).replace("\"m\"", "\"mx\"");
+                let finer = update([""; 3]).replace("\"m\"", "\"mx\"");
                 let price = finer.replace("0.5", number);
                 let quantity = finer.replace(":5,\"price", &format!(":{number},\"price"));
                 assert_eq!(check(&price), is_taken, "{price}");

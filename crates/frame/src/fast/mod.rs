@@ -71,11 +71,9 @@
 //! insides of strings, which [`plain`] checks.
 //!
 //! # Other messages
-//! Candles, balances, fills and the like are keys and texts more than numbers. Each venue's `messages` reads them in the
-//! shape of its documentation, by a [`Cursor`]; the general path reads any other shape.
+//! Candles, balances, fills and the like are keys and texts more than numbers. They have no templates: the general path
+//! reads them in one pass, in any order of keys and any spacing ([`pull`](crate::pull), [`record`](crate::record)).
 
-mod cursor;
-pub(crate) mod fields;
 mod lanes;
 mod learn;
 mod literal;
@@ -91,7 +89,6 @@ use std::thread::LocalKey;
 
 use ticklot_book::{Level, Scale, Side};
 
-pub(crate) use self::cursor::Cursor;
 use self::number::{LONGEST, number_len};
 pub(crate) use self::repeats::Repeats;
 pub(crate) use self::rows::Way;
@@ -113,7 +110,7 @@ pub enum Scan {
     Best,
     /// The fast path without instructions that not every processor has.
     Portable,
-    /// No fast path: every line takes the general one.
+    /// Neither the fast path nor the pull parser: every line is parsed to a tape.
     Off,
 }
 

@@ -5,7 +5,8 @@ use std::fmt;
 use ticklot_book::{Lots, Ticks};
 
 use crate::error::{ErrorKind, Fault, Skipped, SkippedItems, VenueName};
-use crate::json::{Extra, Value, read_fields};
+use crate::json::{Value, read_fields};
+use crate::record::{Field, record};
 use crate::units::{Decimal, TradeSide, UnixMillis};
 use crate::words::{WordSpace, Words};
 
@@ -27,6 +28,13 @@ impl AccountSpace {
         Positions(self.words.view())
     }
 
+    /// Adds a balance.
+    pub(super) fn push(&mut self, balance: &Balance<'_>) {
+        self.words.push(balance.asset);
+        self.words.push(balance.balance.0);
+        self.words.push(balance.available.0);
+    }
+
     /// The orders that were read last.
     pub(super) fn open_orders(&self) -> OpenOrders<'_> {
         let words = self.words.view();
@@ -38,8 +46,8 @@ impl AccountSpace {
         }
     }
 
-    /// Forgets the orders that were read last.
-    pub(super) fn begin_orders(&mut self) {
+    /// Forgets the message that was read last.
+    pub(super) fn clear(&mut self) {
         self.words.clear();
         self.cancelled.clear();
         self.modified.clear();
@@ -47,22 +55,55 @@ impl AccountSpace {
     }
 }
 
-/// The numbers of an order, and where its words begin.
+/// An order without its texts, and where they begin.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
-    pub(super) id: i64,
-    pub(super) side: TradeSide,
-    pub(super) reserved: Option<i64>,
-    pub(super) executed: Option<Lots>,
-    pub(super) cost: Option<i64>,
-    pub(super) last_lots: Option<Lots>,
-    pub(super) last_ticks: Option<Ticks>,
-    pub(super) created: Option<UnixMillis>,
-    pub(super) modified: Option<UnixMillis>,
-    pub(super) has_kind: bool,
-    pub(super) has_price: bool,
+    order: Order<'static>,
     /// The first of its words: kind, state, symbol, price, quantity.
-    pub(super) words: u32,
+    words: u32,
+}
+
+impl Row {
+    pub(super) fn new(order: &Order<'_>, words: &mut WordSpace) -> Self {
+        let row = Self {
+            order: Order {
+                kind: order.kind.map(|_| ""),
+                state: "",
+                symbol: "",
+                price: order.price.map(|_| Decimal("")),
+                quantity: Decimal(""),
+                id: order.id,
+                side: order.side,
+                reserved: order.reserved,
+                executed: order.executed,
+                cost: order.cost,
+                last_lots: order.last_lots,
+                last_ticks: order.last_ticks,
+                created: order.created,
+                modified: order.modified,
+            },
+            words: words.end(),
+        };
+        words.push(order.kind.unwrap_or_default());
+        words.push(order.state);
+        words.push(order.symbol);
+        words.push(order.price.map_or("", |price| price.0));
+        words.push(order.quantity.0);
+        row
+    }
+
+    fn order<'a>(&self, words: &Words<'a>) -> Order<'a> {
+        let word = |place| words.get(self.words + place);
+        let order = self.order;
+        Order {
+            kind: order.kind.map(|_| word(0)),
+            state: word(1),
+            symbol: word(2),
+            price: order.price.map(|_| Decimal(word(3))),
+            quantity: Decimal(word(4)),
+            ..order
+        }
+    }
 }
 
 /// The balances of the account (`positions`): all of them, each time.
@@ -177,25 +218,7 @@ impl<'a> Orders<'a> {
     /// The orders.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Order<'a>> + use<'a> {
         let Self { words, rows } = *self;
-        rows.iter().map(move |row| {
-            let word = |place| words.get(row.words + place);
-            Order {
-                id: row.id,
-                kind: row.has_kind.then(|| word(0)),
-                state: word(1),
-                side: row.side,
-                reserved: row.reserved,
-                executed: row.executed,
-                cost: row.cost,
-                last_lots: row.last_lots,
-                last_ticks: row.last_ticks,
-                created: row.created,
-                modified: row.modified,
-                symbol: word(2),
-                price: row.has_price.then(|| Decimal(word(3))),
-                quantity: Decimal(word(4)),
-            }
-        })
+        rows.iter().map(move |row| row.order(&words))
     }
 }
 
@@ -210,19 +233,11 @@ pub(super) fn positions<'a>(
     space: &'a mut AccountSpace,
 ) -> Result<Positions<'a>, Fault> {
     read_fields!(payload, "positions", { "spot" => spot });
-    let AccountSpace { words, .. } = space;
-    words.clear();
+    space.clear();
     let list = spot.require(&payload)?;
     if !list.is_null() {
         for item in bounded(list, "spot")? {
-            read_fields!(item, "balance", {
-                "asset" => asset,
-                "balance" => balance,
-                "available" => available,
-            });
-            words.push(asset.str(&item)?);
-            words.push(balance.decimal(&item)?.0);
-            words.push(available.decimal(&item)?.0);
+            space.push(&Balance::parse(&item, "balance")?);
         }
     }
     Ok(space.positions())
@@ -234,7 +249,7 @@ pub(super) fn open_orders<'a>(
     base: usize,
 ) -> Result<OpenOrders<'a>, Fault> {
     read_fields!(payload, "openorders", { "cancel" => cancel, "modify" => modify });
-    space.begin_orders();
+    space.clear();
     let AccountSpace {
         words,
         cancelled,
@@ -248,60 +263,37 @@ pub(super) fn open_orders<'a>(
         ("modify", &modify, modified),
     ] {
         let Some(list) = list.get() else { continue };
-        let orders = bounded(list, field)?.filter_map(|item| skipped.keep(order(item, words)));
-        rows.extend(orders);
+        for item in bounded(list, field)? {
+            let order = skipped.keep(Order::parse(&item, "order"));
+            rows.extend(order.map(|order| Row::new(&order, words)));
+        }
     }
     space.skipped = skipped.report(VenueName::JAYX, base);
     Ok(space.open_orders())
 }
 
-fn order(item: Value<'_, '_>, words: &mut WordSpace) -> Result<Row, Fault> {
-    read_fields!(item, "order", {
-        "id" => id,
-        "state" => state,
-        "side" => side,
-        "symbol" => symbol,
-        "quantity" => quantity,
-    }, extra {
-        "type" => kind,
-        "resd" => reserved,
-        "exec" => executed,
-        "cost" => cost,
-        "lastLots" => last_lots,
-        "lastTicks" => last_ticks,
-        "created" => created,
-        "modified" => modified,
-        "price" => price,
-    });
-    let steps = |extra: &Extra<'_, '_>| extra.read(|value, name| value.steps(name, 0));
-    let millis = |extra: &Extra<'_, '_>| extra.read(Value::integer).map(UnixMillis);
-    let (kind, price) = (kind.read(Value::str), price.read(Value::decimal));
-    let row = Row {
-        id: id.require(&item)?.steps("id", 0)?,
-        side: side.require(&item)?.trade_side("side")?,
-        reserved: reserved.read(Value::integer),
-        executed: steps(&executed).map(Lots),
-        cost: cost.read(Value::integer),
-        last_lots: steps(&last_lots).map(Lots),
-        last_ticks: steps(&last_ticks).map(Ticks),
-        created: millis(&created),
-        modified: millis(&modified),
-        has_kind: kind.is_some(),
-        has_price: price.is_some(),
-        words: words.end(),
-    };
-    let texts = [
-        kind.unwrap_or_default(),
-        state.str(&item)?,
-        symbol.str(&item)?,
-        price.map_or("", |price| price.0),
-        quantity.decimal(&item)?.0,
-    ];
-    for text in texts {
-        words.push(text);
-    }
-    Ok(row)
-}
+record! { Balance<'a> as "balance" {
+    "asset" => asset,
+    "balance" => balance,
+    "available" => available,
+} }
+
+record! { Order<'a> as "order" {
+    "id" => id as Lots,
+    extra "type" => kind,
+    "state" => state,
+    "side" => side,
+    extra "resd" => reserved,
+    extra "exec" => executed,
+    extra "cost" => cost,
+    extra "lastLots" => last_lots,
+    extra "lastTicks" => last_ticks,
+    extra "created" => created,
+    extra "modified" => modified,
+    "symbol" => symbol,
+    extra "price" => price,
+    "quantity" => quantity,
+} }
 
 /// The items of an array that is not too long.
 fn bounded<'d, 'a>(

@@ -7,15 +7,15 @@ use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Scale, Ticks};
 use super::account::{AccountSpace, OpenOrders, Positions, open_orders, positions};
 use super::kline::{Kline, kline};
 use super::layout::{FRAMES, OrderBookLayout, PACKETS};
-use super::messages::{self, Other, Wrap};
 use super::packet::{self, Json, Packet};
-use super::pull;
+use super::pull::{self, Found, Wrap};
 use crate::error::{DecodeError, ErrorKind, Fault, Skipped, SkippedItems, VenueName};
 use crate::fast::{DecodePath, Repeats, Scan, Shared, Templates, Way};
 use crate::json::{Extra, MAX_LINE, Parser, Slot, Value, read_fields};
 use crate::levels::{LevelSpace, Levels, ListPlaces};
 use crate::local::Local;
-use crate::units::{Trade, UnixMillis};
+use crate::record::{Field, record};
+use crate::units::Trade;
 
 /// How payloads are framed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -222,23 +222,11 @@ impl Decoder {
         let decoded = if packets {
             socket_io(frame, way, parser, space)
         } else {
-            let way = within_limit(way, frame);
-            space.levels.starts_at(0);
-            if let Some(lists) = by_template(frame, Wrap::Plain, way, space) {
-                let book = space.order_book(frame, lists);
-                return Ok(Message::OrderBook(book));
-            }
-            if let Some(other) = other_message(frame, Wrap::Plain, way, space) {
-                return Ok(space.other(other));
-            }
-            if pulled(frame, Wrap::Plain, way, parser, space) {
-                return Ok(Message::OrderBook(space.general()));
-            }
-            parser.parse(frame, |root| {
-                let message = plain(root, space)?;
-                learn(&message, &root, frame, Wrap::Plain, way);
-                Ok(message)
-            })
+            let json = Json {
+                text: frame,
+                offset: 0,
+            };
+            message(json, Wrap::Plain, way, parser, space)
         };
         decoded.map_err(|fault| DecodeError::new(VenueName::JAYX, fault))
     }
@@ -300,12 +288,13 @@ impl Space {
         }
     }
 
-    /// Another message that was read without the general path.
-    fn other<'a>(&'a self, other: Other<'a>) -> Message<'a> {
-        match other {
-            Other::Kline(kline) => Message::Kline(kline),
-            Other::Positions => Message::Positions(self.account.positions()),
-            Other::OpenOrders => Message::OpenOrders(self.account.open_orders()),
+    /// The message that was read without a tape.
+    fn message<'a>(&'a self, found: Found<'a>) -> Message<'a> {
+        match found {
+            Found::OrderBook => Message::OrderBook(self.general()),
+            Found::Kline(kline) => Message::Kline(kline),
+            Found::Positions => Message::Positions(self.account.positions()),
+            Found::OpenOrders => Message::OpenOrders(self.account.open_orders()),
         }
     }
 }
@@ -331,31 +320,27 @@ fn by_template(text: &[u8], wrap: Wrap, way: Option<Way>, space: &mut Space) -> 
     Local::lend(templates(wrap), read).map(|found| found.places)
 }
 
-/// Another message, in the documented shape.
-fn other_message<'a>(
+/// A message in any shape.
+fn pulled<'a>(
     text: &'a [u8],
-    wrap: Wrap,
-    way: Option<Way>,
-    space: &mut Space,
-) -> Option<Other<'a>> {
-    way.and_then(|_| messages::message(text, wrap, &mut space.account))
-}
-
-/// An order book in any shape.
-fn pulled(
-    text: &[u8],
     wrap: Wrap,
     way: Option<Way>,
     parser: &mut Parser,
     space: &mut Space,
-) -> bool {
-    let Space { levels, trades, .. } = space;
-    if way.is_none() || pull::order_book(text, wrap, levels, trades).is_none() {
-        return false;
+) -> Option<Found<'a>> {
+    way?;
+    let Space {
+        levels,
+        trades,
+        account,
+        skipped,
+    } = space;
+    let found = pull::message(text, wrap, levels, trades, account)?;
+    if let Found::OrderBook = found {
+        *skipped = None;
+        Templates::learn_text::<OrderBookLayout>(templates(wrap), parser, text, Scale::UNIT);
     }
-    space.skipped = None;
-    Templates::learn_text::<OrderBookLayout>(templates(wrap), parser, text, Scale::UNIT);
-    true
+    Some(found)
 }
 
 /// Learns the shape of an order book that was read from a tape.
@@ -366,6 +351,33 @@ fn learn(message: &Message<'_>, root: &Value<'_, '_>, text: &[u8], wrap: Wrap, w
     }
 }
 
+/// Reads the payload of an event, or one with its event's name around it.
+fn message<'a>(
+    json: Json<'a>,
+    wrap: Wrap,
+    way: Option<Way>,
+    parser: &'a mut Parser,
+    space: &'a mut Space,
+) -> Result<Message<'a>, Fault> {
+    let Json { text, offset } = json;
+    let way = within_limit(way, text);
+    space.levels.starts_at(offset);
+    if let Some(lists) = by_template(text, wrap, way, space) {
+        return Ok(Message::OrderBook(space.order_book(text, lists)));
+    }
+    if let Some(found) = pulled(text, wrap, way, parser, space) {
+        return Ok(space.message(found));
+    }
+    parse(json, parser, |root| {
+        let message = match wrap {
+            Wrap::Event => event(root, space)?,
+            Wrap::Plain => plain(root, space)?,
+        };
+        learn(&message, &root, text, wrap, way);
+        Ok(message)
+    })
+}
+
 fn socket_io<'a>(
     frame: &'a [u8],
     way: Option<Way>,
@@ -373,25 +385,7 @@ fn socket_io<'a>(
     space: &'a mut Space,
 ) -> Result<Message<'a>, Fault> {
     let control = match packet::read(frame)? {
-        Packet::Event { json, .. } => {
-            let way = within_limit(way, json.text);
-            space.levels.starts_at(json.offset);
-            if let Some(lists) = by_template(json.text, Wrap::Event, way, space) {
-                let book = space.order_book(json.text, lists);
-                return Ok(Message::OrderBook(book));
-            }
-            if let Some(other) = other_message(json.text, Wrap::Event, way, space) {
-                return Ok(space.other(other));
-            }
-            if pulled(json.text, Wrap::Event, way, parser, space) {
-                return Ok(Message::OrderBook(space.general()));
-            }
-            return parse(json, parser, |root| {
-                let message = event(root, space)?;
-                learn(&message, &root, json.text, Wrap::Event, way);
-                Ok(message)
-            });
-        }
+        Packet::Event { json, .. } => return message(json, Wrap::Event, way, parser, space),
         Packet::Open(json) => parse(json, parser, open)?,
         Packet::ConnectError(json) => parse(json, parser, refusal)?,
         Packet::Connect(_) => Control::Joined,
@@ -453,9 +447,9 @@ fn payload<'d, 'a: 'd>(
 ) -> Result<Message<'a>, Fault> {
     Ok(match event {
         ORDER_BOOK => Message::OrderBook(order_book(value()?, space)?),
-        "kline" => Message::Kline(kline(value()?)?),
-        "positions" => Message::Positions(positions(value()?, &mut space.account)?),
-        "openorders" => {
+        KLINE => Message::Kline(kline(value()?)?),
+        POSITIONS => Message::Positions(positions(value()?, &mut space.account)?),
+        OPEN_ORDERS => {
             let base = space.levels.base();
             Message::OpenOrders(open_orders(value()?, &mut space.account, base)?)
         }
@@ -466,7 +460,10 @@ fn payload<'d, 'a: 'd>(
     })
 }
 
-const ORDER_BOOK: &str = "orderbook";
+pub(super) const ORDER_BOOK: &str = "orderbook";
+pub(super) const KLINE: &str = "kline";
+pub(super) const POSITIONS: &str = "positions";
+pub(super) const OPEN_ORDERS: &str = "openorders";
 const ERROR: &str = "error";
 
 /// A reason is for people to read: one that cannot be read is no second error.
@@ -543,11 +540,11 @@ fn bare_event(root: Value<'_, '_>) -> Result<&'static str, Fault> {
     Ok(if order_book_key.is_present() {
         ORDER_BOOK
     } else if spot.is_present() {
-        "positions"
+        POSITIONS
     } else if holds_array(&cancel) || holds_array(&modify) {
-        "openorders"
+        OPEN_ORDERS
     } else if add.is_present() || modify.is_present() {
-        "kline"
+        KLINE
     } else if error.get().is_some() {
         ERROR
     } else {
@@ -592,7 +589,7 @@ fn read_trades(list: &Extra<'_, '_>, trades: &mut Vec<Trade>) -> SkippedItems {
     };
     for item in items {
         let room = item.check_count(trades.len(), MAX_LEVELS, "trades");
-        let Some(trade) = skipped.keep(room.and_then(|()| trade(item))) else {
+        let Some(trade) = skipped.keep(room.and_then(|()| Field::parse(&item, "trade"))) else {
             continue;
         };
         trades.push(trade);
@@ -600,17 +597,9 @@ fn read_trades(list: &Extra<'_, '_>, trades: &mut Vec<Trade>) -> SkippedItems {
     skipped
 }
 
-fn trade(item: Value<'_, '_>) -> Result<Trade, Fault> {
-    read_fields!(item, "trade", {
-        "lots" => lots,
-        "ticks" => ticks,
-        "side" => side,
-        "created" => created,
-    });
-    Ok(Trade {
-        ticks: Ticks(ticks.require(&item)?.steps("ticks", 0)?),
-        lots: Lots(lots.require(&item)?.steps("lots", 0)?),
-        side: side.require(&item)?.trade_side("side")?,
-        created: UnixMillis(created.require(&item)?.integer("created")?),
-    })
-}
+record! { Trade as "trade" {
+    "lots" => lots,
+    "ticks" => ticks,
+    "side" => side,
+    "created" => created,
+} }

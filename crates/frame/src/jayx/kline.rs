@@ -3,7 +3,8 @@
 use ticklot_book::{Lots, Ticks};
 
 use crate::error::Fault;
-use crate::json::{Slot, Value, read_fields};
+use crate::json::{Value, read_fields};
+use crate::record::{Field, record};
 use crate::units::UnixSeconds;
 
 /// A candle was added, modified, or both (`kline`).
@@ -41,38 +42,19 @@ pub struct Candle<'a> {
 pub(super) fn kline<'a>(payload: Value<'_, 'a>) -> Result<Kline<'a>, Fault> {
     read_fields!(payload, "kline", { "add" => add, "modify" => modify });
     Ok(Kline {
-        add: optional(&add)?,
-        modify: optional(&modify)?,
+        add: add.optional(Field::parse)?,
+        modify: modify.optional(Field::parse)?,
     })
 }
 
-fn optional<'a>(slot: &Slot<'_, 'a>) -> Result<Option<Candle<'a>>, Fault> {
-    slot.get().map(candle).transpose()
-}
-
-fn candle<'a>(item: Value<'_, 'a>) -> Result<Candle<'a>, Fault> {
-    read_fields!(item, "candle", {
-        "_id" => id,
-        "created" => created,
-        "o" => open,
-        "h" => high,
-        "l" => low,
-        "c" => close,
-        "v" => volume,
-        "m" => modified,
-        "symbol" => symbol,
-    });
-    let ticks = |slot: &Slot<'_, '_>, name| slot.require(&item)?.steps(name, 0).map(Ticks);
-    let seconds = |slot: &Slot<'_, '_>, name| slot.require(&item)?.integer(name).map(UnixSeconds);
-    Ok(Candle {
-        id: id.str(&item)?,
-        opened: seconds(&created, "created")?,
-        open: ticks(&open, "o")?,
-        high: ticks(&high, "h")?,
-        low: ticks(&low, "l")?,
-        close: ticks(&close, "c")?,
-        volume: Lots(volume.require(&item)?.steps("v", 0)?),
-        modified: seconds(&modified, "m")?,
-        symbol: symbol.str(&item)?,
-    })
-}
+record! { Candle<'a> as "candle" {
+    "_id" => id,
+    "created" => opened,
+    "o" => open,
+    "h" => high,
+    "l" => low,
+    "c" => close,
+    "v" => volume,
+    "m" => modified,
+    "symbol" => symbol,
+} }

@@ -8,7 +8,6 @@ mod account;
 mod decode;
 mod kline;
 pub(crate) mod layout;
-mod messages;
 mod packet;
 mod pull;
 mod request;

@@ -1,83 +1,131 @@
-//! Order books of JayX with any order of keys and any spacing: see [`crate::pull`].
+//! Messages of JayX with any order of keys and any spacing: see [`crate::pull`].
 
 use ticklot_book::{Level, Lots, MAX_LEVELS, Ticks};
 
-use super::messages::Wrap;
+use super::account::{AccountSpace, Balance, MAX_ITEMS, Order, Row};
+use super::decode::{KLINE, OPEN_ORDERS, ORDER_BOOK, POSITIONS};
+use super::kline::{Candle, Kline};
 use crate::fast::Repeats;
 use crate::levels::LevelSpace;
 use crate::pull::{PullParser, put};
-use crate::units::{Trade, UnixMillis};
+use crate::record::Field;
+use crate::units::Trade;
+use crate::words::WordSpace;
 
-/// Reads an order book and its trades. None when the general path has to read the text; what the lists then hold means
-/// nothing.
-pub(super) fn order_book(
-    text: &[u8],
+/// What stands around a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrap {
+    /// The JSON of a Socket.IO event: `["kline",payload]`.
+    Event,
+    /// A frame of the plain envelope: a bare payload, or one wrapped with its event's name.
+    Plain,
+}
+
+/// What was read. The lists are in the spaces for them.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Found<'a> {
+    OrderBook,
+    Kline(Kline<'a>),
+    Positions,
+    OpenOrders,
+}
+
+/// Reads a message. None when it has to be read from a tape; what the lists then hold means nothing.
+pub(super) fn message<'a>(
+    text: &'a [u8],
     wrap: Wrap,
     levels: &mut LevelSpace,
     trades: &mut Repeats<Trade>,
-) -> Option<()> {
+    account: &mut AccountSpace,
+) -> Option<Found<'a>> {
+    account.clear();
     let mut json = PullParser::new(text);
     let mut payload = Payload {
         levels,
         trades,
-        has_book: None,
+        account,
+        event: None,
         has_trades: None,
+        add: None,
+        modify: None,
+        has_cancelled: None,
+        has_modified: None,
     };
-    match wrap {
-        Wrap::Event => payload.event(&mut json)?,
+    let named = match wrap {
+        Wrap::Event => Some(payload.event(&mut json)?),
         Wrap::Plain => payload.plain(&mut json)?,
-    }
+    };
     json.end()?;
-    if payload.has_trades.is_none() {
-        payload.trades.otherwise();
-    }
-    payload.has_book
+    let event = payload.event?;
+    named.is_none_or(|name| name == event).then_some(())?;
+    Some(match event {
+        ORDER_BOOK => {
+            if payload.has_trades.is_none() {
+                payload.trades.otherwise();
+            }
+            Found::OrderBook
+        }
+        KLINE => Found::Kline(Kline {
+            add: payload.add.flatten(),
+            modify: payload.modify.flatten(),
+        }),
+        POSITIONS => Found::Positions,
+        _ => Found::OpenOrders,
+    })
 }
 
-struct Payload<'s> {
+/// The fields of all payloads. Their keys name the event.
+struct Payload<'a, 's> {
     levels: &'s mut LevelSpace,
     trades: &'s mut Repeats<Trade>,
-    has_book: Option<()>,
+    account: &'s mut AccountSpace,
+    event: Option<&'static str>,
     has_trades: Option<()>,
+    add: Option<Option<Candle<'a>>>,
+    modify: Option<Option<Candle<'a>>>,
+    has_cancelled: Option<()>,
+    has_modified: Option<()>,
 }
 
-impl Payload<'_> {
-    /// `["orderbook", <payload>]`
-    fn event(&mut self, json: &mut PullParser<'_>) -> Option<()> {
-        let mut count = 0;
+impl<'a> Payload<'a, '_> {
+    /// A field of this event's payload occurs. None if one of another event's did before.
+    fn is(&mut self, event: &'static str) -> Option<()> {
+        (*self.event.get_or_insert(event) == event).then_some(())
+    }
+
+    /// `["<event>", <payload>]`
+    fn event(&mut self, json: &mut PullParser<'a>) -> Option<&'a str> {
+        let (mut event, mut payload) = (None, None);
         json.array(|json| {
-            count += 1;
-            match count {
-                1 => json.expect(b"\"orderbook\""),
-                2 => self.object(json),
-                _ => None,
+            if event.is_none() {
+                event = Some(json.str()?);
+                return Some(());
             }
-        })
+            put(&mut payload, self.object(json)?)
+        })?;
+        payload.and(event)
     }
 
     /// A bare payload, or one wrapped with its event's name.
-    fn plain(&mut self, json: &mut PullParser<'_>) -> Option<()> {
+    fn plain(&mut self, json: &mut PullParser<'a>) -> Option<Option<&'a str>> {
         let (mut is_bare, mut event, mut message) = (false, None, None);
         json.object(|json| {
-            if json.key(b"\"event\":") {
-                put(&mut event, ())?;
-                json.expect(b"\"orderbook\"")
-            } else if json.key(b"\"message\":") || json.key(b"\"data\":") {
-                put(&mut message, ())?;
-                self.object(json)
+            if json.key("\"event\":") {
+                put(&mut event, json.str()?)
+            } else if json.key("\"message\":") || json.key("\"data\":") {
+                put(&mut message, self.object(json)?)
             } else if self.field(json)? {
                 is_bare = true;
                 Some(())
-            } else if names_an_event(json) {
-                None
             } else {
                 json.skip_field()
             }
         })?;
-        (event == message && event.is_some() != is_bare).then_some(())
+        let is_wrapped = event.is_some();
+        (message.is_some() == is_wrapped && is_bare != is_wrapped).then_some(event)
     }
 
-    fn object(&mut self, json: &mut PullParser<'_>) -> Option<()> {
+    fn object(&mut self, json: &mut PullParser<'a>) -> Option<()> {
         json.object(|json| match self.field(json)? {
             true => Some(()),
             false => json.skip_field(),
@@ -85,31 +133,52 @@ impl Payload<'_> {
     }
 
     /// A field of a payload. False for another one, which is not read.
-    fn field(&mut self, json: &mut PullParser<'_>) -> Option<bool> {
-        if json.key(b"\"orderBook\":") {
-            put(&mut self.has_book, ())?;
+    fn field(&mut self, json: &mut PullParser<'a>) -> Option<bool> {
+        if json.key("\"orderBook\":") {
+            put(&mut self.event, ORDER_BOOK)?;
             self.sides(json)?;
-        } else if json.key(b"\"trades\":") {
+        } else if json.key("\"trades\":") {
             put(&mut self.has_trades, ())?;
             let trades = self.trades.otherwise();
             json.array(|json| {
-                trades.push(trade(json)?);
+                trades.push(Field::pull(json)?);
                 (trades.len() <= MAX_LEVELS).then_some(())
             })?;
+        } else if json.key("\"add\":") {
+            self.is(KLINE)?;
+            put(&mut self.add, json.nullable(Field::pull)?)?;
+        } else if json.key("\"modify\":") {
+            if json.is_at(b'[') {
+                self.is(OPEN_ORDERS)?;
+                put(&mut self.has_modified, ())?;
+                orders(json, &mut self.account.words, &mut self.account.modified)?;
+            } else {
+                self.is(KLINE)?;
+                put(&mut self.modify, json.nullable(Field::pull)?)?;
+            }
+        } else if json.key("\"spot\":") {
+            put(&mut self.event, POSITIONS)?;
+            self.balances(json)?;
+        } else if json.key("\"cancel\":") {
+            self.is(OPEN_ORDERS)?;
+            put(&mut self.has_cancelled, ())?;
+            orders(json, &mut self.account.words, &mut self.account.cancelled)?;
+        } else if json.key("\"error\":") {
+            return None;
         } else {
             return Some(false);
         }
         Some(true)
     }
 
-    fn sides(&mut self, json: &mut PullParser<'_>) -> Option<()> {
+    fn sides(&mut self, json: &mut PullParser<'a>) -> Option<()> {
         let (mut has_bids, mut has_asks) = (None, None);
         let [bids, asks] = self.levels.sides();
         json.object(|json| {
-            if json.key(b"\"bids\":") {
+            if json.key("\"bids\":") {
                 put(&mut has_bids, ())?;
                 bids.pull(json, level)
-            } else if json.key(b"\"asks\":") {
+            } else if json.key("\"asks\":") {
                 put(&mut has_asks, ())?;
                 asks.pull(json, level)
             } else {
@@ -118,27 +187,30 @@ impl Payload<'_> {
         })?;
         has_bids.and(has_asks)
     }
+    fn balances(&mut self, json: &mut PullParser<'a>) -> Option<()> {
+        json.array(|json| {
+            self.account.push(&Balance::pull(json)?);
+            (self.account.positions().len() <= MAX_ITEMS).then_some(())
+        })
+    }
 }
 
-/// A key of another message's payload: the general path decides what it is.
-fn names_an_event(json: &PullParser<'_>) -> bool {
-    let mut json = *json;
-    json.key(b"\"spot\":")
-        || json.key(b"\"add\":")
-        || json.key(b"\"modify\":")
-        || json.key(b"\"cancel\":")
-        || json.key(b"\"error\":")
+fn orders(json: &mut PullParser<'_>, words: &mut WordSpace, rows: &mut Vec<Row>) -> Option<()> {
+    json.array(|json| {
+        rows.push(Row::new(&Order::pull(json)?, words));
+        (rows.len() <= MAX_ITEMS).then_some(())
+    })
 }
 
 #[inline(always)]
 fn level(json: &mut PullParser<'_>) -> Option<Level> {
     let (mut ticks, mut lots, mut count) = (None, None, None);
     json.object(|json| {
-        if json.key(b"\"ticks\":") {
+        if json.key("\"ticks\":") {
             put(&mut ticks, json.whole()?)
-        } else if json.key(b"\"lots\":") {
+        } else if json.key("\"lots\":") {
             put(&mut lots, json.whole()?)
-        } else if json.key(b"\"count\":") {
+        } else if json.key("\"count\":") {
             put(&mut count, u32::try_from(json.whole()?).ok()?)
         } else {
             json.skip_field()
@@ -151,28 +223,8 @@ fn level(json: &mut PullParser<'_>) -> Option<Level> {
     })
 }
 
-fn trade(json: &mut PullParser<'_>) -> Option<Trade> {
-    let (mut ticks, mut lots, mut side, mut created) = (None, None, None, None);
-    json.object(|json| {
-        if json.key(b"\"lots\":") {
-            put(&mut lots, json.whole()?)
-        } else if json.key(b"\"ticks\":") {
-            put(&mut ticks, json.whole()?)
-        } else if json.key(b"\"side\":") {
-            put(&mut side, json.trade_side()?)
-        } else if json.key(b"\"created\":") {
-            put(&mut created, json.whole()?)
-        } else {
-            json.skip_field()
-        }
-    })?;
-    Some(Trade {
-        ticks: Ticks(ticks?),
-        lots: Lots(lots?),
-        side: side?,
-        created: UnixMillis(created?),
-    })
-}
+#[cfg(test)]
+mod other_messages;
 
 #[cfg(test)]
 mod tests {
@@ -187,7 +239,10 @@ mod tests {
     /// An order book of the plain envelope.
     fn pulled(text: &str) -> Option<Book> {
         let (mut levels, mut trades) = (LevelSpace::default(), Repeats::default());
-        order_book(text.as_bytes(), Wrap::Plain, &mut levels, &mut trades)?;
+        let account = &mut AccountSpace::default();
+        let text = text.as_bytes();
+        let found = message(text, Wrap::Plain, &mut levels, &mut trades, account)?;
+        assert!(matches!(found, Found::OrderBook));
         let levels = levels.view();
         Some((
             levels.bids.to_vec(),
