@@ -4,8 +4,14 @@
 //! dropped. To keep such a read alive takes a boxed future for each frame, which costs more than
 //! the frame; and its buffer grows as far as the kernel has bytes: to 16 MiB for messages of 300
 //! bytes, when measured. Here a frame that is not whole yet simply stays in the buffer.
+//!
+//! A buffer is large, so that one read takes all that the socket has, and belongs to a connection only until the socket
+//! has nothing more. Then the connections of a thread pass it on: its memory stays in the cache, and a thousand quiet
+//! connections need one buffer.
 
+use std::cell::RefCell;
 use std::io;
+use std::mem;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -16,23 +22,33 @@ use tokio::io::{AsyncRead, ReadBuf};
 use crate::Error;
 use crate::close::MAX_CONTROL;
 
-/// How large the buffer is while no frame takes more: the most that one read takes from the socket.
-const READ_AT_MOST: usize = 16 << 10;
+/// The most that one read takes from the socket, and how large a buffer is while no frame takes more.
+const READ_AT_MOST: usize = 64 << 10;
 
-/// The most that one read takes from the socket for a frame that is longer.
-const READ_LONG: usize = 64 << 10;
+/// The most of an unfinished frame that is copied out of a buffer, so that others can have it.
+const MAX_REST: usize = 16 << 10;
 
-/// The buffer of a connection.
+/// How many buffers a thread keeps that no connection needs.
+const MAX_SPARE: usize = 4;
+
+thread_local! {
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The input of a connection.
 ///
-/// It is as large as [`READ_AT_MOST`], or up to twice the longest frame that has come, and never
+/// Its buffer is as large as [`READ_AT_MOST`], or up to twice the longest frame that has come, and never
 /// larger for what a head only claims.
 #[derive(Default)]
 pub(crate) struct Input {
+    /// Empty while the socket has nothing to read.
     bytes: Vec<u8>,
     /// What has been read and not been taken.
     held: Range<usize>,
     /// The payload of the frame that was taken last.
     payload: Range<usize>,
+    /// What was held when the buffer was given away.
+    rest: Vec<u8>,
 }
 
 /// The head of a frame, RFC 6455 section 5.2.
@@ -157,10 +173,14 @@ impl Input {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         self.make_room();
-        let end = self.bytes.len().min(self.held.end + READ_LONG);
+        let end = self.bytes.len().min(self.held.end + READ_AT_MOST);
         let mut room = ReadBuf::new(&mut self.bytes[self.held.end..end]);
-        ready!(Pin::new(stream).poll_read(cx, &mut room))?;
+        let read = Pin::new(stream).poll_read(cx, &mut room);
         let n = room.filled().len();
+        if read.is_pending() {
+            self.give_away();
+        }
+        ready!(read)?;
         self.held.end += n;
         Poll::Ready(Ok(n))
     }
@@ -169,6 +189,9 @@ impl Input {
     /// buffer larger when it is full with one frame.
     fn make_room(&mut self) {
         self.payload = 0..0;
+        if self.bytes.is_empty() {
+            self.take_spare();
+        }
         if self.held.start > 0 {
             self.bytes.copy_within(self.held.clone(), 0);
             self.held = 0..self.held.len();
@@ -177,6 +200,32 @@ impl Input {
             let larger = self.bytes.len().saturating_mul(2).max(READ_AT_MOST);
             self.bytes.resize(larger, 0);
         }
+    }
+
+    fn take_spare(&mut self) {
+        self.bytes = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        if !self.rest.is_empty() {
+            let len = self.rest.len().max(READ_AT_MOST);
+            self.bytes.resize(self.bytes.len().max(len), 0);
+            self.bytes[..self.rest.len()].copy_from_slice(&self.rest);
+            self.held = 0..self.rest.len();
+            self.rest.clear();
+        }
+    }
+
+    /// Leaves the buffer to the thread's other connections, unless most of a long frame is in it.
+    fn give_away(&mut self) {
+        if self.held.len() > MAX_REST {
+            return;
+        }
+        self.rest.extend_from_slice(&self.bytes[self.held.clone()]);
+        self.held = 0..0;
+        let bytes = mem::take(&mut self.bytes);
+        SPARE.with_borrow_mut(|spare| {
+            if spare.len() < MAX_SPARE {
+                spare.push(bytes);
+            }
+        });
     }
 }
 
