@@ -77,7 +77,8 @@ enum Order {
     Accept { upgrade: bool },
     /// Accept `count` connections and their upgrades, and send each the Socket.IO greeting if `greet` is set.
     AcceptAll { count: usize, greet: bool },
-    /// Write `count` frames without pause, each to the next connection and for the next of `books` books.
+    /// Write `count` frames without pause, each to the next connection and for the next of `books` books. Each of them
+    /// gets one frame of the stream after the other.
     InTurn { count: usize, books: usize },
     /// Write these frames to a connection, as fast as it takes them.
     Write { to: usize, frames: Range<usize> },
@@ -107,9 +108,9 @@ impl Server {
         let (orders, from) = sync_channel(8);
         let (to, done) = sync_channel(8);
         thread::spawn(move || {
-            let mut connections = Vec::new();
+            let (mut connections, mut sent) = (Vec::new(), 0);
             for order in from {
-                let outcome = obey(&order, &listener, &stream, &mut connections);
+                let outcome = obey(&order, &listener, &stream, &mut connections, &mut sent);
                 if to.send(outcome).is_err() {
                     break;
                 }
@@ -182,6 +183,7 @@ fn obey(
     listener: &TcpListener,
     stream: &Stream,
     connections: &mut Vec<TcpStream>,
+    sent: &mut usize,
 ) -> anyhow::Result<Vec<Instant>> {
     match order {
         Order::Accept { upgrade } => {
@@ -209,8 +211,10 @@ fn obey(
         }
         Order::InTurn { count, books } => {
             let mut frame = Vec::new();
-            for message in 0..*count {
-                let place = message % stream.ends.len();
+            // Each book goes on where it was, and begins elsewhere in the stream than the others.
+            let (len, all) = (stream.ends.len(), connections.len() * books);
+            for message in *sent..*sent + count {
+                let place = (message / all + message % all * len / all) % len;
                 frame.clear();
                 frame.extend(stream.of(&(place..place + 1)));
                 if *books > 1 {
@@ -219,6 +223,7 @@ fn obey(
                 let to = message % connections.len();
                 connections[to].write_all(&frame)?;
             }
+            *sent += count;
             Ok(Vec::new())
         }
         Order::Write { to, frames } => {
