@@ -1012,7 +1012,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             return ControlFlow::Continue(());
         }
         self.books.keep_trades(id, list, repeats);
-        let (Some(instrument), trades) = (self.books.instrument(id), self.books.new_trades(id))
+        let (Some(instrument), trades) = (self.books.instrument(id), self.books.new_trades())
         else {
             return ControlFlow::Continue(());
         };

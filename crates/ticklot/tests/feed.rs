@@ -106,8 +106,11 @@ impl Handler for Turns {
                 (self.turn, self.books) = (turn, 0);
             }
             self.books += 1;
-            self.most = self.most.max(self.books);
             self.all += 1;
+            // The other task counts no longer when it stops the feed.
+            if self.all <= self.enough {
+                self.most = self.most.max(self.books);
+            }
             self.more += u64::from(self.all > self.enough);
             if self.all >= self.enough {
                 self.done.store(true, Ordering::Relaxed);

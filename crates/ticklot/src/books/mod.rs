@@ -32,7 +32,7 @@ pub(crate) use self::storage::Stored;
 use self::budget::{Budget, CREDIT, LEVEL_BYTES};
 use self::expiry::{Expiry, Subject};
 use self::instrument::OwnedInstrument;
-use self::trades::RecentTrades;
+use self::trades::NewTrades;
 use crate::event::Cause;
 
 /// Which book of a [`Books`]. Ids are given in order from 0 and never reused, also when a book is
@@ -104,6 +104,8 @@ pub struct Books {
     budget: Budget,
     /// A book whose charge is an estimate.
     estimated: Option<BookId>,
+    /// Of the last message that had trades.
+    new_trades: NewTrades,
 }
 
 /// A change of a book's state.
@@ -130,7 +132,8 @@ struct Entry {
     due: Option<Nanos>,
     instrument: OwnedInstrument,
     counts: BookCounts,
-    trades: RecentTrades,
+    /// The last trades, oldest first.
+    trades: VecDeque<Trade>,
     /// What the budget counts for it, in bytes.
     charged: usize,
     /// How many levels its largest snapshot had.
@@ -144,7 +147,7 @@ impl Entry {
     fn memory(&self) -> usize {
         size_of::<Self>()
             + self.stored.heap_bytes()
-            + self.trades.heap_bytes()
+            + self.trades.capacity() * size_of::<Trade>()
             + index_bytes(&self.instrument.get())
     }
 
@@ -505,7 +508,7 @@ impl Books {
             due: None,
             instrument: (*instrument).into(),
             counts: BookCounts::default(),
-            trades: RecentTrades::default(),
+            trades: VecDeque::new(),
             charged: 0,
             largest: 0,
             credit: 0,
@@ -654,21 +657,21 @@ impl Books {
     }
 
     /// Keeps trades, newest last, and returns those that are new. `list` may repeat earlier trades where
-    /// `repeats` says so: see [`RecentTrades::take`].
+    /// `repeats` says so: see [`NewTrades::take`].
     pub(crate) fn keep_trades(&mut self, id: BookId, list: &[Trade], repeats: bool) {
-        let Some(entry) = self.entry_mut(id) else {
+        let Some(Some(entry)) = self.entries.get_mut(id.0 as usize) else {
             return;
         };
-        let before = entry.trades.heap_bytes();
-        entry.trades.take(list, repeats);
-        if entry.trades.heap_bytes() > before {
+        let before = entry.trades.capacity();
+        self.new_trades.take(&mut entry.trades, list, repeats);
+        if entry.trades.capacity() > before {
             self.measure_memory(id);
         }
     }
 
     /// The trades that [`Books::keep_trades`] found new, oldest first.
-    pub(crate) fn new_trades(&self, id: BookId) -> &[Trade] {
-        self.entry(id).map_or(&[], |entry| entry.trades.listed())
+    pub(crate) fn new_trades(&self) -> &[Trade] {
+        self.new_trades.listed()
     }
 
     /// The slot of a connection, made when it is first named.

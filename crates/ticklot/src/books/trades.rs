@@ -8,7 +8,7 @@ use ticklot_frame::Trade;
 /// How many trades of a book are kept: more than any message lists.
 pub const MAX_TRADES: usize = 1024;
 
-/// The last trades of an instrument, and the new ones of the last message.
+/// The new trades of a message. All books share one: what is kept of a book is only its last trades.
 ///
 /// Some venues list recent trades with each message, newest first, and do not say whether a list repeats
 /// earlier ones. A list that continues the last one overlaps with it: its oldest trades are the newest
@@ -17,9 +17,7 @@ pub const MAX_TRADES: usize = 1024;
 ///
 /// A list of n trades takes about (2 n + [`MAX_TRADES`]) log n comparisons at most, whatever is known and listed.
 #[derive(Debug)]
-pub(super) struct Recent<T> {
-    /// Oldest first.
-    known: VecDeque<T>,
+pub(super) struct NewOf<T> {
     /// The new trades of the last message, oldest first.
     listed: Vec<T>,
     /// The distinct trades of a list that does not continue the known ones, and how often each is known.
@@ -28,12 +26,11 @@ pub(super) struct Recent<T> {
     borders: Vec<usize>,
 }
 
-pub(super) type RecentTrades = Recent<Trade>;
+pub(super) type NewTrades = NewOf<Trade>;
 
-impl<T> Default for Recent<T> {
+impl<T> Default for NewOf<T> {
     fn default() -> Self {
         Self {
-            known: VecDeque::new(),
             listed: Vec::new(),
             distinct: Vec::new(),
             borders: Vec::new(),
@@ -41,18 +38,10 @@ impl<T> Default for Recent<T> {
     }
 }
 
-impl RecentTrades {
-    /// The bytes that it holds on the heap.
-    pub(super) fn heap_bytes(&self) -> usize {
-        let trades = self.known.capacity() + self.listed.capacity();
-        trades * size_of::<Trade>()
-            + self.distinct.capacity() * size_of::<(Trade, usize)>()
-            + self.borders.capacity() * size_of::<usize>()
-    }
-
-    /// Keeps the trades of a message. Where `repeats` says that the list is newest first and may repeat
+impl NewTrades {
+    /// Keeps the trades of a message with the `known` ones of its book, oldest first. Where `repeats` says that the list is newest first and may repeat
     /// earlier trades, those are dropped; otherwise all are new, oldest first. Allocates only to grow.
-    pub(super) fn take(&mut self, list: &[Trade], repeats: bool) {
+    pub(super) fn take(&mut self, known: &mut VecDeque<Trade>, list: &[Trade], repeats: bool) {
         self.listed.clear();
         // Of a list that was longer than any need be.
         self.listed.shrink_to(MAX_TRADES);
@@ -68,17 +57,17 @@ impl RecentTrades {
             if !self.listed.is_sorted_by_key(|trade| trade.created) {
                 self.listed.sort_by_key(|trade| trade.created);
             }
-            let (newest, oldest) = (self.known.back(), self.listed.first());
+            let (newest, oldest) = (known.back(), self.listed.first());
             let is_later = newest
                 .zip(oldest)
                 .is_none_or(|(a, b)| a.created < b.created);
             if !is_later {
-                self.drop_repeated(by_fields);
+                self.drop_repeated(known, by_fields);
             }
         } else {
             self.listed.extend_from_slice(list);
         }
-        self.learn();
+        self.learn(known);
     }
 }
 
@@ -88,39 +77,35 @@ fn by_fields(a: &Trade, b: &Trade) -> Ordering {
     fields(a).cmp(&fields(b))
 }
 
-impl<T: Copy + Eq> Recent<T> {
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.known.iter()
-    }
-
+impl<T: Copy + Eq> NewOf<T> {
     /// The new trades of the last message, oldest first.
     pub(super) fn listed(&self) -> &[T] {
         &self.listed
     }
 
-    fn drop_repeated(&mut self, order: fn(&T, &T) -> Ordering) {
-        match self.overlap() {
-            0 => self.drop_known(order),
+    fn drop_repeated(&mut self, known: &VecDeque<T>, order: fn(&T, &T) -> Ordering) {
+        match self.overlap(known) {
+            0 => self.drop_known(known, order),
             repeated => drop(self.listed.drain(..repeated)),
         }
     }
 
     /// How many trades at the beginning of the list are the last that are known.
-    fn overlap(&mut self) -> usize {
-        let most = self.listed.len().min(self.known.len());
+    fn overlap(&mut self, known: &VecDeque<T>) -> usize {
+        let most = self.listed.len().min(known.len());
         // Nearly always the first runs differ in their first trade, or one is the answer. When more was compared
         // than that, the list is of trades that hardly differ.
         let mut budget = 2 * most;
         for run in (1..=most).rev() {
-            let known = self.known.range(self.known.len() - run..);
-            let equal = known.zip(&self.listed).take_while(|(a, b)| a == b);
+            let newest = known.range(known.len() - run..);
+            let equal = newest.zip(&self.listed).take_while(|(a, b)| a == b);
             let equal = equal.count();
             if equal == run {
                 return run;
             }
             match budget.checked_sub(equal) {
                 Some(rest) => budget = rest,
-                None => return self.longest_overlap(most),
+                None => return self.longest_overlap(known, most),
             }
         }
         0
@@ -129,12 +114,9 @@ impl<T: Copy + Eq> Recent<T> {
     /// The same, in a number of comparisons that is proportional to `most` (Knuth, Morris and Pratt): the run that has
     /// been found at each known trade is made longer, or else replaced by the longest run that ends it.
     #[cold]
-    fn longest_overlap(&mut self, most: usize) -> usize {
+    fn longest_overlap(&mut self, known: &VecDeque<T>, most: usize) -> usize {
         let Self {
-            known,
-            listed,
-            borders,
-            ..
+            listed, borders, ..
         } = self;
         let listed = &listed[..most];
         let longer = |mut run: usize, trade: &T, borders: &[usize]| {
@@ -157,12 +139,9 @@ impl<T: Copy + Eq> Recent<T> {
     /// A list that does not continue the known trades, after a reconnect say, or one that came late:
     /// trades that are known are dropped one for one.
     #[cold]
-    fn drop_known(&mut self, order: fn(&T, &T) -> Ordering) {
+    fn drop_known(&mut self, known: &VecDeque<T>, order: fn(&T, &T) -> Ordering) {
         let Self {
-            known,
-            listed,
-            distinct,
-            ..
+            listed, distinct, ..
         } = self;
         distinct.clear();
         distinct.extend(listed.iter().map(|trade| (*trade, 0)));
@@ -188,14 +167,14 @@ impl<T: Copy + Eq> Recent<T> {
     }
 
     /// The trades of the list are known from now on.
-    fn learn(&mut self) {
+    fn learn(&self, known: &mut VecDeque<T>) {
         // Of more than that, only the newest are kept.
         let passed = self.listed.len().saturating_sub(MAX_TRADES);
         for trade in &self.listed[passed..] {
-            if self.known.len() == MAX_TRADES {
-                self.known.pop_front();
+            if known.len() == MAX_TRADES {
+                known.pop_front();
             }
-            self.known.push_back(*trade);
+            known.push_back(*trade);
         }
     }
 }
@@ -208,9 +187,16 @@ mod tests {
     use ticklot_book::{Lots, Ticks};
     use ticklot_frame::{TradeSide, UnixMillis};
 
-    fn take<'a>(trades: &'a mut RecentTrades, list: &[Trade]) -> &'a [Trade] {
-        trades.take(list, true);
-        trades.listed()
+    /// The trades of a book, and the new ones.
+    #[derive(Default)]
+    struct Book {
+        known: VecDeque<Trade>,
+        new: NewTrades,
+    }
+
+    fn take<'a>(book: &'a mut Book, list: &[Trade]) -> &'a [Trade] {
+        book.new.take(&mut book.known, list, true);
+        book.new.listed()
     }
 
     /// A trade at a time; the rest follows from `kind`.
@@ -235,7 +221,7 @@ mod tests {
                     trade(time, random.i64(0..2))
                 })
                 .collect();
-            let mut trades = RecentTrades::default();
+            let mut trades = Book::default();
             let mut handed = Vec::new();
             let mut end = 0;
             while end < all.len() {
@@ -268,7 +254,7 @@ mod tests {
     #[test]
     fn trades_that_differ_are_all_handed_on() {
         let all: Vec<Trade> = (0..200).map(|n| trade(n / 3, n)).collect();
-        let mut trades = RecentTrades::default();
+        let mut trades = Book::default();
         let mut handed = Vec::new();
         for end in (0..=200_usize).step_by(7).chain([200, 200]) {
             let list: Vec<Trade> = all[end.saturating_sub(20)..end]
@@ -283,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_list_of_new_trades_only_is_taken_whole() {
-        let mut trades = RecentTrades::default();
+        let mut trades = Book::default();
         assert_eq!(
             take(&mut trades, &[trade(2, 1), trade(1, 1)]),
             [trade(1, 1), trade(2, 1)]
@@ -298,7 +284,7 @@ mod tests {
 
     #[test]
     fn equal_trades_are_told_apart_by_their_place() {
-        let mut trades = RecentTrades::default();
+        let mut trades = Book::default();
         let equal = trade(1, 1);
         assert_eq!(take(&mut trades, &[equal, equal]).len(), 2);
         assert_eq!(take(&mut trades, &[equal, equal]).len(), 0);
@@ -307,7 +293,7 @@ mod tests {
 
     #[test]
     fn what_is_known_is_dropped_from_a_list_that_does_not_go_on() {
-        let mut trades = RecentTrades::default();
+        let mut trades = Book::default();
         take(&mut trades, &[trade(3, 3), trade(2, 2), trade(1, 1)]);
         // 2 is missing from the repeat, and 4 is new.
         assert_eq!(
@@ -363,7 +349,7 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(11);
         for round in 0..40_u32 {
             let kinds = [1, 2, 3, 50, 1_000_000][round as usize % 5];
-            let mut recent = Recent::default();
+            let (mut new, mut kept) = (NewOf::default(), VecDeque::new());
             let mut known: Vec<u32> = Vec::new();
             for _ in 0..6 {
                 let length = [1, 3, 20, 500, 3_000][random.usize(0..5)];
@@ -376,22 +362,22 @@ mod tests {
                     .collect();
                 if random.bool() {
                     // It continues the known trades.
-                    let kept = random.usize(0..=known.len().min(length));
-                    list.splice(0..0, known[known.len() - kept..].iter().copied());
+                    let run = random.usize(0..=known.len().min(length));
+                    list.splice(0..0, known[known.len() - run..].iter().copied());
                 }
                 let expected = naive(&known, &list);
-                recent.listed = list.iter().map(|it| Counted(*it)).collect();
+                new.listed = list.iter().map(|it| Counted(*it)).collect();
                 COMPARISONS.set(0);
-                recent.drop_repeated(by_number);
-                let seen: Vec<u32> = recent.listed().iter().map(|it| it.0).collect();
+                new.drop_repeated(&kept, by_number);
+                let seen: Vec<u32> = new.listed().iter().map(|it| it.0).collect();
                 assert_eq!(seen, expected);
-                recent.learn();
+                new.learn(&mut kept);
                 let log = (usize::BITS - length.leading_zeros()) as usize;
                 let most = (3 * list.len() + MAX_TRADES) * (log + 2) + 8 * list.len();
                 assert!(COMPARISONS.get() <= most, "{} of {most}", COMPARISONS.get());
                 known.extend(expected);
                 known.drain(..known.len().saturating_sub(MAX_TRADES));
-                assert!(recent.iter().map(|it| it.0).eq(known.iter().copied()));
+                assert!(kept.iter().map(|it| it.0).eq(known.iter().copied()));
             }
         }
     }

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::{poll_fn, ready};
+use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -19,6 +20,7 @@ use tracing::{debug, info, warn};
 
 use super::clock::Clock;
 use super::remote::{Ask, Remote};
+use super::waits::Waits;
 use super::{Ended, Shared};
 use crate::books::Books;
 use crate::event::{Disconnect, OnMessage, RequestFailure};
@@ -247,6 +249,9 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         let mut waiting = VecDeque::new();
         let mut armed = Nanos(u64::MAX);
         let mut timer = pin!(sleep_until(self.clock.wake_at(armed)));
+        let mut stopped = self.stop.subscribe();
+        let mut stopped = pin!(stopped.wait_for(|stop| *stop));
+        let mut waits = Waits::new();
         let mut turn = Turn::default();
         // When the driver last ran while the runtime's I/O driver did.
         let mut seen = self.look();
@@ -263,31 +268,47 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
                 }
                 turn = Turn::default();
             }
+            let under_way = fetches.len();
             self.start_requests(&mut fetches, &mut waiting);
+            if fetches.len() > under_way {
+                waits.changed();
+            }
             // Set anew only to be earlier: one that comes too early looks again.
             let due = self.session.deadline().unwrap_or(Nanos(u64::MAX));
             if due < armed {
                 armed = due;
                 timer.as_mut().reset(self.clock.wake_at(armed));
+                waits.changed();
             }
             let mut waited = false;
             let happened = {
                 // Cancel safe: what was read of a frame stays in the reader.
                 let mut read = pin!(reader.read());
-                let incoming = poll_fn(|cx| {
-                    let incoming = read.as_mut().poll(cx);
-                    waited |= incoming.is_pending();
-                    incoming
-                });
-                tokio::select! {
+                let asked = &mut *self.calls.asked;
+                let mut others = |cx: &mut Context<'_>| {
+                    if stopped.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(Happened::Asked(Ask::Close));
+                    }
+                    if let Poll::Ready(Some(ask)) = asked.poll_recv(cx) {
+                        return Poll::Ready(Happened::Asked(ask));
+                    }
+                    if let Poll::Ready(Some((id, body))) = fetches.poll_next_unpin(cx) {
+                        return Poll::Ready(Happened::Fetched(id, body));
+                    }
+                    timer.as_mut().poll(cx).map(|()| Happened::Time)
+                };
+                poll_fn(|cx| {
                     // Incoming messages come first; the turn's limits protect the others.
-                    biased;
-                    incoming = incoming => Happened::Incoming(incoming),
-                    () = ready(()), if was_late => Happened::Idle,
-                    ask = self.calls.next() => Happened::Asked(ask),
-                    Some((id, body)) = fetches.next() => Happened::Fetched(id, body),
-                    () = timer.as_mut() => Happened::Time,
-                }
+                    if let Poll::Ready(incoming) = read.as_mut().poll(cx) {
+                        return Poll::Ready(Happened::Incoming(incoming));
+                    }
+                    waited = true;
+                    match was_late {
+                        true => Poll::Ready(Happened::Idle),
+                        false => waits.poll(cx, &mut others),
+                    }
+                })
+                .await
             };
             if waited {
                 // The others have had their turn.

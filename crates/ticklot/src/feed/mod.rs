@@ -6,12 +6,14 @@
 mod clock;
 mod driver;
 mod remote;
+mod running;
+mod waits;
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use ticklot_transport as transport;
 use tokio::sync::watch;
 use tokio::task::unconstrained;
@@ -21,6 +23,7 @@ pub use self::clock::Clock;
 pub use self::remote::{Remote, RemoteError, Stopper};
 
 use self::driver::{Connect, Line};
+use self::running::Running;
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Event, Handler, OnMessage};
 use crate::session::{Options, Session, expire};
@@ -199,17 +202,15 @@ impl<H: Handler> Feed<H> {
         } = self;
         shared.get_mut().is_over = false;
         let shared = &*shared;
-        let mut running: FuturesUnordered<_> = connections
-            .iter_mut()
-            .map(|line| line.run(shared, *clock, stop))
-            .collect();
+        let lines = connections.iter_mut();
+        let mut running = Running::new(lines.map(|line| line.run(shared, *clock, stop)));
         let mut ended = Vec::with_capacity(running.len());
         // The clock's ticks are few; the budget that many frames use up is not theirs.
         let mut ticks = pin!(unconstrained(ticks(shared, *clock, stop, *tick, taps)));
         loop {
             let next = tokio::select! {
                 biased;
-                next = running.next() => next,
+                next = poll_fn(|cx| running.poll_next(cx)) => next,
                 () = ticks.as_mut() => None,
             };
             let Some(end) = next else { break };

@@ -1,0 +1,238 @@
+//! The connections of a feed as futures that run side by side.
+//!
+//! `FuturesUnordered` would do, but links each future that is polled anew in a list of all, which touches the memory of two
+//! other connections, and it yields to the runtime each time that all were polled: for one connection, at each message.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Futures of which those that were woken are polled, in the order in which they were.
+pub(super) struct Running<'a, T> {
+    futures: Vec<Option<Member<'a, T>>>,
+    /// How many are not done.
+    left: usize,
+    shared: Arc<Shared>,
+}
+
+struct Member<'a, T> {
+    future: Pin<Box<dyn Future<Output = T> + 'a>>,
+    signal: Arc<Signal>,
+    waker: Waker,
+}
+
+/// What wakes a future.
+struct Signal {
+    index: usize,
+    is_queued: AtomicBool,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    woken: VecDeque<usize>,
+    /// The task that polls them all.
+    task: Option<Waker>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.is_queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut queue = self.shared.lock();
+        queue.woken.push_back(self.index);
+        // It was woken for the others already.
+        if queue.woken.len() == 1
+            && let Some(task) = &queue.task
+        {
+            task.wake_by_ref();
+        }
+    }
+}
+
+impl<'a, T> Running<'a, T> {
+    pub(super) fn new(
+        futures: impl Iterator<Item = Pin<Box<dyn Future<Output = T> + 'a>>>,
+    ) -> Self {
+        let shared = Arc::new(Shared::default());
+        let member = |(index, future)| {
+            let signal = Arc::new(Signal {
+                index,
+                is_queued: AtomicBool::new(true),
+                shared: Arc::clone(&shared),
+            });
+            Some(Member {
+                future,
+                waker: Arc::clone(&signal).into(),
+                signal,
+            })
+        };
+        let futures: Vec<_> = futures.enumerate().map(member).collect();
+        shared.lock().woken = (0..futures.len()).collect();
+        Self {
+            left: futures.len(),
+            futures,
+            shared,
+        }
+    }
+
+    /// How many futures there are that are not done.
+    pub(super) fn len(&self) -> usize {
+        self.left
+    }
+
+    /// What the next future that is done has come to; none when all are. Each future that was woken is polled once before
+    /// the runtime has its turn.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let mut queue = self.shared.lock();
+        if !queue
+            .task
+            .as_ref()
+            .is_some_and(|it| it.will_wake(cx.waker()))
+        {
+            queue.task = Some(cx.waker().clone());
+        }
+        for _ in 0..queue.woken.len() {
+            let index = queue.woken.pop_front();
+            drop(queue);
+            if let Some(output) = index.and_then(|index| self.poll_one(index)) {
+                // The rest of the queue has no other call to wait for.
+                cx.waker().wake_by_ref();
+                return Poll::Ready(Some(output));
+            }
+            queue = self.shared.lock();
+        }
+        if !queue.woken.is_empty() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn poll_one(&mut self, index: usize) -> Option<T> {
+        let slot = self.futures.get_mut(index)?;
+        let member = slot.as_mut()?;
+        // Before the poll, so that a call of the waker during it is not lost.
+        member.signal.is_queued.store(false, Ordering::Release);
+        let polled = member
+            .future
+            .as_mut()
+            .poll(&mut Context::from_waker(&member.waker));
+        let Poll::Ready(output) = polled else {
+            return None;
+        };
+        *slot = None;
+        self.left -= 1;
+        Some(output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::future::{pending, poll_fn};
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    /// Counts its calls.
+    #[derive(Default)]
+    struct Task(AtomicUsize);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    type Boxed<'a> = Pin<Box<dyn Future<Output = u32> + 'a>>;
+
+    #[test]
+    fn futures_are_polled_when_they_were_woken_and_in_that_order() {
+        let (polls, wakers) = (RefCell::new(Vec::new()), RefCell::new(vec![None; 3]));
+        let future = |index: usize| -> Boxed<'_> {
+            let (polls, wakers) = (&polls, &wakers);
+            Box::pin(poll_fn(move |cx| {
+                polls.borrow_mut().push(index);
+                wakers.borrow_mut()[index] = Some(cx.waker().clone());
+                Poll::Pending
+            }))
+        };
+        let mut running = Running::new((0..3).map(future));
+        let task = Arc::new(Task::default());
+        let waker = Waker::from(Arc::clone(&task));
+        let mut poll = || {
+            assert!(
+                running
+                    .poll_next(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+            polls.take()
+        };
+        assert_eq!(poll(), [0, 1, 2]);
+        assert!(poll().is_empty());
+        for index in [2, 0, 2] {
+            wakers.borrow()[index].as_ref().map(Waker::wake_by_ref);
+        }
+        assert_eq!(task.0.load(Ordering::Relaxed), 1, "once for all");
+        assert_eq!(poll(), [2, 0]);
+        let one = wakers.borrow_mut()[1].take();
+        std::thread::spawn(move || one.map(Waker::wake))
+            .join()
+            .unwrap();
+        assert_eq!(task.0.load(Ordering::Relaxed), 2);
+        assert_eq!(poll(), [1]);
+    }
+
+    #[test]
+    fn one_that_wakes_itself_waits_for_the_next_turn() {
+        let polls = RefCell::new(0);
+        let restless: Boxed<'_> = Box::pin(poll_fn(|cx| {
+            *polls.borrow_mut() += 1;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }));
+        let mut running = Running::new([restless, Box::pin(pending())].into_iter());
+        let task = Arc::new(Task::default());
+        let waker = Waker::from(Arc::clone(&task));
+        for turn in 1..4 {
+            assert!(
+                running
+                    .poll_next(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+            assert_eq!(*polls.borrow(), turn);
+            assert!(task.0.swap(0, Ordering::Relaxed) > 0, "it is polled again");
+        }
+    }
+
+    #[test]
+    fn every_output_is_returned_once() {
+        let futures = (0..5).map(|n| -> Boxed<'_> { Box::pin(async move { n }) });
+        let mut running = Running::new(futures);
+        let mut cx = Context::from_waker(Waker::noop());
+        for n in 0..5 {
+            assert_eq!(running.len(), 5 - n as usize);
+            assert_eq!(running.poll_next(&mut cx), Poll::Ready(Some(n)));
+        }
+        assert_eq!(running.poll_next(&mut cx), Poll::Ready(None));
+    }
+}
