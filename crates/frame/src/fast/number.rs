@@ -13,7 +13,7 @@ pub(super) struct Shape {
     /// What the value of the digits must not be below, so that the first of them is no superfluous zero.
     pub(super) least: u32,
     /// Its length in bytes.
-    pub(super) len: u32,
+    pub(super) len: u8,
     /// How many bytes stand before its point; its length if it has none.
     whole: u8,
     /// How many digits stand behind the point.
@@ -63,7 +63,7 @@ impl Shape {
         Self {
             sources: u64::from_le_bytes(from),
             least: if whole > 1 { least } else { 0 },
-            len: len as u32,
+            len: len as u8,
             whole: whole as u8,
             fraction: (count - whole) as u8,
         }
@@ -81,7 +81,7 @@ impl Shape {
     #[inline(always)]
     pub(super) fn point(self) -> [u64; 2] {
         let at = |byte: u8| u64::from(byte).wrapping_shl(8 * u32::from(self.whole));
-        let has_point = u32::from(self.whole) < self.len;
+        let has_point = self.whole < self.len;
         if has_point {
             [at(b'.'), at(0xff)]
         } else {
@@ -133,7 +133,7 @@ pub(super) const LONGEST: u32 = 18;
 /// The digits of the number that a word begins with, without the point.
 #[inline(always)]
 pub(super) fn decimal(word: u64, shape: Shape) -> (u64, u64) {
-    let (len, whole) = (shape.len, u32::from(shape.whole));
+    let (len, whole) = (u32::from(shape.len), u32::from(shape.whole));
     if len == 0 {
         return (0, 0);
     }

@@ -197,6 +197,7 @@ impl<K: Kind> Run<'_, K> {
         }
     }
 
+    #[allow(clippy::cast_possible_truncation)] // small numbers, which a check would cost instructions
     #[inline(always)]
     fn levels<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize>(
         &self,
@@ -215,7 +216,7 @@ impl<K: Kind> Run<'_, K> {
         let mut levels = levels.iter_mut();
         // The number of the first member of decimals that is measured, and where it begins.
         let first = usize::from(PRICE == 0);
-        let start = first * (price.len as usize + row.before[1].len());
+        let start = first * (usize::from(price.len) + row.before[1].len());
         let (Some(price_power), 1..) = (kind.power(0, price.fraction), price.len) else {
             return (0, Stop::At(at));
         };
@@ -247,14 +248,12 @@ impl<K: Kind> Run<'_, K> {
                 let not_digits = !marks.digits;
                 let not_numbers = not_digits & !marks.points;
                 // How many bits from a byte on are not set.
-                let length = |of: u64, at: usize| {
-                    let offset = u32::try_from(at - start).unwrap_or(0);
-                    of.wrapping_shr(offset).trailing_zeros()
-                };
+                let length =
+                    |of: u64, at: usize| of.wrapping_shr((at - start) as u32).trailing_zeros();
                 if PRICE == 0 {
                     (words[0], shapes[0]) = (word(window, 0), price);
                     is_good &= (words[0] ^ point) & point_mask == 0;
-                    difference = row.before[1].differs(difference, window, price.len as usize);
+                    difference = row.before[1].differs(difference, window, usize::from(price.len));
                 }
                 end = start;
                 for member in first..MEMBERS {
@@ -284,13 +283,13 @@ impl<K: Kind> Run<'_, K> {
                     }
                     let word = word(window, end);
                     let (slot, shape, len) = match member {
-                        _ if member == PRICE => (0, Some(price), price.len),
+                        _ if member == PRICE => (0, Some(price), price.len.into()),
                         _ if member == QUANTITY => {
                             // Not from the table: the next level waits for it.
                             let len = digits_len(word);
                             (1, Shape::of(len, len), len)
                         }
-                        _ => (2, Some(other), other.len),
+                        _ => (2, Some(other), other.len.into()),
                     };
                     let Some(shape) = shape else {
                         return (all - levels.len(), Stop::At(from + at));
@@ -335,11 +334,7 @@ impl<K: Kind> Run<'_, K> {
                 ticks: Ticks((values[0] * price_power).cast_signed()),
                 lots: Lots((values[1] * power).cast_signed()),
                 // Of eight digits at most.
-                count: if row.has_count {
-                    u32::try_from(third).unwrap_or(0)
-                } else {
-                    0
-                },
+                count: if row.has_count { third as u32 } else { 0 },
             };
             if is_last {
                 let end = from + at + end + row.end.len();
