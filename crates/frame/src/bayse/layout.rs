@@ -3,9 +3,8 @@
 use ticklot_book::Side;
 
 use super::book::Head;
-use crate::fast::{Found, Layout, Members, Role, Scalar, Templates};
+use crate::fast::{Layout, Members, Role, Scalar, Templates};
 use crate::iso_time::IsoTime;
-use crate::levels::ListPlaces;
 use crate::local::Local;
 use crate::units::{Decimal, TradeSide, UnixMillis};
 
@@ -58,32 +57,31 @@ fn string<'a>(members: &Members<'a>, member: usize) -> Option<&'a str> {
 }
 
 /// The order book of a message. None for what only the general path reads.
-pub(super) fn order_book<'a>(found: &Found<'a>) -> Option<(Head<'a>, ListPlaces)> {
-    let last_price = match found.members[LAST_PRICE] {
+pub(super) fn order_book<'a>(members: &Members<'a>) -> Option<Head<'a>> {
+    let last_price = match members[LAST_PRICE] {
         Some(Scalar::Number(text)) => Some(Decimal(std::str::from_utf8(text).ok()?)),
         Some(Scalar::String(_)) => return None,
         None => None,
     };
-    let last_side = match found.members[LAST_SIDE] {
+    let last_side = match members[LAST_SIDE] {
         Some(Scalar::String("BUY")) => Some(TradeSide::Buy),
         Some(Scalar::String("SELL")) => Some(TradeSide::Sell),
         Some(_) => return None,
         None => None,
     };
-    let sent = match found.members[SENT] {
+    let sent = match members[SENT] {
         Some(Scalar::Number(text)) => Some(UnixMillis(whole(text)?)),
         Some(Scalar::String(_)) => return None,
         None => None,
     };
-    let head = Head {
-        market_id: string(&found.members, MARKET)?,
-        outcome_id: string(&found.members, OUTCOME)?,
-        timestamp: string(&found.members, TIMESTAMP).map(IsoTime),
+    Some(Head {
+        market_id: string(members, MARKET)?,
+        outcome_id: string(members, OUTCOME)?,
+        timestamp: string(members, TIMESTAMP).map(IsoTime),
         last_price,
         last_side,
         sent,
-    };
-    Some((head, found.places))
+    })
 }
 
 /// A whole number of up to eighteen digits.

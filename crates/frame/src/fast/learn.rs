@@ -229,7 +229,7 @@ fn end_of_object(text: &[u8], object: &Value<'_, '_>) -> Option<usize> {
 
 /// Where the value at `at` ends. None of a number with an exponent, which would become a part of the text.
 fn end_of_scalar(text: &[u8], at: usize) -> Option<usize> {
-    let (_, end) = scalar(&Text::new(text), at)?;
+    let end = scalar(&Text::new(text), at, &mut None)?;
     let is_behind = |byte: &u8| b",]} \t\r\n".contains(byte);
     text.get(end).is_none_or(is_behind).then_some(end)
 }

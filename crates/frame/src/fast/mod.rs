@@ -237,13 +237,6 @@ pub(crate) enum Scalar<'t> {
 /// The members that are kept; none where one is null or absent.
 pub(crate) type Members<'t> = [Option<Scalar<'t>>; MEMBERS];
 
-/// A message that fits.
-#[derive(Debug)]
-pub(crate) struct Found<'t> {
-    pub(crate) members: Members<'t>,
-    pub(crate) places: ListPlaces,
-}
-
 /// None is known yet.
 impl Default for Templates {
     fn default() -> Self {
@@ -261,20 +254,21 @@ impl Default for Templates {
 }
 
 impl Templates {
-    /// Reads a message whose levels and trades are whole numbers.
-    pub(crate) fn read_whole<'t>(
+    /// Reads a message whose levels and trades are whole numbers. Returns where its levels are.
+    pub(crate) fn read_whole(
         &mut self,
         way: Way,
-        text: &'t [u8],
+        text: &[u8],
         space: &mut LevelSpace,
         trades: &mut Repeats<Trade>,
-    ) -> Option<Found<'t>> {
+    ) -> Option<ListPlaces> {
         if !self.may_fit(text) {
             return None;
         }
         let text = Text::new(text);
+        let members = &mut Members::default();
         self.try_each(|template, expected, _| {
-            template.read(way, expected, &text, |_| Whole, space, trades)
+            template.read(way, expected, &text, |_| Whole, space, trades, members)
         })
     }
 
@@ -286,12 +280,13 @@ impl Templates {
         text: &'t [u8],
         space: &mut LevelSpace,
         scale: impl Fn(&Members<'_>) -> Option<Scale>,
-        message: impl Fn(&Found<'t>) -> Option<M>,
-    ) -> Option<M> {
+        message: impl Fn(&Members<'t>) -> Option<M>,
+    ) -> Option<(M, ListPlaces)> {
         if !self.may_fit(text) {
             return None;
         }
         let text = Text::new(text);
+        let members = &mut Members::default();
         self.try_each(|template, expected, guess| {
             let is_guess = Cell::new(false);
             let levels = |members: &Members<'_>| {
@@ -301,15 +296,16 @@ impl Templates {
                 Decimals(known.unwrap_or(*guess))
             };
             let none = &mut Repeats::default();
-            let mut found = template.read(way, expected, &text, levels, space, none)?;
+            let mut places = template.read(way, expected, &text, levels, space, none, members)?;
             if is_guess.get() {
-                let own = scale(&found.members)?;
+                let own = scale(members)?;
                 if own != *guess {
                     *guess = own;
-                    found = template.read(way, expected, &text, |_| Decimals(own), space, none)?;
+                    let levels = |_: &Members<'_>| Decimals(own);
+                    places = template.read(way, expected, &text, levels, space, none, members)?;
                 }
             }
-            message(&found)
+            Some((message(members)?, places))
         })
     }
 
@@ -397,8 +393,9 @@ impl Templates {
 }
 
 impl Template {
-    /// Reads a message into `space` and `trades`. `levels` is asked for each side how its levels are read, with the members
-    /// before it.
+    /// Reads a message into `space`, `trades` and `members`. `levels` is asked for each side how its levels are read, with
+    /// the members before it.
+    #[allow(clippy::too_many_arguments)]
     fn read<'t, K: Kind>(
         &self,
         way: Way,
@@ -407,11 +404,12 @@ impl Template {
         levels: impl Fn(&Members<'t>) -> K,
         space: &mut LevelSpace,
         trades: &mut Repeats<Trade>,
-    ) -> Option<Found<'t>> {
+        members: &mut Members<'t>,
+    ) -> Option<ListPlaces> {
         let sides: [&mut Vec<Level>; 2] = space.sides().map(SideSpace::levels_mut);
         trades.begin();
+        *members = Members::default();
         let mut starts = [0; 2];
-        let mut members = [None; MEMBERS];
         let (mut at, mut literals) = (0, &*self.text);
         for step in &self.steps {
             let literal = literals.split_off(..step.text)?;
@@ -419,16 +417,17 @@ impl Template {
             at += is_there.then_some(step.text)?;
             match step.part {
                 Part::Value(member) => {
-                    let value;
-                    (value, at) = scalar(text, at)?;
-                    if let Some(member) = member {
-                        members[member] = value;
-                    }
+                    let mut other = None;
+                    let value = match member {
+                        Some(member) => &mut members[member],
+                        None => &mut other,
+                    };
+                    at = scalar(text, at, value)?;
                 }
                 Part::Levels(side) => {
                     starts[side as usize] = at;
                     let (row, side) = (self.levels.as_ref()?, &mut *sides[side as usize]);
-                    at = read_levels(way, levels(&members), text, at, row, expected, side)?;
+                    at = read_levels(way, levels(members), text, at, row, expected, side)?;
                 }
                 Part::Trades => {
                     if let Some(row) = &self.trades {
@@ -438,31 +437,30 @@ impl Template {
                 Part::End => {}
             }
         }
-        (at == text.bytes().len()).then_some(Found {
-            members,
-            places: ListPlaces {
-                bids: starts[Side::Bid as usize],
-                asks: starts[Side::Ask as usize],
-            },
+        (at == text.bytes().len()).then_some(ListPlaces {
+            bids: starts[Side::Bid as usize],
+            asks: starts[Side::Ask as usize],
         })
     }
 }
 
-/// The string, the number or the null at `at`, and where it ends.
-fn scalar<'t>(text: &Text<'t>, at: usize) -> Option<(Option<Scalar<'t>>, usize)> {
+/// Puts the string or the number at `at` into `value`, which stays for null. Returns where it ends.
+fn scalar<'t>(text: &Text<'t>, at: usize, value: &mut Option<Scalar<'t>>) -> Option<usize> {
     let rest = text.bytes().get(at..)?;
     match rest.first()? {
         b'"' => {
             let string = plain::string(&rest[1..])?;
-            Some((Some(Scalar::String(string)), at + string.len() + 2))
+            *value = Some(Scalar::String(string));
+            Some(at + string.len() + 2)
         }
-        b'n' => rest.starts_with(b"null").then_some((None, at + 4)),
+        b'n' => rest.starts_with(b"null").then_some(at + 4),
         _ => {
             let (len @ 1..=LONGEST, _) = number_len(text.window(at)) else {
                 return None;
             };
             let len = len as usize;
-            Some((Some(Scalar::Number(rest.get(..len)?)), at + len))
+            *value = Some(Scalar::Number(rest.get(..len)?));
+            Some(at + len)
         }
     }
 }

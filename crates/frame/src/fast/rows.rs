@@ -116,7 +116,6 @@ struct Run<'a, K> {
     kind: K,
     text: &'a Text<'a>,
     row: &'a Row,
-    expected: Expected,
 }
 
 /// What the numbers of the next level are expected to look like: as those of the one before. So the place of the next level
@@ -135,6 +134,7 @@ impl Expected {
     };
 
     /// As in the level whose first value a window begins with.
+    #[inline(always)]
     fn new<K: Kind>(window: &Window, row: &Row, _: K) -> Self {
         let shape = |len, whole| Shape::of(len, whole).unwrap_or(Shape::NONE);
         let mut expected = Self::NOTHING;
@@ -163,7 +163,7 @@ impl Expected {
 
 /// Where a run ends.
 enum Stop {
-    /// At the first value of a level that does not fit, or for which there is no space or no window.
+    /// At the first value of a level that does not fit, or for which there is no space.
     At(usize),
     /// Behind the last level of the list.
     Behind(usize),
@@ -171,28 +171,40 @@ enum Stop {
 
 impl<K: Kind> Run<'_, K> {
     /// Reads levels from the first value at `at` on into `levels`. Returns how many.
-    fn read(&self, way: Way, at: usize, levels: &mut [Level]) -> (usize, Stop) {
+    fn read(
+        &self,
+        way: Way,
+        at: usize,
+        expected: &mut Expected,
+        levels: &mut [Level],
+    ) -> (usize, Stop) {
         match way {
             #[cfg(target_arch = "x86_64")]
             #[allow(unsafe_code)]
             // SAFETY: the value proves that the processor has these instructions.
-            Way::Avx2(avx2) => unsafe { with_avx2(avx2, self, at, levels) },
-            Way::Portable => self.read_with(Portable, at, levels),
+            Way::Avx2(avx2) => unsafe { with_avx2(avx2, self, at, expected, levels) },
+            Way::Portable => self.read_with(Portable, at, expected, levels),
         }
     }
 
     #[inline(always)]
-    fn read_with(&self, lanes: impl Lanes, at: usize, levels: &mut [Level]) -> (usize, Stop) {
+    fn read_with(
+        &self,
+        lanes: impl Lanes,
+        at: usize,
+        expected: &mut Expected,
+        levels: &mut [Level],
+    ) -> (usize, Stop) {
         let [price, quantity, _] = self.row.slots;
         match (self.row.members, price, quantity) {
-            (2, 0, 1) => self.levels::<2, 0, 1>(lanes, at, levels),
-            (2, 1, 0) => self.levels::<2, 1, 0>(lanes, at, levels),
-            (3, 0, 1) => self.levels::<3, 0, 1>(lanes, at, levels),
-            (3, 0, 2) => self.levels::<3, 0, 2>(lanes, at, levels),
-            (3, 1, 0) => self.levels::<3, 1, 0>(lanes, at, levels),
-            (3, 1, 2) => self.levels::<3, 1, 2>(lanes, at, levels),
-            (3, 2, 0) => self.levels::<3, 2, 0>(lanes, at, levels),
-            (3, 2, 1) => self.levels::<3, 2, 1>(lanes, at, levels),
+            (2, 0, 1) => self.levels::<2, 0, 1>(lanes, at, expected, levels),
+            (2, 1, 0) => self.levels::<2, 1, 0>(lanes, at, expected, levels),
+            (3, 0, 1) => self.levels::<3, 0, 1>(lanes, at, expected, levels),
+            (3, 0, 2) => self.levels::<3, 0, 2>(lanes, at, expected, levels),
+            (3, 1, 0) => self.levels::<3, 1, 0>(lanes, at, expected, levels),
+            (3, 1, 2) => self.levels::<3, 1, 2>(lanes, at, expected, levels),
+            (3, 2, 0) => self.levels::<3, 2, 0>(lanes, at, expected, levels),
+            (3, 2, 1) => self.levels::<3, 2, 1>(lanes, at, expected, levels),
             _ => (0, Stop::At(at)),
         }
     }
@@ -203,146 +215,151 @@ impl<K: Kind> Run<'_, K> {
         &self,
         lanes: impl Lanes,
         mut at: usize,
+        expected: &mut Expected,
         levels: &mut [Level],
     ) -> (usize, Stop) {
         // Copies, which stay in registers.
-        let Self {
-            kind,
-            text,
-            row,
-            expected: Expected { price, other },
-        } = *self;
+        let Self { kind, text, row } = *self;
         let all = levels.len();
         let mut levels = levels.iter_mut();
-        // The number of the first member of decimals that is measured, and where it begins.
-        let first = usize::from(PRICE == 0);
-        let start = first * (usize::from(price.len) + row.before[1].len());
-        let (Some(price_power), 1..) = (kind.power(0, price.fraction), price.len) else {
-            return (0, Stop::At(at));
-        };
-        let [point, point_mask] = price.point();
         let (mut windows, mut from) = text.part(at);
         at -= from;
         loop {
-            let Some(window) = windows.at(at) else {
-                let (tail, tail_from) = text.tail();
-                if from == tail_from {
-                    break;
-                }
-                at = at + from - tail_from;
-                (windows, from) = (tail, tail_from);
-                continue;
-            };
-            let (mut words, mut shapes) = ([0; 3], [Shape::NONE; 3]);
-            let mut difference = u8x16::ZERO;
-            let (mut end, next);
-            let mut is_good = true;
-            if K::DECIMAL {
-                let Some(marks) = lanes.marks(window, start) else {
-                    break;
-                };
-                // Known without waiting for the lengths of the numbers.
-                let brace = marks.braces.trailing_zeros();
-                next = start + row.from_brace + brace as usize;
-                is_good &= marks.faults() & !(u64::MAX << (brace & 63)) == 0;
-                let not_digits = !marks.digits;
-                let not_numbers = not_digits & !marks.points;
-                // How many bits from a byte on are not set.
-                let length =
-                    |of: u64, at: usize| of.wrapping_shr((at - start) as u32).trailing_zeros();
-                if PRICE == 0 {
-                    (words[0], shapes[0]) = (word(window, 0), price);
-                    is_good &= (words[0] ^ point) & point_mask == 0;
-                    difference = row.before[1].differs(difference, window, usize::from(price.len));
-                }
-                end = start;
-                for member in first..MEMBERS {
-                    if member > first {
-                        difference = row.before[member].differs(difference, window, end);
-                        end += row.before[member].len();
-                    }
-                    let len = length(not_numbers, end);
-                    if member != PRICE && member != QUANTITY {
-                        // Of a total, only that it is a number counts.
-                        is_good &= matches!(len, 1..=LONGEST);
-                    } else {
-                        let Some(shape) = Shape::of(len, length(not_digits, end)) else {
-                            return (all - levels.len(), Stop::At(from + at));
-                        };
-                        let slot = usize::from(member == QUANTITY);
-                        (words[slot], shapes[slot]) = (word(window, end), shape);
-                    }
-                    end += len as usize;
-                }
-            } else {
-                end = 0;
-                for member in 0..MEMBERS {
-                    if member > 0 {
-                        difference = row.before[member].differs(difference, window, end);
-                        end += row.before[member].len();
-                    }
-                    let word = word(window, end);
-                    let (slot, shape, len) = match member {
-                        _ if member == PRICE => (0, Some(price), price.len.into()),
-                        _ if member == QUANTITY => {
-                            // Not from the table: the next level waits for it.
-                            let len = digits_len(word);
-                            (1, Shape::of(len, len), len)
-                        }
-                        _ => (2, Some(other), other.len.into()),
-                    };
-                    let Some(shape) = shape else {
+            let Expected { price, other } = *expected;
+            // The number of the first member of decimals that is measured, and where it begins.
+            let first = usize::from(PRICE == 0);
+            let start = first * (usize::from(price.len) + row.before[1].len());
+            let expected_power = kind.power(0, price.fraction);
+            let [point, point_mask] = price.point();
+            let window = 'level: loop {
+                let Some(window) = windows.at(at) else {
+                    let (tail, tail_from) = text.tail();
+                    if from == tail_from {
                         return (all - levels.len(), Stop::At(from + at));
+                    }
+                    at = at + from - tail_from;
+                    (windows, from) = (tail, tail_from);
+                    continue;
+                };
+                let (mut words, mut shapes) = ([0; 3], [Shape::NONE; 3]);
+                let mut difference = u8x16::ZERO;
+                let (mut end, next);
+                let mut is_good = true;
+                if K::DECIMAL {
+                    let Some(marks) = lanes.marks(window, start) else {
+                        break window;
                     };
-                    (words[slot], shapes[slot]) = (word, shape);
-                    end += len as usize;
+                    // Known without waiting for the lengths of the numbers.
+                    let brace = marks.braces.trailing_zeros();
+                    next = start + row.from_brace + brace as usize;
+                    is_good &= marks.faults() & !(u64::MAX << (brace & 63)) == 0;
+                    let not_digits = !marks.digits;
+                    let not_numbers = not_digits & !marks.points;
+                    // How many bits from a byte on are not set.
+                    let length =
+                        |of: u64, at: usize| of.wrapping_shr((at - start) as u32).trailing_zeros();
+                    if PRICE == 0 {
+                        (words[0], shapes[0]) = (word(window, 0), price);
+                        is_good &= (words[0] ^ point) & point_mask == 0;
+                        difference =
+                            row.before[1].differs(difference, window, usize::from(price.len));
+                    }
+                    end = start;
+                    for member in first..MEMBERS {
+                        if member > first {
+                            difference = row.before[member].differs(difference, window, end);
+                            end += row.before[member].len();
+                        }
+                        let len = length(not_numbers, end);
+                        if member != PRICE && member != QUANTITY {
+                            // Of a total, only that it is a number counts.
+                            is_good &= matches!(len, 1..=LONGEST);
+                        } else {
+                            let Some(shape) = Shape::of(len, length(not_digits, end)) else {
+                                break 'level window;
+                            };
+                            let slot = usize::from(member == QUANTITY);
+                            (words[slot], shapes[slot]) = (word(window, end), shape);
+                        }
+                        end += len as usize;
+                    }
+                } else {
+                    end = 0;
+                    for member in 0..MEMBERS {
+                        if member > 0 {
+                            difference = row.before[member].differs(difference, window, end);
+                            end += row.before[member].len();
+                        }
+                        let word = word(window, end);
+                        let (slot, shape, len) = match member {
+                            _ if member == PRICE => (0, Some(price), price.len.into()),
+                            _ if member == QUANTITY => {
+                                // Not from the table: the next level waits for it.
+                                let len = digits_len(word);
+                                (1, Shape::of(len, len), len)
+                            }
+                            _ => (2, Some(other), other.len.into()),
+                        };
+                        let Some(shape) = shape else {
+                            break 'level window;
+                        };
+                        (words[slot], shapes[slot]) = (word, shape);
+                        end += len as usize;
+                    }
+                    next = end + row.next.len();
                 }
-                next = end + row.next.len();
-            }
-            let (values, third);
-            if MEMBERS == 3 && !K::DECIMAL {
-                let all;
-                (all, difference) = lanes.values(words, shapes, difference);
-                (values, third) = ([all[0], all[1]], all[2]);
-            } else {
-                let [price, quantity, _] = words;
-                let shapes = [shapes[0], shapes[1]];
-                (values, difference) = lanes.values([price, quantity], shapes, difference);
-                third = 0;
-            }
-            is_good &= values[0] >= u64::from(shapes[0].least);
-            if !K::DECIMAL {
-                is_good &= values[1] >= u64::from(shapes[1].least);
-                is_good &= MEMBERS < 3 || third >= u64::from(shapes[2].least);
-            }
-            let price_power = if PRICE == 0 || !K::DECIMAL {
-                Some(price_power)
-            } else {
-                kind.power(0, shapes[0].fraction)
+                let (values, third);
+                if MEMBERS == 3 && !K::DECIMAL {
+                    let all;
+                    (all, difference) = lanes.values(words, shapes, difference);
+                    (values, third) = ([all[0], all[1]], all[2]);
+                } else {
+                    let [price, quantity, _] = words;
+                    let shapes = [shapes[0], shapes[1]];
+                    (values, difference) = lanes.values([price, quantity], shapes, difference);
+                    third = 0;
+                }
+                is_good &= values[0] >= u64::from(shapes[0].least);
+                if !K::DECIMAL {
+                    is_good &= values[1] >= u64::from(shapes[1].least);
+                    is_good &= MEMBERS < 3 || third >= u64::from(shapes[2].least);
+                }
+                let price_power = if PRICE == 0 || !K::DECIMAL {
+                    expected_power
+                } else {
+                    kind.power(0, shapes[0].fraction)
+                };
+                let power = kind.power(1, shapes[1].fraction);
+                let (true, Some(price_power), Some(power)) = (is_good, price_power, power) else {
+                    break window;
+                };
+                let up_to_next = row.next.differs(difference, window, end);
+                let is_last = !lanes.is_zero(up_to_next);
+                if is_last && !lanes.is_zero(row.end.differs(difference, window, end)) {
+                    break window;
+                }
+                let Some(level) = levels.next() else {
+                    return (all, Stop::At(from + at));
+                };
+                *level = Level {
+                    ticks: Ticks((values[0] * price_power).cast_signed()),
+                    lots: Lots((values[1] * power).cast_signed()),
+                    // Of eight digits at most.
+                    count: if row.has_count { third as u32 } else { 0 },
+                };
+                if is_last {
+                    let end = from + at + end + row.end.len();
+                    return (all - levels.len(), Stop::Behind(end));
+                }
+                at += next;
             };
-            let power = kind.power(1, shapes[1].fraction);
-            let (true, Some(price_power), Some(power)) = (is_good, price_power, power) else {
-                break;
-            };
-            let up_to_next = row.next.differs(difference, window, end);
-            let is_last = !lanes.is_zero(up_to_next);
-            if is_last && !lanes.is_zero(row.end.differs(difference, window, end)) {
-                break;
+            // The numbers may be of other lengths.
+            let found = Expected::new(window, row, kind);
+            if found == *expected {
+                return (all - levels.len(), Stop::At(from + at));
             }
-            let Some(level) = levels.next() else { break };
-            *level = Level {
-                ticks: Ticks((values[0] * price_power).cast_signed()),
-                lots: Lots((values[1] * power).cast_signed()),
-                // Of eight digits at most.
-                count: if row.has_count { third as u32 } else { 0 },
-            };
-            if is_last {
-                let end = from + at + end + row.end.len();
-                return (all - levels.len(), Stop::Behind(end));
-            }
-            at += next;
+            *expected = found;
         }
-        (all - levels.len(), Stop::At(from + at))
     }
 }
 
@@ -352,9 +369,10 @@ fn with_avx2<K: Kind>(
     avx2: Avx2,
     run: &Run<'_, K>,
     at: usize,
+    expected: &mut Expected,
     levels: &mut [Level],
 ) -> (usize, Stop) {
-    run.read_with(avx2, at, levels)
+    run.read_with(avx2, at, expected, levels)
 }
 
 /// Reads the levels of a list whose bracket ends before `at`. Returns where its closing bracket must be. `expected` is
@@ -374,6 +392,7 @@ pub(super) fn read_levels(
         return Some(at);
     }
     at += row.before[0].len();
+    let run = Run { kind, text, row };
     let mut count = 0;
     let end = loop {
         if count == levels.len() {
@@ -382,24 +401,13 @@ pub(super) fn read_levels(
             }
             levels.resize(2 * count + 16, Level::new(Ticks(0), Lots(0)));
         }
-        let run = Run {
-            kind,
-            text,
-            row,
-            expected: *expected,
-        };
-        let (more, stop) = run.read(way, at, &mut levels[count..]);
+        let (more, stop) = run.read(way, at, expected, &mut levels[count..]);
         count += more;
         match stop {
             Stop::Behind(end) => break end,
             Stop::At(stop) => at = stop,
         }
         if count == levels.len() {
-            continue;
-        }
-        let found = Expected::new(text.window(at), row, kind);
-        if found != *expected {
-            *expected = found;
             continue;
         }
         // Numbers that are long, or something that does not fit.

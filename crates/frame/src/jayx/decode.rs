@@ -317,7 +317,7 @@ fn by_template(text: &[u8], wrap: Wrap, way: Option<Way>, space: &mut Space) -> 
     let way = way?;
     let Space { levels, trades, .. } = space;
     let read = |templates: &mut Templates| templates.read_whole(way, text, levels, trades);
-    Local::lend(templates(wrap), read).map(|found| found.places)
+    Local::lend(templates(wrap), read)
 }
 
 /// A message in any shape.
