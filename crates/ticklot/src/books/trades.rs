@@ -57,6 +57,10 @@ impl NewTrades {
             if !self.listed.is_sorted_by_key(|trade| trade.created) {
                 self.listed.sort_by_key(|trade| trade.created);
             }
+            if known.capacity() == 0 {
+                // The lists of a busy market fill it in minutes, and then it would grow in the middle of its messages.
+                known.reserve_exact(MAX_TRADES);
+            }
             let (newest, oldest) = (known.back(), self.listed.first());
             let is_later = newest
                 .zip(oldest)
