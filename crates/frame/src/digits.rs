@@ -43,18 +43,6 @@ pub(crate) fn leading_digits(word: u64) -> (u64, usize) {
     (value(digits, bits), bits as usize / 8)
 }
 
-/// The same of sixteen bytes.
-#[inline(always)]
-pub(crate) fn sixteen_digits(bytes: &[u8; 16]) -> (u64, usize) {
-    let (words, _) = bytes.as_chunks();
-    let (value, len) = leading_digits(u64::from_le_bytes(words[0]));
-    if len < 8 {
-        return (value, len);
-    }
-    let (more, count) = leading_digits(u64::from_le_bytes(words[1]));
-    (value * POWERS[count] + more, 8 + count)
-}
-
 /// The value of the digits in the lowest bits of a word, the first the lowest.
 #[inline(always)]
 pub(crate) fn value(digits: u64, bits: u32) -> u64 {

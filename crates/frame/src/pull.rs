@@ -149,6 +149,23 @@ impl<'a> PullParser<'a> {
         Some(())
     }
 
+    /// Steps over a value of any kind.
+    pub(crate) fn skip_value(&mut self) -> Option<()> {
+        self.rest = behind_value(self.rest, SKIPPED_DEPTH)?;
+        Some(())
+    }
+
+    /// Steps over so many bytes.
+    pub(crate) fn skip_bytes(&mut self, count: usize) -> Option<()> {
+        self.rest = self.rest.get(count..)?;
+        Some(())
+    }
+
+    /// What is left to be read.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// A string without escapes.
     #[inline]
     pub(crate) fn str(&mut self) -> Option<&'a str> {

@@ -23,7 +23,6 @@ const SENT: usize = 5;
 
 impl Layout for OrderBookLayout {
     const LEVEL: [&'static str; 3] = ["price", "quantity", ""];
-    const TRADE: [&'static str; 4] = [""; 4];
 
     fn role(path: &[&str]) -> Role {
         match path {

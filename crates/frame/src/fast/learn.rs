@@ -3,10 +3,11 @@
 use ticklot_book::Side;
 
 use super::literal::Literal;
-use super::rows::{MAX_MEMBERS, Row, TradeRow};
+use super::rows::{MAX_MEMBERS, Row};
 use super::window::Text;
 use super::{Layout, MEMBERS, Part, Role, Step, Template, scalar};
 use crate::json::Value;
+use crate::pull::PullParser;
 
 /// The longest text of a template, in bytes.
 const MAX_TEXT: usize = 1 << 10;
@@ -23,7 +24,7 @@ impl Template {
     pub(super) fn learn<L: Layout>(&mut self, root: &Value<'_, '_>, text: &[u8]) -> bool {
         self.steps.clear();
         self.text.clear();
-        (self.levels, self.trades) = (None, None);
+        self.levels = None;
         let mut learner = Learner {
             text,
             from: 0,
@@ -68,34 +69,12 @@ impl Learner<'_> {
         };
         match role {
             Role::Constant if !value.is_object() && !value.is_array() => {}
-            Role::Levels(side) => {
-                let [price, quantity, count] = L::LEVEL;
-                let keys = [price, quantity, count, ""];
-                let found = self.list(value, Part::Levels(side), keys)?;
-                let row = found.map(|(row, [price, quantity, count, _])| {
-                    let (price, quantity) = (price?, quantity?);
-                    let other = || (0..row.members).find(|it| ![price, quantity].contains(it));
-                    let other = count.or_else(other).unwrap_or(MAX_MEMBERS);
-                    Some(Row {
-                        slots: [price, quantity, other],
-                        has_count: count.is_some(),
-                        ..row
-                    })
-                });
-                if let Some(row) = row {
-                    self.template.levels.get_or_insert(row?);
-                }
-            }
+            Role::Levels(side) => self.levels(value, side, L::LEVEL)?,
             Role::Trades if value.is_array() => {
-                let found = self.list(value, Part::Trades, L::TRADE)?;
-                let row = found.map(|(row, [price, quantity, time, side])| {
-                    let slots = [price?, quantity?, time?];
-                    let row = Row { slots, ..row };
-                    Some(TradeRow { row, side: side? })
-                });
-                if let Some(row) = row {
-                    self.template.trades = Some(row?);
-                }
+                self.step(value.offset(), Part::Trades)?;
+                let mut json = PullParser::new(self.text.get(self.from..)?);
+                json.skip_value()?;
+                self.from += json.at();
             }
             _ if value.is_object() => {
                 for (key, value) in value.fields("").ok()? {
@@ -131,16 +110,10 @@ impl Learner<'_> {
         fits.then_some(())
     }
 
-    /// Adds a list. Returns how its objects look, and which members have these keys; none inside if that cannot be told.
-    #[allow(clippy::option_option)] // no template, and no row
-    fn list(
-        &mut self,
-        value: &Value<'_, '_>,
-        part: Part,
-        keys: [&str; 4],
-    ) -> Option<Option<(Row, [Option<usize>; 4])>> {
+    /// Learns the levels of a side, whose price, quantity and count have these keys.
+    fn levels(&mut self, value: &Value<'_, '_>, side: Side, keys: [&str; 3]) -> Option<()> {
         let start = value.offset() + 1;
-        self.step(start, part)?;
+        self.step(start, Part::Levels(side))?;
         let items = || value.items("").ok();
         self.from = match items()?.last() {
             Some(last) => end_of_object(self.text, &last)?,
@@ -148,76 +121,60 @@ impl Learner<'_> {
         };
         let mut items = items()?;
         let Some(first) = items.next() else {
-            return Some(None);
+            return Some(());
         };
         let second = items.next();
-        // What stands between two objects here stands between two levels.
-        let levels = self.template.levels.as_ref();
-        let between = levels.map(|row| row.next.text());
-        if second.is_none() && between.is_none() {
-            return Some(None);
+        if self.template.levels.is_none() && second.is_some() {
+            self.template.levels = Some(row(self.text, start, first, second?, keys)?);
         }
-        row(self.text, start, first, second, between, keys).map(Some)
+        Some(())
     }
 }
 
-/// How the objects of a list look, and which members have these keys.
+/// How the levels of a list look, of which these are the first two.
 fn row(
     text: &[u8],
     start: usize,
     first: Value<'_, '_>,
-    second: Option<Value<'_, '_>>,
-    between: Option<&[u8]>,
-    keys: [&str; 4],
-) -> Option<(Row, [Option<usize>; 4])> {
+    second: Value<'_, '_>,
+    keys: [&str; 3],
+) -> Option<Row> {
     let mut row = Row::default();
-    let mut slots = [None; 4];
+    let mut slots = [None; 3];
     let mut from = start;
     for (key, value) in first.fields("").ok()? {
         let member = row.members;
-        // The quotes of a string are text.
-        let is_string = value.str("").is_ok();
-        let at = value.offset() + usize::from(is_string);
-        *row.before.get_mut(member)? = Literal::new(&[text.get(from..at)?])?;
+        let at = value.offset();
+        *row.before.get_mut(member)? = Literal::new(text.get(from..at)?)?;
         row.members += 1;
         if let Some(slot) = keys.iter().position(|it| *it == key && !key.is_empty()) {
-            if slots[slot].replace(member).is_some() {
-                return None;
-            }
-        } else if is_string {
-            return None;
+            slots[slot].replace(member).is_none().then_some(())?;
         }
-        from = end_of_scalar(text, value.offset())? - usize::from(is_string);
+        from = end_of_scalar(text, at)?;
+        text.get(at)?.is_ascii_digit().then_some(())?;
     }
     let end = end_of_object(text, &first)?;
-    row.end = Literal::new(&[text.get(from..end)?])?;
-    row.next = match second {
-        Some(second) => {
-            let (_, value) = second.fields("").ok()?.next()?;
-            let at = value.offset() + usize::from(value.str("").is_ok());
-            Literal::new(&[text.get(from..at)?])?
-        }
-        None => {
-            let between = between?;
-            let brace = |byte| memchr::memchr(byte, between);
-            let between = between.get(brace(b'}')? + 1..brace(b'{')?)?;
-            let before = row.before[0].text();
-            let before = before.get(memchr::memchr(b'{', before)?..)?;
-            Literal::new(&[text.get(from..end)?, between, before])?
-        }
-    };
+    let (_, value) = second.fields("").ok()?.next()?;
+    row.end = Literal::new(text.get(from..end)?)?;
+    row.next = Literal::new(text.get(from..value.offset())?)?;
+    let [price, quantity, count] = slots;
+    let (price, quantity) = (price?, quantity?);
+    let other = || (0..row.members).find(|it| ![price, quantity].contains(it));
+    let other = count.or_else(other).unwrap_or(MAX_MEMBERS);
+    row.slots = [price, quantity, other];
+    row.has_count = count.is_some();
     let next = row.next.text();
     // The next object begins as the first one does, but for spaces before it.
     let from_brace = |text: &'_ [u8]| text.iter().position(|byte| *byte == b'{');
     let before = row.before[0].text();
     let begins_alike = next.get(from_brace(next)?..)? == before.get(from_brace(before)?..)?;
-    (begins_alike && next.len() >= before.len()).then_some(())?;
+    begins_alike.then_some(())?;
     row.from_brace = next.len() - memchr::memchr(b'}', next)?;
     // The braces are counted to find a level of which the book refuses something.
     let is_one = |text: &[u8], byte| memchr::memchr_iter(byte, text).count() == 1;
     let text = text.get(first.offset()..end)?;
     let fits = is_one(text, b'{') && is_one(text, b'}') && is_one(next, b'{') && is_one(next, b'}');
-    fits.then_some((row, slots))
+    fits.then_some(row)
 }
 
 /// Where an object without objects inside ends.

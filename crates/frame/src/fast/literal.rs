@@ -14,20 +14,17 @@ pub(super) struct Literal {
 }
 
 impl Literal {
-    /// These texts joined. None for a longer text, and for one with a digit or a point, which would look like a number.
-    pub(super) fn new(texts: &[&[u8]]) -> Option<Self> {
-        let mut literal = Self::default();
-        for text in texts {
-            let end = literal.len + text.len();
-            literal
-                .text
-                .get_mut(literal.len..end)?
-                .copy_from_slice(text);
-            literal.len = end;
-        }
-        literal.mask[..literal.len].fill(0xff);
+    /// None for a longer text, and for one with a digit or a point, which would look like a number.
+    pub(super) fn new(text: &[u8]) -> Option<Self> {
         let is_number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
-        (!literal.text().iter().any(is_number)).then_some(literal)
+        if text.iter().any(is_number) {
+            return None;
+        }
+        let mut literal = Self::default();
+        literal.text.get_mut(..text.len())?.copy_from_slice(text);
+        literal.mask[..text.len()].fill(0xff);
+        literal.len = text.len();
+        Some(literal)
     }
 
     pub(super) fn text(&self) -> &[u8] {

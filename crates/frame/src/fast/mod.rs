@@ -92,12 +92,13 @@ use ticklot_book::{Level, Scale, Side};
 use self::number::{LONGEST, number_len};
 pub(crate) use self::repeats::Repeats;
 pub(crate) use self::rows::Way;
-use self::rows::{Decimals, Expected, Kind, Row, TradeRow, Whole, read_levels, read_trades};
+use self::rows::{Decimals, Expected, Kind, Row, Whole, read_levels};
 use self::window::Text;
 use crate::json::{Parser, Value};
 use crate::levels::{LevelSpace, ListPlaces, SideSpace};
 use crate::local::Local;
 use crate::plain;
+use crate::pull::PullParser;
 use crate::units::Trade;
 
 /// Which way a decoder reads messages. The messages and the errors are the same whichever it is; this is for measuring,
@@ -162,8 +163,6 @@ pub(crate) enum Role {
 pub(crate) trait Layout {
     /// The keys of a level: price, quantity and, if there is one, count.
     const LEVEL: [&'static str; 3];
-    /// The keys of a trade: price, quantity, time and side.
-    const TRADE: [&'static str; 4];
 
     /// The role of a value by the keys that lead to it. An item of an array has an empty key.
     fn role(path: &[&str]) -> Role;
@@ -203,8 +202,6 @@ struct Template {
     /// The text of all steps, in order.
     text: Vec<u8>,
     levels: Option<Row>,
-    /// None while no list of trades was seen.
-    trades: Option<TradeRow>,
 }
 
 /// A part of a message, behind text that is the same in all.
@@ -221,7 +218,7 @@ enum Part {
     Value(Option<usize>),
     /// The levels of a side, to before the closing bracket.
     Levels(Side),
-    /// The trades, likewise.
+    /// The trades, with their brackets.
     Trades,
     /// The end of the message.
     End,
@@ -430,9 +427,9 @@ impl Template {
                     at = read_levels(way, levels(members), text, at, row, expected, side)?;
                 }
                 Part::Trades => {
-                    if let Some(row) = &self.trades {
-                        at = read_trades(text, at, row, trades)?;
-                    }
+                    let mut json = PullParser::new(text.bytes().get(at..)?);
+                    trades.pull(&mut json)?;
+                    at += json.at();
                 }
                 Part::End => {}
             }

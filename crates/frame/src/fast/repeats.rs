@@ -8,6 +8,11 @@
 //! Nothing is taken on trust: what is not the same text to the last byte is read as if nothing were kept.
 //! The time it takes is bounded: for each template that is tried, a list is compared once, and read twice at most.
 
+use ticklot_book::MAX_LEVELS;
+
+use crate::pull::PullParser;
+use crate::record::Record;
+
 /// How many bytes of a list's first item decide whether the list may be the kept one, at most.
 const HEAD: usize = 64;
 
@@ -64,17 +69,12 @@ impl<T: Copy> Repeats<T> {
         self.fresh.clear();
     }
 
-    /// Whether the kept list may go on here. The items before it are [`fresh`](Self::fresh).
-    pub(crate) fn may_go_on(&self, text: &[u8]) -> bool {
+    /// Whether the kept list may go on here.
+    fn may_go_on(&self, text: &[u8]) -> bool {
         let head = self.text.get().get(..self.head).unwrap_or_default();
         // The first number of an item is among the first bytes, and mostly another one.
         let may_be = text.first_chunk::<16>() == head.first_chunk();
         may_be && !head.is_empty() && text.starts_with(head)
-    }
-
-    /// Where to put the items that are read.
-    pub(crate) fn fresh(&mut self) -> &mut Vec<T> {
-        &mut self.fresh
     }
 
     /// What is kept now begins with `first`, if it is not empty, or as before.
@@ -87,8 +87,8 @@ impl<T: Copy> Repeats<T> {
     }
 
     /// The items that were read are the whole list, whose text is this.
-    pub(crate) fn keep(&mut self, text: &[u8]) {
-        if text.len() > MAX_KEPT {
+    fn keep(&mut self, text: &[u8]) {
+        if text.is_empty() || text.len() > MAX_KEPT {
             self.head = 0;
             return;
         }
@@ -99,7 +99,7 @@ impl<T: Copy> Repeats<T> {
 
     /// The fresh items have this text before them, the comma behind included: `new`. If the `rest`, up to the list's bracket,
     /// is what the kept list begins with, its items are put behind them. None if it is not; nothing is changed then.
-    pub(crate) fn join(&mut self, new: &[u8], rest: &[u8]) -> Option<()> {
+    fn join(&mut self, new: &[u8], rest: &[u8]) -> Option<()> {
         let kept = self.text.get();
         let (same, dropped) = kept.split_at_checked(rest.len())?;
         // Inside an item there is no brace, so that behind one the item has ended.
@@ -116,6 +116,45 @@ impl<T: Copy> Repeats<T> {
         self.items.go_on(&self.fresh, count);
         self.begin_with(new);
         Some(())
+    }
+}
+
+impl<T: Copy> Repeats<T> {
+    /// Reads a list. Its items that were in the list before are not read again.
+    pub(crate) fn pull<'a>(&mut self, json: &mut PullParser<'a>) -> Option<()>
+    where
+        T: Record<'a>,
+    {
+        self.begin();
+        if !json.open(*b"[]")? {
+            return Some(());
+        }
+        let list = json.rest();
+        let read = |json: &PullParser<'_>| &list[..list.len() - json.rest().len()];
+        // Only items without other fields are kept: those might have braces.
+        let mut is_plain = true;
+        loop {
+            let rest = json.rest();
+            if self.may_go_on(rest)
+                && is_plain
+                && let Some(end) = memchr::memchr(b']', rest)
+                && self.join(read(json), &rest[..end]).is_some()
+            {
+                return json.skip_bytes(end + 1);
+            }
+            if self.fresh.len() >= MAX_LEVELS {
+                return None;
+            }
+            self.fresh.push(T::pull_with(json, |json| {
+                is_plain = false;
+                json.skip_field()
+            })?);
+            let text = read(json);
+            if !json.go_on(b']')? {
+                self.keep(if is_plain { text } else { &[] });
+                return Some(());
+            }
+        }
     }
 }
 

@@ -6,14 +6,12 @@ use wide::u8x16;
 use super::Scan;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::Avx2;
-use super::lanes::{Lanes, Portable, or_word};
+use super::lanes::{Lanes, Portable};
 use super::literal::Literal;
 use super::number::{LONGEST, Shape, digits_len, number_len};
-use super::repeats::Repeats;
-use super::window::{LAST, Text, Window, sixteen, word};
-use crate::digits::{POWERS, sixteen_digits};
+use super::window::{Text, Window, word};
+use crate::digits::POWERS;
 use crate::pull::PullParser;
-use crate::units::{Trade, TradeSide, UnixMillis};
 
 /// The most members of an object of a list.
 pub(super) const MAX_MEMBERS: usize = 4;
@@ -446,92 +444,4 @@ fn any_level(kind: impl Kind, text: &[u8], row: &Row) -> Option<(Level, usize)> 
         count,
     };
     Some((item, json.at()))
-}
-
-/// How the trades of a list look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct TradeRow {
-    pub(super) row: Row,
-    /// Which member is the side; the others are numbers.
-    pub(super) side: usize,
-}
-
-/// Reads trades, as levels are read; the price, the quantity and the time are the slots of the row. Those that were in the
-/// list of the message before are not read again.
-pub(super) fn read_trades(
-    text: &Text<'_>,
-    list: usize,
-    TradeRow { row, side }: &TradeRow,
-    repeats: &mut Repeats<Trade>,
-) -> Option<usize> {
-    let mut at = list;
-    if !row.before[0].is_at(text.window(list), 0) {
-        return Some(list);
-    }
-    loop {
-        let rest = text.bytes().get(at..)?;
-        if repeats.may_go_on(rest)
-            && let Some(end) = memchr::memchr(b']', rest)
-            && repeats
-                .join(&text.bytes()[list..at], &rest[..end])
-                .is_some()
-        {
-            return Some(at + end);
-        }
-        at += row.before[0].len();
-        let window = text.window(at);
-        let (item, end) = trade(window, row, *side)?;
-        if repeats.fresh().len() >= MAX_LEVELS {
-            return None;
-        }
-        repeats.fresh().push(item);
-        at += end;
-        if !row.next.is_at(window, end) {
-            let end = row.end.is_at(window, end).then_some(at + row.end.len())?;
-            repeats.keep(&text.bytes()[list..end]);
-            return Some(end);
-        }
-        // To the brace of the next one.
-        at += row.next.len() - row.before[0].len();
-    }
-}
-
-/// The trade whose first value a window begins with, and where its last one ends.
-#[inline(never)]
-fn trade(window: &Window, row: &Row, side: usize) -> Option<(Trade, usize)> {
-    let mut values = [0; MAX_MEMBERS];
-    let mut difference = u8x16::ZERO;
-    let mut at = 0;
-    for (member, value) in values.iter_mut().enumerate().take(row.members) {
-        if member > 0 {
-            difference = row.before[member].differs(difference, window, at);
-            at += row.before[member].len();
-        }
-        let (found, len) = if member == side {
-            let is_buy = word(window, at) << 32 == u64::from_le_bytes(*b"\0\0\0\0BUY\"");
-            let is_sell = word(window, at) << 24 == u64::from_le_bytes(*b"\0\0\0SELL\"");
-            difference = or_word(difference, u64::from(!is_buy & !is_sell));
-            (u64::from(is_buy), if is_buy { 3 } else { 4 })
-        } else {
-            let text = sixteen(window, at);
-            let (number, len) = sixteen_digits(text);
-            let is_number = matches!(len, 1..16) & (text[0] != b'0' || len == 1);
-            difference = or_word(difference, u64::from(!is_number));
-            (number, len)
-        };
-        *value = found.cast_signed();
-        at += len;
-    }
-    let [ticks, lots, created] = row.slots.map(|slot| values[slot % MAX_MEMBERS]);
-    let trade = Trade {
-        ticks: Ticks(ticks),
-        lots: Lots(lots),
-        side: if values[side % MAX_MEMBERS] == 1 {
-            TradeSide::Buy
-        } else {
-            TradeSide::Sell
-        },
-        created: UnixMillis(created),
-    };
-    (Portable.is_zero(difference) && at <= LAST).then_some((trade, at))
 }

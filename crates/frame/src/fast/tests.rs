@@ -641,7 +641,9 @@ fn other_texts_are_left_alone() {
         assert!(!jayx_is_taken(&good, before), "{before}");
         for foreign in [" ", "x", "-", "\"", "}", "{", ",", "\\", "."] {
             let text = format!("{before}{foreign}{after}");
-            assert!(!jayx_is_taken(&good, &text), "{text}");
+            // Trades may be spaced in any way.
+            let is_space = foreign == " " && before.contains("\"trades\":");
+            assert!(is_space || !jayx_is_taken(&good, &text), "{text}");
         }
     }
     for number in ["00", "01", "-1", "1.0", "1e2", "", "null", "\"1\""] {

@@ -15,7 +15,6 @@ pub(crate) struct OrderBookLayout;
 
 impl Layout for OrderBookLayout {
     const LEVEL: [&'static str; 3] = ["ticks", "lots", "count"];
-    const TRADE: [&'static str; 4] = ["ticks", "lots", "created", "side"];
 
     fn role(path: &[&str]) -> Role {
         match path {

@@ -1,6 +1,6 @@
 //! Messages of JayX with any order of keys and any spacing: see [`crate::pull`].
 
-use ticklot_book::{Level, Lots, MAX_LEVELS, Ticks};
+use ticklot_book::{Level, Lots, Ticks};
 
 use super::account::{AccountSpace, Balance, MAX_ITEMS, Order, Row};
 use super::decode::{KLINE, OPEN_ORDERS, ORDER_BOOK, POSITIONS};
@@ -139,11 +139,7 @@ impl<'a> Payload<'a, '_> {
             self.sides(json)?;
         } else if json.key("\"trades\":") {
             put(&mut self.has_trades, ())?;
-            let trades = self.trades.otherwise();
-            json.array(|json| {
-                trades.push(Field::pull(json)?);
-                (trades.len() <= MAX_LEVELS).then_some(())
-            })?;
+            self.trades.pull(json)?;
         } else if json.key("\"add\":") {
             self.is(KLINE)?;
             put(&mut self.add, json.nullable(Field::pull)?)?;
@@ -228,6 +224,7 @@ mod other_messages;
 
 #[cfg(test)]
 mod tests {
+    use ticklot_book::MAX_LEVELS;
     use ticklot_sim::pool::{Pool, Shape, Wire, reordered};
 
     use super::*;
