@@ -6,6 +6,7 @@ use super::book::Head;
 use crate::fast::{Layout, Members, Role, Scalar, Templates};
 use crate::iso_time::IsoTime;
 use crate::local::Local;
+use crate::plain;
 use crate::units::{Decimal, TradeSide, UnixMillis};
 
 thread_local! {
@@ -58,7 +59,7 @@ fn string<'a>(members: &Members<'a>, member: usize) -> Option<&'a str> {
 /// The order book of a message. None for what only the general path reads.
 pub(super) fn order_book<'a>(members: &Members<'a>) -> Option<Head<'a>> {
     let last_price = match members[LAST_PRICE] {
-        Some(Scalar::Number(text)) => Some(Decimal(std::str::from_utf8(text).ok()?)),
+        Some(Scalar::Number(text)) => Some(Decimal(plain::ascii(text)?)),
         Some(Scalar::String(_)) => return None,
         None => None,
     };

@@ -310,7 +310,7 @@ impl Templates {
     fn may_fit(&self, text: &[u8]) -> bool {
         self.templates.iter().any(|template| {
             let first = template.steps.first();
-            first.is_some_and(|step| text.starts_with(&template.text[..step.text]))
+            first.is_some_and(|step| starts_with(text, &template.text[..step.text]))
         })
     }
 
@@ -410,7 +410,7 @@ impl Template {
         let (mut at, mut literals) = (0, &*self.text);
         for step in &self.steps {
             let literal = literals.split_off(..step.text)?;
-            let is_there = text.bytes().get(at..)?.starts_with(literal);
+            let is_there = starts_with(text.bytes().get(at..)?, literal);
             at += is_there.then_some(step.text)?;
             match step.part {
                 Part::Value(member) => {
@@ -438,6 +438,24 @@ impl Template {
             bids: starts[Side::Bid as usize],
             asks: starts[Side::Ask as usize],
         })
+    }
+}
+
+/// Whether a text begins with a shorter one. Mostly it does, and mostly the shorter one has eight to sixteen bytes: those
+/// are two words, which may overlap.
+#[inline(always)]
+fn starts_with(text: &[u8], start: &[u8]) -> bool {
+    let Some(found) = text.get(..start.len()) else {
+        return false;
+    };
+    match (
+        found.first_chunk::<8>(),
+        start.first_chunk(),
+        found.last_chunk::<8>(),
+        start.last_chunk(),
+    ) {
+        (Some(a), Some(b), Some(c), Some(d)) if start.len() <= 16 => (a == b) & (c == d),
+        _ => found == start,
     }
 }
 
