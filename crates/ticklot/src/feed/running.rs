@@ -130,8 +130,9 @@ impl<'a, T> Running<'a, T> {
     fn poll_one(&mut self, index: usize) -> Option<T> {
         let slot = self.futures.get_mut(index)?;
         let member = slot.as_mut()?;
-        // Before the poll, so that a call of the waker during it is not lost.
-        member.signal.is_queued.store(false, Ordering::Release);
+        // Before the poll, so that a call of the waker during it is not lost. What was written before a call that found
+        // the future queued is seen by this poll: a store alone would let the poll's loads go first.
+        member.signal.is_queued.swap(false, Ordering::AcqRel);
         let polled = member
             .future
             .as_mut()
