@@ -164,15 +164,27 @@ impl Decoder {
         line: &'a [u8],
         scales: &(impl Scales + ?Sized),
     ) -> Result<Message<'a>, DecodeError> {
-        let Self { way, parser, space } = self;
         // A line over the limit is the general path's to refuse.
-        if let Some(way) = *way
-            && line.len() <= MAX_LINE
+        let way = self.way.filter(|_| line.len() <= MAX_LINE);
+        if let Some(way) = way
+            && let Some(found) = by_template(line, way, &mut self.space, scales)
         {
-            if let Some(found) = by_template(line, way, space, scales) {
-                let book = OrderBook::fast(line, &found, &space.levels);
-                return Ok(Message::OrderBook(book));
-            }
+            let book = OrderBook::fast(line, &found, &self.space.levels);
+            return Ok(Message::OrderBook(book));
+        }
+        self.decode_any(line, way, scales)
+    }
+
+    /// A message that is in no known shape. Out of line, so that it takes no space where the others are read.
+    #[inline(never)]
+    fn decode_any<'a>(
+        &'a mut self,
+        line: &'a [u8],
+        way: Option<Way>,
+        scales: &(impl Scales + ?Sized),
+    ) -> Result<Message<'a>, DecodeError> {
+        let Self { parser, space, .. } = self;
+        if way.is_some() {
             match pull::message(line, space, scales) {
                 Some(Found::OrderBook(head)) => {
                     let scale = scales.scale(head.market_id);
@@ -192,7 +204,7 @@ impl Decoder {
         parser
             .parse(line, |root| {
                 let message = message(root, space, scales)?;
-                if let (Message::OrderBook(book), Some(_)) = (&message, *way) {
+                if let (Message::OrderBook(book), Some(_)) = (&message, way) {
                     let scale = scales.scale(book.market_id);
                     Templates::learn_parsed::<OrderBookLayout>(&TEMPLATES, &root, line, scale);
                 }

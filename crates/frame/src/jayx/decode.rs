@@ -365,6 +365,19 @@ fn message<'a>(
     if let Some(lists) = by_template(text, wrap, way, space) {
         return Ok(Message::OrderBook(space.order_book(text, lists)));
     }
+    any_message(json, wrap, way, parser, space)
+}
+
+/// A message that is in no known shape. Out of line, so that it takes no space where the others are read.
+#[inline(never)]
+fn any_message<'a>(
+    json: Json<'a>,
+    wrap: Wrap,
+    way: Option<Way>,
+    parser: &'a mut Parser,
+    space: &'a mut Space,
+) -> Result<Message<'a>, Fault> {
+    let Json { text, .. } = json;
     if let Some(found) = pulled(text, wrap, way, parser, space) {
         return Ok(space.message(found));
     }
