@@ -47,6 +47,7 @@ mod levels;
 mod lines;
 mod local;
 mod plain;
+mod prefetch;
 mod pull;
 mod record;
 mod units;

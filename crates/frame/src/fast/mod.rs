@@ -98,6 +98,7 @@ use crate::json::{Parser, Value};
 use crate::levels::{LevelSpace, ListPlaces, SideSpace};
 use crate::local::Local;
 use crate::plain;
+use crate::prefetch;
 use crate::pull::PullParser;
 use crate::units::Trade;
 
@@ -123,7 +124,7 @@ impl Scan {
             None => "off",
             Some(Way::Portable) => "portable",
             #[cfg(target_arch = "x86_64")]
-            Some(Way::Avx2(_)) => "AVX2",
+            Some(Way::Avx2) => "AVX2",
         }
     }
 }
@@ -167,6 +168,9 @@ pub(crate) trait Layout {
     /// The role of a value by the keys that lead to it. An item of an array has an empty key.
     fn role(path: &[&str]) -> Role;
 }
+
+/// How many levels of a side are asked for ahead. More of them come in order, as the processor expects.
+const FEW_LEVELS: usize = 20;
 
 /// How many shapes of a venue's order books are known at a time: fields may be there or not.
 const SHAPES: usize = 4;
@@ -262,6 +266,7 @@ impl Templates {
         if !self.may_fit(text) {
             return None;
         }
+        self.prefetch::<Whole>(way, space);
         let text = Text::new(text);
         let members = &mut Members::default();
         self.try_each(|template, expected, _| {
@@ -282,6 +287,7 @@ impl Templates {
         if !self.may_fit(text) {
             return None;
         }
+        self.prefetch::<Decimals>(way, space);
         let text = Text::new(text);
         let members = &mut Members::default();
         self.try_each(|template, expected, guess| {
@@ -304,6 +310,20 @@ impl Templates {
             }
             Some((message(members)?, places))
         })
+    }
+
+    /// Asks for what the template that fitted last needs.
+    fn prefetch<K: Kind>(&self, way: Way, space: &mut LevelSpace) {
+        let template = &self.templates[self.last];
+        prefetch::slice(&template.steps);
+        prefetch::slice(&template.text);
+        if let Some(row) = &template.levels {
+            rows::prefetch::<K>(way, row);
+        }
+        for side in space.sides() {
+            let levels = &side.levels_mut()[..];
+            prefetch::slice(&levels[..levels.len().min(FEW_LEVELS)]);
+        }
     }
 
     /// Whether a message begins as one of the templates: other messages do not.

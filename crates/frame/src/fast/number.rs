@@ -21,7 +21,7 @@ pub(super) struct Shape {
 }
 
 /// All shapes, at eight times the length plus the bytes before the point.
-static SHAPES: [Shape; 64] = {
+pub(super) static SHAPES: [Shape; 64] = {
     let mut shapes = [Shape::NONE; 64];
     let mut len = 1;
     while len <= 8 {

@@ -8,9 +8,10 @@ use super::Scan;
 use super::lanes::Avx2;
 use super::lanes::{Lanes, Portable};
 use super::literal::Literal;
-use super::number::{LONGEST, Shape, digits_len, number_len};
+use super::number::{LONGEST, SHAPES, Shape, digits_len, number_len};
 use super::window::{Text, Window, word};
 use crate::digits::POWERS;
+use crate::prefetch;
 use crate::pull::PullParser;
 
 /// The most members of an object of a list.
@@ -93,7 +94,7 @@ impl Kind for Decimals {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Way {
     #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
+    Avx2,
     Portable,
 }
 
@@ -101,8 +102,8 @@ impl Way {
     /// None without a fast path.
     pub(crate) fn new(scan: Scan) -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
-        if let (Scan::Best, Some(avx2)) = (scan, Avx2::detect()) {
-            return Some(Self::Avx2(avx2));
+        if scan == Scan::Best && Avx2::is_there() {
+            return Some(Self::Avx2);
         }
         (scan != Scan::Off).then_some(Self::Portable)
     }
@@ -176,34 +177,11 @@ impl<K: Kind> Run<'_, K> {
         expected: &mut Expected,
         levels: &mut [Level],
     ) -> (usize, Stop) {
-        match way {
-            #[cfg(target_arch = "x86_64")]
+        match reader(way, self.row) {
+            // SAFETY: `way` proves that the processor has the instructions of its readers.
             #[allow(unsafe_code)]
-            // SAFETY: the value proves that the processor has these instructions.
-            Way::Avx2(avx2) => unsafe { with_avx2(avx2, self, at, expected, levels) },
-            Way::Portable => self.read_with(Portable, at, expected, levels),
-        }
-    }
-
-    #[inline(always)]
-    fn read_with(
-        &self,
-        lanes: impl Lanes,
-        at: usize,
-        expected: &mut Expected,
-        levels: &mut [Level],
-    ) -> (usize, Stop) {
-        let [price, quantity, _] = self.row.slots;
-        match (self.row.members, price, quantity) {
-            (2, 0, 1) => self.levels::<2, 0, 1>(lanes, at, expected, levels),
-            (2, 1, 0) => self.levels::<2, 1, 0>(lanes, at, expected, levels),
-            (3, 0, 1) => self.levels::<3, 0, 1>(lanes, at, expected, levels),
-            (3, 0, 2) => self.levels::<3, 0, 2>(lanes, at, expected, levels),
-            (3, 1, 0) => self.levels::<3, 1, 0>(lanes, at, expected, levels),
-            (3, 1, 2) => self.levels::<3, 1, 2>(lanes, at, expected, levels),
-            (3, 2, 0) => self.levels::<3, 2, 0>(lanes, at, expected, levels),
-            (3, 2, 1) => self.levels::<3, 2, 1>(lanes, at, expected, levels),
-            _ => (0, Stop::At(at)),
+            Some(reader) => unsafe { reader(self, at, expected, levels) },
+            None => (0, Stop::At(at)),
         }
     }
 
@@ -361,24 +339,67 @@ impl<K: Kind> Run<'_, K> {
     }
 }
 
+/// Reads levels of one order of members, as [`Run::read`] does.
+type Reader<K> = unsafe fn(&Run<'_, K>, usize, &mut Expected, &mut [Level]) -> (usize, Stop);
+
+/// The reader of a row. None if its levels are read number by number.
+fn reader<K: Kind>(way: Way, row: &Row) -> Option<Reader<K>> {
+    let [price, quantity, _] = row.slots;
+    Some(match (row.members, price, quantity) {
+        (2, 0, 1) => reader_of::<2, 0, 1, K>(way),
+        (2, 1, 0) => reader_of::<2, 1, 0, K>(way),
+        (3, 0, 1) => reader_of::<3, 0, 1, K>(way),
+        (3, 0, 2) => reader_of::<3, 0, 2, K>(way),
+        (3, 1, 0) => reader_of::<3, 1, 0, K>(way),
+        (3, 1, 2) => reader_of::<3, 1, 2, K>(way),
+        (3, 2, 0) => reader_of::<3, 2, 0, K>(way),
+        (3, 2, 1) => reader_of::<3, 2, 1, K>(way),
+        _ => return None,
+    })
+}
+
+fn reader_of<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: Kind>(
+    way: Way,
+) -> Reader<K> {
+    match way {
+        #[cfg(target_arch = "x86_64")]
+        Way::Avx2 => with_avx2::<MEMBERS, PRICE, QUANTITY, K>,
+        Way::Portable => |run, at, expected, levels| {
+            run.levels::<MEMBERS, PRICE, QUANTITY>(Portable, at, expected, levels)
+        },
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn with_avx2<K: Kind>(
-    avx2: Avx2,
+fn with_avx2<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: Kind>(
     run: &Run<'_, K>,
     at: usize,
     expected: &mut Expected,
     levels: &mut [Level],
 ) -> (usize, Stop) {
-    run.read_with(avx2, at, expected, levels)
+    run.levels::<MEMBERS, PRICE, QUANTITY>(Avx2::here(), at, expected, levels)
+}
+
+/// About as much code as [`read_levels`], and the reader that it calls, run for a book.
+const CODE_BYTES: [usize; 2] = [10 * 64, 28 * 64];
+
+/// Asks for what the levels of a row need.
+pub(super) fn prefetch<K: Kind>(way: Way, row: &Row) {
+    if let Some(reader) = reader::<K>(way, row) {
+        prefetch::bytes(reader as *const u8, CODE_BYTES[1]);
+    }
+    prefetch::bytes(read_levels::<K> as *const u8, CODE_BYTES[0]);
+    prefetch::slice(std::slice::from_ref(row));
+    prefetch::slice(&SHAPES);
 }
 
 /// Reads the levels of a list whose bracket ends before `at`. Returns where its closing bracket must be. `expected` is
 /// what the last level looked like.
 #[inline(never)]
-pub(super) fn read_levels(
+pub(super) fn read_levels<K: Kind>(
     way: Way,
-    kind: impl Kind,
+    kind: K,
     text: &Text<'_>,
     mut at: usize,
     row: &Row,
