@@ -124,7 +124,7 @@ impl Scan {
             None => "off",
             Some(Way::Portable) => "portable",
             #[cfg(target_arch = "x86_64")]
-            Some(Way::Avx2) => "AVX2",
+            Some(Way::Avx2(_)) => "AVX2",
         }
     }
 }

@@ -94,7 +94,7 @@ impl Kind for Decimals {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Way {
     #[cfg(target_arch = "x86_64")]
-    Avx2,
+    Avx2(Avx2),
     Portable,
 }
 
@@ -102,8 +102,8 @@ impl Way {
     /// None without a fast path.
     pub(crate) fn new(scan: Scan) -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
-        if scan == Scan::Best && Avx2::is_there() {
-            return Some(Self::Avx2);
+        if let (Scan::Best, Some(avx2)) = (scan, Avx2::detect()) {
+            return Some(Self::Avx2(avx2));
         }
         (scan != Scan::Off).then_some(Self::Portable)
     }
@@ -178,7 +178,7 @@ impl<K: Kind> Run<'_, K> {
         levels: &mut [Level],
     ) -> (usize, Stop) {
         match reader(way, self.row) {
-            // SAFETY: `way` proves that the processor has the instructions of its readers.
+            // SAFETY: the value of `way` proves that the processor has the instructions of its reader.
             #[allow(unsafe_code)]
             Some(reader) => unsafe { reader(self, at, expected, levels) },
             None => (0, Stop::At(at)),
@@ -363,7 +363,7 @@ fn reader_of<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K:
 ) -> Reader<K> {
     match way {
         #[cfg(target_arch = "x86_64")]
-        Way::Avx2 => with_avx2::<MEMBERS, PRICE, QUANTITY, K>,
+        Way::Avx2(_) => with_avx2::<MEMBERS, PRICE, QUANTITY, K>,
         Way::Portable => |run, at, expected, levels| {
             run.levels::<MEMBERS, PRICE, QUANTITY>(Portable, at, expected, levels)
         },
