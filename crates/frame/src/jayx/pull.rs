@@ -183,6 +183,7 @@ impl<'a> Payload<'a, '_> {
         })?;
         has_bids.and(has_asks)
     }
+
     fn balances(&mut self, json: &mut PullParser<'a>) -> Option<()> {
         json.array(|json| {
             self.account.push(&Balance::pull(json)?);
