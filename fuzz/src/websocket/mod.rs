@@ -175,7 +175,7 @@ async fn halves(case: &Case, cuts: Vec<Cut>) -> String {
 /// How large the input's buffer may be: a read, or twice the longest frame that came.
 fn buffer(longest: usize) -> usize {
     const HEAD: usize = 14;
-    (16 << 10).max(2 * (longest + HEAD))
+    (64 << 10).max(2 * (longest + HEAD))
 }
 
 /// What the end of a reading is called, which must be the one that the bytes have.
