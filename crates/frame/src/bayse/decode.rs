@@ -12,7 +12,7 @@ use super::prices::{self, AssetPrice, PriceSpace, PriceUpdate};
 use super::pull::{self, Found};
 use crate::error::{DecodeError, Fault, VenueName};
 use crate::fast::{Members, Scan, Templates, Way};
-use crate::json::{MAX_LINE, Parser, Value, read_fields};
+use crate::json::{Parser, Value, read_fields};
 use crate::levels::{LevelSpace, ListPlaces};
 use crate::local::Local;
 use crate::record::Field;
@@ -164,8 +164,7 @@ impl Decoder {
         line: &'a [u8],
         scales: &(impl Scales + ?Sized),
     ) -> Result<Message<'a>, DecodeError> {
-        // A line over the limit is the general path's to refuse.
-        let way = self.way.filter(|_| line.len() <= MAX_LINE);
+        let way = Way::within_limit(self.way, line);
         if let Some(way) = way
             && let Some(found) = by_template(line, way, &mut self.space, scales)
         {

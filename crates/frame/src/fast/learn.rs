@@ -123,9 +123,8 @@ impl Learner<'_> {
         let Some(first) = items.next() else {
             return Some(());
         };
-        let second = items.next();
-        if self.template.levels.is_none() && second.is_some() {
-            self.template.levels = Some(row(self.text, start, first, second?, keys)?);
+        if let (None, Some(second)) = (&self.template.levels, items.next()) {
+            self.template.levels = Some(row(self.text, start, first, second, keys)?);
         }
         Some(())
     }

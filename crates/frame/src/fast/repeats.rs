@@ -88,7 +88,7 @@ impl<T: Copy> Repeats<T> {
 
     /// The items that were read are the whole list, whose text is this.
     fn keep(&mut self, text: &[u8]) {
-        if text.is_empty() || text.len() > MAX_KEPT {
+        if text.len() > MAX_KEPT {
             self.head = 0;
             return;
         }
@@ -117,9 +117,7 @@ impl<T: Copy> Repeats<T> {
         self.begin_with(new);
         Some(())
     }
-}
 
-impl<T: Copy> Repeats<T> {
     /// Reads a list. Its items that were in the list before are not read again.
     pub(crate) fn pull<'a>(&mut self, json: &mut PullParser<'a>) -> Option<()>
     where
@@ -151,7 +149,11 @@ impl<T: Copy> Repeats<T> {
             })?);
             let text = read(json);
             if !json.go_on(b']')? {
-                self.keep(if is_plain { text } else { &[] });
+                if is_plain {
+                    self.keep(text);
+                } else {
+                    self.head = 0;
+                }
                 return Some(());
             }
         }

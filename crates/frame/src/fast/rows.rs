@@ -11,6 +11,7 @@ use super::literal::Literal;
 use super::number::{LONGEST, SHAPES, Shape, digits_len, number_len};
 use super::window::{Text, Window, word};
 use crate::digits::POWERS;
+use crate::json::MAX_LINE;
 use crate::prefetch;
 use crate::pull::PullParser;
 
@@ -106,6 +107,11 @@ impl Way {
             return Some(Self::Avx2(avx2));
         }
         (scan != Scan::Off).then_some(Self::Portable)
+    }
+
+    /// None for a text over the limit: the tape refuses it.
+    pub(crate) fn within_limit(way: Option<Self>, text: &[u8]) -> Option<Self> {
+        way.filter(|_| text.len() <= MAX_LINE)
     }
 }
 
@@ -381,15 +387,18 @@ fn with_avx2<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K:
     run.levels::<MEMBERS, PRICE, QUANTITY>(Avx2::here(), at, expected, levels)
 }
 
-/// About as much code as [`read_levels`], and the reader that it calls, run for a book.
-const CODE_BYTES: [usize; 2] = [10 * 64, 28 * 64];
+/// About how much code of [`read_levels`] runs for a book.
+const LIST_BYTES: usize = 10 * 64;
+
+/// The same of the reader that it calls.
+const READER_BYTES: usize = 28 * 64;
 
 /// Asks for what the levels of a row need.
 pub(super) fn prefetch<K: Kind>(way: Way, row: &Row) {
     if let Some(reader) = reader::<K>(way, row) {
-        prefetch::bytes(reader as *const u8, CODE_BYTES[1]);
+        prefetch::bytes(reader as *const u8, READER_BYTES);
     }
-    prefetch::bytes(read_levels::<K> as *const u8, CODE_BYTES[0]);
+    prefetch::bytes(read_levels::<K> as *const u8, LIST_BYTES);
     prefetch::slice(std::slice::from_ref(row));
     prefetch::slice(&SHAPES);
 }

@@ -89,7 +89,7 @@ impl<'t> Text<'t> {
     #[inline(never)]
     fn last_window(&self, at: usize) -> &Window {
         const ZEROS: &Window = &[0; WINDOW];
-        let (windows, from) = self.part(at);
+        let (windows, from) = self.tail();
         windows.at(at - from).unwrap_or(ZEROS)
     }
 }

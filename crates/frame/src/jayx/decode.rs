@@ -11,7 +11,7 @@ use super::packet::{self, Json, Packet};
 use super::pull::{self, Found, Wrap};
 use crate::error::{DecodeError, ErrorKind, Fault, Skipped, SkippedItems, VenueName};
 use crate::fast::{DecodePath, Repeats, Scan, Shared, Templates, Way};
-use crate::json::{Extra, MAX_LINE, Parser, Slot, Value, read_fields};
+use crate::json::{Extra, Parser, Slot, Value, read_fields};
 use crate::levels::{LevelSpace, Levels, ListPlaces};
 use crate::local::Local;
 use crate::record::{Field, record};
@@ -288,6 +288,18 @@ impl Space {
         }
     }
 
+    /// Reads a message in any shape without a tape.
+    fn pull<'a>(&mut self, text: &'a [u8], wrap: Wrap) -> Option<Found<'a>> {
+        self.skipped = None;
+        pull::message(
+            text,
+            wrap,
+            &mut self.levels,
+            &mut self.trades,
+            &mut self.account,
+        )
+    }
+
     /// The message that was read without a tape.
     fn message<'a>(&'a self, found: Found<'a>) -> Message<'a> {
         match found {
@@ -297,11 +309,6 @@ impl Space {
             Found::OpenOrders => Message::OpenOrders(self.account.open_orders()),
         }
     }
-}
-
-/// None for a text over the limit: the tape refuses it.
-fn within_limit(way: Option<Way>, text: &[u8]) -> Option<Way> {
-    way.filter(|_| text.len() <= MAX_LINE)
 }
 
 /// The templates for a payload: a packet's JSON is no frame.
@@ -318,29 +325,6 @@ fn by_template(text: &[u8], wrap: Wrap, way: Option<Way>, space: &mut Space) -> 
     let Space { levels, trades, .. } = space;
     let read = |templates: &mut Templates| templates.read_whole(way, text, levels, trades);
     Local::lend(templates(wrap), read)
-}
-
-/// A message in any shape.
-fn pulled<'a>(
-    text: &'a [u8],
-    wrap: Wrap,
-    way: Option<Way>,
-    parser: &mut Parser,
-    space: &mut Space,
-) -> Option<Found<'a>> {
-    way?;
-    let Space {
-        levels,
-        trades,
-        account,
-        skipped,
-    } = space;
-    let found = pull::message(text, wrap, levels, trades, account)?;
-    if let Found::OrderBook = found {
-        *skipped = None;
-        Templates::learn_text::<OrderBookLayout>(templates(wrap), parser, text, Scale::UNIT);
-    }
-    Some(found)
 }
 
 /// Learns the shape of an order book that was read from a tape.
@@ -360,7 +344,7 @@ fn message<'a>(
     space: &'a mut Space,
 ) -> Result<Message<'a>, Fault> {
     let Json { text, offset } = json;
-    let way = within_limit(way, text);
+    let way = Way::within_limit(way, text);
     space.levels.starts_at(offset);
     if let Some(lists) = by_template(text, wrap, way, space) {
         return Ok(Message::OrderBook(space.order_book(text, lists)));
@@ -378,7 +362,12 @@ fn any_message<'a>(
     space: &'a mut Space,
 ) -> Result<Message<'a>, Fault> {
     let Json { text, .. } = json;
-    if let Some(found) = pulled(text, wrap, way, parser, space) {
+    if way.is_some()
+        && let Some(found) = space.pull(text, wrap)
+    {
+        if let Found::OrderBook = found {
+            Templates::learn_text::<OrderBookLayout>(templates(wrap), parser, text, Scale::UNIT);
+        }
         return Ok(space.message(found));
     }
     parse(json, parser, |root| {
