@@ -147,7 +147,7 @@ mod x86 {
         _mm_or_si128(pair(low.sources, high.sources), second_word)
     }
 
-    /// The values of two words, and what is no digit.
+    /// The values of two words, and the bytes that are no digits.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn two(words: [u64; 2], shapes: [Shape; 2]) -> ([u64; 2], __m128i) {

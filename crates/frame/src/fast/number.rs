@@ -1,4 +1,4 @@
-//! Numbers of up to eight bytes, from their marks.
+//! Numbers of up to eight bytes, in a word or by their marks.
 
 use super::lanes::{Lanes, Marks, Portable};
 use super::window::{Window, halves};
@@ -20,7 +20,7 @@ pub(super) struct Shape {
     pub(super) fraction: u8,
 }
 
-/// All shapes, at eight times the length plus the bytes before the point.
+/// All shapes, at eight times the length plus the bytes before the point, less nine.
 pub(super) static SHAPES: [Shape; 64] = {
     let mut shapes = [Shape::NONE; 64];
     let mut len = 1;
@@ -91,8 +91,8 @@ impl Shape {
 }
 
 impl Marks {
-    /// Marks of what is wrong with a number: a zero before other digits, a point without digits on both sides, or a second
-    /// point. Before the first byte is none of a number.
+    /// A bit for each fault of a number: a zero before other digits, a point without digits on both sides, or a second
+    /// point. No number begins before the first byte.
     #[inline(always)]
     pub(super) fn faults(self) -> u64 {
         let Self {
@@ -127,10 +127,11 @@ pub(super) fn number_len(window: &Window) -> (u32, u32) {
     (len, (!marks.digits).trailing_zeros())
 }
 
-/// The longest number that is passed over, in bytes.
+/// The longest number, in bytes, that is checked by its marks and not converted.
 pub(super) const LONGEST: u32 = 18;
 
-/// The digits of the number that a word begins with, without the point.
+/// The digits of the number that a word begins with, without the point; and a bit where its shape has a digit and the word
+/// has none.
 #[inline(always)]
 pub(super) fn decimal(word: u64, shape: Shape) -> (u64, u64) {
     let (len, whole) = (u32::from(shape.len), u32::from(shape.whole));

@@ -39,8 +39,9 @@ impl<T> Default for NewOf<T> {
 }
 
 impl NewTrades {
-    /// Keeps the trades of a message with the `known` ones of its book, oldest first. Where `repeats` says that the list is newest first and may repeat
-    /// earlier trades, those are dropped; otherwise all are new, oldest first. Allocates only to grow.
+    /// Keeps the trades of a message with the `known` ones of its book, oldest first. Where `repeats` says that the list
+    /// is newest first and may repeat earlier trades, those are dropped; otherwise all are new, oldest first. Allocates
+    /// only to grow.
     pub(super) fn take(&mut self, known: &mut VecDeque<Trade>, list: &[Trade], repeats: bool) {
         self.listed.clear();
         // Of a list that was longer than any need be.
