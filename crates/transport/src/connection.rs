@@ -7,9 +7,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
+use crate::codec::{End, Event};
 use crate::error::{Step, after};
 use crate::message::{Message, Role};
-use crate::reader::{End, Event, Reader};
+use crate::reader::Reader;
 use crate::stream::{Shared, Stream};
 use crate::writer::Writer;
 use crate::{Config, Error};

@@ -84,6 +84,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod codec;
 mod config;
 mod connection;
 mod dial;
@@ -91,7 +92,6 @@ mod error;
 mod exchange;
 mod http_client;
 mod http_connection;
-mod input;
 mod instant;
 mod message;
 mod proxy;

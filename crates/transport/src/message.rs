@@ -47,6 +47,57 @@ pub(crate) struct Read {
     pub(crate) idle_at: Instant,
 }
 
+/// Tracks when the socket was read, and when it had nothing to read.
+#[derive(Debug)]
+pub(crate) struct Arrivals {
+    read: Read,
+    /// Whether the socket had nothing to read at the last attempt.
+    is_idle: bool,
+    /// When the socket was last read, or seen idle by the owner.
+    seen_at: Instant,
+}
+
+impl Arrivals {
+    pub(crate) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            read: Read {
+                at: now,
+                idle_at: now,
+            },
+            is_idle: false,
+            seen_at: now,
+        }
+    }
+
+    /// The last read.
+    pub(crate) fn read(&self) -> Read {
+        self.read
+    }
+
+    /// The socket has nothing to read.
+    pub(crate) fn is_idle(&mut self) {
+        self.is_idle = true;
+    }
+
+    /// The owner looks at the clock: the socket had nothing to read at its last attempt, if it was so.
+    pub(crate) fn mark_idle(&mut self) {
+        if self.is_idle {
+            self.seen_at = Instant::now();
+        }
+    }
+
+    /// A read has returned with bytes, an end or an error. Looks at the clock.
+    pub(crate) fn has_read(&mut self) {
+        self.read.at = Instant::now();
+        if self.is_idle {
+            self.read.idle_at = self.seen_at;
+            self.is_idle = false;
+        }
+        self.seen_at = self.read.at;
+    }
+}
+
 impl<'a> Message<'a> {
     pub(crate) fn new(kind: Kind, payload: &'a mut [u8], read: Read) -> Self {
         Self {

@@ -7,12 +7,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fastwebsockets::{Frame, OpCode, Payload};
+use fastwebsockets::OpCode;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::Error;
-use crate::close::{self, MAX_CONTROL};
+use crate::codec::{Encoder, check_text};
 use crate::error::Step;
 use crate::message::Role;
 use crate::stream::Shared;
@@ -29,35 +29,19 @@ use crate::stream::Shared;
 /// next call sends its rest first. A dropped call does not tell which of the two it was.
 pub struct Writer {
     stream: Shared,
-    role: Role,
-    /// Encoded frames; `out[sent..]` is still to be written.
-    out: Vec<u8>,
-    sent: usize,
+    encoder: Encoder,
     /// Something was written that the stream may still hold back.
     unflushed: bool,
     timeout: Duration,
-    state: State,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    /// The close frame is on its way or sent: nothing may follow.
-    Closing,
-    /// A write failed, or took too long.
-    Broken,
 }
 
 impl Writer {
     pub(crate) fn new(stream: Shared, role: Role, timeout: Duration) -> Self {
         Self {
             stream,
-            role,
-            out: Vec::new(),
-            sent: 0,
+            encoder: Encoder::new(role),
             unflushed: false,
             timeout,
-            state: State::Open,
         }
     }
 
@@ -69,9 +53,7 @@ impl Writer {
     /// [`Error::Io`] where the socket fails, [`Error::Closed`] after a failure and
     /// after the close.
     pub async fn text(&mut self, payload: &[u8]) -> Result<(), Error> {
-        if simdutf8::basic::from_utf8(payload).is_err() {
-            return Err(Error::Argument("a text message that is not UTF-8"));
-        }
+        check_text(payload)?;
         self.send(OpCode::Text, payload).await
     }
 
@@ -104,15 +86,15 @@ impl Writer {
 
     /// Sends a close frame, after which nothing can be sent. Closing twice does nothing.
     ///
-    /// With [`NO_STATUS`](close::NO_STATUS) the frame is empty. A reason longer
+    /// With [`NO_STATUS`](crate::close::NO_STATUS) the frame is empty. A reason longer
     /// than 123 bytes is cut between two characters.
     ///
     /// # Errors
     ///
-    /// [`Error::Argument`] for a code that [may not be sent](close::is_allowed),
+    /// [`Error::Argument`] for a code that [may not be sent](crate::close::is_allowed),
     /// else as [`Writer::text`].
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<(), Error> {
-        self.queue_close(code, reason)?;
+        self.encoder.queue_close(code, reason)?;
         self.flush().await
     }
 
@@ -122,7 +104,7 @@ impl Writer {
     ///
     /// [`Error::Timeout`] and [`Error::Io`].
     pub async fn shutdown(&mut self) -> Result<(), Error> {
-        self.state = State::Broken;
+        self.encoder.break_off();
         let shutdown = timeout(self.timeout, self.stream.shutdown());
         write_result(shutdown.await)
     }
@@ -131,36 +113,16 @@ impl Writer {
         // Before the new frame, or calls that are dropped one after the other
         // would pile up frames without end.
         self.flush().await?;
-        self.queue(opcode, payload)?;
+        self.encoder.queue(opcode, payload)?;
         self.flush().await
     }
 
-    pub(crate) fn queue_pong(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.queue(OpCode::Pong, payload)
-    }
-
-    /// Encodes the close frame unless one was before.
     pub(crate) fn queue_close(&mut self, code: u16, reason: &str) -> Result<(), Error> {
-        if self.state == State::Closing {
-            return Ok(());
-        }
-        let mut buffer = [0; MAX_CONTROL];
-        let payload = close::write(code, reason, &mut buffer)?;
-        self.queue(OpCode::Close, payload)?;
-        self.state = State::Closing;
-        Ok(())
+        self.encoder.queue_close(code, reason)
     }
 
-    fn queue(&mut self, opcode: OpCode, payload: &[u8]) -> Result<(), Error> {
-        if self.state != State::Open {
-            return Err(Error::Closed);
-        }
-        let is_control = !matches!(opcode, OpCode::Text | OpCode::Binary);
-        if is_control && payload.len() > MAX_CONTROL {
-            return Err(Error::Argument("a control frame longer than 125 bytes"));
-        }
-        encode(self.role, opcode, payload, &mut self.out);
-        Ok(())
+    pub(crate) fn queue_pong(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.encoder.queue(OpCode::Pong, payload)
     }
 
     /// Sends what a dropped call left behind, if anything.
@@ -169,32 +131,30 @@ impl Writer {
     ///
     /// [`Error::Timeout`], [`Error::Io`], and [`Error::Closed`] after a failure.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        if self.state == State::Broken {
+        if self.encoder.is_broken() {
             return Err(Error::Closed);
         }
-        if self.out.is_empty() && !self.unflushed {
+        if self.encoder.pending().is_empty() && !self.unflushed {
             return Ok(());
         }
         let limit = self.timeout;
         let result = write_result(timeout(limit, poll_fn(|cx| self.poll_flush(cx))).await);
         if result.is_err() {
-            self.state = State::Broken;
+            self.encoder.break_off();
         }
         result
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.sent < self.out.len() {
-            let rest = &self.out[self.sent..];
+        while !self.encoder.pending().is_empty() {
+            let rest = self.encoder.pending();
             let n = ready!(Pin::new(&mut self.stream).poll_write(cx, rest))?;
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.unflushed = true;
-            self.sent += n;
+            self.encoder.written(n);
         }
-        self.out.clear();
-        self.sent = 0;
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.unflushed = false;
         Poll::Ready(Ok(()))
@@ -218,56 +178,10 @@ fn write_result(result: Result<io::Result<()>, tokio::time::error::Elapsed>) -> 
     }
 }
 
-const fn head_len(role: Role, payload: usize) -> usize {
-    let mask = match role {
-        Role::Client => 4,
-        Role::Server => 0,
-    };
-    mask + match payload {
-        0..126 => 2,
-        126..65536 => 4,
-        _ => 10,
-    }
-}
-
-/// Appends a frame: the payload is copied once, and masked where it then lies.
-fn encode(role: Role, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
-    let body = start + head_len(role, payload.len());
-    out.resize(body, 0);
-    out.extend_from_slice(payload);
-    let mut frame = Frame::new(true, opcode, None, Payload::BorrowedMut(&mut out[body..]));
-    if role == Role::Client {
-        frame.mask();
-    }
-    let mut head = [0; 16];
-    let n = frame.fmt_head(&mut head);
-    drop(frame);
-    out[start..body].copy_from_slice(&head[..n]);
-}
-
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer")
-            .field("role", &self.role)
-            .field("state", &self.state)
+            .field("encoder", &self.encoder)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_head_is_as_long_as_it_was_foretold() {
-        for role in [Role::Client, Role::Server] {
-            for len in [0, 1, 125, 126, 65535, 65536] {
-                let mut out = vec![7];
-                encode(role, OpCode::Binary, &vec![1; len], &mut out);
-                assert_eq!(out.len(), 1 + head_len(role, len) + len);
-                assert_eq!(out[2] & 0x80 != 0, role == Role::Client);
-            }
-        }
     }
 }

@@ -1,26 +1,17 @@
-//! What has been read and not been handed out yet: frames, one behind the other, in one buffer.
-//!
-//! Heads are read here and not by fastwebsockets, whose read of a frame loses its place when it is
-//! dropped. To keep such a read alive takes a boxed future for each frame, which costs more than
-//! the frame; and its buffer grows as far as the kernel has bytes: to 16 MiB for messages of 300
-//! bytes, when measured. Here a frame that is not whole yet simply stays in the buffer.
+//! The bytes that were read and not yet decoded: frames, one behind the other, in one buffer.
 //!
 //! A buffer is large, so that one read takes all that the socket has, and belongs to a connection only until the socket
 //! has nothing more. Then the connections of a thread pass it on: its memory stays in the cache, and a thousand quiet
 //! connections need one buffer.
 
 use std::cell::RefCell;
-use std::io;
 use std::mem;
 use std::ops::Range;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
-use fastwebsockets::{OpCode, unmask};
-use tokio::io::{AsyncRead, ReadBuf};
+use fastwebsockets::unmask;
 
+use super::head::Head;
 use crate::Error;
-use crate::close::MAX_CONTROL;
 
 /// The most that one read takes from the socket, and how large a buffer is while no frame takes more.
 const READ_AT_MOST: usize = 64 << 10;
@@ -40,7 +31,7 @@ thread_local! {
 /// Its buffer is as large as [`READ_AT_MOST`], or up to twice the longest frame that has come, and never
 /// larger for what a head only claims.
 #[derive(Default)]
-pub(crate) struct Input {
+pub(super) struct Input {
     /// Empty while the socket has nothing to read.
     bytes: Vec<u8>,
     /// What has been read and not been taken.
@@ -51,97 +42,15 @@ pub(crate) struct Input {
     rest: Vec<u8>,
 }
 
-/// The head of a frame, RFC 6455 section 5.2.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Head {
-    pub(crate) fin: bool,
-    pub(crate) opcode: OpCode,
-    mask: Option<[u8; 4]>,
-    /// The bytes of the head itself.
-    size: usize,
-    /// The bytes of the payload; the most there are, when it claims more than memory could hold.
-    pub(crate) len: usize,
-}
-
-impl Head {
-    /// Reads a head, if all of it is there.
-    fn parse(bytes: &[u8]) -> Result<Option<Self>, Error> {
-        let [first, second, rest @ ..] = bytes else {
-            return Ok(None);
-        };
-        let (fin, opcode) = first_byte(*first)?;
-        let short = usize::from(second & 0x7f);
-        if is_control(opcode) && !fin {
-            return Err(Error::protocol("a fragmented control frame"));
-        }
-        if is_control(opcode) && short > MAX_CONTROL {
-            return Err(Error::protocol("a control frame longer than 125 bytes"));
-        }
-        let Some((len, rest)) = length(short, rest) else {
-            return Ok(None);
-        };
-        let (mask, rest) = match (second & 0x80 != 0, rest.split_first_chunk()) {
-            (false, _) => (None, rest),
-            (true, Some((mask, rest))) => (Some(*mask), rest),
-            (true, None) => return Ok(None),
-        };
-        Ok(Some(Self {
-            fin,
-            opcode,
-            mask,
-            size: bytes.len() - rest.len(),
-            len,
-        }))
-    }
-
-    pub(crate) fn is_masked(&self) -> bool {
-        self.mask.is_some()
-    }
-
-    /// Head and payload.
-    fn whole(&self) -> usize {
-        self.size.saturating_add(self.len)
-    }
-}
-
-fn first_byte(byte: u8) -> Result<(bool, OpCode), Error> {
-    if byte & 0x70 != 0 {
-        return Err(Error::protocol("a reserved bit is set"));
-    }
-    let opcode = OpCode::try_from(byte & 0x0f);
-    let opcode = opcode.map_err(|_| Error::protocol("an unknown opcode"))?;
-    Ok((byte & 0x80 != 0, opcode))
-}
-
-fn is_control(opcode: OpCode) -> bool {
-    matches!(opcode, OpCode::Close | OpCode::Ping | OpCode::Pong)
-}
-
-/// The length of the payload, and what stands behind it.
-fn length(short: usize, rest: &[u8]) -> Option<(usize, &[u8])> {
-    match short {
-        126 => {
-            let (len, rest) = rest.split_first_chunk()?;
-            Some((usize::from(u16::from_be_bytes(*len)), rest))
-        }
-        127 => {
-            let (len, rest) = rest.split_first_chunk()?;
-            let len = u64::from_be_bytes(*len);
-            Some((usize::try_from(len).unwrap_or(usize::MAX), rest))
-        }
-        short => Some((short, rest)),
-    }
-}
-
 impl Input {
     /// The head of the next frame, if it is there.
-    pub(crate) fn head(&self) -> Result<Option<Head>, Error> {
+    pub(super) fn head(&self) -> Result<Option<Head>, Error> {
         Head::parse(&self.bytes[self.held.clone()])
     }
 
     /// Takes the frame of this head, which [`Input::head`] has given, if all of it is there. The payload
     /// is unmasked, and stays until the next read.
-    pub(crate) fn take(&mut self, head: &Head) -> bool {
+    pub(super) fn take(&mut self, head: &Head) -> bool {
         if self.held.len() < head.whole() {
             return false;
         }
@@ -155,34 +64,25 @@ impl Input {
     }
 
     /// The payload of the frame that was taken last.
-    pub(crate) fn payload(&self) -> &[u8] {
+    pub(super) fn payload(&self) -> &[u8] {
         &self.bytes[self.payload.clone()]
     }
 
     /// As [`Input::payload`].
-    pub(crate) fn payload_mut(&mut self) -> &mut [u8] {
+    pub(super) fn payload_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[self.payload.clone()]
     }
 
-    /// Reads what the stream has, as far as there is room, and tells how much: nothing at its end.
-    ///
-    /// All that is read is kept in the same turn, so nothing is lost when whoever waits for it goes away.
-    pub(crate) fn poll_read(
-        &mut self,
-        stream: &mut (impl AsyncRead + Unpin),
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
+    /// Where the next read may write: never empty. What it writes counts once [`Input::filled`] is called.
+    pub(super) fn room(&mut self) -> &mut [u8] {
         self.make_room();
         let end = self.bytes.len().min(self.held.end + READ_AT_MOST);
-        let mut room = ReadBuf::new(&mut self.bytes[self.held.end..end]);
-        let read = Pin::new(stream).poll_read(cx, &mut room);
-        let n = room.filled().len();
-        if read.is_pending() {
-            self.give_away();
-        }
-        ready!(read)?;
-        self.held.end += n;
-        Poll::Ready(Ok(n))
+        &mut self.bytes[self.held.end..end]
+    }
+
+    /// A read has written so many bytes at the front of [`Input::room`].
+    pub(super) fn filled(&mut self, bytes: usize) {
+        self.held.end = self.bytes.len().min(self.held.end + bytes);
     }
 
     /// Moves what is held to the front, so that it is in one piece however much follows; and makes the
@@ -214,7 +114,7 @@ impl Input {
     }
 
     /// Leaves the buffer to the thread's other connections, unless most of a long frame is in it.
-    fn give_away(&mut self) {
+    pub(super) fn give_away(&mut self) {
         if self.held.len() > MAX_REST {
             return;
         }
@@ -231,18 +131,27 @@ impl Input {
 
 #[cfg(test)]
 mod tests {
+    use fastwebsockets::OpCode;
+
     use super::*;
+
+    /// Reads as much of `bytes` as there is room for.
+    fn read(input: &mut Input, bytes: &mut &[u8]) -> usize {
+        let room = input.room();
+        let n = room.len().min(bytes.len());
+        room[..n].copy_from_slice(&bytes[..n]);
+        input.filled(n);
+        *bytes = &bytes[n..];
+        n
+    }
 
     /// Feeds `bytes` in pieces of `step`, and takes all frames there are.
     fn frames(bytes: &[u8], step: usize) -> Vec<(OpCode, Vec<u8>)> {
         let mut input = Input::default();
         let mut frames = Vec::new();
-        let mut cx = Context::from_waker(std::task::Waker::noop());
         for mut piece in bytes.chunks(step) {
             while !piece.is_empty() {
-                assert!(
-                    matches!(input.poll_read(&mut piece, &mut cx), Poll::Ready(Ok(n)) if n > 0)
-                );
+                assert!(read(&mut input, &mut piece) > 0);
                 while let Some(head) = input.head().unwrap()
                     && input.take(&head)
                 {
@@ -308,20 +217,13 @@ mod tests {
     #[test]
     fn memory_is_for_what_came_and_not_for_what_is_claimed() {
         let mut input = Input::default();
-        let mut cx = Context::from_waker(std::task::Waker::noop());
         let mut bytes = &[0x82, 127, 0x40, 0, 0, 0, 0, 0, 0, 0][..];
-        assert!(matches!(
-            input.poll_read(&mut bytes, &mut cx),
-            Poll::Ready(Ok(10))
-        ));
+        assert_eq!(read(&mut input, &mut bytes), 10);
         let head = input.head().unwrap().unwrap();
         assert_eq!(head.len, 1 << 62);
         assert!(!input.take(&head));
         let mut bytes = &[0; 100][..];
-        assert!(matches!(
-            input.poll_read(&mut bytes, &mut cx),
-            Poll::Ready(Ok(100))
-        ));
+        assert_eq!(read(&mut input, &mut bytes), 100);
         assert_eq!(input.bytes.len(), READ_AT_MOST);
     }
 
@@ -332,9 +234,8 @@ mod tests {
             bytes.extend([0x81, 3, b'a', b'b', b'c']);
         }
         let mut input = Input::default();
-        let mut cx = Context::from_waker(std::task::Waker::noop());
         let (mut rest, mut count) = (&bytes[..], 0);
-        while let Poll::Ready(Ok(1..)) = input.poll_read(&mut rest, &mut cx) {
+        while read(&mut input, &mut rest) > 0 {
             while let Some(head) = input.head().unwrap()
                 && input.take(&head)
             {

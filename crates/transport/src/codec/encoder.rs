@@ -1,0 +1,166 @@
+//! Messages in, frames out.
+
+use std::fmt;
+
+use fastwebsockets::{Frame, OpCode, Payload};
+
+use crate::Error;
+use crate::close::{self, MAX_CONTROL};
+use crate::message::Role;
+
+/// Encodes the frames of one direction of a connection, into a buffer from which they are written.
+///
+/// No allocation once the buffer has grown to the longest message.
+pub(crate) struct Encoder {
+    role: Role,
+    /// Encoded frames; `out[sent..]` is still to be written.
+    out: Vec<u8>,
+    sent: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The close frame is on its way or sent: nothing may follow.
+    Closing,
+    /// A write failed, or took too long.
+    Broken,
+}
+
+impl Encoder {
+    pub(crate) fn new(role: Role) -> Self {
+        Self {
+            role,
+            out: Vec::new(),
+            sent: 0,
+            state: State::Open,
+        }
+    }
+
+    /// What is still to be written.
+    pub(crate) fn pending(&self) -> &[u8] {
+        &self.out[self.sent..]
+    }
+
+    /// So many of the bytes were written.
+    pub(crate) fn written(&mut self, bytes: usize) {
+        self.sent = self.out.len().min(self.sent + bytes);
+        if self.sent == self.out.len() {
+            self.out.clear();
+            self.sent = 0;
+        }
+    }
+
+    /// Nothing can be written any more.
+    pub(crate) fn break_off(&mut self) {
+        self.state = State::Broken;
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.state == State::Broken
+    }
+
+    /// Encodes a text message.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`] if it is not UTF-8, else as [`Encoder::queue`].
+    pub(crate) fn queue_text(&mut self, payload: &[u8]) -> Result<(), Error> {
+        check_text(payload)?;
+        self.queue(OpCode::Text, payload)
+    }
+
+    /// Encodes the close frame unless one was before.
+    pub(crate) fn queue_close(&mut self, code: u16, reason: &str) -> Result<(), Error> {
+        if self.state == State::Closing {
+            return Ok(());
+        }
+        let mut buffer = [0; MAX_CONTROL];
+        let payload = close::write(code, reason, &mut buffer)?;
+        self.queue(OpCode::Close, payload)?;
+        self.state = State::Closing;
+        Ok(())
+    }
+
+    /// Encodes a frame.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] after a failure and after the close, [`Error::Argument`] for a control frame of more than 125
+    /// bytes.
+    pub(crate) fn queue(&mut self, opcode: OpCode, payload: &[u8]) -> Result<(), Error> {
+        if self.state != State::Open {
+            return Err(Error::Closed);
+        }
+        let is_control = !matches!(opcode, OpCode::Text | OpCode::Binary);
+        if is_control && payload.len() > MAX_CONTROL {
+            return Err(Error::Argument("a control frame longer than 125 bytes"));
+        }
+        encode(self.role, opcode, payload, &mut self.out);
+        Ok(())
+    }
+}
+
+/// Without the bytes, which may hold credentials.
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder")
+            .field("role", &self.role)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Refuses a text message that is not UTF-8.
+pub(crate) fn check_text(payload: &[u8]) -> Result<(), Error> {
+    match simdutf8::basic::from_utf8(payload) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::Argument("a text message that is not UTF-8")),
+    }
+}
+
+const fn head_len(role: Role, payload: usize) -> usize {
+    let mask = match role {
+        Role::Client => 4,
+        Role::Server => 0,
+    };
+    mask + match payload {
+        0..126 => 2,
+        126..65536 => 4,
+        _ => 10,
+    }
+}
+
+/// Appends a frame: the payload is copied once, and masked where it then lies.
+fn encode(role: Role, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    let body = start + head_len(role, payload.len());
+    out.resize(body, 0);
+    out.extend_from_slice(payload);
+    let mut frame = Frame::new(true, opcode, None, Payload::BorrowedMut(&mut out[body..]));
+    if role == Role::Client {
+        frame.mask();
+    }
+    let mut head = [0; 16];
+    let n = frame.fmt_head(&mut head);
+    drop(frame);
+    out[start..body].copy_from_slice(&head[..n]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_is_as_long_as_it_was_foretold() {
+        for role in [Role::Client, Role::Server] {
+            for len in [0, 1, 125, 126, 65535, 65536] {
+                let mut out = vec![7];
+                encode(role, OpCode::Binary, &vec![1; len], &mut out);
+                assert_eq!(out.len(), 1 + head_len(role, len) + len);
+                assert_eq!(out[2] & 0x80 != 0, role == Role::Client);
+            }
+        }
+    }
+}

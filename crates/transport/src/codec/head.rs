@@ -1,0 +1,88 @@
+//! The head of a frame: RFC 6455, section 5.2.
+
+use fastwebsockets::OpCode;
+
+use crate::Error;
+use crate::close::MAX_CONTROL;
+
+/// The head of a frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub(crate) fin: bool,
+    pub(crate) opcode: OpCode,
+    pub(super) mask: Option<[u8; 4]>,
+    /// The bytes of the head itself.
+    pub(super) size: usize,
+    /// The bytes of the payload; the most there are, when it claims more than memory could hold.
+    pub(crate) len: usize,
+}
+
+impl Head {
+    /// Reads a head, if all of it is there.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Option<Self>, Error> {
+        let [first, second, rest @ ..] = bytes else {
+            return Ok(None);
+        };
+        let (fin, opcode) = first_byte(*first)?;
+        let short = usize::from(second & 0x7f);
+        if is_control(opcode) && !fin {
+            return Err(Error::protocol("a fragmented control frame"));
+        }
+        if is_control(opcode) && short > MAX_CONTROL {
+            return Err(Error::protocol("a control frame longer than 125 bytes"));
+        }
+        let Some((len, rest)) = length(short, rest) else {
+            return Ok(None);
+        };
+        let (mask, rest) = match (second & 0x80 != 0, rest.split_first_chunk()) {
+            (false, _) => (None, rest),
+            (true, Some((mask, rest))) => (Some(*mask), rest),
+            (true, None) => return Ok(None),
+        };
+        Ok(Some(Self {
+            fin,
+            opcode,
+            mask,
+            size: bytes.len() - rest.len(),
+            len,
+        }))
+    }
+
+    pub(crate) fn is_masked(&self) -> bool {
+        self.mask.is_some()
+    }
+
+    /// Head and payload.
+    pub(super) fn whole(&self) -> usize {
+        self.size.saturating_add(self.len)
+    }
+}
+
+fn first_byte(byte: u8) -> Result<(bool, OpCode), Error> {
+    if byte & 0x70 != 0 {
+        return Err(Error::protocol("a reserved bit is set"));
+    }
+    let opcode = OpCode::try_from(byte & 0x0f);
+    let opcode = opcode.map_err(|_| Error::protocol("an unknown opcode"))?;
+    Ok((byte & 0x80 != 0, opcode))
+}
+
+fn is_control(opcode: OpCode) -> bool {
+    matches!(opcode, OpCode::Close | OpCode::Ping | OpCode::Pong)
+}
+
+/// The length of the payload, and what stands behind it.
+fn length(short: usize, rest: &[u8]) -> Option<(usize, &[u8])> {
+    match short {
+        126 => {
+            let (len, rest) = rest.split_first_chunk()?;
+            Some((usize::from(u16::from_be_bytes(*len)), rest))
+        }
+        127 => {
+            let (len, rest) = rest.split_first_chunk()?;
+            let len = u64::from_be_bytes(*len);
+            Some((usize::try_from(len).unwrap_or(usize::MAX), rest))
+        }
+        short => Some((short, rest)),
+    }
+}
