@@ -18,7 +18,7 @@ use crate::{Config, Error};
 /// How long a connection that failed waits for its close frame to arrive. A
 /// socket closed over unread data resets the connection, and the peer would
 /// not learn why; but whoever reads should not wait long for bad news.
-const LINGER: Duration = Duration::from_millis(250);
+pub(crate) const LINGER: Duration = Duration::from_millis(250);
 
 /// An open WebSocket.
 ///

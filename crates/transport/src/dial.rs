@@ -37,6 +37,12 @@ use crate::url::Target;
 ///
 /// Every variant of [`Error`] up to [`Error::Http`].
 pub async fn connect(url: &str, config: &Config) -> Result<Connection, Error> {
+    let stream = dial(url, config).await?;
+    Ok(Connection::new(stream, Role::Client, config))
+}
+
+/// A stream on which the upgrade is done.
+pub(crate) async fn dial(url: &str, config: &Config) -> Result<Stream, Error> {
     let target = Target::parse(url)?;
     let stream = open(&target, config).await?;
     websocket(&target, stream, config).await
@@ -73,14 +79,15 @@ pub async fn connect_over(
     stream: impl Into<Stream>,
     config: &Config,
 ) -> Result<Connection, Error> {
-    websocket(&Target::parse(url)?, stream.into(), config).await
+    let stream = websocket(&Target::parse(url)?, stream.into(), config).await?;
+    Ok(Connection::new(stream, Role::Client, config))
 }
 
 /// The upgrade of a stream.
-async fn websocket(target: &Target, stream: Stream, config: &Config) -> Result<Connection, Error> {
+async fn websocket(target: &Target, stream: Stream, config: &Config) -> Result<Stream, Error> {
     let stream = upgrade(stream, target, config).await?;
     debug!(peer = %target.peer(), tls = target.tls, "connected");
-    Ok(Connection::new(stream, Role::Client, config))
+    Ok(stream)
 }
 
 /// TCP, through a proxy where one is configured, and TLS where the URL asks for it.

@@ -61,6 +61,11 @@
 //! together, and a frame that claims more is refused before memory is
 //! reserved for it. Extensions are never offered, so frames are never compressed.
 //!
+//! # Without a runtime
+//!
+//! [`connect_nonblocking`] opens a WebSocket for a thread that reads in a loop, without waiting and without a
+//! runtime: [`NonblockingConnection`]. It decodes frames with the same code. [`Poller`] finds the readable ones of many.
+//!
 //! # HTTP requests
 //!
 //! [`HttpClient`] sends GET requests with the same [`Config`], for the data that a venue serves over
@@ -94,6 +99,7 @@ mod http_client;
 mod http_connection;
 mod instant;
 mod message;
+mod nonblocking;
 mod proxy;
 mod reader;
 mod refusal;
@@ -113,6 +119,7 @@ pub use error::{Error, Step};
 pub use http_client::HttpClient;
 pub use instant::Instant;
 pub use message::{Incoming, Kind, Message};
+pub use nonblocking::{NonblockingConnection, Poller, connect_nonblocking};
 pub use proxy::Proxy;
 pub use reader::Reader;
 pub use refusal::RefusedResponse;

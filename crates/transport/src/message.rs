@@ -80,10 +80,10 @@ impl Arrivals {
         self.is_idle = true;
     }
 
-    /// The owner looks at the clock: the socket had nothing to read at its last attempt, if it was so.
-    pub(crate) fn mark_idle(&mut self) {
+    /// A socket that had nothing to read had nothing at `time` either.
+    pub(crate) fn mark_idle(&mut self, time: Instant) {
         if self.is_idle {
-            self.seen_at = Instant::now();
+            self.seen_at = time;
         }
     }
 

@@ -9,11 +9,11 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::task::{unconstrained, yield_now};
 
-use crate::Error;
 use crate::codec::{Decoder, End, Event, Place};
 use crate::message::{Arrivals, Incoming, Kind, Message, Role};
 use crate::stream::Shared;
 use crate::writer::Writer;
+use crate::{Error, Instant};
 
 /// How many bytes are read in a row before other tasks run.
 const TURN_BYTES: usize = 64 << 10;
@@ -82,7 +82,7 @@ impl Reader {
     /// interval. Call it only while the runtime's I/O driver runs: after the process was stopped, a read
     /// waits although the kernel has bytes, until that driver has run once.
     pub fn mark_idle(&mut self) {
-        self.arrivals.mark_idle();
+        self.arrivals.mark_idle(Instant::now());
     }
 
     /// Reads once, and looks at the clock: the only time for a message, and as near the socket as it

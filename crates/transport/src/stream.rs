@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(feature = "tls-no-provider")]
-use tokio_rustls::{TlsStream, client, server};
+use tokio_rustls::{TlsStream, client, rustls::ClientConnection, server};
 
 /// The bytes under a WebSocket: a TCP connection, with or without TLS, or anything else that reads and
 /// writes.
@@ -29,6 +29,16 @@ enum Socket {
     #[cfg(feature = "tls-no-provider")]
     Tls(Box<TlsStream<TcpStream>>),
     Other(Box<dyn Duplex>),
+}
+
+/// See [`Stream::into_parts`].
+#[allow(clippy::large_enum_variant)] // it is taken apart at once
+pub(crate) enum Parts {
+    Plain(TcpStream),
+    #[cfg(feature = "tls-no-provider")]
+    Tls(TcpStream, ClientConnection),
+    /// Neither TCP nor a client's TLS over TCP.
+    Other(Stream),
 }
 
 /// What can stand in for a socket.
@@ -60,6 +70,24 @@ impl Stream {
             } if leftover.is_empty() => Ok(tcp),
             other => Err(other),
         }
+    }
+
+    /// What a connection without a runtime is made of, and the bytes in front of it.
+    pub(crate) fn into_parts(mut self) -> (Parts, Bytes) {
+        let leftover = std::mem::take(&mut self.leftover);
+        let parts = match self.socket {
+            Socket::Plain(tcp) => Parts::Plain(tcp),
+            #[cfg(feature = "tls-no-provider")]
+            Socket::Tls(tls) => match *tls {
+                TlsStream::Client(tls) => {
+                    let (tcp, session) = tls.into_inner();
+                    Parts::Tls(tcp, session)
+                }
+                server => Parts::Other(Self::of(Socket::Tls(Box::new(server)))),
+            },
+            other => Parts::Other(Self::of(other)),
+        };
+        (parts, leftover)
     }
 
     /// Puts bytes in front of what the socket will yield.

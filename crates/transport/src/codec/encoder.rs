@@ -61,16 +61,6 @@ impl Encoder {
         self.state == State::Broken
     }
 
-    /// Encodes a text message.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Argument`] if it is not UTF-8, else as [`Encoder::queue`].
-    pub(crate) fn queue_text(&mut self, payload: &[u8]) -> Result<(), Error> {
-        check_text(payload)?;
-        self.queue(OpCode::Text, payload)
-    }
-
     /// Encodes the close frame unless one was before.
     pub(crate) fn queue_close(&mut self, code: u16, reason: &str) -> Result<(), Error> {
         if self.state == State::Closing {

@@ -1,10 +1,10 @@
 use std::time::{Duration, Instant};
 
-use ticklot_transport::{Connection, Error, Step, close};
+use ticklot_transport::{Error, Step, close};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use crate::support::*;
+use super::support::*;
 
 #[tokio::test]
 async fn our_close_is_answered_and_the_server_hangs_up_first() {
@@ -160,30 +160,4 @@ async fn a_peer_that_still_sends_after_a_violation_is_not_reset() {
         drop(connection);
     };
     tokio::join!(read, serve);
-}
-
-#[tokio::test]
-async fn nothing_is_sent_after_a_close() {
-    let (connection, mut peer) = pair(&config()).await;
-    let (reader, mut writer) = connection.split();
-    writer.close(1001, "").await.unwrap();
-    writer.close(1000, "").await.unwrap();
-    assert!(matches!(writer.text(b"x").await, Err(Error::Closed)));
-    assert!(matches!(writer.ping(b"x").await, Err(Error::Closed)));
-    assert_eq!(peer.receive_close().await, Some(1001));
-    // Joined again, the halves end it as one: the second close is not sent.
-    let mut connection = Connection::join(reader, writer, &config()).unwrap();
-    peer.send(&close_frame(1001, "")).await;
-    peer.tcp.shutdown().await.unwrap();
-    let (result, ()) = tokio::join!(connection.close(1000, ""), peer.expect_end());
-    result.unwrap();
-}
-
-#[tokio::test]
-async fn a_writer_can_hang_up_by_itself() {
-    let (connection, mut peer) = pair(&config()).await;
-    let (_reader, mut writer) = connection.split();
-    writer.shutdown().await.unwrap();
-    peer.expect_end().await;
-    assert!(matches!(writer.text(b"x").await, Err(Error::Closed)));
 }

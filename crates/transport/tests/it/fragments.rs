@@ -1,6 +1,6 @@
 use ticklot_transport::Kind;
 
-use crate::support::*;
+use super::support::*;
 
 #[tokio::test]
 async fn fragments_come_out_as_one_message() {

@@ -1,6 +1,8 @@
-use ticklot_transport::{Config, Error};
+use std::time::Duration;
 
-use crate::support::*;
+use ticklot_transport::{Config, Error, Step};
+
+use super::support::*;
 
 fn limited(bytes: usize) -> Config {
     let mut config = config();
@@ -82,4 +84,34 @@ async fn the_default_limit_is_two_mebibytes() {
     let bytes = frame(FIN | BINARY, vec![7; 2 << 20]);
     let (payload, ()) = tokio::join!(next(&mut connection), peer.send(&bytes));
     assert_eq!(payload.len(), 2 << 20);
+}
+
+#[tokio::test]
+async fn a_write_that_the_peer_does_not_take() {
+    let mut config = config();
+    config.write_timeout = Duration::from_millis(40);
+    let (mut connection, _peer) = pair(&config).await;
+    let result = connection.binary(&vec![0; 16 << 20]).await;
+    assert!(
+        matches!(result, Err(Error::Timeout { step: Step::Write })),
+        "{result:?}"
+    );
+    assert!(matches!(connection.text(b"x").await, Err(Error::Closed)));
+}
+
+#[tokio::test]
+async fn limits_beyond_the_clock_are_no_limits() {
+    let mut config = Config::default();
+    config.connect_timeout = Duration::MAX;
+    config.upgrade_timeout = Duration::MAX;
+    config.write_timeout = Duration::MAX;
+    config.close_timeout = Duration::MAX;
+    let (mut connection, mut peer) = pair(&config).await;
+    let serve = async {
+        peer.receive_close().await;
+        peer.send(&close_frame(1000, "")).await;
+        drop(peer);
+    };
+    let (result, ()) = tokio::join!(connection.close(1000, ""), serve);
+    result.unwrap();
 }

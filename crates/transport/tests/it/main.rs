@@ -2,15 +2,19 @@
 
 // A helper of a test fails like a test: clippy exempts only the test functions themselves.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
+// The tests of an open connection run over both kinds: see `nonblocking`.
+#![allow(clippy::duplicate_mod)]
 
 mod cancel;
 mod closing;
 mod fragments;
+mod halves;
 mod handshake;
 mod http_client;
 mod limits;
 mod memory;
 mod messages;
+mod nonblocking;
 mod proxy;
 mod server;
 mod support;

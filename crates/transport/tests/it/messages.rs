@@ -1,6 +1,6 @@
-use ticklot_transport::{Error, Incoming, Kind};
+use ticklot_transport::{Error, Kind};
 
-use crate::support::*;
+use super::support::*;
 
 #[tokio::test]
 async fn a_message_is_handed_out_in_place_and_may_be_written_to() {
@@ -78,25 +78,6 @@ async fn a_ping_is_answered_though_no_message_follows() {
 }
 
 #[tokio::test]
-async fn a_reader_hands_out_everything_and_writes_nothing() {
-    let (connection, mut peer) = pair(&config()).await;
-    let (mut reader, mut writer) = connection.split();
-    peer.send(&frame(FIN | PING, "a")).await;
-    peer.send(&frame(FIN | PONG, "b")).await;
-    peer.send(&close_frame(1001, "bye")).await;
-    assert_eq!(reader.read().await.unwrap(), Incoming::Ping(b"a"));
-    assert_eq!(reader.read().await.unwrap(), Incoming::Pong(b"b"));
-    let close = Incoming::Close {
-        code: 1001,
-        reason: "bye",
-    };
-    assert_eq!(reader.read().await.unwrap(), close);
-    assert!(matches!(reader.read().await, Err(Error::Closed)));
-    writer.text(b"still open").await.unwrap();
-    assert_eq!(peer.receive().await.payload, b"still open");
-}
-
-#[tokio::test]
 async fn what_may_not_be_sent_is_refused_and_harms_nothing() {
     let (mut connection, mut peer) = pair(&config()).await;
     for result in [
@@ -108,30 +89,4 @@ async fn what_may_not_be_sent_is_refused_and_harms_nothing() {
     }
     connection.text(b"fine").await.unwrap();
     assert_eq!(peer.receive().await.payload, b"fine");
-}
-
-#[tokio::test]
-async fn halves_of_two_connections_do_not_join() {
-    let config = config();
-    let (a, _peer_a) = pair(&config).await;
-    let (b, _peer_b) = pair(&config).await;
-    let (reader, _) = a.split();
-    let (_, writer) = b.split();
-    let joined = ticklot_transport::Connection::join(reader, writer, &config);
-    assert!(matches!(joined, Err(Error::Argument(_))));
-}
-
-#[tokio::test]
-async fn every_call_can_be_spawned_on_any_runtime() {
-    fn is_send<T: Send>(value: T) -> T {
-        value
-    }
-    let config = config();
-    drop(is_send(ticklot_transport::connect("ws://a", &config)));
-    let (mut connection, _peer) = pair(&config).await;
-    drop(is_send(connection.read()));
-    drop(is_send(connection.close(1000, "")));
-    let (mut reader, mut writer) = is_send(connection).split();
-    drop(is_send(reader.read()));
-    drop(is_send(writer.text(b"x")));
 }

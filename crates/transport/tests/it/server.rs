@@ -71,7 +71,7 @@ async fn both_ends_of_the_crate_close_with_each_other() {
         Connection::accept(peer.tcp, bytes::Bytes::new(), &config())
     };
     let config = config();
-    let (client, mut server) = tokio::join!(ticklot_transport::connect(&url, &config), serve);
+    let (client, mut server) = tokio::join!(connect(&url, &config), serve);
     let mut client = client.unwrap();
     client.text(b"hello").await.unwrap();
     assert_eq!(next(&mut server).await, b"hello");

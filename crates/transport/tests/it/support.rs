@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ticklot_transport::{Config, Connection, Error, accept_key, connect};
+use ticklot_transport::{Config, Error, accept_key};
+pub(crate) use ticklot_transport::{Connection, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;

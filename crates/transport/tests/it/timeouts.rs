@@ -77,33 +77,3 @@ async fn an_upgrade_whose_head_never_ends() {
         "{result:?}"
     );
 }
-
-#[tokio::test]
-async fn a_write_that_the_peer_does_not_take() {
-    let mut config = config();
-    config.write_timeout = SHORT;
-    let (mut connection, _peer) = pair(&config).await;
-    let result = connection.binary(&vec![0; 16 << 20]).await;
-    assert!(
-        matches!(result, Err(Error::Timeout { step: Step::Write })),
-        "{result:?}"
-    );
-    assert!(matches!(connection.text(b"x").await, Err(Error::Closed)));
-}
-
-#[tokio::test]
-async fn limits_beyond_the_clock_are_no_limits() {
-    let mut config = Config::default();
-    config.connect_timeout = Duration::MAX;
-    config.upgrade_timeout = Duration::MAX;
-    config.write_timeout = Duration::MAX;
-    config.close_timeout = Duration::MAX;
-    let (mut connection, mut peer) = pair(&config).await;
-    let serve = async {
-        peer.receive_close().await;
-        peer.send(&close_frame(1000, "")).await;
-        drop(peer);
-    };
-    let (result, ()) = tokio::join!(connection.close(1000, ""), serve);
-    result.unwrap();
-}

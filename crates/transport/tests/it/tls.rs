@@ -9,15 +9,16 @@ use ticklot_transport::rustls::crypto::aws_lc_rs as crypto;
 use ticklot_transport::rustls::crypto::ring as crypto;
 use ticklot_transport::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use ticklot_transport::rustls::{ServerConfig, ServerConnection};
-use ticklot_transport::{Config, Connection, Error, HttpClient, Roots, accept_key, connect};
+use ticklot_transport::{Config, Connection as Server, Error, HttpClient, Roots, accept_key};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::support::*;
 use crate::http_client::ok;
-use crate::support::*;
+use crate::support::next as next_of_server;
 
 /// A server's identity and its certificate.
 fn identity(name: &str) -> (TlsAcceptor, CertificateDer<'static>) {
@@ -210,9 +211,10 @@ async fn own_roots_are_trusted_and_messages_go_both_ways() {
     let (connection, server) = meet("localhost", trusting).await;
     let (mut connection, server) = (connection.unwrap(), server.unwrap());
     assert_eq!(next(&mut connection).await, b"rides along");
-    let mut server = Connection::accept(server, bytes::Bytes::new(), &config());
+    let bytes = bytes::Bytes::new();
+    let mut server = Server::accept(server, bytes, &config());
     let big = vec![b'x'; 100_000];
-    let (sent, got) = tokio::join!(connection.text(&big), next(&mut server));
+    let (sent, got) = tokio::join!(connection.text(&big), next_of_server(&mut server));
     sent.unwrap();
     assert!(got == big);
     let (sent, got) = tokio::join!(server.text(&big), next(&mut connection));

@@ -2,7 +2,7 @@
 
 use ticklot_transport::Error;
 
-use crate::support::*;
+use super::support::*;
 
 /// The peer sends these bytes; it must be told `code` and then be hung up on.
 async fn breaks(bytes: Vec<u8>, code: u16) -> Error {
