@@ -6,6 +6,7 @@ pub mod alloc;
 pub mod books;
 pub mod data;
 pub mod delta_venue;
+pub mod drive;
 pub mod messages;
 pub mod mutate;
 pub mod peers;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use ticklot::bayse::Bayse;
 use ticklot::capture::{Incidents, RecordOptions, Recorder, Told};
 use ticklot::flight::Rules;
-use ticklot::jayx::{Envelope, JayX};
+use ticklot::jayx::{ApiKey, Envelope, JayX, Topic};
 use ticklot::kraken::Kraken;
 use ticklot::tap::Tap;
 use ticklot::{
-    Books, ConnectionId, Event, Feed, Handler, Nanos, OnMessage, Options, Reply, Session, Venue,
-    VenueName,
+    Books, ConnectionId, Event, Feed, Handler, Instrument, Nanos, OnMessage, Options, Reply,
+    Session, Venue, VenueName,
 };
 use ticklot_book::{
     Book, BookView, Coverage, Delta, DeltaBook, Flat, Ids, Ladder, Level, Lots, Scale, Sequence,
@@ -24,6 +24,7 @@ use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed};
 use ticklot_tests::alloc::{Counting, allocated_bytes, allocations};
 use ticklot_tests::books;
 use ticklot_tests::data::{LOGS, Log};
+use ticklot_tests::drive::Drive;
 use ticklot_tests::program::TempFolder;
 
 #[global_allocator]
@@ -492,7 +493,7 @@ fn count_passes<V: Venue + 'static>(venue: V, mut feed: Feed<Passes>) -> Vec<u64
         .enable_all()
         .build()
         .unwrap();
-    let ended = runtime.block_on(feed.run());
+    let ended = runtime.block_on(feed.drive(module_path!()));
     let (_, passes) = feed.into_parts();
     let (stats, reason) = (ended[0].stats, &ended[0].reason);
     assert_eq!(stats.frames, PASSES * passes.frames, "{reason:?}");
@@ -746,4 +747,52 @@ fn what_topics_hold_is_counted() {
             "{held} held, {counted} counted"
         );
     }
+}
+
+/// Nothing is allocated for a candle once the series is full of its minutes.
+#[test]
+fn none_allocated_for_candles_and_balances() {
+    let venue = JayX::new("BTCUSDT")
+        .envelope(Envelope::Auto)
+        .key(ApiKey::new("k"))
+        .follow(Topic::kline("BTCUSDT", "1"))
+        .follow(Topic::Positions);
+    let mut books = Books::new();
+    let mut handler = |event: Event<'_>, _: &Books| {
+        assert!(!matches!(event, Event::BadLine { .. }), "{event:?}");
+        ControlFlow::Continue(())
+    };
+    let mut session = Session::new(
+        venue.build().unwrap(),
+        ConnectionId(0),
+        Options::default(),
+        &mut books,
+    );
+    let _ = session.opened(Nanos(0), &mut books, &mut handler);
+    let frames: Vec<String> = (0..3000_u64)
+        .flat_map(|n| {
+            let (opened, close) = (n / 2 * 60, 100 + n % 7);
+            let change = if n % 2 == 0 { ("add", "modify") } else { ("modify", "add") };
+            [
+                format!(r#"42["kline",{{"{}":{{"_id":"5be63241d0c2586c9914d837","created":{opened},"o":1,"h":999,"l":1,"c":{close},"v":{n},"m":{opened},"symbol":"BTCUSDT"}},"{}":null}}]"#, change.0, change.1),
+                format!(r#"42["positions",{{"spot":[{{"asset":"BTC","balance":"0.{n:06}","available":"0.1"}}]}}]"#),
+            ]
+        })
+        .collect();
+    let mut counts = [0; 2];
+    for count in &mut counts {
+        let before = allocations();
+        for (n, frame) in frames.iter().enumerate() {
+            let reply = session.frame(frame.as_bytes(), Nanos(n as u64), &mut books, &mut handler);
+            assert_eq!(reply, Reply::Data);
+        }
+        *count = allocations() - before;
+    }
+    assert!(
+        counts[0] > 0 && counts[1] == 0,
+        "allocations by pass: {counts:?}"
+    );
+    let instrument = Instrument::of_symbol(VenueName::JAYX, "BTCUSDT");
+    let candles = books.candles(&instrument, "1").unwrap();
+    assert_eq!(candles.len(), ticklot::MAX_CANDLES);
 }

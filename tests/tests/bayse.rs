@@ -13,6 +13,7 @@ use ticklot::{
 use ticklot_sim::bayse::{self, Listing, User};
 use ticklot_sim::{Rate, Server};
 use ticklot_tests::accept::accept_by_hand;
+use ticklot_tests::drive::Drive;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
@@ -150,7 +151,7 @@ async fn every_channel_of_every_endpoint_in_one_handler() {
         "an error at the call"
     );
     assert_eq!(remotes.iter().count(), 4);
-    let ended = within(feed.run()).await;
+    let ended = within(feed.drive(module_path!())).await;
     assert!(
         ended
             .iter()
@@ -221,7 +222,7 @@ async fn live_books_are_the_servers_books() {
     feed.tick_every(Duration::from_millis(5));
     feed.follow(plan, &Options::default(), &Transport::default())
         .unwrap();
-    within(feed.run()).await;
+    within(feed.drive(module_path!())).await;
 }
 
 // Over a second: the limit is ten messages in a real second of the server's.
@@ -250,7 +251,7 @@ async fn many_rooms_never_hit_the_servers_limit() {
         .url(&server.url())
         .ping_every(Duration::from_millis(100));
     feed.add(venue.build().unwrap());
-    within(feed.run()).await;
+    within(feed.drive(module_path!())).await;
     let (_, kinds) = feed.into_parts();
     assert!(
         kinds.seen.contains_key("round trip"),
@@ -300,7 +301,7 @@ async fn a_refused_upgrade_is_tried_again_when_the_server_says() {
                 .unwrap(),
         );
     }
-    within(feed.run()).await;
+    within(feed.drive(module_path!())).await;
     drop(feed);
     assert!(
         !waits.is_empty() && waits.iter().all(|wait| *wait >= Duration::from_secs(1)),
@@ -336,7 +337,7 @@ async fn first_books_come_over_http_and_are_told_apart() {
         Bayse::any().first_books(&http, [&listing.yes_id, &listing.no_id, &other.yes_id], 3);
     let _ = other;
     feed.add(venue.url(&server.url()).build().unwrap());
-    within(feed.run()).await;
+    within(feed.drive(module_path!())).await;
     let (books, _) = feed.into_parts();
     assert!(
         sources.values().all(|source| *source == Source::Request),
@@ -362,7 +363,9 @@ async fn serve_by_hand<R>(
         stopper.stop();
         result
     };
-    within(async { tokio::join!(feed.run(), server) }).await.1
+    within(async { tokio::join!(feed.drive(module_path!()), server) })
+        .await
+        .1
 }
 
 fn listen() -> (tokio::net::TcpListener, String) {
@@ -482,5 +485,5 @@ async fn unsubscribing_ends_what_comes() {
         assert_eq!(told.recv().await.unwrap(), "pong");
         stopper.stop();
     };
-    within(async { tokio::join!(feed.run(), drive) }).await;
+    within(async { tokio::join!(feed.drive(module_path!()), drive) }).await;
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ticklot::bayse::Bayse;
 use ticklot::{Books, Disconnect, Event, Feed, Options};
 use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed, Venue};
+use ticklot_tests::drive::Drive;
 use ticklot_tests::program::{Ran, TempFile, ticklot};
 
 fn book(outcome: &str, level: &str) -> String {
@@ -238,7 +239,7 @@ fn play_live(frames: Vec<Vec<u8>>, until: &str) -> Vec<String> {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(feed.run());
+    runtime.block_on(feed.drive(module_path!()));
     drop(feed);
     assert!(told.pop().is_some_and(|last| last.contains("Stopped")));
     told

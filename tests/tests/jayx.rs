@@ -10,12 +10,9 @@ use ticklot::{
     OnMessage, Options, OrderId, Receipt, Reply, Session, Trade, VenueName,
 };
 use ticklot_sim::{Server, jayx};
-use ticklot_tests::alloc::{Counting, allocations};
 use ticklot_tests::data::LOGS;
+use ticklot_tests::drive::Drive;
 use tokio::time::timeout;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(30), future)
@@ -71,7 +68,7 @@ async fn the_servers_envelope_is_found() {
         options.reconnect.first_attempts = Some(1);
         let venue = JayX::new("BTCUSDT").url(&server.url()).build().unwrap();
         feed.add_with(venue, options, Default::default());
-        let ended = within(feed.run()).await;
+        let ended = within(feed.drive(module_path!())).await;
         assert_eq!(ended[0].reason.to_string(), "stopped");
         drop(feed);
         assert_eq!(protocols, [expected]);
@@ -167,7 +164,7 @@ async fn what_is_kept_is_what_the_server_has() {
         for venue in plan.connections().unwrap() {
             feed.add(venue);
         }
-        within(feed.run()).await;
+        within(feed.drive(module_path!())).await;
     }
 }
 
@@ -191,7 +188,7 @@ async fn candles_are_those_of_the_trades_that_are_handed_on() {
         }
     });
     feed.add(venue.build().unwrap());
-    within(feed.run()).await;
+    within(feed.drive(module_path!())).await;
     let (books, _) = feed.into_parts();
     assert!(trades.is_sorted_by_key(|trade| trade.created));
     let made = candles_of(&trades);
@@ -337,50 +334,4 @@ fn last_candles(frames: &[(u64, Vec<u8>)]) -> BTreeMap<i64, [i64; 5]> {
         }
     }
     told
-}
-
-/// Nothing is allocated for a candle once the series is full of its minutes.
-#[test]
-fn none_allocated_for_candles_and_balances() {
-    let venue = JayX::new("BTCUSDT")
-        .envelope(Envelope::Auto)
-        .key(ApiKey::new("k"))
-        .follow(Topic::kline("BTCUSDT", "1"))
-        .follow(Topic::Positions);
-    let mut books = Books::new();
-    let mut handler = |event: Event<'_>, _: &Books| {
-        assert!(!matches!(event, Event::BadLine { .. }), "{event:?}");
-        ControlFlow::Continue(())
-    };
-    let mut session = Session::new(
-        venue.build().unwrap(),
-        ConnectionId(0),
-        Options::default(),
-        &mut books,
-    );
-    let _ = session.opened(Nanos(0), &mut books, &mut handler);
-    let frames: Vec<String> = (0..3000_u64)
-        .flat_map(|n| {
-            let (opened, close) = (n / 2 * 60, 100 + n % 7);
-            let change = if n % 2 == 0 { ("add", "modify") } else { ("modify", "add") };
-            [
-                format!(r#"42["kline",{{"{}":{{"_id":"5be63241d0c2586c9914d837","created":{opened},"o":1,"h":999,"l":1,"c":{close},"v":{n},"m":{opened},"symbol":"BTCUSDT"}},"{}":null}}]"#, change.0, change.1),
-                format!(r#"42["positions",{{"spot":[{{"asset":"BTC","balance":"0.{n:06}","available":"0.1"}}]}}]"#),
-            ]
-        })
-        .collect();
-    let mut counts = [0; 2];
-    for count in &mut counts {
-        let before = allocations();
-        for (n, frame) in frames.iter().enumerate() {
-            let reply = session.frame(frame.as_bytes(), Nanos(n as u64), &mut books, &mut handler);
-            assert_eq!(reply, Reply::Data);
-        }
-        *count = allocations() - before;
-    }
-    assert!(
-        counts[0] > 0 && counts[1] == 0,
-        "allocations by pass: {counts:?}"
-    );
-    assert_eq!(candles(&books, "1").unwrap().len(), ticklot::MAX_CANDLES);
 }

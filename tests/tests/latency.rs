@@ -8,6 +8,7 @@ use std::time::Duration;
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::latency::Stage;
 use ticklot::{Books, ConnectionId, Event, Feed, Nanos, Options, State};
+use ticklot_tests::drive::Drive;
 use ticklot_transport::accept_key;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -71,7 +72,7 @@ async fn frames_of_one_read_have_its_time_and_what_they_wait_is_told() {
         .unwrap();
     feed.add(venue);
     let three = frame(BOOK).repeat(3);
-    let (_, _tcp) = tokio::join!(feed.run(), serve(&listener, &three));
+    let (_, _tcp) = tokio::join!(feed.drive(module_path!()), serve(&listener, &three));
 
     let (books, _) = feed.into_parts();
     let latency = books.latency(ConnectionId(0)).unwrap();
@@ -124,7 +125,7 @@ async fn a_book_that_waited_for_longer_than_its_limit_is_not_live() {
         .unwrap();
     feed.add_with(venue, options, Default::default());
     let two = frame(BOOK).repeat(2);
-    let (_, _tcp) = tokio::join!(feed.run(), serve(&listener, &two));
+    let (_, _tcp) = tokio::join!(feed.drive(module_path!()), serve(&listener, &two));
     drop(feed);
     assert_eq!(states, ["live", "told", "stale"]);
 }

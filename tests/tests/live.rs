@@ -14,6 +14,7 @@ use ticklot::{
 use ticklot_sim::bayse::Listing;
 use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed, Venue, bayse, jayx};
 use ticklot_tests::accept::accept_by_hand;
+use ticklot_tests::drive::Drive;
 use ticklot_tests::program::ticklot;
 use ticklot_transport::Config;
 use tokio::time::timeout;
@@ -111,7 +112,7 @@ async fn both_venues_in_one_handler() {
     let markets = [Listing::rate_cut().market_id];
     feed.add(Bayse::new(markets).url(&url(Venue::Bayse)).build().unwrap());
     feed.handler_mut().books = 4;
-    let ended = within(feed.run()).await;
+    let ended = within(feed.drive(module_path!())).await;
     assert!(
         ended
             .iter()
@@ -183,7 +184,7 @@ async fn a_server_that_restarts_is_found_again_with_a_new_epoch() {
                 .unwrap(),
         );
     };
-    let (ended, ()) = within(async { tokio::join!(feed.run(), restart) }).await;
+    let (ended, ()) = within(async { tokio::join!(feed.drive(module_path!()), restart) }).await;
     assert!(matches!(ended[0].reason, Disconnect::Stopped));
 }
 
@@ -211,7 +212,7 @@ async fn a_stopper_works_at_every_stage() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         stopper.stop();
     };
-    let (ended, ()) = within(async { tokio::join!(feed.run(), stop) }).await;
+    let (ended, ()) = within(async { tokio::join!(feed.drive(module_path!()), stop) }).await;
     assert_eq!(ended.len(), 3);
     assert!(
         ended
@@ -234,11 +235,11 @@ async fn a_feed_that_was_stopped_runs_again_and_connects_anew() {
         ControlFlow::Continue(())
     });
     feed.add(JayX::new("BTCUSDT").url(&server.url()).build().unwrap());
-    within(feed.run()).await;
-    within(feed.run()).await;
+    within(feed.drive(module_path!())).await;
+    within(feed.drive(module_path!())).await;
     // A stop that comes first is not lost.
     feed.stopper().stop();
-    let ended = within(feed.run()).await;
+    let ended = within(feed.drive(module_path!())).await;
     assert!(matches!(ended[0].reason, Disconnect::Stopped));
     drop(feed);
     assert_eq!(epochs, [1, 2]);
@@ -257,7 +258,7 @@ async fn a_feed_that_is_dropped_in_the_middle_leaves_no_book_live() {
     });
     feed.add(JayX::new("BTCUSDT").url(&server.url()).build().unwrap());
     tokio::select! {
-        _ = feed.run() => panic!("it runs for ever"),
+        _ = feed.drive(module_path!()) => panic!("it runs for ever"),
         _ = told.recv() => {}
     }
     let books = feed.books();
@@ -314,7 +315,7 @@ fn a_flood_holds_up_neither_a_stop_nor_the_ticks() {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(within(feed.run()));
+    runtime.block_on(within(feed.drive(module_path!())));
     drop(feed);
     assert!(after <= 64, "{after} frames after the stop");
     // 2,000 frames of 300 levels take far longer than a few milliseconds.
@@ -360,7 +361,7 @@ async fn books_are_disconnected_as_soon_as_the_server_says_goodbye() {
         // It does not hang up before the client has said what it makes of this.
         told.recv().await.unwrap();
     };
-    within(async { tokio::join!(feed.run(), server) }).await;
+    within(async { tokio::join!(feed.drive(module_path!()), server) }).await;
 }
 
 #[tokio::test]
@@ -406,7 +407,7 @@ async fn a_remote_asks_one_connection_of_several() {
         // It was never connected: there was nothing to connect for.
         idle.close().unwrap();
     };
-    let (ended, ()) = within(async { tokio::join!(feed.run(), drive) }).await;
+    let (ended, ()) = within(async { tokio::join!(feed.drive(module_path!()), drive) }).await;
     assert_eq!(ended.len(), 2);
     assert!(
         remote.send(Command::Ping).is_ok(),
@@ -431,7 +432,7 @@ async fn ticks_come_whatever_else_happens() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", silent.local_addr().unwrap());
     feed.add(JayX::new("BTCUSDT").url(&url).build().unwrap());
-    within(feed.run()).await;
+    within(feed.drive(module_path!())).await;
     drop(feed);
     assert_eq!(ticks, 3);
 }

@@ -20,6 +20,7 @@ use ticklot::{
 use ticklot_sim::Simulator;
 use ticklot_tests::alloc::{Counting, allocations};
 use ticklot_tests::books;
+use ticklot_tests::drive::Drive;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -232,7 +233,7 @@ async fn a_feed_counts_each_connection_by_itself() {
             feed.add(venue.build().unwrap());
         }
     });
-    feed.run().await;
+    feed.drive(module_path!()).await;
     drop(feed);
     let numbers = kept.numbers.lock().unwrap();
     let of = |connection: u32, name: &str| {

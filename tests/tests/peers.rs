@@ -11,6 +11,7 @@ use ticklot::{
 };
 use ticklot_sim::bayse::{Config, Listing, User};
 use ticklot_sim::{Rate, Server};
+use ticklot_tests::drive::Drive;
 use ticklot_tests::peers::{Language, PATIENCE, Peer};
 use ticklot_transport::{Incoming, connect};
 use tokio::time::{sleep, timeout};
@@ -219,7 +220,7 @@ async fn follow(url: &str, until_book: bool) -> (Vec<String>, Vec<Ended>) {
     options.reconnect.after_close = false;
     let venue = Bayse::new(["mkt_1"]).url(url).build().expect("a market");
     feed.add_with(venue, options, Default::default());
-    let ended = timeout(PATIENCE, feed.run()).await;
+    let ended = timeout(PATIENCE, feed.drive(module_path!())).await;
     drop(feed);
     (notes, ended.unwrap_or_default())
 }

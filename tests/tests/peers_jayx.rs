@@ -14,6 +14,7 @@ use ticklot::{
 use ticklot_frame::jayx::Order;
 use ticklot_sim::Server;
 use ticklot_sim::jayx::{Account, Config, PlainForm};
+use ticklot_tests::drive::Drive;
 use ticklot_tests::peers::{Language, PATIENCE, Peer};
 use tokio::time::{sleep, timeout};
 
@@ -386,7 +387,7 @@ async fn follow(url: &str, scenario: &Scenario) -> Vec<(String, Nanos)> {
         _ => venue,
     };
     feed.add_with(venue.build().expect("topics"), options, Default::default());
-    let ended: Option<Vec<Ended>> = timeout(PATIENCE, feed.run()).await.ok();
+    let ended: Option<Vec<Ended>> = timeout(PATIENCE, feed.drive(module_path!())).await.ok();
     if let Some(ended) = ended {
         assert!(matches!(ended.as_slice(), [_]), "{ended:?}");
     }

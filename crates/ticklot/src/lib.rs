@@ -81,7 +81,7 @@ pub use crate::event::{
     ResyncStep, Source, StateChange, StatusUpdate, Trades, TradingStatus, UpdateKind,
 };
 #[cfg(feature = "feed")]
-pub use crate::feed::{Clock, Ended, Feed, Remote, RemoteError, Stopper};
+pub use crate::feed::{Clock, Ended, Feed, Remote, RemoteError, SpinOptions, Spinning, Stopper};
 #[cfg(feature = "sabotage")]
 pub use crate::sabotage::Sabotage;
 pub use crate::session::{Next, Options, Outbox, RateLimit, Reconnect, ResyncPolicy, Session};

@@ -83,7 +83,7 @@ impl Arrivals {
     /// A socket that had nothing to read had nothing at `time` either.
     pub(crate) fn mark_idle(&mut self, time: Instant) {
         if self.is_idle {
-            self.seen_at = time;
+            self.seen_at = self.seen_at.max(time);
         }
     }
 

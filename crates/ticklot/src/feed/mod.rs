@@ -5,8 +5,14 @@
 
 mod clock;
 mod driver;
+mod helper;
+mod inbox;
+mod line;
+mod link;
 mod remote;
 mod running;
+mod spin;
+mod spinning;
 mod waits;
 
 use std::cell::RefCell;
@@ -21,8 +27,10 @@ use tokio::time::MissedTickBehavior;
 
 pub use self::clock::Clock;
 pub use self::remote::{Remote, RemoteError, Stopper};
+pub use self::spinning::{SpinOptions, Spinning};
 
-use self::driver::{Connect, Line};
+use self::inbox::Bell;
+use self::line::{Connect, Line};
 use self::running::Running;
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Event, Handler, OnMessage};
@@ -66,6 +74,8 @@ pub struct Feed<H> {
     connections: Vec<Box<dyn Connect<H>>>,
     clock: Clock,
     stop: watch::Sender<bool>,
+    /// Rung by what is asked of any connection.
+    bell: Bell,
     tick: Option<Duration>,
     /// Makes what a connection that is added is tapped with.
     make_taps: Vec<Box<dyn Fn() -> Box<dyn Tap>>>,
@@ -98,6 +108,7 @@ impl<H: Handler> Feed<H> {
             connections: Vec::new(),
             clock: Clock::start(),
             stop: watch::Sender::new(false),
+            bell: Bell::default(),
             tick: None,
             make_taps: Vec::new(),
             taps: Taps::default(),
@@ -130,7 +141,7 @@ impl<H: Handler> Feed<H> {
         for make in &self.make_taps {
             session.tap(make());
         }
-        let (line, remote) = Line::new(session, transport);
+        let (line, remote) = Line::new(session, transport, &self.bell);
         self.connections.push(Box::new(line));
         #[cfg(feature = "latency")]
         if self.measured {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
+use super::inbox::{Bell, Inbox, Sender, Unsent, inbox};
 use crate::books::{BookId, ConnectionId};
 use crate::venue::CommandCheck;
 
@@ -11,7 +12,7 @@ use crate::venue::CommandCheck;
 /// asked is done at once, not at the next message.
 pub struct Remote<C> {
     connection: ConnectionId,
-    asks: mpsc::Sender<Ask<C>>,
+    asks: Sender<Ask<C>>,
     check: CommandCheck<C>,
 }
 
@@ -45,8 +46,9 @@ impl<C> Remote<C> {
     pub(super) fn new(
         connection: ConnectionId,
         check: CommandCheck<C>,
-    ) -> (Self, mpsc::Receiver<Ask<C>>) {
-        let (asks, asked) = mpsc::channel(MAX_ASKS);
+        bell: &Bell,
+    ) -> (Self, Inbox<Ask<C>>) {
+        let (asks, asked) = inbox(MAX_ASKS, bell);
         let remote = Self {
             connection,
             asks,
@@ -90,9 +92,9 @@ impl<C> Remote<C> {
     }
 
     fn ask(&self, ask: Ask<C>) -> Result<(), RemoteError> {
-        self.asks.try_send(ask).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => RemoteError::Full,
-            mpsc::error::TrySendError::Closed(_) => RemoteError::Gone,
+        self.asks.send(ask).map_err(|unsent| match unsent {
+            Unsent::Full => RemoteError::Full,
+            Unsent::Gone => RemoteError::Gone,
         })
     }
 }

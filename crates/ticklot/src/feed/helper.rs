@@ -1,0 +1,95 @@
+//! The thread of a spinning feed that connects and fetches, so that the hot one never waits.
+
+use std::io;
+use std::thread;
+
+use ticklot_transport::{
+    self as transport, HttpClient, NonblockingConnection, connect_nonblocking,
+};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use super::inbox::{Bell, Inbox, Sender, inbox};
+use crate::venue::{HttpRequest, RequestId};
+
+/// Which connection a task is for, and which attempt of it: what arrives for an earlier one is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket {
+    pub(super) line: usize,
+    pub(super) attempt: u64,
+}
+
+/// What a task has come to.
+pub(super) enum Outcome {
+    Connected(Result<Box<NonblockingConnection>, transport::Error>),
+    Fetched(RequestId, Result<Vec<u8>, transport::Error>),
+}
+
+/// A thread with a runtime. Dropping it cancels its tasks.
+pub(super) struct Helper {
+    runtime: Handle,
+    outcomes: Sender<(Ticket, Outcome)>,
+    /// Dropped to end the thread.
+    _running: oneshot::Sender<()>,
+}
+
+impl Helper {
+    /// Starts the thread. What its tasks come to is in the inbox.
+    pub(super) fn start(bell: &Bell) -> io::Result<(Self, Inbox<(Ticket, Outcome)>)> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        // Each connection has a bounded number of tasks.
+        let (outcomes, inbox) = inbox(usize::MAX, bell);
+        let (running, ended) = oneshot::channel::<()>();
+        let helper = Self {
+            runtime: runtime.handle().clone(),
+            outcomes,
+            _running: running,
+        };
+        thread::Builder::new()
+            .name("ticklot-connect".to_owned())
+            .spawn(move || {
+                let _ = runtime.block_on(ended);
+                // A lookup of a name that is under way would hold up a drop.
+                runtime.shutdown_background();
+            })?;
+        Ok((helper, inbox))
+    }
+
+    pub(super) fn connect(
+        &self,
+        ticket: Ticket,
+        url: String,
+        config: transport::Config,
+    ) -> AbortHandle {
+        self.run(ticket, async move {
+            let connection = connect_nonblocking(&url, &config).await;
+            Outcome::Connected(connection.map(Box::new))
+        })
+    }
+
+    pub(super) fn fetch(
+        &self,
+        ticket: Ticket,
+        HttpRequest { id, url }: HttpRequest,
+        client: HttpClient,
+    ) -> AbortHandle {
+        self.run(ticket, async move {
+            Outcome::Fetched(id, client.get(&url).await)
+        })
+    }
+
+    fn run(
+        &self,
+        ticket: Ticket,
+        task: impl Future<Output = Outcome> + Send + 'static,
+    ) -> AbortHandle {
+        let outcomes = self.outcomes.clone();
+        let task = self.runtime.spawn(async move {
+            let outcome = task.await;
+            // Refused only when the feed is gone.
+            let _ = outcomes.send((ticket, outcome));
+        });
+        task.abort_handle()
+    }
+}

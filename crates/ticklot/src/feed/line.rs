@@ -1,0 +1,99 @@
+//! A connection of a feed, until it is driven.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+
+use ticklot_transport as transport;
+use tokio::sync::watch;
+
+use super::clock::Clock;
+use super::driver::Driver;
+use super::inbox::{Bell, Inbox};
+use super::link::Link;
+use super::remote::{Ask, Remote};
+use super::spin::{SpinDriver, SpinningLine};
+use super::{Ended, Shared};
+#[cfg(feature = "latency")]
+use crate::books::Books;
+use crate::event::OnMessage;
+use crate::session::Session;
+use crate::tap::Tap;
+use crate::venue::Venue;
+
+/// A connection of any venue.
+pub(super) trait Connect<H> {
+    fn tap(&mut self, tap: Box<dyn Tap>);
+
+    fn run<'a>(
+        &'a mut self,
+        shared: &'a RefCell<Shared<H>>,
+        clock: Clock,
+        stop: &'a watch::Sender<bool>,
+    ) -> Pin<Box<dyn Future<Output = Ended> + 'a>>;
+
+    fn spin<'a>(
+        &'a mut self,
+        shared: &'a RefCell<Shared<H>>,
+        clock: Clock,
+        stop: &'a watch::Sender<bool>,
+    ) -> Box<dyn SpinningLine + 'a>;
+
+    #[cfg(feature = "latency")]
+    fn measure(&mut self, clock: Clock, books: &mut Books);
+}
+
+/// A session and how to connect it.
+pub(super) struct Line<V: Venue> {
+    session: Session<V>,
+    transport: transport::Config,
+    asked: Inbox<Ask<V::Command>>,
+}
+
+impl<V: Venue> Line<V> {
+    /// A line and what asks it.
+    pub(super) fn new(
+        session: Session<V>,
+        transport: transport::Config,
+        bell: &Bell,
+    ) -> (Self, Remote<V::Command>) {
+        let (remote, asked) = Remote::new(session.id(), session.venue().command_check(), bell);
+        let line = Self {
+            session,
+            transport,
+            asked,
+        };
+        (line, remote)
+    }
+}
+
+impl<V: Venue, H: OnMessage<V>> Connect<H> for Line<V> {
+    fn tap(&mut self, tap: Box<dyn Tap>) {
+        self.session.tap(tap);
+    }
+
+    fn run<'a>(
+        &'a mut self,
+        shared: &'a RefCell<Shared<H>>,
+        clock: Clock,
+        stop: &'a watch::Sender<bool>,
+    ) -> Pin<Box<dyn Future<Output = Ended> + 'a>> {
+        let link = Link::new(&mut self.session, shared, clock, stop);
+        let driver = Driver::new(link, &self.transport, &self.asked, stop);
+        Box::pin(driver.run())
+    }
+
+    fn spin<'a>(
+        &'a mut self,
+        shared: &'a RefCell<Shared<H>>,
+        clock: Clock,
+        stop: &'a watch::Sender<bool>,
+    ) -> Box<dyn SpinningLine + 'a> {
+        let link = Link::new(&mut self.session, shared, clock, stop);
+        Box::new(SpinDriver::new(link, &self.transport, &self.asked))
+    }
+
+    #[cfg(feature = "latency")]
+    fn measure(&mut self, clock: Clock, books: &mut Books) {
+        self.session.measure(move || clock.now(), books);
+    }
+}

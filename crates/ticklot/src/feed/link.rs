@@ -1,0 +1,278 @@
+//! A session with what its feed shares: what each driver does with an input.
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ticklot_book::Nanos;
+use ticklot_transport::{self as transport, Kind, Message, close};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::clock::Clock;
+use super::remote::Ask;
+use super::{Ended, Shared};
+use crate::books::Books;
+use crate::event::{Disconnect, OnMessage, RequestFailure};
+use crate::session::{Next, Session};
+use crate::venue::{Reply, RequestId, Venue};
+
+/// Frames may have waited in the kernel for as long as the socket was not seen idle. It is seen at least
+/// every `MAX_SLEEP`, half of this; less than this is not held against them.
+pub(super) const UNSEEN: Duration = Duration::from_secs(1);
+
+/// How many frames are read in a row before others have their turn. The reader limits the bytes.
+const TURN: u32 = 64;
+
+/// How long frames are read in a row, unless one alone takes longer.
+const TURN_TIME: Duration = Duration::from_millis(1);
+
+/// How many HTTP requests of a connection are under way at once; more wait in order.
+pub(super) const MAX_REQUESTS: usize = 4;
+
+/// Passes inputs to a session, with the books and the handler of its feed, and tells what ends its connection.
+pub(super) struct Link<'a, V: Venue, H> {
+    pub(super) session: &'a mut Session<V>,
+    shared: &'a RefCell<Shared<H>>,
+    pub(super) clock: Clock,
+    /// What the clock showed when it was last looked at.
+    pub(super) now: Nanos,
+    stop: &'a watch::Sender<bool>,
+    /// The close code for the error that ended the connection.
+    close_code: Option<u16>,
+}
+
+impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
+    pub(super) fn new(
+        session: &'a mut Session<V>,
+        shared: &'a RefCell<Shared<H>>,
+        clock: Clock,
+        stop: &'a watch::Sender<bool>,
+    ) -> Self {
+        Self {
+            session,
+            shared,
+            clock,
+            now: Nanos(0),
+            stop,
+            close_code: None,
+        }
+    }
+
+    /// The connection is open.
+    pub(super) fn opened(&mut self) {
+        let now = self.look();
+        let flow = self.with_shared(|session, books, handler| session.opened(now, books, handler));
+        self.heed(flow);
+    }
+
+    /// The connection is gone, or could not be made.
+    pub(super) fn disconnected(&mut self, reason: &Disconnect) {
+        info!(connection = %self.session.id(), %reason, "disconnected");
+        let now = self.look();
+        let flow = self.with_shared(|session, books, handler| {
+            session.disconnected(now, reason, books, handler)
+        });
+        self.heed(flow);
+    }
+
+    /// How the connection came to its end for good, if it did, for this reason.
+    pub(super) fn ended(&self, reason: Disconnect) -> Result<Ended, Disconnect> {
+        match self.session.next(self.now) {
+            Next::Done => Ok(Ended {
+                connection: self.session.id(),
+                reason,
+                stats: self.session.stats(),
+            }),
+            _ => Err(reason),
+        }
+    }
+
+    /// Why the connection is gone, whose transport failed.
+    pub(super) fn failed(&mut self, error: transport::Error) -> Disconnect {
+        self.close_code = error.close_code();
+        failed(error)
+    }
+
+    /// What a connection is closed with that ended for this reason.
+    pub(super) fn close_code(&mut self, reason: &Disconnect) -> u16 {
+        match reason {
+            Disconnect::Closed { code, .. } => *code,
+            Disconnect::Binary => close::UNSUPPORTED,
+            _ => self.close_code.take().unwrap_or(close::NORMAL),
+        }
+    }
+
+    /// The server gave a sign of life.
+    pub(super) fn heard(&mut self) {
+        let now = self.look();
+        self.session.heard(now);
+    }
+
+    /// The hot path: a frame to the session, and from it to the handler.
+    pub(super) fn message(&mut self, message: &Message<'_>) -> Option<Disconnect> {
+        if message.kind != Kind::Text {
+            return Some(Disconnect::Binary);
+        }
+        if self.shared.borrow().is_over {
+            return Some(Disconnect::Stopped);
+        }
+        let received = self.clock.at(message.received);
+        let idle_at = self.clock.at(message.idle_at);
+        let as_of = match received.since(idle_at) > UNSEEN {
+            true => idle_at,
+            false => received,
+        };
+        let now = self.taken_up(received);
+        let payload = &*message.payload;
+        let (reply, late) = self.with_shared(|session, books, handler| {
+            let reply = session.frame_as_of(payload, (as_of, received, now), books, handler);
+            // A server that never pauses must not keep what is due from being done.
+            (
+                reply,
+                session.deadline().is_some_and(|deadline| deadline <= now),
+            )
+        });
+        match self.heed_reply(reply) {
+            None if late => self.timeout(),
+            over => over,
+        }
+    }
+
+    /// Looks at the clock.
+    pub(super) fn look(&mut self) -> Nanos {
+        self.now = self.clock.now();
+        self.now
+    }
+
+    /// When a frame is taken up. The clock is looked at once for each: when it has just been read, its
+    /// reader has done so; when it lay behind others, now.
+    fn taken_up(&mut self, received: Nanos) -> Nanos {
+        if received <= self.now {
+            return self.look();
+        }
+        self.now = received;
+        received
+    }
+
+    pub(super) fn timeout(&mut self) -> Option<Disconnect> {
+        let now = self.look();
+        let over = self.with_shared(|session, books, handler| session.timeout(now, books, handler));
+        if matches!(over, Some(Disconnect::Stopped)) {
+            self.heed(ControlFlow::Break(()));
+        }
+        over
+    }
+
+    /// Does what the user asks for.
+    pub(super) fn answer(&mut self, ask: Ask<V::Command>) -> Option<Disconnect> {
+        let now = self.look();
+        let reply = match ask {
+            Ask::Close => return Some(Disconnect::Stopped),
+            Ask::Command(command) => self.with_shared(|session, books, handler| {
+                session.command(command, now, books, handler)
+            }),
+            Ask::Resync(book) => self
+                .with_shared(|session, books, handler| session.resync(book, now, books, handler)),
+        };
+        self.heed_reply(reply)
+    }
+
+    /// An HTTP response arrived, or failed.
+    pub(super) fn fetched(
+        &mut self,
+        id: RequestId,
+        body: Result<Vec<u8>, transport::Error>,
+    ) -> Option<Disconnect> {
+        let body = body.map_err(|error| {
+            warn!(connection = %self.session.id(), %error, "an HTTP request failed");
+            request_failure(&error)
+        });
+        let now = self.look();
+        let reply = self.with_shared(|session, books, handler| {
+            session.response(Some(id), body.as_deref(), now, books, handler)
+        });
+        self.heed_reply(reply)
+    }
+
+    fn heed_reply(&self, reply: Reply) -> Option<Disconnect> {
+        match reply {
+            Reply::Data | Reply::Control => None,
+            Reply::End(what) => Some(Disconnect::Ended(what)),
+            Reply::Stop => {
+                self.heed(ControlFlow::Break(()));
+                Some(Disconnect::Stopped)
+            }
+        }
+    }
+
+    /// A handler that breaks stops every connection of the feed.
+    fn heed(&self, flow: ControlFlow<()>) {
+        if flow.is_break() {
+            self.shared.borrow_mut().is_over = true;
+            self.stop.send_replace(true);
+        }
+    }
+
+    fn with_shared<R>(&mut self, work: impl FnOnce(&mut Session<V>, &mut Books, &mut H) -> R) -> R {
+        let mut shared = self.shared.borrow_mut();
+        let Shared { books, handler, .. } = &mut *shared;
+        work(self.session, books, handler)
+    }
+}
+
+impl<V: Venue, H> Drop for Link<'_, V, H> {
+    /// A feed that is dropped in the middle leaves no book live behind it.
+    fn drop(&mut self) {
+        // Not to be had only when the handler has panicked, and then the books go with it.
+        if let Ok(mut shared) = self.shared.try_borrow_mut() {
+            self.session.abandon(&mut shared.books);
+        }
+    }
+}
+
+/// The frames of a turn.
+#[derive(Default)]
+pub(super) struct Turn {
+    pub(super) frames: u32,
+    since: Option<Nanos>,
+}
+
+impl Turn {
+    /// Whether others are to have their turn. `now` is when the last frame was taken up.
+    pub(super) fn is_over(&mut self, now: Nanos) -> bool {
+        let since = *self.since.get_or_insert(now);
+        self.frames >= TURN || now.since(since) > TURN_TIME
+    }
+}
+
+fn request_failure(error: &transport::Error) -> RequestFailure {
+    match error {
+        transport::Error::Refused {
+            status,
+            retry_after,
+            response,
+        } => RequestFailure::Status {
+            status: *status,
+            retry_after: *retry_after,
+            text: response.to_string(),
+        },
+        error => RequestFailure::Transport(error.to_string()),
+    }
+}
+
+/// Why a connection is gone whose transport failed.
+pub(super) fn failed(error: transport::Error) -> Disconnect {
+    if let Some(retry_after) = error.retry_after() {
+        return Disconnect::Busy {
+            retry_after,
+            error: Box::new(error),
+        };
+    }
+    match error {
+        transport::Error::Url(_) | transport::Error::Argument(_) => {
+            Disconnect::Impossible(Box::new(error))
+        }
+        error => Disconnect::Failed(Box::new(error)),
+    }
+}

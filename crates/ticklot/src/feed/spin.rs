@@ -1,0 +1,357 @@
+//! One session, driven by a thread that spins: over a socket that never waits.
+
+use std::collections::VecDeque;
+
+use ticklot_book::Nanos;
+use ticklot_transport::{
+    self as transport, HttpClient, Incoming, Instant, NonblockingConnection, Poller,
+};
+use tokio::task::AbortHandle;
+use tracing::debug;
+
+use super::Ended;
+use super::helper::{Helper, Outcome, Ticket};
+use super::inbox::Inbox;
+use super::link::{Link, MAX_REQUESTS, Turn};
+use super::remote::Ask;
+use crate::event::{Disconnect, OnMessage};
+use crate::session::Next;
+use crate::venue::{HttpRequest, Venue};
+
+/// What a connection needs of the thread that spins.
+pub(super) struct Thread {
+    pub(super) helper: Helper,
+    /// Finds the readable ones of several connections; one alone is read each time.
+    pub(super) poller: Option<Poller>,
+    /// When the turn before this one began: what was idle in it had nothing to read until then.
+    pub(super) seen: Instant,
+    /// When this turn began.
+    pub(super) now: Nanos,
+    /// Whether the feed is to stop.
+    pub(super) is_stopped: bool,
+}
+
+/// When a connection wants its next turn.
+#[derive(Debug)]
+pub(super) enum Again {
+    /// In each turn: it may have more to read, or something to write.
+    Soon,
+    /// When its socket is readable, at [`SpinningLine::due`], or when something else happens.
+    Later,
+    /// Never.
+    Ended(Box<Ended>),
+}
+
+/// A connection of any venue on a thread that spins. No call waits.
+pub(super) trait SpinningLine {
+    /// Begins.
+    fn start(&mut self, index: usize, thread: &Thread) -> Again;
+
+    /// Reads, writes, and does what is due.
+    fn turn(&mut self, thread: &Thread) -> Again;
+
+    /// Does what the user asks for.
+    fn asked(&mut self, thread: &Thread) -> Again;
+
+    /// A task of the helper is done.
+    fn done(&mut self, attempt: u64, outcome: Outcome, thread: &Thread) -> Again;
+
+    /// When it wants a turn though nothing happens.
+    fn due(&self) -> Nanos;
+}
+
+/// The time of what never happens.
+pub(super) const NEVER: Nanos = Nanos(u64::MAX);
+
+/// Drives one session.
+pub(super) struct SpinDriver<'a, V: Venue, H> {
+    link: Link<'a, V, H>,
+    transport: &'a transport::Config,
+    asked: &'a Inbox<Ask<V::Command>>,
+    http: HttpClient,
+    ticket: Ticket,
+    phase: Phase,
+    /// HTTP requests that wait for others to end.
+    waiting: VecDeque<HttpRequest>,
+    fetches: Vec<AbortHandle>,
+    due: Nanos,
+}
+
+enum Phase {
+    /// For the time at which to connect, or for a command.
+    Waiting,
+    Connecting(AbortHandle),
+    Open(Box<NonblockingConnection>),
+    /// The session has been told why.
+    Closing(Box<NonblockingConnection>, Disconnect),
+    Ended,
+}
+
+impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
+    pub(super) fn new(
+        link: Link<'a, V, H>,
+        transport: &'a transport::Config,
+        asked: &'a Inbox<Ask<V::Command>>,
+    ) -> Self {
+        Self {
+            link,
+            transport,
+            asked,
+            http: HttpClient::new(transport.clone()),
+            ticket: Ticket {
+                line: 0,
+                attempt: 0,
+            },
+            phase: Phase::Waiting,
+            waiting: VecDeque::new(),
+            fetches: Vec::new(),
+            due: NEVER,
+        }
+    }
+
+    /// Connects, when it is time.
+    fn wait(&mut self, thread: &Thread) -> Again {
+        let now = self.link.look();
+        self.due = NEVER;
+        match self.link.session.next(now) {
+            Next::Connect | Next::Open => {
+                self.ticket.attempt += 1;
+                let url = self.link.session.url().to_owned();
+                let config = self.transport.clone();
+                let task = thread.helper.connect(self.ticket, url, config);
+                self.phase = Phase::Connecting(task);
+                Again::Later
+            }
+            Next::WaitUntil(time) => {
+                self.due = time;
+                Again::Later
+            }
+            Next::Idle => Again::Later,
+            Next::Done => self.end(Disconnect::Stopped, thread),
+        }
+    }
+
+    /// The connection is gone, or is to be.
+    fn end(&mut self, reason: Disconnect, thread: &Thread) -> Again {
+        self.waiting.clear();
+        for fetch in self.fetches.drain(..) {
+            fetch.abort();
+        }
+        // What its tasks still come to is none of the next attempt's.
+        self.ticket.attempt += 1;
+        self.due = NEVER;
+        let code = self.link.close_code(&reason);
+        let phase = std::mem::replace(&mut self.phase, Phase::Waiting);
+        self.link.disconnected(&reason);
+        match phase {
+            Phase::Open(mut connection) => {
+                // Its outcome changes nothing: the books are disconnected already, and it takes a
+                // bounded time.
+                let _ = connection.close(code, "");
+                self.phase = Phase::Closing(connection, reason);
+                Again::Soon
+            }
+            Phase::Connecting(task) => {
+                task.abort();
+                self.finish(reason, thread)
+            }
+            _ => self.finish(reason, thread),
+        }
+    }
+
+    /// Nothing is left of the connection.
+    fn finish(&mut self, reason: Disconnect, thread: &Thread) -> Again {
+        self.phase = Phase::Waiting;
+        match self.link.ended(reason) {
+            Ok(ended) => {
+                self.phase = Phase::Ended;
+                Again::Ended(Box::new(ended))
+            }
+            // What was asked for while it was closed.
+            Err(_) => self.asked(thread),
+        }
+    }
+
+    fn connected(&mut self, mut connection: Box<NonblockingConnection>, thread: &Thread) -> Again {
+        debug!(connection = %self.link.session.id(), "connected");
+        let watched = thread
+            .poller
+            .as_ref()
+            .map(|poller| poller.add(&mut connection, self.ticket.line));
+        if let Some(Err(error)) = watched {
+            let reason = self.link.failed(transport::Error::Io(error));
+            return self.end(reason, thread);
+        }
+        self.phase = Phase::Open(connection);
+        self.link.opened();
+        self.settle(thread)
+    }
+
+    /// Sends what is due, starts requests, and sets the time of the next turn.
+    fn settle(&mut self, thread: &Thread) -> Again {
+        if let Phase::Open(connection) = &mut self.phase
+            && let Some(reason) = send(&mut self.link, connection)
+        {
+            return self.end(reason, thread);
+        }
+        self.start_requests(thread);
+        self.due = self.link.session.deadline().unwrap_or(NEVER);
+        match &self.phase {
+            Phase::Open(connection) if connection.is_idle() && !connection.has_pending() => {
+                Again::Later
+            }
+            _ => Again::Soon,
+        }
+    }
+
+    /// Starts the HTTP requests that the venue has, as many as may be under way.
+    fn start_requests(&mut self, thread: &Thread) {
+        while let Some(request) = self.link.session.next_request(self.link.now) {
+            self.waiting.push_back(request);
+        }
+        if self.waiting.is_empty() {
+            return;
+        }
+        self.fetches.retain(|fetch| !fetch.is_finished());
+        while self.fetches.len() < MAX_REQUESTS
+            && let Some(request) = self.waiting.pop_front()
+        {
+            let fetch = thread.helper.fetch(self.ticket, request, self.http.clone());
+            self.fetches.push(fetch);
+        }
+    }
+
+    /// Reads frames until there are no more, or others are to have their turn.
+    fn read(&mut self, thread: &Thread) -> Option<Disconnect> {
+        let Phase::Open(connection) = &mut self.phase else {
+            return None;
+        };
+        // A peer that does not read is not answered, and not read.
+        match connection.flush() {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(self.link.failed(error)),
+        }
+        connection.mark_idle(thread.seen);
+        let mut turn = Turn::default();
+        while !turn.is_over(self.link.now) {
+            let over = match connection.try_read() {
+                Ok(Some(Incoming::Message(message))) => self.link.message(&message),
+                Ok(Some(Incoming::Ping(_))) => {
+                    self.link.heard();
+                    let pong = connection.pong();
+                    pong.err().map(|error| self.link.failed(error))
+                }
+                Ok(Some(Incoming::Close { code, reason })) => {
+                    let reason = reason.to_owned();
+                    Some(Disconnect::Closed { code, reason })
+                }
+                Ok(Some(_)) => {
+                    self.link.heard();
+                    None
+                }
+                Ok(None) => return None,
+                Err(error) => Some(self.link.failed(error)),
+            };
+            // What a message calls for is sent before the next one is read.
+            let over = over.or_else(|| send(&mut self.link, connection));
+            if over.is_some() || connection.has_pending() {
+                return over;
+            }
+            turn.frames += 1;
+        }
+        None
+    }
+}
+
+/// Sends what is due, as far as the socket takes it.
+fn send<V: Venue, H: OnMessage<V>>(
+    link: &mut Link<'_, V, H>,
+    connection: &mut NonblockingConnection,
+) -> Option<Disconnect> {
+    if !link.session.has_outgoing(link.now) {
+        return None;
+    }
+    let now = link.look();
+    while !connection.has_pending() {
+        let message = link.session.outgoing(now)?;
+        if let Err(error) = connection.text(message) {
+            return Some(link.failed(error));
+        }
+    }
+    None
+}
+
+impl<V: Venue, H: OnMessage<V>> SpinningLine for SpinDriver<'_, V, H> {
+    fn start(&mut self, index: usize, thread: &Thread) -> Again {
+        self.ticket.line = index;
+        self.link.session.resume();
+        self.wait(thread)
+    }
+
+    fn turn(&mut self, thread: &Thread) -> Again {
+        match &mut self.phase {
+            Phase::Waiting => self.wait(thread),
+            Phase::Connecting(_) | Phase::Ended => Again::Later,
+            Phase::Closing(connection, _) => {
+                if matches!(connection.try_close(), Ok(false)) {
+                    return Again::Soon;
+                }
+                match std::mem::replace(&mut self.phase, Phase::Waiting) {
+                    Phase::Closing(_, reason) => self.finish(reason, thread),
+                    _ => Again::Later,
+                }
+            }
+            Phase::Open(_) => {
+                let mut over = self.read(thread);
+                if over.is_none() && self.due <= thread.now {
+                    over = self.link.timeout();
+                }
+                match over {
+                    Some(reason) => self.end(reason, thread),
+                    None => self.settle(thread),
+                }
+            }
+        }
+    }
+
+    fn asked(&mut self, thread: &Thread) -> Again {
+        if matches!(self.phase, Phase::Closing(..) | Phase::Ended) {
+            return self.turn(thread);
+        }
+        if thread.is_stopped {
+            return self.end(Disconnect::Stopped, thread);
+        }
+        while let Some(ask) = self.asked.try_next() {
+            if let Some(reason) = self.link.answer(ask) {
+                return self.end(reason, thread);
+            }
+        }
+        match self.phase {
+            Phase::Open(_) => self.settle(thread),
+            _ => self.turn(thread),
+        }
+    }
+
+    fn done(&mut self, attempt: u64, outcome: Outcome, thread: &Thread) -> Again {
+        if attempt != self.ticket.attempt {
+            return self.turn(thread);
+        }
+        let over = match (outcome, &self.phase) {
+            (Outcome::Connected(Ok(connection)), Phase::Connecting(_)) => {
+                return self.connected(connection, thread);
+            }
+            (Outcome::Connected(Err(error)), Phase::Connecting(_)) => Some(self.link.failed(error)),
+            (Outcome::Fetched(id, body), Phase::Open(_)) => self.link.fetched(id, body),
+            _ => None,
+        };
+        match over {
+            Some(reason) => self.end(reason, thread),
+            None => self.settle(thread),
+        }
+    }
+
+    fn due(&self) -> Nanos {
+        self.due
+    }
+}

@@ -1,0 +1,351 @@
+//! A feed on a thread that never sleeps.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use ticklot_book::Nanos;
+use ticklot_transport::{Instant, Poller};
+use tokio::sync::watch;
+
+use super::clock::Clock;
+use super::helper::{Helper, Outcome, Ticket};
+use super::inbox::{Bell, Inbox};
+use super::spin::{Again, NEVER, SpinningLine, Thread};
+use super::{Ended, Feed, Shared};
+use crate::event::{Event, Handler};
+use crate::session::expire;
+use crate::tap::Taps;
+
+/// How a feed spins: see [`Feed::spin`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SpinOptions {
+    /// The processor that the calling thread is bound to, by its number, before the first connection. Linux and Android
+    /// only. Default: none, the thread stays where it may run.
+    pub cpu: Option<usize>,
+    /// How often the last order book message of each connection is decoded again while the thread has nothing else to do,
+    /// which keeps code and data in the caches. See [`Feed::spin`]. Default: none, never.
+    pub keep_warm: Option<Duration>,
+}
+
+/// A feed that spins, a turn at a time: see [`Feed::spinning`].
+///
+/// Dropping it drops the connections without a close handshake and disconnects the books, without a word to the
+/// handler; prefer [`Stopper::stop`](crate::Stopper::stop), and turns until there is nothing left.
+pub struct Spinning<'a, H> {
+    shared: &'a RefCell<Shared<H>>,
+    clock: Clock,
+    stop: &'a watch::Sender<bool>,
+    stopped: watch::Receiver<bool>,
+    lines: Vec<Line<'a>>,
+    /// Those that want a turn at once.
+    soon: Vec<usize>,
+    /// Those of this turn.
+    running: Vec<usize>,
+    /// No line is due before this.
+    due: Nanos,
+    thread: Thread,
+    outcomes: Inbox<(Ticket, Outcome)>,
+    bell: &'a Bell,
+    ticks: Option<Ticks>,
+    taps: &'a mut Taps,
+    ended: Vec<Ended>,
+}
+
+struct Line<'a> {
+    driver: Box<dyn SpinningLine + 'a>,
+    /// Whether it is among those that want a turn at once.
+    is_soon: bool,
+}
+
+/// When the handler is told the time.
+#[derive(Clone, Copy, Debug)]
+struct Ticks {
+    every: Duration,
+    next: Nanos,
+}
+
+impl<H: Handler> Feed<H> {
+    /// As [`Feed::run`], on the calling thread alone and without a runtime: it reads the sockets in a loop and never
+    /// sleeps. A message is in the handler a few microseconds earlier, since nothing wakes a thread for it. The thread takes
+    /// all of its processor, also while nothing comes.
+    ///
+    /// A single connection is read without waiting, again and again. Of several connections, `epoll` finds the readable
+    /// ones, without waiting either. Another thread connects, with DNS, proxies, TLS handshakes and upgrades, and fetches
+    /// over HTTP. It sleeps while there is nothing of these.
+    ///
+    /// With [`SpinOptions::keep_warm`] an idle thread decodes the last order book message of each connection again, into
+    /// a book of its own: the next real one then finds its code and data in the caches. It has no other effect: no event,
+    /// no count and no book shows it. It happens after an attempt to read has found nothing, one connection at a
+    /// time, so that a message waits for one replay at most.
+    ///
+    /// The handler should return soon and must not wait. A thread that shares its processor is paused by the kernel for
+    /// milliseconds at a time; give it one that nothing else uses (`docs/tuning.md`). Messages that waited
+    /// meanwhile are as old as the last moment at which the socket was seen empty.
+    ///
+    /// ```no_run
+    /// use std::ops::ControlFlow;
+    /// use std::time::Duration;
+    /// use ticklot::jayx::JayX;
+    /// use ticklot::{Books, Event, Feed, SpinOptions};
+    ///
+    /// let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
+    ///     if let Event::Book(update) = event
+    ///         && let Some(book) = books.live(update.book)
+    ///     {
+    ///         println!("{:?} {:?}", book.best_bid(), book.best_ask());
+    ///     }
+    ///     ControlFlow::Continue(())
+    /// });
+    /// feed.add(JayX::new("BTCUSDT").build()?);
+    /// let mut options = SpinOptions::default();
+    /// options.cpu = Some(3);
+    /// options.keep_warm = Some(Duration::from_micros(100));
+    /// feed.spin(&options)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Allocation
+    /// None once warm, as [`Feed::run`].
+    ///
+    /// # Errors
+    /// The operating system's: no thread or no `epoll` instance can be made, or the thread cannot be bound to
+    /// [`SpinOptions::cpu`]. [`io::ErrorKind::Unsupported`] where threads cannot be bound.
+    ///
+    /// # Panics
+    /// Only if the handler does.
+    pub fn spin(&mut self, options: &SpinOptions) -> io::Result<Vec<Ended>> {
+        let mut spinning = self.spinning(options)?;
+        while spinning.turn() {
+            std::hint::spin_loop();
+        }
+        Ok(spinning.finish())
+    }
+
+    /// As [`Feed::spin`], for a thread with a loop of its own: it calls [`Spinning::turn`] again and again, with its own
+    /// work in between.
+    ///
+    /// # Errors
+    /// As [`Feed::spin`].
+    pub fn spinning(&mut self, options: &SpinOptions) -> io::Result<Spinning<'_, H>> {
+        let Self {
+            shared,
+            connections,
+            clock,
+            stop,
+            tick,
+            taps,
+            bell,
+            ..
+        } = self;
+        // Before the thread is bound: its child would be bound to the same processor.
+        let (helper, outcomes) = Helper::start(bell)?;
+        if let Some(cpu) = options.cpu {
+            bind(cpu)?;
+        }
+        shared.get_mut().is_over = false;
+        let (shared, stop) = (&*shared, &*stop);
+        let is_one = connections.len() == 1;
+        let lines = connections.iter_mut().map(|line| Line {
+            driver: line.spin(shared, *clock, stop),
+            is_soon: false,
+        });
+        let mut spinning = Spinning {
+            shared,
+            clock: *clock,
+            stop,
+            stopped: stop.subscribe(),
+            lines: lines.collect(),
+            soon: Vec::new(),
+            running: Vec::new(),
+            due: NEVER,
+            thread: Thread {
+                helper,
+                poller: (!is_one).then(Poller::new).transpose()?,
+                seen: Instant::now(),
+                now: clock.now(),
+                is_stopped: false,
+            },
+            outcomes,
+            bell,
+            ticks: tick.map(|every| Ticks {
+                every,
+                next: clock.now().after(every),
+            }),
+            taps,
+            ended: Vec::new(),
+        };
+        for index in 0..spinning.lines.len() {
+            spinning.drive(index, |line, thread| line.start(index, thread));
+        }
+        spinning.heed_stop();
+        Ok(spinning)
+    }
+}
+
+impl<H: Handler> Spinning<'_, H> {
+    /// Reads what has come, and does what is due; does not wait. False when every connection has come to its end.
+    ///
+    /// A message is read when the next turn comes, so turns should follow each other closely. A turn of one connection
+    /// that has nothing to read is one system call.
+    pub fn turn(&mut self) -> bool {
+        let began = Instant::now();
+        self.thread.now = self.clock.at(began);
+        self.poll();
+        std::mem::swap(&mut self.running, &mut self.soon);
+        for at in 0..self.running.len() {
+            let index = self.running[at];
+            self.lines[index].is_soon = false;
+            self.drive(index, |line, thread| line.turn(thread));
+        }
+        self.running.clear();
+        if self.bell.has_rung() {
+            self.look_around();
+        }
+        // Both ends live as long as the feed: it cannot fail.
+        if self.stopped.has_changed().unwrap_or_default() {
+            self.heed_stop();
+        }
+        let now = self.thread.now;
+        if self.due <= now {
+            self.do_what_is_due(now);
+        }
+        self.tick(now);
+        self.thread.seen = began;
+        self.ended.len() < self.lines.len()
+    }
+
+    /// How each connection ended, when [`Spinning::turn`] has returned false.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Ended> {
+        // What was asked for is done; it is not for the next run.
+        self.stop.send_replace(false);
+        let mut ended = std::mem::take(&mut self.ended);
+        ended.sort_by_key(|end| end.connection);
+        ended
+    }
+
+    /// Finds the readable connections.
+    fn poll(&mut self) {
+        let Some(poller) = &mut self.thread.poller else {
+            return;
+        };
+        // The kernel's calls fail only for a wrong argument.
+        let Ok(readable) = poller.poll() else { return };
+        for index in readable {
+            if let Some(line) = self.lines.get_mut(index)
+                && !line.is_soon
+            {
+                line.is_soon = true;
+                self.soon.push(index);
+            }
+        }
+    }
+
+    fn drive(&mut self, index: usize, work: impl FnOnce(&mut dyn SpinningLine, &Thread) -> Again) {
+        let Some(line) = self.lines.get_mut(index) else {
+            return;
+        };
+        let again = work(&mut *line.driver, &self.thread);
+        self.due = self.due.min(line.driver.due());
+        let wants_turn = match again {
+            Again::Soon => true,
+            // One alone is read without being reported.
+            Again::Later => self.thread.poller.is_none(),
+            Again::Ended(ended) => {
+                self.ended.push(*ended);
+                false
+            }
+        };
+        if wants_turn && !line.is_soon {
+            line.is_soon = true;
+            self.soon.push(index);
+        }
+    }
+
+    #[cold]
+    fn heed_stop(&mut self) {
+        self.thread.is_stopped = *self.stopped.borrow_and_update();
+        if self.thread.is_stopped {
+            self.look_around();
+        }
+    }
+
+    /// Commands, and what the helper has done.
+    #[cold]
+    fn look_around(&mut self) {
+        while let Some((ticket, outcome)) = self.outcomes.try_next() {
+            let Ticket { line, attempt } = ticket;
+            self.drive(line, |line, thread| line.done(attempt, outcome, thread));
+        }
+        for index in 0..self.lines.len() {
+            self.drive(index, |line, thread| line.asked(thread));
+        }
+    }
+
+    /// Gives each connection that is due its turn.
+    #[cold]
+    fn do_what_is_due(&mut self, now: Nanos) {
+        self.due = NEVER;
+        for index in 0..self.lines.len() {
+            let due = self.lines[index].driver.due();
+            if due <= now {
+                self.drive(index, |line, thread| line.turn(thread));
+            } else {
+                self.due = self.due.min(due);
+            }
+        }
+    }
+
+    /// Tells the handler the time, until it has broken off.
+    fn tick(&mut self, now: Nanos) {
+        let Some(ticks) = self.ticks.as_mut().filter(|ticks| ticks.next <= now) else {
+            return;
+        };
+        // One that was missed is left out.
+        let late = now.since(ticks.next).as_nanos() / ticks.every.as_nanos().max(1);
+        let skipped = u32::try_from(late).unwrap_or(u32::MAX).saturating_add(1);
+        ticks.next = ticks.next.after(ticks.every.saturating_mul(skipped));
+        let mut shared = self.shared.borrow_mut();
+        let Shared {
+            books,
+            handler,
+            is_over,
+        } = &mut *shared;
+        if *is_over {
+            return;
+        }
+        // The connections' own timers may be later than this one.
+        let told = expire(now, books, handler, self.taps);
+        if told.is_break() || handler.on_event(Event::Tick { now }, books).is_break() {
+            *is_over = true;
+            self.stop.send_replace(true);
+        }
+    }
+}
+
+impl<H> fmt::Debug for Spinning<'_, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spinning")
+            .field("connections", &self.lines.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Binds the calling thread to a processor.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bind(cpu: usize) -> io::Result<()> {
+    use nix::sched::{CpuSet, sched_setaffinity};
+    use nix::unistd::Pid;
+
+    let mut set = CpuSet::new();
+    set.set(cpu)?;
+    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn bind(_cpu: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
