@@ -215,6 +215,15 @@ fn nothing_is_allocated_for_a_message_with_all_of_it_on() {
 
 #[tokio::test]
 async fn a_feed_counts_each_connection_by_itself() {
+    counts_each_connection("tokio").await;
+}
+
+#[tokio::test]
+async fn a_spinning_feed_counts_each_connection_by_itself() {
+    counts_each_connection("spinning").await;
+}
+
+async fn counts_each_connection(driver: &str) {
     let kept = Kept::default();
     let simulator = Simulator::spawn(Default::default(), Default::default()).unwrap();
     let url = simulator.url(ticklot_sim::Venue::Jayx).unwrap();
@@ -233,7 +242,7 @@ async fn a_feed_counts_each_connection_by_itself() {
             feed.add(venue.build().unwrap());
         }
     });
-    feed.drive(module_path!()).await;
+    feed.drive(driver).await;
     drop(feed);
     let numbers = kept.numbers.lock().unwrap();
     let of = |connection: u32, name: &str| {

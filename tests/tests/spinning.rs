@@ -5,6 +5,7 @@ mod allocations;
 mod bayse;
 mod hostile_input;
 mod jayx;
+mod latency;
 mod live;
 mod peers;
 mod peers_jayx;

@@ -13,6 +13,11 @@ use ticklot::transport::{Config, accept_key};
 use ticklot::{BookRef, Books, Event, Feed, Handler, Nanos, OnMessage, Options, State, Venue};
 use tokio::task::yield_now;
 
+use self::drive::Drive;
+
+#[path = "drive/mod.rs"]
+mod drive;
+
 /// A text frame of a server.
 fn frame(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81];
@@ -148,7 +153,7 @@ async fn read_flood(text: &str, enough: u64, busy: Duration) -> (u64, u64) {
         }
         stopper.stop();
     });
-    feed.run().await;
+    feed.drive(module_path!()).await;
     spin.await.unwrap();
     let (_, turns) = feed.into_parts();
     (turns.most, turns.more)
@@ -248,7 +253,7 @@ async fn a_book_that_waited_in_the_kernel_is_as_old_as_it_may_be() {
         std::thread::sleep(Duration::from_millis(1_500));
         (stopped, clock.now(), to_server)
     });
-    let (_, starved) = tokio::join!(feed.run(), async {
+    let (_, starved) = tokio::join!(feed.drive(module_path!()), async {
         let (stopped, resumed, to_server) = starve.await.unwrap();
         to_server.send(()).unwrap();
         (stopped, resumed, to_server)
@@ -321,7 +326,7 @@ async fn measure(name: &str, text: &str, limit: usize) {
         tokio::time::sleep(Duration::from_secs(3)).await;
         stopper.stop();
     });
-    feed.run().await;
+    feed.drive(module_path!()).await;
     stop.await.unwrap();
     let whole = start.elapsed();
     let (_, mut seen) = feed.into_parts();

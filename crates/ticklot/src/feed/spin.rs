@@ -60,6 +60,9 @@ pub(super) trait SpinningLine {
     fn due(&self) -> Nanos;
 }
 
+/// How many bytes of messages are read in a row before others have their turn, unless one message alone has more.
+const TURN_BYTES: usize = 64 << 10;
+
 /// The time of what never happens.
 pub(super) const NEVER: Nanos = Nanos(u64::MAX);
 
@@ -234,9 +237,13 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         }
         connection.mark_idle(thread.seen);
         let mut turn = Turn::default();
-        while !turn.is_over(self.link.now) {
+        let mut bytes = 0;
+        while bytes < TURN_BYTES && !turn.is_over(self.link.now) {
             let over = match connection.try_read() {
-                Ok(Some(Incoming::Message(message))) => self.link.message(&message),
+                Ok(Some(Incoming::Message(message))) => {
+                    bytes += message.payload.len();
+                    self.link.message(&message)
+                }
                 Ok(Some(Incoming::Ping(_))) => {
                     self.link.heard();
                     let pong = connection.pong();

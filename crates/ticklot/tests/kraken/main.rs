@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
 mod bench;
+#[path = "../drive/mod.rs"]
+mod drive;
 mod liveness;
 mod log;
 mod many;

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::bench::describe;
+use crate::drive::Drive;
 use crate::log::{BookFrame, Log};
 use crate::model::{Model, Removal, removal};
 use crate::wire::{self, Sent};
@@ -152,6 +153,15 @@ impl Seen {
 
 #[tokio::test]
 async fn a_feed_repairs_one_book() {
+    repairs_one_book("tokio").await;
+}
+
+#[tokio::test]
+async fn a_spinning_feed_repairs_one_book() {
+    repairs_one_book("spinning").await;
+}
+
+async fn repairs_one_book(driver: &str) {
     let Some(log) = Log::read() else { return };
     let case = Case::find(&log);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -167,7 +177,7 @@ async fn a_feed_repairs_one_book() {
     options.reconnect = Reconnect::never();
     let venue = Kraken::new(log.symbols()).depth(Depth::D1000).url(&url);
     feed.add_with(venue.build().unwrap(), options, Config::default());
-    let (ended, ()) = tokio::join!(feed.run(), serve(&listener, &case));
+    let (ended, ()) = tokio::join!(feed.drive(driver), serve(&listener, &case));
 
     let stats = ended[0].stats;
     assert_eq!((stats.connects, stats.disconnects), (1, 1));

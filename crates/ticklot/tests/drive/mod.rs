@@ -1,0 +1,28 @@
+//! Either way to drive a feed, so that a test runs over both.
+
+use ticklot::{Ended, Feed, Handler, SpinOptions};
+use tokio::task::yield_now;
+
+/// Drives a feed as the test binary has it.
+pub(crate) trait Drive {
+    /// Runs the feed to its end: on tokio, or, in the module `spinning`, turn by turn. Call it with
+    /// [`module_path!`].
+    async fn drive(&mut self, module: &str) -> Vec<Ended>;
+}
+
+impl<H: Handler> Drive for Feed<H> {
+    async fn drive(&mut self, module: &str) -> Vec<Ended> {
+        if !module.starts_with("spinning") {
+            return self.run().await;
+        }
+        // The servers of a test run on the same thread: they have their turns between two of the feed.
+        let mut spinning = match self.spinning(&SpinOptions::default()) {
+            Ok(spinning) => spinning,
+            Err(error) => panic!("no spinning feed: {error}"),
+        };
+        while spinning.turn() {
+            yield_now().await;
+        }
+        spinning.finish()
+    }
+}
