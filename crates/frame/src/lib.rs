@@ -55,7 +55,7 @@ mod words;
 
 pub use crate::error::{DecodeError, ErrorKind, Skipped, VenueName};
 pub use crate::escape::json_string;
-pub use crate::fast::{DecodePath, Scan};
+pub use crate::fast::{DecodePath, Scan, without_learning};
 pub use crate::iso_time::{IsoTime, IsoTimeError};
 pub use crate::lines::{Line, Lines};
 pub use crate::units::{Decimal, Scales, Trade, TradeSide, UnixMillis, UnixSeconds};

@@ -101,6 +101,7 @@ use crate::plain;
 use crate::prefetch;
 use crate::pull::PullParser;
 use crate::units::Trade;
+use crate::{bayse, jayx};
 
 /// Which way a decoder reads messages. The messages and the errors are the same whichever it is; this is for measuring,
 /// and for tests that hold the ways to each other.
@@ -193,10 +194,75 @@ pub(crate) struct Templates {
     expected: Expected,
     /// The scale of the last message: a guess for one that names its market behind its levels.
     scale: Scale,
+    /// Whether nothing is learnt: see [`without_learning`].
+    is_frozen: bool,
 }
 
 /// The templates that the decoders of a thread share.
 pub(crate) type Shared = &'static LocalKey<Local<Templates>>;
+
+/// Runs `work`. After it, the decoders of this thread take the same path for each message as if it had decoded none: the
+/// shapes that it decodes are not learnt, and do not change when the next one is learnt or which one is tried first.
+///
+/// Its messages take the fast path if their shape is known. For messages that are decoded again to keep the code and the
+/// templates in the caches. Allocates on a thread that has decoded nothing yet.
+///
+/// ```
+/// use ticklot_frame::jayx::{Decoder, Envelope, Message};
+/// use ticklot_frame::{DecodePath, without_learning};
+///
+/// let frame = br#"{"orderBook":{"asks":[],"bids":[{"ticks":2,"lots":5},{"ticks":1,"lots":5}]}}"#;
+/// let path = |decoder: &mut Decoder| match decoder.decode(frame) {
+///     Ok(Message::OrderBook(book)) => Some(book.path),
+///     _ => None,
+/// };
+/// let mut decoder = Decoder::new(Envelope::Plain);
+/// for _ in 0..3 {
+///     let path = without_learning(|| path(&mut decoder));
+///     assert_eq!(path, Some(DecodePath::General));
+/// }
+/// assert_eq!(path(&mut decoder), Some(DecodePath::General), "learnt now");
+/// assert_eq!(path(&mut decoder), Some(DecodePath::Fast));
+/// ```
+pub fn without_learning<R>(work: impl FnOnce() -> R) -> R {
+    let _frozen = Frozen::new();
+    work()
+}
+
+/// The templates of each venue and envelope.
+const ALL: [Shared; 3] = [
+    &jayx::layout::PACKETS,
+    &jayx::layout::FRAMES,
+    &bayse::layout::TEMPLATES,
+];
+
+/// Ends the freeze of this thread's templates when it is dropped, also by a panic.
+struct Frozen([State; ALL.len()]);
+
+/// What a message that fits a template changes.
+#[derive(Clone, Copy)]
+struct State {
+    last: usize,
+    pause: u32,
+    last_pause: u32,
+    expected: Expected,
+    scale: Scale,
+    is_frozen: bool,
+}
+
+impl Frozen {
+    fn new() -> Self {
+        Self(ALL.map(|shared| Local::lend(shared, Templates::freeze)))
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for (shared, state) in ALL.into_iter().zip(self.0) {
+            Local::lend(shared, |templates| templates.restore(state));
+        }
+    }
+}
 
 /// What a venue's order books look like.
 #[derive(Debug, Default)]
@@ -250,11 +316,38 @@ impl Default for Templates {
             last_pause: 0,
             expected: Expected::NOTHING,
             scale: Scale::UNIT,
+            is_frozen: false,
         }
     }
 }
 
 impl Templates {
+    /// Learns nothing from now on. Returns the state to restore.
+    fn freeze(&mut self) -> State {
+        State {
+            last: self.last,
+            pause: self.pause,
+            last_pause: self.last_pause,
+            expected: self.expected,
+            scale: self.scale,
+            is_frozen: std::mem::replace(&mut self.is_frozen, true),
+        }
+    }
+
+    fn restore(&mut self, state: State) {
+        let State {
+            last,
+            pause,
+            last_pause,
+            expected,
+            scale,
+            is_frozen,
+        } = state;
+        (self.last, self.pause, self.last_pause) = (last, pause, last_pause);
+        (self.expected, self.scale) = (expected, scale);
+        self.is_frozen = is_frozen;
+    }
+
     /// Reads a message whose levels and trades are whole numbers. Returns where its levels are.
     pub(crate) fn read_whole(
         &mut self,
@@ -389,6 +482,9 @@ impl Templates {
     /// Whether the shape of an order book of the general path, of this scale, is to be learnt: less and less often while
     /// none fits.
     fn is_due(&mut self, scale: Scale) -> bool {
+        if self.is_frozen {
+            return false;
+        }
         self.scale = scale;
         let is_due = self.pause == 0;
         self.pause = self.pause.saturating_sub(1);

@@ -1,7 +1,7 @@
 use ticklot_book::Scale;
 use ticklot_sim::pool::{self, BAYSE_SCALE, Pool, Shape, Wire};
 
-use super::Templates;
+use super::{Templates, without_learning};
 use crate::local::Local;
 use crate::{DecodePath, Scan, bayse, jayx};
 
@@ -810,4 +810,39 @@ fn long_lists_decode_alike() {
         let text = bare("", &vec![one.as_str(); levels].join(","), "");
         assert_eq!(jayx_is_taken(&shape, &text), taken);
     }
+}
+
+/// Messages take the same paths when some are decoded again in between: where all have one shape, where four shapes
+/// alternate, and where no two are alike.
+#[test]
+fn messages_that_are_decoded_again_are_not_learnt() {
+    let writes: [Write; 4] = [spaced, wide, reversed, extended];
+    let shapes = writes.map(|write| texts(Wire::Bayse, write));
+    let mut random = fastrand::Rng::with_seed(11);
+    let line = |at: usize| match (at / 300) % 3 {
+        0 => shapes[0][at % shapes[0].len()].clone(),
+        1 => shapes[at % 4][at % 50].clone(),
+        _ => shapes[1][at % 50].replacen(':', &format!(":{}", " ".repeat(at)), 1),
+    };
+    let lines: Vec<String> = (0..2_700).map(line).collect();
+    let mut run = |again: fn(usize) -> usize| {
+        let mut known = Known::default();
+        exchange(&mut known);
+        let mut decoders = [bayse::Decoder::new(), bayse::Decoder::new()];
+        let mut paths = Vec::new();
+        for (at, line) in lines.iter().enumerate() {
+            paths.push(decoders[0].shown(line.as_bytes()).1.unwrap());
+            for _ in 0..again(at) {
+                let earlier = lines[at - random.usize(0..=at.min(9))].as_bytes();
+                without_learning(|| decoders[1].shown(earlier));
+            }
+        }
+        exchange(&mut known);
+        paths
+    };
+    let alone = run(|_| 0);
+    assert_eq!(run(|at| at % 4), alone);
+    let is_fast = |path: &&DecodePath| **path == DecodePath::Fast;
+    let fast = alone.iter().filter(is_fast).count();
+    assert!(fast > 1_000 && alone.len() - fast > 500, "{fast}");
 }
