@@ -184,6 +184,18 @@ pub trait Venue: Sized {
         Reply::Data
     }
 
+    /// A venue of the same configuration, for the keep-warm replays of a spinning feed: it decodes the connection's order
+    /// book messages by the same code and applies them to books of its own. It has no subscriptions and no credentials, and
+    /// nothing that it wants to send is sent.
+    ///
+    /// The same message is applied many times. A book of deltas is given the levels of the connection's book first, so
+    /// it may have that book's checksum, but not its numbers: its rule is
+    /// [`Sequence::None`](crate::Sequence::None). When the connection's configuration has changed so that a message of an
+    /// order book cannot be applied any more, this is called again. Allocates. Default: none, and nothing is replayed.
+    fn scratch(&self) -> Option<Self> {
+        None
+    }
+
     /// Breaks something on purpose.
     #[cfg(feature = "sabotage")]
     #[doc(hidden)]

@@ -18,6 +18,8 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;
 
 use ticklot_book::{Book, BookRef, Epoch, Gap, Ids, Nanos, Scale, State};
+#[cfg(feature = "feed")]
+use ticklot_book::{Level, Snapshot};
 use ticklot_frame::{Trade, VenueName};
 
 pub use self::account::{Account, Balance, MAX_ORDERS, Order, OrderId};
@@ -528,6 +530,32 @@ impl Books {
             Stored::Flat(book) => Some(book),
             Stored::FlatDeltas(_) | Stored::Ladder(_) => None,
         }
+    }
+
+    /// Whether the book is one of snapshots and deltas.
+    #[cfg(feature = "feed")]
+    pub(crate) fn has_deltas(&self, id: BookId) -> bool {
+        self.entry(id)
+            .is_some_and(|entry| !matches!(entry.stored, Stored::Flat(_)))
+    }
+
+    /// Replaces a book by levels that come from no message, and are no update of its connection.
+    #[cfg(feature = "feed")]
+    pub(crate) fn put_levels(&mut self, id: BookId, [bids, asks]: [&[Level]; 2], now: Nanos) {
+        let Some(connection) = self.connection(id) else {
+            return;
+        };
+        if !self.admit(connection, id, bids.len() + asks.len(), true) {
+            return;
+        }
+        let snapshot = Snapshot {
+            bids,
+            asks,
+            ..Snapshot::default()
+        };
+        self.change(id, now, |stored| {
+            (stored.snapshot(&snapshot, now), Cause::Snapshot)
+        });
     }
 
     /// Removes a book. Its id is not used again.

@@ -602,6 +602,12 @@ impl<V: Venue> Session<V> {
         reply
     }
 
+    /// Forgets the messages that wait to be sent: those of a scratch session are not.
+    #[cfg(feature = "feed")]
+    pub(crate) fn drop_outgoing(&mut self) {
+        self.outbox.clear();
+    }
+
     /// A frame was lost before it could be read; the numbering goes on after it.
     pub fn skip_frame(&mut self) {
         self.frames += 1;

@@ -117,7 +117,7 @@ pub enum Command {
 }
 
 /// The scale of each market.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct MarketScales {
     /// Of those without one of their own.
     others: Scale,

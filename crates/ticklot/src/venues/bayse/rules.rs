@@ -168,6 +168,18 @@ impl Venue for Bayse {
         Some(SILENCE_LIMIT)
     }
 
+    /// It keeps whatever arrives. None on an endpoint without order books.
+    fn scratch(&self) -> Option<Self> {
+        (self.endpoint == Endpoint::Markets).then(|| Self {
+            any: true,
+            scales: self.scales.clone(),
+            currency: self.currency,
+            is_scoped: self.is_scoped || !self.any,
+            acknowledged: self.acknowledged,
+            ..Self::at(self.endpoint, None)
+        })
+    }
+
     #[cfg(feature = "sabotage")]
     fn sabotage(&mut self, bug: crate::Sabotage) {
         if bug == crate::Sabotage::AckNotRequired {

@@ -13,7 +13,7 @@ use crate::venue::Context;
 const OPEN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The user's choice, and what the server has shown.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Envelopes {
     pub(super) choice: Envelope,
     /// That of the present or the next connection: never [`Envelope::Auto`].

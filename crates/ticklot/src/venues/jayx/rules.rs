@@ -135,6 +135,17 @@ impl Venue for JayX {
         self.silence_limit
     }
 
+    /// The order book, without the other topics and the key.
+    fn scratch(&self) -> Option<Self> {
+        Some(Self {
+            envelopes: self.envelopes.clone(),
+            topics: vec![self.book_topic()?.clone()],
+            scale: self.scale,
+            decoder: Decoder::new(self.decoder.envelope()),
+            ..Self::connection()
+        })
+    }
+
     fn falls_back(&mut self, reason: &Disconnect) -> bool {
         let joining = self.join_by.take().is_some();
         let falls_back = self.envelopes.falls_back(reason, joining);

@@ -204,6 +204,15 @@ impl Venue for Kraken {
         }))
     }
 
+    /// The same symbols with the scales that are known, and books with the checksum.
+    fn scratch(&self) -> Option<Self> {
+        let mut scratch = Self::empty(self.rules.any);
+        scratch.rules.depth = self.rules.depth;
+        scratch.rules.ladder = self.rules.ladder;
+        scratch.rules.symbols = self.rules.symbols.scratch();
+        Some(scratch)
+    }
+
     fn silence_limit(&self) -> Option<Duration> {
         // Without a subscription there are no heartbeats.
         Some(match self.rules.is_subscribed {

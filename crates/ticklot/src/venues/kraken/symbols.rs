@@ -77,6 +77,19 @@ impl Symbols {
         &mut self.all[at].1
     }
 
+    /// The symbols that are followed, with their scales and without books.
+    pub(super) fn scratch(&self) -> Self {
+        let mut scratch = Self {
+            scale: self.scale,
+            ..Self::default()
+        };
+        let followed = self.all.iter().filter(|(_, symbol)| symbol.book.is_some());
+        for (name, symbol) in followed {
+            scratch.add(name).scale = symbol.scale;
+        }
+        scratch
+    }
+
     /// The symbol's book is this one.
     pub(super) fn set_book(&mut self, name: &str, book: BookId) {
         let Some(&at) = self.by_name.get(name) else {
