@@ -1,5 +1,7 @@
 //! Either way to drive a feed, so that a test runs over both.
 
+use std::time::Duration;
+
 use ticklot::{Ended, Feed, Handler, SpinOptions};
 use tokio::task::yield_now;
 
@@ -11,13 +13,17 @@ pub trait Drive {
     async fn drive(&mut self, module: &str) -> Vec<Ended>;
 }
 
+#[allow(clippy::panic)] // a helper of a test fails like a test
 impl<H: Handler> Drive for Feed<H> {
     async fn drive(&mut self, module: &str) -> Vec<Ended> {
         if !module.starts_with("spinning") {
             return self.run().await;
         }
         // The servers of a test run on the same thread: they have their turns between two of the feed.
-        let mut spinning = match self.spinning(&SpinOptions::default()) {
+        let mut options = SpinOptions::default();
+        // Whenever there is nothing to read.
+        options.keep_warm = Some(Duration::ZERO);
+        let mut spinning = match self.spinning(&options) {
             Ok(spinning) => spinning,
             Err(error) => panic!("no spinning feed: {error}"),
         };

@@ -36,6 +36,7 @@ pub(super) trait Connect<H> {
         shared: &'a RefCell<Shared<H>>,
         clock: Clock,
         stop: &'a watch::Sender<bool>,
+        keep_warm: bool,
     ) -> Box<dyn SpinningLine + 'a>;
 
     #[cfg(feature = "latency")]
@@ -87,8 +88,12 @@ impl<V: Venue, H: OnMessage<V>> Connect<H> for Line<V> {
         shared: &'a RefCell<Shared<H>>,
         clock: Clock,
         stop: &'a watch::Sender<bool>,
+        keep_warm: bool,
     ) -> Box<dyn SpinningLine + 'a> {
-        let link = Link::new(&mut self.session, shared, clock, stop);
+        let mut link = Link::new(&mut self.session, shared, clock, stop);
+        if keep_warm {
+            link.keep_warm();
+        }
         Box::new(SpinDriver::new(link, &self.transport, &self.asked))
     }
 

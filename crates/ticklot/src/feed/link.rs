@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::clock::Clock;
 use super::remote::Ask;
+use super::warm::{self, Optional, Warm};
 use super::{Ended, Shared};
 use crate::books::Books;
 use crate::event::{Disconnect, OnMessage, RequestFailure};
@@ -40,6 +41,8 @@ pub(super) struct Link<'a, V: Venue, H> {
     stop: &'a watch::Sender<bool>,
     /// The close code for the error that ended the connection.
     close_code: Option<u16>,
+    /// What keeps the connection's code warm, on a thread that does so.
+    warm: Option<Warm<V>>,
 }
 
 impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
@@ -56,6 +59,19 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
             now: Nanos(0),
             stop,
             close_code: None,
+            warm: None,
+        }
+    }
+
+    /// Keeps the last message for [`Link::replay`], from now on.
+    pub(super) fn keep_warm(&mut self) {
+        self.warm = Warm::new(self.session);
+    }
+
+    /// Decodes and applies the last order book message again, without an effect.
+    pub(super) fn replay(&mut self, now: Nanos) {
+        if let Some(warm) = &mut self.warm {
+            warm.replay::<H>(self.session, &self.shared.borrow().books, now);
         }
     }
 
@@ -125,14 +141,17 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         };
         let now = self.taken_up(received);
         let payload = &*message.payload;
-        let (reply, late) = self.with_shared(|session, books, handler| {
-            let reply = session.frame_as_of(payload, (as_of, received, now), books, handler);
+        let (reply, late, updated) = self.with_shared(|session, books, handler| {
+            let mut handler = Optional::new(handler);
+            let times = (as_of, received, now);
+            let reply = warm::frame(session, payload, times, books, &mut handler);
             // A server that never pauses must not keep what is due from being done.
-            (
-                reply,
-                session.deadline().is_some_and(|deadline| deadline <= now),
-            )
+            let late = session.deadline().is_some_and(|deadline| deadline <= now);
+            (reply, late, handler.updated())
         });
+        if let (Some(warm), Some(book)) = (&mut self.warm, updated) {
+            warm.keep(payload, book);
+        }
         match self.heed_reply(reply) {
             None if late => self.timeout(),
             over => over,

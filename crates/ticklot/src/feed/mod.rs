@@ -14,8 +14,6 @@ mod running;
 mod spin;
 mod spinning;
 mod waits;
-// The driver that spins uses it.
-#[allow(dead_code)]
 mod warm;
 
 use std::cell::RefCell;

@@ -58,6 +58,9 @@ pub(super) trait SpinningLine {
 
     /// When it wants a turn though nothing happens.
     fn due(&self) -> Nanos;
+
+    /// Keeps code and data in the caches, without an effect.
+    fn replay(&mut self, now: Nanos);
 }
 
 /// How many bytes of messages are read in a row before others have their turn, unless one message alone has more.
@@ -199,6 +202,11 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         }
         self.start_requests(thread);
         self.due = self.link.session.deadline().unwrap_or(NEVER);
+        self.again()
+    }
+
+    /// When an open connection wants its next turn.
+    fn again(&self) -> Again {
         match &self.phase {
             Phase::Open(connection) if connection.is_idle() && !connection.has_pending() => {
                 Again::Later
@@ -224,50 +232,55 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         }
     }
 
-    /// Reads frames until there are no more, or others are to have their turn.
-    fn read(&mut self, thread: &Thread) -> Option<Disconnect> {
-        let Phase::Open(connection) = &mut self.phase else {
-            return None;
+    /// Reads frames until there are no more, or others are to have their turn. Whether anything happened.
+    fn read(&mut self, thread: &Thread) -> Result<bool, Disconnect> {
+        let Self {
+            link,
+            phase: Phase::Open(connection),
+            ..
+        } = self
+        else {
+            return Ok(false);
         };
-        // A peer that does not read is not answered, and not read.
-        match connection.flush() {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(error) => return Some(self.link.failed(error)),
+        if connection.has_pending() {
+            // A peer that does not read is not read either.
+            let sent = connection.flush();
+            return sent.map_err(|error| link.failed(error));
         }
         connection.mark_idle(thread.seen);
         let mut turn = Turn::default();
         let mut bytes = 0;
-        while bytes < TURN_BYTES && !turn.is_over(self.link.now) {
+        while bytes < TURN_BYTES && !turn.is_over(link.now) {
             let over = match connection.try_read() {
                 Ok(Some(Incoming::Message(message))) => {
                     bytes += message.payload.len();
-                    self.link.message(&message)
+                    link.message(&message)
                 }
                 Ok(Some(Incoming::Ping(_))) => {
-                    self.link.heard();
-                    let pong = connection.pong();
-                    pong.err().map(|error| self.link.failed(error))
+                    link.heard();
+                    connection.pong().err().map(|error| link.failed(error))
                 }
                 Ok(Some(Incoming::Close { code, reason })) => {
                     let reason = reason.to_owned();
                     Some(Disconnect::Closed { code, reason })
                 }
                 Ok(Some(_)) => {
-                    self.link.heard();
+                    link.heard();
                     None
                 }
-                Ok(None) => return None,
-                Err(error) => Some(self.link.failed(error)),
+                Ok(None) => break,
+                Err(error) => Some(link.failed(error)),
             };
             // What a message calls for is sent before the next one is read.
-            let over = over.or_else(|| send(&mut self.link, connection));
-            if over.is_some() || connection.has_pending() {
-                return over;
+            if let Some(reason) = over.or_else(|| send(link, connection)) {
+                return Err(reason);
             }
             turn.frames += 1;
+            if connection.has_pending() {
+                break;
+            }
         }
-        None
+        Ok(turn.frames > 0)
     }
 }
 
@@ -310,10 +323,12 @@ impl<V: Venue, H: OnMessage<V>> SpinningLine for SpinDriver<'_, V, H> {
                 }
             }
             Phase::Open(_) => {
-                let mut over = self.read(thread);
-                if over.is_none() && self.due <= thread.now {
-                    over = self.link.timeout();
-                }
+                let over = match self.read(thread) {
+                    Err(reason) => Some(reason),
+                    Ok(_) if self.due <= thread.now => self.link.timeout(),
+                    Ok(false) => return self.again(),
+                    Ok(true) => None,
+                };
                 match over {
                     Some(reason) => self.end(reason, thread),
                     None => self.settle(thread),
@@ -360,5 +375,9 @@ impl<V: Venue, H: OnMessage<V>> SpinningLine for SpinDriver<'_, V, H> {
 
     fn due(&self) -> Nanos {
         self.due
+    }
+
+    fn replay(&mut self, now: Nanos) {
+        self.link.replay(now);
     }
 }

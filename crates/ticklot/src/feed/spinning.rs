@@ -50,6 +50,9 @@ pub struct Spinning<'a, H> {
     outcomes: Inbox<(Ticket, Outcome)>,
     bell: &'a Bell,
     ticks: Option<Ticks>,
+    warm: Option<KeepWarm>,
+    /// Whether a connection wants another turn at once.
+    is_busy: bool,
     taps: &'a mut Taps,
     ended: Vec<Ended>,
 }
@@ -65,6 +68,16 @@ struct Line<'a> {
 struct Ticks {
     every: Duration,
     next: Nanos,
+}
+
+/// The round of replays.
+#[derive(Clone, Copy, Debug)]
+struct KeepWarm {
+    every: Duration,
+    /// When the next round begins.
+    next: Nanos,
+    /// Whose turn it is; beyond the last connection between two rounds.
+    line: usize,
 }
 
 impl<H: Handler> Feed<H> {
@@ -149,7 +162,7 @@ impl<H: Handler> Feed<H> {
         let (shared, stop) = (&*shared, &*stop);
         let is_one = connections.len() == 1;
         let lines = connections.iter_mut().map(|line| Line {
-            driver: line.spin(shared, *clock, stop),
+            driver: line.spin(shared, *clock, stop, options.keep_warm.is_some()),
             is_soon: false,
         });
         let mut spinning = Spinning {
@@ -174,6 +187,12 @@ impl<H: Handler> Feed<H> {
                 every,
                 next: clock.now().after(every),
             }),
+            warm: options.keep_warm.map(|every| KeepWarm {
+                every,
+                next: clock.now(),
+                line: 0,
+            }),
+            is_busy: false,
             taps,
             ended: Vec::new(),
         };
@@ -193,6 +212,7 @@ impl<H: Handler> Spinning<'_, H> {
     pub fn turn(&mut self) -> bool {
         let began = Instant::now();
         self.thread.now = self.clock.at(began);
+        self.is_busy = false;
         self.poll();
         std::mem::swap(&mut self.running, &mut self.soon);
         for at in 0..self.running.len() {
@@ -213,6 +233,9 @@ impl<H: Handler> Spinning<'_, H> {
             self.do_what_is_due(now);
         }
         self.tick(now);
+        if !self.is_busy {
+            self.keep_warm(now);
+        }
         self.thread.seen = began;
         self.ended.len() < self.lines.len()
     }
@@ -251,7 +274,10 @@ impl<H: Handler> Spinning<'_, H> {
         let again = work(&mut *line.driver, &self.thread);
         self.due = self.due.min(line.driver.due());
         let wants_turn = match again {
-            Again::Soon => true,
+            Again::Soon => {
+                self.is_busy = true;
+                true
+            }
             // One alone is read without being reported.
             Again::Later => self.thread.poller.is_none(),
             Again::Ended(ended) => {
@@ -296,6 +322,26 @@ impl<H: Handler> Spinning<'_, H> {
             } else {
                 self.due = self.due.min(due);
             }
+        }
+    }
+
+    /// Replays the last message of one connection, when it is time.
+    #[inline]
+    fn keep_warm(&mut self, now: Nanos) {
+        let Some(warm) = &mut self.warm else { return };
+        if warm.line >= self.lines.len() {
+            if now < warm.next {
+                return;
+            }
+            warm.line = 0;
+        }
+        if warm.line == 0 {
+            warm.next = now.after(warm.every);
+        }
+        let line = self.lines.get_mut(warm.line);
+        warm.line += 1;
+        if let Some(line) = line {
+            line.driver.replay(now);
         }
     }
 

@@ -10,6 +10,7 @@ pub(crate) trait Drive {
     async fn drive(&mut self, module: &str) -> Vec<Ended>;
 }
 
+#[allow(clippy::panic)] // a helper of a test fails like a test
 impl<H: Handler> Drive for Feed<H> {
     async fn drive(&mut self, module: &str) -> Vec<Ended> {
         if !module.starts_with("spinning") {
