@@ -670,15 +670,8 @@ fn check_over_a_socket(test: &str, taps: Option<&(Recorder, Incidents)>) {
             "{}: allocations by pass {counts:?}",
             log.name
         );
-        // The first replay of a spinning feed makes the buffers of its scratch session grow, whenever the server
-        // pauses first.
-        let most = if module_path!().starts_with("spinning") {
-            32
-        } else {
-            4
-        };
         assert!(
-            counts.iter().all(|count| *count <= most),
+            counts.iter().all(|count| *count <= 4),
             "{}: {counts:?}",
             log.name
         );
