@@ -99,6 +99,20 @@ pub(crate) struct Row {
     pub(crate) allocs: f64,
     #[serde(flatten)]
     pub(crate) memory: Option<Memory>,
+    #[serde(flatten)]
+    pub(crate) tail: Option<Tail>,
+}
+
+/// The high percentiles of a latency.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(not(feature = "peers"), allow(dead_code))]
+pub(crate) struct Tail {
+    pub(crate) ns_p99: f64,
+    pub(crate) ns_p999: f64,
+    /// The messages that were timed: with fewer than 1,000 the 99.9th percentile is the maximum.
+    pub(crate) messages: u64,
+    /// How often the server or the client lost its core to another thread. Figures of more than a few say little.
+    pub(crate) preempted: u64,
 }
 
 /// The growth of memory, in bytes for each connection or book.

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::hint::{black_box, spin_loop};
-use std::io::{Read as _, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::ops::{ControlFlow, Range};
 use std::pin::Pin;
@@ -46,9 +46,19 @@ impl Stream {
         frame.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
-    fn of(&self, frames: &Range<usize>) -> &[u8] {
+    /// The bytes of these frames.
+    pub(crate) fn of(&self, frames: &Range<usize>) -> &[u8] {
         &self.bytes[self.start(frames.start)..self.start(frames.end)]
     }
+}
+
+/// The packets that a Socket.IO server begins with, as frames.
+pub(crate) fn greeting() -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for packet in GREETING {
+        write_frame(packet, &mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// Appends a text as a server's WebSocket frame.
@@ -196,10 +206,7 @@ fn obey(
             Ok(Vec::new())
         }
         Order::AcceptAll { count, greet } => {
-            let mut greeting = Vec::new();
-            for packet in GREETING.iter().filter(|_| *greet) {
-                write_frame(packet, &mut greeting)?;
-            }
+            let greeting = if *greet { greeting()? } else { Vec::new() };
             for _ in 0..*count {
                 let (mut connection, _) = listener.accept()?;
                 connection.set_nodelay(true)?;
@@ -266,7 +273,10 @@ fn pace(
     Ok(sent)
 }
 
-fn accept_upgrade(connection: &mut TcpStream) -> anyhow::Result<()> {
+/// Accepts the upgrade to WebSocket; returns the head of the request.
+pub(crate) fn accept_upgrade(
+    connection: &mut (impl std::io::Read + Write),
+) -> anyhow::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -285,7 +295,9 @@ fn accept_upgrade(connection: &mut TcpStream) -> anyhow::Result<()> {
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Accept: {accept}\r\n\r\n"
     );
-    Ok(connection.write_all(answer.as_bytes())?)
+    connection.write_all(answer.as_bytes())?;
+    connection.flush()?;
+    Ok(head)
 }
 
 /// Reads messages from a connection of its own.

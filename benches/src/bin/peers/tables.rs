@@ -1,7 +1,7 @@
 //! The tables. One module each: it gives its cases, and the rest is the same for all.
 
 #[cfg(feature = "peers")]
-mod apply;
+pub(crate) mod apply;
 #[cfg(feature = "book-peers")]
 mod books;
 #[cfg(feature = "peers")]
@@ -69,6 +69,8 @@ pub(crate) const TABLES: &[(&str, Table)] = &[
     ("latency", latency::run),
     #[cfg(feature = "peers")]
     ("scale", scale::run),
+    #[cfg(feature = "peers")]
+    ("wire", crate::wire::run),
     #[cfg(feature = "book-peers")]
     ("incremental", incremental::run),
     #[cfg(feature = "book-peers")]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::mem;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -103,18 +104,32 @@ async fn next(socket: &mut Socket) -> anyhow::Result<Option<Utf8Bytes>> {
 }
 
 async fn jayx(url: String, left: Arc<Left>) -> anyhow::Result<()> {
-    let (mut socket, _) = connect_async(url).await?;
     let (mut reader, mut book) = (Jayx(Sonic), Sink::default());
+    each_jayx(&url, |json| {
+        reader.read(json.into(), &mut book)?;
+        book.put_in_order();
+        black_box((book.bids.first(), book.asks.first()));
+        left.one_less();
+        Ok(ControlFlow::Continue(()))
+    })
+    .await
+}
+
+/// Connects to JayX, and gives `each` the JSON of every order book until it breaks or the connection ends.
+pub(crate) async fn each_jayx(
+    url: &str,
+    mut each: impl FnMut(&str) -> anyhow::Result<ControlFlow<()>>,
+) -> anyhow::Result<()> {
+    let (mut socket, _) = connect_async(url).await?;
     while let Some(text) = next(&mut socket).await? {
         if text.starts_with('0') {
             socket.send(Message::text("40")).await?;
         }
         let json = text.strip_prefix("42[\"orderbook\",");
-        if let Some(json) = json.and_then(|json| json.strip_suffix(']')) {
-            reader.read(json.into(), &mut book)?;
-            book.put_in_order();
-            black_box((book.bids.first(), book.asks.first()));
-            left.one_less();
+        if let Some(json) = json.and_then(|json| json.strip_suffix(']'))
+            && each(json)?.is_break()
+        {
+            break;
         }
     }
     Ok(())

@@ -175,13 +175,17 @@ impl<R: ReadBook> Contender for Flat<'_, R> {
 
 /// A book of two maps from prices to quantities: built anew by each message.
 #[derive(Debug, Default)]
-struct MapBook {
+pub(crate) struct MapBook {
     bids: BTreeMap<i64, i64>,
     asks: BTreeMap<i64, i64>,
 }
 
 impl MapBook {
-    fn replace(&mut self, bids: impl Iterator<Item = Level>, asks: impl Iterator<Item = Level>) {
+    pub(crate) fn replace(
+        &mut self,
+        bids: impl Iterator<Item = Level>,
+        asks: impl Iterator<Item = Level>,
+    ) {
         self.bids.clear();
         self.asks.clear();
         // One by one: from an iterator the whole would be collected and sorted first.
@@ -191,7 +195,15 @@ impl MapBook {
         for level in asks {
             self.asks.insert(level.ticks.0, level.lots.0);
         }
-        black_box((self.bids.last_key_value(), self.asks.first_key_value()));
+        black_box(self.best());
+    }
+
+    /// The prices of the best bid and ask, in ticks.
+    pub(crate) fn best(&self) -> [Option<i64>; 2] {
+        [
+            self.bids.last_key_value().map(|(ticks, _)| *ticks),
+            self.asks.first_key_value().map(|(ticks, _)| *ticks),
+        ]
     }
 
     fn add_to(&self, fields: &mut Fields) {

@@ -1,0 +1,71 @@
+//! A core for the server's thread, and one for the client's.
+
+use std::fs;
+
+use anyhow::Context;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// The cores of the two threads.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Cores {
+    pub(super) server: usize,
+    pub(super) client: usize,
+}
+
+impl Cores {
+    /// The first and the last of the cores that this process may use; none if there is only one. `taskset` chooses
+    /// others.
+    pub(super) fn pick() -> anyhow::Result<Option<Self>> {
+        let allowed = sched_getaffinity(None)?;
+        let cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
+        Ok(Self::of(cores))
+    }
+
+    fn of(mut cores: impl DoubleEndedIterator<Item = usize>) -> Option<Self> {
+        Some(Self {
+            server: cores.next()?,
+            client: cores.next_back()?,
+        })
+    }
+}
+
+/// Pins this thread to a core.
+pub(super) fn pin(core: usize) -> anyhow::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(core);
+    Ok(sched_setaffinity(None, &set)?)
+}
+
+/// How often this thread has lost its core to another one, rather than slept.
+pub(super) fn preemptions() -> anyhow::Result<u64> {
+    let status = fs::read_to_string("/proc/thread-self/status")?;
+    let key = "nonvoluntary_ctxt_switches:";
+    let count = status.lines().find_map(|line| line.strip_prefix(key));
+    Ok(count.context("no count")?.trim().parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_core_is_not_enough() {
+        let cores = |server, client| Some(Cores { server, client });
+        assert_eq!(Cores::of([].into_iter()), None);
+        assert_eq!(Cores::of([3].into_iter()), None);
+        assert_eq!(Cores::of([3, 5].into_iter()), cores(3, 5));
+        assert_eq!(Cores::of([0, 1, 2, 7].into_iter()), cores(0, 7));
+    }
+
+    #[test]
+    fn a_pinned_thread_stays_on_its_core() {
+        let pinned = std::thread::spawn(|| {
+            let core =
+                (0..CpuSet::MAX_CPU).rfind(|&core| sched_getaffinity(None).unwrap().is_set(core));
+            pin(core.unwrap()).unwrap();
+            (core, sched_getaffinity(None).unwrap())
+        });
+        let (core, allowed) = pinned.join().unwrap();
+        assert_eq!((allowed.count(), allowed.is_set(core.unwrap())), (1, true));
+    }
+}

@@ -1,0 +1,265 @@
+//! From the server's write to the end of the handler, over loopback.
+//!
+//! Server and client are threads that are pinned to a core each. The server spins, and writes each message at its time:
+//! a JayX book of 20 levels a side, a WebSocket frame that was made before, and with TLS encrypted before. The time is
+//! taken before the write, and again by the handler once it has the best prices of the book, on the same clock.
+//!
+//! Contenders take turns in blocks of messages, each on new connections of new threads, so that whatever slows the machine
+//! down for a while slows all of them. The first messages of a block warm the client up and are not counted.
+//! Whoever keeps a book must have the best prices of each message.
+//!
+//! A thread that spins loses its core to others on a busy machine, and a message waits meanwhile: `preempted` counts that.
+//!
+//! Two other groups of cases follow: `inside`, from the receipt of a frame to the end of the handler, one message each
+//! 5 ms and back to back; and many connections on one thread. Run it on an idle machine with two cores at least;
+//! `taskset` chooses them: the server has the first and the client the last.
+
+mod cores;
+mod feed;
+mod lane;
+mod matching;
+mod ratio;
+mod raw;
+mod record;
+mod runtime;
+mod server;
+mod tls;
+mod tungstenite;
+
+use std::time::Duration;
+
+use ticklot_benches::{Shape, Wire};
+
+use self::cores::Cores;
+use self::lane::{Contender, Lane, Setup, Target};
+use self::record::Record;
+use self::server::Pace;
+use crate::input::Input;
+use crate::measure::Rounds;
+use crate::tables::{Plan, Show};
+
+/// The name of the input.
+const INPUT: &str = "jayx-20";
+
+/// The messages of a second, and those of a contender for each 200 of [`Plan::rounds`], which is the default.
+const RATES: [(u32, usize); 3] = [(20, 100), (200, 600), (5_000, 10_000)];
+
+/// The rates of the cases with many connections, in all, and their messages.
+const SHARED_RATES: [(u32, usize); 2] = [(200, 1_000), (5_000, 10_000)];
+
+/// The interval of the case `inside`, and its messages.
+const INSIDE: (Duration, usize) = (Duration::from_millis(5), 1_000);
+
+/// The connections of the cases with many.
+const MANY: usize = 64;
+
+/// How many blocks a contender's messages are divided into, unless there are fewer rounds.
+const BLOCKS: usize = 10;
+
+/// A function that reads as a contender.
+type Read = fn(&Target, Record) -> anyhow::Result<Record>;
+
+const fn contender(name: &'static str, read: Read) -> Contender {
+    Contender {
+        name,
+        tls: false,
+        keeps_book: true,
+        read,
+    }
+}
+
+const fn tls(name: &'static str, read: Read) -> Contender {
+    Contender {
+        tls: true,
+        ..contender(name, read)
+    }
+}
+
+const fn without_book(contender: Contender) -> Contender {
+    Contender {
+        keeps_book: false,
+        ..contender
+    }
+}
+
+const TOKIO: Contender = contender("ticklot-tokio", feed::tokio);
+
+/// All of them. `-awake` is on a runtime that never sleeps.
+const CONTENDERS: &[Contender] = &[
+    TOKIO,
+    contender("ticklot-tokio-awake", feed::tokio_awake),
+    without_book(contender("raw-blocking", raw::blocking)),
+    without_book(contender("raw-spinning", raw::spinning)),
+    contender("raw-blocking+book", raw::blocking_book),
+    contender("raw-spinning+book", raw::spinning_book),
+    contender("tungstenite+serde_json+maps", tungstenite::maps),
+    contender("tungstenite+serde_json+maps-awake", tungstenite::maps_awake),
+    contender("tungstenite+sonic-rs", tungstenite::sonic),
+    contender("tungstenite+sonic-rs-awake", tungstenite::sonic_awake),
+    tls("ticklot-tokio-tls", feed::tokio),
+    tls("ticklot-tokio-awake-tls", feed::tokio_awake),
+    without_book(tls("raw-blocking-tls", raw::blocking)),
+    without_book(tls("raw-spinning-tls", raw::spinning)),
+    tls("raw-blocking+book-tls", raw::blocking_book),
+    tls("raw-spinning+book-tls", raw::spinning_book),
+];
+
+/// A feed on many connections and its name there.
+const SHARED: &[(Contender, &str)] = &[(TOKIO, "ticklot-tokio-64")];
+
+/// A feed in the case `inside`, and its names there: at the interval, and back to back.
+const WITHIN: &[(Contender, [&str; 2])] =
+    &[(TOKIO, ["ticklot-tokio-5ms", "ticklot-tokio-back-to-back"])];
+
+pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
+    let cases: Vec<_> = cases()?
+        .into_iter()
+        .filter(|case| plan.wants(&case.name) || plan.wants(INPUT))
+        .collect();
+    if cases.is_empty() {
+        return Ok(());
+    }
+    let Some(cores) = Cores::pick()? else {
+        println!("\nwire: left out, it needs a core each for the server and the client");
+        return Ok(());
+    };
+    let input = Input::pool(INPUT, Shape::single(Wire::JayxSocketIo, 20), plan)?;
+    let setup = Setup::new(&input, cores)?;
+    println!("\nwire: {cores:?}; nanoseconds from the server's write to the end of the handler");
+    for mut case in cases {
+        case.measure(&setup, plan.rounds, input.frames.len())?;
+        let lanes = case.lanes.iter();
+        let rows: Vec<_> = lanes.map(|lane| lane.row(&case.name, &setup)).collect();
+        show(rows.clone())?;
+        ratio::print(&rows);
+    }
+    Ok(())
+}
+
+/// Contenders that take turns.
+struct Case {
+    name: String,
+    lanes: Vec<Lane>,
+    /// The messages of each for 200 rounds.
+    messages: usize,
+}
+
+impl Case {
+    fn measure(&mut self, setup: &Setup, rounds: Rounds, frames: usize) -> anyhow::Result<()> {
+        let (count, blocks) = (self.lanes.len(), rounds.count.clamp(1, BLOCKS));
+        let messages = (self.messages * rounds.count).div_ceil(200 * blocks);
+        for round in 0..blocks {
+            for turn in 0..count {
+                let place = (round + turn) % count;
+                // Far from each other: none finds its text in a cache because another has just read it.
+                let start = (round * count + turn) * frames / (blocks * count);
+                self.lanes[place].block(setup, start, messages)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn cases() -> anyhow::Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    for (rate, messages) in RATES {
+        let lanes = CONTENDERS.iter().map(|&it| Lane::new(it, every(rate)));
+        cases.push(Case {
+            name: format!("{INPUT}-at-{rate}"),
+            lanes: lanes.collect::<anyhow::Result<_>>()?,
+            messages,
+        });
+    }
+    for (rate, messages) in SHARED_RATES {
+        let mut lanes = Vec::new();
+        for &(contender, name) in SHARED {
+            lanes.push(Lane::new(contender, every(rate))?);
+            lanes.push(Lane::new(contender, every(rate))?.connections(name, MANY));
+        }
+        cases.push(Case {
+            name: format!("{INPUT}-connections-at-{rate}"),
+            lanes,
+            messages,
+        });
+    }
+    let mut lanes = Vec::new();
+    for &(contender, names) in WITHIN {
+        for (name, pace) in names
+            .into_iter()
+            .zip([Pace::Every(INSIDE.0), Pace::Handled])
+        {
+            lanes.push(Lane::new(contender, pace)?.inside(name));
+        }
+    }
+    cases.push(Case {
+        name: format!("{INPUT}-inside"),
+        lanes,
+        messages: INSIDE.1,
+    });
+    Ok(cases)
+}
+
+fn every(rate: u32) -> Pace {
+    Pace::Every(Duration::from_secs(1) / rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use ticklot_frame::Scan;
+
+    use super::*;
+
+    const PLAN: Plan = Plan {
+        case: None,
+        rounds: Rounds {
+            count: 1,
+            cold: false,
+        },
+        pool_bytes: 200_000,
+        scan: Scan::Best,
+    };
+
+    /// None with one core.
+    fn setup() -> Option<Setup> {
+        let input = Input::pool(INPUT, Shape::single(Wire::JayxSocketIo, 20), &PLAN).unwrap();
+        Some(Setup::new(&input, Cores::pick().unwrap()?).unwrap())
+    }
+
+    #[test]
+    fn every_contender_handles_every_message() {
+        let Some(setup) = setup() else { return };
+        for &contender in CONTENDERS {
+            for pace in [every(5_000), Pace::Handled] {
+                let mut lane = Lane::new(contender, pace).unwrap();
+                // The best prices of each message are checked there.
+                lane.block(&setup, 7, 50).unwrap();
+                lane.block(&setup, 20, 30).unwrap();
+                let row = lane.row("case", &setup);
+                assert_eq!(row.tail.unwrap().messages, 80);
+                assert!(row.ns_min > 1_000.0, "{}: {row:?}", contender.name);
+                assert!(row.ns_p90.unwrap() >= row.ns_median);
+            }
+        }
+    }
+
+    #[test]
+    fn other_best_prices_are_an_error() {
+        let Some(setup) = setup() else { return };
+        let stale = contender("raw-stale", raw::blocking);
+        let mut lane = Lane::new(stale, Pace::Handled).unwrap();
+        let error = lane.block(&setup, 0, 50).unwrap_err().to_string();
+        assert!(error.contains("other best prices"), "{error}");
+    }
+
+    #[test]
+    fn an_error_of_a_contender_is_that_of_the_block() {
+        let Some(setup) = setup() else { return };
+        let gives_up = contender("gives-up", |_, _| anyhow::bail!("no wish"));
+        let mut lane = Lane::new(gives_up, Pace::Handled).unwrap();
+        let error = format!("{:#}", lane.block(&setup, 0, 50).unwrap_err());
+        assert!(error.contains("gives-up: no wish"), "{error}");
+        let too_few = contender("too-few", |_, record| Ok(record));
+        let mut lane = Lane::new(too_few, Pace::Handled).unwrap();
+        assert!(lane.block(&setup, 0, 50).is_err());
+    }
+}

@@ -1,0 +1,291 @@
+//! The socket alone: a loop over a blocking or a spinning socket of std, with the transport's buffer size.
+//!
+//! `raw-…` reads, finds the end of the frame, and calls the handler: it reads the best prices of a book, which is that
+//! of the first message, and the clock. Nothing is decoded, so this is the floor of a reader. `raw-…+book` decodes
+//! each message and applies it to the book before, with our decoder and book and nothing else of ours: it is the floor
+//! of a feed.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::ops::{ControlFlow, Range};
+
+use anyhow::{Context, bail, ensure};
+use ticklot_book::{Book, Nanos, Scale};
+use ticklot_frame::jayx::{Decoder, Envelope, Message};
+
+use super::lane::Target;
+use super::record::{Best, Record, best_of};
+use super::tls::TlsSocket;
+
+/// What one read takes from the socket at most: as the transport's reads.
+const BUFFER: usize = 64 << 10;
+
+/// A WebSocket upgrade of the first connection. No server here checks that the key is new.
+const UPGRADE: &str = "GET /0 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// How every packet of an order book begins.
+const ORDER_BOOK: &[u8] = b"42[\"orderbook\",";
+
+pub(super) fn blocking(target: &Target, record: Record) -> anyhow::Result<Record> {
+    connect(target, record, false, First::default())
+}
+
+pub(super) fn spinning(target: &Target, record: Record) -> anyhow::Result<Record> {
+    connect(target, record, true, First::default())
+}
+
+pub(super) fn blocking_book(target: &Target, record: Record) -> anyhow::Result<Record> {
+    connect(target, record, false, Whole::default())
+}
+
+pub(super) fn spinning_book(target: &Target, record: Record) -> anyhow::Result<Record> {
+    connect(target, record, true, Whole::default())
+}
+
+/// What is done with a message before the handler.
+trait Work {
+    /// The best prices; none for a packet that is no order book.
+    fn message(&mut self, payload: &[u8]) -> anyhow::Result<Option<Best>>;
+}
+
+/// Decodes each message and applies it.
+struct Whole {
+    decoder: Decoder,
+    book: Book,
+}
+
+impl Default for Whole {
+    fn default() -> Self {
+        Self {
+            decoder: Decoder::new(Envelope::SocketIo),
+            book: Book::new(Scale::UNIT),
+        }
+    }
+}
+
+impl Work for Whole {
+    fn message(&mut self, payload: &[u8]) -> anyhow::Result<Option<Best>> {
+        let Message::OrderBook(update) = self.decoder.decode(payload)? else {
+            return Ok(None);
+        };
+        self.book.replace(update.bids, update.asks, Nanos(1))?;
+        let book = self.book.live().context("no live book")?;
+        Ok(Some(best_of(book)))
+    }
+}
+
+/// Decodes the first message only.
+#[derive(Default)]
+struct First {
+    whole: Whole,
+    is_filled: bool,
+}
+
+impl Work for First {
+    fn message(&mut self, payload: &[u8]) -> anyhow::Result<Option<Best>> {
+        if !payload.starts_with(ORDER_BOOK) {
+            return Ok(None);
+        }
+        if !self.is_filled {
+            self.is_filled = true;
+            return self.whole.message(payload);
+        }
+        Ok(self.whole.book.live().map(best_of))
+    }
+}
+
+fn connect(
+    target: &Target,
+    record: Record,
+    spins: bool,
+    work: impl Work,
+) -> anyhow::Result<Record> {
+    let mut tcp = TcpStream::connect(target.address)?;
+    tcp.set_nodelay(true)?;
+    match &target.tls {
+        None => {
+            let input = Input::upgrade(&mut tcp)?;
+            tcp.set_nonblocking(spins)?;
+            run(&mut tcp, input, record, work)
+        }
+        Some(config) => {
+            let mut tls = TlsSocket::connect(config, tcp)?;
+            let input = Input::upgrade(&mut tls)?;
+            tls.tcp().set_nonblocking(spins)?;
+            run(&mut tls, input, record, work)
+        }
+    }
+}
+
+/// Reads until the record is full.
+fn run(
+    socket: &mut impl Read,
+    mut input: Input,
+    mut record: Record,
+    mut work: impl Work,
+) -> anyhow::Result<Record> {
+    loop {
+        while let Some(payload) = input.next()? {
+            if let Some(best) = work.message(&input.bytes[payload])?
+                && record.end(0, best).is_break()
+            {
+                return Ok(record);
+            }
+        }
+        while input.fill(socket)?.is_continue() {}
+    }
+}
+
+/// What was read and not taken yet.
+struct Input {
+    bytes: Vec<u8>,
+    held: Range<usize>,
+}
+
+impl Input {
+    fn new() -> Self {
+        Self {
+            bytes: vec![0; BUFFER],
+            held: 0..0,
+        }
+    }
+
+    /// Upgrades to WebSocket; frames may follow in the same read.
+    fn upgrade(socket: &mut (impl Read + Write)) -> anyhow::Result<Self> {
+        socket.write_all(UPGRADE.as_bytes())?;
+        socket.flush()?;
+        let mut input = Self::new();
+        loop {
+            while input.fill(socket)?.is_continue() {}
+            let head = &input.bytes[..input.held.end];
+            ensure!(
+                head.starts_with(b"HTTP/1.1 101 ") || head.len() < 13,
+                "no upgrade"
+            );
+            if let Some(end) = head.windows(4).position(|it| it == b"\r\n\r\n") {
+                input.held.start = end + 4;
+                return Ok(input);
+            }
+        }
+    }
+
+    /// Reads once; continues while the socket has nothing.
+    fn fill(&mut self, socket: &mut impl Read) -> anyhow::Result<ControlFlow<()>> {
+        if self.held.start > 0 {
+            self.bytes.copy_within(self.held.clone(), 0);
+            self.held = 0..self.held.len();
+        }
+        let n = match socket.read(&mut self.bytes[self.held.end..]) {
+            Ok(n) => n,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Ok(ControlFlow::Continue(()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        ensure!(n > 0, "the end of the connection, or a longer frame");
+        self.held.end += n;
+        Ok(ControlFlow::Break(()))
+    }
+
+    /// Takes the next frame, if all of it is there; returns the range of its payload.
+    fn next(&mut self) -> anyhow::Result<Option<Range<usize>>> {
+        let held = &self.bytes[self.held.clone()];
+        let (head, len) = match *held {
+            [0x81, len @ 0..126, ..] => (2, usize::from(len)),
+            [0x81, 126, high, low, ..] => (4, usize::from(u16::from_be_bytes([high, low]))),
+            [] | [0x81] | [0x81, 126, ..] => return Ok(None),
+            _ => bail!("no short text frame without a mask"),
+        };
+        if held.len() < head + len {
+            return Ok(None);
+        }
+        let start = self.held.start + head;
+        self.held.start = start + len;
+        Ok(Some(start..start + len))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives so many bytes at most for each read, and has nothing every other time.
+    struct Drip<'a> {
+        bytes: &'a [u8],
+        at_most: usize,
+        is_empty: bool,
+    }
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.is_empty = !self.is_empty;
+            if self.is_empty {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            let len = self.at_most.min(buffer.len());
+            (&mut self.bytes).take(len as u64).read(buffer)
+        }
+    }
+
+    fn frames() -> (Vec<u8>, Vec<String>) {
+        let lens = [0, 1, 125, 126, 127, 2_000, 65_000, 65_000, 3];
+        let texts = lens
+            .iter()
+            .enumerate()
+            .map(|(n, &len)| n.to_string().repeat(len));
+        let (mut bytes, texts): (_, Vec<_>) = (Vec::new(), texts.collect());
+        for text in &texts {
+            let len = u16::try_from(text.len()).unwrap();
+            bytes.push(0x81);
+            match u8::try_from(len) {
+                Ok(short @ 0..126) => bytes.push(short),
+                _ => {
+                    bytes.push(126);
+                    bytes.extend(len.to_be_bytes());
+                }
+            }
+            bytes.extend(text.as_bytes());
+        }
+        (bytes, texts)
+    }
+
+    #[test]
+    fn frames_are_found_however_they_are_read() {
+        let (bytes, texts) = frames();
+        for at_most in [1, 2, 3, 5, 127, 4_096, BUFFER] {
+            let mut drip = Drip {
+                bytes: &bytes,
+                at_most,
+                is_empty: false,
+            };
+            let mut input = Input::new();
+            for text in &texts {
+                let payload = loop {
+                    match input.next().unwrap() {
+                        Some(payload) => break payload,
+                        None => while input.fill(&mut drip).unwrap().is_continue() {},
+                    }
+                };
+                assert!(input.bytes[payload] == *text.as_bytes(), "{at_most}");
+            }
+            assert!(input.next().unwrap().is_none());
+            drip.is_empty = true;
+            assert!(input.fill(&mut drip).is_err());
+        }
+    }
+
+    #[test]
+    fn other_frames_are_errors() {
+        for head in [
+            [0x82, 1, 0, 0],
+            [0x81, 0x81, 0, 0],
+            [0x81, 127, 0, 0],
+            [0x88, 0, 0, 0],
+        ] {
+            let mut input = Input::new();
+            assert!(input.fill(&mut &head[..]).unwrap().is_break());
+            assert!(input.next().is_err(), "{head:?}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The end of every contender's handler: it notes the best prices and reads the clock.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use ticklot_book::BookView;
+use ticklot_tests::alloc::allocations;
+
+/// The best bid and ask, in ticks.
+pub(super) type Best = [Option<i64>; 2];
+
+/// The best prices of a book of ours.
+#[inline]
+pub(super) fn best_of(book: &impl BookView) -> Best {
+    [book.best_bid(), book.best_ask()].map(|level| level.map(|level| level.ticks.0))
+}
+
+/// One message, at the end of the handler.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Seen {
+    pub(super) connection: usize,
+    /// The time since the origin of the block; or the duration that the contender measured itself.
+    pub(super) ns: u64,
+    pub(super) best: Best,
+}
+
+/// Nanoseconds since the origin of a block, on the clock of both threads.
+#[inline]
+pub(super) fn since(origin: Instant) -> u64 {
+    u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The messages of a block that were handled.
+#[derive(Debug)]
+pub(super) struct Record {
+    origin: Instant,
+    /// Their number, for the server.
+    handled: Arc<AtomicUsize>,
+    seen: Vec<Seen>,
+    uncounted: usize,
+    total: usize,
+    allocations: u64,
+}
+
+impl Record {
+    pub(super) fn new(
+        origin: Instant,
+        handled: Arc<AtomicUsize>,
+        uncounted: usize,
+        total: usize,
+    ) -> Self {
+        // Written once, so that no page is new while messages arrive.
+        let mut seen = vec![
+            Seen {
+                connection: 1,
+                ns: 1,
+                best: [Some(1); 2],
+            };
+            total
+        ];
+        seen.clear();
+        Self {
+            origin,
+            handled,
+            seen,
+            uncounted,
+            total,
+            allocations: 0,
+        }
+    }
+
+    /// Ends a handler's call: reads the clock. Breaks after the last message.
+    #[inline]
+    pub(super) fn end(&mut self, connection: usize, best: Best) -> ControlFlow<()> {
+        let ns = since(self.origin);
+        self.note(Seen {
+            connection,
+            ns,
+            best,
+        })
+    }
+
+    /// Notes a message. Nothing here is measured.
+    pub(super) fn note(&mut self, seen: Seen) -> ControlFlow<()> {
+        self.seen.push(seen);
+        let count = self.seen.len();
+        if count == self.uncounted || count == self.total {
+            self.allocations = allocations() - self.allocations;
+        }
+        self.handled.store(count, Ordering::Release);
+        if count < self.total {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    }
+
+    pub(super) fn seen(&self) -> &[Seen] {
+        &self.seen
+    }
+
+    /// The allocations of the counted messages.
+    pub(super) fn allocations(&self) -> u64 {
+        self.allocations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_message_breaks() {
+        let handled = Arc::new(AtomicUsize::new(0));
+        let mut record = Record::new(Instant::now(), handled.clone(), 1, 3);
+        let best = [Some(1), Some(2)];
+        assert!(record.end(0, best).is_continue());
+        drop(std::hint::black_box(vec![0_u8; 10]));
+        assert!(record.end(0, best).is_continue());
+        assert!(record.end(5, best).is_break());
+        assert_eq!(handled.load(Ordering::Acquire), 3);
+        assert_eq!(record.allocations(), 1);
+        assert_eq!(
+            (record.seen()[2].connection, record.seen()[2].best),
+            (5, best)
+        );
+        assert!(record.seen().is_sorted_by_key(|seen| seen.ns));
+    }
+}
