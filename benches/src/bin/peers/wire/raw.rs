@@ -24,6 +24,11 @@ const BUFFER: usize = 64 << 10;
 const UPGRADE: &str = "GET /0 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
      Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
+/// The client's packet that opens the Socket.IO session, as a frame whose mask is zero. Without it TCP would take the
+/// session for a transfer in one direction, and acknowledge each message inside the read that takes it: 1 to 2 µs more than
+/// for a client that has answered.
+const OPEN: &[u8] = &[0x81, 0x82, 0, 0, 0, 0, b'4', b'0'];
+
 /// How every packet of an order book begins.
 const ORDER_BOOK: &[u8] = b"42[\"orderbook\",";
 
@@ -120,14 +125,19 @@ fn connect(
 
 /// Reads until the record is full.
 fn run(
-    socket: &mut impl Read,
+    socket: &mut (impl Read + Write),
     mut input: Input,
     mut record: Record,
     mut work: impl Work,
 ) -> anyhow::Result<Record> {
     loop {
         while let Some(payload) = input.next()? {
-            if let Some(best) = work.message(&input.bytes[payload])?
+            let payload = &input.bytes[payload];
+            if payload.starts_with(b"0") {
+                socket.write_all(OPEN)?;
+                socket.flush()?;
+            }
+            if let Some(best) = work.message(payload)?
                 && record.end(0, best).is_break()
             {
                 return Ok(record);
