@@ -29,15 +29,26 @@ impl Cores {
     }
 }
 
+/// Works on a core; returns how often the thread lost it to another one meanwhile, too.
+pub(super) fn pinned<T>(
+    core: usize,
+    work: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<(T, u64)> {
+    pin(core)?;
+    let before = preemptions()?;
+    let outcome = work()?;
+    Ok((outcome, preemptions()? - before))
+}
+
 /// Pins this thread to a core.
-pub(super) fn pin(core: usize) -> anyhow::Result<()> {
+fn pin(core: usize) -> anyhow::Result<()> {
     let mut set = CpuSet::new();
     set.set(core);
     Ok(sched_setaffinity(None, &set)?)
 }
 
 /// How often this thread has lost its core to another one, rather than slept.
-pub(super) fn preemptions() -> anyhow::Result<u64> {
+fn preemptions() -> anyhow::Result<u64> {
     let status = fs::read_to_string("/proc/thread-self/status")?;
     let key = "nonvoluntary_ctxt_switches:";
     let count = status.lines().find_map(|line| line.strip_prefix(key));

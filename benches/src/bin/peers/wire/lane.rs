@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow, ensure};
 use hdrhistogram::Histogram;
 use ticklot_transport::rustls::ClientConfig;
 
-use super::cores::{Cores, pin, preemptions};
+use super::cores::{Cores, pinned};
 use super::matching::matched;
 use super::record::{Best, Record};
 use super::server::{Orders, Pace, Sent};
@@ -200,14 +200,8 @@ impl Lane {
         let total = orders.total;
         let record = Record::new(orders.origin, orders.handled.clone(), uncounted, total);
         let (cores, read) = (setup.cores, self.contender.read);
-        let server = thread::spawn(move || {
-            pin(cores.server)?;
-            Ok((orders.run(&listener)?, preemptions()?))
-        });
-        let client = thread::spawn(move || {
-            pin(cores.client)?;
-            Ok((read(&target, record)?, preemptions()?))
-        });
+        let server = thread::spawn(move || pinned(cores.server, || orders.run(&listener)));
+        let client = thread::spawn(move || pinned(cores.client, || read(&target, record)));
         let (record, of_client) = join(client).with_context(|| self.name)?;
         let seen = record.seen().len();
         // A server whose client has given up may wait for a connection forever.
