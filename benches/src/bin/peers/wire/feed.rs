@@ -1,14 +1,18 @@
 //! The whole feed.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::transport::{Config, Roots};
-use ticklot::{Books, Clock, Event, Feed, Handler, OnMessage, Options, Venue};
+use ticklot::{Books, Clock, Event, Feed, Handler, OnMessage, Options, SpinOptions, Venue};
 
 use super::lane::{Measure, Target};
 use super::record::{Record, Seen, best_of};
 use super::runtime;
+
+/// How often an idle thread replays its last message.
+const KEEP_WARM: Duration = Duration::from_micros(100);
 
 /// [`Feed::run`] on a runtime that sleeps while there is nothing to do.
 pub(super) fn tokio(target: &Target, record: Record) -> anyhow::Result<Record> {
@@ -24,6 +28,29 @@ pub(super) fn tokio_awake(target: &Target, record: Record) -> anyhow::Result<Rec
     let runtime = runtime::awake()?;
     run(target, record, |feed| {
         runtime.block_on(feed.run());
+        Ok(())
+    })
+}
+
+/// [`Feed::spin`], on the thread that is pinned already.
+pub(super) fn spin(target: &Target, record: Record) -> anyhow::Result<Record> {
+    spinning(target, record, None)
+}
+
+/// The same, kept warm.
+pub(super) fn spin_warm(target: &Target, record: Record) -> anyhow::Result<Record> {
+    spinning(target, record, Some(KEEP_WARM))
+}
+
+fn spinning(
+    target: &Target,
+    record: Record,
+    keep_warm: Option<Duration>,
+) -> anyhow::Result<Record> {
+    let mut options = SpinOptions::default();
+    options.keep_warm = keep_warm;
+    run(target, record, |feed| {
+        feed.spin(&options)?;
         Ok(())
     })
 }

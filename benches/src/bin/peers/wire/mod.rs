@@ -83,11 +83,15 @@ const fn without_book(contender: Contender) -> Contender {
 }
 
 const TOKIO: Contender = contender("ticklot-tokio", feed::tokio);
+const SPIN: Contender = contender("ticklot-spin", feed::spin);
+const SPIN_WARM: Contender = contender("ticklot-spin-warm", feed::spin_warm);
 
 /// All of them. `-awake` is on a runtime that never sleeps.
 const CONTENDERS: &[Contender] = &[
     TOKIO,
     contender("ticklot-tokio-awake", feed::tokio_awake),
+    SPIN,
+    SPIN_WARM,
     without_book(contender("raw-blocking", raw::blocking)),
     without_book(contender("raw-spinning", raw::spinning)),
     contender("raw-blocking+book", raw::blocking_book),
@@ -98,6 +102,8 @@ const CONTENDERS: &[Contender] = &[
     contender("tungstenite+sonic-rs-awake", tungstenite::sonic_awake),
     tls("ticklot-tokio-tls", feed::tokio),
     tls("ticklot-tokio-awake-tls", feed::tokio_awake),
+    tls("ticklot-spin-tls", feed::spin),
+    tls("ticklot-spin-warm-tls", feed::spin_warm),
     without_book(tls("raw-blocking-tls", raw::blocking)),
     without_book(tls("raw-spinning-tls", raw::spinning)),
     tls("raw-blocking+book-tls", raw::blocking_book),
@@ -105,11 +111,17 @@ const CONTENDERS: &[Contender] = &[
 ];
 
 /// A feed on many connections and its name there.
-const SHARED: &[(Contender, &str)] = &[(TOKIO, "ticklot-tokio-64")];
+const SHARED: &[(Contender, &str)] = &[(TOKIO, "ticklot-tokio-64"), (SPIN, "ticklot-spin-64")];
 
 /// A feed in the case `inside`, and its names there: at the interval, and back to back.
-const WITHIN: &[(Contender, [&str; 2])] =
-    &[(TOKIO, ["ticklot-tokio-5ms", "ticklot-tokio-back-to-back"])];
+const WITHIN: &[(Contender, [&str; 2])] = &[
+    (TOKIO, ["ticklot-tokio-5ms", "ticklot-tokio-back-to-back"]),
+    (SPIN, ["ticklot-spin-5ms", "ticklot-spin-back-to-back"]),
+    (
+        SPIN_WARM,
+        ["ticklot-spin-warm-5ms", "ticklot-spin-warm-back-to-back"],
+    ),
+];
 
 pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     let cases: Vec<_> = cases()?

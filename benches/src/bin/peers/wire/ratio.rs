@@ -41,6 +41,7 @@ const RATIOS: &[Ratio] = &[
     ratio(PEERS_AWAKE, "ticklot-spin"),
     ratio(PEERS_AWAKE, "ticklot-spin-warm"),
     ratio(&["ticklot-tokio-5ms"], "ticklot-tokio-back-to-back"),
+    ratio(&["ticklot-spin-5ms"], "ticklot-spin-back-to-back"),
     ratio(&["ticklot-spin-warm-5ms"], "ticklot-spin-warm-back-to-back"),
     ratio(&["ticklot-tokio-64"], "ticklot-tokio"),
     ratio(&["ticklot-spin-64"], "ticklot-spin"),
