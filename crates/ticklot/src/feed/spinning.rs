@@ -121,7 +121,8 @@ impl<H: Handler> Feed<H> {
     /// ```
     ///
     /// # Allocation
-    /// None once warm, as [`Feed::run`].
+    /// None once warm, as [`Feed::run`]. With TLS, rustls allocates once for each record. A replay allocates when a book is
+    /// replayed for the first time.
     ///
     /// # Errors
     /// The operating system's: no thread or no `epoll` instance can be made, or the thread cannot be bound to

@@ -59,7 +59,7 @@ const READS_PER_CALL: u32 = 16;
 ///
 /// # Memory
 ///
-/// No call allocates once the buffers have grown to the longest message, for TLS within rustls' own buffers.
+/// No call allocates once the buffers have grown to the longest message. With TLS, rustls allocates once for each record.
 pub struct NonblockingConnection {
     socket: Socket,
     decoder: Decoder,
