@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 
-/// Whether any inbox of a feed may have something: one look for all of them.
+/// Whether any inbox of a feed may have an item: one atomic load for all of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bell(Arc<AtomicBool>);
 
@@ -16,15 +16,14 @@ impl Bell {
         self.0.store(true, Ordering::Release);
     }
 
-    /// Whether it rang since the last call. Each inbox is then to be read until it is empty, or the bell to be rung
-    /// again.
+    /// Whether it rang since the last call. Then the owner reads each inbox until it is empty.
     pub(super) fn has_rung(&self) -> bool {
         // Read first: a swap takes the cache line from the senders.
         self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Acquire)
     }
 }
 
-/// The receiving end. Dropping it refuses what is sent later.
+/// The receiving end. After it is dropped, sends fail.
 pub(super) struct Inbox<T>(Arc<Shared<T>>);
 
 /// A sending end, of any number.
@@ -108,9 +107,9 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// Waits for the next item. It lasts as long as the inbox, also when every sender is gone.
+    /// Waits for the next item, also after the last sender is dropped.
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<T> {
-        // Before the look: an item that is sent in between wakes the task.
+        // Registered first: an item that is sent in between wakes the task.
         self.0.waker.register(cx.waker());
         match self.0.lock().items.pop_front() {
             Some(item) => Poll::Ready(item),
@@ -125,7 +124,7 @@ impl<T> Drop for Inbox<T> {
         queue.is_open = false;
         let items = std::mem::take(&mut queue.items);
         drop(queue);
-        // What an item does when it is dropped is none of the lock's.
+        // Outside the lock: an item's destructor may run code of its own.
         drop(items);
     }
 }

@@ -1,4 +1,4 @@
-//! A session with what its feed shares: what each driver does with an input.
+//! A session with the feed's books, handler and clock: the inputs that both drivers pass to it.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -31,17 +31,17 @@ const TURN_TIME: Duration = Duration::from_millis(1);
 /// How many HTTP requests of a connection are under way at once; more wait in order.
 pub(super) const MAX_REQUESTS: usize = 4;
 
-/// Passes inputs to a session, with the books and the handler of its feed, and tells what ends its connection.
+/// Passes inputs to a session, with the books and the handler of its feed, and returns the reason that ends its connection.
 pub(super) struct Link<'a, V: Venue, H> {
     pub(super) session: &'a mut Session<V>,
     shared: &'a RefCell<Shared<H>>,
     pub(super) clock: Clock,
-    /// What the clock showed when it was last looked at.
+    /// The last reading of the clock.
     pub(super) now: Nanos,
     stop: &'a watch::Sender<bool>,
     /// The close code for the error that ended the connection.
     close_code: Option<u16>,
-    /// What keeps the connection's code warm, on a thread that does so.
+    /// The replays of keep-warm, if they are on.
     warm: Option<Warm<V>>,
 }
 
@@ -92,7 +92,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         self.heed(flow);
     }
 
-    /// How the connection came to its end for good, if it did, for this reason.
+    /// The end of the connection, if no other attempt follows this reason; otherwise the reason again.
     pub(super) fn ended(&self, reason: Disconnect) -> Result<Ended, Disconnect> {
         match self.session.next(self.now) {
             Next::Done => Ok(Ended {
@@ -104,13 +104,13 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         }
     }
 
-    /// Why the connection is gone, whose transport failed.
+    /// The reason of a connection whose transport failed.
     pub(super) fn failed(&mut self, error: transport::Error) -> Disconnect {
         self.close_code = error.close_code();
         failed(error)
     }
 
-    /// What a connection is closed with that ended for this reason.
+    /// The close code of a connection that ended for this reason.
     pub(super) fn close_code(&mut self, reason: &Disconnect) -> u16 {
         match reason {
             Disconnect::Closed { code, .. } => *code,
@@ -145,7 +145,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
             let mut handler = Optional::new(handler);
             let times = (as_of, received, now);
             let reply = warm::frame(session, payload, times, books, &mut handler);
-            // A server that never pauses must not keep what is due from being done.
+            // A server that never pauses must not delay the timers.
             let late = session.deadline().is_some_and(|deadline| deadline <= now);
             (reply, late, handler.updated())
         });
@@ -280,7 +280,7 @@ fn request_failure(error: &transport::Error) -> RequestFailure {
     }
 }
 
-/// Why a connection is gone whose transport failed.
+/// The reason of a connection whose transport failed.
 pub(super) fn failed(error: transport::Error) -> Disconnect {
     if let Some(retry_after) = error.retry_after() {
         return Disconnect::Busy {

@@ -75,7 +75,7 @@ pub struct Feed<H> {
     connections: Vec<Box<dyn Connect<H>>>,
     clock: Clock,
     stop: watch::Sender<bool>,
-    /// Rung by what is asked of any connection.
+    /// Rings when any connection has a command.
     bell: Bell,
     tick: Option<Duration>,
     /// Makes what a connection that is added is tapped with.

@@ -18,12 +18,12 @@ use crate::event::{Disconnect, OnMessage};
 use crate::session::Next;
 use crate::venue::{HttpRequest, Venue};
 
-/// What a connection needs of the thread that spins.
+/// The state of the spinning thread that its connections share.
 pub(super) struct Thread {
     pub(super) helper: Helper,
     /// Finds the readable ones of several connections; one alone is read each time.
     pub(super) poller: Option<Poller>,
-    /// When the turn before this one began: what was idle in it had nothing to read until then.
+    /// When the previous turn began. A socket that was idle in that turn had nothing to read until then.
     pub(super) seen: Instant,
     /// When this turn began.
     pub(super) now: Nanos,
@@ -47,26 +47,26 @@ pub(super) trait SpinningLine {
     /// Begins.
     fn start(&mut self, index: usize, thread: &Thread) -> Again;
 
-    /// Reads, writes, and does what is due.
+    /// Reads, writes, and runs due timers.
     fn turn(&mut self, thread: &Thread) -> Again;
 
-    /// Does what the user asks for.
+    /// Executes commands.
     fn asked(&mut self, thread: &Thread) -> Again;
 
     /// A task of the helper is done.
     fn done(&mut self, attempt: u64, outcome: Outcome, thread: &Thread) -> Again;
 
-    /// When it wants a turn though nothing happens.
+    /// When its next timer is due.
     fn due(&self) -> Nanos;
 
-    /// Keeps code and data in the caches, without an effect.
+    /// Replays the last order book message, to keep code and data in the caches.
     fn replay(&mut self, now: Nanos);
 }
 
 /// How many bytes of messages are read in a row before others have their turn, unless one message alone has more.
 const TURN_BYTES: usize = 64 << 10;
 
-/// The time of what never happens.
+/// The due time of no timer.
 pub(super) const NEVER: Nanos = Nanos(u64::MAX);
 
 /// Drives one session.
@@ -84,11 +84,11 @@ pub(super) struct SpinDriver<'a, V: Venue, H> {
 }
 
 enum Phase {
-    /// For the time at which to connect, or for a command.
+    /// Until it is time to connect, or a command arrives.
     Waiting,
     Connecting(AbortHandle),
     Open(Box<NonblockingConnection>),
-    /// The session has been told why.
+    /// The session knows the reason already.
     Closing(Box<NonblockingConnection>, Disconnect),
     Ended,
 }
@@ -143,7 +143,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         for fetch in self.fetches.drain(..) {
             fetch.abort();
         }
-        // What its tasks still come to is none of the next attempt's.
+        // Results of its tasks must not reach the next attempt.
         self.ticket.attempt += 1;
         self.due = NEVER;
         let code = self.link.close_code(&reason);
@@ -173,7 +173,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
                 self.phase = Phase::Ended;
                 Again::Ended(Box::new(ended))
             }
-            // What was asked for while it was closed.
+            // Commands may have arrived during the close handshake.
             Err(_) => self.asked(thread),
         }
     }
@@ -193,7 +193,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         self.settle(thread)
     }
 
-    /// Sends what is due, starts requests, and sets the time of the next turn.
+    /// Sends queued messages, starts requests, and sets the next timer.
     fn settle(&mut self, thread: &Thread) -> Again {
         if let Phase::Open(connection) = &mut self.phase
             && let Some(reason) = send(&mut self.link, connection)
@@ -271,7 +271,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
                 Ok(None) => break,
                 Err(error) => Some(link.failed(error)),
             };
-            // What a message calls for is sent before the next one is read.
+            // Replies to a message are sent before the next one is read.
             if let Some(reason) = over.or_else(|| send(link, connection)) {
                 return Err(reason);
             }
@@ -284,7 +284,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
     }
 }
 
-/// Sends what is due, as far as the socket takes it.
+/// Sends queued messages, as far as the socket accepts them.
 fn send<V: Venue, H: OnMessage<V>>(
     link: &mut Link<'_, V, H>,
     connection: &mut NonblockingConnection,

@@ -40,11 +40,11 @@ pub struct Spinning<'a, H> {
     stop: &'a watch::Sender<bool>,
     stopped: watch::Receiver<bool>,
     lines: Vec<Line<'a>>,
-    /// Those that want a turn at once.
+    /// The connections that want a turn at once.
     soon: Vec<usize>,
-    /// Those of this turn.
+    /// The connections of this turn.
     running: Vec<usize>,
-    /// No line is due before this.
+    /// No timer is due before this.
     due: Nanos,
     thread: Thread,
     outcomes: Inbox<(Ticket, Outcome)>,
@@ -63,7 +63,7 @@ struct Line<'a> {
     is_soon: bool,
 }
 
-/// When the handler is told the time.
+/// The schedule of [`Event::Tick`].
 #[derive(Clone, Copy, Debug)]
 struct Ticks {
     every: Duration,
@@ -138,8 +138,7 @@ impl<H: Handler> Feed<H> {
         Ok(spinning.finish())
     }
 
-    /// As [`Feed::spin`], for a thread with a loop of its own: it calls [`Spinning::turn`] again and again, with its own
-    /// work in between.
+    /// As [`Feed::spin`], for a thread that has a loop already: it calls [`Spinning::turn`] in each iteration.
     ///
     /// # Errors
     /// As [`Feed::spin`].
@@ -206,7 +205,7 @@ impl<H: Handler> Feed<H> {
 }
 
 impl<H: Handler> Spinning<'_, H> {
-    /// Reads what has come, and does what is due; does not wait. False when every connection has come to its end.
+    /// Reads incoming messages and runs due timers, without waiting. False when every connection has ended.
     ///
     /// A message is read when the next turn comes, so turns should follow each other closely. A turn of one connection
     /// that has nothing to read is one system call.
@@ -231,7 +230,7 @@ impl<H: Handler> Spinning<'_, H> {
         }
         let now = self.thread.now;
         if self.due <= now {
-            self.do_what_is_due(now);
+            self.run_timers(now);
         }
         self.tick(now);
         if !self.is_busy {
@@ -244,7 +243,7 @@ impl<H: Handler> Spinning<'_, H> {
     /// How each connection ended, when [`Spinning::turn`] has returned false.
     #[must_use]
     pub fn finish(mut self) -> Vec<Ended> {
-        // What was asked for is done; it is not for the next run.
+        // The request to stop does not apply to the next run.
         self.stop.send_replace(false);
         let mut ended = std::mem::take(&mut self.ended);
         ended.sort_by_key(|end| end.connection);
@@ -300,7 +299,7 @@ impl<H: Handler> Spinning<'_, H> {
         }
     }
 
-    /// Commands, and what the helper has done.
+    /// Executes commands, and handles the results of the helper thread.
     #[cold]
     fn look_around(&mut self) {
         while let Some((ticket, outcome)) = self.outcomes.try_next() {
@@ -312,9 +311,9 @@ impl<H: Handler> Spinning<'_, H> {
         }
     }
 
-    /// Gives each connection that is due its turn.
+    /// Runs the timers that are due.
     #[cold]
-    fn do_what_is_due(&mut self, now: Nanos) {
+    fn run_timers(&mut self, now: Nanos) {
         self.due = NEVER;
         for index in 0..self.lines.len() {
             let due = self.lines[index].driver.due();

@@ -15,7 +15,7 @@ use crate::message::{Incoming, Kind, Message, Read, Role};
 
 /// Decodes the frames of one direction of a connection.
 pub(crate) struct Decoder {
-    /// What was read. A frame that stands alone is handed out from where it lies.
+    /// The received bytes. A frame that is a whole message is returned in place.
     input: Input,
     /// The fragments of one message, put together.
     assembled: Vec<u8>,
@@ -59,7 +59,7 @@ enum Step {
 }
 
 impl Decoder {
-    /// Decodes what is sent to `role`. A message of more than `limit` bytes is an error.
+    /// A decoder for the end `role` of a connection. A message of more than `limit` bytes is an error.
     pub(crate) fn new(role: Role, limit: usize) -> Self {
         Self {
             input: Input::default(),
@@ -71,12 +71,12 @@ impl Decoder {
         }
     }
 
-    /// Where the next read may write: never empty. What it writes counts once [`Decoder::filled`] is called.
+    /// The free part of the buffer, never empty, for the next read. [`Decoder::filled`] accepts the bytes.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         self.input.room()
     }
 
-    /// A read has written so many bytes at the front of [`Decoder::room`].
+    /// Accepts bytes that were written to the front of [`Decoder::room`].
     pub(crate) fn filled(&mut self, bytes: usize) {
         self.input.filled(bytes);
     }
@@ -121,7 +121,7 @@ impl Decoder {
         }
     }
 
-    /// Takes the next frame, if all of it is there. What is wrong with its head is told at once.
+    /// Takes the next frame, if it is complete. An error in its head is reported at once.
     fn step(&mut self) -> Result<Step, Error> {
         let Some(head) = self.input.head()? else {
             return Ok(Step::More);

@@ -38,12 +38,12 @@ impl Encoder {
         }
     }
 
-    /// What is still to be written.
+    /// The bytes that are still to be written.
     pub(crate) fn pending(&self) -> &[u8] {
         &self.out[self.sent..]
     }
 
-    /// So many of the bytes were written.
+    /// Removes bytes that were written.
     pub(crate) fn written(&mut self, bytes: usize) {
         self.sent = self.out.len().min(self.sent + bytes);
         if self.sent == self.out.len() {
@@ -52,7 +52,7 @@ impl Encoder {
         }
     }
 
-    /// Nothing can be written any more.
+    /// Refuses everything from now on: a write failed.
     pub(crate) fn break_off(&mut self) {
         self.state = State::Broken;
     }

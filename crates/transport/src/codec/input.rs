@@ -73,14 +73,14 @@ impl Input {
         &mut self.bytes[self.payload.clone()]
     }
 
-    /// Where the next read may write: never empty. What it writes counts once [`Input::filled`] is called.
+    /// The free part of the buffer, never empty, for the next read. [`Input::filled`] accepts the bytes.
     pub(super) fn room(&mut self) -> &mut [u8] {
         self.make_room();
         let end = self.bytes.len().min(self.held.end + READ_AT_MOST);
         &mut self.bytes[self.held.end..end]
     }
 
-    /// A read has written so many bytes at the front of [`Input::room`].
+    /// Accepts bytes that were written to the front of [`Input::room`].
     pub(super) fn filled(&mut self, bytes: usize) {
         self.held.end = self.bytes.len().min(self.held.end + bytes);
     }
