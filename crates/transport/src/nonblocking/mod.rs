@@ -176,6 +176,8 @@ impl NonblockingConnection {
     /// Reads once; false when the socket has nothing to read.
     fn read_more(&mut self) -> Result<bool, Error> {
         match self.socket.read(self.decoder.room()) {
+            // Not idle: no poller would report it again.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
             Err(error) if would_block(&error) => {
                 self.decoder.idle();
                 self.arrivals.is_idle();
@@ -305,6 +307,9 @@ impl NonblockingConnection {
         if let Err(error @ Error::Argument(_)) = self.encoder.queue_close(code, reason) {
             return Err(error);
         }
+        if self.closing.is_some() {
+            return Ok(());
+        }
         self.enter(match self.decoder.end() {
             None => Stage::Exchange,
             Some(End::Closed) => Stage::Drain,
@@ -314,8 +319,8 @@ impl NonblockingConnection {
     }
 
     /// Goes on with [`NonblockingConnection::close`], as far as it can without waiting. True when the connection has
-    /// ended: when the server has hung up, or after [`Config::close_timeout`](crate::Config::close_timeout) twice and
-    /// 500 ms at most. It discards what is still received. False for a connection that nobody closes.
+    /// ended: when the server has hung up, or after [`Config::close_timeout`](crate::Config::close_timeout) and 500 ms
+    /// at most. It discards what is still received. False for a connection that nobody closes.
     ///
     /// # Errors
     ///
@@ -347,6 +352,10 @@ impl NonblockingConnection {
                 let _ = self.socket.shutdown();
             }
             self.enter(next);
+            if next == Stage::Drain {
+                // Both have one time limit.
+                self.closing = Some(Closing { stage: next, since });
+            }
         }
     }
 
@@ -369,12 +378,15 @@ impl NonblockingConnection {
 
     fn await_close(&mut self) -> Result<bool, Error> {
         self.flush()?;
-        while let Some(event) = self.advance()? {
-            if let Event::Close(_) = event {
+        for _ in 0..READS_PER_CALL {
+            if self.decoder.end() == Some(End::Closed) {
                 return Ok(true);
             }
+            if self.advance()?.is_none() {
+                break;
+            }
         }
-        Ok(false)
+        Ok(self.decoder.end() == Some(End::Closed))
     }
 
     /// Discards what is there. True at the end of the stream.
