@@ -13,7 +13,8 @@ pub(super) struct Bell(Arc<AtomicBool>);
 
 impl Bell {
     fn ring(&self) {
-        self.0.store(true, Ordering::Release);
+        // Not a store: the next reader is to see also what was sent before an earlier ring.
+        self.0.swap(true, Ordering::Release);
     }
 
     /// Whether it rang since the last call. Then the owner reads each inbox until it is empty.
