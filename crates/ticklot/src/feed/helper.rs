@@ -1,8 +1,11 @@
 //! The thread of a spinning feed that connects and fetches, so that the hot one never waits.
 
+use std::any::Any;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::thread;
 
+use futures_util::FutureExt;
 use ticklot_transport::{
     self as transport, HttpClient, NonblockingConnection, connect_nonblocking,
 };
@@ -24,6 +27,8 @@ pub(super) struct Ticket {
 pub(super) enum Outcome {
     Connected(Result<Box<NonblockingConnection>, transport::Error>),
     Fetched(RequestId, Result<Vec<u8>, transport::Error>),
+    /// A function of the user's panicked: see [`transport::Config::with_dial`].
+    Panicked(Box<dyn Any + Send>),
 }
 
 /// A thread with a runtime. Dropping it cancels its tasks.
@@ -86,7 +91,8 @@ impl Helper {
     ) -> AbortHandle {
         let outcomes = self.outcomes.clone();
         let task = self.runtime.spawn(async move {
-            let outcome = task.await;
+            let outcome = AssertUnwindSafe(task).catch_unwind().await;
+            let outcome = outcome.unwrap_or_else(Outcome::Panicked);
             // Refused only when the feed is gone.
             let _ = outcomes.send((ticket, outcome));
         });

@@ -37,6 +37,7 @@ pub(super) trait Connect<H> {
         clock: Clock,
         stop: &'a watch::Sender<bool>,
         keep_warm: bool,
+        index: usize,
     ) -> Box<dyn SpinningLine + 'a>;
 
     #[cfg(feature = "latency")]
@@ -89,12 +90,13 @@ impl<V: Venue, H: OnMessage<V>> Connect<H> for Line<V> {
         clock: Clock,
         stop: &'a watch::Sender<bool>,
         keep_warm: bool,
+        index: usize,
     ) -> Box<dyn SpinningLine + 'a> {
         let mut link = Link::new(&mut self.session, shared, clock, stop);
         if keep_warm {
             link.keep_warm();
         }
-        Box::new(SpinDriver::new(link, &self.transport, &self.asked))
+        Box::new(SpinDriver::new(link, &self.transport, &self.asked, index))
     }
 
     #[cfg(feature = "latency")]

@@ -16,7 +16,7 @@ use super::link::{Link, MAX_REQUESTS, Turn};
 use super::remote::Ask;
 use crate::event::{Disconnect, OnMessage};
 use crate::session::Next;
-use crate::venue::{HttpRequest, Venue};
+use crate::venue::{HttpRequest, RequestId, Venue};
 
 /// The state of the spinning thread that its connections share.
 pub(super) struct Thread {
@@ -36,6 +36,8 @@ pub(super) struct Thread {
 pub(super) enum Again {
     /// In each turn: it may have more to read, or something to write.
     Soon,
+    /// In each turn, though nothing is known to be due: no poller reports its socket.
+    Idle,
     /// When its socket is readable, at [`SpinningLine::due`], or when something else happens.
     Later,
     /// Never.
@@ -44,9 +46,6 @@ pub(super) enum Again {
 
 /// A connection of any venue on a thread that spins. No call waits.
 pub(super) trait SpinningLine {
-    /// Begins.
-    fn start(&mut self, index: usize, thread: &Thread) -> Again;
-
     /// Reads, writes, and runs due timers.
     fn turn(&mut self, thread: &Thread) -> Again;
 
@@ -79,7 +78,10 @@ pub(super) struct SpinDriver<'a, V: Venue, H> {
     phase: Phase,
     /// HTTP requests that wait for others to end.
     waiting: VecDeque<HttpRequest>,
-    fetches: Vec<AbortHandle>,
+    /// Those that are under way.
+    fetches: Vec<(RequestId, AbortHandle)>,
+    /// Whether the poller reports the open connection.
+    is_watched: bool,
     due: Nanos,
 }
 
@@ -98,19 +100,22 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         link: Link<'a, V, H>,
         transport: &'a transport::Config,
         asked: &'a Inbox<Ask<V::Command>>,
+        index: usize,
     ) -> Self {
+        link.session.resume();
         Self {
             link,
             transport,
             asked,
             http: HttpClient::new(transport.clone()),
             ticket: Ticket {
-                line: 0,
+                line: index,
                 attempt: 0,
             },
             phase: Phase::Waiting,
             waiting: VecDeque::new(),
             fetches: Vec::new(),
+            is_watched: false,
             due: NEVER,
         }
     }
@@ -133,14 +138,14 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
                 Again::Later
             }
             Next::Idle => Again::Later,
-            Next::Done => self.end(Disconnect::Stopped, thread),
+            Next::Done => self.end(Disconnect::Stopped),
         }
     }
 
     /// The connection is gone, or is to be.
-    fn end(&mut self, reason: Disconnect, thread: &Thread) -> Again {
+    fn end(&mut self, reason: Disconnect) -> Again {
         self.waiting.clear();
-        for fetch in self.fetches.drain(..) {
+        for (_, fetch) in self.fetches.drain(..) {
             fetch.abort();
         }
         // Results of its tasks must not reach the next attempt.
@@ -159,34 +164,35 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
             }
             Phase::Connecting(task) => {
                 task.abort();
-                self.finish(reason, thread)
+                self.finish(reason)
             }
-            _ => self.finish(reason, thread),
+            _ => self.finish(reason),
         }
     }
 
     /// Nothing is left of the connection.
-    fn finish(&mut self, reason: Disconnect, thread: &Thread) -> Again {
+    fn finish(&mut self, reason: Disconnect) -> Again {
         self.phase = Phase::Waiting;
         match self.link.ended(reason) {
             Ok(ended) => {
                 self.phase = Phase::Ended;
                 Again::Ended(Box::new(ended))
             }
-            // Commands may have arrived during the close handshake.
-            Err(_) => self.asked(thread),
+            // Commands may have arrived during the close handshake: the next turn executes them.
+            Err(_) => Again::Soon,
         }
     }
 
     fn connected(&mut self, mut connection: Box<NonblockingConnection>, thread: &Thread) -> Again {
         debug!(connection = %self.link.session.id(), "connected");
-        let watched = thread
-            .poller
-            .as_ref()
-            .map(|poller| poller.add(&mut connection, self.ticket.line));
-        if let Some(Err(error)) = watched {
-            let reason = self.link.failed(transport::Error::Io(error));
-            return self.end(reason, thread);
+        let poller = thread.poller.as_ref();
+        let added = poller.map(|poller| poller.add(&mut connection, self.ticket.line));
+        match added.transpose() {
+            Ok(is_watched) => self.is_watched = is_watched.unwrap_or_default(),
+            Err(error) => {
+                let reason = self.link.failed(transport::Error::Io(error));
+                return self.end(reason);
+            }
         }
         self.phase = Phase::Open(connection);
         self.link.opened();
@@ -195,10 +201,14 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
 
     /// Sends queued messages, starts requests, and sets the next timer.
     fn settle(&mut self, thread: &Thread) -> Again {
-        if let Phase::Open(connection) = &mut self.phase
-            && let Some(reason) = send(&mut self.link, connection)
-        {
-            return self.end(reason, thread);
+        if let Phase::Open(connection) = &mut self.phase {
+            if !connection.has_pending() {
+                // Before a write that may be blocked: meanwhile it is not known.
+                connection.mark_idle(thread.seen);
+            }
+            if let Some(reason) = send(&mut self.link, connection) {
+                return self.end(reason);
+            }
         }
         self.start_requests(thread);
         self.due = self.link.session.deadline().unwrap_or(NEVER);
@@ -209,7 +219,10 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
     fn again(&self) -> Again {
         match &self.phase {
             Phase::Open(connection) if connection.is_idle() && !connection.has_pending() => {
-                Again::Later
+                match self.is_watched {
+                    true => Again::Later,
+                    false => Again::Idle,
+                }
             }
             _ => Again::Soon,
         }
@@ -220,15 +233,12 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         while let Some(request) = self.link.session.next_request(self.link.now) {
             self.waiting.push_back(request);
         }
-        if self.waiting.is_empty() {
-            return;
-        }
-        self.fetches.retain(|fetch| !fetch.is_finished());
         while self.fetches.len() < MAX_REQUESTS
             && let Some(request) = self.waiting.pop_front()
         {
+            let id = request.id;
             let fetch = thread.helper.fetch(self.ticket, request, self.http.clone());
-            self.fetches.push(fetch);
+            self.fetches.push((id, fetch));
         }
     }
 
@@ -242,15 +252,16 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         else {
             return Ok(false);
         };
-        if connection.has_pending() {
-            // A peer that does not read is not read either.
-            let sent = connection.flush();
-            return sent.map_err(|error| link.failed(error));
+        let was_blocked = connection.has_pending();
+        if !was_blocked {
+            connection.mark_idle(thread.seen);
+        } else if !connection.flush().map_err(|error| link.failed(error))? {
+            // A peer that does not read is not read either: what it sends meanwhile waits in the kernel.
+            return Ok(false);
         }
-        connection.mark_idle(thread.seen);
         let mut turn = Turn::default();
         let mut bytes = 0;
-        while bytes < TURN_BYTES && !turn.is_over(link.now) {
+        loop {
             let over = match connection.try_read() {
                 Ok(Some(Incoming::Message(message))) => {
                     bytes += message.payload.len();
@@ -276,11 +287,11 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
                 return Err(reason);
             }
             turn.frames += 1;
-            if connection.has_pending() {
+            if bytes >= TURN_BYTES || connection.has_pending() || turn.is_over(link.now) {
                 break;
             }
         }
-        Ok(turn.frames > 0)
+        Ok(was_blocked || turn.frames > 0)
     }
 }
 
@@ -303,22 +314,16 @@ fn send<V: Venue, H: OnMessage<V>>(
 }
 
 impl<V: Venue, H: OnMessage<V>> SpinningLine for SpinDriver<'_, V, H> {
-    fn start(&mut self, index: usize, thread: &Thread) -> Again {
-        self.ticket.line = index;
-        self.link.session.resume();
-        self.wait(thread)
-    }
-
     fn turn(&mut self, thread: &Thread) -> Again {
         match &mut self.phase {
-            Phase::Waiting => self.wait(thread),
+            Phase::Waiting => self.asked(thread),
             Phase::Connecting(_) | Phase::Ended => Again::Later,
             Phase::Closing(connection, _) => {
                 if matches!(connection.try_close(), Ok(false)) {
                     return Again::Soon;
                 }
                 match std::mem::replace(&mut self.phase, Phase::Waiting) {
-                    Phase::Closing(_, reason) => self.finish(reason, thread),
+                    Phase::Closing(_, reason) => self.finish(reason),
                     _ => Again::Later,
                 }
             }
@@ -330,7 +335,7 @@ impl<V: Venue, H: OnMessage<V>> SpinningLine for SpinDriver<'_, V, H> {
                     Ok(true) => None,
                 };
                 match over {
-                    Some(reason) => self.end(reason, thread),
+                    Some(reason) => self.end(reason),
                     None => self.settle(thread),
                 }
             }
@@ -339,36 +344,41 @@ impl<V: Venue, H: OnMessage<V>> SpinningLine for SpinDriver<'_, V, H> {
 
     fn asked(&mut self, thread: &Thread) -> Again {
         if matches!(self.phase, Phase::Closing(..) | Phase::Ended) {
-            return self.turn(thread);
+            return Again::Later;
         }
         if thread.is_stopped {
-            return self.end(Disconnect::Stopped, thread);
+            return self.end(Disconnect::Stopped);
         }
         while let Some(ask) = self.asked.try_next() {
             if let Some(reason) = self.link.answer(ask) {
-                return self.end(reason, thread);
+                return self.end(reason);
             }
         }
         match self.phase {
             Phase::Open(_) => self.settle(thread),
-            _ => self.turn(thread),
+            Phase::Waiting => self.wait(thread),
+            _ => Again::Later,
         }
     }
 
     fn done(&mut self, attempt: u64, outcome: Outcome, thread: &Thread) -> Again {
         if attempt != self.ticket.attempt {
-            return self.turn(thread);
+            return Again::Later;
         }
         let over = match (outcome, &self.phase) {
             (Outcome::Connected(Ok(connection)), Phase::Connecting(_)) => {
                 return self.connected(connection, thread);
             }
             (Outcome::Connected(Err(error)), Phase::Connecting(_)) => Some(self.link.failed(error)),
-            (Outcome::Fetched(id, body), Phase::Open(_)) => self.link.fetched(id, body),
+            (Outcome::Fetched(id, body), Phase::Open(_)) => {
+                self.fetches.retain(|(of, _)| *of != id);
+                self.link.fetched(id, body)
+            }
+            (Outcome::Panicked(payload), _) => std::panic::resume_unwind(payload),
             _ => None,
         };
         match over {
-            Some(reason) => self.end(reason, thread),
+            Some(reason) => self.end(reason),
             None => self.settle(thread),
         }
     }

@@ -160,9 +160,11 @@ impl<H: Handler> Feed<H> {
         }
         shared.get_mut().is_over = false;
         let (shared, stop) = (&*shared, &*stop);
-        let is_one = connections.len() == 1;
-        let lines = connections.iter_mut().map(|line| Line {
-            driver: line.spin(shared, *clock, stop, options.keep_warm.is_some()),
+        let count = connections.len();
+        let keeps_warm = options.keep_warm.is_some();
+        let lines = connections.iter_mut().enumerate();
+        let lines = lines.map(|(index, line)| Line {
+            driver: line.spin(shared, *clock, stop, keeps_warm, index),
             is_soon: false,
         });
         let mut spinning = Spinning {
@@ -176,7 +178,10 @@ impl<H: Handler> Feed<H> {
             due: NEVER,
             thread: Thread {
                 helper,
-                poller: (!is_one).then(Poller::new).transpose()?,
+                poller: match count {
+                    1 => None,
+                    len => Some(Poller::with_capacity(len)?),
+                },
                 seen: Instant::now(),
                 now: clock.now(),
                 is_stopped: false,
@@ -196,10 +201,8 @@ impl<H: Handler> Feed<H> {
             taps,
             ended: Vec::new(),
         };
-        for index in 0..spinning.lines.len() {
-            spinning.drive(index, |line, thread| line.start(index, thread));
-        }
         spinning.heed_stop();
+        spinning.look_around();
         Ok(spinning)
     }
 }
@@ -232,7 +235,7 @@ impl<H: Handler> Spinning<'_, H> {
         if self.due <= now {
             self.run_timers(now);
         }
-        self.tick(now);
+        self.tick();
         if !self.is_busy {
             self.keep_warm(now);
         }
@@ -278,8 +281,8 @@ impl<H: Handler> Spinning<'_, H> {
                 self.is_busy = true;
                 true
             }
-            // One alone is read without being reported.
-            Again::Later => self.thread.poller.is_none(),
+            Again::Idle => true,
+            Again::Later => false,
             Again::Ended(ended) => {
                 self.ended.push(*ended);
                 false
@@ -346,10 +349,13 @@ impl<H: Handler> Spinning<'_, H> {
     }
 
     /// Tells the handler the time, until it has broken off.
-    fn tick(&mut self, now: Nanos) {
-        let Some(ticks) = self.ticks.as_mut().filter(|ticks| ticks.next <= now) else {
+    fn tick(&mut self) {
+        let due = self.thread.now;
+        let Some(ticks) = self.ticks.as_mut().filter(|ticks| ticks.next <= due) else {
             return;
         };
+        // Not earlier than the messages of this turn.
+        let now = self.clock.now();
         // One that was missed is left out.
         let late = now.since(ticks.next).as_nanos() / ticks.every.as_nanos().max(1);
         let skipped = u32::try_from(late).unwrap_or(u32::MAX).saturating_add(1);

@@ -8,9 +8,6 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::NonblockingConnection;
 
-/// How many connections one call returns; more are returned by the next one.
-const BATCH: usize = 256;
-
 /// Finds the connections of a thread that have something to read, in one system call without waiting: `epoll` on
 /// Linux, `kqueue` on Apple's systems.
 ///
@@ -22,15 +19,16 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// A poller without connections.
+    /// A poller without connections. One call of [`Poller::poll`] returns at most `capacity` connections, at least one: a
+    /// poller of more reports the others later, so that [`NonblockingConnection::mark_idle`] is wrong for them.
     ///
     /// # Errors
     ///
     /// The operating system's, such as too many open files.
-    pub fn new() -> io::Result<Self> {
+    pub fn with_capacity(capacity: usize) -> io::Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
-            events: Events::with_capacity(BATCH),
+            events: Events::with_capacity(capacity.max(1)),
         })
     }
 

@@ -41,7 +41,7 @@ fn texts(connection: &mut NonblockingConnection) -> Vec<String> {
 
 #[tokio::test]
 async fn readable_connections_are_reported_once() {
-    let mut poller = Poller::new().unwrap();
+    let mut poller = Poller::with_capacity(8).unwrap();
     let mut pairs = Vec::new();
     for key in 0..3 {
         let (mut connection, peer) = open_pair().await;
@@ -115,7 +115,7 @@ async fn a_stream_that_no_poller_can_watch_is_read_all_the_same() {
     };
     let (connection, _peer) = tokio::join!(connect_nonblocking(&url, &config), serve);
     let mut connection = connection.unwrap();
-    let poller = Poller::new().unwrap();
+    let poller = Poller::with_capacity(8).unwrap();
     assert!(!poller.add(&mut connection, 0).unwrap());
     let read = async {
         loop {
