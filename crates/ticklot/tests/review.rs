@@ -1,0 +1,471 @@
+//! Cases of a review of the spinning feed.
+#![allow(clippy::unwrap_used)]
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::ControlFlow;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use ticklot::transport::{Config, Stream, accept_key};
+use ticklot::{
+    BookConfig, BookId, Books, ConnectionId, Context, Event, Feed, Instrument, Level, Nanos,
+    OnMessage, Options, Reply, Scale, Snapshot, SpinOptions, Venue, VenueName,
+};
+
+struct Probe(String, Option<BookId>);
+
+impl Venue for Probe {
+    /// Sends so many bytes.
+    type Command = usize;
+    type Message<'a> = ();
+    fn name(&self) -> VenueName {
+        VenueName("probe")
+    }
+    fn url(&self) -> &str {
+        &self.0
+    }
+    fn register(&mut self, connection: ConnectionId, books: &mut Books) {
+        let name = format!("X{}", connection.0);
+        let instrument = Instrument::of_symbol(self.name(), &name);
+        self.1 = Some(books.add(connection, &instrument, BookConfig::snapshots(Scale::UNIT)));
+    }
+    fn opened<H: OnMessage<Self> + ?Sized>(&mut self, _: &mut Context<'_, H>) {}
+    fn frame<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        frame: &[u8],
+        context: &mut Context<'_, H>,
+    ) -> Reply {
+        let level = |ticks| {
+            [Level {
+                ticks: ticklot::Ticks(ticks),
+                lots: ticklot::Lots(1),
+                count: 0,
+            }]
+        };
+        let (bids, asks) = (level(1), level(2));
+        let snapshot = Snapshot {
+            bytes: frame,
+            bids: &bids,
+            asks: &asks,
+            ..Snapshot::default()
+        };
+        Reply::from(context.snapshot(self.1.unwrap(), &snapshot, |_| unreachable!()))
+    }
+    fn command<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        bytes: usize,
+        context: &mut Context<'_, H>,
+    ) -> Reply {
+        context
+            .outbox()
+            .push(|out| out.resize(out.len() + bytes, b'x'));
+        Reply::Data
+    }
+    fn has_message(&self, _: Nanos) -> bool {
+        false
+    }
+    fn silence_limit(&self) -> Option<Duration> {
+        None
+    }
+}
+
+fn frame(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81, text.len() as u8];
+    frame.extend(text.as_bytes());
+    frame
+}
+
+fn serve(work: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        let head = String::from_utf8(head).unwrap();
+        let key = head
+            .lines()
+            .find_map(|line| line.strip_prefix("sec-websocket-key: "));
+        let key = accept_key(key.unwrap());
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {key}\r\n\r\n"
+        );
+        stream.write_all(answer.as_bytes()).unwrap();
+        work(stream);
+    });
+    address
+}
+
+fn config() -> Config {
+    let mut config = Config::default();
+    config.close_timeout = Duration::from_millis(50);
+    config
+}
+
+fn add(
+    feed: &mut Feed<impl OnMessage<Probe>>,
+    address: SocketAddr,
+    config: Config,
+) -> ticklot::Remote<usize> {
+    feed.add_with(
+        Probe(format!("ws://{address}"), None),
+        Options::default(),
+        config,
+    )
+}
+
+/// A server that sends a frame each 50 ms.
+fn steady() -> SocketAddr {
+    serve(|mut stream| {
+        while stream.write_all(&frame("b")).is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    })
+}
+
+#[test]
+fn a_streams_of_no_poller_are_read_beside_others() {
+    let mut counts = [0; 2];
+    let handler = |event: Event<'_>, _: &Books| {
+        if let Event::Book(update) = event {
+            counts[update.book.0 as usize] += 1;
+        }
+        ControlFlow::<()>::Continue(())
+    };
+    let mut feed = Feed::new(handler);
+    for _ in 0..2 {
+        let address = steady();
+        let config = config().with_dial(move |_, _| async move {
+            Ok(Stream::new(tokio::net::TcpStream::connect(address).await?))
+        });
+        add(&mut feed, address, config);
+    }
+    let began = Instant::now();
+    let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
+    while spinning.turn() && began.elapsed() < Duration::from_secs(1) {}
+    drop(spinning);
+    drop(feed);
+    println!("{counts:?}");
+    assert!(counts.iter().all(|count| *count > 10), "{counts:?}");
+}
+
+#[test]
+fn b_a_burst_is_read_in_one_turn() {
+    let (go, wait) = mpsc::channel();
+    let address = serve(move |mut stream| {
+        stream.write_all(&frame("a")).unwrap();
+        wait.recv().unwrap();
+        stream.write_all(&frame("b").repeat(5)).unwrap();
+        let _ = wait.recv();
+    });
+    let count = std::cell::Cell::new(0);
+    let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
+        if let Event::Book(_) = event {
+            count.set(count.get() + 1);
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    add(&mut feed, address, config());
+    let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
+    while count.get() < 1 {
+        assert!(spinning.turn());
+    }
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(50) {
+        assert!(spinning.turn());
+    }
+    go.send(()).unwrap();
+    let mut turns = Vec::new();
+    while count.get() < 6 {
+        let before = count.get();
+        spinning.turn();
+        if count.get() > before {
+            turns.push(count.get() - before);
+        }
+    }
+    println!("{turns:?}");
+    assert_eq!(turns, [5]);
+}
+
+/// Two connections; a command fills one's socket, its server sends a book, reads all, and is silent.
+fn blocked(single: bool) -> (Vec<(Nanos, Nanos)>, Nanos) {
+    let (go, wait) = mpsc::channel::<()>();
+    let address = serve(move |mut stream| {
+        wait.recv().unwrap();
+        stream.write_all(&frame("b")).unwrap();
+        std::thread::sleep(Duration::from_millis(1_500));
+        let mut waste = vec![0; 1 << 20];
+        while matches!(stream.read(&mut waste), Ok(n) if n > 0) {}
+    });
+    let seen = std::cell::RefCell::new(Vec::new());
+    let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
+        if let Event::Book(update) = event {
+            let updated = books.untrusted(update.book).unwrap().updated();
+            seen.borrow_mut().push((updated, update.received));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    let remote = add(&mut feed, address, config());
+    if !single {
+        let silent = serve(|mut stream| {
+            let _ = stream.read(&mut [0]);
+        });
+        add(&mut feed, silent, config());
+    }
+    let clock = feed.clock();
+    let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
+    let began = Instant::now();
+    let mut sent = None;
+    while spinning.turn() && began.elapsed() < Duration::from_millis(3_000) {
+        if sent.is_none() && began.elapsed() > Duration::from_millis(200) {
+            remote.send(16 << 20).unwrap();
+            for _ in 0..100 {
+                spinning.turn();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            sent = Some(clock.now());
+            go.send(()).unwrap();
+        }
+    }
+    drop(spinning);
+    drop(feed);
+    println!("{seen:?}, sent about {sent:?}");
+    (seen.into_inner(), sent.unwrap())
+}
+
+#[test]
+fn c_what_arrived_while_a_write_was_blocked_is_read() {
+    let (seen, _) = blocked(false);
+    assert_eq!(seen.len(), 1);
+}
+
+#[test]
+fn c_what_waited_while_a_write_was_blocked_is_as_old_as_it_may_be() {
+    let (seen, sent) = blocked(true);
+    assert!(
+        seen[0].0 <= sent.after(Duration::from_millis(100)),
+        "{seen:?} {sent:?}"
+    );
+}
+
+#[test]
+fn d_a_tick_is_not_earlier_than_what_was_received() {
+    let bytes = frame("b").repeat(10_000);
+    let address = serve(move |mut stream| while stream.write_all(&bytes).is_ok() {});
+    let (mut last, mut early, mut ticks) = (Nanos(0), Vec::new(), 0);
+    let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
+        match event {
+            Event::Book(update) => last = last.max(update.received),
+            Event::Tick { now } => {
+                ticks += 1;
+                if now < last {
+                    early.push(last.0 - now.0);
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    feed.tick_every(Duration::from_millis(1));
+    add(&mut feed, address, config());
+    let began = Instant::now();
+    let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
+    while spinning.turn() && began.elapsed() < Duration::from_millis(500) {}
+    drop(spinning);
+    drop(feed);
+    println!(
+        "{} of {ticks} early, by {:?} ns at most",
+        early.len(),
+        early.iter().max()
+    );
+    assert!(early.is_empty());
+}
+
+#[test]
+fn f_try_close_returns_under_a_flood() {
+    use ticklot::transport::connect_nonblocking;
+    let mut bytes = vec![0x82, 0x00];
+    for _ in 0..1_000 {
+        bytes.extend([0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0]);
+        bytes.resize(bytes.len() + 0xff00, 1);
+    }
+    let address = serve(move |mut stream| while stream.write_all(&bytes).is_ok() {});
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut config = Config::default();
+    config.close_timeout = Duration::from_millis(1_000);
+    let url = format!("ws://{address}");
+    let mut connection = runtime
+        .block_on(connect_nonblocking(&url, &config))
+        .unwrap();
+    connection.close(1000, "").unwrap();
+    let (mut longest, mut calls) = (Duration::ZERO, 0);
+    let began = Instant::now();
+    loop {
+        let before = Instant::now();
+        let done = connection.try_close();
+        longest = longest.max(before.elapsed());
+        calls += 1;
+        if !matches!(done, Ok(false)) || began.elapsed() > Duration::from_secs(10) {
+            println!(
+                "{done:?} after {:?}, {calls} calls, the longest {longest:?}",
+                began.elapsed()
+            );
+            break;
+        }
+    }
+    assert!(longest < Duration::from_millis(20), "{longest:?}");
+}
+
+struct Lazy(Probe, bool);
+
+impl Venue for Lazy {
+    type Command = usize;
+    type Message<'a> = ();
+    fn name(&self) -> VenueName {
+        self.0.name()
+    }
+    fn url(&self) -> &str {
+        self.0.url()
+    }
+    fn register(&mut self, connection: ConnectionId, books: &mut Books) {
+        self.0.register(connection, books);
+    }
+    fn is_wanted(&self) -> bool {
+        self.1
+    }
+    fn opened<H: OnMessage<Self> + ?Sized>(&mut self, _: &mut Context<'_, H>) {}
+    fn frame<H: OnMessage<Self> + ?Sized>(&mut self, _: &[u8], _: &mut Context<'_, H>) -> Reply {
+        Reply::Data
+    }
+    fn command<H: OnMessage<Self> + ?Sized>(&mut self, _: usize, _: &mut Context<'_, H>) -> Reply {
+        self.1 = true;
+        Reply::Data
+    }
+    fn silence_limit(&self) -> Option<Duration> {
+        None
+    }
+}
+
+#[test]
+fn g_a_command_behind_a_close_is_for_the_next_run() {
+    let (to, connected) = mpsc::channel();
+    let address = serve(move |_| to.send(()).unwrap());
+    let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::<()>::Continue(()));
+    let venue = Lazy(Probe(format!("ws://{address}"), None), false);
+    let remote = feed.add_with(venue, Options::default(), config());
+    remote.close().unwrap();
+    remote.send(1).unwrap();
+    feed.spin(&SpinOptions::default()).unwrap();
+    let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
+    let began = Instant::now();
+    while spinning.turn() && began.elapsed() < Duration::from_secs(1) {}
+    assert!(connected.try_recv().is_ok());
+}
+
+fn helper_cpus() -> String {
+    let mut all = String::new();
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let path = task.unwrap().path();
+        let comm = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
+        if comm.trim() == "ticklot-connect" {
+            let status = std::fs::read_to_string(path.join("status")).unwrap();
+            all += status
+                .lines()
+                .find(|it| it.starts_with("Cpus_allowed_list"))
+                .unwrap();
+        }
+    }
+    all
+}
+
+#[test]
+fn h_the_helper_is_not_bound() {
+    let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::<()>::Continue(()));
+    add(&mut feed, steady(), config());
+    let mut options = SpinOptions::default();
+    options.cpu = Some(1);
+    for run in 0..2 {
+        let spinning = feed.spinning(&options).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        println!("run {run}: {}", helper_cpus());
+        drop(spinning);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn j_a_dial_that_panics_is_no_silence() {
+    let mut seen = Vec::new();
+    let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
+        seen.push(format!("{event:?}"));
+        ControlFlow::<()>::Continue(())
+    });
+    let config = config().with_dial(|_, _| async move { panic!("a user's function") });
+    add(&mut feed, steady(), config);
+    let began = Instant::now();
+    let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
+    let turns = || while spinning.turn() && began.elapsed() < Duration::from_secs(6) {};
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(turns)).is_err();
+    drop(spinning);
+    drop(feed);
+    println!("{seen:?}");
+    assert!(panicked);
+}
+
+struct Ends(Probe);
+
+impl Venue for Ends {
+    type Command = ();
+    type Message<'a> = ();
+    fn name(&self) -> VenueName {
+        self.0.name()
+    }
+    fn url(&self) -> &str {
+        self.0.url()
+    }
+    fn register(&mut self, connection: ConnectionId, books: &mut Books) {
+        self.0.register(connection, books);
+    }
+    fn opened<H: OnMessage<Self> + ?Sized>(&mut self, _: &mut Context<'_, H>) {}
+    fn frame<H: OnMessage<Self> + ?Sized>(&mut self, _: &[u8], _: &mut Context<'_, H>) -> Reply {
+        Reply::Data
+    }
+    fn command<H: OnMessage<Self> + ?Sized>(&mut self, (): (), _: &mut Context<'_, H>) -> Reply {
+        Reply::End(ticklot::EndReason::HandshakeTimeout)
+    }
+    fn silence_limit(&self) -> Option<Duration> {
+        None
+    }
+}
+
+#[test]
+fn i_many_commands_that_end_the_connection() {
+    let stack = std::cell::Cell::new((usize::MAX, 0));
+    let mut feed = Feed::new(|_: Event<'_>, _: &Books| {
+        let here = 0u8;
+        let at = std::hint::black_box(&raw const here).addr();
+        let (low, high) = stack.get();
+        stack.set((low.min(at), high.max(at)));
+        ControlFlow::<()>::Continue(())
+    });
+    let venue = Ends(Probe("ws://127.0.0.1:1".to_owned(), None));
+    let remote = feed.add_with(venue, Options::default(), config());
+    for _ in 0..1_024 {
+        remote.send(()).unwrap();
+    }
+    let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
+    spinning.turn();
+    drop(spinning);
+    let (low, high) = stack.get();
+    println!("{} bytes of stack", high - low);
+    assert!(high - low < 16 << 10);
+}
