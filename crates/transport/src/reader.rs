@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::task::{unconstrained, yield_now};
 
-use crate::codec::{Decoder, End, Event, Place};
+use crate::codec::{Decoder, End, Event, PayloadLocation};
 use crate::message::{Arrivals, Incoming, Kind, Message, Role};
 use crate::stream::Shared;
 use crate::writer::Writer;
@@ -109,7 +109,7 @@ impl Reader {
     ///
     /// All that is read is kept in the same turn, so nothing is lost when whoever waits for it goes away.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut room = ReadBuf::new(self.decoder.room());
+        let mut room = ReadBuf::new(self.decoder.spare_capacity());
         let read = Pin::new(&mut self.stream).poll_read(cx, &mut room);
         let bytes = room.filled().len();
         if read.is_pending() {
@@ -128,7 +128,7 @@ impl Reader {
     }
 
     /// The message that `advance` has just found.
-    pub(crate) fn message(&mut self, kind: Kind, place: Place) -> Message<'_> {
+    pub(crate) fn message(&mut self, kind: Kind, place: PayloadLocation) -> Message<'_> {
         self.decoder.message(kind, place, self.arrivals.read())
     }
 

@@ -104,7 +104,7 @@ impl Writer {
     ///
     /// [`Error::Timeout`] and [`Error::Io`].
     pub async fn shutdown(&mut self) -> Result<(), Error> {
-        self.encoder.break_off();
+        self.encoder.abort();
         let shutdown = timeout(self.timeout, self.stream.shutdown());
         write_result(shutdown.await)
     }
@@ -140,7 +140,7 @@ impl Writer {
         let limit = self.timeout;
         let result = write_result(timeout(limit, poll_fn(|cx| self.poll_flush(cx))).await);
         if result.is_err() {
-            self.encoder.break_off();
+            self.encoder.abort();
         }
         result
     }

@@ -108,6 +108,11 @@ impl<T> Inbox<T> {
         }
     }
 
+    /// Rings the bell, since the inbox may have more items.
+    pub(super) fn ring(&self) {
+        self.0.bell.ring();
+    }
+
     /// Waits for the next item, also after the last sender is dropped.
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<T> {
         // Registered first: an item that is sent in between wakes the task.

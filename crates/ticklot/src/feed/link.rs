@@ -22,7 +22,7 @@ use crate::venue::{Reply, RequestId, Venue};
 /// every `MAX_SLEEP`, half of this; less than this is not held against them.
 pub(super) const UNSEEN: Duration = Duration::from_secs(1);
 
-/// How many frames are read in a row before others have their turn. The reader limits the bytes.
+/// How many frames are read in a row before others have their turn. The drivers limit the bytes.
 const TURN: u32 = 64;
 
 /// How long frames are read in a row, unless one alone takes longer.
@@ -175,6 +175,9 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
     }
 
     pub(super) fn timeout(&mut self) -> Option<Disconnect> {
+        if self.shared.borrow().is_over {
+            return Some(Disconnect::Stopped);
+        }
         let now = self.look();
         let over = self.with_shared(|session, books, handler| session.timeout(now, books, handler));
         if matches!(over, Some(Disconnect::Stopped)) {

@@ -1,7 +1,8 @@
-//! The shell around [`Session`]: sockets, timers, and the user's handler.
+//! The drivers around [`Session`]: sockets, timers, and the user's handler.
 //!
-//! All connections of a feed run as one future, on the task that polls it. A frame is read,
-//! decoded, applied and handed to the handler without a queue and without leaving that task.
+//! [`Feed::run`] runs all connections of a feed as one future, on the task that polls it; [`Feed::spin`] reads them in a
+//! loop that never sleeps. Either reads, decodes and applies a frame and calls the handler without a queue and without
+//! leaving the thread.
 
 mod clock;
 mod driver;

@@ -128,8 +128,8 @@ impl Stopper {
         Self { stop }
     }
 
-    /// Ends the feed: its connections are closed properly, at once, and [`Feed::run`](super::Feed::run) returns; if it
-    /// does not run, it returns as soon as it is called.
+    /// Ends the feed: its connections are closed properly, at once, and [`Feed::run`](super::Feed::run) or
+    /// [`Feed::spin`](super::Feed::spin) returns; if neither runs, the next one returns as soon as it is called.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }

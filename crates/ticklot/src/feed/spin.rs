@@ -19,7 +19,7 @@ use crate::session::Next;
 use crate::venue::{HttpRequest, RequestId, Venue};
 
 /// The state of the spinning thread that its connections share.
-pub(super) struct Thread {
+pub(super) struct SpinContext {
     pub(super) helper: Helper,
     /// Finds the readable ones of several connections; one alone is read each time.
     pub(super) poller: Option<Poller>,
@@ -33,7 +33,7 @@ pub(super) struct Thread {
 
 /// When a connection wants its next turn.
 #[derive(Debug)]
-pub(super) enum Again {
+pub(super) enum NextTurn {
     /// In each turn: it may have more to read, or something to write.
     Soon,
     /// In each turn, though nothing is known to be due: no poller reports its socket.
@@ -47,13 +47,13 @@ pub(super) enum Again {
 /// A connection of any venue on a thread that spins. No call waits.
 pub(super) trait SpinningLine {
     /// Reads, writes, and runs due timers.
-    fn turn(&mut self, thread: &Thread) -> Again;
+    fn turn(&mut self, context: &SpinContext) -> NextTurn;
 
     /// Executes commands.
-    fn asked(&mut self, thread: &Thread) -> Again;
+    fn asked(&mut self, context: &SpinContext) -> NextTurn;
 
     /// A task of the helper is done.
-    fn done(&mut self, attempt: u64, outcome: Outcome, thread: &Thread) -> Again;
+    fn done(&mut self, attempt: u64, outcome: Outcome, context: &SpinContext) -> NextTurn;
 
     /// When its next timer is due.
     fn due(&self) -> Nanos;
@@ -64,6 +64,9 @@ pub(super) trait SpinningLine {
 
 /// How many bytes of messages are read in a row before others have their turn, unless one message alone has more.
 const TURN_BYTES: usize = 64 << 10;
+
+/// How many commands are executed in a row before messages are read again.
+const TURN_COMMANDS: usize = 64;
 
 /// The due time of no timer.
 pub(super) const NEVER: Nanos = Nanos(u64::MAX);
@@ -121,7 +124,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
     }
 
     /// Connects, when it is time.
-    fn wait(&mut self, thread: &Thread) -> Again {
+    fn wait(&mut self, context: &SpinContext) -> NextTurn {
         let now = self.link.look();
         self.due = NEVER;
         match self.link.session.next(now) {
@@ -129,21 +132,21 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
                 self.ticket.attempt += 1;
                 let url = self.link.session.url().to_owned();
                 let config = self.transport.clone();
-                let task = thread.helper.connect(self.ticket, url, config);
+                let task = context.helper.connect(self.ticket, url, config);
                 self.phase = Phase::Connecting(task);
-                Again::Later
+                NextTurn::Later
             }
             Next::WaitUntil(time) => {
                 self.due = time;
-                Again::Later
+                NextTurn::Later
             }
-            Next::Idle => Again::Later,
+            Next::Idle => NextTurn::Later,
             Next::Done => self.end(Disconnect::Stopped),
         }
     }
 
     /// The connection is gone, or is to be.
-    fn end(&mut self, reason: Disconnect) -> Again {
+    fn end(&mut self, reason: Disconnect) -> NextTurn {
         self.waiting.clear();
         for (_, fetch) in self.fetches.drain(..) {
             fetch.abort();
@@ -160,7 +163,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
                 // bounded time.
                 let _ = connection.close(code, "");
                 self.phase = Phase::Closing(connection, reason);
-                Again::Soon
+                NextTurn::Soon
             }
             Phase::Connecting(task) => {
                 task.abort();
@@ -171,21 +174,25 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
     }
 
     /// Nothing is left of the connection.
-    fn finish(&mut self, reason: Disconnect) -> Again {
+    fn finish(&mut self, reason: Disconnect) -> NextTurn {
         self.phase = Phase::Waiting;
         match self.link.ended(reason) {
             Ok(ended) => {
                 self.phase = Phase::Ended;
-                Again::Ended(Box::new(ended))
+                NextTurn::Ended(Box::new(ended))
             }
             // Commands may have arrived during the close handshake: the next turn executes them.
-            Err(_) => Again::Soon,
+            Err(_) => NextTurn::Soon,
         }
     }
 
-    fn connected(&mut self, mut connection: Box<NonblockingConnection>, thread: &Thread) -> Again {
+    fn connected(
+        &mut self,
+        mut connection: Box<NonblockingConnection>,
+        context: &SpinContext,
+    ) -> NextTurn {
         debug!(connection = %self.link.session.id(), "connected");
-        let poller = thread.poller.as_ref();
+        let poller = context.poller.as_ref();
         let added = poller.map(|poller| poller.add(&mut connection, self.ticket.line));
         match added.transpose() {
             Ok(is_watched) => self.is_watched = is_watched.unwrap_or_default(),
@@ -196,40 +203,40 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         }
         self.phase = Phase::Open(connection);
         self.link.opened();
-        self.settle(thread)
+        self.settle(context)
     }
 
     /// Sends queued messages, starts requests, and sets the next timer.
-    fn settle(&mut self, thread: &Thread) -> Again {
+    fn settle(&mut self, context: &SpinContext) -> NextTurn {
         if let Phase::Open(connection) = &mut self.phase {
             if !connection.has_pending() {
                 // Before a write that may be blocked: meanwhile it is not known.
-                connection.mark_idle(thread.seen);
+                connection.mark_idle(context.seen);
             }
             if let Some(reason) = send(&mut self.link, connection) {
                 return self.end(reason);
             }
         }
-        self.start_requests(thread);
+        self.start_requests(context);
         self.due = self.link.session.deadline().unwrap_or(NEVER);
         self.again()
     }
 
     /// When an open connection wants its next turn.
-    fn again(&self) -> Again {
+    fn again(&self) -> NextTurn {
         match &self.phase {
             Phase::Open(connection) if connection.is_idle() && !connection.has_pending() => {
                 match self.is_watched {
-                    true => Again::Later,
-                    false => Again::Idle,
+                    true => NextTurn::Later,
+                    false => NextTurn::Idle,
                 }
             }
-            _ => Again::Soon,
+            _ => NextTurn::Soon,
         }
     }
 
     /// Starts the HTTP requests that the venue has, as many as may be under way.
-    fn start_requests(&mut self, thread: &Thread) {
+    fn start_requests(&mut self, context: &SpinContext) {
         while let Some(request) = self.link.session.next_request(self.link.now) {
             self.waiting.push_back(request);
         }
@@ -237,13 +244,15 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
             && let Some(request) = self.waiting.pop_front()
         {
             let id = request.id;
-            let fetch = thread.helper.fetch(self.ticket, request, self.http.clone());
+            let fetch = context
+                .helper
+                .fetch(self.ticket, request, self.http.clone());
             self.fetches.push((id, fetch));
         }
     }
 
     /// Reads frames until there are no more, or others are to have their turn. Whether anything happened.
-    fn read(&mut self, thread: &Thread) -> Result<bool, Disconnect> {
+    fn read(&mut self, context: &SpinContext) -> Result<bool, Disconnect> {
         let Self {
             link,
             phase: Phase::Open(connection),
@@ -254,7 +263,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         };
         let was_blocked = connection.has_pending();
         if !was_blocked {
-            connection.mark_idle(thread.seen);
+            connection.mark_idle(context.seen);
         } else if !connection.flush().map_err(|error| link.failed(error))? {
             // A peer that does not read is not read either: what it sends meanwhile waits in the kernel.
             return Ok(false);
@@ -314,60 +323,69 @@ fn send<V: Venue, H: OnMessage<V>>(
 }
 
 impl<V: Venue, H: OnMessage<V>> SpinningLine for SpinDriver<'_, V, H> {
-    fn turn(&mut self, thread: &Thread) -> Again {
+    fn turn(&mut self, context: &SpinContext) -> NextTurn {
         match &mut self.phase {
-            Phase::Waiting => self.asked(thread),
-            Phase::Connecting(_) | Phase::Ended => Again::Later,
+            Phase::Waiting => self.asked(context),
+            Phase::Connecting(_) | Phase::Ended => NextTurn::Later,
             Phase::Closing(connection, _) => {
                 if matches!(connection.try_close(), Ok(false)) {
-                    return Again::Soon;
+                    return NextTurn::Soon;
                 }
                 match std::mem::replace(&mut self.phase, Phase::Waiting) {
                     Phase::Closing(_, reason) => self.finish(reason),
-                    _ => Again::Later,
+                    _ => NextTurn::Later,
                 }
             }
             Phase::Open(_) => {
-                let over = match self.read(thread) {
+                let over = match self.read(context) {
                     Err(reason) => Some(reason),
-                    Ok(_) if self.due <= thread.now => self.link.timeout(),
+                    Ok(_) if self.due <= context.now => self.link.timeout(),
                     Ok(false) => return self.again(),
                     Ok(true) => None,
                 };
                 match over {
                     Some(reason) => self.end(reason),
-                    None => self.settle(thread),
+                    None => self.settle(context),
                 }
             }
         }
     }
 
-    fn asked(&mut self, thread: &Thread) -> Again {
+    fn asked(&mut self, context: &SpinContext) -> NextTurn {
         if matches!(self.phase, Phase::Closing(..) | Phase::Ended) {
-            return Again::Later;
+            return NextTurn::Later;
         }
-        if thread.is_stopped {
+        if context.is_stopped {
             return self.end(Disconnect::Stopped);
         }
+        let mut left = TURN_COMMANDS;
         while let Some(ask) = self.asked.try_next() {
             if let Some(reason) = self.link.answer(ask) {
                 return self.end(reason);
             }
+            left -= 1;
+            if left == 0 {
+                self.asked.ring();
+                break;
+            }
         }
         match self.phase {
-            Phase::Open(_) => self.settle(thread),
-            Phase::Waiting => self.wait(thread),
-            _ => Again::Later,
+            Phase::Open(_) => self.settle(context),
+            Phase::Waiting => self.wait(context),
+            _ => NextTurn::Later,
         }
     }
 
-    fn done(&mut self, attempt: u64, outcome: Outcome, thread: &Thread) -> Again {
+    fn done(&mut self, attempt: u64, outcome: Outcome, context: &SpinContext) -> NextTurn {
         if attempt != self.ticket.attempt {
-            return Again::Later;
+            return NextTurn::Later;
+        }
+        if context.is_stopped {
+            return self.end(Disconnect::Stopped);
         }
         let over = match (outcome, &self.phase) {
             (Outcome::Connected(Ok(connection)), Phase::Connecting(_)) => {
-                return self.connected(connection, thread);
+                return self.connected(connection, context);
             }
             (Outcome::Connected(Err(error)), Phase::Connecting(_)) => Some(self.link.failed(error)),
             (Outcome::Fetched(id, body), Phase::Open(_)) => {
@@ -379,7 +397,7 @@ impl<V: Venue, H: OnMessage<V>> SpinningLine for SpinDriver<'_, V, H> {
         };
         match over {
             Some(reason) => self.end(reason),
-            None => self.settle(thread),
+            None => self.settle(context),
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::clock::Clock;
 use super::helper::{Helper, Outcome, Ticket};
 use super::inbox::{Bell, Inbox};
-use super::spin::{Again, NEVER, SpinningLine, Thread};
+use super::spin::{NEVER, NextTurn, SpinContext, SpinningLine};
 use super::{Ended, Feed, Shared};
 use crate::event::{Event, Handler};
 use crate::session::expire;
@@ -22,11 +22,12 @@ use crate::tap::Taps;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpinOptions {
-    /// The processor that the calling thread is bound to, by its number, before the first connection. Linux and Android
-    /// only. Default: none, the thread stays where it may run.
+    /// The processor that the calling thread is bound to while it spins, by its number. Linux and Android only. Default:
+    /// none, the thread runs on any of its processors.
     pub cpu: Option<usize>,
     /// How often the last order book message of each connection is decoded again while the thread has nothing else to do,
-    /// which keeps code and data in the caches. See [`Feed::spin`]. Default: none, never.
+    /// which keeps code and data in the caches. See [`Feed::spin`]. There are no replays while a connection is being closed
+    /// or has a blocked write. Default: none, never.
     pub keep_warm: Option<Duration>,
 }
 
@@ -39,14 +40,14 @@ pub struct Spinning<'a, H> {
     clock: Clock,
     stop: &'a watch::Sender<bool>,
     stopped: watch::Receiver<bool>,
-    lines: Vec<Line<'a>>,
+    lines: Vec<Member<'a>>,
     /// The connections that want a turn at once.
-    soon: Vec<usize>,
+    ready: Vec<usize>,
     /// The connections of this turn.
     running: Vec<usize>,
     /// No timer is due before this.
     due: Nanos,
-    thread: Thread,
+    context: SpinContext,
     outcomes: Inbox<(Ticket, Outcome)>,
     bell: &'a Bell,
     ticks: Option<Ticks>,
@@ -55,12 +56,14 @@ pub struct Spinning<'a, H> {
     is_busy: bool,
     taps: &'a mut Taps,
     ended: Vec<Ended>,
+    /// The thread is bound to a processor as long as this lives.
+    _bound: Option<Bound>,
 }
 
-struct Line<'a> {
+struct Member<'a> {
     driver: Box<dyn SpinningLine + 'a>,
     /// Whether it is among those that want a turn at once.
-    is_soon: bool,
+    is_ready: bool,
 }
 
 /// The schedule of [`Event::Tick`].
@@ -87,7 +90,8 @@ impl<H: Handler> Feed<H> {
     ///
     /// A single connection is read without waiting, again and again. Of several connections, `epoll` finds the readable
     /// ones, without waiting either. Another thread connects, with DNS, proxies, TLS handshakes and upgrades, and fetches
-    /// over HTTP. It sleeps while there is nothing of these.
+    /// over HTTP, and sleeps otherwise. It inherits the processors and the scheduling policy of the calling thread: call this
+    /// from a thread that is not bound yet, and use [`SpinOptions::cpu`].
     ///
     /// With [`SpinOptions::keep_warm`] an idle thread decodes the last order book message of each connection again, into
     /// a book of its own: the next real one then finds its code and data in the caches. It has no other effect: no event,
@@ -121,8 +125,8 @@ impl<H: Handler> Feed<H> {
     /// ```
     ///
     /// # Allocation
-    /// None once warm, as [`Feed::run`]. With TLS, rustls allocates once for each record. A replay allocates when a book is
-    /// replayed for the first time.
+    /// None for a message once warm, as [`Feed::run`]. With TLS, rustls allocates once for each record. A replay allocates when
+    /// a book is replayed for the first time. To connect and to fetch over HTTP allocates and wakes the other context.
     ///
     /// # Errors
     /// The operating system's: no thread or no `epoll` instance can be made, or the thread cannot be bound to
@@ -153,19 +157,17 @@ impl<H: Handler> Feed<H> {
             bell,
             ..
         } = self;
-        // Before the thread is bound: its child would be bound to the same processor.
+        // Before the thread is bound: a thread inherits the processors of its parent.
         let (helper, outcomes) = Helper::start(bell)?;
-        if let Some(cpu) = options.cpu {
-            bind(cpu)?;
-        }
+        let bound = options.cpu.map(Bound::new).transpose()?;
         shared.get_mut().is_over = false;
         let (shared, stop) = (&*shared, &*stop);
         let count = connections.len();
         let keeps_warm = options.keep_warm.is_some();
         let lines = connections.iter_mut().enumerate();
-        let lines = lines.map(|(index, line)| Line {
+        let lines = lines.map(|(index, line)| Member {
             driver: line.spin(shared, *clock, stop, keeps_warm, index),
-            is_soon: false,
+            is_ready: false,
         });
         let mut spinning = Spinning {
             shared,
@@ -173,10 +175,10 @@ impl<H: Handler> Feed<H> {
             stop,
             stopped: stop.subscribe(),
             lines: lines.collect(),
-            soon: Vec::new(),
+            ready: Vec::new(),
             running: Vec::new(),
             due: NEVER,
-            thread: Thread {
+            context: SpinContext {
                 helper,
                 poller: match count {
                     1 => None,
@@ -200,9 +202,10 @@ impl<H: Handler> Feed<H> {
             is_busy: false,
             taps,
             ended: Vec::new(),
+            _bound: bound,
         };
-        spinning.heed_stop();
-        spinning.look_around();
+        spinning.check_stop();
+        spinning.drain_inboxes();
         Ok(spinning)
     }
 }
@@ -214,24 +217,24 @@ impl<H: Handler> Spinning<'_, H> {
     /// that has nothing to read is one system call.
     pub fn turn(&mut self) -> bool {
         let began = Instant::now();
-        self.thread.now = self.clock.at(began);
+        self.context.now = self.clock.at(began);
         self.is_busy = false;
         self.poll();
-        std::mem::swap(&mut self.running, &mut self.soon);
+        std::mem::swap(&mut self.running, &mut self.ready);
         for at in 0..self.running.len() {
             let index = self.running[at];
-            self.lines[index].is_soon = false;
-            self.drive(index, |line, thread| line.turn(thread));
+            self.lines[index].is_ready = false;
+            self.drive(index, |line, context| line.turn(context));
         }
         self.running.clear();
-        if self.bell.has_rung() {
-            self.look_around();
-        }
         // Both ends live as long as the feed: it cannot fail.
         if self.stopped.has_changed().unwrap_or_default() {
-            self.heed_stop();
+            self.check_stop();
         }
-        let now = self.thread.now;
+        if self.bell.has_rung() {
+            self.drain_inboxes();
+        }
+        let now = self.context.now;
         if self.due <= now {
             self.run_timers(now);
         }
@@ -239,7 +242,7 @@ impl<H: Handler> Spinning<'_, H> {
         if !self.is_busy {
             self.keep_warm(now);
         }
-        self.thread.seen = began;
+        self.context.seen = began;
         self.ended.len() < self.lines.len()
     }
 
@@ -255,62 +258,66 @@ impl<H: Handler> Spinning<'_, H> {
 
     /// Finds the readable connections.
     fn poll(&mut self) {
-        let Some(poller) = &mut self.thread.poller else {
+        let Some(poller) = &mut self.context.poller else {
             return;
         };
         // The kernel's calls fail only for a wrong argument.
         let Ok(readable) = poller.poll() else { return };
         for index in readable {
             if let Some(line) = self.lines.get_mut(index)
-                && !line.is_soon
+                && !line.is_ready
             {
-                line.is_soon = true;
-                self.soon.push(index);
+                line.is_ready = true;
+                self.ready.push(index);
             }
         }
     }
 
-    fn drive(&mut self, index: usize, work: impl FnOnce(&mut dyn SpinningLine, &Thread) -> Again) {
+    fn drive(
+        &mut self,
+        index: usize,
+        work: impl FnOnce(&mut dyn SpinningLine, &SpinContext) -> NextTurn,
+    ) {
         let Some(line) = self.lines.get_mut(index) else {
             return;
         };
-        let again = work(&mut *line.driver, &self.thread);
+        let again = work(&mut *line.driver, &self.context);
         self.due = self.due.min(line.driver.due());
         let wants_turn = match again {
-            Again::Soon => {
+            NextTurn::Soon => {
                 self.is_busy = true;
                 true
             }
-            Again::Idle => true,
-            Again::Later => false,
-            Again::Ended(ended) => {
+            NextTurn::Idle => true,
+            NextTurn::Later => false,
+            NextTurn::Ended(ended) => {
                 self.ended.push(*ended);
                 false
             }
         };
-        if wants_turn && !line.is_soon {
-            line.is_soon = true;
-            self.soon.push(index);
+        if wants_turn && !line.is_ready {
+            line.is_ready = true;
+            self.ready.push(index);
         }
     }
 
     #[cold]
-    fn heed_stop(&mut self) {
-        self.thread.is_stopped = *self.stopped.borrow_and_update();
-        if self.thread.is_stopped {
-            self.look_around();
+    fn check_stop(&mut self) {
+        self.context.is_stopped = *self.stopped.borrow_and_update();
+        if self.context.is_stopped {
+            self.drain_inboxes();
         }
     }
 
-    /// Executes commands, and handles the results of the helper thread.
+    /// Executes commands, and handles the results of the helper context.
     #[cold]
-    fn look_around(&mut self) {
+    fn drain_inboxes(&mut self) {
         while let Some((ticket, outcome)) = self.outcomes.try_next() {
             let Ticket { line, attempt } = ticket;
-            self.drive(line, |line, thread| line.done(attempt, outcome, thread));
+            self.drive(line, |line, context| line.done(attempt, outcome, context));
         }
         for index in 0..self.lines.len() {
-            self.drive(index, |line, thread| line.asked(thread));
+            self.drive(index, |line, context| line.asked(context));
         }
     }
 
@@ -321,7 +328,7 @@ impl<H: Handler> Spinning<'_, H> {
         for index in 0..self.lines.len() {
             let due = self.lines[index].driver.due();
             if due <= now {
-                self.drive(index, |line, thread| line.turn(thread));
+                self.drive(index, |line, context| line.turn(context));
             } else {
                 self.due = self.due.min(due);
             }
@@ -350,7 +357,7 @@ impl<H: Handler> Spinning<'_, H> {
 
     /// Tells the handler the time, until it has broken off.
     fn tick(&mut self) {
-        let due = self.thread.now;
+        let due = self.context.now;
         let Some(ticks) = self.ticks.as_mut().filter(|ticks| ticks.next <= due) else {
             return;
         };
@@ -386,18 +393,43 @@ impl<H> fmt::Debug for Spinning<'_, H> {
     }
 }
 
-/// Binds the calling thread to a processor.
+/// Binds the calling thread to a processor, until it is dropped on that thread.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn bind(cpu: usize) -> io::Result<()> {
-    use nix::sched::{CpuSet, sched_setaffinity};
-    use nix::unistd::Pid;
+struct Bound {
+    before: nix::sched::CpuSet,
+}
 
-    let mut set = CpuSet::new();
-    set.set(cpu)?;
-    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl Bound {
+    fn new(cpu: usize) -> io::Result<Self> {
+        use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+        let before = sched_getaffinity(CALLER)?;
+        let mut set = CpuSet::new();
+        set.set(cpu)?;
+        sched_setaffinity(CALLER, &set)?;
+        Ok(Self { before })
+    }
+}
+
+/// The calling context.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const CALLER: nix::unistd::Pid = nix::unistd::Pid::from_raw(0);
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl Drop for Bound {
+    fn drop(&mut self) {
+        // Fails only when these processors were taken away meanwhile.
+        let _ = nix::sched::sched_setaffinity(CALLER, &self.before);
+    }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn bind(_cpu: usize) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+struct Bound;
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl Bound {
+    fn new(_cpu: usize) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }

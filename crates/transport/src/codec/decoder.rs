@@ -7,7 +7,7 @@
 
 use fastwebsockets::OpCode;
 
-use super::head::Head;
+use super::header::Header;
 use super::input::Input;
 use crate::Error;
 use crate::close;
@@ -37,14 +37,14 @@ pub(crate) enum End {
 /// What [`Decoder::advance`] found; the payload stays in the decoder.
 #[derive(Clone, Copy)]
 pub(crate) enum Event {
-    Message(Kind, Place),
+    Message(Kind, PayloadLocation),
     Ping,
     Pong,
     Close(u16),
 }
 
 #[derive(Clone, Copy)]
-pub(crate) enum Place {
+pub(crate) enum PayloadLocation {
     Frame,
     Assembled,
 }
@@ -72,18 +72,18 @@ impl Decoder {
     }
 
     /// The free part of the buffer, never empty, for the next read. [`Decoder::filled`] accepts the bytes.
-    pub(crate) fn room(&mut self) -> &mut [u8] {
-        self.input.room()
+    pub(crate) fn spare_capacity(&mut self) -> &mut [u8] {
+        self.input.spare_capacity()
     }
 
-    /// Accepts bytes that were written to the front of [`Decoder::room`].
+    /// Accepts bytes that were written to the front of [`Decoder::spare_capacity`].
     pub(crate) fn filled(&mut self, bytes: usize) {
         self.input.filled(bytes);
     }
 
     /// The socket has nothing to read: other connections of the thread may have the buffer.
     pub(crate) fn idle(&mut self) {
-        self.input.give_away();
+        self.input.release_buffer();
     }
 
     /// The next message or control frame, or none while more must be read. After an error, and after a close frame, each
@@ -140,13 +140,13 @@ impl Decoder {
             }
             OpCode::Text => return self.accept(Kind::Text, head.fin),
             OpCode::Binary => return self.accept(Kind::Binary, head.fin),
-            OpCode::Continuation => return self.go_on(head.fin),
+            OpCode::Continuation => return self.continue_message(head.fin),
         };
         Ok(Step::Event(event))
     }
 
     /// Whether a frame with this head may come here.
-    fn check(&self, head: &Head) -> Result<(), Error> {
+    fn check(&self, head: &Header) -> Result<(), Error> {
         match (self.role, head.is_masked()) {
             (Role::Client, true) => return Err(Error::protocol("a server masked a frame")),
             (Role::Server, false) => {
@@ -177,12 +177,17 @@ impl Decoder {
     }
 
     /// The message that `advance` has just found.
-    pub(crate) fn message(&mut self, kind: Kind, place: Place, read: Read) -> Message<'_> {
+    pub(crate) fn message(
+        &mut self,
+        kind: Kind,
+        place: PayloadLocation,
+        read: Read,
+    ) -> Message<'_> {
         Message::new(
             kind,
             match place {
-                Place::Frame => self.input.payload_mut(),
-                Place::Assembled => &mut self.assembled,
+                PayloadLocation::Frame => self.input.payload_mut(),
+                PayloadLocation::Assembled => &mut self.assembled,
             },
             read,
         )
@@ -208,7 +213,7 @@ impl Decoder {
     fn accept(&mut self, kind: Kind, fin: bool) -> Result<Step, Error> {
         if fin {
             check_text(kind, self.input.payload())?;
-            return Ok(Step::Event(Event::Message(kind, Place::Frame)));
+            return Ok(Step::Event(Event::Message(kind, PayloadLocation::Frame)));
         }
         self.assembled.clear();
         self.assembled.extend_from_slice(self.input.payload());
@@ -217,7 +222,7 @@ impl Decoder {
     }
 
     /// A continuation of the message that is open.
-    fn go_on(&mut self, fin: bool) -> Result<Step, Error> {
+    fn continue_message(&mut self, fin: bool) -> Result<Step, Error> {
         self.assembled.extend_from_slice(self.input.payload());
         if !fin {
             return Ok(Step::Fragment);
@@ -227,7 +232,10 @@ impl Decoder {
         };
         // On the whole: a code point may be cut by a fragment's end, but not by the message's.
         check_text(kind, &self.assembled)?;
-        Ok(Step::Event(Event::Message(kind, Place::Assembled)))
+        Ok(Step::Event(Event::Message(
+            kind,
+            PayloadLocation::Assembled,
+        )))
     }
 }
 

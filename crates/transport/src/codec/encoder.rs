@@ -53,7 +53,7 @@ impl Encoder {
     }
 
     /// Refuses everything from now on: a write failed.
-    pub(crate) fn break_off(&mut self) {
+    pub(crate) fn abort(&mut self) {
         self.state = State::Broken;
     }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use fastwebsockets::unmask;
 
-use super::head::Head;
+use super::header::Header;
 use crate::Error;
 
 /// The most that one read takes from the socket, and how large a buffer is while no frame takes more.
@@ -44,13 +44,13 @@ pub(super) struct Input {
 
 impl Input {
     /// The head of the next frame, if it is there.
-    pub(super) fn head(&self) -> Result<Option<Head>, Error> {
-        Head::parse(&self.bytes[self.held.clone()])
+    pub(super) fn head(&self) -> Result<Option<Header>, Error> {
+        Header::parse(&self.bytes[self.held.clone()])
     }
 
     /// Takes the frame of this head, which [`Input::head`] has given, if all of it is there. The payload
     /// is unmasked, and stays until the next read.
-    pub(super) fn take(&mut self, head: &Head) -> bool {
+    pub(super) fn take(&mut self, head: &Header) -> bool {
         if self.held.len() < head.whole() {
             return false;
         }
@@ -74,13 +74,13 @@ impl Input {
     }
 
     /// The free part of the buffer, never empty, for the next read. [`Input::filled`] accepts the bytes.
-    pub(super) fn room(&mut self) -> &mut [u8] {
+    pub(super) fn spare_capacity(&mut self) -> &mut [u8] {
         self.make_room();
         let end = self.bytes.len().min(self.held.end + READ_AT_MOST);
         &mut self.bytes[self.held.end..end]
     }
 
-    /// Accepts bytes that were written to the front of [`Input::room`].
+    /// Accepts bytes that were written to the front of [`Input::spare_capacity`].
     pub(super) fn filled(&mut self, bytes: usize) {
         self.held.end = self.bytes.len().min(self.held.end + bytes);
     }
@@ -114,7 +114,7 @@ impl Input {
     }
 
     /// Leaves the buffer to the thread's other connections, unless most of a long frame is in it.
-    pub(super) fn give_away(&mut self) {
+    pub(super) fn release_buffer(&mut self) {
         if self.held.len() > MAX_REST {
             return;
         }
@@ -137,7 +137,7 @@ mod tests {
 
     /// Reads as much of `bytes` as there is room for.
     fn read(input: &mut Input, bytes: &mut &[u8]) -> usize {
-        let room = input.room();
+        let room = input.spare_capacity();
         let n = room.len().min(bytes.len());
         room[..n].copy_from_slice(&bytes[..n]);
         input.filled(n);

@@ -5,8 +5,8 @@
 
 mod decoder;
 mod encoder;
-mod head;
+mod header;
 mod input;
 
-pub(crate) use decoder::{Decoder, End, Event, Place};
+pub(crate) use decoder::{Decoder, End, Event, PayloadLocation};
 pub(crate) use encoder::{Encoder, check_text};

@@ -100,7 +100,8 @@ enum Stage {
 ///
 /// The runtime is needed only for this call, with one exception: a stream that is neither TCP nor TLS over TCP (TLS
 /// through a proxy with TLS, or a function's own stream) stays with the runtime that opened it, which must go on
-/// running in another thread. Such a connection is slower.
+/// running in another thread. Such a connection is slower, and after a pause of the whole process it may seem idle although
+/// bytes wait.
 ///
 /// # Cancel safety
 ///
@@ -122,7 +123,7 @@ impl NonblockingConnection {
         let mut decoder = Decoder::new(Role::Client, config.max_message_size);
         let mut rest = &leftover[..];
         while !rest.is_empty() {
-            let room = decoder.room();
+            let room = decoder.spare_capacity();
             let n = room.len().min(rest.len());
             room[..n].copy_from_slice(&rest[..n]);
             decoder.filled(n);
@@ -175,7 +176,7 @@ impl NonblockingConnection {
 
     /// Reads once; false when the socket has nothing to read.
     fn read_more(&mut self) -> Result<bool, Error> {
-        match self.socket.read(self.decoder.room()) {
+        match self.socket.read(self.decoder.spare_capacity()) {
             // Not idle: no poller would report it again.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
             Err(error) if would_block(&error) => {
@@ -236,7 +237,7 @@ impl NonblockingConnection {
         self.send(OpCode::Ping, payload)
     }
 
-    /// Answers the ping that was read last, as [`NonblockingConnection::text`] sends a message.
+    /// Answers the ping that the last [`NonblockingConnection::try_read`] returned, as [`NonblockingConnection::text`] sends a message.
     ///
     /// # Errors
     ///
@@ -276,7 +277,7 @@ impl NonblockingConnection {
             }
             Err(error) => Error::Io(error),
         };
-        self.encoder.break_off();
+        self.encoder.abort();
         Err(result)
     }
 

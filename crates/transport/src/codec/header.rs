@@ -7,7 +7,7 @@ use crate::close::MAX_CONTROL;
 
 /// The head of a frame.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Head {
+pub(crate) struct Header {
     pub(crate) fin: bool,
     pub(crate) opcode: OpCode,
     pub(super) mask: Option<[u8; 4]>,
@@ -17,7 +17,7 @@ pub(crate) struct Head {
     pub(crate) len: usize,
 }
 
-impl Head {
+impl Header {
     /// Reads a head, if all of it is there.
     pub(super) fn parse(bytes: &[u8]) -> Result<Option<Self>, Error> {
         let [first, second, rest @ ..] = bytes else {
@@ -52,7 +52,7 @@ impl Head {
         self.mask.is_some()
     }
 
-    /// Head and payload.
+    /// Header and payload.
     pub(super) fn whole(&self) -> usize {
         self.size.saturating_add(self.len)
     }
