@@ -8,8 +8,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ticklot::Scale;
 use ticklot::bayse::Currency;
+use ticklot::{Scale, SpinOptions};
 use ticklot_frame::{VenueName, jayx};
 use ticklot_sim::Faults;
 
@@ -124,6 +124,8 @@ pub(crate) struct FollowArgs {
     /// When a book loses its trust, write what came before to a file in this folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) incidents: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) spin: SpinArgs,
     /// What `--config` says.
     #[arg(skip)]
     pub(crate) setup: Option<Rc<Setup>>,
@@ -136,6 +138,32 @@ impl FollowArgs {
     /// How many attempts may fail before there ever was a connection; none for any number.
     pub(crate) fn first_attempts(&self) -> Option<u32> {
         (!self.persists || self.once).then_some(1)
+    }
+}
+
+/// Whether the feed's thread sleeps between messages, or spins.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct SpinArgs {
+    /// Read the sockets in a loop that never sleeps: a message arrives some microseconds earlier, and the thread takes
+    /// all of its processor: see docs/watch.md
+    #[arg(long)]
+    pub(crate) spin: bool,
+    /// Bind the thread that spins to this processor, by its number; it runs anywhere when left out. Linux alone
+    #[arg(long, value_name = "N", requires = "spin", value_parser = processor)]
+    pub(crate) cpu: Option<usize>,
+    /// While the thread that spins has nothing to read, decode the last order-book message of each connection again this
+    /// often, such as 100us, which keeps code and data in the caches; never when left out
+    #[arg(long, value_name = "INTERVAL", requires = "spin", value_parser = interval)]
+    pub(crate) keep_warm: Option<Duration>,
+}
+
+impl SpinArgs {
+    /// How the feed spins, if it does.
+    pub(crate) fn options(&self) -> Option<SpinOptions> {
+        let mut options = SpinOptions::default();
+        options.cpu = self.cpu;
+        options.keep_warm = self.keep_warm;
+        self.spin.then_some(options)
     }
 }
 
@@ -476,6 +504,19 @@ impl FromStr for SpeedArg {
 pub(crate) fn time(text: &str) -> Result<Duration, &'static str> {
     let time = humantime::parse_duration(text);
     time.map_err(|_| "a length of time is such as 500ms, 5s or 1m 30s")
+}
+
+/// The time between two of many.
+fn interval(text: &str) -> Result<Duration, &'static str> {
+    let time = humantime::parse_duration(text).ok();
+    time.filter(|time| !time.is_zero())
+        .ok_or("an interval is a length of time above zero, such as 50us, 100us or 1ms")
+}
+
+/// The number of a processor.
+fn processor(text: &str) -> Result<usize, &'static str> {
+    text.parse()
+        .map_err(|_| "a processor is a number from 0 on")
 }
 
 /// How many decimals a price or a quantity has.

@@ -19,6 +19,7 @@ Examples:
   ticklot watch --venue jayx --event orderbook,kline --for 1m
   ticklot watch --venue bayse --json --for 10s
   ticklot watch --venue kraken --symbol BTC/USD,ETH/USD --book-depth 100
+  ticklot watch --venue jayx --spin --cpu 1 --keep-warm 100us --latency --for 10s
 
 Exit status: 0, also after Ctrl-C; 1 when a connection cannot be made or kept; 2 when the arguments are wrong.";
 

@@ -8,6 +8,7 @@ mod args;
 mod bench;
 mod config;
 mod connect;
+mod drive;
 mod examples;
 mod follow;
 mod generate;

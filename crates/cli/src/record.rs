@@ -10,6 +10,7 @@ use ticklot::flight::Rules;
 use ticklot::{Books, Event, Feed, Handler, OnMessage, Venue};
 
 use crate::args::{FollowArgs, RecordArgs};
+use crate::drive::Driver;
 use crate::view::Printable;
 use crate::{Failure, Output, replay, tell, watch};
 
@@ -19,10 +20,7 @@ const TICK: Duration = Duration::from_secs(1);
 const CLEAR: &str = "\r\x1b[K";
 
 pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::work)?;
+    let driver = Driver::new(&args.follow)?;
     let simulator = watch::embedded(&args.follow)?;
     let mut feed = Feed::new(Keeper::new(output));
     feed.tick_every(TICK);
@@ -41,14 +39,7 @@ pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure>
     keeper.rows = rows
         .map(|path| replay::create_rows(path, &[&args.out, &recorder.recorded().path]))
         .transpose()?;
-    let ended = runtime.block_on(async {
-        tokio::spawn(watch::stop_at_the_end(
-            feed.stopper(),
-            args.follow.duration,
-            false,
-        ));
-        feed.run().await
-    });
+    let driven = driver.drive(&mut feed, args.follow.duration, false);
     let (_, keeper) = feed.into_parts();
     let had_no_room = keeper.had_no_room;
     let kept = keeper.end();
@@ -57,6 +48,7 @@ pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure>
     summary(&recorder.recorded(), &mut output.out)?;
     tell_incidents(incidents.as_ref(), output);
     let recorded = finished?;
+    let ended = driven?;
     let mut ended = ended.iter();
     ended.try_for_each(|end| watch::verdict(end, args.follow.once))?;
     if recorded.files == 0 {

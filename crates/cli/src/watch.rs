@@ -19,12 +19,10 @@ mod shot;
 mod show;
 pub mod terminal;
 
-use std::time::Duration;
-
 use ticklot::bayse;
 use ticklot::capture::Incidents;
 use ticklot::jayx;
-use ticklot::{Disconnect, Ended, Feed, Options, Stopper, Venue, VenueName};
+use ticklot::{Disconnect, Ended, Feed, Options, Venue, VenueName};
 use ticklot_sim::Simulator;
 
 use self::json::Json;
@@ -33,9 +31,10 @@ use self::screen::Screen;
 use self::show::{Begin, Show, Watcher};
 use crate::args::{ChannelArg, EventArg, FollowArgs, VenueArg, WatchArgs, check_effects};
 use crate::config::TransportTable;
+use crate::drive::Driver;
 use crate::follow::VenueHandler;
 use crate::replay::built;
-use crate::{Failure, Output, connect, follow, kraken, record, signals, tell};
+use crate::{Failure, Output, connect, follow, kraken, record, tell};
 
 pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<(), Failure> {
     let mut incidents = None;
@@ -59,10 +58,7 @@ fn watch<S: Show>(
     args: &WatchArgs,
     incidents: &mut Option<Incidents>,
 ) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::work)?;
+    let driver = Driver::new(&args.follow)?;
     let simulator = embedded(&args.follow)?;
     let mut feed = Feed::new(Watcher::new(show)?);
     feed.tick_every(S::TICK);
@@ -75,21 +71,18 @@ fn watch<S: Show>(
     let watcher = feed.handler_mut();
     watcher.begin(Begin {
         clock,
-        stopper: stopper.clone(),
+        stopper,
         venues,
     })?;
     if let Some(path) = &args.follow.books {
         // Last of all that can go wrong before the work: it empties the file.
         watcher.write_rows(crate::replay::create_rows(path, &[])?);
     }
-    let ended = runtime.block_on(async {
-        tokio::spawn(stop_at_the_end(stopper, args.follow.duration, S::HANGS_UP));
-        feed.run().await
-    });
+    let driven = driver.drive(&mut feed, args.follow.duration, S::HANGS_UP);
     let (books, mut watcher) = feed.into_parts();
-    watcher.count_paths(&ended);
+    watcher.count_paths(driven.as_deref().unwrap_or_default());
     watcher.end(&books)?;
-    ended
+    driven?
         .iter()
         .try_for_each(|end| verdict(end, args.follow.once))
 }
@@ -105,21 +98,6 @@ pub(crate) fn embedded(args: &FollowArgs) -> Result<Option<Simulator>, Failure> 
     );
     let cannot = |error| Failure::work(format_args!("cannot start the embedded venues: {error}"));
     Simulator::spawn(jayx, bayse).map(Some).map_err(cannot)
-}
-
-/// Ends the feed when its time is up, or when it is asked for from outside.
-pub(crate) async fn stop_at_the_end(stopper: Stopper, after: Option<Duration>, hangs_up: bool) {
-    let time_is_up = async {
-        match after {
-            Some(after) => tokio::time::sleep(after).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = time_is_up => {}
-        () = signals::interrupted(hangs_up) => {}
-    }
-    stopper.stop();
 }
 
 /// Whether a connection's end is what was wanted.

@@ -251,6 +251,74 @@ fn a_time_limit_ends_it_with_a_summary() {
 }
 
 #[test]
+fn a_feed_that_spins_ends_as_any_other() {
+    let spin = ["--spin", "--keep-warm=100us"];
+    for signal in ["-INT", "-TERM"] {
+        let mut running = Running::start(&spin);
+        running.line_with("out_us-rate-cut-no live bid ");
+        let (status, rest) = running.signal(signal);
+        assert_eq!(status, Some(0), "{rest}");
+        assert!(rest.contains("BTCUSDT: "), "a summary: {rest}");
+    }
+    let args = [&spin[..], &["--for", "300ms"]].concat();
+    let ended = program(&args).output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended));
+    assert!(text(&ended).contains("BTCUSDT: "), "{}", text(&ended));
+}
+
+/// The processors that each thread of a process may use, by the thread's name.
+#[cfg(target_os = "linux")]
+fn processors(process: u32) -> Vec<(String, String)> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let of = |thread: std::io::Result<std::fs::DirEntry>| {
+        let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        let field = |name| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name));
+            value.unwrap().trim().to_owned()
+        };
+        (field("Name:"), field("Cpus_allowed_list:"))
+    };
+    threads.map(of).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn only_the_thread_that_spins_is_bound_to_a_processor() {
+    let (_, all) = processors(std::process::id()).swap_remove(0);
+    let last = all.rsplit([',', '-']).next().unwrap().to_owned();
+    let mut running = Running::start(&["watch", "--venue=jayx", "--spin", "--cpu", &last]);
+    running.line_with(" live bid ");
+    let threads = processors(running.child.id());
+    assert!(threads.len() >= 4, "{threads:?}");
+    for (name, processors) in threads {
+        let expected = if name == "ticklot" { &last } else { &all };
+        assert_eq!(&processors, expected, "{name}");
+    }
+    assert_eq!(running.interrupt().0, Some(0));
+}
+
+#[test]
+fn a_processor_that_is_not_there_is_refused_before_anything_is_written() {
+    let folder = std::env::temp_dir().join(format!("ticklot-cpu-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (log, rows) = (folder.join("log.jsonl"), folder.join("rows.csv"));
+    std::fs::write(&rows, "kept").unwrap();
+    let (out, books) = (log.to_str().unwrap(), rows.to_str().unwrap());
+    // More than a set of processors has.
+    let spin = ["--spin", "--cpu=1000000", "--books", books];
+    for command in [&["watch"][..], &["record", "--out", out]] {
+        let output = program(&[command, &spin].concat()).output().unwrap();
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        let why = "ticklot: --cpu 1000000: the thread cannot be bound to this processor: ";
+        assert!(said.starts_with(why) && said.lines().count() == 1, "{said}");
+    }
+    assert_eq!(std::fs::read_to_string(&rows).unwrap(), "kept");
+    assert!(!log.exists());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn a_log_is_not_overwritten_by_its_own_books() {
     let path = std::env::temp_dir().join(format!("ticklot-log-{}.jsonl", std::process::id()));
     std::fs::write(&path, "{}\n").unwrap();

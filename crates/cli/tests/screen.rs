@@ -306,6 +306,24 @@ fn ctrl_c_and_signals_give_the_terminal_back() {
 }
 
 #[test]
+fn a_feed_that_spins_is_drawn() {
+    if !tmux_is_there("a_feed_that_spins_is_drawn") {
+        return;
+    }
+    for end in ["q", "-HUP"] {
+        let terminal = Terminal::program((80, 24), "--spin --keep-warm=100us");
+        terminal.wait_for("3 books live");
+        match end {
+            "q" => terminal.press(&["q"]),
+            signal => terminal.signal(signal),
+        }
+        let (status, screen) = terminal.given_back();
+        assert_eq!(status, "0", "{end}\n{screen}");
+        assert!(screen.contains("BTCUSDT: "), "{end}: a summary\n{screen}");
+    }
+}
+
+#[test]
 fn a_time_limit_and_an_error_give_the_terminal_back() {
     if !tmux_is_there("a_time_limit_and_an_error_give_the_terminal_back") {
         return;

@@ -1,0 +1,112 @@
+//! Runs a feed until its end: on a runtime, or spinning.
+
+use std::ops::ControlFlow;
+use std::thread;
+use std::time::Duration;
+
+use ticklot::{Books, Ended, Event, Feed, Handler, SpinOptions, Stopper};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use crate::args::FollowArgs;
+use crate::{Failure, signals};
+
+/// Runs one feed as the options of the command line say.
+pub(crate) struct Driver {
+    /// For the feed, or, when it spins, for the thread that ends it.
+    runtime: Runtime,
+    spin: Option<SpinOptions>,
+}
+
+impl Driver {
+    /// Makes what a feed runs on.
+    ///
+    /// # Errors
+    /// The operating system's; a usage error when no thread can be bound to `--cpu`.
+    pub(crate) fn new(args: &FollowArgs) -> Result<Self, Failure> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let spin = args.spin.options();
+        if let Some(cpu) = args.spin.cpu {
+            can_bind(cpu)?;
+        }
+        Ok(Self {
+            runtime: runtime.map_err(Failure::work)?,
+            spin,
+        })
+    }
+
+    /// Runs the feed until its connections have ended, `after` has passed, or a signal ends the program; SIGHUP only
+    /// when `hangs_up`.
+    ///
+    /// # Errors
+    /// The operating system's, before the first connection.
+    pub(crate) fn drive<H: Handler>(
+        self,
+        feed: &mut Feed<H>,
+        after: Option<Duration>,
+        hangs_up: bool,
+    ) -> Result<Vec<Ended>, Failure> {
+        let end = stop_at_the_end(feed.stopper(), after, hangs_up);
+        let Self { runtime, spin } = self;
+        let Some(options) = spin else {
+            return Ok(runtime.block_on(async {
+                tokio::spawn(end);
+                feed.run().await
+            }));
+        };
+        let (is_running, is_over) = oneshot::channel::<()>();
+        // Started before the calling thread is bound to a processor: a thread inherits that from its parent.
+        let ending = thread::Builder::new()
+            .name("ending".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = end => {}
+                        _ = is_over => {}
+                    }
+                });
+            })
+            .map_err(Failure::work)?;
+        let ended = feed.spin(&options);
+        drop(is_running);
+        // A panic of it was reported when it happened.
+        let _ = ending.join();
+        ended.map_err(Failure::work)
+    }
+}
+
+/// Refuses a processor that no thread can be bound to. Only an attempt shows it: a thread may be bound to processors
+/// outside of its present set, such as isolated ones.
+fn can_bind(cpu: usize) -> Result<(), Failure> {
+    let attempt = move || {
+        let mut nothing =
+            Feed::new(|_: Event<'_>, _: &Books| -> ControlFlow<()> { ControlFlow::Continue(()) });
+        let mut options = SpinOptions::default();
+        options.cpu = Some(cpu);
+        nothing.spin(&options).map(drop)
+    };
+    // Of its own, since it stays bound.
+    let thread = thread::Builder::new().spawn(attempt);
+    let bound = thread.map_err(Failure::work)?.join();
+    match bound {
+        Ok(Err(error)) => Err(Failure::Usage(format!(
+            "--cpu {cpu}: the thread cannot be bound to this processor: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Ends the feed when its time is up, or when it is asked for from outside.
+async fn stop_at_the_end(stopper: Stopper, after: Option<Duration>, hangs_up: bool) {
+    let time_is_up = async {
+        match after {
+            Some(after) => tokio::time::sleep(after).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = time_is_up => {}
+        () = signals::interrupted(hangs_up) => {}
+    }
+    stopper.stop();
+}
