@@ -159,6 +159,27 @@ fn mistakes_on_the_command_line_say_what_to_do() {
             &["watch", "--depth=0"],
             "invalid value '0' for '--depth <N>': levels are a number from 1 on (see `ticklot watch --help`)",
         ),
+        (
+            &["watch", "--cpu=0"],
+            "the following required arguments were not provided: --spin (see `ticklot watch --help`)",
+        ),
+        (
+            &["record", "--out=log.jsonl", "--keep-warm=1ms"],
+            "the following required arguments were not provided: --spin (see `ticklot record --help`)",
+        ),
+        (
+            &["watch", "--spin", "--cpu=first"],
+            "invalid value 'first' for '--cpu <N>': a processor is a number from 0 on (see `ticklot watch --help`)",
+        ),
+        (
+            &["watch", "--spin", "--keep-warm=0s"],
+            "invalid value '0s' for '--keep-warm <INTERVAL>': an interval is a length of time above zero, such as 50us, \
+             100us or 1ms (see `ticklot watch --help`)",
+        ),
+        (
+            &["watch", "--spin=yes"],
+            "unexpected value 'yes' for '--spin' found; no more were expected (see `ticklot watch --help`)",
+        ),
     ] {
         let ran = ticklot(args);
         let expected = format!("ticklot: {told}\n");

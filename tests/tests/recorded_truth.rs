@@ -40,8 +40,15 @@ fn replay(log: Log) {
     assert_eq!(rows.text().lines().count() as u64, log.books + 1);
 }
 
+/// How `ticklot watch` drives its feed.
+#[derive(Clone, Copy)]
+enum Driven {
+    Runtime,
+    Spinning,
+}
+
 /// As `ticklot serve --from LOG --speed max` and `ticklot watch --url ... --once` do it.
-fn through_a_socket(log: Log) {
+fn through_a_socket(log: Log, driven: Driven) {
     let Some(frames) = log.frames("through_a_socket") else {
         return;
     };
@@ -66,6 +73,9 @@ fn through_a_socket(log: Log) {
     args.extend(log.options());
     args.push(format!("--url={}", server.url(venue).unwrap()));
     args.push(format!("--books={}", rows.path()));
+    if let Driven::Spinning = driven {
+        args.extend(["--spin", "--keep-warm=50us"].map(str::to_owned));
+    }
     let ran = ticklot(&args);
     assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
     assert_is_truth(&rows.text(), log);
@@ -90,15 +100,30 @@ fn replay_bayse() {
 
 #[test]
 fn through_a_socket_jayx_in_packets() {
-    through_a_socket(LOGS[0]);
+    through_a_socket(LOGS[0], Driven::Runtime);
 }
 
 #[test]
 fn through_a_socket_jayx_bare() {
-    through_a_socket(LOGS[1]);
+    through_a_socket(LOGS[1], Driven::Runtime);
 }
 
 #[test]
 fn through_a_socket_bayse() {
-    through_a_socket(LOGS[2]);
+    through_a_socket(LOGS[2], Driven::Runtime);
+}
+
+#[test]
+fn through_a_socket_jayx_in_packets_spinning() {
+    through_a_socket(LOGS[0], Driven::Spinning);
+}
+
+#[test]
+fn through_a_socket_jayx_bare_spinning() {
+    through_a_socket(LOGS[1], Driven::Spinning);
+}
+
+#[test]
+fn through_a_socket_bayse_spinning() {
+    through_a_socket(LOGS[2], Driven::Spinning);
 }

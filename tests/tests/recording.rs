@@ -70,6 +70,11 @@ fn replayed_books_are_the_live_ones_of_both_venues_and_all_that_is_beside_them()
     ]);
 }
 
+#[test]
+fn replayed_books_are_the_live_ones_of_a_feed_that_spins() {
+    of_embedded_servers(&["--spin", "--keep-warm=50us"]);
+}
+
 /// An empty recording would be in the way of the next attempt.
 #[test]
 fn a_recording_whose_books_cannot_be_written_leaves_no_file() {
