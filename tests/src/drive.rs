@@ -1,5 +1,6 @@
 //! Either way to drive a feed, so that a test runs over both.
 
+use std::io;
 use std::time::Duration;
 
 use ticklot::{Ended, Feed, Handler, SpinOptions};
@@ -19,17 +20,28 @@ impl<H: Handler> Drive for Feed<H> {
         if !module.starts_with("spinning") {
             return self.run().await;
         }
-        // The servers of a test run on the same thread: they have their turns between two of the feed.
-        let mut options = SpinOptions::default();
         // Replays whenever there is nothing to read. The first ones allocate, at any time: see `keep_warm.rs`.
-        options.keep_warm = (!module.ends_with("allocations")).then_some(Duration::ZERO);
-        let mut spinning = match self.spinning(&options) {
-            Ok(spinning) => spinning,
+        let keep_warm = (!module.ends_with("allocations")).then_some(Duration::ZERO);
+        match spin(self, keep_warm).await {
+            Ok(ended) => ended,
             Err(error) => panic!("no spinning feed: {error}"),
-        };
-        while spinning.turn() {
-            yield_now().await;
         }
-        spinning.finish()
     }
+}
+
+/// Runs a feed to its end turn by turn. The other tasks of the thread, such as a test's servers, run between two turns.
+///
+/// # Errors
+/// As [`Feed::spin`].
+pub async fn spin<H: Handler>(
+    feed: &mut Feed<H>,
+    keep_warm: Option<Duration>,
+) -> io::Result<Vec<Ended>> {
+    let mut options = SpinOptions::default();
+    options.keep_warm = keep_warm;
+    let mut spinning = feed.spinning(&options)?;
+    while spinning.turn() {
+        yield_now().await;
+    }
+    Ok(spinning.finish())
 }

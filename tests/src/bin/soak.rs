@@ -1,8 +1,10 @@
 //! Runs both venues with faults over real sockets, and prints what was seen.
 //!
 //! ```text
-//! soak [--for 10m] [--faults SPEC]
+//! soak [--for 10m] [--faults SPEC] [--spin]
 //! ```
+//!
+//! `--spin` runs the feed turn by turn, with keep-warm replays, instead of on the runtime.
 //!
 //! Exit status 1 when something did not hold, 2 when the arguments were wrong.
 
@@ -10,17 +12,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ticklot_sim::Faults;
-use ticklot_tests::soak::{FAULTS, run};
+use ticklot_tests::soak::{Driver, FAULTS, run};
 
 fn main() -> ExitCode {
-    let (length, faults) = match arguments(std::env::args().skip(1)) {
+    let (length, faults, driver) = match arguments(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(wrong) => {
-            eprintln!("soak: {wrong}\nusage: soak [--for 10m] [--faults SPEC]");
+            eprintln!("soak: {wrong}\nusage: soak [--for 10m] [--faults SPEC] [--spin]");
             return ExitCode::from(2);
         }
     };
-    match run(length, faults) {
+    match run(length, faults, driver) {
         Ok(report) => {
             println!("{report}");
             ExitCode::SUCCESS
@@ -32,16 +34,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn arguments(mut args: impl Iterator<Item = String>) -> Result<(Duration, Faults), String> {
+fn arguments(mut args: impl Iterator<Item = String>) -> Result<(Duration, Faults, Driver), String> {
     let (mut length, mut faults) = ("10m".to_owned(), FAULTS.to_owned());
+    let mut driver = Driver::Runtime;
     while let Some(name) = args.next() {
-        let value = args.next().ok_or(format!("{name} needs a value"))?;
+        let mut value = || args.next().ok_or(format!("{name} needs a value"));
         match name.as_str() {
-            "--for" => length = value,
-            "--faults" => faults = value,
+            "--for" => length = value()?,
+            "--faults" => faults = value()?,
+            "--spin" => driver = Driver::Spinning,
             _ => return Err(format!("there is no {name}")),
         }
     }
     let length = humantime::parse_duration(&length).map_err(|it| it.to_string())?;
-    Ok((length, faults.parse().map_err(|it| format!("{it}"))?))
+    let faults = faults.parse().map_err(|it| format!("{it}"))?;
+    Ok((length, faults, driver))
 }

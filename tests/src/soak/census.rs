@@ -11,6 +11,8 @@ pub struct Census {
     pub descriptors: usize,
     /// Tasks of the runtime that are not done.
     pub tasks: usize,
+    /// Threads.
+    pub threads: usize,
 }
 
 impl Census {
@@ -21,16 +23,20 @@ impl Census {
     pub(super) fn now() -> Result<Self, String> {
         let cannot = |error: std::io::Error| format!("/proc: {error}");
         let status = std::fs::read_to_string("/proc/self/status").map_err(cannot)?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = resident.and_then(|it| it.trim().strip_suffix(" kB")?.parse().ok());
+        let field = |name: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name));
+            let number = value.and_then(|it| it.trim().trim_end_matches(" kB").parse().ok());
+            number.ok_or(format!("/proc/self/status has no {name}"))
+        };
         // The folder that is read is one of them.
         let descriptors = std::fs::read_dir("/proc/self/fd").map_err(cannot)?.count() - 1;
         Ok(Self {
-            kib: kib.ok_or("/proc/self/status has no VmRSS")?,
+            kib: field("VmRSS:")?,
             descriptors,
             tasks: tokio::runtime::Handle::current()
                 .metrics()
                 .num_alive_tasks(),
+            threads: usize::try_from(field("Threads:")?).unwrap_or(usize::MAX),
         })
     }
 
@@ -40,6 +46,7 @@ impl Census {
             kib: self.kib.max(other.kib),
             descriptors: self.descriptors.max(other.descriptors),
             tasks: self.tasks.max(other.tasks),
+            threads: self.threads.max(other.threads),
         }
     }
 }
@@ -50,7 +57,11 @@ impl fmt::Display for Census {
             kib,
             descriptors,
             tasks,
+            threads,
         } = self;
-        write!(f, "{kib} KiB, {descriptors} descriptors, {tasks} tasks")
+        write!(
+            f,
+            "{kib} KiB, {descriptors} descriptors, {tasks} tasks, {threads} threads"
+        )
     }
 }

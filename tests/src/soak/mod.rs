@@ -13,12 +13,15 @@ use std::time::{Duration, Instant};
 
 use ticklot::bayse::{Bayse, Currency};
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::{Books, Disconnect, Event, Feed, Handler, OnMessage, Options, Scale, State, Venue};
+use ticklot::{
+    Books, Disconnect, Event, Feed, Handler, OnMessage, Options, Scale, SpinOptions, State, Venue,
+};
 use ticklot_sim::bayse::Listing;
 use ticklot_sim::{Faults, Injected, Server, bayse, jayx};
 
 use self::census::Census;
 use self::line::{Line, Truth};
+use crate::drive::spin;
 
 /// What every server does wrong, unless something else is asked for.
 pub const FAULTS: &str =
@@ -96,23 +99,42 @@ impl fmt::Display for Report {
     }
 }
 
+/// What runs the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// The servers' runtime, with [`Feed::run`].
+    Runtime,
+    /// The servers' thread, with [`Feed::spinning`] and replays whenever there is nothing to read.
+    Spinning,
+}
+
 /// Runs both venues for so long, with these faults.
 ///
 /// # Errors
 /// What did not hold.
-pub fn run(length: Duration, faults: Faults) -> Result<Report, String> {
+pub fn run(length: Duration, faults: Faults, driver: Driver) -> Result<Report, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    runtime.block_on(soak(length, faults))
+    runtime.block_on(soak(length, faults, driver))
 }
 
-async fn soak(length: Duration, faults: Faults) -> Result<Report, String> {
+async fn soak(length: Duration, faults: Faults, driver: Driver) -> Result<Report, String> {
     let before = Census::now()?;
+    let own = descriptors_of(driver).await?;
     let (jayx, bayse) = servers(faults).await.map_err(|it| it.to_string())?;
-    let mut feed = feed(Watch::new(length, before, &jayx, &bayse), &jayx, &bayse)?;
-    let ended = feed.run().await;
+    let mut feed = feed(
+        Watch::new(length, before, own, &jayx, &bayse),
+        &jayx,
+        &bayse,
+    )?;
+    let ended = match driver {
+        Driver::Runtime => feed.run().await,
+        Driver::Spinning => spin(&mut feed, Some(Duration::ZERO))
+            .await
+            .map_err(|it| it.to_string())?,
+    };
     let (_, mut watch) = feed.into_parts();
     if let Some(wrong) = watch.wrong.take() {
         return Err(wrong);
@@ -142,12 +164,15 @@ impl Report {
     }
 }
 
-/// Waits until descriptors and tasks are as few as before.
+/// Waits until descriptors, tasks and threads are as few as before.
 async fn left(before: Census) -> Result<Census, String> {
     let start = Instant::now();
     loop {
         let now = Census::now()?;
-        if now.descriptors <= before.descriptors && now.tasks <= before.tasks {
+        let is_left = now.descriptors <= before.descriptors
+            && now.tasks <= before.tasks
+            && now.threads <= before.threads;
+        if is_left {
             return Ok(now);
         }
         if start.elapsed() > SETTLE {
@@ -155,6 +180,21 @@ async fn left(before: Census) -> Result<Census, String> {
         }
         tokio::time::sleep(STEP).await;
     }
+}
+
+/// How many descriptors a feed has besides those of its connections.
+async fn descriptors_of(driver: Driver) -> Result<usize, String> {
+    if driver == Driver::Runtime {
+        return Ok(0);
+    }
+    let before = Census::now()?;
+    let mut empty = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
+    let spinning = empty.spinning(&SpinOptions::default());
+    let spinning = spinning.map_err(|it| it.to_string())?;
+    let with = Census::now()?;
+    drop(spinning);
+    left(before).await?;
+    Ok(with.descriptors - before.descriptors)
 }
 
 async fn servers(faults: Faults) -> std::io::Result<(Server, Server)> {
@@ -216,7 +256,7 @@ struct Watch {
     start: Instant,
     length: Duration,
     lines: Vec<Line>,
-    /// With nothing open: what the process has without us, and with the two servers.
+    /// With nothing open: what the process has without us, with the two servers, and with the feed.
     idle: Census,
     next_look: Instant,
     early: Option<Census>,
@@ -227,13 +267,14 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(length: Duration, before: Census, jayx: &Server, bayse: &Server) -> Self {
+    /// Watches a feed that has `own` descriptors besides those of its connections.
+    fn new(length: Duration, before: Census, own: usize, jayx: &Server, bayse: &Server) -> Self {
         let spot = jayx.jayx_truth().map(|it| (Truth::Jayx(it), 1));
         let cents = |currency| bayse.truth().map(|it| (Truth::Bayse(it, currency), 4));
         let (usd, ngn) = (bayse::Currency::Usd, bayse::Currency::Ngn);
         let truths = [spot.clone(), spot, cents(usd), cents(ngn)];
         let idle = Census {
-            descriptors: before.descriptors + 2,
+            descriptors: before.descriptors + own + 2,
             tasks: before.tasks + 2,
             ..before
         };
