@@ -2,6 +2,9 @@
 //! stops being live: stale, a gap, crossed, disconnected. It sends no orders; its intents are handed to a
 //! function, here one that prints.
 //!
+//! The feed spins: `main`'s thread reads the socket again and again and never sleeps, which takes a processor whole. A
+//! program that shares its processors with others calls `Feed::run` on a runtime instead; nothing else changes.
+//!
 //! The server that it runs against freezes, sends garbage and drops the connection now and then. Ends when
 //! it has cancelled for each of the three.
 
@@ -11,7 +14,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::jayx::JayX;
-use ticklot::{BookId, Books, Event, Feed, Handler, OnMessage, Options, State, StateChange, Ticks};
+use ticklot::{
+    BookId, Books, Event, Feed, Handler, OnMessage, Options, SpinOptions, State, StateChange, Ticks,
+};
 use ticklot_sim::{Simulator, Venue, bayse, jayx};
 
 /// What the strategy would do.
@@ -104,8 +109,15 @@ fn against<H: OnMessage<JayX>>(
     Ok((venues, feed))
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+/// While nothing arrives, the last order book is decoded again, which keeps code and data in the caches. The thread is not
+/// bound to a processor here; `pinned_thread.rs` does that.
+fn spin_options() -> SpinOptions {
+    let mut options = SpinOptions::default();
+    options.keep_warm = Some(Duration::from_micros(100));
+    options
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
     let mut reasons = BTreeMap::new();
     let mut quotes = 0;
     let maker = Maker::new(|name, intent| {
@@ -122,7 +134,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ControlFlow::Continue(())
     });
     let (_venues, mut feed) = against("freeze=400ms:0.01,garbage=0.01,drop=150,seed=3", maker)?;
-    feed.run().await;
+    feed.spin(&spin_options())?;
     Ok(())
 }
 
@@ -131,14 +143,15 @@ mod tests {
     use super::*;
 
     use std::cell::RefCell;
+    use std::time::Instant;
 
     use ticklot::jayx::Envelope;
     use ticklot::{ConnectionId, Disconnect, Gap, Nanos, Session};
 
     /// Takes a third of a second: the server freezes for good before one of its first hundred messages, and
     /// the book is stale 200 ms later.
-    #[tokio::test]
-    async fn it_cancels_when_the_server_freezes() {
+    #[test]
+    fn it_cancels_when_the_server_freezes() {
         let mut told = Vec::new();
         let maker = Maker::new(|_: &str, intent| {
             told.push(intent);
@@ -148,8 +161,12 @@ mod tests {
             }
         });
         let (_venues, mut feed) = against("freeze=1h:0.05", maker).unwrap();
-        let run = tokio::time::timeout(Duration::from_secs(20), feed.run());
-        run.await.expect("it cancels in time");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut spinning = feed.spinning(&spin_options()).unwrap();
+        while spinning.turn() {
+            assert!(Instant::now() < deadline, "it cancels in time");
+        }
+        drop(spinning);
         drop(feed);
         let last = told.pop().unwrap();
         assert_eq!(

@@ -1,5 +1,10 @@
-//! A feed on a thread of its own, bound to one processor, with a current-thread runtime of its own. The rest
-//! of the program goes on without async, and takes what it wants from a bounded queue.
+//! A feed that spins on a thread of its own, bound to one processor. The rest of the program takes what it wants from a
+//! bounded queue.
+//!
+//! The thread never sleeps: it reads its socket again and again, and takes all of its processor. While nothing arrives, it
+//! decodes the last order book again each 100 µs, which keeps code and data in the caches. Connecting needs a runtime and
+//! may wait for DNS and handshakes, so `Feed::spin` starts a helper thread for it. The helper is not bound to the
+//! processor, and sleeps while the connection is up.
 //!
 //! What else such a thread needs (an isolated processor, a fixed clock rate, interrupts elsewhere) is in
 //! `docs/tuning.md`. Ends after 300 books.
@@ -7,14 +12,15 @@
 use std::error::Error;
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use ticklot::jayx::JayX;
-use ticklot::{Books, Event, Feed, Level, Nanos};
+use ticklot::{Books, Event, Feed, Level, Nanos, SpinOptions};
 use ticklot_sim::Venue;
 
-/// What the strategy's thread tells the others: small, and copied.
+/// What the strategy's thread sends to the others: small, and copied.
 #[derive(Clone, Copy, Debug)]
 struct Touch {
     bid: Option<Level>,
@@ -22,26 +28,18 @@ struct Touch {
     received: Nanos,
 }
 
-/// Binds the calling thread to the last processor that it may use, and tells which.
-fn pin() -> io::Result<usize> {
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+/// The last processor that this program may use.
+fn last_processor() -> io::Result<usize> {
+    use rustix::thread::{CpuSet, sched_getaffinity};
     let allowed = sched_getaffinity(None)?;
     let last = (0..CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu));
-    let cpu = last.ok_or_else(|| io::Error::other("no processor to run on"))?;
-    let mut one = CpuSet::new();
-    one.set(cpu);
-    sched_setaffinity(None, &one)?;
-    Ok(cpu)
+    last.ok_or_else(|| io::Error::other("no processor to run on"))
 }
 
-/// Runs the feed on a thread of its own until 300 books have come. Tells the touch of each to `touches`;
-/// when nobody takes them in time, counts what is lost, and never waits.
-fn spawn(url: String, touches: SyncSender<Touch>) -> JoinHandle<io::Result<(usize, u64)>> {
+/// Runs the feed on a thread of its own, bound to `cpu`, until 300 books have come. Sends the touch of each to `touches`.
+/// When the queue is full, it counts the touch as lost and never waits.
+fn spawn(url: String, cpu: usize, touches: SyncSender<Touch>) -> JoinHandle<io::Result<u64>> {
     thread::spawn(move || {
-        let cpu = pin()?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
         let (mut books_seen, mut lost) = (0, 0);
         let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
             let Event::Book(update) = event else {
@@ -63,31 +61,38 @@ fn spawn(url: String, touches: SyncSender<Touch>) -> JoinHandle<io::Result<(usiz
             }
             ControlFlow::Continue(())
         });
-        feed.add(
-            JayX::new("BTCUSDT")
-                .url(&url)
-                .build()
-                .map_err(io::Error::other)?,
-        );
-        runtime.block_on(feed.run());
+        let venue = JayX::new("BTCUSDT").url(&url).build();
+        feed.add(venue.map_err(io::Error::other)?);
+        let mut options = SpinOptions::default();
+        options.cpu = Some(cpu);
+        options.keep_warm = Some(Duration::from_micros(100));
+        feed.spin(&options)?;
         drop(feed);
-        Ok((cpu, lost))
+        Ok(lost)
     })
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let venues = ticklot_examples::venues()?;
     let url = venues.url(Venue::Jayx).ok_or("JayX is served")?;
-    let (touches, taken): (_, Receiver<Touch>) = sync_channel(1_024);
-    let feed = spawn(url, touches);
-    // The queue ends with the feed.
+    let cpu = last_processor()?;
+    let (touches, taken) = sync_channel(1_024);
+    let feed = spawn(url, cpu, touches);
     let mut count = 0;
-    let mut last = None;
-    for touch in taken {
-        count += 1;
-        last = Some(touch);
+    let mut last: Option<Touch> = None;
+    loop {
+        match taken.try_recv() {
+            Ok(touch) => {
+                count += 1;
+                last = Some(touch);
+            }
+            // A receiver that sleeps in `recv` would have to be woken: a system call of the feed's thread for each touch.
+            Err(TryRecvError::Empty) => thread::sleep(Duration::from_millis(1)),
+            // The queue ends with the feed.
+            Err(TryRecvError::Disconnected) => break,
+        }
     }
-    let (cpu, lost) = feed.join().map_err(|_| "the feed's thread panicked")??;
+    let lost = feed.join().map_err(|_| "the feed's thread panicked")??;
     println!("pinned to processor {cpu}: {count} touches, {lost} lost");
     let last = last.ok_or("nothing came")?;
     println!(
