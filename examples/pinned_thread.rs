@@ -1,4 +1,4 @@
-//! A feed that spins on a thread of its own, bound to one processor. The rest of the program takes what it wants from a
+//! A feed that spins on a dedicated thread, bound to one processor. The rest of the program takes what it wants from a
 //! bounded queue.
 //!
 //! The thread never sleeps: it reads its socket again and again, and takes all of its processor. While nothing arrives, it
@@ -36,7 +36,7 @@ fn last_processor() -> io::Result<usize> {
     last.ok_or_else(|| io::Error::other("no processor to run on"))
 }
 
-/// Runs the feed on a thread of its own, bound to `cpu`, until 300 books have come. Sends the touch of each to `touches`.
+/// Runs the feed on a dedicated thread, bound to `cpu`, until 300 books have come. Sends the touch of each to `touches`.
 /// When the queue is full, it counts the touch as lost and never waits.
 fn spawn(url: String, cpu: usize, touches: SyncSender<Touch>) -> JoinHandle<io::Result<u64>> {
     thread::spawn(move || {
