@@ -78,22 +78,14 @@ impl Driver {
 /// Refuses a processor that no thread can be bound to. Only an attempt shows it: a thread may be bound to processors
 /// outside of its present set, such as isolated ones.
 fn can_bind(cpu: usize) -> Result<(), Failure> {
-    let attempt = move || {
-        let mut nothing =
-            Feed::new(|_: Event<'_>, _: &Books| -> ControlFlow<()> { ControlFlow::Continue(()) });
-        let mut options = SpinOptions::default();
-        options.cpu = Some(cpu);
-        nothing.spin(&options).map(drop)
-    };
-    // Of its own, since it stays bound.
-    let thread = thread::Builder::new().spawn(attempt);
-    let bound = thread.map_err(Failure::work)?.join();
-    match bound {
-        Ok(Err(error)) => Err(Failure::Usage(format!(
+    let mut nothing = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
+    let mut options = SpinOptions::default();
+    options.cpu = Some(cpu);
+    nothing.spin(&options).map(drop).map_err(|error| {
+        Failure::Usage(format!(
             "--cpu {cpu}: the thread cannot be bound to this processor: {error}"
-        ))),
-        _ => Ok(()),
-    }
+        ))
+    })
 }
 
 /// Ends the feed when its time is up, or when it is asked for from outside.
