@@ -126,7 +126,7 @@ impl<H: Handler> Feed<H> {
     ///
     /// # Allocation
     /// None for a message once warm, as [`Feed::run`]. With TLS, rustls allocates once for each record. A replay allocates when
-    /// a book is replayed for the first time. To connect and to fetch over HTTP allocates and wakes the other context.
+    /// a book is replayed for the first time. To connect and to fetch over HTTP allocates and wakes the other thread.
     ///
     /// # Errors
     /// The operating system's: no thread or no `epoll` instance can be made, or the thread cannot be bound to
@@ -309,7 +309,7 @@ impl<H: Handler> Spinning<'_, H> {
         }
     }
 
-    /// Executes commands, and handles the results of the helper context.
+    /// Executes commands, and handles the results of the helper thread.
     #[cold]
     fn drain_inboxes(&mut self) {
         while let Some((ticket, outcome)) = self.outcomes.try_next() {
@@ -412,7 +412,7 @@ impl Bound {
     }
 }
 
-/// The calling context.
+/// The calling thread.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const CALLER: nix::unistd::Pid = nix::unistd::Pid::from_raw(0);
 
