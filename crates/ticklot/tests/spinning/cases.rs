@@ -337,35 +337,29 @@ fn commands_behind_a_close_wait() {
     assert!(is_connected);
 }
 
-/// The processors that threads of this name may use.
-fn processors_of(name: &str) -> Vec<String> {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let of = |path: std::path::PathBuf| {
-        let status = std::fs::read_to_string(path.join("status")).ok()?;
-        let field = |name: &str| Some(status.lines().find_map(|it| it.strip_prefix(name))?.trim());
-        (field("Name:")? == name).then(|| field("Cpus_allowed_list:").map(str::to_owned))?
-    };
-    tasks.filter_map(|task| of(task.unwrap().path())).collect()
+/// The processors that this thread may use.
+#[cfg(target_os = "linux")]
+fn processors() -> String {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    let list = status
+        .lines()
+        .find_map(|it| it.strip_prefix("Cpus_allowed_list:"));
+    list.unwrap().trim().to_owned()
 }
 
-/// The helper thread of a feed inherits the processors of its parent, so that one is bound only while it spins.
+/// The helper thread of a feed inherits the processors of its parent, which must not be bound any more.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_helper_is_never_bound() {
-    let work = || {
-        let all = processors_of("bound-test");
-        let first = all[0].split([',', '-']).next().unwrap().parse().unwrap();
-        let mut options = SpinOptions::default();
-        options.cpu = Some(first);
-        let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::<()>::Continue(()));
-        let spinning = feed.spinning(&options).unwrap();
-        assert_eq!(processors_of("bound-test"), [first.to_string()]);
-        drop(spinning);
-        assert_eq!(processors_of("bound-test"), all);
-        drop(feed.spinning(&options).unwrap());
-    };
-    let thread = std::thread::Builder::new().name("bound-test".to_owned());
-    thread.spawn(work).unwrap().join().unwrap();
+fn the_thread_is_bound_while_it_spins() {
+    let all = processors();
+    let first = all.split([',', '-']).next().unwrap();
+    let mut options = SpinOptions::default();
+    options.cpu = Some(first.parse().unwrap());
+    let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::<()>::Continue(()));
+    let spinning = feed.spinning(&options).unwrap();
+    assert_eq!(processors(), first);
+    drop(spinning);
+    assert_eq!(processors(), all);
 }
 
 #[test]
