@@ -1,0 +1,153 @@
+//! JayX: its requests in both envelopes, and its lines.
+
+use serde_json::{Value, json};
+use ticklot_sim::jayx::{Account, Config, Exchange, Symbol};
+use ticklot_sim::{Moment, Session};
+
+use crate::{BACKLOG, Line, Missed, Outcome, Venue, anonymous};
+
+impl Venue for Exchange {
+    const TARGETS: &[&str] = &[
+        "/",
+        "/socket.io/?transport=websocket&EIO=4",
+        "/socket.io/?transport=websocket&EIO=4&t=joined",
+        "/socket.io/?transport=websocket&EIO=4&t=joined",
+    ];
+    const SUBSCRIPTIONS: usize = 19;
+    const CONFIRMS_FIRST: bool = true;
+
+    /// A busy account, and a minute in three seconds; each symbol has a candle.
+    fn open() -> Self {
+        let default = Config::default();
+        let account = Account {
+            activity: 100,
+            max_orders: 4,
+            ..Account::demo()
+        };
+        let symbol = |name: &str| Symbol {
+            name: name.to_owned(),
+            ..default.symbols[0].clone()
+        };
+        let config = Config {
+            symbols: ["BTCUSDT", "ETHUSDT"].map(symbol).into(),
+            accounts: vec![account],
+            speed: 20,
+            backlog: BACKLOG,
+            ..default
+        };
+        let mut exchange = Self::new(config, Moment::default()).unwrap();
+        (0..30).for_each(|_| exchange.step(Moment::default()));
+        exchange
+    }
+
+    fn upgrade(&mut self, target: &str, now: Moment) -> Box<dyn Session> {
+        let mut session = self.upgrade(target, now).unwrap();
+        if target.ends_with("joined") {
+            session.text("40", now);
+        }
+        session
+    }
+
+    fn step(&mut self, now: Moment) {
+        self.step(now);
+    }
+
+    fn requests() -> Vec<String> {
+        let spot = |symbol| format!(r#""category":"spot","symbol":"{symbol}""#);
+        let (btc, eth) = (spot("BTCUSDT"), spot("ETHUSDT"));
+        let key = r#""apiKey":"ak_demo_ticklot""#;
+        let events = [
+            ("positions", format!(r#"{{"category":"spot",{key}}}"#)),
+            ("openorders", format!("{{{btc},{key}}}")),
+            ("kline", format!(r#"{{{btc},"interval":"1"}}"#)),
+            ("kline", format!(r#"{{{btc},"interval":"60"}}"#)),
+            ("kline", format!(r#"{{{eth},"interval":"1"}}"#)),
+            ("orderbook", format!(r#"{{{btc},"precise":"1"}}"#)),
+            ("orderbook", format!("{{{eth}}}")),
+            ("positions", r#"{"apiKey":7}"#.to_owned()),
+            ("x", "[]".to_owned()),
+        ];
+        let packet = |(place, (event, message)): (usize, &(&str, String))| {
+            // Of some, an acknowledgement is asked for.
+            let id = ["", "7", "1234567890123"][place % 3];
+            format!(r#"42{id}["{event}",{message}]"#)
+        };
+        let plain = |(event, message): &(&str, String)| {
+            format!(r#"{{"event":"{event}","message":{message}}}"#)
+        };
+        let others = [
+            "40", "40/x,", "2", "3", "6", "41/x,", "45-[]", "42[]", "9", "", "41", "1",
+        ];
+        let subscriptions = events
+            .iter()
+            .enumerate()
+            .map(packet)
+            .chain(events.iter().map(plain));
+        let all = std::iter::once("40".to_owned()).chain(subscriptions);
+        all.chain(others.map(str::to_owned)).collect()
+    }
+
+    fn lines(frame: &str) -> Vec<Line> {
+        if frame.starts_with("40{") || frame.starts_with("0{") {
+            return vec![anonymous(frame, frame.split('"').nth(3))];
+        }
+        let json = frame.strip_prefix("42").unwrap_or(frame);
+        let payload = match serde_json::from_str(json) {
+            Ok(Value::Array(mut event)) => event.pop(),
+            payload => payload.ok(),
+        };
+        let states = payload.and_then(|payload| states(&payload));
+        states.unwrap_or_else(|| vec![Line::Reply(frame.to_owned())])
+    }
+
+    fn is_refusal(reply: &str) -> bool {
+        let rest = reply.trim_start_matches(|it: char| it.is_ascii_digit());
+        let heads = [r#"{"error":{"#, r#"[{"error":{"#, r#"["error",{"#];
+        heads.iter().any(|head| rest.starts_with(head))
+    }
+
+    fn may_be(outcome: Outcome, target: &str, text: &str) -> bool {
+        match outcome {
+            Outcome::Nothing | Outcome::Closed if target == "/" => false,
+            Outcome::Nothing => {
+                text.starts_with(|it: char| it.is_ascii_digit()) && !text.starts_with("42[")
+            }
+            _ => true,
+        }
+    }
+
+    fn is_lost(missed: &Missed) -> Option<bool> {
+        let ended = missed.states.values().filter(|it| it[0] == "ended");
+        Some(ended.count() > BACKLOG)
+    }
+}
+
+/// What a payload says, by what it is of; none for an error.
+fn states(payload: &Value) -> Option<Vec<Line>> {
+    let state = |rank, key: String, value: &Value| Line::State(rank, key, value.clone());
+    if payload.get("orderBook").is_some() {
+        return Some(vec![state(3, "orderbook".to_owned(), payload)]);
+    }
+    if payload.get("spot").is_some() {
+        return Some(vec![state(1, "positions".to_owned(), payload)]);
+    }
+    let candle = |name: &str| payload.get(name).filter(|it| it.is_object());
+    if let Some(candle) = candle("add").or(candle("modify")) {
+        let key = format!("kline {}", candle["_id"]);
+        // A candle that is new is so until it has been sent.
+        let is_new = candle == &payload["add"];
+        let new = is_new.then(|| state(2, format!("{key} new"), &Value::Null));
+        return Some(std::iter::once(state(2, key, candle)).chain(new).collect());
+    }
+    let orders = |list: &str, state_of: &'static str| {
+        let orders = payload.get(list)?.as_array()?.iter();
+        let order = |it: &Value| state(0, format!("order {}", it["id"]), &json!([state_of, it]));
+        Some(orders.map(order).collect::<Vec<_>>())
+    };
+    let all = [orders("cancel", "ended")?, orders("modify", "open")?].concat();
+    // That there is none is said too.
+    let none = all
+        .is_empty()
+        .then(|| state(0, "no order".to_owned(), &Value::Null));
+    Some(all.into_iter().chain(none).collect())
+}

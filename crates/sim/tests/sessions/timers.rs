@@ -1,0 +1,69 @@
+//! When a session pings, and when it gives a client up, by the venues' numbers.
+
+use std::net::Ipv4Addr;
+
+use ticklot_book::Nanos;
+use ticklot_sim::{Moment, Outgoing, Session, bayse, jayx};
+
+use crate::sent;
+
+fn at(seconds: u64) -> Moment {
+    Moment {
+        at: Nanos::from_secs(seconds),
+        wall_ms: 0,
+    }
+}
+
+/// What a session sends when its deadline has come, which must be in this second and not before.
+fn due(session: &mut dyn Session, seconds: u64) -> Vec<Outgoing> {
+    sent(session);
+    assert_eq!(session.deadline(), Some(at(seconds).at));
+    session.timeout(at(seconds - 1));
+    assert_eq!(sent(session), [], "too early");
+    session.timeout(at(seconds));
+    sent(session)
+}
+
+fn is_given_up(sent: &[Outgoing]) -> bool {
+    matches!(sent, [Outgoing::Close(close)] if close.code() == 1008)
+}
+
+#[test]
+fn bayse_pings_each_54_seconds_and_waits_for_60() {
+    let mut exchange = bayse::Exchange::new(bayse::Config::default(), at(0)).unwrap();
+    let from = Ipv4Addr::LOCALHOST.into();
+    let mut session = exchange.upgrade("/ws/v1/markets", from, at(0)).unwrap();
+    assert_eq!(due(&mut *session, 54), [Outgoing::Ping]);
+    session.pong(at(58));
+    assert_eq!(due(&mut *session, 108), [Outgoing::Ping]);
+    assert!(is_given_up(&due(&mut *session, 118)));
+}
+
+#[test]
+fn jayx_pings_25_seconds_after_a_pong_and_waits_for_20() {
+    let mut exchange = jayx::Exchange::new(jayx::Config::default(), at(0)).unwrap();
+    let target = "/socket.io/?EIO=4&transport=websocket";
+    let ping = [Outgoing::Text("2".to_owned())];
+    let mut session = exchange.upgrade(target, at(0)).unwrap();
+    session.text("40", at(0));
+    assert_eq!(due(&mut *session, 25), ping);
+    session.text("3", at(30));
+    // One that nobody has asked for puts off the next ping, a pong of WebSocket does not.
+    session.text("3", at(40));
+    session.pong(at(50));
+    assert_eq!(due(&mut *session, 65), ping);
+    assert!(is_given_up(&due(&mut *session, 85)));
+}
+
+#[test]
+fn jayx_waits_for_a_join_for_45_seconds() {
+    let mut exchange = jayx::Exchange::new(jayx::Config::default(), at(0)).unwrap();
+    let mut session = exchange
+        .upgrade("/socket.io/?EIO=4&transport=websocket", at(0))
+        .unwrap();
+    session.text("3", at(30));
+    assert!(is_given_up(&due(&mut *session, 45)));
+    let mut plain = exchange.upgrade("/", at(0)).unwrap();
+    plain.timeout(at(1_000));
+    assert_eq!((plain.deadline(), sent(&mut *plain)), (None, vec![]));
+}
