@@ -143,8 +143,8 @@ mod tests {
         };
         assert_eq!(Packet::read("42[\"orderbook\"]"), event("", Value::Null));
         assert_eq!(
-            Packet::read("4217[\"orderbook\",{\"a\":1}]"),
-            event("17", json!({"a": 1}))
+            Packet::read("421234567890123[\"orderbook\",{\"a\":1}]"),
+            event("1234567890123", json!({"a": 1}))
         );
     }
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use serde_json::Value;
-use ticklot_sim::bayse::{Config, Exchange};
+use ticklot_sim::bayse::{Config, Event, Exchange};
 use ticklot_sim::{Moment, Session};
 
 use crate::{Line, lines};
@@ -17,8 +17,8 @@ const ROOMS: [(&str, &str); 8] = [
         r#""activity","eventId":"evt_us-rate-cut""#,
     ),
     (
-        "activity:evt_btc-above-1m",
-        r#""activity","eventId":"evt_btc-above-1m""#,
+        "activity:evt_us-rate-cut:mkt_btc-above-1m",
+        r#""activity","eventId":"evt_us-rate-cut","marketId":"mkt_btc-above-1m""#,
     ),
     (
         "activity:evt_us-rate-cut:mkt_us-rate-cut",
@@ -111,7 +111,9 @@ proptest! {
         steps in 1..10,
         seed: u64,
     ) {
-        let mut config = Config { seed, ..Config::default() };
+        let mut event = Event::rate_cut();
+        event.markets.push("mkt_btc-above-1m".to_owned());
+        let mut config = Config { seed, events: vec![event], ..Config::default() };
         config.messages.count = 100;
         let mut exchange = Exchange::new(config, Moment::default()).unwrap();
         for endpoint in ["/ws/v1/markets", "/ws/v1/user"] {
