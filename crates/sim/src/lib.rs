@@ -35,9 +35,9 @@ mod simulator;
 pub mod wire;
 
 pub use crate::faults::{Chance, Faults, FaultsError, Refuse, Spell};
-pub use crate::machine::{Moment, Outgoing, Received, Session};
+pub use crate::machine::{Moment, Outgoing, Session};
 pub use crate::market::{Market, MarketConfig};
-pub use crate::net::{Connections, Injected, Limits, Rate, receive};
+pub use crate::net::{Connections, Injected, Limits, Rate};
 pub use crate::playback::{RecordedFrame, Recording, Speed};
 pub use crate::server::{Server, Venue};
 pub use crate::simulator::Simulator;

@@ -31,25 +31,6 @@ pub enum Outgoing {
     Close(Close),
 }
 
-/// What a client's frames say: a message or a control frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// A text message, whole.
-    Text(String),
-    /// A binary message, whole. No venue has any; nobody looks at what it says.
-    Binary,
-    /// A WebSocket ping, and what its pong must carry.
-    Ping(Vec<u8>),
-    /// A WebSocket pong.
-    Pong,
-    /// The client closes, with this code. The last that there is.
-    Close(Option<u16>),
-    /// The client broke a rule of the protocol, and is closed like this. The last that there is.
-    Fault(Close),
-    /// The stream has ended, without a close. The last that there is.
-    Lost,
-}
-
 /// One client's connection, after its upgrade, as a pure state machine.
 ///
 /// The shell tells it what the client sent, that its deadline has come, and that the market may have

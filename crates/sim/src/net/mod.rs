@@ -15,7 +15,6 @@ pub(crate) use self::drive::{News, drive, until};
 pub use self::fault::Injected;
 pub use self::limits::Limits;
 pub(crate) use self::peer::{End, Ended, Input, Peer};
-pub use self::read::receive;
 pub use self::stats::Connections;
 pub(crate) use self::stats::Counters;
 pub(crate) use self::upgrade::{Page, Poll, Refusal, Target};

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::fault::{Injector, Wire};
 use super::{Counters, Limits};
-use crate::machine::{Close, Received};
+use crate::machine::Close;
 
 /// What comes from the reading half, or from the server itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,19 +34,6 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// What the client sent.
-    pub(super) fn received(self) -> Received {
-        match self {
-            Self::Text(text) => Received::Text(text),
-            Self::Binary => Received::Binary,
-            Self::Ping(payload) => Received::Ping(payload),
-            Self::Pong => Received::Pong,
-            Self::Close(code) => Received::Close(code),
-            Self::Fault(close) => Received::Fault(close),
-            Self::Lost | Self::Stop => Received::Lost,
-        }
-    }
-
     /// Whether nothing can come from the client after it.
     pub(super) fn is_last(&self) -> bool {
         matches!(self, Self::Close(_) | Self::Fault(_) | Self::Lost)

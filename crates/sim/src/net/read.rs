@@ -4,12 +4,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use fastwebsockets::{Frame, OpCode, Role, WebSocketError, WebSocketRead, after_handshake_split};
+use fastwebsockets::{Frame, OpCode, WebSocketError, WebSocketRead};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 
 use super::peer::Event;
-use crate::machine::{Close, Received};
+use crate::machine::Close;
 
 /// The most that is read at once. The frame reader's buffer may double when a read has filled it, and a
 /// read fills it as far as the kernel has bytes: under a flood of messages of 8,000 bytes it came to 264 KiB,
@@ -31,32 +31,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Sips<S> {
         let read = sip.filled().len();
         buf.advance(read);
         Poll::Ready(Ok(()))
-    }
-}
-
-/// Reads a client's WebSocket frames as the servers of this crate do, from any stream whose upgrade is
-/// behind it, and hands on what they say. The last is a [`Received::Close`], a [`Received::Fault`] or
-/// [`Received::Lost`].
-///
-/// `max_message` is the longest message, as in [`Limits`](crate::Limits). A server does nothing else
-/// with a client's bytes; this is for whoever wants to see that without a socket.
-///
-/// # Cancel safety
-/// Not cancel safe: a frame that was begun is lost.
-pub async fn receive(
-    stream: impl AsyncRead + Unpin,
-    max_message: usize,
-    mut told: impl FnMut(Received),
-) {
-    let (read, _) = after_handshake_split(Sips(stream), tokio::io::sink(), Role::Server);
-    let mut read = Messages::of(read, max_message);
-    loop {
-        let event = read.next().await;
-        let last = event.is_last();
-        told(event.received());
-        if last {
-            return;
-        }
     }
 }
 
@@ -234,95 +208,4 @@ fn closing(payload: &[u8]) -> Event {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(fin: bool, opcode: OpCode, payload: &[u8]) -> Frame<'_> {
-        Frame::new(fin, opcode, Some([0; 4]), payload.into())
-    }
-
-    #[test]
-    fn puts_fragments_together_around_control_frames() {
-        let mut messages = Parts::new(8);
-        assert_eq!(messages.accept(frame(false, OpCode::Text, b"a\xc3")), None);
-        let ping = messages.accept(frame(true, OpCode::Ping, b"x"));
-        assert_eq!(ping, Some(Event::Ping(b"x".to_vec())));
-        let whole = messages.accept(frame(true, OpCode::Continuation, b"\xa9!"));
-        assert_eq!(whole, Some(Event::Text("aé!".to_owned())));
-    }
-
-    #[test]
-    fn refuses_what_breaks_the_rules() {
-        let fault = |payload: &[u8], fin, opcode| {
-            let mut messages = Parts::new(8);
-            messages.accept(frame(fin, opcode, payload))
-        };
-        let protocol = Some(Event::Fault(Close::PROTOCOL));
-        assert_eq!(fault(b"", true, OpCode::Continuation), protocol);
-        assert_eq!(fault(&[0; 126], true, OpCode::Pong), protocol);
-        assert_eq!(fault(b"\x03", true, OpCode::Close), protocol);
-        assert_eq!(
-            fault(&1005_u16.to_be_bytes(), true, OpCode::Close),
-            protocol
-        );
-        assert_eq!(
-            fault(b"\xff", true, OpCode::Text),
-            Some(Event::Fault(Close::NOT_UTF8))
-        );
-        assert_eq!(
-            fault(b"123456789", true, OpCode::Text),
-            Some(Event::Fault(Close::TOO_BIG))
-        );
-        let unmasked = Frame::new(true, OpCode::Text, None, b"{}"[..].into());
-        let event = Parts::new(8).accept(unmasked);
-        assert_eq!(event, Some(Event::Fault(Close::UNMASKED)));
-    }
-
-    #[test]
-    fn the_limit_counts_all_fragments() {
-        let mut messages = Parts::new(8);
-        assert_eq!(messages.accept(frame(false, OpCode::Text, b"12345")), None);
-        let event = messages.accept(frame(true, OpCode::Continuation, b"6789"));
-        assert_eq!(event, Some(Event::Fault(Close::TOO_BIG)));
-    }
-
-    /// Tells how much its reader had room for at most.
-    struct Room<S>(S, std::rc::Rc<std::cell::Cell<usize>>);
-
-    impl<S: AsyncRead + Unpin> AsyncRead for Room<S> {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            self.1.set(self.1.get().max(buf.remaining()));
-            Pin::new(&mut self.0).poll_read(cx, buf)
-        }
-    }
-
-    #[tokio::test]
-    async fn a_flood_of_messages_takes_a_few_reads_of_memory() {
-        let mut message = vec![0x82, 0xfe, 0x1f, 0x40, 0, 0, 0, 0];
-        message.resize(message.len() + 8_000, b'x');
-        let flood = message.repeat(4_000);
-        let (room, mut count) = (std::rc::Rc::default(), 0);
-        let stream = Room(Sips(&flood[..]), std::rc::Rc::clone(&room));
-        let (read, _) = after_handshake_split(stream, tokio::io::sink(), Role::Server);
-        let mut read = Messages::of(read, 8_000);
-        while read.next().await != Event::Lost {
-            count += 1;
-        }
-        assert_eq!(count, 4_000);
-        assert!(room.get() <= 4 * READ_AT_MOST, "{} bytes", room.get());
-    }
-
-    #[test]
-    fn reads_a_close() {
-        let close = |payload: &[u8]| closing(payload);
-        assert_eq!(close(b""), Event::Close(None));
-        assert_eq!(close(&1000_u16.to_be_bytes()), Event::Close(Some(1000)));
-        assert_eq!(close(b"\x0f\xa0bye"), Event::Close(Some(4000)));
-        // RFC 6455, section 7.4.1.
-        assert_eq!(close(b"\x0f\xa0\xff"), Event::Fault(Close::NOT_UTF8));
-    }
-}
+mod tests;
