@@ -11,7 +11,6 @@
 //! | [`book()`] | a book of either storage agrees with two `BTreeMap`s, its changes, digest and views included |
 //! | [`session()`] | whatever happens to a session and when: no book lies, no room is forgotten, ten messages a second, no timer without end |
 //! | [`websocket()`] | what the transport reads and answers is what a naive RFC 6455 says of the bytes, however they are cut; within bounded memory |
-//! | [`servers()`] | the simulated servers do what a model of the contract expects, whatever clients say and when; those that behave do not notice the others |
 //!
 //! The oracles are slow and share nothing with what they judge but its vocabulary.
 
@@ -27,7 +26,6 @@ mod kraken;
 mod lines;
 mod requests;
 mod scans;
-mod servers;
 mod session;
 mod views;
 mod websocket;
@@ -40,6 +38,5 @@ pub use crate::jayx::jayx;
 pub use crate::kraken::kraken;
 pub use crate::lines::lines;
 pub use crate::requests::requests;
-pub use crate::servers::servers;
 pub use crate::session::session;
 pub use crate::websocket::websocket;

@@ -42,8 +42,6 @@ pub(crate) enum Ending {
 pub(crate) struct Reading {
     pub(crate) told: Vec<Told>,
     pub(crate) ending: Ending,
-    /// Whether the frame that ended it is all there.
-    pub(crate) is_whole: bool,
 }
 
 /// Reads all of it; `limit` is the longest message.
@@ -72,19 +70,7 @@ pub(crate) fn read(bytes: &[u8], role: Role, limit: usize) -> Reading {
         }
         rest = &rest[size..];
     };
-    let is_whole = is_whole(rest);
-    Reading {
-        told,
-        ending,
-        is_whole,
-    }
-}
-
-/// Whether a frame is there, head and payload, whatever is in it.
-fn is_whole(bytes: &[u8]) -> bool {
-    let head = head(bytes).filter(|head| bytes.len() >= *head);
-    let size = head.zip(length(bytes));
-    size.is_some_and(|(head, length)| (bytes.len() - head) as u64 >= length)
+    Reading { told, ending }
 }
 
 struct Frame {

@@ -25,7 +25,6 @@ fn seeds_hold() {
     hold("book", ticklot_fuzz::book);
     hold("session", ticklot_fuzz::session);
     hold("websocket", ticklot_fuzz::websocket);
-    hold("servers", ticklot_fuzz::servers);
 }
 
 /// Without a fuzzer, books and sessions still run through thousands of random inputs: almost any bytes are

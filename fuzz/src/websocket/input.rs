@@ -201,7 +201,7 @@ impl Frame {
     fn write(&self, is_masked: bool, out: &mut Vec<u8>) {
         let start = out.len();
         let mut payload = self.payload.bytes();
-        let is_last = if self.fin % 8 == 0 { 0 } else { 0x80 };
+        let is_last = if self.fin.is_multiple_of(8) { 0 } else { 0x80 };
         let first = match self.kind {
             Kind::Text => is_last | 1,
             Kind::Binary => is_last | 2,

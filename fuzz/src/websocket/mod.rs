@@ -10,10 +10,8 @@ use ticklot_transport::{Config, Connection, Error, Incoming, Kind, Message, Stre
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-pub(crate) use self::input::Case;
-use self::input::Side;
-use self::script::Cut;
-pub(crate) use self::script::{End, Script};
+use self::input::{Case, Side};
+use self::script::{Cut, End, Script};
 use self::upgrade::{Asked, Verdict, judge};
 use crate::wire::{self, Ending, Reading, Role, Told};
 
@@ -49,7 +47,7 @@ fn run(case: &Case, cuts: Vec<Cut>) -> String {
 }
 
 /// One whose time passes when there is nothing else to do.
-pub(crate) fn runtime() -> Runtime {
+fn runtime() -> Runtime {
     let mut builder = Builder::new_current_thread();
     let builder = builder.enable_time().start_paused(true);
     builder.build().expect("a runtime without a driver")

@@ -173,7 +173,7 @@ async fn unknown_paths_are_not_found() {
     }
 }
 
-/// Seen when the fuzz target `servers` was made: the books of the first room came once more.
+/// The books of the first room came once more.
 #[test]
 fn another_room_does_not_tell_the_first_ones_books_again() {
     let now = Moment::default();
