@@ -2,70 +2,63 @@ mod again;
 
 use std::ops::ControlFlow;
 
-use ticklot_book::{BookError, BookErrorKind, Level, Lots, MAX_LEVELS, Scale, Side, Ticks};
+use ticklot_book::{Level, MAX_LEVELS, Scale};
 use ticklot_frame::bayse::{
     Activity, AssetPrice, Decoder, Event, FilledOrder, MAX_EVENT_MARKETS, MAX_OUTCOMES, Market,
     Message, Order, OrderBook, OrderUpdated, PriceUpdate, PricedMarket, Room, ServerErrorKind,
     Subject, User,
 };
-use ticklot_frame::{DecodeError, Lines, Scan, TradeSide};
+use ticklot_frame::{Lines, TradeSide};
 
-use crate::facts::{Fact, Field, Rule, read_facts, some};
+use crate::facts::{Fact, Field, Rule, read_facts, some, trade_side};
 use crate::json::{Json, Refused, is_ambiguous, judge, kept, need, unless_null};
+use crate::oracle::{self, Decoded, Placed, check_places, compare, hold, places, refused};
 use crate::scans::SCANS;
 
-/// `data` is a frame: each line is decoded with every backend, by one decoder for all and by one
-/// for itself, and read as a REST body too; and so is the frame as a whole. The decoder for all sees
-/// the lines twice: the first time it learns, the second time it knows.
+/// `data` is a frame: each line is held to what it says, and read as a REST body too; and so is the frame
+/// as a whole.
 pub fn bayse(data: &[u8]) {
     if is_ambiguous(data) {
         return;
     }
-    let mut used = SCANS.map(Decoder::with_scan);
-    let mut all = Vec::new();
-    for (place, line) in Lines::new(data).enumerate() {
-        let line = line.bytes;
-        let mut general = Decoder::with_scan(Scan::Off);
-        let message = general.decode(line, &scale_of);
-        let json = check(line, &message);
-        if let Ok(message) = &message {
-            check_views(line, message);
-            again::check(&owned(message));
-        }
-        let expected = told(&message);
-        // At the first line those for all are fresh themselves.
-        if place > 0 {
-            let mut fresh = Decoder::new();
-            assert_eq!(told(&fresh.decode(line, &scale_of)), expected);
-        }
-        let about = json.as_ref().map_or(About::Book(None, None), read_subject);
-        assert_eq!(general.subject(line), about.subject());
-        check_body(&mut general, line);
-        all.push((line, expected));
-    }
-    for (line, expected) in all.iter().chain(&all) {
-        for (scan, used) in SCANS.iter().zip(&mut used) {
-            assert_eq!(&told(&used.decode(line, &scale_of)), expected, "{scan:?}");
-        }
-    }
-    // A body between lines must not matter to them either.
-    let [best, ..] = &mut used;
-    check_body(best, data);
+    let lines = Lines::new(data).map(|line| line.bytes);
+    let decoders = || SCANS.map(Decoder::with_scan).into();
+    let (mut used, all) = hold(lines, decoders, decode, check);
+    // A body between lines must not matter to a decoder either.
+    check_body(&mut used[0], data);
     for (line, expected) in &all {
-        assert_eq!(&told(&best.decode(line, &scale_of)), expected);
+        assert_eq!(&decode(&mut used[0], line), expected);
     }
 }
 
-/// All that a decoder tells: the message and the byte of each level, or the refusal.
-fn told(message: &Result<Message<'_>, DecodeError>) -> Result<(Owned, Vec<u32>), DecodeError> {
-    match message {
-        Ok(Message::OrderBook(book)) => {
-            let owned = Owned::OrderBook(Box::new(owned_book(book)));
-            Ok((owned, places(book).map(|(_, at)| at).collect()))
-        }
-        Ok(message) => Ok((owned(message), Vec::new())),
-        Err(error) => Err(*error),
+fn decode(decoder: &mut Decoder, line: &[u8]) -> Decoded<Owned> {
+    let message = decoder.decode(line, &scale_of)?;
+    let levels = match &message {
+        Message::OrderBook(book) => levels(book),
+        _ => Vec::new(),
+    };
+    Ok((owned(&message), levels))
+}
+
+fn levels(book: &OrderBook<'_>) -> Vec<Placed> {
+    let scale = scale_of(book.market_id);
+    places([book.bids, book.asks], scale, |error| book.refusal(error))
+}
+
+/// Holds a message to what the line says, by the general decoder.
+fn check(decoder: &mut Decoder, line: &[u8], decoded: &Decoded<Owned>) {
+    let json = judge(line, refused(line, decoded));
+    compare(decoded, json.as_ref().map(read));
+    if let Ok((message, levels)) = decoded {
+        check_places(line, levels, read_level);
+        again::check(message);
     }
+    if let Ok(message) = decoder.decode(line, &scale_of) {
+        check_views(&message);
+    }
+    let about = json.as_ref().map_or(About::Book(None, None), read_subject);
+    assert_eq!(decoder.subject(line), about.subject());
+    check_body(decoder, line);
 }
 
 /// The scale of a market: another for each length of its id.
@@ -74,27 +67,13 @@ fn scale_of(market: &str) -> Scale {
     Scale::new(price, quantity).expect("at most 18 decimals")
 }
 
-/// Holds a message to what the line says, and returns that, if it is JSON within the limits.
-fn check(line: &[u8], message: &Result<Message<'_>, DecodeError>) -> Option<Json> {
-    if let Err(error) = message {
-        assert!(error.offset as usize <= line.len(), "{error}");
-    }
-    let json = judge(line, message.as_ref().err().map(|error| error.kind))?;
-    match (message.as_ref().map(owned), read(&json)) {
-        (Ok(message), expected) => assert_eq!(Ok(message), expected),
-        (Err(error), expected) => assert_eq!(Err(Refused), expected, "{error}"),
-    }
-    Some(json)
-}
-
 /// What a message says in more than one way.
-fn check_views(line: &[u8], message: &Message<'_>) {
+fn check_views(message: &Message<'_>) {
     assert_eq!(
         message.server_error().is_some(),
         matches!(message, Message::Error { .. })
     );
     match message {
-        Message::OrderBook(book) => check_places(line, book),
         Message::PriceUpdate(update) => check_lists(update),
         Message::Subscribed { room } | Message::Unsubscribed { room } => {
             let parsed = Room::parse(room);
@@ -108,37 +87,6 @@ fn check_views(line: &[u8], message: &Message<'_>) {
         }
         _ => {}
     }
-}
-
-/// A refusal by the book names the byte where the level begins.
-fn check_places(text: &[u8], book: &OrderBook<'_>) {
-    for (level, at) in places(book) {
-        let rest = &text[at as usize..];
-        let there = serde_json::Deserializer::from_slice(rest)
-            .into_iter::<Json>()
-            .next();
-        let there = there.expect("a value").expect("JSON");
-        assert_eq!(read_level(&there, scale_of(book.market_id)), Ok(level));
-    }
-}
-
-/// The levels of a book, each with the byte that a refusal of it by the book names.
-fn places(book: &OrderBook<'_>) -> impl Iterator<Item = (Level, u32)> {
-    let sides = [(Side::Bid, book.bids), (Side::Ask, book.asks)];
-    sides.into_iter().flat_map(move |(side, levels)| {
-        let levels = levels.iter().enumerate();
-        levels.map(move |(index, level)| {
-            let kind = BookErrorKind::DuplicatePrice;
-            let ticks = level.ticks;
-            let error = book.refusal(BookError {
-                kind,
-                side,
-                index,
-                ticks,
-            });
-            (*level, error.offset)
-        })
-    })
 }
 
 /// The lists know their lengths, and prices are found by their labels.
@@ -185,17 +133,16 @@ fn check_body(decoder: &mut Decoder, body: &[u8]) {
     let mut seen = Vec::new();
     let result = decoder.books(body, &scale_of, |book| {
         if let Ok(book) = &book {
-            check_places(body, book);
+            check_places(body, &levels(book), read_level);
             assert_eq!(book.sent, None);
         }
         seen.push(book.map(|book| owned_book(&book)));
         ControlFlow::Continue(())
     });
-    let errors = seen.iter().filter_map(|book| book.as_ref().err());
-    for error in errors.chain(result.as_ref().err()) {
-        assert!(error.offset as usize <= body.len(), "{error}");
+    for book in &seen {
+        refused(body, book);
     }
-    let expected: Option<Vec<_>> = judge(body, result.err().map(|error| error.kind))
+    let expected: Option<Vec<_>> = judge(body, refused(body, &result))
         .and_then(|json| json.items().ok().map(<[Json]>::to_vec))
         .map(|items| items.iter().map(|item| read_book(item, None)).collect());
     assert_eq!(result.is_ok(), expected.is_some(), "{result:?}");
@@ -633,11 +580,7 @@ fn read_markets(data: &Json) -> Result<Vec<OwnedMarket>, Refused> {
 
 /// The items of an array, of which there may be so many; none when it is absent or null.
 fn list(field: Option<&Json>, limit: usize) -> Result<&[Json], Refused> {
-    let items = unless_null(field).map_or(Ok(&[][..]), Json::items)?;
-    if items.len() > limit {
-        return Err(Refused);
-    }
-    Ok(items)
+    unless_null(field).map_or(Ok(&[]), |field| field.list(limit))
 }
 
 /// Labels and prices; one that is null or cannot be read is none, but counts.
@@ -704,24 +647,10 @@ fn read_subject(json: &Json) -> About {
 }
 
 fn read_side(side: &Json, scale: Scale) -> Result<Vec<Level>, Refused> {
-    list(Some(side), MAX_LEVELS)?
-        .iter()
-        .map(|level| read_level(level, scale))
-        .collect()
+    let levels = list(Some(side), MAX_LEVELS)?.iter();
+    levels.map(|level| read_level(level, scale)).collect()
 }
 
 fn read_level(level: &Json, scale: Scale) -> Result<Level, Refused> {
-    let [price, quantity] = level.fields(["price", "quantity"])?;
-    Ok(Level::new(
-        Ticks(need(price)?.steps(scale.price_decimals())?),
-        Lots(need(quantity)?.steps(scale.quantity_decimals())?),
-    ))
-}
-
-pub(crate) fn trade_side(side: &Json) -> Result<TradeSide, Refused> {
-    match side.text()?.to_ascii_uppercase().as_str() {
-        "BUY" => Ok(TradeSide::Buy),
-        "SELL" => Ok(TradeSide::Sell),
-        _ => Err(Refused),
-    }
+    oracle::read_level(level, scale, "quantity")
 }

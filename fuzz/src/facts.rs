@@ -1,6 +1,7 @@
 //! What a message says, fact by fact: read from JSON by a table, and written as JSON again.
 
-use crate::bayse::trade_side;
+use ticklot_frame::TradeSide;
+
 use crate::json::{Json, Refused, need};
 
 /// Where something stands, and what it says.
@@ -96,4 +97,12 @@ pub(crate) fn string(text: &str) -> String {
 pub(crate) fn array<T>(items: impl IntoIterator<Item = T>, write: impl Fn(T) -> String) -> String {
     let items: Vec<String> = items.into_iter().map(write).collect();
     format!("[{}]", items.join(","))
+}
+
+pub(crate) fn trade_side(side: &Json) -> Result<TradeSide, Refused> {
+    match side.text()?.to_ascii_uppercase().as_str() {
+        "BUY" => Ok(TradeSide::Buy),
+        "SELL" => Ok(TradeSide::Sell),
+        _ => Err(Refused),
+    }
 }

@@ -1,93 +1,66 @@
 mod again;
 mod requests;
 
-use ticklot_book::{BookError, BookErrorKind, Level, Lots, Side, Ticks};
+use ticklot_book::{Level, Lots, Scale, Ticks};
 use ticklot_frame::jayx::{
     Balance, Candle, Control, Decoder, Envelope, Message, Order, PING_INTERVAL_MS, PING_TIMEOUT_MS,
 };
-use ticklot_frame::{Decimal, DecodeError, ErrorKind, Scan, Trade, UnixMillis};
+use ticklot_frame::{Decimal, ErrorKind, Trade, UnixMillis};
 
 pub(crate) use self::requests::requests;
-use crate::bayse::trade_side;
-use crate::facts::{Fact, Field, Rule, read_facts};
+use crate::facts::{Fact, Field, Rule, read_facts, trade_side};
 use crate::json::{Json, Refused, is_ambiguous, judge, kept, need, unless_null};
+use crate::oracle::{Decoded, check_places, compare, hold, places, refused};
 use crate::scans::SCANS;
 
-/// `data` is frames with the byte 0x1E between them, which no JSON holds: each is decoded in every
-/// envelope and with every backend, by one decoder for all and by one for itself. The one for
-/// all sees them twice: the first time it learns, the second time it knows.
+/// `data` is frames with the byte 0x1E between them, which no JSON holds: each is held to what it says in
+/// every envelope.
 pub fn jayx(data: &[u8]) {
     if is_ambiguous(data) {
         return;
     }
     for envelope in [Envelope::SocketIo, Envelope::Plain, Envelope::Auto] {
-        let mut used = SCANS.map(|scan| Decoder::with_scan(envelope, scan));
-        let mut all = Vec::new();
-        for (place, frame) in data.split(|&byte| byte == 0x1e).enumerate() {
-            let mut general = Decoder::with_scan(envelope, Scan::Off);
-            let message = general.decode(frame);
-            check(envelope, frame, &message);
-            check_places(frame, &message);
-            let named = named_event(envelope, frame, &message);
-            if let Ok(message) = &message {
-                again::check(&owned(message));
-            }
-            let expected = told(&message);
-            assert_eq!(general.subject(frame).map(str::to_owned), named);
-            // At the first frame those for all are fresh themselves.
-            if place > 0 {
-                let mut fresh = Decoder::new(envelope);
-                assert_eq!(told(&fresh.decode(frame)), expected);
-            }
-            all.push((frame, expected));
-        }
-        for (frame, expected) in all.iter().chain(&all) {
-            for (scan, used) in SCANS.iter().zip(&mut used) {
-                assert_eq!(&told(&used.decode(frame)), expected, "{scan:?}");
-            }
-        }
+        let frames = data.split(|&byte| byte == 0x1e);
+        let decoders = || SCANS.map(|scan| Decoder::with_scan(envelope, scan)).into();
+        hold(frames, decoders, decode, |decoder, frame, decoded| {
+            let refused = refused(frame, decoded);
+            check(envelope, frame, decoded, refused);
+            let named = named_event(envelope, frame, refused);
+            assert_eq!(decoder.subject(frame).map(str::to_owned), named);
+        });
     }
 }
 
-/// All that a decoder tells: the message and the byte of each level, or the refusal.
-fn told(message: &Result<Message<'_>, DecodeError>) -> Result<(Owned, Vec<u32>), DecodeError> {
-    match message {
-        Ok(message) => Ok((owned(message), places(message).map(|(_, at)| at).collect())),
-        Err(error) => Err(*error),
-    }
+fn decode(decoder: &mut Decoder, frame: &[u8]) -> Decoded<Owned> {
+    let message = decoder.decode(frame)?;
+    let levels = match &message {
+        Message::OrderBook(book) => places([book.bids, book.asks], Scale::UNIT, |error| {
+            book.refusal(error)
+        }),
+        _ => Vec::new(),
+    };
+    Ok((owned(&message), levels))
 }
 
-fn check(envelope: Envelope, frame: &[u8], message: &Result<Message<'_>, DecodeError>) {
-    if let Err(error) = message {
-        assert!(error.offset as usize <= frame.len(), "{error}");
-    }
+fn check(envelope: Envelope, frame: &[u8], decoded: &Decoded<Owned>, refused: Option<ErrorKind>) {
     let body = if is_packet(envelope, frame) {
         unwrap_packet(frame)
     } else {
         Ok(Body::Json(frame, read_payload))
     };
-    let (text, read) = match body {
-        Ok(Body::Control(control)) => {
-            assert_eq!(message.as_ref().map(owned), Ok(control));
-            return;
-        }
-        Ok(Body::Json(text, read)) => (text, read),
+    let expected = match body {
+        Ok(Body::Control(control)) => Some(Ok(control)),
+        Ok(Body::Json(text, read)) => judge(text, refused).map(|json| read(&json)),
         Err(Refused) => {
-            let kind = message.as_ref().err().map(|error| error.kind);
-            assert!(
-                matches!(kind, Some(ErrorKind::Packet | ErrorKind::Binary)),
-                "{kind:?}"
-            );
-            return;
+            let is_known = matches!(refused, Some(ErrorKind::Packet | ErrorKind::Binary));
+            assert!(is_known, "{refused:?}");
+            None
         }
     };
-    let refused = message.as_ref().err().map(|error| error.kind);
-    let Some(json) = judge(text, refused) else {
-        return;
-    };
-    match (message.as_ref().map(owned), read(&json)) {
-        (Ok(message), expected) => assert_eq!(Ok(message), expected),
-        (Err(error), expected) => assert_eq!(Err(Refused), expected, "{error}"),
+    compare(decoded, expected);
+    if let Ok((message, levels)) = decoded {
+        check_places(frame, levels, |level, _| read_level(level));
+        again::check(message);
     }
 }
 
@@ -100,11 +73,7 @@ fn is_packet(envelope: Envelope, frame: &[u8]) -> bool {
 }
 
 /// The event that a frame names, even one that cannot be read: `packet` for a packet of the session.
-fn named_event(
-    envelope: Envelope,
-    frame: &[u8],
-    message: &Result<Message<'_>, DecodeError>,
-) -> Option<String> {
+fn named_event(envelope: Envelope, frame: &[u8], refused: Option<ErrorKind>) -> Option<String> {
     let is_packet = is_packet(envelope, frame);
     let text = match is_packet {
         false => frame,
@@ -113,7 +82,7 @@ fn named_event(
             _ => return Some("packet".to_owned()),
         },
     };
-    let json = judge(text, message.as_ref().err().map(|error| error.kind))?;
+    let json = judge(text, refused)?;
     if is_packet {
         return json.items().ok()?.first()?.text().ok();
     }
@@ -122,43 +91,6 @@ fn named_event(
         Some(name) => name.text().ok(),
         None => bare_event(&json).ok().map(str::to_owned),
     }
-}
-
-/// A refusal by the book names the byte where the level begins.
-fn check_places(frame: &[u8], message: &Result<Message<'_>, DecodeError>) {
-    for (level, at) in message.iter().flat_map(places) {
-        let rest = &frame[at as usize..];
-        let there = serde_json::Deserializer::from_slice(rest)
-            .into_iter::<Json>()
-            .next();
-        let there = there.expect("a value").expect("JSON");
-        assert_eq!(read_level(&there), Ok(level));
-    }
-}
-
-/// The levels of a book, each with the byte that a refusal of it by the book names.
-fn places(message: &Message<'_>) -> impl Iterator<Item = (Level, u32)> {
-    let book = match message {
-        Message::OrderBook(book) => Some(*book),
-        _ => None,
-    };
-    book.into_iter().flat_map(|book| {
-        let sides = [(Side::Bid, book.bids), (Side::Ask, book.asks)];
-        sides.into_iter().flat_map(move |(side, levels)| {
-            let levels = levels.iter().enumerate();
-            levels.map(move |(index, level)| {
-                let kind = BookErrorKind::DuplicatePrice;
-                let ticks = level.ticks;
-                let error = book.refusal(BookError {
-                    kind,
-                    side,
-                    index,
-                    ticks,
-                });
-                (*level, error.offset)
-            })
-        })
-    })
 }
 
 /// What a frame holds.

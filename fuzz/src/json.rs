@@ -151,6 +151,12 @@ impl Json {
         }
     }
 
+    /// The items of an array, of which there may be so many.
+    pub(crate) fn list(&self, limit: usize) -> Result<&[Self], Refused> {
+        self.items()
+            .and_then(|items| items.get(..=limit).map_or(Ok(items), |_| Err(Refused)))
+    }
+
     /// A number, or a string that holds one, as it is [`kept`].
     pub(crate) fn number(&self) -> Result<String, Refused> {
         match self {

@@ -1,45 +1,47 @@
 mod read;
 mod requests;
 
-use ticklot_book::{BookError, BookErrorKind, Scale, Side};
-use ticklot_frame::DecodeError;
+use ticklot_book::Scale;
 use ticklot_frame::kraken::{Book, Decoder, Message, checksum};
 
-use self::read::{level, read, subject};
-use crate::json::{Json, Refused, is_ambiguous, judge, kept};
+use self::read::{read, read_level, subject};
+use crate::json::{is_ambiguous, judge, kept};
+use crate::oracle::{Decoded, Placed, check_places, compare, hold, places, refused};
 
-/// `data` is frames with the byte 0x1E between them, which no JSON contains. Each is decoded by one
-/// decoder for all and by a new one. The frames are also the symbols of a request.
+/// `data` is frames with the byte 0x1E between them, which no JSON contains. The frames are also the
+/// symbols of a request.
 pub fn kraken(data: &[u8]) {
     if is_ambiguous(data) {
         return;
     }
     let frames = || data.split(|&byte| byte == 0x1e);
-    let mut used = Decoder::new();
-    for frame in frames() {
-        let mut fresh = Decoder::new();
-        let message = fresh.decode(frame, &scale_of);
-        let shown = message.as_ref().map(shown).map_err(|error| *error);
-        check(frame, &message);
-        assert_eq!(
-            used.decode(frame, &scale_of)
-                .as_ref()
-                .map(self::shown)
-                .map_err(|e| *e),
-            shown
-        );
-        let json = judge(frame, shown.as_ref().err().map(|error| error.kind));
-        let found = used.subject(frame);
-        let found = found.map(|it| (it.channel.map(String::from), it.symbol.map(String::from)));
-        assert_eq!(found, json.as_ref().map(subject));
-        match (shown, json.as_ref().map(read)) {
-            (shown, Some(expected)) => assert_eq!(shown.map_err(|_| Refused), expected),
-            (shown, None) => assert!(shown.is_err()),
-        }
+    let (mut used, all) = hold(frames(), || vec![Decoder::new()], decode, check);
+    for (frame, decoded) in &all {
+        check(&mut used[0], frame, decoded);
     }
     let symbols: Vec<_> = frames().map(String::from_utf8_lossy).collect();
     let symbols: Vec<&str> = symbols.iter().map(|symbol| &**symbol).collect();
     requests::check_requests(data.len(), &symbols);
+}
+
+fn decode(decoder: &mut Decoder, frame: &[u8]) -> Decoded<Vec<String>> {
+    let message = decoder.decode(frame, &scale_of)?;
+    let levels = match &message {
+        Message::Books(books) => books.iter().flat_map(|book| check_book(&book)).collect(),
+        _ => Vec::new(),
+    };
+    Ok((shown(&message), levels))
+}
+
+fn check(decoder: &mut Decoder, frame: &[u8], decoded: &Decoded<Vec<String>>) {
+    let json = judge(frame, refused(frame, decoded));
+    compare(decoded, json.as_ref().map(read));
+    if let Ok((_, levels)) = decoded {
+        check_places(frame, levels, read_level);
+    }
+    let found = decoder.subject(frame);
+    let found = found.map(|it| (it.channel.map(String::from), it.symbol.map(String::from)));
+    assert_eq!(found, json.as_ref().map(subject));
 }
 
 /// Another scale for each length of the symbol.
@@ -91,31 +93,8 @@ fn shown(message: &Message<'_>) -> Vec<String> {
     lines
 }
 
-/// Checks the bytes that errors name, and the checksum of the levels.
-fn check(frame: &[u8], message: &Result<Message<'_>, DecodeError>) {
-    match message {
-        Ok(Message::Books(books)) => books.iter().for_each(|book| check_book(frame, &book)),
-        Ok(_) => {}
-        Err(error) => assert!(error.offset as usize <= frame.len(), "{error}"),
-    }
-}
-
-fn check_book(frame: &[u8], book: &Book<'_>) {
-    for (side, levels) in [(Side::Bid, book.bids), (Side::Ask, book.asks)] {
-        for (index, &found) in levels.iter().enumerate() {
-            let (kind, ticks) = (BookErrorKind::DuplicatePrice, found.ticks);
-            let error = book.refusal(BookError {
-                kind,
-                side,
-                index,
-                ticks,
-            });
-            let rest = &frame[error.offset as usize..];
-            let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Json>();
-            let there = values.next().expect("a value").expect("JSON");
-            assert_eq!(level(&there, scale_of(book.symbol)), Ok(found));
-        }
-    }
+/// The levels of a book, whose checksum must be right.
+fn check_book(book: &Book<'_>) -> Vec<Placed> {
     let levels = book.asks.iter().take(10).chain(book.bids.iter().take(10));
     let digits: String = levels
         .flat_map(|level| [level.ticks.0, level.lots.0])
@@ -124,6 +103,8 @@ fn check_book(frame: &[u8], book: &Book<'_>) {
         .collect();
     let got = checksum(book.asks.iter().copied(), book.bids.iter().copied());
     assert_eq!(got, crc32(digits.as_bytes()));
+    let scale = scale_of(book.symbol);
+    places([book.bids, book.asks], scale, |error| book.refusal(error))
 }
 
 fn crc32(text: &[u8]) -> u32 {

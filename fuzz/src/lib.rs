@@ -24,6 +24,7 @@ mod jayx;
 mod json;
 mod kraken;
 mod lines;
+mod oracle;
 mod requests;
 mod scans;
 mod session;

@@ -1,14 +1,15 @@
 //! A naive reader of the venue's messages.
 
-use ticklot_book::{Level, Lots, MAX_LEVELS, Scale, Ticks};
+use ticklot_book::{Level, MAX_LEVELS, Scale};
 use ticklot_frame::IsoTime;
 use ticklot_frame::kraken::{
     Ack, MAX_BOOKS, MAX_PAIRS, MAX_TRADES, Message, Method, Refusal, Status, System,
 };
 
 use super::scale_of;
-use crate::bayse::trade_side;
+use crate::facts::trade_side;
 use crate::json::{Json, Refused, need, unless_null};
+use crate::oracle;
 
 /// A message by the contract, as [`shown`](super::shown) formats it.
 pub(super) fn read(json: &Json) -> Result<Vec<String>, Refused> {
@@ -25,12 +26,12 @@ pub(super) fn read(json: &Json) -> Result<Vec<String>, Refused> {
     match channel.as_str() {
         "book" => {
             let is_snapshot = is_snapshot()?;
-            let books = list(data()?, MAX_BOOKS)?.iter();
+            let books = data()?.list(MAX_BOOKS)?.iter();
             let head = format!("books {is_snapshot}");
             lines(head, books.map(|it| read_book(it, is_snapshot)))
         }
         "trade" => {
-            let all = list(data()?, MAX_TRADES)?;
+            let all = data()?.list(MAX_TRADES)?;
             let good: Vec<_> = all.iter().flat_map(read_trade).collect();
             let skipped = all.len() - good.len();
             let head = format!("trades {} {skipped}", is_snapshot()?);
@@ -38,7 +39,7 @@ pub(super) fn read(json: &Json) -> Result<Vec<String>, Refused> {
         }
         "instrument" => {
             let [pairs] = data()?.fields(["pairs"])?;
-            let pairs = unless_null(pairs).map_or(Ok(&[][..]), |it| list(it, MAX_PAIRS))?;
+            let pairs = unless_null(pairs).map_or(Ok(&[][..]), |it| it.list(MAX_PAIRS))?;
             let good: Vec<_> = pairs.iter().flat_map(read_pair).collect();
             let skipped = pairs.len() - good.len();
             let head = format!("pairs {} {skipped}", is_snapshot()?);
@@ -64,16 +65,6 @@ fn optional<T>(
     unless_null(field).map(read).transpose()
 }
 
-fn list(json: &Json, limit: usize) -> Result<&[Json], Refused> {
-    json.items().and_then(|items| {
-        if items.len() > limit {
-            Err(Refused)
-        } else {
-            Ok(items)
-        }
-    })
-}
-
 fn read_book(book: &Json, is_snapshot: bool) -> Result<String, Refused> {
     let [symbol, bids, asks, sum] = book.fields(["symbol", "bids", "asks", "checksum"])?;
     if is_snapshot {
@@ -82,9 +73,9 @@ fn read_book(book: &Json, is_snapshot: bool) -> Result<String, Refused> {
     let symbol = need(symbol)?.text()?;
     let scale = scale_of(&symbol);
     let side = |side: &Json| {
-        let levels = list(side, MAX_LEVELS)?.iter();
+        let levels = side.list(MAX_LEVELS)?.iter();
         levels
-            .map(|it| level(it, scale))
+            .map(|it| read_level(it, scale))
             .collect::<Result<Vec<_>, _>>()
     };
     let bids = optional(bids, side)?.unwrap_or_default();
@@ -95,12 +86,8 @@ fn read_book(book: &Json, is_snapshot: bool) -> Result<String, Refused> {
     Ok(format!("{:?}", (symbol, bids, asks, sum, sent)))
 }
 
-pub(super) fn level(level: &Json, scale: Scale) -> Result<Level, Refused> {
-    let [price, qty] = level.fields(["price", "qty"])?;
-    Ok(Level::new(
-        Ticks(need(price)?.steps(scale.price_decimals())?),
-        Lots(need(qty)?.steps(scale.quantity_decimals())?),
-    ))
+pub(super) fn read_level(level: &Json, scale: Scale) -> Result<Level, Refused> {
+    oracle::read_level(level, scale, "qty")
 }
 
 fn unsigned(json: &Json) -> Result<u64, Refused> {
