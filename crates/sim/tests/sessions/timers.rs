@@ -67,3 +67,38 @@ fn jayx_waits_for_a_join_for_45_seconds() {
     plain.timeout(at(1_000));
     assert_eq!((plain.deadline(), sent(&mut *plain)), (None, vec![]));
 }
+
+/// Whatever the wall clock shows, and wherever it is set.
+#[test]
+fn messages_of_bayse_carry_the_time_of_the_wall_clock() {
+    let mut exchange = bayse::Exchange::new(bayse::Config::default(), at(0)).unwrap();
+    let from = Ipv4Addr::LOCALHOST.into();
+    let requests = [
+        r#"{"type":"ping"}"#,
+        "{",
+        r#"{"type":"subscribe","channel":"prices","eventId":"evt_us-rate-cut"}"#,
+        r#"{"type":"subscribe","channel":"orderbook","marketIds":["mkt_us-rate-cut"]}"#,
+        r#"{"type":"subscribe","channel":"asset_prices","symbols":["BTCUSDT"]}"#,
+        r#"{"type":"unsubscribe","room":"prices:evt_us-rate-cut"}"#,
+    ];
+    for endpoint in ["/ws/v1/markets", "/ws/v1/realtime"] {
+        let mut session = exchange.upgrade(endpoint, from, at(0)).unwrap();
+        for (seconds, wall_ms) in [(0, 0), (2, 7_000), (4, 3)] {
+            let now = Moment {
+                wall_ms,
+                ..at(seconds)
+            };
+            exchange.step(now);
+            exchange.quote(now);
+            session.news(now);
+            requests.iter().for_each(|text| session.text(text, now));
+            for sent in sent(&mut *session) {
+                let Outgoing::Text(frame) = sent else {
+                    panic!("{sent:?}")
+                };
+                let end = format!(r#","timestamp":{wall_ms}}}"#);
+                assert!(frame.lines().all(|line| line.ends_with(&end)), "{frame}");
+            }
+        }
+    }
+}
