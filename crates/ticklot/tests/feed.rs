@@ -19,7 +19,7 @@ use self::drive::Drive;
 mod drive;
 
 /// A text frame of a server.
-fn frame(text: &str) -> Vec<u8> {
+pub(crate) fn frame(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81];
     match u16::try_from(text.len()) {
         Ok(len @ 0..126) => frame.push(u8::try_from(len).unwrap()),
@@ -45,7 +45,7 @@ fn book(bids: usize) -> String {
 }
 
 /// Starts a thread with a server that does this with its first connection. Returns its URL.
-fn serve(work: impl FnOnce(TcpStream) + Send + 'static) -> String {
+pub(crate) fn serve(work: impl FnOnce(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {

@@ -1,16 +1,17 @@
 //! What a feed that spins can get wrong and one on a runtime cannot.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use ticklot::transport::{Config, Stream, accept_key};
+use ticklot::transport::{Config, Stream};
 use ticklot::{
     BookConfig, BookId, Books, ConnectionId, Context, Event, Feed, Instrument, Level, Nanos,
     OnMessage, Options, Reply, Scale, Snapshot, SpinOptions, Venue, VenueName,
 };
+
+use crate::feed::{frame, serve};
 
 /// How long a test waits before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -73,38 +74,6 @@ impl Venue for Probe {
     }
 }
 
-fn frame(text: &str) -> Vec<u8> {
-    let mut frame = vec![0x81, u8::try_from(text.len()).unwrap()];
-    frame.extend(text.as_bytes());
-    frame
-}
-
-fn serve(work: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        stream.set_nodelay(true).unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            head.extend(byte);
-        }
-        let head = String::from_utf8(head).unwrap();
-        let key = head
-            .lines()
-            .find_map(|line| line.strip_prefix("sec-websocket-key: "));
-        let key = accept_key(key.unwrap());
-        let answer = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {key}\r\n\r\n"
-        );
-        stream.write_all(answer.as_bytes()).unwrap();
-        work(stream);
-    });
-    address
-}
-
 fn config() -> Config {
     let mut config = Config::default();
     config.close_timeout = Duration::from_millis(50);
@@ -113,18 +82,14 @@ fn config() -> Config {
 
 fn add(
     feed: &mut Feed<impl OnMessage<Probe>>,
-    address: SocketAddr,
+    url: &str,
     config: Config,
 ) -> ticklot::Remote<usize> {
-    feed.add_with(
-        Probe(format!("ws://{address}"), None),
-        Options::default(),
-        config,
-    )
+    feed.add_with(Probe(url.to_owned(), None), Options::default(), config)
 }
 
 /// A server that sends a frame each 50 ms.
-fn steady() -> SocketAddr {
+fn steady() -> String {
     serve(|mut stream| {
         while stream.write_all(&frame("b")).is_ok() {
             std::thread::sleep(Duration::from_millis(50));
@@ -146,11 +111,11 @@ fn streams_without_a_descriptor_are_read() {
     };
     let mut feed = Feed::new(handler);
     for _ in 0..2 {
-        let address = steady();
-        let config = config().with_dial(move |_, _| async move {
-            Ok(Stream::new(tokio::net::TcpStream::connect(address).await?))
+        let config = config().with_dial(|host, port| async move {
+            let tcp = tokio::net::TcpStream::connect((host, port)).await?;
+            Ok(Stream::new(tcp))
         });
-        add(&mut feed, address, config);
+        add(&mut feed, &steady(), config);
     }
     let began = Instant::now();
     let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
@@ -163,7 +128,7 @@ fn streams_without_a_descriptor_are_read() {
 #[test]
 fn a_burst_is_read_in_one_turn() {
     let (go, wait) = mpsc::channel();
-    let address = serve(move |mut stream| {
+    let url = serve(move |mut stream| {
         stream.write_all(&frame("a")).unwrap();
         wait.recv().unwrap();
         stream.write_all(&frame("b").repeat(5)).unwrap();
@@ -176,7 +141,7 @@ fn a_burst_is_read_in_one_turn() {
         }
         ControlFlow::<()>::Continue(())
     });
-    add(&mut feed, address, config());
+    add(&mut feed, &url, config());
     let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
     while count.get() < 1 {
         assert!(spinning.turn());
@@ -200,7 +165,7 @@ fn a_burst_is_read_in_one_turn() {
 /// Two connections; a command fills one's socket, its server sends a book, reads all, and is silent.
 fn blocked(single: bool) -> (Vec<(Nanos, Nanos)>, Nanos) {
     let (go, wait) = mpsc::channel::<()>();
-    let address = serve(move |mut stream| {
+    let url = serve(move |mut stream| {
         wait.recv().unwrap();
         stream.write_all(&frame("b")).unwrap();
         std::thread::sleep(Duration::from_millis(1_500));
@@ -222,12 +187,12 @@ fn blocked(single: bool) -> (Vec<(Nanos, Nanos)>, Nanos) {
         }
         ControlFlow::<()>::Continue(())
     });
-    let remote = add(&mut feed, address, config());
+    let remote = add(&mut feed, &url, config());
     if !single {
         let silent = serve(|mut stream| {
             let _ = stream.read(&mut [0]);
         });
-        add(&mut feed, silent, config());
+        add(&mut feed, &silent, config());
     }
     let clock = feed.clock();
     let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
@@ -269,7 +234,7 @@ fn a_book_behind_a_blocked_write_is_old() {
 #[test]
 fn no_tick_is_earlier_than_a_message() {
     let bytes = frame("b").repeat(10_000);
-    let address = serve(move |mut stream| while stream.write_all(&bytes).is_ok() {});
+    let url = serve(move |mut stream| while stream.write_all(&bytes).is_ok() {});
     let (mut last, mut early, mut ticks) = (Nanos(0), Vec::new(), 0);
     let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
         match event {
@@ -285,7 +250,7 @@ fn no_tick_is_earlier_than_a_message() {
         ControlFlow::<()>::Continue(())
     });
     feed.tick_every(Duration::from_millis(1));
-    add(&mut feed, address, config());
+    add(&mut feed, &url, config());
     let began = Instant::now();
     let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
     while spinning.turn() && began.elapsed() < Duration::from_millis(500) {}
@@ -328,9 +293,9 @@ impl Venue for Lazy {
 #[test]
 fn commands_behind_a_close_wait() {
     let (to, connected) = mpsc::channel();
-    let address = serve(move |_| to.send(()).unwrap());
+    let url = serve(move |_| to.send(()).unwrap());
     let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::<()>::Continue(()));
-    let venue = Lazy(Probe(format!("ws://{address}"), None), false);
+    let venue = Lazy(Probe(url.to_owned(), None), false);
     let remote = feed.add_with(venue, Options::default(), config());
     remote.close().unwrap();
     remote.send(1).unwrap();
@@ -377,7 +342,7 @@ fn a_panic_of_a_dial_is_propagated() {
         ControlFlow::<()>::Continue(())
     });
     let config = config().with_dial(|_, _| async move { panic!("a user's function") });
-    add(&mut feed, steady(), config);
+    add(&mut feed, &steady(), config);
     let began = Instant::now();
     let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
     let turns = || while spinning.turn() && began.elapsed() < PATIENCE {};
