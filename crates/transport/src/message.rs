@@ -76,8 +76,13 @@ impl Arrivals {
     }
 
     /// The socket has nothing to read.
-    pub(crate) fn is_idle(&mut self) {
+    pub(crate) fn set_idle(&mut self) {
         self.is_idle = true;
+    }
+
+    /// Whether the socket had nothing to read at the last attempt.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.is_idle
     }
 
     /// A socket that had nothing to read had nothing at `time` either.

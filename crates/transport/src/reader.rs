@@ -114,7 +114,7 @@ impl Reader {
         let bytes = room.filled().len();
         if read.is_pending() {
             self.decoder.idle();
-            self.arrivals.is_idle();
+            self.arrivals.set_idle();
             self.turn = 0;
         }
         ready!(read)?;

@@ -28,7 +28,6 @@ pub(super) struct Driver<'a, V: Venue, H> {
     transport: &'a transport::Config,
     calls: Calls<'a, V::Command>,
     http: HttpClient,
-    stop: &'a watch::Sender<bool>,
 }
 
 /// What the user may ask for at any time.
@@ -57,17 +56,15 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         link: Link<'a, V, H>,
         transport: &'a transport::Config,
         asked: &'a Inbox<Ask<V::Command>>,
-        stop: &'a watch::Sender<bool>,
     ) -> Self {
         Self {
-            link,
-            transport,
             calls: Calls {
-                stopped: stop.subscribe(),
+                stopped: link.stop.subscribe(),
                 asked,
             },
+            link,
+            transport,
             http: HttpClient::new(transport.clone()),
-            stop,
         }
     }
 
@@ -95,7 +92,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
                 let mut connection: Connection = connection;
                 let _ = connection.close(code, "").await;
             }
-            if let Ok(ended) = self.link.ended(reason) {
+            if let Some(ended) = self.link.ended(reason) {
                 return ended;
             }
         }
@@ -150,7 +147,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         let mut waiting = VecDeque::new();
         let mut armed = Nanos(u64::MAX);
         let mut timer = pin!(sleep_until(self.link.clock.wake_at(armed)));
-        let mut stopped = self.stop.subscribe();
+        let mut stopped = self.link.stop.subscribe();
         let mut stopped = pin!(stopped.wait_for(|stop| *stop));
         let mut waits = Waits::new();
         let mut turn = Turn::default();

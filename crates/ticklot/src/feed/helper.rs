@@ -14,12 +14,13 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::inbox::{Bell, Inbox, Sender, inbox};
+use crate::books::ConnectionId;
 use crate::venue::{HttpRequest, RequestId};
 
 /// Which connection a task is for, and which attempt of it: what arrives for an earlier one is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ticket {
-    pub(super) line: usize,
+    pub(super) connection: ConnectionId,
     pub(super) attempt: u64,
 }
 

@@ -37,7 +37,6 @@ pub(super) trait Connect<H> {
         clock: Clock,
         stop: &'a watch::Sender<bool>,
         keep_warm: bool,
-        index: usize,
     ) -> Box<dyn SpinningLine + 'a>;
 
     #[cfg(feature = "latency")]
@@ -80,7 +79,7 @@ impl<V: Venue, H: OnMessage<V>> Connect<H> for Line<V> {
         stop: &'a watch::Sender<bool>,
     ) -> Pin<Box<dyn Future<Output = Ended> + 'a>> {
         let link = Link::new(&mut self.session, shared, clock, stop);
-        let driver = Driver::new(link, &self.transport, &self.asked, stop);
+        let driver = Driver::new(link, &self.transport, &self.asked);
         Box::pin(driver.run())
     }
 
@@ -90,13 +89,12 @@ impl<V: Venue, H: OnMessage<V>> Connect<H> for Line<V> {
         clock: Clock,
         stop: &'a watch::Sender<bool>,
         keep_warm: bool,
-        index: usize,
     ) -> Box<dyn SpinningLine + 'a> {
         let mut link = Link::new(&mut self.session, shared, clock, stop);
         if keep_warm {
             link.keep_warm();
         }
-        Box::new(SpinDriver::new(link, &self.transport, &self.asked, index))
+        Box::new(SpinDriver::new(link, &self.transport, &self.asked))
     }
 
     #[cfg(feature = "latency")]

@@ -38,7 +38,7 @@ pub(super) struct Link<'a, V: Venue, H> {
     pub(super) clock: Clock,
     /// The last reading of the clock.
     pub(super) now: Nanos,
-    stop: &'a watch::Sender<bool>,
+    pub(super) stop: &'a watch::Sender<bool>,
     /// The close code for the error that ended the connection.
     close_code: Option<u16>,
     /// The replays of keep-warm, if they are on.
@@ -92,16 +92,13 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         self.heed(flow);
     }
 
-    /// The end of the connection, if no other attempt follows this reason; otherwise the reason again.
-    pub(super) fn ended(&self, reason: Disconnect) -> Result<Ended, Disconnect> {
-        match self.session.next(self.now) {
-            Next::Done => Ok(Ended {
-                connection: self.session.id(),
-                reason,
-                stats: self.session.stats(),
-            }),
-            _ => Err(reason),
-        }
+    /// The end of the connection, if no other attempt follows this reason.
+    pub(super) fn ended(&self, reason: Disconnect) -> Option<Ended> {
+        (self.session.next(self.now) == Next::Done).then(|| Ended {
+            connection: self.session.id(),
+            reason,
+            stats: self.session.stats(),
+        })
     }
 
     /// The reason of a connection whose transport failed.

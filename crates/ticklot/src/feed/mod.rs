@@ -19,9 +19,11 @@ mod warm;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::time::Duration;
 
+use ticklot_book::Nanos;
 use ticklot_transport as transport;
 use tokio::sync::watch;
 use tokio::task::unconstrained;
@@ -280,18 +282,37 @@ async fn ticks<H: Handler>(
     interval.tick().await;
     loop {
         interval.tick().await;
-        let mut shared = shared.borrow_mut();
-        let Shared { books, handler, .. } = &mut *shared;
-        let now = clock.now();
-        // The connections' own timers may be later than this one.
-        let told = expire(now, books, handler, taps);
-        if told.is_break() || handler.on_event(Event::Tick { now }, books).is_break() {
-            shared.is_over = true;
-            stop.send_replace(true);
+        if tick(shared, clock.now(), stop, taps).is_break() {
             break;
         }
     }
     // The connections are closed meanwhile; who has broken off is told no more.
     drop(interval);
     std::future::pending::<()>().await;
+}
+
+/// Tells the handler the time. A handler that breaks stops the feed; one that has broken off is told nothing.
+fn tick<H: Handler>(
+    shared: &RefCell<Shared<H>>,
+    now: Nanos,
+    stop: &watch::Sender<bool>,
+    taps: &mut Taps,
+) -> ControlFlow<()> {
+    let mut shared = shared.borrow_mut();
+    let Shared {
+        books,
+        handler,
+        is_over,
+    } = &mut *shared;
+    if *is_over {
+        return ControlFlow::Break(());
+    }
+    // The connections' own timers may be later than this one.
+    let told = expire(now, books, handler, taps);
+    if told.is_break() || handler.on_event(Event::Tick { now }, books).is_break() {
+        *is_over = true;
+        stop.send_replace(true);
+        return ControlFlow::Break(());
+    }
+    ControlFlow::Continue(())
 }

@@ -14,6 +14,7 @@ use super::helper::{Helper, Outcome, Ticket};
 use super::inbox::Inbox;
 use super::link::{Link, MAX_REQUESTS, Turn};
 use super::remote::Ask;
+use crate::books::ConnectionId;
 use crate::event::{Disconnect, OnMessage};
 use crate::session::Next;
 use crate::venue::{HttpRequest, RequestId, Venue};
@@ -68,6 +69,11 @@ const TURN_BYTES: usize = 64 << 10;
 /// How many commands are executed in a row before messages are read again.
 const TURN_COMMANDS: usize = 64;
 
+/// The position of a connection among those of its feed.
+pub(super) fn index_of(connection: ConnectionId) -> usize {
+    connection.0 as usize
+}
+
 /// The due time of no timer.
 pub(super) const NEVER: Nanos = Nanos(u64::MAX);
 
@@ -103,18 +109,17 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         link: Link<'a, V, H>,
         transport: &'a transport::Config,
         asked: &'a Inbox<Ask<V::Command>>,
-        index: usize,
     ) -> Self {
         link.session.resume();
         Self {
+            ticket: Ticket {
+                connection: link.session.id(),
+                attempt: 0,
+            },
             link,
             transport,
             asked,
             http: HttpClient::new(transport.clone()),
-            ticket: Ticket {
-                line: index,
-                attempt: 0,
-            },
             phase: Phase::Waiting,
             waiting: VecDeque::new(),
             fetches: Vec::new(),
@@ -177,12 +182,12 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
     fn finish(&mut self, reason: Disconnect) -> NextTurn {
         self.phase = Phase::Waiting;
         match self.link.ended(reason) {
-            Ok(ended) => {
+            Some(ended) => {
                 self.phase = Phase::Ended;
                 NextTurn::Ended(Box::new(ended))
             }
             // Commands may have arrived during the close handshake: the next turn executes them.
-            Err(_) => NextTurn::Soon,
+            None => NextTurn::Soon,
         }
     }
 
@@ -193,7 +198,8 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
     ) -> NextTurn {
         debug!(connection = %self.link.session.id(), "connected");
         let poller = context.poller.as_ref();
-        let added = poller.map(|poller| poller.add(&mut connection, self.ticket.line));
+        let added =
+            poller.map(|poller| poller.add(&mut connection, index_of(self.ticket.connection)));
         match added.transpose() {
             Ok(is_watched) => self.is_watched = is_watched.unwrap_or_default(),
             Err(error) => {

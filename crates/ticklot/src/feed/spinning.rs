@@ -12,10 +12,9 @@ use tokio::sync::watch;
 use super::clock::Clock;
 use super::helper::{Helper, Outcome, Ticket};
 use super::inbox::{Bell, Inbox};
-use super::spin::{NEVER, NextTurn, SpinContext, SpinningLine};
-use super::{Ended, Feed, Shared};
-use crate::event::{Event, Handler};
-use crate::session::expire;
+use super::spin::{NEVER, NextTurn, SpinContext, SpinningLine, index_of};
+use super::{Ended, Feed, Shared, tick};
+use crate::event::Handler;
 use crate::tap::Taps;
 
 /// How a feed spins: see [`Feed::spin`].
@@ -66,7 +65,7 @@ struct Member<'a> {
     is_ready: bool,
 }
 
-/// The schedule of [`Event::Tick`].
+/// The schedule of [`Event::Tick`](crate::Event::Tick).
 #[derive(Clone, Copy, Debug)]
 struct Ticks {
     every: Duration,
@@ -164,9 +163,8 @@ impl<H: Handler> Feed<H> {
         let (shared, stop) = (&*shared, &*stop);
         let count = connections.len();
         let keeps_warm = options.keep_warm.is_some();
-        let lines = connections.iter_mut().enumerate();
-        let lines = lines.map(|(index, line)| Member {
-            driver: line.spin(shared, *clock, stop, keeps_warm, index),
+        let lines = connections.iter_mut().map(|line| Member {
+            driver: line.spin(shared, *clock, stop, keeps_warm),
             is_ready: false,
         });
         let mut spinning = Spinning {
@@ -313,8 +311,13 @@ impl<H: Handler> Spinning<'_, H> {
     #[cold]
     fn drain_inboxes(&mut self) {
         while let Some((ticket, outcome)) = self.outcomes.try_next() {
-            let Ticket { line, attempt } = ticket;
-            self.drive(line, |line, context| line.done(attempt, outcome, context));
+            let Ticket {
+                connection,
+                attempt,
+            } = ticket;
+            self.drive(index_of(connection), |line, context| {
+                line.done(attempt, outcome, context)
+            });
         }
         for index in 0..self.lines.len() {
             self.drive(index, |line, context| line.asked(context));
@@ -367,21 +370,7 @@ impl<H: Handler> Spinning<'_, H> {
         let late = now.since(ticks.next).as_nanos() / ticks.every.as_nanos().max(1);
         let skipped = u32::try_from(late).unwrap_or(u32::MAX).saturating_add(1);
         ticks.next = ticks.next.after(ticks.every.saturating_mul(skipped));
-        let mut shared = self.shared.borrow_mut();
-        let Shared {
-            books,
-            handler,
-            is_over,
-        } = &mut *shared;
-        if *is_over {
-            return;
-        }
-        // The connections' own timers may be later than this one.
-        let told = expire(now, books, handler, self.taps);
-        if told.is_break() || handler.on_event(Event::Tick { now }, books).is_break() {
-            *is_over = true;
-            self.stop.send_replace(true);
-        }
+        let _ = tick(self.shared, now, self.stop, self.taps);
     }
 }
 

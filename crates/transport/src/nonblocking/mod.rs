@@ -65,7 +65,6 @@ pub struct NonblockingConnection {
     decoder: Decoder,
     encoder: Encoder,
     arrivals: Arrivals,
-    is_idle: bool,
     /// When a write could not be completed, unless it was since.
     blocked_since: Option<Instant>,
     write_timeout: Duration,
@@ -134,7 +133,6 @@ impl NonblockingConnection {
             decoder,
             encoder: Encoder::new(Role::Client),
             arrivals: Arrivals::new(),
-            is_idle: false,
             blocked_since: None,
             write_timeout: config.write_timeout,
             close_timeout: config.close_timeout,
@@ -160,7 +158,6 @@ impl NonblockingConnection {
     }
 
     fn advance(&mut self) -> Result<Option<Event>, Error> {
-        self.is_idle = false;
         for _ in 0..READS_PER_CALL {
             if let Some(event) = self.decoder.advance()? {
                 return Ok(Some(event));
@@ -181,8 +178,7 @@ impl NonblockingConnection {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
             Err(error) if would_block(&error) => {
                 self.decoder.idle();
-                self.arrivals.is_idle();
-                self.is_idle = true;
+                self.arrivals.set_idle();
                 Ok(false)
             }
             Ok(0) => Err(Error::Dropped),
@@ -198,7 +194,7 @@ impl NonblockingConnection {
     /// Whether the socket had nothing to read when it was last tried.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.is_idle
+        self.arrivals.is_idle()
     }
 
     /// Notes that an idle socket had nothing to read at `time`: [`Message::idle_at`](crate::Message::idle_at) of the next
