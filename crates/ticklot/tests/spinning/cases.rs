@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use ticklot::transport::{Config, Stream};
 use ticklot::{
-    BookConfig, BookId, Books, ConnectionId, Context, Event, Feed, Instrument, Level, Nanos,
-    OnMessage, Options, Reply, Scale, Snapshot, SpinOptions, Venue, VenueName,
+    BookConfig, BookId, Books, ConnectionId, Context, EndReason, Event, Feed, Instrument, Level,
+    Nanos, OnMessage, Options, Reply, Scale, Snapshot, SpinOptions, Venue, VenueName,
 };
 
 use crate::feed::{frame, serve};
@@ -17,22 +17,44 @@ use crate::feed::{frame, serve};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A book that every message replaces.
-struct Probe(String, Option<BookId>);
+struct Probe {
+    url: String,
+    book: Option<BookId>,
+    on_command: OnCommand,
+    is_wanted: bool,
+}
+
+/// What a command of so many bytes does.
+enum OnCommand {
+    Send,
+    Connect,
+    End,
+}
+
+impl Probe {
+    fn new(url: &str, on_command: OnCommand) -> Self {
+        Self {
+            url: url.to_owned(),
+            book: None,
+            is_wanted: !matches!(on_command, OnCommand::Connect),
+            on_command,
+        }
+    }
+}
 
 impl Venue for Probe {
-    /// Sends so many bytes.
     type Command = usize;
     type Message<'a> = ();
     fn name(&self) -> VenueName {
         VenueName("probe")
     }
     fn url(&self) -> &str {
-        &self.0
+        &self.url
     }
     fn register(&mut self, connection: ConnectionId, books: &mut Books) {
         let name = format!("X{}", connection.0);
         let instrument = Instrument::of_symbol(self.name(), &name);
-        self.1 = Some(books.add(connection, &instrument, BookConfig::snapshots(Scale::UNIT)));
+        self.book = Some(books.add(connection, &instrument, BookConfig::snapshots(Scale::UNIT)));
     }
     fn opened<H: OnMessage<Self> + ?Sized>(&mut self, _: &mut Context<'_, H>) {}
     fn frame<H: OnMessage<Self> + ?Sized>(
@@ -54,20 +76,27 @@ impl Venue for Probe {
             asks: &asks,
             ..Snapshot::default()
         };
-        Reply::from(context.snapshot(self.1.unwrap(), &snapshot, |_| unreachable!()))
+        Reply::from(context.snapshot(self.book.unwrap(), &snapshot, |_| unreachable!()))
     }
     fn command<H: OnMessage<Self> + ?Sized>(
         &mut self,
         bytes: usize,
         context: &mut Context<'_, H>,
     ) -> Reply {
-        context
-            .outbox()
-            .push(|out| out.resize(out.len() + bytes, b'x'));
+        match self.on_command {
+            OnCommand::Send => context
+                .outbox()
+                .push(|out| out.resize(out.len() + bytes, b'x')),
+            OnCommand::Connect => self.is_wanted = true,
+            OnCommand::End => return Reply::End(EndReason::HandshakeTimeout),
+        }
         Reply::Data
     }
     fn has_message(&self, _: Nanos) -> bool {
         false
+    }
+    fn is_wanted(&self) -> bool {
+        self.is_wanted
     }
     fn silence_limit(&self) -> Option<Duration> {
         None
@@ -85,7 +114,7 @@ fn add(
     url: &str,
     config: Config,
 ) -> ticklot::Remote<usize> {
-    feed.add_with(Probe(url.to_owned(), None), Options::default(), config)
+    feed.add_with(Probe::new(url, OnCommand::Send), Options::default(), config)
 }
 
 /// A server that sends a frame each 50 ms.
@@ -259,43 +288,12 @@ fn no_tick_is_earlier_than_a_message() {
     assert!(early.is_empty());
 }
 
-/// Wants a connection once it had a command.
-struct Lazy(Probe, bool);
-
-impl Venue for Lazy {
-    type Command = usize;
-    type Message<'a> = ();
-    fn name(&self) -> VenueName {
-        self.0.name()
-    }
-    fn url(&self) -> &str {
-        self.0.url()
-    }
-    fn register(&mut self, connection: ConnectionId, books: &mut Books) {
-        self.0.register(connection, books);
-    }
-    fn is_wanted(&self) -> bool {
-        self.1
-    }
-    fn opened<H: OnMessage<Self> + ?Sized>(&mut self, _: &mut Context<'_, H>) {}
-    fn frame<H: OnMessage<Self> + ?Sized>(&mut self, _: &[u8], _: &mut Context<'_, H>) -> Reply {
-        Reply::Data
-    }
-    fn command<H: OnMessage<Self> + ?Sized>(&mut self, _: usize, _: &mut Context<'_, H>) -> Reply {
-        self.1 = true;
-        Reply::Data
-    }
-    fn silence_limit(&self) -> Option<Duration> {
-        None
-    }
-}
-
 #[test]
 fn commands_behind_a_close_wait() {
     let (to, connected) = mpsc::channel();
     let url = serve(move |_| to.send(()).unwrap());
     let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::<()>::Continue(()));
-    let venue = Lazy(Probe(url.to_owned(), None), false);
+    let venue = Probe::new(&url, OnCommand::Connect);
     let remote = feed.add_with(venue, Options::default(), config());
     remote.close().unwrap();
     remote.send(1).unwrap();
@@ -352,33 +350,6 @@ fn a_panic_of_a_dial_is_propagated() {
     assert!(panicked, "{seen:?}");
 }
 
-/// Ends its connection at each command.
-struct Ends(Probe);
-
-impl Venue for Ends {
-    type Command = ();
-    type Message<'a> = ();
-    fn name(&self) -> VenueName {
-        self.0.name()
-    }
-    fn url(&self) -> &str {
-        self.0.url()
-    }
-    fn register(&mut self, connection: ConnectionId, books: &mut Books) {
-        self.0.register(connection, books);
-    }
-    fn opened<H: OnMessage<Self> + ?Sized>(&mut self, _: &mut Context<'_, H>) {}
-    fn frame<H: OnMessage<Self> + ?Sized>(&mut self, _: &[u8], _: &mut Context<'_, H>) -> Reply {
-        Reply::Data
-    }
-    fn command<H: OnMessage<Self> + ?Sized>(&mut self, (): (), _: &mut Context<'_, H>) -> Reply {
-        Reply::End(ticklot::EndReason::HandshakeTimeout)
-    }
-    fn silence_limit(&self) -> Option<Duration> {
-        None
-    }
-}
-
 #[test]
 fn commands_need_no_stack() {
     let stack = std::cell::Cell::new((usize::MAX, 0));
@@ -389,10 +360,10 @@ fn commands_need_no_stack() {
         stack.set((low.min(at), high.max(at)));
         ControlFlow::<()>::Continue(())
     });
-    let venue = Ends(Probe("ws://127.0.0.1:1".to_owned(), None));
+    let venue = Probe::new("ws://127.0.0.1:1", OnCommand::End);
     let remote = feed.add_with(venue, Options::default(), config());
     for _ in 0..1_024 {
-        remote.send(()).unwrap();
+        remote.send(0).unwrap();
     }
     let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
     spinning.turn();
