@@ -151,7 +151,7 @@ mod tests {
     /// Takes a third of a second: the server freezes for good before one of its first hundred messages, and
     /// the book is stale 200 ms later.
     #[test]
-    fn it_cancels_when_the_server_freezes() {
+    fn frozen_server_cancels_quotes() {
         let mut told = Vec::new();
         let maker = Maker::new(|_: &str, intent| {
             told.push(intent);

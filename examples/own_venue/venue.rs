@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn it_subscribes_and_its_book_is_live() {
+    fn subscription_makes_book_live() {
         let mut bench = Bench::open();
         assert_eq!(bench.sent(), ["S|BTC-USD"]);
         assert_eq!(bench.state(), State::Empty);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_answered_is_asked_for_again() {
+    fn unanswered_subscription_is_repeated() {
         let mut bench = Bench::open();
         let _ = bench.sent();
         let due = bench.session.deadline().unwrap();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_message_costs_the_trust_until_the_next_book() {
+    fn bad_message_invalidates_book() {
         let mut bench = Bench::open();
         let _ = bench.frame(BOOK);
         let _ = bench.frame(b"B|BTC-USD|61800.305x2|");
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_ends_the_connection_and_the_book_with_it() {
+    fn silence_ends_the_connection() {
         let mut bench = Bench::open();
         let _ = bench.frame(BOOK);
         bench.now = bench.now.after(SILENCE);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_and_another_symbol_change_no_book() {
+    fn refusals_change_no_book() {
         let mut bench = Bench::open();
         let _ = bench.frame(b"E|no such symbol");
         let _ = bench.frame(b"B|ETH-USD|1x1|2x1");

@@ -97,7 +97,7 @@ fn best_bid_ask() {
 }
 
 #[test]
-fn market_maker() {
+fn runs_market_maker_example() {
     let lines = lines("market_maker");
     for state in ["stale", "gap", "disconnected"] {
         let cancel = format!("BTCUSDT: cancel, the book is {state}; ");
@@ -113,7 +113,7 @@ fn market_maker() {
 }
 
 #[test]
-fn two_venues() {
+fn runs_two_venues_example() {
     let lines = lines("two_venues");
     let [mid, cost, updates] = &lines[..] else {
         panic!("{lines:#?}")
@@ -132,7 +132,7 @@ fn two_venues() {
 }
 
 #[test]
-fn pinned_thread() {
+fn runs_pinned_thread_example() {
     let lines = lines("pinned_thread");
     let [pinned, last] = &lines[..] else {
         panic!("{lines:#?}")
@@ -148,7 +148,7 @@ fn pinned_thread() {
 }
 
 #[test]
-fn recording() {
+fn runs_recording_example() {
     let lines = lines("recording");
     let [recorded, counts, verdict] = &lines[..] else {
         panic!("{lines:#?}")
@@ -163,13 +163,13 @@ fn recording() {
 }
 
 #[test]
-fn own_venue() {
+fn runs_own_venue_example() {
     let lines = lines("own_venue");
     assert_eq!(lines, ["20 books of BTC-USD, spread 1.00, connection 2"]);
 }
 
 #[test]
-fn own_socket() {
+fn runs_own_socket_example() {
     let lines = lines("own_socket");
     let [touch, counts] = &lines[..] else {
         panic!("{lines:#?}")
@@ -179,7 +179,7 @@ fn own_socket() {
 }
 
 #[test]
-fn hot_loop() {
+fn runs_hot_loop_example() {
     let lines = lines("hot_loop");
     let [speed, sum] = &lines[..] else {
         panic!("{lines:#?}")
@@ -192,7 +192,7 @@ fn hot_loop() {
 }
 
 #[test]
-fn fuzz_venue() {
+fn runs_fuzz_venue_example() {
     let lines = lines("fuzz_venue");
     let [inputs, books] = numbers(&lines[0])[..] else {
         panic!("{lines:#?}")

@@ -87,9 +87,9 @@ fn count_second_pass_with<V: Venue>(
 }
 
 #[test]
-fn none_from_the_frames_bytes_to_the_handler() {
+fn frames_do_not_allocate() {
     for log in &LOGS {
-        let Some(frames) = log.frames("none_from_the_frames_bytes_to_the_handler") else {
+        let Some(frames) = log.frames("frames_do_not_allocate") else {
             return;
         };
         let count = match log.venue {
@@ -108,7 +108,7 @@ fn none_from_the_frames_bytes_to_the_handler() {
 
 /// Synthetic frames, so that this holds where the recorded data is not.
 #[test]
-fn none_for_made_up_frames_either() {
+fn generated_frames_do_not_allocate() {
     let frames = made_up_frames();
     assert_eq!(count_second_pass(Bayse::any().build().unwrap(), &frames), 0);
 }
@@ -273,7 +273,7 @@ fn jayx_book(levels: u64, digits: u32) -> String {
 
 /// Not even the first levels of another length are a reason.
 #[test]
-fn none_for_numbers_longer_than_before() {
+fn longer_numbers_do_not_allocate() {
     for scan in [Scan::Best, Scan::Portable, Scan::Off] {
         let mut decoder = jayx::Decoder::with_scan(Envelope::SocketIo, scan);
         // The shape is learnt from the first one, and the second one's trades are kept.
@@ -291,7 +291,7 @@ fn none_for_numbers_longer_than_before() {
 }
 
 #[test]
-fn none_for_the_messages_of_every_bayse_channel() {
+fn bayse_channels_do_not_allocate() {
     let frame = |n: u64| {
         let price = 40 + n % 20;
         // Every other one is left to the general path.
@@ -413,7 +413,7 @@ fn read_views(book: &impl BookView) -> i128 {
 
 // Over a second in a debug build: eighty thousand messages, the book digested after each.
 #[test]
-fn none_for_deltas_and_views_in_either_storage() {
+fn deltas_and_views_allocate_nothing() {
     fn count<S: Storage>() {
         let book = Book::<S>::with_storage(Scale::UNIT).with_coverage(Coverage::Top(500));
         let mut book = DeltaBook::new(book, Sequence::Contiguous);
@@ -589,7 +589,7 @@ fn kraken_frames() -> Vec<(u64, Vec<u8>)> {
 const KRAKEN_ACKS: u64 = 8;
 
 #[test]
-fn none_for_deltas_through_the_session() {
+fn session_deltas_allocate_nothing() {
     let frames = kraken_frames();
     for ladder in [false, true] {
         let venue = Kraken::any().ladder(ladder).build().unwrap();
@@ -599,7 +599,7 @@ fn none_for_deltas_through_the_session() {
 }
 
 #[test]
-fn none_for_deltas_over_a_socket() {
+fn socket_deltas_allocate_nothing() {
     let frames = kraken_frames();
     for ladder in [false, true] {
         let recording = recording(&frames);
@@ -638,19 +638,16 @@ fn none_for_deltas_over_a_socket() {
 
 // Over a second in a debug build: some 60,000 frames through two event loops.
 #[test]
-fn none_from_the_socket_to_the_handler() {
-    check_over_a_socket("none_from_the_socket_to_the_handler", None);
+fn sockets_allocate_nothing_when_warm() {
+    check_over_a_socket("sockets_allocate_nothing_when_warm", None);
 }
 
 // Over a second in a debug build: the same, recorded.
 #[test]
-fn none_from_the_socket_to_the_handler_while_it_is_recorded() {
+fn recording_allocates_nothing_when_warm() {
     let folder = TempFolder::new("socket");
     let taps = taps(&folder);
-    check_over_a_socket(
-        "none_from_the_socket_to_the_handler_while_it_is_recorded",
-        Some(&taps),
-    );
+    check_over_a_socket("recording_allocates_nothing_when_warm", Some(&taps));
     let passed = LOGS.iter().map(|log| PASSES * log.frames).sum::<u64>();
     let recorded = taps.0.finish().unwrap();
     let seen = recorded.frames + recorded.dropped;
@@ -679,7 +676,7 @@ fn check_over_a_socket(test: &str, taps: Option<&(Recorder, Incidents)>) {
 }
 
 #[test]
-fn what_the_books_hold_is_what_is_counted_and_a_long_frame_leaves_no_more() {
+fn counted_memory_equals_held_memory() {
     let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain);
     let mut options = Options::default();
     options.max_memory = 32 << 20;
@@ -751,7 +748,7 @@ fn what_topics_hold_is_counted() {
 
 /// Nothing is allocated for a candle once the series is full of its minutes.
 #[test]
-fn none_allocated_for_candles_and_balances() {
+fn candles_and_balances_allocate_nothing() {
     let venue = JayX::new("BTCUSDT")
         .envelope(Envelope::Auto)
         .key(ApiKey::new("k"))

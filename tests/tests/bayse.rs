@@ -101,7 +101,7 @@ impl OnMessage<Bayse> for Kinds {
 }
 
 #[tokio::test]
-async fn every_channel_of_every_endpoint_in_one_handler() {
+async fn one_handler_receives_every_channel() {
     let server = Server::bayse(quick()).await.unwrap();
     let (market, event) = (Listing::rate_cut().market_id, bayse::Event::rate_cut().id);
     let demo = User::demo();
@@ -170,7 +170,7 @@ async fn every_channel_of_every_endpoint_in_one_handler() {
 
 /// The client's books are the server's, level by level, in both currencies.
 #[tokio::test]
-async fn live_books_are_the_servers_books() {
+async fn live_books_equal_server_books() {
     let server = Server::bayse(quick()).await.unwrap();
     let truth = server.truth().unwrap();
     let listings = [Listing::rate_cut(), Listing::long_shot()];
@@ -227,7 +227,7 @@ async fn live_books_are_the_servers_books() {
 
 // Over a second: the limit is ten messages in a real second of the server's.
 #[tokio::test]
-async fn many_rooms_never_hit_the_servers_limit() {
+async fn many_rooms_respect_rate_limit() {
     let markets: Vec<Listing> = (0..150)
         .map(|n| Listing::new(&format!("market-{n}"), ticklot::Ticks(50)))
         .collect();
@@ -261,7 +261,7 @@ async fn many_rooms_never_hit_the_servers_limit() {
 
 // Over a second: the server asks to wait for whole seconds.
 #[tokio::test]
-async fn a_refused_upgrade_is_tried_again_when_the_server_says() {
+async fn retry_after_delays_next_upgrade() {
     let server = Server::bayse(bayse::Config {
         upgrades: Rate {
             count: 1,
@@ -310,7 +310,7 @@ async fn a_refused_upgrade_is_tried_again_when_the_server_says() {
 }
 
 #[tokio::test]
-async fn first_books_come_over_http_and_are_told_apart() {
+async fn http_first_books_name_source() {
     // A market that hardly moves, so that the request is answered before the next update.
     let server = Server::bayse(bayse::Config {
         update_every: Duration::from_secs(3600),
@@ -378,7 +378,7 @@ fn listen() -> (tokio::net::TcpListener, String) {
 /// A ping is no message of the client's: it is answered at once, in its place among the frames, however
 /// many subscriptions wait and however much there is to handle.
 #[tokio::test]
-async fn pings_are_answered_while_subscriptions_wait_and_the_handler_works() {
+async fn pings_are_answered_under_load() {
     let (listener, url) = listen();
     let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
         if matches!(event, Event::Book(_)) {
@@ -425,7 +425,7 @@ async fn pings_are_answered_while_subscriptions_wait_and_the_handler_works() {
 
 /// Where every room stands can be asked, and each is somewhere.
 #[tokio::test]
-async fn a_subscription_that_is_never_confirmed_is_asked_for_again() {
+async fn unconfirmed_subscription_is_repeated() {
     let (listener, url) = listen();
     let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
     let venue = Bayse::new(["m"])

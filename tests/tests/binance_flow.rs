@@ -829,7 +829,7 @@ fn refused_snapshot_waits_for_retry() {
 
 /// The limit is the client's, not the book's.
 #[test]
-fn retry_time_holds_for_all_books() {
+fn retry_after_covers_all_books() {
     let (mut shared, mut session) = live(&["A", "B"]);
     let id = gap(&mut shared, &mut session, "A");
     let error = RequestFailure::Status {

@@ -6,7 +6,7 @@ use ticklot_tests::data::LOGS;
 use ticklot_tests::program::{TempFile, ticklot};
 
 #[test]
-fn the_example_config_is_one_that_works() {
+fn example_config_is_valid() {
     let example = ticklot(["config", "example"]);
     assert_eq!((example.status, example.err.as_str()), (0, ""));
     let file = TempFile::new("ticklot.toml");
@@ -37,7 +37,7 @@ fn the_example_config_is_one_that_works() {
 }
 
 #[test]
-fn every_key_of_the_example_is_documented() {
+fn example_config_keys_are_documented() {
     let docs = include_str!("../../docs/config.md");
     let example = ticklot(["config", "example"]).out;
     let lines = example
@@ -56,7 +56,7 @@ fn every_key_of_the_example_is_documented() {
 }
 
 #[test]
-fn the_command_line_goes_before_the_config() {
+fn options_override_config() {
     let file = TempFile::new("ticklot.toml");
     let text =
         "[[jayx]]\n[[jayx.instrument]]\nsymbol = \"ETHUSDT\"\n[[bayse]]\nassets = [\"BTCUSDT\"]\n";
@@ -78,7 +78,7 @@ fn the_command_line_goes_before_the_config() {
 }
 
 #[test]
-fn a_mistake_in_a_config_is_one_line_with_its_place() {
+fn config_error_names_its_line() {
     let file = TempFile::new("ticklot.toml");
     std::fs::write(file.path(), "[limits]\nstale_afer = \"30s\"\n").unwrap();
     for args in [
@@ -127,7 +127,7 @@ fn a_mistake_in_a_config_is_one_line_with_its_place() {
 
 /// One line, which says what would be right and where there is more.
 #[test]
-fn mistakes_on_the_command_line_say_what_to_do() {
+fn option_errors_suggest_a_fix() {
     for (args, told) in [
         (
             &["watch", "--vnue=jayx"][..],
@@ -247,7 +247,7 @@ fn bench_measures_a_log() {
 
 /// A venue whose order of keys changes from message to message is slower to decode, and a replay says so.
 #[test]
-fn replay_counts_the_paths_of_order_books() {
+fn replay_counts_decode_paths() {
     let log = TempFile::new("log.jsonl");
     let book = br#"{"orderBook":{"asks":[{"ticks":8,"lots":3,"count":1},{"ticks":9,"lots":3,"count":1}],"bids":[{"ticks":7,"lots":3,"count":1}]}}"#;
     let told = |orders: u64| {
@@ -277,7 +277,7 @@ fn replay_counts_the_paths_of_order_books() {
 
 /// The venue is the log's own word, and each has figures of its own.
 #[test]
-fn bench_takes_the_venues_from_the_log() {
+fn bench_reads_venues_from_log() {
     let log = TempFile::new("log.jsonl");
     let jayx = r#""frame":"{\"orderBook\":{\"asks\":[],\"bids\":[{\"ticks\":7,\"lots\":3}]}}"}"#;
     let bayse = r#""frame":"{\"type\":\"orderbook_update\",\"data\":{\"orderbook\":{\"marketId\":\"m\",\"outcomeId\":\"y\",\"timestamp\":\"2024-01-15T10:30:00Z\",\"bids\":[],\"asks\":[]}},\"timestamp\":1705312200000}"}"#;
@@ -324,7 +324,7 @@ fn bench_takes_the_venues_from_the_log() {
 
 /// Logs that were put together may have one number for connections of two venues.
 #[test]
-fn a_connection_of_two_venues_is_an_error() {
+fn connection_of_two_venues_fails() {
     let log = TempFile::new("log.jsonl");
     let line = |venue: &str| format!("{{\"conn\":4,\"venue\":\"{venue}\",\"frame\":\"2\"}}\n");
     std::fs::write(log.path(), line("jayx") + &line("bayse")).unwrap();
@@ -339,7 +339,7 @@ fn a_connection_of_two_venues_is_an_error() {
 }
 
 #[test]
-fn shells_and_man_get_all_commands() {
+fn completions_include_all_commands() {
     let help = ticklot(["--help"]).out;
     let commands = help
         .split("Commands:")

@@ -89,7 +89,7 @@ fn in_proptest(source: &str, function: &str) -> bool {
 }
 
 #[test]
-fn every_row_of_the_contract_is_there() {
+fn contract_rows_are_complete() {
     let rows = rows();
     for expected in ROWS {
         assert!(

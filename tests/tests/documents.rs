@@ -167,7 +167,7 @@ fn broken_path(from: &Path, code: &str) -> Option<String> {
 }
 
 #[test]
-fn every_link_of_every_document_leads_somewhere() {
+fn document_links_resolve() {
     let (mut documents, mut broken, mut seen) = (Vec::new(), Vec::new(), 0);
     files(&root(), ".md", &mut documents);
     for document in &documents {
@@ -188,7 +188,7 @@ fn every_link_of_every_document_leads_somewhere() {
 }
 
 #[test]
-fn every_path_that_a_document_names_is_there() {
+fn document_paths_exist() {
     let (mut documents, mut broken, mut seen) = (Vec::new(), Vec::new(), 0);
     files(&root(), ".md", &mut documents);
     for document in &documents {
@@ -205,7 +205,7 @@ fn every_path_that_a_document_names_is_there() {
 }
 
 #[test]
-fn every_path_that_a_comment_names_is_there() {
+fn comment_paths_exist() {
     let (mut sources, mut broken, mut seen) = (Vec::new(), Vec::new(), 0);
     files(&root(), ".rs", &mut sources);
     for source in &sources {

@@ -131,7 +131,7 @@ fn a_snapshot_that_is_refused() {
 }
 
 #[test]
-fn a_line_for_a_book_that_cannot_be_read() {
+fn unreadable_book_line_writes_incident() {
     let folder = TempFolder::new("unread");
     let off_grid = bayse_book("b", r#"{"price":0.605,"quantity":1}"#);
     let frame = [bayse_book("a", LEVEL), off_grid].join("\n");
@@ -160,7 +160,7 @@ fn a_stale_book() {
 }
 
 #[test]
-fn a_book_of_a_connection_that_came_back() {
+fn reconnected_book_writes_incident() {
     let folder = TempFolder::new("back");
     let steps = vec![
         jayx_book(10, 11),
@@ -176,7 +176,7 @@ fn a_book_of_a_connection_that_came_back() {
 
 /// What is played is held against what is noted.
 #[test]
-fn a_log_that_was_changed_is_told() {
+fn changed_log_is_reported() {
     let folder = TempFolder::new("changed");
     let incident = drive(jayx(), &folder, vec![jayx_book(10, 11), jayx_book(12, 11)]);
     let lines: Vec<String> = FrameLog::open(&incident)
@@ -220,7 +220,7 @@ fn a_log_that_was_changed_is_told() {
 }
 
 #[test]
-fn an_incident_that_cannot_be_written_is_told() {
+fn unwritable_incident_is_reported() {
     let folder = TempFolder::new("unwritten");
     let incidents = Incidents::create(folder.file("incidents"), ZERO, Rules::default()).unwrap();
     let mut books = Books::new();
@@ -240,7 +240,7 @@ fn an_incident_that_cannot_be_written_is_told() {
 /// As a user has it: a server whose lines are garbage now and then, and a folder for what that does.
 /// A second of real time.
 #[test]
-fn the_program_writes_incidents_where_it_is_told_to() {
+fn program_writes_incidents() {
     let folder = TempFolder::new("program");
     let config = ticklot_sim::jayx::Config {
         update_every: std::time::Duration::from_millis(5),

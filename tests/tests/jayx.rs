@@ -78,7 +78,7 @@ async fn the_servers_envelope_is_found() {
 /// Books, candles, balances and orders are the server's, in both envelopes, once the market stands
 /// still.
 #[tokio::test]
-async fn what_is_kept_is_what_the_server_has() {
+async fn stored_events_equal_server_state() {
     for envelope in [Envelope::SocketIo, Envelope::Plain] {
         let server = Server::jayx(quick()).await.unwrap();
         let truth = server.jayx_truth().unwrap();
@@ -170,7 +170,7 @@ async fn what_is_kept_is_what_the_server_has() {
 
 /// Every trade is handed on once, in order, and the candles are those of the trades.
 #[tokio::test]
-async fn candles_are_those_of_the_trades_that_are_handed_on() {
+async fn candles_equal_their_trades() {
     let server = Server::jayx(quick()).await.unwrap();
     let mut trades: Vec<Trade> = Vec::new();
     let venue = JayX::new("BTCUSDT")
@@ -260,7 +260,7 @@ impl OnMessage<JayX> for Recorded {
 /// lists lie within it. (The logs list at most twenty trades a message, so candles of the whole volume
 /// cannot be made from them; where all trades are listed, the test above makes them.)
 #[test]
-fn recorded_candles() {
+fn recorded_candles_equal_their_trades() {
     for log in LOGS.iter().filter(|log| log.venue == VenueName::JAYX) {
         let Some(frames) = log.frames("recorded_candles") else {
             return;

@@ -68,8 +68,8 @@ fn shown(frames: &[(u64, Vec<u8>)], keep_warm: bool) -> (Vec<String>, Stats) {
 }
 
 #[test]
-fn replays_change_no_event_statistic_or_book() {
-    let Some(frames) = LOGS[0].frames("replays_change_no_event_statistic_or_book") else {
+fn keep_warm_changes_nothing() {
+    let Some(frames) = LOGS[0].frames("keep_warm_changes_nothing") else {
         return;
     };
     let frames = &frames[..frames.len().min(1_500)];

@@ -49,7 +49,7 @@ async fn serve(listener: &TcpListener, together: &[u8]) -> TcpStream {
 
 // Takes 60 ms: the handler is slow on purpose, so that frames wait.
 #[tokio::test]
-async fn frames_of_one_read_have_its_time_and_what_they_wait_is_told() {
+async fn frames_keep_their_read_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     let mut told: Vec<(Nanos, Nanos)> = Vec::new();
@@ -98,7 +98,7 @@ async fn frames_of_one_read_have_its_time_and_what_they_wait_is_told() {
 
 // Takes 60 ms: for as long the handler holds up two frames of one read, beyond their limit.
 #[tokio::test]
-async fn a_book_that_waited_for_longer_than_its_limit_is_not_live() {
+async fn book_beyond_limit_is_stale() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     let mut states = Vec::new();

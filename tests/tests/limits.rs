@@ -81,7 +81,7 @@ fn evaluate(text: &str) -> u64 {
 }
 
 #[test]
-fn every_constant_of_the_table_has_its_value() {
+fn table_constants_have_their_values() {
     let mut checked = 0;
     for row in rows() {
         if row.name.chars().any(char::is_lowercase) {
@@ -101,7 +101,7 @@ fn every_constant_of_the_table_has_its_value() {
 }
 
 #[test]
-fn every_default_of_the_table_is_the_default() {
+fn table_defaults_are_the_defaults() {
     let transport = Config::default();
     let options = ticklot::Options::default();
     let limits = ticklot_sim::Limits::default();
@@ -201,7 +201,7 @@ fn is_no_limit(path: &str, name: &str) -> bool {
 }
 
 #[test]
-fn every_constant_that_is_a_limit_has_a_row() {
+fn limit_constants_have_rows() {
     let mut found = Vec::new();
     for krate in root().join("crates").read_dir().unwrap() {
         sources(&krate.unwrap().path().join("src"), &mut found);

@@ -137,7 +137,7 @@ async fn both_venues_in_one_handler() {
 }
 
 #[tokio::test]
-async fn a_server_that_restarts_is_found_again_with_a_new_epoch() {
+async fn restarted_server_starts_new_epoch() {
     let (config, _) = quick();
     let server = Server::jayx(config.clone()).await.unwrap();
     let listen = server.addr();
@@ -189,7 +189,7 @@ async fn a_server_that_restarts_is_found_again_with_a_new_epoch() {
 }
 
 #[tokio::test]
-async fn a_stopper_works_at_every_stage() {
+async fn stopper_works_in_every_state() {
     // While connecting to a server that never answers the upgrade, while waiting to reconnect, and
     // while a book streams.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -223,7 +223,7 @@ async fn a_stopper_works_at_every_stage() {
 }
 
 #[tokio::test]
-async fn a_feed_that_was_stopped_runs_again_and_connects_anew() {
+async fn stopped_feed_runs_again() {
     let (config, _) = quick();
     let server = Server::jayx(config).await.unwrap();
     let mut epochs = Vec::new();
@@ -246,7 +246,7 @@ async fn a_feed_that_was_stopped_runs_again_and_connects_anew() {
 }
 
 #[tokio::test]
-async fn a_feed_that_is_dropped_in_the_middle_leaves_no_book_live() {
+async fn dropped_feed_disconnects_books() {
     let (config, _) = quick();
     let server = Server::jayx(config).await.unwrap();
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -267,7 +267,7 @@ async fn a_feed_that_is_dropped_in_the_middle_leaves_no_book_live() {
 
 /// A server that never pauses: the user and the clock have their turn all the same.
 #[test]
-fn a_flood_holds_up_neither_a_stop_nor_the_ticks() {
+fn flood_delays_no_stop() {
     let levels: Vec<String> = (0..300)
         .map(|n| format!(r#"{{"ticks":{},"lots":5,"count":1}}"#, 1000 - n))
         .collect();
@@ -323,7 +323,7 @@ fn a_flood_holds_up_neither_a_stop_nor_the_ticks() {
 }
 
 #[tokio::test]
-async fn books_are_disconnected_as_soon_as_the_server_says_goodbye() {
+async fn server_close_disconnects_books() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -365,7 +365,7 @@ async fn books_are_disconnected_as_soon_as_the_server_says_goodbye() {
 }
 
 #[tokio::test]
-async fn a_remote_asks_one_connection_of_several() {
+async fn remote_commands_one_connection() {
     let (_, config) = quick();
     let server = Server::bayse(config).await.unwrap();
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -438,7 +438,7 @@ async fn ticks_come_whatever_else_happens() {
 }
 
 #[test]
-fn the_program_refuses_in_one_line() {
+fn program_errors_are_one_line() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let unreachable = format!("--url=ws://{}", closed.local_addr().unwrap());
     drop(closed);

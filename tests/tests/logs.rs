@@ -61,7 +61,7 @@ fn read(bytes: Vec<u8>) -> (Vec<Record>, Vec<LogError>) {
 
 /// What a kill leaves of the first file, and `cat` puts before the second one.
 #[test]
-fn what_is_behind_a_cut_file_is_read() {
+fn records_after_truncation_are_read() {
     for name in ["log.jsonl.zst", "log.jsonl.gz"] {
         let (first, second) = (recorded(name, 0..20), recorded(name, 20..30));
         let mut cuts = 0;
@@ -106,7 +106,7 @@ fn what_is_behind_a_cut_file_is_read() {
 
 /// A damaged member does not affect the next one.
 #[test]
-fn what_is_behind_a_damaged_file_is_read() {
+fn records_after_damage_are_read() {
     for name in ["log.jsonl.zst", "log.jsonl.gz"] {
         let (mut first, second) = (recorded(name, 0..20), recorded(name, 20..30));
         let middle = first.len() / 2;
@@ -125,7 +125,7 @@ fn what_is_behind_a_damaged_file_is_read() {
 
 /// Files of pigz, pzstd and bgzip are members that begin in the middle of a line.
 #[test]
-fn members_that_split_lines_are_one_text() {
+fn members_may_split_lines() {
     let line = |n: u64| format!("{{\"recv_ns\":{n},\"frame\":\"{n}\"}}\n");
     let all: String = (1..500).map(line).collect();
     let zstd = |text: &[u8]| zstd::encode_all(text, 3).unwrap();
@@ -156,7 +156,7 @@ fn members_that_split_lines_are_one_text() {
 
 /// For every single bit the records are the same, or there is an error.
 #[test]
-fn every_flipped_bit_of_a_recording_is_found() {
+fn every_flipped_bit_is_found() {
     for name in ["log.jsonl.zst", "log.jsonl.gz"] {
         let whole = recorded(name, 0..8);
         let (expected, errors) = read(whole.clone());
@@ -207,7 +207,7 @@ fn replay(log: &TempFile, more: &[&str]) -> Ran {
 }
 
 #[test]
-fn a_log_without_checksum_is_reported() {
+fn missing_checksum_is_reported() {
     let text = book(0, "", 10) + &book(1, "", 11);
     let packed = |has_checksum: bool| {
         let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
@@ -282,7 +282,7 @@ fn changes(log: impl Into<Vec<u8>>) -> Vec<Changed> {
 }
 
 #[test]
-fn missing_records_are_a_gap_in_the_call_that_plays_them() {
+fn missing_records_are_a_gap() {
     let (one, two) = (r#","conn":1"#, r#","conn":2"#);
     let live = |line, connection| (line, connection, State::Live, Cause::Snapshot);
     let gap = |line, connection| {
@@ -353,7 +353,7 @@ fn cut(text: &str) -> Vec<u8> {
 
 /// The lost records may have been of any connection.
 #[test]
-fn a_cut_before_more_is_a_gap_of_every_book() {
+fn truncation_gaps_every_book() {
     let (one, two) = (r#","conn":1"#, r#","conn":2"#);
     let first = cut(&(book(0, one, 7) + &book(0, two, 7)));
     let second = zstd::encode_all(book(1, one, 8).as_bytes(), 3).unwrap();
@@ -386,7 +386,7 @@ impl<V: Venue> OnMessage<V> for Refused {}
 
 /// A small log may have many connections, and each a large book.
 #[test]
-fn the_connections_of_a_log_share_one_budget() {
+fn connections_share_one_budget() {
     const BUDGET: usize = 256 << 20;
     let level = |ticks| format!(r#"{{"ticks":{ticks},"lots":1}}"#);
     let levels: Vec<String> = (0..65_536).rev().map(level).collect();
@@ -412,7 +412,7 @@ fn the_connections_of_a_log_share_one_budget() {
 }
 
 #[test]
-fn a_replay_says_that_records_are_missing() {
+fn replay_reports_missing_records() {
     for more in ["", r#","conn":1"#] {
         let log = file("hole.jsonl", &(book(0, more, 7) + &dropped(1, "")));
         let options: &[&str] = if more.is_empty() { &[] } else { &["--conn=1"] };
@@ -433,7 +433,7 @@ fn a_replay_says_that_records_are_missing() {
 }
 
 #[test]
-fn a_replay_goes_on_behind_a_cut_and_says_so() {
+fn replay_continues_after_truncation() {
     let first = cut(&book(0, "", 1));
     let second = zstd::encode_all(book(1, "", 2).as_bytes(), 3).unwrap();
     let log = TempFile::new("all.jsonl.zst");
@@ -458,7 +458,7 @@ fn a_replay_goes_on_behind_a_cut_and_says_so() {
 }
 
 #[test]
-fn an_empty_log_is_an_error() {
+fn empty_log_is_an_error() {
     for text in ["", "\n\n"] {
         let log = file("empty.jsonl", text);
         for ran in [replay(&log, &[]), ticklot(["replay", log.path()])] {
@@ -473,7 +473,7 @@ fn an_empty_log_is_an_error() {
 }
 
 #[test]
-fn times_of_another_unit_are_reported() {
+fn wrong_time_unit_is_reported() {
     let times = |text: &str| {
         let mut log = FrameLog::from_reader(Cursor::new(text.to_owned())).unwrap();
         while log.next_record().is_some() {}
@@ -504,7 +504,7 @@ fn times_of_another_unit_are_reported() {
 
 /// One time that is wrong must not be the time of all that follows.
 #[test]
-fn a_time_far_later_than_those_around_it_is_not_used() {
+fn outlying_time_is_not_used() {
     let year = 365 * 24 * 60 * 60 * SECOND;
     for wrong in [1 << 63, u64::MAX, ZERO + year] {
         for at in 0..4 {
@@ -536,7 +536,7 @@ fn a_time_far_later_than_those_around_it_is_not_used() {
 }
 
 #[test]
-fn a_book_without_messages_becomes_stale_in_a_replay() {
+fn replay_expires_silent_book() {
     let log = book(0, "", 7);
     let mut log = FrameLog::from_reader(Cursor::new(log)).unwrap();
     let record = log.next_record().unwrap().unwrap();
@@ -557,7 +557,7 @@ fn a_book_without_messages_becomes_stale_in_a_replay() {
 /// Two and a half seconds of real time: forty seconds of a log at sixteen times its speed, with a line of output
 /// each second.
 #[test]
-fn a_paced_replay_shows_the_books_at_the_time_that_has_come() {
+fn paced_replay_follows_time() {
     let log = file("pace.jsonl", &(book(15, "", 7) + &book(55, "", 8)));
     let ran = replay(&log, &["--speed=16x"]);
     assert_eq!(ran.status, 0);
@@ -592,7 +592,7 @@ fn a_paced_replay_shows_the_books_at_the_time_that_has_come() {
 }
 
 #[test]
-fn a_part_that_ends_before_it_begins_is_a_mistake() {
+fn reversed_range_is_an_error() {
     let log = file(
         "part.jsonl",
         &(0..9).map(|n| book(n, "", n + 1)).collect::<String>(),
@@ -646,7 +646,7 @@ fn rows_take_nobodys_place() {
 }
 
 #[test]
-fn a_name_without_end_is_not_printed_without_end() {
+fn long_name_is_truncated() {
     let long = "x".repeat(1 << 20);
     let frame = format!(
         r#"{{"type":"orderbook_update","timestamp":1,"data":{{"orderbook":{{"marketId":"m","outcomeId":"{long}","bids":[],"asks":[]}}}}}}"#

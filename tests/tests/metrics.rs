@@ -111,7 +111,7 @@ fn nothing(_: Event<'_>, _: &Books) -> ControlFlow<()> {
 }
 
 #[test]
-fn everything_that_happens_to_a_session_is_counted() {
+fn session_metrics_are_complete() {
     let kept = Kept::default();
     let mut books = Books::new();
     let venue = JayX::new("BTCUSDT")
@@ -177,7 +177,7 @@ fn everything_that_happens_to_a_session_is_counted() {
 }
 
 #[test]
-fn nothing_is_allocated_for_a_message_with_all_of_it_on() {
+fn metrics_allocate_nothing() {
     let kept = Kept::default();
     let frames = books::jayx(20, 7, 300);
     let mut books = Books::new();
@@ -214,12 +214,12 @@ fn nothing_is_allocated_for_a_message_with_all_of_it_on() {
 }
 
 #[tokio::test]
-async fn a_feed_counts_each_connection_by_itself() {
+async fn feed_counts_per_connection() {
     counts_each_connection("tokio").await;
 }
 
 #[tokio::test]
-async fn a_spinning_feed_counts_each_connection_by_itself() {
+async fn spinning_feed_counts_per_connection() {
     counts_each_connection("spinning").await;
 }
 

@@ -67,13 +67,13 @@ async fn serves(language: Language, test: &str) {
 }
 
 #[tokio::test]
-async fn a_client_in_node_is_served() {
-    serves(Language::Node, "a_client_in_node_is_served").await;
+async fn node_client_is_served() {
+    serves(Language::Node, "node_client_is_served").await;
 }
 
 #[tokio::test]
-async fn a_client_in_python_is_served() {
-    serves(Language::Python, "a_client_in_python_is_served").await;
+async fn python_client_is_served() {
+    serves(Language::Python, "python_client_is_served").await;
 }
 
 // ---- servers of others, our client
@@ -281,11 +281,11 @@ async fn hears_the_reason(base: &str) {
 }
 
 #[tokio::test]
-async fn a_server_in_node_is_followed() {
-    follows(Language::Node, "a_server_in_node_is_followed").await;
+async fn follows_node_server() {
+    follows(Language::Node, "follows_node_server").await;
 }
 
 #[tokio::test]
-async fn a_server_in_python_is_followed() {
-    follows(Language::Python, "a_server_in_python_is_followed").await;
+async fn follows_python_server() {
+    follows(Language::Python, "follows_python_server").await;
 }

@@ -62,23 +62,23 @@ async fn serves(language: Language, script: &str, test: &str, servers: &[(&str, 
 /// It takes about five seconds: the heartbeat goes on for longer than either side waits for the other, over
 /// WebSocket and over polling.
 #[tokio::test]
-async fn a_client_in_socket_io_of_node_is_served() {
-    let test = "a_client_in_socket_io_of_node_is_served";
+async fn node_socket_io_client_served() {
+    let test = "node_socket_io_client_served";
     let servers = [("url", busy(PlainForm::Bare).await)];
     serves(Language::Node, "client_socketio", test, &servers).await;
 }
 
 /// It takes as long, for the same reason.
 #[tokio::test]
-async fn a_client_in_socket_io_of_python_is_served() {
-    let test = "a_client_in_socket_io_of_python_is_served";
+async fn python_socket_io_client_served() {
+    let test = "python_socket_io_client_served";
     let servers = [("url", busy(PlainForm::Bare).await)];
     serves(Language::Python, "client_socketio", test, &servers).await;
 }
 
 #[tokio::test]
-async fn a_client_in_the_plain_envelope_is_served() {
-    let test = "a_client_in_the_plain_envelope_is_served";
+async fn plain_client_is_served() {
+    let test = "plain_client_is_served";
     let servers = [
         ("bare", busy(PlainForm::Bare).await),
         ("message", busy(PlainForm::Message).await),
@@ -397,8 +397,8 @@ async fn follow(url: &str, scenario: &Scenario) -> Vec<(String, Nanos)> {
 /// Every scenario of the server, one after the other. It takes about two seconds: the server stands still for
 /// longer than its client may wait, and waits a moment for an acknowledgement.
 #[tokio::test]
-async fn a_server_in_socket_io_is_followed() {
-    let test = "a_server_in_socket_io_is_followed";
+async fn follows_socket_io_server() {
+    let test = "follows_socket_io_server";
     let Some(command) = Language::Node.script("server_socketio", test) else {
         return;
     };

@@ -212,7 +212,7 @@ fn heat_is_where_levels_are() {
 }
 
 #[test]
-fn lines_are_where_the_best_prices_are() {
+fn lines_follow_best_prices() {
     let (axes, pixels) = both(&known(), &["--price-range=95:107"]);
     for (seconds, bid) in [(3.0, 100.0), (8.0, 100.0), (12.0, 101.0), (18.0, 101.0)] {
         let x = axes.x(seconds, TIMES);
@@ -247,7 +247,7 @@ fn lines_are_where_the_best_prices_are() {
 }
 
 #[test]
-fn an_svg_says_what_it_shows() {
+fn svg_describes_its_content() {
     let svg = plotted(&known(), "s.svg", &[]).text();
     let axes = Axes::read(svg.clone());
     for text in [
@@ -288,7 +288,7 @@ fn an_svg_says_what_it_shows() {
 }
 
 #[test]
-fn a_book_is_believed_only_for_so_long() {
+fn stale_book_is_not_drawn() {
     let (axes, pixels) = both(&known(), &["--price-range=95:107", "--stale-after=2s"]);
     let heat = |seconds| pixels.at(axes.x(seconds, TIMES), axes.y(98.0, PRICES) + 5.0);
     assert_eq!(
@@ -305,7 +305,7 @@ fn a_book_is_believed_only_for_so_long() {
 }
 
 #[test]
-fn nothing_is_live_behind_missing_records() {
+fn missing_records_end_the_line() {
     let log = known();
     let dropped = |after: u64| {
         let at = NOON + after * SECOND;
@@ -361,7 +361,7 @@ fn a_picture_takes_nobodys_place() {
 }
 
 #[test]
-fn only_what_was_asked_for_is_shown() {
+fn only_requested_books_are_drawn() {
     let log = known();
     let svg = plotted(
         &log,
@@ -399,7 +399,7 @@ fn only_what_was_asked_for_is_shown() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_told_in_a_line() {
+fn undrawable_log_is_reported() {
     let log = known();
     let out = TempFile::new("x.gif");
     let ran = plot(&log, &out, &[]);
@@ -503,7 +503,7 @@ fn recorded() -> TempFile {
 }
 
 #[test]
-fn a_recording_says_its_venue_and_when_its_connection_was_gone() {
+fn plot_shows_venue_and_disconnections() {
     let log = recorded();
     let draw = |name: &str| {
         let out = TempFile::new(name);
@@ -561,7 +561,7 @@ fn a_recording_says_its_venue_and_when_its_connection_was_gone() {
 }
 
 #[test]
-fn bad_lines_are_counted_and_the_rest_is_drawn() {
+fn bad_lines_are_counted() {
     let log = known();
     let text = std::fs::read_to_string(log.path()).unwrap();
     std::fs::write(log.path(), format!("{text}not a record\n")).unwrap();
@@ -643,12 +643,9 @@ fn passes(line: &[(f64, f64)], (x, y): (f64, f64)) -> bool {
 
 /// Over a second: thousands of recorded books, drawn, and each looked for in the picture.
 #[test]
-fn recorded_best_prices_are_all_in_the_picture() {
+fn recorded_best_prices_are_drawn() {
     for log in LOGS {
-        let test = format!(
-            "recorded_best_prices_are_all_in_the_picture of {}",
-            log.name
-        );
+        let test = format!("recorded_best_prices_are_drawn of {}", log.name);
         let (Some(path), Some(frames)) = (log.path(&test), log.frames(&test)) else {
             continue;
         };

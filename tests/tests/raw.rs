@@ -265,8 +265,8 @@ fn right_or_uncovered(coverage: Coverage, counts: &Counts) {
 /// Without any one of its diffs, the feed is a gap at the next message: all of them are tried.
 // Some seconds in a debug build: both books are copied for each of 6,550 diffs.
 #[test]
-fn raw_usdm_btcusdt_without_any_one_diff() {
-    let Some(messages) = usdm("raw_usdm_btcusdt_without_any_one_diff") else {
+fn usdm_without_any_one_diff() {
+    let Some(messages) = usdm("usdm_without_any_one_diff") else {
         return;
     };
     let (flat, old) = without_each_one::<Flat>(&messages);
@@ -396,7 +396,7 @@ fn raw_spot_btcusdt() {
 
 // Over a second in a debug build: 4,279 messages to three books, each digested whole after every one.
 #[test]
-fn raw_kraken() {
+fn recorded_kraken_books() {
     let Some(path) = raw::path("KRAKEN.jsonl.zst", "raw_kraken") else {
         return;
     };
@@ -475,7 +475,7 @@ fn raw_crypto_com() {
 }
 
 #[test]
-fn raw_polymarket() {
+fn recorded_polymarket_books() {
     let Some(path) = raw::path("polymarket_book.jsonl", "raw_polymarket") else {
         return;
     };

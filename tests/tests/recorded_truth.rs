@@ -92,14 +92,14 @@ fn replay_jayx_bare() {
 }
 
 #[test]
-fn replay_bayse() {
+fn replays_recorded_bayse_books() {
     replay(LOGS[2]);
 }
 
 // Over a second each in a debug build: thousands of frames through two event loops.
 
 #[test]
-fn through_a_socket_jayx_in_packets() {
+fn socket_jayx_packets() {
     through_a_socket(LOGS[0], Driven::Runtime);
 }
 
@@ -114,12 +114,12 @@ fn through_a_socket_bayse() {
 }
 
 #[test]
-fn through_a_socket_jayx_in_packets_spinning() {
+fn spinning_socket_jayx_packets() {
     through_a_socket(LOGS[0], Driven::Spinning);
 }
 
 #[test]
-fn through_a_socket_jayx_bare_spinning() {
+fn spinning_socket_jayx_plain() {
     through_a_socket(LOGS[1], Driven::Spinning);
 }
 

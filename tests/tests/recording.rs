@@ -48,22 +48,22 @@ fn of_embedded_servers(options: &[&str]) {
 }
 
 #[test]
-fn replayed_books_are_the_live_ones_jayx_in_packets() {
+fn replay_equals_live_jayx_packets() {
     of_embedded_servers(&["--venue=jayx", "--envelope=socketio"]);
 }
 
 #[test]
-fn replayed_books_are_the_live_ones_jayx_plain() {
+fn replay_equals_live_jayx_plain() {
     of_embedded_servers(&["--venue=jayx", "--envelope=plain"]);
 }
 
 #[test]
-fn replayed_books_are_the_live_ones_bayse() {
+fn replay_equals_live_bayse() {
     of_embedded_servers(&["--venue=bayse"]);
 }
 
 #[test]
-fn replayed_books_are_the_live_ones_of_both_venues_and_all_that_is_beside_them() {
+fn replay_equals_live_both_venues() {
     of_embedded_servers(&[
         "--event=kline,orderbook,positions,openorders",
         "--channel=orderbook,prices,activity",
@@ -71,13 +71,13 @@ fn replayed_books_are_the_live_ones_of_both_venues_and_all_that_is_beside_them()
 }
 
 #[test]
-fn replayed_books_are_the_live_ones_of_a_feed_that_spins() {
+fn replay_equals_live_spinning_feed() {
     of_embedded_servers(&["--spin", "--keep-warm=50us"]);
 }
 
 /// An empty recording would be in the way of the next attempt.
 #[test]
-fn a_recording_whose_books_cannot_be_written_leaves_no_file() {
+fn unwritable_books_leave_no_file() {
     let folder = TempFolder::new("no-books");
     let log = folder.file("log.jsonl.zst");
     let out = format!("--out={log}");
@@ -94,7 +94,7 @@ fn a_recording_whose_books_cannot_be_written_leaves_no_file() {
 
 /// Connections that break and lines that are garbage: new epochs, gaps, and the numbers of frames go on.
 #[test]
-fn replayed_books_are_the_live_ones_of_a_server_that_misbehaves() {
+fn replay_equals_live_under_faults() {
     let faults: Faults = "drop=40,garbage=0.2,seed=5".parse().unwrap();
     let jayx = ticklot_sim::jayx::Config {
         update_every: Duration::from_millis(2),
@@ -186,7 +186,7 @@ fn record(path: &str, options: RecordOptions, frames: std::ops::Range<u64>) -> R
 }
 
 #[test]
-fn a_log_that_is_cut_anywhere_is_read_up_to_its_cut() {
+fn log_truncated_anywhere_is_read() {
     let folder = TempFolder::new("cut");
     for name in ["log.jsonl", "log.jsonl.gz", "log.jsonl.zst"] {
         let path = folder.file(name);
@@ -233,7 +233,7 @@ fn a_log_that_is_cut_anywhere_is_read_up_to_its_cut() {
 }
 
 #[test]
-fn files_follow_each_other_by_time_and_none_is_overwritten() {
+fn files_rotate_by_time() {
     let folder = TempFolder::new("time");
     let mut options = RecordOptions::default();
     options.rotation.every = Some(Duration::from_secs(10));
@@ -263,7 +263,7 @@ fn files_follow_each_other_by_time_and_none_is_overwritten() {
 }
 
 #[test]
-fn files_follow_each_other_by_size() {
+fn files_rotate_by_size() {
     for name in ["log.jsonl", "log.jsonl.gz", "log.jsonl.zst"] {
         let folder = TempFolder::new("size");
         let mut options = RecordOptions::default();
@@ -334,7 +334,7 @@ fn a_recording_takes_nobodys_place() {
 }
 
 #[test]
-fn a_file_is_there_from_the_first_message_on() {
+fn file_exists_from_first_message() {
     let folder = TempFolder::new("first");
     let path = folder.file("log.jsonl");
     let mut recorder = Recorder::create(&path, ZERO, RecordOptions::default()).unwrap();
@@ -432,7 +432,7 @@ fn count_all(folder: &TempFolder, suffix: &str) -> (u64, u64) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_ends_a_file_and_recording_continues_when_there_is_room() {
+fn recording_resumes_after_full_disk() {
     for suffix in [".jsonl", ".jsonl.zst", ".jsonl.gz"] {
         let Some(SmallDisk(folder)) = &SmallDisk::new() else {
             return;
@@ -473,7 +473,7 @@ fn a_full_disk_ends_a_file_and_recording_continues_when_there_is_room() {
 }
 
 #[test]
-fn what_comes_too_fast_is_counted_and_noted_where_it_is_missing() {
+fn dropped_records_are_counted() {
     let folder = TempFolder::new("fast");
     let path = folder.file("log.jsonl");
     let mut options = RecordOptions::default();
@@ -519,7 +519,7 @@ fn what_comes_too_fast_is_counted_and_noted_where_it_is_missing() {
 }
 
 #[test]
-fn a_disk_that_fails_is_told_and_what_was_written_before_is_there() {
+fn failing_disk_is_reported() {
     let folder = TempFolder::new("fails");
     let path = folder.file("log.jsonl");
     let mut options = RecordOptions::default();
@@ -554,7 +554,7 @@ fn lines(path: &Path, lines: &[&str]) {
 }
 
 #[test]
-fn readers_pick_directions_and_connections_and_pass_over_what_they_do_not_know() {
+fn reader_filters_records() {
     let folder = TempFolder::new("pick");
     let path = PathBuf::from(folder.file("log.jsonl"));
     lines(
@@ -626,7 +626,7 @@ fn replayed(log: &str, options: &[&str]) -> (String, Vec<String>) {
 }
 
 #[test]
-fn a_part_of_a_log_is_shown_with_the_state_of_all_before() {
+fn range_replay_includes_earlier_state() {
     let folder = TempFolder::new("part");
     let log = log_of(&folder, 1..9);
     for (options, rows) in [
@@ -660,7 +660,7 @@ fn a_part_of_a_log_is_shown_with_the_state_of_all_before() {
 
 /// A second of the log at ten times its speed: a tenth of a second of real time, at least.
 #[test]
-fn a_log_is_played_as_fast_as_it_is_asked_for() {
+fn replay_respects_its_speed() {
     let folder = TempFolder::new("speed");
     let log = log_of(&folder, 1..3);
     let start = std::time::Instant::now();
@@ -670,7 +670,7 @@ fn a_log_is_played_as_fast_as_it_is_asked_for() {
 }
 
 #[test]
-fn a_terminal_shows_how_far_it_is() {
+fn replay_shows_progress_on_terminal() {
     let folder = TempFolder::new("bar");
     let log = log_of(&folder, 1..9);
     let args = ["replay", &log, "--venue=jayx"];
@@ -692,7 +692,7 @@ fn a_terminal_shows_how_far_it_is() {
 }
 
 #[test]
-fn a_recording_tells_a_terminal_how_far_it_is() {
+fn recording_shows_progress_on_terminal() {
     let folder = TempFolder::new("status");
     let out = format!("--out={}", folder.file("log.jsonl"));
     // Over a second of real time: it is told once a second.
@@ -714,7 +714,7 @@ fn a_recording_tells_a_terminal_how_far_it_is() {
 }
 
 #[test]
-fn a_log_of_strangers_does_not_make_sessions_without_end() {
+fn session_count_is_bounded() {
     let folder = TempFolder::new("many");
     let path = folder.file("log.jsonl");
     let line = |conn| format!(r#"{{"conn":{conn},"venue":"bayse","frame":""}}"#);
@@ -729,7 +729,7 @@ fn a_log_of_strangers_does_not_make_sessions_without_end() {
 }
 
 #[test]
-fn a_log_of_several_connections_says_which() {
+fn output_names_its_connection() {
     let folder = TempFolder::new("several");
     let path = folder.file("log.jsonl");
     let jayx = |n, conn| book(n, &format!(r#","conn":{conn},"venue":"jayx""#));
@@ -783,7 +783,7 @@ fn a_log_of_several_connections_says_which() {
 
 /// Other recorders may have no time for a line, or a clock that is set back.
 #[test]
-fn time_does_not_go_back_in_a_replay() {
+fn replay_time_is_monotonic() {
     let folder = TempFolder::new("back");
     let path = PathBuf::from(folder.file("log.jsonl"));
     let timeless = format!(r#"{{"frame":"{BOOK}"}}"#);
@@ -810,7 +810,7 @@ fn time_does_not_go_back_in_a_replay() {
 
 /// Half a second of real time: until what the file asks for has come from the embedded servers.
 #[test]
-fn a_config_file_says_what_is_recorded() {
+fn config_selects_recorded_connections() {
     let folder = TempFolder::new("config");
     let file = folder.file("ticklot.toml");
     let text = "[limits]\nstale_after = \"1ms\"\n[[jayx]]\nenvelope = \"plain\"\n[[jayx.instrument]]\n\
@@ -855,7 +855,7 @@ fn a_config_file_says_what_is_recorded() {
 }
 
 #[test]
-fn options_of_a_recording_that_make_no_sense_are_told() {
+fn invalid_recording_options_are_refused() {
     for (option, what) in [
         ("--rotate-size=0", "a size is a whole number"),
         ("--rotate-every=soon", "--rotate-every"),

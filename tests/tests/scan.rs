@@ -493,13 +493,13 @@ fn reordered(lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn mutations_of_jayx_in_any_order() {
+fn mutated_jayx_in_any_order() {
     let mut ways = Jayx::new(Envelope::Auto);
     check_mutations(&mut ways, &reordered(&books::jayx(3, 2, 400)), 6);
 }
 
 #[test]
-fn mutations_of_bayse_in_any_order() {
+fn mutated_bayse_in_any_order() {
     let mut ways = Bayse::new(books::bayse_scale());
     check_mutations(&mut ways, &reordered(&books::bayse(3, 2, 400)), 7);
 }

@@ -14,7 +14,7 @@ const FROM: u64 = 1_000_000;
 
 /// Takes about fifteen seconds on two cores: each of these seeds is a minute of two venues.
 #[test]
-fn whatever_goes_wrong_no_book_lies() {
+fn every_invariant_holds() {
     let summary = range(FROM..FROM + 300, &Options::default(), 2);
     let first = summary.violations.first();
     let told = first.and_then(|outcome| {
@@ -52,7 +52,7 @@ fn a_seed_decides_everything() {
 }
 
 #[test]
-fn threads_do_not_change_what_comes_of_a_range() {
+fn thread_count_changes_nothing() {
     let options = Options::default();
     let [one, two] = [1, 2].map(|threads| range(FROM..FROM + 12, &options, threads).to_string());
     assert_eq!(one, two);
@@ -78,7 +78,7 @@ fn a_merged_snapshot_is_found() {
 }
 
 #[test]
-fn a_confirmation_that_is_not_waited_for_is_found() {
+fn ignored_acknowledgement_is_found() {
     assert_eq!(found(Sabotage::AckNotRequired, 3), Invariant::Rooms);
 }
 

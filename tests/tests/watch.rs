@@ -94,7 +94,7 @@ fn jayx() -> JayX {
 
 // Over a second in a debug build: 120,000 order books are decoded, applied and handed on.
 #[test]
-fn a_hundred_thousand_updates_a_second_and_thirty_pictures() {
+fn screen_keeps_up_with_updates() {
     const UPDATES: u64 = 120_000;
     let frames = books::jayx(20, 7, 500);
     let (handler, now, mut view) = view();
@@ -199,7 +199,7 @@ fn others(n: usize) -> Vec<u8> {
 }
 
 #[test]
-fn the_feeds_side_allocates_nothing_once_warm() {
+fn feed_side_allocates_nothing() {
     let (first, second) = count(jayx(), view(), &books::jayx(60, 7, 600));
     assert!(first > 0, "the count works: the buffers had to grow");
     assert_eq!(second, 0);

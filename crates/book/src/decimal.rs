@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn fixed_prints_what_it_stands_for() {
+    fn fixed_prints_its_value() {
         let table = [
             (6_684_363, 2, "66843.63"),
             (0, 2, "0.00"),
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn fixed_keeps_the_decimals_as_written() {
+    fn fixed_keeps_written_decimals() {
         let table = [
             ("12", 12, 0),
             ("0.65", 65, 2),
@@ -377,7 +377,7 @@ mod tests {
         }
 
         #[test]
-        fn never_panics(text in proptest::collection::vec(any::<u8>(), 0..40), decimals: u8) {
+        fn decimal_text_never_panics(text in proptest::collection::vec(any::<u8>(), 0..40), decimals: u8) {
             let _ = parse_decimal(&text, decimals);
         }
     }

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_more_decimals_than_an_integer_holds() {
+    fn refuses_too_many_decimals() {
         assert_eq!(Scale::new(2, 19), Err(ScaleError { decimals: 19 }));
         assert_eq!(Scale::new(200, 0), Err(ScaleError { decimals: 200 }));
         assert!(Scale::new(18, 18).is_ok());

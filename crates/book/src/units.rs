@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn sides_have_an_order_of_their_own() {
+    fn sides_have_opposite_orders() {
         let (one, two) = (Ticks(1), Ticks(2));
         for (side, opposite, worst, name) in [
             (Side::Bid, Side::Ask, i64::MIN, "bid"),

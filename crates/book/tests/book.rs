@@ -31,7 +31,7 @@ fn change(side: Side, ticks: i64, old: i64, new: i64) -> Change {
 }
 
 #[test]
-fn a_snapshot_tells_what_it_changed() {
+fn snapshot_reports_its_changes() {
     let mut book = book();
     let bids = [level(99, 5), level(98, 6)];
     let asks = [level(101, 7)];
@@ -68,7 +68,7 @@ fn a_snapshot_tells_what_it_changed() {
 }
 
 #[test]
-fn changes_are_empty_when_nothing_changed() {
+fn equal_snapshot_has_no_changes() {
     let (one, other) = ([level(99, 5)], [level(99, 6)]);
     let none: [Level; 0] = [];
     let mut book = book();
@@ -103,7 +103,7 @@ fn changes_are_empty_when_nothing_changed() {
 
 /// Two members that change by the same bits are no less a change.
 #[test]
-fn every_member_of_a_level_counts() {
+fn every_level_field_is_compared() {
     let full = |ticks, lots, count| Level {
         count,
         ..level(ticks, lots)
@@ -148,7 +148,7 @@ fn memory_counts_all_space() {
 }
 
 #[test]
-fn a_new_count_is_a_change() {
+fn new_count_is_a_change() {
     let mut book = book();
     let one = Level {
         count: 1,
@@ -170,7 +170,7 @@ fn a_new_count_is_a_change() {
 }
 
 #[test]
-fn the_order_of_the_input_is_not_trusted() {
+fn unordered_input_is_sorted() {
     let mut book = book();
     let bids = [level(97, 1), level(99, 2), level(98, 0), level(96, 4)];
     let asks = [level(103, 1), level(101, 2), level(102, 3)];
@@ -184,7 +184,7 @@ fn the_order_of_the_input_is_not_trusted() {
 }
 
 #[test]
-fn what_no_book_can_hold_changes_nothing() {
+fn invalid_levels_change_nothing() {
     use BookErrorKind::{DuplicatePrice, NegativeLots, TooManyLevels};
     let many: Vec<Level> = (0..=MAX_LEVELS)
         .map(|n| level(i64::try_from(n).unwrap(), 1))
@@ -221,7 +221,7 @@ fn what_no_book_can_hold_changes_nothing() {
 }
 
 #[test]
-fn crossed_is_not_live_and_locked_is() {
+fn crossed_book_is_not_live() {
     let mut book = book();
     book.replace(&[level(10, 1)], &[level(10, 1)], Nanos(1))
         .unwrap();
@@ -239,7 +239,7 @@ fn crossed_is_not_live_and_locked_is() {
 }
 
 #[test]
-fn states_are_the_same_whatever_their_causes() {
+fn equal_states_ignore_causes() {
     let (refused, scale) = (State::Gap(Gap::Refused), State::Gap(Gap::Scale));
     let states = [
         State::Empty,
@@ -321,7 +321,7 @@ fn trust_through_a_life() {
 }
 
 #[test]
-fn the_digest_is_that_of_the_text() {
+fn digest_equals_text_digest() {
     let mut book = book();
     book.replace(
         &[level(12, 3), level(-5, 40)],

@@ -169,7 +169,7 @@ fn rule<S: Storage>(sequence: Sequence, deltas: &[(Ids, Outcome)]) {
 }
 
 #[test]
-fn a_gap_stays_until_a_snapshot_repairs_it() {
+fn snapshot_repairs_gap() {
     let mut book = follow::<Ladder>(Sequence::Range);
     assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
     assert_eq!(apply(&mut book, Ids::range(12, 13)), gap(11, 12));
@@ -190,7 +190,7 @@ fn a_gap_stays_until_a_snapshot_repairs_it() {
 }
 
 #[test]
-fn an_older_snapshot_does_not_turn_a_live_book_back() {
+fn older_snapshot_changes_nothing() {
     let mut book = follow::<Flat>(Sequence::Contiguous);
     assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
     assert_eq!(snapshot(&mut book, 9), Outcome::Old);
@@ -223,7 +223,7 @@ fn older_snapshot_repairs_no_gap() {
 }
 
 #[test]
-fn without_numbers_the_snapshot_comes_first() {
+fn unnumbered_deltas_follow_snapshot() {
     let mut book = follow::<Ladder>(Sequence::None);
     let bids = [level(100, 3)];
     let delta = Delta {
@@ -247,7 +247,7 @@ fn without_numbers_the_snapshot_comes_first() {
 }
 
 #[test]
-fn a_number_that_is_missing_is_a_gap() {
+fn missing_number_is_a_gap() {
     let mut book = follow::<Flat>(Sequence::Contiguous);
     let unnumbered = Delta::default();
     let lost = Outcome::Gap(Gap::Unnumbered { expected: 0 });
@@ -262,7 +262,7 @@ fn a_number_that_is_missing_is_a_gap() {
 }
 
 #[test]
-fn what_waits_is_bounded_and_its_end_is_told() {
+fn waiting_deltas_are_bounded() {
     let mut book = follow::<Flat>(Sequence::Contiguous);
     for id in 0..MAX_BUFFERED_DELTAS as u64 {
         assert_eq!(apply(&mut book, Ids::one(id)), Outcome::Buffered);
@@ -306,7 +306,7 @@ fn what_waits_is_bounded_and_its_end_is_told() {
 }
 
 #[test]
-fn memory_is_that_of_the_book_and_of_what_waits() {
+fn memory_includes_waiting_deltas() {
     let mut delta_book = follow::<Flat>(Sequence::Range);
     let own = size_of_val(&delta_book) - size_of::<Book<Flat>>();
     assert_eq!(delta_book.memory(), own + delta_book.untrusted().memory());
@@ -362,7 +362,7 @@ fn another_scale_needs_a_snapshot() {
 
 /// What another connection's next delta must be for a book at 10 to go on from it.
 #[test]
-fn a_feed_continues_a_book_without_a_hole() {
+fn only_continuing_feed_adopts_book() {
     for (sequence, ids, continues) in [
         (Sequence::Contiguous, Ids::one(11), true),
         (Sequence::Contiguous, Ids::one(12), false),
@@ -384,7 +384,7 @@ fn a_feed_continues_a_book_without_a_hole() {
 }
 
 #[test]
-fn a_wrong_checksum_is_a_gap() {
+fn wrong_checksum_is_a_gap() {
     let checksum: fn(&Book<Ladder>) -> u32 = Book::crc32;
     let mut book = follow::<Ladder>(Sequence::None).with_checksum(checksum);
     let bids = [level(5, 5)];
@@ -436,7 +436,7 @@ fn a_wrong_checksum_is_a_gap() {
 }
 
 #[test]
-fn what_is_refused_costs_the_trust() {
+fn refused_delta_is_a_gap() {
     let mut book = follow::<Flat>(Sequence::Contiguous);
     let bad = [level(1, -1)];
     let delta = |id| Delta {
@@ -487,7 +487,7 @@ fn what_is_refused_costs_the_trust() {
 }
 
 #[test]
-fn a_connection_that_ends_takes_what_waited_with_it() {
+fn disconnect_drops_waiting_deltas() {
     let mut book = follow::<Ladder>(Sequence::Contiguous);
     assert_eq!(apply(&mut book, Ids::one(5)), Outcome::Buffered);
     book.begin(Epoch(3));

@@ -503,7 +503,7 @@ fn the_window_follows_the_touch() {
 }
 
 #[test]
-fn windows_of_both_sides_mirror_each_other() {
+fn side_windows_mirror_each_other() {
     let mut asks = Ladder::<1>::new(Side::Ask);
     let mut bids = Ladder::<1>::new(Side::Bid);
     for ticks in [1_000_000, -3, 20] {

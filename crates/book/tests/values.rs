@@ -57,13 +57,13 @@ fn each_has_its_form() {
 }
 
 #[test]
-fn a_level_need_not_tell_its_orders() {
+fn level_count_is_optional() {
     let level: Level = serde_json::from_str(r#"{"ticks":1,"lots":2}"#).unwrap();
     assert_eq!(level, Level::new(Ticks(1), Lots(2)));
 }
 
 #[test]
-fn a_scale_that_there_cannot_be_is_refused() {
+fn impossible_scale_is_refused() {
     for text in [
         r#"{"price_decimals":19,"quantity_decimals":0}"#,
         r#"{"price_decimals":0,"quantity_decimals":255}"#,
@@ -79,7 +79,7 @@ fn a_scale_that_there_cannot_be_is_refused() {
 
 proptest! {
     #[test]
-    fn a_scale_that_is_drawn_can_be_and_the_rest_is_written_and_read(
+    fn arbitrary_values_survive_serde(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
     ) {
         let mut bytes = Unstructured::new(&bytes);

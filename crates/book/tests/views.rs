@@ -139,7 +139,7 @@ impl<V: BookView> Any for V {
 }
 
 #[test]
-fn the_touch() {
+fn touch_has_best_levels() {
     for_books(|naive, make, _| {
         let view = make(naive, Coverage::Whole);
         let (best, spread, mid, micro) = view.touch();
@@ -167,7 +167,7 @@ fn the_touch() {
 }
 
 #[test]
-fn ratios_read_as_floats_and_text() {
+fn ratios_print_as_decimals() {
     assert_eq!(HalfTicks(0).to_string(), "0");
     assert_eq!(HalfTicks(199).to_string(), "99.5");
     assert_eq!(HalfTicks(-1).to_string(), "-0.5");
@@ -263,7 +263,7 @@ fn depth_and_imbalance() {
 }
 
 #[test]
-fn fills() {
+fn fills_walk_the_levels() {
     for_books(|naive, make, random| {
         let view = make(naive, Coverage::Whole);
         for side in SIDES {
@@ -316,7 +316,7 @@ fn clamp(number: i128) -> i64 {
 }
 
 #[test]
-fn groups() {
+fn groups_merge_levels_exactly() {
     for_books(|naive, make, random| {
         let view = make(naive, Coverage::Shown);
         let step = [-1, 0, 1, 2, 10, 1_000, i64::MAX][usize::try_from(random.below(7)).unwrap()];
@@ -361,7 +361,7 @@ fn groups() {
 }
 
 #[test]
-fn complements() {
+fn complements_mirror_the_book() {
     for_books(|naive, make, random| {
         let one = [0, 100, 1_000, i64::MAX, i64::MIN][usize::try_from(random.below(5)).unwrap()];
         let view = make(naive, Coverage::Shown);

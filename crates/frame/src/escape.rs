@@ -61,7 +61,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn serde_json_reads_back_what_was_written(text: String) {
+        fn serde_json_reads_escaped_text(text: String) {
             let mut out = Vec::new();
             json_string(&mut out, &text);
             prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
@@ -70,7 +70,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_hidden_is_gone_and_the_rest_is_there(secret: String, other: String) {
+        fn redaction_removes_only_secrets(secret: String, other: String) {
             let mut out = br#"{"name":"#.to_vec();
             json_string(&mut out, &other);
             out.extend_from_slice(br#","key":"#);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_secret_stays() {
+    fn similar_keys_are_not_redacted() {
         let mut out = Vec::new();
         json_string(&mut out, r#"{"key":"x"}"#);
         let before = out.clone();

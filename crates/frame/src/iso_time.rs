@@ -271,7 +271,7 @@ mod tests {
         }
 
         #[test]
-        fn never_panics(text in "[-0-9T:.Z+]{0,40}|.{0,30}") {
+        fn time_text_never_panics(text in "[-0-9T:.Z+]{0,40}|.{0,30}") {
             let _ = millis(&text);
         }
     }

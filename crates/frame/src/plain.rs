@@ -55,7 +55,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn strings_end_where_the_naive_search_says(
+        fn string_ends_equal_naive_search(
             text in proptest::collection::vec(prop_oneof![
                 1 => any::<u8>(), 1 => Just(b'"'), 40 => b' '..=b'~',
             ], 0..60),

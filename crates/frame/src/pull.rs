@@ -530,7 +530,7 @@ mod tests {
         }
 
         #[test]
-        fn steps_are_those_of_the_decimal(
+        fn steps_equal_decimal(
             whole in "[0-9]{0,17}",
             fraction in "(\\.[0-9]{0,17})?",
             decimals in 0..=18_u8,

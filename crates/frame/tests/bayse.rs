@@ -106,7 +106,7 @@ fn tolerated_shapes_of_a_book() {
 
 /// The book is worth more than what decorates it.
 #[test]
-fn a_decoration_that_cannot_be_read_is_none() {
+fn unreadable_decoration_is_none() {
     const NONE: &str = "None None None None";
     let table = [
         (r#""lastTradedSide":"HOLD""#, NONE),
@@ -162,7 +162,7 @@ fn a_decoration_that_cannot_be_read_is_none() {
 }
 
 #[test]
-fn a_bad_number_is_named_with_its_byte() {
+fn bad_number_names_its_byte() {
     use ErrorKind::{Json, Missing, Negative, Number, Twice, Type};
     let number = |field, error| Number { field, error };
     let off_grid = |field, decimals| number(field, DecimalError::OffGrid { decimals });
@@ -278,7 +278,7 @@ fn quoted_numbers_are_numbers() {
 
 /// A number in an unused field may be any that JSON allows.
 #[test]
-fn an_unused_number_may_be_beyond_a_double() {
+fn unused_number_may_exceed_double() {
     let long = "7".repeat(400);
     let fraction = format!("-0.{long}E+99999999999999999999");
     for number in ["1e400", "-1e400", &long, &fraction] {
@@ -329,7 +329,7 @@ fn errors_read_well() {
 }
 
 #[test]
-fn exact_up_to_eighteen_digits_and_beyond() {
+fn exact_beyond_eighteen_digits() {
     let fine = Scale::new(18, 0).unwrap();
     let mut decoder = Decoder::new();
     // Two numbers that are one and the same as a 64-bit float.
@@ -443,7 +443,7 @@ fn text_that_is_no_message() {
 }
 
 #[test]
-fn what_the_book_refuses_is_an_error_of_the_line() {
+fn book_refusal_is_line_error() {
     let line = br#"{"type":"orderbook_update","data":{"marketId":"m","outcomeId":"o","bids":[],"asks":[{"price":0.6,"quantity":1},{"price":0.60,"quantity":2}]}}"#;
     let mut decoder = Decoder::new();
     let Message::OrderBook(update) = decoder.decode(line, &CENTS).unwrap() else {
@@ -458,7 +458,7 @@ fn what_the_book_refuses_is_an_error_of_the_line() {
 }
 
 #[test]
-fn one_bad_line_costs_only_itself() {
+fn bad_line_affects_only_itself() {
     let good = r#"{"type":"pong","timestamp":1}"#;
     let mut frame = format!("{good}\n{{\"type\":\n{good}\r\n\n").into_bytes();
     frame.extend_from_slice(b"\xff\xfe\n");
@@ -544,7 +544,7 @@ proptest! {
     }
 
     #[test]
-    fn broken_lines_are_refused_where_serde_json_refuses_them(
+    fn broken_lines_fail_like_serde(
         at in 0_usize..400, byte: u8, cut in 0_usize..500, insert: bool,
     ) {
         let mut line = br#"{"type":"orderbook_update","data":{"orderbook":{"marketId":"m","outcomeId":"o","timestamp":"2026-02-17T10:40:00Z","bids":[{"price":0.60,"quantity":500,"total":300.0}],"asks":[{"price":0.65,"quantity":200,"total":130.0},{"price":7e-1,"quantity":400}],"lastTradedPrice":0.65,"lastTradedSide":"BUY"}},"timestamp":1700000000000}"#.to_vec();

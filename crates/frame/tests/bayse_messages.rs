@@ -106,7 +106,7 @@ fn connected_and_its_optional_fields() {
 
 /// When a message was sent is good to know, and no more.
 #[test]
-fn an_outer_timestamp_that_cannot_be_read_is_none() {
+fn unreadable_outer_timestamp_is_none() {
     let sell = BUY_ORDER.replacen("buy_order", "sell_order", 1);
     let unknown = r#"{"type":"something_new","data":1,"timestamp":1700000000000}"#;
     for example in EXAMPLES.into_iter().chain([&*sell, unknown]) {
@@ -133,7 +133,7 @@ fn an_outer_timestamp_that_cannot_be_read_is_none() {
 }
 
 #[test]
-fn a_greeting_that_cannot_be_read_is_none() {
+fn unreadable_greeting_is_none() {
     let odd = r#"{"clientId":7,"type":"connected","status":["connected"],"message":{},"timestamp":17.5,"message":"Hello"}"#;
     for line in [r#"{"type":"connected"}"#, odd] {
         with(line, |message| {
@@ -164,7 +164,7 @@ fn a_greeting_that_cannot_be_read_is_none() {
 }
 
 #[test]
-fn the_text_of_an_error_where_it_stands() {
+fn error_text_in_either_position() {
     let under_data = "under data";
     for (line, expected) in [
         (
@@ -297,7 +297,7 @@ fn the_documented_price_update() {
 }
 
 #[test]
-fn price_updates_with_less_and_with_more() {
+fn price_updates_with_optional_fields() {
     price_update(r#"{"type":"price_update","data":{"id":"e"}}"#, |update| {
         assert!(update.markets.is_empty() && update.slug.is_none() && update.sent.is_none());
     });
@@ -329,7 +329,7 @@ fn written(message: &Message<'_>) -> String {
 }
 
 #[test]
-fn a_decoder_forgets_the_last_message_lists() {
+fn decoder_forgets_last_message() {
     let mut decoder = Decoder::new();
     for line in [PRICE_UPDATE, ORDER_BOOK, PRICE_UPDATE] {
         let again = written(&decoder.decode(line.as_bytes(), &CENTS).unwrap());
@@ -441,7 +441,7 @@ fn the_documented_asset_price() {
 }
 
 #[test]
-fn the_documented_order_update_and_its_units() {
+fn documented_order_update_units() {
     with(ORDER_UPDATED, |message| {
         let Message::OrderUpdated(update) = message else {
             panic!()
@@ -477,7 +477,7 @@ fn the_documented_order_update_and_its_units() {
 /// Each field of each documented object: absent and null are none where it is optional; where it is
 /// required, absent is an error that names it, and so is null.
 #[test]
-fn what_may_be_left_out_and_what_may_not() {
+fn optional_and_required_fields() {
     let optional = [
         (PRICE_UPDATE, "/data/slug"),
         (PRICE_UPDATE, "/data/title"),
@@ -561,7 +561,7 @@ fn what_may_be_left_out_and_what_may_not() {
 }
 
 #[test]
-fn a_wrong_type_is_named_with_its_field_and_byte() {
+fn wrong_type_names_its_field() {
     let text = |field| ErrorKind::Type {
         field,
         expected: "a string",
@@ -638,7 +638,7 @@ fn a_wrong_type_is_named_with_its_field_and_byte() {
 
 /// A message is worth more than its optional fields.
 #[test]
-fn an_optional_field_that_cannot_be_read_is_none() {
+fn unreadable_optional_field_is_none() {
     for (example, from, to, shown, none) in [
         (
             PRICE_UPDATE,
@@ -687,7 +687,7 @@ fn an_optional_field_that_cannot_be_read_is_none() {
 }
 
 #[test]
-fn the_documented_errors_word_for_word() {
+fn documented_errors_match_exactly() {
     use ServerErrorKind::{
         AuthRequired, EventIdRequired, InvalidFormat, Other, RateLimited, RoomRequired,
         SymbolsRequired, UnknownType, UnsupportedCurrency, UnsupportedSymbol, WrongEndpoint,
@@ -783,7 +783,7 @@ fn books(body: &str) -> Result<Vec<Result<String, DecodeError>>, DecodeError> {
 }
 
 #[test]
-fn the_rest_array_reads_as_the_stream_does() {
+fn rest_array_equals_stream() {
     let streamed = with(ORDER_BOOK, |message| {
         let Message::OrderBook(book) = message else {
             panic!()
@@ -805,7 +805,7 @@ fn the_rest_array_reads_as_the_stream_does() {
 }
 
 #[test]
-fn one_bad_element_costs_only_itself() {
+fn bad_element_affects_only_itself() {
     let bad = element().replacen("0.55", "0.555", 1);
     let body = format!("[{},null,{bad},{}]", element(), element());
     let read = books(&body).unwrap();
@@ -822,7 +822,7 @@ fn one_bad_element_costs_only_itself() {
 }
 
 #[test]
-fn a_rest_body_that_is_no_array() {
+fn rest_body_without_array() {
     for (body, offset, kind) in [
         ("", 0, ErrorKind::Json),
         ("[", 1, ErrorKind::Json),
@@ -841,7 +841,7 @@ fn a_rest_body_that_is_no_array() {
 }
 
 #[test]
-fn the_caller_may_break_off_and_the_book_may_refuse() {
+fn rest_books_refuse_and_stop() {
     let body = format!("[{0},{0},{0}]", element());
     let mut seen = 0;
     Decoder::new()
@@ -899,7 +899,7 @@ fn refused_book_names_its_ids() {
 }
 
 #[test]
-fn unreadable_line_may_be_a_book() {
+fn unreadable_line_may_be_book() {
     let cut = &ORDER_BOOK[..ORDER_BOOK.len() - 1];
     for line in ["{", "", "7", "[]", "{}", cut] {
         assert_subject(line, None, None);
@@ -955,7 +955,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn keys_may_come_in_any_order(example in prop::sample::select(&EXAMPLES[..]), mut seed: u64) {
+    fn keys_in_any_order(example in prop::sample::select(&EXAMPLES[..]), mut seed: u64) {
         let json: serde_json::Value = serde_json::from_str(example).unwrap();
         // The labels of prices keep the message's order, so they are compared by name.
         let show = |line: &str| with(line, |message| match message {
@@ -974,7 +974,7 @@ proptest! {
     }
 
     #[test]
-    fn broken_lines_are_refused_where_serde_json_refuses_them(
+    fn broken_lines_fail_like_serde(
         example in prop::sample::select(&EXAMPLES[..]),
         edits in prop::collection::vec((any::<prop::sample::Index>(), piece(), any::<bool>()), 1..4),
         cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
@@ -1008,7 +1008,7 @@ proptest! {
     }
 
     #[test]
-    fn texts_come_out_as_they_went_in(id: String, question: String, outcomes: Vec<String>, label: String) {
+    fn texts_survive_a_round_trip(id: String, question: String, outcomes: Vec<String>, label: String) {
         let line = serde_json::json!({"type": "price_update", "data": {"id": id, "markets": [
             {"id": id, "question": question, "outcomes": outcomes, "prices": {(label.clone()): 0.5}},
             {"id": label},

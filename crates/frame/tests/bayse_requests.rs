@@ -30,7 +30,7 @@ fn refused(request: &Request<'_>, endpoint: Endpoint, auth: Option<&Auth>) -> Re
 }
 
 #[test]
-fn the_documented_messages_word_for_word() {
+fn documented_messages_match_exactly() {
     let markets = |request: Request<'_>| text(&request, Endpoint::Markets, None);
     assert_eq!(
         markets(Request::OrderBook {
@@ -94,7 +94,7 @@ fn the_documented_messages_word_for_word() {
 }
 
 #[test]
-fn credentials_go_into_every_message_of_the_user_endpoint_and_no_other() {
+fn only_user_messages_have_credentials() {
     let room = Room::Orders {
         user_id: "u",
         market_id: "m",
@@ -123,7 +123,7 @@ fn credentials_go_into_every_message_of_the_user_endpoint_and_no_other() {
 }
 
 #[test]
-fn what_credentials_look_like_on_the_wire() {
+fn credentials_on_the_wire() {
     let some = |text: &str| Some(text.to_owned());
     let wire = |auth: Auth| -> Value {
         let message = text(&Request::Ping, Endpoint::User, Some(&auth));
@@ -154,7 +154,7 @@ fn what_credentials_look_like_on_the_wire() {
 }
 
 #[test]
-fn a_channel_on_another_endpoint_is_refused() {
+fn channel_of_other_endpoint_refused() {
     let symbols = [Symbol::UsdNgn];
     let requests = [
         Request::Activity {
@@ -250,7 +250,7 @@ fn what_is_empty_is_refused() {
 }
 
 #[test]
-fn ten_markets_a_message_and_the_rest_in_the_next() {
+fn markets_split_into_tens() {
     let owned: Vec<String> = (0..23).map(|n| format!("m{n}")).collect();
     let boxed: Vec<Box<str>> = owned.iter().map(|id| id.as_str().into()).collect();
     let borrowed: Vec<&str> = owned.iter().map(String::as_str).collect();
@@ -284,7 +284,7 @@ fn ten_markets_a_message_and_the_rest_in_the_next() {
 }
 
 #[test]
-fn an_id_of_a_later_message_is_checked_with_that_message() {
+fn ids_are_checked_per_message() {
     let mut ids = vec!["m"; 11];
     ids[10] = "";
     let request = Request::Orders {
@@ -413,7 +413,7 @@ fn a_subscription_knows_its_rooms() {
 
 proptest! {
     #[test]
-    fn serde_json_reads_back_every_text(
+    fn serde_json_reads_every_text(
         event: String, market: String, ids in prop::collection::vec(".+", 1..=10), secret: String,
     ) {
         let read = |request: Request<'_>, endpoint| -> Option<Value> {
@@ -440,7 +440,7 @@ proptest! {
     }
 
     #[test]
-    fn a_parsed_room_writes_its_name_again(
+    fn parsed_room_keeps_its_name(
         name in prop_oneof![
             any::<String>(),
             "(orderbook|activity|prices|asset_prices|orders)(:(NGN|BTCUSDT|[a-z\"]{0,2})){0,4}",

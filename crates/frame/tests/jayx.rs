@@ -46,7 +46,7 @@ fn check_book(envelope: Envelope, frame: &str) {
 }
 
 #[test]
-fn the_documented_order_book_in_every_form() {
+fn documented_book_in_every_envelope() {
     let plain = [
         BOOK.to_owned(),
         format!(r#"{{"event":"orderbook","message":{BOOK}}}"#),
@@ -107,7 +107,7 @@ fn the_packets_of_a_session() {
 
 /// The limit of silence follows from both, so neither may be missing, zero or absurd.
 #[test]
-fn unusable_ping_times_are_engine_io_s_defaults() {
+fn unusable_ping_times_become_defaults() {
     for (fields, times) in [
         ("", (25_000, 20_000)),
         (r#""pingInterval":0,"pingTimeout":0"#, (25_000, 20_000)),
@@ -155,7 +155,7 @@ fn event(frame: &str) -> &'static str {
 }
 
 #[test]
-fn other_events_are_told_by_name_or_by_their_keys() {
+fn other_events_are_recognised() {
     let table = [
         (r#"42["kline",{"add":null,"modify":null}]"#, "kline"),
         (r#"42["news"]"#, "another"),
@@ -268,7 +268,7 @@ fn the_documented_open_order() {
 }
 
 #[test]
-fn bad_events_are_named_with_their_field() {
+fn bad_events_name_their_field() {
     use ErrorKind::{Missing, Negative, Number, Type};
     let syntax = |field| Number {
         field,
@@ -348,7 +348,7 @@ fn other_events_may_hold_anything() {
 }
 
 #[test]
-fn an_error_carries_the_servers_reason() {
+fn error_has_server_reason() {
     for (frame, reason) in [
         (r#"42["error",{"message":"no \"x\""}]"#, r#"no "x""#),
         (r#"42["error","Unauthorized"]"#, "Unauthorized"),
@@ -428,7 +428,7 @@ fn quoted_numbers_are_numbers() {
 
 /// An odd trade or count costs no book: the trade is left out, and reported with its byte.
 #[test]
-fn what_cannot_be_read_next_to_a_book_is_left_out() {
+fn unreadable_fields_beside_book() {
     use ErrorKind::{Missing, Number, Type, Value};
     let a_string = |field| Type {
         field,
@@ -523,7 +523,7 @@ fn what_cannot_be_read_next_to_a_book_is_left_out() {
 /// An order may lack its price and other optional fields. One without a usable id, state, side, symbol or quantity is
 /// left out, and the others are kept.
 #[test]
-fn an_odd_order_costs_no_other() {
+fn bad_order_affects_no_other() {
     let (_, order) = OPEN_ORDERS.split_once("\"modify\":[").unwrap();
     let order = order.strip_suffix("]}").unwrap();
     let decode = |text: &str| {
@@ -604,7 +604,7 @@ fn an_odd_order_costs_no_other() {
 }
 
 #[test]
-fn bad_frames_are_named_with_their_byte() {
+fn bad_frames_name_their_byte() {
     use ErrorKind::{Binary, Json, Missing, Negative, Number, Packet, Type};
     let off_grid = |field| Number {
         field,
@@ -726,7 +726,7 @@ fn refused(envelope: Envelope, frame: &[u8]) -> DecodeError {
 }
 
 #[test]
-fn what_the_book_refuses_points_at_the_frame() {
+fn book_refusal_names_the_frame() {
     let frame = format!(r#"42["orderbook",{BOOK}]"#);
     let mut decoder = Decoder::new(Envelope::SocketIo);
     let Message::OrderBook(update) = decoder.decode(frame.as_bytes()).unwrap() else {
@@ -779,7 +779,7 @@ proptest! {
     }
 
     #[test]
-    fn broken_frames_are_refused_where_serde_json_refuses_them(
+    fn broken_frames_fail_like_serde(
         at in 0_usize..400, byte: u8, cut in 0_usize..500, insert: bool,
     ) {
         let mut frame = BOOK.as_bytes().to_vec();
@@ -801,7 +801,7 @@ proptest! {
     }
 
     #[test]
-    fn never_panics(envelope in 0..3_usize, frame in prop::collection::vec(any::<u8>(), 0..60)) {
+    fn arbitrary_input_never_panics(envelope in 0..3_usize, frame in prop::collection::vec(any::<u8>(), 0..60)) {
         let envelope = [Envelope::SocketIo, Envelope::Plain, Envelope::Auto][envelope];
         let _ = Decoder::new(envelope).decode(&frame);
     }

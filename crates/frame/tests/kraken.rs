@@ -80,7 +80,7 @@ fn check_debug(frame: &str, expected: &str) {
 }
 
 #[test]
-fn refusals_are_told_apart_by_their_text() {
+fn refusals_are_classified_by_text() {
     for (error, kind) in [
         (r#""Exceeded msg rate""#, RefusalKind::RateLimited),
         (r#""Rate limit exceeded""#, RefusalKind::RateLimited),
@@ -97,7 +97,7 @@ fn refusals_are_told_apart_by_their_text() {
 }
 
 #[test]
-fn documented_status() {
+fn documented_status_is_decoded() {
     let frame = br#"{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2","connection_id":12393906104898154338}]}"#;
     let mut decoder = Decoder::new();
     let Message::Status(status) = decoder.decode(frame, &SCALE).unwrap() else {
@@ -159,7 +159,7 @@ fn documented_heartbeat_and_pong() {
 }
 
 #[test]
-fn unknown_messages() {
+fn unknown_messages_are_named() {
     check_debug(
         r#"{"channel":"ticker","type":"snapshot","data":[{"symbol":"BTC/USD","bid":1}]}"#,
         r#"Unknown { kind: "ticker" }"#,
@@ -171,7 +171,7 @@ fn unknown_messages() {
 }
 
 #[test]
-fn documented_acks() {
+fn documented_acks_are_decoded() {
     let frame = br#"{"method":"subscribe","req_id":1,"result":{"channel":"book","depth":10,"snapshot":true,"symbol":"BTC/USD"},"success":true,"time_in":"2023-10-06T17:35:55.219022Z","time_out":"2023-10-06T17:35:55.219067Z"}"#;
     let mut decoder = Decoder::new();
     let Message::Ack(ack) = decoder.decode(frame, &SCALE).unwrap() else {
@@ -198,7 +198,7 @@ fn documented_acks() {
 }
 
 #[test]
-fn documented_refusals() {
+fn documented_refusals_are_decoded() {
     let frame = br#"{"error":"Currency pair not supported XX/YY","method":"subscribe","req_id":1,"success":false,"symbol":"XX/YY","time_in":"2023-10-06T17:35:55.219022Z","time_out":"2023-10-06T17:35:55.219067Z"}"#;
     let mut decoder = Decoder::new();
     let Message::Refused(refusal) = decoder.decode(frame, &SCALE).unwrap() else {
@@ -235,7 +235,7 @@ fn documented_refusals() {
 }
 
 #[test]
-fn documented_snapshot() {
+fn documented_snapshot_is_decoded() {
     let frame = r#"{"channel":"book","type":"snapshot","data":[{"symbol":"MATIC/USD","bids":[{"price":0.5666,"qty":4831.75496356}],"asks":[{"price":0.5668,"qty":4410.79769741}],"checksum":2439117997}]}"#;
     let expected = (
         true,
@@ -249,7 +249,7 @@ fn documented_snapshot() {
 }
 
 #[test]
-fn documented_update() {
+fn documented_update_is_decoded() {
     let frame = r#"{"channel":"book","type":"update","data":[{"symbol":"MATIC/USD","bids":[{"price":0.5657,"qty":1098.3947558}],"asks":[],"checksum":2114181697,"timestamp":"2023-10-06T17:35:55.440295Z"}]}"#;
     let expected = (
         false,
@@ -372,7 +372,7 @@ fn several_books_and_none() {
 }
 
 #[test]
-fn refusals_by_the_book_name_the_level() {
+fn book_refusals_name_the_level() {
     let text = r#"{"channel":"book","type":"snapshot","data":[{"symbol":"A","bids":[],"asks":[]},{"symbol":"m","asks":[{"price":3,"qty":1},{"price":4,"qty":1},§{"price":3,"qty":1}],"bids":[]}]}"#;
     let (frame, offset) = marked(text);
     let mut decoder = Decoder::new();
@@ -391,7 +391,7 @@ fn refusals_by_the_book_name_the_level() {
 }
 
 #[test]
-fn documented_trades() {
+fn documented_trades_are_decoded() {
     let frame = br#"{"channel":"trade","type":"update","data":[{"symbol":"MATIC/USD","side":"sell","price":0.5117,"qty":40.0,"ord_type":"market","trade_id":4665906,"timestamp":"2023-09-25T07:49:37.708706Z"},{"timestamp":"soon","trade_id":1.5,"ord_type":null,"qty":"0.1","price":"1","side":"buy","symbol":"A"}]}"#;
     let mut decoder = Decoder::new();
     let Message::Trades(trades) = decoder.decode(frame, &SCALE).unwrap() else {
@@ -430,7 +430,7 @@ fn documented_trades() {
 }
 
 #[test]
-fn documented_instruments() {
+fn documented_instruments_are_decoded() {
     let frame = br#"{"channel":"instrument","type":"snapshot","data":{"assets":[{"id":"USD"}],"pairs":[
         {"symbol":"BTC/USD","base":"BTC","quote":"USD","price_precision":1,"price_increment":0.1,"qty_precision":8,"qty_increment":1e-8,"status":"online","marginable":true},
         {"symbol":"A","price_precision":19,"qty_precision":255,"price_increment":"x","status":7},
@@ -1120,7 +1120,7 @@ fn naive_books(message: &Value) -> Option<Vec<Fields>> {
 }
 
 #[test]
-fn generated_books_agree_with_a_naive_reader() {
+fn generated_books_equal_naive_reader() {
     let seeds = [0, 1, 2, 7, 42, 4_711, 0xdead_beef, u64::MAX];
     let mut outcomes = [0; 2];
     for seed in seeds {
@@ -1142,7 +1142,7 @@ fn generated_books_agree_with_a_naive_reader() {
 }
 
 #[test]
-fn a_used_decoder_reads_as_a_fresh_one() {
+fn used_decoder_equals_fresh_one() {
     let mut used = Decoder::new();
     let mut generator = Generator(fastrand::Rng::with_seed(3));
     for _ in 0..200 {

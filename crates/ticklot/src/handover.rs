@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_given_last_is_taken_once() {
+    fn latest_value_is_taken_once() {
         let (mut giver, mut taker) = handover(0, 0);
         assert!(giver.is_taken());
         assert_eq!(taker.take(), None);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_giver_that_finds_the_other_side_taking_does_not_wait() {
+    fn publisher_never_waits() {
         let (mut giver, taker) = handover(1, 2);
         let taking = taker.shared.place.lock().unwrap();
         assert!(!giver.give(|_, _| panic!("not now")));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filling_that_panics_costs_no_later_one() {
+    fn panicking_publisher_recovers() {
         let (giver, mut taker) = handover(1, 2);
         let giver = std::thread::spawn(move || {
             let mut giver = giver;
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_taken_is_torn_or_old() {
+    fn values_are_whole_and_newest() {
         const LAST: u64 = 100_000;
         let (mut giver, mut taker) = handover([0; 16], [0; 16]);
         let feed = std::thread::spawn(move || {

@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_kept_by_stage_to_a_hundredth() {
+    fn stage_times_keep_one_percent() {
         let mut latency = Latency::new().unwrap();
         for time in 1..=1_000 {
             latency.record(Stage::Decode, Duration::from_micros(time));

@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_of_names_is_whole() {
+    fn name_list_is_complete() {
         let text = include_str!("metrics.rs");
         let rows: Vec<&str> = text
             .lines()

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_unanswered_has_the_deadline() {
+    fn oldest_unanswered_sets_deadline() {
         let mut pings = pings();
         assert_eq!(pings.deadline(), None);
         assert!(pings.take(at(1_000)) && pings.take(at(2_000)));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_was_held_up_waits_for_another_second() {
+    fn delayed_process_waits_again() {
         let mut pings = pings();
         pings.take(at(1_000));
         assert!(

@@ -197,7 +197,7 @@ mod tests {
 
     /// Against a queue of owned records, over many laps.
     #[test]
-    fn it_holds_the_newest_that_fit() {
+    fn ring_keeps_newest_records() {
         for capacity in [HEAD, HEAD + 1, 64, 257, 1000] {
             let mut random = fastrand::Rng::with_seed(capacity as u64);
             let mut ring = Ring::with_capacity(capacity);

@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_have_names_and_codes_of_their_own() {
+    fn kinds_have_unique_codes() {
         for kind in Kind::ALL {
             assert_eq!(Kind::of_name(kind.as_str()), kind);
             assert_eq!(Kind::of_code(kind.code()), kind);

@@ -160,14 +160,14 @@ async fn read_flood(text: &str, enough: u64, busy: Duration) -> (u64, u64) {
 }
 
 #[tokio::test]
-async fn a_turn_has_at_most_64_frames() {
+async fn turn_reads_64_frames() {
     let (most, more) = read_flood(&book(1), 20_000, Duration::ZERO).await;
     assert!(most <= 64, "{most} frames in a row");
     assert!(more <= 128, "{more} frames after the stop");
 }
 
 #[tokio::test]
-async fn a_turn_has_a_bounded_number_of_bytes() {
+async fn turn_bytes_are_bounded() {
     for (bids, enough) in [(400, 4_000), (16_000, 60)] {
         let text = book(bids);
         let (most, more) = read_flood(&text, enough, Duration::ZERO).await;
@@ -184,7 +184,7 @@ async fn a_turn_has_a_bounded_number_of_bytes() {
 
 /// The load is a handler that sleeps for longer than a turn lasts; the test checks counts.
 #[tokio::test]
-async fn a_turn_has_a_bounded_time() {
+async fn turn_time_is_bounded() {
     let (most, more) = read_flood(&book(1), 100, Duration::from_millis(2)).await;
     // The time counts from the first frame, and a turn is over after the one that exceeds it.
     assert!(most <= 2, "{most} frames in a row");
@@ -219,7 +219,7 @@ impl Handler for Waited {
 /// Longer than a second: a driver polls its socket every half second, and a pause counts from one
 /// second.
 #[tokio::test]
-async fn a_book_that_waited_in_the_kernel_is_as_old_as_it_may_be() {
+async fn kernel_wait_ages_book() {
     let (to_server, from_test) = std::sync::mpsc::channel::<()>();
     let (to_test, from_server) = std::sync::mpsc::channel::<()>();
     let url = serve(move |mut stream| {
@@ -360,7 +360,7 @@ async fn the_delay_beside_a_flood() {
 }
 
 #[test]
-fn a_remote_refuses_an_impossible_command_at_the_call() {
+fn remote_refuses_impossible_commands() {
     use ticklot::{RemoteError, bayse, kraken};
     let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
     let markets = feed.add(bayse::Bayse::new(["m"]).build().unwrap());

@@ -22,7 +22,7 @@ where
 }
 
 #[test]
-fn each_is_written_and_read_again() {
+fn values_survive_serde() {
     for seed in 0..=255 {
         there_and_back::<(BookId, ConnectionId, Source)>(seed);
         there_and_back::<LastTrade>(seed);
@@ -41,7 +41,7 @@ fn each_is_written_and_read_again() {
 
 /// Counts may be added: an older text of them still reads.
 #[test]
-fn counts_that_are_not_told_are_none() {
+fn missing_counts_are_none() {
     let stats: Stats = serde_json::from_str(r#"{"frames":3}"#).unwrap();
     assert_eq!((stats.frames, stats.messages), (3, 0));
 }

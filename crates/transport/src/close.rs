@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_codes_that_may_be_sent_are_allowed() {
+    fn only_sendable_codes_are_allowed() {
         for code in [1000, 1003, 1007, 1011, 1014, 3000, 4999] {
             assert!(is_allowed(code), "{code}");
         }
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reason_is_cut_between_two_characters() {
+    fn long_reason_keeps_whole_characters() {
         let mut out = [0; MAX_CONTROL];
         let payload = write(NORMAL, &"é".repeat(100), &mut out).unwrap();
         assert_eq!(payload.len(), 2 + 122);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn no_status_is_an_empty_payload_both_ways() {
+    fn no_status_is_empty_payload() {
         let mut out = [0; MAX_CONTROL];
         assert_eq!(write(NO_STATUS, "lost", &mut out).unwrap(), b"");
         assert_eq!(parse(b"").unwrap(), NO_STATUS);

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_handshake_keeps_its_headers_to_itself() {
+    fn invalid_custom_headers_are_refused() {
         for name in [
             "Host",
             "Sec-WebSocket-Extensions",

@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_next_address_is_tried_when_one_refuses() {
+    async fn next_address_after_refusal() {
         let dead = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let live = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addresses = [dead.local_addr().unwrap(), live.local_addr().unwrap()];
@@ -319,7 +319,7 @@ mod tests {
     /// Real sockets and the real clock: the virtual one runs ahead of a connection that is under way.
     #[cfg(target_os = "linux")] // other systems refuse what does not fit into the queue
     #[tokio::test]
-    async fn a_silent_address_delays_the_connection() {
+    async fn silent_address_delays_connection() {
         let (silent, _queue) = silent().await;
         let live = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let [silent, live] = [&silent, &live].map(|it| it.local_addr().unwrap());
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_without_addresses_is_an_error() {
+    async fn name_without_addresses_fails() {
         let result = race(&[], TcpStream::connect).await;
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_dead_address_costs_one_attempt_delay() {
+    async fn dead_address_costs_one_delay() {
         use Does::{Connects, Fails, Nothing};
         assert_eq!(race_of(&[Nothing, Connects(10)]).await, (Some(1), 260));
         assert_eq!(
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn families_alternate() {
+    fn address_families_alternate() {
         let all = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1"]);
         let want = addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"]);
         assert_eq!(alternating(&all), want);

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn exceptions_with_a_port_are_of_this_port() {
+    fn exceptions_can_name_ports() {
         let list = "venue.example:8443, [::1]:9 ,10.0.0.0/8:443,*:7,::2";
         for (url, is_direct) in [
             ("wss://venue.example:8443", true),

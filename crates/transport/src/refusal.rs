@@ -165,7 +165,7 @@ mod tests {
 
     /// The examples of RFC 9110, section 5.6.7.
     #[test]
-    fn retry_after_as_a_date_counts_from_the_date_of_the_answer() {
+    fn retry_date_counts_from_response() {
         let minute = Some(Duration::from_secs(60));
         for until in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
@@ -192,14 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn a_date_without_a_date_of_the_answer_counts_from_now() {
+    fn undated_response_counts_from_now() {
         let until = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(1_000));
         let wait = after(&[("retry-after", &until)]).unwrap();
         assert!(wait <= Duration::from_secs(1_000) && wait > Duration::from_secs(900));
     }
 
     #[test]
-    fn a_refusal_is_one_printable_line() {
+    fn refusal_is_one_printable_line() {
         let (mut head, ()) = hyper::Response::new(()).into_parts();
         head.status = StatusCode::FOUND;
         let location = "https://login.example/?next=hush\u{9b}".as_bytes();

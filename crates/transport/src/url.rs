@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn good_urls() {
+    fn valid_urls_are_parsed() {
         expect("ws://a.example", false, "a.example", 80, "a.example", "/");
         expect("wss://a.example/", true, "a.example", 443, "a.example", "/");
         expect(
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_urls() {
+    fn invalid_urls_are_refused() {
         for url in [
             "",
             "a.example",
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_values_of_a_query_are_not_shown() {
+    fn query_values_are_hidden() {
         for (url, shown) in [
             ("wss://a:1/x/y", "wss://a:1/x/y"),
             (
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_is_written_so_that_its_port_stands_out() {
+    fn peer_shows_its_port() {
         assert_eq!(
             &*Target::parse("ws://[::1]:9/x?k=v").unwrap().peer(),
             "[::1]:9"

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn no_odd_book_of_bayse_can_be_read() {
+    fn malformed_bayse_books_are_refused() {
         let venue = Plan::new(0, None).bayse(Currency::Usd, &[Wish::all()[0]]);
         let good = bayse_book(r#"[{"price":0.60,"quantity":5}]"#);
         let odd = BAYSE_BOOKS.map(bayse_book);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn no_odd_book_of_jayx_can_be_read() {
+    fn malformed_jayx_books_are_refused() {
         let venue = Plan::new(0, None).jayx(SYMBOLS[0], Envelope::Plain);
         let good = jayx_book(r#"[{"ticks":1,"lots":5,"count":1}]"#, false);
         let odd = JAYX_BOOKS.map(|book| jayx_book(book, false));

@@ -158,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_a_set_of_any_density() {
+    fn agrees_at_any_density() {
         agrees_with_a_set::<1>(4);
         agrees_with_a_set::<1>(3000);
         agrees_with_a_set::<3>(40);
     }
 
     #[test]
-    fn the_ends() {
+    fn finds_first_and_last_bits() {
         let mut bits = Bits::<2>::new();
         assert_eq!((bits.next(0), bits.last()), (8192, 8192));
         bits.put(8191, true);

@@ -436,7 +436,7 @@ mod tests {
 
     /// The check for repeated labels takes a few comparisons for each label, in any message.
     #[test]
-    fn first_repeated_is_found_in_few_comparisons() {
+    fn repeated_price_costs_few_comparisons() {
         let mut random = fastrand::Rng::with_seed(7);
         for kinds in [1, 2, 5, 100, 1_000_000] {
             for count in [0, 1, 2, 3, 50, MAX_OUTCOMES] {

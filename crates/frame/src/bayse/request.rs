@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_markets_a_message_and_the_rest_in_the_next() {
+    fn markets_split_into_tens() {
         let markets: Vec<String> = (0..23).map(|n| format!("m{n}")).collect();
         let mut rest = &markets[..];
         let mut sizes = Vec::new();

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_front_stays_in_its_space() {
+    fn cached_prefix_stays_in_bounds() {
         let mut front = Front::default();
         front.go_on(&[0; 20], 0);
         let space = front.space.len();

@@ -348,7 +348,7 @@ fn alike(texts: &[String]) -> (usize, usize) {
 
 /// The objects of a list that begin with different keys are no row.
 #[test]
-fn keys_that_change_are_not_learnt() {
+fn changing_keys_are_not_learnt() {
     let text = r#"{"orderBook":{"asks":[],"bids":[{"bount":3,"lots":4,"ticks":7},{"count":3,"lots":2,"ticks":6}]}}"#;
     let texts = [text.to_owned(), text.to_owned()];
     assert_eq!(alike(&texts), (0, 0));
@@ -756,7 +756,7 @@ fn repeated_trades_decode_alike() {
 }
 
 #[test]
-fn trades_that_are_nearly_the_last_ones_decode_alike() {
+fn nearly_repeated_trades_decode_alike() {
     let mut random = fastrand::Rng::with_seed(9);
     for _ in 0..150 {
         let (mut shown, mut texts) = (Vec::new(), Vec::new());
@@ -815,7 +815,7 @@ fn long_lists_decode_alike() {
 /// Messages take the same paths when some are decoded again in between: where all have one shape, where four shapes
 /// alternate, and where no two are alike.
 #[test]
-fn messages_that_are_decoded_again_are_not_learnt() {
+fn repeated_messages_are_not_learnt() {
     let writes: [Write; 4] = [spaced, wide, reversed, extended];
     let shapes = writes.map(|write| texts(Wire::Bayse, write));
     let mut random = fastrand::Rng::with_seed(11);

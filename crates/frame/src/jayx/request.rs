@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_messages_in_both_envelopes() {
+    fn documented_messages_in_both_envelopes() {
         let key = ApiKey::new("...");
         let table = [
             (
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_the_venue_could_not_understand() {
+    fn refuses_invalid_requests() {
         let (key, none) = (ApiKey::new("k"), ApiKey::new(""));
         let table = [
             (
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn acknowledgements() {
+    fn acknowledgements_echo_their_ids() {
         for (id, text) in [
             (0, "430[]"),
             (17, "4317[]"),
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_escaped_and_the_key_is_shown_to_nobody() {
+    fn text_is_escaped_key_hidden() {
         let key = ApiKey::new("se\"cret");
         let request = Request::OpenOrders {
             key: &key,

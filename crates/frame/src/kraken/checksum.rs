@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn every_four_digits_in_both_halves() {
+    fn four_digits_in_both_halves() {
         for four in 0..10_000_u32 {
             for number in [four, four * 10_000, four * 10_001] {
                 let text = (eight_digits(number) | ASCII_ZEROS).to_le_bytes();
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_crc_of_the_check_string() {
+    fn crc_of_check_string() {
         // 0xcbf43926 is the published check value of this CRC for these digits.
         let level = Level::new(Ticks(12_345), Lots(6_789));
         assert_eq!(checksum([level].into_iter(), [].into_iter()), 0xcbf4_3926);

@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_orders_go_and_others_are_replaced() {
+    fn closed_orders_are_removed() {
         let mut account = Account::default();
         apply(&mut account, &[order(1, "NEW"), order(2, "NEW")]);
         let later = [order(1, "CANCELED"), order(2, "PART"), order(3, "NEW")];
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn old_orders_are_stale_and_kept() {
+    fn old_orders_become_stale() {
         let limit = Duration::from_nanos(10);
         let mut account = Account::default();
         apply(&mut account, &[order(1, "NEW")]);

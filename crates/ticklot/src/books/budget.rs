@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buffers_have_a_quarter_of_the_limit() {
+    fn buffers_get_a_quarter() {
         let (mut first, mut second, mut book) = (0, 0, 0);
         let mut budget = Budget::default();
         assert!(budget.charge_buffers(&mut first, 9_000), "no limit");

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sliding_list_hands_each_on_once() {
+    fn sliding_list_reports_each_once() {
         let mut random = fastrand::Rng::with_seed(5);
         for window in [1, 2, 5, 20] {
             // Many equal trades: two kinds, few moments.
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn trades_that_differ_are_all_handed_on() {
+    fn different_trades_are_all_reported() {
         let all: Vec<Trade> = (0..200).map(|n| trade(n / 3, n)).collect();
         let mut trades = Book::default();
         let mut handed = Vec::new();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_new_trades_only_is_taken_whole() {
+    fn disjoint_list_is_all_new() {
         let mut trades = Book::default();
         assert_eq!(
             take(&mut trades, &[trade(2, 1), trade(1, 1)]),
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_trades_are_told_apart_by_their_place() {
+    fn equal_trades_differ_by_position() {
         let mut trades = Book::default();
         let equal = trade(1, 1);
         assert_eq!(take(&mut trades, &[equal, equal]).len(), 2);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_is_dropped_from_a_list_that_does_not_go_on() {
+    fn known_trades_are_dropped() {
         let mut trades = Book::default();
         take(&mut trades, &[trade(3, 3), trade(2, 2), trade(1, 1)]);
         // 2 is missing from the repeat, and 4 is new.
@@ -350,7 +350,7 @@ mod tests {
     /// Lists of nearly equal trades, of any length, take a few comparisons for each trade, and lead to the same
     /// result as the naive search.
     #[test]
-    fn work_is_bounded_by_the_length_of_the_list() {
+    fn work_is_linear_in_list() {
         let mut random = fastrand::Rng::with_seed(11);
         for round in 0..40_u32 {
             let kinds = [1, 2, 3, 50, 1_000_000][round as usize % 5];

@@ -412,7 +412,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_goes_before_what_says_how_to_read_it() {
+    fn file_number_precedes_extension() {
         for (path, numbered) in [
             ("a/book.jsonl.zst", "a/book.0007.jsonl.zst"),
             ("book.v2.jsonl", "book.v2.0007.jsonl"),

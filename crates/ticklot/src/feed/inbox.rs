@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_arrive_in_order_and_once() {
+    fn items_arrive_once_in_order() {
         let bell = Bell::default();
         let (sender, inbox) = inbox(2, &bell);
         assert!(!bell.has_rung() && inbox.try_next().is_none());
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_locked_queue_is_read_in_a_later_turn() {
+    fn locked_queue_waits_a_turn() {
         let bell = Bell::default();
         let (sender, inbox) = inbox(2, &bell);
         sender.send(1).unwrap();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_that_waits_is_woken() {
+    async fn waiting_task_is_woken() {
         let (sender, inbox) = inbox(1, &Bell::default());
         let wait = std::future::poll_fn(|cx| inbox.poll_next(cx));
         let send = async { sender.send(7) };

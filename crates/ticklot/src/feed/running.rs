@@ -167,7 +167,7 @@ mod tests {
     type Boxed<'a> = Pin<Box<dyn Future<Output = u32> + 'a>>;
 
     #[test]
-    fn futures_are_polled_when_they_were_woken_and_in_that_order() {
+    fn woken_futures_poll_in_order() {
         let (polls, wakers) = (RefCell::new(Vec::new()), RefCell::new(vec![None; 3]));
         let future = |index: usize| -> Boxed<'_> {
             let (polls, wakers) = (&polls, &wakers);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_wakes_itself_waits_for_the_next_turn() {
+    fn self_woken_future_waits() {
         let polls = RefCell::new(0);
         let restless: Boxed<'_> = Box::pin(poll_fn(|cx| {
             *polls.borrow_mut() += 1;

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_polled_when_it_was_woken() {
+    fn woken_wait_is_polled() {
         let (first, second) = (Arc::new(Task::default()), Arc::new(Task::default()));
         let mut waits = Waits::new();
         let (mut polls, mut inner) = (0, None);

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_fills_the_range_and_never_leaves_it() {
+    fn jitter_stays_in_range() {
         let mut random = fastrand::Rng::with_seed(7);
         let waits: Vec<u128> = (0..1000)
             .map(|_| Reconnect::default().wait(1, &mut random).as_nanos())
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rule_waits_for_less_than_the_floor() {
+    fn waits_respect_the_floor() {
         let mut random = fastrand::Rng::with_seed(1);
         for jitter in [false, true] {
             for (base, cap, first, last) in [(0, 0, 100, 100), (0, 30_000, 100, 30_000)] {

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_as_late_as_it_is_later_than_the_fastest() {
+    fn lateness_counts_from_fastest() {
         let mut lateness = Lateness::opened(Nanos(0));
         assert_eq!(age(&mut lateness, 10, 10), 0, "nothing to compare with");
         assert_eq!(age(&mut lateness, 11, 11), 0);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_message_shows_the_first_ones_to_have_been_late() {
+    fn fast_message_corrects_lateness() {
         let mut lateness = Lateness::opened(Nanos(0));
         assert_eq!(age(&mut lateness, 40, 20), 0);
         assert_eq!(age(&mut lateness, 41, 41), 0);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn no_message_is_older_than_its_connection() {
+    fn age_is_bounded_by_connection() {
         let mut lateness = Lateness::opened(Nanos(100 * SECOND));
         assert_eq!(age(&mut lateness, 101, 101), 0);
         assert_eq!(age(&mut lateness, 190, 101), 88);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_makes_nothing_late() {
+    fn clock_step_causes_no_lateness() {
         let mut lateness = Lateness::opened(Nanos(0));
         for (received, sent) in [
             (10, 10),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_that_drift_apart_make_nothing_late() {
+    fn clock_drift_causes_no_lateness() {
         // 50 s a week, which is 83 ppm.
         let mut lateness = Lateness::opened(Nanos(0));
         for minute in 0..4 * 7 * 24 * 60 {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_a_time_is_as_late_as_its_predecessor_for_a_second() {
+    fn timeless_message_inherits_lateness() {
         let mut lateness = Lateness::opened(Nanos(0));
         age(&mut lateness, 10, 10);
         age(&mut lateness, 41, 11);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn extreme_times_never_make_a_book_younger() {
+    fn extreme_times_never_reduce_age() {
         for sent in [i64::MIN, -1, 0, i64::MAX] {
             for received in [0, 1, u64::MAX / 2, u64::MAX] {
                 let mut lateness = Lateness::opened(Nanos(0));

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn nine_at_once_and_a_place_for_a_ping() {
+    fn burst_reserves_a_ping_slot() {
         let mut limiter = limiter();
         let mut now = START;
         let sent = send(&mut limiter, &mut now, 9, 0);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn never_over_ten_in_any_second() {
+    fn at_most_ten_per_second() {
         for pings in [0, 1, 2, 3, 7, 50] {
             let mut limiter = limiter();
             let mut now = Nanos(5);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn irregular_sending_never_passes_the_limit() {
+    fn irregular_sending_respects_limit() {
         let mut random = fastrand::Rng::with_seed(3);
         for _ in 0..50 {
             let mut limiter = limiter();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_pauses_and_then_halves() {
+    fn rate_error_pauses_then_halves() {
         let mut limiter = limiter();
         let mut now = Nanos::from_secs(10);
         limiter.slow_down(now);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_connection_counts_anew() {
+    fn reset_clears_the_window() {
         let mut limiter = limiter();
         let mut now = START;
         send(&mut limiter, &mut now, 9, 0);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_one_still_lets_something_through() {
+    fn limit_of_one_still_sends() {
         let mut limiter = Limiter::new(RateLimit {
             messages: 0,
             window: Duration::from_secs(1),

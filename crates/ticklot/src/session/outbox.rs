@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn first_in_first_out_and_nothing_kept() {
+    fn outbox_is_fifo() {
         let mut outbox = Outbox::default();
         outbox.push(|b| b.extend_from_slice(b"one"));
         outbox.push(|_| {});

@@ -189,7 +189,7 @@ mod tests {
     const BOOK: BookId = BookId(3);
 
     #[test]
-    fn requests_follow_with_waits_that_double() {
+    fn resync_waits_double() {
         let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
         let mut random = fastrand::Rng::with_seed(1);
         let mut now = Nanos::from_secs(1);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_waits_as_long_as_the_server_asks() {
+    fn failure_respects_retry_after() {
         let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
         let mut random = fastrand::Rng::with_seed(1);
         let (now, minute) = (Nanos(5), Duration::from_secs(60));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_postponed_request_keeps_its_number() {
+    fn postponed_request_keeps_attempt() {
         let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
         let mut random = fastrand::Rng::with_seed(1);
         let now = Nanos(5);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_time_holds_for_all_books() {
+    fn retry_after_covers_all_books() {
         let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
         let mut random = fastrand::Rng::with_seed(1);
         let (now, minute) = (Nanos(5), Duration::from_secs(60));

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_there_while_a_topic_has_it() {
+    fn id_lives_with_its_topic() {
         let mut names = Names::default();
         for added in [1, 2] {
             for _ in 0..added {

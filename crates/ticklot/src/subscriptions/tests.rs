@@ -154,7 +154,7 @@ fn check_unanswered(all: &Subscriptions<Item>) {
 }
 
 #[test]
-fn ten_in_a_message_and_each_channel_by_itself() {
+fn messages_batch_ten_per_channel() {
     let mut all = rooms(12);
     want(&mut all, Item::new('p', "e1"));
     want(&mut all, Item::new('p', "e2"));
@@ -169,7 +169,7 @@ fn ten_in_a_message_and_each_channel_by_itself() {
 }
 
 #[test]
-fn unconfirmed_topics_are_sent_again_with_doubling_patience() {
+fn unconfirmed_topics_retry_with_backoff() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
     assert_eq!(all.joined("b:m0"), Confirmed::Desired);
@@ -190,7 +190,7 @@ fn unconfirmed_topics_are_sent_again_with_doubling_patience() {
 }
 
 #[test]
-fn an_error_with_an_id_refuses_that_topic_only() {
+fn error_with_id_refuses_topic() {
     let mut all = rooms(3);
     send_all(&mut all, 0);
     assert_eq!(refuse(&mut all, "unknown market: m1"), ["m1"]);
@@ -205,7 +205,7 @@ fn an_error_with_an_id_refuses_that_topic_only() {
 }
 
 #[test]
-fn an_error_without_an_id_separates_the_topics() {
+fn error_without_id_isolates_topics() {
     let mut all = rooms(3);
     send_all(&mut all, 0);
     assert!(refuse(&mut all, "no").is_empty());
@@ -218,7 +218,7 @@ fn an_error_without_an_id_separates_the_topics() {
 }
 
 #[test]
-fn an_error_belongs_to_its_batch_key() {
+fn error_concerns_its_batch() {
     let mut all = rooms(1);
     want(&mut all, Item::new('p', "e"));
     send_all(&mut all, 0);
@@ -228,7 +228,7 @@ fn an_error_belongs_to_its_batch_key() {
 }
 
 #[test]
-fn an_error_about_an_answered_topic_blames_no_other() {
+fn error_about_confirmed_topic() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
     all.joined("b:m0");
@@ -237,7 +237,7 @@ fn an_error_about_an_answered_topic_blames_no_other() {
 }
 
 #[test]
-fn an_error_about_a_forgotten_topic_blames_no_other() {
+fn error_about_forgotten_topic() {
     let mut all = empty(10);
     for id in ["x", "y"] {
         want(&mut all, Item::new('o', id));
@@ -250,7 +250,7 @@ fn an_error_about_a_forgotten_topic_blames_no_other() {
 }
 
 #[test]
-fn leaving_is_confirmed_or_given_up() {
+fn leaving_is_confirmed_or_expires() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
     all.joined("b:m0");
@@ -280,7 +280,7 @@ fn leaving_is_confirmed_or_given_up() {
 }
 
 #[test]
-fn another_patience_holds_from_the_next_message_on() {
+fn new_patience_applies_next_message() {
     let mut all = rooms(1);
     send_all(&mut all, 0);
     all.set_patience(Duration::from_secs(1));
@@ -291,7 +291,7 @@ fn another_patience_holds_from_the_next_message_on() {
 }
 
 #[test]
-fn renamed_topics_are_found_by_their_new_names() {
+fn renamed_topics_match_new_names() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
     all.rename(|topic| match topic.id() {
@@ -319,7 +319,7 @@ impl Topic for Plain {
 }
 
 #[test]
-fn topics_are_batched_and_found_by_no_name_by_default() {
+fn default_topics_have_no_name() {
     let mut all = Subscriptions::new(Duration::from_secs(5), 10);
     for topic in [Plain("a"), Plain("b")] {
         assert!(all.want(topic, Name::Unknown));
@@ -334,7 +334,7 @@ fn topics_are_batched_and_found_by_no_name_by_default() {
 }
 
 #[test]
-fn a_topic_that_was_never_sent_is_forgotten_at_once() {
+fn unsent_topic_is_forgotten() {
     let mut all = rooms(1);
     assert!(all.unwant(&book(0), true));
     assert!(!all.unwant(&book(0), true));
@@ -358,7 +358,7 @@ fn desired_again_while_leaving() {
 }
 
 #[test]
-fn a_subscription_that_the_server_ends_is_sent_again_after_a_wait_that_doubles() {
+fn ended_subscription_retries_with_backoff() {
     let mut all = rooms(1);
     let (mut now, mut waits) = (0, Vec::new());
     assert_eq!(send_all(&mut all, now), ["m0"]);
@@ -384,7 +384,7 @@ fn a_subscription_that_the_server_ends_is_sent_again_after_a_wait_that_doubles()
 }
 
 #[test]
-fn a_subscription_lasted_when_it_was_longer_than_the_memory() {
+fn long_subscription_resets_backoff() {
     for (late, quarters) in [(0, 10), (1, 5)] {
         let mut all = rooms(1);
         send_all(&mut all, 0);
@@ -403,7 +403,7 @@ fn a_subscription_lasted_when_it_was_longer_than_the_memory() {
 }
 
 #[test]
-fn a_subscription_that_the_server_ended_can_be_left_and_confirmed() {
+fn ended_subscription_can_be_left() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
     for name in ["b:m0", "b:m1"] {
@@ -418,7 +418,7 @@ fn a_subscription_that_the_server_ended_can_be_left_and_confirmed() {
 }
 
 #[test]
-fn a_callback_that_breaks_leaves_the_others_overdue() {
+fn callback_break_leaves_others_overdue() {
     let mut all = rooms(3);
     send_all(&mut all, 0);
     let late = Nanos(5 * SECOND);
@@ -429,7 +429,7 @@ fn a_callback_that_breaks_leaves_the_others_overdue() {
 }
 
 #[test]
-fn names_that_only_the_server_knows() {
+fn server_names_are_learnt() {
     let mut all = empty(10);
     want(&mut all, Item::new('o', "m"));
     send_all(&mut all, 0);
@@ -440,7 +440,7 @@ fn names_that_only_the_server_knows() {
 }
 
 #[test]
-fn topics_of_one_name_have_it_in_turn() {
+fn topics_share_a_name() {
     let mut all = empty(10);
     for n in 0..2 {
         all.want(book(n), Name::known("same"));
@@ -454,7 +454,7 @@ fn topics_of_one_name_have_it_in_turn() {
 }
 
 #[test]
-fn topics_without_names_are_left_together() {
+fn nameless_topics_leave_together() {
     let mut all = many('k', 3, 2);
     assert_eq!(send_all(&mut all, 0), ["0 1", "2"]);
     for n in 0..3 {
@@ -475,7 +475,7 @@ fn topics_without_names_are_left_together() {
 }
 
 #[test]
-fn a_refused_topic_is_the_only_one_refused() {
+fn refusal_concerns_one_topic() {
     let mut all = many('k', 3, 10);
     send_all(&mut all, 0);
     let topic = Item::new('k', "1");
@@ -488,7 +488,7 @@ fn a_refused_topic_is_the_only_one_refused() {
 }
 
 #[test]
-fn a_refusal_belongs_to_its_request() {
+fn refusal_belongs_to_its_request() {
     let mut all = many('k', 2, 10);
     let topic = Item::new('k', "1");
     assert!(!all.awaits_reply(&topic, Action::Subscribe));
@@ -526,7 +526,7 @@ fn too_much_is_sent_again() {
 }
 
 #[test]
-fn unanswered_messages_are_forgotten_in_time() {
+fn unanswered_messages_expire() {
     let mut all = rooms(1);
     send_all(&mut all, 0);
     want(&mut all, book(1));
@@ -539,7 +539,7 @@ fn unanswered_messages_are_forgotten_in_time() {
 }
 
 #[test]
-fn strays_are_left_once_and_last() {
+fn strays_are_left_last() {
     let mut all = rooms(1);
     all.stray("b:m0");
     all.stray("x");
@@ -550,7 +550,7 @@ fn strays_are_left_once_and_last() {
 }
 
 #[test]
-fn there_is_a_most_of_topics() {
+fn topic_count_is_bounded() {
     let mut all = empty(10).max_topics(1);
     assert!(want(&mut all, book(0)));
     assert!(!want(&mut all, book(1)));

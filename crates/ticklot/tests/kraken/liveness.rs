@@ -70,7 +70,7 @@ fn pings_measure_the_round_trip() {
 }
 
 #[test]
-fn an_unanswered_ping_ends_the_connection() {
+fn unanswered_ping_ends_connection() {
     let venue = Kraken::new([BTC]).ping_every(Duration::from_secs(2));
     let mut bench = Bench::new(venue);
     bench.listed(&[BTC]);

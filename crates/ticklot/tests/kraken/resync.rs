@@ -67,7 +67,7 @@ fn the_first_cause_is_kept() {
 }
 
 #[test]
-fn a_lost_unsubscription_delays_the_repair() {
+fn lost_unsubscription_delays_repair() {
     let mut bench = Bench::live(&[BTC]);
     bench.frame(&wire::wrong_update(BTC));
     assert_eq!(bench.sent(), ["unsubscribe book BTC/USD"]);
@@ -139,7 +139,7 @@ fn wait_for_request(bench: &mut Bench) -> u64 {
 }
 
 #[test]
-fn a_missing_snapshot_is_requested_again() {
+fn missing_snapshot_is_requested_again() {
     let mut bench = Bench::live(&[BTC]);
     bench.frame(&wire::wrong_update(BTC));
     resubscribe(&mut bench, BTC);
@@ -151,7 +151,7 @@ fn a_missing_snapshot_is_requested_again() {
 }
 
 #[test]
-fn a_wrong_snapshot_is_requested_again() {
+fn wrong_snapshot_is_requested_again() {
     let mut bench = Bench::live(&[BTC]);
     bench.frame(&wire::wrong_update(BTC));
     resubscribe(&mut bench, BTC);
@@ -179,7 +179,7 @@ fn the_user_requests_a_snapshot() {
 }
 
 #[test]
-fn an_early_request_keeps_the_order() {
+fn early_request_keeps_order() {
     let mut bench = Bench::new(Kraken::new([BTC]));
     bench.open();
     bench.resync(BTC);

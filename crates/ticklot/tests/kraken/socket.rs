@@ -157,7 +157,7 @@ async fn a_feed_repairs_one_book() {
 }
 
 #[tokio::test]
-async fn a_spinning_feed_repairs_one_book() {
+async fn spinning_feed_repairs_one_book() {
     repairs_one_book("spinning").await;
 }
 

@@ -122,7 +122,7 @@ fn a_late_refusal_changes_nothing() {
 }
 
 #[test]
-fn a_live_book_is_already_subscribed() {
+fn live_book_is_already_subscribed() {
     let mut bench = Bench::new(Kraken::new([BTC]));
     bench.listed(&[BTC]);
     bench.frame(&wire::snapshot(BTC));
@@ -137,7 +137,7 @@ fn a_live_book_is_already_subscribed() {
 }
 
 #[test]
-fn a_quick_return_is_already_subscribed() {
+fn quick_return_is_already_subscribed() {
     let mut bench = Bench::live(&[BTC, ETH]);
     bench.command(Command::Unsubscribe(Topic::book(BTC)));
     bench.command(Command::Subscribe(Topic::book(BTC)));
@@ -152,7 +152,7 @@ fn a_quick_return_is_already_subscribed() {
 }
 
 #[test]
-fn a_rate_limit_repeats_one_symbol() {
+fn rate_limit_repeats_one_symbol() {
     for text in ["EAPI:Rate limit exceeded", "Exceeded msg rate"] {
         let mut bench = Bench::new(Kraken::new([BTC, ETH]));
         bench.listed(&[BTC, ETH]);
@@ -167,7 +167,7 @@ fn a_rate_limit_repeats_one_symbol() {
 }
 
 #[test]
-fn a_rate_limit_repeats_the_message() {
+fn rate_limit_repeats_message() {
     let mut bench = Bench::new(Kraken::new([BTC, ETH]));
     bench.listed(&[BTC, ETH]);
     bench.sent();
@@ -229,7 +229,7 @@ fn commands_before_the_connection() {
 }
 
 #[test]
-fn a_given_up_subscription_is_left_once() {
+fn abandoned_subscription_is_left_once() {
     let mut bench = Bench::live(&[BTC]);
     bench.command(Command::Subscribe(Topic::book(ETH)));
     assert_eq!(bench.sent(), ["subscribe book ETH/USD"]);

@@ -76,7 +76,7 @@ fn an_unfollowed_book_is_unrequested() {
 }
 
 #[test]
-fn a_lost_first_snapshot_is_requested() {
+fn lost_first_snapshot_is_requested() {
     let lost = [
         "{".to_owned(),
         r#"{"channel":"book","type":"snapshot","data":[{"symbol":"BTC/USD","bids":7}]}"#.to_owned(),

@@ -45,7 +45,7 @@ fn busiest(sent: &[(u64, String)]) -> usize {
 }
 
 #[test]
-fn a_lost_confirmation_is_asked_for_again() {
+fn lost_confirmation_is_requested_again() {
     let mut bench = bayse(&["a", "b"]);
     bench.open();
     assert_eq!(bench.sent().len(), 1);
@@ -67,7 +67,7 @@ fn a_lost_confirmation_is_asked_for_again() {
 }
 
 #[test]
-fn an_error_for_one_of_several_rooms_leaves_the_others_asked_for() {
+fn error_names_one_room() {
     let mut bench = bayse(&["a", "b", "c"]);
     bench.open();
     bench.sent();
@@ -85,7 +85,7 @@ fn an_error_for_one_of_several_rooms_leaves_the_others_asked_for() {
 }
 
 #[test]
-fn an_error_that_names_nothing_is_told_and_each_room_tried_alone() {
+fn nameless_error_isolates_rooms() {
     let mut bench = bayse(&["a", "b"]);
     bench.open();
     bench.sent();
@@ -101,7 +101,7 @@ fn an_error_that_names_nothing_is_told_and_each_room_tried_alone() {
 }
 
 #[test]
-fn a_disconnect_in_the_middle_of_subscribing_starts_over() {
+fn disconnect_restarts_subscribing() {
     let topics = markets(95);
     let mut bench = follow(Bayse::markets(), &topics);
     bench.open();
@@ -127,7 +127,7 @@ fn a_disconnect_in_the_middle_of_subscribing_starts_over() {
 }
 
 #[test]
-fn a_thousand_rooms_never_over_ten_messages_in_any_second() {
+fn thousand_rooms_respect_rate_limit() {
     let mut topics = markets(900);
     topics.extend((0..100).map(|n| Topic::prices(format!("e{n}"))));
     let venue = Bayse::markets()
@@ -164,7 +164,7 @@ fn a_thousand_rooms_never_over_ten_messages_in_any_second() {
 }
 
 #[test]
-fn a_ping_finds_its_place_while_subscriptions_wait() {
+fn pings_precede_waiting_subscriptions() {
     let mut bench = follow(
         Bayse::markets().ping_every(Duration::from_millis(500)),
         &markets(500),
@@ -176,7 +176,7 @@ fn a_ping_finds_its_place_while_subscriptions_wait() {
 }
 
 #[test]
-fn a_ping_without_an_answer_ends_the_connection() {
+fn unanswered_ping_ends_connection() {
     let every = Duration::from_secs(4);
     let mut bench = follow(Bayse::markets().ping_every(every), &markets(1));
     bench.open();
@@ -203,7 +203,7 @@ fn a_ping_without_an_answer_ends_the_connection() {
 
 /// A server that ends every subscription draws five in the first half minute, not thousands.
 #[test]
-fn a_subscription_that_the_server_ends_again_and_again_is_not_hammered() {
+fn ended_subscription_backs_off() {
     let mut bench = bayse(&["a"]);
     bench.open();
     let mut asked = 0;
@@ -220,7 +220,7 @@ fn a_subscription_that_the_server_ends_again_and_again_is_not_hammered() {
 }
 
 #[test]
-fn paths_of_order_books_are_counted() {
+fn decode_paths_are_counted() {
     let mut bench = follow(Bayse::any(), &[]);
     bench.open();
     let level = r#"{"price": 0.5, "quantity": 7}, {"price": 0.4, "quantity": 7}"#;
@@ -233,7 +233,7 @@ fn paths_of_order_books_are_counted() {
 }
 
 #[test]
-fn a_rate_limit_error_slows_down_and_loses_nothing() {
+fn rate_limit_error_slows_down() {
     let mut bench = follow(
         Bayse::markets().patience(Duration::from_secs(600)),
         &markets(300),
@@ -273,7 +273,7 @@ fn a_rate_limit_error_slows_down_and_loses_nothing() {
 }
 
 #[test]
-fn a_silent_server_with_working_pongs_has_stale_books() {
+fn pongs_keep_no_book_live() {
     let mut bench = follow(Bayse::new(["m"]).ping_every(Duration::from_secs(10)), &[]);
     bench.open();
     bench.sent();
@@ -313,7 +313,7 @@ fn a_silent_server_with_working_pongs_has_stale_books() {
 }
 
 #[test]
-fn unsubscribing_is_by_room_confirmed_and_what_still_comes_is_dropped() {
+fn unsubscribed_room_is_dropped() {
     let mut bench = bayse(&["a", "b"]);
     bench.open();
     bench.sent();
@@ -350,7 +350,7 @@ fn unsubscribing_is_by_room_confirmed_and_what_still_comes_is_dropped() {
 }
 
 #[test]
-fn commands_act_at_once_and_outlive_connections() {
+fn commands_outlive_connections() {
     let mut bench = follow(Bayse::markets(), &[]);
     assert_eq!(
         bench.session.next(bench.now),
@@ -387,7 +387,7 @@ fn commands_act_at_once_and_outlive_connections() {
 }
 
 #[test]
-fn a_command_that_makes_no_sense_here_is_refused_at_once() {
+fn impossible_command_is_refused() {
     let mut bench = follow(Bayse::markets(), &[Topic::prices("e")]);
     bench.open();
     bench.sent();
@@ -409,7 +409,7 @@ fn a_command_that_makes_no_sense_here_is_refused_at_once() {
 }
 
 #[test]
-fn credentials_go_into_every_message_of_the_user_and_are_shown_nowhere() {
+fn credentials_are_sent_and_hidden() {
     let secret = "pk_live_0123456789";
     let venue = Bayse::user(Auth::api_key(secret)).ping_every(Duration::from_secs(1));
     let mut bench = follow(venue, &[Topic::orders("m")]);
@@ -430,7 +430,7 @@ fn credentials_go_into_every_message_of_the_user_and_are_shown_nowhere() {
 }
 
 #[test]
-fn messages_of_other_channels_come_typed_and_only_when_desired() {
+fn other_channels_are_filtered() {
     let mut bench = follow(Bayse::realtime(), &[Topic::asset_price(Symbol::BtcUsdt)]);
     bench.open();
     bench.told();
@@ -450,7 +450,7 @@ fn messages_of_other_channels_come_typed_and_only_when_desired() {
 }
 
 #[test]
-fn currencies_of_one_market_are_kept_apart() {
+fn currencies_have_separate_books() {
     let plan = Plan::new()
         .url("ws://h")
         .auth(Auth::api_key("pk"))
@@ -499,7 +499,7 @@ fn currencies_of_one_market_are_kept_apart() {
 }
 
 #[test]
-fn first_books_fill_what_the_stream_has_not_filled() {
+fn first_books_fill_empty_books() {
     let venue = Bayse::new(["m"]).first_books("http://h/", ["yes", "n o"], 10);
     let mut bench = follow(venue, &[]);
     bench.open();
@@ -549,7 +549,7 @@ fn first_books_fill_what_the_stream_has_not_filled() {
 }
 
 #[test]
-fn where_every_topic_stands_can_be_read() {
+fn topic_stages_are_readable() {
     let venue = Bayse::markets()
         .follow(Topic::prices("e"))
         .follow(Topic::order_book("m"));
@@ -558,7 +558,7 @@ fn where_every_topic_stands_can_be_read() {
 }
 
 #[test]
-fn fill_without_scale_names_its_line() {
+fn unreadable_fill_names_its_line() {
     let fill = r#"{"type":"buy_order","data":{"user":{"id":"u","tag":"t","imageUrl":null},"order":{"id":"o","amount":1,"quantity":1,"price":0.1234567890123456789,"status":"FILLED","type":"BUY","outcome":"YES","outcomeLabel":"Yes","currency":"USD","engine":"CLOB","orderType":"LIMIT","createdAt":"2026-02-17T10:30:00Z","updatedAt":"2026-02-17T10:30:01Z"},"event":{"id":"e","slug":"s","title":"T","type":"SINGLE_MARKET","createdAt":"2026-01-10T09:00:00Z","imageUrl":null},"market":{"id":"m","title":"M","imageUrl":null}},"timestamp":1}"#;
     let mut bench = follow(Bayse::markets(), &[Topic::activity("e")]);
     bench.open();

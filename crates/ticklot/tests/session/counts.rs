@@ -6,7 +6,7 @@ use ticklot::{ConnectionId, Disconnect, Next, Reconnect};
 use crate::bench::{Bench, OPEN, PLAIN_BOOK, SECOND, closed, jayx, options};
 
 #[test]
-fn connections_messages_and_bytes_are_counted() {
+fn connections_and_messages_are_counted() {
     let mut bench = jayx(Envelope::Plain);
     assert_eq!(bench.session.id(), ConnectionId(0));
     for life in 1..=3 {
@@ -34,7 +34,7 @@ fn connections_messages_and_bytes_are_counted() {
 }
 
 #[test]
-fn one_connection_is_all_without_reconnects() {
+fn no_reconnect_means_one_connection() {
     let once = || {
         let mut options = options();
         options.reconnect = Reconnect::never();
@@ -50,7 +50,7 @@ fn one_connection_is_all_without_reconnects() {
 
 /// A driver asks only when it says so: neither ever nor never.
 #[test]
-fn there_is_something_to_send_until_it_was_sent() {
+fn has_outgoing_until_sent() {
     let mut bench = jayx(Envelope::Plain);
     bench.open();
     assert!(bench.session.has_outgoing(bench.now));
@@ -63,7 +63,7 @@ fn there_is_something_to_send_until_it_was_sent() {
 
 /// Each shape is learnt from the first message that has it.
 #[test]
-fn paths_of_order_books_are_counted() {
+fn decode_paths_are_counted() {
     let levels = r#"[{"lots": 1, "ticks": 10}, {"lots": 2, "ticks": 9}]"#;
     let spaced = format!(r#"{{"orderBook": {{"asks": [], "bids": {levels}}}}}"#);
     let mut bench = jayx(Envelope::Plain);
@@ -94,7 +94,7 @@ fn a_skipped_frame_is_numbered() {
 }
 
 #[test]
-fn replies_wait_until_they_are_sent() {
+fn replies_wait_in_queue() {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
     for frame in [OPEN, r#"40{"sid":"x"}"#] {

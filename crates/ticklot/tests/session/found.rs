@@ -39,7 +39,7 @@ fn count(live: &mut Vec<usize>) -> impl FnMut(Event<'_>, &Books) -> ControlFlow<
 /// A process that was suspended finds frames to be read before its timers have run, of one
 /// connection before the others.
 #[test]
-fn a_frame_after_a_long_pause_shows_no_old_book_of_any_connection_as_live() {
+fn late_frame_expires_all_books() {
     let (mut sessions, mut books) = three();
     let (mut live, late) = (Vec::new(), Nanos(60 * SECOND));
     let frame = PLAIN_BOOK.as_bytes();
@@ -52,7 +52,7 @@ fn a_frame_after_a_long_pause_shows_no_old_book_of_any_connection_as_live() {
 }
 
 #[test]
-fn a_disconnection_after_a_long_pause_shows_none_either() {
+fn late_disconnect_expires_all_books() {
     let (mut sessions, mut books) = three();
     let (mut live, late) = (Vec::new(), Nanos(60 * SECOND));
     let mut handler = count(&mut live);
@@ -65,7 +65,7 @@ fn a_disconnection_after_a_long_pause_shows_none_either() {
 }
 
 #[test]
-fn a_plain_connection_that_brings_nothing_is_given_up() {
+fn plain_connection_without_data_ends() {
     let mut bench = jayx(Envelope::Plain);
     bench.open();
     bench.frame(PLAIN_BOOK);
@@ -74,7 +74,7 @@ fn a_plain_connection_that_brings_nothing_is_given_up() {
 }
 
 #[test]
-fn an_order_book_that_does_not_come_is_asked_for_again_with_doubling_patience() {
+fn missing_book_retries_with_backoff() {
     const TWICE: &str = r#"42["orderbook",{"orderBook":{"asks":[{"ticks":1,"lots":5},{"ticks":1,"lots":5}],"bids":[]}}]"#;
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
@@ -135,7 +135,7 @@ impl Bench<Bayse> {
 /// The answers to two requests for the same room come late, after another was asked for: both are
 /// about the first.
 #[test]
-fn a_late_refusal_that_names_its_room_is_no_other_rooms() {
+fn late_refusal_names_its_room() {
     const REFUSED: &str =
         r#"{"type":"error","data":{"message":"unknown market: ghost"},"timestamp":1}"#;
     let mut bench = bayse(&["ghost"]);
@@ -165,7 +165,7 @@ fn a_late_refusal_that_names_its_room_is_no_other_rooms() {
 }
 
 #[test]
-fn a_storm_of_confirmations_that_nobody_waits_for_fills_no_queue() {
+fn stray_confirmations_fill_no_queue() {
     let mut bench = bayse(&["a"]);
     bench.open();
     bench.sent();
@@ -185,7 +185,7 @@ fn a_storm_of_confirmations_that_nobody_waits_for_fills_no_queue() {
 }
 
 #[test]
-fn a_server_that_answers_nothing_fills_no_memory() {
+fn silent_server_fills_no_memory() {
     let mut bench = bayse(&["a"]);
     bench.open();
     for n in 0..20_000 {

@@ -38,7 +38,7 @@ fn order(id: i64, state: &str) -> String {
 }
 
 #[test]
-fn the_servers_reason_reaches_the_user() {
+fn server_reason_is_reported() {
     let mut bench = everything(Envelope::SocketIo);
     bench.open();
     bench.frame(OPEN);
@@ -55,7 +55,7 @@ fn the_servers_reason_reaches_the_user() {
 }
 
 #[test]
-fn everything_is_subscribed_to_and_again_after_a_reconnect() {
+fn reconnect_subscribes_everything_again() {
     let mut bench = everything(Envelope::SocketIo);
     for _ in 0..2 {
         bench.open();
@@ -82,7 +82,7 @@ fn everything_is_subscribed_to_and_again_after_a_reconnect() {
 
 /// A server that repeats its packets draws one subscription, on each connection.
 #[test]
-fn repeated_packets_of_the_handshake_draw_one_subscription() {
+fn repeated_handshake_subscribes_once() {
     let mut bench = everything(Envelope::SocketIo);
     for _ in 0..2 {
         bench.open();
@@ -103,7 +103,7 @@ fn repeated_packets_of_the_handshake_draw_one_subscription() {
 }
 
 #[test]
-fn an_acknowledgement_that_the_server_asks_for_is_given() {
+fn requested_acknowledgement_is_sent() {
     let mut bench = everything(Envelope::SocketIo);
     bench.open();
     bench.frame(r#"4217["orderbook",{"orderBook":{"asks":[],"bids":[{"ticks":1,"lots":1}]}}]"#);
@@ -186,7 +186,7 @@ fn the_account_follows_its_messages() {
 }
 
 #[test]
-fn trades_are_handed_on_once_and_in_order() {
+fn trades_arrive_once_in_order() {
     let mut bench = everything(Envelope::SocketIo);
     bench.open();
     let trade = |time: i64| format!(r#"{{"lots":1,"ticks":10,"side":"BUY","created":{time}}}"#);
@@ -211,7 +211,7 @@ fn trades_are_handed_on_once_and_in_order() {
 }
 
 #[test]
-fn what_could_not_be_told_apart_is_refused_and_a_plan_spreads_it() {
+fn ambiguous_symbols_need_a_plan() {
     let two_books = JayX::new("A").follow(Topic::order_book("B"));
     assert_eq!(two_books.build().unwrap_err(), BuildError::Clash);
     let two_intervals = JayX::connection()
@@ -250,7 +250,7 @@ fn what_could_not_be_told_apart_is_refused_and_a_plan_spreads_it() {
 
 /// A book that is not followed is not kept.
 #[test]
-fn a_book_that_nobody_asked_for_is_dropped() {
+fn unrequested_book_is_dropped() {
     let venue = JayX::connection()
         .follow(Topic::kline("A", "1"))
         .build()
@@ -279,7 +279,7 @@ fn reconnect(bench: &mut Bench<JayX>) {
 }
 
 #[test]
-fn without_an_open_packet_plain_json_follows_and_is_remembered() {
+fn missing_open_packet_selects_plain() {
     let mut bench = unknown_envelope();
     assert_eq!(bench.session.url(), SOCKET_IO);
     bench.open();
@@ -309,7 +309,7 @@ fn without_an_open_packet_plain_json_follows_and_is_remembered() {
 
 #[cfg(feature = "feed")] // the transport's error
 #[test]
-fn a_refused_upgrade_is_followed_by_plain_json() {
+fn refused_upgrade_selects_plain() {
     use ticklot::transport::{Error, RefusedResponse};
     let refused = |status| {
         let response = Box::new(RefusedResponse::new("ws://h", status));
@@ -349,7 +349,7 @@ fn a_refused_upgrade_is_followed_by_plain_json() {
 }
 
 #[test]
-fn a_url_of_socket_io_leaves_no_choice() {
+fn socket_io_url_forces_envelope() {
     let venue = JayX::new("BTCUSDT").url(SOCKET_IO).build().unwrap();
     let mut bench = Bench::new(venue, options());
     bench.open();
@@ -360,7 +360,7 @@ fn a_url_of_socket_io_leaves_no_choice() {
 }
 
 #[test]
-fn an_open_packet_shows_socket_io_for_good() {
+fn open_packet_selects_socket_io() {
     let mut bench = unknown_envelope();
     bench.open();
     bench.frame(OPEN);

@@ -41,7 +41,7 @@ fn plain(options: Options) -> Bench<JayX> {
 }
 
 #[test]
-fn a_growth_that_does_not_fit_makes_the_book_a_gap_and_is_reported() {
+fn refused_growth_is_a_gap() {
     let mut bench = plain(limited(64 << 10));
     bench.frame(&book(10));
     assert_eq!(bench.books.state(BookId(0)), State::Live);
@@ -67,7 +67,7 @@ fn spaced(bytes: usize) -> String {
 }
 
 #[test]
-fn long_frames_are_charged_for_the_decoders_buffers() {
+fn long_frames_charge_decoder_buffers() {
     let mut bench = plain(limited(8 << 20));
     bench.frame(&spaced(64 << 10));
     let before = bench.books.memory();
@@ -85,7 +85,7 @@ fn long_frames_are_charged_for_the_decoders_buffers() {
 
 /// A flat book keeps a snapshot beside the next one, which need not be larger.
 #[test]
-fn a_second_snapshot_is_charged_with_the_first() {
+fn second_snapshot_is_charged() {
     let mut books = Books::new();
     let mut sessions: Vec<Session<JayX>> = (0..20)
         .map(|id| {
@@ -114,7 +114,7 @@ fn a_second_snapshot_is_charged_with_the_first() {
 }
 
 #[test]
-fn a_first_book_that_does_not_fit_stays_empty() {
+fn oversized_first_book_stays_empty() {
     let mut bench = plain(limited(64 << 10));
     bench.frame(&book(5_000));
     assert_eq!(bench.books.state(BookId(0)), State::Empty);
@@ -122,7 +122,7 @@ fn a_first_book_that_does_not_fit_stays_empty() {
 }
 
 #[test]
-fn outcomes_that_a_server_invents_end_at_the_budget() {
+fn invented_outcomes_respect_budget() {
     let venue = Bayse::any().build().unwrap();
     let mut bench = Bench::new(venue, limited(256 << 10));
     bench.open();
@@ -146,7 +146,7 @@ fn outcomes_that_a_server_invents_end_at_the_budget() {
 }
 
 #[test]
-fn the_budget_is_one_for_all_connections() {
+fn connections_share_one_budget() {
     let mut books = Books::new();
     let mut sessions: Vec<Session<JayX>> = [1 << 20, 200 << 10, 2 << 20]
         .into_iter()
@@ -186,7 +186,7 @@ fn refused<V: Venue>(
 }
 
 #[test]
-fn rooms_are_charged_with_their_names_until_they_are_left() {
+fn room_names_are_charged() {
     let mut bench = Bench::new(Bayse::markets().build().unwrap(), limited(256 << 10));
     assert_eq!(bench.books.memory(), 0);
     let topic = |at: usize| Topic::order_book(format!("{at:0>1000}"));
@@ -222,7 +222,7 @@ fn rooms_are_charged_with_their_names_until_they_are_left() {
 }
 
 #[test]
-fn rooms_from_the_start_are_charged_and_rooms_beyond_the_most_are_refused() {
+fn initial_rooms_are_charged() {
     let topics = (0..bayse::MAX_ROOMS).map(|at| Topic::order_book(at.to_string()));
     let venue = topics.fold(Bayse::markets(), Bayse::follow);
     let mut bench = Bench::new(venue.build().unwrap(), options());
@@ -237,7 +237,7 @@ fn rooms_from_the_start_are_charged_and_rooms_beyond_the_most_are_refused() {
 }
 
 #[test]
-fn a_name_that_the_server_gives_is_charged_and_refused_when_it_does_not_fit() {
+fn server_names_are_charged() {
     let venue = Bayse::user(bayse::Auth::api_key("k")).follow(Topic::orders("m"));
     let mut bench = Bench::new(venue.build().unwrap(), limited(64 << 10));
     bench.open();
@@ -255,7 +255,7 @@ fn a_name_that_the_server_gives_is_charged_and_refused_when_it_does_not_fit() {
 }
 
 #[test]
-fn topics_and_books_of_kraken_are_charged_together() {
+fn kraken_charges_topics_and_books() {
     let mut bench = Bench::new(Kraken::new(["A/B"]).build().unwrap(), limited(64 << 10));
     let start = bench.books.memory();
     let trades = |name: &str| kraken::Topic::trades(name);
@@ -279,7 +279,7 @@ fn topics_and_books_of_kraken_are_charged_together() {
 }
 
 #[test]
-fn reserved_memory_is_a_quarter_at_most_and_given_back() {
+fn reservations_get_a_quarter() {
     let mut bench = plain(limited(64 << 10));
     let before = bench.books.memory();
     let first = bench.books.reserve(10 << 10).unwrap();
@@ -312,7 +312,7 @@ fn reserved_memory_is_a_quarter_at_most_and_given_back() {
 
 #[cfg(feature = "latency")]
 #[test]
-fn histograms_are_charged_and_missing_when_they_do_not_fit() {
+fn histograms_are_charged() {
     let mut bench = plain(limited(4 << 20));
     let before = bench.books.memory();
     bench.session.measure(|| Nanos(0), &mut bench.books);

@@ -107,7 +107,7 @@ fn times(bench: &mut Bench<Metronome>, length: u64) -> Vec<u64> {
 }
 
 #[test]
-fn a_message_is_sent_when_it_is_due() {
+fn message_is_sent_when_due() {
     let mut bench = Bench::new(Metronome::default(), options());
     bench.open();
     assert_eq!(bench.sent(), ["tick"]);
@@ -118,7 +118,7 @@ fn a_message_is_sent_when_it_is_due() {
 }
 
 #[test]
-fn not_even_pings_pass_the_rate_limit() {
+fn pings_respect_rate_limit() {
     let venue = Metronome {
         limit: Some(RateLimit {
             messages: 2,
@@ -134,7 +134,7 @@ fn not_even_pings_pass_the_rate_limit() {
 }
 
 #[test]
-fn a_handler_can_stop_at_the_first_request() {
+fn handler_stops_at_first_request() {
     let mut bench = Bench::new(
         Metronome {
             requests: true,
@@ -157,7 +157,7 @@ fn a_handler_can_stop_at_the_first_request() {
 }
 
 #[test]
-fn a_resync_needs_an_open_connection_and_its_own_book() {
+fn resync_needs_open_connection() {
     let mut books = Books::new();
     let mut quiet = |_: ticklot::Event<'_>, _: &Books| ControlFlow::Continue(());
     let session = |id, books: &mut Books| {
@@ -183,7 +183,7 @@ fn a_resync_needs_an_open_connection_and_its_own_book() {
 }
 
 #[test]
-fn buffers_are_freed_when_they_do_not_fit() {
+fn oversized_buffers_are_freed() {
     let mut options = options();
     options.max_memory = 4 << 20;
     let mut bench = Bench::new(Metronome::default(), options);

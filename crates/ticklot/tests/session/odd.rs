@@ -18,7 +18,7 @@ fn joined(open: &str) -> Bench<JayX> {
 }
 
 #[test]
-fn plain_frame_is_split_into_lines() {
+fn plain_frame_splits_into_lines() {
     let mut bench = jayx(Envelope::Plain);
     bench.open();
     bench.told();
@@ -133,7 +133,7 @@ fn odd_order_costs_no_other() {
 
 /// The longest silence is bounded whatever the server announces, and there always is one.
 #[test]
-fn silence_is_bounded_whatever_the_server_announces() {
+fn announced_silence_is_bounded() {
     for (times, seconds) in [
         (r#""pingInterval":25000,"pingTimeout":20000"#, 45),
         (r#""pingInterval":4294967295,"pingTimeout":4294967295"#, 120),

@@ -17,7 +17,7 @@ use crate::bench::{
 const BOOK: BookId = BookId(0);
 
 #[test]
-fn socket_io_from_the_handshake_to_the_book() {
+fn socket_io_handshake_to_book() {
     let mut bench = jayx(Envelope::SocketIo);
     assert!(
         bench
@@ -66,7 +66,7 @@ fn plain_subscribes_at_once() {
 }
 
 #[test]
-fn a_server_that_ends_the_session_is_left() {
+fn ended_session_disconnects() {
     for (frame, reply) in [
         ("41", Reply::End(EndReason::NamespaceClosed)),
         ("1", Reply::End(EndReason::SessionClosed)),
@@ -83,7 +83,7 @@ fn a_server_that_ends_the_session_is_left() {
 }
 
 #[test]
-fn books_are_disconnected_until_the_next_snapshot() {
+fn books_wait_for_next_snapshot() {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
     bench.frame(OPEN);
@@ -128,7 +128,7 @@ fn books_are_disconnected_until_the_next_snapshot() {
 }
 
 #[test]
-fn waits_double_up_to_the_cap_and_start_again_after_a_good_connection() {
+fn reconnect_waits_double_and_reset() {
     let mut bench = jayx(Envelope::SocketIo);
     let mut wait = || {
         let before = bench.now;
@@ -211,7 +211,7 @@ fn drawn_waits(seed: Option<u64>, id: u32) -> Vec<u64> {
 }
 
 #[test]
-fn jitter_differs_unless_a_seed_is_set() {
+fn seed_fixes_the_jitter() {
     assert_ne!(drawn_waits(None, 0), drawn_waits(None, 0), "drawn");
     assert_eq!(
         drawn_waits(Some(7), 0),
@@ -227,7 +227,7 @@ fn jitter_differs_unless_a_seed_is_set() {
 }
 
 #[test]
-fn a_busy_server_is_given_the_time_it_asks_for() {
+fn retry_after_is_respected() {
     let mut bench = jayx(Envelope::SocketIo);
     let busy = |after| Disconnect::Busy {
         retry_after: Duration::from_nanos(after),
@@ -330,7 +330,7 @@ fn a_stopped_session_stays_stopped() {
 }
 
 #[test]
-fn a_silent_book_is_stale_while_the_others_live() {
+fn silent_book_alone_is_stale() {
     let mut bench = bayse(&["m"]);
     bench.open();
     bench.sent();
@@ -354,7 +354,7 @@ fn a_silent_book_is_stale_while_the_others_live() {
 }
 
 #[test]
-fn a_pong_is_no_life_of_a_book_but_of_the_connection() {
+fn pong_proves_only_connection() {
     let mut bench = bayse(&["m"]);
     bench.open();
     bench.frame(&bayse_book("m", "a"));
@@ -370,7 +370,7 @@ fn a_pong_is_no_life_of_a_book_but_of_the_connection() {
 }
 
 #[test]
-fn a_silent_socket_io_server_is_given_up_after_its_own_promise() {
+fn silent_socket_io_times_out() {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
     bench.frame(OPEN);
@@ -382,7 +382,7 @@ fn a_silent_socket_io_server_is_given_up_after_its_own_promise() {
 }
 
 #[test]
-fn bayse_subscribes_ten_markets_a_message_and_again_after_a_reconnect() {
+fn bayse_subscribes_in_tens() {
     let markets: Vec<String> = (0..23).map(|n| format!("m{n:02}")).collect();
     let mut bench = Bench::new(Bayse::new(markets).build().unwrap(), options());
     assert_eq!(
@@ -403,7 +403,7 @@ fn bayse_subscribes_ten_markets_a_message_and_again_after_a_reconnect() {
 }
 
 #[test]
-fn bayse_keeps_what_was_asked_for() {
+fn bayse_keeps_only_requested_books() {
     let mut bench = bayse(&["m"]);
     bench.open();
     let frame = [
@@ -463,7 +463,7 @@ fn bayse_keeps_what_was_asked_for() {
 }
 
 #[test]
-fn a_bad_line_changes_nothing_else() {
+fn bad_line_changes_nothing_else() {
     let mut bench = bayse(&["m"]);
     bench.open();
     bench.frame(&bayse_book("m", "yes"));
@@ -496,7 +496,7 @@ fn a_bad_line_changes_nothing_else() {
 }
 
 #[test]
-fn frames_beyond_the_limit_are_refused_whole() {
+fn oversized_frames_are_refused() {
     let mut rules = options();
     rules.max_frame = 100;
     let mut bench = Bench::new(Bayse::any().build().unwrap(), rules);
@@ -511,7 +511,7 @@ fn frames_beyond_the_limit_are_refused_whole() {
 }
 
 #[test]
-fn a_handler_that_breaks_is_heeded_at_once() {
+fn handler_break_stops_immediately() {
     let mut bench = bayse(&["m"]);
     bench.open();
     bench.tired = true;
@@ -525,7 +525,7 @@ fn a_handler_that_breaks_is_heeded_at_once() {
 }
 
 #[test]
-fn a_crossed_book_is_told_and_not_live() {
+fn crossed_book_is_reported() {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
     bench.frame(&packet_book(12, 11));
@@ -542,13 +542,13 @@ fn a_crossed_book_is_told_and_not_live() {
 }
 
 #[test]
-fn a_subscription_that_the_venue_could_not_understand_is_refused_when_built() {
+fn build_refuses_invalid_subscription() {
     assert!(JayX::new("").build().is_err());
     assert!(JayX::new("BTCUSDT").precise("").build().is_err());
 }
 
 #[test]
-fn a_handshake_that_does_not_end_is_given_up() {
+fn endless_handshake_times_out() {
     for answered in [&[][..], &[OPEN], &[OPEN, "2"]] {
         let mut bench = jayx(Envelope::SocketIo);
         bench.open();
@@ -564,7 +564,7 @@ fn a_handshake_that_does_not_end_is_given_up() {
 }
 
 #[test]
-fn nothing_of_a_connection_that_is_gone_touches_a_book() {
+fn late_frames_touch_no_book() {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
     bench.frame(&packet_book(10, 11));
@@ -577,7 +577,7 @@ fn nothing_of_a_connection_that_is_gone_touches_a_book() {
 }
 
 #[test]
-fn a_driver_that_is_dropped_leaves_no_book_live() {
+fn dropped_driver_disconnects_books() {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
     bench.frame(&packet_book(10, 11));
@@ -587,7 +587,7 @@ fn a_driver_that_is_dropped_leaves_no_book_live() {
 }
 
 #[test]
-fn a_wrong_url_is_not_tried_for_ever() {
+fn wrong_url_is_final() {
     let mut bench = jayx(Envelope::SocketIo);
     assert_eq!(
         bench.end(&Disconnect::Impossible("not a URL".into())),
@@ -604,7 +604,7 @@ fn a_wrong_url_is_not_tried_for_ever() {
 }
 
 #[test]
-fn a_server_cannot_ask_for_a_century() {
+fn retry_after_is_bounded() {
     let mut bench = jayx(Envelope::SocketIo);
     let busy = Disconnect::Busy {
         retry_after: Duration::MAX,
@@ -617,7 +617,7 @@ fn a_server_cannot_ask_for_a_century() {
 }
 
 #[test]
-fn a_snapshot_that_no_book_can_hold_costs_the_books_trust() {
+fn invalid_snapshot_is_a_gap() {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
     bench.frame(&packet_book(10, 11));
@@ -630,7 +630,7 @@ fn a_snapshot_that_no_book_can_hold_costs_the_books_trust() {
 }
 
 #[test]
-fn the_url_follows_its_parts_in_any_order() {
+fn url_builder_order_is_free() {
     use ticklot::Venue;
     let plain = JayX::new("X").envelope(Envelope::Plain).url("ws://h/");
     assert_eq!(Venue::url(&plain), "ws://h");
@@ -670,7 +670,7 @@ fn taken_up(now: u64) -> (Bench<JayX>, u64, State) {
 }
 
 #[test]
-fn a_frame_that_waited_is_as_old_as_it_is() {
+fn waiting_frame_keeps_its_age() {
     let (mut bench, age, state) = taken_up(13);
     assert_eq!((age, state), (3, State::Live));
     // It is stale 5 s after it was received, not after it was taken up.
@@ -682,7 +682,7 @@ fn a_frame_that_waited_is_as_old_as_it_is() {
 }
 
 #[test]
-fn a_frame_that_waited_for_longer_than_its_limit_makes_no_live_book() {
+fn expired_frame_makes_stale_book() {
     let (mut bench, age, state) = taken_up(17);
     assert_eq!((age, state), (7, State::Stale));
     assert_eq!(

@@ -311,7 +311,7 @@ fn invalid_json_costs_the_connection() {
 
 /// JSON allows numbers that no 64-bit float holds: one that is used makes its own book a gap.
 #[test]
-fn number_beyond_double_is_a_gap() {
+fn number_beyond_double_is_gap() {
     let update = bayse_book("m", "yes");
     let long = "7".repeat(400);
     for number in ["1e400", "-1e400", "123e999999999999", &long] {
@@ -323,7 +323,7 @@ fn number_beyond_double_is_a_gap() {
 
 /// One that is not used changes nothing: the book is applied, and stays live.
 #[test]
-fn unused_number_beyond_double_costs_nothing() {
+fn unused_number_beyond_double() {
     let update = bayse_book("m", "yes");
     let long = format!("-{}", "7".repeat(400));
     for number in ["1e400", "-1e400", "123e999999999999", &long] {
@@ -405,7 +405,7 @@ fn jayx_gap_follows_the_event() {
 /// One bad line of a connection with many books: all are gaps in its call, nothing is sent because of
 /// it, and each is restored by its next update.
 #[test]
-fn bad_line_among_10_000_books() {
+fn bad_line_among_many_books() {
     const ROOMS: usize = 10_000;
     let markets: Vec<String> = (0..ROOMS).map(|n| format!("m{n}")).collect();
     let venue = Bayse::new(&markets).build().unwrap();
@@ -536,7 +536,7 @@ fn sent_book(sent: u64) -> String {
 }
 
 #[test]
-fn a_late_message_ages_its_book() {
+fn late_message_ages_its_book() {
     let mut bench = live_bayse();
     let start = bench.now.0;
     let receive = |bench: &mut Bench<Bayse>, sent, received| {

@@ -49,7 +49,7 @@ fn losses(seen: &Seen) -> Vec<String> {
 }
 
 #[test]
-fn both_directions_and_the_connections_life_are_seen_in_order() {
+fn taps_see_everything_in_order() {
     let (mut bench, seen) = tapped(jayx(Envelope::SocketIo));
     bench.open();
     bench.frame(OPEN);
@@ -86,7 +86,7 @@ fn what_was_fetched_is_seen() {
 }
 
 #[test]
-fn secrets_are_sent_and_not_seen() {
+fn taps_see_no_secrets() {
     let (mut jayx, by_jayx) = tapped(Bench::new(
         JayX::new("BTCUSDT")
             .envelope(Envelope::Plain)
@@ -115,7 +115,7 @@ fn secrets_are_sent_and_not_seen() {
 }
 
 #[test]
-fn a_loss_of_trust_is_seen_once_and_behind_what_did_it() {
+fn invalidation_follows_its_cause() {
     let (mut bench, seen) = tapped(jayx(Envelope::Auto));
     bench.open();
     bench.frame(&packet_book(12, 11));
@@ -156,7 +156,7 @@ fn a_loss_of_trust_is_seen_once_and_behind_what_did_it() {
 }
 
 #[test]
-fn each_book_of_a_frame_loses_its_trust_for_itself() {
+fn invalidations_are_per_book() {
     let (mut bench, seen) = tapped(bayse(&["m"]));
     bench.open();
     bench.frame(&[bayse_book("m", "a"), bayse_book("m", "b")].join("\n"));
@@ -178,7 +178,7 @@ fn each_book_of_a_frame_loses_its_trust_for_itself() {
 
 /// The handler sees all books, so another connection's call may find them stale first.
 #[test]
-fn a_stale_book_is_told_with_its_own_connection() {
+fn stale_book_names_its_connection() {
     let mut books = Books::new();
     let session = |n, books: &mut Books| {
         let venue = JayX::new(["A", "B"][n as usize]).envelope(Envelope::Auto);
@@ -279,7 +279,7 @@ fn cross(bench: &mut Bench<JayX>) {
 }
 
 #[test]
-fn an_incident_is_the_recent_past_up_to_the_loss() {
+fn incident_ends_at_invalidation() {
     let mut bench = jayx(Envelope::Auto);
     let flying = Flying::over(&mut bench, rules(1000, 60, 9));
     bench.open();
@@ -308,7 +308,7 @@ fn an_incident_is_the_recent_past_up_to_the_loss() {
 }
 
 #[test]
-fn incidents_are_bounded_in_number_and_in_time() {
+fn incidents_are_rate_limited() {
     let mut bench = jayx(Envelope::Auto);
     let flying = Flying::over(&mut bench, rules(4096, 60, 3));
     bench.open();
@@ -333,7 +333,7 @@ fn incidents_are_bounded_in_number_and_in_time() {
 }
 
 #[test]
-fn there_is_a_most_of_incidents() {
+fn incident_count_is_bounded() {
     let mut bench = jayx(Envelope::Auto);
     let flying = Flying::over(&mut bench, rules(4096, 0, 3));
     bench.open();
@@ -345,7 +345,7 @@ fn there_is_a_most_of_incidents() {
 }
 
 #[test]
-fn a_frame_larger_than_the_ring_leaves_no_past_with_a_hole() {
+fn oversized_frame_clears_ring() {
     let mut bench = jayx(Envelope::Auto);
     let flying = Flying::over(&mut bench, rules(400, 60, 3));
     bench.open();

@@ -127,7 +127,7 @@ fn steady() -> String {
 }
 
 #[test]
-fn streams_without_a_descriptor_are_read() {
+fn streams_without_descriptor_are_read() {
     let mut counts = [0; 2];
     let handler = |event: Event<'_>, _: &Books| {
         if let Event::Book(update) = event {
@@ -155,7 +155,7 @@ fn streams_without_a_descriptor_are_read() {
 }
 
 #[test]
-fn a_burst_is_read_in_one_turn() {
+fn one_turn_reads_a_burst() {
     let (go, wait) = mpsc::channel();
     let url = serve(move |mut stream| {
         stream.write_all(&frame("a")).unwrap();
@@ -245,14 +245,14 @@ fn blocked(single: bool) -> (Vec<(Nanos, Nanos)>, Nanos) {
 
 /// Two seconds: a pause counts from one second.
 #[test]
-fn a_book_behind_a_blocked_write_is_read() {
+fn book_behind_blocked_write() {
     let (seen, _) = blocked(false);
     assert_eq!(seen.len(), 1);
 }
 
 /// Two seconds, as above.
 #[test]
-fn a_book_behind_a_blocked_write_is_old() {
+fn age_behind_blocked_write() {
     let (seen, sent) = blocked(true);
     assert!(
         seen[0].0 <= sent.after(Duration::from_millis(100)),
@@ -261,7 +261,7 @@ fn a_book_behind_a_blocked_write_is_old() {
 }
 
 #[test]
-fn no_tick_is_earlier_than_a_message() {
+fn ticks_follow_messages() {
     let bytes = frame("b").repeat(10_000);
     let url = serve(move |mut stream| while stream.write_all(&bytes).is_ok() {});
     let (mut last, mut early, mut ticks) = (Nanos(0), Vec::new(), 0);
@@ -320,7 +320,7 @@ fn processors() -> String {
 /// The helper thread of a feed inherits the processors of its parent, which must not be bound any more.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_thread_is_bound_while_it_spins() {
+fn spinning_thread_is_bound() {
     let all = processors();
     let first = all.split([',', '-']).next().unwrap();
     let mut options = SpinOptions::default();
@@ -333,7 +333,7 @@ fn the_thread_is_bound_while_it_spins() {
 }
 
 #[test]
-fn a_panic_of_a_dial_is_propagated() {
+fn dial_panic_is_propagated() {
     let mut seen = Vec::new();
     let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
         seen.push(format!("{event:?}"));

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_head_is_as_long_as_it_was_foretold() {
+    fn header_length_is_exact() {
         for role in [Role::Client, Role::Server] {
             for len in [0, 1, 125, 126, 65535, 65536] {
                 let mut out = vec![7];

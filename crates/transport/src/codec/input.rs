@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_the_same_however_they_are_cut() {
+    fn split_input_yields_same_frames() {
         let mut bytes = Vec::new();
         let mut expected = Vec::new();
         for len in [0, 1, 125, 126, 700, 65_535, 65_536, 200_000, 3] {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_masked_payload_is_unmasked_once() {
+    fn masked_payload_is_unmasked_once() {
         let masked = [
             0x81,
             0x82,
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_for_what_came_and_not_for_what_is_claimed() {
+    fn claimed_length_reserves_no_memory() {
         let mut input = Input::default();
         let mut bytes = &[0x82, 127, 0x40, 0, 0, 0, 0, 0, 0, 0][..];
         assert_eq!(read(&mut input, &mut bytes), 10);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn many_small_frames_take_no_more_than_one_read() {
+    fn small_frames_share_one_read() {
         let mut bytes = Vec::new();
         for _ in 0..10_000 {
             bytes.extend([0x81, 3, b'a', b'b', b'c']);

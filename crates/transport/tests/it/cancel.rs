@@ -37,7 +37,7 @@ async fn trickle(mut peer: Peer) -> Peer {
 }
 
 #[tokio::test]
-async fn a_pinned_read_loses_nothing_when_timers_fire_in_the_middle_of_a_frame() {
+async fn pinned_read_survives_timers() {
     let (connection, peer) = pair(&config()).await;
     let peer = tokio::spawn(trickle(peer));
     let (mut reader, mut writer) = connection.split();
@@ -72,7 +72,7 @@ async fn a_pinned_read_loses_nothing_when_timers_fire_in_the_middle_of_a_frame()
 }
 
 #[tokio::test]
-async fn a_read_that_is_dropped_in_the_middle_of_a_frame_goes_on_with_the_next() {
+async fn dropped_read_resumes_mid_frame() {
     let (mut connection, peer) = pair(&config()).await;
     let peer = tokio::spawn(trickle(peer));
     let (mut messages, mut dropped) = (Vec::new(), 0);
@@ -90,7 +90,7 @@ async fn a_read_that_is_dropped_in_the_middle_of_a_frame_goes_on_with_the_next()
 }
 
 #[tokio::test]
-async fn a_write_that_is_dropped_half_way_is_finished_by_the_next() {
+async fn dropped_write_is_finished_next() {
     let (mut connection, mut peer) = pair(&config()).await;
     let big = vec![7; 16 << 20];
     let dropped = timeout(Duration::from_millis(50), connection.binary(&big)).await;
@@ -104,7 +104,7 @@ async fn a_write_that_is_dropped_half_way_is_finished_by_the_next() {
 }
 
 #[tokio::test]
-async fn a_close_after_a_read_was_dropped_in_the_middle_of_a_frame_is_clean() {
+async fn close_after_dropped_read() {
     let (mut connection, mut peer) = pair(&config()).await;
     let bytes = frame(FIN | TEXT, "never read");
     peer.send(&bytes[..5]).await;
@@ -122,7 +122,7 @@ async fn a_close_after_a_read_was_dropped_in_the_middle_of_a_frame_is_clean() {
 }
 
 #[tokio::test]
-async fn a_close_that_is_dropped_can_be_repeated() {
+async fn dropped_close_can_be_repeated() {
     let (mut connection, mut peer) = pair(&config()).await;
     let first = timeout(Duration::from_millis(20), connection.close(1000, "")).await;
     assert!(first.is_err());

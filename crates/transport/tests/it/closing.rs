@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 use super::support::*;
 
 #[tokio::test]
-async fn our_close_is_answered_and_the_server_hangs_up_first() {
+async fn server_hangs_up_after_close() {
     let (mut connection, mut peer) = pair(&config()).await;
     let serve = async {
         let received = peer.receive().await;
@@ -27,7 +27,7 @@ async fn our_close_is_answered_and_the_server_hangs_up_first() {
 }
 
 #[tokio::test]
-async fn what_still_comes_after_our_close_is_thrown_away() {
+async fn messages_after_close_are_dropped() {
     let (mut connection, mut peer) = pair(&config()).await;
     peer.send(&frame(FIN | TEXT, "late")).await;
     let serve = async {
@@ -43,7 +43,7 @@ async fn what_still_comes_after_our_close_is_thrown_away() {
 }
 
 #[tokio::test]
-async fn a_peer_that_does_not_answer_the_close_is_given_up() {
+async fn unanswered_close_times_out() {
     let mut config = config();
     config.close_timeout = Duration::from_millis(50);
     let (mut connection, mut peer) = pair(&config).await;
@@ -59,7 +59,7 @@ async fn a_peer_that_does_not_answer_the_close_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_peer_that_hangs_up_instead_of_answering_is_told_apart() {
+async fn hang_up_without_close_reply() {
     let (mut connection, mut peer) = pair(&config()).await;
     let serve = async {
         assert_eq!(peer.receive_close().await, Some(1000));
@@ -70,7 +70,7 @@ async fn a_peer_that_hangs_up_instead_of_answering_is_told_apart() {
 }
 
 #[tokio::test]
-async fn the_peers_code_is_echoed_and_the_server_hangs_up_first() {
+async fn peer_close_code_is_echoed() {
     for code in [1000, 1001, 1011, 3000, 4999] {
         let (mut connection, mut peer) = pair(&config()).await;
         peer.send(&close_frame(code, "bye")).await;
@@ -88,7 +88,7 @@ async fn the_peers_code_is_echoed_and_the_server_hangs_up_first() {
 }
 
 #[tokio::test]
-async fn a_close_without_a_code_is_echoed_without_a_code() {
+async fn codeless_close_is_echoed() {
     let (mut connection, mut peer) = pair(&config()).await;
     peer.send(&frame(FIN | CLOSE, "")).await;
     let serve = async {
@@ -100,7 +100,7 @@ async fn a_close_without_a_code_is_echoed_without_a_code() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_hangs_up_after_its_close_is_given_up() {
+async fn lingering_server_times_out() {
     let mut config = config();
     config.close_timeout = Duration::from_millis(50);
     let (mut connection, mut peer) = pair(&config).await;
@@ -111,7 +111,7 @@ async fn a_server_that_never_hangs_up_after_its_close_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_drop_without_a_close_frame_is_not_a_clean_close() {
+async fn drop_is_no_clean_close() {
     let (mut connection, peer) = pair(&config()).await;
     drop(peer);
     let error = connection.read().await.unwrap_err();
@@ -121,7 +121,7 @@ async fn a_drop_without_a_close_frame_is_not_a_clean_close() {
 }
 
 #[tokio::test]
-async fn a_drop_in_the_middle_of_a_frame_is_a_drop() {
+async fn drop_in_mid_frame() {
     let (mut connection, mut peer) = pair(&config()).await;
     peer.send(&frame(FIN | TEXT, "half")[..3]).await;
     drop(peer);
@@ -129,7 +129,7 @@ async fn a_drop_in_the_middle_of_a_frame_is_a_drop() {
 }
 
 #[tokio::test]
-async fn a_violation_is_reported_though_the_peer_never_hangs_up() {
+async fn violation_needs_no_hang_up() {
     let (mut connection, mut peer) = pair(&config()).await;
     peer.send(&frame(FIN | 0x3, "")).await;
     let start = Instant::now();
@@ -142,7 +142,7 @@ async fn a_violation_is_reported_though_the_peer_never_hangs_up() {
 }
 
 #[tokio::test]
-async fn a_peer_that_still_sends_after_a_violation_is_not_reset() {
+async fn sending_violator_is_not_reset() {
     let (mut connection, mut peer) = pair(&config()).await;
     peer.send(&frame(FIN | 0x3, "")).await;
     let serve = async {

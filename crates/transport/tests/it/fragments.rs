@@ -3,7 +3,7 @@ use ticklot_transport::Kind;
 use super::support::*;
 
 #[tokio::test]
-async fn fragments_come_out_as_one_message() {
+async fn fragments_form_one_message() {
     let (mut connection, mut peer) = pair(&config()).await;
     for bytes in [
         frame(BINARY, "a"),
@@ -21,7 +21,7 @@ async fn fragments_come_out_as_one_message() {
 }
 
 #[tokio::test]
-async fn a_code_point_may_be_cut_by_a_fragments_end() {
+async fn fragments_may_split_code_points() {
     let (mut connection, mut peer) = pair(&config()).await;
     let euro = "€".as_bytes();
     for bytes in [
@@ -36,7 +36,7 @@ async fn a_code_point_may_be_cut_by_a_fragments_end() {
 }
 
 #[tokio::test]
-async fn control_frames_between_fragments_are_dealt_with() {
+async fn control_frames_between_fragments() {
     let (mut connection, mut peer) = pair(&config()).await;
     for bytes in [
         frame(TEXT, "a"),
@@ -52,7 +52,7 @@ async fn control_frames_between_fragments_are_dealt_with() {
 }
 
 #[tokio::test]
-async fn a_fragmented_message_leaves_nothing_in_the_next_one() {
+async fn fragments_leave_no_residue() {
     let (mut connection, mut peer) = pair(&config()).await;
     for text in ["first", "2nd"] {
         peer.send(&frame(TEXT, text)).await;

@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use crate::support::*;
 
 #[tokio::test]
-async fn a_reader_hands_out_everything_and_writes_nothing() {
+async fn reader_never_writes() {
     let (connection, mut peer) = pair(&config()).await;
     let (mut reader, mut writer) = connection.split();
     peer.send(&frame(FIN | PING, "a")).await;
@@ -25,7 +25,7 @@ async fn a_reader_hands_out_everything_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn halves_of_two_connections_do_not_join() {
+async fn foreign_halves_do_not_join() {
     let config = config();
     let (a, _peer_a) = pair(&config).await;
     let (b, _peer_b) = pair(&config).await;
@@ -36,7 +36,7 @@ async fn halves_of_two_connections_do_not_join() {
 }
 
 #[tokio::test]
-async fn every_call_can_be_spawned_on_any_runtime() {
+async fn every_future_is_send() {
     fn is_send<T: Send>(value: T) -> T {
         value
     }
@@ -51,7 +51,7 @@ async fn every_call_can_be_spawned_on_any_runtime() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_after_a_close() {
+async fn nothing_is_sent_after_close() {
     let (connection, mut peer) = pair(&config()).await;
     let (reader, mut writer) = connection.split();
     writer.close(1001, "").await.unwrap();
@@ -68,7 +68,7 @@ async fn nothing_is_sent_after_a_close() {
 }
 
 #[tokio::test]
-async fn a_writer_can_hang_up_by_itself() {
+async fn writer_can_hang_up_alone() {
     let (connection, mut peer) = pair(&config()).await;
     let (_reader, mut writer) = connection.split();
     writer.shutdown().await.unwrap();

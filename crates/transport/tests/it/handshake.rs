@@ -23,7 +23,7 @@ async fn complaint(answer: impl FnOnce(&str) -> String) -> &'static str {
 }
 
 #[tokio::test]
-async fn a_frame_that_rides_on_the_upgrades_packet_is_not_lost() {
+async fn frame_in_upgrade_packet_survives() {
     let mut ride = frame(FIN | TEXT, "first");
     ride.extend(&frame(FIN | TEXT, "second")[..4]);
     let (mut connection, mut peer) = pair_with(&config(), &ride).await;
@@ -33,7 +33,7 @@ async fn a_frame_that_rides_on_the_upgrades_packet_is_not_lost() {
 }
 
 #[tokio::test]
-async fn the_request_line_carries_the_path_only_and_host_the_port() {
+async fn request_line_and_host_header() {
     let (listener, url) = listen().await;
     let host = url.trim_start_matches("ws://").trim_end_matches('/');
     let url = format!("ws://{host}/a/b?k=v&l=%20");
@@ -62,7 +62,7 @@ async fn compression_is_never_offered() {
 }
 
 #[tokio::test]
-async fn keys_are_sixteen_bytes_and_never_the_same() {
+async fn keys_are_random() {
     let mut keys = Vec::new();
     for _ in 0..2 {
         let (listener, url) = listen().await;
@@ -76,7 +76,7 @@ async fn keys_are_sixteen_bytes_and_never_the_same() {
 }
 
 #[tokio::test]
-async fn connection_keep_alive_upgrade_is_accepted() {
+async fn keep_alive_upgrade_is_accepted() {
     for line in [
         "Connection: keep-alive, Upgrade\r\n",
         "connection: UPGRADE\r\n",
@@ -118,21 +118,21 @@ async fn a_wrong_accept_is_refused() {
 }
 
 #[tokio::test]
-async fn an_extension_that_was_not_asked_for_is_refused() {
+async fn unrequested_extension_is_refused() {
     let lines = "Connection: Upgrade\r\nSec-WebSocket-Extensions: permessage-deflate\r\n";
     let what = complaint(|head| switching(head, lines)).await;
     assert!(what.contains("extension"), "{what}");
 }
 
 #[tokio::test]
-async fn a_sub_protocol_that_was_not_asked_for_is_refused() {
+async fn unrequested_subprotocol_is_refused() {
     let lines = "Connection: Upgrade\r\nSec-WebSocket-Protocol: chat\r\n";
     let what = complaint(|head| switching(head, lines)).await;
     assert!(what.contains("sub-protocol"), "{what}");
 }
 
 #[tokio::test]
-async fn a_sub_protocol_that_was_asked_for_is_accepted() {
+async fn requested_subprotocol_is_accepted() {
     let asking = |list| {
         config()
             .with_header("Sec-WebSocket-Protocol", list)
@@ -146,7 +146,7 @@ async fn a_sub_protocol_that_was_asked_for_is_accepted() {
 }
 
 #[tokio::test]
-async fn an_upgrade_by_http_1_0_is_refused() {
+async fn old_http_upgrade_is_refused() {
     let lines = "Connection: Upgrade\r\n";
     let result = connect_to(&config(), |head| {
         switching(head, lines).replace("HTTP/1.1", "HTTP/1.0")
@@ -159,7 +159,7 @@ async fn an_upgrade_by_http_1_0_is_refused() {
 }
 
 #[tokio::test]
-async fn too_many_requests_come_back_with_retry_after() {
+async fn status_429_carries_retry_after() {
     let answer =
         "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nslow";
     assert_eq!(
@@ -171,7 +171,7 @@ async fn too_many_requests_come_back_with_retry_after() {
 /// Found by the fuzz target `websocket`: what followed the answer in the same packet was an error of
 /// HTTP, and the time to wait was lost.
 #[tokio::test]
-async fn a_refusal_with_too_long_a_body_is_one() {
+async fn refusal_body_beyond_its_length() {
     let answer =
         "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 3\r\n\r\nslow";
     assert_eq!(
@@ -181,7 +181,7 @@ async fn a_refusal_with_too_long_a_body_is_one() {
 }
 
 #[tokio::test]
-async fn retry_after_as_a_date_counts_from_the_answers_date() {
+async fn retry_date_counts_from_response() {
     let answer = "HTTP/1.1 503 Busy\r\nDate: Wed, 21 Oct 2015 07:28:00 GMT\r\n\
          Retry-After: Wed, 21 Oct 2015 07:29:00 GMT\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(
@@ -206,7 +206,7 @@ async fn refusal(answer: &str, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_refusal_names_the_url_the_status_and_its_body() {
+async fn refusal_names_url_and_status() {
     let not_found = "HTTP/1.1 404 Not Found\r\nContent-Length: 19\r\n\r\nno market\r\n\x1b[2Jhere";
     assert_eq!(
         refusal(not_found, "ws/v1?token=hush").await,
@@ -239,7 +239,7 @@ async fn a_redirect_names_its_target() {
 }
 
 #[tokio::test]
-async fn five_hundred_header_fields_are_accepted_and_more_are_named() {
+async fn header_field_limit_is_500() {
     let fields = |count: usize| "X-Field: v\r\n".repeat(count - 3) + "Connection: Upgrade\r\n";
     let accepted = connect_to(&config(), |head| switching(head, &fields(512))).await;
     accepted.unwrap();
@@ -249,7 +249,7 @@ async fn five_hundred_header_fields_are_accepted_and_more_are_named() {
 }
 
 #[tokio::test]
-async fn the_user_agent_is_the_versions_or_the_callers() {
+async fn user_agent_can_be_set() {
     let version = concat!("ticklot/", env!("CARGO_PKG_VERSION"));
     let own = config().with_header("user-agent", "mine/1").unwrap();
     for (config, agent) in [(config(), version), (own, "mine/1")] {
@@ -276,13 +276,13 @@ async fn other_statuses_are_refusals() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_http_is_an_error_of_its_own() {
+async fn response_without_http() {
     let result = connect_to(&config(), |_| "SSH-2.0-OpenSSH\r\n\r\n".to_owned()).await;
     assert!(matches!(result, Err(Error::Http(_))), "{result:?}");
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_before_it_answers_is_an_error_of_its_own() {
+async fn hang_up_before_response() {
     let (listener, url) = listen().await;
     let config = config();
     let serve = async { Peer::accept(&listener).await.read_head().await };
@@ -291,7 +291,7 @@ async fn a_server_that_hangs_up_before_it_answers_is_an_error_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_refused_tcp_connection_names_the_peer_but_not_the_query() {
+async fn connect_error_hides_query() {
     let (listener, url) = listen().await;
     let port = listener.local_addr().unwrap().port();
     drop(listener);
@@ -305,7 +305,7 @@ async fn a_refused_tcp_connection_names_the_peer_but_not_the_query() {
 }
 
 #[tokio::test]
-async fn a_head_of_more_than_64_kib_is_refused() {
+async fn oversized_response_head_is_refused() {
     let with_head = |bytes: usize| async move {
         let answer = move |head: &str| {
             let filler = 50;

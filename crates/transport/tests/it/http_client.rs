@@ -110,7 +110,7 @@ async fn sequential_requests_share_a_connection() {
 }
 
 #[tokio::test]
-async fn concurrent_requests_have_a_connection_each() {
+async fn concurrent_requests_use_own_connections() {
     let (client, listener, url) = setup(config()).await;
     let serve = async {
         let mut peers = [Peer::accept(&listener).await, Peer::accept(&listener).await];
@@ -192,7 +192,7 @@ async fn an_idle_connection_expires() {
 }
 
 #[tokio::test]
-async fn a_closed_idle_connection_is_replaced() {
+async fn closed_idle_connection_is_replaced() {
     let (client, listener, url) = setup(config()).await;
     let peer = first_get(&client, &listener, &url).await;
     drop(peer);
@@ -202,7 +202,7 @@ async fn a_closed_idle_connection_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_late_408_costs_the_idle_connection() {
+async fn late_408_closes_idle_connection() {
     let (client, listener, url) = setup(config()).await;
     let mut peer = first_get(&client, &listener, &url).await;
     peer.send(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
@@ -212,7 +212,7 @@ async fn a_late_408_costs_the_idle_connection() {
 }
 
 #[tokio::test]
-async fn an_unanswered_request_is_repeated_once() {
+async fn unanswered_request_repeats_once() {
     let (client, listener, url) = setup(config()).await;
     let mut peer = first_get(&client, &listener, &url).await;
     let serve = async {
@@ -238,7 +238,7 @@ async fn an_unanswered_request_is_repeated_once() {
 }
 
 #[tokio::test]
-async fn a_failure_on_a_new_connection_is_final() {
+async fn new_connection_failure_is_final() {
     let (client, listener, url) = setup(config()).await;
     let serve = async { drop(accept(&listener, "").await) };
     let (result, ()) = soon(async { tokio::join!(client.get(&url), serve) }).await;
@@ -247,7 +247,7 @@ async fn a_failure_on_a_new_connection_is_final() {
 }
 
 #[tokio::test]
-async fn a_partial_response_is_not_repeated() {
+async fn partial_response_is_not_repeated() {
     for part in [
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
@@ -268,7 +268,7 @@ async fn a_partial_response_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_server_ends_is_closed() {
+async fn server_ended_connection_is_closed() {
     for response in [
         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx",
         "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx",
@@ -285,13 +285,13 @@ async fn a_connection_that_the_server_ends_is_closed() {
 }
 
 #[tokio::test]
-async fn a_body_can_end_with_the_connection() {
+async fn body_ends_with_connection() {
     let body = get_from(config(), "HTTP/1.1 200 OK\r\n\r\nto the end").await;
     assert_eq!(body.unwrap(), b"to the end");
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused() {
+async fn oversized_body_is_refused() {
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
     let whole = format!("{chunked}0\r\n\r\n");
     for response in [&ok("abc"), &whole] {
@@ -317,7 +317,7 @@ async fn a_body_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn a_head_over_the_limit_is_an_error() {
+async fn oversized_head_is_refused() {
     let response = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(1 << 20));
     let (client, listener, url) = setup(config()).await;
     let serve = async {
@@ -346,7 +346,7 @@ async fn a_refusal_keeps_the_connection() {
 }
 
 #[tokio::test]
-async fn a_refusal_does_not_wait_long_for_its_body() {
+async fn refusal_body_wait_is_bounded() {
     let (client, listener, url) = setup(config()).await;
     let response = "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\n";
     let (result, mut peer) =
@@ -364,7 +364,7 @@ async fn a_refusal_does_not_wait_long_for_its_body() {
 }
 
 #[tokio::test]
-async fn a_refusal_names_the_url_and_its_body() {
+async fn refusal_names_url_and_body() {
     let (client, listener, url) = setup(config()).await;
     let response = "HTTP/1.1 400 Bad\r\nContent-Length: 9\r\n\r\nbad depth";
     let asked = format!("{url}books?depth=hush");
@@ -398,7 +398,7 @@ async fn a_late_response_times_out() {
 }
 
 #[tokio::test]
-async fn a_dropped_request_leaves_the_client_usable() {
+async fn client_survives_dropped_request() {
     let (client, listener, url) = setup(config()).await;
     for part in ["", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha"] {
         let serve = async {
@@ -420,7 +420,7 @@ async fn a_dropped_request_leaves_the_client_usable() {
 }
 
 #[tokio::test]
-async fn an_unusable_url_is_an_error() {
+async fn unusable_url_is_refused() {
     for url in ["ws://a/", "a", "http://", "http://u@a/", "http://a/#f"] {
         let result = HttpClient::new(config()).get(url).await;
         assert!(matches!(result, Err(Error::Url(_))), "{url}: {result:?}");

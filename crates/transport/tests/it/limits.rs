@@ -26,7 +26,7 @@ async fn too_large(limit: usize, bytes: Vec<u8>) {
 }
 
 #[tokio::test]
-async fn a_message_of_exactly_the_limit_is_accepted() {
+async fn message_at_limit_is_accepted() {
     for limit in [1, 10, 125, 126, 1000] {
         let (mut connection, mut peer) = pair(&limited(limit)).await;
         peer.send(&frame(FIN | BINARY, vec![1; limit])).await;
@@ -38,14 +38,14 @@ async fn a_message_of_exactly_the_limit_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_message_over_the_limit_is_refused() {
+async fn message_over_limit_is_refused() {
     for limit in [0, 1, 10, 125, 126, 1000] {
         too_large(limit, frame(FIN | BINARY, vec![1; limit + 1])).await;
     }
 }
 
 #[tokio::test]
-async fn a_head_that_claims_too_much_is_refused_before_memory_is_reserved() {
+async fn oversized_header_reserves_no_memory() {
     for claim in [4 << 20 | 1, 1 << 40, 1 << 62, u64::MAX] {
         too_large(4 << 20, head(FIN | BINARY, claim)).await;
     }
@@ -58,14 +58,14 @@ async fn fragments_count_together() {
 }
 
 #[tokio::test]
-async fn a_continuations_head_is_held_against_what_is_left() {
+async fn continuation_shares_message_limit() {
     // No payload follows: the head alone must be enough to refuse it.
     let bytes = [frame(BINARY, [1; 900]), head(FIN, 200)];
     too_large(1000, bytes.concat()).await;
 }
 
 #[tokio::test]
-async fn a_control_frame_fits_however_little_is_left() {
+async fn control_frames_ignore_message_limit() {
     let (mut connection, mut peer) = pair(&limited(10)).await;
     for bytes in [
         frame(TEXT, "0123456789"),
@@ -78,7 +78,7 @@ async fn a_control_frame_fits_however_little_is_left() {
 }
 
 #[tokio::test]
-async fn the_default_limit_is_two_mebibytes() {
+async fn default_limit_is_two_mebibytes() {
     assert_eq!(Config::default().max_message_size, 2 << 20);
     let (mut connection, mut peer) = pair(&config()).await;
     let bytes = frame(FIN | BINARY, vec![7; 2 << 20]);
@@ -87,7 +87,7 @@ async fn the_default_limit_is_two_mebibytes() {
 }
 
 #[tokio::test]
-async fn a_write_that_the_peer_does_not_take() {
+async fn untaken_write_times_out() {
     let mut config = config();
     config.write_timeout = Duration::from_millis(40);
     let (mut connection, _peer) = pair(&config).await;
@@ -100,7 +100,7 @@ async fn a_write_that_the_peer_does_not_take() {
 }
 
 #[tokio::test]
-async fn limits_beyond_the_clock_are_no_limits() {
+async fn timeouts_beyond_clock_are_unlimited() {
     let mut config = Config::default();
     config.connect_timeout = Duration::MAX;
     config.upgrade_timeout = Duration::MAX;

@@ -20,7 +20,7 @@ async fn answer(mut stream: DuplexStream) -> (String, Connection) {
 }
 
 #[tokio::test]
-async fn a_connection_over_a_stream_asks_for_what_the_url_says() {
+async fn given_stream_requests_url_path() {
     let (ours, theirs) = duplex(64);
     let config = config();
     // The scheme would have TLS put in between, the name looked up: neither is done here.
@@ -40,7 +40,7 @@ async fn a_connection_over_a_stream_asks_for_what_the_url_says() {
 }
 
 #[tokio::test]
-async fn a_stream_that_says_nothing_times_out() {
+async fn silent_stream_times_out() {
     let (ours, _theirs) = duplex(4_096);
     let mut config = Config::default();
     config.upgrade_timeout = std::time::Duration::from_millis(20);
@@ -49,7 +49,7 @@ async fn a_stream_that_says_nothing_times_out() {
 }
 
 #[tokio::test]
-async fn a_url_is_checked_before_the_stream_is_used() {
+async fn url_is_checked_first() {
     let (ours, _theirs) = duplex(64);
     let result = connect_over("http://a/", Stream::new(ours), &Config::default()).await;
     assert!(matches!(result, Err(Error::Url(_))), "{result:?}");

@@ -3,7 +3,7 @@ use ticklot_transport::{Error, Kind};
 use super::support::*;
 
 #[tokio::test]
-async fn a_message_is_handed_out_in_place_and_may_be_written_to() {
+async fn messages_are_mutable_in_place() {
     let (mut connection, mut peer) = pair(&config()).await;
     peer.send(&frame(FIN | TEXT, "abc")).await;
     peer.send(&frame(FIN | TEXT, "def")).await;
@@ -14,7 +14,7 @@ async fn a_message_is_handed_out_in_place_and_may_be_written_to() {
 }
 
 #[tokio::test]
-async fn every_length_encoding_comes_in_and_goes_out() {
+async fn every_length_encoding_round_trips() {
     let (mut connection, mut peer) = pair(&config()).await;
     for len in [0, 1, 125, 126, 127, 65535, 65536, 200_000] {
         let payload = vec![b'x'; len];
@@ -28,7 +28,7 @@ async fn every_length_encoding_comes_in_and_goes_out() {
 }
 
 #[tokio::test]
-async fn a_client_masks_every_frame_with_another_key() {
+async fn every_frame_has_new_mask() {
     let (mut connection, mut peer) = pair(&config()).await;
     let mut keys = Vec::new();
     for _ in 0..2 {
@@ -45,7 +45,7 @@ async fn a_client_masks_every_frame_with_another_key() {
 }
 
 #[tokio::test]
-async fn an_empty_message_is_written_and_read() {
+async fn empty_message_round_trips() {
     let (mut connection, mut peer) = pair(&config()).await;
     connection.text(b"").await.unwrap();
     let received = peer.receive().await;
@@ -55,7 +55,7 @@ async fn an_empty_message_is_written_and_read() {
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_with_its_payload() {
+async fn pong_carries_ping_payload() {
     let (mut connection, mut peer) = pair(&config()).await;
     for payload in [&b""[..], b"abc", &[7; 125]] {
         peer.send(&frame(FIN | PING, payload)).await;
@@ -68,7 +68,7 @@ async fn a_ping_is_answered_with_its_payload() {
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_though_no_message_follows() {
+async fn ping_is_answered_without_message() {
     let (mut connection, mut peer) = pair(&config()).await;
     peer.send(&frame(FIN | PING, "x")).await;
     tokio::select! {
@@ -78,7 +78,7 @@ async fn a_ping_is_answered_though_no_message_follows() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_sent_is_refused_and_harms_nothing() {
+async fn unsendable_message_is_refused() {
     let (mut connection, mut peer) = pair(&config()).await;
     for result in [
         connection.text(&[0xFF]).await,

@@ -18,7 +18,7 @@ fn through(listener: &TcpListener, credentials: &str) -> Config {
 }
 
 #[tokio::test]
-async fn a_websocket_goes_through_the_tunnel() {
+async fn websocket_uses_tunnel() {
     let (listener, _) = listen().await;
     let config = through(&listener, "me:h%40sh@")
         .with_header("X-Api-Key", "secret")
@@ -53,7 +53,7 @@ async fn a_websocket_goes_through_the_tunnel() {
 }
 
 #[tokio::test]
-async fn a_request_goes_through_the_tunnel() {
+async fn http_request_uses_tunnel() {
     let (listener, _) = listen().await;
     let client = HttpClient::new(through(&listener, ""));
     let serve = async {
@@ -76,7 +76,7 @@ async fn a_request_goes_through_the_tunnel() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_refuses_is_named() {
+async fn refusing_proxy_is_named() {
     let (listener, _) = listen().await;
     let config = through(&listener, "me:hush@");
     let address = listener.local_addr().unwrap();
@@ -101,7 +101,7 @@ async fn a_proxy_that_refuses_is_named() {
 }
 
 #[tokio::test]
-async fn a_host_of_the_exceptions_is_reached_directly() {
+async fn excepted_host_is_direct() {
     let (proxy, _) = listen().await;
     let address = proxy.local_addr().unwrap();
     let direct = Proxy::new(&format!("http://{address}"), "127.0.0.0/8").unwrap();
@@ -111,7 +111,7 @@ async fn a_host_of_the_exceptions_is_reached_directly() {
 }
 
 #[tokio::test]
-async fn a_function_connects_instead_of_tcp() {
+async fn custom_connector_replaces_tcp() {
     let (listener, _) = listen().await;
     let address = listener.local_addr().unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
@@ -136,7 +136,7 @@ async fn a_function_connects_instead_of_tcp() {
 }
 
 #[tokio::test]
-async fn the_error_of_a_function_is_one_of_connecting() {
+async fn custom_connector_error_is_connect() {
     let config = config().with_dial(|_, _| async { Err(std::io::Error::other("no route")) });
     let error = connect("ws://venue.invalid", &config).await.unwrap_err();
     assert_eq!(

@@ -19,7 +19,7 @@ async fn served(early: Vec<u8>) -> (Connection, Peer) {
 }
 
 #[tokio::test]
-async fn masked_frames_are_unmasked_and_answers_are_not_masked() {
+async fn server_unmasks_and_never_masks() {
     let (mut connection, mut peer) = served(masked(FIN | TEXT, "early")).await;
     assert_eq!(next(&mut connection).await, b"early");
     peer.send(&masked(TEXT, "fragm")).await;
@@ -50,7 +50,7 @@ async fn an_unmasked_frame_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_hangs_up_first_after_the_clients_close() {
+async fn server_hangs_up_first() {
     let (mut connection, mut peer) = served(Vec::new()).await;
     peer.send(&masked(FIN | CLOSE, [3, 0xE8])).await;
     let serve = async {
@@ -63,7 +63,7 @@ async fn a_server_hangs_up_first_after_the_clients_close() {
 }
 
 #[tokio::test]
-async fn both_ends_of_the_crate_close_with_each_other() {
+async fn both_ends_close_cleanly() {
     let (listener, url) = listen().await;
     let serve = async {
         let mut peer = Peer::accept(&listener).await;

@@ -34,7 +34,7 @@ async fn full_listener() -> (TcpListener, String, Vec<TcpStream>) {
 }
 
 #[tokio::test]
-async fn connecting() {
+async fn connect_times_out() {
     let (_listener, url, _queued) = full_listener().await;
     let mut config = config();
     config.connect_timeout = SHORT;
@@ -52,7 +52,7 @@ async fn the_tls_handshake() {
 }
 
 #[tokio::test]
-async fn the_upgrade() {
+async fn upgrade_times_out() {
     let (_listener, url) = listen().await;
     let mut config = config();
     config.upgrade_timeout = SHORT;
@@ -60,7 +60,7 @@ async fn the_upgrade() {
 }
 
 #[tokio::test]
-async fn an_upgrade_whose_head_never_ends() {
+async fn endless_response_head_times_out() {
     let mut config = config();
     config.upgrade_timeout = SHORT;
     let result = connect_to(&config, |_| {

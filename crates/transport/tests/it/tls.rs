@@ -104,7 +104,7 @@ fn pem(der: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn the_authorities_of_a_file_are_trusted() {
+async fn file_authorities_are_trusted() {
     let (connection, _) = meet("localhost", |certificate| {
         // One that is no authority is passed over.
         let text = pem(b"nonsense") + &pem(&certificate);
@@ -125,7 +125,7 @@ async fn the_authorities_of_a_file_are_trusted() {
 }
 
 #[test]
-fn a_file_without_authorities_is_refused() {
+fn file_without_authorities_is_refused() {
     for text in [
         "",
         "no PEM",
@@ -207,7 +207,7 @@ fn tls_error(result: Result<Connection, Error>) -> String {
 }
 
 #[tokio::test]
-async fn own_roots_are_trusted_and_messages_go_both_ways() {
+async fn own_roots_are_trusted() {
     let (connection, server) = meet("localhost", trusting).await;
     let (mut connection, server) = (connection.unwrap(), server.unwrap());
     assert_eq!(next(&mut connection).await, b"rides along");
@@ -226,7 +226,7 @@ async fn own_roots_are_trusted_and_messages_go_both_ways() {
 }
 
 #[tokio::test]
-async fn what_was_sent_is_not_held_back_by_tls() {
+async fn tls_flushes_every_message() {
     let (connection, server) = meet("localhost", trusting).await;
     let (mut connection, mut server) = (connection.unwrap(), server.unwrap());
     // Until the kernel takes no more: the TLS session would still take some.
@@ -245,27 +245,27 @@ async fn what_was_sent_is_not_held_back_by_tls() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_is_refused() {
+async fn certificate_name_is_checked() {
     let text = reason("elsewhere.example", trusting).await;
     assert!(text.contains("localhost:"), "{text}");
     assert!(text.contains("not valid for name"), "{text}");
 }
 
 #[tokio::test]
-async fn an_unknown_issuer_is_refused_by_the_default_roots() {
+async fn default_roots_refuse_unknown_issuer() {
     let text = reason("localhost", |_| config()).await;
     assert!(text.contains("UnknownIssuer"), "{text}");
 }
 
 #[tokio::test]
-async fn an_unknown_issuer_is_refused_by_own_roots() {
+async fn own_roots_refuse_unknown_issuer() {
     let (_, other) = identity("localhost");
     let text = reason("localhost", |_| trusting(other)).await;
     assert!(text.contains("certificate"), "{text}");
 }
 
 #[tokio::test]
-async fn a_certificate_out_of_its_time_is_refused() {
+async fn certificate_validity_is_checked() {
     let valid = [
         ((2020, 2021), "certificate expired"),
         ((3000, 3001), "certificate not valid yet"),
@@ -320,7 +320,7 @@ async fn meet_cut(cut: impl Fn(&mut Vec<u8>)) -> String {
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_cut_short_is_a_tls_error() {
+async fn truncated_handshake_is_tls_error() {
     // Nothing, in the head of the first record, in it, between records, before the last byte.
     for share in [0, 1, 3, 40, 80, 99] {
         let text = meet_cut(|flight| flight.truncate(flight.len() * share / 100)).await;
@@ -330,7 +330,7 @@ async fn a_handshake_that_is_cut_short_is_a_tls_error() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_was_tampered_with_is_a_tls_error() {
+async fn altered_handshake_is_tls_error() {
     let text = meet_cut(|flight| {
         let last = flight.len() - 1;
         flight[last] ^= 1;
@@ -357,7 +357,7 @@ async fn after_a_record(made: impl Fn(&mut Vec<u8>)) -> Error {
 }
 
 #[tokio::test]
-async fn a_record_that_is_cut_short_is_a_drop_and_no_message() {
+async fn truncated_record_yields_no_message() {
     for length in [1, 5, 500, 1_000] {
         let error = after_a_record(|record| record.truncate(length)).await;
         assert!(matches!(error, Error::Dropped), "{length}: {error:?}");
@@ -365,7 +365,7 @@ async fn a_record_that_is_cut_short_is_a_drop_and_no_message() {
 }
 
 #[tokio::test]
-async fn a_record_that_was_tampered_with_is_no_message() {
+async fn altered_record_yields_no_message() {
     let error = after_a_record(|record| record[100] ^= 1).await;
     let text = error.to_string();
     assert!(
@@ -375,7 +375,7 @@ async fn a_record_that_was_tampered_with_is_no_message() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_a_tls_error() {
+async fn plaintext_server_is_tls_error() {
     let (listener, url) = listen().await;
     let url = url.replace("ws://", "wss://");
     let config = config();
@@ -389,7 +389,7 @@ async fn a_server_without_tls_is_a_tls_error() {
 }
 
 #[tokio::test]
-async fn an_end_without_a_tls_goodbye_is_a_drop() {
+async fn missing_close_notify_is_drop() {
     let (connection, server) = meet("localhost", trusting).await;
     let mut connection = connection.unwrap();
     assert_eq!(next(&mut connection).await, b"rides along");
@@ -398,7 +398,7 @@ async fn an_end_without_a_tls_goodbye_is_a_drop() {
 }
 
 #[tokio::test]
-async fn a_close_ends_with_a_tls_goodbye() {
+async fn close_sends_close_notify() {
     let (connection, server) = meet("localhost", trusting).await;
     let (mut connection, mut server) = (connection.unwrap(), server.unwrap());
     let serve = async {

@@ -102,7 +102,7 @@ async fn most_in_a_poll(mut reader: Reader, served: &AtomicUsize, count: usize) 
 }
 
 #[tokio::test]
-async fn a_long_message_is_read_in_turns() {
+async fn long_message_takes_turns() {
     let bytes = masked(FIN | TEXT, vec![b'x'; 2 << 20]);
     let (reader, served) = reader([Some(bytes)]);
     let (most, polls) = most_in_a_poll(reader, &served, 1).await;
@@ -111,7 +111,7 @@ async fn a_long_message_is_read_in_turns() {
 }
 
 #[tokio::test]
-async fn messages_of_a_peer_that_never_pauses_are_read_in_turns() {
+async fn incessant_messages_take_turns() {
     let one = masked(FIN | TEXT, vec![b'x'; 5_000]);
     let (reader, served) = reader([Some(one.repeat(400))]);
     let (most, polls) = most_in_a_poll(reader, &served, 400).await;
@@ -120,7 +120,7 @@ async fn messages_of_a_peer_that_never_pauses_are_read_in_turns() {
 }
 
 #[tokio::test]
-async fn bytes_that_come_one_by_one_are_read_in_turns() {
+async fn single_bytes_take_turns() {
     let bytes = masked(FIN | TEXT, vec![b'x'; 10_000]);
     let (reader, served) = reader(bytes.into_iter().map(|byte| Some(vec![byte])));
     let (most, _) = most_in_a_poll(reader, &served, 1).await;
@@ -128,7 +128,7 @@ async fn bytes_that_come_one_by_one_are_read_in_turns() {
 }
 
 #[tokio::test]
-async fn a_message_is_no_older_than_the_last_idle_poll() {
+async fn message_age_is_bounded() {
     let text = |text: &str| Some(masked(FIN | TEXT, text));
     let steps = [text("a"), None, text("b"), text("c"), None, None, text("d")];
     let (mut reader, _) = reader(steps);
@@ -155,7 +155,7 @@ async fn a_message_is_no_older_than_the_last_idle_poll() {
 }
 
 #[tokio::test]
-async fn a_reader_that_is_not_idle_cannot_be_marked_so() {
+async fn busy_reader_is_never_idle() {
     let text = |text: &str| Some(masked(FIN | TEXT, text));
     let (mut reader, _) = reader([text("a"), None, text("b"), text("c")]);
     let a = message(&mut reader).await.received;

@@ -23,7 +23,7 @@ async fn breaks(bytes: Vec<u8>, code: u16) -> Error {
 }
 
 #[tokio::test]
-async fn a_masked_frame_from_a_server() {
+async fn masked_server_frame_is_refused() {
     // Masked with this key the text is not UTF-8: the mask must be noticed first.
     let error = breaks(masked(FIN | TEXT, "hello"), 1002).await;
     assert!(error.to_string().contains("masked"), "{error}");
@@ -50,7 +50,7 @@ async fn a_continuation_of_nothing() {
 }
 
 #[tokio::test]
-async fn a_continuation_after_the_last_fragment() {
+async fn continuation_without_start_is_refused() {
     let (mut connection, mut peer) = pair(&config()).await;
     for bytes in [frame(TEXT, "a"), frame(FIN, "b"), frame(FIN, "c")] {
         peer.send(&bytes).await;
@@ -62,7 +62,7 @@ async fn a_continuation_after_the_last_fragment() {
 }
 
 #[tokio::test]
-async fn a_new_message_inside_a_fragmented_one() {
+async fn interleaved_message_is_refused() {
     for first in [FIN | TEXT, TEXT, FIN | BINARY] {
         let bytes = [frame(TEXT, "a"), frame(first, "b")].concat();
         breaks(bytes, 1002).await;
@@ -77,7 +77,7 @@ async fn a_fragmented_control_frame() {
 }
 
 #[tokio::test]
-async fn a_control_frame_longer_than_125_bytes() {
+async fn long_control_frame_is_refused() {
     for opcode in [PING, PONG] {
         breaks(frame(FIN | opcode, [b'x'; 126]), 1002).await;
     }
@@ -85,7 +85,7 @@ async fn a_control_frame_longer_than_125_bytes() {
 }
 
 #[tokio::test]
-async fn a_close_frame_with_one_byte() {
+async fn one_byte_close_is_refused() {
     breaks(frame(FIN | CLOSE, [3]), 1002).await;
 }
 
@@ -97,24 +97,24 @@ async fn a_forbidden_close_code() {
 }
 
 #[tokio::test]
-async fn a_close_reason_that_is_not_utf8() {
+async fn invalid_close_reason_is_refused() {
     breaks(frame(FIN | CLOSE, [3, 0xE8, 0xFF]), 1007).await;
 }
 
 #[tokio::test]
-async fn a_text_that_is_not_utf8() {
+async fn invalid_text_is_refused() {
     breaks(frame(FIN | TEXT, [b'a', 0xC3, 0x28]), 1007).await;
 }
 
 #[tokio::test]
-async fn a_fragmented_text_that_ends_inside_a_code_point() {
+async fn truncated_code_point_is_refused() {
     let euro = "€".as_bytes();
     let bytes = [frame(TEXT, "price "), frame(FIN, &euro[..2])].concat();
     breaks(bytes, 1007).await;
 }
 
 #[tokio::test]
-async fn a_fragmented_text_with_a_bad_byte_in_its_middle() {
+async fn invalid_fragment_is_refused() {
     let bytes = [
         frame(TEXT, "a"),
         frame(CONTINUATION, [0xFF]),

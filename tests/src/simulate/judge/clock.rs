@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_before_a_step_back_is_younger_to_the_client() {
+    fn clock_step_rejuvenates_the_past() {
         let (s, d) = (Nanos::from_secs, Duration::from_secs);
         let mut clock = Clock::new();
         clock.set(s(0), s(100));

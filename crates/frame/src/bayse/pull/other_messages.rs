@@ -76,7 +76,7 @@ fn sorted(text: Option<String>) -> Vec<char> {
 }
 
 #[test]
-fn fields_that_are_unknown_or_twice() {
+fn unknown_and_repeated_fields() {
     for example in EXAMPLES {
         for (at, _) in example.match_indices('{') {
             let (before, after) = example.split_at(at + 1);
@@ -185,7 +185,7 @@ fn every_message_of_the_simulator() {
 }
 
 #[test]
-fn what_may_be_null_or_absent() {
+fn null_and_absent_fields() {
     let taken = [
         with(FILL, "\"tag\":\"prediction_pro\"", "\"tag\":null"),
         with(

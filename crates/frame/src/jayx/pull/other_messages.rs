@@ -50,7 +50,7 @@ const EXAMPLES: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn the_contracts_examples_in_every_wrap() {
+fn contract_examples_in_every_envelope() {
     for (event, payload) in EXAMPLES {
         assert!(is_taken(payload), "{payload}");
         let packet = format!("[\"{event}\",{payload}]");
@@ -99,7 +99,7 @@ fn any_order_and_spacing() {
 }
 
 #[test]
-fn fields_that_are_unknown_absent_or_twice() {
+fn unknown_absent_and_repeated_fields() {
     for (_, payload) in EXAMPLES {
         let objects = payload.match_indices('{').map(|(at, _)| at + 1);
         for at in objects {

@@ -454,7 +454,7 @@ fn ladder() -> Kraken {
 }
 
 #[test]
-fn replays_of_jayx_are_not_seen() {
+fn jayx_replays_are_invisible() {
     let stats = check(plain, jayx_frames(""));
     assert!(
         stats.fast_path > 200 && stats.general_path > 90,
@@ -466,7 +466,7 @@ fn replays_of_jayx_are_not_seen() {
 }
 
 #[test]
-fn replays_of_bayse_are_not_seen() {
+fn bayse_replays_are_invisible() {
     let stats = check(bayse, bayse_frames());
     assert!(
         stats.fast_path > 200 && stats.general_path > 90,
@@ -475,7 +475,7 @@ fn replays_of_bayse_are_not_seen() {
 }
 
 #[test]
-fn replays_of_kraken_are_not_seen() {
+fn kraken_replays_are_invisible() {
     for venue in [flat, ladder] {
         let stats = check(venue, kraken_frames());
         assert!(stats.gaps > 2 && stats.deltas > 300, "{stats:?}");
@@ -483,7 +483,7 @@ fn replays_of_kraken_are_not_seen() {
 }
 
 #[test]
-fn each_replay_is_decoded_on_the_path_of_the_frame() {
+fn replay_uses_frame_decode_path() {
     let mut live = Live::warm(plain());
     for frame in &jayx_frames("")[..20] {
         live.frame(frame);
@@ -530,7 +530,7 @@ fn long_frames_are_not_kept() {
 }
 
 #[test]
-fn a_symbol_that_is_followed_later_is_replayed() {
+fn later_symbol_is_replayed() {
     let mut live = Live::warm(Kraken::new(["A/B"]).build().unwrap());
     let mut market = KrakenMarket::new("C/D", 4);
     live.command(kraken::Command::Subscribe(kraken::Topic::book("C/D")));
@@ -563,7 +563,7 @@ fn many_books_begin_anew() {
 }
 
 #[test]
-fn nothing_is_sent_but_what_a_scratch_book_needs() {
+fn scratch_venue_sends_nothing() {
     fn sent<V: Venue>(venue: &V) -> Vec<String> {
         let scratch = venue.scratch().unwrap();
         let mut live = Live::new(scratch);
@@ -661,7 +661,7 @@ mod recorder {
     }
 
     #[test]
-    fn a_recorder_is_told_nothing_of_replays() {
+    fn replays_are_not_recorded() {
         let uses = Uses::default();
         metrics::with_local_recorder(&uses, || {
             let mut live = Live::new(flat());

@@ -25,7 +25,7 @@ fn sent(channel: char) -> Subscriptions<Item> {
 }
 
 #[test]
-fn confirmed() {
+fn cost_of_confirmations() {
     for channel in ['b', 'p', 'k'] {
         let mut all = sent(channel);
         for topic in topics(channel) {
@@ -41,7 +41,7 @@ fn confirmed() {
 }
 
 #[test]
-fn confirmed_in_reverse_and_in_one_message() {
+fn cost_of_reversed_confirmations() {
     let mut all = many('k', COUNT, COUNT);
     assert_eq!(send_all(&mut all, 0).len(), 1);
     visits(&all);
@@ -52,7 +52,7 @@ fn confirmed_in_reverse_and_in_one_message() {
 }
 
 #[test]
-fn confirmed_by_names_that_are_learnt() {
+fn cost_of_learnt_names() {
     let mut all = sent('b');
     for n in 0..10 {
         want(&mut all, Item::new('o', n.to_string()));
@@ -119,7 +119,7 @@ fn refused_without_an_id() {
 }
 
 #[test]
-fn timed_out() {
+fn cost_of_timeouts() {
     let mut all = sent('b');
     timeout(&mut all, Nanos(4 * SECOND));
     assert_eq!(visits(&all), 0);
@@ -130,7 +130,7 @@ fn timed_out() {
 }
 
 #[test]
-fn left() {
+fn cost_of_leaving() {
     for channel in ['b', 'k'] {
         let mut all = sent(channel);
         for topic in topics(channel) {
@@ -148,7 +148,7 @@ fn left() {
 }
 
 #[test]
-fn sent_one_at_a_time_between_deadlines() {
+fn cost_of_single_sends() {
     let mut all = many('p', COUNT, 10);
     all.touched.0.set(0);
     for n in 0..COUNT {

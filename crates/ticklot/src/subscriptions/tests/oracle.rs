@@ -573,7 +573,7 @@ fn agrees_with_a_naive_model() {
 
 /// Without errors or losses, all desired topics are joined after a few rounds.
 #[test]
-fn a_server_that_replies_in_order_satisfies_all() {
+fn ordered_replies_satisfy_all() {
     for seed in 0..100 {
         let mut pair = Pair::new(seed);
         let mut replies = std::collections::VecDeque::new();

@@ -63,7 +63,7 @@ fn one_renewal_at_a_time() {
 }
 
 #[test]
-fn renewals_are_sent_before_all_else() {
+fn renewals_are_sent_first() {
     let mut all = joined(4, 10);
     for n in 10..12 {
         want(&mut all, item(n));
@@ -81,7 +81,7 @@ fn renewals_are_sent_before_all_else() {
 }
 
 #[test]
-fn renewals_of_a_batch_share_messages() {
+fn batch_renewals_share_messages() {
     let mut all = joined(5, 2);
     want(&mut all, Item::new('p', "x"));
     send_all(&mut all, 0);
@@ -105,7 +105,7 @@ fn renewals_of_a_batch_share_messages() {
 }
 
 #[test]
-fn without_an_acknowledgement_it_subscribes_all_the_same() {
+fn unacknowledged_renewal_still_subscribes() {
     let mut all = joined(2, 10);
     all.renew(&item(0));
     all.renew(&item(1));
@@ -131,7 +131,7 @@ fn without_an_acknowledgement_it_subscribes_all_the_same() {
 }
 
 #[test]
-fn a_late_acknowledgement_does_not_end_a_renewal() {
+fn late_acknowledgement_keeps_renewal() {
     let mut all = many('k', 1, 10);
     send_all(&mut all, 0);
     assert!(all.renew(&item(0)), "asked: the server may know it");
@@ -147,14 +147,14 @@ fn a_late_acknowledgement_does_not_end_a_renewal() {
 }
 
 #[test]
-fn a_waiting_topic_is_only_moved_to_the_front() {
+fn waiting_topic_moves_to_front() {
     let mut all = many('k', 3, 2);
     assert!(all.renew(&item(2)));
     assert_eq!(send_all(&mut all, 0), ["2", "0 1"]);
 }
 
 #[test]
-fn undesired_and_refused_topics_are_not_renewed() {
+fn only_confirmed_topics_are_renewed() {
     let mut all = joined(2, 10);
     all.unwant(&item(0), true);
     assert!(!all.renew(&item(0)), "due to be left");
@@ -171,7 +171,7 @@ fn undesired_and_refused_topics_are_not_renewed() {
 }
 
 #[test]
-fn a_topic_is_undesired_during_its_renewal() {
+fn topic_undesired_during_renewal() {
     let mut all = joined(4, 10);
     all.renew(&item(0));
     assert!(all.unwant(&item(0), true));
@@ -193,7 +193,7 @@ fn a_topic_is_undesired_during_its_renewal() {
 }
 
 #[test]
-fn a_forgotten_topic_delays_no_renewal() {
+fn forgotten_topic_delays_no_renewal() {
     let mut all = joined(2, 10);
     all.renew(&item(0));
     all.renew(&item(1));
@@ -204,7 +204,7 @@ fn a_forgotten_topic_delays_no_renewal() {
 }
 
 #[test]
-fn a_rate_limited_renewal_is_sent_again() {
+fn rate_limited_renewal_is_repeated() {
     let mut all = joined(2, 10);
     all.renew(&item(0));
     all.renew(&item(1));
@@ -255,7 +255,7 @@ fn serve(all: &mut Subscriptions<Item>) -> (usize, usize) {
 }
 
 #[test]
-fn ten_thousand_renewals_are_as_few_messages_as_possible() {
+fn many_renewals_fill_messages() {
     let count = 10_000;
     for max in [1, 7, 100, count] {
         let mut all = joined(count, max);

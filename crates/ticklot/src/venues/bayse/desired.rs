@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn topics_with_one_id_are_counted() {
+    fn topics_per_id_are_counted() {
         let mut desired = Desired::default();
         let topics = [
             Topic::activity_of("e1", "m"),

@@ -402,7 +402,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_completed_and_never_doubled() {
+    fn url_paths_are_completed_once() {
         let path = Endpoint::Markets.path();
         for given in [
             "wss://a",
@@ -432,7 +432,7 @@ mod tests {
 
     #[cfg(feature = "feed")]
     #[test]
-    fn unusable_urls_are_refused_when_it_is_built() {
+    fn build_refuses_unusable_urls() {
         for wrong in ["", "http://a", "ws://", "ws://a:0", "wss://a/ws/v2"] {
             let built = Bayse::new(["m"]).url(wrong).build();
             assert!(matches!(built, Err(BuildError::Url(_))), "{wrong}");

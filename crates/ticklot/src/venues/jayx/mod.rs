@@ -350,7 +350,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_completed_and_never_doubled() {
+    fn url_paths_are_completed_once() {
         let whole = "wss://a:1/socket.io/?EIO=4&transport=websocket";
         for given in [
             "wss://a:1",
@@ -393,7 +393,7 @@ mod tests {
 
     #[cfg(feature = "feed")]
     #[test]
-    fn unusable_urls_are_refused_when_it_is_built() {
+    fn build_refuses_unusable_urls() {
         for wrong in [
             "",
             "a",

@@ -263,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_completed_and_never_doubled() {
+    fn url_paths_are_completed_once() {
         for given in ["wss://a", "wss://a/", "wss://a/v2", "wss://a/v2/"] {
             assert_eq!(completed(given), "wss://a/v2");
         }
@@ -275,7 +275,7 @@ mod tests {
 
     #[cfg(feature = "feed")]
     #[test]
-    fn unusable_urls_are_refused_when_it_is_built() {
+    fn build_refuses_unusable_urls() {
         for wrong in ["", "http://a", "ws://", "ws://a:0", "ws://a/#f"] {
             let built = Kraken::any().url(wrong).build();
             assert!(matches!(built, Err(BuildError::Url(_))), "{wrong}");

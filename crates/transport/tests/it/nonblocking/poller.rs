@@ -69,7 +69,7 @@ async fn readable_connections_are_reported_once() {
 }
 
 #[tokio::test]
-async fn frames_that_came_with_the_upgrade_are_read_without_a_report() {
+async fn upgrade_frames_need_no_event() {
     let (listener, url) = listen().await;
     let serve = async {
         let mut peer = Peer::accept(&listener).await;
@@ -82,7 +82,7 @@ async fn frames_that_came_with_the_upgrade_are_read_without_a_report() {
 }
 
 #[tokio::test]
-async fn a_pong_carries_the_payload_of_the_ping() {
+async fn pong_carries_ping_payload() {
     let (mut connection, mut peer) = open_pair().await;
     peer.send(&frame(FIN | PING, "marco")).await;
     let ping = async {
@@ -99,7 +99,7 @@ async fn a_pong_carries_the_payload_of_the_ping() {
 }
 
 #[tokio::test]
-async fn a_stream_that_no_poller_can_watch_is_read_all_the_same() {
+async fn unpollable_stream_is_read() {
     let (listener, url) = listen().await;
     let address = listener.local_addr().unwrap();
     // A function's own stream may be anything: it stays with its runtime.

@@ -44,7 +44,7 @@ fn a_message_has_ten_markets() {
 }
 
 #[test]
-fn names_that_only_the_server_knows() {
+fn server_names_are_learnt() {
     let topics = [Topic::orders("m"), Topic::user_trades("u-7")];
     let mut rooms = rooms(&topics, Currency::Usd);
     send_all(&mut rooms);
