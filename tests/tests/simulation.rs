@@ -6,8 +6,7 @@
 //! ```
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use ticklot::Sabotage;
-use ticklot_tests::simulate::{EventBug, Invariant, Options, Outcome, range, run};
+use ticklot_tests::simulate::{Invariant, Options, Outcome, SeededBug, range, run};
 
 /// The seeds here: apart from those that start at 0, so that a run of both is of more.
 const FROM: u64 = 1_000_000;
@@ -58,10 +57,10 @@ fn thread_count_changes_nothing() {
     assert_eq!(one, two);
 }
 
-/// The first seed that finds a bug, and what it finds.
-fn found(bug: Sabotage, within: u64) -> Invariant {
+/// The invariant that the first of the seeds which finds a bug reports.
+fn found(bug: SeededBug, within: u64) -> Invariant {
     let options = Options {
-        sabotage: Some(bug),
+        bug: Some(bug),
         ..Options::default()
     };
     let mut seeds = FROM..FROM + within;
@@ -73,44 +72,27 @@ fn found(bug: Sabotage, within: u64) -> Invariant {
 
 #[test]
 fn a_merged_snapshot_is_found() {
-    let invariant = found(Sabotage::MergedSnapshot, 3);
+    let invariant = found(SeededBug::MergedSnapshot, 3);
     assert!(matches!(invariant, Invariant::LiveBook | Invariant::Level));
 }
 
 #[test]
 fn ignored_acknowledgement_is_found() {
-    assert_eq!(found(Sabotage::AckNotRequired, 3), Invariant::Rooms);
+    assert_eq!(found(SeededBug::AckNotRequired, 3), Invariant::Rooms);
 }
 
 #[test]
 fn a_token_bucket_is_found() {
-    assert_eq!(found(Sabotage::TokenBucket, 30), Invariant::Rate);
-}
-
-/// What a bug in the delivery of events is found as, within a few seeds.
-fn found_event_bug(bug: EventBug) -> Invariant {
-    let options = Options {
-        event_bug: Some(bug),
-        ..Options::default()
-    };
-    let mut seeds = FROM..FROM + 3;
-    let violation = seeds.find_map(|seed| run(seed, &options).violation);
-    violation
-        .unwrap_or_else(|| panic!("{bug:?} was not found in 3 seeds"))
-        .invariant
+    assert_eq!(found(SeededBug::TokenBucket, 30), Invariant::Rate);
 }
 
 #[test]
-fn dropped_event_is_found() {
-    assert_eq!(found_event_bug(EventBug::Drop), Invariant::Events);
-}
-
-#[test]
-fn delayed_event_is_found() {
-    assert_eq!(found_event_bug(EventBug::Delay), Invariant::Events);
-}
-
-#[test]
-fn repeated_event_is_found() {
-    assert_eq!(found_event_bug(EventBug::Repeat), Invariant::Events);
+fn faulty_event_delivery_is_found() {
+    for bug in [
+        SeededBug::DroppedEvent,
+        SeededBug::DelayedEvent,
+        SeededBug::RepeatedEvent,
+    ] {
+        assert_eq!(found(bug, 3), Invariant::Events, "{bug:?}");
+    }
 }

@@ -30,8 +30,6 @@
 //! | `metrics` | | counters for the `metrics` facade: the module `metrics` has their names |
 //! | `serde` | | `Serialize` and `Deserialize` for the plain values |
 //! | `arbitrary` | | `Arbitrary` for the same, for fuzzing |
-//!
-//! `sabotage` is for the tests of the simulation.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -50,8 +48,6 @@ mod marks;
 pub mod metrics;
 mod pings;
 mod ring;
-#[cfg(feature = "sabotage")]
-mod sabotage;
 mod session;
 pub mod subscriptions;
 pub mod tap;
@@ -82,8 +78,6 @@ pub use crate::event::{
 };
 #[cfg(feature = "feed")]
 pub use crate::feed::{Clock, Ended, Feed, Remote, RemoteError, SpinOptions, Spinning, Stopper};
-#[cfg(feature = "sabotage")]
-pub use crate::sabotage::Sabotage;
 pub use crate::session::{Next, Options, Outbox, RateLimit, Reconnect, ResyncPolicy, Session};
 pub use crate::venue::{
     CommandCheck, Concerns, Context, Delta, HttpRequest, Liveness, NoCommand, Reply, RequestId,

@@ -208,8 +208,6 @@ pub struct Subscriptions<T: Topic> {
     /// What the topics hold.
     bytes: usize,
     touched: Touched,
-    #[cfg(feature = "sabotage")]
-    ack_not_required: bool,
 }
 
 /// # Desired topics
@@ -232,8 +230,6 @@ impl<T: Topic> Subscriptions<T> {
             max_topics: usize::MAX,
             bytes: 0,
             touched: Touched::default(),
-            #[cfg(feature = "sabotage")]
-            ack_not_required: false,
         }
     }
 
@@ -261,12 +257,6 @@ impl<T: Topic> Subscriptions<T> {
             self.names.insert(key, &subscription.name);
             self.index.insert(key, subscription);
         }
-    }
-
-    /// Takes each subscription for confirmed as soon as it is sent.
-    #[cfg(feature = "sabotage")]
-    pub(crate) fn sabotage(&mut self) {
-        self.ack_not_required = true;
     }
 
     /// Desires a topic. Returns false when it is desired already and not refused, or when there are
@@ -716,10 +706,6 @@ impl<T: Topic> Subscriptions<T> {
         let patience = self.patience;
         for &key in keys {
             self.update(key, |it| it.sent(action, seq, now, patience));
-            #[cfg(feature = "sabotage")]
-            if self.ack_not_required {
-                self.update(key, Subscription::presume_joined);
-            }
         }
     }
 

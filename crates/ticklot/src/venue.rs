@@ -10,8 +10,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "sabotage")]
-use ticklot_book::Side;
 use ticklot_book::{
     self as book, BookError, BookRef, Epoch, Gap, Ids, Level, Nanos, Outcome, Scale, State,
 };
@@ -194,13 +192,6 @@ pub trait Venue: Sized {
     /// order book cannot be applied any more, this is called again. Allocates. Default: none, and nothing is replayed.
     fn scratch(&self) -> Option<Self> {
         None
-    }
-
-    /// Breaks something on purpose.
-    #[cfg(feature = "sabotage")]
-    #[doc(hidden)]
-    fn sabotage(&mut self, bug: crate::Sabotage) {
-        let _ = bug;
     }
 }
 
@@ -444,8 +435,6 @@ pub struct Context<'a, H: ?Sized> {
     pub(crate) random: &'a mut fastrand::Rng,
     pub(crate) slow_down: bool,
     pub(crate) proved: bool,
-    #[cfg(feature = "sabotage")]
-    pub(crate) sabotage: Option<crate::Sabotage>,
     pub(crate) taps: &'a mut Taps,
     pub(crate) marks: Marks<'a>,
     pub(crate) handler: &'a mut H,
@@ -817,17 +806,6 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         snapshot: &Snapshot<'_>,
         refusal: impl FnOnce(BookError) -> DecodeError,
     ) -> ControlFlow<()> {
-        #[cfg(feature = "sabotage")]
-        let merged = self.sabotaged(id, snapshot);
-        #[cfg(feature = "sabotage")]
-        let snapshot = &match &merged {
-            Some((bids, asks)) => Snapshot {
-                bids,
-                asks,
-                ..*snapshot
-            },
-            None => *snapshot,
-        };
         let whole = book::Snapshot {
             bids: snapshot.bids,
             asks: snapshot.asks,
@@ -978,19 +956,6 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         }
         let event = Event::Book(message.update(self.frame, self.received, changes));
         self.handler.on_event(event, self.books)
-    }
-
-    #[cfg(feature = "sabotage")]
-    fn sabotaged(&self, id: BookId, snapshot: &Snapshot<'_>) -> Option<(Vec<Level>, Vec<Level>)> {
-        if self.sabotage != Some(crate::Sabotage::MergedSnapshot) {
-            return None;
-        }
-        let book = self.books.untrusted(id)?;
-        let merged = |side, levels| crate::sabotage::merged(book, side, levels);
-        Some((
-            merged(Side::Bid, snapshot.bids),
-            merged(Side::Ask, snapshot.asks),
-        ))
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use ticklot::{Disconnect, Next, Reply, RequestFailure};
 use ticklot_book::Nanos;
 
-use super::event_bug::Relay;
 use super::fault::Fault;
+use super::handler::Watcher;
 use super::link::{Arrival, Failure, Packet, Upstream};
 use super::plan::MAX_MESSAGE;
-use super::session::{AnySession, Call, Watcher};
+use super::seeded_bug::Relay;
+use super::session::{AnySession, Call};
 use super::trace::Glimpse;
 use super::world::{Happening, World};
 
@@ -63,7 +64,7 @@ impl World {
         };
         let mut relay = Relay {
             watcher,
-            meddler: &mut self.meddler,
+            bug: &mut self.event_bug,
         };
         relay.deliver_delayed(&self.books);
         let call = Call {

@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn malformed_bayse_books_are_refused() {
-        let venue = Plan::new(0, None).bayse(Currency::Usd, &[Wish::all()[0]]);
+        let venue = Plan::new(0).bayse(Currency::Usd, &[Wish::all()[0]]);
         let good = bayse_book(r#"[{"price":0.60,"quantity":5}]"#);
         let odd = BAYSE_BOOKS.map(bayse_book);
         only_the_first_counts(venue, &[&[good][..], &odd].concat());
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn malformed_jayx_books_are_refused() {
-        let venue = Plan::new(0, None).jayx(SYMBOLS[0], Envelope::Plain);
+        let venue = Plan::new(0).jayx(SYMBOLS[0], Envelope::Plain);
         let good = jayx_book(r#"[{"ticks":1,"lots":5,"count":1}]"#, false);
         let odd = JAYX_BOOKS.map(|book| jayx_book(book, false));
         only_the_first_counts(venue, &[&[good][..], &odd].concat());
@@ -181,7 +181,7 @@ mod tests {
     /// Those of the delta venue may also be gaps, or of a symbol that it does not have.
     #[test]
     fn nothing_else_changes_a_book() {
-        let plan = Plan::new(0, None);
+        let plan = Plan::new(0);
         let lines = |more: &[&str]| -> Vec<String> {
             let all = EITHER.iter().chain(more);
             all.map(|line| (*line).to_owned()).collect()

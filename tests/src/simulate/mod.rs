@@ -14,14 +14,15 @@ mod agenda;
 mod chaos;
 mod client;
 mod delta;
-mod event_bug;
 mod fault;
 mod garbage;
+mod handler;
 mod host;
 mod judge;
 mod link;
 mod plan;
 mod range;
+mod seeded_bug;
 mod server;
 mod session;
 mod trace;
@@ -30,23 +31,20 @@ mod world;
 
 use std::time::Duration;
 
-use ticklot::Sabotage;
 use ticklot_book::Nanos;
 
-pub use self::event_bug::EventBug;
 pub use self::fault::{Counts, Fault};
 pub use self::judge::{Invariant, Violation};
 pub use self::range::{Summary, range};
+pub use self::seeded_bug::SeededBug;
 
 /// How to run a seed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Whether its trace is kept.
     pub trace: bool,
-    /// A bug on purpose in the client under test.
-    pub sabotage: Option<Sabotage>,
-    /// A bug on purpose in the delivery of state changes.
-    pub event_bug: Option<EventBug>,
+    /// A bug in the client under test.
+    pub bug: Option<SeededBug>,
 }
 
 /// What came of a seed.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use ticklot::Options;
 use ticklot::bayse::{Bayse, Currency};
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::{Options, Sabotage};
 use ticklot_book::{Nanos, Ticks};
 use ticklot_sim::{MarketConfig, Rate, bayse, jayx};
 
@@ -84,11 +84,10 @@ pub(super) struct Plan {
     batch: bool,
     heartbeat: (Duration, Duration),
     ws_ping: Duration,
-    sabotage: Option<Sabotage>,
 }
 
 impl Plan {
-    pub(super) fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let rng = &mut fastrand::Rng::with_seed(seed ^ 0x91a4_0000_0000_91a4);
         let mut ms = |range: std::ops::Range<u64>| Duration::from_millis(rng.u64(range));
         let step = [ms(150..1_000), ms(200..1_000), ms(150..1_000)];
@@ -118,7 +117,6 @@ impl Plan {
             batch: rng.u32(0..4) > 0,
             heartbeat,
             ws_ping,
-            sabotage,
         }
     }
 
@@ -132,7 +130,6 @@ impl Plan {
         options.resync.cap = self.cap;
         options.max_frame = MAX_FRAME;
         options.seed = Some(self.seed ^ (place as u64) << 40);
-        options.sabotage = self.sabotage;
         options
     }
 

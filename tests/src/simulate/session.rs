@@ -5,20 +5,24 @@ use std::ops::ControlFlow;
 use ticklot::bayse::{Bayse, Command};
 use ticklot::jayx::JayX;
 use ticklot::{
-    Books, ConnectionId, Disconnect, Event, Handler, HttpRequest, Next, Reply, RequestFailure,
-    RequestId, Session,
+    Books, ConnectionId, Disconnect, HttpRequest, Next, Reply, RequestFailure, RequestId, Session,
 };
 use ticklot_book::Nanos;
 
 use super::delta::venue::DeltaVenue;
-use super::event_bug::Relay;
-use super::judge::{Judge, Load};
+use super::judge::Load;
 use super::plan::{Place, Plan};
-use super::trace::Trace;
+use super::seeded_bug::{Relay, SeededBug, SessionBug};
 
-/// A session of any venue.
+/// A session of any venue, with a bug if one is seeded.
 #[derive(Debug)]
-pub(super) enum AnySession {
+pub(super) struct AnySession {
+    inner: Inner,
+    bug: SessionBug,
+}
+
+#[derive(Debug)]
+enum Inner {
     JayX(Box<Session<JayX>>),
     Bayse(Box<Session<Bayse>>),
     Delta(Box<Session<DeltaVenue>>),
@@ -28,9 +32,9 @@ pub(super) enum AnySession {
 macro_rules! each {
     ($any:expr, $session:ident => $call:expr) => {
         match $any {
-            AnySession::JayX($session) => $call,
-            AnySession::Bayse($session) => $call,
-            AnySession::Delta($session) => $call,
+            Inner::JayX($session) => $call,
+            Inner::Bayse($session) => $call,
+            Inner::Delta($session) => $call,
         }
     };
 }
@@ -43,59 +47,68 @@ pub(super) struct Call<'a> {
 }
 
 impl AnySession {
-    pub(super) fn new(plan: &Plan, line: usize, books: &mut Books) -> Self {
+    pub(super) fn new(plan: &Plan, line: usize, bug: Option<SeededBug>, books: &mut Books) -> Self {
         let id = ConnectionId(u32::try_from(line).unwrap_or(u32::MAX));
         let options = plan.options(line);
-        match &plan.places[line] {
+        let (inner, bug) = match &plan.places[line] {
             Place::JayX { symbol, envelope } => {
-                let venue = plan.jayx(symbol, *envelope);
-                Self::JayX(Box::new(Session::new(venue, id, options, books)))
+                let session = Session::new(plan.jayx(symbol, *envelope), id, options, books);
+                (Inner::JayX(Box::new(session)), SessionBug::new(bug, None))
             }
             Place::Bayse { currency, wishes } => {
                 let venue = plan.bayse(*currency, wishes);
-                Self::Bayse(Box::new(Session::new(venue, id, options, books)))
+                let session = Session::new(venue, id, options, books);
+                let bug = SessionBug::new(bug, Some(*currency));
+                (Inner::Bayse(Box::new(session)), bug)
             }
             Place::Delta => {
                 let session = Session::new(plan.delta(), id, options, books);
-                Self::Delta(Box::new(session))
+                (Inner::Delta(Box::new(session)), SessionBug::None)
             }
-        }
+        };
+        Self { inner, bug }
     }
 
     pub(super) fn url(&self) -> &str {
-        each!(self, session => session.url())
+        each!(&self.inner, session => session.url())
     }
 
     pub(super) fn next(&self, shown: Nanos) -> Next {
-        each!(self, session => session.next(shown))
+        each!(&self.inner, session => session.next(shown))
     }
 
     pub(super) fn deadline(&self) -> Option<Nanos> {
-        each!(self, session => session.deadline())
+        let deadline = each!(&self.inner, session => session.deadline());
+        [deadline, self.bug.blocked()].into_iter().flatten().min()
     }
 
     pub(super) fn has_outgoing(&self, shown: Nanos) -> bool {
-        each!(self, session => session.has_outgoing(shown))
+        self.bug.blocked().is_some() || each!(&self.inner, session => session.has_outgoing(shown))
     }
 
     pub(super) fn outgoing(&mut self, shown: Nanos) -> Option<Vec<u8>> {
-        each!(self, session => session.outgoing(shown).map(|message| message.to_vec()))
+        let told = self.bug.send_time(shown)?;
+        let message = each!(&mut self.inner, session => session.outgoing(told))?.to_vec();
+        self.bug.sent(&message, shown, told);
+        Some(message)
     }
 
     pub(super) fn heard(&mut self, shown: Nanos) {
-        each!(self, session => session.heard(shown));
+        each!(&mut self.inner, session => session.heard(shown));
     }
 
     pub(super) fn next_request(&mut self, shown: Nanos) -> Option<HttpRequest> {
-        each!(self, session => session.next_request(shown))
+        each!(&mut self.inner, session => session.next_request(shown))
     }
 
     pub(super) fn opened(&mut self, call: Call<'_>) -> ControlFlow<()> {
-        each!(self, session => session.opened(call.shown, call.books, call.handler))
+        each!(&mut self.inner, session => session.opened(call.shown, call.books, call.handler))
     }
 
     pub(super) fn frame(&mut self, frame: &[u8], call: Call<'_>) -> Reply {
-        each!(self, session => session.frame(frame, call.shown, call.books, call.handler))
+        let altered = self.bug.alter(frame);
+        let frame = altered.as_deref().unwrap_or(frame);
+        each!(&mut self.inner, session => session.frame(frame, call.shown, call.books, call.handler))
     }
 
     pub(super) fn response(
@@ -104,30 +117,30 @@ impl AnySession {
         body: Result<&[u8], &RequestFailure>,
         call: Call<'_>,
     ) -> Reply {
-        each!(self, session =>
+        each!(&mut self.inner, session =>
             session.response(Some(id), body, call.shown, call.books, call.handler))
     }
 
     pub(super) fn timeout(&mut self, call: Call<'_>) -> Option<Disconnect> {
-        each!(self, session => session.timeout(call.shown, call.books, call.handler))
+        each!(&mut self.inner, session => session.timeout(call.shown, call.books, call.handler))
     }
 
     pub(super) fn disconnected(&mut self, reason: &Disconnect, call: Call<'_>) -> ControlFlow<()> {
-        each!(self, session =>
+        each!(&mut self.inner, session =>
             session.disconnected(call.shown, reason, call.books, call.handler))
     }
 
     /// The user asks for something; JayX has nothing to be asked for.
     pub(super) fn command(&mut self, command: Command, call: Call<'_>) {
-        if let Self::Bayse(session) = self {
+        if let Inner::Bayse(session) = &mut self.inner {
             let _ = session.command(command, call.shown, call.books, call.handler);
         }
     }
 
     pub(super) fn bayse(&self) -> Option<&Bayse> {
-        match self {
-            Self::Bayse(session) => Some(session.venue()),
-            Self::JayX(_) | Self::Delta(_) => None,
+        match &self.inner {
+            Inner::Bayse(session) => Some(session.venue()),
+            Inner::JayX(_) | Inner::Delta(_) => None,
         }
     }
 
@@ -136,39 +149,11 @@ impl AnySession {
         let bayse = self.bayse();
         let is_open = self.next(shown) == Next::Open;
         Load {
-            queued: each!(self, session => session.queued()),
+            queued: each!(&self.inner, session => session.queued()),
             unanswered: bayse.map_or(0, Bayse::unanswered),
             rooms: bayse.map_or(0, |bayse| bayse.topics().count()),
             books,
             wake: self.deadline().filter(|_| is_open).map(|at| (shown, at)),
         }
-    }
-}
-
-/// The strategy: looks at all books at every call, and the judge with it.
-#[derive(Debug)]
-pub(super) struct Watcher<'a> {
-    pub(super) now: Nanos,
-    pub(super) judge: &'a mut Judge,
-    pub(super) trace: &'a mut Trace,
-}
-
-impl Handler for Watcher<'_> {
-    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        self.judge.event(&event, books, self.now);
-        self.judge.look(books, self.now);
-        match &event {
-            Event::Book(update) => {
-                let (name, state) = (books.name(update.book), books.state(update.book));
-                let changes = update.changes.len();
-                let source = update.source;
-                self.trace.note(
-                    self.now,
-                    format_args!("  book {name} {state}, {changes} changes, {source:?}"),
-                );
-            }
-            event => self.trace.note(self.now, format_args!("  {event:?}")),
-        }
-        ControlFlow::Continue(())
     }
 }

@@ -10,12 +10,12 @@ use ticklot_book::Nanos;
 
 use super::agenda::Agenda;
 use super::client::Line;
-use super::event_bug::Meddler;
 use super::fault::{Counts, Fault};
 use super::host::Host;
 use super::judge::{Invariant, Judge};
 use super::link::{Arrival, Link, Upstream};
 use super::plan::{BAYSE, DELTA, JAYX, Plan, SECOND};
+use super::seeded_bug::EventBug;
 use super::session::AnySession;
 use super::trace::Trace;
 use super::{Options, Outcome};
@@ -101,7 +101,7 @@ pub(super) struct World {
     /// The frame that was read last: its connection, and when it was made.
     pub(super) last_read: (u32, Nanos),
     pub(super) judge: Judge,
-    pub(super) meddler: Meddler,
+    pub(super) event_bug: EventBug,
     pub(super) trace: Trace,
     pub(super) counts: Counts,
     /// Since when all is well, once nothing goes wrong any more.
@@ -112,10 +112,10 @@ pub(super) struct World {
 
 impl World {
     fn new(seed: u64, options: &Options) -> Self {
-        let plan = Plan::new(seed, options.sabotage);
+        let plan = Plan::new(seed);
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut books = Books::new();
-        let session = |line| AnySession::new(&plan, line, &mut books);
+        let session = |line| AnySession::new(&plan, line, options.bug, &mut books);
         let sessions: Vec<_> = (0..plan.places.len()).map(session).collect();
         let mut judge = Judge::new(&plan);
         judge.clock_set(Nanos(0), Nanos(0).after(CLOCK));
@@ -138,7 +138,7 @@ impl World {
             bad_fetches: 0,
             last_read: (0, Nanos(0)),
             judge,
-            meddler: Meddler::new(options.event_bug),
+            event_bug: EventBug::new(options.bug),
             trace: Trace::new(options.trace),
             counts: Counts::default(),
             well_since: None,

@@ -37,8 +37,6 @@ pub(crate) struct Limiter {
     stretched_until: Nanos,
     /// Nothing is sent before this.
     pause: Nanos,
-    #[cfg(feature = "sabotage")]
-    bucket: Option<crate::sabotage::Bucket>,
 }
 
 impl Limiter {
@@ -50,25 +48,12 @@ impl Limiter {
             stretch: 1,
             stretched_until: Nanos(0),
             pause: Nanos(0),
-            #[cfg(feature = "sabotage")]
-            bucket: None,
         }
-    }
-
-    /// Makes a token bucket of it.
-    #[cfg(feature = "sabotage")]
-    pub(crate) fn sabotage(&mut self) {
-        self.bucket = Some(crate::sabotage::Bucket::default());
     }
 
     /// When the next message may go out, if nothing else does before: now or later. Others than
     /// pings leave one place of the window free.
     pub(crate) fn next(&self, now: Nanos, ping: bool) -> Nanos {
-        #[cfg(feature = "sabotage")]
-        if let Some(bucket) = &self.bucket {
-            let free = bucket.next(now, self.drip(now), self.limit.messages, ping);
-            return free.max(self.pause);
-        }
         let places = self.limit.messages as usize;
         let places = if ping { places } else { (places - 1).max(1) };
         let free = match self.sent.len().checked_sub(places) {
@@ -84,13 +69,6 @@ impl Limiter {
 
     /// A message went out.
     pub(crate) fn sent(&mut self, now: Nanos) {
-        #[cfg(feature = "sabotage")]
-        {
-            let drip = self.drip(now);
-            if let Some(bucket) = &mut self.bucket {
-                bucket.take(now, drip);
-            }
-        }
         if self.sent.len() == self.limit.messages as usize {
             self.sent.pop_front();
         }
@@ -114,11 +92,6 @@ impl Limiter {
     pub(crate) fn reset(&mut self) {
         self.sent.clear();
         self.pause = Nanos(0);
-    }
-
-    #[cfg(feature = "sabotage")]
-    fn drip(&self, now: Nanos) -> Duration {
-        self.window(now) / self.limit.messages
     }
 
     fn window(&self, now: Nanos) -> Duration {

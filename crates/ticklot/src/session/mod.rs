@@ -73,9 +73,6 @@ pub struct Options {
     /// [`BookUpdate::frame`](crate::BookUpdate::frame): true when replaying a log, where the number
     /// is a line of the log. Default: false.
     pub count_control: bool,
-    /// A bug on purpose, for tests of the tests. Default: none.
-    #[cfg(feature = "sabotage")]
-    pub sabotage: Option<crate::Sabotage>,
 }
 
 impl Default for Options {
@@ -88,8 +85,6 @@ impl Default for Options {
             max_memory: 256 << 20,
             seed: None,
             count_control: false,
-            #[cfg(feature = "sabotage")]
-            sabotage: None,
         }
     }
 }
@@ -174,8 +169,6 @@ impl<V: Venue> Session<V> {
         books.charge_topics(&mut topics, venue.memory());
         let slot = books.set_connection(id, venue.name(), options.stale_after);
         let limiter = venue.rate_limit().map(Limiter::new);
-        #[cfg(feature = "sabotage")]
-        let limiter = sabotaged(limiter, &mut venue, &options);
         Self {
             id,
             next: Next::Connect,
@@ -574,8 +567,6 @@ impl<V: Venue> Session<V> {
             random: &mut self.random,
             slow_down: false,
             proved: false,
-            #[cfg(feature = "sabotage")]
-            sabotage: self.options.sabotage,
             taps: &mut self.taps,
             marks: self.watch.marks(received, now),
             handler,
@@ -844,23 +835,6 @@ fn random(seed: Option<u64>, id: ConnectionId) -> fastrand::Rng {
     let drawn = || RandomState::new().hash_one(());
     let seed = seed.map_or_else(drawn, |seed| seed ^ u64::from(id.0));
     fastrand::Rng::with_seed(seed)
-}
-
-#[cfg(feature = "sabotage")]
-fn sabotaged<V: Venue>(
-    mut limiter: Option<Limiter>,
-    venue: &mut V,
-    options: &Options,
-) -> Option<Limiter> {
-    if let Some(bug) = options.sabotage {
-        venue.sabotage(bug);
-    }
-    if let Some(limiter) = &mut limiter
-        && options.sabotage == Some(crate::Sabotage::TokenBucket)
-    {
-        limiter.sabotage();
-    }
-    limiter
 }
 
 fn too_long(venue: VenueName, limit: usize) -> DecodeError {

@@ -269,14 +269,6 @@ impl<T: Topic> Subscription<T> {
         self.unanswered(action).push_back(seq);
     }
 
-    /// Takes a sent subscription for confirmed.
-    #[cfg(feature = "sabotage")]
-    pub(super) fn presume_joined(&mut self) {
-        if self.stage == Stage::Asked {
-            (self.stage, self.renewal) = (Stage::Joined, Renewal::None);
-        }
-    }
-
     /// Subscribes again after the end of a subscription.
     pub(super) fn resubscribe(&mut self) {
         self.become_due(Stage::Waiting);

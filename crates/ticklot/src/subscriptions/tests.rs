@@ -558,19 +558,6 @@ fn topic_count_is_bounded() {
     assert!(want(&mut all, book(1)));
 }
 
-#[cfg(feature = "sabotage")]
-#[test]
-fn sabotaged_subscriptions_need_no_acknowledgement() {
-    let mut all = rooms(2);
-    all.sabotage();
-    assert_eq!(send_all(&mut all, 0), ["m0 m1"]);
-    assert!(all.iter().all(|(_, stage)| stage == Stage::Joined));
-    assert_eq!((all.deadline(), all.unanswered()), (None, 1));
-    all.unwant(&book(0), true);
-    assert_eq!(send_all(&mut all, 0), ["leave b:m0"]);
-    assert_eq!(all.stage(&book(0)), Some(Stage::Leaving));
-}
-
 /// After any operations, a desired topic waits, has a deadline, or has its reply.
 #[test]
 fn none_is_ever_forgotten() {

@@ -25,6 +25,7 @@ use self::clock::Clock;
 pub(super) use self::history::Book;
 use self::history::Timeline;
 use self::wire::Wire;
+pub(super) use self::wire::asked_rooms;
 use super::plan::{Place, Plan};
 use super::wish::Wish;
 

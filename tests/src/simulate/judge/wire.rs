@@ -5,6 +5,7 @@ use std::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
+use ticklot::bayse::Currency;
 use ticklot::{Books, Event};
 use ticklot_book::Nanos;
 
@@ -217,10 +218,9 @@ impl Wire {
         if message["type"] == "ping" {
             self.pinged = now;
         }
-        if message["type"] == "subscribe" {
-            for room in asked_rooms(message, place) {
-                self.asked.insert(room, now);
-            }
+        if let Place::Bayse { currency, .. } = place {
+            let rooms = asked_rooms(message, *currency);
+            self.asked.extend(rooms.into_iter().map(|room| (room, now)));
         }
     }
 
@@ -248,11 +248,17 @@ impl Wire {
     }
 }
 
-/// The rooms that a subscription asks for.
-fn asked_rooms(message: &Value, place: &Place) -> Vec<String> {
+/// The rooms that a message of the client's subscribes to.
+pub(in super::super) fn asked_rooms(message: &Value, currency: Currency) -> Vec<String> {
+    if message["type"] != "subscribe" {
+        return Vec::new();
+    }
     let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
-    let is_ngn = matches!(place, Place::Bayse { currency, .. } if currency.to_string() == "NGN");
-    let suffix = if is_ngn { ":NGN" } else { "" };
+    let suffix = if currency == Currency::Ngn {
+        ":NGN"
+    } else {
+        ""
+    };
     match message["channel"].as_str() {
         Some("orderbook") => {
             let ids = message["marketIds"].as_array().cloned().unwrap_or_default();

@@ -180,13 +180,6 @@ impl Venue for Bayse {
         })
     }
 
-    #[cfg(feature = "sabotage")]
-    fn sabotage(&mut self, bug: crate::Sabotage) {
-        if bug == crate::Sabotage::AckNotRequired {
-            self.rooms.sabotage();
-        }
-    }
-
     fn next_request(&mut self, _now: Nanos) -> Option<HttpRequest> {
         if !std::mem::take(&mut self.fetch_due) {
             return None;

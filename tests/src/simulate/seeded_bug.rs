@@ -1,0 +1,232 @@
+//! Seeded bugs: the simulation has to find each of them. A bug wraps the session under test or its handler, so
+//! that the library itself has none.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use serde_json::Value;
+use ticklot::bayse::Currency;
+use ticklot::{BookId, Books, Cause, Event, Handler, OnMessage, State, StateChange, Venue};
+use ticklot_book::Nanos;
+
+use super::handler::Watcher;
+use super::judge::asked_rooms;
+
+/// How many changes of state pass between two events with a bug.
+const EVERY: u64 = 20;
+
+/// A bug in the client under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeededBug {
+    /// JayX's snapshots are merged into the book: levels that a snapshot does not have stay.
+    MergedSnapshot,
+    /// A subscription at Bayse Markets counts as confirmed once it is sent.
+    AckNotRequired,
+    /// Messages to Bayse Markets are limited by a token bucket of the venue's rate, not by a sliding window.
+    TokenBucket,
+    /// Every 20th change of state is not reported.
+    DroppedEvent,
+    /// Every 20th change of state is reported in the next call to a session.
+    DelayedEvent,
+    /// Every 20th change of state is reported twice.
+    RepeatedEvent,
+}
+
+/// A bug of a session and its state.
+#[derive(Debug, Default)]
+pub(super) enum SessionBug {
+    #[default]
+    None,
+    /// The bids and asks of the last order book.
+    MergedSnapshot([Vec<Value>; 2]),
+    /// Rooms that were asked for, and are confirmed to the session with the next frame.
+    AckNotRequired(Currency, Vec<String>),
+    TokenBucket(TokenBucket),
+}
+
+impl SessionBug {
+    /// The bug of a session at JayX (`currency` is none) or at Bayse Markets.
+    pub(super) fn new(bug: Option<SeededBug>, currency: Option<Currency>) -> Self {
+        match (bug, currency) {
+            (Some(SeededBug::MergedSnapshot), None) => Self::MergedSnapshot(Default::default()),
+            (Some(SeededBug::AckNotRequired), Some(currency)) => {
+                Self::AckNotRequired(currency, Vec::new())
+            }
+            (Some(SeededBug::TokenBucket), Some(_)) => Self::TokenBucket(TokenBucket::default()),
+            _ => Self::None,
+        }
+    }
+
+    /// The frame as the session receives it, if the bug changes it.
+    pub(super) fn alter(&mut self, frame: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::MergedSnapshot(sides) => merge(sides, frame),
+            Self::AckNotRequired(_, rooms) if !rooms.is_empty() => {
+                let acks = rooms.drain(..).map(|room| ack(&room));
+                Some([acks.collect::<String>().as_bytes(), frame].concat())
+            }
+            _ => None,
+        }
+    }
+
+    /// When a session that may have a message is asked for it again, if that is not now.
+    pub(super) fn blocked(&self) -> Option<Nanos> {
+        match self {
+            Self::TokenBucket(bucket) => bucket.blocked,
+            _ => None,
+        }
+    }
+
+    /// The time that the session is told when it is asked for a message. None if it is not asked.
+    pub(super) fn send_time(&mut self, now: Nanos) -> Option<Nanos> {
+        match self {
+            Self::TokenBucket(bucket) => bucket.send_time(now),
+            _ => Some(now),
+        }
+    }
+
+    /// The session, which was told the time `told`, sends a message.
+    pub(super) fn sent(&mut self, message: &[u8], now: Nanos, told: Nanos) {
+        match self {
+            Self::AckNotRequired(currency, rooms) => {
+                let message = serde_json::from_slice(message).unwrap_or_default();
+                rooms.extend(asked_rooms(&message, *currency));
+            }
+            Self::TokenBucket(bucket) => bucket.take(now, told),
+            _ => {}
+        }
+    }
+}
+
+fn ack(room: &str) -> String {
+    format!(r#"{{"type":"subscribed","room":"{room}","timestamp":1}}"#) + "\n"
+}
+
+/// An order book of JayX with the levels of the last one whose prices it lacks.
+fn merge(last: &mut [Vec<Value>; 2], frame: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(frame).ok()?;
+    let (start, end) = (text.find('{')?, text.rfind('}')? + 1);
+    let mut payload: Value = serde_json::from_str(text.get(start..end)?).ok()?;
+    for (last, side) in last.iter_mut().zip(["bids", "asks"]) {
+        let levels = payload
+            .get_mut("orderBook")?
+            .get_mut(side)?
+            .as_array_mut()?;
+        last.retain(|old| levels.iter().all(|level| level["ticks"] != old["ticks"]));
+        levels.append(last);
+        last.clone_from(levels);
+    }
+    Some(format!("{}{payload}{}", &text[..start], &text[end..]).into_bytes())
+}
+
+/// The limits of Bayse Markets' client, all slots but that of a ping: so many tokens, and the time in which one
+/// is added.
+const TOKENS: u64 = 9;
+const REFILL: Duration = Duration::from_millis(110);
+
+/// The time between two messages at which the session's sliding window never delays one.
+const SPACING: Duration = Duration::from_millis(125);
+
+/// A token bucket in place of the session's sliding window, which it circumvents: the session is told
+/// times that are far enough apart.
+#[derive(Debug, Default)]
+pub(super) struct TokenBucket {
+    /// When the bucket is full again.
+    full: Nanos,
+    /// The time that the session was told with its last message.
+    told: Nanos,
+    /// When there is a token again for a session that may have a message.
+    blocked: Option<Nanos>,
+}
+
+impl TokenBucket {
+    fn send_time(&mut self, now: Nanos) -> Option<Nanos> {
+        let spare = u32::try_from(TOKENS - 1).unwrap_or(u32::MAX);
+        let token = self.full.before(REFILL * spare);
+        self.blocked = (token > now).then_some(token);
+        self.blocked
+            .is_none()
+            .then(|| self.told.after(SPACING).max(now))
+    }
+
+    fn take(&mut self, now: Nanos, told: Nanos) {
+        self.full = self.full.max(now).after(REFILL);
+        self.told = told;
+    }
+}
+
+/// A bug in the delivery of events and its state.
+#[derive(Debug)]
+pub(super) struct EventBug {
+    bug: Option<SeededBug>,
+    changes: u64,
+    delayed: Option<(BookId, State, State, Cause)>,
+}
+
+impl EventBug {
+    pub(super) fn new(bug: Option<SeededBug>) -> Self {
+        Self {
+            bug,
+            changes: 0,
+            delayed: None,
+        }
+    }
+
+    /// The bug, if it concerns this event.
+    fn concerns(&mut self, event: &Event<'_>) -> Option<SeededBug> {
+        let is_change = matches!(event, Event::State(_));
+        self.changes += u64::from(is_change);
+        let is_due = is_change && self.changes.is_multiple_of(EVERY);
+        self.bug.filter(|_| is_due)
+    }
+}
+
+/// The handler of a session: a bug in front of the watcher.
+#[derive(Debug)]
+pub(super) struct Relay<'a> {
+    pub(super) watcher: Watcher<'a>,
+    pub(super) bug: &'a mut EventBug,
+}
+
+impl Relay<'_> {
+    /// Delivers the event that was delayed in the last call.
+    pub(super) fn deliver_delayed(&mut self, books: &Books) {
+        let Some((book, old, new, cause)) = self.bug.delayed.take() else {
+            return;
+        };
+        if let Some(instrument) = books.instrument(book) {
+            let change = StateChange {
+                book,
+                instrument,
+                old,
+                new,
+                cause,
+            };
+            let _ = self.watcher.on_event(Event::State(change), books);
+        }
+    }
+}
+
+impl<V: Venue> OnMessage<V> for Relay<'_> {}
+
+impl Handler for Relay<'_> {
+    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
+        let bug = self.bug.concerns(&event);
+        let (Some(bug), Event::State(change)) = (bug, &event) else {
+            return self.watcher.on_event(event, books);
+        };
+        let times = match bug {
+            SeededBug::DroppedEvent => 0,
+            SeededBug::DelayedEvent => {
+                self.bug.delayed = Some((change.book, change.old, change.new, change.cause));
+                0
+            }
+            SeededBug::RepeatedEvent => 2,
+            _ => 1,
+        };
+        for _ in 0..times {
+            let _ = self.watcher.on_event(Event::State(*change), books);
+        }
+        ControlFlow::Continue(())
+    }
+}
