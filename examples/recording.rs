@@ -1,7 +1,7 @@
 //! Recording what passes, and playing it again: the books of the replay equal the live ones, digest by digest.
 //!
 //! A recorder looks on while the feed runs, and writes both directions from a thread of its own. `ticklot replay`,
-//! `ticklot plot` and `ticklot serve --from` read the log too. Ends after a hundred books.
+//! `ticklot plot` and `ticklot serve --log` read the log too. Ends after a hundred books.
 
 use std::error::Error;
 use std::ops::ControlFlow;

@@ -16,7 +16,7 @@ fn example_config_is_valid() {
     assert!(checked.out.contains("4 connections"), "{}", checked.out);
 
     // Longer than a second: until each of the books has come from the embedded servers.
-    let watched = ticklot(["--config", file.path(), "watch", "--for=1500ms"]);
+    let watched = ticklot(["--config", file.path(), "watch", "--duration=1500ms"]);
     assert_eq!(
         (watched.status, watched.err.as_str()),
         (0, ""),
@@ -67,7 +67,7 @@ fn options_override_config() {
         file.path(),
         "--venue=jayx",
         "--symbol=BTCUSDT",
-        "--for=200ms",
+        "--duration=200ms",
     ]);
     assert_eq!(watched.status, 0, "{}", watched.err);
     assert!(
@@ -115,7 +115,7 @@ fn config_error_names_its_line() {
         "{}",
         ran.err
     );
-    let ran = ticklot(["--for=1s", "serve", "--venue=jayx"]);
+    let ran = ticklot(["--duration=1s", "serve", "--venue=jayx"]);
     assert_eq!(ran.status, 2);
     assert!(
         ran.err
@@ -146,8 +146,8 @@ fn option_errors_suggest_a_fix() {
             "the following required arguments were not provided: <FILE> (see `ticklot config check --help`)",
         ),
         (
-            &["watch", "--for=soon"],
-            "invalid value 'soon' for '--for <D>': a length of time is such as 500ms, 5s or 1m 30s (see `ticklot \
+            &["watch", "--duration=soon"],
+            "invalid value 'soon' for '--duration <D>': a length of time is such as 500ms, 5s or 1m 30s (see `ticklot \
              watch --help`)",
         ),
         (
@@ -189,7 +189,7 @@ fn option_errors_suggest_a_fix() {
 
 #[test]
 fn bench_measures_what_is_generated() {
-    let ran = ticklot(["bench", "--for=20ms"]);
+    let ran = ticklot(["bench", "--duration=20ms"]);
     assert_eq!((ran.status, ran.err.as_str()), (0, ""));
     for part in [
         "scan: ",
@@ -203,7 +203,7 @@ fn bench_measures_what_is_generated() {
     ] {
         assert!(ran.out.contains(part), "{part} in {}", ran.out);
     }
-    let ran = ticklot(["bench", "--for=20ms", "--venue=bayse", "--json"]);
+    let ran = ticklot(["bench", "--duration=20ms", "--venue=bayse", "--json"]);
     let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     let loads = told["loads"].as_array().unwrap();
     assert_eq!(loads.len(), 2);
@@ -233,7 +233,7 @@ fn bench_measures_a_log() {
             continue;
         };
         let path = path.to_str().unwrap().to_owned();
-        let args = ["bench", &path, "--for=20ms", "--json"].map(ToOwned::to_owned);
+        let args = ["bench", &path, "--duration=20ms", "--json"].map(ToOwned::to_owned);
         let ran = ticklot(args.into_iter().chain(log.options()));
         assert_eq!((ran.status, ran.err.as_str()), (0, ""));
         let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
@@ -286,7 +286,7 @@ fn bench_reads_venues_from_log() {
     );
     std::fs::write(log.path(), text).unwrap();
     let loads = |options: &[&str]| -> Vec<(String, u64)> {
-        let args = ["bench", log.path(), "--for=1ms", "--json"];
+        let args = ["bench", log.path(), "--duration=1ms", "--json"];
         let ran = ticklot(args.iter().chain(options));
         assert_eq!((ran.status, ran.err.as_str()), (0, ""));
         let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
@@ -304,12 +304,12 @@ fn bench_reads_venues_from_log() {
         [of("log, JayX", 2), of("log, Bayse Markets", 1)]
     );
     assert_eq!(loads(&["--venue=jayx"]), [of("log", 2)]);
-    assert_eq!(loads(&["--conn=2"]), [of("log", 1)]);
+    assert_eq!(loads(&["--connection=2"]), [of("log", 1)]);
 
     // What cannot be read is passed over and told, as by a replay.
     let line = format!("{{\"venue\":\"jayx\",{jayx}\n");
     std::fs::write(log.path(), format!("{line}no record\n{line}")).unwrap();
-    let ran = ticklot(["bench", log.path(), "--for=1ms", "--json"]);
+    let ran = ticklot(["bench", log.path(), "--duration=1ms", "--json"]);
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert!(ran.err.contains("1 line cannot be read"), "{}", ran.err);
     let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
@@ -319,7 +319,11 @@ fn bench_reads_venues_from_log() {
     let ran = ticklot(["bench", log.path()]);
     assert_eq!((ran.status, ran.err.lines().count()), (2, 1), "{}", ran.err);
     assert!(ran.err.contains("--venue is needed"), "{}", ran.err);
-    assert_eq!(ticklot(["bench", "--conn=0"]).status, 2, "of which log?");
+    assert_eq!(
+        ticklot(["bench", "--connection=0"]).status,
+        2,
+        "of which log?"
+    );
 }
 
 /// Logs that were put together may have one number for connections of two venues.
@@ -333,8 +337,8 @@ fn connection_of_two_venues_fails() {
     let why = "connection 4 is of jayx at first and then of bayse: read one of them with --venue\n";
     assert!(ran.err.ends_with(why), "{}", ran.err);
     assert_eq!(ticklot(["replay", log.path(), "--venue=jayx"]).status, 0);
-    let ran = ticklot(["replay", log.path(), "--venue=bayse", "--conn=3"]);
-    let why = "nothing passed over a connection 3: leave --conn out to read all of them\n";
+    let ran = ticklot(["replay", log.path(), "--venue=bayse", "--connection=3"]);
+    let why = "nothing passed over a connection 3: leave --connection out to read all of them\n";
     assert!(ran.err.ends_with(why), "{}", ran.err);
 }
 

@@ -255,7 +255,7 @@ fn program_writes_incidents() {
         "--venue=jayx",
         "--url",
         &url,
-        "--for=1s",
+        "--duration=1s",
         "--incidents",
         &at,
     ]);

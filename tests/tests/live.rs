@@ -446,7 +446,7 @@ fn program_errors_are_one_line() {
         (&["--wrong"], 2, "unexpected argument '--wrong'"),
         (&["watch", "--venue=nyse"], 2, "invalid value 'nyse'"),
         (&["watch", "--url=ws://127.0.0.1:1"], 2, "--venue <VENUE>"),
-        (&["watch", "--for=soon"], 2, "invalid value 'soon'"),
+        (&["watch", "--duration=soon"], 2, "invalid value 'soon'"),
         (
             &["watch", "--venue=bayse", &unreachable],
             2,
@@ -455,7 +455,7 @@ fn program_errors_are_one_line() {
         (
             &["watch", "--venue=bayse", "--market=any,m1", &unreachable],
             2,
-            "`any` alone",
+            "--market takes ids: --accept-any keeps every book",
         ),
         (
             &["watch", "--venue=jayx", "--market=m"],
@@ -465,7 +465,7 @@ fn program_errors_are_one_line() {
         (
             &["watch", "--venue=bayse", "--market=any"],
             2,
-            "--market any subscribes to nothing",
+            "--accept-any subscribes to nothing",
         ),
         (
             &["watch", "--venue=bayse", "--symbol=ETHUSDT"],
@@ -488,9 +488,9 @@ fn program_errors_are_one_line() {
             "--currency is for Bayse's --channel orderbook",
         ),
         (
-            &["watch", "--venue=bayse", "--event-id=e"],
+            &["watch", "--venue=bayse", "--bayse-event=e"],
             2,
-            "--event-id is for Bayse's --channel prices and activity",
+            "--bayse-event is for Bayse's --channel prices and activity",
         ),
         (
             &["watch", "--venue=jayx", "--user-id=u"],
@@ -500,12 +500,17 @@ fn program_errors_are_one_line() {
         (
             &["watch", "--venue=jayx", "--interval=5"],
             2,
-            "--interval is for JayX's --event kline",
+            "--interval is for JayX's --jayx-stream kline",
         ),
         (
-            &["watch", "--venue=jayx", "--event=positions", "--symbol=A"],
+            &[
+                "watch",
+                "--venue=jayx",
+                "--jayx-stream=positions",
+                "--symbol=A",
+            ],
             2,
-            "--symbol is for JayX, but for --event positions",
+            "--symbol is for JayX, but for --jayx-stream positions",
         ),
         (&["watch", "--asset=BTCUSDT"], 2, "--asset is for Bayse"),
         (
@@ -570,7 +575,7 @@ fn program_errors_are_one_line() {
             "invalid value 'here'",
         ),
         (
-            &["serve", "--venue=jayx", "--from=/nowhere.zst"],
+            &["serve", "--venue=jayx", "--log=/nowhere.zst"],
             1,
             "/nowhere.zst: cannot open the log",
         ),
@@ -578,7 +583,7 @@ fn program_errors_are_one_line() {
             &[
                 "serve",
                 "--venue=jayx",
-                "--from=/nowhere.zst",
+                "--log=/nowhere.zst",
                 "--speed=fast",
             ],
             2,

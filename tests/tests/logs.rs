@@ -415,7 +415,11 @@ fn connections_share_one_budget() {
 fn replay_reports_missing_records() {
     for more in ["", r#","conn":1"#] {
         let log = file("hole.jsonl", &(book(0, more, 7) + &dropped(1, "")));
-        let options: &[&str] = if more.is_empty() { &[] } else { &["--conn=1"] };
+        let options: &[&str] = if more.is_empty() {
+            &[]
+        } else {
+            &["--connection=1"]
+        };
         let ran = replay(&log, options);
         assert_eq!(ran.status, 0, "{}", ran.err);
         assert!(

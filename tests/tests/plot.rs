@@ -535,8 +535,8 @@ fn plot_shows_venue_and_disconnections() {
 
     let out = TempFile::new("none.svg");
     for (options, status, why) in [
-        (&["--conn=1"][..], 1, "no book was ever live"),
-        (&["--conn=7"], 1, "nothing passed over a connection 7"),
+        (&["--connection=1"][..], 1, "no book was ever live"),
+        (&["--connection=7"], 1, "nothing passed over a connection 7"),
         (&["--venue=bayse"], 1, "no book was ever live"),
     ] {
         let plot = ["plot", log.path(), "--out", out.path()];

@@ -47,7 +47,7 @@ enum Driven {
     Spinning,
 }
 
-/// As `ticklot serve --from LOG --speed max` and `ticklot watch --url ... --once` do it.
+/// As `ticklot serve --log LOG --speed max` and `ticklot watch --url ... --no-reconnect` do it.
 fn through_a_socket(log: Log, driven: Driven) {
     let Some(frames) = log.frames("through_a_socket") else {
         return;
@@ -66,9 +66,9 @@ fn through_a_socket(log: Log, driven: Driven) {
     let listen = "127.0.0.1:0".parse().unwrap();
     let server = Simulator::playback(venue, recording, Speed::Max, listen).unwrap();
     let rows = TempFile::new("watch.csv");
-    let mut args = vec!["watch".to_owned(), "--once".to_owned()];
+    let mut args = vec!["watch".to_owned(), "--no-reconnect".to_owned()];
     if venue == Venue::Bayse {
-        args.push("--market=any".to_owned());
+        args.push("--accept-any".to_owned());
     }
     args.extend(log.options());
     args.push(format!("--url={}", server.url(venue).unwrap()));

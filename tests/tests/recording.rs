@@ -42,7 +42,7 @@ fn live_and_replayed(options: &[String], log: &str) -> String {
 fn of_embedded_servers(options: &[&str]) {
     let log = TempFile::new("log.jsonl.zst");
     let mut options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-    options.push("--for=1s".to_owned());
+    options.push("--duration=1s".to_owned());
     let told = live_and_replayed(&options, log.path());
     assert!(!told.contains("losses of trust"), "{told}");
 }
@@ -65,7 +65,7 @@ fn replay_equals_live_bayse() {
 #[test]
 fn replay_equals_live_both_venues() {
     of_embedded_servers(&[
-        "--event=kline,orderbook,positions,openorders",
+        "--jayx-stream=kline,orderbook,positions,openorders",
         "--channel=orderbook,prices,activity",
     ]);
 }
@@ -82,12 +82,12 @@ fn unwritable_books_leave_no_file() {
     let log = folder.file("log.jsonl.zst");
     let out = format!("--out={log}");
     let books = format!("--books={}", folder.file("nowhere/books.csv"));
-    let refused = ticklot(["record", &out, &books, "--for=1s"]);
+    let refused = ticklot(["record", &out, &books, "--duration=1s"]);
     assert_eq!(refused.status, 1, "{}{}", refused.out, refused.err);
     assert!(refused.err.contains("cannot write"), "{}", refused.err);
     assert!(!Path::new(&log).exists());
     // The log itself is not to be written over, and is not there afterwards either.
-    let both = ticklot(["record", &out, &format!("--books={log}"), "--for=1s"]);
+    let both = ticklot(["record", &out, &format!("--books={log}"), "--duration=1s"]);
     assert_eq!(both.status, 2, "{}{}", both.out, both.err);
     assert!(!Path::new(&log).exists());
 }
@@ -109,7 +109,7 @@ fn replay_equals_live_under_faults() {
     let url = simulator.url(Venue::Jayx).unwrap();
     let folder = TempFolder::new("misbehaving");
     let log = folder.file("log.jsonl");
-    let options = ["--venue=jayx", "--for=3s", "--url", &url];
+    let options = ["--venue=jayx", "--duration=3s", "--url", &url];
     let told = live_and_replayed(&options.map(str::to_owned), &log);
     assert!(told.contains("BTCUSDT is gap"), "{told}");
     let summary = told.lines().find(|line| line.contains("losses of trust"));
@@ -129,8 +129,8 @@ fn keys_are_not_recorded() {
     let ran = ticklot([
         "record",
         &out,
-        "--for=300ms",
-        "--event=positions",
+        "--duration=300ms",
+        "--jayx-stream=positions",
         "--channel=orders",
     ]);
     assert_eq!(ran.status, 0, "{}", ran.err);
@@ -326,7 +326,7 @@ fn a_recording_takes_nobodys_place() {
         assert_eq!(recorded.path, Path::new(&next));
         assert_eq!(all(FrameLog::open(&next).unwrap()).0.len() as u64, number);
     }
-    let ran = ticklot(["record", "--venue=jayx", "--out", &path, "--for=300ms"]);
+    let ran = ticklot(["record", "--venue=jayx", "--out", &path, "--duration=300ms"]);
     assert_eq!((ran.status, ran.err.as_str()), (0, ENVELOPE));
     assert!(ran.out.ends_with("log.0003.jsonl\n"), "{}", ran.out);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
@@ -696,7 +696,7 @@ fn recording_shows_progress_on_terminal() {
     let folder = TempFolder::new("status");
     let out = format!("--out={}", folder.file("log.jsonl"));
     // Over a second of real time: it is told once a second.
-    let ran = ticklot_on_a_terminal(["record", "--venue=jayx", &out, "--for=1200ms"]);
+    let ran = ticklot_on_a_terminal(["record", "--venue=jayx", &out, "--duration=1200ms"]);
     assert_eq!((ran.status, ran.err.as_str()), (0, ENVELOPE));
     let lines = ran.out.split("\r\x1b[K");
     // The line is cleared for the report of the envelope.
@@ -737,34 +737,33 @@ fn output_names_its_connection() {
     let text = [jayx(1, 0), jayx(2, 1), bayse, jayx(3, 0)].join("\n");
     std::fs::write(&path, text + "\n").unwrap();
     assert_eq!(replayed(&path, &[]).1.join(" "), "0:1 0:2 1:3");
-    assert_eq!(replayed(&path, &["--conn=0"]).1.join(" "), "0:1 1:3");
-    let none = ticklot(["replay", &path, "--conn=7"]);
+    assert_eq!(replayed(&path, &["--connection=0"]).1.join(" "), "0:1 1:3");
+    let none = ticklot(["replay", &path, "--connection=7"]);
     assert_eq!(none.status, 1);
     assert!(
         none.err.ends_with(
-            "nothing passed over a connection 7: leave --conn out to read all of them\n"
+            "nothing passed over a connection 7: leave --connection out to read all of them\n"
         ),
         "{}",
         none.err
     );
 
-    let other = ticklot(["replay", &path, "--conn=0", "--venue=bayse"]);
+    let other = ticklot(["replay", &path, "--connection=0", "--venue=bayse"]);
     assert_eq!(other.status, 1);
-    let why =
-        "nothing of bayse passed over connection 0, but of jayx: leave --venue or --conn out\n";
+    let why = "nothing of bayse passed over connection 0, but of jayx: leave --venue or --connection out\n";
     assert!(other.err.ends_with(why), "{}", other.err);
 
-    let served = ticklot(["serve", "--venue=bayse", "--from", &path, "--conn=0"]);
+    let served = ticklot(["serve", "--venue=bayse", "--log", &path, "--connection=0"]);
     assert_eq!(served.status, 1);
     assert!(
         served.err.contains("no frames of bayse in it"),
         "{}",
         served.err
     );
-    let served = ticklot(["serve", "--venue=jayx", "--from", &path]);
+    let served = ticklot(["serve", "--venue=jayx", "--log", &path]);
     assert_eq!(served.status, 2);
     assert!(
-        served.err.ends_with("choose one with --conn\n"),
+        served.err.ends_with("choose one with --connection\n"),
         "{}",
         served.err
     );
@@ -818,7 +817,14 @@ fn config_selects_recorded_connections() {
     std::fs::write(&file, text).unwrap();
     let record = |name: &str, options: &[&str]| {
         let log = folder.file(name);
-        let args = ["--config", &file, "record", "--for=500ms", "--out", &log];
+        let args = [
+            "--config",
+            &file,
+            "record",
+            "--duration=500ms",
+            "--out",
+            &log,
+        ];
         let ran = ticklot(args.iter().chain(options));
         assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
         all(FrameLog::open(&log).unwrap().everything()).0
@@ -842,7 +848,7 @@ fn config_selects_recorded_connections() {
     let venue = |records: &[Record], name: &str| records.iter().any(|it| it.venue == name);
     assert!(venue(&records, "jayx") && venue(&records, "bayse"));
     // The command line goes before the file.
-    let records = record("one.jsonl", &["--venue=jayx", "--event=orderbook"]);
+    let records = record("one.jsonl", &["--venue=jayx", "--jayx-stream=orderbook"]);
     assert!(!venue(&records, "bayse") && !has(&records, Kind::Sent, "kline"));
     assert!(has(&records, Kind::Received, "orderBook"));
     // What is only shown is none of its business.

@@ -1,80 +1,51 @@
-//! What the program `ticklot` does, callable with any arguments and any output, so that tests can
-//! run it in their own process.
+//! The program `ticklot` as a function of its arguments and its output, so that tests can run it in their own process.
 //!
 //! Exit statuses: 0 when all went well (a Ctrl-C included), 1 when the work failed, 2 when the
 //! arguments were wrong. An error is one line on standard error.
 
-mod args;
 mod bench;
+mod book_args;
+mod book_stats;
+mod cli;
+mod completions;
 mod config;
-mod connect;
-mod drive;
-mod examples;
-mod follow;
-mod generate;
-mod kraken;
-mod moment;
-mod offline;
-mod panel;
-mod paths;
+mod credentials;
+mod csv_rows;
+mod decode_paths;
+mod driver;
+mod failure;
+mod feed_args;
+mod format;
+mod format_event;
+mod incidents;
+mod latency_table;
+mod log_position;
+mod log_source;
+mod output;
+mod parse;
 mod plot;
 mod record;
 mod replay;
 mod serve;
 mod signals;
-mod stages;
-mod tell;
-mod view;
+mod speed;
+mod units;
+mod venues;
 pub mod watch;
 
+use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fmt;
-use std::io::{self, Write};
-use std::rc::Rc;
+use std::io;
 
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use crate::args::{Cli, Command, WatchArgs};
-use crate::view::Printable;
+pub use crate::output::Output;
 
-/// Where the program writes to.
-pub struct Output {
-    /// What was asked for.
-    pub out: Box<dyn Write>,
-    /// Errors, one a line.
-    pub err: Box<dyn Write>,
-    /// Whether `out` is this process's terminal: `watch` takes it over whole then.
-    pub terminal: bool,
-}
-
-impl fmt::Debug for Output {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Output")
-            .field("terminal", &self.terminal)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a command failed.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    /// The arguments make no sense together.
-    #[error("{0}")]
-    Usage(String),
-    /// The work failed.
-    #[error("{0}")]
-    Work(String),
-    /// Standard output is gone: whoever read it has had enough.
-    #[error("cannot write: {0}")]
-    Output(#[from] io::Error),
-}
-
-impl Failure {
-    fn work(what: impl fmt::Display) -> Self {
-        Self::Work(what.to_string())
-    }
-}
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+use crate::format::Printable;
 
 /// Runs the program with these arguments, the program's name first, and returns its exit status.
 pub fn run<I, T>(args: I, output: &mut Output) -> u8
@@ -105,33 +76,19 @@ where
 }
 
 fn dispatch(cli: Cli, matches: &ArgMatches, output: &mut Output) -> Result<(), Failure> {
-    let (own, below) = (config::given(matches), matches.subcommand());
-    if let Some((name, _)) = below
-        && own.iter().any(|it| it != "config")
+    if let Some((name, _)) = matches.subcommand()
+        && given(matches).iter().any(|it| it != "config")
     {
         return Err(Failure::Usage(format!(
             "options go behind the command: ticklot {name} ..."
         )));
     }
-    let of_command = below.map_or(matches, |(_, below)| below);
-    let setup = cli
-        .config
-        .as_deref()
-        .map(|path| config::load(path, of_command))
-        .transpose()?;
-    let setup = setup.map(Rc::new);
-    let watch = |mut args: WatchArgs, output: &mut Output| {
-        args.follow.setup.clone_from(&setup);
-        watch::run(&args, output)
-    };
+    let config = cli.config.as_deref().map(config::read).transpose()?;
     match cli.command {
-        None => watch(cli.watch, output),
-        Some(Command::Watch(args)) => watch(args, output),
-        Some(Command::Record(mut args)) => {
-            args.follow.setup.clone_from(&setup);
-            record::run(&args, output)
-        }
-        Some(_) if setup.is_some() => Err(Failure::Usage(
+        None => watch::run(&cli.watch, config, output),
+        Some(Command::Watch(args)) => watch::run(&args, config, output),
+        Some(Command::Record(args)) => record::run(&args, config, output),
+        Some(_) if config.is_some() => Err(Failure::Usage(
             "--config is for watch and record; `ticklot config check FILE` looks at a file"
                 .to_owned(),
         )),
@@ -140,12 +97,18 @@ fn dispatch(cli: Cli, matches: &ArgMatches, output: &mut Output) -> Result<(), F
         Some(Command::Plot(args)) => plot::run(&args, output),
         Some(Command::Bench(args)) => bench::run(&args, output),
         Some(Command::Config(args)) => config::run(&args, output),
-        Some(Command::Completions(args)) => generate::completions(&args, output),
-        Some(Command::Man(args)) => generate::man(&args, output),
+        Some(Command::Completions(args)) => completions::run(&args, Cli::command(), output),
+        Some(Command::Man(args)) => completions::man(&args, Cli::command(), output),
     }
 }
 
-/// clap's answer: help goes out whole, an error becomes one line, with its advice and where there is more.
+/// The options that the command line itself has, and not their defaults.
+fn given(matches: &ArgMatches) -> HashSet<String> {
+    let own = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    matches.ids().filter(own).map(ToString::to_string).collect()
+}
+
+/// Prints clap's error: help as it is, any other error as one line with its advice and the command's `--help`.
 fn usage(error: &clap::Error, args: &[OsString], output: &mut Output) -> u8 {
     if matches!(
         error.kind(),

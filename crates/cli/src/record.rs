@@ -1,56 +1,122 @@
-//! `ticklot record`: everything that passes, into files.
+//! `ticklot record`: all messages of the connections, into files.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use ticklot::capture::{BookRows, Incidents, RecordOptions, Recorded, Recorder, Rotation, Told};
-use ticklot::flight::Rules;
+use clap::Args;
+use ticklot::capture::{BookRows, RecordOptions, Recorded, Recorder, Rotation};
 use ticklot::{Books, Event, Feed, Handler, OnMessage, Venue};
 
-use crate::args::{FollowArgs, RecordArgs};
-use crate::drive::Driver;
-use crate::view::Printable;
-use crate::{Failure, Output, replay, tell, watch};
+use crate::config::{self, MergedConfig, Source};
+use crate::csv_rows::create_rows;
+use crate::driver::{Driver, check_end};
+use crate::failure::Failure;
+use crate::feed_args::FeedArgs;
+use crate::format::Printable;
+use crate::output::Output;
+use crate::parse::duration;
+use crate::{format_event, incidents};
 
-/// How often it is looked how far the recorder is.
+/// How often the recorder's progress is read.
 const TICK: Duration = Duration::from_secs(1);
-/// To the start of the line, and it is erased (ECMA-48, EL).
+/// Moves to the start of the line and erases it (ECMA-48, EL).
 const CLEAR: &str = "\r\x1b[K";
 
-pub(crate) fn run(args: &RecordArgs, output: &mut Output) -> Result<(), Failure> {
-    let driver = Driver::new(&args.follow)?;
-    let simulator = watch::embedded(&args.follow)?;
-    let mut feed = Feed::new(Keeper::new(output));
+/// The options of `record`.
+#[derive(Debug, Args)]
+#[command(after_help = RECORD_EXAMPLE)]
+pub(crate) struct RecordArgs {
+    /// The file, packed as its name ends (.jsonl, .jsonl.gz, .jsonl.zst), created at the first message. Where it is
+    /// there already, the recording goes into the next numbered one
+    #[arg(long, value_name = "FILE.jsonl.zst")]
+    out: PathBuf,
+    /// Go on in another file when one has this size, such as 100MB; files are numbered then
+    #[arg(long, value_name = "SIZE")]
+    rotate_size: Option<SizeArg>,
+    /// Go on in another file after this time, such as 1h; files are numbered then
+    #[arg(long, value_name = "D", value_parser = duration)]
+    rotate_every: Option<Duration>,
+    #[command(flatten)]
+    feed: FeedArgs,
+}
+
+const RECORD_EXAMPLE: &str = "\
+Examples:
+  ticklot record --venue jayx --out btc.jsonl.zst --rotate-every 1h --duration 8h
+  ticklot --config ticklot.toml record --out all.jsonl.zst
+
+A venue that is down is tried again until it is there; with --no-reconnect it ends the recording. When the disk is full, \
+the file ends, and the recording continues in the next numbered one when there is room.
+
+Exit status: 0, also after Ctrl-C; 1 when a file could not be written, no message came or a connection cannot be kept; \
+2 when the arguments are wrong. A recording that is killed can be read up to its last second.";
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SizeArg(u64);
+
+impl FromStr for SizeArg {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const UNITS: [(&str, u64); 8] = [
+            ("KiB", 1 << 10),
+            ("MiB", 1 << 20),
+            ("GiB", 1 << 30),
+            ("KB", 1_000),
+            ("kB", 1_000),
+            ("MB", 1_000_000),
+            ("GB", 1_000_000_000),
+            ("B", 1),
+        ];
+        let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit));
+        let (unit, bytes) = unit.copied().unwrap_or(("", 1));
+        let number = text.strip_suffix(unit).map(str::trim_end);
+        number
+            .and_then(|number| number.parse::<u64>().ok()?.checked_mul(bytes))
+            .filter(|bytes| *bytes > 0)
+            .map(Self)
+            .ok_or("a size is a whole number of bytes above zero, such as 100MB, 64MiB or 1000000")
+    }
+}
+
+pub(crate) fn run(
+    args: &RecordArgs,
+    config: Option<(Source, config::File)>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let config = MergedConfig::new(config, &args.feed, None)?;
+    let driver = Driver::new(&args.feed.spin)?;
+    let simulator = config.start_simulator()?;
+    let mut feed = Feed::new(RecordHandler::new(output));
     feed.tick_every(TICK);
-    let follow = FollowArgs {
-        persists: true,
-        ..args.follow.clone()
-    };
-    watch::add_venues(&mut feed, &follow, simulator.as_ref())?;
-    let incidents = incidents(&mut feed, &args.follow)?;
+    config.add_to(&mut feed, simulator.as_ref())?;
+    let incidents = incidents::record(&mut feed, args.feed.incidents.as_deref())?;
     let recorder = recorder(args, feed.clock().unix_zero())?;
     feed.tap(recorder.clone());
-    let keeper = feed.handler_mut();
-    keeper.recorder = Some(recorder.clone());
+    let handler = feed.handler_mut();
+    handler.recorder = Some(recorder.clone());
     // Last of all that can go wrong before the work: it empties the file.
-    let rows = args.follow.books.as_deref();
-    keeper.rows = rows
-        .map(|path| replay::create_rows(path, &[&args.out, &recorder.recorded().path]))
+    let rows = args.feed.books.as_deref();
+    handler.rows = rows
+        .map(|path| create_rows(path, &[&args.out, &recorder.recorded().path]))
         .transpose()?;
-    let driven = driver.drive(&mut feed, args.follow.duration, false);
-    let (_, keeper) = feed.into_parts();
-    let had_no_room = keeper.had_no_room;
-    let kept = keeper.end();
+    let driven = driver.drive(&mut feed, args.feed.duration, false);
+    let (_, handler) = feed.into_parts();
+    let had_no_room = handler.had_no_room;
+    let ended = handler.end();
     let finished = recorder.finish().map_err(Failure::work);
-    kept?;
+    ended?;
     summary(&recorder.recorded(), &mut output.out)?;
-    tell_incidents(incidents.as_ref(), output);
+    incidents::report(incidents.as_ref(), output);
     let recorded = finished?;
-    let ended = driven?;
-    let mut ended = ended.iter();
-    ended.try_for_each(|end| watch::verdict(end, args.follow.once))?;
+    driven?
+        .iter()
+        .try_for_each(|end| check_end(end, args.feed.no_reconnect))?;
     if recorded.files == 0 {
         return Err(Failure::work("no message came: there is no file"));
     }
@@ -89,42 +155,8 @@ fn summary(recorded: &Recorded, out: &mut dyn Write) -> io::Result<()> {
     out.flush()
 }
 
-/// Lets a file be written for each loss of trust, if that is asked for.
-pub(crate) fn incidents<H: Handler>(
-    feed: &mut Feed<H>,
-    args: &FollowArgs,
-) -> Result<Option<Incidents>, Failure> {
-    let Some(folder) = &args.incidents else {
-        return Ok(None);
-    };
-    let zero = feed.clock().unix_zero();
-    let incidents = Incidents::create(folder, zero, Rules::default()).map_err(Failure::work)?;
-    feed.tap(incidents.clone());
-    Ok(Some(incidents))
-}
-
-/// Says where the incidents are. Waits for the last to be written.
-pub(crate) fn tell_incidents(incidents: Option<&Incidents>, output: &mut Output) {
-    let Some(incidents) = incidents else { return };
-    while let Some(told) = incidents.wait() {
-        // Standard error may be closed.
-        let _ = match told {
-            Told::Written(path) => writeln!(output.err, "ticklot: an incident: {}", path.display()),
-            Told::Failed(error) => writeln!(output.err, "ticklot: an incident was lost: {error}"),
-            _ => Ok(()),
-        };
-    }
-    let suppressed = incidents.suppressed();
-    if suppressed > 0 {
-        let _ = writeln!(
-            output.err,
-            "ticklot: {suppressed} losses of trust more, too soon after another to be written"
-        );
-    }
-}
-
-/// Looks after the recording while the feed runs.
-struct Keeper<'a> {
+/// Reports the progress of the recording while the feed runs, and writes the rows of `--books`.
+struct RecordHandler<'a> {
     output: &'a mut Output,
     recorder: Option<Recorder>,
     rows: Option<BookRows<BufWriter<File>>>,
@@ -134,7 +166,7 @@ struct Keeper<'a> {
     has_no_room: bool,
 }
 
-impl<'a> Keeper<'a> {
+impl<'a> RecordHandler<'a> {
     fn new(output: &'a mut Output) -> Self {
         Self {
             output,
@@ -146,7 +178,7 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Something that the user should know of.
+    /// Prints a notice.
     fn notice(&mut self, what: std::fmt::Arguments<'_>) -> io::Result<()> {
         self.clear()?;
         // Standard error may be closed.
@@ -154,7 +186,7 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    /// On a terminal, takes the line that is written over away.
+    /// On a terminal, erases the status line.
     fn clear(&mut self) -> io::Result<()> {
         if self.output.terminal {
             self.output.out.write_all(CLEAR.as_bytes())?;
@@ -164,7 +196,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// False when nothing more can be recorded.
-    fn look(&mut self) -> io::Result<bool> {
+    fn check_recorder(&mut self) -> io::Result<bool> {
         let Some(recorder) = &self.recorder else {
             return Ok(true);
         };
@@ -209,10 +241,10 @@ impl<'a> Keeper<'a> {
                     })?;
                 }
             }
-            Event::Tick { .. } => return Ok(self.look()?),
+            Event::Tick { .. } => return Ok(self.check_recorder()?),
             Event::Protocol { .. } => {
                 let mut text = String::new();
-                let _ = tell::line(&mut text, event);
+                let _ = format_event::line(&mut text, event);
                 self.notice(format_args!("{text}"))?;
             }
             Event::Refused { .. }
@@ -222,7 +254,7 @@ impl<'a> Keeper<'a> {
             } => {
                 let mut text = String::new();
                 // Writing to a string does not fail.
-                let _ = tell::notice(&mut text, event, books);
+                let _ = format_event::notice(&mut text, event, books);
                 self.notice(format_args!("{text}"))?;
             }
             _ => {}
@@ -242,7 +274,7 @@ impl<'a> Keeper<'a> {
     }
 }
 
-impl Handler for Keeper<'_> {
+impl Handler for RecordHandler<'_> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         match Self::on_event(self, &event, books) {
             Ok(true) => ControlFlow::Continue(()),
@@ -255,4 +287,36 @@ impl Handler for Keeper<'_> {
     }
 }
 
-impl<V: Venue> OnMessage<V> for Keeper<'_> {}
+impl<V: Venue> OnMessage<V> for RecordHandler<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_file_sizes() {
+        for (text, bytes) in [
+            ("100MB", 100_000_000),
+            ("64MiB", 64 << 20),
+            ("2 KiB", 2048),
+            ("7", 7),
+            ("1B", 1),
+            ("1GB", 1_000_000_000),
+        ] {
+            assert_eq!(text.parse(), Ok(SizeArg(bytes)), "{text}");
+        }
+        for wrong in [
+            "",
+            "MB",
+            "0",
+            "0MB",
+            "-1",
+            "1.5MB",
+            "1TB",
+            "1e3",
+            "99999999999GB",
+        ] {
+            assert!(wrong.parse::<SizeArg>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -7,16 +7,16 @@ mod report;
 mod span;
 
 use std::fmt::{self, Write as _};
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::mem;
-use std::path::Path;
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use hdrhistogram::Histogram;
 use ticklot::Reply;
-use ticklot::capture::{BookRows, FrameLog, LogError, Progress, Record};
+use ticklot::capture::{FrameLog, LogError, Progress, Record};
 use ticklot::tap::Kind;
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
@@ -26,11 +26,47 @@ use self::listener::Listener;
 use self::pace::Pace;
 use self::report::{Counts, book_line};
 use self::span::{Side, Span};
-use crate::args::ReplayArgs;
-use crate::moment;
-use crate::offline::{self, Doubts, Offline};
-use crate::panel::latency_histogram;
-use crate::{Failure, Output};
+use crate::book_stats::latency_histogram;
+use crate::csv_rows::{check_rows, create_rows};
+use crate::failure::Failure;
+use crate::log_position::{LogPosition, backward};
+use crate::log_source::{self, LogArgs, LogReplay, LogWarnings};
+use crate::output::Output;
+use crate::parse::duration;
+use crate::speed::SpeedArg;
+use crate::units::elapsed_ns;
+
+const EXAMPLES: &str = "\
+Example:
+  ticklot replay btc.jsonl.zst --from +5m --until +6m --speed 10x --books books.csv
+
+Exit status: 0; 1 when a line cannot be read, the log is cut off (all before its cut is played) or empty, or \
+nothing of the venue or connection that is asked for is there; 2 when the arguments are wrong, such as a --from that \
+is after --until.";
+
+/// The options of `replay`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    source: LogArgs,
+    /// Begin here: UTC such as 2024-08-08T23:54:30Z, nanoseconds since 1970, an offset into the log such as +5m, or
+    /// frame:N. Earlier messages are applied, and not shown
+    #[arg(long, value_name = "TIME|frame:N")]
+    from: Option<LogPosition>,
+    /// End here, this position included
+    #[arg(long, value_name = "TIME|frame:N")]
+    until: Option<LogPosition>,
+    /// How fast to play it: 1x, 10x, ..., or max
+    #[arg(long, value_name = "SPEED", default_value = "max")]
+    speed: SpeedArg,
+    /// After how long without a message a book is stale, where the log does not note it
+    #[arg(long, value_name = "D", default_value = "30s", value_parser = duration)]
+    stale_after: Duration,
+    /// Write one row for each order-book message to this file
+    #[arg(long, value_name = "OUT.csv")]
+    books: Option<PathBuf>,
+}
 
 /// How many lines are played before it is looked whether the user wants no more.
 const LOOK: u64 = 4096;
@@ -46,7 +82,7 @@ pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure>
     if let Some(rows) = &args.books {
         check_rows(rows, &[&args.source.log])?;
     }
-    let log = offline::open(&args.source)?;
+    let log = log_source::open(&args.source)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -56,56 +92,10 @@ pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure>
     player.end()
 }
 
-/// A part of a log that ends before it begins.
-pub(crate) fn backward() -> Failure {
-    Failure::Usage("--from is after --until".to_owned())
-}
-
-/// What makes no sense to the venue is a mistake on the command line.
-pub(crate) fn built<V, E: fmt::Display>(venue: Result<V, E>) -> Result<V, Failure> {
-    venue.map_err(|error| Failure::Usage(error.to_string()))
-}
-
-/// Refuses to write the rows over a log.
-fn check_rows(path: &Path, logs: &[&Path]) -> Result<(), Failure> {
-    if logs.iter().any(|log| offline::is_same_file(log, path)) {
-        let path = path.display();
-        return Err(Failure::Usage(format!(
-            "--books would overwrite the log {path}"
-        )));
-    }
-    Ok(())
-}
-
-/// Creates the file for the rows; `logs` are what must not be overwritten by it.
-pub(crate) fn create_rows(
-    path: &Path,
-    logs: &[&Path],
-) -> Result<BookRows<BufWriter<File>>, Failure> {
-    check_rows(path, logs)?;
-    let cannot =
-        |error: io::Error| Failure::work(format_args!("cannot write {}: {error}", path.display()));
-    BookRows::new(BufWriter::new(File::create(path).map_err(cannot)?)).map_err(cannot)
-}
-
-pub(crate) fn elapsed_ns(start: Instant) -> u64 {
-    moment::nanos(start.elapsed())
-}
-
-/// For show only: a float is fine.
-#[allow(clippy::cast_precision_loss)]
-pub(crate) fn per_second(count: u64, ns: u64) -> f64 {
-    if ns == 0 {
-        0.0
-    } else {
-        count as f64 * 1e9 / ns as f64
-    }
-}
-
 /// Plays a log.
 struct Player<'a> {
     args: &'a ReplayArgs,
-    offline: Offline<'a, Listener<'a>>,
+    source: LogReplay<'a, Listener<'a>>,
     listener: Listener<'a>,
     span: Span,
     pace: Pace,
@@ -117,7 +107,7 @@ struct Player<'a> {
     counts: Counts,
     latency: Histogram<u64>,
     cut: Option<LogError>,
-    doubts: Doubts,
+    warnings: LogWarnings,
     progress: Progress,
     text: String,
 }
@@ -133,11 +123,11 @@ enum Go {
 impl<'a> Player<'a> {
     fn new(args: &'a ReplayArgs, output: &'a mut Output) -> Result<Self, Failure> {
         let bar = Bar::new(output.terminal);
-        let mut offline = Offline::new(args.source.venue, &args.source.book)?;
-        offline.replay.set_stale_after(Some(args.stale_after));
+        let mut source = LogReplay::new(args.source.venue, &args.source.book)?;
+        source.replay.set_stale_after(Some(args.stale_after));
         Ok(Self {
             args,
-            offline,
+            source,
             listener: Listener::new(output),
             span: Span::new(args.from, args.until),
             pace: Pace::new(args.speed),
@@ -147,7 +137,7 @@ impl<'a> Player<'a> {
             counts: Counts::default(),
             latency: latency_histogram()?,
             cut: None,
-            doubts: Doubts::default(),
+            warnings: LogWarnings::default(),
             progress: Progress::default(),
             text: String::new(),
         })
@@ -173,8 +163,8 @@ impl<'a> Player<'a> {
                 break;
             }
         }
-        self.doubts = Doubts::of(&log);
-        self.offline.replay.finish();
+        self.warnings = LogWarnings::of(&log);
+        self.source.replay.finish();
         self.tell_losses()?;
         Ok(self.bar.clear(&mut self.listener.output.out)?)
     }
@@ -185,7 +175,7 @@ impl<'a> Player<'a> {
         record: &Record,
         interrupt: Pin<&mut impl Future>,
     ) -> Result<Go, Failure> {
-        if !self.offline.is_wanted(record) {
+        if !self.source.is_wanted(record) {
             return Ok(Go::On);
         }
         let side = self.span.side(record);
@@ -204,7 +194,7 @@ impl<'a> Player<'a> {
             return Ok(Go::Over);
         }
         self.at = self.span.now();
-        if self.offline.admit(record)? {
+        if self.source.admit(record)? {
             self.create_rows()?;
         }
         self.apply(record)
@@ -222,7 +212,7 @@ impl<'a> Player<'a> {
 
     fn apply(&mut self, record: &Record) -> Result<Go, Failure> {
         let start = Instant::now();
-        let applied = self.offline.replay.apply(record, &mut self.listener);
+        let applied = self.source.replay.apply(record, &mut self.listener);
         let took = elapsed_ns(start).saturating_sub(mem::take(&mut self.listener.writing_ns));
         let frames = u64::from(record.kind == Kind::Received);
         if self.listener.shows {
@@ -248,7 +238,7 @@ impl<'a> Player<'a> {
 
     /// A line that is no record, or the cut of the log.
     fn unreadable(&mut self, error: LogError) -> Result<Go, Failure> {
-        self.offline.replay.skip_line(&error, &mut self.listener);
+        self.source.replay.skip_line(&error, &mut self.listener);
         if !error.is_cut() {
             self.counts.broken += 1;
         } else if error.is_fatal() {
@@ -291,7 +281,7 @@ impl<'a> Player<'a> {
     fn pass_time(&mut self, now: Instant, until: u64) -> Result<(), Failure> {
         if let Some(at) = self.pace.time(now) {
             self.at = at.min(until).max(self.at);
-            let replay = &mut self.offline.replay;
+            let replay = &mut self.source.replay;
             replay.advance(self.at, &mut self.listener);
             self.tell_losses()?;
         }
@@ -315,7 +305,7 @@ impl<'a> Player<'a> {
     }
 
     fn tell_dropped(&mut self, record: &Record) -> Result<(), Failure> {
-        let (line, count) = (record.line, offline::dropped(record));
+        let (line, count) = (record.line, log_source::dropped(record));
         self.counts.dropped = self.counts.dropped.saturating_add(count);
         self.tell(format_args!(
             "log line {line}: {count} records are missing: the recorder could not write them"
@@ -323,7 +313,7 @@ impl<'a> Player<'a> {
     }
 
     fn tell_losses(&mut self) -> Result<(), Failure> {
-        while let Some(loss) = self.offline.replay.next_loss() {
+        while let Some(loss) = self.source.replay.next_loss() {
             if !self.listener.shows {
                 continue;
             }
@@ -351,7 +341,7 @@ impl<'a> Player<'a> {
     }
 
     fn tell_books(&mut self) -> Result<(), Failure> {
-        let books = self.offline.replay.books();
+        let books = self.source.replay.books();
         self.text.clear();
         for id in books.ids().take(BOOKS) {
             book_line(&mut self.text, books, id, self.at).map_err(io::Error::other)?;
@@ -367,19 +357,19 @@ impl<'a> Player<'a> {
 
     /// The summary, and what went wrong.
     fn end(&mut self) -> Result<(), Failure> {
-        if self.offline.check(&self.args.source).is_ok() {
+        if self.source.check(&self.args.source).is_ok() {
             self.create_rows()?;
         }
         let rows = self.listener.finish_rows();
         rows.map_err(|error| Failure::work(format_args!("cannot write the books: {error}")))?;
         self.counts.bad_lines = self.listener.bad_lines;
-        let books = self.offline.replay.books().len();
-        let paths = self.offline.paths();
+        let books = self.source.replay.books().len();
+        let paths = self.source.paths();
         let out = &mut self.listener.output.out;
         self.counts.print(out, books, &self.latency, paths)?;
         self.tell_books()?;
-        self.doubts
-            .tell(&self.args.source.log, self.listener.output);
+        self.warnings
+            .report(&self.args.source.log, self.listener.output);
         self.verdict()
     }
 
@@ -402,7 +392,7 @@ impl<'a> Player<'a> {
                 "{log}: {broken} of its lines cannot be read"
             )));
         }
-        self.offline.check(&self.args.source)
+        self.source.check(&self.args.source)
     }
 }
 

@@ -2,25 +2,80 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::Args;
 use ticklot::ConnectionId;
 use ticklot::capture::FrameLog;
 use ticklot::tap::Kind;
-use ticklot_sim::{RecordedFrame, Recording, Server, Speed, Venue, bayse, jayx};
+use ticklot_sim::{Faults, RecordedFrame, Recording, Server, Speed, Venue, bayse, jayx};
 
-use crate::args::{ServeArgs, SpeedArg, VenueArg};
-use crate::offline::{Doubts, Faults, is_of, venue_of};
-use crate::{Failure, Output};
+use crate::failure::Failure;
+use crate::log_source::{LogErrors, LogWarnings, is_of, venue_of};
+use crate::output::Output;
+use crate::speed::SpeedArg;
+use crate::venues::VenueArg;
+
+const EXAMPLES: &str = "\
+Examples:
+  ticklot serve --venue jayx --listen 127.0.0.1:9001
+  ticklot serve --venue bayse --faults drop=200,garbage=0.05,seed=7
+  ticklot serve --venue jayx --log btc.jsonl.zst --speed 10x
+  ticklot serve --log kraken.jsonl.zst
+
+Exit status: 0 after Ctrl-C; 1 when it cannot listen or read the log; 2 when the arguments are wrong.";
+
+/// The options of `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ServeArgs {
+    /// The venue; of a log that names it, it may be left out
+    #[arg(long, value_enum, required_unless_present = "log")]
+    venue: Option<VenueArg>,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Play this frame log (.jsonl, .gz, .zst) to each connection
+    #[arg(long, alias = "from", value_name = "LOG")]
+    log: Option<PathBuf>,
+    /// Play this connection of the log, where it has several
+    #[arg(long, alias = "conn", value_name = "N", requires = "log")]
+    connection: Option<u32>,
+    /// How fast to play it: 1x, 10x, ..., or max
+    #[arg(long, value_name = "SPEED", default_value = "1x", requires = "log")]
+    speed: SpeedArg,
+    /// The seed of the simulated market
+    #[arg(long, default_value_t = 1, conflicts_with = "log")]
+    seed: u64,
+    /// What the server does wrong on purpose, such as
+    /// `drop=200,freeze=5s,cut=0.01,garbage=0.05,slow=20ms,refuse=0.2,seed=7`
+    ///
+    /// drop=N drops each connection after N messages, without a close. With chance P: cut=P ends a
+    /// connection in the middle of a frame; garbage=P sends a line that means nothing before a
+    /// message; refuse=P or refuse=P:STATUS refuses the upgrades of a connection, with 503 or this
+    /// status. freeze=D or freeze=D:P falls silent for so long before a message, with chance P or
+    /// 0.005, and answers pings alone; hang=D or hang=D:P answers nothing and reads nothing. slow=D
+    /// sends each write in two halves, so long apart, at most 5s. seed=N decides what befalls which
+    /// message.
+    #[arg(
+        long,
+        value_name = "SPEC",
+        default_value = "seed=0",
+        hide_default_value = true,
+        conflicts_with = "log"
+    )]
+    faults: Faults,
+}
 
 pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> {
-    if args.from.is_none() && args.venue == Some(VenueArg::Kraken) {
+    if args.log.is_none() && args.venue == Some(VenueArg::Kraken) {
         return Err(Failure::Usage(
-            "there is no simulated server of Kraken: --from LOG plays a recorded one".to_owned(),
+            "there is no simulated server of Kraken: --log LOG plays a recorded one".to_owned(),
         ));
     }
-    let recorded = args.from.as_deref().map(|path| load(path, args, output));
+    let recorded = args.log.as_deref().map(|path| load(path, args, output));
     let recorded = recorded.transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -133,11 +188,11 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
         |what: &dyn std::fmt::Display| Failure::work(format_args!("{}: {what}", path.display()));
     let log = FrameLog::open(path).map_err(|error| cannot(&error))?;
     let log = log.everything();
-    let mut log = match args.conn {
+    let mut log = match args.connection {
         Some(connection) => log.of(ConnectionId(connection)),
         None => log,
     };
-    let (mut frames, mut faults) = (Vec::<RecordedFrame>::new(), Faults::default());
+    let (mut frames, mut errors) = (Vec::<RecordedFrame>::new(), LogErrors::default());
     let (mut first, mut venue) = (None, args.venue);
     while let Some(record) = log.next_record() {
         let record = match record {
@@ -149,7 +204,7 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
             }
             Err(error) => return Err(cannot(&error)),
         };
-        faults.count_dropped(record);
+        errors.count_dropped(record);
         if record.kind != Kind::Received {
             continue;
         }
@@ -164,7 +219,7 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
         let first = *first.get_or_insert(connection);
         if first != connection {
             return Err(Failure::Usage(format!(
-                "{} holds several connections, such as {first} and {connection}: choose one with --conn",
+                "{} holds several connections, such as {first} and {connection}: choose one with --connection",
                 path.display()
             )));
         }
@@ -180,12 +235,12 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
     for frame in frames.iter_mut().take_while(|frame| frame.recv_ns == 0) {
         frame.recv_ns = begin.unwrap_or(0);
     }
-    faults.doubts = Doubts::of(&log);
-    faults.tell(path, output);
+    errors.warnings = LogWarnings::of(&log);
+    errors.report(path, output);
     match venue {
         Some(venue) if !frames.is_empty() => Ok((venue, Arc::new(Recording { frames }))),
         _ => Err(cannot(&format_args!(
-            "no frames{} in it to be played: are --venue and --conn right?",
+            "no frames{} in it to be played: are --venue and --connection right?",
             args.venue
                 .map_or(String::new(), |venue| format!(" of {}", venue.name()))
         ))),
@@ -195,8 +250,7 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{Cli, Command};
-    use clap::Parser;
+    use clap::FromArgMatches;
 
     /// The times of the served frames of a log with these times.
     fn served(times: &[u64]) -> Vec<u64> {
@@ -204,12 +258,10 @@ mod tests {
         let log = std::env::temp_dir().join(name);
         let line = |at: &u64| format!("{{\"recv_ns\":{at},\"frame\":\"\"}}\n");
         std::fs::write(&log, times.iter().map(line).collect::<String>()).unwrap();
-        let args = ["ticklot", "serve", "--venue=jayx", "--from"];
-        let args = args.map(str::to_owned).into_iter();
-        let cli = Cli::try_parse_from(args.chain([log.to_str().unwrap().to_owned()])).unwrap();
-        let Some(Command::Serve(args)) = cli.command else {
-            panic!("another command")
-        };
+        let args = ["serve", "--venue=jayx", "--log", log.to_str().unwrap()];
+        let command = ServeArgs::augment_args(clap::Command::new("serve"));
+        let matches = command.try_get_matches_from(args).unwrap();
+        let args = ServeArgs::from_arg_matches(&matches).unwrap();
         let mut output = Output {
             out: Box::new(std::io::sink()),
             err: Box::new(std::io::sink()),
@@ -221,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_without_a_time_is_not_waited_for() {
+    fn frames_without_time_follow_immediately() {
         const ZERO: u64 = 1_700_000_000_000_000_000;
         assert_eq!(
             served(&[0, 0, ZERO, 0, ZERO + 5]),

@@ -227,7 +227,7 @@ fn books_of_both_venues() {
 
 #[test]
 fn every_event_of_jayx() {
-    let args = "watch --json --venue=jayx --event=orderbook,kline,positions,openorders";
+    let args = "watch --json --venue=jayx --jayx-stream=orderbook,kline,positions,openorders";
     let wanted = ["book", "trade", "candle", "balances", "open_orders"];
     let args: Vec<&str> = args.split(' ').collect();
     let found = run(&args, &[&wanted[..], &["protocol"]].concat());
@@ -259,7 +259,7 @@ fn every_channel_of_bayse() {
 #[test]
 fn snapshots_deltas_and_trades_of_kraken() {
     let log = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/kraken.jsonl");
-    let mut server = Running::start(&["serve", "--from", log]);
+    let mut server = Running::start(&["serve", "--log", log]);
     let url = server.line();
     let args = ["watch", "--json", "--venue=kraken", "--url", &url];
     let wanted = ["welcome", "status", "scale", "state", "book", "trade"];

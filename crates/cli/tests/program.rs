@@ -218,7 +218,7 @@ fn every_event_of_jayx_is_shown_in_both_envelopes() {
             ("positions", "balance BTC "),
             ("openorders", "order "),
         ] {
-            let event = format!("--event={event}");
+            let event = format!("--jayx-stream={event}");
             let mut running = Running::start(&["watch", "--venue=jayx", envelope, &event]);
             running.line_with(line);
             assert_eq!(running.interrupt().0, Some(0));
@@ -245,7 +245,7 @@ fn every_channel_of_bayse_is_shown() {
 
 #[test]
 fn a_time_limit_ends_it_with_a_summary() {
-    let ended = program(&["--for", "300ms"]).output().unwrap();
+    let ended = program(&["--duration", "300ms"]).output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{}", text(&ended));
     assert!(text(&ended).contains("BTCUSDT: "), "{}", text(&ended));
 }
@@ -260,7 +260,7 @@ fn a_feed_that_spins_ends_as_any_other() {
         assert_eq!(status, Some(0), "{rest}");
         assert!(rest.contains("BTCUSDT: "), "a summary: {rest}");
     }
-    let args = [&spin[..], &["--for", "300ms"]].concat();
+    let args = [&spin[..], &["--duration", "300ms"]].concat();
     let ended = program(&args).output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{}", text(&ended));
     assert!(text(&ended).contains("BTCUSDT: "), "{}", text(&ended));
@@ -350,7 +350,7 @@ fn once_ends_with_the_server() {
     let (log, rows) = (log.to_str().unwrap(), rows.to_str().unwrap());
 
     // The log names its venue.
-    let mut server = Running::start(&["serve", "--from", log, "--speed=10x"]);
+    let mut server = Running::start(&["serve", "--log", log, "--speed=10x"]);
     let url = server.line();
     let watched = program(&[
         "watch",
@@ -358,7 +358,7 @@ fn once_ends_with_the_server() {
         "--envelope=plain",
         "--url",
         &url,
-        "--once",
+        "--no-reconnect",
         "--books",
         rows,
     ])
@@ -394,16 +394,16 @@ fn a_log_of_kraken_is_served_watched_and_replayed() {
     std::fs::create_dir_all(&folder).unwrap();
     let rows = folder.join("rows.csv");
     let rows = rows.to_str().unwrap();
-    let mut server = Running::start(&["serve", "--from", KRAKEN]);
+    let mut server = Running::start(&["serve", "--log", KRAKEN]);
     let url = server.line();
     for args in [
         &[
             "watch",
             "--venue=kraken",
-            "--symbol=any",
+            "--accept-any",
             "--url",
             &url,
-            "--once",
+            "--no-reconnect",
         ][..],
         &[
             "watch",
@@ -411,7 +411,7 @@ fn a_log_of_kraken_is_served_watched_and_replayed() {
             "--symbol=BTC/USD",
             "--url",
             &url,
-            "--once",
+            "--no-reconnect",
         ],
         &["replay", KRAKEN],
     ] {
@@ -483,7 +483,7 @@ fn options_without_an_effect_on_a_log_are_mistakes() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
-    let mut running = Running::start(&["--for", "5s"]);
+    let mut running = Running::start(&["--duration", "5s"]);
     running.line();
     let Running { child, out } = &mut running;
     // The next lines go nowhere, as into `head -1`.
@@ -539,7 +539,7 @@ fn watched(path: &str, options: &[&str], answers: &[Answer<'_>]) -> (Output, Vec
     let url = format!("ws://{}{path}", listener.local_addr().unwrap());
     std::thread::scope(|scope| {
         let heads = scope.spawn(|| answer_each(&listener, answers));
-        let args = [&["watch", "--once", "--url", &url], options].concat();
+        let args = [&["watch", "--no-reconnect", "--url", &url], options].concat();
         let output = program(&args).output().unwrap();
         (output, heads.join().unwrap())
     })
@@ -670,7 +670,7 @@ fn the_proxy_and_the_certificates_of_the_environment_are_used() {
     }
     // An embedded server is reached directly: this one would not answer.
     drop(proxy);
-    let output = program(&["watch", "--venue=jayx", "--for=1ms"])
+    let output = program(&["watch", "--venue=jayx", "--duration=1ms"])
         .env("HTTPS_PROXY", &url)
         .output()
         .unwrap();
@@ -738,7 +738,7 @@ fn the_named_authorities_are_trusted() {
         ([None, other, own], false),
     ] {
         let [option, key, variable] = by;
-        let mut command = program(&["watch", "--once", "--url", &url]);
+        let mut command = program(&["watch", "--no-reconnect", "--url", &url]);
         command.args(PLAIN).env("NO_PROXY", "localhost");
         command.env_remove("SSL_CERT_FILE");
         if let Some(file) = option {

@@ -205,7 +205,7 @@ fn a_limit_of_the_size_of_files_ends_a_file_and_not_the_recording() {
     let args = [
         "record",
         "--venue=jayx",
-        "--for=3s",
+        "--duration=3s",
         "--out",
         out.to_str().unwrap(),
     ];
@@ -245,7 +245,7 @@ fn a_limit_of_the_size_of_files_is_an_error_of_every_command() {
         file("c.png"),
     );
     for args in [
-        &["watch", "--venue=jayx", "--for=30s", "--books", &live][..],
+        &["watch", "--venue=jayx", "--duration=30s", "--books", &live][..],
         &["replay", &log, "--venue=jayx", "--books", &rows],
         &["plot", &log, "--venue=jayx", "--out", &picture],
     ] {

@@ -328,7 +328,7 @@ fn a_time_limit_and_an_error_give_the_terminal_back() {
     if !tmux_is_there("a_time_limit_and_an_error_give_the_terminal_back") {
         return;
     }
-    let limited = Terminal::program((80, 24), "--for 700ms");
+    let limited = Terminal::program((80, 24), "--duration 700ms");
     let (status, screen) = limited.given_back();
     assert_eq!(status, "0", "{screen}");
     assert!(screen.contains("BTCUSDT: "), "{screen}");

@@ -1,7 +1,7 @@
 //! Runs both venues with faults over real sockets, and prints what was seen.
 //!
 //! ```text
-//! soak [--for 10m] [--faults SPEC] [--spin]
+//! soak [--duration 10m] [--faults SPEC] [--spin]
 //! ```
 //!
 //! `--spin` runs the feed turn by turn, with keep-warm replays, instead of on the runtime.
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     let (length, faults, driver) = match arguments(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(wrong) => {
-            eprintln!("soak: {wrong}\nusage: soak [--for 10m] [--faults SPEC] [--spin]");
+            eprintln!("soak: {wrong}\nusage: soak [--duration 10m] [--faults SPEC] [--spin]");
             return ExitCode::from(2);
         }
     };
@@ -40,7 +40,7 @@ fn arguments(mut args: impl Iterator<Item = String>) -> Result<(Duration, Faults
     while let Some(name) = args.next() {
         let mut value = || args.next().ok_or(format!("{name} needs a value"));
         match name.as_str() {
-            "--for" => length = value()?,
+            "--duration" | "--for" => length = value()?,
             "--faults" => faults = value()?,
             "--spin" => driver = Driver::Spinning,
             _ => return Err(format!("there is no {name}")),

@@ -8,11 +8,12 @@ use ticklot::{Books, Event, Scale, bayse, jayx};
 use ticklot_frame::jayx::Envelope;
 use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
 
-use crate::Failure;
-use crate::args::{BookArgs, EnvelopeArg, LogArgs, VenueArg, check_effects};
-use crate::follow::VenueHandler;
-use crate::offline::{self, Faults, Offline};
-use crate::paths::Paths;
+use crate::book_args::{BookArgs, EnvelopeArg, check_effects};
+use crate::decode_paths::DecodePaths;
+use crate::failure::Failure;
+use crate::log_source::{self, LogArgs, LogErrors, LogReplay};
+use crate::venues::VenueArg;
+use crate::venues::VenueHandler;
 
 /// The most bytes of a log's frames that are kept: what is behind them is not measured.
 const MAX_HELD: usize = 64 << 20;
@@ -28,7 +29,7 @@ pub(super) struct Load {
     /// Lines that are no messages.
     pub(super) bad_lines: u64,
     /// The paths that its order books take.
-    pub(super) paths: Paths,
+    pub(super) paths: DecodePaths,
     book: BookArgs,
 }
 
@@ -87,43 +88,43 @@ pub(super) fn generated(venue: Option<VenueArg>, book: &BookArgs) -> Result<Vec<
 /// The frames of a log, a load for each of its venues.
 ///
 /// What cannot be read of it is passed over, as by a replay, and told.
-pub(super) fn read(args: &LogArgs) -> Result<(Vec<Load>, Faults), Failure> {
+pub(super) fn read(args: &LogArgs) -> Result<(Vec<Load>, LogErrors), Failure> {
     let path = args.log.display();
-    let (mut loads, faults) = hold(args)?;
+    let (mut loads, errors) = hold(args)?;
     for load in &mut loads {
         load.count()?;
     }
     loads.retain(|load| load.messages() > 0);
     match loads.as_mut_slice() {
         [] => Err(Failure::work(format_args!(
-            "{path}: no messages in it: are --venue, --conn, --envelope and the decimals right?"
+            "{path}: no messages in it: are --venue, --connection, --envelope and the decimals right?"
         ))),
-        [_] => Ok((loads, faults)),
+        [_] => Ok((loads, errors)),
         several => {
             for load in several {
                 load.name = format!("{path}, {}", load.venue.title());
             }
-            Ok((loads, faults))
+            Ok((loads, errors))
         }
     }
 }
 
-fn hold(args: &LogArgs) -> Result<(Vec<Load>, Faults), Failure> {
-    let mut log = offline::open(args)?;
+fn hold(args: &LogArgs) -> Result<(Vec<Load>, LogErrors), Failure> {
+    let mut log = log_source::open(args)?;
     let (mut loads, mut held) = (Vec::<Load>::new(), 0);
-    let mut faults = Faults::default();
+    let mut errors = LogErrors::default();
     while let Some(record) = log.next_record() {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                faults.count(&error);
+                errors.count(&error);
                 continue;
             }
         };
-        if record.kind != Kind::Received || !offline::is_of(record, args.venue) {
+        if record.kind != Kind::Received || !log_source::is_of(record, args.venue) {
             continue;
         }
-        let venue = offline::venue_of(record, args.venue)?;
+        let venue = log_source::venue_of(record, args.venue)?;
         held += size_of::<Frame>() + record.venue.len() + record.frame.len();
         if held > MAX_HELD {
             loads.iter_mut().for_each(|load| load.is_cut = true);
@@ -139,7 +140,7 @@ fn hold(args: &LogArgs) -> Result<(Vec<Load>, Faults), Failure> {
         };
         loads[place].frames.push(Frame::new(record.clone()));
     }
-    Ok((loads, faults))
+    Ok((loads, errors))
 }
 
 impl Load {
@@ -162,7 +163,7 @@ impl Load {
             frames: pool.frames().iter().map(frame).collect(),
             is_cut: false,
             bad_lines: 0,
-            paths: Paths::default(),
+            paths: DecodePaths::default(),
             book: BookArgs {
                 envelope: Some(match shape.wire {
                     Wire::JayxSocketIo => EnvelopeArg::Socketio,
@@ -192,33 +193,33 @@ impl Load {
             frames: Vec::new(),
             is_cut: false,
             bad_lines: 0,
-            paths: Paths::default(),
+            paths: DecodePaths::default(),
             book: args.book.clone(),
         })
     }
 
     /// Finds how many messages each frame has.
     fn count(&mut self) -> Result<(), Failure> {
-        let mut offline = Offline::new(Some(self.venue), &self.book)?;
+        let mut source = LogReplay::new(Some(self.venue), &self.book)?;
         let mut nobody = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
         for Frame { record, messages } in &mut self.frames {
-            offline.admit(record)?;
-            *messages = offline.replay.apply(record, &mut nobody).messages;
+            source.admit(record)?;
+            *messages = source.replay.apply(record, &mut nobody).messages;
         }
-        self.bad_lines = offline.bad_lines();
-        self.paths = offline.paths();
+        self.bad_lines = source.bad_lines();
+        self.paths = source.paths();
         // Those without a message are of the protocol, or wrong.
         self.frames.retain(|frame| frame.messages > 0);
         Ok(())
     }
 
     /// What the frames are played through, with a session for each of their connections.
-    pub(super) fn offline<H: VenueHandler>(&self) -> Result<Offline<'_, H>, Failure> {
-        let mut offline = Offline::new(Some(self.venue), &self.book)?;
+    pub(super) fn log_replay<H: VenueHandler>(&self) -> Result<LogReplay<'_, H>, Failure> {
+        let mut source = LogReplay::new(Some(self.venue), &self.book)?;
         for frame in &self.frames {
-            offline.admit(&frame.record)?;
+            source.admit(&frame.record)?;
         }
-        Ok(offline)
+        Ok(source)
     }
 
     pub(super) fn messages(&self) -> u64 {

@@ -10,10 +10,10 @@ use ticklot::{Books, Event, Handler, OnMessage, Scale, Venue};
 use ticklot_frame::{Lines, bayse, jayx};
 
 use super::load::{Frame, Load, unsupported};
-use crate::Failure;
-use crate::args::VenueArg;
-use crate::panel::latency_histogram;
-use crate::replay;
+use crate::book_stats::latency_histogram;
+use crate::failure::Failure;
+use crate::units::elapsed_ns;
+use crate::venues::VenueArg;
 
 /// What a stage takes.
 pub(super) struct Figures {
@@ -29,9 +29,7 @@ pub(super) struct Figures {
 
 /// What a reading of the clock takes, in nanoseconds: the middle of a thousand.
 pub(super) fn clock_ns() -> u64 {
-    let mut readings: Vec<u64> = (0..1_000)
-        .map(|_| replay::elapsed_ns(Instant::now()))
-        .collect();
+    let mut readings: Vec<u64> = (0..1_000).map(|_| elapsed_ns(Instant::now())).collect();
     readings.sort_unstable();
     readings[readings.len() / 2]
 }
@@ -86,7 +84,7 @@ impl<V: Venue> OnMessage<V> for Touch {}
 
 impl Work for Apply<'_> {
     fn begin(&mut self) -> Result<(), Failure> {
-        self.1 = self.0.offline()?.replay;
+        self.1 = self.0.log_replay()?.replay;
         Ok(())
     }
 
@@ -112,7 +110,7 @@ pub(super) fn decode(load: &Load, time: Duration) -> Result<Figures, Failure> {
 
 /// Frames to books, as they are replayed, and the best prices read.
 pub(super) fn apply(load: &Load, time: Duration) -> Result<Figures, Failure> {
-    stage(load, time, &mut Apply(load, load.offline()?.replay))
+    stage(load, time, &mut Apply(load, load.log_replay()?.replay))
 }
 
 /// Measures what is done with each frame, over and over the load, until the time is over.
@@ -130,7 +128,7 @@ fn stage(load: &Load, time: Duration, work: &mut impl Work) -> Result<Figures, F
         work.begin()?;
         let start = Instant::now();
         pass(load, work);
-        figures.took_ns += replay::elapsed_ns(start);
+        figures.took_ns += elapsed_ns(start);
         figures.messages += load.messages();
         figures.bytes += load.bytes();
     }
@@ -152,7 +150,7 @@ fn pass(load: &Load, work: &mut impl Work) {
 fn single(frame: &Frame, work: &mut impl Work, each: &mut Histogram<u64>) {
     let start = Instant::now();
     work.frame(&frame.record);
-    let took = replay::elapsed_ns(start);
+    let took = elapsed_ns(start);
     if let Some(one) = took.checked_div(frame.messages) {
         each.saturating_record_n(one, frame.messages);
     }

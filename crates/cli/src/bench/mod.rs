@@ -13,13 +13,17 @@ use ticklot_frame::Scan;
 
 use self::load::Load;
 use self::measure::{Figures, clock_ns};
-use crate::args::{BookArgs, LogArgs, VenueArg, time};
-use crate::{Failure, Output};
+use crate::book_args::BookArgs;
+use crate::failure::Failure;
+use crate::log_source::LogArgs;
+use crate::output::Output;
+use crate::parse::duration;
+use crate::venues::VenueArg;
 
 const EXAMPLE: &str = "\
 Examples:
   ticklot bench
-  ticklot bench btc.jsonl.zst --for 2s --json
+  ticklot bench btc.jsonl.zst --duration 2s --json
 
 Decoding is the decoder alone; with applying it is the way of `ticklot replay`, from a frame to its books.
 A stage is measured twice, each for half of its time: all messages with one reading of the clock, for the rate, and
@@ -36,13 +40,13 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_enum)]
     venue: Option<VenueArg>,
     /// Read this connection of the log alone
-    #[arg(long, value_name = "N", requires = "log")]
-    conn: Option<u32>,
+    #[arg(long, alias = "conn", value_name = "N", requires = "log")]
+    connection: Option<u32>,
     #[command(flatten)]
     book: BookArgs,
     /// How long each stage is measured
-    #[arg(long = "for", value_name = "D", default_value = "1s", value_parser = time)]
-    time: Duration,
+    #[arg(long, alias = "for", value_name = "D", default_value = "1s", value_parser = duration)]
+    duration: Duration,
     /// One JSON object instead of tables
     #[arg(long)]
     json: bool,
@@ -65,13 +69,13 @@ struct Run {
 pub(crate) fn run(args: &BenchArgs, output: &mut Output) -> Result<(), Failure> {
     let loads = match &args.log {
         Some(log) => {
-            let (loads, faults) = load::read(&LogArgs {
+            let (loads, errors) = load::read(&LogArgs {
                 log: log.clone(),
                 venue: args.venue,
-                conn: args.conn,
+                connection: args.connection,
                 book: args.book.clone(),
             })?;
-            faults.tell(log, output);
+            errors.report(log, output);
             loads
         }
         None => load::generated(args.venue, &args.book)?,
@@ -82,8 +86,8 @@ pub(crate) fn run(args: &BenchArgs, output: &mut Output) -> Result<(), Failure> 
         loads: Vec::new(),
     };
     for load in loads {
-        let decode = measure::decode(&load, args.time)?;
-        let apply = measure::apply(&load, args.time)?;
+        let decode = measure::decode(&load, args.duration)?;
+        let apply = measure::apply(&load, args.duration)?;
         run.loads.push(Measured {
             load,
             decode,

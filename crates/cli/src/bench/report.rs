@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::measure::Figures;
 use super::{Measured, Run};
-use crate::replay::per_second;
-use crate::view::Printable;
+use crate::format::Printable;
+use crate::units::per_second;
 
 /// The longest bar of a histogram.
 const BAR: u64 = 50;

@@ -1,4 +1,4 @@
-//! The file, as it is written.
+//! The config file: its tables, and where in the file they are.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 use toml::Spanned;
 
-use crate::Failure;
+use crate::book_args::{CurrencyArg, EnvelopeArg};
+use crate::failure::Failure;
 
-/// Everything that a file can say.
+/// The tables of a config file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct File {
@@ -43,13 +44,16 @@ pub(super) struct ReconnectTable {
     pub(super) jitter: Option<bool>,
     pub(super) attempts: Option<u32>,
     pub(super) first_attempts: Option<u32>,
+    /// `--no-reconnect`.
+    #[serde(skip)]
+    pub(super) is_off: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct TransportTable {
-    pub(crate) ca: Option<PathBuf>,
-    pub(crate) proxy: Option<String>,
+pub(super) struct TransportTable {
+    pub(super) ca: Option<PathBuf>,
+    pub(super) proxy: Option<String>,
     pub(super) headers: Headers,
     pub(super) connect_timeout: Option<Time>,
     pub(super) tls_timeout: Option<Time>,
@@ -81,20 +85,11 @@ pub(super) struct HeaderVariable {
 pub(super) struct JayxTable {
     pub(super) url: Option<String>,
     pub(super) headers: Headers,
-    pub(super) envelope: EnvelopeWord,
+    pub(super) envelope: EnvelopeArg,
     pub(super) api_key_env: Option<String>,
     pub(super) balances: bool,
     pub(super) stale_after: Option<Limit>,
     pub(super) instrument: Vec<Instrument>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum EnvelopeWord {
-    #[default]
-    Auto,
-    Socketio,
-    Plain,
 }
 
 #[derive(Debug, Deserialize)]
@@ -129,6 +124,9 @@ pub(super) struct BayseTable {
     pub(super) market: Vec<Market>,
     pub(super) event: Vec<Event>,
     pub(super) first_books: Option<FirstBooks>,
+    /// `--accept-any`, and the currency of the books then.
+    #[serde(skip)]
+    pub(super) accept_any: Option<Option<CurrencyArg>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -138,18 +136,11 @@ pub(super) struct Market {
     #[serde(default = "yes")]
     pub(super) orderbook: bool,
     #[serde(default)]
-    pub(super) currencies: Vec<CurrencyWord>,
+    pub(super) currencies: Vec<CurrencyArg>,
     #[serde(default)]
     pub(super) orders: bool,
     pub(super) price_decimals: Option<u8>,
     pub(super) quantity_decimals: Option<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub(super) enum CurrencyWord {
-    Usd,
-    Ngn,
 }
 
 #[derive(Debug, Deserialize)]
@@ -160,6 +151,9 @@ pub(super) struct Event {
     pub(super) prices: bool,
     #[serde(default)]
     pub(super) activity: bool,
+    /// The markets of `activity`; all of the event when empty.
+    #[serde(skip)]
+    pub(super) activity_markets: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -183,6 +177,9 @@ pub(super) struct KrakenTable {
     #[serde(default = "yes")]
     pub(super) trades: bool,
     pub(super) stale_after: Option<Limit>,
+    /// `--accept-any`.
+    #[serde(skip)]
+    pub(super) accept_any: bool,
 }
 
 fn yes() -> bool {
@@ -238,58 +235,55 @@ impl<'de> Deserialize<'de> for Limit {
     }
 }
 
-/// A file that was read, and where it is.
+/// Where tables are from: a file, or the command line alone.
 #[derive(Debug)]
-pub(crate) struct Source {
-    name: String,
-    text: String,
-    pub(super) file: File,
+pub(crate) enum Source {
+    /// A file, by its name and its text.
+    File {
+        /// For errors.
+        name: String,
+        /// For positions in it.
+        text: String,
+    },
+    /// The command line.
+    Options,
+}
+
+/// Reads a config file.
+pub(crate) fn read(path: &Path) -> Result<(Source, File), Failure> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::Usage(format!("{name}: cannot read the config file: {error}")))?;
+    parse(name, text)
+}
+
+/// Reads the text of a config file.
+pub(crate) fn parse(name: String, text: String) -> Result<(Source, File), Failure> {
+    match toml::from_str(&text) {
+        Ok(file) => Ok((Source::File { name, text }, file)),
+        Err(error) => {
+            let at = error.span().map_or(0, |span| span.start);
+            let what = error.message().replace('\n', ", ");
+            Err(Source::File { name, text }.wrong(at, what))
+        }
+    }
 }
 
 impl Source {
-    /// Reads a file.
-    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::Usage(format!("{name}: cannot read the config file: {error}"))
-        })?;
-        Self::parse(name, text)
-    }
-
-    /// Reads a file's text.
-    pub(crate) fn parse(name: String, text: String) -> Result<Self, Failure> {
-        match toml::from_str(&text) {
-            Ok(file) => Ok(Self { name, text, file }),
-            Err(error) => {
-                let at = error.span().map_or(0, |span| span.start);
-                let place = Place::of(&text, at);
-                let what = error.message().replace('\n', ", ");
-                Err(Failure::Usage(format!("{name}:{place}: {what}")))
-            }
+    /// The file's name.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Self::File { name, .. } => Some(name),
+            Self::Options => None,
         }
     }
 
-    /// The file's name.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// A mistake in the table that begins at this byte.
+    /// An error in the table that begins at this byte: with line and column, both from 1, in characters.
     pub(super) fn wrong(&self, at: usize, what: impl fmt::Display) -> Failure {
-        Failure::Usage(format!(
-            "{}:{}: {what}",
-            self.name,
-            Place::of(&self.text, at)
-        ))
-    }
-}
-
-/// A line and a column, both from 1, in characters.
-struct Place(usize, usize);
-
-impl Place {
-    fn of(text: &str, byte: usize) -> Self {
-        let before = text.get(..byte).unwrap_or(text);
+        let Self::File { name, text } = self else {
+            return Failure::usage(what);
+        };
+        let before = text.get(..at).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
         let column = before
             .rsplit('\n')
@@ -298,12 +292,6 @@ impl Place {
             .chars()
             .count()
             + 1;
-        Self(line, column)
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.0, self.1)
+        Failure::Usage(format!("{name}:{line}:{column}: {what}"))
     }
 }

@@ -1,6 +1,6 @@
 //! Values on pixels, and round values to write beside them.
 
-use crate::moment::utc;
+use crate::units::utc;
 
 /// Values from `from` to `to`, on pixels from `start` to `end`.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use ticklot::{
 
 use super::grid::Grid;
 use super::read::Onlooker;
-use crate::tell::is_in_unit;
+use crate::format_event::is_in_unit;
 
 /// Adds up what a book does.
 #[derive(Debug)]

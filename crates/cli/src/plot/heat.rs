@@ -90,7 +90,7 @@ pub(crate) fn draw(size: (u32, u32), font: &Font, grid: &Grid, words: &Words<'_>
 
 /// A moment to the second.
 fn seconds(ns: u64) -> String {
-    crate::moment::utc(ns)[..19].replace('T', " ")
+    crate::units::utc(ns)[..19].replace('T', " ")
 }
 
 struct Picture<'a> {

@@ -36,20 +36,23 @@ use self::options::Format;
 use self::read::{Onlooker, choose, full, read};
 use self::scene::Scene;
 use self::survey::{Seen, Survey};
-use crate::args::VenueArg;
-use crate::follow::VenueHandler;
-use crate::moment::{Moment, nanos, utc};
-use crate::offline::{Faults, Offline, is_same_file};
-use crate::replay::backward;
-use crate::view::Printable;
-use crate::{Failure, Output};
+use crate::csv_rows::is_same_file;
+use crate::failure::Failure;
+use crate::format::Printable;
+use crate::log_position::TimeSpec;
+use crate::log_position::backward;
+use crate::log_source::{LogErrors, LogReplay};
+use crate::output::Output;
+use crate::units::{nanos, utc};
+use crate::venues::VenueArg;
+use crate::venues::VenueHandler;
 
 pub(crate) fn run(args: &PlotArgs, output: &mut Output) -> Result<(), Failure> {
     let format = args.format()?;
     check(args)?;
     let font =
         Font::load().ok_or_else(|| Failure::work("the program's own font cannot be read"))?;
-    let (scene, faults) = match args.at {
+    let (scene, errors) = match args.at {
         Some(at) => moment(args, at, &font)?,
         None => stretch(args, &font)?,
     };
@@ -61,7 +64,7 @@ pub(crate) fn run(args: &PlotArgs, output: &mut Output) -> Result<(), Failure> {
         Failure::work(format_args!("cannot write {}: {error}", args.out.display()))
     })?;
     writeln!(output.out, "{}: {}", args.out.display(), scene.title)?;
-    faults.tell(&args.source.log, output);
+    errors.report(&args.source.log, output);
     Ok(())
 }
 
@@ -106,11 +109,11 @@ fn check(args: &PlotArgs) -> Result<(), Failure> {
 }
 
 /// The picture of a book over time.
-fn stretch(args: &PlotArgs, font: &Font) -> Result<(Scene, Faults), Failure> {
+fn stretch(args: &PlotArgs, font: &Font) -> Result<(Scene, LogErrors), Failure> {
     let depth = args.depth();
     let mut survey = Survey::new(args.from, args.until, depth);
-    let (offline, _) = read(args, &mut survey)?;
-    let books = offline.replay.books();
+    let (source, _) = read(args, &mut survey)?;
+    let books = source.replay.books();
     let (from, until) = span(&survey)?;
     let id = choose(books, &survey.live(), args.name.as_deref())?;
     let scale = scale_of(books, id);
@@ -129,21 +132,21 @@ fn stretch(args: &PlotArgs, font: &Font) -> Result<(Scene, Faults), Failure> {
     let grid = Grid::new(frame, depth, args.patience());
     let row = axis::part(pixels.1 as i128, frame.rows as i128);
     let mut gather = Gather::new(id, grid, heat::MARK, row);
-    let (offline, faults) = read(args, &mut gather)?;
+    let (source, errors) = read(args, &mut gather)?;
     let mut grid = gather.grid;
-    if offline.replay.books().live(id).is_none() {
+    if source.replay.books().live(id).is_none() {
         grid.lose();
     }
     grid.advance(until);
     let counts = counts(&seen, &grid);
-    let title = title(&offline, id);
+    let title = title(&source, id);
     let words = heat::Words {
         title: &title,
         counts: &counts,
         scale,
         left,
     };
-    Ok((heat::draw(size, font, &grid, &words), faults))
+    Ok((heat::draw(size, font, &grid, &words), errors))
 }
 
 /// What is to be looked at, if the log has any of it.
@@ -206,13 +209,9 @@ fn scale_of(books: &Books, id: BookId) -> Scale {
     books.untrusted(id).map_or(Scale::UNIT, BookRef::scale)
 }
 
-fn title<H: VenueHandler>(offline: &Offline<'_, H>, id: BookId) -> String {
-    let venue = offline.venue(id).map_or("", VenueArg::title);
-    Printable(format_args!(
-        "{}, {venue}",
-        full(offline.replay.books(), id)
-    ))
-    .to_string()
+fn title<H: VenueHandler>(source: &LogReplay<'_, H>, id: BookId) -> String {
+    let venue = source.venue(id).map_or("", VenueArg::title);
+    Printable(format_args!("{}, {venue}", full(source.replay.books(), id))).to_string()
 }
 
 fn counts(seen: &Seen, grid: &Grid) -> String {
@@ -240,7 +239,7 @@ fn grouped(count: u64) -> String {
 
 /// Reads as far as a moment.
 struct Until {
-    at: Moment,
+    at: TimeSpec,
     first: Option<u64>,
 }
 
@@ -272,10 +271,10 @@ impl Handler for Until {
 impl<V: Venue> OnMessage<V> for Until {}
 
 /// The picture of a book at a moment.
-fn moment(args: &PlotArgs, at: Moment, font: &Font) -> Result<(Scene, Faults), Failure> {
+fn moment(args: &PlotArgs, at: TimeSpec, font: &Font) -> Result<(Scene, LogErrors), Failure> {
     let mut until = Until { at, first: None };
-    let (offline, faults) = read(args, &mut until)?;
-    let books = offline.replay.books();
+    let (source, errors) = read(args, &mut until)?;
+    let books = source.replay.books();
     let now = until.resolved().ok_or_else(|| {
         Failure::work(
             "this log has no times (recv_ns): no moment can be found; `ticklot replay` needs none",
@@ -302,7 +301,7 @@ fn moment(args: &PlotArgs, at: Moment, font: &Font) -> Result<(Scene, Faults), F
     };
     let title = format!(
         "{}: depth at {} UTC",
-        title(&offline, id),
+        title(&source, id),
         utc(now)[..23].replace('T', " ")
     );
     let cut = depth::Cut {
@@ -312,7 +311,7 @@ fn moment(args: &PlotArgs, at: Moment, font: &Font) -> Result<(Scene, Faults), F
         range,
         unit: seen.unit(),
     };
-    Ok((depth::draw(args.size.pixels(), font, &cut), faults))
+    Ok((depth::draw(args.size.pixels(), font, &cut), errors))
 }
 
 /// How far most levels of the side that goes further are from its best one, in ticks.

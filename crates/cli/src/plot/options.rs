@@ -8,9 +8,20 @@ use std::time::Duration;
 use clap::Args;
 use ticklot::{Scale, Ticks};
 
-use crate::Failure;
-use crate::args::{LogArgs, levels, time};
-use crate::moment::{Moment, nanos};
+use crate::failure::Failure;
+use crate::log_position::TimeSpec;
+use crate::log_source::LogArgs;
+use crate::parse::{duration, levels};
+use crate::units::nanos;
+
+const EXAMPLES: &str = "\
+Examples:
+  ticklot plot btc.jsonl.zst --out book.png
+  ticklot plot old.jsonl --venue jayx --out book.svg --from 1m --until 2m --price-range 61700:61900
+  ticklot plot btc.jsonl.zst --out depth.png --at 2024-08-08T23:54:30Z
+
+Exit status: 0 when the picture is there; 1 when the log cannot be read or shows no live book; 2 when the arguments
+are wrong.";
 
 /// The fewest pixels across and down of a picture: less has no room for labels.
 const LEAST_SIDE: u32 = 240;
@@ -18,7 +29,9 @@ const LEAST_SIDE: u32 = 240;
 /// The most pixels across and down of a picture.
 const MAX_SIDE: u32 = 4096;
 
+/// The options of `plot`.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct PlotArgs {
     #[command(flatten)]
     pub(crate) source: LogArgs,
@@ -30,13 +43,13 @@ pub(crate) struct PlotArgs {
     pub(crate) name: Option<String>,
     /// A depth chart at this moment: UTC, such as 2024-08-08T23:54:30Z, or a way into the log, such as 90s
     #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "until"])]
-    pub(crate) at: Option<Moment>,
+    pub(crate) at: Option<TimeSpec>,
     /// Begin here, given as above
     #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<Moment>,
+    pub(crate) from: Option<TimeSpec>,
     /// End here, given as above
     #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<Moment>,
+    pub(crate) until: Option<TimeSpec>,
     /// Pixels across and down
     #[arg(long, value_name = "WxH", default_value = "1200x700")]
     pub(crate) size: Size,
@@ -47,7 +60,7 @@ pub(crate) struct PlotArgs {
     #[arg(long, value_name = "N", value_parser = levels)]
     pub(crate) depth: Option<NonZeroUsize>,
     /// For how long a book is believed when nothing comes
-    #[arg(long, value_name = "D", default_value = "30s", value_parser = time)]
+    #[arg(long, value_name = "D", default_value = "30s", value_parser = duration)]
     pub(crate) stale_after: Duration,
 }
 

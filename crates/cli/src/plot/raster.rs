@@ -9,7 +9,7 @@ use tiny_skia::{
 use super::color::{Color, PAPER};
 use super::font::Font;
 use super::scene::{Anchor, Area, Image, Point, Scene, Shape, Text, narrow};
-use crate::Failure;
+use crate::failure::Failure;
 
 /// The scene as a PNG file.
 pub(crate) fn png(scene: &Scene, font: &Font) -> Result<Vec<u8>, Failure> {

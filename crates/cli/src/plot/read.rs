@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use ticklot::{BookId, Books, Reply};
 
 use super::PlotArgs;
-use crate::Failure;
-use crate::follow::VenueHandler;
-use crate::offline::{self, Doubts, Faults, Offline};
+use crate::failure::Failure;
+use crate::log_source::{self, LogErrors, LogReplay, LogWarnings};
+use crate::venues::VenueHandler;
 
 /// Who looks at the books while a log is read.
 pub(crate) trait Onlooker: VenueHandler {
@@ -19,37 +19,37 @@ pub(crate) trait Onlooker: VenueHandler {
 pub(crate) fn read<'a, O: Onlooker>(
     args: &'a PlotArgs,
     onlooker: &mut O,
-) -> Result<(Offline<'a, O>, Faults), Failure> {
-    let mut log = offline::open(&args.source)?;
-    let mut offline = Offline::new(args.source.venue, &args.source.book)?;
-    let (mut faults, mut now) = (Faults::default(), 0);
+) -> Result<(LogReplay<'a, O>, LogErrors), Failure> {
+    let mut log = log_source::open(&args.source)?;
+    let mut source = LogReplay::new(args.source.venue, &args.source.book)?;
+    let (mut errors, mut now) = (LogErrors::default(), 0);
     while let Some(record) = log.next_record() {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                faults.count(&error);
-                offline.replay.skip_line(&error, onlooker);
+                errors.count(&error);
+                source.replay.skip_line(&error, onlooker);
                 continue;
             }
         };
-        if !offline.is_wanted(record) {
+        if !source.is_wanted(record) {
             continue;
         }
         // As a replay has it: a recorder's clock may be set back, and 0 is no time; time goes on all the same.
         now = now.max(record.recv_ns);
-        if onlooker.until(now, offline.replay.books()).is_break() {
+        if onlooker.until(now, source.replay.books()).is_break() {
             break;
         }
-        faults.count_dropped(record);
-        offline.admit(record)?;
-        if offline.replay.apply(record, onlooker).reply == Reply::Stop {
+        errors.count_dropped(record);
+        source.admit(record)?;
+        if source.replay.apply(record, onlooker).reply == Reply::Stop {
             break;
         }
     }
-    offline.check(&args.source)?;
-    faults.lines = offline.bad_lines();
-    faults.doubts = Doubts::of(&log);
-    Ok((offline, faults))
+    source.check(&args.source)?;
+    errors.lines = source.bad_lines();
+    errors.warnings = LogWarnings::of(&log);
+    Ok((source, errors))
 }
 
 /// The one book of those that were `seen` that is to be drawn.
@@ -72,7 +72,7 @@ pub(crate) fn choose(
             names(books, seen)
         ))),
         (several, _) if has_twins(books, several) => Err(Failure::Usage(format!(
-            "this log has {} books, some of one name; choose a connection with --conn: {}",
+            "this log has {} books, some of one name; choose a connection with --connection: {}",
             several.len(),
             connections(books, several)
         ))),
@@ -115,7 +115,7 @@ fn names(books: &Books, ids: &[BookId]) -> String {
             name.to_owned()
         }
     };
-    let shown = |id| crate::view::Printable(unique(id)).to_string();
+    let shown = |id| crate::format::Printable(unique(id)).to_string();
     let mut names: Vec<String> = ids.iter().take(NAMED).map(shown).collect();
     if ids.len() > NAMED {
         names.push(format!("and {} more", ids.len() - NAMED));

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use ticklot::{BookId, BookRef, Books, Event, Handler, OnMessage, Side, Ticks, Venue};
 
 use super::read::Onlooker;
-use crate::moment::Moment;
+use crate::log_position::TimeSpec;
 
 /// Of a side's levels, how many of a hundred are to be in view: the outermost may be far out.
 const IN_VIEW: usize = 90;
@@ -13,8 +13,8 @@ const IN_VIEW: usize = 90;
 /// What a log has, between two moments.
 #[derive(Debug)]
 pub(crate) struct Survey {
-    from: Option<Moment>,
-    until: Option<Moment>,
+    from: Option<TimeSpec>,
+    until: Option<TimeSpec>,
     depth: usize,
     /// The first and the last time of the log, in nanoseconds since 1970.
     pub(crate) times: Option<(u64, u64)>,
@@ -40,7 +40,7 @@ pub(crate) struct Seen {
 }
 
 impl Survey {
-    pub(crate) fn new(from: Option<Moment>, until: Option<Moment>, depth: usize) -> Self {
+    pub(crate) fn new(from: Option<TimeSpec>, until: Option<TimeSpec>, depth: usize) -> Self {
         Self {
             from,
             until,

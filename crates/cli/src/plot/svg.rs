@@ -9,7 +9,7 @@ use super::color::Color;
 use super::font;
 use super::raster;
 use super::scene::{Anchor, Image, Point, Scene, Shape, Text};
-use crate::Failure;
+use crate::failure::Failure;
 
 /// The whole document.
 pub(crate) fn write(scene: &Scene) -> Result<String, Failure> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ticklot::capture::Progress;
 
-use crate::moment::utc;
+use crate::units::utc;
 
 /// How often it is drawn.
 const REDRAW: Duration = Duration::from_millis(100);

@@ -9,9 +9,9 @@ use ticklot::capture::{BookRows, Loss, Seen};
 use ticklot::{Books, Event, Handler, OnMessage, Venue};
 
 use super::elapsed_ns;
-use crate::Output;
-use crate::moment::utc;
-use crate::view::Printable;
+use crate::format::Printable;
+use crate::output::Output;
+use crate::units::utc;
 
 /// How many bad lines are told one by one.
 const TOLD: u64 = 20;

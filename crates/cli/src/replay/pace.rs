@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::args::SpeedArg;
-use crate::moment::nanos;
+use crate::speed::SpeedArg;
+use crate::units::nanos;
 
 /// Says when a record is due.
 #[derive(Debug)]

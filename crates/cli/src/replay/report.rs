@@ -6,10 +6,9 @@ use std::io::{self, Write};
 use hdrhistogram::Histogram;
 use ticklot::{BookId, Books};
 
-use super::per_second;
-use crate::moment::utc;
-use crate::paths::Paths;
-use crate::view;
+use crate::decode_paths::DecodePaths;
+use crate::format;
+use crate::units::{per_second, utc};
 
 /// What a replay saw of the part that it shows.
 #[derive(Debug, Default)]
@@ -39,7 +38,7 @@ impl Counts {
         out: &mut dyn Write,
         books: usize,
         latency: &Histogram<u64>,
-        paths: Paths,
+        paths: DecodePaths,
     ) -> io::Result<()> {
         let errors = self.bad_lines + self.broken;
         let rate = per_second(self.messages, self.busy_ns);
@@ -87,10 +86,10 @@ pub(super) fn book_line(out: &mut String, books: &Books, id: BookId, recv_ns: u6
     if recv_ns > 0 {
         write!(out, "{} ", utc(recv_ns))?;
     }
-    let (scale, title) = (book.scale(), view::title(books, id));
+    let (scale, title) = (book.scale(), format::title(books, id));
     let (bid, ask) = (
-        view::Best(book.best_bid(), scale),
-        view::Best(book.best_ask(), scale),
+        format::Best(book.best_bid(), scale),
+        format::Best(book.best_ask(), scale),
     );
     writeln!(out, "{title} {} bid {bid} | ask {ask}", book.state())
 }

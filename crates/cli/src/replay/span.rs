@@ -3,7 +3,7 @@
 use ticklot::capture::Record;
 use ticklot::tap::Kind;
 
-use crate::moment::Place;
+use crate::log_position::LogPosition;
 
 /// Where a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub(super) enum Side {
 /// The part of a log from one place to another, both with it.
 #[derive(Debug)]
 pub(super) struct Span {
-    from: Option<Place>,
-    until: Option<Place>,
+    from: Option<LogPosition>,
+    until: Option<LogPosition>,
     /// The first time that is known, and the last.
     first: Option<u64>,
     now: u64,
@@ -29,7 +29,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    pub(super) fn new(from: Option<Place>, until: Option<Place>) -> Self {
+    pub(super) fn new(from: Option<LogPosition>, until: Option<LogPosition>) -> Self {
         Self {
             from,
             until,
@@ -81,27 +81,29 @@ impl Span {
     /// ends.
     pub(super) fn is_backward(&self) -> bool {
         match (self.from, self.until) {
-            (Some(Place::Frame(from)), Some(Place::Frame(until))) => from > until,
-            (Some(Place::At(from)), Some(Place::At(until))) => from.is_after(until, self.first),
+            (Some(LogPosition::Frame(from)), Some(LogPosition::Frame(until))) => from > until,
+            (Some(LogPosition::At(from)), Some(LogPosition::At(until))) => {
+                from.is_after(until, self.first)
+            }
             (Some(_), Some(_)) => self.is_over && !self.inside,
             _ => false,
         }
     }
 
-    fn reaches(&self, place: Place, now: u64) -> bool {
+    fn reaches(&self, place: LogPosition, now: u64) -> bool {
         match (place, self.first) {
-            (Place::Frame(frame), _) => self.frames >= frame,
-            (Place::At(moment), Some(first)) => now >= moment.of(first),
-            (Place::At(_), None) => false,
+            (LogPosition::Frame(frame), _) => self.frames >= frame,
+            (LogPosition::At(moment), Some(first)) => now >= moment.of(first),
+            (LogPosition::At(_), None) => false,
         }
     }
 
-    fn passes(&self, place: Place, now: u64, kind: Kind) -> bool {
+    fn passes(&self, place: LogPosition, now: u64, kind: Kind) -> bool {
         match (place, self.first) {
             // What is noted of a frame belongs to it.
-            (Place::Frame(frame), _) => self.frames > frame && kind != Kind::TrustLost,
-            (Place::At(moment), Some(first)) => now > moment.of(first),
-            (Place::At(_), None) => false,
+            (LogPosition::Frame(frame), _) => self.frames > frame && kind != Kind::TrustLost,
+            (LogPosition::At(moment), Some(first)) => now > moment.of(first),
+            (LogPosition::At(_), None) => false,
         }
     }
 }
@@ -191,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_is_not_counted() {
-        let mut span = Span::new(Some(Place::Frame(1)), Some(Place::Frame(1)));
+        let mut span = Span::new(Some(LogPosition::Frame(1)), Some(LogPosition::Frame(1)));
         let kinds = [
             Kind::Opened,
             Kind::Received,

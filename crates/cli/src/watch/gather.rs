@@ -10,8 +10,9 @@ use super::log::{Bounded, Line, Log};
 use super::pen::FRAME;
 use super::shot::{BookShot, MAX_SHOWN_LATENCIES, Print, Prints, Sample, Shot};
 use super::show::{Begin, Show, Tally};
-use crate::moment::nanos;
-use crate::{Failure, tell};
+use crate::failure::Failure;
+use crate::format_event;
+use crate::units::nanos;
 
 /// Fills shots. Allocates only when a book is new, or larger than ever.
 pub(crate) struct Gather {
@@ -104,14 +105,14 @@ impl Gather {
             self.prints(*book).clear();
         }
         match event {
-            Event::Trades(trades) if tell::is_in_unit(trades, books) => {
+            Event::Trades(trades) if format_event::is_in_unit(trades, books) => {
                 if let Some(book) = trades.book {
                     self.trades(book, trades, now);
                 }
             }
-            event if tell::is_notice(event, books) => self.notice_line(event, books, now),
-            event if tell::has_line(event, books) => {
-                self.log.push(now, |out| tell::line(out, event));
+            event if format_event::is_notice(event, books) => self.notice_line(event, books, now),
+            event if format_event::has_line(event, books) => {
+                self.log.push(now, |out| format_event::line(out, event));
             }
             _ => {}
         }
@@ -119,7 +120,7 @@ impl Gather {
 
     /// What went wrong is the last notice, and a line among the others.
     fn notice_line(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
-        let text = |out: &mut Bounded<'_>| tell::notice(out, event, books);
+        let text = |out: &mut Bounded<'_>| format_event::notice(out, event, books);
         self.notice.write(now, text);
         self.log.push(now, text);
     }

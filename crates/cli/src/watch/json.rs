@@ -19,9 +19,9 @@ use self::object::{
     Change, Last, Line, Object, Of, OfBook, Pair, Shown, Text, Totals, Unconfirmed,
 };
 use super::show::{Begin, Message, Show, Tally};
-use crate::Failure;
-use crate::moment::nanos;
-use crate::view::is_hidden;
+use crate::failure::Failure;
+use crate::format::is_hidden;
+use crate::units::nanos;
 
 /// Lines are handed on at once, unless the last ones were less than this ago: then with the next ones, or
 /// with the next tick.
@@ -436,7 +436,7 @@ mod tests {
     use ticklot::{Options, Session};
 
     use super::*;
-    use crate::Output;
+    use crate::output::Output;
     use crate::watch::lines::Lines;
     use crate::watch::show::Watcher;
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use ticklot::Nanos;
 
-use crate::moment::nanos;
-use crate::panel::book_latency;
-use crate::replay::per_second;
+use crate::book_stats::book_latency;
+use crate::units::nanos;
+use crate::units::per_second;
 
 /// How often the figures are made anew: oftener they cannot be read.
 pub(crate) const REFRESH: Duration = Duration::from_millis(500);

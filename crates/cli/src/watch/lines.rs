@@ -6,8 +6,10 @@ use std::time::Duration;
 use ticklot::{Books, Event, Nanos};
 
 use super::show::{Begin, Show, Tally};
-use crate::view::{self, Printable};
-use crate::{Failure, Output, stages, tell};
+use crate::failure::Failure;
+use crate::format::{self, Printable};
+use crate::output::Output;
+use crate::{format_event, latency_table};
 
 /// The most subscriptions that the summary names.
 const MAX_UNCONFIRMED: usize = 10;
@@ -29,7 +31,7 @@ impl<'a> Lines<'a> {
         for id in books.ids() {
             let panel = tally.panel_mut(id, books, now);
             panel.take_rate(now);
-            view::line(&mut self.text, books, id, panel, now).map_err(io::Error::other)?;
+            format::line(&mut self.text, books, id, panel, now).map_err(io::Error::other)?;
         }
         self.output.out.write_all(self.text.as_bytes())?;
         self.output.out.flush()
@@ -38,14 +40,14 @@ impl<'a> Lines<'a> {
     /// An event besides books.
     fn line(&mut self, event: &Event<'_>) -> io::Result<()> {
         self.text.clear();
-        tell::line(&mut self.text, event).map_err(io::Error::other)?;
+        format_event::line(&mut self.text, event).map_err(io::Error::other)?;
         writeln!(self.output.out, "{}", Printable(&self.text))
     }
 
     fn notice(&mut self, event: &Event<'_>, books: &Books) {
         self.text.clear();
         // Writing to a string does not fail, and standard error may be closed.
-        let _ = tell::notice(&mut self.text, event, books);
+        let _ = format_event::notice(&mut self.text, event, books);
         let _ = writeln!(self.output.err, "ticklot: {}", Printable(&self.text));
     }
 }
@@ -66,8 +68,8 @@ impl Show for Lines<'_> {
     ) -> Result<(), Failure> {
         match event {
             Event::Tick { .. } => self.books(books, tally, now)?,
-            event if tell::is_notice(event, books) => self.notice(event, books),
-            event if tell::has_line(event, books) => self.line(event)?,
+            event if format_event::is_notice(event, books) => self.notice(event, books),
+            event if format_event::has_line(event, books) => self.line(event)?,
             _ => {}
         }
         Ok(())
@@ -90,9 +92,9 @@ pub(crate) fn summary(out: &mut dyn Write, books: &Books, tally: &Tally) -> io::
             Printable(books.name(id)),
             panel.messages,
             panel.not_live,
-            view::Micros(panel.latency(0.5)),
-            view::Micros(panel.latency(0.99)),
-            view::Micros(panel.latency(1.0)),
+            format::Micros(panel.latency(0.5)),
+            format::Micros(panel.latency(0.99)),
+            format::Micros(panel.latency(1.0)),
         )?;
     }
     if tally.told > 0 {
@@ -112,6 +114,6 @@ pub(crate) fn summary(out: &mut dyn Write, books: &Books, tally: &Tally) -> io::
     if tally.bad_lines > 0 {
         writeln!(out, "{} bad lines", tally.bad_lines)?;
     }
-    stages::table(out, books)?;
+    latency_table::table(out, books)?;
     out.flush()
 }

@@ -12,7 +12,7 @@ use super::latency::{Latency, Rate};
 use super::log::{Line, Log};
 use super::marks::{Mark, Marks};
 use super::shot::{BookShot, Prints, Shot};
-use crate::view::Printable;
+use crate::format::Printable;
 
 /// A feed that has told nothing for so long is not heard: it tells the time thirty times a second.
 const UNHEARD: Duration = Duration::from_secs(1);

@@ -20,7 +20,7 @@ use super::pen::Pen;
 use super::shot::Shot;
 use super::show::{Begin, Show, Tally};
 use super::terminal::{self, Taken};
-use crate::Failure;
+use crate::failure::Failure;
 
 /// How long the end waits for a terminal that takes nothing.
 const PATIENCE: Duration = Duration::from_secs(2);

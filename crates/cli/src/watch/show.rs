@@ -15,11 +15,11 @@ use ticklot::{
     VenueName,
 };
 
-use crate::Failure;
-use crate::kraken::Kraken;
-use crate::panel::{Measured, Panel};
-use crate::paths::Paths;
-use crate::tell::is_in_unit;
+use crate::book_stats::{Measured, Panel};
+use crate::decode_paths::DecodePaths;
+use crate::failure::Failure;
+use crate::format_event::is_in_unit;
+use ticklot::kraken::Kraken;
 
 /// A way of showing a feed: called on the reading task.
 pub(crate) trait Show {
@@ -84,7 +84,7 @@ pub(crate) struct Tally {
     /// Messages that are no books.
     pub(crate) told: u64,
     /// The paths that order books took, once the feed has run.
-    pub(crate) paths: Paths,
+    pub(crate) paths: DecodePaths,
     /// Subscriptions without a confirmation, and how often each was requested.
     pub(crate) unconfirmed: BTreeMap<(ConnectionId, String), u32>,
 }
@@ -97,7 +97,7 @@ impl Tally {
             histograms,
             bad_lines: 0,
             told: 0,
-            paths: Paths::default(),
+            paths: DecodePaths::default(),
             unconfirmed: BTreeMap::new(),
         }
     }
@@ -192,7 +192,7 @@ impl<S: Show> Watcher<S> {
 
     /// The feed has run: counts the paths that its order books took.
     pub(crate) fn count_paths(&mut self, ended: &[Ended]) {
-        self.tally.paths = Paths::of(ended.iter().map(|end| end.stats));
+        self.tally.paths = DecodePaths::of(ended.iter().map(|end| end.stats));
     }
 
     /// The feed has run: what failed, if anything did.

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::Scene;
 use super::text::{self, Row};
-use crate::view::Printable;
+use crate::format::Printable;
 
 /// For how long a notice is shown in place of the keys.
 const SHOWN: Duration = Duration::from_secs(10);

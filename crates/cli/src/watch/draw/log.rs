@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::text::{self, Row};
 use super::{Scene, rule, split_top};
-use crate::view::Printable;
+use crate::format::Printable;
 
 /// The columns in front of a message: how long ago it came.
 const WHEN: usize = 8;

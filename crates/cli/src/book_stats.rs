@@ -3,8 +3,8 @@
 use hdrhistogram::Histogram;
 use ticklot::{BookUpdate, Books, LastTrade, Nanos, Reservation, State, Trade};
 
-use crate::Failure;
-use crate::moment::nanos;
+use crate::failure::Failure;
+use crate::units::{nanos, per_second};
 
 /// Counts of one book.
 #[derive(Debug)]
@@ -74,8 +74,7 @@ impl Panel {
 
     /// Takes the rate anew, over the time since it was last taken.
     pub(crate) fn take_rate(&mut self, now: Nanos) {
-        self.rate =
-            crate::replay::per_second(self.messages - self.counted, nanos(now.since(self.since)));
+        self.rate = per_second(self.messages - self.counted, nanos(now.since(self.since)));
         self.counted = self.messages;
         self.since = now;
     }

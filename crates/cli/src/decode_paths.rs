@@ -9,14 +9,14 @@ const FEW: u64 = 20;
 
 /// How many order books were decoded on each path. Displayed as the lines of a summary, without the last line's end.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Paths {
+pub(crate) struct DecodePaths {
     pub(crate) fast: u64,
     pub(crate) general: u64,
     /// Connections of which most took the general path.
     slow: usize,
 }
 
-impl Paths {
+impl DecodePaths {
     /// Those of some connections.
     pub(crate) fn of(connections: impl IntoIterator<Item = Stats>) -> Self {
         let mut paths = Self::default();
@@ -35,7 +35,7 @@ impl Paths {
     }
 }
 
-impl fmt::Display for Paths {
+impl fmt::Display for DecodePaths {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (fast, general, slow) = (self.fast, self.general, self.slow);
         write!(
@@ -74,11 +74,11 @@ mod tests {
                 Some("hint: 2 connections took mostly"),
             ),
         ] {
-            let text = Paths::of(connections.iter().copied().map(stats)).to_string();
+            let text = DecodePaths::of(connections.iter().copied().map(stats)).to_string();
             let found = text.lines().nth(1);
             assert_eq!(found.is_some(), hint.is_some(), "{text}");
             assert!(text.contains(hint.unwrap_or_default()), "{text}");
         }
-        assert!(Paths::of([stats([0, 0])]).is_empty());
+        assert!(DecodePaths::of([stats([0, 0])]).is_empty());
     }
 }

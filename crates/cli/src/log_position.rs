@@ -1,18 +1,21 @@
-//! A moment of a log, as a command line says it.
+//! Positions in a log, as options name them: a time, `+90s` or `frame:6000`.
 
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// A moment: by the clock, or so long after the log's first frame.
+use crate::failure::Failure;
+use crate::units::nanos;
+
+/// A time in a log: absolute, or relative to the log's first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum TimeSpec {
     /// Nanoseconds since 1970, UTC.
     Clock(u64),
     /// From the first frame that has a time.
     After(Duration),
 }
 
-impl Moment {
+impl TimeSpec {
     /// In nanoseconds since 1970, for a log that begins at `first`.
     pub(crate) fn of(self, first: u64) -> u64 {
         match self {
@@ -21,8 +24,8 @@ impl Moment {
         }
     }
 
-    /// Whether it is after another moment, of a log that begins at `first`. While that is not known, only moments of
-    /// the same kind can be compared.
+    /// Whether it is after another time, of a log that begins at `first`. While that is not known, only times of the
+    /// same kind can be compared.
     pub(crate) fn is_after(self, other: Self, first: Option<u64>) -> bool {
         let alike = std::mem::discriminant(&self) == std::mem::discriminant(&other);
         let first = first.or(alike.then_some(0));
@@ -46,7 +49,7 @@ fn rfc3339(text: &str) -> Option<u64> {
     Some(nanos(since + Duration::from_secs(u64::from(is_leap))))
 }
 
-impl FromStr for Moment {
+impl FromStr for TimeSpec {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -60,21 +63,26 @@ impl FromStr for Moment {
         }
         let wait = humantime::parse_duration(text.strip_prefix('+').unwrap_or(text));
         wait.map(Self::After).map_err(|_| {
-            "a time is UTC, such as 2024-08-08T23:54:30Z, or nanoseconds since 1970, or a way into the \
+            "a time is UTC, such as 2024-08-08T23:54:30Z, or nanoseconds since 1970, or an offset into the \
              log, such as +90s or +1m30s"
         })
     }
 }
 
-/// A place in a log: a moment, or a frame.
+/// The error of a `--from` after its `--until`.
+pub(crate) fn backward() -> Failure {
+    Failure::Usage("--from is after --until".to_owned())
+}
+
+/// A position in a log: a time, or a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    At(Moment),
-    /// The frames that came are numbered from 0.
+pub(crate) enum LogPosition {
+    At(TimeSpec),
+    /// Received frames are numbered from 0.
     Frame(u64),
 }
 
-impl FromStr for Place {
+impl FromStr for LogPosition {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -88,23 +96,14 @@ impl FromStr for Place {
     }
 }
 
-/// A moment as `2024-08-08T23:54:14.087896568Z`.
-pub(crate) fn utc(ns: u64) -> String {
-    humantime::format_rfc3339_nanos(UNIX_EPOCH + Duration::from_nanos(ns)).to_string()
-}
-
-/// A length of time in nanoseconds; the longest that fits, when it does not.
-pub(crate) fn nanos(length: Duration) -> u64 {
-    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::utc;
 
     #[test]
-    fn a_moment_is_a_time_or_a_way_into_the_log() {
-        let noon = Moment::Clock(1_723_118_400_500_000_000);
+    fn parses_times_and_offsets() {
+        let noon = TimeSpec::Clock(1_723_118_400_500_000_000);
         for text in [
             "2024-08-08T12:00:00.5Z",
             "2024-08-08 12:00:00.5",
@@ -114,13 +113,13 @@ mod tests {
         }
         assert_eq!(noon.of(7), 1_723_118_400_500_000_000);
         assert_eq!(utc(noon.of(7)), "2024-08-08T12:00:00.500000000Z");
-        let leap = |text: &str| text.parse().map(|at: Moment| utc(at.of(7)));
+        let leap = |text: &str| text.parse().map(|at: TimeSpec| utc(at.of(7)));
         for text in ["2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.5Z"] {
             let at = Ok("2017-01-01T00:00:00.500000000Z".to_owned());
             assert_eq!(leap(text), at, "{text}");
         }
         for later in ["1m 30s", "90s", "+90s", "+1m30s"] {
-            let later: Moment = later.parse().unwrap();
+            let later: TimeSpec = later.parse().unwrap();
             assert_eq!(later.of(7), 90_000_000_007);
         }
         for wrong in [
@@ -141,16 +140,16 @@ mod tests {
             "2026-11-28T24:00:00Z",
             "2026-11-31T15:06:13Z",
         ] {
-            assert!(wrong.parse::<Moment>().is_err(), "{wrong}");
+            assert!(wrong.parse::<TimeSpec>().is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn a_place_is_a_moment_or_a_frame() {
-        assert_eq!("frame:0".parse(), Ok(Place::Frame(0)));
-        assert_eq!("0".parse(), Ok(Place::At(Moment::Clock(0))));
+    fn parses_log_positions() {
+        assert_eq!("frame:0".parse(), Ok(LogPosition::Frame(0)));
+        assert_eq!("0".parse(), Ok(LogPosition::At(TimeSpec::Clock(0))));
         for wrong in ["frame:", "frame:-1", "frame:1s", "frame 1"] {
-            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
+            assert!(wrong.parse::<LogPosition>().is_err(), "{wrong}");
         }
     }
 }

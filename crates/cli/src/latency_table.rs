@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use ticklot::Books;
 use ticklot::latency::Stage;
 
-use crate::moment::nanos;
-use crate::view::Micros;
+use crate::format::Micros;
+use crate::units::nanos;
 
 /// One row a stage, over all connections that were measured; nothing when none was.
 pub(crate) fn table(out: &mut dyn Write, books: &Books) -> io::Result<()> {

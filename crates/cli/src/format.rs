@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use ticklot::{BookId, BookRef, Books, LastTrade, Level, Nanos, Scale};
 
-use crate::panel::Panel;
+use crate::book_stats::Panel;
 
 /// One line about one book.
 pub(crate) fn line(

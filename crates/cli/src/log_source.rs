@@ -1,22 +1,38 @@
-//! A log without a connection: the one way of `replay`, `plot` and `bench` from its lines to its books.
+//! Logs as the source of books: `replay`, `plot` and `bench` read them here.
 
 use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use ticklot::bayse::{self, Bayse};
 use ticklot::capture::{FrameLog, LogError, Record, Replay, TimeUnit, Times};
 use ticklot::jayx::{self, JayX};
+use ticklot::kraken::Kraken;
 use ticklot::tap::Kind;
 use ticklot::{BookId, ConnectionId};
 
-use crate::args::{BookArgs, LogArgs, VenueArg, check_effects};
-use crate::follow::{VenueHandler, any_of};
-use crate::kraken;
-use crate::paths::Paths;
-use crate::replay::built;
-use crate::view::Printable;
-use crate::{Failure, Output};
+use crate::book_args::{BookArgs, KRAKEN_DECIMALS, check_effects};
+use crate::decode_paths::DecodePaths;
+use crate::failure::Failure;
+use crate::format::Printable;
+use crate::output::Output;
+use crate::venues::{VenueArg, VenueHandler};
+
+/// The options of a log.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LogArgs {
+    /// The frame log (.jsonl, .gz, .zst)
+    pub(crate) log: PathBuf,
+    /// The venue, where the log does not say it; where it does, only what is of this venue is read
+    #[arg(long, value_enum)]
+    pub(crate) venue: Option<VenueArg>,
+    /// Read this connection of the log alone
+    #[arg(long, alias = "conn", value_name = "N")]
+    pub(crate) connection: Option<u32>,
+    #[command(flatten)]
+    pub(crate) book: BookArgs,
+}
 
 /// Opens a log, for what passed over all its connections or over the one that is asked for.
 pub(crate) fn open(args: &LogArgs) -> Result<FrameLog, Failure> {
@@ -24,41 +40,10 @@ pub(crate) fn open(args: &LogArgs) -> Result<FrameLog, Failure> {
     let log = FrameLog::open(&args.log)
         .map_err(|error| Failure::work(format_args!("{}: {error}", args.log.display())))?
         .everything();
-    Ok(match args.conn {
+    Ok(match args.connection {
         Some(connection) => log.of(ConnectionId(connection)),
         None => log,
     })
-}
-
-/// Whether both paths lead to one file, by whatever links.
-pub(crate) fn is_same_file(a: &Path, b: &Path) -> bool {
-    match (identity(a), identity(b)) {
-        (Some(a), Some(b)) => a == b,
-        // One that is not there yet has a folder and a name.
-        (None, None) => place(a).is_some_and(|a| place(b) == Some(a)),
-        _ => false,
-    }
-}
-
-/// Its device and its inode: what all hard links to a file share.
-#[cfg(unix)]
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    let file = std::fs::metadata(path).ok()?;
-    Some((file.dev(), file.ino()))
-}
-
-#[cfg(not(unix))]
-fn identity(path: &Path) -> Option<PathBuf> {
-    path.canonicalize().ok()
-}
-
-fn place(path: &Path) -> Option<PathBuf> {
-    let folder = match path.parent()? {
-        here if here.as_os_str().is_empty() => Path::new("."),
-        folder => folder,
-    };
-    Some(folder.canonicalize().ok()?.join(path.file_name()?))
 }
 
 /// Whether a line is of the venue that is asked for, if one is.
@@ -83,9 +68,9 @@ pub(crate) fn venue_of(record: &Record, asked: Option<VenueArg>) -> Result<Venue
     }
 }
 
-/// What of a log could not be read.
+/// The parts of a log that could not be read.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Faults {
+pub(crate) struct LogErrors {
     /// Lines of frames.
     pub(crate) lines: u64,
     /// Lines of the log.
@@ -96,7 +81,7 @@ pub(crate) struct Faults {
     pub(crate) is_over: bool,
     /// Records that the recorder could not keep.
     pub(crate) dropped: u64,
-    pub(crate) doubts: Doubts,
+    pub(crate) warnings: LogWarnings,
 }
 
 /// How many records a line says are missing; at least one.
@@ -108,7 +93,7 @@ pub(crate) fn dropped(record: &Record) -> u64 {
         .max(1)
 }
 
-impl Faults {
+impl LogErrors {
     pub(crate) fn count(&mut self, error: &LogError) {
         match error.is_cut() {
             true => self.cuts += 1,
@@ -123,8 +108,8 @@ impl Faults {
         }
     }
 
-    /// Says it on standard error, if there is something to say.
-    pub(crate) fn tell(self, log: &Path, output: &mut Output) {
+    /// Reports the errors on standard error, if there are any.
+    pub(crate) fn report(self, log: &Path, output: &mut Output) {
         let mut what = Vec::new();
         match self.lines + self.records {
             0 => {}
@@ -150,18 +135,18 @@ impl Faults {
                 "ticklot: {log}: {what}; `ticklot replay` lists them"
             );
         }
-        self.doubts.tell(log, output);
+        self.warnings.report(log, output);
     }
 }
 
-/// What may be wrong in a log though every line of it can be read.
+/// Suspect properties of a log of which every line can be read.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Doubts {
+pub(crate) struct LogWarnings {
     times: Times,
     unverified: u64,
 }
 
-impl Doubts {
+impl LogWarnings {
     /// Those of a log, as far as it was read.
     pub(crate) fn of(log: &FrameLog) -> Self {
         Self {
@@ -171,7 +156,7 @@ impl Doubts {
     }
 
     /// Reports them on standard error.
-    pub(crate) fn tell(self, log: &Path, output: &mut Output) {
+    pub(crate) fn report(self, log: &Path, output: &mut Output) {
         let log = log.display();
         if self.unverified > 0 {
             let _ = writeln!(
@@ -179,12 +164,12 @@ impl Doubts {
                 "ticklot: {log}: its Zstandard data has no checksum: damage to it may not be detected"
             );
         }
-        tell_times(&log, self.times, output);
+        report_times(&log, self.times, output);
     }
 }
 
 /// Reports implausible times of a log on standard error.
-fn tell_times(log: &impl Display, times: Times, output: &mut Output) {
+fn report_times(log: &impl Display, times: Times, output: &mut Output) {
     let unit = match times.unit {
         TimeUnit::Nanoseconds => None,
         TimeUnit::Microseconds => Some("microseconds"),
@@ -207,7 +192,7 @@ fn tell_times(log: &impl Display, times: Times, output: &mut Output) {
 }
 
 /// The books of a log, each connection of it through a session of its venue.
-pub(crate) struct Offline<'a, H> {
+pub(crate) struct LogReplay<'a, H> {
     venue: Option<VenueArg>,
     book: &'a BookArgs,
     pub(crate) replay: Replay<H>,
@@ -219,7 +204,7 @@ pub(crate) struct Offline<'a, H> {
     other: Option<String>,
 }
 
-impl<'a, H: VenueHandler> Offline<'a, H> {
+impl<'a, H: VenueHandler> LogReplay<'a, H> {
     /// No connections yet. What the book's options cannot be is told before anything is read.
     pub(crate) fn new(venue: Option<VenueArg>, book: &'a BookArgs) -> Result<Self, Failure> {
         check_values(book)?;
@@ -262,7 +247,9 @@ impl<'a, H: VenueHandler> Offline<'a, H> {
         let added = match venue {
             VenueArg::Jayx => self.replay.add(record, jayx(self.book)?),
             VenueArg::Bayse => self.replay.add(record, bayse(self.book)?),
-            VenueArg::Kraken => self.replay.add(record, kraken::of_log()?),
+            VenueArg::Kraken => self
+                .replay
+                .add(record, Kraken::any().build().map_err(Failure::usage)?),
         };
         added.map_err(Failure::work)?;
         self.venues.push((connection, venue));
@@ -285,8 +272,8 @@ impl<'a, H: VenueHandler> Offline<'a, H> {
     }
 
     /// The paths that the order books took.
-    pub(crate) fn paths(&self) -> Paths {
-        Paths::of(self.replay.stats().map(|(_, stats)| stats))
+    pub(crate) fn paths(&self) -> DecodePaths {
+        DecodePaths::of(self.replay.stats().map(|(_, stats)| stats))
     }
 
     /// A log without records is an error, and so is a venue or a connection that is asked for and of which nothing is
@@ -296,9 +283,9 @@ impl<'a, H: VenueHandler> Offline<'a, H> {
             return Ok(());
         }
         let log = args.log.display();
-        match (args.conn, args.venue, &self.other) {
+        match (args.connection, args.venue, &self.other) {
             (Some(connection), Some(asked), Some(other)) => Err(Failure::work(format_args!(
-                "{log}: nothing of {} passed over connection {connection}, but of {}: leave --venue or --conn out",
+                "{log}: nothing of {} passed over connection {connection}, but of {}: leave --venue or --connection out",
                 asked.name(),
                 Printable(other)
             ))),
@@ -308,7 +295,7 @@ impl<'a, H: VenueHandler> Offline<'a, H> {
                 Printable(other)
             ))),
             (Some(connection), ..) => Err(Failure::work(format_args!(
-                "{log}: nothing passed over a connection {connection}: leave --conn out to read all of them"
+                "{log}: nothing passed over a connection {connection}: leave --connection out to read all of them"
             ))),
             _ => Err(Failure::work(format_args!(
                 "{log}: there is no record in it"
@@ -338,7 +325,7 @@ fn check_log(venue: Option<VenueArg>, book: &BookArgs) -> Result<(), Failure> {
             of(&[VenueArg::Jayx]),
             "--symbol is for a log of JayX: all books of another venue are read",
         ),
-        (book.has_decimals(), decimals, kraken::NO_DECIMALS),
+        (book.has_decimals(), decimals, KRAKEN_DECIMALS),
         (
             book.currency.is_some(),
             of(&[VenueArg::Bayse]),
@@ -352,10 +339,15 @@ fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
     let venue = JayX::new(args.jayx_symbol()?)
         .envelope(args.envelope())
         .scale(args.scale(jayx::BTCUSDT)?);
-    built(venue.build())
+    venue.build().map_err(Failure::usage)
 }
 
-/// The Bayse Markets of a log, whatever books it has.
+/// The Bayse Markets of a log, with all of its books.
 fn bayse(args: &BookArgs) -> Result<Bayse, Failure> {
-    built(any_of(args).scale(args.scale(bayse::CENTS)?).build())
+    let any = Bayse::any().scale(args.scale(bayse::CENTS)?);
+    let venue = match args.currency {
+        Some(currency) => any.currency(currency.into()),
+        None => any,
+    };
+    venue.build().map_err(Failure::usage)
 }

@@ -4,14 +4,15 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
-use ticklot::{Books, Ended, Event, Feed, Handler, SpinOptions, Stopper};
+use ticklot::{Books, Disconnect, Ended, Event, Feed, Handler, SpinOptions, Stopper};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-use crate::args::FollowArgs;
-use crate::{Failure, signals};
+use crate::failure::Failure;
+use crate::feed_args::SpinArgs;
+use crate::{format_event, signals};
 
-/// Runs one feed as the options of the command line say.
+/// Runs one feed, on a runtime or spinning as the options say.
 pub(crate) struct Driver {
     /// For the feed, or, when it spins, for the thread that ends it.
     runtime: Runtime,
@@ -23,10 +24,10 @@ impl Driver {
     ///
     /// # Errors
     /// The operating system's; a usage error when no thread can be bound to `--cpu`.
-    pub(crate) fn new(args: &FollowArgs) -> Result<Self, Failure> {
+    pub(crate) fn new(args: &SpinArgs) -> Result<Self, Failure> {
         let runtime = Builder::new_current_thread().enable_all().build();
-        let spin = args.spin.options();
-        if let Some(cpu) = args.spin.cpu {
+        let spin = args.options();
+        if let Some(cpu) = args.cpu {
             can_bind(cpu)?;
         }
         Ok(Self {
@@ -101,4 +102,21 @@ async fn stop_at_the_end(stopper: Stopper, after: Option<Duration>, hangs_up: bo
         () = signals::interrupted(hangs_up) => {}
     }
     stopper.stop();
+}
+
+/// Whether a connection's end is a success. With `no_reconnect` a normal close by the server is one.
+pub(crate) fn check_end(end: &Ended, no_reconnect: bool) -> Result<(), Failure> {
+    match end.reason {
+        Disconnect::Stopped => Ok(()),
+        // A server that closes with no code, or because it goes away, closes normally too.
+        Disconnect::Closed {
+            code: 1000 | 1001 | 1005,
+            ..
+        } if no_reconnect => Ok(()),
+        Disconnect::Impossible(_) => Err(Failure::usage(&end.reason)),
+        _ => {
+            let advice = format_event::advice(&end.reason);
+            Err(Failure::work(format_args!("{}{advice}", end.reason)))
+        }
+    }
 }

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::args::Cli;
-use crate::{Failure, Output};
+use crate::failure::Failure;
+use crate::output::Output;
 
 const COMPLETIONS_EXAMPLE: &str = "\
 Example, for bash; the others have folders of their own:
@@ -38,20 +38,24 @@ pub(crate) struct ManArgs {
     dir: Option<PathBuf>,
 }
 
-pub(crate) fn completions(args: &CompletionsArgs, output: &mut Output) -> Result<(), Failure> {
-    output.out.write_all(&script(args.shell))?;
+pub(crate) fn run(
+    args: &CompletionsArgs,
+    command: Command,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    output.out.write_all(&script(args.shell, command))?;
     output.out.flush()?;
     Ok(())
 }
 
-fn script(shell: Shell) -> Vec<u8> {
+fn script(shell: Shell, mut command: Command) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "ticklot", &mut script);
+    clap_complete::generate(shell, &mut command, "ticklot", &mut script);
     script
 }
 
-pub(crate) fn man(args: &ManArgs, output: &mut Output) -> Result<(), Failure> {
-    let pages = all_pages()?;
+pub(crate) fn man(args: &ManArgs, command: Command, output: &mut Output) -> Result<(), Failure> {
+    let pages = all_pages(command)?;
     match &args.dir {
         None => pages
             .iter()
@@ -75,8 +79,7 @@ pub(crate) fn man(args: &ManArgs, output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn all_pages() -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    let mut command = Cli::command();
+fn all_pages(mut command: Command) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     command.build();
     pages(&command)
 }
@@ -103,9 +106,10 @@ fn pages(command: &Command) -> Result<Vec<(String, Vec<u8>)>, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use clap::ValueEnum;
+    use clap::{CommandFactory, ValueEnum};
 
     use super::*;
+    use crate::cli::Cli;
 
     fn names(command: &Command) -> Vec<String> {
         let all = command.get_subcommands().map(|it| it.get_name().to_owned());
@@ -115,7 +119,7 @@ mod tests {
     #[test]
     fn every_shell_completes_every_command() {
         for shell in Shell::value_variants() {
-            let script = String::from_utf8(script(*shell)).unwrap();
+            let script = String::from_utf8(script(*shell, Cli::command())).unwrap();
             for name in names(&Cli::command()) {
                 assert!(script.contains(&name), "{name} for {shell}");
             }
@@ -124,8 +128,8 @@ mod tests {
     }
 
     #[test]
-    fn the_manual_has_a_page_for_every_command() {
-        let pages = all_pages().unwrap();
+    fn manual_covers_every_command() {
+        let pages = all_pages(Cli::command()).unwrap();
         let text = |page: &[u8]| String::from_utf8(page.to_vec()).unwrap();
         let main = text(&pages[0].1);
         for name in names(&Cli::command()) {

@@ -1,0 +1,569 @@
+//! The connections that the merged config makes.
+
+use std::fmt;
+use std::time::Duration;
+
+use ticklot::bayse::{self, Bayse, Currency, Endpoint, Symbol};
+use ticklot::jayx::{self, JayX};
+use ticklot::kraken::{Depth, Kraken};
+use ticklot::{Feed, Options, Scale, ScaleError, Venue as _, VenueName};
+use ticklot_sim::Simulator;
+use ticklot_transport::{Config, Error, Proxy, Roots};
+
+use super::file::{
+    BayseTable, Header, Headers, Instrument, JayxTable, KrakenTable, Limit, Market, Time,
+    TransportTable,
+};
+use super::merge::MergedConfig;
+use crate::book_args::EnvelopeArg;
+use crate::credentials::{self, bayse_auth, bayse_variables, jayx_key};
+use crate::failure::Failure;
+use crate::parse::kraken_depth;
+use crate::venues::{VenueArg, VenueHandler};
+
+/// A connection that is to be made.
+#[derive(Debug)]
+pub(super) struct PlannedConnection {
+    venue: PlannedVenue,
+    options: Options,
+    transport: Config,
+}
+
+#[derive(Debug)]
+enum PlannedVenue {
+    Jayx(Box<JayX>),
+    Bayse(Box<Bayse>),
+    Kraken(Box<Kraken>),
+}
+
+/// The embedded servers and the environment variables of a plan.
+pub(super) struct Environment<'a> {
+    /// The base URL of the embedded server of a venue.
+    pub(super) embedded: &'a dyn Fn(VenueArg) -> String,
+    /// An environment variable that is set and not empty.
+    pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// The transport's configuration for each kind of server.
+struct Transports {
+    /// The position of the table in the file.
+    at: usize,
+    remote: Config,
+    embedded: Config,
+}
+
+/// The inputs of a table's connections besides the table.
+struct Inputs<'a> {
+    environment: &'a Environment<'a>,
+    transports: Transports,
+}
+
+impl MergedConfig {
+    /// Starts the embedded servers, if one is followed.
+    pub(crate) fn start_simulator(&self) -> Result<Option<Simulator>, Failure> {
+        let jayx = self.file.jayx.iter().map(|it| &it.as_ref().url);
+        let bayse = self.file.bayse.iter().map(|it| &it.as_ref().url);
+        if jayx.chain(bayse).all(Option::is_some) {
+            return Ok(None);
+        }
+        let (jayx, bayse) = (
+            ticklot_sim::jayx::Config::default(),
+            ticklot_sim::bayse::Config::default(),
+        );
+        let cannot =
+            |error| Failure::work(format_args!("cannot start the embedded venues: {error}"));
+        Simulator::spawn(jayx, bayse).map(Some).map_err(cannot)
+    }
+
+    /// Adds every connection to a feed, and returns their venues.
+    pub(crate) fn add_to<H: VenueHandler>(
+        &self,
+        feed: &mut Feed<H>,
+        simulator: Option<&Simulator>,
+    ) -> Result<Vec<VenueName>, Failure> {
+        let venue = |venue| match venue {
+            VenueArg::Jayx => Some(ticklot_sim::Venue::Jayx),
+            VenueArg::Bayse => Some(ticklot_sim::Venue::Bayse),
+            VenueArg::Kraken => None,
+        };
+        let embedded = |of| simulator.and_then(|it| it.url(venue(of)?));
+        let planned = self.plan(&Environment {
+            embedded: &|of| embedded(of).unwrap_or_default(),
+            variable: &credentials::variable,
+        })?;
+        let mut venues = Vec::with_capacity(planned.len());
+        for it in planned {
+            let (options, transport) = (it.options, it.transport);
+            venues.push(match it.venue {
+                PlannedVenue::Jayx(venue) => {
+                    feed.add_with(*venue, options, transport);
+                    VenueName::JAYX
+                }
+                PlannedVenue::Bayse(venue) => {
+                    feed.add_with(*venue, options, transport);
+                    VenueName::BAYSE
+                }
+                PlannedVenue::Kraken(venue) => {
+                    feed.add_with(*venue, options, transport);
+                    VenueName::KRAKEN
+                }
+            });
+        }
+        Ok(venues)
+    }
+
+    /// Every connection that is to be made.
+    pub(super) fn plan(
+        &self,
+        environment: &Environment<'_>,
+    ) -> Result<Vec<PlannedConnection>, Failure> {
+        let inputs = &Inputs {
+            environment,
+            transports: self.transports()?,
+        };
+        let mut all = Vec::new();
+        for table in &self.file.jayx {
+            all.extend(self.jayx(table.as_ref(), table.span().start, inputs)?);
+        }
+        for table in &self.file.bayse {
+            all.extend(self.bayse(table.as_ref(), table.span().start, inputs)?);
+        }
+        for table in &self.file.kraken {
+            all.push(self.kraken(table.as_ref(), table.span().start, inputs)?);
+        }
+        if all.is_empty() {
+            return Err(Failure::Usage(format!(
+                "{}: nothing to follow: it takes a [[jayx]], [[bayse]] or [[kraken]] table with something in it",
+                self.source.name().unwrap_or("the command line")
+            )));
+        }
+        Ok(all)
+    }
+
+    /// The transport's configuration for the venues' servers and for embedded ones.
+    fn transports(&self) -> Result<Transports, Failure> {
+        let (none, spanned) = (TransportTable::default(), self.file.transport.as_ref());
+        let (table, at) = spanned.map_or((&none, 0), |it| (it.as_ref(), it.span().start));
+        let embedded = table.limits();
+        let remote = if self.has_remote_server() {
+            let remote = table.remote();
+            remote.map_err(|error| match error {
+                // Its argument is the value of an option, and not of a call.
+                Error::Argument(what) => self.source.wrong(at, what),
+                error => self.source.wrong(at, error),
+            })?
+        } else {
+            embedded.clone()
+        };
+        Ok(Transports {
+            at,
+            remote,
+            embedded,
+        })
+    }
+
+    /// Whether something is followed at a server that is not embedded.
+    fn has_remote_server(&self) -> bool {
+        let file = &self.file;
+        let jayx = file.jayx.iter().any(|it| it.as_ref().url.is_some());
+        let bayse = file.bayse.iter().any(|it| it.as_ref().url.is_some());
+        jayx || bayse || !file.kraken.is_empty()
+    }
+
+    /// The configuration of the connections of a table, with the headers of the file.
+    fn transport(
+        &self,
+        headers: &Headers,
+        at: usize,
+        is_embedded: bool,
+        inputs: &Inputs<'_>,
+    ) -> Result<Config, Failure> {
+        let transports = &inputs.transports;
+        if is_embedded {
+            return Ok(transports.embedded.clone());
+        }
+        let none = Headers::new();
+        let table = self.file.transport.as_ref();
+        let common = table.map_or(&none, |it| &it.as_ref().headers);
+        // A venue's own header replaces one of the same name.
+        let is_replaced = |name: &String| headers.keys().any(|own| own.eq_ignore_ascii_case(name));
+        let common = common.iter().filter(|(name, _)| !is_replaced(name));
+        let common = common.map(|header| (transports.at, header));
+        let own = headers.iter().map(|header| (at, header));
+        common
+            .chain(own)
+            .try_fold(transports.remote.clone(), |config, (at, (name, value))| {
+                let wrong = |what: &dyn fmt::Display| {
+                    self.source
+                        .wrong(at, format_args!("the header {name}: {what}"))
+                };
+                let value = match value {
+                    Header::Value(value) => value.clone(),
+                    Header::Variable(it) => {
+                        (inputs.environment.variable)(&it.env).ok_or_else(|| {
+                            wrong(&format_args!("{} is not set in the environment", it.env))
+                        })?
+                    }
+                };
+                config
+                    .with_header(name, &value)
+                    .map_err(|error| wrong(&error))
+            })
+    }
+
+    fn jayx(
+        &self,
+        table: &JayxTable,
+        at: usize,
+        inputs: &Inputs<'_>,
+    ) -> Result<Vec<PlannedConnection>, Failure> {
+        let wrong = |what: &dyn fmt::Display| self.source.wrong(at, what);
+        let is_embedded = table.url.is_none();
+        let transport = self.transport(&table.headers, at, is_embedded, inputs)?;
+        let environment = inputs.environment;
+        let embedded = || (environment.embedded)(VenueArg::Jayx);
+        let url = table.url.clone().unwrap_or_else(embedded);
+        let mut plan = jayx::Plan::new().envelope(table.envelope.into()).url(&url);
+        if table.needs_key() {
+            let name = table.key_variable();
+            let key = jayx_key((environment.variable)(name), is_embedded);
+            plan = plan.key(key.ok_or_else(|| {
+                wrong(&format_args!(
+                    "balances and orders need {name} to be set in the environment"
+                ))
+            })?);
+        }
+        for (topic, scale) in table.topics().map_err(|error| wrong(&error))? {
+            plan = plan.follow_with(topic, scale);
+        }
+        let venues = plan.connections().map_err(|error| wrong(&error))?;
+        let planned = |venue| {
+            let venue = PlannedVenue::Jayx(Box::new(venue));
+            self.planned(venue, table.stale_after, transport.clone())
+        };
+        Ok(venues.into_iter().map(planned).collect())
+    }
+
+    fn bayse(
+        &self,
+        table: &BayseTable,
+        at: usize,
+        inputs: &Inputs<'_>,
+    ) -> Result<Vec<PlannedConnection>, Failure> {
+        let wrong = |what: &dyn fmt::Display| self.source.wrong(at, what);
+        let is_embedded = table.url.is_none();
+        let transport = self.transport(&table.headers, at, is_embedded, inputs)?;
+        let environment = inputs.environment;
+        let embedded = || (environment.embedded)(VenueArg::Bayse);
+        let url = table.url.clone().unwrap_or_else(embedded);
+        let planned = |venue| {
+            let venue = PlannedVenue::Bayse(Box::new(venue));
+            self.planned(venue, table.stale_after, transport.clone())
+        };
+        let scale = table.scale().map_err(|error| wrong(&error))?;
+        if let Some(currency) = table.accept_any {
+            let venue = currency.map_or_else(Bayse::any, |it| Bayse::any().currency(it.into()));
+            let venue = venue.url(&url).scale(scale).build();
+            return Ok(vec![planned(venue.map_err(|error| wrong(&error))?)]);
+        }
+        let mut plan = bayse::Plan::new().url(&url).scale(scale);
+        if let Some(Time(every)) = table.ping_every {
+            plan = plan.ping_every(every);
+        }
+        if table.needs_credentials() {
+            let (api_key, token) = table.credential_variables();
+            let value = |name: Option<&str>| (environment.variable)(name?);
+            let auth = bayse_auth(value(api_key), value(token), is_embedded);
+            plan = plan.auth(auth.ok_or_else(|| {
+                let names: Vec<&str> = [api_key, token].into_iter().flatten().collect();
+                wrong(&format_args!(
+                    "orders need {} to be set in the environment",
+                    names.join(" or ")
+                ))
+            })?);
+        }
+        for (currency, topic) in table.topics().map_err(|error| wrong(&error))? {
+            plan = plan.follow_in(currency, topic);
+        }
+        let venues = plan.connections().map_err(|error| wrong(&error))?;
+        // A connection without subscriptions would wait for commands, and there are none.
+        let wanted = venues.into_iter().filter(|(_, venue)| venue.is_wanted());
+        wanted
+            .map(|(place, venue)| {
+                let venue = table.adjust(place.endpoint, venue);
+                let venue = venue.map_err(|error| wrong(&error))?.build();
+                Ok(planned(venue.map_err(|error| wrong(&error))?))
+            })
+            .collect()
+    }
+
+    fn kraken(
+        &self,
+        table: &KrakenTable,
+        at: usize,
+        inputs: &Inputs<'_>,
+    ) -> Result<PlannedConnection, Failure> {
+        let wrong = |what: &dyn fmt::Display| self.source.wrong(at, what);
+        let transport = self.transport(&table.headers, at, false, inputs)?;
+        if table.symbols.is_empty() {
+            return Err(wrong(&"a [[kraken]] table takes symbols"));
+        }
+        let depth = table.depth().map_err(|error| wrong(&error))?;
+        let venue = match table.accept_any {
+            true => Kraken::any(),
+            false => Kraken::new(table.symbols.iter().map(String::as_str)).trades(table.trades),
+        };
+        let venue = match &table.url {
+            Some(url) => venue.url(url),
+            None => venue,
+        };
+        let venue = venue.depth(depth).build().map_err(|error| wrong(&error))?;
+        let venue = PlannedVenue::Kraken(Box::new(venue));
+        Ok(self.planned(venue, table.stale_after, transport))
+    }
+
+    fn planned(
+        &self,
+        venue: PlannedVenue,
+        stale_after: Option<Limit>,
+        transport: Config,
+    ) -> PlannedConnection {
+        let mut options = self.options();
+        if let Some(Limit(limit)) = stale_after {
+            options.stale_after = limit;
+        }
+        PlannedConnection {
+            venue,
+            options,
+            transport,
+        }
+    }
+
+    /// The options of all connections.
+    pub(super) fn options(&self) -> Options {
+        let (limits, table) = (&self.file.limits, &self.file.reconnect);
+        let mut options = Options::default();
+        if let Some(Limit(limit)) = limits.stale_after {
+            options.stale_after = limit;
+        }
+        put(&mut options.max_frame, limits.max_frame);
+        put(&mut options.max_memory, limits.max_memory);
+        let rules = &mut options.reconnect;
+        put_time(&mut rules.base, table.base);
+        put_time(&mut rules.cap, table.cap);
+        put_time(&mut rules.max_retry_after, table.max_retry_after);
+        put_time(&mut rules.good_after, table.good_after);
+        put_time(&mut rules.proven_after, table.proven_after);
+        put(&mut rules.jitter, table.jitter);
+        rules.attempts = table.attempts;
+        rules.first_attempts = table.first_attempts;
+        rules.after_close = !table.is_off;
+        options
+    }
+}
+
+fn put<T: Copy>(to: &mut T, value: Option<T>) {
+    *to = value.unwrap_or(*to);
+}
+
+fn put_time(to: &mut Duration, value: Option<Time>) {
+    put(to, value.map(|Time(time)| time));
+}
+
+impl TransportTable {
+    /// The limits alone.
+    fn limits(&self) -> Config {
+        let mut config = Config::default();
+        put_time(&mut config.connect_timeout, self.connect_timeout);
+        put_time(&mut config.tls_timeout, self.tls_timeout);
+        put_time(&mut config.upgrade_timeout, self.upgrade_timeout);
+        put_time(&mut config.write_timeout, self.write_timeout);
+        put_time(&mut config.close_timeout, self.close_timeout);
+        put(&mut config.max_message_size, self.max_message_size);
+        config
+    }
+
+    /// The limits, certificates and proxy, these two from the environment where the table has none.
+    fn remote(&self) -> Result<Config, Error> {
+        let mut config = self.limits();
+        let roots = match &self.ca {
+            Some(path) => Some(Roots::from_pem_file(path)?),
+            None => Roots::from_env()?,
+        };
+        let proxy = match &self.proxy {
+            Some(url) => Some(Proxy::with_no_proxy_from_env(url)?),
+            None => Proxy::from_env()?,
+        };
+        if let Some(roots) = roots {
+            config = config.with_roots(roots);
+        }
+        if let Some(proxy) = proxy {
+            config = config.with_proxy(proxy);
+        }
+        Ok(config)
+    }
+}
+
+/// `default`, with the decimals of a table instead of its own.
+fn scale(price: Option<u8>, quantity: Option<u8>, default: Scale) -> Result<Scale, ScaleError> {
+    Scale::new(
+        price.unwrap_or(default.price_decimals()),
+        quantity.unwrap_or(default.quantity_decimals()),
+    )
+}
+
+impl JayxTable {
+    /// The subscriptions, and the scale of each.
+    pub(super) fn topics(&self) -> Result<Vec<(jayx::Topic, Scale)>, ScaleError> {
+        let mut topics = Vec::new();
+        for it in &self.instrument {
+            let scale = scale(it.price_decimals, it.quantity_decimals, jayx::BTCUSDT)?;
+            topics.extend(it.topics().into_iter().map(|topic| (topic, scale)));
+        }
+        if self.balances {
+            topics.push((jayx::Topic::Positions, jayx::BTCUSDT));
+        }
+        Ok(topics)
+    }
+
+    /// Whether a subscription needs the account's key.
+    pub(super) fn needs_key(&self) -> bool {
+        self.balances || self.instrument.iter().any(|it| it.orders)
+    }
+
+    /// The environment variable of the account's key.
+    pub(super) fn key_variable(&self) -> &str {
+        self.api_key_env.as_deref().unwrap_or(credentials::API_KEY)
+    }
+
+    /// The envelope for users.
+    pub(super) fn envelope_title(&self) -> &'static str {
+        match self.envelope {
+            EnvelopeArg::Auto => "Socket.IO or plain JSON",
+            EnvelopeArg::Socketio => "Socket.IO",
+            EnvelopeArg::Plain => "plain JSON",
+        }
+    }
+}
+
+impl Instrument {
+    fn topics(&self) -> Vec<jayx::Topic> {
+        let symbol = &self.symbol;
+        let mut topics = Vec::new();
+        if self.orderbook {
+            topics.push(match &self.precise {
+                Some(precise) => jayx::Topic::OrderBook {
+                    symbol: symbol.clone(),
+                    precise: precise.clone(),
+                },
+                None => jayx::Topic::order_book(symbol),
+            });
+        }
+        let candles = self.candles.iter();
+        topics.extend(candles.map(|length| jayx::Topic::kline(symbol, length)));
+        if self.orders {
+            topics.push(jayx::Topic::open_orders(symbol));
+        }
+        topics
+    }
+}
+
+impl BayseTable {
+    /// The subscriptions, and the currency of each.
+    pub(super) fn topics(&self) -> Result<Vec<(Currency, bayse::Topic)>, String> {
+        let mut topics = Vec::new();
+        for market in &self.market {
+            if market.orderbook {
+                let book = |currency| (currency, bayse::Topic::order_book(&market.id));
+                topics.extend(market.currencies().into_iter().map(book));
+            }
+            if market.orders {
+                topics.push((Currency::Usd, bayse::Topic::orders(&market.id)));
+            }
+        }
+        let mut other = Vec::new();
+        for event in &self.event {
+            if event.prices {
+                other.push(bayse::Topic::prices(&event.id));
+            }
+            let markets = event.activity_markets.iter();
+            match event.activity {
+                true if event.activity_markets.is_empty() => {
+                    other.push(bayse::Topic::activity(&event.id));
+                }
+                true => other.extend(markets.map(|it| bayse::Topic::activity_of(&event.id, it))),
+                false => {}
+            }
+        }
+        other.extend(self.users.iter().map(bayse::Topic::user_trades));
+        for name in &self.assets {
+            let asset: Symbol = name
+                .parse()
+                .map_err(|error| format!("assets: {name}: {error}"))?;
+            other.push(bayse::Topic::asset_price(asset));
+        }
+        topics.extend(other.into_iter().map(|topic| (Currency::Usd, topic)));
+        Ok(topics)
+    }
+
+    /// Whether a subscription needs credentials.
+    pub(super) fn needs_credentials(&self) -> bool {
+        self.market.iter().any(|market| market.orders)
+    }
+
+    /// The environment variables of the API key and the access token.
+    pub(super) fn credential_variables(&self) -> (Option<&str>, Option<&str>) {
+        bayse_variables(
+            self.api_key_env.as_deref(),
+            self.access_token_env.as_deref(),
+        )
+    }
+
+    fn scale(&self) -> Result<Scale, ScaleError> {
+        scale(self.price_decimals, self.quantity_decimals, bayse::CENTS)
+    }
+
+    /// The scale of a market: its own, or the table's.
+    pub(super) fn market_scale(&self, id: &str) -> Result<Scale, ScaleError> {
+        let default = self.scale()?;
+        match self.market.iter().find(|market| market.id == id) {
+            Some(market) => scale(market.price_decimals, market.quantity_decimals, default),
+            None => Ok(default),
+        }
+    }
+
+    /// Sets what a plan has no option for on a connection of it.
+    fn adjust(&self, endpoint: Endpoint, mut venue: Bayse) -> Result<Bayse, ScaleError> {
+        for Market { id, .. } in &self.market {
+            venue = venue.market_scale(id, self.market_scale(id)?);
+        }
+        if let Some(Time(patience)) = self.patience {
+            venue = venue.patience(patience);
+        }
+        if let Some(first) = &self.first_books
+            && endpoint == Endpoint::Markets
+        {
+            venue = venue.first_books(&first.url, first.outcomes.iter().cloned(), first.depth);
+        }
+        Ok(venue)
+    }
+}
+
+impl Market {
+    fn currencies(&self) -> Vec<Currency> {
+        match self.currencies.as_slice() {
+            [] => vec![Currency::Usd],
+            currencies => currencies.iter().copied().map(Currency::from).collect(),
+        }
+    }
+}
+
+impl KrakenTable {
+    /// How many levels a side the books have.
+    pub(super) fn depth(&self) -> Result<Depth, String> {
+        match self.depth {
+            Some(depth) => kraken_depth(&depth.to_string()),
+            None => Ok(Depth::default()),
+        }
+    }
+}
