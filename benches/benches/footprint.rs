@@ -10,10 +10,6 @@
 // The peers' parsers, as the program `peers` calls them.
 #[cfg(feature = "peers")]
 #[allow(dead_code, unused_imports)]
-#[path = "../src/bin/peers/field.rs"]
-mod field;
-#[cfg(feature = "peers")]
-#[allow(dead_code, unused_imports)]
 #[path = "../src/bin/peers/parse/mod.rs"]
 mod parse;
 
@@ -111,15 +107,14 @@ fn bayse_rows(frames: &[Vec<u8>]) {
 /// Decoding alone. The text is checked for UTF-8, as by ours; a packet of JayX is cut beforehand.
 #[cfg(feature = "peers")]
 fn peers(jayx: &[Vec<u8>], bayse: &[Vec<u8>]) {
-    use parse::Factors;
-    use parse::serde::{Bayse, Jayx, SerdeJson, Sonic};
+    use parse::serde::{Books, SerdeJson, Sonic};
 
-    fn peer(name: &str, frames: &[Vec<u8>], mut reader: impl parse::ReadBook) {
-        let mut sink = parse::Sink::default();
+    fn peer(name: &str, frames: &[Vec<u8>], mut parser: impl parse::ParseBook) {
+        let mut lists = parse::Lists::default();
         row(name, frames, |frame| {
             let text = str::from_utf8(frame).unwrap_or_default();
-            assert!(black_box(reader.read(text.into(), &mut sink)).is_ok());
-            black_box(&sink);
+            assert!(black_box(parser.parse(text.into(), &mut lists)).is_ok());
+            black_box(&lists);
         });
     }
 
@@ -128,11 +123,13 @@ fn peers(jayx: &[Vec<u8>], bayse: &[Vec<u8>]) {
         .iter()
         .map(|frame| frame[head..frame.len() - 1].to_vec())
         .collect();
-    let factors = Factors::new(BAYSE_SCALE);
-    peer("sonic-rs/jayx_20", &jayx, Jayx(Sonic));
-    peer("serde_json/jayx_20", &jayx, Jayx(SerdeJson));
-    let json = Sonic;
-    peer("sonic-rs/bayse_20", bayse, Bayse { json, factors });
-    let json = SerdeJson;
-    peer("serde_json/bayse_20", bayse, Bayse { json, factors });
+    peer("sonic-rs/jayx_20", &jayx, Books::<Sonic>::new(None));
+    peer("serde_json/jayx_20", &jayx, Books::<SerdeJson>::new(None));
+    let decimals = Some(BAYSE_SCALE);
+    peer("sonic-rs/bayse_20", bayse, Books::<Sonic>::new(decimals));
+    peer(
+        "serde_json/bayse_20",
+        bayse,
+        Books::<SerdeJson>::new(decimals),
+    );
 }

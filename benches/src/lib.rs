@@ -13,8 +13,7 @@
 //! | `instructions` | the instructions that each takes, by callgrind; the program `count` holds them against a baseline |
 //! | `footprint` | the lines of cache that one message touches, by lackey; `count` compares them with a baseline too |
 //!
-//! The program `peers` measures all of it beside other crates, in one run; the books alone with the feature
-//! `book-peers`.
+//! The program `peers` measures all of it beside other crates, in one run.
 //!
 //! Inputs are a [`Pool`] of messages, and the recorded logs where they are present
 //! ([`recorded`]). Run all with `cargo bench -p ticklot-benches`; one with `--bench decode`; each

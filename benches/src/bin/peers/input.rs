@@ -7,11 +7,10 @@ use anyhow::Context;
 use ticklot_benches::recorded::{self, Log};
 use ticklot_benches::{BAYSE_SCALE, Other, Pool, Shape, Wire};
 use ticklot_book::Scale;
-use ticklot_frame::jayx::Envelope;
-use ticklot_frame::{Lines, Scan};
+use ticklot_frame::{Lines, Scan, jayx};
 
 use crate::parse::{Text, simdjson};
-use crate::tables::Plan;
+use crate::plan::Plan;
 
 /// JayX's event of order books.
 const ORDER_BOOK: &str = "orderbook";
@@ -26,7 +25,7 @@ pub(crate) struct Input {
     /// The event whose packets the frames are, where the wire has packets.
     pub(crate) event: &'static str,
     pub(crate) scale: Scale,
-    /// Which way our decoder is to read them.
+    /// The backend of our decoder.
     pub(crate) scan: Scan,
 }
 
@@ -91,25 +90,29 @@ impl Input {
         })
     }
 
-    /// How our decoder is told that the frames are wrapped.
-    pub(crate) fn envelope(&self) -> Envelope {
-        match self.wire {
-            Wire::JayxSocketIo => Envelope::SocketIo,
-            Wire::JayxBare | Wire::Bayse => Envelope::Plain,
-        }
+    /// The decoder of JayX for these frames.
+    pub(crate) fn jayx_decoder(&self, scan: Scan) -> jayx::Decoder {
+        let envelope = match self.wire {
+            Wire::JayxSocketIo => jayx::Envelope::SocketIo,
+            Wire::JayxBare | Wire::Bayse => jayx::Envelope::Plain,
+        };
+        jayx::Decoder::with_scan(envelope, scan)
     }
 
-    /// What stands around the JSON of a peer in each frame.
-    ///
-    /// Peers cut a packet of Socket.IO by comparing its head as bytes, the cheapest way there is.
-    pub(crate) fn wrapping(&self) -> Wrapping {
+    /// The envelope of the JSON in each frame.
+    pub(crate) fn envelope(&self) -> Envelope {
         match self.wire {
-            Wire::JayxSocketIo => Wrapping {
+            Wire::JayxSocketIo => Envelope {
                 head: format!("42[\"{}\",", self.event),
                 tail: "]",
             },
-            Wire::JayxBare | Wire::Bayse => Wrapping::default(),
+            Wire::JayxBare | Wire::Bayse => Envelope::default(),
         }
+    }
+
+    /// The scale of the decimals in the messages of Bayse Markets. JayX sends integers.
+    pub(crate) fn decimals(&self) -> Option<Scale> {
+        (self.wire == Wire::Bayse).then_some(self.scale)
     }
 
     /// The mean size of a message.
@@ -118,7 +121,7 @@ impl Input {
         (bytes / (self.frames.len() * self.lines).max(1)) as u64
     }
 
-    /// Gives every line of a frame, and its place, to `each`.
+    /// Calls `each` with the number and the text of every line of a frame.
     pub(crate) fn each_line<'a>(
         &'a self,
         frame: usize,
@@ -128,23 +131,23 @@ impl Input {
         if self.lines == 1 {
             return each(0, frame);
         }
-        for (place, line) in Lines::new(frame.as_bytes()).enumerate() {
-            each(place, &frame[line.offset..line.offset + line.bytes.len()])?;
+        for (number, line) in Lines::new(frame.as_bytes()).enumerate() {
+            each(number, &frame[line.offset..line.offset + line.bytes.len()])?;
         }
         Ok(())
     }
 }
 
-/// What stands around the JSON.
+/// The bytes before and after the JSON of a packet. Comparing them is the cheapest way to read a packet of Socket.IO.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wrapping {
+pub(crate) struct Envelope {
     head: String,
     tail: &'static str,
 }
 
-impl Wrapping {
+impl Envelope {
     /// The JSON of a frame.
-    pub(crate) fn cut<'a>(&self, frame: &'a str) -> anyhow::Result<&'a str> {
+    pub(crate) fn strip<'a>(&self, frame: &'a str) -> anyhow::Result<&'a str> {
         let rest = frame.strip_prefix(self.head.as_str());
         rest.and_then(|rest| rest.strip_suffix(self.tail))
             .context("another packet")

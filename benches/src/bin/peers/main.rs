@@ -1,46 +1,43 @@
-//! Ours beside its peers, in one run: `cargo run --release -p ticklot-benches --features peers --bin peers`, and for
-//! the books' own tables `--features book-peers`; each alone, or both.
+//! Ours beside its peers, in one run: `cargo run --release -p ticklot-benches --features peers --bin peers`.
 //!
-//! What is measured, and how, is in the modules; what came of it in `COMPARE.md`.
+//! The modules describe the method; the results are in `COMPARE.md`.
 
-mod field;
+mod book;
+mod decoders;
 mod goals;
-#[cfg(feature = "peers")]
 mod input;
 mod measure;
-#[cfg(feature = "peers")]
-mod ours;
-#[cfg(feature = "peers")]
 mod parse;
+mod plan;
+mod pools;
+mod process;
 mod report;
-#[cfg(feature = "peers")]
+mod runtime;
 mod socket;
 mod tables;
-#[cfg(feature = "peers")]
 mod tungstenite;
 mod versions;
-#[cfg(feature = "peers")]
-mod wire;
 
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use ticklot_frame::Scan;
 use ticklot_tests::alloc::Counting;
 
 use crate::measure::Rounds;
+use crate::plan::Plan;
 use crate::report::Score;
-use crate::tables::{Plan, TABLES};
+use crate::tables::TABLES;
 
-// It counts the calls of every contender alike: an addition each.
+// It counts the allocations of every contender: one addition for each.
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 /// Measures ticklot beside its peers.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only this table: decode, apply, cold, snapshot, transport, latency, scale or wire; incremental or depth
+    /// Only this table: decode, apply, cold, snapshot, transport, scale, wire, incremental or depth
     #[arg(long)]
     table: Option<String>,
     /// Only this case, such as jayx-20
@@ -49,41 +46,27 @@ struct Args {
     /// How many rounds
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Times each turn from its first message on, with the caches and the branch predictor as the
-    /// others have left them; otherwise a slice of messages before it is not timed
+    /// Times each turn from its first message on, with the caches and the branch predictor in the state that the other
+    /// contenders left; otherwise an untimed slice of messages precedes it
     #[arg(long)]
     cold: bool,
-    /// Which backend our decoders use in the tables decode and apply: that of this processor, or a slower one
-    #[arg(long, value_enum, default_value_t)]
-    scan: Way,
+    /// The backend of our decoders in the tables decode and apply
+    #[arg(long, value_name = "best|portable|off", default_value = "best", value_parser = backend)]
+    backend: Scan,
     /// Writes a JSON object for each row, a line each
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Used by the table scale, which starts a process for each figure
-    #[cfg(feature = "peers")]
     #[arg(long, hide = true)]
     alone: Option<String>,
 }
 
-/// A backend by its name.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Way {
-    /// The fastest that this processor can run
-    #[default]
-    Best,
-    /// Without instructions that not every processor has
-    Portable,
-    /// None: every message is parsed to a tape
-    Off,
-}
-
-impl Way {
-    fn scan(self) -> Scan {
-        match self {
-            Self::Best => Scan::Best,
-            Self::Portable => Scan::Portable,
-            Self::Off => Scan::Off,
-        }
+fn backend(name: &str) -> Result<Scan, &'static str> {
+    match name {
+        "best" => Ok(Scan::Best),
+        "portable" => Ok(Scan::Portable),
+        "off" => Ok(Scan::Off),
+        _ => Err("best: the fastest of this processor; portable; or off: the pull parser only"),
     }
 }
 
@@ -96,9 +79,8 @@ fn main() -> anyhow::Result<()> {
             cold: args.cold,
         },
         pool_bytes: ticklot_benches::POOL_BYTES,
-        scan: args.scan.scan(),
+        scan: args.backend,
     };
-    #[cfg(feature = "peers")]
     if let Some(contender) = &args.alone {
         return tables::scale::alone(&plan, contender);
     }
@@ -132,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_contender_of_every_table_agrees() {
+    fn all_contenders_agree() {
         // Small pools: agreement is checked here, not speed. The binary checks again on its own. It takes seconds
         // all the same: the recorded logs are whole, and every contender reads them three times.
         let plan = Plan {

@@ -5,9 +5,8 @@
 //! machine down for a while slows all of them. In a round each contender is at another slice, so none finds its
 //! text in a cache because another has just read it, and over the rounds each does all slices equally often.
 //!
-//! Before the clock runs, a contender does the slice before: what is measured is a program at its work, and not
-//! how it comes back to it after others have had the processor's caches and branch predictor. That can be
-//! had too: see [`Rounds`].
+//! Before the clock starts, a contender does the slice before: measured is a program at its work, not its return after
+//! others have used the processor's caches and branch predictor. [`Rounds`] can select that too.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -16,11 +15,9 @@ use anyhow::{Context, bail, ensure};
 use rustix::time::{ClockId, clock_gettime};
 use ticklot_tests::alloc::allocations;
 
-use crate::field::{Fields, difference};
-
-/// A way of doing the work of a case.
+/// An implementation of the work of a case.
 pub(crate) trait Contender {
-    /// Does what is not to be timed, before [`Contender::run`] of the same frames.
+    /// Does the work that is not timed, before [`Contender::run`] of the same frames.
     fn prepare(&mut self, _frames: Range<usize>) -> anyhow::Result<()> {
         Ok(())
     }
@@ -28,8 +25,8 @@ pub(crate) trait Contender {
     /// Does the work of these frames.
     fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()>;
 
-    /// Does the work of one frame, and tells what came of it in words that all contenders share.
-    fn result(&mut self, frame: usize) -> anyhow::Result<Fields>;
+    /// Does the work of one frame, and returns the result as text in a format that all contenders share.
+    fn result(&mut self, frame: usize) -> anyhow::Result<String>;
 
     /// The name of our decoder's backend; empty for peers.
     fn backend(&self) -> &'static str {
@@ -37,14 +34,13 @@ pub(crate) trait Contender {
     }
 }
 
-/// What the time is taken by.
+/// A clock.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Clock {
-    /// The clock on the wall: for work in which one waits.
-    #[cfg_attr(not(feature = "peers"), allow(dead_code))]
+    /// The wall clock: for work that includes waiting.
     Wall,
-    /// What this thread has had of a processor, in the kernel too. What others on the machine do counts for
-    /// nothing; with the clock on the wall the slower contenders would be the likelier to be interrupted.
+    /// The processor time of this thread, the kernel's part included. Other processes do not affect it; on the wall
+    /// clock, slower contenders would be interrupted more often.
     Thread,
 }
 
@@ -61,7 +57,7 @@ impl Clock {
 /// A contender and its name. Names of ours begin with `ticklot`.
 pub(crate) type Named<'p> = (&'static str, Box<dyn Contender + 'p>);
 
-/// How often, and how, time is taken.
+/// How often to measure, and in which state of the caches.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rounds {
     pub(crate) count: usize,
@@ -69,7 +65,7 @@ pub(crate) struct Rounds {
     pub(crate) cold: bool,
 }
 
-/// One input, and all that do the work of it. The first contender is ours, and says what is right.
+/// One input and its contenders. The first contender is ours; its results are the reference.
 pub(crate) struct Case<'p> {
     pub(crate) table: &'static str,
     pub(crate) name: String,
@@ -105,7 +101,6 @@ pub(crate) struct Row {
 
 /// The high percentiles of a latency.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-#[cfg_attr(not(feature = "peers"), allow(dead_code))]
 pub(crate) struct Tail {
     pub(crate) ns_p99: f64,
     pub(crate) ns_p999: f64,
@@ -152,19 +147,19 @@ impl Case<'_> {
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         let mut contenders = std::mem::take(&mut self.contenders).into_iter();
         let (name, mut ours) = contenders.next().context("a case without contenders")?;
-        let truth = (0..self.frames)
+        let reference = (0..self.frames)
             .map(|frame| ours.result(frame))
             .collect::<anyhow::Result<Vec<_>>>()
             .with_context(|| format!("{}: {name}", self.name))?;
         self.contenders.push((name, ours));
         for (name, mut contender) in contenders {
-            match agrees(contender.as_mut(), &truth) {
+            match agrees(contender.as_mut(), &reference) {
                 Ok(()) => self.contenders.push((name, contender)),
                 Err(Disagreement::Refused(error)) => {
                     println!("{name} left out of {}: {error:#}", self.name);
                 }
-                Err(Disagreement::Other { frame, what }) => {
-                    bail!("{}: {name} at frame {frame}: {what}", self.name);
+                Err(Disagreement::Other { frame, difference }) => {
+                    bail!("{}: {name} at frame {frame}: {difference}", self.name);
                 }
             }
         }
@@ -174,12 +169,12 @@ impl Case<'_> {
     fn round(&mut self, round: usize, cold: bool, times: &mut [Vec<f64>]) -> anyhow::Result<()> {
         let count = self.contenders.len();
         for turn in 0..count {
-            let place = (round + turn) % count;
+            let index = (round + turn) % count;
             // Far from each other also when there are more slices than contenders.
-            let slice = (round + place * self.slices.div_ceil(count)) % self.slices;
+            let slice = (round + index * self.slices.div_ceil(count)) % self.slices;
             let frames = cut(self.frames, self.slices, slice);
             let messages = frames.len() * self.messages_per_frame;
-            let (_, contender) = &mut self.contenders[place];
+            let (_, contender) = &mut self.contenders[index];
             if !cold {
                 let before = (slice + self.slices - 1) % self.slices;
                 let before = cut(self.frames, self.slices, before);
@@ -190,7 +185,7 @@ impl Case<'_> {
             let start = self.clock.now();
             contender.run(frames)?;
             let elapsed = self.clock.now().saturating_sub(start);
-            times[place].push(per(elapsed.as_secs_f64() * 1e9, messages));
+            times[index].push(per(elapsed.as_secs_f64() * 1e9, messages));
         }
         Ok(())
     }
@@ -220,18 +215,27 @@ enum Disagreement {
     Refused(anyhow::Error),
     Other {
         frame: usize,
-        what: String,
+        difference: String,
     },
 }
 
-fn agrees(contender: &mut dyn Contender, truth: &[Fields]) -> Result<(), Disagreement> {
-    for (frame, truth) in truth.iter().enumerate() {
+fn agrees(contender: &mut dyn Contender, reference: &[String]) -> Result<(), Disagreement> {
+    for (frame, reference) in reference.iter().enumerate() {
         let result = contender.result(frame).map_err(Disagreement::Refused)?;
-        if let Some(what) = difference(truth, &result) {
-            return Err(Disagreement::Other { frame, what });
+        if result != *reference {
+            let difference = difference(reference, &result);
+            return Err(Disagreement::Other { frame, difference });
         }
     }
     Ok(())
+}
+
+/// Both texts from a little before their first difference.
+fn difference(reference: &str, result: &str) -> String {
+    let pairs = reference.chars().zip(result.chars());
+    let start = pairs.take_while(|(a, b)| a == b).count().saturating_sub(40);
+    let part = |text: &str| text.chars().skip(start).take(80).collect::<String>();
+    format!("{:?}, not {:?}", part(result), part(reference))
 }
 
 /// The frames of one of the slices that all are cut into.
@@ -265,20 +269,19 @@ pub(crate) fn median(times: &mut [f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::Field;
 
-    /// Makes its own number of each frame.
-    struct Counts(i64);
+    /// Returns one number for every frame.
+    struct Constant(i64);
 
-    impl Contender for Counts {
+    impl Contender for Constant {
         fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
             std::hint::black_box(vec![0_u8; frames.len()]);
             Ok(())
         }
 
-        fn result(&mut self, _frame: usize) -> anyhow::Result<Fields> {
+        fn result(&mut self, _frame: usize) -> anyhow::Result<String> {
             ensure!(self.0 >= 0, "it refuses");
-            Ok(vec![Field::Int(self.0)])
+            Ok(self.0.to_string())
         }
     }
 
@@ -293,13 +296,13 @@ mod tests {
             clock: Clock::Thread,
             contenders: results
                 .iter()
-                .map(|&(name, result)| (name, Box::new(Counts(result)) as Box<dyn Contender>))
+                .map(|&(name, result)| (name, Box::new(Constant(result)) as Box<dyn Contender>))
                 .collect(),
         }
     }
 
     #[test]
-    fn the_median_is_the_middle_one() {
+    fn computes_the_median() {
         assert_eq!(median(&mut []), 0.0);
         assert_eq!(median(&mut [3.0]), 3.0);
         assert_eq!(median(&mut [9.0, 1.0]), 5.0);
@@ -307,14 +310,14 @@ mod tests {
     }
 
     #[test]
-    fn one_allocation_for_all_is_none_a_message() {
+    fn rounds_rare_allocations_down() {
         assert_eq!(thousandths(1, 8_000), 0.0);
         assert_eq!(thousandths(8, 8_000), 0.001);
         assert_eq!(thousandths(24_000, 8_000), 3.0);
     }
 
     #[test]
-    fn slices_are_all_of_the_frames_once() {
+    fn slices_cover_all_frames() {
         for (frames, slices) in [(10, 3), (8, 8), (1000, 7)] {
             let all: Vec<usize> = (0..slices)
                 .flat_map(|slice| cut(frames, slices, slice))
@@ -327,29 +330,29 @@ mod tests {
         Rounds { count, cold: false }
     }
 
-    /// Notes which frames it is given.
-    struct Notes(std::rc::Rc<std::cell::RefCell<Vec<Range<usize>>>>);
+    /// Records the frames of each call.
+    struct Recorder(std::rc::Rc<std::cell::RefCell<Vec<Range<usize>>>>);
 
-    impl Contender for Notes {
+    impl Contender for Recorder {
         fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
             self.0.borrow_mut().push(frames);
             Ok(())
         }
 
-        fn result(&mut self, _frame: usize) -> anyhow::Result<Fields> {
-            Ok(Vec::new())
+        fn result(&mut self, _frame: usize) -> anyhow::Result<String> {
+            Ok(String::new())
         }
     }
 
     #[test]
-    fn the_slice_before_goes_first_unless_it_is_to_be_cold() {
+    fn warms_up_unless_cold() {
         for (cold, expected) in [
             (true, vec![0..10, 0..10, 0..3, 3..6]),
             (false, vec![0..10, 0..10, 6..10, 0..3, 0..3, 3..6]),
         ] {
             let notes = std::rc::Rc::default();
             let mut case = case(&[]);
-            let contender = Notes(std::rc::Rc::clone(&notes));
+            let contender = Recorder(std::rc::Rc::clone(&notes));
             case.contenders = vec![("ticklot", Box::new(contender))];
             case.measure(Rounds { count: 2, cold }).unwrap();
             assert_eq!(*notes.borrow(), expected);
@@ -357,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn another_result_is_an_error_and_a_refusal_is_left_out() {
+    fn rejects_other_results_only() {
         assert!(
             case(&[("ticklot", 1), ("peer", 2)])
                 .measure(rounds(3))
@@ -371,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_per_message() {
+    fn reports_figures_per_message() {
         let rows = case(&[("ticklot", 1), ("peer", 1)])
             .measure(rounds(4))
             .unwrap();

@@ -18,8 +18,10 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::parse::serde::{Bayse, Jayx, Sonic};
-use crate::parse::{Factors, ReadBook, Sink};
+use crate::book::Flat;
+use crate::parse::serde::{Books, Sonic};
+use crate::parse::{Lists, ParseBook};
+use crate::process::Process;
 
 /// A client with a task for each connection.
 pub(crate) struct Tasks {
@@ -32,13 +34,13 @@ pub(crate) struct Tasks {
 #[derive(Default)]
 struct Left {
     count: AtomicUsize,
-    none: Notify,
+    done: Notify,
 }
 
 impl Left {
-    fn one_less(&self) {
+    fn decrement(&self) {
         if self.count.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.none.notify_one();
+            self.done.notify_one();
         }
     }
 }
@@ -85,7 +87,7 @@ impl Tasks {
                     end??;
                     bail!("a connection has ended");
                 }
-                () = left.none.notified() => Ok(()),
+                () = left.done.notified() => Ok(()),
             }
         })
     }
@@ -104,12 +106,10 @@ async fn next(socket: &mut Socket) -> anyhow::Result<Option<Utf8Bytes>> {
 }
 
 async fn jayx(url: String, left: Arc<Left>) -> anyhow::Result<()> {
-    let (mut reader, mut book) = (Jayx(Sonic), Sink::default());
+    let mut book = Flat::new(Books::<Sonic>::new(None), 1);
     each_jayx(&url, |json| {
-        reader.read(json.into(), &mut book)?;
-        book.put_in_order();
-        black_box((book.bids.first(), book.asks.first()));
-        left.one_less();
+        book.message(0, json.into())?;
+        left.decrement();
         Ok(ControlFlow::Continue(()))
     })
     .await
@@ -137,21 +137,18 @@ pub(crate) async fn each_jayx(
 
 async fn bayse(url: String, scale: Scale, left: Arc<Left>) -> anyhow::Result<()> {
     let (mut socket, _) = connect_async(url).await?;
-    let mut reader = Bayse {
-        json: Sonic,
-        factors: Factors::new(scale),
-    };
-    let (mut books, mut next_book) = (HashMap::<String, Sink>::new(), Sink::default());
+    let mut parser = Books::<Sonic>::new(Some(scale));
+    let (mut books, mut next_book) = (HashMap::<String, Lists>::new(), Lists::default());
     while let Some(text) = next(&mut socket).await? {
-        let head = reader.read(text.as_str().into(), &mut next_book)?;
-        next_book.put_in_order();
+        let head = parser.parse(text.as_str().into(), &mut next_book)?;
+        next_book.sort();
         black_box((next_book.bids.first(), next_book.asks.first()));
         // The book's id may follow its levels in the message, so the levels are read first and swapped in.
         match books.get_mut(head.outcome) {
             Some(book) => mem::swap(book, &mut next_book),
             None => drop(books.insert(head.outcome.to_owned(), mem::take(&mut next_book))),
         }
-        left.one_less();
+        left.decrement();
     }
     Ok(())
 }

@@ -2,36 +2,21 @@
 
 const LOCK: &str = include_str!("../../../../Cargo.lock");
 
-/// The crates that ours is measured beside.
+/// The peers that are crates.
 const PEERS: &[&str] = &[
-    #[cfg(feature = "peers")]
     "sonic-rs",
-    #[cfg(feature = "peers")]
-    "jiter",
-    #[cfg(feature = "peers")]
-    "simd-json",
-    #[cfg(feature = "peers")]
     "serde_json",
-    #[cfg(feature = "peers")]
     "rs_bayse",
-    #[cfg(feature = "peers")]
     "fastwebsockets",
-    #[cfg(feature = "peers")]
     "tokio-tungstenite",
-    #[cfg(feature = "book-peers")]
     "hftbacktest",
-    #[cfg(feature = "book-peers")]
-    "nautilus-model",
-    #[cfg(feature = "book-peers")]
-    "barter-data",
 ];
 
-/// Such as `sonic-rs 0.5.10, jiter 0.18.0`.
+/// Such as `sonic-rs 0.5.10, serde_json 1.0.154`.
 pub(crate) fn peers() -> String {
     let named = PEERS
         .iter()
         .map(|name| format!("{name} {}", version(name).unwrap_or("?")));
-    #[cfg(feature = "peers")]
     let named = named.chain([format!("simdjson {}", crate::parse::simdjson::version())]);
     named.collect::<Vec<_>>().join(", ")
 }
@@ -48,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_peer_has_a_version() {
+    fn finds_all_peer_versions() {
         for name in PEERS {
             let version = version(name).unwrap();
             assert!(

@@ -76,7 +76,7 @@ pub(super) struct Members {
 
 enum State {
     Between(Input),
-    Gzip(GzDecoder<Input>),
+    Gzip(Box<GzDecoder<Input>>),
     Zstandard(ZstandardDecoder<'static, Input>),
     Over,
 }
@@ -115,7 +115,7 @@ impl Members {
         // The decoder refuses anything else.
         input.packing = Packing::of(start).unwrap_or(input.packing);
         Ok(match input.packing {
-            Packing::Gzip => State::Gzip(GzDecoder::new(input)),
+            Packing::Gzip => State::Gzip(Box::new(GzDecoder::new(input))),
             Packing::Zstandard => {
                 State::Zstandard(ZstandardDecoder::with_buffer(input)?.single_frame())
             }

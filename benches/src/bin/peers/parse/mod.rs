@@ -1,24 +1,23 @@
-//! How each of the peers reads the venues' messages: each in the fastest form that one who knows the crate
-//! would write.
+//! How the peers read the venues' messages: each in the fastest form that an expert in the library would write.
 
-pub(crate) mod client;
-pub(crate) mod jiter;
+pub(crate) mod messages;
+pub(crate) mod rs_bayse;
 pub(crate) mod serde;
 pub(crate) mod simdjson;
-pub(crate) mod wire;
 
+use ::serde::Serialize;
 use ticklot_book::{Level, Lots, Scale, Ticks};
 use ticklot_frame::{Trade, TradeSide};
 
-/// Where the lists of a book go. It is used again, so nothing is allocated once it has grown.
+/// The lists of a book. They are reused, so nothing is allocated once they have grown.
 #[derive(Debug, Default)]
-pub(crate) struct Sink {
+pub(crate) struct Lists {
     pub(crate) bids: Vec<Level>,
     pub(crate) asks: Vec<Level>,
     pub(crate) trades: Vec<Trade>,
 }
 
-impl Sink {
+impl Lists {
     fn clear(&mut self) {
         self.bids.clear();
         self.asks.clear();
@@ -26,13 +25,13 @@ impl Sink {
     }
 
     /// Sorts the sides unless they are sorted: the venues do not guarantee an order.
-    pub(crate) fn put_in_order(&mut self) {
-        order(&mut self.bids, |a, b| a > b);
-        order(&mut self.asks, |a, b| a < b);
+    pub(crate) fn sort(&mut self) {
+        sort(&mut self.bids, |a, b| a > b);
+        sort(&mut self.asks, |a, b| a < b);
     }
 }
 
-fn order(levels: &mut [Level], comes_before: fn(Ticks, Ticks) -> bool) {
+fn sort(levels: &mut [Level], comes_before: fn(Ticks, Ticks) -> bool) {
     let in_order = levels.is_sorted_by(|a, b| comes_before(a.ticks, b.ticks));
     if !in_order {
         levels.sort_unstable_by(|a, b| {
@@ -41,8 +40,8 @@ fn order(levels: &mut [Level], comes_before: fn(Ticks, Ticks) -> bool) {
     }
 }
 
-/// The rest of a book of Bayse Markets. JayX has none.
-#[derive(Clone, Copy, Debug, Default)]
+/// The other fields of an order book of Bayse Markets. JayX has none.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Head<'a> {
     pub(crate) market: &'a str,
     pub(crate) outcome: &'a str,
@@ -81,12 +80,12 @@ impl<'a> From<&'a str> for Text<'a> {
     }
 }
 
-/// Reads order books.
-pub(crate) trait ReadBook {
-    fn read<'a>(&'a mut self, text: Text<'a>, sink: &mut Sink) -> anyhow::Result<Head<'a>>;
+/// Parses order books.
+pub(crate) trait ParseBook {
+    fn parse<'a>(&'a mut self, text: Text<'a>, lists: &mut Lists) -> anyhow::Result<Head<'a>>;
 }
 
-/// A scale for floats: what a price and a quantity are multiplied by.
+/// A scale for floats: the factors of prices and quantities.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Factors {
     price: f64,

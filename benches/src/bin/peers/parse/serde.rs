@@ -1,23 +1,21 @@
-//! The parsers that serde drives: sonic-rs, `serde_json`, and simd-json over a tape that is used again.
+//! The parsers that serde drives: sonic-rs and `serde_json`.
 //!
-//! Levels go straight into a sink through seeds, so no list is allocated. All are given text that is known
-//! to be UTF-8 and do not check it again, which ours does.
+//! Seeds write the levels directly into reused lists, so nothing is allocated. The parsers receive text that is known to
+//! be UTF-8 and do not check it again; ours does.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use simd_json::{Buffers, INPUT_PADDING, Tape};
-use ticklot_book::{Level, Lots, Ticks};
-use ticklot_frame::{Trade, UnixMillis};
+use ticklot_book::{Level, Scale};
+use ticklot_frame::Trade;
 
-use super::wire::WireSide;
-use super::{Factors, Head, ReadBook, Sink, Text};
+use super::{Factors, Head, Lists, ParseBook, Text};
 
 /// A parser.
 pub(crate) trait Json: Default {
-    fn read<'a, S: DeserializeSeed<'a>>(
+    fn parse<'a, S: DeserializeSeed<'a>>(
         &'a mut self,
         text: &'a str,
         seed: S,
@@ -29,7 +27,7 @@ pub(crate) trait Json: Default {
 pub(crate) struct Sonic;
 
 impl Json for Sonic {
-    fn read<'a, S: DeserializeSeed<'a>>(
+    fn parse<'a, S: DeserializeSeed<'a>>(
         &'a mut self,
         text: &'a str,
         seed: S,
@@ -46,7 +44,7 @@ impl Json for Sonic {
 pub(crate) struct SerdeJson;
 
 impl Json for SerdeJson {
-    fn read<'a, S: DeserializeSeed<'a>>(
+    fn parse<'a, S: DeserializeSeed<'a>>(
         &'a mut self,
         text: &'a str,
         seed: S,
@@ -58,70 +56,32 @@ impl Json for SerdeJson {
     }
 }
 
-/// simd-json. It works in place, so the text is copied first.
-pub(crate) struct SimdJson {
-    work: Vec<u8>,
-    buffers: Buffers,
-    tape: Tape<'static>,
+/// Order books of either venue.
+#[derive(Debug)]
+pub(crate) struct Books<J> {
+    json: J,
+    /// The scale of Bayse Markets; JayX needs none.
+    factors: Option<Factors>,
 }
 
-impl Default for SimdJson {
-    fn default() -> Self {
+impl<J: Json> Books<J> {
+    pub(crate) fn new(decimals: Option<Scale>) -> Self {
         Self {
-            work: Vec::new(),
-            buffers: Buffers::new(0),
-            tape: Tape(Vec::new()),
+            json: J::default(),
+            factors: decimals.map(Factors::new),
         }
     }
 }
 
-impl Json for SimdJson {
-    fn read<'a, S: DeserializeSeed<'a>>(
-        &'a mut self,
-        text: &'a str,
-        seed: S,
-    ) -> anyhow::Result<S::Value> {
-        let Self {
-            work,
-            buffers,
-            tape,
-        } = self;
-        work.clear();
-        work.extend_from_slice(text.as_bytes());
-        work.resize(text.len() + INPUT_PADDING, b' ');
-        let mut lent = std::mem::replace(tape, Tape(Vec::new())).reset();
-        simd_json::fill_tape_padded(work, text.len(), buffers, &mut lent)?;
-        let mut json = simd_json::Deserializer::from_tape(lent);
-        let value = seed.deserialize(&mut json)?;
-        *tape = json.into_tape().reset();
-        Ok(value)
-    }
-}
-
-/// Order books of JayX.
-#[derive(Debug, Default)]
-pub(crate) struct Jayx<J>(pub(crate) J);
-
-impl<J: Json> ReadBook for Jayx<J> {
-    fn read<'a>(&'a mut self, text: Text<'a>, sink: &mut Sink) -> anyhow::Result<Head<'a>> {
-        sink.clear();
-        self.0.read(text.json(), JayxPayload(sink))?;
-        Ok(Head::default())
-    }
-}
-
-/// Order books of Bayse Markets.
-#[derive(Debug)]
-pub(crate) struct Bayse<J> {
-    pub(crate) json: J,
-    pub(crate) factors: Factors,
-}
-
-impl<J: Json> ReadBook for Bayse<J> {
-    fn read<'a>(&'a mut self, text: Text<'a>, sink: &mut Sink) -> anyhow::Result<Head<'a>> {
-        sink.clear();
-        let factors = self.factors;
-        self.json.read(text.json(), BayseMessage { sink, factors })
+impl<J: Json> ParseBook for Books<J> {
+    fn parse<'a>(&'a mut self, text: Text<'a>, lists: &mut Lists) -> anyhow::Result<Head<'a>> {
+        lists.clear();
+        let Some(factors) = self.factors else {
+            self.json.parse(text.json(), JayxPayload(lists))?;
+            return Ok(Head::default());
+        };
+        self.json
+            .parse(text.json(), BayseMessage { lists, factors })
     }
 }
 
@@ -148,7 +108,7 @@ macro_rules! object {
     };
 }
 
-struct JayxPayload<'s>(&'s mut Sink);
+struct JayxPayload<'s>(&'s mut Lists);
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "camelCase")]
@@ -163,14 +123,14 @@ object!(JayxPayload<'_>, PayloadKey -> (), self, map, {
     while let Some(key) = map.next_key()? {
         match key {
             PayloadKey::OrderBook => map.next_value_seed(JayxSides(self.0))?,
-            PayloadKey::Trades => map.next_value_seed(List::new(&mut self.0.trades, |trade: WireTrade| trade.into()))?,
+            PayloadKey::Trades => map.next_value_seed(List::new(&mut self.0.trades, |trade: Trade| trade))?,
             PayloadKey::Other => drop(map.next_value::<IgnoredAny>()?),
         }
     }
     Ok(())
 });
 
-struct JayxSides<'s>(&'s mut Sink);
+struct JayxSides<'s>(&'s mut Lists);
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "camelCase")]
@@ -191,50 +151,13 @@ object!(JayxSides<'_>, SideKey -> (), self, map, {
                 continue;
             }
         };
-        map.next_value_seed(List::new(levels, |level: JayxLevel| level.into()))?;
+        map.next_value_seed(List::new(levels, |level: Level| level))?;
     }
     Ok(())
 });
 
-#[derive(Deserialize)]
-struct JayxLevel {
-    ticks: i64,
-    lots: i64,
-    #[serde(default)]
-    count: u32,
-}
-
-impl From<JayxLevel> for Level {
-    fn from(level: JayxLevel) -> Self {
-        Self {
-            ticks: Ticks(level.ticks),
-            lots: Lots(level.lots),
-            count: level.count,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct WireTrade {
-    lots: i64,
-    ticks: i64,
-    side: WireSide,
-    created: i64,
-}
-
-impl From<WireTrade> for Trade {
-    fn from(trade: WireTrade) -> Self {
-        Self {
-            ticks: Ticks(trade.ticks),
-            lots: Lots(trade.lots),
-            side: trade.side.into(),
-            created: UnixMillis(trade.created),
-        }
-    }
-}
-
 struct BayseMessage<'s> {
-    sink: &'s mut Sink,
+    lists: &'s mut Lists,
     factors: Factors,
 }
 
@@ -249,12 +172,12 @@ enum MessageKey {
 }
 
 object!(BayseMessage<'_>, MessageKey -> Head<'de>, self, map, {
-    let Self { sink, factors } = self;
+    let Self { lists, factors } = self;
     let (mut head, mut sent, mut is_book) = (Head::default(), None, false);
     while let Some(key) = map.next_key()? {
         match key {
             MessageKey::Type => is_book = map.next_value::<&str>()? == "orderbook_update",
-            MessageKey::Data => head = map.next_value_seed(BayseData { sink: &mut *sink, factors })?,
+            MessageKey::Data => head = map.next_value_seed(BayseData { lists: &mut *lists, factors })?,
             MessageKey::Timestamp => sent = Some(map.next_value()?),
             MessageKey::Other => drop(map.next_value::<IgnoredAny>()?),
         }
@@ -267,7 +190,7 @@ object!(BayseMessage<'_>, MessageKey -> Head<'de>, self, map, {
 });
 
 struct BayseData<'s> {
-    sink: &'s mut Sink,
+    lists: &'s mut Lists,
     factors: Factors,
 }
 
@@ -280,11 +203,11 @@ enum DataKey {
 }
 
 object!(BayseData<'_>, DataKey -> Head<'de>, self, map, {
-    let Self { sink, factors } = self;
+    let Self { lists, factors } = self;
     let mut head = Head::default();
     while let Some(key) = map.next_key()? {
         match key {
-            DataKey::Orderbook => head = map.next_value_seed(BayseBook { sink: &mut *sink, factors })?,
+            DataKey::Orderbook => head = map.next_value_seed(BayseBook { lists: &mut *lists, factors })?,
             DataKey::Other => drop(map.next_value::<IgnoredAny>()?),
         }
     }
@@ -292,7 +215,7 @@ object!(BayseData<'_>, DataKey -> Head<'de>, self, map, {
 });
 
 struct BayseBook<'s> {
-    sink: &'s mut Sink,
+    lists: &'s mut Lists,
     factors: Factors,
 }
 
@@ -311,7 +234,7 @@ enum BookKey {
 }
 
 object!(BayseBook<'_>, BookKey -> Head<'de>, self, map, {
-    let Self { sink, factors } = self;
+    let Self { lists, factors } = self;
     let into = |level: BayseLevel| factors.level(level.price, level.quantity);
     let mut head = Head::default();
     while let Some(key) = map.next_key()? {
@@ -319,26 +242,24 @@ object!(BayseBook<'_>, BookKey -> Head<'de>, self, map, {
             BookKey::MarketId => head.market = map.next_value()?,
             BookKey::OutcomeId => head.outcome = map.next_value()?,
             BookKey::Timestamp => head.time = map.next_value()?,
-            BookKey::Bids => map.next_value_seed(List::new(&mut sink.bids, into))?,
-            BookKey::Asks => map.next_value_seed(List::new(&mut sink.asks, into))?,
+            BookKey::Bids => map.next_value_seed(List::new(&mut lists.bids, into))?,
+            BookKey::Asks => map.next_value_seed(List::new(&mut lists.asks, into))?,
             BookKey::LastTradedPrice => head.last_price = map.next_value()?,
-            BookKey::LastTradedSide => {
-                head.last_side = map.next_value::<Option<WireSide>>()?.map(Into::into);
-            }
+            BookKey::LastTradedSide => head.last_side = map.next_value()?,
             BookKey::Other => drop(map.next_value::<IgnoredAny>()?),
         }
     }
     Ok(head)
 });
 
-/// The total is passed over.
+/// The total is skipped.
 #[derive(Deserialize)]
 struct BayseLevel {
     price: f64,
     quantity: f64,
 }
 
-/// An array of `W`, each turned into what the list holds.
+/// An array of `W`, each converted to an item of the list.
 struct List<'s, W, T, F> {
     list: &'s mut Vec<T>,
     into: F,

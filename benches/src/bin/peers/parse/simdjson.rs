@@ -1,4 +1,4 @@
-//! simdjson On-Demand. The C++ reader in `simdjson.cpp` writes directly into the lists of a [`Sink`].
+//! simdjson On-Demand. The C++ reader in `simdjson.cpp` writes directly into the lists of a [`Lists`].
 //!
 //! The distribution's library selects its instruction set at run time; `-march=native` was not faster. Bayse's decimals
 //! are converted to whole steps digit by digit, which is exact and was a tenth faster than `get_double`. The input's
@@ -13,13 +13,13 @@ use anyhow::{bail, ensure};
 use ticklot_book::{Level, Lots, Scale, Ticks};
 use ticklot_frame::{Trade, TradeSide, UnixMillis};
 
-use super::{Head, ReadBook, Sink, Text};
+use super::{Head, Lists, ParseBook, Text};
 
 /// How many bytes after a text simdjson may read (`SIMDJSON_PADDING`).
 pub(crate) const PADDING: usize = 64;
 
 /// The capacity that is reserved for the levels of each side, and for the trades.
-const ROOM: usize = 1_024;
+const CAPACITY: usize = 1_024;
 
 /// The version and the active instruction set.
 pub(crate) fn version() -> String {
@@ -28,7 +28,7 @@ pub(crate) fn version() -> String {
     version.to_string_lossy().into_owned()
 }
 
-/// Reads the order books of one venue.
+/// Order books of either venue.
 pub(crate) struct Books {
     /// An `ondemand::parser`, owned by `self`.
     parser: *mut c_void,
@@ -40,15 +40,7 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    pub(crate) fn jayx(levels_only: bool) -> Self {
-        Self::new(None, levels_only)
-    }
-
-    pub(crate) fn bayse(scale: Scale, levels_only: bool) -> Self {
-        Self::new(Some(scale), levels_only)
-    }
-
-    fn new(scale: Option<Scale>, levels_only: bool) -> Self {
+    pub(crate) fn new(scale: Option<Scale>, levels_only: bool) -> Self {
         Self {
             // SAFETY: it has no preconditions and returns a parser that the caller owns.
             parser: unsafe { peers_simdjson_new() },
@@ -66,19 +58,19 @@ impl Drop for Books {
     }
 }
 
-impl ReadBook for Books {
-    fn read<'a>(&'a mut self, text: Text<'a>, sink: &mut Sink) -> anyhow::Result<Head<'a>> {
+impl ParseBook for Books {
+    fn parse<'a>(&'a mut self, text: Text<'a>, lists: &mut Lists) -> anyhow::Result<Head<'a>> {
         let (json, padded) = (text.json(), text.padded());
         ensure!(
             padded.len() >= json.len() + PADDING,
             "no padding after the text"
         );
-        sink.clear();
+        lists.clear();
         let trades = &mut self.trades;
         trades.clear();
         let mut message = Message {
-            bids: List::new(&mut sink.bids),
-            asks: List::new(&mut sink.asks),
+            bids: List::new(&mut lists.bids),
+            asks: List::new(&mut lists.asks),
             trades: List::new(trades),
             market: Slice::EMPTY,
             outcome: Slice::EMPTY,
@@ -126,11 +118,11 @@ impl ReadBook for Books {
         };
         // SAFETY: the reader has initialised the first `length` items of each list.
         unsafe {
-            sink.bids.set_len(message.bids.length);
-            sink.asks.set_len(message.asks.length);
+            lists.bids.set_len(message.bids.length);
+            lists.asks.set_len(message.asks.length);
             trades.set_len(message.trades.length);
         }
-        sink.trades.extend(trades.iter().map(Trade::from));
+        lists.trades.extend(trades.iter().map(Trade::from));
         Ok(head)
     }
 }
@@ -169,7 +161,7 @@ struct List<T> {
 
 impl<T> List<T> {
     fn new(vector: &mut Vec<T>) -> Self {
-        vector.reserve(ROOM);
+        vector.reserve(CAPACITY);
         Self {
             items: vector.as_mut_ptr(),
             capacity: vector.capacity(),
@@ -247,31 +239,31 @@ mod tests {
     use super::*;
 
     /// Reads a text with padding.
-    fn read(reader: &mut Books, json: &str) -> anyhow::Result<Sink> {
+    fn read(reader: &mut Books, json: &str) -> anyhow::Result<Lists> {
         let buffer = format!("{json}{:64}", "");
-        let mut sink = Sink::default();
-        reader.read(Text::new(&buffer, json.len()), &mut sink)?;
-        Ok(sink)
+        let mut lists = Lists::default();
+        reader.parse(Text::new(&buffer, json.len()), &mut lists)?;
+        Ok(lists)
     }
 
     #[test]
-    fn keys_may_come_in_any_order() {
+    fn reads_keys_in_any_order() {
         let json = r#"{"trades":[{"side":"SELL","created":4,"ticks":1,"lots":2}],"more":[{}],
             "orderBook":{"bids":[{"count":3,"lots":2,"new":{"a":[1]},"ticks":1}],"asks":[]}}"#;
-        let sink = read(&mut Books::jayx(false), json).unwrap();
+        let lists = read(&mut Books::new(None, false), json).unwrap();
         let level = |ticks, lots, count| Level {
             ticks: Ticks(ticks),
             lots: Lots(lots),
             count,
         };
-        assert_eq!((sink.bids, sink.asks), (vec![level(1, 2, 3)], vec![]));
-        let trade = sink.trades[0];
+        assert_eq!((lists.bids, lists.asks), (vec![level(1, 2, 3)], vec![]));
+        let trade = lists.trades[0];
         assert_eq!(
             (trade.side, trade.created),
             (TradeSide::Sell, UnixMillis(4))
         );
         assert!(
-            read(&mut Books::jayx(true), json)
+            read(&mut Books::new(None, true), json)
                 .unwrap()
                 .trades
                 .is_empty()
@@ -279,13 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_exact_or_refused() {
-        let mut reader = Books::bayse(Scale::new(3, 2).unwrap(), false);
+    fn reads_decimals_exactly() {
+        let mut reader = Books::new(Scale::new(3, 2).ok(), false);
         let mut lots = |quantity: &str| {
             let levels = format!(r#"[{{"price":0.1,"quantity":{quantity} }}]"#);
             let book = format!(r#"{{"orderbook":{{"bids":{levels}}}}}"#);
             let json = format!(r#"{{"type":"orderbook_update","data":{book}}}"#);
-            read(&mut reader, &json).map(|sink| sink.bids[0].lots.0)
+            read(&mut reader, &json).map(|lists| lists.bids[0].lots.0)
         };
         for (quantity, expected) in [
             ("7", 700),
@@ -301,8 +293,8 @@ mod tests {
     }
 
     #[test]
-    fn bad_text_is_refused() {
-        let mut reader = Books::jayx(false);
+    fn refuses_invalid_text() {
+        let mut reader = Books::new(None, false);
         for json in [
             "",
             "[]",
@@ -312,9 +304,9 @@ mod tests {
         ] {
             assert!(read(&mut reader, json).is_err(), "{json}");
         }
-        let level = r#"{"ticks":1,"lots":1},"#.repeat(ROOM);
+        let level = r#"{"ticks":1,"lots":1},"#.repeat(CAPACITY);
         let long = format!(r#"{{"orderBook":{{"bids":[{level}{{}}]}}}}"#);
         assert!(read(&mut reader, &long).is_err());
-        assert!(reader.read("{}".into(), &mut Sink::default()).is_err());
+        assert!(reader.parse("{}".into(), &mut Lists::default()).is_err());
     }
 }

@@ -11,14 +11,15 @@ use std::hint::{black_box, spin_loop};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ticklot_benches::Wire;
 use ticklot_frame::Scan;
 use ticklot_tests::alloc::allocations;
 
-use super::{Plan, Show, apply, decode};
+use super::{apply, decode};
+use crate::decoders;
 use crate::input::Input;
 use crate::measure::{Case, Contender, Named, Row, thousandths};
-use crate::ours::{Apply, DecodeBayse, DecodeJayx};
+use crate::plan::{OnRows, Plan};
+use crate::pools;
 
 /// The pools and the recorded logs to read.
 const INPUTS: [&str; 4] = [
@@ -26,18 +27,6 @@ const INPUTS: [&str; 4] = [
     "bayse-20",
     "jayx-recorded-20",
     "bayse-recorded-150",
-];
-
-/// The contenders of the tables `decode` and `apply` to measure here.
-const PEERS: [&str; 8] = [
-    "ticklot",
-    "simdjson",
-    "sonic-rs",
-    "serde_json",
-    "simdjson+flat",
-    "simdjson-levels+flat",
-    "sonic-rs+flat",
-    "serde_json+btreemap",
 ];
 
 /// Our slower backends.
@@ -61,7 +50,7 @@ const BLOCK: usize = 8;
 /// The messages at the beginning of a block that are not counted, without a pause between them.
 const UNCOUNTED: usize = 2;
 
-pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
+pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
     // Not zeros: the kernel would map all pages that were never written to one page of zeros.
     let walk = vec![1_u64; WALK_BYTES / 8];
     for input in inputs(plan)? {
@@ -72,16 +61,15 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
             let states: Vec<_> = State::ALL
                 .into_iter()
                 .map(|state| (state, format!("{}-{}-{work}", input.name, state.name())))
-                .filter(|(_, name)| plan.wants(name) || plan.wants(&input.name))
+                .filter(|(_, name)| plan.includes(name) || plan.includes(&input.name))
                 .collect();
             if states.is_empty() {
                 continue;
             }
-            case.contenders.retain(|(name, _)| PEERS.contains(name));
             case.contenders.extend(backends(&input, work));
             case.check()?;
             for (state, name) in states {
-                show(rows(&mut case, &input, state, &name, &walk, plan)?)?;
+                on_rows(rows(&mut case, &input, state, &name, &walk, plan)?)?;
             }
         }
     }
@@ -93,12 +81,12 @@ fn inputs(plan: &Plan) -> anyhow::Result<Vec<Input>> {
         case: None,
         ..plan.clone()
     };
-    let shapes = super::shapes().into_iter();
-    let pools = shapes.filter(|(name, _)| INPUTS.contains(name));
-    let mut inputs = pools
+    let shapes = pools::shapes().into_iter();
+    let wanted = shapes.filter(|(name, _)| INPUTS.contains(name));
+    let mut inputs = wanted
         .map(|(name, shape)| Input::pool(name, shape, &all))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    inputs.extend(super::recorded(&all)?);
+    inputs.extend(pools::recorded(&all)?);
     inputs.retain(|input| INPUTS.contains(&input.name.as_str()));
     Ok(inputs)
 }
@@ -111,10 +99,9 @@ fn backends<'p>(input: &'p Input, work: &str) -> Vec<Named<'p>> {
         if is_known || scan.name() == input.scan.name() {
             continue;
         }
-        let contender: Box<dyn Contender + 'p> = match (work, input.wire) {
-            ("apply", _) => Box::new(Apply::new(input, scan)),
-            (_, Wire::Bayse) => Box::new(DecodeBayse::new(input, scan)),
-            (_, Wire::JayxSocketIo | Wire::JayxBare) => Box::new(DecodeJayx::new(input, scan)),
+        let contender = match work {
+            "apply" => decoders::apply(input, scan),
+            _ => decoders::decode(input, scan),
         };
         named.push((name, contender));
     }

@@ -1,37 +1,28 @@
 //! A message's text to a message.
 
-use std::hint::black_box;
 use std::marker::PhantomData;
-use std::ops::Range;
 
-use ticklot_benches::{Other, Wire};
+use ticklot_benches::Other;
 
-use super::{Plan, SLICES, Show};
-use crate::field::{Field, Fields, add_levels, add_trades};
-use crate::input::{Input, Wrapping};
-use crate::measure::{Case, Clock, Contender, Named};
-use crate::ours::{DecodeBayse, DecodeJayx};
-use crate::parse::serde::{Bayse, Jayx, Json, SerdeJson, SimdJson, Sonic};
-use crate::parse::wire::{
-    AssetPrices, Fills, Kind, Klines, OpenOrderLists, OrderUpdates, Pongs, PositionLists,
-    PriceUpdates, Tell,
+use crate::book::Parse;
+use crate::decoders;
+use crate::input::Input;
+use crate::measure::{Case, Clock, Named};
+use crate::parse::messages::{
+    AssetPrice, Event, Fill, Kline, OpenOrders, OrderUpdated, Pong, Positions, Prices, Schema,
 };
-use crate::parse::{Factors, Head, ReadBook, Sink, client, jiter, simdjson};
+use crate::parse::serde::{Json, SerdeJson, Sonic};
+use crate::parse::{Text, rs_bayse, serde, simdjson};
+use crate::plan::{OnRows, Plan, SLICES};
+use crate::pools;
+use crate::process::{Messages, Process};
 
-pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
-    for (name, shape) in super::shapes() {
-        if plan.wants(name) {
-            let input = Input::pool(name, shape, plan)?;
-            show(books(&input).measure(plan.rounds)?)?;
-        }
-    }
-    for input in super::recorded(plan)? {
-        show(books(&input).measure(plan.rounds)?)?;
-    }
+pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
+    pools::each(plan, |input| on_rows(books(input).measure(plan.rounds)?))?;
     for (name, other) in OTHERS {
-        if plan.wants(name) {
+        if plan.includes(name) {
             let input = Input::others(name, other, plan)?;
-            show(others(&input, other).measure(plan.rounds)?)?;
+            on_rows(others(&input, other).measure(plan.rounds)?)?;
         }
     }
     Ok(())
@@ -48,7 +39,9 @@ const OTHERS: [(&str, Other); 8] = [
     ("bayse-pong", Other::Pong),
 ];
 
-fn case<'p>(input: &'p Input, contenders: Vec<Named<'p>>) -> Case<'p> {
+fn case<'p>(input: &'p Input, peers: impl IntoIterator<Item = Named<'p>>) -> Case<'p> {
+    let mut contenders = vec![("ticklot", decoders::decode(input, input.scan))];
+    contenders.extend(peers);
     Case {
         table: "decode",
         name: input.name.clone(),
@@ -62,273 +55,66 @@ fn case<'p>(input: &'p Input, contenders: Vec<Named<'p>>) -> Case<'p> {
 }
 
 pub(super) fn books(input: &Input) -> Case<'_> {
-    let contenders = match input.wire {
-        Wire::JayxSocketIo | Wire::JayxBare => jayx_books(input),
-        Wire::Bayse => bayse_books(input),
-    };
-    case(input, contenders)
-}
-
-// A decoder of ours that is another path through the same crate goes beside `ticklot` here, under a name
-// that begins with it.
-fn jayx_books(input: &Input) -> Vec<Named<'_>> {
-    vec![
-        ("ticklot", Box::new(DecodeJayx::new(input, input.scan))),
-        ("sonic-rs", Box::new(Books::new(input, Jayx(Sonic)))),
-        (
-            "simdjson",
-            Box::new(Books::new(input, simdjson::Books::jayx(false))),
-        ),
-        ("jiter", Box::new(Books::new(input, jiter::JayxBooks))),
-        (
-            "simd-json",
-            Box::new(Books::new(input, Jayx(SimdJson::default()))),
-        ),
-        ("serde_json", Box::new(Books::new(input, Jayx(SerdeJson)))),
-    ]
-}
-
-fn bayse_books(input: &Input) -> Vec<Named<'_>> {
-    let factors = Factors::new(input.scale);
-    vec![
-        ("ticklot", Box::new(DecodeBayse::new(input, input.scan))),
-        (
-            "sonic-rs",
-            Box::new(Books::new(
-                input,
-                Bayse {
-                    json: Sonic,
-                    factors,
-                },
-            )),
-        ),
-        (
-            "simdjson",
-            Box::new(Books::new(
-                input,
-                simdjson::Books::bayse(input.scale, false),
-            )),
-        ),
-        (
-            "jiter",
-            Box::new(Books::new(input, jiter::BayseBooks(factors))),
-        ),
-        (
-            "jiter-digits",
-            Box::new(Books::new(input, jiter::BayseBooks(input.scale))),
-        ),
-        (
-            "simd-json",
-            Box::new(Books::new(
-                input,
-                Bayse {
-                    json: SimdJson::default(),
-                    factors,
-                },
-            )),
-        ),
-        (
-            "serde_json",
-            Box::new(Books::new(
-                input,
-                Bayse {
-                    json: SerdeJson,
-                    factors,
-                },
-            )),
-        ),
-        ("rs_bayse", Box::new(Client { input })),
-    ]
-}
-
-/// A peer that reads order books.
-struct Books<'p, R> {
-    input: &'p Input,
-    wrapping: Wrapping,
-    reader: R,
-    sink: Sink,
-}
-
-impl<'p, R: ReadBook> Books<'p, R> {
-    fn new(input: &'p Input, reader: R) -> Self {
-        Self {
-            input,
-            wrapping: input.wrapping(),
-            reader,
-            sink: Sink::default(),
-        }
+    let decimals = input.decimals();
+    let sonic = Parse::new(serde::Books::<Sonic>::new(decimals));
+    let simdjson = Parse::new(simdjson::Books::new(decimals, false));
+    let serde_json = Parse::new(serde::Books::<SerdeJson>::new(decimals));
+    let mut peers = vec![
+        ("sonic-rs", Messages::json(input, sonic)),
+        ("simdjson", Messages::json(input, simdjson)),
+        ("serde_json", Messages::json(input, serde_json)),
+    ];
+    if let Some(scale) = decimals {
+        let rs_bayse = Parse::new(rs_bayse::Books::new(scale));
+        peers.push(("rs_bayse", Messages::json(input, rs_bayse)));
     }
-}
-
-impl<R: ReadBook> Contender for Books<'_, R> {
-    fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
-        let Self {
-            input,
-            wrapping,
-            reader,
-            sink,
-        } = self;
-        for frame in frames {
-            input.each_line(frame, |_, line| {
-                let text = input.frames[frame].text(wrapping.cut(line)?);
-                let head = reader.read(text, sink)?;
-                black_box((&head, &*sink));
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-
-    fn result(&mut self, frame: usize) -> anyhow::Result<Fields> {
-        let Self {
-            input,
-            wrapping,
-            reader,
-            sink,
-        } = self;
-        let mut fields = Fields::new();
-        input.each_line(frame, |_, line| {
-            let text = input.frames[frame].text(wrapping.cut(line)?);
-            let head = reader.read(text, sink)?;
-            if input.wire == Wire::Bayse {
-                add_head(&mut fields, &head);
-            }
-            add_levels(&mut fields, &sink.bids);
-            add_levels(&mut fields, &sink.asks);
-            add_trades(&mut fields, &sink.trades);
-            Ok(())
-        })?;
-        Ok(fields)
-    }
-}
-
-fn add_head(fields: &mut Fields, head: &Head<'_>) {
-    fields.extend([head.market.into(), head.outcome.into(), head.time.into()]);
-    fields.extend([
-        head.last_price.into(),
-        head.last_side.into(),
-        Field::from(head.sent),
-    ]);
-}
-
-/// `rs_bayse`, whatever the message is.
-struct Client<'p> {
-    input: &'p Input,
-}
-
-impl Contender for Client<'_> {
-    fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
-        for frame in frames {
-            self.input.each_line(frame, |_, line| {
-                black_box(client::read(line)?);
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-
-    fn result(&mut self, frame: usize) -> anyhow::Result<Fields> {
-        let mut fields = Fields::new();
-        let factors = Factors::new(self.input.scale);
-        self.input.each_line(frame, |_, line| {
-            fields.extend(client::fields(&client::read(line)?, factors)?);
-            Ok(())
-        })?;
-        Ok(fields)
-    }
+    case(input, peers)
 }
 
 fn others(input: &Input, other: Other) -> Case<'_> {
-    let mut contenders: Vec<Named<'_>> = match other.event() {
-        Some(_) => vec![("ticklot", Box::new(DecodeJayx::new(input, input.scan)))],
-        None => vec![("ticklot", Box::new(DecodeBayse::new(input, input.scan)))],
+    let peers = match other {
+        Other::Kline => typed::<Kline<'static>>(input),
+        Other::Positions => typed::<Positions<'static>>(input),
+        Other::OpenOrders => typed::<OpenOrders<'static>>(input),
+        Other::PriceUpdate => typed::<Event<'static, Prices<'static>>>(input),
+        Other::AssetPrice => typed::<Event<'static, AssetPrice<'static>>>(input),
+        Other::Fill => typed::<Event<'static, Fill<'static>>>(input),
+        Other::OrderUpdated => typed::<Event<'static, OrderUpdated<'static>>>(input),
+        Other::Pong => typed::<Pong<'static>>(input),
     };
-    contenders.extend(match other {
-        Other::Kline => typed::<Klines>(input, jiter::kline),
-        Other::Positions => typed::<PositionLists>(input, jiter::positions),
-        Other::OpenOrders => typed::<OpenOrderLists>(input, jiter::open_orders),
-        Other::PriceUpdate => typed::<PriceUpdates>(input, jiter::price_update),
-        Other::AssetPrice => typed::<AssetPrices>(input, jiter::asset_price),
-        Other::Fill => typed::<Fills>(input, jiter::fill),
-        Other::OrderUpdated => typed::<OrderUpdates>(input, jiter::order_updated),
-        Other::Pong => typed::<Pongs>(input, jiter::pong),
-    });
-    if input.wire == Wire::Bayse {
-        contenders.push(("rs_bayse", Box::new(Client { input })));
-    }
-    case(input, contenders)
+    case(input, peers)
 }
 
-/// The peers that read a message into a type of their own: through serde, and by hand.
-fn typed<K: Kind + 'static>(input: &Input, by_hand: ByHand<K>) -> Vec<Named<'_>> {
-    vec![
-        ("sonic-rs", Box::new(Typed::<K, Sonic>::new(input))),
-        (
-            "jiter",
-            Box::new(Typed::<K, ByHandOf<K>>::with(input, ByHandOf(by_hand))),
-        ),
-        ("simd-json", Box::new(Typed::<K, SimdJson>::new(input))),
-        ("serde_json", Box::new(Typed::<K, SerdeJson>::new(input))),
+fn typed<S: Schema + 'static>(input: &Input) -> [Named<'_>; 2] {
+    let (sonic, serde_json) = (Typed::<S, Sonic>::new(), Typed::<S, SerdeJson>::new());
+    [
+        ("sonic-rs", Messages::json(input, sonic)),
+        ("serde_json", Messages::json(input, serde_json)),
     ]
 }
 
-type ByHand<K> = fn(&str) -> anyhow::Result<<K as Kind>::Message<'_>>;
-
-/// Reads one kind of message.
-trait ReadAs<K: Kind> {
-    fn read_as<'a>(&'a mut self, text: &'a str) -> anyhow::Result<K::Message<'a>>;
+/// Parses one kind of message.
+struct Typed<S, J> {
+    json: J,
+    schema: PhantomData<S>,
 }
 
-impl<K: Kind, J: Json> ReadAs<K> for J {
-    fn read_as<'a>(&'a mut self, text: &'a str) -> anyhow::Result<K::Message<'a>> {
-        self.read(text, PhantomData)
-    }
-}
-
-struct ByHandOf<K: Kind>(ByHand<K>);
-
-impl<K: Kind> ReadAs<K> for ByHandOf<K> {
-    fn read_as<'a>(&'a mut self, text: &'a str) -> anyhow::Result<K::Message<'a>> {
-        self.0(text)
-    }
-}
-
-struct Typed<'p, K, R> {
-    input: &'p Input,
-    wrapping: Wrapping,
-    reader: R,
-    kind: PhantomData<K>,
-}
-
-impl<'p, K: Kind, R: ReadAs<K>> Typed<'p, K, R> {
-    fn new(input: &'p Input) -> Self
-    where
-        R: Default,
-    {
-        Self::with(input, R::default())
-    }
-
-    fn with(input: &'p Input, reader: R) -> Self {
+impl<S, J: Json> Typed<S, J> {
+    fn new() -> Self {
         Self {
-            input,
-            wrapping: input.wrapping(),
-            reader,
-            kind: PhantomData,
+            json: J::default(),
+            schema: PhantomData,
         }
     }
 }
 
-impl<K: Kind, R: ReadAs<K>> Contender for Typed<'_, K, R> {
-    fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
-        for frame in frames {
-            let text = self.wrapping.cut(&self.input.frames[frame])?;
-            black_box(self.reader.read_as(text)?);
-        }
-        Ok(())
-    }
+impl<S: Schema, J: Json> Process for Typed<S, J> {
+    type Output<'a>
+        = S::Message<'a>
+    where
+        Self: 'a;
 
-    fn result(&mut self, frame: usize) -> anyhow::Result<Fields> {
-        let text = self.wrapping.cut(&self.input.frames[frame])?;
-        Ok(self.reader.read_as(text)?.fields())
+    fn message<'a>(&'a mut self, _line: usize, text: Text<'a>) -> anyhow::Result<S::Message<'a>> {
+        self.json.parse(text.json(), PhantomData)
     }
 }

@@ -3,30 +3,26 @@
 use std::hint::black_box;
 use std::ops::Range;
 
-use super::books::{
-    Barter, Fed, FlatBook, LadderBook, Maps, Market, Nautilus, PeerBook, RoiVector, TEN, Vecs,
-};
-use super::incremental::add_side;
-use super::{Plan, SLICES, Show};
-use crate::field::Fields;
+use super::books::{DEPTH, DepthBook, FlatBook, LadderBook, Maps, Market, Replay, RoiVector, Vecs};
 use crate::measure::{Case, Clock, Contender, Named, cut};
+use crate::plan::{OnRows, Plan, SLICES};
 
 /// Reads of each of the books that the slices of the walk begin with.
 const READS: usize = 5_000;
-/// Bytes that a pool has for each level of the walk.
+/// Bytes of a pool for each level of the walk.
 const BYTES_A_STEP: usize = 20;
 
-pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
-    if !plan.wants("ten-levels") {
+pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
+    if !plan.includes("ten-levels") {
         return Ok(());
     }
-    let market = Market::walk("ten-levels", plan.pool_bytes / BYTES_A_STEP);
+    let market = Market::walk("ten-levels", plan.pool_bytes / BYTES_A_STEP)?;
     let case = Case {
         table: "depth",
         name: market.name.to_owned(),
         frames: SLICES * READS,
         messages_per_frame: 1,
-        bytes: (2 * TEN * size_of::<(i64, i64)>()) as u64,
+        bytes: (2 * DEPTH * size_of::<(i64, i64)>()) as u64,
         slices: SLICES,
         clock: Clock::Thread,
         contenders: vec![
@@ -35,48 +31,43 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
             named::<Vecs>("sorted-vecs", &market),
             named::<Maps>("btreemaps", &market),
             named::<RoiVector>("hftbacktest-roivector", &market),
-            named::<Nautilus>("nautilus", &market),
-            named::<Barter>("barter", &market),
         ],
     };
-    show(case.measure(plan.rounds)?)
+    on_rows(case.measure(plan.rounds)?)
 }
 
-fn named<'m, B: PeerBook + 'm>(name: &'static str, market: &'m Market) -> Named<'m> {
-    (name, Box::new(Reading::<B>(Fed::new(market))))
+fn named<'m, B: DepthBook + 'm>(name: &'static str, market: &'m Market) -> Named<'m> {
+    (name, Box::new(Reading::<B>(Replay::new(market))))
 }
 
-struct Reading<'m, B: PeerBook>(Fed<'m, B>);
+struct Reading<'m, B: DepthBook>(Replay<'m, B>);
 
-impl<B: PeerBook> Reading<'_, B> {
-    /// The book of the slice that a frame is in.
+impl<B: DepthBook> Reading<'_, B> {
+    /// Resets the book to that of the slice of a frame.
     fn rewind(&mut self, frame: usize) -> anyhow::Result<()> {
         let steps = self.0.market.steps.len();
         self.0.rewind(cut(steps, SLICES, frame / READS).start)
     }
 }
 
-impl<B: PeerBook> Contender for Reading<'_, B> {
+impl<B: DepthBook> Contender for Reading<'_, B> {
     fn prepare(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
         self.rewind(frames.start)
     }
 
     fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
         for _ in frames {
-            black_box(black_box(&self.0.book).ten());
+            black_box(black_box(&self.0.book).top());
         }
         Ok(())
     }
 
-    fn result(&mut self, frame: usize) -> anyhow::Result<Fields> {
-        let mut fields = Fields::new();
+    fn result(&mut self, frame: usize) -> anyhow::Result<String> {
         // All reads of a slice are of the same book.
-        if frame.is_multiple_of(READS) {
-            self.rewind(frame)?;
-            for side in self.0.book.ten_told() {
-                add_side(&mut fields, &side);
-            }
+        if !frame.is_multiple_of(READS) {
+            return Ok(String::new());
         }
-        Ok(fields)
+        self.rewind(frame)?;
+        Ok(format!("{:?}", B::quotes(self.0.book.top())))
     }
 }

@@ -24,10 +24,12 @@ use ticklot_benches::{Shape, Wire};
 use ticklot_book::Scale;
 use ticklot_tests::alloc::{allocated_bytes, allocations};
 
-use super::{Plan, Show};
 use crate::input::Input;
 use crate::measure::{Clock, Memory, Row, median, per, thousandths};
-use crate::socket::{self, Server, Stream, Whole};
+use crate::plan::{OnRows, Plan};
+use crate::runtime;
+use crate::socket::readers::FeedReader;
+use crate::socket::server::{Server, Stream};
 use crate::tungstenite::Tasks;
 
 const CONNECTIONS: [usize; 5] = [1, 8, 64, 256, 1_000];
@@ -41,11 +43,11 @@ const PER_ROUND: usize = 200;
 /// last.
 const PASSES: usize = 5;
 
-pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
+pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
     // Our rows of 8 and of 1,000 connections, to compare them with each other.
     let mut flat = Vec::new();
     for load in loads() {
-        if !plan.wants(&load.name()) {
+        if !plan.includes(&load.name()) {
             continue;
         }
         let mut rows = Vec::new();
@@ -64,14 +66,14 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
             Load::Connections(1_000) => Some(rows[0].clone()),
             _ => None,
         });
-        show(rows)?;
+        on_rows(rows)?;
     }
     if let [few, many] = &mut flat[..] {
         for row in [&mut *few, many] {
             (row.case, row.memory) = ("jayx-1000-to-8".to_owned(), None);
         }
         flat.reverse();
-        show(flat)?;
+        on_rows(flat)?;
     }
     Ok(())
 }
@@ -158,7 +160,7 @@ impl Figures {
     fn take(load: Load, contender: &str, plan: &Plan) -> anyhow::Result<Self> {
         raise_limit()?;
         let (server, scale, bytes) = load.server(plan.clone())?;
-        let runtime = socket::runtime()?;
+        let runtime = Rc::new(runtime::sleeping()?);
         let (connections, books) = match load {
             Load::Connections(count) => (count, 1),
             Load::Books(count) => (1, count),
@@ -176,12 +178,12 @@ impl Figures {
                         .build()
                 };
                 let venues = (0..count).map(|_| venue()).collect::<Result<Vec<_>, _>>()?;
-                let mut feed = Whole::of(&runtime, 0, venues);
+                let mut feed = FeedReader::of(&runtime, 0, venues);
                 Box::new(move |count| feed.wait(count))
             }
             ("ticklot", Load::Books(_)) => {
                 let venue = Bayse::any().url(&url).scale(scale).build()?;
-                let mut feed = Whole::of(&runtime, 0, [venue]);
+                let mut feed = FeedReader::of(&runtime, 0, [venue]);
                 Box::new(move |count| feed.wait(count))
             }
             ("tungstenite+sonic-rs", _) => {
@@ -194,7 +196,7 @@ impl Figures {
             _ => bail!("there is no such contender"),
         };
         wait(load.count())?;
-        server.done()?;
+        server.wait()?;
         let messages = plan.rounds.count * PER_ROUND;
         let (mut ns, mut counted) = (Vec::with_capacity(PASSES), 0);
         for _ in 0..PASSES {
@@ -204,7 +206,7 @@ impl Figures {
             let elapsed = Clock::Thread.now() - start;
             counted = allocations() - before;
             ns.push(per(elapsed.as_secs_f64() * 1e9, messages));
-            server.done()?;
+            server.wait()?;
         }
         #[allow(clippy::cast_precision_loss)] // far below 2^53
         let grown = |bytes: i64| per(bytes as f64, load.count());

@@ -1,4 +1,4 @@
-//! A snapshot's levels to a book that tells which of them changed.
+//! A snapshot's levels to a book that returns the changes.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -8,14 +8,13 @@ use ticklot_benches::{Flow, SEED, snapshots, without_a_common_price};
 use ticklot_book::{Book, Change, Level, Lots, Nanos, Scale, Side, Ticks};
 use ticklot_sim::market;
 
-use super::{Plan, SLICES, Show};
-use crate::field::{Fields, add_changes};
 use crate::measure::{Case, Clock, Contender};
+use crate::plan::{OnRows, Plan, SLICES};
 
-pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
+pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
     for levels in [20, 100] {
-        let wants = |flow: &str| plan.wants(&format!("{levels}-{flow}"));
-        if !["unchanged", "few", "all"].into_iter().any(wants) {
+        let includes = |flow: &str| plan.includes(&format!("{levels}-{flow}"));
+        if !["unchanged", "few", "all"].into_iter().any(includes) {
             continue;
         }
         let count = plan.pool_bytes / (2 * levels * size_of::<Level>());
@@ -23,9 +22,9 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
         let unchanged = vec![few[0].clone(); count];
         let all = without_a_common_price(&few);
         for (flow, views) in [("unchanged", unchanged), ("few", few), ("all", all)] {
-            if wants(flow) {
+            if includes(flow) {
                 let name = format!("{levels}-{flow}");
-                show(case(name, levels, &Views::new(&views)).measure(plan.rounds)?)?;
+                on_rows(case(name, levels, &Views::new(&views)).measure(plan.rounds)?)?;
             }
         }
     }
@@ -36,24 +35,24 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
 struct Views {
     levels: Vec<Level>,
     /// Where each snapshot's bids begin, its asks begin, and its asks end.
-    places: Vec<[usize; 3]>,
+    bounds: Vec<[usize; 3]>,
 }
 
 impl Views {
     fn new(views: &[market::View]) -> Self {
-        let (mut levels, mut places) = (Vec::new(), Vec::new());
+        let (mut levels, mut bounds) = (Vec::new(), Vec::new());
         for view in views {
             let bids = levels.len();
             levels.extend_from_slice(&view.bids);
             let asks = levels.len();
             levels.extend_from_slice(&view.asks);
-            places.push([bids, asks, levels.len()]);
+            bounds.push([bids, asks, levels.len()]);
         }
-        Self { levels, places }
+        Self { levels, bounds }
     }
 
     fn get(&self, frame: usize) -> View<'_> {
-        let [bids, asks, end] = self.places[frame];
+        let [bids, asks, end] = self.bounds[frame];
         View {
             bids: &self.levels[bids..asks],
             asks: &self.levels[asks..end],
@@ -72,26 +71,29 @@ fn case(name: String, levels: usize, views: &Views) -> Case<'_> {
     Case {
         table: "snapshot",
         name,
-        frames: views.places.len(),
+        frames: views.bounds.len(),
         messages_per_frame: 1,
         bytes: (2 * levels * size_of::<Level>()) as u64,
         slices: SLICES,
         clock: Clock::Thread,
         contenders: vec![
-            ("ticklot", Box::new(Applying::new(views, Ours::new()))),
+            (
+                "ticklot",
+                Box::new(Applying::new(views, TicklotBook::new())),
+            ),
             (
                 "btreemap-rebuild",
-                Box::new(Applying::new(views, Rebuilt::default())),
+                Box::new(Applying::new(views, RebuiltMaps::default())),
             ),
             (
                 "btreemap-update",
-                Box::new(Applying::new(views, Updated::default())),
+                Box::new(Applying::new(views, UpdatedMaps::default())),
             ),
         ],
     }
 }
 
-/// A book that a snapshot replaces, and that tells what changed: bids first, each side best first.
+/// A book that a snapshot rebounds, and that returns the changes: bids first, each side best first.
 trait Snapshots {
     fn replace(&mut self, view: View<'_>) -> anyhow::Result<&[Change]>;
 
@@ -118,25 +120,19 @@ impl<B: Snapshots> Contender for Applying<'_, B> {
         Ok(())
     }
 
-    fn result(&mut self, frame: usize) -> anyhow::Result<Fields> {
-        let mut fields = Fields::new();
-        add_changes(&mut fields, self.book.replace(self.views.get(frame))?);
-        let (bid, ask) = self.book.best();
-        fields.extend([
-            bid.map(|ticks| ticks.0).into(),
-            ask.map(|ticks| ticks.0).into(),
-        ]);
-        Ok(fields)
+    fn result(&mut self, frame: usize) -> anyhow::Result<String> {
+        let changes = format!("{:?}", self.book.replace(self.views.get(frame))?);
+        Ok(format!("{changes} {:?}", self.book.best()))
     }
 }
 
-/// The book finds its changes when they are asked for: here all of them, into a list as the maps have one.
-struct Ours {
+/// Our book finds its changes lazily: here all of them, into a list like that of the maps.
+struct TicklotBook {
     book: Book,
     changes: Vec<Change>,
 }
 
-impl Ours {
+impl TicklotBook {
     fn new() -> Self {
         Self {
             book: Book::new(Scale::UNIT),
@@ -145,7 +141,7 @@ impl Ours {
     }
 }
 
-impl Snapshots for Ours {
+impl Snapshots for TicklotBook {
     fn replace(&mut self, view: View<'_>) -> anyhow::Result<&[Change]> {
         let found = self.book.replace(view.bids, view.asks, Nanos(1))?;
         self.changes.clear();
@@ -161,8 +157,8 @@ impl Snapshots for Ours {
     }
 }
 
-/// What rests at a price: lots and orders.
-type Rest = (Lots, u32);
+/// The lots and orders at a price.
+type Quantity = (Lots, u32);
 
 /// A map for each side, keyed so that the best price is the first: of bids, the price's negative.
 fn key(side: Side, ticks: Ticks) -> i64 {
@@ -172,7 +168,7 @@ fn key(side: Side, ticks: Ticks) -> i64 {
     }
 }
 
-fn change(side: Side, key: i64, old: Option<Rest>, new: Option<Rest>) -> Change {
+fn change(side: Side, key: i64, old: Option<Quantity>, new: Option<Quantity>) -> Change {
     let nothing = (Lots(0), 0);
     let (old, new) = (old.unwrap_or(nothing), new.unwrap_or(nothing));
     Change {
@@ -187,13 +183,13 @@ fn change(side: Side, key: i64, old: Option<Rest>, new: Option<Rest>) -> Change 
 /// New maps from each snapshot, in one piece since the levels come in order; a walk over old and new
 /// finds the changes.
 #[derive(Default)]
-struct Rebuilt {
-    bids: BTreeMap<i64, Rest>,
-    asks: BTreeMap<i64, Rest>,
+struct RebuiltMaps {
+    bids: BTreeMap<i64, Quantity>,
+    asks: BTreeMap<i64, Quantity>,
     changes: Vec<Change>,
 }
 
-impl Snapshots for Rebuilt {
+impl Snapshots for RebuiltMaps {
     fn replace(&mut self, view: View<'_>) -> anyhow::Result<&[Change]> {
         let Self {
             bids,
@@ -217,7 +213,12 @@ fn best<V>(bids: &BTreeMap<i64, V>, asks: &BTreeMap<i64, V>) -> (Option<Ticks>, 
     (bid, ask)
 }
 
-fn rebuild(side: Side, map: &mut BTreeMap<i64, Rest>, levels: &[Level], changes: &mut Vec<Change>) {
+fn rebuild(
+    side: Side,
+    map: &mut BTreeMap<i64, Quantity>,
+    levels: &[Level],
+    changes: &mut Vec<Change>,
+) {
     let entries = levels.iter();
     let entries = entries.map(|level| (key(side, level.ticks), (level.lots, level.count)));
     let old = std::mem::replace(map, entries.collect());
@@ -246,14 +247,14 @@ fn rebuild(side: Side, map: &mut BTreeMap<i64, Rest>, levels: &[Level], changes:
 
 /// Maps that are kept: levels that differ are written, those of an earlier snapshot are taken out.
 #[derive(Default)]
-struct Updated {
-    bids: BTreeMap<i64, (Rest, u64)>,
-    asks: BTreeMap<i64, (Rest, u64)>,
+struct UpdatedMaps {
+    bids: BTreeMap<i64, (Quantity, u64)>,
+    asks: BTreeMap<i64, (Quantity, u64)>,
     changes: Vec<Change>,
     snapshot: u64,
 }
 
-impl Snapshots for Updated {
+impl Snapshots for UpdatedMaps {
     fn replace(&mut self, view: View<'_>) -> anyhow::Result<&[Change]> {
         let Self {
             bids,
@@ -275,17 +276,17 @@ impl Snapshots for Updated {
 
 fn update(
     side: Side,
-    map: &mut BTreeMap<i64, (Rest, u64)>,
+    map: &mut BTreeMap<i64, (Quantity, u64)>,
     levels: &[Level],
     snapshot: u64,
     changes: &mut Vec<Change>,
 ) {
     let start = changes.len();
     for level in levels {
-        let (key, rest) = (key(side, level.ticks), (level.lots, level.count));
-        match map.insert(key, (rest, snapshot)) {
-            Some((old, _)) if old == rest => {}
-            old => changes.push(change(side, key, old.map(|(old, _)| old), Some(rest))),
+        let (key, new) = (key(side, level.ticks), (level.lots, level.count));
+        match map.insert(key, (new, snapshot)) {
+            Some((old, _)) if old == new => {}
+            old => changes.push(change(side, key, old.map(|(old, _)| old), Some(new))),
         }
     }
     if map.len() > levels.len() {

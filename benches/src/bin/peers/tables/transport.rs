@@ -9,11 +9,12 @@ use ticklot_benches::{Shape, Wire};
 use ticklot_book::{Book, Nanos, Scale};
 use ticklot_frame::bayse;
 
-use super::{Plan, Show};
-use crate::field::{Field, Fields};
 use crate::input::Input;
 use crate::measure::{Case, Clock, Contender, Rounds};
-use crate::socket::{self, Bare, Client, Ours, Read, Server, Stream, Whole};
+use crate::plan::{OnRows, Plan};
+use crate::runtime;
+use crate::socket::readers::{Content, FastWebSockets, FeedReader, Reader, Transport};
+use crate::socket::server::{Server, Stream};
 
 /// While the server writes, and when everything is there already. The slices of the second are small
 /// enough for the socket's buffers.
@@ -22,8 +23,8 @@ const CASES: [(&str, Start, usize); 2] = [
     ("700-bytes-waiting", Start::Later, 64),
 ];
 
-/// How many times as many rounds there are as elsewhere. A slice is less than a millisecond, in which the reader may or
-/// may not be in step with the server's thread: it takes many of them to see how two readers stand.
+/// The factor of the number of rounds. A slice takes less than a millisecond, in which the reader may or may not be in
+/// step with the server's thread, so a comparison needs many slices.
 const MORE_ROUNDS: usize = 8;
 
 /// When the reading begins.
@@ -35,28 +36,27 @@ enum Start {
     Later,
 }
 
-pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
+pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
     for (name, start, slices) in CASES {
-        if !plan.wants(name) {
+        if !plan.includes(name) {
             continue;
         }
         let input = messages(plan)?;
         let stream = Arc::new(Stream::new(&input)?);
         let server = Server::start(stream)?;
-        let runtime = socket::runtime()?;
-        let reading = |client| {
+        let runtime = Rc::new(runtime::sleeping()?);
+        let reading = |reader| {
             Box::new(Reading {
-                client,
+                reader,
                 server: &server,
                 input: &input,
                 start,
-                checked: Vec::new(),
+                contents: Vec::new(),
             })
         };
-        let ours: Box<dyn Client> = Box::new(Ours::connect(&runtime, &server)?);
-        let bare: Box<dyn Client> = Box::new(Bare::connect(&runtime, &server)?);
-        let whole: Box<dyn Client> =
-            Box::new(Whole::connect(&Rc::clone(&runtime), &server, &input)?);
+        let transport: Box<dyn Reader> = Box::new(Transport::connect(&runtime, &server)?);
+        let peer: Box<dyn Reader> = Box::new(FastWebSockets::connect(&runtime, &server)?);
+        let feed: Box<dyn Reader> = Box::new(FeedReader::connect(&runtime, &server, &input)?);
         let case = Case {
             table: "transport",
             name: name.to_owned(),
@@ -66,43 +66,42 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
             slices,
             clock: Clock::Wall,
             contenders: vec![
-                ("ticklot", reading(ours)),
-                ("fastwebsockets", reading(bare)),
-                ("ticklot-feed", reading(whole)),
+                ("ticklot", reading(transport)),
+                ("fastwebsockets", reading(peer)),
+                ("ticklot-feed", reading(feed)),
             ],
         };
         let rounds = Rounds {
             count: plan.rounds.count * MORE_ROUNDS,
             ..plan.rounds
         };
-        show(case.measure(rounds)?)?;
+        on_rows(case.measure(rounds)?)?;
     }
     Ok(())
 }
 
 /// Order books of Bayse Markets that are about 700 bytes long.
-pub(super) fn messages(plan: &Plan) -> anyhow::Result<Input> {
+fn messages(plan: &Plan) -> anyhow::Result<Input> {
     Input::pool("700-bytes", Shape::single(Wire::Bayse, 5), plan)
 }
 
 struct Reading<'p> {
-    client: Box<dyn Client>,
+    reader: Box<dyn Reader>,
     server: &'p Server,
     input: &'p Input,
     start: Start,
-    /// What it made of each message.
-    checked: Vec<Read>,
+    /// The content of all messages, once read.
+    contents: Vec<Content>,
 }
 
 impl Contender for Reading<'_> {
     fn prepare(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
-        // Of the last turn, whoever's it was: the reader is done a little before the server, and to wait for
-        // that is no part of its work.
-        self.server.done()?;
+        // The reader of the last turn was done a little before the server. Waiting for the server is no part of its work.
+        self.server.wait()?;
         // All of them at once would not fit into the socket's buffers.
         if self.start == Start::Later && frames.len() < self.input.frames.len() {
-            self.server.write(self.client.number(), frames)?;
-            self.server.done()?;
+            self.server.write(self.reader.number(), frames)?;
+            self.server.wait()?;
         }
         Ok(())
     }
@@ -110,33 +109,32 @@ impl Contender for Reading<'_> {
     fn run(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
         let count = frames.len();
         if self.start == Start::Later && count < self.input.frames.len() {
-            return self.client.read(count);
+            return self.reader.read(count);
         }
-        self.server.write(self.client.number(), frames)?;
-        self.client.read(count)
+        self.server.write(self.reader.number(), frames)?;
+        self.reader.read(count)
     }
 
-    fn result(&mut self, frame: usize) -> anyhow::Result<Fields> {
-        // All at once, since each order to the server takes two changes of thread.
-        if self.checked.is_empty() {
+    fn result(&mut self, frame: usize) -> anyhow::Result<String> {
+        // All at once, since each command to the server takes two changes of thread.
+        if self.contents.is_empty() {
             let count = self.input.frames.len();
-            self.server.write(self.client.number(), 0..count)?;
-            self.checked = self.client.read_whole(count)?;
-            self.server.done()?;
+            self.server.write(self.reader.number(), 0..count)?;
+            self.contents = self.reader.read_contents(count)?;
+            self.server.wait()?;
         }
-        let Read { text, digest } = self.checked.get(frame).context("too few")?;
-        let digest = match (text, digest) {
-            (Some(text), None) => Some(digest_of(text, self.input.scale)?),
-            (_, digest) => *digest,
-        };
-        let text = text.as_deref().map_or(Field::NotCarried, Field::from);
-        let digest = digest.map_or(Field::NotCarried, |digest| Field::Int(digest.into()));
-        Ok(vec![text, digest])
+        Ok(match self.contents.get(frame).context("too few")? {
+            Content::Checksum(checksum) => checksum.to_string(),
+            Content::Text(text) if *text == *self.input.frames[frame] => {
+                checksum(text, self.input.scale)?.to_string()
+            }
+            Content::Text(text) => text.clone(),
+        })
     }
 }
 
-/// The digest of the book in a message.
-fn digest_of(text: &str, scale: Scale) -> anyhow::Result<u32> {
+/// The checksum of the book in a message.
+fn checksum(text: &str, scale: Scale) -> anyhow::Result<u32> {
     let mut decoder = bayse::Decoder::new();
     let bayse::Message::OrderBook(update) = decoder.decode(text.as_bytes(), &scale)? else {
         bail!("no order book");

@@ -1,4 +1,4 @@
-//! What the books are fed: a walk, or a recorded feed.
+//! The input of the books: a walk, or a recorded feed.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,20 @@ use ticklot_benches::{SEED, WalkStep, walk};
 use ticklot_book::{Level, Lots, Scale, Side, Ticks};
 use ticklot_tests::raw::{self, Binance, Sides};
 
-use super::{LOT_DECIMALS, PRICE_DECIMALS};
+use super::{LevelBook, Maps};
 use crate::measure::cut;
-use crate::tables::SLICES;
+use crate::plan::SLICES;
+
+/// The decimals of prices in every market here: a tick is 0.1.
+const PRICE_DECIMALS: u8 = 1;
+/// The decimals of quantities: a lot is 0.001.
+const LOT_DECIMALS: u8 = 3;
 
 /// Levels set one by one, and the book before each slice of them.
 pub(in crate::tables) struct Market {
     pub(in crate::tables) name: &'static str,
     pub(in crate::tables) steps: Vec<WalkStep>,
-    /// Whether a message of the venue ends here: within one a book may be crossed for a moment.
+    /// Whether each step is the last of a message of the venue: within a message a book may be crossed.
     pub(in crate::tables) ends: Vec<bool>,
     /// The lowest price and the highest.
     pub(in crate::tables) ticks: (i64, i64),
@@ -25,7 +30,7 @@ pub(in crate::tables) struct Market {
 
 impl Market {
     /// The walk of [`walk`], that leaves any window of the size of the book.
-    pub(in crate::tables) fn walk(name: &'static str, steps: usize) -> Self {
+    pub(in crate::tables) fn walk(name: &'static str, steps: usize) -> anyhow::Result<Self> {
         let (first, steps) = walk(SEED, steps);
         let ends = vec![true; steps.len()];
         Self::new(name, &first, steps, ends)
@@ -46,7 +51,7 @@ impl Market {
         let (mut steps, mut ends) = (Vec::new(), Vec::new());
         for message in &messages {
             match message {
-                // Those before it the snapshot has in it.
+                // The snapshot includes those before it.
                 Binance::Diff(ids, sides) if ids.last >= id => {
                     steps.extend(steps_of(sides));
                     ends.resize(steps.len(), false);
@@ -58,30 +63,31 @@ impl Market {
             }
         }
         let first: Vec<WalkStep> = steps_of(first).collect();
-        Ok(Some(Self::new(name, &first, steps, ends)))
+        Self::new(name, &first, steps, ends).map(Some)
     }
 
-    fn new(name: &'static str, first: &[WalkStep], steps: Vec<WalkStep>, ends: Vec<bool>) -> Self {
-        let (mut sides, mut before) = ([BTreeMap::new(), BTreeMap::new()], BTreeMap::new());
-        for step in first {
-            set(&mut sides, step);
-        }
+    fn new(
+        name: &'static str,
+        first: &[WalkStep],
+        steps: Vec<WalkStep>,
+        ends: Vec<bool>,
+    ) -> anyhow::Result<Self> {
+        let (mut book, mut before) = (Maps::default(), BTreeMap::new());
+        first.iter().try_for_each(|step| book.apply(step))?;
         for slice in 0..SLICES {
             let range = cut(steps.len(), SLICES, slice);
-            before.insert(range.start, levels(&sides));
-            for step in &steps[range] {
-                set(&mut sides, step);
-            }
+            before.insert(range.start, levels(&book));
+            steps[range].iter().try_for_each(|step| book.apply(step))?;
         }
         let all = || first.iter().chain(&steps).map(|step| step.level.ticks.0);
         let ticks = (all().min().unwrap_or(0), all().max().unwrap_or(0));
-        Self {
+        Ok(Self {
             name,
             steps,
             ends,
             ticks,
             before,
-        }
+        })
     }
 
     /// The levels before a step that a slice begins with.
@@ -90,7 +96,7 @@ impl Market {
         levels.map(Vec::as_slice).context("no slice begins here")
     }
 
-    /// Says what it is.
+    /// Prints its size.
     pub(in crate::tables) fn print(&self) {
         let first = self.before.get(&0).map_or(&[][..], Vec::as_slice);
         let bids = first.iter().filter(|step| step.side == Side::Bid).count();
@@ -113,22 +119,14 @@ fn steps_of(sides: &Sides) -> impl Iterator<Item = WalkStep> + '_ {
         .map(|(side, level)| WalkStep { side, level })
 }
 
-fn set(sides: &mut [BTreeMap<i64, i64>; 2], step: &WalkStep) {
-    let side = &mut sides[step.side as usize];
-    if step.level.lots == Lots(0) {
-        side.remove(&step.level.ticks.0);
-    } else {
-        side.insert(step.level.ticks.0, step.level.lots.0);
-    }
-}
-
-fn levels([bids, asks]: &[BTreeMap<i64, i64>; 2]) -> Vec<WalkStep> {
-    let step = |side| {
-        move |(&ticks, &lots): (&i64, &i64)| WalkStep {
+/// The levels of both sides, best first.
+fn levels(book: &Maps) -> Vec<WalkStep> {
+    let steps = |side| {
+        let levels = book.levels(side).into_iter();
+        levels.map(move |(ticks, lots)| WalkStep {
             side,
             level: Level::new(Ticks(ticks), Lots(lots)),
-        }
+        })
     };
-    let bids = bids.iter().rev().map(step(Side::Bid));
-    bids.chain(asks.iter().map(step(Side::Ask))).collect()
+    steps(Side::Bid).chain(steps(Side::Ask)).collect()
 }

@@ -1,14 +1,12 @@
-//! Order books that take single levels: ours and those that a user could pick instead, behind one trait.
+//! Order books that receive single levels: ours and the alternatives of a user, behind one trait.
 //!
-//! Every book is handed its messages in its own types, made before the clock runs: no peer pays for a
-//! conversion that its users would have done when they read the message.
+//! Every book receives its messages in its own types, made before the clock starts: no peer pays for a conversion that its
+//! users would do when they read the message.
 
-mod barter;
 mod hft;
+mod maps;
 mod market;
-mod nautilus;
-mod ours;
-mod plain;
+mod ticklot;
 
 use std::ops::Range;
 
@@ -16,36 +14,23 @@ use ticklot_benches::WalkStep;
 use ticklot_book::Side;
 use ticklot_tests::alloc::allocated_bytes;
 
-pub(super) use self::barter::Barter;
 pub(super) use self::hft::{HashMap, RoiVector};
+pub(super) use self::maps::{Maps, Vecs};
 pub(super) use self::market::Market;
-pub(super) use self::nautilus::Nautilus;
-pub(super) use self::ours::{FlatBook, LadderBook};
-pub(super) use self::plain::{Maps, Vecs};
+pub(super) use self::ticklot::{FlatBook, LadderBook};
 
-/// Decimals of prices in every market here: a tick is 0.1.
-const PRICE_DECIMALS: u8 = 1;
-/// Decimals of quantities: a lot is 0.001.
-const LOT_DECIMALS: u8 = 3;
+/// The price and the quantity of a level, in ticks and lots.
+pub(super) type Quote = (i64, i64);
 
-/// Ticks and lots.
-pub(super) type Rest = (i64, i64);
+/// How many levels of a side the table `depth` reads.
+pub(super) const DEPTH: usize = 10;
 
-/// How many levels the table `depth` reads of a side.
-pub(super) const TEN: usize = 10;
-
-/// A book that single levels are set in.
-pub(super) trait PeerBook {
-    /// One level set, or taken out, as this book takes it.
+/// A book of which single levels are set.
+pub(super) trait LevelBook {
+    /// One level in this book's types.
     type Update;
-    /// The best two prices as this book gives them.
-    type Prices;
-    /// The best two prices and what rests there.
-    type Quotes;
-    /// Ten levels of both sides.
-    type Ten;
 
-    /// An empty book that has room for all prices from the first to the second tick.
+    /// An empty book with room for all prices from the first to the second tick.
     fn empty(ticks: (i64, i64)) -> Self;
 
     fn update(step: &WalkStep) -> Self::Update;
@@ -54,30 +39,38 @@ pub(super) trait PeerBook {
 
     fn clear(&mut self) -> anyhow::Result<()>;
 
-    fn prices(&self) -> Self::Prices;
+    /// The best two prices, as this book returns them.
+    fn best_prices(&self) -> impl Sized;
 
-    fn quotes(&self) -> Self::Quotes;
+    /// The best two prices and their quantities, as this book returns them.
+    fn best_levels(&self) -> impl Sized;
 
-    fn ten(&self) -> Self::Ten;
-
-    /// The best bid and ask, for all books in the same words.
-    fn best(&self) -> [Option<Rest>; 2];
-
-    /// What [`PeerBook::ten`] gives, in the same words.
-    fn ten_told(&self) -> [Vec<Rest>; 2];
+    /// The best bid and ask.
+    fn best(&self) -> [Option<Quote>; 2];
 
     /// All levels of a side, best first.
-    fn levels(&self, side: Side) -> Vec<Rest>;
+    fn levels(&self, side: Side) -> Vec<Quote>;
 }
 
-/// A book and the messages of a market in its own types.
-pub(super) struct Fed<'m, B: PeerBook> {
+/// A book that returns the best levels of both sides.
+pub(super) trait DepthBook: LevelBook {
+    /// The levels as this book returns them.
+    type Top;
+
+    fn top(&self) -> Self::Top;
+
+    /// The same in ticks and lots.
+    fn quotes(top: Self::Top) -> [Vec<Quote>; 2];
+}
+
+/// A book, and the updates of a market in its own types.
+pub(super) struct Replay<'m, B: LevelBook> {
     pub(super) market: &'m Market,
     pub(super) book: B,
     updates: Vec<B::Update>,
 }
 
-impl<'m, B: PeerBook> Fed<'m, B> {
+impl<'m, B: LevelBook> Replay<'m, B> {
     pub(super) fn new(market: &'m Market) -> Self {
         Self {
             market,
@@ -90,13 +83,13 @@ impl<'m, B: PeerBook> Fed<'m, B> {
         self.book.apply(&self.updates[step])
     }
 
-    /// Makes the book what it is before this message, the first of a slice.
+    /// Resets the book to its levels before this update, the first of a slice.
     pub(super) fn rewind(&mut self, step: usize) -> anyhow::Result<()> {
         self.book.clear()?;
         fill(&mut self.book, self.market.before(step)?)
     }
 
-    /// Applies messages in their order, and hands the book to `read` after each.
+    /// Applies updates in their order, and calls `read` with the book after each.
     #[inline(always)]
     pub(super) fn each(
         &mut self,
@@ -111,23 +104,20 @@ impl<'m, B: PeerBook> Fed<'m, B> {
     }
 }
 
-fn fill<B: PeerBook>(book: &mut B, levels: &[WalkStep]) -> anyhow::Result<()> {
+fn fill<B: LevelBook>(book: &mut B, levels: &[WalkStep]) -> anyhow::Result<()> {
     for level in levels {
         book.apply(&B::update(level))?;
     }
     Ok(())
 }
 
-/// The bytes that a book has allocated with the levels that a market begins with, and at its end.
-pub(super) fn memory<B: PeerBook>(market: &Market) -> anyhow::Result<(B, [i64; 2])> {
-    // What is shared by all books, such as a table of names, is there already.
-    fill(&mut B::empty(market.ticks), market.before(0)?)?;
+/// The bytes that a book has allocated with the first levels of a market, and at its end.
+pub(super) fn memory<B: LevelBook>(market: &Market) -> anyhow::Result<(B, [i64; 2])> {
     let before = allocated_bytes();
     let mut book = B::empty(market.ticks);
     fill(&mut book, market.before(0)?)?;
     let first = allocated_bytes() - before;
     for step in &market.steps {
-        // What the message itself takes is given back before the bytes are counted.
         book.apply(&B::update(step))?;
     }
     let last = allocated_bytes() - before;

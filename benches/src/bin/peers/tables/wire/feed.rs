@@ -7,9 +7,9 @@ use ticklot::jayx::{Envelope, JayX};
 use ticklot::transport::{Config, Roots};
 use ticklot::{Books, Clock, Event, Feed, Handler, OnMessage, Options, SpinOptions, Venue};
 
-use super::lane::{Measure, Target};
-use super::record::{Record, Seen, best_of};
-use super::runtime;
+use super::measurement::{Origin, Target};
+use super::record::{Handled, Record, best_of};
+use crate::runtime;
 
 /// How often an idle thread replays its last message.
 const KEEP_WARM: Duration = Duration::from_micros(100);
@@ -55,17 +55,17 @@ fn spinning(
     })
 }
 
-/// Runs a feed until its handler has seen all messages.
+/// Runs a feed until its handler has received all messages.
 fn run(
     target: &Target,
     record: Record,
-    drive: impl FnOnce(&mut Feed<Ends>) -> anyhow::Result<()>,
+    drive: impl FnOnce(&mut Feed<LatencyHandler>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Record> {
-    let mut feed = Feed::new(Ends {
+    let mut feed = Feed::new(LatencyHandler {
         record,
         clock: None,
     });
-    if target.measure == Measure::Inside {
+    if target.origin == Origin::Receipt {
         feed.handler_mut().clock = Some(feed.clock());
     }
     let roots = target.tls.clone().map(Roots::Custom).unwrap_or_default();
@@ -81,14 +81,14 @@ fn run(
     Ok(feed.into_parts().1.record)
 }
 
-/// The handler.
-struct Ends {
+/// Records the end of each call.
+struct LatencyHandler {
     record: Record,
     /// The feed's clock, if the time since the receipt is measured.
     clock: Option<Clock>,
 }
 
-impl Handler for Ends {
+impl Handler for LatencyHandler {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         match event {
             Event::Book(update) => {
@@ -101,7 +101,7 @@ impl Handler for Ends {
                     return self.record.end(connection, best);
                 };
                 let ns = clock.now().0.saturating_sub(update.received.0);
-                self.record.note(Seen {
+                self.record.push(Handled {
                     connection,
                     ns,
                     best,
@@ -114,4 +114,4 @@ impl Handler for Ends {
     }
 }
 
-impl<V: Venue> OnMessage<V> for Ends {}
+impl<V: Venue> OnMessage<V> for LatencyHandler {}

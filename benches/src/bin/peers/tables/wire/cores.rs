@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_core_is_not_enough() {
+    fn requires_two_cores() {
         let cores = |server, client| Some(Cores { server, client });
         assert_eq!(Cores::of([].into_iter()), None);
         assert_eq!(Cores::of([3].into_iter()), None);
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pinned_thread_stays_on_its_core() {
+    fn pins_thread_to_core() {
         let pinned = std::thread::spawn(|| {
             let core =
                 (0..CpuSet::MAX_CPU).rfind(|&core| sched_getaffinity(None).unwrap().is_set(core));

@@ -16,12 +16,11 @@
 
 mod cores;
 mod feed;
-mod lane;
 mod matching;
+mod measurement;
 mod ratio;
 mod raw;
 mod record;
-mod runtime;
 mod server;
 mod tls;
 mod tungstenite;
@@ -31,12 +30,12 @@ use std::time::Duration;
 use ticklot_benches::{Shape, Wire};
 
 use self::cores::Cores;
-use self::lane::{Contender, Lane, Setup, Target};
+use self::measurement::{Contender, Measurement, Setup, Target};
 use self::record::Record;
 use self::server::Pace;
 use crate::input::Input;
 use crate::measure::Rounds;
-use crate::tables::{Plan, Show};
+use crate::plan::{OnRows, Plan};
 
 /// The name of the input.
 const INPUT: &str = "jayx-20";
@@ -114,7 +113,7 @@ const CONTENDERS: &[Contender] = &[
 const SHARED: &[(Contender, &str)] = &[(TOKIO, "ticklot-tokio-64"), (SPIN, "ticklot-spin-64")];
 
 /// A feed in the case `inside`, and its names there: at the interval, and back to back.
-const WITHIN: &[(Contender, [&str; 2])] = &[
+const INSIDE_CONTENDERS: &[(Contender, [&str; 2])] = &[
     (TOKIO, ["ticklot-tokio-5ms", "ticklot-tokio-back-to-back"]),
     (SPIN, ["ticklot-spin-5ms", "ticklot-spin-back-to-back"]),
     (
@@ -123,10 +122,10 @@ const WITHIN: &[(Contender, [&str; 2])] = &[
     ),
 ];
 
-pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
+pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
     let cases: Vec<_> = cases()?
         .into_iter()
-        .filter(|case| plan.wants(&case.name) || plan.wants(INPUT))
+        .filter(|case| plan.includes(&case.name) || plan.includes(INPUT))
         .collect();
     if cases.is_empty() {
         return Ok(());
@@ -140,9 +139,11 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
     println!("\nwire: {cores:?}; nanoseconds from the server's write to the end of the handler");
     for mut case in cases {
         case.measure(&setup, plan.rounds, input.frames.len())?;
-        let lanes = case.lanes.iter();
-        let rows: Vec<_> = lanes.map(|lane| lane.row(&case.name, &setup)).collect();
-        show(rows.clone())?;
+        let measurements = case.measurements.iter();
+        let rows: Vec<_> = measurements
+            .map(|measurement| measurement.row(&case.name, &setup))
+            .collect();
+        on_rows(rows.clone())?;
         ratio::print(&rows);
     }
     Ok(())
@@ -151,21 +152,21 @@ pub(crate) fn run(plan: &Plan, show: &mut Show<'_>) -> anyhow::Result<()> {
 /// Contenders that take turns.
 struct Case {
     name: String,
-    lanes: Vec<Lane>,
+    measurements: Vec<Measurement>,
     /// The messages of each for 200 rounds.
     messages: usize,
 }
 
 impl Case {
     fn measure(&mut self, setup: &Setup, rounds: Rounds, frames: usize) -> anyhow::Result<()> {
-        let (count, blocks) = (self.lanes.len(), rounds.count.clamp(1, BLOCKS));
+        let (count, blocks) = (self.measurements.len(), rounds.count.clamp(1, BLOCKS));
         let messages = (self.messages * rounds.count).div_ceil(200 * blocks);
         for round in 0..blocks {
             for turn in 0..count {
                 let place = (round + turn) % count;
                 // Far from each other: none finds its text in a cache because another has just read it.
                 let start = (round * count + turn) * frames / (blocks * count);
-                self.lanes[place].block(setup, start, messages)?;
+                self.measurements[place].block(setup, start, messages)?;
             }
         }
         Ok(())
@@ -175,37 +176,39 @@ impl Case {
 fn cases() -> anyhow::Result<Vec<Case>> {
     let mut cases = Vec::new();
     for (rate, messages) in RATES {
-        let lanes = CONTENDERS.iter().map(|&it| Lane::new(it, every(rate)));
+        let measurements = CONTENDERS
+            .iter()
+            .map(|&it| Measurement::new(it, every(rate)));
         cases.push(Case {
             name: format!("{INPUT}-at-{rate}"),
-            lanes: lanes.collect::<anyhow::Result<_>>()?,
+            measurements: measurements.collect::<anyhow::Result<_>>()?,
             messages,
         });
     }
     for (rate, messages) in SHARED_RATES {
-        let mut lanes = Vec::new();
+        let mut measurements = Vec::new();
         for &(contender, name) in SHARED {
-            lanes.push(Lane::new(contender, every(rate))?);
-            lanes.push(Lane::new(contender, every(rate))?.connections(name, MANY));
+            measurements.push(Measurement::new(contender, every(rate))?);
+            measurements.push(Measurement::new(contender, every(rate))?.connections(name, MANY));
         }
         cases.push(Case {
             name: format!("{INPUT}-connections-at-{rate}"),
-            lanes,
+            measurements,
             messages,
         });
     }
-    let mut lanes = Vec::new();
-    for &(contender, names) in WITHIN {
+    let mut measurements = Vec::new();
+    for &(contender, names) in INSIDE_CONTENDERS {
         for (name, pace) in names
             .into_iter()
             .zip([Pace::Every(INSIDE.0), Pace::Handled])
         {
-            lanes.push(Lane::new(contender, pace)?.inside(name));
+            measurements.push(Measurement::new(contender, pace)?.since_receipt(name));
         }
     }
     cases.push(Case {
         name: format!("{INPUT}-inside"),
-        lanes,
+        measurements,
         messages: INSIDE.1,
     });
     Ok(cases)
@@ -238,15 +241,15 @@ mod tests {
     }
 
     #[test]
-    fn every_contender_handles_every_message() {
+    fn every_contender_handles_messages() {
         let Some(setup) = setup() else { return };
         for &contender in CONTENDERS {
             for pace in [every(5_000), Pace::Handled] {
-                let mut lane = Lane::new(contender, pace).unwrap();
+                let mut measurement = Measurement::new(contender, pace).unwrap();
                 // The best prices of each message are checked there.
-                lane.block(&setup, 7, 50).unwrap();
-                lane.block(&setup, 20, 30).unwrap();
-                let row = lane.row("case", &setup);
+                measurement.block(&setup, 7, 50).unwrap();
+                measurement.block(&setup, 20, 30).unwrap();
+                let row = measurement.row("case", &setup);
                 assert_eq!(row.tail.unwrap().messages, 80);
                 assert!(row.ns_min > 1_000.0, "{}: {row:?}", contender.name);
                 assert!(row.ns_p90.unwrap() >= row.ns_median);
@@ -255,23 +258,23 @@ mod tests {
     }
 
     #[test]
-    fn other_best_prices_are_an_error() {
+    fn rejects_other_best_prices() {
         let Some(setup) = setup() else { return };
         let stale = contender("raw-stale", raw::blocking);
-        let mut lane = Lane::new(stale, Pace::Handled).unwrap();
-        let error = lane.block(&setup, 0, 50).unwrap_err().to_string();
+        let mut measurement = Measurement::new(stale, Pace::Handled).unwrap();
+        let error = measurement.block(&setup, 0, 50).unwrap_err().to_string();
         assert!(error.contains("other best prices"), "{error}");
     }
 
     #[test]
-    fn an_error_of_a_contender_is_that_of_the_block() {
+    fn returns_errors_of_contenders() {
         let Some(setup) = setup() else { return };
         let gives_up = contender("gives-up", |_, _| anyhow::bail!("no wish"));
-        let mut lane = Lane::new(gives_up, Pace::Handled).unwrap();
-        let error = format!("{:#}", lane.block(&setup, 0, 50).unwrap_err());
+        let mut measurement = Measurement::new(gives_up, Pace::Handled).unwrap();
+        let error = format!("{:#}", measurement.block(&setup, 0, 50).unwrap_err());
         assert!(error.contains("gives-up: no wish"), "{error}");
         let too_few = contender("too-few", |_, record| Ok(record));
-        let mut lane = Lane::new(too_few, Pace::Handled).unwrap();
-        assert!(lane.block(&setup, 0, 50).is_err());
+        let mut measurement = Measurement::new(too_few, Pace::Handled).unwrap();
+        assert!(measurement.block(&setup, 0, 50).is_err());
     }
 }

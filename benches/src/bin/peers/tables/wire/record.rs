@@ -1,4 +1,4 @@
-//! The end of every contender's handler: it notes the best prices and reads the clock.
+//! The end of every contender's handler: it reads the clock and records the best prices.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -8,8 +8,7 @@ use std::time::Instant;
 use ticklot_book::BookView;
 use ticklot_tests::alloc::allocations;
 
-/// The best bid and ask, in ticks.
-pub(super) type Best = [Option<i64>; 2];
+use crate::book::Best;
 
 /// The best prices of a book of ours.
 #[inline]
@@ -19,7 +18,7 @@ pub(super) fn best_of(book: &impl BookView) -> Best {
 
 /// One message, at the end of the handler.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Seen {
+pub(super) struct Handled {
     pub(super) connection: usize,
     /// The time since the origin of the block; or the duration that the contender measured itself.
     pub(super) ns: u64,
@@ -37,8 +36,8 @@ pub(super) fn since(origin: Instant) -> u64 {
 pub(super) struct Record {
     origin: Instant,
     /// Their number, for the server.
-    handled: Arc<AtomicUsize>,
-    seen: Vec<Seen>,
+    count: Arc<AtomicUsize>,
+    handled: Vec<Handled>,
     uncounted: usize,
     total: usize,
     allocations: u64,
@@ -47,24 +46,24 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn new(
         origin: Instant,
-        handled: Arc<AtomicUsize>,
+        count: Arc<AtomicUsize>,
         uncounted: usize,
         total: usize,
     ) -> Self {
         // Written once, so that no page is new while messages arrive.
-        let mut seen = vec![
-            Seen {
+        let mut handled = vec![
+            Handled {
                 connection: 1,
                 ns: 1,
                 best: [Some(1); 2],
             };
             total
         ];
-        seen.clear();
+        handled.clear();
         Self {
             origin,
+            count,
             handled,
-            seen,
             uncounted,
             total,
             allocations: 0,
@@ -75,21 +74,21 @@ impl Record {
     #[inline]
     pub(super) fn end(&mut self, connection: usize, best: Best) -> ControlFlow<()> {
         let ns = since(self.origin);
-        self.note(Seen {
+        self.push(Handled {
             connection,
             ns,
             best,
         })
     }
 
-    /// Notes a message. Nothing here is measured.
-    pub(super) fn note(&mut self, seen: Seen) -> ControlFlow<()> {
-        self.seen.push(seen);
-        let count = self.seen.len();
+    /// Adds a message. Nothing here is measured.
+    pub(super) fn push(&mut self, handled: Handled) -> ControlFlow<()> {
+        self.handled.push(handled);
+        let count = self.handled.len();
         if count == self.uncounted || count == self.total {
             self.allocations = allocations() - self.allocations;
         }
-        self.handled.store(count, Ordering::Release);
+        self.count.store(count, Ordering::Release);
         if count < self.total {
             ControlFlow::Continue(())
         } else {
@@ -97,8 +96,8 @@ impl Record {
         }
     }
 
-    pub(super) fn seen(&self) -> &[Seen] {
-        &self.seen
+    pub(super) fn handled(&self) -> &[Handled] {
+        &self.handled
     }
 
     /// The allocations of the counted messages.
@@ -112,20 +111,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_message_breaks() {
-        let handled = Arc::new(AtomicUsize::new(0));
-        let mut record = Record::new(Instant::now(), handled.clone(), 1, 3);
+    fn breaks_after_last_message() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let mut record = Record::new(Instant::now(), count.clone(), 1, 3);
         let best = [Some(1), Some(2)];
         assert!(record.end(0, best).is_continue());
         drop(std::hint::black_box(vec![0_u8; 10]));
         assert!(record.end(0, best).is_continue());
         assert!(record.end(5, best).is_break());
-        assert_eq!(handled.load(Ordering::Acquire), 3);
+        assert_eq!(count.load(Ordering::Acquire), 3);
         assert_eq!(record.allocations(), 1);
         assert_eq!(
-            (record.seen()[2].connection, record.seen()[2].best),
+            (record.handled()[2].connection, record.handled()[2].best),
             (5, best)
         );
-        assert!(record.seen().is_sorted_by_key(|seen| seen.ns));
+        assert!(record.handled().is_sorted_by_key(|handled| handled.ns));
     }
 }

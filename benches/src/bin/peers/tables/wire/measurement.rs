@@ -12,13 +12,15 @@ use ticklot_transport::rustls::ClientConfig;
 
 use super::cores::{Cores, pinned};
 use super::matching::matched;
-use super::record::{Best, Record};
-use super::server::{Orders, Pace, Sent};
+use super::record::Record;
+use super::server::{Pace, Schedule, Sent};
 use super::tls::Identity;
-use super::tungstenite::{Maps, PeerBook};
+use crate::book::{Best, Maps};
 use crate::input::Input;
 use crate::measure::{Row, Tail, thousandths};
-use crate::socket::Stream;
+use crate::parse::serde::{Books, SerdeJson};
+use crate::process::Process;
+use crate::socket::server::Stream;
 
 /// The messages at the beginning of a block that warm the client up, for each connection and in all. They are not
 /// counted.
@@ -30,14 +32,14 @@ const UNCOUNTED: usize = 2;
 /// The worst latency that the histogram tells apart.
 const MAX_NS: u64 = 10_000_000_000;
 
-/// What a contender connects to.
+/// The server of a contender.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) address: SocketAddr,
     /// With TLS, if there is a configuration.
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) connections: usize,
-    pub(super) measure: Measure,
+    pub(super) origin: Origin,
 }
 
 impl Target {
@@ -48,16 +50,16 @@ impl Target {
     }
 }
 
-/// What is measured.
+/// The start of the measured latency. It ends with the handler.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Measure {
-    /// From the server's write to the end of the handler.
-    Wire,
-    /// From the receipt of the frame to the end of the handler, on the clock of the feed.
-    Inside,
+pub(super) enum Origin {
+    /// The server's write.
+    Write,
+    /// The receipt of the frame, on the clock of the feed.
+    Receipt,
 }
 
-/// Whoever reads messages.
+/// A reader of messages.
 #[derive(Clone, Copy)]
 pub(super) struct Contender {
     pub(super) name: &'static str,
@@ -68,7 +70,7 @@ pub(super) struct Contender {
     pub(super) read: fn(&Target, Record) -> anyhow::Result<Record>,
 }
 
-/// What all blocks share.
+/// The state that all blocks share.
 pub(super) struct Setup {
     cores: Cores,
     frames: Arc<Stream>,
@@ -80,12 +82,13 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn new(input: &Input, cores: Cores) -> anyhow::Result<Self> {
-        // serde_json and two maps say what is right, not our own decoder.
-        let (wrapping, mut book) = (input.wrapping(), Maps::default());
-        let best = input
-            .frames
-            .iter()
-            .map(|frame| book.message(wrapping.cut(frame)?));
+        // serde_json and two maps are the reference, not our own decoder.
+        let mut book = Maps::new(Books::<SerdeJson>::new(None), 1);
+        let envelope = input.envelope();
+        let best = input.frames.iter().map(|frame| {
+            let book = book.message(0, envelope.strip(frame)?.into())?;
+            anyhow::Ok(book.best())
+        });
         Ok(Self {
             cores,
             best: best.collect::<anyhow::Result<_>>()?,
@@ -97,26 +100,26 @@ impl Setup {
 }
 
 /// A contender at a pace.
-pub(super) struct Lane {
+pub(super) struct Measurement {
     contender: Contender,
     name: &'static str,
     pace: Pace,
     connections: usize,
-    measure: Measure,
+    origin: Origin,
     histogram: Histogram<u64>,
     allocations: u64,
     messages: usize,
     preempted: u64,
 }
 
-impl Lane {
+impl Measurement {
     pub(super) fn new(contender: Contender, pace: Pace) -> anyhow::Result<Self> {
         Ok(Self {
             contender,
             name: contender.name,
             pace,
             connections: 1,
-            measure: Measure::Wire,
+            origin: Origin::Write,
             histogram: Histogram::new_with_bounds(1, MAX_NS, 3)?,
             allocations: 0,
             messages: 0,
@@ -134,10 +137,10 @@ impl Lane {
     }
 
     /// The same, measured from the receipt.
-    pub(super) fn inside(self, name: &'static str) -> Self {
+    pub(super) fn since_receipt(self, name: &'static str) -> Self {
         Self {
             name,
-            measure: Measure::Inside,
+            origin: Origin::Receipt,
             ..self
         }
     }
@@ -150,8 +153,8 @@ impl Lane {
         messages: usize,
     ) -> anyhow::Result<()> {
         let warm_up = WARM_UP.1.max(WARM_UP.0 * self.connections);
-        let (uncounted, handled) = (warm_up + UNCOUNTED, Arc::new(AtomicUsize::new(0)));
-        let orders = Orders {
+        let (uncounted, count) = (warm_up + UNCOUNTED, Arc::new(AtomicUsize::new(0)));
+        let schedule = Schedule {
             frames: setup.frames.clone(),
             len: setup.best.len(),
             start,
@@ -161,20 +164,20 @@ impl Lane {
             pace: self.pace,
             tls: self.contender.tls.then(|| setup.tls.server.clone()),
             origin: Instant::now(),
-            handled,
+            handled: count,
         };
-        let (sent, record, preempted) = self.run(setup, orders, uncounted)?;
-        let matched = matched(&sent, record.seen())?;
-        for (place, (sent, seen)) in matched.into_iter().enumerate() {
+        let (sent, record, preempted) = self.run(setup, schedule, uncounted)?;
+        let pairs = matched(&sent, record.handled())?;
+        for (index, (sent, handled)) in pairs.into_iter().enumerate() {
             ensure!(
-                !self.contender.keeps_book || seen.best == setup.best[sent.frame],
-                "{}: other best prices at message {place}",
+                !self.contender.keeps_book || handled.best == setup.best[sent.frame],
+                "{}: other best prices at message {index}",
                 self.name
             );
-            if place >= uncounted {
-                self.histogram.saturating_record(match self.measure {
-                    Measure::Wire => seen.ns.saturating_sub(sent.ns),
-                    Measure::Inside => seen.ns,
+            if index >= uncounted {
+                self.histogram.saturating_record(match self.origin {
+                    Origin::Write => handled.ns.saturating_sub(sent.ns),
+                    Origin::Receipt => handled.ns,
                 });
             }
         }
@@ -187,7 +190,7 @@ impl Lane {
     fn run(
         &self,
         setup: &Setup,
-        orders: Orders,
+        schedule: Schedule,
         uncounted: usize,
     ) -> anyhow::Result<(Vec<Sent>, Record, u64)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -195,19 +198,19 @@ impl Lane {
             address: listener.local_addr()?,
             tls: self.contender.tls.then(|| setup.tls.client.clone()),
             connections: self.connections,
-            measure: self.measure,
+            origin: self.origin,
         };
-        let total = orders.total;
-        let record = Record::new(orders.origin, orders.handled.clone(), uncounted, total);
+        let total = schedule.total;
+        let record = Record::new(schedule.origin, schedule.handled.clone(), uncounted, total);
         let (cores, read) = (setup.cores, self.contender.read);
-        let server = thread::spawn(move || pinned(cores.server, || orders.run(&listener)));
+        let server = thread::spawn(move || pinned(cores.server, || schedule.run(&listener)));
         let client = thread::spawn(move || pinned(cores.client, || read(&target, record)));
         let (record, of_client) = join(client).with_context(|| self.name)?;
-        let seen = record.seen().len();
+        let handled = record.handled().len();
         // A server whose client has given up may wait for a connection forever.
         ensure!(
-            seen == total || server.is_finished(),
-            "{}: {seen} of {total} messages",
+            handled == total || server.is_finished(),
+            "{}: {handled} of {total} messages",
             self.name
         );
         let (sent, of_server) =

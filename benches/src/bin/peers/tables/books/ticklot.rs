@@ -1,31 +1,26 @@
 //! Our own books.
 
 use ticklot_benches::WalkStep;
-use ticklot_book::{
-    Book, BookView, Coverage, Flat, Ladder, Level, Nanos, Scale, Side, Storage, Ticks,
-};
+use ticklot_book::{Book, BookView, Coverage, Flat, Ladder, Level, Nanos, Scale, Side, Storage};
 
-use super::{PeerBook, Rest, TEN};
+use super::{DEPTH, DepthBook, LevelBook, Quote};
 
 /// A [`Book`] of either storage.
-pub(in crate::tables) struct Ours<S: Storage>(pub(in crate::tables) Book<S>);
+pub(in crate::tables) struct Ticklot<S: Storage>(pub(in crate::tables) Book<S>);
 
-pub(in crate::tables) type FlatBook = Ours<Flat>;
-pub(in crate::tables) type LadderBook = Ours<Ladder>;
+pub(in crate::tables) type FlatBook = Ticklot<Flat>;
+pub(in crate::tables) type LadderBook = Ticklot<Ladder>;
 
-fn rest(level: Level) -> Rest {
+fn quote(level: Level) -> Quote {
     (level.ticks.0, level.lots.0)
 }
 
-impl<S: Storage> PeerBook for Ours<S> {
+impl<S: Storage> LevelBook for Ticklot<S> {
     type Update = WalkStep;
-    type Prices = (Option<Ticks>, Option<Ticks>);
-    type Quotes = (Option<Level>, Option<Level>);
-    type Ten = [[Level; TEN]; 2];
 
     fn empty(_ticks: (i64, i64)) -> Self {
         let mut book = Self(Book::with_storage(Scale::UNIT).with_coverage(Coverage::Whole));
-        // A book takes deltas after a snapshot only.
+        // A book accepts deltas after a snapshot only.
         let _ = book.clear();
         book
     }
@@ -46,34 +41,38 @@ impl<S: Storage> PeerBook for Ours<S> {
     }
 
     #[inline(always)]
-    fn prices(&self) -> Self::Prices {
+    fn best_prices(&self) -> impl Sized {
         let price = |level: Level| level.ticks;
         (self.0.best_bid().map(price), self.0.best_ask().map(price))
     }
 
     #[inline(always)]
-    fn quotes(&self) -> Self::Quotes {
+    fn best_levels(&self) -> impl Sized {
         (self.0.best_bid(), self.0.best_ask())
     }
 
+    fn best(&self) -> [Option<Quote>; 2] {
+        [self.0.best_bid().map(quote), self.0.best_ask().map(quote)]
+    }
+
+    fn levels(&self, side: Side) -> Vec<Quote> {
+        self.0.levels(side).map(quote).collect()
+    }
+}
+
+impl<S: Storage> DepthBook for Ticklot<S> {
+    type Top = [[Level; DEPTH]; 2];
+
     #[inline(always)]
-    fn ten(&self) -> Self::Ten {
-        let mut out = [[Level::default(); TEN]; 2];
+    fn top(&self) -> Self::Top {
+        let mut out = [[Level::default(); DEPTH]; 2];
         for (side, out) in [Side::Bid, Side::Ask].into_iter().zip(&mut out) {
             std::hint::black_box(self.0.copy_top(side, out));
         }
         out
     }
 
-    fn best(&self) -> [Option<Rest>; 2] {
-        [self.0.best_bid().map(rest), self.0.best_ask().map(rest)]
-    }
-
-    fn ten_told(&self) -> [Vec<Rest>; 2] {
-        self.ten().map(|side| side.map(rest).to_vec())
-    }
-
-    fn levels(&self, side: Side) -> Vec<Rest> {
-        self.0.levels(side).map(rest).collect()
+    fn quotes(top: Self::Top) -> [Vec<Quote>; 2] {
+        top.map(|side| side.map(quote).to_vec())
     }
 }

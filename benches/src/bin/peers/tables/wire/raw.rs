@@ -13,11 +13,12 @@ use anyhow::{Context, bail, ensure};
 use ticklot_book::{Book, Nanos, Scale};
 use ticklot_frame::jayx::{Decoder, Envelope, Message};
 
-use super::lane::Target;
-use super::record::{Best, Record, best_of};
+use super::measurement::Target;
+use super::record::{Record, best_of};
 use super::tls::TlsSocket;
+use crate::book::Best;
 
-/// What one read takes from the socket at most: as the transport's reads.
+/// The size of a read: that of the transport.
 const BUFFER: usize = 64 << 10;
 
 /// A WebSocket upgrade of the first connection. No server here checks that the key is new.
@@ -33,34 +34,34 @@ const OPEN: &[u8] = &[0x81, 0x82, 0, 0, 0, 0, b'4', b'0'];
 const ORDER_BOOK: &[u8] = b"42[\"orderbook\",";
 
 pub(super) fn blocking(target: &Target, record: Record) -> anyhow::Result<Record> {
-    connect(target, record, false, First::default())
+    connect(target, record, false, DecodeFirst::default())
 }
 
 pub(super) fn spinning(target: &Target, record: Record) -> anyhow::Result<Record> {
-    connect(target, record, true, First::default())
+    connect(target, record, true, DecodeFirst::default())
 }
 
 pub(super) fn blocking_book(target: &Target, record: Record) -> anyhow::Result<Record> {
-    connect(target, record, false, Whole::default())
+    connect(target, record, false, DecodeAll::default())
 }
 
 pub(super) fn spinning_book(target: &Target, record: Record) -> anyhow::Result<Record> {
-    connect(target, record, true, Whole::default())
+    connect(target, record, true, DecodeAll::default())
 }
 
-/// What is done with a message before the handler.
+/// The work on a message before the handler.
 trait Work {
     /// The best prices; none for a packet that is no order book.
     fn message(&mut self, payload: &[u8]) -> anyhow::Result<Option<Best>>;
 }
 
 /// Decodes each message and applies it.
-struct Whole {
+struct DecodeAll {
     decoder: Decoder,
     book: Book,
 }
 
-impl Default for Whole {
+impl Default for DecodeAll {
     fn default() -> Self {
         Self {
             decoder: Decoder::new(Envelope::SocketIo),
@@ -69,7 +70,7 @@ impl Default for Whole {
     }
 }
 
-impl Work for Whole {
+impl Work for DecodeAll {
     fn message(&mut self, payload: &[u8]) -> anyhow::Result<Option<Best>> {
         let Message::OrderBook(update) = self.decoder.decode(payload)? else {
             return Ok(None);
@@ -82,21 +83,21 @@ impl Work for Whole {
 
 /// Decodes the first message only.
 #[derive(Default)]
-struct First {
-    whole: Whole,
+struct DecodeFirst {
+    all: DecodeAll,
     is_filled: bool,
 }
 
-impl Work for First {
+impl Work for DecodeFirst {
     fn message(&mut self, payload: &[u8]) -> anyhow::Result<Option<Best>> {
         if !payload.starts_with(ORDER_BOOK) {
             return Ok(None);
         }
         if !self.is_filled {
             self.is_filled = true;
-            return self.whole.message(payload);
+            return self.all.message(payload);
         }
-        Ok(self.whole.book.live().map(best_of))
+        Ok(self.all.book.live().map(best_of))
     }
 }
 
@@ -110,15 +111,15 @@ fn connect(
     tcp.set_nodelay(true)?;
     match &target.tls {
         None => {
-            let input = Input::upgrade(&mut tcp)?;
+            let frames = FrameBuffer::upgrade(&mut tcp)?;
             tcp.set_nonblocking(spins)?;
-            run(&mut tcp, input, record, work)
+            run(&mut tcp, frames, record, work)
         }
         Some(config) => {
             let mut tls = TlsSocket::connect(config, tcp)?;
-            let input = Input::upgrade(&mut tls)?;
+            let frames = FrameBuffer::upgrade(&mut tls)?;
             tls.tcp().set_nonblocking(spins)?;
-            run(&mut tls, input, record, work)
+            run(&mut tls, frames, record, work)
         }
     }
 }
@@ -126,13 +127,13 @@ fn connect(
 /// Reads until the record is full.
 fn run(
     socket: &mut (impl Read + Write),
-    mut input: Input,
+    mut frames: FrameBuffer,
     mut record: Record,
     mut work: impl Work,
 ) -> anyhow::Result<Record> {
     loop {
-        while let Some(payload) = input.next()? {
-            let payload = &input.bytes[payload];
+        while let Some(payload) = frames.next()? {
+            let payload = &frames.bytes[payload];
             if payload.starts_with(b"0") {
                 socket.write_all(OPEN)?;
                 socket.flush()?;
@@ -143,17 +144,17 @@ fn run(
                 return Ok(record);
             }
         }
-        while input.fill(socket)?.is_continue() {}
+        while frames.fill(socket)?.is_continue() {}
     }
 }
 
-/// What was read and not taken yet.
-struct Input {
+/// The bytes that were read and not taken yet.
+struct FrameBuffer {
     bytes: Vec<u8>,
     held: Range<usize>,
 }
 
-impl Input {
+impl FrameBuffer {
     fn new() -> Self {
         Self {
             bytes: vec![0; BUFFER],
@@ -165,17 +166,17 @@ impl Input {
     fn upgrade(socket: &mut (impl Read + Write)) -> anyhow::Result<Self> {
         socket.write_all(UPGRADE.as_bytes())?;
         socket.flush()?;
-        let mut input = Self::new();
+        let mut frames = Self::new();
         loop {
-            while input.fill(socket)?.is_continue() {}
-            let head = &input.bytes[..input.held.end];
+            while frames.fill(socket)?.is_continue() {}
+            let head = &frames.bytes[..frames.held.end];
             ensure!(
                 head.starts_with(b"HTTP/1.1 101 ") || head.len() < 13,
                 "no upgrade"
             );
             if let Some(end) = head.windows(4).position(|it| it == b"\r\n\r\n") {
-                input.held.start = end + 4;
-                return Ok(input);
+                frames.held.start = end + 4;
+                return Ok(frames);
             }
         }
     }
@@ -220,14 +221,14 @@ impl Input {
 mod tests {
     use super::*;
 
-    /// Gives so many bytes at most for each read, and has nothing every other time.
-    struct Drip<'a> {
+    /// Returns at most so many bytes for each read, and `WouldBlock` every other time.
+    struct SlowReader<'a> {
         bytes: &'a [u8],
         at_most: usize,
         is_empty: bool,
     }
 
-    impl Read for Drip<'_> {
+    impl Read for SlowReader<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
             self.is_empty = !self.is_empty;
             if self.is_empty {
@@ -261,41 +262,41 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_found_however_they_are_read() {
+    fn finds_frames_across_reads() {
         let (bytes, texts) = frames();
         for at_most in [1, 2, 3, 5, 127, 4_096, BUFFER] {
-            let mut drip = Drip {
+            let mut reader = SlowReader {
                 bytes: &bytes,
                 at_most,
                 is_empty: false,
             };
-            let mut input = Input::new();
+            let mut frames = FrameBuffer::new();
             for text in &texts {
                 let payload = loop {
-                    match input.next().unwrap() {
+                    match frames.next().unwrap() {
                         Some(payload) => break payload,
-                        None => while input.fill(&mut drip).unwrap().is_continue() {},
+                        None => while frames.fill(&mut reader).unwrap().is_continue() {},
                     }
                 };
-                assert!(input.bytes[payload] == *text.as_bytes(), "{at_most}");
+                assert!(frames.bytes[payload] == *text.as_bytes(), "{at_most}");
             }
-            assert!(input.next().unwrap().is_none());
-            drip.is_empty = true;
-            assert!(input.fill(&mut drip).is_err());
+            assert!(frames.next().unwrap().is_none());
+            reader.is_empty = true;
+            assert!(frames.fill(&mut reader).is_err());
         }
     }
 
     #[test]
-    fn other_frames_are_errors() {
+    fn rejects_other_frames() {
         for head in [
             [0x82, 1, 0, 0],
             [0x81, 0x81, 0, 0],
             [0x81, 127, 0, 0],
             [0x88, 0, 0, 0],
         ] {
-            let mut input = Input::new();
-            assert!(input.fill(&mut &head[..]).unwrap().is_break());
-            assert!(input.next().is_err(), "{head:?}");
+            let mut frames = FrameBuffer::new();
+            assert!(frames.fill(&mut &head[..]).unwrap().is_break());
+            assert!(frames.next().is_err(), "{head:?}");
         }
     }
 }

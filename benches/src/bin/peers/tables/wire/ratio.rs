@@ -1,4 +1,4 @@
-//! The ratios of medians that are asked for.
+//! The ratios of medians.
 
 use crate::measure::Row;
 
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_faster_peer_counts_and_all_must_be_there() {
+    fn compares_the_faster_peer() {
         let row = |contender, ns_median| Row {
             contender,
             ns_median,

@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use ticklot_transport::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::record::since;
-use crate::socket::{Stream, accept_upgrade, greeting};
+use crate::socket::server::{Stream, accept_upgrade, greeting};
 
 /// When a message is written.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,10 +29,10 @@ const WARM_UP: Pace = Pace::Every(Duration::from_micros(500));
 const SETTLE: Duration = Duration::from_millis(2);
 
 /// How long the server waits for the client.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the server does in a block.
-pub(super) struct Orders {
+/// The messages that the server writes in a block.
+pub(super) struct Schedule {
     pub(super) frames: Arc<Stream>,
     /// How many frames there are.
     pub(super) len: usize,
@@ -58,7 +58,7 @@ pub(super) struct Sent {
     pub(super) ns: u64,
 }
 
-impl Orders {
+impl Schedule {
     /// Accepts the connections, writes all messages, and waits until they have been handled.
     pub(super) fn run(&self, listener: &TcpListener) -> anyhow::Result<Vec<Sent>> {
         let mut sent = Vec::with_capacity(self.total);
@@ -102,14 +102,14 @@ impl Orders {
                 return Ok(());
             }
             ensure!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < CLIENT_TIMEOUT,
                 "the client has handled {handled} messages of {count}"
             );
             spin_loop();
         }
     }
 
-    /// The connections in the order of the numbers that their URLs begin with.
+    /// The connections, ordered by the numbers in their URLs.
     fn accept(&self, listener: &TcpListener) -> anyhow::Result<Vec<Peer>> {
         let mut peers = Vec::new();
         for _ in 0..self.connections {
