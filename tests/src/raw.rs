@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use ticklot_book::{Book, Ids, Level, Lots, Scale, Side, Storage, Ticks};
+use ticklot_book::{Book, Level, Lots, Scale, Side, Storage, Ticks};
 
 /// A recorded file, or none: then a visible line says that `test` is skipped.
 #[must_use]
@@ -26,7 +26,11 @@ pub fn reached(what: &str) {
     let _ = writeln!(std::io::stderr(), "reached: {what}");
 }
 
-fn lines(path: &PathBuf) -> impl Iterator<Item = String> + use<> {
+/// The lines of a file, compressed or not.
+///
+/// # Panics
+/// It cannot be read.
+pub fn lines(path: &PathBuf) -> impl Iterator<Item = String> + use<> {
     let file = std::fs::File::open(path).expect("the file opens");
     let reader: Box<dyn Read> = match path.extension().and_then(|ending| ending.to_str()) {
         Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(file)),
@@ -52,106 +56,6 @@ fn level(scale: Scale, price: &str, quantity: &str) -> Level {
         scale.ticks(price.as_bytes()).expect("a price of the scale"),
         scale.lots(quantity.as_bytes()).expect("lots of the scale"),
     )
-}
-
-/// What Binance sends for a book.
-#[derive(Clone, Debug)]
-pub enum Binance {
-    /// A snapshot and its `lastUpdateId`.
-    Snapshot(u64, Sides),
-    /// A delta and its numbers.
-    Diff(Ids, Sides),
-    /// The best prices after update `u`.
-    Ticker(Ticker),
-}
-
-/// The best prices after update `u`.
-#[derive(Clone, Copy, Debug)]
-pub struct Ticker {
-    /// The number of the update.
-    pub u: u64,
-    /// The best bid.
-    pub bid: Level,
-    /// The best ask.
-    pub ask: Level,
-}
-
-/// All that Binance's messages have in them; which is which is told by what is there.
-#[derive(Deserialize)]
-#[allow(non_snake_case)] // as the venue names them
-struct BinanceText {
-    lastUpdateId: Option<u64>,
-    e: Option<String>,
-    U: Option<u64>,
-    u: Option<u64>,
-    pu: Option<u64>,
-    bids: Option<Vec<[String; 2]>>,
-    asks: Option<Vec<[String; 2]>>,
-    b: Option<BinanceSide>,
-    B: Option<String>,
-    a: Option<BinanceSide>,
-    A: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum BinanceSide {
-    Levels(Vec<[String; 2]>),
-    Price(String),
-}
-
-#[derive(Deserialize)]
-struct Stream<'a> {
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-}
-
-/// The book's messages of a Binance file, in order; trades are left out.
-///
-/// # Panics
-/// The file is not what it should be.
-#[must_use]
-pub fn binance(path: &PathBuf, scale: Scale) -> Vec<Binance> {
-    let read = |line: String| {
-        let (_, text) = line.split_once(' ').expect("a time and a message");
-        let stream: Stream<'_> = serde_json::from_str(text).expect("JSON");
-        let data = stream.data.map_or(text, RawValue::get);
-        binance_message(serde_json::from_str(data).expect("a message"), scale)
-    };
-    lines(path).filter_map(read).collect()
-}
-
-fn binance_message(text: BinanceText, scale: Scale) -> Option<Binance> {
-    let levels = |side: Vec<[String; 2]>| {
-        let levels = side.iter().map(|[price, lots]| level(scale, price, lots));
-        levels.collect()
-    };
-    if let Some(id) = text.lastUpdateId {
-        let sides = Sides {
-            bids: levels(text.bids?),
-            asks: levels(text.asks?),
-        };
-        return Some(Binance::Snapshot(id, sides));
-    }
-    match (text.b?, text.a?, text.e.as_deref()) {
-        (BinanceSide::Levels(bids), BinanceSide::Levels(asks), Some("depthUpdate")) => {
-            let ids = Ids {
-                first: text.U?,
-                last: text.u?,
-                previous: text.pu,
-            };
-            let (bids, asks) = (levels(bids), levels(asks));
-            Some(Binance::Diff(ids, Sides { bids, asks }))
-        }
-        (BinanceSide::Price(bid), BinanceSide::Price(ask), None | Some("bookTicker")) => {
-            Some(Binance::Ticker(Ticker {
-                u: text.u?,
-                bid: level(scale, &bid, &text.B?),
-                ask: level(scale, &ask, &text.A?),
-            }))
-        }
-        _ => None,
-    }
 }
 
 /// A line of a recording in cryptofeed's form.

@@ -15,9 +15,9 @@ use ticklot::{
 };
 
 pub use self::market::Market;
-pub use self::wire::Message;
+pub use self::wire::{Message, Ticker};
 
-use crate::raw::{Sides, Ticker};
+use crate::raw::Sides;
 
 mod market;
 mod wire;

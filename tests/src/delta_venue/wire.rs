@@ -4,7 +4,18 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use ticklot::{DecodeError, ErrorKind, Ids, Level, Scale, Trade, TradeSide, UnixMillis, VenueName};
 
-use crate::raw::{Sides, Ticker};
+use crate::raw::Sides;
+
+/// The best prices after update `u`.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticker {
+    /// The number of the update.
+    pub u: u64,
+    /// The best bid.
+    pub bid: Level,
+    /// The best ask.
+    pub ask: Level,
+}
 
 /// A message of the stream, or the body of a snapshot.
 #[derive(Clone, Debug)]
