@@ -12,7 +12,9 @@ use ticklot::{
     Ladder, Level, Liveness, Nanos, Next, OnMessage, Options, Reply, RequestFailure, RequestId,
     ResyncStep, Scale, Session, Side, State, Venue,
 };
-use ticklot_tests::delta_venue::{self, DeltaVenue, LIMIT, Market, Message, Storage, Ticker};
+use ticklot_tests::delta_venue::{
+    self, DeltaVenue, LIMIT, Market, Message, Snapshots, Storage, Ticker, Update,
+};
 use ticklot_tests::raw::{self, reached};
 
 const BOOK: BookId = BookId(0);
@@ -303,11 +305,11 @@ fn play(flow: &Flow, case: (Storage, Coverage)) -> (Counts, Session<DeltaVenue>)
                 assert_eq!(shared.watch.take(), ["0 empty>live snapshot"]);
                 bridge(flow, case, &waiting, line, &mut counts);
             }
-            Message::Diff(ids, ..) => {
+            Message::Diff(update) => {
                 assert_eq!(shared.frame(&mut session, &line.text), Reply::Data);
                 match shared.books.live(BOOK) {
                     Some(book) => {
-                        counts.compare(book, flow.best_after(ids.last));
+                        counts.compare(book, flow.best_after(update.ids.last));
                         shared.check_mirror(BOOK);
                     }
                     None => waiting.push(line),
@@ -330,11 +332,11 @@ fn bridge(
     snapshot: &Line,
     counts: &mut Counts,
 ) {
-    let Message::Snapshot(at, _) = snapshot.message else {
+    let Message::Snapshot(Update { ids: at, .. }) = snapshot.message else {
         unreachable!("a snapshot");
     };
     for place in 0..waiting.len() {
-        let Message::Diff(ids, ..) = waiting[place].message else {
+        let Message::Diff(Update { ids, .. }) = waiting[place].message else {
             unreachable!("a diff");
         };
         let mut shared = Shared::new();
@@ -345,7 +347,7 @@ fn bridge(
         }
         let id = requests(&mut session)[0];
         shared.respond(&mut session, id, &snapshot.text);
-        if ids.last > at {
+        if ids.last > at.last {
             let book = shared.books.live(BOOK).unwrap();
             counts.compare(book, flow.best_after(ids.last));
         }
@@ -468,9 +470,9 @@ impl<'a> Replacements<'a> {
                     self.shared.respond(&mut self.session, id, &line.text);
                     self.shared.watch.take();
                 }
-                Message::Diff(ids, ..) => {
+                Message::Diff(update) => {
                     diffs.push(line);
-                    self.diff(ids.last, &diffs);
+                    self.diff(update.ids.last, &diffs);
                 }
                 _ => {}
             }
@@ -613,10 +615,11 @@ impl<'a> Removal<'a> {
     }
 
     fn begin(&mut self, before: &[Line], snapshot: &Line) {
-        let Message::Snapshot(id, sides) = &snapshot.message else {
+        let Message::Snapshot(update) = &snapshot.message else {
             unreachable!("a snapshot");
         };
-        self.market = Some(Market::new(self.flow.scale, *id, sides));
+        let (id, sides) = (update.ids.last, &update.sides);
+        self.market = Some(Market::new(self.flow.scale, id, sides));
         before.iter().for_each(|line| self.note(line));
         let id = requests(&mut self.session)[0];
         self.shared.respond(&mut self.session, id, &snapshot.text);
@@ -626,8 +629,9 @@ impl<'a> Removal<'a> {
 
     /// Applies a diff to the model.
     fn note(&mut self, line: &Line) {
-        if let Message::Diff(ids, sides, _) = &line.message {
-            self.market.as_mut().unwrap().apply(*ids, sides);
+        if let Message::Diff(update) = &line.message {
+            let market = self.market.as_mut().unwrap();
+            market.apply(update.ids, &update.sides);
         }
     }
 
@@ -1061,7 +1065,7 @@ fn resync_of_live_book_ends() {
 #[test]
 fn unsupported_resync_is_reported() {
     let mut shared = Shared::new();
-    let mut session = shared.session(0, venue(&["A"]).without_requests());
+    let mut session = shared.session(0, venue(&["A"]).with_snapshots(Snapshots::Never));
     shared.open(&mut session);
     assert_eq!(shared.watch.take(), [""; 0]);
     shared.resync(&mut session, BOOK);

@@ -1,7 +1,17 @@
-//! A venue of numbered deltas and HTTP snapshots, for tests: Binance's order books as they were recorded.
+//! A venue of numbered deltas, for tests: Binance's order books as they were recorded, and the variants that the
+//! simulation's server has.
 //!
-//! It follows the venue's rules and nothing more. The stream is the URL's, so no message is sent. A snapshot
-//! is requested after opening and for each gap; deltas go on meanwhile, and the book bridges them.
+//! Deltas go on while a snapshot is requested, and the book bridges them. A variant of the venue has a stream that
+//! the client subscribes to, a checksum, or snapshots on the stream:
+//!
+//! ```text
+//! client  {"subscribe":"SYMBOL"}                    again after a while without an effect
+//!         {"snapshot":"SYMBOL"}                     requests a snapshot on the connection
+//! server  {"e":"subscribed","s":"SYMBOL"}
+//!         {"e":"snapshot","s":"SYMBOL","lastUpdateId":N,"c":CRC,"bids":[["PRICE","QUANTITY"],..],"asks":[..]}
+//!         {"e":"depthUpdate","s":"SYMBOL","U":N,"u":N,"c":CRC,"b":[["PRICE","QUANTITY"],..],"a":[..]}
+//!         {"e":"heartbeat"}                         at a step of the market without deltas
+//! ```
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -9,15 +19,15 @@ use std::time::Duration;
 
 use ticklot::{
     BookConfig, BookError, BookId, Books, Concerns, ConnectionId, Context, Coverage, DecodeError,
-    Delta, ErrorKind, Handler, HttpRequest, Ids, Instrument, Liveness, Nanos, NoCommand, OnMessage,
-    Reply, RequestFailure, RequestId, ResyncReply, Scale, Sequence, Snapshot, Source, Venue,
-    VenueName,
+    Delta, ErrorKind, Flat, Handler, HttpRequest, Ids, Instrument, Ladder, Liveness, Nanos,
+    NoCommand, OnMessage, Reply, RequestFailure, RequestId, ResyncReply, Scale, Sequence, Snapshot,
+    Source, State, Venue, VenueName,
 };
 
 pub use self::market::Market;
-pub use self::wire::{Message, Ticker};
+pub use self::wire::{Message, Ticker, Update};
 
-use crate::raw::Sides;
+use crate::raw::kraken_checksum;
 
 mod market;
 mod wire;
@@ -27,6 +37,9 @@ pub const LIMIT: usize = 1_000;
 
 /// The name of the venue.
 pub const NAME: VenueName = VenueName("binance");
+
+/// A server whose stream is subscribed to and that is silent for longer, pings included, is gone.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// A frame or a snapshot's body with numbers of `scale`; none for any other message.
 #[must_use]
@@ -43,6 +56,17 @@ pub enum Storage {
     Ladder,
 }
 
+/// How a snapshot is requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Snapshots {
+    /// Over HTTP.
+    Http,
+    /// On the connection. A subscription brings the first one.
+    Stream,
+    /// Not at all.
+    Never,
+}
+
 /// The rules of one connection.
 #[derive(Debug)]
 pub struct DeltaVenue {
@@ -50,8 +74,12 @@ pub struct DeltaVenue {
     symbols: Vec<Symbol>,
     liveness: Liveness,
     coverage: Coverage,
+    sequence: Sequence,
+    has_checksum: bool,
+    snapshots: Snapshots,
+    /// How long a subscription may have no effect. None if the URL decides what the stream has.
+    patience: Option<Duration>,
     replaces: bool,
-    can_request: bool,
     queue: VecDeque<HttpRequest>,
     /// Requests under way and the symbol of each, oldest first.
     pending: VecDeque<(RequestId, usize)>,
@@ -66,6 +94,8 @@ struct Symbol {
     scale: Scale,
     storage: Storage,
     book: Option<BookId>,
+    /// When the subscription is sent again.
+    subscribe_at: Option<Nanos>,
 }
 
 impl DeltaVenue {
@@ -77,8 +107,11 @@ impl DeltaVenue {
             symbols: Vec::new(),
             liveness: Liveness::Connection,
             coverage: Coverage::Snapshot(LIMIT),
+            sequence: Sequence::Range,
+            has_checksum: false,
+            snapshots: Snapshots::Http,
+            patience: None,
             replaces: false,
-            can_request: true,
             queue: VecDeque::new(),
             pending: VecDeque::new(),
             requests: 0,
@@ -94,6 +127,7 @@ impl DeltaVenue {
             scale,
             storage,
             book: None,
+            subscribe_at: None,
         });
         self
     }
@@ -106,10 +140,17 @@ impl DeltaVenue {
         self
     }
 
-    /// The same connection to a venue that has no request for a snapshot.
+    /// The same connection, which subscribes to its symbols: again if that has no effect for `patience`.
     #[must_use]
-    pub fn without_requests(mut self) -> Self {
-        self.can_request = false;
+    pub fn with_subscriptions(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
+    /// The same connection with another request for a snapshot. Default: HTTP.
+    #[must_use]
+    pub fn with_snapshots(mut self, snapshots: Snapshots) -> Self {
+        self.snapshots = snapshots;
         self
     }
 
@@ -127,14 +168,47 @@ impl DeltaVenue {
         self
     }
 
+    /// The same connection to a venue whose messages have Kraken's checksum, and one number each.
+    #[must_use]
+    pub fn with_checksum(mut self) -> Self {
+        self.has_checksum = true;
+        self.sequence = Sequence::Contiguous;
+        self
+    }
+
     /// How many deltas did not continue the book that was to be adopted.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused
     }
 
-    fn index(&self, name: &str) -> Option<usize> {
-        self.symbols.iter().position(|symbol| symbol.name == name)
+    fn config(&self, symbol: &Symbol) -> BookConfig {
+        let config = BookConfig::deltas(symbol.scale, self.sequence).coverage(self.coverage);
+        let config = match self.has_checksum {
+            true => config.checksum(kraken_checksum::<Flat>, kraken_checksum::<Ladder>),
+            false => config,
+        };
+        match symbol.storage {
+            Storage::Flat => config,
+            Storage::Ladder => config.ladder(),
+        }
+    }
+
+    fn subscribe<H: ?Sized>(&mut self, at: usize, context: &mut Context<'_, H>) {
+        let again = self.patience.map(|patience| context.now().after(patience));
+        self.symbols[at].subscribe_at = again;
+        send(context, "subscribe", &self.symbols[at].name);
+    }
+
+    /// The subscription has an effect: a snapshot that continues to its deltas can be requested.
+    fn subscribed<H: Handler + ?Sized>(&mut self, at: usize, context: &mut Context<'_, H>) {
+        let symbol = &mut self.symbols[at];
+        if self.snapshots == Snapshots::Http
+            && symbol.subscribe_at.take().is_some()
+            && let Some(book) = symbol.book
+        {
+            context.request_snapshot(book);
+        }
     }
 
     fn message<H: OnMessage<Self> + ?Sized>(
@@ -146,63 +220,85 @@ impl DeltaVenue {
             Ok(unread) => unread,
             Err(error) => return context.unreadable(Concerns::Connection, error, frame),
         };
-        let Some(at) = unread.symbol().and_then(|name| self.index(name)) else {
+        if unread.kind() == "heartbeat" {
+            return ControlFlow::Continue(());
+        }
+        let of = |symbol: &Symbol| unread.symbol() == Some(&symbol.name);
+        let Some(at) = self.symbols.iter().position(of) else {
             context.count_unrequested();
             return ControlFlow::Continue(());
         };
         context.count_message();
-        match unread.message(self.symbols[at].scale) {
-            Some(Message::Diff(ids, sides, sent)) => {
-                let delta = Delta {
-                    bids: &sides.bids,
-                    asks: &sides.asks,
-                    ids: Some(ids),
-                    sent,
-                    ..Delta::default()
-                };
-                self.diff(at, ids, &delta, context)
+        self.subscribed(at, context);
+        let Symbol { scale, book, .. } = self.symbols[at];
+        match (unread.message(scale), book) {
+            (Some(Message::Diff(update)), _) => self.diff(at, &update, context),
+            (Some(Message::Snapshot(update)), Some(_)) => {
+                self.snapshot(at, &update, Source::Stream, context)
             }
-            Some(Message::Trade(trade)) => match self.symbols[at].book {
-                Some(book) => context.trades(book, &[trade], false, None),
-                None => ControlFlow::Continue(()),
-            },
-            Some(Message::Ticker(ticker)) => context.message::<Self>(&ticker),
-            _ => context.unknown(unread.kind(), frame),
+            (Some(Message::Trade(trade)), Some(book)) => {
+                context.trades(book, &[trade], false, None)
+            }
+            (Some(Message::Ticker(ticker)), _) => context.message::<Self>(&ticker),
+            (Some(_), _) => ControlFlow::Continue(()),
+            (None, Some(book)) if unread.is_known() => {
+                let error = wire::error(NAME, ErrorKind::Value { field: "message" });
+                context.unreadable(Concerns::Book(book), error, frame)
+            }
+            (None, _) => context.unknown(unread.kind(), frame),
         }
     }
 
     fn diff<H: Handler + ?Sized>(
         &mut self,
         at: usize,
-        ids: Ids,
-        delta: &Delta<'_>,
+        update: &Update,
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
         let symbol = &mut self.symbols[at];
         if symbol.book.is_none() {
-            symbol.book = adopt(&symbol.name, ids, context);
+            symbol.book = adopt(&symbol.name, update.ids, context);
         }
         let Some(book) = symbol.book else {
             self.refused += 1;
             return ControlFlow::Continue(());
         };
-        context.delta(book, delta, refusal)
+        let delta = Delta {
+            bids: &update.sides.bids,
+            asks: &update.sides.asks,
+            ids: Some(update.ids),
+            checksum: update.checksum,
+            sent: update.sent,
+            ..Delta::default()
+        };
+        context.delta(book, &delta, refusal)
     }
 
     fn snapshot<H: Handler + ?Sized>(
         &mut self,
-        book: BookId,
-        (id, sides): (u64, &Sides),
+        at: usize,
+        update: &Update,
+        source: Source,
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
+        let Some(book) = self.symbols[at].book else {
+            return ControlFlow::Continue(());
+        };
         let snapshot = Snapshot {
-            bids: &sides.bids,
-            asks: &sides.asks,
-            id: Some(id),
-            source: Source::Request,
+            bids: &update.sides.bids,
+            asks: &update.sides.asks,
+            id: Some(update.ids.last),
+            checksum: update.checksum,
+            source,
             ..Snapshot::default()
         };
-        context.snapshot(book, &snapshot, refusal)
+        let flow = context.snapshot(book, &snapshot, refusal);
+        // The subscription is repeated until a snapshot can be applied: a refused one changes nothing.
+        let state = context.books().state(book);
+        if !matches!(state, State::Empty | State::Disconnected) {
+            self.symbols[at].subscribe_at = None;
+        }
+        flow
     }
 
     /// The symbol of a request that is answered; the oldest for a response from a log.
@@ -212,6 +308,16 @@ impl DeltaVenue {
             None => 0,
         };
         self.pending.remove(place).map(|(_, at)| at)
+    }
+
+    fn read_snapshot(&self, at: usize, body: &[u8]) -> Option<Update> {
+        let symbol = &self.symbols[at];
+        let unread = wire::read(NAME, body).ok()?;
+        let is_own = unread.symbol().is_none_or(|name| name == symbol.name);
+        match unread.message(symbol.scale).filter(|_| is_own)? {
+            Message::Snapshot(update) => Some(update),
+            _ => None,
+        }
     }
 }
 
@@ -223,6 +329,13 @@ fn adopt<H: Handler + ?Sized>(
 ) -> Option<BookId> {
     let book = context.books().find(&Instrument::of_symbol(NAME, name))?;
     context.adopt(book, ids).then_some(book)
+}
+
+fn send<H: ?Sized>(context: &mut Context<'_, H>, action: &str, symbol: &str) {
+    let text = format!(r#"{{"{action}":"{symbol}"}}"#);
+    context
+        .outbox()
+        .push(|out| out.extend_from_slice(text.as_bytes()));
 }
 
 fn refusal(error: BookError) -> DecodeError {
@@ -245,14 +358,11 @@ impl Venue for DeltaVenue {
         if self.replaces {
             return;
         }
-        for symbol in &mut self.symbols {
-            let config = BookConfig::deltas(symbol.scale, Sequence::Range).coverage(self.coverage);
-            let config = match symbol.storage {
-                Storage::Flat => config,
-                Storage::Ladder => config.ladder(),
-            };
+        for at in 0..self.symbols.len() {
+            let symbol = &self.symbols[at];
             let instrument = Instrument::of_symbol(NAME, &symbol.name);
-            symbol.book = Some(books.add(connection, &instrument, config));
+            let book = books.add(connection, &instrument, self.config(symbol));
+            self.symbols[at].book = Some(book);
         }
     }
 
@@ -261,14 +371,21 @@ impl Venue for DeltaVenue {
     }
 
     fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) {
-        for book in self.symbols.iter().filter_map(|symbol| symbol.book) {
-            context.request_snapshot(book);
+        for at in 0..self.symbols.len() {
+            if self.patience.is_some() {
+                self.subscribe(at, context);
+            } else if let Some(book) = self.symbols[at].book {
+                context.request_snapshot(book);
+            }
         }
     }
 
     fn closed(&mut self) {
         self.queue.clear();
         self.pending.clear();
+        for symbol in &mut self.symbols {
+            symbol.subscribe_at = None;
+        }
     }
 
     fn frame<H: OnMessage<Self> + ?Sized>(
@@ -290,22 +407,48 @@ impl Venue for DeltaVenue {
     fn resync<H: OnMessage<Self> + ?Sized>(
         &mut self,
         book: BookId,
-        _: &mut Context<'_, H>,
+        context: &mut Context<'_, H>,
     ) -> ResyncReply {
-        let mut symbols = self.symbols.iter().filter(|_| self.can_request);
+        let mut symbols = self.symbols.iter();
         let Some(at) = symbols.position(|symbol| symbol.book == Some(book)) else {
             return ResyncReply::Unsupported;
         };
-        let (id, name) = (RequestId(self.requests), &self.symbols[at].name);
-        let url = format!("https://snapshots/depth?symbol={name}&limit={LIMIT}");
-        self.requests += 1;
-        self.pending.push_back((id, at));
-        self.queue.push_back(HttpRequest { id, url });
+        let name = &self.symbols[at].name;
+        match self.snapshots {
+            Snapshots::Never => return ResyncReply::Unsupported,
+            Snapshots::Stream => send(context, "snapshot", name),
+            Snapshots::Http => {
+                let id = RequestId(self.requests);
+                let url = format!("http://sim/depth?symbol={name}&limit={LIMIT}");
+                self.requests += 1;
+                self.pending.push_back((id, at));
+                self.queue.push_back(HttpRequest { id, url });
+            }
+        }
         ResyncReply::Requested
     }
 
+    fn has_message(&self, _: Nanos) -> bool {
+        false
+    }
+
+    fn deadline(&self) -> Option<Nanos> {
+        let symbols = self.symbols.iter();
+        symbols.filter_map(|symbol| symbol.subscribe_at).min()
+    }
+
+    fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+        for at in 0..self.symbols.len() {
+            let due = self.symbols[at].subscribe_at;
+            if due.is_some_and(|due| due <= context.now()) {
+                self.subscribe(at, context);
+            }
+        }
+        Reply::Data
+    }
+
     fn silence_limit(&self) -> Option<Duration> {
-        None
+        self.patience.map(|_| SILENCE)
     }
 
     fn next_request(&mut self, _: Nanos) -> Option<HttpRequest> {
@@ -321,20 +464,14 @@ impl Venue for DeltaVenue {
         let Some(at) = self.take(request) else {
             return Reply::Data;
         };
-        let symbol = &self.symbols[at];
-        let (Some(book), scale) = (symbol.book, symbol.scale) else {
+        let Some(book) = self.symbols[at].book else {
             return Reply::Data;
         };
-        let message = match body {
-            Err(failure) => return Reply::from(context.resync_failed(book, failure)),
-            Ok(body) => wire::read(NAME, body).ok().and_then(|it| it.message(scale)),
-        };
-        Reply::from(match message {
-            Some(Message::Snapshot(id, sides)) => self.snapshot(book, (id, &sides), context),
-            _ => {
-                let failure = RequestFailure::Transport("no snapshot".to_owned());
-                context.resync_failed(book, &failure)
-            }
+        let failure = RequestFailure::Transport("no snapshot".to_owned());
+        let snapshot = body.and_then(|body| self.read_snapshot(at, body).ok_or(&failure));
+        Reply::from(match snapshot {
+            Ok(update) => self.snapshot(at, &update, Source::Request, context),
+            Err(failure) => context.resync_failed(book, failure),
         })
     }
 }

@@ -17,17 +17,32 @@ pub struct Ticker {
     pub ask: Level,
 }
 
+/// A delta or a snapshot.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// Its numbers; of a snapshot its `lastUpdateId`.
+    pub ids: Ids,
+    /// Its levels.
+    pub sides: Sides,
+    /// The checksum of the book after it.
+    pub checksum: Option<u32>,
+    /// When the venue sent it.
+    pub sent: Option<UnixMillis>,
+}
+
 /// A message of the stream, or the body of a snapshot.
 #[derive(Clone, Debug)]
 pub enum Message {
-    /// A delta and its numbers.
-    Diff(Ids, Sides, Option<UnixMillis>),
+    /// A delta.
+    Diff(Update),
+    /// A snapshot.
+    Snapshot(Update),
     /// The best prices after an update.
     Ticker(Ticker),
     /// A trade.
     Trade(Trade),
-    /// A snapshot and its `lastUpdateId`.
-    Snapshot(u64, Sides),
+    /// The subscription to a symbol is confirmed.
+    Subscribed,
 }
 
 /// All fields of these messages; the fields that are present decide which message it is.
@@ -51,6 +66,7 @@ struct Text<'a> {
     T: Option<i64>,
     m: Option<bool>,
     lastUpdateId: Option<u64>,
+    c: Option<u32>,
     #[serde(borrow)]
     bids: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -100,35 +116,44 @@ impl<'a> Unread<'a> {
         self.0.e.unwrap_or("bookTicker")
     }
 
+    /// Whether the kind is one of [`Message`]'s, so that a message which cannot be read may be lost.
+    pub(super) fn is_known(&self) -> bool {
+        let kinds = ["depthUpdate", "snapshot", "trade", "bookTicker"];
+        kinds.contains(&self.kind())
+    }
+
     /// The message with its levels; none for one that lacks a field, or has a number off the scale.
     pub(super) fn message(&self, scale: Scale) -> Option<Message> {
         let text = &self.0;
         match text.e {
-            _ if text.lastUpdateId.is_some() => self.snapshot(scale),
-            Some("depthUpdate") => self.diff(scale),
+            _ if text.lastUpdateId.is_some() => {
+                let ids = Ids::one(text.lastUpdateId?);
+                let sides = sides(scale, text.bids?, text.asks?)?;
+                Some(Message::Snapshot(self.update(ids, sides)))
+            }
+            Some("depthUpdate") => {
+                let ids = Ids {
+                    first: text.U?,
+                    last: text.u?,
+                    previous: text.pu,
+                };
+                let sides = sides(scale, text.b?, text.a?)?;
+                Some(Message::Diff(self.update(ids, sides)))
+            }
             Some("trade") => self.trade(scale),
+            Some("subscribed") => Some(Message::Subscribed),
             None | Some("bookTicker") => self.ticker(scale),
             Some(_) => None,
         }
     }
 
-    fn snapshot(&self, scale: Scale) -> Option<Message> {
-        let sides = sides(scale, self.0.bids?, self.0.asks?)?;
-        Some(Message::Snapshot(self.0.lastUpdateId?, sides))
-    }
-
-    fn diff(&self, scale: Scale) -> Option<Message> {
-        let ids = Ids {
-            first: self.0.U?,
-            last: self.0.u?,
-            previous: self.0.pu,
-        };
-        let sent = self.0.E.map(UnixMillis);
-        Some(Message::Diff(
+    fn update(&self, ids: Ids, sides: Sides) -> Update {
+        Update {
             ids,
-            sides(scale, self.0.b?, self.0.a?)?,
-            sent,
-        ))
+            sides,
+            checksum: self.0.c,
+            sent: self.0.E.map(UnixMillis),
+        }
     }
 
     fn ticker(&self, scale: Scale) -> Option<Message> {

@@ -250,7 +250,7 @@ impl World {
             self.count(Fault::Truncated);
             return Some(cut_text(&text, &mut self.chaos));
         }
-        if text.starts_with("D|") {
+        if text.starts_with(delta::DELTA) {
             return self.spoil_delta(link, text);
         }
         if !is_ack(&text) {
@@ -347,7 +347,8 @@ impl World {
 
 /// A confirmation of a venue: of a room, of the namespace, or of a symbol.
 fn is_ack(text: &str) -> bool {
-    text.starts_with(r#"{"type":"subscribed""#) || text.starts_with("40") || text.starts_with("K|")
+    let acks = [r#"{"type":"subscribed""#, "40", r#"{"e":"subscribed""#];
+    acks.iter().any(|ack| text.starts_with(ack))
 }
 
 /// The beginning of a text: at least a byte of it, and never all.

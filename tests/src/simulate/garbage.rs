@@ -46,14 +46,14 @@ const JAYX_PACKETS: [&str; 6] = ["42", "42[]", "9", "40/admin,", "43", "42[\"new
 
 /// Messages of the delta venue that cannot be read, that no book can hold, or that are of no book.
 const DELTAS: [&str; 8] = [
-    "D|SOLUSD|7|1|b:1:-5|a:;",
-    "D|XRPUSD|7|1|b:1|a:;",
-    "B|SOLUSD|7|1|b:1:5,1:6|a:;",
-    "B|XRPUSD|7|1|b:|a:9:-1;",
-    "B|SOLUSD|7|1|b:1:99999999999999999999|a:;",
-    "D|NOPE|7|1|b:1:5|a:;",
-    "D|SOLUSD|;",
-    "K|XRPUSD",
+    r#"{"e":"depthUpdate","s":"SOLUSD","U":7,"u":7,"c":1,"b":[["1","-5"]],"a":[]}"#,
+    r#"{"e":"depthUpdate","s":"XRPUSD","U":7,"u":7,"c":1,"b":[["1"]],"a":[]}"#,
+    r#"{"e":"snapshot","s":"SOLUSD","lastUpdateId":7,"c":1,"bids":[["1","5"],["1","6"]],"asks":[]}"#,
+    r#"{"e":"snapshot","s":"XRPUSD","lastUpdateId":7,"c":1,"bids":[],"asks":[["9","-1"]]}"#,
+    r#"{"e":"snapshot","s":"SOLUSD","lastUpdateId":7,"c":1,"bids":[["1","99999999999999999999"]],"asks":[]}"#,
+    r#"{"e":"depthUpdate","s":"NOPE","U":7,"u":7,"c":1,"b":[["1","5"]],"a":[]}"#,
+    r#"{"e":"depthUpdate","s":"SOLUSD"}"#,
+    r#"{"e":"subscribed","s":"XRPUSD""#,
 ];
 
 /// A frame, and how often it comes.
@@ -187,7 +187,9 @@ mod tests {
             all.map(|line| (*line).to_owned()).collect()
         };
         let crc = crc32fast::hash(b"15");
-        let good = format!("B|SOLUSD|6|{crc}|b:1:5|a:;");
+        let good = format!(
+            r#"{{"e":"snapshot","s":"SOLUSD","lastUpdateId":6,"c":{crc},"bids":[["1","5"]],"asks":[]}}"#
+        );
         for line in lines(&DELTAS) {
             let all = came(plan.delta(), &[good.clone(), line]);
             assert_eq!([all[0].changes, all[1].changes], [1, 0], "{all:?}");

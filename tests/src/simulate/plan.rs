@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use ticklot::Options;
 use ticklot::bayse::{Bayse, Currency};
 use ticklot::jayx::{Envelope, JayX};
+use ticklot::{Coverage, Options, Scale};
 use ticklot_book::{Nanos, Ticks};
 use ticklot_sim::{MarketConfig, Rate, bayse, jayx};
 
-use super::delta::server as delta;
-use super::delta::venue::DeltaVenue;
+use super::delta::{self, server};
 use super::fault::Fault;
 use super::wish::{self, Wish};
+use crate::delta_venue::{DeltaVenue, Snapshots, Storage};
 
 pub(super) const MS: u64 = 1_000_000;
 pub(super) const SECOND: u64 = 1_000 * MS;
@@ -155,7 +155,18 @@ impl Plan {
     }
 
     pub(super) fn delta(&self) -> DeltaVenue {
-        DeltaVenue::new(self.delta_by_http, self.patience)
+        let [flat, ladder] = delta::SYMBOLS;
+        let snapshots = match self.delta_by_http {
+            true => Snapshots::Http,
+            false => Snapshots::Stream,
+        };
+        DeltaVenue::new("ws://sim/deltas")
+            .symbol(flat, Scale::UNIT, Storage::Flat)
+            .symbol(ladder, Scale::UNIT, Storage::Ladder)
+            .with_coverage(Coverage::Whole)
+            .with_checksum()
+            .with_subscriptions(self.patience)
+            .with_snapshots(snapshots)
     }
 
     /// Whether nothing goes wrong but deltas.
@@ -164,8 +175,8 @@ impl Plan {
     }
 
     /// The delta server that comes up as the `n`th. The numbers of two servers are apart.
-    pub(super) fn delta_server(&self, n: u64) -> delta::Config {
-        delta::Config {
+    pub(super) fn delta_server(&self, n: u64) -> server::Config {
+        server::Config {
             seed: self.seed.wrapping_mul(41).wrapping_add(n) << 1,
             number: 1_000_000 * n,
             quiet: self.quiet,

@@ -9,10 +9,10 @@ use ticklot::{
 };
 use ticklot_book::Nanos;
 
-use super::delta::venue::DeltaVenue;
 use super::judge::Load;
 use super::plan::{Place, Plan};
 use super::seeded_bug::{Relay, SeededBug, SessionBug};
+use crate::delta_venue::DeltaVenue;
 
 /// A session of any venue, with a bug if one is seeded.
 #[derive(Debug)]

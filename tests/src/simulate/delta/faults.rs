@@ -1,5 +1,7 @@
 //! Faults of delta messages.
 
+use serde_json::Value;
+
 use super::super::fault::Fault;
 use super::super::link::Packet;
 use super::super::world::World;
@@ -41,28 +43,20 @@ impl World {
 }
 
 fn symbol(message: &str) -> Option<&str> {
-    message.split('|').nth(1)
+    let (_, rest) = message.split_once(r#""s":""#)?;
+    rest.split('"').next()
 }
 
 /// The same delta with other lots at each level: one of them is covered by the checksum.
 fn altered(message: &str) -> String {
-    let fields = message.trim_end_matches(';').split('|');
-    let fields = fields.map(|field| match field.split_at_checked(2) {
-        Some((side @ ("b:" | "a:"), levels)) => format!("{side}{}", more_lots(levels)),
-        _ => field.to_owned(),
-    });
-    fields.collect::<Vec<_>>().join("|") + ";"
-}
-
-fn more_lots(levels: &str) -> String {
-    let levels = levels.split(',').map(|level| {
-        let Some((ticks, lots)) = level.split_once(':') else {
-            return level.to_owned();
-        };
-        let lots = lots.parse::<i64>().unwrap_or(0);
-        format!("{ticks}:{}", lots + 1)
-    });
-    levels.collect::<Vec<_>>().join(",")
+    let mut delta: Value = serde_json::from_str(message).unwrap_or_default();
+    for side in ["b", "a"] {
+        for level in delta[side].as_array_mut().into_iter().flatten() {
+            let lots = level[1].as_str().and_then(|lots| lots.parse::<i64>().ok());
+            level[1] = Value::from((lots.unwrap_or(0) + 1).to_string());
+        }
+    }
+    delta.to_string()
 }
 
 #[cfg(test)]
@@ -71,7 +65,8 @@ mod tests {
 
     #[test]
     fn only_lots_are_altered() {
-        let delta = "D|SOLUSD|7|99|b:100:5,99:0|a:;";
-        assert_eq!(altered(delta), "D|SOLUSD|7|99|b:100:6,99:1|a:;");
+        let delta = r#"{"a":[],"b":[["100","5"],["99","0"]],"c":99,"s":"SOLUSD","u":7}"#;
+        let expected = r#"{"a":[],"b":[["100","6"],["99","1"]],"c":99,"s":"SOLUSD","u":7}"#;
+        assert_eq!(altered(delta), expected);
     }
 }

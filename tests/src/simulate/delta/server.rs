@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde_json::Value;
 use ticklot_book::{Level, Lots, Nanos, Ticks};
 use ticklot_sim::{Moment, Outgoing, Session};
 
-use super::{CHECKSUM_LEVELS, SYMBOLS};
+use super::{CHECKSUM_LEVELS, DELTA, SYMBOLS};
 
 /// The fewest and the most levels of a side.
 const DEPTH: std::ops::Range<usize> = 20..40;
@@ -74,7 +75,8 @@ impl Exchange {
     /// The response to an HTTP request.
     pub(in super::super) fn get(&self, target: &str) -> Option<String> {
         let markets = self.markets.borrow();
-        let index = index_of(target.strip_prefix("/book/")?)?;
+        let query = target.strip_prefix("/depth?symbol=")?;
+        let index = index_of(query.split('&').next()?)?;
         Some(markets[index].snapshot())
     }
 
@@ -147,7 +149,9 @@ impl Market {
             }
         }
         self.number += 1;
-        let text = self.message("D", changes.map(Vec::into_iter));
+        let number = self.number;
+        let kind = format!(r#"{DELTA},"U":{number},"u":{number}"#);
+        let text = self.message(&kind, ["b", "a"], changes.map(Vec::into_iter));
         self.log.insert(self.number, text);
     }
 
@@ -188,18 +192,24 @@ impl Market {
     }
 
     fn snapshot(&self) -> String {
-        self.message("B", [0, 1].map(|side| self.levels(side)))
+        let kind = format!(r#"{{"e":"snapshot","lastUpdateId":{}"#, self.number);
+        let sides = [0, 1].map(|side| self.levels(side));
+        self.message(&kind, ["bids", "asks"], sides)
     }
 
-    fn message(&self, kind: &str, sides: [impl Iterator<Item = (i64, i64)>; 2]) -> String {
-        let (symbol, number, crc) = (self.symbol, self.number, self.checksum());
-        let [bids, asks] = sides.map(|side| {
-            let levels: Vec<_> = side
-                .map(|(ticks, lots)| format!("{ticks}:{lots}"))
-                .collect();
-            levels.join(",")
-        });
-        format!("{kind}|{symbol}|{number}|{crc}|b:{bids}|a:{asks};")
+    fn message(
+        &self,
+        kind: &str,
+        names: [&str; 2],
+        sides: [impl Iterator<Item = (i64, i64)>; 2],
+    ) -> String {
+        let mut text = format!(r#"{kind},"s":"{}","c":{}"#, self.symbol, self.checksum());
+        for (name, side) in names.into_iter().zip(sides) {
+            let level = |(ticks, lots)| format!(r#"["{ticks}","{lots}"]"#);
+            let levels: Vec<_> = side.map(level).collect();
+            text += &format!(r#","{name}":[{}]"#, levels.join(","));
+        }
+        text + "}"
     }
 
     fn checksum(&self) -> u32 {
@@ -238,18 +248,19 @@ impl Client {
     fn subscribe(&mut self, index: usize) {
         let number = self.markets.borrow()[index].number;
         self.next[index].get_or_insert(number + 1);
-        self.send(format!("K|{};", SYMBOLS[index]));
+        self.send(format!(r#"{{"e":"subscribed","s":"{}"}}"#, SYMBOLS[index]));
         self.snapshot(index);
     }
 }
 
 impl Session for Client {
     fn text(&mut self, text: &str, _now: Moment) {
-        let request = text.trim_end_matches(';').split_once('|');
-        match request.and_then(|(kind, symbol)| Some((kind, index_of(symbol)?))) {
-            Some(("S", index)) => self.subscribe(index),
-            Some(("R", index)) => self.snapshot(index),
-            _ => {}
+        let request: Value = serde_json::from_str(text).unwrap_or_default();
+        let index = |action: &str| index_of(request[action].as_str()?);
+        if let Some(index) = index("subscribe") {
+            self.subscribe(index);
+        } else if let Some(index) = index("snapshot") {
+            self.snapshot(index);
         }
     }
 
@@ -282,7 +293,7 @@ impl Session for Client {
             *next = market.number + 1;
         }
         if is_quiet {
-            self.send("H;".to_owned());
+            self.send(r#"{"e":"heartbeat"}"#.to_owned());
         }
     }
 

@@ -1,5 +1,6 @@
 //! The delta venue: which deltas and snapshots reached the client, read without the client's code.
 
+use serde_json::Value;
 use ticklot::BookId;
 use ticklot_book::{Level, Lots, Nanos, Ticks};
 
@@ -37,25 +38,24 @@ impl Judge {
 
     /// A message of the delta server reaches the client, on the connection or as a response.
     pub(super) fn delta_came(&mut self, line: usize, frame: &[u8], now: Nanos) {
-        let text = std::str::from_utf8(frame).unwrap_or_default();
-        let message = Message::read(text);
+        let message = Message::read(frame);
         let is_genuine = message.as_ref().is_none_or(|it| self.is_genuine(it));
         let Some(wire) = &mut self.lines[line].wire else {
             return;
         };
         wire.heard = now;
         let Some(message) = message else { return };
-        let received = wire.received.entry(message.symbol.to_owned()).or_default();
+        let received = wire.received.entry(message.symbol.clone()).or_default();
         if !is_genuine {
             received.altered = received.altered.max(Some(message.number));
         } else if message.is_snapshot {
             received.snapshot = Some(message.number);
         }
-        if self.numbered_at(message.symbol, message.number).is_none() {
+        if self.numbered_at(&message.symbol, message.number).is_none() {
             return;
         }
         let wire = self.lines[line].wire.as_mut();
-        if let Some(received) = wire.and_then(|wire| wire.received.get_mut(message.symbol)) {
+        if let Some(received) = wire.and_then(|wire| wire.received.get_mut(&message.symbol)) {
             received.highest = received.highest.max(message.number);
         }
     }
@@ -78,9 +78,9 @@ impl Judge {
     }
 
     /// Whether the levels of a message are those of the server's book of its number.
-    fn is_genuine(&self, message: &Message<'_>) -> bool {
-        let at = self.numbered_at(message.symbol, message.number);
-        let timeline = self.history.get(&Book::new(DELTA, message.symbol, 0));
+    fn is_genuine(&self, message: &Message) -> bool {
+        let at = self.numbered_at(&message.symbol, message.number);
+        let timeline = self.history.get(&Book::new(DELTA, &message.symbol, 0));
         let Some(sides) = at.and_then(|at| timeline?.at(at)) else {
             return false;
         };
@@ -128,42 +128,36 @@ impl Judge {
 }
 
 /// A delta or a snapshot.
-struct Message<'a> {
-    symbol: &'a str,
+struct Message {
+    symbol: String,
     number: u64,
     is_snapshot: bool,
     sides: [Vec<Level>; 2],
 }
 
-impl<'a> Message<'a> {
-    fn read(text: &'a str) -> Option<Self> {
-        let mut fields = text.strip_suffix(';')?.split('|');
-        let is_snapshot = match fields.next()? {
-            "B" => true,
-            "D" => false,
+impl Message {
+    fn read(frame: &[u8]) -> Option<Self> {
+        let message: Value = serde_json::from_slice(frame).ok()?;
+        let (is_snapshot, number, names) = match message["e"].as_str()? {
+            "snapshot" => (true, &message["lastUpdateId"], ["bids", "asks"]),
+            "depthUpdate" => (false, &message["u"], ["b", "a"]),
             _ => return None,
         };
-        let (symbol, number) = (fields.next()?, fields.next()?.parse().ok()?);
-        let sides = [fields.nth(1)?, fields.next()?].map(levels);
-        let [Some(bids), Some(asks)] = sides else {
-            return None;
-        };
+        let [bids, asks] = names.map(|name| levels(&message[name]));
         Some(Self {
-            symbol,
-            number,
+            symbol: message["s"].as_str()?.to_owned(),
+            number: number.as_u64()?,
             is_snapshot,
-            sides: [bids, asks],
+            sides: [bids?, asks?],
         })
     }
 }
 
-fn levels(field: &str) -> Option<Vec<Level>> {
-    let (_, list) = field.split_once(':')?;
-    let levels = list.split(',').filter(|level| !level.is_empty());
-    let level = |level: &str| {
-        let (ticks, lots) = level.split_once(':')?;
-        let (ticks, lots) = (ticks.parse().ok()?, lots.parse().ok()?);
+fn levels(side: &Value) -> Option<Vec<Level>> {
+    let number = |value: &Value| value.as_str()?.parse::<i64>().ok();
+    let level = |level: &Value| {
+        let (ticks, lots) = (number(&level[0])?, number(&level[1])?);
         Some(Level::new(Ticks(ticks), Lots(lots)))
     };
-    levels.map(level).collect()
+    side.as_array()?.iter().map(level).collect()
 }
