@@ -8,7 +8,7 @@ use ticklot_sim::wire::jayx::{
     Amount, Balance, Candle, OrderState, OwnOrder, PlainForm, kline, open_orders, packet, plain,
     positions,
 };
-use ticklot_sim::{Moment, Outgoing};
+use ticklot_sim::{Outgoing, Timestamps};
 
 /// Where a client of Bayse Markets connects, and what it asks for there: everything but order books.
 const BAYSE: [(&str, &[&str]); 3] = [
@@ -41,7 +41,7 @@ const PING: &str = r#"{"type":"ping","auth":{"apiKey":"pk_demo_ticklot"}}"#;
 /// The simulated venue refuses a client.
 #[must_use]
 pub fn bayse(steps: u64) -> Vec<Vec<u8>> {
-    let moment = |step: u64| Moment {
+    let moment = |step: u64| Timestamps {
         at: Nanos(step * 100_000_000),
         wall_ms: 1_700_000_000_000 + step * 100,
     };
@@ -64,7 +64,7 @@ pub fn bayse(steps: u64) -> Vec<Vec<u8>> {
             if step % 3 == 0 {
                 client.text(PING, moment(step));
             }
-            client.news(moment(step));
+            client.market_changed(moment(step));
             while let Some(Outgoing::Text(text)) = client.outgoing() {
                 lines.extend(text.lines().map(|line| line.as_bytes().to_vec()));
             }

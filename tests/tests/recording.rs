@@ -10,7 +10,7 @@ use ticklot::capture::{FrameLog, LogError, Record, RecordOptions, Recorder, Repl
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::tap::{Kind, Passed, Tap, What};
 use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, VenueName};
-use ticklot_sim::{Faults, Simulator, Venue};
+use ticklot_sim::{FaultConfig, Simulator, Venue};
 use ticklot_tests::data::{assert_same_rows, columns};
 use ticklot_tests::program::{TempFile, TempFolder, ticklot, ticklot_on_a_terminal};
 
@@ -95,7 +95,7 @@ fn unwritable_books_leave_no_file() {
 /// Connections that break and lines that are garbage: new epochs, gaps, and the numbers of frames go on.
 #[test]
 fn replay_equals_live_under_faults() {
-    let faults: Faults = "drop=40,garbage=0.2,seed=5".parse().unwrap();
+    let faults: FaultConfig = "drop=40,garbage=0.2,seed=5".parse().unwrap();
     let jayx = ticklot_sim::jayx::Config {
         update_every: Duration::from_millis(2),
         faults,

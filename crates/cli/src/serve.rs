@@ -10,7 +10,7 @@ use clap::Args;
 use ticklot::ConnectionId;
 use ticklot::capture::FrameLog;
 use ticklot::tap::Kind;
-use ticklot_sim::{Faults, RecordedFrame, Recording, Server, Speed, Venue, bayse, jayx};
+use ticklot_sim::{FaultConfig, RecordedFrame, Recording, Server, Speed, Venue, bayse, jayx};
 
 use crate::failure::Failure;
 use crate::log_source::{LogErrors, LogWarnings, is_of, venue_of};
@@ -66,7 +66,7 @@ pub(crate) struct ServeArgs {
         hide_default_value = true,
         conflicts_with = "log"
     )]
-    faults: Faults,
+    faults: FaultConfig,
 }
 
 pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ticklot_book::Nanos;
 use tokio::time::Instant;
 
-use crate::machine::Moment;
+use crate::session::Timestamps;
 
 /// Milliseconds since the epoch.
 pub(crate) fn now_ms() -> u64 {
@@ -29,14 +29,14 @@ impl Clock {
         }
     }
 
-    pub(crate) fn now(self) -> Moment {
-        Moment {
+    pub(crate) fn now(self) -> Timestamps {
+        Timestamps {
             at: nanos(self.origin.elapsed()),
             wall_ms: now_ms(),
         }
     }
 
-    /// The moment that [`Moment::at`] shows as `at`; none when no clock can count to it.
+    /// The moment that [`Timestamps::at`] shows as `at`; none when no clock can count to it.
     pub(crate) fn instant(self, at: Nanos) -> Option<Instant> {
         self.origin.checked_add(Duration::from_nanos(at.0))
     }

@@ -5,7 +5,7 @@
 //! [`Recording`] that is played back frame by frame. A [`Simulator`] runs servers on a thread of
 //! its own.
 //!
-//! What a server decides is apart from its sockets: see [`machine`].
+//! What a server decides is apart from its sockets: see [`session`].
 //!
 //! The crate shares no code with the clients that it is there to test: it has its own writers of
 //! the venues' JSON ([`wire`]) and its own reading of their rules. Where a venue has not
@@ -22,24 +22,24 @@
 
 pub mod bayse;
 mod clock;
-mod faults;
+mod fault_config;
 mod ids;
 pub mod jayx;
-pub mod machine;
 pub mod market;
 mod net;
 mod playback;
 pub mod pool;
 mod server;
+pub mod session;
 mod simulator;
 pub mod wire;
 
-pub use crate::faults::{Chance, Faults, FaultsError, Refuse, Spell};
-pub use crate::machine::{Moment, Outgoing, Session};
+pub use crate::fault_config::{Chance, FaultConfig, FaultConfigError, RefuseFault, TimedFault};
 pub use crate::market::{Market, MarketConfig};
-pub use crate::net::{Connections, Injected, Limits, Rate};
+pub use crate::net::{ConnectionCounts, FaultCounts, Limits, Rate};
 pub use crate::playback::{RecordedFrame, Recording, Speed};
 pub use crate::server::{Server, Venue};
+pub use crate::session::{Outgoing, Session, Timestamps};
 pub use crate::simulator::Simulator;
 
 /// A configuration that no server can run with.

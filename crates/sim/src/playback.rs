@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
 use crate::jayx::packet::{self, Packet};
-use crate::machine::Close;
-use crate::net::{End, Ended, Input, Limits, Peer, Protocol, Refusal, Target};
+use crate::net::{Connection, Disconnect, Input, Limits, Protocol, RequestTarget, SessionEnd};
 use crate::server::Venue;
+use crate::session::{Close, Rejection};
 use crate::{ids, invalid, wire};
 
 /// How long a client may stay silent before the recording starts all the same.
@@ -99,70 +100,73 @@ impl Playback {
     }
 
     /// The opening of Engine.IO and Socket.IO. Returns how many recorded frames took part.
-    async fn handshake(&self, peer: &mut Peer) -> Result<usize, End> {
+    async fn handshake(&self, connection: &mut Connection) -> Result<usize, Disconnect> {
         let mut used = 0;
         let mut own = String::new();
-        let sid = ids::sid(0, peer.number);
+        let sid = ids::sid(0, connection.number);
         wire::jayx::open(&mut own, &sid, &[], DAY, DAY, 1_000_000);
-        used += self.recorded_or(peer, used, b"0{", &own).await?;
-        self.await_join(peer).await?;
+        used += self.recorded_or(connection, used, b"0{", &own).await?;
+        self.await_join(connection).await?;
         own.clear();
         wire::jayx::joined(&mut own, &sid);
-        used += self.recorded_or(peer, used, b"40", &own).await?;
+        used += self.recorded_or(connection, used, b"40", &own).await?;
         Ok(used)
     }
 
-    async fn await_join(&self, peer: &mut Peer) -> Result<(), End> {
+    async fn await_join(&self, connection: &mut Connection) -> Result<(), Disconnect> {
         let limit = Instant::now() + JOIN;
         loop {
-            match message_before(peer, limit).await? {
+            match message_before(connection, limit).await? {
                 Some(Input::Text(text)) => match Packet::read(&text) {
                     Packet::Join { namespace: "" } => return Ok(()),
                     Packet::Join { namespace } => {
                         let mut out = String::new();
                         wire::jayx::wrong_namespace(&mut out, namespace);
-                        peer.text(&out).await?;
+                        connection.send(out).await?;
                     }
-                    _ => self.heard(Some(Input::Text(text)), peer).await?,
+                    _ => self.heard(Some(Input::Text(text)), connection).await?,
                 },
                 Some(_) => {}
-                None => return Err(peer.close(Close::new(1008, "no join")).await),
+                None => return Err(connection.close(Close::new(1008, "no join")).await),
             }
         }
     }
 
     /// Waits for the client's first message, but not for long.
-    async fn await_start(&self, peer: &mut Peer) -> Result<(), End> {
+    async fn await_start(&self, connection: &mut Connection) -> Result<(), Disconnect> {
         let limit = Instant::now() + SILENCE;
-        let first = message_before(peer, limit).await?;
-        self.heard(first, peer).await
+        let first = message_before(connection, limit).await?;
+        self.heard(first, connection).await
     }
 
     /// Sends the recorded frame at `at` if it begins so, or else the simulator's own. Returns how
     /// many recorded ones were sent.
     async fn recorded_or(
         &self,
-        peer: &mut Peer,
+        connection: &mut Connection,
         at: usize,
         begins: &[u8],
         own: &str,
-    ) -> Result<usize, End> {
+    ) -> Result<usize, Disconnect> {
         let recorded = self.frame(at).filter(|frame| frame.starts_with(begins));
-        peer.queue(recorded.unwrap_or(own.as_bytes())).await?;
-        peer.flush().await?;
+        let frame = recorded.unwrap_or(own.as_bytes());
+        connection.queue(Bytes::copy_from_slice(frame)).await?;
+        connection.flush().await?;
         Ok(usize::from(recorded.is_some()))
     }
 
-    async fn play(&self, peer: &mut Peer, from: usize) -> Result<(), End> {
+    async fn play(&self, connection: &mut Connection, from: usize) -> Result<(), Disconnect> {
         let frames = self.recording.frames.get(from..).unwrap_or(&[]);
         let zero = frames.first().map_or(0, |frame| frame.recv_ns);
         let start = Instant::now();
         for recorded in frames {
             let due = self.due(start, recorded.recv_ns.saturating_sub(zero));
-            self.wait(peer, due).await?;
-            peer.queue(&recorded.frame).await?;
+            self.wait(connection, due).await?;
+            connection
+                .queue(Bytes::copy_from_slice(&recorded.frame))
+                .await?;
         }
-        peer.flush().await
+        connection.flush().await
     }
 
     /// When a frame that came `after_ns` after the first is to be sent; none for at once.
@@ -177,26 +181,36 @@ impl Playback {
     }
 
     /// Waits for the moment, and serves what the client has sent meanwhile.
-    async fn wait(&self, peer: &mut Peer, due: Option<Instant>) -> Result<(), End> {
-        while let Some(event) = peer.event_now() {
-            self.heard(peer.settle(event).await?, peer).await?;
+    async fn wait(
+        &self,
+        connection: &mut Connection,
+        due: Option<Instant>,
+    ) -> Result<(), Disconnect> {
+        while let Some(event) = connection.try_event() {
+            self.heard(connection.handle(event).await?, connection)
+                .await?;
         }
         let Some(due) = due else { return Ok(()) };
-        peer.flush().await?;
+        connection.flush().await?;
         loop {
             let event = tokio::select! {
-                event = peer.event() => event,
+                event = connection.event() => event,
                 () = sleep_until(due) => return Ok(()),
             };
-            self.heard(peer.settle(event).await?, peer).await?;
+            self.heard(connection.handle(event).await?, connection)
+                .await?;
         }
     }
 
     /// Once the recording plays, a client can only leave.
-    async fn heard(&self, input: Option<Input>, peer: &mut Peer) -> Result<(), End> {
+    async fn heard(
+        &self,
+        input: Option<Input>,
+        connection: &mut Connection,
+    ) -> Result<(), Disconnect> {
         match input {
             Some(Input::Text(text)) if self.is_socket_io() && packet::is_leaving(&text) => {
-                Err(peer.close(Close::NORMAL).await)
+                Err(connection.close(Close::NORMAL).await)
             }
             _ => Ok(()),
         }
@@ -204,13 +218,16 @@ impl Playback {
 }
 
 /// The next message of the client, or none when there is none in time.
-async fn message_before(peer: &mut Peer, limit: Instant) -> Result<Option<Input>, End> {
+async fn message_before(
+    connection: &mut Connection,
+    limit: Instant,
+) -> Result<Option<Input>, Disconnect> {
     loop {
         let event = tokio::select! {
-            event = peer.event() => event,
+            event = connection.event() => event,
             () = sleep_until(limit) => return Ok(None),
         };
-        match peer.settle(event).await? {
+        match connection.handle(event).await? {
             Some(Input::Pong) | None => {}
             message => return Ok(message),
         }
@@ -223,17 +240,17 @@ impl Protocol for Playback {
     /// A client whose writes nobody reads stops reading: what does not fit is dropped instead.
     const DROPS_MESSAGES: bool = true;
 
-    fn route(&self, _: Target<'_>) -> Result<(), Refusal> {
+    fn route(&self, _: RequestTarget<'_>) -> Result<(), Rejection> {
         Ok(())
     }
 
-    async fn session(&self, (): (), peer: &mut Peer) -> Ended {
+    async fn session(&self, (): (), connection: &mut Connection) -> SessionEnd {
         let mut from = 0;
         if self.is_socket_io() {
-            from = self.handshake(peer).await?;
+            from = self.handshake(connection).await?;
         }
-        self.await_start(peer).await?;
-        self.play(peer, from).await?;
-        Err(peer.close(Close::NORMAL).await)
+        self.await_start(connection).await?;
+        self.play(connection, from).await?;
+        Err(connection.close(Close::NORMAL).await)
     }
 }

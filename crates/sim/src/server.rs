@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::net::{self, Connections, Counters, Injected, Limits, Protocol};
+use crate::net::{self, ConnectionCounts, Counters, FaultCounts, Limits, Protocol};
 use crate::playback::{Playback, Recording, Speed};
 use crate::{bayse, jayx};
 
@@ -35,8 +35,8 @@ pub struct Server {
     counters: Arc<Counters>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
-    truth: Option<bayse::Truth>,
-    jayx_truth: Option<jayx::Truth>,
+    truth: Option<bayse::GroundTruth>,
+    jayx_truth: Option<jayx::GroundTruth>,
 }
 
 impl Server {
@@ -130,25 +130,25 @@ impl Server {
 
     /// How many connections came and are open, and how many frames were sent.
     #[must_use]
-    pub fn connections(&self) -> Connections {
-        self.counters.read()
+    pub fn connections(&self) -> ConnectionCounts {
+        self.counters.connections()
     }
 
     /// How often something went wrong on purpose, by what it was.
     #[must_use]
-    pub fn injected(&self) -> Injected {
-        self.counters.injected()
+    pub fn faults(&self) -> FaultCounts {
+        self.counters.faults()
     }
 
     /// A look behind a Bayse Markets server that has a market; none for any other.
     #[must_use]
-    pub fn truth(&self) -> Option<bayse::Truth> {
+    pub fn truth(&self) -> Option<bayse::GroundTruth> {
         self.truth.clone()
     }
 
     /// A look behind a JayX server that has a market; none for any other.
     #[must_use]
-    pub fn jayx_truth(&self) -> Option<jayx::Truth> {
+    pub fn jayx_truth(&self) -> Option<jayx::GroundTruth> {
         self.jayx_truth.clone()
     }
 

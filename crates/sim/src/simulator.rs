@@ -9,7 +9,7 @@ use std::thread;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::net::{Connections, Counters, Injected};
+use crate::net::{ConnectionCounts, Counters, FaultCounts};
 use crate::playback::{Recording, Speed};
 use crate::server::{Server, Venue};
 use crate::{bayse, jayx};
@@ -32,8 +32,8 @@ struct Running {
     venue: Venue,
     addr: SocketAddr,
     counters: Arc<Counters>,
-    truth: Option<bayse::Truth>,
-    jayx_truth: Option<jayx::Truth>,
+    truth: Option<bayse::GroundTruth>,
+    jayx_truth: Option<jayx::GroundTruth>,
 }
 
 /// Whether connections are closed before the thread ends. Without one they are cut.
@@ -84,28 +84,28 @@ impl Simulator {
 
     /// The numbers of a venue's server; all zero when it is not served.
     #[must_use]
-    pub fn connections(&self, venue: Venue) -> Connections {
+    pub fn connections(&self, venue: Venue) -> ConnectionCounts {
         self.running(venue)
-            .map_or_else(Connections::default, |it| it.counters.read())
+            .map_or_else(ConnectionCounts::default, |it| it.counters.connections())
     }
 
     /// What went wrong on purpose at a venue's server, as [`Server::injected`]; nothing when it is not
     /// served.
     #[must_use]
-    pub fn injected(&self, venue: Venue) -> Injected {
+    pub fn faults(&self, venue: Venue) -> FaultCounts {
         self.running(venue)
-            .map_or_else(Injected::default, |it| it.counters.injected())
+            .map_or_else(FaultCounts::default, |it| it.counters.faults())
     }
 
     /// A look behind the Bayse Markets server, as [`Server::truth`]; none when it has no market.
     #[must_use]
-    pub fn truth(&self) -> Option<bayse::Truth> {
+    pub fn truth(&self) -> Option<bayse::GroundTruth> {
         self.running(Venue::Bayse)?.truth.clone()
     }
 
     /// A look behind the JayX server, as [`Server::jayx_truth`]; none when it has no market.
     #[must_use]
-    pub fn jayx_truth(&self) -> Option<jayx::Truth> {
+    pub fn jayx_truth(&self) -> Option<jayx::GroundTruth> {
         self.running(Venue::Jayx)?.jayx_truth.clone()
     }
 

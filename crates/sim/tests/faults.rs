@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Client, Seen, upgrade};
 use fastwebsockets::OpCode;
-use ticklot_sim::{Injected, Server, bayse, jayx};
+use ticklot_sim::{FaultCounts, Server, bayse, jayx};
 use tokio::io::AsyncReadExt;
 
 const SOCKET_IO: &str = "/socket.io/?EIO=4&transport=websocket";
@@ -46,11 +46,11 @@ async fn each_connection_is_dropped_after_so_many_messages() {
     for _ in 0..2 {
         assert_eq!(messages(&server).await, 5);
     }
-    let expected = Injected {
+    let expected = FaultCounts {
         drops: 2,
-        ..Injected::default()
+        ..FaultCounts::default()
     };
-    assert_eq!(server.injected(), expected);
+    assert_eq!(server.faults(), expected);
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn a_frame_that_is_cut_promises_more_than_comes() {
         .get(1)
         .map_or(usize::MAX, |length| 2 + usize::from(*length));
     assert!(bytes.len() < promised, "{bytes:?}");
-    assert_eq!(server.injected().cuts, 1);
+    assert_eq!(server.faults().cuts, 1);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_frozen_server_answers_pings_and_later_all_that_it_was_asked() {
     assert_eq!(client.see().await, Seen::Pong(b"x".to_vec()));
     assert!(client.text().await.starts_with("0{"));
     assert!(client.text().await.starts_with("40{"));
-    assert!(server.injected().freezes >= 2);
+    assert!(server.faults().freezes >= 2);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn garbage_comes_before_a_message_and_costs_it_nothing() {
         assert!(is_json.is_err() || garbage.len() < 5, "{garbage}");
         assert!(client.text().await.starts_with(r#"{"orderBook":"#));
     }
-    assert!(server.injected().garbage >= 50);
+    assert!(server.faults().garbage >= 50);
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn upgrades_are_refused_with_a_status() {
         let server = Server::bayse(config).await.unwrap();
         let (head, _) = upgrade(server.addr(), "/ws/v1/markets").await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
-        assert_eq!(server.injected().refusals, 1);
+        assert_eq!(server.faults().rejections, 1);
         assert_eq!(server.connections().accepted, 0);
     }
 }

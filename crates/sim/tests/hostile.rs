@@ -38,7 +38,8 @@ async fn closed_for(server: &Server, bytes: &[u8]) -> u16 {
 async fn broken_frames_are_closed_with_their_code() {
     let server = server().await;
     let huge = [&[0x81, 0xff][..], &u64::MAX.to_be_bytes(), &[0; 4]].concat();
-    let table: [(&str, &[u8], u16); 9] = [
+    let oversized_pong = [&[0x8a, 0xfe, 0, 126, 0, 0, 0, 0][..], &[0; 126]].concat();
+    let table: [(&str, &[u8], u16); 12] = [
         ("unmasked text", b"\x81\x02{}", 1002),
         ("unmasked ping", b"\x89\x00", 1002),
         ("reserved bit", b"\xc1\x80\0\0\0\0", 1002),
@@ -46,6 +47,9 @@ async fn broken_frames_are_closed_with_their_code() {
         ("fragmented ping", b"\x09\x80\0\0\0\0", 1002),
         ("continuation of nothing", b"\x80\x80\0\0\0\0", 1002),
         ("close with half a code", b"\x88\x81\0\0\0\0\x03", 1002),
+        ("close with 1005", b"\x88\x82\0\0\0\0\x03\xed", 1002),
+        ("close reason", b"\x88\x83\0\0\0\0\x0f\xa0\xff", 1007),
+        ("oversized pong", &oversized_pong, 1002),
         ("not UTF-8", b"\x81\x81\0\0\0\0\xff", 1007),
         ("longer than memory", &huge, 1009),
     ];

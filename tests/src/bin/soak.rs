@@ -11,7 +11,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ticklot_sim::Faults;
+use ticklot_sim::FaultConfig;
 use ticklot_tests::soak::{Driver, FAULTS, run};
 
 fn main() -> ExitCode {
@@ -34,7 +34,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn arguments(mut args: impl Iterator<Item = String>) -> Result<(Duration, Faults, Driver), String> {
+fn arguments(
+    mut args: impl Iterator<Item = String>,
+) -> Result<(Duration, FaultConfig, Driver), String> {
     let (mut length, mut faults) = ("10m".to_owned(), FAULTS.to_owned());
     let mut driver = Driver::Runtime;
     while let Some(name) = args.next() {

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use ticklot_book::{Level, Lots, Nanos};
-use ticklot_sim::machine::Refused;
 use ticklot_sim::market::View;
-use ticklot_sim::{Moment, Session, bayse, jayx};
+use ticklot_sim::session::Rejection;
+use ticklot_sim::{Session, Timestamps, bayse, jayx};
 
 use super::delta::server as delta;
 use super::judge::Book;
@@ -72,9 +72,9 @@ impl Host {
     }
 
     /// The moment on the server's clocks.
-    pub(super) fn moment(&self, now: Nanos) -> Moment {
+    pub(super) fn moment(&self, now: Nanos) -> Timestamps {
         let passed = i64::try_from(now.0 / 1_000_000).unwrap_or(0);
-        Moment {
+        Timestamps {
             at: now,
             wall_ms: u64::try_from(WALL + self.wall + passed).unwrap_or(0),
         }
@@ -96,7 +96,7 @@ impl Host {
         &mut self,
         target: &str,
         now: Nanos,
-    ) -> Option<Result<Box<dyn Session>, Refused>> {
+    ) -> Option<Result<Box<dyn Session>, Rejection>> {
         let moment = self.moment(now);
         let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
         Some(match self.exchange.as_mut()? {

@@ -262,7 +262,7 @@ impl World {
         if let Some(it) = self.links.get_mut(&link) {
             let moment = self.hosts[it.host].moment(self.now);
             if let Some(session) = &mut it.session {
-                session.news(moment);
+                session.market_changed(moment);
             }
         }
     }

@@ -17,7 +17,7 @@ use ticklot::{
     Books, Disconnect, Event, Feed, Handler, OnMessage, Options, Scale, SpinOptions, State, Venue,
 };
 use ticklot_sim::bayse::Listing;
-use ticklot_sim::{Faults, Injected, Server, bayse, jayx};
+use ticklot_sim::{FaultConfig, FaultCounts, Server, bayse, jayx};
 
 use self::census::Census;
 use self::line::{Line, Truth};
@@ -60,7 +60,7 @@ pub struct Report {
     /// The longest time without all books of a connection.
     pub slowest: Duration,
     /// What went wrong on purpose, at JayX and at Bayse Markets.
-    pub injected: [Injected; 2],
+    pub injected: [FaultCounts; 2],
     /// Before the servers were started.
     pub before: Census,
     /// After a minute, or a third of the run if that is earlier.
@@ -112,7 +112,7 @@ pub enum Driver {
 ///
 /// # Errors
 /// What did not hold.
-pub fn run(length: Duration, faults: Faults, driver: Driver) -> Result<Report, String> {
+pub fn run(length: Duration, faults: FaultConfig, driver: Driver) -> Result<Report, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -120,7 +120,7 @@ pub fn run(length: Duration, faults: Faults, driver: Driver) -> Result<Report, S
     runtime.block_on(soak(length, faults, driver))
 }
 
-async fn soak(length: Duration, faults: Faults, driver: Driver) -> Result<Report, String> {
+async fn soak(length: Duration, faults: FaultConfig, driver: Driver) -> Result<Report, String> {
     let before = Census::now()?;
     let own = descriptors_of(driver).await?;
     let (jayx, bayse) = servers(faults).await.map_err(|it| it.to_string())?;
@@ -139,7 +139,7 @@ async fn soak(length: Duration, faults: Faults, driver: Driver) -> Result<Report
     if let Some(wrong) = watch.wrong.take() {
         return Err(wrong);
     }
-    let mut report = watch.report(before, [jayx.injected(), bayse.injected()]);
+    let mut report = watch.report(before, [jayx.faults(), bayse.faults()]);
     report.snapshots = ended.iter().map(|it| it.stats.snapshots).sum();
     report.bad_lines = ended.iter().map(|it| it.stats.bad_lines).sum();
     drop(watch);
@@ -197,7 +197,7 @@ async fn descriptors_of(driver: Driver) -> Result<usize, String> {
     Ok(with.descriptors - before.descriptors)
 }
 
-async fn servers(faults: Faults) -> std::io::Result<(Server, Server)> {
+async fn servers(faults: FaultConfig) -> std::io::Result<(Server, Server)> {
     let jayx = Server::jayx(jayx::Config {
         update_every: STEP,
         backlog: BACKLOG,
@@ -208,7 +208,7 @@ async fn servers(faults: Faults) -> std::io::Result<(Server, Server)> {
         update_every: STEP,
         backlog: BACKLOG,
         // Not the same mess twice.
-        faults: Faults {
+        faults: FaultConfig {
             seed: !faults.seed,
             ..faults
         },
@@ -292,7 +292,7 @@ impl Watch {
         }
     }
 
-    fn report(&self, before: Census, injected: [Injected; 2]) -> Report {
+    fn report(&self, before: Census, injected: [FaultCounts; 2]) -> Report {
         let sum = |of: fn(&Line) -> u64| self.lines.iter().map(of).sum();
         let slowest = self.lines.iter().map(|line| line.slowest).max();
         Report {

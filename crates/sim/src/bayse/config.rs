@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{Asset, Event, Listing, User};
-use crate::faults::Faults;
+use crate::fault_config::FaultConfig;
 use crate::invalid;
 use crate::net::{Limits, Rate};
 
@@ -49,7 +49,7 @@ pub struct Config {
     /// What a client may cost.
     pub limits: Limits,
     /// What goes wrong on purpose. Default nothing.
-    pub faults: Faults,
+    pub faults: FaultConfig,
 }
 
 impl Default for Config {
@@ -74,7 +74,7 @@ impl Default for Config {
             upgrades: rate(100, 10),
             backlog: 1_024,
             limits: Limits::default(),
-            faults: Faults::default(),
+            faults: FaultConfig::default(),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use super::life::Life;
 use super::session::Client;
-use super::{Bayse, Config, Truth, open};
-use crate::machine::{Moment, Refused, Session};
-use crate::net::{Protocol, Target};
+use super::{Bayse, Config, GroundTruth, open};
+use crate::net::{Protocol, RequestTarget};
+use crate::session::{Rejection, Session, Timestamps};
 
 /// Bayse Markets as a pure state machine: whoever drives it moves its markets and carries its
 /// messages. [`Server::bayse`](crate::Server::bayse) is the same over sockets.
@@ -16,7 +16,7 @@ use crate::net::{Protocol, Target};
 pub struct Exchange {
     venue: Bayse,
     life: Life,
-    truth: Truth,
+    truth: GroundTruth,
     upgraded: u64,
 }
 
@@ -26,7 +26,7 @@ impl Exchange {
     ///
     /// # Errors
     /// The configuration is of no use.
-    pub fn new(config: Config, now: Moment) -> io::Result<Self> {
+    pub fn new(config: Config, now: Timestamps) -> io::Result<Self> {
         config.check()?;
         let (venue, truth, life) = open(config, now.wall_ms);
         Ok(Self {
@@ -38,14 +38,14 @@ impl Exchange {
     }
 
     /// Moves the markets on by a step, as a server does every
-    /// [`update_every`](Config::update_every). Its sessions have [`Session::news`] then.
-    pub fn step(&mut self, now: Moment) {
+    /// [`update_every`](Config::update_every). Its sessions have [`Session::market_changed`] then.
+    pub fn step(&mut self, now: Timestamps) {
         self.life.step(now.wall_ms);
     }
 
     /// Moves the prices of assets on, as a server does every
-    /// [`asset_price_every`](Config::asset_price_every). Its sessions have [`Session::news`] then.
-    pub fn quote(&mut self, now: Moment) {
+    /// [`asset_price_every`](Config::asset_price_every). Its sessions have [`Session::market_changed`] then.
+    pub fn quote(&mut self, now: Timestamps) {
         self.life.quote(now.wall_ms);
     }
 
@@ -57,9 +57,9 @@ impl Exchange {
         &mut self,
         target: &str,
         from: IpAddr,
-        now: Moment,
-    ) -> Result<Box<dyn Session>, Refused> {
-        let endpoint = self.venue.route(Target::of(target))?;
+        now: Timestamps,
+    ) -> Result<Box<dyn Session>, Rejection> {
+        let endpoint = self.venue.route(RequestTarget::parse(target))?;
         self.venue.admit_at(from, now.at)?;
         self.upgraded += 1;
         let client = Client::new(&self.venue, endpoint, self.upgraded, now);
@@ -70,13 +70,13 @@ impl Exchange {
     /// is another one.
     #[must_use]
     pub fn get(&self, target: &str) -> Option<(u16, String)> {
-        let page = self.venue.page(Target::of(target))?;
+        let page = self.venue.page(RequestTarget::parse(target))?;
         Some((page.status.as_u16(), page.text))
     }
 
     /// A look behind the venue.
     #[must_use]
-    pub fn truth(&self) -> &Truth {
+    pub fn truth(&self) -> &GroundTruth {
         &self.truth
     }
 }

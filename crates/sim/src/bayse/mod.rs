@@ -56,6 +56,7 @@ mod asset;
 mod catalog;
 mod config;
 mod exchange;
+mod ground_truth;
 mod life;
 mod listing;
 mod notice;
@@ -64,14 +65,12 @@ mod rest;
 mod room;
 mod session;
 mod tape;
-mod truth;
 mod user;
 
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hyper::StatusCode;
 use ticklot_book::{Nanos, Scale};
 use tokio::sync::watch;
 
@@ -80,16 +79,17 @@ use self::asset::Quotes;
 use self::catalog::Catalog;
 pub use self::config::Config;
 pub use self::exchange::Exchange;
+pub use self::ground_truth::GroundTruth;
 use self::life::{Life, State};
 pub use self::listing::{Currency, Event, Listing};
 use self::room::Endpoint;
 use self::session::{Client, Steps};
 use self::tape::Tape;
-pub use self::truth::Truth;
 pub use self::user::User;
 use crate::clock::{Clock, now_ms};
-use crate::faults::Faults;
-use crate::net::{Doors, Ended, Page, Peer, Protocol, Refusal, Target, drive};
+use crate::fault_config::FaultConfig;
+use crate::net::{Connection, Page, PerIpLimiter, Protocol, RequestTarget, SessionEnd, drive};
+use crate::session::Rejection;
 
 /// Ticks of 0.01, lots of 0.01.
 const SCALE: Scale = match Scale::new(2, 2) {
@@ -103,24 +103,30 @@ pub(crate) struct Bayse {
     states: watch::Receiver<Arc<State>>,
     quotes: watch::Receiver<Arc<Quotes>>,
     tape: Arc<Tape>,
-    doors: Mutex<Doors>,
+    limiter: Mutex<PerIpLimiter>,
     clock: Clock,
 }
 
 /// The venue, a look behind it, and the life of its markets.
-pub(crate) fn start(config: Config) -> (Bayse, Truth, impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn start(
+    config: Config,
+) -> (
+    Bayse,
+    GroundTruth,
+    impl Future<Output = ()> + Send + 'static,
+) {
     let (venue, truth, life) = open(config, now_ms());
     (venue, truth, life.run())
 }
 
 /// The venue, a look behind it, and its markets, which somebody has to move.
-fn open(config: Config, wall_ms: u64) -> (Bayse, Truth, Life) {
+fn open(config: Config, wall_ms: u64) -> (Bayse, GroundTruth, Life) {
     let tape = Arc::new(Tape::new(config.backlog));
     let catalog = Arc::new(Catalog::new(config));
     let still = Arc::default();
     let (markets, told) = (Arc::clone(&catalog), Arc::clone(&tape));
     let life = Life::new(markets, told, Arc::clone(&still), wall_ms);
-    let truth = Truth {
+    let truth = GroundTruth {
         catalog: Arc::clone(&catalog),
         state: life.state(),
         still,
@@ -130,43 +136,43 @@ fn open(config: Config, wall_ms: u64) -> (Bayse, Truth, Life) {
         states: life.state(),
         quotes: life.walks().quotes(),
         tape,
-        doors: Mutex::default(),
+        limiter: Mutex::default(),
         clock: Clock::start(),
     };
     (venue, truth, life)
 }
 
 impl Bayse {
-    fn admit_at(&self, ip: IpAddr, now: Nanos) -> Result<(), Refusal> {
-        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
-        let admitted = doors.admit(ip, self.catalog.config.upgrades, now);
+    fn admit_at(&self, ip: IpAddr, now: Nanos) -> Result<(), Rejection> {
+        let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+        let admitted = limiter.admit(ip, self.catalog.config.upgrades, now);
         let too_many = "rate limit exceeded: too many connections";
-        admitted.map_err(|wait| Refusal::too_many(too_many, wait))
+        admitted.map_err(|wait| Rejection::too_many(too_many, wait))
     }
 }
 
 impl Protocol for Bayse {
     type Route = Endpoint;
 
-    fn faults(&self) -> Faults {
+    fn faults(&self) -> FaultConfig {
         self.catalog.config.faults
     }
 
-    fn route(&self, target: Target<'_>) -> Result<Endpoint, Refusal> {
-        let not_found = Refusal::new(StatusCode::NOT_FOUND, "404 page not found");
+    fn route(&self, target: RequestTarget<'_>) -> Result<Endpoint, Rejection> {
+        let not_found = Rejection::new(404, "404 page not found");
         Endpoint::at(target.path).ok_or(not_found)
     }
 
-    fn page(&self, target: Target<'_>) -> Option<Page> {
+    fn page(&self, target: RequestTarget<'_>) -> Option<Page> {
         rest::page(self, target)
     }
 
-    fn admit(&self, ip: IpAddr) -> Result<(), Refusal> {
+    fn admit(&self, ip: IpAddr) -> Result<(), Rejection> {
         self.admit_at(ip, self.clock.now().at)
     }
 
-    async fn session(&self, endpoint: Endpoint, peer: &mut Peer) -> Ended {
-        let client = Client::new(self, endpoint, peer.number, self.clock.now());
-        drive(client, Steps::of(self), self.clock, peer).await
+    async fn session(&self, endpoint: Endpoint, connection: &mut Connection) -> SessionEnd {
+        let client = Client::new(self, endpoint, connection.number, self.clock.now());
+        drive(client, Steps::of(self), self.clock, connection).await
     }
 }

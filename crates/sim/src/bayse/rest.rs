@@ -8,14 +8,14 @@ use super::listing::Currency;
 use super::request::BAD_CURRENCY;
 use super::{Bayse, SCALE};
 use crate::market::View;
-use crate::net::{Page, Target};
+use crate::net::{Page, RequestTarget};
 use crate::wire::bayse::{OrderBook, order_book};
 
 const PATH: &str = "/v1/pm/books";
 const DEPTH: usize = 10;
 
 /// The answer to a request for books; none when it asks for something else.
-pub(super) fn page(venue: &Bayse, target: Target<'_>) -> Option<Page> {
+pub(super) fn page(venue: &Bayse, target: RequestTarget<'_>) -> Option<Page> {
     (target.path == PATH).then(|| match Query::read(target.query) {
         Ok(query) => Page::json(StatusCode::OK, books(venue, &query)),
         Err(why) => {

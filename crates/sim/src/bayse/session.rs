@@ -13,8 +13,8 @@ use super::room::{Endpoint, Room};
 use super::tape::Tape;
 use super::{Bayse, SCALE};
 use crate::ids;
-use crate::machine::{Close, Moment, Outgoing, Queue, Session};
-use crate::net::{News, Window};
+use crate::net::{MarketUpdates, SlidingWindow};
+use crate::session::{Close, Outgoing, OutgoingQueue, Session, Timestamps};
 use crate::wire::bayse::{self as wire, AssetPrice, MarketPrices, OrderBook};
 
 /// How long a frame may be before the next object starts another one.
@@ -37,8 +37,8 @@ impl Steps {
     }
 }
 
-impl News for Steps {
-    async fn wait(&mut self) {
+impl MarketUpdates for Steps {
+    async fn next_update(&mut self) {
         tokio::select! {
             Ok(()) = self.states.changed() => {}
             Ok(()) = self.quotes.changed() => {}
@@ -60,17 +60,17 @@ pub(super) struct Client {
     told: Arc<Quotes>,
     rooms: Vec<Room>,
     /// The client's messages of the last second.
-    window: Window,
+    window: SlidingWindow,
     ping_at: Nanos,
     pong_before: Nanos,
     /// The frame that is being written. Empty between two calls.
     out: String,
-    queue: Queue,
+    queue: OutgoingQueue,
 }
 
 impl Client {
     /// The client of the venue's connection of this number, which has just been upgraded.
-    pub(super) fn new(venue: &Bayse, endpoint: Endpoint, number: u64, now: Moment) -> Self {
+    pub(super) fn new(venue: &Bayse, endpoint: Endpoint, number: u64, now: Timestamps) -> Self {
         let config = &venue.catalog.config;
         let mut client = Self {
             endpoint,
@@ -79,11 +79,11 @@ impl Client {
             told: Arc::clone(&venue.quotes.borrow()),
             quotes: venue.quotes.clone(),
             rooms: Vec::new(),
-            window: Window::default(),
+            window: SlidingWindow::default(),
             ping_at: now.at.after(config.ping_every),
             pong_before: now.at.after(config.pong_timeout),
             out: String::new(),
-            queue: Queue::default(),
+            queue: OutgoingQueue::default(),
             tape: Arc::clone(&venue.tape),
             catalog: Arc::clone(&venue.catalog),
         };
@@ -94,7 +94,7 @@ impl Client {
 }
 
 impl Session for Client {
-    fn text(&mut self, text: &str, now: Moment) {
+    fn text(&mut self, text: &str, now: Timestamps) {
         let catalog = Arc::clone(&self.catalog);
         if self.window.admit(catalog.config.messages, now.at).is_err() {
             return self.say(now, |out, now| wire::error(out, TOO_MANY, now));
@@ -107,11 +107,11 @@ impl Session for Client {
         }
     }
 
-    fn binary(&mut self, _now: Moment) {
+    fn binary(&mut self, _now: Timestamps) {
         self.queue.close(Close::BINARY);
     }
 
-    fn pong(&mut self, now: Moment) {
+    fn pong(&mut self, now: Timestamps) {
         self.pong_before = now.at.after(self.catalog.config.pong_timeout);
     }
 
@@ -119,7 +119,7 @@ impl Session for Client {
         Some(self.ping_at.min(self.pong_before))
     }
 
-    fn timeout(&mut self, now: Moment) {
+    fn timeout(&mut self, now: Timestamps) {
         if self.pong_before <= now.at {
             return self.queue.close(Close::new(1008, "no pong"));
         }
@@ -129,7 +129,7 @@ impl Session for Client {
         }
     }
 
-    fn news(&mut self, now: Moment) {
+    fn market_changed(&mut self, now: Timestamps) {
         self.catch_up(now);
         let quotes = Arc::clone(&self.quotes.borrow());
         if !Arc::ptr_eq(&quotes, &self.told) {
@@ -145,7 +145,7 @@ impl Session for Client {
 impl Client {
     /// First every room is confirmed, then what they have at once is sent. It is of the step that
     /// the client knows up to, so that what comes next continues it.
-    fn subscribe(&mut self, rooms: &[Room], now: Moment) {
+    fn subscribe(&mut self, rooms: &[Room], now: Timestamps) {
         self.catch_up(now);
         for room in rooms {
             if !self.rooms.contains(room) {
@@ -164,7 +164,7 @@ impl Client {
         self.flush();
     }
 
-    fn unsubscribe(&mut self, name: &str, now: Moment) {
+    fn unsubscribe(&mut self, name: &str, now: Timestamps) {
         let catalog = &self.catalog;
         self.rooms.retain(|room| room.name(catalog) != name);
         self.say(now, |out, now| wire::unsubscribed(out, name, now));
@@ -172,7 +172,7 @@ impl Client {
 
     /// Tells all that is new, if the markets have moved: every notice of every step, then the latest
     /// prices and books.
-    fn catch_up(&mut self, now: Moment) {
+    fn catch_up(&mut self, now: Timestamps) {
         let state = Arc::clone(&self.states.borrow());
         if state.step == self.state.step {
             return;
@@ -193,7 +193,7 @@ impl Client {
         self.flush();
     }
 
-    fn put_notices(&mut self, after: u64, to: u64, now: Moment) {
+    fn put_notices(&mut self, after: u64, to: u64, now: Timestamps) {
         let Some(steps) = self.tape.between(after, to) else {
             return self.queue.close(TOO_SLOW);
         };
@@ -204,7 +204,7 @@ impl Client {
         }
     }
 
-    fn put_prices(&mut self, room: Room, state: &State, now: Moment) {
+    fn put_prices(&mut self, room: Room, state: &State, now: Timestamps) {
         let Room::Prices { event } = room else {
             return;
         };
@@ -226,7 +226,7 @@ impl Client {
     }
 
     /// Both books of a room.
-    fn put_books(&mut self, room: Room, state: &State, now: Moment) {
+    fn put_books(&mut self, room: Room, state: &State, now: Timestamps) {
         let Room::Books { market, currency } = room else {
             return;
         };
@@ -246,7 +246,7 @@ impl Client {
         }
     }
 
-    fn tell_quotes(&mut self, quotes: Arc<Quotes>, now: Moment) {
+    fn tell_quotes(&mut self, quotes: Arc<Quotes>, now: Timestamps) {
         for room in self.rooms.clone() {
             self.put_quote(room, &quotes, now);
         }
@@ -254,7 +254,7 @@ impl Client {
         self.flush();
     }
 
-    fn put_quote(&mut self, room: Room, quotes: &Quotes, now: Moment) {
+    fn put_quote(&mut self, room: Room, quotes: &Quotes, now: Timestamps) {
         let Room::Asset { symbol } = room else {
             return;
         };
@@ -271,13 +271,13 @@ impl Client {
     }
 
     /// Sends one small message, in a frame of its own.
-    fn say(&mut self, now: Moment, write: impl FnOnce(&mut String, u64)) {
+    fn say(&mut self, now: Timestamps, write: impl FnOnce(&mut String, u64)) {
         self.put(now, write);
         self.flush();
     }
 
     /// Writes a message into the frame; without batching it is sent at once.
-    fn put(&mut self, now: Moment, write: impl FnOnce(&mut String, u64)) {
+    fn put(&mut self, now: Timestamps, write: impl FnOnce(&mut String, u64)) {
         if !self.out.is_empty() {
             self.out.push('\n');
         }

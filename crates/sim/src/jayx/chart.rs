@@ -70,7 +70,7 @@ struct Dated {
 
 /// What a client is told of a candle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct News {
+pub(super) struct CandleUpdate {
     pub(super) candle: Candle,
     pub(super) is_new: bool,
 }
@@ -82,17 +82,17 @@ impl Series {
     }
 
     /// What a new subscription is told: the current candle; it is new if it is the first of all.
-    pub(super) fn current(&self) -> Option<News> {
-        self.candles.back().map(|it| News {
+    pub(super) fn current(&self) -> Option<CandleUpdate> {
+        self.candles.back().map(|it| CandleUpdate {
             candle: it.candle,
             is_new: self.begun == 1,
         })
     }
 
     /// What has changed after a step, oldest first.
-    pub(super) fn since(&self, step: u64) -> impl Iterator<Item = News> {
+    pub(super) fn since(&self, step: u64) -> impl Iterator<Item = CandleUpdate> {
         let from = self.candles.partition_point(|it| it.changed <= step);
-        self.candles.range(from..).map(move |it| News {
+        self.candles.range(from..).map(move |it| CandleUpdate {
             candle: it.candle,
             is_new: it.begun > step,
         })

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ticklot_book::Scale;
 
 use super::account::Account;
-use crate::faults::Faults;
+use crate::fault_config::FaultConfig;
 use crate::invalid;
 use crate::market::MarketConfig;
 use crate::net::Limits;
@@ -58,7 +58,7 @@ pub struct Config {
     /// What a client may cost.
     pub limits: Limits,
     /// What goes wrong on purpose. Default nothing.
-    pub faults: Faults,
+    pub faults: FaultConfig,
 }
 
 /// A symbol that is served.
@@ -90,7 +90,7 @@ impl Default for Config {
             socket_io: true,
             plain: PlainForm::Bare,
             limits: Limits::default(),
-            faults: Faults::default(),
+            faults: FaultConfig::default(),
         }
     }
 }

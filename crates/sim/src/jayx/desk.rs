@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::chart::News;
+use super::chart::CandleUpdate;
 use super::request::{self, Request};
 use super::world::{Shared, World};
-use crate::machine::Close;
+use crate::session::Close;
 use crate::wire::jayx as wire;
 
 /// How a client is closed that missed what it must not miss.
@@ -24,7 +24,7 @@ pub(super) struct Told {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// The request is refused, with this text.
-    Refused(String),
+    Rejection(String),
     /// Something is lost that the client must not miss.
     Lost,
 }
@@ -52,8 +52,8 @@ impl Desk {
     pub(super) fn ask(&mut self, event: &str, message: &Value) -> Result<Vec<Told>, Trouble> {
         let world = self.world.clone();
         let world = world.lock();
-        let request = request::read(event, message, &world.config).map_err(Trouble::Refused)?;
-        self.check(request).map_err(Trouble::Refused)?;
+        let request = request::read(event, message, &world.config).map_err(Trouble::Rejection)?;
+        self.check(request).map_err(Trouble::Rejection)?;
         let mut told = self.catch_up(&world).ok_or(Trouble::Lost)?;
         at_once(request, &world, &mut told);
         if !self.wants.contains(&request) {
@@ -162,7 +162,7 @@ fn orders(world: &World, symbol: usize, orders: &[wire::OwnOrder]) -> Told {
     })
 }
 
-fn candle(world: &World, symbol: usize, news: &News) -> Told {
+fn candle(world: &World, symbol: usize, news: &CandleUpdate) -> Told {
     let name = &world.config.symbols[symbol].name;
     told("kline", |out| {
         wire::kline(out, name, &news.candle, news.is_new);

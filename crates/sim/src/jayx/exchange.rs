@@ -3,14 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
-use hyper::StatusCode;
 use tokio::sync::watch;
 
 use super::world::{Shared, World};
-use super::{Config, Jayx, Mode, Truth, plain, socket_io};
+use super::{Config, GroundTruth, Jayx, Mode, plain, socket_io};
 use crate::clock::Clock;
-use crate::machine::{Moment, Refused, Session};
-use crate::net::{Protocol, Refusal, Target};
+use crate::net::{Protocol, RequestTarget};
+use crate::session::{Rejection, Session, Timestamps};
 
 /// JayX as a pure state machine: whoever drives it moves its markets and carries its messages.
 /// [`Server::jayx`](crate::Server::jayx) is the same over sockets.
@@ -19,7 +18,7 @@ use crate::net::{Protocol, Refusal, Target};
 pub struct Exchange {
     venue: Jayx,
     steps: watch::Sender<u64>,
-    truth: Truth,
+    truth: GroundTruth,
     upgraded: u64,
 }
 
@@ -29,11 +28,11 @@ impl Exchange {
     ///
     /// # Errors
     /// The configuration is of no use.
-    pub fn new(config: Config, now: Moment) -> io::Result<Self> {
+    pub fn new(config: Config, now: Timestamps) -> io::Result<Self> {
         config.check()?;
         let config = Arc::new(config);
         let (world, steps) = Shared::new(World::new(Arc::clone(&config), now.wall_ms));
-        let truth = Truth {
+        let truth = GroundTruth {
             world: world.clone(),
         };
         let venue = Jayx {
@@ -51,8 +50,8 @@ impl Exchange {
     }
 
     /// Moves the markets on by a step, as a server does every
-    /// [`update_every`](Config::update_every). Its sessions have [`Session::news`] then.
-    pub fn step(&mut self, now: Moment) {
+    /// [`update_every`](Config::update_every). Its sessions have [`Session::market_changed`] then.
+    pub fn step(&mut self, now: Timestamps) {
         let step = self.venue.world.lock().advance(now.wall_ms);
         if let Some(step) = step {
             self.steps.send_replace(step);
@@ -63,15 +62,19 @@ impl Exchange {
     ///
     /// # Errors
     /// It is refused, as a server would refuse it.
-    pub fn upgrade(&mut self, target: &str, now: Moment) -> Result<Box<dyn Session>, Refused> {
-        let mode = self.venue.route(Target::of(target))?;
+    pub fn upgrade(
+        &mut self,
+        target: &str,
+        now: Timestamps,
+    ) -> Result<Box<dyn Session>, Rejection> {
+        let mode = self.venue.route(RequestTarget::parse(target))?;
         self.upgraded += 1;
         Ok(match mode {
             Mode::SocketIo => Box::new(socket_io::Client::new(&self.venue, self.upgraded, now)),
             // No client polls here: its requests need a server.
             Mode::Upgrade(_) => {
                 let why = super::polling::UNKNOWN_SID;
-                return Err(Refusal::new(StatusCode::BAD_REQUEST, why).into());
+                return Err(Rejection::new(400, why));
             }
             Mode::Plain => Box::new(plain::Client::new(&self.venue)),
         })
@@ -79,7 +82,7 @@ impl Exchange {
 
     /// A look behind the venue.
     #[must_use]
-    pub fn truth(&self) -> &Truth {
+    pub fn truth(&self) -> &GroundTruth {
         &self.truth
     }
 }

@@ -70,6 +70,7 @@ mod chart;
 mod config;
 mod desk;
 mod exchange;
+mod ground_truth;
 mod ledger;
 pub(crate) mod packet;
 mod plain;
@@ -79,23 +80,21 @@ mod socket_io;
 #[cfg(test)]
 mod tests;
 mod trader;
-mod truth;
 mod world;
 
 use std::future::Future;
 use std::sync::Arc;
 
-use hyper::StatusCode;
-
 pub use self::account::{Account, Funds};
 pub use self::chart::INTERVALS;
 pub use self::config::{Config, Symbol};
 pub use self::exchange::Exchange;
-pub use self::truth::Truth;
+pub use self::ground_truth::GroundTruth;
 use self::world::Shared;
 use crate::clock::Clock;
-use crate::faults::Faults;
-use crate::net::{Ended, Page, Peer, Poll, Protocol, Refusal, Target, drive};
+use crate::fault_config::FaultConfig;
+use crate::net::{Connection, Page, PollRequest, Protocol, RequestTarget, SessionEnd, drive};
+use crate::session::Rejection;
 pub use crate::wire::jayx::{Amount, Balance, Candle, OrderState, OwnOrder, PlainForm};
 
 /// The venue, as its connections see it.
@@ -107,10 +106,12 @@ pub(crate) struct Jayx {
 }
 
 /// The venue, a look behind it, and the life of its markets.
-pub(crate) fn start(config: Config) -> (Jayx, Truth, impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn start(
+    config: Config,
+) -> (Jayx, GroundTruth, impl Future<Output = ()> + Send + 'static) {
     let config = Arc::new(config);
     let (world, life) = world::start(Arc::clone(&config));
-    let truth = Truth {
+    let truth = GroundTruth {
         world: world.clone(),
     };
     let venue = Jayx {
@@ -137,18 +138,18 @@ pub(crate) enum Mode {
 impl Protocol for Jayx {
     type Route = Mode;
 
-    fn faults(&self) -> Faults {
+    fn faults(&self) -> FaultConfig {
         self.config.faults
     }
 
-    fn route(&self, target: Target<'_>) -> Result<Mode, Refusal> {
+    fn route(&self, target: RequestTarget<'_>) -> Result<Mode, Rejection> {
         if target.path != PATH {
             return Ok(Mode::Plain);
         }
         if !self.config.socket_io {
-            return Err(Refusal::new(StatusCode::NOT_FOUND, "no such path"));
+            return Err(Rejection::new(404, "no such path"));
         }
-        let refuse = |body| Err(Refusal::new(StatusCode::BAD_REQUEST, body));
+        let refuse = |body| Err(Rejection::new(400, body));
         if !target.has("transport", "websocket") {
             return refuse(r#"{"code":0,"message":"Transport unknown"}"#);
         }
@@ -164,26 +165,26 @@ impl Protocol for Jayx {
         }
     }
 
-    fn is_poll(&self, target: Target<'_>) -> bool {
+    fn is_poll(&self, target: RequestTarget<'_>) -> bool {
         self.config.socket_io && target.path == PATH && target.has("transport", "polling")
     }
 
-    async fn poll(&self, poll: Poll) -> Page {
-        polling::answer(self, poll).await
+    async fn poll(&self, request: PollRequest) -> Page {
+        polling::answer(self, request).await
     }
 
-    async fn session(&self, mode: Mode, peer: &mut Peer) -> Ended {
+    async fn session(&self, mode: Mode, connection: &mut Connection) -> SessionEnd {
         let (clock, steps) = (self.clock, self.world.steps());
         match mode {
             Mode::SocketIo => {
-                let client = socket_io::Client::new(self, peer.number, clock.now());
-                drive(client, steps, clock, peer).await
+                let client = socket_io::Client::new(self, connection.number, clock.now());
+                drive(client, steps, clock, connection).await
             }
             Mode::Upgrade(client) => {
-                let client = polling::upgrade(self, &client, peer).await?;
-                drive(client, steps, clock, peer).await
+                let client = polling::upgrade(self, &client, connection).await?;
+                drive(client, steps, clock, connection).await
             }
-            Mode::Plain => drive(plain::Client::new(self), steps, clock, peer).await,
+            Mode::Plain => drive(plain::Client::new(self), steps, clock, connection).await,
         }
     }
 }

@@ -7,14 +7,14 @@ use ticklot_book::Nanos;
 
 use super::desk::{Desk, TOO_SLOW, Told, Trouble};
 use super::{Config, Jayx};
-use crate::machine::{Close, Moment, Outgoing, Queue, Session};
+use crate::session::{Close, Outgoing, OutgoingQueue, Session, Timestamps};
 use crate::wire;
 
 /// A client that talks plain JSON.
 pub(super) struct Client {
     config: Arc<Config>,
     desk: Desk,
-    queue: Queue,
+    queue: OutgoingQueue,
 }
 
 impl Client {
@@ -23,7 +23,7 @@ impl Client {
         Self {
             config: Arc::clone(&venue.config),
             desk: Desk::new(&venue.world),
-            queue: Queue::default(),
+            queue: OutgoingQueue::default(),
         }
     }
 
@@ -37,11 +37,11 @@ impl Client {
 }
 
 impl Session for Client {
-    fn text(&mut self, text: &str, _now: Moment) {
+    fn text(&mut self, text: &str, _now: Timestamps) {
         match subscribe(&mut self.desk, text) {
             Ok(told) => self.tell(&told),
             Err(Trouble::Lost) => self.queue.close(TOO_SLOW),
-            Err(Trouble::Refused(why)) => {
+            Err(Trouble::Rejection(why)) => {
                 let mut out = String::new();
                 wire::jayx::error(&mut out, &why);
                 self.queue.text(out);
@@ -49,19 +49,19 @@ impl Session for Client {
         }
     }
 
-    fn binary(&mut self, _now: Moment) {
+    fn binary(&mut self, _now: Timestamps) {
         self.queue.close(Close::BINARY);
     }
 
-    fn pong(&mut self, _now: Moment) {}
+    fn pong(&mut self, _now: Timestamps) {}
 
     fn deadline(&self) -> Option<Nanos> {
         None
     }
 
-    fn timeout(&mut self, _now: Moment) {}
+    fn timeout(&mut self, _now: Timestamps) {}
 
-    fn news(&mut self, _now: Moment) {
+    fn market_changed(&mut self, _now: Timestamps) {
         match self.desk.news() {
             Some(told) => self.tell(&told),
             None => self.queue.close(TOO_SLOW),
@@ -74,7 +74,7 @@ impl Session for Client {
 }
 
 fn subscribe(desk: &mut Desk, text: &str) -> Result<Vec<Told>, Trouble> {
-    let refused = |why: &str| Trouble::Refused(why.to_owned());
+    let refused = |why: &str| Trouble::Rejection(why.to_owned());
     let envelope: Value =
         serde_json::from_str(text).map_err(|_| refused("the message is not valid JSON"))?;
     let event = envelope.get("event").and_then(Value::as_str);

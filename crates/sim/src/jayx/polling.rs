@@ -13,8 +13,11 @@ use tokio::sync::Notify;
 
 use super::{BAD_VERSION, Jayx, socket_io};
 use crate::ids;
-use crate::machine::{Close, Moment, Outgoing, Session};
-use crate::net::{End, Input, News, Page, Peer, Poll, Target, until};
+use crate::net::{
+    Connection, Disconnect, Input, MarketUpdates, Page, PollRequest, RequestTarget,
+    sleep_until_deadline,
+};
+use crate::session::{Close, Outgoing, Session, Timestamps};
 
 /// Between the packets of a body.
 const SEPARATOR: char = '\u{1e}';
@@ -57,8 +60,8 @@ fn refuse(why: &str) -> Page {
 }
 
 /// Answers a request.
-pub(super) async fn answer(venue: &Jayx, poll: Poll) -> Page {
-    let target = Target {
+pub(super) async fn answer(venue: &Jayx, poll: PollRequest) -> Page {
+    let target = RequestTarget {
         path: super::PATH,
         query: &poll.query,
     };
@@ -126,7 +129,7 @@ impl Clients {
 
 impl Client {
     /// Whether the client still has a session here, as of now.
-    fn is_open(&self, now: Moment) -> bool {
+    fn is_open(&self, now: Timestamps) -> bool {
         lock(&self.session).as_mut().is_some_and(|session| {
             move_on(session, now);
             !session.is_closed()
@@ -147,7 +150,7 @@ impl Client {
                 };
                 let now = venue.clock.now();
                 move_on(session, now);
-                session.news(now);
+                session.market_changed(now);
                 let packets = take_packets(session);
                 if !packets.is_empty() {
                     return Page::plain(packets);
@@ -159,14 +162,14 @@ impl Client {
             };
             tokio::select! {
                 () = self.changed.notified() => {}
-                () = steps.wait() => {}
-                () = until(venue.clock, deadline) => {}
+                () = steps.next_update() => {}
+                () = sleep_until_deadline(venue.clock, deadline) => {}
             }
         }
     }
 
     /// Takes the packets of a client.
-    fn receive(&self, body: &str, now: Moment) -> Page {
+    fn receive(&self, body: &str, now: Timestamps) -> Page {
         if let Some(session) = &mut *lock(&self.session) {
             move_on(session, now);
             for packet in body.split(SEPARATOR) {
@@ -182,31 +185,31 @@ impl Client {
     }
 
     /// Tries WebSocket, until the client is sure of it.
-    async fn probe(&self, venue: &Jayx, peer: &mut Peer) -> Result<(), End> {
+    async fn probe(&self, venue: &Jayx, connection: &mut Connection) -> Result<(), Disconnect> {
         let limit = venue.clock.now().at.after(venue.config.join_timeout);
         loop {
             let event = tokio::select! {
-                event = peer.event() => event,
-                () = until(venue.clock, Some(limit)) => {
-                    return Err(peer.close(Close::new(1008, "no upgrade")).await);
+                event = connection.event() => event,
+                () = sleep_until_deadline(venue.clock, Some(limit)) => {
+                    return Err(connection.close(Close::new(1008, "no upgrade")).await);
                 }
             };
-            match peer.settle(event).await? {
+            match connection.handle(event).await? {
                 Some(Input::Text(packet)) if packet == "2probe" => {
                     self.is_probing.store(true, Ordering::SeqCst);
                     self.changed.notify_one();
-                    peer.text("3probe").await?;
+                    connection.send("3probe".to_owned()).await?;
                 }
                 Some(Input::Text(packet)) if packet == "5" => return Ok(()),
                 Some(Input::Pong) | None => {}
-                Some(_) => return Err(peer.close(Close::new(1008, "not an upgrade")).await),
+                Some(_) => return Err(connection.close(Close::new(1008, "not an upgrade")).await),
             }
         }
     }
 }
 
 /// Lets the session's time pass.
-fn move_on(session: &mut socket_io::Client, now: Moment) {
+fn move_on(session: &mut socket_io::Client, now: Timestamps) {
     if session
         .deadline()
         .is_some_and(|deadline| deadline <= now.at)
@@ -219,15 +222,15 @@ fn move_on(session: &mut socket_io::Client, now: Moment) {
 pub(super) async fn upgrade(
     venue: &Jayx,
     client: &Client,
-    peer: &mut Peer,
-) -> Result<socket_io::Client, End> {
-    let probed = client.probe(venue, peer).await;
+    connection: &mut Connection,
+) -> Result<socket_io::Client, Disconnect> {
+    let probed = client.probe(venue, connection).await;
     client.is_probing.store(false, Ordering::SeqCst);
     probed?;
     let session = lock(&client.session).take();
     client.changed.notify_one();
     match session {
         Some(session) => Ok(session),
-        None => Err(peer.close(Close::new(1008, "upgraded already")).await),
+        None => Err(connection.close(Close::new(1008, "upgraded already")).await),
     }
 }

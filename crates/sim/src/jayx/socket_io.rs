@@ -7,7 +7,7 @@ use ticklot_book::Nanos;
 use super::desk::{Desk, TOO_SLOW, Told, Trouble};
 use super::packet::{self, Packet};
 use super::{Config, Jayx};
-use crate::machine::{Close, Moment, Outgoing, Queue, Session};
+use crate::session::{Close, Outgoing, OutgoingQueue, Session, Timestamps};
 use crate::{ids, wire};
 
 /// What the open packet says of the largest message.
@@ -31,17 +31,17 @@ pub(super) struct Client {
     beat: Beat,
     /// None once the client has joined the default namespace.
     join_before: Option<Nanos>,
-    queue: Queue,
+    queue: OutgoingQueue,
 }
 
 impl Client {
     /// The client of the venue's connection of this number, which has just been upgraded.
-    pub(super) fn new(venue: &Jayx, number: u64, now: Moment) -> Self {
+    pub(super) fn new(venue: &Jayx, number: u64, now: Timestamps) -> Self {
         Self::over(venue, number, now, &[])
     }
 
     /// The client of a connection that may go on over other transports.
-    pub(super) fn over(venue: &Jayx, number: u64, now: Moment, upgrades: &[&str]) -> Self {
+    pub(super) fn over(venue: &Jayx, number: u64, now: Timestamps, upgrades: &[&str]) -> Self {
         let config = Arc::clone(&venue.config);
         // Engine.IO and Socket.IO each have a name for the connection, and they differ.
         let (engine_sid, sid) = (
@@ -53,7 +53,7 @@ impl Client {
             desk: Desk::new(&venue.world),
             beat: Beat::Ping(now.at.after(config.ping_interval)),
             join_before: Some(now.at.after(config.join_timeout)),
-            queue: Queue::default(),
+            queue: OutgoingQueue::default(),
             config,
         };
         let (interval, timeout) = (client.config.ping_interval, client.config.ping_timeout);
@@ -91,7 +91,7 @@ impl Client {
 
     fn subscribe(&mut self, event: &packet::Event<'_>) {
         match self.desk.ask(&event.name, &event.message) {
-            Err(Trouble::Refused(why)) => self.refuse(event.id, &why),
+            Err(Trouble::Rejection(why)) => self.refuse(event.id, &why),
             Err(Trouble::Lost) => self.queue.close(TOO_SLOW),
             Ok(told) => {
                 if !event.id.is_empty() {
@@ -128,7 +128,7 @@ impl Client {
 }
 
 impl Session for Client {
-    fn text(&mut self, text: &str, now: Moment) {
+    fn text(&mut self, text: &str, now: Timestamps) {
         match Packet::read(text) {
             Packet::Close | Packet::Leave => self.queue.close(Close::NORMAL),
             Packet::Pong => {
@@ -144,18 +144,18 @@ impl Session for Client {
         }
     }
 
-    fn binary(&mut self, _now: Moment) {
+    fn binary(&mut self, _now: Timestamps) {
         self.queue.close(Close::BINARY);
     }
 
-    fn pong(&mut self, _now: Moment) {}
+    fn pong(&mut self, _now: Timestamps) {}
 
     fn deadline(&self) -> Option<Nanos> {
         let (Beat::Ping(beat) | Beat::Pong(beat)) = self.beat;
         Some(self.join_before.map_or(beat, |join| join.min(beat)))
     }
 
-    fn timeout(&mut self, now: Moment) {
+    fn timeout(&mut self, now: Timestamps) {
         if self.join_before.is_some_and(|join| join <= now.at) {
             return self.queue.close(Close::new(1008, "no join"));
         }
@@ -171,7 +171,7 @@ impl Session for Client {
         }
     }
 
-    fn news(&mut self, _now: Moment) {
+    fn market_changed(&mut self, _now: Timestamps) {
         match self.desk.news() {
             Some(told) => self.tell(&told),
             None => self.queue.close(TOO_SLOW),

@@ -12,7 +12,7 @@ use super::ledger::{Ledger, Now};
 use super::trader::{Act, Trader};
 use crate::clock::now_ms;
 use crate::market::{Market, Owner};
-use crate::net::News;
+use crate::net::MarketUpdates;
 use crate::wire;
 
 /// What keeps the draws for the ids of candles, and for what accounts do, apart from the market's.
@@ -49,8 +49,8 @@ pub(super) struct Shared {
     steps: watch::Receiver<u64>,
 }
 
-impl News for watch::Receiver<u64> {
-    async fn wait(&mut self) {
+impl MarketUpdates for watch::Receiver<u64> {
+    async fn next_update(&mut self) {
         if self.changed().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -1,22 +1,22 @@
-//! The part that both venues share: accepting, upgrading, reading and writing.
+//! The network server that both venues share: HTTP, upgrades, WebSocket connections, injected faults.
 
-mod accept;
-mod drive;
-mod fault;
+mod connection;
+mod counters;
+mod fault_injector;
+mod http;
 mod limits;
-mod peer;
-mod read;
-mod stats;
-mod upgrade;
-mod window;
+mod listener;
+mod rate_limiter;
+#[cfg(test)]
+mod rfc6455_tests;
+mod session_driver;
 
-pub(crate) use self::accept::{Protocol, serve};
-pub(crate) use self::drive::{News, drive, until};
-pub use self::fault::Injected;
+pub(crate) use self::connection::{Connection, Disconnect, Input, SessionEnd};
+pub(crate) use self::counters::Counters;
+pub use self::counters::{ConnectionCounts, FaultCounts};
+pub(crate) use self::http::{Page, PollRequest, RequestTarget};
 pub use self::limits::Limits;
-pub(crate) use self::peer::{End, Ended, Input, Peer};
-pub use self::stats::Connections;
-pub(crate) use self::stats::Counters;
-pub(crate) use self::upgrade::{Page, Poll, Refusal, Target};
-pub use self::window::Rate;
-pub(crate) use self::window::{Doors, Window};
+pub(crate) use self::listener::{Protocol, serve};
+pub use self::rate_limiter::Rate;
+pub(crate) use self::rate_limiter::{PerIpLimiter, SlidingWindow};
+pub(crate) use self::session_driver::{MarketUpdates, drive, sleep_until_deadline};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use ticklot_book::{Level, Scale};
 use ticklot_sim::Server;
-use ticklot_sim::bayse::{Config, Currency, Listing, Truth};
+use ticklot_sim::bayse::{Config, Currency, GroundTruth, Listing};
 
 use crate::common::{Client, json};
 use crate::{AUTH, MARKETS, USER, connected, quick};
@@ -127,7 +127,7 @@ impl Public {
     }
 
     /// What the books were said to be is what they are.
-    fn check_books(&self, truth: &Truth) {
+    fn check_books(&self, truth: &GroundTruth) {
         let scale = Scale::new(2, 2).unwrap();
         for (_, id) in OUTCOMES {
             let view = truth.book(id, Currency::Usd).unwrap();
@@ -213,7 +213,7 @@ fn check_times(line: &Value) {
     assert!(time("/data/order/createdAt") > 1_700_000_000);
 }
 
-async fn run_to(truth: &Truth, step: u64) {
+async fn run_to(truth: &GroundTruth, step: u64) {
     truth.resume();
     while truth.step() < step {
         tokio::time::sleep(Duration::from_millis(1)).await;

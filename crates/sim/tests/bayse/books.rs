@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastwebsockets::OpCode;
 use serde_json::Value;
 use ticklot_sim::bayse::{Config, Exchange, Listing};
-use ticklot_sim::{Moment, Outgoing, Server};
+use ticklot_sim::{Outgoing, Server, Timestamps};
 
 use crate::common::{Client, Seen, json, upgrade};
 use crate::{MARKETS, quick};
@@ -176,7 +176,7 @@ async fn unknown_paths_are_not_found() {
 /// The books of the first room came once more.
 #[test]
 fn another_room_does_not_tell_the_first_ones_books_again() {
-    let now = Moment::default();
+    let now = Timestamps::default();
     let mut exchange = Exchange::new(Config::default(), now).unwrap();
     let from = Ipv4Addr::LOCALHOST.into();
     let mut session = exchange.upgrade(MARKETS, from, now).unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ticklot_sim::jayx::{Candle, Config, Symbol, Truth};
+use ticklot_sim::jayx::{Candle, Config, GroundTruth, Symbol};
 use ticklot_sim::{MarketConfig, Server};
 
 use crate::{BOOK, MINUTES, ORDERS, Talk, quick};
@@ -27,7 +27,7 @@ fn flooding(backlog: usize) -> Config {
 }
 
 /// Waits until nothing has been written over many steps of the market.
-async fn until_stuck(server: &Server, truth: &Truth) {
+async fn until_stuck(server: &Server, truth: &GroundTruth) {
     let seen = || (server.connections().frames, truth.step());
     let mut last = seen();
     loop {

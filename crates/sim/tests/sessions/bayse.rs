@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ticklot_sim::bayse::{Config, Exchange};
-use ticklot_sim::{Moment, Rate, Session};
+use ticklot_sim::{Rate, Session, Timestamps};
 
 use crate::{BACKLOG, Line, Missed, Outcome, Venue, anonymous};
 
@@ -24,15 +24,15 @@ impl Venue for Exchange {
             upgrades,
             ..Config::default()
         };
-        Self::new(config, Moment::default()).unwrap()
+        Self::new(config, Timestamps::default()).unwrap()
     }
 
-    fn upgrade(&mut self, target: &str, now: Moment) -> Box<dyn Session> {
+    fn upgrade(&mut self, target: &str, now: Timestamps) -> Box<dyn Session> {
         self.upgrade(target, Ipv4Addr::LOCALHOST.into(), now)
             .unwrap()
     }
 
-    fn step(&mut self, now: Moment) {
+    fn step(&mut self, now: Timestamps) {
         self.step(now);
         self.quote(now);
     }

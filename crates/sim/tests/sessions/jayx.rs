@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use ticklot_sim::jayx::{Account, Config, Exchange, Symbol};
-use ticklot_sim::{Moment, Session};
+use ticklot_sim::{Session, Timestamps};
 
 use crate::{BACKLOG, Line, Missed, Outcome, Venue, anonymous};
 
@@ -35,12 +35,12 @@ impl Venue for Exchange {
             backlog: BACKLOG,
             ..default
         };
-        let mut exchange = Self::new(config, Moment::default()).unwrap();
-        (0..30).for_each(|_| exchange.step(Moment::default()));
+        let mut exchange = Self::new(config, Timestamps::default()).unwrap();
+        (0..30).for_each(|_| exchange.step(Timestamps::default()));
         exchange
     }
 
-    fn upgrade(&mut self, target: &str, now: Moment) -> Box<dyn Session> {
+    fn upgrade(&mut self, target: &str, now: Timestamps) -> Box<dyn Session> {
         let mut session = self.upgrade(target, now).unwrap();
         if target.ends_with("joined") {
             session.text("40", now);
@@ -48,7 +48,7 @@ impl Venue for Exchange {
         session
     }
 
-    fn step(&mut self, now: Moment) {
+    fn step(&mut self, now: Timestamps) {
         self.step(now);
     }
 

@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
 use ticklot_book::Nanos;
-use ticklot_sim::{Moment, Outgoing, Session};
+use ticklot_sim::{Outgoing, Session, Timestamps};
 
 /// How many steps with fills, or closed orders, a venue keeps.
 const BACKLOG: usize = 2;
@@ -71,8 +71,8 @@ trait Venue {
     const CONFIRMS_FIRST: bool;
 
     fn open() -> Self;
-    fn upgrade(&mut self, target: &str, now: Moment) -> Box<dyn Session>;
-    fn step(&mut self, now: Moment);
+    fn upgrade(&mut self, target: &str, now: Timestamps) -> Box<dyn Session>;
+    fn step(&mut self, now: Timestamps);
     /// Requests, right or wrong, of any connection.
     fn requests() -> Vec<String>;
     /// The lines of a frame.
@@ -186,7 +186,7 @@ struct Pair {
 }
 
 fn run<V: Venue>(acts: &[Act]) {
-    let mut now = Moment {
+    let mut now = Timestamps {
         at: Nanos(0),
         wall_ms: 1_771_324_800_000,
     };
@@ -222,7 +222,9 @@ fn run<V: Venue>(acts: &[Act]) {
             Act::Step => {
                 exchanges.iter_mut().for_each(|exchange| exchange.step(now));
                 let [here, there] = witnesses.each_mut().map(|sessions| {
-                    sessions.iter_mut().for_each(|session| session.news(now));
+                    sessions
+                        .iter_mut()
+                        .for_each(|session| session.market_changed(now));
                     sessions
                         .iter_mut()
                         .map(|it| sent(&mut **it))
@@ -259,17 +261,17 @@ impl Pair {
         }
     }
 
-    fn step<V: Venue>(&mut self, now: Moment) {
-        self.prompt.news(now);
+    fn step<V: Venue>(&mut self, now: Timestamps) {
+        self.prompt.market_changed(now);
         self.missed.add(&lines::<V>(&mut *self.prompt));
     }
 
-    fn act<V: Venue>(&mut self, act: &Act, now: Moment) {
+    fn act<V: Venue>(&mut self, act: &Act, now: Timestamps) {
         match act {
             Act::Request(_, text) => self.request::<V>(text, now),
             Act::News(_) => {
                 self.news::<V>(now);
-                self.late.news(now);
+                self.late.market_changed(now);
                 assert_eq!(sent(&mut *self.late), [], "a second time");
             }
             Act::Binary(_) => {
@@ -304,8 +306,8 @@ impl Pair {
         late
     }
 
-    fn news<V: Venue>(&mut self, now: Moment) {
-        self.late.news(now);
+    fn news<V: Venue>(&mut self, now: Timestamps) {
+        self.late.market_changed(now);
         let new = lines::<V>(&mut *self.late);
         self.caught_up::<V>(&new);
     }
@@ -332,7 +334,7 @@ impl Pair {
         assert_eq!(received.states, missed.states);
     }
 
-    fn request<V: Venue>(&mut self, text: &str, now: Moment) {
+    fn request<V: Venue>(&mut self, text: &str, now: Timestamps) {
         // A client that leaves a room gets nothing more of it; and assets are no part of a step.
         if text.contains("unsubscribe") || text.contains("asset_prices") {
             self.news::<V>(now);
@@ -380,9 +382,9 @@ impl Pair {
     }
 
     /// After a close, nothing is sent any more. False: the pair is over.
-    fn is_silent(&mut self, now: Moment) -> bool {
+    fn is_silent(&mut self, now: Timestamps) -> bool {
         self.late.text("x", now);
-        self.late.news(now);
+        self.late.market_changed(now);
         assert_eq!(sent(&mut *self.late), []);
         false
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::subsequence;
 use serde_json::Value;
 use ticklot_sim::bayse::{Config, Event, Exchange};
-use ticklot_sim::{Moment, Session};
+use ticklot_sim::{Session, Timestamps};
 
 use crate::{Line, lines};
 
@@ -74,13 +74,17 @@ struct Client(Box<dyn Session>);
 impl Client {
     fn connect(exchange: &mut Exchange, endpoint: &str) -> Self {
         let from = Ipv4Addr::LOCALHOST.into();
-        Self(exchange.upgrade(endpoint, from, Moment::default()).unwrap())
+        Self(
+            exchange
+                .upgrade(endpoint, from, Timestamps::default())
+                .unwrap(),
+        )
     }
 
     /// Joins a room or leaves it; elsewhere that is refused.
     fn send(&mut self, fields: &str) {
         let text = format!(r#"{{"type":{fields},"auth":{{"apiKey":"pk_demo_ticklot"}}}}"#);
-        self.0.text(&text, Moment::default());
+        self.0.text(&text, Timestamps::default());
     }
 
     fn join(&mut self, (_, fields): &(&str, &str)) {
@@ -89,7 +93,7 @@ impl Client {
 
     /// The events that are new to it.
     fn events(&mut self) -> Vec<String> {
-        self.0.news(Moment::default());
+        self.0.market_changed(Timestamps::default());
         let event = |line| match line {
             Line::Event(text) => Some(text),
             _ => None,
@@ -115,7 +119,7 @@ proptest! {
         event.markets.push("mkt_btc-above-1m".to_owned());
         let mut config = Config { seed, events: vec![event], ..Config::default() };
         config.messages.count = 100;
-        let mut exchange = Exchange::new(config, Moment::default()).unwrap();
+        let mut exchange = Exchange::new(config, Timestamps::default()).unwrap();
         for endpoint in ["/ws/v1/markets", "/ws/v1/user"] {
             let [mut all, mut client] = [(); 2].map(|()| Client::connect(&mut exchange, endpoint));
             ROOMS.iter().for_each(|room| all.join(room));
@@ -123,7 +127,7 @@ proptest! {
             let mut joined: Vec<_> = joined.iter().map(|(name, _)| *name).collect();
             let mut told = 0;
             for _ in 0..2 {
-                (0..steps).for_each(|_| exchange.step(Moment::default()));
+                (0..steps).for_each(|_| exchange.step(Timestamps::default()));
                 let is_joined = |it: &String| rooms_of(it).iter().any(|it| joined.contains(&it.as_str()));
                 let all = all.events();
                 told += all.len();

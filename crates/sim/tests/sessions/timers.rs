@@ -3,12 +3,12 @@
 use std::net::Ipv4Addr;
 
 use ticklot_book::Nanos;
-use ticklot_sim::{Moment, Outgoing, Session, bayse, jayx};
+use ticklot_sim::{Outgoing, Session, Timestamps, bayse, jayx};
 
 use crate::sent;
 
-fn at(seconds: u64) -> Moment {
-    Moment {
+fn at(seconds: u64) -> Timestamps {
+    Timestamps {
         at: Nanos::from_secs(seconds),
         wall_ms: 0,
     }
@@ -84,13 +84,13 @@ fn messages_of_bayse_carry_the_time_of_the_wall_clock() {
     for endpoint in ["/ws/v1/markets", "/ws/v1/realtime"] {
         let mut session = exchange.upgrade(endpoint, from, at(0)).unwrap();
         for (seconds, wall_ms) in [(0, 0), (2, 7_000), (4, 3)] {
-            let now = Moment {
+            let now = Timestamps {
                 wall_ms,
                 ..at(seconds)
             };
             exchange.step(now);
             exchange.quote(now);
-            session.news(now);
+            session.market_changed(now);
             requests.iter().for_each(|text| session.text(text, now));
             for sent in sent(&mut *session) {
                 let Outgoing::Text(frame) = sent else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ticklot_book::{Level, Lots, Nanos, Ticks};
-use ticklot_sim::{Moment, Outgoing, Session};
+use ticklot_sim::{Outgoing, Session, Timestamps};
 
 use super::{CHECKSUM_LEVELS, DELTA, SYMBOLS};
 
@@ -62,7 +62,7 @@ impl Exchange {
     }
 
     /// Accepts a connection.
-    pub(in super::super) fn upgrade(&self, now: Moment) -> Box<dyn Session> {
+    pub(in super::super) fn upgrade(&self, now: Timestamps) -> Box<dyn Session> {
         Box::new(Client {
             markets: Rc::clone(&self.markets),
             config: self.config,
@@ -254,7 +254,7 @@ impl Client {
 }
 
 impl Session for Client {
-    fn text(&mut self, text: &str, _now: Moment) {
+    fn text(&mut self, text: &str, _now: Timestamps) {
         let request: Value = serde_json::from_str(text).unwrap_or_default();
         let index = |action: &str| index_of(request[action].as_str()?);
         if let Some(index) = index("subscribe") {
@@ -264,15 +264,15 @@ impl Session for Client {
         }
     }
 
-    fn binary(&mut self, _now: Moment) {}
+    fn binary(&mut self, _now: Timestamps) {}
 
-    fn pong(&mut self, _now: Moment) {}
+    fn pong(&mut self, _now: Timestamps) {}
 
     fn deadline(&self) -> Option<Nanos> {
         Some(self.ping_at)
     }
 
-    fn timeout(&mut self, now: Moment) {
+    fn timeout(&mut self, now: Timestamps) {
         if now.at >= self.ping_at {
             self.ping_at = now.at.after(self.config.ping_every);
             self.queue.push_back(Outgoing::Ping);
@@ -281,7 +281,7 @@ impl Session for Client {
 
     /// Deltas that were not sent yet, or a heartbeat: it is sent in the order of the deltas, by the same
     /// task, so that it proves that there is none before it.
-    fn news(&mut self, _now: Moment) {
+    fn market_changed(&mut self, _now: Timestamps) {
         let markets = Rc::clone(&self.markets);
         let mut is_quiet = true;
         for (next, market) in self.next.iter_mut().zip(markets.borrow().iter()) {

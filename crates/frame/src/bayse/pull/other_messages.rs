@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ticklot_book::{Nanos, Scale};
 use ticklot_sim::bayse::{Config, Exchange};
 use ticklot_sim::pool::reordered;
-use ticklot_sim::{Moment, Outgoing};
+use ticklot_sim::{Outgoing, Timestamps};
 
 use super::*;
 use crate::bayse::{Decoder, MAX_EVENT_MARKETS, MAX_OUTCOMES};
@@ -119,7 +119,7 @@ fn unknown_and_repeated_fields() {
 
 /// What the simulated venue sends to a client of an endpoint who asks for this, in half a minute.
 fn lines(path: &str, requests: &[&str]) -> Vec<String> {
-    let moment = |step: u64| Moment {
+    let moment = |step: u64| Timestamps {
         at: Nanos(step * 100_000_000),
         wall_ms: 1_700_000_000_000 + step * 100,
     };
@@ -137,7 +137,7 @@ fn lines(path: &str, requests: &[&str]) -> Vec<String> {
         }
         exchange.step(moment(step));
         exchange.quote(moment(step));
-        client.news(moment(step));
+        client.market_changed(moment(step));
         while let Some(Outgoing::Text(text)) = client.outgoing() {
             lines.extend(text.lines().map(str::to_owned));
         }

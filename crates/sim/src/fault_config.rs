@@ -29,15 +29,15 @@ use ticklot_book::{Scale, Ticks};
 /// `5s` or `1m`, at most an hour. The chance of `freeze` and `hang` is 0.005 when left out.
 ///
 /// ```
-/// use ticklot_sim::Faults;
+/// use ticklot_sim::FaultConfig;
 ///
-/// let faults: Faults = "drop=200,refuse=0.2:429".parse()?;
+/// let faults: FaultConfig = "drop=200,refuse=0.2:429".parse()?;
 /// assert_eq!(faults.drop.map(|n| n.get()), Some(200));
-/// assert!("drop=often".parse::<Faults>().is_err());
-/// # Ok::<(), ticklot_sim::FaultsError>(())
+/// assert!("drop=often".parse::<FaultConfig>().is_err());
+/// # Ok::<(), ticklot_sim::FaultConfigError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Faults {
+pub struct FaultConfig {
     /// Decides what befalls which message. Default 0.
     pub seed: u64,
     /// After how many messages each connection is dropped without a close. Default: never.
@@ -45,40 +45,40 @@ pub struct Faults {
     /// How likely a message is cut in the middle of its frame.
     pub cut: Chance,
     /// Silence, save for answers to pings.
-    pub freeze: Spell,
+    pub freeze: TimedFault,
     /// Silence, and nothing is read.
-    pub hang: Spell,
+    pub hang: TimedFault,
     /// How likely a line that means nothing comes before a message.
     pub garbage: Chance,
     /// How long the second half of a write comes after the first. Default: at once.
     pub slow: Duration,
-    /// Refused upgrades.
-    pub refuse: Refuse,
+    /// Rejection upgrades.
+    pub refuse: RefuseFault,
 }
 
 /// How likely something is, in millionths: 1,000,000 is certain, and so is more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Chance(pub u32);
 
-/// Something that begins with some chance before a message, and lasts for some time.
+/// Something that begins with some chance before a message, and duration for some time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spell {
+pub struct TimedFault {
     /// How likely it begins.
     pub chance: Chance,
-    /// How long it lasts.
-    pub lasts: Duration,
+    /// How long it duration.
+    pub duration: Duration,
 }
 
 /// Upgrades that are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refuse {
+pub struct RefuseFault {
     /// How likely a connection is refused.
     pub chance: Chance,
     /// The HTTP status of the refusal, 400 to 599. Default 503.
     pub status: u16,
 }
 
-impl Default for Refuse {
+impl Default for RefuseFault {
     fn default() -> Self {
         Self {
             chance: Chance(0),
@@ -90,7 +90,7 @@ impl Default for Refuse {
 /// What is wrong with a list of faults.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum FaultsError {
+pub enum FaultConfigError {
     /// There is no such fault.
     #[error(
         "there is no fault {0:?}: drop, cut, freeze, hang, garbage, slow, refuse and seed are there"
@@ -124,16 +124,16 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// Well within the time that one write may take ([`Limits`](crate::Limits)).
 const SLOWEST: Duration = Duration::from_secs(5);
 
-impl FromStr for Faults {
-    type Err = FaultsError;
+impl FromStr for FaultConfig {
+    type Err = FaultConfigError;
 
-    fn from_str(text: &str) -> Result<Self, FaultsError> {
+    fn from_str(text: &str) -> Result<Self, FaultConfigError> {
         let mut faults = Self::default();
         let mut seen = Vec::new();
         for part in text.split(',').map(str::trim) {
             let (fault, value) = part.split_once('=').unwrap_or((part, ""));
             if seen.contains(&fault) {
-                return Err(FaultsError::Twice(fault.to_owned()));
+                return Err(FaultConfigError::Twice(fault.to_owned()));
             }
             seen.push(fault);
             faults.set(fault, value)?;
@@ -142,8 +142,8 @@ impl FromStr for Faults {
     }
 }
 
-impl Faults {
-    fn set(&mut self, fault: &str, value: &str) -> Result<(), FaultsError> {
+impl FaultConfig {
+    fn set(&mut self, fault: &str, value: &str) -> Result<(), FaultConfigError> {
         let set = match fault {
             "drop" => value
                 .parse()
@@ -156,9 +156,9 @@ impl Faults {
             "slow" => time(value, SLOWEST).map(|it| self.slow = it).ok_or(SLOW),
             "refuse" => refuse(value).map(|it| self.refuse = it).ok_or(REFUSE),
             "seed" => value.parse().map(|n| self.seed = n).map_err(|_| WHOLE),
-            _ => return Err(FaultsError::Unknown(fault.to_owned())),
+            _ => return Err(FaultConfigError::Unknown(fault.to_owned())),
         };
-        set.map_err(|expected| FaultsError::Value {
+        set.map_err(|expected| FaultConfigError::Value {
             fault: fault.to_owned(),
             value: value.to_owned(),
             expected,
@@ -189,23 +189,23 @@ fn time(text: &str, longest: Duration) -> Option<Duration> {
     (time <= longest).then_some(time)
 }
 
-fn spell(text: &str) -> Option<Spell> {
-    let (lasts, often) = match text.split_once(':') {
-        Some((lasts, often)) => (lasts, chance(often)?),
+fn spell(text: &str) -> Option<TimedFault> {
+    let (duration, often) = match text.split_once(':') {
+        Some((duration, often)) => (duration, chance(often)?),
         None => (text, OFTEN),
     };
-    Some(Spell {
+    Some(TimedFault {
         chance: often,
-        lasts: time(lasts, LONGEST)?,
+        duration: time(duration, LONGEST)?,
     })
 }
 
-fn refuse(text: &str) -> Option<Refuse> {
+fn refuse(text: &str) -> Option<RefuseFault> {
     let (often, status) = match text.split_once(':') {
         Some((often, status)) => (often, status.parse().ok()?),
-        None => (text, Refuse::default().status),
+        None => (text, RefuseFault::default().status),
     };
-    (400..600).contains(&status).then_some(Refuse {
+    (400..600).contains(&status).then_some(RefuseFault {
         chance: chance(often)?,
         status,
     })
@@ -219,11 +219,11 @@ mod tests {
     fn every_fault_is_read() {
         let text =
             "drop=200,freeze=5s,hang=1m:0.5,cut=0.01,garbage=0.05, slow=20ms,refuse=0.2:429,seed=7";
-        let spell = |chance, lasts| Spell {
+        let spell = |chance, duration| TimedFault {
             chance: Chance(chance),
-            lasts: Duration::from_secs(lasts),
+            duration: Duration::from_secs(duration),
         };
-        let expected = Faults {
+        let expected = FaultConfig {
             seed: 7,
             drop: NonZeroU64::new(200),
             cut: Chance(10_000),
@@ -231,14 +231,14 @@ mod tests {
             hang: spell(500_000, 60),
             garbage: Chance(50_000),
             slow: Duration::from_millis(20),
-            refuse: Refuse {
+            refuse: RefuseFault {
                 chance: Chance(200_000),
                 status: 429,
             },
         };
         assert_eq!(text.parse(), Ok(expected));
-        assert!(!expected.is_none() && Faults::default().is_none());
-        assert!("seed=3".parse::<Faults>().unwrap().is_none());
+        assert!(!expected.is_none() && FaultConfig::default().is_none());
+        assert!("seed=3".parse::<FaultConfig>().unwrap().is_none());
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
             ("refuse=0.2:200", "refuse is a chance such as 0.2"),
             ("seed=-1", "seed is a whole number"),
         ] {
-            let error = text.parse::<Faults>().unwrap_err().to_string();
+            let error = text.parse::<FaultConfig>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
     }

@@ -11,13 +11,13 @@ use crate::market::View;
 
 /// A look at the markets of a running server.
 #[derive(Clone)]
-pub struct Truth {
+pub struct GroundTruth {
     pub(super) catalog: Arc<Catalog>,
     pub(super) state: watch::Receiver<Arc<State>>,
     pub(super) still: Still,
 }
 
-impl Truth {
+impl GroundTruth {
     /// The book of an outcome as it is now, with all the levels that are sent: prices in ticks of
     /// 0.01, quantities in lots of 0.01. None when there is no such outcome.
     #[must_use]
@@ -49,8 +49,10 @@ impl Truth {
     }
 }
 
-impl std::fmt::Debug for Truth {
+impl std::fmt::Debug for GroundTruth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Truth").field("step", &self.step()).finish()
+        f.debug_struct("GroundTruth")
+            .field("step", &self.step())
+            .finish()
     }
 }

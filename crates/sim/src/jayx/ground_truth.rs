@@ -9,11 +9,11 @@ use crate::wire::jayx::{Balance, Candle, OwnOrder};
 
 /// A look at the markets and accounts of a running server.
 #[derive(Clone)]
-pub struct Truth {
+pub struct GroundTruth {
     pub(super) world: Shared,
 }
 
-impl Truth {
+impl GroundTruth {
     /// The book of a symbol as it is now, with all the levels and trades that are sent. None when
     /// there is no such symbol.
     #[must_use]
@@ -82,8 +82,10 @@ impl World {
     }
 }
 
-impl fmt::Debug for Truth {
+impl fmt::Debug for GroundTruth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Truth").field("step", &self.step()).finish()
+        f.debug_struct("GroundTruth")
+            .field("step", &self.step())
+            .finish()
     }
 }

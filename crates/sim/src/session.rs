@@ -12,7 +12,7 @@ use ticklot_book::Nanos;
 
 /// A moment, on the two clocks that a server has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Moment {
+pub struct Timestamps {
     /// On a clock that never goes back, from whatever start. Deadlines are counted on it.
     pub at: Nanos,
     /// On the wall clock, in milliseconds since the epoch: what messages are stamped with. It may be
@@ -39,23 +39,23 @@ pub enum Outgoing {
 /// long as the answer to one call, a step of the market at most.
 pub trait Session {
     /// A text message of the client's.
-    fn text(&mut self, text: &str, now: Moment);
+    fn text(&mut self, text: &str, now: Timestamps);
 
     /// A binary message of the client's.
-    fn binary(&mut self, now: Moment);
+    fn binary(&mut self, now: Timestamps);
 
     /// A WebSocket pong of the client's.
-    fn pong(&mut self, now: Moment);
+    fn pong(&mut self, now: Timestamps);
 
-    /// When [`Session::timeout`] is to be called, on the clock of [`Moment::at`]; none for not at
+    /// When [`Session::timeout`] is to be called, on the clock of [`Timestamps::at`]; none for not at
     /// all.
     fn deadline(&self) -> Option<Nanos>;
 
     /// The deadline has come. Too early a call does nothing.
-    fn timeout(&mut self, now: Moment);
+    fn timeout(&mut self, now: Timestamps);
 
     /// The market may have moved: queues all that the client has not been told.
-    fn news(&mut self, now: Moment);
+    fn market_changed(&mut self, now: Timestamps);
 
     /// The next thing to send. After a [`Outgoing::Close`] there is nothing more.
     fn outgoing(&mut self) -> Option<Outgoing>;
@@ -94,23 +94,43 @@ impl Close {
     }
 }
 
-/// An upgrade that is refused: an HTTP answer.
+/// A rejected upgrade, as an HTTP response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct Rejection {
     /// The HTTP status.
     pub status: u16,
-    /// When the client may come back, if the answer says so: whole seconds.
+    /// How long the client has to wait, if the response says so: whole seconds.
     pub retry_after: Option<Duration>,
+    pub(crate) body: &'static str,
+}
+
+impl Rejection {
+    pub(crate) const fn new(status: u16, body: &'static str) -> Self {
+        Self {
+            status,
+            retry_after: None,
+            body,
+        }
+    }
+
+    /// For a client that may retry after `wait`, rounded up to whole seconds.
+    pub(crate) fn too_many(body: &'static str, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self {
+            retry_after: Some(Duration::from_secs(seconds)),
+            ..Self::new(429, body)
+        }
+    }
 }
 
 /// What waits to be sent, and whether anything still may.
 #[derive(Debug, Default)]
-pub(crate) struct Queue {
+pub(crate) struct OutgoingQueue {
     waiting: VecDeque<Outgoing>,
     is_closed: bool,
 }
 
-impl Queue {
+impl OutgoingQueue {
     /// Adds something, unless a close came before.
     pub(crate) fn push(&mut self, outgoing: Outgoing) {
         if !self.is_closed {
@@ -148,7 +168,7 @@ mod tests {
 
     #[test]
     fn nothing_comes_after_a_close() {
-        let mut queue = Queue::default();
+        let mut queue = OutgoingQueue::default();
         queue.text("a".to_owned());
         queue.close(Close::NORMAL);
         queue.text("b".to_owned());

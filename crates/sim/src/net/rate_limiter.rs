@@ -18,11 +18,11 @@ pub struct Rate {
 
 /// The window of one client.
 #[derive(Debug, Default)]
-pub(crate) struct Window {
+pub(crate) struct SlidingWindow {
     admitted: VecDeque<Nanos>,
 }
 
-impl Window {
+impl SlidingWindow {
     /// Lets something happen now, or says how long until it may.
     pub(crate) fn admit(&mut self, rate: Rate, now: Nanos) -> Result<(), Duration> {
         self.forget(rate, now);
@@ -49,9 +49,9 @@ impl Window {
 
 /// The windows of all addresses that came lately.
 #[derive(Debug, Default)]
-pub(crate) struct Doors(HashMap<IpAddr, Window>);
+pub(crate) struct PerIpLimiter(HashMap<IpAddr, SlidingWindow>);
 
-impl Doors {
+impl PerIpLimiter {
     pub(crate) fn admit(&mut self, ip: IpAddr, rate: Rate, now: Nanos) -> Result<(), Duration> {
         self.0.retain(|_, window| {
             window.forget(rate, now);
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn no_stretch_of_the_length_holds_more_than_the_count() {
-        let mut window = Window::default();
+        let mut window = SlidingWindow::default();
         let mut admit = |ms| window.admit(RATE, Nanos::from_millis(ms));
         assert_eq!(admit(0), Ok(()));
         assert_eq!(admit(60), Ok(()));
@@ -87,13 +87,13 @@ mod tests {
 
     #[test]
     fn each_address_has_its_own_and_is_forgotten() {
-        let (mut doors, zero) = (Doors::default(), Nanos(0));
+        let (mut limiter, zero) = (PerIpLimiter::default(), Nanos(0));
         let ip = |last| IpAddr::from(Ipv4Addr::new(10, 0, 0, last));
         for last in [1, 2, 1, 2] {
-            assert_eq!(doors.admit(ip(last), RATE, zero), Ok(()));
+            assert_eq!(limiter.admit(ip(last), RATE, zero), Ok(()));
         }
-        assert!(doors.admit(ip(1), RATE, zero).is_err());
-        assert_eq!(doors.admit(ip(3), RATE, Nanos(0).after(RATE.per)), Ok(()));
-        assert_eq!(doors.0.len(), 1);
+        assert!(limiter.admit(ip(1), RATE, zero).is_err());
+        assert_eq!(limiter.admit(ip(3), RATE, Nanos(0).after(RATE.per)), Ok(()));
+        assert_eq!(limiter.0.len(), 1);
     }
 }
