@@ -21,10 +21,8 @@ fn pool() -> Vec<Vec<u8>> {
     let mut market = Market::btcusdt(7);
     let frame = |now_ms| {
         market.step(now_ms);
-        let (mut payload, mut frame) = (String::new(), String::new());
-        wire::jayx::order_book(&mut payload, &market.view());
-        wire::jayx::packet(&mut frame, "orderbook", &payload);
-        frame.into_bytes()
+        let payload = wire::jayx::order_book(&market.view());
+        wire::jayx::packet("orderbook", &payload).into_bytes()
     };
     let times = (1_700_000_000_000..).step_by(50);
     times.take(MESSAGES).map(frame).collect()

@@ -4,7 +4,11 @@ use fastrand::Rng;
 use ticklot_book::{Lots, Scale, Side, Ticks};
 use ticklot_sim::market::{Order, Owner};
 use ticklot_sim::wire;
-use ticklot_sim::wire::bayse::{Activity, AssetPrice, EventInfo, MarketPrices, OrderUpdated};
+use ticklot_sim::wire::bayse::{
+    Activity, ActivityEvent, ActivityMarket, ActivityOrder, ActivityUser, AssetPrice, Decimal,
+    EventPrices, IsoTime, MarketPrices, Message, OrderNames, OrderUpdated, buy_or_sell,
+    order_status,
+};
 use ticklot_sim::wire::jayx::{Amount, Balance, Candle, OrderState, OwnOrder};
 
 use crate::pool::BAYSE_SCALE;
@@ -51,40 +55,34 @@ impl Other {
         let mut rng = Rng::with_seed(seed);
         let (mut messages, mut held) = (Vec::new(), 0);
         while held < bytes.max(1) {
-            let mut text = String::new();
             // Each a little later: no message repeats an earlier one.
             let now_ms = 1_700_000_000_000 + 37 * messages.len() as u64;
-            self.write(&mut text, &mut rng, now_ms);
+            let text = self.write(&mut rng, now_ms);
             held += text.len();
             messages.push(text.into_bytes());
         }
         messages
     }
 
-    fn write(self, out: &mut String, rng: &mut Rng, now_ms: u64) {
-        let Some(event) = self.event() else {
-            return self.write_payload(out, rng, now_ms);
+    fn write(self, rng: &mut Rng, now_ms: u64) -> String {
+        let payload = match self {
+            Self::Kline => kline(rng, now_ms),
+            Self::Positions => positions(rng),
+            Self::OpenOrders => open_orders(rng, now_ms),
+            Self::PriceUpdate => price_update(rng, now_ms),
+            Self::AssetPrice => asset_price(rng, now_ms),
+            Self::Fill => fill(rng, now_ms),
+            Self::OrderUpdated => order_updated(rng, now_ms),
+            Self::Pong => Message::Pong { timestamp: now_ms }.to_json(),
         };
-        let mut payload = String::new();
-        self.write_payload(&mut payload, rng, now_ms);
-        wire::jayx::packet(out, event, &payload);
-    }
-
-    fn write_payload(self, out: &mut String, rng: &mut Rng, now_ms: u64) {
-        match self {
-            Self::Kline => kline(out, rng, now_ms),
-            Self::Positions => positions(out, rng),
-            Self::OpenOrders => open_orders(out, rng, now_ms),
-            Self::PriceUpdate => price_update(out, rng, now_ms),
-            Self::AssetPrice => asset_price(out, rng, now_ms),
-            Self::Fill => fill(out, rng, now_ms),
-            Self::OrderUpdated => order_updated(out, rng, now_ms),
-            Self::Pong => wire::bayse::pong(out, now_ms),
+        match self.event() {
+            Some(event) => wire::jayx::packet(event, &payload),
+            None => payload,
         }
     }
 }
 
-fn kline(out: &mut String, rng: &mut Rng, now_ms: u64) {
+fn kline(rng: &mut Rng, now_ms: u64) -> String {
     let low = rng.i64(6_500_000..6_900_000);
     let mut above = || Ticks(low + rng.i64(0..20_000));
     let (open, close) = (above(), above());
@@ -98,7 +96,7 @@ fn kline(out: &mut String, rng: &mut Rng, now_ms: u64) {
         volume: lots(rng, 40),
         modified: now_ms / 1_000,
     };
-    wire::jayx::kline(out, "BTCUSDT", &candle, rng.u8(0..20) == 0);
+    wire::jayx::kline("BTCUSDT", &candle, rng.u8(0..20) == 0)
 }
 
 /// A quantity of any number of digits.
@@ -119,14 +117,14 @@ const ASSETS: [(&str, u8); 8] = [
     ("1INCH", 5),
 ];
 
-fn positions(out: &mut String, rng: &mut Rng) {
+fn positions(rng: &mut Rng) -> String {
     let count = rng.usize(2..=6);
     let assets = rng.choose_multiple(&ASSETS, count);
     let balances: Vec<_> = assets
         .into_iter()
         .map(|asset| balance(rng, *asset))
         .collect();
-    wire::jayx::positions(out, &balances);
+    wire::jayx::positions(&balances)
 }
 
 fn balance(rng: &mut Rng, (asset, decimals): (&str, u8)) -> Balance {
@@ -151,12 +149,12 @@ const JAYX_SCALE: Scale = match Scale::new(2, 6) {
     Err(_) => Scale::UNIT,
 };
 
-fn open_orders(out: &mut String, rng: &mut Rng, now_ms: u64) {
+fn open_orders(rng: &mut Rng, now_ms: u64) -> String {
     let (closed, open) = (rng.usize(1..=3), rng.usize(1..=3));
     let order = |place| own_order(rng, place >= closed, now_ms);
     let orders: Vec<_> = (0..closed + open).map(order).collect();
     let symbol = SYMBOLS[rng.usize(..SYMBOLS.len())];
-    wire::jayx::open_orders(out, symbol, JAYX_SCALE, &orders);
+    wire::jayx::open_orders(symbol, JAYX_SCALE, &orders)
 }
 
 /// An order that is open, or open no more. Only one with a limit can be open.
@@ -192,13 +190,13 @@ fn side(rng: &mut Rng) -> Side {
     if rng.bool() { Side::Bid } else { Side::Ask }
 }
 
-const EVENT: EventInfo<'_> = EventInfo {
+const EVENT: ActivityEvent<'_> = ActivityEvent {
     id: "16be45c6-4fda-508d-828f-1560d626c3a1",
     slug: "us-fed-rate-cut-2026",
     title: "Will the Fed cut rates in 2026?",
-    status: "open",
     kind: "SINGLE_MARKET",
-    created_ms: 1_690_000_000_000,
+    created_at: IsoTime(1_690_000_000_000),
+    image_url: (),
 };
 
 const MARKETS: [&str; 3] = [
@@ -207,61 +205,83 @@ const MARKETS: [&str; 3] = [
     "550e8400-e29b-41d4-a716-446655440002",
 ];
 
-fn price_update(out: &mut String, rng: &mut Rng, now_ms: u64) {
+fn price_update(rng: &mut Rng, now_ms: u64) -> String {
     let market = |id| {
         let yes = rng.i64(1..1_000);
-        MarketPrices {
-            id,
-            question: "Yes or No?",
-            outcomes: ["Yes", "No"],
-            prices: [Ticks(yes), Ticks(1_000 - yes)],
-        }
+        let price = |ticks| Decimal::price(Ticks(ticks), BAYSE_SCALE);
+        let prices = [price(yes), price(1_000 - yes)];
+        MarketPrices::new(id, "Yes or No?", ["Yes", "No"], prices)
     };
-    let markets: Vec<_> = MARKETS.into_iter().map(market).collect();
-    let shown = rng.usize(1..=markets.len());
-    wire::bayse::price_update(out, &EVENT, &markets[..shown], BAYSE_SCALE, now_ms);
+    let mut markets: Vec<_> = MARKETS.into_iter().map(market).collect();
+    markets.truncate(rng.usize(1..=markets.len()));
+    let data = EventPrices {
+        id: EVENT.id,
+        slug: EVENT.slug,
+        title: EVENT.title,
+        status: "open",
+        kind: EVENT.kind,
+        markets,
+    };
+    let timestamp = now_ms;
+    Message::PriceUpdate { data, timestamp }.to_json()
 }
 
-fn asset_price(out: &mut String, rng: &mut Rng, now_ms: u64) {
+fn asset_price(rng: &mut Rng, now_ms: u64) -> String {
     let (symbol, ticks) = *rng
         .choice(&[("BTCUSDT", 6_743_215), ("EURUSD", 108), ("USDNGN", 152_734)])
         .unwrap_or(&("ETHUSDT", 351_200));
-    let price = AssetPrice {
+    let ticks: i64 = ticks + rng.i64(0..ticks / 10);
+    let data = AssetPrice {
         symbol,
-        ticks: Ticks(ticks + rng.i64(0..ticks / 10)),
-        decimals: 2,
-        source_ms: now_ms - rng.u64(1..50),
-        sent_ms: now_ms,
+        price: Decimal {
+            units: ticks.into(),
+            decimals: 2,
+            min_decimals: 1,
+        },
+        timestamp: now_ms - rng.u64(1..50),
     };
-    wire::bayse::asset_price(out, &price);
+    let timestamp = now_ms;
+    Message::AssetPrice { data, timestamp }.to_json()
 }
 
-fn fill(out: &mut String, rng: &mut Rng, now_ms: u64) {
+fn fill(rng: &mut Rng, now_ms: u64) -> String {
     let (user, order) = (rng.u32(..), rng.u32(..));
-    let fill = Activity {
-        user_id: &format!("usr_{user:08x}"),
-        user_tag: (rng.u8(0..4) > 0).then_some("prediction_pro"),
-        order_id: &format!("ord_{order:08x}"),
-        side: side(rng),
-        ticks: Ticks(rng.i64(1..1_000)),
-        lots: lots(rng, 24),
-        scale: BAYSE_SCALE,
-        is_filled: rng.bool(),
-        is_limit: rng.bool(),
-        outcome: "YES",
-        outcome_label: "Yes",
-        currency: "USD",
-        created_ms: now_ms - rng.u64(1_000..100_000),
-        updated_ms: now_ms,
+    let tag = (rng.u8(0..4) > 0).then_some("prediction_pro");
+    let (side, ticks) = (side(rng), Ticks(rng.i64(1..1_000)));
+    let lots = lots(rng, 24);
+    let (is_filled, is_limit) = (rng.bool(), rng.bool());
+    let data = Activity {
+        user: ActivityUser {
+            id: &format!("usr_{user:08x}"),
+            tag,
+            image_url: (),
+        },
+        order: ActivityOrder {
+            id: &format!("ord_{order:08x}"),
+            amount: Decimal::total(ticks, lots, BAYSE_SCALE, 2),
+            quantity: Decimal::quantity(lots, BAYSE_SCALE, 1),
+            price: Decimal::price(ticks, BAYSE_SCALE),
+            status: order_status(is_filled),
+            side: buy_or_sell(side),
+            outcome: "YES",
+            outcome_label: "Yes",
+            currency: "USD",
+            engine: "CLOB",
+            order_type: if is_limit { "LIMIT" } else { "MARKET" },
+            created_at: IsoTime(now_ms - rng.u64(1_000..100_000)),
+            updated_at: IsoTime(now_ms),
+        },
         event: EVENT,
-        market_id: MARKETS[0],
-        market_title: "Yes or No",
-        sent_ms: now_ms,
+        market: ActivityMarket {
+            id: MARKETS[0],
+            title: "Yes or No",
+            image_url: (),
+        },
     };
-    wire::bayse::activity(out, &fill);
+    Message::activity(side, data, now_ms).to_json()
 }
 
-fn order_updated(out: &mut String, rng: &mut Rng, now_ms: u64) {
+fn order_updated(rng: &mut Rng, now_ms: u64) -> String {
     let (ticks, wanted) = (Ticks(rng.i64(1..1_000)), lots(rng, 24));
     let filled = if rng.bool() {
         wanted
@@ -280,21 +300,18 @@ fn order_updated(out: &mut String, rng: &mut Rng, now_ms: u64) {
         paid: i128::from(ticks.0) * i128::from(filled.0) - i128::from(less),
         created_ms: now_ms,
     };
-    let update = OrderUpdated {
+    let names = OrderNames {
         order_id: &uuid(rng),
         user_id: &uuid(rng),
         event_id: EVENT.id,
         market_id: MARKETS[rng.usize(..MARKETS.len())],
         outcome_id: &uuid(rng),
         outcome_label: LABELS[rng.usize(..LABELS.len())],
-        order: &order,
-        fill_price: ticks,
-        scale: BAYSE_SCALE,
-        created_ms: now_ms - rng.u64(1_000..100_000),
-        updated_ms: now_ms,
-        sent_ms: now_ms + rng.u64(1..50),
     };
-    wire::bayse::order_updated(out, &update);
+    let times = [now_ms - rng.u64(1_000..100_000), now_ms];
+    let data = OrderUpdated::new(names, &order, ticks, BAYSE_SCALE, times);
+    let timestamp = now_ms + rng.u64(1..50);
+    Message::OrderUpdated { data, timestamp }.to_json()
 }
 
 const LABELS: [&str; 4] = ["Yes", "No", "Up", "Down"];

@@ -2,6 +2,7 @@
 
 use ticklot_book::{Scale, Ticks};
 use ticklot_sim::market::View;
+use ticklot_sim::wire::bayse::{Message, OrderBook};
 use ticklot_sim::{Market, MarketConfig, wire};
 
 /// The scale of [`bayse`].
@@ -31,10 +32,8 @@ pub fn jayx(depth: usize, seed: u64, count: usize) -> Vec<Vec<u8>> {
         ..MarketConfig::btcusdt()
     };
     let frame = |(_, view): (u64, View)| {
-        let (mut frame, mut payload) = (String::new(), String::new());
-        wire::jayx::order_book(&mut payload, &view);
-        wire::jayx::packet(&mut frame, "orderbook", &payload);
-        frame.into_bytes()
+        let payload = wire::jayx::order_book(&view);
+        wire::jayx::packet("orderbook", &payload).into_bytes()
     };
     views(config, seed, count).map(frame).collect()
 }
@@ -49,17 +48,12 @@ pub fn bayse(depth: usize, seed: u64, count: usize) -> Vec<Vec<u8>> {
         ..MarketConfig::outcome(Ticks(500))
     };
     let line = |(now_ms, view): (u64, View)| {
-        let mut line = String::new();
-        let book = wire::bayse::OrderBook {
-            market_id: "550e8400-e29b-41d4-a716-446655440000",
-            outcome_id: "7c9e6679-7425-40de-944b-e07fc1f90ae7",
-            view: &view,
-            scale: bayse_scale(),
-            book_ms: now_ms,
-            sent_ms: now_ms,
-        };
-        wire::bayse::orderbook_update(&mut line, &book);
-        line.into_bytes()
+        let ids = [
+            "550e8400-e29b-41d4-a716-446655440000",
+            "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+        ];
+        let book = OrderBook::new(ids, &view, bayse_scale(), now_ms);
+        Message::order_book(book, now_ms).to_json().into_bytes()
     };
     views(config, seed, count).map(line).collect()
 }

@@ -90,13 +90,9 @@ pub fn jayx(count: u64) -> Vec<Vec<u8>> {
 }
 
 fn in_every_form(event: &str, payload: &str) -> Vec<Vec<u8>> {
-    let mut frames = vec![String::new()];
-    packet(&mut frames[0], event, payload);
-    for form in [PlainForm::Bare, PlainForm::Message, PlainForm::Data] {
-        let mut frame = String::new();
-        plain(&mut frame, form, event, payload);
-        frames.push(frame);
-    }
+    let forms = [PlainForm::Bare, PlainForm::Message, PlainForm::Data];
+    let mut frames = vec![packet(event, payload)];
+    frames.extend(forms.map(|form| plain(form, event, payload)));
     frames.into_iter().map(String::into_bytes).collect()
 }
 
@@ -112,9 +108,7 @@ fn candle(n: u64) -> String {
         volume: Lots(1 << (n % 40)),
         modified: 1_700_000_000 + n * 12,
     };
-    let mut payload = String::new();
-    kline(&mut payload, "BTCUSDT", &candle, n.is_multiple_of(5));
-    payload
+    kline("BTCUSDT", &candle, n.is_multiple_of(5))
 }
 
 fn balances(n: u64) -> String {
@@ -132,9 +126,7 @@ fn balances(n: u64) -> String {
             available: amount(n.pow(2), n),
         })
         .collect();
-    let mut payload = String::new();
-    positions(&mut payload, &balances);
-    payload
+    positions(&balances)
 }
 
 fn orders(n: u64) -> String {
@@ -161,8 +153,6 @@ fn orders(n: u64) -> String {
         modified_ms: 1_700_000_000_000 + n,
     };
     let orders: Vec<_> = (n..n + n % 5).map(order).collect();
-    let mut payload = String::new();
     let scale = Scale::new(2, 6).unwrap_or(Scale::UNIT);
-    open_orders(&mut payload, "BTCUSDT", scale, &orders);
-    payload
+    open_orders("BTCUSDT", scale, &orders)
 }

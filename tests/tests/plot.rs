@@ -48,9 +48,7 @@ fn line(
         asks: levels(asks),
         trades: trades.iter().map(trade).collect(),
     };
-    let mut frame = String::new();
-    jayx::order_book(&mut frame, &view);
-    let frame = frame.replace('"', "\\\"");
+    let frame = jayx::order_book(&view).replace('"', "\\\"");
     format!(
         "{{\"recv_ns\":{},\"frame\":\"{frame}\"}}\n",
         NOON + after * SECOND

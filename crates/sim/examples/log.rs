@@ -31,14 +31,10 @@ fn main() -> io::Result<()> {
         ..spot(LEVELS, Flow::Busy)
     };
     let mut market = Market::new(config, 7);
-    let (mut payload, mut packet) = (String::new(), String::new());
     for now_ms in (0..BOOKS).map(|book| START_MS + book * EVERY_MS) {
         market.step(now_ms);
-        payload.clear();
-        packet.clear();
-        jayx::order_book(&mut payload, &market.view());
-        jayx::packet(&mut packet, "orderbook", &payload);
-        let frame = serde_json::Value::from(packet.as_str());
+        let payload = jayx::order_book(&market.view());
+        let frame = serde_json::Value::from(jayx::packet("orderbook", &payload));
         writeln!(
             out,
             "{{\"recv_ns\":{},\"frame\":{frame}}}",

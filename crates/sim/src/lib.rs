@@ -8,7 +8,7 @@
 //! What a server decides is apart from its sockets: see [`session`].
 //!
 //! The crate shares no code with the clients that it is there to test: it has its own writers of
-//! the venues' JSON ([`wire`]) and its own reading of their rules. Where a venue has not
+//! the venues' JSON and its own reading of their rules. Where a venue has not
 //! documented an answer, the simulator chooses one, and the module of the venue says so.
 //!
 //! ```
@@ -28,19 +28,23 @@ pub mod jayx;
 pub mod market;
 mod net;
 mod playback;
+#[doc(hidden)]
 pub mod pool;
 mod server;
 pub mod session;
 mod simulator;
+mod venue;
+#[doc(hidden)]
 pub mod wire;
 
 pub use crate::fault_config::{Chance, FaultConfig, FaultConfigError, RefuseFault, TimedFault};
 pub use crate::market::{Market, MarketConfig};
 pub use crate::net::{ConnectionCounts, FaultCounts, Limits, Rate};
 pub use crate::playback::{RecordedFrame, Recording, Speed};
-pub use crate::server::{Server, Venue};
+pub use crate::server::Server;
 pub use crate::session::{Outgoing, Session, Timestamps};
 pub use crate::simulator::Simulator;
+pub use crate::venue::Venue;
 
 /// A configuration that no server can run with.
 pub(crate) fn invalid(why: &'static str) -> std::io::Error {

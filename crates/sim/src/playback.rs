@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::jayx::packet::{self, Packet};
 use crate::net::{Connection, Disconnect, Input, Limits, Protocol, RequestTarget, SessionEnd};
-use crate::server::Venue;
 use crate::session::{Close, Rejection};
+use crate::venue::Venue;
 use crate::{ids, invalid, wire};
 
 /// How long a client may stay silent before the recording starts all the same.
@@ -102,13 +102,11 @@ impl Playback {
     /// The opening of Engine.IO and Socket.IO. Returns how many recorded frames took part.
     async fn handshake(&self, connection: &mut Connection) -> Result<usize, Disconnect> {
         let mut used = 0;
-        let mut own = String::new();
         let sid = ids::sid(0, connection.number);
-        wire::jayx::open(&mut own, &sid, &[], DAY, DAY, 1_000_000);
+        let own = wire::jayx::open(&sid, &[], [DAY; 2], 1_000_000);
         used += self.recorded_or(connection, used, b"0{", &own).await?;
         self.await_join(connection).await?;
-        own.clear();
-        wire::jayx::joined(&mut own, &sid);
+        let own = wire::jayx::joined(&sid);
         used += self.recorded_or(connection, used, b"40", &own).await?;
         Ok(used)
     }
@@ -120,9 +118,8 @@ impl Playback {
                 Some(Input::Text(text)) => match Packet::read(&text) {
                     Packet::Join { namespace: "" } => return Ok(()),
                     Packet::Join { namespace } => {
-                        let mut out = String::new();
-                        wire::jayx::wrong_namespace(&mut out, namespace);
-                        connection.send(out).await?;
+                        let reply = wire::jayx::wrong_namespace(namespace);
+                        connection.send(reply).await?;
                     }
                     _ => self.heard(Some(Input::Text(text)), connection).await?,
                 },

@@ -12,19 +12,11 @@ use tokio::task::JoinHandle;
 
 use crate::net::{self, ConnectionCounts, Counters, FaultCounts, Limits, Protocol};
 use crate::playback::{Playback, Recording, Speed};
+use crate::venue::Venue;
 use crate::{bayse, jayx};
 
 /// How long connections get to say goodbye.
 const SHUTDOWN: Duration = Duration::from_secs(3);
-
-/// The venues that there are servers for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Venue {
-    /// JayX, the spot exchange.
-    Jayx,
-    /// Bayse Markets, the prediction markets.
-    Bayse,
-}
 
 /// A server that accepts connections on the runtime that it was made on.
 ///

@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 
 use crate::net::{ConnectionCounts, Counters, FaultCounts};
 use crate::playback::{Recording, Speed};
-use crate::server::{Server, Venue};
+use crate::server::Server;
+use crate::venue::Venue;
 use crate::{bayse, jayx};
 
 /// Servers that run on a thread of their own, with a runtime of their own, so that they do not

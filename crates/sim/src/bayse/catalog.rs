@@ -2,7 +2,6 @@
 //! is its place among the markets.
 
 use super::{Config, Event, Listing, User};
-use crate::wire::bayse::EventInfo;
 
 /// A configuration whose events are settled.
 pub(super) struct Catalog {
@@ -31,16 +30,8 @@ impl Catalog {
         }
     }
 
-    pub(super) fn event(&self, place: usize) -> EventInfo<'_> {
-        let event = &self.events[place];
-        EventInfo {
-            id: &event.id,
-            slug: &event.slug,
-            title: &event.title,
-            status: &event.status,
-            kind: &event.kind,
-            created_ms: event.created_ms,
-        }
+    pub(super) fn event(&self, place: usize) -> &Event {
+        &self.events[place]
     }
 
     pub(super) fn events(&self) -> usize {

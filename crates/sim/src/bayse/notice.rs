@@ -4,7 +4,10 @@ use super::SCALE;
 use super::catalog::Catalog;
 use super::listing::Currency;
 use crate::market::{Fill, Order, Pair};
-use crate::wire::bayse::{Activity, OrderUpdated, activity, order_updated};
+use crate::wire::bayse::{
+    Activity, ActivityEvent, ActivityMarket, ActivityOrder, ActivityUser, Decimal, IsoTime,
+    Message, OrderNames, OrderUpdated, buy_or_sell, order_status,
+};
 
 /// A message about one order's part in a fill, written once for all who hear of it.
 pub(super) struct Notice {
@@ -50,12 +53,11 @@ impl Teller<'_> {
 
     fn notice(&self, is_public: bool, place: Place, fill: &Fill, order: &Order) -> Notice {
         let user = usize::try_from(order.owner.0).unwrap_or(0);
-        let mut text = String::with_capacity(640);
-        if is_public {
-            self.public(&mut text, place, user, fill, order);
+        let text = if is_public {
+            self.activity(place, user, fill, order)
         } else {
-            self.own(&mut text, place, user, fill, order);
-        }
+            self.order_updated(place, user, fill, order)
+        };
         Notice {
             is_public,
             event: self.catalog.event_of(place.market),
@@ -65,49 +67,66 @@ impl Teller<'_> {
         }
     }
 
-    fn public(&self, out: &mut String, place: Place, user: usize, fill: &Fill, order: &Order) {
+    fn activity(&self, place: Place, user: usize, fill: &Fill, order: &Order) -> String {
         let listing = self.catalog.market(place.market);
         let user = self.catalog.user(user);
-        let message = Activity {
-            user_id: &user.id,
-            user_tag: user.tag.as_deref(),
-            order_id: &order_id(place, order),
-            side: order.side,
-            ticks: fill.ticks,
-            lots: fill.lots,
-            scale: SCALE,
-            is_filled: order.left().0 == 0,
-            is_limit: order.limit.is_some(),
-            outcome: ["YES", "NO"][place.outcome],
-            outcome_label: &listing.labels[place.outcome],
-            currency: Currency::ALL[place.currency].code(),
-            created_ms: order.created_ms.max(self.opened_ms),
-            updated_ms: self.now_ms,
-            event: self.catalog.event(self.catalog.event_of(place.market)),
-            market_id: &listing.market_id,
-            market_title: &listing.title,
-            sent_ms: self.now_ms,
+        let event = self.catalog.event(self.catalog.event_of(place.market));
+        let data = Activity {
+            user: ActivityUser {
+                id: &user.id,
+                tag: user.tag.as_deref(),
+                image_url: (),
+            },
+            order: ActivityOrder {
+                id: &order_id(place, order),
+                amount: Decimal::total(fill.ticks, fill.lots, SCALE, 2),
+                quantity: Decimal::quantity(fill.lots, SCALE, 1),
+                price: Decimal::price(fill.ticks, SCALE),
+                status: order_status(order.left().0 == 0),
+                side: buy_or_sell(order.side),
+                outcome: ["YES", "NO"][place.outcome],
+                outcome_label: &listing.labels[place.outcome],
+                currency: Currency::ALL[place.currency].code(),
+                engine: "CLOB",
+                order_type: if order.limit.is_some() {
+                    "LIMIT"
+                } else {
+                    "MARKET"
+                },
+                created_at: IsoTime(order.created_ms.max(self.opened_ms)),
+                updated_at: IsoTime(self.now_ms),
+            },
+            event: ActivityEvent {
+                id: &event.id,
+                slug: &event.slug,
+                title: &event.title,
+                kind: &event.kind,
+                created_at: IsoTime(event.created_ms),
+                image_url: (),
+            },
+            market: ActivityMarket {
+                id: &listing.market_id,
+                title: &listing.title,
+                image_url: (),
+            },
         };
-        activity(out, &message);
+        Message::activity(order.side, data, self.now_ms).to_json()
     }
 
-    fn own(&self, out: &mut String, place: Place, user: usize, fill: &Fill, order: &Order) {
+    fn order_updated(&self, place: Place, user: usize, fill: &Fill, order: &Order) -> String {
         let listing = self.catalog.market(place.market);
-        let message = OrderUpdated {
+        let names = OrderNames {
             order_id: &order_id(place, order),
             user_id: &self.catalog.user(user).id,
-            event_id: self.catalog.event(self.catalog.event_of(place.market)).id,
+            event_id: &self.catalog.event(self.catalog.event_of(place.market)).id,
             market_id: &listing.market_id,
             outcome_id: listing.outcomes()[place.outcome],
             outcome_label: &listing.labels[place.outcome],
-            order,
-            fill_price: fill.ticks,
-            scale: SCALE,
-            created_ms: order.created_ms.max(self.opened_ms),
-            updated_ms: self.now_ms,
-            sent_ms: self.now_ms,
         };
-        order_updated(out, &message);
+        let times = [order.created_ms.max(self.opened_ms), self.now_ms];
+        let data = OrderUpdated::new(names, order, fill.ticks, SCALE, times);
+        let timestamp = self.now_ms;
+        Message::OrderUpdated { data, timestamp }.to_json()
     }
 }
 

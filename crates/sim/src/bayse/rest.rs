@@ -7,9 +7,8 @@ use hyper::StatusCode;
 use super::listing::Currency;
 use super::request::BAD_CURRENCY;
 use super::{Bayse, SCALE};
-use crate::market::View;
 use crate::net::{Page, RequestTarget};
-use crate::wire::bayse::{OrderBook, order_book};
+use crate::wire::bayse::{OrderBook, order_books};
 
 const PATH: &str = "/v1/pm/books";
 const DEPTH: usize = 10;
@@ -80,33 +79,18 @@ fn code(digits: &[u8]) -> Option<u8> {
 /// The books that there are, in the order that they were asked for.
 fn books(venue: &Bayse, query: &Query) -> String {
     let state = Arc::clone(&venue.states.borrow());
-    let mut out = "[".to_owned();
-    for id in &query.outcomes {
-        let Some((market, outcome)) = venue.catalog.find_outcome(id) else {
-            continue;
-        };
-        if out.len() > 1 {
-            out.push(',');
-        }
-        let mut view = state.books(market, query.currency)[outcome].clone();
-        cut(&mut view, query.depth);
-        let book = OrderBook {
-            market_id: &venue.catalog.market(market).market_id,
-            outcome_id: id,
-            view: &view,
-            scale: SCALE,
-            book_ms: state.at_ms,
-            sent_ms: state.at_ms,
-        };
-        order_book(&mut out, &book);
-    }
-    out.push(']');
-    out
-}
-
-fn cut(view: &mut View, depth: usize) {
-    view.bids.truncate(depth);
-    view.asks.truncate(depth);
+    let book = |id| {
+        let (market, outcome) = venue.catalog.find_outcome(id)?;
+        let ids = [venue.catalog.market(market).market_id.as_str(), id];
+        let view = &state.books(market, query.currency)[outcome];
+        let mut book = OrderBook::new(ids, view, SCALE, state.at_ms);
+        book.bids.truncate(query.depth);
+        book.asks.truncate(query.depth);
+        Some(book)
+    };
+    let outcomes = query.outcomes.iter().map(String::as_str);
+    let books: Vec<_> = outcomes.filter_map(book).collect();
+    order_books(&books)
 }
 
 #[cfg(test)]

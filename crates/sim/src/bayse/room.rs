@@ -57,7 +57,7 @@ pub(super) enum Room {
 
 impl Room {
     pub(super) fn name(self, catalog: &Catalog) -> String {
-        let event = |event| catalog.event(event).id;
+        let event = |event| catalog.event(event).id.as_str();
         let market = |market| catalog.market(market).market_id.as_str();
         let user = |user| catalog.user(user).id.as_str();
         match self {

@@ -15,7 +15,7 @@ use super::{Bayse, SCALE};
 use crate::ids;
 use crate::net::{MarketUpdates, SlidingWindow};
 use crate::session::{Close, Outgoing, OutgoingQueue, Session, Timestamps};
-use crate::wire::bayse::{self as wire, AssetPrice, MarketPrices, OrderBook};
+use crate::wire::bayse::{AssetPrice, Decimal, EventPrices, MarketPrices, Message, OrderBook};
 
 /// How long a frame may be before the next object starts another one.
 const FRAME: usize = 32 * 1024;
@@ -88,7 +88,7 @@ impl Client {
             catalog: Arc::clone(&venue.catalog),
         };
         let id = ids::uuid(client.catalog.config.seed, number);
-        client.say(now, |out, now| wire::connected(out, &id, now));
+        client.say(&Message::connected(&id, now.wall_ms));
         client
     }
 }
@@ -97,13 +97,15 @@ impl Session for Client {
     fn text(&mut self, text: &str, now: Timestamps) {
         let catalog = Arc::clone(&self.catalog);
         if self.window.admit(catalog.config.messages, now.at).is_err() {
-            return self.say(now, |out, now| wire::error(out, TOO_MANY, now));
+            return self.say(&Message::error(TOO_MANY, now.wall_ms));
         }
         match request::read(text, self.endpoint, &catalog) {
-            Ok(Request::Ping) => self.say(now, wire::pong),
+            Ok(Request::Ping) => self.say(&Message::Pong {
+                timestamp: now.wall_ms,
+            }),
             Ok(Request::Subscribe(rooms)) => self.subscribe(&rooms, now),
             Ok(Request::Unsubscribe(room)) => self.unsubscribe(&room, now),
-            Err(why) => self.say(now, |out, now| wire::error(out, &why, now)),
+            Err(why) => self.say(&Message::error(&why, now.wall_ms)),
         }
     }
 
@@ -152,7 +154,7 @@ impl Client {
                 self.rooms.push(*room);
             }
             let name = room.name(&self.catalog);
-            self.say(now, |out, now| wire::subscribed(out, &name, now));
+            self.say(&Message::subscribed(&name, now.wall_ms));
         }
         let state = Arc::clone(&self.state);
         let quotes = Arc::clone(&self.quotes.borrow());
@@ -167,7 +169,7 @@ impl Client {
     fn unsubscribe(&mut self, name: &str, now: Timestamps) {
         let catalog = &self.catalog;
         self.rooms.retain(|room| room.name(catalog) != name);
-        self.say(now, |out, now| wire::unsubscribed(out, name, now));
+        self.say(&Message::unsubscribed(name, now.wall_ms));
     }
 
     /// Tells all that is new, if the markets have moved: every notice of every step, then the latest
@@ -179,7 +181,7 @@ impl Client {
         }
         let before = std::mem::replace(&mut self.state, Arc::clone(&state)).step;
         if self.rooms.iter().any(|room| room.is_of_notices()) {
-            self.put_notices(before, state.step, now);
+            self.put_notices(before, state.step);
         }
         let rooms = self.rooms.clone();
         for room in &rooms {
@@ -193,13 +195,13 @@ impl Client {
         self.flush();
     }
 
-    fn put_notices(&mut self, after: u64, to: u64, now: Timestamps) {
+    fn put_notices(&mut self, after: u64, to: u64) {
         let Some(steps) = self.tape.between(after, to) else {
             return self.queue.close(TOO_SLOW);
         };
         for notice in steps.iter().flat_map(|step| &step.notices) {
             if self.rooms.iter().any(|room| room.hears(notice)) {
-                self.put(now, |out, _| out.push_str(&notice.text));
+                self.put(&notice.text);
             }
         }
     }
@@ -211,18 +213,24 @@ impl Client {
         let catalog = Arc::clone(&self.catalog);
         let prices = |market| {
             let listing = catalog.market(market);
-            MarketPrices {
-                id: &listing.market_id,
-                question: &listing.question,
-                outcomes: listing.labels.each_ref().map(String::as_str),
-                prices: state.prices[market],
-            }
+            let labels = listing.labels.each_ref().map(String::as_str);
+            let prices = state.prices[market].map(|ticks| Decimal::price(ticks, SCALE));
+            MarketPrices::new(&listing.market_id, &listing.question, labels, prices)
         };
-        let markets: Vec<_> = catalog.markets_of(event).map(prices).collect();
+        let markets = catalog.markets_of(event).map(prices).collect();
         let event = catalog.event(event);
-        self.put(now, |out, now| {
-            wire::price_update(out, &event, &markets, SCALE, now);
-        });
+        let message = Message::PriceUpdate {
+            data: EventPrices {
+                id: &event.id,
+                slug: &event.slug,
+                title: &event.title,
+                status: &event.status,
+                kind: &event.kind,
+                markets,
+            },
+            timestamp: now.wall_ms,
+        };
+        self.put(&message.to_json());
     }
 
     /// Both books of a room.
@@ -234,15 +242,8 @@ impl Client {
         let listing = catalog.market(market);
         let books = state.books(market, currency).iter();
         for (view, outcome_id) in books.zip(listing.outcomes()) {
-            let book = |sent_ms| OrderBook {
-                market_id: &listing.market_id,
-                outcome_id,
-                view,
-                scale: SCALE,
-                book_ms: state.at_ms,
-                sent_ms,
-            };
-            self.put(now, |out, now| wire::orderbook_update(out, &book(now)));
+            let book = OrderBook::new([&listing.market_id, outcome_id], view, SCALE, state.at_ms);
+            self.put(&Message::order_book(book, now.wall_ms).to_json());
         }
     }
 
@@ -260,28 +261,33 @@ impl Client {
         };
         let catalog = Arc::clone(&self.catalog);
         let asset = &catalog.config.assets[symbol];
-        let price = |sent_ms| AssetPrice {
-            symbol: &asset.symbol,
-            ticks: quotes.ticks[symbol],
-            decimals: asset.decimals,
-            source_ms: quotes.at_ms,
-            sent_ms,
+        let message = Message::AssetPrice {
+            data: AssetPrice {
+                symbol: &asset.symbol,
+                price: Decimal {
+                    units: quotes.ticks[symbol].0.into(),
+                    decimals: asset.decimals,
+                    min_decimals: 1,
+                },
+                timestamp: quotes.at_ms,
+            },
+            timestamp: now.wall_ms,
         };
-        self.put(now, |out, now| wire::asset_price(out, &price(now)));
+        self.put(&message.to_json());
     }
 
     /// Sends one small message, in a frame of its own.
-    fn say(&mut self, now: Timestamps, write: impl FnOnce(&mut String, u64)) {
-        self.put(now, write);
+    fn say(&mut self, message: &Message<'_>) {
+        self.put(&message.to_json());
         self.flush();
     }
 
     /// Writes a message into the frame; without batching it is sent at once.
-    fn put(&mut self, now: Timestamps, write: impl FnOnce(&mut String, u64)) {
+    fn put(&mut self, message: &str) {
         if !self.out.is_empty() {
             self.out.push('\n');
         }
-        write(&mut self.out, now.wall_ms);
+        self.out.push_str(message);
         if !self.catalog.config.batch || self.out.len() >= FRAME {
             self.flush();
         }

@@ -152,28 +152,22 @@ fn book(world: &World, symbol: usize) -> Told {
 
 fn balances(world: &World, account: usize) -> Told {
     let balances = world.ledgers[account].balances();
-    told("positions", |out| wire::positions(out, &balances))
+    told("positions", wire::positions(&balances))
 }
 
 fn orders(world: &World, symbol: usize, orders: &[wire::OwnOrder]) -> Told {
     let (name, scale) = (&world.config.symbols[symbol].name, world.config.scale);
-    told("openorders", |out| {
-        wire::open_orders(out, name, scale, orders);
-    })
+    told("openorders", wire::open_orders(name, scale, orders))
 }
 
 fn candle(world: &World, symbol: usize, news: &CandleUpdate) -> Told {
     let name = &world.config.symbols[symbol].name;
-    told("kline", |out| {
-        wire::kline(out, name, &news.candle, news.is_new);
-    })
+    told("kline", wire::kline(name, &news.candle, news.is_new))
 }
 
-fn told(event: &'static str, write: impl FnOnce(&mut String)) -> Told {
-    let mut out = String::new();
-    write(&mut out);
+fn told(event: &'static str, payload: String) -> Told {
     Told {
         event,
-        payload: out.into(),
+        payload: payload.into(),
     }
 }

@@ -29,9 +29,8 @@ impl Client {
 
     fn tell(&mut self, all: &[Told]) {
         for told in all {
-            let mut out = String::new();
-            wire::jayx::plain(&mut out, self.config.plain, told.event, &told.payload);
-            self.queue.text(out);
+            let text = wire::jayx::plain(self.config.plain, told.event, &told.payload);
+            self.queue.text(text);
         }
     }
 }
@@ -41,11 +40,7 @@ impl Session for Client {
         match subscribe(&mut self.desk, text) {
             Ok(told) => self.tell(&told),
             Err(Trouble::Lost) => self.queue.close(TOO_SLOW),
-            Err(Trouble::Rejection(why)) => {
-                let mut out = String::new();
-                wire::jayx::error(&mut out, &why);
-                self.queue.text(out);
-            }
+            Err(Trouble::Rejection(why)) => self.queue.text(wire::jayx::error(&why)),
         }
     }
 

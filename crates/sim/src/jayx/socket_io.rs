@@ -56,10 +56,9 @@ impl Client {
             queue: OutgoingQueue::default(),
             config,
         };
-        let (interval, timeout) = (client.config.ping_interval, client.config.ping_timeout);
-        client.say(|out| {
-            wire::jayx::open(out, &engine_sid, upgrades, interval, timeout, MAX_PAYLOAD);
-        });
+        let pings = [client.config.ping_interval, client.config.ping_timeout];
+        let open = wire::jayx::open(&engine_sid, upgrades, pings, MAX_PAYLOAD);
+        client.queue.text(open);
         client
     }
 
@@ -81,11 +80,9 @@ impl Client {
     fn join(&mut self, namespace: &str) {
         if namespace.is_empty() {
             self.join_before = None;
-            let sid = std::mem::take(&mut self.sid);
-            self.say(|out| wire::jayx::joined(out, &sid));
-            self.sid = sid;
+            self.queue.text(wire::jayx::joined(&self.sid));
         } else {
-            self.say(|out| wire::jayx::wrong_namespace(out, namespace));
+            self.queue.text(wire::jayx::wrong_namespace(namespace));
         }
     }
 
@@ -95,7 +92,7 @@ impl Client {
             Err(Trouble::Lost) => self.queue.close(TOO_SLOW),
             Ok(told) => {
                 if !event.id.is_empty() {
-                    self.say(|out| wire::jayx::ack(out, event.id, r#"{"ok":true}"#));
+                    self.queue.text(wire::jayx::ack(event.id, r#"{"ok":true}"#));
                 }
                 self.tell(&told);
             }
@@ -104,26 +101,18 @@ impl Client {
 
     /// Refuses a request, through its acknowledgement if it asked for one.
     fn refuse(&mut self, id: &str, why: &str) {
-        let mut payload = String::new();
-        if id.is_empty() {
-            wire::jayx::message(&mut payload, why);
-            self.say(|out| wire::jayx::packet(out, "error", &payload));
+        self.queue.text(if id.is_empty() {
+            wire::jayx::packet("error", &wire::jayx::message(why))
         } else {
-            wire::jayx::error(&mut payload, why);
-            self.say(|out| wire::jayx::ack(out, id, &payload));
-        }
+            wire::jayx::ack(id, &wire::jayx::error(why))
+        });
     }
 
     fn tell(&mut self, all: &[Told]) {
         for told in all {
-            self.say(|out| wire::jayx::packet(out, told.event, &told.payload));
+            self.queue
+                .text(wire::jayx::packet(told.event, &told.payload));
         }
-    }
-
-    fn say(&mut self, write: impl FnOnce(&mut String)) {
-        let mut out = String::new();
-        write(&mut out);
-        self.queue.text(out);
     }
 }
 
@@ -162,7 +151,7 @@ impl Session for Client {
         match self.beat {
             Beat::Ping(due) if due <= now.at => {
                 self.beat = Beat::Pong(now.at.after(self.config.ping_timeout));
-                self.say(|out| out.push('2'));
+                self.queue.text("2".to_owned());
             }
             Beat::Pong(due) if due <= now.at => {
                 self.queue.close(Close::new(1008, "ping timeout"));

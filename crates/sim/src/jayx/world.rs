@@ -213,7 +213,5 @@ fn owners(config: &Config) -> impl Iterator<Item = Owner> {
 }
 
 fn payload(market: &Market) -> Arc<str> {
-    let mut out = String::new();
-    wire::jayx::order_book(&mut out, &market.view());
-    out.into()
+    wire::jayx::order_book(&market.view()).into()
 }

@@ -14,6 +14,7 @@ use self::market::outcome;
 use crate::MarketConfig;
 use crate::market::View;
 use crate::wire;
+use crate::wire::bayse::{Message, OrderBook};
 
 /// The text of a pool, in bytes: far more than a branch predictor remembers, and than a second-level
 /// cache holds.
@@ -138,15 +139,15 @@ impl Pool {
                 text.push('\n');
             }
             let view = market.next();
-            match self.shape.wire {
+            let line = match self.shape.wire {
                 Wire::JayxSocketIo => {
-                    let mut payload = String::new();
-                    wire::jayx::order_book(&mut payload, &view);
-                    wire::jayx::packet(&mut text, "orderbook", &payload);
+                    let payload = wire::jayx::order_book(&view);
+                    wire::jayx::packet("orderbook", &payload)
                 }
-                Wire::JayxBare => wire::jayx::order_book(&mut text, &view),
-                Wire::Bayse => bayse(&mut text, place, &view, market.now_ms()),
-            }
+                Wire::JayxBare => wire::jayx::order_book(&view),
+                Wire::Bayse => bayse(place, &view, market.now_ms()),
+            };
+            text.push_str(&line);
             self.written.push(view);
         }
         text.into_bytes()
@@ -177,16 +178,10 @@ pub fn outcome_id(place: usize) -> String {
     format!("7c9e6679-7425-40de-944b-{place:012}")
 }
 
-fn bayse(out: &mut String, place: usize, view: &View, now_ms: u64) {
-    let book = wire::bayse::OrderBook {
-        market_id: "550e8400-e29b-41d4-a716-446655440000",
-        outcome_id: &outcome_id(place),
-        view,
-        scale: BAYSE_SCALE,
-        book_ms: now_ms,
-        sent_ms: now_ms,
-    };
-    wire::bayse::orderbook_update(out, &book);
+fn bayse(place: usize, view: &View, now_ms: u64) -> String {
+    let ids = ["550e8400-e29b-41d4-a716-446655440000", &outcome_id(place)];
+    let book = OrderBook::new(ids, view, BAYSE_SCALE, now_ms);
+    Message::order_book(book, now_ms).to_json()
 }
 
 #[cfg(test)]

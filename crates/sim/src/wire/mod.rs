@@ -1,8 +1,8 @@
-//! Writers of the venues' JSON, each appending to a `String`.
+//! The venues' messages as serde types.
 //!
-//! Key order and compactness are those of the venues' examples, so that a decoder which was built
-//! for the real shape meets the real shape.
+//! The order of members and the spelling of numbers are those of the venues' examples, so that a decoder is
+//! tested with the real texts.
 
 pub mod bayse;
 pub mod jayx;
-mod text;
+mod json;
