@@ -181,7 +181,7 @@ async fn what_a_client_believes_comes_to_rest_on_the_truth() {
     assert_eq!(replica.open, ids);
     for order in orders {
         let told = &replica.orders[&i128::from(order.id)];
-        assert_eq!(told["state"], order.state.name());
+        assert_eq!(told["state"], serde_json::to_value(order.state).unwrap());
         assert_eq!(int(told, "exec"), i128::from(order.filled.0));
         assert_eq!(
             (int(told, "cost"), int(told, "resd")),
