@@ -11,6 +11,6 @@ pub mod messages;
 pub mod mutate;
 pub mod peers;
 pub mod program;
-pub mod raw;
+pub mod raw_recordings;
 pub mod simulate;
 pub mod soak;

@@ -15,7 +15,7 @@ use ticklot::{
 use ticklot_tests::delta_venue::{
     self, DeltaVenue, LIMIT, Market, Message, Snapshots, Storage, Ticker, Update,
 };
-use ticklot_tests::raw::{self, reached};
+use ticklot_tests::raw_recordings::{self as raw, reached};
 
 const BOOK: BookId = BookId(0);
 const OTHER: BookId = BookId(1);

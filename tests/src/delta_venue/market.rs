@@ -6,7 +6,7 @@ use std::fmt::Write;
 use ticklot::{Ids, Level, Lots, Scale, Side, Ticks};
 
 use super::LIMIT;
-use crate::raw::Sides;
+use crate::raw_recordings::Sides;
 
 /// All levels that a snapshot and the deltas after it report.
 #[derive(Clone, Debug)]

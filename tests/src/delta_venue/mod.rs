@@ -18,16 +18,16 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::{
-    BookConfig, BookError, BookId, Books, Concerns, ConnectionId, Context, Coverage, DecodeError,
-    Delta, ErrorKind, Flat, Handler, HttpRequest, Ids, Instrument, Ladder, Liveness, Nanos,
-    NoCommand, OnMessage, Reply, RequestFailure, RequestId, ResyncReply, Scale, Sequence, Snapshot,
-    Source, State, Venue, VenueName,
+    Book, BookConfig, BookError, BookId, Books, Concerns, ConnectionId, Context, Coverage,
+    DecodeError, Delta, ErrorKind, Flat, Handler, HttpRequest, Ids, Instrument, Ladder, Liveness,
+    Nanos, NoCommand, OnMessage, Reply, RequestFailure, RequestId, ResyncReply, Scale, Sequence,
+    Side, Snapshot, Source, State, Venue, VenueName,
 };
+use ticklot_book as book;
+use ticklot_frame::kraken;
 
 pub use self::market::Market;
 pub use self::wire::{Message, Ticker, Update};
-
-use crate::raw::kraken_checksum;
 
 mod market;
 mod wire;
@@ -185,7 +185,7 @@ impl DeltaVenue {
     fn config(&self, symbol: &Symbol) -> BookConfig {
         let config = BookConfig::deltas(symbol.scale, self.sequence).coverage(self.coverage);
         let config = match self.has_checksum {
-            true => config.checksum(kraken_checksum::<Flat>, kraken_checksum::<Ladder>),
+            true => config.checksum(checksum::<Flat>, checksum::<Ladder>),
             false => config,
         };
         match symbol.storage {
@@ -336,6 +336,10 @@ fn send<H: ?Sized>(context: &mut Context<'_, H>, action: &str, symbol: &str) {
     context
         .outbox()
         .push(|out| out.extend_from_slice(text.as_bytes()));
+}
+
+fn checksum<S: book::Storage>(book: &Book<S>) -> u32 {
+    kraken::checksum(book.levels(Side::Ask), book.levels(Side::Bid))
 }
 
 fn refusal(error: BookError) -> DecodeError {

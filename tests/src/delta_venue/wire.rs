@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use ticklot::{DecodeError, ErrorKind, Ids, Level, Scale, Trade, TradeSide, UnixMillis, VenueName};
 
-use crate::raw::Sides;
+use crate::raw_recordings::Sides;
 
 /// The best prices after update `u`.
 #[derive(Clone, Copy, Debug)]

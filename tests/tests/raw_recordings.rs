@@ -1,13 +1,13 @@
-//! Recorded books of Kraken, Crypto.com and Polymarket through the book engine: flat books and ladders are equal after
-//! every event, and equal to what the data itself says. Binance's are in `binance_flow.rs`.
+//! Recorded books of Crypto.com and Polymarket through the book engine: flat books and ladders are equal after every
+//! snapshot, and equal to the data. Binance's are in `binance_flow.rs`, Kraken's in `crates/ticklot/tests/kraken`.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use ticklot_book::{
-    Book, BookView, Change, Coverage, Delta, DeltaBook, Flat, Gap, Ladder, Level, Nanos, Outcome,
-    Scale, Sequence, Side, Snapshot, Storage, Ticks,
+    Book, BookView, Change, Coverage, DeltaBook, Flat, Ladder, Level, Nanos, Outcome, Scale,
+    Sequence, Side, Snapshot, Storage, Ticks,
 };
-use ticklot_tests::raw::{self, Sides, kraken_checksum, reached};
+use ticklot_tests::raw_recordings::{self as raw, Sides, reached};
 
 const NOW: Nanos = Nanos(1);
 /// The same book twice, and a mirror of it that knows only its changes.
@@ -18,24 +18,25 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(scale: Scale, sequence: Sequence, coverage: Coverage) -> Self {
+    fn new(scale: Scale, coverage: Coverage) -> Self {
         let mut mirror = Book::with_storage(scale);
         mirror.replace(&[], &[], NOW).unwrap();
         Self {
-            flat: follow(scale, sequence, coverage),
-            ladder: follow(scale, sequence, coverage),
+            flat: follow(scale, coverage),
+            ladder: follow(scale, coverage),
             mirror,
         }
     }
 
-    /// Applies a message to both.
-    fn both(
-        &mut self,
-        flat: impl Fn(&mut DeltaBook<Flat>) -> Outcome,
-        ladder: impl Fn(&mut DeltaBook<Ladder>) -> Outcome,
-    ) -> Outcome {
-        let outcome = flat(&mut self.flat);
-        assert_eq!(ladder(&mut self.ladder), outcome);
+    /// Applies a snapshot to both.
+    fn snapshot(&mut self, sides: &Sides) {
+        let snapshot = Snapshot {
+            bids: &sides.bids,
+            asks: &sides.asks,
+            ..Snapshot::default()
+        };
+        assert_eq!(self.flat.snapshot(&snapshot, NOW), Ok(Outcome::Applied));
+        assert_eq!(self.ladder.snapshot(&snapshot, NOW), Ok(Outcome::Applied));
         assert_eq!(self.flat.state(), self.ladder.state());
         assert_eq!(self.flat.changes(), self.ladder.changes());
         for change in self.flat.changes() {
@@ -48,21 +49,6 @@ impl Pair {
             let held = self.flat.untrusted().levels(side);
             assert!(self.mirror.levels(side).eq(held), "mirrored by its changes");
         }
-        outcome
-    }
-
-    fn delta(&mut self, delta: &Delta<'_>) -> Outcome {
-        self.both(
-            |book| book.apply(delta, NOW).unwrap(),
-            |book| book.apply(delta, NOW).unwrap(),
-        )
-    }
-
-    fn snapshot(&mut self, snapshot: &Snapshot<'_>) -> Outcome {
-        self.both(
-            |book| book.snapshot(snapshot, NOW).unwrap(),
-            |book| book.snapshot(snapshot, NOW).unwrap(),
-        )
     }
 
     fn live(&self) -> Option<&Book<Ladder>> {
@@ -79,65 +65,9 @@ fn level(change: &Change) -> Level {
     }
 }
 
-fn follow<S: Storage>(scale: Scale, sequence: Sequence, coverage: Coverage) -> DeltaBook<S> {
-    DeltaBook::new(Book::with_storage(scale).with_coverage(coverage), sequence)
-}
-
-fn snapshot(sides: &Sides) -> Snapshot<'_> {
-    Snapshot {
-        bids: &sides.bids,
-        asks: &sides.asks,
-        ..Snapshot::default()
-    }
-}
-
-// Over a second in a debug build: 4,279 messages to three books, each digested whole after every one.
-#[test]
-fn recorded_kraken_books() {
-    let Some(path) = raw::path("KRAKEN.jsonl.zst", "raw_kraken") else {
-        return;
-    };
-    let (messages, scales) = raw::kraken(&path);
-    let pair = |scale: &Scale| {
-        let mut pair = Pair::new(*scale, Sequence::None, Coverage::Top(1_000));
-        pair.flat = pair.flat.with_checksum(kraken_checksum);
-        pair.ladder = pair.ladder.with_checksum(kraken_checksum);
-        pair
-    };
-    let mut pairs: Vec<Pair> = scales.iter().map(pair).collect();
-    let (mut checked, mut wrong, mut snapshots) = (0, 0, 0);
-    for message in &messages {
-        let pair = &mut pairs[message.pair];
-        if message.snapshot {
-            snapshots += 1;
-            let outcome = pair.snapshot(&snapshot(&message.sides));
-            assert_eq!(outcome, Outcome::Applied);
-            continue;
-        }
-        let mut delta = Delta {
-            bids: &message.sides.bids,
-            asks: &message.sides.asks,
-            ids: None,
-            checksum: message.checksum.map(|checksum| checksum ^ 1),
-        };
-        // With another checksum it is a gap at once.
-        let mut other = pair.ladder.clone();
-        let outcome = other.apply(&delta, NOW).unwrap();
-        wrong += usize::from(matches!(outcome, Outcome::Gap(Gap::Checksum { .. })));
-        delta.checksum = message.checksum;
-        assert_eq!(pair.delta(&delta), Outcome::Applied, "{message:?}");
-        assert!(pair.live().is_some());
-        checked += usize::from(message.checksum.is_some());
-    }
-    reached(&format!(
-        "KRAKEN: {checked} of {} checksums right; a wrong one is a gap at once, {wrong} of {wrong}; {} pairs",
-        messages.len() - snapshots,
-        pairs.len()
-    ));
-    assert_eq!(
-        (checked, wrong, snapshots, pairs.len()),
-        (4_269, 4_269, 10, 10)
-    );
+fn follow<S: Storage>(scale: Scale, coverage: Coverage) -> DeltaBook<S> {
+    let book = Book::with_storage(scale).with_coverage(coverage);
+    DeltaBook::new(book, Sequence::None)
 }
 
 // Over a second in a debug build: 1,525 books of 300 levels, each digested whole.
@@ -147,12 +77,12 @@ fn raw_crypto_com() {
         return;
     };
     let (messages, scales) = raw::crypto_com(&path);
-    let pair = |scale: &Scale| Pair::new(*scale, Sequence::None, Coverage::Snapshot(150));
+    let pair = |scale: &Scale| Pair::new(*scale, Coverage::Snapshot(150));
     let mut pairs: Vec<Pair> = scales.iter().map(pair).collect();
     for message in &messages {
         let pair = &mut pairs[message.instrument];
         let sides = &message.sides;
-        assert_eq!(pair.snapshot(&snapshot(sides)), Outcome::Applied);
+        pair.snapshot(sides);
         let book = pair.live().expect("never crossed");
         assert!(
             book.levels(Side::Bid).eq(sides.bids.iter().copied()),
@@ -181,9 +111,9 @@ fn recorded_polymarket_books() {
     let books = raw::polymarket(&path, scale);
     let mut empty_sides = 0;
     for given in &books {
-        let mut pair = Pair::new(scale, Sequence::None, Coverage::Whole);
+        let mut pair = Pair::new(scale, Coverage::Whole);
         let (bids, asks) = (&given.sides.bids, &given.sides.asks);
-        assert_eq!(pair.snapshot(&snapshot(&given.sides)), Outcome::Applied);
+        pair.snapshot(&given.sides);
         let book = pair.live().expect("never crossed");
         // They come worst first.
         assert!(book.levels(Side::Bid).eq(bids.iter().rev().copied()));

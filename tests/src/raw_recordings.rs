@@ -1,5 +1,5 @@
-//! Incremental books as other exchanges sent them (`raw/` in the recorded data): their formats are read
-//! here and not in the library.
+//! Books of other exchanges as they were recorded (`raw/` in the recorded data), and readers of the formats that
+//! the library does not read.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use ticklot_book::{Book, Level, Lots, Scale, Side, Storage, Ticks};
+use ticklot_book::{Level, Lots, Scale, Ticks};
 
 /// A recorded file, or none: then a visible line says that `test` is skipped.
 #[must_use]
@@ -70,103 +70,6 @@ struct Recorded {
 
 fn recorded(path: &PathBuf) -> impl Iterator<Item = Recorded> + use<> {
     lines(path).map(|line| serde_json::from_str(&line).expect("a record"))
-}
-
-/// What Kraken sends for the book of a pair.
-#[derive(Clone, Debug)]
-pub struct Kraken {
-    /// Which of the pairs, in the order in which they came.
-    pub pair: usize,
-    /// Whether it is the snapshot.
-    pub snapshot: bool,
-    /// The levels.
-    pub sides: Sides,
-    /// Its checksum.
-    pub checksum: Option<u32>,
-}
-
-#[derive(Default, Deserialize)]
-struct KrakenText<'a> {
-    #[serde(borrow, default, alias = "bs")]
-    b: Vec<Vec<&'a str>>,
-    #[serde(borrow, default, alias = "as")]
-    a: Vec<Vec<&'a str>>,
-    c: Option<&'a str>,
-}
-
-/// The book messages of a Kraken recording in order, and the scale of each pair: the decimals of its
-/// snapshot, which are those of all that follows.
-///
-/// # Panics
-/// The file is not what it should be.
-#[must_use]
-pub fn kraken(path: &PathBuf) -> (Vec<Kraken>, Vec<Scale>) {
-    let (mut pairs, mut scales, mut all) = (HashMap::new(), Vec::new(), Vec::new());
-    for record in recorded(path).filter(|record| record.t == "recv") {
-        let Ok(parts) = serde_json::from_str::<Vec<&RawValue>>(&record.data) else {
-            continue;
-        };
-        let [_, books @ .., channel, pair] = parts.as_slice() else {
-            continue;
-        };
-        if !channel.get().starts_with("\"book-") {
-            continue;
-        }
-        let snapshot = books[0].get().contains("\"as\"");
-        let texts: Vec<KrakenText<'_>> = books
-            .iter()
-            .map(|book| serde_json::from_str(book.get()).expect("a book"))
-            .collect();
-        let next = pairs.len();
-        let pair = *pairs.entry(pair.get().to_owned()).or_insert(next);
-        if pair == scales.len() {
-            scales.push(kraken_scale(&texts[0]));
-        }
-        all.push(kraken_message(pair, snapshot, &texts, scales[pair]));
-    }
-    (all, scales)
-}
-
-fn kraken_scale(text: &KrakenText<'_>) -> Scale {
-    let decimals = |text: &str| {
-        let (_, fraction) = text.split_once('.').expect("a decimal");
-        u8::try_from(fraction.len()).expect("few decimals")
-    };
-    let first = text.a.first().expect("a level");
-    Scale::new(decimals(first[0]), decimals(first[1])).expect("few decimals")
-}
-
-fn kraken_message(pair: usize, snapshot: bool, texts: &[KrakenText<'_>], scale: Scale) -> Kraken {
-    let mut sides = Sides::default();
-    for text in texts {
-        let levels = |side: &[Vec<&str>]| -> Vec<Level> {
-            side.iter().map(|l| level(scale, l[0], l[1])).collect()
-        };
-        sides.bids.extend(levels(&text.b));
-        sides.asks.extend(levels(&text.a));
-    }
-    let checksum = texts.iter().find_map(|text| text.c);
-    Kraken {
-        pair,
-        snapshot,
-        sides,
-        checksum: checksum.map(|text| text.parse().expect("a number")),
-    }
-}
-
-/// Kraken's rule: the CRC-32 of the best ten asks and then bids, price and quantity of each as the venue
-/// writes them, without the point and without leading zeros. With as many decimals as the
-/// scale has, those are the digits of the ticks and of the lots.
-#[must_use]
-pub fn kraken_checksum<S: Storage>(book: &Book<S>) -> u32 {
-    let mut text = String::new();
-    for side in [Side::Ask, Side::Bid] {
-        for level in book.levels(side).take(10) {
-            text.push_str(&level.ticks.to_string());
-            text.push_str(&level.lots.to_string());
-        }
-    }
-    crc32fast::hash(text.as_bytes())
 }
 
 /// A book of Crypto.com: which instrument, and its levels.
