@@ -1,4 +1,4 @@
-//! What goes wrong, and how often it did.
+//! The kinds of faults, and how often each took effect.
 
 use std::fmt;
 
@@ -131,7 +131,7 @@ impl Fault {
     }
 }
 
-/// How often each kind really happened.
+/// How often each kind took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts([u64; Fault::ALL.len()]);
 
@@ -147,7 +147,7 @@ impl Counts {
         self.0[fault as usize] += 1;
     }
 
-    /// How often it happened.
+    /// How often it took effect.
     #[must_use]
     pub fn of(&self, fault: Fault) -> u64 {
         self.0[fault as usize]
@@ -164,8 +164,8 @@ impl Counts {
 impl fmt::Display for Counts {
     /// `Delay 12, Reorder 3, ...`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, fault) in Fault::ALL.into_iter().enumerate() {
-            let separator = if place == 0 { "" } else { ", " };
+        for (position, fault) in Fault::ALL.into_iter().enumerate() {
+            let separator = if position == 0 { "" } else { ", " };
             write!(f, "{separator}{fault:?} {}", self.of(fault))?;
         }
         Ok(())

@@ -5,21 +5,21 @@ use std::ops::ControlFlow;
 use ticklot::{Books, Event, Handler};
 use ticklot_book::Nanos;
 
-use super::judge::Judge;
+use super::oracle::Oracle;
 use super::trace::Trace;
 
-/// The strategy: looks at all books at every call, and the judge with it.
+/// Checks all books at every event, as a strategy could read them.
 #[derive(Debug)]
-pub(super) struct Watcher<'a> {
+pub(super) struct CheckingHandler<'a> {
     pub(super) now: Nanos,
-    pub(super) judge: &'a mut Judge,
+    pub(super) oracle: &'a mut Oracle,
     pub(super) trace: &'a mut Trace,
 }
 
-impl Handler for Watcher<'_> {
+impl Handler for CheckingHandler<'_> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        self.judge.event(&event, books, self.now);
-        self.judge.look(books, self.now);
+        self.oracle.event(&event, books, self.now);
+        self.oracle.look(books, self.now);
         match &event {
             Event::Book(update) => {
                 let (name, state) = (books.name(update.book), books.state(update.book));

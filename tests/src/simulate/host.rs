@@ -8,9 +8,9 @@ use ticklot_sim::session::Rejection;
 use ticklot_sim::{Session, Timestamps, bayse, jayx};
 
 use super::delta::server as delta;
-use super::judge::Book;
+use super::oracle::Book;
 use super::plan::{BAYSE, DELTA, JAYX, Plan, SYMBOLS};
-use super::wish;
+use super::subscription;
 
 /// 2026-01-01 in milliseconds.
 const WALL: i64 = 1_767_225_600_000;
@@ -126,12 +126,12 @@ impl Host {
             }
             Some(Exchange::Bayse(exchange)) => {
                 let currencies = [bayse::Currency::Usd, bayse::Currency::Ngn];
-                let listings = wish::listings();
+                let listings = subscription::listings();
                 let ids = listings.iter().flat_map(|it| [&it.yes_id, &it.no_id]);
                 for id in ids {
-                    for (place, currency) in currencies.into_iter().enumerate() {
+                    for (position, currency) in currencies.into_iter().enumerate() {
                         let view = exchange.truth().book(id, currency).unwrap_or_default();
-                        each(Book::new(BAYSE, id, place), in_millionths(view));
+                        each(Book::new(BAYSE, id, position), in_millionths(view));
                     }
                 }
             }

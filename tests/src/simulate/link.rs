@@ -1,4 +1,4 @@
-//! A TCP connection of the simulated network, and what passes on it.
+//! A TCP connection of the simulated network and its messages.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::fault::Fault;
 /// How many bytes may be under way to a client, or wait in the buffers of the two machines.
 pub(super) const BUFFER: usize = 64 * 1024;
 
-/// What reaches the client, of which connection.
+/// An event that reaches the client.
 #[derive(Debug)]
 pub(super) enum Arrival {
     /// The answer to the upgrade of this attempt: the connection is open.
@@ -64,7 +64,7 @@ impl Packet {
     }
 }
 
-/// What reaches the server.
+/// A message to the server.
 #[derive(Debug)]
 pub(super) enum Upstream {
     Text(String),
@@ -76,7 +76,7 @@ pub(super) enum Upstream {
 /// A connection, seen from outside.
 #[derive(Default)]
 pub(super) struct Link {
-    pub(super) line: usize,
+    pub(super) index: usize,
     pub(super) host: usize,
     /// The server's end; none once that is gone.
     pub(super) session: Option<Box<dyn Session>>,
@@ -84,32 +84,32 @@ pub(super) struct Link {
     pub(super) is_held: bool,
     /// When the server upgraded it.
     pub(super) upgraded: Nanos,
-    /// Nothing passes any more, and nobody is told.
+    /// Half open: nothing passes any more, and neither end notices.
     pub(super) is_dead: bool,
     /// Broken: what is under way is lost.
     pub(super) is_cut: bool,
-    /// When the last thing under way arrives, at the client and at the server: nothing overtakes.
+    /// When the last message in flight arrives, at the client and at the server: messages keep their order.
     pub(super) last: [Nanos; 2],
     /// Bytes that the client has not read yet.
     pub(super) unread: usize,
-    /// What the server has not been able to write yet.
+    /// Messages that the server could not write yet.
     pub(super) pending: VecDeque<(Outgoing, Nanos)>,
     /// Since when it has not.
     pub(super) blocked: Option<Nanos>,
-    /// What the client sent and the server has no time for.
+    /// Messages of the client that the server has not read.
     pub(super) inbox: VecDeque<Upstream>,
     /// When the server's timer is set.
     pub(super) armed: Option<Nanos>,
     /// The server is frozen until then.
     pub(super) frozen: Option<Nanos>,
-    /// Everything takes longer by so much, until then.
+    /// An additional latency, until a time.
     pub(super) slow: (u64, Nanos),
-    pub(super) trouble: Trouble,
+    pub(super) pending_faults: PendingFaults,
 }
 
-/// What is to go wrong with the next messages.
+/// The faults that are pending for the next messages.
 #[derive(Debug, Default)]
-pub(super) struct Trouble {
+pub(super) struct PendingFaults {
     pub(super) cut_next: bool,
     pub(super) truncate_next: bool,
     /// How often the next confirmation is repeated.

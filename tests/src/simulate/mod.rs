@@ -1,8 +1,8 @@
-//! Three venues and the client's sessions in one process, on virtual time, over a simulated network
-//! that fails: one seed decides everything.
+//! Three venues and the client's sessions in one process, in virtual time, over a simulated network
+//! with faults: one seed decides everything.
 //!
 //! ```text
-//!  judge: every book that a server had, every byte that passed, what the user desires
+//! oracle: the servers' books over time, the traffic, the user's subscriptions
 //!    ▲ records                 ▲ counts                    ▲ looks after every step
 //!  host: ticklot_sim::Exchange ── link: delays, cuts ... ── client: ticklot::Session
 //! ```
@@ -10,31 +10,32 @@
 //! There is no clock, no thread and no socket in it, and no order that a hash decides: the same seed
 //! has the same trace, byte for byte. See `docs/reliability.md` for the faults and the invariants.
 
-mod agenda;
-mod chaos;
 mod client;
+mod connection;
 mod delta;
+mod event_queue;
 mod fault;
-mod garbage;
+mod fault_injection;
 mod handler;
 mod host;
-mod judge;
 mod link;
+mod malformed;
+mod oracle;
 mod plan;
 mod range;
 mod seeded_bug;
 mod server;
 mod session;
+mod simulation;
+mod subscription;
 mod trace;
-mod wish;
-mod world;
 
 use std::time::Duration;
 
 use ticklot_book::Nanos;
 
 pub use self::fault::{Counts, Fault};
-pub use self::judge::{Invariant, Violation};
+pub use self::oracle::{Invariant, Violation};
 pub use self::range::{Summary, range};
 pub use self::seeded_bug::SeededBug;
 
@@ -47,7 +48,7 @@ pub struct Options {
     pub bug: Option<SeededBug>,
 }
 
-/// What came of a seed.
+/// The outcome of a seed.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The seed.
@@ -56,17 +57,17 @@ pub struct Outcome {
     pub steps: u64,
     /// How much virtual time passed.
     pub time: Nanos,
-    /// What went wrong.
+    /// The injected faults.
     pub faults: Counts,
     /// How many gaps of the delta venue were repaired on their connection.
     pub repairs: u64,
-    /// How long after the last fault all was well again.
+    /// How long after the last fault every book was live again.
     pub recovery: Option<Duration>,
     /// How long that might have taken.
     pub bound: Duration,
-    /// What did not hold, if anything.
+    /// The violated invariant, if there is one.
     pub violation: Option<Violation>,
-    /// What happened, a line each; empty unless it was asked for.
+    /// A line for each event; empty unless [`Options::trace`] is set.
     pub trace: String,
 }
 
@@ -76,5 +77,5 @@ pub struct Outcome {
 /// The simulation itself is wrong.
 #[must_use]
 pub fn run(seed: u64, options: &Options) -> Outcome {
-    world::run(seed, options)
+    simulation::run(seed, options)
 }

@@ -1,4 +1,4 @@
-//! What a seed decides before anything happens.
+//! The circumstances that a seed decides at the start.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use ticklot_sim::{MarketConfig, Rate, bayse, jayx};
 
 use super::delta::{self, server};
 use super::fault::Fault;
-use super::wish::{self, Wish};
+use super::subscription::{self, Subscription};
 use crate::delta_venue::{DeltaVenue, Snapshots, Storage};
 
 pub(super) const MS: u64 = 1_000_000;
@@ -23,26 +23,26 @@ pub(super) const MAX_MESSAGE: usize = 48 * 1024;
 /// The symbols of the JayX server.
 pub(super) const SYMBOLS: [&str; 2] = ["BTCUSDT", "ETHUSDT"];
 
-/// Which servers there are.
+/// The indexes of the servers.
 pub(super) const JAYX: usize = 0;
 pub(super) const BAYSE: usize = 1;
 pub(super) const DELTA: usize = 2;
 
 /// One connection of the client's.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum ConnectionPlan {
     JayX {
         symbol: &'static str,
         envelope: Envelope,
     },
     Bayse {
         currency: Currency,
-        wishes: Vec<Wish>,
+        subscriptions: Vec<Subscription>,
     },
     Delta,
 }
 
-impl Place {
+impl ConnectionPlan {
     /// Which server it is at.
     pub(super) fn host(&self) -> usize {
         match self {
@@ -57,7 +57,7 @@ impl Place {
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) seed: u64,
-    /// Which kinds of faults there are: about half of them, so that each meets quiet and trouble.
+    /// Which kinds of faults there are: about half of them.
     pub(super) faults: Vec<Fault>,
     /// How often there is one, on average.
     pub(super) fault_every: u64,
@@ -74,7 +74,7 @@ pub(super) struct Plan {
     pub(super) ping_every: Option<Duration>,
     /// Whether first books are fetched over HTTP.
     pub(super) fetches: bool,
-    pub(super) places: Vec<Place>,
+    pub(super) connections: Vec<ConnectionPlan>,
     /// Whether snapshots of the delta venue are served over HTTP.
     delta_by_http: bool,
     /// Which of its markets rarely move.
@@ -109,7 +109,7 @@ impl Plan {
             patience,
             ping_every: rng.bool().then_some(ping),
             fetches: rng.u32(0..3) == 0,
-            places: places(rng),
+            connections: connections(rng),
             delta_by_http: rng.bool(),
             quiet: [rng.u32(0..4), rng.u32(0..4)].map(|n| n == 0),
             base,
@@ -120,8 +120,8 @@ impl Plan {
         }
     }
 
-    /// What the session of a place is like.
-    pub(super) fn options(&self, place: usize) -> Options {
+    /// The options of a session.
+    pub(super) fn options(&self, index: usize) -> Options {
         let mut options = Options::default();
         options.reconnect.base = self.base;
         options.reconnect.cap = self.cap;
@@ -129,7 +129,7 @@ impl Plan {
         options.resync.patience = self.patience;
         options.resync.cap = self.cap;
         options.max_frame = MAX_FRAME;
-        options.seed = Some(self.seed ^ (place as u64) << 40);
+        options.seed = Some(self.seed ^ (index as u64) << 40);
         options
     }
 
@@ -138,18 +138,20 @@ impl Plan {
         venue.build().expect("a symbol and no key")
     }
 
-    pub(super) fn bayse(&self, currency: Currency, wishes: &[Wish]) -> Bayse {
+    pub(super) fn bayse(&self, currency: Currency, subscriptions: &[Subscription]) -> Bayse {
         let mut venue = Bayse::markets().url("ws://sim").currency(currency);
         venue = venue.patience(self.patience);
         if let Some(every) = self.ping_every {
             venue = venue.ping_every(every);
         }
         if self.fetches {
-            let outcomes = wishes.iter().flat_map(|wish| wish.outcomes());
+            let outcomes = subscriptions
+                .iter()
+                .flat_map(|subscription| subscription.outcomes());
             venue = venue.first_books("http://sim", outcomes, 20);
         }
-        for wish in wishes {
-            venue = venue.follow(wish.topic());
+        for subscription in subscriptions {
+            venue = venue.follow(subscription.topic());
         }
         venue.build().expect("ids that are not empty")
     }
@@ -169,7 +171,7 @@ impl Plan {
             .with_snapshots(snapshots)
     }
 
-    /// Whether nothing goes wrong but deltas.
+    /// Whether all faults are faults of deltas.
     pub(super) fn has_faults_of_deltas_only(&self) -> bool {
         self.faults.iter().all(|fault| fault.is_of_delta())
     }
@@ -213,9 +215,9 @@ impl Plan {
     pub(super) fn bayse_server(&self, n: u64) -> bayse::Config {
         bayse::Config {
             seed: self.seed.wrapping_mul(37).wrapping_add(n),
-            markets: wish::listings(),
+            markets: subscription::listings(),
             events: Vec::new(),
-            users: wish::users(),
+            users: subscription::users(),
             assets: Vec::new(),
             batch: self.batch,
             ping_every: self.ws_ping,
@@ -260,41 +262,44 @@ fn faults(rng: &mut fastrand::Rng) -> Vec<Fault> {
 }
 
 /// One connection to each venue, and sometimes another.
-fn places(rng: &mut fastrand::Rng) -> Vec<Place> {
-    let mut places = vec![
+fn connections(rng: &mut fastrand::Rng) -> Vec<ConnectionPlan> {
+    let mut connections = vec![
         jayx(rng, SYMBOLS[0]),
         bayse(rng, Currency::Usd),
-        Place::Delta,
+        ConnectionPlan::Delta,
     ];
     if rng.u32(0..3) == 0 {
-        places.push(jayx(rng, SYMBOLS[1]));
+        connections.push(jayx(rng, SYMBOLS[1]));
     }
     if rng.u32(0..3) == 0 {
-        places.push(bayse(rng, Currency::Ngn));
+        connections.push(bayse(rng, Currency::Ngn));
     }
-    places
+    connections
 }
 
-fn jayx(rng: &mut fastrand::Rng, symbol: &'static str) -> Place {
+fn jayx(rng: &mut fastrand::Rng, symbol: &'static str) -> ConnectionPlan {
     let plain = rng.u32(0..3) == 0;
     let envelope = if plain {
         Envelope::Plain
     } else {
         Envelope::SocketIo
     };
-    Place::JayX { symbol, envelope }
+    ConnectionPlan::JayX { symbol, envelope }
 }
 
 /// A market's books in any case, and few or many other rooms.
-fn bayse(rng: &mut fastrand::Rng, currency: Currency) -> Place {
-    let mut all = Wish::all();
+fn bayse(rng: &mut fastrand::Rng, currency: Currency) -> ConnectionPlan {
+    let mut all = Subscription::all();
     let first = all.remove(0);
     let most = if rng.bool() { 3 } else { all.len() };
     rng.shuffle(&mut all);
     all.truncate(rng.usize(0..=most));
     all.push(first);
-    let wishes = all;
-    Place::Bayse { currency, wishes }
+    let subscriptions = all;
+    ConnectionPlan::Bayse {
+        currency,
+        subscriptions,
+    }
 }
 
 fn nanos(length: Duration) -> u64 {

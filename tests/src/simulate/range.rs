@@ -10,7 +10,7 @@ use std::thread;
 use super::fault::{Counts, Fault};
 use super::{Options, Outcome, run};
 
-/// What came of many seeds.
+/// The outcome of many seeds.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// How many seeds were run.
@@ -19,13 +19,13 @@ pub struct Summary {
     pub steps: u64,
     /// Virtual time of all of them, in whole seconds.
     pub seconds: u64,
-    /// What went wrong in all of them.
+    /// The injected faults of all of them.
     pub faults: Counts,
     /// How many gaps of the delta venue were repaired on their connection.
     pub repairs: u64,
-    /// The longest time from the last fault to the moment at which all was well, and its seed.
+    /// The longest time from the last fault to the recovery, and its seed.
     pub slowest: (Duration, u64),
-    /// The seeds in which something did not hold, in order; their traces are empty.
+    /// The seeds with a violation, in order; their traces are empty.
     pub violations: Vec<Outcome>,
 }
 
@@ -54,7 +54,7 @@ impl Summary {
         self.violations.sort_by_key(|outcome| outcome.seed);
     }
 
-    /// The kinds of faults that never happened.
+    /// The kinds of faults that never took effect.
     #[must_use]
     pub fn missing(&self) -> Vec<Fault> {
         let all = Fault::ALL.into_iter();
@@ -80,7 +80,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Runs seeds on `threads` threads. What comes of them does not depend on how many there are.
+/// Runs seeds on `threads` threads. The summary does not depend on their number.
 ///
 /// # Panics
 /// The simulation itself is wrong.

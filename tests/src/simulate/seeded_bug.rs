@@ -9,8 +9,8 @@ use ticklot::bayse::Currency;
 use ticklot::{BookId, Books, Cause, Event, Handler, OnMessage, State, StateChange, Venue};
 use ticklot_book::Nanos;
 
-use super::handler::Watcher;
-use super::judge::asked_rooms;
+use super::handler::CheckingHandler;
+use super::oracle::requested_rooms;
 
 /// How many changes of state pass between two events with a bug.
 const EVERY: u64 = 20;
@@ -90,7 +90,7 @@ impl SessionBug {
         match self {
             Self::AckNotRequired(currency, rooms) => {
                 let message = serde_json::from_slice(message).unwrap_or_default();
-                rooms.extend(asked_rooms(&message, *currency));
+                rooms.extend(requested_rooms(&message, *currency));
             }
             Self::TokenBucket(bucket) => bucket.take(now, told),
             _ => {}
@@ -181,14 +181,14 @@ impl EventBug {
     }
 }
 
-/// The handler of a session: a bug in front of the watcher.
+/// The handler of a session: a bug in front of the checker.
 #[derive(Debug)]
-pub(super) struct Relay<'a> {
-    pub(super) watcher: Watcher<'a>,
+pub(super) struct SeededHandler<'a> {
+    pub(super) checker: CheckingHandler<'a>,
     pub(super) bug: &'a mut EventBug,
 }
 
-impl Relay<'_> {
+impl SeededHandler<'_> {
     /// Delivers the event that was delayed in the last call.
     pub(super) fn deliver_delayed(&mut self, books: &Books) {
         let Some((book, old, new, cause)) = self.bug.delayed.take() else {
@@ -202,18 +202,18 @@ impl Relay<'_> {
                 new,
                 cause,
             };
-            let _ = self.watcher.on_event(Event::State(change), books);
+            let _ = self.checker.on_event(Event::State(change), books);
         }
     }
 }
 
-impl<V: Venue> OnMessage<V> for Relay<'_> {}
+impl<V: Venue> OnMessage<V> for SeededHandler<'_> {}
 
-impl Handler for Relay<'_> {
+impl Handler for SeededHandler<'_> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         let bug = self.bug.concerns(&event);
         let (Some(bug), Event::State(change)) = (bug, &event) else {
-            return self.watcher.on_event(event, books);
+            return self.checker.on_event(event, books);
         };
         let times = match bug {
             SeededBug::DroppedEvent => 0,
@@ -225,7 +225,7 @@ impl Handler for Relay<'_> {
             _ => 1,
         };
         for _ in 0..times {
-            let _ = self.watcher.on_event(Event::State(*change), books);
+            let _ = self.checker.on_event(Event::State(*change), books);
         }
         ControlFlow::Continue(())
     }

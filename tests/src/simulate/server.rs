@@ -1,30 +1,30 @@
-//! The servers' side: what a server does around its sessions, on virtual time.
+//! The servers' side: the driver of the server's sessions, in virtual time.
 
 use ticklot::RequestId;
 use ticklot_book::Nanos;
 use ticklot_sim::Outgoing;
 
 use super::fault::Fault;
-use super::link::{Arrival, BUFFER, Failure, Link, Packet, Trouble, Upstream};
+use super::link::{Arrival, BUFFER, Failure, Link, Packet, PendingFaults, Upstream};
 use super::plan::{BAYSE, SECOND};
-use super::world::{Happening, World};
+use super::simulation::{SimEvent, Simulation};
 
 /// How long a server tries to write.
 const WRITE: u64 = 10 * SECOND;
 
 const TOO_MANY: &str = r#"{"type":"error","data":{"message":"rate limit exceeded: too many messages"},"timestamp":1767225600000}"#;
 
-impl World {
+impl Simulation {
     /// A request to upgrade reaches the server.
-    pub(super) fn upgrade(&mut self, line: usize, attempt: u32) {
-        let host = self.plan.places[line].host();
-        let answer = match self.lines[line].refusals.pop() {
+    pub(super) fn upgrade(&mut self, index: usize, attempt: u32) {
+        let host = self.plan.connections[index].host();
+        let answer = match self.connections[index].refusals.pop() {
             Some(Fault::NoAnswer) => return self.count(Fault::NoAnswer),
             Some(fault) => {
                 self.count(fault);
-                Err(refusal(fault, &mut self.chaos))
+                Err(refusal(fault, &mut self.fault_rng))
             }
-            None => self.accept(line, host),
+            None => self.accept(index, host),
         };
         let takes = self.latency();
         match answer {
@@ -35,13 +35,13 @@ impl World {
             }
             Err(why) => {
                 let arrival = Arrival::Failed { attempt, why };
-                self.after(takes, Happening::Client { line, arrival });
+                self.after(takes, SimEvent::Client { index, arrival });
             }
         }
     }
 
-    fn accept(&mut self, line: usize, host: usize) -> Result<u32, Failure> {
-        let url = self.lines[line].session.url().to_owned();
+    fn accept(&mut self, index: usize, host: usize) -> Result<u32, Failure> {
+        let url = self.connections[index].session.url().to_owned();
         let target = url.trim_start_matches("ws://sim");
         let session = match self.hosts[host].upgrade(target, self.now) {
             None => return Err(Failure::Other("nobody listens")),
@@ -54,13 +54,13 @@ impl World {
             Some(Ok(session)) => session,
         };
         self.next_link += 1;
-        let trouble = Trouble {
-            ignore: std::mem::take(&mut self.lines[line].ignored),
-            ..Trouble::default()
+        let pending_faults = PendingFaults {
+            ignore: std::mem::take(&mut self.connections[index].ignored),
+            ..PendingFaults::default()
         };
         let link = Link {
-            line,
-            trouble,
+            index,
+            pending_faults,
             host,
             session: Some(session),
             is_held: true,
@@ -73,7 +73,7 @@ impl World {
 
     /// The answer to a request for first books.
     pub(super) fn answer_fetch(&mut self, link: u32, id: RequestId, target: &str) {
-        let Some((line, host)) = self.links.get(&link).map(|link| (link.line, link.host)) else {
+        let Some((index, host)) = self.links.get(&link).map(|link| (link.index, link.host)) else {
             return;
         };
         let mut body = self.hosts[host].get(target);
@@ -81,11 +81,14 @@ impl World {
         if self.bad_fetches > 0 {
             self.bad_fetches -= 1;
             self.count(Fault::Fetch);
-            match self.chaos.u32(0..4) {
+            match self.fault_rng.u32(0..4) {
                 0 => body = None,
-                1 => takes += self.chaos.u64(0..4 * SECOND),
+                1 => takes += self.fault_rng.u64(0..4 * SECOND),
                 2 => body = Some("<html>502 Bad Gateway</html>".to_owned()),
-                _ => body = body.map(|body| super::chaos::cut_text(&body, &mut self.chaos)),
+                _ => {
+                    body = body
+                        .map(|body| super::fault_injection::cut_text(&body, &mut self.fault_rng))
+                }
             }
         }
         let born = self.now;
@@ -95,10 +98,10 @@ impl World {
             body,
             born,
         };
-        self.after(takes, Happening::Client { line, arrival });
+        self.after(takes, SimEvent::Client { index, arrival });
     }
 
-    /// Something reaches the server's machine.
+    /// A message reaches the server's machine.
     pub(super) fn reach_server(&mut self, link: u32, what: Upstream) {
         let Some(it) = self.links.get_mut(&link) else {
             return;
@@ -108,7 +111,7 @@ impl World {
         }
         if matches!(what, Upstream::Gone) {
             it.session = None;
-            return self.bury(link);
+            return self.remove_if_closed(link);
         }
         // A frozen server still answers pings: it is what is behind them that stands still.
         let is_heartbeat = match &what {
@@ -123,7 +126,7 @@ impl World {
         self.pump(link);
     }
 
-    /// The server hears what a client said.
+    /// The server reads a message of a client.
     fn serve(&mut self, link: u32, what: Upstream) {
         let Some(it) = self.links.get_mut(&link) else {
             return;
@@ -133,18 +136,18 @@ impl World {
             return;
         };
         let fault = match &what {
-            Upstream::Text(text) if is_request(text) && it.trouble.ignore > 0 => {
+            Upstream::Text(text) if is_request(text) && it.pending_faults.ignore > 0 => {
                 Some(Fault::Ignored)
             }
-            Upstream::Text(_) if it.host == BAYSE && it.trouble.reject > 0 => {
+            Upstream::Text(_) if it.host == BAYSE && it.pending_faults.reject > 0 => {
                 Some(Fault::RateLimited)
             }
             _ => None,
         };
         match (fault, what) {
-            (Some(Fault::Ignored), _) => it.trouble.ignore -= 1,
+            (Some(Fault::Ignored), _) => it.pending_faults.ignore -= 1,
             (Some(_), _) => {
-                it.trouble.reject -= 1;
+                it.pending_faults.reject -= 1;
                 it.pending
                     .push_back((Outgoing::Text(TOO_MANY.to_owned()), self.now));
             }
@@ -156,8 +159,8 @@ impl World {
         }
     }
 
-    /// Writes what a session has to say, as far as there is room; goes on with the client when all
-    /// is written.
+    /// Writes the session's messages as far as there is room, and reads the client's messages when all
+    /// are written.
     pub(super) fn pump(&mut self, link: u32) {
         loop {
             self.write(link);
@@ -168,7 +171,7 @@ impl World {
                 if it.blocked.is_none() {
                     let since = self.now;
                     it.blocked = Some(since);
-                    self.after(WRITE, Happening::WriteTimeout { link, since });
+                    self.after(WRITE, SimEvent::WriteTimeout { link, since });
                 }
                 return;
             }
@@ -204,7 +207,7 @@ impl World {
         }
     }
 
-    /// Puts something on the wire, with what goes wrong with it.
+    /// Sends an outgoing message, with the faults that are pending for it.
     fn transmit(&mut self, link: u32, out: Outgoing, born: Nanos) {
         let Some(it) = self.links.get_mut(&link) else {
             return;
@@ -216,7 +219,7 @@ impl World {
                 it.pending.clear();
                 Packet::Close(close.code())
             }
-            Outgoing::Text(text) => match self.spoil(link, text) {
+            Outgoing::Text(text) => match self.apply_faults(link, text) {
                 Some(text) => Packet::Text(text.into_bytes()),
                 None => return,
             },
@@ -231,28 +234,28 @@ impl World {
             it.unread += packet.len();
         }
         self.send_down(link, Arrival::Packet { link, packet, born }, takes);
-        self.bury(link);
+        self.remove_if_closed(link);
     }
 
     pub(super) fn send_down(&mut self, link: u32, arrival: Arrival, takes: u64) {
         let Some(it) = self.links.get_mut(&link) else {
             return;
         };
-        let line = it.line;
+        let index = it.index;
         let at = it.arrival(0, self.now, takes);
-        self.agenda.set(at, Happening::Client { line, arrival });
+        self.events.set(at, SimEvent::Client { index, arrival });
     }
 
     pub(super) fn send_up(&mut self, link: u32, what: Upstream) {
         let takes = self.latency();
         if let Some(it) = self.links.get_mut(&link).filter(|it| !it.is_dead) {
             let at = it.arrival(1, self.now, takes);
-            self.agenda.set(at, Happening::Server { link, what });
+            self.events.set(at, SimEvent::Server { link, what });
         }
     }
 
-    /// Forgets a connection that has no ends any more.
-    pub(super) fn bury(&mut self, link: u32) {
+    /// Removes a connection that both ends have closed.
+    pub(super) fn remove_if_closed(&mut self, link: u32) {
         if self.links.get(&link).is_some_and(Link::is_over) {
             self.links.remove(&link);
         }
@@ -276,8 +279,8 @@ impl World {
             && let Some(at) = due
         {
             it.armed = due;
-            self.agenda
-                .set(at.max(self.now), Happening::ServerWake { link });
+            self.events
+                .set(at.max(self.now), SimEvent::ServerWake { link });
         }
     }
 
@@ -320,12 +323,12 @@ impl World {
             self.trace
                 .step(self.now, format_args!("connection {link} is given up"));
             self.count(Fault::GivenUp);
-            self.sever(link, "the server has reset the connection");
+            self.break_link(link, "the server has reset the connection");
         }
     }
 
     /// Breaks a connection: what is under way is lost. The client hears of it, if anything passes.
-    pub(super) fn sever(&mut self, link: u32, why: &'static str) {
+    pub(super) fn break_link(&mut self, link: u32, why: &'static str) {
         let takes = self.latency();
         let Some(it) = self.links.get_mut(&link) else {
             return;
@@ -334,19 +337,19 @@ impl World {
         it.pending.clear();
         if !it.is_dead {
             it.is_cut = true;
-            let line = it.line;
+            let index = it.index;
             let arrival = Arrival::Broken { link, why };
-            self.after(takes, Happening::Client { line, arrival });
+            self.after(takes, SimEvent::Client { index, arrival });
         }
-        self.bury(link);
+        self.remove_if_closed(link);
     }
 
-    /// A market moves, and everybody who follows it is told.
+    /// A market moves, and its subscribers receive the update.
     pub(super) fn market_step(&mut self, host: usize) {
         self.trace
             .step(self.now, format_args!("server {host}: a step"));
         self.hosts[host].step(self.now);
-        self.judge.record(&self.hosts[host], self.now);
+        self.oracle.record(&self.hosts[host], self.now);
         let links: Vec<u32> = self.links.keys().copied().collect();
         for link in links {
             let it = self.links.get(&link);
@@ -356,7 +359,7 @@ impl World {
             }
         }
         let every = self.plan.step_every[host];
-        self.after(every, Happening::Step { host });
+        self.after(every, SimEvent::Step { host });
     }
 
     /// A server comes up, with other books.
@@ -365,7 +368,7 @@ impl World {
             self.trace
                 .step(self.now, format_args!("server {host} is up"));
             self.hosts[host].start(&self.plan, self.now);
-            self.judge.record(&self.hosts[host], self.now);
+            self.oracle.record(&self.hosts[host], self.now);
         }
     }
 }
@@ -375,7 +378,7 @@ fn is_request(text: &str) -> bool {
     !matches!(text, "3" | "40")
 }
 
-/// What an attempt meets.
+/// The failure of an attempt.
 fn refusal(fault: Fault, rng: &mut fastrand::Rng) -> Failure {
     match fault {
         Fault::RetryAfter => Failure::Busy(rng.u64(0..=super::plan::MAX_RETRY_AFTER)),

@@ -9,9 +9,9 @@ use ticklot::{
 };
 use ticklot_book::Nanos;
 
-use super::judge::Load;
-use super::plan::{Place, Plan};
-use super::seeded_bug::{Relay, SeededBug, SessionBug};
+use super::oracle::Load;
+use super::plan::{ConnectionPlan, Plan};
+use super::seeded_bug::{SeededBug, SeededHandler, SessionBug};
 use crate::delta_venue::DeltaVenue;
 
 /// A session of any venue, with a bug if one is seeded.
@@ -39,29 +39,37 @@ macro_rules! each {
     };
 }
 
-/// What a session is called with.
-pub(super) struct Call<'a> {
+/// The arguments of a call to a session.
+pub(super) struct CallContext<'a> {
     pub(super) shown: Nanos,
     pub(super) books: &'a mut Books,
-    pub(super) handler: &'a mut Relay<'a>,
+    pub(super) handler: &'a mut SeededHandler<'a>,
 }
 
 impl AnySession {
-    pub(super) fn new(plan: &Plan, line: usize, bug: Option<SeededBug>, books: &mut Books) -> Self {
-        let id = ConnectionId(u32::try_from(line).unwrap_or(u32::MAX));
-        let options = plan.options(line);
-        let (inner, bug) = match &plan.places[line] {
-            Place::JayX { symbol, envelope } => {
+    pub(super) fn new(
+        plan: &Plan,
+        index: usize,
+        bug: Option<SeededBug>,
+        books: &mut Books,
+    ) -> Self {
+        let id = ConnectionId(u32::try_from(index).unwrap_or(u32::MAX));
+        let options = plan.options(index);
+        let (inner, bug) = match &plan.connections[index] {
+            ConnectionPlan::JayX { symbol, envelope } => {
                 let session = Session::new(plan.jayx(symbol, *envelope), id, options, books);
                 (Inner::JayX(Box::new(session)), SessionBug::new(bug, None))
             }
-            Place::Bayse { currency, wishes } => {
-                let venue = plan.bayse(*currency, wishes);
+            ConnectionPlan::Bayse {
+                currency,
+                subscriptions,
+            } => {
+                let venue = plan.bayse(*currency, subscriptions);
                 let session = Session::new(venue, id, options, books);
                 let bug = SessionBug::new(bug, Some(*currency));
                 (Inner::Bayse(Box::new(session)), bug)
             }
-            Place::Delta => {
+            ConnectionPlan::Delta => {
                 let session = Session::new(plan.delta(), id, options, books);
                 (Inner::Delta(Box::new(session)), SessionBug::None)
             }
@@ -101,11 +109,11 @@ impl AnySession {
         each!(&mut self.inner, session => session.next_request(shown))
     }
 
-    pub(super) fn opened(&mut self, call: Call<'_>) -> ControlFlow<()> {
+    pub(super) fn opened(&mut self, call: CallContext<'_>) -> ControlFlow<()> {
         each!(&mut self.inner, session => session.opened(call.shown, call.books, call.handler))
     }
 
-    pub(super) fn frame(&mut self, frame: &[u8], call: Call<'_>) -> Reply {
+    pub(super) fn frame(&mut self, frame: &[u8], call: CallContext<'_>) -> Reply {
         let altered = self.bug.alter(frame);
         let frame = altered.as_deref().unwrap_or(frame);
         each!(&mut self.inner, session => session.frame(frame, call.shown, call.books, call.handler))
@@ -115,23 +123,27 @@ impl AnySession {
         &mut self,
         id: RequestId,
         body: Result<&[u8], &RequestFailure>,
-        call: Call<'_>,
+        call: CallContext<'_>,
     ) -> Reply {
         each!(&mut self.inner, session =>
             session.response(Some(id), body, call.shown, call.books, call.handler))
     }
 
-    pub(super) fn timeout(&mut self, call: Call<'_>) -> Option<Disconnect> {
+    pub(super) fn timeout(&mut self, call: CallContext<'_>) -> Option<Disconnect> {
         each!(&mut self.inner, session => session.timeout(call.shown, call.books, call.handler))
     }
 
-    pub(super) fn disconnected(&mut self, reason: &Disconnect, call: Call<'_>) -> ControlFlow<()> {
+    pub(super) fn disconnected(
+        &mut self,
+        reason: &Disconnect,
+        call: CallContext<'_>,
+    ) -> ControlFlow<()> {
         each!(&mut self.inner, session =>
             session.disconnected(call.shown, reason, call.books, call.handler))
     }
 
     /// The user asks for something; JayX has nothing to be asked for.
-    pub(super) fn command(&mut self, command: Command, call: Call<'_>) {
+    pub(super) fn command(&mut self, command: Command, call: CallContext<'_>) {
         if let Inner::Bayse(session) = &mut self.inner {
             let _ = session.command(command, call.shown, call.books, call.handler);
         }

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use ticklot_book::Nanos;
 
-/// The story of a seed.
+/// The trace of a seed.
 #[derive(Debug)]
 pub(super) struct Trace {
     text: Option<String>,
@@ -19,13 +19,13 @@ impl Trace {
         }
     }
 
-    /// A step, and what it was.
+    /// Records an event.
     pub(super) fn step(&mut self, now: Nanos, what: fmt::Arguments<'_>) {
         self.steps += 1;
         self.note(now, what);
     }
 
-    /// What a step led to.
+    /// Records an effect of an event.
     pub(super) fn note(&mut self, now: Nanos, what: fmt::Arguments<'_>) {
         if let Some(text) = &mut self.text {
             let (seconds, micros) = (now.0 / 1_000_000_000, now.0 / 1_000 % 1_000_000);
@@ -42,10 +42,10 @@ impl Trace {
     }
 }
 
-/// The beginning of a message, for a line of the trace.
-pub(super) struct Glimpse<'a>(pub(super) &'a [u8]);
+/// The start of a message, for a line of the trace.
+pub(super) struct Excerpt<'a>(pub(super) &'a [u8]);
 
-impl fmt::Display for Glimpse<'_> {
+impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST: usize = 90;
         let text = String::from_utf8_lossy(self.0.get(..MOST).unwrap_or(self.0));

@@ -4,23 +4,27 @@ use serde_json::Value;
 
 use super::super::fault::Fault;
 use super::super::link::Packet;
-use super::super::world::World;
+use super::super::simulation::Simulation;
 
-impl World {
+impl Simulation {
     /// Applies a fault to a delta on its way out. None when it is not sent, or not now.
-    pub(in super::super) fn spoil_delta(&mut self, link: u32, text: String) -> Option<String> {
-        let trouble = &mut self.links.get_mut(&link)?.trouble;
+    pub(in super::super) fn apply_delta_fault(
+        &mut self,
+        link: u32,
+        text: String,
+    ) -> Option<String> {
+        let pending_faults = &mut self.links.get_mut(&link)?.pending_faults;
         let is_next = |held: &mut String| symbol(held) == symbol(&text);
-        if let Some(held) = trouble.held.take_if(is_next) {
+        if let Some(held) = pending_faults.held.take_if(is_next) {
             self.count(Fault::SwapDeltas);
             self.post(link, Packet::Text(text.into_bytes()), self.now);
             return Some(held);
         }
         let is_it = |(_, of): &mut (Fault, &str)| Some(*of) == symbol(&text);
-        let fault = trouble.delta.take_if(is_it).map(|(fault, _)| fault);
+        let fault = pending_faults.delta.take_if(is_it).map(|(fault, _)| fault);
         match fault {
-            Some(Fault::SwapDeltas) if trouble.held.is_none() => {
-                trouble.held = Some(text);
+            Some(Fault::SwapDeltas) if pending_faults.held.is_none() => {
+                pending_faults.held = Some(text);
                 None
             }
             Some(Fault::DropDelta) => {

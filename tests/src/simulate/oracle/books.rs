@@ -1,16 +1,16 @@
-//! What a book shows was the server's.
+//! Every book of the client equals a state of the server's book.
 
 use ticklot::{BookId, Books, State};
 use ticklot_book::{BookRef, Level, Nanos};
 
 use super::super::delta;
 use super::super::host::Host;
-use super::super::plan::Place;
+use super::super::plan::ConnectionPlan;
 use super::history::Book;
-use super::{Invariant, Judge, line_of};
+use super::{Invariant, Oracle, index_of};
 
-impl Judge {
-    /// Takes down what a server's books are now.
+impl Oracle {
+    /// Records the current books of a server.
     pub(in super::super) fn record(&mut self, host: &Host, now: Nanos) {
         self.record_numbers(host, now);
         host.books(|book, sides| self.history.entry(book).or_default().set(now, Some(sides)));
@@ -25,7 +25,7 @@ impl Judge {
         }
     }
 
-    /// Looks at every book of the client's.
+    /// Checks every book of the client.
     pub(in super::super) fn look(&mut self, books: &Books, now: Nanos) {
         for id in books.ids() {
             self.book(books, id, now);
@@ -37,81 +37,86 @@ impl Judge {
         if matches!(state, State::Empty | State::Disconnected) {
             return;
         }
-        let (line, book, hint) = self.identify(books, id);
+        let (index, book, hint) = self.identify(books, id);
         let Some(shown) = books.untrusted(id) else {
             return;
         };
-        let record = &self.lines[line];
-        let Some(wire) = &record.wire else {
+        let record = &self.connections[index];
+        let Some(traffic) = &record.traffic else {
             let actual = format!("{} is {state} without a connection", books.name(id));
-            return self.accuse(now, Invariant::Trust, "disconnected".to_owned(), actual);
+            return self.report(now, Invariant::Trust, "disconnected".to_owned(), actual);
         };
         if shown.epoch().0 != record.epochs
-            || (state.is_live() && !self.is_desired(line, books, id))
+            || (state.is_live() && !self.is_desired(index, books, id))
         {
             let expected = format!("epoch {}, and desired", record.epochs);
             let actual = format!("{} is {state}, epoch {:?}", books.name(id), shown.epoch());
-            return self.accuse(now, Invariant::Trust, expected, actual);
+            return self.report(now, Invariant::Trust, expected, actual);
         }
-        let upgraded = wire.upgraded;
-        let Some(after) = self.since(line, books.name(id), state, now) else {
+        let upgraded = traffic.upgraded;
+        let Some(after) = self.since(index, books.name(id), state, now) else {
             return;
         };
-        if state.is_live() && self.is_delta(line) {
-            self.delta_is_proved(line, id, now);
+        if state.is_live() && self.is_delta(index) {
+            self.delta_is_proved(index, id, now);
         }
         let mut copy = std::mem::take(&mut self.levels);
         let sides = sides(shown, &mut copy);
         let timeline = self.history.entry(book.clone()).or_default();
         match timeline.find(sides, after, hint) {
-            Some(place) => self.known.get_mut(&id).expect("just identified").2 = place,
+            Some(position) => self.known.get_mut(&id).expect("just identified").2 = position,
             None => self.explain(&book, state, sides, (after, upgraded), now),
         }
         self.levels = copy;
     }
 
     /// Since when the server must have had the levels of a book; none when they may be any.
-    fn since(&self, line: usize, name: &str, state: State, now: Nanos) -> Option<Nanos> {
-        if self.is_delta(line) {
+    fn since(&self, index: usize, name: &str, state: State, now: Nanos) -> Option<Nanos> {
+        if self.is_delta(index) {
             let is_lost = matches!(state, State::Gap(_) | State::Crossed);
-            return self.delta_since(line, name, is_lost);
+            return self.delta_since(index, name, is_lost);
         }
-        let wire = self.lines[line].wire.as_ref()?;
+        let traffic = self.connections[index].traffic.as_ref()?;
         if !state.is_live() {
-            return Some(wire.upgraded);
+            return Some(traffic.upgraded);
         }
         let earliest = self.clock.earliest(now, self.limit);
-        let transit = wire.transit(earliest);
-        Some(earliest.before(transit).max(wire.upgraded))
+        let transit = traffic.transit(earliest);
+        Some(earliest.before(transit).max(traffic.upgraded))
     }
 
     /// Which book of which server it is, looked up once.
     fn identify(&mut self, books: &Books, id: BookId) -> (usize, Book, usize) {
         let known = self.known.entry(id).or_insert_with(|| {
-            let line = books.connection(id).map_or(usize::MAX, line_of);
-            let place = &self.lines[line].place;
-            let currency = match place {
-                Place::Bayse { currency, .. } => usize::from(currency.to_string() == "NGN"),
-                Place::JayX { .. } | Place::Delta => 0,
+            let index = books.connection(id).map_or(usize::MAX, index_of);
+            let plan = &self.connections[index].plan;
+            let currency = match plan {
+                ConnectionPlan::Bayse { currency, .. } => {
+                    usize::from(currency.to_string() == "NGN")
+                }
+                ConnectionPlan::JayX { .. } | ConnectionPlan::Delta => 0,
             };
-            (line, Book::new(place.host(), books.name(id), currency), 0)
+            (index, Book::new(plan.host(), books.name(id), currency), 0)
         });
         known.clone()
     }
 
-    fn is_desired(&self, line: usize, books: &Books, id: BookId) -> bool {
-        let record = &self.lines[line];
-        match &record.place {
-            Place::JayX { symbol, .. } => *symbol == books.name(id),
-            Place::Delta => delta::SYMBOLS.contains(&books.name(id)),
-            Place::Bayse { .. } => {
-                let mut all = record.wishes.iter().flat_map(|wish| wish.outcomes());
+    fn is_desired(&self, index: usize, books: &Books, id: BookId) -> bool {
+        let record = &self.connections[index];
+        match &record.plan {
+            ConnectionPlan::JayX { symbol, .. } => *symbol == books.name(id),
+            ConnectionPlan::Delta => delta::SYMBOLS.contains(&books.name(id)),
+            ConnectionPlan::Bayse { .. } => {
+                let mut all = record
+                    .subscriptions
+                    .iter()
+                    .flat_map(|subscription| subscription.outcomes());
                 all.any(|outcome| outcome == books.name(id))
             }
         }
     }
 
-    /// Says what is wrong with a book that is none of the server's in time.
+    /// Reports a book that equals none of the server's states in time.
     fn explain(
         &mut self,
         book: &Book,
@@ -140,34 +145,41 @@ impl Judge {
         };
         let expected = format!("{book:?} within the limit, now {last}");
         let actual = format!("{state}, {why}: {}", show(sides));
-        self.accuse(now, invariant, expected, actual);
+        self.report(now, invariant, expected, actual);
     }
 
-    /// Whether all that is desired is live and confirmed; what is not is told.
-    pub(in super::super) fn unwell(&self, books: &Books) -> Option<String> {
-        let is_live = |line: usize, name: &str| {
+    /// A desired book that is not live, or a desired room that is not confirmed.
+    pub(in super::super) fn not_recovered(&self, books: &Books) -> Option<String> {
+        let is_live = |index: usize, name: &str| {
             let mut own = books.ids().filter(|id| {
-                books.connection(*id).map(line_of) == Some(line) && books.name(*id) == name
+                books.connection(*id).map(index_of) == Some(index) && books.name(*id) == name
             });
             own.any(|id| books.live(id).is_some())
         };
-        self.lines.iter().enumerate().find_map(|(line, record)| {
-            let dead = match &record.place {
-                Place::JayX { symbol, .. } => {
-                    (!is_live(line, symbol)).then(|| (*symbol).to_owned())
-                }
-                Place::Delta => {
-                    let mut all = delta::SYMBOLS.into_iter();
-                    all.find(|symbol| !is_live(line, symbol)).map(str::to_owned)
-                }
-                Place::Bayse { .. } => {
-                    let mut all = record.wishes.iter().flat_map(|wish| wish.outcomes());
-                    all.find(|outcome| !is_live(line, outcome))
-                }
-            };
-            dead.map(|name| format!("{name} of connection {line} is not live"))
-                .or_else(|| self.unconfirmed(line))
-        })
+        self.connections
+            .iter()
+            .enumerate()
+            .find_map(|(index, record)| {
+                let dead = match &record.plan {
+                    ConnectionPlan::JayX { symbol, .. } => {
+                        (!is_live(index, symbol)).then(|| (*symbol).to_owned())
+                    }
+                    ConnectionPlan::Delta => {
+                        let mut all = delta::SYMBOLS.into_iter();
+                        all.find(|symbol| !is_live(index, symbol))
+                            .map(str::to_owned)
+                    }
+                    ConnectionPlan::Bayse { .. } => {
+                        let mut all = record
+                            .subscriptions
+                            .iter()
+                            .flat_map(|subscription| subscription.outcomes());
+                        all.find(|outcome| !is_live(index, outcome))
+                    }
+                };
+                dead.map(|name| format!("{name} of connection {index} is not live"))
+                    .or_else(|| self.unconfirmed(index))
+            })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What passed on a connection, counted and read by the contract.
+//! The traffic of a connection, read by the venue's contract.
 
 use std::time::Duration;
 
@@ -9,77 +9,77 @@ use ticklot::bayse::Currency;
 use ticklot::{Books, Event};
 use ticklot_book::Nanos;
 
-use super::super::plan::{BAYSE, Place};
+use super::super::plan::{BAYSE, ConnectionPlan};
 use super::deltas::Received;
-use super::{Invariant, Judge, Line};
+use super::{ConnectionRecord, Invariant, Oracle};
 
 /// The venue's limit: so many messages in any second.
 const MESSAGES: usize = 10;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How long an answer to a ping may take, in a world where sending takes none.
+/// How long an answer to a ping may take, in a simulation where sending takes none.
 const ANSWER: Duration = Duration::from_millis(100);
 
 /// One open connection.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct Traffic {
     /// When the server upgraded it.
     pub(super) upgraded: Nanos,
-    /// Frames that were longer under way than all that came after them: when they came, and how
+    /// Frames with a longer latency than every later one: when they arrived, and how
     /// long it took.
     slowest: VecDeque<(Nanos, Duration)>,
-    /// When the last messages of the client left.
+    /// When the client sent its last messages.
     sent: VecDeque<Nanos>,
-    /// When the client last sent anything, or was told that it was too much.
-    pub(super) moved: Nanos,
+    /// When the client last sent a message, or received a rate limit error.
+    pub(super) last_sent: Nanos,
     /// When the client last sent a ping of its own.
-    pub(super) pinged: Nanos,
+    pub(super) last_ping: Nanos,
     /// The server's ping that is to be answered.
-    owed: Option<Nanos>,
-    /// Rooms that the client asked for, and when it last did.
-    pub(super) asked: BTreeMap<String, Nanos>,
+    ping_to_answer: Option<Nanos>,
+    /// Rooms that the client requested, and when it last did.
+    pub(super) requested: BTreeMap<String, Nanos>,
     /// Rooms that the server confirmed, and has not ended since.
-    pub(super) joined: BTreeSet<String>,
+    pub(super) confirmed: BTreeSet<String>,
     /// Rooms that the server ended after it confirmed them, and when it last did.
     pub(super) ended: BTreeMap<String, Nanos>,
-    /// Errors that the server told.
+    /// Errors that the server sent.
     pub(super) errors: Vec<String>,
-    /// What was reported as refused.
+    /// Rooms, or texts of errors, that the client reported as refused.
     pub(super) reported: BTreeSet<String>,
     /// When the last frame was received.
-    pub(super) heard: Nanos,
+    pub(super) last_received: Nanos,
     /// The messages of the delta venue, by symbol.
     pub(super) received: BTreeMap<String, Received>,
 }
 
-impl Wire {
+impl Traffic {
     pub(super) fn new(upgraded: Nanos, now: Nanos) -> Self {
         Self {
             upgraded,
             slowest: VecDeque::new(),
             sent: VecDeque::new(),
-            moved: now,
-            pinged: now,
-            owed: None,
-            asked: BTreeMap::new(),
-            joined: BTreeSet::new(),
+            last_sent: now,
+            last_ping: now,
+            ping_to_answer: None,
+            requested: BTreeMap::new(),
+            confirmed: BTreeSet::new(),
             ended: BTreeMap::new(),
             errors: Vec::new(),
             reported: BTreeSet::new(),
-            heard: now,
+            last_received: now,
             received: BTreeMap::new(),
         }
     }
 
-    /// Whether the server told an error that names a room's market, event or user, and the user
-    /// was told that it is about this room.
+    /// Whether the server sent an error that names a room's market, event or user, and the client
+    /// reported it for this room.
     pub(super) fn is_refused(&self, room: &str) -> bool {
         let id = room.split(':').nth(1).unwrap_or(room);
         let is_named = self.errors.iter().any(|error| error.contains(id));
         is_named && (self.reported.contains(room) || self.reported.contains(id))
     }
 
-    /// The longest that a frame which came since then was under way.
+    /// The longest latency of a frame that arrived since then.
     pub(super) fn transit(&self, since: Nanos) -> Duration {
         let mut late = self.slowest.iter().filter(|(came, _)| *came >= since);
         late.next().map_or(Duration::ZERO, |(_, took)| *took)
@@ -98,74 +98,80 @@ impl Wire {
     }
 }
 
-impl Judge {
-    /// A message of the client's leaves.
-    pub(in super::super) fn sent(&mut self, line: usize, message: &[u8], now: Nanos) {
-        let is_bayse = self.lines[line].place.host() == BAYSE;
-        let Line { place, wire, .. } = &mut self.lines[line];
-        let Some(wire) = wire else {
-            let actual = format!("connection {line} sends without being open");
-            return self.accuse(now, Invariant::Trust, "silence".to_owned(), actual);
+impl Oracle {
+    /// The client sends a message.
+    pub(in super::super) fn sent(&mut self, index: usize, message: &[u8], now: Nanos) {
+        let is_bayse = self.connections[index].plan.host() == BAYSE;
+        let ConnectionRecord { plan, traffic, .. } = &mut self.connections[index];
+        let Some(traffic) = traffic else {
+            let actual = format!("connection {index} sends without being open");
+            return self.report(now, Invariant::Trust, "silence".to_owned(), actual);
         };
-        wire.moved = now;
+        traffic.last_sent = now;
         if !is_bayse {
             if message == b"3" {
-                wire.owed = None;
+                traffic.ping_to_answer = None;
             }
             return;
         }
-        wire.sent.push_back(now);
-        let first = match wire.sent.len() > MESSAGES {
-            true => wire.sent.pop_front(),
+        traffic.sent.push_back(now);
+        let first = match traffic.sent.len() > MESSAGES {
+            true => traffic.sent.pop_front(),
             false => None,
         };
         match serde_json::from_slice(message) {
-            Ok(message) => wire.read_request(&message, place, now),
+            Ok(message) => traffic.read_request(&message, plan, now),
             Err(error) => {
                 let actual = format!("{error}: {}", String::from_utf8_lossy(message));
-                return self.accuse(now, Invariant::Rooms, "a request".to_owned(), actual);
+                return self.report(now, Invariant::Rooms, "a request".to_owned(), actual);
             }
         }
         if let Some(first) = first.filter(|first| now.since(*first) < SECOND) {
             let expected = format!("at most {MESSAGES} messages in 1000 ms");
             let took = now.since(first).as_millis();
             let actual = format!(
-                "{} messages in {took} ms on connection {line}",
+                "{} messages in {took} ms on connection {index}",
                 MESSAGES + 1
             );
-            self.accuse(now, Invariant::Rate, expected, actual);
+            self.report(now, Invariant::Rate, expected, actual);
         }
     }
 
     /// A frame that the server made at `born` reaches the client.
-    pub(in super::super) fn came(&mut self, line: usize, frame: &[u8], born: Nanos, now: Nanos) {
-        let is_bayse = self.lines[line].place.host() == BAYSE;
-        let Some(wire) = &mut self.lines[line].wire else {
+    pub(in super::super) fn received(
+        &mut self,
+        index: usize,
+        frame: &[u8],
+        born: Nanos,
+        now: Nanos,
+    ) {
+        let is_bayse = self.connections[index].plan.host() == BAYSE;
+        let Some(traffic) = &mut self.connections[index].traffic else {
             return;
         };
-        wire.took(now, now.since(born));
-        if self.is_delta(line) {
-            return self.delta_came(line, frame, now);
+        traffic.took(now, now.since(born));
+        if self.is_delta(index) {
+            return self.delta_received(index, frame, now);
         }
-        let Some(wire) = &mut self.lines[line].wire else {
+        let Some(traffic) = &mut self.connections[index].traffic else {
             return;
         };
         if !is_bayse {
             if frame == b"2" {
-                wire.owed = Some(now);
+                traffic.ping_to_answer = Some(now);
             }
             return;
         }
-        for line in frame.split(|byte| *byte == b'\n') {
+        for text in frame.split(|byte| *byte == b'\n') {
             let kinds: [&[u8]; 3] = [
                 br#"{"type":"subscribed""#,
                 br#"{"type":"unsubscribed""#,
                 br#"{"type":"error""#,
             ];
-            if kinds.iter().any(|kind| line.starts_with(kind))
-                && let Ok(message) = serde_json::from_slice(line)
+            if kinds.iter().any(|kind| text.starts_with(kind))
+                && let Ok(message) = serde_json::from_slice(text)
             {
-                wire.read_answer(&message, now);
+                traffic.read_answer(&message, now);
             }
         }
     }
@@ -178,67 +184,68 @@ impl Judge {
             message,
             room,
         } = event
-            && let Some(wire) = &mut self.lines[super::line_of(*connection)].wire
+            && let Some(traffic) = &mut self.connections[super::index_of(*connection)].traffic
         {
-            wire.reported.insert(room.unwrap_or(message).to_owned());
+            traffic.reported.insert(room.unwrap_or(message).to_owned());
         }
     }
 
-    /// Whether pings are answered, and sent.
-    pub(super) fn pings(&mut self, line: usize, now: Nanos) {
+    /// Checks that pings are sent, and answered.
+    pub(super) fn pings(&mut self, index: usize, now: Nanos) {
         let lost = self.lost();
-        let Some(wire) = &self.lines[line].wire else {
+        let Some(traffic) = &self.connections[index].traffic else {
             return;
         };
-        if let Some(owed) = wire.owed
-            && now.since(owed) > ANSWER
+        if let Some(ping_to_answer) = traffic.ping_to_answer
+            && now.since(ping_to_answer) > ANSWER
         {
-            let actual = format!("none since {} ns on connection {line}", owed.0);
-            self.accuse(now, Invariant::Pings, "a pong".to_owned(), actual);
-        } else if let Some(every) = self.ping_every.filter(|_| self.is_bayse(line)) {
+            let actual = format!("none since {} ns on connection {index}", ping_to_answer.0);
+            self.report(now, Invariant::Pings, "a pong".to_owned(), actual);
+        } else if let Some(every) = self.ping_every.filter(|_| self.is_bayse(index)) {
             // A complaint pauses for two windows, and stretches them eightfold.
             let most = every + super::rooms::IDLE + lost;
-            let silent = now.since(wire.pinged);
+            let silent = now.since(traffic.last_ping);
             if silent > most {
                 let expected = format!("a ping every {} ms", every.as_millis());
-                let actual = format!("none for {} ms on {line}", silent.as_millis());
-                self.accuse(now, Invariant::Pings, expected, actual);
+                let actual = format!("none for {} ms on {index}", silent.as_millis());
+                self.report(now, Invariant::Pings, expected, actual);
             }
         }
     }
 
-    pub(super) fn is_bayse(&self, line: usize) -> bool {
-        self.lines[line].place.host() == BAYSE
+    pub(super) fn is_bayse(&self, index: usize) -> bool {
+        self.connections[index].plan.host() == BAYSE
     }
 }
 
-impl Wire {
-    /// A request of the client's, by the contract.
-    fn read_request(&mut self, message: &Value, place: &Place, now: Nanos) {
+impl Traffic {
+    /// Records a request of the client.
+    fn read_request(&mut self, message: &Value, plan: &ConnectionPlan, now: Nanos) {
         if message["type"] == "ping" {
-            self.pinged = now;
+            self.last_ping = now;
         }
-        if let Place::Bayse { currency, .. } = place {
-            let rooms = asked_rooms(message, *currency);
-            self.asked.extend(rooms.into_iter().map(|room| (room, now)));
+        if let ConnectionPlan::Bayse { currency, .. } = plan {
+            let rooms = requested_rooms(message, *currency);
+            self.requested
+                .extend(rooms.into_iter().map(|room| (room, now)));
         }
     }
 
-    /// An answer of the server's.
+    /// Records a reply of the server.
     fn read_answer(&mut self, message: &Value, now: Nanos) {
         let room = message["room"].as_str().unwrap_or_default();
         match message["type"].as_str() {
             Some("subscribed") => {
-                self.joined.insert(room.to_owned());
+                self.confirmed.insert(room.to_owned());
             }
             // One that is not confirmed has no end: a repeated message begins no further wait.
-            Some("unsubscribed") if self.joined.remove(room) => {
+            Some("unsubscribed") if self.confirmed.remove(room) => {
                 self.ended.insert(room.to_owned(), now);
             }
             Some("error") => {
                 let text = message["data"]["message"].as_str().unwrap_or_default();
                 if text == "rate limit exceeded: too many messages" {
-                    self.moved = now;
+                    self.last_sent = now;
                 } else {
                     self.errors.push(text.to_owned());
                 }
@@ -248,8 +255,8 @@ impl Wire {
     }
 }
 
-/// The rooms that a message of the client's subscribes to.
-pub(in super::super) fn asked_rooms(message: &Value, currency: Currency) -> Vec<String> {
+/// The rooms that a message of the client subscribes to.
+pub(in super::super) fn requested_rooms(message: &Value, currency: Currency) -> Vec<String> {
     if message["type"] != "subscribe" {
         return Vec::new();
     }

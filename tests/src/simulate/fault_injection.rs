@@ -1,4 +1,4 @@
-//! What goes wrong: the faults, and a user who changes his mind.
+//! Fault injection, and a user who changes the subscriptions.
 
 use std::time::Duration;
 
@@ -7,36 +7,35 @@ use ticklot_book::Nanos;
 
 use super::delta;
 use super::fault::Fault;
-use super::garbage;
 use super::link::Packet;
-use super::plan::{BAYSE, DELTA, MAX_FRAME, MAX_MESSAGE, MS, Place, SECOND};
-use super::wish::Wish;
-use super::world::{Happening, World};
+use super::malformed;
+use super::plan::{BAYSE, ConnectionPlan, DELTA, MAX_FRAME, MAX_MESSAGE, MS, SECOND};
+use super::simulation::{SimEvent, Simulation};
+use super::subscription::Subscription;
 
-impl World {
-    /// Something goes wrong, if there is anything that it can go wrong with.
-    pub(super) fn trouble(&mut self) {
+impl Simulation {
+    /// Injects a random fault if it is applicable now.
+    pub(super) fn inject_fault(&mut self) {
         if self.is_over_with_faults() {
             return;
         }
         if !self.plan.faults.is_empty() {
-            let fault = self.plan.faults[self.chaos.usize(0..self.plan.faults.len())];
-            self.trace
-                .step(self.now, format_args!("trouble: {fault:?}"));
-            self.inflict(fault);
+            let fault = self.plan.faults[self.fault_rng.usize(0..self.plan.faults.len())];
+            self.trace.step(self.now, format_args!("fault: {fault:?}"));
+            self.inject(fault);
         }
-        let wait = self.chaos.u64(1..2 * self.plan.fault_every);
-        self.after(wait, Happening::Trouble);
+        let wait = self.fault_rng.u64(1..2 * self.plan.fault_every);
+        self.after(wait, SimEvent::InjectFault);
     }
 
-    fn inflict(&mut self, fault: Fault) {
+    fn inject(&mut self, fault: Fault) {
         match fault {
             Fault::SlowReader | Fault::Suspend => self.pause(fault),
             Fault::ClockBack => self.clock_back(),
             Fault::Fetch => self.bad_fetches += 1,
             Fault::WallClock => {
-                let host = self.chaos.usize(0..self.hosts.len());
-                self.hosts[host].wall += self.chaos.i64(-7_200_000..7_200_000);
+                let host = self.fault_rng.usize(0..self.hosts.len());
+                self.hosts[host].wall += self.fault_rng.i64(-7_200_000..7_200_000);
                 self.count(fault);
             }
             Fault::Restart | Fault::Crash | Fault::Vanish => self.go_down(fault),
@@ -44,12 +43,12 @@ impl World {
                 self.refuse(fault);
             }
             Fault::LateFrame => self.late_frame(),
-            _ => self.on_a_link(fault),
+            _ => self.inject_on_link(fault),
         }
     }
 
-    /// What goes wrong with one connection that both ends have.
-    fn on_a_link(&mut self, fault: Fault) {
+    /// Injects a fault into one connection that both ends hold.
+    fn inject_on_link(&mut self, fault: Fault) {
         let is_whole = |link: &u32| {
             let link = &self.links[link];
             let is_deltas = link.host == DELTA || !fault.is_of_delta();
@@ -59,12 +58,12 @@ impl World {
         if whole.is_empty() {
             return;
         }
-        let link = whole[self.chaos.usize(0..whole.len())];
+        let link = whole[self.fault_rng.usize(0..whole.len())];
         let host = self.links[&link].host;
         match fault {
             Fault::Cut => {
                 self.count(fault);
-                self.sever(link, "the connection was reset");
+                self.break_link(link, "the connection was reset");
             }
             Fault::Garbage => self.garbage(link, host),
             Fault::Oversize => self.padding(link, fault, MAX_FRAME + 1),
@@ -78,9 +77,9 @@ impl World {
         }
     }
 
-    /// What happens to a connection from now on, or to one of its next messages.
+    /// Marks a connection or one of its next messages for a fault.
     fn mark(&mut self, link: u32, fault: Fault) {
-        let rng = &mut self.chaos;
+        let rng = &mut self.fault_rng;
         let (few, long) = (rng.u32(1..4), rng.u64(SECOND / 2..30 * SECOND));
         let (extra, late) = (rng.u64(200 * MS..4 * SECOND), rng.u64(50 * MS..12 * SECOND));
         let of = delta::SYMBOLS[rng.usize(0..2)];
@@ -92,22 +91,22 @@ impl World {
             Fault::Delay => it.slow = (extra, until),
             Fault::HalfOpen => it.is_dead = true,
             Fault::Freeze => it.frozen = Some(until),
-            Fault::CutInFrame => it.trouble.cut_next = true,
-            Fault::Truncated => it.trouble.truncate_next = true,
-            Fault::DuplicateAck => it.trouble.repeat_ack = few,
-            Fault::LateAck => it.trouble.delay_ack = Some(late),
+            Fault::CutInFrame => it.pending_faults.cut_next = true,
+            Fault::Truncated => it.pending_faults.truncate_next = true,
+            Fault::DuplicateAck => it.pending_faults.repeat_ack = few,
+            Fault::LateAck => it.pending_faults.delay_ack = Some(late),
             Fault::Ignored => {
-                it.trouble.ignore += few;
+                it.pending_faults.ignore += few;
                 // JayX is asked for something only when a connection is new.
-                self.lines[it.line].ignored = few;
+                self.connections[it.index].ignored = few;
             }
-            Fault::RateLimited => it.trouble.reject += few,
-            fault if fault.is_of_delta() => it.trouble.delta = Some((fault, of)),
+            Fault::RateLimited => it.pending_faults.reject += few,
+            fault if fault.is_of_delta() => it.pending_faults.delta = Some((fault, of)),
             _ => {}
         }
         match fault {
             Fault::Freeze => {
-                self.agenda.set(until, Happening::Thaw { link });
+                self.events.set(until, SimEvent::Thaw { link });
                 self.count(fault);
             }
             Fault::Delay | Fault::HalfOpen => self.count(fault),
@@ -116,52 +115,52 @@ impl World {
         }
     }
 
-    /// The client does nothing for a while. Suspended, its clock stands still too.
+    /// Pauses the client. When it is suspended, its clock stops too.
     fn pause(&mut self, fault: Fault) {
         if self.paused.is_some() {
             return;
         }
-        let long = self.chaos.u64(100 * MS..20 * SECOND);
+        let long = self.fault_rng.u64(100 * MS..20 * SECOND);
         self.paused = Some(self.now.after(Duration::from_nanos(long)));
         if fault == Fault::Suspend {
             self.suspended = Duration::from_nanos(long);
         }
         self.count(fault);
-        self.after(long, Happening::Resume);
+        self.after(long, SimEvent::Resume);
     }
 
     fn clock_back(&mut self) {
         if self.paused.is_some() {
             return;
         }
-        let lost = Duration::from_nanos(self.chaos.u64(MS..3 * SECOND));
+        let lost = Duration::from_nanos(self.fault_rng.u64(MS..3 * SECOND));
         self.count(Fault::ClockBack);
         self.set_back(lost);
-        for line in 0..self.lines.len() {
-            self.settle(line);
+        for index in 0..self.connections.len() {
+            self.advance(index);
         }
     }
 
     /// A server goes down, in one of three ways, and comes up again.
     fn go_down(&mut self, fault: Fault) {
-        let host = self.chaos.usize(0..self.hosts.len());
+        let host = self.fault_rng.usize(0..self.hosts.len());
         if !self.hosts[host].is_up() {
             return;
         }
         self.count(fault);
         self.hosts[host].stop();
-        self.judge.record_down(host, self.now);
+        self.oracle.record_down(host, self.now);
         let links: Vec<u32> = self.links.keys().copied().collect();
         for link in links {
             if self.links.get(&link).is_some_and(|it| it.host == host) {
                 self.part(link, fault);
             }
         }
-        let down = self.chaos.u64(0..5 * SECOND);
-        self.after(down, Happening::Start { host });
+        let down = self.fault_rng.u64(0..5 * SECOND);
+        self.after(down, SimEvent::Start { host });
     }
 
-    /// How a connection ends with its server.
+    /// Ends a connection whose server goes down.
     fn part(&mut self, link: u32, fault: Fault) {
         let Some(it) = self.links.get_mut(&link) else {
             return;
@@ -171,20 +170,20 @@ impl World {
         match fault {
             Fault::Restart if was_open => self.post(link, Packet::Close(1001), self.now),
             Fault::Vanish => it.is_dead = true,
-            _ => self.sever(link, "the server has crashed"),
+            _ => self.break_link(link, "the server has crashed"),
         }
-        self.bury(link);
+        self.remove_if_closed(link);
     }
 
     /// The next attempts of a connection fail; often it has to make one at once.
     fn refuse(&mut self, fault: Fault) {
-        let line = self.chaos.usize(0..self.lines.len());
-        let times = self.chaos.usize(1..4);
-        let refusals = &mut self.lines[line].refusals;
+        let index = self.fault_rng.usize(0..self.connections.len());
+        let times = self.fault_rng.usize(1..4);
+        let refusals = &mut self.connections[index].refusals;
         refusals.extend(std::iter::repeat_n(fault, times));
         refusals.truncate(4);
-        let link = self.lines[line].link;
-        if let Some(link) = link.filter(|_| self.chaos.bool())
+        let link = self.connections[index].link;
+        if let Some(link) = link.filter(|_| self.fault_rng.bool())
             && let Some(it) = self.links.get_mut(&link)
             && it.session.take().is_some()
         {
@@ -194,24 +193,24 @@ impl World {
 
     /// A frame of a connection that is gone: the session must not touch a book for it.
     fn late_frame(&mut self) {
-        let line = self.chaos.usize(0..self.lines.len());
-        let frame = self.lines[line].old_frame.clone();
-        if self.lines[line].link.is_none() && !frame.is_empty() && self.paused.is_none() {
+        let index = self.fault_rng.usize(0..self.connections.len());
+        let frame = self.connections[index].old_frame.clone();
+        if self.connections[index].link.is_none() && !frame.is_empty() && self.paused.is_none() {
             self.count(Fault::LateFrame);
-            let _ = self.with(line, |session, call| session.frame(&frame, call));
-            self.settle(line);
+            let _ = self.with(index, |session, call| session.frame(&frame, call));
+            self.advance(index);
         }
     }
 
     fn garbage(&mut self, link: u32, host: usize) {
         self.count(Fault::Garbage);
-        let (text, times) = garbage::frame(host, &mut self.chaos);
+        let (text, times) = malformed::frame(host, &mut self.fault_rng);
         for _ in 0..times {
             self.post(link, Packet::Text(text.clone()), self.now);
         }
     }
 
-    /// A frame of so many bytes, of nothing.
+    /// Sends a frame of so many spaces.
     fn padding(&mut self, link: u32, fault: Fault, length: usize) {
         self.count(fault);
         self.post(link, Packet::Text(vec![b' '; length]), self.now);
@@ -222,11 +221,11 @@ impl World {
         let Some(it) = self.links.get_mut(&link) else {
             return;
         };
-        let Place::Bayse { currency, .. } = &self.plan.places[it.line] else {
+        let ConnectionPlan::Bayse { currency, .. } = &self.plan.connections[it.index] else {
             return;
         };
-        let all = Wish::all();
-        let room = all[self.chaos.usize(0..all.len())].room(*currency);
+        let all = Subscription::all();
+        let room = all[self.fault_rng.usize(0..all.len())].room(*currency);
         let text = format!(r#"{{"type":"unsubscribe","room":"{room}"}}"#);
         let moment = self.hosts[host].moment(self.now);
         if let Some(session) = it.session.as_mut().filter(|_| it.frozen.is_none()) {
@@ -236,32 +235,32 @@ impl World {
         }
     }
 
-    /// What goes wrong with a message on its way out; none when it does not go, or not now.
-    pub(super) fn spoil(&mut self, link: u32, text: String) -> Option<String> {
+    /// Applies the pending faults to an outgoing message. None when it is not sent, or not now.
+    pub(super) fn apply_faults(&mut self, link: u32, text: String) -> Option<String> {
         let it = self.links.get_mut(&link)?;
-        let trouble = &mut it.trouble;
-        if std::mem::take(&mut trouble.cut_next) {
+        let pending_faults = &mut it.pending_faults;
+        if std::mem::take(&mut pending_faults.cut_next) {
             self.count(Fault::CutInFrame);
-            self.sever(link, "cut in the middle of a frame");
+            self.break_link(link, "cut in the middle of a frame");
             return None;
         }
-        if trouble.truncate_next && text.len() > 2 {
-            trouble.truncate_next = false;
+        if pending_faults.truncate_next && text.len() > 2 {
+            pending_faults.truncate_next = false;
             self.count(Fault::Truncated);
-            return Some(cut_text(&text, &mut self.chaos));
+            return Some(cut_text(&text, &mut self.fault_rng));
         }
         if text.starts_with(delta::DELTA) {
-            return self.spoil_delta(link, text);
+            return self.apply_delta_fault(link, text);
         }
         if !is_ack(&text) {
             return Some(text);
         }
-        if let Some(late) = trouble.delay_ack.take() {
+        if let Some(late) = pending_faults.delay_ack.take() {
             self.count(Fault::LateAck);
-            self.after(late, Happening::LateAck { link, text });
+            self.after(late, SimEvent::LateAck { link, text });
             return None;
         }
-        let times = std::mem::take(&mut trouble.repeat_ack);
+        let times = std::mem::take(&mut pending_faults.repeat_ack);
         for _ in 0..times {
             self.count(Fault::DuplicateAck);
             let again = Packet::Text(text.clone().into_bytes());
@@ -276,52 +275,54 @@ impl World {
         }
     }
 
-    /// The user changes what is desired, in a burst.
+    /// The user changes several subscriptions.
     pub(super) fn user_acts(&mut self) {
         let Some(every) = self.plan.user_every.filter(|_| !self.is_over_with_faults()) else {
             return;
         };
-        let wait = self.user.u64(1..2 * every);
-        self.after(wait, Happening::User);
+        let wait = self.user_rng.u64(1..2 * every);
+        self.after(wait, SimEvent::User);
         if self.paused.is_some() {
             return;
         }
-        let is_bayse = |line: &usize| self.plan.places[*line].host() == BAYSE;
-        let lines: Vec<usize> = (0..self.lines.len()).filter(is_bayse).collect();
-        let line = lines[self.user.usize(0..lines.len())];
-        for _ in 0..self.user.u32(1..7) {
-            self.command(line);
+        let is_bayse = |index: &usize| self.plan.connections[*index].host() == BAYSE;
+        let connections: Vec<usize> = (0..self.connections.len()).filter(is_bayse).collect();
+        let index = connections[self.user_rng.usize(0..connections.len())];
+        for _ in 0..self.user_rng.u32(1..7) {
+            self.command(index);
         }
-        self.settle(line);
+        self.advance(index);
     }
 
-    fn command(&mut self, line: usize) {
-        let all = Wish::all();
-        let wish = all[self.user.usize(0..all.len())];
-        let command = match self.user.u32(0..10) {
+    fn command(&mut self, index: usize) {
+        let all = Subscription::all();
+        let subscription = all[self.user_rng.usize(0..all.len())];
+        let command = match self.user_rng.u32(0..10) {
             0 => Command::Ping,
-            1..6 => Command::Subscribe(wish.topic()),
-            _ => Command::Unsubscribe(wish.topic()),
+            1..6 => Command::Subscribe(subscription.topic()),
+            _ => Command::Unsubscribe(subscription.topic()),
         };
-        self.trace
-            .step(self.now, format_args!("{line}: the user wants {command:?}"));
+        self.trace.step(
+            self.now,
+            format_args!("{index}: the user wants {command:?}"),
+        );
         match command {
-            Command::Subscribe(_) => self.judge.desire(line, wish, true),
-            Command::Unsubscribe(_) => self.judge.desire(line, wish, false),
+            Command::Subscribe(_) => self.oracle.set_subscribed(index, subscription, true),
+            Command::Unsubscribe(_) => self.oracle.set_subscribed(index, subscription, false),
             _ => {}
         }
-        self.with(line, |session, call| session.command(command, call));
+        self.with(index, |session, call| session.command(command, call));
     }
 
-    /// Everything that is still going wrong ends, save what cannot: a dead connection stays dead.
+    /// Ends every fault that can end: a half-open connection stays dead.
     pub(super) fn end_faults(&mut self) {
         let links: Vec<u32> = self.links.keys().copied().collect();
         for link in links {
             if let Some(it) = self.links.get_mut(&link) {
-                let trouble = std::mem::take(&mut it.trouble);
+                let pending_faults = std::mem::take(&mut it.pending_faults);
                 it.slow = (0, Nanos(0));
                 it.frozen = it.frozen.map(|_| self.now);
-                if let Some(delta) = trouble.held {
+                if let Some(delta) = pending_faults.held {
                     self.post(link, Packet::Text(delta.into_bytes()), self.now);
                 }
             }
@@ -330,9 +331,9 @@ impl World {
         for host in 0..self.hosts.len() {
             self.start(host);
         }
-        for line in &mut self.lines {
-            line.refusals.clear();
-            line.ignored = 0;
+        for index in &mut self.connections {
+            index.refusals.clear();
+            index.ignored = 0;
         }
         self.bad_fetches = 0;
         if let Some(until) = self.paused {

@@ -1,13 +1,13 @@
-//! The client's clock as the world sees it: it may be set back, or stand still, but never runs ahead.
+//! The client's clock as the simulation sees it: it may be set back, or stand still, but never runs ahead.
 
 use std::time::Duration;
 
 use ticklot_book::Nanos;
 
-/// What the client's clock showed when.
+/// The history of the client's clock.
 #[derive(Debug)]
 pub(super) struct Clock {
-    /// From when on it ran how far ahead, oldest first.
+    /// The start of each stretch and how far the clock was ahead in it, oldest first.
     stretches: Vec<(Nanos, Duration)>,
 }
 
@@ -29,8 +29,8 @@ impl Clock {
         let ahead = self.stretches.last().map_or(Duration::ZERO, |it| it.1);
         let shown = now.after(ahead).before(length);
         let mut earliest = now.before(length);
-        for (place, (from, ahead)) in self.stretches.iter().enumerate() {
-            let until = self.stretches.get(place + 1).map_or(now, |next| next.0);
+        for (position, (from, ahead)) in self.stretches.iter().enumerate() {
+            let until = self.stretches.get(position + 1).map_or(now, |next| next.0);
             let moment = shown.before(*ahead).max(*from);
             if moment <= until {
                 earliest = earliest.min(moment);

@@ -1,4 +1,4 @@
-//! What happens when, on virtual time.
+//! The scheduled events, in virtual time.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use ticklot_book::Nanos;
 
 /// Events in the order of their time; those of one time in the order in which they were set.
 #[derive(Debug)]
-pub(super) struct Agenda<E> {
+pub(super) struct EventQueue<E> {
     events: BTreeMap<(Nanos, u64), E>,
     set: u64,
 }
 
-impl<E> Agenda<E> {
+impl<E> EventQueue<E> {
     pub(super) fn new() -> Self {
         Self {
             events: BTreeMap::new(),

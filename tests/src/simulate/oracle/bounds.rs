@@ -1,9 +1,9 @@
-//! Nothing grows without bound.
+//! Bounds of queues, memory and timers.
 
 use ticklot_book::Nanos;
 
-use super::super::wish::Wish;
-use super::{Invariant, Judge};
+use super::super::subscription::Subscription;
+use super::{Invariant, Oracle};
 
 /// The most messages that are written and wait for a place.
 const QUEUED: usize = 64;
@@ -16,7 +16,7 @@ const MEMORY: u32 = 16;
 /// The most books: two outcomes of each market in each currency, and one of each symbol of the others.
 const BOOKS: usize = 16;
 
-/// What a connection of the client's holds.
+/// The load of a client's connection.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Load {
     /// Messages that are written and wait for a place.
@@ -32,11 +32,11 @@ pub(in super::super) struct Load {
     pub(in super::super) wake: Option<(Nanos, Nanos)>,
 }
 
-impl Judge {
-    /// Looks at what a connection holds after a step.
-    pub(in super::super) fn bounds(&mut self, line: usize, load: Load, now: Nanos) {
-        self.pings(line, now);
-        let rooms = 2 * Wish::all().len();
+impl Oracle {
+    /// Checks the load of a connection after an event.
+    pub(in super::super) fn bounds(&mut self, index: usize, load: Load, now: Nanos) {
+        self.pings(index, now);
+        let rooms = 2 * Subscription::all().len();
         let limits = [
             ("messages in the queue", load.queued, QUEUED),
             (
@@ -49,17 +49,17 @@ impl Judge {
         ];
         for (what, actual, limit) in limits {
             if actual > limit {
-                let actual = format!("{actual} on connection {line}");
+                let actual = format!("{actual} on connection {index}");
                 let expected = format!("at most {limit} {what}");
-                return self.accuse(now, Invariant::Bounds, expected, actual);
+                return self.report(now, Invariant::Bounds, expected, actual);
             }
         }
         if let Some((shown, wake)) = load.wake
             && wake <= shown
         {
             let expected = format!("a timer after {} ns", shown.0);
-            let actual = format!("{} ns on connection {line}", wake.0);
-            self.accuse(now, Invariant::Bounds, expected, actual);
+            let actual = format!("{} ns on connection {index}", wake.0);
+            self.report(now, Invariant::Bounds, expected, actual);
         }
     }
 

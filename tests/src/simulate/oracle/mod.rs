@@ -1,8 +1,8 @@
-//! The judge: what must hold after every step, kept by records of its own.
+//! The oracle: checks the invariants after every event, with records of its own.
 //!
-//! It is told what the servers' books were and when, what passed on the wires in either direction, and
-//! what the user desires; and it looks at what the client under test shows. No code of the client's
-//! rules is in it: rooms and messages are read by the contract, with `serde_json`.
+//! It records the servers' books over time, the traffic in both directions and the user's subscriptions,
+//! and compares them with the books and events of the client under test. No code of the client's
+//! rules is in it: it reads messages by the contract, with `serde_json`.
 
 mod books;
 mod bounds;
@@ -10,8 +10,8 @@ mod clock;
 mod deltas;
 mod history;
 mod rooms;
+mod traffic;
 mod validity;
-mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,21 +24,21 @@ pub(super) use self::bounds::Load;
 use self::clock::Clock;
 pub(super) use self::history::Book;
 use self::history::Timeline;
-use self::wire::Wire;
-pub(super) use self::wire::asked_rooms;
-use super::plan::{Place, Plan};
-use super::wish::Wish;
+use self::traffic::Traffic;
+pub(super) use self::traffic::requested_rooms;
+use super::plan::{ConnectionPlan, Plan};
+use super::subscription::Subscription;
 
-/// Something that must hold and does not.
+/// A violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// What must hold.
+    /// An invariant.
     pub invariant: Invariant,
-    /// When it did not, on virtual time.
+    /// When it was violated, in virtual time.
     pub at: Nanos,
-    /// What was to be expected.
+    /// The expected state.
     pub expected: String,
-    /// What there was.
+    /// The actual state.
     pub actual: String,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What must hold.
+/// An invariant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
     /// A live book is one that the server had.
@@ -73,7 +73,7 @@ pub enum Invariant {
     Events,
     /// Queues, memory and timers are bounded.
     Bounds,
-    /// After the last fault all is well again in time.
+    /// After the last fault every book is live again in time.
     Recovery,
 }
 
@@ -96,23 +96,23 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// What the judge knows of one connection of the client's.
+/// The oracle's record of a client's connection.
 #[derive(Debug)]
-struct Line {
-    place: Place,
-    /// What the user desires.
-    wishes: BTreeSet<Wish>,
+struct ConnectionRecord {
+    plan: ConnectionPlan,
+    /// The user's subscriptions.
+    subscriptions: BTreeSet<Subscription>,
     /// How many connections there were.
     epochs: u32,
     /// The one that is open.
-    wire: Option<Wire>,
+    traffic: Option<Traffic>,
 }
 
 /// See the [module](self).
 #[derive(Debug)]
-pub(super) struct Judge {
+pub(super) struct Oracle {
     history: BTreeMap<Book, Timeline>,
-    lines: Vec<Line>,
+    connections: Vec<ConnectionRecord>,
     /// What each book of the client's is, and where it was found in its history.
     known: BTreeMap<BookId, (usize, Book, usize)>,
     /// The state of each book as the events have it.
@@ -130,20 +130,22 @@ pub(super) struct Judge {
     violation: Option<Violation>,
 }
 
-impl Judge {
+impl Oracle {
     pub(super) fn new(plan: &Plan) -> Self {
-        let line = |place: &Place| Line {
-            wishes: match place {
-                Place::Bayse { wishes, .. } => wishes.iter().copied().collect(),
-                Place::JayX { .. } | Place::Delta => BTreeSet::new(),
+        let record = |connection: &ConnectionPlan| ConnectionRecord {
+            subscriptions: match connection {
+                ConnectionPlan::Bayse { subscriptions, .. } => {
+                    subscriptions.iter().copied().collect()
+                }
+                ConnectionPlan::JayX { .. } | ConnectionPlan::Delta => BTreeSet::new(),
             },
-            place: place.clone(),
+            plan: connection.clone(),
             epochs: 0,
-            wire: None,
+            traffic: None,
         };
         Self {
             history: BTreeMap::new(),
-            lines: plan.places.iter().map(line).collect(),
+            connections: plan.connections.iter().map(record).collect(),
             known: BTreeMap::new(),
             reported: BTreeMap::new(),
             numbered: BTreeMap::new(),
@@ -165,8 +167,11 @@ impl Judge {
     /// The client goes on after a pause, in which it could not send a ping. A complaint about too many
     /// messages that waited for it may delay the next one further.
     pub(super) fn resumed(&mut self, now: Nanos) {
-        let wires = self.lines.iter_mut().filter_map(|line| line.wire.as_mut());
-        wires.for_each(|wire| wire.pinged = now);
+        let open = self
+            .connections
+            .iter_mut()
+            .filter_map(|it| it.traffic.as_mut());
+        open.for_each(|traffic| traffic.last_ping = now);
     }
 
     /// How many gaps were repaired on their connection.
@@ -184,29 +189,34 @@ impl Judge {
         self.clock.lost()
     }
 
-    /// The user desires something, or no longer.
-    pub(super) fn desire(&mut self, line: usize, wish: Wish, is_desired: bool) {
-        let wishes = &mut self.lines[line].wishes;
+    /// The user subscribes or unsubscribes.
+    pub(super) fn set_subscribed(
+        &mut self,
+        index: usize,
+        subscription: Subscription,
+        is_desired: bool,
+    ) {
+        let subscriptions = &mut self.connections[index].subscriptions;
         if is_desired {
-            wishes.insert(wish);
+            subscriptions.insert(subscription);
         } else {
-            wishes.remove(&wish);
+            subscriptions.remove(&subscription);
         }
     }
 
     /// A connection of the client's is open; the server upgraded it at `upgraded`.
-    pub(super) fn opened(&mut self, line: usize, upgraded: Nanos, now: Nanos) {
-        let line = &mut self.lines[line];
-        line.epochs += 1;
-        line.wire = Some(Wire::new(upgraded, now));
+    pub(super) fn opened(&mut self, index: usize, upgraded: Nanos, now: Nanos) {
+        let record = &mut self.connections[index];
+        record.epochs += 1;
+        record.traffic = Some(Traffic::new(upgraded, now));
     }
 
     /// The connection is gone.
-    pub(super) fn closed(&mut self, line: usize) {
-        self.lines[line].wire = None;
+    pub(super) fn closed(&mut self, index: usize) {
+        self.connections[index].traffic = None;
     }
 
-    /// Something does not hold that others found.
+    /// Records that an invariant does not hold. The first report counts.
     pub(super) fn report(
         &mut self,
         at: Nanos,
@@ -214,10 +224,6 @@ impl Judge {
         expected: String,
         actual: String,
     ) {
-        self.accuse(at, invariant, expected, actual);
-    }
-
-    fn accuse(&mut self, at: Nanos, invariant: Invariant, expected: String, actual: String) {
         self.violation.get_or_insert(Violation {
             invariant,
             at,
@@ -227,7 +233,7 @@ impl Judge {
     }
 }
 
-/// The place of a connection among the lines.
-fn line_of(connection: ConnectionId) -> usize {
+/// The index of a connection.
+fn index_of(connection: ConnectionId) -> usize {
     usize::try_from(connection.0).unwrap_or(usize::MAX)
 }

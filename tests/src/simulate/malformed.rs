@@ -1,4 +1,4 @@
-//! Frames that say nothing, or what no book can hold.
+//! Malformed frames, and books that are invalid.
 
 use super::plan::{BAYSE, DELTA};
 
@@ -16,7 +16,7 @@ const EITHER: [&str; 10] = [
     r#"{"type":"no_such_kind","timestamp":1}"#,
 ];
 
-/// Books that cannot be: off the grid, a price twice, less than nothing, too large for a number, no number.
+/// Invalid books: off the grid, a price twice, a negative quantity, a number that is too large, no number.
 const BAYSE_BOOKS: [&str; 6] = [
     r#"[{"price":0.605,"quantity":5}]"#,
     r#"[{"price":0.60,"quantity":5},{"price":0.60,"quantity":6}]"#,
@@ -26,7 +26,7 @@ const BAYSE_BOOKS: [&str; 6] = [
     r#"[{"price":0.60}]"#,
 ];
 
-/// What Bayse Markets might send besides: answers that nobody waits for.
+/// Unrequested replies of Bayse Markets.
 const BAYSE_ANSWERS: [&str; 5] = [
     r#"{"type":"subscribed"}"#,
     r#"{"type":"unsubscribed","room":"prices:evt_nobody"}"#,
@@ -109,17 +109,17 @@ mod tests {
     use ticklot_book::Nanos;
 
     use super::super::plan::{Plan, SYMBOLS};
-    use super::super::wish::Wish;
+    use super::super::subscription::Subscription;
     use super::*;
 
-    /// What a frame came to.
+    /// The changes and the bad lines that a frame led to.
     #[derive(Debug, Default, PartialEq, Eq)]
     struct Came {
         changes: usize,
         bad_lines: usize,
     }
 
-    /// What each frame comes to, one after another on a connection.
+    /// The counts of each frame, one after another on a connection.
     fn came<V: Venue>(venue: V, frames: &[String]) -> Vec<Came> {
         let mut books = Books::new();
         let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn malformed_bayse_books_are_refused() {
-        let venue = Plan::new(0).bayse(Currency::Usd, &[Wish::all()[0]]);
+        let venue = Plan::new(0).bayse(Currency::Usd, &[Subscription::all()[0]]);
         let good = bayse_book(r#"[{"price":0.60,"quantity":5}]"#);
         let odd = BAYSE_BOOKS.map(bayse_book);
         only_the_first_counts(venue, &[&[good][..], &odd].concat());
@@ -194,7 +194,7 @@ mod tests {
             let all = came(plan.delta(), &[good.clone(), line]);
             assert_eq!([all[0].changes, all[1].changes], [1, 0], "{all:?}");
         }
-        let bayse = plan.bayse(Currency::Usd, &[Wish::all()[0]]);
+        let bayse = plan.bayse(Currency::Usd, &[Subscription::all()[0]]);
         let bayse = came(bayse, &lines(&BAYSE_ANSWERS));
         let jayx = plan.jayx(SYMBOLS[0], Envelope::Plain);
         let jayx = came(jayx, &lines(&JAYX_PACKETS));

@@ -24,52 +24,52 @@ impl Book {
     }
 }
 
-/// What a book was from a moment on; none while the server was down.
+/// The levels of a book from a time on; none while the server was down.
 #[derive(Debug)]
 struct Entry {
     from: Nanos,
     sides: Option<[Vec<Level>; 2]>,
 }
 
-/// All that a book ever was, oldest first.
+/// Every state of a book, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
     entries: Vec<Entry>,
 }
 
 impl Timeline {
-    /// It is so from now on.
+    /// Records the levels from now on.
     pub(super) fn set(&mut self, now: Nanos, sides: Option<[Vec<Level>; 2]>) {
         if self.entries.last().is_none_or(|last| last.sides != sides) {
             self.entries.push(Entry { from: now, sides });
         }
     }
 
-    /// Whether it was `sides` at some moment after `after`, and where that stands.
+    /// The index of an entry with these levels that lasted beyond `after`.
     pub(super) fn find(&self, sides: [&[Level]; 2], after: Nanos, hint: usize) -> Option<usize> {
         if self.is(hint, sides, after) {
             return Some(hint);
         }
-        let places = (0..self.entries.len()).rev();
-        let mut late = places.take_while(|place| self.until(*place) > after);
-        late.find(|place| self.is(*place, sides, after))
+        let connections = (0..self.entries.len()).rev();
+        let mut late = connections.take_while(|position| self.until(*position) > after);
+        late.find(|position| self.is(*position, sides, after))
     }
 
-    fn is(&self, place: usize, sides: [&[Level]; 2], after: Nanos) -> bool {
+    fn is(&self, position: usize, sides: [&[Level]; 2], after: Nanos) -> bool {
         let Some(Entry {
             sides: Some(own), ..
-        }) = self.entries.get(place)
+        }) = self.entries.get(position)
         else {
             return false;
         };
-        self.until(place) > after && own[0] == sides[0] && own[1] == sides[1]
+        self.until(position) > after && own[0] == sides[0] && own[1] == sides[1]
     }
 
     /// Whether it had a level on a side at some moment after `after`.
     pub(super) fn had(&self, side: usize, level: &Level, after: Nanos) -> bool {
-        let places = (0..self.entries.len()).rev();
-        let late = places.take_while(|place| self.until(*place) > after);
-        late.filter_map(|place| self.entries[place].sides.as_ref())
+        let connections = (0..self.entries.len()).rev();
+        let late = connections.take_while(|position| self.until(*position) > after);
+        late.filter_map(|position| self.entries[position].sides.as_ref())
             .any(|sides| sides[side].contains(level))
     }
 
@@ -79,14 +79,14 @@ impl Timeline {
         self.entries.get(later.checked_sub(1)?)?.sides.as_ref()
     }
 
-    /// What it is.
+    /// The last levels.
     pub(super) fn last(&self) -> Option<&[Vec<Level>; 2]> {
         self.entries.last()?.sides.as_ref()
     }
 
-    /// When it was something else again.
-    fn until(&self, place: usize) -> Nanos {
-        let next = self.entries.get(place + 1);
+    /// When the entry ended.
+    fn until(&self, position: usize) -> Nanos {
+        let next = self.entries.get(position + 1);
         next.map_or(Nanos(u64::MAX), |next| next.from)
     }
 }

@@ -4,9 +4,9 @@
 use ticklot::{BookId, Books, Cause, Event, Gap, State, StateChange};
 use ticklot_book::Nanos;
 
-use super::{Invariant, Judge};
+use super::{Invariant, Oracle};
 
-impl Judge {
+impl Oracle {
     /// An event is delivered. A change starts from the state that was reported last and is a change; an
     /// update of a book finds its state reported.
     pub(super) fn delivered(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
@@ -16,9 +16,9 @@ impl Judge {
                 if !last.is_same(change.old) || change.old.is_same(change.new) {
                     let expected = format!("a change from {last}");
                     let actual = format!("{} to {} ({})", change.old, change.new, change.cause);
-                    return self.accuse(now, Invariant::Events, expected, actual);
+                    return self.report(now, Invariant::Events, expected, actual);
                 }
-                self.judge_cause(change, books, now);
+                self.check_cause(change, books, now);
                 self.reported.insert(change.book, change.new);
             }
             Event::Book(update) => self.compare(update.book, books, now),
@@ -28,13 +28,13 @@ impl Judge {
 
     /// The cause fits the state and the venue. A gap that ends as a live book was repaired on its
     /// connection.
-    fn judge_cause(&mut self, change: &StateChange<'_>, books: &Books, now: Nanos) {
-        let line = books.connection(change.book).map(super::line_of);
-        let is_delta = line.is_some_and(|line| self.is_delta(line));
+    fn check_cause(&mut self, change: &StateChange<'_>, books: &Books, now: Nanos) {
+        let index = books.connection(change.book).map(super::index_of);
+        let is_delta = index.is_some_and(|index| self.is_delta(index));
         if !fits(change, is_delta) {
             let expected = format!("a cause of {:?}", change.new);
             let actual = format!("{} after {}", change.cause, change.old);
-            return self.accuse(now, Invariant::Events, expected, actual);
+            return self.report(now, Invariant::Events, expected, actual);
         }
         let is_repair = matches!(change.old, State::Gap(_)) && change.new.is_live();
         self.repairs += u64::from(is_delta && is_repair);
@@ -53,7 +53,7 @@ impl Judge {
         if !reported.is_same(actual) {
             let expected = format!("{} reported as {actual}", books.name(id));
             let actual = format!("reported as {reported}");
-            self.accuse(now, Invariant::Events, expected, actual);
+            self.report(now, Invariant::Events, expected, actual);
         }
     }
 

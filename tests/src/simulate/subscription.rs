@@ -1,4 +1,4 @@
-//! What the simulated user follows, and what the venue calls it.
+//! The subscriptions of the simulated user and their names at the venue.
 
 use ticklot::bayse::{Currency, Topic};
 use ticklot_book::Ticks;
@@ -10,12 +10,12 @@ const GHOST: &str = "ghost";
 /// The names of the markets that the server has.
 const MARKETS: [(&str, i64); 3] = [("alpha", 62), ("beta", 35), ("gamma", 3)];
 
-/// The names of those who trade.
+/// The names of the traders.
 const USERS: [&str; 5] = ["ada", "ben", "chi", "dee", "eze"];
 
-/// Something to follow at Bayse Markets. Each is a room of its own.
+/// A subscription at Bayse Markets. Each is a room of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wish {
+pub(super) enum Subscription {
     /// The books of a market.
     Books(&'static str),
     /// The prices of a market's event.
@@ -28,8 +28,8 @@ pub(super) enum Wish {
     User(&'static str),
 }
 
-impl Wish {
-    /// Everything that can be followed, what there is not last.
+impl Subscription {
+    /// Every subscription; those that the server does not have are last.
     pub(super) fn all() -> Vec<Self> {
         let names = || MARKETS.iter().map(|(name, _)| *name);
         let books = names().map(Self::Books);
@@ -58,7 +58,7 @@ impl Wish {
         }
     }
 
-    /// What the client under test calls it.
+    /// The topic of the client under test.
     pub(super) fn topic(self) -> Topic {
         match self {
             Self::Books(name) => Topic::order_book(format!("mkt_{name}")),
@@ -86,7 +86,7 @@ pub(super) fn listings() -> Vec<Listing> {
     MARKETS.iter().map(listing).collect()
 }
 
-/// Those who trade there.
+/// The traders of the server.
 pub(super) fn users() -> Vec<User> {
     USERS.iter().map(|name| User::trader(name, None)).collect()
 }

@@ -5,9 +5,9 @@ use ticklot::BookId;
 use ticklot_book::{Level, Lots, Nanos, Ticks};
 
 use super::super::host::Host;
-use super::super::plan::{DELTA, Place};
+use super::super::plan::{ConnectionPlan, DELTA};
 use super::history::Book;
-use super::{Invariant, Judge};
+use super::{Invariant, Oracle};
 
 /// What the client received of a symbol on one connection.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(super) struct Received {
     snapshot: Option<u64>,
 }
 
-impl Judge {
+impl Oracle {
     /// Records when the server's books got their numbers.
     pub(super) fn record_numbers(&mut self, host: &Host, now: Nanos) {
         host.numbers(|symbol, number| {
@@ -32,20 +32,20 @@ impl Judge {
         });
     }
 
-    pub(super) fn is_delta(&self, line: usize) -> bool {
-        self.lines[line].place.host() == DELTA
+    pub(super) fn is_delta(&self, index: usize) -> bool {
+        self.connections[index].plan.host() == DELTA
     }
 
     /// A message of the delta server reaches the client, on the connection or as a response.
-    pub(super) fn delta_came(&mut self, line: usize, frame: &[u8], now: Nanos) {
+    pub(super) fn delta_received(&mut self, index: usize, frame: &[u8], now: Nanos) {
         let message = Message::read(frame);
         let is_genuine = message.as_ref().is_none_or(|it| self.is_genuine(it));
-        let Some(wire) = &mut self.lines[line].wire else {
+        let Some(traffic) = &mut self.connections[index].traffic else {
             return;
         };
-        wire.heard = now;
+        traffic.last_received = now;
         let Some(message) = message else { return };
-        let received = wire.received.entry(message.symbol.clone()).or_default();
+        let received = traffic.received.entry(message.symbol.clone()).or_default();
         if !is_genuine {
             received.altered = received.altered.max(Some(message.number));
         } else if message.is_snapshot {
@@ -54,16 +54,21 @@ impl Judge {
         if self.numbered_at(&message.symbol, message.number).is_none() {
             return;
         }
-        let wire = self.lines[line].wire.as_mut();
-        if let Some(received) = wire.and_then(|wire| wire.received.get_mut(&message.symbol)) {
+        let traffic = self.connections[index].traffic.as_mut();
+        if let Some(received) =
+            traffic.and_then(|traffic| traffic.received.get_mut(&message.symbol))
+        {
             received.highest = received.highest.max(message.number);
         }
     }
 
     /// The client had its call for all messages that reached it.
     pub(super) fn deltas_applied(&mut self) {
-        let wires = self.lines.iter_mut().filter_map(|line| line.wire.as_mut());
-        let received = wires.flat_map(|wire| wire.received.values_mut());
+        let open = self
+            .connections
+            .iter_mut()
+            .filter_map(|index| index.traffic.as_mut());
+        let received = open.flat_map(|traffic| traffic.received.values_mut());
         received.for_each(|received| {
             received.applied = received.highest;
             if let Some(number) = received.snapshot.take() {
@@ -94,35 +99,40 @@ impl Judge {
 
     /// Since when a book that was not lost may have had its levels: the moment of the last message that
     /// the client received. None for a gap after an altered message, which may have any.
-    pub(super) fn delta_since(&self, line: usize, name: &str, is_gap: bool) -> Option<Nanos> {
-        let wire = self.lines[line].wire.as_ref()?;
-        let received = wire.received.get(name);
+    pub(super) fn delta_since(&self, index: usize, name: &str, is_gap: bool) -> Option<Nanos> {
+        let traffic = self.connections[index].traffic.as_ref()?;
+        let received = traffic.received.get(name);
         if is_gap {
             let is_altered = received.is_some_and(|it| it.altered.is_some());
-            return (!is_altered).then_some(wire.upgraded);
+            return (!is_altered).then_some(traffic.upgraded);
         }
         let at = received.and_then(|it| self.numbered_at(name, it.applied));
-        Some(at.unwrap_or(wire.upgraded))
+        Some(at.unwrap_or(traffic.upgraded))
     }
 
     /// A live book of the delta venue is proved by a frame of its connection within the limit.
-    pub(super) fn delta_is_proved(&mut self, line: usize, id: BookId, now: Nanos) {
+    pub(super) fn delta_is_proved(&mut self, index: usize, id: BookId, now: Nanos) {
         let earliest = self.clock.earliest(now, self.limit);
-        let heard = self.lines[line].wire.as_ref().map(|wire| wire.heard);
+        let heard = self.connections[index]
+            .traffic
+            .as_ref()
+            .map(|traffic| traffic.last_received);
         if heard.is_some_and(|heard| heard < earliest) {
             let expected = format!("a frame since {} ns", earliest.0);
             let actual = format!("book {id} is live, the last frame was at {heard:?}");
-            self.accuse(now, Invariant::Staleness, expected, actual);
+            self.report(now, Invariant::Staleness, expected, actual);
         }
     }
 
     /// With faults of deltas only, every gap is repaired without a new connection.
     pub(in super::super) fn check_connections(&mut self, now: Nanos) {
-        let is_new = |line: &&super::Line| matches!(line.place, Place::Delta) && line.epochs > 1;
-        if let Some(line) = self.lines.iter().find(is_new) {
-            let actual = format!("{} connections to the delta venue", line.epochs);
+        let is_new = |index: &&super::ConnectionRecord| {
+            matches!(index.plan, ConnectionPlan::Delta) && index.epochs > 1
+        };
+        if let Some(index) = self.connections.iter().find(is_new) {
+            let actual = format!("{} connections to the delta venue", index.epochs);
             let expected = "gaps repaired on the first connection".to_owned();
-            self.accuse(now, Invariant::Recovery, expected, actual);
+            self.report(now, Invariant::Recovery, expected, actual);
         }
     }
 }
