@@ -22,8 +22,8 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use ticklot::{
-    Books, ConnectionId, Disconnect, Event, Handler, Level, Nanos, Next, OnMessage, Options, Reply,
-    Scale, Session,
+    Books, CallOutcome, ConnectionId, Disconnect, Event, Handler, Level, Nanos, NextAction,
+    OnMessage, Options, Scale, Session,
 };
 
 use crate::venue::Pipe;
@@ -126,7 +126,7 @@ impl Run {
     }
 
     fn step(&mut self, step: &Step) {
-        if self.session.next(self.now) == Next::Connect {
+        if self.session.next(self.now) == NextAction::Connect {
             let _ = self.with(Session::opened);
         }
         self.frame.clear();
@@ -150,14 +150,14 @@ impl Run {
             }
             Step::Raw(bytes) => self.feed(Some(bytes)),
         };
-        if let Reply::End(what) = reply {
+        if let CallOutcome::CloseConnection(what) = reply {
             self.end(&Disconnect::Ended(what));
         }
         self.send();
     }
 
     /// A frame comes: these bytes, or the text that was written. Decoding is a function of the bytes.
-    fn feed(&mut self, bytes: Option<&[u8]>) -> Reply {
+    fn feed(&mut self, bytes: Option<&[u8]>) -> CallOutcome {
         let text = std::mem::take(&mut self.frame);
         let bytes = bytes.unwrap_or(text.as_bytes());
         let (mut one, mut other) = (frame::Decoder::default(), frame::Decoder::default());
@@ -194,7 +194,7 @@ impl Run {
             books.ids().all(|id| books.live(id).is_none()),
             "none is live when it is gone"
         );
-        if let Next::WaitUntil(time) = self.session.next(self.now) {
+        if let NextAction::WaitUntil(time) = self.session.next(self.now) {
             self.now = time;
         }
     }

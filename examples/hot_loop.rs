@@ -36,7 +36,9 @@ fn pass(frames: &[Vec<u8>], decoder: &mut Decoder, book: &mut Book) -> i64 {
         let Ok(Message::OrderBook(update)) = decoder.decode(black_box(frame)) else {
             continue;
         };
-        if book.replace(update.bids, update.asks, Nanos(1)).is_ok()
+        if book
+            .apply_snapshot(update.bids, update.asks, Nanos(1))
+            .is_ok()
             && let (Some(bid), Some(ask)) = (book.best_bid(), book.best_ask())
         {
             sum = sum.wrapping_add(bid.ticks.0 ^ ask.ticks.0);

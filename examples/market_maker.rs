@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use ticklot::jayx::JayX;
 use ticklot::{
-    BookId, Books, Event, Feed, Handler, OnMessage, Options, SpinOptions, State, StateChange, Ticks,
+    BookId, BookState, Books, Event, Feed, Handler, OnMessage, Options, SpinOptions, StateChange,
+    Ticks,
 };
 use ticklot_sim::{Simulator, Venue, bayse, jayx};
 
@@ -25,7 +26,7 @@ enum Intent {
     /// Have these orders in the market, instead of whatever is there.
     Quote { bid: Ticks, ask: Ticks },
     /// Have none.
-    Cancel { because: State },
+    Cancel { because: BookState },
 }
 
 /// How far from the best prices it quotes, in ticks.
@@ -172,7 +173,7 @@ mod tests {
         assert_eq!(
             last,
             Intent::Cancel {
-                because: State::Stale
+                because: BookState::Stale
             }
         );
         assert!(!told.is_empty(), "it has quoted before");
@@ -212,19 +213,19 @@ mod tests {
         let _ = session.frame(BOOK, second(1), &mut books, &mut maker);
         assert_eq!(new(), quote);
         let _ = session.frame(b"{", second(2), &mut books, &mut maker);
-        assert_eq!(new(), cancel(State::Gap(Gap::Refused)));
+        assert_eq!(new(), cancel(BookState::Gap(Gap::Refused)));
         let _ = session.frame(BOOK, second(3), &mut books, &mut maker);
         assert_eq!(new(), quote);
         let _ = session.frame(CROSSED, second(4), &mut books, &mut maker);
-        assert_eq!(new(), cancel(State::Crossed));
+        assert_eq!(new(), cancel(BookState::Crossed));
         let _ = session.frame(BOOK, second(5), &mut books, &mut maker);
         assert_eq!(new(), quote);
         // Nothing for longer than the limit of 30 s.
         let _ = session.timeout(second(36), &mut books, &mut maker);
-        assert_eq!(new(), cancel(State::Stale));
+        assert_eq!(new(), cancel(BookState::Stale));
         let _ = session.frame(BOOK, second(37), &mut books, &mut maker);
         assert_eq!(new(), quote);
         let _ = session.disconnected(second(38), &Disconnect::Silent, &mut books, &mut maker);
-        assert_eq!(new(), cancel(State::Disconnected));
+        assert_eq!(new(), cancel(BookState::Disconnected));
     }
 }

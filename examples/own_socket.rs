@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use ticklot::jayx::JayX;
 use ticklot::{
-    Books, ConnectionId, Disconnect, Event, Handler, Nanos, Next, OnMessage, Options, Reply,
-    Session,
+    Books, CallOutcome, ConnectionId, Disconnect, Event, Handler, Nanos, NextAction, OnMessage,
+    Options, Session,
 };
 use ticklot_sim::Venue;
 use tungstenite::protocol::CloseFrame;
@@ -69,12 +69,12 @@ impl Driver {
         loop {
             let now = self.clock.now();
             let reason = match self.session.next(now) {
-                Next::Connect | Next::Open => self.connect(),
-                Next::WaitUntil(time) => {
+                NextAction::Connect | NextAction::Open => self.connect(),
+                NextAction::WaitUntil(time) => {
                     thread::sleep(time.since(now));
                     continue;
                 }
-                Next::Idle | Next::Done => return Ok(()),
+                NextAction::Idle | NextAction::Done => return Ok(()),
             };
             let now = self.clock.now();
             let Self {
@@ -133,22 +133,22 @@ impl Driver {
                 Ok(Message::Close(frame)) => return closed(frame),
                 Ok(Message::Binary(_)) => return Disconnect::Binary,
                 Ok(_) => {
-                    session.heard(clock.now());
-                    Reply::Control
+                    session.record_activity(clock.now());
+                    CallOutcome::Control
                 }
                 Err(tungstenite::Error::Io(error))
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
                 {
                     match session.timeout(clock.now(), books, strategy) {
                         Some(reason) => return reason,
-                        None => Reply::Control,
+                        None => CallOutcome::Control,
                     }
                 }
                 Err(error) => return Disconnect::Failed(Box::new(error)),
             };
             match reply {
-                Reply::End(what) => return Disconnect::Ended(what),
-                Reply::Stop => return Disconnect::Stopped,
+                CallOutcome::CloseConnection(what) => return Disconnect::Ended(what),
+                CallOutcome::StopFeed => return Disconnect::Stopped,
                 _ => {}
             }
         }

@@ -46,7 +46,7 @@ fn changes(views: &[View]) -> f64 {
 }
 
 fn replace(book: &mut Book, view: &View) -> usize {
-    match book.replace(&view.bids, &view.asks, Nanos(1)) {
+    match book.apply_snapshot(&view.bids, &view.asks, Nanos(1)) {
         // Found when they are asked for, so they are.
         Ok(changes) => black_box(changes.len()),
         Err(error) => unreachable!("{error}"),

@@ -78,7 +78,8 @@ fn jayx_rows(frames: &[Vec<u8>]) {
         let Ok(jayx::Message::OrderBook(update)) = decoder.decode(frame) else {
             return None;
         };
-        book.replace(update.bids, update.asks, Nanos(1)).ok()?;
+        book.apply_snapshot(update.bids, update.asks, Nanos(1))
+            .ok()?;
         black_box((book.best_bid(), book.best_ask()));
         Some(update.path)
     });
@@ -98,7 +99,8 @@ fn bayse_rows(frames: &[Vec<u8>]) {
         let Ok(bayse::Message::OrderBook(update)) = decoder.decode(frame, &BAYSE_SCALE) else {
             return None;
         };
-        book.replace(update.bids, update.asks, Nanos(1)).ok()?;
+        book.apply_snapshot(update.bids, update.asks, Nanos(1))
+            .ok()?;
         black_box((book.best_bid(), book.best_ask()));
         Some(update.path)
     });

@@ -48,7 +48,7 @@ fn update(c: &mut Criterion) {
 
 fn filled<S: Storage>(first: &[WalkStep]) -> Book<S> {
     let mut book = Book::<S>::with_storage(Scale::UNIT);
-    let _ = book.replace(&[], &[], Nanos(0));
+    let _ = book.apply_snapshot(&[], &[], Nanos(0));
     set_all(&mut book, first);
     book
 }
@@ -68,7 +68,7 @@ fn followed<S: Storage>(book: Book<S>, first: &[WalkStep]) -> DeltaBook<S> {
         id: Some(0),
         ..Snapshot::default()
     };
-    let _ = book.snapshot(&snapshot, Nanos(0));
+    let _ = book.apply_snapshot(&snapshot, Nanos(0));
     follow_all(&mut book, first);
     book
 }
@@ -88,7 +88,7 @@ fn follow_all<S: Storage>(book: &mut DeltaBook<S>, steps: &[WalkStep]) {
             ids: Some(Ids::one(id)),
             checksum: None,
         };
-        let outcome = book.apply(&delta, Nanos(1));
+        let outcome = book.apply_delta(&delta, Nanos(1));
         black_box(&outcome);
         let live = book.live();
         black_box(live.map(|book| (book.best_bid(), book.best_ask())));

@@ -67,7 +67,7 @@ fn apply_all_jayx(work: &mut Work<jayx::Decoder>) {
     for frame in &work.frames {
         match work.decoder.decode(frame) {
             Ok(jayx::Message::OrderBook(update)) => {
-                let changes = work.book.replace(update.bids, update.asks, Nanos(1));
+                let changes = work.book.apply_snapshot(update.bids, update.asks, Nanos(1));
                 assert!(changes.is_ok());
             }
             other => assert!(other.is_ok(), "{other:?}"),
@@ -81,7 +81,7 @@ fn apply_all_bayse(work: &mut Work<bayse::Decoder>) {
         for line in Lines::new(frame) {
             match work.decoder.decode(line.bytes, &BAYSE_SCALE) {
                 Ok(bayse::Message::OrderBook(update)) => {
-                    let changes = work.book.replace(update.bids, update.asks, Nanos(1));
+                    let changes = work.book.apply_snapshot(update.bids, update.asks, Nanos(1));
                     assert!(changes.is_ok());
                 }
                 other => assert!(other.is_ok(), "{other:?}"),
@@ -154,7 +154,7 @@ fn few(levels: usize) -> (Book, Vec<View>) {
 fn replace_all(book: &mut Book, views: &[View]) {
     for view in views {
         // Its changes are found when they are asked for.
-        let changes = book.replace(&view.bids, &view.asks, Nanos(1));
+        let changes = book.apply_snapshot(&view.bids, &view.asks, Nanos(1));
         changes.into_iter().flatten().for_each(|change| {
             black_box(change);
         });

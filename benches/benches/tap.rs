@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use ticklot::capture::{Incidents, RecordOptions, Recorder};
-use ticklot::flight::Rules;
+use ticklot::flight::FlightOptions;
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::tap::Tap;
 use ticklot::{Books, ConnectionId, Nanos, Options, Session};
@@ -24,7 +24,7 @@ fn taps(c: &mut Criterion) {
     let folder = std::env::temp_dir().join(format!("ticklot-tap-{}", std::process::id()));
     measure(c, "none", frames, None, |_| {});
     for kib in [64, 256, 1024] {
-        let mut rules = Rules::default();
+        let mut rules = FlightOptions::default();
         rules.bytes = kib << 10;
         let incidents = made(Incidents::create(&folder, 0, rules));
         let name = format!("ring of {kib} KiB");

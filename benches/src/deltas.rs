@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use ticklot::{
-    BookConfig, BookId, Books, ConnectionId, Context, Delta, Instrument, NoCommand, OnMessage,
-    Reply, Snapshot, Venue, VenueName,
+    BookConfig, BookId, Books, CallOutcome, ConnectionId, Context, Delta, Instrument, NoCommand,
+    OnMessage, Snapshot, Venue, VenueName,
 };
 use ticklot_book::{
     self as book, Book, DeltaBook, Flat, Ladder, Level, Lots, Nanos, Scale, Sequence, Side,
@@ -39,7 +39,7 @@ pub fn deltas(seed: u64, count: usize) -> Deltas {
     };
     let first: [Vec<Level>; 2] = [of(Side::Bid), of(Side::Ask)];
     let mut model = Book::new(Scale::UNIT);
-    let snapshot = model.replace(&first[0], &first[1], Nanos(1));
+    let snapshot = model.apply_snapshot(&first[0], &first[1], Nanos(1));
     assert!(snapshot.is_ok());
     let deltas = steps.iter().map(|step| {
         let set = model.set(step.side, step.level, Nanos(1));
@@ -95,7 +95,7 @@ impl Deltas {
             asks: &self.first[1],
             ..book::Snapshot::default()
         };
-        assert!(book.snapshot(&snapshot, Nanos(1)).is_ok());
+        assert!(book.apply_snapshot(&snapshot, Nanos(1)).is_ok());
     }
 
     /// Applies all deltas to a book at the snapshot.
@@ -110,9 +110,9 @@ impl Deltas {
                 checksum: Some(checksum),
                 ..book::Delta::default()
             };
-            let outcome = book.apply(&delta, Nanos(1));
+            let outcome = book.apply_delta(&delta, Nanos(1));
             assert_eq!(outcome, Ok(book::Outcome::Applied));
-            each(book.untrusted());
+            each(book.last_known());
         }
     }
 
@@ -170,15 +170,15 @@ impl Venue for DeltaVenue {
         &mut self,
         frame: &[u8],
         context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         let Some(id) = self.book else {
-            return Reply::Data;
+            return CallOutcome::Data;
         };
         // The levels are right, so nothing is refused.
         let refusal = |_| unreachable!("a delta of the walk");
         let number = <[u8; 8]>::try_from(frame).map(usize::from_le_bytes);
         let sides = number.ok().and_then(|at| self.deltas.sides(at));
-        Reply::from(match sides {
+        CallOutcome::from(match sides {
             Some(([bids, asks], checksum)) => {
                 let delta = Delta {
                     bids,
@@ -186,7 +186,7 @@ impl Venue for DeltaVenue {
                     checksum: Some(checksum),
                     ..Delta::default()
                 };
-                context.delta(id, &delta, refusal)
+                context.apply_delta(id, &delta, refusal)
             }
             None => {
                 let snapshot = Snapshot {
@@ -194,7 +194,7 @@ impl Venue for DeltaVenue {
                     asks: &self.deltas.first[1],
                     ..Snapshot::default()
                 };
-                context.snapshot(id, &snapshot, refusal)
+                context.apply_snapshot(id, &snapshot, refusal)
             }
         })
     }
@@ -203,7 +203,7 @@ impl Venue for DeltaVenue {
         &mut self,
         command: NoCommand,
         _context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         match command {}
     }
 

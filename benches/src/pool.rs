@@ -48,7 +48,7 @@ mod tests {
 
     /// Checks that a book that is given a message holds what was written.
     fn check(book: &mut Book, bids: &[Level], asks: &[Level], view: &View) {
-        book.replace(bids, asks, Nanos(0)).unwrap();
+        book.apply_snapshot(bids, asks, Nanos(0)).unwrap();
         assert!(book.live().is_some());
         assert_eq!(book.bids(), view.bids);
         assert_eq!(book.asks(), view.asks);

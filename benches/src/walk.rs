@@ -184,7 +184,7 @@ impl Market {
 
 #[cfg(test)]
 mod tests {
-    use ticklot_book::{Book, Ladder, Nanos, Scale, State, Storage};
+    use ticklot_book::{Book, BookState, Ladder, Nanos, Scale, Storage};
 
     use super::*;
 
@@ -192,14 +192,14 @@ mod tests {
     fn the_walk_is_what_it_says() {
         let (first, steps) = walk(crate::SEED, 400_000);
         let mut book = Book::<Ladder>::with_storage(Scale::UNIT);
-        book.replace(&[], &[], Nanos(0)).unwrap();
+        book.apply_snapshot(&[], &[], Nanos(0)).unwrap();
         for step in &first {
             book.set(step.side, step.level, Nanos(0)).unwrap();
         }
         let (mut low, mut high, mut levels) = (i64::MAX, i64::MIN, 0);
         for step in &steps {
             book.set(step.side, step.level, Nanos(1)).unwrap();
-            assert_eq!(book.state(), State::Live);
+            assert_eq!(book.state(), BookState::Live);
             let bid = book.best_bid().unwrap().ticks.0;
             (low, high) = (low.min(bid), high.max(bid));
             levels += book.levels_of_both();

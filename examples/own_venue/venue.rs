@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::{
-    BookConfig, BookId, Books, Concerns, ConnectionId, Context, Instrument, Nanos, NoCommand,
-    OnMessage, Outbox, Reply, Scale, Snapshot, Venue, VenueName,
+    BookConfig, BookId, Books, CallOutcome, Concerns, ConnectionId, Context, Instrument, Nanos,
+    NoCommand, OnMessage, Outbox, Scale, Snapshot, Venue, VenueName,
 };
 
 use crate::frame::{self, Decoder, Message};
@@ -75,29 +75,31 @@ impl Venue for Pipe {
         &mut self,
         frame: &[u8],
         context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         let decoded = self.decoder.decode(frame, self.scale);
         context.decoded();
         let Some(id) = self.book else {
-            return Reply::Data;
+            return CallOutcome::Data;
         };
         let message = match decoded {
             Ok(message) => message,
             Err(error) => {
                 // It may have been the book: what the book holds may be out of date.
-                return Reply::from(context.unreadable(Concerns::Book(id), error, frame));
+                return CallOutcome::from(context.unreadable(Concerns::Book(id), error, frame));
             }
         };
         context.count_message();
         match message {
             Message::Heartbeat(text) => {
                 context.outbox().push(|out| out.extend_from_slice(text));
-                Reply::Control
+                CallOutcome::Control
             }
-            Message::Refused(message) => Reply::from(context.refused(message, Some(&self.symbol))),
+            Message::Refused(message) => {
+                CallOutcome::from(context.refused(message, Some(&self.symbol)))
+            }
             Message::Book(book) if book.symbol != self.symbol => {
                 context.count_unrequested();
-                Reply::Data
+                CallOutcome::Data
             }
             Message::Book(book) => {
                 let snapshot = Snapshot {
@@ -106,9 +108,9 @@ impl Venue for Pipe {
                     asks: book.asks,
                     ..Snapshot::default()
                 };
-                let flow: ControlFlow<()> = context.snapshot(id, &snapshot, frame::refusal);
+                let flow: ControlFlow<()> = context.apply_snapshot(id, &snapshot, frame::refusal);
                 self.ask_at = None;
-                Reply::from(flow)
+                CallOutcome::from(flow)
             }
         }
     }
@@ -117,7 +119,7 @@ impl Venue for Pipe {
         &mut self,
         command: NoCommand,
         _context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         match command {}
     }
 
@@ -130,9 +132,12 @@ impl Venue for Pipe {
         self.ask_at
     }
 
-    fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+    fn timeout<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        context: &mut Context<'_, H>,
+    ) -> CallOutcome {
         self.subscribe(context.now(), context.outbox());
-        Reply::Data
+        CallOutcome::Data
     }
 
     fn silence_limit(&self) -> Option<Duration> {
@@ -144,7 +149,7 @@ impl Venue for Pipe {
 mod tests {
     use super::*;
 
-    use ticklot::{Disconnect, Event, Options, Session, State};
+    use ticklot::{BookState, Disconnect, Event, Options, Session};
 
     const BOOK: &[u8] = b"B|BTC-USD|61800.30x2.5|61800.40x3";
 
@@ -183,7 +188,7 @@ mod tests {
             work(&mut self.session, self.now, &mut self.books, &mut handler)
         }
 
-        fn frame(&mut self, frame: &[u8]) -> Reply {
+        fn frame(&mut self, frame: &[u8]) -> CallOutcome {
             self.with(|session, now, books, handler| session.frame(frame, now, books, handler))
         }
 
@@ -195,7 +200,7 @@ mod tests {
             sent
         }
 
-        fn state(&self) -> State {
+        fn state(&self) -> BookState {
             self.books.state(BookId(0))
         }
     }
@@ -204,11 +209,11 @@ mod tests {
     fn subscription_makes_book_live() {
         let mut bench = Bench::open();
         assert_eq!(bench.sent(), ["S|BTC-USD"]);
-        assert_eq!(bench.state(), State::Empty);
-        assert_eq!(bench.frame(BOOK), Reply::Data);
+        assert_eq!(bench.state(), BookState::Empty);
+        assert_eq!(bench.frame(BOOK), CallOutcome::Data);
         let book = bench.books.live(BookId(0)).unwrap();
         assert_eq!(book.spread().map(|spread| spread.0), Some(10));
-        assert_eq!(bench.frame(b"H|17"), Reply::Control);
+        assert_eq!(bench.frame(b"H|17"), CallOutcome::Control);
         assert_eq!(bench.sent(), ["H|17"]);
         assert_eq!(bench.session.stats().snapshots, 1);
     }
@@ -236,7 +241,7 @@ mod tests {
         assert_eq!(bench.state().as_str(), "gap");
         assert_eq!(bench.session.stats().bad_lines, 2);
         let _ = bench.frame(BOOK);
-        assert_eq!(bench.state(), State::Live);
+        assert_eq!(bench.state(), BookState::Live);
     }
 
     #[test]
@@ -250,7 +255,7 @@ mod tests {
         let _ = bench.with(|session, now, books, handler| {
             session.disconnected(now, &reason, books, handler)
         });
-        assert_eq!(bench.state(), State::Disconnected);
+        assert_eq!(bench.state(), BookState::Disconnected);
     }
 
     #[test]
@@ -258,7 +263,7 @@ mod tests {
         let mut bench = Bench::open();
         let _ = bench.frame(b"E|no such symbol");
         let _ = bench.frame(b"B|ETH-USD|1x1|2x1");
-        assert_eq!(bench.state(), State::Empty);
+        assert_eq!(bench.state(), BookState::Empty);
         assert_eq!(bench.session.stats().unrequested, 1);
         assert!(
             bench.told.iter().any(|it| it.contains("no such symbol")),

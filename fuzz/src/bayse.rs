@@ -22,7 +22,7 @@ pub fn bayse(data: &[u8]) {
         return;
     }
     let lines = Lines::new(data).map(|line| line.bytes);
-    let decoders = || SCANS.map(Decoder::with_scan).into();
+    let decoders = || SCANS.map(Decoder::with_backend).into();
     let (mut used, all) = hold(lines, decoders, decode, check);
     // A body between lines must not matter to a decoder either.
     check_body(&mut used[0], data);

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use ticklot_book::{
-    Book, BookErrorKind, BookView, Change, Coverage, Epoch, Flat, Gap, Ladder, Level, Lots, Nanos,
-    Scale, Side, State, Storage, Ticks,
+    Book, BookErrorKind, BookState, BookView, Change, Coverage, Epoch, Flat, Gap, Ladder, Level,
+    Lots, Nanos, Scale, Side, Storage, Ticks,
 };
 
 use crate::views;
@@ -43,10 +43,10 @@ enum Covers {
 impl Covers {
     fn get(&self) -> Coverage {
         match self {
-            Self::Shown => Coverage::Shown,
+            Self::Shown => Coverage::SnapshotDepth,
             Self::Whole => Coverage::Whole,
             Self::Top(levels) => Coverage::Top((*levels).into()),
-            Self::Snapshot(levels) => Coverage::Snapshot((*levels).into()),
+            Self::Snapshot(levels) => Coverage::SnapshotLimit((*levels).into()),
         }
     }
 }
@@ -193,7 +193,7 @@ struct Model {
     /// The worst prices that are kept, bids and asks.
     bounds: (i64, i64),
     known: bool,
-    state: State,
+    state: BookState,
     epoch: u32,
     updated: u64,
     updates: u64,
@@ -208,7 +208,7 @@ impl Model {
             bids: Map::new(),
             asks: Map::new(),
             changes: Vec::new(),
-            state: State::Empty,
+            state: BookState::Empty,
             epoch: 0,
             updated: 0,
             updates: 0,
@@ -216,8 +216,8 @@ impl Model {
     }
 
     fn disconnect(&mut self) {
-        if self.state != State::Empty {
-            self.state = State::Disconnected;
+        if self.state != BookState::Empty {
+            self.state = BookState::Disconnected;
         }
     }
 
@@ -227,7 +227,7 @@ impl Model {
         if let Coverage::Top(most) = self.coverage {
             cut(&mut bids, &mut asks, most);
         }
-        if let Coverage::Snapshot(most) = self.coverage {
+        if let Coverage::SnapshotLimit(most) = self.coverage {
             if bids.len() >= most {
                 self.bounds.0 = bids.keys().next().map_or(i64::MIN, |worst| *worst);
             }
@@ -245,8 +245,8 @@ impl Model {
     fn settle(&mut self, now: u64) {
         let best = (self.bids.keys().next_back(), self.asks.keys().next());
         self.state = match best {
-            (Some(bid), Some(ask)) if bid > ask => State::Crossed,
-            _ => State::Live,
+            (Some(bid), Some(ask)) if bid > ask => BookState::Crossed,
+            _ => BookState::Live,
         };
         self.updated = now;
         self.updates += 1;
@@ -254,14 +254,17 @@ impl Model {
 
     /// Why a delta cannot be applied, if it cannot; the state that it leaves then.
     fn refuses(&mut self, levels: &[Level]) -> Option<BookErrorKind> {
-        if !matches!(self.state, State::Live | State::Crossed | State::Stale) {
-            if self.state == State::Empty {
-                self.state = State::Gap(Gap::NoSnapshot);
+        if !matches!(
+            self.state,
+            BookState::Live | BookState::Crossed | BookState::Stale
+        ) {
+            if self.state == BookState::Empty {
+                self.state = BookState::Gap(Gap::NoSnapshot);
             }
             return Some(BookErrorKind::NoSnapshot);
         }
         if levels.iter().any(|level| level.lots < Lots(0)) {
-            self.state = State::Gap(Gap::Refused);
+            self.state = BookState::Gap(Gap::Refused);
             return Some(BookErrorKind::NegativeLots);
         }
         None
@@ -294,7 +297,7 @@ impl Model {
         let levels = self.side(side);
         let worst = levels.last().map(|level| level.ticks);
         match self.coverage {
-            Coverage::Shown => worst,
+            Coverage::SnapshotDepth => worst,
             _ if !self.known => None,
             Coverage::Top(most) if levels.len() >= most => worst,
             _ if side == Side::Bid => Some(Ticks(self.bounds.0)),
@@ -405,7 +408,7 @@ fn apply<S: Storage>(step: &Step, book: &mut Book<S>, model: &mut Model) {
             views::check(book, &sides, covers, &asked);
         }
         Step::Begin(epoch) => {
-            book.begin(Epoch((*epoch).into()));
+            book.start_epoch(Epoch((*epoch).into()));
             model.epoch = (*epoch).into();
             model.updates = 0;
             model.changes.clear();
@@ -418,13 +421,13 @@ fn apply<S: Storage>(step: &Step, book: &mut Book<S>, model: &mut Model) {
         Step::Expire { now, limit } => {
             let (now, limit) = (now.get(), limit.get());
             let old = now.saturating_sub(model.updated) >= limit;
-            let expired = old && matches!(model.state, State::Live | State::Crossed);
+            let expired = old && matches!(model.state, BookState::Live | BookState::Crossed);
             assert_eq!(
                 book.expire(Nanos(now), Duration::from_nanos(limit)),
                 expired
             );
             if expired {
-                model.state = State::Stale;
+                model.state = BookState::Stale;
             }
         }
         Step::Gap {
@@ -444,8 +447,8 @@ fn apply<S: Storage>(step: &Step, book: &mut Book<S>, model: &mut Model) {
                 }
             };
             book.mark_gap(gap);
-            if !matches!(model.state, State::Empty | State::Disconnected) {
-                model.state = State::Gap(gap);
+            if !matches!(model.state, BookState::Empty | BookState::Disconnected) {
+                model.state = BookState::Gap(gap);
             }
         }
     }
@@ -478,7 +481,7 @@ fn delta<S: Storage>(
 ) {
     let mut mirror = [model.bids.clone(), model.asks.clone()];
     let result = book
-        .apply(bids, asks, Nanos(now))
+        .apply_delta(bids, asks, Nanos(now))
         .map(|changes| changes.to_vec());
     model.changes.clear();
     if let Some(kind) = model.refuses(&[bids, asks].concat()) {
@@ -515,7 +518,7 @@ fn replace<S: Storage>(
     model: &mut Model,
 ) {
     let result = book
-        .replace(bids, asks, Nanos(now))
+        .apply_snapshot(bids, asks, Nanos(now))
         .map(|changes| changes.to_vec());
     match (map_of(bids), map_of(asks)) {
         (Some(bids), Some(asks)) => {
@@ -548,7 +551,7 @@ fn check<S: Storage>(book: &Book<S>, model: &Model) {
     let (bids, asks) = (model.side(Side::Bid), model.side(Side::Ask));
     assert_eq!(book.changes(), model.changes);
     assert_eq!(book.state(), model.state);
-    assert_eq!(book.live().is_some(), model.state == State::Live);
+    assert_eq!(book.live().is_some(), model.state == BookState::Live);
     assert_eq!(book.epoch(), Epoch(model.epoch));
     assert_eq!(book.updated(), Nanos(model.updated));
     assert_eq!(book.updates(), model.updates);

@@ -21,7 +21,11 @@ pub fn jayx(data: &[u8]) {
     }
     for envelope in [Envelope::SocketIo, Envelope::Plain, Envelope::Auto] {
         let frames = data.split(|&byte| byte == 0x1e);
-        let decoders = || SCANS.map(|scan| Decoder::with_scan(envelope, scan)).into();
+        let decoders = || {
+            SCANS
+                .map(|scan| Decoder::with_backend(envelope, scan))
+                .into()
+        };
         hold(frames, decoders, decode, |decoder, frame, decoded| {
             let refused = refused(frame, decoded);
             check(envelope, frame, decoded, refused);

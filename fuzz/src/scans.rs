@@ -1,6 +1,10 @@
 //! The backends of the decoders.
 
-use ticklot_frame::Scan;
+use ticklot_frame::DecodeBackend;
 
 /// All of them: they must decode any input alike.
-pub(crate) const SCANS: [Scan; 3] = [Scan::Best, Scan::Portable, Scan::Off];
+pub(crate) const SCANS: [DecodeBackend; 3] = [
+    DecodeBackend::Best,
+    DecodeBackend::Portable,
+    DecodeBackend::Off,
+];

@@ -7,8 +7,8 @@ use serde_json::Value;
 use ticklot::bayse::{Bayse, Command, Stage, Topic};
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::{
-    BookId, Books, ConnectionId, Disconnect, Event, Handler, Level, Lots, Nanos, Next, OnMessage,
-    Options, Reply, Session, Side, State, Ticks, Venue,
+    BookId, BookState, Books, CallOutcome, ConnectionId, Disconnect, Event, Handler, Level, Lots,
+    Nanos, NextAction, OnMessage, Options, Session, Side, Ticks, Venue,
 };
 use ticklot_frame::Lines;
 
@@ -191,7 +191,7 @@ impl<V: Harnessed> Run<V> {
     }
 
     fn is_open(&self) -> bool {
-        self.session.next(self.now) == Next::Open
+        self.session.next(self.now) == NextAction::Open
     }
 
     fn take(&mut self, step: &Step) {
@@ -259,7 +259,7 @@ impl<V: Harnessed> Run<V> {
     }
 
     fn open(&mut self) {
-        if self.session.next(self.now) == Next::Connect {
+        if self.session.next(self.now) == NextAction::Connect {
             self.last.clear();
             self.joined.clear();
             self.sent.clear();
@@ -275,7 +275,10 @@ impl<V: Harnessed> Run<V> {
     }
 
     fn end(&mut self, reason: &Disconnect) {
-        if matches!(self.session.next(self.now), Next::Open | Next::Connect) {
+        if matches!(
+            self.session.next(self.now),
+            NextAction::Open | NextAction::Connect
+        ) {
             let Self {
                 session,
                 books,
@@ -316,12 +319,16 @@ impl<V: Harnessed> Run<V> {
         let reply = session.frame(&frame, *now, books, watch);
         if !was_open {
             let after: Vec<_> = self.books.ids().map(|id| self.books.state(id)).collect();
-            assert_eq!((reply, before), (Reply::Control, after), "nothing is open");
+            assert_eq!(
+                (reply, before),
+                (CallOutcome::Control, after),
+                "nothing is open"
+            );
             return;
         }
         self.expect(step);
         match reply {
-            Reply::End(why) => self.end(&Disconnect::Ended(why)),
+            CallOutcome::CloseConnection(why) => self.end(&Disconnect::Ended(why)),
             _ => self.time_out(),
         }
     }
@@ -484,7 +491,7 @@ impl<V: Harnessed> Run<V> {
 
 /// The handler. It keeps the state of each book as the events have it.
 #[derive(Default)]
-struct Watch(BTreeMap<BookId, State>);
+struct Watch(BTreeMap<BookId, BookState>);
 
 impl Watch {
     /// After every call each book has the state that was reported last.
@@ -514,7 +521,7 @@ impl Handler for Watch {
         }
         for id in books.ids() {
             if let Some(book) = books.live(id) {
-                assert_eq!(book.state(), State::Live);
+                assert_eq!(book.state(), BookState::Live);
                 assert!(
                     book.levels(Side::Bid)
                         .is_sorted_by(|a, b| a.ticks > b.ticks)

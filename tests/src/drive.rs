@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use ticklot::{Ended, Feed, Handler, SpinOptions};
+use ticklot::{ConnectionSummary, Feed, Handler, SpinOptions};
 use tokio::task::yield_now;
 
 /// Drives a feed as the test binary has it.
@@ -11,12 +11,12 @@ use tokio::task::yield_now;
 pub trait Drive {
     /// Runs the feed to its end: on tokio, or, in the module `spinning`, turn by turn. Call it with
     /// [`module_path!`].
-    async fn drive(&mut self, module: &str) -> Vec<Ended>;
+    async fn drive(&mut self, module: &str) -> Vec<ConnectionSummary>;
 }
 
 #[allow(clippy::panic)] // a helper of a test fails like a test
 impl<H: Handler> Drive for Feed<H> {
-    async fn drive(&mut self, module: &str) -> Vec<Ended> {
+    async fn drive(&mut self, module: &str) -> Vec<ConnectionSummary> {
         if !module.starts_with("spinning") {
             return self.run().await;
         }
@@ -36,7 +36,7 @@ impl<H: Handler> Drive for Feed<H> {
 pub async fn spin<H: Handler>(
     feed: &mut Feed<H>,
     keep_warm: Option<Duration>,
-) -> io::Result<Vec<Ended>> {
+) -> io::Result<Vec<ConnectionSummary>> {
     let mut options = SpinOptions::default();
     options.keep_warm = keep_warm;
     let mut spinning = feed.spinning(&options)?;

@@ -5,20 +5,20 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ticklot::bayse::Bayse;
-use ticklot::capture::{Incidents, RecordOptions, Recorder, Told};
-use ticklot::flight::Rules;
+use ticklot::capture::{IncidentReport, Incidents, RecordOptions, Recorder};
+use ticklot::flight::FlightOptions;
 use ticklot::jayx::{ApiKey, Envelope, JayX, Topic};
 use ticklot::kraken::Kraken;
 use ticklot::tap::Tap;
 use ticklot::{
-    Books, ConnectionId, Event, Feed, Handler, Instrument, Nanos, OnMessage, Options, Reply,
+    Books, CallOutcome, ConnectionId, Event, Feed, Handler, Instrument, Nanos, OnMessage, Options,
     Session, Venue, VenueName,
 };
 use ticklot_book::{
     Book, BookView, Coverage, Delta, DeltaBook, Flat, Ids, Ladder, Level, Lots, Scale, Sequence,
     Side, Snapshot, Storage, Ticks,
 };
-use ticklot_frame::{Scan, bayse, jayx};
+use ticklot_frame::{DecodeBackend, bayse, jayx};
 use ticklot_sim::pool;
 use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed};
 use ticklot_tests::alloc::{Counting, allocated_bytes, allocations};
@@ -75,7 +75,7 @@ fn count_second_pass_with<V: Venue>(
         let before = allocations();
         for (recv_ns, frame) in frames {
             let reply = session.frame(frame, Nanos(*recv_ns), &mut books, &mut handler);
-            assert_eq!(reply, Reply::Data);
+            assert_eq!(reply, CallOutcome::Data);
         }
         allocations() - before
     };
@@ -115,7 +115,7 @@ fn generated_frames_do_not_allocate() {
 
 /// A recorder, and a flight recorder whose ring goes around many times.
 fn taps(folder: &TempFolder) -> (Recorder, Incidents) {
-    let mut rules = Rules::default();
+    let mut rules = FlightOptions::default();
     rules.bytes = 64 << 10;
     let log = folder.file("log.jsonl.zst");
     (
@@ -172,14 +172,20 @@ fn none_for_an_incident() {
         allocations() - before
     };
     assert!(play(0) > 0, "the count works: the buffers had to grow");
-    assert!(matches!(incidents.wait(), Some(Told::Written(_))));
+    assert!(matches!(
+        incidents.wait_report(),
+        Some(IncidentReport::Written(_))
+    ));
     assert_eq!(play(1), 0, "one that is too early");
     let minute = 60_000_000_000;
     // The book is stale by then, which has a list of its own that grows once.
     assert!(play(minute - 1) <= 1);
     assert_eq!(play(2 * minute), 0, "one that is taken");
     assert_eq!(incidents.taken(), 2);
-    assert!(matches!(incidents.wait(), Some(Told::Written(_))));
+    assert!(matches!(
+        incidents.wait_report(),
+        Some(IncidentReport::Written(_))
+    ));
 }
 
 fn made_up_frames() -> Vec<(u64, Vec<u8>)> {
@@ -198,7 +204,11 @@ fn made_up_frames() -> Vec<(u64, Vec<u8>)> {
     (0..500).map(frame).collect()
 }
 
-const SCANS: [Scan; 3] = [Scan::Best, Scan::Portable, Scan::Off];
+const SCANS: [DecodeBackend; 3] = [
+    DecodeBackend::Best,
+    DecodeBackend::Portable,
+    DecodeBackend::Off,
+];
 
 /// Decodes all frames twice, and counts the second time.
 fn count_second_decoding(frames: &[Vec<u8>], mut decode: impl FnMut(&[u8]) -> bool) -> u64 {
@@ -237,12 +247,12 @@ fn none_with_any_backend() {
     let bayse_frames = with_others(books::bayse(20, 7, 200));
     let scale = books::bayse_scale();
     for scan in SCANS {
-        let mut decoder = jayx::Decoder::with_scan(Envelope::Auto, scan);
+        let mut decoder = jayx::Decoder::with_backend(Envelope::Auto, scan);
         let count = count_second_decoding(&jayx_frames, |frame| {
             matches!(decoder.decode(frame), Ok(jayx::Message::OrderBook(_)))
         });
         assert_eq!(count, 0, "{scan:?}");
-        let mut decoder = bayse::Decoder::with_scan(scan);
+        let mut decoder = bayse::Decoder::with_backend(scan);
         let count = count_second_decoding(&bayse_frames, |frame| {
             matches!(
                 decoder.decode(frame, &scale),
@@ -274,8 +284,12 @@ fn jayx_book(levels: u64, digits: u32) -> String {
 /// Not even the first levels of another length are a reason.
 #[test]
 fn longer_numbers_do_not_allocate() {
-    for scan in [Scan::Best, Scan::Portable, Scan::Off] {
-        let mut decoder = jayx::Decoder::with_scan(Envelope::SocketIo, scan);
+    for scan in [
+        DecodeBackend::Best,
+        DecodeBackend::Portable,
+        DecodeBackend::Off,
+    ] {
+        let mut decoder = jayx::Decoder::with_backend(Envelope::SocketIo, scan);
         // The shape is learnt from the first one, and the second one's trades are kept.
         for _ in 0..2 {
             assert!(decoder.decode(jayx_book(300, 7).as_bytes()).is_ok());
@@ -337,7 +351,7 @@ fn bayse_channels_do_not_allocate() {
         for (n, frame) in &frames {
             assert_eq!(
                 session.frame(frame, Nanos(*n), &mut books, &mut handler),
-                Reply::Data
+                CallOutcome::Data
             );
             while session.outgoing(Nanos(*n)).is_some() {}
         }
@@ -365,7 +379,7 @@ fn follow_wandering_feed<S: Storage>(book: &mut DeltaBook<S>) -> i128 {
         id: Some(id),
         ..Snapshot::default()
     };
-    let _ = book.snapshot(&snapshot(0), Nanos(0)).unwrap();
+    let _ = book.apply_snapshot(&snapshot(0), Nanos(0)).unwrap();
     for id in 1..20_000 {
         let touch = (id / 4) as i64;
         let away = below(if id % 50 == 0 { 1 << 40 } else { 900 }) as i64;
@@ -383,10 +397,10 @@ fn follow_wandering_feed<S: Storage>(book: &mut DeltaBook<S>) -> i128 {
         };
         // Every 5,000th is lost; a snapshot comes a hundred messages later.
         if id % 5_000 != 0 {
-            let _ = book.apply(&delta, Nanos(id)).unwrap();
+            let _ = book.apply_delta(&delta, Nanos(id)).unwrap();
         }
         if id % 5_000 == 100 && id > 5_000 {
-            let _ = book.snapshot(&snapshot(id - 50), Nanos(id)).unwrap();
+            let _ = book.apply_snapshot(&snapshot(id - 50), Nanos(id)).unwrap();
         }
         if let Some(book) = book.live() {
             seen += read_views(book);
@@ -419,7 +433,7 @@ fn deltas_and_views_allocate_nothing() {
         let mut book = DeltaBook::new(book, Sequence::Contiguous);
         let mut pass = || {
             let before = allocations();
-            book.begin(ticklot::Epoch(1));
+            book.start_epoch(ticklot::Epoch(1));
             let seen = follow_wandering_feed(&mut book);
             assert_eq!(book.last_id(), Some(19_999), "live at the end");
             (allocations() - before, seen)
@@ -569,13 +583,15 @@ fn kraken_frames() -> Vec<(u64, Vec<u8>)> {
         r#"{"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[{"symbol":"BTC/USD","price_precision":1,"qty_precision":8,"status":"online"}]}}"#.to_owned(),
         r#"{"method":"subscribe","result":{"channel":"book","depth":1000,"snapshot":true,"symbol":"BTC/USD"},"success":true}"#.to_owned(),
     ];
-    book.replace(&rows(&bids), &rows(&asks), Nanos(0)).unwrap();
+    book.apply_snapshot(&rows(&bids), &rows(&asks), Nanos(0))
+        .unwrap();
     frames.push(frame("snapshot", &list(&bids), &list(&asks), &book));
     for n in 0..2_000_i64 {
         // Levels change all over the book; none is removed, so that the depth stays.
         let (bid, ask) = (600_000 - n * 37 % 1_000, 600_001 + n * 53 % 1_000);
         let (bid, ask) = ((bid, n % 11 + 1), (ask, n % 13 + 1));
-        book.apply(&rows(&[bid]), &rows(&[ask]), Nanos(0)).unwrap();
+        book.apply_delta(&rows(&[bid]), &rows(&[ask]), Nanos(0))
+            .unwrap();
         frames.push(frame("update", &list(&[bid]), &list(&[ask]), &book));
         if n % 50 == 0 {
             frames.push(r#"{"channel":"heartbeat"}"#.to_owned());
@@ -695,7 +711,7 @@ fn counted_memory_equals_held_memory() {
     let mut apply = |bids, space: &str, books: &mut Books| {
         let frame = book(bids, space);
         let reply = session.frame(frame.as_bytes(), Nanos(1), books, &mut handler);
-        assert_eq!(reply, Reply::Data);
+        assert_eq!(reply, CallOutcome::Data);
         drop(frame);
         // The book that grew last is an estimate until the next does.
         (allocated_bytes(), books.memory() as i64)
@@ -781,7 +797,7 @@ fn candles_and_balances_allocate_nothing() {
         let before = allocations();
         for (n, frame) in frames.iter().enumerate() {
             let reply = session.frame(frame.as_bytes(), Nanos(n as u64), &mut books, &mut handler);
-            assert_eq!(reply, Reply::Data);
+            assert_eq!(reply, CallOutcome::Data);
         }
         *count = allocations() - before;
     }

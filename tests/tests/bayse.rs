@@ -346,7 +346,7 @@ async fn http_first_books_name_source() {
     assert!(
         books
             .ids()
-            .all(|id| books.untrusted(id).unwrap().depth_levels(Side::Bid) <= 3)
+            .all(|id| books.last_known(id).unwrap().depth_levels(Side::Bid) <= 3)
     );
 }
 
@@ -356,7 +356,7 @@ async fn serve_by_hand<R>(
     listener: tokio::net::TcpListener,
     script: impl AsyncFnOnce(Connection) -> R,
 ) -> R {
-    let stopper = feed.stopper();
+    let stopper = feed.shutdown_handle();
     let server = async {
         let connection = accept_by_hand(&listener).await;
         let result = script(connection).await;
@@ -430,7 +430,7 @@ async fn unconfirmed_subscription_is_repeated() {
     let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
     let venue = Bayse::new(["m"])
         .url(&url)
-        .patience(Duration::from_millis(30))
+        .ack_timeout(Duration::from_millis(30))
         .build()
         .unwrap();
     assert!(venue.topics().all(|(_, stage)| stage == Stage::Waiting));
@@ -473,7 +473,7 @@ async fn unsubscribing_ends_what_comes() {
             .build()
             .unwrap(),
     );
-    let stopper = feed.stopper();
+    let stopper = feed.shutdown_handle();
     let drive = async {
         while told.recv().await.unwrap() != format!("book {market}") {}
         remote

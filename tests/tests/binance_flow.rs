@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::{
-    Book, BookId, BookRef, Books, ConnectionId, Coverage, Disconnect, Epoch, Event, Handler,
-    Ladder, Level, Liveness, Nanos, Next, OnMessage, Options, Reply, RequestFailure, RequestId,
-    ResyncStep, Scale, Session, Side, State, Venue,
+    Book, BookId, BookRef, BookState, Books, CallOutcome, ConnectionId, Coverage, Disconnect,
+    Epoch, Event, Handler, Ladder, Level, Liveness, Nanos, NextAction, OnMessage, Options,
+    RequestFailure, RequestId, ResyncStep, Scale, Session, Side, Venue,
 };
 use ticklot_tests::delta_venue::{
     self, DeltaVenue, LIMIT, Market, Message, Snapshots, Storage, Ticker, Update,
@@ -23,8 +23,8 @@ const STORAGES: [Storage; 2] = [Storage::Flat, Storage::Ladder];
 
 /// Each storage with each coverage: the snapshot's levels, and the whole market as if the snapshot had it.
 const CASES: [(Storage, Coverage); 4] = [
-    (Storage::Flat, Coverage::Snapshot(LIMIT)),
-    (Storage::Ladder, Coverage::Snapshot(LIMIT)),
+    (Storage::Flat, Coverage::SnapshotLimit(LIMIT)),
+    (Storage::Ladder, Coverage::SnapshotLimit(LIMIT)),
     (Storage::Flat, Coverage::Whole),
     (Storage::Ladder, Coverage::Whole),
 ];
@@ -83,7 +83,7 @@ impl Watch {
     fn mirror(&mut self, id: BookId, changes: impl Iterator<Item = ticklot::Change>) {
         let mirror = self.mirrors.entry(id).or_insert_with(|| {
             let mut book = Book::with_storage(Scale::UNIT);
-            book.replace(&[], &[], Nanos(0)).unwrap();
+            book.apply_snapshot(&[], &[], Nanos(0)).unwrap();
             book
         });
         for change in changes {
@@ -120,38 +120,38 @@ impl Shared {
     }
 
     fn open(&mut self, session: &mut Session<DeltaVenue>) {
-        assert_eq!(session.next(self.now), Next::Connect);
+        assert_eq!(session.next(self.now), NextAction::Connect);
         let flow = session.opened(self.now, &mut self.books, &mut self.watch);
         assert_eq!(flow, ControlFlow::Continue(()));
-        assert_eq!(session.next(self.now), Next::Open);
+        assert_eq!(session.next(self.now), NextAction::Open);
     }
 
-    fn frame(&mut self, session: &mut Session<DeltaVenue>, text: &str) -> Reply {
+    fn frame(&mut self, session: &mut Session<DeltaVenue>, text: &str) -> CallOutcome {
         session.frame(text.as_bytes(), self.now, &mut self.books, &mut self.watch)
     }
 
     fn respond(&mut self, session: &mut Session<DeltaVenue>, id: RequestId, body: &str) {
         let body = Ok(body.as_bytes());
         let reply = session.response(Some(id), body, self.now, &mut self.books, &mut self.watch);
-        assert_eq!(reply, Reply::Data);
+        assert_eq!(reply, CallOutcome::Data);
     }
 
     fn fail(&mut self, session: &mut Session<DeltaVenue>, id: RequestId, error: &RequestFailure) {
         let body = Err(error);
         let reply = session.response(Some(id), body, self.now, &mut self.books, &mut self.watch);
-        assert_eq!(reply, Reply::Data);
+        assert_eq!(reply, CallOutcome::Data);
     }
 
     fn resync(&mut self, session: &mut Session<DeltaVenue>, book: BookId) {
         let reply = session.resync(book, self.now, &mut self.books, &mut self.watch);
-        assert_eq!(reply, Reply::Data);
+        assert_eq!(reply, CallOutcome::Data);
     }
 
     fn end(&mut self, session: &mut Session<DeltaVenue>) {
         let reason = Disconnect::Silent;
         let flow = session.disconnected(self.now, &reason, &mut self.books, &mut self.watch);
         assert_eq!(flow, ControlFlow::Continue(()));
-        if let Next::WaitUntil(until) = session.next(self.now) {
+        if let NextAction::WaitUntil(until) = session.next(self.now) {
             self.now = until;
         }
     }
@@ -182,7 +182,7 @@ impl Shared {
 
     /// The mirror by changes equals the book, whatever its state.
     fn check_mirror(&self, id: BookId) {
-        let book = self.books.untrusted(id).unwrap();
+        let book = self.books.last_known(id).unwrap();
         assert_eq!(self.watch.mirrors[&id].crc32(), book.crc32(), "{id:?}");
     }
 }
@@ -306,7 +306,7 @@ fn play(flow: &Flow, case: (Storage, Coverage)) -> (Counts, Session<DeltaVenue>)
                 bridge(flow, case, &waiting, line, &mut counts);
             }
             Message::Diff(update) => {
-                assert_eq!(shared.frame(&mut session, &line.text), Reply::Data);
+                assert_eq!(shared.frame(&mut session, &line.text), CallOutcome::Data);
                 match shared.books.live(BOOK) {
                     Some(book) => {
                         counts.compare(book, flow.best_after(update.ids.last));
@@ -315,7 +315,7 @@ fn play(flow: &Flow, case: (Storage, Coverage)) -> (Counts, Session<DeltaVenue>)
                     None => waiting.push(line),
                 }
             }
-            _ => assert_eq!(shared.frame(&mut session, &line.text), Reply::Data),
+            _ => assert_eq!(shared.frame(&mut session, &line.text), CallOutcome::Data),
         }
     }
     assert_eq!(shared.watch.take(), [""; 0], "live from the snapshot on");
@@ -343,7 +343,7 @@ fn bridge(
         let mut session = shared.session(0, flow.venue(case));
         shared.open(&mut session);
         for line in &waiting[..=place] {
-            assert_eq!(shared.frame(&mut session, &line.text), Reply::Data);
+            assert_eq!(shared.frame(&mut session, &line.text), CallOutcome::Data);
         }
         let id = requests(&mut session)[0];
         shared.respond(&mut session, id, &snapshot.text);
@@ -491,7 +491,10 @@ impl<'a> Replacements<'a> {
     /// Applies the last of the diffs.
     fn diff(&mut self, last: u64, diffs: &[&Line]) {
         let text = &diffs[diffs.len() - 1].text;
-        assert_eq!(self.shared.frame(&mut self.session, text), Reply::Data);
+        assert_eq!(
+            self.shared.frame(&mut self.session, text),
+            CallOutcome::Data
+        );
         if let Some(book) = self.shared.books.live(BOOK) {
             self.counts.compare(book, self.flow.best_after(last));
             if self.counts.applied.is_multiple_of(100) {
@@ -509,7 +512,7 @@ impl<'a> Replacements<'a> {
         self.shared.open(&mut new);
         let overlap = usize::try_from(self.replacements % 4).unwrap();
         for line in &diffs[diffs.len() - overlap..] {
-            assert_eq!(self.shared.frame(&mut new, &line.text), Reply::Data);
+            assert_eq!(self.shared.frame(&mut new, &line.text), CallOutcome::Data);
         }
         if overlap > 0 {
             self.shared.end(&mut self.session);
@@ -526,7 +529,7 @@ fn remove_each_diff(flow: &Flow, name: &str, storages: &[Storage], expected: usi
         for pass in 0..REMOVED_EVERY {
             removed += Removal::new(flow, storage).run(pass, &mut counts);
         }
-        let case = (storage, Coverage::Snapshot(LIMIT));
+        let case = (storage, Coverage::SnapshotLimit(LIMIT));
         report(&format!("{name}, every diff removed once"), case, &counts);
         reached(&format!("{removed} gaps, each repaired by one snapshot"));
         // All but the last three, whose gaps nothing would reveal or repair.
@@ -565,7 +568,7 @@ struct Removal<'a> {
 impl<'a> Removal<'a> {
     fn new(flow: &'a Flow, storage: Storage) -> Self {
         let mut shared = Shared::new();
-        let case = (storage, Coverage::Snapshot(LIMIT));
+        let case = (storage, Coverage::SnapshotLimit(LIMIT));
         let mut session = shared.session(0, flow.venue(case));
         shared.open(&mut session);
         Self {
@@ -586,7 +589,7 @@ impl<'a> Removal<'a> {
         for line in lines[..start].iter().filter(is_diff) {
             assert_eq!(
                 self.shared.frame(&mut self.session, &line.text),
-                Reply::Data
+                CallOutcome::Data
             );
         }
         self.begin(&lines[..start], &lines[start]);
@@ -653,12 +656,12 @@ impl<'a> Removal<'a> {
         self.keep(place - 1, 1);
         assert_eq!(
             self.shared.frame(&mut self.session, &line.text),
-            Reply::Data
+            CallOutcome::Data
         );
         let seen = self.shared.watch.take();
         assert_eq!(seen, ["0 live>gap sequence_gap", "0 requested 1"]);
         assert!(self.shared.books.live(BOOK).is_none());
-        assert_eq!(self.session.next(self.shared.now), Next::Open);
+        assert_eq!(self.session.next(self.shared.now), NextAction::Open);
     }
 
     /// Another diff waits, and then the snapshot repairs the book in its call.
@@ -667,7 +670,7 @@ impl<'a> Removal<'a> {
         self.keep(place - 2, 2);
         assert_eq!(
             self.shared.frame(&mut self.session, &line.text),
-            Reply::Data
+            CallOutcome::Data
         );
         assert!(self.shared.books.live(BOOK).is_none());
         assert_eq!(self.shared.watch.take(), [""; 0]);
@@ -683,7 +686,7 @@ impl<'a> Removal<'a> {
         self.note(line);
         assert_eq!(
             self.shared.frame(&mut self.session, &line.text),
-            Reply::Data
+            CallOutcome::Data
         );
         assert_eq!(self.shared.watch.take(), [""; 0]);
         self.check(counts);
@@ -753,7 +756,7 @@ fn live_session(
         shared.respond(&mut session, id, &snapshot(10));
         assert_eq!(
             shared.frame(&mut session, &diff(symbol, 11, 12)),
-            Reply::Data
+            CallOutcome::Data
         );
     }
     shared.watch.take();
@@ -767,7 +770,10 @@ fn position(shared: &Shared, id: BookId) -> Option<i64> {
 
 /// A gap, and the request that repairs it.
 fn gap(shared: &mut Shared, session: &mut Session<DeltaVenue>, symbol: &str) -> RequestId {
-    assert_eq!(shared.frame(session, &diff(symbol, 14, 14)), Reply::Data);
+    assert_eq!(
+        shared.frame(session, &diff(symbol, 14, 14)),
+        CallOutcome::Data
+    );
     let seen = shared.watch.take();
     assert_eq!(seen.len(), 2, "{seen:?}");
     assert!(seen[0].ends_with(" live>gap sequence_gap"), "{seen:?}");
@@ -800,7 +806,7 @@ fn stale_snapshot(symbol: &str) {
     shared.respond(&mut session, id, &snapshot(13));
     assert_eq!(shared.watch.take(), ["0 gap>live snapshot"]);
     assert_eq!(position(&shared, BOOK), Some(14));
-    assert_eq!(session.next(shared.now), Next::Open);
+    assert_eq!(session.next(shared.now), NextAction::Open);
 }
 
 #[test]
@@ -816,7 +822,10 @@ fn refused_snapshot_waits_for_retry() {
     assert_eq!(shared.watch.take(), ["0 failed 1"]);
     shared.pass(39);
     shared.timeout(&mut session);
-    assert_eq!(shared.frame(&mut session, &diff("A", 15, 15)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut session, &diff("A", 15, 15)),
+        CallOutcome::Data
+    );
     assert_eq!(
         (shared.watch.take(), requests(&mut session)),
         (vec![], vec![])
@@ -842,7 +851,10 @@ fn retry_after_covers_all_books() {
     };
     shared.fail(&mut session, id, &error);
     assert_eq!(shared.watch.take(), ["0 failed 1"]);
-    assert_eq!(shared.frame(&mut session, &diff("B", 14, 14)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut session, &diff("B", 14, 14)),
+        CallOutcome::Data
+    );
     assert_eq!(shared.watch.take(), ["1 live>gap sequence_gap"]);
     shared.end(&mut session);
     shared.open(&mut session);
@@ -924,7 +936,7 @@ fn repeated_diffs_change_nothing() {
     for (first, last) in [(11, 12), (5, 9), (11, 12)] {
         assert_eq!(
             shared.frame(&mut session, &diff("A", first, last)),
-            Reply::Data
+            CallOutcome::Data
         );
     }
     assert_eq!(shared.watch.take(), [""; 0]);
@@ -935,7 +947,7 @@ fn repeated_diffs_change_nothing() {
     for last in [13, 13] {
         assert_eq!(
             shared.frame(&mut session, &diff("A", last, last)),
-            Reply::Data
+            CallOutcome::Data
         );
     }
     let expected = ["0 updated", "0 live>gap sequence_gap", "0 requested 1"];
@@ -949,11 +961,17 @@ fn repeated_diffs_change_nothing() {
 fn swapped_diffs_wait_for_snapshot() {
     let (mut shared, mut session) = live(&["A"]);
     let id = gap(&mut shared, &mut session, "A");
-    assert_eq!(shared.frame(&mut session, &diff("A", 13, 13)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut session, &diff("A", 13, 13)),
+        CallOutcome::Data
+    );
     assert_eq!(shared.watch.take(), [""; 0]);
     shared.respond(&mut session, id, &snapshot(14));
     assert_eq!(shared.watch.take(), ["0 gap>live snapshot"]);
-    assert_eq!(shared.frame(&mut session, &diff("A", 15, 15)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut session, &diff("A", 15, 15)),
+        CallOutcome::Data
+    );
     assert_eq!(
         (shared.watch.take(), position(&shared, BOOK)),
         (vec![], Some(15))
@@ -971,7 +989,7 @@ fn logged_response_answers_oldest() {
         let body = snapshot(id);
         let (books, watch) = (&mut shared.books, &mut shared.watch);
         let reply = session.response(None, Ok(body.as_bytes()), shared.now, books, watch);
-        assert_eq!(reply, Reply::Data);
+        assert_eq!(reply, CallOutcome::Data);
         assert_eq!(position(&shared, book), i64::try_from(id).ok());
     }
 }
@@ -986,7 +1004,7 @@ fn overflow_is_reported_once() {
     assert_eq!(shared.watch.take(), ["0 requested 1"]);
     for number in 1..=20_000 {
         let next = diff("A", number, number);
-        assert_eq!(shared.frame(&mut session, &next), Reply::Data);
+        assert_eq!(shared.frame(&mut session, &next), CallOutcome::Data);
     }
     assert_eq!(shared.watch.take(), ["0 empty>gap no_snapshot"]);
     shared.respond(&mut session, late, &snapshot(10));
@@ -1026,7 +1044,7 @@ fn late_response_is_dropped() {
 #[test]
 fn older_snapshot_does_not_repair() {
     let (mut shared, mut session) = live(&["A"]);
-    assert_eq!(shared.frame(&mut session, "{"), Reply::Data);
+    assert_eq!(shared.frame(&mut session, "{"), CallOutcome::Data);
     assert_eq!(
         shared.watch.take(),
         ["0 live>gap bad_message", "0 requested 1"]
@@ -1089,7 +1107,7 @@ fn replacement() -> (Shared, Session<DeltaVenue>, Session<DeltaVenue>) {
 }
 
 fn owner(shared: &Shared) -> (ConnectionId, Epoch) {
-    let epoch = shared.books.untrusted(BOOK).unwrap().epoch();
+    let epoch = shared.books.last_known(BOOK).unwrap().epoch();
     (shared.books.connection(BOOK).unwrap(), epoch)
 }
 
@@ -1098,7 +1116,10 @@ fn overlapping_connection_adopts_book() {
     for (first, last) in [(13, 14), (11, 14), (12, 13), (5, 9), (9, 12)] {
         let (mut shared, mut old, mut new) = replacement();
         assert_eq!(owner(&shared), (ConnectionId(0), Epoch(1)));
-        assert_eq!(shared.frame(&mut new, &diff("A", first, last)), Reply::Data);
+        assert_eq!(
+            shared.frame(&mut new, &diff("A", first, last)),
+            CallOutcome::Data
+        );
         assert_eq!(owner(&shared), (ConnectionId(1), Epoch(3)));
         let at = last.max(12);
         assert_eq!(position(&shared, BOOK), i64::try_from(at).ok());
@@ -1108,7 +1129,7 @@ fn overlapping_connection_adopts_book() {
         for number in 9..=16 {
             let next = diff("A", number, number);
             if number > last {
-                assert_eq!(shared.frame(&mut new, &next), Reply::Data);
+                assert_eq!(shared.frame(&mut new, &next), CallOutcome::Data);
             }
         }
         assert_eq!(
@@ -1117,7 +1138,10 @@ fn overlapping_connection_adopts_book() {
         );
         shared.check_mirror(BOOK);
         // From now on the book is the new connection's, in gaps and at its end.
-        assert_eq!(shared.frame(&mut new, &diff("A", 18, 18)), Reply::Data);
+        assert_eq!(
+            shared.frame(&mut new, &diff("A", 18, 18)),
+            CallOutcome::Data
+        );
         assert_eq!(
             shared.watch.take(),
             ["0 live>gap sequence_gap", "0 requested 1"]
@@ -1142,12 +1166,18 @@ fn adopted_book_ignores_old_connection() {
     shared.resync(&mut old, BOOK);
     assert_eq!(shared.watch.take(), ["0 requested 1"]);
     let id = requests(&mut old)[0];
-    assert_eq!(shared.frame(&mut new, &diff("A", 13, 13)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut new, &diff("A", 13, 13)),
+        CallOutcome::Data
+    );
     for (first, last) in [(13, 13), (14, 14), (19, 20)] {
-        assert_eq!(shared.frame(&mut old, &diff("A", first, last)), Reply::Data);
+        assert_eq!(
+            shared.frame(&mut old, &diff("A", first, last)),
+            CallOutcome::Data
+        );
     }
-    assert_eq!(shared.frame(&mut old, "{"), Reply::Data);
-    assert_eq!(shared.frame(&mut old, TRADE), Reply::Data);
+    assert_eq!(shared.frame(&mut old, "{"), CallOutcome::Data);
+    assert_eq!(shared.frame(&mut old, TRADE), CallOutcome::Data);
     assert_eq!(shared.books.trades(BOOK).count(), 0);
     shared.respond(&mut old, id, &snapshot(20));
     assert_eq!((old.stats().unrequested, old.stats().gaps), (5, 0));
@@ -1159,9 +1189,12 @@ fn adopted_book_ignores_old_connection() {
     assert_eq!((shared.watch.take(), requests(&mut old)), (vec![], vec![]));
     assert_eq!(owner(&shared), (ConnectionId(1), Epoch(3)));
     assert_eq!(position(&shared, BOOK), Some(13));
-    assert_eq!(shared.frame(&mut new, TRADE), Reply::Data);
+    assert_eq!(shared.frame(&mut new, TRADE), CallOutcome::Data);
     assert_eq!(shared.books.trades(BOOK).count(), 1);
-    assert_eq!(shared.frame(&mut new, &diff("A", 14, 14)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut new, &diff("A", 14, 14)),
+        CallOutcome::Data
+    );
     assert_eq!(
         (shared.watch.take(), position(&shared, BOOK)),
         (vec![], Some(14))
@@ -1173,7 +1206,10 @@ fn stale_book_is_adopted() {
     let (mut shared, mut old, mut new) = replacement();
     shared.wait(&mut old);
     assert_eq!(shared.watch.take(), ["0 live>stale timeout"]);
-    assert_eq!(shared.frame(&mut new, &diff("A", 12, 13)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut new, &diff("A", 12, 13)),
+        CallOutcome::Data
+    );
     assert_eq!(shared.watch.take(), ["0 stale>live delta"]);
     assert_eq!(position(&shared, BOOK), Some(13));
     shared.end(&mut old);
@@ -1185,13 +1221,22 @@ fn stale_book_is_adopted() {
 #[test]
 fn missing_position_is_not_adopted() {
     let (mut shared, mut old, mut new) = replacement();
-    assert_eq!(shared.frame(&mut new, &diff("A", 14, 15)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut new, &diff("A", 14, 15)),
+        CallOutcome::Data
+    );
     assert_eq!(owner(&shared), (ConnectionId(0), Epoch(1)));
     assert_eq!(new.venue().refused(), 1);
-    assert_eq!(shared.frame(&mut old, &diff("A", 13, 14)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut old, &diff("A", 13, 14)),
+        CallOutcome::Data
+    );
     assert_eq!(position(&shared, BOOK), Some(14));
     // The old connection has caught up, and the next delta of the new one continues the book.
-    assert_eq!(shared.frame(&mut new, &diff("A", 15, 16)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut new, &diff("A", 15, 16)),
+        CallOutcome::Data
+    );
     assert_eq!(owner(&shared), (ConnectionId(1), Epoch(3)));
     assert_eq!(
         (shared.watch.take(), position(&shared, BOOK)),
@@ -1203,7 +1248,10 @@ fn missing_position_is_not_adopted() {
 fn lost_book_is_not_adopted() {
     let (mut shared, mut old, mut new) = replacement();
     let id = gap(&mut shared, &mut old, "A");
-    assert_eq!(shared.frame(&mut new, &diff("A", 13, 13)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut new, &diff("A", 13, 13)),
+        CallOutcome::Data
+    );
     assert_eq!(owner(&shared), (ConnectionId(0), Epoch(1)));
     shared.respond(&mut old, id, &snapshot(13));
     assert_eq!(position(&shared, BOOK), Some(14));
@@ -1221,7 +1269,10 @@ fn stale_book_revives_once() {
         assert_eq!(waited, Duration::from_secs(30));
         assert_eq!(shared.watch.take(), ["0 live>stale timeout"]);
         assert_eq!(shared.best(BOOK), None);
-        assert_eq!(shared.frame(&mut session, &diff("A", 13, 13)), Reply::Data);
+        assert_eq!(
+            shared.frame(&mut session, &diff("A", 13, 13)),
+            CallOutcome::Data
+        );
         assert_eq!(shared.watch.take(), [format!("0 stale>live {cause}")]);
         assert_eq!(position(&shared, BOOK), Some(13));
     }
@@ -1232,10 +1283,16 @@ fn other_connection_reports_timeouts() {
     let (mut shared, _old) = live(&["A"]);
     let mut other = live_session(&mut shared, 1, &["B"], venue(&["B"]));
     shared.pass(20);
-    assert_eq!(shared.frame(&mut other, &diff("B", 13, 13)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut other, &diff("B", 13, 13)),
+        CallOutcome::Data
+    );
     shared.pass(15);
     shared.watch.with_updates = true;
-    assert_eq!(shared.frame(&mut other, &diff("B", 14, 14)), Reply::Data);
+    assert_eq!(
+        shared.frame(&mut other, &diff("B", 14, 14)),
+        CallOutcome::Data
+    );
     let expected = ["0 live>stale timeout", "1 updated"];
     assert_eq!(shared.watch.take(), expected);
     assert_eq!(
@@ -1248,11 +1305,15 @@ fn other_connection_reports_timeouts() {
 fn break_drops_pending_events() {
     let (mut shared, mut session) = live(&["A", "B"]);
     shared.watch.breaks = true;
-    assert_eq!(shared.frame(&mut session, "{"), Reply::Stop);
+    assert_eq!(shared.frame(&mut session, "{"), CallOutcome::StopFeed);
     shared.watch.breaks = false;
     assert_eq!(shared.watch.take(), ["0 live>gap bad_message"]);
     let states = [BOOK, OTHER].map(|id| shared.books.state(id));
-    assert!(states.iter().all(|state| matches!(state, State::Gap(_))));
+    assert!(
+        states
+            .iter()
+            .all(|state| matches!(state, BookState::Gap(_)))
+    );
     shared.timeout(&mut session);
     let seen = shared.watch.take();
     assert!(

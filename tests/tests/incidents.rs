@@ -5,10 +5,10 @@
 use std::ops::ControlFlow;
 
 use ticklot::bayse::Bayse;
-use ticklot::capture::{FrameLog, Incidents, RecordOptions, Recorder, Told};
-use ticklot::flight::Rules;
+use ticklot::capture::{FrameLog, IncidentReport, Incidents, RecordOptions, Recorder};
+use ticklot::flight::FlightOptions;
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::tap::Kind;
+use ticklot::tap::RecordKind;
 use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, Options, Session, Venue};
 use ticklot_tests::program::{Ran, TempFolder, ticklot};
 
@@ -31,7 +31,8 @@ fn drive<V: Venue>(venue: V, folder: &TempFolder, steps: Vec<Step>) -> String {
     let mut books = Books::new();
     let mut handler = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
     let mut session = Session::new(venue, ConnectionId(3), Options::default(), &mut books);
-    let incidents = Incidents::create(folder.file("incidents"), ZERO, Rules::default()).unwrap();
+    let incidents =
+        Incidents::create(folder.file("incidents"), ZERO, FlightOptions::default()).unwrap();
     let recorder =
         Recorder::create(folder.file("log.jsonl"), ZERO, RecordOptions::default()).unwrap();
     session.tap(Box::new(incidents.clone()));
@@ -60,9 +61,9 @@ fn drive<V: Venue>(venue: V, folder: &TempFolder, steps: Vec<Step>) -> String {
         while session.outgoing(now).is_some() {}
     }
     recorder.finish().unwrap();
-    match incidents.wait() {
-        Some(Told::Written(path)) => {
-            assert!(incidents.wait().is_none() && incidents.told().is_none());
+    match incidents.wait_report() {
+        Some(IncidentReport::Written(path)) => {
+            assert!(incidents.wait_report().is_none() && incidents.try_report().is_none());
             path.to_str().unwrap().to_owned()
         }
         other => panic!("{other:?}"),
@@ -186,11 +187,11 @@ fn changed_log_is_reported() {
         .lines()
         .map(str::to_owned)
         .collect();
-    let replay_without = |kind: Kind| -> Ran {
+    let replay_without = |kind: RecordKind| -> Ran {
         let path = folder.file("changed.jsonl");
         let mark = format!(r#""dir":"{}""#, kind.as_str());
         let keep = |line: &&String| match kind {
-            Kind::Received => !line.contains(r#"\"ticks\":12,"#),
+            RecordKind::Received => !line.contains(r#"\"ticks\":12,"#),
             _ => !line.contains(&mark),
         };
         let kept: Vec<String> = lines.iter().filter(keep).cloned().collect();
@@ -199,7 +200,7 @@ fn changed_log_is_reported() {
         ticklot(["replay", &path])
     };
     let different = "1 losses of trust, 1 of them not as they were recorded\n";
-    let crossed = replay_without(Kind::Received);
+    let crossed = replay_without(RecordKind::Received);
     assert!(
         crossed
             .err
@@ -208,7 +209,7 @@ fn changed_log_is_reported() {
         crossed.err
     );
     assert!(crossed.out.contains(different), "{}", crossed.out);
-    let unnoted = replay_without(Kind::TrustLost);
+    let unnoted = replay_without(RecordKind::Invalidated);
     assert!(
         unnoted
             .err
@@ -222,7 +223,8 @@ fn changed_log_is_reported() {
 #[test]
 fn unwritable_incident_is_reported() {
     let folder = TempFolder::new("unwritten");
-    let incidents = Incidents::create(folder.file("incidents"), ZERO, Rules::default()).unwrap();
+    let incidents =
+        Incidents::create(folder.file("incidents"), ZERO, FlightOptions::default()).unwrap();
     let mut books = Books::new();
     let mut handler = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
     let mut session = Session::new(jayx(), ConnectionId(0), Options::default(), &mut books);
@@ -233,7 +235,10 @@ fn unwritable_incident_is_reported() {
         let Step::Frame(frame) = step else { continue };
         let _ = session.frame(frame.as_bytes(), Nanos(0), &mut books, &mut handler);
     }
-    assert!(matches!(incidents.wait(), Some(Told::Failed(_))));
+    assert!(matches!(
+        incidents.wait_report(),
+        Some(IncidentReport::Failed(_))
+    ));
     assert_eq!((incidents.taken(), incidents.suppressed()), (1, 0));
 }
 

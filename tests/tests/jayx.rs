@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ticklot::jayx::{ApiKey, Envelope, JayX, Message, Plan, Topic};
 use ticklot::{
-    Account, Books, Candles, ConnectionId, Event, Feed, Fixed, Handler, Instrument, Nanos,
-    OnMessage, Options, OrderId, Receipt, Reply, Session, Trade, VenueName,
+    Account, Books, CallOutcome, Candles, ConnectionId, Event, Feed, Fixed, Handler, Instrument,
+    Nanos, OnMessage, Options, OrderId, Receipt, Session, Trade, VenueName,
 };
 use ticklot_sim::{Server, jayx};
 use ticklot_tests::data::LOGS;
@@ -276,7 +276,7 @@ fn recorded_candles_equal_their_trades() {
         for (recv_ns, frame) in &frames {
             assert_eq!(
                 session.frame(frame, Nanos(*recv_ns), &mut books, &mut handler),
-                Reply::Data
+                CallOutcome::Data
             );
         }
         let Recorded {

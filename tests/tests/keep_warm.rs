@@ -38,7 +38,7 @@ fn shown(frames: &[(u64, Vec<u8>)], keep_warm: bool) -> (Vec<String>, Stats) {
     let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
         let line = match event {
             Event::Book(update) => {
-                let book = books.untrusted(update.book).unwrap();
+                let book = books.last_known(update.book).unwrap();
                 let trades: Vec<_> = books.trades(update.book).collect();
                 let (frame, changes) = (update.frame, update.changes.len());
                 format!(

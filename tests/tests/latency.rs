@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::latency::Stage;
-use ticklot::{Books, ConnectionId, Event, Feed, Nanos, Options, State};
+use ticklot::{BookState, Books, ConnectionId, Event, Feed, Nanos, Options};
 use ticklot_tests::drive::Drive;
 use ticklot_transport::accept_key;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -108,7 +108,7 @@ async fn book_beyond_limit_is_stale() {
                 states.push(books.state(update.book).as_str());
                 sleep(Duration::from_millis(30));
             }
-            Event::State(change) if change.new == State::Stale => states.push("told"),
+            Event::State(change) if change.new == BookState::Stale => states.push("told"),
             _ => {}
         }
         if states.iter().filter(|it| **it != "told").count() == 2 {

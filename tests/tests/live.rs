@@ -9,7 +9,8 @@ use std::time::Duration;
 use ticklot::bayse::{Bayse, Command, Topic};
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::{
-    Books, Disconnect, Event, Feed, Handler, OnMessage, Options, RemoteError, State, Stopper,
+    BookState, Books, CommandError, Disconnect, Event, Feed, Handler, OnMessage, Options,
+    ShutdownHandle,
 };
 use ticklot_sim::bayse::Listing;
 use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed, Venue, bayse, jayx};
@@ -73,7 +74,7 @@ impl Handler for Count {
                 self.updates.resize(books.len(), 0);
                 self.updates[update.book.0 as usize] += 1;
                 check_live_books(books);
-                assert_eq!(books.state(update.book), State::Live);
+                assert_eq!(books.state(update.book), BookState::Live);
             }
             Event::Subscribed { room, .. } => self.rooms.push(room.to_owned()),
             Event::BadLine { error, .. } => panic!("{error}"),
@@ -133,7 +134,11 @@ async fn both_venues_in_one_handler() {
         ]
     );
     // Stopped: nothing is live any more.
-    assert!(books.ids().all(|id| books.state(id) == State::Disconnected));
+    assert!(
+        books
+            .ids()
+            .all(|id| books.state(id) == BookState::Disconnected)
+    );
 }
 
 #[tokio::test]
@@ -207,7 +212,7 @@ async fn stopper_works_in_every_state() {
     for url in &urls {
         feed.add(JayX::new("BTCUSDT").url(url).build().unwrap());
     }
-    let stopper = feed.stopper();
+    let stopper = feed.shutdown_handle();
     let stop = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         stopper.stop();
@@ -238,7 +243,7 @@ async fn stopped_feed_runs_again() {
     within(feed.drive(module_path!())).await;
     within(feed.drive(module_path!())).await;
     // A stop that comes first is not lost.
-    feed.stopper().stop();
+    feed.shutdown_handle().stop();
     let ended = within(feed.drive(module_path!())).await;
     assert!(matches!(ended[0].reason, Disconnect::Stopped));
     drop(feed);
@@ -262,7 +267,11 @@ async fn dropped_feed_disconnects_books() {
         _ = told.recv() => {}
     }
     let books = feed.books();
-    assert!(books.ids().all(|id| books.state(id) == State::Disconnected));
+    assert!(
+        books
+            .ids()
+            .all(|id| books.state(id) == BookState::Disconnected)
+    );
 }
 
 /// A server that never pauses: the user and the clock have their turn all the same.
@@ -286,7 +295,7 @@ fn flood_delays_no_stop() {
     let server = Simulator::playback(Venue::Jayx, recording, Speed::Max, listen).unwrap();
     let url = server.url(Venue::Jayx).unwrap();
     let (mut before, mut after, mut ticks) = (0, 0, 0);
-    let stopper: Rc<RefCell<Option<Stopper>>> = Rc::default();
+    let stopper: Rc<RefCell<Option<ShutdownHandle>>> = Rc::default();
     let stop = Rc::clone(&stopper);
     let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
         match event {
@@ -302,7 +311,7 @@ fn flood_delays_no_stop() {
         }
         ControlFlow::Continue(())
     });
-    *stopper.borrow_mut() = Some(feed.stopper());
+    *stopper.borrow_mut() = Some(feed.shutdown_handle());
     feed.tick_every(Duration::from_millis(1));
     feed.add(
         JayX::new("BTCUSDT")
@@ -414,7 +423,7 @@ async fn remote_commands_one_connection() {
         "the feed is there, if not running"
     );
     drop(feed);
-    assert_eq!(remote.send(Command::Ping), Err(RemoteError::Gone));
+    assert_eq!(remote.send(Command::Ping), Err(CommandError::Gone));
 }
 
 #[tokio::test]

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use ticklot::capture::{FrameLog, LogError, Record, RecordOptions, Recorder, Replay, TimeUnit};
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::tap::{Passed, Tap, What};
+use ticklot::tap::{Tap, WireEvent, WireRecord};
 use ticklot::{
-    Books, Cause, ConnectionId, Event, Gap, Handler, Nanos, OnMessage, State, Venue, VenueName,
+    BookState, Books, Cause, ConnectionId, Event, Gap, Handler, Nanos, OnMessage, Venue, VenueName,
 };
 use ticklot_tests::program::{Ran, TempFile, TempFolder, ticklot};
 
@@ -34,11 +34,11 @@ fn recorded(name: &str, frames: std::ops::Range<u64>) -> Vec<u8> {
     let first = frames.start;
     for n in frames {
         let text = text(n);
-        recorder.passed(&Passed {
+        recorder.record(&WireRecord {
             connection: ConnectionId(0),
             venue: VenueName::BAYSE,
             at: Nanos(n * SECOND),
-            what: What::Received(text.as_bytes()),
+            what: WireEvent::Received(text.as_bytes()),
         });
         while n == middle && recorder.recorded().frames <= middle - first {
             std::thread::sleep(Duration::from_millis(1));
@@ -234,7 +234,7 @@ fn missing_checksum_is_reported() {
 }
 
 /// A change of a book's state: at which line, of which connection, to what and why.
-type Changed = (usize, u32, State, Cause);
+type Changed = (usize, u32, BookState, Cause);
 
 #[derive(Default)]
 struct Changes {
@@ -284,12 +284,12 @@ fn changes(log: impl Into<Vec<u8>>) -> Vec<Changed> {
 #[test]
 fn missing_records_are_a_gap() {
     let (one, two) = (r#","conn":1"#, r#","conn":2"#);
-    let live = |line, connection| (line, connection, State::Live, Cause::Snapshot);
+    let live = |line, connection| (line, connection, BookState::Live, Cause::Snapshot);
     let gap = |line, connection| {
         (
             line,
             connection,
-            State::Gap(Gap::Dropped),
+            BookState::Gap(Gap::Dropped),
             Cause::RecordsDropped,
         )
     };
@@ -339,8 +339,11 @@ fn missing_records_are_a_gap() {
         dropped(2, ""),
         book(3, one, 8),
     ];
-    let states: Vec<State> = changes(lost.concat()).iter().map(|it| it.2).collect();
-    assert_eq!(states, [State::Live, State::Disconnected, State::Live]);
+    let states: Vec<BookState> = changes(lost.concat()).iter().map(|it| it.2).collect();
+    assert_eq!(
+        states,
+        [BookState::Live, BookState::Disconnected, BookState::Live]
+    );
 }
 
 /// What a compressor has written of this text when it is killed behind a flush.
@@ -357,9 +360,9 @@ fn truncation_gaps_every_book() {
     let (one, two) = (r#","conn":1"#, r#","conn":2"#);
     let first = cut(&(book(0, one, 7) + &book(0, two, 7)));
     let second = zstd::encode_all(book(1, one, 8).as_bytes(), 3).unwrap();
-    let live = |line, connection| (line, connection, State::Live, Cause::Snapshot);
+    let live = |line, connection| (line, connection, BookState::Live, Cause::Snapshot);
     let gap = |connection| {
-        let (state, cause) = (State::Gap(Gap::Dropped), Cause::RecordsDropped);
+        let (state, cause) = (BookState::Gap(Gap::Dropped), Cause::RecordsDropped);
         (2, connection, state, cause)
     };
     assert_eq!(
@@ -553,8 +556,11 @@ fn replay_expires_silent_book() {
         handler.line = after;
         replay.advance(ZERO + after as u64 * SECOND, &mut handler);
     }
-    let live = (0, 0, State::Live, Cause::Snapshot);
-    assert_eq!(handler.all, [live, (30, 0, State::Stale, Cause::Timeout)]);
+    let live = (0, 0, BookState::Live, Cause::Snapshot);
+    assert_eq!(
+        handler.all,
+        [live, (30, 0, BookState::Stale, Cause::Timeout)]
+    );
     assert_eq!(replay.next_loss().unwrap().at, ZERO + 30 * SECOND);
 }
 

@@ -15,7 +15,7 @@ use metrics::{
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::latency::Stage;
 use ticklot::{
-    Books, ConnectionId, Disconnect, Event, Feed, Nanos, Options, Reply, Session, Venue,
+    Books, CallOutcome, ConnectionId, Disconnect, Event, Feed, Nanos, Options, Session, Venue,
 };
 use ticklot_sim::Simulator;
 use ticklot_tests::alloc::{Counting, allocations};
@@ -194,7 +194,7 @@ fn metrics_allocate_nothing() {
         let before = allocations();
         for frame in &frames {
             let reply = session.frame(frame, Nanos(1), &mut books, &mut nothing);
-            assert_eq!(reply, Reply::Data);
+            assert_eq!(reply, CallOutcome::Data);
             while session.outgoing(Nanos(1)).is_some() {}
         }
         allocations() - before
@@ -238,7 +238,7 @@ async fn counts_each_connection(driver: &str) {
     metrics::with_local_recorder(&kept, || {
         for envelope in [Envelope::SocketIo, Envelope::Plain] {
             let venue = JayX::new("BTCUSDT").url(&url).envelope(envelope);
-            assert!(venue.is_wanted());
+            assert!(venue.wants_connection());
             feed.add(venue.build().unwrap());
         }
     });

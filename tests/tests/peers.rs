@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ticklot::bayse::Bayse;
 use ticklot::{
-    BookRef, BookRefLevels, Books, Disconnect, Ended, Event, Feed, Level, Options, State,
+    BookRef, BookRefLevels, BookState, Books, ConnectionSummary, Disconnect, Event, Feed, Level,
+    Options,
 };
 use ticklot_sim::bayse::{Config, Listing, User};
 use ticklot_sim::{Rate, Server};
@@ -192,7 +193,7 @@ fn note(event: &Event<'_>, books: &Books) -> Option<String> {
             format!("{}.{} {line}", update.frame, update.line)
         }
         // The end of the connection is what the scenario checks.
-        Event::State(change) if change.new == State::Disconnected => return None,
+        Event::State(change) if change.new == BookState::Disconnected => return None,
         Event::State(change) => format!("{} is {}", change.instrument.name, change.new),
         Event::Welcome { client_id, .. } => {
             assert!(client_id.is_some_and(|id| id.starts_with("a1b2c3d4-")));
@@ -207,7 +208,7 @@ fn note(event: &Event<'_>, books: &Books) -> Option<String> {
 
 /// Follows the market of the servers until the connection ends, or until the first book. Nothing has ended
 /// when that takes too long.
-async fn follow(url: &str, until_book: bool) -> (Vec<String>, Vec<Ended>) {
+async fn follow(url: &str, until_book: bool) -> (Vec<String>, Vec<ConnectionSummary>) {
     let mut notes = Vec::new();
     let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
         notes.extend(note(&event, books));
@@ -240,7 +241,7 @@ async fn follows(language: Language, test: &str) {
         let said = peer.line().await.unwrap_or_default();
         assert_eq!(said, format!("ok {name}"), "\n{}", peer.said());
         assert_eq!(notes, events, "{name}");
-        let [Ended { reason, .. }] = ended.as_slice() else {
+        let [ConnectionSummary { reason, .. }] = ended.as_slice() else {
             panic!("{name}: {ended:?}");
         };
         match (code, reason) {

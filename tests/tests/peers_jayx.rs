@@ -8,8 +8,8 @@ use std::time::Duration;
 use ticklot::feed::Clock;
 use ticklot::jayx::{ApiKey, Envelope, JayX, Message, Topic};
 use ticklot::{
-    BookRefLevels, Books, Disconnect, Ended, Event, Feed, Fixed, Handler, Level, Nanos, OnMessage,
-    Options, Receipt, State, TradeSide,
+    BookRefLevels, BookState, Books, ConnectionSummary, Disconnect, Event, Feed, Fixed, Handler,
+    Level, Nanos, OnMessage, Options, Receipt, TradeSide,
 };
 use ticklot_frame::jayx::Order;
 use ticklot_sim::Server;
@@ -111,7 +111,7 @@ struct Notes {
     clock: Option<Clock>,
     stop_at: usize,
     /// The book's state as it was reported last.
-    state: State,
+    state: BookState,
 }
 
 impl Notes {
@@ -370,7 +370,7 @@ async fn follow(url: &str, scenario: &Scenario) -> Vec<(String, Nanos)> {
         clock: None,
         // Stopping is reported, too.
         stop_at: scenario.notes.len() - 1,
-        state: State::Empty,
+        state: BookState::Empty,
     });
     let clock = feed.clock();
     feed.handler_mut().clock = Some(clock);
@@ -387,7 +387,8 @@ async fn follow(url: &str, scenario: &Scenario) -> Vec<(String, Nanos)> {
         _ => venue,
     };
     feed.add_with(venue.build().expect("topics"), options, Default::default());
-    let ended: Option<Vec<Ended>> = timeout(PATIENCE, feed.drive(module_path!())).await.ok();
+    let ended: Option<Vec<ConnectionSummary>> =
+        timeout(PATIENCE, feed.drive(module_path!())).await.ok();
     if let Some(ended) = ended {
         assert!(matches!(ended.as_slice(), [_]), "{ended:?}");
     }

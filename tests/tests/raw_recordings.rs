@@ -20,7 +20,7 @@ struct Pair {
 impl Pair {
     fn new(scale: Scale, coverage: Coverage) -> Self {
         let mut mirror = Book::with_storage(scale);
-        mirror.replace(&[], &[], NOW).unwrap();
+        mirror.apply_snapshot(&[], &[], NOW).unwrap();
         Self {
             flat: follow(scale, coverage),
             ladder: follow(scale, coverage),
@@ -35,18 +35,24 @@ impl Pair {
             asks: &sides.asks,
             ..Snapshot::default()
         };
-        assert_eq!(self.flat.snapshot(&snapshot, NOW), Ok(Outcome::Applied));
-        assert_eq!(self.ladder.snapshot(&snapshot, NOW), Ok(Outcome::Applied));
+        assert_eq!(
+            self.flat.apply_snapshot(&snapshot, NOW),
+            Ok(Outcome::Applied)
+        );
+        assert_eq!(
+            self.ladder.apply_snapshot(&snapshot, NOW),
+            Ok(Outcome::Applied)
+        );
         assert_eq!(self.flat.state(), self.ladder.state());
         assert_eq!(self.flat.changes(), self.ladder.changes());
         for change in self.flat.changes() {
             let old = self.mirror.set(change.side, level(&change), NOW);
             assert_eq!(old, Ok(change.old_lots));
         }
-        let digest = self.flat.untrusted().crc32();
-        assert_eq!(self.ladder.untrusted().crc32(), digest);
+        let digest = self.flat.last_known().crc32();
+        assert_eq!(self.ladder.last_known().crc32(), digest);
         for side in [Side::Bid, Side::Ask] {
-            let held = self.flat.untrusted().levels(side);
+            let held = self.flat.last_known().levels(side);
             assert!(self.mirror.levels(side).eq(held), "mirrored by its changes");
         }
     }
@@ -77,7 +83,7 @@ fn raw_crypto_com() {
         return;
     };
     let (messages, scales) = raw::crypto_com(&path);
-    let pair = |scale: &Scale| Pair::new(*scale, Coverage::Snapshot(150));
+    let pair = |scale: &Scale| Pair::new(*scale, Coverage::SnapshotLimit(150));
     let mut pairs: Vec<Pair> = scales.iter().map(pair).collect();
     for message in &messages {
         let pair = &mut pairs[message.instrument];

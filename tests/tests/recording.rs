@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ticklot::capture::{FrameLog, LogError, Record, RecordOptions, Recorder, Replay};
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::tap::{Kind, Passed, Tap, What};
+use ticklot::tap::{RecordKind, Tap, WireEvent, WireRecord};
 use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, VenueName};
 use ticklot_sim::{FaultConfig, Simulator, Venue};
 use ticklot_tests::data::{assert_same_rows, columns};
@@ -148,12 +148,12 @@ fn keys_are_not_recorded() {
 }
 
 /// What a tap is told of a frame.
-fn frame(n: u64, text: &str) -> Passed<'_> {
-    Passed {
+fn frame(n: u64, text: &str) -> WireRecord<'_> {
+    WireRecord {
         connection: ConnectionId(0),
         venue: VenueName::BAYSE,
         at: Nanos(n),
-        what: What::Received(text.as_bytes()),
+        what: WireEvent::Received(text.as_bytes()),
     }
 }
 
@@ -180,7 +180,7 @@ fn all(log: FrameLog) -> (Vec<Record>, Option<LogError>) {
 fn record(path: &str, options: RecordOptions, frames: std::ops::Range<u64>) -> Recorder {
     let mut recorder = Recorder::create(path, ZERO, options).unwrap();
     for n in frames {
-        recorder.passed(&frame(n * SECOND, &text(n)));
+        recorder.record(&frame(n * SECOND, &text(n)));
     }
     recorder
 }
@@ -197,7 +197,7 @@ fn log_truncated_anywhere_is_read() {
         }
         let flushed = std::fs::metadata(&path).unwrap().len();
         let mut again = recorder.clone();
-        (40..80).for_each(|n| again.passed(&frame(n * SECOND, &text(n))));
+        (40..80).for_each(|n| again.record(&frame(n * SECOND, &text(n))));
         assert_eq!(recorder.finish().unwrap().frames, 80);
 
         let whole = std::fs::read(&path).unwrap();
@@ -282,7 +282,7 @@ fn files_rotate_by_size() {
         let texts: Vec<String> = (0..60).map(|_| noise()).collect();
         let mut recorder = Recorder::create(folder.file(name), ZERO, options).unwrap();
         for (n, text) in texts.iter().enumerate() {
-            recorder.passed(&frame(n as u64, text));
+            recorder.record(&frame(n as u64, text));
         }
         let recorded = recorder.finish().unwrap();
         let files = folder.names();
@@ -340,7 +340,7 @@ fn file_exists_from_first_message() {
     let mut recorder = Recorder::create(&path, ZERO, RecordOptions::default()).unwrap();
     let silent = recorder.clone();
     let mut pass = |connection, what| {
-        recorder.passed(&Passed {
+        recorder.record(&WireRecord {
             connection: ConnectionId(connection),
             what,
             ..frame(1, "")
@@ -349,18 +349,18 @@ fn file_exists_from_first_message() {
     let gone = Disconnect::Silent;
     // Attempts that fail, and a connection that is asked for something and says nothing.
     for _ in 0..3 {
-        pass(0, What::Closed(&gone));
+        pass(0, WireEvent::Closed(&gone));
     }
-    pass(1, What::Opened);
-    pass(1, What::Sent(b"one"));
-    pass(1, What::Closed(&gone));
-    pass(0, What::Opened);
-    pass(0, What::Sent(b"two"));
+    pass(1, WireEvent::Opened);
+    pass(1, WireEvent::Sent(b"one"));
+    pass(1, WireEvent::Closed(&gone));
+    pass(0, WireEvent::Opened);
+    pass(0, WireEvent::Sent(b"two"));
     // Taken out of the queue, which is done four times a second.
     std::thread::sleep(Duration::from_millis(600));
     assert_eq!(folder.names(), [""; 0]);
     assert_eq!(silent.recorded().files, 0);
-    pass(0, What::Received(b"three"));
+    pass(0, WireEvent::Received(b"three"));
     assert_eq!(silent.finish().unwrap().lines, 3);
     let (records, error) = all(FrameLog::open(&path).unwrap().everything());
     assert!(error.is_none());
@@ -417,7 +417,7 @@ fn count_all(folder: &TempFolder, suffix: &str) -> (u64, u64) {
         // A plain file ends with a whole line; a compressed one has no end.
         assert!(error.is_none_or(|error| error.is_cut()), "{name}");
         for record in records {
-            if record.kind == Kind::Dropped {
+            if record.kind == RecordKind::Dropped {
                 let count = String::from_utf8(record.frame).unwrap();
                 dropped += count.parse::<u64>().unwrap();
                 next += count.parse::<u64>().unwrap();
@@ -442,7 +442,7 @@ fn recording_resumes_after_full_disk() {
         let (mut tap, mut sent) = (recorder.clone(), 0);
         let mut send = |frames| {
             for _ in 0..frames {
-                tap.passed(&frame(sent * SECOND, &text(sent)));
+                tap.record(&frame(sent * SECOND, &text(sent)));
                 sent += 1;
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -481,7 +481,7 @@ fn dropped_records_are_counted() {
     let mut recorder = Recorder::create(&path, ZERO, options).unwrap();
     let sent = 20_000;
     for n in 0..sent {
-        recorder.passed(&frame(n, &text(n)));
+        recorder.record(&frame(n, &text(n)));
     }
     let recorded = recorder.finish().unwrap();
     assert!(recorded.dropped > 0 && recorded.frames > 0, "{recorded:?}");
@@ -493,11 +493,11 @@ fn dropped_records_are_counted() {
     let mut next = 0;
     for record in &records {
         match record.kind {
-            Kind::Received => {
+            RecordKind::Received => {
                 assert_eq!(record.frame, text(next).as_bytes(), "frame {next}");
                 next += 1;
             }
-            Kind::Dropped => {
+            RecordKind::Dropped => {
                 assert_eq!(record.recv_ns, ZERO + next, "since when");
                 next += String::from_utf8_lossy(&record.frame)
                     .parse::<u64>()
@@ -534,11 +534,11 @@ fn failing_disk_is_reported() {
     // There is no folder for the second file.
     std::fs::remove_dir_all(folder.path()).unwrap();
     let mut again = recorder.clone();
-    again.passed(&frame(1, &text(1)));
+    again.record(&frame(1, &text(1)));
     while !recorder.recorded().failed {
         std::thread::sleep(Duration::from_millis(1));
     }
-    again.passed(&frame(2, &text(2)));
+    again.record(&frame(2, &text(2)));
     assert_eq!(
         recorder.recorded().dropped,
         2,
@@ -830,27 +830,31 @@ fn config_selects_recorded_connections() {
         all(FrameLog::open(&log).unwrap().everything()).0
     };
     let text = |record: &Record| String::from_utf8_lossy(&record.frame).into_owned();
-    let has = |records: &[Record], kind: Kind, part: &str| {
+    let has = |records: &[Record], kind: RecordKind, part: &str| {
         records
             .iter()
             .any(|record| record.kind == kind && text(record).contains(part))
     };
     let records = record("all.jsonl", &[]);
     assert!(
-        has(&records, Kind::Sent, "kline"),
+        has(&records, RecordKind::Sent, "kline"),
         "the candles were asked for"
     );
-    assert!(has(&records, Kind::Sent, "BTCUSDT"), "and the asset");
+    assert!(has(&records, RecordKind::Sent, "BTCUSDT"), "and the asset");
     assert!(
-        has(&records, Kind::TrustLost, "\"stale_after_ns\":1000000"),
+        has(
+            &records,
+            RecordKind::Invalidated,
+            "\"stale_after_ns\":1000000"
+        ),
         "the limit is the file's"
     );
     let venue = |records: &[Record], name: &str| records.iter().any(|it| it.venue == name);
     assert!(venue(&records, "jayx") && venue(&records, "bayse"));
     // The command line goes before the file.
     let records = record("one.jsonl", &["--venue=jayx", "--jayx-stream=orderbook"]);
-    assert!(!venue(&records, "bayse") && !has(&records, Kind::Sent, "kline"));
-    assert!(has(&records, Kind::Received, "orderBook"));
+    assert!(!venue(&records, "bayse") && !has(&records, RecordKind::Sent, "kline"));
+    assert!(has(&records, RecordKind::Received, "orderBook"));
     // What is only shown is none of its business.
     for option in ["--json", "--depth=3", "--latency"] {
         let ran = ticklot(["record", "--out", &folder.file("x.jsonl"), option]);

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use ticklot::VenueName;
 use ticklot_book::{BookError, BookErrorKind, Level, Lots, Scale, Side, Ticks};
 use ticklot_frame::jayx::Envelope;
-use ticklot_frame::{DecodeError, Lines, Scan, Trade, TradeSide, UnixMillis, bayse, jayx};
+use ticklot_frame::{DecodeBackend, DecodeError, Lines, Trade, TradeSide, UnixMillis, bayse, jayx};
 use ticklot_sim::pool;
 use ticklot_tests::books;
 use ticklot_tests::data::{LOGS, Log};
@@ -21,7 +21,11 @@ use ticklot_tests::messages;
 use ticklot_tests::mutate::{Parts, mutate};
 
 /// All ways; the last is what the others are held to.
-const SCANS: [Scan; 3] = [Scan::Best, Scan::Portable, Scan::Off];
+const SCANS: [DecodeBackend; 3] = [
+    DecodeBackend::Best,
+    DecodeBackend::Portable,
+    DecodeBackend::Off,
+];
 
 /// Lines of each source are mutated so often: over a million in all.
 const CASES: usize = 200_000;
@@ -79,7 +83,7 @@ struct Jayx([jayx::Decoder; 3]);
 
 impl Jayx {
     fn new(envelope: Envelope) -> Self {
-        Self(SCANS.map(|scan| jayx::Decoder::with_scan(envelope, scan)))
+        Self(SCANS.map(|scan| jayx::Decoder::with_backend(envelope, scan)))
     }
 }
 
@@ -131,7 +135,7 @@ struct Bayse {
 impl Bayse {
     fn new(scale: Scale) -> Self {
         Self {
-            decoders: SCANS.map(bayse::Decoder::with_scan),
+            decoders: SCANS.map(bayse::Decoder::with_backend),
             scale,
         }
     }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use ticklot::bayse::Bayse;
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::{
-    BookId, Books, ConnectionId, Event, Nanos, OnMessage, Options, Reply, Session, Venue,
+    BookId, Books, CallOutcome, ConnectionId, Event, Nanos, OnMessage, Options, Session, Venue,
 };
 use ticklot_cli::watch::headless::{Headless, headless};
 use ticklot_tests::alloc::{Counting, allocations};
@@ -72,7 +72,7 @@ impl<V: Venue, H: OnMessage<V>> Feed<V, H> {
         } = self;
         assert_eq!(
             session.frame(frame, Nanos(now), books, handler),
-            Reply::Data
+            CallOutcome::Data
         );
         if now >= self.ticked + TICK {
             self.tick();
@@ -129,7 +129,7 @@ fn screen_keeps_up_with_updates() {
     }
     let (view, drawn) = drawing.join().unwrap();
     assert_eq!(view.messages(), UPDATES, "each was taken");
-    let book = feed.books.untrusted(BookId(0)).unwrap();
+    let book = feed.books.last_known(BookId(0)).unwrap();
     assert_eq!(
         view.crc32(BookId(0)),
         Some(book.crc32()),

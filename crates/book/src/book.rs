@@ -8,8 +8,8 @@ use crate::coverage::Coverage;
 use crate::digest;
 use crate::input::{self, BookError, BookErrorKind};
 use crate::scale::Scale;
+use crate::state::{BookState, Epoch, Gap};
 use crate::storage::{Flat, Storage, flip};
-use crate::trust::{Epoch, Gap, State};
 use crate::units::{Level, Lots, Nanos, Side, Ticks};
 
 /// The most levels that a side of a book may have. Real books are far below; the limit keeps
@@ -54,7 +54,7 @@ pub struct Book<S: Storage = Flat> {
     most: usize,
     /// Whether there has been a snapshot.
     known: bool,
-    state: State,
+    state: BookState,
     epoch: Epoch,
     updated: Nanos,
     updates: u64,
@@ -108,30 +108,30 @@ impl<S: Storage> Book<S> {
             changed: 0,
             replaced: false,
             scale,
-            coverage: Coverage::Shown,
+            coverage: Coverage::SnapshotDepth,
             bounds: [i64::MAX; 2],
             most: MAX_LEVELS,
             known: false,
-            state: State::Empty,
+            state: BookState::Empty,
             epoch: Epoch::default(),
             updated: Nanos(0),
             updates: 0,
         }
     }
 
-    /// The same book for a feed that tells another part of its market than [`Coverage::Shown`].
+    /// The same book for a feed that tells another part of its market than [`Coverage::SnapshotDepth`].
     /// To be called before the first snapshot.
     #[must_use]
     pub fn with_coverage(mut self, coverage: Coverage) -> Self {
         self.coverage = coverage;
-        self.most = coverage.most().min(MAX_LEVELS);
+        self.most = coverage.max_levels().min(MAX_LEVELS);
         self
     }
 
     /// Starts a new epoch. What the last connection left stays to be looked at, as
-    /// [`State::Disconnected`], until the first snapshot of the new one replaces it whole; a book
-    /// that never had a snapshot stays [`State::Empty`].
-    pub fn begin(&mut self, epoch: Epoch) {
+    /// [`BookState::Disconnected`], until the first snapshot of the new one replaces it whole; a book
+    /// that never had a snapshot stays [`BookState::Empty`].
+    pub fn start_epoch(&mut self, epoch: Epoch) {
         self.epoch = epoch;
         self.updates = 0;
         self.clear_changes();
@@ -142,8 +142,8 @@ impl<S: Storage> Book<S> {
     /// from before: none, when nothing did.
     ///
     /// The order of the input is not trusted: levels may come in any order, and a level of zero
-    /// lots is no level. A side may be empty. After it the book is [`State::Live`], or
-    /// [`State::Crossed`] when its best bid is above its best ask. A locked book (equal bests) is
+    /// lots is no level. A side may be empty. After it the book is [`BookState::Live`], or
+    /// [`BookState::Crossed`] when its best bid is above its best ask. A locked book (equal bests) is
     /// live: levels that a venue has grouped by price lock without anything being wrong; see
     /// [`Book::is_locked`].
     ///
@@ -152,7 +152,7 @@ impl<S: Storage> Book<S> {
     /// # Errors
     /// A duplicate price on a side, a negative quantity, or more than [`MAX_LEVELS`] levels. The
     /// levels, the state and the age stay as they were, and there are no changes.
-    pub fn replace(
+    pub fn apply_snapshot(
         &mut self,
         bids: &[Level],
         asks: &[Level],
@@ -168,7 +168,7 @@ impl<S: Storage> Book<S> {
         self.known = true;
         self.sides[0].replace(bids, &mut self.changes);
         self.sides[1].replace(asks, &mut self.changes);
-        self.settle(now);
+        self.finish_update(now);
         self.changed = self.updates;
         self.replaced = true;
         Ok(self.changes())
@@ -185,7 +185,7 @@ impl<S: Storage> Book<S> {
     /// A negative quantity (nothing is applied), more than [`MAX_LEVELS`] levels (what comes before is
     /// applied), or no snapshot before it ([`BookErrorKind::NoSnapshot`]). In each case the book
     /// is a gap after it: what it holds is out of date.
-    pub fn apply(
+    pub fn apply_delta(
         &mut self,
         bids: &[Level],
         asks: &[Level],
@@ -196,19 +196,19 @@ impl<S: Storage> Book<S> {
         Ok(self.changes())
     }
 
-    /// Sets one level, or takes it out when it has no lots: [`Book::apply`] for a delta of one level.
+    /// Sets one level, or takes it out when it has no lots: [`Book::apply_delta`] for a delta of one level.
     /// Returns what rested there before, and [`Book::changes`] tells nothing of it: the shortest way
     /// there is. A level beyond what the book covers is passed over, and returned as it came. What a
     /// depth limit takes out in return is not told; a mirror of a book of [`Coverage::Top`] uses
-    /// [`Book::apply`].
+    /// [`Book::apply_delta`].
     ///
     /// # Errors
-    /// As [`Book::apply`]; the level is the one given.
+    /// As [`Book::apply_delta`]; the level is the one given.
     #[inline]
     pub fn set(&mut self, side: Side, level: Level, now: Nanos) -> Result<Lots, BookErrorKind> {
-        match self.set_plainly(side, level.ticks, level.lots, level.count, now) {
+        match self.set_fast(side, level.ticks, level.lots, level.count, now) {
             Some(old) => Ok(old),
-            None => self.set_carefully(side, level, now),
+            None => self.set_slow(side, level, now),
         }
     }
 
@@ -217,7 +217,7 @@ impl<S: Storage> Book<S> {
     /// Never inlined, and all of it goes through registers: with the book behind a pointer both sides
     /// are the same few instructions, where else the compiler chooses each field's address anew.
     #[inline(never)]
-    fn set_plainly(
+    fn set_fast(
         &mut self,
         side: Side,
         ticks: Ticks,
@@ -229,19 +229,14 @@ impl<S: Storage> Book<S> {
             return None;
         }
         let old = self.put(side, Level { ticks, lots, count });
-        self.settle(now);
+        self.finish_update(now);
         Some(old.lots)
     }
 
     /// [`Book::set`] when something may stand against it.
     #[cold]
     #[inline(never)]
-    fn set_carefully(
-        &mut self,
-        side: Side,
-        level: Level,
-        now: Nanos,
-    ) -> Result<Lots, BookErrorKind> {
+    fn set_slow(&mut self, side: Side, level: Level, now: Nanos) -> Result<Lots, BookErrorKind> {
         let checked = self.check_delta(side, core::slice::from_ref(&level));
         let checked = checked.and_then(|()| self.check_room(side, 0, &level));
         checked.map_err(|error| error.kind)?;
@@ -249,11 +244,11 @@ impl<S: Storage> Book<S> {
         while self.is_over(side) {
             let _ = self.drop_worst(side);
         }
-        self.settle(now);
+        self.finish_update(now);
         Ok(old.lots)
     }
 
-    /// [`Book::apply`], added to the changes that are there.
+    /// [`Book::apply_delta`], added to the changes that are there.
     pub(crate) fn merge(
         &mut self,
         bids: &[Level],
@@ -264,7 +259,7 @@ impl<S: Storage> Book<S> {
         self.check_delta(Side::Ask, asks)?;
         for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
             for (index, level) in levels.iter().enumerate() {
-                let level = level.without_count_of_none();
+                let level = level.normalized();
                 self.check_room(side, index, &level)?;
                 let old = self.put(side, level);
                 if old != level {
@@ -274,7 +269,7 @@ impl<S: Storage> Book<S> {
             }
             self.cut(side);
         }
-        self.settle(now);
+        self.finish_update(now);
         self.changed = self.updates;
         Ok(())
     }
@@ -282,7 +277,10 @@ impl<S: Storage> Book<S> {
     /// Whether the book is one that deltas can be applied to.
     #[inline]
     fn takes_deltas(&self) -> bool {
-        matches!(self.state, State::Live | State::Crossed | State::Stale)
+        matches!(
+            self.state,
+            BookState::Live | BookState::Crossed | BookState::Stale
+        )
     }
 
     /// Whether a delta can be applied at all: before anything of it is.
@@ -315,8 +313,8 @@ impl<S: Storage> Book<S> {
     /// A delta for a book that waits for a snapshot.
     #[cold]
     fn refuse_early(&mut self, side: Side, levels: &[Level]) -> BookError {
-        if self.state == State::Empty {
-            self.state = State::Gap(Gap::NoSnapshot);
+        if self.state == BookState::Empty {
+            self.state = BookState::Gap(Gap::NoSnapshot);
         }
         let level = levels.first().copied().unwrap_or_default();
         input::error(BookErrorKind::NoSnapshot, side, 0, &level)
@@ -330,7 +328,7 @@ impl<S: Storage> Book<S> {
         index: usize,
         level: &Level,
     ) -> BookError {
-        self.state = State::Gap(Gap::Refused);
+        self.state = BookState::Gap(Gap::Refused);
         input::error(kind, side, index, level)
     }
 
@@ -353,7 +351,7 @@ impl<S: Storage> Book<S> {
     /// Whether a side has more levels than its feed shows.
     #[inline]
     fn is_over(&self, side: Side) -> bool {
-        self.sides[side as usize].len() > self.coverage.most()
+        self.sides[side as usize].len() > self.coverage.max_levels()
     }
 
     /// Takes out what is beyond the depth that the feed shows, and tells it.
@@ -373,7 +371,7 @@ impl<S: Storage> Book<S> {
 
     /// A message has been applied whole.
     #[inline(always)]
-    fn settle(&mut self, now: Nanos) {
+    fn finish_update(&mut self, now: Nanos) {
         self.updated = now;
         self.updates = self.updates.wrapping_add(1);
         self.state = self.state_of_levels();
@@ -381,16 +379,16 @@ impl<S: Storage> Book<S> {
 
     /// The state that the levels of a current book give it.
     #[inline(always)]
-    fn state_of_levels(&self) -> State {
+    fn state_of_levels(&self) -> BookState {
         if self.is_crossed() {
-            State::Crossed
+            BookState::Crossed
         } else {
-            State::Live
+            BookState::Live
         }
     }
 
     /// Any state, for the follower of a feed.
-    pub(crate) fn set_state(&mut self, state: State) {
+    pub(crate) fn set_state(&mut self, state: BookState) {
         self.state = state;
     }
 
@@ -401,7 +399,7 @@ impl<S: Storage> Book<S> {
     }
 
     /// Finds the changes of a snapshot, so that those of a delta can follow them.
-    pub(crate) fn tell_changes(&mut self) {
+    pub(crate) fn record_changes(&mut self) {
         if self.replaced {
             for (side, of) in self.sides.iter().zip([Side::Bid, Side::Ask]) {
                 self.changes.extend(side.replaced().differences(of));
@@ -410,8 +408,8 @@ impl<S: Storage> Book<S> {
         self.replaced = false;
     }
 
-    /// The levels that the last message changed: a [`Book::replace`] or a [`Book::apply`]. None after a
-    /// [`Book::set`], which returns what it changed, and after [`Book::begin`].
+    /// The levels that the last message changed: a [`Book::apply_snapshot`] or a [`Book::apply_delta`]. None after a
+    /// [`Book::set`], which returns what it changed, and after [`Book::start_epoch`].
     #[inline]
     #[must_use]
     pub fn changes(&self) -> Changes<'_> {
@@ -427,37 +425,38 @@ impl<S: Storage> Book<S> {
     }
 
     /// The connection is gone: the levels are kept to look at, and are not to be traded on. A
-    /// book that never had a snapshot stays [`State::Empty`].
+    /// book that never had a snapshot stays [`BookState::Empty`].
     pub fn disconnect(&mut self) {
-        if self.state != State::Empty {
-            self.state = State::Disconnected;
+        if self.state != BookState::Empty {
+            self.state = BookState::Disconnected;
         }
     }
 
     /// A message is missing or a checksum was wrong: not to be trusted until the next snapshot.
     /// A book without a connection or a snapshot stays as it is: it could not be trusted anyway.
     pub fn mark_gap(&mut self, gap: Gap) {
-        if !matches!(self.state, State::Empty | State::Disconnected) {
-            self.state = State::Gap(gap);
+        if !matches!(self.state, BookState::Empty | BookState::Disconnected) {
+            self.state = BookState::Gap(gap);
         }
     }
 
-    /// Marks a live book [`State::Stale`] when nothing has come for `limit`; a crossed
+    /// Marks a live book [`BookState::Stale`] when nothing has come for `limit`; a crossed
     /// one too, since what is old is the graver fault. Returns whether it did.
     pub fn expire(&mut self, now: Nanos, limit: Duration) -> bool {
-        let old = matches!(self.state, State::Live | State::Crossed) && self.age(now) >= limit;
+        let old =
+            matches!(self.state, BookState::Live | BookState::Crossed) && self.age(now) >= limit;
         if old {
-            self.state = State::Stale;
+            self.state = BookState::Stale;
         }
         old
     }
 
-    /// Ends [`State::Stale`]: the venue proved that the book is current, by a heartbeat say. The book is
+    /// Ends [`BookState::Stale`]: the venue proved that the book is current, by a heartbeat say. The book is
     /// live again, or crossed. Any other state stays. Returns whether it was stale.
     ///
     /// The caller vouches that no update was lost meanwhile, as on one TCP connection.
     pub fn refresh(&mut self) -> bool {
-        let stale = self.state == State::Stale;
+        let stale = self.state == BookState::Stale;
         if stale {
             self.state = self.state_of_levels();
         }
@@ -490,11 +489,11 @@ impl<S: Storage> Book<S> {
     /// What the book says of itself.
     #[inline]
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> BookState {
         self.state
     }
 
-    /// The connection that feeds the book. While the book is [`State::Disconnected`] its levels are
+    /// The connection that feeds the book. While the book is [`BookState::Disconnected`] its levels are
     /// still those of an earlier one.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
@@ -602,7 +601,7 @@ impl<S: Storage> Book<S> {
     pub fn covers(&self, side: Side) -> Option<Ticks> {
         let levels = &self.sides[side as usize];
         match self.coverage {
-            Coverage::Shown => levels.worst().map(|level| level.ticks),
+            Coverage::SnapshotDepth => levels.worst().map(|level| level.ticks),
             _ if !self.known => None,
             Coverage::Top(most) if levels.len() >= most => levels.worst().map(|level| level.ticks),
             _ => Some(Ticks(self.bounds[side as usize] ^ flip(side))),

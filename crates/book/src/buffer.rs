@@ -14,13 +14,13 @@ pub const MAX_BUFFERED_LEVELS: usize = 131_072;
 
 /// Deltas in the order in which they came; their levels lie one behind the other.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Buffer {
-    deltas: Vec<Kept>,
+pub(crate) struct DeltaBuffer {
+    deltas: Vec<BufferedDelta>,
     levels: Vec<Level>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Kept {
+struct BufferedDelta {
     /// Where its levels begin: bids, then asks.
     start: usize,
     bids: usize,
@@ -29,7 +29,7 @@ struct Kept {
     checksum: Option<u32>,
 }
 
-impl Buffer {
+impl DeltaBuffer {
     pub(crate) fn len(&self) -> usize {
         self.deltas.len()
     }
@@ -47,7 +47,7 @@ impl Buffer {
             self.clear();
         }
         if levels <= MAX_BUFFERED_LEVELS {
-            self.deltas.push(Kept {
+            self.deltas.push(BufferedDelta {
                 start: self.levels.len(),
                 bids: delta.bids.len(),
                 asks: delta.asks.len(),
@@ -97,6 +97,7 @@ impl Buffer {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.deltas.capacity() * size_of::<Kept>() + self.levels.capacity() * size_of::<Level>()
+        self.deltas.capacity() * size_of::<BufferedDelta>()
+            + self.levels.capacity() * size_of::<Level>()
     }
 }

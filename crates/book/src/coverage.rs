@@ -15,7 +15,7 @@ pub enum Coverage {
     /// The venue does not say how deep it goes: each side is known up to its worst level. For
     /// snapshots of a depth that is not told.
     #[default]
-    Shown,
+    SnapshotDepth,
     /// Every level of the market is told: an empty place is known to be empty, at any distance.
     Whole,
     /// The best `n` levels of a side are kept up by the venue: after each message what is beyond
@@ -26,13 +26,13 @@ pub enum Coverage {
     /// up to the worst level of its snapshot, or whole when that had fewer than `n`. Deltas beyond
     /// are not applied: of the levels that lie there the snapshot has told none. (Binance's
     /// `depth` snapshot with a limit.)
-    Snapshot(usize),
+    SnapshotLimit(usize),
 }
 
 impl Coverage {
     /// The most levels that a side keeps.
     #[inline]
-    pub(crate) const fn most(self) -> usize {
+    pub(crate) const fn max_levels(self) -> usize {
         match self {
             Self::Top(most) => most,
             _ => usize::MAX,
@@ -42,14 +42,14 @@ impl Coverage {
     /// The levels of a snapshot, best first, that are kept.
     #[inline]
     pub(crate) fn cut(self, levels: &[Level]) -> &[Level] {
-        &levels[..levels.len().min(self.most())]
+        &levels[..levels.len().min(self.max_levels())]
     }
 
     /// The worst price that is kept after a snapshot.
     #[inline]
     pub(crate) fn bound(self, side: Side, levels: &[Level]) -> Ticks {
         let limit = match (self, levels.last()) {
-            (Self::Snapshot(limit), Some(worst)) if levels.len() >= limit => Some(worst.ticks),
+            (Self::SnapshotLimit(limit), Some(worst)) if levels.len() >= limit => Some(worst.ticks),
             _ => None,
         };
         limit.unwrap_or(side.worst_price())

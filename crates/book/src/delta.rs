@@ -3,13 +3,13 @@
 use core::time::Duration;
 
 use crate::book::Book;
-use crate::buffer::Buffer;
+use crate::buffer::DeltaBuffer;
 use crate::change::Changes;
 use crate::input::BookError;
 use crate::scale::Scale;
 use crate::sequence::{Ids, Sequence};
+use crate::state::{BookState, Epoch, Gap};
 use crate::storage::{Flat, Storage};
-use crate::trust::{Epoch, Gap, State};
 use crate::units::{Level, Nanos};
 
 /// What changed: each level is set, or taken out when it has no lots.
@@ -75,14 +75,14 @@ pub type Checksum<S> = fn(&Book<S>) -> u32;
 ///
 /// The feed's [`Sequence`] decides which delta may follow which. A missing delta, a wrong
 /// checksum, or a delta for a book that has no snapshot and cannot wait for one makes the book
-/// [`State::Gap`] at once, with what was expected and what came, and it stays so until a
+/// [`BookState::Gap`] at once, with what was expected and what came, and it stays so until a
 /// snapshot repairs it. Numbered deltas that come while a snapshot is needed are kept, up to
 /// [`MAX_BUFFERED_DELTAS`](crate::MAX_BUFFERED_DELTAS) and
 /// [`MAX_BUFFERED_LEVELS`](crate::MAX_BUFFERED_LEVELS), and bridged when it comes.
 ///
 /// ```
 /// use ticklot_book::{Book, Delta, DeltaBook, Gap, Ids, Ladder, Level, Lots, Nanos};
-/// use ticklot_book::{Outcome, Scale, Sequence, Snapshot, State, Ticks};
+/// use ticklot_book::{Outcome, Scale, Sequence, Snapshot, BookState, Ticks};
 ///
 /// let mut book = DeltaBook::new(Book::<Ladder>::with_storage(Scale::UNIT), Sequence::Range);
 /// let bids = [Level::new(Ticks(99), Lots(5))];
@@ -95,7 +95,7 @@ pub type Checksum<S> = fn(&Book<S>) -> u32;
 ///
 /// let gap = Gap::Sequence { expected: 10, got: 11 };
 /// assert_eq!(book.apply(&delta(11, 12), Nanos(3))?, Outcome::Gap(gap));
-/// assert_eq!((book.live().is_none(), book.state()), (true, State::Gap(gap)));
+/// assert_eq!((book.live().is_none(), book.state()), (true, BookState::Gap(gap)));
 /// # Ok::<(), ticklot_book::BookError>(())
 /// ```
 ///
@@ -109,7 +109,7 @@ pub struct DeltaBook<S: Storage = Flat> {
     position: Position,
     /// The last number that the book had when its position was lost.
     floor: Option<u64>,
-    buffer: Buffer,
+    buffer: DeltaBuffer,
 }
 
 impl<S: Storage> DeltaBook<S> {
@@ -122,7 +122,7 @@ impl<S: Storage> DeltaBook<S> {
             checksum: None,
             position: Position::Lost,
             floor: None,
-            buffer: Buffer::default(),
+            buffer: DeltaBuffer::default(),
         }
     }
 
@@ -143,15 +143,19 @@ impl<S: Storage> DeltaBook<S> {
     /// waited do not go on from it: they still wait, for a newer one.
     ///
     /// # Errors
-    /// Those of [`Book::replace`]; the book is a gap then ([`Gap::Refused`]), its levels as before.
-    pub fn snapshot(&mut self, snapshot: &Snapshot<'_>, now: Nanos) -> Result<Outcome, BookError> {
+    /// Those of [`Book::apply_snapshot`]; the book is a gap then ([`Gap::Refused`]), its levels as before.
+    pub fn apply_snapshot(
+        &mut self,
+        snapshot: &Snapshot<'_>,
+        now: Nanos,
+    ) -> Result<Outcome, BookError> {
         self.book.clear_changes();
         if let (Some(at), Some(id)) = (self.last_id().or(self.floor()), snapshot.id)
             && id < at
         {
             return Ok(Outcome::Old);
         }
-        if let Err(error) = self.book.replace(snapshot.bids, snapshot.asks, now) {
+        if let Err(error) = self.book.apply_snapshot(snapshot.bids, snapshot.asks, now) {
             self.mark_gap(Gap::Refused);
             return Err(error);
         }
@@ -160,7 +164,7 @@ impl<S: Storage> DeltaBook<S> {
             (_, id) => id.map(Position::Snapshot),
         };
         let Some(position) = position else {
-            return Ok(self.lose(Gap::Unnumbered { expected: 0 }));
+            return Ok(self.enter_gap(Gap::Unnumbered { expected: 0 }));
         };
         self.position = position;
         self.floor = None;
@@ -174,28 +178,28 @@ impl<S: Storage> DeltaBook<S> {
     /// what it changed: nothing, when it was not applied.
     ///
     /// # Errors
-    /// Those of [`Book::apply`]; the book is a gap then ([`Gap::Refused`]).
+    /// Those of [`Book::apply_delta`]; the book is a gap then ([`Gap::Refused`]).
     #[inline]
-    pub fn apply(&mut self, delta: &Delta<'_>, now: Nanos) -> Result<Outcome, BookError> {
+    pub fn apply_delta(&mut self, delta: &Delta<'_>, now: Nanos) -> Result<Outcome, BookError> {
         self.book.clear_changes();
-        let outcome = self.follow(delta, now)?;
+        let outcome = self.apply_in_order(delta, now)?;
         if matches!(outcome, Outcome::Gap(_)) {
-            return Ok(self.keep(delta, outcome));
+            return Ok(self.buffer_delta(delta, outcome));
         }
         if self.position == Position::Lost {
-            return Ok(self.wait(delta));
+            return Ok(self.buffer_for_snapshot(delta));
         }
         Ok(outcome)
     }
 
     /// Applies a delta, if it is the next one.
     #[inline]
-    fn follow(&mut self, delta: &Delta<'_>, now: Nanos) -> Result<Outcome, BookError> {
+    fn apply_in_order(&mut self, delta: &Delta<'_>, now: Nanos) -> Result<Outcome, BookError> {
         let next = match (self.position, delta.ids) {
             (Position::Lost, _) => return Ok(Outcome::Waiting),
             (Position::Unnumbered, _) => Position::Unnumbered,
             (position, None) => {
-                return Ok(self.lose(Gap::Unnumbered {
+                return Ok(self.enter_gap(Gap::Unnumbered {
                     expected: after(position),
                 }));
             }
@@ -203,13 +207,13 @@ impl<S: Storage> DeltaBook<S> {
                 let ids = self.sequence.read(ids);
                 match step(position, ids) {
                     Outcome::Applied => Position::Delta(ids.last),
-                    Outcome::Gap(gap) => return Ok(self.lose(gap)),
+                    Outcome::Gap(gap) => return Ok(self.enter_gap(gap)),
                     outcome => return Ok(outcome),
                 }
             }
         };
         if let Err(error) = self.book.merge(delta.bids, delta.asks, now) {
-            self.lose_position();
+            self.forget_position();
             return Err(error);
         }
         self.position = next;
@@ -226,7 +230,7 @@ impl<S: Storage> DeltaBook<S> {
         if got == expected {
             Outcome::Applied
         } else {
-            self.lose(Gap::Checksum { expected, got })
+            self.enter_gap(Gap::Checksum { expected, got })
         }
     }
 
@@ -234,13 +238,13 @@ impl<S: Storage> DeltaBook<S> {
     /// waits for another.
     fn bridge(&mut self, now: Nanos) -> Result<Outcome, BookError> {
         if self.buffer.len() != 0 {
-            self.book.tell_changes();
+            self.book.record_changes();
         }
         let mut buffer = core::mem::take(&mut self.buffer);
         let mut done = 0;
         let mut outcome = Ok(Outcome::Applied);
         while let Some(delta) = buffer.get(done) {
-            outcome = self.follow(&delta, now);
+            outcome = self.apply_in_order(&delta, now);
             if matches!(outcome, Ok(Outcome::Gap(_)) | Err(_)) {
                 break;
             }
@@ -257,45 +261,45 @@ impl<S: Storage> DeltaBook<S> {
 
     /// A delta came while a snapshot is needed.
     #[cold]
-    fn wait(&mut self, delta: &Delta<'_>) -> Outcome {
+    fn buffer_for_snapshot(&mut self, delta: &Delta<'_>) -> Outcome {
         if self.sequence == Sequence::None {
-            if self.book.state() != State::Empty {
+            if self.book.state() != BookState::Empty {
                 return Outcome::Waiting;
             }
-            return self.lose(Gap::NoSnapshot);
+            return self.enter_gap(Gap::NoSnapshot);
         }
         if delta.ids.is_none() {
-            return self.lose(Gap::Unnumbered { expected: 0 });
+            return self.enter_gap(Gap::Unnumbered { expected: 0 });
         }
-        self.keep(delta, Outcome::Buffered)
+        self.buffer_delta(delta, Outcome::Buffered)
     }
 
     /// Keeps a numbered delta for the next snapshot.
     #[cold]
-    fn keep(&mut self, delta: &Delta<'_>, outcome: Outcome) -> Outcome {
+    fn buffer_delta(&mut self, delta: &Delta<'_>, outcome: Outcome) -> Outcome {
         if self.sequence == Sequence::None || delta.ids.is_none() {
             return outcome;
         }
         match self.buffer.push(delta) {
             Ok(()) => outcome,
-            Err(limit) => self.lose(Gap::Overflow { limit }),
+            Err(limit) => self.enter_gap(Gap::Overflow { limit }),
         }
     }
 
     /// The book cannot be trusted until a snapshot comes. Its state says what was wrong first.
     #[cold]
-    fn lose(&mut self, gap: Gap) -> Outcome {
-        self.lose_position();
-        if !matches!(self.book.state(), State::Gap(_)) {
-            self.book.set_state(State::Gap(gap));
+    fn enter_gap(&mut self, gap: Gap) -> Outcome {
+        self.forget_position();
+        if !matches!(self.book.state(), BookState::Gap(_)) {
+            self.book.set_state(BookState::Gap(gap));
         }
         Outcome::Gap(gap)
     }
 
-    /// Starts a new epoch: see [`Book::begin`]. Deltas that waited are dropped.
-    pub fn begin(&mut self, epoch: Epoch) {
+    /// Starts a new epoch: see [`Book::start_epoch`]. Deltas that waited are dropped.
+    pub fn start_epoch(&mut self, epoch: Epoch) {
         self.restart();
-        self.book.begin(epoch);
+        self.book.start_epoch(epoch);
     }
 
     /// The connection is gone: see [`Book::disconnect`]. Deltas that waited are dropped.
@@ -307,11 +311,11 @@ impl<S: Storage> DeltaBook<S> {
     /// Something is missing or wrong that the book cannot see itself, such as a message that could not
     /// be decoded: see [`Book::mark_gap`]. Only a snapshot repairs it.
     pub fn mark_gap(&mut self, gap: Gap) {
-        self.lose_position();
+        self.forget_position();
         self.book.mark_gap(gap);
     }
 
-    fn lose_position(&mut self) {
+    fn forget_position(&mut self) {
         self.floor = self.last_id().or(self.floor);
         self.position = Position::Lost;
     }
@@ -328,7 +332,7 @@ impl<S: Storage> DeltaBook<S> {
         self.book.expire(now, limit)
     }
 
-    /// Ends [`State::Stale`]: see [`Book::refresh`].
+    /// Ends [`BookState::Stale`]: see [`Book::refresh`].
     pub fn refresh(&mut self) -> bool {
         self.book.refresh()
     }
@@ -387,14 +391,14 @@ impl<S: Storage> DeltaBook<S> {
     /// The book in whatever state it is. Look at [`Book::state`] before you believe it.
     #[inline]
     #[must_use]
-    pub fn untrusted(&self) -> &Book<S> {
+    pub fn last_known(&self) -> &Book<S> {
         &self.book
     }
 
     /// What the book says of itself.
     #[inline]
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> BookState {
         self.book.state()
     }
 

@@ -48,7 +48,7 @@ pub enum BookErrorKind {
 ///
 /// # Errors
 /// A negative quantity or too many levels: wrong in any order.
-fn is_in_order(side: Side, input: &[Level]) -> Result<bool, BookError> {
+fn is_sorted(side: Side, input: &[Level]) -> Result<bool, BookError> {
     if let Some(level) = input.get(MAX_LEVELS) {
         return Err(error(BookErrorKind::TooManyLevels, side, MAX_LEVELS, level));
     }
@@ -80,7 +80,7 @@ fn is_in_order(side: Side, input: &[Level]) -> Result<bool, BookError> {
 /// # Errors
 /// Two levels at one price. A level without quantity counts: it says that nothing rests at a
 /// price where the other says that something does.
-fn put_in_order(side: Side, input: &[Level], sorted: &mut Vec<Level>) -> Result<(), BookError> {
+fn sort(side: Side, input: &[Level], sorted: &mut Vec<Level>) -> Result<(), BookError> {
     sorted.clear();
     sorted.extend_from_slice(input);
     match side {
@@ -109,10 +109,10 @@ pub(crate) fn ordered<'a>(
     input: &'a [Level],
     space: &'a mut Vec<Level>,
 ) -> Result<&'a [Level], BookError> {
-    if is_in_order(side, input)? {
+    if is_sorted(side, input)? {
         return Ok(input);
     }
-    put_in_order(side, input, space)?;
+    sort(side, input, space)?;
     Ok(space)
 }
 

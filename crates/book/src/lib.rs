@@ -2,8 +2,8 @@
 //!
 //! Prices are [`Ticks`], quantities are [`Lots`]: whole numbers of the smallest step of an
 //! instrument. Decimal text becomes one of them exactly through a [`Scale`], or it is an error.
-//! A [`Book`] is replaced by snapshots ([`Book::replace`]) or changed by deltas ([`Book::apply`]), tells
-//! which levels a message changed, and carries its own state of trust ([`State`]): a strategy that
+//! A [`Book`] is replaced by snapshots ([`Book::apply_snapshot`]) or changed by deltas ([`Book::apply_delta`]), tells
+//! which levels a message changed, and carries its own state of trust ([`BookState`]): a strategy that
 //! reads through [`Book::live`] never sees a book that is stale, crossed, incomplete or left over from
 //! an earlier connection.
 //!
@@ -61,8 +61,8 @@ mod digest;
 mod input;
 mod scale;
 mod sequence;
+mod state;
 mod storage;
-mod trust;
 mod units;
 mod view;
 
@@ -75,8 +75,8 @@ pub use crate::delta::{Checksum, Delta, DeltaBook, Outcome, Snapshot};
 pub use crate::input::{BookError, BookErrorKind};
 pub use crate::scale::{Scale, ScaleError};
 pub use crate::sequence::{Ids, Sequence};
+pub use crate::state::{BookState, Epoch, Gap};
 pub use crate::storage::{BLOCK_TICKS, Flat, FlatLevels, Ladder, LadderLevels, Storage};
-pub use crate::trust::{Epoch, Gap, State};
 pub use crate::units::{Level, Lots, Nanos, Side, Ticks};
 pub use crate::view::{
     BookRef, BookRefLevels, BookView, Combined, CombinedLevels, Complement, Depth, Fill, Grouped,

@@ -149,7 +149,7 @@ impl Level {
 impl Level {
     /// The same, but a level without lots has no orders, whatever the venue says.
     #[inline]
-    pub(crate) const fn without_count_of_none(self) -> Self {
+    pub(crate) const fn normalized(self) -> Self {
         Self {
             count: if self.lots.0 == 0 { 0 } else { self.count },
             ..self

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use ticklot_book::{
-    Book, BookErrorKind, Change, Epoch, Gap, Level, Lots, MAX_LEVELS, Nanos, Scale, Side, State,
-    Ticks,
+    Book, BookErrorKind, BookState, Change, Epoch, Gap, Level, Lots, MAX_LEVELS, Nanos, Scale,
+    Side, Ticks,
 };
 
 fn level(ticks: i64, lots: i64) -> Level {
@@ -16,7 +16,7 @@ fn level(ticks: i64, lots: i64) -> Level {
 
 fn book() -> Book {
     let mut book = Book::new(Scale::UNIT);
-    book.begin(Epoch(1));
+    book.start_epoch(Epoch(1));
     book
 }
 
@@ -35,7 +35,10 @@ fn snapshot_reports_its_changes() {
     let mut book = book();
     let bids = [level(99, 5), level(98, 6)];
     let asks = [level(101, 7)];
-    let changes = book.replace(&bids, &asks, Nanos(1)).unwrap().to_vec();
+    let changes = book
+        .apply_snapshot(&bids, &asks, Nanos(1))
+        .unwrap()
+        .to_vec();
     use Side::{Ask, Bid};
     assert_eq!(
         changes,
@@ -47,14 +50,14 @@ fn snapshot_reports_its_changes() {
     );
 
     assert_eq!(
-        book.replace(&bids, &asks, Nanos(2)).unwrap(),
+        book.apply_snapshot(&bids, &asks, Nanos(2)).unwrap(),
         [],
         "nothing changed"
     );
     assert_eq!(book.updated(), Nanos(2), "it was heard all the same");
 
     let changes = book
-        .replace(&[level(100, 1), level(98, 4)], &[], Nanos(3))
+        .apply_snapshot(&[level(100, 1), level(98, 4)], &[], Nanos(3))
         .unwrap()
         .to_vec();
     let expected = [
@@ -81,23 +84,26 @@ fn equal_snapshot_has_no_changes() {
         (&none, &one, false),
         (&none, &one, true),
     ] {
-        let changes = book.replace(bids, asks, Nanos(1)).unwrap();
+        let changes = book.apply_snapshot(bids, asks, Nanos(1)).unwrap();
         assert_eq!(changes.is_empty(), is_empty, "{changes:?}");
         assert_eq!(changes.len(), usize::from(!is_empty), "{changes:?}");
     }
     let (mut book, mut same, mut different) = (self::book(), self::book(), self::book());
-    let changes = book.replace(&one, &none, Nanos(1)).unwrap();
-    assert_eq!(changes, same.replace(&one, &none, Nanos(2)).unwrap());
-    assert_ne!(changes, different.replace(&other, &none, Nanos(1)).unwrap());
-    book.replace(&none, &none, Nanos(1)).unwrap();
-    let changes = book.replace(&none, &one, Nanos(1)).unwrap();
+    let changes = book.apply_snapshot(&one, &none, Nanos(1)).unwrap();
+    assert_eq!(changes, same.apply_snapshot(&one, &none, Nanos(2)).unwrap());
+    assert_ne!(
+        changes,
+        different.apply_snapshot(&other, &none, Nanos(1)).unwrap()
+    );
+    book.apply_snapshot(&none, &none, Nanos(1)).unwrap();
+    let changes = book.apply_snapshot(&none, &one, Nanos(1)).unwrap();
     assert_eq!(format!("{changes:?}"), format!("{:?}", changes.to_vec()));
     assert_eq!(changes.len(), 1);
-    book.replace(&none, &none, Nanos(1)).unwrap();
+    book.apply_snapshot(&none, &none, Nanos(1)).unwrap();
     // A delta reports its changes in another form.
-    let changes = book.apply(&one, &[], Nanos(1)).unwrap();
+    let changes = book.apply_delta(&one, &[], Nanos(1)).unwrap();
     assert!(!changes.is_empty() && changes.len() == 1);
-    let changes = book.apply(&one, &[], Nanos(1)).unwrap();
+    let changes = book.apply_delta(&one, &[], Nanos(1)).unwrap();
     assert_eq!((changes.is_empty(), changes.len()), (true, 0));
 }
 
@@ -117,7 +123,7 @@ fn every_level_field_is_compared() {
         (full(10, 10, 11), 2),
         (full(10, 10, 11), 0),
     ] {
-        let changed = book.replace(&[], &[asks], Nanos(1)).unwrap();
+        let changed = book.apply_snapshot(&[], &[asks], Nanos(1)).unwrap();
         assert_eq!(changed.len(), changes, "{changed:?}");
     }
 }
@@ -130,11 +136,11 @@ fn memory_counts_all_space() {
     let turned = |levels: &[Level]| levels.iter().rev().copied().collect::<Vec<_>>();
     let sizes = |bids: &[Level], asks: &[Level]| {
         let mut book = book();
-        book.replace(bids, asks, Nanos(1)).unwrap();
-        book.replace(bids, asks, Nanos(1)).unwrap();
+        book.apply_snapshot(bids, asks, Nanos(1)).unwrap();
+        book.apply_snapshot(bids, asks, Nanos(1)).unwrap();
         let replaced = book.memory();
         let gone: Vec<Level> = (1..=60).map(|n| level(n, 2)).collect();
-        book.apply(&[], &gone, Nanos(1)).unwrap();
+        book.apply_delta(&[], &gone, Nanos(1)).unwrap();
         (replaced, book.memory())
     };
     let (ordered, changed) = sizes(&bids, &asks);
@@ -158,8 +164,8 @@ fn new_count_is_a_change() {
         count: 2,
         ..level(10, 5)
     };
-    book.replace(&[one], &[], Nanos(1)).unwrap();
-    let changes = book.replace(&[two], &[], Nanos(2)).unwrap();
+    book.apply_snapshot(&[one], &[], Nanos(1)).unwrap();
+    let changes = book.apply_snapshot(&[two], &[], Nanos(2)).unwrap();
     assert_eq!(
         changes,
         [Change {
@@ -174,7 +180,7 @@ fn unordered_input_is_sorted() {
     let mut book = book();
     let bids = [level(97, 1), level(99, 2), level(98, 0), level(96, 4)];
     let asks = [level(103, 1), level(101, 2), level(102, 3)];
-    book.replace(&bids, &asks, Nanos(1)).unwrap();
+    book.apply_snapshot(&bids, &asks, Nanos(1)).unwrap();
     assert_eq!(book.bids(), [level(99, 2), level(97, 1), level(96, 4)]);
     assert_eq!(book.asks(), [level(101, 2), level(102, 3), level(103, 1)]);
     assert_eq!(
@@ -199,60 +205,60 @@ fn invalid_levels_change_nothing() {
     for (levels, kind, index) in table {
         for side in [Side::Bid, Side::Ask] {
             let mut book = book();
-            book.replace(&[level(1, 1)], &[level(2, 2)], Nanos(1))
+            book.apply_snapshot(&[level(1, 1)], &[level(2, 2)], Nanos(1))
                 .unwrap();
             let before = book.crc32();
             let (bids, asks): (&[Level], &[Level]) = match side {
                 Side::Bid => (levels, &[]),
                 Side::Ask => (&[], levels),
             };
-            let error = book.replace(bids, asks, Nanos(9)).unwrap_err();
+            let error = book.apply_snapshot(bids, asks, Nanos(9)).unwrap_err();
             assert_eq!((error.kind, error.side, error.index), (*kind, side, *index));
             assert_eq!(error.ticks, levels[*index].ticks);
             assert_eq!(
                 (book.crc32(), book.updated(), book.state()),
-                (before, Nanos(1), State::Live)
+                (before, Nanos(1), BookState::Live)
             );
             assert_eq!(book.changes(), []);
         }
     }
     // The limit itself is allowed.
-    assert!(book().replace(&[], &many[1..], Nanos(1)).is_ok());
+    assert!(book().apply_snapshot(&[], &many[1..], Nanos(1)).is_ok());
 }
 
 #[test]
 fn crossed_book_is_not_live() {
     let mut book = book();
-    book.replace(&[level(10, 1)], &[level(10, 1)], Nanos(1))
+    book.apply_snapshot(&[level(10, 1)], &[level(10, 1)], Nanos(1))
         .unwrap();
     assert!(book.is_locked() && book.live().is_some());
-    book.replace(&[level(11, 1)], &[level(10, 1)], Nanos(2))
+    book.apply_snapshot(&[level(11, 1)], &[level(10, 1)], Nanos(2))
         .unwrap();
     assert!(book.is_crossed() && book.live().is_none());
     assert!(!book.is_locked());
     assert_eq!(
         (book.state(), book.spread()),
-        (State::Crossed, Some(Ticks(-1)))
+        (BookState::Crossed, Some(Ticks(-1)))
     );
-    book.replace(&[], &[level(10, 1)], Nanos(3)).unwrap();
-    assert_eq!((book.state(), book.spread()), (State::Live, None));
+    book.apply_snapshot(&[], &[level(10, 1)], Nanos(3)).unwrap();
+    assert_eq!((book.state(), book.spread()), (BookState::Live, None));
 }
 
 #[test]
 fn equal_states_ignore_causes() {
-    let (refused, scale) = (State::Gap(Gap::Refused), State::Gap(Gap::Scale));
+    let (refused, scale) = (BookState::Gap(Gap::Refused), BookState::Gap(Gap::Scale));
     let states = [
-        State::Empty,
-        State::Live,
-        State::Stale,
+        BookState::Empty,
+        BookState::Live,
+        BookState::Stale,
         refused,
-        State::Crossed,
+        BookState::Crossed,
     ];
-    let words = states.map(State::as_str);
+    let words = states.map(BookState::as_str);
     assert_eq!(words[..4], ["empty", "live", "stale", "gap"]);
     assert_eq!(words[4], "crossed");
     assert_eq!(states.map(|state| state.to_string()), words);
-    assert_eq!(format!("{:>7}", State::Disconnected), "disconnected");
+    assert_eq!(format!("{:>7}", BookState::Disconnected), "disconnected");
     for (at, one) in states.into_iter().enumerate() {
         for (other_at, other) in states.into_iter().enumerate() {
             assert_eq!(one.is_same(other), at == other_at, "{one} {other}");
@@ -272,27 +278,27 @@ fn trust_through_a_life() {
     });
     assert_eq!(
         book.state(),
-        State::Empty,
+        BookState::Empty,
         "a book without a snapshot has nothing to lose"
     );
-    book.begin(Epoch(1));
+    book.start_epoch(Epoch(1));
     assert!(!book.expire(Nanos::from_secs(99), second));
-    assert_eq!(book.state(), State::Empty);
+    assert_eq!(book.state(), BookState::Empty);
 
-    book.replace(&[level(1, 1)], &[], Nanos(0)).unwrap();
+    book.apply_snapshot(&[level(1, 1)], &[], Nanos(0)).unwrap();
     assert!(!book.expire(Nanos(999_999_999), second));
     assert!(book.expire(Nanos::from_secs(1), second));
     assert!(!book.expire(Nanos::from_secs(1), second), "told once");
-    assert_eq!(book.state(), State::Stale);
-    book.replace(&[level(1, 1)], &[], Nanos(5)).unwrap();
-    assert_eq!(book.state(), State::Live);
+    assert_eq!(book.state(), BookState::Stale);
+    book.apply_snapshot(&[level(1, 1)], &[], Nanos(5)).unwrap();
+    assert_eq!(book.state(), BookState::Live);
 
     let gap = Gap::Checksum {
         expected: 1,
         got: 2,
     };
     book.mark_gap(gap);
-    assert_eq!(book.state(), State::Gap(gap));
+    assert_eq!(book.state(), BookState::Gap(gap));
     assert!(
         !book.expire(Nanos::from_secs(99), second),
         "a gap is not forgotten for being old"
@@ -301,14 +307,14 @@ fn trust_through_a_life() {
     book.disconnect();
     assert_eq!(
         (book.state(), book.bids().len(), book.updates()),
-        (State::Disconnected, 1, 2)
+        (BookState::Disconnected, 1, 2)
     );
-    book.begin(Epoch(2));
+    book.start_epoch(Epoch(2));
     assert_eq!(
         (book.state(), book.epoch(), book.updates()),
-        (State::Disconnected, Epoch(2), 0)
+        (BookState::Disconnected, Epoch(2), 0)
     );
-    let changes = book.replace(&[level(2, 2)], &[], Nanos(9)).unwrap();
+    let changes = book.apply_snapshot(&[level(2, 2)], &[], Nanos(9)).unwrap();
     assert_eq!(
         changes.len(),
         2,
@@ -316,14 +322,14 @@ fn trust_through_a_life() {
     );
     assert_eq!(
         (book.state(), book.bids()),
-        (State::Live, &[level(2, 2)][..])
+        (BookState::Live, &[level(2, 2)][..])
     );
 }
 
 #[test]
 fn digest_equals_text_digest() {
     let mut book = book();
-    book.replace(
+    book.apply_snapshot(
         &[level(12, 3), level(-5, 40)],
         &[level(i64::MAX, i64::MAX)],
         Nanos(1),
@@ -336,7 +342,8 @@ fn digest_equals_text_digest() {
         0xcbf4_3926,
         "the check value of CRC-32/ISO-HDLC"
     );
-    book.replace(&[level(i64::MIN, 1)], &[], Nanos(1)).unwrap();
+    book.apply_snapshot(&[level(i64::MIN, 1)], &[], Nanos(1))
+        .unwrap();
     assert_eq!(book.crc32(), naive_crc32(b"-9223372036854775808:1|"));
 }
 
@@ -413,7 +420,7 @@ proptest! {
         let (mut bids, mut asks) = (NaiveSide::new(), NaiveSide::new());
         for (new_bids, new_asks) in snapshots {
             let naive = naive_side(&new_bids).zip(naive_side(&new_asks));
-            let result = book.replace(&new_bids, &new_asks, Nanos(1)).map(|changes| changes.to_vec());
+            let result = book.apply_snapshot(&new_bids, &new_asks, Nanos(1)).map(|changes| changes.to_vec());
             prop_assert_eq!(result.is_ok(), naive.is_some());
             if let (Ok(changes), Some((new_bids, new_asks))) = (result, naive) {
                 let mut expected = naive_changes(Side::Bid, &bids, &new_bids);

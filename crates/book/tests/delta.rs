@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use oracle::{Naive, Random, level};
 use ticklot_book::{
-    Book, BookErrorKind, Changes, Delta, DeltaBook, Epoch, Flat, Gap, Ids, Ladder, Level, Lots,
-    MAX_BUFFERED_DELTAS, MAX_BUFFERED_LEVELS, Nanos, Outcome, Scale, Sequence, Side, Snapshot,
-    State, Storage, Ticks,
+    Book, BookErrorKind, BookState, Changes, Delta, DeltaBook, Epoch, Flat, Gap, Ids, Ladder,
+    Level, Lots, MAX_BUFFERED_DELTAS, MAX_BUFFERED_LEVELS, Nanos, Outcome, Scale, Sequence, Side,
+    Snapshot, Storage, Ticks,
 };
 
 const NOW: Nanos = Nanos(1);
@@ -32,7 +32,7 @@ fn apply<S: Storage>(book: &mut DeltaBook<S>, ids: Ids) -> Outcome {
         ids: Some(ids),
         ..Delta::default()
     };
-    book.apply(&delta, NOW).unwrap()
+    book.apply_delta(&delta, NOW).unwrap()
 }
 
 fn snapshot<S: Storage>(book: &mut DeltaBook<S>, id: u64) -> Outcome {
@@ -42,7 +42,7 @@ fn snapshot<S: Storage>(book: &mut DeltaBook<S>, id: u64) -> Outcome {
         id: Some(id),
         ..Snapshot::default()
     };
-    book.snapshot(&snapshot, NOW).unwrap()
+    book.apply_snapshot(&snapshot, NOW).unwrap()
 }
 
 fn gap(expected: u64, got: u64) -> Outcome {
@@ -130,7 +130,7 @@ fn rule<S: Storage>(sequence: Sequence, deltas: &[(Ids, Outcome)]) {
     let mut book = follow::<S>(sequence);
     assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
     for (ids, expected) in deltas {
-        let before = book.untrusted().crc32();
+        let before = book.last_known().crc32();
         assert_eq!(apply(&mut book, *ids), *expected, "{sequence:?} {ids:?}");
         match expected {
             Outcome::Applied => {
@@ -138,9 +138,9 @@ fn rule<S: Storage>(sequence: Sequence, deltas: &[(Ids, Outcome)]) {
                 assert_ne!(book.changes(), []);
             }
             Outcome::Gap(gap) => {
-                assert_eq!((book.state(), book.last_id()), (State::Gap(*gap), None));
+                assert_eq!((book.state(), book.last_id()), (BookState::Gap(*gap), None));
                 assert_eq!(
-                    (book.changes(), book.untrusted().crc32()),
+                    (book.changes(), book.last_known().crc32()),
                     (Changes::default(), before)
                 );
             }
@@ -151,7 +151,7 @@ fn rule<S: Storage>(sequence: Sequence, deltas: &[(Ids, Outcome)]) {
     let mut waited = follow::<S>(sequence);
     for (ids, _) in deltas {
         assert_eq!(apply(&mut waited, *ids), Outcome::Buffered);
-        assert_eq!(waited.state(), State::Empty);
+        assert_eq!(waited.state(), BookState::Empty);
     }
     let last = deltas.last().unwrap().1;
     let last = if last == Outcome::Old {
@@ -161,7 +161,7 @@ fn rule<S: Storage>(sequence: Sequence, deltas: &[(Ids, Outcome)]) {
     };
     assert_eq!(snapshot(&mut waited, 10), last, "{sequence:?} {deltas:?}");
     assert_eq!(waited.state(), book.state());
-    assert_eq!(waited.untrusted().crc32(), book.untrusted().crc32());
+    assert_eq!(waited.last_known().crc32(), book.last_known().crc32());
     let gaps = deltas
         .iter()
         .any(|(_, outcome)| matches!(outcome, Outcome::Gap(_)));
@@ -183,7 +183,7 @@ fn snapshot_repairs_gap() {
     assert_eq!(book.buffered(), 3);
     // One from the middle of what waited.
     assert_eq!(snapshot(&mut book, 15), Outcome::Applied);
-    assert_eq!((book.state(), book.last_id()), (State::Live, Some(17)));
+    assert_eq!((book.state(), book.last_id()), (BookState::Live, Some(17)));
     assert_eq!(book.buffered(), 0);
     assert_eq!(book.live().unwrap().best_bid(), Some(level(100, 17)));
     assert_eq!(apply(&mut book, Ids::range(18, 18)), Outcome::Applied);
@@ -208,8 +208,8 @@ fn older_snapshot_repairs_no_gap() {
     assert_eq!(apply(&mut book, Ids::one(11)), Outcome::Applied);
     book.mark_gap(Gap::Refused);
     assert_eq!(snapshot(&mut book, 10), Outcome::Old);
-    assert_eq!(book.state(), State::Gap(Gap::Refused));
-    assert_eq!(book.untrusted().best_bid(), Some(level(100, 11)));
+    assert_eq!(book.state(), BookState::Gap(Gap::Refused));
+    assert_eq!(book.last_known().best_bid(), Some(level(100, 11)));
     assert_eq!(snapshot(&mut book, 11), Outcome::Applied);
     assert_eq!(book.live().unwrap().best_bid(), Some(level(100, 1)));
     // A feed that starts its numbers again: the deltas that wait decide.
@@ -218,7 +218,7 @@ fn older_snapshot_repairs_no_gap() {
     assert_eq!(snapshot(&mut book, 1), Outcome::Applied);
     assert_eq!(book.last_id(), Some(2));
     // A new connection begins without a position.
-    book.begin(Epoch(2));
+    book.start_epoch(Epoch(2));
     assert_eq!(snapshot(&mut book, 1), Outcome::Applied);
 }
 
@@ -230,20 +230,23 @@ fn unnumbered_deltas_follow_snapshot() {
         bids: &bids,
         ..Delta::default()
     };
-    assert_eq!(book.apply(&delta, NOW), Ok(Outcome::Gap(Gap::NoSnapshot)));
-    assert_eq!(book.state(), State::Gap(Gap::NoSnapshot));
-    assert_eq!(book.apply(&delta, NOW), Ok(Outcome::Waiting));
+    assert_eq!(
+        book.apply_delta(&delta, NOW),
+        Ok(Outcome::Gap(Gap::NoSnapshot))
+    );
+    assert_eq!(book.state(), BookState::Gap(Gap::NoSnapshot));
+    assert_eq!(book.apply_delta(&delta, NOW), Ok(Outcome::Waiting));
     assert_eq!(book.buffered(), 0);
     assert_eq!(
-        book.snapshot(&Snapshot::default(), NOW),
+        book.apply_snapshot(&Snapshot::default(), NOW),
         Ok(Outcome::Applied)
     );
-    assert_eq!(book.apply(&delta, NOW), Ok(Outcome::Applied));
+    assert_eq!(book.apply_delta(&delta, NOW), Ok(Outcome::Applied));
     assert_eq!(book.live().unwrap().best_bid(), Some(bids[0]));
     // A new connection: what it sends first must be a snapshot again.
-    book.begin(Epoch(2));
-    assert_eq!(book.apply(&delta, NOW), Ok(Outcome::Waiting));
-    assert_eq!(book.state(), State::Disconnected);
+    book.start_epoch(Epoch(2));
+    assert_eq!(book.apply_delta(&delta, NOW), Ok(Outcome::Waiting));
+    assert_eq!(book.state(), BookState::Disconnected);
 }
 
 #[test]
@@ -251,12 +254,12 @@ fn missing_number_is_a_gap() {
     let mut book = follow::<Flat>(Sequence::Contiguous);
     let unnumbered = Delta::default();
     let lost = Outcome::Gap(Gap::Unnumbered { expected: 0 });
-    assert_eq!(book.apply(&unnumbered, NOW), Ok(lost));
-    assert_eq!(book.snapshot(&Snapshot::default(), NOW), Ok(lost));
+    assert_eq!(book.apply_delta(&unnumbered, NOW), Ok(lost));
+    assert_eq!(book.apply_snapshot(&Snapshot::default(), NOW), Ok(lost));
     assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
     let lost = Gap::Unnumbered { expected: 11 };
-    assert_eq!(book.apply(&unnumbered, NOW), Ok(Outcome::Gap(lost)));
-    assert_eq!(book.state(), State::Gap(lost));
+    assert_eq!(book.apply_delta(&unnumbered, NOW), Ok(Outcome::Gap(lost)));
+    assert_eq!(book.state(), BookState::Gap(lost));
     assert_eq!(book.buffered(), 0, "it has no place behind a snapshot");
     assert_eq!(snapshot(&mut book, 20), Outcome::Applied);
 }
@@ -272,7 +275,7 @@ fn waiting_deltas_are_bounded() {
     };
     let next = MAX_BUFFERED_DELTAS as u64;
     assert_eq!(apply(&mut book, Ids::one(next)), Outcome::Gap(over));
-    assert_eq!((book.state(), book.buffered()), (State::Gap(over), 1));
+    assert_eq!((book.state(), book.buffered()), (BookState::Gap(over), 1));
     // What came since may be enough.
     assert_eq!(snapshot(&mut book, next - 1), Outcome::Applied);
     assert_eq!(book.last_id(), Some(next));
@@ -291,7 +294,7 @@ fn waiting_deltas_are_bounded() {
             ids: ids(id),
             ..Delta::default()
         };
-        assert_eq!(book.apply(&delta, NOW), Ok(expected));
+        assert_eq!(book.apply_delta(&delta, NOW), Ok(expected));
     }
     let too_many = vec![level(1, 1); MAX_BUFFERED_LEVELS + 1];
     let delta = Delta {
@@ -299,7 +302,7 @@ fn waiting_deltas_are_bounded() {
         ids: ids(4),
         ..Delta::default()
     };
-    assert_eq!(book.apply(&delta, NOW), Ok(Outcome::Gap(over)));
+    assert_eq!(book.apply_delta(&delta, NOW), Ok(Outcome::Gap(over)));
     assert_eq!(book.buffered(), 0);
     let most = MAX_BUFFERED_LEVELS * size_of::<Level>() * 2;
     assert!(book.memory() < most, "{} bytes", book.memory());
@@ -309,12 +312,12 @@ fn waiting_deltas_are_bounded() {
 fn memory_includes_waiting_deltas() {
     let mut delta_book = follow::<Flat>(Sequence::Range);
     let own = size_of_val(&delta_book) - size_of::<Book<Flat>>();
-    assert_eq!(delta_book.memory(), own + delta_book.untrusted().memory());
+    assert_eq!(delta_book.memory(), own + delta_book.last_known().memory());
     for id in 1..=100 {
         let _ = apply(&mut delta_book, Ids::one(id));
     }
     assert_eq!(delta_book.buffered(), 100);
-    let waiting = delta_book.memory() - own - delta_book.untrusted().memory();
+    let waiting = delta_book.memory() - own - delta_book.last_known().memory();
     let least = 100 * (size_of::<Ids>() + size_of::<Level>());
     assert!((least..4 * least).contains(&waiting), "{waiting} bytes");
     let many = [level(7, 1); 1_000];
@@ -323,8 +326,8 @@ fn memory_includes_waiting_deltas() {
         ids: Some(Ids::one(101)),
         ..Delta::default()
     };
-    assert_eq!(delta_book.apply(&delta, NOW), Ok(Outcome::Buffered));
-    let waiting = delta_book.memory() - own - delta_book.untrusted().memory();
+    assert_eq!(delta_book.apply_delta(&delta, NOW), Ok(Outcome::Buffered));
+    let waiting = delta_book.memory() - own - delta_book.last_known().memory();
     let least = size_of_val(&many);
     assert!((least..4 * least).contains(&waiting), "{waiting} bytes");
     assert_eq!(delta_book.sequence(), Sequence::Range);
@@ -343,9 +346,9 @@ fn a_stale_book_is_refreshed() {
     assert!(!book.expire(soon, limit));
     assert!(!book.refresh(), "it is not stale");
     assert!(book.expire(NOW.after(limit), limit));
-    assert_eq!(book.state(), State::Stale);
+    assert_eq!(book.state(), BookState::Stale);
     assert!(book.refresh());
-    assert_eq!((book.state(), book.last_id()), (State::Live, Some(10)));
+    assert_eq!((book.state(), book.last_id()), (BookState::Live, Some(10)));
 }
 
 #[test]
@@ -356,8 +359,8 @@ fn another_scale_needs_a_snapshot() {
     assert!(book.live().is_some());
     let scale = Scale::new(2, 3).unwrap();
     assert!(book.set_scale(scale));
-    assert_eq!(book.state(), State::Gap(Gap::Scale));
-    assert_eq!((book.untrusted().scale(), book.last_id()), (scale, None));
+    assert_eq!(book.state(), BookState::Gap(Gap::Scale));
+    assert_eq!((book.last_known().scale(), book.last_id()), (scale, None));
 }
 
 /// What another connection's next delta must be for a book at 10 to go on from it.
@@ -378,7 +381,7 @@ fn only_continuing_feed_adopts_book() {
         assert_eq!(book.is_continued_by(ids), continues, "{sequence:?} {ids:?}");
         assert_eq!(book.adopt(ids, Epoch(7)), continues, "{sequence:?} {ids:?}");
         let epoch = if continues { Epoch(7) } else { Epoch(0) };
-        assert_eq!(book.untrusted().epoch(), epoch);
+        assert_eq!(book.last_known().epoch(), epoch);
         assert_eq!((book.last_id(), book.live().is_some()), (Some(10), true));
     }
 }
@@ -394,45 +397,51 @@ fn wrong_checksum_is_a_gap() {
         checksum: Some(right),
         ..Snapshot::default()
     };
-    assert_eq!(book.snapshot(&first, NOW), Ok(Outcome::Applied));
+    assert_eq!(book.apply_snapshot(&first, NOW), Ok(Outcome::Applied));
     let delta = |checksum| Delta {
         checksum,
         ..Delta::default()
     };
-    assert_eq!(book.apply(&delta(Some(right)), NOW), Ok(Outcome::Applied));
-    assert_eq!(book.apply(&delta(None), NOW), Ok(Outcome::Applied));
+    assert_eq!(
+        book.apply_delta(&delta(Some(right)), NOW),
+        Ok(Outcome::Applied)
+    );
+    assert_eq!(book.apply_delta(&delta(None), NOW), Ok(Outcome::Applied));
     let wrong = Gap::Checksum {
         expected: right ^ 1,
         got: right,
     };
     assert_eq!(
-        book.apply(&delta(Some(right ^ 1)), NOW),
+        book.apply_delta(&delta(Some(right ^ 1)), NOW),
         Ok(Outcome::Gap(wrong))
     );
     assert_eq!(
         (book.state(), book.live().is_none()),
-        (State::Gap(wrong), true)
+        (BookState::Gap(wrong), true)
     );
-    assert_eq!(book.apply(&delta(Some(right)), NOW), Ok(Outcome::Waiting));
-    assert_eq!(book.snapshot(&first, NOW), Ok(Outcome::Applied));
+    assert_eq!(
+        book.apply_delta(&delta(Some(right)), NOW),
+        Ok(Outcome::Waiting)
+    );
+    assert_eq!(book.apply_snapshot(&first, NOW), Ok(Outcome::Applied));
     let numbered = Delta {
         ids: Some(Ids::one(7)),
         ..delta(Some(right ^ 1))
     };
-    assert_eq!(book.apply(&numbered, NOW), Ok(Outcome::Gap(wrong)));
+    assert_eq!(book.apply_delta(&numbered, NOW), Ok(Outcome::Gap(wrong)));
     assert_eq!(book.buffered(), 0, "the next snapshot is newer");
     let bad = Snapshot {
         checksum: Some(3),
         ..first
     };
     assert_eq!(
-        book.snapshot(&bad, NOW),
+        book.apply_snapshot(&bad, NOW),
         Ok(Outcome::Gap(Gap::Checksum {
             expected: 3,
             got: right
         }))
     );
-    assert_eq!(book.snapshot(&first, NOW), Ok(Outcome::Applied));
+    assert_eq!(book.apply_snapshot(&first, NOW), Ok(Outcome::Applied));
 }
 
 #[test]
@@ -445,9 +454,9 @@ fn refused_delta_is_a_gap() {
         ..Delta::default()
     };
     assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
-    let error = book.apply(&delta(11), NOW).unwrap_err();
+    let error = book.apply_delta(&delta(11), NOW).unwrap_err();
     assert_eq!(error.kind, BookErrorKind::NegativeLots);
-    assert_eq!(book.state(), State::Gap(Gap::Refused));
+    assert_eq!(book.state(), BookState::Gap(Gap::Refused));
     assert_eq!(snapshot(&mut book, 20), Outcome::Applied);
     let twice = [level(1, 1), level(1, 1)];
     let refused = Snapshot {
@@ -456,17 +465,17 @@ fn refused_delta_is_a_gap() {
         ..Snapshot::default()
     };
     assert_eq!(
-        book.snapshot(&refused, NOW).unwrap_err().kind,
+        book.apply_snapshot(&refused, NOW).unwrap_err().kind,
         BookErrorKind::DuplicatePrice
     );
     assert_eq!(
         (book.state(), book.last_id()),
-        (State::Gap(Gap::Refused), None)
+        (BookState::Gap(Gap::Refused), None)
     );
     // One that waited is refused once, not with each snapshot.
-    assert_eq!(book.apply(&delta(31), NOW), Ok(Outcome::Buffered));
+    assert_eq!(book.apply_delta(&delta(31), NOW), Ok(Outcome::Buffered));
     let error = book
-        .snapshot(
+        .apply_snapshot(
             &Snapshot {
                 id: Some(30),
                 ..Snapshot::default()
@@ -490,23 +499,23 @@ fn refused_delta_is_a_gap() {
 fn disconnect_drops_waiting_deltas() {
     let mut book = follow::<Ladder>(Sequence::Contiguous);
     assert_eq!(apply(&mut book, Ids::one(5)), Outcome::Buffered);
-    book.begin(Epoch(3));
-    assert_eq!((book.buffered(), book.state()), (0, State::Empty));
+    book.start_epoch(Epoch(3));
+    assert_eq!((book.buffered(), book.state()), (0, BookState::Empty));
     assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
-    assert_eq!(book.untrusted().epoch(), Epoch(3));
+    assert_eq!(book.last_known().epoch(), Epoch(3));
     assert!(book.expire(Nanos(99), Duration::from_nanos(5)));
     assert_eq!(apply(&mut book, Ids::one(11)), Outcome::Applied);
     assert_eq!(
         book.state(),
-        State::Live,
+        BookState::Live,
         "heard of again, and nothing missing"
     );
     book.disconnect();
-    assert_eq!(book.state(), State::Disconnected);
+    assert_eq!(book.state(), BookState::Disconnected);
     assert_eq!(apply(&mut book, Ids::one(12)), Outcome::Buffered);
     assert_eq!(
         (book.state(), book.live().is_none()),
-        (State::Disconnected, true)
+        (BookState::Disconnected, true)
     );
 }
 
@@ -546,7 +555,7 @@ fn lossy_feed<S: Storage>(seed: u64) -> bool {
                 ids: Some(Ids::range(first, id)),
                 checksum: None,
             };
-            let outcome = book.apply(&delta, NOW).unwrap();
+            let outcome = book.apply_delta(&delta, NOW).unwrap();
             gaps += usize::from(matches!(outcome, Outcome::Gap(_)));
             mirror.mirror(book.changes());
         }
@@ -564,7 +573,7 @@ fn lossy_feed<S: Storage>(seed: u64) -> bool {
                     id: Some(at),
                     checksum: None,
                 };
-                let _ = book.snapshot(&snapshot, NOW).unwrap();
+                let _ = book.apply_snapshot(&snapshot, NOW).unwrap();
                 mirror.mirror(book.changes());
             }
         }
@@ -575,7 +584,7 @@ fn lossy_feed<S: Storage>(seed: u64) -> bool {
 
 /// A book whose last number is the market's holds what the market does; its mirror what it holds.
 fn check<S: Storage>(book: &DeltaBook<S>, market: &Naive, mirror: &Naive, id: u64) {
-    let held = book.untrusted();
+    let held = book.last_known();
     for side in [Side::Bid, Side::Ask] {
         assert!(held.levels(side).eq(mirror.levels(side)));
         if book.last_id() == Some(id) {
@@ -583,7 +592,7 @@ fn check<S: Storage>(book: &DeltaBook<S>, market: &Naive, mirror: &Naive, id: u6
         }
     }
     match book.state() {
-        State::Live | State::Crossed => assert!(book.last_id().is_some()),
+        BookState::Live | BookState::Crossed => assert!(book.last_id().is_some()),
         _ => assert!(book.last_id().is_none() && book.live().is_none()),
     }
     assert_eq!(

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use oracle::{Naive, Random, counted, level};
 use ticklot_book::{
-    Book, BookErrorKind, Coverage, Flat, Gap, Ladder, Level, Lots, MAX_LEVELS, Nanos, Scale, Side,
-    State, Storage, Ticks,
+    Book, BookErrorKind, BookState, Coverage, Flat, Gap, Ladder, Level, Lots, MAX_LEVELS, Nanos,
+    Scale, Side, Storage, Ticks,
 };
 
 const SIDES: [Side; 2] = [Side::Bid, Side::Ask];
@@ -47,7 +47,7 @@ for_each_storage!(
 
 fn book<S: Storage>() -> Book<S> {
     let mut book = Book::with_storage(Scale::UNIT);
-    book.replace(&[], &[], Nanos(0)).unwrap();
+    book.apply_snapshot(&[], &[], Nanos(0)).unwrap();
     book
 }
 
@@ -74,9 +74,9 @@ fn check_touch<S: Storage>(book: &Book<S>, naive: &Naive) {
     assert_eq!(book.best_bid(), naive.best(Side::Bid));
     assert_eq!(book.best_ask(), naive.best(Side::Ask));
     let state = if naive.is_crossed() {
-        State::Crossed
+        BookState::Crossed
     } else {
-        State::Live
+        BookState::Live
     };
     assert_eq!(book.state(), state);
 }
@@ -213,7 +213,7 @@ fn snapshots_and_deltas<S: Storage>() {
         if random.below(3) == 0 {
             let bids = shuffled(&mut random, new.levels(Side::Bid));
             let asks = shuffled(&mut random, new.levels(Side::Ask));
-            let changes = book.replace(&bids, &asks, Nanos(1)).unwrap();
+            let changes = book.apply_snapshot(&bids, &asks, Nanos(1)).unwrap();
             assert_eq!(changes, naive.changes_to(&new));
             mirror.mirror(book.changes());
             naive = new;
@@ -235,7 +235,7 @@ fn snapshots_and_deltas<S: Storage>() {
                     levels
                 }
             });
-            mirror.mirror(book.apply(&bids, &asks, Nanos(1)).unwrap());
+            mirror.mirror(book.apply_delta(&bids, &asks, Nanos(1)).unwrap());
         }
         check(&book, &naive);
         assert_eq!(mirror, naive);
@@ -306,12 +306,17 @@ fn the_range_does_not_come_around<S: Storage>() {
 
 fn a_level_without_lots_is_none<S: Storage>() {
     let mut book = book::<S>();
-    assert_eq!(book.apply(&[counted(5, 0, 9)], &[], Nanos(1)).unwrap(), []);
+    assert_eq!(
+        book.apply_delta(&[counted(5, 0, 9)], &[], Nanos(1))
+            .unwrap(),
+        []
+    );
     assert_eq!(
         (book.best_bid(), book.level(Side::Bid, Ticks(5))),
         (None, None)
     );
-    book.apply(&[counted(5, 1, 9)], &[], Nanos(1)).unwrap();
+    book.apply_delta(&[counted(5, 1, 9)], &[], Nanos(1))
+        .unwrap();
     assert_eq!(book.set(Side::Bid, counted(5, 0, 3), Nanos(1)), Ok(Lots(1)));
     assert_eq!(book.set(Side::Bid, level(5, 2), Nanos(1)), Ok(Lots(0)));
     assert_eq!(
@@ -323,36 +328,36 @@ fn a_level_without_lots_is_none<S: Storage>() {
 
 fn a_refused_delta_is_a_gap<S: Storage>() {
     let mut book = Book::<S>::with_storage(Scale::UNIT);
-    let error = book.apply(&[], &[level(3, 1)], Nanos(1)).unwrap_err();
+    let error = book.apply_delta(&[], &[level(3, 1)], Nanos(1)).unwrap_err();
     assert_eq!(error.kind, BookErrorKind::NoSnapshot);
-    assert_eq!(book.state(), State::Gap(Gap::NoSnapshot));
+    assert_eq!(book.state(), BookState::Gap(Gap::NoSnapshot));
     assert_eq!(
         book.set(Side::Ask, level(3, 1), Nanos(1)),
         Err(BookErrorKind::NoSnapshot)
     );
     assert_eq!(book.depth_levels(Side::Ask), 0);
 
-    book.replace(&[], &[level(3, 1)], Nanos(1)).unwrap();
+    book.apply_snapshot(&[], &[level(3, 1)], Nanos(1)).unwrap();
     let error = book
-        .apply(&[level(1, 1)], &[level(3, 5), level(4, -1)], Nanos(2))
+        .apply_delta(&[level(1, 1)], &[level(3, 5), level(4, -1)], Nanos(2))
         .unwrap_err();
     assert_eq!(
         (error.kind, error.side, error.index, error.ticks),
         (BookErrorKind::NegativeLots, Side::Ask, 1, Ticks(4))
     );
-    assert_eq!(book.state(), State::Gap(Gap::Refused));
+    assert_eq!(book.state(), BookState::Gap(Gap::Refused));
     assert_eq!(
         book.best_ask(),
         Some(level(3, 1)),
         "nothing of it is applied"
     );
 
-    book.replace(&[], &[level(3, 1)], Nanos(1)).unwrap();
+    book.apply_snapshot(&[], &[level(3, 1)], Nanos(1)).unwrap();
     assert_eq!(
         book.set(Side::Bid, level(1, -1), Nanos(2)),
         Err(BookErrorKind::NegativeLots)
     );
-    assert_eq!(book.state(), State::Gap(Gap::Refused));
+    assert_eq!(book.state(), BookState::Gap(Gap::Refused));
 
     // Two reasons are no less than one.
     assert_eq!(
@@ -362,17 +367,17 @@ fn a_refused_delta_is_a_gap<S: Storage>() {
     assert_eq!(book.depth_levels(Side::Bid), 0);
 
     // Stale and crossed books go on.
-    book.replace(&[], &[level(3, 1)], Nanos(1)).unwrap();
+    book.apply_snapshot(&[], &[level(3, 1)], Nanos(1)).unwrap();
     assert!(book.expire(Nanos(9), Duration::from_nanos(1)));
     book.set(Side::Bid, level(4, 1), Nanos(9)).unwrap();
-    assert_eq!(book.state(), State::Crossed);
+    assert_eq!(book.state(), BookState::Crossed);
     book.set(Side::Bid, level(4, 0), Nanos(9)).unwrap();
-    assert_eq!((book.state(), book.updated()), (State::Live, Nanos(9)));
+    assert_eq!((book.state(), book.updated()), (BookState::Live, Nanos(9)));
 
     book.disconnect();
-    let error = book.apply(&[], &[], Nanos(10)).unwrap_err();
+    let error = book.apply_delta(&[], &[], Nanos(10)).unwrap_err();
     assert_eq!(error.kind, BookErrorKind::NoSnapshot);
-    assert_eq!(book.state(), State::Disconnected);
+    assert_eq!(book.state(), BookState::Disconnected);
 }
 
 fn no_more_levels_than_the_limit<S: Storage>() {
@@ -380,7 +385,7 @@ fn no_more_levels_than_the_limit<S: Storage>() {
     let many: Vec<Level> = (1..=MAX_LEVELS)
         .map(|n| level(i64::try_from(n * 3).unwrap(), 1))
         .collect();
-    book.apply(&[], &many, Nanos(1)).unwrap();
+    book.apply_delta(&[], &many, Nanos(1)).unwrap();
     let here = many[MAX_LEVELS / 2];
     assert_eq!(
         book.set(Side::Ask, here, Nanos(1)),
@@ -397,17 +402,17 @@ fn no_more_levels_than_the_limit<S: Storage>() {
         book.set(Side::Ask, level(1, 1), Nanos(1)),
         Err(BookErrorKind::NoSnapshot)
     );
-    book.replace(&[], &many, Nanos(1)).unwrap();
+    book.apply_snapshot(&[], &many, Nanos(1)).unwrap();
     assert_eq!(
         book.set(Side::Ask, level(1, -1), Nanos(1)),
         Err(BookErrorKind::NegativeLots)
     );
     assert_eq!(book.depth_levels(Side::Ask), MAX_LEVELS);
-    book.replace(&[], &many, Nanos(1)).unwrap();
-    let error = book.apply(&[], &[level(3, 0), level(1, 1), level(2, 1)], Nanos(1));
+    book.apply_snapshot(&[], &many, Nanos(1)).unwrap();
+    let error = book.apply_delta(&[], &[level(3, 0), level(1, 1), level(2, 1)], Nanos(1));
     let error = error.unwrap_err();
     assert_eq!((error.kind, error.index), (BookErrorKind::TooManyLevels, 2));
-    assert_eq!(book.state(), State::Gap(Gap::Refused));
+    assert_eq!(book.state(), BookState::Gap(Gap::Refused));
 }
 
 fn only_the_top_is_kept<S: Storage>() {
@@ -415,7 +420,8 @@ fn only_the_top_is_kept<S: Storage>() {
     assert_eq!(book.coverage(), Coverage::Top(3));
     assert_eq!(book.covers(Side::Ask), None);
     let asks = [level(14, 4), level(11, 1), level(12, 2), level(13, 3)];
-    book.replace(&[level(9, 1)], &asks, Nanos(1)).unwrap();
+    book.apply_snapshot(&[level(9, 1)], &asks, Nanos(1))
+        .unwrap();
     assert_eq!(book.depth_levels(Side::Ask), 3);
     assert_eq!(
         (book.covers(Side::Ask), book.covers(Side::Bid)),
@@ -425,7 +431,7 @@ fn only_the_top_is_kept<S: Storage>() {
     let mut mirror = Naive::default();
     mirror.mirror(book.changes());
     let delta = [level(10, 9), level(20, 5), level(11, 0)];
-    let changes = book.apply(&[], &delta, Nanos(2)).unwrap();
+    let changes = book.apply_delta(&[], &delta, Nanos(2)).unwrap();
     assert_eq!(changes.len(), 4, "what is cut is told: {changes:?}");
     mirror.mirror(changes);
     assert_eq!(
@@ -441,18 +447,18 @@ fn only_the_top_is_kept<S: Storage>() {
 }
 
 fn a_snapshot_with_a_limit_covers_its_range<S: Storage>() {
-    let mut book = Book::<S>::with_storage(Scale::UNIT).with_coverage(Coverage::Snapshot(2));
-    assert_eq!(book.coverage(), Coverage::Snapshot(2));
-    book.replace(&[level(9, 1), level(7, 1)], &[level(11, 1)], Nanos(1))
+    let mut book = Book::<S>::with_storage(Scale::UNIT).with_coverage(Coverage::SnapshotLimit(2));
+    assert_eq!(book.coverage(), Coverage::SnapshotLimit(2));
+    book.apply_snapshot(&[level(9, 1), level(7, 1)], &[level(11, 1)], Nanos(1))
         .unwrap();
     assert_eq!(book.covers(Side::Bid), Some(Ticks(7)));
     assert_eq!(book.covers(Side::Ask), Some(Ticks(i64::MAX)), "all of it");
-    let changes = book.apply(&[level(6, 5), level(8, 5)], &[level(99, 1)], Nanos(2));
+    let changes = book.apply_delta(&[level(6, 5), level(8, 5)], &[level(99, 1)], Nanos(2));
     assert_eq!(changes.unwrap().len(), 2, "6 is beyond");
     assert_eq!(book.level(Side::Bid, Ticks(6)), None);
     // The price falls out of what is known: there is no best bid rather than a wrong one.
     let gone = [level(9, 0), level(8, 0), level(7, 0), level(5, 5)];
-    book.apply(&gone, &[], Nanos(3)).unwrap();
+    book.apply_delta(&gone, &[], Nanos(3)).unwrap();
     assert_eq!(
         (book.best_bid(), book.covers(Side::Bid)),
         (None, Some(Ticks(7)))
@@ -460,7 +466,7 @@ fn a_snapshot_with_a_limit_covers_its_range<S: Storage>() {
     assert_eq!(book.set(Side::Bid, level(6, 5), Nanos(4)), Ok(Lots(5)));
     assert_eq!(book.best_bid(), None);
     // A new snapshot, a new range.
-    book.replace(&[level(5, 1), level(3, 1)], &[], Nanos(5))
+    book.apply_snapshot(&[level(5, 1), level(3, 1)], &[], Nanos(5))
         .unwrap();
     assert_eq!(book.covers(Side::Bid), Some(Ticks(3)));
 }
@@ -470,9 +476,9 @@ fn a_whole_book_covers_everything<S: Storage>() {
     assert_eq!(book.coverage(), Coverage::Whole);
     assert_eq!(book.covers(Side::Bid), None);
     book.mark_gap(Gap::Refused);
-    let _ = book.apply(&[], &[], Nanos(0));
+    let _ = book.apply_delta(&[], &[], Nanos(0));
     assert_eq!(book.covers(Side::Bid), None, "a gap before any snapshot");
-    book.replace(&[], &[], Nanos(1)).unwrap();
+    book.apply_snapshot(&[], &[], Nanos(1)).unwrap();
     assert_eq!(book.covers(Side::Bid), Some(Ticks(i64::MIN)));
     assert_eq!(book.covers(Side::Ask), Some(Ticks(i64::MAX)));
 }
@@ -534,12 +540,12 @@ fn memory_is_bounded() {
         let ticks = i64::try_from(random.below(1 << 60)).unwrap();
         let _ = book.set(Side::Ask, level(ticks, 1), Nanos(1));
         if !book.state().is_live() {
-            book.replace(&[], &[], Nanos(1)).unwrap();
+            book.apply_snapshot(&[], &[], Nanos(1)).unwrap();
         }
         assert!(book.storage(Side::Ask).heap_bytes() <= window + 2 * MAX_LEVELS * level_bytes);
     }
     // Not less than it holds: all its levels but one are beyond the window.
-    book.replace(&[], &[], Nanos(1)).unwrap();
+    book.apply_snapshot(&[], &[], Nanos(1)).unwrap();
     for n in 0..1_000 {
         book.set(Side::Ask, level(n << 40, 1), Nanos(1)).unwrap();
     }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ticklot_book::{
-    Change, Coverage, Epoch, Gap, HalfTicks, Ids, Level, Lots, MAX_DECIMALS, Nanos, Scale,
-    Sequence, Side, State, Ticks,
+    BookState, Change, Coverage, Epoch, Gap, HalfTicks, Ids, Level, Lots, MAX_DECIMALS, Nanos,
+    Scale, Sequence, Side, Ticks,
 };
 
 /// Writes it, holds the text to `text`, and reads it again.
@@ -24,15 +24,15 @@ fn each_has_its_form() {
     as_json(Epoch(3), "3");
     as_json(HalfTicks(7), "7");
     as_json(Side::Bid, r#""bid""#);
-    as_json(State::Live, r#""live""#);
+    as_json(BookState::Live, r#""live""#);
     as_json(
-        State::Gap(Gap::Sequence {
+        BookState::Gap(Gap::Sequence {
             expected: 1,
             got: 3,
         }),
         r#"{"gap":{"sequence":{"expected":1,"got":3}}}"#,
     );
-    as_json(State::Gap(Gap::Refused), r#"{"gap":"refused"}"#);
+    as_json(BookState::Gap(Gap::Refused), r#"{"gap":"refused"}"#);
     as_json(Coverage::Top(10), r#"{"top":10}"#);
     as_json(Sequence::Contiguous, r#""contiguous""#);
     as_json(Ids::after(1, 2, 4), r#"{"first":2,"last":4,"previous":1}"#);
@@ -86,7 +86,7 @@ proptest! {
         let scale = Scale::arbitrary(&mut bytes).unwrap();
         prop_assert!(scale.price_decimals() <= MAX_DECIMALS);
         prop_assert!(scale.quantity_decimals() <= MAX_DECIMALS);
-        if let Ok((level, state, change)) = <(Level, State, Change)>::arbitrary(&mut bytes) {
+        if let Ok((level, state, change)) = <(Level, BookState, Change)>::arbitrary(&mut bytes) {
             let text = serde_json::to_string(&(level, state, change, scale)).unwrap();
             let read = serde_json::from_str(&text).unwrap();
             prop_assert_eq!((level, state, change, scale), read);

@@ -17,7 +17,7 @@ const SIDES: [Side; 2] = [Side::Bid, Side::Ask];
 fn book<S: Storage>(naive: &Naive, coverage: Coverage) -> Book<S> {
     let mut book = Book::with_storage(Scale::UNIT).with_coverage(coverage);
     let (bids, asks) = (naive.levels(Side::Bid), naive.levels(Side::Ask));
-    book.replace(&bids, &asks, Nanos(0)).unwrap();
+    book.apply_snapshot(&bids, &asks, Nanos(0)).unwrap();
     book
 }
 
@@ -203,10 +203,10 @@ fn sum<'a>(levels: impl Iterator<Item = &'a Level>) -> (i128, usize) {
 fn depth_and_imbalance() {
     for_books(|naive, make, random| {
         for coverage in [
-            Coverage::Shown,
+            Coverage::SnapshotDepth,
             Coverage::Whole,
             Coverage::Top(5),
-            Coverage::Snapshot(5),
+            Coverage::SnapshotLimit(5),
         ] {
             let view = make(naive, coverage);
             let count = usize::try_from(random.below(40)).unwrap();
@@ -221,7 +221,7 @@ fn depth_and_imbalance() {
                     levels.truncate(5);
                 }
                 let whole = match coverage {
-                    Coverage::Shown => false,
+                    Coverage::SnapshotDepth => false,
                     Coverage::Whole => true,
                     _ => levels.len() < 5,
                 };
@@ -318,7 +318,7 @@ fn clamp(number: i128) -> i64 {
 #[test]
 fn groups_merge_levels_exactly() {
     for_books(|naive, make, random| {
-        let view = make(naive, Coverage::Shown);
+        let view = make(naive, Coverage::SnapshotDepth);
         let step = [-1, 0, 1, 2, 10, 1_000, i64::MAX][usize::try_from(random.below(7)).unwrap()];
         let whole = i128::from(step.max(1));
         for side in SIDES {
@@ -364,7 +364,7 @@ fn groups_merge_levels_exactly() {
 fn complements_mirror_the_book() {
     for_books(|naive, make, random| {
         let one = [0, 100, 1_000, i64::MAX, i64::MIN][usize::try_from(random.below(5)).unwrap()];
-        let view = make(naive, Coverage::Shown);
+        let view = make(naive, Coverage::SnapshotDepth);
         for side in SIDES {
             let other = naive.levels(side.opposite()).into_iter();
             let turned =
@@ -410,11 +410,11 @@ fn both_outcomes_as_one() {
 #[test]
 fn two_books_as_one() {
     for_books(|naive, make, _| {
-        let view = make(naive, Coverage::Shown);
+        let view = make(naive, Coverage::SnapshotDepth);
         let mut other = Random(naive.crc32().into());
         other.next();
         let other = random_book(&mut other);
-        let second = book::<Flat>(&other, Coverage::Shown);
+        let second = book::<Flat>(&other, Coverage::SnapshotDepth);
         for side in SIDES {
             let mut sum: BTreeMap<i64, (i128, u32)> = BTreeMap::new();
             let both = naive.side(side).iter().chain(other.side(side));
@@ -444,7 +444,7 @@ fn two_books_as_one() {
 #[test]
 fn own_orders_are_taken_out() {
     for_books(|naive, make, random| {
-        let view = make(naive, Coverage::Shown);
+        let view = make(naive, Coverage::SnapshotDepth);
         for side in SIDES {
             let levels = naive.levels(side);
             let mut own: Vec<Level> = Vec::new();
@@ -489,8 +489,8 @@ fn a_reference_is_its_book() {
     let mut random = Random(8);
     for _ in 0..100 {
         let naive = random_book(&mut random);
-        let flat = book::<Flat>(&naive, Coverage::Shown);
-        let ladder = book::<Ladder>(&naive, Coverage::Shown);
+        let flat = book::<Flat>(&naive, Coverage::SnapshotDepth);
+        let ladder = book::<Ladder>(&naive, Coverage::SnapshotDepth);
         for reference in [BookRef::from(&flat), BookRef::from(&ladder)] {
             let (one, other): (&dyn Any, &dyn Any) = (&flat, &reference);
             assert_eq!(one.touch(), other.touch());
@@ -525,7 +525,7 @@ fn a_negative_range_holds_nothing() {
     for (side, best) in [(Side::Bid, i64::MAX), (Side::Ask, i64::MIN), (Side::Ask, 5)] {
         let mut naive = Naive::default();
         naive.set(side, level(best, 7));
-        let book = book::<Flat>(&naive, Coverage::Shown);
+        let book = book::<Flat>(&naive, Coverage::SnapshotDepth);
         let (none, all) = (
             book.imbalance_within(Ticks(-1)),
             book.imbalance_within(Ticks(0)),

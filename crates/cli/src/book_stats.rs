@@ -1,7 +1,7 @@
 //! What the program knows of a book besides the book.
 
 use hdrhistogram::Histogram;
-use ticklot::{BookUpdate, Books, LastTrade, Nanos, Reservation, State, Trade};
+use ticklot::{BookState, BookUpdate, Books, LastTrade, Nanos, Reservation, Trade};
 
 use crate::failure::Failure;
 use crate::units::{nanos, per_second};
@@ -39,7 +39,7 @@ impl Panel {
         }
     }
 
-    pub(crate) fn update(&mut self, update: &BookUpdate<'_>, state: State, now: Nanos) {
+    pub(crate) fn update(&mut self, update: &BookUpdate<'_>, state: BookState, now: Nanos) {
         self.messages += 1;
         self.last_trade = update.last_trade.or(self.last_trade);
         if let Some(latency) = &mut self.latency {

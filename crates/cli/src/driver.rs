@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
-use ticklot::{Books, Disconnect, Ended, Event, Feed, Handler, SpinOptions, Stopper};
+use ticklot::{
+    Books, ConnectionSummary, Disconnect, Event, Feed, Handler, ShutdownHandle, SpinOptions,
+};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
@@ -46,8 +48,8 @@ impl Driver {
         feed: &mut Feed<H>,
         after: Option<Duration>,
         hangs_up: bool,
-    ) -> Result<Vec<Ended>, Failure> {
-        let end = stop_at_the_end(feed.stopper(), after, hangs_up);
+    ) -> Result<Vec<ConnectionSummary>, Failure> {
+        let end = stop_at_the_end(feed.shutdown_handle(), after, hangs_up);
         let Self { runtime, spin } = self;
         let Some(options) = spin else {
             return Ok(runtime.block_on(async {
@@ -90,7 +92,7 @@ fn can_bind(cpu: usize) -> Result<(), Failure> {
 }
 
 /// Ends the feed when its time is up, or when it is asked for from outside.
-async fn stop_at_the_end(stopper: Stopper, after: Option<Duration>, hangs_up: bool) {
+async fn stop_at_the_end(stopper: ShutdownHandle, after: Option<Duration>, hangs_up: bool) {
     let time_is_up = async {
         match after {
             Some(after) => tokio::time::sleep(after).await,
@@ -105,7 +107,7 @@ async fn stop_at_the_end(stopper: Stopper, after: Option<Duration>, hangs_up: bo
 }
 
 /// Whether a connection's end is a success. With `no_reconnect` a normal close by the server is one.
-pub(crate) fn check_end(end: &Ended, no_reconnect: bool) -> Result<(), Failure> {
+pub(crate) fn check_end(end: &ConnectionSummary, no_reconnect: bool) -> Result<(), Failure> {
     match end.reason {
         Disconnect::Stopped => Ok(()),
         // A server that closes with no code, or because it goes away, closes normally too.

@@ -14,7 +14,7 @@ pub(crate) fn line(
     panel: &Panel,
     now: Nanos,
 ) -> fmt::Result {
-    let Some(book) = books.untrusted(id) else {
+    let Some(book) = books.last_known(id) else {
         return Ok(());
     };
     let scale = book.scale();

@@ -3,9 +3,8 @@
 use std::fmt::{self, Write};
 
 use ticklot::{
-    BalanceUpdate, Books, CandleUpdate, Cause, Disconnect, EndReason, Event, Instrument,
-    OrderUpdate, ReferencePrice, Resync, ResyncStep, State, StateChange, StatusUpdate, TradeSide,
-    Trades,
+    BalanceUpdate, BookState, Books, CandleUpdate, Cause, Disconnect, EndReason, Event, Instrument,
+    OrderUpdate, ReferencePrice, Resync, ResyncStep, StateChange, StatusUpdate, TradeSide, Trades,
 };
 
 /// Whether an event reports something that went wrong, or that the user must know of: [`notice`]
@@ -29,7 +28,7 @@ pub(crate) fn is_notice(event: &Event<'_>, books: &Books) -> bool {
             ..
         } => !reason.is_empty(),
         // The first scale of a book is no change to a user.
-        Event::Scale { book, .. } => books.state(*book) != State::Empty,
+        Event::Scale { book, .. } => books.state(*book) != BookState::Empty,
         Event::State(change) => is_loss(change),
         Event::Resync(resync) => matches!(
             resync.step,
@@ -103,7 +102,7 @@ pub(crate) fn has_line(event: &Event<'_>, books: &Books) -> bool {
         | Event::Order(_)
         | Event::ReferencePrice(_)
         | Event::Protocol { .. } => true,
-        Event::State(change) => change.new.is_live() && change.old != State::Empty,
+        Event::State(change) => change.new.is_live() && change.old != BookState::Empty,
         Event::Trades(trades) => !is_in_unit(trades, books),
         _ => false,
     }
@@ -111,7 +110,7 @@ pub(crate) fn has_line(event: &Event<'_>, books: &Books) -> bool {
 
 /// Whether the trades are in the ticks and lots of their book.
 pub(crate) fn is_in_unit(trades: &Trades<'_>, books: &Books) -> bool {
-    let book = trades.book.and_then(|id| books.untrusted(id));
+    let book = trades.book.and_then(|id| books.last_known(id));
     book.is_some_and(|book| book.scale() == trades.scale)
 }
 
@@ -270,11 +269,11 @@ mod tests {
         let mut books = Books::new();
         let id = books.add(ConnectionId(0), &YES, BookConfig::snapshots(scale()));
         let book = books.book_mut(id).unwrap();
-        book.replace(&[], &[], Nanos(1)).unwrap();
+        book.apply_snapshot(&[], &[], Nanos(1)).unwrap();
         books
     }
 
-    fn change(old: State, new: State, cause: Cause) -> Event<'static> {
+    fn change(old: BookState, new: BookState, cause: Cause) -> Event<'static> {
         Event::State(StateChange {
             book: BookId(0),
             instrument: YES,
@@ -298,29 +297,39 @@ mod tests {
 
     #[test]
     fn losses_of_trust_are_notices() {
-        let gap = State::Gap(Gap::Resync);
+        let gap = BookState::Gap(Gap::Resync);
         for (old, new, cause, want) in [
             (
-                State::Live,
-                State::Stale,
+                BookState::Live,
+                BookState::Stale,
                 Cause::Timeout,
                 "! yes is stale: timeout",
             ),
             (
-                State::Live,
+                BookState::Live,
                 gap,
                 Cause::ChecksumMismatch,
                 "! yes is gap: checksum_mismatch",
             ),
-            (State::Live, State::Disconnected, Cause::Disconnected, ""),
-            (State::Live, State::Disconnected, Cause::Unsubscribed, ""),
             (
-                State::Stale,
-                State::Live,
+                BookState::Live,
+                BookState::Disconnected,
+                Cause::Disconnected,
+                "",
+            ),
+            (
+                BookState::Live,
+                BookState::Disconnected,
+                Cause::Unsubscribed,
+                "",
+            ),
+            (
+                BookState::Stale,
+                BookState::Live,
                 Cause::Alive,
                 "yes is live: alive",
             ),
-            (State::Empty, State::Live, Cause::Snapshot, ""),
+            (BookState::Empty, BookState::Live, Cause::Snapshot, ""),
         ] {
             assert_eq!(shown(&change(old, new, cause)), want);
         }

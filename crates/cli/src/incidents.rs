@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use ticklot::capture::{Incidents, Told};
-use ticklot::flight::Rules;
+use ticklot::capture::{IncidentReport, Incidents};
+use ticklot::flight::FlightOptions;
 use ticklot::{Feed, Handler};
 
 use crate::failure::Failure;
@@ -19,7 +19,8 @@ pub(crate) fn record<H: Handler>(
         return Ok(None);
     };
     let zero = feed.clock().unix_zero();
-    let incidents = Incidents::create(folder, zero, Rules::default()).map_err(Failure::work)?;
+    let incidents =
+        Incidents::create(folder, zero, FlightOptions::default()).map_err(Failure::work)?;
     feed.tap(incidents.clone());
     Ok(Some(incidents))
 }
@@ -27,11 +28,15 @@ pub(crate) fn record<H: Handler>(
 /// Prints where the incidents are, once the last one is written.
 pub(crate) fn report(incidents: Option<&Incidents>, output: &mut Output) {
     let Some(incidents) = incidents else { return };
-    while let Some(told) = incidents.wait() {
+    while let Some(told) = incidents.wait_report() {
         // Standard error may be closed.
         let _ = match told {
-            Told::Written(path) => writeln!(output.err, "ticklot: an incident: {}", path.display()),
-            Told::Failed(error) => writeln!(output.err, "ticklot: an incident was lost: {error}"),
+            IncidentReport::Written(path) => {
+                writeln!(output.err, "ticklot: an incident: {}", path.display())
+            }
+            IncidentReport::Failed(error) => {
+                writeln!(output.err, "ticklot: an incident was lost: {error}")
+            }
             _ => Ok(()),
         };
     }

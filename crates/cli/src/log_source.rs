@@ -9,7 +9,7 @@ use ticklot::bayse::{self, Bayse};
 use ticklot::capture::{FrameLog, LogError, Record, Replay, TimeUnit, Times};
 use ticklot::jayx::{self, JayX};
 use ticklot::kraken::Kraken;
-use ticklot::tap::Kind;
+use ticklot::tap::RecordKind;
 use ticklot::{BookId, ConnectionId};
 
 use crate::book_args::{BookArgs, KRAKEN_DECIMALS, check_effects};
@@ -103,7 +103,7 @@ impl LogErrors {
     }
 
     pub(crate) fn count_dropped(&mut self, record: &Record) {
-        if record.kind == Kind::Dropped {
+        if record.kind == RecordKind::Dropped {
             self.dropped = self.dropped.saturating_add(dropped(record));
         }
     }
@@ -221,7 +221,7 @@ impl<'a, H: VenueHandler> LogReplay<'a, H> {
     /// Whether a line is to be played at all.
     pub(crate) fn is_wanted(&mut self, record: &Record) -> bool {
         let is_wanted = is_of(record, self.venue);
-        self.is_there |= is_wanted && record.kind != Kind::Dropped;
+        self.is_there |= is_wanted && record.kind != RecordKind::Dropped;
         if !is_wanted && self.other.is_none() {
             self.other = Some(record.venue.clone());
         }

@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use hdrhistogram::Histogram;
-use ticklot::Reply;
+use ticklot::CallOutcome;
 use ticklot::capture::{FrameLog, LogError, Progress, Record};
-use ticklot::tap::Kind;
+use ticklot::tap::RecordKind;
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
@@ -214,7 +214,7 @@ impl<'a> Player<'a> {
         let start = Instant::now();
         let applied = self.source.replay.apply(record, &mut self.listener);
         let took = elapsed_ns(start).saturating_sub(mem::take(&mut self.listener.writing_ns));
-        let frames = u64::from(record.kind == Kind::Received);
+        let frames = u64::from(record.kind == RecordKind::Received);
         if self.listener.shows {
             self.counts.frames += frames;
             self.counts.messages += applied.messages;
@@ -225,13 +225,13 @@ impl<'a> Player<'a> {
         } else {
             self.counts.before += frames;
         }
-        if record.kind == Kind::Dropped {
+        if record.kind == RecordKind::Dropped {
             self.tell_dropped(record)?;
         }
         self.tell_losses()?;
         self.tell_books_when_due()?;
-        Ok(match applied.reply {
-            Reply::Stop => Go::Over,
+        Ok(match applied.outcome {
+            CallOutcome::StopFeed => Go::Over,
             _ => Go::On,
         })
     }
@@ -318,7 +318,7 @@ impl<'a> Player<'a> {
                 continue;
             }
             self.counts.losses += 1;
-            self.counts.different += u64::from(loss.seen.differs());
+            self.counts.different += u64::from(loss.check.differs());
             self.bar.clear(&mut self.listener.output.out)?;
             self.listener.output.out.flush()?;
             self.listener.tell_loss(&loss);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use ticklot::ConnectionId;
 use ticklot::capture::FrameLog;
-use ticklot::tap::Kind;
+use ticklot::tap::RecordKind;
 use ticklot_sim::{FaultConfig, RecordedFrame, Recording, Server, Speed, Venue, bayse, jayx};
 
 use crate::failure::Failure;
@@ -205,7 +205,7 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
             Err(error) => return Err(cannot(&error)),
         };
         errors.count_dropped(record);
-        if record.kind != Kind::Received {
+        if record.kind != RecordKind::Received {
             continue;
         }
         let of = match venue {

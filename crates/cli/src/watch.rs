@@ -104,7 +104,7 @@ fn watch<S: Show>(
     if args.latency {
         feed.measure();
     }
-    let (clock, stopper) = (feed.clock(), feed.stopper());
+    let (clock, stopper) = (feed.clock(), feed.shutdown_handle());
     *incidents = incidents::record(&mut feed, args.feed.incidents.as_deref())?;
     let watcher = feed.handler_mut();
     watcher.begin(Begin {

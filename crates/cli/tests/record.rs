@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use ticklot::capture::FrameLog;
-use ticklot::tap::Kind;
+use ticklot::tap::RecordKind;
 use ticklot_transport::{Config, Connection, Incoming, Reader, Writer, accept_key};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -219,7 +219,7 @@ fn a_limit_of_the_size_of_files_ends_a_file_and_not_the_recording() {
     for file in files {
         // Each ends with a whole line.
         for record in FrameLog::open(file.unwrap().path()).unwrap().everything() {
-            dropped += u32::from(record.unwrap().kind == Kind::Dropped);
+            dropped += u32::from(record.unwrap().kind == RecordKind::Dropped);
         }
         count += 1;
     }

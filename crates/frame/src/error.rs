@@ -50,7 +50,7 @@ impl DecodeError {
 
     /// An error of a venue's decoder, in line 0.
     #[must_use]
-    pub fn new(venue: VenueName, fault: Fault) -> Self {
+    pub fn new(venue: VenueName, fault: DecodeFailure) -> Self {
         Self {
             venue,
             line: 0,
@@ -172,11 +172,11 @@ pub struct Skipped {
 
 /// Counts the items that are left out while a list is read.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SkippedItems(Option<(usize, Fault)>);
+pub(crate) struct SkippedItems(Option<(usize, DecodeFailure)>);
 
 impl SkippedItems {
     /// The item, if it could be read; otherwise it is counted.
-    pub(crate) fn keep<T>(&mut self, item: Result<T, Fault>) -> Option<T> {
+    pub(crate) fn keep<T>(&mut self, item: Result<T, DecodeFailure>) -> Option<T> {
         let count = |fault| self.0.get_or_insert((0, fault)).0 += 1;
         item.map_err(count).ok()
     }
@@ -193,14 +193,14 @@ impl SkippedItems {
 /// An error of a decoder that does not know its venue yet: see [`DecodeError::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("byte {offset}: {kind}")]
-pub struct Fault {
+pub struct DecodeFailure {
     /// Where in the text, in bytes.
     pub offset: usize,
     /// Why.
     pub kind: ErrorKind,
 }
 
-impl Fault {
+impl DecodeFailure {
     /// An error at a byte.
     #[must_use]
     pub const fn at(offset: usize, kind: ErrorKind) -> Self {

@@ -2,15 +2,15 @@
 //!
 //! Any JSON text is read, in any order of keys. A [`Parser`] keeps its buffers, so that it allocates nothing
 //! once it has seen its longest text. A [`Value`] borrows from the text: numbers come from their digits and
-//! never through a float, and every error ([`Fault`]) knows its byte. [`read_fields!`](crate::read_fields)
+//! never through a float, and every error ([`DecodeFailure`]) knows its byte. [`read_fields!`](crate::read_fields)
 //! sorts the fields of an object into variables.
 //!
 //! ```
 //! use ticklot_book::{Scale, Ticks};
-//! use ticklot_frame::json::{Fault, Parser, Value};
+//! use ticklot_frame::json::{DecodeFailure, Parser, Value};
 //! use ticklot_frame::{DecodeError, VenueName, read_fields};
 //!
-//! fn price(root: Value<'_, '_>) -> Result<Ticks, Fault> {
+//! fn price(root: Value<'_, '_>) -> Result<Ticks, DecodeFailure> {
 //!     read_fields!(root, "message", { "price" => price });
 //!     Ok(Ticks(price.require(&root)?.steps("price", 2)?))
 //! }
@@ -21,7 +21,7 @@
 //! let fault = parser.parse(br#"{"price":0.655}"#, price).unwrap_err();
 //! let error = DecodeError::new(VenueName("mine"), fault);
 //! assert_eq!(error.to_string(), "mine: line 0, byte 9: price: finer than the grid of 2 decimals");
-//! # Ok::<(), Fault>(())
+//! # Ok::<(), DecodeFailure>(())
 //! ```
 //!
 //! # How a number keeps its digits
@@ -48,10 +48,10 @@ use simd_json::tape::{Node, Tape};
 use simd_json::{Buffers, ErrorType, INPUT_PADDING, StaticNode};
 use ticklot_book::{DecimalError, parse_decimal};
 
+pub use crate::error::DecodeFailure;
 use crate::error::ErrorKind;
-pub use crate::error::Fault;
-use crate::local::Local;
 use crate::pull::PullParser;
+use crate::thread_local::ThreadLocal;
 use crate::units::{Decimal, TradeSide};
 
 /// The deepest nesting accepted. The venues' own messages nest four deep.
@@ -89,7 +89,7 @@ impl Default for Scratch {
 }
 
 thread_local! {
-    static SCRATCH: Local<Scratch> = const { Local::new() };
+    static SCRATCH: ThreadLocal<Scratch> = const { ThreadLocal::new() };
 }
 
 impl Parser {
@@ -110,13 +110,16 @@ impl Parser {
     pub fn parse<'a, R>(
         &'a mut self,
         text: &'a [u8],
-        read: impl for<'d> FnOnce(Value<'d, 'a>) -> Result<R, Fault>,
-    ) -> Result<R, Fault> {
+        read: impl for<'d> FnOnce(Value<'d, 'a>) -> Result<R, DecodeFailure>,
+    ) -> Result<R, DecodeFailure> {
         if text.len() > MAX_LINE {
-            return Err(Fault::at(MAX_LINE, ErrorKind::TooLong { limit: MAX_LINE }));
+            return Err(DecodeFailure::at(
+                MAX_LINE,
+                ErrorKind::TooLong { limit: MAX_LINE },
+            ));
         }
         let Self { work, zeroed } = self;
-        Local::lend(&SCRATCH, |scratch| {
+        ThreadLocal::lend(&SCRATCH, |scratch| {
             scratch.parse([work, zeroed], text, read)
         })
     }
@@ -127,8 +130,8 @@ impl Scratch {
         &mut self,
         [work, zeroed]: [&'a mut Vec<u8>; 2],
         text: &'a [u8],
-        read: impl for<'d> FnOnce(Value<'d, 'a>) -> Result<R, Fault>,
-    ) -> Result<R, Fault> {
+        read: impl for<'d> FnOnce(Value<'d, 'a>) -> Result<R, DecodeFailure>,
+    ) -> Result<R, DecodeFailure> {
         // The tape's lifetime is that of its input, so it is lent out empty and taken back empty.
         let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
         let buffers = &mut self.buffers;
@@ -158,7 +161,7 @@ impl Scratch {
 
 impl Drop for Parser {
     fn drop(&mut self) {
-        Local::keep_if(&SCRATCH, |scratch| scratch.tape.0.capacity() <= MAX_NODES);
+        ThreadLocal::keep_if(&SCRATCH, |scratch| scratch.tape.0.capacity() <= MAX_NODES);
     }
 }
 
@@ -232,20 +235,22 @@ fn node_offsets(text: &[u8], structurals: &[u32], offsets: &mut Vec<u32>) {
 
 /// Turns simd-json's error into ours, with the byte where it is known.
 #[cold]
-fn locate(text: &[u8], error: &simd_json::Error) -> Fault {
+fn locate(text: &[u8], error: &simd_json::Error) -> DecodeFailure {
     match error.error() {
         ErrorType::InvalidUtf8 => {
             let valid = std::str::from_utf8(text).map_or_else(|e| e.valid_up_to(), str::len);
-            Fault::at(valid, ErrorKind::Utf8)
+            DecodeFailure::at(valid, ErrorKind::Utf8)
         }
         ErrorType::DepthLimitExceeded => {
-            Fault::at(error.index(), ErrorKind::TooDeep { limit: MAX_DEPTH })
+            DecodeFailure::at(error.index(), ErrorKind::TooDeep { limit: MAX_DEPTH })
         }
-        ErrorType::InvalidNumber => Fault::at(number_start(text, error.index()), ErrorKind::Json),
-        ErrorType::Eof => Fault::at(text.len(), ErrorKind::Json),
+        ErrorType::InvalidNumber => {
+            DecodeFailure::at(number_start(text, error.index()), ErrorKind::Json)
+        }
+        ErrorType::Eof => DecodeFailure::at(text.len(), ErrorKind::Json),
         // Raised by the first stage, which does not say where, or at the end of the input.
-        ErrorType::Syntax => Fault::at(first_stage_fault(text), ErrorKind::Json),
-        _ => Fault::at(error.index().min(text.len()), ErrorKind::Json),
+        ErrorType::Syntax => DecodeFailure::at(first_stage_fault(text), ErrorKind::Json),
+        _ => DecodeFailure::at(error.index().min(text.len()), ErrorKind::Json),
     }
 }
 
@@ -301,11 +306,11 @@ impl<'d, 'a> Value<'d, 'a> {
 
     /// An error at this value.
     #[must_use]
-    pub fn fault(&self, kind: ErrorKind) -> Fault {
-        Fault::at(self.offset(), kind)
+    pub fn fault(&self, kind: ErrorKind) -> DecodeFailure {
+        DecodeFailure::at(self.offset(), kind)
     }
 
-    fn wrong_type(&self, field: &'static str, expected: &'static str) -> Fault {
+    fn wrong_type(&self, field: &'static str, expected: &'static str) -> DecodeFailure {
         self.fault(ErrorKind::Type { field, expected })
     }
 
@@ -315,7 +320,7 @@ impl<'d, 'a> Value<'d, 'a> {
         count: usize,
         limit: usize,
         field: &'static str,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), DecodeFailure> {
         if count == limit {
             return Err(self.fault(ErrorKind::TooManyItems { field, limit }));
         }
@@ -361,7 +366,7 @@ impl<'d, 'a> Value<'d, 'a> {
     ///
     /// # Errors
     /// It is another type.
-    pub fn str(&self, field: &'static str) -> Result<&'a str, Fault> {
+    pub fn str(&self, field: &'static str) -> Result<&'a str, DecodeFailure> {
         match self.nodes.first() {
             Some(Node::String(text)) => Ok(text),
             _ => Err(self.wrong_type(field, "a string")),
@@ -369,7 +374,7 @@ impl<'d, 'a> Value<'d, 'a> {
     }
 
     /// The text of a number, as it stands in the line, or in a string.
-    fn number(&self, field: &'static str) -> Result<&'a [u8], Fault> {
+    fn number(&self, field: &'static str) -> Result<&'a [u8], DecodeFailure> {
         use StaticNode::{F64, I64, U64};
         match self.nodes.first() {
             Some(Node::Static(I64(_) | U64(_) | F64(_))) => {
@@ -389,7 +394,7 @@ impl<'d, 'a> Value<'d, 'a> {
     ///
     /// # Errors
     /// It is no number, finer than a step, too large or negative.
-    pub fn steps(&self, field: &'static str, decimals: u8) -> Result<i64, Fault> {
+    pub fn steps(&self, field: &'static str, decimals: u8) -> Result<i64, DecodeFailure> {
         let steps = self.signed_steps(field, decimals)?;
         if steps < 0 {
             return Err(self.fault(ErrorKind::Negative { field }));
@@ -406,7 +411,7 @@ impl<'d, 'a> Value<'d, 'a> {
         json.steps(decimals).filter(|_| !json.is_at_exponent())
     }
 
-    fn signed_steps(&self, field: &'static str, decimals: u8) -> Result<i64, Fault> {
+    fn signed_steps(&self, field: &'static str, decimals: u8) -> Result<i64, DecodeFailure> {
         if let Some(steps) = self.plain_steps(decimals) {
             return Ok(steps);
         }
@@ -418,7 +423,7 @@ impl<'d, 'a> Value<'d, 'a> {
     ///
     /// # Errors
     /// It is no number, not whole, or too large.
-    pub fn integer(&self, field: &'static str) -> Result<i64, Fault> {
+    pub fn integer(&self, field: &'static str) -> Result<i64, DecodeFailure> {
         self.signed_steps(field, 0)
     }
 
@@ -426,7 +431,7 @@ impl<'d, 'a> Value<'d, 'a> {
     ///
     /// # Errors
     /// It is no number, not whole, or out of range.
-    pub fn count(&self, field: &'static str) -> Result<u32, Fault> {
+    pub fn count(&self, field: &'static str) -> Result<u32, DecodeFailure> {
         let error = DecimalError::Overflow;
         u32::try_from(self.steps(field, 0)?)
             .map_err(|_| self.fault(ErrorKind::Number { field, error }))
@@ -436,7 +441,7 @@ impl<'d, 'a> Value<'d, 'a> {
     ///
     /// # Errors
     /// It is no number, not whole, or out of range.
-    pub fn unsigned(&self, field: &'static str) -> Result<u64, Fault> {
+    pub fn unsigned(&self, field: &'static str) -> Result<u64, DecodeFailure> {
         let digits = self.decimal(field)?.0;
         // Another notation of a whole number, such as `1e3`, is read up to 2^63 - 1.
         digits
@@ -448,7 +453,7 @@ impl<'d, 'a> Value<'d, 'a> {
     ///
     /// # Errors
     /// It is another type.
-    pub fn boolean(&self, field: &'static str) -> Result<bool, Fault> {
+    pub fn boolean(&self, field: &'static str) -> Result<bool, DecodeFailure> {
         match self.nodes.first() {
             Some(Node::Static(StaticNode::Bool(value))) => Ok(*value),
             _ => Err(self.wrong_type(field, "a boolean")),
@@ -459,7 +464,7 @@ impl<'d, 'a> Value<'d, 'a> {
     ///
     /// # Errors
     /// It is no number.
-    pub fn decimal(&self, field: &'static str) -> Result<Decimal<'a>, Fault> {
+    pub fn decimal(&self, field: &'static str) -> Result<Decimal<'a>, DecodeFailure> {
         let text = self.number(field)?;
         // Digits, signs, points and exponents only: always ASCII.
         let text = std::str::from_utf8(text).map_err(|_| self.fault(ErrorKind::Utf8))?;
@@ -470,7 +475,7 @@ impl<'d, 'a> Value<'d, 'a> {
     ///
     /// # Errors
     /// It is another text, or no string.
-    pub fn trade_side(&self, field: &'static str) -> Result<TradeSide, Fault> {
+    pub fn trade_side(&self, field: &'static str) -> Result<TradeSide, DecodeFailure> {
         let text = self.str(field)?;
         [TradeSide::Buy, TradeSide::Sell]
             .into_iter()
@@ -485,7 +490,7 @@ impl<'d, 'a> Value<'d, 'a> {
     pub fn fields(
         &self,
         field: &'static str,
-    ) -> Result<impl Iterator<Item = (&'a str, Value<'d, 'a>)> + use<'d, 'a>, Fault> {
+    ) -> Result<impl Iterator<Item = (&'a str, Value<'d, 'a>)> + use<'d, 'a>, DecodeFailure> {
         let Some(&Node::Object { len, .. }) = self.nodes.first() else {
             return Err(self.wrong_type(field, "an object"));
         };
@@ -507,7 +512,7 @@ impl<'d, 'a> Value<'d, 'a> {
     pub fn items(
         &self,
         field: &'static str,
-    ) -> Result<impl ExactSizeIterator<Item = Value<'d, 'a>> + use<'d, 'a>, Fault> {
+    ) -> Result<impl ExactSizeIterator<Item = Value<'d, 'a>> + use<'d, 'a>, DecodeFailure> {
         let Some(&Node::Array { len, .. }) = self.nodes.first() else {
             return Err(self.wrong_type(field, "an array"));
         };
@@ -520,14 +525,14 @@ impl<'d, 'a> Value<'d, 'a> {
     }
 }
 
-/// A field that may occur once. `null` means the same as absent, except to [`Slot::require`].
+/// A field that may occur once. `null` means the same as absent, except to [`FieldSlot::require`].
 #[derive(Clone, Copy, Debug)]
-pub struct Slot<'d, 'a> {
+pub struct FieldSlot<'d, 'a> {
     name: &'static str,
     value: Option<Value<'d, 'a>>,
 }
 
-impl<'d, 'a> Slot<'d, 'a> {
+impl<'d, 'a> FieldSlot<'d, 'a> {
     /// A field of this name, absent so far.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
@@ -538,7 +543,7 @@ impl<'d, 'a> Slot<'d, 'a> {
     ///
     /// # Errors
     /// It did before.
-    pub fn put(&mut self, value: Value<'d, 'a>) -> Result<(), Fault> {
+    pub fn put(&mut self, value: Value<'d, 'a>) -> Result<(), DecodeFailure> {
         if self.value.is_some() {
             return Err(value.fault(ErrorKind::Twice { field: self.name }));
         }
@@ -562,7 +567,7 @@ impl<'d, 'a> Slot<'d, 'a> {
     ///
     /// # Errors
     /// The field is absent.
-    pub fn require(&self, of: &Value<'d, 'a>) -> Result<Value<'d, 'a>, Fault> {
+    pub fn require(&self, of: &Value<'d, 'a>) -> Result<Value<'d, 'a>, DecodeFailure> {
         self.value
             .ok_or_else(|| of.fault(ErrorKind::Missing { field: self.name }))
     }
@@ -571,7 +576,7 @@ impl<'d, 'a> Slot<'d, 'a> {
     ///
     /// # Errors
     /// The field is absent or null.
-    pub fn value(&self, of: &Value<'d, 'a>) -> Result<Value<'d, 'a>, Fault> {
+    pub fn value(&self, of: &Value<'d, 'a>) -> Result<Value<'d, 'a>, DecodeFailure> {
         self.get()
             .ok_or_else(|| of.fault(ErrorKind::Missing { field: self.name }))
     }
@@ -580,7 +585,7 @@ impl<'d, 'a> Slot<'d, 'a> {
     ///
     /// # Errors
     /// The field is absent or no string.
-    pub fn str(&self, of: &Value<'d, 'a>) -> Result<&'a str, Fault> {
+    pub fn str(&self, of: &Value<'d, 'a>) -> Result<&'a str, DecodeFailure> {
         self.require(of)?.str(self.name)
     }
 
@@ -588,7 +593,7 @@ impl<'d, 'a> Slot<'d, 'a> {
     ///
     /// # Errors
     /// It is there and no string.
-    pub fn opt_str(&self) -> Result<Option<&'a str>, Fault> {
+    pub fn opt_str(&self) -> Result<Option<&'a str>, DecodeFailure> {
         self.optional(Value::str)
     }
 
@@ -596,7 +601,7 @@ impl<'d, 'a> Slot<'d, 'a> {
     ///
     /// # Errors
     /// The field is absent or no number.
-    pub fn decimal(&self, of: &Value<'d, 'a>) -> Result<Decimal<'a>, Fault> {
+    pub fn decimal(&self, of: &Value<'d, 'a>) -> Result<Decimal<'a>, DecodeFailure> {
         self.require(of)?.decimal(self.name)
     }
 
@@ -604,7 +609,7 @@ impl<'d, 'a> Slot<'d, 'a> {
     ///
     /// # Errors
     /// It is there and no number.
-    pub fn opt_decimal(&self) -> Result<Option<Decimal<'a>>, Fault> {
+    pub fn opt_decimal(&self) -> Result<Option<Decimal<'a>>, DecodeFailure> {
         self.optional(Value::decimal)
     }
 
@@ -612,7 +617,7 @@ impl<'d, 'a> Slot<'d, 'a> {
     ///
     /// # Errors
     /// It is there and no whole number, or too large.
-    pub fn opt_integer(&self) -> Result<Option<i64>, Fault> {
+    pub fn opt_integer(&self) -> Result<Option<i64>, DecodeFailure> {
         self.optional(Value::integer)
     }
 
@@ -622,8 +627,8 @@ impl<'d, 'a> Slot<'d, 'a> {
     /// Those of `read`.
     pub fn optional<T>(
         &self,
-        read: impl FnOnce(&Value<'d, 'a>, &'static str) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        read: impl FnOnce(&Value<'d, 'a>, &'static str) -> Result<T, DecodeFailure>,
+    ) -> Result<Option<T>, DecodeFailure> {
         self.get().map(|value| read(&value, self.name)).transpose()
     }
 }
@@ -656,17 +661,17 @@ impl<'d, 'a> Extra<'d, 'a> {
     /// The value, if `read` can read it.
     pub fn read<T>(
         &self,
-        read: impl FnOnce(&Value<'d, 'a>, &'static str) -> Result<T, Fault>,
+        read: impl FnOnce(&Value<'d, 'a>, &'static str) -> Result<T, DecodeFailure>,
     ) -> Option<T> {
         let value = self.value.filter(|_| !self.twice)?;
         read(&value, self.name).ok()
     }
 }
 
-/// Sorts the fields of an object into variables: a [`Slot`](crate::json::Slot) for each, those after
+/// Sorts the fields of an object into variables: a [`FieldSlot`](crate::json::FieldSlot) for each, those after
 /// `extra` an [`Extra`](crate::json::Extra) each. Other fields are skipped. See [`json`](crate::json).
 ///
-/// Returns from the calling function with a [`Fault`](crate::json::Fault) when the value is no object, or a
+/// Returns from the calling function with a [`DecodeFailure`](crate::json::DecodeFailure) when the value is no object, or a
 /// slot's field occurs twice.
 #[macro_export]
 macro_rules! read_fields {
@@ -675,7 +680,7 @@ macro_rules! read_fields {
         { $($name:literal => $slot:ident),* $(,)? }
         $(, extra { $($extra_name:literal => $extra:ident),* $(,)? })?
     ) => {
-        $(let mut $slot = $crate::json::Slot::new($name);)*
+        $(let mut $slot = $crate::json::FieldSlot::new($name);)*
         $($(let mut $extra = $crate::json::Extra::new($extra_name);)*)?
         for (key, value) in $object.fields($what)? {
             match key {

@@ -4,35 +4,35 @@ use std::fmt;
 
 use ticklot_book::{BookError, Level, MAX_LEVELS, Side};
 
-use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
+use crate::error::{DecodeError, DecodeFailure, ErrorKind, VenueName};
 use crate::json::Value;
 use crate::pull::PullParser;
 
 /// Space for the levels of one message.
 #[derive(Debug, Default)]
-pub(crate) struct LevelSpace {
-    bids: SideSpace,
-    asks: SideSpace,
+pub(crate) struct LevelBuffer {
+    bids: SideBuffer,
+    asks: SideBuffer,
     /// Where the JSON starts in the line.
     base: usize,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct SideSpace {
+pub(crate) struct SideBuffer {
     levels: Vec<Level>,
-    /// Where each level starts in the line. The fast path does not fill it: see [`ListPlaces`].
+    /// Where each level starts in the line. The fast path does not fill it: see [`ListOffsets`].
     offsets: Vec<u32>,
 }
 
 /// Where the lists of levels begin in a text that the fast path has read. A level's own place is found when it
 /// is asked for: in the shapes that it takes, every level is one pair of braces.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ListPlaces {
+pub(crate) struct ListOffsets {
     pub(crate) bids: usize,
     pub(crate) asks: usize,
 }
 
-impl LevelSpace {
+impl LevelBuffer {
     /// Says where the JSON starts in the line: after the head of a packet.
     pub(crate) fn starts_at(&mut self, base: usize) {
         self.base = base;
@@ -48,31 +48,31 @@ impl LevelSpace {
         &mut self,
         bids: Option<Value<'_, 'a>>,
         asks: Option<Value<'_, 'a>>,
-        read: impl Fn(Value<'_, 'a>) -> Result<Level, Fault>,
-    ) -> Result<(), Fault> {
+        read: impl Fn(Value<'_, 'a>) -> Result<Level, DecodeFailure>,
+    ) -> Result<(), DecodeFailure> {
         self.bids.fill("bids", bids, &read)?;
         self.asks.fill("asks", asks, &read)
     }
 
     /// The two sides, for the fast path to fill: bids and asks.
-    pub(crate) fn sides(&mut self) -> [&mut SideSpace; 2] {
+    pub(crate) fn sides(&mut self) -> [&mut SideBuffer; 2] {
         [&mut self.bids, &mut self.asks]
     }
 
-    /// What [`LevelSpace::fill`] has read.
+    /// What [`LevelBuffer::fill`] has read.
     pub(crate) fn view(&self) -> Levels<'_> {
-        self.levels(Places::Listed {
+        self.levels(LevelOffsets::Listed {
             bids: &self.bids.offsets,
             asks: &self.asks.offsets,
         })
     }
 
     /// What the fast path has read from `text`.
-    pub(crate) fn found<'a>(&'a self, text: &'a [u8], lists: ListPlaces) -> Levels<'a> {
-        self.levels(Places::Found(text, lists))
+    pub(crate) fn found<'a>(&'a self, text: &'a [u8], lists: ListOffsets) -> Levels<'a> {
+        self.levels(LevelOffsets::Found(text, lists))
     }
 
-    fn levels<'a>(&'a self, places: Places<'a>) -> Levels<'a> {
+    fn levels<'a>(&'a self, places: LevelOffsets<'a>) -> Levels<'a> {
         Levels {
             bids: &self.bids.levels,
             asks: &self.asks.levels,
@@ -82,7 +82,7 @@ impl LevelSpace {
     }
 }
 
-impl SideSpace {
+impl SideBuffer {
     pub(crate) fn levels_mut(&mut self) -> &mut Vec<Level> {
         &mut self.levels
     }
@@ -107,8 +107,8 @@ impl SideSpace {
         &mut self,
         field: &'static str,
         side: Option<Value<'_, 'a>>,
-        read: &impl Fn(Value<'_, 'a>) -> Result<Level, Fault>,
-    ) -> Result<(), Fault> {
+        read: &impl Fn(Value<'_, 'a>) -> Result<Level, DecodeFailure>,
+    ) -> Result<(), DecodeFailure> {
         self.levels.clear();
         self.offsets.clear();
         let Some(side) = side else { return Ok(()) };
@@ -122,8 +122,8 @@ pub(crate) fn push_levels<'a>(
     side: Value<'_, 'a>,
     levels: &mut Vec<Level>,
     offsets: &mut Vec<u32>,
-    read: impl Fn(Value<'_, 'a>) -> Result<Level, Fault>,
-) -> Result<(), Fault> {
+    read: impl Fn(Value<'_, 'a>) -> Result<Level, DecodeFailure>,
+) -> Result<(), DecodeFailure> {
     for (count, item) in side.items(field)?.enumerate() {
         if count == MAX_LEVELS {
             let limit = MAX_LEVELS;
@@ -140,17 +140,17 @@ pub(crate) fn push_levels<'a>(
 pub(crate) struct Levels<'a> {
     pub(crate) bids: &'a [Level],
     pub(crate) asks: &'a [Level],
-    places: Places<'a>,
+    places: LevelOffsets<'a>,
     base: usize,
 }
 
 #[derive(Clone, Copy)]
-enum Places<'a> {
+enum LevelOffsets<'a> {
     Listed { bids: &'a [u32], asks: &'a [u32] },
-    Found(&'a [u8], ListPlaces),
+    Found(&'a [u8], ListOffsets),
 }
 
-impl Places<'_> {
+impl LevelOffsets<'_> {
     fn of(&self, side: Side, index: usize) -> Option<usize> {
         match *self {
             Self::Listed { bids, asks } => {
@@ -182,7 +182,7 @@ impl fmt::Debug for Levels<'_> {
 impl<'a> Levels<'a> {
     /// Bids and asks of a text that starts with the line, and where each level starts.
     pub(crate) fn listed([bids, asks]: [&'a [Level]; 2], offsets: [&'a [u32]; 2]) -> Self {
-        let places = Places::Listed {
+        let places = LevelOffsets::Listed {
             bids: offsets[0],
             asks: offsets[1],
         };
@@ -198,6 +198,9 @@ impl<'a> Levels<'a> {
     pub(crate) fn refusal(&self, venue: VenueName, error: BookError) -> DecodeError {
         let place = self.places.of(error.side, error.index);
         let offset = place.map_or(0, |at| self.base + at);
-        DecodeError::new(venue, Fault::at(offset, ErrorKind::Book(error.kind)))
+        DecodeError::new(
+            venue,
+            DecodeFailure::at(offset, ErrorKind::Book(error.kind)),
+        )
     }
 }

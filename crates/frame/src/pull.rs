@@ -30,7 +30,7 @@ use ticklot_book::parse_decimal;
 
 use crate::digits::{POWERS, each, leading_digits, not_digits, value};
 use crate::json::{is_json_number, leading_number};
-use crate::plain;
+use crate::string;
 use crate::units::{Decimal, TradeSide};
 
 /// The deepest nesting of a value that is skipped.
@@ -94,7 +94,7 @@ impl<'a> PullParser<'a> {
         let mut has_next = json.open([open, close])?;
         while has_next {
             item(&mut json)?;
-            has_next = json.go_on(close)?;
+            has_next = json.has_next(close)?;
         }
         *self = json;
         Some(())
@@ -110,7 +110,7 @@ impl<'a> PullParser<'a> {
 
     /// Steps over the comma behind an item. False at the end of the list, which it steps over.
     #[inline(always)]
-    pub(crate) fn go_on(&mut self, close: u8) -> Option<bool> {
+    pub(crate) fn has_next(&mut self, close: u8) -> Option<bool> {
         self.skip_space();
         if self.skip(b",") {
             self.skip_space();
@@ -170,7 +170,7 @@ impl<'a> PullParser<'a> {
     #[inline]
     pub(crate) fn str(&mut self) -> Option<&'a str> {
         self.expect(b"\"")?;
-        let string = plain::string(self.rest)?;
+        let string = string::string(self.rest)?;
         self.rest = &self.rest[string.len() + 1..];
         Some(string)
     }
@@ -254,7 +254,7 @@ impl<'a> PullParser<'a> {
     pub(crate) fn number(&mut self) -> Option<&'a str> {
         let text = self.rest;
         self.skip_number()?;
-        plain::ascii(self.since(text))
+        string::ascii(self.since(text))
     }
 
     /// A number, in quotes or not.

@@ -6,7 +6,7 @@
 
 use ticklot_book::{Lots, Ticks};
 
-use crate::error::Fault;
+use crate::error::DecodeFailure;
 use crate::iso_time::IsoTime;
 use crate::json::Value;
 use crate::pull::PullParser;
@@ -15,7 +15,7 @@ use crate::units::{Decimal, TradeSide, UnixMillis, UnixSeconds};
 /// A value of a message.
 pub(crate) trait Field<'a>: Sized {
     /// Reads it from a tape. `name` is for errors.
-    fn parse(value: &Value<'_, 'a>, name: &'static str) -> Result<Self, Fault>;
+    fn parse(value: &Value<'_, 'a>, name: &'static str) -> Result<Self, DecodeFailure>;
 
     /// Reads it from a text. None when it has to be read from a tape: see [`pull`](crate::pull).
     fn pull(json: &mut PullParser<'a>) -> Option<Self>;
@@ -33,7 +33,7 @@ pub(crate) trait Record<'a>: Field<'a> {
 macro_rules! fields {
     ($($field:ty: $parse:expr, $pull:expr;)*) => {$(
         impl<'a> Field<'a> for $field {
-            fn parse(value: &Value<'_, 'a>, name: &'static str) -> Result<Self, Fault> {
+            fn parse(value: &Value<'_, 'a>, name: &'static str) -> Result<Self, DecodeFailure> {
                 $parse(value, name)
             }
 
@@ -71,7 +71,7 @@ macro_rules! record {
             fn parse(
                 object: &$crate::json::Value<'_, 'a>,
                 _: &'static str,
-            ) -> Result<Self, $crate::error::Fault> {
+            ) -> Result<Self, $crate::error::DecodeFailure> {
                 $(let mut $field = record!(@slot $key $($extra)?);)*
                 for (key, value) in object.fields($what)? {
                     match key {
@@ -103,11 +103,11 @@ macro_rules! record {
                     // In this order each field costs one comparison.
                     $(if has_next && json.key(concat!("\"", $key, "\":")) {
                         $crate::pull::put(&mut $field, record!(@pull json $($extra)?))?;
-                        has_next = json.go_on(b'}')?;
+                        has_next = json.has_next(b'}')?;
                     })*
                     if json.at() == start {
                         json.with(&mut other)?;
-                        has_next = json.go_on(b'}')?;
+                        has_next = json.has_next(b'}')?;
                     }
                 }
                 *parser = json;
@@ -119,7 +119,7 @@ macro_rules! record {
         }
     };
     (@slot $key:literal extra) => { $crate::json::Extra::new($key) };
-    (@slot $key:literal) => { $crate::json::Slot::new($key) };
+    (@slot $key:literal) => { $crate::json::FieldSlot::new($key) };
     (@put $slot:ident $value:ident extra) => { $slot.put($value) };
     (@put $slot:ident $value:ident) => { $slot.put($value)? };
     (@parse $slot:ident $object:ident $key:literal extra) => { $slot.read($crate::record::Field::parse) };

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use ticklot_book::{Book, BookErrorKind, DecimalError, Level, Lots, Nanos, Scale, Ticks};
 use ticklot_frame::bayse::{Decoder, Message, OrderBook};
 use ticklot_frame::{
-    Decimal, DecodeError, ErrorKind, IsoTime, Lines, Scan, TradeSide, UnixMillis, VenueName,
+    Decimal, DecodeBackend, DecodeError, ErrorKind, IsoTime, Lines, TradeSide, UnixMillis,
+    VenueName,
 };
 
 const CENTS: Scale = match Scale::new(2, 4) {
@@ -261,7 +262,7 @@ fn quoted_numbers_are_numbers() {
         quoted = quoted.replace(&format!(":{number}"), &format!(":\"{number}\""));
     }
     let shown = |line: &str, scan| {
-        let mut decoder = Decoder::with_scan(scan);
+        let mut decoder = Decoder::with_backend(scan);
         let message = decoder.decode(line.as_bytes(), &CENTS).unwrap();
         let Message::OrderBook(book) = message else {
             panic!("{line}")
@@ -271,7 +272,11 @@ fn quoted_numbers_are_numbers() {
             (book.last_price.map(|price| price.0.to_owned()), book.sent),
         )
     };
-    for scan in [Scan::Best, Scan::Portable, Scan::Off] {
+    for scan in [
+        DecodeBackend::Best,
+        DecodeBackend::Portable,
+        DecodeBackend::Off,
+    ] {
         assert_eq!(shown(&quoted, scan), shown(plain, scan), "{scan:?}");
     }
 }
@@ -450,7 +455,7 @@ fn book_refusal_is_line_error() {
         panic!()
     };
     let error = Book::new(CENTS)
-        .replace(update.bids, update.asks, Nanos(0))
+        .apply_snapshot(update.bids, update.asks, Nanos(0))
         .unwrap_err();
     let refusal = update.refusal(error);
     assert_eq!(refusal.kind, ErrorKind::Book(BookErrorKind::DuplicatePrice));

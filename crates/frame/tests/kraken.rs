@@ -382,7 +382,7 @@ fn book_refusals_name_the_level() {
     let message = books.iter().nth(1).unwrap();
     let mut book = OrderBook::new(SCALE);
     let error = book
-        .replace(message.bids, message.asks, Nanos(0))
+        .apply_snapshot(message.bids, message.asks, Nanos(0))
         .unwrap_err();
     let error = message.refusal(error);
     assert_eq!(error.venue, VenueName::KRAKEN);

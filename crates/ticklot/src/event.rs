@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ticklot_book::{Changes, Epoch, Fixed, Gap, Nanos, Scale, State, Ticks};
+use ticklot_book::{BookState, Changes, Epoch, Fixed, Gap, Nanos, Scale, Ticks};
 use ticklot_frame::{Decimal, DecodeError, Trade, TradeSide, UnixMillis};
 
 use crate::books::{BookId, Books, Candle, ConnectionId, Instrument, OrderId};
@@ -236,9 +236,9 @@ pub struct StateChange<'a> {
     /// Its instrument.
     pub instrument: Instrument<'a>,
     /// The state before.
-    pub old: State,
+    pub old: BookState,
     /// The state now; of a gap, with the expected and the received number.
-    pub new: State,
+    pub new: BookState,
     /// Why.
     pub cause: Cause,
 }
@@ -305,11 +305,11 @@ impl Cause {
     }
 
     /// The cause that a state itself names.
-    pub(crate) fn of(state: State) -> Option<Self> {
+    pub(crate) fn of(state: BookState) -> Option<Self> {
         match state {
-            State::Gap(gap) => Some(gap.into()),
-            State::Crossed => Some(Self::Crossed),
-            State::Stale => Some(Self::Timeout),
+            BookState::Gap(gap) => Some(gap.into()),
+            BookState::Crossed => Some(Self::Crossed),
+            BookState::Stale => Some(Self::Timeout),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! A flight recorder: the recent past of a feed's connections, kept to be looked at when a book loses
 //! its trust.
 //!
-//! [`Flight`] is the pure part: it is told what passed and when, keeps the newest of it in a ring of
+//! [`FlightRecorder`] is the pure part: it is told what passed and when, keeps the newest of it in a ring of
 //! bytes, and says when there is an incident to be written. What to do with an [`Incident`] is the
 //! caller's; `capture::Incidents` (feature `capture`) writes each to a file that can be replayed.
 //!
@@ -10,17 +10,17 @@
 
 use std::time::Duration;
 
-use ticklot_book::{Nanos, State};
+use ticklot_book::{BookState, Nanos};
 use ticklot_frame::VenueName;
 
 use crate::books::ConnectionId;
-use crate::ring::{Head, Ring};
-use crate::tap::{Kind, Passed, What};
+use crate::ring::{RecordHeader, Ring};
+use crate::tap::{RecordKind, WireEvent, WireRecord};
 
 /// How much is kept, and how often an incident may be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Rules {
+pub struct FlightOptions {
     /// How many bytes of the recent past are kept, of all connections together; twice as many are
     /// held. Default: 1 MiB.
     pub bytes: usize,
@@ -30,7 +30,7 @@ pub struct Rules {
     pub most: u32,
 }
 
-impl Default for Rules {
+impl Default for FlightOptions {
     fn default() -> Self {
         Self {
             bytes: 1 << 20,
@@ -42,8 +42,8 @@ impl Default for Rules {
 
 /// The recent past, and when to hand it out.
 #[derive(Debug)]
-pub struct Flight {
-    rules: Rules,
+pub struct FlightRecorder {
+    options: FlightOptions,
     ring: Ring,
     spare: Option<Ring>,
     /// When the last incident was taken.
@@ -61,14 +61,14 @@ pub struct Incident {
     /// The connection that feeds the book.
     pub connection: ConnectionId,
     /// What the book is now.
-    pub state: State,
+    pub state: BookState,
     ring: Ring,
 }
 
 /// What is known of a record of an incident besides its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Kept {
+pub struct IncidentRecord {
     /// When it passed, on the session's clock.
     pub at: Nanos,
     /// Over which connection.
@@ -76,17 +76,17 @@ pub struct Kept {
     /// The connection's venue.
     pub venue: VenueName,
     /// What it is.
-    pub kind: Kind,
+    pub kind: RecordKind,
 }
 
-impl Flight {
+impl FlightRecorder {
     /// A recorder that has seen nothing. Allocates both rings.
     #[must_use]
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(options: FlightOptions) -> Self {
         Self {
-            ring: Ring::with_capacity(rules.bytes),
-            spare: Some(Ring::with_capacity(rules.bytes)),
-            rules,
+            ring: Ring::with_capacity(options.bytes),
+            spare: Some(Ring::with_capacity(options.bytes)),
+            options,
             last: None,
             taken: 0,
             suppressed: 0,
@@ -95,8 +95,8 @@ impl Flight {
     }
 
     /// Something passed. Gives an incident when it is the loss of a book's trust, and one may be taken.
-    pub fn passed(&mut self, passed: &Passed<'_>) -> Option<Incident> {
-        let head = Head {
+    pub fn record(&mut self, passed: &WireRecord<'_>) -> Option<Incident> {
+        let head = RecordHeader {
             at: passed.at,
             connection: passed.connection,
             venue: passed.venue,
@@ -105,16 +105,16 @@ impl Flight {
         let text = passed.what.text(&mut self.scratch);
         self.ring.push_over(&head, text);
         match passed.what {
-            What::TrustLost(lost) => self.incident(passed, lost.state),
+            WireEvent::Invalidated(lost) => self.incident(passed, lost.state),
             _ => None,
         }
     }
 
-    fn incident(&mut self, passed: &Passed<'_>, state: State) -> Option<Incident> {
-        let rules = &self.rules;
-        let early = |last: Nanos| passed.at.since(last) < rules.every;
+    fn incident(&mut self, passed: &WireRecord<'_>, state: BookState) -> Option<Incident> {
+        let options = &self.options;
+        let early = |last: Nanos| passed.at.since(last) < options.every;
         let spare = match self.spare.take() {
-            Some(spare) if self.taken < rules.most && !self.last.is_some_and(early) => spare,
+            Some(spare) if self.taken < options.most && !self.last.is_some_and(early) => spare,
             spare => {
                 self.spare = spare;
                 self.suppressed += 1;
@@ -132,7 +132,7 @@ impl Flight {
     }
 
     /// Takes an incident back, to use its memory again. Without it there is no other incident.
-    pub fn give_back(&mut self, incident: Incident) {
+    pub fn recycle(&mut self, incident: Incident) {
         let mut ring = incident.ring;
         ring.clear();
         self.spare = Some(ring);
@@ -155,9 +155,9 @@ impl Flight {
 impl Incident {
     /// Takes out the oldest record, its text into `text`; none when all are out. The last is the loss
     /// itself.
-    pub fn next_record(&mut self, text: &mut Vec<u8>) -> Option<Kept> {
+    pub fn next_record(&mut self, text: &mut Vec<u8>) -> Option<IncidentRecord> {
         let head = self.ring.pop(text)?;
-        Some(Kept {
+        Some(IncidentRecord {
             at: head.at,
             connection: head.connection,
             venue: head.venue,

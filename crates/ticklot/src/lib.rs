@@ -10,7 +10,7 @@
 //! | look at books from another thread | [`handover`] |
 //! | drive the same rules over your own socket, or none | [`Session`] |
 //! | keep track of a venue's subscriptions | [`subscriptions`] |
-//! | see what passes over the wire | [`tap::Tap`], [`flight::Flight`] |
+//! | see what passes over the wire | [`tap::Tap`], [`flight::FlightRecorder`] |
 //! | record frames, read and replay them | `capture::Recorder`, `capture::Incidents`, `capture::FrameLog`, `capture::Replay` (feature `capture`) |
 //! | decode frames only | the crate `ticklot-frame` |
 //! | keep a book only | the crate `ticklot-book` |
@@ -43,12 +43,12 @@ pub mod flight;
 pub mod handover;
 #[cfg(feature = "latency")]
 pub mod latency;
-mod marks;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod pings;
 mod ring;
 mod session;
+mod stage_timer;
 pub mod subscriptions;
 pub mod tap;
 mod url;
@@ -56,9 +56,10 @@ mod venue;
 mod venues;
 
 pub use ticklot_book::{
-    Book, BookError, BookErrorKind, BookRef, BookRefLevels, BookView, Change, Changes, ChangesIter,
-    Checksum, Coverage, Depth, Epoch, Fill, Fixed, Flat, Gap, HalfTicks, Ids, Imbalance, Ladder,
-    Level, Lots, Nanos, Ratio, Scale, ScaleError, Sequence, Side, State, Storage, Ticks,
+    Book, BookError, BookErrorKind, BookRef, BookRefLevels, BookState, BookView, Change, Changes,
+    ChangesIter, Checksum, Coverage, Depth, Epoch, Fill, Fixed, Flat, Gap, HalfTicks, Ids,
+    Imbalance, Ladder, Level, Lots, Nanos, Ratio, Scale, ScaleError, Sequence, Side, Storage,
+    Ticks,
 };
 pub use ticklot_frame::{
     Decimal, DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, UnixSeconds, VenueName,
@@ -77,11 +78,16 @@ pub use crate::event::{
     ResyncStep, Source, StateChange, StatusUpdate, Trades, TradingStatus, UpdateKind,
 };
 #[cfg(feature = "feed")]
-pub use crate::feed::{Clock, Ended, Feed, Remote, RemoteError, SpinOptions, Spinning, Stopper};
-pub use crate::session::{Next, Options, Outbox, RateLimit, Reconnect, ResyncPolicy, Session};
+pub use crate::feed::{
+    Clock, CommandError, ConnectionHandle, ConnectionSummary, Feed, ShutdownHandle, SpinOptions,
+    Spinning,
+};
+pub use crate::session::{
+    NextAction, Options, Outbox, RateLimit, Reconnect, ResyncPolicy, Session,
+};
 pub use crate::venue::{
-    CommandCheck, Concerns, Context, Delta, HttpRequest, Liveness, NoCommand, Reply, RequestId,
-    ResyncReply, Slot, Snapshot, Stats, Venue,
+    CallOutcome, CommandCheck, Concerns, Context, Delta, HttpRequest, Liveness, NoCommand,
+    RequestId, ResyncReply, SendSlot, Snapshot, Stats, Venue,
 };
 pub use crate::venues::{bayse, jayx, kraken};
 

@@ -8,18 +8,18 @@ use ticklot_book::Nanos;
 use ticklot_frame::VenueName;
 
 use crate::books::ConnectionId;
-use crate::tap::Kind;
+use crate::tap::RecordKind;
 
 /// What a record costs beside its text, in bytes.
 pub(crate) const HEAD: usize = 18;
 
 /// What is known of a record besides its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Head {
+pub(crate) struct RecordHeader {
     pub(crate) at: Nanos,
     pub(crate) connection: ConnectionId,
     pub(crate) venue: VenueName,
-    pub(crate) kind: Kind,
+    pub(crate) kind: RecordKind,
 }
 
 /// The records.
@@ -61,7 +61,7 @@ impl Ring {
     }
 
     /// Appends a record, if there is room for it.
-    pub(crate) fn push(&mut self, head: &Head, text: &[u8]) -> bool {
+    pub(crate) fn push(&mut self, head: &RecordHeader, text: &[u8]) -> bool {
         let Ok(length) = u32::try_from(text.len()) else {
             return false;
         };
@@ -80,7 +80,7 @@ impl Ring {
     }
 
     /// Appends a record over the oldest ones. One that is larger than the ring leaves nothing.
-    pub(crate) fn push_over(&mut self, head: &Head, text: &[u8]) -> bool {
+    pub(crate) fn push_over(&mut self, head: &RecordHeader, text: &[u8]) -> bool {
         while !self.push(head, text) {
             if self.pop_head().is_none() {
                 return false;
@@ -90,7 +90,7 @@ impl Ring {
     }
 
     /// Takes the oldest record out, its text into `text`.
-    pub(crate) fn pop(&mut self, text: &mut Vec<u8>) -> Option<Head> {
+    pub(crate) fn pop(&mut self, text: &mut Vec<u8>) -> Option<RecordHeader> {
         let (head, length) = self.head()?;
         text.clear();
         let begin = self.at(HEAD);
@@ -101,14 +101,14 @@ impl Ring {
         Some(head)
     }
 
-    fn pop_head(&mut self) -> Option<Head> {
+    fn pop_head(&mut self) -> Option<RecordHeader> {
         let (head, length) = self.head()?;
         self.skip(HEAD + length);
         Some(head)
     }
 
     /// The oldest record's head, and how long its text is.
-    fn head(&self) -> Option<(Head, usize)> {
+    fn head(&self) -> Option<(RecordHeader, usize)> {
         if self.is_empty() {
             return None;
         }
@@ -118,11 +118,11 @@ impl Ring {
         packed[first..].copy_from_slice(&self.bytes[..HEAD - first]);
         let word = |at: usize| u32::from_le_bytes(std::array::from_fn(|n| packed[at + n]));
         let venue = self.venues.get(usize::from(packed[17]));
-        let head = Head {
+        let head = RecordHeader {
             at: Nanos(u64::from_le_bytes(std::array::from_fn(|n| packed[n]))),
             connection: ConnectionId(word(8)),
             venue: venue.copied().unwrap_or(UNKNOWN),
-            kind: Kind::of_code(packed[16]),
+            kind: RecordKind::from_code(packed[16]),
         };
         Some((head, word(12) as usize))
     }
@@ -175,12 +175,12 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
 
-    fn head(n: u64) -> Head {
-        Head {
+    fn head(n: u64) -> RecordHeader {
+        RecordHeader {
             at: Nanos(n),
             connection: ConnectionId((n % 7) as u32),
             venue: [VenueName("one"), VenueName("other")][(n % 2) as usize],
-            kind: Kind::of_code((n % 6) as u8),
+            kind: RecordKind::from_code((n % 6) as u8),
         }
     }
 
@@ -191,7 +191,7 @@ mod tests {
             .collect()
     }
 
-    fn bytes(records: &VecDeque<(Head, Vec<u8>)>) -> usize {
+    fn bytes(records: &VecDeque<(RecordHeader, Vec<u8>)>) -> usize {
         records.iter().map(|(_, text)| HEAD + text.len()).sum()
     }
 

@@ -22,8 +22,8 @@
 //!
 //! 1. Subscriptions that complete a renewal.
 //! 2. Unsubscriptions that begin a renewal.
-//! 3. All other topics, in the order of the calls to [`Subscriptions::want`].
-//! 4. Stray subscriptions: see [`Subscriptions::stray`].
+//! 3. All other topics, in the order of the calls to [`Subscriptions::subscribe`].
+//! 4. Stray subscriptions: see [`Subscriptions::unsubscribe_orphan`].
 //!
 //! A message carries one kind of work for topics of one [batch key](Topic::Batch).
 //!
@@ -32,7 +32,7 @@
 //! With `n` topics, each call costs `O(log n)` for each topic that it changes. The exceptions:
 //!
 //! - [`Subscriptions::restart`], [`Subscriptions::rename`] and [`Subscriptions::iter`] visit all topics.
-//! - [`Subscriptions::refused`] visits unanswered messages, at most 1,024, when the error text contains
+//! - [`Subscriptions::on_refused`] visits unanswered messages, at most 1,024, when the error text contains
 //!   no id, and then the topics of one message.
 //! - A name that no topic is known by is compared with the topics of [unknown name](Name::Unknown).
 //!
@@ -136,7 +136,7 @@ pub trait Topic: Clone + Eq + Hash + fmt::Debug {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Name {
     /// There is none. Messages and acknowledgements carry the topic: [`ToSend::Unsubscribe`],
-    /// [`Subscriptions::joined_topic`].
+    /// [`Subscriptions::on_topic_subscribed`].
     Unused,
     /// Known in advance. The subscription is left by this name, one in a message: [`ToSend::Leave`].
     Known(Arc<str>),
@@ -241,7 +241,7 @@ impl<T: Topic> Subscriptions<T> {
     }
 
     /// Replaces the patience, for messages from now on.
-    pub fn set_patience(&mut self, patience: Duration) {
+    pub fn set_ack_timeout(&mut self, patience: Duration) {
         self.patience = patience;
     }
 
@@ -261,7 +261,7 @@ impl<T: Topic> Subscriptions<T> {
 
     /// Desires a topic. Returns false when it is desired already and not refused, or when there are
     /// too many.
-    pub fn want(&mut self, topic: T, name: Name) -> bool {
+    pub fn subscribe(&mut self, topic: T, name: Name) -> bool {
         if let Some(&key) = self.by_topic.get(&topic) {
             return self.update(key, Subscription::want).unwrap_or(false);
         }
@@ -274,7 +274,7 @@ impl<T: Topic> Subscriptions<T> {
 
     /// Desires a topic no longer. Returns false when it was not desired. `open` is whether there is
     /// a connection, so that the server may know the topic.
-    pub fn unwant(&mut self, topic: &T, open: bool) -> bool {
+    pub fn unsubscribe(&mut self, topic: &T, open: bool) -> bool {
         let Some((key, subscription)) = self.get(topic) else {
             return false;
         };
@@ -330,7 +330,7 @@ impl<T: Topic> Subscriptions<T> {
         self.bytes
     }
 
-    /// What [`Subscriptions::want`] would add to [`Subscriptions::memory`]: for
+    /// What [`Subscriptions::subscribe`] would add to [`Subscriptions::memory`]: for
     /// [`Context::has_room_for`](crate::Context::has_room_for).
     #[must_use]
     pub fn growth(&self, topic: &T, name: &Name) -> usize {
@@ -340,9 +340,9 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// What [`Subscriptions::joined`] would add to it: the name, when it was unknown.
+    /// What [`Subscriptions::on_subscribed`] would add to it: the name, when it was unknown.
     #[must_use]
-    pub fn joined_growth(&self, name: &str) -> usize {
+    pub fn name_growth(&self, name: &str) -> usize {
         match self.names.get(name).is_none() && self.find(name).is_some() {
             true => TEXT_COPIES * name.len(),
             false => 0,
@@ -383,7 +383,7 @@ impl<T: Topic> Subscriptions<T> {
             return false;
         }
         let Some((action, keys)) = self.next_message() else {
-            return self.leave_stray(send);
+            return self.send_orphan(send);
         };
         let subscriptions = || keys.iter().filter_map(|key| self.all.get(key));
         let topics: Vec<&T> = subscriptions().map(|it| &*it.topic).collect();
@@ -434,7 +434,7 @@ impl<T: Topic> Subscriptions<T> {
 
     /// The number of messages without an acknowledgement: at most 1,024 are remembered.
     #[must_use]
-    pub fn unanswered(&self) -> usize {
+    pub fn unacknowledged(&self) -> usize {
         self.unanswered.len()
     }
 }
@@ -442,7 +442,7 @@ impl<T: Topic> Subscriptions<T> {
 /// # Replies of the server
 impl<T: Topic> Subscriptions<T> {
     /// The server confirmed the subscription of this name.
-    pub fn joined(&mut self, name: &str) -> Confirmed {
+    pub fn on_subscribed(&mut self, name: &str) -> Confirmed {
         let Some(key) = self.find(name) else {
             return Confirmed::Undesired;
         };
@@ -455,7 +455,7 @@ impl<T: Topic> Subscriptions<T> {
     }
 
     /// The server confirmed the subscription to this topic.
-    pub fn joined_topic(&mut self, topic: &T) -> Confirmed {
+    pub fn on_topic_subscribed(&mut self, topic: &T) -> Confirmed {
         match self.get(topic) {
             Some((key, _)) => self.joined_key(key),
             None => Confirmed::Undesired,
@@ -466,15 +466,15 @@ impl<T: Topic> Subscriptions<T> {
     /// server ended by itself is subscribed to again after a quarter of the patience. The wait doubles when that
     /// happens again, up to four times the patience; it starts again after a subscription that lasted for 16
     /// times the patience.
-    pub fn left(&mut self, name: &str, now: Nanos) -> Confirmed {
+    pub fn on_unsubscribed(&mut self, name: &str, now: Nanos) -> Confirmed {
         match self.find(name) {
             Some(key) => self.left_key(key, now),
             None => Confirmed::Undesired,
         }
     }
 
-    /// The server confirmed the end of the subscription to this topic: as [`Subscriptions::left`].
-    pub fn left_topic(&mut self, topic: &T, now: Nanos) -> Confirmed {
+    /// The server confirmed the end of the subscription to this topic: as [`Subscriptions::on_unsubscribed`].
+    pub fn on_topic_unsubscribed(&mut self, topic: &T, now: Nanos) -> Confirmed {
         match self.get(topic) {
             Some((key, _)) => self.left_key(key, now),
             None => Confirmed::Undesired,
@@ -494,13 +494,15 @@ impl<T: Topic> Subscriptions<T> {
     ///
     /// The search costs two look-ups for each word. Without an id among the words, the search for
     /// the key visits the unanswered messages, at most 1,024, up to the match.
-    pub fn refused<'a>(
+    pub fn on_refused<'a>(
         &mut self,
         batch: Option<T::Batch>,
         words: impl IntoIterator<Item = &'a str>,
     ) -> Vec<T> {
         let words: HashSet<&str> = words.into_iter().collect();
-        let message = self.culprit(batch, &words).and_then(|seq| self.take(seq));
+        let message = self
+            .find_rejected(batch, &words)
+            .and_then(|seq| self.take(seq));
         match message {
             Some(message) if message.action == Action::Subscribe => {
                 self.subscribe_refused(&message, &words)
@@ -515,15 +517,15 @@ impl<T: Topic> Subscriptions<T> {
 
     /// The server refused the oldest unanswered message about this topic, as far as it concerns this
     /// topic. Returns whether the topic is now refused. A refused unsubscription counts as left.
-    pub fn refused_topic(&mut self, topic: &T) -> bool {
+    pub fn on_topic_refused(&mut self, topic: &T) -> bool {
         let subscription = self.get(topic).map(|(_, subscription)| subscription);
         let action = subscription.and_then(Subscription::oldest_unanswered);
-        action.is_some_and(|action| self.refused_request(topic, action))
+        action.is_some_and(|action| self.on_request_refused(topic, action))
     }
 
-    /// As [`Subscriptions::refused_topic`], of the oldest unanswered message of this kind. Without one,
+    /// As [`Subscriptions::on_topic_refused`], of the oldest unanswered message of this kind. Without one,
     /// nothing changes.
-    pub fn refused_request(&mut self, topic: &T, action: Action) -> bool {
+    pub fn on_request_refused(&mut self, topic: &T, action: Action) -> bool {
         let Some((key, subscription)) = self.get(topic) else {
             return false;
         };
@@ -532,7 +534,7 @@ impl<T: Topic> Subscriptions<T> {
         }
         match action {
             Action::Subscribe => {
-                self.strike(key, action);
+                self.remove_unacknowledged(key, action);
                 self.update(key, Subscription::refuse).unwrap_or(false)
             }
             Action::Unsubscribe => {
@@ -544,15 +546,15 @@ impl<T: Topic> Subscriptions<T> {
 
     /// The server dropped the oldest unanswered message of this kind because of its rate limit, as far as
     /// it concerns this topic: it is sent again.
-    pub fn too_much_of(&mut self, topic: &T, action: Action) {
+    pub fn on_topic_rate_limited(&mut self, topic: &T, action: Action) {
         if let Some((key, _)) = self.get(topic) {
-            self.strike(key, action);
+            self.remove_unacknowledged(key, action);
             self.update(key, Subscription::repeat);
         }
     }
 
     /// The server dropped the latest message because of its rate limit: its topics are sent again.
-    pub fn too_much(&mut self) {
+    pub fn on_rate_limited(&mut self) {
         let Some(message) = self.unanswered.last().and_then(|seq| self.take(seq)) else {
             return;
         };
@@ -564,7 +566,7 @@ impl<T: Topic> Subscriptions<T> {
     /// The server confirmed a subscription that is not desired: it is left by its name, once no
     /// desired topic is due. A repeated name is left once. At most 16 names wait; further ones are
     /// ignored.
-    pub fn stray(&mut self, name: &str) {
+    pub fn unsubscribe_orphan(&mut self, name: &str) {
         let is_known = self.find(name).is_some() || self.strays.iter().any(|it| it == name);
         if !is_known && self.strays.len() < MAX_STRAYS {
             self.strays.push(name.to_owned());
@@ -575,7 +577,7 @@ impl<T: Topic> Subscriptions<T> {
 /// Replies in detail.
 impl<T: Topic> Subscriptions<T> {
     fn joined_key(&mut self, key: u64) -> Confirmed {
-        self.strike(key, Action::Subscribe);
+        self.remove_unacknowledged(key, Action::Subscribe);
         match self.update(key, Subscription::joined) {
             Some(true) => Confirmed::Desired,
             _ => Confirmed::Undesired,
@@ -601,7 +603,7 @@ impl<T: Topic> Subscriptions<T> {
 
     /// An unsubscription of this topic has its reply. Returns whether the topic is forgotten.
     fn unsubscribed(&mut self, key: u64) -> bool {
-        self.strike(key, Action::Unsubscribe);
+        self.remove_unacknowledged(key, Action::Unsubscribe);
         self.no_longer_known(key)
     }
 
@@ -645,7 +647,7 @@ impl<T: Topic> Subscriptions<T> {
     }
 
     /// The unanswered message that an error is about.
-    fn culprit(&self, batch: Option<T::Batch>, words: &HashSet<&str>) -> Option<u64> {
+    fn find_rejected(&self, batch: Option<T::Batch>, words: &HashSet<&str>) -> Option<u64> {
         let by_word = words.iter().map(|word| self.unanswered.first_with(word));
         let by_id = by_word.flatten().min();
         if by_id.is_some() || words.iter().any(|word| self.names.has_id(word)) {
@@ -658,7 +660,7 @@ impl<T: Topic> Subscriptions<T> {
     }
 
     /// Strikes a topic from the oldest unanswered message of this kind that contains it.
-    fn strike(&mut self, key: u64, action: Action) {
+    fn remove_unacknowledged(&mut self, key: u64, action: Action) {
         let subscription = self.all.get_mut(&key);
         let seq = subscription.and_then(|it| it.unanswered(action).pop_front());
         if let Some(seq) = seq {
@@ -710,7 +712,7 @@ impl<T: Topic> Subscriptions<T> {
     }
 
     /// Leaves a stray subscription. The acknowledgement does not matter.
-    fn leave_stray(&mut self, send: impl FnOnce(ToSend<'_, T>)) -> bool {
+    fn send_orphan(&mut self, send: impl FnOnce(ToSend<'_, T>)) -> bool {
         let stray = self.strays.pop();
         if let Some(name) = &stray {
             send(ToSend::Leave(name));

@@ -11,7 +11,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::time::Duration;
 
-use ticklot_book::{Nanos, State};
+use ticklot_book::{BookState, Nanos};
 use ticklot_frame::{VenueName, json_string};
 
 use crate::books::{BookId, Books, ConnectionId};
@@ -23,12 +23,12 @@ use crate::event::Disconnect;
 /// A tap of a [`Feed`](crate::Feed) is cloned for each connection; the clones share what they gather.
 pub trait Tap: Send {
     /// Something passed.
-    fn passed(&mut self, passed: &Passed<'_>);
+    fn record(&mut self, passed: &WireRecord<'_>);
 }
 
 /// Something that passed over a connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Passed<'a> {
+pub struct WireRecord<'a> {
     /// Over which one; of a loss of trust, the one that feeds the book.
     pub connection: ConnectionId,
     /// The connection's venue.
@@ -36,13 +36,13 @@ pub struct Passed<'a> {
     /// When, on the session's clock.
     pub at: Nanos,
     /// What.
-    pub what: What<'a>,
+    pub what: WireEvent<'a>,
 }
 
 /// What passed.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum What<'a> {
+pub enum WireEvent<'a> {
     /// A text message came, byte for byte. The session has not looked at it yet.
     Received(&'a [u8]),
     /// A text message was handed out to be sent, its secrets replaced: see
@@ -56,12 +56,12 @@ pub enum What<'a> {
     Fetched(&'a [u8]),
     /// A live book is no longer live, or a crossed one has become stale, for another reason than a
     /// connection that is gone.
-    TrustLost(TrustLost<'a>),
+    Invalidated(Invalidation<'a>),
 }
 
 /// A book that is no longer to be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TrustLost<'a> {
+pub struct Invalidation<'a> {
     /// The book's id in its [`Books`].
     pub id: BookId,
     /// The market that it belongs to.
@@ -69,7 +69,7 @@ pub struct TrustLost<'a> {
     /// Its name.
     pub book: &'a str,
     /// What it is now.
-    pub state: State,
+    pub state: BookState,
     /// After how long without a message the connection's books are stale; none for never.
     pub stale_after: Option<Duration>,
 }
@@ -77,7 +77,7 @@ pub struct TrustLost<'a> {
 /// What kind of thing passed: what a log tells its lines apart by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum RecordKind {
     /// A text message that came.
     #[default]
     Received,
@@ -90,21 +90,21 @@ pub enum Kind {
     /// A body that was fetched.
     Fetched,
     /// A book is no longer to be trusted.
-    TrustLost,
+    Invalidated,
     /// The recorder could not keep up: its text is how many were dropped here.
     Dropped,
     /// A kind that this version does not know.
     Other,
 }
 
-impl Kind {
+impl RecordKind {
     const ALL: [Self; 8] = [
         Self::Received,
         Self::Sent,
         Self::Opened,
         Self::Closed,
         Self::Fetched,
-        Self::TrustLost,
+        Self::Invalidated,
         Self::Dropped,
         Self::Other,
     ];
@@ -119,15 +119,15 @@ impl Kind {
             Self::Opened => "open",
             Self::Closed => "close",
             Self::Fetched => "fetch",
-            Self::TrustLost => "trust",
+            Self::Invalidated => "trust",
             Self::Dropped => "dropped",
             Self::Other => "other",
         }
     }
 
-    /// The kind of this name; [`Kind::Other`] for a name that is not known.
+    /// The kind of this name; [`RecordKind::Other`] for a name that is not known.
     #[must_use]
-    pub fn of_name(name: &str) -> Self {
+    pub fn from_name(name: &str) -> Self {
         let mut all = Self::ALL.into_iter();
         all.find(|kind| kind.as_str() == name)
             .unwrap_or(Self::Other)
@@ -137,7 +137,7 @@ impl Kind {
         self as u8
     }
 
-    pub(crate) fn of_code(code: u8) -> Self {
+    pub(crate) fn from_code(code: u8) -> Self {
         Self::ALL
             .get(usize::from(code))
             .copied()
@@ -145,17 +145,17 @@ impl Kind {
     }
 }
 
-impl<'a> What<'a> {
+impl<'a> WireEvent<'a> {
     /// What kind of thing it is.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> RecordKind {
         match self {
-            Self::Received(_) => Kind::Received,
-            Self::Sent(_) => Kind::Sent,
-            Self::Opened => Kind::Opened,
-            Self::Closed(_) => Kind::Closed,
-            Self::Fetched(_) => Kind::Fetched,
-            Self::TrustLost(_) => Kind::TrustLost,
+            Self::Received(_) => RecordKind::Received,
+            Self::Sent(_) => RecordKind::Sent,
+            Self::Opened => RecordKind::Opened,
+            Self::Closed(_) => RecordKind::Closed,
+            Self::Fetched(_) => RecordKind::Fetched,
+            Self::Invalidated(_) => RecordKind::Invalidated,
         }
     }
 
@@ -173,13 +173,13 @@ impl<'a> What<'a> {
             Self::Closed(reason) => {
                 let _ = write!(scratch, "{reason}");
             }
-            Self::TrustLost(lost) => lost.write(scratch),
+            Self::Invalidated(lost) => lost.write(scratch),
         }
         scratch
     }
 }
 
-impl TrustLost<'_> {
+impl Invalidation<'_> {
     /// Appends it as a JSON object.
     fn write(&self, out: &mut Vec<u8>) {
         for (key, text) in [
@@ -199,9 +199,9 @@ impl TrustLost<'_> {
 
 /// The taps of a session: none, as a rule.
 #[derive(Default)]
-pub(crate) struct Taps(Vec<Box<dyn Tap>>);
+pub(crate) struct TapList(Vec<Box<dyn Tap>>);
 
-impl Taps {
+impl TapList {
     pub(crate) fn add(&mut self, tap: Box<dyn Tap>) {
         self.0.push(tap);
     }
@@ -212,15 +212,15 @@ impl Taps {
     }
 
     #[inline]
-    pub(crate) fn tell(
+    pub(crate) fn emit(
         &mut self,
         connection: ConnectionId,
         venue: VenueName,
         at: Nanos,
-        what: What<'_>,
+        what: WireEvent<'_>,
     ) {
         for tap in &mut self.0 {
-            tap.passed(&Passed {
+            tap.record(&WireRecord {
                 connection,
                 venue,
                 at,
@@ -231,11 +231,11 @@ impl Taps {
 
     /// Tells that a book is no longer live.
     #[cold]
-    pub(crate) fn trust_lost(&mut self, id: BookId, at: Nanos, books: &Books) {
+    pub(crate) fn invalidated(&mut self, id: BookId, at: Nanos, books: &Books) {
         let Some(connection) = books.connection(id).filter(|_| !self.is_empty()) else {
             return;
         };
-        let lost = TrustLost {
+        let lost = Invalidation {
             id,
             market: books.market(id),
             book: books.name(id),
@@ -243,13 +243,13 @@ impl Taps {
             stale_after: books.limit(connection),
         };
         let venue = books.venue(connection);
-        self.tell(connection, venue, at, What::TrustLost(lost));
+        self.emit(connection, venue, at, WireEvent::Invalidated(lost));
     }
 }
 
-impl fmt::Debug for Taps {
+impl fmt::Debug for TapList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Taps").field(&self.0.len()).finish()
+        f.debug_tuple("TapList").field(&self.0.len()).finish()
     }
 }
 
@@ -259,11 +259,11 @@ mod tests {
 
     #[test]
     fn kinds_have_unique_codes() {
-        for kind in Kind::ALL {
-            assert_eq!(Kind::of_name(kind.as_str()), kind);
-            assert_eq!(Kind::of_code(kind.code()), kind);
+        for kind in RecordKind::ALL {
+            assert_eq!(RecordKind::from_name(kind.as_str()), kind);
+            assert_eq!(RecordKind::from_code(kind.code()), kind);
         }
-        assert_eq!(Kind::of_name("sideways"), Kind::Other);
-        assert_eq!(Kind::of_code(200), Kind::Other);
+        assert_eq!(RecordKind::from_name("sideways"), RecordKind::Other);
+        assert_eq!(RecordKind::from_code(200), RecordKind::Other);
     }
 }

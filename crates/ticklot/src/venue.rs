@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ticklot_book::{
-    self as book, BookError, BookRef, Epoch, Gap, Ids, Level, Nanos, Outcome, Scale, State,
+    self as book, BookError, BookRef, BookState, Epoch, Gap, Ids, Level, Nanos, Outcome, Scale,
 };
 use ticklot_frame::{Decimal, DecodeError, DecodePath, ErrorKind, Trade, UnixMillis, VenueName};
 
@@ -21,9 +21,9 @@ use crate::event::{
     LastTrade, OnMessage, OrderUpdate, Receipt, RequestFailure, Resync, ResyncStep, Source, Trades,
     UpdateKind,
 };
-use crate::marks::Marks;
 use crate::session::{Due, Lateness, Outbox, RateLimit, ResyncPolicy, Resyncs, report};
-use crate::tap::Taps;
+use crate::stage_timer::StageTimer;
+use crate::tap::TapList;
 
 /// A venue's rules on one connection: its position in the protocol, the outgoing messages, and the meaning of the
 /// incoming frames. A state machine without I/O: it gets inputs and their times, and queues its outputs.
@@ -47,7 +47,7 @@ pub trait Venue: Sized {
     fn register(&mut self, connection: ConnectionId, books: &mut Books);
 
     /// Whether there is anything to connect for.
-    fn is_wanted(&self) -> bool {
+    fn wants_connection(&self) -> bool {
         true
     }
 
@@ -65,7 +65,7 @@ pub trait Venue: Sized {
     /// The connection ended, or could not be made: whether [`Venue::url`] has another URL now, to be tried at once
     /// and without counting a failed attempt. For a venue with several wire protocols. Called before
     /// [`Venue::closed`]. At most every other call may return true, so that the backoff holds. Default: false.
-    fn falls_back(&mut self, reason: &Disconnect) -> bool {
+    fn has_fallback_url(&mut self, reason: &Disconnect) -> bool {
         let _ = reason;
         false
     }
@@ -75,7 +75,7 @@ pub trait Venue: Sized {
         &mut self,
         frame: &[u8],
         context: &mut Context<'_, H>,
-    ) -> Reply;
+    ) -> CallOutcome;
 
     /// Frees memory that is needed only while a frame is decoded: called after a long one (64 KiB) when the
     /// feed's budget has no room for its buffers.
@@ -93,9 +93,9 @@ pub trait Venue: Sized {
         &mut self,
         command: Self::Command,
         context: &mut Context<'_, H>,
-    ) -> Reply;
+    ) -> CallOutcome;
 
-    /// A check of commands for [`Remote::send`](crate::Remote::send). It runs on the caller's thread and does not
+    /// A check of commands for [`ConnectionHandle::send`](crate::ConnectionHandle::send). It runs on the caller's thread and does not
     /// see the connection: it refuses commands that can never succeed, such as an empty id or a topic of another
     /// endpoint. Default: every command passes.
     fn command_check(&self) -> CommandCheck<Self::Command> {
@@ -117,7 +117,7 @@ pub trait Venue: Sized {
 
     /// Appends a message that is due, of those that wait for a slot under the rate limit; false
     /// when none is. Called when there is a slot, and after the queue is empty.
-    fn next_message(&mut self, now: Nanos, slot: Slot, out: &mut Vec<u8>) -> bool {
+    fn next_message(&mut self, now: Nanos, slot: SendSlot, out: &mut Vec<u8>) -> bool {
         let _ = (now, slot, out);
         false
     }
@@ -154,9 +154,12 @@ pub trait Venue: Sized {
     }
 
     /// Its deadline has come.
-    fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+    fn timeout<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        context: &mut Context<'_, H>,
+    ) -> CallOutcome {
         let _ = context;
-        Reply::Data
+        CallOutcome::Data
     }
 
     /// How long the server may be silent, pings included, before the connection is given up. None to
@@ -177,9 +180,9 @@ pub trait Venue: Sized {
         request: Option<RequestId>,
         body: Result<&[u8], &RequestFailure>,
         context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         let _ = (request, body, context);
-        Reply::Data
+        CallOutcome::Data
     }
 
     /// A venue of the same configuration, for the keep-warm replays of a spinning feed: it decodes the connection's order
@@ -208,13 +211,13 @@ pub enum Liveness {
     /// Any message on the connection. The connection loses no message while it is open, so a feed that
     /// sends what changes is current as long as the server sends anything, a heartbeat say.
     Connection,
-    /// The messages for which the venue calls [`Context::alive`].
+    /// The messages for which the venue calls [`Context::mark_alive`].
     Heartbeat,
 }
 
 /// Which slot is free under the rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
+pub enum SendSlot {
     /// Any message's.
     Any,
     /// A ping's only.
@@ -228,23 +231,23 @@ pub enum NoCommand {}
 /// What the session does after a call to the venue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Reply {
+pub enum CallOutcome {
     /// Nothing: it was data.
     Data,
     /// Nothing: it was of the protocol itself, and is not counted as a frame.
     Control,
     /// Closes the connection: the session inside it is over.
-    End(EndReason),
+    CloseConnection(EndReason),
     /// Ends the feed: the handler wants no more.
-    Stop,
+    StopFeed,
 }
 
-impl From<ControlFlow<()>> for Reply {
+impl From<ControlFlow<()>> for CallOutcome {
     /// A handler that breaks stops the session.
     fn from(flow: ControlFlow<()>) -> Self {
         match flow {
             ControlFlow::Continue(()) => Self::Data,
-            ControlFlow::Break(()) => Self::Stop,
+            ControlFlow::Break(()) => Self::StopFeed,
         }
     }
 }
@@ -435,8 +438,8 @@ pub struct Context<'a, H: ?Sized> {
     pub(crate) random: &'a mut fastrand::Rng,
     pub(crate) slow_down: bool,
     pub(crate) proved: bool,
-    pub(crate) taps: &'a mut Taps,
-    pub(crate) marks: Marks<'a>,
+    pub(crate) taps: &'a mut TapList,
+    pub(crate) marks: StageTimer<'a>,
     pub(crate) handler: &'a mut H,
 }
 
@@ -518,11 +521,11 @@ impl<H: ?Sized> Context<'_, H> {
         let epoch = self.epoch;
         if self
             .books
-            .untrusted(id)
+            .last_known(id)
             .is_some_and(|book| book.epoch() != epoch)
         {
             self.books.change(id, self.now, |stored| {
-                (stored.begin(epoch), Cause::Disconnected)
+                (stored.start_epoch(epoch), Cause::Disconnected)
             });
         }
         id
@@ -715,7 +718,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     }
 
     /// The connection proved that its quiet books are current: for [`Liveness::Heartbeat`].
-    pub fn alive(&mut self) -> ControlFlow<()> {
+    pub fn mark_alive(&mut self) -> ControlFlow<()> {
         let at = self.lateness.as_of(self.as_of);
         self.books.alive(self.slot, at, self.now);
         self.report()
@@ -747,7 +750,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     /// The size of a tick or a lot of a book's instrument is this from now on. When it differs, the book
     /// is a gap until its next snapshot, and both are reported.
     pub fn set_scale(&mut self, id: BookId, new: Scale) -> ControlFlow<()> {
-        let Some(old) = self.books.untrusted(id).map(BookRef::scale) else {
+        let Some(old) = self.books.last_known(id).map(BookRef::scale) else {
             return ControlFlow::Continue(());
         };
         if old == new || !self.is_ours(id) {
@@ -800,7 +803,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     /// Replaces a book by a snapshot. Its change of state and the update are reported. `refusal` makes a
     /// decoding error of what the book refuses. A book that another connection has adopted is not changed,
     /// and the snapshot is counted as unrequested.
-    pub fn snapshot(
+    pub fn apply_snapshot(
         &mut self,
         id: BookId,
         snapshot: &Snapshot<'_>,
@@ -823,7 +826,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         };
         let (connection, now) = (self.connection, self.now);
         let outcome = self.books.change_of(connection, id, now, |stored| {
-            (stored.snapshot(&whole, as_of), Cause::Snapshot)
+            (stored.apply_snapshot(&whole, as_of), Cause::Snapshot)
         });
         let message = Applied {
             book: id,
@@ -840,7 +843,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     /// Applies a delta to a book. Its change of state and the update are reported; a gap only as the
     /// former, unless levels changed. `refusal` makes a decoding error of what the book refuses. A book
     /// that another connection has adopted is not changed, and the delta is counted as unrequested.
-    pub fn delta(
+    pub fn apply_delta(
         &mut self,
         id: BookId,
         delta: &Delta<'_>,
@@ -859,7 +862,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         let as_of = self.lateness.of(delta.sent, self.received, self.as_of);
         let (connection, now) = (self.connection, self.now);
         let outcome = self.books.change_of(connection, id, now, |stored| {
-            (stored.delta(&changes, as_of), Cause::Delta)
+            (stored.apply_delta(&changes, as_of), Cause::Delta)
         });
         let message = Applied {
             book: id,
@@ -934,7 +937,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
                 self.stats.repeated += 1;
                 let state = self.books.state(id);
                 // A book that is newer than its snapshot needs none.
-                if message.kind == UpdateKind::Snapshot && !matches!(state, State::Gap(_)) {
+                if message.kind == UpdateKind::Snapshot && !matches!(state, BookState::Gap(_)) {
                     self.resyncs.done(id);
                 }
             }
@@ -996,7 +999,10 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         if trades.is_empty() {
             return ControlFlow::Continue(());
         }
-        let scale = self.books.untrusted(id).map_or(Scale::UNIT, BookRef::scale);
+        let scale = self
+            .books
+            .last_known(id)
+            .map_or(Scale::UNIT, BookRef::scale);
         let event = Event::Trades(Trades {
             connection: self.connection,
             instrument,
@@ -1021,7 +1027,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         sent: Option<UnixMillis>,
     ) -> ControlFlow<()> {
         let book = self.books.find(instrument);
-        let of_scale = |id: &BookId| self.books.untrusted(*id).map(BookRef::scale) == Some(scale);
+        let of_scale = |id: &BookId| self.books.last_known(*id).map(BookRef::scale) == Some(scale);
         if let Some(id) = book.filter(of_scale) {
             return self.new_trades(id, trades, false, sent);
         }
@@ -1039,7 +1045,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     /// A candle: it is kept in its series and reported.
     pub fn candle(&mut self, id: CandlesId, candle: Candle) -> ControlFlow<()> {
         self.books.put_candle(id, candle, self.as_of);
-        let Some(series) = self.books.series(id) else {
+        let Some(series) = self.books.candle_slot(id) else {
             return ControlFlow::Continue(());
         };
         let event = Event::Candle(CandleUpdate {
@@ -1162,7 +1168,7 @@ impl<H: ?Sized> Context<'_, H> {
         self.stats.resyncs += 1;
         self.books.count_resync(id);
         self.emit_resync(id, attempt, ResyncStep::Requested)?;
-        let is_gap = matches!(self.books.state(id), State::Gap(_));
+        let is_gap = matches!(self.books.state(id), BookState::Gap(_));
         if reply != ResyncReply::Requested && !is_gap {
             self.books.change(id, self.now, |stored| {
                 (stored.mark_gap(Gap::Resync), Cause::Resync)

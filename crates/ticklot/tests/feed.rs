@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::transport::{Config, accept_key};
-use ticklot::{BookRef, Books, Event, Feed, Handler, Nanos, OnMessage, Options, State, Venue};
+use ticklot::{BookRef, BookState, Books, Event, Feed, Handler, Nanos, OnMessage, Options, Venue};
 use tokio::task::yield_now;
 
 use self::drive::Drive;
@@ -145,7 +145,7 @@ async fn read_flood(text: &str, enough: u64, busy: Duration) -> (u64, u64) {
         busy,
     });
     follow(&mut feed, &flood(text), Options::default());
-    let stopper = feed.stopper();
+    let stopper = feed.shutdown_handle();
     let spin = tokio::spawn(async move {
         while !done.load(Ordering::Relaxed) {
             other.fetch_add(1, Ordering::Relaxed);
@@ -195,7 +195,7 @@ async fn turn_time_is_bounded() {
 struct Waited {
     started: Arc<AtomicBool>,
     /// The state of each book when it was applied, as of when it is and when it was received.
-    seen: Vec<(State, Nanos, Nanos)>,
+    seen: Vec<(BookState, Nanos, Nanos)>,
 }
 
 impl<V: Venue> OnMessage<V> for Waited {}
@@ -206,7 +206,7 @@ impl Handler for Waited {
             return ControlFlow::Continue(());
         };
         self.started.store(true, Ordering::Relaxed);
-        let book = books.untrusted(update.book).unwrap();
+        let book = books.last_known(update.book).unwrap();
         self.seen
             .push((book.state(), book.updated(), update.received));
         match book.state().is_live() && self.seen.len() > 2 {
@@ -263,9 +263,9 @@ async fn kernel_wait_ages_book() {
     let (state, as_of, received) = waited.seen[1];
     assert!(received >= resumed, "it is read when the thread is free");
     assert!(as_of <= stopped, "it may be as old as the pause is long");
-    assert_eq!(state, State::Stale);
+    assert_eq!(state, BookState::Stale);
     let (state, as_of, received) = waited.seen.last().unwrap();
-    assert_eq!((*state, as_of), (State::Live, received));
+    assert_eq!((*state, as_of), (BookState::Live, received));
 }
 
 /// The delay of each book from its server to the handler, by a clock that both share.
@@ -321,7 +321,7 @@ async fn measure(name: &str, text: &str, limit: usize) {
         transport.max_message_size = limit;
         feed.add_with(venue.build().unwrap(), Options::default(), transport);
     }
-    let stopper = feed.stopper();
+    let stopper = feed.shutdown_handle();
     let stop = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(3)).await;
         stopper.stop();
@@ -361,11 +361,11 @@ async fn the_delay_beside_a_flood() {
 
 #[test]
 fn remote_refuses_impossible_commands() {
-    use ticklot::{RemoteError, bayse, kraken};
+    use ticklot::{CommandError, bayse, kraken};
     let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
     let markets = feed.add(bayse::Bayse::new(["m"]).build().unwrap());
     let kraken = feed.add(kraken::Kraken::new(["BTC/USD"]).build().unwrap());
-    let impossible = |sent| matches!(sent, Err(RemoteError::Impossible(_)));
+    let impossible = |sent| matches!(sent, Err(CommandError::Impossible(_)));
     let topic = |topic| bayse::Command::Subscribe(topic);
     assert!(impossible(
         markets.send(topic(bayse::Topic::order_book("")))

@@ -18,10 +18,10 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::{
-    Book, BookConfig, BookError, BookId, Books, Concerns, ConnectionId, Context, Coverage,
-    DecodeError, Delta, ErrorKind, Flat, Handler, HttpRequest, Ids, Instrument, Ladder, Liveness,
-    Nanos, NoCommand, OnMessage, Reply, RequestFailure, RequestId, ResyncReply, Scale, Sequence,
-    Side, Snapshot, Source, State, Venue, VenueName,
+    Book, BookConfig, BookError, BookId, BookState, Books, CallOutcome, Concerns, ConnectionId,
+    Context, Coverage, DecodeError, Delta, ErrorKind, Flat, Handler, HttpRequest, Ids, Instrument,
+    Ladder, Liveness, Nanos, NoCommand, OnMessage, RequestFailure, RequestId, ResyncReply, Scale,
+    Sequence, Side, Snapshot, Source, Venue, VenueName,
 };
 use ticklot_book as book;
 use ticklot_frame::kraken;
@@ -106,7 +106,7 @@ impl DeltaVenue {
             url: url.to_owned(),
             symbols: Vec::new(),
             liveness: Liveness::Connection,
-            coverage: Coverage::Snapshot(LIMIT),
+            coverage: Coverage::SnapshotLimit(LIMIT),
             sequence: Sequence::Range,
             has_checksum: false,
             snapshots: Snapshots::Http,
@@ -271,7 +271,7 @@ impl DeltaVenue {
             sent: update.sent,
             ..Delta::default()
         };
-        context.delta(book, &delta, refusal)
+        context.apply_delta(book, &delta, refusal)
     }
 
     fn snapshot<H: Handler + ?Sized>(
@@ -292,10 +292,10 @@ impl DeltaVenue {
             source,
             ..Snapshot::default()
         };
-        let flow = context.snapshot(book, &snapshot, refusal);
+        let flow = context.apply_snapshot(book, &snapshot, refusal);
         // The subscription is repeated until a snapshot can be applied: a refused one changes nothing.
         let state = context.books().state(book);
-        if !matches!(state, State::Empty | State::Disconnected) {
+        if !matches!(state, BookState::Empty | BookState::Disconnected) {
             self.symbols[at].subscribe_at = None;
         }
         flow
@@ -396,15 +396,15 @@ impl Venue for DeltaVenue {
         &mut self,
         frame: &[u8],
         context: &mut Context<'_, H>,
-    ) -> Reply {
-        Reply::from(self.message(frame, context))
+    ) -> CallOutcome {
+        CallOutcome::from(self.message(frame, context))
     }
 
     fn command<H: OnMessage<Self> + ?Sized>(
         &mut self,
         command: NoCommand,
         _: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         match command {}
     }
 
@@ -441,14 +441,17 @@ impl Venue for DeltaVenue {
         symbols.filter_map(|symbol| symbol.subscribe_at).min()
     }
 
-    fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+    fn timeout<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        context: &mut Context<'_, H>,
+    ) -> CallOutcome {
         for at in 0..self.symbols.len() {
             let due = self.symbols[at].subscribe_at;
             if due.is_some_and(|due| due <= context.now()) {
                 self.subscribe(at, context);
             }
         }
-        Reply::Data
+        CallOutcome::Data
     }
 
     fn silence_limit(&self) -> Option<Duration> {
@@ -464,16 +467,16 @@ impl Venue for DeltaVenue {
         request: Option<RequestId>,
         body: Result<&[u8], &RequestFailure>,
         context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         let Some(at) = self.take(request) else {
-            return Reply::Data;
+            return CallOutcome::Data;
         };
         let Some(book) = self.symbols[at].book else {
-            return Reply::Data;
+            return CallOutcome::Data;
         };
         let failure = RequestFailure::Transport("no snapshot".to_owned());
         let snapshot = body.and_then(|body| self.read_snapshot(at, body).ok_or(&failure));
-        Reply::from(match snapshot {
+        CallOutcome::from(match snapshot {
             Ok(update) => self.snapshot(at, &update, Source::Request, context),
             Err(failure) => context.resync_failed(book, failure),
         })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ticklot::{Disconnect, Next, Reply, RequestFailure};
+use ticklot::{CallOutcome, Disconnect, NextAction, RequestFailure};
 use ticklot_book::Nanos;
 
 use super::fault::Fault;
@@ -178,8 +178,8 @@ impl Simulation {
         let reply = self.with(index, |session, call| session.frame(&text, call));
         self.connections[index].old_frame = text;
         match reply {
-            Reply::End(why) => Some(Disconnect::Ended(why)),
-            Reply::Stop => Some(Disconnect::Stopped),
+            CallOutcome::CloseConnection(why) => Some(Disconnect::Ended(why)),
+            CallOutcome::StopFeed => Some(Disconnect::Stopped),
             _ => self.time_out(index),
         }
     }
@@ -189,7 +189,7 @@ impl Simulation {
         let shown = self.shown();
         let session = &self.connections[index].session;
         let is_due = session.deadline().is_some_and(|deadline| deadline <= shown);
-        if !is_due || session.next(shown) != Next::Open {
+        if !is_due || session.next(shown) != NextAction::Open {
             return None;
         }
         self.with(index, AnySession::timeout)
@@ -249,16 +249,16 @@ impl Simulation {
     pub(super) fn advance(&mut self, index: usize) {
         let shown = self.shown();
         let wake = match self.connections[index].session.next(shown) {
-            Next::Open => {
+            NextAction::Open => {
                 self.send(index);
                 self.connections[index].session.deadline()
             }
-            Next::Connect => Some(match self.connections[index].attempt.1 {
+            NextAction::Connect => Some(match self.connections[index].attempt.1 {
                 Some(until) => until,
                 None => self.connect(index),
             }),
-            Next::WaitUntil(time) => Some(time),
-            Next::Idle | Next::Done => None,
+            NextAction::WaitUntil(time) => Some(time),
+            NextAction::Idle | NextAction::Done => None,
         };
         if let Some(wake) = wake {
             self.arm(index, wake);

@@ -140,7 +140,7 @@ impl Plan {
 
     pub(super) fn bayse(&self, currency: Currency, subscriptions: &[Subscription]) -> Bayse {
         let mut venue = Bayse::markets().url("ws://sim").currency(currency);
-        venue = venue.patience(self.patience);
+        venue = venue.ack_timeout(self.patience);
         if let Some(every) = self.ping_every {
             venue = venue.ping_every(every);
         }

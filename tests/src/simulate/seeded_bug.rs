@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ticklot::bayse::Currency;
-use ticklot::{BookId, Books, Cause, Event, Handler, OnMessage, State, StateChange, Venue};
+use ticklot::{BookId, BookState, Books, Cause, Event, Handler, OnMessage, StateChange, Venue};
 use ticklot_book::Nanos;
 
 use super::handler::CheckingHandler;
@@ -160,7 +160,7 @@ impl TokenBucket {
 pub(super) struct EventBug {
     bug: Option<SeededBug>,
     changes: u64,
-    delayed: Option<(BookId, State, State, Cause)>,
+    delayed: Option<(BookId, BookState, BookState, Cause)>,
 }
 
 impl EventBug {

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use ticklot::bayse::{Bayse, Command};
 use ticklot::jayx::JayX;
 use ticklot::{
-    Books, ConnectionId, Disconnect, HttpRequest, Next, Reply, RequestFailure, RequestId, Session,
+    Books, CallOutcome, ConnectionId, Disconnect, HttpRequest, NextAction, RequestFailure,
+    RequestId, Session,
 };
 use ticklot_book::Nanos;
 
@@ -81,7 +82,7 @@ impl AnySession {
         each!(&self.inner, session => session.url())
     }
 
-    pub(super) fn next(&self, shown: Nanos) -> Next {
+    pub(super) fn next(&self, shown: Nanos) -> NextAction {
         each!(&self.inner, session => session.next(shown))
     }
 
@@ -102,7 +103,7 @@ impl AnySession {
     }
 
     pub(super) fn heard(&mut self, shown: Nanos) {
-        each!(&mut self.inner, session => session.heard(shown));
+        each!(&mut self.inner, session => session.record_activity(shown));
     }
 
     pub(super) fn next_request(&mut self, shown: Nanos) -> Option<HttpRequest> {
@@ -113,7 +114,7 @@ impl AnySession {
         each!(&mut self.inner, session => session.opened(call.shown, call.books, call.handler))
     }
 
-    pub(super) fn frame(&mut self, frame: &[u8], call: CallContext<'_>) -> Reply {
+    pub(super) fn frame(&mut self, frame: &[u8], call: CallContext<'_>) -> CallOutcome {
         let altered = self.bug.alter(frame);
         let frame = altered.as_deref().unwrap_or(frame);
         each!(&mut self.inner, session => session.frame(frame, call.shown, call.books, call.handler))
@@ -124,7 +125,7 @@ impl AnySession {
         id: RequestId,
         body: Result<&[u8], &RequestFailure>,
         call: CallContext<'_>,
-    ) -> Reply {
+    ) -> CallOutcome {
         each!(&mut self.inner, session =>
             session.response(Some(id), body, call.shown, call.books, call.handler))
     }
@@ -159,7 +160,7 @@ impl AnySession {
     /// What it holds, at the time that its clock shows.
     pub(super) fn load(&self, shown: Nanos, books: usize) -> Load {
         let bayse = self.bayse();
-        let is_open = self.next(shown) == Next::Open;
+        let is_open = self.next(shown) == NextAction::Open;
         Load {
             queued: each!(&self.inner, session => session.queued()),
             unanswered: bayse.map_or(0, Bayse::unanswered),

@@ -166,7 +166,7 @@ impl Line {
                 .map(|id| {
                     (
                         books.name(*id),
-                        books.untrusted(*id),
+                        books.last_known(*id),
                         self.truth.book(books.name(*id)),
                     )
                 })

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use ticklot::bayse::{Bayse, Currency};
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::{
-    Books, Disconnect, Event, Feed, Handler, OnMessage, Options, Scale, SpinOptions, State, Venue,
+    BookState, Books, Disconnect, Event, Feed, Handler, OnMessage, Options, Scale, SpinOptions,
+    Venue,
 };
 use ticklot_sim::bayse::Listing;
 use ticklot_sim::{FaultConfig, FaultCounts, Server, bayse, jayx};
@@ -232,7 +233,7 @@ fn feed(watch: Watch, jayx: &Server, bayse: &Server) -> Result<Feed<Watch>, Stri
         let markets = [Listing::rate_cut(), Listing::long_shot()].map(|it| it.market_id);
         let venue = Bayse::new(markets).url(&bayse.url()).scale(cents);
         let venue = venue.currency(currency);
-        let venue = venue.patience(Duration::from_secs(1)).build();
+        let venue = venue.ack_timeout(Duration::from_secs(1)).build();
         feed.add_with(
             venue.map_err(|it| it.to_string())?,
             options(seed),
@@ -325,7 +326,7 @@ impl Watch {
                     line.broke();
                 }
             }
-            Event::State(change) if change.new == State::Stale => self.stale += 1,
+            Event::State(change) if change.new == BookState::Stale => self.stale += 1,
             Event::Book(update) => sound(books, update.book)?,
             _ => {}
         }

@@ -6,7 +6,7 @@ use anyhow::bail;
 use serde::ser::{Error, Serialize, Serializer};
 use ticklot_benches::Wire;
 use ticklot_book::{Book, Level, Nanos, Scale};
-use ticklot_frame::{Decimal, Scan, TradeSide, bayse, jayx};
+use ticklot_frame::{Decimal, DecodeBackend, TradeSide, bayse, jayx};
 
 use crate::book::{Levels, Message};
 use crate::input::Input;
@@ -16,7 +16,7 @@ use crate::parse::{Head, Text};
 use crate::process::{Messages, Process};
 
 /// Decodes messages.
-pub(crate) fn decode(input: &Input, scan: Scan) -> Box<dyn Contender + '_> {
+pub(crate) fn decode(input: &Input, scan: DecodeBackend) -> Box<dyn Contender + '_> {
     match input.wire {
         Wire::Bayse => Messages::packets(input, Bayse::new(input, scan)),
         Wire::JayxSocketIo | Wire::JayxBare => Messages::packets(input, Jayx::new(input, scan)),
@@ -24,7 +24,7 @@ pub(crate) fn decode(input: &Input, scan: Scan) -> Box<dyn Contender + '_> {
 }
 
 /// Decodes order books, applies them, and reads the best prices of the live book.
-pub(crate) fn apply(input: &Input, scan: Scan) -> Box<dyn Contender + '_> {
+pub(crate) fn apply(input: &Input, scan: DecodeBackend) -> Box<dyn Contender + '_> {
     let books = vec![Book::new(Scale::UNIT); input.lines];
     match input.wire {
         Wire::Bayse => {
@@ -57,7 +57,7 @@ impl<D: Decode> Process for Apply<D> {
     fn message<'a>(&'a mut self, line: usize, text: Text<'a>) -> anyhow::Result<Levels<'a>> {
         let book = &mut self.books[line];
         let [bids, asks] = self.decoder.sides(text.json().as_bytes())?;
-        black_box(book.replace(bids, asks, Nanos(1))?);
+        black_box(book.apply_snapshot(bids, asks, Nanos(1))?);
         black_box(book.live().map(|book| (book.best_bid(), book.best_ask())));
         Ok(Levels {
             bids: book.bids(),
@@ -72,11 +72,11 @@ impl<D: Decode> Process for Apply<D> {
 
 struct Jayx {
     decoder: jayx::Decoder,
-    scan: Scan,
+    scan: DecodeBackend,
 }
 
 impl Jayx {
-    fn new(input: &Input, scan: Scan) -> Self {
+    fn new(input: &Input, scan: DecodeBackend) -> Self {
         let decoder = input.jayx_decoder(scan);
         Self { decoder, scan }
     }
@@ -179,13 +179,13 @@ fn own_order<'a>(order: jayx::Order<'a>) -> peers::OwnOrder<'a> {
 struct Bayse {
     decoder: bayse::Decoder,
     scale: Scale,
-    scan: Scan,
+    scan: DecodeBackend,
 }
 
 impl Bayse {
-    fn new(input: &Input, scan: Scan) -> Self {
+    fn new(input: &Input, scan: DecodeBackend) -> Self {
         Self {
-            decoder: bayse::Decoder::with_scan(scan),
+            decoder: bayse::Decoder::with_backend(scan),
             scale: input.scale,
             scan,
         }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use ticklot_benches::recorded::{self, Log};
 use ticklot_benches::{BAYSE_SCALE, Other, Pool, Shape, Wire};
 use ticklot_book::Scale;
-use ticklot_frame::{Lines, Scan, jayx};
+use ticklot_frame::{DecodeBackend, Lines, jayx};
 
 use crate::parse::{Text, simdjson};
 use crate::plan::Plan;
@@ -26,7 +26,7 @@ pub(crate) struct Input {
     pub(crate) event: &'static str,
     pub(crate) scale: Scale,
     /// The backend of our decoder.
-    pub(crate) scan: Scan,
+    pub(crate) scan: DecodeBackend,
 }
 
 impl Input {
@@ -91,12 +91,12 @@ impl Input {
     }
 
     /// The decoder of JayX for these frames.
-    pub(crate) fn jayx_decoder(&self, scan: Scan) -> jayx::Decoder {
+    pub(crate) fn jayx_decoder(&self, scan: DecodeBackend) -> jayx::Decoder {
         let envelope = match self.wire {
             Wire::JayxSocketIo => jayx::Envelope::SocketIo,
             Wire::JayxBare | Wire::Bayse => jayx::Envelope::Plain,
         };
-        jayx::Decoder::with_scan(envelope, scan)
+        jayx::Decoder::with_backend(envelope, scan)
     }
 
     /// The envelope of the JSON in each frame.

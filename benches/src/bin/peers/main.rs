@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use clap::Parser;
-use ticklot_frame::Scan;
+use ticklot_frame::DecodeBackend;
 use ticklot_tests::alloc::Counting;
 
 use crate::measure::Rounds;
@@ -52,7 +52,7 @@ struct Args {
     cold: bool,
     /// The backend of our decoders in the tables decode and apply
     #[arg(long, value_name = "best|portable|off", default_value = "best", value_parser = backend)]
-    backend: Scan,
+    backend: DecodeBackend,
     /// Writes a JSON object for each row, a line each
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -61,11 +61,11 @@ struct Args {
     alone: Option<String>,
 }
 
-fn backend(name: &str) -> Result<Scan, &'static str> {
+fn backend(name: &str) -> Result<DecodeBackend, &'static str> {
     match name {
-        "best" => Ok(Scan::Best),
-        "portable" => Ok(Scan::Portable),
-        "off" => Ok(Scan::Off),
+        "best" => Ok(DecodeBackend::Best),
+        "portable" => Ok(DecodeBackend::Portable),
+        "off" => Ok(DecodeBackend::Off),
         _ => Err("best: the fastest of this processor; portable; or off: the pull parser only"),
     }
 }
@@ -124,7 +124,7 @@ mod tests {
                 cold: true,
             },
             pool_bytes: 200_000,
-            scan: Scan::Best,
+            scan: DecodeBackend::Best,
         };
         // Server and client of the table `wire` are pinned to a core each.
         let has_two_cores = std::thread::available_parallelism().unwrap().get() > 1;

@@ -1,6 +1,6 @@
 //! What to run.
 
-use ticklot_frame::Scan;
+use ticklot_frame::DecodeBackend;
 
 use crate::measure::{Rounds, Row};
 
@@ -16,7 +16,7 @@ pub(crate) struct Plan {
     /// The size of a pool's text.
     pub(crate) pool_bytes: usize,
     /// The backend of our decoders.
-    pub(crate) scan: Scan,
+    pub(crate) scan: DecodeBackend,
 }
 
 impl Plan {

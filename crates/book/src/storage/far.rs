@@ -28,8 +28,8 @@ impl Overflow {
 
     /// The level that is `place` levels behind the best one.
     #[inline]
-    pub(super) fn nth(&self, place: usize) -> Option<&Far> {
-        self.levels.iter().nth_back(place)
+    pub(super) fn nth(&self, slot: usize) -> Option<&Far> {
+        self.levels.iter().nth_back(slot)
     }
 
     pub(super) fn best(&self) -> Option<&Far> {

@@ -80,32 +80,32 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
     /// no key is so far below that it would come around.
     #[inline]
     #[allow(clippy::cast_sign_loss)]
-    fn place(&self, key: i64) -> u64 {
+    fn slot(&self, key: i64) -> u64 {
         key.wrapping_sub(self.base) as u64
     }
 
     /// The key of a place.
     #[inline]
     #[allow(clippy::cast_possible_wrap)] // below TICKS
-    fn key(&self, place: usize) -> i64 {
-        self.base.wrapping_add(place as i64)
+    fn key(&self, slot: usize) -> i64 {
+        self.base.wrapping_add(slot as i64)
     }
 
     #[inline]
-    fn count(&self, place: usize) -> u32 {
+    fn count(&self, slot: usize) -> u32 {
         if self.counted {
-            self.counts.as_flattened()[place]
+            self.counts.as_flattened()[slot]
         } else {
             0
         }
     }
 
     #[inline]
-    fn level(&self, place: usize) -> Level {
+    fn level(&self, slot: usize) -> Level {
         Level {
-            ticks: Ticks(self.key(place) ^ self.flip),
-            lots: Lots(self.lots.as_flattened()[place]),
-            count: self.count(place),
+            ticks: Ticks(self.key(slot) ^ self.flip),
+            lots: Lots(self.lots.as_flattened()[slot]),
+            count: self.count(slot),
         }
     }
 
@@ -122,38 +122,38 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
     /// Whether a level comes, changes or goes cannot be predicted, so there is one way for all three:
     /// the only branch on it is taken when the best goes.
     #[inline(always)]
-    fn set_near(&mut self, place: usize, lots: i64, count: u32) -> (i64, u32) {
-        let key = self.key(place);
-        let was = core::mem::replace(&mut self.lots.as_flattened_mut()[place], lots);
+    fn set_near(&mut self, slot: usize, lots: i64, count: u32) -> (i64, u32) {
+        let key = self.key(slot);
+        let was = core::mem::replace(&mut self.lots.as_flattened_mut()[slot], lots);
         let was_count = if self.counted | (count != 0) {
-            self.set_count(place, if lots == 0 { 0 } else { count })
+            self.set_count(slot, if lots == 0 { 0 } else { count })
         } else {
             0
         };
         let there = lots != 0;
-        self.taken.put(place, there);
+        self.taken.put(slot, there);
         self.len = self.len + usize::from(there) - usize::from(was != 0);
         self.best = self.best.min(if there { key } else { i64::MAX });
         // One test of both, which the compiler does not make two branches of.
         if (self.best ^ key) | i64::from(there) == 0 {
-            self.find_best(place);
+            self.find_best(slot);
         }
         (was, was_count)
     }
 
     /// The level at `place` was the best, and is gone.
     #[inline]
-    fn find_best(&mut self, place: usize) {
-        let next = self.taken.next(place);
+    fn find_best(&mut self, slot: usize) {
+        let next = self.taken.next(slot);
         self.best = self.key(next);
         if next >= Self::DEEP {
-            self.follow();
+            self.maybe_recenter();
         }
     }
 
-    fn set_count(&mut self, place: usize, count: u32) -> u32 {
+    fn set_count(&mut self, slot: usize, count: u32) -> u32 {
         self.counted = true;
-        core::mem::replace(&mut self.counts.as_flattened_mut()[place], count)
+        core::mem::replace(&mut self.counts.as_flattened_mut()[slot], count)
     }
 
     /// Sets a level outside the window.
@@ -167,9 +167,9 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
             return (old.lots, old.count);
         }
         if far.lots != 0 {
-            self.move_to(far.key);
-            if let Ok(place) = usize::try_from(self.place(far.key)) {
-                self.set_near(place, far.lots, far.count);
+            self.recenter(far.key);
+            if let Ok(slot) = usize::try_from(self.slot(far.key)) {
+                self.set_near(slot, far.lots, far.count);
             }
         }
         (0, 0)
@@ -178,7 +178,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
     /// The touch has gone deep into the window, or out of it: moves the window after it.
     #[cold]
     #[inline(never)]
-    fn follow(&mut self) {
+    fn maybe_recenter(&mut self) {
         let near = self.taken.next(0);
         let best = if near < Self::TICKS {
             Some(self.key(near))
@@ -188,7 +188,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         self.best = best.unwrap_or(i64::MAX);
         // With nothing beyond the window there is nothing to gain by moving it.
         if let Some(best) = best.filter(|_| !self.far.is_empty()) {
-            self.move_to(best);
+            self.recenter(best);
         }
     }
 
@@ -199,13 +199,13 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
 
     /// Moves the window so that `best`, which no level is better than, is at its home in it.
     #[allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation)] // below TICKS
-    fn move_to(&mut self, best: i64) {
+    fn recenter(&mut self, best: i64) {
         let base = best.saturating_sub(Self::HOME as i64) & !63;
         let base = base.min(Self::LAST_BASE);
         let distance = i128::from(self.base) - i128::from(base);
         let most = Self::TICKS as i128;
         let by = distance.clamp(-most, most) as isize;
-        self.leave(usize::try_from(by).unwrap_or(0));
+        self.evict(usize::try_from(by).unwrap_or(0));
         if self.near() > 0 {
             shift(self.lots.as_flattened_mut(), by, 0);
             if self.counted {
@@ -214,58 +214,58 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
             self.taken.shift(by / 64);
         }
         self.base = base;
-        self.enter();
+        self.admit();
     }
 
     /// Moves the levels of the last `places` places of the window beyond it.
-    fn leave(&mut self, places: usize) {
+    fn evict(&mut self, slots: usize) {
         loop {
-            let place = self.taken.last();
-            if place >= Self::TICKS || place < Self::TICKS - places {
+            let slot = self.taken.last();
+            if slot >= Self::TICKS || slot < Self::TICKS - slots {
                 return;
             }
             self.far.push_best(Far {
-                key: self.key(place),
-                lots: self.lots.as_flattened()[place],
-                count: self.count(place),
+                key: self.key(slot),
+                lots: self.lots.as_flattened()[slot],
+                count: self.count(slot),
             });
-            self.clear_place(place);
+            self.clear_slot(slot);
         }
     }
 
-    fn clear_place(&mut self, place: usize) {
-        self.lots.as_flattened_mut()[place] = 0;
+    fn clear_slot(&mut self, slot: usize) {
+        self.lots.as_flattened_mut()[slot] = 0;
         if self.counted {
-            self.counts.as_flattened_mut()[place] = 0;
+            self.counts.as_flattened_mut()[slot] = 0;
         }
-        self.taken.put(place, false);
+        self.taken.put(slot, false);
     }
 
     /// Takes in the levels from beyond that the window now has places for.
-    fn enter(&mut self) {
+    fn admit(&mut self) {
         while let Some(far) = self.far.best() {
-            let place = self.place(far.key);
-            if place >= Self::TICKS as u64 {
+            let slot = self.slot(far.key);
+            if slot >= Self::TICKS as u64 {
                 return;
             }
-            if let (Some(far), Ok(place)) = (self.far.pop_best(), usize::try_from(place)) {
-                self.put_in(place, far);
+            if let (Some(far), Ok(slot)) = (self.far.pop_best(), usize::try_from(slot)) {
+                self.insert(slot, far);
             }
         }
     }
 
     /// Puts a level in a place that is free.
-    fn put_in(&mut self, place: usize, far: Far) {
-        self.lots.as_flattened_mut()[place] = far.lots;
+    fn insert(&mut self, slot: usize, far: Far) {
+        self.lots.as_flattened_mut()[slot] = far.lots;
         if self.counted | (far.count != 0) {
-            self.set_count(place, far.count);
+            self.set_count(slot, far.count);
         }
-        self.taken.put(place, true);
+        self.taken.put(slot, true);
     }
 
     fn clear(&mut self) {
         for _ in 0..self.near() {
-            self.clear_place(self.taken.last());
+            self.clear_slot(self.taken.last());
         }
         self.far.clear();
         self.len = 0;
@@ -278,7 +278,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
             return;
         };
         self.best = best.ticks.0 ^ self.flip;
-        self.move_to(self.best);
+        self.recenter(self.best);
         self.len = levels.len();
         for level in levels.iter().rev() {
             let far = Far {
@@ -286,8 +286,8 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
                 lots: level.lots.0,
                 count: level.count,
             };
-            match usize::try_from(self.place(far.key)) {
-                Ok(place) if place < Self::TICKS => self.put_in(place, far),
+            match usize::try_from(self.slot(far.key)) {
+                Ok(slot) if slot < Self::TICKS => self.insert(slot, far),
                 _ => self.far.push_best(far),
             }
         }
@@ -295,7 +295,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
 
     /// Whether the window would have to move for a side whose best is at this price.
     fn is_away(&self, best: Ticks) -> bool {
-        self.place(best.0 ^ self.flip) >= Self::DEEP as u64
+        self.slot(best.0 ^ self.flip) >= Self::DEEP as u64
     }
 }
 
@@ -327,8 +327,8 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
     #[inline]
     fn best(&self) -> Option<Level> {
         // The best is in the window wherever there is one.
-        let place = usize::try_from(self.place(self.best)).unwrap_or(usize::MAX);
-        let level = (place < Self::TICKS).then(|| self.level(place))?;
+        let slot = usize::try_from(self.slot(self.best)).unwrap_or(usize::MAX);
+        let level = (slot < Self::TICKS).then(|| self.level(slot))?;
         (level.lots.0 != 0).then_some(level)
     }
 
@@ -347,8 +347,8 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
 
     fn get(&self, ticks: Ticks) -> Option<Level> {
         let key = ticks.0 ^ self.flip;
-        match usize::try_from(self.place(key)) {
-            Ok(place) if place < Self::TICKS => Some(self.level(place)).filter(|l| l.lots.0 != 0),
+        match usize::try_from(self.slot(key)) {
+            Ok(slot) if slot < Self::TICKS => Some(self.level(slot)).filter(|l| l.lots.0 != 0),
             _ => self.far.get(key).map(|far| self.far_level(far)),
         }
     }
@@ -362,9 +362,9 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
     #[allow(clippy::cast_possible_truncation)] // below TICKS
     fn set(&mut self, level: Level) -> Level {
         let key = level.ticks.0 ^ self.flip;
-        let place = self.place(key);
-        let (lots, count) = if place < Self::TICKS as u64 {
-            self.set_near(place as usize, level.lots.0, level.count)
+        let slot = self.slot(key);
+        let (lots, count) = if slot < Self::TICKS as u64 {
+            self.set_near(slot as usize, level.lots.0, level.count)
         } else {
             self.set_outside(Far {
                 key,
@@ -475,8 +475,8 @@ impl<const BLOCKS: usize> Iterator for LadderLevels<'_, BLOCKS> {
             }
             self.bits = self.ladder.taken.word(self.word);
         }
-        let place = self.word * 64 + self.bits.trailing_zeros() as usize;
+        let slot = self.word * 64 + self.bits.trailing_zeros() as usize;
         self.bits &= self.bits - 1;
-        Some(self.ladder.level(place))
+        Some(self.ladder.level(slot))
     }
 }

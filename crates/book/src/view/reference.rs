@@ -7,8 +7,8 @@ use crate::book::Book;
 use crate::change::Changes;
 use crate::coverage::Coverage;
 use crate::scale::Scale;
+use crate::state::{BookState, Epoch};
 use crate::storage::{Flat, FlatLevels, Ladder, LadderLevels};
-use crate::trust::{Epoch, State};
 use crate::units::{Level, Lots, Nanos, Side, Ticks};
 
 /// A shared reference to a book, flat or ladder: what a store of both kinds lends.
@@ -71,7 +71,7 @@ macro_rules! forward {
 impl<'a> BookRef<'a> {
     forward! {
         /// The book's state: see [`Book::state`].
-        state() -> State;
+        state() -> BookState;
         /// The connection that feeds the book: see [`Book::epoch`].
         epoch() -> Epoch;
         /// When the last message was applied.

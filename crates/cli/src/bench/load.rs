@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use ticklot::capture::Record;
-use ticklot::tap::Kind;
+use ticklot::tap::RecordKind;
 use ticklot::{Books, Event, Scale, bayse, jayx};
 use ticklot_frame::jayx::Envelope;
 use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
@@ -121,7 +121,7 @@ fn hold(args: &LogArgs) -> Result<(Vec<Load>, LogErrors), Failure> {
                 continue;
             }
         };
-        if record.kind != Kind::Received || !log_source::is_of(record, args.venue) {
+        if record.kind != RecordKind::Received || !log_source::is_of(record, args.venue) {
             continue;
         }
         let venue = log_source::venue_of(record, args.venue)?;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use ticklot_frame::Scan;
+use ticklot_frame::DecodeBackend;
 
 use self::load::Load;
 use self::measure::{Figures, clock_ns};
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &BenchArgs, output: &mut Output) -> Result<(), Failure> 
         None => load::generated(args.venue, &args.book)?,
     };
     let mut run = Run {
-        scan: Scan::default().name(),
+        scan: DecodeBackend::default().name(),
         clock_ns: clock_ns(),
         loads: Vec::new(),
     };

@@ -287,7 +287,9 @@ impl MergedConfig {
         }
         let venues = plan.connections().map_err(|error| wrong(&error))?;
         // A connection without subscriptions would wait for commands, and there are none.
-        let wanted = venues.into_iter().filter(|(_, venue)| venue.is_wanted());
+        let wanted = venues
+            .into_iter()
+            .filter(|(_, venue)| venue.wants_connection());
         wanted
             .map(|(place, venue)| {
                 let venue = table.adjust(place.endpoint, venue);
@@ -538,7 +540,7 @@ impl BayseTable {
             venue = venue.market_scale(id, self.market_scale(id)?);
         }
         if let Some(Time(patience)) = self.patience {
-            venue = venue.patience(patience);
+            venue = venue.ack_timeout(patience);
         }
         if let Some(first) = &self.first_books
             && endpoint == Endpoint::Markets

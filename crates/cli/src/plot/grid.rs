@@ -305,7 +305,7 @@ mod tests {
 
     fn book(bids: &[Level], asks: &[Level]) -> Book {
         let mut book = Book::new(Scale::UNIT);
-        book.replace(bids, asks, Nanos(0)).unwrap();
+        book.apply_snapshot(bids, asks, Nanos(0)).unwrap();
         book
     }
 

@@ -206,7 +206,7 @@ fn beyond(seen: &Seen, reach: i64) -> (Ticks, Ticks) {
 }
 
 fn scale_of(books: &Books, id: BookId) -> Scale {
-    books.untrusted(id).map_or(Scale::UNIT, BookRef::scale)
+    books.last_known(id).map_or(Scale::UNIT, BookRef::scale)
 }
 
 fn title<H: VenueHandler>(source: &LogReplay<'_, H>, id: BookId) -> String {

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ticklot::{BookId, Books, Reply};
+use ticklot::{BookId, Books, CallOutcome};
 
 use super::PlotArgs;
 use crate::failure::Failure;
@@ -42,7 +42,7 @@ pub(crate) fn read<'a, O: Onlooker>(
         }
         errors.count_dropped(record);
         source.admit(record)?;
-        if source.replay.apply(record, onlooker).reply == Reply::Stop {
+        if source.replay.apply(record, onlooker).outcome == CallOutcome::StopFeed {
             break;
         }
     }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use ticklot::capture::{BookRows, Loss, Seen};
+use ticklot::capture::{BookRows, Loss, ReplayCheck};
 use ticklot::{Books, Event, Handler, OnMessage, Venue};
 
 use super::elapsed_ns;
@@ -89,10 +89,10 @@ impl<'a> Listener<'a> {
     pub(super) fn tell_loss(&mut self, loss: &Loss) {
         let (book, state) = (Printable(&loss.book), Printable(&loss.state));
         let (line, at) = (loss.line, utc(loss.at));
-        let how = match loss.seen {
-            Seen::OnlyHere => ", which it was not when it was recorded",
-            Seen::OnlyThere => " in the log, and not when it is played",
-            Seen::Again | Seen::Here => "",
+        let how = match loss.check {
+            ReplayCheck::Added => ", which it was not when it was recorded",
+            ReplayCheck::Missing => " in the log, and not when it is played",
+            ReplayCheck::Reproduced | ReplayCheck::Unrecorded => "",
         };
         self.tell(format_args!(
             "log line {line}, {at}: {book} is {state}{how}"

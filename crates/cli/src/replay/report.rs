@@ -80,7 +80,7 @@ impl Counts {
 
 /// One line about a book at a moment of the log.
 pub(super) fn book_line(out: &mut String, books: &Books, id: BookId, recv_ns: u64) -> fmt::Result {
-    let Some(book) = books.untrusted(id) else {
+    let Some(book) = books.last_known(id) else {
         return Ok(());
     };
     if recv_ns > 0 {

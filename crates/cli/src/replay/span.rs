@@ -1,7 +1,7 @@
 //! Which part of a log is played.
 
 use ticklot::capture::Record;
-use ticklot::tap::Kind;
+use ticklot::tap::RecordKind;
 
 use crate::log_position::LogPosition;
 
@@ -70,7 +70,7 @@ impl Span {
         self.now = now;
         // Once inside, a clock that goes back does not lead out again.
         self.inside |= self.from.is_some_and(|from| self.reaches(from, now));
-        self.frames += u64::from(record.kind == Kind::Received);
+        self.frames += u64::from(record.kind == RecordKind::Received);
         match self.inside {
             true => Side::Within,
             false => Side::Before,
@@ -98,10 +98,12 @@ impl Span {
         }
     }
 
-    fn passes(&self, place: LogPosition, now: u64, kind: Kind) -> bool {
+    fn passes(&self, place: LogPosition, now: u64, kind: RecordKind) -> bool {
         match (place, self.first) {
             // What is noted of a frame belongs to it.
-            (LogPosition::Frame(frame), _) => self.frames > frame && kind != Kind::TrustLost,
+            (LogPosition::Frame(frame), _) => {
+                self.frames > frame && kind != RecordKind::Invalidated
+            }
             (LogPosition::At(moment), Some(first)) => now > moment.of(first),
             (LogPosition::At(_), None) => false,
         }
@@ -112,7 +114,7 @@ impl Span {
 mod tests {
     use super::*;
 
-    fn record(recv_ns: u64, kind: Kind) -> Record {
+    fn record(recv_ns: u64, kind: RecordKind) -> Record {
         let mut record = Record::default();
         (record.recv_ns, record.kind) = (recv_ns, kind);
         record
@@ -126,13 +128,14 @@ mod tests {
             0 => 0,
             n => 1_000_000_000_000 + n * 1_000_000_000,
         });
-        let letters = frames.map(
-            |recv_ns| match span.side(&record(recv_ns, Kind::Received)) {
-                Side::Before => 'b',
-                Side::Within => 'w',
-                Side::After => 'a',
-            },
-        );
+        let letters =
+            frames.map(
+                |recv_ns| match span.side(&record(recv_ns, RecordKind::Received)) {
+                    Side::Before => 'b',
+                    Side::Within => 'w',
+                    Side::After => 'a',
+                },
+            );
         letters.collect()
     }
 
@@ -183,7 +186,7 @@ mod tests {
             let mut span = Span::new(place(from), place(until));
             for n in 1..10 {
                 let at = 1_000_000_000_000 + n * 1_000_000_000;
-                if span.side(&record(at, Kind::Received)) == Side::After {
+                if span.side(&record(at, RecordKind::Received)) == Side::After {
                     break;
                 }
             }
@@ -195,13 +198,13 @@ mod tests {
     fn what_is_no_frame_is_not_counted() {
         let mut span = Span::new(Some(LogPosition::Frame(1)), Some(LogPosition::Frame(1)));
         let kinds = [
-            Kind::Opened,
-            Kind::Received,
-            Kind::Sent,
-            Kind::Received,
-            Kind::TrustLost,
-            Kind::Sent,
-            Kind::Received,
+            RecordKind::Opened,
+            RecordKind::Received,
+            RecordKind::Sent,
+            RecordKind::Received,
+            RecordKind::Invalidated,
+            RecordKind::Sent,
+            RecordKind::Received,
         ];
         let sides = kinds.map(|kind| span.side(&record(1, kind)));
         use Side::{After, Before, Within};

@@ -63,7 +63,7 @@ impl Fixture {
         let id = self
             .books
             .add(ConnectionId(connection), &instrument, config);
-        self.book(id).begin(Epoch(1));
+        self.book(id).start_epoch(Epoch(1));
         id
     }
 
@@ -112,7 +112,7 @@ impl Fixture {
             connection: ConnectionId(0),
             instrument: Instrument::of_symbol(instrument, &name),
             book: Some(update.book),
-            scale: self.books.untrusted(update.book).unwrap().scale(),
+            scale: self.books.last_known(update.book).unwrap().scale(),
             trades,
             sent: None,
             received: update.received,
@@ -127,7 +127,7 @@ impl Fixture {
     pub(crate) fn replace(&mut self, id: BookId, bids: Side<'_>, asks: Side<'_>) {
         let now = self.now;
         let (bids, asks) = (levels(bids), levels(asks));
-        self.book(id).replace(&bids, &asks, now).unwrap();
+        self.book(id).apply_snapshot(&bids, &asks, now).unwrap();
     }
 
     /// The drawing side takes what there is.

@@ -217,7 +217,7 @@ mod tests {
     use crate::watch::fixture::{Fixture, last, trade};
     use crate::watch::shot::MAX_SHOWN_TRADES;
     use ticklot::{
-        Cause, ConnectionId, Instrument, Lots, Scale, State, StateChange, TradeSide, VenueName,
+        BookState, Cause, ConnectionId, Instrument, Lots, Scale, StateChange, TradeSide, VenueName,
     };
 
     fn feed() -> (Fixture, BookId) {
@@ -325,8 +325,8 @@ mod tests {
                 cause,
             })
         };
-        feed.event(change(State::Live, State::Stale, Cause::Timeout));
-        feed.event(change(State::Stale, State::Live, Cause::Alive));
+        feed.event(change(BookState::Live, BookState::Stale, Cause::Timeout));
+        feed.event(change(BookState::Stale, BookState::Live, Cause::Alive));
         feed.tick();
         let shot = feed.taker.take().unwrap();
         assert_eq!(shot.notice.text, "b is stale: timeout");
@@ -366,6 +366,6 @@ mod tests {
         assert_eq!(shot.notice.text, "the venue refused: no");
         assert_eq!(shot.notice.at, Nanos::from_millis(7));
         assert_eq!(shot.log.count(), 1);
-        assert_eq!(shot.books[0].state, State::Empty, "it never had a book");
+        assert_eq!(shot.books[0].state, BookState::Empty, "it never had a book");
     }
 }

@@ -108,7 +108,7 @@ impl<'a> Json<'a> {
     }
 
     fn book(&mut self, update: &BookUpdate<'_>, books: &Books, now: Nanos) -> Result<(), Failure> {
-        let Some(book) = books.untrusted(update.book) else {
+        let Some(book) = books.last_known(update.book) else {
             return Ok(());
         };
         let (scale, of) = (book.scale(), self.of_book(books, update.book));

@@ -6,7 +6,7 @@ use ticklot::handover::Taker;
 use ticklot::{
     Book, BookId, BookView, ConnectionId, Epoch, LastTrade, Level, Lots, Nanos, Scale, Side,
 };
-use ticklot::{State, Ticks};
+use ticklot::{BookState, Ticks};
 
 use super::latency::{Latency, Rate};
 use super::log::{Line, Log};
@@ -117,7 +117,7 @@ pub(crate) struct BookModel {
     /// The market and the name, or one of them when they are the same.
     pub(crate) title: String,
     pub(crate) scale: Scale,
-    pub(crate) state: State,
+    pub(crate) state: BookState,
     epoch: Epoch,
     pub(crate) updated: Nanos,
     updates: u64,
@@ -159,7 +159,7 @@ impl BookModel {
             market: shot.market.to_string(),
             title,
             scale: shot.scale,
-            state: State::Empty,
+            state: BookState::Empty,
             epoch: Epoch::default(),
             updated: Nanos(0),
             updates: 0,
@@ -210,7 +210,7 @@ impl BookModel {
     fn replace(&mut self, shot: &BookShot, now: Nanos) {
         let first = self.updates == 0;
         // What a book held is what a book can hold.
-        if let Ok(changes) = self.levels.replace(&shot.bids, &shot.asks, now) {
+        if let Ok(changes) = self.levels.apply_snapshot(&shot.bids, &shot.asks, now) {
             self.marks.take(changes, now);
         }
         if first {
@@ -315,7 +315,7 @@ mod tests {
         let mut feed = Fixture::new();
         let id = feed.add(0, "m", "b", scale());
         feed.snapshot(id, &[(10, 1), (9, 2), (7, 4)], &[(11, 5)]);
-        let digest = feed.books.untrusted(id).unwrap().crc32();
+        let digest = feed.books.last_known(id).unwrap().crc32();
         let book = &feed.take().books[0];
         let bids = book.rows(Side::Bid, Ticks(1), 9);
         assert_eq!(prices(&bids), [10, 9, 7]);
@@ -452,11 +452,11 @@ mod tests {
         let mut feed = Fixture::new();
         let id = feed.add(0, "m", "b", scale());
         feed.snapshot(id, &[(10, 1)], &[(11, 5)]);
-        assert_eq!(feed.take().books[0].state, State::Live);
+        assert_eq!(feed.take().books[0].state, BookState::Live);
         feed.book(id).disconnect();
         feed.tick();
         let book = &feed.take().books[0];
-        assert_eq!(book.state, State::Disconnected);
+        assert_eq!(book.state, BookState::Disconnected);
         assert_eq!(
             prices(&book.rows(Side::Bid, Ticks(1), 9)),
             [10],

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ratatui::crossterm::event::{self, Event as Input};
 use ticklot::feed::Clock;
 use ticklot::handover::Taker;
-use ticklot::{Books, Event, Nanos, Stopper};
+use ticklot::{Books, Event, Nanos, ShutdownHandle};
 
 use super::draw::style::Look;
 use super::gather::Gather;
@@ -149,7 +149,7 @@ struct Drawing {
     _stop: StopOnDrop,
 }
 
-struct StopOnDrop(Stopper);
+struct StopOnDrop(ShutdownHandle);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {

@@ -1,6 +1,6 @@
 //! What the feed's thread hands to the one that draws.
 
-use ticklot::{BookId, Books, Epoch, LastTrade, Level, Lots, Nanos, Scale, State, Ticks};
+use ticklot::{BookId, BookState, Books, Epoch, LastTrade, Level, Lots, Nanos, Scale, Ticks};
 use ticklot::{ConnectionId, TradeSide, UnixMillis};
 
 use super::log::{Line, Log};
@@ -80,7 +80,7 @@ pub(crate) struct BookShot {
     pub(crate) market: Box<str>,
     pub(crate) name: Box<str>,
     pub(crate) scale: Scale,
-    pub(crate) state: State,
+    pub(crate) state: BookState,
     pub(crate) epoch: Epoch,
     pub(crate) updated: Nanos,
     pub(crate) updates: u64,
@@ -102,8 +102,8 @@ impl BookShot {
             connection: books.connection(id)?,
             market: books.market(id).into(),
             name: books.name(id).into(),
-            scale: books.untrusted(id)?.scale(),
-            state: State::Empty,
+            scale: books.last_known(id)?.scale(),
+            state: BookState::Empty,
             epoch: Epoch::default(),
             updated: Nanos(0),
             updates: 0,
@@ -119,8 +119,8 @@ impl BookShot {
     /// Becomes a copy of the book as it is now. Levels are copied only after a change. A book that was
     /// removed is disconnected.
     pub(crate) fn copy(&mut self, books: &Books) {
-        let Some(book) = books.untrusted(self.id) else {
-            self.state = State::Disconnected;
+        let Some(book) = books.last_known(self.id) else {
+            self.state = BookState::Disconnected;
             return;
         };
         let was = (self.epoch, self.updates, self.updated, self.scale);

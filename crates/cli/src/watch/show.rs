@@ -11,8 +11,8 @@ use ticklot::capture::BookRows;
 use ticklot::feed::Clock;
 use ticklot::jayx::{self, JayX};
 use ticklot::{
-    BookId, Books, ConnectionId, Ended, Event, Handler, Nanos, OnMessage, Receipt, Stopper, Venue,
-    VenueName,
+    BookId, Books, ConnectionId, ConnectionSummary, Event, Handler, Nanos, OnMessage, Receipt,
+    ShutdownHandle, Venue, VenueName,
 };
 
 use crate::book_stats::{Measured, Panel};
@@ -68,7 +68,7 @@ pub(crate) struct Begin {
     /// The feed's clock.
     pub(crate) clock: Clock,
     /// To end it.
-    pub(crate) stopper: Stopper,
+    pub(crate) stopper: ShutdownHandle,
     /// The venue of each connection.
     pub(crate) venues: Vec<VenueName>,
 }
@@ -191,7 +191,7 @@ impl<S: Show> Watcher<S> {
     }
 
     /// The feed has run: counts the paths that its order books took.
-    pub(crate) fn count_paths(&mut self, ended: &[Ended]) {
+    pub(crate) fn count_paths(&mut self, ended: &[ConnectionSummary]) {
         self.tally.paths = DecodePaths::of(ended.iter().map(|end| end.stats));
     }
 

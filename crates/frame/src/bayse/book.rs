@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 
 use ticklot_book::{BookError, Level, Lots, Scale, Ticks};
 
-use crate::error::{DecodeError, Fault, VenueName};
+use crate::error::{DecodeError, DecodeFailure, VenueName};
 use crate::fast::DecodePath;
 use crate::iso_time::IsoTime;
 use crate::json::{Value, read_fields};
-use crate::levels::{LevelSpace, Levels, ListPlaces};
+use crate::levels::{LevelBuffer, Levels, ListOffsets};
 use crate::record::{Field, record};
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 
@@ -16,7 +16,7 @@ use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 /// both sides whole.
 ///
 /// The levels are in the order of the message, which is not to be trusted;
-/// [`Book::replace`](ticklot_book::Book::replace) sorts and checks them.
+/// [`Book::apply_snapshot`](ticklot_book::Book::apply_snapshot) sorts and checks them.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderBook<'a> {
     /// The market. Two outcomes, two books.
@@ -87,17 +87,17 @@ impl<'a> OrderBook<'a> {
     }
 
     /// The order book whose levels the general path has read into `space`.
-    pub(super) fn general(head: &Head<'a>, space: &'a LevelSpace) -> Self {
-        Self::new(head, space.view(), DecodePath::General)
+    pub(super) fn general(head: &Head<'a>, buffers: &'a LevelBuffer) -> Self {
+        Self::new(head, buffers.view(), DecodePath::General)
     }
 
     /// The order book whose levels the fast path has read from `line`.
     pub(super) fn fast(
         line: &'a [u8],
-        (head, places): &(Head<'a>, ListPlaces),
-        space: &'a LevelSpace,
+        (head, places): &(Head<'a>, ListOffsets),
+        buffers: &'a LevelBuffer,
     ) -> Self {
-        Self::new(head, space.found(line, *places), DecodePath::Fast)
+        Self::new(head, buffers.found(line, *places), DecodePath::Fast)
     }
 
     /// What the book refused in this message, as a decoding error with the byte of the level.
@@ -110,22 +110,22 @@ impl<'a> OrderBook<'a> {
 /// `data` of an `orderbook_update`.
 pub(super) fn update<'a>(
     data: Value<'_, 'a>,
-    space: &'a mut LevelSpace,
+    buffers: &'a mut LevelBuffer,
     scales: &(impl Scales + ?Sized),
-) -> Result<OrderBook<'a>, Fault> {
+) -> Result<OrderBook<'a>, DecodeFailure> {
     read_fields!(data, "data", { "orderbook" => nested });
-    book(nested.get().unwrap_or(data), space, scales)
+    book(nested.get().unwrap_or(data), buffers, scales)
 }
 
 /// The REST array: gives every element to `each`, read or refused, until it breaks off.
 pub(super) fn array<S: Scales + ?Sized>(
     root: Value<'_, '_>,
-    space: &mut LevelSpace,
+    buffers: &mut LevelBuffer,
     scales: &S,
     each: &mut impl FnMut(Result<OrderBook<'_>, DecodeError>) -> ControlFlow<()>,
-) -> Result<(), Fault> {
+) -> Result<(), DecodeFailure> {
     for item in root.items("books")? {
-        let decoded = book(item, space, scales);
+        let decoded = book(item, buffers, scales);
         let flow = each(decoded.map_err(|fault| DecodeError::new(VenueName::BAYSE, fault)));
         if flow.is_break() {
             break;
@@ -136,9 +136,9 @@ pub(super) fn array<S: Scales + ?Sized>(
 
 fn book<'a>(
     book: Value<'_, 'a>,
-    space: &'a mut LevelSpace,
+    buffers: &'a mut LevelBuffer,
     scales: &(impl Scales + ?Sized),
-) -> Result<OrderBook<'a>, Fault> {
+) -> Result<OrderBook<'a>, DecodeFailure> {
     read_fields!(book, "orderbook", { "bids" => bids, "asks" => asks });
     let head: Head<'_> = Field::parse(&book, "orderbook")?;
     let scale = scales.scale(head.market_id);
@@ -146,11 +146,11 @@ fn book<'a>(
     // how some servers write an empty list.
     bids.require(&book)?;
     asks.require(&book)?;
-    space.fill(bids.get(), asks.get(), |item| level(item, scale))?;
-    Ok(OrderBook::general(&head, space))
+    buffers.fill(bids.get(), asks.get(), |item| level(item, scale))?;
+    Ok(OrderBook::general(&head, buffers))
 }
 
-fn level(item: Value<'_, '_>, scale: Scale) -> Result<Level, Fault> {
+fn level(item: Value<'_, '_>, scale: Scale) -> Result<Level, DecodeFailure> {
     read_fields!(item, "level", { "price" => price, "quantity" => quantity });
     let ticks = price
         .require(&item)?
@@ -176,7 +176,7 @@ pub enum Subject<'a> {
 }
 
 /// What a message is about whose fields may be unreadable.
-pub(super) fn subject<'a>(root: Value<'_, 'a>) -> Result<Subject<'a>, Fault> {
+pub(super) fn subject<'a>(root: Value<'_, 'a>) -> Result<Subject<'a>, DecodeFailure> {
     read_fields!(root, "message", {}, extra { "type" => kind, "data" => data });
     match kind.read(Value::str) {
         Some("orderbook_update") | None => {}
@@ -190,7 +190,7 @@ pub(super) fn subject<'a>(root: Value<'_, 'a>) -> Result<Subject<'a>, Fault> {
     })
 }
 
-fn book_ids<'a>(data: Value<'_, 'a>) -> Result<(Option<&'a str>, Option<&'a str>), Fault> {
+fn book_ids<'a>(data: Value<'_, 'a>) -> Result<(Option<&'a str>, Option<&'a str>), DecodeFailure> {
     read_fields!(data, "data", {}, extra { "orderbook" => nested });
     let book = nested.read(|value, _| Ok(*value)).filter(Value::is_object);
     let book = book.unwrap_or(data);

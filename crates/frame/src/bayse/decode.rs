@@ -8,14 +8,14 @@ use super::book::{self, Head, OrderBook, Subject};
 use super::errors::ServerError;
 use super::layout::{self, OrderBookLayout, TEMPLATES};
 use super::orders::OrderUpdated;
-use super::prices::{self, AssetPrice, PriceSpace, PriceUpdate};
+use super::prices::{self, AssetPrice, PriceBuffer, PriceUpdate};
 use super::pull::{self, Found};
-use crate::error::{DecodeError, Fault, VenueName};
-use crate::fast::{Members, Scan, Templates, Way};
+use crate::error::{DecodeError, DecodeFailure, VenueName};
+use crate::fast::{DecodeBackend, Members, SimdBackend, Templates};
 use crate::json::{Parser, Value, read_fields};
-use crate::levels::{LevelSpace, ListPlaces};
-use crate::local::Local;
+use crate::levels::{LevelBuffer, ListOffsets};
 use crate::record::Field;
+use crate::thread_local::ThreadLocal;
 use crate::units::{Scales, TradeSide, UnixMillis};
 
 /// A message from the server, borrowed from the line and the decoder.
@@ -116,32 +116,32 @@ impl<'a> Message<'a> {
 /// path and allocates a few kilobytes; the following ones in that shape are read several times faster. The result does not
 /// depend on the path.
 pub struct Decoder {
-    way: Option<Way>,
+    backend: Option<SimdBackend>,
     parser: Parser,
-    space: Space,
+    buffers: MessageBuffers,
 }
 
 /// Where the lists of a message are kept.
 #[derive(Default)]
-pub(super) struct Space {
-    pub(super) levels: LevelSpace,
-    pub(super) prices: PriceSpace,
+pub(super) struct MessageBuffers {
+    pub(super) levels: LevelBuffer,
+    pub(super) prices: PriceBuffer,
 }
 
 impl Decoder {
     /// A decoder with empty buffers.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_scan(Scan::Best)
+        Self::with_backend(DecodeBackend::Best)
     }
 
     /// A decoder that reads in one way and no other, to measure it.
     #[must_use]
-    pub fn with_scan(scan: Scan) -> Self {
+    pub fn with_backend(scan: DecodeBackend) -> Self {
         Self {
-            way: Way::new(scan),
+            backend: SimdBackend::new(scan),
             parser: Parser::new(),
-            space: Space::default(),
+            buffers: MessageBuffers::default(),
         }
     }
 
@@ -164,14 +164,14 @@ impl Decoder {
         line: &'a [u8],
         scales: &(impl Scales + ?Sized),
     ) -> Result<Message<'a>, DecodeError> {
-        let way = Way::within_limit(self.way, line);
-        if let Some(way) = way
-            && let Some(found) = by_template(line, way, &mut self.space, scales)
+        let backend = SimdBackend::within_limit(self.backend, line);
+        if let Some(backend) = backend
+            && let Some(found) = by_template(line, backend, &mut self.buffers, scales)
         {
-            let book = OrderBook::fast(line, &found, &self.space.levels);
+            let book = OrderBook::fast(line, &found, &self.buffers.levels);
             return Ok(Message::OrderBook(book));
         }
-        self.decode_any(line, way, scales)
+        self.decode_any(line, backend, scales)
     }
 
     /// A message that is in no known shape. Out of line, so that it takes no space where the others are read.
@@ -179,21 +179,23 @@ impl Decoder {
     fn decode_any<'a>(
         &'a mut self,
         line: &'a [u8],
-        way: Option<Way>,
+        backend: Option<SimdBackend>,
         scales: &(impl Scales + ?Sized),
     ) -> Result<Message<'a>, DecodeError> {
-        let Self { parser, space, .. } = self;
-        if way.is_some() {
-            match pull::message(line, space, scales) {
+        let Self {
+            parser, buffers, ..
+        } = self;
+        if backend.is_some() {
+            match pull::message(line, buffers, scales) {
                 Some(Found::OrderBook(head)) => {
                     let scale = scales.scale(head.market_id);
                     Templates::learn_text::<OrderBookLayout>(&TEMPLATES, parser, line, scale);
-                    let book = OrderBook::general(&head, &space.levels);
+                    let book = OrderBook::general(&head, &buffers.levels);
                     return Ok(Message::OrderBook(book));
                 }
                 Some(Found::Other(mut message)) => {
                     if let Message::PriceUpdate(update) = &mut message {
-                        update.markets = space.prices.markets();
+                        update.markets = buffers.prices.markets();
                     }
                     return Ok(message);
                 }
@@ -202,8 +204,8 @@ impl Decoder {
         }
         parser
             .parse(line, |root| {
-                let message = message(root, space, scales)?;
-                if let (Message::OrderBook(book), Some(_)) = (&message, way) {
+                let message = message(root, buffers, scales)?;
+                if let (Message::OrderBook(book), Some(_)) = (&message, backend) {
                     let scale = scales.scale(book.market_id);
                     Templates::learn_parsed::<OrderBookLayout>(&TEMPLATES, &root, line, scale);
                 }
@@ -241,10 +243,12 @@ impl Decoder {
         scales: &(impl Scales + ?Sized),
         mut each: impl FnMut(Result<OrderBook<'_>, DecodeError>) -> ControlFlow<()>,
     ) -> Result<(), DecodeError> {
-        let Self { parser, space, .. } = self;
+        let Self {
+            parser, buffers, ..
+        } = self;
         parser
             .parse(body, |root| {
-                book::array(root, &mut space.levels, scales, &mut each)
+                book::array(root, &mut buffers.levels, scales, &mut each)
             })
             .map_err(|fault| DecodeError::new(VenueName::BAYSE, fault))
     }
@@ -277,21 +281,27 @@ impl fmt::Debug for Decoder {
 /// An order book in the shape of those before it.
 fn by_template<'a>(
     line: &'a [u8],
-    way: Way,
-    space: &mut Space,
+    backend: SimdBackend,
+    buffers: &mut MessageBuffers,
     scales: &(impl Scales + ?Sized),
-) -> Option<(Head<'a>, ListPlaces)> {
+) -> Option<(Head<'a>, ListOffsets)> {
     let scale = |members: &Members<'_>| layout::market(members).map(|market| scales.scale(market));
-    Local::lend(&TEMPLATES, |templates| {
-        templates.read_decimals(way, line, &mut space.levels, scale, layout::order_book)
+    ThreadLocal::lend(&TEMPLATES, |templates| {
+        templates.read_decimals(
+            backend,
+            line,
+            &mut buffers.levels,
+            scale,
+            layout::order_book,
+        )
     })
 }
 
 fn message<'a>(
     root: Value<'_, 'a>,
-    space: &'a mut Space,
+    buffers: &'a mut MessageBuffers,
     scales: &(impl Scales + ?Sized),
-) -> Result<Message<'a>, Fault> {
+) -> Result<Message<'a>, DecodeFailure> {
     read_fields!(root, "message", { "type" => kind, "data" => data }, extra {
         "timestamp" => timestamp,
     });
@@ -299,8 +309,10 @@ fn message<'a>(
     let data = || data.require(&root);
     let kind = kind.str(&root)?;
     let mut message = match kind {
-        "orderbook_update" => Message::OrderBook(book::update(data()?, &mut space.levels, scales)?),
-        "price_update" => Message::PriceUpdate(prices::update(data()?, &mut space.prices)?),
+        "orderbook_update" => {
+            Message::OrderBook(book::update(data()?, &mut buffers.levels, scales)?)
+        }
+        "price_update" => Message::PriceUpdate(prices::update(data()?, &mut buffers.prices)?),
         "buy_order" | "sell_order" => Message::fill(kind, Field::parse(&data()?, "data")?),
         "asset_price" => Message::AssetPrice(Field::parse(&data()?, "data")?),
         "order_updated" => Message::OrderUpdated(Field::parse(&data()?, "data")?),
@@ -317,7 +329,7 @@ fn message<'a>(
     Ok(message)
 }
 
-fn connected<'a>(root: Value<'_, 'a>) -> Result<Message<'a>, Fault> {
+fn connected<'a>(root: Value<'_, 'a>) -> Result<Message<'a>, DecodeFailure> {
     read_fields!(root, "message", {}, extra {
         "clientId" => client_id,
         "status" => status,
@@ -331,18 +343,21 @@ fn connected<'a>(root: Value<'_, 'a>) -> Result<Message<'a>, Fault> {
     })
 }
 
-fn room<'a>(root: Value<'_, 'a>) -> Result<&'a str, Fault> {
+fn room<'a>(root: Value<'_, 'a>) -> Result<&'a str, DecodeFailure> {
     read_fields!(root, "message", { "room" => room });
     room.str(&root)
 }
 
-fn error_in<'a>(data: Value<'_, 'a>) -> Result<&'a str, Fault> {
+fn error_in<'a>(data: Value<'_, 'a>) -> Result<&'a str, DecodeFailure> {
     read_fields!(data, "data", { "message" => message });
     message.str(&data)
 }
 
 /// The text under `data`, or else the one at the top level, where other notices have theirs.
-fn error_text<'a>(root: Value<'_, 'a>, nested: Result<&'a str, Fault>) -> Result<&'a str, Fault> {
+fn error_text<'a>(
+    root: Value<'_, 'a>,
+    nested: Result<&'a str, DecodeFailure>,
+) -> Result<&'a str, DecodeFailure> {
     nested.or_else(|fault| {
         read_fields!(root, "message", {}, extra { "message" => message });
         message.read(Value::str).ok_or(fault)

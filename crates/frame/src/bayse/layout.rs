@@ -5,12 +5,12 @@ use ticklot_book::Side;
 use super::book::Head;
 use crate::fast::{Layout, Members, Role, Scalar, Templates};
 use crate::iso_time::IsoTime;
-use crate::local::Local;
-use crate::plain;
+use crate::string;
+use crate::thread_local::ThreadLocal;
 use crate::units::{Decimal, TradeSide, UnixMillis};
 
 thread_local! {
-    pub(crate) static TEMPLATES: Local<Templates> = const { Local::new() };
+    pub(crate) static TEMPLATES: ThreadLocal<Templates> = const { ThreadLocal::new() };
 }
 
 pub(super) struct OrderBookLayout;
@@ -59,7 +59,7 @@ fn string<'a>(members: &Members<'a>, member: usize) -> Option<&'a str> {
 /// The order book of a message. None for what only the general path reads.
 pub(super) fn order_book<'a>(members: &Members<'a>) -> Option<Head<'a>> {
     let last_price = match members[LAST_PRICE] {
-        Some(Scalar::Number(text)) => Some(Decimal(plain::ascii(text)?)),
+        Some(Scalar::Number(text)) => Some(Decimal(string::ascii(text)?)),
         Some(Scalar::String(_)) => return None,
         None => None,
     };

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::channel::Symbol;
-use crate::error::{ErrorKind, Fault};
-use crate::json::{Slot, Value, read_fields};
+use crate::error::{DecodeFailure, ErrorKind};
+use crate::json::{FieldSlot, Value, read_fields};
 use crate::pull::{PullParser, put};
 use crate::record::{Field, Record, record};
+use crate::string_arena::{Range, StringArena, StringList};
 use crate::units::{Decimal, UnixMillis};
-use crate::words::{Range, WordSpace, Words};
 
 /// The most markets of one event that a message may have.
 pub const MAX_EVENT_MARKETS: usize = 4_096;
@@ -40,14 +40,14 @@ pub struct PriceUpdate<'a> {
 /// The markets of a [`PriceUpdate`], in the order of the message.
 #[derive(Clone, Copy)]
 pub struct PricedMarkets<'a> {
-    words: Words<'a>,
-    markets: &'a [MarketWords],
+    strings: StringList<'a>,
+    markets: &'a [MarketStrings],
 }
 
 impl<'a> PricedMarkets<'a> {
     /// None at all.
     pub(super) const NONE: Self = Self {
-        words: Words::NONE,
+        strings: StringList::NONE,
         markets: &[],
     };
 
@@ -65,13 +65,13 @@ impl<'a> PricedMarkets<'a> {
 
     /// The markets.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = PricedMarket<'a>> + use<'a> {
-        let Self { words, markets } = *self;
+        let Self { strings, markets } = *self;
         markets.iter().map(move |market| PricedMarket {
-            id: words.get(market.id),
-            question: market.question.map(|at| words.get(at)),
-            engine: market.engine.map(|at| words.get(at)),
-            outcomes: Outcomes(words.slice(market.outcomes)),
-            prices: market.prices.map(|range| Prices(words.slice(range))),
+            id: strings.get(market.id),
+            question: market.question.map(|at| strings.get(at)),
+            engine: market.engine.map(|at| strings.get(at)),
+            outcomes: Outcomes(strings.slice(market.outcomes)),
+            prices: market.prices.map(|range| Prices(strings.slice(range))),
         })
     }
 }
@@ -99,7 +99,7 @@ pub struct PricedMarket<'a> {
 
 /// The outcomes of a market, such as `Yes` and `No`, in the order of the message.
 #[derive(Clone, Copy)]
-pub struct Outcomes<'a>(Words<'a>);
+pub struct Outcomes<'a>(StringList<'a>);
 
 impl<'a> Outcomes<'a> {
     /// How many.
@@ -129,7 +129,7 @@ impl fmt::Debug for Outcomes<'_> {
 /// The prices of a market by label, such as `YES`, in the order of the message. The labels are not
 /// those of [`PricedMarket::outcomes`], though they may be the same words.
 #[derive(Clone, Copy)]
-pub struct Prices<'a>(Words<'a>);
+pub struct Prices<'a>(StringList<'a>);
 
 impl<'a> Prices<'a> {
     /// How many.
@@ -187,14 +187,14 @@ impl AssetPrice<'_> {
 
 /// Where the lists of a `price_update` are kept.
 #[derive(Default)]
-pub(super) struct PriceSpace {
-    pub(super) words: WordSpace,
-    pub(super) markets: Vec<MarketWords>,
+pub(super) struct PriceBuffer {
+    pub(super) strings: StringArena,
+    pub(super) markets: Vec<MarketStrings>,
 }
 
-/// A market, its texts as places in a [`WordSpace`]. Prices are labels and numbers in turn.
+/// A market, its texts as places in a [`StringArena`]. Prices are labels and numbers in turn.
 #[derive(Clone, Copy)]
-pub(super) struct MarketWords {
+pub(super) struct MarketStrings {
     pub(super) id: u32,
     pub(super) question: Option<u32>,
     pub(super) engine: Option<u32>,
@@ -202,11 +202,11 @@ pub(super) struct MarketWords {
     pub(super) prices: Option<Range>,
 }
 
-impl PriceSpace {
+impl PriceBuffer {
     /// The markets of the last message.
     pub(super) fn markets(&self) -> PricedMarkets<'_> {
         PricedMarkets {
-            words: self.words.view(),
+            strings: self.strings.view(),
             markets: &self.markets,
         }
     }
@@ -244,17 +244,17 @@ record! { Market<'a> as "market" {
     extra "engine" => engine,
 } }
 
-impl MarketWords {
+impl MarketStrings {
     fn new(
         market: &Market<'_>,
         outcomes: Range,
         prices: Option<Range>,
-        words: &mut WordSpace,
+        strings: &mut StringArena,
     ) -> Self {
         Self {
-            id: words.push(market.id),
-            question: market.question.map(|text| words.push(text)),
-            engine: market.engine.map(|text| words.push(text)),
+            id: strings.push(market.id),
+            question: market.question.map(|text| strings.push(text)),
+            engine: market.engine.map(|text| strings.push(text)),
             outcomes,
             prices,
         }
@@ -263,56 +263,65 @@ impl MarketWords {
 
 pub(super) fn update<'a>(
     data: Value<'_, 'a>,
-    space: &'a mut PriceSpace,
-) -> Result<PriceUpdate<'a>, Fault> {
+    buffers: &'a mut PriceBuffer,
+) -> Result<PriceUpdate<'a>, DecodeFailure> {
     read_fields!(data, "data", { "markets" => markets });
-    read_markets(&markets, space)?;
+    read_markets(&markets, buffers)?;
     Ok(PriceUpdate {
-        markets: space.markets(),
+        markets: buffers.markets(),
         ..Field::parse(&data, "data")?
     })
 }
 
-fn read_markets(markets: &Slot<'_, '_>, space: &mut PriceSpace) -> Result<(), Fault> {
-    let PriceSpace {
-        words,
+fn read_markets(
+    markets: &FieldSlot<'_, '_>,
+    buffers: &mut PriceBuffer,
+) -> Result<(), DecodeFailure> {
+    let PriceBuffer {
+        strings,
         markets: list,
-    } = space;
-    words.clear();
+    } = buffers;
+    strings.clear();
     list.clear();
     let Some(markets) = markets.get() else {
         return Ok(());
     };
     for item in markets.items("markets")? {
         item.check_count(list.len(), MAX_EVENT_MARKETS, "markets")?;
-        list.push(read_market(item, words)?);
+        list.push(read_market(item, strings)?);
     }
     Ok(())
 }
 
-fn read_market(value: Value<'_, '_>, words: &mut WordSpace) -> Result<MarketWords, Fault> {
+fn read_market(
+    value: Value<'_, '_>,
+    strings: &mut StringArena,
+) -> Result<MarketStrings, DecodeFailure> {
     read_fields!(value, "market", { "outcomes" => outcomes, "prices" => prices });
     let market = Field::parse(&value, "market")?;
-    let outcomes = read_outcomes(&outcomes, words)?;
-    let prices = prices.get().map(|prices| read_prices(prices, words));
+    let outcomes = read_outcomes(&outcomes, strings)?;
+    let prices = prices.get().map(|prices| read_prices(prices, strings));
     let prices = prices.transpose()?;
-    Ok(MarketWords::new(&market, outcomes, prices, words))
+    Ok(MarketStrings::new(&market, outcomes, prices, strings))
 }
 
-fn read_outcomes(outcomes: &Slot<'_, '_>, words: &mut WordSpace) -> Result<Range, Fault> {
-    let start = words.end();
+fn read_outcomes(
+    outcomes: &FieldSlot<'_, '_>,
+    strings: &mut StringArena,
+) -> Result<Range, DecodeFailure> {
+    let start = strings.end();
     if let Some(outcomes) = outcomes.get() {
         for (count, item) in outcomes.items("outcomes")?.enumerate() {
             item.check_count(count, MAX_OUTCOMES, "outcomes")?;
-            words.push(item.str("outcomes")?);
+            strings.push(item.str("outcomes")?);
         }
     }
-    Ok(words.since(start))
+    Ok(strings.since(start))
 }
 
 /// A price that is null or cannot be read is none.
-fn read_prices(prices: Value<'_, '_>, words: &mut WordSpace) -> Result<Range, Fault> {
-    let start = words.end();
+fn read_prices(prices: Value<'_, '_>, strings: &mut StringArena) -> Result<Range, DecodeFailure> {
+    let start = strings.end();
     let mut labels = [("", 0); MAX_OUTCOMES];
     let mut count = 0;
     for (label, value) in prices.fields("prices")? {
@@ -320,8 +329,8 @@ fn read_prices(prices: Value<'_, '_>, words: &mut WordSpace) -> Result<Range, Fa
         labels[count] = (label, count);
         count += 1;
         if let Ok(price) = value.decimal("prices") {
-            words.push(label);
-            words.push(price.0);
+            strings.push(label);
+            strings.push(price.0);
         }
     }
     if let Some(at) = first_repeated(&mut labels[..count]) {
@@ -329,16 +338,16 @@ fn read_prices(prices: Value<'_, '_>, words: &mut WordSpace) -> Result<Range, Fa
         let (_, value) = field.unwrap_or(("", prices));
         return Err(value.fault(ErrorKind::Twice { field: "prices" }));
     }
-    Ok(words.since(start))
+    Ok(strings.since(start))
 }
 
 /// Reads the same from a text, its markets into `space`. None when it has to be read from a tape.
 pub(super) fn pull<'a>(
     json: &mut PullParser<'a>,
-    space: &mut PriceSpace,
+    buffers: &mut PriceBuffer,
 ) -> Option<PriceUpdate<'a>> {
-    let PriceSpace { words, markets } = space;
-    words.clear();
+    let PriceBuffer { strings, markets } = buffers;
+    strings.clear();
     markets.clear();
     let mut has_markets = None;
     PriceUpdate::pull_with(json, |json| {
@@ -347,52 +356,52 @@ pub(super) fn pull<'a>(
         }
         put(&mut has_markets, ())?;
         json.array(|json| {
-            markets.push(pull_market(json, words)?);
+            markets.push(pull_market(json, strings)?);
             (markets.len() <= MAX_EVENT_MARKETS).then_some(())
         })
     })
 }
 
-fn pull_market(json: &mut PullParser<'_>, words: &mut WordSpace) -> Option<MarketWords> {
+fn pull_market(json: &mut PullParser<'_>, strings: &mut StringArena) -> Option<MarketStrings> {
     let (mut outcomes, mut prices) = (None, None);
     let market = Market::pull_with(json, |json| {
         if json.key("\"outcomes\":") {
-            put(&mut outcomes, pull_outcomes(json, words)?)
+            put(&mut outcomes, pull_outcomes(json, strings)?)
         } else if json.key("\"prices\":") {
-            put(&mut prices, pull_prices(json, words)?)
+            put(&mut prices, pull_prices(json, strings)?)
         } else {
             json.skip_field()
         }
     })?;
-    let outcomes = outcomes.unwrap_or_else(|| words.since(words.end()));
-    Some(MarketWords::new(&market, outcomes, prices, words))
+    let outcomes = outcomes.unwrap_or_else(|| strings.since(strings.end()));
+    Some(MarketStrings::new(&market, outcomes, prices, strings))
 }
 
-fn pull_outcomes(json: &mut PullParser<'_>, words: &mut WordSpace) -> Option<Range> {
-    let (start, mut count) = (words.end(), 0);
+fn pull_outcomes(json: &mut PullParser<'_>, strings: &mut StringArena) -> Option<Range> {
+    let (start, mut count) = (strings.end(), 0);
     json.array(|json| {
-        words.push(json.str()?);
+        strings.push(json.str()?);
         count += 1;
         (count <= MAX_OUTCOMES).then_some(())
     })?;
-    Some(words.since(start))
+    Some(strings.since(start))
 }
 
 /// The most prices of a market that are read here: each label is compared with all before it.
 pub(super) const FEW_PRICES: usize = 8;
 
-fn pull_prices(json: &mut PullParser<'_>, words: &mut WordSpace) -> Option<Range> {
-    let start = words.end();
+fn pull_prices(json: &mut PullParser<'_>, strings: &mut StringArena) -> Option<Range> {
+    let start = strings.end();
     json.object(|json| {
         let label = json.name()?;
-        let before = words.view().slice(words.since(start));
+        let before = strings.view().slice(strings.since(start));
         let is_new = before.pairs().all(|(name, _)| name != label);
         (is_new && before.len() < 2 * FEW_PRICES).then_some(())?;
-        words.push(label);
-        words.push(json.decimal()?.0);
+        strings.push(label);
+        strings.push(json.decimal()?.0);
         Some(())
     })?;
-    Some(words.since(start))
+    Some(strings.since(start))
 }
 
 /// The smallest index of an item that equals an item before it. Sorts the items, which carry their indices: the check

@@ -4,9 +4,9 @@ use memchr::memmem;
 use ticklot_book::{Level, Lots, Scale, Ticks};
 
 use super::book::Head;
-use super::decode::{Message, Space};
+use super::decode::{Message, MessageBuffers};
 use super::prices;
-use crate::levels::LevelSpace;
+use crate::levels::LevelBuffer;
 use crate::pull::{PullParser, put};
 use crate::record::{Field, Record};
 use crate::units::Scales;
@@ -22,7 +22,7 @@ pub(super) enum Found<'a> {
 /// Reads a message. None when it has to be read from a tape; what `space` then holds means nothing.
 pub(super) fn message<'a>(
     text: &'a [u8],
-    space: &mut Space,
+    buffers: &mut MessageBuffers,
     scales: &(impl Scales + ?Sized),
 ) -> Option<Found<'a>> {
     let mut json = PullParser::new(text);
@@ -35,7 +35,7 @@ pub(super) fn message<'a>(
             // Where it stands before the type, it is the last that the text names.
             let kind = kind.or_else(|| string_behind(TYPE, text, memmem::rfind))?;
             put(&mut data_kind, kind)?;
-            found = data(kind, json, text, space, scales)?;
+            found = data(kind, json, text, buffers, scales)?;
             Some(())
         } else if json.key("\"timestamp\":") {
             put(&mut sent, json.nullable(Field::pull)?)
@@ -57,12 +57,12 @@ fn data<'a>(
     kind: &str,
     json: &mut PullParser<'a>,
     text: &'a [u8],
-    space: &mut Space,
+    buffers: &mut MessageBuffers,
     scales: &(impl Scales + ?Sized),
 ) -> Option<Found<'a>> {
     Some(Found::Other(match kind {
-        "orderbook_update" => return order_book(json, text, &mut space.levels, scales),
-        "price_update" => Message::PriceUpdate(prices::pull(json, &mut space.prices)?),
+        "orderbook_update" => return order_book(json, text, &mut buffers.levels, scales),
+        "price_update" => Message::PriceUpdate(prices::pull(json, &mut buffers.prices)?),
         "buy_order" | "sell_order" => Message::fill(kind, Field::pull(json)?),
         "asset_price" => Message::AssetPrice(Field::pull(json)?),
         "order_updated" => Message::OrderUpdated(Field::pull(json)?),
@@ -74,7 +74,7 @@ fn data<'a>(
 fn order_book<'a>(
     json: &mut PullParser<'a>,
     text: &'a [u8],
-    space: &mut LevelSpace,
+    buffers: &mut LevelBuffer,
     scales: &(impl Scales + ?Sized),
 ) -> Option<Found<'a>> {
     // Where the levels stand before their market, it is the first that the text names.
@@ -82,18 +82,22 @@ fn order_book<'a>(
     let scale = scales.scale(market_id);
     let (start, mut head) = (*json, None);
     json.object(|json| match json.key("\"orderbook\":") {
-        true => put(&mut head, book(json, space, scale)?),
+        true => put(&mut head, book(json, buffers, scale)?),
         false => json.skip_field(),
     })?;
     if head.is_none() {
         *json = start;
-        head = Some(book(json, space, scale)?);
+        head = Some(book(json, buffers, scale)?);
     }
     head.filter(|head| head.market_id == market_id)
         .map(Found::OrderBook)
 }
 
-fn book<'a>(json: &mut PullParser<'a>, space: &mut LevelSpace, scale: Scale) -> Option<Head<'a>> {
+fn book<'a>(
+    json: &mut PullParser<'a>,
+    buffers: &mut LevelBuffer,
+    scale: Scale,
+) -> Option<Head<'a>> {
     let mut has_sides = [None; 2];
     let head = Head::pull_with(json, |json| {
         let side = if json.key("\"bids\":") {
@@ -104,7 +108,7 @@ fn book<'a>(json: &mut PullParser<'a>, space: &mut LevelSpace, scale: Scale) -> 
             return json.skip_field();
         };
         put(&mut has_sides[side], ())?;
-        space.sides()[side].pull(json, |json| level(json, scale))
+        buffers.sides()[side].pull(json, |json| level(json, scale))
     })?;
     has_sides[0].and(has_sides[1])?;
     Some(head)
@@ -148,7 +152,7 @@ mod tests {
     use ticklot_sim::pool::{BAYSE_SCALE, Pool, Shape, Wire, reordered};
 
     use super::*;
-    use crate::Scan;
+    use crate::DecodeBackend;
     use crate::bayse::{Decoder, Message, OrderBook};
 
     /// Markets whose names end with an `x` have finer steps.
@@ -168,13 +172,13 @@ mod tests {
 
     /// Reads a text that it may leave to the general path.
     fn check(text: &str) -> bool {
-        let mut space = Space::default();
-        let found = message(text.as_bytes(), &mut space, &scale);
+        let mut buffers = MessageBuffers::default();
+        let found = message(text.as_bytes(), &mut buffers, &scale);
         let found = found.map(|found| match found {
-            Found::OrderBook(head) => shown(&OrderBook::general(&head, &space.levels)),
+            Found::OrderBook(head) => shown(&OrderBook::general(&head, &buffers.levels)),
             Found::Other(other) => panic!("{other:?}"),
         });
-        let mut decoder = Decoder::with_scan(Scan::Off);
+        let mut decoder = Decoder::with_backend(DecodeBackend::Off);
         let by_tape = match decoder.decode(text.as_bytes(), &scale) {
             Ok(Message::OrderBook(book)) => Some(shown(&book)),
             _ => None,

@@ -33,7 +33,7 @@ pub(super) trait Lanes: Copy {
     /// The digits of words as numbers, each word in its own shape. Adds bytes other than digits to the difference.
     fn values<const NUMBERS: usize>(
         self,
-        words: [u64; NUMBERS],
+        strings: [u64; NUMBERS],
         shapes: [Shape; NUMBERS],
         difference: u8x16,
     ) -> ([u64; NUMBERS], u8x16);
@@ -77,14 +77,14 @@ impl Lanes for Portable {
     #[inline(always)]
     fn values<const NUMBERS: usize>(
         self,
-        words: [u64; NUMBERS],
+        strings: [u64; NUMBERS],
         shapes: [Shape; NUMBERS],
         difference: u8x16,
     ) -> ([u64; NUMBERS], u8x16) {
         let (mut values, mut others) = ([0; NUMBERS], 0);
         for number in 0..NUMBERS {
             let other;
-            (values[number], other) = decimal(words[number], shapes[number]);
+            (values[number], other) = decimal(strings[number], shapes[number]);
             others |= other;
         }
         (values, or_word(difference, others))
@@ -150,8 +150,11 @@ mod x86 {
     /// The values of two words, and the bytes that are no digits.
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn two(words: [u64; 2], shapes: [Shape; 2]) -> ([u64; 2], __m128i) {
-        let text = _mm_sub_epi8(pair(words[0], words[1]), _mm_set1_epi8(b'0'.cast_signed()));
+    fn two(strings: [u64; 2], shapes: [Shape; 2]) -> ([u64; 2], __m128i) {
+        let text = _mm_sub_epi8(
+            pair(strings[0], strings[1]),
+            _mm_set1_epi8(b'0'.cast_signed()),
+        );
         let digits = _mm_shuffle_epi8(text, sources(shapes[0], shapes[1]));
         let pairs = _mm_maddubs_epi16(digits, _mm_set1_epi16(0x010a));
         let fours = _mm_madd_epi16(pairs, _mm_set1_epi32(0x0001_0064));
@@ -165,9 +168,9 @@ mod x86 {
     /// The same of three words.
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn three(words: [u64; 3], shapes: [Shape; 3]) -> ([u64; 3], __m128i) {
+    fn three(strings: [u64; 3], shapes: [Shape; 3]) -> ([u64; 3], __m128i) {
         let [a, b, c] = shapes;
-        let text = _mm256_set_m128i(pair(words[2], 0), pair(words[0], words[1]));
+        let text = _mm256_set_m128i(pair(strings[2], 0), pair(strings[0], strings[1]));
         let text = _mm256_sub_epi8(text, _mm256_set1_epi8(b'0'.cast_signed()));
         let sources = _mm256_set_m128i(sources(c, Shape::NONE), sources(a, b));
         let digits = _mm256_shuffle_epi8(text, sources);
@@ -212,22 +215,22 @@ mod x86 {
         #[inline(always)]
         fn values<const NUMBERS: usize>(
             self,
-            words: [u64; NUMBERS],
+            strings: [u64; NUMBERS],
             shapes: [Shape; NUMBERS],
             difference: u8x16,
         ) -> ([u64; NUMBERS], u8x16) {
             const { assert!(NUMBERS == 2 || NUMBERS == 3) };
             let mut values = [0; NUMBERS];
             let others;
-            if let (Some(words), Some(shapes)) = (words.first_chunk(), shapes.first_chunk()) {
+            if let (Some(strings), Some(shapes)) = (strings.first_chunk(), shapes.first_chunk()) {
                 let found;
                 // SAFETY: `self` proves AVX2.
-                (found, others) = unsafe { three(*words, *shapes) };
+                (found, others) = unsafe { three(*strings, *shapes) };
                 values.copy_from_slice(&found);
             } else {
                 let found;
                 // SAFETY: `self` proves AVX2.
-                (found, others) = unsafe { two([words[0], words[1]], [shapes[0], shapes[1]]) };
+                (found, others) = unsafe { two([strings[0], strings[1]], [shapes[0], shapes[1]]) };
                 values.copy_from_slice(&found);
             }
             // SAFETY: both are sixteen bytes, of any value.

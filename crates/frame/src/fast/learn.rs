@@ -2,10 +2,10 @@
 
 use ticklot_book::Side;
 
+use super::levels::{LevelFormat, MAX_MEMBERS};
 use super::literal::Literal;
-use super::rows::{MAX_MEMBERS, Row};
 use super::window::Text;
-use super::{Layout, MEMBERS, Part, Role, Step, Template, scalar};
+use super::{Layout, MEMBERS, Role, Segment, SegmentKind, Template, scalar};
 use crate::json::Value;
 use crate::pull::PullParser;
 
@@ -32,16 +32,16 @@ impl Template {
         };
         let is_learnt = learner
             .value::<L>(root, [""; MAX_KEYS], 0)
-            .and_then(|()| learner.step(text.len(), Part::End));
+            .and_then(|()| learner.step(text.len(), SegmentKind::End));
         is_learnt.is_some() && self.is_unambiguous()
     }
 
     /// Whether it has each part once. Where a venue may put a part in two places, the general path decides.
     fn is_unambiguous(&self) -> bool {
         let count = |part| self.steps.iter().filter(|it| it.part == part).count();
-        let sides = [Side::Bid, Side::Ask].map(|side| count(Part::Levels(side)));
-        let members = (0..MEMBERS).all(|member| count(Part::Value(Some(member))) <= 1);
-        let trades = count(Part::Trades) <= 1;
+        let sides = [Side::Bid, Side::Ask].map(|side| count(SegmentKind::Levels(side)));
+        let members = (0..MEMBERS).all(|member| count(SegmentKind::Value(Some(member))) <= 1);
+        let trades = count(SegmentKind::Trades) <= 1;
         self.levels.is_some() && sides == [1, 1] && members && trades
     }
 }
@@ -71,7 +71,7 @@ impl Learner<'_> {
             Role::Constant if !value.is_object() && !value.is_array() => {}
             Role::Levels(side) => self.levels(value, side, L::LEVEL)?,
             Role::Trades if value.is_array() => {
-                self.step(value.offset(), Part::Trades)?;
+                self.step(value.offset(), SegmentKind::Trades)?;
                 let mut json = PullParser::new(self.text.get(self.from..)?);
                 json.skip_value()?;
                 self.from += json.at();
@@ -92,7 +92,7 @@ impl Learner<'_> {
                     Role::Member(member) => Some(member),
                     _ => None,
                 };
-                self.step(value.offset(), Part::Value(member))?;
+                self.step(value.offset(), SegmentKind::Value(member))?;
                 self.from = end_of_scalar(self.text, self.from)?;
             }
         }
@@ -100,12 +100,12 @@ impl Learner<'_> {
     }
 
     /// Adds the text up to `to`, and a part that begins there.
-    fn step(&mut self, to: usize, part: Part) -> Option<()> {
+    fn step(&mut self, to: usize, part: SegmentKind) -> Option<()> {
         let text = self.text.get(self.from..to)?;
         self.from = to;
         self.template.text.extend_from_slice(text);
         let text = text.len();
-        self.template.steps.push(Step { text, part });
+        self.template.steps.push(Segment { text, part });
         let fits = self.template.steps.len() <= MAX_STEPS && self.template.text.len() <= MAX_TEXT;
         fits.then_some(())
     }
@@ -113,7 +113,7 @@ impl Learner<'_> {
     /// Learns the levels of a side, whose price, quantity and count have these keys.
     fn levels(&mut self, value: &Value<'_, '_>, side: Side, keys: [&str; 3]) -> Option<()> {
         let start = value.offset() + 1;
-        self.step(start, Part::Levels(side))?;
+        self.step(start, SegmentKind::Levels(side))?;
         let items = || value.items("").ok();
         self.from = match items()?.last() {
             Some(last) => end_of_object(self.text, &last)?,
@@ -124,28 +124,28 @@ impl Learner<'_> {
             return Some(());
         };
         if let (None, Some(second)) = (&self.template.levels, items.next()) {
-            self.template.levels = Some(row(self.text, start, first, second, keys)?);
+            self.template.levels = Some(format(self.text, start, first, second, keys)?);
         }
         Some(())
     }
 }
 
 /// How the levels of a list look, of which these are the first two.
-fn row(
+fn format(
     text: &[u8],
     start: usize,
     first: Value<'_, '_>,
     second: Value<'_, '_>,
     keys: [&str; 3],
-) -> Option<Row> {
-    let mut row = Row::default();
+) -> Option<LevelFormat> {
+    let mut format = LevelFormat::default();
     let mut slots = [None; 3];
     let mut from = start;
     for (key, value) in first.fields("").ok()? {
-        let member = row.members;
+        let member = format.members;
         let at = value.offset();
-        *row.before.get_mut(member)? = Literal::new(text.get(from..at)?)?;
-        row.members += 1;
+        *format.before.get_mut(member)? = Literal::new(text.get(from..at)?)?;
+        format.members += 1;
         if let Some(slot) = keys.iter().position(|it| *it == key && !key.is_empty()) {
             slots[slot].replace(member).is_none().then_some(())?;
         }
@@ -154,26 +154,26 @@ fn row(
     }
     let end = end_of_object(text, &first)?;
     let (_, value) = second.fields("").ok()?.next()?;
-    row.end = Literal::new(text.get(from..end)?)?;
-    row.next = Literal::new(text.get(from..value.offset())?)?;
+    format.end = Literal::new(text.get(from..end)?)?;
+    format.next = Literal::new(text.get(from..value.offset())?)?;
     let [price, quantity, count] = slots;
     let (price, quantity) = (price?, quantity?);
-    let other = || (0..row.members).find(|it| ![price, quantity].contains(it));
+    let other = || (0..format.members).find(|it| ![price, quantity].contains(it));
     let other = count.or_else(other).unwrap_or(MAX_MEMBERS);
-    row.slots = [price, quantity, other];
-    row.has_count = count.is_some();
-    let next = row.next.text();
+    format.slots = [price, quantity, other];
+    format.has_count = count.is_some();
+    let next = format.next.text();
     // The next object begins as the first one does, but for spaces before it.
     let from_brace = |text: &'_ [u8]| text.iter().position(|byte| *byte == b'{');
-    let before = row.before[0].text();
+    let before = format.before[0].text();
     let begins_alike = next.get(from_brace(next)?..)? == before.get(from_brace(before)?..)?;
     begins_alike.then_some(())?;
-    row.from_brace = next.len() - memchr::memchr(b'}', next)?;
+    format.from_brace = next.len() - memchr::memchr(b'}', next)?;
     // The braces are counted to find a level of which the book refuses something.
     let is_one = |text: &[u8], byte| memchr::memchr_iter(byte, text).count() == 1;
     let text = text.get(first.offset()..end)?;
     let fits = is_one(text, b'{') && is_one(text, b'}') && is_one(next, b'{') && is_one(next, b'}');
-    fits.then_some(row)
+    fits.then_some(format)
 }
 
 /// Where an object without objects inside ends.

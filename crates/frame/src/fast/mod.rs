@@ -9,7 +9,7 @@
 //! nothing is looked up that grows with the numbers that were seen. So it is fast when caches are cold, too.
 //!
 //! # How a level is read
-//! Take JayX's levels as Python's `json.dumps` writes them. Two objects of an earlier message gave the [row](rows::Row),
+//! Take JayX's levels as Python's `json.dumps` writes them. Two objects of an earlier message gave the [row](levels::LevelFormat),
 //! all texts of at most sixteen bytes:
 //!
 //! ```text
@@ -76,10 +76,10 @@
 
 mod lanes;
 mod learn;
+mod levels;
+mod list_cache;
 mod literal;
 mod number;
-mod repeats;
-mod rows;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -89,17 +89,17 @@ use std::thread::LocalKey;
 
 use ticklot_book::{Level, Scale, Side};
 
+pub(crate) use self::levels::SimdBackend;
+use self::levels::{Decimals, ExpectedShapes, Integers, LevelFormat, NumberFormat, read_levels};
+pub(crate) use self::list_cache::ListCache;
 use self::number::{LONGEST, number_len};
-pub(crate) use self::repeats::Repeats;
-pub(crate) use self::rows::Way;
-use self::rows::{Decimals, Expected, Kind, Row, Whole, read_levels};
 use self::window::Text;
 use crate::json::{Parser, Value};
-use crate::levels::{LevelSpace, ListPlaces, SideSpace};
-use crate::local::Local;
-use crate::plain;
+use crate::levels::{LevelBuffer, ListOffsets, SideBuffer};
 use crate::prefetch;
 use crate::pull::PullParser;
+use crate::string;
+use crate::thread_local::ThreadLocal;
 use crate::units::Trade;
 use crate::{bayse, jayx};
 
@@ -107,7 +107,7 @@ use crate::{bayse, jayx};
 /// and for tests that hold the ways to each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Scan {
+pub enum DecodeBackend {
     /// The fastest that this processor can run: with AVX2 or without.
     #[default]
     Best,
@@ -117,15 +117,15 @@ pub enum Scan {
     Off,
 }
 
-impl Scan {
+impl DecodeBackend {
     /// What this choice comes to on this processor: `AVX2`, `portable` or `off`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match Way::new(self) {
+        match SimdBackend::new(self) {
             None => "off",
-            Some(Way::Portable) => "portable",
+            Some(SimdBackend::Portable) => "portable",
             #[cfg(target_arch = "x86_64")]
-            Some(Way::Avx2(_)) => "AVX2",
+            Some(SimdBackend::Avx2(_)) => "AVX2",
         }
     }
 }
@@ -191,7 +191,7 @@ pub(crate) struct Templates {
     /// The last such number.
     last_pause: u32,
     /// What the next level is expected to look like.
-    expected: Expected,
+    expected: ExpectedShapes,
     /// The scale of the last message: a guess for one that names its market behind its levels.
     scale: Scale,
     /// Whether nothing is learnt: see [`without_learning`].
@@ -199,7 +199,7 @@ pub(crate) struct Templates {
 }
 
 /// The templates that the decoders of a thread share.
-pub(crate) type Shared = &'static LocalKey<Local<Templates>>;
+pub(crate) type Shared = &'static LocalKey<ThreadLocal<Templates>>;
 
 /// Runs `work`. After it, the decoders of this thread take the same path for each message as if it had decoded none: the
 /// shapes that it decodes are not learnt, and do not change when the next one is learnt or which one is tried first.
@@ -237,29 +237,29 @@ const ALL: [Shared; 3] = [
 ];
 
 /// Ends the freeze of this thread's templates when it is dropped, also by a panic.
-struct Frozen([State; ALL.len()]);
+struct Frozen([LearningState; ALL.len()]);
 
 /// What a message that fits a template changes.
 #[derive(Clone, Copy)]
-struct State {
+struct LearningState {
     last: usize,
     pause: u32,
     last_pause: u32,
-    expected: Expected,
+    expected: ExpectedShapes,
     scale: Scale,
     is_frozen: bool,
 }
 
 impl Frozen {
     fn new() -> Self {
-        Self(ALL.map(|shared| Local::lend(shared, Templates::freeze)))
+        Self(ALL.map(|shared| ThreadLocal::lend(shared, Templates::freeze)))
     }
 }
 
 impl Drop for Frozen {
     fn drop(&mut self) {
         for (shared, state) in ALL.into_iter().zip(self.0) {
-            Local::lend(shared, |templates| templates.restore(state));
+            ThreadLocal::lend(shared, |templates| templates.restore(state));
         }
     }
 }
@@ -268,22 +268,22 @@ impl Drop for Frozen {
 #[derive(Debug, Default)]
 struct Template {
     /// Empty before anything is learnt.
-    steps: Vec<Step>,
+    steps: Vec<Segment>,
     /// The text of all steps, in order.
     text: Vec<u8>,
-    levels: Option<Row>,
+    levels: Option<LevelFormat>,
 }
 
 /// A part of a message, behind text that is the same in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Step {
+struct Segment {
     /// How many bytes of the template's text stand before it.
     text: usize,
-    part: Part,
+    part: SegmentKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum SegmentKind {
     /// A string, a number or null, and under which number it is kept.
     Value(Option<usize>),
     /// The levels of a side, to before the closing bracket.
@@ -314,7 +314,7 @@ impl Default for Templates {
             next: Template::default(),
             pause: 0,
             last_pause: 0,
-            expected: Expected::NOTHING,
+            expected: ExpectedShapes::NOTHING,
             scale: Scale::UNIT,
             is_frozen: false,
         }
@@ -323,8 +323,8 @@ impl Default for Templates {
 
 impl Templates {
     /// Learns nothing from now on. Returns the state to restore.
-    fn freeze(&mut self) -> State {
-        State {
+    fn freeze(&mut self) -> LearningState {
+        LearningState {
             last: self.last,
             pause: self.pause,
             last_pause: self.last_pause,
@@ -334,8 +334,8 @@ impl Templates {
         }
     }
 
-    fn restore(&mut self, state: State) {
-        let State {
+    fn restore(&mut self, state: LearningState) {
+        let LearningState {
             last,
             pause,
             last_pause,
@@ -351,19 +351,27 @@ impl Templates {
     /// Reads a message whose levels and trades are whole numbers. Returns where its levels are.
     pub(crate) fn read_whole(
         &mut self,
-        way: Way,
+        backend: SimdBackend,
         text: &[u8],
-        space: &mut LevelSpace,
-        trades: &mut Repeats<Trade>,
-    ) -> Option<ListPlaces> {
+        buffers: &mut LevelBuffer,
+        trades: &mut ListCache<Trade>,
+    ) -> Option<ListOffsets> {
         if !self.may_fit(text) {
             return None;
         }
-        self.prefetch::<Whole>(way, space);
+        self.prefetch::<Integers>(backend, buffers);
         let text = Text::new(text);
         let members = &mut Members::default();
         self.try_each(|template, expected, _| {
-            template.read(way, expected, &text, |_| Whole, space, trades, members)
+            template.read(
+                backend,
+                expected,
+                &text,
+                |_| Integers,
+                buffers,
+                trades,
+                members,
+            )
         })
     }
 
@@ -371,16 +379,16 @@ impl Templates {
     /// are read; `message` makes the message of all of them, if it can.
     pub(crate) fn read_decimals<'t, M>(
         &mut self,
-        way: Way,
+        backend: SimdBackend,
         text: &'t [u8],
-        space: &mut LevelSpace,
+        buffers: &mut LevelBuffer,
         scale: impl Fn(&Members<'_>) -> Option<Scale>,
         message: impl Fn(&Members<'t>) -> Option<M>,
-    ) -> Option<(M, ListPlaces)> {
+    ) -> Option<(M, ListOffsets)> {
         if !self.may_fit(text) {
             return None;
         }
-        self.prefetch::<Decimals>(way, space);
+        self.prefetch::<Decimals>(backend, buffers);
         let text = Text::new(text);
         let members = &mut Members::default();
         self.try_each(|template, expected, guess| {
@@ -391,14 +399,16 @@ impl Templates {
                 is_guess.set(is_guess.get() | known.is_none());
                 Decimals(known.unwrap_or(*guess))
             };
-            let none = &mut Repeats::default();
-            let mut places = template.read(way, expected, &text, levels, space, none, members)?;
+            let none = &mut ListCache::default();
+            let mut places =
+                template.read(backend, expected, &text, levels, buffers, none, members)?;
             if is_guess.get() {
                 let own = scale(members)?;
                 if own != *guess {
                     *guess = own;
                     let levels = |_: &Members<'_>| Decimals(own);
-                    places = template.read(way, expected, &text, levels, space, none, members)?;
+                    places =
+                        template.read(backend, expected, &text, levels, buffers, none, members)?;
                 }
             }
             Some((message(members)?, places))
@@ -406,14 +416,14 @@ impl Templates {
     }
 
     /// Asks for what the template that fitted last needs.
-    fn prefetch<K: Kind>(&self, way: Way, space: &mut LevelSpace) {
+    fn prefetch<K: NumberFormat>(&self, backend: SimdBackend, buffers: &mut LevelBuffer) {
         let template = &self.templates[self.last];
         prefetch::slice(&template.steps);
         prefetch::slice(&template.text);
-        if let Some(row) = &template.levels {
-            rows::prefetch::<K>(way, row);
+        if let Some(format) = &template.levels {
+            levels::prefetch::<K>(backend, format);
         }
-        for side in space.sides() {
+        for side in buffers.sides() {
             let levels = &side.levels_mut()[..];
             prefetch::slice(&levels[..levels.len().min(FEW_LEVELS)]);
         }
@@ -431,7 +441,7 @@ impl Templates {
     #[inline(always)]
     fn try_each<R>(
         &mut self,
-        mut read: impl FnMut(&Template, &mut Expected, &mut Scale) -> Option<R>,
+        mut read: impl FnMut(&Template, &mut ExpectedShapes, &mut Scale) -> Option<R>,
     ) -> Option<R> {
         for more in 0..SHAPES {
             let at = (self.last + more) % SHAPES;
@@ -455,7 +465,7 @@ impl Templates {
         text: &[u8],
         scale: Scale,
     ) {
-        Local::lend(shared, |templates| {
+        ThreadLocal::lend(shared, |templates| {
             if templates.is_due(scale) {
                 templates.learn::<L>(root, text);
             }
@@ -469,7 +479,7 @@ impl Templates {
         text: &[u8],
         scale: Scale,
     ) {
-        Local::lend(shared, |templates| {
+        ThreadLocal::lend(shared, |templates| {
             if templates.is_due(scale) {
                 let _ = parser.parse(text, |root| {
                     templates.learn::<L>(&root, text);
@@ -509,17 +519,17 @@ impl Template {
     /// Reads a message into `space`, `trades` and `members`. `levels` is asked for each side how its levels are read, with
     /// the members before it.
     #[allow(clippy::too_many_arguments)]
-    fn read<'t, K: Kind>(
+    fn read<'t, K: NumberFormat>(
         &self,
-        way: Way,
-        expected: &mut Expected,
+        backend: SimdBackend,
+        expected: &mut ExpectedShapes,
         text: &Text<'t>,
         levels: impl Fn(&Members<'t>) -> K,
-        space: &mut LevelSpace,
-        trades: &mut Repeats<Trade>,
+        buffers: &mut LevelBuffer,
+        trades: &mut ListCache<Trade>,
         members: &mut Members<'t>,
-    ) -> Option<ListPlaces> {
-        let sides: [&mut Vec<Level>; 2] = space.sides().map(SideSpace::levels_mut);
+    ) -> Option<ListOffsets> {
+        let sides: [&mut Vec<Level>; 2] = buffers.sides().map(SideBuffer::levels_mut);
         trades.begin();
         *members = Members::default();
         let mut starts = [0; 2];
@@ -529,7 +539,7 @@ impl Template {
             let is_there = starts_with(text.bytes().get(at..)?, literal);
             at += is_there.then_some(step.text)?;
             match step.part {
-                Part::Value(member) => {
+                SegmentKind::Value(member) => {
                     let mut other = None;
                     let value = match member {
                         Some(member) => &mut members[member],
@@ -537,20 +547,20 @@ impl Template {
                     };
                     at = scalar(text, at, value)?;
                 }
-                Part::Levels(side) => {
+                SegmentKind::Levels(side) => {
                     starts[side as usize] = at;
-                    let (row, side) = (self.levels.as_ref()?, &mut *sides[side as usize]);
-                    at = read_levels(way, levels(members), text, at, row, expected, side)?;
+                    let (format, side) = (self.levels.as_ref()?, &mut *sides[side as usize]);
+                    at = read_levels(backend, levels(members), text, at, format, expected, side)?;
                 }
-                Part::Trades => {
+                SegmentKind::Trades => {
                     let mut json = PullParser::new(text.bytes().get(at..)?);
                     trades.pull(&mut json)?;
                     at += json.at();
                 }
-                Part::End => {}
+                SegmentKind::End => {}
             }
         }
-        (at == text.bytes().len()).then_some(ListPlaces {
+        (at == text.bytes().len()).then_some(ListOffsets {
             bids: starts[Side::Bid as usize],
             asks: starts[Side::Ask as usize],
         })
@@ -580,7 +590,7 @@ fn scalar<'t>(text: &Text<'t>, at: usize, value: &mut Option<Scalar<'t>>) -> Opt
     let rest = text.bytes().get(at..)?;
     match rest.first()? {
         b'"' => {
-            let string = plain::string(&rest[1..])?;
+            let string = string::string(&rest[1..])?;
             *value = Some(Scalar::String(string));
             Some(at + string.len() + 2)
         }

@@ -2,8 +2,8 @@ use ticklot_book::Scale;
 use ticklot_sim::pool::{self, BAYSE_SCALE, Pool, Shape, Wire};
 
 use super::{Templates, without_learning};
-use crate::local::Local;
-use crate::{DecodePath, Scan, bayse, jayx};
+use crate::thread_local::ThreadLocal;
+use crate::{DecodeBackend, DecodePath, bayse, jayx};
 
 fn spaced(text: &str) -> String {
     String::from_utf8(pool::spaced(text.as_bytes())).unwrap()
@@ -98,9 +98,9 @@ impl Decode for bayse::Decoder {
 type Known = [Option<Box<Templates>>; 3];
 
 fn exchange([packets, frames, lines]: &mut Known) {
-    Local::exchange(&jayx::layout::PACKETS, packets);
-    Local::exchange(&jayx::layout::FRAMES, frames);
-    Local::exchange(&bayse::layout::TEMPLATES, lines);
+    ThreadLocal::exchange(&jayx::layout::PACKETS, packets);
+    ThreadLocal::exchange(&jayx::layout::FRAMES, frames);
+    ThreadLocal::exchange(&bayse::layout::TEMPLATES, lines);
 }
 
 /// Decoders with a fast path, in each way and as if in a thread of its own, and one that takes the general path only.
@@ -112,18 +112,19 @@ struct Pair<D> {
 }
 
 fn jayx(envelope: jayx::Envelope) -> Pair<jayx::Decoder> {
-    Pair::new(|scan| jayx::Decoder::with_scan(envelope, scan))
+    Pair::new(|scan| jayx::Decoder::with_backend(envelope, scan))
 }
 
 fn bayse() -> Pair<bayse::Decoder> {
-    Pair::new(bayse::Decoder::with_scan)
+    Pair::new(bayse::Decoder::with_backend)
 }
 
 impl<D: Decode> Pair<D> {
-    fn new(decoder: impl Fn(Scan) -> D) -> Self {
+    fn new(decoder: impl Fn(DecodeBackend) -> D) -> Self {
         Self {
-            fast: [Scan::Best, Scan::Portable].map(|scan| (decoder(scan), Known::default())),
-            plain: decoder(Scan::Off),
+            fast: [DecodeBackend::Best, DecodeBackend::Portable]
+                .map(|scan| (decoder(scan), Known::default())),
+            plain: decoder(DecodeBackend::Off),
             fitted: 0,
         }
     }

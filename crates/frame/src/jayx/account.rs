@@ -4,41 +4,41 @@ use std::fmt;
 
 use ticklot_book::{Lots, Ticks};
 
-use crate::error::{ErrorKind, Fault, Skipped, SkippedItems, VenueName};
+use crate::error::{DecodeFailure, ErrorKind, Skipped, SkippedItems, VenueName};
 use crate::json::{Value, read_fields};
 use crate::record::{Field, record};
+use crate::string_arena::{StringArena, StringList};
 use crate::units::{Decimal, TradeSide, UnixMillis};
-use crate::words::{WordSpace, Words};
 
 /// The most balances, and the most orders of each kind, in one message.
 pub const MAX_ITEMS: usize = 65_536;
 
 /// Space for the lists of one message.
 #[derive(Debug, Default)]
-pub(super) struct AccountSpace {
-    pub(super) words: WordSpace,
+pub(super) struct AccountBuffer {
+    pub(super) strings: StringArena,
     pub(super) cancelled: Vec<Row>,
     pub(super) modified: Vec<Row>,
     skipped: Option<Skipped>,
 }
 
-impl AccountSpace {
+impl AccountBuffer {
     /// The balances that were read last.
     pub(super) fn positions(&self) -> Positions<'_> {
-        Positions(self.words.view())
+        Positions(self.strings.view())
     }
 
     /// Adds a balance.
     pub(super) fn push(&mut self, balance: &Balance<'_>) {
-        self.words.push(balance.asset);
-        self.words.push(balance.balance.0);
-        self.words.push(balance.available.0);
+        self.strings.push(balance.asset);
+        self.strings.push(balance.balance.0);
+        self.strings.push(balance.available.0);
     }
 
     /// The orders that were read last.
     pub(super) fn open_orders(&self) -> OpenOrders<'_> {
-        let words = self.words.view();
-        let orders = |rows| Orders { words, rows };
+        let strings = self.strings.view();
+        let orders = |rows| Orders { strings, rows };
         OpenOrders {
             cancel: orders(&self.cancelled),
             modify: orders(&self.modified),
@@ -48,7 +48,7 @@ impl AccountSpace {
 
     /// Forgets the message that was read last.
     pub(super) fn clear(&mut self) {
-        self.words.clear();
+        self.strings.clear();
         self.cancelled.clear();
         self.modified.clear();
         self.skipped = None;
@@ -60,11 +60,11 @@ impl AccountSpace {
 pub(super) struct Row {
     order: Order<'static>,
     /// The first of its words: kind, state, symbol, price, quantity.
-    words: u32,
+    strings: u32,
 }
 
 impl Row {
-    pub(super) fn new(order: &Order<'_>, words: &mut WordSpace) -> Self {
+    pub(super) fn new(order: &Order<'_>, strings: &mut StringArena) -> Self {
         let row = Self {
             order: Order {
                 kind: order.kind.map(|_| ""),
@@ -82,18 +82,18 @@ impl Row {
                 created: order.created,
                 modified: order.modified,
             },
-            words: words.end(),
+            strings: strings.end(),
         };
-        words.push(order.kind.unwrap_or_default());
-        words.push(order.state);
-        words.push(order.symbol);
-        words.push(order.price.map_or("", |price| price.0));
-        words.push(order.quantity.0);
+        strings.push(order.kind.unwrap_or_default());
+        strings.push(order.state);
+        strings.push(order.symbol);
+        strings.push(order.price.map_or("", |price| price.0));
+        strings.push(order.quantity.0);
         row
     }
 
-    fn order<'a>(&self, words: &Words<'a>) -> Order<'a> {
-        let word = |place| words.get(self.words + place);
+    fn order<'a>(&self, strings: &StringList<'a>) -> Order<'a> {
+        let word = |place| strings.get(self.strings + place);
         let order = self.order;
         Order {
             kind: order.kind.map(|_| word(0)),
@@ -108,7 +108,7 @@ impl Row {
 
 /// The balances of the account (`positions`): all of them, each time.
 #[derive(Clone, Copy)]
-pub struct Positions<'a>(Words<'a>);
+pub struct Positions<'a>(StringList<'a>);
 
 /// A balance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +164,7 @@ pub struct OpenOrders<'a> {
 /// A list of orders, in the order of the message.
 #[derive(Clone, Copy)]
 pub struct Orders<'a> {
-    words: Words<'a>,
+    strings: StringList<'a>,
     rows: &'a [Row],
 }
 
@@ -217,8 +217,8 @@ impl<'a> Orders<'a> {
 
     /// The orders.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Order<'a>> + use<'a> {
-        let Self { words, rows } = *self;
-        rows.iter().map(move |row| row.order(&words))
+        let Self { strings, rows } = *self;
+        rows.iter().map(move |row| row.order(&strings))
     }
 }
 
@@ -230,32 +230,32 @@ impl fmt::Debug for Orders<'_> {
 
 pub(super) fn positions<'a>(
     payload: Value<'_, 'a>,
-    space: &'a mut AccountSpace,
-) -> Result<Positions<'a>, Fault> {
+    buffers: &'a mut AccountBuffer,
+) -> Result<Positions<'a>, DecodeFailure> {
     read_fields!(payload, "positions", { "spot" => spot });
-    space.clear();
+    buffers.clear();
     let list = spot.require(&payload)?;
     if !list.is_null() {
         for item in bounded(list, "spot")? {
-            space.push(&Balance::parse(&item, "balance")?);
+            buffers.push(&Balance::parse(&item, "balance")?);
         }
     }
-    Ok(space.positions())
+    Ok(buffers.positions())
 }
 
 pub(super) fn open_orders<'a>(
     payload: Value<'_, 'a>,
-    space: &'a mut AccountSpace,
+    buffers: &'a mut AccountBuffer,
     base: usize,
-) -> Result<OpenOrders<'a>, Fault> {
+) -> Result<OpenOrders<'a>, DecodeFailure> {
     read_fields!(payload, "openorders", { "cancel" => cancel, "modify" => modify });
-    space.clear();
-    let AccountSpace {
-        words,
+    buffers.clear();
+    let AccountBuffer {
+        strings,
         cancelled,
         modified,
         ..
-    } = space;
+    } = buffers;
     let mut skipped = SkippedItems::default();
     // Either list may be absent: an empty one says nothing too.
     for (field, list, rows) in [
@@ -265,11 +265,11 @@ pub(super) fn open_orders<'a>(
         let Some(list) = list.get() else { continue };
         for item in bounded(list, field)? {
             let order = skipped.keep(Order::parse(&item, "order"));
-            rows.extend(order.map(|order| Row::new(&order, words)));
+            rows.extend(order.map(|order| Row::new(&order, strings)));
         }
     }
-    space.skipped = skipped.report(VenueName::JAYX, base);
-    Ok(space.open_orders())
+    buffers.skipped = skipped.report(VenueName::JAYX, base);
+    Ok(buffers.open_orders())
 }
 
 record! { Balance<'a> as "balance" {
@@ -299,7 +299,7 @@ record! { Order<'a> as "order" {
 fn bounded<'d, 'a>(
     list: Value<'d, 'a>,
     field: &'static str,
-) -> Result<impl Iterator<Item = Value<'d, 'a>> + use<'d, 'a>, Fault> {
+) -> Result<impl Iterator<Item = Value<'d, 'a>> + use<'d, 'a>, DecodeFailure> {
     let items = list.items(field)?;
     if items.len() > MAX_ITEMS {
         let limit = MAX_ITEMS;

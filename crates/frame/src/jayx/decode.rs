@@ -4,17 +4,17 @@ use std::fmt;
 
 use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Scale, Ticks};
 
-use super::account::{AccountSpace, OpenOrders, Positions, open_orders, positions};
+use super::account::{AccountBuffer, OpenOrders, Positions, open_orders, positions};
 use super::kline::{Kline, kline};
 use super::layout::{FRAMES, OrderBookLayout, PACKETS};
 use super::packet::{self, Json, Packet};
 use super::pull::{self, Found, Wrap};
-use crate::error::{DecodeError, ErrorKind, Fault, Skipped, SkippedItems, VenueName};
-use crate::fast::{DecodePath, Repeats, Scan, Shared, Templates, Way};
-use crate::json::{Extra, Parser, Slot, Value, read_fields};
-use crate::levels::{LevelSpace, Levels, ListPlaces};
-use crate::local::Local;
+use crate::error::{DecodeError, DecodeFailure, ErrorKind, Skipped, SkippedItems, VenueName};
+use crate::fast::{DecodeBackend, DecodePath, ListCache, Shared, SimdBackend, Templates};
+use crate::json::{Extra, FieldSlot, Parser, Value, read_fields};
+use crate::levels::{LevelBuffer, Levels, ListOffsets};
 use crate::record::{Field, record};
+use crate::thread_local::ThreadLocal;
 use crate::units::Trade;
 
 /// How payloads are framed.
@@ -106,7 +106,7 @@ pub enum Control<'a> {
 /// The order book of the connection's symbol: a snapshot, both sides whole.
 ///
 /// The payload names no symbol: a connection carries the book of one only. The levels are in the
-/// order of the message; [`Book::replace`](ticklot_book::Book::replace) sorts and checks them.
+/// order of the message; [`Book::apply_snapshot`](ticklot_book::Book::apply_snapshot) sorts and checks them.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderBook<'a> {
     /// The buyers.
@@ -156,34 +156,34 @@ impl OrderBook<'_> {
 /// depend on the path.
 pub struct Decoder {
     envelope: Envelope,
-    way: Option<Way>,
+    backend: Option<SimdBackend>,
     parser: Parser,
-    space: Space,
+    buffers: MessageBuffers,
 }
 
 #[derive(Default)]
-struct Space {
-    levels: LevelSpace,
-    trades: Repeats<Trade>,
+struct MessageBuffers {
+    levels: LevelBuffer,
+    trades: ListCache<Trade>,
     skipped: Option<Skipped>,
-    account: AccountSpace,
+    account: AccountBuffer,
 }
 
 impl Decoder {
     /// A decoder for one envelope, with empty buffers.
     #[must_use]
     pub fn new(envelope: Envelope) -> Self {
-        Self::with_scan(envelope, Scan::Best)
+        Self::with_backend(envelope, DecodeBackend::Best)
     }
 
     /// A decoder that reads in one way and no other, to measure it.
     #[must_use]
-    pub fn with_scan(envelope: Envelope, scan: Scan) -> Self {
+    pub fn with_backend(envelope: Envelope, scan: DecodeBackend) -> Self {
         Self {
             envelope,
-            way: Way::new(scan),
+            backend: SimdBackend::new(scan),
             parser: Parser::new(),
-            space: Space::default(),
+            buffers: MessageBuffers::default(),
         }
     }
 
@@ -217,16 +217,18 @@ impl Decoder {
     /// byte of the frame.
     pub fn decode<'a>(&'a mut self, frame: &'a [u8]) -> Result<Message<'a>, DecodeError> {
         let packets = self.is_packet(frame);
-        let way = self.way;
-        let Self { parser, space, .. } = self;
+        let backend = self.backend;
+        let Self {
+            parser, buffers, ..
+        } = self;
         let decoded = if packets {
-            socket_io(frame, way, parser, space)
+            socket_io(frame, backend, parser, buffers)
         } else {
             let json = Json {
                 text: frame,
                 offset: 0,
             };
-            message(json, Wrap::Plain, way, parser, space)
+            message(json, Wrap::Plain, backend, parser, buffers)
         };
         decoded.map_err(|fault| DecodeError::new(VenueName::JAYX, fault))
     }
@@ -261,9 +263,9 @@ impl fmt::Debug for Decoder {
     }
 }
 
-impl Space {
+impl MessageBuffers {
     /// The order book that a template has read from `text`.
-    fn order_book<'a>(&'a self, text: &'a [u8], lists: ListPlaces) -> OrderBook<'a> {
+    fn order_book<'a>(&'a self, text: &'a [u8], lists: ListOffsets) -> OrderBook<'a> {
         let levels = self.levels.found(text, lists);
         OrderBook {
             bids: levels.bids,
@@ -320,17 +322,28 @@ fn templates(wrap: Wrap) -> Shared {
 }
 
 /// An order book in the shape of those before it.
-fn by_template(text: &[u8], wrap: Wrap, way: Option<Way>, space: &mut Space) -> Option<ListPlaces> {
-    let way = way?;
-    let Space { levels, trades, .. } = space;
-    let read = |templates: &mut Templates| templates.read_whole(way, text, levels, trades);
-    Local::lend(templates(wrap), read)
+fn by_template(
+    text: &[u8],
+    wrap: Wrap,
+    backend: Option<SimdBackend>,
+    buffers: &mut MessageBuffers,
+) -> Option<ListOffsets> {
+    let backend = backend?;
+    let MessageBuffers { levels, trades, .. } = buffers;
+    let read = |templates: &mut Templates| templates.read_whole(backend, text, levels, trades);
+    ThreadLocal::lend(templates(wrap), read)
 }
 
 /// Learns the shape of an order book that was read from a tape.
-fn learn(message: &Message<'_>, root: &Value<'_, '_>, text: &[u8], wrap: Wrap, way: Option<Way>) {
+fn learn(
+    message: &Message<'_>,
+    root: &Value<'_, '_>,
+    text: &[u8],
+    wrap: Wrap,
+    backend: Option<SimdBackend>,
+) {
     let is_whole = matches!(message, Message::OrderBook(book) if book.skipped.is_none());
-    if is_whole && way.is_some() {
+    if is_whole && backend.is_some() {
         Templates::learn_parsed::<OrderBookLayout>(templates(wrap), root, text, Scale::UNIT);
     }
 }
@@ -339,17 +352,17 @@ fn learn(message: &Message<'_>, root: &Value<'_, '_>, text: &[u8], wrap: Wrap, w
 fn message<'a>(
     json: Json<'a>,
     wrap: Wrap,
-    way: Option<Way>,
+    backend: Option<SimdBackend>,
     parser: &'a mut Parser,
-    space: &'a mut Space,
-) -> Result<Message<'a>, Fault> {
+    buffers: &'a mut MessageBuffers,
+) -> Result<Message<'a>, DecodeFailure> {
     let Json { text, offset } = json;
-    let way = Way::within_limit(way, text);
-    space.levels.starts_at(offset);
-    if let Some(lists) = by_template(text, wrap, way, space) {
-        return Ok(Message::OrderBook(space.order_book(text, lists)));
+    let backend = SimdBackend::within_limit(backend, text);
+    buffers.levels.starts_at(offset);
+    if let Some(lists) = by_template(text, wrap, backend, buffers) {
+        return Ok(Message::OrderBook(buffers.order_book(text, lists)));
     }
-    any_message(json, wrap, way, parser, space)
+    any_message(json, wrap, backend, parser, buffers)
 }
 
 /// A message that is in no known shape. Out of line, so that it takes no space where the others are read.
@@ -357,37 +370,37 @@ fn message<'a>(
 fn any_message<'a>(
     json: Json<'a>,
     wrap: Wrap,
-    way: Option<Way>,
+    backend: Option<SimdBackend>,
     parser: &'a mut Parser,
-    space: &'a mut Space,
-) -> Result<Message<'a>, Fault> {
+    buffers: &'a mut MessageBuffers,
+) -> Result<Message<'a>, DecodeFailure> {
     let Json { text, .. } = json;
-    if way.is_some()
-        && let Some(found) = space.pull(text, wrap)
+    if backend.is_some()
+        && let Some(found) = buffers.pull(text, wrap)
     {
         if let Found::OrderBook = found {
             Templates::learn_text::<OrderBookLayout>(templates(wrap), parser, text, Scale::UNIT);
         }
-        return Ok(space.message(found));
+        return Ok(buffers.message(found));
     }
     parse(json, parser, |root| {
         let message = match wrap {
-            Wrap::Event => event(root, space)?,
-            Wrap::Plain => plain(root, space)?,
+            Wrap::Event => event(root, buffers)?,
+            Wrap::Plain => plain(root, buffers)?,
         };
-        learn(&message, &root, text, wrap, way);
+        learn(&message, &root, text, wrap, backend);
         Ok(message)
     })
 }
 
 fn socket_io<'a>(
     frame: &'a [u8],
-    way: Option<Way>,
+    backend: Option<SimdBackend>,
     parser: &'a mut Parser,
-    space: &'a mut Space,
-) -> Result<Message<'a>, Fault> {
+    buffers: &'a mut MessageBuffers,
+) -> Result<Message<'a>, DecodeFailure> {
     let control = match packet::read(frame)? {
-        Packet::Event { json, .. } => return message(json, Wrap::Event, way, parser, space),
+        Packet::Event { json, .. } => return message(json, Wrap::Event, backend, parser, buffers),
         Packet::Open(json) => parse(json, parser, open)?,
         Packet::ConnectError(json) => parse(json, parser, refusal)?,
         Packet::Connect(_) => Control::Joined,
@@ -405,14 +418,14 @@ fn socket_io<'a>(
 fn parse<'a, R>(
     json: Json<'a>,
     parser: &'a mut Parser,
-    read: impl for<'d> FnOnce(Value<'d, 'a>) -> Result<R, Fault>,
-) -> Result<R, Fault> {
+    read: impl for<'d> FnOnce(Value<'d, 'a>) -> Result<R, DecodeFailure>,
+) -> Result<R, DecodeFailure> {
     parser
         .parse(json.text, read)
         .map_err(|fault| fault.shifted(json.offset))
 }
 
-fn open<'a>(root: Value<'_, 'a>) -> Result<Control<'a>, Fault> {
+fn open<'a>(root: Value<'_, 'a>) -> Result<Control<'a>, DecodeFailure> {
     read_fields!(root, "open", {}, extra { "pingInterval" => interval, "pingTimeout" => timeout });
     let millis = |extra: &Extra<'_, '_>| extra.read(Value::count).filter(|millis| *millis > 0);
     Ok(Control::Open {
@@ -421,21 +434,24 @@ fn open<'a>(root: Value<'_, 'a>) -> Result<Control<'a>, Fault> {
     })
 }
 
-fn refusal<'a>(root: Value<'_, 'a>) -> Result<Control<'a>, Fault> {
+fn refusal<'a>(root: Value<'_, 'a>) -> Result<Control<'a>, DecodeFailure> {
     Ok(Control::Refused {
         message: reason(root),
     })
 }
 
 /// `["<event>", <message>]`
-fn event<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, Fault> {
+fn event<'a>(
+    root: Value<'_, 'a>,
+    buffers: &'a mut MessageBuffers,
+) -> Result<Message<'a>, DecodeFailure> {
     let mut items = root.items("event")?;
     let missing = |field| root.fault(ErrorKind::Missing { field });
     let name = items
         .next()
         .ok_or_else(|| missing("event name"))?
         .str("event name")?;
-    payload(name, space, || {
+    payload(name, buffers, || {
         items.next().ok_or_else(|| missing("event message"))
     })
 }
@@ -444,16 +460,16 @@ fn event<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, F
 /// so nothing else of it can be wrong.
 fn payload<'d, 'a: 'd>(
     event: &'a str,
-    space: &'a mut Space,
-    value: impl FnOnce() -> Result<Value<'d, 'a>, Fault>,
-) -> Result<Message<'a>, Fault> {
+    buffers: &'a mut MessageBuffers,
+    value: impl FnOnce() -> Result<Value<'d, 'a>, DecodeFailure>,
+) -> Result<Message<'a>, DecodeFailure> {
     Ok(match event {
-        ORDER_BOOK => Message::OrderBook(order_book(value()?, space)?),
+        ORDER_BOOK => Message::OrderBook(order_book(value()?, buffers)?),
         KLINE => Message::Kline(kline(value()?)?),
-        POSITIONS => Message::Positions(positions(value()?, &mut space.account)?),
+        POSITIONS => Message::Positions(positions(value()?, &mut buffers.account)?),
         OPEN_ORDERS => {
-            let base = space.levels.base();
-            Message::OpenOrders(open_orders(value()?, &mut space.account, base)?)
+            let base = buffers.levels.base();
+            Message::OpenOrders(open_orders(value()?, &mut buffers.account, base)?)
         }
         ERROR => Message::Error {
             message: value().map_or("", reason),
@@ -478,15 +494,18 @@ fn reason<'a>(value: Value<'_, 'a>) -> &'a str {
 }
 
 /// A bare payload, told by its keys, or one wrapped with its event's name.
-fn plain<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, Fault> {
+fn plain<'a>(
+    root: Value<'_, 'a>,
+    buffers: &'a mut MessageBuffers,
+) -> Result<Message<'a>, DecodeFailure> {
     read_fields!(root, "payload", { "event" => event });
     match event.get() {
-        Some(event) => wrapped(root, event.str("event")?, space),
-        None => bare(root, space),
+        Some(event) => wrapped(root, event.str("event")?, buffers),
+        None => bare(root, buffers),
     }
 }
 
-fn event_subject<'a>(root: Value<'_, 'a>) -> Result<&'a str, Fault> {
+fn event_subject<'a>(root: Value<'_, 'a>) -> Result<&'a str, DecodeFailure> {
     let name = root.items("event")?.next();
     let missing = root.fault(ErrorKind::Missing {
         field: "event name",
@@ -494,7 +513,7 @@ fn event_subject<'a>(root: Value<'_, 'a>) -> Result<&'a str, Fault> {
     name.ok_or(missing)?.str("event name")
 }
 
-fn plain_subject<'a>(root: Value<'_, 'a>) -> Result<&'a str, Fault> {
+fn plain_subject<'a>(root: Value<'_, 'a>) -> Result<&'a str, DecodeFailure> {
     read_fields!(root, "payload", { "event" => event });
     match event.get() {
         Some(event) => event.str("event"),
@@ -505,9 +524,9 @@ fn plain_subject<'a>(root: Value<'_, 'a>) -> Result<&'a str, Fault> {
 fn wrapped<'a>(
     root: Value<'_, 'a>,
     name: &'a str,
-    space: &'a mut Space,
-) -> Result<Message<'a>, Fault> {
-    payload(name, space, || {
+    buffers: &'a mut MessageBuffers,
+) -> Result<Message<'a>, DecodeFailure> {
+    payload(name, buffers, || {
         read_fields!(root, "payload", { "message" => message, "data" => data });
         if message.is_present() {
             message.require(&root)
@@ -517,9 +536,12 @@ fn wrapped<'a>(
     })
 }
 
-fn bare<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, Fault> {
+fn bare<'a>(
+    root: Value<'_, 'a>,
+    buffers: &'a mut MessageBuffers,
+) -> Result<Message<'a>, DecodeFailure> {
     let event = bare_event(root)?;
-    payload(event, space, || {
+    payload(event, buffers, || {
         if event != ERROR {
             return Ok(root);
         }
@@ -529,7 +551,7 @@ fn bare<'a>(root: Value<'_, 'a>, space: &'a mut Space) -> Result<Message<'a>, Fa
 }
 
 /// The event that a bare payload's keys name; empty for none.
-fn bare_event(root: Value<'_, '_>) -> Result<&'static str, Fault> {
+fn bare_event(root: Value<'_, '_>) -> Result<&'static str, DecodeFailure> {
     read_fields!(root, "payload", {
         "orderBook" => order_book_key,
         "spot" => spot,
@@ -538,7 +560,7 @@ fn bare_event(root: Value<'_, '_>) -> Result<&'static str, Fault> {
         "cancel" => cancel,
         "error" => error,
     });
-    let holds_array = |slot: &Slot<'_, '_>| slot.get().is_some_and(|value| value.is_array());
+    let holds_array = |slot: &FieldSlot<'_, '_>| slot.get().is_some_and(|value| value.is_array());
     Ok(if order_book_key.is_present() {
         ORDER_BOOK
     } else if spot.is_present() {
@@ -554,25 +576,28 @@ fn bare_event(root: Value<'_, '_>) -> Result<&'static str, Fault> {
     })
 }
 
-fn order_book<'a>(payload: Value<'_, 'a>, space: &'a mut Space) -> Result<OrderBook<'a>, Fault> {
+fn order_book<'a>(
+    payload: Value<'_, 'a>,
+    buffers: &'a mut MessageBuffers,
+) -> Result<OrderBook<'a>, DecodeFailure> {
     read_fields!(payload, "orderbook", { "orderBook" => book }, extra { "trades" => trades });
     let book = book.require(&payload)?;
     read_fields!(book, "orderBook", { "asks" => asks, "bids" => bids });
     bids.require(&book)?;
     asks.require(&book)?;
-    let Space {
+    let MessageBuffers {
         levels,
         trades: trade_space,
         skipped,
         ..
-    } = space;
+    } = buffers;
     levels.fill(bids.get(), asks.get(), level)?;
-    let found = read_trades(&trades, trade_space.otherwise());
+    let found = read_trades(&trades, trade_space.uncached());
     *skipped = found.report(VenueName::JAYX, levels.base());
-    Ok(space.general())
+    Ok(buffers.general())
 }
 
-fn level(item: Value<'_, '_>) -> Result<Level, Fault> {
+fn level(item: Value<'_, '_>) -> Result<Level, DecodeFailure> {
     read_fields!(item, "level", { "ticks" => ticks, "lots" => lots }, extra { "count" => count });
     Ok(Level {
         ticks: Ticks(ticks.require(&item)?.steps("ticks", 0)?),

@@ -2,7 +2,7 @@
 
 use ticklot_book::{Lots, Ticks};
 
-use crate::error::Fault;
+use crate::error::DecodeFailure;
 use crate::json::{Value, read_fields};
 use crate::record::{Field, record};
 use crate::units::UnixSeconds;
@@ -39,7 +39,7 @@ pub struct Candle<'a> {
     pub symbol: &'a str,
 }
 
-pub(super) fn kline<'a>(payload: Value<'_, 'a>) -> Result<Kline<'a>, Fault> {
+pub(super) fn kline<'a>(payload: Value<'_, 'a>) -> Result<Kline<'a>, DecodeFailure> {
     read_fields!(payload, "kline", { "add" => add, "modify" => modify });
     Ok(Kline {
         add: add.optional(Field::parse)?,

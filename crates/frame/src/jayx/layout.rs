@@ -3,12 +3,12 @@
 use ticklot_book::Side;
 
 use crate::fast::{Layout, Role, Templates};
-use crate::local::Local;
+use crate::thread_local::ThreadLocal;
 
 thread_local! {
     /// Of packets, and of plain frames: a packet's JSON is none of the latter.
-    pub(crate) static PACKETS: Local<Templates> = const { Local::new() };
-    pub(crate) static FRAMES: Local<Templates> = const { Local::new() };
+    pub(crate) static PACKETS: ThreadLocal<Templates> = const { ThreadLocal::new() };
+    pub(crate) static FRAMES: ThreadLocal<Templates> = const { ThreadLocal::new() };
 }
 
 pub(crate) struct OrderBookLayout;

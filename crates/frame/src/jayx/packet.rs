@@ -5,7 +5,7 @@
 //! namespace than `/` its name and a comma, for acknowledgements digits, then JSON (Socket.IO
 //! protocol, revision 5).
 
-use crate::error::{ErrorKind, Fault};
+use crate::error::{DecodeFailure, ErrorKind};
 
 /// A packet, its JSON not read yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) struct Json<'a> {
 }
 
 /// Takes a text frame apart.
-pub(super) fn read(frame: &[u8]) -> Result<Packet<'_>, Fault> {
+pub(super) fn read(frame: &[u8]) -> Result<Packet<'_>, DecodeFailure> {
     let body = Json {
         text: frame.get(1..).unwrap_or_default(),
         offset: 1,
@@ -64,17 +64,17 @@ pub(super) fn read(frame: &[u8]) -> Result<Packet<'_>, Fault> {
         Some(b'4') => read_socket_io(body),
         Some(b'6') => Ok(Packet::Noop),
         // `b` starts a base64 body, which only the polling transport has.
-        Some(b'b') => Err(Fault::at(0, ErrorKind::Binary)),
-        _ => Err(Fault::at(0, ErrorKind::Packet)),
+        Some(b'b') => Err(DecodeFailure::at(0, ErrorKind::Binary)),
+        _ => Err(DecodeFailure::at(0, ErrorKind::Packet)),
     }
 }
 
-fn read_socket_io(body: Json<'_>) -> Result<Packet<'_>, Fault> {
+fn read_socket_io(body: Json<'_>) -> Result<Packet<'_>, DecodeFailure> {
     let Some((&kind, _)) = body.text.split_first() else {
-        return Err(Fault::at(body.offset, ErrorKind::Packet));
+        return Err(DecodeFailure::at(body.offset, ErrorKind::Packet));
     };
     if matches!(kind, b'5' | b'6') {
-        return Err(Fault::at(body.offset, ErrorKind::Binary));
+        return Err(DecodeFailure::at(body.offset, ErrorKind::Binary));
     }
     let after_namespace = skip_namespace(advance(body, 1))?;
     let (ack, json) = split_ack(after_namespace)?;
@@ -84,23 +84,23 @@ fn read_socket_io(body: Json<'_>) -> Result<Packet<'_>, Fault> {
         (b'2', ack) => Ok(Packet::Event { ack, json }),
         (b'3', Some(id)) => Ok(Packet::Ack { id }),
         (b'4', None) => Ok(Packet::ConnectError(json)),
-        _ => Err(Fault::at(body.offset, ErrorKind::Packet)),
+        _ => Err(DecodeFailure::at(body.offset, ErrorKind::Packet)),
     }
 }
 
 /// Only the default namespace is joined, so only it can answer; its name may still be written out.
-fn skip_namespace(body: Json<'_>) -> Result<Json<'_>, Fault> {
+fn skip_namespace(body: Json<'_>) -> Result<Json<'_>, DecodeFailure> {
     if body.text.first() != Some(&b'/') {
         return Ok(body);
     }
     let end = memchr::memchr(b',', body.text).unwrap_or(body.text.len());
     if end > 1 {
-        return Err(Fault::at(body.offset, ErrorKind::Packet));
+        return Err(DecodeFailure::at(body.offset, ErrorKind::Packet));
     }
     Ok(advance(body, (end + 1).min(body.text.len())))
 }
 
-fn split_ack(body: Json<'_>) -> Result<(Option<u64>, Json<'_>), Fault> {
+fn split_ack(body: Json<'_>) -> Result<(Option<u64>, Json<'_>), DecodeFailure> {
     let digits = body.text.iter().take_while(|b| b.is_ascii_digit()).count();
     if digits == 0 {
         return Ok((None, body));
@@ -108,7 +108,7 @@ fn split_ack(body: Json<'_>) -> Result<(Option<u64>, Json<'_>), Fault> {
     let id = std::str::from_utf8(&body.text[..digits])
         .ok()
         .and_then(|text| text.parse().ok())
-        .ok_or(Fault::at(body.offset, ErrorKind::Packet))?;
+        .ok_or(DecodeFailure::at(body.offset, ErrorKind::Packet))?;
     Ok((Some(id), advance(body, digits)))
 }
 

@@ -2,15 +2,15 @@
 
 use ticklot_book::{Level, Lots, Ticks};
 
-use super::account::{AccountSpace, Balance, MAX_ITEMS, Order, Row};
+use super::account::{AccountBuffer, Balance, MAX_ITEMS, Order, Row};
 use super::decode::{KLINE, OPEN_ORDERS, ORDER_BOOK, POSITIONS};
 use super::kline::{Candle, Kline};
-use crate::fast::Repeats;
-use crate::levels::LevelSpace;
+use crate::fast::ListCache;
+use crate::levels::LevelBuffer;
 use crate::pull::{PullParser, put};
 use crate::record::Field;
+use crate::string_arena::StringArena;
 use crate::units::Trade;
-use crate::words::WordSpace;
 
 /// What stands around a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +34,9 @@ pub(super) enum Found<'a> {
 pub(super) fn message<'a>(
     text: &'a [u8],
     wrap: Wrap,
-    levels: &mut LevelSpace,
-    trades: &mut Repeats<Trade>,
-    account: &mut AccountSpace,
+    levels: &mut LevelBuffer,
+    trades: &mut ListCache<Trade>,
+    account: &mut AccountBuffer,
 ) -> Option<Found<'a>> {
     account.clear();
     let mut json = PullParser::new(text);
@@ -61,7 +61,7 @@ pub(super) fn message<'a>(
     Some(match event {
         ORDER_BOOK => {
             if payload.has_trades.is_none() {
-                payload.trades.otherwise();
+                payload.trades.uncached();
             }
             Found::OrderBook
         }
@@ -76,9 +76,9 @@ pub(super) fn message<'a>(
 
 /// The fields of all payloads. Their keys name the event.
 struct Payload<'a, 's> {
-    levels: &'s mut LevelSpace,
-    trades: &'s mut Repeats<Trade>,
-    account: &'s mut AccountSpace,
+    levels: &'s mut LevelBuffer,
+    trades: &'s mut ListCache<Trade>,
+    account: &'s mut AccountBuffer,
     event: Option<&'static str>,
     has_trades: Option<()>,
     add: Option<Option<Candle<'a>>>,
@@ -147,7 +147,7 @@ impl<'a> Payload<'a, '_> {
             if json.is_at(b'[') {
                 self.is(OPEN_ORDERS)?;
                 put(&mut self.has_modified, ())?;
-                orders(json, &mut self.account.words, &mut self.account.modified)?;
+                orders(json, &mut self.account.strings, &mut self.account.modified)?;
             } else {
                 self.is(KLINE)?;
                 put(&mut self.modify, json.nullable(Field::pull)?)?;
@@ -158,7 +158,7 @@ impl<'a> Payload<'a, '_> {
         } else if json.key("\"cancel\":") {
             self.is(OPEN_ORDERS)?;
             put(&mut self.has_cancelled, ())?;
-            orders(json, &mut self.account.words, &mut self.account.cancelled)?;
+            orders(json, &mut self.account.strings, &mut self.account.cancelled)?;
         } else if json.key("\"error\":") {
             return None;
         } else {
@@ -192,9 +192,9 @@ impl<'a> Payload<'a, '_> {
     }
 }
 
-fn orders(json: &mut PullParser<'_>, words: &mut WordSpace, rows: &mut Vec<Row>) -> Option<()> {
+fn orders(json: &mut PullParser<'_>, strings: &mut StringArena, rows: &mut Vec<Row>) -> Option<()> {
     json.array(|json| {
-        rows.push(Row::new(&Order::pull(json)?, words));
+        rows.push(Row::new(&Order::pull(json)?, strings));
         (rows.len() <= MAX_ITEMS).then_some(())
     })
 }
@@ -229,15 +229,15 @@ mod tests {
     use ticklot_sim::pool::{Pool, Shape, Wire, reordered};
 
     use super::*;
-    use crate::Scan;
+    use crate::DecodeBackend;
     use crate::jayx::{Decoder, Envelope, Message};
 
     type Book = (Vec<Level>, Vec<Level>, Vec<Trade>);
 
     /// An order book of the plain envelope.
     fn pulled(text: &str) -> Option<Book> {
-        let (mut levels, mut trades) = (LevelSpace::default(), Repeats::default());
-        let account = &mut AccountSpace::default();
+        let (mut levels, mut trades) = (LevelBuffer::default(), ListCache::default());
+        let account = &mut AccountBuffer::default();
         let text = text.as_bytes();
         let found = message(text, Wrap::Plain, &mut levels, &mut trades, account)?;
         assert!(matches!(found, Found::OrderBook));
@@ -250,7 +250,7 @@ mod tests {
     }
 
     fn by_tape(text: &str) -> Option<Book> {
-        let mut decoder = Decoder::with_scan(Envelope::Plain, Scan::Off);
+        let mut decoder = Decoder::with_backend(Envelope::Plain, DecodeBackend::Off);
         match decoder.decode(text.as_bytes()) {
             Ok(Message::OrderBook(book)) => {
                 Some((book.bids.to_vec(), book.asks.to_vec(), book.trades.to_vec()))

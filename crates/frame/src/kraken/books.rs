@@ -7,12 +7,12 @@ use std::fmt;
 
 use ticklot_book::{BookError, Level, Lots, Scale, Ticks};
 
-use crate::error::{DecodeError, Fault, VenueName};
+use crate::error::{DecodeError, DecodeFailure, VenueName};
 use crate::iso_time::IsoTime;
-use crate::json::{Slot, Value, read_fields};
+use crate::json::{FieldSlot, Value, read_fields};
 use crate::levels::{Levels, push_levels};
+use crate::string_arena::{StringArena, StringList};
 use crate::units::{Scales, UnixMillis};
-use crate::words::{WordSpace, Words};
 
 /// The maximum number of books in one message.
 pub const MAX_BOOKS: usize = 4_096;
@@ -55,7 +55,7 @@ pub struct Books<'a> {
     /// Whether the message is a snapshot, rather than an update.
     pub is_snapshot: bool,
     entries: &'a [Entry],
-    symbols: Words<'a>,
+    symbols: StringList<'a>,
     levels: &'a [Level],
     offsets: &'a [u32],
 }
@@ -101,9 +101,9 @@ impl fmt::Debug for Books<'_> {
 
 /// The books of the last message.
 #[derive(Default)]
-pub(super) struct BookSpace {
+pub(super) struct BookBuffer {
     entries: Vec<Entry>,
-    symbols: WordSpace,
+    symbols: StringArena,
     levels: Vec<Level>,
     /// The first byte of each level in the frame.
     offsets: Vec<u32>,
@@ -129,18 +129,18 @@ impl Entry {
 pub(super) fn read<'a>(
     data: Value<'_, 'a>,
     is_snapshot: bool,
-    space: &'a mut BookSpace,
+    buffers: &'a mut BookBuffer,
     scales: &(impl Scales + ?Sized),
-) -> Result<Books<'a>, Fault> {
-    space.clear();
+) -> Result<Books<'a>, DecodeFailure> {
+    buffers.clear();
     for item in data.items("data")? {
-        item.check_count(space.entries.len(), MAX_BOOKS, "data")?;
-        space.push_book(item, is_snapshot, scales)?;
+        item.check_count(buffers.entries.len(), MAX_BOOKS, "data")?;
+        buffers.push_book(item, is_snapshot, scales)?;
     }
-    Ok(space.view(is_snapshot))
+    Ok(buffers.view(is_snapshot))
 }
 
-impl BookSpace {
+impl BookBuffer {
     fn clear(&mut self) {
         self.entries.clear();
         self.symbols.clear();
@@ -163,7 +163,7 @@ impl BookSpace {
         book: Value<'_, '_>,
         is_snapshot: bool,
         scales: &(impl Scales + ?Sized),
-    ) -> Result<(), Fault> {
+    ) -> Result<(), DecodeFailure> {
         read_fields!(book, "book", {
             "symbol" => symbol,
             "bids" => bids,
@@ -196,9 +196,9 @@ impl BookSpace {
     fn push_side(
         &mut self,
         field: &'static str,
-        side: &Slot<'_, '_>,
+        side: &FieldSlot<'_, '_>,
         scale: Scale,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), DecodeFailure> {
         let Some(side) = side.get() else {
             return Ok(());
         };
@@ -207,7 +207,7 @@ impl BookSpace {
     }
 }
 
-fn level(item: Value<'_, '_>, scale: Scale) -> Result<Level, Fault> {
+fn level(item: Value<'_, '_>, scale: Scale) -> Result<Level, DecodeFailure> {
     read_fields!(item, "level", { "price" => price, "qty" => qty });
     Ok(Level::new(
         ticks(&price, &item, scale)?,
@@ -217,20 +217,20 @@ fn level(item: Value<'_, '_>, scale: Scale) -> Result<Level, Fault> {
 
 /// The field `price` of an object.
 pub(super) fn ticks<'a>(
-    price: &Slot<'_, 'a>,
+    price: &FieldSlot<'_, 'a>,
     of: &Value<'_, 'a>,
     scale: Scale,
-) -> Result<Ticks, Fault> {
+) -> Result<Ticks, DecodeFailure> {
     let price = price.require(of)?;
     price.steps("price", scale.price_decimals()).map(Ticks)
 }
 
 /// The field `qty` of an object.
 pub(super) fn lots<'a>(
-    qty: &Slot<'_, 'a>,
+    qty: &FieldSlot<'_, 'a>,
     of: &Value<'_, 'a>,
     scale: Scale,
-) -> Result<Lots, Fault> {
+) -> Result<Lots, DecodeFailure> {
     let qty = qty.require(of)?;
     qty.steps("qty", scale.quantity_decimals()).map(Lots)
 }

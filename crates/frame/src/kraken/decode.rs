@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::books::{self, BookSpace, Books};
-use super::instruments::{self, Instruments, PairSpace};
+use super::books::{self, BookBuffer, Books};
+use super::instruments::{self, Instruments, PairBuffer};
 use super::replies::{self, Ack, Refusal};
 use super::status::{self, Status};
 use super::subject::{self, Subject};
-use super::trades::{self, TradeSpace, Trades};
-use crate::error::{DecodeError, ErrorKind, Fault, VenueName};
-use crate::json::{Parser, Slot, Value, read_fields};
+use super::trades::{self, TradeBuffer, Trades};
+use crate::error::{DecodeError, DecodeFailure, ErrorKind, VenueName};
+use crate::json::{FieldSlot, Parser, Value, read_fields};
 use crate::units::Scales;
 
 /// A message from the server, borrowed from the frame and the decoder.
@@ -54,15 +54,15 @@ pub enum Message<'a> {
 /// message.
 pub struct Decoder {
     parser: Parser,
-    space: Space,
+    buffers: MessageBuffers,
 }
 
 /// The lists of a message.
 #[derive(Default)]
-struct Space {
-    books: BookSpace,
-    trades: TradeSpace,
-    pairs: PairSpace,
+struct MessageBuffers {
+    books: BookBuffer,
+    trades: TradeBuffer,
+    pairs: PairBuffer,
 }
 
 impl Decoder {
@@ -71,7 +71,7 @@ impl Decoder {
     pub fn new() -> Self {
         Self {
             parser: Parser::new(),
-            space: Space::default(),
+            buffers: MessageBuffers::default(),
         }
     }
 
@@ -92,9 +92,9 @@ impl Decoder {
         frame: &'a [u8],
         scales: &(impl Scales + ?Sized),
     ) -> Result<Message<'a>, DecodeError> {
-        let Self { parser, space } = self;
+        let Self { parser, buffers } = self;
         parser
-            .parse(frame, |root| message(root, space, scales))
+            .parse(frame, |root| message(root, buffers, scales))
             .map_err(|fault| DecodeError::new(VenueName::KRAKEN, fault))
     }
 
@@ -123,9 +123,9 @@ impl fmt::Debug for Decoder {
 
 fn message<'a>(
     root: Value<'_, 'a>,
-    space: &'a mut Space,
+    buffers: &'a mut MessageBuffers,
     scales: &(impl Scales + ?Sized),
-) -> Result<Message<'a>, Fault> {
+) -> Result<Message<'a>, DecodeFailure> {
     read_fields!(root, "message", {
         "channel" => channel,
         "type" => kind,
@@ -140,19 +140,19 @@ fn message<'a>(
         "book" => Message::Books(books::read(
             data.value(&root)?,
             is_snapshot()?,
-            &mut space.books,
+            &mut buffers.books,
             scales,
         )?),
         "trade" => Message::Trades(trades::read(
             data.value(&root)?,
             is_snapshot()?,
-            &mut space.trades,
+            &mut buffers.trades,
             scales,
         )?),
         "instrument" => Message::Instruments(instruments::read(
             data.value(&root)?,
             is_snapshot()?,
-            &mut space.pairs,
+            &mut buffers.pairs,
         )?),
         "heartbeat" => Message::Heartbeat,
         "status" => Message::Status(status::read(data.value(&root)?)?),
@@ -161,7 +161,7 @@ fn message<'a>(
 }
 
 /// Whether the `type` is `snapshot`; otherwise it must be `update`.
-fn is_snapshot<'a>(kind: &Slot<'_, 'a>, root: &Value<'_, 'a>) -> Result<bool, Fault> {
+fn is_snapshot<'a>(kind: &FieldSlot<'_, 'a>, root: &Value<'_, 'a>) -> Result<bool, DecodeFailure> {
     let kind = kind.value(root)?;
     match kind.str("type")? {
         "snapshot" => Ok(true),

@@ -4,10 +4,10 @@ use std::fmt;
 
 use ticklot_book::{DecimalError, Scale, ScaleError};
 
-use crate::error::{ErrorKind, Fault};
-use crate::json::{Extra, Slot, Value, read_fields};
+use crate::error::{DecodeFailure, ErrorKind};
+use crate::json::{Extra, FieldSlot, Value, read_fields};
+use crate::string_arena::{StringArena, StringList};
 use crate::units::Decimal;
-use crate::words::{WordSpace, Words};
 
 /// The maximum number of instruments in one message. The venue lists about 1,500.
 pub const MAX_PAIRS: usize = 16_384;
@@ -94,7 +94,7 @@ pub struct Instruments<'a> {
     /// be read. One such item does not cost the others.
     pub skipped: usize,
     entries: &'a [Entry],
-    words: Words<'a>,
+    strings: StringList<'a>,
 }
 
 impl<'a> Instruments<'a> {
@@ -112,11 +112,11 @@ impl<'a> Instruments<'a> {
 
     /// The instruments.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Pair<'a>> + use<'a> {
-        let words = self.words;
+        let strings = self.strings;
         self.entries.iter().map(move |entry| {
-            let text = |at: Option<u32>| at.map(|at| words.get(at));
+            let text = |at: Option<u32>| at.map(|at| strings.get(at));
             Pair {
-                symbol: words.get(entry.symbol),
+                symbol: strings.get(entry.symbol),
                 base: text(entry.base),
                 quote: text(entry.quote),
                 status: text(entry.status).map_or(PairStatus::Other, PairStatus::from_text),
@@ -138,12 +138,12 @@ impl fmt::Debug for Instruments<'_> {
 
 /// The instruments of the last message.
 #[derive(Default)]
-pub(super) struct PairSpace {
+pub(super) struct PairBuffer {
     entries: Vec<Entry>,
-    words: WordSpace,
+    strings: StringArena,
 }
 
-/// An instrument, its texts as indices into a [`WordSpace`].
+/// An instrument, its texts as indices into a [`StringArena`].
 struct Entry {
     symbol: u32,
     base: Option<u32>,
@@ -158,23 +158,23 @@ struct Entry {
 pub(super) fn read<'a>(
     data: Value<'_, 'a>,
     is_snapshot: bool,
-    space: &'a mut PairSpace,
-) -> Result<Instruments<'a>, Fault> {
+    buffers: &'a mut PairBuffer,
+) -> Result<Instruments<'a>, DecodeFailure> {
     read_fields!(data, "data", { "pairs" => pairs });
-    let skipped = read_pairs(&pairs, space)?;
+    let skipped = read_pairs(&pairs, buffers)?;
     Ok(Instruments {
         is_snapshot,
         skipped,
-        entries: &space.entries,
-        words: space.words.view(),
+        entries: &buffers.entries,
+        strings: buffers.strings.view(),
     })
 }
 
 /// Returns how many items were skipped.
-fn read_pairs(pairs: &Slot<'_, '_>, space: &mut PairSpace) -> Result<usize, Fault> {
-    let PairSpace { entries, words } = space;
+fn read_pairs(pairs: &FieldSlot<'_, '_>, buffers: &mut PairBuffer) -> Result<usize, DecodeFailure> {
+    let PairBuffer { entries, strings } = buffers;
     entries.clear();
-    words.clear();
+    strings.clear();
     let Some(pairs) = pairs.get() else {
         return Ok(0);
     };
@@ -182,12 +182,12 @@ fn read_pairs(pairs: &Slot<'_, '_>, space: &mut PairSpace) -> Result<usize, Faul
     let total = items.len();
     for (count, item) in items.enumerate() {
         item.check_count(count, MAX_PAIRS, "pairs")?;
-        entries.extend(pair(item, words).ok());
+        entries.extend(pair(item, strings).ok());
     }
     Ok(total - entries.len())
 }
 
-fn pair(pair: Value<'_, '_>, words: &mut WordSpace) -> Result<Entry, Fault> {
+fn pair(pair: Value<'_, '_>, strings: &mut StringArena) -> Result<Entry, DecodeFailure> {
     read_fields!(pair, "pair", {
         "symbol" => symbol,
         "price_precision" => price_precision,
@@ -199,13 +199,13 @@ fn pair(pair: Value<'_, '_>, words: &mut WordSpace) -> Result<Entry, Fault> {
         "price_increment" => price_increment,
         "qty_increment" => qty_increment,
     });
-    let mut text = |extra: &Extra<'_, '_>| extra.read(Value::str).map(|text| words.push(text));
+    let mut text = |extra: &Extra<'_, '_>| extra.read(Value::str).map(|text| strings.push(text));
     let [base, quote, status] = [&base, &quote, &status].map(&mut text);
     let mut number =
-        |extra: &Extra<'_, '_>| extra.read(Value::decimal).map(|text| words.push(text.0));
+        |extra: &Extra<'_, '_>| extra.read(Value::decimal).map(|text| strings.push(text.0));
     let [price_increment, qty_increment] = [&price_increment, &qty_increment].map(&mut number);
     Ok(Entry {
-        symbol: words.push(symbol.str(&pair)?),
+        symbol: strings.push(symbol.str(&pair)?),
         base,
         quote,
         status,
@@ -216,7 +216,7 @@ fn pair(pair: Value<'_, '_>, words: &mut WordSpace) -> Result<Entry, Fault> {
     })
 }
 
-fn precision(value: Value<'_, '_>, field: &'static str) -> Result<u8, Fault> {
+fn precision(value: Value<'_, '_>, field: &'static str) -> Result<u8, DecodeFailure> {
     let error = DecimalError::Overflow;
     u8::try_from(value.count(field)?).map_err(|_| value.fault(ErrorKind::Number { field, error }))
 }

@@ -1,7 +1,7 @@
 //! Replies to requests: objects with a `method`.
 
 use super::decode::Message;
-use crate::error::{ErrorKind, Fault};
+use crate::error::{DecodeFailure, ErrorKind};
 use crate::json::{Value, read_fields};
 
 /// A subscription was accepted or ended. A request for several symbols has one reply for each.
@@ -73,7 +73,10 @@ impl Refusal<'_> {
 
 /// Reads a message without a channel. One that has neither a method nor the text of an error is
 /// refused. A reply without `success` succeeded unless it has the text of an error.
-pub(super) fn read<'a>(root: Value<'_, 'a>, method: Option<&'a str>) -> Result<Message<'a>, Fault> {
+pub(super) fn read<'a>(
+    root: Value<'_, 'a>,
+    method: Option<&'a str>,
+) -> Result<Message<'a>, DecodeFailure> {
     read_fields!(root, "message", { "success" => success, "result" => result }, extra {
         "req_id" => req_id,
         "error" => error,
@@ -100,7 +103,11 @@ pub(super) fn read<'a>(root: Value<'_, 'a>, method: Option<&'a str>) -> Result<M
     }
 }
 
-fn ack<'a>(result: Value<'_, 'a>, method: Method, req_id: Option<u64>) -> Result<Ack<'a>, Fault> {
+fn ack<'a>(
+    result: Value<'_, 'a>,
+    method: Method,
+    req_id: Option<u64>,
+) -> Result<Ack<'a>, DecodeFailure> {
     read_fields!(result, "result", { "channel" => channel, "symbol" => symbol }, extra {
         "depth" => depth,
         "snapshot" => snapshot,

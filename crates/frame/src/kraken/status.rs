@@ -1,6 +1,6 @@
 //! The state of the venue: channel `status`.
 
-use crate::error::{ErrorKind, Fault};
+use crate::error::{DecodeFailure, ErrorKind};
 use crate::json::{Value, read_fields};
 
 /// The state of the trading engine and the identity of the connection.
@@ -47,7 +47,7 @@ impl System {
 }
 
 /// `data`: an array whose first item is the only one.
-pub(super) fn read<'a>(data: Value<'_, 'a>) -> Result<Status<'a>, Fault> {
+pub(super) fn read<'a>(data: Value<'_, 'a>) -> Result<Status<'a>, DecodeFailure> {
     let item = data.items("data")?.next();
     let item = item.ok_or_else(|| data.fault(ErrorKind::Missing { field: "system" }))?;
     read_fields!(item, "status", { "system" => system }, extra {

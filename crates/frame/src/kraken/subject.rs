@@ -1,6 +1,6 @@
 //! The subject of a frame that cannot be decoded.
 
-use crate::error::Fault;
+use crate::error::DecodeFailure;
 use crate::json::{Value, read_fields};
 
 /// The channel and the symbol of a frame, as far as they can be read.
@@ -17,7 +17,7 @@ pub struct Subject<'a> {
 
 /// # Errors
 /// The root is not an object.
-pub(super) fn read<'a>(root: Value<'_, 'a>) -> Result<Subject<'a>, Fault> {
+pub(super) fn read<'a>(root: Value<'_, 'a>) -> Result<Subject<'a>, DecodeFailure> {
     read_fields!(root, "message", {}, extra {
         "channel" => channel,
         "method" => method,
@@ -38,7 +38,7 @@ pub(super) fn read<'a>(root: Value<'_, 'a>) -> Result<Subject<'a>, Fault> {
     })
 }
 
-fn of_result<'a>(result: Value<'_, 'a>) -> Result<Subject<'a>, Fault> {
+fn of_result<'a>(result: Value<'_, 'a>) -> Result<Subject<'a>, DecodeFailure> {
     read_fields!(result, "result", {}, extra { "channel" => channel, "symbol" => symbol });
     Ok(Subject {
         channel: channel.read(Value::str),
@@ -48,14 +48,17 @@ fn of_result<'a>(result: Value<'_, 'a>) -> Result<Subject<'a>, Fault> {
 }
 
 /// The symbol that every item names.
-fn symbol_of_all<'a>(data: Value<'_, 'a>, field: &'static str) -> Result<Option<&'a str>, Fault> {
+fn symbol_of_all<'a>(
+    data: Value<'_, 'a>,
+    field: &'static str,
+) -> Result<Option<&'a str>, DecodeFailure> {
     let mut symbols = data.items(field)?.map(symbol_of);
     let first = symbols.next().transpose()?.flatten();
     let is_first = |symbol| matches!(symbol, Ok(symbol) if symbol == first);
     Ok(first.filter(|_| symbols.all(is_first)))
 }
 
-fn symbol_of<'a>(item: Value<'_, 'a>) -> Result<Option<&'a str>, Fault> {
+fn symbol_of<'a>(item: Value<'_, 'a>) -> Result<Option<&'a str>, DecodeFailure> {
     read_fields!(item, "data", {}, extra { "symbol" => symbol });
     Ok(symbol.read(Value::str))
 }

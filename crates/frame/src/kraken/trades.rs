@@ -5,11 +5,11 @@ use std::fmt;
 use ticklot_book::{Lots, Ticks};
 
 use super::books::{lots, millis, ticks};
-use crate::error::{Fault, Skipped, SkippedItems, VenueName};
+use crate::error::{DecodeFailure, Skipped, SkippedItems, VenueName};
 use crate::iso_time::IsoTime;
 use crate::json::{Value, read_fields};
+use crate::string_arena::{StringArena, StringList};
 use crate::units::{Scales, TradeSide, UnixMillis};
-use crate::words::{WordSpace, Words};
 
 /// The maximum number of trades in one message.
 pub const MAX_TRADES: usize = 16_384;
@@ -43,7 +43,7 @@ pub struct Trades<'a> {
     /// The trades that were left out, since they could not be read.
     pub skipped: Option<&'a Skipped>,
     entries: &'a [Entry],
-    words: Words<'a>,
+    strings: StringList<'a>,
 }
 
 impl<'a> Trades<'a> {
@@ -61,15 +61,15 @@ impl<'a> Trades<'a> {
 
     /// The trades.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Trade<'a>> + use<'a> {
-        let words = self.words;
+        let strings = self.strings;
         self.entries.iter().map(move |entry| Trade {
-            symbol: words.get(entry.symbol),
+            symbol: strings.get(entry.symbol),
             side: entry.side,
             ticks: entry.ticks,
             lots: entry.lots,
-            ord_type: entry.ord_type.map(|at| words.get(at)),
+            ord_type: entry.ord_type.map(|at| strings.get(at)),
             trade_id: entry.trade_id,
-            timestamp: entry.timestamp.map(|at| IsoTime(words.get(at))),
+            timestamp: entry.timestamp.map(|at| IsoTime(strings.get(at))),
             created: entry.created,
         })
     }
@@ -83,13 +83,13 @@ impl fmt::Debug for Trades<'_> {
 
 /// The trades of the last message.
 #[derive(Default)]
-pub(super) struct TradeSpace {
+pub(super) struct TradeBuffer {
     entries: Vec<Entry>,
-    words: WordSpace,
+    strings: StringArena,
     skipped: Option<Skipped>,
 }
 
-/// A trade, its strings as indices into a [`WordSpace`].
+/// A trade, its strings as indices into a [`StringArena`].
 struct Entry {
     symbol: u32,
     side: TradeSide,
@@ -104,35 +104,35 @@ struct Entry {
 pub(super) fn read<'a>(
     data: Value<'_, 'a>,
     is_snapshot: bool,
-    space: &'a mut TradeSpace,
+    buffers: &'a mut TradeBuffer,
     scales: &(impl Scales + ?Sized),
-) -> Result<Trades<'a>, Fault> {
-    let TradeSpace {
+) -> Result<Trades<'a>, DecodeFailure> {
+    let TradeBuffer {
         entries,
-        words,
+        strings,
         skipped: reported,
-    } = space;
+    } = buffers;
     entries.clear();
-    words.clear();
+    strings.clear();
     let mut skipped = SkippedItems::default();
     for (count, item) in data.items("data")?.enumerate() {
         item.check_count(count, MAX_TRADES, "data")?;
-        entries.extend(skipped.keep(trade(item, words, scales)));
+        entries.extend(skipped.keep(trade(item, strings, scales)));
     }
     *reported = skipped.report(VenueName::KRAKEN, 0);
     Ok(Trades {
         is_snapshot,
         skipped: reported.as_ref(),
         entries,
-        words: words.view(),
+        strings: strings.view(),
     })
 }
 
 fn trade(
     trade: Value<'_, '_>,
-    words: &mut WordSpace,
+    strings: &mut StringArena,
     scales: &(impl Scales + ?Sized),
-) -> Result<Entry, Fault> {
+) -> Result<Entry, DecodeFailure> {
     read_fields!(trade, "trade", {
         "symbol" => symbol,
         "side" => side,
@@ -150,10 +150,10 @@ fn trade(
         side: side.require(&trade)?.trade_side("side")?,
         ticks: ticks(&price, &trade, scale)?,
         lots: lots(&qty, &trade, scale)?,
-        symbol: words.push(symbol),
-        ord_type: ord_type.read(Value::str).map(|text| words.push(text)),
+        symbol: strings.push(symbol),
+        ord_type: ord_type.read(Value::str).map(|text| strings.push(text)),
         trade_id: trade_id.read(Value::unsigned),
-        timestamp: timestamp.map(|text| words.push(text)),
+        timestamp: timestamp.map(|text| strings.push(text)),
         created: timestamp.and_then(millis),
     })
 }

@@ -17,7 +17,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;
 
-use ticklot_book::{Book, BookRef, Epoch, Gap, Ids, Nanos, Scale, State};
+use ticklot_book::{Book, BookRef, BookState, Epoch, Gap, Ids, Nanos, Scale};
 #[cfg(feature = "feed")]
 use ticklot_book::{Level, Snapshot};
 use ticklot_frame::{Trade, VenueName};
@@ -82,7 +82,7 @@ pub struct BookCounts {
 /// [`Books::live`] is the easy call, and gives a book only while it can be traded on. It is exact
 /// inside the handler, which runs at a known time; between two calls of the handler time passes, and a
 /// book may have become stale that is reported at the next one.
-/// [`Books::untrusted`] gives a book in any state.
+/// [`Books::last_known`] gives a book in any state.
 ///
 /// # Cost
 /// A lookup by id is an index. A lookup by [`Instrument`] hashes it. No call that a message leads to
@@ -114,8 +114,8 @@ pub struct Books {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) book: BookId,
-    pub(crate) old: State,
-    pub(crate) new: State,
+    pub(crate) old: BookState,
+    pub(crate) new: BookState,
     pub(crate) cause: Cause,
 }
 
@@ -211,21 +211,21 @@ impl Books {
     #[inline]
     #[must_use]
     pub fn live(&self, id: BookId) -> Option<BookRef<'_>> {
-        self.untrusted(id).and_then(BookRef::live)
+        self.last_known(id).and_then(BookRef::live)
     }
 
     /// The book in whatever state it is. Check [`BookRef::state`] before you trust it.
     #[inline]
     #[must_use]
-    pub fn untrusted(&self, id: BookId) -> Option<BookRef<'_>> {
+    pub fn last_known(&self, id: BookId) -> Option<BookRef<'_>> {
         self.entry(id).map(|entry| entry.stored.view())
     }
 
-    /// A book's state; [`State::Empty`] for an id that is none.
+    /// A book's state; [`BookState::Empty`] for an id that is none.
     #[must_use]
-    pub fn state(&self, id: BookId) -> State {
+    pub fn state(&self, id: BookId) -> BookState {
         self.entry(id)
-            .map_or(State::Empty, |entry| entry.stored.state())
+            .map_or(BookState::Empty, |entry| entry.stored.state())
     }
 
     /// What the book is the book of; none for an id that is none.
@@ -554,7 +554,7 @@ impl Books {
             ..Snapshot::default()
         };
         self.change(id, now, |stored| {
-            (stored.snapshot(&snapshot, now), Cause::Snapshot)
+            (stored.apply_snapshot(&snapshot, now), Cause::Snapshot)
         });
     }
 
@@ -577,11 +577,11 @@ impl Books {
     }
 
     /// Takes the book at a position out of its connection's list.
-    fn leave(&mut self, slot: usize, position: usize, state: State) {
+    fn leave(&mut self, slot: usize, position: usize, state: BookState) {
         let Some(of) = self.connections.get_mut(slot) else {
             return;
         };
-        of.stale -= usize::from(state == State::Stale);
+        of.stale -= usize::from(state == BookState::Stale);
         of.books.swap_remove(position);
         let moved = of.books.get(position).copied();
         if let Some(moved) = moved.and_then(|id| self.entry_mut(id)) {
@@ -612,7 +612,7 @@ impl Books {
         let of = &mut self.connections[to];
         let (position, limit) = (of.books.len(), of.limit.map(nanos));
         of.books.push(id);
-        of.stale += usize::from(state == State::Stale);
+        of.stale += usize::from(state == BookState::Stale);
         if let Some(entry) = self.entry_mut(id) {
             (entry.connection, entry.slot) = (connection, to);
             (entry.position, entry.limit) = (position, limit);
@@ -644,7 +644,7 @@ impl Books {
         self.connections[slot].account.get_or_insert_default();
     }
 
-    pub(crate) fn series(&self, id: CandlesId) -> Option<&Candles> {
+    pub(crate) fn candle_slot(&self, id: CandlesId) -> Option<&Candles> {
         self.candles.get(id.0)
     }
 
@@ -805,12 +805,12 @@ impl Books {
 
     /// A book's state changed, or it can become stale earlier than expected.
     #[cold]
-    fn changed(&mut self, id: BookId, old: State, cause: Cause, now: Nanos) {
+    fn changed(&mut self, id: BookId, old: BookState, cause: Cause, now: Nanos) {
         let Some(Some(entry)) = self.entries.get_mut(id.0 as usize) else {
             return;
         };
         let mut cause = cause;
-        let can_expire = |state| matches!(state, State::Live | State::Crossed);
+        let can_expire = |state| matches!(state, BookState::Live | BookState::Crossed);
         if let (Some(limit), true) = (entry.limit, can_expire(entry.stored.state())) {
             let limit = Duration::from_nanos(limit);
             let of = &self.connections[entry.slot];
@@ -828,10 +828,10 @@ impl Books {
             return;
         }
         let of = &mut self.connections[entry.slot];
-        of.stale += usize::from(new == State::Stale);
-        of.stale -= usize::from(old == State::Stale);
+        of.stale += usize::from(new == BookState::Stale);
+        of.stale -= usize::from(old == BookState::Stale);
         #[cfg(feature = "metrics")]
-        if new == State::Stale {
+        if new == BookState::Stale {
             of.stale_counter.0.increment(1);
         }
         self.changes.push_back(Change {
@@ -861,7 +861,7 @@ impl Books {
     /// The levels that the last message of a book changed.
     #[inline]
     pub(crate) fn changes(&self, id: BookId) -> ticklot_book::Changes<'_> {
-        let book = self.untrusted(id);
+        let book = self.last_known(id);
         book.map(BookRef::changes).unwrap_or_default()
     }
 
@@ -884,9 +884,11 @@ impl Books {
     }
 
     /// Starts an epoch: the connection's books wait for their first snapshot.
-    pub(crate) fn begin(&mut self, slot: usize, epoch: Epoch, now: Nanos) {
+    pub(crate) fn start_epoch(&mut self, slot: usize, epoch: Epoch, now: Nanos) {
         self.for_each(slot, |books, id| {
-            books.change(id, now, |stored| (stored.begin(epoch), Cause::Disconnected));
+            books.change(id, now, |stored| {
+                (stored.start_epoch(epoch), Cause::Disconnected)
+            });
         });
     }
 
@@ -943,7 +945,7 @@ impl Books {
         self.expiry.due()
     }
 
-    /// Marks stale each subject that had no message for its limit, and queues the changes.
+    /// StageTimer stale each subject that had no message for its limit, and queues the changes.
     pub(crate) fn expire(&mut self, now: Nanos) {
         while let Some((due, subject)) = self.expiry.pop(now) {
             match subject {
@@ -961,7 +963,7 @@ impl Books {
         entry.due = None;
         // Not armed: it is compared with its deadline, which is later if it was updated meanwhile.
         let old = entry.stored.state();
-        if matches!(old, State::Live | State::Crossed) {
+        if matches!(old, BookState::Live | BookState::Crossed) {
             self.changed(id, old, Cause::Timeout, now);
         }
     }
@@ -987,7 +989,7 @@ impl Books {
         }
     }
 
-    /// Marks stale every book of a connection that had no message for `limit`: for a log that records
+    /// StageTimer stale every book of a connection that had no message for `limit`: for a log that records
     /// when that happened.
     #[cfg(feature = "capture")]
     pub(crate) fn expire_of(&mut self, connection: ConnectionId, limit: Duration, now: Nanos) {
@@ -1007,7 +1009,7 @@ impl Books {
 
     /// Records of a connection are missing from a log: its books are gaps until their next snapshots.
     #[cfg(feature = "capture")]
-    pub(crate) fn lose_records_of(&mut self, connection: ConnectionId, now: Nanos) {
+    pub(crate) fn mark_records_missing(&mut self, connection: ConnectionId, now: Nanos) {
         let Some(&slot) = self.slots.get(&connection) else {
             return;
         };
@@ -1035,7 +1037,7 @@ impl fmt::Debug for Books {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids = self.ids();
         f.debug_map()
-            .entries(ids.map(|id| (id, self.untrusted(id))))
+            .entries(ids.map(|id| (id, self.last_known(id))))
             .finish()
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ticklot_book::{
-    Book, BookError, BookRef, Checksum, Coverage, Delta, DeltaBook, Epoch, Flat, Gap, Ids, Ladder,
-    Nanos, Outcome, Scale, Sequence, Snapshot, State,
+    Book, BookError, BookRef, BookState, Checksum, Coverage, Delta, DeltaBook, Epoch, Flat, Gap,
+    Ids, Ladder, Nanos, Outcome, Scale, Sequence, Snapshot,
 };
 
 /// How a venue wants a book kept: chosen per instrument, when the book is added.
@@ -14,7 +14,7 @@ use ticklot_book::{
 ///
 /// let snapshots = BookConfig::snapshots(Scale::UNIT);
 /// let deltas = BookConfig::deltas(Scale::UNIT, Sequence::Range)
-///     .coverage(Coverage::Snapshot(1_000))
+///     .coverage(Coverage::SnapshotLimit(1_000))
 ///     .ladder();
 /// # let _ = (snapshots, deltas);
 /// ```
@@ -34,7 +34,7 @@ impl BookConfig {
     pub const fn snapshots(scale: Scale) -> Self {
         Self {
             scale,
-            coverage: Coverage::Shown,
+            coverage: Coverage::SnapshotDepth,
             sequence: None,
             ladder: false,
             checksums: None,
@@ -120,50 +120,54 @@ impl Stored {
     pub(crate) fn view(&self) -> BookRef<'_> {
         match self {
             Self::Flat(book) => BookRef::Flat(book),
-            Self::FlatDeltas(book) => BookRef::Flat(book.untrusted()),
-            Self::Ladder(book) => BookRef::Ladder(book.untrusted()),
+            Self::FlatDeltas(book) => BookRef::Flat(book.last_known()),
+            Self::Ladder(book) => BookRef::Ladder(book.last_known()),
         }
     }
 
     #[inline]
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> BookState {
         each!(self, book => book.state())
     }
 
     /// Applies a snapshot. A book without deltas takes any.
     #[inline]
-    pub(crate) fn snapshot(
+    pub(crate) fn apply_snapshot(
         &mut self,
         snapshot: &Snapshot<'_>,
         now: Nanos,
     ) -> Result<Outcome, BookError> {
         match self {
-            Self::Flat(book) => match book.replace(snapshot.bids, snapshot.asks, now) {
+            Self::Flat(book) => match book.apply_snapshot(snapshot.bids, snapshot.asks, now) {
                 Ok(_) => Ok(Outcome::Applied),
                 Err(error) => {
                     book.mark_gap(Gap::Refused);
                     Err(error)
                 }
             },
-            Self::FlatDeltas(book) => book.snapshot(snapshot, now),
-            Self::Ladder(book) => book.snapshot(snapshot, now),
+            Self::FlatDeltas(book) => book.apply_snapshot(snapshot, now),
+            Self::Ladder(book) => book.apply_snapshot(snapshot, now),
         }
     }
 
     /// Applies a delta. A book of snapshots has no use for numbers and checksums, and applies it.
     #[inline]
-    pub(crate) fn delta(&mut self, delta: &Delta<'_>, now: Nanos) -> Result<Outcome, BookError> {
+    pub(crate) fn apply_delta(
+        &mut self,
+        delta: &Delta<'_>,
+        now: Nanos,
+    ) -> Result<Outcome, BookError> {
         match self {
             Self::Flat(book) => book
-                .apply(delta.bids, delta.asks, now)
+                .apply_delta(delta.bids, delta.asks, now)
                 .map(|_| Outcome::Applied),
-            Self::FlatDeltas(book) => book.apply(delta, now),
-            Self::Ladder(book) => book.apply(delta, now),
+            Self::FlatDeltas(book) => book.apply_delta(delta, now),
+            Self::Ladder(book) => book.apply_delta(delta, now),
         }
     }
 
-    pub(crate) fn begin(&mut self, epoch: Epoch) {
-        each!(self, book => book.begin(epoch));
+    pub(crate) fn start_epoch(&mut self, epoch: Epoch) {
+        each!(self, book => book.start_epoch(epoch));
     }
 
     pub(crate) fn disconnect(&mut self) {

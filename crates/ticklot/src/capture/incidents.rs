@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle};
 
 use super::file::{LogFile, RecordError};
 use super::line::{self, unix};
-use crate::flight::{Flight, Incident, Rules};
-use crate::tap::{Passed, Tap};
+use crate::flight::{FlightOptions, FlightRecorder, Incident};
+use crate::tap::{Tap, WireRecord};
 
 /// Writes a file when a book loses its trust: what passed over the feed's connections just before, and
 /// the loss itself. A [`Tap`]: its clones share the recent past and the folder.
@@ -18,12 +18,12 @@ use crate::tap::{Passed, Tap};
 ///
 /// ```no_run
 /// use ticklot::capture::Incidents;
-/// use ticklot::flight::Rules;
+/// use ticklot::flight::FlightOptions;
 /// # use ticklot::{Books, Event, Feed};
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// # let mut feed = Feed::new(|_: Event<'_>, _: &Books| std::ops::ControlFlow::Continue(()));
 /// let zero = feed.clock().unix_zero();
-/// feed.tap(Incidents::create("incidents", zero, Rules::default())?);
+/// feed.tap(Incidents::create("incidents", zero, FlightOptions::default())?);
 /// # Ok(())
 /// # }
 /// ```
@@ -38,7 +38,7 @@ pub struct Incidents {
 /// What became of an incident.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Told {
+pub enum IncidentReport {
     /// It is in this file.
     Written(PathBuf),
     /// It could not be written.
@@ -47,25 +47,25 @@ pub enum Told {
 
 #[derive(Debug)]
 struct Shared {
-    flight: Arc<Mutex<Flight>>,
+    flight: Arc<Mutex<FlightRecorder>>,
     /// None once it is being dropped.
     to: Option<SyncSender<Incident>>,
-    told: Mutex<Telling>,
+    reports: Mutex<Reports>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// What the thread tells.
 #[derive(Debug)]
-struct Telling {
-    told: Receiver<Told>,
+struct Reports {
+    reports: Receiver<IncidentReport>,
     /// How many were told on.
     count: u32,
 }
 
-impl Telling {
-    fn count(&mut self, told: Option<Told>) -> Option<Told> {
-        self.count += u32::from(told.is_some());
-        told
+impl Reports {
+    fn count(&mut self, report: Option<IncidentReport>) -> Option<IncidentReport> {
+        self.count += u32::from(report.is_some());
+        report
     }
 }
 
@@ -79,24 +79,25 @@ impl Incidents {
     pub fn create(
         folder: impl AsRef<Path>,
         unix_zero: u64,
-        rules: Rules,
+        options: FlightOptions,
     ) -> Result<Self, RecordError> {
         let folder = folder.as_ref().to_owned();
         std::fs::create_dir_all(&folder).map_err(|source| RecordError::Write {
             path: folder.clone(),
             source,
         })?;
-        let flight = Arc::new(Mutex::new(Flight::new(rules)));
+        let flight = Arc::new(Mutex::new(FlightRecorder::new(options)));
         // There is one incident at a time: the next takes the memory that this one gives back.
         let (to, incidents) = mpsc::sync_channel(1);
-        let (tell, told) = mpsc::channel();
+        let (tell, reports) = mpsc::channel();
         let back = Arc::clone(&flight);
         let work = move || {
             for mut incident in incidents {
                 let written = write(&mut incident, &folder, unix_zero);
-                lock(&back).give_back(incident);
+                lock(&back).recycle(incident);
                 // Nobody may be listening.
-                let _ = tell.send(written.map_or_else(Told::Failed, Told::Written));
+                let _ =
+                    tell.send(written.map_or_else(IncidentReport::Failed, IncidentReport::Written));
             }
         };
         let thread = thread::Builder::new()
@@ -106,7 +107,7 @@ impl Incidents {
         let shared = Shared {
             flight,
             to: Some(to),
-            told: Mutex::new(Telling { told, count: 0 }),
+            reports: Mutex::new(Reports { reports, count: 0 }),
             thread: Some(thread),
         };
         Ok(Self {
@@ -116,27 +117,27 @@ impl Incidents {
 
     /// What became of the next incident, if that is known and was not told yet. Does not wait.
     #[must_use]
-    pub fn told(&self) -> Option<Told> {
-        let mut telling = self.telling();
-        let told = telling.told.try_recv().ok();
-        telling.count(told)
+    pub fn try_report(&self) -> Option<IncidentReport> {
+        let mut reports = self.lock_reports();
+        let report = reports.reports.try_recv().ok();
+        reports.count(report)
     }
 
     /// What became of the next incident: waits until it is written. None when all that there were so
     /// far were told.
     #[must_use]
-    pub fn wait(&self) -> Option<Told> {
-        let mut telling = self.telling();
-        if telling.count >= self.taken() {
+    pub fn wait_report(&self) -> Option<IncidentReport> {
+        let mut reports = self.lock_reports();
+        if reports.count >= self.taken() {
             return None;
         }
-        let told = telling.told.recv().ok();
-        telling.count(told)
+        let report = reports.reports.recv().ok();
+        reports.count(report)
     }
 
-    fn telling(&self) -> MutexGuard<'_, Telling> {
-        let telling = self.shared.told.lock();
-        telling.unwrap_or_else(PoisonError::into_inner)
+    fn lock_reports(&self) -> MutexGuard<'_, Reports> {
+        let reports = self.shared.reports.lock();
+        reports.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many incidents there were.
@@ -145,7 +146,7 @@ impl Incidents {
         lock(&self.shared.flight).taken()
     }
 
-    /// How many losses of trust led to no file: see [`Flight::suppressed`].
+    /// How many losses of trust led to no file: see [`FlightRecorder::suppressed`].
     #[must_use]
     pub fn suppressed(&self) -> u64 {
         lock(&self.shared.flight).suppressed()
@@ -153,9 +154,9 @@ impl Incidents {
 }
 
 impl Tap for Incidents {
-    fn passed(&mut self, passed: &Passed<'_>) {
+    fn record(&mut self, passed: &WireRecord<'_>) {
         let mut flight = lock(&self.shared.flight);
-        let Some(incident) = flight.passed(passed) else {
+        let Some(incident) = flight.record(passed) else {
             return;
         };
         drop(flight);
@@ -175,7 +176,7 @@ impl Drop for Shared {
     }
 }
 
-fn lock(flight: &Mutex<Flight>) -> MutexGuard<'_, Flight> {
+fn lock(flight: &Mutex<FlightRecorder>) -> MutexGuard<'_, FlightRecorder> {
     flight.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -190,7 +191,7 @@ fn write(incident: &mut Incident, folder: &Path, unix_zero: u64) -> Result<PathB
     let mut file = LogFile::create(&folder.join(name))?;
     let (mut text, mut line) = (Vec::new(), Vec::new());
     while let Some(kept) = incident.next_record(&mut text) {
-        let head = line::Head {
+        let head = line::RecordHeader {
             recv_ns: unix(unix_zero, kept.at),
             connection: Some(kept.connection),
             venue: kept.venue.0,

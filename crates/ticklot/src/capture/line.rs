@@ -6,19 +6,19 @@ use ticklot_book::Nanos;
 use ticklot_frame::json_string;
 
 use crate::books::ConnectionId;
-use crate::tap::{Kind, Passed};
+use crate::tap::{RecordKind, WireRecord};
 
 /// What a line says besides its text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Head<'a> {
+pub(super) struct RecordHeader<'a> {
     pub(super) recv_ns: u64,
     pub(super) connection: Option<ConnectionId>,
     pub(super) venue: &'a str,
-    pub(super) kind: Kind,
+    pub(super) kind: RecordKind,
 }
 
 /// Appends a line. Text that is not UTF-8, which no WebSocket text message has, is mended.
-pub(super) fn write(out: &mut Vec<u8>, head: &Head<'_>, text: &[u8]) {
+pub(super) fn write(out: &mut Vec<u8>, head: &RecordHeader<'_>, text: &[u8]) {
     // Writing to a vector does not fail.
     let _ = write!(out, r#"{{"recv_ns":{}"#, head.recv_ns);
     if let Some(connection) = head.connection {
@@ -28,7 +28,7 @@ pub(super) fn write(out: &mut Vec<u8>, head: &Head<'_>, text: &[u8]) {
         out.extend_from_slice(br#","venue":"#);
         json_string(out, head.venue);
     }
-    if head.kind != Kind::Received {
+    if head.kind != RecordKind::Received {
         let _ = write!(out, r#","dir":"{}""#, head.kind.as_str());
     }
     out.extend_from_slice(br#","frame":"#);
@@ -39,8 +39,8 @@ pub(super) fn write(out: &mut Vec<u8>, head: &Head<'_>, text: &[u8]) {
 /// Appends what passed as a line of a log, its end included: for a [`Tap`](crate::tap::Tap) of one's
 /// own. `unix_zero` is the zero of the session's clock in nanoseconds since 1970, such as
 /// `Clock::unix_zero` says. Allocates to grow `out`, and for text that is written first.
-pub fn append(out: &mut Vec<u8>, unix_zero: u64, passed: &Passed<'_>) {
-    let head = Head {
+pub fn append(out: &mut Vec<u8>, unix_zero: u64, passed: &WireRecord<'_>) {
+    let head = RecordHeader {
         recv_ns: unix(unix_zero, passed.at),
         connection: Some(passed.connection),
         venue: passed.venue.0,

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::packed::{Members, Packing};
+use super::compression::{Compression, Decompressor};
 use crate::books::ConnectionId;
-use crate::tap::Kind;
+use crate::tap::RecordKind;
 
 /// The longest line of a log, in bytes: a frame of the largest size with every byte escaped.
 pub const MAX_LINE: usize = 64 << 20;
@@ -30,7 +30,7 @@ pub struct Record {
     /// When it was received, in nanoseconds since 1970; 0 when the recorder did not know.
     pub recv_ns: u64,
     /// What it is.
-    pub kind: Kind,
+    pub kind: RecordKind,
     /// Which connection it passed over; none when the recorder did not say, since it had one.
     pub connection: Option<ConnectionId>,
     /// The connection's venue, in the log's words; empty when the recorder did not say.
@@ -203,19 +203,19 @@ impl<R: Read> Read for Counted<R> {
 /// The text of a log.
 enum Text {
     Plain(Box<dyn BufRead + Send>),
-    Packed(Box<BufReader<Members>>),
+    Packed(Box<BufReader<Decompressor>>),
 }
 
 impl Text {
     fn new(mut input: impl Read + Send + 'static) -> io::Result<Self> {
         let mut start = Vec::new();
-        let longest = Packing::LONGEST as u64;
+        let longest = Compression::LONGEST as u64;
         (&mut input).take(longest).read_to_end(&mut start)?;
-        let packing = Packing::of(&start);
+        let packing = Compression::of(&start);
         let input = Cursor::new(start).chain(input);
         Ok(match packing {
             None => Self::Plain(Box::new(BufReader::with_capacity(1 << 16, input))),
-            Some(_) => Self::Packed(Box::new(BufReader::new(Members::new(Box::new(input))))),
+            Some(_) => Self::Packed(Box::new(BufReader::new(Decompressor::new(Box::new(input))))),
         })
     }
 
@@ -319,7 +319,7 @@ impl FrameLog {
     }
 
     /// Gives only the records of one connection. Lines without a connection are of the first, 0, but
-    /// records that are missing ([`Kind::Dropped`]) may be of any.
+    /// records that are missing ([`RecordKind::Dropped`]) may be of any.
     #[must_use]
     pub fn of(mut self, connection: ConnectionId) -> Self {
         self.of = Some(connection);
@@ -363,9 +363,9 @@ impl FrameLog {
     }
 
     fn is_wanted(&self) -> bool {
-        let of_any = self.record.connection.is_none() && self.record.kind == Kind::Dropped;
+        let of_any = self.record.connection.is_none() && self.record.kind == RecordKind::Dropped;
         let connection = self.record.connection.unwrap_or_default();
-        (self.everything || self.record.kind == Kind::Received)
+        (self.everything || self.record.kind == RecordKind::Received)
             && self.of.is_none_or(|wanted| of_any || wanted == connection)
     }
 
@@ -500,7 +500,10 @@ impl Raw<'_> {
     fn put(&self, line: u64, record: &mut Record) {
         record.line = line;
         record.recv_ns = self.recv_ns;
-        record.kind = self.dir.as_deref().map_or(Kind::Received, Kind::of_name);
+        record.kind = self
+            .dir
+            .as_deref()
+            .map_or(RecordKind::Received, RecordKind::from_name);
         record.connection = self.conn.map(ConnectionId);
         record.venue.clear();
         record.venue.push_str(self.venue.as_deref().unwrap_or(""));

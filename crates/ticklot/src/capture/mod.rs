@@ -21,24 +21,24 @@
 //! | `frame` | the text of one WebSocket message; of a line of another kind, what there is to say |
 //! | `conn` | which connection of the feed it passed over, from 0; left out where there is one |
 //! | `venue` | the connection's venue, by its name; left out where the recorder did not say |
-//! | `dir` | [`Kind::as_str`](crate::tap::Kind::as_str); left out of a message that came |
+//! | `dir` | [`RecordKind::as_str`](crate::tap::RecordKind::as_str); left out of a message that came |
 //!
 //! Only `frame` must be there. What a reader does not know it passes over, members and kinds alike.
 //! `docs/recording.md` has it all.
 
+mod compression;
 mod file;
 mod incidents;
 mod line;
 mod log;
-mod packed;
 mod recorder;
 mod replay;
 mod rows;
 
 pub use self::file::{RecordError, Rotation};
-pub use self::incidents::{Incidents, Told};
+pub use self::incidents::{IncidentReport, Incidents};
 pub use self::line::append;
 pub use self::log::{FrameLog, LogError, MAX_LINE, Progress, Record, TimeUnit, Times};
 pub use self::recorder::{RecordOptions, Recorded, Recorder};
-pub use self::replay::{Applied, Loss, MAX_CONNECTIONS, MAX_LOSSES, Replay, Seen};
+pub use self::replay::{Loss, MAX_CONNECTIONS, MAX_LOSSES, Replay, ReplayCheck, ReplayStep};
 pub use self::rows::BookRows;

@@ -18,8 +18,8 @@ use ticklot_book::Nanos;
 
 use super::file::{LogFiles, RecordError, Rotation};
 use super::line::{self, unix};
-use crate::ring::{Head, Ring};
-use crate::tap::{Kind, Passed, Tap};
+use crate::ring::{RecordHeader, Ring};
+use crate::tap::{RecordKind, Tap, WireRecord};
 
 /// How often what has come is written and can be read from the file: what a killed process loses at
 /// most, and the time that the writing itself takes.
@@ -101,7 +101,7 @@ pub struct Recorded {
 #[derive(Clone, Debug)]
 pub struct Recorder {
     queue: Arc<Queue>,
-    writer: Arc<Writer>,
+    writer: Arc<WriterThread>,
     scratch: Vec<u8>,
 }
 
@@ -121,11 +121,11 @@ impl Recorder {
     ) -> Result<Self, RecordError> {
         let files = LogFiles::new(path.as_ref(), options.rotation)?;
         let queue = Arc::new(Queue::new(options.queue, files.path()));
-        let work = Work {
+        let work = WriterTask {
             queue: Arc::clone(&queue),
             batch: Ring::with_capacity(options.queue),
             files,
-            held: Some(Held::default()),
+            held: Some(HeaderRecords::default()),
             unflushed: None,
             lines: 0,
             frames: 0,
@@ -140,7 +140,7 @@ impl Recorder {
             .name("ticklot-record".to_owned())
             .spawn(move || work.run())
             .map_err(RecordError::Thread)?;
-        let writer = Writer {
+        let writer = WriterThread {
             queue: Arc::clone(&queue),
             thread: Mutex::new(Some(thread)),
         };
@@ -179,8 +179,8 @@ impl Recorder {
 }
 
 impl Tap for Recorder {
-    fn passed(&mut self, passed: &Passed<'_>) {
-        let head = Head {
+    fn record(&mut self, passed: &WireRecord<'_>) {
+        let head = RecordHeader {
             at: passed.at,
             connection: passed.connection,
             venue: passed.venue,
@@ -203,7 +203,7 @@ struct Queue {
 #[derive(Debug)]
 struct State {
     ring: Ring,
-    gap: Option<Missing>,
+    gap: Option<MissingRecords>,
     closed: bool,
     recorded: Recorded,
     error: Option<RecordError>,
@@ -211,12 +211,12 @@ struct State {
 
 /// Records that are missing, or may yet be.
 #[derive(Clone, Copy, Debug)]
-struct Missing {
+struct MissingRecords {
     since: Nanos,
     count: u64,
 }
 
-impl Missing {
+impl MissingRecords {
     /// Counts `more` behind `missing`.
     fn add(missing: &mut Option<Self>, more: Option<Self>) {
         let Some(more) = more else { return };
@@ -248,7 +248,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, head: &Head, text: &[u8]) {
+    fn push(&self, head: &RecordHeader, text: &[u8]) {
         let mut state = self.lock();
         if state.closed {
             return;
@@ -265,12 +265,12 @@ impl Queue {
         }
         state.recorded.dropped += 1;
         let (since, count) = (head.at, 1);
-        Missing::add(&mut state.gap, Some(Missing { since, count }));
+        MissingRecords::add(&mut state.gap, Some(MissingRecords { since, count }));
     }
 
     /// Exchanges what waits for the empty `batch`, at the latest after [`FLUSH`]. Returns what is
     /// missing behind it, and whether it is the last.
-    fn take(&self, batch: &mut Ring) -> (Option<Missing>, bool) {
+    fn take(&self, batch: &mut Ring) -> (Option<MissingRecords>, bool) {
         let state = self.lock();
         let idle = |state: &mut State| !state.closed && state.ring.len() < self.half;
         let waited = self.wake.wait_timeout_while(state, FLUSH, idle);
@@ -287,12 +287,12 @@ impl Queue {
 
 /// The thread that writes. It ends when nobody is left to record.
 #[derive(Debug)]
-struct Writer {
+struct WriterThread {
     queue: Arc<Queue>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Writer {
+impl WriterThread {
     fn end(&self) {
         self.queue.close();
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
@@ -303,7 +303,7 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for WriterThread {
     fn drop(&mut self) {
         self.end();
     }
@@ -311,18 +311,18 @@ impl Drop for Writer {
 
 /// Records before the first message.
 #[derive(Default)]
-struct Held {
-    records: Vec<(Head, Vec<u8>)>,
+struct HeaderRecords {
+    records: Vec<(RecordHeader, Vec<u8>)>,
     bytes: usize,
 }
 
-impl Held {
+impl HeaderRecords {
     /// Keeps a record; false when it is the first message, or there is no room.
-    fn keep(&mut self, head: &Head, text: &[u8]) -> bool {
+    fn keep(&mut self, head: &RecordHeader, text: &[u8]) -> bool {
         match head.kind {
-            Kind::Received | Kind::Fetched => return false,
+            RecordKind::Received | RecordKind::Fetched => return false,
             // A connection without a message, or one that could not be made, has nothing that a replay needs.
-            Kind::Closed => {
+            RecordKind::Closed => {
                 self.records
                     .retain(|(it, _)| it.connection != head.connection);
                 self.bytes = self.records.iter().map(|(_, text)| text.len()).sum();
@@ -341,20 +341,20 @@ impl Held {
 }
 
 /// What the thread works with.
-struct Work {
+struct WriterTask {
     queue: Arc<Queue>,
     batch: Ring,
     files: LogFiles,
     /// None from the first message on.
-    held: Option<Held>,
+    held: Option<HeaderRecords>,
     /// Records that were written since the last flush, and how many lines and frames they are.
-    unflushed: Option<Missing>,
+    unflushed: Option<MissingRecords>,
     lines: u64,
     frames: u64,
-    /// Missing records that were noted since the last flush.
-    noted: Option<Missing>,
-    /// Missing records that are not noted yet.
-    lost: Option<Missing>,
+    /// MissingRecords records that were noted since the last flush.
+    noted: Option<MissingRecords>,
+    /// MissingRecords records that are not noted yet.
+    lost: Option<MissingRecords>,
     /// When writing is tried again after there was no room.
     retry_at: Option<Instant>,
     unix_zero: u64,
@@ -362,7 +362,7 @@ struct Work {
     line: Vec<u8>,
 }
 
-impl Work {
+impl WriterTask {
     fn run(mut self) {
         let mut failed = false;
         loop {
@@ -382,7 +382,7 @@ impl Work {
     }
 
     /// Writes the batch and lets it be read; ends the file if it is the last one.
-    fn write(&mut self, missing: Option<Missing>, last: bool) -> Result<(), RecordError> {
+    fn write(&mut self, missing: Option<MissingRecords>, last: bool) -> Result<(), RecordError> {
         while let Some(head) = self.batch.pop(&mut self.text) {
             let text = std::mem::take(&mut self.text);
             let written = self.record(&head, &text);
@@ -393,7 +393,7 @@ impl Work {
                 return written;
             }
         }
-        Missing::add(&mut self.lost, missing);
+        MissingRecords::add(&mut self.lost, missing);
         if self.held.is_none() {
             self.note_lost()?;
         }
@@ -409,7 +409,7 @@ impl Work {
     }
 
     /// Writes a record, unless there has been no message yet.
-    fn record(&mut self, head: &Head, text: &[u8]) -> Result<(), RecordError> {
+    fn record(&mut self, head: &RecordHeader, text: &[u8]) -> Result<(), RecordError> {
         if let Some(held) = &mut self.held
             && held.keep(head, text)
         {
@@ -421,10 +421,10 @@ impl Work {
         self.put(head, text)
     }
 
-    fn put(&mut self, head: &Head, text: &[u8]) -> Result<(), RecordError> {
+    fn put(&mut self, head: &RecordHeader, text: &[u8]) -> Result<(), RecordError> {
         let (since, count) = (head.at, 1);
         let (connection, venue) = (Some(head.connection), head.venue.0);
-        let head = line::Head {
+        let head = line::RecordHeader {
             recv_ns: unix(self.unix_zero, head.at),
             connection,
             venue,
@@ -435,9 +435,9 @@ impl Work {
             self.settle();
         }
         self.note_lost()?;
-        Missing::add(&mut self.unflushed, Some(Missing { since, count }));
+        MissingRecords::add(&mut self.unflushed, Some(MissingRecords { since, count }));
         self.lines += 1;
-        self.frames += u64::from(head.kind == Kind::Received);
+        self.frames += u64::from(head.kind == RecordKind::Received);
         self.line.clear();
         line::write(&mut self.line, &head, text);
         self.files.line(head.recv_ns, &self.line)
@@ -448,13 +448,13 @@ impl Work {
         let Some(lost) = self.lost.take() else {
             return Ok(());
         };
-        Missing::add(&mut self.noted, Some(lost));
+        MissingRecords::add(&mut self.noted, Some(lost));
         self.lines += 1;
-        let head = line::Head {
+        let head = line::RecordHeader {
             recv_ns: unix(self.unix_zero, lost.since),
             connection: None,
             venue: "",
-            kind: Kind::Dropped,
+            kind: RecordKind::Dropped,
         };
         self.line.clear();
         line::write(&mut self.line, &head, lost.count.to_string().as_bytes());
@@ -476,18 +476,18 @@ impl Work {
     }
 
     /// The lines since the last flush are lost, with the rest of the batch and the `missing` records behind it.
-    fn lose(&mut self, missing: Option<Missing>) {
+    fn lose(&mut self, missing: Option<MissingRecords>) {
         self.files.abandon();
         let mut lost = self.noted.take();
         let mut dropped = self.unflushed.take();
         while let Some(head) = self.batch.pop(&mut self.text) {
             let (since, count) = (head.at, 1);
-            Missing::add(&mut dropped, Some(Missing { since, count }));
+            MissingRecords::add(&mut dropped, Some(MissingRecords { since, count }));
         }
         (self.lines, self.frames) = (0, 0);
-        Missing::add(&mut lost, dropped);
-        Missing::add(&mut lost, self.lost.take());
-        Missing::add(&mut lost, missing);
+        MissingRecords::add(&mut lost, dropped);
+        MissingRecords::add(&mut lost, self.lost.take());
+        MissingRecords::add(&mut lost, missing);
         self.lost = lost;
         let recorded = &mut self.queue.lock().recorded;
         recorded.dropped += dropped.map_or(0, |it| it.count);

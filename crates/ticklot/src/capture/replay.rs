@@ -13,8 +13,8 @@ use super::log::{LogError, Record};
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Handler, OnMessage};
 use crate::session::{Options, Session, expire, report};
-use crate::tap::{Kind, Passed, Tap, Taps, What};
-use crate::venue::{Reply, Stats, Venue};
+use crate::tap::{RecordKind, Tap, TapList, WireEvent, WireRecord};
+use crate::venue::{CallOutcome, Stats, Venue};
 
 /// The most connections of a log that are played. Each costs a session, and a log may be anybody's.
 pub const MAX_CONNECTIONS: usize = 1_024;
@@ -58,9 +58,9 @@ pub const MAX_LOSSES: usize = 65_536;
 /// ```
 pub struct Replay<H> {
     books: Books,
-    lanes: Vec<Lane<H>>,
-    taps: Taps,
-    found: Found,
+    lanes: Vec<ReplayConnection<H>>,
+    taps: TapList,
+    found: InvalidationTap,
     /// Losses of trust that came out and that the log may yet note.
     open: VecDeque<Loss>,
     losses: VecDeque<Loss>,
@@ -78,14 +78,14 @@ pub struct Replay<H> {
 /// What became of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Applied {
+pub struct ReplayStep {
     /// What the session said to it.
-    pub reply: Reply,
+    pub outcome: CallOutcome,
     /// How many messages were decoded.
     pub messages: u64,
 }
 
-/// A book that is no longer to be trusted: see [`What::TrustLost`].
+/// A book that is no longer to be trusted: see [`WireEvent::Invalidated`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Loss {
@@ -99,38 +99,38 @@ pub struct Loss {
     pub market: String,
     /// The book's name.
     pub book: String,
-    /// What it is then: [`State::as_str`](ticklot_book::State::as_str).
+    /// What it is then: [`State::as_str`](ticklot_book::BookState::as_str).
     pub state: String,
     /// Who says so.
-    pub seen: Seen,
+    pub check: ReplayCheck,
 }
 
 /// Who says that a book has lost its trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum ReplayCheck {
     /// The log notes it, and it came out again.
-    Again,
+    Reproduced,
     /// It came out, of a log that notes no such thing.
-    Here,
+    Unrecorded,
     /// It came out, and the log, which notes such things, does not have it: what is played differs from
     /// what was live.
-    OnlyHere,
+    Added,
     /// The log notes it, and it did not come out: what is played differs from what was live.
-    OnlyThere,
+    Missing,
 }
 
-impl Seen {
+impl ReplayCheck {
     /// Whether what is played differs from what was live.
     #[must_use]
     pub fn differs(self) -> bool {
-        matches!(self, Self::OnlyHere | Self::OnlyThere)
+        matches!(self, Self::Added | Self::Missing)
     }
 }
 
 /// A connection of the log.
-struct Lane<H> {
+struct ReplayConnection<H> {
     connection: ConnectionId,
-    session: Box<dyn Played<H>>,
+    session: Box<dyn DynSession<H>>,
     /// Whether frames are numbered by the lines of the log.
     by_lines: bool,
     is_open: bool,
@@ -142,7 +142,7 @@ impl<H: Handler> Replay<H> {
     /// No connections yet.
     #[must_use]
     pub fn new() -> Self {
-        let (found, mut taps) = (Found::default(), Taps::default());
+        let (found, mut taps) = (InvalidationTap::default(), TapList::default());
         taps.add(Box::new(found.clone()));
         Self {
             books: Books::new(),
@@ -180,7 +180,7 @@ impl<H: Handler> Replay<H> {
     /// Whether there is a session for this record, or none is needed.
     #[must_use]
     pub fn knows(&self, record: &Record) -> bool {
-        record.kind == Kind::Dropped || self.place(record).is_some()
+        record.kind == RecordKind::Dropped || self.place(record).is_some()
     }
 
     /// Adds a session for the record's connection. Frames are numbered as they were live, or, where the
@@ -210,7 +210,7 @@ impl<H: Handler> Replay<H> {
         (0..self.skipped)
             .filter(|_| by_lines)
             .for_each(|_| session.skip_frame());
-        self.lanes.push(Lane {
+        self.lanes.push(ReplayConnection {
             connection,
             session: Box::new(session),
             by_lines,
@@ -222,20 +222,20 @@ impl<H: Handler> Replay<H> {
 
     /// Plays a line. One of a connection without a session is passed over.
     ///
-    /// At a line that reports missing records ([`Kind::Dropped`]), the books of its connection, or of all
+    /// At a line that reports missing records ([`RecordKind::Dropped`]), the books of its connection, or of all
     /// when it names none, become gaps until their next snapshots. The events are delivered in this call.
-    pub fn apply(&mut self, record: &Record, handler: &mut H) -> Applied {
-        if record.kind != Kind::TrustLost {
+    pub fn apply(&mut self, record: &Record, handler: &mut H) -> ReplayStep {
+        if record.kind != RecordKind::Invalidated {
             self.settle();
         }
-        self.notes |= record.kind != Kind::Received;
+        self.notes |= record.kind != RecordKind::Received;
         self.now = self.now.max(Nanos(record.recv_ns));
         self.line = record.line;
-        let nothing = Applied {
-            reply: Reply::Control,
+        let nothing = ReplayStep {
+            outcome: CallOutcome::Control,
             messages: 0,
         };
-        if record.kind == Kind::Dropped {
+        if record.kind == RecordKind::Dropped {
             self.lose_records(record.connection, record.line, handler);
             return nothing;
         }
@@ -243,14 +243,14 @@ impl<H: Handler> Replay<H> {
             return nothing;
         };
         let applied = match record.kind {
-            Kind::TrustLost => {
+            RecordKind::Invalidated => {
                 self.expire(record, handler);
                 nothing
             }
             _ => self.lanes[place].apply(record, self.now, &mut self.books, handler),
         };
         self.gather(record.line);
-        if record.kind == Kind::TrustLost {
+        if record.kind == RecordKind::Invalidated {
             self.compare(record);
         }
         applied
@@ -273,9 +273,9 @@ impl<H: Handler> Replay<H> {
 
     /// Records of a connection, or of all of them, are missing.
     fn lose_records(&mut self, of: Option<ConnectionId>, line: u64, handler: &mut H) {
-        let lost = |lane: &&mut Lane<H>| of.is_none_or(|of| lane.connection == of);
+        let lost = |lane: &&mut ReplayConnection<H>| of.is_none_or(|of| lane.connection == of);
         for lane in self.lanes.iter_mut().filter(lost) {
-            self.books.lose_records_of(lane.connection, self.now);
+            self.books.mark_records_missing(lane.connection, self.now);
             // That the connection opened again may be among them.
             lane.was_closed = false;
         }
@@ -314,7 +314,7 @@ impl<H: Handler> Replay<H> {
 
     /// A book became stale: whatever has heard nothing for the limit that is noted with it does.
     fn expire(&mut self, record: &Record, handler: &mut H) {
-        let limit = Note::read(record).and_then(|note| note.stale_after_ns);
+        let limit = RecordedInvalidation::read(record).and_then(|note| note.stale_after_ns);
         let (Some(limit), Some(connection)) = (limit, record.connection) else {
             return;
         };
@@ -332,7 +332,7 @@ impl<H: Handler> Replay<H> {
 
     /// Holds what came out against what the log notes.
     fn compare(&mut self, record: &Record) {
-        let Some(note) = Note::read(record) else {
+        let Some(note) = RecordedInvalidation::read(record) else {
             return;
         };
         let noted = Loss {
@@ -342,14 +342,14 @@ impl<H: Handler> Replay<H> {
             market: note.market,
             book: note.book,
             state: note.state,
-            seen: Seen::OnlyThere,
+            check: ReplayCheck::Missing,
         };
         let is_same = |loss: &Loss| {
             (&loss.market, &loss.book, &loss.state) == (&noted.market, &noted.book, &noted.state)
         };
         let same = self.open.iter().position(is_same);
         let found = same.and_then(|at| self.open.remove(at)).map(|loss| Loss {
-            seen: Seen::Again,
+            check: ReplayCheck::Reproduced,
             ..loss
         });
         self.keep(found.unwrap_or(noted));
@@ -357,12 +357,12 @@ impl<H: Handler> Replay<H> {
 
     /// What the log has not noted by now it does not note.
     fn settle(&mut self) {
-        let seen = match self.notes {
-            true => Seen::OnlyHere,
-            false => Seen::Here,
+        let check = match self.notes {
+            true => ReplayCheck::Added,
+            false => ReplayCheck::Unrecorded,
         };
         while let Some(loss) = self.open.pop_front() {
-            self.keep(Loss { seen, ..loss });
+            self.keep(Loss { check, ..loss });
         }
     }
 
@@ -389,50 +389,56 @@ impl<H> std::fmt::Debug for Replay<H> {
     }
 }
 
-impl<H> Lane<H> {
+impl<H> ReplayConnection<H> {
     fn apply(
         &mut self,
         record: &Record,
         now: Nanos,
         books: &mut Books,
         handler: &mut H,
-    ) -> Applied {
+    ) -> ReplayStep {
         let text = record.frame.as_slice();
         let before = self.session.messages();
         let reply = match record.kind {
-            Kind::Opened => self.open(now, books, handler),
-            Kind::Received => match self.open_at_first(now, books, handler) {
-                Reply::Stop => Reply::Stop,
+            RecordKind::Opened => self.open(now, books, handler),
+            RecordKind::Received => match self.open_at_first(now, books, handler) {
+                CallOutcome::StopFeed => CallOutcome::StopFeed,
                 _ => self.session.frame(text, now, books, handler),
             },
-            Kind::Fetched => self.session.response(text, now, books, handler),
-            Kind::Closed => self.close(now, text, books, handler),
-            _ => Reply::Control,
+            RecordKind::Fetched => self.session.response(text, now, books, handler),
+            RecordKind::Closed => self.close(now, text, books, handler),
+            _ => CallOutcome::Control,
         };
         self.session.forget_outgoing(now);
-        Applied {
-            reply,
+        ReplayStep {
+            outcome: reply,
             messages: self.session.messages() - before,
         }
     }
 
     /// A log that does not say when the connection opened begins with its first message.
-    fn open_at_first(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> Reply {
+    fn open_at_first(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> CallOutcome {
         if self.is_open || self.was_closed {
-            return Reply::Control;
+            return CallOutcome::Control;
         }
         self.open(now, books, handler)
     }
 
-    fn open(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> Reply {
+    fn open(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> CallOutcome {
         self.is_open = true;
         self.session.opened(now, books, handler)
     }
 
-    fn close(&mut self, now: Nanos, reason: &[u8], books: &mut Books, handler: &mut H) -> Reply {
+    fn close(
+        &mut self,
+        now: Nanos,
+        reason: &[u8],
+        books: &mut Books,
+        handler: &mut H,
+    ) -> CallOutcome {
         // One that could not even be made has nothing to close.
         if !mem::take(&mut self.is_open) {
-            return Reply::Control;
+            return CallOutcome::Control;
         }
         self.was_closed = true;
         let reason = String::from_utf8_lossy(reason).into_owned();
@@ -442,17 +448,29 @@ impl<H> Lane<H> {
 }
 
 /// A session of any venue.
-trait Played<H> {
-    fn opened(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> Reply;
-    fn frame(&mut self, frame: &[u8], now: Nanos, books: &mut Books, handler: &mut H) -> Reply;
-    fn response(&mut self, body: &[u8], now: Nanos, books: &mut Books, handler: &mut H) -> Reply;
+trait DynSession<H> {
+    fn opened(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> CallOutcome;
+    fn frame(
+        &mut self,
+        frame: &[u8],
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> CallOutcome;
+    fn response(
+        &mut self,
+        body: &[u8],
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> CallOutcome;
     fn disconnected(
         &mut self,
         now: Nanos,
         reason: &Disconnect,
         books: &mut Books,
         handler: &mut H,
-    ) -> Reply;
+    ) -> CallOutcome;
     /// There is nobody to send to.
     fn forget_outgoing(&mut self, now: Nanos);
     fn skip_line(&mut self);
@@ -461,16 +479,28 @@ trait Played<H> {
     fn messages(&self) -> u64;
 }
 
-impl<V: Venue, H: OnMessage<V>> Played<H> for Session<V> {
-    fn opened(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> Reply {
-        Reply::from(Self::opened(self, now, books, handler))
+impl<V: Venue, H: OnMessage<V>> DynSession<H> for Session<V> {
+    fn opened(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> CallOutcome {
+        CallOutcome::from(Self::opened(self, now, books, handler))
     }
 
-    fn frame(&mut self, frame: &[u8], now: Nanos, books: &mut Books, handler: &mut H) -> Reply {
+    fn frame(
+        &mut self,
+        frame: &[u8],
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> CallOutcome {
         Self::frame(self, frame, now, books, handler)
     }
 
-    fn response(&mut self, body: &[u8], now: Nanos, books: &mut Books, handler: &mut H) -> Reply {
+    fn response(
+        &mut self,
+        body: &[u8],
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> CallOutcome {
         Self::response(self, None, Ok(body), now, books, handler)
     }
 
@@ -480,8 +510,8 @@ impl<V: Venue, H: OnMessage<V>> Played<H> for Session<V> {
         reason: &Disconnect,
         books: &mut Books,
         handler: &mut H,
-    ) -> Reply {
-        Reply::from(Self::disconnected(self, now, reason, books, handler))
+    ) -> CallOutcome {
+        CallOutcome::from(Self::disconnected(self, now, reason, books, handler))
     }
 
     fn forget_outgoing(&mut self, now: Nanos) {
@@ -504,14 +534,14 @@ impl<V: Venue, H: OnMessage<V>> Played<H> for Session<V> {
 
 /// What a log notes of a loss of trust.
 #[derive(Deserialize)]
-struct Note {
+struct RecordedInvalidation {
     book: String,
     market: String,
     state: String,
     stale_after_ns: Option<u64>,
 }
 
-impl Note {
+impl RecordedInvalidation {
     fn read(record: &Record) -> Option<Self> {
         serde_json::from_slice(&record.frame).ok()
     }
@@ -519,7 +549,7 @@ impl Note {
 
 /// Gathers the losses of trust that the sessions tell.
 #[derive(Clone, Debug, Default)]
-struct Found(Arc<Losses>);
+struct InvalidationTap(Arc<Losses>);
 
 #[derive(Debug, Default)]
 struct Losses {
@@ -528,7 +558,7 @@ struct Losses {
     list: Mutex<Vec<Loss>>,
 }
 
-impl Found {
+impl InvalidationTap {
     fn take(&self) -> Vec<Loss> {
         // Nothing else is told by it, and the lock orders the list.
         if !self.0.any.load(Ordering::Relaxed) {
@@ -540,9 +570,9 @@ impl Found {
     }
 }
 
-impl Tap for Found {
-    fn passed(&mut self, passed: &Passed<'_>) {
-        let What::TrustLost(lost) = passed.what else {
+impl Tap for InvalidationTap {
+    fn record(&mut self, passed: &WireRecord<'_>) {
+        let WireEvent::Invalidated(lost) = passed.what else {
             return;
         };
         let mut list = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
@@ -554,7 +584,7 @@ impl Tap for Found {
             market: lost.market.to_owned(),
             book: lost.book.to_owned(),
             state: lost.state.as_str().to_owned(),
-            seen: Seen::Here,
+            check: ReplayCheck::Unrecorded,
         });
     }
 }

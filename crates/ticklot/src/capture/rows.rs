@@ -36,7 +36,7 @@ impl<W: Write> BookRows<W> {
     /// Writing fails.
     pub fn write(&mut self, update: &BookUpdate<'_>, books: &Books) -> io::Result<()> {
         let (Some(book), Some(instrument)) =
-            (books.untrusted(update.book), books.instrument(update.book))
+            (books.last_known(update.book), books.instrument(update.book))
         else {
             return Ok(());
         };

@@ -13,36 +13,36 @@ use tokio::task::yield_now;
 use tokio::time::sleep_until;
 use tracing::debug;
 
-use super::Ended;
+use super::ConnectionSummary;
 use super::inbox::Inbox;
 use super::link::{Link, MAX_REQUESTS, Turn, UNSEEN, failed};
-use super::remote::Ask;
+use super::remote::ControlMessage;
 use super::waits::Waits;
 use crate::event::{Disconnect, OnMessage};
-use crate::session::Next;
+use crate::session::NextAction;
 use crate::venue::{HttpRequest, RequestId, Venue};
 
 /// Drives one session.
 pub(super) struct Driver<'a, V: Venue, H> {
     link: Link<'a, V, H>,
     transport: &'a transport::Config,
-    calls: Calls<'a, V::Command>,
+    calls: Control<'a, V::Command>,
     http: HttpClient,
 }
 
 /// What the user may ask for at any time.
-struct Calls<'a, C> {
+struct Control<'a, C> {
     stopped: watch::Receiver<bool>,
-    asked: &'a Inbox<Ask<C>>,
+    asked: &'a Inbox<ControlMessage<C>>,
 }
 
-impl<C> Calls<'_, C> {
+impl<C> Control<'_, C> {
     /// Waits for the next call. Cancel safe.
-    async fn next(&mut self) -> Ask<C> {
+    async fn next(&mut self) -> ControlMessage<C> {
         let Self { stopped, asked } = self;
         // The sender of `stopped` lives as long as the feed, and an inbox needs none: neither wait ends early.
         tokio::select! {
-            _ = stopped.wait_for(|stop| *stop) => Ask::Close,
+            _ = stopped.wait_for(|stop| *stop) => ControlMessage::Close,
             ask = poll_fn(|cx| asked.poll_next(cx)) => ask,
         }
     }
@@ -55,10 +55,10 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
     pub(super) fn new(
         link: Link<'a, V, H>,
         transport: &'a transport::Config,
-        asked: &'a Inbox<Ask<V::Command>>,
+        asked: &'a Inbox<ControlMessage<V::Command>>,
     ) -> Self {
         Self {
-            calls: Calls {
+            calls: Control {
                 stopped: link.stop.subscribe(),
                 asked,
             },
@@ -68,22 +68,22 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         }
     }
 
-    pub(super) async fn run(mut self) -> Ended {
+    pub(super) async fn run(mut self) -> ConnectionSummary {
         self.link.session.resume();
         loop {
             let mut half_closed = None;
-            let now = self.link.look();
+            let now = self.link.refresh_now();
             let reason = match self.link.session.next(now) {
-                Next::Connect | Next::Open => self.connect(&mut half_closed).await,
-                Next::WaitUntil(time) => match self.wait(Some(time)).await {
+                NextAction::Connect | NextAction::Open => self.connect(&mut half_closed).await,
+                NextAction::WaitUntil(time) => match self.wait(Some(time)).await {
                     Some(reason) => reason,
                     None => continue,
                 },
-                Next::Idle => match self.wait(None).await {
+                NextAction::Idle => match self.wait(None).await {
                     Some(reason) => reason,
                     None => continue,
                 },
-                Next::Done => Disconnect::Stopped,
+                NextAction::Done => Disconnect::Stopped,
             };
             self.link.disconnected(&reason);
             if let Some((connection, code)) = half_closed {
@@ -111,7 +111,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
             () = wait => return None,
             ask = self.calls.next() => ask,
         };
-        self.link.answer(ask)
+        self.link.handle_control(ask)
     }
 
     /// Connects and reads until the connection ends. What is left of it is to be closed, with a
@@ -124,7 +124,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
                 connected = connecting.as_mut() => break connected,
                 ask = self.calls.next() => ask,
             };
-            if let Some(reason) = self.link.answer(ask) {
+            if let Some(reason) = self.link.handle_control(ask) {
                 return reason;
             }
         };
@@ -152,7 +152,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         let mut waits = Waits::new();
         let mut turn = Turn::default();
         // When the driver last ran while the runtime's I/O driver did.
-        let mut seen = self.link.look();
+        let mut seen = self.link.refresh_now();
         let mut was_late = false;
         loop {
             if let Some(reason) = self.send(writer).await {
@@ -185,24 +185,24 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
                 let asked = self.calls.asked;
                 let mut others = |cx: &mut Context<'_>| {
                     if stopped.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(Happened::Asked(Ask::Close));
+                        return Poll::Ready(IoEvent::Control(ControlMessage::Close));
                     }
                     if let Poll::Ready(ask) = asked.poll_next(cx) {
-                        return Poll::Ready(Happened::Asked(ask));
+                        return Poll::Ready(IoEvent::Control(ask));
                     }
                     if let Poll::Ready(Some((id, body))) = fetches.poll_next_unpin(cx) {
-                        return Poll::Ready(Happened::Fetched(id, body));
+                        return Poll::Ready(IoEvent::Fetched(id, body));
                     }
-                    timer.as_mut().poll(cx).map(|()| Happened::Time)
+                    timer.as_mut().poll(cx).map(|()| IoEvent::Time)
                 };
                 poll_fn(|cx| {
                     // Incoming messages come first; the turn's limits protect the others.
                     if let Poll::Ready(incoming) = read.as_mut().poll(cx) {
-                        return Poll::Ready(Happened::Incoming(incoming));
+                        return Poll::Ready(IoEvent::Incoming(incoming));
                     }
                     waited = true;
                     match was_late {
-                        true => Poll::Ready(Happened::Idle),
+                        true => Poll::Ready(IoEvent::Idle),
                         false => waits.poll(cx, &mut others),
                     }
                 })
@@ -212,35 +212,35 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
                 // The others have had their turn.
                 turn = Turn::default();
             }
-            let is_frame = matches!(happened, Happened::Incoming(_));
+            let is_frame = matches!(happened, IoEvent::Incoming(_));
             // After a pause of the whole process a read that waits proves nothing yet.
             was_late = !is_frame
-                && !matches!(happened, Happened::Idle)
-                && self.link.look().since(seen) > UNSEEN;
+                && !matches!(happened, IoEvent::Idle)
+                && self.link.refresh_now().since(seen) > UNSEEN;
             let over = match happened {
-                Happened::Incoming(Ok(Incoming::Message(message))) => self.link.message(&message),
-                Happened::Incoming(Ok(Incoming::Ping(payload))) => {
-                    self.link.heard();
+                IoEvent::Incoming(Ok(Incoming::Message(message))) => self.link.message(&message),
+                IoEvent::Incoming(Ok(Incoming::Ping(payload))) => {
+                    self.link.record_activity();
                     or_stopped(writer.pong(payload), &mut self.calls.stopped).await
                 }
-                Happened::Incoming(Ok(Incoming::Close { code, reason })) => {
+                IoEvent::Incoming(Ok(Incoming::Close { code, reason })) => {
                     let reason = reason.to_owned();
                     Some(Disconnect::Closed { code, reason })
                 }
-                Happened::Incoming(Ok(_)) => {
-                    self.link.heard();
+                IoEvent::Incoming(Ok(_)) => {
+                    self.link.record_activity();
                     None
                 }
-                Happened::Incoming(Err(error)) => Some(self.link.failed(error)),
-                Happened::Asked(ask) => self.link.answer(ask),
-                Happened::Fetched(id, body) => self.link.fetched(id, body),
-                Happened::Time => {
+                IoEvent::Incoming(Err(error)) => Some(self.link.failed(error)),
+                IoEvent::Control(ask) => self.link.handle_control(ask),
+                IoEvent::Fetched(id, body) => self.link.fetched(id, body),
+                IoEvent::Time => {
                     // A timer that has fired is ready until it is set anew.
                     armed = Nanos(u64::MAX);
                     timer.as_mut().reset(self.link.clock.wake_at(armed));
                     self.link.timeout()
                 }
-                Happened::Idle => None,
+                IoEvent::Idle => None,
             };
             if is_frame {
                 turn.frames += 1;
@@ -279,7 +279,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
             return None;
         }
         // Read once for all: the messages leave together.
-        let now = self.link.look();
+        let now = self.link.refresh_now();
         while let Some(message) = self.link.session.outgoing(now) {
             let over = or_stopped(writer.text(message), &mut self.calls.stopped).await;
             if over.is_some() {
@@ -296,7 +296,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
             return Some(Disconnect::Stopped);
         }
         while let Some(ask) = self.calls.asked.try_next() {
-            let over = self.link.answer(ask);
+            let over = self.link.handle_control(ask);
             if over.is_some() {
                 return over;
             }
@@ -319,9 +319,9 @@ async fn or_stopped(
 }
 
 /// What ends a wait on an open connection.
-enum Happened<'a, C> {
+enum IoEvent<'a, C> {
     Incoming(Result<Incoming<'a>, transport::Error>),
-    Asked(Ask<C>),
+    Control(ControlMessage<C>),
     Fetched(RequestId, Result<Vec<u8>, transport::Error>),
     Time,
     /// The socket still has nothing to read, and the I/O driver has run.

@@ -10,9 +10,9 @@ use super::clock::Clock;
 use super::driver::Driver;
 use super::inbox::{Bell, Inbox};
 use super::link::Link;
-use super::remote::{Ask, Remote};
-use super::spin::{SpinDriver, SpinningLine};
-use super::{Ended, Shared};
+use super::remote::{ConnectionHandle, ControlMessage};
+use super::spin::{SpinDriver, SpinningConnection};
+use super::{ConnectionSummary, Shared};
 #[cfg(feature = "latency")]
 use crate::books::Books;
 use crate::event::OnMessage;
@@ -29,7 +29,7 @@ pub(super) trait Connect<H> {
         shared: &'a RefCell<Shared<H>>,
         clock: Clock,
         stop: &'a watch::Sender<bool>,
-    ) -> Pin<Box<dyn Future<Output = Ended> + 'a>>;
+    ) -> Pin<Box<dyn Future<Output = ConnectionSummary> + 'a>>;
 
     fn spin<'a>(
         &'a mut self,
@@ -37,7 +37,7 @@ pub(super) trait Connect<H> {
         clock: Clock,
         stop: &'a watch::Sender<bool>,
         keep_warm: bool,
-    ) -> Box<dyn SpinningLine + 'a>;
+    ) -> Box<dyn SpinningConnection + 'a>;
 
     #[cfg(feature = "latency")]
     fn measure(&mut self, clock: Clock, books: &mut Books);
@@ -47,7 +47,7 @@ pub(super) trait Connect<H> {
 pub(super) struct Line<V: Venue> {
     session: Session<V>,
     transport: transport::Config,
-    asked: Inbox<Ask<V::Command>>,
+    asked: Inbox<ControlMessage<V::Command>>,
 }
 
 impl<V: Venue> Line<V> {
@@ -56,8 +56,9 @@ impl<V: Venue> Line<V> {
         session: Session<V>,
         transport: transport::Config,
         bell: &Bell,
-    ) -> (Self, Remote<V::Command>) {
-        let (remote, asked) = Remote::new(session.id(), session.venue().command_check(), bell);
+    ) -> (Self, ConnectionHandle<V::Command>) {
+        let (remote, asked) =
+            ConnectionHandle::new(session.id(), session.venue().command_check(), bell);
         let line = Self {
             session,
             transport,
@@ -77,7 +78,7 @@ impl<V: Venue, H: OnMessage<V>> Connect<H> for Line<V> {
         shared: &'a RefCell<Shared<H>>,
         clock: Clock,
         stop: &'a watch::Sender<bool>,
-    ) -> Pin<Box<dyn Future<Output = Ended> + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = ConnectionSummary> + 'a>> {
         let link = Link::new(&mut self.session, shared, clock, stop);
         let driver = Driver::new(link, &self.transport, &self.asked);
         Box::pin(driver.run())
@@ -89,7 +90,7 @@ impl<V: Venue, H: OnMessage<V>> Connect<H> for Line<V> {
         clock: Clock,
         stop: &'a watch::Sender<bool>,
         keep_warm: bool,
-    ) -> Box<dyn SpinningLine + 'a> {
+    ) -> Box<dyn SpinningConnection + 'a> {
         let mut link = Link::new(&mut self.session, shared, clock, stop);
         if keep_warm {
             link.keep_warm();

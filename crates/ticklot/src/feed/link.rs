@@ -10,13 +10,13 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::clock::Clock;
-use super::remote::Ask;
+use super::remote::ControlMessage;
 use super::warm::{self, Optional, Warm};
-use super::{Ended, Shared};
+use super::{ConnectionSummary, Shared};
 use crate::books::Books;
 use crate::event::{Disconnect, OnMessage, RequestFailure};
-use crate::session::{Next, Session};
-use crate::venue::{Reply, RequestId, Venue};
+use crate::session::{NextAction, Session};
+use crate::venue::{CallOutcome, RequestId, Venue};
 
 /// Frames may have waited in the kernel for as long as the socket was not seen idle. It is seen at least
 /// every `MAX_SLEEP`, half of this; less than this is not held against them.
@@ -77,24 +77,24 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
 
     /// The connection is open.
     pub(super) fn opened(&mut self) {
-        let now = self.look();
+        let now = self.refresh_now();
         let flow = self.with_shared(|session, books, handler| session.opened(now, books, handler));
-        self.heed(flow);
+        self.stop_on_break(flow);
     }
 
     /// The connection is gone, or could not be made.
     pub(super) fn disconnected(&mut self, reason: &Disconnect) {
         info!(connection = %self.session.id(), %reason, "disconnected");
-        let now = self.look();
+        let now = self.refresh_now();
         let flow = self.with_shared(|session, books, handler| {
             session.disconnected(now, reason, books, handler)
         });
-        self.heed(flow);
+        self.stop_on_break(flow);
     }
 
     /// The end of the connection, if no other attempt follows this reason.
-    pub(super) fn ended(&self, reason: Disconnect) -> Option<Ended> {
-        (self.session.next(self.now) == Next::Done).then(|| Ended {
+    pub(super) fn ended(&self, reason: Disconnect) -> Option<ConnectionSummary> {
+        (self.session.next(self.now) == NextAction::Done).then(|| ConnectionSummary {
             connection: self.session.id(),
             reason,
             stats: self.session.stats(),
@@ -117,9 +117,9 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
     }
 
     /// The server gave a sign of life.
-    pub(super) fn heard(&mut self) {
-        let now = self.look();
-        self.session.heard(now);
+    pub(super) fn record_activity(&mut self) {
+        let now = self.refresh_now();
+        self.session.record_activity(now);
     }
 
     /// The hot path: a frame to the session, and from it to the handler.
@@ -136,7 +136,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
             true => idle_at,
             false => received,
         };
-        let now = self.taken_up(received);
+        let now = self.note_dequeued(received);
         let payload = &*message.payload;
         let (reply, late, updated) = self.with_shared(|session, books, handler| {
             let mut handler = Optional::new(handler);
@@ -149,23 +149,23 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         if let (Some(warm), Some(book)) = (&mut self.warm, updated) {
             warm.keep(payload, book);
         }
-        match self.heed_reply(reply) {
+        match self.apply_outcome(reply) {
             None if late => self.timeout(),
             over => over,
         }
     }
 
     /// Looks at the clock.
-    pub(super) fn look(&mut self) -> Nanos {
+    pub(super) fn refresh_now(&mut self) -> Nanos {
         self.now = self.clock.now();
         self.now
     }
 
     /// When a frame is taken up. The clock is looked at once for each: when it has just been read, its
     /// reader has done so; when it lay behind others, now.
-    fn taken_up(&mut self, received: Nanos) -> Nanos {
+    fn note_dequeued(&mut self, received: Nanos) -> Nanos {
         if received <= self.now {
-            return self.look();
+            return self.refresh_now();
         }
         self.now = received;
         received
@@ -175,26 +175,26 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         if self.shared.borrow().is_over {
             return Some(Disconnect::Stopped);
         }
-        let now = self.look();
+        let now = self.refresh_now();
         let over = self.with_shared(|session, books, handler| session.timeout(now, books, handler));
         if matches!(over, Some(Disconnect::Stopped)) {
-            self.heed(ControlFlow::Break(()));
+            self.stop_on_break(ControlFlow::Break(()));
         }
         over
     }
 
     /// Does what the user asks for.
-    pub(super) fn answer(&mut self, ask: Ask<V::Command>) -> Option<Disconnect> {
-        let now = self.look();
+    pub(super) fn handle_control(&mut self, ask: ControlMessage<V::Command>) -> Option<Disconnect> {
+        let now = self.refresh_now();
         let reply = match ask {
-            Ask::Close => return Some(Disconnect::Stopped),
-            Ask::Command(command) => self.with_shared(|session, books, handler| {
+            ControlMessage::Close => return Some(Disconnect::Stopped),
+            ControlMessage::Command(command) => self.with_shared(|session, books, handler| {
                 session.command(command, now, books, handler)
             }),
-            Ask::Resync(book) => self
+            ControlMessage::Resync(book) => self
                 .with_shared(|session, books, handler| session.resync(book, now, books, handler)),
         };
-        self.heed_reply(reply)
+        self.apply_outcome(reply)
     }
 
     /// An HTTP response arrived, or failed.
@@ -207,26 +207,26 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
             warn!(connection = %self.session.id(), %error, "an HTTP request failed");
             request_failure(&error)
         });
-        let now = self.look();
+        let now = self.refresh_now();
         let reply = self.with_shared(|session, books, handler| {
             session.response(Some(id), body.as_deref(), now, books, handler)
         });
-        self.heed_reply(reply)
+        self.apply_outcome(reply)
     }
 
-    fn heed_reply(&self, reply: Reply) -> Option<Disconnect> {
+    fn apply_outcome(&self, reply: CallOutcome) -> Option<Disconnect> {
         match reply {
-            Reply::Data | Reply::Control => None,
-            Reply::End(what) => Some(Disconnect::Ended(what)),
-            Reply::Stop => {
-                self.heed(ControlFlow::Break(()));
+            CallOutcome::Data | CallOutcome::Control => None,
+            CallOutcome::CloseConnection(what) => Some(Disconnect::Ended(what)),
+            CallOutcome::StopFeed => {
+                self.stop_on_break(ControlFlow::Break(()));
                 Some(Disconnect::Stopped)
             }
         }
     }
 
     /// A handler that breaks stops every connection of the feed.
-    fn heed(&self, flow: ControlFlow<()>) {
+    fn stop_on_break(&self, flow: ControlFlow<()>) {
         if flow.is_break() {
             self.shared.borrow_mut().is_over = true;
             self.stop.send_replace(true);

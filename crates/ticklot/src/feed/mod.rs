@@ -30,7 +30,7 @@ use tokio::task::unconstrained;
 use tokio::time::MissedTickBehavior;
 
 pub use self::clock::Clock;
-pub use self::remote::{Remote, RemoteError, Stopper};
+pub use self::remote::{CommandError, ConnectionHandle, ShutdownHandle};
 pub use self::spinning::{SpinOptions, Spinning};
 
 use self::inbox::Bell;
@@ -39,13 +39,13 @@ use self::running::Running;
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Event, Handler, OnMessage};
 use crate::session::{Options, Session, expire};
-use crate::tap::{Tap, Taps};
+use crate::tap::{Tap, TapList};
 use crate::venue::{Stats, Venue};
 
 /// How a connection of a feed came to its end.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Ended {
+pub struct ConnectionSummary {
     /// Which one.
     pub connection: ConnectionId,
     /// Why it will not be tried again.
@@ -84,7 +84,7 @@ pub struct Feed<H> {
     /// Makes what a connection that is added is tapped with.
     make_taps: Vec<Box<dyn Fn() -> Box<dyn Tap>>>,
     /// For what the feed's own clock finds.
-    taps: Taps,
+    taps: TapList,
     #[cfg(feature = "latency")]
     measured: bool,
 }
@@ -115,14 +115,14 @@ impl<H: Handler> Feed<H> {
             bell: Bell::default(),
             tick: None,
             make_taps: Vec::new(),
-            taps: Taps::default(),
+            taps: TapList::default(),
             #[cfg(feature = "latency")]
             measured: false,
         }
     }
 
     /// Adds a connection, with default options.
-    pub fn add<V: Venue + 'static>(&mut self, venue: V) -> Remote<V::Command>
+    pub fn add<V: Venue + 'static>(&mut self, venue: V) -> ConnectionHandle<V::Command>
     where
         H: OnMessage<V>,
     {
@@ -135,7 +135,7 @@ impl<H: Handler> Feed<H> {
         venue: V,
         options: Options,
         transport: transport::Config,
-    ) -> Remote<V::Command>
+    ) -> ConnectionHandle<V::Command>
     where
         H: OnMessage<V>,
     {
@@ -182,8 +182,8 @@ impl<H: Handler> Feed<H> {
 
     /// Ends the feed from elsewhere.
     #[must_use]
-    pub fn stopper(&self) -> Stopper {
-        Stopper::new(self.stop.clone())
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle::new(self.stop.clone())
     }
 
     /// The feed's clock: [`BookUpdate::received`](crate::BookUpdate::received) is on it.
@@ -193,7 +193,7 @@ impl<H: Handler> Feed<H> {
     }
 
     /// Runs until every connection has come to its end: for ever, with the default options, unless
-    /// the handler breaks or a [`Stopper`] stops it. Returns how each connection ended. The feed can
+    /// the handler breaks or a [`ShutdownHandle`] stops it. Returns how each connection ended. The feed can
     /// be run again, and then connects anew.
     ///
     /// Needs a tokio runtime with I/O and time. The future stays on the thread that polls it (the
@@ -201,11 +201,11 @@ impl<H: Handler> Feed<H> {
     ///
     /// # Cancel safety
     /// Dropping the future drops the connections without a close handshake and disconnects the books,
-    /// without a word to the handler; prefer [`Stopper::stop`].
+    /// without a word to the handler; prefer [`ShutdownHandle::stop`].
     ///
     /// # Panics
     /// Only if the handler does.
-    pub async fn run(&mut self) -> Vec<Ended> {
+    pub async fn run(&mut self) -> Vec<ConnectionSummary> {
         let Self {
             shared,
             connections,
@@ -271,7 +271,7 @@ async fn ticks<H: Handler>(
     clock: Clock,
     stop: &watch::Sender<bool>,
     every: Option<Duration>,
-    taps: &mut Taps,
+    taps: &mut TapList,
 ) {
     let Some(every) = every else {
         return std::future::pending().await;
@@ -296,7 +296,7 @@ fn tick<H: Handler>(
     shared: &RefCell<Shared<H>>,
     now: Nanos,
     stop: &watch::Sender<bool>,
-    taps: &mut Taps,
+    taps: &mut TapList,
 ) -> ControlFlow<()> {
     let mut shared = shared.borrow_mut();
     let Shared {

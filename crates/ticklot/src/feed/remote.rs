@@ -10,14 +10,14 @@ use crate::venue::CommandCheck;
 
 /// Asks one connection of a feed for something, from anywhere: another task, another thread. What is
 /// asked is done at once, not at the next message.
-pub struct Remote<C> {
+pub struct ConnectionHandle<C> {
     connection: ConnectionId,
-    asks: Sender<Ask<C>>,
+    asks: Sender<ControlMessage<C>>,
     check: CommandCheck<C>,
 }
 
 /// What a remote asks for.
-pub(super) enum Ask<C> {
+pub(super) enum ControlMessage<C> {
     Command(C),
     Resync(BookId),
     Close,
@@ -26,7 +26,7 @@ pub(super) enum Ask<C> {
 /// A connection could not be asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum RemoteError {
+pub enum CommandError {
     /// Too much is asked for already and not yet looked at: the handler holds the feed up.
     #[error("too many commands wait")]
     Full,
@@ -41,13 +41,13 @@ pub enum RemoteError {
 /// How many commands may wait for the feed to look at them.
 const MAX_ASKS: usize = 1024;
 
-impl<C> Remote<C> {
+impl<C> ConnectionHandle<C> {
     /// A remote, and what it asks for.
     pub(super) fn new(
         connection: ConnectionId,
         check: CommandCheck<C>,
         bell: &Bell,
-    ) -> (Self, Inbox<Ask<C>>) {
+    ) -> (Self, Inbox<ControlMessage<C>>) {
         let (asks, asked) = inbox(MAX_ASKS, bell);
         let remote = Self {
             connection,
@@ -66,40 +66,40 @@ impl<C> Remote<C> {
     /// Asks for `command`. Does not wait.
     ///
     /// # Errors
-    /// [`RemoteError::Impossible`], [`RemoteError::Full`] or [`RemoteError::Gone`]; nothing was asked. A limit that
+    /// [`CommandError::Impossible`], [`CommandError::Full`] or [`CommandError::Gone`]; nothing was asked. A limit that
     /// only the connection knows, such as the number of its topics, is
     /// [`Event::Refused`](crate::Event::Refused) later.
-    pub fn send(&self, command: C) -> Result<(), RemoteError> {
-        (self.check)(&command).map_err(RemoteError::Impossible)?;
-        self.ask(Ask::Command(command))
+    pub fn send(&self, command: C) -> Result<(), CommandError> {
+        (self.check)(&command).map_err(CommandError::Impossible)?;
+        self.send_control(ControlMessage::Command(command))
     }
 
     /// Requests a new snapshot of a book of this connection: see
     /// [`Session::resync`](crate::Session::resync).
     ///
     /// # Errors
-    /// As [`Remote::send`].
-    pub fn resync(&self, book: BookId) -> Result<(), RemoteError> {
-        self.ask(Ask::Resync(book))
+    /// As [`ConnectionHandle::send`].
+    pub fn resync(&self, book: BookId) -> Result<(), CommandError> {
+        self.send_control(ControlMessage::Resync(book))
     }
 
     /// Ends the connection for good, with a proper close. The others of the feed go on.
     ///
     /// # Errors
-    /// As [`Remote::send`].
-    pub fn close(&self) -> Result<(), RemoteError> {
-        self.ask(Ask::Close)
+    /// As [`ConnectionHandle::send`].
+    pub fn close(&self) -> Result<(), CommandError> {
+        self.send_control(ControlMessage::Close)
     }
 
-    fn ask(&self, ask: Ask<C>) -> Result<(), RemoteError> {
+    fn send_control(&self, ask: ControlMessage<C>) -> Result<(), CommandError> {
         self.asks.send(ask).map_err(|unsent| match unsent {
-            Unsent::Full => RemoteError::Full,
-            Unsent::Gone => RemoteError::Gone,
+            Unsent::Full => CommandError::Full,
+            Unsent::Gone => CommandError::Gone,
         })
     }
 }
 
-impl<C> Clone for Remote<C> {
+impl<C> Clone for ConnectionHandle<C> {
     fn clone(&self) -> Self {
         Self {
             connection: self.connection,
@@ -109,9 +109,9 @@ impl<C> Clone for Remote<C> {
     }
 }
 
-impl<C> std::fmt::Debug for Remote<C> {
+impl<C> std::fmt::Debug for ConnectionHandle<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Remote")
+        f.debug_struct("ConnectionHandle")
             .field("connection", &self.connection)
             .finish_non_exhaustive()
     }
@@ -119,11 +119,11 @@ impl<C> std::fmt::Debug for Remote<C> {
 
 /// Ends a feed from anywhere: another task, another thread, a signal's handler.
 #[derive(Clone, Debug)]
-pub struct Stopper {
+pub struct ShutdownHandle {
     stop: watch::Sender<bool>,
 }
 
-impl Stopper {
+impl ShutdownHandle {
     pub(super) fn new(stop: watch::Sender<bool>) -> Self {
         Self { stop }
     }

@@ -9,14 +9,14 @@ use ticklot_transport::{
 use tokio::task::AbortHandle;
 use tracing::debug;
 
-use super::Ended;
+use super::ConnectionSummary;
 use super::helper::{Helper, Outcome, Ticket};
 use super::inbox::Inbox;
 use super::link::{Link, MAX_REQUESTS, Turn};
-use super::remote::Ask;
+use super::remote::ControlMessage;
 use crate::books::ConnectionId;
 use crate::event::{Disconnect, OnMessage};
-use crate::session::Next;
+use crate::session::NextAction;
 use crate::venue::{HttpRequest, RequestId, Venue};
 
 /// The state of the spinning thread that its connections share.
@@ -39,22 +39,22 @@ pub(super) enum NextTurn {
     Soon,
     /// In each turn, though nothing is known to be due: no poller reports its socket.
     Idle,
-    /// When its socket is readable, at [`SpinningLine::due`], or when something else happens.
+    /// When its socket is readable, at [`SpinningConnection::due`], or when something else happens.
     Later,
     /// Never.
-    Ended(Box<Ended>),
+    Ended(Box<ConnectionSummary>),
 }
 
 /// A connection of any venue on a thread that spins. No call waits.
-pub(super) trait SpinningLine {
+pub(super) trait SpinningConnection {
     /// Reads, writes, and runs due timers.
     fn turn(&mut self, context: &SpinContext) -> NextTurn;
 
     /// Executes commands.
-    fn asked(&mut self, context: &SpinContext) -> NextTurn;
+    fn run_commands(&mut self, context: &SpinContext) -> NextTurn;
 
     /// A task of the helper is done.
-    fn done(&mut self, attempt: u64, outcome: Outcome, context: &SpinContext) -> NextTurn;
+    fn task_done(&mut self, attempt: u64, outcome: Outcome, context: &SpinContext) -> NextTurn;
 
     /// When its next timer is due.
     fn due(&self) -> Nanos;
@@ -81,7 +81,7 @@ pub(super) const NEVER: Nanos = Nanos(u64::MAX);
 pub(super) struct SpinDriver<'a, V: Venue, H> {
     link: Link<'a, V, H>,
     transport: &'a transport::Config,
-    asked: &'a Inbox<Ask<V::Command>>,
+    asked: &'a Inbox<ControlMessage<V::Command>>,
     http: HttpClient,
     ticket: Ticket,
     phase: Phase,
@@ -108,7 +108,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
     pub(super) fn new(
         link: Link<'a, V, H>,
         transport: &'a transport::Config,
-        asked: &'a Inbox<Ask<V::Command>>,
+        asked: &'a Inbox<ControlMessage<V::Command>>,
     ) -> Self {
         link.session.resume();
         Self {
@@ -130,10 +130,10 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
 
     /// Connects, when it is time.
     fn wait(&mut self, context: &SpinContext) -> NextTurn {
-        let now = self.link.look();
+        let now = self.link.refresh_now();
         self.due = NEVER;
         match self.link.session.next(now) {
-            Next::Connect | Next::Open => {
+            NextAction::Connect | NextAction::Open => {
                 self.ticket.attempt += 1;
                 let url = self.link.session.url().to_owned();
                 let config = self.transport.clone();
@@ -141,12 +141,12 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
                 self.phase = Phase::Connecting(task);
                 NextTurn::Later
             }
-            Next::WaitUntil(time) => {
+            NextAction::WaitUntil(time) => {
                 self.due = time;
                 NextTurn::Later
             }
-            Next::Idle => NextTurn::Later,
-            Next::Done => self.end(Disconnect::Stopped),
+            NextAction::Idle => NextTurn::Later,
+            NextAction::Done => self.end(Disconnect::Stopped),
         }
     }
 
@@ -283,7 +283,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
                     link.message(&message)
                 }
                 Ok(Some(Incoming::Ping(_))) => {
-                    link.heard();
+                    link.record_activity();
                     connection.pong().err().map(|error| link.failed(error))
                 }
                 Ok(Some(Incoming::Close { code, reason })) => {
@@ -291,7 +291,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
                     Some(Disconnect::Closed { code, reason })
                 }
                 Ok(Some(_)) => {
-                    link.heard();
+                    link.record_activity();
                     None
                 }
                 Ok(None) => break,
@@ -318,7 +318,7 @@ fn send<V: Venue, H: OnMessage<V>>(
     if !link.session.has_outgoing(link.now) {
         return None;
     }
-    let now = link.look();
+    let now = link.refresh_now();
     while !connection.has_pending() {
         let message = link.session.outgoing(now)?;
         if let Err(error) = connection.text(message) {
@@ -328,10 +328,10 @@ fn send<V: Venue, H: OnMessage<V>>(
     None
 }
 
-impl<V: Venue, H: OnMessage<V>> SpinningLine for SpinDriver<'_, V, H> {
+impl<V: Venue, H: OnMessage<V>> SpinningConnection for SpinDriver<'_, V, H> {
     fn turn(&mut self, context: &SpinContext) -> NextTurn {
         match &mut self.phase {
-            Phase::Waiting => self.asked(context),
+            Phase::Waiting => self.run_commands(context),
             Phase::Connecting(_) | Phase::Ended => NextTurn::Later,
             Phase::Closing(connection, _) => {
                 if matches!(connection.try_close(), Ok(false)) {
@@ -357,7 +357,7 @@ impl<V: Venue, H: OnMessage<V>> SpinningLine for SpinDriver<'_, V, H> {
         }
     }
 
-    fn asked(&mut self, context: &SpinContext) -> NextTurn {
+    fn run_commands(&mut self, context: &SpinContext) -> NextTurn {
         if matches!(self.phase, Phase::Closing(..) | Phase::Ended) {
             return NextTurn::Later;
         }
@@ -366,7 +366,7 @@ impl<V: Venue, H: OnMessage<V>> SpinningLine for SpinDriver<'_, V, H> {
         }
         let mut left = TURN_COMMANDS;
         while let Some(ask) = self.asked.try_next() {
-            if let Some(reason) = self.link.answer(ask) {
+            if let Some(reason) = self.link.handle_control(ask) {
                 return self.end(reason);
             }
             left -= 1;
@@ -382,7 +382,7 @@ impl<V: Venue, H: OnMessage<V>> SpinningLine for SpinDriver<'_, V, H> {
         }
     }
 
-    fn done(&mut self, attempt: u64, outcome: Outcome, context: &SpinContext) -> NextTurn {
+    fn task_done(&mut self, attempt: u64, outcome: Outcome, context: &SpinContext) -> NextTurn {
         if attempt != self.ticket.attempt {
             return NextTurn::Later;
         }

@@ -12,10 +12,10 @@ use tokio::sync::watch;
 use super::clock::Clock;
 use super::helper::{Helper, Outcome, Ticket};
 use super::inbox::{Bell, Inbox};
-use super::spin::{NEVER, NextTurn, SpinContext, SpinningLine, index_of};
-use super::{Ended, Feed, Shared, tick};
+use super::spin::{NEVER, NextTurn, SpinContext, SpinningConnection, index_of};
+use super::{ConnectionSummary, Feed, Shared, tick};
 use crate::event::Handler;
-use crate::tap::Taps;
+use crate::tap::TapList;
 
 /// How a feed spins: see [`Feed::spin`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct SpinOptions {
 /// A feed that spins, a turn at a time: see [`Feed::spinning`].
 ///
 /// Dropping it drops the connections without a close handshake and disconnects the books, without a word to the
-/// handler; prefer [`Stopper::stop`](crate::Stopper::stop), and turns until there is nothing left.
+/// handler; prefer [`ShutdownHandle::stop`](crate::ShutdownHandle::stop), and turns until there is nothing left.
 pub struct Spinning<'a, H> {
     shared: &'a RefCell<Shared<H>>,
     clock: Clock,
@@ -53,14 +53,14 @@ pub struct Spinning<'a, H> {
     warm: Option<KeepWarm>,
     /// Whether a connection wants another turn at once.
     is_busy: bool,
-    taps: &'a mut Taps,
-    ended: Vec<Ended>,
+    taps: &'a mut TapList,
+    ended: Vec<ConnectionSummary>,
     /// The thread is bound to a processor as long as this lives.
     _bound: Option<Bound>,
 }
 
 struct Member<'a> {
-    driver: Box<dyn SpinningLine + 'a>,
+    driver: Box<dyn SpinningConnection + 'a>,
     /// Whether it is among those that want a turn at once.
     is_ready: bool,
 }
@@ -133,7 +133,7 @@ impl<H: Handler> Feed<H> {
     ///
     /// # Panics
     /// Only if the handler does.
-    pub fn spin(&mut self, options: &SpinOptions) -> io::Result<Vec<Ended>> {
+    pub fn spin(&mut self, options: &SpinOptions) -> io::Result<Vec<ConnectionSummary>> {
         let mut spinning = self.spinning(options)?;
         while spinning.turn() {
             std::hint::spin_loop();
@@ -246,7 +246,7 @@ impl<H: Handler> Spinning<'_, H> {
 
     /// How each connection ended, when [`Spinning::turn`] has returned false.
     #[must_use]
-    pub fn finish(mut self) -> Vec<Ended> {
+    pub fn finish(mut self) -> Vec<ConnectionSummary> {
         // The request to stop does not apply to the next run.
         self.stop.send_replace(false);
         let mut ended = std::mem::take(&mut self.ended);
@@ -274,7 +274,7 @@ impl<H: Handler> Spinning<'_, H> {
     fn drive(
         &mut self,
         index: usize,
-        work: impl FnOnce(&mut dyn SpinningLine, &SpinContext) -> NextTurn,
+        work: impl FnOnce(&mut dyn SpinningConnection, &SpinContext) -> NextTurn,
     ) {
         let Some(line) = self.lines.get_mut(index) else {
             return;
@@ -316,11 +316,11 @@ impl<H: Handler> Spinning<'_, H> {
                 attempt,
             } = ticket;
             self.drive(index_of(connection), |line, context| {
-                line.done(attempt, outcome, context)
+                line.task_done(attempt, outcome, context)
             });
         }
         for index in 0..self.lines.len() {
-            self.drive(index, |line, context| line.asked(context));
+            self.drive(index, |line, context| line.run_commands(context));
         }
     }
 

@@ -11,13 +11,13 @@
 use std::hint::black_box;
 use std::ops::ControlFlow;
 
-use ticklot_book::{Level, Nanos, Side, State};
+use ticklot_book::{BookState, Level, Nanos, Side};
 use ticklot_frame::without_learning;
 
 use crate::books::{BookId, Books};
 use crate::event::{Event, Handler, OnMessage, Receipt};
-use crate::session::{Next, Options, Session};
-use crate::venue::{Reply, Venue};
+use crate::session::{NextAction, Options, Session};
+use crate::venue::{CallOutcome, Venue};
 
 /// The longest frame that is kept to be replayed. One of this length makes no decoder grow beyond what a connection keeps.
 const MAX_WARM_FRAME: usize = 64 << 10;
@@ -103,7 +103,7 @@ pub(super) fn frame<V: Venue, H: OnMessage<V>>(
     times: (Nanos, Nanos, Nanos),
     books: &mut Books,
     handler: &mut Optional<'_, H>,
-) -> Reply {
+) -> CallOutcome {
     session.frame_as_of(frame, times, books, handler)
 }
 
@@ -168,7 +168,7 @@ impl<V: Venue> Warm<V> {
         let is_new = std::mem::take(&mut self.is_new);
         let is_applied = match is_new {
             // The frame that made it one may be refused again.
-            true if matches!(books.state(book), State::Gap(_)) => false,
+            true if matches!(books.state(book), BookState::Gap(_)) => false,
             true => without_learning(|| self.first::<H>(live, book, now)),
             false => without_learning(|| self.scratch.frame::<H>(&self.frame, now)),
         };
@@ -201,7 +201,7 @@ impl<V: Venue> Warm<V> {
 
 /// Reads the best levels of a book.
 fn read_levels(books: &Books, book: BookId) {
-    if let Some(book) = books.untrusted(book) {
+    if let Some(book) = books.last_known(book) {
         for side in [Side::Bid, Side::Ask] {
             let levels = book.levels(side).take(FEW_LEVELS);
             black_box(levels.fold(0, |sum, level| sum ^ level.lots.0));
@@ -240,7 +240,7 @@ impl<V: Venue> Scratch<V> {
         (live, book): (&Books, BookId),
         now: Nanos,
     ) -> bool {
-        if self.session.next(now) != Next::Open {
+        if self.session.next(now) != NextAction::Open {
             let mut nobody = Optional::<H>::none();
             let _ = self.session.opened(now, &mut self.books, &mut nobody);
         }
@@ -265,7 +265,7 @@ impl<V: Venue> Scratch<V> {
     fn follow(&mut self, live: &Books, book: BookId, now: Nanos) {
         let instrument = live.instrument(book);
         let own = instrument.and_then(|instrument| self.books.find(&instrument));
-        let (Some(id), Some(book)) = (own, live.untrusted(book)) else {
+        let (Some(id), Some(book)) = (own, live.last_known(book)) else {
             return;
         };
         if !self.books.has_deltas(id) {

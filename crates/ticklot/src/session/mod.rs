@@ -15,7 +15,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ticklot_book::{Epoch, Nanos, State};
+use ticklot_book::{BookState, Epoch, Nanos};
 use ticklot_frame::{DecodeError, ErrorKind, VenueName};
 
 mod backoff;
@@ -35,10 +35,10 @@ pub(crate) use self::resync::{Due, Resyncs};
 use self::limiter::Limiter;
 use crate::books::{BookId, Books, ConnectionId};
 use crate::event::{Cause, Disconnect, Event, Handler, OnMessage, RequestFailure, StateChange};
-use crate::marks::Watch;
-use crate::tap::{Tap, Taps, What};
+use crate::stage_timer::StageClock;
+use crate::tap::{Tap, TapList, WireEvent};
 use crate::venue::{
-    Concerns, Context, HttpRequest, Liveness, Reply, RequestId, Slot, Stats, Venue,
+    CallOutcome, Concerns, Context, HttpRequest, Liveness, RequestId, SendSlot, Stats, Venue,
 };
 
 /// How a session behaves. Every limit is here.
@@ -97,7 +97,7 @@ const BUFFERS: usize = 4;
 
 /// What the shell is to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum NextAction {
     /// Connect to [`Session::url`]; tell [`Session::opened`] or [`Session::disconnected`].
     Connect,
     /// Nothing before this moment; then connect.
@@ -117,7 +117,7 @@ pub struct Session<V> {
     venue: V,
     id: ConnectionId,
     options: Options,
-    next: Next,
+    next: NextAction,
     epoch: Epoch,
     outbox: Outbox,
     limiter: Option<Limiter>,
@@ -152,10 +152,10 @@ pub struct Session<V> {
     /// The bytes charged for the venue's topics.
     topics: usize,
     /// Who sees what passes.
-    taps: Taps,
+    taps: TapList,
     /// A message as they see it.
     shown: Vec<u8>,
-    watch: Watch,
+    watch: StageClock,
     #[cfg(feature = "metrics")]
     handles: crate::metrics::Handles,
 }
@@ -171,7 +171,7 @@ impl<V: Venue> Session<V> {
         let limiter = venue.rate_limit().map(Limiter::new);
         Self {
             id,
-            next: Next::Connect,
+            next: NextAction::Connect,
             epoch: Epoch::default(),
             outbox: Outbox::default(),
             limiter,
@@ -193,9 +193,9 @@ impl<V: Venue> Session<V> {
             stale_due: None,
             buffers: 0,
             topics,
-            taps: Taps::default(),
+            taps: TapList::default(),
             shown: Vec::new(),
-            watch: Watch::default(),
+            watch: StageClock::default(),
             #[cfg(feature = "metrics")]
             handles: crate::metrics::Handles::new(venue.name(), id),
             venue,
@@ -222,7 +222,7 @@ impl<V: Venue> Session<V> {
         books: &mut Books,
     ) {
         books.measure(self.id, self.venue.name());
-        self.watch = Watch::new(clock);
+        self.watch = StageClock::new(clock);
     }
 
     /// The connection's id.
@@ -248,13 +248,15 @@ impl<V: Venue> Session<V> {
 
     /// What to do next.
     #[must_use]
-    pub fn next(&self, now: Nanos) -> Next {
+    pub fn next(&self, now: Nanos) -> NextAction {
         match self.next {
-            Next::WaitUntil(until) if until > now => Next::WaitUntil(until),
-            Next::WaitUntil(_) | Next::Connect | Next::Idle if self.venue.is_wanted() => {
-                Next::Connect
+            NextAction::WaitUntil(until) if until > now => NextAction::WaitUntil(until),
+            NextAction::WaitUntil(_) | NextAction::Connect | NextAction::Idle
+                if self.venue.wants_connection() =>
+            {
+                NextAction::Connect
             }
-            Next::WaitUntil(_) | Next::Connect => Next::Idle,
+            NextAction::WaitUntil(_) | NextAction::Connect => NextAction::Idle,
             next => next,
         }
     }
@@ -278,7 +280,7 @@ impl<V: Venue> Session<V> {
         self.sending.clear();
         self.send_at = None;
         self.ask = false;
-        if self.next != Next::Open {
+        if self.next != NextAction::Open {
             return None;
         }
         // When there is a place for any message, and for a ping.
@@ -290,8 +292,12 @@ impl<V: Venue> Session<V> {
             self.send_at = Some(ping);
             return None;
         }
-        let slot = if any > now { Slot::Ping } else { Slot::Any };
-        let queued = slot == Slot::Any && self.outbox.pop(&mut self.sending);
+        let slot = if any > now {
+            SendSlot::Ping
+        } else {
+            SendSlot::Any
+        };
+        let queued = slot == SendSlot::Any && self.outbox.pop(&mut self.sending);
         if !queued && !self.venue.next_message(now, slot, &mut self.sending) {
             let place = Some(any).filter(|any| *any > now);
             self.send_at = [place, self.venue.next_due()].into_iter().flatten().min();
@@ -314,14 +320,14 @@ impl<V: Venue> Session<V> {
         self.shown.clear();
         self.shown.extend_from_slice(&self.sending);
         self.venue.redact(&mut self.shown);
-        let what = What::Sent(&self.shown);
-        self.taps.tell(self.id, self.venue.name(), now, what);
+        let what = WireEvent::Sent(&self.shown);
+        self.taps.emit(self.id, self.venue.name(), now, what);
     }
 
     #[inline]
-    fn tell(&mut self, now: Nanos, what: What<'_>) {
+    fn emit(&mut self, now: Nanos, what: WireEvent<'_>) {
         if !self.taps.is_empty() {
-            self.taps.tell(self.id, self.venue.name(), now, what);
+            self.taps.emit(self.id, self.venue.name(), now, what);
         }
     }
 
@@ -333,10 +339,10 @@ impl<V: Venue> Session<V> {
         handler: &mut H,
     ) -> ControlFlow<()> {
         self.expire(now, books, handler)?;
-        self.tell(now, What::Opened);
+        self.emit(now, WireEvent::Opened);
         self.epoch = self.epoch.next();
-        books.begin(self.slot, self.epoch, now);
-        self.next = Next::Open;
+        books.start_epoch(self.slot, self.epoch, now);
+        self.next = NextAction::Open;
         self.ask = true;
         self.ever_open = true;
         self.since = now;
@@ -359,10 +365,10 @@ impl<V: Venue> Session<V> {
         handler.on_event(event, books)?;
         let reply = self.with_context((now, now, now), books, handler, |venue, context, _| {
             venue.opened(context);
-            Reply::Data
+            CallOutcome::Data
         });
         match reply {
-            Reply::Stop => ControlFlow::Break(()),
+            CallOutcome::StopFeed => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }
     }
@@ -376,7 +382,7 @@ impl<V: Venue> Session<V> {
         now: Nanos,
         books: &mut Books,
         handler: &mut H,
-    ) -> Reply {
+    ) -> CallOutcome {
         self.frame_received(frame, now, now, books, handler)
     }
 
@@ -391,7 +397,7 @@ impl<V: Venue> Session<V> {
         now: Nanos,
         books: &mut Books,
         handler: &mut H,
-    ) -> Reply {
+    ) -> CallOutcome {
         self.frame_as_of(frame, (received, received, now), books, handler)
     }
 
@@ -405,38 +411,38 @@ impl<V: Venue> Session<V> {
         (as_of, received, now): (Nanos, Nanos, Nanos),
         books: &mut Books,
         handler: &mut H,
-    ) -> Reply {
-        if self.next != Next::Open {
+    ) -> CallOutcome {
+        if self.next != NextAction::Open {
             // Nothing of a connection that is gone may touch a book.
             self.stats.late += 1;
-            return Reply::Control;
+            return CallOutcome::Control;
         }
         self.heard = now;
         // Not one call may show a book as live that is not, however late the timer is.
         if self.expire(now, books, handler).is_break() {
-            return Reply::Stop;
+            return CallOutcome::StopFeed;
         }
         let received = received.min(now);
         let as_of = as_of.min(received);
-        self.tell(received, What::Received(frame));
+        self.emit(received, WireEvent::Received(frame));
         if self.venue.liveness() == Liveness::Connection {
             books.alive(self.slot, self.lateness.as_of(as_of), now);
         }
         let times = (as_of, received, now);
         let reply = self.with_context(times, books, handler, |venue, context, max_frame| {
             if frame.trim_ascii_start().is_empty() {
-                return Reply::Data;
+                return CallOutcome::Data;
             }
             if frame.len() <= max_frame {
                 return venue.frame(frame, context);
             }
             let error = too_long(venue.name(), max_frame);
-            Reply::from(context.unreadable(Concerns::Connection, error, frame))
+            CallOutcome::from(context.unreadable(Concerns::Connection, error, frame))
         });
         if frame.len() > LONG_FRAME {
             self.keep_buffers(frame.len(), books);
         }
-        if reply != Reply::Control || self.options.count_control {
+        if reply != CallOutcome::Control || self.options.count_control {
             self.frames += 1;
             self.stats.frames += 1;
             self.stats.bytes += frame.len() as u64;
@@ -473,9 +479,9 @@ impl<V: Venue> Session<V> {
         now: Nanos,
         books: &mut Books,
         handler: &mut H,
-    ) -> Reply {
+    ) -> CallOutcome {
         if self.expire(now, books, handler).is_break() {
-            return Reply::Stop;
+            return CallOutcome::StopFeed;
         }
         self.ask = true;
         self.with_context((now, now, now), books, handler, |venue, context, _| {
@@ -493,24 +499,24 @@ impl<V: Venue> Session<V> {
         now: Nanos,
         books: &mut Books,
         handler: &mut H,
-    ) -> Reply {
+    ) -> CallOutcome {
         if self.expire(now, books, handler).is_break() {
-            return Reply::Stop;
+            return CallOutcome::StopFeed;
         }
-        if self.next != Next::Open || books.connection(book) != Some(self.id) {
-            return Reply::Data;
+        if self.next != NextAction::Open || books.connection(book) != Some(self.id) {
+            return CallOutcome::Data;
         }
         self.ask = true;
         self.with_context((now, now, now), books, handler, |venue, context, _| {
             context.request_snapshot(book);
-            Reply::from(context.resync_by_user(venue, book))
+            CallOutcome::from(context.resync_by_user(venue, book))
         })
     }
 
     /// The next URL to fetch while the connection goes on, to be taken until there is none, after every
     /// other call. The response goes to [`Session::response`], if the connection is still the same.
     pub fn next_request(&mut self, now: Nanos) -> Option<HttpRequest> {
-        if self.next != Next::Open {
+        if self.next != NextAction::Open {
             return None;
         }
         self.venue.next_request(now)
@@ -525,15 +531,15 @@ impl<V: Venue> Session<V> {
         now: Nanos,
         books: &mut Books,
         handler: &mut H,
-    ) -> Reply {
-        if self.next != Next::Open {
-            return Reply::Control;
+    ) -> CallOutcome {
+        if self.next != NextAction::Open {
+            return CallOutcome::Control;
         }
         if self.expire(now, books, handler).is_break() {
-            return Reply::Stop;
+            return CallOutcome::StopFeed;
         }
         if let Ok(body) = body {
-            self.tell(now, What::Fetched(body));
+            self.emit(now, WireEvent::Fetched(body));
         }
         self.ask = true;
         self.with_context((now, now, now), books, handler, |venue, context, _| {
@@ -548,8 +554,8 @@ impl<V: Venue> Session<V> {
         (as_of, received, now): (Nanos, Nanos, Nanos),
         books: &mut Books,
         handler: &mut H,
-        work: impl FnOnce(&mut V, &mut Context<'_, H>, usize) -> Reply,
-    ) -> Reply {
+        work: impl FnOnce(&mut V, &mut Context<'_, H>, usize) -> CallOutcome,
+    ) -> CallOutcome {
         let mut context = Context {
             connection: self.id,
             frame: self.frames,
@@ -572,10 +578,10 @@ impl<V: Venue> Session<V> {
             handler,
         };
         let mut reply = work(&mut self.venue, &mut context, self.options.max_frame);
-        if reply != Reply::Stop && context.run_resyncs(&mut self.venue).is_break() {
-            reply = Reply::Stop;
+        if reply != CallOutcome::StopFeed && context.run_resyncs(&mut self.venue).is_break() {
+            reply = CallOutcome::StopFeed;
         }
-        if reply == Reply::Stop {
+        if reply == CallOutcome::StopFeed {
             context.books.drop_changes();
         }
         self.proved |= context.proved;
@@ -605,7 +611,7 @@ impl<V: Venue> Session<V> {
     }
 
     /// The server gave a sign of life that is no message: a ping or a pong.
-    pub fn heard(&mut self, now: Nanos) {
+    pub fn record_activity(&mut self, now: Nanos) {
         self.heard = now;
     }
 
@@ -654,16 +660,16 @@ impl<V: Venue> Session<V> {
             // A resynchronisation that is due is run after the venue.
             match venue_is_due {
                 true => venue.timeout(context),
-                false => Reply::Data,
+                false => CallOutcome::Data,
             }
         }) {
-            Reply::Data | Reply::Control => None,
-            Reply::End(reason) => Some(Disconnect::Ended(reason)),
-            Reply::Stop => Some(Disconnect::Stopped),
+            CallOutcome::Data | CallOutcome::Control => None,
+            CallOutcome::CloseConnection(reason) => Some(Disconnect::Ended(reason)),
+            CallOutcome::StopFeed => Some(Disconnect::Stopped),
         }
     }
 
-    /// Marks every book that has heard nothing for its limit, of whatever connection: the handler
+    /// StageTimer every book that has heard nothing for its limit, of whatever connection: the handler
     /// sees them all at every call, and another connection's timer may be late.
     fn expire<H: OnMessage<V> + ?Sized>(
         &mut self,
@@ -685,17 +691,17 @@ impl<V: Venue> Session<V> {
         books: &mut Books,
         handler: &mut H,
     ) -> ControlFlow<()> {
-        let was_open = self.next == Next::Open;
+        let was_open = self.next == NextAction::Open;
         if was_open && now.since(self.since) >= self.options.reconnect.healthy_after(self.proved) {
             self.failures = 0;
         }
-        self.tell(now, What::Closed(reason));
+        self.emit(now, WireEvent::Closed(reason));
         books.disconnect(self.slot, now);
         // Of the others: this may be the first call after a long pause.
         let told = self.expire(now, books, handler);
         self.outbox.clear();
         self.resyncs.clear();
-        let falls_back = self.venue.falls_back(reason);
+        let falls_back = self.venue.has_fallback_url(reason);
         if was_open {
             self.venue.closed();
         }
@@ -703,11 +709,13 @@ impl<V: Venue> Session<V> {
         self.publish();
         self.publish_connected(false);
         let is_final = matches!(reason, Disconnect::Stopped | Disconnect::Impossible(_));
-        let retry_in = match falls_back && !is_final && self.next != Next::Done {
+        let retry_in = match falls_back && !is_final && self.next != NextAction::Done {
             true => Some(Duration::ZERO),
             false => self.retry(was_open, reason),
         };
-        self.next = retry_in.map_or(Next::Done, |wait| Next::WaitUntil(now.after(wait)));
+        self.next = retry_in.map_or(NextAction::Done, |wait| {
+            NextAction::WaitUntil(now.after(wait))
+        });
         let event = Event::Disconnected {
             connection: self.id,
             reason,
@@ -719,8 +727,8 @@ impl<V: Venue> Session<V> {
 
     /// Forgets that it was done, to begin anew. A session that is not done goes on.
     pub fn resume(&mut self) {
-        if self.next == Next::Done {
-            self.next = Next::Connect;
+        if self.next == NextAction::Done {
+            self.next = NextAction::Connect;
             self.failures = 0;
             self.ever_open = false;
         }
@@ -729,7 +737,7 @@ impl<V: Venue> Session<V> {
     /// The connection is gone without a word, because its driver was dropped: books are disconnected,
     /// nobody is told, and [`Session::next`] is to connect.
     pub fn abandon(&mut self, books: &mut Books) {
-        if self.next != Next::Open {
+        if self.next != NextAction::Open {
             return;
         }
         books.disconnect(self.slot, self.heard);
@@ -740,13 +748,13 @@ impl<V: Venue> Session<V> {
         self.stats.disconnects += 1;
         self.publish();
         self.publish_connected(false);
-        self.next = Next::Connect;
+        self.next = NextAction::Connect;
     }
 
     /// How long to wait before the next attempt, if there is to be one.
     fn retry(&mut self, was_open: bool, reason: &Disconnect) -> Option<Duration> {
         let rules = &self.options.reconnect;
-        if self.next == Next::Done {
+        if self.next == NextAction::Done {
             return None;
         }
         let attempt = self.failures;
@@ -774,13 +782,13 @@ impl<V: Venue> Session<V> {
     }
 }
 
-/// Marks every book that had no message for its limit, and then reports each: no call shows
+/// StageTimer every book that had no message for its limit, and then reports each: no call shows
 /// one of them as live.
 pub(crate) fn expire<H: Handler + ?Sized>(
     now: Nanos,
     books: &mut Books,
     handler: &mut H,
-    taps: &mut Taps,
+    taps: &mut TapList,
 ) -> ControlFlow<()> {
     if books.stale_due().is_some_and(|due| due <= now) {
         books.expire(now);
@@ -794,7 +802,7 @@ pub(crate) fn report<H: Handler + ?Sized>(
     now: Nanos,
     books: &mut Books,
     handler: &mut H,
-    taps: &mut Taps,
+    taps: &mut TapList,
     mut resyncs: Option<(ConnectionId, &mut Resyncs)>,
 ) -> ControlFlow<()> {
     while let Some(change) = books.next_change() {
@@ -802,14 +810,14 @@ pub(crate) fn report<H: Handler + ?Sized>(
             && books.connection(change.book) == Some(*connection)
         {
             match change.new {
-                State::Gap(_) => resyncs.want(change.book, now),
+                BookState::Gap(_) => resyncs.want(change.book, now),
                 _ => resyncs.done(change.book),
             }
         }
-        let is_loss = change.old.is_live() || change.new == State::Stale;
+        let is_loss = change.old.is_live() || change.new == BookState::Stale;
         let is_end = matches!(change.cause, Cause::Disconnected | Cause::Unsubscribed);
         if is_loss && !is_end {
-            taps.trust_lost(change.book, now, books);
+            taps.invalidated(change.book, now, books);
         }
         let Some(instrument) = books.instrument(change.book) else {
             continue;

@@ -61,7 +61,7 @@ fn empty(max_per_message: usize) -> Subscriptions<Item> {
 
 fn want(all: &mut Subscriptions<Item>, item: Item) -> bool {
     let name = item.name();
-    all.want(item, name)
+    all.subscribe(item, name)
 }
 
 /// This many topics of a channel: `0`, `1` and so on.
@@ -119,7 +119,7 @@ fn timeout(all: &mut Subscriptions<Item>, now: Nanos) -> Vec<(String, u32)> {
 }
 
 fn refuse(all: &mut Subscriptions<Item>, text: &str) -> Vec<String> {
-    let refused = all.refused(None, text.split(' '));
+    let refused = all.on_refused(None, text.split(' '));
     refused.into_iter().map(|topic| topic.id).collect()
 }
 
@@ -150,7 +150,7 @@ fn check_unanswered(all: &Subscriptions<Item>) {
         }
     }
     all.unanswered.check_ids();
-    assert!(all.unanswered() <= MAX_UNANSWERED);
+    assert!(all.unacknowledged() <= MAX_UNANSWERED);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn messages_batch_ten_per_channel() {
 fn unconfirmed_topics_retry_with_backoff() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
-    assert_eq!(all.joined("b:m0"), Confirmed::Desired);
+    assert_eq!(all.on_subscribed("b:m0"), Confirmed::Desired);
     let mut asked = Vec::new();
     let mut now = 0;
     while now < 200 * SECOND {
@@ -185,7 +185,7 @@ fn unconfirmed_topics_retry_with_backoff() {
     }
     assert_eq!(asked, [5, 15, 35, 75, 155, 235], "and then every 80 s");
     assert_eq!(all.stage(&book(0)), Some(Stage::Joined));
-    all.joined("b:m1");
+    all.on_subscribed("b:m1");
     assert_eq!(all.deadline(), None);
 }
 
@@ -210,9 +210,9 @@ fn error_without_id_isolates_topics() {
     send_all(&mut all, 0);
     assert!(refuse(&mut all, "no").is_empty());
     assert_eq!(send_all(&mut all, 0), ["m0", "m1", "m2"]);
-    all.joined("b:m0");
+    all.on_subscribed("b:m0");
     assert_eq!(refuse(&mut all, "no"), ["m1"], "the oldest without a reply");
-    all.joined("b:m2");
+    all.on_subscribed("b:m2");
     let stages: Vec<Stage> = all.iter().map(|(_, stage)| stage).collect();
     assert_eq!(stages, [Stage::Joined, Stage::Refused, Stage::Joined]);
 }
@@ -222,8 +222,8 @@ fn error_concerns_its_batch() {
     let mut all = rooms(1);
     want(&mut all, Item::new('p', "e"));
     send_all(&mut all, 0);
-    assert_eq!(all.refused(Some('p'), []), [Item::new('p', "e")]);
-    assert!(all.refused(Some('o'), []).is_empty());
+    assert_eq!(all.on_refused(Some('p'), []), [Item::new('p', "e")]);
+    assert!(all.on_refused(Some('o'), []).is_empty());
     assert_eq!(all.stage(&book(0)), Some(Stage::Asked));
 }
 
@@ -231,7 +231,7 @@ fn error_concerns_its_batch() {
 fn error_about_confirmed_topic() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
-    all.joined("b:m0");
+    all.on_subscribed("b:m0");
     assert!(refuse(&mut all, "m0").is_empty());
     assert_eq!(all.stage(&book(1)), Some(Stage::Asked));
 }
@@ -243,21 +243,24 @@ fn error_about_forgotten_topic() {
         want(&mut all, Item::new('o', id));
         send_all(&mut all, 0);
     }
-    assert!(all.unwant(&Item::new('o', "y"), true), "it has no name yet");
+    assert!(
+        all.unsubscribe(&Item::new('o', "y"), true),
+        "it has no name yet"
+    );
     assert!(refuse(&mut all, "y").is_empty());
     assert_eq!(all.stage(&Item::new('o', "x")), Some(Stage::Asked));
-    assert_eq!(all.unanswered(), 1);
+    assert_eq!(all.unacknowledged(), 1);
 }
 
 #[test]
 fn leaving_is_confirmed_or_expires() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
-    all.joined("b:m0");
-    all.joined("b:m1");
+    all.on_subscribed("b:m0");
+    all.on_subscribed("b:m1");
     assert!(all.is_desired(&book(0)));
-    assert!(all.unwant(&book(0), true));
-    assert!(all.unwant(&book(1), true));
+    assert!(all.unsubscribe(&book(0), true));
+    assert!(all.unsubscribe(&book(1), true));
     assert!(!all.is_desired(&book(0)));
     assert_eq!(
         all.desired(),
@@ -265,7 +268,7 @@ fn leaving_is_confirmed_or_expires() {
         "topics that are being left are not desired"
     );
     assert_eq!(send_all(&mut all, 0), ["leave b:m0", "leave b:m1"]);
-    assert_eq!(all.left("b:m0", Nanos(0)), Confirmed::Undesired);
+    assert_eq!(all.on_unsubscribed("b:m0", Nanos(0)), Confirmed::Undesired);
     assert_eq!(all.stage(&book(0)), None);
     let mut leaves = 1;
     while let Some(deadline) = all.deadline() {
@@ -283,7 +286,7 @@ fn leaving_is_confirmed_or_expires() {
 fn new_patience_applies_next_message() {
     let mut all = rooms(1);
     send_all(&mut all, 0);
-    all.set_patience(Duration::from_secs(1));
+    all.set_ack_timeout(Duration::from_secs(1));
     assert_eq!(all.deadline(), Some(Nanos(5 * SECOND)));
     want(&mut all, book(1));
     send_all(&mut all, 0);
@@ -299,9 +302,9 @@ fn renamed_topics_match_new_names() {
         _ => topic.name(),
     });
     check(&all);
-    assert_eq!(all.joined("b:m0"), Confirmed::Undesired);
-    assert_eq!(all.joined("a new name"), Confirmed::Desired);
-    assert_eq!(all.joined("b:m1"), Confirmed::Desired);
+    assert_eq!(all.on_subscribed("b:m0"), Confirmed::Undesired);
+    assert_eq!(all.on_subscribed("a new name"), Confirmed::Desired);
+    assert_eq!(all.on_subscribed("b:m1"), Confirmed::Desired);
 }
 
 /// A topic with the defaults of the trait.
@@ -322,7 +325,7 @@ impl Topic for Plain {
 fn default_topics_have_no_name() {
     let mut all = Subscriptions::new(Duration::from_secs(5), 10);
     for topic in [Plain("a"), Plain("b")] {
-        assert!(all.want(topic, Name::Unknown));
+        assert!(all.subscribe(topic, Name::Unknown));
     }
     let mut batches = Vec::new();
     while all.send_next(Nanos(0), |message| match message {
@@ -330,14 +333,14 @@ fn default_topics_have_no_name() {
         _ => batches.push(0),
     }) {}
     assert_eq!(batches, [2]);
-    assert_eq!(all.joined("a"), Confirmed::Undesired);
+    assert_eq!(all.on_subscribed("a"), Confirmed::Undesired);
 }
 
 #[test]
 fn unsent_topic_is_forgotten() {
     let mut all = rooms(1);
-    assert!(all.unwant(&book(0), true));
-    assert!(!all.unwant(&book(0), true));
+    assert!(all.unsubscribe(&book(0), true));
+    assert!(!all.unsubscribe(&book(0), true));
     assert!(send_all(&mut all, 0).is_empty());
 }
 
@@ -345,14 +348,14 @@ fn unsent_topic_is_forgotten() {
 fn desired_again_while_leaving() {
     let mut all = rooms(1);
     send_all(&mut all, 0);
-    all.joined("b:m0");
-    all.unwant(&book(0), true);
+    all.on_subscribed("b:m0");
+    all.unsubscribe(&book(0), true);
     assert_eq!(send_all(&mut all, 0), ["leave b:m0"]);
     assert!(want(&mut all, book(0)));
     assert_eq!(send_all(&mut all, 0), ["m0"]);
     // The replies arrive in the order of the messages.
-    assert_eq!(all.left("b:m0", Nanos(0)), Confirmed::Desired);
-    assert_eq!(all.joined("b:m0"), Confirmed::Desired);
+    assert_eq!(all.on_unsubscribed("b:m0", Nanos(0)), Confirmed::Desired);
+    assert_eq!(all.on_subscribed("b:m0"), Confirmed::Desired);
     assert_eq!(all.stage(&book(0)), Some(Stage::Joined));
     assert!(send_all(&mut all, 0).is_empty());
 }
@@ -363,8 +366,8 @@ fn ended_subscription_retries_with_backoff() {
     let (mut now, mut waits) = (0, Vec::new());
     assert_eq!(send_all(&mut all, now), ["m0"]);
     let mut end = |now: &mut u64| {
-        all.joined("b:m0");
-        assert_eq!(all.left("b:m0", Nanos(*now)), Confirmed::Desired);
+        all.on_subscribed("b:m0");
+        assert_eq!(all.on_unsubscribed("b:m0", Nanos(*now)), Confirmed::Desired);
         assert!(send_all(&mut all, *now).is_empty(), "not at once");
         let due = all.deadline().unwrap();
         let wait = due.0 - *now;
@@ -388,15 +391,15 @@ fn long_subscription_resets_backoff() {
     for (late, quarters) in [(0, 10), (1, 5)] {
         let mut all = rooms(1);
         send_all(&mut all, 0);
-        all.joined("b:m0");
-        all.left("b:m0", Nanos(0));
+        all.on_subscribed("b:m0");
+        all.on_unsubscribed("b:m0", Nanos(0));
         let due = all.deadline().unwrap();
         timeout(&mut all, due);
         send_all(&mut all, due.0);
-        all.joined("b:m0");
+        all.on_subscribed("b:m0");
         // 5 s of patience, and 16 times that.
         let end = due.0 + 85 * SECOND + late;
-        all.left("b:m0", Nanos(end));
+        all.on_unsubscribed("b:m0", Nanos(end));
         let wait = all.deadline().unwrap().0 - end;
         assert_eq!(wait * 4 / SECOND, quarters);
     }
@@ -407,12 +410,12 @@ fn ended_subscription_can_be_left() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
     for name in ["b:m0", "b:m1"] {
-        all.joined(name);
-        all.left(name, Nanos(0));
+        all.on_subscribed(name);
+        all.on_unsubscribed(name, Nanos(0));
     }
-    assert!(all.unwant(&book(0), true));
+    assert!(all.unsubscribe(&book(0), true));
     assert_eq!(all.stage(&book(0)), None, "the server does not know it");
-    assert_eq!(all.joined("b:m1"), Confirmed::Desired);
+    assert_eq!(all.on_subscribed("b:m1"), Confirmed::Desired);
     assert_eq!(all.deadline(), None);
     assert!(send_all(&mut all, 0).is_empty());
 }
@@ -433,9 +436,9 @@ fn server_names_are_learnt() {
     let mut all = empty(10);
     want(&mut all, Item::new('o', "m"));
     send_all(&mut all, 0);
-    assert_eq!(all.joined("o:other"), Confirmed::Undesired);
-    assert_eq!(all.joined("o:m"), Confirmed::Desired);
-    all.unwant(&Item::new('o', "m"), true);
+    assert_eq!(all.on_subscribed("o:other"), Confirmed::Undesired);
+    assert_eq!(all.on_subscribed("o:m"), Confirmed::Desired);
+    all.unsubscribe(&Item::new('o', "m"), true);
     assert_eq!(send_all(&mut all, 0), ["leave o:m"]);
 }
 
@@ -443,13 +446,13 @@ fn server_names_are_learnt() {
 fn topics_share_a_name() {
     let mut all = empty(10);
     for n in 0..2 {
-        all.want(book(n), Name::known("same"));
+        all.subscribe(book(n), Name::known("same"));
     }
     send_all(&mut all, 0);
-    all.joined("same");
+    all.on_subscribed("same");
     assert_eq!(all.stage(&book(0)), Some(Stage::Joined));
-    all.unwant(&book(0), false);
-    all.joined("same");
+    all.unsubscribe(&book(0), false);
+    all.on_subscribed("same");
     assert_eq!(all.stage(&book(1)), Some(Stage::Joined));
 }
 
@@ -459,19 +462,22 @@ fn nameless_topics_leave_together() {
     assert_eq!(send_all(&mut all, 0), ["0 1", "2"]);
     for n in 0..3 {
         let topic = Item::new('k', n.to_string());
-        assert_eq!(all.joined_topic(&topic), Confirmed::Desired);
-        all.unwant(&topic, true);
+        assert_eq!(all.on_topic_subscribed(&topic), Confirmed::Desired);
+        all.unsubscribe(&topic, true);
     }
     assert_eq!(send_all(&mut all, 0), ["leave 0 1", "leave 2"]);
     assert!(
-        !all.refused_topic(&Item::new('k', "0")),
+        !all.on_topic_refused(&Item::new('k', "0")),
         "it counts as left"
     );
     for n in 1..3 {
         let topic = Item::new('k', n.to_string());
-        assert_eq!(all.left_topic(&topic, Nanos(0)), Confirmed::Undesired);
+        assert_eq!(
+            all.on_topic_unsubscribed(&topic, Nanos(0)),
+            Confirmed::Undesired
+        );
     }
-    assert_eq!((all.iter().count(), all.unanswered()), (0, 0));
+    assert_eq!((all.iter().count(), all.unacknowledged()), (0, 0));
 }
 
 #[test]
@@ -479,8 +485,8 @@ fn refusal_concerns_one_topic() {
     let mut all = many('k', 3, 10);
     send_all(&mut all, 0);
     let topic = Item::new('k', "1");
-    assert!(all.refused_topic(&topic));
-    assert!(!all.refused_topic(&topic), "nothing is unanswered");
+    assert!(all.on_topic_refused(&topic));
+    assert!(!all.on_topic_refused(&topic), "nothing is unanswered");
     assert_eq!(all.stage(&topic), Some(Stage::Refused));
     assert_eq!(all.stage(&Item::new('k', "0")), Some(Stage::Asked));
     assert!(want(&mut all, topic), "a new try");
@@ -494,11 +500,11 @@ fn refusal_belongs_to_its_request() {
     assert!(!all.awaits_reply(&topic, Action::Subscribe));
     send_all(&mut all, 0);
     assert!(all.awaits_reply(&topic, Action::Subscribe));
-    assert!(!all.refused_request(&topic, Action::Unsubscribe));
+    assert!(!all.on_request_refused(&topic, Action::Unsubscribe));
     assert_eq!(all.stage(&topic), Some(Stage::Asked));
-    assert!(all.refused_request(&topic, Action::Subscribe));
+    assert!(all.on_request_refused(&topic, Action::Subscribe));
     assert_eq!(all.stage(&topic), Some(Stage::Refused));
-    assert_eq!(all.unanswered(), 1);
+    assert_eq!(all.unacknowledged(), 1);
 }
 
 #[test]
@@ -506,13 +512,13 @@ fn one_topic_is_sent_again() {
     let mut all = many('k', 3, 10);
     send_all(&mut all, 0);
     let topic = Item::new('k', "1");
-    all.too_much_of(&topic, Action::Subscribe);
+    all.on_topic_rate_limited(&topic, Action::Subscribe);
     assert!(!all.awaits_reply(&topic, Action::Subscribe));
     assert_eq!(send_all(&mut all, 0), ["1"]);
-    all.joined_topic(&topic);
+    all.on_topic_subscribed(&topic);
     all.renew(&topic);
     assert_eq!(send_all(&mut all, 0), ["leave 1"]);
-    all.too_much_of(&topic, Action::Unsubscribe);
+    all.on_topic_rate_limited(&topic, Action::Unsubscribe);
     assert_eq!(send_all(&mut all, 0), ["leave 1"]);
 }
 
@@ -520,7 +526,7 @@ fn one_topic_is_sent_again() {
 fn too_much_is_sent_again() {
     let mut all = rooms(11);
     send_all(&mut all, 0);
-    all.too_much();
+    all.on_rate_limited();
     assert_eq!(send_all(&mut all, 0), ["m10"], "the last message");
     assert_eq!(all.desired(), 11);
 }
@@ -531,21 +537,29 @@ fn unanswered_messages_expire() {
     send_all(&mut all, 0);
     want(&mut all, book(1));
     send_all(&mut all, 80 * SECOND);
-    assert_eq!(all.unanswered(), 2);
+    assert_eq!(all.unacknowledged(), 2);
     want(&mut all, book(2));
     send_all(&mut all, 80 * SECOND + 1);
-    assert_eq!(all.unanswered(), 2, "the first is older than 16 times 5 s");
-    assert_eq!(all.joined("b:m0"), Confirmed::Desired, "late, not lost");
+    assert_eq!(
+        all.unacknowledged(),
+        2,
+        "the first is older than 16 times 5 s"
+    );
+    assert_eq!(
+        all.on_subscribed("b:m0"),
+        Confirmed::Desired,
+        "late, not lost"
+    );
 }
 
 #[test]
 fn strays_are_left_last() {
     let mut all = rooms(1);
-    all.stray("b:m0");
-    all.stray("x");
-    all.stray("x");
+    all.unsubscribe_orphan("b:m0");
+    all.unsubscribe_orphan("x");
+    all.unsubscribe_orphan("x");
     assert_eq!(send_all(&mut all, 0), ["m0", "leave x"]);
-    (0..100).for_each(|n| all.stray(&n.to_string()));
+    (0..100).for_each(|n| all.unsubscribe_orphan(&n.to_string()));
     assert_eq!(send_all(&mut all, 0).len(), MAX_STRAYS);
 }
 
@@ -554,7 +568,7 @@ fn topic_count_is_bounded() {
     let mut all = empty(10).max_topics(1);
     assert!(want(&mut all, book(0)));
     assert!(!want(&mut all, book(1)));
-    all.unwant(&book(0), true);
+    all.unsubscribe(&book(0), true);
     assert!(want(&mut all, book(1)));
 }
 
@@ -574,14 +588,14 @@ fn none_is_ever_forgotten() {
                     desired.insert(n);
                 }
                 2 => {
-                    all.unwant(&book(n), random.bool());
+                    all.unsubscribe(&book(n), random.bool());
                     desired.remove(&n);
                 }
-                3 => drop(all.joined(&name)),
-                4 => drop(all.left(&name, Nanos(now))),
+                3 => drop(all.on_subscribed(&name)),
+                4 => drop(all.on_unsubscribed(&name, Nanos(now))),
                 5 if n.is_multiple_of(3) => drop(refuse(&mut all, &format!("m{n}"))),
                 5 => drop(refuse(&mut all, "no")),
-                6 => all.too_much(),
+                6 => all.on_rate_limited(),
                 7 => all.restart(),
                 8 => drop(all.renew(&book(n))),
                 _ => {

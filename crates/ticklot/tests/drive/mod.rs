@@ -1,18 +1,18 @@
 //! Either way to drive a feed, so that a test runs over both.
 
-use ticklot::{Ended, Feed, Handler, SpinOptions};
+use ticklot::{ConnectionSummary, Feed, Handler, SpinOptions};
 use tokio::task::yield_now;
 
 /// Drives a feed as the test binary has it.
 pub(crate) trait Drive {
     /// Runs the feed to its end: on tokio, or, in the module `spinning`, turn by turn. Call it with
     /// [`module_path!`].
-    async fn drive(&mut self, module: &str) -> Vec<Ended>;
+    async fn drive(&mut self, module: &str) -> Vec<ConnectionSummary>;
 }
 
 #[allow(clippy::panic)] // a helper of a test fails like a test
 impl<H: Handler> Drive for Feed<H> {
-    async fn drive(&mut self, module: &str) -> Vec<Ended> {
+    async fn drive(&mut self, module: &str) -> Vec<ConnectionSummary> {
         if !module.starts_with("spinning") {
             return self.run().await;
         }

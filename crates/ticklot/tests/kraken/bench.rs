@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ticklot::kraken::{Command, Kraken};
 use ticklot::{
-    BookCounts, BookId, Books, ConnectionId, Disconnect, Event, Handler, Instrument, Nanos, Next,
-    OnMessage, Options, ResyncStep, Session, Stats, VenueName,
+    BookCounts, BookId, Books, ConnectionId, Disconnect, Event, Handler, Instrument, Nanos,
+    NextAction, OnMessage, Options, ResyncStep, Session, Stats, VenueName,
 };
 
 use crate::wire::{self, Sent};
@@ -66,7 +66,7 @@ impl Bench {
     }
 
     pub(crate) fn open(&mut self) {
-        assert_eq!(self.session.next(self.now), Next::Connect);
+        assert_eq!(self.session.next(self.now), NextAction::Connect);
         let _ = self
             .session
             .opened(self.now, &mut self.books, &mut self.recorder);
@@ -103,7 +103,7 @@ impl Bench {
             &mut self.books,
             &mut self.recorder,
         );
-        if let Next::WaitUntil(until) = self.session.next(self.now) {
+        if let NextAction::WaitUntil(until) = self.session.next(self.now) {
             self.now = until;
         }
     }

@@ -62,7 +62,7 @@ fn the_first_cause_is_kept() {
     let state = bench.books.state(bench.id(BTC));
     assert!(matches!(
         state,
-        ticklot::State::Gap(ticklot::Gap::Checksum { expected: 1, .. })
+        ticklot::BookState::Gap(ticklot::Gap::Checksum { expected: 1, .. })
     ));
 }
 

@@ -141,7 +141,7 @@ impl Seen {
                 let digest = |id| {
                     (
                         books.name(id).to_owned(),
-                        books.untrusted(id).unwrap().crc32(),
+                        books.last_known(id).unwrap().crc32(),
                     )
                 };
                 self.digests = books.ids().map(digest).collect();

@@ -331,7 +331,7 @@ fn another_depth_removes_the_book() {
         .replace(r#""channel":"book""#, r#""channel":"book","depth":25"#);
     bench.frame(&ack);
     assert_eq!(bench.books.len(), 1);
-    assert!(bench.books.untrusted(old).is_none());
+    assert!(bench.books.last_known(old).is_none());
     assert_ne!(bench.id(BTC), old);
     bench.frame(&wire::snapshot(BTC));
     bench.frame(&wire::update(BTC));

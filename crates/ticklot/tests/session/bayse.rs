@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ticklot::bayse::{Auth, Bayse, Command, Currency, Plan, Stage, Symbol, Topic};
-use ticklot::{BookId, Disconnect, Nanos, Next, State, Venue};
+use ticklot::{BookId, BookState, Disconnect, Nanos, NextAction, Venue};
 
 use crate::bench::{Bench, SECOND, bayse, bayse_book, closed, options};
 
@@ -108,7 +108,7 @@ fn disconnect_restarts_subscribing() {
     let sent = bench.sent();
     assert_eq!(sent.len(), 9, "a place is kept for a ping");
     bench.frame(&subscribed("m0"));
-    let Next::WaitUntil(until) = bench.end(&closed(1006)) else {
+    let NextAction::WaitUntil(until) = bench.end(&closed(1006)) else {
         panic!()
     };
     assert!(
@@ -132,7 +132,7 @@ fn thousand_rooms_respect_rate_limit() {
     topics.extend((0..100).map(|n| Topic::prices(format!("e{n}"))));
     let venue = Bayse::markets()
         .ping_every(Duration::from_millis(700))
-        .patience(Duration::from_secs(600));
+        .ack_timeout(Duration::from_secs(600));
     let mut bench = follow(venue, &topics);
     bench.open();
     let mut sent = Vec::new();
@@ -189,7 +189,7 @@ fn unanswered_ping_ends_connection() {
     let over = (0..14).find_map(|_| {
         bench.frame(&bayse_book("m0", "o"));
         let now = bench.now;
-        bench.session.heard(now);
+        bench.session.record_activity(now);
         bench.pass(SECOND)
     });
     let over = over.expect("the connection is given up");
@@ -235,7 +235,7 @@ fn decode_paths_are_counted() {
 #[test]
 fn rate_limit_error_slows_down() {
     let mut bench = follow(
-        Bayse::markets().patience(Duration::from_secs(600)),
+        Bayse::markets().ack_timeout(Duration::from_secs(600)),
         &markets(300),
     );
     bench.open();
@@ -304,10 +304,10 @@ fn pongs_keep_no_book_live() {
         trips
     );
     assert!(told.contains(&"round trip 3 ms".to_owned()));
-    assert_eq!(bench.books.state(BookId(0)), State::Stale);
+    assert_eq!(bench.books.state(BookId(0)), BookState::Stale);
     assert_eq!(
         bench.session.next(bench.now),
-        Next::Open,
+        NextAction::Open,
         "the connection is alive"
     );
 }
@@ -331,7 +331,11 @@ fn unsubscribed_room_is_dropped() {
         bench.sent(),
         [r#"{"type":"unsubscribe","room":"orderbook:a"}"#]
     );
-    assert_eq!(bench.books.state(BookId(0)), State::Disconnected, "at once");
+    assert_eq!(
+        bench.books.state(BookId(0)),
+        BookState::Disconnected,
+        "at once"
+    );
     bench.frame(&[bayse_book("a", "yes"), bayse_book("b", "yes")].join("\n"));
     assert_eq!(
         bench.told(),
@@ -354,7 +358,7 @@ fn commands_outlive_connections() {
     let mut bench = follow(Bayse::markets(), &[]);
     assert_eq!(
         bench.session.next(bench.now),
-        Next::Idle,
+        NextAction::Idle,
         "nothing to connect for"
     );
     bench.ask(Command::Subscribe(Topic::order_book("a")));
@@ -371,7 +375,7 @@ fn commands_outlive_connections() {
             r#"{"type":"subscribe","channel":"activity","eventId":"e","marketId":"a"}"#,
         ]
     );
-    let Next::WaitUntil(until) = bench.end(&Disconnect::Silent) else {
+    let NextAction::WaitUntil(until) = bench.end(&Disconnect::Silent) else {
         panic!()
     };
     bench.ask(Command::Unsubscribe(Topic::order_book("a")));
@@ -460,7 +464,7 @@ fn currencies_have_separate_books() {
     let connections = plan.connections().unwrap();
     let wanted: Vec<(&str, Currency)> = connections
         .iter()
-        .filter(|(_, venue)| venue.is_wanted())
+        .filter(|(_, venue)| venue.wants_connection())
         .map(|(place, _)| (place.endpoint.path(), place.currency))
         .collect();
     assert_eq!(
@@ -532,7 +536,7 @@ fn first_books_fill_empty_books() {
     let tick = |bench: &Bench<Bayse>, id| {
         bench
             .books
-            .untrusted(BookId(id))
+            .last_known(BookId(id))
             .unwrap()
             .best_bid()
             .unwrap()

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ticklot::bayse::Bayse;
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::{
-    Books, ConnectionId, Disconnect, Event, Nanos, Next, OnMessage, Options, Reply, Session,
-    Source, Trades, Venue,
+    Books, CallOutcome, ConnectionId, Disconnect, Event, Nanos, NextAction, OnMessage, Options,
+    Session, Source, Trades, Venue,
 };
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
@@ -80,18 +80,18 @@ impl<V: Venue> Bench<V> {
     }
 
     pub(crate) fn open(&mut self) {
-        assert_eq!(self.session.next(self.now), Next::Connect);
+        assert_eq!(self.session.next(self.now), NextAction::Connect);
         let _ = self.with(|session, now, books, handler| session.opened(now, books, handler));
-        assert_eq!(self.session.next(self.now), Next::Open);
+        assert_eq!(self.session.next(self.now), NextAction::Open);
     }
 
-    pub(crate) fn frame(&mut self, frame: &str) -> Reply {
+    pub(crate) fn frame(&mut self, frame: &str) -> CallOutcome {
         self.with(|session, now, books, handler| {
             session.frame(frame.as_bytes(), now, books, handler)
         })
     }
 
-    pub(crate) fn end(&mut self, reason: &Disconnect) -> Next {
+    pub(crate) fn end(&mut self, reason: &Disconnect) -> NextAction {
         let _ = self
             .with(|session, now, books, handler| session.disconnected(now, reason, books, handler));
         self.session.next(self.now)

@@ -1,7 +1,7 @@
 //! The counts of a session, and its queue.
 
 use ticklot::jayx::Envelope;
-use ticklot::{ConnectionId, Disconnect, Next, Reconnect};
+use ticklot::{ConnectionId, Disconnect, NextAction, Reconnect};
 
 use crate::bench::{Bench, OPEN, PLAIN_BOOK, SECOND, closed, jayx, options};
 
@@ -42,10 +42,10 @@ fn no_reconnect_means_one_connection() {
         Bench::new(venue.build().unwrap(), options)
     };
     let mut failed = once();
-    assert_eq!(failed.end(&closed(1006)), Next::Done);
+    assert_eq!(failed.end(&closed(1006)), NextAction::Done);
     let mut ended = once();
     ended.open();
-    assert_eq!(ended.end(&closed(1000)), Next::Done);
+    assert_eq!(ended.end(&closed(1000)), NextAction::Done);
 }
 
 /// A driver asks only when it says so: neither ever nor never.

@@ -2,8 +2,8 @@
 
 use ticklot::jayx::{ApiKey, BuildError, Envelope, JayX, Plan, SubscribeError, Topic};
 use ticklot::{
-    BookId, Books, Candles, ConnectionId, Disconnect, Instrument, Next, OrderId, Session, Venue,
-    VenueName,
+    BookId, Books, Candles, ConnectionId, Disconnect, Instrument, NextAction, OrderId, Session,
+    Venue, VenueName,
 };
 
 use crate::bench::{Bench, OPEN, PLAIN_BOOK, SECOND, options, packet_book};
@@ -243,9 +243,9 @@ fn ambiguous_symbols_need_a_plan() {
     assert!(
         connections
             .iter()
-            .all(|venue| Venue::url(venue) == "ws://h" && venue.is_wanted())
+            .all(|venue| Venue::url(venue) == "ws://h" && venue.wants_connection())
     );
-    assert!(!JayX::connection().is_wanted());
+    assert!(!JayX::connection().wants_connection());
 }
 
 /// A book that is not followed is not kept.
@@ -259,7 +259,7 @@ fn unrequested_book_is_dropped() {
     bench.open();
     bench.frame(r#"42["orderbook",{"orderBook":{"asks":[],"bids":[]}}]"#);
     assert_eq!(bench.session.stats().unrequested, 1);
-    assert!(bench.books.untrusted(BookId(0)).is_none());
+    assert!(bench.books.last_known(BookId(0)).is_none());
 }
 
 /// A connection whose envelope is not known, at the base URL `ws://h`.
@@ -272,7 +272,7 @@ const SOCKET_IO: &str = "ws://h/socket.io/?EIO=4&transport=websocket";
 
 /// The server closes, and the next attempt's time comes.
 fn reconnect(bench: &mut Bench<JayX>) {
-    if let Next::WaitUntil(until) = bench.end(&crate::bench::closed(1000)) {
+    if let NextAction::WaitUntil(until) = bench.end(&crate::bench::closed(1000)) {
         bench.now = until;
     }
     bench.open();
@@ -286,7 +286,7 @@ fn missing_open_packet_selects_plain() {
     assert!(bench.pass(2 * SECOND - 1).is_none());
     let over = bench.pass(1).expect("two seconds are enough");
     assert!(over.to_string().contains("trying plain JSON"), "{over}");
-    assert_eq!(bench.end(&over), Next::Connect, "at once");
+    assert_eq!(bench.end(&over), NextAction::Connect, "at once");
     assert_eq!(bench.session.url(), "ws://h");
     bench.open();
     let plain =
@@ -323,16 +323,16 @@ fn refused_upgrade_selects_plain() {
     options.reconnect.first_attempts = Some(2);
     let venue = JayX::new("BTCUSDT").url("ws://h").build().unwrap();
     let mut bench = Bench::new(venue, options);
-    assert_eq!(bench.end(&refused(404)), Next::Connect, "at once");
+    assert_eq!(bench.end(&refused(404)), NextAction::Connect, "at once");
     assert_eq!(bench.session.url(), "ws://h");
     // Both were refused: that is one attempt, and the search begins again after the backoff.
-    let Next::WaitUntil(until) = bench.end(&refused(404)) else {
+    let NextAction::WaitUntil(until) = bench.end(&refused(404)) else {
         panic!("one of two attempts")
     };
     assert_eq!(bench.session.url(), SOCKET_IO);
     bench.now = until;
-    assert_eq!(bench.end(&refused(404)), Next::Connect);
-    assert_eq!(bench.end(&refused(404)), Next::Done, "the second");
+    assert_eq!(bench.end(&refused(404)), NextAction::Connect);
+    assert_eq!(bench.end(&refused(404)), NextAction::Done, "the second");
 
     for patience in [
         refused(503),
@@ -341,7 +341,7 @@ fn refused_upgrade_selects_plain() {
     ] {
         let mut bench = unknown_envelope();
         assert!(
-            matches!(bench.end(&patience), Next::WaitUntil(_)),
+            matches!(bench.end(&patience), NextAction::WaitUntil(_)),
             "{patience}"
         );
         assert_eq!(bench.session.url(), SOCKET_IO, "{patience}");
@@ -355,7 +355,7 @@ fn socket_io_url_forces_envelope() {
     bench.open();
     assert!(bench.pass(19 * SECOND).is_none(), "no search");
     let over = bench.pass(SECOND).expect("no handshake");
-    assert!(matches!(bench.end(&over), Next::WaitUntil(_)));
+    assert!(matches!(bench.end(&over), NextAction::WaitUntil(_)));
     assert_eq!(bench.session.url(), SOCKET_IO);
 }
 
@@ -380,11 +380,11 @@ fn open_packet_selects_socket_io() {
     // One that no longer answers the handshake may have changed.
     reconnect(&mut bench);
     let over = bench.pass(20 * SECOND).expect("no handshake");
-    assert!(matches!(bench.end(&over), Next::WaitUntil(_)));
+    assert!(matches!(bench.end(&over), NextAction::WaitUntil(_)));
     bench.now.0 += 60 * SECOND;
     bench.open();
     let over = bench.pass(2 * SECOND).expect("no open packet");
-    assert_eq!(bench.end(&over), Next::Connect);
+    assert_eq!(bench.end(&over), NextAction::Connect);
     assert_eq!(bench.session.url(), "ws://h");
 }
 

@@ -3,7 +3,7 @@
 use ticklot::bayse::{self, Bayse, Topic};
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::kraken::{self, Kraken};
-use ticklot::{BookId, Books, ConnectionId, Nanos, OnMessage, Options, Session, State, Venue};
+use ticklot::{BookId, BookState, Books, ConnectionId, Nanos, OnMessage, Options, Session, Venue};
 
 use crate::bench::{Bench, bayse_book, options};
 
@@ -44,7 +44,7 @@ fn plain(options: Options) -> Bench<JayX> {
 fn refused_growth_is_a_gap() {
     let mut bench = plain(limited(64 << 10));
     bench.frame(&book(10));
-    assert_eq!(bench.books.state(BookId(0)), State::Live);
+    assert_eq!(bench.books.state(BookId(0)), BookState::Live);
     bench.told();
     bench.frame(&book(5_000));
     assert!(bench.books.live(BookId(0)).is_none());
@@ -80,7 +80,7 @@ fn long_frames_charge_decoder_buffers() {
     // More than a quarter of the limit: such buffers are freed.
     bench.frame(&spaced(600 << 10));
     assert_eq!(bench.books.memory(), before);
-    assert_eq!(bench.books.state(BookId(0)), State::Live);
+    assert_eq!(bench.books.state(BookId(0)), BookState::Live);
 }
 
 /// A flat book keeps a snapshot beside the next one, which need not be larger.
@@ -117,7 +117,7 @@ fn second_snapshot_is_charged() {
 fn oversized_first_book_stays_empty() {
     let mut bench = plain(limited(64 << 10));
     bench.frame(&book(5_000));
-    assert_eq!(bench.books.state(BookId(0)), State::Empty);
+    assert_eq!(bench.books.state(BookId(0)), BookState::Empty);
     assert_eq!(bench.told().len(), 1, "the bad line");
 }
 
@@ -328,5 +328,5 @@ fn histograms_are_charged() {
     assert!(bench.books.latency(ConnectionId(0)).is_none());
     assert_eq!(bench.books.memory(), before);
     bench.frame(&book(10));
-    assert_eq!(bench.books.state(BookId(0)), State::Live);
+    assert_eq!(bench.books.state(BookId(0)), BookState::Live);
 }

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::{
-    BookConfig, BookId, Books, ConnectionId, Context, Instrument, Nanos, Next, NoCommand,
-    OnMessage, RateLimit, Reply, ResyncReply, Scale, Session, Slot, Venue, VenueName,
+    BookConfig, BookId, Books, CallOutcome, ConnectionId, Context, Instrument, Nanos, NextAction,
+    NoCommand, OnMessage, RateLimit, ResyncReply, Scale, SendSlot, Session, Venue, VenueName,
 };
 
 use crate::bench::{Bench, SECOND, options};
@@ -19,7 +19,7 @@ struct Metronome {
     limit: Option<RateLimit>,
     /// Whether a connection begins with a request.
     requests: bool,
-    slots: Vec<Slot>,
+    slots: Vec<SendSlot>,
     resyncs: u32,
     released: u32,
 }
@@ -48,8 +48,12 @@ impl Venue for Metronome {
         }
     }
 
-    fn frame<H: OnMessage<Self> + ?Sized>(&mut self, _: &[u8], _: &mut Context<'_, H>) -> Reply {
-        Reply::Data
+    fn frame<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        _: &[u8],
+        _: &mut Context<'_, H>,
+    ) -> CallOutcome {
+        CallOutcome::Data
     }
 
     fn release_memory(&mut self) {
@@ -60,7 +64,7 @@ impl Venue for Metronome {
         &mut self,
         command: NoCommand,
         _: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         match command {}
     }
 
@@ -73,7 +77,7 @@ impl Venue for Metronome {
         ResyncReply::Requested
     }
 
-    fn next_message(&mut self, now: Nanos, slot: Slot, out: &mut Vec<u8>) -> bool {
+    fn next_message(&mut self, now: Nanos, slot: SendSlot, out: &mut Vec<u8>) -> bool {
         let is_due = self.due <= now;
         if is_due {
             self.due = now.after(Duration::from_secs(1));
@@ -129,7 +133,12 @@ fn pings_respect_rate_limit() {
     let mut bench = Bench::new(venue, options());
     bench.open();
     assert_eq!(times(&mut bench, 12 * SECOND), [0, 1, 10, 11]);
-    let slots = [Slot::Any, Slot::Ping, Slot::Ping, Slot::Ping];
+    let slots = [
+        SendSlot::Any,
+        SendSlot::Ping,
+        SendSlot::Ping,
+        SendSlot::Ping,
+    ];
     assert_eq!(bench.session.venue().slots, slots);
 }
 
@@ -175,7 +184,7 @@ fn resync_needs_open_connection() {
     let _ = first.resync(BOOK, now, &mut books, &mut quiet);
     assert_eq!(first.venue().resyncs, 0, "no connection");
     let _ = first.opened(now, &mut books, &mut quiet);
-    assert_eq!(first.next(now), Next::Open);
+    assert_eq!(first.next(now), NextAction::Open);
     let _ = first.resync(other, now, &mut books, &mut quiet);
     assert_eq!(first.venue().resyncs, 0, "a book of another connection");
     let _ = first.resync(BOOK, now, &mut books, &mut quiet);

@@ -1,7 +1,7 @@
 //! Unusual messages: their cost, and their reports.
 
 use ticklot::jayx::{ApiKey, Envelope, JayX, Topic};
-use ticklot::{BookId, Disconnect, Reply, State};
+use ticklot::{BookId, BookState, CallOutcome, Disconnect};
 
 use crate::bench::{Bench, PLAIN_BOOK, SECOND, bayse, bayse_book, jayx, options, packet_book};
 
@@ -11,8 +11,8 @@ const BOOK: BookId = BookId(0);
 fn joined(open: &str) -> Bench<JayX> {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
-    assert_eq!(bench.frame(open), Reply::Control);
-    assert_eq!(bench.frame("40"), Reply::Control);
+    assert_eq!(bench.frame(open), CallOutcome::Control);
+    assert_eq!(bench.frame("40"), CallOutcome::Control);
     bench.told();
     bench
 }
@@ -24,7 +24,7 @@ fn plain_frame_splits_into_lines() {
     bench.told();
     let second = PLAIN_BOOK.replace("\"ticks\":10", "\"ticks\":9");
     let frame = format!("{PLAIN_BOOK}\r\n\n  \n{{\"news\":1}}\n{second}\n{{\n");
-    assert_eq!(bench.frame(&frame), Reply::Data);
+    assert_eq!(bench.frame(&frame), CallOutcome::Data);
     assert_eq!(
         bench.told(),
         [
@@ -39,7 +39,7 @@ fn plain_frame_splits_into_lines() {
     assert_eq!(bench.odd, "{");
     // A handler that breaks off gets no more of the frame.
     bench.tired = true;
-    assert_eq!(bench.frame(&frame), Reply::Stop);
+    assert_eq!(bench.frame(&frame), CallOutcome::StopFeed);
     assert_eq!(bench.told().len(), 1);
 }
 
@@ -50,13 +50,13 @@ fn empty_frame_is_skipped() {
             let mut bench = jayx(envelope);
             bench.open();
             bench.told();
-            assert_eq!(bench.frame(frame), Reply::Data);
+            assert_eq!(bench.frame(frame), CallOutcome::Data);
             assert!(bench.told().is_empty(), "{frame:?}");
         }
         let mut bench = bayse(&["m"]);
         bench.open();
         bench.told();
-        assert_eq!(bench.frame(frame), Reply::Data);
+        assert_eq!(bench.frame(frame), CallOutcome::Data);
         assert!(bench.told().is_empty(), "{frame:?}");
     }
 }
@@ -147,7 +147,7 @@ fn announced_silence_is_bounded() {
         assert!(bench.pass(seconds * SECOND - 1).is_none(), "{times}");
         let end = bench.pass(2);
         assert!(matches!(end, Some(Disconnect::Silent)), "{times}: {end:?}");
-        assert_eq!(bench.books.state(BOOK), State::Stale);
+        assert_eq!(bench.books.state(BOOK), BookState::Stale);
     }
 }
 

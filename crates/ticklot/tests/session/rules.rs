@@ -6,8 +6,8 @@ use std::time::Duration;
 use ticklot::bayse::Bayse;
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::{
-    BookId, Books, ConnectionId, Disconnect, EndReason, Epoch, Event, Gap, Instrument, Nanos, Next,
-    Options, Reply, Session, Side, State, VenueName,
+    BookId, BookState, Books, CallOutcome, ConnectionId, Disconnect, EndReason, Epoch, Event, Gap,
+    Instrument, Nanos, NextAction, Options, Session, Side, VenueName,
 };
 
 use crate::bench::{
@@ -27,18 +27,18 @@ fn socket_io_handshake_to_book() {
     );
     bench.open();
     assert!(bench.sent().is_empty(), "the server speaks first");
-    assert_eq!(bench.frame(OPEN), Reply::Control);
+    assert_eq!(bench.frame(OPEN), CallOutcome::Control);
     assert_eq!(bench.sent(), ["40"]);
-    assert_eq!(bench.frame(r#"40{"sid":"x"}"#), Reply::Control);
+    assert_eq!(bench.frame(r#"40{"sid":"x"}"#), CallOutcome::Control);
     assert_eq!(
         bench.sent(),
         [r#"42["orderbook",{"category":"spot","symbol":"BTCUSDT","precise":"1"}]"#]
     );
-    assert_eq!(bench.books.state(BOOK), State::Empty);
-    assert_eq!(bench.frame(&packet_book(10, 11)), Reply::Data);
-    assert_eq!(bench.frame("2"), Reply::Control);
+    assert_eq!(bench.books.state(BOOK), BookState::Empty);
+    assert_eq!(bench.frame(&packet_book(10, 11)), CallOutcome::Data);
+    assert_eq!(bench.frame("2"), CallOutcome::Control);
     assert_eq!(bench.sent(), ["3"]);
-    assert_eq!(bench.frame(&packet_book(10, 11)), Reply::Data);
+    assert_eq!(bench.frame(&packet_book(10, 11)), CallOutcome::Data);
     // Packets of the session's own are not counted as frames.
     assert_eq!(
         bench.told(),
@@ -61,18 +61,21 @@ fn plain_subscribes_at_once() {
         bench.sent(),
         [r#"{"event":"orderbook","message":{"category":"spot","symbol":"BTCUSDT","precise":"1"}}"#]
     );
-    assert_eq!(bench.frame(PLAIN_BOOK), Reply::Data);
+    assert_eq!(bench.frame(PLAIN_BOOK), CallOutcome::Data);
     assert!(bench.books.live(BOOK).is_some());
 }
 
 #[test]
 fn ended_session_disconnects() {
     for (frame, reply) in [
-        ("41", Reply::End(EndReason::NamespaceClosed)),
-        ("1", Reply::End(EndReason::SessionClosed)),
+        (
+            "41",
+            CallOutcome::CloseConnection(EndReason::NamespaceClosed),
+        ),
+        ("1", CallOutcome::CloseConnection(EndReason::SessionClosed)),
         (
             r#"44{"message":"no"}"#,
-            Reply::End(EndReason::Refused("no".to_owned())),
+            CallOutcome::CloseConnection(EndReason::Refused("no".to_owned())),
         ),
     ] {
         let mut bench = jayx(Envelope::SocketIo);
@@ -90,7 +93,10 @@ fn books_wait_for_next_snapshot() {
     bench.frame(&packet_book(10, 11));
     bench.told();
 
-    assert_eq!(bench.end(&closed(1001)), Next::WaitUntil(Nanos(2 * SECOND)));
+    assert_eq!(
+        bench.end(&closed(1001)),
+        NextAction::WaitUntil(Nanos(2 * SECOND))
+    );
     assert_eq!(
         bench.told(),
         [
@@ -98,9 +104,9 @@ fn books_wait_for_next_snapshot() {
             "closed by the server with code 1001, again"
         ]
     );
-    assert_eq!(bench.books.state(BOOK), State::Disconnected);
+    assert_eq!(bench.books.state(BOOK), BookState::Disconnected);
     assert!(bench.books.live(BOOK).is_none());
-    let seen = bench.books.untrusted(BOOK).unwrap();
+    let seen = bench.books.last_known(BOOK).unwrap();
     assert_eq!(
         seen.best_bid().unwrap().ticks.0,
         10,
@@ -109,11 +115,11 @@ fn books_wait_for_next_snapshot() {
 
     bench.now = Nanos(2 * SECOND);
     bench.open();
-    assert_eq!(bench.books.state(BOOK), State::Disconnected);
+    assert_eq!(bench.books.state(BOOK), BookState::Disconnected);
     bench.frame(OPEN);
     bench.frame("40");
     assert_eq!(bench.sent().len(), 2, "joined and subscribed again");
-    assert_eq!(bench.books.state(BOOK), State::Disconnected);
+    assert_eq!(bench.books.state(BOOK), BookState::Disconnected);
     bench.frame(&packet_book(8, 9));
     let book = bench.books.live(BOOK).unwrap();
     assert_eq!(book.epoch(), Epoch(2));
@@ -132,7 +138,7 @@ fn reconnect_waits_double_and_reset() {
     let mut bench = jayx(Envelope::SocketIo);
     let mut wait = || {
         let before = bench.now;
-        let Next::WaitUntil(until) = bench.end(&Disconnect::Failed("refused".into())) else {
+        let NextAction::WaitUntil(until) = bench.end(&Disconnect::Failed("refused".into())) else {
             panic!()
         };
         bench.now = until;
@@ -143,7 +149,7 @@ fn reconnect_waits_double_and_reset() {
 
     // Open is not yet good: a server that accepts and drops must not be hammered.
     bench.open();
-    let Next::WaitUntil(until) = bench.end(&Disconnect::Failed("dropped".into())) else {
+    let NextAction::WaitUntil(until) = bench.end(&Disconnect::Failed("dropped".into())) else {
         panic!()
     };
     assert_eq!(until.since(bench.now), Duration::from_secs(30));
@@ -153,7 +159,8 @@ fn reconnect_waits_double_and_reset() {
     bench.frame(OPEN);
     bench.frame("42[");
     bench.frame(r#"44{"message":"no"}"#);
-    let Next::WaitUntil(until) = bench.end(&Disconnect::Ended(EndReason::Refused("no".to_owned())))
+    let NextAction::WaitUntil(until) =
+        bench.end(&Disconnect::Ended(EndReason::Refused("no".to_owned())))
     else {
         panic!()
     };
@@ -162,7 +169,7 @@ fn reconnect_waits_double_and_reset() {
     bench.open();
     // A book is not enough: a server that sends one and drops the connection must not be hammered either.
     bench.frame(&packet_book(10, 11));
-    let Next::WaitUntil(until) = bench.end(&closed(1000)) else {
+    let NextAction::WaitUntil(until) = bench.end(&closed(1000)) else {
         panic!()
     };
     assert_eq!(until.since(bench.now), Duration::from_secs(30));
@@ -170,7 +177,7 @@ fn reconnect_waits_double_and_reset() {
     bench.open();
     bench.frame(&packet_book(10, 11));
     bench.now.0 += 5 * SECOND;
-    let Next::WaitUntil(until) = bench.end(&closed(1000)) else {
+    let NextAction::WaitUntil(until) = bench.end(&closed(1000)) else {
         panic!()
     };
     assert_eq!(
@@ -188,7 +195,7 @@ fn reconnect_waits_double_and_reset() {
     bench.end(&Disconnect::Silent);
     assert_eq!(
         bench.session.next(bench.now),
-        Next::WaitUntil(Nanos(131 * SECOND))
+        NextAction::WaitUntil(Nanos(131 * SECOND))
     );
 }
 
@@ -203,7 +210,7 @@ fn drawn_waits(seed: Option<u64>, id: u32) -> Vec<u64> {
     let mut wait = |_| {
         let _ = session.disconnected(Nanos(0), &Disconnect::Silent, &mut books, &mut handler);
         match session.next(Nanos(0)) {
-            Next::WaitUntil(until) => until.0,
+            NextAction::WaitUntil(until) => until.0,
             next => panic!("{next:?}"),
         }
     };
@@ -236,12 +243,12 @@ fn retry_after_is_respected() {
     let now = bench.now;
     assert_eq!(
         bench.end(&busy(90 * SECOND)),
-        Next::WaitUntil(now.after(Duration::from_secs(91)))
+        NextAction::WaitUntil(now.after(Duration::from_secs(91)))
     );
     // The backoff grows as after any other failure.
     assert_eq!(
         bench.end(&busy(1)),
-        Next::WaitUntil(now.after(Duration::from_nanos(2 * SECOND + 1)))
+        NextAction::WaitUntil(now.after(Duration::from_nanos(2 * SECOND + 1)))
     );
 }
 
@@ -257,7 +264,7 @@ fn clients_refused_together_return_apart() {
             options.reconnect.jitter = true;
             options.seed = Some(seed);
             let mut bench = Bench::new(JayX::new("X").build().unwrap(), options);
-            let Next::WaitUntil(until) = bench.end(&busy) else {
+            let NextAction::WaitUntil(until) = bench.end(&busy) else {
                 panic!()
             };
             let wait = until.since(bench.now);
@@ -275,12 +282,12 @@ fn attempts_are_bounded_when_asked() {
     rules.reconnect.attempts = Some(3);
     let mut bench = Bench::new(JayX::new("X").build().unwrap(), rules);
     for _ in 0..2 {
-        let Next::WaitUntil(until) = bench.end(&refused()) else {
+        let NextAction::WaitUntil(until) = bench.end(&refused()) else {
             panic!()
         };
         bench.now = until;
     }
-    assert_eq!(bench.end(&refused()), Next::Done);
+    assert_eq!(bench.end(&refused()), NextAction::Done);
     assert_eq!(bench.told().last().unwrap(), "refused, done");
 
     let mut rules = options();
@@ -288,7 +295,7 @@ fn attempts_are_bounded_when_asked() {
     let mut bench = Bench::new(JayX::new("X").build().unwrap(), rules.clone());
     assert_eq!(
         bench.end(&refused()),
-        Next::Done,
+        NextAction::Done,
         "a wrong address is told at once"
     );
     let socket_io = || JayX::new("X").envelope(Envelope::SocketIo).build().unwrap();
@@ -296,7 +303,7 @@ fn attempts_are_bounded_when_asked() {
     bench.open();
     assert_ne!(
         bench.end(&refused()),
-        Next::Done,
+        NextAction::Done,
         "one that worked is tried again"
     );
 
@@ -308,25 +315,25 @@ fn attempts_are_bounded_when_asked() {
     let later = bench.now.after(Duration::from_secs(91));
     assert_eq!(
         bench.end(&busy),
-        Next::WaitUntil(later),
+        NextAction::WaitUntil(later),
         "a busy server is no wrong address"
     );
     bench.now = later;
-    assert_ne!(bench.end(&refused()), Next::Done, "it was there");
+    assert_ne!(bench.end(&refused()), NextAction::Done, "it was there");
 
     rules.reconnect.after_close = false;
     let mut bench = Bench::new(socket_io(), rules);
     bench.open();
-    assert_eq!(bench.end(&closed(1000)), Next::Done);
+    assert_eq!(bench.end(&closed(1000)), NextAction::Done);
 }
 
 #[test]
 fn a_stopped_session_stays_stopped() {
     let mut bench = jayx(Envelope::Plain);
     bench.open();
-    assert_eq!(bench.end(&Disconnect::Stopped), Next::Done);
+    assert_eq!(bench.end(&Disconnect::Stopped), NextAction::Done);
     bench.pass(100 * SECOND);
-    assert_eq!(bench.session.next(bench.now), Next::Done);
+    assert_eq!(bench.session.next(bench.now), NextAction::Done);
 }
 
 #[test]
@@ -343,7 +350,7 @@ fn silent_book_alone_is_stale() {
     assert_eq!(bench.told(), ["a: live to stale by timeout"]);
     assert_eq!(
         (bench.books.state(BOOK), bench.books.state(BookId(1))),
-        (State::Stale, State::Live)
+        (BookState::Stale, BookState::Live)
     );
     assert!(bench.pass(3 * SECOND).is_none());
     assert_eq!(bench.told(), ["b: live to stale by timeout"]);
@@ -363,9 +370,9 @@ fn pong_proves_only_connection() {
             bench.pass(30 * SECOND).is_none(),
             "64 s of silence are allowed"
         );
-        bench.session.heard(bench.now);
+        bench.session.record_activity(bench.now);
     }
-    assert_eq!(bench.books.state(BOOK), State::Stale);
+    assert_eq!(bench.books.state(BOOK), BookState::Stale);
     assert!(matches!(bench.pass(65 * SECOND), Some(Disconnect::Silent)));
 }
 
@@ -395,7 +402,7 @@ fn bayse_subscribes_in_tens() {
         assert_eq!(sent.len(), 3);
         assert!(sent[0].contains(r#""marketIds":["m00","m01","#));
         assert!(sent[2].contains(r#""m22"]"#));
-        let Next::WaitUntil(until) = bench.end(&Disconnect::Silent) else {
+        let NextAction::WaitUntil(until) = bench.end(&Disconnect::Silent) else {
             panic!()
         };
         bench.now = until;
@@ -471,7 +478,7 @@ fn bad_line_changes_nothing_else() {
     let duplicate = bayse_book("m", "yes").replace("}]", "},{\"price\":0.60,\"quantity\":1}]");
     let off_grid = bayse_book("m", "yes").replace("0.6", "0.605");
     let frame = [&duplicate, "{\"type\"", &off_grid, &bayse_book("m", "no")].join("\n");
-    assert_eq!(bench.frame(&frame), Reply::Data);
+    assert_eq!(bench.frame(&frame), CallOutcome::Data);
     let told = bench.told();
     assert_eq!(
         told,
@@ -489,7 +496,7 @@ fn bad_line_changes_nothing_else() {
         "the other outcome is not concerned"
     );
     // What the refused lines had for their book is lost: it waits for the next snapshot.
-    assert_eq!(bench.books.state(BOOK), State::Gap(Gap::Refused));
+    assert_eq!(bench.books.state(BOOK), BookState::Gap(Gap::Refused));
     bench.frame(&bayse_book("m", "yes"));
     assert!(bench.books.live(BOOK).is_some());
     assert_eq!(bench.session.stats().bad_lines, 3);
@@ -516,7 +523,7 @@ fn handler_break_stops_immediately() {
     bench.open();
     bench.tired = true;
     let frame = [bayse_book("m", "yes"), bayse_book("m", "no")].join("\n");
-    assert_eq!(bench.frame(&frame), Reply::Stop);
+    assert_eq!(bench.frame(&frame), CallOutcome::StopFeed);
     assert_eq!(
         bench.told(),
         ["connected 1", "yes: empty to live by snapshot"],
@@ -570,9 +577,9 @@ fn late_frames_touch_no_book() {
     bench.frame(&packet_book(10, 11));
     bench.end(&Disconnect::Silent);
     bench.told();
-    assert_eq!(bench.frame(&packet_book(12, 13)), Reply::Control);
+    assert_eq!(bench.frame(&packet_book(12, 13)), CallOutcome::Control);
     assert!(bench.told().is_empty());
-    assert_eq!(bench.books.state(BOOK), State::Disconnected);
+    assert_eq!(bench.books.state(BOOK), BookState::Disconnected);
     assert_eq!(bench.session.stats().late, 1);
 }
 
@@ -582,8 +589,8 @@ fn dropped_driver_disconnects_books() {
     bench.open();
     bench.frame(&packet_book(10, 11));
     bench.session.abandon(&mut bench.books);
-    assert_eq!(bench.books.state(BOOK), State::Disconnected);
-    assert_eq!(bench.session.next(bench.now), Next::Connect);
+    assert_eq!(bench.books.state(BOOK), BookState::Disconnected);
+    assert_eq!(bench.session.next(bench.now), NextAction::Connect);
 }
 
 #[test]
@@ -591,14 +598,14 @@ fn wrong_url_is_final() {
     let mut bench = jayx(Envelope::SocketIo);
     assert_eq!(
         bench.end(&Disconnect::Impossible("not a URL".into())),
-        Next::Done
+        NextAction::Done
     );
     // Nor does a second end bring it back.
-    assert_eq!(bench.end(&Disconnect::Silent), Next::Done);
+    assert_eq!(bench.end(&Disconnect::Silent), NextAction::Done);
     bench.session.resume();
     assert_eq!(
         bench.session.next(bench.now),
-        Next::Connect,
+        NextAction::Connect,
         "but running it anew does"
     );
 }
@@ -610,7 +617,7 @@ fn retry_after_is_bounded() {
         retry_after: Duration::MAX,
         error: "429".into(),
     };
-    let Next::WaitUntil(until) = bench.end(&busy) else {
+    let NextAction::WaitUntil(until) = bench.end(&busy) else {
         panic!()
     };
     assert_eq!(until.since(bench.now), Duration::from_secs(301));
@@ -622,11 +629,11 @@ fn invalid_snapshot_is_a_gap() {
     bench.open();
     bench.frame(&packet_book(10, 11));
     bench.frame(r#"42["orderbook",{"orderBook":{"asks":[{"ticks":1,"lots":1},{"ticks":1,"lots":2}],"bids":[]}}]"#);
-    assert_eq!(bench.books.state(BOOK), State::Gap(Gap::Refused));
+    assert_eq!(bench.books.state(BOOK), BookState::Gap(Gap::Refused));
     bench.frame(&packet_book(10, 11));
     assert!(bench.books.live(BOOK).is_some());
     bench.frame(r#"42["orderbook",{"orderBook":{"asks":[{"ticks":1.5,"lots":1}],"bids":[]}}]"#);
-    assert_eq!(bench.books.state(BOOK), State::Gap(Gap::Refused));
+    assert_eq!(bench.books.state(BOOK), BookState::Gap(Gap::Refused));
 }
 
 #[test]
@@ -654,7 +661,7 @@ fn url_builder_order_is_free() {
 }
 
 /// A frame that waited since 10 s is taken up at `now`; returns the book's age then, and its state.
-fn taken_up(now: u64) -> (Bench<JayX>, u64, State) {
+fn taken_up(now: u64) -> (Bench<JayX>, u64, BookState) {
     let mut bench = jayx(Envelope::Plain);
     bench.now = Nanos(10 * SECOND);
     bench.open();
@@ -663,8 +670,8 @@ fn taken_up(now: u64) -> (Bench<JayX>, u64, State) {
     let reply = bench.with(|session, now, books, handler| {
         session.frame_received(PLAIN_BOOK.as_bytes(), received, now, books, handler)
     });
-    assert_eq!(reply, Reply::Data);
-    let book = bench.books.untrusted(BookId(0)).unwrap();
+    assert_eq!(reply, CallOutcome::Data);
+    let book = bench.books.last_known(BookId(0)).unwrap();
     let (age, state) = (book.age(bench.now).as_secs(), book.state());
     (bench, age, state)
 }
@@ -672,11 +679,11 @@ fn taken_up(now: u64) -> (Bench<JayX>, u64, State) {
 #[test]
 fn waiting_frame_keeps_its_age() {
     let (mut bench, age, state) = taken_up(13);
-    assert_eq!((age, state), (3, State::Live));
+    assert_eq!((age, state), (3, BookState::Live));
     // It is stale 5 s after it was received, not after it was taken up.
     assert_eq!(bench.session.deadline(), Some(Nanos(15 * SECOND)));
     assert!(bench.pass(2 * SECOND).is_none());
-    assert_eq!(bench.books.state(BookId(0)), State::Stale);
+    assert_eq!(bench.books.state(BookId(0)), BookState::Stale);
     let told = bench.told();
     assert_eq!(told.last().unwrap(), "BTCUSDT: live to stale by timeout");
 }
@@ -684,12 +691,12 @@ fn waiting_frame_keeps_its_age() {
 #[test]
 fn expired_frame_makes_stale_book() {
     let (mut bench, age, state) = taken_up(17);
-    assert_eq!((age, state), (7, State::Stale));
+    assert_eq!((age, state), (7, BookState::Stale));
     assert_eq!(
         bench.told()[1..],
         ["BTCUSDT: empty to stale by timeout", "BTCUSDT 0:0 2 stale"],
         "at no moment live"
     );
-    assert_eq!(bench.frame(PLAIN_BOOK), Reply::Data);
-    assert_eq!(bench.books.state(BookId(0)), State::Live);
+    assert_eq!(bench.frame(PLAIN_BOOK), CallOutcome::Data);
+    assert_eq!(bench.books.state(BookId(0)), BookState::Live);
 }

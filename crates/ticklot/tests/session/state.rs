@@ -5,14 +5,14 @@ use std::ops::ControlFlow;
 use ticklot::bayse::{self, Bayse, Command, Topic};
 use ticklot::jayx::{self, ApiKey, Envelope, JayX};
 use ticklot::{
-    BookId, Books, ConnectionId, Disconnect, Event, Gap, Handler, Nanos, OnMessage, Receipt, Reply,
-    Session, State,
+    BookId, BookState, Books, CallOutcome, ConnectionId, Disconnect, Event, Gap, Handler, Nanos,
+    OnMessage, Receipt, Session,
 };
 
 use crate::bench::{Bench, PLAIN_BOOK, SECOND, bayse, bayse_book, jayx, options, packet_book};
 
 const BOOK: BookId = BookId(0);
-const GAP: State = State::Gap(Gap::Refused);
+const GAP: BookState = BookState::Gap(Gap::Refused);
 
 /// A line that is no JSON.
 const NO_JSON: &str = r#"{"type""#;
@@ -28,7 +28,7 @@ impl<V: ticklot::Venue> Bench<V> {
         self.told()
     }
 
-    fn states(&self) -> Vec<State> {
+    fn states(&self) -> Vec<BookState> {
         self.books.ids().map(|id| self.books.state(id)).collect()
     }
 }
@@ -56,7 +56,7 @@ fn restore(bench: &mut Bench<Bayse>) {
     for (market, outcome) in [("m", "yes"), ("m", "no"), ("n", "yes")] {
         bench.frame(&bayse_book(market, outcome));
     }
-    assert_eq!(bench.states(), [State::Live; 3]);
+    assert_eq!(bench.states(), [BookState::Live; 3]);
     bench.told();
 }
 
@@ -183,8 +183,8 @@ fn unsubscribing_reports_markets_books() {
             "no: live to disconnected by unsubscribed"
         ]
     );
-    let gone = State::Disconnected;
-    assert_eq!(bench.states(), [gone, gone, State::Live]);
+    let gone = BookState::Disconnected;
+    assert_eq!(bench.states(), [gone, gone, BookState::Live]);
 }
 
 /// By the books' ids: no two runs differ.
@@ -216,7 +216,7 @@ fn market_changes_have_one_order() {
 fn abandoned_session_reports_nothing_later() {
     let mut bench = live_jayx();
     bench.session.abandon(&mut bench.books);
-    assert_eq!(bench.books.state(BOOK), State::Disconnected);
+    assert_eq!(bench.books.state(BOOK), BookState::Disconnected);
     bench.open();
     assert_eq!(bench.told(), ["connected 2"]);
 }
@@ -226,7 +226,7 @@ fn abandoned_session_reports_nothing_later() {
 fn break_drops_pending_changes() {
     let mut bench = live_bayse();
     bench.tired = true;
-    assert_eq!(bench.frame(NO_JSON), Reply::Stop);
+    assert_eq!(bench.frame(NO_JSON), CallOutcome::StopFeed);
     assert_eq!(bench.told().len(), 1, "of three books, and a bad line");
     assert_eq!(bench.states(), [GAP; 3]);
     bench.tired = false;
@@ -393,7 +393,7 @@ fn jayx_gap_follows_the_event() {
         assert!(last.starts_with("bad 1: "), "{frame}: {last}");
         let (changes, state): (&[_], _) = match is_gap {
             true => (&["BTCUSDT: live to gap by bad_message"], GAP),
-            false => (&[], State::Live),
+            false => (&[], BookState::Live),
         };
         assert_eq!(told, changes, "{frame}");
         assert_eq!(bench.books.state(BOOK), state, "{frame}");
@@ -521,7 +521,7 @@ fn message_handler_can_break() {
     let mut session = Session::new(venue, ConnectionId(0), options(), &mut books);
     let _ = session.opened(Nanos(0), &mut books, &mut both);
     let reply = session.frame(price.as_bytes(), Nanos(0), &mut books, &mut both);
-    assert_eq!(reply, Reply::Stop);
+    assert_eq!(reply, CallOutcome::StopFeed);
     assert_eq!(both.0, ["Connected", "0 BTCUSDT"]);
 }
 
@@ -546,17 +546,17 @@ fn late_message_ages_its_book() {
     };
     // The fourth message waited for two of the five seconds until a book is stale.
     for (sent, received) in [(0, 0), (1, 1), (2, 2), (3, 5)] {
-        assert_eq!(receive(&mut bench, sent, received), State::Live);
+        assert_eq!(receive(&mut bench, sent, received), BookState::Live);
     }
     assert!(bench.pass(29 * SECOND / 10).is_none());
-    assert_eq!(bench.books.state(BOOK), State::Live);
+    assert_eq!(bench.books.state(BOOK), BookState::Live);
     // A little later, since the clocks may drift.
     assert!(bench.pass(SECOND / 5).is_none());
-    assert_eq!(bench.books.state(BOOK), State::Stale);
+    assert_eq!(bench.books.state(BOOK), BookState::Stale);
     // One that waited for longer than that is stale at once.
-    assert_eq!(receive(&mut bench, 14, 20), State::Stale);
+    assert_eq!(receive(&mut bench, 14, 20), BookState::Stale);
     // A send time in the future makes nothing fresher.
-    assert_eq!(receive(&mut bench, 60, 21), State::Live);
+    assert_eq!(receive(&mut bench, 60, 21), BookState::Live);
     assert!(bench.pass(5 * SECOND).is_none());
-    assert_eq!(bench.books.state(BOOK), State::Stale);
+    assert_eq!(bench.books.state(BOOK), BookState::Stale);
 }

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ticklot::bayse::{Auth, Bayse, Topic};
-use ticklot::flight::{Flight, Incident, Rules};
+use ticklot::flight::{FlightOptions, FlightRecorder, Incident};
 use ticklot::jayx::{ApiKey, Envelope, JayX};
-use ticklot::tap::{Kind, Passed, Tap, What};
-use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, Session, State, Venue};
+use ticklot::tap::{RecordKind, Tap, WireEvent, WireRecord};
+use ticklot::{BookState, Books, ConnectionId, Disconnect, Event, Nanos, Session, Venue};
 
 use crate::bench::{Bench, OPEN, SECOND, bayse, bayse_book, closed, jayx, options, packet_book};
 
@@ -17,7 +17,7 @@ use crate::bench::{Bench, OPEN, SECOND, bayse, bayse_book, closed, jayx, options
 struct Seen(Arc<Mutex<Vec<String>>>);
 
 impl Tap for Seen {
-    fn passed(&mut self, passed: &Passed<'_>) {
+    fn record(&mut self, passed: &WireRecord<'_>) {
         let mut scratch = Vec::new();
         let text = passed.what.text(&mut scratch);
         self.0.lock().unwrap().push(format!(
@@ -217,9 +217,9 @@ fn stale_book_names_its_connection() {
 struct Lost(Arc<Mutex<Vec<(ConnectionId, String)>>>);
 
 impl Tap for Lost {
-    fn passed(&mut self, passed: &Passed<'_>) {
-        if let What::TrustLost(lost) = passed.what {
-            assert_eq!(lost.state, State::Stale);
+    fn record(&mut self, passed: &WireRecord<'_>) {
+        if let WireEvent::Invalidated(lost) = passed.what {
+            assert_eq!(lost.state, BookState::Stale);
             let lost = (passed.connection, lost.book.to_owned());
             self.0.lock().unwrap().push(lost);
         }
@@ -228,17 +228,20 @@ impl Tap for Lost {
 
 /// A flight recorder behind a session, and the incidents that came of it.
 #[derive(Clone)]
-struct Flying(Arc<Mutex<(Flight, Vec<Incident>)>>);
+struct Flying(Arc<Mutex<(FlightRecorder, Vec<Incident>)>>);
 
 impl Flying {
-    fn over(bench: &mut Bench<JayX>, rules: Rules) -> Self {
-        let flying = Self(Arc::new(Mutex::new((Flight::new(rules), Vec::new()))));
+    fn over(bench: &mut Bench<JayX>, rules: FlightOptions) -> Self {
+        let flying = Self(Arc::new(Mutex::new((
+            FlightRecorder::new(rules),
+            Vec::new(),
+        ))));
         bench.session.tap(Box::new(flying.clone()));
         flying
     }
 
     /// The incidents since the last look, each as the kinds and texts of its records.
-    fn incidents(&self, give_back: bool) -> Vec<Vec<(Kind, String)>> {
+    fn incidents(&self, give_back: bool) -> Vec<Vec<(RecordKind, String)>> {
         let (flight, incidents) = &mut *self.0.lock().unwrap();
         let mut text = Vec::new();
         let all = incidents.drain(..).map(|mut incident| {
@@ -247,7 +250,7 @@ impl Flying {
                 records.push((kept.kind, String::from_utf8(text.clone()).unwrap()));
             }
             if give_back {
-                flight.give_back(incident);
+                flight.recycle(incident);
             }
             records
         });
@@ -261,14 +264,14 @@ impl Flying {
 }
 
 impl Tap for Flying {
-    fn passed(&mut self, passed: &Passed<'_>) {
+    fn record(&mut self, passed: &WireRecord<'_>) {
         let (flight, incidents) = &mut *self.0.lock().unwrap();
-        incidents.extend(flight.passed(passed));
+        incidents.extend(flight.record(passed));
     }
 }
 
-fn rules(bytes: usize, every: u64, most: u32) -> Rules {
-    let mut rules = Rules::default();
+fn rules(bytes: usize, every: u64, most: u32) -> FlightOptions {
+    let mut rules = FlightOptions::default();
     (rules.bytes, rules.every, rules.most) = (bytes, Duration::from_secs(every), most);
     rules
 }
@@ -294,8 +297,8 @@ fn incident_ends_at_invalidation() {
     let [earlier @ .., crossed, loss] = incident.as_slice() else {
         panic!("{incident:?}");
     };
-    assert_eq!(*crossed, (Kind::Received, packet_book(999, 998)));
-    assert!(loss.0 == Kind::TrustLost && loss.1.contains("crossed"));
+    assert_eq!(*crossed, (RecordKind::Received, packet_book(999, 998)));
+    assert!(loss.0 == RecordKind::Invalidated && loss.1.contains("crossed"));
     let newest = (990..1000).rev().map(|price| packet_book(price, price + 1));
     assert!(
         earlier
@@ -325,7 +328,9 @@ fn incidents_are_rate_limited() {
     bench.now.0 += SECOND;
     cross(&mut bench);
     let second = flying.incidents(false).remove(0);
-    let books = second.iter().filter(|(kind, _)| *kind == Kind::Received);
+    let books = second
+        .iter()
+        .filter(|(kind, _)| *kind == RecordKind::Received);
     assert_eq!(books.count(), 6, "all since the first");
     bench.now.0 += 60 * SECOND;
     cross(&mut bench);
@@ -357,7 +362,7 @@ fn oversized_frame_clears_ring() {
     bench.frame(&huge);
     let incident = flying.incidents(true).remove(0);
     assert!(
-        incident.len() == 1 && incident[0].0 == Kind::TrustLost,
+        incident.len() == 1 && incident[0].0 == RecordKind::Invalidated,
         "{incident:?}"
     );
 }

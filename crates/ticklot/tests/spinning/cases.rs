@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use ticklot::transport::{Config, Stream};
 use ticklot::{
-    BookConfig, BookId, Books, ConnectionId, Context, EndReason, Event, Feed, Instrument, Level,
-    Nanos, OnMessage, Options, Reply, Scale, Snapshot, SpinOptions, Venue, VenueName,
+    BookConfig, BookId, Books, CallOutcome, ConnectionId, Context, EndReason, Event, Feed,
+    Instrument, Level, Nanos, OnMessage, Options, Scale, Snapshot, SpinOptions, Venue, VenueName,
 };
 
 use crate::feed::{frame, serve};
@@ -61,7 +61,7 @@ impl Venue for Probe {
         &mut self,
         frame: &[u8],
         context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         let level = |ticks| {
             [Level {
                 ticks: ticklot::Ticks(ticks),
@@ -76,26 +76,26 @@ impl Venue for Probe {
             asks: &asks,
             ..Snapshot::default()
         };
-        Reply::from(context.snapshot(self.book.unwrap(), &snapshot, |_| unreachable!()))
+        CallOutcome::from(context.apply_snapshot(self.book.unwrap(), &snapshot, |_| unreachable!()))
     }
     fn command<H: OnMessage<Self> + ?Sized>(
         &mut self,
         bytes: usize,
         context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         match self.on_command {
             OnCommand::Send => context
                 .outbox()
                 .push(|out| out.resize(out.len() + bytes, b'x')),
             OnCommand::Connect => self.is_wanted = true,
-            OnCommand::End => return Reply::End(EndReason::HandshakeTimeout),
+            OnCommand::End => return CallOutcome::CloseConnection(EndReason::HandshakeTimeout),
         }
-        Reply::Data
+        CallOutcome::Data
     }
     fn has_message(&self, _: Nanos) -> bool {
         false
     }
-    fn is_wanted(&self) -> bool {
+    fn wants_connection(&self) -> bool {
         self.is_wanted
     }
     fn silence_limit(&self) -> Option<Duration> {
@@ -113,7 +113,7 @@ fn add(
     feed: &mut Feed<impl OnMessage<Probe>>,
     url: &str,
     config: Config,
-) -> ticklot::Remote<usize> {
+) -> ticklot::ConnectionHandle<usize> {
     feed.add_with(Probe::new(url, OnCommand::Send), Options::default(), config)
 }
 
@@ -209,7 +209,7 @@ fn blocked(single: bool) -> (Vec<(Nanos, Nanos)>, Nanos) {
         match event {
             Event::Connected { connection, .. } if connection.0 == 0 => is_open.set(true),
             Event::Book(update) => {
-                let updated = books.untrusted(update.book).unwrap().updated();
+                let updated = books.last_known(update.book).unwrap().updated();
                 seen.borrow_mut().push((updated, update.received));
             }
             _ => {}

@@ -1,6 +1,6 @@
 //! Every book of the client equals a state of the server's book.
 
-use ticklot::{BookId, Books, State};
+use ticklot::{BookId, BookState, Books};
 use ticklot_book::{BookRef, Level, Nanos};
 
 use super::super::delta;
@@ -34,11 +34,11 @@ impl Oracle {
 
     fn book(&mut self, books: &Books, id: BookId, now: Nanos) {
         let state = books.state(id);
-        if matches!(state, State::Empty | State::Disconnected) {
+        if matches!(state, BookState::Empty | BookState::Disconnected) {
             return;
         }
         let (index, book, hint) = self.identify(books, id);
-        let Some(shown) = books.untrusted(id) else {
+        let Some(shown) = books.last_known(id) else {
             return;
         };
         let record = &self.connections[index];
@@ -71,9 +71,9 @@ impl Oracle {
     }
 
     /// Since when the server must have had the levels of a book; none when they may be any.
-    fn since(&self, index: usize, name: &str, state: State, now: Nanos) -> Option<Nanos> {
+    fn since(&self, index: usize, name: &str, state: BookState, now: Nanos) -> Option<Nanos> {
         if self.is_delta(index) {
-            let is_lost = matches!(state, State::Gap(_) | State::Crossed);
+            let is_lost = matches!(state, BookState::Gap(_) | BookState::Crossed);
             return self.delta_since(index, name, is_lost);
         }
         let traffic = self.connections[index].traffic.as_ref()?;
@@ -120,7 +120,7 @@ impl Oracle {
     fn explain(
         &mut self,
         book: &Book,
-        state: State,
+        state: BookState,
         sides: [&[Level]; 2],
         (after, upgraded): (Nanos, Nanos),
         now: Nanos,

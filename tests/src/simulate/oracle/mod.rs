@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use ticklot::{BookId, ConnectionId, State};
+use ticklot::{BookId, BookState, ConnectionId};
 use ticklot_book::{Level, Nanos};
 
 pub(super) use self::bounds::Load;
@@ -116,7 +116,7 @@ pub(super) struct Oracle {
     /// What each book of the client's is, and where it was found in its history.
     known: BTreeMap<BookId, (usize, Book, usize)>,
     /// The state of each book as the events have it.
-    reported: BTreeMap<BookId, State>,
+    reported: BTreeMap<BookId, BookState>,
     /// When each symbol of the delta server got each of its numbers.
     numbered: BTreeMap<&'static str, BTreeMap<u64, Nanos>>,
     /// How many gaps were repaired on their connection.

@@ -1,7 +1,7 @@
 //! Each change of a book's state has exactly one event, with its cause, in the call to the session that
 //! caused it and before the [`Event::Book`] of the same message.
 
-use ticklot::{BookId, Books, Cause, Event, Gap, State, StateChange};
+use ticklot::{BookId, BookState, Books, Cause, Event, Gap, StateChange};
 use ticklot_book::Nanos;
 
 use super::{Invariant, Oracle};
@@ -36,7 +36,7 @@ impl Oracle {
             let actual = format!("{} after {}", change.cause, change.old);
             return self.report(now, Invariant::Events, expected, actual);
         }
-        let is_repair = matches!(change.old, State::Gap(_)) && change.new.is_live();
+        let is_repair = matches!(change.old, BookState::Gap(_)) && change.new.is_live();
         self.repairs += u64::from(is_delta && is_repair);
     }
 
@@ -57,7 +57,7 @@ impl Oracle {
         }
     }
 
-    fn reported(&self, id: BookId) -> State {
+    fn reported(&self, id: BookId) -> BookState {
         self.reported.get(&id).copied().unwrap_or_default()
     }
 }
@@ -65,13 +65,13 @@ impl Oracle {
 /// Whether a cause can lead to a state. Only the delta venue has deltas, and heartbeats that prove a book.
 fn fits(change: &StateChange<'_>, is_delta: bool) -> bool {
     match (change.new, change.cause) {
-        (State::Live, Cause::Snapshot)
-        | (State::Stale, Cause::Timeout)
-        | (State::Crossed, Cause::Crossed)
-        | (State::Disconnected, Cause::Disconnected | Cause::Unsubscribed) => true,
-        (State::Live, Cause::Delta) => is_delta,
-        (State::Live, Cause::Alive) => is_delta && change.old == State::Stale,
-        (State::Gap(gap), cause) => cause == cause_of(gap),
+        (BookState::Live, Cause::Snapshot)
+        | (BookState::Stale, Cause::Timeout)
+        | (BookState::Crossed, Cause::Crossed)
+        | (BookState::Disconnected, Cause::Disconnected | Cause::Unsubscribed) => true,
+        (BookState::Live, Cause::Delta) => is_delta,
+        (BookState::Live, Cause::Alive) => is_delta && change.old == BookState::Stale,
+        (BookState::Gap(gap), cause) => cause == cause_of(gap),
         _ => false,
     }
 }

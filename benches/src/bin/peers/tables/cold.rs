@@ -11,7 +11,7 @@ use std::hint::{black_box, spin_loop};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ticklot_frame::Scan;
+use ticklot_frame::DecodeBackend;
 use ticklot_tests::alloc::allocations;
 
 use super::{apply, decode};
@@ -30,9 +30,9 @@ const INPUTS: [&str; 4] = [
 ];
 
 /// Our slower backends.
-const BACKENDS: [(&str, Scan); 2] = [
-    ("ticklot-portable", Scan::Portable),
-    ("ticklot-general", Scan::Off),
+const BACKENDS: [(&str, DecodeBackend); 2] = [
+    ("ticklot-portable", DecodeBackend::Portable),
+    ("ticklot-general", DecodeBackend::Off),
 ];
 
 /// The pause before each message. JayX sends about 20 messages a second, and a strategy follows several books.

@@ -143,7 +143,7 @@ impl TicklotBook {
 
 impl Snapshots for TicklotBook {
     fn replace(&mut self, view: View<'_>) -> anyhow::Result<&[Change]> {
-        let found = self.book.replace(view.bids, view.asks, Nanos(1))?;
+        let found = self.book.apply_snapshot(view.bids, view.asks, Nanos(1))?;
         self.changes.clear();
         self.changes.extend(found);
         Ok(&self.changes)

@@ -140,6 +140,6 @@ fn checksum(text: &str, scale: Scale) -> anyhow::Result<u32> {
         bail!("no order book");
     };
     let mut book = Book::new(scale);
-    book.replace(update.bids, update.asks, Nanos(0))?;
+    book.apply_snapshot(update.bids, update.asks, Nanos(0))?;
     Ok(book.crc32())
 }

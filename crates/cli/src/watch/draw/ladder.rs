@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
-use ticklot::{Gap, Side, State, Ticks, TradeSide};
+use ticklot::{BookState, Gap, Side, Ticks, TradeSide};
 
 use super::style::{Look, Standing};
 use super::text::{self, Row};
@@ -266,11 +266,11 @@ fn why(scene: &Scene<'_>, book: &BookModel, standing: Standing) -> String {
             let since = scene.at.since(scene.model.heard);
             format!(" NO FEED for {}", text::time(since))
         }
-        Standing::Is(State::Empty) => " EMPTY: no book yet".to_owned(),
-        Standing::Is(State::Stale) => format!(" STALE: silent for {age}"),
-        Standing::Is(State::Disconnected) => format!(" DISCONNECTED, {age} old"),
-        Standing::Is(State::Crossed) => " CROSSED: bid above ask".to_owned(),
-        Standing::Is(State::Gap(gap)) => format!(" GAP: {}", reason(gap)),
+        Standing::Is(BookState::Empty) => " EMPTY: no book yet".to_owned(),
+        Standing::Is(BookState::Stale) => format!(" STALE: silent for {age}"),
+        Standing::Is(BookState::Disconnected) => format!(" DISCONNECTED, {age} old"),
+        Standing::Is(BookState::Crossed) => " CROSSED: bid above ask".to_owned(),
+        Standing::Is(BookState::Gap(gap)) => format!(" GAP: {}", reason(gap)),
         Standing::Is(_) => format!(" {}", standing.word()),
     }
 }

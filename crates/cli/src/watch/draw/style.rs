@@ -3,7 +3,7 @@
 use std::env;
 
 use ratatui::style::{Color, Modifier, Style};
-use ticklot::{Side, State};
+use ticklot::{BookState, Side};
 
 use crate::watch::marks::Mark;
 
@@ -20,7 +20,7 @@ pub(crate) struct Look {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// What the book says of itself.
-    Is(State),
+    Is(BookState),
     /// The picture stands still: nothing in it is live.
     Frozen,
     /// The feed's thread tells nothing: what the book last said of itself is worth nothing.
@@ -35,12 +35,12 @@ impl Standing {
     /// One word or two, in capitals.
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::Is(State::Empty) => "EMPTY",
-            Self::Is(State::Live) => "LIVE",
-            Self::Is(State::Stale) => "STALE",
-            Self::Is(State::Gap(_)) => "GAP",
-            Self::Is(State::Crossed) => "CROSSED",
-            Self::Is(State::Disconnected) => "DISCONNECTED",
+            Self::Is(BookState::Empty) => "EMPTY",
+            Self::Is(BookState::Live) => "LIVE",
+            Self::Is(BookState::Stale) => "STALE",
+            Self::Is(BookState::Gap(_)) => "GAP",
+            Self::Is(BookState::Crossed) => "CROSSED",
+            Self::Is(BookState::Disconnected) => "DISCONNECTED",
             // A state that is not known here is not live.
             Self::Is(_) => "NOT LIVE",
             Self::Frozen => "FROZEN",
@@ -93,10 +93,12 @@ impl Look {
     /// The label of how a book stands. Without colours a live book's is the one that is not turned over.
     pub(crate) fn standing(self, standing: Standing) -> Style {
         match standing {
-            Standing::Is(State::Live) if !self.colour => Style::new().add_modifier(Modifier::BOLD),
-            Standing::Is(State::Live) => self.label(Color::Green),
-            Standing::Is(State::Empty) => self.label(Color::Gray),
-            Standing::Is(State::Stale) => self.label(Color::Yellow),
+            Standing::Is(BookState::Live) if !self.colour => {
+                Style::new().add_modifier(Modifier::BOLD)
+            }
+            Standing::Is(BookState::Live) => self.label(Color::Green),
+            Standing::Is(BookState::Empty) => self.label(Color::Gray),
+            Standing::Is(BookState::Stale) => self.label(Color::Yellow),
             Standing::Is(_) => self.label(Color::Red),
             Standing::Frozen => self.label(Color::Cyan),
             Standing::Unheard => self.label(Color::Magenta),
@@ -222,15 +224,15 @@ mod tests {
     #[test]
     fn what_is_not_live_is_told_by_another_word_and_another_style() {
         let others = [
-            Standing::Is(State::Empty),
-            Standing::Is(State::Stale),
-            Standing::Is(State::Gap(Gap::NoSnapshot)),
-            Standing::Is(State::Crossed),
-            Standing::Is(State::Disconnected),
+            Standing::Is(BookState::Empty),
+            Standing::Is(BookState::Stale),
+            Standing::Is(BookState::Gap(Gap::NoSnapshot)),
+            Standing::Is(BookState::Crossed),
+            Standing::Is(BookState::Disconnected),
             Standing::Frozen,
             Standing::Unheard,
         ];
-        let live = Standing::Is(State::Live);
+        let live = Standing::Is(BookState::Live);
         assert_eq!((live.word(), live.is_live()), ("LIVE", true));
         for colour in [true, false] {
             let look = Look {
@@ -252,8 +254,8 @@ mod tests {
             unicode: true,
         };
         for style in [
-            look.standing(Standing::Is(State::Live)),
-            look.standing(Standing::Is(State::Stale)),
+            look.standing(Standing::Is(BookState::Live)),
+            look.standing(Standing::Is(BookState::Stale)),
             look.side(Side::Bid),
             look.lit(Side::Ask),
             look.quiet(),

@@ -10,20 +10,20 @@ use ticklot_sim::{Outgoing, Timestamps};
 
 use super::*;
 use crate::bayse::{Decoder, MAX_EVENT_MARKETS, MAX_OUTCOMES};
-use crate::fast::Scan;
+use crate::fast::DecodeBackend;
 
 /// The message that is read without a tape, formatted. The tape must have the same one.
 fn pulled(line: &str) -> Option<String> {
-    let mut space = Space::default();
-    let mut message = match message(line.as_bytes(), &mut space, &Scale::UNIT)? {
+    let mut buffers = MessageBuffers::default();
+    let mut message = match message(line.as_bytes(), &mut buffers, &Scale::UNIT)? {
         Found::OrderBook(_) => panic!("{line}"),
         Found::Other(message) => message,
     };
     if let Message::PriceUpdate(update) = &mut message {
-        update.markets = space.prices.markets();
+        update.markets = buffers.prices.markets();
     }
     let found = format!("{message:?}");
-    let mut decoder = Decoder::with_scan(Scan::Off);
+    let mut decoder = Decoder::with_backend(DecodeBackend::Off);
     let general = decoder.decode(line.as_bytes(), &Scale::UNIT);
     assert_eq!(format!("{:?}", general.unwrap()), found, "{line}");
     Some(found)

@@ -4,13 +4,13 @@
 use ticklot_sim::pool::reordered;
 
 use super::*;
-use crate::fast::Scan;
+use crate::fast::DecodeBackend;
 use crate::jayx::{Decoder, Envelope, Message};
 
 /// The message that is read without a tape, formatted. The tape must have the same one.
 fn pulled(text: &str, wrap: Wrap) -> Option<String> {
-    let mut account = AccountSpace::default();
-    let (mut levels, mut trades) = (LevelSpace::default(), Repeats::default());
+    let mut account = AccountBuffer::default();
+    let (mut levels, mut trades) = (LevelBuffer::default(), ListCache::default());
     let found = match message(
         text.as_bytes(),
         wrap,
@@ -28,7 +28,7 @@ fn pulled(text: &str, wrap: Wrap) -> Option<String> {
         Wrap::Event => (Envelope::SocketIo, format!("42{text}")),
         Wrap::Plain => (Envelope::Plain, text.to_owned()),
     };
-    let mut decoder = Decoder::with_scan(envelope, Scan::Off);
+    let mut decoder = Decoder::with_backend(envelope, DecodeBackend::Off);
     let general = decoder.decode(frame.as_bytes());
     assert_eq!(format!("{:?}", general.unwrap()), found, "{text}");
     Some(found)

@@ -101,7 +101,10 @@ impl<V: Venue> Live<V> {
         let mut handler = Optional::new(&mut self.recorded);
         let (session, books) = (&mut self.session, &mut self.books);
         let reply = super::frame(session, frame.as_bytes(), times, books, &mut handler);
-        assert!(matches!(reply, Reply::Data | Reply::Control), "{frame}");
+        assert!(
+            matches!(reply, CallOutcome::Data | CallOutcome::Control),
+            "{frame}"
+        );
         if let (Some(warm), Some(book)) = (&mut self.warm, handler.updated()) {
             warm.keep(frame.as_bytes(), book);
         }
@@ -125,7 +128,7 @@ impl<V: Venue> Live<V> {
         let is_applied = warm.replay::<Recorded>(&self.session, &self.books, self.now);
         if is_applied {
             let best = |books: &Books, id| {
-                let book = books.untrusted(id).unwrap();
+                let book = books.last_known(id).unwrap();
                 (book.best_bid(), book.best_ask(), book.scale())
             };
             let live = book.unwrap();
@@ -385,9 +388,13 @@ impl KrakenMarket {
         };
         let (own_bids, own_asks) = (levels(bids), levels(asks));
         if kind == "snapshot" {
-            self.book.replace(&own_bids, &own_asks, Nanos(1)).unwrap();
+            self.book
+                .apply_snapshot(&own_bids, &own_asks, Nanos(1))
+                .unwrap();
         } else {
-            self.book.apply(&own_bids, &own_asks, Nanos(1)).unwrap();
+            self.book
+                .apply_delta(&own_bids, &own_asks, Nanos(1))
+                .unwrap();
         }
         let sum = checksum(self.book.levels(Side::Ask), self.book.levels(Side::Bid));
         let level = |ticks: i64, lots: i64| {

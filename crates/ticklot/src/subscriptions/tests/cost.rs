@@ -30,13 +30,13 @@ fn cost_of_confirmations() {
         let mut all = sent(channel);
         for topic in topics(channel) {
             let confirmed = match topic.name() {
-                Name::Known(name) => all.joined(&name),
-                _ => all.joined_topic(&topic),
+                Name::Known(name) => all.on_subscribed(&name),
+                _ => all.on_topic_subscribed(&topic),
             };
             assert_eq!(confirmed, Confirmed::Desired);
         }
         assert_eq!(visits(&all), 1, "{channel}");
-        assert_eq!((all.unanswered(), all.deadline()), (0, None));
+        assert_eq!((all.unacknowledged(), all.deadline()), (0, None));
     }
 }
 
@@ -46,9 +46,9 @@ fn cost_of_reversed_confirmations() {
     assert_eq!(send_all(&mut all, 0).len(), 1);
     visits(&all);
     for n in (0..COUNT).rev() {
-        all.joined_topic(&Item::new('k', n.to_string()));
+        all.on_topic_subscribed(&Item::new('k', n.to_string()));
     }
-    assert_eq!((visits(&all), all.unanswered()), (1, 0));
+    assert_eq!((visits(&all), all.unacknowledged()), (1, 0));
 }
 
 #[test]
@@ -60,19 +60,19 @@ fn cost_of_learnt_names() {
     send_all(&mut all, 0);
     visits(&all);
     for topic in topics('b') {
-        let _ = all.joined(&topic.server_name());
+        let _ = all.on_subscribed(&topic.server_name());
     }
     assert_eq!(visits(&all), 1, "unknown names cost nothing for known ones");
     all.touched.0.set(0);
     for n in 0..10 {
-        assert_eq!(all.joined(&format!("o:{n}")), Confirmed::Desired);
+        assert_eq!(all.on_subscribed(&format!("o:{n}")), Confirmed::Desired);
     }
     let visits = all.touched.0.replace(0);
     assert!(
         visits <= 10 + 10,
         "each is the first of the unknown: {visits}"
     );
-    all.joined("o:9");
+    all.on_subscribed("o:9");
     assert_eq!(all.touched.0.get(), 1, "its name is known now");
 }
 
@@ -89,7 +89,7 @@ fn refused_by_id() {
         for id in &ids {
             assert_eq!(refuse(&mut all, &format!("unknown id {id}")), [id.as_str()]);
         }
-        assert_eq!((visits(&all), all.unanswered()), (1, 0));
+        assert_eq!((visits(&all), all.unacknowledged()), (1, 0));
     }
 }
 
@@ -97,15 +97,15 @@ fn refused_by_id() {
 fn refused_one_by_one() {
     let mut all = sent('k');
     for topic in topics('k') {
-        assert!(all.refused_topic(&topic));
+        assert!(all.on_topic_refused(&topic));
     }
-    assert_eq!((visits(&all), all.unanswered()), (1, 0));
+    assert_eq!((visits(&all), all.unacknowledged()), (1, 0));
 }
 
 #[test]
 fn refused_without_an_id() {
     let mut all = sent('b');
-    let messages = all.unanswered();
+    let messages = all.unacknowledged();
     for _ in 0..messages {
         assert!(refuse(&mut all, "no").is_empty());
     }
@@ -134,13 +134,13 @@ fn cost_of_leaving() {
     for channel in ['b', 'k'] {
         let mut all = sent(channel);
         for topic in topics(channel) {
-            let _ = all.joined_topic(&topic);
+            let _ = all.on_topic_subscribed(&topic);
         }
-        topics(channel).for_each(|topic| assert!(all.unwant(&topic, true)));
+        topics(channel).for_each(|topic| assert!(all.unsubscribe(&topic, true)));
         assert_eq!((visits(&all), all.desired()), (2, 0));
         send_all(&mut all, 0);
         for topic in topics(channel) {
-            let _ = all.left_topic(&topic, Nanos(0));
+            let _ = all.on_topic_unsubscribed(&topic, Nanos(0));
         }
         assert!(visits(&all) <= 3);
         assert_eq!(all.iter().count(), 0);

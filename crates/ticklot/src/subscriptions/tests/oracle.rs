@@ -496,38 +496,41 @@ impl Pair {
             0..8 => assert_eq!(want(all, topic.clone()), model.want(&topic)),
             8..12 => {
                 let open = self.random.u8(0..8) > 0;
-                assert_eq!(all.unwant(&topic, open), model.unwant(&topic, open));
+                assert_eq!(all.unsubscribe(&topic, open), model.unwant(&topic, open));
             }
             12..20 => assert_eq!(all.renew(&topic), model.renew(&topic)),
-            20..27 => assert_eq!(all.joined_topic(&asked), model.joined(&asked)),
+            20..27 => assert_eq!(all.on_topic_subscribed(&asked), model.joined(&asked)),
             27..31 => {
-                let memory = all.memory() + all.joined_growth(&name);
-                assert_eq!(all.joined(&name), model.joined_name(&name));
+                let memory = all.memory() + all.name_growth(&name);
+                assert_eq!(all.on_subscribed(&name), model.joined_name(&name));
                 assert_eq!(all.memory(), memory);
             }
             31..38 => assert_eq!(
-                all.left_topic(&asked, Nanos(self.now)),
+                all.on_topic_unsubscribed(&asked, Nanos(self.now)),
                 model.left(&asked, false, self.now)
             ),
             38..40 => assert_eq!(
-                all.left(&name, Nanos(self.now)),
+                all.on_unsubscribed(&name, Nanos(self.now)),
                 model.left_name(&name, self.now)
             ),
-            40..42 => assert_eq!(all.refused_topic(&asked), model.refused_topic(&asked)),
+            40..42 => assert_eq!(all.on_topic_refused(&asked), model.refused_topic(&asked)),
             42..45 => {
                 let batch = self.random.bool().then_some(topic.channel);
                 let word = self
                     .random
                     .choice([asked.id.as_str(), "no"])
                     .unwrap_or("no");
-                assert_eq!(all.refused(batch, ["", word]), model.refused(batch, word));
+                assert_eq!(
+                    all.on_refused(batch, ["", word]),
+                    model.refused(batch, word)
+                );
             }
             45..47 => {
-                all.too_much();
+                all.on_rate_limited();
                 model.too_much();
             }
             47 => {
-                all.stray(&name);
+                all.unsubscribe_orphan(&name);
                 model.stray(&name);
             }
             48 if self.random.u8(0..8) == 0 => {
@@ -556,7 +559,7 @@ impl Pair {
         let is_due = model.rooms.iter().any(|room| room.due) || !model.strays.is_empty();
         assert_eq!(all.is_due(), is_due);
         assert_eq!(all.deadline(), model.deadline());
-        assert_eq!(all.unanswered(), model.sent.len());
+        assert_eq!(all.unacknowledged(), model.sent.len());
         check(all);
     }
 }
@@ -582,7 +585,7 @@ fn ordered_replies_satisfy_all() {
             let all = &mut pair.all;
             match pair.random.u8(0..8) {
                 0 if step < 300 => drop(want(all, topic)),
-                1 if step < 300 => drop(all.unwant(&topic, true)),
+                1 if step < 300 => drop(all.unsubscribe(&topic, true)),
                 2 if step < 300 => drop(all.renew(&topic)),
                 3 | 4 => {
                     let next: Option<(bool, Vec<Item>)> = replies.pop_front();
@@ -618,14 +621,14 @@ fn reply(all: &mut Subscriptions<Item>, joined: bool, topics: &[Item]) {
     for topic in topics {
         let name = topic.server_name();
         match (joined, topic.channel) {
-            (true, 'k') => drop(all.joined_topic(topic)),
+            (true, 'k') => drop(all.on_topic_subscribed(topic)),
             (true, _) => {
-                if all.joined(&name) == Confirmed::Undesired {
-                    all.stray(&name);
+                if all.on_subscribed(&name) == Confirmed::Undesired {
+                    all.unsubscribe_orphan(&name);
                 }
             }
-            (false, 'k') => drop(all.left_topic(topic, Nanos(0))),
-            (false, _) => drop(all.left(&name, Nanos(0))),
+            (false, 'k') => drop(all.on_topic_unsubscribed(topic, Nanos(0))),
+            (false, _) => drop(all.on_unsubscribed(&name, Nanos(0))),
         }
     }
 }

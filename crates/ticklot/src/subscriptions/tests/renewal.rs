@@ -11,9 +11,9 @@ fn joined(count: usize, max_per_message: usize) -> Subscriptions<Item> {
     let mut all = many('k', count, max_per_message);
     send_all(&mut all, 0);
     for n in 0..count {
-        all.joined_topic(&item(n));
+        all.on_topic_subscribed(&item(n));
     }
-    assert_eq!(all.unanswered(), 0);
+    assert_eq!(all.unacknowledged(), 0);
     all
 }
 
@@ -24,9 +24,12 @@ fn a_renewal_leaves_and_subscribes() {
     assert_eq!(all.stage(&item(1)), Some(Stage::Renewing));
     assert_eq!(all.desired(), 2);
     assert_eq!(send_all(&mut all, 0), ["leave 1"]);
-    assert_eq!(all.left_topic(&item(1), Nanos(0)), Confirmed::Desired);
+    assert_eq!(
+        all.on_topic_unsubscribed(&item(1), Nanos(0)),
+        Confirmed::Desired
+    );
     assert_eq!(send_all(&mut all, 0), ["1"]);
-    assert_eq!(all.joined_topic(&item(1)), Confirmed::Desired);
+    assert_eq!(all.on_topic_subscribed(&item(1)), Confirmed::Desired);
     assert_eq!(all.stage(&item(1)), Some(Stage::Joined));
     assert!(all.renew(&item(1)), "and once more");
 }
@@ -36,14 +39,14 @@ fn a_renewal_by_name() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
     for n in 0..2 {
-        all.joined(&book(n).server_name());
+        all.on_subscribed(&book(n).server_name());
         assert!(all.renew(&book(n)));
     }
     assert_eq!(send_all(&mut all, 0), ["leave b:m0", "leave b:m1"]);
-    all.left("b:m0", Nanos(0));
+    all.on_unsubscribed("b:m0", Nanos(0));
     assert_eq!(send_all(&mut all, 0), ["m0"]);
-    all.left("b:m1", Nanos(0));
-    all.joined("b:m0");
+    all.on_unsubscribed("b:m1", Nanos(0));
+    all.on_subscribed("b:m0");
     assert_eq!(send_all(&mut all, 0), ["m1"]);
 }
 
@@ -54,11 +57,11 @@ fn one_renewal_at_a_time() {
     assert!(!all.renew(&item(0)), "due");
     send_all(&mut all, 0);
     assert!(!all.renew(&item(0)), "leaving");
-    all.left_topic(&item(0), Nanos(0));
+    all.on_topic_unsubscribed(&item(0), Nanos(0));
     assert!(!all.renew(&item(0)), "due again");
     send_all(&mut all, 0);
     assert!(!all.renew(&item(0)), "subscribing");
-    all.joined_topic(&item(0));
+    all.on_topic_subscribed(&item(0));
     assert!(all.renew(&item(0)));
 }
 
@@ -68,11 +71,11 @@ fn renewals_are_sent_first() {
     for n in 10..12 {
         want(&mut all, item(n));
     }
-    all.unwant(&item(0), true);
+    all.unsubscribe(&item(0), true);
     all.renew(&item(3));
     assert_eq!(send(&mut all, 0).as_deref(), Some("leave 3"));
     all.renew(&item(2));
-    all.left_topic(&item(3), Nanos(0));
+    all.on_topic_unsubscribed(&item(3), Nanos(0));
     assert_eq!(
         send_all(&mut all, 0),
         ["3", "leave 2", "leave 0", "10 11"],
@@ -85,7 +88,7 @@ fn batch_renewals_share_messages() {
     let mut all = joined(5, 2);
     want(&mut all, Item::new('p', "x"));
     send_all(&mut all, 0);
-    all.joined("p:x");
+    all.on_subscribed("p:x");
     all.renew(&Item::new('p', "x"));
     for n in [4, 2, 0, 1, 3] {
         all.renew(&item(n));
@@ -94,13 +97,16 @@ fn batch_renewals_share_messages() {
         send_all(&mut all, 0),
         ["leave 0 1", "leave 2 3", "leave 4", "leave p:x"]
     );
-    all.left_topic(&item(1), Nanos(0));
-    all.left_topic(&item(3), Nanos(0));
+    all.on_topic_unsubscribed(&item(1), Nanos(0));
+    all.on_topic_unsubscribed(&item(3), Nanos(0));
     assert!(!all.is_due(), "each waits for the other of its message");
     assert_eq!(all.stage(&item(1)), Some(Stage::Renewing));
-    all.left_topic(&item(0), Nanos(0));
+    all.on_topic_unsubscribed(&item(0), Nanos(0));
     assert_eq!(send_all(&mut all, 0), ["0 1"]);
-    assert!(!all.refused_topic(&item(2)), "the server does not know it");
+    assert!(
+        !all.on_topic_refused(&item(2)),
+        "the server does not know it"
+    );
     assert_eq!(send_all(&mut all, 0), ["2 3"]);
 }
 
@@ -110,7 +116,7 @@ fn unacknowledged_renewal_still_subscribes() {
     all.renew(&item(0));
     all.renew(&item(1));
     assert_eq!(send_all(&mut all, 0), ["leave 0 1"]);
-    all.left_topic(&item(1), Nanos(0));
+    all.on_topic_unsubscribed(&item(1), Nanos(0));
     let mut sent = Vec::new();
     let mut now = 0;
     for _ in 0..5 {
@@ -118,14 +124,14 @@ fn unacknowledged_renewal_still_subscribes() {
         timeout(&mut all, Nanos(now));
         sent.push((now / SECOND, send_all(&mut all, now).join(" ")));
         if now == 10 * SECOND {
-            all.joined_topic(&item(1));
+            all.on_topic_subscribed(&item(1));
         }
     }
     // The server acknowledged the end of 1, so its patience begins anew.
     let expected = [(5, "0 1"), (10, "1"), (15, "0"), (35, "0"), (75, "0")];
     assert_eq!(sent, expected.map(|(at, text)| (at, text.to_owned())));
     assert_eq!(all.stage(&item(1)), Some(Stage::Joined));
-    all.joined_topic(&item(0));
+    all.on_topic_subscribed(&item(0));
     assert_eq!(all.deadline(), None);
     assert!(now > 0);
 }
@@ -135,15 +141,15 @@ fn late_acknowledgement_keeps_renewal() {
     let mut all = many('k', 1, 10);
     send_all(&mut all, 0);
     assert!(all.renew(&item(0)), "asked: the server may know it");
-    assert_eq!(all.joined_topic(&item(0)), Confirmed::Desired);
+    assert_eq!(all.on_topic_subscribed(&item(0)), Confirmed::Desired);
     assert_eq!(send_all(&mut all, 0), ["leave 0"]);
     timeout(&mut all, Nanos(5 * SECOND));
-    all.joined_topic(&item(0));
+    all.on_topic_subscribed(&item(0));
     assert_eq!(send_all(&mut all, 5 * SECOND), ["0"]);
-    all.left_topic(&item(0), Nanos(0));
-    all.joined_topic(&item(0));
+    all.on_topic_unsubscribed(&item(0), Nanos(0));
+    all.on_topic_subscribed(&item(0));
     assert_eq!(all.stage(&item(0)), Some(Stage::Joined));
-    assert_eq!(all.unanswered(), 0);
+    assert_eq!(all.unacknowledged(), 0);
 }
 
 #[test]
@@ -156,14 +162,14 @@ fn waiting_topic_moves_to_front() {
 #[test]
 fn only_confirmed_topics_are_renewed() {
     let mut all = joined(2, 10);
-    all.unwant(&item(0), true);
+    all.unsubscribe(&item(0), true);
     assert!(!all.renew(&item(0)), "due to be left");
     send_all(&mut all, 0);
     assert!(!all.renew(&item(0)), "leaving");
     assert!(!all.renew(&item(7)), "unknown");
     want(&mut all, item(7));
     send_all(&mut all, 0);
-    all.refused_topic(&item(7));
+    all.on_topic_refused(&item(7));
     assert!(!all.renew(&item(7)), "refused");
     want(&mut all, Item::new('o', "x"));
     send_all(&mut all, 0);
@@ -174,21 +180,24 @@ fn only_confirmed_topics_are_renewed() {
 fn topic_undesired_during_renewal() {
     let mut all = joined(4, 10);
     all.renew(&item(0));
-    assert!(all.unwant(&item(0), true));
+    assert!(all.unsubscribe(&item(0), true));
     assert_eq!(send_all(&mut all, 0), ["leave 0"], "before it was sent");
-    all.left_topic(&item(0), Nanos(0));
+    all.on_topic_unsubscribed(&item(0), Nanos(0));
 
     for n in [1, 2, 3] {
         all.renew(&item(n));
     }
     assert_eq!(send_all(&mut all, 0), ["leave 1 2 3"]);
-    assert!(all.unwant(&item(1), true));
+    assert!(all.unsubscribe(&item(1), true));
     assert!(!all.is_due(), "its unsubscription is sent already");
-    assert_eq!(all.left_topic(&item(1), Nanos(0)), Confirmed::Undesired);
-    all.left_topic(&item(2), Nanos(0));
-    assert!(all.unwant(&item(2), true));
+    assert_eq!(
+        all.on_topic_unsubscribed(&item(1), Nanos(0)),
+        Confirmed::Undesired
+    );
+    all.on_topic_unsubscribed(&item(2), Nanos(0));
+    assert!(all.unsubscribe(&item(2), true));
     assert_eq!(all.stage(&item(2)), None, "left already");
-    all.left_topic(&item(3), Nanos(0));
+    all.on_topic_unsubscribed(&item(3), Nanos(0));
     assert_eq!(send_all(&mut all, 0), ["3"]);
 }
 
@@ -198,8 +207,8 @@ fn forgotten_topic_delays_no_renewal() {
     all.renew(&item(0));
     all.renew(&item(1));
     send_all(&mut all, 0);
-    all.left_topic(&item(0), Nanos(0));
-    assert!(all.unwant(&item(1), false));
+    all.on_topic_unsubscribed(&item(0), Nanos(0));
+    assert!(all.unsubscribe(&item(1), false));
     assert_eq!(send_all(&mut all, 0), ["0"]);
 }
 
@@ -209,12 +218,12 @@ fn rate_limited_renewal_is_repeated() {
     all.renew(&item(0));
     all.renew(&item(1));
     send_all(&mut all, 0);
-    all.too_much();
+    all.on_rate_limited();
     assert_eq!(send_all(&mut all, 0), ["leave 0 1"]);
-    all.left_topic(&item(0), Nanos(0));
-    all.too_much();
+    all.on_topic_unsubscribed(&item(0), Nanos(0));
+    all.on_rate_limited();
     assert_eq!(send_all(&mut all, 0), ["0", "leave 1"]);
-    all.too_much();
+    all.on_rate_limited();
     assert_eq!(send_all(&mut all, 0), ["leave 1"]);
 }
 
@@ -244,8 +253,8 @@ fn serve(all: &mut Subscriptions<Item>) -> (usize, usize) {
         for id in left.unwrap_or(&message).split(' ') {
             let topic = Item::new('k', id);
             let confirmed = match left {
-                Some(_) => all.left_topic(&topic, Nanos(0)),
-                None => all.joined_topic(&topic),
+                Some(_) => all.on_topic_unsubscribed(&topic, Nanos(0)),
+                None => all.on_topic_subscribed(&topic),
             };
             assert_eq!(confirmed, Confirmed::Desired);
             inbox.extend(send(all, 0));
@@ -263,7 +272,7 @@ fn many_renewals_fill_messages() {
         (0..count).for_each(|n| assert!(all.renew(&item(n))));
         let expected = count.div_ceil(max);
         assert_eq!(serve(&mut all), (expected, expected), "{max}");
-        assert_eq!((all.unanswered(), all.desired()), (0, count));
+        assert_eq!((all.unacknowledged(), all.desired()), (0, count));
         assert!(all.iter().all(|(_, stage)| stage == Stage::Joined));
         let visits = all.touched.0.get().div_ceil(count as u64);
         assert!(visits <= 9, "{visits} for each topic");

@@ -10,12 +10,12 @@
 //!
 //! The topics can be changed at any time, also while the connection is down: see [`Command`].
 
-mod desired;
+mod book_router;
 mod neutral;
 mod plan;
+mod protocol;
 mod rooms;
-mod rules;
-mod target;
+mod subscription_filter;
 mod topic;
 
 use std::collections::HashMap;
@@ -37,9 +37,9 @@ pub use self::rooms::MAX_ROOMS;
 pub use self::topic::Topic;
 pub use crate::subscriptions::Stage;
 
-use self::desired::Desired;
+use self::book_router::Outcomes;
 use self::rooms::Rooms;
-use self::target::Outcomes;
+use self::subscription_filter::SubscriptionFilter;
 use self::topic::write_subscription;
 use crate::books::const_scale;
 use crate::event::Handler;
@@ -89,7 +89,7 @@ pub struct Bayse {
     decoder: Decoder,
     outcomes: Outcomes,
     rooms: Rooms,
-    desired: Desired,
+    desired: SubscriptionFilter,
     pings: Pings,
     first_books: Option<FirstBooks>,
     /// Whether they are to be fetched now.
@@ -229,7 +229,7 @@ impl Bayse {
             decoder: Decoder::new(),
             outcomes: Outcomes::default(),
             rooms: rooms::new(PATIENCE),
-            desired: Desired::default(),
+            desired: SubscriptionFilter::default(),
             pings: Pings::default(),
             first_books: None,
             fetch_due: false,
@@ -289,8 +289,8 @@ impl Bayse {
     /// How long a subscription may go without its confirmation before it is asked for again; the
     /// patience doubles with each try, up to 16 times as long. Default: 5 s.
     #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.rooms.set_patience(patience);
+    pub fn ack_timeout(mut self, patience: Duration) -> Self {
+        self.rooms.set_ack_timeout(patience);
         self
     }
 
@@ -351,7 +351,7 @@ impl Bayse {
     /// How many messages were sent that the server has not answered yet: at most 1,024 are
     /// remembered, none for longer than sixteen times the patience after the next is sent.
     pub fn unanswered(&self) -> usize {
-        self.rooms.unanswered()
+        self.rooms.unacknowledged()
     }
 
     /// Desires a topic.
@@ -367,7 +367,7 @@ impl Bayse {
         let is_new = !self.rooms.is_desired(&topic);
         let name = rooms::name(&topic, self.currency);
         let added = topic.clone();
-        if self.rooms.want(topic, name) && is_new {
+        if self.rooms.subscribe(topic, name) && is_new {
             self.desired.add(&added);
         }
         Ok(())
@@ -386,7 +386,7 @@ impl Bayse {
         topic: &Topic,
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
-        if !self.rooms.unwant(topic, self.open) {
+        if !self.rooms.unsubscribe(topic, self.open) {
             return ControlFlow::Continue(());
         }
         self.desired.remove(topic);

@@ -9,7 +9,7 @@ use ticklot_frame::bayse::{Auth, Currency, Endpoint, RequestError};
 use super::Command;
 use super::{Bayse, BuildError, Topic};
 #[cfg(feature = "feed")]
-use crate::{Feed, OnMessage, Options, Remote, RemoteError, transport};
+use crate::{CommandError, ConnectionHandle, Feed, OnMessage, Options, transport};
 
 /// What to follow, in both currencies and on all endpoints, and the connections that it takes: one for
 /// the markets in each currency, since USD and NGN books of one market arrive with the same ids; one
@@ -149,7 +149,7 @@ impl Plan {
 #[cfg(feature = "feed")]
 #[derive(Clone, Debug)]
 pub struct Remotes {
-    remotes: Vec<(Place, Remote<Command>)>,
+    remotes: Vec<(Place, ConnectionHandle<Command>)>,
 }
 
 #[cfg(feature = "feed")]
@@ -175,11 +175,15 @@ impl Remotes {
     }
 
     /// Every connection and what it carries.
-    pub fn iter(&self) -> impl Iterator<Item = &(Place, Remote<Command>)> {
+    pub fn iter(&self) -> impl Iterator<Item = &(Place, ConnectionHandle<Command>)> {
         self.remotes.iter()
     }
 
-    fn of(&self, currency: Currency, topic: &Topic) -> Result<&Remote<Command>, RequestError> {
+    fn of(
+        &self,
+        currency: Currency,
+        topic: &Topic,
+    ) -> Result<&ConnectionHandle<Command>, RequestError> {
         let place = Place::of(currency, topic);
         let found = self.remotes.iter().find(|(known, _)| *known == place);
         let auth_required = RequestError::AuthRequired {
@@ -199,7 +203,7 @@ pub enum FollowError {
     Request(#[from] RequestError),
     /// The feed cannot be asked.
     #[error(transparent)]
-    Remote(#[from] RemoteError),
+    ConnectionHandle(#[from] CommandError),
 }
 
 #[cfg(feature = "feed")]

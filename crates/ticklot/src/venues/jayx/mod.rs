@@ -9,7 +9,7 @@
 
 mod envelope;
 mod plan;
-mod rules;
+mod protocol;
 
 use std::time::Duration;
 

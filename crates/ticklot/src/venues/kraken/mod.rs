@@ -17,7 +17,7 @@
 //! # Ok::<(), ticklot::kraken::BuildError>(())
 //! ```
 
-mod rules;
+mod protocol;
 mod symbols;
 mod topic;
 
@@ -225,18 +225,18 @@ impl Kraken {
         if symbols.names().count() * per_symbol >= MAX_TOPICS {
             return Err(BuildError::TooManyTopics);
         }
-        subscriptions.want(Topic::Instruments, Name::Unused);
+        subscriptions.subscribe(Topic::Instruments, Name::Unused);
         for symbol in symbols.names() {
             if symbol.is_empty() {
                 return Err(BuildError::EmptySymbol);
             }
-            subscriptions.want(Topic::book(symbol), Name::Unused);
+            subscriptions.subscribe(Topic::book(symbol), Name::Unused);
         }
         if *trades {
             let names: Vec<String> = symbols.names().map(str::to_owned).collect();
             for name in names {
                 symbols.add(&name).has_trades = true;
-                subscriptions.want(Topic::Trades(name), Name::Unused);
+                subscriptions.subscribe(Topic::Trades(name), Name::Unused);
             }
         }
         Ok(self)

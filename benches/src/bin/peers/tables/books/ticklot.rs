@@ -36,7 +36,7 @@ impl<S: Storage> LevelBook for Ticklot<S> {
     }
 
     fn clear(&mut self) -> anyhow::Result<()> {
-        self.0.replace(&[], &[], Nanos(0))?;
+        self.0.apply_snapshot(&[], &[], Nanos(0))?;
         Ok(())
     }
 

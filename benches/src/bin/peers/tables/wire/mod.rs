@@ -220,7 +220,7 @@ fn every(rate: u32) -> Pace {
 
 #[cfg(test)]
 mod tests {
-    use ticklot_frame::Scan;
+    use ticklot_frame::DecodeBackend;
 
     use super::*;
 
@@ -231,7 +231,7 @@ mod tests {
             cold: false,
         },
         pool_bytes: 200_000,
-        scan: Scan::Best,
+        scan: DecodeBackend::Best,
     };
 
     /// None with one core.

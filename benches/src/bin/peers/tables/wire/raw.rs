@@ -75,7 +75,8 @@ impl Work for DecodeAll {
         let Message::OrderBook(update) = self.decoder.decode(payload)? else {
             return Ok(None);
         };
-        self.book.replace(update.bids, update.asks, Nanos(1))?;
+        self.book
+            .apply_snapshot(update.bids, update.asks, Nanos(1))?;
         let book = self.book.live().context("no live book")?;
         Ok(Some(best_of(book)))
     }

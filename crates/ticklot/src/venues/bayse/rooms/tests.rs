@@ -8,7 +8,7 @@ use crate::subscriptions::{Confirmed, Stage, ToSend};
 fn rooms(topics: &[Topic], currency: Currency) -> Rooms {
     let mut rooms = new(Duration::from_secs(5));
     for topic in topics {
-        assert!(rooms.want(topic.clone(), name(topic, currency)));
+        assert!(rooms.subscribe(topic.clone(), name(topic, currency)));
     }
     rooms
 }
@@ -48,10 +48,13 @@ fn server_names_are_learnt() {
     let topics = [Topic::orders("m"), Topic::user_trades("u-7")];
     let mut rooms = rooms(&topics, Currency::Usd);
     send_all(&mut rooms);
-    assert_eq!(rooms.joined("orders:u-7:other"), Confirmed::Undesired);
-    assert_eq!(rooms.joined("orders:u-7:m"), Confirmed::Desired);
-    assert_eq!(rooms.joined("user_trades:u-7"), Confirmed::Desired);
-    rooms.unwant(&topics[0], true);
+    assert_eq!(
+        rooms.on_subscribed("orders:u-7:other"),
+        Confirmed::Undesired
+    );
+    assert_eq!(rooms.on_subscribed("orders:u-7:m"), Confirmed::Desired);
+    assert_eq!(rooms.on_subscribed("user_trades:u-7"), Confirmed::Desired);
+    rooms.unsubscribe(&topics[0], true);
     assert_eq!(send_all(&mut rooms), ["leave orders:u-7:m"]);
 }
 
@@ -61,9 +64,9 @@ fn names_follow_the_currency() {
     let mut rooms = rooms(&topics, Currency::Usd);
     rooms.rename(|topic| name(topic, Currency::Ngn));
     send_all(&mut rooms);
-    assert_eq!(rooms.joined("orderbook:m"), Confirmed::Undesired);
+    assert_eq!(rooms.on_subscribed("orderbook:m"), Confirmed::Undesired);
     let name = topics[0].room_name(Currency::Ngn).unwrap();
-    assert_eq!(rooms.joined(&name), Confirmed::Desired);
+    assert_eq!(rooms.on_subscribed(&name), Confirmed::Desired);
     assert_eq!(rooms.stage(&topics[0]), Some(Stage::Joined));
     assert_eq!(rooms.stage(&topics[1]), Some(Stage::Asked));
 }
@@ -74,6 +77,6 @@ fn rooms_are_limited() {
     for n in 0..=MAX_ROOMS {
         let topic = Topic::order_book(format!("m{n}"));
         let name = name(&topic, Currency::Usd);
-        assert_eq!(rooms.want(topic, name), n < MAX_ROOMS);
+        assert_eq!(rooms.subscribe(topic, name), n < MAX_ROOMS);
     }
 }

@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::thread::LocalKey;
 
 /// A value that is made when it is first lent.
-pub(crate) struct Local<T>(Cell<Option<Box<T>>>);
+pub(crate) struct ThreadLocal<T>(Cell<Option<Box<T>>>);
 
-impl<T: Default> Local<T> {
+impl<T: Default> ThreadLocal<T> {
     pub(crate) const fn new() -> Self {
         Self(Cell::new(None))
     }

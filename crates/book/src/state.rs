@@ -67,14 +67,14 @@ pub enum Gap {
 
 /// Whether a book can be trusted, and if not, why.
 ///
-/// Only [`State::Live`] may be traded on. Every other state keeps the last known levels, to be
+/// Only [`BookState::Live`] may be traded on. Every other state keeps the last known levels, to be
 /// looked at through calls that say so in their name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
-pub enum State {
+pub enum BookState {
     /// No snapshot has ever come.
     #[default]
     Empty,
@@ -90,7 +90,7 @@ pub enum State {
     Disconnected,
 }
 
-impl State {
+impl BookState {
     /// Whether a strategy may trade on the book.
     #[must_use]
     pub const fn is_live(self) -> bool {
@@ -117,7 +117,7 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for BookState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }

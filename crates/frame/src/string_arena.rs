@@ -9,7 +9,7 @@
 
 /// Space for the lists of one message.
 #[derive(Debug, Default)]
-pub(crate) struct WordSpace {
+pub(crate) struct StringArena {
     text: String,
     spans: Vec<Span>,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Range {
     end: u32,
 }
 
-impl WordSpace {
+impl StringArena {
     /// Forgets the last message.
     pub(crate) fn clear(&mut self) {
         self.text.clear();
@@ -58,8 +58,8 @@ impl WordSpace {
         }
     }
 
-    pub(crate) fn view(&self) -> Words<'_> {
-        Words {
+    pub(crate) fn view(&self) -> StringList<'_> {
+        StringList {
             text: &self.text,
             spans: &self.spans,
         }
@@ -74,12 +74,12 @@ fn place_of(len: usize) -> u32 {
 
 /// Strings of a message.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Words<'a> {
+pub(crate) struct StringList<'a> {
     text: &'a str,
     spans: &'a [Span],
 }
 
-impl<'a> Words<'a> {
+impl<'a> StringList<'a> {
     /// None at all.
     pub(crate) const NONE: Self = Self {
         text: "",
@@ -116,25 +116,25 @@ impl<'a> Words<'a> {
     }
 
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
-        let words = *self;
-        self.spans.iter().map(move |&span| words.text(span))
+        let strings = *self;
+        self.spans.iter().map(move |&span| strings.text(span))
     }
 
     /// Three at a time.
     pub(crate) fn triples(&self) -> impl ExactSizeIterator<Item = [&'a str; 3]> + use<'a> {
-        let words = *self;
+        let strings = *self;
         let (triples, _) = self.spans.as_chunks::<3>();
         triples
             .iter()
-            .map(move |triple| triple.map(|span| words.text(span)))
+            .map(move |triple| triple.map(|span| strings.text(span)))
     }
 
     /// Two at a time.
     pub(crate) fn pairs(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a str)> + use<'a> {
-        let words = *self;
+        let strings = *self;
         let (pairs, _) = self.spans.as_chunks();
         pairs
             .iter()
-            .map(move |&[first, second]| (words.text(first), words.text(second)))
+            .map(move |&[first, second]| (strings.text(first), strings.text(second)))
     }
 }

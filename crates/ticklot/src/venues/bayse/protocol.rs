@@ -11,16 +11,18 @@ use ticklot_frame::bayse::{
 };
 use ticklot_frame::{DecodeError, Line, Lines, Scales, VenueName};
 
+use super::book_router::{BookRouter, Outcomes};
 use super::neutral;
 use super::rooms::{self, Rooms};
-use super::target::{Outcomes, Target};
 use super::topic::write_subscription;
 use super::{BOOKS_PATH, Bayse, Command, FirstBooks, RATE_LIMIT, SILENCE_LIMIT};
 use crate::books::{Books, ConnectionId};
 use crate::event::{EndReason, Event, Handler, OnMessage, RequestFailure, Source};
 use crate::session::RateLimit;
 use crate::subscriptions::{Confirmed, ToSend};
-use crate::venue::{CommandCheck, Concerns, Context, HttpRequest, Reply, RequestId, Slot, Venue};
+use crate::venue::{
+    CallOutcome, CommandCheck, Concerns, Context, HttpRequest, RequestId, SendSlot, Venue,
+};
 
 impl Venue for Bayse {
     type Command = Command;
@@ -40,7 +42,7 @@ impl Venue for Bayse {
         }
     }
 
-    fn is_wanted(&self) -> bool {
+    fn wants_connection(&self) -> bool {
         self.any || self.rooms.desired() > 0
     }
 
@@ -59,14 +61,14 @@ impl Venue for Bayse {
         &mut self,
         frame: &[u8],
         context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         for line in Lines::new(frame) {
             let flow = self.line(line, context);
             if flow.is_break() {
-                return Reply::Stop;
+                return CallOutcome::StopFeed;
             }
         }
-        Reply::Data
+        CallOutcome::Data
     }
 
     fn release_memory(&mut self) {
@@ -81,7 +83,7 @@ impl Venue for Bayse {
         &mut self,
         command: Command,
         context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         match command {
             Command::Subscribe(topic) => {
                 let (currency, added) = (self.currency, topic.clone());
@@ -89,19 +91,19 @@ impl Venue for Bayse {
                 let refusal = if !context.has_room_for(growth, None) {
                     "no room in memory for a room"
                 } else if let Err(error) = self.want(topic) {
-                    return Reply::from(context.refused(&error.to_string(), None));
+                    return CallOutcome::from(context.refused(&error.to_string(), None));
                 } else if !self.rooms.is_desired(&added) {
                     "too many rooms"
                 } else {
-                    return Reply::Data;
+                    return CallOutcome::Data;
                 };
                 let room = rooms::shown(&added, currency);
-                return Reply::from(context.refused(refusal, Some(&room)));
+                return CallOutcome::from(context.refused(refusal, Some(&room)));
             }
-            Command::Unsubscribe(topic) => return Reply::from(self.unwant(&topic, context)),
+            Command::Unsubscribe(topic) => return CallOutcome::from(self.unwant(&topic, context)),
             Command::Ping => self.pings.request(context.now()),
         }
-        Reply::Data
+        CallOutcome::Data
     }
 
     fn command_check(&self) -> CommandCheck<Command> {
@@ -112,7 +114,7 @@ impl Venue for Bayse {
         })
     }
 
-    fn next_message(&mut self, now: Nanos, slot: Slot, out: &mut Vec<u8>) -> bool {
+    fn next_message(&mut self, now: Nanos, slot: SendSlot, out: &mut Vec<u8>) -> bool {
         let (endpoint, auth, currency) = (self.endpoint, self.auth.as_ref(), self.currency);
         // An invalid request was refused when the user made it.
         let mut write = |request: &Request<'_>| request.write(endpoint, auth, out);
@@ -120,7 +122,7 @@ impl Venue for Bayse {
             let _ = write(&Request::Ping);
             return true;
         }
-        slot == Slot::Any
+        slot == SendSlot::Any
             && self.rooms.send_next(now, |message| {
                 let _ = match message {
                     ToSend::Subscribe(topics) => write_subscription(topics, currency, write),
@@ -154,12 +156,15 @@ impl Venue for Bayse {
         self.pings.due()
     }
 
-    fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+    fn timeout<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        context: &mut Context<'_, H>,
+    ) -> CallOutcome {
         let (now, currency) = (context.now(), self.currency);
         if self.pings.is_overdue(now) {
-            return Reply::End(EndReason::PingTimeout);
+            return CallOutcome::CloseConnection(EndReason::PingTimeout);
         }
-        Reply::from(self.rooms.timeout(now, |topic, attempts| {
+        CallOutcome::from(self.rooms.timeout(now, |topic, attempts| {
             context.unconfirmed(&rooms::shown(topic, currency), attempts)
         }))
     }
@@ -206,9 +211,11 @@ impl Venue for Bayse {
         _request: Option<RequestId>,
         body: Result<&[u8], &RequestFailure>,
         context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         // Without the first books the stream brings the next ones.
-        let Ok(body) = body else { return Reply::Data };
+        let Ok(body) = body else {
+            return CallOutcome::Data;
+        };
         let scope = self.scope();
         let Self {
             decoder,
@@ -218,7 +225,7 @@ impl Venue for Bayse {
             any,
             ..
         } = self;
-        let mut target = Target {
+        let mut target = BookRouter {
             outcomes,
             desired,
             any: *any,
@@ -241,7 +248,7 @@ impl Venue for Bayse {
         if let (Err(error), ControlFlow::Continue(())) = (whole, flow) {
             flow = context.unreadable(Concerns::None, error, body);
         }
-        Reply::from(flow)
+        CallOutcome::from(flow)
     }
 }
 
@@ -278,7 +285,7 @@ impl Bayse {
         match &message {
             Message::OrderBook(update) => {
                 context.count_path(update.path);
-                let mut target = Target {
+                let mut target = BookRouter {
                     outcomes,
                     desired,
                     any: *any,
@@ -307,21 +314,21 @@ impl Bayse {
                 message: *message,
             }),
             Message::Subscribed { room } => {
-                if !context.has_room_for(rooms.joined_growth(room), None) {
+                if !context.has_room_for(rooms.name_growth(room), None) {
                     return context.no_room(line.number, line.bytes);
                 }
                 context.confirmed();
                 if let Room::OrderBook { currency, .. } = Room::parse(room) {
                     *acknowledged = Some(currency);
                 }
-                if rooms.joined(room) == Confirmed::Undesired && !*any {
+                if rooms.on_subscribed(room) == Confirmed::Undesired && !*any {
                     // A confirmation after the user changed the desire: its room is left.
-                    rooms.stray(room);
+                    rooms.unsubscribe_orphan(room);
                 }
                 context.emit(Event::Subscribed { connection, room })
             }
             Message::Unsubscribed { room } => {
-                rooms.left(room, context.now());
+                rooms.on_unsubscribed(room, context.now());
                 context.emit(Event::Unsubscribed { connection, room })
             }
             Message::Pong { .. } => match pings.answered(context.received()) {
@@ -375,7 +382,7 @@ fn refused<H: Handler + ?Sized>(
     let channel = match error.kind() {
         ServerErrorKind::RateLimited => {
             context.rate_limited();
-            rooms.too_much();
+            rooms.on_rate_limited();
             return context.refused(message, None);
         }
         ServerErrorKind::SymbolsRequired | ServerErrorKind::UnsupportedSymbol(_) => {
@@ -384,7 +391,7 @@ fn refused<H: Handler + ?Sized>(
         ServerErrorKind::UnsupportedCurrency => Some(Channel::OrderBook),
         _ => None,
     };
-    let topics = rooms.refused(channel, message.split(|c| !is_id(c)));
+    let topics = rooms.on_refused(channel, message.split(|c| !is_id(c)));
     if topics.is_empty() {
         return context.refused(message, None);
     }

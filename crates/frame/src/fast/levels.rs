@@ -3,7 +3,7 @@
 use ticklot_book::{Level, Lots, MAX_LEVELS, Scale, Ticks};
 use wide::u8x16;
 
-use super::Scan;
+use super::DecodeBackend;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::Avx2;
 use super::lanes::{Lanes, Portable};
@@ -20,7 +20,7 @@ pub(super) const MAX_MEMBERS: usize = 4;
 
 /// How the objects of a list look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct LevelFormat {
     /// The text before each member's value; before the first one, from the opening brace on.
     pub(super) before: [Literal; MAX_MEMBERS],
     /// From behind the last value to the first value of the next object.
@@ -38,7 +38,7 @@ pub(super) struct Row {
 }
 
 /// How the levels of a list are read.
-pub(super) trait Kind: Copy {
+pub(super) trait NumberFormat: Copy {
     /// Numbers may have a point.
     const DECIMAL: bool;
 
@@ -52,9 +52,9 @@ pub(super) trait Kind: Copy {
 
 /// Levels of whole ticks and lots.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Whole;
+pub(super) struct Integers;
 
-impl Kind for Whole {
+impl NumberFormat for Integers {
     const DECIMAL: bool = false;
 
     #[inline(always)]
@@ -71,7 +71,7 @@ impl Kind for Whole {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decimals(pub(super) Scale);
 
-impl Kind for Decimals {
+impl NumberFormat for Decimals {
     const DECIMAL: bool = true;
 
     #[inline(always)]
@@ -93,46 +93,46 @@ impl Kind for Decimals {
 
 /// With which instructions levels are read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Way {
+pub(crate) enum SimdBackend {
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
     Portable,
 }
 
-impl Way {
+impl SimdBackend {
     /// None without a fast path.
-    pub(crate) fn new(scan: Scan) -> Option<Self> {
+    pub(crate) fn new(scan: DecodeBackend) -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
-        if let (Scan::Best, Some(avx2)) = (scan, Avx2::detect()) {
+        if let (DecodeBackend::Best, Some(avx2)) = (scan, Avx2::detect()) {
             return Some(Self::Avx2(avx2));
         }
-        (scan != Scan::Off).then_some(Self::Portable)
+        (scan != DecodeBackend::Off).then_some(Self::Portable)
     }
 
     /// None for a text over the limit: the tape refuses it.
-    pub(crate) fn within_limit(way: Option<Self>, text: &[u8]) -> Option<Self> {
-        way.filter(|_| text.len() <= MAX_LINE)
+    pub(crate) fn within_limit(backend: Option<Self>, text: &[u8]) -> Option<Self> {
+        backend.filter(|_| text.len() <= MAX_LINE)
     }
 }
 
 /// Levels that stand one behind the other.
 #[derive(Clone, Copy)]
-struct Run<'a, K> {
+struct LevelList<'a, K> {
     kind: K,
     text: &'a Text<'a>,
-    row: &'a Row,
+    format: &'a LevelFormat,
 }
 
 /// What the numbers of the next level are expected to look like: as those of the one before. So the place of the next level
 /// is known early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Expected {
+pub(super) struct ExpectedShapes {
     price: Shape,
     /// Of the member that is neither price nor quantity.
     other: Shape,
 }
 
-impl Expected {
+impl ExpectedShapes {
     pub(super) const NOTHING: Self = Self {
         price: Shape::NONE,
         other: Shape::NONE,
@@ -140,7 +140,7 @@ impl Expected {
 
     /// As in the level whose first value a window begins with.
     #[inline(always)]
-    fn new<K: Kind>(window: &Window, row: &Row, _: K) -> Self {
+    fn new<K: NumberFormat>(window: &Window, format: &LevelFormat, _: K) -> Self {
         let shape = |len, whole| Shape::of(len, whole).unwrap_or(Shape::NONE);
         let mut expected = Self::NOTHING;
         if K::DECIMAL {
@@ -148,11 +148,11 @@ impl Expected {
             expected.price = shape(len, whole);
             return expected;
         }
-        let [price, _, other] = row.slots;
+        let [price, _, other] = format.slots;
         let mut at = 0;
-        for member in 0..row.members {
+        for member in 0..format.members {
             if member > 0 {
-                at += row.before[member].len();
+                at += format.before[member].len();
             }
             let len = digits_len(word(window, at));
             if member == price {
@@ -174,16 +174,16 @@ enum Stop {
     Behind(usize),
 }
 
-impl<K: Kind> Run<'_, K> {
+impl<K: NumberFormat> LevelList<'_, K> {
     /// Reads levels from the first value at `at` on into `levels`. Returns how many.
     fn read(
         &self,
-        way: Way,
+        backend: SimdBackend,
         at: usize,
-        expected: &mut Expected,
+        expected: &mut ExpectedShapes,
         levels: &mut [Level],
     ) -> (usize, Stop) {
-        match reader(way, self.row) {
+        match reader(backend, self.format) {
             // SAFETY: the value of `way` proves that the processor has the instructions of its reader.
             #[allow(unsafe_code)]
             Some(reader) => unsafe { reader(self, at, expected, levels) },
@@ -197,20 +197,20 @@ impl<K: Kind> Run<'_, K> {
         &self,
         lanes: impl Lanes,
         mut at: usize,
-        expected: &mut Expected,
+        expected: &mut ExpectedShapes,
         levels: &mut [Level],
     ) -> (usize, Stop) {
         // Copies, which stay in registers.
-        let Self { kind, text, row } = *self;
+        let Self { kind, text, format } = *self;
         let all = levels.len();
         let mut levels = levels.iter_mut();
         let (mut windows, mut from) = text.part(at);
         at -= from;
         loop {
-            let Expected { price, other } = *expected;
+            let ExpectedShapes { price, other } = *expected;
             // The number of the first member of decimals that is measured, and where it begins.
             let first = usize::from(PRICE == 0);
-            let start = first * (usize::from(price.len) + row.before[1].len());
+            let start = first * (usize::from(price.len) + format.before[1].len());
             let expected_power = kind.power(0, price.fraction);
             let [point, point_mask] = price.point();
             let window = 'level: loop {
@@ -223,7 +223,7 @@ impl<K: Kind> Run<'_, K> {
                     (windows, from) = (tail, tail_from);
                     continue;
                 };
-                let (mut words, mut shapes) = ([0; 3], [Shape::NONE; 3]);
+                let (mut strings, mut shapes) = ([0; 3], [Shape::NONE; 3]);
                 let mut difference = u8x16::ZERO;
                 let (mut end, next);
                 let mut is_good = true;
@@ -233,7 +233,7 @@ impl<K: Kind> Run<'_, K> {
                     };
                     // Known without waiting for the lengths of the numbers.
                     let brace = marks.braces.trailing_zeros();
-                    next = start + row.from_brace + brace as usize;
+                    next = start + format.from_brace + brace as usize;
                     is_good &= marks.faults() & !(u64::MAX << (brace & 63)) == 0;
                     let not_digits = !marks.digits;
                     let not_numbers = not_digits & !marks.points;
@@ -241,16 +241,16 @@ impl<K: Kind> Run<'_, K> {
                     let length =
                         |of: u64, at: usize| of.wrapping_shr((at - start) as u32).trailing_zeros();
                     if PRICE == 0 {
-                        (words[0], shapes[0]) = (word(window, 0), price);
-                        is_good &= (words[0] ^ point) & point_mask == 0;
+                        (strings[0], shapes[0]) = (word(window, 0), price);
+                        is_good &= (strings[0] ^ point) & point_mask == 0;
                         difference =
-                            row.before[1].differs(difference, window, usize::from(price.len));
+                            format.before[1].differs(difference, window, usize::from(price.len));
                     }
                     end = start;
                     for member in first..MEMBERS {
                         if member > first {
-                            difference = row.before[member].differs(difference, window, end);
-                            end += row.before[member].len();
+                            difference = format.before[member].differs(difference, window, end);
+                            end += format.before[member].len();
                         }
                         let len = length(not_numbers, end);
                         if member != PRICE && member != QUANTITY {
@@ -261,7 +261,7 @@ impl<K: Kind> Run<'_, K> {
                                 break 'level window;
                             };
                             let slot = usize::from(member == QUANTITY);
-                            (words[slot], shapes[slot]) = (word(window, end), shape);
+                            (strings[slot], shapes[slot]) = (word(window, end), shape);
                         }
                         end += len as usize;
                     }
@@ -269,8 +269,8 @@ impl<K: Kind> Run<'_, K> {
                     end = 0;
                     for member in 0..MEMBERS {
                         if member > 0 {
-                            difference = row.before[member].differs(difference, window, end);
-                            end += row.before[member].len();
+                            difference = format.before[member].differs(difference, window, end);
+                            end += format.before[member].len();
                         }
                         let word = word(window, end);
                         let (slot, shape, len) = match member {
@@ -285,18 +285,18 @@ impl<K: Kind> Run<'_, K> {
                         let Some(shape) = shape else {
                             break 'level window;
                         };
-                        (words[slot], shapes[slot]) = (word, shape);
+                        (strings[slot], shapes[slot]) = (word, shape);
                         end += len as usize;
                     }
-                    next = end + row.next.len();
+                    next = end + format.next.len();
                 }
                 let (values, third);
                 if MEMBERS == 3 && !K::DECIMAL {
                     let all;
-                    (all, difference) = lanes.values(words, shapes, difference);
+                    (all, difference) = lanes.values(strings, shapes, difference);
                     (values, third) = ([all[0], all[1]], all[2]);
                 } else {
-                    let [price, quantity, _] = words;
+                    let [price, quantity, _] = strings;
                     let shapes = [shapes[0], shapes[1]];
                     (values, difference) = lanes.values([price, quantity], shapes, difference);
                     third = 0;
@@ -315,9 +315,9 @@ impl<K: Kind> Run<'_, K> {
                 let (true, Some(price_power), Some(power)) = (is_good, price_power, power) else {
                     break window;
                 };
-                let up_to_next = row.next.differs(difference, window, end);
+                let up_to_next = format.next.differs(difference, window, end);
                 let is_last = !lanes.is_zero(up_to_next);
-                if is_last && !lanes.is_zero(row.end.differs(difference, window, end)) {
+                if is_last && !lanes.is_zero(format.end.differs(difference, window, end)) {
                     break window;
                 }
                 let Some(level) = levels.next() else {
@@ -327,16 +327,16 @@ impl<K: Kind> Run<'_, K> {
                     ticks: Ticks((values[0] * price_power).cast_signed()),
                     lots: Lots((values[1] * power).cast_signed()),
                     // Of eight digits at most.
-                    count: if row.has_count { third as u32 } else { 0 },
+                    count: if format.has_count { third as u32 } else { 0 },
                 };
                 if is_last {
-                    let end = from + at + end + row.end.len();
+                    let end = from + at + end + format.end.len();
                     return (all - levels.len(), Stop::Behind(end));
                 }
                 at += next;
             };
             // The numbers may be of other lengths.
-            let found = Expected::new(window, row, kind);
+            let found = ExpectedShapes::new(window, format, kind);
             if found == *expected {
                 return (all - levels.len(), Stop::At(from + at));
             }
@@ -345,32 +345,33 @@ impl<K: Kind> Run<'_, K> {
     }
 }
 
-/// Reads levels of one order of members, as [`Run::read`] does.
-type Reader<K> = unsafe fn(&Run<'_, K>, usize, &mut Expected, &mut [Level]) -> (usize, Stop);
+/// Reads levels of one order of members, as [`LevelList::read`] does.
+type Reader<K> =
+    unsafe fn(&LevelList<'_, K>, usize, &mut ExpectedShapes, &mut [Level]) -> (usize, Stop);
 
 /// The reader of a row. None if its levels are read number by number.
-fn reader<K: Kind>(way: Way, row: &Row) -> Option<Reader<K>> {
-    let [price, quantity, _] = row.slots;
-    Some(match (row.members, price, quantity) {
-        (2, 0, 1) => reader_of::<2, 0, 1, K>(way),
-        (2, 1, 0) => reader_of::<2, 1, 0, K>(way),
-        (3, 0, 1) => reader_of::<3, 0, 1, K>(way),
-        (3, 0, 2) => reader_of::<3, 0, 2, K>(way),
-        (3, 1, 0) => reader_of::<3, 1, 0, K>(way),
-        (3, 1, 2) => reader_of::<3, 1, 2, K>(way),
-        (3, 2, 0) => reader_of::<3, 2, 0, K>(way),
-        (3, 2, 1) => reader_of::<3, 2, 1, K>(way),
+fn reader<K: NumberFormat>(backend: SimdBackend, format: &LevelFormat) -> Option<Reader<K>> {
+    let [price, quantity, _] = format.slots;
+    Some(match (format.members, price, quantity) {
+        (2, 0, 1) => reader_of::<2, 0, 1, K>(backend),
+        (2, 1, 0) => reader_of::<2, 1, 0, K>(backend),
+        (3, 0, 1) => reader_of::<3, 0, 1, K>(backend),
+        (3, 0, 2) => reader_of::<3, 0, 2, K>(backend),
+        (3, 1, 0) => reader_of::<3, 1, 0, K>(backend),
+        (3, 1, 2) => reader_of::<3, 1, 2, K>(backend),
+        (3, 2, 0) => reader_of::<3, 2, 0, K>(backend),
+        (3, 2, 1) => reader_of::<3, 2, 1, K>(backend),
         _ => return None,
     })
 }
 
-fn reader_of<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: Kind>(
-    way: Way,
+fn reader_of<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: NumberFormat>(
+    backend: SimdBackend,
 ) -> Reader<K> {
-    match way {
+    match backend {
         #[cfg(target_arch = "x86_64")]
-        Way::Avx2(_) => with_avx2::<MEMBERS, PRICE, QUANTITY, K>,
-        Way::Portable => |run, at, expected, levels| {
+        SimdBackend::Avx2(_) => with_avx2::<MEMBERS, PRICE, QUANTITY, K>,
+        SimdBackend::Portable => |run, at, expected, levels| {
             run.levels::<MEMBERS, PRICE, QUANTITY>(Portable, at, expected, levels)
         },
     }
@@ -378,10 +379,10 @@ fn reader_of<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K:
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn with_avx2<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: Kind>(
-    run: &Run<'_, K>,
+fn with_avx2<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: NumberFormat>(
+    run: &LevelList<'_, K>,
     at: usize,
-    expected: &mut Expected,
+    expected: &mut ExpectedShapes,
     levels: &mut [Level],
 ) -> (usize, Stop) {
     run.levels::<MEMBERS, PRICE, QUANTITY>(Avx2::here(), at, expected, levels)
@@ -394,33 +395,33 @@ const LIST_BYTES: usize = 10 * 64;
 const READER_BYTES: usize = 28 * 64;
 
 /// Asks for what the levels of a row need.
-pub(super) fn prefetch<K: Kind>(way: Way, row: &Row) {
-    if let Some(reader) = reader::<K>(way, row) {
+pub(super) fn prefetch<K: NumberFormat>(backend: SimdBackend, format: &LevelFormat) {
+    if let Some(reader) = reader::<K>(backend, format) {
         prefetch::bytes(reader as *const u8, READER_BYTES);
     }
     prefetch::bytes(read_levels::<K> as *const u8, LIST_BYTES);
-    prefetch::slice(std::slice::from_ref(row));
+    prefetch::slice(std::slice::from_ref(format));
     prefetch::slice(&SHAPES);
 }
 
 /// Reads the levels of a list whose bracket ends before `at`. Returns where its closing bracket must be. `expected` is
 /// what the last level looked like.
 #[inline(never)]
-pub(super) fn read_levels<K: Kind>(
-    way: Way,
+pub(super) fn read_levels<K: NumberFormat>(
+    backend: SimdBackend,
     kind: K,
     text: &Text<'_>,
     mut at: usize,
-    row: &Row,
-    expected: &mut Expected,
+    format: &LevelFormat,
+    expected: &mut ExpectedShapes,
     levels: &mut Vec<Level>,
 ) -> Option<usize> {
-    if !row.before[0].is_at(text.window(at), 0) {
+    if !format.before[0].is_at(text.window(at), 0) {
         levels.clear();
         return Some(at);
     }
-    at += row.before[0].len();
-    let run = Run { kind, text, row };
+    at += format.before[0].len();
+    let run = LevelList { kind, text, format };
     let mut count = 0;
     let end = loop {
         if count == levels.len() {
@@ -429,7 +430,7 @@ pub(super) fn read_levels<K: Kind>(
             }
             levels.resize(2 * count + 16, Level::new(Ticks(0), Lots(0)));
         }
-        let (more, stop) = run.read(way, at, expected, &mut levels[count..]);
+        let (more, stop) = run.read(backend, at, expected, &mut levels[count..]);
         count += more;
         match stop {
             Stop::Behind(end) => break end,
@@ -440,14 +441,14 @@ pub(super) fn read_levels<K: Kind>(
         }
         // Numbers that are long, or something that does not fit.
         let len;
-        (levels[count], len) = any_level(kind, text.bytes().get(at..)?, row)?;
+        (levels[count], len) = any_level(kind, text.bytes().get(at..)?, format)?;
         count += 1;
         at += len;
         let window = text.window(at);
-        if !row.next.is_at(window, 0) {
-            break at + row.end.is_at(window, 0).then_some(row.end.len())?;
+        if !format.next.is_at(window, 0) {
+            break at + format.end.is_at(window, 0).then_some(format.end.len())?;
         }
-        at += row.next.len();
+        at += format.next.len();
     };
     levels.truncate(count);
     (count <= MAX_LEVELS).then_some(end)
@@ -456,18 +457,18 @@ pub(super) fn read_levels<K: Kind>(
 /// A level whose numbers have any length.
 #[cold]
 #[inline(never)]
-fn any_level(kind: impl Kind, text: &[u8], row: &Row) -> Option<(Level, usize)> {
+fn any_level(kind: impl NumberFormat, text: &[u8], format: &LevelFormat) -> Option<(Level, usize)> {
     let mut json = PullParser::new(text);
     let mut values = [0; MAX_MEMBERS];
-    for (member, value) in values.iter_mut().enumerate().take(row.members) {
+    for (member, value) in values.iter_mut().enumerate().take(format.members) {
         if member > 0 {
-            json.expect_text(row.before[member].text())?;
+            json.expect_text(format.before[member].text())?;
         }
-        let slot = row.slots.iter().position(|it| *it == member);
+        let slot = format.slots.iter().position(|it| *it == member);
         *value = kind.number(slot.unwrap_or(2), &mut json)?;
     }
-    let [ticks, lots, count] = row.slots.map(|slot| values[slot % MAX_MEMBERS]);
-    let count = u32::try_from(if row.has_count { count } else { 0 }).ok()?;
+    let [ticks, lots, count] = format.slots.map(|slot| values[slot % MAX_MEMBERS]);
+    let count = u32::try_from(if format.has_count { count } else { 0 }).ok()?;
     let item = Level {
         ticks: Ticks(ticks),
         lots: Lots(lots),

@@ -27,13 +27,13 @@ const PROOF: usize = 1 << 12;
 
 /// How a member is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Packing {
+pub(super) enum Compression {
     Gzip,
     Zstandard,
 }
 
-impl Packing {
-    /// The longest beginning that [`Packing::of`] uses.
+impl Compression {
+    /// The longest beginning that [`Compression::of`] uses.
     pub(super) const LONGEST: usize = 8;
 
     /// How data with this beginning is compressed; none when it is not. A magic number that is cut short counts, at
@@ -67,24 +67,24 @@ impl Packing {
 /// The text of all members.
 ///
 /// After an error of a member the next read continues at the next one, if there is any: see
-/// [`Members::take_resumes`].
-pub(super) struct Members {
-    state: State,
+/// [`Decompressor::take_resumes`].
+pub(super) struct Decompressor {
+    state: DecompressorState,
     resumes: bool,
     unverified: u64,
 }
 
-enum State {
+enum DecompressorState {
     Between(Input),
     Gzip(Box<GzDecoder<Input>>),
     Zstandard(ZstandardDecoder<'static, Input>),
     Over,
 }
 
-impl Members {
+impl Decompressor {
     pub(super) fn new(input: Box<dyn Read + Send>) -> Self {
         Self {
-            state: State::Between(Input::new(input)),
+            state: DecompressorState::Between(Input::new(input)),
             resumes: false,
             unverified: 0,
         }
@@ -101,57 +101,59 @@ impl Members {
     }
 
     /// The decoder of the member that begins here; none at the end.
-    fn begin(&mut self, mut input: Input) -> io::Result<State> {
+    fn begin(&mut self, mut input: Input) -> io::Result<DecompressorState> {
         input.begin();
         let start = input.peek()?;
         if start.is_empty() {
-            return Ok(State::Over);
+            return Ok(DecompressorState::Over);
         }
         // The third bit of the frame header descriptor, behind the magic number (RFC 8878, section 3.1.1.1.1).
-        let header = start.strip_prefix(Packing::Zstandard.magic());
+        let header = start.strip_prefix(Compression::Zstandard.magic());
         if let Some([descriptor, ..]) = header {
             self.unverified += u64::from(descriptor & 0b100 == 0);
         }
         // The decoder refuses anything else.
-        input.packing = Packing::of(start).unwrap_or(input.packing);
+        input.packing = Compression::of(start).unwrap_or(input.packing);
         Ok(match input.packing {
-            Packing::Gzip => State::Gzip(Box::new(GzDecoder::new(input))),
-            Packing::Zstandard => {
-                State::Zstandard(ZstandardDecoder::with_buffer(input)?.single_frame())
+            Compression::Gzip => DecompressorState::Gzip(Box::new(GzDecoder::new(input))),
+            Compression::Zstandard => {
+                DecompressorState::Zstandard(ZstandardDecoder::with_buffer(input)?.single_frame())
             }
         })
     }
 
-    fn input(state: State) -> Option<Input> {
+    fn input(state: DecompressorState) -> Option<Input> {
         match state {
-            State::Between(input) => Some(input),
-            State::Gzip(decoder) => Some(decoder.into_inner()),
-            State::Zstandard(decoder) => Some(decoder.finish()),
-            State::Over => None,
+            DecompressorState::Between(input) => Some(input),
+            DecompressorState::Gzip(decoder) => Some(decoder.into_inner()),
+            DecompressorState::Zstandard(decoder) => Some(decoder.finish()),
+            DecompressorState::Over => None,
         }
     }
 }
 
-impl Read for Members {
+impl Read for Decompressor {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = match &mut self.state {
-                State::Over => return Ok(0),
-                State::Between(_) => Ok(0),
-                State::Gzip(decoder) => decoder.read(out),
-                State::Zstandard(decoder) => decoder.read(out),
+                DecompressorState::Over => return Ok(0),
+                DecompressorState::Between(_) => Ok(0),
+                DecompressorState::Gzip(decoder) => decoder.read(out),
+                DecompressorState::Zstandard(decoder) => decoder.read(out),
             };
             if let Ok(1..) = read {
                 return read;
             }
-            let Some(mut input) = Self::input(mem::replace(&mut self.state, State::Over)) else {
+            let Some(mut input) =
+                Self::input(mem::replace(&mut self.state, DecompressorState::Over))
+            else {
                 return Ok(0);
             };
             match read {
                 Ok(_) => self.state = self.begin(input)?,
                 Err(error) => {
                     if input.skip_member()? {
-                        self.state = State::Between(input);
+                        self.state = DecompressorState::Between(input);
                         self.resumes = true;
                     }
                     return Err(error);
@@ -174,7 +176,7 @@ struct Input {
     is_start: bool,
     /// Whether another member begins at `limit`.
     is_end: bool,
-    packing: Packing,
+    packing: Compression,
 }
 
 impl Input {
@@ -187,7 +189,7 @@ impl Input {
             limit: 0,
             is_start: true,
             is_end: false,
-            packing: Packing::Gzip,
+            packing: Compression::Gzip,
         }
     }
 
@@ -199,8 +201,8 @@ impl Input {
 
     /// The next bytes.
     fn peek(&mut self) -> io::Result<&[u8]> {
-        self.fill(Packing::LONGEST)?;
-        let end = self.buffer.len().min(self.at + Packing::LONGEST);
+        self.fill(Compression::LONGEST)?;
+        let end = self.buffer.len().min(self.at + Compression::LONGEST);
         Ok(&self.buffer[self.at..end])
     }
 
@@ -285,10 +287,10 @@ impl BufRead for Input {
 
 /// Whether a member begins here whose text begins with a record of a log. One that is cut off before its text is
 /// taken for such.
-fn begins_line(packing: Packing, bytes: &[u8]) -> bool {
+fn begins_line(packing: Compression, bytes: &[u8]) -> bool {
     let decoder: io::Result<Box<dyn Read>> = match packing {
-        Packing::Gzip => Ok(Box::new(GzDecoder::new(bytes))),
-        Packing::Zstandard => ZstandardDecoder::with_buffer(bytes)
+        Compression::Gzip => Ok(Box::new(GzDecoder::new(bytes))),
+        Compression::Zstandard => ZstandardDecoder::with_buffer(bytes)
             .map(|decoder| Box::new(decoder.single_frame()) as Box<dyn Read>),
     };
     let Ok(decoder) = decoder else { return false };

@@ -2,9 +2,9 @@
 //! none, and to set one does nothing.
 
 #[cfg(not(feature = "latency"))]
-pub(crate) use self::off::{Marks, Watch};
+pub(crate) use self::off::{StageClock, StageTimer};
 #[cfg(feature = "latency")]
-pub(crate) use self::on::{Marks, Watch};
+pub(crate) use self::on::{StageClock, StageTimer};
 
 #[cfg(feature = "latency")]
 mod on {
@@ -19,17 +19,17 @@ mod on {
 
     /// The clock that a session measures by, if it does.
     #[derive(Default)]
-    pub(crate) struct Watch(Option<Box<Clock>>);
+    pub(crate) struct StageClock(Option<Box<Clock>>);
 
-    impl Watch {
+    impl StageClock {
         pub(crate) fn new(clock: impl Fn() -> Nanos + Send + Sync + 'static) -> Self {
             Self(Some(Box::new(clock)))
         }
 
         /// The marks of a frame that was received, and is taken up now.
         #[inline]
-        pub(crate) fn marks(&self, received: Nanos, now: Nanos) -> Marks<'_> {
-            Marks {
+        pub(crate) fn marks(&self, received: Nanos, now: Nanos) -> StageTimer<'_> {
+            StageTimer {
                 clock: self.0.as_deref(),
                 received,
                 taken_up: now,
@@ -41,7 +41,7 @@ mod on {
 
     /// When each stage of a line ended.
     #[derive(Clone, Copy)]
-    pub(crate) struct Marks<'a> {
+    pub(crate) struct StageTimer<'a> {
         clock: Option<&'a Clock>,
         received: Nanos,
         taken_up: Nanos,
@@ -49,7 +49,7 @@ mod on {
         applied: Nanos,
     }
 
-    impl Marks<'_> {
+    impl StageTimer<'_> {
         #[inline]
         pub(crate) fn decoded(&mut self) {
             if let Some(clock) = self.clock {
@@ -85,15 +85,19 @@ mod on {
         }
     }
 
-    impl fmt::Debug for Watch {
+    impl fmt::Debug for StageClock {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.debug_tuple("Watch").field(&self.0.is_some()).finish()
+            f.debug_tuple("StageClock")
+                .field(&self.0.is_some())
+                .finish()
         }
     }
 
-    impl fmt::Debug for Marks<'_> {
+    impl fmt::Debug for StageTimer<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.debug_tuple("Marks").field(&self.clock.is_some()).finish()
+            f.debug_tuple("StageTimer")
+                .field(&self.clock.is_some())
+                .finish()
         }
     }
 }
@@ -108,19 +112,19 @@ mod off {
 
     // In braces, since a session makes either one by its default.
     #[derive(Debug, Default)]
-    pub(crate) struct Watch {}
+    pub(crate) struct StageClock {}
 
-    impl Watch {
+    impl StageClock {
         #[inline]
-        pub(crate) fn marks(&self, _received: Nanos, _now: Nanos) -> Marks<'_> {
-            Marks(PhantomData)
+        pub(crate) fn marks(&self, _received: Nanos, _now: Nanos) -> StageTimer<'_> {
+            StageTimer(PhantomData)
         }
     }
 
     #[derive(Clone, Copy, Debug)]
-    pub(crate) struct Marks<'a>(PhantomData<&'a Watch>);
+    pub(crate) struct StageTimer<'a>(PhantomData<&'a StageClock>);
 
-    impl Marks<'_> {
+    impl StageTimer<'_> {
         #[inline]
         pub(crate) fn decoded(&mut self) {}
 

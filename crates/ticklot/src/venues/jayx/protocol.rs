@@ -16,7 +16,7 @@ use crate::event::{
     Disconnect, EndReason, Event, Handler, LastTrade, OnMessage, OrderRef, OrderUpdate, Source,
 };
 use crate::session::Outbox;
-use crate::venue::{Concerns, Context, NoCommand, Reply, Snapshot, Venue};
+use crate::venue::{CallOutcome, Concerns, Context, NoCommand, Snapshot, Venue};
 
 impl Venue for JayX {
     type Command = NoCommand;
@@ -49,7 +49,7 @@ impl Venue for JayX {
         }
     }
 
-    fn is_wanted(&self) -> bool {
+    fn wants_connection(&self) -> bool {
         !self.topics.is_empty()
     }
 
@@ -73,18 +73,18 @@ impl Venue for JayX {
         &mut self,
         frame: &[u8],
         context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         if self.decoder.is_packet(frame) {
             // A packet is one text.
             return self.text(frame, 0, context);
         }
         for line in Lines::new(frame) {
             match self.text(line.bytes, line.number, context) {
-                Reply::Data => {}
+                CallOutcome::Data => {}
                 reply => return reply,
             }
         }
-        Reply::Data
+        CallOutcome::Data
     }
 
     fn release_memory(&mut self) {
@@ -95,7 +95,7 @@ impl Venue for JayX {
         &mut self,
         command: NoCommand,
         _context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         match command {}
     }
 
@@ -113,22 +113,25 @@ impl Venue for JayX {
         deadlines.into_iter().flatten().min()
     }
 
-    fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+    fn timeout<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        context: &mut Context<'_, H>,
+    ) -> CallOutcome {
         let now = context.now();
         let is_over = |by: Option<Nanos>| by.is_some_and(|by| by <= now);
         if is_over(self.envelopes.open_by()) {
             let text = "no Socket.IO open packet within two seconds: trying plain JSON";
-            return Reply::End(EndReason::Other(text.to_owned()));
+            return CallOutcome::CloseConnection(EndReason::Other(text.to_owned()));
         }
         if is_over(self.join_by) {
-            return Reply::End(EndReason::HandshakeTimeout);
+            return CallOutcome::CloseConnection(EndReason::HandshakeTimeout);
         }
         if let Some(topic) = self.book_topic() {
             self.ask(topic, context.outbox());
         }
         let (room, attempts) = (self.book_room(), self.tries);
         self.await_book(now);
-        Reply::from(context.unconfirmed(&room, attempts))
+        CallOutcome::from(context.unconfirmed(&room, attempts))
     }
 
     fn silence_limit(&self) -> Option<Duration> {
@@ -146,7 +149,7 @@ impl Venue for JayX {
         })
     }
 
-    fn falls_back(&mut self, reason: &Disconnect) -> bool {
+    fn has_fallback_url(&mut self, reason: &Disconnect) -> bool {
         let joining = self.join_by.take().is_some();
         let falls_back = self.envelopes.falls_back(reason, joining);
         self.complete_url();
@@ -196,7 +199,7 @@ impl JayX {
         text: &[u8],
         line: u32,
         context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         // The server asks for an acknowledgement of the event; the venue documents none.
         if self.envelopes.choice != Envelope::Plain
             && text.get(2).is_some_and(u8::is_ascii_digit)
@@ -218,17 +221,17 @@ impl JayX {
                     Some(id) if !is_other => Concerns::Book(id),
                     _ => Concerns::None,
                 };
-                return Reply::from(context.unreadable(concerns, error.on_line(line), text));
+                return CallOutcome::from(context.unreadable(concerns, error.on_line(line), text));
             }
         };
         if self.envelopes.learn(text, context).is_break() {
-            return Reply::Stop;
+            return CallOutcome::StopFeed;
         }
         if let Message::Control(control) = message {
             if let Control::Refused { message } = control
                 && context.refused(message, None).is_break()
             {
-                return Reply::Stop;
+                return CallOutcome::StopFeed;
             }
             let step = Step::of(control);
             return self.step(step, context);
@@ -257,7 +260,7 @@ impl JayX {
                 flow => flow,
             },
         };
-        Reply::from(match (flow, skipped) {
+        CallOutcome::from(match (flow, skipped) {
             (ControlFlow::Continue(()), Some(Skipped { first, .. })) => {
                 context.unreadable(Concerns::None, first.on_line(line), text)
             }
@@ -265,7 +268,11 @@ impl JayX {
         })
     }
 
-    fn step<H: Handler + ?Sized>(&mut self, step: Step, context: &mut Context<'_, H>) -> Reply {
+    fn step<H: Handler + ?Sized>(
+        &mut self,
+        step: Step,
+        context: &mut Context<'_, H>,
+    ) -> CallOutcome {
         let now = context.now();
         let outbox = context.outbox();
         match step {
@@ -278,10 +285,10 @@ impl JayX {
             Step::Subscribe if self.join_by.take().is_some() => self.subscribe(now, outbox),
             Step::Subscribe => {}
             Step::Pong => outbox.push(|out| out.extend_from_slice(PONG)),
-            Step::End(reason) => return Reply::End(reason),
+            Step::End(reason) => return CallOutcome::CloseConnection(reason),
             Step::Nothing => {}
         }
-        Reply::Control
+        CallOutcome::Control
     }
 
     fn subscribe(&mut self, now: Nanos, outbox: &mut Outbox) {
@@ -321,7 +328,7 @@ impl JayX {
         id: BookId,
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
-        let book = context.books().untrusted(id);
+        let book = context.books().last_known(id);
         if book.is_none_or(|book| book.updates() == 0) {
             return ControlFlow::Continue(());
         }
@@ -363,7 +370,7 @@ fn order_book<H: Handler + ?Sized>(
         source: Source::Stream,
         ..Snapshot::default()
     };
-    context.snapshot(id, &snapshot, |error| update.refusal(error))?;
+    context.apply_snapshot(id, &snapshot, |error| update.refusal(error))?;
     context.trades(id, update.trades, true, None)
 }
 

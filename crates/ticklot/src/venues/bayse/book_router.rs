@@ -8,7 +8,7 @@ use ticklot_frame::bayse::{Currency, OrderBook};
 use ticklot_frame::{DecodeError, ErrorKind, Line, VenueName};
 
 use super::MAX_BOOKS;
-use super::desired::Desired;
+use super::subscription_filter::SubscriptionFilter;
 use crate::books::{BookConfig, BookId, Books, Instrument};
 use crate::event::{Handler, LastTrade, Source};
 use crate::venue::{Concerns, Context, Snapshot};
@@ -45,16 +45,16 @@ impl Outcomes {
 }
 
 /// Where an order book goes.
-pub(super) struct Target<'a> {
+pub(super) struct BookRouter<'a> {
     pub(super) outcomes: &'a mut Outcomes,
-    pub(super) desired: &'a Desired,
+    pub(super) desired: &'a SubscriptionFilter,
     pub(super) any: bool,
     /// The currency of the books, when it is known.
     pub(super) scope: Option<Currency>,
     pub(super) source: Source,
 }
 
-impl Target<'_> {
+impl BookRouter<'_> {
     /// Applies a snapshot, if it is desired.
     pub(super) fn apply<H: Handler + ?Sized>(
         &mut self,
@@ -76,7 +76,7 @@ impl Target<'_> {
                 _ => context.no_room(line.number, line.bytes),
             };
         };
-        let book = context.books().untrusted(id);
+        let book = context.books().last_known(id);
         let is_streamed = book.is_some_and(|book| book.updates() > 0);
         if self.source == Source::Request && is_streamed {
             // The stream's book is newer.
@@ -97,7 +97,7 @@ impl Target<'_> {
             source: self.source,
             ..Snapshot::default()
         };
-        context.snapshot(id, &snapshot, |error| update.refusal(error))
+        context.apply_snapshot(id, &snapshot, |error| update.refusal(error))
     }
 
     /// The book of an outcome, added at its first message; none when there is no room for it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ticklot_book::{
-    Book, Coverage, Flat, Gap, Ladder, Nanos, Scale, Sequence, Side, State, Storage,
+    Book, BookState, Coverage, Flat, Gap, Ladder, Nanos, Scale, Sequence, Side, Storage,
 };
 use ticklot_frame::kraken::{
     self, Ack, Channel as WireChannel, Decoder, Depth, Instruments, Message, Method, Pair,
@@ -22,7 +22,8 @@ use crate::event::{
 use crate::session::RateLimit;
 use crate::subscriptions::{Action, Confirmed, Name, Stage, ToSend};
 use crate::venue::{
-    CommandCheck, Concerns, Context, Delta, Liveness, Reply, ResyncReply, Slot, Snapshot, Venue,
+    CallOutcome, CommandCheck, Concerns, Context, Delta, Liveness, ResyncReply, SendSlot, Snapshot,
+    Venue,
 };
 
 impl Venue for Kraken {
@@ -48,7 +49,7 @@ impl Venue for Kraken {
         }
     }
 
-    fn is_wanted(&self) -> bool {
+    fn wants_connection(&self) -> bool {
         // The list of instruments alone is nothing to connect for.
         self.rules.any || self.rules.subscriptions.desired() > 1
     }
@@ -76,7 +77,7 @@ impl Venue for Kraken {
         &mut self,
         frame: &[u8],
         context: &mut Context<'_, H>,
-    ) -> Reply {
+    ) -> CallOutcome {
         let Self { decoder, rules, .. } = self;
         let decoded = decoder.decode(frame, &rules.symbols);
         context.decoded();
@@ -93,7 +94,7 @@ impl Venue for Kraken {
             }
             Err(error) => refused_frame(decoder, rules, frame, error, context),
         };
-        Reply::from(flow)
+        CallOutcome::from(flow)
     }
 
     fn release_memory(&mut self) {
@@ -108,8 +109,8 @@ impl Venue for Kraken {
         &mut self,
         command: Command,
         context: &mut Context<'_, H>,
-    ) -> Reply {
-        Reply::from(match command {
+    ) -> CallOutcome {
+        CallOutcome::from(match command {
             Command::Subscribe(topic) => self.rules.follow(&topic, context),
             Command::Unsubscribe(topic) => self.rules.unfollow(&topic, context),
             Command::Ping => {
@@ -141,7 +142,7 @@ impl Venue for Kraken {
         match subscriptions.stage(&topic) {
             None | Some(Stage::Leaving) => ResyncReply::Unsupported,
             Some(Stage::Refused) => {
-                subscriptions.want(topic, Name::Unused);
+                subscriptions.subscribe(topic, Name::Unused);
                 ResyncReply::Interrupted
             }
             // The books are subscribed to after the list: a renewal would go first.
@@ -151,14 +152,14 @@ impl Venue for Kraken {
         }
     }
 
-    fn next_message(&mut self, now: Nanos, slot: Slot, out: &mut Vec<u8>) -> bool {
+    fn next_message(&mut self, now: Nanos, slot: SendSlot, out: &mut Vec<u8>) -> bool {
         let rules = &mut self.rules;
         if rules.open && rules.pings.take(now) {
             let ping = Request::Ping { req_id: None };
             let _ = ping.write(out);
             return true;
         }
-        if slot != Slot::Any || !rules.may_subscribe() {
+        if slot != SendSlot::Any || !rules.may_subscribe() {
             return false;
         }
         let depth = rules.depth;
@@ -189,17 +190,20 @@ impl Venue for Kraken {
         deadlines.into_iter().flatten().min()
     }
 
-    fn timeout<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) -> Reply {
+    fn timeout<H: OnMessage<Self> + ?Sized>(
+        &mut self,
+        context: &mut Context<'_, H>,
+    ) -> CallOutcome {
         let now = context.now();
         if self.rules.instruments_by.is_some_and(|by| by <= now) {
             // Without the scales no book can be read.
-            return Reply::End(EndReason::HandshakeTimeout);
+            return CallOutcome::CloseConnection(EndReason::HandshakeTimeout);
         }
         if self.rules.pings.is_overdue(now) {
-            return Reply::End(EndReason::PingTimeout);
+            return CallOutcome::CloseConnection(EndReason::PingTimeout);
         }
         let subscriptions = &mut self.rules.subscriptions;
-        Reply::from(subscriptions.timeout(now, |topic, attempts| {
+        CallOutcome::from(subscriptions.timeout(now, |topic, attempts| {
             context.unconfirmed(&topic.to_string(), attempts)
         }))
     }
@@ -271,7 +275,7 @@ impl Rules {
                 sent: book.sent,
                 ..Snapshot::default()
             };
-            return context.snapshot(id, &snapshot, refusal);
+            return context.apply_snapshot(id, &snapshot, refusal);
         }
         let delta = Delta {
             bytes,
@@ -281,7 +285,7 @@ impl Rules {
             sent: book.sent,
             ..Delta::default()
         };
-        context.delta(id, &delta, refusal)
+        context.apply_delta(id, &delta, refusal)
     }
 
     /// Adds the book of a symbol, or finds it, with the depth of its acknowledgement and the scale of its
@@ -381,7 +385,7 @@ impl Rules {
             self.has_instruments = true;
             self.instruments_by = None;
             // The list proves the subscription, should its acknowledgement be lost.
-            self.subscriptions.joined_topic(&Topic::Instruments);
+            self.subscriptions.on_topic_subscribed(&Topic::Instruments);
         }
         for pair in instruments.iter() {
             let growth = self.symbols.growth(pair.symbol);
@@ -442,11 +446,11 @@ impl Rules {
             Method::Subscribe => {
                 if self.any {
                     self.note_depth(ack, context)?;
-                } else if self.subscriptions.joined_topic(&topic) == Confirmed::Undesired
+                } else if self.subscriptions.on_topic_subscribed(&topic) == Confirmed::Undesired
                     && self.subscriptions.stage(&topic).is_none()
                 {
                     // It was given up meanwhile. One that is being left needs no other message.
-                    self.subscriptions.stray(&room);
+                    self.subscriptions.unsubscribe_orphan(&room);
                 }
                 self.is_subscribed |= ack.symbol.is_some();
                 let room = room.as_str();
@@ -467,7 +471,10 @@ impl Rules {
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
         let is_requested = self.subscriptions.awaits_reply(topic, Action::Unsubscribe);
-        let is_desired = self.subscriptions.left_topic(topic, context.now()) == Confirmed::Desired;
+        let is_desired = self
+            .subscriptions
+            .on_topic_unsubscribed(topic, context.now())
+            == Confirmed::Desired;
         match self.book_of(topic) {
             Some(id) if self.any => context.unfollow(&[id]),
             // The venue ended it by itself.
@@ -492,7 +499,7 @@ impl Rules {
         let mut request = |id| {
             if matches!(
                 context.books().state(id),
-                State::Empty | State::Disconnected
+                BookState::Empty | BookState::Disconnected
             ) {
                 context.request_snapshot(id);
             }
@@ -557,7 +564,7 @@ impl Rules {
                 self.request_refused(&topic, action, (kind, message), context)?;
             }
             None if kind == RefusalKind::RateLimited && refusal.symbol.is_none() => {
-                self.subscriptions.too_much();
+                self.subscriptions.on_rate_limited();
             }
             None => {}
         }
@@ -590,14 +597,14 @@ impl Rules {
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
         if kind == RefusalKind::RateLimited {
-            self.subscriptions.too_much_of(topic, action);
+            self.subscriptions.on_topic_rate_limited(topic, action);
             return ControlFlow::Continue(());
         }
         if action == Action::Subscribe && kind == RefusalKind::AlreadySubscribed {
             self.already_subscribed(topic, context.books());
             return ControlFlow::Continue(());
         }
-        let is_refused = self.subscriptions.refused_request(topic, action);
+        let is_refused = self.subscriptions.on_request_refused(topic, action);
         match self.book_of(topic).filter(|_| is_refused) {
             Some(id) => {
                 let failure = RequestFailure::Refused(message.to_owned());
@@ -610,11 +617,11 @@ impl Rules {
     /// An acknowledgement was lost. That of a subscription does not matter. After that of an
     /// unsubscription the venue sends no snapshot: the topic is left and subscribed to again.
     fn already_subscribed(&mut self, topic: &Topic, books: &Books) {
-        self.subscriptions.joined_topic(topic);
+        self.subscriptions.on_topic_subscribed(topic);
         let needs_snapshot = |id| {
             matches!(
                 books.state(id),
-                State::Empty | State::Disconnected | State::Gap(_)
+                BookState::Empty | BookState::Disconnected | BookState::Gap(_)
             )
         };
         if self.book_of(topic).is_some_and(needs_snapshot) {
@@ -634,7 +641,7 @@ impl Rules {
         if !self.has_room(topic, context) {
             return context.refused("no room in memory for a topic", Some(&topic.to_string()));
         }
-        self.subscriptions.want(topic.clone(), Name::Unused);
+        self.subscriptions.subscribe(topic.clone(), Name::Unused);
         if !self.subscriptions.is_desired(topic) {
             return context.refused("too many topics", Some(&topic.to_string()));
         }
@@ -664,7 +671,7 @@ impl Rules {
         topic: &Topic,
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
-        if *topic == Topic::Instruments || !self.subscriptions.unwant(topic, self.open) {
+        if *topic == Topic::Instruments || !self.subscriptions.unsubscribe(topic, self.open) {
             return ControlFlow::Continue(());
         }
         let symbol = self.symbols.add(topic.symbol().unwrap_or_default());

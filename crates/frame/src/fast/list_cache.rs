@@ -21,32 +21,32 @@ const MAX_KEPT: usize = 1 << 16;
 
 /// A list, and its text to compare the next one with.
 #[derive(Clone, Debug)]
-pub(crate) struct Repeats<T> {
+pub(crate) struct ListCache<T> {
     /// From the beginning of the list to the closing brace of its last item; empty if nothing is kept.
-    text: Front<u8>,
+    text: PrefixBuffer<u8>,
     /// The items of that text.
-    items: Front<T>,
+    items: PrefixBuffer<T>,
     /// Items as they are read: what is new of a list, or one that is not kept.
     fresh: Vec<T>,
     /// Whether the list is `items`, or else `fresh`.
     is_kept: bool,
     /// How much of the text is looked for: the first item, or as much of it as [`HEAD`] allows.
-    head: usize,
+    cached_prefix: usize,
 }
 
-impl<T> Default for Repeats<T> {
+impl<T> Default for ListCache<T> {
     fn default() -> Self {
         Self {
-            text: Front::default(),
-            items: Front::default(),
+            text: PrefixBuffer::default(),
+            items: PrefixBuffer::default(),
             fresh: Vec::new(),
             is_kept: false,
-            head: 0,
+            cached_prefix: 0,
         }
     }
 }
 
-impl<T: Copy> Repeats<T> {
+impl<T: Copy> ListCache<T> {
     /// The list.
     pub(crate) fn items(&self) -> &[T] {
         if self.is_kept {
@@ -57,8 +57,8 @@ impl<T: Copy> Repeats<T> {
     }
 
     /// For a list that is read in another way: empty, and nothing is kept.
-    pub(crate) fn otherwise(&mut self) -> &mut Vec<T> {
-        self.head = 0;
+    pub(crate) fn uncached(&mut self) -> &mut Vec<T> {
+        self.cached_prefix = 0;
         self.begin();
         &mut self.fresh
     }
@@ -70,18 +70,22 @@ impl<T: Copy> Repeats<T> {
     }
 
     /// Whether the kept list may go on here.
-    fn may_go_on(&self, text: &[u8]) -> bool {
-        let head = self.text.get().get(..self.head).unwrap_or_default();
+    fn may_continue(&self, text: &[u8]) -> bool {
+        let cached_prefix = self
+            .text
+            .get()
+            .get(..self.cached_prefix)
+            .unwrap_or_default();
         // The first number of an item is among the first bytes, and mostly another one.
-        let may_be = text.first_chunk::<16>() == head.first_chunk();
-        may_be && !head.is_empty() && text.starts_with(head)
+        let may_be = text.first_chunk::<16>() == cached_prefix.first_chunk();
+        may_be && !cached_prefix.is_empty() && text.starts_with(cached_prefix)
     }
 
     /// What is kept now begins with `first`, if it is not empty, or as before.
-    fn begin_with(&mut self, first: &[u8]) {
+    fn set_prefix(&mut self, first: &[u8]) {
         if !first.is_empty() {
             let first = first.get(..HEAD).unwrap_or(first);
-            self.head = memchr::memchr(b'}', first).map_or(first.len(), |brace| brace + 1);
+            self.cached_prefix = memchr::memchr(b'}', first).map_or(first.len(), |brace| brace + 1);
         }
         self.is_kept = true;
     }
@@ -89,17 +93,17 @@ impl<T: Copy> Repeats<T> {
     /// The items that were read are the whole list, whose text is this.
     fn keep(&mut self, text: &[u8]) {
         if text.len() > MAX_KEPT {
-            self.head = 0;
+            self.cached_prefix = 0;
             return;
         }
-        self.text.go_on(text, 0);
-        self.items.go_on(&self.fresh, 0);
-        self.begin_with(text);
+        self.text.prepend(text, 0);
+        self.items.prepend(&self.fresh, 0);
+        self.set_prefix(text);
     }
 
     /// The fresh items have this text before them, the comma behind included: `new`. If the `rest`, up to the list's bracket,
     /// is what the kept list begins with, its items are put behind them. None if it is not; nothing is changed then.
-    fn join(&mut self, new: &[u8], rest: &[u8]) -> Option<()> {
+    fn try_splice(&mut self, new: &[u8], rest: &[u8]) -> Option<()> {
         let kept = self.text.get();
         let (same, dropped) = kept.split_at_checked(rest.len())?;
         // Inside an item there is no brace, so that behind one the item has ended.
@@ -112,9 +116,9 @@ impl<T: Copy> Repeats<T> {
             .get()
             .len()
             .checked_sub(memchr::memchr_iter(b'}', dropped).count())?;
-        self.text.go_on(new, rest.len());
-        self.items.go_on(&self.fresh, count);
-        self.begin_with(new);
+        self.text.prepend(new, rest.len());
+        self.items.prepend(&self.fresh, count);
+        self.set_prefix(new);
         Some(())
     }
 
@@ -133,10 +137,10 @@ impl<T: Copy> Repeats<T> {
         let mut is_plain = true;
         loop {
             let rest = json.rest();
-            if self.may_go_on(rest)
+            if self.may_continue(rest)
                 && is_plain
                 && let Some(end) = memchr::memchr(b']', rest)
-                && self.join(read(json), &rest[..end]).is_some()
+                && self.try_splice(read(json), &rest[..end]).is_some()
             {
                 return json.skip_bytes(end + 1);
             }
@@ -148,11 +152,11 @@ impl<T: Copy> Repeats<T> {
                 json.skip_field()
             })?);
             let text = read(json);
-            if !json.go_on(b']')? {
+            if !json.has_next(b']')? {
                 if is_plain {
                     self.keep(text);
                 } else {
-                    self.head = 0;
+                    self.cached_prefix = 0;
                 }
                 return Some(());
             }
@@ -162,37 +166,37 @@ impl<T: Copy> Repeats<T> {
 
 /// A list that grows at its front and shrinks at its end, and mostly stays where it is.
 #[derive(Clone, Debug)]
-struct Front<T> {
-    space: Vec<T>,
+struct PrefixBuffer<T> {
+    buffers: Vec<T>,
     start: usize,
     end: usize,
 }
 
-impl<T> Default for Front<T> {
+impl<T> Default for PrefixBuffer<T> {
     fn default() -> Self {
         Self {
-            space: Vec::new(),
+            buffers: Vec::new(),
             start: 0,
             end: 0,
         }
     }
 }
 
-impl<T: Copy> Front<T> {
+impl<T: Copy> PrefixBuffer<T> {
     fn get(&self) -> &[T] {
-        self.space.get(self.start..self.end).unwrap_or_default()
+        self.buffers.get(self.start..self.end).unwrap_or_default()
     }
 
     /// Leaves the first `kept` of what there is, or all, and puts `new` before them. Allocates only to
     /// grow.
-    fn go_on(&mut self, new: &[T], kept: usize) {
+    fn prepend(&mut self, new: &[T], kept: usize) {
         let kept = kept.min(self.end - self.start);
         self.end = self.start + kept;
         if self.start < new.len() {
             self.make_room(new, kept);
         }
         self.start -= new.len();
-        if let Some(front) = self.space.get_mut(self.start..self.start + new.len()) {
+        if let Some(front) = self.buffers.get_mut(self.start..self.start + new.len()) {
             front.copy_from_slice(new);
         }
     }
@@ -203,11 +207,11 @@ impl<T: Copy> Front<T> {
     fn make_room(&mut self, new: &[T], kept: usize) {
         let Some(filler) = new.first() else { return };
         let len = 2 * (kept + new.len());
-        if self.space.len() < len {
-            self.space.resize(len, *filler);
+        if self.buffers.len() < len {
+            self.buffers.resize(len, *filler);
         }
-        let to = self.space.len() - kept;
-        self.space.copy_within(self.start..self.end, to);
+        let to = self.buffers.len() - kept;
+        self.buffers.copy_within(self.start..self.end, to);
         self.start = to;
         self.end = to + kept;
     }
@@ -224,9 +228,9 @@ mod tests {
         fn a_front_is_a_list(
             steps in proptest::collection::vec((proptest::collection::vec(any::<u16>(), 0..9), 0..40_usize), 0..60),
         ) {
-            let (mut front, mut list) = (Front::default(), Vec::new());
+            let (mut front, mut list) = (PrefixBuffer::default(), Vec::new());
             for (new, kept) in steps {
-                front.go_on(&new, kept);
+                front.prepend(&new, kept);
                 list.truncate(kept);
                 list.splice(0..0, new);
                 prop_assert_eq!(front.get(), &list);
@@ -236,12 +240,12 @@ mod tests {
 
     #[test]
     fn cached_prefix_stays_in_bounds() {
-        let mut front = Front::default();
-        front.go_on(&[0; 20], 0);
-        let space = front.space.len();
+        let mut front = PrefixBuffer::default();
+        front.prepend(&[0; 20], 0);
+        let buffers = front.buffers.len();
         for round in 0..1000 {
-            front.go_on(&[round; 3], 17);
-            assert_eq!((front.get().len(), front.space.len()), (20, space));
+            front.prepend(&[round; 3], 17);
+            assert_eq!((front.get().len(), front.buffers.len()), (20, buffers));
         }
     }
 }

@@ -8,7 +8,7 @@ use super::topic::Topic;
 
 /// The desired topics of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Desired {
+pub(super) struct SubscriptionFilter {
     books: Ids,
     prices: Ids,
     /// Events all of whose fills are desired.
@@ -48,7 +48,7 @@ impl Ids {
     }
 }
 
-impl Desired {
+impl SubscriptionFilter {
     /// Adds a topic that was not desired before.
     pub(super) fn add(&mut self, topic: &Topic) {
         match self.ids(topic) {
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn topics_per_id_are_counted() {
-        let mut desired = Desired::default();
+        let mut desired = SubscriptionFilter::default();
         let topics = [
             Topic::activity_of("e1", "m"),
             Topic::activity_of("e2", "m"),
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn symbols_are_removed() {
-        let mut desired = Desired::default();
+        let mut desired = SubscriptionFilter::default();
         desired.add(&Topic::asset_price(Symbol::BtcUsdt));
         desired.add(&Topic::asset_price(Symbol::EthUsdt));
         desired.remove(&Topic::asset_price(Symbol::BtcUsdt));
