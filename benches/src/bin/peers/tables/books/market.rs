@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use ticklot_benches::{SEED, WalkStep, walk};
 use ticklot_book::{Level, Lots, Scale, Side, Ticks};
-use ticklot_tests::raw::{self, Binance, Sides};
+use ticklot_tests::delta_venue::{self, Message};
+use ticklot_tests::raw_recordings::{self, Sides};
 
 use super::{LevelBook, Maps};
 use crate::measure::cut;
@@ -38,13 +39,16 @@ impl Market {
 
     /// The recorded diffs of a Binance futures book, after its snapshot; none, in a visible line, without the file.
     pub(in crate::tables) fn recorded(name: &'static str) -> anyhow::Result<Option<Self>> {
-        let Some(path) = raw::path("usdm_btcusdt_20240808.gz", name) else {
+        let Some(path) = raw_recordings::path("usdm_btcusdt_20240808.gz", name) else {
             return Ok(None);
         };
         let scale = Scale::new(PRICE_DECIMALS, LOT_DECIMALS)?;
-        let messages = raw::binance(&path, scale);
+        let lines = raw_recordings::lines(&path);
+        let messages: Vec<Message> = lines
+            .filter_map(|line| delta_venue::read(line.split_once(' ')?.1, scale))
+            .collect();
         let snapshot = messages.iter().find_map(|message| match message {
-            Binance::Snapshot(id, sides) => Some((*id, sides)),
+            Message::Snapshot(snapshot) => Some((snapshot.ids.last, &snapshot.sides)),
             _ => None,
         });
         let (id, first) = snapshot.context("no snapshot")?;
@@ -52,8 +56,8 @@ impl Market {
         for message in &messages {
             match message {
                 // The snapshot includes those before it.
-                Binance::Diff(ids, sides) if ids.last >= id => {
-                    steps.extend(steps_of(sides));
+                Message::Diff(update) if update.ids.last >= id => {
+                    steps.extend(steps_of(&update.sides));
                     ends.resize(steps.len(), false);
                     if let Some(end) = ends.last_mut() {
                         *end = true;
