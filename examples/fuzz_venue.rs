@@ -21,9 +21,11 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
+use ticklot::driver::NextAction;
+use ticklot::venue::CallOutcome;
 use ticklot::{
-    Books, CallOutcome, ConnectionId, Disconnect, Event, Handler, Level, Nanos, NextAction,
-    OnMessage, Options, Scale, Session,
+    Books, ConnectionId, Disconnect, Event, Handler, Level, Nanos, OnMessage, Options, Scale,
+    Session,
 };
 
 use crate::venue::Pipe;

@@ -13,10 +13,10 @@ use std::error::Error;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use ticklot::events::StateChange;
 use ticklot::jayx::JayX;
 use ticklot::{
-    BookId, BookState, Books, Event, Feed, Handler, OnMessage, Options, SpinOptions, StateChange,
-    Ticks,
+    BookId, BookState, Books, Event, Feed, Handler, OnMessage, Options, SpinOptions, Ticks,
 };
 use ticklot_sim::{Simulator, Venue, bayse, jayx};
 
@@ -84,7 +84,10 @@ impl<F: FnMut(&str, Intent) -> ControlFlow<()>> Handler for Maker<F> {
 }
 
 /// It reads no messages of a venue.
-impl<F: FnMut(&str, Intent) -> ControlFlow<()>, V: ticklot::Venue> OnMessage<V> for Maker<F> {}
+impl<F: FnMut(&str, Intent) -> ControlFlow<()>, V: ticklot::venue::Venue> OnMessage<V>
+    for Maker<F>
+{
+}
 
 /// A server with faults, and a feed that follows it.
 fn against<H: OnMessage<JayX>>(

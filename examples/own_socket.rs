@@ -13,10 +13,11 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ticklot::driver::NextAction;
 use ticklot::jayx::JayX;
+use ticklot::venue::CallOutcome;
 use ticklot::{
-    Books, CallOutcome, ConnectionId, Disconnect, Event, Handler, Nanos, NextAction, OnMessage,
-    Options, Session,
+    Books, ConnectionId, Disconnect, Event, Handler, Nanos, OnMessage, Options, Session,
 };
 use ticklot_sim::Venue;
 use tungstenite::protocol::CloseFrame;

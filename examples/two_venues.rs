@@ -9,10 +9,10 @@ use std::error::Error;
 use std::ops::ControlFlow;
 
 use ticklot::bayse::Bayse;
+use ticklot::book::HalfTicks;
 use ticklot::jayx::JayX;
-use ticklot::{
-    BookView, Books, Event, Feed, HalfTicks, Handler, Instrument, OnMessage, Ticks, VenueName,
-};
+use ticklot::venue::VenueName;
+use ticklot::{BookView, Books, Event, Feed, Handler, Instrument, OnMessage, Ticks};
 use ticklot_sim::Venue;
 use ticklot_sim::bayse::Listing;
 
@@ -68,7 +68,7 @@ impl Handler for Watcher {
     }
 }
 
-impl<V: ticklot::Venue> OnMessage<V> for Watcher {}
+impl<V: ticklot::venue::Venue> OnMessage<V> for Watcher {}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -11,7 +11,8 @@ use std::hint::black_box;
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use ticklot::bayse::Bayse;
 use ticklot::jayx::JayX;
-use ticklot::{Books, ConnectionId, Options, Session, Venue};
+use ticklot::venue::Venue;
+use ticklot::{Books, ConnectionId, Options, Session};
 use ticklot_benches::{
     BAYSE_SCALE, DeltaVenue, Deltas, Flow, Other, Pool, SEED, Shape, Wire, deltas, read_touch,
     snapshots,

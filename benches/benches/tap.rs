@@ -8,10 +8,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use ticklot::capture::FlightOptions;
 use ticklot::capture::{Incidents, RecordOptions, Recorder};
-use ticklot::flight::FlightOptions;
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::tap::Tap;
+use ticklot::observe::Tap;
 use ticklot::{Books, ConnectionId, Nanos, Options, Session};
 use ticklot_benches::{Pool, Shape, Wire, read_touch};
 

@@ -10,7 +10,8 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use ticklot::bayse::Bayse;
 use ticklot::jayx::JayX;
-use ticklot::{Books, ConnectionId, Nanos, Options, Scale, Session, Venue};
+use ticklot::venue::Venue;
+use ticklot::{Books, ConnectionId, Nanos, Options, Scale, Session};
 use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, read_touch, recorded, throughput};
 use ticklot_frame::jayx::Envelope;
 

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use ticklot::{
-    BookConfig, BookId, Books, CallOutcome, ConnectionId, Context, Delta, Instrument, NoCommand,
-    OnMessage, Snapshot, Venue, VenueName,
+use ticklot::venue::{
+    BookConfig, CallOutcome, Context, Delta, NoCommand, Snapshot, Venue, VenueName,
 };
+use ticklot::{BookId, Books, ConnectionId, Instrument, OnMessage};
 use ticklot_book::{
     self as book, Book, DeltaBook, Flat, Ladder, Level, Lots, Nanos, Scale, Sequence, Side,
     Storage, Ticks,

@@ -13,7 +13,10 @@
 //! |---|---|
 //! | `S\|BTC-USD` | subscribe |
 
-use ticklot::{BookError, DecodeError, ErrorKind, Level, Lots, Scale, Ticks, VenueName};
+use ticklot::book::BookError;
+use ticklot::events::{DecodeError, ErrorKind};
+use ticklot::venue::VenueName;
+use ticklot::{Level, Lots, Scale, Ticks};
 
 /// The name that the venue's errors carry.
 pub(crate) const NAME: VenueName = VenueName("pipe");

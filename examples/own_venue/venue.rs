@@ -5,10 +5,11 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ticklot::{
-    BookConfig, BookId, Books, CallOutcome, Concerns, ConnectionId, Context, Instrument, Nanos,
-    NoCommand, OnMessage, Outbox, Scale, Snapshot, Venue, VenueName,
+use ticklot::driver::Outbox;
+use ticklot::venue::{
+    BookConfig, CallOutcome, Concerns, Context, NoCommand, Snapshot, Venue, VenueName,
 };
+use ticklot::{BookId, Books, ConnectionId, Instrument, Nanos, OnMessage, Scale};
 
 use crate::frame::{self, Decoder, Message};
 

@@ -5,10 +5,12 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use serde_json::Value;
 use ticklot::bayse::{Bayse, Command, Stage, Topic};
+use ticklot::driver::NextAction;
 use ticklot::jayx::{Envelope, JayX};
+use ticklot::venue::{CallOutcome, Venue};
 use ticklot::{
-    BookId, BookState, Books, CallOutcome, ConnectionId, Disconnect, Event, Handler, Level, Lots,
-    Nanos, NextAction, OnMessage, Options, Session, Side, Ticks, Venue,
+    BookId, BookState, Books, ConnectionId, Disconnect, Event, Handler, Level, Lots, Nanos,
+    OnMessage, Options, Session, Side, Ticks,
 };
 use ticklot_frame::Lines;
 

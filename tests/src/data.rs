@@ -4,8 +4,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use ticklot::Scale;
 use ticklot::capture::FrameLog;
-use ticklot::{Scale, VenueName};
+use ticklot::venue::VenueName;
 
 /// A recorded log.
 #[derive(Clone, Copy, Debug)]

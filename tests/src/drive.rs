@@ -3,7 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use ticklot::{ConnectionSummary, Feed, Handler, SpinOptions};
+use ticklot::control::ConnectionSummary;
+use ticklot::{Feed, Handler, SpinOptions};
 use tokio::task::yield_now;
 
 /// Drives a feed as the test binary has it.

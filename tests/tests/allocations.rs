@@ -5,14 +5,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ticklot::bayse::Bayse;
+use ticklot::capture::FlightOptions;
 use ticklot::capture::{IncidentReport, Incidents, RecordOptions, Recorder};
-use ticklot::flight::FlightOptions;
 use ticklot::jayx::{ApiKey, Envelope, JayX, Topic};
 use ticklot::kraken::Kraken;
-use ticklot::tap::Tap;
+use ticklot::observe::Tap;
+use ticklot::venue::{CallOutcome, Venue, VenueName};
 use ticklot::{
-    Books, CallOutcome, ConnectionId, Event, Feed, Handler, Instrument, Nanos, OnMessage, Options,
-    Session, Venue, VenueName,
+    Books, ConnectionId, Event, Feed, Handler, Instrument, Nanos, OnMessage, Options, Session,
 };
 use ticklot_book::{
     Book, BookView, Coverage, Delta, DeltaBook, Flat, Ids, Ladder, Level, Lots, Scale, Sequence,
@@ -807,5 +807,5 @@ fn candles_and_balances_allocate_nothing() {
     );
     let instrument = Instrument::of_symbol(VenueName::JAYX, "BTCUSDT");
     let candles = books.candles(&instrument, "1").unwrap();
-    assert_eq!(candles.len(), ticklot::MAX_CANDLES);
+    assert_eq!(candles.len(), ticklot::stores::MAX_CANDLES);
 }

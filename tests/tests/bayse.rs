@@ -5,11 +5,10 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::bayse::{Auth, Bayse, Command, Currency, Message, Plan, Stage, Symbol, Topic};
+use ticklot::book::BookRefLevels;
+use ticklot::events::{Receipt, Source};
 use ticklot::transport::{Config as Transport, Connection, Incoming};
-use ticklot::{
-    BookRefLevels, Books, Disconnect, Event, Feed, Handler, Level, OnMessage, Options, Receipt,
-    Side, Source,
-};
+use ticklot::{Books, Disconnect, Event, Feed, Handler, Level, OnMessage, Options, Side};
 use ticklot_sim::bayse::{self, Listing, User};
 use ticklot_sim::{Rate, Server};
 use ticklot_tests::accept::accept_by_hand;

@@ -7,10 +7,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use ticklot::book::{Book, Coverage, Ladder};
+use ticklot::driver::NextAction;
+use ticklot::events::{RequestFailure, ResyncStep};
+use ticklot::venue::{CallOutcome, Liveness, RequestId, Venue};
 use ticklot::{
-    Book, BookId, BookRef, BookState, Books, CallOutcome, ConnectionId, Coverage, Disconnect,
-    Epoch, Event, Handler, Ladder, Level, Liveness, Nanos, NextAction, OnMessage, Options,
-    RequestFailure, RequestId, ResyncStep, Scale, Session, Side, Venue,
+    BookId, BookRef, BookState, Books, ConnectionId, Disconnect, Epoch, Event, Handler, Level,
+    Nanos, OnMessage, Options, Scale, Session, Side,
 };
 use ticklot_tests::delta_venue::{
     self, DeltaVenue, LIMIT, Market, Message, Snapshots, Storage, Ticker, Update,
@@ -80,7 +83,7 @@ impl Watch {
         self.seen.push(event);
     }
 
-    fn mirror(&mut self, id: BookId, changes: impl Iterator<Item = ticklot::Change>) {
+    fn mirror(&mut self, id: BookId, changes: impl Iterator<Item = ticklot::book::Change>) {
         let mirror = self.mirrors.entry(id).or_insert_with(|| {
             let mut book = Book::with_storage(Scale::UNIT);
             book.apply_snapshot(&[], &[], Nanos(0)).unwrap();

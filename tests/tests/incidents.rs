@@ -5,11 +5,12 @@
 use std::ops::ControlFlow;
 
 use ticklot::bayse::Bayse;
+use ticklot::capture::FlightOptions;
 use ticklot::capture::{FrameLog, IncidentReport, Incidents, RecordOptions, Recorder};
-use ticklot::flight::FlightOptions;
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::tap::RecordKind;
-use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, Options, Session, Venue};
+use ticklot::observe::RecordKind;
+use ticklot::venue::Venue;
+use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, Options, Session};
 use ticklot_tests::program::{Ran, TempFolder, ticklot};
 
 const SECOND: u64 = 1_000_000_000;

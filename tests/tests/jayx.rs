@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use ticklot::book::Fixed;
+use ticklot::events::{Receipt, Trade};
 use ticklot::jayx::{ApiKey, Envelope, JayX, Message, Plan, Topic};
+use ticklot::stores::{Account, Candles, OrderId};
+use ticklot::venue::{CallOutcome, VenueName};
 use ticklot::{
-    Account, Books, CallOutcome, Candles, ConnectionId, Event, Feed, Fixed, Handler, Instrument,
-    Nanos, OnMessage, Options, OrderId, Receipt, Session, Trade, VenueName,
+    Books, ConnectionId, Event, Feed, Handler, Instrument, Nanos, OnMessage, Options, Session,
 };
 use ticklot_sim::{Server, jayx};
 use ticklot_tests::data::LOGS;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ticklot::bayse::Bayse;
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::{Books, Event, Feed, Handler, Options, SpinOptions, Stats};
+use ticklot::venue::Stats;
+use ticklot::{Books, Event, Feed, Handler, Options, SpinOptions};
 use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed, Venue, bayse, jayx};
 use ticklot_tests::alloc::{Counting, allocations};
 use ticklot_tests::data::LOGS;
@@ -111,7 +112,7 @@ impl Handler for Count {
     }
 }
 
-impl<V: ticklot::Venue> ticklot::OnMessage<V> for Count {}
+impl<V: ticklot::venue::Venue> ticklot::OnMessage<V> for Count {}
 
 /// Over a second: the books of three connections, of two venues, as they come.
 #[test]

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::latency::Stage;
+use ticklot::observe::Stage;
 use ticklot::{BookState, Books, ConnectionId, Event, Feed, Nanos, Options};
 use ticklot_tests::drive::Drive;
 use ticklot_transport::accept_key;

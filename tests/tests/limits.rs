@@ -118,7 +118,7 @@ fn table_defaults_are_the_defaults() {
     );
     let (in_flight, flight) = (
         "crates/ticklot/src/flight.rs",
-        ticklot::flight::FlightOptions::default(),
+        ticklot::capture::FlightOptions::default(),
     );
     let resync = "crates/ticklot/src/session/resync.rs";
     let in_bayse = "crates/sim/src/bayse/config.rs";

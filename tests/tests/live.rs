@@ -7,11 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ticklot::bayse::{Bayse, Command, Topic};
+use ticklot::control::{CommandError, ShutdownHandle};
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::{
-    BookState, Books, CommandError, Disconnect, Event, Feed, Handler, OnMessage, Options,
-    ShutdownHandle,
-};
+use ticklot::{BookState, Books, Disconnect, Event, Feed, Handler, OnMessage, Options};
 use ticklot_sim::bayse::Listing;
 use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed, Venue, bayse, jayx};
 use ticklot_tests::accept::accept_by_hand;
@@ -65,7 +63,7 @@ impl Count {
     }
 }
 
-impl<V: ticklot::Venue> OnMessage<V> for Count {}
+impl<V: ticklot::venue::Venue> OnMessage<V> for Count {}
 
 impl Handler for Count {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {

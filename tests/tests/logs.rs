@@ -7,11 +7,11 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::capture::{FrameLog, LogError, Record, RecordOptions, Recorder, Replay, TimeUnit};
+use ticklot::events::Cause;
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::tap::{Tap, WireEvent, WireRecord};
-use ticklot::{
-    BookState, Books, Cause, ConnectionId, Event, Gap, Handler, Nanos, OnMessage, Venue, VenueName,
-};
+use ticklot::observe::{Tap, WireEvent, WireRecord};
+use ticklot::venue::{Venue, VenueName};
+use ticklot::{BookState, Books, ConnectionId, Event, Gap, Handler, Nanos, OnMessage};
 use ticklot_tests::program::{Ran, TempFile, TempFolder, ticklot};
 
 const SECOND: u64 = 1_000_000_000;

@@ -13,10 +13,9 @@ use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::latency::Stage;
-use ticklot::{
-    Books, CallOutcome, ConnectionId, Disconnect, Event, Feed, Nanos, Options, Session, Venue,
-};
+use ticklot::observe::Stage;
+use ticklot::venue::{CallOutcome, Venue};
+use ticklot::{Books, ConnectionId, Disconnect, Event, Feed, Nanos, Options, Session};
 use ticklot_sim::Simulator;
 use ticklot_tests::alloc::{Counting, allocations};
 use ticklot_tests::books;
@@ -119,7 +118,7 @@ fn session_metrics_are_complete() {
         .build()
         .unwrap();
     let mut session = metrics::with_local_recorder(&kept, || {
-        ticklot::metrics::describe();
+        ticklot::observe::metrics::describe();
         Session::new(venue, ConnectionId(0), Options::default(), &mut books)
     });
     let asked = kept.asked.load(Ordering::Relaxed);
@@ -166,7 +165,9 @@ fn session_metrics_are_complete() {
         "handles are made once"
     );
     let described = kept.described.lock().unwrap();
-    let names: Vec<&str> = ticklot::metrics::all().map(|metric| metric.name).collect();
+    let names: Vec<&str> = ticklot::observe::metrics::all()
+        .map(|metric| metric.name)
+        .collect();
     assert_eq!(
         described
             .iter()

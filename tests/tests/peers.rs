@@ -6,10 +6,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::bayse::Bayse;
-use ticklot::{
-    BookRef, BookRefLevels, BookState, Books, ConnectionSummary, Disconnect, Event, Feed, Level,
-    Options,
-};
+use ticklot::book::BookRefLevels;
+use ticklot::control::ConnectionSummary;
+use ticklot::{BookRef, BookState, Books, Disconnect, Event, Feed, Level, Options};
 use ticklot_sim::bayse::{Config, Listing, User};
 use ticklot_sim::{Rate, Server};
 use ticklot_tests::drive::Drive;

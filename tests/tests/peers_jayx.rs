@@ -5,11 +5,13 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ticklot::feed::Clock;
+use ticklot::book::{BookRefLevels, Fixed};
+use ticklot::control::Clock;
+use ticklot::control::ConnectionSummary;
+use ticklot::events::{Receipt, TradeSide};
 use ticklot::jayx::{ApiKey, Envelope, JayX, Message, Topic};
 use ticklot::{
-    BookRefLevels, BookState, Books, ConnectionSummary, Disconnect, Event, Feed, Fixed, Handler,
-    Level, Nanos, OnMessage, Options, Receipt, TradeSide,
+    BookState, Books, Disconnect, Event, Feed, Handler, Level, Nanos, OnMessage, Options,
 };
 use ticklot_frame::jayx::Order;
 use ticklot_sim::Server;

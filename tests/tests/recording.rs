@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use ticklot::capture::{FrameLog, LogError, Record, RecordOptions, Recorder, Replay};
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::tap::{RecordKind, Tap, WireEvent, WireRecord};
-use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, VenueName};
+use ticklot::observe::{RecordKind, Tap, WireEvent, WireRecord};
+use ticklot::venue::VenueName;
+use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos};
 use ticklot_sim::{FaultConfig, Simulator, Venue};
 use ticklot_tests::data::{assert_same_rows, columns};
 use ticklot_tests::program::{TempFile, TempFolder, ticklot, ticklot_on_a_terminal};

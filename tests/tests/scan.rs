@@ -10,7 +10,7 @@ use fastrand::Rng;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use ticklot::VenueName;
+use ticklot::venue::VenueName;
 use ticklot_book::{BookError, BookErrorKind, Level, Lots, Scale, Side, Ticks};
 use ticklot_frame::jayx::Envelope;
 use ticklot_frame::{DecodeBackend, DecodeError, Lines, Trade, TradeSide, UnixMillis, bayse, jayx};

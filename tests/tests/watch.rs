@@ -10,9 +10,8 @@ use std::time::Instant;
 
 use ticklot::bayse::Bayse;
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::{
-    BookId, Books, CallOutcome, ConnectionId, Event, Nanos, OnMessage, Options, Session, Venue,
-};
+use ticklot::venue::{CallOutcome, Venue};
+use ticklot::{BookId, Books, ConnectionId, Event, Nanos, OnMessage, Options, Session};
 use ticklot_cli::watch::headless::{Headless, headless};
 use ticklot_tests::alloc::{Counting, allocations};
 use ticklot_tests::books;

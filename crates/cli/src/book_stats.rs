@@ -1,7 +1,9 @@
 //! What the program knows of a book besides the book.
 
 use hdrhistogram::Histogram;
-use ticklot::{BookState, BookUpdate, Books, LastTrade, Nanos, Reservation, Trade};
+use ticklot::events::{LastTrade, Trade};
+use ticklot::stores::Reservation;
+use ticklot::{BookState, BookUpdate, Books, Nanos};
 
 use crate::failure::Failure;
 use crate::units::{nanos, per_second};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ticklot::Stats;
+use ticklot::venue::Stats;
 
 /// A connection with fewer order books on the general path may have read only the first book of each shape on it.
 const FEW: u64 = 20;

@@ -4,9 +4,8 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
-use ticklot::{
-    Books, ConnectionSummary, Disconnect, Event, Feed, Handler, ShutdownHandle, SpinOptions,
-};
+use ticklot::control::{ConnectionSummary, ShutdownHandle};
+use ticklot::{Books, Disconnect, Event, Feed, Handler, SpinOptions};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 

@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use ticklot::{BookId, BookRef, Books, LastTrade, Level, Nanos, Scale};
+use ticklot::events::LastTrade;
+use ticklot::{BookId, BookRef, Books, Level, Nanos, Scale};
 
 use crate::book_stats::Panel;
 

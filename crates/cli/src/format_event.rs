@@ -2,10 +2,11 @@
 
 use std::fmt::{self, Write};
 
-use ticklot::{
-    BalanceUpdate, BookState, Books, CandleUpdate, Cause, Disconnect, EndReason, Event, Instrument,
-    OrderUpdate, ReferencePrice, Resync, ResyncStep, StateChange, StatusUpdate, TradeSide, Trades,
+use ticklot::events::{
+    BalanceUpdate, CandleUpdate, Cause, EndReason, OrderUpdate, ReferencePrice, Resync, ResyncStep,
+    StateChange, StatusUpdate, TradeSide, Trades,
 };
+use ticklot::{BookState, Books, Disconnect, Event, Instrument};
 
 /// Whether an event reports something that went wrong, or that the user must know of: [`notice`]
 /// writes it.
@@ -249,10 +250,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use ticklot::{
-        BookConfig, BookId, Candle, ConnectionId, Decimal, Gap, Lots, Nanos, OrderRef,
-        RequestFailure, Scale, Ticks, Trade, TradingStatus, UnixMillis, UnixSeconds, VenueName,
+    use ticklot::events::{
+        Decimal, OrderRef, RequestFailure, Trade, TradingStatus, UnixMillis, UnixSeconds,
     };
+    use ticklot::stores::Candle;
+    use ticklot::venue::{BookConfig, VenueName};
+    use ticklot::{BookId, ConnectionId, Gap, Lots, Nanos, Scale, Ticks};
 
     const YES: Instrument<'static> = Instrument {
         venue: VenueName("test"),

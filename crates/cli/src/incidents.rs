@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
+use ticklot::capture::FlightOptions;
 use ticklot::capture::{IncidentReport, Incidents};
-use ticklot::flight::FlightOptions;
 use ticklot::{Feed, Handler};
 
 use crate::failure::Failure;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use ticklot::Books;
-use ticklot::latency::Stage;
+use ticklot::observe::Stage;
 
 use crate::format::Micros;
 use crate::units::nanos;

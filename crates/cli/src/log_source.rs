@@ -9,7 +9,7 @@ use ticklot::bayse::{self, Bayse};
 use ticklot::capture::{FrameLog, LogError, Record, Replay, TimeUnit, Times};
 use ticklot::jayx::{self, JayX};
 use ticklot::kraken::Kraken;
-use ticklot::tap::RecordKind;
+use ticklot::observe::RecordKind;
 use ticklot::{BookId, ConnectionId};
 
 use crate::book_args::{BookArgs, KRAKEN_DECIMALS, check_effects};

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use clap::Args;
 use ticklot::capture::{BookRows, RecordOptions, Recorded, Recorder, Rotation};
-use ticklot::{Books, Event, Feed, Handler, OnMessage, Venue};
+use ticklot::venue::Venue;
+use ticklot::{Books, Event, Feed, Handler, OnMessage};
 
 use crate::config::{self, MergedConfig, Source};
 use crate::csv_rows::create_rows;

@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use hdrhistogram::Histogram;
-use ticklot::CallOutcome;
 use ticklot::capture::{FrameLog, LogError, Progress, Record};
-use ticklot::tap::RecordKind;
+use ticklot::observe::RecordKind;
+use ticklot::venue::CallOutcome;
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
 

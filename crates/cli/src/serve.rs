@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use ticklot::ConnectionId;
 use ticklot::capture::FrameLog;
-use ticklot::tap::RecordKind;
+use ticklot::observe::RecordKind;
 use ticklot_sim::{FaultConfig, RecordedFrame, Recording, Server, Speed, Venue, bayse, jayx};
 
 use crate::failure::Failure;

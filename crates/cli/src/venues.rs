@@ -1,10 +1,11 @@
 //! The venues that the program knows.
 
 use clap::ValueEnum;
+use ticklot::OnMessage;
 use ticklot::bayse::Bayse;
 use ticklot::jayx::JayX;
 use ticklot::kraken::Kraken;
-use ticklot::{OnMessage, VenueName};
+use ticklot::venue::VenueName;
 
 /// A venue, as `--venue` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use ticklot::capture::FrameLog;
-use ticklot::tap::RecordKind;
+use ticklot::observe::RecordKind;
 use ticklot_transport::{Config, Connection, Incoming, Reader, Writer, accept_key};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

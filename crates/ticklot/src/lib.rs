@@ -9,8 +9,8 @@
 //! | follow books live | [`Feed`] with a venue: [`jayx`], [`bayse`], [`kraken`] |
 //! | look at books from another thread | [`handover`] |
 //! | drive the same rules over your own socket, or none | [`Session`] |
-//! | keep track of a venue's subscriptions | [`subscriptions`] |
-//! | see what passes over the wire | [`tap::Tap`], [`flight::FlightRecorder`] |
+//! | implement a venue of your own | [`venue`] |
+//! | observe the wire, latencies and counts | [`observe`] |
 //! | record frames, read and replay them | `capture::Recorder`, `capture::Incidents`, `capture::FrameLog`, `capture::Replay` (feature `capture`) |
 //! | decode frames only | the crate `ticklot-frame` |
 //! | keep a book only | the crate `ticklot-book` |
@@ -34,62 +34,74 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod books;
-#[cfg(feature = "capture")]
 pub mod capture;
 mod event;
 #[cfg(feature = "feed")]
-pub mod feed;
-pub mod flight;
+mod feed;
 pub mod handover;
-#[cfg(feature = "latency")]
-pub mod latency;
-#[cfg(feature = "metrics")]
-pub mod metrics;
-mod pings;
-mod ring;
+pub mod observe;
 mod session;
-mod stage_timer;
-pub mod subscriptions;
-pub mod tap;
-mod url;
-mod venue;
+pub mod venue;
 mod venues;
 
 pub use ticklot_book::{
-    Book, BookError, BookErrorKind, BookRef, BookRefLevels, BookState, BookView, Change, Changes,
-    ChangesIter, Checksum, Coverage, Depth, Epoch, Fill, Fixed, Flat, Gap, HalfTicks, Ids,
-    Imbalance, Ladder, Level, Lots, Nanos, Ratio, Scale, ScaleError, Sequence, Side, Storage,
-    Ticks,
-};
-pub use ticklot_frame::{
-    Decimal, DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, UnixSeconds, VenueName,
+    BookRef, BookState, BookView, Epoch, Gap, Level, Lots, Nanos, Scale, Side, Ticks,
 };
 
 #[cfg(feature = "feed")]
 pub use ticklot_transport as transport;
 
-pub use crate::books::{
-    Account, Balance, BookConfig, BookCounts, BookId, Books, Candle, Candles, CandlesId,
-    ConnectionId, Instrument, MAX_CANDLES, MAX_ORDERS, MAX_TRADES, Order, OrderId, Reservation,
-};
-pub use crate::event::{
-    BalanceUpdate, BookUpdate, CandleUpdate, Cause, Disconnect, EndReason, Event, Handler,
-    LastTrade, OnMessage, OrderRef, OrderUpdate, Receipt, ReferencePrice, RequestFailure, Resync,
-    ResyncStep, Source, StateChange, StatusUpdate, Trades, TradingStatus, UpdateKind,
-};
+pub use crate::books::{BookId, Books, ConnectionId, Instrument};
+pub use crate::event::{BookUpdate, Disconnect, Event, Handler};
 #[cfg(feature = "feed")]
-pub use crate::feed::{
-    Clock, CommandError, ConnectionHandle, ConnectionSummary, Feed, ShutdownHandle, SpinOptions,
-    Spinning,
-};
-pub use crate::session::{
-    NextAction, Options, Outbox, RateLimit, Reconnect, ResyncPolicy, Session,
-};
-pub use crate::venue::{
-    CallOutcome, CommandCheck, Concerns, Context, Delta, HttpRequest, Liveness, NoCommand,
-    RequestId, ResyncReply, SendSlot, Snapshot, Stats, Venue,
-};
+pub use crate::feed::{Feed, SpinOptions};
+pub use crate::session::{Options, Reconnect, Session};
+pub use crate::venue::on_message::OnMessage;
 pub use crate::venues::{bayse, jayx, kraken};
+
+/// The rest of the order book's vocabulary, from `ticklot-book`: storage, sequence rules, changes and views.
+pub mod book {
+    pub use ticklot_book::{
+        Book, BookError, BookErrorKind, BookRefLevels, Change, Changes, ChangesIter, Checksum,
+        Coverage, Depth, Fill, Fixed, Flat, HalfTicks, Ids, Imbalance, Ladder, Ratio, ScaleError,
+        Sequence, Storage,
+    };
+}
+
+/// The contents of an [`Event`].
+pub mod events {
+    pub use ticklot_frame::{
+        Decimal, DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, UnixSeconds,
+    };
+
+    pub use crate::books::Cause;
+    pub use crate::event::{
+        BalanceUpdate, CandleUpdate, EndReason, LastTrade, OrderRef, OrderUpdate, Receipt,
+        ReferencePrice, RequestFailure, Resync, ResyncStep, Source, StateChange, StatusUpdate,
+        Trades, TradingStatus, UpdateKind,
+    };
+}
+
+/// The stores next to the books of [`Books`]: accounts, candles and recent trades.
+pub mod stores {
+    pub use crate::books::{
+        Account, Balance, BookCounts, Candle, Candles, CandlesId, MAX_CANDLES, MAX_ORDERS,
+        MAX_TRADES, Order, OrderId, Reservation,
+    };
+}
+
+/// Control of a running [`Feed`].
+#[cfg(feature = "feed")]
+pub mod control {
+    pub use crate::feed::{
+        Clock, CommandError, ConnectionHandle, ConnectionSummary, ShutdownHandle, Spinning,
+    };
+}
+
+/// The parts of a [`Session`] for a driver of your own.
+pub mod driver {
+    pub use crate::session::{NextAction, Outbox, RateLimit, ResyncPolicy};
+}
 
 /// The README's examples must compile, and the guide's.
 #[cfg(all(doctest, feature = "feed"))]

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::transport::{Config, accept_key};
-use ticklot::{BookRef, BookState, Books, Event, Feed, Handler, Nanos, OnMessage, Options, Venue};
+use ticklot::venue::Venue;
+use ticklot::{BookRef, BookState, Books, Event, Feed, Handler, Nanos, OnMessage, Options};
 use tokio::task::yield_now;
 
 use self::drive::Drive;
@@ -361,7 +362,8 @@ async fn the_delay_beside_a_flood() {
 
 #[test]
 fn remote_refuses_impossible_commands() {
-    use ticklot::{CommandError, bayse, kraken};
+    use ticklot::control::CommandError;
+    use ticklot::{bayse, kraken};
     let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
     let markets = feed.add(bayse::Bayse::new(["m"]).build().unwrap());
     let kraken = feed.add(kraken::Kraken::new(["BTC/USD"]).build().unwrap());

@@ -4,10 +4,10 @@
 use arbitrary::{Arbitrary, Unstructured};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ticklot::{
-    Balance, BookId, Candle, Cause, ConnectionId, LastTrade, OrderId, Source, Stats, TradingStatus,
-    UpdateKind,
-};
+use ticklot::events::{Cause, LastTrade, Source, TradingStatus, UpdateKind};
+use ticklot::stores::{Balance, Candle, OrderId};
+use ticklot::venue::Stats;
+use ticklot::{BookId, ConnectionId};
 
 /// Draws one from bytes, writes it and reads it again; returns the text.
 fn there_and_back<T>(seed: u8) -> String

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use ticklot::{Ids, Level, Lots, Scale, Side, Ticks};
+use ticklot::book::Ids;
+use ticklot::{Level, Lots, Scale, Side, Ticks};
 
 use super::LIMIT;
 use crate::raw_recordings::Sides;

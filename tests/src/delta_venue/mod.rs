@@ -17,11 +17,14 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use ticklot::book::{Book, BookError, Coverage, Flat, Ids, Ladder, Sequence};
+use ticklot::events::{DecodeError, ErrorKind, RequestFailure, Source};
+use ticklot::venue::{
+    BookConfig, CallOutcome, Concerns, Context, Delta, HttpRequest, Liveness, NoCommand, RequestId,
+    ResyncReply, Snapshot, Venue, VenueName,
+};
 use ticklot::{
-    Book, BookConfig, BookError, BookId, BookState, Books, CallOutcome, Concerns, ConnectionId,
-    Context, Coverage, DecodeError, Delta, ErrorKind, Flat, Handler, HttpRequest, Ids, Instrument,
-    Ladder, Liveness, Nanos, NoCommand, OnMessage, RequestFailure, RequestId, ResyncReply, Scale,
-    Sequence, Side, Snapshot, Source, Venue, VenueName,
+    BookId, BookState, Books, ConnectionId, Handler, Instrument, Nanos, OnMessage, Scale, Side,
 };
 use ticklot_book as book;
 use ticklot_frame::kraken;

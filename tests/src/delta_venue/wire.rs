@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use ticklot::{DecodeError, ErrorKind, Ids, Level, Scale, Trade, TradeSide, UnixMillis, VenueName};
+use ticklot::book::Ids;
+use ticklot::events::{DecodeError, ErrorKind, Trade, TradeSide, UnixMillis};
+use ticklot::venue::VenueName;
+use ticklot::{Level, Scale};
 
 use crate::raw_recordings::Sides;
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use ticklot::{CallOutcome, Disconnect, NextAction, RequestFailure};
+use ticklot::Disconnect;
+use ticklot::driver::NextAction;
+use ticklot::events::RequestFailure;
+use ticklot::venue::CallOutcome;
 use ticklot_book::Nanos;
 
 use super::fault::Fault;

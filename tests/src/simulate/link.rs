@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use std::collections::VecDeque;
 
-use ticklot::RequestId;
+use ticklot::venue::RequestId;
 use ticklot_book::Nanos;
 use ticklot_sim::{Outgoing, Session};
 

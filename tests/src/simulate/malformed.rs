@@ -105,7 +105,8 @@ mod tests {
 
     use ticklot::bayse::Currency;
     use ticklot::jayx::Envelope;
-    use ticklot::{Books, ConnectionId, Event, Options, Session, Venue};
+    use ticklot::venue::Venue;
+    use ticklot::{Books, ConnectionId, Event, Options, Session};
     use ticklot_book::Nanos;
 
     use super::super::plan::{Plan, SYMBOLS};

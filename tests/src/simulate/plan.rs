@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ticklot::bayse::{Bayse, Currency};
+use ticklot::book::Coverage;
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::{Coverage, Options, Scale};
+use ticklot::{Options, Scale};
 use ticklot_book::{Nanos, Ticks};
 use ticklot_sim::{MarketConfig, Rate, bayse, jayx};
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ticklot::bayse::Currency;
-use ticklot::{BookId, BookState, Books, Cause, Event, Handler, OnMessage, StateChange, Venue};
+use ticklot::events::{Cause, StateChange};
+use ticklot::venue::Venue;
+use ticklot::{BookId, BookState, Books, Event, Handler, OnMessage};
 use ticklot_book::Nanos;
 
 use super::handler::CheckingHandler;

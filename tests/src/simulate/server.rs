@@ -1,6 +1,6 @@
 //! The servers' side: the driver of the server's sessions, in virtual time.
 
-use ticklot::RequestId;
+use ticklot::venue::RequestId;
 use ticklot_book::Nanos;
 use ticklot_sim::Outgoing;
 

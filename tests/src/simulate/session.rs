@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use ticklot::bayse::{Bayse, Command};
+use ticklot::driver::NextAction;
+use ticklot::events::RequestFailure;
 use ticklot::jayx::JayX;
-use ticklot::{
-    Books, CallOutcome, ConnectionId, Disconnect, HttpRequest, NextAction, RequestFailure,
-    RequestId, Session,
-};
+use ticklot::venue::{CallOutcome, HttpRequest, RequestId};
+use ticklot::{Books, ConnectionId, Disconnect, Session};
 use ticklot_book::Nanos;
 
 use super::oracle::Load;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use ticklot::Books;
-use ticklot::RequestId;
+use ticklot::venue::RequestId;
 use ticklot_book::Nanos;
 
 use super::connection::ClientConnection;

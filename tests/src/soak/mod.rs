@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use ticklot::bayse::{Bayse, Currency};
 use ticklot::jayx::{Envelope, JayX};
+use ticklot::venue::Venue;
 use ticklot::{
     BookState, Books, Disconnect, Event, Feed, Handler, OnMessage, Options, Scale, SpinOptions,
-    Venue,
 };
 use ticklot_sim::bayse::Listing;
 use ticklot_sim::{FaultConfig, FaultCounts, Server, bayse, jayx};

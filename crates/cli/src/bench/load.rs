@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use ticklot::capture::Record;
-use ticklot::tap::RecordKind;
+use ticklot::observe::RecordKind;
 use ticklot::{Books, Event, Scale, bayse, jayx};
 use ticklot_frame::jayx::Envelope;
 use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use ticklot::capture::{Record, Replay};
-use ticklot::{Books, Event, Handler, OnMessage, Scale, Venue};
+use ticklot::venue::Venue;
+use ticklot::{Books, Event, Handler, OnMessage, Scale};
 use ticklot_frame::{Lines, bayse, jayx};
 
 use super::load::{Frame, Load, unsupported};

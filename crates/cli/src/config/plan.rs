@@ -4,9 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use ticklot::bayse::{self, Bayse, Currency, Endpoint, Symbol};
+use ticklot::book::ScaleError;
 use ticklot::jayx::{self, JayX};
 use ticklot::kraken::{Depth, Kraken};
-use ticklot::{Feed, Options, Scale, ScaleError, Venue as _, VenueName};
+use ticklot::venue::{Venue as _, VenueName};
+use ticklot::{Feed, Options, Scale};
 use ticklot_sim::Simulator;
 use ticklot_transport::{Config, Error, Proxy, Roots};
 

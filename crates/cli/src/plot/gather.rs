@@ -2,10 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use ticklot::{
-    BookId, BookUpdate, Books, Event, Handler, LastTrade, OnMessage, Ticks, TradeSide, Trades,
-    Venue,
-};
+use ticklot::events::{LastTrade, TradeSide, Trades};
+use ticklot::venue::Venue;
+use ticklot::{BookId, BookUpdate, Books, Event, Handler, OnMessage, Ticks};
 
 use super::grid::Grid;
 use super::read::Onlooker;

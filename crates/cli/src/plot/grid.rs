@@ -295,7 +295,8 @@ fn amount(lots: i64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use ticklot::{Book, Level, Lots, Nanos, Scale};
+    use ticklot::book::Book;
+    use ticklot::{Level, Lots, Nanos, Scale};
 
     use super::*;
 

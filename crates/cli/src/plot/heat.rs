@@ -1,6 +1,7 @@
 //! A book over time: how much rested where, the best prices, and trades.
 
-use ticklot::{Lots, Scale, Ticks, TradeSide};
+use ticklot::events::TradeSide;
+use ticklot::{Lots, Scale, Ticks};
 
 use super::axis::{Axis, Clock, multiples, part, round, step, time_step};
 use super::color::{ASK, BEYOND, BID, Color, GRID, INK, NOT_LIVE, PAPER, STEPS, heat};

@@ -23,9 +23,8 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use ticklot::{
-    BookId, BookRef, Books, Event, Handler, Nanos, OnMessage, Scale, Side, Ticks, Venue,
-};
+use ticklot::venue::Venue;
+use ticklot::{BookId, BookRef, Books, Event, Handler, Nanos, OnMessage, Scale, Side, Ticks};
 
 pub(crate) use self::options::PlotArgs;
 

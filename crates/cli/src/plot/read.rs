@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use ticklot::{BookId, Books, CallOutcome};
+use ticklot::venue::CallOutcome;
+use ticklot::{BookId, Books};
 
 use super::PlotArgs;
 use crate::failure::Failure;

@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use ticklot::{BookId, BookRef, Books, Event, Handler, OnMessage, Side, Ticks, Venue};
+use ticklot::venue::Venue;
+use ticklot::{BookId, BookRef, Books, Event, Handler, OnMessage, Side, Ticks};
 
 use super::read::Onlooker;
 use crate::log_position::TimeSpec;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ticklot::{Ticks, TradeSide};
+use ticklot::Ticks;
+use ticklot::events::TradeSide;
 
 /// Marks by where they are: no more than places, however many trades there are.
 #[derive(Debug, Default)]

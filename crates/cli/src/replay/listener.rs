@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use ticklot::capture::{BookRows, Loss, ReplayCheck};
-use ticklot::{Books, Event, Handler, OnMessage, Venue};
+use ticklot::venue::Venue;
+use ticklot::{Books, Event, Handler, OnMessage};
 
 use super::elapsed_ns;
 use crate::format::Printable;

@@ -1,7 +1,7 @@
 //! Which part of a log is played.
 
 use ticklot::capture::Record;
-use ticklot::tap::RecordKind;
+use ticklot::observe::RecordKind;
 
 use crate::log_position::LogPosition;
 

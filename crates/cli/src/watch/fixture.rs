@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use ticklot::book::{Book, Changes};
+use ticklot::events::{LastTrade, Source, Trade, TradeSide, Trades, UnixMillis, UpdateKind};
 use ticklot::handover::Taker;
+use ticklot::venue::{BookConfig, VenueName};
 use ticklot::{
-    Book, BookConfig, BookId, BookUpdate, Books, Changes, ConnectionId, Epoch, Event, Instrument,
-    LastTrade, Level, Lots, Nanos, Scale, Source, Ticks, Trade, TradeSide, Trades, UnixMillis,
-    UpdateKind, VenueName,
+    BookId, BookUpdate, Books, ConnectionId, Epoch, Event, Instrument, Level, Lots, Nanos, Scale,
+    Ticks,
 };
 
 use super::gather::Gather;

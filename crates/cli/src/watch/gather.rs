@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use ticklot::events::{LastTrade, Trades};
 use ticklot::handover::{Giver, Taker, handover};
-use ticklot::{BookId, BookUpdate, Books, Event, LastTrade, Nanos, Trades};
+use ticklot::{BookId, BookUpdate, Books, Event, Nanos};
 
 use super::latency::Latency;
 use super::log::{Bounded, Line, Log};
@@ -216,9 +217,9 @@ mod tests {
     use super::*;
     use crate::watch::fixture::{Fixture, last, trade};
     use crate::watch::shot::MAX_SHOWN_TRADES;
-    use ticklot::{
-        BookState, Cause, ConnectionId, Instrument, Lots, Scale, StateChange, TradeSide, VenueName,
-    };
+    use ticklot::events::{Cause, StateChange, TradeSide};
+    use ticklot::venue::VenueName;
+    use ticklot::{BookState, ConnectionId, Instrument, Lots, Scale};
 
     fn feed() -> (Fixture, BookId) {
         let mut feed = Fixture::new();

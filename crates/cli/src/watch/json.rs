@@ -10,10 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
-use ticklot::{
-    BookId, BookUpdate, Books, ConnectionId, Event, Instrument, Nanos, Resync, ResyncStep, Scale,
-    Side, Source, StateChange, StatusUpdate, Trades, UpdateKind, VenueName,
-};
+use ticklot::events::{Resync, ResyncStep, Source, StateChange, StatusUpdate, Trades, UpdateKind};
+use ticklot::venue::VenueName;
+use ticklot::{BookId, BookUpdate, Books, ConnectionId, Event, Instrument, Nanos, Scale, Side};
 
 use self::object::{
     Change, Last, Line, Object, Of, OfBook, Pair, Shown, Text, Totals, Unconfirmed,

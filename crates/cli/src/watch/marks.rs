@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ticklot::{Change, Lots, Nanos, Side, Ticks};
+use ticklot::book::Change;
+use ticklot::{Lots, Nanos, Side, Ticks};
 
 /// For how long a level that has changed is lit up.
 const LIT: Duration = Duration::from_millis(400);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use ticklot::book::Book;
+use ticklot::events::LastTrade;
 use ticklot::handover::Taker;
-use ticklot::{
-    Book, BookId, BookView, ConnectionId, Epoch, LastTrade, Level, Lots, Nanos, Scale, Side,
-};
+use ticklot::{BookId, BookView, ConnectionId, Epoch, Level, Lots, Nanos, Scale, Side};
 use ticklot::{BookState, Ticks};
 
 use super::latency::{Latency, Rate};

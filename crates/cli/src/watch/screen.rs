@@ -8,9 +8,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event as Input};
-use ticklot::feed::Clock;
+use ticklot::control::Clock;
+use ticklot::control::ShutdownHandle;
 use ticklot::handover::Taker;
-use ticklot::{Books, Event, Nanos, ShutdownHandle};
+use ticklot::{Books, Event, Nanos};
 
 use super::draw::style::Look;
 use super::gather::Gather;

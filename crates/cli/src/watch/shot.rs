@@ -1,7 +1,9 @@
 //! What the feed's thread hands to the one that draws.
 
-use ticklot::{BookId, BookState, Books, Epoch, LastTrade, Level, Lots, Nanos, Scale, Ticks};
-use ticklot::{ConnectionId, TradeSide, UnixMillis};
+use ticklot::ConnectionId;
+use ticklot::events::LastTrade;
+use ticklot::events::{TradeSide, UnixMillis};
+use ticklot::{BookId, BookState, Books, Epoch, Level, Lots, Nanos, Scale, Ticks};
 
 use super::log::{Line, Log};
 use super::recent::Recent;

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use ticklot::bayse::{self, Bayse};
 use ticklot::capture::BookRows;
-use ticklot::feed::Clock;
+use ticklot::control::Clock;
+use ticklot::control::{ConnectionSummary, ShutdownHandle};
+use ticklot::events::Receipt;
 use ticklot::jayx::{self, JayX};
-use ticklot::{
-    BookId, Books, ConnectionId, ConnectionSummary, Event, Handler, Nanos, OnMessage, Receipt,
-    ShutdownHandle, Venue, VenueName,
-};
+use ticklot::venue::{Venue, VenueName};
+use ticklot::{BookId, Books, ConnectionId, Event, Handler, Nanos, OnMessage};
 
 use crate::book_stats::{Measured, Panel};
 use crate::decode_paths::DecodePaths;

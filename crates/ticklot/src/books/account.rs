@@ -1,12 +1,12 @@
 //! An account: balances and open orders.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use ticklot_book::{DecimalError, Fixed, Lots, Nanos, Scale, Ticks};
 use ticklot_frame::{TradeSide, UnixMillis};
 
+use super::ids::OrderId;
 use crate::event::{BalanceUpdate, OrderUpdate};
 
 /// The most open orders that are kept; more are dropped and counted.
@@ -41,27 +41,6 @@ pub struct Balance {
     pub balance: String,
     /// The part that no order reserves.
     pub available: String,
-}
-
-/// The venue's id of an order: some number their orders, others name them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(untagged))]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub enum OrderId {
-    /// A number.
-    Number(i64),
-    /// A name.
-    Text(String),
-}
-
-impl fmt::Display for OrderId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => fmt::Display::fmt(number, f),
-            Self::Text(text) => f.write_str(text),
-        }
-    }
 }
 
 /// An open order.

@@ -10,7 +10,8 @@ use ticklot_frame::VenueName;
 /// instrument's own name; a scope that is not known prints as `?`.
 ///
 /// ```
-/// use ticklot::{Instrument, VenueName};
+/// use ticklot::Instrument;
+/// use ticklot::venue::VenueName;
 ///
 /// let yes = Instrument { venue: VenueName("bets"), scope: Some("USD"), market: "rain", name: "yes" };
 /// assert_eq!(yes.to_string(), "bets:USD:rain:yes");

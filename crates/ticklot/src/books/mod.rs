@@ -7,14 +7,16 @@
 mod account;
 mod budget;
 mod candles;
+mod cause;
 mod expiry;
+mod ids;
 mod instrument;
 mod storage;
 mod trades;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use ticklot_book::{Book, BookRef, BookState, Epoch, Gap, Ids, Nanos, Scale};
@@ -22,9 +24,11 @@ use ticklot_book::{Book, BookRef, BookState, Epoch, Gap, Ids, Nanos, Scale};
 use ticklot_book::{Level, Snapshot};
 use ticklot_frame::{Trade, VenueName};
 
-pub use self::account::{Account, Balance, MAX_ORDERS, Order, OrderId};
+pub use self::account::{Account, Balance, MAX_ORDERS, Order};
 pub use self::budget::Reservation;
 pub use self::candles::{Candle, Candles, MAX_CANDLES};
+pub use self::cause::Cause;
+pub use self::ids::{BookId, CandlesId, ConnectionId, OrderId};
 pub use self::instrument::Instrument;
 pub use self::storage::BookConfig;
 pub use self::trades::MAX_TRADES;
@@ -35,26 +39,6 @@ use self::budget::{Budget, CREDIT, LEVEL_BYTES};
 use self::expiry::{Expiry, Subject};
 use self::instrument::OwnedInstrument;
 use self::trades::NewTrades;
-use crate::event::Cause;
-
-/// Which book of a [`Books`]. Ids are given in order from 0 and never reused, also when a book is
-/// removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-#[repr(transparent)]
-pub struct BookId(pub u32);
-
-/// Which connection of a feed, in the order in which they were added, from 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-#[repr(transparent)]
-pub struct ConnectionId(pub u32);
-
-/// Which candles of a [`Books`]: given when they are added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CandlesId(usize);
 
 /// A scale that is known to be right when the crate is built.
 #[allow(clippy::panic)] // in a constant it fails the build, never the program
@@ -183,7 +167,7 @@ struct Connection {
     /// How many of its books are stale.
     stale: usize,
     #[cfg(feature = "latency")]
-    measured: Option<crate::latency::Measured>,
+    measured: Option<crate::observe::latency::Measured>,
     #[cfg(feature = "metrics")]
     stale_counter: StaleCounter,
 }
@@ -319,14 +303,16 @@ impl Books {
     /// How long the stages of a connection's books took; none when they are not measured.
     #[cfg(feature = "latency")]
     #[must_use]
-    pub fn latency(&self, connection: ConnectionId) -> Option<&crate::latency::Latency> {
+    pub fn latency(&self, connection: ConnectionId) -> Option<&crate::observe::latency::Latency> {
         let measured = self.connection_of(connection)?.measured.as_ref()?;
         Some(measured.latency())
     }
 
     /// The same of every connection that is measured.
     #[cfg(feature = "latency")]
-    pub fn latencies(&self) -> impl Iterator<Item = (ConnectionId, &crate::latency::Latency)> {
+    pub fn latencies(
+        &self,
+    ) -> impl Iterator<Item = (ConnectionId, &crate::observe::latency::Latency)> {
         let all = self.connections.iter();
         all.filter_map(|it| Some((it.id, it.measured.as_ref()?.latency())))
     }
@@ -335,7 +321,7 @@ impl Books {
     pub(crate) fn measured(
         &mut self,
         connection: ConnectionId,
-    ) -> Option<&mut crate::latency::Measured> {
+    ) -> Option<&mut crate::observe::latency::Measured> {
         let slot = *self.slots.get(&connection)?;
         self.connections.get_mut(slot)?.measured.as_mut()
     }
@@ -348,7 +334,8 @@ impl Books {
         let measured = &mut self.connections[slot].measured;
         if measured.is_none() {
             let budget = &self.budget;
-            *measured = crate::latency::Measured::new(venue, connection, |it| budget.reserve(it));
+            *measured =
+                crate::observe::latency::Measured::new(venue, connection, |it| budget.reserve(it));
         }
     }
 
@@ -482,7 +469,7 @@ impl Books {
     ///
     /// Connections that follow the same instrument have a book each. A replacement connection instead
     /// finds the book ([`Books::find`]) and takes it over
-    /// ([`Context::adopt`](crate::Context::adopt)).
+    /// ([`Context::adopt`](crate::venue::Context::adopt)).
     pub fn add(
         &mut self,
         connection: ConnectionId,
@@ -719,7 +706,7 @@ impl Books {
                 #[cfg(feature = "latency")]
                 measured: None,
                 #[cfg(feature = "metrics")]
-                stale_counter: StaleCounter(crate::metrics::stale(venue, connection)),
+                stale_counter: StaleCounter(crate::observe::metrics::stale(venue, connection)),
             });
         }
         slot
@@ -1039,17 +1026,5 @@ impl fmt::Debug for Books {
         f.debug_map()
             .entries(ids.map(|id| (id, self.last_known(id))))
             .finish()
-    }
-}
-
-impl fmt::Display for BookId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Display for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
     }
 }

@@ -10,7 +10,9 @@ use ticklot_book::{
 /// How a venue wants a book kept: chosen per instrument, when the book is added.
 ///
 /// ```
-/// use ticklot::{BookConfig, Coverage, Scale, Sequence};
+/// use ticklot::Scale;
+/// use ticklot::book::{Coverage, Sequence};
+/// use ticklot::venue::BookConfig;
 ///
 /// let snapshots = BookConfig::snapshots(Scale::UNIT);
 /// let deltas = BookConfig::deltas(Scale::UNIT, Sequence::Range)

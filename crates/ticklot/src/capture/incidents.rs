@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle};
 
 use super::file::{LogFile, RecordError};
 use super::line::{self, unix};
-use crate::flight::{FlightOptions, FlightRecorder, Incident};
-use crate::tap::{Tap, WireRecord};
+use crate::capture::flight_recorder::{FlightOptions, FlightRecorder, Incident};
+use crate::observe::tap::{Tap, WireRecord};
 
 /// Writes a file when a book loses its trust: what passed over the feed's connections just before, and
 /// the loss itself. A [`Tap`]: its clones share the recent past and the folder.
@@ -18,7 +18,7 @@ use crate::tap::{Tap, WireRecord};
 ///
 /// ```no_run
 /// use ticklot::capture::Incidents;
-/// use ticklot::flight::FlightOptions;
+/// use ticklot::capture::FlightOptions;
 /// # use ticklot::{Books, Event, Feed};
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// # let mut feed = Feed::new(|_: Event<'_>, _: &Books| std::ops::ControlFlow::Continue(()));

@@ -6,7 +6,7 @@ use ticklot_book::Nanos;
 use ticklot_frame::json_string;
 
 use crate::books::ConnectionId;
-use crate::tap::{RecordKind, WireRecord};
+use crate::observe::tap::{RecordKind, WireRecord};
 
 /// What a line says besides its text.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,7 @@ pub(super) fn write(out: &mut Vec<u8>, head: &RecordHeader<'_>, text: &[u8]) {
     out.extend_from_slice(b"}\n");
 }
 
-/// Appends what passed as a line of a log, its end included: for a [`Tap`](crate::tap::Tap) of one's
+/// Appends what passed as a line of a log, its end included: for a [`Tap`](crate::observe::tap::Tap) of one's
 /// own. `unix_zero` is the zero of the session's clock in nanoseconds since 1970, such as
 /// `Clock::unix_zero` says. Allocates to grow `out`, and for text that is written first.
 pub fn append(out: &mut Vec<u8>, unix_zero: u64, passed: &WireRecord<'_>) {

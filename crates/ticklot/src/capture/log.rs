@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::compression::{Compression, Decompressor};
 use crate::books::ConnectionId;
-use crate::tap::RecordKind;
+use crate::observe::tap::RecordKind;
 
 /// The longest line of a log, in bytes: a frame of the largest size with every byte escaped.
 pub const MAX_LINE: usize = 64 << 20;

@@ -18,8 +18,8 @@ use ticklot_book::Nanos;
 
 use super::file::{LogFiles, RecordError, Rotation};
 use super::line::{self, unix};
-use crate::ring::{RecordHeader, Ring};
-use crate::tap::{RecordKind, Tap, WireRecord};
+use crate::capture::ring::{RecordHeader, Ring};
+use crate::observe::tap::{RecordKind, Tap, WireRecord};
 
 /// How often what has come is written and can be read from the file: what a killed process loses at
 /// most, and the time that the writing itself takes.
@@ -81,7 +81,8 @@ pub struct Recorded {
 ///
 /// ```no_run
 /// use ticklot::capture::{RecordOptions, Recorder};
-/// # use ticklot::{Books, Event, Feed, Venue};
+/// # use ticklot::{Books, Event, Feed};
+/// # use ticklot::venue::Venue;
 /// # async fn example<V: Venue + 'static>(venue: V) -> Result<(), Box<dyn std::error::Error>> {
 /// # let mut feed = Feed::new(|_: Event<'_>, _: &Books| std::ops::ControlFlow::Continue(()));
 /// let zero = feed.clock().unix_zero();

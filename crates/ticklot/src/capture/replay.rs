@@ -11,9 +11,10 @@ use ticklot_book::Nanos;
 
 use super::log::{LogError, Record};
 use crate::books::{Books, ConnectionId};
-use crate::event::{Disconnect, Handler, OnMessage};
+use crate::event::{Disconnect, Handler};
+use crate::observe::tap::{RecordKind, Tap, TapList, WireEvent, WireRecord};
 use crate::session::{Options, Session, expire, report};
-use crate::tap::{RecordKind, Tap, TapList, WireEvent, WireRecord};
+use crate::venue::on_message::OnMessage;
 use crate::venue::{CallOutcome, Stats, Venue};
 
 /// The most connections of a log that are played. Each costs a session, and a log may be anybody's.
@@ -35,7 +36,8 @@ pub const MAX_LOSSES: usize = 65_536;
 /// ```no_run
 /// use std::ops::ControlFlow;
 /// use ticklot::capture::{FrameLog, Replay};
-/// use ticklot::{Books, Event, Venue};
+/// use ticklot::{Books, Event};
+/// use ticklot::venue::Venue;
 ///
 /// # fn example<V: Venue + 'static>(venue_of: impl Fn() -> V) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut handler = |event: Event<'_>, books: &Books| {

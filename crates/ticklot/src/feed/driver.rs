@@ -18,8 +18,9 @@ use super::inbox::Inbox;
 use super::link::{Link, MAX_REQUESTS, Turn, UNSEEN, failed};
 use super::remote::ControlMessage;
 use super::waits::Waits;
-use crate::event::{Disconnect, OnMessage};
+use crate::event::Disconnect;
 use crate::session::NextAction;
+use crate::venue::on_message::OnMessage;
 use crate::venue::{HttpRequest, RequestId, Venue};
 
 /// Drives one session.

@@ -15,10 +15,10 @@ use super::spin::{SpinDriver, SpinningConnection};
 use super::{ConnectionSummary, Shared};
 #[cfg(feature = "latency")]
 use crate::books::Books;
-use crate::event::OnMessage;
+use crate::observe::tap::Tap;
 use crate::session::Session;
-use crate::tap::Tap;
 use crate::venue::Venue;
+use crate::venue::on_message::OnMessage;
 
 /// A connection of any venue.
 pub(super) trait Connect<H> {

@@ -14,8 +14,9 @@ use super::remote::ControlMessage;
 use super::warm::{self, Optional, Warm};
 use super::{ConnectionSummary, Shared};
 use crate::books::Books;
-use crate::event::{Disconnect, OnMessage, RequestFailure};
+use crate::event::{Disconnect, RequestFailure};
 use crate::session::{NextAction, Session};
+use crate::venue::on_message::OnMessage;
 use crate::venue::{CallOutcome, RequestId, Venue};
 
 /// Frames may have waited in the kernel for as long as the socket was not seen idle. It is seen at least

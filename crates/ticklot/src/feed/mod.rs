@@ -37,9 +37,10 @@ use self::inbox::Bell;
 use self::line::{Connect, Line};
 use self::running::Running;
 use crate::books::{Books, ConnectionId};
-use crate::event::{Disconnect, Event, Handler, OnMessage};
+use crate::event::{Disconnect, Event, Handler};
+use crate::observe::tap::{Tap, TapList};
 use crate::session::{Options, Session, expire};
-use crate::tap::{Tap, TapList};
+use crate::venue::on_message::OnMessage;
 use crate::venue::{Stats, Venue};
 
 /// How a connection of a feed came to its end.
@@ -58,7 +59,8 @@ pub struct ConnectionSummary {
 ///
 /// ```no_run
 /// use std::ops::ControlFlow;
-/// use ticklot::{Books, Event, Feed, Venue};
+/// use ticklot::{Books, Event, Feed};
+/// use ticklot::venue::Venue;
 ///
 /// # async fn example<V: Venue + 'static>(venue: V) {
 /// let mut feed = Feed::new(|event: Event<'_>, books: &Books| {

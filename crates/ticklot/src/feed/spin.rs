@@ -15,8 +15,9 @@ use super::inbox::Inbox;
 use super::link::{Link, MAX_REQUESTS, Turn};
 use super::remote::ControlMessage;
 use crate::books::ConnectionId;
-use crate::event::{Disconnect, OnMessage};
+use crate::event::Disconnect;
 use crate::session::NextAction;
+use crate::venue::on_message::OnMessage;
 use crate::venue::{HttpRequest, RequestId, Venue};
 
 /// The state of the spinning thread that its connections share.

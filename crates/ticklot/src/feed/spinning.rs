@@ -15,7 +15,7 @@ use super::inbox::{Bell, Inbox};
 use super::spin::{NEVER, NextTurn, SpinContext, SpinningConnection, index_of};
 use super::{ConnectionSummary, Feed, Shared, tick};
 use crate::event::Handler;
-use crate::tap::TapList;
+use crate::observe::tap::TapList;
 
 /// How a feed spins: see [`Feed::spin`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct SpinOptions {
 /// A feed that spins, a turn at a time: see [`Feed::spinning`].
 ///
 /// Dropping it drops the connections without a close handshake and disconnects the books, without a word to the
-/// handler; prefer [`ShutdownHandle::stop`](crate::ShutdownHandle::stop), and turns until there is nothing left.
+/// handler; prefer [`ShutdownHandle::stop`](crate::control::ShutdownHandle::stop), and turns until there is nothing left.
 pub struct Spinning<'a, H> {
     shared: &'a RefCell<Shared<H>>,
     clock: Clock,

@@ -15,8 +15,9 @@ use ticklot_book::{BookState, Level, Nanos, Side};
 use ticklot_frame::without_learning;
 
 use crate::books::{BookId, Books};
-use crate::event::{Event, Handler, OnMessage, Receipt};
+use crate::event::{Event, Handler, Receipt};
 use crate::session::{NextAction, Options, Session};
+use crate::venue::on_message::OnMessage;
 use crate::venue::{CallOutcome, Venue};
 
 /// The longest frame that is kept to be replayed. One of this length makes no decoder grow beyond what a connection keeps.

@@ -15,13 +15,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ticklot_book::{BookState, Epoch, Nanos};
+use ticklot_book::{Epoch, Nanos};
 use ticklot_frame::{DecodeError, ErrorKind, VenueName};
 
 mod backoff;
 mod lateness;
 mod limiter;
 mod outbox;
+mod report;
 mod resync;
 
 pub use self::backoff::Reconnect;
@@ -30,13 +31,15 @@ pub use self::outbox::Outbox;
 pub use self::resync::ResyncPolicy;
 
 pub(crate) use self::lateness::Lateness;
+pub(crate) use self::report::report;
 pub(crate) use self::resync::{Due, Resyncs};
 
 use self::limiter::Limiter;
 use crate::books::{BookId, Books, ConnectionId};
-use crate::event::{Cause, Disconnect, Event, Handler, OnMessage, RequestFailure, StateChange};
-use crate::stage_timer::StageClock;
-use crate::tap::{Tap, TapList, WireEvent};
+use crate::event::{Disconnect, Event, Handler, RequestFailure};
+use crate::observe::stage_timer::StageClock;
+use crate::observe::tap::{Tap, TapList, WireEvent};
+use crate::venue::on_message::OnMessage;
 use crate::venue::{
     CallOutcome, Concerns, Context, HttpRequest, Liveness, RequestId, SendSlot, Stats, Venue,
 };
@@ -157,7 +160,7 @@ pub struct Session<V> {
     shown: Vec<u8>,
     watch: StageClock,
     #[cfg(feature = "metrics")]
-    handles: crate::metrics::Handles,
+    handles: crate::observe::metrics::Handles,
 }
 
 impl<V: Venue> Session<V> {
@@ -197,7 +200,7 @@ impl<V: Venue> Session<V> {
             shown: Vec::new(),
             watch: StageClock::default(),
             #[cfg(feature = "metrics")]
-            handles: crate::metrics::Handles::new(venue.name(), id),
+            handles: crate::observe::metrics::Handles::new(venue.name(), id),
             venue,
         }
     }
@@ -574,7 +577,7 @@ impl<V: Venue> Session<V> {
             slow_down: false,
             proved: false,
             taps: &mut self.taps,
-            marks: self.watch.marks(received, now),
+            timer: self.watch.marks(received, now),
             handler,
         };
         let mut reply = work(&mut self.venue, &mut context, self.options.max_frame);
@@ -794,47 +797,6 @@ pub(crate) fn expire<H: Handler + ?Sized>(
         books.expire(now);
     }
     report(now, books, handler, taps, None)
-}
-
-/// Reports the changes of state that were not reported yet. With `resyncs` of a connection, keeps the list
-/// of its books that need a snapshot. When the handler breaks, the rest is dropped.
-pub(crate) fn report<H: Handler + ?Sized>(
-    now: Nanos,
-    books: &mut Books,
-    handler: &mut H,
-    taps: &mut TapList,
-    mut resyncs: Option<(ConnectionId, &mut Resyncs)>,
-) -> ControlFlow<()> {
-    while let Some(change) = books.next_change() {
-        if let Some((connection, resyncs)) = &mut resyncs
-            && books.connection(change.book) == Some(*connection)
-        {
-            match change.new {
-                BookState::Gap(_) => resyncs.want(change.book, now),
-                _ => resyncs.done(change.book),
-            }
-        }
-        let is_loss = change.old.is_live() || change.new == BookState::Stale;
-        let is_end = matches!(change.cause, Cause::Disconnected | Cause::Unsubscribed);
-        if is_loss && !is_end {
-            taps.invalidated(change.book, now, books);
-        }
-        let Some(instrument) = books.instrument(change.book) else {
-            continue;
-        };
-        let event = Event::State(StateChange {
-            book: change.book,
-            instrument,
-            old: change.old,
-            new: change.new,
-            cause: change.cause,
-        });
-        if handler.on_event(event, books).is_break() {
-            books.drop_changes();
-            return ControlFlow::Break(());
-        }
-    }
-    ControlFlow::Continue(())
 }
 
 /// The random numbers of a session.

@@ -3,3 +3,6 @@
 pub mod bayse;
 pub mod jayx;
 pub mod kraken;
+
+pub(crate) mod ping_timer;
+pub(crate) mod url;

@@ -1,6 +1,7 @@
 //! Either way to drive a feed, so that a test runs over both.
 
-use ticklot::{ConnectionSummary, Feed, Handler, SpinOptions};
+use ticklot::control::ConnectionSummary;
+use ticklot::{Feed, Handler, SpinOptions};
 use tokio::task::yield_now;
 
 /// Drives a feed as the test binary has it.

@@ -3,10 +3,14 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use ticklot::driver::NextAction;
+use ticklot::events::ResyncStep;
 use ticklot::kraken::{Command, Kraken};
+use ticklot::stores::BookCounts;
+use ticklot::venue::{Stats, VenueName};
 use ticklot::{
-    BookCounts, BookId, Books, ConnectionId, Disconnect, Event, Handler, Instrument, Nanos,
-    NextAction, OnMessage, Options, ResyncStep, Session, Stats, VenueName,
+    BookId, Books, ConnectionId, Disconnect, Event, Handler, Instrument, Nanos, OnMessage, Options,
+    Session,
 };
 
 use crate::wire::{self, Sent};

@@ -48,7 +48,7 @@ impl Model {
         crc(&text)
     }
 
-    /// The digest of [`BookView::crc32`](ticklot::Book::crc32).
+    /// The digest of [`BookView::crc32`](ticklot::book::Book::crc32).
     pub(crate) fn digest(&self) -> u32 {
         let level = |(price, qty): (&u64, &u64)| format!("{price}:{qty}");
         let bids: Vec<String> = self.bids.iter().rev().map(level).collect();

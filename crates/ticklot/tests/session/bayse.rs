@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use ticklot::bayse::{Auth, Bayse, Command, Currency, Plan, Stage, Symbol, Topic};
-use ticklot::{BookId, BookState, Disconnect, Nanos, NextAction, Venue};
+use ticklot::driver::NextAction;
+use ticklot::venue::Venue;
+use ticklot::{BookId, BookState, Disconnect, Nanos};
 
 use crate::bench::{Bench, SECOND, bayse, bayse_book, closed, options};
 

@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::bayse::Bayse;
+use ticklot::driver::NextAction;
+use ticklot::events::{Source, Trades};
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::{
-    Books, CallOutcome, ConnectionId, Disconnect, Event, Nanos, NextAction, OnMessage, Options,
-    Session, Source, Trades, Venue,
-};
+use ticklot::venue::{CallOutcome, Venue};
+use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, OnMessage, Options, Session};
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
 

@@ -1,7 +1,8 @@
 //! The counts of a session, and its queue.
 
+use ticklot::driver::NextAction;
 use ticklot::jayx::Envelope;
-use ticklot::{ConnectionId, Disconnect, NextAction, Reconnect};
+use ticklot::{ConnectionId, Disconnect, Reconnect};
 
 use crate::bench::{Bench, OPEN, PLAIN_BOOK, SECOND, closed, jayx, options};
 

@@ -1,10 +1,10 @@
 //! JayX: several topics on a connection, and what is kept beside the books.
 
+use ticklot::driver::NextAction;
 use ticklot::jayx::{ApiKey, BuildError, Envelope, JayX, Plan, SubscribeError, Topic};
-use ticklot::{
-    BookId, Books, Candles, ConnectionId, Disconnect, Instrument, NextAction, OrderId, Session,
-    Venue, VenueName,
-};
+use ticklot::stores::{Candles, OrderId};
+use ticklot::venue::{Venue, VenueName};
+use ticklot::{BookId, Books, ConnectionId, Disconnect, Instrument, Session};
 
 use crate::bench::{Bench, OPEN, PLAIN_BOOK, SECOND, options, packet_book};
 

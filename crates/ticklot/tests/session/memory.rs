@@ -3,7 +3,8 @@
 use ticklot::bayse::{self, Bayse, Topic};
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::kraken::{self, Kraken};
-use ticklot::{BookId, BookState, Books, ConnectionId, Nanos, OnMessage, Options, Session, Venue};
+use ticklot::venue::Venue;
+use ticklot::{BookId, BookState, Books, ConnectionId, Nanos, OnMessage, Options, Session};
 
 use crate::bench::{Bench, bayse_book, options};
 

@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ticklot::{
-    BookConfig, BookId, Books, CallOutcome, ConnectionId, Context, Instrument, Nanos, NextAction,
-    NoCommand, OnMessage, RateLimit, ResyncReply, Scale, SendSlot, Session, Venue, VenueName,
+use ticklot::driver::{NextAction, RateLimit};
+use ticklot::venue::{
+    BookConfig, CallOutcome, Context, NoCommand, ResyncReply, SendSlot, Venue, VenueName,
 };
+use ticklot::{BookId, Books, ConnectionId, Instrument, Nanos, OnMessage, Scale, Session};
 
 use crate::bench::{Bench, SECOND, options};
 

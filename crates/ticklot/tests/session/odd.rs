@@ -1,7 +1,8 @@
 //! Unusual messages: their cost, and their reports.
 
 use ticklot::jayx::{ApiKey, Envelope, JayX, Topic};
-use ticklot::{BookId, BookState, CallOutcome, Disconnect};
+use ticklot::venue::CallOutcome;
+use ticklot::{BookId, BookState, Disconnect};
 
 use crate::bench::{Bench, PLAIN_BOOK, SECOND, bayse, bayse_book, jayx, options, packet_book};
 

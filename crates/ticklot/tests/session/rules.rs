@@ -4,10 +4,13 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::bayse::Bayse;
+use ticklot::driver::NextAction;
+use ticklot::events::EndReason;
 use ticklot::jayx::{Envelope, JayX};
+use ticklot::venue::{CallOutcome, VenueName};
 use ticklot::{
-    BookId, BookState, Books, CallOutcome, ConnectionId, Disconnect, EndReason, Epoch, Event, Gap,
-    Instrument, Nanos, NextAction, Options, Session, Side, VenueName,
+    BookId, BookState, Books, ConnectionId, Disconnect, Epoch, Event, Gap, Instrument, Nanos,
+    Options, Session, Side,
 };
 
 use crate::bench::{
@@ -638,7 +641,7 @@ fn invalid_snapshot_is_a_gap() {
 
 #[test]
 fn url_builder_order_is_free() {
-    use ticklot::Venue;
+    use ticklot::venue::Venue;
     let plain = JayX::new("X").envelope(Envelope::Plain).url("ws://h/");
     assert_eq!(Venue::url(&plain), "ws://h");
     let packets = JayX::new("X")

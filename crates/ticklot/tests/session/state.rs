@@ -3,10 +3,12 @@
 use std::ops::ControlFlow;
 
 use ticklot::bayse::{self, Bayse, Command, Topic};
+use ticklot::events::Receipt;
 use ticklot::jayx::{self, ApiKey, Envelope, JayX};
+use ticklot::venue::CallOutcome;
 use ticklot::{
-    BookId, BookState, Books, CallOutcome, ConnectionId, Disconnect, Event, Gap, Handler, Nanos,
-    OnMessage, Receipt, Session,
+    BookId, BookState, Books, ConnectionId, Disconnect, Event, Gap, Handler, Nanos, OnMessage,
+    Session,
 };
 
 use crate::bench::{Bench, PLAIN_BOOK, SECOND, bayse, bayse_book, jayx, options, packet_book};
@@ -20,7 +22,7 @@ const NO_JSON: &str = r#"{"type""#;
 /// A JayX book with the same price twice, which no book can hold.
 const TWICE: &str = r#"42["orderbook",{"orderBook":{"asks":[{"ticks":1,"lots":5},{"ticks":1,"lots":5}],"bids":[]}}]"#;
 
-impl<V: ticklot::Venue> Bench<V> {
+impl<V: ticklot::venue::Venue> Bench<V> {
     /// What the handler received in the call of `frame`.
     fn events_of(&mut self, frame: &str) -> Vec<String> {
         self.told();

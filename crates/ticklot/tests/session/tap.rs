@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ticklot::bayse::{Auth, Bayse, Topic};
-use ticklot::flight::{FlightOptions, FlightRecorder, Incident};
+use ticklot::capture::{FlightOptions, FlightRecorder, Incident};
 use ticklot::jayx::{ApiKey, Envelope, JayX};
-use ticklot::tap::{RecordKind, Tap, WireEvent, WireRecord};
-use ticklot::{BookState, Books, ConnectionId, Disconnect, Event, Nanos, Session, Venue};
+use ticklot::observe::{RecordKind, Tap, WireEvent, WireRecord};
+use ticklot::venue::Venue;
+use ticklot::{BookState, Books, ConnectionId, Disconnect, Event, Nanos, Session};
 
 use crate::bench::{Bench, OPEN, SECOND, bayse, bayse_book, closed, jayx, options, packet_book};
 

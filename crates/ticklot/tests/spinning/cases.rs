@@ -5,10 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use ticklot::events::EndReason;
 use ticklot::transport::{Config, Stream};
+use ticklot::venue::{BookConfig, CallOutcome, Context, Snapshot, Venue, VenueName};
 use ticklot::{
-    BookConfig, BookId, Books, CallOutcome, ConnectionId, Context, EndReason, Event, Feed,
-    Instrument, Level, Nanos, OnMessage, Options, Scale, Snapshot, SpinOptions, Venue, VenueName,
+    BookId, Books, ConnectionId, Event, Feed, Instrument, Level, Nanos, OnMessage, Options, Scale,
+    SpinOptions,
 };
 
 use crate::feed::{frame, serve};
@@ -113,7 +115,7 @@ fn add(
     feed: &mut Feed<impl OnMessage<Probe>>,
     url: &str,
     config: Config,
-) -> ticklot::ConnectionHandle<usize> {
+) -> ticklot::control::ConnectionHandle<usize> {
     feed.add_with(Probe::new(url, OnCommand::Send), Options::default(), config)
 }
 

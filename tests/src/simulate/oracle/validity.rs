@@ -1,7 +1,8 @@
 //! Each change of a book's state has exactly one event, with its cause, in the call to the session that
 //! caused it and before the [`Event::Book`] of the same message.
 
-use ticklot::{BookId, BookState, Books, Cause, Event, Gap, StateChange};
+use ticklot::events::{Cause, StateChange};
+use ticklot::{BookId, BookState, Books, Event, Gap};
 use ticklot_book::Nanos;
 
 use super::{Invariant, Oracle};

@@ -3,7 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
-use ticklot::{BookState, Gap, Side, Ticks, TradeSide};
+use ticklot::events::TradeSide;
+use ticklot::{BookState, Gap, Side, Ticks};
 
 use super::style::{Look, Standing};
 use super::text::{self, Row};

@@ -9,7 +9,8 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
-use ticklot::{BookId, BookUpdate, ConnectionId, Event, Gap, Nanos, Scale, Side, TradeSide};
+use ticklot::events::TradeSide;
+use ticklot::{BookId, BookUpdate, ConnectionId, Event, Gap, Nanos, Scale, Side};
 
 use super::style::Look;
 use super::{Scene, draw, ladder, numbers, text};

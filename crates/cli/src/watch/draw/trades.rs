@@ -3,7 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ticklot::{Side, TradeSide};
+use ticklot::Side;
+use ticklot::events::TradeSide;
 
 use super::numbers;
 use super::text::{self, Row};

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use ticklot::{Disconnect, LastTrade, Level, RequestFailure, Scale, Side, TradeSide};
+use ticklot::events::{LastTrade, RequestFailure, TradeSide};
+use ticklot::{Disconnect, Level, Scale, Side};
 
 /// A line.
 #[derive(Serialize)]
@@ -88,7 +89,7 @@ pub(crate) enum Object<'a> {
         frame: u64,
         line: u32,
         byte: u32,
-        error: Text<ticklot::ErrorKind>,
+        error: Text<ticklot::events::ErrorKind>,
     },
     Unknown {
         #[serde(flatten)]
@@ -190,7 +191,7 @@ pub(crate) struct Totals<'a> {
 }
 
 /// An exact decimal, as a text.
-pub(crate) type Number = Text<ticklot::Fixed>;
+pub(crate) type Number = Text<ticklot::book::Fixed>;
 
 /// A price and a quantity.
 pub(crate) type Pair = [Number; 2];
@@ -207,7 +208,7 @@ pub(crate) fn pair(scale: Scale, level: &Level) -> Pair {
 pub(crate) struct Change(&'static str, Number, Number);
 
 impl Change {
-    pub(crate) fn new(scale: Scale, change: &ticklot::Change) -> Self {
+    pub(crate) fn new(scale: Scale, change: &ticklot::book::Change) -> Self {
         let side = match change.side {
             Side::Bid => "bid",
             Side::Ask => "ask",

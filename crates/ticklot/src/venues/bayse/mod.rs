@@ -35,7 +35,7 @@ pub use self::plan::{FollowError, Remotes};
 pub use self::plan::{Place, Plan};
 pub use self::rooms::MAX_ROOMS;
 pub use self::topic::Topic;
-pub use crate::subscriptions::Stage;
+pub use crate::venue::subscriptions::Stage;
 
 use self::book_router::Outcomes;
 use self::rooms::Rooms;
@@ -43,10 +43,10 @@ use self::subscription_filter::SubscriptionFilter;
 use self::topic::write_subscription;
 use crate::books::const_scale;
 use crate::event::Handler;
-use crate::pings::Pings;
 use crate::session::RateLimit;
-use crate::url::{self, Parts};
 use crate::venue::Context;
+use crate::venues::ping_timer::PingTimer;
+use crate::venues::url::{self, Parts};
 
 /// The venue's base URL (its documentation).
 pub const URL: &str = "wss://socket.bayse.markets";
@@ -90,7 +90,7 @@ pub struct Bayse {
     outcomes: Outcomes,
     rooms: Rooms,
     desired: SubscriptionFilter,
-    pings: Pings,
+    pings: PingTimer,
     first_books: Option<FirstBooks>,
     /// Whether they are to be fetched now.
     fetch_due: bool,
@@ -230,7 +230,7 @@ impl Bayse {
             outcomes: Outcomes::default(),
             rooms: rooms::new(PATIENCE),
             desired: SubscriptionFilter::default(),
-            pings: Pings::default(),
+            pings: PingTimer::default(),
             first_books: None,
             fetch_due: false,
             is_scoped: false,
@@ -304,7 +304,7 @@ impl Bayse {
 
     /// Fetches the books of these outcomes over HTTP when a connection opens, `depth` levels a side,
     /// from the base URL `base` ([`REST_URL`]), with or without the path of the request. They fill books that the stream has not filled yet,
-    /// marked [`Source::Request`](crate::Source::Request).
+    /// marked [`Source::Request`](crate::events::Source::Request).
     #[must_use]
     pub fn first_books<I: Into<String>>(
         mut self,

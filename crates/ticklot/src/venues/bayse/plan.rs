@@ -9,7 +9,9 @@ use ticklot_frame::bayse::{Auth, Currency, Endpoint, RequestError};
 use super::Command;
 use super::{Bayse, BuildError, Topic};
 #[cfg(feature = "feed")]
-use crate::{CommandError, ConnectionHandle, Feed, OnMessage, Options, transport};
+use crate::control::{CommandError, ConnectionHandle};
+#[cfg(feature = "feed")]
+use crate::{Feed, OnMessage, Options, transport};
 
 /// What to follow, in both currencies and on all endpoints, and the connections that it takes: one for
 /// the markets in each currency, since USD and NGN books of one market arrive with the same ids; one

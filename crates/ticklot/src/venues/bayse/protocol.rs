@@ -17,9 +17,10 @@ use super::rooms::{self, Rooms};
 use super::topic::write_subscription;
 use super::{BOOKS_PATH, Bayse, Command, FirstBooks, RATE_LIMIT, SILENCE_LIMIT};
 use crate::books::{Books, ConnectionId};
-use crate::event::{EndReason, Event, Handler, OnMessage, RequestFailure, Source};
+use crate::event::{EndReason, Event, Handler, RequestFailure, Source};
 use crate::session::RateLimit;
-use crate::subscriptions::{Confirmed, ToSend};
+use crate::venue::on_message::OnMessage;
+use crate::venue::subscriptions::{Confirmed, ToSend};
 use crate::venue::{
     CallOutcome, CommandCheck, Concerns, Context, HttpRequest, RequestId, SendSlot, Venue,
 };

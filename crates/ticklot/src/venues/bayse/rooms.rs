@@ -5,7 +5,7 @@ use std::time::Duration;
 use ticklot_frame::bayse::{Channel, Currency};
 
 use super::topic::Topic;
-use crate::subscriptions::{self, Name, Subscriptions};
+use crate::venue::subscriptions::{self, Name, Subscriptions};
 
 /// The most rooms on one connection.
 pub const MAX_ROOMS: usize = 10_000;

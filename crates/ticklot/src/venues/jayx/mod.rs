@@ -24,7 +24,7 @@ pub use self::plan::Plan;
 use self::envelope::Envelopes;
 
 use crate::books::{BookId, CandlesId, const_scale};
-use crate::url::{self, Parts};
+use crate::venues::url::{self, Parts};
 
 /// The venue's base URL (its documentation).
 pub const URL: &str = "wss://stream.jayxstaging.com:8443";

@@ -13,9 +13,10 @@ use ticklot_frame::{Lines, Skipped, VenueName};
 use super::{HANDSHAKE, JayX, MAX_DOUBLINGS, MAX_SILENCE, PATIENCE, PLAIN_SILENCE, Topic};
 use crate::books::{BookConfig, BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
 use crate::event::{
-    Disconnect, EndReason, Event, Handler, LastTrade, OnMessage, OrderRef, OrderUpdate, Source,
+    Disconnect, EndReason, Event, Handler, LastTrade, OrderRef, OrderUpdate, Source,
 };
 use crate::session::Outbox;
+use crate::venue::on_message::OnMessage;
 use crate::venue::{CallOutcome, Concerns, Context, NoCommand, Snapshot, Venue};
 
 impl Venue for JayX {

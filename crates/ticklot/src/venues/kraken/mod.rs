@@ -30,10 +30,10 @@ pub use ticklot_frame::kraken::{Depth, Message};
 pub use self::topic::{Channel, Topic};
 
 use self::symbols::Symbols;
-use crate::pings::Pings;
 use crate::session::RateLimit;
-use crate::subscriptions::{Name, Stage, Subscriptions};
-use crate::url::{self, Parts};
+use crate::venue::subscriptions::{Name, Stage, Subscriptions};
+use crate::venues::ping_timer::PingTimer;
+use crate::venues::url::{self, Parts};
 
 /// The venue's public endpoint (its documentation).
 pub const URL: &str = "wss://ws.kraken.com/v2";
@@ -79,7 +79,7 @@ struct Rules {
     subscriptions: Subscriptions<Topic>,
     /// Whether the trades of the symbols given at the start are followed too.
     trades: bool,
-    pings: Pings,
+    pings: PingTimer,
     open: bool,
     /// Whether this connection brought the list of instruments.
     has_instruments: bool,
@@ -148,7 +148,7 @@ impl Kraken {
                 subscriptions: Subscriptions::new(PATIENCE, MAX_SYMBOLS_PER_MESSAGE)
                     .max_topics(MAX_TOPICS),
                 trades: false,
-                pings: Pings::default(),
+                pings: PingTimer::default(),
                 open: false,
                 has_instruments: false,
                 instruments_by: None,

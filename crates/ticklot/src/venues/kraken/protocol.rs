@@ -16,11 +16,10 @@ use ticklot_frame::{DecodeError, Scales, Skipped, Trade, VenueName};
 use super::topic::Topic;
 use super::{BuildError, Command, INSTRUMENTS_PATIENCE, Kraken, RATE_LIMIT, Rules, SILENCE_LIMIT};
 use crate::books::{BookConfig, BookId, Books, ConnectionId, Instrument};
-use crate::event::{
-    EndReason, Event, Handler, OnMessage, RequestFailure, StatusUpdate, TradingStatus,
-};
+use crate::event::{EndReason, Event, Handler, RequestFailure, StatusUpdate, TradingStatus};
 use crate::session::RateLimit;
-use crate::subscriptions::{Action, Confirmed, Name, Stage, ToSend};
+use crate::venue::on_message::OnMessage;
+use crate::venue::subscriptions::{Action, Confirmed, Name, Stage, ToSend};
 use crate::venue::{
     CallOutcome, CommandCheck, Concerns, Context, Delta, Liveness, ResyncReply, SendSlot, Snapshot,
     Venue,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::subscriptions;
+use crate::venue::subscriptions;
 
 /// Something to follow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

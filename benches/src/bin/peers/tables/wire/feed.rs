@@ -3,9 +3,11 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use ticklot::control::Clock;
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::transport::{Config, Roots};
-use ticklot::{Books, Clock, Event, Feed, Handler, OnMessage, Options, SpinOptions, Venue};
+use ticklot::venue::Venue;
+use ticklot::{Books, Event, Feed, Handler, OnMessage, Options, SpinOptions};
 
 use super::measurement::{Origin, Target};
 use super::record::{Handled, Record, best_of};

@@ -3,7 +3,7 @@
 use ticklot_book::Nanos;
 
 use super::*;
-use crate::subscriptions::{Confirmed, Stage, ToSend};
+use crate::venue::subscriptions::{Confirmed, Stage, ToSend};
 
 fn rooms(topics: &[Topic], currency: Currency) -> Rooms {
     let mut rooms = new(Duration::from_secs(5));

@@ -46,7 +46,7 @@ pub enum WireEvent<'a> {
     /// A text message came, byte for byte. The session has not looked at it yet.
     Received(&'a [u8]),
     /// A text message was handed out to be sent, its secrets replaced: see
-    /// [`Venue::redact`](crate::Venue::redact).
+    /// [`Venue::redact`](crate::venue::Venue::redact).
     Sent(&'a [u8]),
     /// The connection opened.
     Opened,

@@ -14,8 +14,8 @@ use ticklot_book::{BookState, Nanos};
 use ticklot_frame::VenueName;
 
 use crate::books::ConnectionId;
-use crate::ring::{RecordHeader, Ring};
-use crate::tap::{RecordKind, WireEvent, WireRecord};
+use crate::capture::ring::{RecordHeader, Ring};
+use crate::observe::tap::{RecordKind, WireEvent, WireRecord};
 
 /// How much is kept, and how often an incident may be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,388 +1,25 @@
-//! The interface between the session and a venue's rules: the trait that a venue implements, and the
-//! context that it works with.
-//!
-//! A venue is a folder of decoders in `ticklot-frame` and a folder of rules here; a user's venue
-//! needs neither, only [`Venue`]. Helpers for it: [`Subscriptions`](crate::subscriptions) keeps the
-//! subscriptions, `ticklot_frame::json` reads JSON numbers exactly, [`Venue::next_request`] fetches
-//! over HTTP.
+//! The context of a call to a venue.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ticklot_book::{
-    self as book, BookError, BookRef, BookState, Epoch, Gap, Ids, Level, Nanos, Outcome, Scale,
+    self as book, BookError, BookRef, BookState, Epoch, Gap, Ids, Nanos, Outcome, Scale,
 };
-use ticklot_frame::{Decimal, DecodeError, DecodePath, ErrorKind, Trade, UnixMillis, VenueName};
+use ticklot_frame::{Decimal, DecodeError, DecodePath, ErrorKind, Trade, UnixMillis};
 
+use crate::books::Cause;
 use crate::books::{BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
 use crate::event::{
-    BalanceUpdate, BookUpdate, CandleUpdate, Cause, Disconnect, EndReason, Event, Handler,
-    LastTrade, OnMessage, OrderUpdate, Receipt, RequestFailure, Resync, ResyncStep, Source, Trades,
-    UpdateKind,
+    BalanceUpdate, BookUpdate, CandleUpdate, Event, Handler, LastTrade, OrderUpdate, Receipt,
+    RequestFailure, Resync, ResyncStep, Source, Trades, UpdateKind,
 };
-use crate::session::{Due, Lateness, Outbox, RateLimit, ResyncPolicy, Resyncs, report};
-use crate::stage_timer::StageTimer;
-use crate::tap::TapList;
+use crate::observe::stage_timer::StageTimer;
+use crate::observe::tap::TapList;
+use crate::session::{Due, Lateness, Outbox, ResyncPolicy, Resyncs, report};
+use crate::venue::on_message::OnMessage;
 
-/// A venue's rules on one connection: its position in the protocol, the outgoing messages, and the meaning of the
-/// incoming frames. A state machine without I/O: it gets inputs and their times, and queues its outputs.
-///
-/// Methods with a default are for venues that need them.
-pub trait Venue: Sized {
-    /// Requests that a user can make while it runs, from any task: to subscribe, say.
-    type Command;
-
-    /// A decoded message of the venue, borrowed from the frame: see [`OnMessage`]. `()` for a venue that
-    /// hands on none.
-    type Message<'a>;
-
-    /// The name that its errors carry.
-    fn name(&self) -> VenueName;
-
-    /// The URL to connect to.
-    fn url(&self) -> &str;
-
-    /// Called once, before the first connection: adds the books that are known by name.
-    fn register(&mut self, connection: ConnectionId, books: &mut Books);
-
-    /// Whether there is anything to connect for.
-    fn wants_connection(&self) -> bool {
-        true
-    }
-
-    /// What proves that a book without messages is current. Default: only its own messages.
-    fn liveness(&self) -> Liveness {
-        Liveness::Book
-    }
-
-    /// A connection is open: forget the last one, and queue the first messages.
-    fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>);
-
-    /// The connection is gone.
-    fn closed(&mut self) {}
-
-    /// The connection ended, or could not be made: whether [`Venue::url`] has another URL now, to be tried at once
-    /// and without counting a failed attempt. For a venue with several wire protocols. Called before
-    /// [`Venue::closed`]. At most every other call may return true, so that the backoff holds. Default: false.
-    fn has_fallback_url(&mut self, reason: &Disconnect) -> bool {
-        let _ = reason;
-        false
-    }
-
-    /// A frame was received. The bytes are those of one WebSocket text message.
-    fn frame<H: OnMessage<Self> + ?Sized>(
-        &mut self,
-        frame: &[u8],
-        context: &mut Context<'_, H>,
-    ) -> CallOutcome;
-
-    /// Frees memory that is needed only while a frame is decoded: called after a long one (64 KiB) when the
-    /// feed's budget has no room for its buffers.
-    fn release_memory(&mut self) {}
-
-    /// The bytes that the desired topics hold, their names with them
-    /// ([`Subscriptions::memory`](crate::subscriptions::Subscriptions::memory)): charged to the feed's budget
-    /// after each call. It is to be cheap.
-    fn memory(&self) -> usize {
-        0
-    }
-
-    /// The user requests something. The connection may be open or not.
-    fn command<H: OnMessage<Self> + ?Sized>(
-        &mut self,
-        command: Self::Command,
-        context: &mut Context<'_, H>,
-    ) -> CallOutcome;
-
-    /// A check of commands for [`ConnectionHandle::send`](crate::ConnectionHandle::send). It runs on the caller's thread and does not
-    /// see the connection: it refuses commands that can never succeed, such as an empty id or a topic of another
-    /// endpoint. Default: every command passes.
-    fn command_check(&self) -> CommandCheck<Self::Command> {
-        Arc::new(|_: &Self::Command| Ok(()))
-    }
-
-    /// Requests a new snapshot of a book without a new connection: queues an HTTP request
-    /// ([`Venue::next_request`]), or unsubscribes and subscribes again. Called for a book that is a gap,
-    /// again until it is repaired ([`ResyncPolicy`]), and when the user requests it. Default:
-    /// unsupported; the book's next regular snapshot repairs it.
-    fn resync<H: OnMessage<Self> + ?Sized>(
-        &mut self,
-        book: BookId,
-        context: &mut Context<'_, H>,
-    ) -> ResyncReply {
-        let _ = (book, context);
-        ResyncReply::Unsupported
-    }
-
-    /// Appends a message that is due, of those that wait for a slot under the rate limit; false
-    /// when none is. Called when there is a slot, and after the queue is empty.
-    fn next_message(&mut self, now: Nanos, slot: SendSlot, out: &mut Vec<u8>) -> bool {
-        let _ = (now, slot, out);
-        false
-    }
-
-    /// When [`Venue::next_message`] will have one that was not due at its last call: a ping,
-    /// say. None for not at all, or not by time alone.
-    fn next_due(&self) -> Option<Nanos> {
-        None
-    }
-
-    /// Replaces secrets in an outgoing message, for the taps that see it: see
-    /// [`Tap`](crate::tap::Tap). Called only when there is one. A venue that sends no secrets leaves the
-    /// message as it is.
-    fn redact(&self, message: &mut Vec<u8>) {
-        let _ = message;
-    }
-
-    /// Whether [`Venue::next_message`] may have a message, or [`Venue::next_due`] another time, since
-    /// its last call: checked after each frame, so that it is called only with a reason. After
-    /// everything else that happens it is called in any case. Default: true.
-    fn has_message(&self, now: Nanos) -> bool {
-        let _ = now;
-        true
-    }
-
-    /// How many messages the venue takes from a client. None for no limit.
-    fn rate_limit(&self) -> Option<RateLimit> {
-        None
-    }
-
-    /// When [`Venue::timeout`] is to be called. None for not at all.
-    fn deadline(&self) -> Option<Nanos> {
-        None
-    }
-
-    /// Its deadline has come.
-    fn timeout<H: OnMessage<Self> + ?Sized>(
-        &mut self,
-        context: &mut Context<'_, H>,
-    ) -> CallOutcome {
-        let _ = context;
-        CallOutcome::Data
-    }
-
-    /// How long the server may be silent, pings included, before the connection is given up. None to
-    /// wait for ever.
-    fn silence_limit(&self) -> Option<Duration>;
-
-    /// The next URL (`http://`, `https://`) to fetch while the connection goes on. Called until there is
-    /// none, after every other call. Several requests may be under way at once, in any order.
-    fn next_request(&mut self, now: Nanos) -> Option<HttpRequest> {
-        let _ = now;
-        None
-    }
-
-    /// The body of a request of this connection, or why there is none. `request` is none for a body from
-    /// a log, which does not record it: it belongs to the oldest request that is under way.
-    fn response<H: OnMessage<Self> + ?Sized>(
-        &mut self,
-        request: Option<RequestId>,
-        body: Result<&[u8], &RequestFailure>,
-        context: &mut Context<'_, H>,
-    ) -> CallOutcome {
-        let _ = (request, body, context);
-        CallOutcome::Data
-    }
-
-    /// A venue of the same configuration, for the keep-warm replays of a spinning feed: it decodes the connection's order
-    /// book messages by the same code and applies them to books of its own. It has no subscriptions and no credentials, and
-    /// nothing that it wants to send is sent.
-    ///
-    /// The same message is applied many times. A book of deltas is given the levels of the connection's book first, so
-    /// it may have that book's checksum, but not its numbers: its rule is
-    /// [`Sequence::None`](crate::Sequence::None). When the connection's configuration has changed so that a message of an
-    /// order book cannot be applied any more, this is called again. Allocates. Default: none, and nothing is replayed.
-    fn scratch(&self) -> Option<Self> {
-        None
-    }
-}
-
-/// See [`Venue::command_check`]. The error is the reason, for the user.
-pub type CommandCheck<C> = Arc<dyn Fn(&C) -> Result<(), String> + Send + Sync>;
-
-/// The proof that a book without recent messages is current.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Liveness {
-    /// Only the book's own messages: the venue repeats a book, or sends it often.
-    #[default]
-    Book,
-    /// Any message on the connection. The connection loses no message while it is open, so a feed that
-    /// sends what changes is current as long as the server sends anything, a heartbeat say.
-    Connection,
-    /// The messages for which the venue calls [`Context::mark_alive`].
-    Heartbeat,
-}
-
-/// Which slot is free under the rate limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendSlot {
-    /// Any message's.
-    Any,
-    /// A ping's only.
-    Ping,
-}
-
-/// The commands of a venue that has none: it cannot be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoCommand {}
-
-/// What the session does after a call to the venue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CallOutcome {
-    /// Nothing: it was data.
-    Data,
-    /// Nothing: it was of the protocol itself, and is not counted as a frame.
-    Control,
-    /// Closes the connection: the session inside it is over.
-    CloseConnection(EndReason),
-    /// Ends the feed: the handler wants no more.
-    StopFeed,
-}
-
-impl From<ControlFlow<()>> for CallOutcome {
-    /// A handler that breaks stops the session.
-    fn from(flow: ControlFlow<()>) -> Self {
-        match flow {
-            ControlFlow::Continue(()) => Self::Data,
-            ControlFlow::Break(()) => Self::StopFeed,
-        }
-    }
-}
-
-/// What a venue did to repair a book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ResyncReply {
-    /// The venue has no request for a snapshot.
-    Unsupported,
-    /// A snapshot is requested; the book's messages go on meanwhile.
-    Requested,
-    /// A snapshot is requested, and the book gets no messages until it arrives: it was unsubscribed.
-    Interrupted,
-    /// An earlier request is still under way, or waits for a slot under the rate limit: no other one is
-    /// made. It counts as [`ResyncReply::Interrupted`] when the session knows of no earlier one.
-    Pending,
-}
-
-/// A request's number: a venue's own, to recognise the response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
-
-/// An HTTP request: a GET.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpRequest {
-    /// Its number.
-    pub id: RequestId,
-    /// The URL.
-    pub url: String,
-}
-
-/// Which books a message may have concerned that could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Concerns<'a> {
-    /// None: it was readably of another type.
-    None,
-    /// This one.
-    Book(BookId),
-    /// These: those of a market, say.
-    Books(&'a [BookId]),
-    /// Any book of the connection.
-    Connection,
-}
-
-/// Counts of one connection, over all its epochs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-#[cfg_attr(feature = "serde", serde(default))]
-#[non_exhaustive]
-pub struct Stats {
-    /// Frames received, without those of the protocol itself.
-    pub frames: u64,
-    /// Bytes of all frames.
-    pub bytes: u64,
-    /// Messages decoded, of whatever kind, without those of the protocol itself.
-    pub messages: u64,
-    /// Snapshots applied.
-    pub snapshots: u64,
-    /// Deltas applied.
-    pub deltas: u64,
-    /// Snapshots and deltas that the book had already: passed over.
-    pub repeated: u64,
-    /// Lines that could not be read or applied.
-    pub bad_lines: u64,
-    /// Order books that were decoded on the fast path: they have the shape of earlier ones.
-    pub fast_path: u64,
-    /// Order books that were decoded on the general path, the slower one: the first of each shape, and all of a feed whose
-    /// shape changes from message to message.
-    pub general_path: u64,
-    /// Messages of a kind that is not read.
-    pub unknown: u64,
-    /// Messages of topics that are not subscribed to, or no longer: dropped.
-    pub unrequested: u64,
-    /// Frames that were received while no connection was open: dropped.
-    pub late: u64,
-    /// Gaps of books: a lost message, a wrong checksum, or a message that could not be read or applied.
-    pub gaps: u64,
-    /// Snapshots that were requested to repair a book.
-    pub resyncs: u64,
-    /// Connections opened.
-    pub connects: u64,
-    /// Connections that ended, and attempts that failed.
-    pub disconnects: u64,
-    /// Messages sent.
-    pub sent: u64,
-    /// Times the venue refused messages for their rate.
-    pub rate_limited: u64,
-}
-
-/// A snapshot for a book.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Snapshot<'a> {
-    /// The line of the frame that it was in.
-    pub line: u32,
-    /// That line's bytes, for the report of a refusal ([`Event::BadLine`]).
-    pub bytes: &'a [u8],
-    /// The buyers, in any order.
-    pub bids: &'a [Level],
-    /// The sellers, in any order.
-    pub asks: &'a [Level],
-    /// The number of the last update in it, if the feed has any.
-    pub id: Option<u64>,
-    /// The venue's checksum of it, if it sends one.
-    pub checksum: Option<u32>,
-    /// The last trade.
-    pub last_trade: Option<LastTrade>,
-    /// When the venue says that it sent it.
-    pub sent: Option<UnixMillis>,
-    /// How it was received.
-    pub source: Source,
-}
-
-/// A delta for a book.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Delta<'a> {
-    /// The line of the frame that it was in.
-    pub line: u32,
-    /// That line's bytes, for the report of a refusal ([`Event::BadLine`]).
-    pub bytes: &'a [u8],
-    /// Bids, applied in order; a level without lots is removed.
-    pub bids: &'a [Level],
-    /// Asks, applied in order.
-    pub asks: &'a [Level],
-    /// Its numbers, if the feed has any.
-    pub ids: Option<Ids>,
-    /// The venue's checksum of the book after it, if it sends one.
-    pub checksum: Option<u32>,
-    /// The last trade.
-    pub last_trade: Option<LastTrade>,
-    /// When the venue says that it sent it.
-    pub sent: Option<UnixMillis>,
-}
+use super::{Concerns, Delta, ResyncReply, Snapshot, Stats, Venue};
 
 /// A message that was applied to a book, or was to be.
 struct Applied<'a> {
@@ -439,7 +76,7 @@ pub struct Context<'a, H: ?Sized> {
     pub(crate) slow_down: bool,
     pub(crate) proved: bool,
     pub(crate) taps: &'a mut TapList,
-    pub(crate) marks: StageTimer<'a>,
+    pub(crate) timer: StageTimer<'a>,
     pub(crate) handler: &'a mut H,
 }
 
@@ -566,7 +203,7 @@ impl<H: ?Sized> Context<'_, H> {
     /// that of the book. Does nothing unless that is measured (feature `latency`).
     #[inline]
     pub fn decoded(&mut self) {
-        self.marks.decoded();
+        self.timer.decoded();
     }
 }
 
@@ -575,7 +212,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     /// Hands an event to the handler.
     pub fn emit(&mut self, event: Event<'_>) -> ControlFlow<()> {
         let flow = self.handler.on_event(event, self.books);
-        self.marks.handled(None, self.books);
+        self.timer.handled(None, self.books);
         flow
     }
 
@@ -717,7 +354,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.report()
     }
 
-    /// The connection proved that its quiet books are current: for [`Liveness::Heartbeat`].
+    /// The connection proved that its quiet books are current: for [`Liveness::Heartbeat`](super::Liveness::Heartbeat).
     pub fn mark_alive(&mut self) -> ControlFlow<()> {
         let at = self.lateness.as_of(self.as_of);
         self.books.alive(self.slot, at, self.now);
@@ -911,7 +548,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
                 return self.bad_line(refusal(error).on_line(message.line), message.bytes);
             }
         }
-        self.marks.applied();
+        self.timer.applied();
         self.proved = true;
         match message.kind {
             UpdateKind::Snapshot => self.stats.snapshots += 1,
@@ -924,7 +561,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         let changes = self.books.changes(message.book);
         let event = Event::Book(message.update(self.frame, self.received, changes));
         let flow = self.handler.on_event(event, self.books);
-        self.marks.handled(Some(self.connection), self.books);
+        self.timer.handled(Some(self.connection), self.books);
         flow
     }
 
@@ -1013,7 +650,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             received: self.received,
         });
         let flow = self.handler.on_event(event, self.books);
-        self.marks.handled(None, self.books);
+        self.timer.handled(None, self.books);
         flow
     }
 
@@ -1057,7 +694,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             received: self.received,
         });
         let flow = self.handler.on_event(event, self.books);
-        self.marks.handled(None, self.books);
+        self.timer.handled(None, self.books);
         flow
     }
 

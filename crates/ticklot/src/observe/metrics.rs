@@ -229,8 +229,8 @@ pub(crate) fn stale(venue: VenueName, connection: ConnectionId) -> Counter {
 pub(crate) fn stages(
     venue: VenueName,
     connection: ConnectionId,
-) -> [metrics::Histogram; crate::latency::Stage::ALL.len()] {
-    crate::latency::Stage::ALL.map(|stage| {
+) -> [metrics::Histogram; crate::observe::stage::Stage::ALL.len()] {
+    crate::observe::stage::Stage::ALL.map(|stage| {
         metrics::histogram!(
             STAGE_SECONDS.name,
             "venue" => venue.0,

@@ -13,7 +13,7 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// When a ping is to be sent, and when the unanswered ones were.
 #[derive(Debug, Default)]
-pub(crate) struct Pings {
+pub(crate) struct PingTimer {
     every: Option<Duration>,
     due: Option<Nanos>,
     /// When those without an answer were sent, oldest first: at most as many as fit into the timeout.
@@ -22,7 +22,7 @@ pub(crate) struct Pings {
     not_before: Nanos,
 }
 
-impl Pings {
+impl PingTimer {
     /// Sends one this often, at most ten a second.
     pub(crate) fn set_interval(&mut self, every: Duration) {
         self.every = Some(every.max(Duration::from_millis(100)));
@@ -65,7 +65,7 @@ impl Pings {
         self.sent.pop_front().map(|sent| received.since(sent))
     }
 
-    /// When [`Pings::is_overdue`] is to be called.
+    /// When [`PingTimer::is_overdue`] is to be called.
     pub(crate) fn deadline(&self) -> Option<Nanos> {
         let oldest = self.sent.front()?;
         Some(oldest.after(PING_TIMEOUT).max(self.not_before))
@@ -94,8 +94,8 @@ mod tests {
     }
 
     /// One every second, from 0 on.
-    fn pings() -> Pings {
-        let mut pings = Pings::default();
+    fn pings() -> PingTimer {
+        let mut pings = PingTimer::default();
         pings.set_interval(Duration::from_secs(1));
         pings.restart(at(0));
         pings

@@ -1,15 +1,17 @@
 //! The events that a strategy receives.
 
-use std::error::Error as StdError;
-use std::fmt;
+mod account;
+mod disconnect;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ticklot_book::{BookState, Changes, Epoch, Fixed, Gap, Nanos, Scale, Ticks};
+use ticklot_book::{BookState, Changes, Epoch, Nanos, Scale, Ticks};
 use ticklot_frame::{Decimal, DecodeError, Trade, TradeSide, UnixMillis};
 
-use crate::books::{BookId, Books, Candle, ConnectionId, Instrument, OrderId};
-use crate::venue::Venue;
+pub use self::account::{BalanceUpdate, OrderRef, OrderUpdate};
+pub use self::disconnect::{Disconnect, EndReason, RequestFailure};
+use crate::books::{BookId, Books, Candle, Cause, ConnectionId, Instrument};
 
 /// A strategy: called on the reading task for everything that happens, with all books at hand.
 ///
@@ -17,7 +19,7 @@ use crate::venue::Venue;
 /// belongs elsewhere, behind a queue of the user's choice.
 ///
 /// Any `FnMut(Event<'_>, &Books) -> ControlFlow<()>` is a handler. Another type that is to be given to a
-/// [`Feed`](crate::Feed) also handles a venue's own messages: see [`OnMessage`].
+/// [`Feed`](crate::Feed) also handles a venue's own messages: see [`OnMessage`](crate::OnMessage).
 pub trait Handler {
     /// Something happened. [`ControlFlow::Break`] ends the feed, with a proper close of its
     /// connections; events of the same call that were not delivered yet are dropped, and the books keep
@@ -29,46 +31,6 @@ impl<F: FnMut(Event<'_>, &Books) -> ControlFlow<()>> Handler for F {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         self(event, books)
     }
-}
-
-/// A [`Handler`] of the feeds of venue `V`, with access to the venue's own messages.
-///
-/// The events of this crate are the same for every venue. For the fields that they lack, a venue hands on each
-/// message that is not an order book and not of the protocol itself, decoded and borrowed from
-/// the frame, before the events that it leads to. The default ignores it:
-///
-/// ```
-/// # use std::ops::ControlFlow;
-/// # use ticklot::{Books, Event, Handler, OnMessage, Venue};
-/// struct Strategy;
-///
-/// impl Handler for Strategy {
-///     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-///         ControlFlow::Continue(())
-///     }
-/// }
-///
-/// // For every venue; or for one only, with a method that reads its messages.
-/// impl<V: Venue> OnMessage<V> for Strategy {}
-/// ```
-pub trait OnMessage<V: Venue>: Handler {
-    /// A message of the venue. [`ControlFlow::Break`] ends the feed.
-    fn on_message(
-        &mut self,
-        message: &V::Message<'_>,
-        receipt: Receipt,
-        books: &Books,
-    ) -> ControlFlow<()> {
-        let _ = (message, receipt, books);
-        ControlFlow::Continue(())
-    }
-}
-
-impl<F, V> OnMessage<V> for F
-where
-    F: FnMut(Event<'_>, &Books) -> ControlFlow<()>,
-    V: Venue,
-{
 }
 
 /// Where and when a message was received.
@@ -243,98 +205,6 @@ pub struct StateChange<'a> {
     pub cause: Cause,
 }
 
-/// Why a book's state changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-#[non_exhaustive]
-pub enum Cause {
-    /// A snapshot was applied.
-    Snapshot,
-    /// A delta was applied.
-    Delta,
-    /// The best bid is above the best ask.
-    Crossed,
-    /// A sequence number is missing.
-    SequenceGap,
-    /// The venue's checksum differs from the book's.
-    ChecksumMismatch,
-    /// A delta has no snapshot that it continues, no sequence number, or no room among those that wait.
-    NoSnapshot,
-    /// A message that may concern the book could not be read or applied.
-    BadMessage,
-    /// Nothing was received for as long as the book's limit.
-    Timeout,
-    /// A heartbeat, or another sign that the venue takes for one, proved that the book is current.
-    Alive,
-    /// The connection is gone.
-    Disconnected,
-    /// The user unsubscribed from the book.
-    Unsubscribed,
-    /// The size of a tick or a lot changed.
-    ScaleChanged,
-    /// A new snapshot was requested, and the book's feed is interrupted until it arrives.
-    Resync,
-    /// Records are missing from the log that is replayed.
-    RecordsDropped,
-}
-
-impl Cause {
-    /// In lower case: `snapshot`, `delta`, `crossed`, `sequence_gap`, `checksum_mismatch`,
-    /// `no_snapshot`, `bad_message`, `timeout`, `alive`, `disconnected`, `unsubscribed`,
-    /// `scale_changed`, `resync` or `records_dropped`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Snapshot => "snapshot",
-            Self::Delta => "delta",
-            Self::Crossed => "crossed",
-            Self::SequenceGap => "sequence_gap",
-            Self::ChecksumMismatch => "checksum_mismatch",
-            Self::NoSnapshot => "no_snapshot",
-            Self::BadMessage => "bad_message",
-            Self::Timeout => "timeout",
-            Self::Alive => "alive",
-            Self::Disconnected => "disconnected",
-            Self::Unsubscribed => "unsubscribed",
-            Self::ScaleChanged => "scale_changed",
-            Self::Resync => "resync",
-            Self::RecordsDropped => "records_dropped",
-        }
-    }
-
-    /// The cause that a state itself names.
-    pub(crate) fn of(state: BookState) -> Option<Self> {
-        match state {
-            BookState::Gap(gap) => Some(gap.into()),
-            BookState::Crossed => Some(Self::Crossed),
-            BookState::Stale => Some(Self::Timeout),
-            _ => None,
-        }
-    }
-}
-
-impl From<Gap> for Cause {
-    fn from(gap: Gap) -> Self {
-        match gap {
-            Gap::Sequence { .. } => Self::SequenceGap,
-            Gap::Checksum { .. } => Self::ChecksumMismatch,
-            Gap::NoSnapshot | Gap::Unnumbered { .. } | Gap::Overflow { .. } => Self::NoSnapshot,
-            Gap::Dropped => Self::RecordsDropped,
-            Gap::Scale => Self::ScaleChanged,
-            Gap::Resync => Self::Resync,
-            _ => Self::BadMessage,
-        }
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 /// A message that changed a book.
 #[derive(Clone, Copy, Debug)]
 pub struct BookUpdate<'a> {
@@ -430,90 +300,6 @@ pub struct CandleUpdate<'a> {
     pub scale: Scale,
     /// The candle as it is now.
     pub candle: Candle,
-    /// When the message was received.
-    pub received: Nanos,
-}
-
-/// A balance of the account. A message that lists several leads to one event for each.
-#[derive(Clone, Copy, Debug)]
-pub struct BalanceUpdate<'a> {
-    /// On which connection.
-    pub connection: ConnectionId,
-    /// The asset, such as `BTC`.
-    pub asset: &'a str,
-    /// All of it.
-    pub balance: Decimal<'a>,
-    /// The part that no order reserves.
-    pub available: Decimal<'a>,
-    /// When the venue says that it sent the message.
-    pub sent: Option<UnixMillis>,
-    /// When the message was received.
-    pub received: Nanos,
-}
-
-/// The venue's id of an order, borrowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OrderRef<'a> {
-    /// A number.
-    Number(i64),
-    /// A name.
-    Text(&'a str),
-}
-
-impl OrderRef<'_> {
-    /// The id, to keep. Allocates for a name.
-    #[must_use]
-    pub fn to_owned_id(self) -> OrderId {
-        match self {
-            Self::Number(number) => OrderId::Number(number),
-            Self::Text(text) => OrderId::Text(text.to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for OrderRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => fmt::Display::fmt(number, f),
-            Self::Text(text) => f.write_str(text),
-        }
-    }
-}
-
-/// An order of the account, as it is now.
-#[derive(Clone, Copy, Debug)]
-pub struct OrderUpdate<'a> {
-    /// On which connection.
-    pub connection: ConnectionId,
-    /// The instrument that is bought or sold.
-    pub instrument: Instrument<'a>,
-    /// The venue's id of it.
-    pub id: OrderRef<'a>,
-    /// Whether it is still open.
-    pub is_open: bool,
-    /// `LIMIT`, `MARKET` and others, in the venue's words.
-    pub kind: Option<&'a str>,
-    /// `NEW`, `PARTIAL_FILLED` and others, in the venue's words.
-    pub status: &'a str,
-    /// Buy or sell.
-    pub side: TradeSide,
-    /// The limit price.
-    pub price: Option<Decimal<'a>>,
-    /// The ordered quantity.
-    pub quantity: Decimal<'a>,
-    /// The filled quantity, when the venue says it and it fits 64 bits.
-    pub filled: Option<Fixed>,
-    /// The amount that it reserves of the account, as the venue's whole number. JayX documents no unit for it: it is neither ticks
-    /// nor lots.
-    pub reserved: Option<i64>,
-    /// The cost of its fills, as the venue's whole number. JayX documents no unit for it either.
-    pub cost: Option<i64>,
-    /// When it was placed.
-    pub created: Option<UnixMillis>,
-    /// When it last changed.
-    pub modified: Option<UnixMillis>,
-    /// When the venue says that it sent the message.
-    pub sent: Option<UnixMillis>,
     /// When the message was received.
     pub received: Nanos,
 }
@@ -623,143 +409,4 @@ pub enum ResyncStep<'a> {
     },
     /// The venue has no request for a snapshot: the book's next regular snapshot repairs it.
     Unsupported,
-}
-
-/// Why an HTTP request, or a request on the connection, failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RequestFailure {
-    /// The server answered with this HTTP status.
-    Status {
-        /// The status, such as 429.
-        status: u16,
-        /// How long to wait at least, when the server said.
-        retry_after: Option<Duration>,
-        /// The URL, the status and the start of the response's body, in one printable line.
-        text: String,
-    },
-    /// No answer was received, or it could not be read.
-    Transport(String),
-    /// The venue refused it, in these words.
-    Refused(String),
-}
-
-impl fmt::Display for RequestFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status { text, .. } | Self::Transport(text) | Self::Refused(text) => {
-                f.write_str(text)
-            }
-        }
-    }
-}
-
-impl StdError for RequestFailure {}
-
-/// Why a connection ended.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Disconnect {
-    /// The server closed it, with a proper close.
-    Closed {
-        /// The WebSocket close code; 1005 when it gave none.
-        code: u16,
-        /// The server's text; often empty.
-        reason: String,
-    },
-    /// It could not be made, or it broke.
-    Failed(Box<dyn StdError + Send + Sync>),
-    /// The server refused the connection for now: with `Retry-After`, or with status 429 or 503.
-    Busy {
-        /// How long to wait at least; zero when the server did not say.
-        retry_after: Duration,
-        /// The refusal.
-        error: Box<dyn StdError + Send + Sync>,
-    },
-    /// It can never be made: the URL or a header is invalid.
-    Impossible(Box<dyn StdError + Send + Sync>),
-    /// Nothing was received for longer than the venue's silence limit.
-    Silent,
-    /// The server sent a binary message; the venues send text.
-    Binary,
-    /// The session inside the connection ended.
-    Ended(EndReason),
-    /// The user ended it.
-    Stopped,
-}
-
-/// Why a session inside a connection ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum EndReason {
-    /// The handshake inside the connection took too long.
-    HandshakeTimeout,
-    /// A ping of ours had no answer in time.
-    PingTimeout,
-    /// The server refused the session, with this text.
-    Refused(String),
-    /// The server ended the namespace that the subscriptions are in.
-    NamespaceClosed,
-    /// The server ended the session.
-    SessionClosed,
-    /// Another reason, of a venue outside this crate.
-    Other(String),
-}
-
-impl Disconnect {
-    /// Whether the server answered the upgrade with an HTTP status that speaks against the request itself: none that
-    /// asks for patience (429, 5xx). A driver of the caller's own passes
-    /// [`transport::Error::Refused`](crate::transport::Error::Refused) for it.
-    #[cfg(feature = "feed")]
-    pub(crate) fn is_wrong_request(&self) -> bool {
-        let Self::Failed(error) = self else {
-            return false;
-        };
-        match error.downcast_ref() {
-            Some(ticklot_transport::Error::Refused { status, .. }) => {
-                *status != 429 && *status < 500
-            }
-            _ => false,
-        }
-    }
-
-    /// Without the transport no error of it can be recognised.
-    #[cfg(not(feature = "feed"))]
-    pub(crate) fn is_wrong_request(&self) -> bool {
-        false
-    }
-}
-
-impl fmt::Display for EndReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::HandshakeTimeout => f.write_str("the handshake took too long"),
-            Self::PingTimeout => f.write_str("the server did not answer a ping in time"),
-            Self::Refused(text) if text.is_empty() => f.write_str("the server refused the session"),
-            Self::Refused(text) => write!(f, "the server refused the session: {text}"),
-            Self::NamespaceClosed => f.write_str("the server ended the namespace"),
-            Self::SessionClosed => f.write_str("the server ended the session"),
-            Self::Other(text) => f.write_str(text),
-        }
-    }
-}
-
-impl fmt::Display for Disconnect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed { code, reason } if reason.is_empty() => {
-                write!(f, "closed by the server with code {code}")
-            }
-            Self::Closed { code, reason } => {
-                write!(f, "closed by the server with code {code}: {reason}")
-            }
-            Self::Failed(error) | Self::Impossible(error) | Self::Busy { error, .. } => {
-                fmt::Display::fmt(error, f)
-            }
-            Self::Silent => f.write_str("the server went silent"),
-            Self::Binary => f.write_str("the server sent a binary message"),
-            Self::Ended(reason) => fmt::Display::fmt(reason, f),
-            Self::Stopped => f.write_str("stopped"),
-        }
-    }
 }

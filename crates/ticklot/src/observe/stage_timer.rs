@@ -13,7 +13,7 @@ mod on {
     use ticklot_book::Nanos;
 
     use crate::books::{Books, ConnectionId};
-    use crate::latency::Stage;
+    use crate::observe::stage::Stage;
 
     type Clock = dyn Fn() -> Nanos + Send + Sync;
 

@@ -8,7 +8,7 @@ use ticklot_book::Nanos;
 use ticklot_frame::VenueName;
 
 use crate::books::ConnectionId;
-use crate::tap::RecordKind;
+use crate::observe::tap::RecordKind;
 
 /// What a record costs beside its text, in bytes.
 pub(crate) const HEAD: usize = 18;

@@ -41,7 +41,7 @@
 //! ```
 //! use std::time::Duration;
 //! use ticklot::Nanos;
-//! use ticklot::subscriptions::{Name, Stage, Subscriptions, ToSend, Topic};
+//! use ticklot::venue::subscriptions::{Name, Stage, Subscriptions, ToSend, Topic};
 //!
 //! #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 //! struct Ticker(&'static str);
@@ -324,14 +324,14 @@ impl<T: Topic> Subscriptions<T> {
     }
 
     /// About how many bytes the topics hold, those that are being left included: for
-    /// [`Venue::memory`](crate::Venue::memory).
+    /// [`Venue::memory`](crate::venue::Venue::memory).
     #[must_use]
     pub fn memory(&self) -> usize {
         self.bytes
     }
 
     /// What [`Subscriptions::subscribe`] would add to [`Subscriptions::memory`]: for
-    /// [`Context::has_room_for`](crate::Context::has_room_for).
+    /// [`Context::has_room_for`](crate::venue::Context::has_room_for).
     #[must_use]
     pub fn growth(&self, topic: &T, name: &Name) -> usize {
         match self.by_topic.contains_key(topic) {
@@ -404,7 +404,7 @@ impl<T: Topic> Subscriptions<T> {
 
     /// Sends again each topic whose acknowledgement is overdue. Its messages are remembered all the
     /// same: an acknowledgement may be late, not lost. `unconfirmed` is called with each desired topic of
-    /// them, and with the number of its requests: for [`Context::unconfirmed`](crate::Context::unconfirmed).
+    /// them, and with the number of its requests: for [`Context::unconfirmed`](crate::venue::Context::unconfirmed).
     /// When it breaks, the others wait for the next call.
     ///
     /// Subscribes again to each topic that the server ended by itself, when its wait is over.
