@@ -8,6 +8,7 @@ pub mod headless;
 mod json;
 mod keys;
 mod latency;
+mod latest_value;
 mod lines;
 mod log;
 mod marks;
@@ -76,8 +77,7 @@ pub(crate) fn run(
     let config = MergedConfig::new(config, &args.feed, Some(1))?;
     let mut incidents = None;
     let watched = if args.json {
-        let scale = args.feed.book.scale(ticklot::jayx::BTCUSDT)?;
-        let json = Json::new(&mut output.out, scale, args.depth);
+        let json = Json::new(&mut output.out, args.depth);
         watch(json, args, &config, &mut incidents)
     } else if output.terminal {
         let screen = Screen::new(&mut output.out, args.depth);

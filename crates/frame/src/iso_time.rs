@@ -13,6 +13,7 @@ use crate::units::UnixMillis;
 /// assert_eq!(IsoTime("2026-02-17T10:40:00.5Z").unix_millis(), Ok(UnixMillis(1_771_324_800_500)));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct IsoTime<'a>(pub &'a str);
 
 /// Why a text is no time.

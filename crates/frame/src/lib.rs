@@ -10,7 +10,8 @@
 //! The crate does no I/O and reads no clock. A decoder keeps its buffers: once it has seen its
 //! longest line, its deepest book and its scales, decoding allocates nothing.
 //!
-//! Features, both additive: `serde` and `arbitrary`, for the plain values of this crate and of `ticklot-book`.
+//! Features, both additive: `serde` (for the plain values of this crate and of `ticklot-book`, and to write the messages that no
+//! neutral event covers) and `arbitrary` (for the plain values).
 //!
 //! ```
 //! use ticklot_book::{Lots, Scale, Ticks};
@@ -48,6 +49,8 @@ mod lines;
 mod prefetch;
 mod pull;
 mod record;
+#[cfg(feature = "serde")]
+mod serialize;
 mod string;
 mod string_arena;
 mod thread_local;

@@ -20,6 +20,7 @@ pub struct UnixSeconds(pub i64);
 ///
 /// It becomes ticks or lots when it is asked to, exactly or as an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Decimal<'a>(pub &'a str);
 
 impl Decimal<'_> {

@@ -7,7 +7,6 @@
 //! | to | use |
 //! |---|---|
 //! | follow books live | [`Feed`] with a venue: [`jayx`], [`bayse`], [`kraken`] |
-//! | look at books from another thread | [`handover`] |
 //! | drive the same rules over your own socket, or none | [`Session`] |
 //! | implement a venue of your own | [`venue`] |
 //! | observe the wire, latencies and counts | [`observe`] |
@@ -28,7 +27,7 @@
 //! | `capture` | | frame logs, plain, gzip or Zstandard |
 //! | `latency` | | histograms of how long each stage takes: `Feed::measure` |
 //! | `metrics` | | counters for the `metrics` facade: the module `metrics` has their names |
-//! | `serde` | | `Serialize` and `Deserialize` for the plain values |
+//! | `serde` | | `Serialize` and `Deserialize` for the plain values, events as records: the module `records` |
 //! | `arbitrary` | | `Arbitrary` for the same, for fuzzing |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -37,9 +36,16 @@ mod books;
 pub mod capture;
 mod event;
 #[cfg(feature = "feed")]
-mod feed;
-pub mod handover;
-pub mod observe;
+pub mod feed;
+pub mod flight;
+#[cfg(feature = "latency")]
+pub mod latency;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+mod pings;
+#[cfg(feature = "serde")]
+pub mod records;
+mod ring;
 mod session;
 pub mod venue;
 mod venues;

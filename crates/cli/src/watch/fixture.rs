@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use ticklot::book::{Book, Changes};
-use ticklot::events::{LastTrade, Source, Trade, TradeSide, Trades, UnixMillis, UpdateKind};
-use ticklot::handover::Taker;
-use ticklot::venue::{BookConfig, VenueName};
 use ticklot::{
     BookId, BookUpdate, Books, ConnectionId, Epoch, Event, Instrument, Level, Lots, Nanos, Scale,
     Ticks,
 };
 
 use super::gather::Gather;
+use super::latest_value::Reader;
 use super::model::Model;
 use super::shot::Shot;
 use super::show::{Show, Tally};
@@ -21,7 +18,7 @@ pub(crate) struct Fixture {
     pub(crate) books: Books,
     pub(crate) tally: Tally,
     pub(crate) gather: Gather,
-    pub(crate) taker: Taker<Shot>,
+    pub(crate) reader: Reader<Shot>,
     pub(crate) model: Model,
     pub(crate) now: Nanos,
 }
@@ -36,12 +33,12 @@ pub(crate) fn levels(side: Side<'_>) -> Vec<Level> {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        let (gather, taker) = Gather::new();
+        let (gather, reader) = Gather::new();
         Self {
             books: Books::new(),
             tally: Tally::new(Gather::HISTOGRAMS),
             gather,
-            taker,
+            reader,
             model: Model::new(Nanos(0)),
             now: Nanos(0),
         }
@@ -134,7 +131,7 @@ impl Fixture {
 
     /// The drawing side takes what there is.
     pub(crate) fn take(&mut self) -> &Model {
-        self.model.take(&mut self.taker, self.now);
+        self.model.take(&mut self.reader, self.now);
         &self.model
     }
 }

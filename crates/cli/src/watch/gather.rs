@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use ticklot::events::{LastTrade, Trades};
-use ticklot::handover::{Giver, Taker, handover};
-use ticklot::{BookId, BookUpdate, Books, Event, Nanos};
+use ticklot::{BookId, BookUpdate, Books, Event, LastTrade, Nanos, Trades};
 
 use super::latency::Latency;
+use super::latest_value::{Publisher, Reader, channel};
 use super::log::{Bounded, Line, Log};
 use super::pen::FRAME;
 use super::shot::{BookShot, MAX_SHOWN_LATENCIES, Print, Prints, Sample, Shot};
@@ -17,7 +16,7 @@ use crate::units::nanos;
 
 /// Fills shots. Allocates only when a book is new, or larger than ever.
 pub(crate) struct Gather {
-    giver: Giver<Shot>,
+    publisher: Publisher<Shot>,
     /// By book.
     prints: Vec<Prints>,
     /// The last trade of the message before, until it is known whether the trades themselves follow.
@@ -31,10 +30,10 @@ pub(crate) struct Gather {
 
 impl Gather {
     /// The feed's side, and where the other side takes what it fills.
-    pub(crate) fn new() -> (Self, Taker<Shot>) {
-        let (giver, taker) = handover(Shot::new(), Shot::new());
+    pub(crate) fn new() -> (Self, Reader<Shot>) {
+        let (publisher, reader) = channel(Shot::new(), Shot::new());
         let gather = Self {
-            giver,
+            publisher,
             prints: Vec::new(),
             last: None,
             samples: Vec::with_capacity(MAX_SHOWN_LATENCIES),
@@ -42,7 +41,7 @@ impl Gather {
             log: Log::new(),
             notice: Line::new(),
         };
-        (gather, taker)
+        (gather, reader)
     }
 
     fn book(&mut self, update: &BookUpdate<'_>, now: Nanos) {
@@ -130,7 +129,7 @@ impl Gather {
     /// tick does it.
     pub(crate) fn give(&mut self, books: &Books, tally: &Tally, now: Nanos) -> bool {
         let Self {
-            giver,
+            publisher,
             prints,
             samples,
             unsampled,
@@ -138,13 +137,13 @@ impl Gather {
             notice,
             ..
         } = self;
-        giver.give(|shot, untaken| {
+        publisher.publish(|shot, is_unread| {
             shot.now = now;
             shot.bad_lines = tally.bad_lines;
             shot.told = tally.told;
             shot.log.follow(log);
             shot.notice.copy(notice);
-            if !untaken {
+            if !is_unread {
                 shot.samples.clear();
             }
             let room = MAX_SHOWN_LATENCIES - shot.samples.len();
@@ -200,7 +199,7 @@ impl Show for Gather {
             other => self.other(other, books, now),
         }
         // A tick brings what came after the last shot was taken, and that the feed is alive.
-        if self.giver.is_taken() || matches!(event, Event::Tick { .. }) {
+        if self.publisher.is_read() || matches!(event, Event::Tick { .. }) {
             self.give(books, tally, now);
         }
         Ok(())
@@ -234,7 +233,7 @@ mod tests {
             feed.snapshot(id, &[(10, lots)], &[]);
         }
         let best = |feed: &mut Fixture| {
-            let shot = feed.taker.take()?;
+            let shot = feed.reader.read()?;
             Some((shot.books[0].messages, shot.books[0].bids[0].lots.0))
         };
         assert_eq!(
@@ -262,11 +261,11 @@ mod tests {
                 feed.tick();
             }
             if round % 2 == 0 {
-                told += feed.taker.take().unwrap().samples.len();
+                told += feed.reader.read().unwrap().samples.len();
             }
         }
         feed.tick();
-        told += feed.taker.take().map_or(0, |shot| shot.samples.len());
+        told += feed.reader.read().map_or(0, |shot| shot.samples.len());
         assert_eq!(told, 70);
     }
 
@@ -279,7 +278,7 @@ mod tests {
         }
         feed.tick();
         feed.tick();
-        let shot = feed.taker.take().unwrap();
+        let shot = feed.reader.read().unwrap();
         assert_eq!(shot.samples.len(), MAX_SHOWN_LATENCIES);
         assert_eq!(shot.unsampled, 10);
     }
@@ -304,7 +303,7 @@ mod tests {
             feed.event(Event::Book(update));
         }
         feed.tick();
-        let shot = feed.taker.take().unwrap();
+        let shot = feed.reader.read().unwrap();
         let prints: Vec<_> = shot.books[0].prints.iter().collect();
         assert_eq!(prints.len(), MAX_SHOWN_TRADES);
         assert_eq!((prints[0].ticks.0, prints[0].lots), (99, Some(Lots(2))));
@@ -329,7 +328,7 @@ mod tests {
         feed.event(change(BookState::Live, BookState::Stale, Cause::Timeout));
         feed.event(change(BookState::Stale, BookState::Live, Cause::Alive));
         feed.tick();
-        let shot = feed.taker.take().unwrap();
+        let shot = feed.reader.read().unwrap();
         assert_eq!(shot.notice.text, "b is stale: timeout");
         let lines: Vec<&str> = shot.log.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(lines, ["b is live: alive", "b is stale: timeout"]);
@@ -363,7 +362,7 @@ mod tests {
         });
         feed.book(id).disconnect();
         feed.tick();
-        let shot = feed.taker.take().unwrap();
+        let shot = feed.reader.read().unwrap();
         assert_eq!(shot.notice.text, "the venue refused: no");
         assert_eq!(shot.notice.at, Nanos::from_millis(7));
         assert_eq!(shot.log.count(), 1);

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use ticklot::book::Book;
-use ticklot::events::LastTrade;
-use ticklot::handover::Taker;
-use ticklot::{BookId, BookView, ConnectionId, Epoch, Level, Lots, Nanos, Scale, Side};
+use ticklot::{
+    Book, BookId, BookView, ConnectionId, Epoch, LastTrade, Level, Lots, Nanos, Scale, Side,
+};
 use ticklot::{BookState, Ticks};
 
 use super::latency::{Latency, Rate};
+use super::latest_value::Reader;
 use super::log::{Line, Log};
 use super::marks::{Mark, Marks};
 use super::shot::{BookShot, Prints, Shot};
@@ -47,8 +47,8 @@ impl Model {
     }
 
     /// Takes what the feed has left, if anything, and lets time pass.
-    pub(crate) fn take(&mut self, taker: &mut Taker<Shot>, now: Nanos) {
-        if let Some(shot) = taker.take() {
+    pub(crate) fn take(&mut self, reader: &mut Reader<Shot>, now: Nanos) {
+        if let Some(shot) = reader.read() {
             self.update(shot, now);
         }
         if let Some(latency) = &mut self.latency {

@@ -6,11 +6,11 @@ use ratatui::backend::Backend;
 use ratatui::crossterm::event::KeyEvent;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use ticklot::Nanos;
-use ticklot::handover::Taker;
 
 use super::draw::style::Look;
 use super::draw::{self, Scene};
 use super::keys::{Action, Seen, View};
+use super::latest_value::Reader;
 use super::model::Model;
 use super::shot::Shot;
 
@@ -45,7 +45,7 @@ impl Pace {
 /// The drawing thread's own: it takes what the feed has left and draws it.
 pub(crate) struct Pen<B: Backend> {
     terminal: Terminal<B>,
-    taker: Taker<Shot>,
+    reader: Reader<Shot>,
     model: Model,
     /// What stands still, and since when.
     frozen: Option<(Box<Model>, Nanos)>,
@@ -62,7 +62,7 @@ impl<B: Backend> Pen<B> {
     /// Nothing is drawn yet.
     pub(crate) fn new(
         backend: B,
-        taker: Taker<Shot>,
+        reader: Reader<Shot>,
         view: View,
         look: Look,
         now: Nanos,
@@ -72,7 +72,7 @@ impl<B: Backend> Pen<B> {
         };
         Ok(Self {
             terminal: Terminal::with_options(backend, options)?,
-            taker,
+            reader,
             model: Model::new(now),
             frozen: None,
             view,
@@ -116,7 +116,7 @@ impl<B: Backend> Pen<B> {
 
     /// Draws what there is.
     pub(crate) fn draw(&mut self, now: Nanos) -> Result<(), B::Error> {
-        self.model.take(&mut self.taker, now);
+        self.model.take(&mut self.reader, now);
         if std::mem::take(&mut self.is_torn) {
             // `Terminal::clear` requests the cursor's position, and fails when the reply is late.
             let area = self.terminal.get_frame().area();

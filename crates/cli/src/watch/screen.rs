@@ -8,14 +8,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event as Input};
-use ticklot::control::Clock;
-use ticklot::control::ShutdownHandle;
-use ticklot::handover::Taker;
-use ticklot::{Books, Event, Nanos};
+use ticklot::feed::Clock;
+use ticklot::{Books, Event, Nanos, ShutdownHandle};
 
 use super::draw::style::Look;
 use super::gather::Gather;
 use super::keys::View;
+use super::latest_value::Reader;
 use super::lines;
 use super::pen::Pen;
 use super::shot::Shot;
@@ -31,7 +30,7 @@ pub(crate) struct Screen<'a> {
     out: &'a mut Box<dyn Write>,
     depth: Option<NonZeroUsize>,
     gather: Gather,
-    taker: Option<Taker<Shot>>,
+    reader: Option<Reader<Shot>>,
     running: Option<Running>,
 }
 
@@ -46,12 +45,12 @@ struct Running {
 
 impl<'a> Screen<'a> {
     pub(crate) fn new(out: &'a mut Box<dyn Write>, depth: Option<NonZeroUsize>) -> Self {
-        let (gather, taker) = Gather::new();
+        let (gather, reader) = Gather::new();
         Self {
             out,
             depth,
             gather,
-            taker: Some(taker),
+            reader: Some(reader),
             running: None,
         }
     }
@@ -96,14 +95,14 @@ impl Show for Screen<'_> {
     const HISTOGRAMS: usize = Gather::HISTOGRAMS;
 
     fn begin(&mut self, begin: Begin) -> Result<(), Failure> {
-        let Some(taker) = self.taker.take() else {
+        let Some(reader) = self.reader.take() else {
             return Ok(());
         };
         let clock = begin.clock;
         let taken = Taken::take().map_err(|error| cannot_draw(&error))?;
         let view = View::new(self.depth.map(NonZeroUsize::get));
         let (screen, look) = (taken.screen(), Look::from_env());
-        let pen = Pen::new(screen, taker, view, look, clock.now());
+        let pen = Pen::new(screen, reader, view, look, clock.now());
         let pen = pen.map_err(|error| cannot_draw(&error))?;
         let is_over = Arc::new(AtomicBool::new(false));
         let drawing = Drawing {

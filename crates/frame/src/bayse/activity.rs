@@ -6,6 +6,7 @@ use crate::units::{Decimal, TradeSide, UnixMillis};
 
 /// A fill (`buy_order`, `sell_order`): somebody's order was matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Activity<'a> {
     /// Which of the two messages it is.
     pub side: TradeSide,
@@ -23,6 +24,7 @@ pub struct Activity<'a> {
 
 /// A user, as shown to others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct User<'a> {
     /// The user's id.
     pub id: &'a str,
@@ -34,6 +36,7 @@ pub struct User<'a> {
 
 /// An order that was filled. Words are the venue's, as text: new ones may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FilledOrder<'a> {
     /// The order's id.
     pub id: &'a str,
@@ -65,6 +68,7 @@ pub struct FilledOrder<'a> {
 
 /// An event: what is bet on, in one market or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Event<'a> {
     /// The event's id.
     pub id: &'a str,
@@ -82,6 +86,7 @@ pub struct Event<'a> {
 
 /// A market of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Market<'a> {
     /// The market's id.
     pub id: &'a str,

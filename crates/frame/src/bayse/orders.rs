@@ -12,6 +12,7 @@ use crate::units::{Decimal, TradeSide, UnixMillis, UnixSeconds};
 /// Mind the units, which the types keep apart: the times inside are whole seconds, the outer one
 /// milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OrderUpdated<'a> {
     /// The order that was filled.
     pub order_id: &'a str,
@@ -29,6 +30,7 @@ pub struct OrderUpdated<'a> {
 
 /// The state of an order. Words are the venue's, as text: new ones may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Order<'a> {
     /// The order's id, again.
     pub id: Option<&'a str>,

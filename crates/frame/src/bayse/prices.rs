@@ -20,6 +20,7 @@ pub const MAX_OUTCOMES: usize = 256;
 ///
 /// The shape was only seen in clients' code, so of its fields only the ids are required.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PriceUpdate<'a> {
     /// The event.
     pub event_id: &'a str,
@@ -84,6 +85,7 @@ impl fmt::Debug for PricedMarkets<'_> {
 
 /// A market of a [`PriceUpdate`].
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PricedMarket<'a> {
     /// The market.
     pub id: &'a str,
@@ -166,6 +168,7 @@ impl fmt::Debug for Prices<'_> {
 
 /// The price of an asset outside the venue (`asset_price`), about one a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AssetPrice<'a> {
     /// The asset, as text: the server may know more than this version does.
     pub symbol: &'a str,

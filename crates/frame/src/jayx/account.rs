@@ -112,6 +112,7 @@ pub struct Positions<'a>(StringList<'a>);
 
 /// A balance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Balance<'a> {
     /// The asset, such as `BTC`.
     pub asset: &'a str,
@@ -152,12 +153,14 @@ impl fmt::Debug for Positions<'_> {
 
 /// What became of one's own orders (`openorders`).
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OpenOrders<'a> {
     /// Orders that are open no more.
     pub cancel: Orders<'a>,
     /// Orders that are new, or have changed.
     pub modify: Orders<'a>,
     /// The orders of both lists that were left out: their number, state, side, symbol or quantity could not be read.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub skipped: Option<&'a Skipped>,
 }
 
@@ -170,6 +173,7 @@ pub struct Orders<'a> {
 
 /// One's own order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Order<'a> {
     /// The venue's number of it.
     pub id: i64,

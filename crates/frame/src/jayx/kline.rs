@@ -9,6 +9,7 @@ use crate::units::UnixSeconds;
 
 /// A candle was added, modified, or both (`kline`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Kline<'a> {
     /// A new candle.
     pub add: Option<Candle<'a>>,
@@ -18,6 +19,7 @@ pub struct Kline<'a> {
 
 /// A candle. That its times are seconds is inferred from the documentation's example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Candle<'a> {
     /// The venue's id of it.
     pub id: &'a str,

@@ -18,6 +18,7 @@ use ticklot_frame::VenueName;
 /// assert_eq!(Instrument::of_symbol(VenueName("spot"), "BTC/USD").to_string(), "spot::BTC/USD");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Instrument<'a> {
     /// The venue.
     pub venue: VenueName,
