@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_printed_up_to_its_limit() {
+    fn printable_text_is_limited() {
         let text = |length: usize| Printable("é".repeat(length)).to_string();
         assert_eq!(text(MAX_PRINTED), "é".repeat(MAX_PRINTED));
         assert_eq!(text(1 << 20), "é".repeat(MAX_PRINTED) + "...");

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn losses_of_trust_are_notices() {
+    fn invalid_books_are_notices() {
         let gap = BookState::Gap(Gap::Resync);
         for (old, new, cause, want) in [
             (
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_that_does_not_end_names_the_option() {
+    fn handshake_timeout_names_the_option() {
         let reason = Disconnect::Ended(EndReason::HandshakeTimeout);
         let event = Event::Disconnected {
             connection: ConnectionId(0),
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_last_words_are_a_notice() {
+    fn close_reason_is_a_notice() {
         let end = |code, reason: &str, retry_in| {
             let reason = reason.to_owned();
             let reason = &Disconnect::Closed { code, reason };
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_requests_status_and_scale_are_notices() {
+    fn failures_and_changes_are_notices() {
         let error = RequestFailure::Transport("no route".to_owned());
         let retry_in = Duration::from_millis(1_500);
         let resync = |step| {
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_and_candles_are_lines() {
+    fn account_and_candles_are_lines() {
         let (connection, received, sent) = (ConnectionId(0), Nanos(1), None);
         let candle = Candle {
             opened: UnixSeconds(60),
@@ -499,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn trades_are_lines_unless_their_book_shows_them() {
+    fn trades_without_book_are_lines() {
         let fill = |ticks| Trade {
             ticks: Ticks(ticks),
             lots: Lots(2_000),

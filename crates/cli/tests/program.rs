@@ -90,7 +90,7 @@ fn text(output: &Output) -> String {
 // that should be live is.
 
 #[test]
-fn the_bare_program_shows_both_venues_and_ends_on_an_interrupt() {
+fn bare_program_shows_both_venues() {
     let mut running = Running::start(&[]);
     for book in ["BTCUSDT", "out_us-rate-cut-yes", "out_us-rate-cut-no"] {
         let line = running.line_with(&format!("{book} live bid "));
@@ -112,7 +112,7 @@ fn the_bare_program_shows_both_venues_and_ends_on_an_interrupt() {
 }
 
 #[test]
-fn watch_follows_a_server_of_another_process() {
+fn watch_follows_separate_server() {
     for (venue, options) in [
         ("jayx", &["--envelope=socketio"][..]),
         ("jayx", &["--envelope=plain"]),
@@ -130,7 +130,7 @@ fn watch_follows_a_server_of_another_process() {
 }
 
 #[test]
-fn sigterm_ends_each_command_with_status_0() {
+fn sigterm_ends_with_status_0() {
     let mut server = Running::start(&["serve", "--venue", "jayx"]);
     let url = server.line();
     let mut watching = Running::start(&["watch", "--venue", "jayx", "--url", &url]);
@@ -158,7 +158,7 @@ fn sigterm_ends_each_command_with_status_0() {
 }
 
 #[test]
-fn serve_prints_what_its_market_serves() {
+fn serve_lists_its_market() {
     let jayx = [("symbol BTCUSDT", "account, API key ak_demo_ticklot")];
     let bayse = [
         (
@@ -183,7 +183,7 @@ fn serve_prints_what_its_market_serves() {
 }
 
 #[test]
-fn watch_comes_back_to_a_server_that_misbehaves() {
+fn watch_survives_injected_faults() {
     let faults = "drop=60,garbage=0.3,slow=1ms,seed=7";
     let mut server = Running::start(&["serve", "--venue", "jayx", "--faults", faults]);
     let url = server.line();
@@ -196,7 +196,7 @@ fn watch_comes_back_to_a_server_that_misbehaves() {
 }
 
 #[test]
-fn faults_that_cannot_be_are_told_in_one_line() {
+fn invalid_faults_are_one_line() {
     for (faults, why) in [
         ("cut=2", "cut is a chance from 0 to 1"),
         ("explode=1", "there is no fault \"explode\""),
@@ -211,7 +211,7 @@ fn faults_that_cannot_be_are_told_in_one_line() {
 }
 
 #[test]
-fn every_event_of_jayx_is_shown_in_both_envelopes() {
+fn shows_jayx_in_both_envelopes() {
     for envelope in ["--envelope=socketio", "--envelope=plain"] {
         for (event, line) in [
             ("kline", "candle "),
@@ -227,7 +227,7 @@ fn every_event_of_jayx_is_shown_in_both_envelopes() {
 }
 
 #[test]
-fn every_channel_of_bayse_is_shown() {
+fn shows_every_bayse_channel() {
     for (channel, line) in [
         ("orderbook", " live bid "),
         ("prices", "price mkt_us-rate-cut YES "),
@@ -244,14 +244,14 @@ fn every_channel_of_bayse_is_shown() {
 }
 
 #[test]
-fn a_time_limit_ends_it_with_a_summary() {
+fn duration_ends_with_summary() {
     let ended = program(&["--duration", "300ms"]).output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{}", text(&ended));
     assert!(text(&ended).contains("BTCUSDT: "), "{}", text(&ended));
 }
 
 #[test]
-fn a_feed_that_spins_ends_as_any_other() {
+fn spinning_feed_ends_normally() {
     let spin = ["--spin", "--keep-warm=100us"];
     for signal in ["-INT", "-TERM"] {
         let mut running = Running::start(&spin);
@@ -283,7 +283,7 @@ fn processors(process: u32) -> Vec<(String, String)> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn only_the_thread_that_spins_is_bound_to_a_processor() {
+fn only_spinning_thread_is_bound() {
     let (_, all) = processors(std::process::id()).swap_remove(0);
     let last = all.rsplit([',', '-']).next().unwrap().to_owned();
     let mut running = Running::start(&["watch", "--venue=jayx", "--spin", "--cpu", &last]);
@@ -298,7 +298,7 @@ fn only_the_thread_that_spins_is_bound_to_a_processor() {
 }
 
 #[test]
-fn a_processor_that_is_not_there_is_refused_before_anything_is_written() {
+fn missing_processor_is_refused_early() {
     let folder = std::env::temp_dir().join(format!("ticklot-cpu-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (log, rows) = (folder.join("log.jsonl"), folder.join("rows.csv"));
@@ -319,7 +319,7 @@ fn a_processor_that_is_not_there_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn a_log_is_not_overwritten_by_its_own_books() {
+fn books_never_overwrite_logs() {
     let path = std::env::temp_dir().join(format!("ticklot-log-{}.jsonl", std::process::id()));
     std::fs::write(&path, "{}\n").unwrap();
     let log = path.to_str().unwrap();
@@ -340,7 +340,7 @@ fn a_log_is_not_overwritten_by_its_own_books() {
 }
 
 #[test]
-fn once_ends_with_the_server() {
+fn no_reconnect_ends_with_server() {
     let folder = std::env::temp_dir().join(format!("ticklot-program-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (log, rows) = (folder.join("log.jsonl"), folder.join("rows.csv"));
@@ -389,7 +389,7 @@ const KRAKEN_ROWS: [&str; 2] = [
 ];
 
 #[test]
-fn a_log_of_kraken_is_served_watched_and_replayed() {
+fn serves_and_replays_kraken_log() {
     let folder = std::env::temp_dir().join(format!("ticklot-kraken-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let rows = folder.join("rows.csv");
@@ -430,7 +430,7 @@ fn a_log_of_kraken_is_served_watched_and_replayed() {
 }
 
 #[test]
-fn options_of_another_venue_are_mistakes() {
+fn other_venues_options_are_refused() {
     for args in [
         &["serve", "--venue=kraken"][..],
         &["watch", "--venue=kraken", "--price-decimals=2"],
@@ -450,7 +450,7 @@ fn options_of_another_venue_are_mistakes() {
 
 /// `replay`, `plot` and `bench` refuse the options of a book that its venue has no use for.
 #[test]
-fn options_without_an_effect_on_a_log_are_mistakes() {
+fn ineffective_log_options_are_refused() {
     let path = std::env::temp_dir().join(format!("ticklot-empty-{}.jsonl", std::process::id()));
     std::fs::write(&path, "").unwrap();
     let log = path.to_str().unwrap();
@@ -482,7 +482,7 @@ fn options_without_an_effect_on_a_log_are_mistakes() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn broken_pipe_is_no_failure() {
     let mut running = Running::start(&["--duration", "5s"]);
     running.line();
     let Running { child, out } = &mut running;
@@ -551,7 +551,7 @@ const SWITCHING: &str = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnect
 
 /// Over a second: the server asks the client to come back in one, and the client waits for up to one more.
 #[test]
-fn a_busy_server_is_waited_for_and_its_last_words_are_shown() {
+fn retry_after_is_honoured() {
     let busy = "HTTP/1.1 429 Too Many\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
          Retry-After: Sun, 06 Nov 1994 08:49:38 GMT\r\nContent-Length: 4\r\n\r\nlate";
     let goodbye = b"\x88\x09\x03\xe9see you";
@@ -591,7 +591,7 @@ fn a_busy_server_is_waited_for_and_its_last_words_are_shown() {
 }
 
 #[test]
-fn a_refusal_is_one_printable_line_and_a_redirect_has_its_target() {
+fn refused_upgrades_are_one_line() {
     let refused = "HTTP/1.1 302 Found\r\nLocation: wss://other.example/ws\r\nContent-Length: 9\r\n\r\ngo\n\x1b[2Jto";
     let (output, _) = watched("/x", &PLAIN, &[(refused, b"")]);
     let shown = text(&output);
@@ -610,7 +610,7 @@ fn a_refusal_is_one_printable_line_and_a_redirect_has_its_target() {
 }
 
 #[test]
-fn a_path_that_is_there_is_not_doubled() {
+fn venue_path_is_not_doubled() {
     let gone = "HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n";
     let socket_io = "/socket.io/?EIO=4&transport=websocket";
     for (given, options, asked) in [
@@ -642,7 +642,7 @@ fn a_path_that_is_there_is_not_doubled() {
 }
 
 #[test]
-fn the_proxy_and_the_certificates_of_the_environment_are_used() {
+fn environment_proxy_and_certificates_apply() {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://me:hush@{}", proxy.local_addr().unwrap());
     let who = "HTTP/1.1 407 Who\r\nContent-Length: 3\r\n\r\nwho";

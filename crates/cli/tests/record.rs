@@ -111,7 +111,7 @@ fn folder(name: &str) -> PathBuf {
 
 /// Over two seconds, and with a timing: it is about the last second before a kill.
 #[test]
-fn a_kill_loses_at_most_the_last_second() {
+fn kill_loses_under_a_second() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -158,7 +158,7 @@ fn a_kill_loses_at_most_the_last_second() {
 
 /// Over a second: an attempt that fails is followed by a pause of up to a second.
 #[test]
-fn a_venue_that_is_down_at_first_is_tried_again() {
+fn record_retries_the_first_connection() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -199,7 +199,7 @@ fn limited(blocks: u32, args: &[&str]) -> Output {
 
 /// Some seconds of real time, until what the embedded server sends is as much.
 #[test]
-fn a_limit_of_the_size_of_files_ends_a_file_and_not_the_recording() {
+fn file_size_limit_continues_recording() {
     let folder = folder("limit");
     let out = folder.join("log.jsonl");
     let args = [
@@ -229,7 +229,7 @@ fn a_limit_of_the_size_of_files_ends_a_file_and_not_the_recording() {
 
 /// As above.
 #[test]
-fn a_limit_of_the_size_of_files_is_an_error_of_every_command() {
+fn file_size_limit_is_error() {
     let folder = folder("errors");
     let log = folder.join("log.jsonl");
     let lines = (1..400).map(|n| {

@@ -160,8 +160,8 @@ fn count(screen: &str, text: &str) -> usize {
 // Over a second each, all of them: a real program on a real terminal, which is waited for.
 
 #[test]
-fn every_key_does_what_the_help_says() {
-    if !tmux_is_there("every_key_does_what_the_help_says") {
+fn keys_match_the_help() {
+    if !tmux_is_there("keys_match_the_help") {
         return;
     }
     for (columns, rows) in SIZES {
@@ -256,8 +256,8 @@ fn every_key_does_what_the_help_says() {
 }
 
 #[test]
-fn a_terminal_may_be_small_and_change_its_size() {
-    if !tmux_is_there("a_terminal_may_be_small_and_change_its_size") {
+fn terminal_may_be_resized() {
+    if !tmux_is_there("terminal_may_be_resized") {
         return;
     }
     let terminal = Terminal::program((20, 5), "");
@@ -285,8 +285,8 @@ fn a_terminal_may_be_small_and_change_its_size() {
 }
 
 #[test]
-fn ctrl_c_and_signals_give_the_terminal_back() {
-    if !tmux_is_there("ctrl_c_and_signals_give_the_terminal_back") {
+fn signals_restore_the_terminal() {
+    if !tmux_is_there("signals_restore_the_terminal") {
         return;
     }
     for signal in ["Ctrl-C", "-INT", "-TERM", "-HUP"] {
@@ -306,8 +306,8 @@ fn ctrl_c_and_signals_give_the_terminal_back() {
 }
 
 #[test]
-fn a_feed_that_spins_is_drawn() {
-    if !tmux_is_there("a_feed_that_spins_is_drawn") {
+fn spinning_feed_is_drawn() {
+    if !tmux_is_there("spinning_feed_is_drawn") {
         return;
     }
     for end in ["q", "-HUP"] {
@@ -324,8 +324,8 @@ fn a_feed_that_spins_is_drawn() {
 }
 
 #[test]
-fn a_time_limit_and_an_error_give_the_terminal_back() {
-    if !tmux_is_there("a_time_limit_and_an_error_give_the_terminal_back") {
+fn ends_and_errors_restore_terminal() {
+    if !tmux_is_there("ends_and_errors_restore_terminal") {
         return;
     }
     let limited = Terminal::program((80, 24), "--duration 700ms");
@@ -353,8 +353,8 @@ fn a_time_limit_and_an_error_give_the_terminal_back() {
 }
 
 #[test]
-fn a_limit_of_the_size_of_files_gives_the_terminal_back() {
-    if !tmux_is_there("a_limit_of_the_size_of_files_gives_the_terminal_back") {
+fn file_size_limit_restores_terminal() {
+    if !tmux_is_there("file_size_limit_restores_terminal") {
         return;
     }
     // The system reports the limit by a signal, which would kill the program.
@@ -471,8 +471,8 @@ fn drawing_again_queries_no_terminal() {
 }
 
 #[test]
-fn a_terminal_that_goes_away_ends_the_program() {
-    if !tmux_is_there("a_terminal_that_goes_away_ends_the_program") {
+fn closed_terminal_ends_the_program() {
+    if !tmux_is_there("closed_terminal_ends_the_program") {
         return;
     }
     let terminal = Terminal::program((80, 24), "");
@@ -498,8 +498,8 @@ fn a_terminal_that_goes_away_ends_the_program() {
 }
 
 #[test]
-fn a_book_that_is_disconnected_is_not_taken_for_a_live_one() {
-    if !tmux_is_there("a_book_that_is_disconnected_is_not_taken_for_a_live_one") {
+fn disconnected_book_is_not_live() {
+    if !tmux_is_there("disconnected_book_is_not_live") {
         return;
     }
     let server = Terminal::run((80, 24), &format!("{PROGRAM} serve --venue jayx --seed 7"));
@@ -557,15 +557,15 @@ fn has_colours(text: &str) -> bool {
 // Not tests: what the next one runs on a terminal, in a process of its own.
 
 #[test]
-#[ignore = "run by a_panic_gives_the_terminal_back on a terminal"]
-fn a_drawing_that_panics() {
+#[ignore = "run by panic_restores_the_terminal on a terminal"]
+fn drawing_thread_panics() {
     let _taken = Taken::take().unwrap();
     while_taken(|| panic!("the drawing panics on purpose"));
 }
 
 #[test]
-#[ignore = "run by a_panic_gives_the_terminal_back on a terminal"]
-fn a_feed_that_panics_while_pictures_are_drawn() {
+#[ignore = "run by panic_restores_the_terminal on a terminal"]
+fn feed_panics_while_drawing() {
     let _taken = Taken::take().unwrap();
     thread::spawn(|| {
         loop {
@@ -578,17 +578,14 @@ fn a_feed_that_panics_while_pictures_are_drawn() {
 }
 
 #[test]
-fn a_panic_gives_the_terminal_back() {
-    if !tmux_is_there("a_panic_gives_the_terminal_back") {
+fn panic_restores_the_terminal() {
+    if !tmux_is_there("panic_restores_the_terminal") {
         return;
     }
     let this = std::env::current_exe().unwrap();
     for (test, message) in [
-        ("a_drawing_that_panics", "the drawing panics on purpose"),
-        (
-            "a_feed_that_panics_while_pictures_are_drawn",
-            "the feed panics on purpose",
-        ),
+        ("drawing_thread_panics", "the drawing panics on purpose"),
+        ("feed_panics_while_drawing", "the feed panics on purpose"),
     ] {
         let command = format!("{} --exact {test} --ignored --nocapture", this.display());
         let terminal = Terminal::run((100, 50), &command);

@@ -175,7 +175,7 @@ fn hour(line: &str) -> u32 {
 
 /// Longer than a second: it compiles the clock.
 #[test]
-fn a_book_is_stale_after_a_suspend_and_recorded_times_go_on_from_there() {
+fn suspend_makes_books_stale() {
     let folder = Folder::new("suspend");
     let Some(library) = compile(&folder.0) else {
         println!("skipped: rustc cannot compile the clock");
@@ -205,7 +205,7 @@ fn a_book_is_stale_after_a_suspend_and_recorded_times_go_on_from_there() {
 
 /// Longer than a second: it compiles the clock.
 #[test]
-fn a_recording_counts_the_time_of_a_suspend() {
+fn recording_counts_suspended_time() {
     let folder = Folder::new("suspended-record");
     let Some(library) = compile(&folder.0) else {
         println!("skipped: rustc cannot compile the clock");

@@ -9,7 +9,8 @@
 //!
 //! let (connection, epoch) = (ConnectionId(0), Epoch(1));
 //! let event = Event::Connected { connection, epoch };
-//! let record = EventRecord::new(&event, &Books::new()).venue(VenueName::JAYX);
+//! let books = Books::new();
+//! let record = EventRecord::new(&event, &books).venue(VenueName::JAYX);
 //! assert_eq!(
 //!     serde_json::to_string(&record).unwrap(),
 //!     r#"{"type":"connected","connection":0,"venue":"jayx","epoch":1}"#

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_histogram_shows_all_there_is() {
+    fn histogram_counts_every_value() {
         let mut each = Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap();
         each.record_n(100, 900).unwrap();
         each.record_n(200, 99).unwrap();

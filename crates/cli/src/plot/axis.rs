@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn round_numbers() {
+    fn rounds_to_round_numbers() {
         for (least, expected) in [
             (0, 1),
             (1, 1),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn multiples_on_both_sides_of_zero() {
+    fn multiples_span_zero() {
         let all = |from, to, step| multiples(from, to, step).collect::<Vec<_>>();
         assert_eq!(all(-7, 11, 5), [-5, 0, 5, 10]);
         assert_eq!(all(10, 20, 10), [10, 20]);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_round_as_clocks_are() {
+    fn time_steps_follow_clocks() {
         let second = SECOND;
         for (span, most, expected) in [
             (345 * second, 8, 60 * second),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_say_no_more_than_they_must() {
+    fn labels_omit_shared_parts() {
         let noon = 1_723_118_400_250_000_000;
         let label = |step, until| Clock::new(noon, until, step).label(noon);
         assert_eq!(label(MILLISECOND, noon), "12:00:00.250");

@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_round_steps_that_fit() {
+    fn rows_are_fitting_round_steps() {
         let rows = |low, high, unit, height| {
             let frame = Frame::new((0, 1), (Ticks(low), Ticks(high)), unit, (10, height));
             (frame.low, frame.step, frame.rows)
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn heat_is_what_rested_weighted_by_time() {
+    fn heat_is_weighted_by_time() {
         let mut grid = Grid::new(frame(), usize::MAX, 1_000);
         grid.set(
             (&book(&[level(99, 8)], &[level(101, 4), level(105, 2)])).into(),
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_keep_the_first_the_last_and_the_extremes() {
+    fn lines_keep_ends_and_extremes() {
         let mut grid = Grid::new(frame(), usize::MAX, 1_000);
         for (at, bid) in [(100, 95), (102, 99), (104, 91), (106, 96)] {
             grid.advance(at);
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_shown_of_a_book_that_is_not_live() {
+    fn invalid_books_leave_gaps() {
         let mut grid = Grid::new(frame(), usize::MAX, 25);
         grid.set((&book(&[level(99, 8)], &[])).into(), 100);
         grid.advance(170);
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_beyond_the_depth_do_not_count() {
+    fn deeper_levels_are_ignored() {
         let mut grid = Grid::new(frame(), 1, 1_000);
         grid.set((&book(&[level(99, 8), level(98, 7)], &[])).into(), 100);
         grid.advance(200);

@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn prices_keep_the_decimals_that_they_have() {
+    fn prices_keep_needed_decimals() {
         let text = |decimals, ticks, unit| price(Scale::new(decimals, 0).unwrap(), ticks, unit);
         assert_eq!(text(2, 6_180_000, 1_000), "61800.00");
         assert_eq!(text(6, 45_334_000, 1_000), "45.334");
@@ -496,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    fn a_larger_quantity_is_never_darker() {
+    fn larger_quantities_are_brighter() {
         let shade = Shade { full: 1_000 };
         assert_eq!(shade.step(0.0), 0);
         assert_eq!(shade.step(1e-9), 1);

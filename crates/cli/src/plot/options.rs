@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes() {
+    fn parses_picture_sizes() {
         assert_eq!("1200x700".parse(), Ok(Size(1200, 700)));
         for wrong in [
             "",

@@ -59,7 +59,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     #[test]
-    fn twice_as_fast_is_half_the_wait() {
+    fn double_speed_halves_the_wait() {
         let now = Instant::now();
         let mut pace = Pace::new(SpeedArg::Times(2.0));
         assert!(pace.is_paced());

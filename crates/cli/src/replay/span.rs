@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_belong_to_it() {
+    fn range_includes_both_ends() {
         for (from, until, sides_are) in [
             ("", "", "wwwwwwwwww"),
             ("frame:0", "frame:9", "wwwwwwwwww"),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_ends_before_it_begins() {
+    fn detects_backward_ranges() {
         let at_once = |from: &str, until: &str| {
             let place = |text: &str| Some(text.parse().unwrap());
             Span::new(place(from), place(until)).is_backward()
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_frame_is_not_counted() {
+    fn counts_received_frames_only() {
         let mut span = Span::new(Some(LogPosition::Frame(1)), Some(LogPosition::Frame(1)));
         let kinds = [
             RecordKind::Opened,

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shot_is_filled_when_the_last_one_was_taken_and_by_a_tick() {
+    fn publishes_when_read_or_ticked() {
         let (mut feed, id) = feed();
         for lots in 1..=3 {
             feed.snapshot(id, &[(10, lots)], &[]);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn no_latency_is_told_twice_and_none_is_lost_below_the_limit() {
+    fn each_latency_is_published_once() {
         let (mut feed, id) = feed();
         let mut told = 0;
         for round in 1..=10 {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn latencies_beyond_the_limit_are_counted() {
+    fn excess_latencies_are_counted() {
         let (mut feed, id) = feed();
         let many = MAX_SHOWN_LATENCIES + 10;
         for _ in 0..many {
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn trades_are_kept_and_where_there_are_none_the_last_price() {
+    fn keeps_trades_or_last_prices() {
         let (mut feed, id) = feed();
         let trades: Vec<_> = (0..100).map(|n| trade(n, 2, TradeSide::Buy, n)).collect();
         for chunk in trades.chunks(9) {
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_of_trust_is_a_notice_and_its_end_a_line() {
+    fn state_changes_reach_the_log() {
         let (mut feed, id) = feed();
         feed.snapshot(id, &[(10, 1)], &[]);
         let change = |old, new, cause| {
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn trades_in_another_unit_are_dropped_with_it() {
+    fn scale_changes_drop_trades() {
         let (mut feed, id) = feed();
         feed.snapshot(id, &[(10, 1)], &[]);
         let update = feed.update(id);
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_wrong_is_told() {
+    fn failures_become_notices() {
         let (mut feed, id) = feed();
         feed.wait(7);
         feed.event(Event::Refused {

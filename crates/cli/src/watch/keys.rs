@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn ways_out() {
+    fn quit_keys_quit() {
         let mut view = View::new(None);
         assert_eq!(view.key(key(KeyCode::Char('q')), SEEN), Action::Quit);
         let control = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn books_are_chosen_in_turn_and_by_number() {
+    fn keys_select_books() {
         let mut view = View::new(None);
         let mut at = |code| {
             let _ = view.key(key(code), SEEN);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn layouts_are_switched_there_and_back() {
+    fn keys_toggle_layouts() {
         for (keys, layout) in [
             ("", Layout::All),
             ("s", Layout::Pair),
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_go_one_two_five_ten() {
+    fn price_steps_grow_by_decades() {
         let mut view = View::new(None);
         let mut steps = vec![view.step(0).0];
         for _ in 0..6 {
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn two_outcomes_side_by_side_are_grouped_alike() {
+    fn paired_outcomes_share_price_steps() {
         let view = pressed("3sg");
         assert_eq!([0, 1, 2].map(|at| view.step(at).0), [1, 2, 2]);
         let view = pressed("3g");
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_goes_down_from_what_fits_and_up_to_it() {
+    fn depth_keys_stay_within_room() {
         for (keys, depth) in [
             ("", None),
             ("+", None),

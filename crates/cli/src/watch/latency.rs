@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_taken_once_a_second() {
+    fn rate_updates_once_a_second() {
         let mut rate = Rate::default();
         rate.take(10, Nanos::from_secs(5));
         assert_eq!(rate.per_second(), None);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn latencies_of_long_ago_count_no_more() {
+    fn old_latencies_expire() {
         let mut latency = Latency::new(Nanos(0)).unwrap();
         let mut at = |secs, ns: Option<u64>| {
             ns.into_iter().for_each(|ns| latency.record(ns));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_stay_for_half_a_second() {
+    fn summary_refreshes_twice_a_second() {
         let mut latency = Latency::new(Nanos(0)).unwrap();
         latency.record(10);
         latency.refresh(Nanos(0));

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_come_first_and_a_copy_follows() {
+    fn copies_follow_the_newest_lines() {
         let (mut log, mut copy) = (Log::new(), Log::new());
         for number in 0..200_u64 {
             log.push(Nanos(number), |out| write!(out, "line {number}"));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_keeps_to_its_room() {
+    fn long_lines_are_cut() {
         let mut line = Line::new();
         let room = line.text.capacity();
         line.write(Nanos(1), |out| {

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_lit_for_a_moment() {
+    fn changes_are_highlighted_briefly() {
         let mut marks = Marks::default();
         let changes = [
             change(Side::Bid, 10, 0, 5),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_that_goes_is_lit_no_more() {
+    fn removed_levels_lose_their_highlight() {
         let mut marks = Marks::default();
         marks.take([change(Side::Bid, 10, 0, 5)], Nanos(0));
         marks.take([change(Side::Bid, 10, 5, 0)], Nanos(1));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_has_the_mark_of_its_latest_level() {
+    fn groups_show_the_latest_highlight() {
         let mut marks = Marks::default();
         marks.take([change(Side::Ask, 12, 0, 5)], Nanos(0));
         marks.take([change(Side::Ask, 14, 5, 4)], Nanos(1));

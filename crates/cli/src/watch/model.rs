@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_the_books_levels_with_what_rests_up_to_them() {
+    fn rows_have_levels_and_sums() {
         let mut feed = Fixture::new();
         let id = feed.add(0, "m", "b", scale());
         feed.snapshot(id, &[(10, 1), (9, 2), (7, 4)], &[(11, 5)]);
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_is_marked_and_the_first_book_is_not() {
+    fn changes_after_first_snapshot_highlight() {
         let mut feed = Fixture::new();
         let id = feed.add(0, "m", "b", scale());
         feed.snapshot(id, &[(10, 1), (9, 2)], &[(11, 5)]);
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_ends_beyond_the_book_may_be_more() {
+    fn outermost_group_is_partial() {
         let mut feed = Fixture::new();
         let id = feed.add(0, "m", "b", scale());
         feed.snapshot(id, &[(23, 1), (14, 2), (12, 3)], &[(31, 1), (40, 2)]);
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_that_were_ever_needed_stay() {
+    fn quantity_decimals_never_shrink() {
         let mut feed = Fixture::new();
         let id = feed.add(0, "m", "b", Scale::new(2, 6).unwrap());
         let mut decimals = |lots| {
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_is_two_outcomes_of_a_market_of_a_connection() {
+    fn pairs_share_market_and_connection() {
         let mut feed = Fixture::new();
         for (connection, market, name) in [
             (0, "coin", "coin"),
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_do_anything_to_a_terminal() {
+    fn instrument_names_are_escaped() {
         let mut feed = Fixture::new();
         feed.add(0, "a\u{1b}[2Jb", "c\u{202e}d\r\n", scale());
         feed.tick();
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feed_that_tells_nothing_is_not_heard() {
+    fn silent_feed_is_detected() {
         let mut feed = Fixture::new();
         feed.tick();
         let heard = |feed: &mut Fixture| {
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_that_are_no_books_count_too() {
+    fn rate_counts_other_messages() {
         let mut feed = Fixture::new();
         feed.tick();
         let _ = feed.take();
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn states_come_without_levels_of_their_own() {
+    fn state_changes_keep_levels() {
         let mut feed = Fixture::new();
         let id = feed.add(0, "m", "b", scale());
         feed.snapshot(id, &[(10, 1)], &[(11, 5)]);
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_at_the_end() {
+    fn counts_trailing_zeros() {
         for (number, want) in [(1, 0), (10, 1), (-1_200, 2), (0, u8::MAX), (i64::MIN, 0)] {
             assert_eq!(trailing_zeros(number), want, "{number}");
         }

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn never_more_than_thirty_in_any_second() {
+    fn draws_thirty_times_a_second() {
         let mut pace = Pace::default();
         let mut random = fastrand::Rng::with_seed(7);
         let (mut now, mut drawn) = (Nanos(0), Vec::new());
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_ends_when_a_drawing_is_due() {
+    fn wait_ends_when_due() {
         let mut pace = Pace::default();
         assert_eq!(pace.wait(Nanos(5)), Duration::ZERO);
         assert!(pace.is_due(Nanos(5)) && !pace.is_due(Nanos(6)));

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_come_first_and_the_oldest_go() {
+    fn newest_items_come_first() {
         let mut recent = Recent::<u8, 3>::new();
         let kept = |recent: &Recent<u8, 3>| recent.iter().copied().collect::<Vec<_>>();
         assert!(kept(&recent).is_empty());

@@ -293,7 +293,7 @@ mod tests {
     use ticklot::Scale;
 
     #[test]
-    fn a_latency_without_a_measurement_is_a_dash() {
+    fn missing_latency_is_a_dash() {
         let mut feed = Fixture::new();
         for name in ["measured", "quiet"] {
             feed.add(0, "m", name, Scale::UNIT);
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_names_ten_unconfirmed_subscriptions() {
+    fn summary_names_ten_unconfirmed_subscriptions() {
         let mut feed = Fixture::new();
         let connection = ConnectionId(0);
         let rooms: Vec<String> = (10..22).map(|at| format!("room-{at}")).collect();
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn histograms_are_part_of_the_feeds_memory_and_missing_beyond_it() {
+    fn histograms_respect_memory_budget() {
         let mut feed = Fixture::new();
         let mut options = ticklot::Options::default();
         options.max_memory = 2 << 20;

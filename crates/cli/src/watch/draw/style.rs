@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_live_is_told_by_another_word_and_another_style() {
+    fn invalid_states_differ_in_style() {
         let others = [
             Standing::Is(BookState::Empty),
             Standing::Is(BookState::Stale),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn bars() {
+    fn bars_fill_their_share() {
         let unicode = Look {
             colour: true,
             unicode: true,

@@ -159,7 +159,7 @@ fn check(name: &str, buffer: &Buffer) {
 }
 
 #[test]
-fn whole_pictures() {
+fn screens_match_snapshots() {
     let feed = market();
     for (name, keys) in [
         ("all", ""),
@@ -222,7 +222,7 @@ fn untrusted() -> Vec<(&'static str, Fixture)> {
 }
 
 #[test]
-fn pictures_of_what_is_not_live() {
+fn invalid_screens_match_snapshots() {
     for (word, feed) in untrusted() {
         let name = word.to_lowercase().replace(' ', "-");
         check(
@@ -234,7 +234,7 @@ fn pictures_of_what_is_not_live() {
 
 // Over a second in a debug build: thousands of pictures.
 #[test]
-fn what_is_not_live_says_so_at_every_size_and_never_live() {
+fn invalid_books_never_show_live() {
     let ascii = Look {
         colour: false,
         unicode: false,
@@ -260,7 +260,7 @@ fn sizes() -> impl Iterator<Item = (u16, u16)> {
 }
 
 #[test]
-fn a_book_that_is_not_live_has_no_colours_of_a_side() {
+fn invalid_books_lose_side_colours() {
     for (word, feed) in untrusted() {
         let buffer = picture(&feed.model, &view(""), COLOUR, (80, 24));
         // Below the header and the three rows of facts.
@@ -284,7 +284,7 @@ fn find<'a>(buffer: &'a Buffer, text: &str) -> &'a [Cell] {
 }
 
 #[test]
-fn colours_say_what_words_and_signs_say() {
+fn colours_repeat_words_and_signs() {
     let feed = market();
     let buffer = picture(&feed.model, &view(""), COLOUR, (80, 24));
     assert!(
@@ -337,7 +337,7 @@ fn colours_say_what_words_and_signs_say() {
 }
 
 #[test]
-fn a_frozen_picture_is_not_live_and_what_is_now_is_told() {
+fn frozen_screen_is_not_live() {
     let feed = market();
     let then = feed.model.clone();
     let mut feed = feed;
@@ -449,7 +449,7 @@ fn any_size_and_any_keys() {
 }
 
 #[test]
-fn what_a_server_says_cannot_do_anything_to_a_terminal() {
+fn server_text_is_escaped() {
     let mut feed = Fixture::new();
     let scale = Scale::new(2, 6).unwrap();
     feed.add(0, "\u{1b}[2J", "\u{9b}31m\u{202e}", scale);
@@ -475,7 +475,7 @@ fn what_a_server_says_cannot_do_anything_to_a_terminal() {
 }
 
 #[test]
-fn many_books_are_shown_in_turn() {
+fn many_books_are_paged() {
     let mut feed = Fixture::new();
     let names: Vec<String> = (0..30).map(|number| format!("book-{number}")).collect();
     for name in &names {

@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_shortened_in_its_middle_and_says_so() {
+    fn long_text_loses_its_middle() {
         assert_eq!(fit_middle("BTCUSDT", 7, "…"), "BTCUSDT");
         assert_eq!(fit_middle("out_us-rate-cut-yes", 13, "…"), "out_…-cut-yes");
         assert_eq!(fit_middle("out_us-rate-cut-no", 13, ".."), "out..e-cut-no");
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_shortened_at_its_end_and_says_so() {
+    fn long_text_loses_its_end() {
         assert_eq!(fit_end("abcdef", 4, "…"), "abc…");
         assert_eq!(fit_end("abcd", 4, "…"), "abcd");
         assert_eq!(fit_end("abcd", 1, ".."), "");
@@ -271,14 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_whole_or_none() {
+    fn numbers_are_never_cut() {
         assert_eq!(number("12.5", 6), "  12.5");
         assert_eq!(number("12.5", 4), "12.5");
         assert_eq!(number("12.5", 3), "###");
     }
 
     #[test]
-    fn times() {
+    fn short_times_keep_units() {
         for (ms, want) in [
             (0, "0ms"),
             (999, "999ms"),
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_keeps_to_its_room() {
+    fn row_never_overflows() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 2));
         let style = Style::new();
         let area = Rect::new(1, 0, 6, 1);

@@ -11,8 +11,8 @@ use ticklot::capture::{FrameLog, Record, Replay};
 use ticklot::jayx::{ApiKey, JayX, Topic};
 use ticklot::kraken::Kraken;
 use ticklot::{
-    BookConfig, Cause, DecodeError, Disconnect, ErrorKind, Gap, Handler, RequestFailure, Resync,
-    ResyncStep, Scale, BookState, StateChange, StatusUpdate, TradingStatus,
+    BookConfig, BookState, Cause, DecodeError, Disconnect, ErrorKind, Gap, Handler, RequestFailure,
+    Resync, ResyncStep, Scale, StateChange, StatusUpdate, TradingStatus,
 };
 
 use super::*;
@@ -93,7 +93,7 @@ fn assert_golden(name: &str, lines: &str) {
 }
 
 #[test]
-fn golden_jayx() {
+fn golden_jayx_output() {
     let lines = replayed("jayx", VenueName::JAYX, |replay, record| {
         let symbol = "BTCUSDT";
         let venue = JayX::new(symbol)
@@ -107,7 +107,7 @@ fn golden_jayx() {
 }
 
 #[test]
-fn golden_bayse() {
+fn golden_bayse_output() {
     let lines = replayed("bayse", VenueName::BAYSE, |replay, record| {
         replay.add(record, Bayse::any().build().unwrap()).unwrap();
     });
@@ -115,7 +115,7 @@ fn golden_bayse() {
 }
 
 #[test]
-fn golden_kraken() {
+fn golden_kraken_output() {
     let lines = replayed("kraken", VenueName::KRAKEN, |replay, record| {
         replay.add(record, Kraken::any().build().unwrap()).unwrap();
     });
@@ -166,7 +166,7 @@ fn other_events(mut see: impl FnMut(Event<'_>)) {
         bytes,
     });
     let (old, new) = (BookState::Live, BookState::Gap(Gap::Resync));
-    see(Event::BookState(StateChange {
+    see(Event::State(StateChange {
         book,
         instrument: rain,
         old,
