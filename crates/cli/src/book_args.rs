@@ -94,7 +94,7 @@ pub(crate) enum EnvelopeArg {
     Socketio,
     /// Plain JSON, in any of its forms.
     Plain,
-    /// The one that the server speaks: Socket.IO first, then plain JSON; of a log, told from each frame.
+    /// The one that the server speaks: Socket.IO first, then plain JSON; of a log, found in each frame.
     #[default]
     Auto,
 }

@@ -10,7 +10,7 @@ use crate::units::{nanos, per_second};
 
 /// Counts of one book.
 #[derive(Debug)]
-pub(crate) struct Panel {
+pub(crate) struct BookStats {
     /// Order-book messages applied.
     pub(crate) messages: u64,
     /// Messages at the last rate.
@@ -19,17 +19,17 @@ pub(crate) struct Panel {
     since: Nanos,
     /// Messages a second.
     pub(crate) rate: f64,
-    /// The last trade that a message told.
+    /// The last trade that a message reported.
     pub(crate) last_trade: Option<LastTrade>,
     /// From the frame's receipt to the handler, in nanoseconds. None for a book that is not measured.
-    latency: Option<Measured>,
+    latency: Option<BookLatency>,
     /// How often the book was not live after a message.
     pub(crate) not_live: u64,
 }
 
-impl Panel {
+impl BookStats {
     /// No counts yet; `latency` is an empty histogram, if the book is measured.
-    pub(crate) fn new(now: Nanos, latency: Option<Measured>) -> Self {
+    pub(crate) fn new(now: Nanos, latency: Option<BookLatency>) -> Self {
         Self {
             messages: 0,
             counted: 0,
@@ -97,12 +97,12 @@ pub(crate) fn book_latency() -> Option<Histogram<u32>> {
 /// The histogram of one book, and the part of the feed's memory that is the book's for it and for those that a
 /// view keeps besides.
 #[derive(Debug)]
-pub(crate) struct Measured {
+pub(crate) struct BookLatency {
     own: Box<Histogram<u32>>,
     _memory: Reservation,
 }
 
-impl Measured {
+impl BookLatency {
     /// Nothing measured yet, where so many histograms are kept of a book. None when the feed's budget has no
     /// room for them.
     pub(crate) fn new(books: &Books, histograms: usize) -> Option<Self> {

@@ -5,14 +5,14 @@ use std::fmt::{self, Write};
 use ticklot::events::LastTrade;
 use ticklot::{BookId, BookRef, Books, Level, Nanos, Scale};
 
-use crate::book_stats::Panel;
+use crate::book_stats::BookStats;
 
 /// One line about one book.
 pub(crate) fn line(
     out: &mut String,
     books: &Books,
     id: BookId,
-    panel: &Panel,
+    stats: &BookStats,
     now: Nanos,
 ) -> fmt::Result {
     let Some(book) = books.last_known(id) else {
@@ -32,13 +32,13 @@ pub(crate) fn line(
         Best(book.best_bid(), scale),
         Best(book.best_ask(), scale)
     )?;
-    facts(out, book, panel, now)?;
+    facts(out, book, stats, now)?;
     out.push('\n');
     Ok(())
 }
 
-/// What is told of a book besides its best prices.
-fn facts(out: &mut String, book: BookRef<'_>, panel: &Panel, now: Nanos) -> fmt::Result {
+/// The figures of a book besides its best prices.
+fn facts(out: &mut String, book: BookRef<'_>, stats: &BookStats, now: Nanos) -> fmt::Result {
     let scale = book.scale();
     match book.spread() {
         Some(spread) => write!(out, "spread {} | ", scale.price(spread))?,
@@ -47,14 +47,14 @@ fn facts(out: &mut String, book: BookRef<'_>, panel: &Panel, now: Nanos) -> fmt:
     write!(
         out,
         "last {} | age {} | ",
-        Last(panel.last_trade, scale),
+        Last(stats.last_trade, scale),
         Age(book, now)
     )?;
-    let (p50, p99) = (panel.latency(0.5), panel.latency(0.99));
+    let (p50, p99) = (stats.latency(0.5), stats.latency(0.99));
     write!(
         out,
         "{:.0} msg/s | p50 {} p99 {}",
-        panel.rate,
+        stats.rate,
         Micros(p50),
         Micros(p99)
     )
@@ -89,7 +89,7 @@ impl<T: fmt::Display> fmt::Display for Printable<T> {
     }
 }
 
-/// Escapes what is written on its way.
+/// Escapes the text that is written through it.
 struct Escaping<'a, 'f> {
     out: &'a mut fmt::Formatter<'f>,
     left: usize,

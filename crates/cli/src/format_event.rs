@@ -211,7 +211,7 @@ fn reference_price(out: &mut impl Write, price: &ReferencePrice<'_>) -> fmt::Res
     )
 }
 
-/// Trades that no panel of a book shows.
+/// Trades that no book's line shows.
 fn fills(out: &mut impl Write, trades: &Trades<'_>) -> fmt::Result {
     let scale = trades.scale;
     for (at, trade) in trades.trades.iter().enumerate() {

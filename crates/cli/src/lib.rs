@@ -69,7 +69,7 @@ where
         Err(_) => 1,
     };
     if let Err(failure) = result {
-        // There is nobody left to tell when this fails.
+        // Standard error may be closed.
         let _ = writeln!(output.err, "ticklot: {}", Printable(failure));
     }
     status

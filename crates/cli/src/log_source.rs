@@ -34,7 +34,7 @@ pub(crate) struct LogArgs {
     pub(crate) book: BookArgs,
 }
 
-/// Opens a log, for what passed over all its connections or over the one that is asked for.
+/// Opens a log: the records of all its connections, or of the one that the options name.
 pub(crate) fn open(args: &LogArgs) -> Result<FrameLog, Failure> {
     check_log(args.venue, &args.book)?;
     let log = FrameLog::open(&args.log)
@@ -127,7 +127,7 @@ impl LogErrors {
         if self.dropped > 0 {
             what.push(format!("{} records are missing", self.dropped));
         }
-        // Standard error may be closed; what was asked for is there.
+        // Standard error may be closed; the results are complete.
         if !what.is_empty() {
             let (log, what) = (log.display(), what.join(", "));
             let _ = writeln!(
@@ -205,7 +205,7 @@ pub(crate) struct LogReplay<'a, H> {
 }
 
 impl<'a, H: VenueHandler> LogReplay<'a, H> {
-    /// No connections yet. What the book's options cannot be is told before anything is read.
+    /// No connections yet. Invalid options of a book are errors before anything is read.
     pub(crate) fn new(venue: Option<VenueArg>, book: &'a BookArgs) -> Result<Self, Failure> {
         check_values(book)?;
         Ok(Self {
@@ -233,7 +233,7 @@ impl<'a, H: VenueHandler> LogReplay<'a, H> {
         let connection = record.connection.unwrap_or_default();
         if self.replay.knows(record) {
             let (was, is) = (self.venue_on(connection), VenueArg::of_name(&record.venue));
-            // Logs that were put together: what follows would be read as the other venue's.
+            // Concatenated logs: later lines would be read as the other venue's.
             return match (was, is) {
                 (Some(was), Some(is)) if was != is => Err(Failure::work(format_args!(
                     "connection {connection} is of {} at first and then of {}: read one of them with --venue",

@@ -1,14 +1,15 @@
 //! `ticklot replay`: a recorded log, decoded and applied as fast as it goes, or as fast as it was.
 
-mod bar;
-mod listener;
-mod pace;
+mod handler;
+mod pacer;
+mod progress_bar;
+mod range;
 mod report;
-mod span;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::mem;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
@@ -21,11 +22,11 @@ use ticklot::venue::CallOutcome;
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
-use self::bar::Bar;
-use self::listener::Listener;
-use self::pace::Pace;
-use self::report::{Counts, book_line};
-use self::span::{Side, Span};
+use self::handler::ReplayHandler;
+use self::pacer::Pacer;
+use self::progress_bar::ProgressBar;
+use self::range::{RangePosition, ReplayRange};
+use self::report::{ReplayStats, book_line};
 use crate::book_stats::latency_histogram;
 use crate::csv_rows::{check_rows, create_rows};
 use crate::failure::Failure;
@@ -69,14 +70,14 @@ pub(crate) struct ReplayArgs {
 }
 
 /// How many lines are played before it is looked whether the user wants no more.
-const LOOK: u64 = 4096;
-/// How often the books are told when a log is played at a pace.
-const TELL: Duration = Duration::from_secs(1);
-/// How many books are told at most.
-const BOOKS: usize = 50;
+const INTERRUPT_CHECK: u64 = 4096;
+/// How often the books are printed when a log is played at a pace.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// How many books are printed at most.
+const REPORTED_BOOKS: usize = 50;
 
 pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure> {
-    if Span::new(args.from, args.until).is_backward() {
+    if ReplayRange::new(args.from, args.until).is_backward() {
         return Err(backward());
     }
     if let Some(rows) = &args.books {
@@ -95,16 +96,16 @@ pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure>
 /// Plays a log.
 struct Player<'a> {
     args: &'a ReplayArgs,
-    source: LogReplay<'a, Listener<'a>>,
-    listener: Listener<'a>,
-    span: Span,
-    pace: Pace,
-    bar: Bar,
-    /// When the books are told next.
-    tell_at: Option<Instant>,
+    source: LogReplay<'a, ReplayHandler<'a>>,
+    handler: ReplayHandler<'a>,
+    range: ReplayRange,
+    pacer: Pacer,
+    progress_bar: ProgressBar,
+    /// When the books are printed next.
+    report_at: Option<Instant>,
     /// The time that the books are at: of the last record, or later while the next one is waited for.
     at: u64,
-    counts: Counts,
+    counts: ReplayStats,
     latency: Histogram<u64>,
     cut: Option<LogError>,
     warnings: LogWarnings,
@@ -112,29 +113,21 @@ struct Player<'a> {
     text: String,
 }
 
-/// Whether to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Go {
-    On,
-    /// The part is over, the user wants no more, or the rows cannot be written.
-    Over,
-}
-
 impl<'a> Player<'a> {
     fn new(args: &'a ReplayArgs, output: &'a mut Output) -> Result<Self, Failure> {
-        let bar = Bar::new(output.terminal);
+        let progress_bar = ProgressBar::new(output.terminal);
         let mut source = LogReplay::new(args.source.venue, &args.source.book)?;
         source.replay.set_stale_after(Some(args.stale_after));
         Ok(Self {
             args,
             source,
-            listener: Listener::new(output),
-            span: Span::new(args.from, args.until),
-            pace: Pace::new(args.speed),
-            bar,
-            tell_at: None,
+            handler: ReplayHandler::new(output),
+            range: ReplayRange::new(args.from, args.until),
+            pacer: Pacer::new(args.speed),
+            progress_bar,
+            report_at: None,
             at: 0,
-            counts: Counts::default(),
+            counts: ReplayStats::default(),
             latency: latency_histogram()?,
             cut: None,
             warnings: LogWarnings::default(),
@@ -149,24 +142,25 @@ impl<'a> Player<'a> {
         let mut lines: u64 = 0;
         loop {
             lines += 1;
-            if lines.is_multiple_of(LOOK) && is_wanted_no_more(interrupt.as_mut()).await {
+            if lines.is_multiple_of(INTERRUPT_CHECK) && is_wanted_no_more(interrupt.as_mut()).await
+            {
                 break;
             }
             self.progress = log.progress();
             self.draw(Instant::now())?;
-            let go = match log.next_record() {
+            let flow = match log.next_record() {
                 None => break,
                 Some(Ok(record)) => self.record(record, interrupt.as_mut()).await?,
                 Some(Err(error)) => self.unreadable(error)?,
             };
-            if go == Go::Over {
+            if flow.is_break() {
                 break;
             }
         }
         self.warnings = LogWarnings::of(&log);
         self.source.replay.finish();
-        self.tell_losses()?;
-        Ok(self.bar.clear(&mut self.listener.output.out)?)
+        self.report_losses()?;
+        Ok(self.progress_bar.clear(&mut self.handler.output.out)?)
     }
 
     /// Plays a line, when its time has come.
@@ -174,26 +168,26 @@ impl<'a> Player<'a> {
         &mut self,
         record: &Record,
         interrupt: Pin<&mut impl Future>,
-    ) -> Result<Go, Failure> {
+    ) -> Result<ControlFlow<()>, Failure> {
         if !self.source.is_wanted(record) {
-            return Ok(Go::On);
+            return Ok(ControlFlow::Continue(()));
         }
-        let side = self.span.side(record);
-        self.listener.shows = side == Side::Within;
-        if side != Side::Within && self.span.is_backward() {
+        let position = self.range.position(record);
+        self.handler.shows = position == RangePosition::Within;
+        if position != RangePosition::Within && self.range.is_backward() {
             return Err(backward());
         }
-        let due = match side {
-            Side::After => return Ok(Go::Over),
-            Side::Before => None,
-            Side::Within => self.pace.due(record.recv_ns, Instant::now()),
+        let due = match position {
+            RangePosition::After => return Ok(ControlFlow::Break(())),
+            RangePosition::Before => None,
+            RangePosition::Within => self.pacer.due(record.recv_ns, Instant::now()),
         };
         if let Some(due) = due
             && self.wait(due, record.recv_ns, interrupt).await?
         {
-            return Ok(Go::Over);
+            return Ok(ControlFlow::Break(()));
         }
-        self.at = self.span.now();
+        self.at = self.range.now();
         if self.source.admit(record)? {
             self.create_rows()?;
         }
@@ -203,19 +197,19 @@ impl<'a> Player<'a> {
     /// Last of all that can go wrong before the work, since it empties the file.
     fn create_rows(&mut self) -> Result<(), Failure> {
         if let Some(path) = &self.args.books
-            && self.listener.rows.is_none()
+            && self.handler.rows.is_none()
         {
-            self.listener.rows = Some(create_rows(path, &[&self.args.source.log])?);
+            self.handler.rows = Some(create_rows(path, &[&self.args.source.log])?);
         }
         Ok(())
     }
 
-    fn apply(&mut self, record: &Record) -> Result<Go, Failure> {
+    fn apply(&mut self, record: &Record) -> Result<ControlFlow<()>, Failure> {
         let start = Instant::now();
-        let applied = self.source.replay.apply(record, &mut self.listener);
-        let took = elapsed_ns(start).saturating_sub(mem::take(&mut self.listener.writing_ns));
+        let applied = self.source.replay.apply(record, &mut self.handler);
+        let took = elapsed_ns(start).saturating_sub(mem::take(&mut self.handler.writing_ns));
         let frames = u64::from(record.kind == RecordKind::Received);
-        if self.listener.shows {
+        if self.handler.shows {
             self.counts.frames += frames;
             self.counts.messages += applied.messages;
             self.counts.busy_ns += took;
@@ -226,30 +220,30 @@ impl<'a> Player<'a> {
             self.counts.before += frames;
         }
         if record.kind == RecordKind::Dropped {
-            self.tell_dropped(record)?;
+            self.report_dropped(record)?;
         }
-        self.tell_losses()?;
-        self.tell_books_when_due()?;
+        self.report_losses()?;
+        self.report_books_when_due()?;
         Ok(match applied.outcome {
-            CallOutcome::StopFeed => Go::Over,
-            _ => Go::On,
+            CallOutcome::StopFeed => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
         })
     }
 
     /// A line that is no record, or the cut of the log.
-    fn unreadable(&mut self, error: LogError) -> Result<Go, Failure> {
-        self.source.replay.skip_line(&error, &mut self.listener);
+    fn unreadable(&mut self, error: LogError) -> Result<ControlFlow<()>, Failure> {
+        self.source.replay.skip_line(&error, &mut self.handler);
         if !error.is_cut() {
             self.counts.broken += 1;
         } else if error.is_fatal() {
             self.cut = Some(error);
-            return Ok(Go::Over);
+            return Ok(ControlFlow::Break(()));
         } else {
             self.counts.cuts += 1;
         }
-        self.tell(error)?;
-        self.tell_losses()?;
-        Ok(Go::On)
+        self.report(error)?;
+        self.report_losses()?;
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Waits for the moment, at which a record of the time `until` is due; true when the user wants no more
@@ -266,9 +260,11 @@ impl<'a> Player<'a> {
                 return Ok(false);
             }
             self.pass_time(now, until)?;
-            self.tell_books_when_due()?;
+            self.report_books_when_due()?;
             self.draw(now)?;
-            let others = [self.tell_at, self.bar.due()].into_iter().flatten();
+            let others = [self.report_at, self.progress_bar.due()]
+                .into_iter()
+                .flatten();
             let next = others.fold(due, Instant::min);
             tokio::select! {
                 _ = interrupt.as_mut() => return Ok(true),
@@ -279,97 +275,98 @@ impl<'a> Player<'a> {
 
     /// What became stale by now is stale.
     fn pass_time(&mut self, now: Instant, until: u64) -> Result<(), Failure> {
-        if let Some(at) = self.pace.time(now) {
+        if let Some(at) = self.pacer.time(now) {
             self.at = at.min(until).max(self.at);
             let replay = &mut self.source.replay;
-            replay.advance(self.at, &mut self.listener);
-            self.tell_losses()?;
+            replay.advance(self.at, &mut self.handler);
+            self.report_losses()?;
         }
         Ok(())
     }
 
     fn draw(&mut self, now: Instant) -> Result<(), Failure> {
-        if self.bar.is_due(now) {
-            let (time, frames) = (self.at, self.span.frames());
-            let out = &mut self.listener.output.out;
-            self.bar.draw(out, now, self.progress, time, frames)?;
+        if self.progress_bar.is_due(now) {
+            let (time, frames) = (self.at, self.range.frames());
+            let out = &mut self.handler.output.out;
+            self.progress_bar
+                .draw(out, now, self.progress, time, frames)?;
         }
         Ok(())
     }
 
-    fn tell(&mut self, what: impl fmt::Display) -> Result<(), Failure> {
-        self.bar.clear(&mut self.listener.output.out)?;
-        self.listener.output.out.flush()?;
-        self.listener.tell(what);
+    fn report(&mut self, what: impl fmt::Display) -> Result<(), Failure> {
+        self.progress_bar.clear(&mut self.handler.output.out)?;
+        self.handler.output.out.flush()?;
+        self.handler.report(what);
         Ok(())
     }
 
-    fn tell_dropped(&mut self, record: &Record) -> Result<(), Failure> {
+    fn report_dropped(&mut self, record: &Record) -> Result<(), Failure> {
         let (line, count) = (record.line, log_source::dropped(record));
         self.counts.dropped = self.counts.dropped.saturating_add(count);
-        self.tell(format_args!(
+        self.report(format_args!(
             "log line {line}: {count} records are missing: the recorder could not write them"
         ))
     }
 
-    fn tell_losses(&mut self) -> Result<(), Failure> {
+    fn report_losses(&mut self) -> Result<(), Failure> {
         while let Some(loss) = self.source.replay.next_loss() {
-            if !self.listener.shows {
+            if !self.handler.shows {
                 continue;
             }
             self.counts.losses += 1;
             self.counts.different += u64::from(loss.check.differs());
-            self.bar.clear(&mut self.listener.output.out)?;
-            self.listener.output.out.flush()?;
-            self.listener.tell_loss(&loss);
+            self.progress_bar.clear(&mut self.handler.output.out)?;
+            self.handler.output.out.flush()?;
+            self.handler.report_loss(&loss);
         }
         Ok(())
     }
 
     /// A line for each book, once a second, when the log is played at a pace.
-    fn tell_books_when_due(&mut self) -> Result<(), Failure> {
-        if !self.pace.is_paced() || !self.listener.shows {
+    fn report_books_when_due(&mut self) -> Result<(), Failure> {
+        if !self.pacer.is_paced() || !self.handler.shows {
             return Ok(());
         }
         let now = Instant::now();
-        let at = *self.tell_at.get_or_insert(now + TELL);
+        let at = *self.report_at.get_or_insert(now + REPORT_EVERY);
         if now < at {
             return Ok(());
         }
-        self.tell_at = Some(now + TELL);
-        self.tell_books()
+        self.report_at = Some(now + REPORT_EVERY);
+        self.report_books()
     }
 
-    fn tell_books(&mut self) -> Result<(), Failure> {
+    fn report_books(&mut self) -> Result<(), Failure> {
         let books = self.source.replay.books();
         self.text.clear();
-        for id in books.ids().take(BOOKS) {
+        for id in books.ids().take(REPORTED_BOOKS) {
             book_line(&mut self.text, books, id, self.at).map_err(io::Error::other)?;
         }
-        if books.len() > BOOKS {
-            let _ = writeln!(self.text, "and {} more books", books.len() - BOOKS);
+        if books.len() > REPORTED_BOOKS {
+            let _ = writeln!(self.text, "and {} more books", books.len() - REPORTED_BOOKS);
         }
-        let out = &mut self.listener.output.out;
-        self.bar.clear(out)?;
+        let out = &mut self.handler.output.out;
+        self.progress_bar.clear(out)?;
         out.write_all(self.text.as_bytes())?;
         Ok(out.flush()?)
     }
 
-    /// The summary, and what went wrong.
+    /// Prints the summary and the errors.
     fn end(&mut self) -> Result<(), Failure> {
         if self.source.check(&self.args.source).is_ok() {
             self.create_rows()?;
         }
-        let rows = self.listener.finish_rows();
+        let rows = self.handler.finish_rows();
         rows.map_err(|error| Failure::work(format_args!("cannot write the books: {error}")))?;
-        self.counts.bad_lines = self.listener.bad_lines;
+        self.counts.bad_lines = self.handler.bad_lines;
         let books = self.source.replay.books().len();
         let paths = self.source.paths();
-        let out = &mut self.listener.output.out;
+        let out = &mut self.handler.output.out;
         self.counts.print(out, books, &self.latency, paths)?;
-        self.tell_books()?;
+        self.report_books()?;
         self.warnings
-            .report(&self.args.source.log, self.listener.output);
+            .report(&self.args.source.log, self.handler.output);
         self.verdict()
     }
 

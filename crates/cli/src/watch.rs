@@ -1,9 +1,9 @@
 //! `ticklot watch`: live books, on a terminal, in lines or in JSON.
 
+mod change_highlights;
 mod draw;
 #[cfg(test)]
 mod fixture;
-mod gather;
 pub mod headless;
 mod json;
 mod keys;
@@ -11,14 +11,14 @@ mod latency;
 mod latest_value;
 mod lines;
 mod log;
-mod marks;
 mod model;
-mod pen;
-mod recent;
+mod output_mode;
+mod recent_items;
+mod renderer;
 mod screen;
-mod shot;
-mod show;
 pub mod terminal;
+mod ui_publisher;
+mod ui_snapshot;
 
 use std::num::NonZeroUsize;
 
@@ -28,8 +28,8 @@ use ticklot::capture::Incidents;
 
 use self::json::Json;
 use self::lines::Lines;
+use self::output_mode::{OutputMode, StartInfo, Watcher};
 use self::screen::Screen;
-use self::show::{Begin, Show, Watcher};
 use crate::config::{File, MergedConfig, Source};
 use crate::csv_rows::create_rows;
 use crate::driver::{Driver, check_end};
@@ -60,10 +60,10 @@ pub(crate) struct WatchArgs {
     /// End with a table of how long each stage took
     #[arg(long, conflicts_with = "json")]
     latency: bool,
-    /// Print everything that happens, one JSON object a line: see docs/json.md
+    /// RecentTrade everything that happens, one JSON object a line: see docs/json.md
     #[arg(long)]
     json: bool,
-    /// Show this many levels a side at most, on a terminal and in JSON; as many as there are room
+    /// OutputMode this many levels a side at most, on a terminal and in JSON; as many as there are room
     /// for, and all, when left out
     #[arg(long, value_name = "N", value_parser = levels)]
     depth: Option<NonZeroUsize>,
@@ -90,7 +90,7 @@ pub(crate) fn run(
 }
 
 /// Runs the feed until its end, and shows it.
-fn watch<S: Show>(
+fn watch<S: OutputMode>(
     show: S,
     args: &WatchArgs,
     config: &MergedConfig,
@@ -107,7 +107,7 @@ fn watch<S: Show>(
     let (clock, stopper) = (feed.clock(), feed.shutdown_handle());
     *incidents = incidents::record(&mut feed, args.feed.incidents.as_deref())?;
     let watcher = feed.handler_mut();
-    watcher.begin(Begin {
+    watcher.begin(StartInfo {
         clock,
         stopper,
         venues,

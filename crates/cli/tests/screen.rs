@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
-use ticklot_cli::watch::terminal::{Taken, while_taken};
+use ticklot_cli::watch::terminal::{TerminalGuard, while_taken};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ticklot");
 
@@ -559,14 +559,14 @@ fn has_colours(text: &str) -> bool {
 #[test]
 #[ignore = "run by panic_restores_the_terminal on a terminal"]
 fn drawing_thread_panics() {
-    let _taken = Taken::take().unwrap();
+    let _taken = TerminalGuard::enter().unwrap();
     while_taken(|| panic!("the drawing panics on purpose"));
 }
 
 #[test]
 #[ignore = "run by panic_restores_the_terminal on a terminal"]
 fn feed_panics_while_drawing() {
-    let _taken = Taken::take().unwrap();
+    let _taken = TerminalGuard::enter().unwrap();
     thread::spawn(|| {
         loop {
             // A picture in many pieces, so that the panic meets one that is not whole.

@@ -36,16 +36,10 @@ mod books;
 pub mod capture;
 mod event;
 #[cfg(feature = "feed")]
-pub mod feed;
-pub mod flight;
-#[cfg(feature = "latency")]
-pub mod latency;
-#[cfg(feature = "metrics")]
-pub mod metrics;
-mod pings;
+mod feed;
+pub mod observe;
 #[cfg(feature = "serde")]
 pub mod records;
-mod ring;
 mod session;
 pub mod venue;
 mod venues;

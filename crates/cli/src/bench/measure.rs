@@ -10,19 +10,19 @@ use ticklot::venue::Venue;
 use ticklot::{Books, Event, Handler, OnMessage, Scale};
 use ticklot_frame::{Lines, bayse, jayx};
 
-use super::load::{Frame, Load, unsupported};
+use super::workload::{BenchFrame, Workload, unsupported};
 use crate::book_stats::latency_histogram;
 use crate::failure::Failure;
 use crate::units::elapsed_ns;
 use crate::venues::VenueArg;
 
 /// What a stage takes.
-pub(super) struct Figures {
+pub(super) struct StageFigures {
     /// Messages that the rate is of.
     pub(super) messages: u64,
     /// Their bytes.
     pub(super) bytes: u64,
-    /// What they took, in nanoseconds.
+    /// The time that they took, in nanoseconds.
     pub(super) took_ns: u64,
     /// Nanoseconds a message; those of a frame of several share its time evenly.
     pub(super) each: Histogram<u64>,
@@ -35,7 +35,7 @@ pub(super) fn clock_ns() -> u64 {
     readings[readings.len() / 2]
 }
 
-/// What is done with frames.
+/// The work of a stage on a frame.
 trait Work {
     /// Begins the load anew. Not timed.
     fn begin(&mut self) -> Result<(), Failure> {
@@ -65,12 +65,12 @@ impl Work for DecodeBayse {
 
 /// Each time with a session of its own: one that hears old trades again after new ones takes a way that is
 /// made for a server that comes back, several times slower.
-struct Apply<'l>(&'l Load, Replay<Touch>);
+struct Apply<'l>(&'l Workload, Replay<ReadBestPrices>);
 
 /// Reads the best prices of each live book that changed.
-struct Touch;
+struct ReadBestPrices;
 
-impl Handler for Touch {
+impl Handler for ReadBestPrices {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         if let Event::Book(update) = event
             && let Some(book) = books.live(update.book)
@@ -81,7 +81,7 @@ impl Handler for Touch {
     }
 }
 
-impl<V: Venue> OnMessage<V> for Touch {}
+impl<V: Venue> OnMessage<V> for ReadBestPrices {}
 
 impl Work for Apply<'_> {
     fn begin(&mut self) -> Result<(), Failure> {
@@ -90,12 +90,12 @@ impl Work for Apply<'_> {
     }
 
     fn frame(&mut self, record: &Record) {
-        black_box(self.1.apply(record, &mut Touch));
+        black_box(self.1.apply(record, &mut ReadBestPrices));
     }
 }
 
 /// Frames to messages.
-pub(super) fn decode(load: &Load, time: Duration) -> Result<Figures, Failure> {
+pub(super) fn decode(load: &Workload, time: Duration) -> Result<StageFigures, Failure> {
     match load.venue {
         VenueArg::Jayx => {
             let decoder = jayx::Decoder::new(load.envelope());
@@ -110,15 +110,15 @@ pub(super) fn decode(load: &Load, time: Duration) -> Result<Figures, Failure> {
 }
 
 /// Frames to books, as they are replayed, and the best prices read.
-pub(super) fn apply(load: &Load, time: Duration) -> Result<Figures, Failure> {
+pub(super) fn apply(load: &Workload, time: Duration) -> Result<StageFigures, Failure> {
     stage(load, time, &mut Apply(load, load.log_replay()?.replay))
 }
 
-/// Measures what is done with each frame, over and over the load, until the time is over.
-fn stage(load: &Load, time: Duration, work: &mut impl Work) -> Result<Figures, Failure> {
+/// Measures a stage over the whole workload, again and again, until the time is over.
+fn stage(load: &Workload, time: Duration, work: &mut impl Work) -> Result<StageFigures, Failure> {
     // Once to warm up: buffers grow, and pages come in.
     pass(load, work);
-    let mut figures = Figures {
+    let mut figures = StageFigures {
         messages: 0,
         bytes: 0,
         took_ns: 0,
@@ -142,13 +142,13 @@ fn stage(load: &Load, time: Duration, work: &mut impl Work) -> Result<Figures, F
     Ok(figures)
 }
 
-fn pass(load: &Load, work: &mut impl Work) {
+fn pass(load: &Workload, work: &mut impl Work) {
     for frame in &load.frames {
         work.frame(&frame.record);
     }
 }
 
-fn single(frame: &Frame, work: &mut impl Work, each: &mut Histogram<u64>) {
+fn single(frame: &BenchFrame, work: &mut impl Work, each: &mut Histogram<u64>) {
     let start = Instant::now();
     work.frame(&frame.record);
     let took = elapsed_ns(start);

@@ -1,8 +1,8 @@
 //! `ticklot bench`: how fast this machine decodes and applies.
 
-mod load;
 mod measure;
 mod report;
+mod workload;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use std::time::Duration;
 use clap::Args;
 use ticklot_frame::DecodeBackend;
 
-use self::load::Load;
-use self::measure::{Figures, clock_ns};
+use self::measure::{StageFigures, clock_ns};
+use self::workload::Workload;
 use crate::book_args::BookArgs;
 use crate::failure::Failure;
 use crate::log_source::LogArgs;
@@ -36,7 +36,7 @@ Exit status: 0; 1 when the log cannot be read or has no messages; 2 when the arg
 pub(crate) struct BenchArgs {
     /// A frame log (.jsonl, .gz, .zst) to measure with; generated messages when left out
     log: Option<PathBuf>,
-    /// The venue, where the log does not say it, or of what is generated; all there are when left out
+    /// The venue, where the log does not say it, or of the generated messages; all of them when left out
     #[arg(long, value_enum)]
     venue: Option<VenueArg>,
     /// Read this connection of the log alone
@@ -52,24 +52,24 @@ pub(crate) struct BenchArgs {
     json: bool,
 }
 
-/// What was measured of one load.
-struct Measured {
-    load: Load,
-    decode: Figures,
-    apply: Figures,
+/// The measurements of one workload.
+struct Measurement {
+    load: Workload,
+    decode: StageFigures,
+    apply: StageFigures,
 }
 
-/// What a run tells.
+/// The results of a run.
 struct Run {
     scan: &'static str,
     clock_ns: u64,
-    loads: Vec<Measured>,
+    loads: Vec<Measurement>,
 }
 
 pub(crate) fn run(args: &BenchArgs, output: &mut Output) -> Result<(), Failure> {
     let loads = match &args.log {
         Some(log) => {
-            let (loads, errors) = load::read(&LogArgs {
+            let (loads, errors) = workload::read(&LogArgs {
                 log: log.clone(),
                 venue: args.venue,
                 connection: args.connection,
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &BenchArgs, output: &mut Output) -> Result<(), Failure> 
             errors.report(log, output);
             loads
         }
-        None => load::generated(args.venue, &args.book)?,
+        None => workload::generated(args.venue, &args.book)?,
     };
     let mut run = Run {
         scan: DecodeBackend::default().name(),
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &BenchArgs, output: &mut Output) -> Result<(), Failure> 
     for load in loads {
         let decode = measure::decode(&load, args.duration)?;
         let apply = measure::apply(&load, args.duration)?;
-        run.loads.push(Measured {
+        run.loads.push(Measurement {
             load,
             decode,
             apply,

@@ -1,12 +1,12 @@
-//! What was measured, as text and as JSON.
+//! The measurements as text and as JSON.
 
 use std::fmt::{self, Write};
 
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-use super::measure::Figures;
-use super::{Measured, Run};
+use super::measure::StageFigures;
+use super::{Measurement, Run};
 use crate::format::Printable;
 use crate::units::per_second;
 
@@ -40,7 +40,7 @@ fn write_text(out: &mut String, run: &Run) -> fmt::Result {
         row(out, it, "decode+apply", &it.apply)?;
     }
     for it in &run.loads {
-        let Measured { load, .. } = it;
+        let Measurement { load, .. } = it;
         writeln!(
             out,
             "\n{}: ns a message, decode+apply",
@@ -64,7 +64,7 @@ fn write_text(out: &mut String, run: &Run) -> fmt::Result {
     Ok(())
 }
 
-fn row(out: &mut String, it: &Measured, stage: &str, figures: &Figures) -> fmt::Result {
+fn row(out: &mut String, it: &Measurement, stage: &str, figures: &StageFigures) -> fmt::Result {
     writeln!(
         out,
         "{:<34} {stage:<13} {:>9} {:>8} {:>7} {:>7} {:>8} {:>8.0} {:>11.0}",
@@ -136,7 +136,7 @@ fn next(low: u64, grow: f64) -> u64 {
 
 /// One object.
 pub(super) fn json(run: &Run) -> Value {
-    let stage = |name: &str, figures: &Figures| {
+    let stage = |name: &str, figures: &StageFigures| {
         json!({
             "stage": name,
             "messages": figures.messages,
@@ -149,7 +149,7 @@ pub(super) fn json(run: &Run) -> Value {
             "ns_max": figures.each.max(),
         })
     };
-    let load = |it: &Measured| {
+    let load = |it: &Measurement| {
         json!({
             "load": it.load.name,
             "venue": it.load.venue.title(),

@@ -53,7 +53,7 @@ fn describes_minimum_reconnect_wait() {
     );
 }
 
-/// What is commented out in the example can be put in.
+/// The commented lines of the example are valid too.
 #[test]
 fn accepts_uncommented_example() {
     let setting = |line: &str| {

@@ -1,4 +1,4 @@
-//! Colours that people with any colour vision can tell apart.
+//! Colours that people with any colour vision distinguish.
 
 /// Red, green, blue, and how opaque.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +24,11 @@ pub(crate) const INK: Color = Color::rgb(28, 30, 36);
 pub(crate) const FAINT: Color = Color::rgb(96, 100, 110);
 /// Where there was no live book.
 pub(crate) const NOT_LIVE: Color = Color::rgb(160, 163, 172);
-/// Where nobody knows what rests: beyond the outermost level of a book.
+/// Unknown quantities: beyond the outermost level of a book.
 pub(crate) const BEYOND: Color = Color::rgb(234, 236, 240);
 /// Lines through an area, of whatever colour.
 pub(crate) const GRID: Color = Color([120, 124, 134, 70]);
-/// Around what is drawn over a heatmap, so that it stands out from every colour of it.
+/// The outline of shapes over a heatmap, so that they stand out from every colour of it.
 pub(crate) const EDGE: Color = Color::rgb(8, 10, 20);
 /// The buyers' side: a blue that keeps its distance from [`ASK`] for all kinds of colour vision (M. Okabe and
 /// K. Ito, "Color Universal Design", 2008: sky blue).

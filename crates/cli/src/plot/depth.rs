@@ -5,9 +5,9 @@ use ticklot::{BookRef, Level, Scale, Side, Ticks};
 use super::axis::{Axis, multiples, round, step};
 use super::color::{Color, INK};
 use super::font::Font;
-use super::heat::{price, quantity};
+use super::heatmap::{price, quantity};
+use super::plot_layout::{Key, LABEL, Label, PlotLayout};
 use super::scene::{Point, Scene, Shape};
-use super::sheet::{Key, LABEL, Label, Sheet};
 
 /// On white: the blue and the vermilion of Okabe and Ito.
 const BIDS: Color = Color::rgb(0, 114, 178);
@@ -16,8 +16,8 @@ const ASKS: Color = Color::rgb(213, 94, 0);
 /// Usual pixels to the right of the area.
 const RIGHT: f64 = 28.0;
 
-/// What is drawn.
-pub(crate) struct Cut<'a> {
+/// The data of a depth chart.
+pub(crate) struct DepthChart<'a> {
     pub(crate) title: &'a str,
     pub(crate) book: BookRef<'a>,
     /// How many levels a side count.
@@ -29,7 +29,7 @@ pub(crate) struct Cut<'a> {
 }
 
 /// The picture.
-pub(crate) fn draw(size: (u32, u32), font: &Font, cut: &Cut<'_>) -> Scene {
+pub(crate) fn draw(size: (u32, u32), font: &Font, cut: &DepthChart<'_>) -> Scene {
     let scale = cut.book.scale();
     let sides = [Side::Bid, Side::Ask].map(|side| heap(cut, side));
     let counts = [Side::Bid, Side::Ask].map(|side| cut.book.depth_levels(side));
@@ -41,8 +41,8 @@ pub(crate) fn draw(size: (u32, u32), font: &Font, cut: &Cut<'_>) -> Scene {
         .unwrap_or(1)
         .max(1);
     let below = touch(cut);
-    let left = Sheet::left_of(font.width(&quantity(scale, round(most)), LABEL));
-    let mut sheet = Sheet::new(size, font, (cut.title, &below), (left, RIGHT));
+    let left = PlotLayout::left_of(font.width(&quantity(scale, round(most)), LABEL));
+    let mut sheet = PlotLayout::new(size, font, (cut.title, &below), (left, RIGHT));
     let area = sheet.area;
     let half = i128::from(cut.unit);
     let prices = Axis {
@@ -97,7 +97,7 @@ pub(crate) fn draw(size: (u32, u32), font: &Font, cut: &Cut<'_>) -> Scene {
 }
 
 /// The prices of a side in view, and all that rests from the best one to each.
-fn heap(cut: &Cut<'_>, side: Side) -> Vec<(Ticks, i128)> {
+fn heap(cut: &DepthChart<'_>, side: Side) -> Vec<(Ticks, i128)> {
     let mut sum = 0;
     let levels = cut.book.levels(side).take(cut.depth);
     let all = levels.map(|level| {
@@ -109,7 +109,7 @@ fn heap(cut: &Cut<'_>, side: Side) -> Vec<(Ticks, i128)> {
 }
 
 /// The best prices in a line.
-fn touch(cut: &Cut<'_>) -> String {
+fn touch(cut: &DepthChart<'_>) -> String {
     let scale = cut.book.scale();
     let price = |ticks: Ticks| price(scale, ticks.0.into(), cut.unit);
     let best = |level: Option<Level>| match level {

@@ -12,7 +12,7 @@ pub(crate) const BYTES: &[u8] = include_bytes!("../../fonts/Roboto-subset.ttf");
 /// Its name in an SVG.
 pub(crate) const NAME: &str = "Roboto";
 
-/// What stands for what cannot be shown.
+/// The replacement of characters that the font does not have.
 const UNKNOWN: char = '\u{fffd}';
 
 /// The font, read.

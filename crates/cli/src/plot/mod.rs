@@ -7,16 +7,16 @@ mod axis;
 mod color;
 mod depth;
 mod font;
-mod gather;
-mod grid;
-mod heat;
+mod grid_builder;
+mod heatmap;
+mod log_observer;
 mod options;
+mod plot_layout;
+mod range_scan;
 mod raster;
-mod read;
 mod scene;
-mod sheet;
-mod survey;
 mod svg;
+mod time_weighted_grid;
 mod trades;
 
 use std::io::Write;
@@ -29,12 +29,12 @@ use ticklot::{BookId, BookRef, Books, Event, Handler, Nanos, OnMessage, Scale, S
 pub(crate) use self::options::PlotArgs;
 
 use self::font::Font;
-use self::gather::Gather;
-use self::grid::{Frame, Grid};
+use self::grid_builder::GridBuilder;
+use self::log_observer::{LogObserver, choose, full, read};
 use self::options::Format;
-use self::read::{Onlooker, choose, full, read};
+use self::range_scan::{BookRange, RangeScan};
 use self::scene::Scene;
-use self::survey::{Seen, Survey};
+use self::time_weighted_grid::{Grid, GridBounds};
 use crate::csv_rows::is_same_file;
 use crate::failure::Failure;
 use crate::format::Printable;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &PlotArgs, output: &mut Output) -> Result<(), Failure> {
         Font::load().ok_or_else(|| Failure::work("the program's own font cannot be read"))?;
     let (scene, errors) = match args.at {
         Some(at) => moment(args, at, &font)?,
-        None => stretch(args, &font)?,
+        None => heatmap(args, &font)?,
     };
     let file = match format {
         Format::Png => raster::png(&scene, &font)?,
@@ -108,15 +108,15 @@ fn check(args: &PlotArgs) -> Result<(), Failure> {
 }
 
 /// The picture of a book over time.
-fn stretch(args: &PlotArgs, font: &Font) -> Result<(Scene, LogErrors), Failure> {
+fn heatmap(args: &PlotArgs, font: &Font) -> Result<(Scene, LogErrors), Failure> {
     let depth = args.depth();
-    let mut survey = Survey::new(args.from, args.until, depth);
-    let (source, _) = read(args, &mut survey)?;
+    let mut range_scan = RangeScan::new(args.from, args.until, depth);
+    let (source, _) = read(args, &mut range_scan)?;
     let books = source.replay.books();
-    let (from, until) = span(&survey)?;
-    let id = choose(books, &survey.live(), args.name.as_deref())?;
+    let (from, until) = span(&range_scan)?;
+    let id = choose(books, &range_scan.live(), args.name.as_deref())?;
     let scale = scale_of(books, id);
-    let seen = survey
+    let seen = range_scan
         .seen(id)
         .ok_or_else(|| Failure::work("the book was never live"))?;
     let range = match &args.price_range {
@@ -124,33 +124,33 @@ fn stretch(args: &PlotArgs, font: &Font) -> Result<(Scene, LogErrors), Failure> 
         None => in_view(&seen),
     };
     let size = args.size.pixels();
-    let left = heat::left(font, scale, range, seen.unit());
-    let area = heat::area(size, font, left);
-    let pixels = (heat::whole(area.width), heat::whole(area.height));
-    let frame = Frame::new((from, until), range, seen.unit(), pixels);
-    let grid = Grid::new(frame, depth, args.patience());
+    let left = heatmap::left(font, scale, range, seen.unit());
+    let area = heatmap::area(size, font, left);
+    let pixels = (heatmap::whole(area.width), heatmap::whole(area.height));
+    let frame = GridBounds::new((from, until), range, seen.unit(), pixels);
+    let grid = Grid::new(frame, depth, args.stale_after_ns());
     let row = axis::part(pixels.1 as i128, frame.rows as i128);
-    let mut gather = Gather::new(id, grid, heat::MARK, row);
-    let (source, errors) = read(args, &mut gather)?;
-    let mut grid = gather.grid;
+    let mut grid_builder = GridBuilder::new(id, grid, heatmap::MARK, row);
+    let (source, errors) = read(args, &mut grid_builder)?;
+    let mut grid = grid_builder.grid;
     if source.replay.books().live(id).is_none() {
         grid.lose();
     }
     grid.advance(until);
     let counts = counts(&seen, &grid);
     let title = title(&source, id);
-    let words = heat::Words {
+    let words = heatmap::Labels {
         title: &title,
         counts: &counts,
         scale,
         left,
     };
-    Ok((heat::draw(size, font, &grid, &words), errors))
+    Ok((heatmap::draw(size, font, &grid, &words), errors))
 }
 
-/// What is to be looked at, if the log has any of it.
-fn span(survey: &Survey) -> Result<(u64, u64), Failure> {
-    let Some(((first, last), (from, until))) = survey.times.zip(survey.span()) else {
+/// The range of times to draw, if the log has any of it.
+fn span(range_scan: &RangeScan) -> Result<(u64, u64), Failure> {
+    let Some(((first, last), (from, until))) = range_scan.times.zip(range_scan.span()) else {
         return Err(Failure::work(
             "this log has no times (recv_ns): nothing can be drawn over time; `ticklot replay` needs none",
         ));
@@ -187,7 +187,7 @@ fn span(survey: &Survey) -> Result<(u64, u64), Failure> {
 
 /// The best prices that there were, and beyond them as far as most levels are; but no further than lets the
 /// best prices be seen to move.
-fn in_view(seen: &Seen) -> (Ticks, Ticks) {
+fn in_view(seen: &BookRange) -> (Ticks, Ticks) {
     let moved = seen.high.0.saturating_sub(seen.low.0);
     let most = moved
         .saturating_add(moved / 2)
@@ -195,7 +195,7 @@ fn in_view(seen: &Seen) -> (Ticks, Ticks) {
     beyond(seen, seen.reach().min(most))
 }
 
-fn beyond(seen: &Seen, reach: i64) -> (Ticks, Ticks) {
+fn beyond(seen: &BookRange, reach: i64) -> (Ticks, Ticks) {
     let (low, high) = (seen.low, seen.high);
     let reach = reach.max(seen.unit().saturating_mul(2));
     (
@@ -213,7 +213,7 @@ fn title<H: VenueHandler>(source: &LogReplay<'_, H>, id: BookId) -> String {
     Printable(format_args!("{}, {venue}", full(source.replay.books(), id))).to_string()
 }
 
-fn counts(seen: &Seen, grid: &Grid) -> String {
+fn counts(seen: &BookRange, grid: &Grid) -> String {
     let mut text = format!("{} order books", grouped(seen.count));
     match grid.trades.count() {
         0 => {}
@@ -237,19 +237,19 @@ fn grouped(count: u64) -> String {
 }
 
 /// Reads as far as a moment.
-struct Until {
+struct TimeObserver {
     at: TimeSpec,
     first: Option<u64>,
 }
 
-impl Until {
+impl TimeObserver {
     /// The moment, in nanoseconds since 1970.
     fn resolved(&self) -> Option<u64> {
         self.first.map(|first| self.at.of(first))
     }
 }
 
-impl Onlooker for Until {
+impl LogObserver for TimeObserver {
     fn until(&mut self, at: u64, _: &Books) -> ControlFlow<()> {
         if at > 0 {
             self.first.get_or_insert(at);
@@ -261,17 +261,17 @@ impl Onlooker for Until {
     }
 }
 
-impl Handler for Until {
+impl Handler for TimeObserver {
     fn on_event(&mut self, _: Event<'_>, _: &Books) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }
 
-impl<V: Venue> OnMessage<V> for Until {}
+impl<V: Venue> OnMessage<V> for TimeObserver {}
 
 /// The picture of a book at a moment.
 fn moment(args: &PlotArgs, at: TimeSpec, font: &Font) -> Result<(Scene, LogErrors), Failure> {
-    let mut until = Until { at, first: None };
+    let mut until = TimeObserver { at, first: None };
     let (source, errors) = read(args, &mut until)?;
     let books = source.replay.books();
     let now = until.resolved().ok_or_else(|| {
@@ -281,7 +281,7 @@ fn moment(args: &PlotArgs, at: TimeSpec, font: &Font) -> Result<(Scene, LogError
     })?;
     let fresh = |id: &BookId| {
         let book = books.live(*id)?;
-        (nanos(book.age(Nanos(now))) <= args.patience()).then_some(book)
+        (nanos(book.age(Nanos(now))) <= args.stale_after_ns()).then_some(book)
     };
     let live: Vec<BookId> = books.ids().filter(|id| fresh(id).is_some()).collect();
     if live.is_empty() {
@@ -293,7 +293,7 @@ fn moment(args: &PlotArgs, at: TimeSpec, font: &Font) -> Result<(Scene, LogError
     let id = choose(books, &live, args.name.as_deref())?;
     let nothing = || Failure::work("the book is empty at this moment: name another --at");
     let book = fresh(&id).ok_or_else(nothing)?;
-    let seen = Seen::new(book, args.depth()).ok_or_else(nothing)?;
+    let seen = BookRange::new(book, args.depth()).ok_or_else(nothing)?;
     let range = match &args.price_range {
         Some(range) => range.ticks(book.scale())?,
         None => beyond(&seen, widest(book, args.depth())),
@@ -303,7 +303,7 @@ fn moment(args: &PlotArgs, at: TimeSpec, font: &Font) -> Result<(Scene, LogError
         title(&source, id),
         utc(now)[..23].replace('T', " ")
     );
-    let cut = depth::Cut {
+    let cut = depth::DepthChart {
         title: &title,
         book,
         depth: args.depth(),
@@ -315,6 +315,6 @@ fn moment(args: &PlotArgs, at: TimeSpec, font: &Font) -> Result<(Scene, LogError
 
 /// How far most levels of the side that goes further are from its best one, in ticks.
 fn widest(book: BookRef<'_>, depth: usize) -> i64 {
-    let reach = |side| survey::reach(book, side, depth);
+    let reach = |side| range_scan::reach(book, side, depth);
     i64::try_from(reach(Side::Bid).max(reach(Side::Ask))).unwrap_or(i64::MAX)
 }

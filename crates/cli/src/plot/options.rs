@@ -91,7 +91,7 @@ impl PlotArgs {
     }
 
     /// How long a book is believed, in nanoseconds.
-    pub(crate) fn patience(&self) -> u64 {
+    pub(crate) fn stale_after_ns(&self) -> u64 {
         nanos(self.stale_after)
     }
 }

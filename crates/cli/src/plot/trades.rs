@@ -16,7 +16,7 @@ pub(crate) struct Mark {
     pub(crate) side: Option<TradeSide>,
     /// How many.
     pub(crate) count: u64,
-    /// What was traded; nothing where the venue tells prices alone.
+    /// The traded quantity; zero where the venue reports prices only.
     pub(crate) lots: i128,
     /// Sums over the trades.
     times: u128,

@@ -1,4 +1,4 @@
-//! What is said of a replay at its end, and of its books.
+//! The summary of a replay, and the lines of its books.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use crate::units::{per_second, utc};
 
 /// What a replay saw of the part that it shows.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct ReplayStats {
     /// Frames, and frames before the part.
     pub(super) frames: u64,
     pub(super) before: u64,
@@ -32,7 +32,7 @@ pub(super) struct Counts {
     pub(super) busy_ns: u64,
 }
 
-impl Counts {
+impl ReplayStats {
     pub(super) fn print(
         &self,
         out: &mut dyn Write,

@@ -8,8 +8,8 @@ mod list;
 mod log;
 mod numbers;
 mod outcomes;
-pub(crate) mod style;
 mod text;
+pub(crate) mod theme;
 mod tile;
 mod trades;
 
@@ -21,8 +21,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ticklot::Nanos;
 
-use self::style::{Look, Standing};
 use self::text::Row;
+use self::theme::{BookStatus, Theme};
 use super::keys::{Layout, View};
 use super::model::{BookModel, Model};
 
@@ -39,32 +39,32 @@ const BESIDE: u16 = 64;
 const WITH_FOOTER: u16 = 8;
 const WITH_HEADER: u16 = 6;
 
-/// What is drawn.
+/// The data of a drawing.
 pub(crate) struct Scene<'a> {
-    /// What is shown.
+    /// The model that is shown.
     pub(crate) model: &'a Model,
     /// At which moment it is shown; of a picture that stands still, when it was stopped.
     pub(crate) at: Nanos,
-    /// What is true now, which is what is shown unless the picture stands still.
+    /// The present model, which is shown unless the screen is frozen.
     pub(crate) latest: &'a Model,
     pub(crate) now: Nanos,
     pub(crate) view: &'a View,
-    pub(crate) look: Look,
+    pub(crate) theme: Theme,
 }
 
 impl Scene<'_> {
     /// How a book stands, as it is shown.
-    fn standing(&self, book: &BookModel) -> Standing {
+    fn status(&self, book: &BookModel) -> BookStatus {
         if self.view.frozen {
-            Standing::Frozen
+            BookStatus::Frozen
         } else {
-            standing(self.model, book, self.at)
+            status(self.model, book, self.at)
         }
     }
 
     /// Whether a book was live at the moment that is shown.
     fn was_live(&self, book: &BookModel) -> bool {
-        standing(self.model, book, self.at).is_live()
+        status(self.model, book, self.at).is_live()
     }
 
     /// How long the picture has stood still.
@@ -79,12 +79,12 @@ impl Scene<'_> {
     }
 }
 
-/// How a book stands, if what is shown is what is true.
-fn standing(model: &Model, book: &BookModel, now: Nanos) -> Standing {
-    if model.is_heard(now) {
-        Standing::Is(book.state)
+/// A book's status on a screen that is not frozen.
+fn status(model: &Model, book: &BookModel, now: Nanos) -> BookStatus {
+    if model.has_feed(now) {
+        BookStatus::Is(book.state)
     } else {
-        Standing::Unheard
+        BookStatus::NoFeed
     }
 }
 
@@ -101,7 +101,7 @@ pub(crate) struct Drawn {
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>) -> Drawn {
     let whole = buffer.area;
     if whole.width < LEAST.0 || whole.height < LEAST.1 {
-        Row::new(buffer, whole, 0).put("too small", scene.look.warning());
+        Row::new(buffer, whole, 0).put("too small", scene.theme.warning());
         return Drawn::default();
     }
     let (top, rest) = split_top(whole, u16::from(whole.height >= WITH_HEADER));
@@ -136,7 +136,7 @@ fn draw_body(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> Drawn {
     Drawn { room, books }
 }
 
-/// Draws what came besides books, if anything did and there is room, and returns what is left above.
+/// Draws the log, if it has lines and there is room, and returns the area above.
 fn above_log(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> Rect {
     let rows = (area.height / 5).min(10);
     if scene.model.log.count() == 0 || rows < 3 {
@@ -204,7 +204,7 @@ fn pair(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> usize {
     let (first, second) = scene.model.pair(scene.selected());
     let (top, below) = split_top(area, u16::from(area.height >= WITH_HEADER));
     let Some(second) = second else {
-        let quiet = scene.look.quiet();
+        let quiet = scene.theme.quiet();
         Row::new(buffer, top, 0).put("this book is the only one of its market", quiet);
         return tile::draw(buffer, scene, first, below);
     };
@@ -248,7 +248,7 @@ fn separator(buffer: &mut Buffer, scene: &Scene<'_>, right: Rect) {
         ..right
     };
     for row in 0..line.height {
-        Row::new(buffer, line, row).put(scene.look.vertical(), scene.look.quiet());
+        Row::new(buffer, line, row).put(scene.theme.vertical(), scene.theme.quiet());
     }
 }
 
@@ -259,12 +259,12 @@ fn separated(buffer: &mut Buffer, scene: &Scene<'_>, right: Rect) -> Rect {
     rest
 }
 
-/// A row that names what is below it.
-fn rule(buffer: &mut Buffer, look: Look, area: Rect, title: &str) {
+/// A row with the heading of the rows below it.
+fn rule(buffer: &mut Buffer, theme: Theme, area: Rect, title: &str) {
     let mut row = Row::new(buffer, area, 0);
-    row.put(look.horizontal(), look.quiet());
+    row.put(theme.horizontal(), theme.quiet());
     row.put(&format!(" {title} "), Style::new());
-    row.fill(look.horizontal(), look.quiet());
+    row.fill(theme.horizontal(), theme.quiet());
 }
 
 fn split_top(area: Rect, rows: u16) -> (Rect, Rect) {

@@ -2,23 +2,26 @@
 
 use std::time::Duration;
 
+use ticklot::book::{Book, Changes};
+use ticklot::events::{LastTrade, Source, Trade, TradeSide, Trades, UnixMillis, UpdateKind};
+use ticklot::venue::{BookConfig, VenueName};
 use ticklot::{
     BookId, BookUpdate, Books, ConnectionId, Epoch, Event, Instrument, Level, Lots, Nanos, Scale,
     Ticks,
 };
 
-use super::gather::Gather;
 use super::latest_value::Reader;
 use super::model::Model;
-use super::shot::Shot;
-use super::show::{Show, Tally};
+use super::output_mode::{OutputMode, RunStats};
+use super::ui_publisher::UiPublisher;
+use super::ui_snapshot::UiSnapshot;
 
 /// Books, and both sides of a view of them.
 pub(crate) struct Fixture {
     pub(crate) books: Books,
-    pub(crate) tally: Tally,
-    pub(crate) gather: Gather,
-    pub(crate) reader: Reader<Shot>,
+    pub(crate) stats: RunStats,
+    pub(crate) ui_publisher: UiPublisher,
+    pub(crate) reader: Reader<UiSnapshot>,
     pub(crate) model: Model,
     pub(crate) now: Nanos,
 }
@@ -33,11 +36,11 @@ pub(crate) fn levels(side: Side<'_>) -> Vec<Level> {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        let (gather, reader) = Gather::new();
+        let (ui_publisher, reader) = UiPublisher::new();
         Self {
             books: Books::new(),
-            tally: Tally::new(Gather::HISTOGRAMS),
-            gather,
+            stats: RunStats::new(UiPublisher::HISTOGRAMS),
+            ui_publisher,
             reader,
             model: Model::new(Nanos(0)),
             now: Nanos(0),
@@ -76,9 +79,9 @@ impl Fixture {
 
     #[allow(clippy::needless_pass_by_value)] // made where it is passed
     pub(crate) fn event(&mut self, event: Event<'_>) {
-        self.tally.count(&event, &self.books, self.now);
-        self.gather
-            .event(&event, &self.books, &mut self.tally, self.now)
+        self.stats.count(&event, &self.books, self.now);
+        self.ui_publisher
+            .event(&event, &self.books, &mut self.stats, self.now)
             .unwrap();
     }
 

@@ -8,15 +8,15 @@ use ticklot::bayse::Bayse;
 use ticklot::jayx::JayX;
 use ticklot::{BookId, Nanos, OnMessage};
 
-use super::draw::style::Look;
-use super::gather::Gather;
+use super::draw::theme::Theme;
 use super::keys::View;
-use super::pen::Pen;
-use super::show::Watcher;
+use super::output_mode::Watcher;
+use super::renderer::Renderer;
+use super::ui_publisher::UiPublisher;
 
-/// The drawing side: what the program's drawing thread has, on a screen of its own.
+/// The drawing side, with a screen in memory.
 pub struct Headless {
-    pen: Pen<TestBackend>,
+    renderer: Renderer<TestBackend>,
 }
 
 /// Both sides of a view of so many columns and rows: the handler for a feed, whose time is what `clock`
@@ -27,34 +27,34 @@ pub fn headless(
     (columns, rows): (u16, u16),
     clock: impl Fn() -> Nanos + 'static,
 ) -> Option<(impl OnMessage<JayX> + OnMessage<Bayse>, Headless)> {
-    let (gather, taker) = Gather::new();
-    let look = Look {
+    let (ui_publisher, taker) = UiPublisher::new();
+    let theme = Theme {
         colour: true,
         unicode: true,
     };
     let backend = TestBackend::new(columns, rows);
-    let pen = Pen::new(backend, taker, View::new(None), look, clock()).ok()?;
-    let watcher = Watcher::with_clock(gather, Box::new(clock)).ok()?;
-    Some((watcher, Headless { pen }))
+    let renderer = Renderer::new(backend, taker, View::new(None), theme, clock()).ok()?;
+    let watcher = Watcher::with_clock(ui_publisher, Box::new(clock)).ok()?;
+    Some((watcher, Headless { renderer }))
 }
 
 impl Headless {
     /// Takes what the feed has left and draws it, if a drawing is due; says whether it did.
     pub fn draw_if_due(&mut self, now: Nanos) -> bool {
         // Drawing on memory does not fail.
-        self.pen.draw_if_due(now).unwrap_or(false)
+        self.renderer.draw_if_due(now).unwrap_or(false)
     }
 
     /// Presses the key of a character; false when it was to quit.
     pub fn press(&mut self, key: char, now: Nanos) -> bool {
         let key = KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE);
-        self.pen.key(key, now)
+        self.renderer.key(key, now)
     }
 
     /// The order-book messages that the last drawing knew of.
     #[must_use]
     pub fn messages(&self) -> u64 {
-        self.pen
+        self.renderer
             .model()
             .books
             .iter()
@@ -65,14 +65,14 @@ impl Headless {
     /// The digest of a book, as it was last drawn; none of one that was not drawn.
     #[must_use]
     pub fn crc32(&self, book: BookId) -> Option<u32> {
-        let mut books = self.pen.model().books.iter();
+        let mut books = self.renderer.model().books.iter();
         Some(books.find(|it| it.id == book)?.crc32())
     }
 
-    /// What is on the screen.
+    /// The text on the screen.
     #[must_use]
     pub fn text(&self) -> String {
-        self.pen.terminal().backend().to_string()
+        self.renderer.terminal().backend().to_string()
     }
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use ticklot::records::EventRecord;
-use ticklot::{BookId, Books, ConnectionId, Event, Instrument, Nanos, VenueName, bayse, jayx};
+use ticklot::venue::VenueName;
+use ticklot::{BookId, Books, ConnectionId, Event, Instrument, Nanos, bayse, jayx};
 
-use super::show::{Begin, Message, Show, Tally};
+use super::output_mode::{OutputMode, RunStats, StartInfo, VenueMessage};
 use crate::failure::Failure;
 use crate::format::is_hidden;
 use crate::units::utc;
@@ -30,7 +31,7 @@ pub(crate) struct Json<'a> {
 
 /// A line.
 #[derive(Serialize)]
-struct Line<T> {
+struct JsonLine<T> {
     time: String,
     #[serde(flatten)]
     record: T,
@@ -100,7 +101,7 @@ impl<'a> Json<'a> {
     fn write(&mut self, now: Nanos, record: impl Serialize) -> Result<(), Failure> {
         let time = utc(self.unix_zero.saturating_add(now.0));
         let mut serializer = Serializer::with_formatter(&mut self.out, HiddenEscaped);
-        let written = Line { time, record }.serialize(&mut serializer);
+        let written = JsonLine { time, record }.serialize(&mut serializer);
         written.map_err(|error| Failure::Output(error.into()))?;
         Ok(self.out.write_all(b"\n")?)
     }
@@ -140,10 +141,10 @@ impl<'a> Json<'a> {
     }
 }
 
-impl Show for Json<'_> {
+impl OutputMode for Json<'_> {
     const TICK: Duration = Duration::from_millis(10);
 
-    fn begin(&mut self, begin: Begin) -> Result<(), Failure> {
+    fn begin(&mut self, begin: StartInfo) -> Result<(), Failure> {
         let now = begin.clock.now();
         self.unix_zero = begin.clock.unix_zero();
         self.venues = begin.venues;
@@ -159,7 +160,7 @@ impl Show for Json<'_> {
         &mut self,
         event: &Event<'_>,
         books: &Books,
-        _: &mut Tally,
+        _: &mut RunStats,
         now: Nanos,
     ) -> Result<(), Failure> {
         let record = EventRecord::new(event, books)
@@ -173,18 +174,18 @@ impl Show for Json<'_> {
 
     fn message(
         &mut self,
-        message: &Message<'_>,
+        message: &VenueMessage<'_>,
         at: ConnectionId,
         now: Nanos,
     ) -> Result<(), Failure> {
         match message {
-            Message::JayX(message) => match message {
+            VenueMessage::JayX(message) => match message {
                 jayx::Message::Kline(it) => self.write_message(at, now, "kline", it),
                 jayx::Message::Positions(it) => self.write_message(at, now, "positions", it),
                 jayx::Message::OpenOrders(it) => self.write_message(at, now, "open_orders", it),
                 _ => Ok(()),
             },
-            Message::Bayse(message) => match message {
+            VenueMessage::Bayse(message) => match message {
                 bayse::Message::PriceUpdate(it) => self.write_message(at, now, "price_update", it),
                 bayse::Message::Activity(it) => self.write_message(at, now, "activity", it),
                 bayse::Message::AssetPrice(it) => self.write_message(at, now, "asset_price", it),
@@ -197,9 +198,9 @@ impl Show for Json<'_> {
         self.flush_when_due(false, now)
     }
 
-    fn end(&mut self, books: &Books, tally: &Tally, now: Nanos) -> Result<(), Failure> {
+    fn end(&mut self, books: &Books, stats: &RunStats, now: Nanos) -> Result<(), Failure> {
         let totals = |id: BookId| {
-            let panel = tally.panel(id.0 as usize)?;
+            let panel = stats.panel(id.0 as usize)?;
             Some(BookTotals {
                 connection: books.connection(id).unwrap_or_default(),
                 instrument: books.instrument(id),
@@ -210,7 +211,7 @@ impl Show for Json<'_> {
                 max_ns: panel.latency(1.0),
             })
         };
-        let unconfirmed = tally.unconfirmed.iter();
+        let unconfirmed = stats.unconfirmed.iter();
         let unconfirmed = unconfirmed.map(|((connection, room), attempts)| Unconfirmed {
             connection: *connection,
             venue: self.venue(*connection).0,
@@ -219,10 +220,10 @@ impl Show for Json<'_> {
         });
         let end = RunRecord::End {
             books: books.ids().filter_map(totals).collect(),
-            other_messages: tally.told,
-            bad_lines: tally.bad_lines,
-            fast_path: tally.paths.fast,
-            general_path: tally.paths.general,
+            other_messages: stats.other_messages,
+            bad_lines: stats.bad_lines,
+            fast_path: stats.paths.fast,
+            general_path: stats.paths.general,
             unconfirmed: unconfirmed.collect(),
         };
         self.write(now, end)?;

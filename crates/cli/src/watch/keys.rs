@@ -1,4 +1,4 @@
-//! What the keys have made of the view: a state machine without a screen.
+//! Keys, and the view that they select: a state machine without a screen.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ticklot::Ticks;
@@ -31,9 +31,9 @@ pub(crate) struct View {
     steps: Vec<usize>,
 }
 
-/// What of the screen the keys need to know.
+/// The state of the screen that the keys depend on.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct ScreenState {
     /// How many books there are.
     pub(crate) books: usize,
     /// The selected book and the other outcome of its market.
@@ -42,7 +42,7 @@ pub(crate) struct Seen {
     pub(crate) room: usize,
 }
 
-/// What is to be done after a key.
+/// The action after a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Nothing but drawing what is new.
@@ -72,7 +72,7 @@ impl View {
     }
 
     /// A key was pressed.
-    pub(crate) fn key(&mut self, key: KeyEvent, seen: Seen) -> Action {
+    pub(crate) fn key(&mut self, key: KeyEvent, screen: ScreenState) -> Action {
         if key.kind == KeyEventKind::Release {
             return Action::Draw;
         }
@@ -91,16 +91,16 @@ impl View {
             KeyCode::Char('s') => self.toggle(Layout::Pair),
             KeyCode::Enter | KeyCode::Char('o') => self.toggle(Layout::One),
             KeyCode::Char('a') => self.layout = Layout::All,
-            KeyCode::Char('g') => self.regroup(seen, true),
-            KeyCode::Char('G') => self.regroup(seen, false),
-            KeyCode::Char('+' | '=') => self.deepen(seen.room),
-            KeyCode::Char('-') => self.flatten(seen.room),
-            code => self.choose(code, seen.books),
+            KeyCode::Char('g') => self.regroup(screen, true),
+            KeyCode::Char('G') => self.regroup(screen, false),
+            KeyCode::Char('+' | '=') => self.deepen(screen.room),
+            KeyCode::Char('-') => self.flatten(screen.room),
+            code => self.choose(code, screen.books),
         }
         Action::Draw
     }
 
-    /// Leaves what is on top: the help, then the layout.
+    /// Closes the help, or else leaves the layout.
     fn back(&mut self) {
         if self.help {
             self.help = false;
@@ -118,14 +118,14 @@ impl View {
     }
 
     /// Of two outcomes side by side both are grouped alike.
-    fn regroup(&mut self, seen: Seen, coarser: bool) {
+    fn regroup(&mut self, screen: ScreenState, coarser: bool) {
         let number = self.steps.get(self.selected).copied().unwrap_or(0);
         let number = if coarser {
             (number + 1).min(STEPS - 1)
         } else {
             number.saturating_sub(1)
         };
-        let pair = [Some(seen.pair.0), seen.pair.1];
+        let pair = [Some(screen.pair.0), screen.pair.1];
         let other = pair.into_iter().flatten();
         let other = other.filter(|_| self.layout == Layout::Pair);
         for book in other.chain([self.selected]) {
@@ -173,7 +173,7 @@ impl View {
 mod tests {
     use super::*;
 
-    const SEEN: Seen = Seen {
+    const SEEN: ScreenState = ScreenState {
         books: 3,
         pair: (1, Some(2)),
         room: 8,
@@ -240,7 +240,7 @@ mod tests {
             KeyCode::Char('1'),
             KeyCode::Char('g'),
         ] {
-            assert_eq!(view.key(key(code), Seen::default()), Action::Draw);
+            assert_eq!(view.key(key(code), ScreenState::default()), Action::Draw);
         }
         assert_eq!(view.selected, 0);
     }

@@ -44,7 +44,7 @@ impl Rate {
 
 /// Percentiles, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Figures {
+pub(crate) struct LatencySummary {
     pub(crate) p50: u64,
     pub(crate) p99: u64,
     pub(crate) max: u64,
@@ -58,7 +58,7 @@ pub(crate) struct Latency {
     both: Histogram<u32>,
     since: Nanos,
     refreshed: Option<Nanos>,
-    figures: Option<Figures>,
+    summary: Option<LatencySummary>,
 }
 
 impl Latency {
@@ -75,7 +75,7 @@ impl Latency {
             both: empty,
             since: now,
             refreshed: None,
-            figures: None,
+            summary: None,
         })
     }
 
@@ -92,15 +92,15 @@ impl Latency {
         }
         if self.refreshed.is_none_or(|at| now.since(at) >= REFRESH) {
             self.refreshed = Some(now);
-            self.figures = self.figures_now();
+            self.summary = self.summary_now();
         }
     }
 
-    fn figures_now(&mut self) -> Option<Figures> {
+    fn summary_now(&mut self) -> Option<LatencySummary> {
         self.both.reset();
         self.both.add(&self.current).ok()?;
         self.both.add(&self.before).ok()?;
-        (!self.both.is_empty()).then(|| Figures {
+        (!self.both.is_empty()).then(|| LatencySummary {
             p50: self.both.value_at_quantile(0.5),
             p99: self.both.value_at_quantile(0.99),
             max: self.both.max(),
@@ -108,8 +108,8 @@ impl Latency {
     }
 
     /// None when there was nothing to measure.
-    pub(crate) fn figures(&self) -> Option<Figures> {
-        self.figures
+    pub(crate) fn summary(&self) -> Option<LatencySummary> {
+        self.summary
     }
 }
 
@@ -136,7 +136,7 @@ mod tests {
         let mut at = |secs, ns: Option<u64>| {
             ns.into_iter().for_each(|ns| latency.record(ns));
             latency.refresh(Nanos::from_secs(secs));
-            latency.figures()
+            latency.summary()
         };
         assert_eq!(at(0, None), None);
         let slow = at(1, Some(100_000)).unwrap();
@@ -155,11 +155,11 @@ mod tests {
         let mut latency = Latency::new(Nanos(0)).unwrap();
         latency.record(10);
         latency.refresh(Nanos(0));
-        let first = latency.figures();
+        let first = latency.summary();
         latency.record(1_000_000);
         latency.refresh(Nanos(nanos(REFRESH) - 1));
-        assert_eq!(latency.figures(), first);
+        assert_eq!(latency.summary(), first);
         latency.refresh(Nanos(nanos(REFRESH)));
-        assert_ne!(latency.figures(), first);
+        assert_ne!(latency.summary(), first);
     }
 }

@@ -163,14 +163,14 @@ mod tests {
                 {}
             }
         });
-        let mut seen = 0;
-        while seen < LAST {
+        let mut screen = 0;
+        while screen < LAST {
             let Some(value) = reader.read() else {
                 std::thread::yield_now();
                 continue;
             };
-            assert!(value[0] > seen && value.iter().all(|it| *it == value[0]));
-            seen = value[0];
+            assert!(value[0] > screen && value.iter().all(|it| *it == value[0]));
+            screen = value[0];
         }
         feed.join().unwrap();
     }

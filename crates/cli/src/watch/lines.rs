@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ticklot::{Books, Event, Nanos};
 
-use super::show::{Begin, Show, Tally};
+use super::output_mode::{OutputMode, RunStats, StartInfo};
 use crate::failure::Failure;
 use crate::format::{self, Printable};
 use crate::output::Output;
@@ -14,7 +14,7 @@ use crate::{format_event, latency_table};
 /// The most subscriptions that the summary names.
 const MAX_UNCONFIRMED: usize = 10;
 
-/// Lines about books on standard output, what went wrong on standard error.
+/// Prints books on standard output, and notices on standard error.
 pub(crate) struct Lines<'a> {
     output: &'a mut Output,
     text: String,
@@ -26,10 +26,10 @@ impl<'a> Lines<'a> {
         Self { output, text }
     }
 
-    fn books(&mut self, books: &Books, tally: &mut Tally, now: Nanos) -> io::Result<()> {
+    fn books(&mut self, books: &Books, stats: &mut RunStats, now: Nanos) -> io::Result<()> {
         self.text.clear();
         for id in books.ids() {
-            let panel = tally.panel_mut(id, books, now);
+            let panel = stats.panel_mut(id, books, now);
             panel.take_rate(now);
             format::line(&mut self.text, books, id, panel, now).map_err(io::Error::other)?;
         }
@@ -52,10 +52,10 @@ impl<'a> Lines<'a> {
     }
 }
 
-impl Show for Lines<'_> {
+impl OutputMode for Lines<'_> {
     const TICK: Duration = Duration::from_secs(1);
 
-    fn begin(&mut self, _: Begin) -> Result<(), Failure> {
+    fn begin(&mut self, _: StartInfo) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -63,11 +63,11 @@ impl Show for Lines<'_> {
         &mut self,
         event: &Event<'_>,
         books: &Books,
-        tally: &mut Tally,
+        stats: &mut RunStats,
         now: Nanos,
     ) -> Result<(), Failure> {
         match event {
-            Event::Tick { .. } => self.books(books, tally, now)?,
+            Event::Tick { .. } => self.books(books, stats, now)?,
             event if format_event::is_notice(event, books) => self.notice(event, books),
             event if format_event::has_line(event, books) => self.line(event)?,
             _ => {}
@@ -75,15 +75,15 @@ impl Show for Lines<'_> {
         Ok(())
     }
 
-    fn end(&mut self, books: &Books, tally: &Tally, _: Nanos) -> Result<(), Failure> {
-        Ok(summary(&mut self.output.out, books, tally)?)
+    fn end(&mut self, books: &Books, stats: &RunStats, _: Nanos) -> Result<(), Failure> {
+        Ok(summary(&mut self.output.out, books, stats)?)
     }
 }
 
 /// What a run has seen, a line for each book.
-pub(crate) fn summary(out: &mut dyn Write, books: &Books, tally: &Tally) -> io::Result<()> {
+pub(crate) fn summary(out: &mut dyn Write, books: &Books, stats: &RunStats) -> io::Result<()> {
     for id in books.ids() {
-        let Some(panel) = tally.panel(id.0 as usize) else {
+        let Some(panel) = stats.panel(id.0 as usize) else {
             continue;
         };
         writeln!(
@@ -97,22 +97,22 @@ pub(crate) fn summary(out: &mut dyn Write, books: &Books, tally: &Tally) -> io::
             format::Micros(panel.latency(1.0)),
         )?;
     }
-    if tally.told > 0 {
-        writeln!(out, "{} other messages", tally.told)?;
+    if stats.other_messages > 0 {
+        writeln!(out, "{} other messages", stats.other_messages)?;
     }
-    for ((_, room), attempts) in tally.unconfirmed.iter().take(MAX_UNCONFIRMED) {
+    for ((_, room), attempts) in stats.unconfirmed.iter().take(MAX_UNCONFIRMED) {
         let room = Printable(room);
         writeln!(out, "{room} is not confirmed after request {attempts}")?;
     }
-    let more = tally.unconfirmed.len().saturating_sub(MAX_UNCONFIRMED);
+    let more = stats.unconfirmed.len().saturating_sub(MAX_UNCONFIRMED);
     if more > 0 {
         writeln!(out, "{more} other subscriptions are not confirmed")?;
     }
-    if !tally.paths.is_empty() {
-        writeln!(out, "{}", tally.paths)?;
+    if !stats.paths.is_empty() {
+        writeln!(out, "{}", stats.paths)?;
     }
-    if tally.bad_lines > 0 {
-        writeln!(out, "{} bad lines", tally.bad_lines)?;
+    if stats.bad_lines > 0 {
+        writeln!(out, "{} bad lines", stats.bad_lines)?;
     }
     latency_table::table(out, books)?;
     out.flush()

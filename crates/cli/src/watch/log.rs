@@ -1,4 +1,4 @@
-//! The last lines about what is no book, in a fixed place.
+//! The last messages and notices, in a fixed amount of memory.
 
 use std::fmt::{self, Write};
 
@@ -12,24 +12,28 @@ pub(crate) const MAX_SHOWN_LINE: usize = 512;
 
 /// A line, and when it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
+pub(crate) struct LogLine {
     pub(crate) at: Nanos,
     pub(crate) text: String,
 }
 
-impl Line {
+impl LogLine {
     /// A line with room for the longest.
     pub(crate) fn new() -> Self {
         let text = String::with_capacity(MAX_SHOWN_LINE);
         Self { at: Nanos(0), text }
     }
 
-    /// Writes it anew; what does not fit is left out, and three dots say so.
-    pub(crate) fn write(&mut self, at: Nanos, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) {
+    /// Replaces the text; one that is too long is cut, with three dots.
+    pub(crate) fn write(
+        &mut self,
+        at: Nanos,
+        write: impl FnOnce(&mut BoundedText<'_>) -> fmt::Result,
+    ) {
         self.at = at;
         self.text.clear();
-        let mut bounded = Bounded(&mut self.text);
-        // It fails where the room ends, and what came before stays.
+        let mut bounded = BoundedText(&mut self.text);
+        // It fails where the text is cut.
         let _ = write(&mut bounded);
     }
 
@@ -40,10 +44,10 @@ impl Line {
     }
 }
 
-/// A text that does not outgrow its place.
-pub(crate) struct Bounded<'a>(&'a mut String);
+/// A text of bounded length.
+pub(crate) struct BoundedText<'a>(&'a mut String);
 
-impl Write for Bounded<'_> {
+impl Write for BoundedText<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         const DOTS: &str = "...";
         let room = MAX_SHOWN_LINE - DOTS.len() - self.0.len();
@@ -61,20 +65,24 @@ impl Write for Bounded<'_> {
 /// The last lines. Allocates all of its room at once.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
-    lines: Vec<Line>,
+    lines: Vec<LogLine>,
     count: u64,
 }
 
 impl Log {
     pub(crate) fn new() -> Self {
         Self {
-            lines: (0..MAX_SHOWN_LINES).map(|_| Line::new()).collect(),
+            lines: (0..MAX_SHOWN_LINES).map(|_| LogLine::new()).collect(),
             count: 0,
         }
     }
 
     /// Adds a line.
-    pub(crate) fn push(&mut self, at: Nanos, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) {
+    pub(crate) fn push(
+        &mut self,
+        at: Nanos,
+        write: impl FnOnce(&mut BoundedText<'_>) -> fmt::Result,
+    ) {
         self.lines[place(self.count)].write(at, write);
         self.count += 1;
     }
@@ -94,7 +102,7 @@ impl Log {
     }
 
     /// Those that are kept, the newest first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Line> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &LogLine> {
         let kept = self.count.min(MAX_SHOWN_LINES as u64);
         (1..=kept).map(|back| &self.lines[place(self.count - back)])
     }
@@ -131,7 +139,7 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut() {
-        let mut line = Line::new();
+        let mut line = LogLine::new();
         let room = line.text.capacity();
         line.write(Nanos(1), |out| {
             (0..).try_for_each(|number| write!(out, "é{number} "))

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use ticklot::{
-    Book, BookId, BookView, ConnectionId, Epoch, LastTrade, Level, Lots, Nanos, Scale, Side,
-};
+use ticklot::book::Book;
+use ticklot::events::LastTrade;
+use ticklot::{BookId, BookView, ConnectionId, Epoch, Level, Lots, Nanos, Scale, Side};
 use ticklot::{BookState, Ticks};
 
+use super::change_highlights::{ChangeHighlights, Highlight};
 use super::latency::{Latency, Rate};
 use super::latest_value::Reader;
-use super::log::{Line, Log};
-use super::marks::{Mark, Marks};
-use super::shot::{BookShot, Prints, Shot};
+use super::log::{Log, LogLine};
+use super::ui_snapshot::{BookSnapshot, RecentTrades, UiSnapshot};
 use crate::format::Printable;
 
-/// A feed that has told nothing for so long is not heard: it tells the time thirty times a second.
-const UNHEARD: Duration = Duration::from_secs(1);
+/// The feed is silent when it has published nothing for so long: it publishes thirty times a second.
+const NO_FEED_AFTER: Duration = Duration::from_secs(1);
 
 /// All that is known of the feed.
 #[derive(Clone, Debug)]
@@ -24,12 +24,12 @@ pub(crate) struct Model {
     pub(crate) rate: Rate,
     pub(crate) latency: Option<Latency>,
     pub(crate) log: Log,
-    pub(crate) notice: Line,
+    pub(crate) notice: LogLine,
     pub(crate) bad_lines: u64,
     /// Latencies that were not measured.
     pub(crate) unsampled: u64,
-    /// When the feed was last heard of.
-    pub(crate) heard: Nanos,
+    /// When the feed last published.
+    pub(crate) last_update: Nanos,
 }
 
 impl Model {
@@ -39,38 +39,38 @@ impl Model {
             rate: Rate::default(),
             latency: Latency::new(now),
             log: Log::new(),
-            notice: Line::new(),
+            notice: LogLine::new(),
             bad_lines: 0,
             unsampled: 0,
-            heard: now,
+            last_update: now,
         }
     }
 
     /// Takes what the feed has left, if anything, and lets time pass.
-    pub(crate) fn take(&mut self, reader: &mut Reader<Shot>, now: Nanos) {
-        if let Some(shot) = reader.read() {
-            self.update(shot, now);
+    pub(crate) fn take(&mut self, reader: &mut Reader<UiSnapshot>, now: Nanos) {
+        if let Some(snapshot) = reader.read() {
+            self.update(snapshot, now);
         }
         if let Some(latency) = &mut self.latency {
             latency.refresh(now);
         }
         for book in &mut self.books {
-            book.marks.expire(now);
+            book.highlights.expire(now);
             if let Some(latency) = &mut book.latency {
                 latency.refresh(now);
             }
         }
     }
 
-    pub(crate) fn update(&mut self, shot: &Shot, now: Nanos) {
-        self.heard = self.heard.max(shot.now);
-        for (at, book) in shot.books.iter().enumerate() {
+    pub(crate) fn update(&mut self, snapshot: &UiSnapshot, now: Nanos) {
+        self.last_update = self.last_update.max(snapshot.now);
+        for (at, book) in snapshot.books.iter().enumerate() {
             if self.books.len() <= at {
                 self.books.push(BookModel::new(book));
             }
             self.books[at].update(book, now);
         }
-        for sample in &shot.samples {
+        for sample in &snapshot.samples {
             let own = self
                 .books
                 .binary_search_by_key(&sample.book, |book| book.id);
@@ -81,16 +81,16 @@ impl Model {
             }
         }
         let messages: u64 = self.books.iter().map(|book| book.messages).sum();
-        self.rate.take(messages + shot.told, now);
-        self.log.follow(&shot.log);
-        self.notice.copy(&shot.notice);
-        self.bad_lines = shot.bad_lines;
-        self.unsampled = shot.unsampled;
+        self.rate.take(messages + snapshot.other_messages, now);
+        self.log.follow(&snapshot.log);
+        self.notice.copy(&snapshot.notice);
+        self.bad_lines = snapshot.bad_lines;
+        self.unsampled = snapshot.unsampled;
     }
 
-    /// Whether the feed's thread tells anything: if not, no book can be believed, whatever it last said.
-    pub(crate) fn is_heard(&self, now: Nanos) -> bool {
-        now.since(self.heard) < UNHEARD
+    /// Whether the feed's thread publishes: if not, the state of every book is unknown.
+    pub(crate) fn has_feed(&self, now: Nanos) -> bool {
+        now.since(self.last_update) < NO_FEED_AFTER
     }
 
     /// The book and the other outcome of its market, in their own order; alone when it has no other. Of
@@ -123,12 +123,12 @@ pub(crate) struct BookModel {
     updates: u64,
     pub(crate) messages: u64,
     pub(crate) last_trade: Option<LastTrade>,
-    pub(crate) prints: Prints,
+    pub(crate) recent_trades: RecentTrades,
     pub(crate) rate: Rate,
     pub(crate) latency: Option<Latency>,
     /// The levels. Whether they can be believed is said by `state` and not by this book's own.
     levels: Book,
-    marks: Marks,
+    highlights: ChangeHighlights,
     /// How many decimals quantities have needed so far: the others are zeros.
     pub(crate) quantity_decimals: u8,
     /// The largest quantity so far.
@@ -141,58 +141,58 @@ pub(crate) struct Row {
     pub(crate) level: Level,
     /// What rests at it and at every better price.
     pub(crate) sum: i128,
-    pub(crate) mark: Option<Mark>,
+    pub(crate) highlight: Option<Highlight>,
     /// Whether there may be more in it than is known: the last group of a book that ends within it.
     pub(crate) partial: bool,
 }
 
 impl BookModel {
-    fn new(shot: &BookShot) -> Self {
-        let title = if shot.market == shot.name {
-            Printable(&shot.name).to_string()
+    fn new(snapshot: &BookSnapshot) -> Self {
+        let title = if snapshot.market == snapshot.name {
+            Printable(&snapshot.name).to_string()
         } else {
-            Printable(format_args!("{}/{}", shot.market, shot.name)).to_string()
+            Printable(format_args!("{}/{}", snapshot.market, snapshot.name)).to_string()
         };
         Self {
-            id: shot.id,
-            connection: shot.connection,
-            market: shot.market.to_string(),
+            id: snapshot.id,
+            connection: snapshot.connection,
+            market: snapshot.market.to_string(),
             title,
-            scale: shot.scale,
+            scale: snapshot.scale,
             state: BookState::Empty,
             epoch: Epoch::default(),
             updated: Nanos(0),
             updates: 0,
             messages: 0,
             last_trade: None,
-            prints: Prints::new(),
+            recent_trades: RecentTrades::new(),
             rate: Rate::default(),
             latency: None,
-            levels: Book::new(shot.scale),
-            marks: Marks::default(),
+            levels: Book::new(snapshot.scale),
+            highlights: ChangeHighlights::default(),
             quantity_decimals: 0,
             most_lots: Lots(0),
         }
     }
 
-    fn update(&mut self, shot: &BookShot, now: Nanos) {
-        if self.scale != shot.scale {
-            self.rescale(shot.scale);
+    fn update(&mut self, snapshot: &BookSnapshot, now: Nanos) {
+        if self.scale != snapshot.scale {
+            self.rescale(snapshot.scale);
         }
-        let (epoch, updates) = (shot.epoch, shot.updates);
-        if (self.epoch, self.updates, self.updated) != (epoch, updates, shot.updated) {
-            self.replace(shot, now);
-            (self.epoch, self.updates, self.updated) = (epoch, updates, shot.updated);
+        let (epoch, updates) = (snapshot.epoch, snapshot.updates);
+        if (self.epoch, self.updates, self.updated) != (epoch, updates, snapshot.updated) {
+            self.replace(snapshot, now);
+            (self.epoch, self.updates, self.updated) = (epoch, updates, snapshot.updated);
         }
-        self.state = shot.state;
-        self.messages = shot.messages;
-        if shot.is_measured && self.latency.is_none() {
+        self.state = snapshot.state;
+        self.messages = snapshot.messages;
+        if snapshot.is_measured && self.latency.is_none() {
             self.latency = Latency::new(now);
         }
-        self.last_trade = shot.last_trade;
-        if self.prints.count() != shot.prints.count() {
-            self.prints = shot.prints;
-            let traded: Vec<Lots> = self.prints.iter().filter_map(|it| it.lots).collect();
+        self.last_trade = snapshot.last_trade;
+        if self.recent_trades.count() != snapshot.recent_trades.count() {
+            self.recent_trades = snapshot.recent_trades;
+            let traded: Vec<Lots> = self.recent_trades.iter().filter_map(|it| it.lots).collect();
             traded.into_iter().for_each(|lots| self.make_room(lots));
         }
         self.rate.take(self.messages, now);
@@ -202,22 +202,25 @@ impl BookModel {
     fn rescale(&mut self, scale: Scale) {
         self.scale = scale;
         self.levels = Book::new(scale);
-        self.marks.clear();
+        self.highlights.clear();
         (self.quantity_decimals, self.most_lots) = (0, Lots(0));
         self.updates = 0;
     }
 
-    fn replace(&mut self, shot: &BookShot, now: Nanos) {
+    fn replace(&mut self, snapshot: &BookSnapshot, now: Nanos) {
         let first = self.updates == 0;
         // What a book held is what a book can hold.
-        if let Ok(changes) = self.levels.apply_snapshot(&shot.bids, &shot.asks, now) {
-            self.marks.take(changes, now);
+        if let Ok(changes) = self
+            .levels
+            .apply_snapshot(&snapshot.bids, &snapshot.asks, now)
+        {
+            self.highlights.take(changes, now);
         }
         if first {
             // All of it is new; lit up it would say nothing.
-            self.marks.clear();
+            self.highlights.clear();
         }
-        for level in shot.bids.iter().chain(&shot.asks) {
+        for level in snapshot.bids.iter().chain(&snapshot.asks) {
             self.make_room(level.lots);
         }
     }
@@ -231,7 +234,7 @@ impl BookModel {
         self.quantity_decimals = self.quantity_decimals.max(needed);
     }
 
-    /// How old what is shown is; none before the first message.
+    /// The age of the book; none before the first message.
     pub(crate) fn age(&self, now: Nanos) -> Option<Duration> {
         (self.updated > Nanos(0) || self.updates > 0).then(|| now.since(self.updated))
     }
@@ -244,7 +247,7 @@ impl BookModel {
         BookView::best(&self.levels, side)
     }
 
-    /// The digest of what is shown: see [`Book::crc32`].
+    /// The checksum of the shown levels: see [`Book::crc32`].
     pub(crate) fn crc32(&self) -> u32 {
         self.levels.crc32()
     }
@@ -262,7 +265,7 @@ impl BookModel {
                 Row {
                     level,
                     sum,
-                    mark: self.marks.latest(side, low, high),
+                    highlight: self.highlights.latest(side, low, high),
                     partial: covers.is_none_or(|worst| side.is_better(worst, level.ticks)),
                 }
             })
@@ -335,23 +338,23 @@ mod tests {
         let mut feed = Fixture::new();
         let id = feed.add(0, "m", "b", scale());
         feed.snapshot(id, &[(10, 1), (9, 2)], &[(11, 5)]);
-        let marks = |model: &Model, side| -> Vec<Option<Mark>> {
+        let highlights = |model: &Model, side| -> Vec<Option<Highlight>> {
             let rows = model.books[0].rows(side, Ticks(1), 9);
-            rows.iter().map(|row| row.mark).collect()
+            rows.iter().map(|row| row.highlight).collect()
         };
-        assert_eq!(marks(feed.take(), Side::Bid), [None, None]);
+        assert_eq!(highlights(feed.take(), Side::Bid), [None, None]);
         feed.wait(100);
         feed.snapshot(id, &[(10, 1), (9, 1), (8, 3)], &[(11, 6)]);
         let model = feed.take();
-        let (grew, shrank) = (Some(Mark::Grew), Some(Mark::Shrank));
-        assert_eq!(marks(model, Side::Bid), [None, shrank, grew]);
-        assert_eq!(marks(model, Side::Ask), [grew]);
+        let (grew, shrank) = (Some(Highlight::Grew), Some(Highlight::Shrank));
+        assert_eq!(highlights(model, Side::Bid), [None, shrank, grew]);
+        assert_eq!(highlights(model, Side::Ask), [grew]);
         let grouped = model.books[0].rows(Side::Bid, Ticks(5), 9);
         assert_eq!(prices(&grouped), [10, 5]);
-        assert_eq!(grouped[0].mark, None);
-        assert!(grouped[1].mark.is_some());
+        assert_eq!(grouped[0].highlight, None);
+        assert!(grouped[1].highlight.is_some());
         feed.wait(400);
-        assert_eq!(marks(feed.take(), Side::Bid), [None, None, None]);
+        assert_eq!(highlights(feed.take(), Side::Bid), [None, None, None]);
     }
 
     #[test]
@@ -424,16 +427,16 @@ mod tests {
     fn silent_feed_is_detected() {
         let mut feed = Fixture::new();
         feed.tick();
-        let heard = |feed: &mut Fixture| {
+        let last_update = |feed: &mut Fixture| {
             let now = feed.now;
-            feed.take().is_heard(now)
+            feed.take().has_feed(now)
         };
         feed.wait(999);
-        assert!(heard(&mut feed));
+        assert!(last_update(&mut feed));
         feed.wait(1);
-        assert!(!heard(&mut feed));
+        assert!(!last_update(&mut feed));
         feed.tick();
-        assert!(heard(&mut feed));
+        assert!(last_update(&mut feed));
     }
 
     #[test]
@@ -441,7 +444,7 @@ mod tests {
         let mut feed = Fixture::new();
         feed.tick();
         let _ = feed.take();
-        feed.tally.told = 30;
+        feed.stats.other_messages = 30;
         feed.wait(1_000);
         feed.tick();
         assert_eq!(feed.take().rate.per_second(), Some(30.0));

@@ -8,29 +8,30 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event as Input};
-use ticklot::feed::Clock;
-use ticklot::{Books, Event, Nanos, ShutdownHandle};
+use ticklot::control::Clock;
+use ticklot::control::ShutdownHandle;
+use ticklot::{Books, Event, Nanos};
 
-use super::draw::style::Look;
-use super::gather::Gather;
+use super::draw::theme::Theme;
 use super::keys::View;
 use super::latest_value::Reader;
 use super::lines;
-use super::pen::Pen;
-use super::shot::Shot;
-use super::show::{Begin, Show, Tally};
-use super::terminal::{self, Taken};
+use super::output_mode::{OutputMode, RunStats, StartInfo};
+use super::renderer::Renderer;
+use super::terminal::{self, TerminalGuard};
+use super::ui_publisher::UiPublisher;
+use super::ui_snapshot::UiSnapshot;
 use crate::failure::Failure;
 
 /// How long the end waits for a terminal that takes nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The feed's side of it, and what becomes of the other one.
+/// The feed's side, and the handle of the drawing thread.
 pub(crate) struct Screen<'a> {
     out: &'a mut Box<dyn Write>,
     depth: Option<NonZeroUsize>,
-    gather: Gather,
-    reader: Option<Reader<Shot>>,
+    ui_publisher: UiPublisher,
+    reader: Option<Reader<UiSnapshot>>,
     running: Option<Running>,
 }
 
@@ -40,29 +41,29 @@ struct Running {
     is_over: Arc<AtomicBool>,
     drawing: JoinHandle<io::Result<()>>,
     /// Given back after the thread has ended.
-    _taken: Taken,
+    _guard: TerminalGuard,
 }
 
 impl<'a> Screen<'a> {
     pub(crate) fn new(out: &'a mut Box<dyn Write>, depth: Option<NonZeroUsize>) -> Self {
-        let (gather, reader) = Gather::new();
+        let (ui_publisher, reader) = UiPublisher::new();
         Self {
             out,
             depth,
-            gather,
+            ui_publisher,
             reader: Some(reader),
             running: None,
         }
     }
 
-    /// Ends the drawing with what was given last.
-    fn finish(&mut self, books: &Books, tally: &Tally) -> Result<(), Failure> {
+    /// Ends the drawing thread after a last snapshot.
+    fn finish(&mut self, books: &Books, stats: &RunStats) -> Result<(), Failure> {
         let Some(running) = self.running.take() else {
             return Ok(());
         };
         let deadline = Instant::now() + PATIENCE;
         let is_late = || Instant::now() > deadline;
-        while !self.gather.give(books, tally, running.clock.now()) && !is_late() {
+        while !self.ui_publisher.give(books, stats, running.clock.now()) && !is_late() {
             thread::yield_now();
         }
         running.is_over.store(true, Ordering::SeqCst);
@@ -76,37 +77,37 @@ impl<'a> Screen<'a> {
         }
         match running.drawing.join() {
             Ok(drawn) => drawn.map_err(|error| cannot_draw(&error)),
-            // The panic was told when it happened.
+            // The panic was printed when it happened.
             Err(_) => Err(Failure::work("the drawing broke off")),
         }
     }
 }
 
-/// What went wrong with the terminal; what needs none of it.
+/// An error of the terminal, with the alternatives to it.
 fn cannot_draw(error: &io::Error) -> Failure {
     Failure::work(format_args!(
         "cannot use the terminal: {error} (--json, or a pipe, needs none)"
     ))
 }
 
-impl Show for Screen<'_> {
-    const TICK: Duration = Gather::TICK;
+impl OutputMode for Screen<'_> {
+    const TICK: Duration = UiPublisher::TICK;
     const HANGS_UP: bool = true;
-    const HISTOGRAMS: usize = Gather::HISTOGRAMS;
+    const HISTOGRAMS: usize = UiPublisher::HISTOGRAMS;
 
-    fn begin(&mut self, begin: Begin) -> Result<(), Failure> {
+    fn begin(&mut self, begin: StartInfo) -> Result<(), Failure> {
         let Some(reader) = self.reader.take() else {
             return Ok(());
         };
         let clock = begin.clock;
-        let taken = Taken::take().map_err(|error| cannot_draw(&error))?;
+        let taken = TerminalGuard::enter().map_err(|error| cannot_draw(&error))?;
         let view = View::new(self.depth.map(NonZeroUsize::get));
-        let (screen, look) = (taken.screen(), Look::from_env());
-        let pen = Pen::new(screen, reader, view, look, clock.now());
-        let pen = pen.map_err(|error| cannot_draw(&error))?;
+        let (screen, theme) = (taken.screen(), Theme::from_env());
+        let renderer = Renderer::new(screen, reader, view, theme, clock.now());
+        let renderer = renderer.map_err(|error| cannot_draw(&error))?;
         let is_over = Arc::new(AtomicBool::new(false));
         let drawing = Drawing {
-            pen,
+            renderer,
             clock,
             is_over: Arc::clone(&is_over),
             _stop: StopOnDrop(begin.stopper),
@@ -119,7 +120,7 @@ impl Show for Screen<'_> {
             clock,
             is_over,
             drawing,
-            _taken: taken,
+            _guard: taken,
         });
         Ok(())
     }
@@ -128,21 +129,21 @@ impl Show for Screen<'_> {
         &mut self,
         event: &Event<'_>,
         books: &Books,
-        tally: &mut Tally,
+        stats: &mut RunStats,
         now: Nanos,
     ) -> Result<(), Failure> {
-        self.gather.event(event, books, tally, now)
+        self.ui_publisher.event(event, books, stats, now)
     }
 
-    fn end(&mut self, books: &Books, tally: &Tally, _: Nanos) -> Result<(), Failure> {
-        self.finish(books, tally)?;
-        Ok(lines::summary(self.out, books, tally)?)
+    fn end(&mut self, books: &Books, stats: &RunStats, _: Nanos) -> Result<(), Failure> {
+        self.finish(books, stats)?;
+        Ok(lines::summary(self.out, books, stats)?)
     }
 }
 
 /// What the drawing thread has.
 struct Drawing {
-    pen: Pen<terminal::Screen>,
+    renderer: Renderer<terminal::Screen>,
     clock: Clock,
     is_over: Arc<AtomicBool>,
     /// The feed is ended with the drawing, however that ends.
@@ -160,23 +161,23 @@ impl Drop for StopOnDrop {
 impl Drawing {
     fn run(mut self) -> io::Result<()> {
         while !self.is_over.load(Ordering::SeqCst) {
-            let wait = self.pen.wait(self.clock.now());
+            let wait = self.renderer.wait(self.clock.now());
             if event::poll(wait)? && !self.input(&event::read()?) {
                 return Ok(());
             }
             let now = self.clock.now();
-            let drawn = terminal::while_taken(|| self.pen.draw_if_due(now));
+            let drawn = terminal::while_taken(|| self.renderer.draw_if_due(now));
             drawn.transpose()?;
         }
         let now = self.clock.now();
-        terminal::while_taken(|| self.pen.draw(now)).transpose()?;
+        terminal::while_taken(|| self.renderer.draw(now)).transpose()?;
         Ok(())
     }
 
     /// False when the user has had enough.
     fn input(&mut self, input: &Input) -> bool {
         match input {
-            Input::Key(key) => self.pen.key(*key, self.clock.now()),
+            Input::Key(key) => self.renderer.key(*key, self.clock.now()),
             // The size is asked for at each drawing.
             _ => true,
         }

@@ -1,4 +1,4 @@
-//! The terminal: taken over whole, and given back as it was, whatever happens.
+//! The terminal in raw mode on its alternate screen, which is restored on every exit path.
 
 use std::cell::Cell;
 use std::io::{self, BufWriter, Stdout, Write};
@@ -30,20 +30,20 @@ thread_local! {
 /// How long who gives the terminal back waits for a picture that is being written.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What is drawn on.
+/// The backend of the drawing.
 pub(crate) type Screen = CrosstermBackend<BufWriter<Stdout>>;
 
 /// The terminal while it is taken over. Dropping it gives it back.
 #[derive(Debug)]
-pub struct Taken(());
+pub struct TerminalGuard(());
 
-impl Taken {
+impl TerminalGuard {
     /// Takes the terminal over: its other screen, without echo, without a cursor. From now on a panic
-    /// gives it back before it is told.
+    /// gives it back before it is printed.
     ///
     /// # Errors
     /// There is no terminal, or it cannot be written to; it is as it was then.
-    pub fn take() -> io::Result<Self> {
+    pub fn enter() -> io::Result<Self> {
         give_back_on_panic();
         enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
@@ -58,7 +58,7 @@ impl Taken {
     }
 }
 
-impl Drop for Taken {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
         give_back();
     }
@@ -95,7 +95,7 @@ pub(crate) fn abandon() {
     }
 }
 
-/// Before a panic is told, so that it is told where it can be read.
+/// Before a panic is printed, so that it is readable.
 fn give_back_on_panic() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

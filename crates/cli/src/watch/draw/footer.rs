@@ -26,23 +26,23 @@ const KEYS: [(&str, &str); 9] = [
 ];
 
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) {
-    let look = scene.look;
+    let theme = scene.theme;
     let mut row = Row::new(buffer, area, 0);
     let notice = &scene.latest.notice;
     let age = scene.now.since(notice.at);
     if !notice.text.is_empty() && age < SHOWN {
         let line = format!("{} ago: {}", text::time(age), Printable(&notice.text));
-        let line = text::fit_end(&line, row.room(), look.ellipsis());
-        row.put(&line, look.warning());
+        let line = text::fit_end(&line, row.room(), theme.ellipsis());
+        row.put(&line, theme.warning());
         return;
     }
     for (key, what) in KEYS {
         if row.room() < text::width(key) + text::width(what) + 1 {
             break;
         }
-        row.put(key, look.strong())
+        row.put(key, theme.strong())
             .skip(1)
-            .put(what, look.quiet())
+            .put(what, theme.quiet())
             .skip(2);
     }
 }

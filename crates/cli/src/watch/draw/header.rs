@@ -6,9 +6,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ticklot::Nanos;
 
-use super::style::{Look, Standing};
 use super::text::{self, Row};
-use super::{Scene, standing};
+use super::theme::{BookStatus, Theme};
+use super::{Scene, status};
 use crate::watch::latency::Latency;
 
 /// The least columns for the program's name.
@@ -16,85 +16,88 @@ const WITH_NAME: usize = 40;
 
 /// Draws it. `shown` are the books that have a ladder.
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect, shown: &Range<usize>) {
-    let look = scene.look;
+    let theme = scene.theme;
     let mut row = Row::new(buffer, area, 0);
     if row.room() >= WITH_NAME {
-        row.put("ticklot ", look.strong());
-        row.put_right("  ? help", look.quiet());
+        row.put("ticklot ", theme.strong());
+        row.put_right("  ? help", theme.quiet());
     }
     if scene.view.frozen {
         let frozen = format!(" FROZEN {} ", text::time(scene.frozen_for()));
-        row.put(&frozen, look.standing(Standing::Frozen)).skip(1);
+        row.put(&frozen, theme.status(BookStatus::Frozen)).skip(1);
     }
     states(&mut row, scene);
     let books = scene.model.books.len();
     if shown.len() < books && shown.len() == 1 {
-        row.put_whole(&format!("  showing {} of {books}", shown.end), look.quiet());
+        row.put_whole(
+            &format!("  showing {} of {books}", shown.end),
+            theme.quiet(),
+        );
     } else if shown.len() < books {
         let which = format!("  showing {}-{} of {books}", shown.start + 1, shown.end);
-        row.put_whole(&which, look.quiet());
+        row.put_whole(&which, theme.quiet());
     }
-    figures(&mut row, scene, look);
+    summary(&mut row, scene, theme);
 }
 
-/// How many books are live, and of the others what they are.
+/// The number of live books, and of the books in each other state.
 fn states(row: &mut Row<'_>, scene: &Scene<'_>) {
-    let (model, look) = (scene.latest, scene.look);
-    let all: Vec<Standing> = model
+    let (model, theme) = (scene.latest, scene.theme);
+    let all: Vec<BookStatus> = model
         .books
         .iter()
-        .map(|book| standing(model, book, scene.now))
+        .map(|book| status(model, book, scene.now))
         .collect();
     let live = all.iter().filter(|it| it.is_live()).count();
     let is_one = if all.len() == 1 { "book" } else { "books" };
     if all.is_empty() {
-        row.put_whole("no books", look.quiet());
+        row.put_whole("no books", theme.quiet());
     } else if live == all.len() {
-        row.put_whole(&format!("{live} {is_one} live"), look.age(0));
+        row.put_whole(&format!("{live} {is_one} live"), theme.age(0));
     } else {
         let count = format!("{live} of {}", all.len());
-        let style = look.warning();
+        let style = theme.warning();
         let _ = row.put_whole(&format!("{count} {is_one} live:"), style)
             || row.put_whole(&format!("{count} live"), style);
     }
-    let mut words: Vec<Standing> = all.into_iter().filter(|it| !it.is_live()).collect();
+    let mut words: Vec<BookStatus> = all.into_iter().filter(|it| !it.is_live()).collect();
     words.sort_by_key(|it| it.word());
     for same in words.chunk_by(|a, b| a.word() == b.word()) {
         let label = format!(" {} {} ", same.len(), same[0].word());
         if row.room() > label.len() {
-            row.skip(1).put(&label, look.standing(same[0]));
+            row.skip(1).put(&label, theme.status(same[0]));
         }
     }
 }
 
 /// Rates and latencies of all books together, as far as there is room for each whole.
-fn figures(row: &mut Row<'_>, scene: &Scene<'_>, look: Look) {
+fn summary(row: &mut Row<'_>, scene: &Scene<'_>, theme: Theme) {
     let model = scene.model;
     row.put_right(
         &format!("  {}", text::long_time(scene.now.since(Nanos(0)))),
-        look.quiet(),
+        theme.quiet(),
     );
     if model.bad_lines > 0 {
-        row.put_whole(&format!("  {} bad lines", model.bad_lines), look.warning());
+        row.put_whole(&format!("  {} bad lines", model.bad_lines), theme.warning());
     }
     row.put_whole(
         &format!("  {}", text::rate(model.rate.per_second())),
-        look.strong(),
+        theme.strong(),
     );
-    let figures = model.latency.as_ref().and_then(Latency::figures);
-    if let Some(figures) = figures {
+    let summary = model.latency.as_ref().and_then(Latency::summary);
+    if let Some(summary) = summary {
         for (name, ns) in [
-            ("p50", figures.p50),
-            ("p99", figures.p99),
-            ("max", figures.max),
+            ("p50", summary.p50),
+            ("p99", summary.p99),
+            ("max", summary.max),
         ] {
-            row.put_whole(&format!("  {name} {}", text::latency(ns)), look.quiet());
+            row.put_whole(&format!("  {name} {}", text::latency(ns)), theme.quiet());
         }
     }
     if model.unsampled > 0 {
         row.put_whole(
             &format!("  ({} not measured)", model.unsampled),
-            look.quiet(),
+            theme.quiet(),
         );
     }
 }

@@ -4,10 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::style::Look;
 use super::text::{self, Row};
+use super::theme::Theme;
 use super::{Scene, split_top};
-use crate::watch::marks::Mark;
+use crate::watch::change_highlights::Highlight;
 
 /// Keys and words, and what they mean.
 const LINES: [(&str, &str); 16] = [
@@ -30,9 +30,12 @@ const LINES: [(&str, &str); 16] = [
 ];
 
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, whole: Rect) {
-    let look = scene.look;
-    let (grew, shrank) = (look.mark(Mark::Grew), look.mark(Mark::Shrank));
-    let signs = format!("{grew}  {shrank}  {}", look.at_least());
+    let theme = scene.theme;
+    let (grew, shrank) = (
+        theme.highlight(Highlight::Grew),
+        theme.highlight(Highlight::Shrank),
+    );
+    let signs = format!("{grew}  {shrank}  {}", theme.at_least());
     let signs = (signs.as_str(), "more, less than just now; at least so much");
     let lines: Vec<(&str, &str)> = LINES.into_iter().chain([signs]).collect();
     let longest = |text: fn(&(&str, &str)) -> usize| lines.iter().map(text).max().unwrap_or(0);
@@ -41,30 +44,30 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, whole: Rect) {
     let area = middle(whole, keys + words + 6, lines.len() + 2);
     for row in 0..area.height {
         let mut row = Row::new(buffer, area, row);
-        row.put(look.vertical(), look.quiet());
-        row.put_right(look.vertical(), look.quiet());
+        row.put(theme.vertical(), theme.quiet());
+        row.put_right(theme.vertical(), theme.quiet());
         row.fill(" ", Style::reset());
     }
-    edge(buffer, look, area, " help ", ["┌", "┐"]);
+    edge(buffer, theme, area, " help ", ["┌", "┐"]);
     let (_, inner) = split_top(area, 1);
     let (inner, bottom) = split_top(inner, inner.height.saturating_sub(1));
-    edge(buffer, look, bottom, " ? or Esc to close ", ["└", "┘"]);
+    edge(buffer, theme, bottom, " ? or Esc to close ", ["└", "┘"]);
     for (at, (key, what)) in (0..inner.height).zip(lines) {
         let mut row = Row::new(buffer, inner, at);
         row.skip_right(1);
-        row.skip(2).put(&format!("{key:keys$}"), look.strong());
+        row.skip(2).put(&format!("{key:keys$}"), theme.strong());
         row.skip(2).put(what, Style::new());
     }
 }
 
-fn edge(buffer: &mut Buffer, look: Look, area: Rect, title: &str, corners: [&str; 2]) {
-    let [left, right] = if look.unicode { corners } else { ["+", "+"] };
+fn edge(buffer: &mut Buffer, theme: Theme, area: Rect, title: &str, corners: [&str; 2]) {
+    let [left, right] = if theme.unicode { corners } else { ["+", "+"] };
     let mut edge = Row::new(buffer, area, 0);
-    edge.put(left, look.quiet());
-    edge.put_right(right, look.quiet());
-    edge.put(look.horizontal(), look.quiet());
-    edge.put(title, look.strong());
-    edge.fill(look.horizontal(), look.quiet());
+    edge.put(left, theme.quiet());
+    edge.put_right(right, theme.quiet());
+    edge.put(theme.horizontal(), theme.quiet());
+    edge.put(title, theme.strong());
+    edge.fill(theme.horizontal(), theme.quiet());
 }
 
 /// An area of this size in the middle, or as much of it as there is.

@@ -6,8 +6,8 @@ use ratatui::style::{Modifier, Style};
 use ticklot::events::TradeSide;
 use ticklot::{BookState, Gap, Side, Ticks};
 
-use super::style::{Look, Standing};
 use super::text::{self, Row};
+use super::theme::{BookStatus, Theme};
 use super::{Scene, numbers, split_top};
 use crate::watch::model::{self, BookModel};
 
@@ -31,23 +31,23 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect
     let room = room(area.height);
     let depth = scene.view.depth.map_or(room, |depth| depth.min(room));
     let step = scene.view.step(at);
-    let picture = Picture::new(scene, book, step, depth, usize::from(area.width));
+    let layout = LadderLayout::new(scene, book, step, depth, usize::from(area.width));
     if let Some((top, bottom)) = ends {
-        picture.headings(&mut Row::new(buffer, top, 0), step);
-        picture.sums(&mut Row::new(buffer, bottom, 0));
+        layout.headings(&mut Row::new(buffer, top, 0), step);
+        layout.sums(&mut Row::new(buffer, bottom, 0));
     }
     let middle = u16::try_from(room).unwrap_or(u16::MAX);
     let has_middle = area.height % 2 == 1 || area.height > 2;
-    for (number, row) in (0..).zip(&picture.asks) {
+    for (number, row) in (0..).zip(&layout.asks) {
         let at = middle - 1 - number;
-        picture.level(&mut Row::new(buffer, area, at), Side::Ask, row, number == 0);
+        layout.level(&mut Row::new(buffer, area, at), Side::Ask, row, number == 0);
     }
     if has_middle {
         centre(&mut Row::new(buffer, area, middle), scene, book);
     }
-    for (number, row) in (0..).zip(&picture.bids) {
+    for (number, row) in (0..).zip(&layout.bids) {
         let at = middle + u16::from(has_middle) + number;
-        picture.level(&mut Row::new(buffer, area, at), Side::Bid, row, number == 0);
+        layout.level(&mut Row::new(buffer, area, at), Side::Bid, row, number == 0);
     }
     room
 }
@@ -62,9 +62,9 @@ fn room(rows: u16) -> usize {
 }
 
 /// The rows of a ladder and the columns that they stand in.
-struct Picture<'a> {
+struct LadderLayout<'a> {
     book: &'a BookModel,
-    look: Look,
+    theme: Theme,
     /// Whether it was live at the moment that is shown.
     live: bool,
     asks: Vec<model::Row>,
@@ -77,7 +77,7 @@ struct Picture<'a> {
     most: i64,
 }
 
-impl<'a> Picture<'a> {
+impl<'a> LadderLayout<'a> {
     fn new(
         scene: &Scene<'_>,
         book: &'a BookModel,
@@ -100,7 +100,7 @@ impl<'a> Picture<'a> {
         let has_sums = width >= plain + 1 + sums + 1 + 2 * BAR;
         Self {
             book,
-            look: scene.look,
+            theme: scene.theme,
             live: scene.was_live(book),
             prices,
             quantities,
@@ -121,7 +121,7 @@ impl<'a> Picture<'a> {
         let size = format!(" {:>1$}", "size", self.quantities);
         let sum = self.sums.map(|sums| format!(" {:>sums$}", "sum"));
         for heading in [Some(price), Some(size), sum].into_iter().flatten() {
-            if !row.put_whole(&heading, self.look.quiet()) {
+            if !row.put_whole(&heading, self.theme.quiet()) {
                 break;
             }
         }
@@ -140,16 +140,16 @@ impl<'a> Picture<'a> {
         let what = if levels == 1 { "level" } else { "levels" };
         row.put_whole(
             &format!("{levels} {what}: {percent}% bids"),
-            self.look.quiet(),
+            self.theme.quiet(),
         );
     }
 
     fn level(&self, row: &mut Row<'_>, side: Side, of: &model::Row, is_best: bool) {
-        let look = self.look;
+        let theme = self.theme;
         let mut style = if self.live {
-            look.side(side)
+            theme.side(side)
         } else {
-            look.quiet()
+            theme.quiet()
         };
         if is_best {
             style = style.add_modifier(Modifier::BOLD);
@@ -161,18 +161,18 @@ impl<'a> Picture<'a> {
         if row.room() < 2 + self.quantities {
             return;
         }
-        let mark = of.mark.filter(|_| self.live);
-        let sign = match mark {
-            _ if of.partial => look.at_least(),
-            Some(mark) => look.mark(mark),
+        let highlight = of.highlight.filter(|_| self.live);
+        let sign = match highlight {
+            _ if of.partial => theme.at_least(),
+            Some(highlight) => theme.highlight(highlight),
             None => " ",
         };
         let plain = if self.live {
             Style::new()
         } else {
-            look.quiet()
+            theme.quiet()
         };
-        let lit = mark.map_or(plain, |_| look.lit(side));
+        let lit = highlight.map_or(plain, |_| theme.lit(side));
         row.skip(1).put(sign, plain);
         row.put(
             &text::number(&quantity(self.book, of), self.quantities),
@@ -180,15 +180,15 @@ impl<'a> Picture<'a> {
         );
         if let Some(sums) = self.sums {
             let sum = numbers::quantity(self.book, of.sum);
-            row.skip(1).put(&text::number(&sum, sums), look.quiet());
+            row.skip(1).put(&text::number(&sum, sums), theme.quiet());
         }
         self.bar(
             row,
             of.level.lots.0,
             if self.live {
-                look.side(side)
+                theme.side(side)
             } else {
-                look.quiet()
+                theme.quiet()
             },
         );
     }
@@ -201,7 +201,7 @@ impl<'a> Picture<'a> {
         }
         let eighths = i128::from(lots.max(0)) * 8 * room as i128 / i128::from(self.most);
         let eighths = usize::try_from(eighths).unwrap_or(0).max(1);
-        row.skip(1).put(&self.look.bar(eighths, self.live), style);
+        row.skip(1).put(&self.theme.bar(eighths, self.live), style);
     }
 }
 
@@ -223,56 +223,56 @@ fn heading(book: &BookModel, step: Ticks) -> String {
 
 /// The row in the middle: of a live book what lies between the sides, of another one why it is none.
 fn centre(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
-    let look = scene.look;
-    let standing = scene.standing(book);
-    if !standing.is_live() {
-        let style = look.standing(standing);
-        let why = text::fit_end(&why(scene, book, standing), row.room(), look.ellipsis());
+    let theme = scene.theme;
+    let status = scene.status(book);
+    if !status.is_live() {
+        let style = theme.status(status);
+        let why = text::fit_end(&why(scene, book, status), row.room(), theme.ellipsis());
         row.put(&why, style).fill(" ", style);
         return;
     }
     let spread = book.spread().map(|it| i128::from(it.0));
     let spread = spread.map_or_else(|| "-".to_owned(), |it| numbers::price(book.scale, it));
-    row.put_whole("spread ", look.quiet());
-    row.put_whole(&spread, look.strong());
-    last_trade(row, look, book);
+    row.put_whole("spread ", theme.quiet());
+    row.put_whole(&spread, theme.strong());
+    last_trade(row, theme, book);
 }
 
 /// As much of the last trade as there is room for.
-fn last_trade(row: &mut Row<'_>, look: Look, book: &BookModel) {
+fn last_trade(row: &mut Row<'_>, theme: Theme, book: &BookModel) {
     let Some(last) = book.last_trade else { return };
     let (word, style) = match last.side {
-        Some(TradeSide::Buy) => (" BUY", look.side(Side::Bid)),
-        Some(TradeSide::Sell) => (" SELL", look.side(Side::Ask)),
+        Some(TradeSide::Buy) => (" BUY", theme.side(Side::Bid)),
+        Some(TradeSide::Sell) => (" SELL", theme.side(Side::Ask)),
         None => ("", Style::new()),
     };
     const NAME: &str = " last ";
     let price = numbers::price(book.scale, i128::from(last.ticks.0));
     for text in [format!("{price}{word}"), price] {
         if row.room() >= text::width(NAME) + text::width(&text) {
-            row.put(NAME, look.quiet()).put(&text, style);
+            row.put(NAME, theme.quiet()).put(&text, style);
             return;
         }
     }
 }
 
 /// Why a book is not to be traded on, and since when.
-fn why(scene: &Scene<'_>, book: &BookModel, standing: Standing) -> String {
+fn why(scene: &Scene<'_>, book: &BookModel, status: BookStatus) -> String {
     let age = book
         .age(scene.at)
         .map_or_else(|| "ever".to_owned(), text::time);
-    match standing {
-        Standing::Frozen => format!(" FROZEN {} ago", text::time(scene.frozen_for())),
-        Standing::Unheard => {
-            let since = scene.at.since(scene.model.heard);
+    match status {
+        BookStatus::Frozen => format!(" FROZEN {} ago", text::time(scene.frozen_for())),
+        BookStatus::NoFeed => {
+            let since = scene.at.since(scene.model.last_update);
             format!(" NO FEED for {}", text::time(since))
         }
-        Standing::Is(BookState::Empty) => " EMPTY: no book yet".to_owned(),
-        Standing::Is(BookState::Stale) => format!(" STALE: silent for {age}"),
-        Standing::Is(BookState::Disconnected) => format!(" DISCONNECTED, {age} old"),
-        Standing::Is(BookState::Crossed) => " CROSSED: bid above ask".to_owned(),
-        Standing::Is(BookState::Gap(gap)) => format!(" GAP: {}", reason(gap)),
-        Standing::Is(_) => format!(" {}", standing.word()),
+        BookStatus::Is(BookState::Empty) => " EMPTY: no book yet".to_owned(),
+        BookStatus::Is(BookState::Stale) => format!(" STALE: silent for {age}"),
+        BookStatus::Is(BookState::Disconnected) => format!(" DISCONNECTED, {age} old"),
+        BookStatus::Is(BookState::Crossed) => " CROSSED: bid above ask".to_owned(),
+        BookStatus::Is(BookState::Gap(gap)) => format!(" GAP: {}", reason(gap)),
+        BookStatus::Is(_) => format!(" {}", status.word()),
     }
 }
 

@@ -16,7 +16,7 @@ const LABEL: usize = 14;
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) {
     let (top, below) = split_top(area, 1);
     let books = &scene.model.books;
-    rule(buffer, scene.look, top, &format!("books: {}", books.len()));
+    rule(buffer, scene.theme, top, &format!("books: {}", books.len()));
     let rows = usize::from(below.height);
     if rows == 0 {
         return;
@@ -30,19 +30,19 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) {
 }
 
 fn entry(row: &mut Row<'_>, scene: &Scene<'_>, at: usize, book: &BookModel, is_selected: bool) {
-    let look = scene.look;
+    let theme = scene.theme;
     let sign = if is_selected { ">" } else { " " };
-    row.put(&format!("{sign}{:<2}", at + 1), look.strong());
-    let standing = scene.standing(book);
-    let label = format!(" {} ", standing.word());
-    row.put(&label, look.standing(standing));
+    row.put(&format!("{sign}{:<2}", at + 1), theme.strong());
+    let status = scene.status(book);
+    let label = format!(" {} ", status.word());
+    row.put(&label, theme.status(status));
     row.skip(LABEL.saturating_sub(text::width(&label)) + 1);
     if row.room() >= 48 {
         for side in [Side::Ask, Side::Bid] {
             let style = if scene.was_live(book) {
-                look.side(side)
+                theme.side(side)
             } else {
-                look.quiet()
+                theme.quiet()
             };
             row.put_right(&format!("{:>12}", best(book, side)), style);
         }
@@ -53,7 +53,7 @@ fn entry(row: &mut Row<'_>, scene: &Scene<'_>, at: usize, book: &BookModel, is_s
         Style::new()
     };
     row.put(
-        &text::fit_middle(&book.title, row.room(), look.ellipsis()),
+        &text::fit_middle(&book.title, row.room(), theme.ellipsis()),
         style,
     );
 }

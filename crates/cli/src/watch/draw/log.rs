@@ -1,4 +1,4 @@
-//! What came besides books, and what went wrong: the newest first.
+//! Messages and notices, the newest first.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,9 +14,9 @@ const WHEN: usize = 8;
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) {
     let (top, below) = split_top(area, 1);
     let count = scene.model.log.count();
-    rule(buffer, scene.look, top, &format!("messages: {count}"));
+    rule(buffer, scene.theme, top, &format!("messages: {count}"));
     if count == 0 {
-        Row::new(buffer, below, 0).put("none yet", scene.look.quiet());
+        Row::new(buffer, below, 0).put("none yet", scene.theme.quiet());
         return;
     }
     let mut at = 0;
@@ -32,7 +32,7 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) {
             }
             let mut row = Row::new(buffer, below, at);
             if part == 0 {
-                row.put(&format!("{when:>7} "), scene.look.quiet());
+                row.put(&format!("{when:>7} "), scene.theme.quiet());
             } else {
                 row.skip(WHEN);
             }

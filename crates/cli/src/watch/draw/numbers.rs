@@ -22,7 +22,7 @@ pub(crate) fn decimal(number: i128, decimals: u8) -> String {
 pub(crate) fn quantity(book: &BookModel, lots: i128) -> String {
     let shown = book.quantity_decimals;
     let over = book.scale.quantity_decimals().saturating_sub(shown);
-    // What is cut off is zeros.
+    // Only zeros are cut off.
     decimal(lots / 10_i128.pow(u32::from(over)), shown)
 }
 

@@ -12,8 +12,8 @@ use super::text::Row;
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect, books: [usize; 2]) {
     let mut row = Row::new(buffer, area, 0);
     for (what, side) in [("one of each: asks ", Side::Ask), ("  bids ", Side::Bid)] {
-        row.put_whole(what, scene.look.quiet());
-        row.put_whole(&sum(scene, books, side), scene.look.strong());
+        row.put_whole(what, scene.theme.quiet());
+        row.put_whole(&sum(scene, books, side), scene.theme.strong());
     }
 }
 

@@ -1,5 +1,5 @@
 //! Pictures of a feed made by hand. Whole ones are files in `tests/`: `TICKLOT_BLESS=1 cargo test` writes them
-//! anew, to be looked at before they are committed.
+//! anew, for review before they are committed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,13 +12,13 @@ use ratatui::style::{Color, Modifier};
 use ticklot::events::TradeSide;
 use ticklot::{BookId, BookUpdate, ConnectionId, Event, Gap, Nanos, Scale, Side};
 
-use super::style::Look;
+use super::theme::Theme;
 use super::{Scene, draw, ladder, numbers, text};
 use crate::watch::fixture::{Fixture, last, trade};
-use crate::watch::keys::{Seen, View};
+use crate::watch::keys::{ScreenState, View};
 use crate::watch::model::Model;
 
-const COLOUR: Look = Look {
+const COLOUR: Theme = Theme {
     colour: true,
     unicode: true,
 };
@@ -114,18 +114,21 @@ fn outcomes(feed: &mut Fixture, yes: BookId, no: BookId, change: i64) {
 
 fn view(keys: &str) -> View {
     let mut view = View::new(None);
-    let seen = Seen {
+    let screen = ScreenState {
         books: 3,
         pair: (1, Some(2)),
         room: 8,
     };
     for key in keys.chars() {
-        let _ = view.key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE), seen);
+        let _ = view.key(
+            KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE),
+            screen,
+        );
     }
     view
 }
 
-fn picture(model: &Model, view: &View, look: Look, size: (u16, u16)) -> Buffer {
+fn picture(model: &Model, view: &View, theme: Theme, size: (u16, u16)) -> Buffer {
     let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
     let scene = Scene {
         model,
@@ -133,7 +136,7 @@ fn picture(model: &Model, view: &View, look: Look, size: (u16, u16)) -> Buffer {
         latest: model,
         now: NOW,
         view,
-        look,
+        theme,
     };
     let _ = draw(&mut buffer, &scene);
     buffer
@@ -177,7 +180,7 @@ fn screens_match_snapshots() {
         let buffer = picture(&feed.model, &view(""), COLOUR, (columns, rows));
         check(&format!("all-{columns}x{rows}"), &buffer);
     }
-    let ascii = Look {
+    let ascii = Theme {
         colour: false,
         unicode: false,
     };
@@ -216,7 +219,7 @@ fn untrusted() -> Vec<(&'static str, Fixture)> {
     let _ = empty.take();
     all.push(("EMPTY", empty));
     let mut unheard = market();
-    unheard.model.heard = Nanos(0);
+    unheard.model.last_update = Nanos(0);
     all.push(("NO FEED", unheard));
     all
 }
@@ -235,7 +238,7 @@ fn invalid_screens_match_snapshots() {
 // Over a second in a debug build: thousands of pictures.
 #[test]
 fn invalid_books_never_show_live() {
-    let ascii = Look {
+    let ascii = Theme {
         colour: false,
         unicode: false,
     };
@@ -315,7 +318,7 @@ fn colours_repeat_words_and_signs() {
             .all(|cell| cell.bg == Color::Yellow)
     );
     // Without colours there are none, and what is not live is turned over.
-    let plain = Look {
+    let plain = Theme {
         colour: false,
         unicode: true,
     };
@@ -354,7 +357,7 @@ fn frozen_screen_is_not_live() {
         latest,
         now,
         view: &view,
-        look: COLOUR,
+        theme: COLOUR,
     };
     let _ = draw(&mut buffer, &scene);
     check("frozen-80x24", &buffer);
@@ -408,7 +411,7 @@ fn no_number_is_ever_cut() {
                     latest: &feed.model,
                     now: NOW,
                     view: &view,
-                    look: COLOUR,
+                    theme: COLOUR,
                 };
                 let area = buffer.area;
                 let _ = ladder::draw(&mut buffer, &scene, at, area);
@@ -435,13 +438,13 @@ fn any_size_and_any_keys() {
         let keys: String = (0..random.usize(0..12))
             .map(|_| random.choice(*b"sao?fgG+-123nph").map_or('q', char::from))
             .collect();
-        let look = Look {
+        let theme = Theme {
             colour: random.bool(),
             unicode: random.bool(),
         };
         let view = view(&keys);
-        let buffer = picture(&feed.model, &view, look, (columns, rows));
-        if !look.unicode {
+        let buffer = picture(&feed.model, &view, theme, (columns, rows));
+        if !theme.unicode {
             let text = lines(&buffer).join("\n");
             assert!(text.is_ascii(), "{columns}x{rows} {keys}\n{text}");
         }
@@ -484,7 +487,7 @@ fn many_books_are_paged() {
     feed.now = NOW;
     feed.tick();
     let _ = feed.take();
-    let mut seen = BTreeSet::new();
+    let mut screen = BTreeSet::new();
     for selected in 0..30 {
         let mut view = view("");
         view.selected = selected;
@@ -498,9 +501,9 @@ fn many_books_are_paged() {
         }
         let text = lines(&picture(&feed.model, &view, COLOUR, (80, 24))).join("\n");
         let words: Vec<&str> = text.split([' ', '│', '\n']).collect();
-        seen.extend((0..30).filter(|at| words.contains(&format!("m/{}", names[*at]).as_str())));
+        screen.extend((0..30).filter(|at| words.contains(&format!("m/{}", names[*at]).as_str())));
         assert!(text.contains(" of 30"), "{text}");
     }
-    assert_eq!(seen.len(), 30);
+    assert_eq!(screen.len(), 30);
     assert_eq!(text::width("m/book-29"), 9);
 }

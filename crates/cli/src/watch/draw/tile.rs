@@ -1,4 +1,4 @@
-//! A book: what it is, how it stands, its ladder and, where there is room, its trades.
+//! A book: its name, its status, its ladder and, where there is room, its trades.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -10,7 +10,7 @@ use crate::watch::keys::Layout;
 use crate::watch::latency::Latency;
 use crate::watch::model::BookModel;
 
-/// The least rows for all that is told of a book above its ladder.
+/// The least rows for the three lines above a ladder.
 const WITH_FACTS: u16 = 10;
 
 /// The least rows for trades below the ladder.
@@ -25,7 +25,7 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect
         let (top, below) = split_top(area, 3);
         name(&mut Row::new(buffer, top, 0), scene, at, book);
         condition(&mut Row::new(buffer, top, 1), scene, book);
-        figures(&mut Row::new(buffer, top, 2), scene, book);
+        summary(&mut Row::new(buffer, top, 2), scene, book);
         below
     } else {
         let (top, below) = split_top(area, 1);
@@ -33,7 +33,7 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect
         below
     };
     let beside = scene.view.layout == Layout::One && buffer.area.width >= super::BESIDE;
-    if area.height < WITH_TRADES || beside || book.prints.count() == 0 {
+    if area.height < WITH_TRADES || beside || book.recent_trades.count() == 0 {
         return ladder::draw(buffer, scene, at, below);
     }
     let (above, own) = split_top(below, below.height - area.height / 4);
@@ -43,26 +43,26 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect
 
 /// Its number among several, and its name.
 fn name(row: &mut Row<'_>, scene: &Scene<'_>, at: usize, book: &BookModel) {
-    let look = scene.look;
+    let theme = scene.theme;
     let is_selected = at == scene.selected();
     if scene.model.books.len() > 1 {
         let sign = if is_selected { ">" } else { " " };
-        row.put(&format!("{sign}{} ", at + 1), look.strong());
+        row.put(&format!("{sign}{} ", at + 1), theme.strong());
     }
     let style = if is_selected {
-        look.strong()
+        theme.strong()
     } else {
         Style::new()
     };
     row.put(
-        &text::fit_middle(&book.title, row.room(), look.ellipsis()),
+        &text::fit_middle(&book.title, row.room(), theme.ellipsis()),
         style,
     );
 }
 
 /// How it stands, how old it is, and how often it changes.
 fn condition(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
-    let look = scene.look;
+    let theme = scene.theme;
     label(row, scene, book);
     if scene.view.frozen {
         let was = format!("was {}", book.state);
@@ -71,36 +71,36 @@ fn condition(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
     age(row, scene, book);
     row.put_whole(
         &format!(" {}", text::rate(book.rate.per_second())),
-        look.quiet(),
+        theme.quiet(),
     );
 }
 
 fn label(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
-    let standing = scene.standing(book);
-    row.put(
-        &format!(" {} ", standing.word()),
-        scene.look.standing(standing),
-    );
+    let status = scene.status(book);
+    row.put(&format!(" {} ", status.word()), scene.theme.status(status));
 }
 
 fn age(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
     if let Some(age) = book.age(scene.at) {
-        let style = scene.look.age(age.as_secs());
+        let style = scene.theme.age(age.as_secs());
         row.put_whole(&format!(" {:>5}", text::time(age)), style);
     }
 }
 
 /// How long its messages took to come here.
-fn figures(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
-    let Some(figures) = book.latency.as_ref().and_then(Latency::figures) else {
+fn summary(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
+    let Some(summary) = book.latency.as_ref().and_then(Latency::summary) else {
         return;
     };
     for (name, ns) in [
-        (" p50", figures.p50),
-        ("  p99", figures.p99),
-        ("  max", figures.max),
+        (" p50", summary.p50),
+        ("  p99", summary.p99),
+        ("  max", summary.max),
     ] {
-        row.put_whole(&format!("{name} {}", text::latency(ns)), scene.look.quiet());
+        row.put_whole(
+            &format!("{name} {}", text::latency(ns)),
+            scene.theme.quiet(),
+        );
     }
 }
 
@@ -108,7 +108,7 @@ fn figures(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
 fn short(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
     label(row, scene, book);
     row.skip(1);
-    let name = text::fit_middle(&book.title, row.room(), scene.look.ellipsis());
+    let name = text::fit_middle(&book.title, row.room(), scene.theme.ellipsis());
     row.put(&name, Style::new().add_modifier(Modifier::BOLD));
     age(row, scene, book);
 }

@@ -10,7 +10,7 @@ use super::numbers;
 use super::text::{self, Row};
 use super::{Scene, rule, split_top};
 use crate::watch::model::BookModel;
-use crate::watch::shot::Print;
+use crate::watch::ui_snapshot::RecentTrade;
 
 /// How wide `12:34:56.789` is.
 const TIME: usize = 12;
@@ -23,57 +23,57 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect
         return;
     };
     let (top, below) = split_top(area, 1);
-    rule(buffer, scene.look, top, "trades (UTC)");
-    if book.prints.count() == 0 {
-        Row::new(buffer, below, 0).put("none yet", scene.look.quiet());
+    rule(buffer, scene.theme, top, "trades (UTC)");
+    if book.recent_trades.count() == 0 {
+        Row::new(buffer, below, 0).put("none yet", scene.theme.quiet());
         return;
     }
-    let prints = || book.prints.iter().take(usize::from(below.height));
-    let longest = |text: fn(&BookModel, &Print) -> String| {
-        let widths = prints().map(|print| text::width(&text(book, print)));
+    let recent_trades = || book.recent_trades.iter().take(usize::from(below.height));
+    let longest = |text: fn(&BookModel, &RecentTrade) -> String| {
+        let widths = recent_trades().map(|trade| text::width(&text(book, trade)));
         widths.max().unwrap_or(0)
     };
     let (prices, quantities) = (longest(price), longest(quantity));
-    for (number, print) in (0..).zip(prints()) {
+    for (number, trade) in (0..).zip(recent_trades()) {
         let mut row = Row::new(buffer, below, number);
         let all = TIME + WORD + prices + quantities + 3;
         if row.room() >= all {
-            let time = format!("{:>TIME$} ", when(scene, print));
-            row.put(&time, scene.look.quiet());
+            let time = format!("{:>TIME$} ", when(scene, trade));
+            row.put(&time, scene.theme.quiet());
         }
-        let (word, style) = match print.side {
-            Some(TradeSide::Buy) => ("BUY", scene.look.side(Side::Bid)),
-            Some(TradeSide::Sell) => ("SELL", scene.look.side(Side::Ask)),
+        let (word, style) = match trade.side {
+            Some(TradeSide::Buy) => ("BUY", scene.theme.side(Side::Bid)),
+            Some(TradeSide::Sell) => ("SELL", scene.theme.side(Side::Ask)),
             None => ("", Style::new()),
         };
         if row.room() >= WORD + prices + quantities + 2 {
             row.put(&format!("{word:WORD$} "), style);
         }
         row.put(
-            &text::number(&price(book, print), prices.min(row.room())),
+            &text::number(&price(book, trade), prices.min(row.room())),
             style,
         );
         if row.room() > quantities {
-            let quantity = text::number(&quantity(book, print), quantities);
+            let quantity = text::number(&quantity(book, trade), quantities);
             row.skip(1).put(&quantity, Style::new());
         }
     }
 }
 
-fn price(book: &BookModel, print: &Print) -> String {
-    numbers::price(book.scale, i128::from(print.ticks.0))
+fn price(book: &BookModel, trade: &RecentTrade) -> String {
+    numbers::price(book.scale, i128::from(trade.ticks.0))
 }
 
 /// How much was traded; nothing, where the venue does not say.
-fn quantity(book: &BookModel, print: &Print) -> String {
-    let lots = print.lots.map(|lots| i128::from(lots.0));
+fn quantity(book: &BookModel, trade: &RecentTrade) -> String {
+    let lots = trade.lots.map(|lots| i128::from(lots.0));
     lots.map_or_else(String::new, |lots| numbers::quantity(book, lots))
 }
 
-/// When the trade was made or, when that is not told, how long ago it was heard of.
-fn when(scene: &Scene<'_>, print: &Print) -> String {
-    match print.created {
+/// When the trade was made or, when that is unknown, how long ago it was reported.
+fn when(scene: &Scene<'_>, trade: &RecentTrade) -> String {
+    match trade.created {
         Some(created) => text::time_of_day(created),
-        None => format!("{} ago", text::time(scene.at.since(print.told))),
+        None => format!("{} ago", text::time(scene.at.since(trade.reported))),
     }
 }

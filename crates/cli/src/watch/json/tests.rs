@@ -8,15 +8,17 @@ use std::rc::Rc;
 
 use ticklot::bayse::Bayse;
 use ticklot::capture::{FrameLog, Record, Replay};
+use ticklot::events::{
+    Cause, DecodeError, ErrorKind, RequestFailure, Resync, ResyncStep, StateChange, StatusUpdate,
+    TradingStatus,
+};
 use ticklot::jayx::{ApiKey, JayX, Topic};
 use ticklot::kraken::Kraken;
-use ticklot::{
-    BookConfig, BookState, Cause, DecodeError, Disconnect, ErrorKind, Gap, Handler, RequestFailure,
-    Resync, ResyncStep, Scale, StateChange, StatusUpdate, TradingStatus,
-};
+use ticklot::venue::BookConfig;
+use ticklot::{BookState, Disconnect, Gap, Handler, Scale};
 
 use super::*;
-use crate::watch::show::Watcher;
+use crate::watch::output_mode::Watcher;
 
 /// Bytes that are kept.
 #[derive(Clone, Default)]

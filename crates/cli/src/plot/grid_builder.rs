@@ -1,4 +1,4 @@
-//! The second look at a log: one book, added up.
+//! The second pass over a log: fills the grid with one book.
 
 use std::ops::ControlFlow;
 
@@ -6,13 +6,13 @@ use ticklot::events::{LastTrade, TradeSide, Trades};
 use ticklot::venue::Venue;
 use ticklot::{BookId, BookUpdate, Books, Event, Handler, OnMessage, Ticks};
 
-use super::grid::Grid;
-use super::read::Onlooker;
+use super::log_observer::LogObserver;
+use super::time_weighted_grid::Grid;
 use crate::format_event::is_in_unit;
 
 /// Adds up what a book does.
 #[derive(Debug)]
-pub(crate) struct Gather {
+pub(crate) struct GridBuilder {
     id: BookId,
     pub(crate) grid: Grid,
     /// How many pixels of the picture a place of trades has, across and down; and how many pixels a row has.
@@ -24,7 +24,7 @@ pub(crate) struct Gather {
     now: u64,
 }
 
-impl Gather {
+impl GridBuilder {
     /// `mark` is how large a place of trades is and `row` how high a row, in pixels; a column has one.
     pub(crate) fn new(id: BookId, grid: Grid, mark: f64, row: f64) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Gather {
     }
 }
 
-impl Onlooker for Gather {
+impl LogObserver for GridBuilder {
     fn until(&mut self, at: u64, books: &Books) -> ControlFlow<()> {
         if books.live(self.id).is_none() {
             self.grid.lose();
@@ -95,7 +95,7 @@ impl Onlooker for Gather {
     }
 }
 
-impl Handler for Gather {
+impl Handler for GridBuilder {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         match event {
             Event::Book(update) if update.book == self.id => self.update(&update, books),
@@ -108,4 +108,4 @@ impl Handler for Gather {
     }
 }
 
-impl<V: Venue> OnMessage<V> for Gather {}
+impl<V: Venue> OnMessage<V> for GridBuilder {}

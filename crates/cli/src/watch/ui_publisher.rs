@@ -1,54 +1,57 @@
-//! The feed's side of the full-screen view: it copies, and never waits for a drawing.
+//! Publishes the feed's state for the full-screen view: it copies, and never waits for a drawing.
 
 use std::time::Duration;
 
-use ticklot::{BookId, BookUpdate, Books, Event, LastTrade, Nanos, Trades};
+use ticklot::events::{LastTrade, Trades};
+use ticklot::{BookId, BookUpdate, Books, Event, Nanos};
 
 use super::latency::Latency;
 use super::latest_value::{Publisher, Reader, channel};
-use super::log::{Bounded, Line, Log};
-use super::pen::FRAME;
-use super::shot::{BookShot, MAX_SHOWN_LATENCIES, Print, Prints, Sample, Shot};
-use super::show::{Begin, Show, Tally};
+use super::log::{BoundedText, Log, LogLine};
+use super::output_mode::{OutputMode, RunStats, StartInfo};
+use super::renderer::FRAME;
+use super::ui_snapshot::{
+    BookSnapshot, LatencySample, MAX_SHOWN_LATENCIES, RecentTrade, RecentTrades, UiSnapshot,
+};
 use crate::failure::Failure;
 use crate::format_event;
 use crate::units::nanos;
 
-/// Fills shots. Allocates only when a book is new, or larger than ever.
-pub(crate) struct Gather {
-    publisher: Publisher<Shot>,
+/// Publishes snapshots. Allocates only when a book is new, or larger than ever.
+pub(crate) struct UiPublisher {
+    publisher: Publisher<UiSnapshot>,
     /// By book.
-    prints: Vec<Prints>,
+    recent_trades: Vec<RecentTrades>,
     /// The last trade of the message before, until it is known whether the trades themselves follow.
     last: Option<(BookId, LastTrade, Nanos)>,
-    /// Those that came since a shot was last given.
-    samples: Vec<Sample>,
+    /// The latencies since the last snapshot.
+    samples: Vec<LatencySample>,
     unsampled: u64,
     log: Log,
-    notice: Line,
+    notice: LogLine,
 }
 
-impl Gather {
-    /// The feed's side, and where the other side takes what it fills.
-    pub(crate) fn new() -> (Self, Reader<Shot>) {
-        let (publisher, reader) = channel(Shot::new(), Shot::new());
-        let gather = Self {
+impl UiPublisher {
+    /// The feed's side, and the reader of its snapshots.
+    pub(crate) fn new() -> (Self, Reader<UiSnapshot>) {
+        let (publisher, reader) = channel(UiSnapshot::new(), UiSnapshot::new());
+        let ui_publisher = Self {
             publisher,
-            prints: Vec::new(),
+            recent_trades: Vec::new(),
             last: None,
             samples: Vec::with_capacity(MAX_SHOWN_LATENCIES),
             unsampled: 0,
             log: Log::new(),
-            notice: Line::new(),
+            notice: LogLine::new(),
         };
-        (gather, reader)
+        (ui_publisher, reader)
     }
 
     fn book(&mut self, update: &BookUpdate<'_>, now: Nanos) {
         let ns = nanos(now.since(update.received));
         let book = update.book;
         if self.samples.len() < MAX_SHOWN_LATENCIES {
-            self.samples.push(Sample { book, ns });
+            self.samples.push(LatencySample { book, ns });
         } else {
             self.unsampled += 1;
         }
@@ -56,45 +59,45 @@ impl Gather {
     }
 
     /// The latest trades of a book.
-    fn prints(&mut self, book: BookId) -> &mut Prints {
+    fn recent_trades(&mut self, book: BookId) -> &mut RecentTrades {
         let at = book.0 as usize;
-        if self.prints.len() <= at {
-            self.prints.resize(at + 1, Prints::new());
+        if self.recent_trades.len() <= at {
+            self.recent_trades.resize(at + 1, RecentTrades::new());
         }
-        &mut self.prints[at]
+        &mut self.recent_trades[at]
     }
 
     /// New trades of a book.
     fn trades(&mut self, book: BookId, trades: &Trades<'_>, now: Nanos) {
         self.last = self.last.filter(|(of, ..)| *of != book);
-        let prints = self.prints(book);
+        let recent_trades = self.recent_trades(book);
         for trade in trades.trades {
-            prints.push(Print {
+            recent_trades.push(RecentTrade {
                 lots: Some(trade.lots),
                 ticks: trade.ticks,
                 side: Some(trade.side),
                 created: Some(trade.created),
-                told: now,
+                reported: now,
             });
         }
     }
 
     /// No trades followed the last one of a message: it stands for them, if it is another one.
-    fn print_last(&mut self) {
-        let Some((book, last, told)) = self.last.take() else {
+    fn add_last_trade(&mut self) {
+        let Some((book, last, reported)) = self.last.take() else {
             return;
         };
-        let prints = self.prints(book);
-        let newest = prints.iter().next();
+        let recent_trades = self.recent_trades(book);
+        let newest = recent_trades.iter().next();
         let known = newest
             .is_some_and(|it| it.lots.is_some() || (it.ticks, it.side) == (last.ticks, last.side));
         if !known {
-            prints.push(Print {
+            recent_trades.push(RecentTrade {
                 lots: None,
                 ticks: last.ticks,
                 side: last.side,
                 created: None,
-                told,
+                reported,
             });
         }
     }
@@ -102,7 +105,7 @@ impl Gather {
     fn other(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
         if let Event::Scale { book, .. } = event {
             // Those before are in another unit.
-            self.prints(*book).clear();
+            self.recent_trades(*book).clear();
         }
         match event {
             Event::Trades(trades) if format_event::is_in_unit(trades, books) => {
@@ -118,69 +121,74 @@ impl Gather {
         }
     }
 
-    /// What went wrong is the last notice, and a line among the others.
+    /// Adds a notice: it is the last one, and a line of the log.
     fn notice_line(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
-        let text = |out: &mut Bounded<'_>| format_event::notice(out, event, books);
+        let text = |out: &mut BoundedText<'_>| format_event::notice(out, event, books);
         self.notice.write(now, text);
         self.log.push(now, text);
     }
 
     /// Copies what there is to see. When the other side is taking at this very moment, the next event or
     /// tick does it.
-    pub(crate) fn give(&mut self, books: &Books, tally: &Tally, now: Nanos) -> bool {
+    pub(crate) fn give(&mut self, books: &Books, stats: &RunStats, now: Nanos) -> bool {
         let Self {
             publisher,
-            prints,
+            recent_trades,
             samples,
             unsampled,
             log,
             notice,
             ..
         } = self;
-        publisher.publish(|shot, is_unread| {
-            shot.now = now;
-            shot.bad_lines = tally.bad_lines;
-            shot.told = tally.told;
-            shot.log.follow(log);
-            shot.notice.copy(notice);
+        publisher.publish(|snapshot, is_unread| {
+            snapshot.now = now;
+            snapshot.bad_lines = stats.bad_lines;
+            snapshot.other_messages = stats.other_messages;
+            snapshot.log.follow(log);
+            snapshot.notice.copy(notice);
             if !is_unread {
-                shot.samples.clear();
+                snapshot.samples.clear();
             }
-            let room = MAX_SHOWN_LATENCIES - shot.samples.len();
+            let room = MAX_SHOWN_LATENCIES - snapshot.samples.len();
             let fit = samples.len().min(room);
-            shot.samples.extend_from_slice(&samples[..fit]);
+            snapshot.samples.extend_from_slice(&samples[..fit]);
             *unsampled += (samples.len() - fit) as u64;
             samples.clear();
-            shot.unsampled = *unsampled;
-            copy_books(&mut shot.books, books, tally, prints);
+            snapshot.unsampled = *unsampled;
+            copy_books(&mut snapshot.books, books, stats, recent_trades);
         })
     }
 }
 
-fn copy_books(shots: &mut Vec<BookShot>, books: &Books, tally: &Tally, prints: &[Prints]) {
-    let newest = shots.last().map(|shot| shot.id);
+fn copy_books(
+    snapshots: &mut Vec<BookSnapshot>,
+    books: &Books,
+    stats: &RunStats,
+    recent_trades: &[RecentTrades],
+) {
+    let newest = snapshots.last().map(|snapshot| snapshot.id);
     let new = books.ids().filter(|id| newest.is_none_or(|it| it < *id));
-    shots.extend(new.filter_map(|id| BookShot::new(books, id)));
-    for shot in shots {
-        shot.copy(books);
-        let at = shot.id.0 as usize;
-        if let Some(panel) = tally.panel(at) {
-            shot.messages = panel.messages;
-            shot.is_measured = panel.is_measured();
-            shot.last_trade = panel.last_trade;
+    snapshots.extend(new.filter_map(|id| BookSnapshot::new(books, id)));
+    for snapshot in snapshots {
+        snapshot.copy(books);
+        let at = snapshot.id.0 as usize;
+        if let Some(panel) = stats.panel(at) {
+            snapshot.messages = panel.messages;
+            snapshot.is_measured = panel.is_measured();
+            snapshot.last_trade = panel.last_trade;
         }
-        let own = prints.get(at);
-        if let Some(own) = own.filter(|it| it.count() != shot.prints.count()) {
-            shot.prints = *own;
+        let own = recent_trades.get(at);
+        if let Some(own) = own.filter(|it| it.count() != snapshot.recent_trades.count()) {
+            snapshot.recent_trades = *own;
         }
     }
 }
 
-impl Show for Gather {
+impl OutputMode for UiPublisher {
     const TICK: Duration = FRAME;
     const HISTOGRAMS: usize = 1 + Latency::HISTOGRAMS;
 
-    fn begin(&mut self, _: Begin) -> Result<(), Failure> {
+    fn begin(&mut self, _: StartInfo) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -188,25 +196,25 @@ impl Show for Gather {
         &mut self,
         event: &Event<'_>,
         books: &Books,
-        tally: &mut Tally,
+        stats: &mut RunStats,
         now: Nanos,
     ) -> Result<(), Failure> {
         if !matches!(event, Event::Trades(_)) {
-            self.print_last();
+            self.add_last_trade();
         }
         match event {
             Event::Book(update) => self.book(update, now),
             other => self.other(other, books, now),
         }
-        // A tick brings what came after the last shot was taken, and that the feed is alive.
+        // A tick publishes later changes, and shows that the feed is alive.
         if self.publisher.is_read() || matches!(event, Event::Tick { .. }) {
-            self.give(books, tally, now);
+            self.give(books, stats, now);
         }
         Ok(())
     }
 
-    fn end(&mut self, books: &Books, tally: &Tally, _: Nanos) -> Result<(), Failure> {
-        let _ = (books, tally);
+    fn end(&mut self, books: &Books, stats: &RunStats, _: Nanos) -> Result<(), Failure> {
+        let _ = (books, stats);
         Ok(())
     }
 }
@@ -215,7 +223,7 @@ impl Show for Gather {
 mod tests {
     use super::*;
     use crate::watch::fixture::{Fixture, last, trade};
-    use crate::watch::shot::MAX_SHOWN_TRADES;
+    use crate::watch::ui_snapshot::MAX_SHOWN_TRADES;
     use ticklot::events::{Cause, StateChange, TradeSide};
     use ticklot::venue::VenueName;
     use ticklot::{BookState, ConnectionId, Instrument, Lots, Scale};
@@ -233,8 +241,8 @@ mod tests {
             feed.snapshot(id, &[(10, lots)], &[]);
         }
         let best = |feed: &mut Fixture| {
-            let shot = feed.reader.read()?;
-            Some((shot.books[0].messages, shot.books[0].bids[0].lots.0))
+            let snapshot = feed.reader.read()?;
+            Some((snapshot.books[0].messages, snapshot.books[0].bids[0].lots.0))
         };
         assert_eq!(
             best(&mut feed),
@@ -265,7 +273,10 @@ mod tests {
             }
         }
         feed.tick();
-        told += feed.reader.read().map_or(0, |shot| shot.samples.len());
+        told += feed
+            .reader
+            .read()
+            .map_or(0, |snapshot| snapshot.samples.len());
         assert_eq!(told, 70);
     }
 
@@ -278,9 +289,9 @@ mod tests {
         }
         feed.tick();
         feed.tick();
-        let shot = feed.reader.read().unwrap();
-        assert_eq!(shot.samples.len(), MAX_SHOWN_LATENCIES);
-        assert_eq!(shot.unsampled, 10);
+        let snapshot = feed.reader.read().unwrap();
+        assert_eq!(snapshot.samples.len(), MAX_SHOWN_LATENCIES);
+        assert_eq!(snapshot.unsampled, 10);
     }
 
     #[test]
@@ -303,13 +314,16 @@ mod tests {
             feed.event(Event::Book(update));
         }
         feed.tick();
-        let shot = feed.reader.read().unwrap();
-        let prints: Vec<_> = shot.books[0].prints.iter().collect();
-        assert_eq!(prints.len(), MAX_SHOWN_TRADES);
-        assert_eq!((prints[0].ticks.0, prints[0].lots), (99, Some(Lots(2))));
-        let prints = shot.books[1].prints.iter();
-        let prints: Vec<_> = prints.map(|it| (it.ticks.0, it.lots)).collect();
-        assert_eq!(prints, [(7, None), (8, None), (7, None)]);
+        let snapshot = feed.reader.read().unwrap();
+        let recent_trades: Vec<_> = snapshot.books[0].recent_trades.iter().collect();
+        assert_eq!(recent_trades.len(), MAX_SHOWN_TRADES);
+        assert_eq!(
+            (recent_trades[0].ticks.0, recent_trades[0].lots),
+            (99, Some(Lots(2)))
+        );
+        let recent_trades = snapshot.books[1].recent_trades.iter();
+        let recent_trades: Vec<_> = recent_trades.map(|it| (it.ticks.0, it.lots)).collect();
+        assert_eq!(recent_trades, [(7, None), (8, None), (7, None)]);
     }
 
     #[test]
@@ -328,9 +342,9 @@ mod tests {
         feed.event(change(BookState::Live, BookState::Stale, Cause::Timeout));
         feed.event(change(BookState::Stale, BookState::Live, Cause::Alive));
         feed.tick();
-        let shot = feed.reader.read().unwrap();
-        assert_eq!(shot.notice.text, "b is stale: timeout");
-        let lines: Vec<&str> = shot.log.iter().map(|line| line.text.as_str()).collect();
+        let snapshot = feed.reader.read().unwrap();
+        assert_eq!(snapshot.notice.text, "b is stale: timeout");
+        let lines: Vec<&str> = snapshot.log.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(lines, ["b is live: alive", "b is stale: timeout"]);
     }
 
@@ -341,14 +355,14 @@ mod tests {
         let update = feed.update(id);
         feed.traded(update, &[trade(7, 2, TradeSide::Buy, 1)]);
         feed.tick();
-        assert_eq!(feed.take().books[0].prints.iter().count(), 1);
+        assert_eq!(feed.take().books[0].recent_trades.iter().count(), 1);
         let (old, new) = (Scale::UNIT, Scale::new(1, 0).unwrap());
         assert!(feed.book(id).set_scale(new));
         feed.event(Event::Scale { book: id, old, new });
         feed.tick();
         let book = &feed.take().books[0];
         assert_eq!((book.scale, book.last_trade), (new, None));
-        assert_eq!(book.prints.iter().count(), 0);
+        assert_eq!(book.recent_trades.iter().count(), 0);
     }
 
     #[test]
@@ -362,10 +376,14 @@ mod tests {
         });
         feed.book(id).disconnect();
         feed.tick();
-        let shot = feed.reader.read().unwrap();
-        assert_eq!(shot.notice.text, "the venue refused: no");
-        assert_eq!(shot.notice.at, Nanos::from_millis(7));
-        assert_eq!(shot.log.count(), 1);
-        assert_eq!(shot.books[0].state, BookState::Empty, "it never had a book");
+        let snapshot = feed.reader.read().unwrap();
+        assert_eq!(snapshot.notice.text, "the venue refused: no");
+        assert_eq!(snapshot.notice.at, Nanos::from_millis(7));
+        assert_eq!(snapshot.log.count(), 1);
+        assert_eq!(
+            snapshot.books[0].state,
+            BookState::Empty,
+            "it never had a book"
+        );
     }
 }

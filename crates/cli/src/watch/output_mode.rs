@@ -1,4 +1,4 @@
-//! What every way of showing a feed has in common.
+//! The output modes of `watch`, and the handler that counts for them.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,15 +15,15 @@ use ticklot::jayx::{self, JayX};
 use ticklot::venue::{Venue, VenueName};
 use ticklot::{BookId, Books, ConnectionId, Event, Handler, Nanos, OnMessage};
 
-use crate::book_stats::{Measured, Panel};
+use crate::book_stats::{BookLatency, BookStats};
 use crate::decode_paths::DecodePaths;
 use crate::failure::Failure;
 use crate::format_event::is_in_unit;
 use ticklot::kraken::Kraken;
 
-/// A way of showing a feed: called on the reading task.
-pub(crate) trait Show {
-    /// How often it is told the time.
+/// An output mode, which is called on the reading task.
+pub(crate) trait OutputMode {
+    /// The interval of `Event::Tick`.
     const TICK: Duration;
     /// Whether it is over when the terminal hangs up.
     const HANGS_UP: bool = false;
@@ -31,21 +31,21 @@ pub(crate) trait Show {
     const HISTOGRAMS: usize = 1;
 
     /// The feed is about to run.
-    fn begin(&mut self, begin: Begin) -> Result<(), Failure>;
+    fn begin(&mut self, begin: StartInfo) -> Result<(), Failure>;
 
     /// Something happened; it is counted already.
     fn event(
         &mut self,
         event: &Event<'_>,
         books: &Books,
-        tally: &mut Tally,
+        stats: &mut RunStats,
         now: Nanos,
     ) -> Result<(), Failure>;
 
     /// A message of a venue, before the events that it leads to; it is counted already.
     fn message(
         &mut self,
-        message: &Message<'_>,
+        message: &VenueMessage<'_>,
         connection: ConnectionId,
         now: Nanos,
     ) -> Result<(), Failure> {
@@ -53,18 +53,18 @@ pub(crate) trait Show {
         Ok(())
     }
 
-    /// The feed has run. Called whatever has failed before.
-    fn end(&mut self, books: &Books, tally: &Tally, now: Nanos) -> Result<(), Failure>;
+    /// The feed has run. Called after failures too.
+    fn end(&mut self, books: &Books, stats: &RunStats, now: Nanos) -> Result<(), Failure>;
 }
 
 /// A message of a venue, for what the events do not cover.
-pub(crate) enum Message<'a> {
+pub(crate) enum VenueMessage<'a> {
     JayX(&'a jayx::Message<'a>),
     Bayse(&'a bayse::Message<'a>),
 }
 
-/// What there is to know of a feed before it runs.
-pub(crate) struct Begin {
+/// The facts of a feed before it runs.
+pub(crate) struct StartInfo {
     /// The feed's clock.
     pub(crate) clock: Clock,
     /// To end it.
@@ -73,48 +73,48 @@ pub(crate) struct Begin {
     pub(crate) venues: Vec<VenueName>,
 }
 
-/// What was counted of a feed.
-pub(crate) struct Tally {
+/// The counts of a feed.
+pub(crate) struct RunStats {
     /// By book.
-    panels: Vec<Panel>,
+    books: Vec<BookStats>,
     /// How many histograms are kept of a book.
     histograms: usize,
     /// Lines that could not be read.
     pub(crate) bad_lines: u64,
     /// Messages that are no books.
-    pub(crate) told: u64,
+    pub(crate) other_messages: u64,
     /// The paths that order books took, once the feed has run.
     pub(crate) paths: DecodePaths,
     /// Subscriptions without a confirmation, and how often each was requested.
     pub(crate) unconfirmed: BTreeMap<(ConnectionId, String), u32>,
 }
 
-impl Tally {
+impl RunStats {
     /// Nothing yet, where so many histograms are kept of a book.
     pub(crate) fn new(histograms: usize) -> Self {
         Self {
-            panels: Vec::new(),
+            books: Vec::new(),
             histograms,
             bad_lines: 0,
-            told: 0,
+            other_messages: 0,
             paths: DecodePaths::default(),
             unconfirmed: BTreeMap::new(),
         }
     }
 
     /// The counts of a book; none before its first message.
-    pub(crate) fn panel(&self, at: usize) -> Option<&Panel> {
-        self.panels.get(at)
+    pub(crate) fn panel(&self, at: usize) -> Option<&BookStats> {
+        self.books.get(at)
     }
 
     /// The counts of a book, to be changed.
-    pub(crate) fn panel_mut(&mut self, id: BookId, books: &Books, now: Nanos) -> &mut Panel {
+    pub(crate) fn panel_mut(&mut self, id: BookId, books: &Books, now: Nanos) -> &mut BookStats {
         let at = id.0 as usize;
-        while self.panels.len() <= at {
-            let latency = Measured::new(books, self.histograms);
-            self.panels.push(Panel::new(now, latency));
+        while self.books.len() <= at {
+            let latency = BookLatency::new(books, self.histograms);
+            self.books.push(BookStats::new(now, latency));
         }
-        &mut self.panels[at]
+        &mut self.books[at]
     }
 
     pub(crate) fn count(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
@@ -155,31 +155,31 @@ impl Tally {
 /// Counts, writes rows, and has a feed shown.
 pub(crate) struct Watcher<S> {
     show: S,
-    tally: Tally,
+    stats: RunStats,
     rows: Option<BookRows<BufWriter<File>>>,
     clock: Box<dyn Fn() -> Nanos>,
     failed: Option<Failure>,
 }
 
-impl<S: Show> Watcher<S> {
+impl<S: OutputMode> Watcher<S> {
     pub(crate) fn new(show: S) -> Result<Self, Failure> {
         Ok(Self {
             show,
-            tally: Tally::new(S::HISTOGRAMS),
+            stats: RunStats::new(S::HISTOGRAMS),
             rows: None,
             clock: Box::new(|| Nanos(0)),
             failed: None,
         })
     }
 
-    /// A watcher whose time is told by `clock`, for tests.
+    /// A watcher with another clock, for tests.
     pub(crate) fn with_clock(show: S, clock: Box<dyn Fn() -> Nanos>) -> Result<Self, Failure> {
         let mut watcher = Self::new(show)?;
         watcher.clock = clock;
         Ok(watcher)
     }
 
-    pub(crate) fn begin(&mut self, begin: Begin) -> Result<(), Failure> {
+    pub(crate) fn begin(&mut self, begin: StartInfo) -> Result<(), Failure> {
         let clock = begin.clock;
         self.clock = Box::new(move || clock.now());
         self.show.begin(begin)
@@ -192,20 +192,24 @@ impl<S: Show> Watcher<S> {
 
     /// The feed has run: counts the paths that its order books took.
     pub(crate) fn count_paths(&mut self, ended: &[ConnectionSummary]) {
-        self.tally.paths = DecodePaths::of(ended.iter().map(|end| end.stats));
+        self.stats.paths = DecodePaths::of(ended.iter().map(|end| end.stats));
     }
 
     /// The feed has run: what failed, if anything did.
     pub(crate) fn end(mut self, books: &Books) -> Result<(), Failure> {
-        let shown = self.show.end(books, &self.tally, (self.clock)());
+        let shown = self.show.end(books, &self.stats, (self.clock)());
         let written = self.rows.as_mut().map_or(Ok(()), BookRows::flush);
         self.failed.map_or(Ok(()), Err)?;
         shown?;
         written.map_err(|error| cannot_write(&error))
     }
 
-    fn message(&mut self, message: Option<Message<'_>>, receipt: Receipt) -> Result<(), Failure> {
-        self.tally.told += 1;
+    fn message(
+        &mut self,
+        message: Option<VenueMessage<'_>>,
+        receipt: Receipt,
+    ) -> Result<(), Failure> {
+        self.stats.other_messages += 1;
         match message {
             Some(message) => {
                 let now = (self.clock)();
@@ -228,12 +232,12 @@ impl<S: Show> Watcher<S> {
 
     fn work(&mut self, event: &Event<'_>, books: &Books) -> Result<(), Failure> {
         let now = (self.clock)();
-        self.tally.count(event, books, now);
+        self.stats.count(event, books, now);
         if let (Event::Book(update), Some(rows)) = (event, &mut self.rows) {
             let written = rows.write(update, books);
             written.map_err(|error| cannot_write(&error))?;
         }
-        self.show.event(event, books, &mut self.tally, now)
+        self.show.event(event, books, &mut self.stats, now)
     }
 }
 
@@ -241,39 +245,39 @@ fn cannot_write(error: &std::io::Error) -> Failure {
     Failure::work(format_args!("cannot write the books: {error}"))
 }
 
-impl<S: Show> Handler for Watcher<S> {
+impl<S: OutputMode> Handler for Watcher<S> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         let worked = self.work(&event, books);
         self.flow(worked)
     }
 }
 
-impl<S: Show> OnMessage<JayX> for Watcher<S> {
+impl<S: OutputMode> OnMessage<JayX> for Watcher<S> {
     fn on_message(
         &mut self,
         message: &jayx::Message<'_>,
         receipt: Receipt,
         _: &Books,
     ) -> ControlFlow<()> {
-        let worked = self.message(Some(Message::JayX(message)), receipt);
+        let worked = self.message(Some(VenueMessage::JayX(message)), receipt);
         self.flow(worked)
     }
 }
 
-impl<S: Show> OnMessage<Bayse> for Watcher<S> {
+impl<S: OutputMode> OnMessage<Bayse> for Watcher<S> {
     fn on_message(
         &mut self,
         message: &bayse::Message<'_>,
         receipt: Receipt,
         _: &Books,
     ) -> ControlFlow<()> {
-        let worked = self.message(Some(Message::Bayse(message)), receipt);
+        let worked = self.message(Some(VenueMessage::Bayse(message)), receipt);
         self.flow(worked)
     }
 }
 
 /// The events cover all of its messages: they are counted alone.
-impl<S: Show> OnMessage<Kraken> for Watcher<S> {
+impl<S: OutputMode> OnMessage<Kraken> for Watcher<S> {
     fn on_message(
         &mut self,
         _: &<Kraken as Venue>::Message<'_>,
@@ -300,11 +304,11 @@ mod tests {
         }
         let first = feed.books.ids().next().unwrap();
         feed.snapshot(first, &[(10, 1)], &[]);
-        // A panel without a message, as a trade makes it.
+        // Counts without a message, as a trade makes them.
         let second = feed.books.ids().nth(1).unwrap();
-        feed.tally.panel_mut(second, &feed.books, Nanos(0));
+        feed.stats.panel_mut(second, &feed.books, Nanos(0));
         let mut out = Vec::new();
-        summary(&mut out, &feed.books, &feed.tally).unwrap();
+        summary(&mut out, &feed.books, &feed.stats).unwrap();
         let out = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = out.lines().collect();
         assert!(lines[0].contains("p50 0.0us"), "{out}");
@@ -325,7 +329,7 @@ mod tests {
         }
         let told = |feed: &Fixture| {
             let mut out = Vec::new();
-            summary(&mut out, &feed.books, &feed.tally).unwrap();
+            summary(&mut out, &feed.books, &feed.stats).unwrap();
             let out = String::from_utf8(out).unwrap();
             let lines = out.lines().filter(|it| it.contains("confirmed"));
             lines.map(str::to_owned).collect::<Vec<_>>()
@@ -368,7 +372,7 @@ mod tests {
         }
         feed.tick();
         feed.take();
-        let panel = |id: &BookId| feed.tally.panel(id.0 as usize).unwrap();
+        let panel = |id: &BookId| feed.stats.panel(id.0 as usize).unwrap();
         let has_figure = |id: &&BookId| panel(id).latency(0.5).is_some();
         let measured: Vec<BookId> = ids.iter().filter(has_figure).copied().collect();
         let count = measured.len();
@@ -381,7 +385,7 @@ mod tests {
             reserved > count * 4 * 10_000 && reserved <= 512 << 10,
             "{reserved}"
         );
-        feed.tally = Tally::new(1);
+        feed.stats = RunStats::new(1);
         assert_eq!(feed.books.memory(), books, "given back");
     }
 }

@@ -10,16 +10,16 @@ use crate::failure::Failure;
 use crate::log_source::{self, LogErrors, LogReplay, LogWarnings};
 use crate::venues::VenueHandler;
 
-/// Who looks at the books while a log is read.
-pub(crate) trait Onlooker: VenueHandler {
+/// An observer of the books while a log is read.
+pub(crate) trait LogObserver: VenueHandler {
     /// A line of the time `at` is about to be played: until then the books are as they are.
     fn until(&mut self, at: u64, books: &Books) -> ControlFlow<()>;
 }
 
-/// Reads the log from its beginning, until its end or until the onlooker has seen enough.
-pub(crate) fn read<'a, O: Onlooker>(
+/// Reads the log from its beginning, until its end or until the observer stops it.
+pub(crate) fn read<'a, O: LogObserver>(
     args: &'a PlotArgs,
-    onlooker: &mut O,
+    observer: &mut O,
 ) -> Result<(LogReplay<'a, O>, LogErrors), Failure> {
     let mut log = log_source::open(&args.source)?;
     let mut source = LogReplay::new(args.source.venue, &args.source.book)?;
@@ -29,7 +29,7 @@ pub(crate) fn read<'a, O: Onlooker>(
             Ok(record) => record,
             Err(error) => {
                 errors.count(&error);
-                source.replay.skip_line(&error, onlooker);
+                source.replay.skip_line(&error, observer);
                 continue;
             }
         };
@@ -38,12 +38,12 @@ pub(crate) fn read<'a, O: Onlooker>(
         }
         // As a replay has it: a recorder's clock may be set back, and 0 is no time; time goes on all the same.
         now = now.max(record.recv_ns);
-        if onlooker.until(now, source.replay.books()).is_break() {
+        if observer.until(now, source.replay.books()).is_break() {
             break;
         }
         errors.count_dropped(record);
         source.admit(record)?;
-        if source.replay.apply(record, onlooker).outcome == CallOutcome::StopFeed {
+        if source.replay.apply(record, observer).outcome == CallOutcome::StopFeed {
             break;
         }
     }
@@ -85,7 +85,7 @@ pub(crate) fn choose(
     }
 }
 
-/// Whether some books cannot be told apart by their names and their markets': those of other connections.
+/// Whether some books have the same name and market: those of other connections.
 fn has_twins(books: &Books, ids: &[BookId]) -> bool {
     let mut names: Vec<String> = ids.iter().map(|id| full(books, *id)).collect();
     names.sort_unstable();

@@ -7,7 +7,7 @@ use crate::log_position::LogPosition;
 
 /// Where a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum RangePosition {
     /// Before the part: it is applied, since the books need it, and not shown.
     Before,
     Within,
@@ -16,7 +16,7 @@ pub(super) enum Side {
 
 /// The part of a log from one place to another, both with it.
 #[derive(Debug)]
-pub(super) struct Span {
+pub(super) struct ReplayRange {
     from: Option<LogPosition>,
     until: Option<LogPosition>,
     /// The first time that is known, and the last.
@@ -28,7 +28,7 @@ pub(super) struct Span {
     is_over: bool,
 }
 
-impl Span {
+impl ReplayRange {
     pub(super) fn new(from: Option<LogPosition>, until: Option<LogPosition>) -> Self {
         Self {
             from,
@@ -52,7 +52,7 @@ impl Span {
     }
 
     /// Where the next record lies. To be asked once for each, in order.
-    pub(super) fn side(&mut self, record: &Record) -> Side {
+    pub(super) fn position(&mut self, record: &Record) -> RangePosition {
         let now = match record.recv_ns {
             0 => self.now,
             known => known,
@@ -65,15 +65,15 @@ impl Span {
             .is_some_and(|until| self.passes(until, now, record.kind))
         {
             self.is_over = true;
-            return Side::After;
+            return RangePosition::After;
         }
         self.now = now;
         // Once inside, a clock that goes back does not lead out again.
         self.inside |= self.from.is_some_and(|from| self.reaches(from, now));
         self.frames += u64::from(record.kind == RecordKind::Received);
         match self.inside {
-            true => Side::Within,
-            false => Side::Before,
+            true => RangePosition::Within,
+            false => RangePosition::Before,
         }
     }
 
@@ -100,7 +100,7 @@ impl Span {
 
     fn passes(&self, place: LogPosition, now: u64, kind: RecordKind) -> bool {
         match (place, self.first) {
-            // What is noted of a frame belongs to it.
+            // A note about a frame belongs to it.
             (LogPosition::Frame(frame), _) => {
                 self.frames > frame && kind != RecordKind::Invalidated
             }
@@ -123,17 +123,17 @@ mod tests {
     /// A letter for each of ten frames, a second apart, of which the first has no time.
     fn sides(from: &str, until: &str) -> String {
         let place = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
-        let mut span = Span::new(place(from), place(until));
+        let mut range = ReplayRange::new(place(from), place(until));
         let frames = (0..10).map(|n| match n {
             0 => 0,
             n => 1_000_000_000_000 + n * 1_000_000_000,
         });
         let letters =
             frames.map(
-                |recv_ns| match span.side(&record(recv_ns, RecordKind::Received)) {
-                    Side::Before => 'b',
-                    Side::Within => 'w',
-                    Side::After => 'a',
+                |recv_ns| match range.position(&record(recv_ns, RecordKind::Received)) {
+                    RangePosition::Before => 'b',
+                    RangePosition::Within => 'w',
+                    RangePosition::After => 'a',
                 },
             );
         letters.collect()
@@ -161,7 +161,7 @@ mod tests {
     fn detects_backward_ranges() {
         let at_once = |from: &str, until: &str| {
             let place = |text: &str| Some(text.parse().unwrap());
-            Span::new(place(from), place(until)).is_backward()
+            ReplayRange::new(place(from), place(until)).is_backward()
         };
         for (from, until, backward) in [
             ("+2s", "+1s", true),
@@ -183,20 +183,20 @@ mod tests {
             ("+5s", "frame:2", true),
         ] {
             let place = |text: &str| Some(text.parse().unwrap());
-            let mut span = Span::new(place(from), place(until));
+            let mut range = ReplayRange::new(place(from), place(until));
             for n in 1..10 {
                 let at = 1_000_000_000_000 + n * 1_000_000_000;
-                if span.side(&record(at, RecordKind::Received)) == Side::After {
+                if range.position(&record(at, RecordKind::Received)) == RangePosition::After {
                     break;
                 }
             }
-            assert_eq!(span.is_backward(), backward, "{from} {until}");
+            assert_eq!(range.is_backward(), backward, "{from} {until}");
         }
     }
 
     #[test]
     fn counts_received_frames_only() {
-        let mut span = Span::new(Some(LogPosition::Frame(1)), Some(LogPosition::Frame(1)));
+        let mut range = ReplayRange::new(Some(LogPosition::Frame(1)), Some(LogPosition::Frame(1)));
         let kinds = [
             RecordKind::Opened,
             RecordKind::Received,
@@ -206,12 +206,12 @@ mod tests {
             RecordKind::Sent,
             RecordKind::Received,
         ];
-        let sides = kinds.map(|kind| span.side(&record(1, kind)));
-        use Side::{After, Before, Within};
+        let sides = kinds.map(|kind| range.position(&record(1, kind)));
+        use RangePosition::{After, Before, Within};
         assert_eq!(
             sides,
             [Before, Before, Within, Within, Within, After, After]
         );
-        assert_eq!(span.frames(), 2, "the one behind it is not counted");
+        assert_eq!(range.frames(), 2, "the one behind it is not counted");
     }
 }

@@ -1,4 +1,4 @@
-//! A book over time, added up in a grid of pixels while it is read: what is kept is as large as the picture,
+//! The quantities of a book over time, weighted by time in a grid of pixels: the memory is that of the picture,
 //! however long the log.
 
 use ticklot::{BookRef, Ticks};
@@ -8,7 +8,7 @@ use super::trades::Trades;
 
 /// What part of time and price a grid covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
+pub(crate) struct GridBounds {
     /// Nanoseconds since 1970.
     pub(crate) from: u64,
     /// After `from`.
@@ -23,7 +23,7 @@ pub(crate) struct Frame {
     pub(crate) rows: usize,
 }
 
-impl Frame {
+impl GridBounds {
     /// Rows of a round number of steps of the price, at most `height` of them, over `low..=high` at least.
     pub(crate) fn new(
         (from, until): (u64, u64),
@@ -78,14 +78,14 @@ impl Frame {
 
 /// What a line did in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stretch {
+pub(crate) struct PriceBar {
     pub(crate) first: i64,
     pub(crate) last: i64,
     pub(crate) low: i64,
     pub(crate) high: i64,
 }
 
-impl Stretch {
+impl PriceBar {
     fn new(ticks: i64) -> Self {
         Self {
             first: ticks,
@@ -105,27 +105,27 @@ impl Stretch {
 /// The grid, and the book as it is while it is being read.
 #[derive(Debug)]
 pub(crate) struct Grid {
-    pub(crate) frame: Frame,
+    pub(crate) frame: GridBounds,
     /// Lots times the part of the column's time, column by column, from the lowest row up.
     heat: Vec<f32>,
     /// For how long the book was live, in nanoseconds.
     live: Vec<u64>,
     /// The best bid and the best ask.
-    touch: [Vec<Option<Stretch>>; 2],
+    touch: [Vec<Option<PriceBar>>; 2],
     /// From the outermost bid to the outermost ask, in ticks.
-    reach: Vec<Option<Stretch>>,
+    reach: Vec<Option<PriceBar>>,
     pub(crate) trades: Trades,
     /// How many levels a side count.
     depth: usize,
     /// How long a book is believed.
-    patience: u64,
+    stale_after_ns: u64,
     now: u64,
-    book: Shown,
+    book: VisibleBook,
 }
 
 /// What a live book shows within the frame.
 #[derive(Debug, Default)]
-struct Shown {
+struct VisibleBook {
     is_live: bool,
     /// When it is no longer to be believed.
     until: u64,
@@ -136,7 +136,7 @@ struct Shown {
 }
 
 impl Grid {
-    pub(crate) fn new(frame: Frame, depth: usize, patience: u64) -> Self {
+    pub(crate) fn new(frame: GridBounds, depth: usize, stale_after_ns: u64) -> Self {
         Self {
             frame,
             heat: vec![0.0; frame.columns * frame.rows],
@@ -145,9 +145,9 @@ impl Grid {
             reach: vec![None; frame.columns],
             trades: Trades::default(),
             depth,
-            patience,
+            stale_after_ns,
             now: frame.from,
-            book: Shown::default(),
+            book: VisibleBook::default(),
         }
     }
 
@@ -183,11 +183,11 @@ impl Grid {
     fn touch_at(&mut self, column: usize) {
         for (line, best) in self.touch.iter_mut().zip(self.book.best) {
             if let Some(ticks) = best {
-                line[column].get_or_insert(Stretch::new(ticks)).add(ticks);
+                line[column].get_or_insert(PriceBar::new(ticks)).add(ticks);
             }
         }
         if let Some((low, high)) = self.book.ends {
-            let reach = self.reach[column].get_or_insert(Stretch::new(low));
+            let reach = self.reach[column].get_or_insert(PriceBar::new(low));
             reach.add(low);
             reach.add(high);
         }
@@ -212,7 +212,7 @@ impl Grid {
         self.book.ends = prices().min().zip(prices().max());
         self.book.best = [book.best_bid(), book.best_ask()].map(|best| Some(best?.ticks.0));
         self.book.is_live = true;
-        self.book.until = at.saturating_add(self.patience);
+        self.book.until = at.saturating_add(self.stale_after_ns);
         // What lasts no time at all has been, too.
         if (frame.from..=frame.until).contains(&at) {
             self.touch_at(frame.column(at));
@@ -237,7 +237,7 @@ impl Grid {
     }
 
     /// The line of the best bid, and of the best ask.
-    pub(crate) fn touch(&self) -> [&[Option<Stretch>]; 2] {
+    pub(crate) fn touch(&self) -> [&[Option<PriceBar>]; 2] {
         [&self.touch[0], &self.touch[1]]
     }
 
@@ -311,14 +311,14 @@ mod tests {
     }
 
     /// Ten columns of ten nanoseconds, ticks 90 to 109 in rows of one.
-    fn frame() -> Frame {
-        Frame::new((100, 200), (Ticks(90), Ticks(109)), 1, (10, 20))
+    fn frame() -> GridBounds {
+        GridBounds::new((100, 200), (Ticks(90), Ticks(109)), 1, (10, 20))
     }
 
     #[test]
     fn rows_are_fitting_round_steps() {
         let rows = |low, high, unit, height| {
-            let frame = Frame::new((0, 1), (Ticks(low), Ticks(high)), unit, (10, height));
+            let frame = GridBounds::new((0, 1), (Ticks(low), Ticks(high)), unit, (10, height));
             (frame.low, frame.step, frame.rows)
         };
         assert_eq!(rows(90, 109, 1, 20), (90, 1, 20));
@@ -329,7 +329,7 @@ mod tests {
         // Never more rows than pixels, and never out of what a number holds.
         for height in [2, 7, 500] {
             for (low, high) in [(0, 1_000_003), (i64::MIN, i64::MAX), (5, 5)] {
-                let frame = Frame::new((0, 1), (Ticks(low), Ticks(high)), 1, (1, height));
+                let frame = GridBounds::new((0, 1), (Ticks(low), Ticks(high)), 1, (1, height));
                 assert!((1..=height).contains(&frame.rows), "{frame:?}");
             }
         }
@@ -343,7 +343,7 @@ mod tests {
             [0, 0, 1, 9, 9, 9]
         );
         assert_eq!((frame.end(0), frame.end(9)), (110, 200));
-        let odd = Frame {
+        let odd = GridBounds {
             columns: 7,
             ..frame
         };
@@ -387,14 +387,14 @@ mod tests {
         }
         grid.advance(200);
         let [bids, asks] = grid.touch();
-        let expected = Stretch {
+        let expected = PriceBar {
             first: 95,
             last: 96,
             low: 91,
             high: 99,
         };
         assert_eq!(bids[0], Some(expected));
-        assert_eq!(bids[9], Some(Stretch::new(96)));
+        assert_eq!(bids[9], Some(PriceBar::new(96)));
         assert!(asks.iter().all(Option::is_none));
     }
 

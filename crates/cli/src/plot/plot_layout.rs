@@ -11,7 +11,7 @@ const USUAL: (f64, f64) = (1200.0, 700.0);
 pub(crate) const LABEL: f64 = 13.0;
 
 /// A picture that is being made.
-pub(crate) struct Sheet<'f> {
+pub(crate) struct PlotLayout<'f> {
     pub(crate) scene: Scene,
     pub(crate) font: &'f Font,
     /// How large a pixel of a usual picture is here.
@@ -20,7 +20,7 @@ pub(crate) struct Sheet<'f> {
     pub(crate) area: Area,
 }
 
-/// What stands before a word of the legend.
+/// The symbol before a word of the legend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Key {
     Line(Color),
@@ -33,8 +33,8 @@ pub(crate) enum Key {
 /// A value beside an axis: where, and what.
 pub(crate) type Label = (f64, String);
 
-impl<'f> Sheet<'f> {
-    /// An empty sheet with a title and a line below it. The area leaves `left` and `right` usual pixels to its sides.
+impl<'f> PlotLayout<'f> {
+    /// An empty picture with a title and a line below it. The area leaves `left` and `right` usual pixels to its sides.
     pub(crate) fn new(
         size: (u32, u32),
         font: &'f Font,
@@ -231,7 +231,7 @@ impl<'f> Sheet<'f> {
     }
 }
 
-/// What lies behind a line, so that it stands out from whatever is there.
+/// The outline behind a line, so that it stands out from its background.
 pub(crate) fn case(points: Vec<Point>, width: f64) -> Shape {
     Shape::Line {
         points,

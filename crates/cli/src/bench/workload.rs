@@ -1,4 +1,4 @@
-//! What is measured with: frames in memory that do not repeat.
+//! The workloads: frames in memory that do not repeat.
 
 use std::ops::ControlFlow;
 
@@ -15,15 +15,15 @@ use crate::log_source::{self, LogArgs, LogErrors, LogReplay};
 use crate::venues::VenueArg;
 use crate::venues::VenueHandler;
 
-/// The most bytes of a log's frames that are kept: what is behind them is not measured.
+/// The most bytes of a log's frames that are kept: later frames are not measured.
 const MAX_HELD: usize = 64 << 20;
 
 /// Frames of one venue.
-pub(super) struct Load {
+pub(super) struct Workload {
     pub(super) name: String,
     pub(super) venue: VenueArg,
     pub(super) scale: Scale,
-    pub(super) frames: Vec<Frame>,
+    pub(super) frames: Vec<BenchFrame>,
     /// Whether the log has more.
     pub(super) is_cut: bool,
     /// Lines that are no messages.
@@ -34,12 +34,12 @@ pub(super) struct Load {
 }
 
 /// A frame, and how many messages it has.
-pub(super) struct Frame {
+pub(super) struct BenchFrame {
     pub(super) record: Record,
     pub(super) messages: u64,
 }
 
-impl Frame {
+impl BenchFrame {
     fn new(record: Record) -> Self {
         Self {
             record,
@@ -54,7 +54,10 @@ pub(super) fn unsupported() -> Failure {
 }
 
 /// What venues send, made up.
-pub(super) fn generated(venue: Option<VenueArg>, book: &BookArgs) -> Result<Vec<Load>, Failure> {
+pub(super) fn generated(
+    venue: Option<VenueArg>,
+    book: &BookArgs,
+) -> Result<Vec<Workload>, Failure> {
     check_effects(&[(
         *book != BookArgs::default(),
         false,
@@ -81,14 +84,14 @@ pub(super) fn generated(venue: Option<VenueArg>, book: &BookArgs) -> Result<Vec<
         .into_iter()
         .filter(|(_, shape)| venue.is_none_or(|it| it == of(shape.wire)));
     wanted
-        .map(|(name, shape)| Load::generate(name, of(shape.wire), shape))
+        .map(|(name, shape)| Workload::generate(name, of(shape.wire), shape))
         .collect()
 }
 
 /// The frames of a log, a load for each of its venues.
 ///
-/// What cannot be read of it is passed over, as by a replay, and told.
-pub(super) fn read(args: &LogArgs) -> Result<(Vec<Load>, LogErrors), Failure> {
+/// Unreadable lines are skipped, as by a replay, and reported.
+pub(super) fn read(args: &LogArgs) -> Result<(Vec<Workload>, LogErrors), Failure> {
     let path = args.log.display();
     let (mut loads, errors) = hold(args)?;
     for load in &mut loads {
@@ -109,9 +112,9 @@ pub(super) fn read(args: &LogArgs) -> Result<(Vec<Load>, LogErrors), Failure> {
     }
 }
 
-fn hold(args: &LogArgs) -> Result<(Vec<Load>, LogErrors), Failure> {
+fn hold(args: &LogArgs) -> Result<(Vec<Workload>, LogErrors), Failure> {
     let mut log = log_source::open(args)?;
-    let (mut loads, mut held) = (Vec::<Load>::new(), 0);
+    let (mut loads, mut held) = (Vec::<Workload>::new(), 0);
     let mut errors = LogErrors::default();
     while let Some(record) = log.next_record() {
         let record = match record {
@@ -125,7 +128,7 @@ fn hold(args: &LogArgs) -> Result<(Vec<Load>, LogErrors), Failure> {
             continue;
         }
         let venue = log_source::venue_of(record, args.venue)?;
-        held += size_of::<Frame>() + record.venue.len() + record.frame.len();
+        held += size_of::<BenchFrame>() + record.venue.len() + record.frame.len();
         if held > MAX_HELD {
             loads.iter_mut().for_each(|load| load.is_cut = true);
             break;
@@ -134,16 +137,16 @@ fn hold(args: &LogArgs) -> Result<(Vec<Load>, LogErrors), Failure> {
         let place = match place {
             Some(place) => place,
             None => {
-                loads.push(Load::of_log(args, venue)?);
+                loads.push(Workload::of_log(args, venue)?);
                 loads.len() - 1
             }
         };
-        loads[place].frames.push(Frame::new(record.clone()));
+        loads[place].frames.push(BenchFrame::new(record.clone()));
     }
     Ok((loads, errors))
 }
 
-impl Load {
+impl Workload {
     fn generate(name: &str, venue: VenueArg, shape: Shape) -> Result<Self, Failure> {
         let pool = Pool::build(shape, SEED, POOL_BYTES);
         let scale = match venue {
@@ -154,7 +157,7 @@ impl Load {
         let frame = |text: &Vec<u8>| {
             let mut record = Record::default();
             record.frame.clone_from(text);
-            Frame::new(record)
+            BenchFrame::new(record)
         };
         let mut load = Self {
             name: name.to_owned(),
@@ -202,7 +205,7 @@ impl Load {
     fn count(&mut self) -> Result<(), Failure> {
         let mut source = LogReplay::new(Some(self.venue), &self.book)?;
         let mut nobody = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
-        for Frame { record, messages } in &mut self.frames {
+        for BenchFrame { record, messages } in &mut self.frames {
             source.admit(record)?;
             *messages = source.replay.apply(record, &mut nobody).messages;
         }

@@ -1,4 +1,4 @@
-//! What is told while a log is played.
+//! The handler of a replay.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -14,16 +14,16 @@ use crate::format::Printable;
 use crate::output::Output;
 use crate::units::utc;
 
-/// How many bad lines are told one by one.
-const TOLD: u64 = 20;
+/// How many bad lines are reported one by one.
+const REPORTED: u64 = 20;
 
-/// Writes rows and tells bad lines while the sessions run.
-pub(super) struct Listener<'a> {
+/// Writes rows and reports bad lines while the sessions run.
+pub(super) struct ReplayHandler<'a> {
     pub(super) output: &'a mut Output,
     pub(super) rows: Option<BookRows<BufWriter<File>>>,
-    /// Whether what is played is to be seen.
+    /// Whether the played part is shown.
     pub(super) shows: bool,
-    told: u64,
+    reported: u64,
     /// Lines of frames that could not be read.
     pub(super) bad_lines: u64,
     /// Time spent here and not in decoding and applying.
@@ -32,7 +32,7 @@ pub(super) struct Listener<'a> {
     failed: Option<io::Error>,
 }
 
-impl Handler for Listener<'_> {
+impl Handler for ReplayHandler<'_> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         if !self.shows {
             return ControlFlow::Continue(());
@@ -50,7 +50,7 @@ impl Handler for Listener<'_> {
             }
             Event::BadLine { frame, error, .. } => {
                 self.bad_lines += 1;
-                self.tell(format_args!("frame {frame}: {error}"));
+                self.report(format_args!("frame {frame}: {error}"));
             }
             _ => {}
         }
@@ -58,27 +58,27 @@ impl Handler for Listener<'_> {
     }
 }
 
-impl<V: Venue> OnMessage<V> for Listener<'_> {}
+impl<V: Venue> OnMessage<V> for ReplayHandler<'_> {}
 
-impl<'a> Listener<'a> {
+impl<'a> ReplayHandler<'a> {
     pub(super) fn new(output: &'a mut Output) -> Self {
         Self {
             output,
             rows: None,
             shows: false,
-            told: 0,
+            reported: 0,
             bad_lines: 0,
             writing_ns: 0,
             failed: None,
         }
     }
 
-    pub(super) fn tell(&mut self, what: impl std::fmt::Display) {
-        self.told += 1;
+    pub(super) fn report(&mut self, what: impl std::fmt::Display) {
+        self.reported += 1;
         // Standard error may be closed; the count in the summary remains.
-        let _ = match self.told {
-            n if n <= TOLD => writeln!(self.output.err, "ticklot: {what}"),
-            n if n == TOLD + 1 => writeln!(
+        let _ = match self.reported {
+            n if n <= REPORTED => writeln!(self.output.err, "ticklot: {what}"),
+            n if n == REPORTED + 1 => writeln!(
                 self.output.err,
                 "ticklot: more lines are bad; not told one by one"
             ),
@@ -87,7 +87,7 @@ impl<'a> Listener<'a> {
     }
 
     /// A book is no longer to be trusted, or was not when it was recorded.
-    pub(super) fn tell_loss(&mut self, loss: &Loss) {
+    pub(super) fn report_loss(&mut self, loss: &Loss) {
         let (book, state) = (Printable(&loss.book), Printable(&loss.state));
         let (line, at) = (loss.line, utc(loss.at));
         let how = match loss.check {
@@ -95,7 +95,7 @@ impl<'a> Listener<'a> {
             ReplayCheck::Missing => " in the log, and not when it is played",
             ReplayCheck::Reproduced | ReplayCheck::Unrecorded => "",
         };
-        self.tell(format_args!(
+        self.report(format_args!(
             "log line {line}, {at}: {book} is {state}{how}"
         ));
     }

@@ -16,12 +16,12 @@ const CLEAR: &str = "\r\x1b[K";
 
 /// The line; nothing at all where there is no terminal.
 #[derive(Debug)]
-pub(super) struct Bar {
+pub(super) struct ProgressBar {
     terminal: bool,
     drawn: Option<Instant>,
 }
 
-impl Bar {
+impl ProgressBar {
     pub(super) fn new(terminal: bool) -> Self {
         Self {
             terminal,
@@ -113,17 +113,19 @@ mod tests {
     #[test]
     fn nothing_without_a_terminal() {
         let mut out = Vec::new();
-        let mut bar = Bar::new(false);
-        assert!(!bar.is_due(Instant::now()) && bar.due().is_none());
-        bar.clear(&mut out).unwrap();
+        let mut progress_bar = ProgressBar::new(false);
+        assert!(!progress_bar.is_due(Instant::now()) && progress_bar.due().is_none());
+        progress_bar.clear(&mut out).unwrap();
         assert!(out.is_empty());
-        let mut bar = Bar::new(true);
+        let mut progress_bar = ProgressBar::new(true);
         let now = Instant::now();
-        assert!(bar.is_due(now));
-        bar.draw(&mut out, now, progress(1, 2), 0, 3).unwrap();
-        assert!(!bar.is_due(now) && bar.is_due(now + REDRAW));
-        bar.clear(&mut out).unwrap();
-        bar.clear(&mut out).unwrap();
+        assert!(progress_bar.is_due(now));
+        progress_bar
+            .draw(&mut out, now, progress(1, 2), 0, 3)
+            .unwrap();
+        assert!(!progress_bar.is_due(now) && progress_bar.is_due(now + REDRAW));
+        progress_bar.clear(&mut out).unwrap();
+        progress_bar.clear(&mut out).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "\r\x1b[K[###############---------------]  50%  3 frames\r\x1b[K"

@@ -1,33 +1,33 @@
-//! Colours and signs, and what stands for them where there are none.
+//! Colours and signs, and their replacements without colours or Unicode.
 
 use std::env;
 
 use ratatui::style::{Color, Modifier, Style};
 use ticklot::{BookState, Side};
 
-use crate::watch::marks::Mark;
+use crate::watch::change_highlights::Highlight;
 
-/// What the terminal can show.
+/// The colours and characters that the terminal shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct Theme {
     /// Colours; without them everything is said by words, signs and weight.
     pub(crate) colour: bool,
     /// Characters beyond ASCII.
     pub(crate) unicode: bool,
 }
 
-/// How a book stands, as it is shown.
+/// The status of a book on the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// What the book says of itself.
+pub(crate) enum BookStatus {
+    /// The book's own state.
     Is(BookState),
-    /// The picture stands still: nothing in it is live.
+    /// The screen is frozen: nothing on it is live.
     Frozen,
-    /// The feed's thread tells nothing: what the book last said of itself is worth nothing.
-    Unheard,
+    /// The feed's thread is silent: the book's last state is not current.
+    NoFeed,
 }
 
-impl Standing {
+impl BookStatus {
     pub(crate) fn is_live(self) -> bool {
         matches!(self, Self::Is(state) if state.is_live())
     }
@@ -44,12 +44,12 @@ impl Standing {
             // A state that is not known here is not live.
             Self::Is(_) => "NOT LIVE",
             Self::Frozen => "FROZEN",
-            Self::Unheard => "NO FEED",
+            Self::NoFeed => "NO FEED",
         }
     }
 }
 
-impl Look {
+impl Theme {
     /// What the environment says: `NO_COLOR` (<https://no-color.org>), and the locale of POSIX.
     pub(crate) fn from_env() -> Self {
         Self::read(|name| env::var(name).ok().filter(|value| !value.is_empty()))
@@ -91,17 +91,17 @@ impl Look {
     }
 
     /// The label of how a book stands. Without colours a live book's is the one that is not turned over.
-    pub(crate) fn standing(self, standing: Standing) -> Style {
-        match standing {
-            Standing::Is(BookState::Live) if !self.colour => {
+    pub(crate) fn status(self, status: BookStatus) -> Style {
+        match status {
+            BookStatus::Is(BookState::Live) if !self.colour => {
                 Style::new().add_modifier(Modifier::BOLD)
             }
-            Standing::Is(BookState::Live) => self.label(Color::Green),
-            Standing::Is(BookState::Empty) => self.label(Color::Gray),
-            Standing::Is(BookState::Stale) => self.label(Color::Yellow),
-            Standing::Is(_) => self.label(Color::Red),
-            Standing::Frozen => self.label(Color::Cyan),
-            Standing::Unheard => self.label(Color::Magenta),
+            BookStatus::Is(BookState::Live) => self.label(Color::Green),
+            BookStatus::Is(BookState::Empty) => self.label(Color::Gray),
+            BookStatus::Is(BookState::Stale) => self.label(Color::Yellow),
+            BookStatus::Is(_) => self.label(Color::Red),
+            BookStatus::Frozen => self.label(Color::Cyan),
+            BookStatus::NoFeed => self.label(Color::Magenta),
         }
     }
 
@@ -125,7 +125,7 @@ impl Look {
         })
     }
 
-    /// What is there to explain the rest.
+    /// Explanatory text.
     pub(crate) fn quiet(self) -> Style {
         if self.colour {
             Style::new().fg(Color::DarkGray)
@@ -138,7 +138,7 @@ impl Look {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// What went wrong, in words.
+    /// Errors and warnings.
     pub(crate) fn warning(self) -> Style {
         self.coloured(Color::Yellow).add_modifier(Modifier::BOLD)
     }
@@ -161,18 +161,18 @@ impl Look {
         if self.unicode { "─" } else { "-" }
     }
 
-    /// What stands for what is left out of a text.
+    /// The mark of omitted text.
     pub(crate) fn ellipsis(self) -> &'static str {
         if self.unicode { "…" } else { ".." }
     }
 
     /// In front of a quantity that is more, or less, than a moment ago. Neither is taken for its sign.
-    pub(crate) fn mark(self, mark: Mark) -> &'static str {
-        match (mark, self.unicode) {
-            (Mark::Grew, true) => "▲",
-            (Mark::Shrank, true) => "▼",
-            (Mark::Grew, false) => "^",
-            (Mark::Shrank, false) => "v",
+    pub(crate) fn highlight(self, highlight: Highlight) -> &'static str {
+        match (highlight, self.unicode) {
+            (Highlight::Grew, true) => "▲",
+            (Highlight::Shrank, true) => "▼",
+            (Highlight::Grew, false) => "^",
+            (Highlight::Shrank, false) => "v",
         }
     }
 
@@ -205,62 +205,62 @@ mod tests {
 
     #[test]
     fn the_environment_decides() {
-        let look = |set: &[(&str, &str)]| {
+        let theme = |set: &[(&str, &str)]| {
             let set: Vec<(String, String)> = set
                 .iter()
                 .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
                 .collect();
-            Look::read(move |name| set.iter().find(|it| it.0 == name).map(|it| it.1.clone()))
+            Theme::read(move |name| set.iter().find(|it| it.0 == name).map(|it| it.1.clone()))
         };
-        assert!(look(&[]).colour && !look(&[("NO_COLOR", "1")]).colour);
+        assert!(theme(&[]).colour && !theme(&[("NO_COLOR", "1")]).colour);
         if cfg!(windows) {
             return;
         }
-        assert!(!look(&[]).unicode && look(&[("LANG", "en_US.UTF-8")]).unicode);
-        assert!(look(&[("LC_CTYPE", "C.utf8"), ("LANG", "C")]).unicode);
-        assert!(!look(&[("LC_ALL", "C"), ("LANG", "C.UTF-8")]).unicode);
+        assert!(!theme(&[]).unicode && theme(&[("LANG", "en_US.UTF-8")]).unicode);
+        assert!(theme(&[("LC_CTYPE", "C.utf8"), ("LANG", "C")]).unicode);
+        assert!(!theme(&[("LC_ALL", "C"), ("LANG", "C.UTF-8")]).unicode);
     }
 
     #[test]
     fn invalid_states_differ_in_style() {
         let others = [
-            Standing::Is(BookState::Empty),
-            Standing::Is(BookState::Stale),
-            Standing::Is(BookState::Gap(Gap::NoSnapshot)),
-            Standing::Is(BookState::Crossed),
-            Standing::Is(BookState::Disconnected),
-            Standing::Frozen,
-            Standing::Unheard,
+            BookStatus::Is(BookState::Empty),
+            BookStatus::Is(BookState::Stale),
+            BookStatus::Is(BookState::Gap(Gap::NoSnapshot)),
+            BookStatus::Is(BookState::Crossed),
+            BookStatus::Is(BookState::Disconnected),
+            BookStatus::Frozen,
+            BookStatus::NoFeed,
         ];
-        let live = Standing::Is(BookState::Live);
+        let live = BookStatus::Is(BookState::Live);
         assert_eq!((live.word(), live.is_live()), ("LIVE", true));
         for colour in [true, false] {
-            let look = Look {
+            let theme = Theme {
                 colour,
                 unicode: true,
             };
             for other in others {
                 assert!(!other.is_live());
                 assert!(!other.word().contains("LIVE"), "{other:?}");
-                assert_ne!(look.standing(other), look.standing(live), "{other:?}");
+                assert_ne!(theme.status(other), theme.status(live), "{other:?}");
             }
         }
     }
 
     #[test]
     fn without_colours_there_is_none() {
-        let look = Look {
+        let theme = Theme {
             colour: false,
             unicode: true,
         };
         for style in [
-            look.standing(Standing::Is(BookState::Live)),
-            look.standing(Standing::Is(BookState::Stale)),
-            look.side(Side::Bid),
-            look.lit(Side::Ask),
-            look.quiet(),
-            look.warning(),
-            look.age(99),
+            theme.status(BookStatus::Is(BookState::Live)),
+            theme.status(BookStatus::Is(BookState::Stale)),
+            theme.side(Side::Bid),
+            theme.lit(Side::Ask),
+            theme.quiet(),
+            theme.warning(),
+            theme.age(99),
         ] {
             assert_eq!((style.fg, style.bg), (None, None));
         }
@@ -268,11 +268,11 @@ mod tests {
 
     #[test]
     fn bars_fill_their_share() {
-        let unicode = Look {
+        let unicode = Theme {
             colour: true,
             unicode: true,
         };
-        let ascii = Look {
+        let ascii = Theme {
             colour: true,
             unicode: false,
         };

@@ -6,9 +6,9 @@ use ticklot::{Lots, Scale, Ticks};
 use super::axis::{Axis, Clock, multiples, part, round, step, time_step};
 use super::color::{ASK, BEYOND, BID, Color, GRID, INK, NOT_LIVE, PAPER, STEPS, heat};
 use super::font::Font;
-use super::grid::{Grid, Stretch};
+use super::plot_layout::{Key, LABEL, Label, PlotLayout, case, diamond, triangle};
 use super::scene::{Anchor, Area, Image, Point, Scene, Shape};
-use super::sheet::{Key, LABEL, Label, Sheet, case, diamond, triangle};
+use super::time_weighted_grid::{Grid, PriceBar};
 use super::trades::Mark;
 
 /// What a heatmap's quantities are measured by: of all cells with any, this share is not above the scale's end.
@@ -21,9 +21,9 @@ const RIGHT: f64 = 128.0;
 pub(crate) const MARK: f64 = 6.0;
 
 /// What the picture says besides the grid.
-pub(crate) struct Words<'a> {
+pub(crate) struct Labels<'a> {
     pub(crate) title: &'a str,
-    /// What was counted, to stand behind the times.
+    /// The counts that follow the times.
     pub(crate) counts: &'a str,
     pub(crate) scale: Scale,
     /// Usual pixels to the left of the area, by [`left`].
@@ -33,12 +33,12 @@ pub(crate) struct Words<'a> {
 /// How many usual pixels prices of this range take beside the area.
 pub(crate) fn left(font: &Font, scale: Scale, (low, high): (Ticks, Ticks), unit: i64) -> f64 {
     let widths = [low, high].map(|it| font.width(&price(scale, it.0.into(), unit), LABEL));
-    Sheet::left_of(widths[0].max(widths[1]))
+    PlotLayout::left_of(widths[0].max(widths[1]))
 }
 
 /// The area that the values will have in a picture of this size, in pixels.
 pub(crate) fn area(size: (u32, u32), font: &Font, left: f64) -> Area {
-    Sheet::new(size, font, ("", ""), (left, RIGHT)).area
+    PlotLayout::new(size, font, ("", ""), (left, RIGHT)).area
 }
 
 /// A price, with the instrument's decimals; of more than two, those that prices have which are multiples of
@@ -56,7 +56,7 @@ pub(crate) fn quantity(scale: Scale, lots: i128) -> String {
 }
 
 /// The picture.
-pub(crate) fn draw(size: (u32, u32), font: &Font, grid: &Grid, words: &Words<'_>) -> Scene {
+pub(crate) fn draw(size: (u32, u32), font: &Font, grid: &Grid, words: &Labels<'_>) -> Scene {
     let frame = grid.frame;
     let (from, until) = (seconds(frame.from), seconds(frame.until));
     let until = if from[..10] == until[..10] {
@@ -65,9 +65,9 @@ pub(crate) fn draw(size: (u32, u32), font: &Font, grid: &Grid, words: &Words<'_>
         &until
     };
     let below = format!("{from} to {until} UTC | {}", words.counts);
-    let sheet = Sheet::new(size, font, (words.title, &below), (words.left, RIGHT));
+    let sheet = PlotLayout::new(size, font, (words.title, &below), (words.left, RIGHT));
     let area = sheet.area;
-    let picture = Picture {
+    let picture = HeatmapChart {
         prices: Axis {
             from: 2 * i128::from(frame.low) - i128::from(frame.unit),
             to: 2 * (i128::from(frame.low) + i128::from(frame.step) * frame.rows as i128)
@@ -94,8 +94,8 @@ fn seconds(ns: u64) -> String {
     crate::units::utc(ns)[..19].replace('T', " ")
 }
 
-struct Picture<'a> {
-    sheet: Sheet<'a>,
+struct HeatmapChart<'a> {
+    sheet: PlotLayout<'a>,
     grid: &'a Grid,
     /// Of twice the ticks, since a row begins half a step of the price below its first one.
     prices: Axis,
@@ -104,7 +104,7 @@ struct Picture<'a> {
     scale: Scale,
 }
 
-impl Picture<'_> {
+impl HeatmapChart<'_> {
     fn finish(mut self) -> Scene {
         let image = self.image();
         let has_beyond = image.pixels.iter().any(|it| usize::from(*it) > STEPS);
@@ -188,7 +188,7 @@ impl Picture<'_> {
         price(self.scale, ticks, self.grid.frame.unit)
     }
 
-    /// The times below the axis, and what stands below them.
+    /// The times below the axis, and its caption.
     fn time_labels(&self) -> (Vec<Label>, String) {
         let (axis, frame) = (self.times, self.grid.frame);
         let step = time_step(axis.to - axis.from, axis.places(110.0 * self.sheet.unit));
@@ -227,12 +227,12 @@ impl Picture<'_> {
     }
 
     /// A best price over time, in as many pieces as there are gaps, so far down.
-    fn line(&self, line: &[Option<Stretch>], down: f64) -> Vec<Vec<Point>> {
+    fn line(&self, line: &[Option<PriceBar>], down: f64) -> Vec<Vec<Point>> {
         let mut pieces = Vec::new();
         let mut points: Vec<Point> = Vec::new();
-        for (column, stretch) in line.iter().chain([&None]).enumerate() {
-            match stretch {
-                Some(it) => self.stretch(&mut points, (column, down), *it),
+        for (column, heatmap) in line.iter().chain([&None]).enumerate() {
+            match heatmap {
+                Some(it) => self.heatmap(&mut points, (column, down), *it),
                 None if points.is_empty() => {}
                 None => pieces.push(std::mem::take(&mut points)),
             }
@@ -241,7 +241,7 @@ impl Picture<'_> {
     }
 
     /// Goes on through a column: its first price, its extremes, its last.
-    fn stretch(&self, points: &mut Vec<Point>, (column, down): (usize, f64), it: Stretch) {
+    fn heatmap(&self, points: &mut Vec<Point>, (column, down): (usize, f64), it: PriceBar) {
         let x = self.sheet.area.left + column as f64 + 0.5;
         let y = |ticks: i64| self.prices.at(2 * i128::from(ticks)) + down;
         if points.is_empty() {
@@ -269,7 +269,7 @@ impl Picture<'_> {
         }
     }
 
-    /// The trades, each sign as large as what was traded.
+    /// The trades, each marker as large as its quantity.
     fn trades(&self, marks: &[Mark]) -> Vec<Shape> {
         // The largest come first, and a few may be far larger than the others.
         let usual = marks.get(marks.len() / 50).map_or(0, |mark| mark.lots);
@@ -399,7 +399,7 @@ fn shorter(text: &str, most: usize) -> String {
     text[..kept].trim_end_matches('.').to_owned()
 }
 
-/// How much light a quantity gets: its root, so that small ones are told apart too.
+/// How much light a quantity gets: its root, so that small ones differ visibly.
 struct Shade {
     /// The lots that get all of it, and all above.
     full: i128,

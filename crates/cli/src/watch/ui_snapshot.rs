@@ -1,12 +1,12 @@
-//! What the feed's thread hands to the one that draws.
+//! The snapshots that the feed's thread publishes for the drawing thread.
 
 use ticklot::ConnectionId;
 use ticklot::events::LastTrade;
 use ticklot::events::{TradeSide, UnixMillis};
 use ticklot::{BookId, BookState, Books, Epoch, Level, Lots, Nanos, Scale, Ticks};
 
-use super::log::{Line, Log};
-use super::recent::Recent;
+use super::log::{Log, LogLine};
+use super::recent_items::Recent;
 
 /// How many trades of a book are kept to be shown.
 pub(crate) const MAX_SHOWN_TRADES: usize = 64;
@@ -20,46 +20,46 @@ const ROOM: usize = 64;
 
 /// A trade, as it is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Print {
-    /// None, where the venue tells only the price of the last trade.
+pub(crate) struct RecentTrade {
+    /// None, where the venue reports only the price of the last trade.
     pub(crate) lots: Option<Lots>,
     pub(crate) ticks: Ticks,
     pub(crate) side: Option<TradeSide>,
     /// When it was made, by the venue's clock.
     pub(crate) created: Option<UnixMillis>,
-    /// When it was told, by the feed's.
-    pub(crate) told: Nanos,
+    /// When it was reported, by the feed's clock.
+    pub(crate) reported: Nanos,
 }
 
-pub(crate) type Prints = Recent<Print, MAX_SHOWN_TRADES>;
+pub(crate) type RecentTrades = Recent<RecentTrade, MAX_SHOWN_TRADES>;
 
 /// How long a message took to come to the handler.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
+pub(crate) struct LatencySample {
     pub(crate) book: BookId,
     pub(crate) ns: u64,
 }
 
-/// Everything that there is to see, at one moment.
+/// All data of the view at one time.
 #[derive(Debug)]
-pub(crate) struct Shot {
+pub(crate) struct UiSnapshot {
     /// When it was filled.
     pub(crate) now: Nanos,
-    pub(crate) books: Vec<BookShot>,
-    /// Those that came since the last shot that was taken.
-    pub(crate) samples: Vec<Sample>,
+    pub(crate) books: Vec<BookSnapshot>,
+    /// The latencies since the last snapshot that was read.
+    pub(crate) samples: Vec<LatencySample>,
     /// Latencies that were not kept, ever.
     pub(crate) unsampled: u64,
     /// Messages that are no books, and notices.
     pub(crate) log: Log,
     /// The last notice; an empty one when there was none.
-    pub(crate) notice: Line,
+    pub(crate) notice: LogLine,
     pub(crate) bad_lines: u64,
     /// Messages that are no books.
-    pub(crate) told: u64,
+    pub(crate) other_messages: u64,
 }
 
-impl Shot {
+impl UiSnapshot {
     pub(crate) fn new() -> Self {
         Self {
             now: Nanos(0),
@@ -67,16 +67,16 @@ impl Shot {
             samples: Vec::with_capacity(MAX_SHOWN_LATENCIES),
             unsampled: 0,
             log: Log::new(),
-            notice: Line::new(),
+            notice: LogLine::new(),
             bad_lines: 0,
-            told: 0,
+            other_messages: 0,
         }
     }
 }
 
-/// A copy of a book, and of what is told beside it.
+/// A copy of a book and of its counts.
 #[derive(Debug)]
-pub(crate) struct BookShot {
+pub(crate) struct BookSnapshot {
     pub(crate) id: BookId,
     pub(crate) connection: ConnectionId,
     pub(crate) market: Box<str>,
@@ -93,10 +93,10 @@ pub(crate) struct BookShot {
     /// Whether there is memory for the histograms of its latencies.
     pub(crate) is_measured: bool,
     pub(crate) last_trade: Option<LastTrade>,
-    pub(crate) prints: Prints,
+    pub(crate) recent_trades: RecentTrades,
 }
 
-impl BookShot {
+impl BookSnapshot {
     /// A copy of nothing yet; allocates. None for an id that is none.
     pub(crate) fn new(books: &Books, id: BookId) -> Option<Self> {
         Some(Self {
@@ -114,7 +114,7 @@ impl BookShot {
             messages: 0,
             is_measured: false,
             last_trade: None,
-            prints: Prints::new(),
+            recent_trades: RecentTrades::new(),
         })
     }
 

@@ -1,11 +1,11 @@
-//! The first look at a log: which books it has, when, and at which prices.
+//! The first pass over a log: finds its books, times and prices.
 
 use std::ops::ControlFlow;
 
 use ticklot::venue::Venue;
 use ticklot::{BookId, BookRef, Books, Event, Handler, OnMessage, Side, Ticks};
 
-use super::read::Onlooker;
+use super::log_observer::LogObserver;
 use crate::log_position::TimeSpec;
 
 /// Of a side's levels, how many of a hundred are to be in view: the outermost may be far out.
@@ -13,7 +13,7 @@ const IN_VIEW: usize = 90;
 
 /// What a log has, between two moments.
 #[derive(Debug)]
-pub(crate) struct Survey {
+pub(crate) struct RangeScan {
     from: Option<TimeSpec>,
     until: Option<TimeSpec>,
     depth: usize,
@@ -22,12 +22,12 @@ pub(crate) struct Survey {
     /// Whether `from` has come.
     begun: bool,
     /// By book.
-    seen: Vec<Option<Seen>>,
+    seen: Vec<Option<BookRange>>,
 }
 
 /// What a live book was.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Seen {
+pub(crate) struct BookRange {
     /// The lowest bid and the highest ask.
     pub(crate) low: Ticks,
     pub(crate) high: Ticks,
@@ -40,7 +40,7 @@ pub(crate) struct Seen {
     sides: i128,
 }
 
-impl Survey {
+impl RangeScan {
     pub(crate) fn new(from: Option<TimeSpec>, until: Option<TimeSpec>, depth: usize) -> Self {
         Self {
             from,
@@ -59,11 +59,11 @@ impl Survey {
     }
 
     /// What a book was; none when it was never live.
-    pub(crate) fn seen(&self, id: BookId) -> Option<Seen> {
+    pub(crate) fn seen(&self, id: BookId) -> Option<BookRange> {
         self.seen.get(id.0 as usize).copied().flatten()
     }
 
-    /// What is to be looked at, of a log of these times.
+    /// The range of times to draw.
     pub(crate) fn span(&self) -> Option<(u64, u64)> {
         let (first, last) = self.times?;
         let from = self.from.map_or(first, |from| from.of(first));
@@ -80,12 +80,12 @@ impl Survey {
         let seen = &mut self.seen[place];
         match seen {
             Some(seen) => seen.add(book, self.depth),
-            None => *seen = Seen::new(book, self.depth),
+            None => *seen = BookRange::new(book, self.depth),
         }
     }
 }
 
-impl Seen {
+impl BookRange {
     /// None for a book without levels.
     pub(crate) fn new(book: BookRef<'_>, depth: usize) -> Option<Self> {
         let any = book.best_bid().or(book.best_ask())?;
@@ -144,7 +144,7 @@ fn common(mut a: u64, mut b: u64) -> u64 {
     b
 }
 
-impl Onlooker for Survey {
+impl LogObserver for RangeScan {
     fn until(&mut self, at: u64, books: &Books) -> ControlFlow<()> {
         if at == 0 {
             return ControlFlow::Continue(());
@@ -157,14 +157,14 @@ impl Onlooker for Survey {
         }
         if at >= from && !self.begun {
             self.begun = true;
-            // What was there before is there still.
+            // Earlier books are still there.
             books.ids().for_each(|id| self.note(id, books));
         }
         ControlFlow::Continue(())
     }
 }
 
-impl Handler for Survey {
+impl Handler for RangeScan {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         if let Event::Book(update) = event
             && self.begun
@@ -175,7 +175,7 @@ impl Handler for Survey {
     }
 }
 
-impl<V: Venue> OnMessage<V> for Survey {}
+impl<V: Venue> OnMessage<V> for RangeScan {}
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! When to draw, and drawing: at most thirty times a second, whatever comes.
+//! Renders the model at most thirty times a second.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use ratatui::crossterm::event::KeyEvent;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use ticklot::Nanos;
 
-use super::draw::style::Look;
+use super::draw::theme::Theme;
 use super::draw::{self, Scene};
-use super::keys::{Action, Seen, View};
+use super::keys::{Action, ScreenState, View};
 use super::latest_value::Reader;
 use super::model::Model;
-use super::shot::Shot;
+use super::ui_snapshot::UiSnapshot;
 
 /// The least time between two drawings: a thirtieth of a second, rounded up.
 pub(crate) const FRAME: Duration = Duration::from_nanos(33_333_334);
 
 /// When the next drawing is due.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct FrameLimiter {
     last: Option<Nanos>,
 }
 
-impl Pace {
+impl FrameLimiter {
     /// Whether a drawing is due; if so it is taken for done.
     pub(crate) fn is_due(&mut self, now: Nanos) -> bool {
         let is_due = self.wait(now) == Duration::ZERO;
@@ -42,29 +42,29 @@ impl Pace {
     }
 }
 
-/// The drawing thread's own: it takes what the feed has left and draws it.
-pub(crate) struct Pen<B: Backend> {
+/// The drawing thread's state: it reads the latest snapshot and draws it.
+pub(crate) struct Renderer<B: Backend> {
     terminal: Terminal<B>,
-    reader: Reader<Shot>,
+    reader: Reader<UiSnapshot>,
     model: Model,
-    /// What stands still, and since when.
+    /// The frozen model, and since when.
     frozen: Option<(Box<Model>, Nanos)>,
     view: View,
-    look: Look,
-    pace: Pace,
+    theme: Theme,
+    frame_limiter: FrameLimiter,
     /// How many levels a side there was room for.
     room: usize,
     /// Whether the screen may have been written over.
     is_torn: bool,
 }
 
-impl<B: Backend> Pen<B> {
+impl<B: Backend> Renderer<B> {
     /// Nothing is drawn yet.
     pub(crate) fn new(
         backend: B,
-        reader: Reader<Shot>,
+        reader: Reader<UiSnapshot>,
         view: View,
-        look: Look,
+        theme: Theme,
         now: Nanos,
     ) -> Result<Self, B::Error> {
         let options = TerminalOptions {
@@ -76,8 +76,8 @@ impl<B: Backend> Pen<B> {
             model: Model::new(now),
             frozen: None,
             view,
-            look,
-            pace: Pace::default(),
+            theme,
+            frame_limiter: FrameLimiter::default(),
             room: 0,
             is_torn: false,
         })
@@ -85,17 +85,17 @@ impl<B: Backend> Pen<B> {
 
     /// How long until the next drawing.
     pub(crate) fn wait(&self, now: Nanos) -> Duration {
-        self.pace.wait(now)
+        self.frame_limiter.wait(now)
     }
 
     /// A key was pressed; false when it was to quit.
     pub(crate) fn key(&mut self, key: KeyEvent, now: Nanos) -> bool {
-        let seen = Seen {
+        let screen = ScreenState {
             books: self.model.books.len(),
             pair: self.model.pair(self.view.selected),
             room: self.room,
         };
-        let action = self.view.key(key, seen);
+        let action = self.view.key(key, screen);
         self.is_torn |= action == Action::Redraw;
         if !self.view.frozen {
             self.frozen = None;
@@ -107,7 +107,7 @@ impl<B: Backend> Pen<B> {
 
     /// Draws what there is, if it is time; says whether it did.
     pub(crate) fn draw_if_due(&mut self, now: Nanos) -> Result<bool, B::Error> {
-        let is_due = self.pace.is_due(now);
+        let is_due = self.frame_limiter.is_due(now);
         if is_due {
             self.draw(now)?;
         }
@@ -132,7 +132,7 @@ impl<B: Backend> Pen<B> {
             latest: &self.model,
             now,
             view: &self.view,
-            look: self.look,
+            theme: self.theme,
         };
         let room = &mut self.room;
         self.terminal.draw(|frame| {
@@ -141,7 +141,7 @@ impl<B: Backend> Pen<B> {
         Ok(())
     }
 
-    /// What is known of the feed, as it was last drawn.
+    /// The model that was drawn last.
     pub(crate) fn model(&self) -> &Model {
         &self.model
     }
@@ -157,12 +157,12 @@ mod tests {
 
     #[test]
     fn draws_thirty_times_a_second() {
-        let mut pace = Pace::default();
+        let mut frame_limiter = FrameLimiter::default();
         let mut random = fastrand::Rng::with_seed(7);
         let (mut now, mut drawn) = (Nanos(0), Vec::new());
         while now < Nanos::from_secs(60) {
             now = now.after(Duration::from_nanos(random.u64(1..3_000_000)));
-            if pace.is_due(now) {
+            if frame_limiter.is_due(now) {
                 drawn.push(now);
             }
         }
@@ -175,13 +175,16 @@ mod tests {
 
     #[test]
     fn wait_ends_when_due() {
-        let mut pace = Pace::default();
-        assert_eq!(pace.wait(Nanos(5)), Duration::ZERO);
-        assert!(pace.is_due(Nanos(5)) && !pace.is_due(Nanos(6)));
-        let wait = pace.wait(Nanos(6));
+        let mut frame_limiter = FrameLimiter::default();
+        assert_eq!(frame_limiter.wait(Nanos(5)), Duration::ZERO);
+        assert!(frame_limiter.is_due(Nanos(5)) && !frame_limiter.is_due(Nanos(6)));
+        let wait = frame_limiter.wait(Nanos(6));
         assert_eq!(wait, FRAME - Duration::from_nanos(1));
         let due = Nanos(6 + u64::try_from(wait.as_nanos()).unwrap());
-        assert!(!pace.is_due(Nanos(due.0 - 1)) && pace.is_due(due));
-        assert_eq!(pace.wait(due.after(Duration::from_secs(9))), Duration::ZERO);
+        assert!(!frame_limiter.is_due(Nanos(due.0 - 1)) && frame_limiter.is_due(due));
+        assert_eq!(
+            frame_limiter.wait(due.after(Duration::from_secs(9))),
+            Duration::ZERO
+        );
     }
 }

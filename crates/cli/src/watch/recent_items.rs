@@ -1,6 +1,6 @@
-//! The last few of something, in a fixed place.
+//! A ring of the last few items.
 
-/// The last `N` of what was pushed, and how many there were in all. Allocates nothing.
+/// The last `N` pushed items, and the number of all. Allocates nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Recent<T, const N: usize> {
     items: [T; N],

@@ -7,13 +7,13 @@ use crate::units::nanos;
 
 /// Says when a record is due.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct Pacer {
     speed: SpeedArg,
     /// When the first record that has a time was played, and that time.
     start: Option<(Instant, u64)>,
 }
 
-impl Pace {
+impl Pacer {
     pub(super) fn new(speed: SpeedArg) -> Self {
         Self { speed, start: None }
     }
@@ -61,35 +61,35 @@ mod tests {
     #[test]
     fn double_speed_halves_the_wait() {
         let now = Instant::now();
-        let mut pace = Pace::new(SpeedArg::Times(2.0));
-        assert!(pace.is_paced());
-        assert_eq!(pace.due(0, now), None, "no time, no wait");
-        assert_eq!(pace.time(now), None);
+        let mut pacer = Pacer::new(SpeedArg::Times(2.0));
+        assert!(pacer.is_paced());
+        assert_eq!(pacer.due(0, now), None, "no time, no wait");
+        assert_eq!(pacer.time(now), None);
         assert_eq!(
-            pace.due(100 * SECOND, now),
+            pacer.due(100 * SECOND, now),
             None,
             "the first is due at once"
         );
         let wait = |at: Option<Instant>| at.map(|at| at - now);
         assert_eq!(
-            wait(pace.due(103 * SECOND, now)),
+            wait(pacer.due(103 * SECOND, now)),
             Some(Duration::from_millis(1500))
         );
-        let at = |ms| pace.time(now + Duration::from_millis(ms));
+        let at = |ms| pacer.time(now + Duration::from_millis(ms));
         assert_eq!((at(0), at(1500)), (Some(100 * SECOND), Some(103 * SECOND)));
         let later = now + Duration::from_secs(2);
-        assert_eq!(pace.due(103 * SECOND, later), None);
+        assert_eq!(pacer.due(103 * SECOND, later), None);
         assert_eq!(
-            pace.due(99 * SECOND, now),
+            pacer.due(99 * SECOND, now),
             None,
             "a clock that goes back waits for nothing"
         );
         assert!(
-            Pace::new(SpeedArg::Times(1e-300))
+            Pacer::new(SpeedArg::Times(1e-300))
                 .due(SECOND, now)
                 .is_none()
         );
-        let mut max = Pace::new(SpeedArg::Max);
+        let mut max = Pacer::new(SpeedArg::Max);
         assert_eq!(
             (max.due(SECOND, now), max.due(9 * SECOND, now)),
             (None, None)
