@@ -1,4 +1,4 @@
-//! The clocks of this machine, read in one place.
+//! The clocks of the server.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

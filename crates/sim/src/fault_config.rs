@@ -1,4 +1,4 @@
-//! What a server does wrong on purpose.
+//! The configuration of injected faults.
 
 use std::num::NonZeroU64;
 use std::str::FromStr;
@@ -87,7 +87,7 @@ impl Default for RefuseFault {
     }
 }
 
-/// What is wrong with a list of faults.
+/// A list of faults that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FaultConfigError {
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_is_read() {
+    fn reads_every_fault() {
         let text =
             "drop=200,freeze=5s,hang=1m:0.5,cut=0.01,garbage=0.05, slow=20ms,refuse=0.2:429,seed=7";
         let spell = |chance, duration| TimedFault {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_says_why() {
+    fn rejects_invalid_fault_text() {
         for (text, part) in [
             ("", "no fault \"\""),
             ("explode=1", "no fault \"explode\""),

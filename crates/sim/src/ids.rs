@@ -1,8 +1,8 @@
-//! Names for connections: the same for a seed and a connection's number.
+//! Ids of connections: the same for a seed and a connection's number.
 
 use std::fmt::Write;
 
-/// What keeps the draws for names apart from the market's.
+/// Separates the random numbers of ids from the market's.
 const SALT: u64 = 0x1d5e_ed00_1d5e_ed00;
 
 fn rng(seed: u64, number: u64) -> fastrand::Rng {
@@ -13,8 +13,8 @@ fn rng(seed: u64, number: u64) -> fastrand::Rng {
 pub(crate) fn uuid(seed: u64, number: u64) -> String {
     let mut rng = rng(seed, number);
     let mut out = String::with_capacity(36);
-    for (place, digits) in [8, 4, 4, 4, 12].into_iter().enumerate() {
-        if place > 0 {
+    for (index, digits) in [8, 4, 4, 4, 12].into_iter().enumerate() {
+        if index > 0 {
             out.push('-');
         }
         for _ in 0..digits {
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_differ_by_connection_and_by_seed() {
+    fn ids_depend_on_seed() {
         assert_eq!(uuid(1, 1), uuid(1, 1));
         assert_eq!(uuid(1, 1).len(), 36);
         assert_ne!(uuid(1, 1), uuid(1, 2));

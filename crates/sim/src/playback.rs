@@ -206,7 +206,7 @@ impl Playback {
         connection: &mut Connection,
     ) -> Result<(), Disconnect> {
         match input {
-            Some(Input::Text(text)) if self.is_socket_io() && packet::is_leaving(&text) => {
+            Some(Input::Text(text)) if self.is_socket_io() && packet::is_leave(&text) => {
                 Err(connection.close(Close::NORMAL).await)
             }
             _ => Ok(()),

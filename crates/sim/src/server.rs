@@ -132,13 +132,13 @@ impl Server {
         self.counters.faults()
     }
 
-    /// A look behind a Bayse Markets server that has a market; none for any other.
+    /// The state of a Bayse Markets server that has a market; none for any other server.
     #[must_use]
     pub fn truth(&self) -> Option<bayse::GroundTruth> {
         self.truth.clone()
     }
 
-    /// A look behind a JayX server that has a market; none for any other.
+    /// The state of a JayX server that has a market; none for any other server.
     #[must_use]
     pub fn jayx_truth(&self) -> Option<jayx::GroundTruth> {
         self.jayx_truth.clone()

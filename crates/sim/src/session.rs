@@ -1,8 +1,8 @@
-//! A client's connection, and a venue, without a socket, a timer or a clock.
+//! A client's session as a state machine without a socket, a timer or a clock.
 //!
-//! Everything that a server decides is in a [`Session`] and in an exchange
+//! All decisions of a server are in a [`Session`] and in an exchange
 //! ([`bayse::Exchange`](crate::bayse::Exchange), [`jayx::Exchange`](crate::jayx::Exchange)): they are
-//! told what came and when, and say what is to be sent. The servers of this crate are a shell of
+//! get the inputs and their times, and return the messages to send. The servers of this crate are a shell of
 //! sockets around them; a simulation on virtual time is another.
 
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ticklot_book::Nanos;
 
-/// A moment, on the two clocks that a server has.
+/// A point in time on the two clocks of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timestamps {
     /// On a clock that never goes back, from whatever start. Deadlines are counted on it.
@@ -20,7 +20,7 @@ pub struct Timestamps {
     pub wall_ms: u64,
 }
 
-/// What a session has to send.
+/// An outgoing message of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outgoing {
     /// A text message.
@@ -33,10 +33,10 @@ pub enum Outgoing {
 
 /// One client's connection, after its upgrade, as a pure state machine.
 ///
-/// The shell tells it what the client sent, that its deadline has come, and that the market may have
-/// moved; after each of these it takes [`Session::outgoing`] until there is none. What a client sends
-/// while its last answers are still being written is for the shell to keep: the queue is then as
-/// long as the answer to one call, a step of the market at most.
+/// The shell passes it the client's messages, and reports that its deadline has come or that the market may have
+/// moved; after each of these it takes [`Session::outgoing`] until there is none. Messages that a client sends
+/// while the last replies are still being written wait in the shell: the queue is then as
+/// long as the reply to one call, a step of the market at most.
 pub trait Session {
     /// A text message of the client's.
     fn text(&mut self, text: &str, now: Timestamps);
@@ -54,7 +54,7 @@ pub trait Session {
     /// The deadline has come. Too early a call does nothing.
     fn timeout(&mut self, now: Timestamps);
 
-    /// The market may have moved: queues all that the client has not been told.
+    /// The market may have moved: queues the updates since the last call.
     fn market_changed(&mut self, now: Timestamps);
 
     /// The next thing to send. After a [`Outgoing::Close`] there is nothing more.
@@ -123,7 +123,7 @@ impl Rejection {
     }
 }
 
-/// What waits to be sent, and whether anything still may.
+/// The messages that wait to be sent. A close is the last.
 #[derive(Debug, Default)]
 pub(crate) struct OutgoingQueue {
     waiting: VecDeque<Outgoing>,
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_comes_after_a_close() {
+    fn queue_ends_with_close() {
         let mut queue = OutgoingQueue::default();
         queue.text("a".to_owned());
         queue.close(Close::NORMAL);

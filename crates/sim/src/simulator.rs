@@ -23,11 +23,11 @@ use crate::{bayse, jayx};
 #[derive(Debug)]
 pub struct Simulator {
     running: Vec<Running>,
-    stop: Option<oneshot::Sender<Goodbye>>,
+    stop: Option<oneshot::Sender<Shutdown>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
-/// What the thread has told about one of its servers.
+/// What the thread has reported about one of its servers.
 #[derive(Debug)]
 struct Running {
     venue: Venue,
@@ -37,9 +37,9 @@ struct Running {
     jayx_truth: Option<jayx::GroundTruth>,
 }
 
-/// Whether connections are closed before the thread ends. Without one they are cut.
+/// Asks for connections to be closed before the thread ends. Without it they are cut.
 #[derive(Debug)]
-struct Goodbye;
+struct Shutdown;
 
 impl Simulator {
     /// Serves both venues.
@@ -114,7 +114,7 @@ impl Simulator {
     /// seconds at most: a client that runs on the calling thread cannot answer meanwhile.
     pub fn shutdown(mut self) {
         if let Some(stop) = self.stop.take() {
-            let _ = stop.send(Goodbye);
+            let _ = stop.send(Shutdown);
         }
     }
 
@@ -154,7 +154,7 @@ impl Drop for Simulator {
 async fn run(
     servers: impl Future<Output = io::Result<Vec<(Venue, Server)>>>,
     ready: std::sync::mpsc::SyncSender<io::Result<Vec<Running>>>,
-    stopped: oneshot::Receiver<Goodbye>,
+    stopped: oneshot::Receiver<Shutdown>,
 ) {
     let servers = match servers.await {
         Ok(servers) => servers,

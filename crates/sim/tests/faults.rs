@@ -41,7 +41,7 @@ async fn messages(server: &Server) -> usize {
 }
 
 #[tokio::test]
-async fn each_connection_is_dropped_after_so_many_messages() {
+async fn drops_after_message_count() {
     let server = server("drop=5").await;
     for _ in 0..2 {
         assert_eq!(messages(&server).await, 5);
@@ -54,7 +54,7 @@ async fn each_connection_is_dropped_after_so_many_messages() {
 }
 
 #[tokio::test]
-async fn a_frame_that_is_cut_promises_more_than_comes() {
+async fn cut_frame_is_incomplete() {
     let server = server("cut=1").await;
     // The open packet goes out unasked, and its length fits into the second byte of its head.
     let (_, mut stream) = upgrade(server.addr(), SOCKET_IO).await;
@@ -69,7 +69,7 @@ async fn a_frame_that_is_cut_promises_more_than_comes() {
 }
 
 #[tokio::test]
-async fn the_same_seed_cuts_the_same_message() {
+async fn seed_determines_cut_message() {
     let mut lengths = Vec::new();
     for seed in [1, 1, 2, 3] {
         let server = server(&format!("cut=0.02,seed={seed}")).await;
@@ -84,7 +84,7 @@ async fn the_same_seed_cuts_the_same_message() {
 // Over a second: a spell must last longer than it takes a ping to be answered.
 
 #[tokio::test]
-async fn a_frozen_server_answers_pings_and_later_all_that_it_was_asked() {
+async fn frozen_server_answers_pings() {
     let server = server("freeze=500ms:1").await;
     let mut client = Client::connect(server.addr(), SOCKET_IO).await;
     client.send("40").await;
@@ -96,7 +96,7 @@ async fn a_frozen_server_answers_pings_and_later_all_that_it_was_asked() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_answers_nothing_before_it_goes_on() {
+async fn hanging_server_answers_nothing() {
     let server = server("hang=500ms:1").await;
     let mut client = Client::connect(server.addr(), SOCKET_IO).await;
     client.send_frame(true, OpCode::Ping, b"x").await;
@@ -105,7 +105,7 @@ async fn a_server_that_hangs_answers_nothing_before_it_goes_on() {
 }
 
 #[tokio::test]
-async fn a_shutdown_ends_the_longest_spell() {
+async fn shutdown_ends_timed_faults() {
     for spell in ["hang=1h:1", "freeze=1h:1"] {
         let server = server(spell).await;
         let mut client = Client::connect(server.addr(), SOCKET_IO).await;
@@ -115,7 +115,7 @@ async fn a_shutdown_ends_the_longest_spell() {
 }
 
 #[tokio::test]
-async fn garbage_comes_before_a_message_and_costs_it_nothing() {
+async fn garbage_precedes_intact_message() {
     let server = server("garbage=1").await;
     let mut client = reading(&server).await;
     for _ in 0..50 {
@@ -128,7 +128,7 @@ async fn garbage_comes_before_a_message_and_costs_it_nothing() {
 }
 
 #[tokio::test]
-async fn a_slow_server_sends_the_same() {
+async fn slow_server_sends_whole_messages() {
     let server = server("slow=1ms").await;
     let mut client = reading(&server).await;
     for _ in 0..20 {
@@ -137,7 +137,7 @@ async fn a_slow_server_sends_the_same() {
 }
 
 #[tokio::test]
-async fn upgrades_are_refused_with_a_status() {
+async fn rejects_upgrades_with_status() {
     for (faults, status) in [("refuse=1", "503"), ("refuse=1:429", "429")] {
         let config = bayse::Config {
             faults: faults.parse().unwrap(),

@@ -35,7 +35,7 @@ async fn closed_for(server: &Server, bytes: &[u8]) -> u16 {
 }
 
 #[tokio::test]
-async fn broken_frames_are_closed_with_their_code() {
+async fn closes_with_violation_code() {
     let server = server().await;
     let huge = [&[0x81, 0xff][..], &u64::MAX.to_be_bytes(), &[0; 4]].concat();
     let oversized_pong = [&[0x8a, 0xfe, 0, 126, 0, 0, 0, 0][..], &[0; 126]].concat();
@@ -61,7 +61,7 @@ async fn broken_frames_are_closed_with_their_code() {
 
 /// The close arrives although the client has sent much more than the server reads of it.
 #[tokio::test]
-async fn a_message_too_big_gets_its_close_through() {
+async fn oversized_message_receives_close() {
     let server = server().await;
     let mut bytes = vec![0x81, 0xff];
     bytes.extend_from_slice(&1_000_000_u64.to_be_bytes());
@@ -70,7 +70,7 @@ async fn a_message_too_big_gets_its_close_through() {
 }
 
 #[tokio::test]
-async fn fragments_are_one_message_within_the_limit() {
+async fn limit_covers_all_fragments() {
     let server = server().await;
     let mut client = client(&server).await;
     client.send_frame(false, OpCode::Text, b"{\"type\":").await;
@@ -90,7 +90,7 @@ async fn fragments_are_one_message_within_the_limit() {
 }
 
 #[tokio::test]
-async fn a_close_is_answered_with_its_code() {
+async fn echoes_close_code() {
     let server = server().await;
     let mut client = client(&server).await;
     client
@@ -102,7 +102,7 @@ async fn a_close_is_answered_with_its_code() {
 }
 
 #[tokio::test]
-async fn what_is_no_upgrade_is_told_so() {
+async fn rejects_invalid_upgrades() {
     let server = server().await;
     let get = |headers: &str| format!("GET /ws/v1/markets HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
     let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
@@ -126,7 +126,7 @@ async fn what_is_no_upgrade_is_told_so() {
 
 /// Seeded garbage, in frames and without, must neither stop nor slow the server for others.
 #[tokio::test]
-async fn garbage_does_no_harm() {
+async fn survives_client_garbage() {
     let server = server().await;
     let mut rng = fastrand::Rng::with_seed(11);
     for round in 0..60 {
@@ -177,7 +177,7 @@ async fn garbage_does_no_harm() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_refused() {
+async fn rejects_excess_connections() {
     let limits = Limits {
         max_connections: 1,
         ..Limits::default()
@@ -201,7 +201,7 @@ async fn connections_beyond_the_limit_are_refused() {
 
 /// A client that never reads is given up, and takes no other connection with it.
 #[tokio::test]
-async fn a_client_that_does_not_read_is_given_up() {
+async fn disconnects_client_that_stalls() {
     let limits = Limits {
         write_timeout: Duration::from_millis(50),
         close_timeout: Duration::from_millis(50),
@@ -228,7 +228,7 @@ async fn a_client_that_does_not_read_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_shutdown_closes_with_going_away() {
+async fn shutdown_closes_with_1001() {
     let server = server().await;
     let addr = server.addr();
     let mut client = client(&server).await;
@@ -238,7 +238,7 @@ async fn a_shutdown_closes_with_going_away() {
 }
 
 #[tokio::test]
-async fn a_dropped_server_takes_its_connections_with_it() {
+async fn dropped_server_aborts_connections() {
     let server = server().await;
     let mut client = client(&server).await;
     drop(server);
@@ -246,7 +246,7 @@ async fn a_dropped_server_takes_its_connections_with_it() {
 }
 
 #[tokio::test]
-async fn a_configuration_of_no_use_is_refused() {
+async fn rejects_unusable_configuration() {
     let nothing = jayx::Config {
         symbols: Vec::new(),
         ..jayx::Config::default()
@@ -265,7 +265,7 @@ async fn a_configuration_of_no_use_is_refused() {
 }
 
 #[test]
-fn a_simulator_serves_both_venues_and_stops_at_once() {
+fn simulator_serves_both_venues() {
     let simulator = Simulator::spawn(jayx::Config::default(), bayse::Config::default()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -290,7 +290,7 @@ fn a_simulator_serves_both_venues_and_stops_at_once() {
 }
 
 #[test]
-fn a_simulator_that_is_shut_down_says_goodbye() {
+fn simulator_shutdown_closes_connections() {
     let simulator = Simulator::spawn(jayx::Config::default(), bayse::Config::default()).unwrap();
     let addr = simulator.addr(Venue::Bayse).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -310,7 +310,7 @@ fn a_simulator_that_is_shut_down_says_goodbye() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_an_error() {
+fn taken_port_is_an_error() {
     let simulator = Simulator::spawn(jayx::Config::default(), bayse::Config::default()).unwrap();
     let again = jayx::Config {
         listen: simulator.addr(Venue::Jayx).unwrap(),

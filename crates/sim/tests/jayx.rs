@@ -48,7 +48,7 @@ fn touch(payload: &Value) -> (i64, i64) {
 }
 
 #[tokio::test]
-async fn socket_io_opens_joins_and_streams_books_that_never_cross() {
+async fn socket_io_streams_uncrossed_books() {
     let server = Server::jayx(quick()).await.unwrap();
     let mut client = Client::connect(server.addr(), SOCKET_IO).await;
     let open = client.text().await;
@@ -79,7 +79,7 @@ async fn socket_io_opens_joins_and_streams_books_that_never_cross() {
 }
 
 #[tokio::test]
-async fn an_acknowledgement_comes_before_the_first_book() {
+async fn acknowledgement_precedes_first_book() {
     let server = Server::jayx(quick()).await.unwrap();
     let mut client = joined(&server).await;
     client.send(&format!("4217[\"orderbook\",{ASK}]")).await;
@@ -98,7 +98,7 @@ async fn an_acknowledgement_comes_before_the_first_book() {
 }
 
 #[tokio::test]
-async fn the_first_book_does_not_wait_for_the_market() {
+async fn first_book_is_immediate() {
     let config = Config {
         update_every: Duration::from_secs(3_600),
         ..Config::default()
@@ -112,7 +112,7 @@ async fn the_first_book_does_not_wait_for_the_market() {
 }
 
 #[tokio::test]
-async fn refusals_are_events_of_their_own() {
+async fn rejections_are_error_events() {
     let server = Server::jayx(quick()).await.unwrap();
     let mut client = joined(&server).await;
     let table = [
@@ -132,7 +132,7 @@ async fn refusals_are_events_of_their_own() {
 }
 
 #[tokio::test]
-async fn only_the_default_namespace_can_be_joined() {
+async fn rejects_other_namespaces() {
     let server = Server::jayx(quick()).await.unwrap();
     let mut client = Client::connect(server.addr(), SOCKET_IO).await;
     client.text().await;
@@ -146,7 +146,7 @@ async fn only_the_default_namespace_can_be_joined() {
 }
 
 #[tokio::test]
-async fn before_the_join_there_is_nothing_to_say() {
+async fn closes_event_before_join() {
     let server = Server::jayx(quick()).await.unwrap();
     for packet in ["hello", "42[\"orderbook\",{}]"] {
         let mut client = Client::connect(server.addr(), SOCKET_IO).await;
@@ -157,7 +157,7 @@ async fn before_the_join_there_is_nothing_to_say() {
 }
 
 #[tokio::test]
-async fn both_ways_of_leaving_close_the_connection() {
+async fn leave_packets_close_connection() {
     let server = Server::jayx(quick()).await.unwrap();
     for packet in ["1", "41"] {
         let mut client = joined(&server).await;
@@ -167,7 +167,7 @@ async fn both_ways_of_leaving_close_the_connection() {
 }
 
 #[tokio::test]
-async fn the_heartbeat_keeps_who_answers_and_closes_who_does_not() {
+async fn heartbeat_closes_silent_client() {
     let config = Config {
         ping_interval: Duration::from_millis(20),
         ping_timeout: Duration::from_millis(200),
@@ -184,7 +184,7 @@ async fn the_heartbeat_keeps_who_answers_and_closes_who_does_not() {
 }
 
 #[tokio::test]
-async fn who_does_not_join_is_closed() {
+async fn closes_without_join() {
     let config = Config {
         join_timeout: Duration::from_millis(30),
         ..quick()
@@ -195,7 +195,7 @@ async fn who_does_not_join_is_closed() {
 }
 
 #[tokio::test]
-async fn the_plain_mode_answers_in_three_forms() {
+async fn plain_mode_has_three_forms() {
     let begins = [
         (PlainForm::Bare, r#"{"orderBook":{"asks":["#),
         (
@@ -222,7 +222,7 @@ async fn the_plain_mode_answers_in_three_forms() {
 }
 
 #[tokio::test]
-async fn plain_refusals_are_told() {
+async fn plain_mode_reports_errors() {
     let server = Server::jayx(quick()).await.unwrap();
     let mut client = Client::connect(server.addr(), "/").await;
     let table = [
@@ -242,7 +242,7 @@ async fn plain_refusals_are_told() {
 }
 
 #[tokio::test]
-async fn the_engine_must_be_the_fourth_over_websocket() {
+async fn requires_engine_io_4() {
     let server = Server::jayx(quick()).await.unwrap();
     for query in ["", "?EIO=3&transport=websocket", "?EIO=4&transport=polling"] {
         let (head, _) = upgrade(server.addr(), &format!("/socket.io/{query}")).await;
@@ -294,7 +294,7 @@ impl Polling {
 }
 
 #[tokio::test]
-async fn a_client_that_polls_gets_books_and_takes_its_leave() {
+async fn polling_client_receives_books() {
     let server = Server::jayx(quick()).await.unwrap();
     let client = Polling::joined(&server).await;
     client.post(&[&format!("42[\"orderbook\",{ASK}]")]).await;
@@ -310,7 +310,7 @@ async fn a_client_that_polls_gets_books_and_takes_its_leave() {
 }
 
 #[tokio::test]
-async fn a_client_that_polls_upgrades_to_websocket() {
+async fn polling_client_upgrades() {
     let server = Server::jayx(quick()).await.unwrap();
     let client = Polling::joined(&server).await;
     let target = format!("{SOCKET_IO}{}", client.query);
@@ -340,7 +340,7 @@ async fn a_client_that_polls_upgrades_to_websocket() {
 
 /// Over a second for want of a virtual clock over sockets: a ping that comes after the limit of the upgrade.
 #[tokio::test]
-async fn a_poll_waits_for_longer_than_an_upgrade_may_take() {
+async fn poll_outlasts_upgrade_timeout() {
     let config = Config {
         ping_interval: Duration::from_millis(600),
         ping_timeout: Duration::from_millis(600),
@@ -361,7 +361,7 @@ async fn a_poll_waits_for_longer_than_an_upgrade_may_take() {
 }
 
 #[tokio::test]
-async fn polls_that_cannot_be_answered_are_refused() {
+async fn rejects_invalid_polls() {
     let limits = Limits {
         max_message: 10_000,
         max_connections: 2,
@@ -410,7 +410,7 @@ async fn polls_that_cannot_be_answered_are_refused() {
 
 /// The client writes all of its request before it reads the answer, which comes long before.
 #[tokio::test]
-async fn the_answer_to_a_request_that_is_too_long_is_not_lost() {
+async fn oversized_request_receives_response() {
     let server = Server::jayx(quick()).await.unwrap();
     let client = Polling::joined(&server).await;
     let body = "x".repeat(8 * 1024 * 1024);
@@ -421,7 +421,7 @@ async fn the_answer_to_a_request_that_is_too_long_is_not_lost() {
 }
 
 #[tokio::test]
-async fn a_binary_frame_and_a_long_message_are_closed() {
+async fn closes_binary_and_long_messages() {
     let limits = Limits {
         max_message: 100,
         ..Limits::default()
@@ -439,7 +439,7 @@ async fn a_binary_frame_and_a_long_message_are_closed() {
 
 /// A client that reads nothing costs a bounded number of snapshots: it misses those in between.
 #[tokio::test]
-async fn a_slow_client_gets_the_latest_book() {
+async fn slow_client_gets_latest_book() {
     let config = Config {
         update_every: Duration::from_millis(1),
         ..Config::default()

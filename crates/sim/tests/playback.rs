@@ -39,7 +39,7 @@ fn all_of(recording: &Recording) -> Vec<Seen> {
 }
 
 #[tokio::test]
-async fn frames_come_byte_for_byte_to_each_connection_then_a_close() {
+async fn plays_frames_unchanged() {
     let odd = "{\"type\":\"x\",  \"é\":1.50}\n\n{\"type\":\"y\"}\n";
     let long = "z".repeat(100_000);
     let log = recording(&[(0, odd), (1, ""), (1, &long), (2, "{}")]);
@@ -53,7 +53,7 @@ async fn frames_come_byte_for_byte_to_each_connection_then_a_close() {
 }
 
 #[tokio::test]
-async fn a_silent_client_waits_a_fifth_of_a_second() {
+async fn playback_starts_without_request() {
     let log = recording(&[(0, "{}")]);
     let server = server(Venue::Bayse, Arc::clone(&log), Speed::Max).await;
     let start = Instant::now();
@@ -64,7 +64,7 @@ async fn a_silent_client_waits_a_fifth_of_a_second() {
 }
 
 #[tokio::test]
-async fn socket_io_packets_come_after_the_handshake() {
+async fn packets_follow_socket_io_handshake() {
     let log = recording(&[(0, "42[\"orderbook\",{}]"), (1, "2"), (2, "42[\"x\",1]")]);
     let server = server(Venue::Jayx, Arc::clone(&log), Speed::Max).await;
     // With a message after the join, and without one.
@@ -82,7 +82,7 @@ async fn socket_io_packets_come_after_the_handshake() {
 }
 
 #[tokio::test]
-async fn a_recorded_handshake_is_not_sent_twice() {
+async fn recorded_handshake_is_not_repeated() {
     let log = recording(&[
         (
             0,
@@ -99,7 +99,7 @@ async fn a_recorded_handshake_is_not_sent_twice() {
 }
 
 #[tokio::test]
-async fn plain_jayx_frames_need_no_handshake() {
+async fn plain_frames_need_no_handshake() {
     let log = recording(&[(0, "{\"orderBook\":{}}")]);
     let server = server(Venue::Jayx, Arc::clone(&log), Speed::Max).await;
     let mut client = Client::connect(server.addr(), "/").await;
@@ -108,7 +108,7 @@ async fn plain_jayx_frames_need_no_handshake() {
 }
 
 #[tokio::test]
-async fn time_passes_as_it_was_recorded_or_faster() {
+async fn playback_follows_recorded_time() {
     let log = recording(&[(0, "{}"), (50, "{}"), (400, "{}")]);
     let mut slower = None;
     for (times, least) in [(1.0, 400), (4.0, 100)] {
@@ -124,7 +124,7 @@ async fn time_passes_as_it_was_recorded_or_faster() {
 }
 
 #[tokio::test]
-async fn pings_are_answered_while_frames_wait() {
+async fn playback_answers_pings() {
     let log = recording(&[(0, "{}"), (200, "{}")]);
     let server = server(Venue::Bayse, log, Speed::Times(1.0)).await;
     let mut client = Client::connect(server.addr(), "/").await;
@@ -138,7 +138,7 @@ async fn pings_are_answered_while_frames_wait() {
 }
 
 #[tokio::test]
-async fn a_client_can_leave_early() {
+async fn client_can_leave_early() {
     let log = recording(&[(0, "42[\"x\",1]"), (3_600_000, "42[\"x\",2]")]);
     let server = server(Venue::Jayx, log, Speed::Times(1.0)).await;
     let mut client = Client::connect(server.addr(), "/").await;
@@ -153,7 +153,7 @@ async fn a_client_can_leave_early() {
 
 /// More than all buffers hold, to a client that talks a lot, then reads late and slowly.
 #[tokio::test]
-async fn a_slow_reader_loses_nothing() {
+async fn slow_reader_loses_nothing() {
     let frame = "w".repeat(64 * 1024);
     let frames: Vec<_> = (0..400).map(|at| (at, frame.as_str())).collect();
     let log = recording(&frames);
@@ -171,7 +171,7 @@ async fn a_slow_reader_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_speed_must_be_above_zero() {
+async fn speed_must_be_positive() {
     for times in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let made = Server::playback(
             Venue::Bayse,
@@ -184,14 +184,14 @@ async fn a_speed_must_be_above_zero() {
 }
 
 #[tokio::test]
-async fn an_empty_recording_only_closes() {
+async fn empty_recording_only_closes() {
     let server = server(Venue::Jayx, recording(&[]), Speed::Times(1.0)).await;
     let mut client = Client::connect(server.addr(), "/").await;
     assert_eq!(client.close_code().await, 1000);
 }
 
 #[test]
-fn a_simulator_plays_on_its_own_thread() {
+fn simulator_plays_recording() {
     let log = recording(&[(0, "{}")]);
     let simulator =
         Simulator::playback(Venue::Bayse, Arc::clone(&log), Speed::Max, anywhere()).unwrap();

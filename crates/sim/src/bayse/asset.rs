@@ -1,13 +1,13 @@
-//! Prices from outside of the venue, that markets are about.
+//! Prices of assets from outside of the venue.
 
 use std::sync::Arc;
 
 use ticklot_book::Ticks;
 use tokio::sync::watch;
 
-use crate::market::Fair;
+use crate::market::FairValue;
 
-/// An asset whose price is told, and what it is like.
+/// An asset whose price is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asset {
     /// Such as `BTCUSDT`.
@@ -53,18 +53,18 @@ pub(super) struct Quotes {
 }
 
 /// The walks of all prices.
-pub(super) struct Walks {
+pub(super) struct AssetPrices {
     rng: fastrand::Rng,
-    walks: Vec<Fair>,
+    walks: Vec<FairValue>,
     quotes: watch::Sender<Arc<Quotes>>,
 }
 
-impl Walks {
+impl AssetPrices {
     pub(super) fn new(assets: &[Asset], seed: u64, now_ms: u64) -> Self {
         // Each stays between half and twice its start.
         let walk = |it: &Asset| {
             let (low, high) = (it.start.0 / 2, it.start.0.saturating_mul(2));
-            Fair::new(it.start, Ticks(low), Ticks(high), it.volatility)
+            FairValue::new(it.start, Ticks(low), Ticks(high), it.volatility)
         };
         let walks: Vec<_> = assets.iter().map(walk).collect();
         Self {
@@ -87,8 +87,8 @@ impl Walks {
     }
 }
 
-fn quotes(walks: &[Fair], at_ms: u64) -> Arc<Quotes> {
-    let ticks = walks.iter().map(Fair::ticks).collect();
+fn quotes(walks: &[FairValue], at_ms: u64) -> Arc<Quotes> {
+    let ticks = walks.iter().map(FairValue::ticks).collect();
     Arc::new(Quotes { at_ms, ticks })
 }
 
@@ -97,10 +97,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_price_moves_by_the_seed_alone() {
+    fn seed_determines_asset_prices() {
         let assets = Asset::all();
         let run = |seed| {
-            let mut walks = Walks::new(&assets, seed, 0);
+            let mut walks = AssetPrices::new(&assets, seed, 0);
             (1..60).for_each(|now| walks.step(now));
             walks.quotes().borrow().ticks.clone()
         };

@@ -1,5 +1,5 @@
-//! Everything that is served, found by its id. The rest of the module speaks of places: a market
-//! is its place among the markets.
+//! Finds events, markets, users and assets by their ids. The rest of the module uses indexes: a market
+//! is its index among the markets.
 
 use super::{Config, Event, Listing, User};
 
@@ -30,8 +30,8 @@ impl Catalog {
         }
     }
 
-    pub(super) fn event(&self, place: usize) -> &Event {
-        &self.events[place]
+    pub(super) fn event(&self, index: usize) -> &Event {
+        &self.events[index]
     }
 
     pub(super) fn events(&self) -> usize {
@@ -48,16 +48,16 @@ impl Catalog {
         events.filter_map(move |(market, it)| (*it == event).then_some(market))
     }
 
-    pub(super) fn market(&self, place: usize) -> &Listing {
-        &self.config.markets[place]
+    pub(super) fn market(&self, index: usize) -> &Listing {
+        &self.config.markets[index]
     }
 
-    pub(super) fn user(&self, place: usize) -> &User {
-        &self.config.users[place]
+    pub(super) fn user(&self, index: usize) -> &User {
+        &self.config.users[index]
     }
 
-    pub(super) fn symbol(&self, place: usize) -> &str {
-        &self.config.assets[place].symbol
+    pub(super) fn symbol(&self, index: usize) -> &str {
+        &self.config.assets[index].symbol
     }
 
     pub(super) fn find_event(&self, id: &str) -> Option<usize> {
@@ -76,7 +76,7 @@ impl Catalog {
         self.config.assets.iter().position(|it| it.symbol == symbol)
     }
 
-    /// The market and the place, YES or NO, of an outcome.
+    /// The market and the index, YES or NO, of an outcome.
     pub(super) fn find_outcome(&self, id: &str) -> Option<(usize, usize)> {
         self.config
             .markets
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_market_has_one_event() {
+    fn each_market_has_one_event() {
         let config = Config {
             markets: vec![Listing::rate_cut(), Listing::new("x", Ticks(50))],
             events: vec![Event::long_shot(), Event::rate_cut(), Event::rate_cut()],

@@ -1,4 +1,4 @@
-//! What a server is like.
+//! The configuration of a server.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

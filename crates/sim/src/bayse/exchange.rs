@@ -3,8 +3,8 @@
 use std::io;
 use std::net::IpAddr;
 
-use super::life::Life;
-use super::session::Client;
+use super::market_driver::MarketDriver;
+use super::session::ClientSession;
 use super::{Bayse, Config, GroundTruth, open};
 use crate::net::{Protocol, RequestTarget};
 use crate::session::{Rejection, Session, Timestamps};
@@ -15,7 +15,7 @@ use crate::session::{Rejection, Session, Timestamps};
 /// The same configuration, and the same calls at the same moments, give the same messages.
 pub struct Exchange {
     venue: Bayse,
-    life: Life,
+    driver: MarketDriver,
     truth: GroundTruth,
     upgraded: u64,
 }
@@ -28,10 +28,10 @@ impl Exchange {
     /// The configuration is of no use.
     pub fn new(config: Config, now: Timestamps) -> io::Result<Self> {
         config.check()?;
-        let (venue, truth, life) = open(config, now.wall_ms);
+        let (venue, truth, driver) = open(config, now.wall_ms);
         Ok(Self {
             venue,
-            life,
+            driver,
             truth,
             upgraded: 0,
         })
@@ -40,13 +40,13 @@ impl Exchange {
     /// Moves the markets on by a step, as a server does every
     /// [`update_every`](Config::update_every). Its sessions have [`Session::market_changed`] then.
     pub fn step(&mut self, now: Timestamps) {
-        self.life.step(now.wall_ms);
+        self.driver.step(now.wall_ms);
     }
 
     /// Moves the prices of assets on, as a server does every
     /// [`asset_price_every`](Config::asset_price_every). Its sessions have [`Session::market_changed`] then.
     pub fn quote(&mut self, now: Timestamps) {
-        self.life.quote(now.wall_ms);
+        self.driver.quote(now.wall_ms);
     }
 
     /// Answers an upgrade: the request's path, with its query, and where it comes from.
@@ -62,7 +62,7 @@ impl Exchange {
         let endpoint = self.venue.route(RequestTarget::parse(target))?;
         self.venue.admit_at(from, now.at)?;
         self.upgraded += 1;
-        let client = Client::new(&self.venue, endpoint, self.upgraded, now);
+        let client = ClientSession::new(&self.venue, endpoint, self.upgraded, now);
         Ok(Box::new(client))
     }
 
@@ -74,7 +74,7 @@ impl Exchange {
         Some((page.status.as_u16(), page.text))
     }
 
-    /// A look behind the venue.
+    /// The state of the venue.
     #[must_use]
     pub fn truth(&self) -> &GroundTruth {
         &self.truth

@@ -1,20 +1,20 @@
-//! What the server knows, for tests that compare it with what a client believes.
+//! The server's own state, for tests that compare it with a client's.
 
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
 
 use super::catalog::Catalog;
-use super::life::{State, Still};
 use super::listing::Currency;
+use super::market_driver::{MarketState, PauseFlag};
 use crate::market::View;
 
-/// A look at the markets of a running server.
+/// The state of the markets of a running server.
 #[derive(Clone)]
 pub struct GroundTruth {
     pub(super) catalog: Arc<Catalog>,
-    pub(super) state: watch::Receiver<Arc<State>>,
-    pub(super) still: Still,
+    pub(super) state: watch::Receiver<Arc<MarketState>>,
+    pub(super) paused: PauseFlag,
 }
 
 impl GroundTruth {
@@ -33,19 +33,19 @@ impl GroundTruth {
         self.state.borrow().step
     }
 
-    /// Lets everything stand still: what clients believe can then come to rest on what is true.
+    /// Pauses the markets, so that the clients' state can reach the ground truth.
     /// When the call returns, no step is under way.
     pub fn pause(&self) {
-        self.set_still(true);
+        self.set_paused(true);
     }
 
-    /// Lets everything move again.
+    /// Resumes the markets.
     pub fn resume(&self) {
-        self.set_still(false);
+        self.set_paused(false);
     }
 
-    fn set_still(&self, still: bool) {
-        *self.still.lock().unwrap_or_else(PoisonError::into_inner) = still;
+    fn set_paused(&self, paused: bool) {
+        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = paused;
     }
 }
 

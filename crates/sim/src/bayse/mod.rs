@@ -55,16 +55,16 @@
 mod asset;
 mod catalog;
 mod config;
+mod event_log;
 mod exchange;
+mod fill_message;
 mod ground_truth;
-mod life;
 mod listing;
-mod notice;
+mod market_driver;
 mod request;
 mod rest;
 mod room;
 mod session;
-mod tape;
 mod user;
 
 use std::future::Future;
@@ -78,13 +78,13 @@ pub use self::asset::Asset;
 use self::asset::Quotes;
 use self::catalog::Catalog;
 pub use self::config::Config;
+use self::event_log::EventLog;
 pub use self::exchange::Exchange;
 pub use self::ground_truth::GroundTruth;
-use self::life::{Life, State};
 pub use self::listing::{Currency, Event, Listing};
+use self::market_driver::{MarketDriver, MarketState};
 use self::room::Endpoint;
-use self::session::{Client, Steps};
-use self::tape::Tape;
+use self::session::{ClientSession, MarketWatch};
 pub use self::user::User;
 use crate::clock::{Clock, now_ms};
 use crate::fault_config::FaultConfig;
@@ -100,14 +100,14 @@ const SCALE: Scale = match Scale::new(2, 2) {
 /// The venue, as its connections see it.
 pub(crate) struct Bayse {
     catalog: Arc<Catalog>,
-    states: watch::Receiver<Arc<State>>,
+    states: watch::Receiver<Arc<MarketState>>,
     quotes: watch::Receiver<Arc<Quotes>>,
-    tape: Arc<Tape>,
+    event_log: Arc<EventLog>,
     limiter: Mutex<PerIpLimiter>,
     clock: Clock,
 }
 
-/// The venue, a look behind it, and the life of its markets.
+/// The venue, its ground truth, and the future that drives its markets.
 pub(crate) fn start(
     config: Config,
 ) -> (
@@ -115,31 +115,31 @@ pub(crate) fn start(
     GroundTruth,
     impl Future<Output = ()> + Send + 'static,
 ) {
-    let (venue, truth, life) = open(config, now_ms());
-    (venue, truth, life.run())
+    let (venue, truth, driver) = open(config, now_ms());
+    (venue, truth, driver.run())
 }
 
-/// The venue, a look behind it, and its markets, which somebody has to move.
-fn open(config: Config, wall_ms: u64) -> (Bayse, GroundTruth, Life) {
-    let tape = Arc::new(Tape::new(config.backlog));
+/// The venue, its ground truth, and its markets, which the caller has to move.
+fn open(config: Config, wall_ms: u64) -> (Bayse, GroundTruth, MarketDriver) {
+    let event_log = Arc::new(EventLog::new(config.backlog));
     let catalog = Arc::new(Catalog::new(config));
-    let still = Arc::default();
-    let (markets, told) = (Arc::clone(&catalog), Arc::clone(&tape));
-    let life = Life::new(markets, told, Arc::clone(&still), wall_ms);
+    let paused = Arc::default();
+    let (markets, told) = (Arc::clone(&catalog), Arc::clone(&event_log));
+    let driver = MarketDriver::new(markets, told, Arc::clone(&paused), wall_ms);
     let truth = GroundTruth {
         catalog: Arc::clone(&catalog),
-        state: life.state(),
-        still,
+        state: driver.state(),
+        paused,
     };
     let venue = Bayse {
         catalog,
-        states: life.state(),
-        quotes: life.walks().quotes(),
-        tape,
+        states: driver.state(),
+        quotes: driver.walks().quotes(),
+        event_log,
         limiter: Mutex::default(),
         clock: Clock::start(),
     };
-    (venue, truth, life)
+    (venue, truth, driver)
 }
 
 impl Bayse {
@@ -172,7 +172,7 @@ impl Protocol for Bayse {
     }
 
     async fn session(&self, endpoint: Endpoint, connection: &mut Connection) -> SessionEnd {
-        let client = Client::new(self, endpoint, connection.number, self.clock.now());
-        drive(client, Steps::of(self), self.clock, connection).await
+        let client = ClientSession::new(self, endpoint, connection.number, self.clock.now());
+        drive(client, MarketWatch::of(self), self.clock, connection).await
     }
 }

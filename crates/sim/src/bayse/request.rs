@@ -1,4 +1,4 @@
-//! What a client may ask for, and the venue's words for why not.
+//! Reads and checks the requests of a client, with the venue's error texts.
 
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ pub(super) fn read(text: &str, at: Endpoint, catalog: &Catalog) -> Result<Reques
     if at == Endpoint::User && user.is_none() {
         return Err(AUTH_REQUIRED.to_owned());
     }
-    let asked = Asked {
+    let asked = RequestReader {
         message: &message,
         catalog,
         user,
@@ -56,14 +56,14 @@ pub(super) fn read(text: &str, at: Endpoint, catalog: &Catalog) -> Result<Reques
 }
 
 /// A message, and what is needed to understand it.
-struct Asked<'a> {
+struct RequestReader<'a> {
     message: &'a Value,
     catalog: &'a Catalog,
     /// Who sent it, if it says so.
     user: Option<usize>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> RequestReader<'a> {
     /// A field of text that is not empty.
     fn text(&self, name: &str) -> Option<&'a str> {
         let text = self.message.get(name).and_then(Value::as_str);

@@ -1,4 +1,4 @@
-//! The order books for one who asks once: `GET /v1/pm/books`.
+//! The REST endpoint of order books: `GET /v1/pm/books`.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const DEPTH: usize = 10;
 
 /// The answer to a request for books; none when it asks for something else.
 pub(super) fn page(venue: &Bayse, target: RequestTarget<'_>) -> Option<Page> {
-    (target.path == PATH).then(|| match Query::read(target.query) {
+    (target.path == PATH).then(|| match BooksQuery::read(target.query) {
         Ok(query) => Page::json(StatusCode::OK, books(venue, &query)),
         Err(why) => {
             let json = serde_json::json!({ "message": why });
@@ -24,15 +24,15 @@ pub(super) fn page(venue: &Bayse, target: RequestTarget<'_>) -> Option<Page> {
     })
 }
 
-/// What is asked for.
+/// The parameters of a request.
 #[derive(Debug, PartialEq, Eq)]
-struct Query {
+struct BooksQuery {
     outcomes: Vec<String>,
     depth: usize,
     currency: Currency,
 }
 
-impl Query {
+impl BooksQuery {
     fn read(query: &str) -> Result<Self, &'static str> {
         let mut read = Self {
             outcomes: Vec::new(),
@@ -76,8 +76,8 @@ fn code(digits: &[u8]) -> Option<u8> {
     u8::try_from(digit(0)? * 16 + digit(1)?).ok()
 }
 
-/// The books that there are, in the order that they were asked for.
-fn books(venue: &Bayse, query: &Query) -> String {
+/// The books of the known outcomes, in the order of the request.
+fn books(venue: &Bayse, query: &BooksQuery) -> String {
     let state = Arc::clone(&venue.states.borrow());
     let book = |id| {
         let (market, outcome) = venue.catalog.find_outcome(id)?;
@@ -98,32 +98,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_is_read_with_and_without_codes() {
-        let read = Query::read("outcomeId[]=a&outcomeId%5B%5d=b%2Dc&depth=3&currency=NGN&x=y");
-        let expected = Query {
+    fn reads_percent_encoded_query() {
+        let read = BooksQuery::read("outcomeId[]=a&outcomeId%5B%5d=b%2Dc&depth=3&currency=NGN&x=y");
+        let expected = BooksQuery {
             outcomes: vec!["a".to_owned(), "b-c".to_owned()],
             depth: 3,
             currency: Currency::Ngn,
         };
         assert_eq!(read, Ok(expected));
-        let nothing = Query {
+        let nothing = BooksQuery {
             outcomes: Vec::new(),
             depth: 10,
             currency: Currency::Usd,
         };
-        assert_eq!(Query::read(""), Ok(nothing));
+        assert_eq!(BooksQuery::read(""), Ok(nothing));
     }
 
     #[test]
-    fn what_cannot_be_is_refused() {
+    fn rejects_invalid_query() {
         for query in ["depth=0", "depth=-1", "depth=x", "depth"] {
-            assert_eq!(Query::read(query), Err("Invalid depth"), "{query}");
+            assert_eq!(BooksQuery::read(query), Err("Invalid depth"), "{query}");
         }
-        assert_eq!(Query::read("currency=EUR"), Err(BAD_CURRENCY));
+        assert_eq!(BooksQuery::read("currency=EUR"), Err(BAD_CURRENCY));
     }
 
     #[test]
-    fn a_broken_code_stays_as_it_is() {
+    fn keeps_invalid_percent_codes() {
         for text in ["%", "%4", "%zz", "a%", "%é"] {
             assert_eq!(decoded(text), text);
         }

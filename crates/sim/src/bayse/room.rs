@@ -1,8 +1,8 @@
 //! The rooms of the venue, and the endpoints that they are in.
 
 use super::catalog::Catalog;
+use super::fill_message::FillMessage;
 use super::listing::Currency;
-use super::notice::Notice;
 
 /// Where a client is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Endpoint {
     }
 }
 
-/// What one subscribes to. The numbers are places in the [`Catalog`].
+/// A room that a client subscribes to. The numbers are indexes in the [`Catalog`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
     /// The fills of an event, or of one of its markets.
@@ -87,24 +87,24 @@ impl Room {
         }
     }
 
-    /// Whether a notice is told in this room.
-    pub(super) fn hears(self, notice: &Notice) -> bool {
+    /// Whether this room receives a message.
+    pub(super) fn receives(self, message: &FillMessage) -> bool {
         match self {
             Self::Activity { event, market } => {
-                notice.is_public
-                    && notice.event == event
-                    && market.is_none_or(|market| notice.market == market)
+                message.is_public
+                    && message.event == event
+                    && market.is_none_or(|market| message.market == market)
             }
-            Self::UserTrades { user } => notice.is_public && notice.user == user,
+            Self::UserTrades { user } => message.is_public && message.user == user,
             Self::Orders { user, market } => {
-                !notice.is_public && notice.user == user && notice.market == market
+                !message.is_public && message.user == user && message.market == market
             }
             Self::Prices { .. } | Self::Books { .. } | Self::Asset { .. } => false,
         }
     }
 
-    /// Whether what is told here is told once, and so must not be missed.
-    pub(super) fn is_of_notices(self) -> bool {
+    /// Whether its messages are sent once, and so must not be missed.
+    pub(super) fn has_fills(self) -> bool {
         matches!(
             self,
             Self::Activity { .. } | Self::UserTrades { .. } | Self::Orders { .. }

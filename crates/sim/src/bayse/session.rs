@@ -7,10 +7,10 @@ use tokio::sync::watch;
 
 use super::asset::Quotes;
 use super::catalog::Catalog;
-use super::life::State;
+use super::event_log::EventLog;
+use super::market_driver::MarketState;
 use super::request::{self, Request};
 use super::room::{Endpoint, Room};
-use super::tape::Tape;
 use super::{Bayse, SCALE};
 use crate::ids;
 use crate::net::{MarketUpdates, SlidingWindow};
@@ -22,13 +22,13 @@ const FRAME: usize = 32 * 1024;
 const TOO_SLOW: Close = Close::new(1008, "too slow: messages were lost");
 const TOO_MANY: &str = "rate limit exceeded: too many messages";
 
-/// What a session is told of the markets.
-pub(super) struct Steps {
-    states: watch::Receiver<Arc<State>>,
+/// Watches the markets for a session.
+pub(super) struct MarketWatch {
+    states: watch::Receiver<Arc<MarketState>>,
     quotes: watch::Receiver<Arc<Quotes>>,
 }
 
-impl Steps {
+impl MarketWatch {
     pub(super) fn of(venue: &Bayse) -> Self {
         Self {
             states: venue.states.clone(),
@@ -37,7 +37,7 @@ impl Steps {
     }
 }
 
-impl MarketUpdates for Steps {
+impl MarketUpdates for MarketWatch {
     async fn next_update(&mut self) {
         tokio::select! {
             Ok(()) = self.states.changed() => {}
@@ -47,17 +47,17 @@ impl MarketUpdates for Steps {
     }
 }
 
-/// What one client is subscribed to, and what it has been told.
-pub(super) struct Client {
+/// The subscriptions of one client, and the state that was sent to it.
+pub(super) struct ClientSession {
     catalog: Arc<Catalog>,
-    tape: Arc<Tape>,
+    event_log: Arc<EventLog>,
     endpoint: Endpoint,
-    states: watch::Receiver<Arc<State>>,
+    states: watch::Receiver<Arc<MarketState>>,
     quotes: watch::Receiver<Arc<Quotes>>,
-    /// What the client has been told up to.
-    state: Arc<State>,
-    /// The prices that it has been told.
-    told: Arc<Quotes>,
+    /// The state that was sent last.
+    state: Arc<MarketState>,
+    /// The last prices that were sent.
+    sent_quotes: Arc<Quotes>,
     rooms: Vec<Room>,
     /// The client's messages of the last second.
     window: SlidingWindow,
@@ -68,7 +68,7 @@ pub(super) struct Client {
     queue: OutgoingQueue,
 }
 
-impl Client {
+impl ClientSession {
     /// The client of the venue's connection of this number, which has just been upgraded.
     pub(super) fn new(venue: &Bayse, endpoint: Endpoint, number: u64, now: Timestamps) -> Self {
         let config = &venue.catalog.config;
@@ -76,7 +76,7 @@ impl Client {
             endpoint,
             state: Arc::clone(&venue.states.borrow()),
             states: venue.states.clone(),
-            told: Arc::clone(&venue.quotes.borrow()),
+            sent_quotes: Arc::clone(&venue.quotes.borrow()),
             quotes: venue.quotes.clone(),
             rooms: Vec::new(),
             window: SlidingWindow::default(),
@@ -84,28 +84,28 @@ impl Client {
             pong_before: now.at.after(config.pong_timeout),
             out: String::new(),
             queue: OutgoingQueue::default(),
-            tape: Arc::clone(&venue.tape),
+            event_log: Arc::clone(&venue.event_log),
             catalog: Arc::clone(&venue.catalog),
         };
         let id = ids::uuid(client.catalog.config.seed, number);
-        client.say(&Message::connected(&id, now.wall_ms));
+        client.send(&Message::connected(&id, now.wall_ms));
         client
     }
 }
 
-impl Session for Client {
+impl Session for ClientSession {
     fn text(&mut self, text: &str, now: Timestamps) {
         let catalog = Arc::clone(&self.catalog);
         if self.window.admit(catalog.config.messages, now.at).is_err() {
-            return self.say(&Message::error(TOO_MANY, now.wall_ms));
+            return self.send(&Message::error(TOO_MANY, now.wall_ms));
         }
         match request::read(text, self.endpoint, &catalog) {
-            Ok(Request::Ping) => self.say(&Message::Pong {
+            Ok(Request::Ping) => self.send(&Message::Pong {
                 timestamp: now.wall_ms,
             }),
             Ok(Request::Subscribe(rooms)) => self.subscribe(&rooms, now),
             Ok(Request::Unsubscribe(room)) => self.unsubscribe(&room, now),
-            Err(why) => self.say(&Message::error(&why, now.wall_ms)),
+            Err(why) => self.send(&Message::error(&why, now.wall_ms)),
         }
     }
 
@@ -134,8 +134,8 @@ impl Session for Client {
     fn market_changed(&mut self, now: Timestamps) {
         self.catch_up(now);
         let quotes = Arc::clone(&self.quotes.borrow());
-        if !Arc::ptr_eq(&quotes, &self.told) {
-            self.tell_quotes(quotes, now);
+        if !Arc::ptr_eq(&quotes, &self.sent_quotes) {
+            self.send_quotes(quotes, now);
         }
     }
 
@@ -144,7 +144,7 @@ impl Session for Client {
     }
 }
 
-impl Client {
+impl ClientSession {
     /// First every room is confirmed, then what they have at once is sent. It is of the step that
     /// the client knows up to, so that what comes next continues it.
     fn subscribe(&mut self, rooms: &[Room], now: Timestamps) {
@@ -154,14 +154,14 @@ impl Client {
                 self.rooms.push(*room);
             }
             let name = room.name(&self.catalog);
-            self.say(&Message::subscribed(&name, now.wall_ms));
+            self.send(&Message::subscribed(&name, now.wall_ms));
         }
         let state = Arc::clone(&self.state);
         let quotes = Arc::clone(&self.quotes.borrow());
         for room in rooms {
-            self.put_prices(*room, &state, now);
-            self.put_books(*room, &state, now);
-            self.put_quote(*room, &quotes, now);
+            self.write_prices(*room, &state, now);
+            self.write_books(*room, &state, now);
+            self.write_quote(*room, &quotes, now);
         }
         self.flush();
     }
@@ -169,10 +169,10 @@ impl Client {
     fn unsubscribe(&mut self, name: &str, now: Timestamps) {
         let catalog = &self.catalog;
         self.rooms.retain(|room| room.name(catalog) != name);
-        self.say(&Message::unsubscribed(name, now.wall_ms));
+        self.send(&Message::unsubscribed(name, now.wall_ms));
     }
 
-    /// Tells all that is new, if the markets have moved: every notice of every step, then the latest
+    /// Sends all that is new, if the markets have moved: the fills of every step, then the latest
     /// prices and books.
     fn catch_up(&mut self, now: Timestamps) {
         let state = Arc::clone(&self.states.borrow());
@@ -180,33 +180,33 @@ impl Client {
             return;
         }
         let before = std::mem::replace(&mut self.state, Arc::clone(&state)).step;
-        if self.rooms.iter().any(|room| room.is_of_notices()) {
-            self.put_notices(before, state.step);
+        if self.rooms.iter().any(|room| room.has_fills()) {
+            self.write_fills(before, state.step);
         }
         let rooms = self.rooms.clone();
         for room in &rooms {
             if matches!(room, Room::Prices { event } if state.changed[*event] > before) {
-                self.put_prices(*room, &state, now);
+                self.write_prices(*room, &state, now);
             }
         }
         for room in &rooms {
-            self.put_books(*room, &state, now);
+            self.write_books(*room, &state, now);
         }
         self.flush();
     }
 
-    fn put_notices(&mut self, after: u64, to: u64) {
-        let Some(steps) = self.tape.between(after, to) else {
+    fn write_fills(&mut self, after: u64, to: u64) {
+        let Some(steps) = self.event_log.between(after, to) else {
             return self.queue.close(TOO_SLOW);
         };
-        for notice in steps.iter().flat_map(|step| &step.notices) {
-            if self.rooms.iter().any(|room| room.hears(notice)) {
-                self.put(&notice.text);
+        for message in steps.iter().flat_map(|step| &step.messages) {
+            if self.rooms.iter().any(|room| room.receives(message)) {
+                self.buffer(&message.text);
             }
         }
     }
 
-    fn put_prices(&mut self, room: Room, state: &State, now: Timestamps) {
+    fn write_prices(&mut self, room: Room, state: &MarketState, now: Timestamps) {
         let Room::Prices { event } = room else {
             return;
         };
@@ -230,11 +230,11 @@ impl Client {
             },
             timestamp: now.wall_ms,
         };
-        self.put(&message.to_json());
+        self.buffer(&message.to_json());
     }
 
     /// Both books of a room.
-    fn put_books(&mut self, room: Room, state: &State, now: Timestamps) {
+    fn write_books(&mut self, room: Room, state: &MarketState, now: Timestamps) {
         let Room::Books { market, currency } = room else {
             return;
         };
@@ -243,19 +243,19 @@ impl Client {
         let books = state.books(market, currency).iter();
         for (view, outcome_id) in books.zip(listing.outcomes()) {
             let book = OrderBook::new([&listing.market_id, outcome_id], view, SCALE, state.at_ms);
-            self.put(&Message::order_book(book, now.wall_ms).to_json());
+            self.buffer(&Message::order_book(book, now.wall_ms).to_json());
         }
     }
 
-    fn tell_quotes(&mut self, quotes: Arc<Quotes>, now: Timestamps) {
+    fn send_quotes(&mut self, quotes: Arc<Quotes>, now: Timestamps) {
         for room in self.rooms.clone() {
-            self.put_quote(room, &quotes, now);
+            self.write_quote(room, &quotes, now);
         }
-        self.told = quotes;
+        self.sent_quotes = quotes;
         self.flush();
     }
 
-    fn put_quote(&mut self, room: Room, quotes: &Quotes, now: Timestamps) {
+    fn write_quote(&mut self, room: Room, quotes: &Quotes, now: Timestamps) {
         let Room::Asset { symbol } = room else {
             return;
         };
@@ -273,17 +273,17 @@ impl Client {
             },
             timestamp: now.wall_ms,
         };
-        self.put(&message.to_json());
+        self.buffer(&message.to_json());
     }
 
-    /// Sends one small message, in a frame of its own.
-    fn say(&mut self, message: &Message<'_>) {
-        self.put(&message.to_json());
+    /// Sends one small message in a frame of its own.
+    fn send(&mut self, message: &Message<'_>) {
+        self.buffer(&message.to_json());
         self.flush();
     }
 
     /// Writes a message into the frame; without batching it is sent at once.
-    fn put(&mut self, message: &str) {
+    fn buffer(&mut self, message: &str) {
         if !self.out.is_empty() {
             self.out.push('\n');
         }

@@ -1,4 +1,4 @@
-//! Who trades, and how one shows who one is.
+//! The users who trade, and their credentials.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 /// The venue's words for a message on `/ws/v1/user` without valid credentials.
 pub(super) const AUTH_REQUIRED: &str = r#"auth required: include {"auth":{"accessToken":"..."}} or {"auth":{"apiKey":"..."}} in every message"#;
 
-/// One who trades. The credentials are in no debug output.
+/// A user who trades. Debug output hides the credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// The user's id.
@@ -77,7 +77,7 @@ impl fmt::Debug for Hidden {
     }
 }
 
-/// The place of the user that a message's `auth` names. A token is looked at alone, whatever key
+/// The index of the user that a message's `auth` names. A token is looked at alone, whatever key
 /// comes with it; an empty one is none.
 pub(super) fn authenticate(message: &Value, users: &[User]) -> Option<usize> {
     let auth = message.get("auth")?;
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_not_shown() {
+    fn debug_hides_credentials() {
         let shown = format!("{:?}", User::demo());
         assert_eq!(
             shown,
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_wins_over_a_key() {
+    fn token_precedes_api_key() {
         let other = User {
             api_key: Some("pk_other".to_owned()),
             ..User::trader("other", None)

@@ -1,10 +1,10 @@
-//! Who trades with an API key.
+//! The accounts that trade with an API key.
 
 use std::fmt;
 
 use ticklot_book::parse_decimal;
 
-/// One who trades: a client with the key sees its balances and its orders. The key is in no debug
+/// An account that trades. A client with the key sees its balances and orders. The key is in no debug
 /// output.
 ///
 /// An account trades the symbols whose names are two of its assets put together, as `BTCUSDT` is
@@ -44,13 +44,13 @@ impl Account {
         }
     }
 
-    /// The places of the two assets of a symbol among the funds.
-    pub(super) fn pair(&self, symbol: &str) -> Option<Pair> {
-        let place = |name: &str| self.funds.iter().position(|it| it.asset == name);
+    /// The indexes of the two assets of a symbol among the funds.
+    pub(super) fn pair(&self, symbol: &str) -> Option<AssetPair> {
+        let index = |name: &str| self.funds.iter().position(|it| it.asset == name);
         let bases = self.funds.iter().enumerate();
         let mut pairs = bases.filter_map(|(base, funds)| {
-            let quote = place(symbol.strip_prefix(funds.asset.as_str())?)?;
-            Some(Pair { base, quote })
+            let quote = index(symbol.strip_prefix(funds.asset.as_str())?)?;
+            Some(AssetPair { base, quote })
         });
         pairs.find(|pair| pair.base != pair.quote)
     }
@@ -83,9 +83,9 @@ impl Funds {
     }
 }
 
-/// The places of a symbol's two assets.
+/// The indexes of a symbol's two assets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pair {
+pub(super) struct AssetPair {
     /// What is bought and sold.
     pub(super) base: usize,
     /// What is paid with.
@@ -97,23 +97,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_symbol_is_two_assets() {
+    fn symbol_names_two_assets() {
         let demo = Account::demo();
-        assert_eq!(demo.pair("BTCUSDT"), Some(Pair { base: 0, quote: 1 }));
-        assert_eq!(demo.pair("USDTBTC"), Some(Pair { base: 1, quote: 0 }));
+        assert_eq!(demo.pair("BTCUSDT"), Some(AssetPair { base: 0, quote: 1 }));
+        assert_eq!(demo.pair("USDTBTC"), Some(AssetPair { base: 1, quote: 0 }));
         for symbol in ["ETHUSDT", "BTC", "BTCBTC", ""] {
             assert_eq!(demo.pair(symbol), None, "{symbol}");
         }
     }
 
     #[test]
-    fn the_key_is_not_shown() {
+    fn debug_hides_api_key() {
         let shown = format!("{:?}", super::super::Config::default());
         assert!(shown.contains("USDT") && !shown.contains("ak_demo"));
     }
 
     #[test]
-    fn an_amount_is_exact_or_none() {
+    fn amounts_are_exact_decimals() {
         let units = |amount| Funds::new("BTC", amount).units(8);
         assert_eq!(units("0.00000001"), Some(1));
         assert_eq!(units("150000"), Some(15_000_000_000_000));

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::world::{Shared, World};
-use super::{Config, GroundTruth, Jayx, Mode, plain, socket_io};
+use super::exchange_state::{ExchangeState, SharedState};
+use super::plain::PlainSession;
+use super::socket_io::SocketIoSession;
+use super::{Config, GroundTruth, Jayx, Mode};
 use crate::clock::Clock;
 use crate::net::{Protocol, RequestTarget};
 use crate::session::{Rejection, Session, Timestamps};
@@ -31,14 +33,14 @@ impl Exchange {
     pub fn new(config: Config, now: Timestamps) -> io::Result<Self> {
         config.check()?;
         let config = Arc::new(config);
-        let (world, steps) = Shared::new(World::new(Arc::clone(&config), now.wall_ms));
+        let (state, steps) = SharedState::new(ExchangeState::new(Arc::clone(&config), now.wall_ms));
         let truth = GroundTruth {
-            world: world.clone(),
+            state: state.clone(),
         };
         let venue = Jayx {
             config,
             polling: Default::default(),
-            world,
+            state,
             clock: Clock::start(),
         };
         Ok(Self {
@@ -52,7 +54,7 @@ impl Exchange {
     /// Moves the markets on by a step, as a server does every
     /// [`update_every`](Config::update_every). Its sessions have [`Session::market_changed`] then.
     pub fn step(&mut self, now: Timestamps) {
-        let step = self.venue.world.lock().advance(now.wall_ms);
+        let step = self.venue.state.lock().advance(now.wall_ms);
         if let Some(step) = step {
             self.steps.send_replace(step);
         }
@@ -70,17 +72,17 @@ impl Exchange {
         let mode = self.venue.route(RequestTarget::parse(target))?;
         self.upgraded += 1;
         Ok(match mode {
-            Mode::SocketIo => Box::new(socket_io::Client::new(&self.venue, self.upgraded, now)),
+            Mode::SocketIo => Box::new(SocketIoSession::new(&self.venue, self.upgraded, now)),
             // No client polls here: its requests need a server.
             Mode::Upgrade(_) => {
                 let why = super::polling::UNKNOWN_SID;
                 return Err(Rejection::new(400, why));
             }
-            Mode::Plain => Box::new(plain::Client::new(&self.venue)),
+            Mode::Plain => Box::new(PlainSession::new(&self.venue)),
         })
     }
 
-    /// A look behind the venue.
+    /// The state of the venue.
     #[must_use]
     pub fn truth(&self) -> &GroundTruth {
         &self.truth

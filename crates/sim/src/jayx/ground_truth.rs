@@ -1,16 +1,16 @@
-//! What the server knows, for tests that compare it with what a client believes.
+//! The server's own state, for tests that compare it with a client's.
 
 use std::fmt;
 
-use super::chart;
-use super::world::{Shared, World};
+use super::candle_store;
+use super::exchange_state::{ExchangeState, SharedState};
 use crate::market::View;
 use crate::wire::jayx::{Balance, Candle, OwnOrder};
 
-/// A look at the markets and accounts of a running server.
+/// The state of the markets and accounts of a running server.
 #[derive(Clone)]
 pub struct GroundTruth {
-    pub(super) world: Shared,
+    pub(super) state: SharedState,
 }
 
 impl GroundTruth {
@@ -18,18 +18,20 @@ impl GroundTruth {
     /// there is no such symbol.
     #[must_use]
     pub fn book(&self, symbol: &str) -> Option<View> {
-        let world = self.world.lock();
-        let place = world.symbol(symbol)?;
-        Some(world.pits[place].market.view())
+        let state = self.state.lock();
+        let index = state.symbol(symbol)?;
+        Some(state.symbols[index].market.view())
     }
 
     /// The last candles of a symbol, oldest first, as many as
     /// [`backlog`](super::Config::backlog). None when there is no such symbol or interval.
     #[must_use]
     pub fn candles(&self, symbol: &str, interval: &str) -> Option<Vec<Candle>> {
-        let world = self.world.lock();
-        let place = world.symbol(symbol)?;
-        let series = world.pits[place].chart.series(chart::interval(interval)?);
+        let state = self.state.lock();
+        let index = state.symbol(symbol)?;
+        let series = state.symbols[index]
+            .candles
+            .series(candle_store::interval(interval)?);
         Some(series.candles().collect())
     }
 
@@ -37,40 +39,40 @@ impl GroundTruth {
     /// such key.
     #[must_use]
     pub fn balances(&self, api_key: &str) -> Option<Vec<Balance>> {
-        let world = self.world.lock();
-        let account = world.account(api_key)?;
-        Some(world.ledgers[account].balances())
+        let state = self.state.lock();
+        let account = state.account(api_key)?;
+        Some(state.accounts[account].balances())
     }
 
     /// The open orders of an account in a symbol, oldest first. None when there is no such key or
     /// symbol.
     #[must_use]
     pub fn open_orders(&self, api_key: &str, symbol: &str) -> Option<Vec<OwnOrder>> {
-        let world = self.world.lock();
-        let (account, place) = (world.account(api_key)?, world.symbol(symbol)?);
-        let open = world.ledgers[account].open(place);
+        let state = self.state.lock();
+        let (account, index) = (state.account(api_key)?, state.symbol(symbol)?);
+        let open = state.accounts[account].open(index);
         Some(open.map(|(_, order)| order).collect())
     }
 
     /// How many steps the markets have made.
     #[must_use]
     pub fn step(&self) -> u64 {
-        self.world.lock().step
+        self.state.lock().step
     }
 
-    /// Lets everything stand still: what clients believe can then come to rest on what is true.
+    /// Pauses the markets, so that the clients' state can reach the ground truth.
     /// When the call returns, no step is under way. The time of the market goes on.
     pub fn pause(&self) {
-        self.world.lock().is_still = true;
+        self.state.lock().is_paused = true;
     }
 
-    /// Lets everything move again.
+    /// Resumes the markets.
     pub fn resume(&self) {
-        self.world.lock().is_still = false;
+        self.state.lock().is_paused = false;
     }
 }
 
-impl World {
+impl ExchangeState {
     fn symbol(&self, name: &str) -> Option<usize> {
         let mut symbols = self.config.symbols.iter();
         symbols.position(|symbol| symbol.name == name)

@@ -66,31 +66,34 @@
 //! - `available` is the balance without what the open orders hold back.
 
 mod account;
-mod chart;
+mod account_state;
+mod candle_store;
 mod config;
-mod desk;
 mod exchange;
+mod exchange_state;
 mod ground_truth;
-mod ledger;
 pub(crate) mod packet;
 mod plain;
 mod polling;
 mod request;
 mod socket_io;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod trader;
-mod world;
 
 use std::future::Future;
 use std::sync::Arc;
 
 pub use self::account::{Account, Funds};
-pub use self::chart::INTERVALS;
+pub use self::candle_store::INTERVALS;
 pub use self::config::{Config, Symbol};
 pub use self::exchange::Exchange;
+use self::exchange_state::SharedState;
 pub use self::ground_truth::GroundTruth;
-use self::world::Shared;
+use self::plain::PlainSession;
+use self::polling::{PollingClient, PollingClients};
+use self::socket_io::SocketIoSession;
 use crate::clock::Clock;
 use crate::fault_config::FaultConfig;
 use crate::net::{Connection, Page, PollRequest, Protocol, RequestTarget, SessionEnd, drive};
@@ -100,24 +103,24 @@ pub use crate::wire::jayx::{Amount, Balance, Candle, OrderState, OwnOrder, Plain
 /// The venue, as its connections see it.
 pub(crate) struct Jayx {
     config: Arc<Config>,
-    polling: polling::Clients,
-    world: Shared,
+    polling: PollingClients,
+    state: SharedState,
     clock: Clock,
 }
 
-/// The venue, a look behind it, and the life of its markets.
+/// The venue, its ground truth, and the future that drives its markets.
 pub(crate) fn start(
     config: Config,
 ) -> (Jayx, GroundTruth, impl Future<Output = ()> + Send + 'static) {
     let config = Arc::new(config);
-    let (world, life) = world::start(Arc::clone(&config));
+    let (state, life) = exchange_state::start(Arc::clone(&config));
     let truth = GroundTruth {
-        world: world.clone(),
+        state: state.clone(),
     };
     let venue = Jayx {
         config,
-        polling: polling::Clients::default(),
-        world,
+        polling: PollingClients::default(),
+        state,
         clock: Clock::start(),
     };
     (venue, truth, life)
@@ -131,7 +134,7 @@ const BAD_VERSION: &str = r#"{"code":5,"message":"Unsupported protocol version"}
 pub(crate) enum Mode {
     SocketIo,
     /// Socket.IO, begun by polling.
-    Upgrade(Arc<polling::Client>),
+    Upgrade(Arc<PollingClient>),
     Plain,
 }
 
@@ -174,17 +177,17 @@ impl Protocol for Jayx {
     }
 
     async fn session(&self, mode: Mode, connection: &mut Connection) -> SessionEnd {
-        let (clock, steps) = (self.clock, self.world.steps());
+        let (clock, steps) = (self.clock, self.state.steps());
         match mode {
             Mode::SocketIo => {
-                let client = socket_io::Client::new(self, connection.number, clock.now());
+                let client = SocketIoSession::new(self, connection.number, clock.now());
                 drive(client, steps, clock, connection).await
             }
             Mode::Upgrade(client) => {
                 let client = polling::upgrade(self, &client, connection).await?;
                 drive(client, steps, clock, connection).await
             }
-            Mode::Plain => drive(plain::Client::new(self), steps, clock, connection).await,
+            Mode::Plain => drive(PlainSession::new(self), steps, clock, connection).await,
         }
     }
 }

@@ -94,7 +94,7 @@ fn split_namespace(text: &str) -> (&str, &str) {
 }
 
 /// Whether the client takes its leave, in either of the two ways.
-pub(crate) fn is_leaving(text: &str) -> bool {
+pub(crate) fn is_leave(text: &str) -> bool {
     matches!(Packet::read(text), Packet::Close | Packet::Leave)
 }
 
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packets_by_table() {
+    fn reads_packets_by_table() {
         let join = |namespace| Packet::Join { namespace };
         let table = [
             ("1", Packet::Close),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn events_have_a_name_a_message_and_maybe_an_id() {
+    fn reads_event_parts() {
         let event = |id, message| {
             let name = "orderbook".to_owned();
             Packet::Event(Event { id, name, message })

@@ -5,42 +5,42 @@ use std::sync::Arc;
 use serde_json::Value;
 use ticklot_book::Nanos;
 
-use super::desk::{Desk, TOO_SLOW, Told, Trouble};
+use super::subscriptions::{ClientSubscriptions, RequestError, TOO_SLOW, Update};
 use super::{Config, Jayx};
 use crate::session::{Close, Outgoing, OutgoingQueue, Session, Timestamps};
 use crate::wire;
 
-/// A client that talks plain JSON.
-pub(super) struct Client {
+/// The session of a client in plain mode.
+pub(super) struct PlainSession {
     config: Arc<Config>,
-    desk: Desk,
+    subscriptions: ClientSubscriptions,
     queue: OutgoingQueue,
 }
 
-impl Client {
+impl PlainSession {
     /// A client of the venue, which has just been upgraded.
     pub(super) fn new(venue: &Jayx) -> Self {
         Self {
             config: Arc::clone(&venue.config),
-            desk: Desk::new(&venue.world),
+            subscriptions: ClientSubscriptions::new(&venue.state),
             queue: OutgoingQueue::default(),
         }
     }
 
-    fn tell(&mut self, all: &[Told]) {
-        for told in all {
-            let text = wire::jayx::plain(self.config.plain, told.event, &told.payload);
+    fn send(&mut self, updates: &[Update]) {
+        for update in updates {
+            let text = wire::jayx::plain(self.config.plain, update.event, &update.payload);
             self.queue.text(text);
         }
     }
 }
 
-impl Session for Client {
+impl Session for PlainSession {
     fn text(&mut self, text: &str, _now: Timestamps) {
-        match subscribe(&mut self.desk, text) {
-            Ok(told) => self.tell(&told),
-            Err(Trouble::Lost) => self.queue.close(TOO_SLOW),
-            Err(Trouble::Rejection(why)) => self.queue.text(wire::jayx::error(&why)),
+        match subscribe(&mut self.subscriptions, text) {
+            Ok(updates) => self.send(&updates),
+            Err(RequestError::Lost) => self.queue.close(TOO_SLOW),
+            Err(RequestError::Rejected(why)) => self.queue.text(wire::jayx::error(&why)),
         }
     }
 
@@ -57,8 +57,8 @@ impl Session for Client {
     fn timeout(&mut self, _now: Timestamps) {}
 
     fn market_changed(&mut self, _now: Timestamps) {
-        match self.desk.news() {
-            Some(told) => self.tell(&told),
+        match self.subscriptions.updates() {
+            Some(updates) => self.send(&updates),
             None => self.queue.close(TOO_SLOW),
         }
     }
@@ -68,11 +68,14 @@ impl Session for Client {
     }
 }
 
-fn subscribe(desk: &mut Desk, text: &str) -> Result<Vec<Told>, Trouble> {
-    let refused = |why: &str| Trouble::Rejection(why.to_owned());
+fn subscribe(
+    subscriptions: &mut ClientSubscriptions,
+    text: &str,
+) -> Result<Vec<Update>, RequestError> {
+    let refused = |why: &str| RequestError::Rejected(why.to_owned());
     let envelope: Value =
         serde_json::from_str(text).map_err(|_| refused("the message is not valid JSON"))?;
     let event = envelope.get("event").and_then(Value::as_str);
     let event = event.ok_or_else(|| refused("event is required"))?;
-    desk.ask(event, &envelope["message"])
+    subscriptions.subscribe(event, &envelope["message"])
 }

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hyper::{Method, StatusCode};
 use tokio::sync::Notify;
 
-use super::{BAD_VERSION, Jayx, socket_io};
+use super::socket_io::SocketIoSession;
+use super::{BAD_VERSION, Jayx};
 use crate::ids;
 use crate::net::{
     Connection, Disconnect, Input, MarketUpdates, Page, PollRequest, RequestTarget,
@@ -34,15 +35,15 @@ const TOO_MANY: &str = r#"{"code":3,"message":"Too many clients"}"#;
 
 /// The clients that poll, by session id.
 #[derive(Default)]
-pub(crate) struct Clients {
-    clients: Mutex<HashMap<String, Arc<Client>>>,
+pub(crate) struct PollingClients {
+    clients: Mutex<HashMap<String, Arc<PollingClient>>>,
     opened: AtomicU64,
 }
 
 /// A client that polls.
-pub(crate) struct Client {
+pub(crate) struct PollingClient {
     /// None once WebSocket has taken over.
-    session: Mutex<Option<socket_io::Client>>,
+    session: Mutex<Option<SocketIoSession>>,
     /// Held by the request that waits for packets.
     waits: tokio::sync::Mutex<()>,
     /// The waiting request has to look again.
@@ -95,9 +96,9 @@ fn open(venue: &Jayx) -> Page {
     }
     // Counted down: the connections of WebSocket are counted up.
     let number = !polling.opened.fetch_add(1, Ordering::Relaxed);
-    let mut session = socket_io::Client::over(venue, number, now, &["websocket"]);
+    let mut session = SocketIoSession::over(venue, number, now, &["websocket"]);
     let packets = take_packets(&mut session);
-    let client = Client {
+    let client = PollingClient {
         session: Mutex::new(Some(session)),
         waits: tokio::sync::Mutex::default(),
         changed: Notify::new(),
@@ -108,7 +109,7 @@ fn open(venue: &Jayx) -> Page {
 }
 
 /// All packets that wait; those of a session that is closed end with a close.
-fn take_packets(session: &mut socket_io::Client) -> String {
+fn take_packets(session: &mut SocketIoSession) -> String {
     let mut packets = Vec::new();
     while let Some(outgoing) = session.outgoing() {
         if let Outgoing::Text(packet) = outgoing {
@@ -121,17 +122,17 @@ fn take_packets(session: &mut socket_io::Client) -> String {
     packets.join(SEPARATOR.encode_utf8(&mut [0; 4]))
 }
 
-impl Clients {
-    pub(super) fn find(&self, sid: &str) -> Option<Arc<Client>> {
+impl PollingClients {
+    pub(super) fn find(&self, sid: &str) -> Option<Arc<PollingClient>> {
         lock(&self.clients).get(sid).cloned()
     }
 }
 
-impl Client {
+impl PollingClient {
     /// Whether the client still has a session here, as of now.
     fn is_open(&self, now: Timestamps) -> bool {
         lock(&self.session).as_mut().is_some_and(|session| {
-            move_on(session, now);
+            advance_time(session, now);
             !session.is_closed()
         })
     }
@@ -141,7 +142,7 @@ impl Client {
         let Ok(_alone) = self.waits.try_lock() else {
             return refuse(BAD_REQUEST);
         };
-        let mut steps = venue.world.steps();
+        let mut steps = venue.state.steps();
         loop {
             let deadline = {
                 let mut session = lock(&self.session);
@@ -149,7 +150,7 @@ impl Client {
                     return Page::plain(NOOP.to_owned());
                 };
                 let now = venue.clock.now();
-                move_on(session, now);
+                advance_time(session, now);
                 session.market_changed(now);
                 let packets = take_packets(session);
                 if !packets.is_empty() {
@@ -171,7 +172,7 @@ impl Client {
     /// Takes the packets of a client.
     fn receive(&self, body: &str, now: Timestamps) -> Page {
         if let Some(session) = &mut *lock(&self.session) {
-            move_on(session, now);
+            advance_time(session, now);
             for packet in body.split(SEPARATOR) {
                 session.text(packet, now);
                 if session.waiting() > BACKLOG {
@@ -208,8 +209,8 @@ impl Client {
     }
 }
 
-/// Lets the session's time pass.
-fn move_on(session: &mut socket_io::Client, now: Timestamps) {
+/// Calls the session's timeout if it is due.
+fn advance_time(session: &mut SocketIoSession, now: Timestamps) {
     if session
         .deadline()
         .is_some_and(|deadline| deadline <= now.at)
@@ -218,12 +219,12 @@ fn move_on(session: &mut socket_io::Client, now: Timestamps) {
     }
 }
 
-/// Takes over the session of a client that polls. If the client thinks better of it, it polls on.
+/// Takes over the session of a client that polls. If the client does not complete the upgrade, it polls on.
 pub(super) async fn upgrade(
     venue: &Jayx,
-    client: &Client,
+    client: &PollingClient,
     connection: &mut Connection,
-) -> Result<socket_io::Client, Disconnect> {
+) -> Result<SocketIoSession, Disconnect> {
     let probed = client.probe(venue, connection).await;
     client.is_probing.store(false, Ordering::SeqCst);
     probed?;

@@ -1,10 +1,10 @@
-//! What a client may ask for, and why not.
+//! Reads and checks the requests of a client.
 
 use serde_json::Value;
 
-use super::{Config, chart};
+use super::{Config, candle_store};
 
-/// A subscription, by the places of what it names.
+/// A subscription, by indexes of symbols, intervals and accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
     Book { symbol: usize },
@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
     fn candles(&self) -> Result<Request, String> {
         let symbol = self.symbol()?;
         let text = self.text("interval").ok_or("interval is required")?;
-        let interval = chart::interval(text);
+        let interval = candle_store::interval(text);
         let interval = interval.ok_or_else(|| format!("unknown interval: {text}"))?;
         Ok(Request::Candles { symbol, interval })
     }
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn complete_requests_are_accepted() {
+    fn accepts_complete_requests() {
         let table = [
             (
                 "orderbook",
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn each_missing_field_has_its_text() {
+    fn reports_each_missing_field() {
         let key = "ak_demo_ticklot";
         let table = [
             ("trades", json!({}), "unknown event: trades"),

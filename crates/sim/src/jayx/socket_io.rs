@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ticklot_book::Nanos;
 
-use super::desk::{Desk, TOO_SLOW, Told, Trouble};
 use super::packet::{self, Packet};
+use super::subscriptions::{ClientSubscriptions, RequestError, TOO_SLOW, Update};
 use super::{Config, Jayx};
 use crate::session::{Close, Outgoing, OutgoingQueue, Session, Timestamps};
 use crate::{ids, wire};
@@ -15,26 +15,26 @@ const MAX_PAYLOAD: usize = 1_000_000;
 
 /// Engine.IO's heartbeat, from the server's side.
 #[derive(Clone, Copy)]
-enum Beat {
+enum Heartbeat {
     /// The next ping is due.
     Ping(Nanos),
     /// A pong must have come.
     Pong(Nanos),
 }
 
-/// A client that talks Socket.IO.
-pub(super) struct Client {
+/// The session of a Socket.IO client.
+pub(super) struct SocketIoSession {
     config: Arc<Config>,
     /// Socket.IO's name for the connection.
     sid: String,
-    desk: Desk,
-    beat: Beat,
+    subscriptions: ClientSubscriptions,
+    heartbeat: Heartbeat,
     /// None once the client has joined the default namespace.
     join_before: Option<Nanos>,
     queue: OutgoingQueue,
 }
 
-impl Client {
+impl SocketIoSession {
     /// The client of the venue's connection of this number, which has just been upgraded.
     pub(super) fn new(venue: &Jayx, number: u64, now: Timestamps) -> Self {
         Self::over(venue, number, now, &[])
@@ -50,8 +50,8 @@ impl Client {
         );
         let mut client = Self {
             sid,
-            desk: Desk::new(&venue.world),
-            beat: Beat::Ping(now.at.after(config.ping_interval)),
+            subscriptions: ClientSubscriptions::new(&venue.state),
+            heartbeat: Heartbeat::Ping(now.at.after(config.ping_interval)),
             join_before: Some(now.at.after(config.join_timeout)),
             queue: OutgoingQueue::default(),
             config,
@@ -87,14 +87,14 @@ impl Client {
     }
 
     fn subscribe(&mut self, event: &packet::Event<'_>) {
-        match self.desk.ask(&event.name, &event.message) {
-            Err(Trouble::Rejection(why)) => self.refuse(event.id, &why),
-            Err(Trouble::Lost) => self.queue.close(TOO_SLOW),
-            Ok(told) => {
+        match self.subscriptions.subscribe(&event.name, &event.message) {
+            Err(RequestError::Rejected(why)) => self.refuse(event.id, &why),
+            Err(RequestError::Lost) => self.queue.close(TOO_SLOW),
+            Ok(updates) => {
                 if !event.id.is_empty() {
                     self.queue.text(wire::jayx::ack(event.id, r#"{"ok":true}"#));
                 }
-                self.tell(&told);
+                self.send(&updates);
             }
         }
     }
@@ -108,20 +108,20 @@ impl Client {
         });
     }
 
-    fn tell(&mut self, all: &[Told]) {
-        for told in all {
+    fn send(&mut self, updates: &[Update]) {
+        for update in updates {
             self.queue
-                .text(wire::jayx::packet(told.event, &told.payload));
+                .text(wire::jayx::packet(update.event, &update.payload));
         }
     }
 }
 
-impl Session for Client {
+impl Session for SocketIoSession {
     fn text(&mut self, text: &str, now: Timestamps) {
         match Packet::read(text) {
             Packet::Close | Packet::Leave => self.queue.close(Close::NORMAL),
             Packet::Pong => {
-                self.beat = Beat::Ping(now.at.after(self.config.ping_interval));
+                self.heartbeat = Heartbeat::Ping(now.at.after(self.config.ping_interval));
             }
             Packet::Join { namespace } => self.join(namespace),
             Packet::Event(_) | Packet::Broken if self.join_before.is_some() => {
@@ -140,20 +140,23 @@ impl Session for Client {
     fn pong(&mut self, _now: Timestamps) {}
 
     fn deadline(&self) -> Option<Nanos> {
-        let (Beat::Ping(beat) | Beat::Pong(beat)) = self.beat;
-        Some(self.join_before.map_or(beat, |join| join.min(beat)))
+        let (Heartbeat::Ping(heartbeat) | Heartbeat::Pong(heartbeat)) = self.heartbeat;
+        Some(
+            self.join_before
+                .map_or(heartbeat, |join| join.min(heartbeat)),
+        )
     }
 
     fn timeout(&mut self, now: Timestamps) {
         if self.join_before.is_some_and(|join| join <= now.at) {
             return self.queue.close(Close::new(1008, "no join"));
         }
-        match self.beat {
-            Beat::Ping(due) if due <= now.at => {
-                self.beat = Beat::Pong(now.at.after(self.config.ping_timeout));
+        match self.heartbeat {
+            Heartbeat::Ping(due) if due <= now.at => {
+                self.heartbeat = Heartbeat::Pong(now.at.after(self.config.ping_timeout));
                 self.queue.text("2".to_owned());
             }
-            Beat::Pong(due) if due <= now.at => {
+            Heartbeat::Pong(due) if due <= now.at => {
                 self.queue.close(Close::new(1008, "ping timeout"));
             }
             _ => {}
@@ -161,8 +164,8 @@ impl Session for Client {
     }
 
     fn market_changed(&mut self, _now: Timestamps) {
-        match self.desk.news() {
-            Some(told) => self.tell(&told),
+        match self.subscriptions.updates() {
+            Some(updates) => self.send(&updates),
             None => self.queue.close(TOO_SLOW),
         }
     }

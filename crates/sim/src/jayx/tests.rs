@@ -1,14 +1,14 @@
-//! The world over some hundred steps: candles against fills, accounts against the market.
+//! The exchange over some hundred steps: candles against fills, accounts against the market.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ticklot_book::{Lots, Side, Ticks};
 
-use super::desk::{Desk, Told};
-use super::ledger::Now;
-use super::trader::Act;
-use super::world::World;
+use super::account_state::StepTime;
+use super::exchange_state::ExchangeState;
+use super::subscriptions::{ClientSubscriptions, Update};
+use super::trader::TraderAction;
 use super::*;
 use crate::market::{Fill, MarketConfig, Order, Owner};
 
@@ -40,13 +40,13 @@ fn config(seed: u64) -> Config {
     }
 }
 
-fn world(seed: u64) -> World {
-    World::new(Arc::new(config(seed)), START)
+fn state(seed: u64) -> ExchangeState {
+    ExchangeState::new(Arc::new(config(seed)), START)
 }
 
 /// Whether an order still rests in the market as its owner believes.
-fn rests(world: &World, symbol: usize, id: u64, own: &OwnOrder) -> bool {
-    let mut market = world.pits[symbol].market.clone();
+fn rests(state: &ExchangeState, symbol: usize, id: u64, own: &OwnOrder) -> bool {
+    let mut market = state.symbols[symbol].market.clone();
     let resting = market.withdraw(own.side, own.limit.unwrap(), id);
     resting.is_some_and(|it| (it.lots, it.filled, it.paid) == (own.lots, own.filled, own.cost))
 }
@@ -58,11 +58,11 @@ struct Expected {
 }
 
 impl Expected {
-    fn of(world: &World, account: usize) -> Self {
-        let balances = world.ledgers[account].balances();
+    fn of(state: &ExchangeState, account: usize) -> Self {
+        let balances = state.accounts[account].balances();
         let funds = balances.into_iter().map(|it| (it.asset, it.balance.units));
         Self {
-            owner: world.ledgers[account].owner(),
+            owner: state.accounts[account].owner(),
             funds: funds.collect(),
         }
     }
@@ -80,21 +80,21 @@ impl Expected {
 }
 
 #[test]
-fn balances_are_what_the_fills_made_of_them() {
+fn balances_follow_fills() {
     for seed in 0..4 {
-        let mut world = world(seed);
-        let mut expected = [0, 1].map(|account| Expected::of(&world, account));
+        let mut state = state(seed);
+        let mut expected = [0, 1].map(|account| Expected::of(&state, account));
         let mut filled = 0;
         for step in 0..300 {
-            world.make_step(START + step * 50);
-            for (pit, base) in world.pits.iter().zip(["BTC", "ETH"]) {
-                for fill in pit.market.fills() {
+            state.make_step(START + step * 50);
+            for (symbol_state, base) in state.symbols.iter().zip(["BTC", "ETH"]) {
+                for fill in symbol_state.market.fills() {
                     expected.iter_mut().for_each(|it| it.fill(base, fill));
                     filled += 1;
                 }
             }
             for (account, expected) in expected.iter().enumerate() {
-                for it in world.ledgers[account].balances() {
+                for it in state.accounts[account].balances() {
                     assert_eq!(it.balance.units, expected.funds[&it.asset], "{}", it.asset);
                     assert!(it.available.units >= 0 && it.available.units <= it.balance.units);
                 }
@@ -105,26 +105,26 @@ fn balances_are_what_the_fills_made_of_them() {
 }
 
 #[test]
-fn what_is_not_available_is_held_back_by_orders_that_rest() {
-    let mut world = world(5);
+fn open_orders_reserve_funds() {
+    let mut state = state(5);
     let mut most = 0;
     for step in 0..300 {
-        world.make_step(START + step * 50);
-        for ledger in &world.ledgers {
+        state.make_step(START + step * 50);
+        for account_state in &state.accounts {
             let mut held = BTreeMap::new();
             for (symbol, base) in ["BTC", "ETH"].into_iter().enumerate() {
-                for (id, order) in ledger.open(symbol) {
-                    assert!(order.state.is_open() && rests(&world, symbol, id, &order));
+                for (id, order) in account_state.open(symbol) {
+                    assert!(order.state.is_open() && rests(&state, symbol, id, &order));
                     let (asset, units) = match order.side {
                         Side::Bid => ("USDT", order.reserved()),
                         Side::Ask => (base, order.reserved() * 100),
                     };
                     *held.entry(asset).or_insert(0) += units;
                 }
-                most = most.max(ledger.open(symbol).len());
-                assert!(ledger.open(symbol).len() <= 12);
+                most = most.max(account_state.open(symbol).len());
+                assert!(account_state.open(symbol).len() <= 12);
             }
-            for it in ledger.balances() {
+            for it in account_state.balances() {
                 let held = held.get(it.asset.as_str()).unwrap_or(&0);
                 assert_eq!(it.balance.units - it.available.units, *held);
             }
@@ -133,15 +133,15 @@ fn what_is_not_available_is_held_back_by_orders_that_rest() {
     assert!(most > 2, "{most} orders at once");
 }
 
-/// An order is told in each of its states, at last in one that it does not leave.
+/// A client sees each state of an order, and a final one last.
 #[test]
-fn orders_live_and_end() {
-    let mut world = world(6);
+fn orders_reach_final_states() {
+    let mut state = state(6);
     let mut states: BTreeMap<u64, Vec<OrderState>> = BTreeMap::new();
     let mut kinds = std::collections::HashSet::new();
     for step in 0..600 {
-        world.make_step(START + step * 50);
-        for order in world.ledgers[0].since(0, step).unwrap() {
+        state.make_step(START + step * 50);
+        for order in state.accounts[0].since(0, step).unwrap() {
             let known = states.entry(order.id).or_default();
             assert!(known.last().is_none_or(|it| it.is_open()), "{order:?}");
             known.push(order.state);
@@ -168,17 +168,17 @@ fn orders_live_and_end() {
 }
 
 #[test]
-fn candles_are_those_of_the_fills() {
-    let mut world = world(7);
+fn candles_match_fills() {
+    let mut state = state(7);
     let mut all: Vec<(u64, Ticks, Lots)> = Vec::new();
     for step in 0..400 {
         // A silent stretch now and then: a step a minute, a step an hour.
         let ms = START + step * 4_000 + step / 50 * 600_000;
-        world.make_step(ms);
-        let fills = world.pits[0].market.fills().iter();
+        state.make_step(ms);
+        let fills = state.symbols[0].market.fills().iter();
         all.extend(fills.map(|it| (ms / 1_000, it.ticks, it.lots)));
     }
-    for (place, minutes) in INTERVALS.into_iter().enumerate() {
+    for (index, minutes) in INTERVALS.into_iter().enumerate() {
         let length = u64::from(minutes) * 60;
         let expected = all.chunk_by(|a, b| a.0 / length == b.0 / length);
         let prices = |fills: &[(u64, Ticks, Lots)]| {
@@ -191,7 +191,7 @@ fn candles_are_those_of_the_fills() {
             let volume: i64 = fills.iter().map(|it| it.2.0).sum();
             (created, prices(fills), volume, fills.last().unwrap().0)
         });
-        let candles = world.pits[0].chart.series(place).candles();
+        let candles = state.symbols[0].candles.series(index).candles();
         let made = candles.map(|it| {
             let prices = (it.open, it.high, it.low, it.close);
             (it.created, prices, it.volume.0, it.modified)
@@ -206,16 +206,16 @@ fn candles_are_those_of_the_fills() {
 
 /// Ids differ by symbol, by interval and by candle, and look like the venue's.
 #[test]
-fn every_candle_has_an_id_of_its_own() {
-    let mut world = world(8);
+fn candle_ids_are_unique() {
+    let mut state = state(8);
     for step in 0..200 {
-        world.make_step(START + step * 4_000);
+        state.make_step(START + step * 4_000);
     }
     let mut ids = std::collections::BTreeSet::new();
     let mut candles = 0;
-    for pit in &world.pits {
-        for place in 0..INTERVALS.len() {
-            for candle in pit.chart.series(place).candles() {
+    for symbol_state in &state.symbols {
+        for index in 0..INTERVALS.len() {
+            for candle in symbol_state.candles.series(index).candles() {
                 let id = candle.id();
                 assert!(id.len() == 24 && id.bytes().all(|it| it.is_ascii_hexdigit()));
                 ids.insert(id);
@@ -227,12 +227,12 @@ fn every_candle_has_an_id_of_its_own() {
 }
 
 #[test]
-fn a_seed_decides_the_accounts_too() {
+fn seed_determines_accounts() {
     let run = |seed| {
-        let mut world = world(seed);
-        (0..200).for_each(|step| world.make_step(START + step * 50));
-        let view = world.pits[0].market.view();
-        (world.ledgers[0].balances(), view)
+        let mut state = state(seed);
+        (0..200).for_each(|step| state.make_step(START + step * 50));
+        let view = state.symbols[0].market.view();
+        (state.accounts[0].balances(), view)
     };
     assert_eq!(run(3), run(3));
     assert_ne!(run(3), run(4));
@@ -240,7 +240,7 @@ fn a_seed_decides_the_accounts_too() {
 
 /// An account that does nothing leaves the market as it would be without it.
 #[test]
-fn an_idle_account_moves_nothing() {
+fn idle_account_changes_nothing() {
     let run = |activity: Option<u32>| {
         let accounts = activity.map(|activity| Account {
             activity,
@@ -250,25 +250,25 @@ fn an_idle_account_moves_nothing() {
             accounts: accounts.into_iter().collect(),
             ..Config::default()
         };
-        let mut world = World::new(Arc::new(config), START);
-        (0..200).for_each(|step| world.make_step(START + step * 50));
-        world.pits[0].market.view()
+        let mut state = ExchangeState::new(Arc::new(config), START);
+        (0..200).for_each(|step| state.make_step(START + step * 50));
+        state.symbols[0].market.view()
     };
     assert_eq!(run(None), run(Some(0)));
     assert_ne!(run(None), run(Some(100)));
 }
 
-/// The end of an order that is forgotten before it was told is not passed over in silence.
+/// The loss of an order's end that no client has seen is reported.
 #[test]
-fn a_forgotten_order_is_noticed() {
+fn detects_evicted_closed_order() {
     let config = Config {
         backlog: 1,
         ..config(9)
     };
-    let mut world = World::new(Arc::new(config), START);
+    let mut state = ExchangeState::new(Arc::new(config), START);
     let order = |id| Order {
         id,
-        owner: world.ledgers[0].owner(),
+        owner: state.accounts[0].owner(),
         side: Side::Bid,
         limit: Some(Ticks(1)),
         lots: Lots(1),
@@ -277,52 +277,52 @@ fn a_forgotten_order_is_noticed() {
         created_ms: 0,
     };
     let orders = [order(1), order(2)];
-    let ledger = &mut world.ledgers[0];
+    let account_state = &mut state.accounts[0];
     for (order, step) in orders.iter().zip(1..) {
-        let now = Now { ms: 0, step };
-        ledger.place(0, order, now);
-        ledger.cancel(0, order, now);
+        let now = StepTime { ms: 0, step };
+        account_state.place(0, order, now);
+        account_state.cancel(0, order, now);
     }
-    assert_eq!(ledger.since(0, 0), None);
-    assert_eq!(ledger.since(0, 1).map(|it| it.len()), Some(1));
+    assert_eq!(account_state.since(0, 0), None);
+    assert_eq!(account_state.since(0, 1).map(|it| it.len()), Some(1));
 }
 
 /// What the whole market could not fill of a market order is over at once.
 #[test]
-fn a_market_order_never_stays_open() {
-    let mut world = world(10);
-    let all = world.pits[0].market.resting(Side::Bid);
-    let act = Act::Place {
+fn market_orders_never_rest() {
+    let mut state = state(10);
+    let all = state.symbols[0].market.resting(Side::Bid);
+    let act = TraderAction::Place {
         side: Side::Ask,
         limit: None,
         lots: Lots(all + 7),
     };
-    world.carry_out(act, 0, 0, Now { ms: 1, step: 1 });
-    let told = world.ledgers[0].since(0, 0).unwrap();
-    assert_eq!(told.len(), 1);
+    state.execute(act, 0, 0, StepTime { ms: 1, step: 1 });
+    let updates = state.accounts[0].since(0, 0).unwrap();
+    assert_eq!(updates.len(), 1);
     assert_eq!(
-        (told[0].state, told[0].filled),
+        (updates[0].state, updates[0].filled),
         (OrderState::Canceled, Lots(all))
     );
-    assert_eq!(world.ledgers[0].open(0).len(), 0);
+    assert_eq!(state.accounts[0].open(0).len(), 0);
 }
 
-/// What a subscription got at once is not told again as news.
+/// The first update of a subscription is not repeated later.
 #[test]
-fn a_late_subscription_is_told_of_what_comes_later() {
-    let mut world = world(11);
-    (0..55).for_each(|step| world.make_step(START + step * 4_000));
-    let (shared, _steps) = Shared::new(world);
-    let mut desk = Desk::new(&shared);
+fn late_subscription_gets_updates() {
+    let mut state = state(11);
+    (0..55).for_each(|step| state.make_step(START + step * 4_000));
+    let (shared, _steps) = SharedState::new(state);
+    let mut subscriptions = ClientSubscriptions::new(&shared);
     let minutes = serde_json::json!({"category": "spot", "symbol": "BTCUSDT", "interval": "1"});
     let hours = serde_json::json!({"category": "spot", "symbol": "BTCUSDT", "interval": "60"});
-    assert_eq!(desk.ask("kline", &minutes).unwrap().len(), 1);
-    assert_eq!(desk.ask("kline", &hours).unwrap().len(), 1);
+    assert_eq!(subscriptions.subscribe("kline", &minutes).unwrap().len(), 1);
+    assert_eq!(subscriptions.subscribe("kline", &hours).unwrap().len(), 1);
     // A minute later there is a new candle of a minute, and that of the hour has changed; asking
     // again tells that one once more, as the first of all.
     (55..70).for_each(|step| shared.lock().make_step(START + step * 4_000));
-    let told = desk.ask("kline", &hours).unwrap();
-    let is_new = |it: &Told| it.payload.starts_with(r#"{"add":{"#);
-    let told: Vec<_> = told.iter().map(is_new).collect();
-    assert_eq!(told, [false, true, false, true]);
+    let updates = subscriptions.subscribe("kline", &hours).unwrap();
+    let is_new = |it: &Update| it.payload.starts_with(r#"{"add":{"#);
+    let updates: Vec<_> = updates.iter().map(is_new).collect();
+    assert_eq!(updates, [false, true, false, true]);
 }

@@ -1,16 +1,16 @@
-//! What an account does in a market: small orders near the touch, now and then one at the market,
-//! and a change of mind. Never more than it can pay.
+//! The actions of an account in a market: small orders near the touch, now and then a market order,
+//! and cancels. It never spends more than it has.
 
 use ticklot_book::{Lots, Side, Ticks};
 
 use super::account::Account;
-use super::ledger::Ledger;
+use super::account_state::AccountState;
 use crate::market::{Market, MarketConfig};
 
 /// How much smaller than the market's its orders are at most.
 const SMALLER: u32 = 50;
 
-/// One account's mind.
+/// Draws the actions of one account.
 #[derive(Debug)]
 pub(super) struct Trader {
     rng: fastrand::Rng,
@@ -18,15 +18,15 @@ pub(super) struct Trader {
     max_orders: usize,
 }
 
-/// What it wants to do.
+/// An action of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum TraderAction {
     Place {
         side: Side,
         limit: Option<Ticks>,
         lots: Lots,
     },
-    Withdraw {
+    Cancel {
         side: Side,
         limit: Ticks,
         id: u64,
@@ -42,34 +42,34 @@ impl Trader {
         }
     }
 
-    /// Decides what to do in a step of a market, if anything.
+    /// Draws the action in a step of a market, if any.
     pub(super) fn decide(
         &mut self,
         symbol: usize,
         config: &MarketConfig,
         market: &Market,
-        ledger: &Ledger,
-    ) -> Option<Act> {
-        let means = ledger.means(symbol)?;
+        account_state: &AccountState,
+    ) -> Option<TraderAction> {
+        let means = account_state.means(symbol)?;
         if self.rng.u32(0..100) >= self.activity {
             return None;
         }
-        let is_full = ledger.open(symbol).len() >= self.max_orders;
+        let is_full = account_state.open(symbol).len() >= self.max_orders;
         match self.rng.u32(0..12) {
-            0 => self.withdraw(symbol, ledger),
-            _ if is_full => self.withdraw(symbol, ledger),
+            0 => self.withdraw(symbol, account_state),
+            _ if is_full => self.withdraw(symbol, account_state),
             1 => self.place(config, market, means, true),
             _ => self.place(config, market, means, false),
         }
     }
 
-    fn withdraw(&mut self, symbol: usize, ledger: &Ledger) -> Option<Act> {
-        let mut open = ledger.open(symbol);
+    fn withdraw(&mut self, symbol: usize, account_state: &AccountState) -> Option<TraderAction> {
+        let mut open = account_state.open(symbol);
         if open.len() == 0 {
             return None;
         }
         let (id, order) = open.nth(self.rng.usize(0..open.len()))?;
-        Some(Act::Withdraw {
+        Some(TraderAction::Cancel {
             side: order.side,
             limit: order.limit?,
             id,
@@ -83,7 +83,7 @@ impl Trader {
         market: &Market,
         means: (i128, i128),
         at_market: bool,
-    ) -> Option<Act> {
+    ) -> Option<TraderAction> {
         let first = if self.rng.bool() {
             Side::Bid
         } else {
@@ -101,7 +101,7 @@ impl Trader {
                 covers(means, side, lots, cost)
             };
             let limit = (!at_market).then_some(limit);
-            is_paid.then_some(Act::Place { side, limit, lots })
+            is_paid.then_some(TraderAction::Place { side, limit, lots })
         })
     }
 

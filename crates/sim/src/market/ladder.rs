@@ -212,14 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn keeps_best_first_and_counts_orders() {
+    fn sorts_levels_and_counts_orders() {
         let ladder = asks(&[(12, 5), (10, 1), (12, 2)]);
         assert_eq!(shown(&ladder), [(10, 1, 1), (12, 7, 2)]);
         assert_eq!(ladder.lots(), 8);
     }
 
     #[test]
-    fn takes_through_levels_up_to_the_limit() {
+    fn fills_levels_up_to_limit() {
         let mut ladder = asks(&[(10, 1), (11, 4), (12, 9)]);
         let (left, fills) = buy(&mut ladder, Some(11), 8);
         assert_eq!((left, fills), (3, vec![(10, 1), (11, 4)]));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partly_filled_order_keeps_its_place() {
+    fn partial_fill_keeps_priority() {
         let mut ladder = asks(&[(10, 5), (10, 6)]);
         assert_eq!(buy(&mut ladder, None, 2), (0, vec![(10, 2)]));
         assert_eq!(shown(&ladder), [(10, 9, 2)]);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn stays_within_its_limits() {
+    fn ladder_stays_within_limits() {
         let mut ladder = asks(&[(10, 1), (11, 2), (12, 3)]);
         assert_eq!(rest(&mut ladder, 9, 7), 3);
         assert_eq!(shown(&ladder), [(9, 7, 1), (10, 1, 1), (11, 2, 1)]);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_withdrawn_by_its_number() {
+    fn withdraws_order_by_id() {
         let mut ladder = Ladder::new(Side::Ask, 3, 2);
         for id in [4, 9] {
             let order = Order {
@@ -263,7 +263,7 @@ mod tests {
 
     /// Each resting order has a fill of its own, and remembers what it was paid.
     #[test]
-    fn a_fill_shows_both_orders_as_they_then_stand() {
+    fn fill_contains_both_orders() {
         let mut ladder = asks(&[(10, 5), (10, 6), (12, 2)]);
         let mut taker = order(Side::Bid, None, 12);
         let mut fills = Vec::new();

@@ -11,10 +11,10 @@
 //! configuration, seed and times are the same, order for order.
 
 mod config;
-mod fair;
+mod external_orders;
+mod fair_value;
 mod ladder;
 mod order;
-mod outside;
 mod pair;
 #[cfg(test)]
 mod tests;
@@ -24,12 +24,12 @@ use std::collections::VecDeque;
 use ticklot_book::{Level, Lots, Side, Ticks};
 
 pub use self::config::MarketConfig;
-pub(crate) use self::fair::Fair;
+pub(crate) use self::fair_value::FairValue;
 use self::ladder::Ladder;
 pub use self::order::{Fill, Order, Owner};
-pub use self::pair::Pair;
+pub use self::pair::OutcomePair;
 
-/// What keeps the draws for owners apart from the others.
+/// Separates the random numbers of owners from the others.
 const CROWD: u64 = 0xc20d_0000_0000_c20d;
 
 /// A trade: an arriving order met resting ones at one price.
@@ -72,7 +72,7 @@ pub struct Totals {
 pub struct Market {
     config: MarketConfig,
     rng: fastrand::Rng,
-    fair: Fair,
+    fair: FairValue,
     bids: Ladder,
     asks: Ladder,
     trades: VecDeque<Trade>,
@@ -95,7 +95,7 @@ impl Market {
         let ladder = |side| Ladder::new(side, config.max_levels, config.max_orders);
         let mut market = Self {
             rng: fastrand::Rng::with_seed(seed),
-            fair: Fair::new(config.fair, config.min, config.max, config.volatility),
+            fair: FairValue::new(config.fair, config.min, config.max, config.volatility),
             bids: ladder(Side::Bid),
             asks: ladder(Side::Ask),
             trades: VecDeque::new(),

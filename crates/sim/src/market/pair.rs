@@ -11,12 +11,12 @@ const WHOLE: i64 = 100;
 ///
 /// Their fair values add up to one; their orders are their own. Neither mirrors the other.
 #[derive(Clone, Debug)]
-pub struct Pair {
+pub struct OutcomePair {
     yes: Market,
     no: Market,
 }
 
-impl Pair {
+impl OutcomePair {
     /// A market whose YES is worth `fair` ticks of 0.01 at the start, 1 to 99.
     #[must_use]
     pub fn new(fair: Ticks, seed: u64) -> Self {

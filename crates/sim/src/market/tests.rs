@@ -79,13 +79,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn a_spot_market_holds_together(seed: u64) {
+    fn spot_market_keeps_invariants(seed: u64) {
         run(&mut Market::btcusdt(seed), 1_500);
     }
 
     #[test]
-    fn a_prediction_market_holds_together(seed: u64, fair in 1_i64..=99) {
-        let mut pair = Pair::new(Ticks(fair), seed);
+    fn prediction_market_keeps_invariants(seed: u64, fair in 1_i64..=99) {
+        let mut pair = OutcomePair::new(Ticks(fair), seed);
         for now in 0..1_500 {
             pair.step(now);
             check(pair.yes());
@@ -96,7 +96,7 @@ proptest! {
 
     /// The trades that one order makes are what it took out of the levels that it met.
     #[test]
-    fn trades_agree_with_the_levels(seed: u64, lots in 1_i64..20_000_000, buys: bool) {
+    fn trades_match_level_changes(seed: u64, lots in 1_i64..20_000_000, buys: bool) {
         let mut market = Market::btcusdt(seed);
         let taker = if buys { Side::Bid } else { Side::Ask };
         let all = |market: &Market| market.ladder(taker.opposite()).levels().collect::<Vec<_>>();
@@ -128,7 +128,7 @@ proptest! {
 
     /// When one thing happens a step, a fill is all that happens to the levels that it met.
     #[test]
-    fn a_fill_is_missing_from_its_level(seed: u64) {
+    fn fill_reduces_its_level(seed: u64) {
         let one = MarketConfig { events: 1, ..MarketConfig::outcome(Ticks(50)) };
         let mut market = Market::new(one, seed);
         let mut filled = 0;
@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn a_seed_decides_everything(seed: u64) {
+    fn seed_determines_market(seed: u64) {
         let mut one = Market::btcusdt(seed);
         let mut other = Market::btcusdt(seed);
         let mut stranger = Market::btcusdt(!seed);
@@ -165,9 +165,9 @@ proptest! {
 
 /// How many people trade, and who, changes nothing that a market shows.
 #[test]
-fn owners_do_not_move_the_market() {
-    let mut few = Pair::with_owners(Ticks(62), 3, 1);
-    let mut many = Pair::with_owners(Ticks(62), 3, 50);
+fn owners_do_not_affect_market() {
+    let mut few = OutcomePair::with_owners(Ticks(62), 3, 1);
+    let mut many = OutcomePair::with_owners(Ticks(62), 3, 50);
     let mut owners = std::collections::BTreeSet::new();
     for now in 0..500 {
         few.step(now);
@@ -180,7 +180,7 @@ fn owners_do_not_move_the_market() {
 
 /// Over a minute of steps, a spot market trades, moves, and looks like one.
 #[test]
-fn a_spot_market_is_alive() {
+fn spot_market_trades_and_moves() {
     for seed in 0..8 {
         let mut market = Market::btcusdt(seed);
         let (mut spreads, mut shallow, mut changed) = (Vec::new(), 0, 0);
@@ -216,9 +216,9 @@ fn a_spot_market_is_alive() {
 
 /// YES and NO are priced by one fair value, and each has its own orders.
 #[test]
-fn outcomes_do_not_mirror_each_other() {
+fn outcome_books_differ() {
     let mut mirrored = 0;
-    let mut pair = Pair::new(Ticks(62), 5);
+    let mut pair = OutcomePair::new(Ticks(62), 5);
     for now in 0..500 {
         pair.step(now);
         let mirror = |level: Level| Ticks(100 - level.ticks.0);
@@ -230,10 +230,10 @@ fn outcomes_do_not_mirror_each_other() {
 }
 
 #[test]
-fn near_the_end_of_the_range_books_are_one_sided_at_times() {
+fn books_near_bounds_one_sided() {
     let (mut one_sided, mut two_sided) = (0, 0);
     for seed in 0..4 {
-        let mut pair = Pair::new(Ticks(2), seed);
+        let mut pair = OutcomePair::new(Ticks(2), seed);
         for now in 0..2_000 {
             pair.step(now);
             let is_one_sided = pair.yes().best(Side::Bid).is_none();

@@ -1,4 +1,4 @@
-//! What a client may cost.
+//! The limits on a client.
 
 use std::time::Duration;
 

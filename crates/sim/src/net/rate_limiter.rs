@@ -1,4 +1,4 @@
-//! A bound on how often something may happen.
+//! Rate limits in a sliding window.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -6,24 +6,24 @@ use std::time::Duration;
 
 use ticklot_book::Nanos;
 
-/// How often something may happen, in a strict sliding window: no stretch of `per` holds more
-/// than `count`. What is refused does not count.
+/// A rate limit in a strict sliding window: no period of `per` holds more
+/// than `count` events. Rejected events do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How often.
+    /// The number of events.
     pub count: u32,
-    /// In how long.
+    /// The length of the window.
     pub per: Duration,
 }
 
-/// The window of one client.
+/// The events of one client in the window.
 #[derive(Debug, Default)]
 pub(crate) struct SlidingWindow {
     admitted: VecDeque<Nanos>,
 }
 
 impl SlidingWindow {
-    /// Lets something happen now, or says how long until it may.
+    /// Admits an event now, or returns the time until it may happen.
     pub(crate) fn admit(&mut self, rate: Rate, now: Nanos) -> Result<(), Duration> {
         self.forget(rate, now);
         let room = usize::try_from(rate.count).unwrap_or(usize::MAX);
@@ -47,7 +47,7 @@ impl SlidingWindow {
     }
 }
 
-/// The windows of all addresses that came lately.
+/// The windows of all recent addresses.
 #[derive(Debug, Default)]
 pub(crate) struct PerIpLimiter(HashMap<IpAddr, SlidingWindow>);
 
@@ -73,7 +73,7 @@ mod tests {
     };
 
     #[test]
-    fn no_stretch_of_the_length_holds_more_than_the_count() {
+    fn window_never_exceeds_count() {
         let mut window = SlidingWindow::default();
         let mut admit = |ms| window.admit(RATE, Nanos::from_millis(ms));
         assert_eq!(admit(0), Ok(()));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn each_address_has_its_own_and_is_forgotten() {
+    fn limits_each_address_separately() {
         let (mut limiter, zero) = (PerIpLimiter::default(), Nanos(0));
         let ip = |last| IpAddr::from(Ipv4Addr::new(10, 0, 0, last));
         for last in [1, 2, 1, 2] {

@@ -134,8 +134,8 @@ impl Pool {
     /// Writes the next frame, and keeps what it holds.
     fn frame(&mut self, markets: &mut [Shown]) -> Vec<u8> {
         let mut text = String::new();
-        for (place, market) in markets.iter_mut().enumerate() {
-            if place > 0 {
+        for (index, market) in markets.iter_mut().enumerate() {
+            if index > 0 {
                 text.push('\n');
             }
             let view = market.next();
@@ -145,7 +145,7 @@ impl Pool {
                     wire::jayx::packet("orderbook", &payload)
                 }
                 Wire::JayxBare => wire::jayx::order_book(&view),
-                Wire::Bayse => bayse(place, &view, market.now_ms()),
+                Wire::Bayse => bayse(index, &view, market.now_ms()),
             };
             text.push_str(&line);
             self.written.push(view);
@@ -172,14 +172,14 @@ impl Pool {
     }
 }
 
-/// The name of the outcome in line `place` of a frame, as long as the venue's ids are.
+/// The name of the outcome in line `index` of a frame, as long as the venue's ids are.
 #[must_use]
-pub fn outcome_id(place: usize) -> String {
-    format!("7c9e6679-7425-40de-944b-{place:012}")
+pub fn outcome_id(index: usize) -> String {
+    format!("7c9e6679-7425-40de-944b-{index:012}")
 }
 
-fn bayse(place: usize, view: &View, now_ms: u64) -> String {
-    let ids = ["550e8400-e29b-41d4-a716-446655440000", &outcome_id(place)];
+fn bayse(index: usize, view: &View, now_ms: u64) -> String {
+    let ids = ["550e8400-e29b-41d4-a716-446655440000", &outcome_id(index)];
     let book = OrderBook::new(ids, view, BAYSE_SCALE, now_ms);
     Message::order_book(book, now_ms).to_json()
 }
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_decides_all_and_every_book_is_as_deep_as_asked_for() {
+    fn seed_determines_pool() {
         for wire in [Wire::JayxSocketIo, Wire::JayxBare, Wire::Bayse] {
             let build = |seed| Pool::build(Shape::single(wire, 20), seed, 50_000);
             let (pool, same, other) = (build(1), build(1), build(2));

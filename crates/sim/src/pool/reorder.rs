@@ -59,8 +59,8 @@ impl Writer {
     ) {
         self.out.push(open);
         self.depth += 1;
-        for (place, item) in items.into_iter().enumerate() {
-            if place > 0 {
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
                 self.out.push(',');
             }
             self.line();
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_order_is_another_and_the_message_the_same() {
+    fn reorders_members_only() {
         let frame = br#"42["x",{"a":[{"b":1,"c":0.5,"d":"e"},{"b":2,"c":3,"d":null}],"f":true}]"#;
         let json = |frame: &[u8]| serde_json::from_slice::<Value>(&frame[2..]).unwrap();
         for indent in [0, 2] {

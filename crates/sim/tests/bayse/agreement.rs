@@ -224,7 +224,7 @@ async fn run_to(truth: &GroundTruth, step: u64) {
 /// Three hundred steps in both currencies, in bursts: between two of them all stands still, so
 /// that each client can be asked for everything that it was to get.
 #[tokio::test]
-async fn a_fill_is_the_same_in_every_channel() {
+async fn fill_matches_across_channels() {
     let config = Config {
         markets: vec![Listing::rate_cut()],
         update_every: Duration::from_millis(1),

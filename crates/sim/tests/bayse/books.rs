@@ -44,7 +44,7 @@ fn check(update: &Value) -> (String, Option<f64>, Option<f64>) {
 }
 
 #[tokio::test]
-async fn rooms_are_confirmed_then_both_books_come_and_never_cross() {
+async fn confirms_rooms_before_books() {
     let server = Server::bayse(quick()).await.unwrap();
     let mut client = connected(&server).await;
     client
@@ -81,7 +81,7 @@ async fn rooms_are_confirmed_then_both_books_come_and_never_cross() {
 }
 
 #[tokio::test]
-async fn without_batching_each_book_has_a_frame() {
+async fn unbatched_books_have_own_frames() {
     let config = Config {
         batch: false,
         update_every: Duration::from_secs(3_600),
@@ -99,7 +99,7 @@ async fn without_batching_each_book_has_a_frame() {
 }
 
 #[tokio::test]
-async fn each_currency_is_a_room_with_books_of_its_own() {
+async fn each_currency_has_own_room() {
     let config = Config {
         update_every: Duration::from_secs(3_600),
         ..Config::default()
@@ -125,7 +125,7 @@ async fn each_currency_is_a_room_with_books_of_its_own() {
 }
 
 #[tokio::test]
-async fn leaving_a_room_ends_its_books() {
+async fn unsubscribing_ends_books() {
     let server = Server::bayse(quick()).await.unwrap();
     let mut client = connected(&server).await;
     client.send(&subscribe(&["mkt_us-rate-cut"])).await;
@@ -149,7 +149,7 @@ async fn leaving_a_room_ends_its_books() {
 }
 
 #[tokio::test]
-async fn protocol_pings_keep_who_answers_and_close_who_does_not() {
+async fn pings_close_silent_client() {
     let config = Config {
         ping_every: Duration::from_millis(25),
         pong_timeout: Duration::from_millis(200),
@@ -165,7 +165,7 @@ async fn protocol_pings_keep_who_answers_and_close_who_does_not() {
 }
 
 #[tokio::test]
-async fn unknown_paths_are_not_found() {
+async fn unknown_paths_return_404() {
     let server = Server::bayse(quick()).await.unwrap();
     for path in ["/", "/ws/v1/nothing", "/ws/v1/markets/"] {
         let (head, _) = upgrade(server.addr(), path).await;
@@ -175,7 +175,7 @@ async fn unknown_paths_are_not_found() {
 
 /// The books of the first room came once more.
 #[test]
-fn another_room_does_not_tell_the_first_ones_books_again() {
+fn new_room_repeats_no_books() {
     let now = Timestamps::default();
     let mut exchange = Exchange::new(Config::default(), now).unwrap();
     let from = Ipv4Addr::LOCALHOST.into();

@@ -98,7 +98,7 @@ async fn leave(client: &mut Client, room: &str, channel: &Channel) {
 }
 
 #[tokio::test]
-async fn activity_of_an_event_and_of_one_of_its_markets() {
+async fn activity_of_event_and_market() {
     let server = Server::bayse(quick()).await.unwrap();
     for (ask, room) in [
         (
@@ -115,7 +115,7 @@ async fn activity_of_an_event_and_of_one_of_its_markets() {
 }
 
 #[tokio::test]
-async fn prices_of_an_event() {
+async fn event_prices_reach_subscriber() {
     let server = Server::bayse(quick()).await.unwrap();
     let ask = r#""channel":"prices","eventId":"evt_us-rate-cut""#;
     let channel = Channel::public(ask, &["prices:evt_us-rate-cut"], |it| it == "price_update");
@@ -123,7 +123,7 @@ async fn prices_of_an_event() {
 }
 
 #[tokio::test]
-async fn prices_come_when_one_has_changed() {
+async fn prices_follow_changes() {
     let server = Server::bayse(quick()).await.unwrap();
     let mut client = connected(&server, MARKETS).await;
     client
@@ -139,7 +139,7 @@ async fn prices_come_when_one_has_changed() {
 }
 
 #[tokio::test]
-async fn trades_of_a_user() {
+async fn user_trades_reach_subscriber() {
     let server = Server::bayse(quick()).await.unwrap();
     let ask = r#""channel":"user_trades","userId":"usr_ben""#;
     let channel = Channel::public(ask, &["user_trades:usr_ben"], is_activity);
@@ -147,7 +147,7 @@ async fn trades_of_a_user() {
 }
 
 #[tokio::test]
-async fn books_of_markets() {
+async fn market_books_reach_subscriber() {
     let server = Server::bayse(quick()).await.unwrap();
     let ask = r#""channel":"orderbook","marketIds":["mkt_us-rate-cut","mkt_btc-above-1m"]"#;
     let rooms = &["orderbook:mkt_us-rate-cut", "orderbook:mkt_btc-above-1m"];
@@ -156,7 +156,7 @@ async fn books_of_markets() {
 }
 
 #[tokio::test]
-async fn prices_of_assets() {
+async fn asset_prices_reach_subscriber() {
     let server = Server::bayse(quick()).await.unwrap();
     let channel = Channel {
         endpoint: REALTIME,
@@ -169,7 +169,7 @@ async fn prices_of_assets() {
 }
 
 #[tokio::test]
-async fn orders_of_ones_own() {
+async fn own_orders_reach_owner() {
     let server = Server::bayse(quick()).await.unwrap();
     let channel = Channel {
         endpoint: USER,
@@ -188,7 +188,7 @@ async fn orders_of_ones_own() {
 
 /// With batching, a step is a frame; without, each message is.
 #[tokio::test]
-async fn a_step_is_a_frame_or_each_message_is() {
+async fn batching_combines_step_messages() {
     for batch in [true, false] {
         let server = Server::bayse(Config { batch, ..quick() }).await.unwrap();
         let mut client = connected(&server, MARKETS).await;
@@ -214,7 +214,7 @@ async fn a_step_is_a_frame_or_each_message_is() {
 
 /// An event of two markets tells the prices of both; its activity is that of both, or of one.
 #[tokio::test]
-async fn an_event_may_have_several_markets() {
+async fn event_prices_list_every_market() {
     let config = Config {
         events: vec![Event {
             markets: ["mkt_us-rate-cut", "mkt_btc-above-1m"]
@@ -252,7 +252,7 @@ async fn an_event_may_have_several_markets() {
 /// A default server makes ten steps a second, and the demo user has something filled in about
 /// four of them.
 #[tokio::test]
-async fn the_demo_user_trades_often() {
+async fn demo_user_trades_often() {
     let server = Server::bayse(quick()).await.unwrap();
     let truth = server.truth().unwrap();
     let mut client = connected(&server, USER).await;
@@ -271,7 +271,7 @@ async fn the_demo_user_trades_often() {
 
 /// A server without events of its own makes one for each market.
 #[tokio::test]
-async fn a_market_that_no_event_names_has_its_own() {
+async fn unlisted_market_gets_own_event() {
     let config = Config {
         markets: vec![Listing::new("rain", ticklot_book::Ticks(30))],
         events: Vec::new(),

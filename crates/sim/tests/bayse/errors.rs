@@ -8,7 +8,7 @@ use crate::{AUTH, MARKETS, REALTIME, USER, connected, quick, refused};
 const AUTH_REQUIRED: &str = r#"auth required: include {"auth":{"accessToken":"..."}} or {"auth":{"apiKey":"..."}} in every message"#;
 
 #[tokio::test]
-async fn errors_are_word_for_word() {
+async fn error_texts_are_exact() {
     let server = Server::bayse(quick()).await.unwrap();
     let table = [
         (MARKETS, "{\"type\":", "Invalid message format"),
@@ -64,7 +64,7 @@ async fn errors_are_word_for_word() {
 
 /// Without a word the upgrade is open to everybody; with each message it takes credentials.
 #[tokio::test]
-async fn a_user_says_who_he_is_in_every_message() {
+async fn every_user_message_needs_credentials() {
     let server = Server::bayse(quick()).await.unwrap();
     let mut client = connected(&server, USER).await;
     let token = r#""accessToken":"demo-header.demo-claims.demo-signature""#;
@@ -97,7 +97,7 @@ async fn a_user_says_who_he_is_in_every_message() {
 
 /// What one may not see for lack of credentials, one does not see.
 #[tokio::test]
-async fn a_refused_subscription_subscribes_to_nothing() {
+async fn rejected_subscription_has_no_effect() {
     let server = Server::bayse(quick()).await.unwrap();
     let mut client = connected(&server, USER).await;
     let orders = r#"{"type":"subscribe","channel":"orders","marketIds":["mkt_us-rate-cut"]}"#;

@@ -13,7 +13,7 @@ use crate::{MARKETS, REALTIME, USER, connected, quick, refused};
 const TOO_MANY: &str = "rate limit exceeded: too many messages";
 
 #[test]
-fn the_limits_are_the_documented_ones() {
+fn default_limits_match_documentation() {
     let config = Config::default();
     let ten_a_second = Rate {
         count: 10,
@@ -27,7 +27,7 @@ fn the_limits_are_the_documented_ones() {
 /// Half a second instead of one, so that the test is over sooner; long enough for eleven messages
 /// on a busy machine.
 #[tokio::test]
-async fn the_eleventh_message_is_refused_until_the_window_has_passed() {
+async fn eleventh_message_exceeds_rate_limit() {
     let per = Duration::from_millis(500);
     let config = Config {
         messages: Rate { count: 10, per },
@@ -53,7 +53,7 @@ async fn the_eleventh_message_is_refused_until_the_window_has_passed() {
 }
 
 #[tokio::test]
-async fn upgrades_beyond_the_limit_are_refused_with_the_time_to_wait() {
+async fn excess_upgrades_get_retry_after() {
     let per = Duration::from_millis(600);
     let config = Config {
         upgrades: Rate { count: 3, per },
@@ -116,7 +116,7 @@ async fn stall(server: &Server, ask: &str) -> Client {
 }
 
 #[tokio::test]
-async fn who_is_too_slow_for_fills_is_closed() {
+async fn closes_client_that_misses_fills() {
     let server = Server::bayse(flood(4)).await.unwrap();
     let ask = r#"{"type":"subscribe","channel":"activity","eventId":"evt_flood"}"#;
     let mut client = stall(&server, ask).await;
@@ -125,7 +125,7 @@ async fn who_is_too_slow_for_fills_is_closed() {
 
 /// One that only looks at books loses some of them, and nothing else.
 #[tokio::test]
-async fn who_is_too_slow_for_books_misses_some() {
+async fn slow_client_skips_old_books() {
     let server = Server::bayse(flood(4)).await.unwrap();
     let ids: Vec<_> = (0..10).map(|n| format!("\"mkt_m{n}\"")).collect();
     let ids = ids.join(",");

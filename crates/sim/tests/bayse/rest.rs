@@ -43,7 +43,7 @@ async fn still() -> Server {
 }
 
 #[tokio::test]
-async fn the_books_are_those_of_the_channel() {
+async fn rest_books_match_channel() {
     let server = still().await;
     let mut client = connected(&server, MARKETS).await;
     client
@@ -67,7 +67,7 @@ async fn the_books_are_those_of_the_channel() {
 }
 
 #[tokio::test]
-async fn the_depth_is_ten_unless_asked_for() {
+async fn default_depth_is_ten() {
     let server = still().await;
     let deep = "/v1/pm/books?outcomeId[]=out_us-rate-cut-yes";
     for (target, depth) in [(deep.to_owned(), 10), (format!("{deep}&depth=2"), 2)] {
@@ -77,7 +77,7 @@ async fn the_depth_is_ten_unless_asked_for() {
 }
 
 #[tokio::test]
-async fn what_there_is_not_is_left_out_or_refused() {
+async fn unknown_outcomes_are_left_out() {
     let server = still().await;
     let empty = Value::Array(Vec::new());
     for query in ["", "?outcomeId[]=out_x", "?currency=USD"] {

@@ -117,7 +117,7 @@ impl Replica {
 
 /// Of each step, orders come before balances: both agree whenever balances have come.
 #[tokio::test]
-async fn fills_orders_and_balances_agree_at_every_step() {
+async fn fills_orders_and_balances_agree() {
     let server = Server::jayx(quick()).await.unwrap();
     let truth = server.jayx_truth().unwrap();
     let mut talk = Talk::connect(&server, Some(PlainForm::Bare)).await;
@@ -148,7 +148,7 @@ async fn fills_orders_and_balances_agree_at_every_step() {
 
 /// Once everything stands still, what a client believes is what is true.
 #[tokio::test]
-async fn what_a_client_believes_comes_to_rest_on_the_truth() {
+async fn client_state_reaches_ground_truth() {
     let server = Server::jayx(quick()).await.unwrap();
     let truth = server.jayx_truth().unwrap();
     let mut talk = Talk::connect(&server, None).await;

@@ -60,7 +60,7 @@ fn of_trades(trades: &[Value], seconds: i64) -> BTreeMap<i64, Numbers> {
 
 /// After every step, the candles that were told are those of the trades that were told.
 #[tokio::test]
-async fn candles_are_made_of_the_trades() {
+async fn candles_match_published_trades() {
     let server = Server::jayx(remembering()).await.unwrap();
     let mut talk = Talk::connect(&server, None).await;
     talk.ask("orderbook", BOOK).await;
@@ -104,7 +104,7 @@ fn tell(told: &mut BTreeMap<i64, (String, Numbers)>, payload: &Value) {
 }
 
 #[tokio::test]
-async fn several_symbols_and_intervals_share_a_connection() {
+async fn connection_serves_several_candles() {
     let server = Server::jayx(remembering()).await.unwrap();
     let truth = server.jayx_truth().unwrap();
     let mut talk = Talk::connect(&server, None).await;
@@ -159,7 +159,7 @@ async fn several_symbols_and_intervals_share_a_connection() {
 
 /// Whoever comes when there is more than one candle is told the current one as known.
 #[tokio::test]
-async fn a_late_subscription_gets_the_current_candle_at_once() {
+async fn subscription_starts_with_current_candle() {
     let server = Server::jayx(quick()).await.unwrap();
     let truth = server.jayx_truth().unwrap();
     while truth.candles("BTCUSDT", "1").unwrap().len() < 2 {

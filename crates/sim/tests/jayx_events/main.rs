@@ -116,7 +116,7 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn all_four_events_come_in_every_envelope() {
+async fn every_envelope_carries_every_event() {
     for plain in ENVELOPES {
         let config = Config {
             plain: plain.unwrap_or_default(),
@@ -160,7 +160,7 @@ fn check_shape(event: &str, payload: &Value) {
 }
 
 #[tokio::test]
-async fn an_acknowledgement_comes_before_each_first_answer() {
+async fn acknowledgement_precedes_first_update() {
     let server = Server::jayx(quick()).await.unwrap();
     for (event, message) in [
         ("orderbook", BOOK),
@@ -178,7 +178,7 @@ async fn an_acknowledgement_comes_before_each_first_answer() {
 
 /// Asking again sends what comes at once again, and changes nothing else.
 #[tokio::test]
-async fn asking_twice_is_told_twice_at_once_and_once_later() {
+async fn repeated_subscription_repeats_snapshot() {
     let server = Server::jayx(quick()).await.unwrap();
     let truth = server.jayx_truth().unwrap();
     truth.pause();
@@ -200,7 +200,7 @@ async fn asking_twice_is_told_twice_at_once_and_once_later() {
 
 /// Nothing is behind a server of the other venue; a simulator has one truth for each.
 #[test]
-fn each_venue_has_its_own_truth() {
+fn each_venue_has_ground_truth() {
     let simulator = Simulator::spawn(quick(), ticklot_sim::bayse::Config::default()).unwrap();
     let (jayx, bayse) = (simulator.jayx_truth(), simulator.truth());
     assert!(simulator.url(Venue::Jayx).is_some() && bayse.is_some());

@@ -55,7 +55,7 @@ const TABLE: [(&str, &str, &str); 12] = [
 ];
 
 #[tokio::test]
-async fn every_refusal_has_its_text_in_socket_io() {
+async fn socket_io_error_texts() {
     let server = Server::jayx(quick()).await.unwrap();
     let mut talk = Talk::connect(&server, None).await;
     for (event, message, text) in TABLE {
@@ -71,7 +71,7 @@ async fn every_refusal_has_its_text_in_socket_io() {
 }
 
 #[tokio::test]
-async fn every_refusal_has_its_text_in_plain_mode() {
+async fn plain_mode_error_texts() {
     let server = Server::jayx(quick()).await.unwrap();
     let mut talk = Talk::connect(&server, Some(PlainForm::Bare)).await;
     for (event, message, text) in TABLE {
@@ -83,7 +83,7 @@ async fn every_refusal_has_its_text_in_plain_mode() {
 
 /// Nothing in an order book says which symbol or precision it is of.
 #[tokio::test]
-async fn a_connection_has_one_order_book() {
+async fn connection_has_one_book() {
     let config = Config {
         update_every: std::time::Duration::from_secs(3_600),
         ..quick()
@@ -102,7 +102,7 @@ async fn a_connection_has_one_order_book() {
 }
 
 #[tokio::test]
-async fn a_namespace_is_refused_under_its_own_name() {
+async fn namespace_error_names_namespace() {
     let server = Server::jayx(quick()).await.unwrap();
     let mut client = Client::connect(server.addr(), SOCKET_IO).await;
     client.text().await;
@@ -117,7 +117,7 @@ async fn a_namespace_is_refused_under_its_own_name() {
 
 /// The name of the connection is one thing to Engine.IO and another to Socket.IO.
 #[tokio::test]
-async fn the_two_session_ids_differ() {
+async fn session_ids_differ() {
     let server = Server::jayx(quick()).await.unwrap();
     let mut client = Client::connect(server.addr(), SOCKET_IO).await;
     let open = client.text().await;
@@ -130,7 +130,7 @@ async fn the_two_session_ids_differ() {
 }
 
 #[tokio::test]
-async fn a_useless_configuration_is_an_error() {
+async fn unusable_configuration_is_an_error() {
     let account = |amount| Account {
         funds: vec![Funds::new("BTC", amount)],
         ..Account::demo()

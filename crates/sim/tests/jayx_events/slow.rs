@@ -43,7 +43,7 @@ async fn until_stuck(server: &Server, truth: &GroundTruth) {
 
 /// The end of an order must not be missed: who is too far behind for that is told so.
 #[tokio::test]
-async fn who_would_miss_an_order_is_closed() {
+async fn closes_client_that_misses_order() {
     let server = Server::jayx(flooding(1)).await.unwrap();
     let mut talk = Talk::connect(&server, None).await;
     talk.ask("openorders", ORDERS).await;
@@ -54,7 +54,7 @@ async fn who_would_miss_an_order_is_closed() {
 
 /// Candles are caught up with one by one, and the book is the latest.
 #[tokio::test]
-async fn a_slow_client_misses_no_candle() {
+async fn slow_client_gets_every_candle() {
     let server = Server::jayx(flooding(10_000)).await.unwrap();
     let truth = server.jayx_truth().unwrap();
     let mut talk = Talk::connect(&server, None).await;

@@ -394,12 +394,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn sessions_of_bayse(acts in acts::<ticklot_sim::bayse::Exchange>()) {
+    fn bayse_sessions_keep_invariants(acts in acts::<ticklot_sim::bayse::Exchange>()) {
         run::<ticklot_sim::bayse::Exchange>(&acts);
     }
 
     #[test]
-    fn sessions_of_jayx(acts in acts::<ticklot_sim::jayx::Exchange>()) {
+    fn jayx_sessions_keep_invariants(acts in acts::<ticklot_sim::jayx::Exchange>()) {
         run::<ticklot_sim::jayx::Exchange>(&acts);
     }
 }

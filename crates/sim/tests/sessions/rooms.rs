@@ -109,7 +109,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn notices_are_told_in_their_rooms_once(
+    fn fills_reach_their_rooms_once(
         joined in subsequence(ROOMS.to_vec(), 1..8),
         left in subsequence(ROOMS.to_vec(), 0..4),
         steps in 1..10,

@@ -29,7 +29,7 @@ fn is_given_up(sent: &[Outgoing]) -> bool {
 }
 
 #[test]
-fn bayse_pings_each_54_seconds_and_waits_for_60() {
+fn bayse_ping_and_pong_timers() {
     let mut exchange = bayse::Exchange::new(bayse::Config::default(), at(0)).unwrap();
     let from = Ipv4Addr::LOCALHOST.into();
     let mut session = exchange.upgrade("/ws/v1/markets", from, at(0)).unwrap();
@@ -40,7 +40,7 @@ fn bayse_pings_each_54_seconds_and_waits_for_60() {
 }
 
 #[test]
-fn jayx_pings_25_seconds_after_a_pong_and_waits_for_20() {
+fn jayx_ping_and_pong_timers() {
     let mut exchange = jayx::Exchange::new(jayx::Config::default(), at(0)).unwrap();
     let target = "/socket.io/?EIO=4&transport=websocket";
     let ping = [Outgoing::Text("2".to_owned())];
@@ -56,7 +56,7 @@ fn jayx_pings_25_seconds_after_a_pong_and_waits_for_20() {
 }
 
 #[test]
-fn jayx_waits_for_a_join_for_45_seconds() {
+fn jayx_join_timeout_is_45s() {
     let mut exchange = jayx::Exchange::new(jayx::Config::default(), at(0)).unwrap();
     let mut session = exchange
         .upgrade("/socket.io/?EIO=4&transport=websocket", at(0))
@@ -70,7 +70,7 @@ fn jayx_waits_for_a_join_for_45_seconds() {
 
 /// Whatever the wall clock shows, and wherever it is set.
 #[test]
-fn messages_of_bayse_carry_the_time_of_the_wall_clock() {
+fn bayse_messages_carry_wall_time() {
     let mut exchange = bayse::Exchange::new(bayse::Config::default(), at(0)).unwrap();
     let from = Ipv4Addr::LOCALHOST.into();
     let requests = [

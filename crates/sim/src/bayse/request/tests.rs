@@ -23,7 +23,7 @@ fn rooms(at: Endpoint, fields: &str) -> Result<Vec<String>, String> {
 }
 
 #[test]
-fn subscriptions_name_rooms() {
+fn subscriptions_select_rooms() {
     use Endpoint::{Markets, Realtime, User};
     let orders =
         format!(r#""channel":"orders","marketIds":["mkt_us-rate-cut","mkt_btc-above-1m"],{AUTH}"#);
@@ -82,7 +82,7 @@ fn subscriptions_name_rooms() {
 }
 
 #[test]
-fn a_subscription_that_lacks_something_is_told_what() {
+fn reports_missing_subscription_fields() {
     let eleven = ["\"m\""; 11].join(",");
     let eleven = format!(r#""channel":"orderbook","marketIds":[{eleven}]"#);
     let table = [
@@ -132,7 +132,7 @@ fn a_subscription_that_lacks_something_is_told_what() {
 }
 
 #[test]
-fn symbols_are_required_and_known() {
+fn rejects_unknown_symbols() {
     let table = [
         ("", "Symbols required to subscribe to asset prices"),
         (
@@ -151,7 +151,7 @@ fn symbols_are_required_and_known() {
 }
 
 #[test]
-fn a_channel_elsewhere_is_pointed_to() {
+fn names_endpoint_of_channel() {
     let channels = [
         ("activity", Endpoint::Markets),
         ("prices", Endpoint::Markets),
@@ -172,7 +172,7 @@ fn a_channel_elsewhere_is_pointed_to() {
 }
 
 #[test]
-fn what_is_no_message_is_told_so() {
+fn rejects_malformed_messages() {
     let table = [
         ("{", "Invalid message format"),
         ("[]", "Invalid message format"),
@@ -195,7 +195,7 @@ fn what_is_no_message_is_told_so() {
 }
 
 #[test]
-fn every_message_of_a_user_needs_credentials() {
+fn user_endpoint_requires_credentials() {
     for text in [
         r#"{"type":"ping"}"#,
         r#"{"type":"subscribe","channel":"orders","marketIds":["mkt_us-rate-cut"]}"#,

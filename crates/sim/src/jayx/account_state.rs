@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use ticklot_book::{Lots, Side, Ticks};
 
 use super::Config;
-use super::account::{Account, Pair};
+use super::account::{Account, AssetPair};
 use crate::market::{Fill, Order, Owner};
 use crate::wire::jayx::{Amount, Balance, OrderState, OwnOrder};
 
@@ -17,7 +17,7 @@ const BEFORE_FIRST: u64 = 100_000_000;
 /// What is available is never kept: it is the balance without what the open orders hold back, so
 /// that the two cannot disagree.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct AccountState {
     owner: Owner,
     assets: Vec<String>,
     /// How much of each asset there is, in units of 10^-`decimals`.
@@ -26,7 +26,7 @@ pub(super) struct Ledger {
     /// How many of those units a lot is.
     lot: i128,
     /// One a symbol.
-    books: Vec<Book>,
+    books: Vec<SymbolOrders>,
     placed: u64,
     /// The step in which a balance last changed.
     changed: u64,
@@ -34,12 +34,12 @@ pub(super) struct Ledger {
 
 /// The orders of one symbol.
 #[derive(Debug)]
-struct Book {
-    pair: Option<Pair>,
+struct SymbolOrders {
+    pair: Option<AssetPair>,
     /// Open orders, by their number in the market.
-    open: BTreeMap<u64, Dated>,
+    open: BTreeMap<u64, OrderRecord>,
     /// The last orders that are open no more.
-    closed: VecDeque<Dated>,
+    closed: VecDeque<OrderRecord>,
     most: usize,
     /// The newest step of a closed order that had to go.
     gone: u64,
@@ -47,23 +47,23 @@ struct Book {
 
 /// An order, and the step in which it last changed.
 #[derive(Clone, Copy, Debug)]
-struct Dated {
+struct OrderRecord {
     order: OwnOrder,
     changed: u64,
 }
 
 /// The moment of a change.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Now {
+pub(super) struct StepTime {
     pub(super) ms: u64,
     pub(super) step: u64,
 }
 
-impl Ledger {
+impl AccountState {
     pub(super) fn new(account: &Account, owner: Owner, config: &Config) -> Self {
         let decimals = config.decimals();
         let units = account.funds.iter().map(|it| it.units(decimals));
-        let book = |symbol: &super::Symbol| Book {
+        let book = |symbol: &super::Symbol| SymbolOrders {
             pair: account.pair(&symbol.name),
             open: BTreeMap::new(),
             closed: VecDeque::new(),
@@ -105,7 +105,7 @@ impl Ledger {
     /// The open orders of a symbol, with their numbers in its market, oldest first.
     pub(super) fn open(&self, symbol: usize) -> impl ExactSizeIterator<Item = (u64, OwnOrder)> {
         let open = self.books[symbol].open.iter();
-        open.map(|(id, dated)| (*id, dated.order))
+        open.map(|(id, record)| (*id, record.order))
     }
 
     /// The orders of a symbol that have changed after a step, those that are closed first; none
@@ -128,8 +128,8 @@ impl Ledger {
         Some((lots, self.available(pair.quote)))
     }
 
-    /// Takes note of an order that was placed, as it was before anything of it was filled.
-    pub(super) fn place(&mut self, symbol: usize, order: &Order, now: Now) {
+    /// Records an order that was placed, as it was before any fill.
+    pub(super) fn place(&mut self, symbol: usize, order: &Order, now: StepTime) {
         self.placed += 1;
         self.changed = now.step;
         let own = OwnOrder {
@@ -144,15 +144,15 @@ impl Ledger {
             created_ms: now.ms,
             modified_ms: now.ms,
         };
-        let dated = Dated {
+        let record = OrderRecord {
             order: own,
             changed: now.step,
         };
-        self.books[symbol].open.insert(order.id, dated);
+        self.books[symbol].open.insert(order.id, record);
     }
 
-    /// Takes note of a fill, on whichever side of it the account is.
-    pub(super) fn fill(&mut self, symbol: usize, fill: &Fill, now: Now) {
+    /// Records a fill, on whichever side of it the account is.
+    pub(super) fn fill(&mut self, symbol: usize, fill: &Fill, now: StepTime) {
         for order in [&fill.maker, &fill.taker] {
             if order.owner == self.owner {
                 self.filled(symbol, order, fill.ticks, fill.lots, now);
@@ -160,25 +160,25 @@ impl Ledger {
         }
     }
 
-    /// Takes note of an order that left without being filled whole, if it is the account's.
-    pub(super) fn cancel(&mut self, symbol: usize, order: &Order, now: Now) {
+    /// Records an order that left without being filled whole, if it is the account's.
+    pub(super) fn cancel(&mut self, symbol: usize, order: &Order, now: StepTime) {
         if order.owner != self.owner {
             return;
         }
-        if let Some(mut dated) = self.books[symbol].open.remove(&order.id) {
-            dated.order.state = OrderState::Canceled;
+        if let Some(mut record) = self.books[symbol].open.remove(&order.id) {
+            record.order.state = OrderState::Canceled;
             self.changed = now.step;
-            self.books[symbol].close(dated, now);
+            self.books[symbol].close(record, now);
         }
     }
 
-    fn filled(&mut self, symbol: usize, order: &Order, ticks: Ticks, lots: Lots, now: Now) {
+    fn filled(&mut self, symbol: usize, order: &Order, ticks: Ticks, lots: Lots, now: StepTime) {
         let book = &mut self.books[symbol];
-        let (Some(pair), Some(mut dated)) = (book.pair, book.open.remove(&order.id)) else {
+        let (Some(pair), Some(mut record)) = (book.pair, book.open.remove(&order.id)) else {
             return;
         };
         let cost = i128::from(ticks.0) * i128::from(lots.0);
-        let own = &mut dated.order;
+        let own = &mut record.order;
         own.filled = own.filled + lots;
         own.cost += cost;
         own.last = Some((ticks, lots));
@@ -187,11 +187,11 @@ impl Ledger {
         } else {
             OrderState::Filled
         };
-        dated.touch(now);
-        if dated.order.state.is_open() {
-            book.open.insert(order.id, dated);
+        record.touch(now);
+        if record.order.state.is_open() {
+            book.open.insert(order.id, record);
         } else {
-            book.close(dated, now);
+            book.close(record, now);
         }
         let sign = match order.side {
             Side::Bid => 1,
@@ -213,10 +213,10 @@ impl Ledger {
     }
 }
 
-impl Book {
-    fn close(&mut self, mut dated: Dated, now: Now) {
-        dated.touch(now);
-        self.closed.push_back(dated);
+impl SymbolOrders {
+    fn close(&mut self, mut record: OrderRecord, now: StepTime) {
+        record.touch(now);
+        self.closed.push_back(record);
         if self.closed.len() > self.most {
             self.gone = self.closed.pop_front().map_or(0, |oldest| oldest.changed);
         }
@@ -234,8 +234,8 @@ impl Book {
     }
 }
 
-impl Dated {
-    fn touch(&mut self, now: Now) {
+impl OrderRecord {
+    fn touch(&mut self, now: StepTime) {
         self.order.modified_ms = now.ms;
         self.changed = now.step;
     }

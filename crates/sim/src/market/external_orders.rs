@@ -76,7 +76,7 @@ mod tests {
     const ME: Owner = Owner(99);
 
     #[test]
-    fn an_order_rests_is_seen_and_is_taken_back() {
+    fn rests_and_withdraws_order() {
         let mut market = Market::btcusdt(1);
         let (before, best) = (market.view(), market.best(Side::Bid).unwrap());
         let placed = market.place(ME, Side::Bid, Some(best), Lots(7), 5);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_market_order_costs_what_was_said() {
+    fn market_order_cost_is_exact() {
         let mut market = Market::btcusdt(2);
         let cost = market.cost(Side::Bid, Lots(2_000_000)).unwrap();
         let order = market.place(ME, Side::Bid, None, Lots(2_000_000), 5);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_impossible_order_changes_nothing() {
+    fn invalid_order_changes_nothing() {
         let mut market = Market::btcusdt(3);
         let before = market.view();
         let above = Ticks(MarketConfig::btcusdt().max.0 + 1);

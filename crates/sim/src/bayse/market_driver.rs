@@ -1,4 +1,4 @@
-//! The life of the markets: step by step, what they show and what happened.
+//! Moves the markets step by step, and publishes their state and their fills.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,16 +6,16 @@ use ticklot_book::Ticks;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::asset::Walks;
+use super::asset::AssetPrices;
 use super::catalog::Catalog;
+use super::event_log::{EventLog, StepEvents};
+use super::fill_message::FillMessageWriter;
 use super::listing::Currency;
-use super::notice::Teller;
-use super::tape::{Happened, Tape};
 use crate::clock::now_ms;
-use crate::market::{Market, Pair, View};
+use crate::market::{Market, OutcomePair, View};
 
-/// What the markets show after one step.
-pub(super) struct State {
+/// The state of the markets after one step.
+pub(super) struct MarketState {
     /// The number of the step; 0 before the first.
     pub(super) step: u64,
     /// When it was, in milliseconds since the epoch.
@@ -28,7 +28,7 @@ pub(super) struct State {
     pub(super) changed: Vec<u64>,
 }
 
-impl State {
+impl MarketState {
     /// The books of YES and NO.
     pub(super) fn books(&self, market: usize, currency: Currency) -> &[View; 2] {
         let [usd, ngn] = &self.books[market];
@@ -38,8 +38,8 @@ impl State {
         }
     }
 
-    fn of(markets: &[[Pair; 2]], step: u64, at_ms: u64) -> Self {
-        let both = |pair: &Pair| [pair.yes().view(), pair.no().view()];
+    fn of(markets: &[[OutcomePair; 2]], step: u64, at_ms: u64) -> Self {
+        let both = |pair: &OutcomePair| [pair.yes().view(), pair.no().view()];
         let books = markets.iter().map(|pairs| pairs.each_ref().map(both));
         Self {
             step,
@@ -52,56 +52,61 @@ impl State {
 }
 
 /// What YES and NO cost: the last trade of each, and before the first one its fair value.
-fn prices(pair: &Pair) -> [Ticks; 2] {
+fn prices(pair: &OutcomePair) -> [Ticks; 2] {
     [pair.yes(), pair.no()].map(|book: &Market| {
         let last = book.trades().next();
         last.map_or_else(|| book.fair(), |trade| trade.ticks)
     })
 }
 
-/// Whether the markets stand still. Held while they move.
-pub(super) type Still = Arc<Mutex<bool>>;
+/// Whether the markets are paused. Locked while they move.
+pub(super) type PauseFlag = Arc<Mutex<bool>>;
 
 /// All markets, and where they are shown.
-pub(super) struct Life {
+pub(super) struct MarketDriver {
     catalog: Arc<Catalog>,
-    markets: Vec<[Pair; 2]>,
-    walks: Walks,
+    markets: Vec<[OutcomePair; 2]>,
+    walks: AssetPrices,
     opened_ms: u64,
-    state: watch::Sender<Arc<State>>,
-    tape: Arc<Tape>,
-    still: Still,
+    state: watch::Sender<Arc<MarketState>>,
+    event_log: Arc<EventLog>,
+    paused: PauseFlag,
 }
 
-impl Life {
-    pub(super) fn new(catalog: Arc<Catalog>, tape: Arc<Tape>, still: Still, now: u64) -> Self {
+impl MarketDriver {
+    pub(super) fn new(
+        catalog: Arc<Catalog>,
+        event_log: Arc<EventLog>,
+        paused: PauseFlag,
+        now: u64,
+    ) -> Self {
         let config = &catalog.config;
         let seed = config.seed;
         let mut seeds = fastrand::Rng::with_seed(seed);
         let users = u32::try_from(config.users.len()).unwrap_or(u32::MAX);
-        let mut pair = |fair| Pair::with_owners(fair, seeds.u64(..), users);
+        let mut pair = |fair| OutcomePair::with_owners(fair, seeds.u64(..), users);
         let listings = config.markets.iter();
         let markets: Vec<_> = listings
             .map(|listing| [(); 2].map(|()| pair(listing.fair)))
             .collect();
-        let mut state = State::of(&markets, 0, now);
+        let mut state = MarketState::of(&markets, 0, now);
         state.changed = vec![0; catalog.events()];
         Self {
-            walks: Walks::new(&config.assets, seed, now),
+            walks: AssetPrices::new(&config.assets, seed, now),
             catalog,
             markets,
             opened_ms: now,
             state: watch::Sender::new(Arc::new(state)),
-            tape,
-            still,
+            event_log,
+            paused,
         }
     }
 
-    pub(super) fn state(&self) -> watch::Receiver<Arc<State>> {
+    pub(super) fn state(&self) -> watch::Receiver<Arc<MarketState>> {
         self.state.subscribe()
     }
 
-    pub(super) fn walks(&self) -> &Walks {
+    pub(super) fn walks(&self) -> &AssetPrices {
         &self.walks
     }
 
@@ -109,35 +114,35 @@ impl Life {
     pub(super) async fn run(mut self) {
         let mut updates = every(self.catalog.config.update_every);
         let mut quotes = every(self.catalog.config.asset_price_every);
-        let still = Arc::clone(&self.still);
+        let paused = Arc::clone(&self.paused);
         loop {
             let step: fn(&mut Self, u64) = tokio::select! {
                 _ = updates.tick() => Self::step,
                 _ = quotes.tick() => Self::quote,
             };
-            let still = still.lock().unwrap_or_else(PoisonError::into_inner);
-            if !*still {
+            let paused = paused.lock().unwrap_or_else(PoisonError::into_inner);
+            if !*paused {
                 step(&mut self, now_ms());
             }
         }
     }
 
-    /// Moves the markets on. What happened is on the tape before the state that it led to shows.
+    /// Moves the markets on. The fills are in the log before the state that they led to is published.
     pub(super) fn step(&mut self, now_ms: u64) {
         for pair in self.markets.iter_mut().flatten() {
             pair.step(now_ms);
         }
         let before = Arc::clone(&self.state.borrow());
-        let mut state = State::of(&self.markets, before.step + 1, now_ms);
+        let mut state = MarketState::of(&self.markets, before.step + 1, now_ms);
         state.changed = self.changed(&before, &state);
-        let teller = Teller {
+        let writer = FillMessageWriter {
             catalog: &self.catalog,
             opened_ms: self.opened_ms,
             now_ms,
         };
-        self.tape.push(Happened {
+        self.event_log.push(StepEvents {
             step: state.step,
-            notices: teller.tell(&self.markets),
+            messages: writer.messages(&self.markets),
         });
         self.state.send_replace(Arc::new(state));
     }
@@ -147,7 +152,7 @@ impl Life {
         self.walks.step(now_ms);
     }
 
-    fn changed(&self, before: &State, after: &State) -> Vec<u64> {
+    fn changed(&self, before: &MarketState, after: &MarketState) -> Vec<u64> {
         let changed = |(event, last): (usize, &u64)| {
             let mut markets = self.catalog.markets_of(event);
             let moved = markets.any(|market| before.prices[market] != after.prices[market]);

@@ -19,12 +19,12 @@ pub(super) fn interval(text: &str) -> Option<usize> {
 
 /// All candles of one symbol.
 #[derive(Debug)]
-pub(super) struct Chart(Vec<Series>);
+pub(super) struct CandleStore(Vec<CandleSeries>);
 
-impl Chart {
+impl CandleStore {
     /// `names` draws what tells the ids of its intervals apart.
     pub(super) fn new(mut names: fastrand::Rng, most: usize) -> Self {
-        let series = INTERVALS.iter().map(|minutes| Series {
+        let series = INTERVALS.iter().map(|minutes| CandleSeries {
             seconds: u64::from(*minutes) * 60,
             name: names.u64(..),
             candles: VecDeque::new(),
@@ -35,7 +35,7 @@ impl Chart {
     }
 
     /// The candles of an interval, by its place.
-    pub(super) fn series(&self, interval: usize) -> &Series {
+    pub(super) fn series(&self, interval: usize) -> &CandleSeries {
         &self.0[interval]
     }
 
@@ -51,10 +51,10 @@ impl Chart {
 
 /// The last candles of one symbol and interval, oldest first.
 #[derive(Debug)]
-pub(super) struct Series {
+pub(super) struct CandleSeries {
     seconds: u64,
     name: u64,
-    candles: VecDeque<Dated>,
+    candles: VecDeque<CandleRecord>,
     most: usize,
     /// How many candles there ever were.
     begun: u64,
@@ -62,26 +62,26 @@ pub(super) struct Series {
 
 /// A candle, and the steps in which it began and last changed.
 #[derive(Clone, Copy, Debug)]
-struct Dated {
+struct CandleRecord {
     candle: Candle,
     begun: u64,
     changed: u64,
 }
 
-/// What a client is told of a candle.
+/// An update of a candle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CandleUpdate {
     pub(super) candle: Candle,
     pub(super) is_new: bool,
 }
 
-impl Series {
+impl CandleSeries {
     /// The candles that there are, oldest first.
     pub(super) fn candles(&self) -> impl Iterator<Item = Candle> {
         self.candles.iter().map(|it| it.candle)
     }
 
-    /// What a new subscription is told: the current candle; it is new if it is the first of all.
+    /// The first update of a subscription: the current candle. It is new if it is the first of all.
     pub(super) fn current(&self) -> Option<CandleUpdate> {
         self.candles.back().map(|it| CandleUpdate {
             candle: it.candle,
@@ -89,7 +89,7 @@ impl Series {
         })
     }
 
-    /// What has changed after a step, oldest first.
+    /// The candles that changed after a step, oldest first.
     pub(super) fn since(&self, step: u64) -> impl Iterator<Item = CandleUpdate> {
         let from = self.candles.partition_point(|it| it.changed <= step);
         self.candles.range(from..).map(move |it| CandleUpdate {
@@ -118,7 +118,7 @@ impl Series {
             volume: lots,
             modified: now,
         };
-        self.candles.push_back(Dated {
+        self.candles.push_back(CandleRecord {
             candle,
             begun: step,
             changed: step,
@@ -130,7 +130,7 @@ impl Series {
     }
 }
 
-impl Dated {
+impl CandleRecord {
     fn add(&mut self, ticks: Ticks, lots: Lots, now: u64, step: u64) {
         let candle = &mut self.candle;
         candle.high = candle.high.max(ticks);
@@ -146,9 +146,9 @@ impl Dated {
 mod tests {
     use super::*;
 
-    fn minutes() -> Series {
-        let mut chart = Chart::new(fastrand::Rng::with_seed(1), 3);
-        chart.0.remove(0)
+    fn minutes() -> CandleSeries {
+        let mut candles = CandleStore::new(fastrand::Rng::with_seed(1), 3);
+        candles.0.remove(0)
     }
 
     fn ohlcv(candle: &Candle) -> [i64; 5] {
@@ -159,20 +159,20 @@ mod tests {
     }
 
     #[test]
-    fn a_candle_is_its_trades() {
+    fn candle_sums_its_trades() {
         let mut series = minutes();
         for (ticks, now) in [(50, 125), (53, 130), (48, 130), (49, 179)] {
             series.add(Ticks(ticks), Lots(2), now, 1);
         }
-        let news = series.current().unwrap();
-        assert_eq!(ohlcv(&news.candle), [50, 53, 48, 49, 8]);
-        assert_eq!((news.candle.created, news.candle.modified), (120, 179));
-        assert!(news.is_new);
+        let update = series.current().unwrap();
+        assert_eq!(ohlcv(&update.candle), [50, 53, 48, 49, 8]);
+        assert_eq!((update.candle.created, update.candle.modified), (120, 179));
+        assert!(update.is_new);
     }
 
     /// An interval without trades has no candle, and the next one does not care.
     #[test]
-    fn a_silent_interval_is_left_out() {
+    fn quiet_interval_has_no_candle() {
         let mut series = minutes();
         series.add(Ticks(50), Lots(1), 59, 1);
         series.add(Ticks(51), Lots(1), 240, 2);
@@ -184,14 +184,15 @@ mod tests {
 
     /// Whoever was told up to a step hears the end of the old candle and then of each new one.
     #[test]
-    fn news_are_what_changed_since() {
+    fn returns_changes_since_step() {
         let mut series = minutes();
         for step in 1..=9_u64 {
             series.add(Ticks(1), Lots(1), step * 20, step);
         }
         let since = |step| {
-            let news = series.since(step);
-            news.map(|it| (it.candle.created, it.is_new))
+            let update = series.since(step);
+            update
+                .map(|it| (it.candle.created, it.is_new))
                 .collect::<Vec<_>>()
         };
         assert_eq!(since(9), []);
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_are_told_by_their_text() {
+    fn reads_interval_text() {
         assert_eq!(interval("1"), Some(0));
         assert_eq!(interval("1440"), Some(10));
         for text in ["", "2", "01", "60 ", "D"] {

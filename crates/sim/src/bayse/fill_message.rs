@@ -1,17 +1,17 @@
-//! What is told of fills, and to whom.
+//! Messages about fills, and who receives them.
 
 use super::SCALE;
 use super::catalog::Catalog;
 use super::listing::Currency;
-use crate::market::{Fill, Order, Pair};
+use crate::market::{Fill, Order, OutcomePair};
 use crate::wire::bayse::{
     Activity, ActivityEvent, ActivityMarket, ActivityOrder, ActivityUser, Decimal, IsoTime,
     Message, OrderNames, OrderUpdated, buy_or_sell, order_status,
 };
 
-/// A message about one order's part in a fill, written once for all who hear of it.
-pub(super) struct Notice {
-    /// Whether everybody may hear it; otherwise the owner alone.
+/// A message about one order's part in a fill, written once for all clients that receive it.
+pub(super) struct FillMessage {
+    /// Whether everybody may receive it; otherwise the owner alone.
     pub(super) is_public: bool,
     pub(super) event: usize,
     pub(super) market: usize,
@@ -20,57 +20,57 @@ pub(super) struct Notice {
     pub(super) text: String,
 }
 
-/// Where a fill happened.
+/// The book of a fill, by indexes.
 #[derive(Clone, Copy)]
-struct Place {
+struct BookRef {
     market: usize,
     currency: usize,
     outcome: usize,
 }
 
-/// Writes the notices of a step.
-pub(super) struct Teller<'a> {
+/// Writes the messages of a step.
+pub(super) struct FillMessageWriter<'a> {
     pub(super) catalog: &'a Catalog,
     /// When the markets opened, in milliseconds since the epoch: before, nobody had an order.
     pub(super) opened_ms: u64,
     pub(super) now_ms: u64,
 }
 
-impl Teller<'_> {
-    /// All that is to be told of the last step: first what everybody may hear, then what the
-    /// owners hear. Of each fill the maker comes first, then the taker.
-    pub(super) fn tell(&self, markets: &[[Pair; 2]]) -> Vec<Notice> {
-        let mut notices = Vec::new();
+impl FillMessageWriter<'_> {
+    /// The messages of the last step: the public ones first, then those for the owners. Of each fill the maker
+    /// comes first, then the taker.
+    pub(super) fn messages(&self, markets: &[[OutcomePair; 2]]) -> Vec<FillMessage> {
+        let mut messages = Vec::new();
         for is_public in [true, false] {
-            for_each_fill(markets, |place, fill| {
+            for_each_fill(markets, |book, fill| {
                 for order in [&fill.maker, &fill.taker] {
-                    notices.push(self.notice(is_public, place, fill, order));
+                    messages.push(self.message(is_public, book, fill, order));
                 }
             });
         }
-        notices
+        messages
     }
 
-    fn notice(&self, is_public: bool, place: Place, fill: &Fill, order: &Order) -> Notice {
+    fn message(&self, is_public: bool, book: BookRef, fill: &Fill, order: &Order) -> FillMessage {
         let user = usize::try_from(order.owner.0).unwrap_or(0);
         let text = if is_public {
-            self.activity(place, user, fill, order)
+            self.activity(book, user, fill, order)
         } else {
-            self.order_updated(place, user, fill, order)
+            self.order_updated(book, user, fill, order)
         };
-        Notice {
+        FillMessage {
             is_public,
-            event: self.catalog.event_of(place.market),
-            market: place.market,
+            event: self.catalog.event_of(book.market),
+            market: book.market,
             user,
             text,
         }
     }
 
-    fn activity(&self, place: Place, user: usize, fill: &Fill, order: &Order) -> String {
-        let listing = self.catalog.market(place.market);
+    fn activity(&self, book: BookRef, user: usize, fill: &Fill, order: &Order) -> String {
+        let listing = self.catalog.market(book.market);
         let user = self.catalog.user(user);
-        let event = self.catalog.event(self.catalog.event_of(place.market));
+        let event = self.catalog.event(self.catalog.event_of(book.market));
         let data = Activity {
             user: ActivityUser {
                 id: &user.id,
@@ -78,15 +78,15 @@ impl Teller<'_> {
                 image_url: (),
             },
             order: ActivityOrder {
-                id: &order_id(place, order),
+                id: &order_id(book, order),
                 amount: Decimal::total(fill.ticks, fill.lots, SCALE, 2),
                 quantity: Decimal::quantity(fill.lots, SCALE, 1),
                 price: Decimal::price(fill.ticks, SCALE),
                 status: order_status(order.left().0 == 0),
                 side: buy_or_sell(order.side),
-                outcome: ["YES", "NO"][place.outcome],
-                outcome_label: &listing.labels[place.outcome],
-                currency: Currency::ALL[place.currency].code(),
+                outcome: ["YES", "NO"][book.outcome],
+                outcome_label: &listing.labels[book.outcome],
+                currency: Currency::ALL[book.currency].code(),
                 engine: "CLOB",
                 order_type: if order.limit.is_some() {
                     "LIMIT"
@@ -113,15 +113,15 @@ impl Teller<'_> {
         Message::activity(order.side, data, self.now_ms).to_json()
     }
 
-    fn order_updated(&self, place: Place, user: usize, fill: &Fill, order: &Order) -> String {
-        let listing = self.catalog.market(place.market);
+    fn order_updated(&self, book: BookRef, user: usize, fill: &Fill, order: &Order) -> String {
+        let listing = self.catalog.market(book.market);
         let names = OrderNames {
-            order_id: &order_id(place, order),
+            order_id: &order_id(book, order),
             user_id: &self.catalog.user(user).id,
-            event_id: &self.catalog.event(self.catalog.event_of(place.market)).id,
+            event_id: &self.catalog.event(self.catalog.event_of(book.market)).id,
             market_id: &listing.market_id,
-            outcome_id: listing.outcomes()[place.outcome],
-            outcome_label: &listing.labels[place.outcome],
+            outcome_id: listing.outcomes()[book.outcome],
+            outcome_label: &listing.labels[book.outcome],
         };
         let times = [order.created_ms.max(self.opened_ms), self.now_ms];
         let data = OrderUpdated::new(names, order, fill.ticks, SCALE, times);
@@ -130,23 +130,23 @@ impl Teller<'_> {
     }
 }
 
-fn for_each_fill(markets: &[[Pair; 2]], mut tell: impl FnMut(Place, &Fill)) {
+fn for_each_fill(markets: &[[OutcomePair; 2]], mut visit: impl FnMut(BookRef, &Fill)) {
     for (market, pairs) in markets.iter().enumerate() {
         for (currency, pair) in pairs.iter().enumerate() {
-            for (outcome, book) in [pair.yes(), pair.no()].into_iter().enumerate() {
-                let place = Place {
+            for (outcome, orders) in [pair.yes(), pair.no()].into_iter().enumerate() {
+                let book = BookRef {
                     market,
                     currency,
                     outcome,
                 };
-                book.fills().iter().for_each(|fill| tell(place, fill));
+                orders.fills().iter().for_each(|fill| visit(book, fill));
             }
         }
     }
 }
 
-/// A number of an order is its own only within its book: the id names the book too.
-fn order_id(place: Place, order: &Order) -> String {
-    let book = (place.market * 2 + place.currency) * 2 + place.outcome;
+/// The number of an order is unique within its book only: the id names the book too.
+fn order_id(book: BookRef, order: &Order) -> String {
+    let book = (book.market * 2 + book.currency) * 2 + book.outcome;
     format!("ord_{book:02x}{:08x}", order.id)
 }

@@ -1,31 +1,31 @@
-//! What happened lately, for connections that must not miss any of it.
+//! A log of the latest fills, for connections that must not miss any of them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::notice::Notice;
+use super::fill_message::FillMessage;
 
-/// What happened in one step, in the order that it is told.
-pub(super) struct Happened {
+/// The events of one step, in the order in which they are sent.
+pub(super) struct StepEvents {
     pub(super) step: u64,
-    pub(super) notices: Vec<Notice>,
+    pub(super) messages: Vec<FillMessage>,
 }
 
-/// The last steps in which anything happened: the queue of every connection, with each
-/// connection's place in it kept by itself.
-pub(super) struct Tape {
-    steps: Mutex<Steps>,
+/// The last steps with events: the queue of every connection, with each
+/// connection keeping its own position in it.
+pub(super) struct EventLog {
+    steps: Mutex<LogState>,
     most: usize,
 }
 
 #[derive(Default)]
-struct Steps {
-    kept: VecDeque<Arc<Happened>>,
+struct LogState {
+    kept: VecDeque<Arc<StepEvents>>,
     /// The newest step that had to go.
     gone: u64,
 }
 
-impl Tape {
+impl EventLog {
     pub(super) fn new(most: usize) -> Self {
         Self {
             steps: Mutex::default(),
@@ -33,20 +33,20 @@ impl Tape {
         }
     }
 
-    /// Adds what happened; the oldest step makes room.
-    pub(super) fn push(&self, happened: Happened) {
-        if happened.notices.is_empty() {
+    /// Adds the events of a step. The oldest step makes room.
+    pub(super) fn push(&self, events: StepEvents) {
+        if events.messages.is_empty() {
             return;
         }
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        steps.kept.push_back(Arc::new(happened));
+        steps.kept.push_back(Arc::new(events));
         if steps.kept.len() > self.most {
             steps.gone = steps.kept.pop_front().map_or(0, |oldest| oldest.step);
         }
     }
 
-    /// What happened after step `after`, up to step `to`; none when a part of it is gone.
-    pub(super) fn between(&self, after: u64, to: u64) -> Option<Vec<Arc<Happened>>> {
+    /// The events after step `after`, up to step `to`; none if a part of them is gone.
+    pub(super) fn between(&self, after: u64, to: u64) -> Option<Vec<Arc<StepEvents>>> {
         let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         if steps.gone > after {
             return None;
@@ -61,32 +61,32 @@ impl Tape {
 mod tests {
     use super::*;
 
-    fn happened(step: u64) -> Happened {
-        let notice = Notice {
+    fn events(step: u64) -> StepEvents {
+        let message = FillMessage {
             is_public: true,
             event: 0,
             market: 0,
             user: 0,
             text: String::new(),
         };
-        Happened {
+        StepEvents {
             step,
-            notices: vec![notice],
+            messages: vec![message],
         }
     }
 
     #[test]
-    fn gives_what_is_new_or_says_that_some_is_gone() {
-        let tape = Tape::new(3);
+    fn returns_new_or_reports_loss() {
+        let event_log = EventLog::new(3);
         for step in [2, 3, 5, 8] {
-            tape.push(happened(step));
+            event_log.push(events(step));
         }
-        tape.push(Happened {
+        event_log.push(StepEvents {
             step: 9,
-            notices: Vec::new(),
+            messages: Vec::new(),
         });
         let between = |after, to| {
-            let steps = tape.between(after, to)?;
+            let steps = event_log.between(after, to)?;
             Some(steps.iter().map(|it| it.step).collect::<Vec<_>>())
         };
         assert_eq!(between(1, 9), None);

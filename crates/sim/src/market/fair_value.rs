@@ -7,7 +7,7 @@ const MILLI: i64 = 1_000;
 
 /// A random walk with some momentum, held inside a range of prices.
 #[derive(Clone, Debug)]
-pub(crate) struct Fair {
+pub(crate) struct FairValue {
     milliticks: i64,
     velocity: i64,
     volatility: i64,
@@ -15,7 +15,7 @@ pub(crate) struct Fair {
     max: i64,
 }
 
-impl Fair {
+impl FairValue {
     pub(crate) fn new(start: Ticks, min: Ticks, max: Ticks, volatility: u32) -> Self {
         let (min, max) = (milli(min), milli(max.max(min)));
         Self {
@@ -57,9 +57,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wanders_inside_its_range() {
+    fn value_stays_in_range() {
         let mut rng = fastrand::Rng::with_seed(7);
-        let mut fair = Fair::new(Ticks(50), Ticks(40), Ticks(60), 2_000);
+        let mut fair = FairValue::new(Ticks(50), Ticks(40), Ticks(60), 2_000);
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..2_000 {
             fair.drift(&mut rng);
@@ -70,8 +70,8 @@ mod tests {
     }
 
     #[test]
-    fn a_value_out_of_range_is_pulled_in() {
-        let mut fair = Fair::new(Ticks(500), Ticks(1), Ticks(99), 0);
+    fn clamps_value_to_range() {
+        let mut fair = FairValue::new(Ticks(500), Ticks(1), Ticks(99), 0);
         assert_eq!(fair.ticks(), Ticks(99));
         fair.set(Ticks(-3));
         assert_eq!(fair.ticks(), Ticks(1));
