@@ -1,19 +1,17 @@
-mod again;
+mod round_trip;
 
 use std::ops::ControlFlow;
 
 use ticklot_book::{Level, MAX_LEVELS, Scale};
 use ticklot_frame::bayse::{
-    Activity, AssetPrice, Decoder, Event, FilledOrder, MAX_EVENT_MARKETS, MAX_OUTCOMES, Market,
-    Message, Order, OrderBook, OrderUpdated, PriceUpdate, PricedMarket, Room, ServerErrorKind,
-    Subject, User,
+    Activity, AssetPrice, Decoder, MAX_EVENT_MARKETS, MAX_OUTCOMES, Message, OrderBook,
+    OrderUpdated, PriceUpdate, PricedMarket, Room, ServerErrorKind, Subject,
 };
-use ticklot_frame::{Lines, TradeSide};
+use ticklot_frame::{Decimal, Lines, TradeSide};
 
-use crate::facts::{Fact, Field, Rule, read_facts, some, trade_side};
-use crate::json::{Json, Refused, is_ambiguous, judge, kept, need, unless_null};
-use crate::oracle::{self, Decoded, Placed, check_places, compare, hold, places, refused};
-use crate::scans::SCANS;
+use crate::fields::{Field, Value, fields, read_fields, trade_side};
+use crate::json::{Json, Refused, is_ambiguous, judge, non_null, normalized, required};
+use crate::oracle::{self, Decoded, Placed, BACKENDS, check_places, compare, hold, places, refused};
 
 /// `data` is a frame: each line is held to what it says, and read as a REST body too; and so is the frame
 /// as a whole.
@@ -22,7 +20,7 @@ pub fn bayse(data: &[u8]) {
         return;
     }
     let lines = Lines::new(data).map(|line| line.bytes);
-    let decoders = || SCANS.map(Decoder::with_backend).into();
+    let decoders = || BACKENDS.map(Decoder::with_backend).into();
     let (mut used, all) = hold(lines, decoders, decode, check);
     // A body between lines must not matter to a decoder either.
     check_body(&mut used[0], data);
@@ -51,13 +49,20 @@ fn check(decoder: &mut Decoder, line: &[u8], decoded: &Decoded<Owned>) {
     compare(decoded, json.as_ref().map(read));
     if let Ok((message, levels)) = decoded {
         check_places(line, levels, read_level);
-        again::check(message);
+        round_trip::check(message);
     }
     if let Ok(message) = decoder.decode(line, &scale_of) {
         check_views(&message);
     }
-    let about = json.as_ref().map_or(About::Book(None, None), read_subject);
-    assert_eq!(decoder.subject(line), about.subject());
+    let subject = json.as_ref().map_or(Some([None, None]), read_subject);
+    let expected = match &subject {
+        None => Subject::Other,
+        Some([market_id, outcome_id]) => Subject::Book {
+            market_id: market_id.as_deref(),
+            outcome_id: outcome_id.as_deref(),
+        },
+    };
+    assert_eq!(decoder.subject(line), expected);
     check_body(decoder, line);
 }
 
@@ -144,7 +149,7 @@ fn check_body(decoder: &mut Decoder, body: &[u8]) {
     }
     let expected: Option<Vec<_>> = judge(body, refused(body, &result))
         .and_then(|json| json.items().ok().map(<[Json]>::to_vec))
-        .map(|items| items.iter().map(|item| read_book(item, None)).collect());
+        .map(|items| items.iter().map(|item| read_book(item)).collect());
     assert_eq!(result.is_ok(), expected.is_some(), "{result:?}");
     let expected = expected.unwrap_or_default();
     assert_eq!(seen.len(), expected.len());
@@ -170,13 +175,15 @@ fn check_body(decoder: &mut Decoder, body: &[u8]) {
     }
 }
 
-/// A message, its strings its own.
+/// A message that owns its text, and the time of sending.
+type Owned = (Body, Option<i64>);
+
 #[derive(Debug, PartialEq)]
-enum Owned {
+enum Body {
     OrderBook(Box<OwnedBook>),
-    PriceUpdate(Vec<Fact>, Vec<OwnedMarket>),
+    PriceUpdate(Vec<Field>, Vec<OwnedMarket>),
     /// Any other of a known type, by that type.
-    Facts(String, Vec<Fact>),
+    Fields(String, Vec<Field>),
     Unknown(String),
 }
 
@@ -189,7 +196,6 @@ struct OwnedBook {
     timestamp: Option<String>,
     last_price: Option<String>,
     last_side: Option<TradeSide>,
-    sent: Option<i64>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -202,42 +208,49 @@ struct OwnedMarket {
 }
 
 fn owned(message: &Message<'_>) -> Owned {
-    let facts = |kind: &str, facts| Owned::Facts(kind.to_owned(), facts);
-    match message {
-        Message::OrderBook(book) => Owned::OrderBook(Box::new(owned_book(book))),
-        Message::PriceUpdate(update) => owned_prices(update),
-        Message::Activity(activity) => {
-            let kind = match activity.side {
+    let fields = |kind: &str, fields| Body::Fields(kind.to_owned(), fields);
+    let room = |kind, room: &str| fields(kind, vec![("room", room.text())]);
+    let (body, sent) = match message {
+        Message::OrderBook(book) => (Body::OrderBook(Box::new(owned_book(book))), book.sent),
+        Message::PriceUpdate(it) => {
+            let markets = it.markets.iter().map(owned_market).collect();
+            (Body::PriceUpdate(price_fields(it), markets), it.sent)
+        }
+        Message::Activity(it) => {
+            let kind = match it.side {
                 TradeSide::Buy => "buy_order",
                 TradeSide::Sell => "sell_order",
             };
-            facts(kind, facts_of_fill(activity))
+            (fields(kind, fill_fields(it)), it.sent)
         }
-        Message::AssetPrice(price) => facts("asset_price", facts_of_asset(price)),
-        Message::OrderUpdated(update) => facts("order_updated", facts_of_order(update)),
+        Message::AssetPrice(it) => {
+            if let Some(known) = it.known_symbol() {
+                assert_eq!(known.as_str(), it.symbol);
+            }
+            (fields("asset_price", asset_fields(it)), it.sent)
+        }
+        Message::OrderUpdated(it) => (fields("order_updated", order_fields(it)), it.sent),
         Message::Connected {
             client_id,
             status,
             message,
             sent,
-        } => facts(
-            "connected",
-            vec![
-                ("clientId", client_id.map(str::to_owned)),
-                ("status", status.map(str::to_owned)),
-                ("message", message.map(str::to_owned)),
-                ("sent", sent.map(|sent| sent.0.to_string())),
-            ],
-        ),
-        Message::Subscribed { room } => facts("subscribed", vec![some("room", room)]),
-        Message::Unsubscribed { room } => facts("unsubscribed", vec![some("room", room)]),
-        Message::Pong { sent } => {
-            facts("pong", vec![("sent", sent.map(|sent| sent.0.to_string()))])
+        } => {
+            let texts = vec![
+                ("clientId", client_id.text()),
+                ("status", status.text()),
+                ("message", message.text()),
+            ];
+            (fields("connected", texts), *sent)
         }
-        Message::Error { message } => facts("error", vec![some("message", message)]),
-        Message::Unknown { kind } => Owned::Unknown((*kind).to_owned()),
+        Message::Subscribed { room: name } => (room("subscribed", name), None),
+        Message::Unsubscribed { room: name } => (room("unsubscribed", name), None),
+        Message::Pong { sent } => (fields("pong", Vec::new()), *sent),
+        Message::Error { message } => (fields("error", vec![("message", message.text())]), None),
+        Message::Unknown { kind } => (Body::Unknown((*kind).to_owned()), None),
         other => panic!("not known here: {other:?}"),
-    }
+    };
+    (body, sent.map(|sent| sent.0))
 }
 
 fn owned_book(book: &OrderBook<'_>) -> OwnedBook {
@@ -247,340 +260,152 @@ fn owned_book(book: &OrderBook<'_>) -> OwnedBook {
         bids: book.bids.to_vec(),
         asks: book.asks.to_vec(),
         timestamp: book.timestamp.map(|time| time.0.to_owned()),
-        last_price: book.last_price.map(|price| kept(price.0)),
+        last_price: book.last_price.map(|price| normalized(price.0)),
         last_side: book.last_side,
-        sent: book.sent.map(|sent| sent.0),
     }
 }
 
-fn owned_prices(update: &PriceUpdate<'_>) -> Owned {
-    let PriceUpdate {
-        event_id,
-        slug,
-        title,
-        status,
-        kind,
-        markets,
-        sent,
-    } = *update;
-    let facts = vec![
-        some("id", event_id),
-        ("slug", slug.map(str::to_owned)),
-        ("title", title.map(str::to_owned)),
-        ("status", status.map(str::to_owned)),
-        ("type", kind.map(str::to_owned)),
-        ("sent", sent.map(|sent| sent.0.to_string())),
-    ];
-    let markets = markets.iter().map(|market| {
-        let PricedMarket {
-            id,
-            question,
-            engine,
-            outcomes,
-            prices,
-        } = market;
-        OwnedMarket {
-            id: id.to_owned(),
-            question: question.map(str::to_owned),
-            engine: engine.map(str::to_owned),
-            outcomes: outcomes.iter().map(str::to_owned).collect(),
-            prices: prices.map(|prices| {
-                let prices = prices.iter();
-                prices
-                    .map(|(label, price)| (label.to_owned(), kept(price.0)))
-                    .collect()
-            }),
-        }
-    });
-    Owned::PriceUpdate(facts, markets.collect())
-}
-
-fn facts_of_fill(activity: &Activity<'_>) -> Vec<Fact> {
-    let Activity {
-        side: _,
-        user: User { id, tag, image_url },
-        order,
-        event,
-        market,
-        sent,
-    } = *activity;
-    let mut facts = vec![
-        some("user/id", id),
-        ("user/tag", tag.map(str::to_owned)),
-        ("user/imageUrl", image_url.map(str::to_owned)),
-    ];
-    let FilledOrder {
-        id,
-        amount,
-        quantity,
-        price,
-        status,
-        kind,
-        outcome,
-        outcome_label,
-        currency,
-        engine,
-        order_type,
-        created_at,
-        updated_at,
-    } = order;
-    facts.extend([
-        some("order/id", id),
-        ("order/amount", Some(kept(amount.0))),
-        ("order/quantity", Some(kept(quantity.0))),
-        ("order/price", Some(kept(price.0))),
-        some("order/status", status),
-        some("order/type", kind),
-        some("order/outcome", outcome),
-        some("order/outcomeLabel", outcome_label),
-        some("order/currency", currency),
-        ("order/engine", engine.map(str::to_owned)),
-        ("order/orderType", order_type.map(str::to_owned)),
-        some("order/createdAt", created_at.0),
-        some("order/updatedAt", updated_at.0),
-    ]);
-    let Event {
-        id,
-        slug,
-        title,
-        kind,
-        created_at,
-        image_url,
-    } = event;
-    facts.extend([
-        some("event/id", id),
-        some("event/slug", slug),
-        some("event/title", title),
-        some("event/type", kind),
-        some("event/createdAt", created_at.0),
-        ("event/imageUrl", image_url.map(str::to_owned)),
-    ]);
-    let Market {
-        id,
-        title,
-        image_url,
-    } = market;
-    facts.extend([
-        some("market/id", id),
-        some("market/title", title),
-        ("market/imageUrl", image_url.map(str::to_owned)),
-        ("sent", sent.map(|sent| sent.0.to_string())),
-    ]);
-    facts
-}
-
-fn facts_of_asset(asset: &AssetPrice<'_>) -> Vec<Fact> {
-    let AssetPrice {
-        symbol,
-        price,
-        source_time,
-        sent,
-    } = *asset;
-    if let Some(known) = asset.known_symbol() {
-        assert_eq!(known.as_str(), symbol);
+fn owned_market(market: PricedMarket<'_>) -> OwnedMarket {
+    let pair = |(label, price): (&str, Decimal<'_>)| (label.to_owned(), normalized(price.0));
+    OwnedMarket {
+        id: market.id.to_owned(),
+        question: market.question.map(str::to_owned),
+        engine: market.engine.map(str::to_owned),
+        outcomes: market.outcomes.iter().map(str::to_owned).collect(),
+        prices: market
+            .prices
+            .map(|prices| prices.iter().map(pair).collect()),
     }
-    vec![
-        some("symbol", symbol),
-        ("price", Some(kept(price.0))),
-        ("timestamp", Some(source_time.0.to_string())),
-        ("sent", sent.map(|sent| sent.0.to_string())),
-    ]
 }
 
-fn facts_of_order(update: &OrderUpdated<'_>) -> Vec<Fact> {
-    let OrderUpdated {
-        order_id,
-        event_id,
-        market_id,
-        order,
-        updated,
-        sent,
-    } = *update;
-    let mut facts = vec![
-        some("orderId", order_id),
-        ("eventId", event_id.map(str::to_owned)),
-        some("marketId", market_id),
-        ("timestamp", updated.map(|time| time.0.to_string())),
-    ];
-    let Order {
-        id,
-        user_id,
-        market_id,
-        outcome_id,
-        outcome_label,
-        side,
-        price,
-        quantity,
-        filled_quantity,
-        remaining_quantity,
-        avg_fill_price,
-        status,
-        time_in_force,
-        created_at,
-        updated_at,
-    } = order;
-    facts.extend([
-        ("order/id", id.map(str::to_owned)),
-        ("order/userId", user_id.map(str::to_owned)),
-        ("order/marketId", market_id.map(str::to_owned)),
-        ("order/outcomeId", outcome_id.map(str::to_owned)),
-        ("order/outcomeLabel", outcome_label.map(str::to_owned)),
-        some("order/side", side.as_str()),
-        ("order/price", price.map(|price| kept(price.0))),
-        ("order/quantity", Some(kept(quantity.0))),
-        ("order/filledQuantity", Some(kept(filled_quantity.0))),
-        ("order/remainingQuantity", Some(kept(remaining_quantity.0))),
-        (
-            "order/avgFillPrice",
-            avg_fill_price.map(|price| kept(price.0)),
-        ),
-        some("order/status", status),
-        ("order/timeInForce", time_in_force.map(str::to_owned)),
-        ("order/createdAt", created_at.map(|time| time.0.to_string())),
-        ("order/updatedAt", updated_at.map(|time| time.0.to_string())),
-        ("sent", sent.map(|sent| sent.0.to_string())),
-    ]);
-    facts
-}
+fields!(PRICES, price_fields(it: PriceUpdate<'_>), {
+    "id": Text = it.event_id;
+    "slug": Text? = it.slug;
+    "title": Text? = it.title;
+    "status": Text? = it.status;
+    "type": Text? = it.kind;
+});
 
-const PRICES: [Field; 5] = [
-    ("id", Rule::Text, true),
-    ("slug", Rule::Text, false),
-    ("title", Rule::Text, false),
-    ("status", Rule::Text, false),
-    ("type", Rule::Text, false),
-];
+fields!(FILL, fill_fields(it: Activity<'_>), {
+    "user/id": Text = it.user.id;
+    "user/tag": Text? = it.user.tag;
+    "user/imageUrl": Text? = it.user.image_url;
+    "order/id": Text = it.order.id;
+    "order/amount": Number = it.order.amount;
+    "order/quantity": Number = it.order.quantity;
+    "order/price": Number = it.order.price;
+    "order/status": Text = it.order.status;
+    "order/type": Text = it.order.kind;
+    "order/outcome": Text = it.order.outcome;
+    "order/outcomeLabel": Text = it.order.outcome_label;
+    "order/currency": Text = it.order.currency;
+    "order/engine": Text? = it.order.engine;
+    "order/orderType": Text? = it.order.order_type;
+    "order/createdAt": Text = it.order.created_at;
+    "order/updatedAt": Text = it.order.updated_at;
+    "event/id": Text = it.event.id;
+    "event/slug": Text = it.event.slug;
+    "event/title": Text = it.event.title;
+    "event/type": Text = it.event.kind;
+    "event/createdAt": Text = it.event.created_at;
+    "event/imageUrl": Text? = it.event.image_url;
+    "market/id": Text = it.market.id;
+    "market/title": Text = it.market.title;
+    "market/imageUrl": Text? = it.market.image_url;
+});
 
-const FILL: [Field; 25] = [
-    ("user/id", Rule::Text, true),
-    ("user/tag", Rule::Text, false),
-    ("user/imageUrl", Rule::Text, false),
-    ("order/id", Rule::Text, true),
-    ("order/amount", Rule::Number, true),
-    ("order/quantity", Rule::Number, true),
-    ("order/price", Rule::Number, true),
-    ("order/status", Rule::Text, true),
-    ("order/type", Rule::Text, true),
-    ("order/outcome", Rule::Text, true),
-    ("order/outcomeLabel", Rule::Text, true),
-    ("order/currency", Rule::Text, true),
-    ("order/engine", Rule::Text, false),
-    ("order/orderType", Rule::Text, false),
-    ("order/createdAt", Rule::Text, true),
-    ("order/updatedAt", Rule::Text, true),
-    ("event/id", Rule::Text, true),
-    ("event/slug", Rule::Text, true),
-    ("event/title", Rule::Text, true),
-    ("event/type", Rule::Text, true),
-    ("event/createdAt", Rule::Text, true),
-    ("event/imageUrl", Rule::Text, false),
-    ("market/id", Rule::Text, true),
-    ("market/title", Rule::Text, true),
-    ("market/imageUrl", Rule::Text, false),
-];
+fields!(ASSET, asset_fields(it: AssetPrice<'_>), {
+    "symbol": Text = it.symbol;
+    "price": Number = it.price;
+    "timestamp": Integer = it.source_time;
+});
 
-const ASSET: [Field; 3] = [
-    ("symbol", Rule::Text, true),
-    ("price", Rule::Number, true),
-    ("timestamp", Rule::Integer, true),
-];
+fields!(ORDER, order_fields(it: OrderUpdated<'_>), {
+    "orderId": Text = it.order_id;
+    "eventId": Text? = it.event_id;
+    "marketId": Text = it.market_id;
+    "timestamp": Integer? = it.updated;
+    "order/id": Text? = it.order.id;
+    "order/userId": Text? = it.order.user_id;
+    "order/marketId": Text? = it.order.market_id;
+    "order/outcomeId": Text? = it.order.outcome_id;
+    "order/outcomeLabel": Text? = it.order.outcome_label;
+    "order/side": Side = it.order.side;
+    "order/price": Number? = it.order.price;
+    "order/quantity": Number = it.order.quantity;
+    "order/filledQuantity": Number = it.order.filled_quantity;
+    "order/remainingQuantity": Number = it.order.remaining_quantity;
+    "order/avgFillPrice": Number? = it.order.avg_fill_price;
+    "order/status": Text = it.order.status;
+    "order/timeInForce": Text? = it.order.time_in_force;
+    "order/createdAt": Integer? = it.order.created_at;
+    "order/updatedAt": Integer? = it.order.updated_at;
+});
 
-const ORDER: [Field; 19] = [
-    ("orderId", Rule::Text, true),
-    ("eventId", Rule::Text, false),
-    ("marketId", Rule::Text, true),
-    ("timestamp", Rule::Integer, false),
-    ("order/id", Rule::Text, false),
-    ("order/userId", Rule::Text, false),
-    ("order/marketId", Rule::Text, false),
-    ("order/outcomeId", Rule::Text, false),
-    ("order/outcomeLabel", Rule::Text, false),
-    ("order/side", Rule::Side, true),
-    ("order/price", Rule::Number, false),
-    ("order/quantity", Rule::Number, true),
-    ("order/filledQuantity", Rule::Number, true),
-    ("order/remainingQuantity", Rule::Number, true),
-    ("order/avgFillPrice", Rule::Number, false),
-    ("order/status", Rule::Text, true),
-    ("order/timeInForce", Rule::Text, false),
-    ("order/createdAt", Rule::Integer, false),
-    ("order/updatedAt", Rule::Integer, false),
-];
-
-/// What a message says, by the contract.
+/// The message in a JSON text, by the contract.
 fn read(json: &Json) -> Result<Owned, Refused> {
     let [kind, data] = json.fields(["type", "data"])?;
-    let kind = need(kind)?.text()?;
-    let sent = json.extra("timestamp", Json::integer);
-    let sent_fact = ("sent", sent.map(|sent| sent.to_string()));
-    let in_data = |fields: &[Field]| -> Result<Owned, Refused> {
-        let mut facts = read_facts(need(data)?, fields)?;
-        facts.push(sent_fact.clone());
-        Ok(Owned::Facts(kind.clone(), facts))
-    };
-    let facts = |facts| Ok(Owned::Facts(kind.clone(), facts));
-    match kind.as_str() {
+    let kind = required(kind)?.text()?;
+    let mut sent = json.extra("timestamp", Json::integer);
+    let fields = |fields| Body::Fields(kind.clone(), fields);
+    let in_data =
+        |table| -> Result<Body, Refused> { Ok(fields(read_fields(required(data)?, table)?)) };
+    let body = match kind.as_str() {
         "orderbook_update" => {
-            let data = need(data)?;
+            let data = required(data)?;
             let [nested] = data.fields(["orderbook"])?;
-            let book = read_book(unless_null(nested).unwrap_or(data), sent)?;
-            Ok(Owned::OrderBook(Box::new(book)))
+            let book = read_book(non_null(nested).unwrap_or(data))?;
+            Body::OrderBook(Box::new(book))
         }
         "price_update" => {
-            let data = need(data)?;
-            let mut facts = read_facts(data, &PRICES)?;
-            facts.push(sent_fact);
-            Ok(Owned::PriceUpdate(facts, read_markets(data)?))
+            let data = required(data)?;
+            Body::PriceUpdate(read_fields(data, PRICES)?, read_markets(data)?)
         }
-        "buy_order" | "sell_order" => in_data(&FILL),
-        "asset_price" => in_data(&ASSET),
-        "order_updated" => in_data(&ORDER),
+        "buy_order" | "sell_order" => in_data(FILL)?,
+        "asset_price" => in_data(ASSET)?,
+        "order_updated" => in_data(ORDER)?,
         "connected" => {
             let text = |name| (name, json.extra(name, Json::text));
-            facts(vec![
-                text("clientId"),
-                text("status"),
-                text("message"),
-                sent_fact,
-            ])
+            fields(["clientId", "status", "message"].map(text).into())
         }
-        "subscribed" | "unsubscribed" => {
-            let [room] = json.fields(["room"])?;
-            facts(vec![("room", Some(need(room)?.text()?))])
+        "pong" => fields(Vec::new()),
+        _ => {
+            sent = None;
+            match kind.as_str() {
+                "subscribed" | "unsubscribed" => {
+                    let [room] = json.fields(["room"])?;
+                    fields(vec![("room", Some(required(room)?.text()?))])
+                }
+                "error" => {
+                    let nested = data.and_then(|data| data.extra("message", Json::text));
+                    let text = nested.or_else(|| json.extra("message", Json::text));
+                    fields(vec![("message", Some(text.ok_or(Refused)?))])
+                }
+                _ => Body::Unknown(kind),
+            }
         }
-        "pong" => facts(vec![sent_fact]),
-        "error" => {
-            let nested = data.and_then(|data| data.extra("message", Json::text));
-            let text = nested.or_else(|| json.extra("message", Json::text));
-            facts(vec![("message", Some(text.ok_or(Refused)?))])
-        }
-        _ => Ok(Owned::Unknown(kind)),
-    }
+    };
+    Ok((body, sent))
 }
 
 fn read_markets(data: &Json) -> Result<Vec<OwnedMarket>, Refused> {
     let [markets] = data.fields(["markets"])?;
-    list(markets, MAX_EVENT_MARKETS)?
+    Json::list_or_none(markets, MAX_EVENT_MARKETS)?
         .iter()
         .map(|market| {
             let [id, outcomes, prices] = market.fields(["id", "outcomes", "prices"])?;
             Ok(OwnedMarket {
-                id: need(id)?.text()?,
+                id: required(id)?.text()?,
                 question: market.extra("question", Json::text),
                 engine: market.extra("engine", Json::text),
-                outcomes: list(outcomes, MAX_OUTCOMES)?
+                outcomes: Json::list_or_none(outcomes, MAX_OUTCOMES)?
                     .iter()
                     .map(Json::text)
                     .collect::<Result<_, _>>()?,
-                prices: unless_null(prices).map(read_prices).transpose()?,
+                prices: non_null(prices).map(read_prices).transpose()?,
             })
         })
         .collect()
-}
-
-/// The items of an array, of which there may be so many; none when it is absent or null.
-fn list(field: Option<&Json>, limit: usize) -> Result<&[Json], Refused> {
-    unless_null(field).map_or(Ok(&[]), |field| field.list(limit))
 }
 
 /// Labels and prices; one that is null or cannot be read is none, but counts.
@@ -596,58 +421,36 @@ fn read_prices(prices: &Json) -> Result<Vec<(String, String)>, Refused> {
         .collect()
 }
 
-fn read_book(book: &Json, sent: Option<i64>) -> Result<OwnedBook, Refused> {
+fn read_book(book: &Json) -> Result<OwnedBook, Refused> {
     let [market, outcome, bids, asks] = book.fields(["marketId", "outcomeId", "bids", "asks"])?;
-    let market_id = need(market)?.text()?;
+    let market_id = required(market)?.text()?;
     let scale = scale_of(&market_id);
     Ok(OwnedBook {
-        outcome_id: need(outcome)?.text()?,
-        bids: read_side(need(bids)?, scale)?,
-        asks: read_side(need(asks)?, scale)?,
+        outcome_id: required(outcome)?.text()?,
+        bids: read_side(required(bids)?, scale)?,
+        asks: read_side(required(asks)?, scale)?,
         timestamp: book.extra("timestamp", Json::text),
         last_price: book.extra("lastTradedPrice", Json::number),
         last_side: book.extra("lastTradedSide", trade_side),
-        sent,
         market_id,
     })
 }
 
-/// What a line is about: another type, or a book of this market and outcome.
-enum About {
-    Other,
-    Book(Option<String>, Option<String>),
-}
-
-impl About {
-    fn subject(&self) -> Subject<'_> {
-        match self {
-            Self::Other => Subject::Other,
-            Self::Book(market, outcome) => Subject::Book {
-                market_id: market.as_deref(),
-                outcome_id: outcome.as_deref(),
-            },
-        }
-    }
-}
-
-/// What a line is about, even one that cannot be read: only a type that it readably has, and that is
-/// another, excludes a book.
-fn read_subject(json: &Json) -> About {
-    if json
-        .extra("type", Json::text)
-        .is_some_and(|kind| kind != "orderbook_update")
-    {
-        return About::Other;
+/// The subject of a line, even of one that cannot be read: none if its type is readable and another one, else the market
+/// and the outcome.
+fn read_subject(json: &Json) -> Option<[Option<String>; 2]> {
+    let kind = json.extra("type", Json::text);
+    if kind.is_some_and(|kind| kind != "orderbook_update") {
+        return None;
     }
     let object = |value: &Json| value.object().map(|_| value.clone());
     let data = json.extra("data", object).unwrap_or(Json::Null);
     let book = data.extra("orderbook", object).unwrap_or(data);
-    let id = |name| book.extra(name, Json::text);
-    About::Book(id("marketId"), id("outcomeId"))
+    Some(["marketId", "outcomeId"].map(|name| book.extra(name, Json::text)))
 }
 
 fn read_side(side: &Json, scale: Scale) -> Result<Vec<Level>, Refused> {
-    let levels = list(Some(side), MAX_LEVELS)?.iter();
+    let levels = Json::list_or_none(Some(side), MAX_LEVELS)?.iter();
     levels.map(|level| read_level(level, scale)).collect()
 }
 

@@ -1,17 +1,16 @@
-mod again;
 mod requests;
+mod round_trip;
 
 use ticklot_book::{Level, Lots, Scale, Ticks};
 use ticklot_frame::jayx::{
     Balance, Candle, Control, Decoder, Envelope, Message, Order, PING_INTERVAL_MS, PING_TIMEOUT_MS,
 };
-use ticklot_frame::{Decimal, ErrorKind, Trade, UnixMillis};
+use ticklot_frame::{ErrorKind, Trade, UnixMillis};
 
 pub(crate) use self::requests::requests;
-use crate::facts::{Fact, Field, Rule, read_facts, trade_side};
-use crate::json::{Json, Refused, is_ambiguous, judge, kept, need, unless_null};
-use crate::oracle::{Decoded, check_places, compare, hold, places, refused};
-use crate::scans::SCANS;
+use crate::fields::{Field, Spec, fields, read_fields, trade_side};
+use crate::json::{Json, Refused, is_ambiguous, judge, non_null, required};
+use crate::oracle::{Decoded, BACKENDS, check_places, compare, hold, places, refused};
 
 /// `data` is frames with the byte 0x1E between them, which no JSON holds: each is held to what it says in
 /// every envelope.
@@ -22,7 +21,7 @@ pub fn jayx(data: &[u8]) {
     for envelope in [Envelope::SocketIo, Envelope::Plain, Envelope::Auto] {
         let frames = data.split(|&byte| byte == 0x1e);
         let decoders = || {
-            SCANS
+            BACKENDS
                 .map(|scan| Decoder::with_backend(envelope, scan))
                 .into()
         };
@@ -64,7 +63,7 @@ fn check(envelope: Envelope, frame: &[u8], decoded: &Decoded<Owned>, refused: Op
     compare(decoded, expected);
     if let Ok((message, levels)) = decoded {
         check_places(frame, levels, |level, _| read_level(level));
-        again::check(message);
+        round_trip::check(message);
     }
 }
 
@@ -91,7 +90,7 @@ fn named_event(envelope: Envelope, frame: &[u8], refused: Option<ErrorKind>) -> 
         return json.items().ok()?.first()?.text().ok();
     }
     let [event] = json.fields(["event"]).ok()?;
-    match unless_null(event) {
+    match non_null(event) {
         Some(name) => name.text().ok(),
         None => bare_event(&json).ok().map(str::to_owned),
     }
@@ -153,48 +152,48 @@ enum Owned {
     Refused(String),
     OrderBook(Vec<Level>, Vec<Level>, Vec<Trade>),
     /// A candle that is new, and one that has changed.
-    Kline([Option<Vec<Fact>>; 2]),
-    Positions(Vec<Vec<Fact>>),
+    Kline([Option<Vec<Field>>; 2]),
+    Positions(Vec<Vec<Field>>),
     /// Orders that are open no more, and those that are.
-    OpenOrders([Vec<Vec<Fact>>; 2]),
+    OpenOrders([Vec<Vec<Field>>; 2]),
     Error(String),
     Unknown(String),
 }
 
-const CANDLE: [Field; 9] = [
-    ("_id", Rule::Text, true),
-    ("created", Rule::Integer, true),
-    ("o", Rule::Steps, true),
-    ("h", Rule::Steps, true),
-    ("l", Rule::Steps, true),
-    ("c", Rule::Steps, true),
-    ("v", Rule::Steps, true),
-    ("m", Rule::Integer, true),
-    ("symbol", Rule::Text, true),
-];
+fields!(CANDLE, candle_fields(it: Candle<'_>), {
+    "_id": Text = it.id;
+    "created": Integer = it.opened;
+    "o": Steps = it.open;
+    "h": Steps = it.high;
+    "l": Steps = it.low;
+    "c": Steps = it.close;
+    "v": Steps = it.volume;
+    "m": Integer = it.modified;
+    "symbol": Text = it.symbol;
+});
 
-const BALANCE: [Field; 3] = [
-    ("asset", Rule::Text, true),
-    ("balance", Rule::Number, true),
-    ("available", Rule::Number, true),
-];
+fields!(BALANCE, balance_fields(it: Balance<'_>), {
+    "asset": Text = it.asset;
+    "balance": Number = it.balance;
+    "available": Number = it.available;
+});
 
-const ORDER: [Field; 14] = [
-    ("id", Rule::Steps, true),
-    ("type", Rule::Text, false),
-    ("state", Rule::Text, true),
-    ("side", Rule::Side, true),
-    ("resd", Rule::Integer, false),
-    ("exec", Rule::Steps, false),
-    ("cost", Rule::Integer, false),
-    ("lastLots", Rule::Steps, false),
-    ("lastTicks", Rule::Steps, false),
-    ("created", Rule::Integer, false),
-    ("modified", Rule::Integer, false),
-    ("symbol", Rule::Text, true),
-    ("price", Rule::Number, false),
-    ("quantity", Rule::Number, true),
-];
+fields!(ORDER, order_fields(it: Order<'_>), {
+    "id": Steps = it.id;
+    "type": Text? = it.kind;
+    "state": Text = it.state;
+    "side": Side = it.side;
+    "resd": Integer? = it.reserved;
+    "exec": Steps? = it.executed;
+    "cost": Integer? = it.cost;
+    "lastLots": Steps? = it.last_lots;
+    "lastTicks": Steps? = it.last_ticks;
+    "created": Integer? = it.created;
+    "modified": Integer? = it.modified;
+    "symbol": Text = it.symbol;
+    "price": Number? = it.price;
+    "quantity": Number = it.quantity;
+});
 
 fn owned(message: &Message<'_>) -> Owned {
     match *message {
@@ -208,104 +207,24 @@ fn owned(message: &Message<'_>) -> Owned {
             Owned::OrderBook(book.bids.to_vec(), book.asks.to_vec(), book.trades.to_vec())
         }
         Message::Kline(kline) => {
-            Owned::Kline([kline.add, kline.modify].map(|it| it.as_ref().map(facts_of_candle)))
+            Owned::Kline([kline.add, kline.modify].map(|it| it.as_ref().map(candle_fields)))
         }
         Message::Positions(positions) => {
             assert_eq!(positions.len(), positions.iter().count());
             assert_eq!(positions.is_empty(), positions.iter().next().is_none());
-            Owned::Positions(positions.iter().map(|it| facts_of_balance(&it)).collect())
+            Owned::Positions(positions.iter().map(|it| balance_fields(&it)).collect())
         }
         Message::OpenOrders(orders) => {
             Owned::OpenOrders([orders.cancel, orders.modify].map(|it| {
                 assert_eq!(it.len(), it.iter().count());
                 assert_eq!(it.is_empty(), it.iter().next().is_none());
-                it.iter().map(|it| facts_of_order(&it)).collect()
+                it.iter().map(|it| order_fields(&it)).collect()
             }))
         }
         Message::Error { message } => Owned::Error(message.to_owned()),
         Message::Unknown { kind } => Owned::Unknown(kind.to_owned()),
         ref other => panic!("not known here: {other:?}"),
     }
-}
-
-/// The facts of a table, in its order.
-fn facts<const N: usize>(fields: &[Field; N], texts: [Option<String>; N]) -> Vec<Fact> {
-    let names = fields.iter().map(|(name, ..)| *name);
-    names.zip(texts).collect()
-}
-
-fn facts_of_candle(candle: &Candle<'_>) -> Vec<Fact> {
-    let Candle {
-        id,
-        opened,
-        open,
-        high,
-        low,
-        close,
-        volume,
-        modified,
-        symbol,
-    } = *candle;
-    let texts = [
-        id.to_owned(),
-        opened.0.to_string(),
-        open.0.to_string(),
-        high.0.to_string(),
-        low.0.to_string(),
-        close.0.to_string(),
-        volume.0.to_string(),
-        modified.0.to_string(),
-        symbol.to_owned(),
-    ];
-    facts(&CANDLE, texts.map(Some))
-}
-
-fn facts_of_balance(it: &Balance<'_>) -> Vec<Fact> {
-    let number = |number: Decimal<'_>| Some(kept(number.0));
-    let texts = [
-        Some(it.asset.to_owned()),
-        number(it.balance),
-        number(it.available),
-    ];
-    facts(&BALANCE, texts)
-}
-
-fn facts_of_order(order: &Order<'_>) -> Vec<Fact> {
-    let Order {
-        id,
-        kind,
-        state,
-        side,
-        reserved,
-        executed,
-        cost,
-        last_lots,
-        last_ticks,
-        created,
-        modified,
-        symbol,
-        price,
-        quantity,
-    } = *order;
-    let text = |text: &str| Some(text.to_owned());
-    let number = |number: i64| Some(number.to_string());
-    let texts = [
-        number(id),
-        kind.and_then(text),
-        text(state),
-        text(side.as_str()),
-        reserved.and_then(number),
-        executed.and_then(|it| number(it.0)),
-        cost.and_then(number),
-        last_lots.and_then(|it| number(it.0)),
-        last_ticks.and_then(|it| number(it.0)),
-        created.and_then(|it| number(it.0)),
-        modified.and_then(|it| number(it.0)),
-        text(symbol),
-        price.map(|it| kept(it.0)),
-        Some(kept(quantity.0)),
-    ];
-    facts(&ORDER, texts)
 }
 
 fn read_open(json: &Json) -> Result<Owned, Refused> {
@@ -324,7 +243,7 @@ fn read_refusal(json: &Json) -> Result<Owned, Refused> {
 /// A reason that cannot be read is none.
 fn reason(json: Option<&Json>) -> String {
     let read = |json: &Json| match json {
-        Json::Object(_) => need(json.fields(["message"])?[0])?.text(),
+        Json::Object(_) => required(json.fields(["message"])?[0])?.text(),
         other => other.text(),
     };
     json.and_then(|json| read(json).ok()).unwrap_or_default()
@@ -332,17 +251,17 @@ fn reason(json: Option<&Json>) -> String {
 
 fn read_event(json: &Json) -> Result<Owned, Refused> {
     let items = json.items()?;
-    read_named(need(items.first())?, items.get(1))
+    read_named(required(items.first())?, items.get(1))
 }
 
 /// Of an event that is not documented nothing but the name is read.
 fn read_named(name: &Json, message: Option<&Json>) -> Result<Owned, Refused> {
     let name = name.text()?;
     match name.as_str() {
-        "orderbook" => read_book(need(message)?),
-        "kline" => read_kline(need(message)?),
-        "positions" => read_positions(need(message)?),
-        "openorders" => read_orders(need(message)?),
+        "orderbook" => read_book(required(message)?),
+        "kline" => read_kline(required(message)?),
+        "positions" => read_positions(required(message)?),
+        "openorders" => read_orders(required(message)?),
         "error" => Ok(Owned::Error(reason(message))),
         _ => Ok(Owned::Unknown(name)),
     }
@@ -352,7 +271,7 @@ const DOCUMENTED: [&str; 4] = ["orderbook", "kline", "positions", "openorders"];
 
 fn read_payload(json: &Json) -> Result<Owned, Refused> {
     let [event] = json.fields(["event"])?;
-    if let Some(name) = unless_null(event) {
+    if let Some(name) = non_null(event) {
         if name.text()? == "error" {
             let fields = json.fields(["message", "data"]);
             let message = fields.ok().and_then(|[message, data]| message.or(data));
@@ -387,7 +306,7 @@ fn bare_event(json: &Json) -> Result<&'static str, Refused> {
         "openorders"
     } else if add.is_some() || modify.is_some() {
         "kline"
-    } else if unless_null(error).is_some() {
+    } else if non_null(error).is_some() {
         "error"
     } else {
         ""
@@ -396,17 +315,13 @@ fn bare_event(json: &Json) -> Result<&'static str, Refused> {
 
 fn read_kline(payload: &Json) -> Result<Owned, Refused> {
     let [add, modify] = payload.fields(["add", "modify"])?;
-    let candle = |it| {
-        unless_null(it)
-            .map(|it| read_object(it, &CANDLE))
-            .transpose()
-    };
+    let candle = |it| non_null(it).map(|it| read_object(it, CANDLE)).transpose();
     Ok(Owned::Kline([candle(add)?, candle(modify)?]))
 }
 
 fn read_positions(payload: &Json) -> Result<Owned, Refused> {
     let [spot] = payload.fields(["spot"])?;
-    let balances = list(need(spot)?, |it| read_object(it, &BALANCE))?;
+    let balances = list(required(spot)?, |it| read_object(it, BALANCE))?;
     Ok(Owned::Positions(balances))
 }
 
@@ -415,26 +330,26 @@ fn read_orders(payload: &Json) -> Result<Owned, Refused> {
     let orders = |it: Option<&Json>| {
         let it = it.unwrap_or(&Json::Null);
         let items = list(it, |it| Ok(it.clone()))?;
-        let orders = items.iter().filter_map(|it| read_object(it, &ORDER).ok());
+        let orders = items.iter().filter_map(|it| read_object(it, ORDER).ok());
         Ok(orders.collect())
     };
     Ok(Owned::OpenOrders([orders(cancel)?, orders(modify)?]))
 }
 
-/// Facts of an object, even if it has none of them.
-fn read_object(json: &Json, fields: &[Field]) -> Result<Vec<Fact>, Refused> {
+/// The fields of an object, even if it has none of them.
+fn read_object(json: &Json, table: &[Spec]) -> Result<Vec<Field>, Refused> {
     json.object()?;
-    read_facts(json, fields)
+    read_fields(json, table)
 }
 
 fn read_book(payload: &Json) -> Result<Owned, Refused> {
     let [book] = payload.fields(["orderBook"])?;
-    let [asks, bids] = need(book)?.fields(["asks", "bids"])?;
+    let [asks, bids] = required(book)?.fields(["asks", "bids"])?;
     let trades = payload.extra("trades", |it| it.items().map(<[Json]>::to_vec));
     let trades = trades.unwrap_or_default();
     Ok(Owned::OrderBook(
-        list(need(bids)?, read_level)?,
-        list(need(asks)?, read_level)?,
+        list(required(bids)?, read_level)?,
+        list(required(asks)?, read_level)?,
         trades.iter().filter_map(|it| read_trade(it).ok()).collect(),
     ))
 }
@@ -450,8 +365,8 @@ fn list<T>(json: &Json, read: fn(&Json) -> Result<T, Refused>) -> Result<Vec<T>,
 fn read_level(level: &Json) -> Result<Level, Refused> {
     let [ticks, lots] = level.fields(["ticks", "lots"])?;
     Ok(Level {
-        ticks: Ticks(need(ticks)?.steps(0)?),
-        lots: Lots(need(lots)?.steps(0)?),
+        ticks: Ticks(required(ticks)?.steps(0)?),
+        lots: Lots(required(lots)?.steps(0)?),
         count: level.extra("count", Json::count).unwrap_or(0),
     })
 }
@@ -459,9 +374,9 @@ fn read_level(level: &Json) -> Result<Level, Refused> {
 fn read_trade(trade: &Json) -> Result<Trade, Refused> {
     let [lots, ticks, side, created] = trade.fields(["lots", "ticks", "side", "created"])?;
     Ok(Trade {
-        ticks: Ticks(need(ticks)?.steps(0)?),
-        lots: Lots(need(lots)?.steps(0)?),
-        side: trade_side(need(side)?)?,
-        created: UnixMillis(need(created)?.integer()?),
+        ticks: Ticks(required(ticks)?.steps(0)?),
+        lots: Lots(required(lots)?.steps(0)?),
+        side: trade_side(required(side)?)?,
+        created: UnixMillis(required(created)?.integer()?),
     })
 }

@@ -157,12 +157,17 @@ impl Json {
             .and_then(|items| items.get(..=limit).map_or(Ok(items), |_| Err(Refused)))
     }
 
-    /// A number, or a string that holds one, as it is [`kept`].
+    /// The same of a field; none when it is absent or null.
+    pub(crate) fn list_or_none(field: Option<&Self>, limit: usize) -> Result<&[Self], Refused> {
+        non_null(field).map_or(Ok(&[]), |field| field.list(limit))
+    }
+
+    /// A number, or a string that holds one, as it is [`normalized`].
     pub(crate) fn number(&self) -> Result<String, Refused> {
         match self {
             Self::Number(text) => Ok(text.clone()),
             Self::String(text) if exact(text.as_bytes(), 0) != Err(DecimalError::Syntax) => {
-                Ok(kept(text))
+                Ok(normalized(text))
             }
             _ => Err(Refused),
         }
@@ -193,7 +198,7 @@ impl Json {
 }
 
 /// The text of a number as `serde_json` keeps it: its exponent, if any, after `e` and a sign.
-pub(crate) fn kept(number: &str) -> String {
+pub(crate) fn normalized(number: &str) -> String {
     match number.split_once(['e', 'E']) {
         None => number.to_owned(),
         Some((digits, exponent)) if exponent.starts_with(['+', '-']) => {
@@ -204,12 +209,12 @@ pub(crate) fn kept(number: &str) -> String {
 }
 
 /// A field, unless it is absent or null.
-pub(crate) fn unless_null(field: Option<&Json>) -> Option<&Json> {
+pub(crate) fn non_null(field: Option<&Json>) -> Option<&Json> {
     field.filter(|value| **value != Json::Null)
 }
 
 /// A field that must be there.
-pub(crate) fn need(field: Option<&Json>) -> Result<&Json, Refused> {
+pub(crate) fn required(field: Option<&Json>) -> Result<&Json, Refused> {
     field.ok_or(Refused)
 }
 

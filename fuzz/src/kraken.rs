@@ -5,7 +5,7 @@ use ticklot_book::Scale;
 use ticklot_frame::kraken::{Book, Decoder, Message, checksum};
 
 use self::read::{read, read_level, subject};
-use crate::json::{is_ambiguous, judge, kept};
+use crate::json::{is_ambiguous, judge, normalized};
 use crate::oracle::{Decoded, Placed, check_places, compare, hold, places, refused};
 
 /// `data` is frames with the byte 0x1E between them, which no JSON contains. The frames are also the
@@ -82,7 +82,7 @@ fn shown(message: &Message<'_>) -> Vec<String> {
             lines.push(format!("pairs {} {}", pairs.is_snapshot, pairs.skipped));
             lines.extend(pairs.iter().map(|it| {
                 let increments = [it.price_increment, it.qty_increment];
-                let increments = increments.map(|it| it.map(|it| kept(it.0)));
+                let increments = increments.map(|it| it.map(|it| normalized(it.0)));
                 let precision = (it.price_precision, it.qty_precision);
                 let texts = [it.base, it.quote, it.status_text];
                 format!("{:?}", (it.symbol, precision, texts, increments))

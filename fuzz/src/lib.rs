@@ -19,14 +19,13 @@
 mod bayse;
 mod book;
 mod decimal;
-mod facts;
+mod fields;
 mod jayx;
 mod json;
 mod kraken;
 mod lines;
 mod oracle;
 mod requests;
-mod scans;
 mod session;
 mod views;
 mod websocket;

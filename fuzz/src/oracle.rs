@@ -3,9 +3,16 @@
 use std::fmt::Debug;
 
 use ticklot_book::{BookError, BookErrorKind, Level, Lots, Scale, Side, Ticks};
-use ticklot_frame::{DecodeError, ErrorKind};
+use ticklot_frame::{DecodeBackend, DecodeError, ErrorKind};
 
-use crate::json::{Json, Refused, need};
+use crate::json::{Json, Refused, required};
+
+/// The backends of the decoders: all must decode any input alike.
+pub(crate) const BACKENDS: [DecodeBackend; 3] = [
+    DecodeBackend::Best,
+    DecodeBackend::Portable,
+    DecodeBackend::Off,
+];
 
 /// A level of a book, the byte that a refusal of it by the book names, and its scale.
 pub(crate) type Placed = (Level, u32, Scale);
@@ -107,7 +114,7 @@ pub(crate) fn check_places(
 pub(crate) fn read_level(json: &Json, scale: Scale, quantity: &str) -> Result<Level, Refused> {
     let [price, quantity] = json.fields(["price", quantity])?;
     Ok(Level::new(
-        Ticks(need(price)?.steps(scale.price_decimals())?),
-        Lots(need(quantity)?.steps(scale.quantity_decimals())?),
+        Ticks(required(price)?.steps(scale.price_decimals())?),
+        Lots(required(quantity)?.steps(scale.quantity_decimals())?),
     ))
 }

@@ -7,8 +7,8 @@ use ticklot_frame::kraken::{
 };
 
 use super::scale_of;
-use crate::facts::trade_side;
-use crate::json::{Json, Refused, need, unless_null};
+use crate::fields::trade_side;
+use crate::json::{Json, Refused, non_null, required};
 use crate::oracle;
 
 /// A message by the contract, as [`shown`](super::shown) formats it.
@@ -17,8 +17,8 @@ pub(super) fn read(json: &Json) -> Result<Vec<String>, Refused> {
     let Some(channel) = optional(channel, Json::text)? else {
         return reply(json, optional(method, Json::text)?).map(|line| vec![line]);
     };
-    let data = || need(unless_null(data));
-    let is_snapshot = || match need(kind)?.text()?.as_str() {
+    let data = || required(non_null(data));
+    let is_snapshot = || match required(kind)?.text()?.as_str() {
         "snapshot" => Ok(true),
         "update" => Ok(false),
         _ => Err(Refused),
@@ -39,14 +39,14 @@ pub(super) fn read(json: &Json) -> Result<Vec<String>, Refused> {
         }
         "instrument" => {
             let [pairs] = data()?.fields(["pairs"])?;
-            let pairs = unless_null(pairs).map_or(Ok(&[][..]), |it| it.list(MAX_PAIRS))?;
+            let pairs = non_null(pairs).map_or(Ok(&[][..]), |it| it.list(MAX_PAIRS))?;
             let good: Vec<_> = pairs.iter().flat_map(read_pair).collect();
             let skipped = pairs.len() - good.len();
             let head = format!("pairs {} {skipped}", is_snapshot()?);
             lines(head, good.into_iter().map(Ok))
         }
         "heartbeat" => Ok(vec!["Heartbeat".to_owned()]),
-        "status" => read_status(need(data()?.items()?.first())?).map(|line| vec![line]),
+        "status" => read_status(required(data()?.items()?.first())?).map(|line| vec![line]),
         kind => Ok(vec![format!("{:?}", Message::Unknown { kind })]),
     }
 }
@@ -62,15 +62,15 @@ fn optional<T>(
     field: Option<&Json>,
     read: impl FnOnce(&Json) -> Result<T, Refused>,
 ) -> Result<Option<T>, Refused> {
-    unless_null(field).map(read).transpose()
+    non_null(field).map(read).transpose()
 }
 
 fn read_book(book: &Json, is_snapshot: bool) -> Result<String, Refused> {
     let [symbol, bids, asks, sum] = book.fields(["symbol", "bids", "asks", "checksum"])?;
     if is_snapshot {
-        need(bids).and(need(asks))?;
+        required(bids).and(required(asks))?;
     }
-    let symbol = need(symbol)?.text()?;
+    let symbol = required(symbol)?.text()?;
     let scale = scale_of(&symbol);
     let side = |side: &Json| {
         let levels = side.list(MAX_LEVELS)?.iter();
@@ -97,11 +97,11 @@ fn unsigned(json: &Json) -> Result<u64, Refused> {
 
 fn read_trade(trade: &Json) -> Result<String, Refused> {
     let [symbol, side, price, qty] = trade.fields(["symbol", "side", "price", "qty"])?;
-    let symbol = need(symbol)?.text()?;
-    let side = trade_side(need(side)?)?;
+    let symbol = required(symbol)?.text()?;
+    let side = trade_side(required(side)?)?;
     let scale = scale_of(&symbol);
-    let price = need(price)?.steps(scale.price_decimals())?;
-    let qty = need(qty)?.steps(scale.quantity_decimals())?;
+    let price = required(price)?.steps(scale.price_decimals())?;
+    let qty = required(qty)?.steps(scale.quantity_decimals())?;
     let time = trade.extra("timestamp", Json::text);
     let created = time
         .as_ref()
@@ -118,20 +118,20 @@ fn read_trade(trade: &Json) -> Result<String, Refused> {
 
 fn read_pair(pair: &Json) -> Result<String, Refused> {
     let [symbol, price, qty] = pair.fields(["symbol", "price_precision", "qty_precision"])?;
-    let precision = |json| u8::try_from(need(json)?.count()?).map_err(|_| Refused);
+    let precision = |json| u8::try_from(required(json)?.count()?).map_err(|_| Refused);
     let precision = (precision(price)?, precision(qty)?);
     let texts = ["base", "quote", "status"].map(|name| pair.extra(name, Json::text));
     let number = |name| pair.extra(name, Json::number);
     let increments = ["price_increment", "qty_increment"].map(number);
     Ok(format!(
         "{:?}",
-        (need(symbol)?.text()?, precision, texts, increments)
+        (required(symbol)?.text()?, precision, texts, increments)
     ))
 }
 
 fn read_status(status: &Json) -> Result<String, Refused> {
     let [system] = status.fields(["system"])?;
-    let system_text = &need(system)?.text()?;
+    let system_text = &required(system)?.text()?;
     let system = match system_text.as_str() {
         "online" => System::Online,
         "maintenance" => System::Maintenance,
@@ -162,7 +162,7 @@ fn reply(json: &Json, method: Option<String>) -> Result<String, Refused> {
     let success = optional(success, Json::boolean)?.unwrap_or(error.is_none());
     let symbol = json.extra("symbol", Json::text);
     let (method, error, symbol) = (method.as_deref(), error.as_deref(), symbol.as_deref());
-    let ack = |method| read_ack(need(unless_null(result))?, method, req_id);
+    let ack = |method| read_ack(required(non_null(result))?, method, req_id);
     match method {
         _ if !success => {
             let refusal = Refusal {
@@ -183,7 +183,7 @@ fn reply(json: &Json, method: Option<String>) -> Result<String, Refused> {
 
 fn read_ack(result: &Json, method: Method, req_id: Option<u64>) -> Result<String, Refused> {
     let [channel, symbol] = result.fields(["channel", "symbol"])?;
-    let (channel, symbol) = (&need(channel)?.text()?, optional(symbol, Json::text)?);
+    let (channel, symbol) = (&required(channel)?.text()?, optional(symbol, Json::text)?);
     let symbol = symbol.as_deref();
     let depth = result.extra("depth", Json::count);
     let snapshot = result.extra("snapshot", Json::boolean);

@@ -1,11 +1,11 @@
-//! What was decoded, written in the venue's own words and in either envelope, is decoded to the same.
+//! A decoded message, written in the venue's format and in either envelope, is decoded to the same.
 
 use ticklot_book::Level;
 use ticklot_frame::Trade;
 use ticklot_frame::jayx::{Decoder, Envelope};
 
 use super::{BALANCE, CANDLE, ORDER, Owned, owned};
-use crate::facts::{Fact, array, string, write_facts};
+use crate::fields::{Field, array, string, write_fields};
 
 pub(super) fn check(message: &Owned) {
     for (envelope, frame) in frames(message) {
@@ -16,7 +16,7 @@ pub(super) fn check(message: &Owned) {
     }
 }
 
-/// A message as it is sent: an event in every way, a packet in one.
+/// The frames of a message: an event has several forms, a packet one.
 fn frames(message: &Owned) -> Vec<(Envelope, String)> {
     let packet = |text: String| vec![(Envelope::SocketIo, text)];
     let (event, payload) = match message {
@@ -35,13 +35,13 @@ fn frames(message: &Owned) -> Vec<(Envelope, String)> {
             ("kline", format!(r#"{{"add":{add},"modify":{modify}}}"#))
         }
         Owned::Positions(balances) => {
-            let balances = array(balances, |it| write_facts(it, &BALANCE));
+            let balances = array(balances, |it| write_fields(it, BALANCE));
             ("positions", format!(r#"{{"spot":{balances}}}"#))
         }
         Owned::OpenOrders(lists) => {
             let [cancel, modify] = lists
                 .each_ref()
-                .map(|list| array(list, |it| write_facts(it, &ORDER)));
+                .map(|list| array(list, |it| write_fields(it, ORDER)));
             (
                 "openorders",
                 format!(r#"{{"cancel":{cancel},"modify":{modify}}}"#),
@@ -61,16 +61,16 @@ fn frames(message: &Owned) -> Vec<(Envelope, String)> {
             format!(r#"{{"event":{event},"data":{payload}}}"#),
         ),
     ];
-    // No key of a message that says nothing tells what it is.
-    let is_told = !matches!(
+    // The keys of an empty message do not identify it.
+    let is_identified = !matches!(
         message,
         Owned::Kline([None, None]) | Owned::Error(_) | Owned::Unknown(_)
     );
-    frames.extend(is_told.then_some((Envelope::Auto, payload)));
+    frames.extend(is_identified.then_some((Envelope::Auto, payload)));
     frames
 }
 
-/// A packet by what it prints itself as.
+/// A packet by its `Debug` form.
 fn control_packet(control: &str) -> String {
     match control {
         "Joined" => "40".to_owned(),
@@ -86,8 +86,8 @@ fn control_packet(control: &str) -> String {
     }
 }
 
-fn candle(candle: &Option<Vec<Fact>>) -> String {
-    let written = candle.as_ref().map(|it| write_facts(it, &CANDLE));
+fn candle(candle: &Option<Vec<Field>>) -> String {
+    let written = candle.as_ref().map(|it| write_fields(it, CANDLE));
     written.unwrap_or_else(|| "null".to_owned())
 }
 

@@ -1,10 +1,10 @@
-//! What was decoded, written in the venue's own words, is decoded to the same.
+//! A decoded message, written in the venue's format, is decoded to the same.
 
 use ticklot_book::{Fixed, Level, Scale};
 use ticklot_frame::bayse::Decoder;
 
-use super::{ASSET, FILL, ORDER, Owned, OwnedBook, OwnedMarket, PRICES, owned, scale_of};
-use crate::facts::{Fact, Field, array, number, string, write_facts};
+use super::{ASSET, Body, FILL, ORDER, Owned, OwnedBook, OwnedMarket, PRICES, owned, scale_of};
+use crate::fields::{Field, array, find, number, string, write_fields};
 
 pub(super) fn check(message: &Owned) {
     let line = line(message);
@@ -14,57 +14,46 @@ pub(super) fn check(message: &Owned) {
     assert_eq!(owned(&again), *message, "{line}");
 }
 
-fn line(message: &Owned) -> String {
-    match message {
-        Owned::OrderBook(book) => {
-            let sent = book.sent.map(|sent| sent.to_string());
+fn line((body, sent): &Owned) -> String {
+    let enclose = |kind: &str, data: &str| {
+        let sent = sent.map_or(String::new(), |sent| format!(r#","timestamp":{sent}"#));
+        format!(r#"{{"type":{}{data}{sent}}}"#, string(kind))
+    };
+    let with_data = |kind: &str, data: &str| enclose(kind, &format!(r#","data":{data}"#));
+    match body {
+        Body::OrderBook(book) => {
             let data = format!(r#"{{"orderbook":{}}}"#, order_book(book));
-            enclose("orderbook_update", &data, sent.as_deref())
+            with_data("orderbook_update", &data)
         }
-        Owned::PriceUpdate(facts, markets) => {
-            let data = write_facts(facts, &PRICES);
+        Body::PriceUpdate(fields, markets) => {
+            let data = write_fields(fields, PRICES);
             let rest = data.strip_prefix('{').expect("an object");
             let data = format!(r#"{{"markets":{},{rest}"#, array(markets, market));
-            enclose("price_update", &data, find(facts, "sent"))
+            with_data("price_update", &data)
         }
-        Owned::Facts(kind, facts) => others(kind, facts),
-        Owned::Unknown(kind) => format!(r#"{{"type":{}}}"#, string(kind)),
+        Body::Fields(kind, fields) => {
+            let data = |table| with_data(kind, &write_fields(fields, table));
+            match kind.as_str() {
+                "buy_order" | "sell_order" => data(FILL),
+                "asset_price" => data(ASSET),
+                "order_updated" => data(ORDER),
+                "error" => {
+                    let message = string(find(fields, "message").expect("a text"));
+                    with_data(kind, &format!(r#"{{"message":{message}}}"#))
+                }
+                _ => enclose(kind, &texts(fields)),
+            }
+        }
+        Body::Unknown(kind) => enclose(kind, ""),
     }
 }
 
-fn others(kind: &str, facts: &[Fact]) -> String {
-    let sent = find(facts, "sent");
-    let data = |fields: &[Field]| enclose(kind, &write_facts(facts, fields), sent);
-    match kind {
-        "buy_order" | "sell_order" => data(&FILL),
-        "asset_price" => data(&ASSET),
-        "order_updated" => data(&ORDER),
-        "error" => {
-            let message = string(find(facts, "message").expect("a text"));
-            enclose(kind, &format!(r#"{{"message":{message}}}"#), sent)
-        }
-        _ => {
-            let texts = facts.iter().filter(|(name, _)| *name != "sent");
-            let texts = texts.filter_map(|(name, text)| Some((name, text.as_ref()?)));
-            let texts = texts.map(|(name, text)| format!(",{}:{}", string(name), string(text)));
-            let texts: String = texts.collect();
-            format!(r#"{{"type":{}{texts}{}}}"#, string(kind), timestamp(sent))
-        }
-    }
-}
-
-fn enclose(kind: &str, data: &str, sent: Option<&str>) -> String {
-    let kind = string(kind);
-    format!(r#"{{"type":{kind},"data":{data}{}}}"#, timestamp(sent))
-}
-
-fn timestamp(sent: Option<&str>) -> String {
-    sent.map_or(String::new(), |sent| format!(r#","timestamp":{sent}"#))
-}
-
-fn find<'a>(facts: &'a [Fact], name: &str) -> Option<&'a str> {
-    let fact = facts.iter().find(|(known, _)| *known == name);
-    fact.and_then(|(_, text)| text.as_deref())
+fn texts(fields: &[Field]) -> String {
+    let present = fields
+        .iter()
+        .filter_map(|(name, text)| Some((name, text.as_ref()?)));
+    let texts = present.map(|(name, text)| format!(",{}:{}", string(name), string(text)));
+    texts.collect()
 }
 
 fn order_book(book: &OwnedBook) -> String {
