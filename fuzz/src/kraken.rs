@@ -6,6 +6,7 @@ use ticklot_frame::kraken::{Book, Decoder, Message, checksum};
 
 use self::read::{read, read_level, subject};
 use crate::json::{is_ambiguous, judge, normalized};
+use crate::naive::naive_crc32;
 use crate::oracle::{Decoded, Placed, check_places, compare, hold, places, refused};
 
 /// `data` is frames with the byte 0x1E between them, which no JSON contains. The frames are also the
@@ -102,13 +103,7 @@ fn check_book(book: &Book<'_>) -> Vec<Placed> {
         .map(|number| number.to_string())
         .collect();
     let got = checksum(book.asks.iter().copied(), book.bids.iter().copied());
-    assert_eq!(got, crc32(digits.as_bytes()));
+    assert_eq!(got, naive_crc32(digits.as_bytes()));
     let scale = scale_of(book.symbol);
     places([book.bids, book.asks], scale, |error| book.refusal(error))
-}
-
-fn crc32(text: &[u8]) -> u32 {
-    let bit = |crc: u32, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1));
-    let byte = |crc, &byte| (0..8).fold(crc ^ u32::from(byte), bit);
-    !text.iter().fold(u32::MAX, byte)
 }

@@ -24,6 +24,8 @@ mod jayx;
 mod json;
 mod kraken;
 mod lines;
+#[path = "../../crates/book/tests/oracle/mod.rs"]
+mod naive;
 mod oracle;
 mod requests;
 mod session;

@@ -1,14 +1,14 @@
-//! Every view of a book, computed anew from its levels.
+//! Every view of a book, computed from its levels.
 
 use std::collections::BTreeMap;
 
 use ticklot_book::{BookView, Level, Lots, Side, Ticks};
 
-/// What is asked of a book.
-pub(crate) struct Asked<'a> {
+/// The arguments of the views.
+pub(crate) struct Query<'a> {
     /// Levels, or room for them.
     pub(crate) levels: usize,
-    /// A price, a range, a step, or what two outcomes pay.
+    /// A price, a range, a step, or the payout of two outcomes.
     pub(crate) ticks: Ticks,
     /// A quantity.
     pub(crate) lots: Lots,
@@ -16,22 +16,22 @@ pub(crate) struct Asked<'a> {
     pub(crate) own: &'a [Level],
 }
 
-/// Asks a book everything; `sides` and `covers` are what it holds, bids and asks.
+/// Checks every view of a book with these sides and coverage, bids and asks.
 pub(crate) fn check(
     book: &impl BookView,
     sides: &[Vec<Level>; 2],
     covers: [Option<Ticks>; 2],
-    asked: &Asked<'_>,
+    query: &Query<'_>,
 ) {
     touch(book, sides);
     for side in [Side::Bid, Side::Ask] {
         let (levels, covers) = (&sides[side as usize], covers[side as usize]);
-        depth(book, side, levels, covers, asked);
-        fill(book, side, levels, asked.lots);
-        groups(book, side, levels, asked.ticks);
-        own(book, side, levels, asked.own);
+        depth(book, side, levels, covers, query);
+        fill(book, side, levels, query.lots);
+        groups(book, side, levels, query.ticks);
+        own(book, side, levels, query.own);
     }
-    others(book, sides, covers, asked.ticks);
+    others(book, sides, covers, query.ticks);
 }
 
 fn clamp(number: i128) -> i64 {
@@ -70,34 +70,34 @@ fn depth(
     side: Side,
     levels: &[Level],
     covers: Option<Ticks>,
-    asked: &Asked<'_>,
+    query: &Query<'_>,
 ) {
-    let taken = &levels[..levels.len().min(asked.levels)];
-    let depth = book.depth(side, asked.levels);
+    let taken = &levels[..levels.len().min(query.levels)];
+    let depth = book.depth(side, query.levels);
     assert_eq!((depth.lots, depth.levels), (sum(taken), taken.len()));
     let whole = covers == Some(side.worst_price());
-    assert_eq!(depth.covered, whole || levels.len() >= asked.levels);
+    assert_eq!(depth.covered, whole || levels.len() >= query.levels);
 
-    let within = levels.partition_point(|level| !side.is_better(asked.ticks, level.ticks));
-    let depth = book.depth_to(side, asked.ticks);
+    let within = levels.partition_point(|level| !side.is_better(query.ticks, level.ticks));
+    let depth = book.depth_to(side, query.ticks);
     assert_eq!((depth.lots, depth.levels), (sum(&levels[..within]), within));
-    let covered = covers.is_some_and(|covers| !side.is_better(covers, asked.ticks));
+    let covered = covers.is_some_and(|covers| !side.is_better(covers, query.ticks));
     assert_eq!(depth.covered, covered);
 
-    let mut out = vec![Level::default(); asked.levels];
+    let mut out = vec![Level::default(); query.levels];
     assert_eq!(book.copy_top(side, &mut out), taken.len());
     assert_eq!(&out[..taken.len()], taken);
 
-    let imbalance = book.imbalance(asked.levels);
-    let near = book.imbalance_within(asked.ticks);
+    let imbalance = book.imbalance(query.levels);
+    let near = book.imbalance_within(query.ticks);
     let (of, near) = match side {
         Side::Bid => (imbalance.bids, near.bids),
         Side::Ask => (imbalance.asks, near.asks),
     };
-    assert_eq!(of, book.depth(side, asked.levels));
+    assert_eq!(of, book.depth(side, query.levels));
     let best = levels.first().map_or(0, |level| i128::from(level.ticks.0));
     let away = |level: &Level| (i128::from(level.ticks.0) - best).abs();
-    let range = i128::from(asked.ticks.0);
+    let range = i128::from(query.ticks.0);
     let within: Vec<Level> = levels
         .iter()
         .copied()
