@@ -31,7 +31,6 @@ mod requests;
 mod session;
 mod views;
 mod websocket;
-mod wire;
 
 pub use crate::bayse::bayse;
 pub use crate::book::book;

@@ -1,10 +1,10 @@
-//! A case: who reads what, and how it is cut.
+//! A case: the reader, the bytes, and the cuts.
 
 use arbitrary::{Arbitrary, Unstructured};
 
 use super::script::{ACCEPT, Answer, Cut, End};
 
-/// What is fuzzed.
+/// The side that is fuzzed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     /// A client's reading, after an upgrade that is in order.
@@ -23,7 +23,7 @@ pub(crate) struct Case {
     pub(crate) cuts: Vec<Cut>,
     /// The sub-protocols that are asked for.
     pub(super) protocols: Vec<&'static str>,
-    /// What a server has of the stream before it reads.
+    /// The bytes that a server has read before.
     pub(super) leftover: Vec<u8>,
     /// Frames; of an upgrade the answer too.
     pub(crate) bytes: Vec<u8>,
@@ -34,7 +34,7 @@ const LIMITS: [usize; 10] = [
 ];
 
 impl Case {
-    /// The first line is of letters: who reads (`c`lient, `s`erver, `u`pgrade, or `C` and `S` for frames
+    /// The first line is of letters: the reader (`c`lient, `s`erver, `u`pgrade, or `C` and `S` for frames
     /// that are made of the bytes), a digit for the limit, the end (`e`of, `r`eset, `t`runcated,
     /// `s`ilence), and the script of cuts, in which `p` makes an upgrade ask for sub-protocols. Behind it
     /// are the bytes. Other letters mean one or the other.
@@ -101,7 +101,7 @@ impl Case {
         .map(|text| Answer { text, is_cut })
     }
 
-    /// What the stream yields then.
+    /// The bytes that the stream yields then.
     pub(super) fn incoming(&self) -> Vec<u8> {
         match self.side {
             Side::Server => self.bytes[self.leftover.len()..].to_vec(),
@@ -111,7 +111,7 @@ impl Case {
     }
 }
 
-/// Frames most of which are in order: far more of them get far than of bytes by chance.
+/// Frames, most of which are valid: they reach deeper than random bytes.
 pub(crate) fn frames(data: &[u8], is_masked: bool) -> Vec<u8> {
     const MOST: usize = 1 << 20;
     let mut u = Unstructured::new(data);
@@ -132,7 +132,7 @@ struct Frame {
     fin: u8,
     payload: Payload,
     key: [u8; 4],
-    twist: Twist,
+    defect: Defect,
 }
 
 #[derive(Debug, Arbitrary)]
@@ -162,9 +162,9 @@ enum Payload {
     Long(u32),
 }
 
-/// What is wrong with a frame.
+/// A defect of a frame.
 #[derive(Debug, Arbitrary)]
-enum Twist {
+enum Defect {
     None,
     Nothing,
     Neither,
@@ -223,7 +223,7 @@ impl Frame {
             Kind::Odd(byte) => byte,
         };
         out.push(first);
-        let is_masked = is_masked != matches!(self.twist, Twist::Mask);
+        let is_masked = is_masked != matches!(self.defect, Defect::Mask);
         self.length(payload.len(), is_masked, out);
         if is_masked {
             out.extend(self.key);
@@ -232,17 +232,17 @@ impl Frame {
         } else {
             out.extend(&payload);
         }
-        if let Twist::Stop(bytes) = self.twist {
+        if let Defect::Stop(bytes) = self.defect {
             let size = out.len() - start;
             out.truncate(start + size.min(bytes.into()));
         }
     }
 
     fn length(&self, len: usize, is_masked: bool, out: &mut Vec<u8>) {
-        let (len, form) = match self.twist {
-            Twist::Claim(len) => (len, 127),
-            Twist::LongForm(true) => (len as u64, 127),
-            Twist::LongForm(false) if len < 65_536 => (len as u64, 126),
+        let (len, form) = match self.defect {
+            Defect::Claim(len) => (len, 127),
+            Defect::LongForm(true) => (len as u64, 127),
+            Defect::LongForm(false) if len < 65_536 => (len as u64, 126),
             _ => (
                 len as u64,
                 match len {

@@ -1,6 +1,7 @@
 //! The transport's WebSocket over bytes that a fuzzer wrote and cut.
 
 mod input;
+mod rfc6455;
 mod script;
 mod upgrade;
 
@@ -11,19 +12,18 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
 use self::input::{Case, Side};
+use self::rfc6455::{Ending, Event, Reading, Role};
 use self::script::{Cut, End, Script};
-use self::upgrade::{Asked, Verdict, judge};
-use crate::wire::{self, Ending, Reading, Role, Told};
+use self::upgrade::{Outcome, Request, judge};
 
-/// Virtual time: who waits for longer waits for ever.
+/// The limit of virtual time: a longer wait never ends.
 const EVER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// `data` is a case: who reads, the limit, how the stream ends, how it is cut, and the bytes. See
+/// `data` is a case: the reader, the limit, the end of the stream, the cuts, and the bytes. See
 /// [`Case::read`].
 ///
-/// The bytes are read three times: uncut, as the case cuts them, and in small pieces; each time by the two
-/// halves alone and by a connection with its manners. What comes of it must be what [`wire::read`] makes
-/// of the bytes, and the same each time.
+/// The bytes are read three times: uncut, as the case cuts them, and in small pieces; each time by the reading half and
+/// by a connection. The result must be that of [`rfc6455::read`], and the same each time.
 pub fn websocket(data: &[u8]) {
     let Some(case) = Case::read(data) else {
         return;
@@ -37,7 +37,7 @@ pub fn websocket(data: &[u8]) {
     }
 }
 
-/// How a case ended, in words.
+/// Reads a case; returns the name of its end.
 fn run(case: &Case, cuts: Vec<Cut>) -> String {
     let runtime = runtime();
     let halves = runtime.block_on(halves(case, cuts.clone()));
@@ -46,7 +46,7 @@ fn run(case: &Case, cuts: Vec<Cut>) -> String {
     whole
 }
 
-/// One whose time passes when there is nothing else to do.
+/// A runtime with virtual time.
 fn runtime() -> Runtime {
     let mut builder = Builder::new_current_thread();
     let builder = builder.enable_time().start_paused(true);
@@ -64,70 +64,70 @@ fn config(case: &Case) -> Config {
     config.expect("a list of words")
 }
 
-/// A connection over the case's stream, and what is to be told on it; or why there is none.
+/// A connection over the case's stream, and the expected reading of it; or the expected outcome and the error.
 async fn open(
     case: &Case,
     cuts: Vec<Cut>,
-) -> Result<(Script, Connection, Reading), (Verdict, Error)> {
+) -> Result<(Script, Connection, Reading), (Outcome, Error)> {
     let script = Script::new(case.answer(), case.incoming(), case.end, cuts);
     let stream = Stream::new(script.clone());
     let config = config(case);
     if case.side == Side::Server {
         let connection = Connection::accept(stream, case.leftover.clone().into(), &config);
-        let reading = wire::read(&case.bytes, Role::Server, case.limit);
+        let reading = rfc6455::read(&case.bytes, Role::Server, case.limit);
         return Ok((script, connection, reading));
     }
     let connection = connect_over("ws://in.memory:1/x?y=z", stream, &config).await;
     let (incoming, accept) = (script.incoming(), script.accept());
-    let asked = Asked {
+    let request = Request {
         accept: &accept,
         protocols: &case.protocols,
     };
-    let verdict = judge(&incoming, &asked);
+    let outcome = judge(&incoming, &request);
     match connection {
         Ok(connection) => {
-            let frames = frames_at(&verdict).expect("accepted, and it should not be");
-            let reading = wire::read(&incoming[frames..], Role::Client, case.limit);
+            let frames = frames_at(&outcome).expect("accepted, and it should not be");
+            let reading = rfc6455::read(&incoming[frames..], Role::Client, case.limit);
             Ok((script, connection, reading))
         }
-        Err(error) => Err((verdict, error)),
+        Err(error) => Err((outcome, error)),
     }
 }
 
 /// Where the frames begin, if the answer may be accepted.
-fn frames_at(verdict: &Verdict) -> Option<usize> {
-    match verdict {
-        Verdict::Accepted(at) => Some(*at),
-        Verdict::Either(one, other) => frames_at(one).or(frames_at(other)),
+fn frames_at(outcome: &Outcome) -> Option<usize> {
+    match outcome {
+        Outcome::Accepted(at) => Some(*at),
+        Outcome::Either(one, other) => frames_at(one).or(frames_at(other)),
         _ => None,
     }
 }
 
 /// Whether an upgrade may fail like this.
-fn may_fail(verdict: &Verdict, error: &Error, end: End) -> bool {
-    match (verdict, error) {
-        (Verdict::Either(one, other), _) => {
+fn may_fail(outcome: &Outcome, error: &Error, end: End) -> bool {
+    match (outcome, error) {
+        (Outcome::Either(one, other), _) => {
             may_fail(one, error, end) || may_fail(other, error, end)
         }
         (
-            Verdict::Refused(expected, seconds),
+            Outcome::Refused(expected, seconds),
             Error::Refused {
                 status,
                 retry_after,
                 ..
             },
         ) => expected == status && seconds.map(Duration::from_secs) == *retry_after,
-        (Verdict::RefusedUntil(expected), Error::Refused { status, .. }) => expected == status,
-        (Verdict::Handshake, Error::Handshake(_)) | (Verdict::Http, Error::Http(_)) => true,
-        (Verdict::More, Error::Timeout { .. }) => end == End::Silence,
-        (Verdict::More, Error::Http(_)) => end != End::Silence,
+        (Outcome::RefusedUntil(expected), Error::Refused { status, .. }) => expected == status,
+        (Outcome::Handshake, Error::Handshake(_)) | (Outcome::Http, Error::Http(_)) => true,
+        (Outcome::More, Error::Timeout { .. }) => end == End::Silence,
+        (Outcome::More, Error::Http(_)) => end != End::Silence,
         _ => false,
     }
 }
 
-fn failed(verdict: &Verdict, error: &Error, case: &Case) -> String {
+fn failed(outcome: &Outcome, error: &Error, case: &Case) -> String {
     let end = case.end;
-    assert!(may_fail(verdict, error, end), "{error}, not {verdict:?}");
+    assert!(may_fail(outcome, error, end), "{error}, not {outcome:?}");
     match error {
         Error::Refused { status, .. } => format!("refused with status {status}"),
         Error::Handshake(what) => format!("no handshake: {what}"),
@@ -140,10 +140,10 @@ fn failed(verdict: &Verdict, error: &Error, case: &Case) -> String {
 async fn halves(case: &Case, cuts: Vec<Cut>) -> String {
     let (script, connection, reading) = match open(case, cuts).await {
         Ok(open) => open,
-        Err((verdict, error)) => return failed(&verdict, &error, case),
+        Err((outcome, error)) => return failed(&outcome, &error, case),
     };
     let (mut reader, _writer) = connection.split();
-    let mut expected = reading.told.iter();
+    let mut expected = reading.events.iter();
     script.take_room();
     let result = loop {
         match script.run(timeout(EVER, reader.read())).await {
@@ -151,14 +151,14 @@ async fn halves(case: &Case, cuts: Vec<Cut>) -> String {
             Some(Err(_)) => break None,
             Some(Ok(Err(error))) => break Some(error),
             Some(Ok(Ok(incoming))) => {
-                let told = expected.next().expect("nothing more was to be told");
-                assert_told(incoming, told);
+                let event = expected.next().expect("no event is left");
+                assert_event(incoming, event);
             }
         }
         let most = buffer(case.longest());
         assert!(script.take_room() <= most, "a buffer beyond its bound");
     };
-    assert_eq!(expected.next(), None, "it was not told");
+    assert_eq!(expected.next(), None, "an event is missing");
     let is_closed = reading.ending == Ending::Closed;
     if result.is_some() {
         let after = script.run(reader.read()).await;
@@ -170,19 +170,19 @@ async fn halves(case: &Case, cuts: Vec<Cut>) -> String {
     }
 }
 
-/// How large the input's buffer may be: a read, or twice the longest frame that came.
+/// The size limit of the input's buffer: a read, or twice the longest frame.
 fn buffer(longest: usize) -> usize {
     const HEAD: usize = 14;
     (64 << 10).max(2 * (longest + HEAD))
 }
 
-/// What the end of a reading is called, which must be the one that the bytes have.
+/// The name of the end of a reading, which must be that of the bytes.
 fn ended(reading: &Reading, error: Option<&Error>, end: End) -> String {
     let code = error.and_then(Error::close_code);
     let (codes, is_cut) = match &reading.ending {
-        Ending::Refused(codes) => (codes, false),
-        Ending::Cut(codes) => (codes, true),
-        Ending::Closed => panic!("closed, and it was not told: {error:?}"),
+        Ending::Violation(codes) => (codes, false),
+        Ending::Truncated(codes) => (codes, true),
+        Ending::Closed => panic!("closed, and without a close: {error:?}"),
     };
     if let Some(code) = code {
         assert!(codes.contains(&code), "{code}, not {codes:?}");
@@ -198,36 +198,35 @@ fn ended(reading: &Reading, error: Option<&Error>, end: End) -> String {
     .to_owned()
 }
 
-/// Compares, and spoils the payload: it is the reader's no more.
-fn assert_told(incoming: Incoming<'_>, told: &Told) {
-    match (incoming, told) {
-        (Incoming::Message(message), told) => assert_message(message, told),
-        (Incoming::Ping(payload), Told::Ping(expected))
-        | (Incoming::Pong(payload), Told::Pong(expected)) => assert_eq!(payload, expected),
-        (Incoming::Close { code, reason }, Told::Close(expected, why)) => {
+/// Compares, and overwrites the payload: the reader does not need it any more.
+fn assert_event(incoming: Incoming<'_>, event: &Event) {
+    match (incoming, event) {
+        (Incoming::Message(message), event) => assert_message(message, event),
+        (Incoming::Ping(payload), Event::Ping(expected))
+        | (Incoming::Pong(payload), Event::Pong(expected)) => assert_eq!(payload, expected),
+        (Incoming::Close { code, reason }, Event::Close(expected, why)) => {
             assert_eq!((code, reason.as_bytes()), (*expected, why.as_slice()));
         }
-        (incoming, told) => panic!("{incoming:?}, not {told:?}"),
+        (incoming, event) => panic!("{incoming:?}, not {event:?}"),
     }
 }
 
-fn assert_message(message: Message<'_>, told: &Told) {
-    match (message.kind, told) {
-        (Kind::Text, Told::Text(expected)) | (Kind::Binary, Told::Binary(expected)) => {
+fn assert_message(message: Message<'_>, event: &Event) {
+    match (message.kind, event) {
+        (Kind::Text, Event::Text(expected)) | (Kind::Binary, Event::Binary(expected)) => {
             // Not with `assert_eq`: it would print both.
             assert!(message.payload == expected, "another payload");
         }
-        (kind, told) => panic!("{kind:?}, not {told:?}"),
+        (kind, event) => panic!("{kind:?}, not {event:?}"),
     }
     message.payload.fill(0xff);
 }
 
-/// Reads by a connection with its manners: pings are answered, closes too, and what breaks a rule is
-/// told so. All within the memory that its limit allows.
+/// Reads by a connection, which replies to pings, closes and violations, within the memory that its limit allows.
 fn whole(case: &Case, cuts: Vec<Cut>, runtime: &Runtime) -> String {
     let (script, mut connection, reading) = match runtime.block_on(open(case, cuts)) {
         Ok(open) => open,
-        Err((verdict, error)) => return failed(&verdict, &error, case),
+        Err((outcome, error)) => return failed(&outcome, &error, case),
     };
     let mut result = None;
     let memory = allocation_counter::measure(|| {
@@ -240,46 +239,46 @@ fn whole(case: &Case, cuts: Vec<Cut>, runtime: &Runtime) -> String {
         Some(Err(error)) => ended(&reading, Some(error), case.end),
         Some(Ok(())) => "closed".to_owned(),
     };
-    runtime.block_on(again(&mut connection, &result));
-    assert_answers(&script.written(), case.side, &reading, &result);
+    runtime.block_on(assert_ended(&mut connection, &result));
+    assert_replies(&script.written(), case.side, &reading, &result);
     name
 }
 
-/// The input's buffer and the message that is put together, each of which may be copied as it grows;
-/// the answers that wait; and what the runtime takes.
+/// The input's buffer and the message in fragments, each of which may be copied when it grows, the pending replies, and the
+/// runtime.
 fn memory_of(longest: usize) -> u64 {
     (2 * buffer(longest) + 3 * longest + (8 << 10)) as u64
 }
 
-/// Reads all messages, and tells how it ended; none when nothing comes any more.
+/// Reads all messages; returns the end, none after a timeout.
 async fn messages(
     script: &Script,
     connection: &mut Connection,
     reading: &Reading,
 ) -> Option<Result<(), Error>> {
-    let is_message = |told: &&Told| matches!(told, Told::Text(_) | Told::Binary(_));
-    let mut expected = reading.told.iter().filter(is_message);
+    let is_message = |event: &&Event| matches!(event, Event::Text(_) | Event::Binary(_));
+    let mut expected = reading.events.iter().filter(is_message);
     let result = loop {
         match script.run(timeout(EVER, connection.read())).await {
             None => {}
             Some(Err(_)) => break None,
             Some(Ok(Ok(Some(message)))) => {
-                let told = expected.next().expect("nothing more was to be told");
-                assert_message(message, told);
+                let event = expected.next().expect("no event is left");
+                assert_message(message, event);
             }
             Some(Ok(Ok(None))) => break Some(Ok(())),
             Some(Ok(Err(error))) => break Some(Err(error)),
         }
     };
-    assert_eq!(expected.next(), None, "it was not told");
+    assert_eq!(expected.next(), None, "an event is missing");
     if matches!(result, Some(Ok(()))) {
         assert_eq!(reading.ending, Ending::Closed);
     }
     result
 }
 
-/// What has ended stays ended.
-async fn again(connection: &mut Connection, result: &Option<Result<(), Error>>) {
+/// A connection that has ended stays ended.
+async fn assert_ended(connection: &mut Connection, result: &Option<Result<(), Error>>) {
     match result {
         None => {}
         Some(Ok(())) => assert!(matches!(connection.read().await, Ok(None))),
@@ -287,9 +286,8 @@ async fn again(connection: &mut Connection, result: &Option<Result<(), Error>>) 
     }
 }
 
-/// What was written is a pong for each ping, in order, and a close where one is due; nothing else, and
-/// nothing in the way that the other side does it.
-fn assert_answers(
+/// The written frames are a pong for each ping, in order, and a close where one is due, with the mask of this side.
+fn assert_replies(
     written: &[u8],
     side: Side,
     reading: &Reading,
@@ -300,10 +298,10 @@ fn assert_answers(
         Side::Client | Side::Upgrade => Role::Server,
     };
     let mut expected = Vec::new();
-    for told in &reading.told {
-        match told {
-            Told::Ping(payload) => expected.push(Told::Pong(payload.clone())),
-            Told::Close(code, _) => expected.push(Told::Close(*code, Vec::new())),
+    for event in &reading.events {
+        match event {
+            Event::Ping(payload) => expected.push(Event::Pong(payload.clone())),
+            Event::Close(code, _) => expected.push(Event::Close(*code, Vec::new())),
             _ => {}
         }
     }
@@ -311,13 +309,13 @@ fn assert_answers(
         Some(Err(error)) => error.close_code(),
         _ => None,
     };
-    expected.extend(code.map(|code| Told::Close(code, Vec::new())));
-    let is_closed = matches!(expected.last(), Some(Told::Close(..)));
-    let answers = wire::read(written, peer, usize::MAX / 4);
-    assert_eq!(answers.told, expected);
+    expected.extend(code.map(|code| Event::Close(code, Vec::new())));
+    let is_closed = matches!(expected.last(), Some(Event::Close(..)));
+    let replies = rfc6455::read(written, peer, usize::MAX / 4);
+    assert_eq!(replies.events, expected);
     if is_closed {
-        assert_eq!(answers.ending, Ending::Closed);
+        assert_eq!(replies.ending, Ending::Closed);
     } else {
-        assert_eq!(answers.ending, Ending::Cut([].into()));
+        assert_eq!(replies.ending, Ending::Truncated([].into()));
     }
 }

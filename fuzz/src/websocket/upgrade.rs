@@ -1,22 +1,22 @@
-//! What an answer to an upgrade must come to, read line by line.
+//! A naive reader of the response to an upgrade.
 
-/// What a client may make of an answer.
+/// What a client may return for a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Outcome {
     /// It is an upgrade; frames begin at this byte.
     Accepted(usize),
     /// It is a refusal, with this status and this many seconds to wait.
     Refused(u16, Option<u64>),
     /// With a `Retry-After` that is no number: a date perhaps, which unit tests judge.
     RefusedUntil(u16),
-    /// It says 101, but not as it must.
+    /// It has status 101, but is no valid upgrade.
     Handshake,
-    /// It is no HTTP.
+    /// It is not HTTP.
     Http,
-    /// It is not whole.
+    /// It is incomplete.
     More,
     /// One or the other, as a reader is strict or lenient.
-    Either(Box<Verdict>, Box<Verdict>),
+    Either(Box<Outcome>, Box<Outcome>),
 }
 
 /// As long as a head may be.
@@ -24,8 +24,8 @@ const MAX_HEAD: usize = 64 << 10;
 /// The most fields that a head may have.
 const MAX_HEADERS: usize = 512;
 
-/// What the request asked for.
-pub(super) struct Asked<'a> {
+/// The request.
+pub(super) struct Request<'a> {
     /// The accept of its key.
     pub(super) accept: &'a str,
     /// Sub-protocols.
@@ -33,36 +33,36 @@ pub(super) struct Asked<'a> {
 }
 
 /// Reads an answer.
-pub(super) fn judge(bytes: &[u8], asked: &Asked<'_>) -> Verdict {
+pub(super) fn judge(bytes: &[u8], request: &Request<'_>) -> Outcome {
     let (mut at, mut is_strict) = (0, true);
     loop {
         let head = match Head::read(&bytes[at..]) {
             Ok(head) => head,
-            Err(verdict) if is_strict => return verdict,
-            Err(verdict) => return either(verdict, Verdict::Http),
+            Err(outcome) if is_strict => return outcome,
+            Err(outcome) => return either(outcome, Outcome::Http),
         };
         at += head.size;
         is_strict &= head.is_strict;
-        let verdict = match head.status {
+        let outcome = match head.status {
             // Something else is still to come.
             100 | 102..=199 => continue,
-            101 if head.is_upgrade(asked) => Verdict::Accepted(at),
-            101 if head.is_old => either(Verdict::Handshake, Verdict::Http),
-            101 => Verdict::Handshake,
+            101 if head.is_upgrade(request) => Outcome::Accepted(at),
+            101 if head.is_old => either(Outcome::Handshake, Outcome::Http),
+            101 => Outcome::Handshake,
             100..=999 => head.refusal(),
-            _ => Verdict::Http,
+            _ => Outcome::Http,
         };
         // A head that only a lenient reader takes is one that another refuses.
         return if is_strict {
-            verdict
+            outcome
         } else {
-            either(verdict, Verdict::Http)
+            either(outcome, Outcome::Http)
         };
     }
 }
 
-fn either(one: Verdict, other: Verdict) -> Verdict {
-    Verdict::Either(Box::new(one), Box::new(other))
+fn either(one: Outcome, other: Outcome) -> Outcome {
+    Outcome::Either(Box::new(one), Box::new(other))
 }
 
 /// The head of an answer.
@@ -78,7 +78,7 @@ struct Head {
 }
 
 impl Head {
-    fn read(bytes: &[u8]) -> Result<Self, Verdict> {
+    fn read(bytes: &[u8]) -> Result<Self, Outcome> {
         let blank = bytes
             .iter()
             .take_while(|byte| b"\r\n".contains(byte))
@@ -86,14 +86,14 @@ impl Head {
         let (lines, size) = match lines(&bytes[blank..]) {
             Some((lines, size)) => (lines, blank + size),
             None if is_strict(bytes) && bytes.len() < MAX_HEAD => return Err(unfinished(bytes)),
-            None => return Err(either(Verdict::More, Verdict::Http)),
+            None => return Err(either(Outcome::More, Outcome::Http)),
         };
         let is_strict = blank == 0 && is_strict(&bytes[..size]) && size < MAX_HEAD;
         let no_head = || {
             if is_strict {
-                Verdict::Http
+                Outcome::Http
             } else {
-                either(Verdict::Http, Verdict::More)
+                either(Outcome::Http, Outcome::More)
             }
         };
         let (first, rest) = lines.split_first().expect("there is a line");
@@ -130,24 +130,24 @@ impl Head {
     }
 
     /// RFC 6455, section 4.1, what a client must check.
-    fn is_upgrade(&self, asked: &Asked<'_>) -> bool {
+    fn is_upgrade(&self, request: &Request<'_>) -> bool {
         let accepts: Vec<_> = self.values("sec-websocket-accept").collect();
         let chosen = self.list("sec-websocket-protocol");
-        let is_asked = match chosen.as_slice() {
+        let is_requested = match chosen.as_slice() {
             [] => true,
-            [one] => asked.protocols.contains(&one.as_str()),
+            [one] => request.protocols.contains(&one.as_str()),
             _ => false,
         };
         !self.is_old
             && self.has("upgrade", "websocket")
             && self.has("connection", "upgrade")
             && accepts.len() == 1
-            && accepts[0] == asked.accept.as_bytes()
+            && accepts[0] == request.accept.as_bytes()
             && self.list("sec-websocket-extensions").is_empty()
-            && is_asked
+            && is_requested
     }
 
-    fn refusal(&self) -> Verdict {
+    fn refusal(&self) -> Outcome {
         let after = self
             .values("retry-after")
             .next()
@@ -155,10 +155,10 @@ impl Head {
         let text = after.map(String::from_utf8_lossy);
         let refused = match text {
             Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Verdict::Refused(self.status, Some(text.parse().unwrap_or(u64::MAX)))
+                Outcome::Refused(self.status, Some(text.parse().unwrap_or(u64::MAX)))
             }
-            Some(_) => Verdict::RefusedUntil(self.status),
-            None => Verdict::Refused(self.status, None),
+            Some(_) => Outcome::RefusedUntil(self.status),
+            None => Outcome::Refused(self.status, None),
         };
         let framing = ["content-length", "transfer-encoding"];
         let has_body = framing
@@ -166,20 +166,20 @@ impl Head {
             .any(|name| self.values(name).next().is_some());
         // A body that cannot be is an answer that cannot be.
         if has_body {
-            either(refused, Verdict::Http)
+            either(refused, Outcome::Http)
         } else {
             refused
         }
     }
 }
 
-/// What is there of a head has no end. It may be wrong already.
-fn unfinished(bytes: &[u8]) -> Verdict {
+/// The outcome of an incomplete head, which may be invalid already.
+fn unfinished(bytes: &[u8]) -> Outcome {
     let starts_well = b"HTTP/1.".iter().zip(bytes).all(|(a, b)| a == b);
     if bytes.is_empty() || (starts_well && bytes.len() < 8) {
-        Verdict::More
+        Outcome::More
     } else {
-        either(Verdict::More, Verdict::Http)
+        either(Outcome::More, Outcome::Http)
     }
 }
 

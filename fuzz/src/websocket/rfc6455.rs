@@ -1,22 +1,21 @@
-//! RFC 6455 as it is written, for bytes that are all there: what they tell, and how it ends.
+//! A naive reader of RFC 6455 for complete bytes: the messages and control frames, and the end.
 //!
-//! Slow and plain on purpose: every frame is looked at as a whole, nothing is kept from one look to the
-//! next but the message that is open.
+//! It reads every frame as a whole. The only state between frames is the message in fragments.
 
 use std::collections::BTreeSet;
 
-/// Who reads.
+/// The reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Frames that come must not be masked.
+    /// Incoming frames must not be masked.
     Client,
-    /// Frames that come must be masked.
+    /// Incoming frames must be masked.
     Server,
 }
 
-/// What frames tell, one message or control frame each.
+/// A message or a control frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Event {
     Text(Vec<u8>),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -25,28 +24,28 @@ pub(crate) enum Told {
     Close(u16, Vec<u8>),
 }
 
-/// How it ends.
+/// The end of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// With a close frame.
     Closed,
-    /// A rule is broken. Each that is has a close code; a reader may tell any of them.
-    Refused(BTreeSet<u16>),
-    /// The bytes end, in the middle of a frame or behind one. When of a head that is not whole some bytes
-    /// break rules already, a reader may tell one of these codes instead.
-    Cut(BTreeSet<u16>),
+    /// With a violation. A reader may report the close code of any violated rule.
+    Violation(BTreeSet<u16>),
+    /// The bytes end within a frame or after one. If an incomplete head violates rules already, a reader may report one of
+    /// these codes instead.
+    Truncated(BTreeSet<u16>),
 }
 
-/// All that bytes tell.
+/// The result of reading a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
-    pub(crate) told: Vec<Told>,
+    pub(crate) events: Vec<Event>,
     pub(crate) ending: Ending,
 }
 
-/// Reads all of it; `limit` is the longest message.
+/// Reads a stream; `limit` is the size of the longest message.
 pub(crate) fn read(bytes: &[u8], role: Role, limit: usize) -> Reading {
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     let mut message = None;
     let mut rest = bytes;
     let ending = loop {
@@ -61,16 +60,16 @@ pub(crate) fn read(bytes: &[u8], role: Role, limit: usize) -> Reading {
         };
         let size = frame.size;
         match take(frame, &mut message) {
-            Ok(Some(Told::Close(code, reason))) => {
-                told.push(Told::Close(code, reason));
+            Ok(Some(Event::Close(code, reason))) => {
+                events.push(Event::Close(code, reason));
                 break Ending::Closed;
             }
-            Ok(some) => told.extend(some),
-            Err(codes) => break Ending::Refused(codes),
+            Ok(some) => events.extend(some),
+            Err(codes) => break Ending::Violation(codes),
         }
         rest = &rest[size..];
     };
-    Reading { told, ending }
+    Reading { events, ending }
 }
 
 struct Frame {
@@ -82,7 +81,7 @@ struct Frame {
 }
 
 impl Frame {
-    /// Whether it says that it is a whole text, and is none.
+    /// Whether it is a whole text message that is not UTF-8.
     fn is_no_text(&self) -> bool {
         self.fin && self.opcode == TEXT && std::str::from_utf8(&self.payload).is_err()
     }
@@ -97,14 +96,14 @@ const PONG: u8 = 10;
 
 /// The first frame.
 fn frame(bytes: &[u8], role: Role, is_open: bool, left: usize) -> Result<Frame, Ending> {
-    let mut codes = broken(bytes, role, is_open, left);
+    let mut codes = violations(bytes, role, is_open, left);
     let [first, second, ..] = *bytes else {
-        return Err(Ending::Cut(codes));
+        return Err(Ending::Truncated(codes));
     };
     let head = head(bytes).expect("two bytes are there");
     let mask_at = if second & 0x80 != 0 { head - 4 } else { head };
     if bytes.len() < head {
-        return Err(Ending::Cut(codes));
+        return Err(Ending::Truncated(codes));
     }
     let length = length(bytes).expect("the head is whole");
     let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -116,11 +115,11 @@ fn frame(bytes: &[u8], role: Role, is_open: bool, left: usize) -> Result<Frame, 
         payload: unmasked(payload, key),
     });
     if codes.is_empty() {
-        return frame.ok_or(Ending::Cut(codes));
+        return frame.ok_or(Ending::Truncated(codes));
     }
-    // What is in the wrong place may be wrong in itself too.
+    // The payload of an invalid frame may be invalid too.
     codes.extend(frame.filter(Frame::is_no_text).map(|_| 1007));
-    Err(Ending::Refused(codes))
+    Err(Ending::Violation(codes))
 }
 
 fn unmasked(payload: &[u8], key: &[u8]) -> Vec<u8> {
@@ -129,7 +128,7 @@ fn unmasked(payload: &[u8], key: &[u8]) -> Vec<u8> {
     pairs.map(|(byte, key)| byte ^ key).collect()
 }
 
-/// How long the head is, if it says so already.
+/// The length of the head, if the second byte is present.
 fn head(bytes: &[u8]) -> Option<usize> {
     let second = bytes.get(1)?;
     let extended = match second & 0x7f {
@@ -140,7 +139,7 @@ fn head(bytes: &[u8]) -> Option<usize> {
     Some(2 + extended + if second & 0x80 != 0 { 4 } else { 0 })
 }
 
-/// The length of the payload, if the bytes that say it are there.
+/// The length of the payload, if its bytes are present.
 fn length(bytes: &[u8]) -> Option<u64> {
     let number = |bytes: &[u8]| {
         bytes
@@ -154,9 +153,8 @@ fn length(bytes: &[u8]) -> Option<u64> {
     }
 }
 
-/// The codes of the rules that the bytes of a head break, as far as they are there. `left` is what the
-/// message that is open may still add, or a whole one.
-fn broken(bytes: &[u8], role: Role, is_open: bool, left: usize) -> BTreeSet<u16> {
+/// The codes of the rules that the present bytes of a head violate. `left` is the size that is left for the message.
+fn violations(bytes: &[u8], role: Role, is_open: bool, left: usize) -> BTreeSet<u16> {
     let mut codes = BTreeSet::new();
     let Some(&first) = bytes.first() else {
         return codes;
@@ -185,8 +183,7 @@ fn broken(bytes: &[u8], role: Role, is_open: bool, left: usize) -> BTreeSet<u16>
         if length >> 63 != 0 {
             codes.insert(1002);
         }
-        // A control frame is no part of the message; but one that no message could hold is too large
-        // in either way.
+        // A control frame is no part of the message, but it may be larger than any message.
         let most = if is_control { left.max(125) } else { left };
         if length > most as u64 {
             codes.insert(1009);
@@ -195,11 +192,11 @@ fn broken(bytes: &[u8], role: Role, is_open: bool, left: usize) -> BTreeSet<u16>
     codes
 }
 
-/// What a frame comes to, or the codes of what is wrong inside it.
-fn take(frame: Frame, message: &mut Option<(u8, Vec<u8>)>) -> Result<Option<Told>, BTreeSet<u16>> {
+/// The event that a frame completes, or the codes of the rules that its payload violates.
+fn take(frame: Frame, message: &mut Option<(u8, Vec<u8>)>) -> Result<Option<Event>, BTreeSet<u16>> {
     match frame.opcode {
-        PING => return Ok(Some(Told::Ping(frame.payload))),
-        PONG => return Ok(Some(Told::Pong(frame.payload))),
+        PING => return Ok(Some(Event::Ping(frame.payload))),
+        PONG => return Ok(Some(Event::Pong(frame.payload))),
         CLOSE => return close(&frame.payload).map(Some),
         _ => {}
     }
@@ -210,15 +207,15 @@ fn take(frame: Frame, message: &mut Option<(u8, Vec<u8>)>) -> Result<Option<Told
         return Ok(None);
     }
     match kind {
-        BINARY => Ok(Some(Told::Binary(whole))),
+        BINARY => Ok(Some(Event::Binary(whole))),
         _ if std::str::from_utf8(&whole).is_err() => Err([1007].into()),
-        _ => Ok(Some(Told::Text(whole))),
+        _ => Ok(Some(Event::Text(whole))),
     }
 }
 
-fn close(payload: &[u8]) -> Result<Told, BTreeSet<u16>> {
+fn close(payload: &[u8]) -> Result<Event, BTreeSet<u16>> {
     if payload.is_empty() {
-        return Ok(Told::Close(1005, Vec::new()));
+        return Ok(Event::Close(1005, Vec::new()));
     }
     let mut codes = BTreeSet::new();
     let Some((code, reason)) = payload.split_first_chunk() else {
@@ -234,7 +231,7 @@ fn close(payload: &[u8]) -> Result<Told, BTreeSet<u16>> {
         codes.insert(1007);
     }
     if codes.is_empty() {
-        return Ok(Told::Close(code, reason.to_vec()));
+        return Ok(Event::Close(code, reason.to_vec()));
     }
     Err(codes)
 }
