@@ -11,7 +11,9 @@ use ticklot_frame::{Decimal, Lines, TradeSide};
 
 use crate::fields::{Field, Value, fields, read_fields, trade_side};
 use crate::json::{Json, Refused, is_ambiguous, judge, non_null, normalized, required};
-use crate::oracle::{self, Decoded, Placed, BACKENDS, check_places, compare, hold, places, refused};
+use crate::oracle::{
+    self, BACKENDS, Decoded, Placed, check_places, compare, hold, places, refused,
+};
 
 /// `data` is a frame: each line is held to what it says, and read as a REST body too; and so is the frame
 /// as a whole.

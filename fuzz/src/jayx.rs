@@ -10,7 +10,7 @@ use ticklot_frame::{ErrorKind, Trade, UnixMillis};
 pub(crate) use self::requests::requests;
 use crate::fields::{Field, Spec, fields, read_fields, trade_side};
 use crate::json::{Json, Refused, is_ambiguous, judge, non_null, required};
-use crate::oracle::{Decoded, BACKENDS, check_places, compare, hold, places, refused};
+use crate::oracle::{BACKENDS, Decoded, check_places, compare, hold, places, refused};
 
 /// `data` is frames with the byte 0x1E between them, which no JSON holds: each is held to what it says in
 /// every envelope.

@@ -49,17 +49,17 @@ fn jayx_holds(name: &str) {
 }
 
 #[test]
-fn recorded_books_of_jayx_in_packets_hold() {
+fn recorded_jayx_packets_hold() {
     jayx_holds("jayx-btcusdt-top20");
 }
 
 #[test]
-fn recorded_books_of_jayx_without_an_envelope_hold() {
+fn recorded_jayx_payloads_hold() {
     jayx_holds("jayx-btcusdt-top100");
 }
 
 #[test]
-fn recorded_books_of_bayse_hold() {
+fn recorded_bayse_books_hold() {
     let name = "bayse-books150";
     if let Some(frames) = frames(name) {
         let on_the_grid: Vec<_> = frames.iter().map(|frame| of_six_decimals(frame)).collect();

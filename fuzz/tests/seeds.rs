@@ -15,7 +15,7 @@ fn hold(target: &str, body: fn(&[u8])) {
 }
 
 #[test]
-fn seeds_hold() {
+fn all_seeds_hold() {
     hold("lines", ticklot_fuzz::lines);
     hold("decimal", ticklot_fuzz::decimal);
     hold("bayse", ticklot_fuzz::bayse);
