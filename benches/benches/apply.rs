@@ -1,18 +1,15 @@
-//! A snapshot to a book, and the same to two `BTreeMap`s built anew: what a book is when nobody
-//! thinks about it. The maps find no changes, and know no trust.
+//! A snapshot to a book.
 //!
 //! The levels are read in order from a pool; behind a decoder they would be in the nearest cache.
 
 #![allow(missing_docs)] // criterion's macros write functions without
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use ticklot_benches::{Flow, POOL_BYTES, SEED, snapshots, without_a_common_price};
-use ticklot_book::{Book, Level, Lots, Nanos, Scale, Ticks};
+use ticklot_book::{Book, Level, Nanos, Scale};
 use ticklot_sim::market::View;
 
 fn apply(c: &mut Criterion) {
@@ -30,7 +27,6 @@ fn apply(c: &mut Criterion) {
                 bytes: (2 * levels * size_of::<Level>()) as u64,
             });
             book(&mut group, &name, &views);
-            maps(&mut group, &name, &views);
         }
     }
 }
@@ -59,32 +55,6 @@ fn book(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, views: &[View]) {
     group.bench_function(format!("{name}: Book"), |b| {
         b.iter(|| views.next().map(|view| replace(&mut book, black_box(view))));
     });
-}
-
-/// A side's prices with their lots and orders.
-type Map<K> = BTreeMap<K, (Lots, u32)>;
-
-fn maps(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, views: &[View]) {
-    let mut views = views.iter().cycle();
-    let mut bids: Map<Reverse<Ticks>> = BTreeMap::new();
-    let mut asks: Map<Ticks> = BTreeMap::new();
-    group.bench_function(format!("{name}: BTreeMaps"), |b| {
-        b.iter(|| {
-            let Some(view) = black_box(views.next()) else {
-                return;
-            };
-            rebuild(&mut bids, &view.bids, Reverse);
-            rebuild(&mut asks, &view.asks, |ticks| ticks);
-            black_box((bids.first_key_value(), asks.first_key_value()));
-        });
-    });
-}
-
-fn rebuild<K: Ord>(map: &mut Map<K>, levels: &[Level], key: fn(Ticks) -> K) {
-    map.clear();
-    for level in levels {
-        map.insert(key(level.ticks), (level.lots, level.count));
-    }
 }
 
 criterion_group! {

@@ -7,7 +7,8 @@ use std::hint::black_box;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use ticklot_benches::{
-    BAYSE_SCALE, Pool, Shape, Wire, mean_bytes, recorded, reordered, spaced, throughput,
+    BAYSE_SCALE, Pool, Shape, Wire, log_throughput, mean_bytes, pool_throughput, recorded,
+    reordered, spaced,
 };
 use ticklot_book::Scale;
 use ticklot_frame::{Lines, bayse, jayx};
@@ -29,7 +30,7 @@ fn pools(c: &mut Criterion) {
     ];
     for (name, shape) in shapes {
         let pool = Pool::new(shape);
-        let (frames, throughput) = (pool.frames(), throughput(&pool));
+        let (frames, throughput) = (pool.frames(), pool_throughput(&pool));
         frames_of(
             &mut group,
             name,
@@ -64,7 +65,7 @@ fn logs(c: &mut Criterion) {
     let mut group = c.benchmark_group("decode recorded");
     for log in recorded::logs() {
         let scale = recorded::BAYSE_SCALE;
-        let throughput = log.throughput();
+        let throughput = log_throughput(&log);
         frames_of(
             &mut group,
             log.name,

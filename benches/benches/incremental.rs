@@ -1,12 +1,10 @@
-//! A level set and the best prices read, and ten levels of both sides read, on a deep book: both
-//! storages, beside two `BTreeMap`s.
+//! A level set and the best prices read, and ten levels of both sides read, on a deep book of either storage.
 //!
 //! The feed is [`ticklot_benches::walk`]: about 1,100 levels a side, single levels that come, change and
 //! go, a price that leaves the window. A pass over it is one iteration; times are for a message.
 
 #![allow(missing_docs)] // criterion's macros write functions without
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use criterion::BatchSize::PerIteration;
@@ -38,11 +36,6 @@ fn update(c: &mut Criterion) {
     group.bench_function("Book<Flat>", |b| {
         let book = filled::<Flat>(&first);
         b.iter_batched_ref(|| book.clone(), |book| set_all(book, &steps), PerIteration);
-    });
-    group.bench_function("BTreeMaps", |b| {
-        let mut maps = Maps::default();
-        maps.set_all(&first);
-        b.iter_batched_ref(|| maps.clone(), |maps| maps.set_all(&steps), PerIteration);
     });
 }
 
@@ -95,39 +88,6 @@ fn follow_all<S: Storage>(book: &mut DeltaBook<S>, steps: &[WalkStep]) {
     }
 }
 
-/// What a book is when nobody thinks about it: it knows neither changes nor trust.
-#[derive(Clone, Default)]
-struct Maps {
-    bids: BTreeMap<i64, i64>,
-    asks: BTreeMap<i64, i64>,
-}
-
-impl Maps {
-    fn set_all(&mut self, steps: &[WalkStep]) {
-        for WalkStep { side, level } in steps {
-            let map = match side {
-                Side::Bid => &mut self.bids,
-                Side::Ask => &mut self.asks,
-            };
-            if level.lots.0 == 0 {
-                map.remove(&level.ticks.0);
-            } else {
-                map.insert(level.ticks.0, level.lots.0);
-            }
-            black_box((self.bids.last_key_value(), self.asks.first_key_value()));
-        }
-    }
-
-    fn top(&self, out: &mut [[(i64, i64); 10]; 2]) {
-        for (place, (&ticks, &lots)) in out[0].iter_mut().zip(self.bids.iter().rev()) {
-            *place = (ticks, lots);
-        }
-        for (place, (&ticks, &lots)) in out[1].iter_mut().zip(&self.asks) {
-            *place = (ticks, lots);
-        }
-    }
-}
-
 fn read(c: &mut Criterion) {
     let (first, steps) = walk(SEED, STEPS);
     let mut group = c.benchmark_group("incremental/ten levels of both sides");
@@ -135,26 +95,6 @@ fn read(c: &mut Criterion) {
     group.bench_function("Book<Ladder>", |b| b.iter(|| ten(black_box(&ladder))));
     let flat = filled::<Flat>(&first);
     group.bench_function("Book<Flat>", |b| b.iter(|| ten(black_box(&flat))));
-    // The floor: ten levels of 24 bytes copied from two sorted arrays.
-    let (bids, asks) = (flat.bids().to_vec(), flat.asks().to_vec());
-    group.bench_function("sorted Vecs", |b| {
-        b.iter(|| {
-            let (bids, asks) = black_box((&bids, &asks));
-            let mut out = [[Level::default(); 10]; 2];
-            out[0].copy_from_slice(&bids[..10]);
-            out[1].copy_from_slice(&asks[..10]);
-            black_box(out)
-        });
-    });
-    let mut maps = Maps::default();
-    maps.set_all(&first);
-    group.bench_function("BTreeMaps", |b| {
-        b.iter(|| {
-            let mut out = [[(0, 0); 10]; 2];
-            black_box(&maps).top(&mut out);
-            black_box(out)
-        });
-    });
     drop(group);
     touched(&ladder, &steps);
 }

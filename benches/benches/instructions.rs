@@ -14,8 +14,8 @@ use ticklot::jayx::JayX;
 use ticklot::venue::Venue;
 use ticklot::{Books, ConnectionId, Options, Session};
 use ticklot_benches::{
-    BAYSE_SCALE, DeltaVenue, Deltas, Flow, Other, Pool, SEED, Shape, Wire, deltas, read_touch,
-    snapshots,
+    BAYSE_SCALE, DeltaVenue, Deltas, Flow, MessageKind, Pool, SEED, Shape, Wire, deltas,
+    read_touch, snapshots,
 };
 use ticklot_book::{Book, DeltaBook, Flat, Ladder, Nanos, Scale, Storage};
 use ticklot_frame::jayx::Envelope;
@@ -38,8 +38,8 @@ fn pool(shape: Shape) -> Vec<Vec<u8>> {
     pool.frames()[..MESSAGES / shape.lines].to_vec()
 }
 
-fn other(other: Other) -> Vec<Vec<u8>> {
-    let mut frames = other.messages(SEED, 1 << 16);
+fn messages(kind: MessageKind) -> Vec<Vec<u8>> {
+    let mut frames = kind.messages(SEED, 1 << 16);
     frames.truncate(MESSAGES);
     frames
 }
@@ -96,9 +96,9 @@ fn apply_all_bayse(work: &mut Work<bayse::Decoder>) {
 #[library_benchmark]
 #[bench::jayx_20(jayx(pool(Shape::single(Wire::JayxSocketIo, 20))))]
 #[bench::jayx_100(jayx(pool(Shape::single(Wire::JayxSocketIo, 100))))]
-#[bench::jayx_kline(jayx(other(Other::Kline)))]
-#[bench::jayx_positions(jayx(other(Other::Positions)))]
-#[bench::jayx_openorders(jayx(other(Other::OpenOrders)))]
+#[bench::jayx_kline(jayx(messages(MessageKind::Kline)))]
+#[bench::jayx_positions(jayx(messages(MessageKind::Positions)))]
+#[bench::jayx_openorders(jayx(messages(MessageKind::OpenOrders)))]
 fn decode_jayx(mut work: Work<jayx::Decoder>) -> Work<jayx::Decoder> {
     for frame in &work.frames {
         assert!(black_box(work.decoder.decode(black_box(frame))).is_ok());
@@ -109,9 +109,9 @@ fn decode_jayx(mut work: Work<jayx::Decoder>) -> Work<jayx::Decoder> {
 #[library_benchmark]
 #[bench::bayse_20(bayse(pool(Shape::single(Wire::Bayse, 20))))]
 #[bench::bayse_100(bayse(pool(Shape::single(Wire::Bayse, 100))))]
-#[bench::bayse_price_update(bayse(other(Other::PriceUpdate)))]
-#[bench::bayse_fill(bayse(other(Other::Fill)))]
-#[bench::bayse_order_updated(bayse(other(Other::OrderUpdated)))]
+#[bench::bayse_price_update(bayse(messages(MessageKind::PriceUpdate)))]
+#[bench::bayse_fill(bayse(messages(MessageKind::Fill)))]
+#[bench::bayse_order_updated(bayse(messages(MessageKind::OrderUpdated)))]
 fn decode_bayse(mut work: Work<bayse::Decoder>) -> Work<bayse::Decoder> {
     for frame in &work.frames {
         assert!(black_box(work.decoder.decode(black_box(frame), &BAYSE_SCALE)).is_ok());

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use ticklot_benches::{Pool, Shape, throughput};
+use ticklot_benches::{Pool, Shape, pool_throughput};
 use ticklot_frame::Lines;
 
 fn lines(c: &mut Criterion) {
@@ -13,7 +13,7 @@ fn lines(c: &mut Criterion) {
     for levels in [3, 20] {
         let pool = Pool::new(Shape::batch(8, levels));
         let mut frames = pool.frames().iter().cycle();
-        group.throughput(throughput(&pool));
+        group.throughput(pool_throughput(&pool));
         group.bench_function(format!("8 lines of {levels} levels"), |b| {
             b.iter(|| {
                 let frame = frames.next().map_or(&[][..], Vec::as_slice);

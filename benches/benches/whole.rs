@@ -12,7 +12,9 @@ use ticklot::bayse::Bayse;
 use ticklot::jayx::JayX;
 use ticklot::venue::Venue;
 use ticklot::{Books, ConnectionId, Nanos, Options, Scale, Session};
-use ticklot_benches::{BAYSE_SCALE, Pool, Shape, Wire, read_touch, recorded, throughput};
+use ticklot_benches::{
+    BAYSE_SCALE, Pool, Shape, Wire, log_throughput, pool_throughput, read_touch, recorded,
+};
 use ticklot_frame::jayx::Envelope;
 
 fn pools(c: &mut Criterion) {
@@ -27,7 +29,7 @@ fn pools(c: &mut Criterion) {
     ];
     for (name, shape) in shapes {
         let pool = Pool::new(shape);
-        group.throughput(throughput(&pool));
+        group.throughput(pool_throughput(&pool));
         frames_of(&mut group, name, shape.wire, BAYSE_SCALE, pool.frames());
     }
 }
@@ -35,7 +37,7 @@ fn pools(c: &mut Criterion) {
 fn logs(c: &mut Criterion) {
     let mut group = c.benchmark_group("whole recorded");
     for log in recorded::logs() {
-        group.throughput(log.throughput());
+        group.throughput(log_throughput(&log));
         let scale = recorded::BAYSE_SCALE;
         frames_of(&mut group, log.name, log.wire, scale, &log.frames);
     }

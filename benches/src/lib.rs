@@ -6,8 +6,8 @@
 //! |---|---|
 //! | `lines` | splitting a frame of eight lines |
 //! | `decode` | a frame to a message, both venues |
-//! | `apply` | a snapshot to a book, beside two `BTreeMap`s built anew |
-//! | `incremental` | single levels to a deep book of either storage, beside two `BTreeMap`s |
+//! | `apply` | a snapshot to a book |
+//! | `incremental` | single levels to a deep book of either storage |
 //! | `whole` | all of it through `ticklot::Session`, and the best prices read |
 //! | `tap` | the same with nobody, a flight recorder or a recorder that looks on |
 //! | `instructions` | the instructions that each takes, by callgrind; the program `count` holds them against a baseline |
@@ -16,40 +16,33 @@
 //! The program `peers` measures all of it beside other crates, in one run.
 //!
 //! Inputs are a [`Pool`] of messages, and the recorded logs where they are present
-//! ([`recorded`]). Run all with `cargo bench -p ticklot-benches`; one with `--bench decode`; each
-//! only once, to see that it works, with `-- --test`.
+//! ([`recorded`]). Run the timings with `cargo bench -p ticklot-benches --features criterion`, one with `--bench decode`,
+//! and each only once, to see that it works, with `-- --test`.
 
 mod deltas;
 mod market;
-mod others;
+mod messages;
 mod pool;
 pub mod recorded;
 mod walk;
 
+#[cfg(feature = "criterion")]
+mod timing;
+
 use std::hint::black_box;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
-use criterion::Criterion;
 use ticklot::{Books, Event};
 
 pub use crate::deltas::{DeltaVenue, Deltas, deltas};
 pub use crate::market::{Flow, snapshots, without_a_common_price};
-pub use crate::others::Other;
+pub use crate::messages::MessageKind;
 pub use crate::pool::{
-    BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, mean_bytes, reordered, spaced, throughput,
+    BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, mean_bytes, reordered, spaced,
 };
+#[cfg(feature = "criterion")]
+pub use crate::timing::{criterion, log_throughput, pool_throughput};
 pub use crate::walk::{WALK_LEVELS, WalkStep, walk};
-
-/// Criterion with short times: the whole run takes about a minute.
-#[must_use]
-pub fn criterion() -> Criterion {
-    Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
-        .sample_size(50)
-        .nresamples(10_000)
-}
 
 /// A strategy that reads the best prices of the book that changed.
 // What a handler is called with.

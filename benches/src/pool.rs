@@ -1,18 +1,6 @@
-//! Pools of frames that do not repeat: `ticklot_sim::pool`, to be measured.
-
-use criterion::Throughput;
+//! Pools of frames that do not repeat: `ticklot_sim::pool`.
 
 pub use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, reordered, spaced};
-
-/// The bytes of a pool's frame, on average, and its levels.
-#[must_use]
-pub fn throughput(pool: &Pool) -> Throughput {
-    let shape = pool.shape();
-    Throughput::ElementsAndBytes {
-        elements: (shape.levels * 2 * shape.lines) as u64,
-        bytes: mean_bytes(pool.frames()),
-    }
-}
 
 /// The average length of `frames`.
 #[must_use]
@@ -96,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn every_message_decodes_to_the_book_that_was_written() {
+    fn messages_decode_to_written_books() {
         for shape in SHAPES {
             let pool = small(shape, 1);
             match shape.wire {
@@ -107,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn every_book_has_the_levels_that_were_asked_for() {
+    fn books_have_requested_levels() {
         for shape in SHAPES {
             let pool = small(shape, 2);
             assert_eq!(pool.written().count(), pool.frames().len());
@@ -121,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_decides_all_and_no_frame_repeats() {
+    fn seeded_frames_never_repeat() {
         for shape in SHAPES {
             let (one, same, other) = (small(shape, 3), small(shape, 3), small(shape, 4));
             assert_eq!(one.frames(), same.frames());

@@ -5,11 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
-use criterion::Throughput;
 use ticklot::Scale;
 use ticklot::capture::{FrameLog, LogError};
 
-use crate::pool::{Wire, mean_bytes};
+use crate::pool::Wire;
 
 /// The scale of the recorded books of Bayse Markets.
 ///
@@ -36,17 +35,6 @@ pub struct Log {
     pub wire: Wire,
     /// Its frames, in order.
     pub frames: Vec<Vec<u8>>,
-}
-
-impl Log {
-    /// A frame, and its bytes on average.
-    #[must_use]
-    pub fn throughput(&self) -> Throughput {
-        Throughput::ElementsAndBytes {
-            elements: 1,
-            bytes: mean_bytes(&self.frames),
-        }
-    }
 }
 
 /// Every log that is there. Says in one line which are not.

@@ -53,7 +53,7 @@ pub fn walk(seed: u64, steps: usize) -> (Vec<WalkStep>, Vec<WalkStep>) {
     let mut first = Vec::new();
     while market.sides.iter().any(|side| side.len() < WALK_LEVELS) {
         let side = market.side();
-        market.rest(side, &mut first);
+        market.add_level(side, &mut first);
     }
     let mut all = Vec::with_capacity(steps);
     while all.len() < steps {
@@ -113,15 +113,15 @@ impl Market {
         out.push(WalkStep { side, level });
     }
 
-    /// Something comes to rest.
-    fn rest(&mut self, side: Side, out: &mut Vec<WalkStep>) {
+    /// Adds a level.
+    fn add_level(&mut self, side: Side, out: &mut Vec<WalkStep>) {
         let ticks = self.price(side);
         let lots = i64::from(self.below(50_000)) + 1;
         self.set(side, ticks, lots, out);
     }
 
-    /// A level goes: of those near to a price.
-    fn go(&mut self, side: Side, out: &mut Vec<WalkStep>) {
+    /// Removes a level near a price.
+    fn remove_level(&mut self, side: Side, out: &mut Vec<WalkStep>) {
         let price = self.price(side);
         let levels = &self.sides[side as usize];
         let near = match side {
@@ -159,16 +159,16 @@ impl Market {
         // What goes is made up for where levels are too few.
         let full = self.sides[side as usize].len() > WALK_LEVELS;
         match self.below(5) {
-            0 if full => self.go(side, out),
-            0 => self.rest(side, out),
-            1 => self.go(side, out),
-            2 => self.rest(side, out),
-            _ => self.change(side, out),
+            0 if full => self.remove_level(side, out),
+            0 => self.add_level(side, out),
+            1 => self.remove_level(side, out),
+            2 => self.add_level(side, out),
+            _ => self.change_level(side, out),
         }
     }
 
-    /// A level that is there gets other lots.
-    fn change(&mut self, side: Side, out: &mut Vec<WalkStep>) {
+    /// Changes the lots of an existing level.
+    fn change_level(&mut self, side: Side, out: &mut Vec<WalkStep>) {
         let price = self.price(side);
         let levels = &self.sides[side as usize];
         let near = match side {
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_walk_is_what_it_says() {
+    fn walk_matches_its_description() {
         let (first, steps) = walk(crate::SEED, 400_000);
         let mut book = Book::<Ladder>::with_storage(Scale::UNIT);
         book.apply_snapshot(&[], &[], Nanos(0)).unwrap();

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_tolerance_is_wrong_and_less_is_not() {
+    fn reports_counts_above_tolerance() {
         let baseline = counts(&[("a", 1_000), ("b", 1_000), ("c", 1_000)]);
         let now = counts(&[("a", 1_020), ("b", 1_021), ("c", 10)]);
         let wrong = compare(&baseline, &now, 2.0);
@@ -301,13 +301,13 @@ mod tests {
     }
 
     #[test]
-    fn a_benchmark_on_one_side_only_is_wrong() {
+    fn reports_missing_benchmarks() {
         let wrong = compare(&counts(&[("gone", 1)]), &counts(&[("new", 1)]), 2.0);
         assert_eq!(wrong, ["new has no baseline", "gone was not counted"]);
     }
 
     #[test]
-    fn a_footprint_is_what_is_touched_between_the_marks() {
+    fn counts_lines_between_marks() {
         let trace = "==1== Lackey\nrow a 40 1000 20\nI  9000,4\n M 40,4\nI  903e,4\n L 1010,8\n \
             L 40,4\nI  9042,2\n S 203c,8\n M 2000,8\n S 40,4\nI  7000,1\n";
         let touched = read_trace(trace.as_bytes()).unwrap();

@@ -5,7 +5,7 @@ use std::str;
 
 use anyhow::Context;
 use ticklot_benches::recorded::{self, Log};
-use ticklot_benches::{BAYSE_SCALE, Other, Pool, Shape, Wire};
+use ticklot_benches::{BAYSE_SCALE, MessageKind, Pool, Shape, Wire};
 use ticklot_book::Scale;
 use ticklot_frame::{DecodeBackend, Lines, jayx};
 
@@ -46,18 +46,18 @@ impl Input {
     }
 
     /// Messages that are no order books.
-    pub(crate) fn others(name: &str, other: Other, plan: &Plan) -> anyhow::Result<Self> {
-        let messages = other.messages(ticklot_benches::SEED, plan.pool_bytes);
+    pub(crate) fn messages(name: &str, kind: MessageKind, plan: &Plan) -> anyhow::Result<Self> {
+        let messages = kind.messages(ticklot_benches::SEED, plan.pool_bytes);
         let frames = messages.iter().map(|message| Frame::new(message));
         Ok(Self {
             name: name.to_owned(),
             frames: frames.collect::<anyhow::Result<_>>()?,
             lines: 1,
-            wire: match other.event() {
+            wire: match kind.event() {
                 Some(_) => Wire::JayxSocketIo,
                 None => Wire::Bayse,
             },
-            event: other.event().unwrap_or_default(),
+            event: kind.event().unwrap_or_default(),
             scale: BAYSE_SCALE,
             scan: plan.scan,
         })

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use ticklot_benches::Other;
+use ticklot_benches::MessageKind;
 
 use crate::book::Parse;
 use crate::decoders;
@@ -19,24 +19,24 @@ use crate::process::{Messages, Process};
 
 pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
     pools::each(plan, |input| on_rows(books(input).measure(plan.rounds)?))?;
-    for (name, other) in OTHERS {
+    for (name, kind) in KINDS {
         if plan.includes(name) {
-            let input = Input::others(name, other, plan)?;
-            on_rows(others(&input, other).measure(plan.rounds)?)?;
+            let input = Input::messages(name, kind, plan)?;
+            on_rows(messages(&input, kind).measure(plan.rounds)?)?;
         }
     }
     Ok(())
 }
 
-const OTHERS: [(&str, Other); 8] = [
-    ("jayx-kline", Other::Kline),
-    ("jayx-positions", Other::Positions),
-    ("jayx-openorders", Other::OpenOrders),
-    ("bayse-price-update", Other::PriceUpdate),
-    ("bayse-asset-price", Other::AssetPrice),
-    ("bayse-fill", Other::Fill),
-    ("bayse-order-updated", Other::OrderUpdated),
-    ("bayse-pong", Other::Pong),
+const KINDS: [(&str, MessageKind); 8] = [
+    ("jayx-kline", MessageKind::Kline),
+    ("jayx-positions", MessageKind::Positions),
+    ("jayx-openorders", MessageKind::OpenOrders),
+    ("bayse-price-update", MessageKind::PriceUpdate),
+    ("bayse-asset-price", MessageKind::AssetPrice),
+    ("bayse-fill", MessageKind::Fill),
+    ("bayse-order-updated", MessageKind::OrderUpdated),
+    ("bayse-pong", MessageKind::Pong),
 ];
 
 fn case<'p>(input: &'p Input, peers: impl IntoIterator<Item = Named<'p>>) -> Case<'p> {
@@ -71,16 +71,16 @@ pub(super) fn books(input: &Input) -> Case<'_> {
     case(input, peers)
 }
 
-fn others(input: &Input, other: Other) -> Case<'_> {
-    let peers = match other {
-        Other::Kline => typed::<Kline<'static>>(input),
-        Other::Positions => typed::<Positions<'static>>(input),
-        Other::OpenOrders => typed::<OpenOrders<'static>>(input),
-        Other::PriceUpdate => typed::<Event<'static, Prices<'static>>>(input),
-        Other::AssetPrice => typed::<Event<'static, AssetPrice<'static>>>(input),
-        Other::Fill => typed::<Event<'static, Fill<'static>>>(input),
-        Other::OrderUpdated => typed::<Event<'static, OrderUpdated<'static>>>(input),
-        Other::Pong => typed::<Pong<'static>>(input),
+fn messages(input: &Input, kind: MessageKind) -> Case<'_> {
+    let peers = match kind {
+        MessageKind::Kline => typed::<Kline<'static>>(input),
+        MessageKind::Positions => typed::<Positions<'static>>(input),
+        MessageKind::OpenOrders => typed::<OpenOrders<'static>>(input),
+        MessageKind::PriceUpdate => typed::<Event<'static, Prices<'static>>>(input),
+        MessageKind::AssetPrice => typed::<Event<'static, AssetPrice<'static>>>(input),
+        MessageKind::Fill => typed::<Event<'static, Fill<'static>>>(input),
+        MessageKind::OrderUpdated => typed::<Event<'static, OrderUpdated<'static>>>(input),
+        MessageKind::Pong => typed::<Pong<'static>>(input),
     };
     case(input, peers)
 }

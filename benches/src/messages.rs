@@ -1,4 +1,4 @@
-//! Messages besides order books, in pools that do not repeat.
+//! Messages other than order books, in pools that do not repeat.
 
 use fastrand::Rng;
 use ticklot_book::{Lots, Scale, Side, Ticks};
@@ -13,9 +13,9 @@ use ticklot_sim::wire::jayx::{Amount, Balance, Candle, OrderState, OwnOrder};
 
 use crate::pool::BAYSE_SCALE;
 
-/// A kind of message that is no order book.
+/// A kind of message other than an order book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Other {
+pub enum MessageKind {
     /// A candle of JayX, in a Socket.IO packet: mostly one that is known already.
     Kline,
     /// The balances of an account at JayX: two to six.
@@ -34,7 +34,7 @@ pub enum Other {
     Pong,
 }
 
-impl Other {
+impl MessageKind {
     /// The event of JayX in whose packets it comes; none for a message of Bayse Markets.
     #[must_use]
     pub const fn event(self) -> Option<&'static str> {
@@ -327,50 +327,50 @@ mod tests {
 
     use super::*;
 
-    const OTHERS: [Other; 8] = [
-        Other::Kline,
-        Other::Positions,
-        Other::OpenOrders,
-        Other::PriceUpdate,
-        Other::AssetPrice,
-        Other::Fill,
-        Other::OrderUpdated,
-        Other::Pong,
+    const KINDS: [MessageKind; 8] = [
+        MessageKind::Kline,
+        MessageKind::Positions,
+        MessageKind::OpenOrders,
+        MessageKind::PriceUpdate,
+        MessageKind::AssetPrice,
+        MessageKind::Fill,
+        MessageKind::OrderUpdated,
+        MessageKind::Pong,
     ];
 
-    fn is_right(other: Other, message: &[u8]) -> bool {
-        if other.event().is_some() {
+    fn is_right(kind: MessageKind, message: &[u8]) -> bool {
+        if kind.event().is_some() {
             let mut decoder = jayx::Decoder::default();
             let decoded = decoder.decode(message).unwrap();
-            return match other {
-                Other::Kline => matches!(decoded, jayx::Message::Kline(_)),
-                Other::Positions => matches!(decoded, jayx::Message::Positions(_)),
-                Other::OpenOrders => matches!(decoded, jayx::Message::OpenOrders(_)),
+            return match kind {
+                MessageKind::Kline => matches!(decoded, jayx::Message::Kline(_)),
+                MessageKind::Positions => matches!(decoded, jayx::Message::Positions(_)),
+                MessageKind::OpenOrders => matches!(decoded, jayx::Message::OpenOrders(_)),
                 _ => false,
             };
         }
         let mut decoder = bayse::Decoder::new();
         let decoded = decoder.decode(message, &BAYSE_SCALE).unwrap();
-        match other {
-            Other::Kline | Other::Positions | Other::OpenOrders => false,
-            Other::PriceUpdate => matches!(decoded, bayse::Message::PriceUpdate(_)),
-            Other::AssetPrice => matches!(decoded, bayse::Message::AssetPrice(_)),
-            Other::Fill => matches!(decoded, bayse::Message::Activity(_)),
-            Other::OrderUpdated => matches!(decoded, bayse::Message::OrderUpdated(_)),
-            Other::Pong => matches!(decoded, bayse::Message::Pong { .. }),
+        match kind {
+            MessageKind::Kline | MessageKind::Positions | MessageKind::OpenOrders => false,
+            MessageKind::PriceUpdate => matches!(decoded, bayse::Message::PriceUpdate(_)),
+            MessageKind::AssetPrice => matches!(decoded, bayse::Message::AssetPrice(_)),
+            MessageKind::Fill => matches!(decoded, bayse::Message::Activity(_)),
+            MessageKind::OrderUpdated => matches!(decoded, bayse::Message::OrderUpdated(_)),
+            MessageKind::Pong => matches!(decoded, bayse::Message::Pong { .. }),
         }
     }
 
     #[test]
-    fn every_message_is_of_its_kind_and_comes_once() {
-        for other in OTHERS {
-            let messages = other.messages(1, 50_000);
-            assert!(messages.iter().all(|message| is_right(other, message)));
-            assert_eq!(messages, other.messages(1, 50_000));
+    fn messages_are_distinct() {
+        for kind in KINDS {
+            let messages = kind.messages(1, 50_000);
+            assert!(messages.iter().all(|message| is_right(kind, message)));
+            assert_eq!(messages, kind.messages(1, 50_000));
             let mut once = messages.clone();
             once.sort_unstable();
             once.dedup();
-            assert_eq!(once.len(), messages.len(), "{other:?}");
+            assert_eq!(once.len(), messages.len(), "{kind:?}");
         }
     }
 }
