@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ticklot_book::{Scale, Ticks};
 
-/// How a server misbehaves on its sockets, for tests of clients. The default is not at all.
+/// The faults that a server injects on its sockets, for tests of clients. The default is none.
 ///
 /// A message is a text frame here. Its faults are drawn from the seed and the number of the
 /// connection, one after the other, so that the same seed makes the same mess of the same messages;
@@ -18,8 +18,8 @@ use ticklot_book::{Scale, Ticks};
 /// |---|---|
 /// | `drop=N` | each connection is dropped after N messages, without a close |
 /// | `cut=P` | with this chance, a message is cut in the middle of its frame, and the connection ends |
-/// | `freeze=D` or `D:P` | with this chance before a message, silence for so long: pings are answered, nothing else is sent or looked at |
-/// | `hang=D` or `D:P` | the same, but nothing is read or answered at all |
+/// | `freeze=D` or `D:P` | with this chance before a message, a pause for so long: pings are answered, nothing else is read or sent |
+/// | `hang=D` or `D:P` | the same, but pings are not answered either |
 /// | `garbage=P` | with this chance, a line that means nothing comes first |
 /// | `slow=D` | each write goes out in two halves, so long apart; at most 5 s |
 /// | `refuse=P` or `P:STATUS` | with this chance a connection's upgrades are refused, with 503 or this status |

@@ -1,15 +1,14 @@
-//! Both venues' WebSocket servers, on this machine, with a seeded market behind them.
+//! Simulated WebSocket servers of JayX and Bayse Markets, with a seeded market behind them.
 //!
-//! A [`Server`] speaks the wire of one venue, JayX or Bayse Markets, over plain WebSocket. What it
-//! tells comes from a [`market`] of individual orders that a seed decides, or from a
-//! [`Recording`] that is played back frame by frame. A [`Simulator`] runs servers on a thread of
-//! its own.
+//! A [`Server`] implements the protocol of one venue over plain WebSocket. Its data comes from a [`market`] of
+//! individual orders that a seed determines, or from a [`Recording`] that is played back frame by frame. A
+//! [`Simulator`] runs servers on a thread of its own.
 //!
-//! What a server decides is apart from its sockets: see [`session`].
+//! The decisions of a server are separate from its sockets: see [`session`].
 //!
-//! The crate shares no code with the clients that it is there to test: it has its own writers of
-//! the venues' JSON and its own reading of their rules. Where a venue has not
-//! documented an answer, the simulator chooses one, and the module of the venue says so.
+//! The crate shares no code with the clients that it tests: it has its own model of the venues' JSON and its own
+//! reading of their rules. Where a venue has not documented a reply, the simulator chooses one, and the
+//! documentation of the venue's module lists it.
 //!
 //! ```
 //! use ticklot_sim::{Simulator, Venue, bayse, jayx};

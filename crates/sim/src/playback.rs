@@ -16,7 +16,7 @@ use crate::{ids, invalid, wire};
 const SILENCE: Duration = Duration::from_millis(200);
 /// How long a client may take to join the namespace.
 const JOIN: Duration = Duration::from_secs(20);
-/// How long a client may take for what it has not read yet: it may be slow on purpose.
+/// How long a slow client may take to read.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A recording holds the venue's pings, or none at all: a client must not wait for ours.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -15,7 +15,7 @@ use crate::playback::{Playback, Recording, Speed};
 use crate::venue::Venue;
 use crate::{bayse, jayx};
 
-/// How long connections get to say goodbye.
+/// How long the connections may take to close.
 const SHUTDOWN: Duration = Duration::from_secs(3);
 
 /// A server that accepts connections on the runtime that it was made on.
@@ -120,13 +120,13 @@ impl Server {
         format!("ws://{}", self.addr)
     }
 
-    /// How many connections came and are open, and how many frames were sent.
+    /// The counters of connections and frames.
     #[must_use]
     pub fn connections(&self) -> ConnectionCounts {
         self.counters.connections()
     }
 
-    /// How often something went wrong on purpose, by what it was.
+    /// The faults that were injected.
     #[must_use]
     pub fn faults(&self) -> FaultCounts {
         self.counters.faults()

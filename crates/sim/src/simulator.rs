@@ -83,28 +83,27 @@ impl Simulator {
         self.running(venue).map(|it| it.addr)
     }
 
-    /// The numbers of a venue's server; all zero when it is not served.
+    /// The counters of a venue's server; all zero when it is not served.
     #[must_use]
     pub fn connections(&self, venue: Venue) -> ConnectionCounts {
         self.running(venue)
             .map_or_else(ConnectionCounts::default, |it| it.counters.connections())
     }
 
-    /// What went wrong on purpose at a venue's server, as [`Server::injected`]; nothing when it is not
-    /// served.
+    /// The faults that a venue's server has injected, as [`Server::faults`]; none when it is not served.
     #[must_use]
     pub fn faults(&self, venue: Venue) -> FaultCounts {
         self.running(venue)
             .map_or_else(FaultCounts::default, |it| it.counters.faults())
     }
 
-    /// A look behind the Bayse Markets server, as [`Server::truth`]; none when it has no market.
+    /// The state of the Bayse Markets server, as [`Server::truth`]; none when it has no market.
     #[must_use]
     pub fn truth(&self) -> Option<bayse::GroundTruth> {
         self.running(Venue::Bayse)?.truth.clone()
     }
 
-    /// A look behind the JayX server, as [`Server::jayx_truth`]; none when it has no market.
+    /// The state of the JayX server, as [`Server::jayx_truth`]; none when it has no market.
     #[must_use]
     pub fn jayx_truth(&self) -> Option<jayx::GroundTruth> {
         self.running(Venue::Jayx)?.jayx_truth.clone()

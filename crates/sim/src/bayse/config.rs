@@ -25,7 +25,7 @@ pub struct Config {
     /// Who trades. Each order is equally likely to be anyone's. Default: [`User::demo`] and five
     /// others.
     pub users: Vec<User>,
-    /// The assets whose prices are told. Default: [`Asset::all`].
+    /// The assets whose prices are published. Default: [`Asset::all`].
     pub assets: Vec<Asset>,
     /// How often the markets move and updates go out. Default 100 ms.
     pub update_every: Duration,
@@ -46,9 +46,9 @@ pub struct Config {
     /// How many steps with fills are kept for clients that read slowly. Default 1,024, which is
     /// a minute and a half at the default pace, and a few megabytes.
     pub backlog: usize,
-    /// What a client may cost.
+    /// The limits on a client.
     pub limits: Limits,
-    /// What goes wrong on purpose. Default nothing.
+    /// The faults to inject. Default none.
     pub faults: FaultConfig,
 }
 

@@ -59,7 +59,7 @@ pub(super) fn read(text: &str, at: Endpoint, catalog: &Catalog) -> Result<Reques
 struct RequestReader<'a> {
     message: &'a Value,
     catalog: &'a Catalog,
-    /// Who sent it, if it says so.
+    /// The user who sent it, if it has credentials.
     user: Option<usize>,
 }
 

@@ -13,7 +13,7 @@ use ticklot_book::parse_decimal;
 pub struct Account {
     /// The key.
     pub api_key: String,
-    /// What it has at the start, in the order in which it is told.
+    /// Its funds at the start, in the order in which they are sent.
     pub funds: Vec<Funds>,
     /// Out of a hundred steps of a market, in how many it does something there: places an order,
     /// or takes one back. With 0 nothing ever changes.

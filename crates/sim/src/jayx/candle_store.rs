@@ -22,7 +22,7 @@ pub(super) fn interval(text: &str) -> Option<usize> {
 pub(super) struct CandleStore(Vec<CandleSeries>);
 
 impl CandleStore {
-    /// `names` draws what tells the ids of its intervals apart.
+    /// `names` draws the part of the ids that its intervals do not share.
     pub(super) fn new(mut names: fastrand::Rng, most: usize) -> Self {
         let series = INTERVALS.iter().map(|minutes| CandleSeries {
             seconds: u64::from(*minutes) * 60,
@@ -182,7 +182,7 @@ mod tests {
         assert!(!series.current().unwrap().is_new);
     }
 
-    /// Whoever was told up to a step hears the end of the old candle and then of each new one.
+    /// The changes since a step: the end of the old candle, then each new one.
     #[test]
     fn returns_changes_since_step() {
         let mut series = minutes();

@@ -55,9 +55,9 @@ pub struct Config {
     pub socket_io: bool,
     /// How the plain mode wraps its answers. Default bare.
     pub plain: PlainForm,
-    /// What a client may cost.
+    /// The limits on a client.
     pub limits: Limits,
-    /// What goes wrong on purpose. Default nothing.
+    /// The faults to inject. Default none.
     pub faults: FaultConfig,
 }
 

@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
     }
 
     fn book(&self) -> Result<Request, String> {
-        // A missing symbol is told before a missing precise, an unknown one after it.
+        // A missing symbol is reported before a missing precise, an unknown one after it.
         self.text("symbol").ok_or("symbol is required")?;
         if self.message.get("precise").is_none_or(Value::is_null) {
             return Err("precise is required".to_owned());

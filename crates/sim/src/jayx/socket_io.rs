@@ -10,7 +10,7 @@ use super::{Config, Jayx};
 use crate::session::{Close, Outgoing, OutgoingQueue, Session, Timestamps};
 use crate::{ids, wire};
 
-/// What the open packet says of the largest message.
+/// The largest message that the open packet announces.
 const MAX_PAYLOAD: usize = 1_000_000;
 
 /// Engine.IO's heartbeat, from the server's side.

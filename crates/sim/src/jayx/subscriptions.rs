@@ -78,7 +78,7 @@ impl ClientSubscriptions {
         self.catch_up(&state)
     }
 
-    /// Nothing in an order book says which symbol it is of.
+    /// An order book does not name its symbol.
     fn check(&self, request: Request) -> Result<(), String> {
         let is_book = |it: &Request| matches!(it, Request::Book { .. });
         if is_book(&request) && self.active.iter().any(is_book) {

@@ -319,7 +319,7 @@ fn late_subscription_gets_updates() {
     assert_eq!(subscriptions.subscribe("kline", &minutes).unwrap().len(), 1);
     assert_eq!(subscriptions.subscribe("kline", &hours).unwrap().len(), 1);
     // A minute later there is a new candle of a minute, and that of the hour has changed; asking
-    // again tells that one once more, as the first of all.
+    // again repeats that one, as the first of all.
     (55..70).for_each(|step| shared.lock().make_step(START + step * 4_000));
     let updates = subscriptions.subscribe("kline", &hours).unwrap();
     let is_new = |it: &Update| it.payload.starts_with(r#"{"add":{"#);

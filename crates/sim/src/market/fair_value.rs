@@ -42,7 +42,7 @@ impl FairValue {
         self.milliticks = moved.clamp(self.min, self.max);
     }
 
-    /// Is told the value instead of finding it, as one outcome of two by the other.
+    /// Sets the value from outside: one outcome of two follows the other.
     pub(super) fn set(&mut self, value: Ticks) {
         self.milliticks = milli(value).clamp(self.min, self.max);
     }

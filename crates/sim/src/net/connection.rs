@@ -190,8 +190,7 @@ impl Connection {
 
     /// Writes the buffered frames.
     pub(crate) async fn flush(&mut self) -> Result<(), Disconnect> {
-        self.poll_write(|socket, cx| socket.poll_flush_unpin(cx))
-            .await
+        self.poll_write(SinkExt::poll_flush_unpin).await
     }
 
     /// Sends a ping frame.
