@@ -6,15 +6,11 @@ use core::time::Duration;
 use crate::change::{Change, Changes};
 use crate::coverage::Coverage;
 use crate::digest;
-use crate::input::{self, BookError, BookErrorKind};
 use crate::scale::Scale;
 use crate::state::{BookState, Epoch, Gap};
-use crate::storage::{Flat, Storage, flip};
-use crate::units::{Level, Lots, Nanos, Side, Ticks};
-
-/// The most levels that a side of a book may have. Real books are far below; the limit keeps
-/// a broken or hostile venue from growing a book without bound.
-pub const MAX_LEVELS: usize = 65_536;
+use crate::storage::{Flat, Storage};
+use crate::units::{Level, Lots, Nanos, Side, Ticks, flip};
+use crate::validate::{self, BookError, BookErrorKind, MAX_LEVELS};
 
 /// An order book: two sides of price levels, and what is known of their worth.
 ///
@@ -159,8 +155,8 @@ impl<S: Storage> Book<S> {
         now: Nanos,
     ) -> Result<Changes<'_>, BookError> {
         self.clear_changes();
-        let bids = input::ordered(Side::Bid, bids, &mut self.sorted_bids)?;
-        let asks = input::ordered(Side::Ask, asks, &mut self.sorted_asks)?;
+        let bids = validate::ordered(Side::Bid, bids, &mut self.sorted_bids)?;
+        let asks = validate::ordered(Side::Ask, asks, &mut self.sorted_asks)?;
         let bids = self.coverage.cut(bids);
         let asks = self.coverage.cut(asks);
         self.bounds = [(Side::Bid, bids), (Side::Ask, asks)]
@@ -317,7 +313,7 @@ impl<S: Storage> Book<S> {
             self.state = BookState::Gap(Gap::NoSnapshot);
         }
         let level = levels.first().copied().unwrap_or_default();
-        input::error(BookErrorKind::NoSnapshot, side, 0, &level)
+        validate::error(BookErrorKind::NoSnapshot, side, 0, &level)
     }
 
     #[cold]
@@ -329,7 +325,7 @@ impl<S: Storage> Book<S> {
         level: &Level,
     ) -> BookError {
         self.state = BookState::Gap(Gap::Refused);
-        input::error(kind, side, index, level)
+        validate::error(kind, side, index, level)
     }
 
     /// One level of a delta that may be applied. Returns what was there; the level itself when the book

@@ -5,8 +5,7 @@ use core::fmt;
 use core::iter::Copied;
 use core::slice;
 
-use crate::storage::flip;
-use crate::units::{Level, Lots, Side, Ticks};
+use crate::units::{Level, Lots, Side, Ticks, flip};
 
 /// A level that is not what it was: appeared, changed or went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

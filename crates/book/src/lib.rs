@@ -52,32 +52,34 @@ extern crate alloc;
 extern crate std;
 
 mod book;
-mod buffer;
 mod change;
 mod coverage;
 mod decimal;
 mod delta;
+mod delta_buffer;
 mod digest;
-mod input;
 mod scale;
 mod sequence;
 mod state;
 mod storage;
 mod units;
+mod update;
+mod validate;
 mod view;
 
-pub use crate::book::{Book, MAX_LEVELS};
-pub use crate::buffer::{MAX_BUFFERED_DELTAS, MAX_BUFFERED_LEVELS};
+pub use crate::book::Book;
 pub use crate::change::{Change, Changes, ChangesIter};
 pub use crate::coverage::Coverage;
 pub use crate::decimal::{DecimalError, Fixed, MAX_DECIMALS, parse_decimal};
-pub use crate::delta::{Checksum, Delta, DeltaBook, Outcome, Snapshot};
-pub use crate::input::{BookError, BookErrorKind};
+pub use crate::delta::{Checksum, DeltaBook, Outcome};
+pub use crate::delta_buffer::{MAX_BUFFERED_DELTAS, MAX_BUFFERED_LEVELS};
 pub use crate::scale::{Scale, ScaleError};
 pub use crate::sequence::{Ids, Sequence};
 pub use crate::state::{BookState, Epoch, Gap};
 pub use crate::storage::{BLOCK_TICKS, Flat, FlatLevels, Ladder, LadderLevels, Storage};
 pub use crate::units::{Level, Lots, Nanos, Side, Ticks};
+pub use crate::update::{Delta, Snapshot};
+pub use crate::validate::{BookError, BookErrorKind, MAX_LEVELS};
 pub use crate::view::{
     BookRef, BookRefLevels, BookView, Combined, CombinedLevels, Complement, Depth, Fill, Grouped,
     GroupedLevels, HalfTicks, Imbalance, Ratio, WithoutOwn,

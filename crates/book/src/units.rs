@@ -199,6 +199,16 @@ impl fmt::Display for Side {
     }
 }
 
+/// What turns a price into a key that is smaller the better the price is, and back: for bids every
+/// bit of it is flipped, which reverses the order of all `i64` and leaves none out.
+#[inline]
+pub(crate) const fn flip(side: Side) -> i64 {
+    match side {
+        Side::Bid => -1,
+        Side::Ask => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,6 +50,7 @@ use ticklot_book::{DecimalError, parse_decimal};
 
 pub use crate::error::DecodeFailure;
 use crate::error::ErrorKind;
+use crate::json_number::{is_decimal, is_json_number, is_number_byte, leading_number};
 use crate::pull::PullParser;
 use crate::thread_local::ThreadLocal;
 use crate::units::{Decimal, TradeSide};
@@ -207,24 +208,6 @@ fn zero_numbers(copy: &mut [u8], text: &[u8], structurals: &[u32]) {
     }
 }
 
-/// Whether it is a number by the grammar of JSON, which allows no leading zeros.
-pub(crate) fn is_json_number(text: &[u8]) -> bool {
-    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
-    let leading_zero = matches!(unsigned, [b'0', b'0'..=b'9', ..]);
-    !leading_zero && is_decimal(text)
-}
-
-/// Whether it is a decimal number, of any size.
-fn is_decimal(text: &[u8]) -> bool {
-    parse_decimal(text, 0) != Err(DecimalError::Syntax)
-}
-
-/// The bytes of a number that a text begins with.
-pub(crate) fn leading_number(text: &[u8]) -> &[u8] {
-    let end = text.iter().position(|byte| !is_number_byte(*byte));
-    &text[..end.unwrap_or(text.len())]
-}
-
 /// The positions of the tape's nodes: see the module's text.
 fn node_offsets(text: &[u8], structurals: &[u32], offsets: &mut Vec<u32>) {
     offsets.clear();
@@ -279,10 +262,6 @@ fn first_stage_fault(text: &[u8]) -> usize {
         }
     }
     text.len()
-}
-
-fn is_number_byte(byte: u8) -> bool {
-    byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E')
 }
 
 /// A JSON value, borrowed from the parser. In its methods `field` is the name that errors carry.

@@ -43,6 +43,7 @@ mod fast;
 mod iso_time;
 pub mod jayx;
 pub mod json;
+mod json_number;
 pub mod kraken;
 mod levels;
 mod lines;

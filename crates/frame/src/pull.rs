@@ -29,7 +29,7 @@
 use ticklot_book::parse_decimal;
 
 use crate::digits::{POWERS, each, leading_digits, not_digits, value};
-use crate::json::{is_json_number, leading_number};
+use crate::json_number::{is_json_number, leading_number};
 use crate::string;
 use crate::units::{Decimal, TradeSide};
 

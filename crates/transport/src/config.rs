@@ -6,7 +6,7 @@ use std::time::Duration;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::Error;
-use crate::dial::Dial;
+use crate::dial_fn::Dial;
 use crate::proxy::Proxy;
 use crate::stream::Stream;
 #[cfg(feature = "tls-no-provider")]

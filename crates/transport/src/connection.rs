@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
 use crate::codec::{End, Event};
-use crate::error::{Step, after};
+use crate::error::{Phase, after};
 use crate::message::{Message, Role};
 use crate::reader::Reader;
 use crate::stream::{Shared, Stream};
@@ -144,7 +144,7 @@ impl Connection {
         let deadline = after(self.close_timeout);
         let result = match timeout_at(deadline, self.exchange_close()).await {
             Ok(result) => result,
-            Err(_) => Err(Error::Timeout { step: Step::Close }),
+            Err(_) => Err(Error::Timeout { step: Phase::Close }),
         };
         self.wind_down(deadline).await;
         // A read that was dropped may have left its error behind.

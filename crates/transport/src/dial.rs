@@ -1,11 +1,9 @@
 //! Name, TCP and TLS: from a URL to a byte stream.
 
-use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,7 +13,7 @@ use tracing::debug;
 
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::error::{Error, Step};
+use crate::error::{Error, Phase};
 use crate::message::Role;
 use crate::proxy::Hop;
 use crate::stream::Stream;
@@ -104,7 +102,7 @@ pub(crate) async fn open(target: &Target, config: &Config) -> Result<Stream, Err
         }
     };
     if target.tls {
-        wrap(target, stream, config, Step::Tls).await
+        wrap(target, stream, config, Phase::Tls).await
     } else {
         Ok(stream)
     }
@@ -114,13 +112,13 @@ pub(crate) async fn open(target: &Target, config: &Config) -> Result<Stream, Err
 async fn through(proxy: &Hop, target: &Target, config: &Config) -> Result<Stream, Error> {
     let mut stream = reach(&proxy.target, config).await?;
     if proxy.target.tls {
-        stream = wrap(&proxy.target, stream, config, Step::Proxy).await?;
+        stream = wrap(&proxy.target, stream, config, Phase::Proxy).await?;
     }
     proxy.tunnel(stream, target, config).await
 }
 
 async fn limit<T>(
-    step: Step,
+    step: Phase,
     limit: Duration,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
@@ -135,19 +133,15 @@ async fn wrap(
     target: &Target,
     stream: Stream,
     config: &Config,
-    step: Step,
+    step: Phase,
 ) -> Result<Stream, Error> {
     let handshake = crate::tls::handshake(target, stream, config.roots());
     limit(step, config.tls_timeout, handshake).await
 }
 
-/// The error for TLS in a build without it.
 #[cfg(not(feature = "tls-no-provider"))]
-pub(crate) const NO_TLS: Error = Error::Url("it asks for TLS, which this build leaves out");
-
-#[cfg(not(feature = "tls-no-provider"))]
-async fn wrap(_: &Target, _: Stream, _: &Config, _: Step) -> Result<Stream, Error> {
-    Err(NO_TLS)
+async fn wrap(_: &Target, _: Stream, _: &Config, _: Phase) -> Result<Stream, Error> {
+    Err(crate::url::NO_TLS)
 }
 
 /// A byte stream to the host: by the user's function, or by TCP.
@@ -162,7 +156,7 @@ async fn reach(target: &Target, config: &Config) -> Result<Stream, Error> {
             source,
         })
     };
-    limit(Step::Connect, config.connect_timeout, stream).await
+    limit(Phase::Connect, config.connect_timeout, stream).await
 }
 
 /// The error outside is of the name, the one inside of its addresses.
@@ -247,33 +241,6 @@ async fn first_done<F: Future>(attempts: &mut Vec<Pin<Box<F>>>) -> F::Output {
         Poll::Pending
     })
     .await
-}
-
-/// How a [`Config`] connects instead of by TCP.
-#[derive(Clone)]
-pub(crate) struct Dial(Arc<DialFn>);
-
-type DialFn = dyn Fn(String, u16) -> Dialing + Send + Sync;
-type Dialing = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
-
-impl Dial {
-    pub(crate) fn new<F, R>(dial: F) -> Self
-    where
-        F: Fn(String, u16) -> R + Send + Sync + 'static,
-        R: Future<Output = io::Result<Stream>> + Send + 'static,
-    {
-        Self(Arc::new(move |host, port| Box::pin(dial(host, port))))
-    }
-
-    fn call(&self, host: &str, port: u16) -> Dialing {
-        (self.0)(host.to_owned(), port)
-    }
-}
-
-impl fmt::Debug for Dial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Dial")
-    }
 }
 
 #[cfg(test)]

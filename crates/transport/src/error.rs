@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::close;
-use crate::refusal::RefusedResponse;
+use crate::refused_response::RefusedResponse;
 
 /// The instant at which a time limit ends. A limit beyond the clock's range is none.
 pub(crate) fn after(limit: Duration) -> Instant {
@@ -18,7 +18,7 @@ pub(crate) fn after(limit: Duration) -> Instant {
 /// A step of a connection's life that has a time limit of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Step {
+pub enum Phase {
     /// Looking up the name and opening the TCP connection.
     Connect,
     /// The TLS handshake.
@@ -35,7 +35,7 @@ pub enum Step {
     Close,
 }
 
-impl Step {
+impl Phase {
     const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connecting",
@@ -92,7 +92,7 @@ pub enum Error {
     #[error("timed out: {}", .step.name())]
     Timeout {
         /// The step that took too long.
-        step: Step,
+        step: Phase,
     },
     /// The authorities of a file cannot be used: see [`Roots::from_pem_file`](crate::Roots::from_pem_file).
     #[cfg(feature = "tls-no-provider")]

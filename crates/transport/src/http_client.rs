@@ -97,7 +97,7 @@ impl HttpClient {
     ///
     /// - [`Error::Url`] for an unusable URL.
     /// - [`Error::Dns`], [`Error::Connect`], [`Error::Tls`] and [`Error::Timeout`] as
-    ///   [`connect`](crate::connect), with [`Step::Request`](crate::Step::Request) for a late response;
+    ///   [`connect`](crate::connect), with [`Phase::Request`](crate::Phase::Request) for a late response;
     ///   [`Error::Proxy`] likewise.
     /// - [`Error::Refused`] for any status but 200. The start of its body is waited for, 250 ms at most.
     /// - [`Error::TooLarge`] for a body over the limit.

@@ -20,8 +20,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
-use crate::error::{Error, Step};
-use crate::exchange::{add_headers, builder, check_head, http};
+use crate::error::{Error, Phase};
+use crate::http_exchange::{add_headers, builder, check_head, http};
 use crate::refusal::{read_excerpt, refused};
 use crate::stream::Stream;
 use crate::url::Target;
@@ -79,7 +79,7 @@ impl HttpConnection {
         deadline: Instant,
     ) -> Result<Vec<u8>, Error> {
         let late = |_| Error::Timeout {
-            step: Step::Request,
+            step: Phase::Request,
         };
         self.answered.store(false, Ordering::Relaxed);
         let response = self.sender.send_request(request(target, extra));

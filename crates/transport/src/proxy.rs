@@ -3,14 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Uri};
+use hyper::Uri;
+use hyper::header::HeaderValue;
 use hyper_util::client::proxy::matcher::Matcher;
 
-use crate::config::Config;
-use crate::error::{Error, Step, after};
-use crate::exchange::{Exchange, add_headers};
-use crate::stream::Stream;
+use crate::error::Error;
 use crate::url::Target;
 
 /// An HTTP proxy, and the hosts that are reached without it.
@@ -151,48 +148,7 @@ fn hop(rules: &Matcher, host: &str) -> Result<Option<Hop>, Error> {
 /// A proxy on the way to a host.
 pub(crate) struct Hop {
     pub(crate) target: Target,
-    credentials: Option<HeaderValue>,
-}
-
-impl Hop {
-    /// Asks the proxy, at the other end of `stream`, for a tunnel to `target`.
-    pub(crate) async fn tunnel(
-        &self,
-        stream: Stream,
-        target: &Target,
-        config: &Config,
-    ) -> Result<Stream, Error> {
-        let peer = target.peer();
-        let exchange = Exchange {
-            request: self.request(&peer, config.headers())?,
-            is_switch: |status| status.is_success(),
-            url: format!("CONNECT {peer}"),
-            step: Step::Proxy,
-        };
-        let deadline = after(config.upgrade_timeout);
-        let (_, stream, leftover) = exchange.run(stream, deadline).await?;
-        Ok(stream.with_leftover(leftover))
-    }
-
-    /// Of the configured headers only `User-Agent` is for the proxy: the others can be credentials.
-    fn request(&self, peer: &str, extra: &HeaderMap) -> Result<Request<String>, Error> {
-        let wrong = "a host that a proxy cannot be asked for";
-        let mut request = Request::new(String::new());
-        *request.method_mut() = Method::CONNECT;
-        *request.uri_mut() = peer.parse().map_err(|_| Error::Argument(wrong))?;
-        let host = HeaderValue::from_str(peer).map_err(|_| Error::Argument(wrong))?;
-        let mut own = HeaderMap::new();
-        for agent in extra.get_all(header::USER_AGENT) {
-            own.append(header::USER_AGENT, agent.clone());
-        }
-        let headers = request.headers_mut();
-        headers.insert(header::HOST, host);
-        add_headers(headers, &own);
-        if let Some(credentials) = &self.credentials {
-            headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
-        }
-        Ok(request)
-    }
+    pub(crate) credentials: Option<HeaderValue>,
 }
 
 #[cfg(test)]

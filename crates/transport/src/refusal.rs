@@ -1,17 +1,16 @@
 //! A response that refuses a request: when to come back, and what of it a user is shown.
 
-use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use hyper::StatusCode;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::http::response::Parts;
 use tokio::time::timeout;
 
 use crate::Error;
+use crate::refused_response::RefusedResponse;
 use crate::url::without_values;
 
 /// How much of a refusal's body is kept, in bytes.
@@ -19,56 +18,6 @@ const MAX_EXCERPT: usize = 256;
 
 /// How long a refusal waits for the start of its body.
 const EXCERPT_TIMEOUT: Duration = Duration::from_millis(250);
-
-/// A response that refused a request.
-///
-/// Its texts are the server's: characters that would control a terminal, or change the direction of the
-/// text around them, are replaced by spaces.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RefusedResponse {
-    /// The URL that was requested, or `CONNECT host:port`, without the values of its query, which can be
-    /// credentials.
-    pub url: Box<str>,
-    /// The HTTP status.
-    pub status: u16,
-    /// Where a redirect leads, again without the values of a query. Redirects are not followed.
-    pub location: Option<Box<str>>,
-    /// The start of the body, up to 256 bytes of it that arrive within 250 ms of the head. Bytes that are
-    /// no UTF-8 are U+FFFD; often empty.
-    pub body: Box<str>,
-}
-
-impl RefusedResponse {
-    /// A response without a redirect and a body, for a client of the caller's own.
-    #[must_use]
-    pub fn new(url: &str, status: u16) -> Self {
-        Self {
-            url: url.into(),
-            status,
-            location: None,
-            body: Box::default(),
-        }
-    }
-}
-
-impl fmt::Display for RefusedResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let status = StatusCode::from_u16(self.status).ok();
-        let name = status.and_then(|status| status.canonical_reason());
-        write!(f, "{} was refused with status {}", self.url, self.status)?;
-        if let Some(name) = name {
-            write!(f, " {name}")?;
-        }
-        if let Some(location) = &self.location {
-            write!(f, ", a redirect to {location}")?;
-        }
-        if !self.body.is_empty() {
-            write!(f, ": {}", self.body)?;
-        }
-        Ok(())
-    }
-}
 
 /// The error for a response. `body` is the start of its body.
 pub(crate) fn refused(url: String, head: &Parts, body: &[u8]) -> Error {
@@ -141,6 +90,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use hyper::StatusCode;
+
     use super::*;
 
     fn after(lines: &[(&'static str, &str)]) -> Option<Duration> {

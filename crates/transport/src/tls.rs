@@ -8,8 +8,8 @@ use std::path::Path;
 
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::Error;
@@ -82,18 +82,12 @@ impl fmt::Debug for Roots {
 const NO_PROVIDER: &str = "no cryptography for TLS: install one \
      (rustls::crypto::CryptoProvider), or turn on the feature `tls` or `tls-aws-lc`";
 
-/// The name that the certificate has to be for.
-pub(crate) fn server_name(target: &Target) -> Result<ServerName<'static>, Error> {
-    ServerName::try_from(String::from(&*target.host))
-        .map_err(|_| Error::Url("its host is no name that a certificate can have"))
-}
-
 pub(crate) async fn handshake(
     target: &Target,
     stream: Stream,
     roots: &Roots,
 ) -> Result<Stream, Error> {
-    let name = server_name(target)?;
+    let name = target.server_name()?;
     let failed = |source| Error::Tls {
         peer: target.peer(),
         source,

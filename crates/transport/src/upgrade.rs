@@ -9,8 +9,8 @@ use hyper::{Request, Response, StatusCode, Version};
 use sha1::{Digest, Sha1};
 
 use crate::config::Config;
-use crate::error::{Error, Step, after};
-use crate::exchange::{Exchange, add_headers};
+use crate::error::{Error, Phase, after};
+use crate::http_exchange::{Exchange, add_headers};
 use crate::stream::Stream;
 use crate::url::Target;
 
@@ -40,7 +40,7 @@ pub(crate) async fn upgrade(
         request: request(target, asked, &key)?,
         is_switch: |status| status == StatusCode::SWITCHING_PROTOCOLS,
         url: target.shown(),
-        step: Step::Upgrade,
+        step: Phase::Upgrade,
     };
     let deadline = after(config.upgrade_timeout);
     let (response, stream, leftover) = exchange.run(stream, deadline).await?;

@@ -3,7 +3,14 @@
 use hyper::Uri;
 use hyper::header::HeaderValue;
 
+#[cfg(feature = "tls-no-provider")]
+use tokio_rustls::rustls::pki_types::ServerName;
+
 use crate::Error;
+
+/// The error for TLS in a build without it.
+#[cfg(not(feature = "tls-no-provider"))]
+pub(crate) const NO_TLS: Error = Error::Url("it asks for TLS, which this build leaves out");
 
 /// Checks a URL as [`connect`](crate::connect) does, without connecting: its scheme (`ws` or `wss`), its host and port,
 /// and that it has neither a fragment nor a user name.
@@ -87,15 +94,22 @@ impl Target {
         })
     }
 
+    /// The name that the certificate has to be for.
+    #[cfg(feature = "tls-no-provider")]
+    pub(crate) fn server_name(&self) -> Result<ServerName<'static>, Error> {
+        ServerName::try_from(String::from(&*self.host))
+            .map_err(|_| Error::Url("its host is no name that a certificate can have"))
+    }
+
     /// What can be known without connecting.
     fn check(&self) -> Result<(), Error> {
         #[cfg(feature = "tls-no-provider")]
         if self.tls {
-            crate::tls::server_name(self)?;
+            self.server_name()?;
         }
         #[cfg(not(feature = "tls-no-provider"))]
         if self.tls {
-            return Err(crate::dial::NO_TLS);
+            return Err(NO_TLS);
         }
         Ok(())
     }

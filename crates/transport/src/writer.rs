@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::Error;
 use crate::codec::{Encoder, check_text};
-use crate::error::Step;
+use crate::error::Phase;
 use crate::message::Role;
 use crate::stream::Shared;
 
@@ -174,7 +174,7 @@ fn write_result(result: Result<io::Result<()>, tokio::time::error::Elapsed>) -> 
     match result {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(Error::Io(error)),
-        Err(_) => Err(Error::Timeout { step: Step::Write }),
+        Err(_) => Err(Error::Timeout { step: Phase::Write }),
     }
 }
 

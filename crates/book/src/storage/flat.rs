@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 use core::iter::Copied;
 use core::slice;
 
-use super::{Storage, flip, sealed};
+use super::{Storage, sealed};
 use crate::change::{Change, Replaced};
-use crate::units::{Level, Side, Ticks};
+use crate::units::{Level, Side, Ticks, flip};
 
 /// The levels of a [`Flat`] side, best first.
 pub type FlatLevels<'a> = Copied<slice::Iter<'a, Level>>;

@@ -7,9 +7,9 @@ use core::fmt;
 
 use super::bits::{BLOCK, Bits, shift};
 use super::far::{Far, Overflow};
-use super::{Storage, flip, sealed};
+use super::{Storage, sealed};
 use crate::change::{Change, Differences, Peeked};
-use crate::units::{Level, Lots, Side, Ticks};
+use crate::units::{Level, Lots, Side, Ticks, flip};
 
 /// Ticks that one block of a [`Ladder`]'s window has.
 pub const BLOCK_TICKS: usize = BLOCK;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::errors::RequestError;
+use super::channel::RequestError;
 use crate::escape::{hide_member, json_string};
 
 /// Credentials, sent in every message on [`Endpoint::User`](super::Endpoint::User) and on no other

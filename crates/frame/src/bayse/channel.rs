@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::errors::RequestError;
+use thiserror::Error;
 
 /// Where a connection goes, below the base URL. Each endpoint has channels of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -195,4 +195,36 @@ impl FromStr for Symbol {
             .find(|symbol| symbol.as_str() == name)
             .ok_or(RequestError::UnknownSymbol)
     }
+}
+
+/// Why a message was not written. Nothing of it is: no field's value, no credential is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// A field that the message cannot do without is empty, or an id in its list is.
+    #[error("{field}: missing or empty")]
+    Missing {
+        /// The field's name on the wire.
+        field: &'static str,
+    },
+    /// The endpoint does not have the channel.
+    #[error("channel {channel} is not available on {endpoint}; use {} instead", .channel.endpoint())]
+    WrongEndpoint {
+        /// The channel.
+        channel: Channel,
+        /// The endpoint that the message was for.
+        endpoint: Endpoint,
+    },
+    /// The endpoint wants credentials in every message, and there are none.
+    #[error("{endpoint} needs credentials in every message")]
+    AuthRequired {
+        /// The endpoint that the message was for.
+        endpoint: Endpoint,
+    },
+    /// No such currency; USD and NGN are known.
+    #[error("unknown currency: USD and NGN are known")]
+    UnknownCurrency,
+    /// No such symbol; [`Symbol::ALL`](super::Symbol::ALL) are known.
+    #[error("unknown symbol: BTCUSDT, ETHUSDT, SOLUSDT, XAUUSD, EURUSD, GBPUSD, USDNGN are known")]
+    UnknownSymbol,
 }

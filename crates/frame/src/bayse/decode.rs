@@ -3,105 +3,18 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::activity::Activity;
 use super::book::{self, Head, OrderBook, Subject};
-use super::errors::ServerError;
 use super::layout::{self, OrderBookLayout, TEMPLATES};
-use super::orders::OrderUpdated;
-use super::prices::{self, AssetPrice, PriceBuffer, PriceUpdate};
+use super::message::{Message, MessageBuffers};
+use super::prices::{self};
 use super::pull::{self, Found};
 use crate::error::{DecodeError, DecodeFailure, VenueName};
 use crate::fast::{DecodeBackend, Members, SimdBackend, Templates};
 use crate::json::{Parser, Value, read_fields};
-use crate::levels::{LevelBuffer, ListOffsets};
+use crate::levels::ListOffsets;
 use crate::record::Field;
 use crate::thread_local::ThreadLocal;
-use crate::units::{Scales, TradeSide, UnixMillis};
-
-/// A message from the server, borrowed from the line and the decoder.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Message<'a> {
-    /// The first message on a connection.
-    Connected {
-        /// The server's name for this connection.
-        client_id: Option<&'a str>,
-        /// The documentation's example has `connected`.
-        status: Option<&'a str>,
-        /// A greeting, for people to read.
-        message: Option<&'a str>,
-        /// When it was sent.
-        sent: Option<UnixMillis>,
-    },
-    /// The whole book of one outcome.
-    OrderBook(OrderBook<'a>),
-    /// The prices of an event's markets.
-    PriceUpdate(PriceUpdate<'a>),
-    /// A fill.
-    Activity(Activity<'a>),
-    /// The price of an asset outside the venue.
-    AssetPrice(AssetPrice<'a>),
-    /// A fill of one's own order.
-    OrderUpdated(OrderUpdated<'a>),
-    /// A subscription was accepted.
-    Subscribed {
-        /// The room, such as `orderbook:mkt_456`. [`Room`](super::Room) takes it apart.
-        room: &'a str,
-    },
-    /// A subscription was ended.
-    Unsubscribed {
-        /// The room.
-        room: &'a str,
-    },
-    /// The answer to a `ping` message.
-    Pong {
-        /// When it was sent. One client's fixture has seconds here, so it is no reliable clock.
-        sent: Option<UnixMillis>,
-    },
-    /// The server refused something. [`Message::server_error`] tells what.
-    Error {
-        /// The server's text.
-        message: &'a str,
-    },
-    /// A message of a type that this version does not read.
-    Unknown {
-        /// The `type`.
-        kind: &'a str,
-    },
-}
-
-impl<'a> Message<'a> {
-    /// A fill of a `buy_order` or a `sell_order`.
-    pub(super) fn fill(kind: &str, mut activity: Activity<'a>) -> Self {
-        if kind == "sell_order" {
-            activity.side = TradeSide::Sell;
-        }
-        Self::Activity(activity)
-    }
-
-    /// Notes when it was sent.
-    pub(super) fn set_sent(&mut self, at: Option<UnixMillis>) {
-        match self {
-            Self::Connected { sent, .. }
-            | Self::OrderBook(OrderBook { sent, .. })
-            | Self::PriceUpdate(PriceUpdate { sent, .. })
-            | Self::Activity(Activity { sent, .. })
-            | Self::AssetPrice(AssetPrice { sent, .. })
-            | Self::OrderUpdated(OrderUpdated { sent, .. })
-            | Self::Pong { sent } => *sent = at,
-            _ => {}
-        }
-    }
-
-    /// What the server refused, if the message says so.
-    #[must_use]
-    pub fn server_error(&self) -> Option<ServerError<'a>> {
-        match *self {
-            Self::Error { message } => Some(ServerError::new(message)),
-            _ => None,
-        }
-    }
-}
+use crate::units::{Scales, UnixMillis};
 
 /// Decodes one line at a time, with buffers that live on.
 ///
@@ -119,13 +32,6 @@ pub struct Decoder {
     backend: Option<SimdBackend>,
     parser: Parser,
     buffers: MessageBuffers,
-}
-
-/// Where the lists of a message are kept.
-#[derive(Default)]
-pub(super) struct MessageBuffers {
-    pub(super) levels: LevelBuffer,
-    pub(super) prices: PriceBuffer,
 }
 
 impl Decoder {

@@ -9,22 +9,23 @@ mod auth;
 mod book;
 mod channel;
 mod decode;
-mod errors;
 mod ids;
 pub(crate) mod layout;
+mod message;
 mod orders;
 mod prices;
 mod pull;
 mod request;
 mod room;
+mod server_error;
 
 pub use activity::{Activity, Event, FilledOrder, Market, User};
 pub use auth::{Auth, redact};
 pub use book::{OrderBook, Subject};
-pub use channel::{Channel, Currency, Endpoint, Symbol};
-pub use decode::{Decoder, Message};
-pub use errors::{RequestError, ServerError, ServerErrorKind};
+pub use channel::{Channel, Currency, Endpoint, RequestError, Symbol};
+pub use decode::Decoder;
 pub use ids::Ids;
+pub use message::Message;
 pub use orders::{Order, OrderUpdated};
 pub use prices::{
     AssetPrice, MAX_EVENT_MARKETS, MAX_OUTCOMES, Outcomes, PriceUpdate, PricedMarket,
@@ -32,3 +33,4 @@ pub use prices::{
 };
 pub use request::{MAX_MARKETS, Request, ping, subscribe_order_book, unsubscribe};
 pub use room::Room;
+pub use server_error::{ServerError, ServerErrorKind};

@@ -4,7 +4,7 @@ use memchr::memmem;
 use ticklot_book::{Level, Lots, Scale, Ticks};
 
 use super::book::Head;
-use super::decode::{Message, MessageBuffers};
+use super::message::{Message, MessageBuffers};
 use super::prices;
 use crate::levels::LevelBuffer;
 use crate::pull::{PullParser, put};

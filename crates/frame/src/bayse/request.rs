@@ -3,8 +3,8 @@
 //! server would refuse is an error at the call.
 
 use super::auth::Auth;
+use super::channel::RequestError;
 use super::channel::{Channel, Currency, Endpoint, Symbol};
-use super::errors::RequestError;
 use super::ids::Ids;
 use super::room::Room;
 use crate::escape::{json_string, json_string_of};

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use super::channel::RequestError;
 use super::channel::{Currency, Symbol};
-use super::errors::RequestError;
 
 /// A room: what `subscribed` and `unsubscribed` name, and what an unsubscription takes.
 ///

@@ -5,7 +5,7 @@
 
 use wide::{u8x16, u8x32};
 
-use super::number::{Shape, decimal};
+use super::number_shape::{Shape, decimal};
 use super::window::{Window, halves};
 
 /// The instructions of a processor.

@@ -80,6 +80,7 @@ mod levels;
 mod list_cache;
 mod literal;
 mod number;
+mod number_shape;
 #[cfg(test)]
 mod tests;
 mod window;

@@ -8,7 +8,7 @@ use super::account::{AccountBuffer, OpenOrders, Positions, open_orders, position
 use super::kline::{Kline, kline};
 use super::layout::{FRAMES, OrderBookLayout, PACKETS};
 use super::packet::{self, Json, Packet};
-use super::pull::{self, Found, Wrap};
+use super::pull::{self, Found, KLINE, OPEN_ORDERS, ORDER_BOOK, POSITIONS, Wrap};
 use crate::error::{DecodeError, DecodeFailure, ErrorKind, Skipped, SkippedItems, VenueName};
 use crate::fast::{DecodeBackend, DecodePath, ListCache, Shared, SimdBackend, Templates};
 use crate::json::{Extra, FieldSlot, Parser, Value, read_fields};
@@ -478,10 +478,6 @@ fn payload<'d, 'a: 'd>(
     })
 }
 
-pub(super) const ORDER_BOOK: &str = "orderbook";
-pub(super) const KLINE: &str = "kline";
-pub(super) const POSITIONS: &str = "positions";
-pub(super) const OPEN_ORDERS: &str = "openorders";
 const ERROR: &str = "error";
 
 /// A reason is for people to read: one that cannot be read is no second error.

@@ -3,7 +3,6 @@
 use ticklot_book::{Level, Lots, Ticks};
 
 use super::account::{AccountBuffer, Balance, MAX_ITEMS, Order, Row};
-use super::decode::{KLINE, OPEN_ORDERS, ORDER_BOOK, POSITIONS};
 use super::kline::{Candle, Kline};
 use crate::fast::ListCache;
 use crate::levels::LevelBuffer;
@@ -11,6 +10,12 @@ use crate::pull::{PullParser, put};
 use crate::record::Field;
 use crate::string_arena::StringArena;
 use crate::units::Trade;
+
+// The names of events.
+pub(super) const ORDER_BOOK: &str = "orderbook";
+pub(super) const KLINE: &str = "kline";
+pub(super) const POSITIONS: &str = "positions";
+pub(super) const OPEN_ORDERS: &str = "openorders";
 
 /// What stands around a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

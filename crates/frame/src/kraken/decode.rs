@@ -2,47 +2,16 @@
 
 use std::fmt;
 
-use super::books::{self, BookBuffer, Books};
-use super::instruments::{self, Instruments, PairBuffer};
-use super::replies::{self, Ack, Refusal};
-use super::status::{self, Status};
+use super::books::{self, BookBuffer};
+use super::instruments::{self, PairBuffer};
+use super::message::Message;
+use super::reply;
+use super::status::{self};
 use super::subject::{self, Subject};
-use super::trades::{self, TradeBuffer, Trades};
+use super::trades::{self, TradeBuffer};
 use crate::error::{DecodeError, DecodeFailure, ErrorKind, VenueName};
 use crate::json::{FieldSlot, Parser, Value, read_fields};
 use crate::units::Scales;
-
-/// A message from the server, borrowed from the frame and the decoder.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Message<'a> {
-    /// The state of the trading engine (channel `status`): the first message on a connection, and
-    /// one at each change.
-    Status(Status<'a>),
-    /// The connection is alive (channel `heartbeat`). About one a second while a subscription is
-    /// active and no other message is sent, so it proves that quiet books are current.
-    Heartbeat,
-    /// Snapshots or updates of order books (channel `book`).
-    Books(Books<'a>),
-    /// Trades (channel `trade`).
-    Trades(Trades<'a>),
-    /// Instruments with their precision (channel `instrument`).
-    Instruments(Instruments<'a>),
-    /// A subscription was accepted or ended: one message per symbol.
-    Ack(Ack<'a>),
-    /// A request was refused.
-    Refused(Refusal<'a>),
-    /// The reply to a ping.
-    Pong {
-        /// The number that the request had.
-        req_id: Option<u64>,
-    },
-    /// A message of a channel, or a reply to a method, that this version does not read.
-    Unknown {
-        /// The `channel`, or else the `method`.
-        kind: &'a str,
-    },
-}
 
 /// Decodes one frame at a time, with buffers that it reuses.
 ///
@@ -133,7 +102,7 @@ fn message<'a>(
         "method" => method,
     });
     let Some(channel) = channel.opt_str()? else {
-        return replies::read(root, method.opt_str()?);
+        return reply::read(root, method.opt_str()?);
     };
     let is_snapshot = || is_snapshot(&kind, &root);
     Ok(match channel {

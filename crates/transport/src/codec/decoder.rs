@@ -7,16 +7,16 @@
 
 use fastwebsockets::OpCode;
 
+use super::close_frame;
+use super::frame_reader::FrameReader;
 use super::header::Header;
-use super::input::Input;
 use crate::Error;
-use crate::close;
 use crate::message::{Incoming, Kind, Message, Read, Role};
 
 /// Decodes the frames of one direction of a connection.
 pub(crate) struct Decoder {
     /// The received bytes. A frame that is a whole message is returned in place.
-    input: Input,
+    input: FrameReader,
     /// The fragments of one message, put together.
     assembled: Vec<u8>,
     /// The kind of the fragmented message under way.
@@ -62,7 +62,7 @@ impl Decoder {
     /// A decoder for the end `role` of a connection. A message of more than `limit` bytes is an error.
     pub(crate) fn new(role: Role, limit: usize) -> Self {
         Self {
-            input: Input::default(),
+            input: FrameReader::default(),
             assembled: Vec::new(),
             open: None,
             limit,
@@ -116,7 +116,7 @@ impl Decoder {
             Event::Pong => Incoming::Pong(self.control()),
             Event::Close(code) => Incoming::Close {
                 code,
-                reason: close::reason(self.control()),
+                reason: close_frame::reason(self.control()),
             },
         }
     }
@@ -134,7 +134,7 @@ impl Decoder {
             OpCode::Ping => Event::Ping,
             OpCode::Pong => Event::Pong,
             OpCode::Close => {
-                let code = close::parse(self.control())?;
+                let code = close_frame::parse(self.control())?;
                 self.end = Some(End::Closed);
                 Event::Close(code)
             }

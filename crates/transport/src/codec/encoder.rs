@@ -4,8 +4,8 @@ use std::fmt;
 
 use fastwebsockets::{Frame, OpCode, Payload};
 
+use super::close_frame::{self, MAX_CONTROL};
 use crate::Error;
-use crate::close::{self, MAX_CONTROL};
 use crate::message::Role;
 
 /// Encodes the frames of one direction of a connection, into a buffer from which they are written.
@@ -67,7 +67,7 @@ impl Encoder {
             return Ok(());
         }
         let mut buffer = [0; MAX_CONTROL];
-        let payload = close::write(code, reason, &mut buffer)?;
+        let payload = close_frame::write(code, reason, &mut buffer)?;
         self.queue(OpCode::Close, payload)?;
         self.state = State::Closing;
         Ok(())

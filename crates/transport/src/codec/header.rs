@@ -2,8 +2,8 @@
 
 use fastwebsockets::OpCode;
 
+use super::close_frame::MAX_CONTROL;
 use crate::Error;
-use crate::close::MAX_CONTROL;
 
 /// The head of a frame.
 #[derive(Clone, Copy, Debug)]

@@ -17,7 +17,7 @@ use self::socket::Socket;
 use crate::codec::{Decoder, Encoder, End, Event, check_text};
 use crate::connection::LINGER;
 use crate::dial;
-use crate::error::Step;
+use crate::error::Phase;
 use crate::message::{Arrivals, Incoming, Role};
 use crate::stream::Stream;
 use crate::{Config, Error, Instant};
@@ -268,7 +268,7 @@ impl NonblockingConnection {
                 let since = *self.blocked_since.get_or_insert(now);
                 match now.saturating_duration_since(since) < self.write_timeout {
                     true => return Ok(false),
-                    false => Error::Timeout { step: Step::Write },
+                    false => Error::Timeout { step: Phase::Write },
                 }
             }
             Err(error) => Error::Io(error),
@@ -367,7 +367,7 @@ impl NonblockingConnection {
         match self.await_close() {
             Ok(true) => return Some(Stage::Drain),
             Ok(false) if passed < self.close_timeout => return None,
-            Ok(false) => self.failure = Some(Error::Timeout { step: Step::Close }),
+            Ok(false) => self.failure = Some(Error::Timeout { step: Phase::Close }),
             Err(error) => self.failure = Some(error),
         }
         Some(Stage::Flush)

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use ticklot_transport::{Error, Step, close};
+use ticklot_transport::{Error, Phase, close};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
@@ -50,7 +50,7 @@ async fn unanswered_close_times_out() {
     let start = Instant::now();
     let result = connection.close(1000, "").await;
     assert!(
-        matches!(result, Err(Error::Timeout { step: Step::Close })),
+        matches!(result, Err(Error::Timeout { step: Phase::Close })),
         "{result:?}"
     );
     assert!(start.elapsed() < Duration::from_millis(400));

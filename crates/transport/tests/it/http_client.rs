@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ticklot_transport::{Config, Error, HttpClient, Step};
+use ticklot_transport::{Config, Error, HttpClient, Phase};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::time::{advance, pause, resume, timeout};
@@ -389,7 +389,7 @@ async fn a_late_response_times_out() {
         let late = matches!(
             result,
             Err(Error::Timeout {
-                step: Step::Request
+                step: Phase::Request
             })
         );
         assert!(late, "{result:?}");

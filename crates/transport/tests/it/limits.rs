@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ticklot_transport::{Config, Error, Step};
+use ticklot_transport::{Config, Error, Phase};
 
 use super::support::*;
 
@@ -93,7 +93,7 @@ async fn untaken_write_times_out() {
     let (mut connection, _peer) = pair(&config).await;
     let result = connection.binary(&vec![0; 16 << 20]).await;
     assert!(
-        matches!(result, Err(Error::Timeout { step: Step::Write })),
+        matches!(result, Err(Error::Timeout { step: Phase::Write })),
         "{result:?}"
     );
     assert!(matches!(connection.text(b"x").await, Err(Error::Closed)));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ticklot_transport::{Config, Error, Step, connect};
+use ticklot_transport::{Config, Error, Phase, connect};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
@@ -10,7 +10,7 @@ use crate::support::*;
 
 const SHORT: Duration = Duration::from_millis(40);
 
-async fn step_that_timed_out(url: &str, config: &Config) -> Step {
+async fn step_that_timed_out(url: &str, config: &Config) -> Phase {
     let start = Instant::now();
     let result = connect(url, config).await;
     assert!(start.elapsed() < Duration::from_secs(1));
@@ -38,7 +38,7 @@ async fn connect_times_out() {
     let (_listener, url, _queued) = full_listener().await;
     let mut config = config();
     config.connect_timeout = SHORT;
-    assert_eq!(step_that_timed_out(&url, &config).await, Step::Connect);
+    assert_eq!(step_that_timed_out(&url, &config).await, Phase::Connect);
 }
 
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
@@ -48,7 +48,7 @@ async fn the_tls_handshake() {
     let mut config = config();
     config.tls_timeout = SHORT;
     let url = url.replace("ws://", "wss://");
-    assert_eq!(step_that_timed_out(&url, &config).await, Step::Tls);
+    assert_eq!(step_that_timed_out(&url, &config).await, Phase::Tls);
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn upgrade_times_out() {
     let (_listener, url) = listen().await;
     let mut config = config();
     config.upgrade_timeout = SHORT;
-    assert_eq!(step_that_timed_out(&url, &config).await, Step::Upgrade);
+    assert_eq!(step_that_timed_out(&url, &config).await, Phase::Upgrade);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn endless_response_head_times_out() {
         matches!(
             result,
             Ok(Err(Error::Timeout {
-                step: Step::Upgrade
+                step: Phase::Upgrade
             }))
         ),
         "{result:?}"

@@ -31,7 +31,7 @@ thread_local! {
 /// Its buffer is as large as [`READ_AT_MOST`], or up to twice the longest frame that has come, and never
 /// larger for what a head only claims.
 #[derive(Default)]
-pub(super) struct Input {
+pub(super) struct FrameReader {
     /// Empty while the socket has nothing to read.
     bytes: Vec<u8>,
     /// What has been read and not been taken.
@@ -42,13 +42,13 @@ pub(super) struct Input {
     rest: Vec<u8>,
 }
 
-impl Input {
+impl FrameReader {
     /// The head of the next frame, if it is there.
     pub(super) fn head(&self) -> Result<Option<Header>, Error> {
         Header::parse(&self.bytes[self.held.clone()])
     }
 
-    /// Takes the frame of this head, which [`Input::head`] has given, if all of it is there. The payload
+    /// Takes the frame of this head, which [`FrameReader::head`] has given, if all of it is there. The payload
     /// is unmasked, and stays until the next read.
     pub(super) fn take(&mut self, head: &Header) -> bool {
         if self.held.len() < head.whole() {
@@ -68,19 +68,19 @@ impl Input {
         &self.bytes[self.payload.clone()]
     }
 
-    /// As [`Input::payload`].
+    /// As [`FrameReader::payload`].
     pub(super) fn payload_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[self.payload.clone()]
     }
 
-    /// The free part of the buffer, never empty, for the next read. [`Input::filled`] accepts the bytes.
+    /// The free part of the buffer, never empty, for the next read. [`FrameReader::filled`] accepts the bytes.
     pub(super) fn spare_capacity(&mut self) -> &mut [u8] {
         self.make_room();
         let end = self.bytes.len().min(self.held.end + READ_AT_MOST);
         &mut self.bytes[self.held.end..end]
     }
 
-    /// Accepts bytes that were written to the front of [`Input::spare_capacity`].
+    /// Accepts bytes that were written to the front of [`FrameReader::spare_capacity`].
     pub(super) fn filled(&mut self, bytes: usize) {
         self.held.end = self.bytes.len().min(self.held.end + bytes);
     }
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     /// Reads as much of `bytes` as there is room for.
-    fn read(input: &mut Input, bytes: &mut &[u8]) -> usize {
+    fn read(input: &mut FrameReader, bytes: &mut &[u8]) -> usize {
         let room = input.spare_capacity();
         let n = room.len().min(bytes.len());
         room[..n].copy_from_slice(&bytes[..n]);
@@ -147,7 +147,7 @@ mod tests {
 
     /// Feeds `bytes` in pieces of `step`, and takes all frames there are.
     fn frames(bytes: &[u8], step: usize) -> Vec<(OpCode, Vec<u8>)> {
-        let mut input = Input::default();
+        let mut input = FrameReader::default();
         let mut frames = Vec::new();
         for mut piece in bytes.chunks(step) {
             while !piece.is_empty() {
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn claimed_length_reserves_no_memory() {
-        let mut input = Input::default();
+        let mut input = FrameReader::default();
         let mut bytes = &[0x82, 127, 0x40, 0, 0, 0, 0, 0, 0, 0][..];
         assert_eq!(read(&mut input, &mut bytes), 10);
         let head = input.head().unwrap().unwrap();
@@ -233,7 +233,7 @@ mod tests {
         for _ in 0..10_000 {
             bytes.extend([0x81, 3, b'a', b'b', b'c']);
         }
-        let mut input = Input::default();
+        let mut input = FrameReader::default();
         let (mut rest, mut count) = (&bytes[..], 0);
         while read(&mut input, &mut rest) > 0 {
             while let Some(head) = input.head().unwrap()

@@ -5,9 +5,11 @@ use core::cmp::Reverse;
 
 use thiserror::Error;
 
-use crate::book::MAX_LEVELS;
-use crate::storage::flip;
-use crate::units::{Level, Lots, Side, Ticks};
+use crate::units::{Level, Lots, Side, Ticks, flip};
+
+/// The most levels that a side of a book may have. Real books are far below; the limit keeps
+/// a broken or hostile venue from growing a book without bound.
+pub const MAX_LEVELS: usize = 65_536;
 
 /// A snapshot or a delta that no book can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -1,8 +1,4 @@
-//! What the server refuses, told apart, and what is not sent to it.
-
-use thiserror::Error;
-
-use super::channel::{Channel, Endpoint};
+//! The server's errors.
 
 /// An `error` message of the server: its text, and which of the documented ones it is.
 ///
@@ -103,36 +99,4 @@ fn echoing(text: &str) -> Option<ServerErrorKind<'_>> {
         path,
         instead,
     })
-}
-
-/// Why a message was not written. Nothing of it is: no field's value, no credential is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[non_exhaustive]
-pub enum RequestError {
-    /// A field that the message cannot do without is empty, or an id in its list is.
-    #[error("{field}: missing or empty")]
-    Missing {
-        /// The field's name on the wire.
-        field: &'static str,
-    },
-    /// The endpoint does not have the channel.
-    #[error("channel {channel} is not available on {endpoint}; use {} instead", .channel.endpoint())]
-    WrongEndpoint {
-        /// The channel.
-        channel: Channel,
-        /// The endpoint that the message was for.
-        endpoint: Endpoint,
-    },
-    /// The endpoint wants credentials in every message, and there are none.
-    #[error("{endpoint} needs credentials in every message")]
-    AuthRequired {
-        /// The endpoint that the message was for.
-        endpoint: Endpoint,
-    },
-    /// No such currency; USD and NGN are known.
-    #[error("unknown currency: USD and NGN are known")]
-    UnknownCurrency,
-    /// No such symbol; [`Symbol::ALL`](super::Symbol::ALL) are known.
-    #[error("unknown symbol: BTCUSDT, ETHUSDT, SOLUSDT, XAUUSD, EURUSD, GBPUSD, USDNGN are known")]
-    UnknownSymbol,
 }

@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use crate::delta::Delta;
 use crate::sequence::Ids;
 use crate::units::Level;
+use crate::update::Delta;
 
 /// The most deltas that are kept for a snapshot: several seconds of the busiest markets.
 pub const MAX_BUFFERED_DELTAS: usize = 16_384;

@@ -12,7 +12,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout_at};
 
-use crate::error::{Error, Step};
+use crate::error::{Error, Phase};
 use crate::refusal::{read_excerpt, refused};
 use crate::stream::Stream;
 
@@ -75,7 +75,7 @@ pub(crate) struct Exchange {
     pub(crate) is_switch: fn(StatusCode) -> bool,
     /// For errors: the requested URL and the step.
     pub(crate) url: String,
-    pub(crate) step: Step,
+    pub(crate) step: Phase,
 }
 
 impl Exchange {
