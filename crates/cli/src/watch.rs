@@ -60,10 +60,10 @@ pub(crate) struct WatchArgs {
     /// End with a table of how long each stage took
     #[arg(long, conflicts_with = "json")]
     latency: bool,
-    /// RecentTrade everything that happens, one JSON object a line: see docs/json.md
+    /// Print everything that happens, one JSON object a line: see docs/json.md
     #[arg(long)]
     json: bool,
-    /// OutputMode this many levels a side at most, on a terminal and in JSON; as many as there are room
+    /// Show this many levels a side at most, on a terminal and in JSON; as many as there are room
     /// for, and all, when left out
     #[arg(long, value_name = "N", value_parser = levels)]
     depth: Option<NonZeroUsize>,

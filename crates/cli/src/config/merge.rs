@@ -257,7 +257,7 @@ impl KrakenTable {
         }
         replace(
             &mut self.depth,
-            &args.book_depth.map(|depth| depth.levels()),
+            &args.book_depth.map(ticklot::kraken::Depth::levels),
         );
         self.accept_any = args.accept_any;
     }
