@@ -79,9 +79,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::{SmallVec, smallvec};
 use ticklot_book::Nanos;
 
-use self::index::Index;
+use self::index::{Index, Keys};
 use self::names::Names;
 use self::subscription::Subscription;
 pub use self::unanswered::Action;
@@ -89,6 +90,9 @@ use self::unanswered::{Message, Unanswered};
 
 /// How often the patience doubles before it stays constant.
 const MAX_DOUBLINGS: u32 = 4;
+
+/// The topics of a message that need no allocation: as many as a message of Bayse Markets has.
+pub(crate) const INLINE: usize = 10;
 
 /// How long a message is remembered, in multiples of the patience: as long as the patience grows.
 const MEMORY: u32 = 1 << MAX_DOUBLINGS;
@@ -386,12 +390,13 @@ impl<T: Topic> Subscriptions<T> {
             return self.send_orphan(send);
         };
         let subscriptions = || keys.iter().filter_map(|key| self.all.get(key));
-        let topics: Vec<&T> = subscriptions().map(|it| &*it.topic).collect();
+        let topics: SmallVec<[&T; INLINE]> = subscriptions().map(|it| &*it.topic).collect();
         match (action, subscriptions().next().and_then(Subscription::known)) {
             (Action::Subscribe, _) => send(ToSend::Subscribe(&topics)),
             (Action::Unsubscribe, Some(name)) => send(ToSend::Leave(name)),
             (Action::Unsubscribe, None) => send(ToSend::Unsubscribe(&topics)),
         }
+        drop(topics);
         self.sent(now, action, &keys);
         true
     }
@@ -684,7 +689,7 @@ impl<T: Topic> Subscriptions<T> {
 /// Messages in detail.
 impl<T: Topic> Subscriptions<T> {
     /// The next message's action and topics, at least one.
-    fn next_message(&self) -> Option<(Action, Vec<u64>)> {
+    fn next_message(&self) -> Option<(Action, Keys)> {
         let first = self.index.first()?;
         let subscription = self.all.get(&first)?;
         let work = subscription.work()?;
@@ -692,7 +697,7 @@ impl<T: Topic> Subscriptions<T> {
             let batch = subscription.topic.batch();
             self.index.batch(work, batch, self.max_per_message)
         } else {
-            vec![first]
+            smallvec![first]
         };
         Some((work.action(), keys))
     }

@@ -7,10 +7,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
+use smallvec::SmallVec;
 use ticklot_book::Nanos;
 
 use super::subscription::{Subscription, Work};
-use super::{Stage, Topic};
+use super::{INLINE, Stage, Topic};
+
+/// The keys of a message's topics.
+pub(super) type Keys = SmallVec<[u64; INLINE]>;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Index<B: Copy + Eq + Hash> {
@@ -130,9 +134,9 @@ impl<B: Copy + Eq + Hash> Index<B> {
     }
 
     /// The first `max` due topics of a batch.
-    pub(super) fn batch(&self, work: Work, batch: B, max: usize) -> Vec<u64> {
-        let keys = self.batches.get(&(work, batch));
-        keys.map_or_else(Vec::new, |keys| keys.iter().copied().take(max).collect())
+    pub(super) fn batch(&self, work: Work, batch: B, max: usize) -> Keys {
+        let keys = self.batches.get(&(work, batch)).into_iter().flatten();
+        keys.copied().take(max).collect()
     }
 
     pub(super) fn deadline(&self) -> Option<Nanos> {

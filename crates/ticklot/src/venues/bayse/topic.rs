@@ -1,8 +1,11 @@
 //! What can be followed at Bayse Markets.
 
+use smallvec::SmallVec;
 use ticklot_frame::bayse::{
     Auth, Channel, Currency, Endpoint, Request, RequestError, Room, Symbol,
 };
+
+use crate::subscriptions::INLINE;
 
 /// Something to follow. Each is a room of its own at the server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -163,24 +166,24 @@ pub(crate) fn write_subscription(
     currency: Currency,
     write: impl FnOnce(&Request<'_>) -> Result<usize, RequestError>,
 ) -> Result<usize, RequestError> {
-    let ids: Vec<&str> = topics.iter().map(|topic| topic.id()).collect();
+    let ids: SmallVec<[&str; INLINE]> = topics.iter().map(|topic| topic.id()).collect();
     let Some(first) = topics.first() else {
         return Ok(0);
     };
     match first {
         Topic::OrderBook(_) => write(&Request::OrderBook {
-            markets: (&ids).into(),
+            markets: ids.as_slice().into(),
             currency,
         }),
         Topic::Orders(_) => write(&Request::Orders {
-            markets: (&ids).into(),
+            markets: ids.as_slice().into(),
         }),
         Topic::AssetPrice(_) => {
             let symbol = |topic: &&Topic| match topic {
                 Topic::AssetPrice(symbol) => Some(*symbol),
                 _ => None,
             };
-            let symbols: Vec<Symbol> = topics.iter().filter_map(symbol).collect();
+            let symbols: SmallVec<[Symbol; INLINE]> = topics.iter().filter_map(symbol).collect();
             write(&Request::AssetPrices { symbols: &symbols })
         }
         Topic::Prices(event_id) => write(&Request::Prices { event_id }),

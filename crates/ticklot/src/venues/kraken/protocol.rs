@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use ticklot_book::{
     Book, BookState, Coverage, Flat, Gap, Ladder, Nanos, Scale, Sequence, Side, Storage,
 };
@@ -19,7 +20,7 @@ use crate::books::{BookConfig, BookId, Books, ConnectionId, Instrument};
 use crate::event::{EndReason, Event, Handler, RequestFailure, StatusUpdate, TradingStatus};
 use crate::session::RateLimit;
 use crate::venue::on_message::OnMessage;
-use crate::venue::subscriptions::{Action, Confirmed, Name, Stage, ToSend};
+use crate::venue::subscriptions::{Action, Confirmed, INLINE, Name, Stage, ToSend};
 use crate::venue::{
     CallOutcome, CommandCheck, Concerns, Context, Delta, Liveness, ResyncReply, SendSlot, Snapshot,
     Venue,
@@ -742,7 +743,8 @@ fn write(message: &ToSend<'_, Topic>, depth: Depth, out: &mut Vec<u8>) {
     };
     let Some(first) = topics.first() else { return };
     let channel = wire_channel(first, depth);
-    let symbols: Vec<&str> = topics.iter().filter_map(|topic| topic.symbol()).collect();
+    let symbols: SmallVec<[&str; INLINE]> =
+        topics.iter().filter_map(|topic| topic.symbol()).collect();
     write_request(channel, &symbols, is_subscription, out);
 }
 
