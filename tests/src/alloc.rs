@@ -1,14 +1,14 @@
 //! A count of allocations and of what they hold, by thread.
 //!
 //! A test binary that wants it says
-//! `#[global_allocator] static ALLOCATOR: Counting = Counting;`.
+//! `#[global_allocator] static ALLOCATOR: CountingAllocator = CountingAllocator;`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 /// The system's allocator, counting the calls of each thread.
 #[derive(Debug)]
-pub struct Counting;
+pub struct CountingAllocator;
 
 thread_local! {
     // Without a destructor and without lazy setup, so that using it does not allocate.
@@ -45,7 +45,7 @@ fn hold(bytes: usize, given_back: usize) {
 
 #[allow(unsafe_code)]
 // SAFETY: every call is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
         hold(layout.size(), 0);

@@ -82,11 +82,11 @@ const PYTHON_CHECK: [&str; 2] = [
 pub struct Peer {
     child: Child,
     lines: mpsc::UnboundedReceiver<String>,
-    said: Said,
+    output: Output,
 }
 
-/// All that a script printed so far.
-type Said = Arc<Mutex<String>>;
+/// The output of a script so far.
+type Output = Arc<Mutex<String>>;
 
 impl Peer {
     /// Starts it.
@@ -102,13 +102,17 @@ impl Peer {
             .kill_on_drop(true)
             .spawn()
             .expect("the script starts");
-        let (tell, lines) = mpsc::unbounded_channel();
-        let said = Said::default();
+        let (sender, lines) = mpsc::unbounded_channel();
+        let output = Output::default();
         let out = child.stdout.take().expect("its output");
         let err = child.stderr.take().expect("its errors");
-        tokio::spawn(hear(out, Arc::clone(&said), Some(tell)));
-        tokio::spawn(hear(err, Arc::clone(&said), None));
-        Self { child, lines, said }
+        tokio::spawn(read_lines(out, Arc::clone(&output), Some(sender)));
+        tokio::spawn(read_lines(err, Arc::clone(&output), None));
+        Self {
+            child,
+            lines,
+            output,
+        }
     }
 
     /// The next line of its standard output; none at its end.
@@ -118,7 +122,7 @@ impl Peer {
     pub async fn line(&mut self) -> Option<String> {
         match timeout(PATIENCE, self.lines.recv()).await {
             Ok(line) => line,
-            Err(_) => panic!("it says nothing more:\n{}", self.said()),
+            Err(_) => panic!("it says nothing more:\n{}", self.output()),
         }
     }
 
@@ -129,38 +133,38 @@ impl Peer {
     pub async fn end(mut self) {
         drop(self.child.stdin.take());
         let Ok(status) = timeout(LONG_PATIENCE, self.child.wait()).await else {
-            panic!("it does not end:\n{}", self.said());
+            panic!("it does not end:\n{}", self.output());
         };
-        // All that it said is in when its output has ended.
+        // All that it output is in when its output has ended.
         while self.line().await.is_some() {}
         let status = status.expect("a status");
-        assert!(status.success(), "{status}:\n{}", self.said());
+        assert!(status.success(), "{status}:\n{}", self.output());
     }
 
-    /// All that it said so far.
+    /// The output so far.
     ///
     /// # Panics
-    /// Only if what hears it does.
+    /// Only if the task that reads the output panics.
     #[must_use]
-    pub fn said(&self) -> String {
-        self.said.lock().expect("no panic while held").clone()
+    pub fn output(&self) -> String {
+        self.output.lock().expect("no panic while held").clone()
     }
 }
 
 /// Reads lines to their end.
-async fn hear(
+async fn read_lines(
     from: impl AsyncRead + Unpin,
-    said: Said,
-    tell: Option<mpsc::UnboundedSender<String>>,
+    output: Output,
+    sender: Option<mpsc::UnboundedSender<String>>,
 ) {
     let mut lines = BufReader::new(from).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        let mut said = said.lock().expect("no panic while held");
-        said.push_str(&line);
-        said.push('\n');
-        drop(said);
-        if let Some(tell) = &tell {
-            let _ = tell.send(line);
+        let mut output = output.lock().expect("no panic while held");
+        output.push_str(&line);
+        output.push('\n');
+        drop(output);
+        if let Some(sender) = &sender {
+            let _ = sender.send(line);
         }
     }
 }

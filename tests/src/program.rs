@@ -18,6 +18,46 @@ pub struct Ran {
     pub err: String,
 }
 
+impl Ran {
+    /// Checks that the program succeeded without a word on its standard error.
+    ///
+    /// # Panics
+    /// It did not.
+    #[track_caller]
+    pub fn assert_ok(&self) {
+        assert_eq!((self.status, self.err.as_str()), (0, ""), "{}", self.out);
+    }
+
+    /// Checks that the standard output contains a text.
+    ///
+    /// # Panics
+    /// It does not.
+    #[track_caller]
+    pub fn assert_out(&self, text: &str) {
+        assert!(self.out.contains(text), "no {text:?} in {}", self.out);
+    }
+
+    /// Checks that the standard error contains a text.
+    ///
+    /// # Panics
+    /// It does not.
+    #[track_caller]
+    pub fn assert_err(&self, text: &str) {
+        assert!(self.err.contains(text), "no {text:?} in {}", self.err);
+    }
+
+    /// Checks the status of a failure, and that it is reported in one line that contains a text.
+    ///
+    /// # Panics
+    /// It is another status or not one line, or lacks the text.
+    #[track_caller]
+    pub fn assert_failed(&self, status: u8, text: &str) {
+        let actual = (self.status, self.err.lines().count());
+        assert_eq!(actual, (status, 1), "{}{}", self.out, self.err);
+        self.assert_err(text);
+    }
+}
+
 /// Runs the program with these arguments, its name not among them.
 #[must_use]
 pub fn ticklot<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Ran {

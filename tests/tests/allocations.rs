@@ -21,14 +21,14 @@ use ticklot_book::{
 use ticklot_frame::{DecodeBackend, bayse, jayx};
 use ticklot_sim::pool;
 use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed};
-use ticklot_tests::alloc::{Counting, allocated_bytes, allocations};
+use ticklot_tests::alloc::{CountingAllocator, allocated_bytes, allocations};
 use ticklot_tests::books;
 use ticklot_tests::data::{LOGS, Log};
 use ticklot_tests::drive::Drive;
 use ticklot_tests::program::TempFolder;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn jayx(log: &Log) -> JayX {
     JayX::new("BTCUSDT")

@@ -35,7 +35,7 @@ const CASES: [(Storage, Coverage); 4] = [
 /// A handler that keeps the events of state and resynchronisation as text, and mirrors every book by its
 /// changes.
 #[derive(Default)]
-struct Watch {
+struct EventRecorder {
     seen: Vec<String>,
     mirrors: HashMap<BookId, Book<Ladder>>,
     /// Also keeps the updates of books.
@@ -44,7 +44,7 @@ struct Watch {
     breaks: bool,
 }
 
-impl Handler for Watch {
+impl Handler for EventRecorder {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         match &event {
             Event::State(it) => {
@@ -76,9 +76,9 @@ impl Handler for Watch {
     }
 }
 
-impl<V: Venue> OnMessage<V> for Watch {}
+impl<V: Venue> OnMessage<V> for EventRecorder {}
 
-impl Watch {
+impl EventRecorder {
     fn see(&mut self, event: String) {
         self.seen.push(event);
     }
@@ -102,17 +102,17 @@ impl Watch {
 }
 
 /// The books and the handler that sessions share, and the time.
-struct Shared {
+struct Harness {
     books: Books,
-    watch: Watch,
+    recorder: EventRecorder,
     now: Nanos,
 }
 
-impl Shared {
+impl Harness {
     fn new() -> Self {
         Self {
             books: Books::new(),
-            watch: Watch::default(),
+            recorder: EventRecorder::default(),
             now: Nanos::from_secs(1),
         }
     }
@@ -124,35 +124,52 @@ impl Shared {
 
     fn open(&mut self, session: &mut Session<DeltaVenue>) {
         assert_eq!(session.next(self.now), NextAction::Connect);
-        let flow = session.opened(self.now, &mut self.books, &mut self.watch);
+        let flow = session.opened(self.now, &mut self.books, &mut self.recorder);
         assert_eq!(flow, ControlFlow::Continue(()));
         assert_eq!(session.next(self.now), NextAction::Open);
     }
 
     fn frame(&mut self, session: &mut Session<DeltaVenue>, text: &str) -> CallOutcome {
-        session.frame(text.as_bytes(), self.now, &mut self.books, &mut self.watch)
+        session.frame(
+            text.as_bytes(),
+            self.now,
+            &mut self.books,
+            &mut self.recorder,
+        )
     }
 
     fn respond(&mut self, session: &mut Session<DeltaVenue>, id: RequestId, body: &str) {
         let body = Ok(body.as_bytes());
-        let reply = session.response(Some(id), body, self.now, &mut self.books, &mut self.watch);
+        let reply = session.response(
+            Some(id),
+            body,
+            self.now,
+            &mut self.books,
+            &mut self.recorder,
+        );
         assert_eq!(reply, CallOutcome::Data);
     }
 
     fn fail(&mut self, session: &mut Session<DeltaVenue>, id: RequestId, error: &RequestFailure) {
         let body = Err(error);
-        let reply = session.response(Some(id), body, self.now, &mut self.books, &mut self.watch);
+        let reply = session.response(
+            Some(id),
+            body,
+            self.now,
+            &mut self.books,
+            &mut self.recorder,
+        );
         assert_eq!(reply, CallOutcome::Data);
     }
 
     fn resync(&mut self, session: &mut Session<DeltaVenue>, book: BookId) {
-        let reply = session.resync(book, self.now, &mut self.books, &mut self.watch);
+        let reply = session.resync(book, self.now, &mut self.books, &mut self.recorder);
         assert_eq!(reply, CallOutcome::Data);
     }
 
     fn end(&mut self, session: &mut Session<DeltaVenue>) {
         let reason = Disconnect::Silent;
-        let flow = session.disconnected(self.now, &reason, &mut self.books, &mut self.watch);
+        let flow = session.disconnected(self.now, &reason, &mut self.books, &mut self.recorder);
         assert_eq!(flow, ControlFlow::Continue(()));
         if let NextAction::WaitUntil(until) = session.next(self.now) {
             self.now = until;
@@ -169,7 +186,7 @@ impl Shared {
     }
 
     fn timeout(&mut self, session: &mut Session<DeltaVenue>) {
-        let end = session.timeout(self.now, &mut self.books, &mut self.watch);
+        let end = session.timeout(self.now, &mut self.books, &mut self.recorder);
         assert!(end.is_none(), "{end:?}");
     }
 
@@ -186,7 +203,7 @@ impl Shared {
     /// The mirror by changes equals the book, whatever its state.
     fn check_mirror(&self, id: BookId) {
         let book = self.books.last_known(id).unwrap();
-        assert_eq!(self.watch.mirrors[&id].crc32(), book.crc32(), "{id:?}");
+        assert_eq!(self.recorder.mirrors[&id].crc32(), book.crc32(), "{id:?}");
     }
 }
 
@@ -198,20 +215,20 @@ fn requests(session: &mut Session<DeltaVenue>) -> Vec<RequestId> {
 // The recorded flow.
 
 /// A line of a recording.
-struct Line {
+struct RecordedLine {
     received: Nanos,
     text: String,
     message: Message,
 }
 
 /// A recording, and the scale of its book.
-struct Flow {
-    lines: Vec<Line>,
+struct Recording {
+    lines: Vec<RecordedLine>,
     scale: Scale,
     tickers: Vec<Ticker>,
 }
 
-fn flow(test: &str, names: &[&str], scale: Scale) -> Option<Flow> {
+fn flow(test: &str, names: &[&str], scale: Scale) -> Option<Recording> {
     let mut lines = Vec::new();
     for name in names {
         let path = raw::path(name, test)?;
@@ -221,16 +238,16 @@ fn flow(test: &str, names: &[&str], scale: Scale) -> Option<Flow> {
         Message::Ticker(ticker) => Some(ticker),
         _ => None,
     });
-    Some(Flow {
+    Some(Recording {
         tickers: tickers.collect(),
         lines,
         scale,
     })
 }
 
-fn read(line: &str, scale: Scale) -> Line {
+fn read(line: &str, scale: Scale) -> RecordedLine {
     let (received, text) = line.split_once(' ').unwrap();
-    Line {
+    RecordedLine {
         received: Nanos(received.parse().unwrap()),
         text: text.to_owned(),
         message: delta_venue::read(text, scale).unwrap(),
@@ -239,7 +256,7 @@ fn read(line: &str, scale: Scale) -> Line {
 
 const SPOT: [&str; 2] = ["spot_btcusdt_20240808.gz", "spot_btcusdt_20240809.gz"];
 
-fn usdm(test: &str) -> Option<Flow> {
+fn usdm(test: &str) -> Option<Recording> {
     flow(
         test,
         &["usdm_btcusdt_20240808.gz"],
@@ -247,11 +264,11 @@ fn usdm(test: &str) -> Option<Flow> {
     )
 }
 
-fn spot(test: &str, names: &[&str]) -> Option<Flow> {
+fn spot(test: &str, names: &[&str]) -> Option<Recording> {
     flow(test, names, Scale::new(2, 8).unwrap())
 }
 
-impl Flow {
+impl Recording {
     fn venue(&self, (storage, coverage): (Storage, Coverage)) -> DeltaVenue {
         DeltaVenue::new("wss://stream")
             .symbol("BTCUSDT", self.scale, storage)
@@ -292,47 +309,51 @@ impl Counts {
 }
 
 /// Plays a recording through a session.
-fn play(flow: &Flow, case: (Storage, Coverage)) -> (Counts, Session<DeltaVenue>) {
-    let mut shared = Shared::new();
-    let mut session = shared.session(0, flow.venue(case));
-    shared.now = flow.lines[0].received;
-    shared.open(&mut session);
-    assert_eq!(shared.watch.take(), ["0 requested 1"]);
+fn play(flow: &Recording, case: (Storage, Coverage)) -> (Counts, Session<DeltaVenue>) {
+    let mut harness = Harness::new();
+    let mut session = harness.session(0, flow.venue(case));
+    harness.now = flow.lines[0].received;
+    harness.open(&mut session);
+    assert_eq!(harness.recorder.take(), ["0 requested 1"]);
     let (mut counts, mut waiting) = (Counts::default(), Vec::new());
     for line in &flow.lines {
-        shared.now = line.received.max(shared.now);
+        harness.now = line.received.max(harness.now);
         match &line.message {
             Message::Snapshot(..) => {
                 let id = requests(&mut session)[0];
-                shared.respond(&mut session, id, &line.text);
-                assert_eq!(shared.watch.take(), ["0 empty>live snapshot"]);
+                harness.respond(&mut session, id, &line.text);
+                assert_eq!(harness.recorder.take(), ["0 empty>live snapshot"]);
                 bridge(flow, case, &waiting, line, &mut counts);
             }
             Message::Diff(update) => {
-                assert_eq!(shared.frame(&mut session, &line.text), CallOutcome::Data);
-                match shared.books.live(BOOK) {
+                assert_eq!(harness.frame(&mut session, &line.text), CallOutcome::Data);
+                match harness.books.live(BOOK) {
                     Some(book) => {
                         counts.compare(book, flow.best_after(update.ids.last));
-                        shared.check_mirror(BOOK);
+                        harness.check_mirror(BOOK);
                     }
                     None => waiting.push(line),
                 }
             }
-            _ => assert_eq!(shared.frame(&mut session, &line.text), CallOutcome::Data),
+            _ => assert_eq!(harness.frame(&mut session, &line.text), CallOutcome::Data),
         }
     }
-    assert_eq!(shared.watch.take(), [""; 0], "live from the snapshot on");
-    shared.check_mirror(BOOK);
+    assert_eq!(
+        harness.recorder.take(),
+        [""; 0],
+        "live from the snapshot on"
+    );
+    harness.check_mirror(BOOK);
     (counts, session)
 }
 
 /// The diffs that waited are applied with the snapshot, in one call. To compare the book after each of
 /// them, another session receives those up to it.
 fn bridge(
-    flow: &Flow,
+    flow: &Recording,
     case: (Storage, Coverage),
-    waiting: &[&Line],
-    snapshot: &Line,
+    waiting: &[&RecordedLine],
+    snapshot: &RecordedLine,
     counts: &mut Counts,
 ) {
     let Message::Snapshot(Update { ids: at, .. }) = snapshot.message else {
@@ -342,16 +363,16 @@ fn bridge(
         let Message::Diff(Update { ids, .. }) = waiting[place].message else {
             unreachable!("a diff");
         };
-        let mut shared = Shared::new();
-        let mut session = shared.session(0, flow.venue(case));
-        shared.open(&mut session);
+        let mut harness = Harness::new();
+        let mut session = harness.session(0, flow.venue(case));
+        harness.open(&mut session);
         for line in &waiting[..=place] {
-            assert_eq!(shared.frame(&mut session, &line.text), CallOutcome::Data);
+            assert_eq!(harness.frame(&mut session, &line.text), CallOutcome::Data);
         }
         let id = requests(&mut session)[0];
-        shared.respond(&mut session, id, &snapshot.text);
+        harness.respond(&mut session, id, &snapshot.text);
         if ids.last > at.last {
-            let book = shared.books.live(BOOK).unwrap();
+            let book = harness.books.live(BOOK).unwrap();
             counts.compare(book, flow.best_after(ids.last));
         }
     }
@@ -441,23 +462,23 @@ fn replacements_keep_book_live() {
 
 /// A recording over connections each of which replaces the one before.
 struct Replacements<'a> {
-    flow: &'a Flow,
+    flow: &'a Recording,
     case: (Storage, Coverage),
-    shared: Shared,
+    harness: Harness,
     session: Session<DeltaVenue>,
     replacements: u32,
     counts: Counts,
 }
 
 impl<'a> Replacements<'a> {
-    fn new(flow: &'a Flow, case: (Storage, Coverage)) -> Self {
-        let mut shared = Shared::new();
-        let mut session = shared.session(0, flow.venue(case));
-        shared.open(&mut session);
+    fn new(flow: &'a Recording, case: (Storage, Coverage)) -> Self {
+        let mut harness = Harness::new();
+        let mut session = harness.session(0, flow.venue(case));
+        harness.open(&mut session);
         Self {
             flow,
             case,
-            shared,
+            harness,
             session,
             replacements: 0,
             counts: Counts::default(),
@@ -470,8 +491,8 @@ impl<'a> Replacements<'a> {
             match &line.message {
                 Message::Snapshot(..) => {
                     let id = requests(&mut self.session)[0];
-                    self.shared.respond(&mut self.session, id, &line.text);
-                    self.shared.watch.take();
+                    self.harness.respond(&mut self.session, id, &line.text);
+                    self.harness.recorder.take();
                 }
                 Message::Diff(update) => {
                     diffs.push(line);
@@ -481,24 +502,24 @@ impl<'a> Replacements<'a> {
             }
         }
         assert_eq!(
-            self.shared.watch.take(),
+            self.harness.recorder.take(),
             [""; 0],
             "valid on every connection"
         );
-        let owner = self.shared.books.connection(BOOK);
+        let owner = self.harness.books.connection(BOOK);
         assert_eq!(owner, Some(self.session.id()));
-        self.shared.check_mirror(BOOK);
+        self.harness.check_mirror(BOOK);
         (self.counts, self.replacements)
     }
 
     /// Applies the last of the diffs.
-    fn diff(&mut self, last: u64, diffs: &[&Line]) {
+    fn diff(&mut self, last: u64, diffs: &[&RecordedLine]) {
         let text = &diffs[diffs.len() - 1].text;
         assert_eq!(
-            self.shared.frame(&mut self.session, text),
+            self.harness.frame(&mut self.session, text),
             CallOutcome::Data
         );
-        if let Some(book) = self.shared.books.live(BOOK) {
+        if let Some(book) = self.harness.books.live(BOOK) {
             self.counts.compare(book, self.flow.best_after(last));
             if self.counts.applied.is_multiple_of(100) {
                 self.replace(diffs);
@@ -508,17 +529,17 @@ impl<'a> Replacements<'a> {
 
     /// Opens the next connection. Its first diff is the next one, and continues the book exactly, or up to
     /// three earlier; then it adopts the book here, and the connection before it ends.
-    fn replace(&mut self, diffs: &[&Line]) {
+    fn replace(&mut self, diffs: &[&RecordedLine]) {
         self.replacements += 1;
         let venue = self.flow.venue(self.case).replacement();
-        let mut new = self.shared.session(self.replacements, venue);
-        self.shared.open(&mut new);
+        let mut new = self.harness.session(self.replacements, venue);
+        self.harness.open(&mut new);
         let overlap = usize::try_from(self.replacements % 4).unwrap();
         for line in &diffs[diffs.len() - overlap..] {
-            assert_eq!(self.shared.frame(&mut new, &line.text), CallOutcome::Data);
+            assert_eq!(self.harness.frame(&mut new, &line.text), CallOutcome::Data);
         }
         if overlap > 0 {
-            self.shared.end(&mut self.session);
+            self.harness.end(&mut self.session);
         }
         self.session = new;
     }
@@ -526,7 +547,7 @@ impl<'a> Replacements<'a> {
 
 /// Every diff after the snapshot is removed once: in four passes, each of which removes every fourth one and
 /// repairs the book before the next.
-fn remove_each_diff(flow: &Flow, name: &str, storages: &[Storage], expected: usize) {
+fn remove_each_diff(flow: &Recording, name: &str, storages: &[Storage], expected: usize) {
     for &storage in storages {
         let (mut counts, mut removed) = (Counts::default(), 0);
         for pass in 0..REMOVED_EVERY {
@@ -560,8 +581,8 @@ const REMOVED_EVERY: usize = 4;
 
 /// A pass over a recording that removes some of its diffs.
 struct Removal<'a> {
-    flow: &'a Flow,
-    shared: Shared,
+    flow: &'a Recording,
+    harness: Harness,
     session: Session<DeltaVenue>,
     market: Option<Market>,
     /// The snapshot that is to be returned.
@@ -569,14 +590,14 @@ struct Removal<'a> {
 }
 
 impl<'a> Removal<'a> {
-    fn new(flow: &'a Flow, storage: Storage) -> Self {
-        let mut shared = Shared::new();
+    fn new(flow: &'a Recording, storage: Storage) -> Self {
+        let mut harness = Harness::new();
         let case = (storage, Coverage::SnapshotLimit(LIMIT));
-        let mut session = shared.session(0, flow.venue(case));
-        shared.open(&mut session);
+        let mut session = harness.session(0, flow.venue(case));
+        harness.open(&mut session);
         Self {
             flow,
-            shared,
+            harness,
             session,
             market: None,
             body: String::new(),
@@ -585,18 +606,18 @@ impl<'a> Removal<'a> {
 
     /// Returns how many diffs were removed.
     fn run(mut self, pass: usize, counts: &mut Counts) -> usize {
-        let is_diff = |line: &&Line| matches!(line.message, Message::Diff(..));
-        let is_snapshot = |line: &Line| matches!(line.message, Message::Snapshot(..));
+        let is_diff = |line: &&RecordedLine| matches!(line.message, Message::Diff(..));
+        let is_snapshot = |line: &RecordedLine| matches!(line.message, Message::Snapshot(..));
         let lines = &self.flow.lines;
         let start = lines.iter().position(is_snapshot).unwrap();
         for line in lines[..start].iter().filter(is_diff) {
             assert_eq!(
-                self.shared.frame(&mut self.session, &line.text),
+                self.harness.frame(&mut self.session, &line.text),
                 CallOutcome::Data
             );
         }
         self.begin(&lines[..start], &lines[start]);
-        let diffs: Vec<&Line> = lines[start..].iter().filter(is_diff).collect();
+        let diffs: Vec<&RecordedLine> = lines[start..].iter().filter(is_diff).collect();
         let mut removed = 0;
         for (place, line) in diffs.iter().enumerate() {
             let step = (place + REMOVED_EVERY - pass) % REMOVED_EVERY;
@@ -616,11 +637,11 @@ impl<'a> Removal<'a> {
         let stats = self.session.stats();
         assert_eq!((stats.gaps, stats.resyncs), (removed, removed + 1));
         assert_eq!((stats.connects, stats.disconnects), (1, 0));
-        self.shared.check_mirror(BOOK);
+        self.harness.check_mirror(BOOK);
         usize::try_from(removed).unwrap()
     }
 
-    fn begin(&mut self, before: &[Line], snapshot: &Line) {
+    fn begin(&mut self, before: &[RecordedLine], snapshot: &RecordedLine) {
         let Message::Snapshot(update) = &snapshot.message else {
             unreachable!("a snapshot");
         };
@@ -628,13 +649,13 @@ impl<'a> Removal<'a> {
         self.market = Some(Market::new(self.flow.scale, id, sides));
         before.iter().for_each(|line| self.note(line));
         let id = requests(&mut self.session)[0];
-        self.shared.respond(&mut self.session, id, &snapshot.text);
-        assert!(self.shared.books.live(BOOK).is_some());
-        self.shared.watch.take();
+        self.harness.respond(&mut self.session, id, &snapshot.text);
+        assert!(self.harness.books.live(BOOK).is_some());
+        self.harness.recorder.take();
     }
 
     /// Applies a diff to the model.
-    fn note(&mut self, line: &Line) {
+    fn note(&mut self, line: &RecordedLine) {
         if let Message::Diff(update) = &line.message {
             let market = self.market.as_mut().unwrap();
             market.apply(update.ids, &update.sides);
@@ -648,56 +669,56 @@ impl<'a> Removal<'a> {
         }
     }
 
-    fn remove(&mut self, line: &Line, place: usize) {
+    fn remove(&mut self, line: &RecordedLine, place: usize) {
         self.note(line);
         self.keep(place, 0);
     }
 
     /// The gap, in the call that has the next diff.
-    fn reveal(&mut self, line: &Line, place: usize) {
+    fn reveal(&mut self, line: &RecordedLine, place: usize) {
         self.note(line);
         self.keep(place - 1, 1);
         assert_eq!(
-            self.shared.frame(&mut self.session, &line.text),
+            self.harness.frame(&mut self.session, &line.text),
             CallOutcome::Data
         );
-        let seen = self.shared.watch.take();
+        let seen = self.harness.recorder.take();
         assert_eq!(seen, ["0 live>gap sequence_gap", "0 requested 1"]);
-        assert!(self.shared.books.live(BOOK).is_none());
-        assert_eq!(self.session.next(self.shared.now), NextAction::Open);
+        assert!(self.harness.books.live(BOOK).is_none());
+        assert_eq!(self.session.next(self.harness.now), NextAction::Open);
     }
 
     /// Another diff waits, and then the snapshot repairs the book in its call.
-    fn repair(&mut self, line: &Line, place: usize, counts: &mut Counts) {
+    fn repair(&mut self, line: &RecordedLine, place: usize, counts: &mut Counts) {
         self.note(line);
         self.keep(place - 2, 2);
         assert_eq!(
-            self.shared.frame(&mut self.session, &line.text),
+            self.harness.frame(&mut self.session, &line.text),
             CallOutcome::Data
         );
-        assert!(self.shared.books.live(BOOK).is_none());
-        assert_eq!(self.shared.watch.take(), [""; 0]);
+        assert!(self.harness.books.live(BOOK).is_none());
+        assert_eq!(self.harness.recorder.take(), [""; 0]);
         let ids = requests(&mut self.session);
         assert_eq!(ids.len(), 1);
         let body = std::mem::take(&mut self.body);
-        self.shared.respond(&mut self.session, ids[0], &body);
-        assert_eq!(self.shared.watch.take(), ["0 gap>live snapshot"]);
+        self.harness.respond(&mut self.session, ids[0], &body);
+        assert_eq!(self.harness.recorder.take(), ["0 gap>live snapshot"]);
         self.check(counts);
     }
 
-    fn apply(&mut self, line: &Line, counts: &mut Counts) {
+    fn apply(&mut self, line: &RecordedLine, counts: &mut Counts) {
         self.note(line);
         assert_eq!(
-            self.shared.frame(&mut self.session, &line.text),
+            self.harness.frame(&mut self.session, &line.text),
             CallOutcome::Data
         );
-        assert_eq!(self.shared.watch.take(), [""; 0]);
+        assert_eq!(self.harness.recorder.take(), [""; 0]);
         self.check(counts);
     }
 
     /// The book is live, and equals the model and the venue's best prices.
     fn check(&self, counts: &mut Counts) {
-        let (book, market) = (self.shared.books.live(BOOK), self.market.as_ref().unwrap());
+        let (book, market) = (self.harness.books.live(BOOK), self.market.as_ref().unwrap());
         let book = book.unwrap();
         counts.compare(book, self.flow.best_after(market.last()));
         for side in [Side::Bid, Side::Ask] {
@@ -739,45 +760,45 @@ fn venue(symbols: &[&str]) -> DeltaVenue {
 }
 
 /// A session whose books are live at update 12.
-fn live(symbols: &[&str]) -> (Shared, Session<DeltaVenue>) {
-    let mut shared = Shared::new();
-    let session = live_session(&mut shared, 0, symbols, venue(symbols));
-    (shared, session)
+fn live(symbols: &[&str]) -> (Harness, Session<DeltaVenue>) {
+    let mut harness = Harness::new();
+    let session = live_session(&mut harness, 0, symbols, venue(symbols));
+    (harness, session)
 }
 
 fn live_session(
-    shared: &mut Shared,
+    harness: &mut Harness,
     connection: u32,
     symbols: &[&str],
     venue: DeltaVenue,
 ) -> Session<DeltaVenue> {
-    let mut session = shared.session(connection, venue);
-    shared.open(&mut session);
+    let mut session = harness.session(connection, venue);
+    harness.open(&mut session);
     let ids = requests(&mut session);
     assert_eq!(ids.len(), symbols.len());
     for (id, symbol) in ids.into_iter().zip(symbols) {
-        shared.respond(&mut session, id, &snapshot(10));
+        harness.respond(&mut session, id, &snapshot(10));
         assert_eq!(
-            shared.frame(&mut session, &diff(symbol, 11, 12)),
+            harness.frame(&mut session, &diff(symbol, 11, 12)),
             CallOutcome::Data
         );
     }
-    shared.watch.take();
+    harness.recorder.take();
     session
 }
 
 /// The best bid's lots, which are the number of the last update in a live book.
-fn position(shared: &Shared, id: BookId) -> Option<i64> {
-    shared.best(id)?.0.map(|level| level.lots.0)
+fn position(harness: &Harness, id: BookId) -> Option<i64> {
+    harness.best(id)?.0.map(|level| level.lots.0)
 }
 
 /// A gap, and the request that repairs it.
-fn gap(shared: &mut Shared, session: &mut Session<DeltaVenue>, symbol: &str) -> RequestId {
+fn gap(harness: &mut Harness, session: &mut Session<DeltaVenue>, symbol: &str) -> RequestId {
     assert_eq!(
-        shared.frame(session, &diff(symbol, 14, 14)),
+        harness.frame(session, &diff(symbol, 14, 14)),
         CallOutcome::Data
     );
-    let seen = shared.watch.take();
+    let seen = harness.recorder.take();
     assert_eq!(seen.len(), 2, "{seen:?}");
     assert!(seen[0].ends_with(" live>gap sequence_gap"), "{seen:?}");
     assert!(seen[1].ends_with(" requested 1"), "{seen:?}");
@@ -794,95 +815,95 @@ fn stale_snapshot_is_requested_again() {
 }
 
 fn stale_snapshot(symbol: &str) {
-    let (mut shared, mut session) = live(&[symbol]);
-    let id = gap(&mut shared, &mut session, symbol);
-    shared.respond(&mut session, id, &snapshot(11));
+    let (mut harness, mut session) = live(&[symbol]);
+    let id = gap(&mut harness, &mut session, symbol);
+    harness.respond(&mut session, id, &snapshot(11));
     assert_eq!(
-        (shared.watch.take(), position(&shared, BOOK)),
+        (harness.recorder.take(), position(&harness, BOOK)),
         (vec![], None)
     );
-    shared.check_mirror(BOOK);
-    let waited = shared.wait(&mut session);
+    harness.check_mirror(BOOK);
+    let waited = harness.wait(&mut session);
     assert!(waited >= Duration::from_secs(5), "{waited:?}");
-    assert_eq!(shared.watch.take(), ["0 timed out 1", "0 requested 2"]);
+    assert_eq!(harness.recorder.take(), ["0 timed out 1", "0 requested 2"]);
     let id = requests(&mut session)[0];
-    shared.respond(&mut session, id, &snapshot(13));
-    assert_eq!(shared.watch.take(), ["0 gap>live snapshot"]);
-    assert_eq!(position(&shared, BOOK), Some(14));
-    assert_eq!(session.next(shared.now), NextAction::Open);
+    harness.respond(&mut session, id, &snapshot(13));
+    assert_eq!(harness.recorder.take(), ["0 gap>live snapshot"]);
+    assert_eq!(position(&harness, BOOK), Some(14));
+    assert_eq!(session.next(harness.now), NextAction::Open);
 }
 
 #[test]
 fn refused_snapshot_waits_for_retry() {
-    let (mut shared, mut session) = live(&["A"]);
-    let id = gap(&mut shared, &mut session, "A");
+    let (mut harness, mut session) = live(&["A"]);
+    let id = gap(&mut harness, &mut session, "A");
     let error = RequestFailure::Status {
         status: 429,
         retry_after: Some(Duration::from_secs(40)),
         text: String::new(),
     };
-    shared.fail(&mut session, id, &error);
-    assert_eq!(shared.watch.take(), ["0 failed 1"]);
-    shared.pass(39);
-    shared.timeout(&mut session);
+    harness.fail(&mut session, id, &error);
+    assert_eq!(harness.recorder.take(), ["0 failed 1"]);
+    harness.pass(39);
+    harness.timeout(&mut session);
     assert_eq!(
-        shared.frame(&mut session, &diff("A", 15, 15)),
+        harness.frame(&mut session, &diff("A", 15, 15)),
         CallOutcome::Data
     );
     assert_eq!(
-        (shared.watch.take(), requests(&mut session)),
+        (harness.recorder.take(), requests(&mut session)),
         (vec![], vec![])
     );
-    shared.pass(1);
-    shared.timeout(&mut session);
+    harness.pass(1);
+    harness.timeout(&mut session);
     let id = requests(&mut session)[0];
-    assert_eq!(shared.watch.take(), ["0 requested 2"]);
-    shared.respond(&mut session, id, &snapshot(13));
-    assert_eq!(shared.watch.take(), ["0 gap>live snapshot"]);
-    assert_eq!(position(&shared, BOOK), Some(15));
+    assert_eq!(harness.recorder.take(), ["0 requested 2"]);
+    harness.respond(&mut session, id, &snapshot(13));
+    assert_eq!(harness.recorder.take(), ["0 gap>live snapshot"]);
+    assert_eq!(position(&harness, BOOK), Some(15));
 }
 
 /// The limit is the client's, not the book's.
 #[test]
 fn retry_after_covers_all_books() {
-    let (mut shared, mut session) = live(&["A", "B"]);
-    let id = gap(&mut shared, &mut session, "A");
+    let (mut harness, mut session) = live(&["A", "B"]);
+    let id = gap(&mut harness, &mut session, "A");
     let error = RequestFailure::Status {
         status: 418,
         retry_after: Some(Duration::from_secs(100)),
         text: String::new(),
     };
-    shared.fail(&mut session, id, &error);
-    assert_eq!(shared.watch.take(), ["0 failed 1"]);
+    harness.fail(&mut session, id, &error);
+    assert_eq!(harness.recorder.take(), ["0 failed 1"]);
     assert_eq!(
-        shared.frame(&mut session, &diff("B", 14, 14)),
+        harness.frame(&mut session, &diff("B", 14, 14)),
         CallOutcome::Data
     );
-    assert_eq!(shared.watch.take(), ["1 live>gap sequence_gap"]);
-    shared.end(&mut session);
-    shared.open(&mut session);
-    shared.watch.take();
+    assert_eq!(harness.recorder.take(), ["1 live>gap sequence_gap"]);
+    harness.end(&mut session);
+    harness.open(&mut session);
+    harness.recorder.take();
     assert_eq!(requests(&mut session), []);
-    shared.pass(99);
-    shared.timeout(&mut session);
+    harness.pass(99);
+    harness.timeout(&mut session);
     assert_eq!(
-        (shared.watch.take(), requests(&mut session)),
+        (harness.recorder.take(), requests(&mut session)),
         (vec![], vec![])
     );
-    shared.pass(1);
-    shared.timeout(&mut session);
-    assert_eq!(shared.watch.take(), ["0 requested 1", "1 requested 1"]);
+    harness.pass(1);
+    harness.timeout(&mut session);
+    assert_eq!(harness.recorder.take(), ["0 requested 1", "1 requested 1"]);
     assert_eq!(requests(&mut session).len(), 2);
 }
 
 #[test]
 fn missing_snapshot_waits_double() {
-    let (mut shared, mut session) = live(&["A"]);
-    gap(&mut shared, &mut session, "A");
+    let (mut harness, mut session) = live(&["A"]);
+    gap(&mut harness, &mut session, "A");
     for (attempt, secs) in (1..).zip([5, 10, 20, 40, 60, 60]) {
         let mut waited = Duration::ZERO;
-        while shared.watch.seen.is_empty() {
-            waited += shared.wait(&mut session);
+        while harness.recorder.seen.is_empty() {
+            waited += harness.wait(&mut session);
         }
         let least = Duration::from_secs(secs);
         assert!(
@@ -893,35 +914,35 @@ fn missing_snapshot_waits_double() {
             format!("0 timed out {attempt}"),
             format!("0 requested {}", attempt + 1),
         ];
-        assert_eq!(shared.watch.take(), expected);
+        assert_eq!(harness.recorder.take(), expected);
         assert_eq!(requests(&mut session).len(), 1);
     }
     assert_eq!(session.stats().resyncs, 8);
-    assert_eq!(shared.books.counts(BOOK).gaps, 1);
+    assert_eq!(harness.books.counts(BOOK).gaps, 1);
 }
 
 #[test]
 fn two_gaps_are_repaired_separately() {
-    let (mut shared, mut session) = live(&["A", "B"]);
-    let first = gap(&mut shared, &mut session, "A");
-    let second = gap(&mut shared, &mut session, "B");
-    shared.respond(&mut session, second, &snapshot(14));
-    assert_eq!(shared.watch.take(), ["1 gap>live snapshot"]);
+    let (mut harness, mut session) = live(&["A", "B"]);
+    let first = gap(&mut harness, &mut session, "A");
+    let second = gap(&mut harness, &mut session, "B");
+    harness.respond(&mut session, second, &snapshot(14));
+    assert_eq!(harness.recorder.take(), ["1 gap>live snapshot"]);
     assert_eq!(
-        (position(&shared, BOOK), position(&shared, OTHER)),
+        (position(&harness, BOOK), position(&harness, OTHER)),
         (None, Some(14))
     );
-    shared.respond(&mut session, first, &snapshot(13));
-    assert_eq!(shared.watch.take(), ["0 gap>live snapshot"]);
+    harness.respond(&mut session, first, &snapshot(13));
+    assert_eq!(harness.recorder.take(), ["0 gap>live snapshot"]);
     assert_eq!(
-        (position(&shared, BOOK), position(&shared, OTHER)),
+        (position(&harness, BOOK), position(&harness, OTHER)),
         (Some(14), Some(14))
     );
     // Nothing is due any more.
-    shared.pass(20);
-    shared.timeout(&mut session);
+    harness.pass(20);
+    harness.timeout(&mut session);
     assert_eq!(
-        (shared.watch.take(), requests(&mut session)),
+        (harness.recorder.take(), requests(&mut session)),
         (vec![], vec![])
     );
 }
@@ -929,54 +950,54 @@ fn two_gaps_are_repaired_separately() {
 // Only after a snapshot: a feed that starts its numbers again must not leave a book that seems live.
 #[test]
 fn repeated_diffs_change_nothing() {
-    let mut shared = Shared::new();
-    let mut session = shared.session(0, venue(&["A"]));
-    shared.open(&mut session);
+    let mut harness = Harness::new();
+    let mut session = harness.session(0, venue(&["A"]));
+    harness.open(&mut session);
     let id = requests(&mut session)[0];
-    shared.respond(&mut session, id, &snapshot(12));
-    shared.watch.take();
-    shared.watch.with_updates = true;
+    harness.respond(&mut session, id, &snapshot(12));
+    harness.recorder.take();
+    harness.recorder.with_updates = true;
     for (first, last) in [(11, 12), (5, 9), (11, 12)] {
         assert_eq!(
-            shared.frame(&mut session, &diff("A", first, last)),
+            harness.frame(&mut session, &diff("A", first, last)),
             CallOutcome::Data
         );
     }
-    assert_eq!(shared.watch.take(), [""; 0]);
+    assert_eq!(harness.recorder.take(), [""; 0]);
     assert_eq!(
-        (position(&shared, BOOK), session.stats().repeated),
+        (position(&harness, BOOK), session.stats().repeated),
         (Some(12), 3)
     );
     for last in [13, 13] {
         assert_eq!(
-            shared.frame(&mut session, &diff("A", last, last)),
+            harness.frame(&mut session, &diff("A", last, last)),
             CallOutcome::Data
         );
     }
     let expected = ["0 updated", "0 live>gap sequence_gap", "0 requested 1"];
-    assert_eq!(shared.watch.take(), expected);
+    assert_eq!(harness.recorder.take(), expected);
     let id = requests(&mut session)[0];
-    shared.respond(&mut session, id, &snapshot(13));
-    assert_eq!(position(&shared, BOOK), Some(13));
+    harness.respond(&mut session, id, &snapshot(13));
+    assert_eq!(position(&harness, BOOK), Some(13));
 }
 
 #[test]
 fn swapped_diffs_wait_for_snapshot() {
-    let (mut shared, mut session) = live(&["A"]);
-    let id = gap(&mut shared, &mut session, "A");
+    let (mut harness, mut session) = live(&["A"]);
+    let id = gap(&mut harness, &mut session, "A");
     assert_eq!(
-        shared.frame(&mut session, &diff("A", 13, 13)),
+        harness.frame(&mut session, &diff("A", 13, 13)),
         CallOutcome::Data
     );
-    assert_eq!(shared.watch.take(), [""; 0]);
-    shared.respond(&mut session, id, &snapshot(14));
-    assert_eq!(shared.watch.take(), ["0 gap>live snapshot"]);
+    assert_eq!(harness.recorder.take(), [""; 0]);
+    harness.respond(&mut session, id, &snapshot(14));
+    assert_eq!(harness.recorder.take(), ["0 gap>live snapshot"]);
     assert_eq!(
-        shared.frame(&mut session, &diff("A", 15, 15)),
+        harness.frame(&mut session, &diff("A", 15, 15)),
         CallOutcome::Data
     );
     assert_eq!(
-        (shared.watch.take(), position(&shared, BOOK)),
+        (harness.recorder.take(), position(&harness, BOOK)),
         (vec![], Some(15))
     );
 }
@@ -984,280 +1005,286 @@ fn swapped_diffs_wait_for_snapshot() {
 /// A log does not record which request a snapshot answers: it is the oldest.
 #[test]
 fn logged_response_answers_oldest() {
-    let mut shared = Shared::new();
-    let mut session = shared.session(0, venue(&["A", "B"]));
-    shared.open(&mut session);
-    shared.watch.take();
+    let mut harness = Harness::new();
+    let mut session = harness.session(0, venue(&["A", "B"]));
+    harness.open(&mut session);
+    harness.recorder.take();
     for (id, book) in [(20, BOOK), (30, OTHER)] {
         let body = snapshot(id);
-        let (books, watch) = (&mut shared.books, &mut shared.watch);
-        let reply = session.response(None, Ok(body.as_bytes()), shared.now, books, watch);
+        let (books, recorder) = (&mut harness.books, &mut harness.recorder);
+        let reply = session.response(None, Ok(body.as_bytes()), harness.now, books, recorder);
         assert_eq!(reply, CallOutcome::Data);
-        assert_eq!(position(&shared, book), i64::try_from(id).ok());
+        assert_eq!(position(&harness, book), i64::try_from(id).ok());
     }
 }
 
 // More deltas than are kept: those are dropped, and the book is a gap until a newer snapshot.
 #[test]
 fn overflow_is_reported_once() {
-    let mut shared = Shared::new();
-    let mut session = shared.session(0, venue(&["A"]));
-    shared.open(&mut session);
+    let mut harness = Harness::new();
+    let mut session = harness.session(0, venue(&["A"]));
+    harness.open(&mut session);
     let late = requests(&mut session)[0];
-    assert_eq!(shared.watch.take(), ["0 requested 1"]);
+    assert_eq!(harness.recorder.take(), ["0 requested 1"]);
     for number in 1..=20_000 {
         let next = diff("A", number, number);
-        assert_eq!(shared.frame(&mut session, &next), CallOutcome::Data);
+        assert_eq!(harness.frame(&mut session, &next), CallOutcome::Data);
     }
-    assert_eq!(shared.watch.take(), ["0 empty>gap no_snapshot"]);
-    shared.respond(&mut session, late, &snapshot(10));
+    assert_eq!(harness.recorder.take(), ["0 empty>gap no_snapshot"]);
+    harness.respond(&mut session, late, &snapshot(10));
     assert_eq!(
-        (shared.watch.take(), position(&shared, BOOK)),
+        (harness.recorder.take(), position(&harness, BOOK)),
         (vec![], None)
     );
-    shared.pass(20);
-    shared.timeout(&mut session);
-    assert_eq!(shared.watch.take(), ["0 timed out 1", "0 requested 2"]);
+    harness.pass(20);
+    harness.timeout(&mut session);
+    assert_eq!(harness.recorder.take(), ["0 timed out 1", "0 requested 2"]);
     let id = requests(&mut session)[0];
-    shared.respond(&mut session, id, &snapshot(19_000));
-    assert_eq!(shared.watch.take(), ["0 gap>live snapshot"]);
-    assert_eq!(position(&shared, BOOK), Some(20_000));
-    shared.check_mirror(BOOK);
+    harness.respond(&mut session, id, &snapshot(19_000));
+    assert_eq!(harness.recorder.take(), ["0 gap>live snapshot"]);
+    assert_eq!(position(&harness, BOOK), Some(20_000));
+    harness.check_mirror(BOOK);
 }
 
 /// A request belongs to the connection that made it.
 #[test]
 fn late_response_is_dropped() {
-    let (mut shared, mut session) = live(&["A"]);
-    let late = gap(&mut shared, &mut session, "A");
-    shared.end(&mut session);
-    assert_eq!(shared.watch.take(), ["0 gap>disconnected disconnected"]);
-    shared.open(&mut session);
-    assert_eq!(shared.watch.take(), ["0 requested 1"]);
-    shared.respond(&mut session, late, &snapshot(13));
+    let (mut harness, mut session) = live(&["A"]);
+    let late = gap(&mut harness, &mut session, "A");
+    harness.end(&mut session);
+    assert_eq!(harness.recorder.take(), ["0 gap>disconnected disconnected"]);
+    harness.open(&mut session);
+    assert_eq!(harness.recorder.take(), ["0 requested 1"]);
+    harness.respond(&mut session, late, &snapshot(13));
     assert_eq!(
-        (shared.watch.take(), position(&shared, BOOK)),
+        (harness.recorder.take(), position(&harness, BOOK)),
         (vec![], None)
     );
     let id = requests(&mut session)[0];
-    shared.respond(&mut session, id, &snapshot(13));
-    assert_eq!(shared.watch.take(), ["0 disconnected>live snapshot"]);
+    harness.respond(&mut session, id, &snapshot(13));
+    assert_eq!(harness.recorder.take(), ["0 disconnected>live snapshot"]);
 }
 
 #[test]
 fn older_snapshot_does_not_repair() {
-    let (mut shared, mut session) = live(&["A"]);
-    assert_eq!(shared.frame(&mut session, "{"), CallOutcome::Data);
+    let (mut harness, mut session) = live(&["A"]);
+    assert_eq!(harness.frame(&mut session, "{"), CallOutcome::Data);
     assert_eq!(
-        shared.watch.take(),
+        harness.recorder.take(),
         ["0 live>gap bad_message", "0 requested 1"]
     );
     let id = requests(&mut session)[0];
-    shared.respond(&mut session, id, &snapshot(11));
+    harness.respond(&mut session, id, &snapshot(11));
     assert_eq!(
-        (shared.watch.take(), position(&shared, BOOK)),
+        (harness.recorder.take(), position(&harness, BOOK)),
         (vec![], None)
     );
-    shared.wait(&mut session);
-    assert_eq!(shared.watch.take(), ["0 timed out 1", "0 requested 2"]);
+    harness.wait(&mut session);
+    assert_eq!(harness.recorder.take(), ["0 timed out 1", "0 requested 2"]);
     let id = requests(&mut session)[0];
-    shared.respond(&mut session, id, &snapshot(13));
-    assert_eq!(position(&shared, BOOK), Some(13));
+    harness.respond(&mut session, id, &snapshot(13));
+    assert_eq!(position(&harness, BOOK), Some(13));
 }
 
 #[test]
 fn resync_of_live_book_ends() {
     for id in [11, 12, 13] {
-        let (mut shared, mut session) = live(&["A"]);
-        shared.resync(&mut session, BOOK);
-        assert_eq!(shared.watch.take(), ["0 requested 1"]);
+        let (mut harness, mut session) = live(&["A"]);
+        harness.resync(&mut session, BOOK);
+        assert_eq!(harness.recorder.take(), ["0 requested 1"]);
         let request = requests(&mut session)[0];
-        shared.respond(&mut session, request, &snapshot(id));
-        shared.pass(20);
-        shared.timeout(&mut session);
+        harness.respond(&mut session, request, &snapshot(id));
+        harness.pass(20);
+        harness.timeout(&mut session);
         assert_eq!(
-            (shared.watch.take(), requests(&mut session)),
+            (harness.recorder.take(), requests(&mut session)),
             (vec![], vec![])
         );
-        assert_eq!(position(&shared, BOOK), i64::try_from(id.max(12)).ok());
+        assert_eq!(position(&harness, BOOK), i64::try_from(id.max(12)).ok());
     }
 }
 
 #[test]
 fn unsupported_resync_is_reported() {
-    let mut shared = Shared::new();
-    let mut session = shared.session(0, venue(&["A"]).with_snapshots(Snapshots::Never));
-    shared.open(&mut session);
-    assert_eq!(shared.watch.take(), [""; 0]);
-    shared.resync(&mut session, BOOK);
-    assert_eq!(shared.watch.take(), ["0 unsupported 0"]);
+    let mut harness = Harness::new();
+    let mut session = harness.session(0, venue(&["A"]).with_snapshots(Snapshots::Never));
+    harness.open(&mut session);
+    assert_eq!(harness.recorder.take(), [""; 0]);
+    harness.resync(&mut session, BOOK);
+    assert_eq!(harness.recorder.take(), ["0 unsupported 0"]);
     assert_eq!(session.stats().resyncs, 0);
 }
 
 // Replacement connections.
 
 /// A live book of one connection, and a second connection, open for the third time, that may adopt it.
-fn replacement() -> (Shared, Session<DeltaVenue>, Session<DeltaVenue>) {
-    let (mut shared, old) = live(&["A"]);
-    let mut new = shared.session(1, venue(&["A"]).replacement());
-    shared.open(&mut new);
+fn replacement() -> (Harness, Session<DeltaVenue>, Session<DeltaVenue>) {
+    let (mut harness, old) = live(&["A"]);
+    let mut new = harness.session(1, venue(&["A"]).replacement());
+    harness.open(&mut new);
     for _ in 0..2 {
-        shared.end(&mut new);
-        shared.open(&mut new);
+        harness.end(&mut new);
+        harness.open(&mut new);
     }
-    assert_eq!((shared.watch.take(), requests(&mut new)), (vec![], vec![]));
-    (shared, old, new)
+    assert_eq!(
+        (harness.recorder.take(), requests(&mut new)),
+        (vec![], vec![])
+    );
+    (harness, old, new)
 }
 
-fn owner(shared: &Shared) -> (ConnectionId, Epoch) {
-    let epoch = shared.books.last_known(BOOK).unwrap().epoch();
-    (shared.books.connection(BOOK).unwrap(), epoch)
+fn owner(harness: &Harness) -> (ConnectionId, Epoch) {
+    let epoch = harness.books.last_known(BOOK).unwrap().epoch();
+    (harness.books.connection(BOOK).unwrap(), epoch)
 }
 
 #[test]
 fn overlapping_connection_adopts_book() {
     for (first, last) in [(13, 14), (11, 14), (12, 13), (5, 9), (9, 12)] {
-        let (mut shared, mut old, mut new) = replacement();
-        assert_eq!(owner(&shared), (ConnectionId(0), Epoch(1)));
+        let (mut harness, mut old, mut new) = replacement();
+        assert_eq!(owner(&harness), (ConnectionId(0), Epoch(1)));
         assert_eq!(
-            shared.frame(&mut new, &diff("A", first, last)),
+            harness.frame(&mut new, &diff("A", first, last)),
             CallOutcome::Data
         );
-        assert_eq!(owner(&shared), (ConnectionId(1), Epoch(3)));
+        assert_eq!(owner(&harness), (ConnectionId(1), Epoch(3)));
         let at = last.max(12);
-        assert_eq!(position(&shared, BOOK), i64::try_from(at).ok());
+        assert_eq!(position(&harness, BOOK), i64::try_from(at).ok());
         assert_eq!(new.stats().repeated, u64::from(last <= 12));
-        shared.end(&mut old);
+        harness.end(&mut old);
         // Deltas that the book has are passed over until the first that it lacks.
         for number in 9..=16 {
             let next = diff("A", number, number);
             if number > last {
-                assert_eq!(shared.frame(&mut new, &next), CallOutcome::Data);
+                assert_eq!(harness.frame(&mut new, &next), CallOutcome::Data);
             }
         }
         assert_eq!(
-            (shared.watch.take(), position(&shared, BOOK)),
+            (harness.recorder.take(), position(&harness, BOOK)),
             (vec![], Some(16))
         );
-        shared.check_mirror(BOOK);
+        harness.check_mirror(BOOK);
         // From now on the book is the new connection's, in gaps and at its end.
         assert_eq!(
-            shared.frame(&mut new, &diff("A", 18, 18)),
+            harness.frame(&mut new, &diff("A", 18, 18)),
             CallOutcome::Data
         );
         assert_eq!(
-            shared.watch.take(),
+            harness.recorder.take(),
             ["0 live>gap sequence_gap", "0 requested 1"]
         );
         let id = requests(&mut new)[0];
-        shared.respond(&mut new, id, &snapshot(18));
-        shared.end(&mut new);
+        harness.respond(&mut new, id, &snapshot(18));
+        harness.end(&mut new);
         let expected = ["0 gap>live snapshot", "0 live>disconnected disconnected"];
-        assert_eq!(shared.watch.take(), expected);
-        shared.open(&mut new);
-        assert_eq!(owner(&shared), (ConnectionId(1), Epoch(4)));
+        assert_eq!(harness.recorder.take(), expected);
+        harness.open(&mut new);
+        assert_eq!(owner(&harness), (ConnectionId(1), Epoch(4)));
         let id = requests(&mut new)[0];
-        shared.respond(&mut new, id, &snapshot(20));
-        assert_eq!(position(&shared, BOOK), Some(20));
+        harness.respond(&mut new, id, &snapshot(20));
+        assert_eq!(position(&harness, BOOK), Some(20));
     }
 }
 
 /// Whatever the old connection still receives, the book is the new one's.
 #[test]
 fn adopted_book_ignores_old_connection() {
-    let (mut shared, mut old, mut new) = replacement();
-    shared.resync(&mut old, BOOK);
-    assert_eq!(shared.watch.take(), ["0 requested 1"]);
+    let (mut harness, mut old, mut new) = replacement();
+    harness.resync(&mut old, BOOK);
+    assert_eq!(harness.recorder.take(), ["0 requested 1"]);
     let id = requests(&mut old)[0];
     assert_eq!(
-        shared.frame(&mut new, &diff("A", 13, 13)),
+        harness.frame(&mut new, &diff("A", 13, 13)),
         CallOutcome::Data
     );
     for (first, last) in [(13, 13), (14, 14), (19, 20)] {
         assert_eq!(
-            shared.frame(&mut old, &diff("A", first, last)),
+            harness.frame(&mut old, &diff("A", first, last)),
             CallOutcome::Data
         );
     }
-    assert_eq!(shared.frame(&mut old, "{"), CallOutcome::Data);
-    assert_eq!(shared.frame(&mut old, TRADE), CallOutcome::Data);
-    assert_eq!(shared.books.trades(BOOK).count(), 0);
-    shared.respond(&mut old, id, &snapshot(20));
+    assert_eq!(harness.frame(&mut old, "{"), CallOutcome::Data);
+    assert_eq!(harness.frame(&mut old, TRADE), CallOutcome::Data);
+    assert_eq!(harness.books.trades(BOOK).count(), 0);
+    harness.respond(&mut old, id, &snapshot(20));
     assert_eq!((old.stats().unrequested, old.stats().gaps), (5, 0));
-    shared.pass(20);
-    shared.timeout(&mut old);
-    shared.resync(&mut old, BOOK);
-    shared.end(&mut old);
-    shared.open(&mut old);
-    assert_eq!((shared.watch.take(), requests(&mut old)), (vec![], vec![]));
-    assert_eq!(owner(&shared), (ConnectionId(1), Epoch(3)));
-    assert_eq!(position(&shared, BOOK), Some(13));
-    assert_eq!(shared.frame(&mut new, TRADE), CallOutcome::Data);
-    assert_eq!(shared.books.trades(BOOK).count(), 1);
+    harness.pass(20);
+    harness.timeout(&mut old);
+    harness.resync(&mut old, BOOK);
+    harness.end(&mut old);
+    harness.open(&mut old);
     assert_eq!(
-        shared.frame(&mut new, &diff("A", 14, 14)),
+        (harness.recorder.take(), requests(&mut old)),
+        (vec![], vec![])
+    );
+    assert_eq!(owner(&harness), (ConnectionId(1), Epoch(3)));
+    assert_eq!(position(&harness, BOOK), Some(13));
+    assert_eq!(harness.frame(&mut new, TRADE), CallOutcome::Data);
+    assert_eq!(harness.books.trades(BOOK).count(), 1);
+    assert_eq!(
+        harness.frame(&mut new, &diff("A", 14, 14)),
         CallOutcome::Data
     );
     assert_eq!(
-        (shared.watch.take(), position(&shared, BOOK)),
+        (harness.recorder.take(), position(&harness, BOOK)),
         (vec![], Some(14))
     );
 }
 
 #[test]
 fn stale_book_is_adopted() {
-    let (mut shared, mut old, mut new) = replacement();
-    shared.wait(&mut old);
-    assert_eq!(shared.watch.take(), ["0 live>stale timeout"]);
+    let (mut harness, mut old, mut new) = replacement();
+    harness.wait(&mut old);
+    assert_eq!(harness.recorder.take(), ["0 live>stale timeout"]);
     assert_eq!(
-        shared.frame(&mut new, &diff("A", 12, 13)),
+        harness.frame(&mut new, &diff("A", 12, 13)),
         CallOutcome::Data
     );
-    assert_eq!(shared.watch.take(), ["0 stale>live delta"]);
-    assert_eq!(position(&shared, BOOK), Some(13));
-    shared.end(&mut old);
-    let waited = shared.wait(&mut new);
+    assert_eq!(harness.recorder.take(), ["0 stale>live delta"]);
+    assert_eq!(position(&harness, BOOK), Some(13));
+    harness.end(&mut old);
+    let waited = harness.wait(&mut new);
     assert!(waited <= Duration::from_secs(30));
-    assert_eq!(shared.watch.take(), ["0 live>stale timeout"]);
+    assert_eq!(harness.recorder.take(), ["0 live>stale timeout"]);
 }
 
 #[test]
 fn missing_position_is_not_adopted() {
-    let (mut shared, mut old, mut new) = replacement();
+    let (mut harness, mut old, mut new) = replacement();
     assert_eq!(
-        shared.frame(&mut new, &diff("A", 14, 15)),
+        harness.frame(&mut new, &diff("A", 14, 15)),
         CallOutcome::Data
     );
-    assert_eq!(owner(&shared), (ConnectionId(0), Epoch(1)));
+    assert_eq!(owner(&harness), (ConnectionId(0), Epoch(1)));
     assert_eq!(new.venue().refused(), 1);
     assert_eq!(
-        shared.frame(&mut old, &diff("A", 13, 14)),
+        harness.frame(&mut old, &diff("A", 13, 14)),
         CallOutcome::Data
     );
-    assert_eq!(position(&shared, BOOK), Some(14));
+    assert_eq!(position(&harness, BOOK), Some(14));
     // The old connection has caught up, and the next delta of the new one continues the book.
     assert_eq!(
-        shared.frame(&mut new, &diff("A", 15, 16)),
+        harness.frame(&mut new, &diff("A", 15, 16)),
         CallOutcome::Data
     );
-    assert_eq!(owner(&shared), (ConnectionId(1), Epoch(3)));
+    assert_eq!(owner(&harness), (ConnectionId(1), Epoch(3)));
     assert_eq!(
-        (shared.watch.take(), position(&shared, BOOK)),
+        (harness.recorder.take(), position(&harness, BOOK)),
         (vec![], Some(16))
     );
 }
 
 #[test]
 fn lost_book_is_not_adopted() {
-    let (mut shared, mut old, mut new) = replacement();
-    let id = gap(&mut shared, &mut old, "A");
+    let (mut harness, mut old, mut new) = replacement();
+    let id = gap(&mut harness, &mut old, "A");
     assert_eq!(
-        shared.frame(&mut new, &diff("A", 13, 13)),
+        harness.frame(&mut new, &diff("A", 13, 13)),
         CallOutcome::Data
     );
-    assert_eq!(owner(&shared), (ConnectionId(0), Epoch(1)));
-    shared.respond(&mut old, id, &snapshot(13));
-    assert_eq!(position(&shared, BOOK), Some(14));
+    assert_eq!(owner(&harness), (ConnectionId(0), Epoch(1)));
+    harness.respond(&mut old, id, &snapshot(13));
+    assert_eq!(position(&harness, BOOK), Some(14));
 }
 
 // Staleness and validity.
@@ -1265,60 +1292,60 @@ fn lost_book_is_not_adopted() {
 #[test]
 fn stale_book_revives_once() {
     for (liveness, cause) in [(Liveness::Connection, "alive"), (Liveness::Book, "delta")] {
-        let mut shared = Shared::new();
+        let mut harness = Harness::new();
         let venue = venue(&["A"]).with_liveness(liveness);
-        let mut session = live_session(&mut shared, 0, &["A"], venue);
-        let waited = shared.wait(&mut session);
+        let mut session = live_session(&mut harness, 0, &["A"], venue);
+        let waited = harness.wait(&mut session);
         assert_eq!(waited, Duration::from_secs(30));
-        assert_eq!(shared.watch.take(), ["0 live>stale timeout"]);
-        assert_eq!(shared.best(BOOK), None);
+        assert_eq!(harness.recorder.take(), ["0 live>stale timeout"]);
+        assert_eq!(harness.best(BOOK), None);
         assert_eq!(
-            shared.frame(&mut session, &diff("A", 13, 13)),
+            harness.frame(&mut session, &diff("A", 13, 13)),
             CallOutcome::Data
         );
-        assert_eq!(shared.watch.take(), [format!("0 stale>live {cause}")]);
-        assert_eq!(position(&shared, BOOK), Some(13));
+        assert_eq!(harness.recorder.take(), [format!("0 stale>live {cause}")]);
+        assert_eq!(position(&harness, BOOK), Some(13));
     }
 }
 
 #[test]
 fn other_connection_reports_timeouts() {
-    let (mut shared, _old) = live(&["A"]);
-    let mut other = live_session(&mut shared, 1, &["B"], venue(&["B"]));
-    shared.pass(20);
+    let (mut harness, _old) = live(&["A"]);
+    let mut other = live_session(&mut harness, 1, &["B"], venue(&["B"]));
+    harness.pass(20);
     assert_eq!(
-        shared.frame(&mut other, &diff("B", 13, 13)),
+        harness.frame(&mut other, &diff("B", 13, 13)),
         CallOutcome::Data
     );
-    shared.pass(15);
-    shared.watch.with_updates = true;
+    harness.pass(15);
+    harness.recorder.with_updates = true;
     assert_eq!(
-        shared.frame(&mut other, &diff("B", 14, 14)),
+        harness.frame(&mut other, &diff("B", 14, 14)),
         CallOutcome::Data
     );
     let expected = ["0 live>stale timeout", "1 updated"];
-    assert_eq!(shared.watch.take(), expected);
+    assert_eq!(harness.recorder.take(), expected);
     assert_eq!(
-        (position(&shared, BOOK), position(&shared, OTHER)),
+        (position(&harness, BOOK), position(&harness, OTHER)),
         (None, Some(14))
     );
 }
 
 #[test]
 fn break_drops_pending_events() {
-    let (mut shared, mut session) = live(&["A", "B"]);
-    shared.watch.breaks = true;
-    assert_eq!(shared.frame(&mut session, "{"), CallOutcome::StopFeed);
-    shared.watch.breaks = false;
-    assert_eq!(shared.watch.take(), ["0 live>gap bad_message"]);
-    let states = [BOOK, OTHER].map(|id| shared.books.state(id));
+    let (mut harness, mut session) = live(&["A", "B"]);
+    harness.recorder.breaks = true;
+    assert_eq!(harness.frame(&mut session, "{"), CallOutcome::StopFeed);
+    harness.recorder.breaks = false;
+    assert_eq!(harness.recorder.take(), ["0 live>gap bad_message"]);
+    let states = [BOOK, OTHER].map(|id| harness.books.state(id));
     assert!(
         states
             .iter()
             .all(|state| matches!(state, BookState::Gap(_)))
     );
-    shared.timeout(&mut session);
-    let seen = shared.watch.take();
+    harness.timeout(&mut session);
+    let seen = harness.recorder.take();
     assert!(
         seen.iter().all(|event| event.contains("requested")),
         "{seen:?}"

@@ -8,21 +8,16 @@ use ticklot_tests::program::{TempFile, ticklot};
 #[test]
 fn example_config_is_valid() {
     let example = ticklot(["config", "example"]);
-    assert_eq!((example.status, example.err.as_str()), (0, ""));
+    example.assert_ok();
     let file = TempFile::new("ticklot.toml");
     std::fs::write(file.path(), &example.out).unwrap();
     let checked = ticklot(["config", "check", file.path()]);
-    assert_eq!((checked.status, checked.err.as_str()), (0, ""));
-    assert!(checked.out.contains("4 connections"), "{}", checked.out);
+    checked.assert_ok();
+    checked.assert_out("4 connections");
 
     // Longer than a second: until each of the books has come from the embedded servers.
     let watched = ticklot(["--config", file.path(), "watch", "--duration=1500ms"]);
-    assert_eq!(
-        (watched.status, watched.err.as_str()),
-        (0, ""),
-        "{}",
-        watched.out
-    );
+    watched.assert_ok();
     for part in [
         "BTCUSDT: ",
         "out_us-rate-cut-yes: ",
@@ -102,27 +97,14 @@ fn config_error_names_its_line() {
     for other in [&["serve", "--venue=jayx"][..], &["bench"], &["man"]] {
         let ran = ticklot(["--config", file.path()].iter().chain(other));
         assert_eq!(ran.status, 2);
-        assert!(
-            ran.err.contains("--config is for watch and record"),
-            "{}",
-            ran.err
-        );
+        ran.assert_err("--config is for watch and record");
     }
     let ran = ticklot(["config"]);
     assert_eq!(ran.status, 2);
-    assert!(
-        ran.err.contains("`ticklot config check FILE`"),
-        "{}",
-        ran.err
-    );
+    ran.assert_err("`ticklot config check FILE`");
     let ran = ticklot(["--duration=1s", "serve", "--venue=jayx"]);
     assert_eq!(ran.status, 2);
-    assert!(
-        ran.err
-            .contains("options go behind the command: ticklot serve ..."),
-        "{}",
-        ran.err
-    );
+    ran.assert_err("options go behind the command: ticklot serve ...");
 }
 
 /// One line, which says what would be right and where there is more.
@@ -190,7 +172,7 @@ fn option_errors_suggest_a_fix() {
 #[test]
 fn bench_measures_what_is_generated() {
     let ran = ticklot(["bench", "--duration=20ms"]);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    ran.assert_ok();
     for part in [
         "scan: ",
         "JayX, Socket.IO, 20 levels",
@@ -235,14 +217,14 @@ fn bench_measures_a_log() {
         let path = path.to_str().unwrap().to_owned();
         let args = ["bench", &path, "--duration=20ms", "--json"].map(ToOwned::to_owned);
         let ran = ticklot(args.into_iter().chain(log.options()));
-        assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+        ran.assert_ok();
         let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
         let load = &told["loads"][0];
         assert!(load["messages"].as_u64().unwrap() >= log.books, "{load}");
         assert_eq!(load["bad_lines"], 0);
     }
     let ran = ticklot(["bench", "/nowhere/log"]);
-    assert_eq!((ran.status, ran.err.lines().count()), (1, 1), "{}", ran.err);
+    ran.assert_failed(1, "");
 }
 
 /// A venue whose order of keys changes from message to message is slower to decode, and a replay says so.
@@ -259,7 +241,7 @@ fn replay_counts_decode_paths() {
         let lines: String = (0..60).map(line).collect();
         std::fs::write(log.path(), lines).unwrap();
         let ran = ticklot(["replay", log.path()]);
-        assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+        ran.assert_ok();
         ran.out
     };
     let one = told(1);
@@ -288,7 +270,7 @@ fn bench_reads_venues_from_log() {
     let loads = |options: &[&str]| -> Vec<(String, u64)> {
         let args = ["bench", log.path(), "--duration=1ms", "--json"];
         let ran = ticklot(args.iter().chain(options));
-        assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+        ran.assert_ok();
         let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
         let loads = told["loads"].as_array().unwrap().iter();
         loads
@@ -311,14 +293,13 @@ fn bench_reads_venues_from_log() {
     std::fs::write(log.path(), format!("{line}no record\n{line}")).unwrap();
     let ran = ticklot(["bench", log.path(), "--duration=1ms", "--json"]);
     assert_eq!(ran.status, 0, "{}", ran.err);
-    assert!(ran.err.contains("1 line cannot be read"), "{}", ran.err);
+    ran.assert_err("1 line cannot be read");
     let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(told["loads"][0]["messages"], 2);
 
     std::fs::write(log.path(), format!("{{{jayx}\n")).unwrap();
     let ran = ticklot(["bench", log.path()]);
-    assert_eq!((ran.status, ran.err.lines().count()), (2, 1), "{}", ran.err);
-    assert!(ran.err.contains("--venue is needed"), "{}", ran.err);
+    ran.assert_failed(2, "--venue is needed");
     assert_eq!(
         ticklot(["bench", "--connection=0"]).status,
         2,

@@ -86,7 +86,7 @@ fn bad_levels_cost_their_line() {
         let byte = book("b", level).find(field).unwrap() + field.len();
         let error = format!("ticklot: frame 1: bayse: line 1, byte {byte}: {what}\n");
         assert_eq!(ran.err, error, "{level}");
-        assert!(ran.out.contains(" 1 errors, "), "{}", ran.out);
+        ran.assert_out(" 1 errors, ");
         assert_eq!(ran.status, 0, "the log itself is whole");
     }
 }
@@ -136,7 +136,7 @@ fn corrupt_compressed_log_is_reported() {
     let log = TempFile::new("log.jsonl");
     std::fs::write(log.path(), packed).unwrap();
     let ran = ticklot(["replay", log.path(), "--venue=bayse"]);
-    assert!(ran.err.contains(": cannot read further: "), "{}", ran.err);
+    ran.assert_err(": cannot read further: ");
     assert_eq!(ran.status, 1);
 }
 

@@ -158,7 +158,7 @@ fn a_stale_book() {
     assert_eq!(kinds(&incident), "open out in in trust");
     shows(&folder, &incident, "Z: BTCUSDT is stale\n");
     let ran = ticklot(["replay", &incident]);
-    assert!(ran.out.contains("BTCUSDT stale bid 0.10 x"), "{}", ran.out);
+    ran.assert_out("BTCUSDT stale bid 0.10 x");
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn changed_log_is_reported() {
         "{}",
         crossed.err
     );
-    assert!(crossed.out.contains(different), "{}", crossed.out);
+    crossed.assert_out(different);
     let unnoted = replay_without(RecordKind::Invalidated);
     assert!(
         unnoted
@@ -218,7 +218,7 @@ fn changed_log_is_reported() {
         "{}",
         unnoted.err
     );
-    assert!(unnoted.out.contains(different), "{}", unnoted.out);
+    unnoted.assert_out(different);
 }
 
 #[test]
@@ -272,17 +272,8 @@ fn program_writes_incidents() {
         .filter_map(|line| line.strip_prefix("ticklot: an incident: "));
     let paths: Vec<&str> = told.collect();
     assert_eq!(paths.len(), 1, "one a minute: {}", ran.err);
-    assert!(
-        ran.err
-            .contains(" losses of trust more, too soon after another to be written\n"),
-        "{}",
-        ran.err
-    );
+    ran.assert_err(" losses of trust more, too soon after another to be written\n");
     let again = ticklot(["replay", paths[0]]);
     assert!(again.err.ends_with("BTCUSDT is gap\n"), "{}", again.err);
-    assert!(
-        again.out.contains("1 losses of trust, 0 of them not"),
-        "{}",
-        again.out
-    );
+    again.assert_out("1 losses of trust, 0 of them not");
 }

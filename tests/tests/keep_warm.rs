@@ -10,11 +10,11 @@ use ticklot::jayx::{Envelope, JayX};
 use ticklot::venue::Stats;
 use ticklot::{Books, Event, Feed, Handler, Options, SpinOptions};
 use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed, Venue, bayse, jayx};
-use ticklot_tests::alloc::{Counting, allocations};
+use ticklot_tests::alloc::{CountingAllocator, allocations};
 use ticklot_tests::data::LOGS;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Replays at each idle turn, or never.
 fn options(keep_warm: bool) -> SpinOptions {

@@ -234,12 +234,12 @@ fn missing_checksum_is_reported() {
 }
 
 /// A change of a book's state: at which line, of which connection, to what and why.
-type Changed = (usize, u32, BookState, Cause);
+type StateRecord = (usize, u32, BookState, Cause);
 
 #[derive(Default)]
 struct Changes {
     line: usize,
-    all: Vec<Changed>,
+    all: Vec<StateRecord>,
 }
 
 impl Handler for Changes {
@@ -262,7 +262,7 @@ fn add(replay: &mut Replay<Changes>, record: &Record) {
 }
 
 /// The changes of state that each line of a log leads to, in the call that plays it.
-fn changes(log: impl Into<Vec<u8>>) -> Vec<Changed> {
+fn changes(log: impl Into<Vec<u8>>) -> Vec<StateRecord> {
     let log = Cursor::new(log.into());
     let mut log = FrameLog::from_reader(log).unwrap().everything();
     let (mut replay, mut handler) = (Replay::new(), Changes::default());
@@ -373,9 +373,9 @@ fn truncation_gaps_every_book() {
 
 /// Counts books that have no room.
 #[derive(Default)]
-struct Refused(usize);
+struct RefusedBooks(usize);
 
-impl Handler for Refused {
+impl Handler for RefusedBooks {
     fn on_event(&mut self, event: Event<'_>, _: &Books) -> ControlFlow<()> {
         if let Event::BadLine { error, .. } = event {
             assert!(error.to_string().contains("no room in the "), "{error}");
@@ -385,7 +385,7 @@ impl Handler for Refused {
     }
 }
 
-impl<V: Venue> OnMessage<V> for Refused {}
+impl<V: Venue> OnMessage<V> for RefusedBooks {}
 
 /// A small log may have many connections, and each a large book.
 #[test]
@@ -396,7 +396,7 @@ fn connections_share_one_budget() {
     let levels = levels.join(",");
     let mut record = Record::default();
     record.frame = format!(r#"{{"orderBook":{{"asks":[],"bids":[{levels}]}}}}"#).into_bytes();
-    let (mut replay, mut handler) = (Replay::new(), Refused::default());
+    let (mut replay, mut handler) = (Replay::new(), RefusedBooks::default());
     let connections = 60;
     for connection in 0..connections {
         record.line = u64::from(connection);
@@ -425,12 +425,8 @@ fn replay_reports_missing_records() {
         };
         let ran = replay(&log, options);
         assert_eq!(ran.status, 0, "{}", ran.err);
-        assert!(
-            ran.out.contains("500 records are missing from the log\n"),
-            "{}",
-            ran.out
-        );
-        assert!(ran.out.contains("Z BTCUSDT gap bid 0.07"), "{}", ran.out);
+        ran.assert_out("500 records are missing from the log\n");
+        ran.assert_out("Z BTCUSDT gap bid 0.07");
         let told = [
             "ticklot: log line 1: 500 records are missing: the recorder could not write them\n",
             "ticklot: log line 1, 2023-11-14T22:13:21.000000000Z: BTCUSDT is gap",
@@ -453,12 +449,8 @@ fn replay_continues_after_truncation() {
         "{}",
         ran.out
     );
-    assert!(
-        ran.out.contains("1 parts of the log are cut off\n"),
-        "{}",
-        ran.out
-    );
-    assert!(ran.out.contains(" BTCUSDT live bid 0.02"), "{}", ran.out);
+    ran.assert_out("1 parts of the log are cut off\n");
+    ran.assert_out(" BTCUSDT live bid 0.02");
     let last = "cut off in 1 places: all before and behind them was replayed\n";
     assert!(ran.err.ends_with(last), "{}", ran.err);
     assert!(!ran.err.contains("cannot be read"), "{}", ran.err);
@@ -526,11 +518,7 @@ fn outlying_time_is_not_used() {
             assert_eq!(ran.status, 0);
             let last = "2023-11-14T22:13:24.000000000Z BTCUSDT live bid 0.05 x 0.000003 | ask -\n";
             assert!(ran.out.ends_with(last), "{wrong} {at}: {}", ran.out);
-            assert!(
-                ran.err.contains(": 1 times (recv_ns) are far later than "),
-                "{}",
-                ran.err
-            );
+            ran.assert_err(": 1 times (recv_ns) are far later than ");
         }
     }
     // A pause of a year is none.
@@ -595,7 +583,7 @@ fn paced_replay_follows_time() {
         );
     }
     let told = "BTCUSDT is stale\n";
-    assert!(ran.err.contains(told), "{}", ran.err);
+    ran.assert_err(told);
     // As long as the user says.
     let ran = replay(&log, &["--stale-after=1h"]);
     assert_eq!(ran.err, "");
@@ -631,7 +619,7 @@ fn reversed_range_is_an_error() {
     );
     for wrong in ["2026-11-28T15:06:60Z", "2026-11-28T15:06:13.Z"] {
         let ran = replay(&log, &["--from", wrong]);
-        assert_eq!((ran.status, ran.err.lines().count()), (2, 1), "{}", ran.err);
+        ran.assert_failed(2, "");
     }
 }
 
@@ -646,11 +634,7 @@ fn rows_take_nobodys_place() {
     for rows in [hard.path(), soft.path(), log.path()] {
         let ran = replay(&log, &["--books", rows]);
         assert_eq!(ran.status, 2);
-        assert!(
-            ran.err.contains("--books would overwrite the log"),
-            "{}",
-            ran.err
-        );
+        ran.assert_err("--books would overwrite the log");
         assert_eq!(log.text(), text);
     }
 }

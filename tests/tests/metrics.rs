@@ -17,12 +17,12 @@ use ticklot::observe::Stage;
 use ticklot::venue::{CallOutcome, Venue};
 use ticklot::{Books, ConnectionId, Disconnect, Event, Feed, Nanos, Options, Session};
 use ticklot_sim::Simulator;
-use ticklot_tests::alloc::{Counting, allocations};
+use ticklot_tests::alloc::{CountingAllocator, allocations};
 use ticklot_tests::books;
 use ticklot_tests::drive::Drive;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// A recorder that keeps everything in atomics, by name and labels.
 #[derive(Default)]

@@ -233,12 +233,12 @@ async fn follows(language: Language, test: &str) {
     let mut peer = Peer::start(command);
     let listening = peer.line().await.unwrap_or_default();
     let port = listening.strip_prefix("listening ");
-    let port = port.unwrap_or_else(|| panic!("it does not listen:\n{}", peer.said()));
+    let port = port.unwrap_or_else(|| panic!("it does not listen:\n{}", peer.output()));
     let base = format!("ws://127.0.0.1:{port}");
     for Scenario { name, events, code } in scenarios() {
         let (notes, ended) = follow(&format!("{base}/{name}"), code.is_none()).await;
-        let said = peer.line().await.unwrap_or_default();
-        assert_eq!(said, format!("ok {name}"), "\n{}", peer.said());
+        let line = peer.line().await.unwrap_or_default();
+        assert_eq!(line, format!("ok {name}"), "\n{}", peer.output());
         assert_eq!(notes, events, "{name}");
         let [ConnectionSummary { reason, .. }] = ended.as_slice() else {
             panic!("{name}: {ended:?}");

@@ -408,17 +408,17 @@ async fn follows_socket_io_server() {
     let mut peer = Peer::start(command);
     let listening = peer.line().await.unwrap_or_default();
     let ports = listening.strip_prefix("listening ");
-    let ports = ports.unwrap_or_else(|| panic!("it does not listen:\n{}", peer.said()));
+    let ports = ports.unwrap_or_else(|| panic!("it does not listen:\n{}", peer.output()));
     for scenario in scenarios() {
         let name = scenario.name;
         let mut ports = ports.split(' ').filter_map(|it| it.split_once('='));
         let (_, port) = ports.find(|it| it.0 == name).expect("its port");
         let told = follow(&format!("ws://127.0.0.1:{port}"), &scenario).await;
         let notes: Vec<_> = told.iter().map(|it| it.0.as_str()).collect();
-        assert_eq!(notes, scenario.notes, "{name}\n{}", peer.said());
+        assert_eq!(notes, scenario.notes, "{name}\n{}", peer.output());
         for _ in 0..scenario.connections {
-            let said = peer.line().await.unwrap_or_default();
-            assert_eq!(said, format!("ok {name}"), "\n{}", peer.said());
+            let line = peer.line().await.unwrap_or_default();
+            assert_eq!(line, format!("ok {name}"), "\n{}", peer.output());
         }
         if name == "still" {
             // Not before the server's promise of a sign of life is over: pingInterval + pingTimeout.

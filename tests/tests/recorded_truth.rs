@@ -29,26 +29,26 @@ fn replay(log: Log) {
     args.extend(log.options());
     args.push(format!("--books={}", rows.path()));
     let ran = ticklot(&args);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    ran.assert_ok();
     assert!(
         ran.out.starts_with(&format!("{} frames, ", log.frames)),
         "{}",
         ran.out
     );
-    assert!(ran.out.contains(" 0 errors, "), "{}", ran.out);
+    ran.assert_out(" 0 errors, ");
     assert_is_truth(&rows.text(), log);
     assert_eq!(rows.text().lines().count() as u64, log.books + 1);
 }
 
 /// How `ticklot watch` drives its feed.
 #[derive(Clone, Copy)]
-enum Driven {
+enum Driver {
     Runtime,
     Spinning,
 }
 
 /// As `ticklot serve --log LOG --speed max` and `ticklot watch --url ... --no-reconnect` do it.
-fn through_a_socket(log: Log, driven: Driven) {
+fn through_a_socket(log: Log, driven: Driver) {
     let Some(frames) = log.frames("through_a_socket") else {
         return;
     };
@@ -73,11 +73,11 @@ fn through_a_socket(log: Log, driven: Driven) {
     args.extend(log.options());
     args.push(format!("--url={}", server.url(venue).unwrap()));
     args.push(format!("--books={}", rows.path()));
-    if let Driven::Spinning = driven {
+    if let Driver::Spinning = driven {
         args.extend(["--spin", "--keep-warm=50us"].map(str::to_owned));
     }
     let ran = ticklot(&args);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    ran.assert_ok();
     assert_is_truth(&rows.text(), log);
 }
 
@@ -100,30 +100,30 @@ fn replays_recorded_bayse_books() {
 
 #[test]
 fn socket_jayx_packets() {
-    through_a_socket(LOGS[0], Driven::Runtime);
+    through_a_socket(LOGS[0], Driver::Runtime);
 }
 
 #[test]
 fn through_a_socket_jayx_bare() {
-    through_a_socket(LOGS[1], Driven::Runtime);
+    through_a_socket(LOGS[1], Driver::Runtime);
 }
 
 #[test]
 fn through_a_socket_bayse() {
-    through_a_socket(LOGS[2], Driven::Runtime);
+    through_a_socket(LOGS[2], Driver::Runtime);
 }
 
 #[test]
 fn spinning_socket_jayx_packets() {
-    through_a_socket(LOGS[0], Driven::Spinning);
+    through_a_socket(LOGS[0], Driver::Spinning);
 }
 
 #[test]
 fn spinning_socket_jayx_plain() {
-    through_a_socket(LOGS[1], Driven::Spinning);
+    through_a_socket(LOGS[1], Driver::Spinning);
 }
 
 #[test]
 fn through_a_socket_bayse_spinning() {
-    through_a_socket(LOGS[2], Driven::Spinning);
+    through_a_socket(LOGS[2], Driver::Spinning);
 }

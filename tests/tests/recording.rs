@@ -85,7 +85,7 @@ fn unwritable_books_leave_no_file() {
     let books = format!("--books={}", folder.file("nowhere/books.csv"));
     let refused = ticklot(["record", &out, &books, "--duration=1s"]);
     assert_eq!(refused.status, 1, "{}{}", refused.out, refused.err);
-    assert!(refused.err.contains("cannot write"), "{}", refused.err);
+    refused.assert_err("cannot write");
     assert!(!Path::new(&log).exists());
     // The log itself is not to be written over, and is not there afterwards either.
     let both = ticklot(["record", &out, &format!("--books={log}"), "--duration=1s"]);
@@ -510,13 +510,9 @@ fn dropped_records_are_counted() {
     assert_eq!(next, sent);
     let ran = ticklot(["replay", &path, "--venue=bayse"]);
     let told = format!("{} records are missing from the log\n", recorded.dropped);
-    assert!(ran.status == 0 && ran.out.contains(&told), "{}", ran.out);
-    assert!(
-        ran.err
-            .contains(" records are missing: the recorder could not write them"),
-        "{}",
-        ran.err
-    );
+    assert_eq!(ran.status, 0);
+    ran.assert_out(&told);
+    ran.assert_err(" records are missing: the recorder could not write them");
 }
 
 #[test]
@@ -615,7 +611,7 @@ fn replayed(log: &str, options: &[&str]) -> (String, Vec<String>) {
     let books = format!("--books={}", rows.path());
     let args = [&["replay", log, "--venue=jayx", &books], options].concat();
     let ran = ticklot(&args);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    ran.assert_ok();
     let prices = rows.text();
     let prices = prices.lines().skip(1);
     // `frame:bid` of each row.
@@ -655,7 +651,7 @@ fn range_replay_includes_earlier_state() {
     assert!(out.ends_with(last), "{out}");
     for wrong in ["--from=soon", "--until=frame:x", "--speed=fast"] {
         let ran = ticklot(["replay", &log, "--venue=jayx", wrong]);
-        assert_eq!((ran.status, ran.err.lines().count()), (2, 1), "{}", ran.err);
+        ran.assert_failed(2, "");
     }
 }
 
@@ -756,11 +752,7 @@ fn output_names_its_connection() {
 
     let served = ticklot(["serve", "--venue=bayse", "--log", &path, "--connection=0"]);
     assert_eq!(served.status, 1);
-    assert!(
-        served.err.contains("no frames of bayse in it"),
-        "{}",
-        served.err
-    );
+    served.assert_err("no frames of bayse in it");
     let served = ticklot(["serve", "--venue=jayx", "--log", &path]);
     assert_eq!(served.status, 2);
     assert!(
@@ -771,14 +763,11 @@ fn output_names_its_connection() {
 
     std::fs::write(&path, book(1, r#","venue":"nyse""#) + "\n").unwrap();
     let unknown = ticklot(["replay", &path]);
-    assert!(
-        unknown.status == 1 && unknown.err.contains("there is no venue nyse"),
-        "{}",
-        unknown.err
-    );
+    assert_eq!(unknown.status, 1);
+    unknown.assert_err("there is no venue nyse");
     let silent = ticklot(["replay", &log_of(&folder, 1..2)]);
     assert_eq!(silent.status, 2);
-    assert!(silent.err.contains("--venue is needed"), "{}", silent.err);
+    silent.assert_err("--venue is needed");
 }
 
 /// Other recorders may have no time for a line, or a clock that is set back.
@@ -827,7 +816,7 @@ fn config_selects_recorded_connections() {
             &log,
         ];
         let ran = ticklot(args.iter().chain(options));
-        assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+        ran.assert_ok();
         all(FrameLog::open(&log).unwrap().everything()).0
     };
     let text = |record: &Record| String::from_utf8_lossy(&record.frame).into_owned();
@@ -860,8 +849,7 @@ fn config_selects_recorded_connections() {
     for option in ["--json", "--depth=3", "--latency"] {
         let ran = ticklot(["record", "--out", &folder.file("x.jsonl"), option]);
         let name = option.split('=').next().unwrap();
-        assert_eq!((ran.status, ran.err.lines().count()), (2, 1), "{}", ran.err);
-        assert!(ran.err.contains(name), "{}", ran.err);
+        ran.assert_failed(2, name);
     }
 }
 
@@ -875,8 +863,7 @@ fn invalid_recording_options_are_refused() {
         let folder = TempFolder::new("wrong");
         let out = format!("--out={}", folder.file("log.jsonl"));
         let ran = ticklot(["record", "--venue=jayx", &out, option]);
-        assert_eq!((ran.status, ran.err.lines().count()), (2, 1), "{}", ran.err);
-        assert!(ran.err.contains(what), "{}", ran.err);
+        ran.assert_failed(2, what);
         assert_eq!(folder.names(), [""; 0], "nothing was made");
     }
     let nowhere = ticklot(["record", "--out=/nowhere/log.jsonl"]);

@@ -13,11 +13,11 @@ use ticklot::jayx::{Envelope, JayX};
 use ticklot::venue::{CallOutcome, Venue};
 use ticklot::{BookId, Books, ConnectionId, Event, Nanos, OnMessage, Options, Session};
 use ticklot_cli::watch::headless::{Headless, headless};
-use ticklot_tests::alloc::{Counting, allocations};
+use ticklot_tests::alloc::{CountingAllocator, allocations};
 use ticklot_tests::books;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// A second of virtual time, in nanoseconds.
 const SECOND: u64 = 1_000_000_000;

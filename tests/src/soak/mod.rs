@@ -4,8 +4,8 @@
 //! of these books equals the server's own, level by level. Meanwhile the process is watched: its memory,
 //! its descriptors, its tasks. At the end each of them must be back where it was.
 
-mod census;
-mod line;
+mod connection_check;
+mod process_usage;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -20,8 +20,8 @@ use ticklot::{
 use ticklot_sim::bayse::Listing;
 use ticklot_sim::{FaultConfig, FaultCounts, Server, bayse, jayx};
 
-use self::census::Census;
-use self::line::{Line, Truth};
+use self::connection_check::{ConnectionCheck, Truth};
+use self::process_usage::ProcessUsage;
 use crate::drive::spin;
 
 /// What every server does wrong, unless something else is asked for.
@@ -63,15 +63,15 @@ pub struct Report {
     /// What went wrong on purpose, at JayX and at Bayse Markets.
     pub injected: [FaultCounts; 2],
     /// Before the servers were started.
-    pub before: Census,
+    pub before: ProcessUsage,
     /// After a minute, or a third of the run if that is earlier.
-    pub early: Census,
+    pub early: ProcessUsage,
     /// The most of each.
-    pub most: Census,
+    pub most: ProcessUsage,
     /// At the end, with every connection open.
-    pub late: Census,
+    pub late: ProcessUsage,
     /// After everything was shut down.
-    pub after: Census,
+    pub after: ProcessUsage,
 }
 
 impl fmt::Display for Report {
@@ -80,7 +80,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "{} s: {} recoveries, {} agreed with the server, {} interrupted, slowest {} ms; \
-             {} snapshots, {} bad lines, {} times stale",
+             {} snapshots, {} bad connections, {} times stale",
             self.ran.as_secs(),
             self.recoveries,
             self.agreed,
@@ -122,11 +122,11 @@ pub fn run(length: Duration, faults: FaultConfig, driver: Driver) -> Result<Repo
 }
 
 async fn soak(length: Duration, faults: FaultConfig, driver: Driver) -> Result<Report, String> {
-    let before = Census::now()?;
+    let before = ProcessUsage::now()?;
     let own = descriptors_of(driver).await?;
     let (jayx, bayse) = servers(faults).await.map_err(|it| it.to_string())?;
     let mut feed = feed(
-        Watch::new(length, before, own, &jayx, &bayse),
+        SoakHandler::new(length, before, own, &jayx, &bayse),
         &jayx,
         &bayse,
     )?;
@@ -136,14 +136,14 @@ async fn soak(length: Duration, faults: FaultConfig, driver: Driver) -> Result<R
             .await
             .map_err(|it| it.to_string())?,
     };
-    let (_, mut watch) = feed.into_parts();
-    if let Some(wrong) = watch.wrong.take() {
+    let (_, mut handler) = feed.into_parts();
+    if let Some(wrong) = handler.wrong.take() {
         return Err(wrong);
     }
-    let mut report = watch.report(before, [jayx.faults(), bayse.faults()]);
+    let mut report = handler.report(before, [jayx.faults(), bayse.faults()]);
     report.snapshots = ended.iter().map(|it| it.stats.snapshots).sum();
     report.bad_lines = ended.iter().map(|it| it.stats.bad_lines).sum();
-    drop(watch);
+    drop(handler);
     jayx.shutdown().await;
     bayse.shutdown().await;
     report.after = left(before).await?;
@@ -166,10 +166,10 @@ impl Report {
 }
 
 /// Waits until descriptors, tasks and threads are as few as before.
-async fn left(before: Census) -> Result<Census, String> {
+async fn left(before: ProcessUsage) -> Result<ProcessUsage, String> {
     let start = Instant::now();
     loop {
-        let now = Census::now()?;
+        let now = ProcessUsage::now()?;
         let is_left = now.descriptors <= before.descriptors
             && now.tasks <= before.tasks
             && now.threads <= before.threads;
@@ -188,11 +188,11 @@ async fn descriptors_of(driver: Driver) -> Result<usize, String> {
     if driver == Driver::Runtime {
         return Ok(0);
     }
-    let before = Census::now()?;
+    let before = ProcessUsage::now()?;
     let mut empty = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
     let spinning = empty.spinning(&SpinOptions::default());
     let spinning = spinning.map_err(|it| it.to_string())?;
-    let with = Census::now()?;
+    let with = ProcessUsage::now()?;
     drop(spinning);
     left(before).await?;
     Ok(with.descriptors - before.descriptors)
@@ -219,9 +219,9 @@ async fn servers(faults: FaultConfig) -> std::io::Result<(Server, Server)> {
 }
 
 /// A connection to each form of JayX, and to each currency of Bayse Markets: in the order of
-/// [`Watch::new`]'s lines.
-fn feed(watch: Watch, jayx: &Server, bayse: &Server) -> Result<Feed<Watch>, String> {
-    let mut feed = Feed::new(watch);
+/// [`SoakHandler::new`]'s connections.
+fn feed(handler: SoakHandler, jayx: &Server, bayse: &Server) -> Result<Feed<SoakHandler>, String> {
+    let mut feed = Feed::new(handler);
     feed.tick_every(STEP);
     for (seed, envelope) in [(1, Envelope::SocketIo), (2, Envelope::Plain)] {
         let venue = JayX::new("BTCUSDT").url(&jayx.url()).envelope(envelope);
@@ -252,29 +252,35 @@ fn options(seed: u64) -> Options {
     options
 }
 
-/// The strategy: it trusts nobody.
-struct Watch {
+/// The strategy: checks every book that it reads.
+struct SoakHandler {
     start: Instant,
     length: Duration,
-    lines: Vec<Line>,
+    connections: Vec<ConnectionCheck>,
     /// With nothing open: what the process has without us, with the two servers, and with the feed.
-    idle: Census,
+    idle: ProcessUsage,
     next_look: Instant,
-    early: Option<Census>,
-    most: Census,
-    late: Option<Census>,
+    early: Option<ProcessUsage>,
+    most: ProcessUsage,
+    late: Option<ProcessUsage>,
     stale: u64,
     wrong: Option<String>,
 }
 
-impl Watch {
+impl SoakHandler {
     /// Watches a feed that has `own` descriptors besides those of its connections.
-    fn new(length: Duration, before: Census, own: usize, jayx: &Server, bayse: &Server) -> Self {
+    fn new(
+        length: Duration,
+        before: ProcessUsage,
+        own: usize,
+        jayx: &Server,
+        bayse: &Server,
+    ) -> Self {
         let spot = jayx.jayx_truth().map(|it| (Truth::Jayx(it), 1));
         let cents = |currency| bayse.truth().map(|it| (Truth::Bayse(it, currency), 4));
         let (usd, ngn) = (bayse::Currency::Usd, bayse::Currency::Ngn);
         let truths = [spot.clone(), spot, cents(usd), cents(ngn)];
-        let idle = Census {
+        let idle = ProcessUsage {
             descriptors: before.descriptors + own + 2,
             tasks: before.tasks + 2,
             ..before
@@ -282,7 +288,11 @@ impl Watch {
         Self {
             start: Instant::now(),
             length,
-            lines: truths.into_iter().flatten().map(Line::new).collect(),
+            connections: truths
+                .into_iter()
+                .flatten()
+                .map(ConnectionCheck::new)
+                .collect(),
             idle,
             next_look: Instant::now(),
             early: None,
@@ -293,14 +303,14 @@ impl Watch {
         }
     }
 
-    fn report(&self, before: Census, injected: [FaultCounts; 2]) -> Report {
-        let sum = |of: fn(&Line) -> u64| self.lines.iter().map(of).sum();
-        let slowest = self.lines.iter().map(|line| line.slowest).max();
+    fn report(&self, before: ProcessUsage, injected: [FaultCounts; 2]) -> Report {
+        let sum = |of: fn(&ConnectionCheck) -> u64| self.connections.iter().map(of).sum();
+        let slowest = self.connections.iter().map(|it| it.slowest).max();
         Report {
             ran: self.start.elapsed(),
-            recoveries: sum(|line| line.recoveries),
-            agreed: sum(|line| line.agreed),
-            interrupted: sum(|line| line.interrupted),
+            recoveries: sum(|it| it.recoveries),
+            agreed: sum(|it| it.agreed),
+            interrupted: sum(|it| it.interrupted),
             stale: self.stale,
             snapshots: 0,
             bad_lines: 0,
@@ -322,16 +332,16 @@ impl Watch {
                 if let Disconnect::Impossible(why) = reason {
                     return Err(why.to_string());
                 }
-                if let Some(line) = self.lines.get_mut(connection.0 as usize) {
-                    line.broke();
+                if let Some(it) = self.connections.get_mut(connection.0 as usize) {
+                    it.broke();
                 }
             }
             Event::State(change) if change.new == BookState::Stale => self.stale += 1,
             Event::Book(update) => sound(books, update.book)?,
             _ => {}
         }
-        for at in 0..self.lines.len() {
-            self.lines[at].look(at, books, PATIENCE)?;
+        for at in 0..self.connections.len() {
+            self.connections[at].look(at, books, PATIENCE)?;
         }
         self.hold_still();
         match event {
@@ -342,10 +352,10 @@ impl Watch {
 
     /// The markets of a venue stand still while one of its connections is looked at.
     fn hold_still(&self) {
-        for line in &self.lines {
-            let mut others = self.lines.iter();
-            let is_still = others.any(|other| other.checks() && other.truth.is_of(&line.truth));
-            line.truth.hold(is_still);
+        for it in &self.connections {
+            let mut others = self.connections.iter();
+            let is_still = others.any(|other| other.checks() && other.truth.is_of(&it.truth));
+            it.truth.hold(is_still);
         }
     }
 
@@ -355,7 +365,7 @@ impl Watch {
         if !over && self.next_look > Instant::now() {
             return Ok(false);
         }
-        let now = Census::now()?;
+        let now = ProcessUsage::now()?;
         self.next_look = Instant::now() + LOOK;
         self.most = self.most.most(now);
         let early = (self.length / 3).min(Duration::from_secs(60));
@@ -365,10 +375,10 @@ impl Watch {
         if !over {
             return Ok(false);
         }
-        let open = self.lines.len();
+        let open = self.connections.len();
         let is_settled = now.descriptors == self.idle.descriptors + 2 * open
             && now.tasks == self.idle.tasks + open
-            && self.lines.iter().all(|line| line.is_well());
+            && self.connections.iter().all(|it| it.is_well());
         if is_settled {
             self.late = Some(now);
         } else if self.start.elapsed() > self.length + SETTLE {
@@ -394,9 +404,9 @@ fn sound(books: &Books, id: ticklot::BookId) -> Result<(), String> {
     Err(format!("{} is live and no book: {book:?}", books.name(id)))
 }
 
-impl<V: Venue> OnMessage<V> for Watch {}
+impl<V: Venue> OnMessage<V> for SoakHandler {}
 
-impl Handler for Watch {
+impl Handler for SoakHandler {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         // What the end of the feed itself does is no fault.
         if self.late.is_some() || self.wrong.is_some() {
@@ -407,8 +417,8 @@ impl Handler for Watch {
             Ok(true) => {}
             Err(wrong) => self.wrong = Some(wrong),
         }
-        for line in &mut self.lines {
-            line.end();
+        for it in &mut self.connections {
+            it.end();
         }
         ControlFlow::Break(())
     }

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use clap::Parser;
 use ticklot_frame::DecodeBackend;
-use ticklot_tests::alloc::Counting;
+use ticklot_tests::alloc::CountingAllocator;
 
 use crate::measure::Rounds;
 use crate::plan::Plan;
@@ -32,7 +32,7 @@ use crate::tables::TABLES;
 
 // It counts the allocations of every contender: one addition for each.
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Measures ticklot beside its peers.
 #[derive(Debug, Parser)]

@@ -39,7 +39,7 @@ impl Truth {
 }
 
 /// One connection.
-pub(super) struct Line {
+pub(super) struct ConnectionCheck {
     pub(super) truth: Truth,
     /// How many books it has, once all are known.
     books: usize,
@@ -59,7 +59,7 @@ struct Check {
     equal: Vec<BookId>,
 }
 
-impl Line {
+impl ConnectionCheck {
     pub(super) fn new((truth, books): (Truth, usize)) -> Self {
         Self {
             truth,

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What a process holds at a moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Census {
+pub struct ProcessUsage {
     /// Memory that is resident, in KiB.
     pub kib: u64,
     /// Open descriptors.
@@ -15,7 +15,7 @@ pub struct Census {
     pub threads: usize,
 }
 
-impl Census {
+impl ProcessUsage {
     /// Counts now, within a runtime.
     ///
     /// # Errors
@@ -24,7 +24,7 @@ impl Census {
         let cannot = |error: std::io::Error| format!("/proc: {error}");
         let status = std::fs::read_to_string("/proc/self/status").map_err(cannot)?;
         let field = |name: &str| {
-            let value = status.lines().find_map(|line| line.strip_prefix(name));
+            let value = status.lines().find_map(|it| it.strip_prefix(name));
             let number = value.and_then(|it| it.trim().trim_end_matches(" kB").parse().ok());
             number.ok_or(format!("/proc/self/status has no {name}"))
         };
@@ -51,7 +51,7 @@ impl Census {
     }
 }
 
-impl fmt::Display for Census {
+impl fmt::Display for ProcessUsage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             kib,

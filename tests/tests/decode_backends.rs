@@ -1,4 +1,4 @@
-//! Every way of decoding reads every line alike: the recorded logs, what the simulator sends, and over a
+//! Every decoding backend reads every line alike: the recorded logs, what the simulator sends, and over a
 //! million lines that are nearly theirs; and books as an independent reader makes them of what `serde_json`
 //! reads.
 
@@ -20,8 +20,8 @@ use ticklot_tests::data::{LOGS, Log};
 use ticklot_tests::messages;
 use ticklot_tests::mutate::{Parts, mutate};
 
-/// All ways; the last is what the others are held to.
-const SCANS: [DecodeBackend; 3] = [
+/// All backends; the last is what the others are held to.
+const BACKENDS: [DecodeBackend; 3] = [
     DecodeBackend::Best,
     DecodeBackend::Portable,
     DecodeBackend::Off,
@@ -30,15 +30,15 @@ const SCANS: [DecodeBackend; 3] = [
 /// Lines of each source are mutated so often: over a million in all.
 const CASES: usize = 200_000;
 
-/// A venue's decoders, one for each way, that live through a whole test.
-trait Ways {
-    /// Decodes a line in every way, and holds the ways to each other; a book also to `serde_json`.
-    fn check(&mut self, line: &[u8]) -> Read;
+/// A venue's decoders, one for each backend, that live through a whole test.
+trait Backends {
+    /// Decodes a line in every backend, and holds the backends to each other; a book also to `serde_json`.
+    fn check(&mut self, line: &[u8]) -> LineKind;
 }
 
 /// What a line turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Read {
+enum LineKind {
     Book,
     Other,
     Refused,
@@ -83,22 +83,22 @@ struct Jayx([jayx::Decoder; 3]);
 
 impl Jayx {
     fn new(envelope: Envelope) -> Self {
-        Self(SCANS.map(|scan| jayx::Decoder::with_backend(envelope, scan)))
+        Self(BACKENDS.map(|scan| jayx::Decoder::with_backend(envelope, scan)))
     }
 }
 
-impl Ways for Jayx {
-    fn check(&mut self, line: &[u8]) -> Read {
-        let [ways @ .., general] = &mut self.0;
+impl Backends for Jayx {
+    fn check(&mut self, line: &[u8]) -> LineKind {
+        let [backends @ .., general] = &mut self.0;
         let expected = general.decode(line);
-        for way in ways {
-            let message = way.decode(line);
+        for backend in backends {
+            let message = backend.decode(line);
             assert!(same_jayx(&message, &expected), "{}", shown(line));
         }
         let book = match expected {
             Ok(jayx::Message::OrderBook(book)) => book,
-            Ok(_) => return Read::Other,
-            Err(_) => return Read::Refused,
+            Ok(_) => return LineKind::Other,
+            Err(_) => return LineKind::Refused,
         };
         let naive = NaiveJayx::read(line);
         assert_eq!(
@@ -107,7 +107,7 @@ impl Ways for Jayx {
             "{}",
             shown(line)
         );
-        Read::Book
+        LineKind::Book
     }
 }
 
@@ -135,24 +135,24 @@ struct Bayse {
 impl Bayse {
     fn new(scale: Scale) -> Self {
         Self {
-            decoders: SCANS.map(bayse::Decoder::with_backend),
+            decoders: BACKENDS.map(bayse::Decoder::with_backend),
             scale,
         }
     }
 }
 
-impl Ways for Bayse {
-    fn check(&mut self, line: &[u8]) -> Read {
-        let [ways @ .., general] = &mut self.decoders;
+impl Backends for Bayse {
+    fn check(&mut self, line: &[u8]) -> LineKind {
+        let [backends @ .., general] = &mut self.decoders;
         let expected = general.decode(line, &self.scale);
-        for way in ways {
-            let message = way.decode(line, &self.scale);
+        for backend in backends {
+            let message = backend.decode(line, &self.scale);
             assert!(same_bayse(&message, &expected), "{}", shown(line));
         }
         let book = match expected {
             Ok(bayse::Message::OrderBook(book)) => book,
-            Ok(_) => return Read::Other,
-            Err(_) => return Read::Refused,
+            Ok(_) => return LineKind::Other,
+            Err(_) => return LineKind::Refused,
         };
         let naive = NaiveBayse::read(line, self.scale);
         assert_eq!(
@@ -165,7 +165,7 @@ impl Ways for Bayse {
             "{}",
             shown(line)
         );
-        Read::Book
+        LineKind::Book
     }
 }
 
@@ -382,7 +382,7 @@ impl NaiveBayse {
     }
 }
 
-fn ways(log: &Log) -> Box<dyn Ways> {
+fn backends(log: &Log) -> Box<dyn Backends> {
     match log.venue {
         VenueName::JAYX => Box::new(Jayx::new(Envelope::Auto)),
         _ => Box::new(Bayse::new(log.scale())),
@@ -408,30 +408,30 @@ fn the_recorded_logs() {
         let Some(lines) = lines(log, "the_recorded_logs") else {
             continue;
         };
-        let mut ways = ways(log);
-        let books = lines.iter().map(|line| ways.check(line));
-        let books = books.filter(|read| *read == Read::Book).count();
+        let mut backends = backends(log);
+        let books = lines.iter().map(|line| backends.check(line));
+        let books = books.filter(|read| *read == LineKind::Book).count();
         assert_eq!(books as u64, log.books, "{}", log.name);
     }
 }
 
 /// Mutates books, [`CASES`] times, and reads what comes of it.
-fn check_mutations(ways: &mut dyn Ways, lines: &[Vec<u8>], seed: u64) {
+fn check_mutations(backends: &mut dyn Backends, lines: &[Vec<u8>], seed: u64) {
     let parts: Vec<Parts> = lines.iter().map(|line| Parts::new(line)).collect();
-    check_mutations_to(Read::Book, ways, &parts, seed);
+    check_mutations_to(LineKind::Book, backends, &parts, seed);
 }
 
 /// The same with lines that are no books.
-fn check_mutations_of_others(ways: &mut dyn Ways, lines: &[Vec<u8>], seed: u64) {
+fn check_mutations_of_others(backends: &mut dyn Backends, lines: &[Vec<u8>], seed: u64) {
     for line in lines {
-        assert_eq!(ways.check(line), Read::Other, "{}", shown(line));
+        assert_eq!(backends.check(line), LineKind::Other, "{}", shown(line));
     }
     let parts: Vec<Parts> = lines.iter().map(|line| Parts::whole(line)).collect();
-    check_mutations_to(Read::Other, ways, &parts, seed);
+    check_mutations_to(LineKind::Other, backends, &parts, seed);
 }
 
 /// The lines are `kind`, and many stay so.
-fn check_mutations_to(kind: Read, ways: &mut dyn Ways, parts: &[Parts], seed: u64) {
+fn check_mutations_to(kind: LineKind, backends: &mut dyn Backends, parts: &[Parts], seed: u64) {
     let mut random = Rng::with_seed(seed);
     let mut line = Vec::new();
     let mut kept = 0;
@@ -444,7 +444,7 @@ fn check_mutations_to(kind: Read, ways: &mut dyn Ways, parts: &[Parts], seed: u6
         for _ in 0..[1, 1, 1, 2, 3][random.usize(..5)] {
             mutate(&mut line, &mut random);
         }
-        kept += usize::from(ways.check(&line) == kind);
+        kept += usize::from(backends.check(&line) == kind);
     }
     // A changed digit leaves a book, and a changed letter another message; most else does not.
     let share = kept * 100 / CASES;
@@ -455,7 +455,7 @@ fn check_mutations_of(log: &Log) {
     let Some(lines) = lines(log, "mutations_of_the_recorded_logs") else {
         return;
     };
-    check_mutations(&mut *ways(log), &lines, 1);
+    check_mutations(&mut *backends(log), &lines, 1);
 }
 
 // Each over a second in a debug build: two hundred thousand lines, each read five times. They are
@@ -483,8 +483,8 @@ fn mutations_of_the_simulators_jayx() {
 
 #[test]
 fn mutations_of_the_simulators_bayse() {
-    let mut ways = Bayse::new(books::bayse_scale());
-    check_mutations(&mut ways, &books::bayse(20, 1, 400), 3);
+    let mut backends = Bayse::new(books::bayse_scale());
+    check_mutations(&mut backends, &books::bayse(20, 1, 400), 3);
 }
 
 /// Lines in another order of fields each, every other one indented.
@@ -498,22 +498,22 @@ fn reordered(lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
 
 #[test]
 fn mutated_jayx_in_any_order() {
-    let mut ways = Jayx::new(Envelope::Auto);
-    check_mutations(&mut ways, &reordered(&books::jayx(3, 2, 400)), 6);
+    let mut backends = Jayx::new(Envelope::Auto);
+    check_mutations(&mut backends, &reordered(&books::jayx(3, 2, 400)), 6);
 }
 
 #[test]
 fn mutated_bayse_in_any_order() {
-    let mut ways = Bayse::new(books::bayse_scale());
-    check_mutations(&mut ways, &reordered(&books::bayse(3, 2, 400)), 7);
+    let mut backends = Bayse::new(books::bayse_scale());
+    check_mutations(&mut backends, &reordered(&books::bayse(3, 2, 400)), 7);
 }
 
 #[test]
 fn mutations_of_jayxs_other_messages() {
-    let mut ways = Jayx::new(Envelope::Auto);
+    let mut backends = Jayx::new(Envelope::Auto);
     let mut lines = messages::jayx(100);
     lines.extend(reordered(&lines));
-    check_mutations_of_others(&mut ways, &lines, 4);
+    check_mutations_of_others(&mut backends, &lines, 4);
 }
 
 /// What the simulator sends, and the contract's examples.
@@ -523,6 +523,6 @@ fn mutations_of_bayses_other_messages() {
     let examples = include_str!("../../fuzz/seeds/bayse/scan-messages");
     lines.extend(examples.lines().map(|line| line.as_bytes().to_vec()));
     lines.extend(reordered(&lines));
-    let mut ways = Bayse::new(books::bayse_scale());
-    check_mutations_of_others(&mut ways, &lines, 5);
+    let mut backends = Bayse::new(books::bayse_scale());
+    check_mutations_of_others(&mut backends, &lines, 5);
 }
