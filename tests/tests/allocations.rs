@@ -56,16 +56,30 @@ fn count_second_pass<V: Venue>(venue: V, frames: &[(u64, Vec<u8>)]) -> u64 {
     count_second_pass_with(venue, frames, Vec::new())
 }
 
-/// The same, while these look on.
+/// The same, with taps.
 fn count_second_pass_with<V: Venue>(
     venue: V,
     frames: &[(u64, Vec<u8>)],
     taps: Vec<Box<dyn Tap>>,
 ) -> u64 {
-    let mut books = Books::new();
     let mut seen = 0;
+    let (second, _) = play_twice(venue, frames, taps, |event, books| {
+        read_touch(event, books, &mut seen);
+    });
+    assert_ne!(seen, 0, "the handler was called");
+    second
+}
+
+/// Plays all frames twice. Returns the allocations of the second time, and the books.
+fn play_twice<V: Venue>(
+    venue: V,
+    frames: &[(u64, Vec<u8>)],
+    taps: Vec<Box<dyn Tap>>,
+    mut see: impl FnMut(&Event<'_>, &Books),
+) -> (u64, Books) {
+    let mut books = Books::new();
     let mut handler = |event: Event<'_>, books: &Books| {
-        read_touch(&event, books, &mut seen);
+        see(&event, books);
         ControlFlow::Continue(())
     };
     let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
@@ -76,14 +90,14 @@ fn count_second_pass_with<V: Venue>(
         for (recv_ns, frame) in frames {
             let reply = session.frame(frame, Nanos(*recv_ns), &mut books, &mut handler);
             assert_eq!(reply, CallOutcome::Data);
+            while session.outgoing(Nanos(*recv_ns)).is_some() {}
         }
         allocations() - before
     };
-    let first = pass();
-    assert!(first > 0, "the count works: the buffers had to grow");
+    assert!(pass() > 0, "the count works: the buffers had to grow");
     let second = pass();
-    assert_ne!(seen, 0, "the handler was called");
-    second
+    drop(session);
+    (second, books)
 }
 
 #[test]
@@ -263,7 +277,6 @@ fn none_with_any_backend() {
     }
 }
 
-/// The other messages of Bayse: prices, fills, asset prices, one's own orders, and acknowledgements.
 /// A JayX book of so many levels a side, the prices of so many digits.
 fn jayx_book(levels: u64, digits: u32) -> String {
     let first = 10_u64.pow(digits - 1);
@@ -304,6 +317,7 @@ fn longer_numbers_do_not_allocate() {
     }
 }
 
+/// The other messages of Bayse: prices, fills, asset prices, orders, and acknowledgements.
 #[test]
 fn bayse_channels_do_not_allocate() {
     let frame = |n: u64| {
@@ -331,37 +345,15 @@ fn bayse_channels_do_not_allocate() {
         (n, lines.join("\n").into_bytes())
     };
     let frames: Vec<_> = (0..300).map(frame).collect();
-    let mut books = Books::new();
     let mut seen = 0;
     // A fill, the prices of two outcomes and of an asset, and an order: five neutral events a frame.
-    let mut handler = |event: Event<'_>, _: &Books| {
-        match event {
-            Event::Trades(_) | Event::ReferencePrice(_) | Event::Order(_) => seen += 1,
-            Event::BadLine { error, .. } => panic!("{error}"),
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    };
     let venue = Bayse::any().build().unwrap();
-    let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
-    let _ = session.opened(Nanos(0), &mut books, &mut handler);
-    let mut counts = [0; 2];
-    for count in &mut counts {
-        let before = allocations();
-        for (n, frame) in &frames {
-            assert_eq!(
-                session.frame(frame, Nanos(*n), &mut books, &mut handler),
-                CallOutcome::Data
-            );
-            while session.outgoing(Nanos(*n)).is_some() {}
-        }
-        *count = allocations() - before;
-    }
-    assert!(
-        counts[0] > 0 && counts[1] == 0,
-        "allocations by pass: {counts:?}"
-    );
-    assert_eq!(seen, 2 * 300 * 5);
+    let (second, _) = play_twice(venue, &frames, Vec::new(), |event, _| match event {
+        Event::Trades(_) | Event::ReferencePrice(_) | Event::Order(_) => seen += 1,
+        Event::BadLine { error, .. } => panic!("{error}"),
+        _ => {}
+    });
+    assert_eq!((second, seen), (0, 2 * 300 * 5));
 }
 
 /// A feed of deltas about a price that wanders, with far levels, a gap and a snapshot that bridges it.
@@ -770,19 +762,7 @@ fn candles_and_balances_allocate_nothing() {
         .key(ApiKey::new("k"))
         .follow(Topic::kline("BTCUSDT", "1"))
         .follow(Topic::Positions);
-    let mut books = Books::new();
-    let mut handler = |event: Event<'_>, _: &Books| {
-        assert!(!matches!(event, Event::BadLine { .. }), "{event:?}");
-        ControlFlow::Continue(())
-    };
-    let mut session = Session::new(
-        venue.build().unwrap(),
-        ConnectionId(0),
-        Options::default(),
-        &mut books,
-    );
-    let _ = session.opened(Nanos(0), &mut books, &mut handler);
-    let frames: Vec<String> = (0..3000_u64)
+    let frames: Vec<(u64, Vec<u8>)> = (0..3000_u64)
         .flat_map(|n| {
             let (opened, close) = (n / 2 * 60, 100 + n % 7);
             let change = if n % 2 == 0 { ("add", "modify") } else { ("modify", "add") };
@@ -791,20 +771,15 @@ fn candles_and_balances_allocate_nothing() {
                 format!(r#"42["positions",{{"spot":[{{"asset":"BTC","balance":"0.{n:06}","available":"0.1"}}]}}]"#),
             ]
         })
+        .map(String::into_bytes)
+        .zip(0..)
+        .map(|(frame, n)| (n, frame))
         .collect();
-    let mut counts = [0; 2];
-    for count in &mut counts {
-        let before = allocations();
-        for (n, frame) in frames.iter().enumerate() {
-            let reply = session.frame(frame.as_bytes(), Nanos(n as u64), &mut books, &mut handler);
-            assert_eq!(reply, CallOutcome::Data);
-        }
-        *count = allocations() - before;
-    }
-    assert!(
-        counts[0] > 0 && counts[1] == 0,
-        "allocations by pass: {counts:?}"
-    );
+    let venue = venue.build().unwrap();
+    let (second, books) = play_twice(venue, &frames, Vec::new(), |event, _| {
+        assert!(!matches!(event, Event::BadLine { .. }), "{event:?}");
+    });
+    assert_eq!(second, 0);
     let instrument = Instrument::of_symbol(VenueName::JAYX, "BTCUSDT");
     let candles = books.candles(&instrument, "1").unwrap();
     assert_eq!(candles.len(), ticklot::stores::MAX_CANDLES);
