@@ -112,58 +112,58 @@ fn config_error_names_its_line() {
 fn option_errors_suggest_a_fix() {
     for (args, told) in [
         (
-            &["watch", "--vnue=jayx"][..],
+            "watch --vnue=jayx",
             "unexpected argument '--vnue' found; a similar argument exists: '--venue' (see `ticklot watch --help`)",
         ),
         (
-            &["rply"],
+            "rply",
             "unrecognized subcommand 'rply'; a similar subcommand exists: 'replay' (see `ticklot --help`)",
         ),
         (
-            &["replay"],
+            "replay",
             "the following required arguments were not provided: <LOG> (see `ticklot replay --help`)",
         ),
         (
-            &["config", "check"],
+            "config check",
             "the following required arguments were not provided: <FILE> (see `ticklot config check --help`)",
         ),
         (
-            &["watch", "--duration=soon"],
+            "watch --duration=soon",
             "invalid value 'soon' for '--duration <D>': a length of time is such as 500ms, 5s or 1m 30s (see `ticklot \
              watch --help`)",
         ),
         (
-            &["bench", "--price-decimals=19"],
+            "bench --price-decimals=19",
             "invalid value '19' for '--price-decimals <N>': decimals are a number from 0 to 18 (see `ticklot bench \
              --help`)",
         ),
         (
-            &["watch", "--depth=0"],
+            "watch --depth=0",
             "invalid value '0' for '--depth <N>': levels are a number from 1 on (see `ticklot watch --help`)",
         ),
         (
-            &["watch", "--cpu=0"],
+            "watch --cpu=0",
             "the following required arguments were not provided: --spin (see `ticklot watch --help`)",
         ),
         (
-            &["record", "--out=log.jsonl", "--keep-warm=1ms"],
+            "record --out=log.jsonl --keep-warm=1ms",
             "the following required arguments were not provided: --spin (see `ticklot record --help`)",
         ),
         (
-            &["watch", "--spin", "--cpu=first"],
+            "watch --spin --cpu=first",
             "invalid value 'first' for '--cpu <N>': a processor is a number from 0 on (see `ticklot watch --help`)",
         ),
         (
-            &["watch", "--spin", "--keep-warm=0s"],
+            "watch --spin --keep-warm=0s",
             "invalid value '0s' for '--keep-warm <INTERVAL>': an interval is a length of time above zero, such as 50us, \
              100us or 1ms (see `ticklot watch --help`)",
         ),
         (
-            &["watch", "--spin=yes"],
+            "watch --spin=yes",
             "unexpected value 'yes' for '--spin' found; no more were expected (see `ticklot watch --help`)",
         ),
     ] {
-        let ran = ticklot(args);
+        let ran = ticklot(args.split(' '));
         let expected = format!("ticklot: {told}\n");
         assert_eq!((ran.status, ran.err), (2, expected), "{args:?}");
     }

@@ -5,7 +5,7 @@ use ticklot_frame::bayse::{
     Auth, Channel, Currency, Endpoint, Request, RequestError, Room, Symbol,
 };
 
-use crate::subscriptions::INLINE;
+use crate::venue::subscriptions::INLINE;
 
 /// Something to follow. Each is a room of its own at the server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
