@@ -17,9 +17,9 @@ use crate::delta_venue::{DeltaVenue, Snapshots, Storage};
 pub(super) const MS: u64 = 1_000_000;
 pub(super) const SECOND: u64 = 1_000 * MS;
 
-/// The longest frame that the session reads, and the transport.
-pub(super) const MAX_FRAME: usize = 24 * 1024;
-pub(super) const MAX_MESSAGE: usize = 48 * 1024;
+/// The longest frame that the session reads, and the transport: longer than any batch of the server.
+pub(super) const MAX_FRAME: usize = 64 * 1024;
+pub(super) const MAX_MESSAGE: usize = 96 * 1024;
 
 /// The symbols of the JayX server.
 pub(super) const SYMBOLS: [&str; 2] = ["BTCUSDT", "ETHUSDT"];
