@@ -1,5 +1,5 @@
 //! How many instructions each stage takes, counted by callgrind. Counts repeat exactly where timings do not, so
-//! they are what the gate holds against `instructions.baseline.json`: see the program `count`.
+//! they are what CI holds against `instructions.baseline.json`: see the program `count`.
 //!
 //! Each benchmark does 32 messages of a pool with buffers that have grown; the setup is not counted.
 
