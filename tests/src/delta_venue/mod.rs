@@ -27,7 +27,6 @@ use ticklot::{
     BookId, BookState, Books, ConnectionId, Handler, Instrument, Nanos, OnMessage, Scale, Side,
 };
 use ticklot_book as book;
-use ticklot_frame::kraken;
 
 pub use self::market::Market;
 pub use self::wire::{Message, Ticker, Update};
@@ -341,8 +340,15 @@ fn send<H: ?Sized>(context: &mut Context<'_, H>, action: &str, symbol: &str) {
         .push(|out| out.extend_from_slice(text.as_bytes()));
 }
 
+/// As Kraken's, of prices that may also be negative.
 fn checksum<S: book::Storage>(book: &Book<S>) -> u32 {
-    kraken::checksum(book.levels(Side::Ask), book.levels(Side::Bid))
+    let mut digits = String::new();
+    for side in [Side::Ask, Side::Bid] {
+        for level in book.levels(side).take(10) {
+            digits += &format!("{}{}", level.ticks, level.lots);
+        }
+    }
+    crc32fast::hash(digits.as_bytes())
 }
 
 fn refusal(error: BookError) -> DecodeError {
