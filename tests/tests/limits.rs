@@ -117,7 +117,7 @@ fn table_defaults_are_the_defaults() {
         "crates/ticklot/src/session/backoff.rs",
     );
     let (in_flight, flight) = (
-        "crates/ticklot/src/flight.rs",
+        "crates/ticklot/src/capture/flight_recorder.rs",
         ticklot::capture::FlightOptions::default(),
     );
     let resync = "crates/ticklot/src/session/resync.rs";
