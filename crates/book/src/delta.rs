@@ -63,13 +63,13 @@ pub type Checksum<S> = fn(&Book<S>) -> u32;
 /// let bids = [Level::new(Ticks(99), Lots(5))];
 /// let delta = |first, last| Delta { bids: &bids, ids: Some(Ids::range(first, last)), ..Delta::default() };
 ///
-/// assert_eq!(book.apply(&delta(7, 9), Nanos(1))?, Outcome::Buffered);
+/// assert_eq!(book.apply_delta(&delta(7, 9), Nanos(1))?, Outcome::Buffered);
 /// let snapshot = Snapshot { id: Some(8), ..Snapshot::default() };
-/// assert_eq!(book.snapshot(&snapshot, Nanos(2))?, Outcome::Applied);
+/// assert_eq!(book.apply_snapshot(&snapshot, Nanos(2))?, Outcome::Applied);
 /// assert_eq!(book.live().and_then(|book| book.best_bid()), Some(bids[0]));
 ///
 /// let gap = Gap::Sequence { expected: 10, got: 11 };
-/// assert_eq!(book.apply(&delta(11, 12), Nanos(3))?, Outcome::Gap(gap));
+/// assert_eq!(book.apply_delta(&delta(11, 12), Nanos(3))?, Outcome::Gap(gap));
 /// assert_eq!((book.live().is_none(), book.state()), (true, BookState::Gap(gap)));
 /// # Ok::<(), ticklot_book::BookError>(())
 /// ```

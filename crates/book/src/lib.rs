@@ -30,11 +30,11 @@
 //!
 //! let scale = Scale::new(2, 3)?;
 //! let mut book = Book::new(scale);
-//! book.begin(Epoch(1));
+//! book.start_epoch(Epoch(1));
 //!
 //! let bids = [Level::new(scale.ticks(b"0.60")?, scale.lots(b"500")?)];
 //! let asks = [Level::new(scale.ticks(b"0.65")?, scale.lots(b"3.75")?)];
-//! let changes = book.replace(&bids, &asks, Nanos(1_000))?;
+//! let changes = book.apply_snapshot(&bids, &asks, Nanos(1_000))?;
 //! assert_eq!(changes.len(), 2);
 //!
 //! let live = book.live().expect("a fresh, uncrossed book");

@@ -5,7 +5,8 @@
 //!
 //! ```
 //! use ticklot::records::EventRecord;
-//! use ticklot::{Books, ConnectionId, Epoch, Event, VenueName};
+//! use ticklot::venue::VenueName;
+//! use ticklot::{Books, ConnectionId, Epoch, Event};
 //!
 //! let (connection, epoch) = (ConnectionId(0), Epoch(1));
 //! let event = Event::Connected { connection, epoch };

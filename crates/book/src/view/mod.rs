@@ -31,7 +31,7 @@ use crate::units::{Level, Lots, Side, Ticks};
 ///
 /// let level = |ticks, lots| Level::new(Ticks(ticks), Lots(lots));
 /// let mut book = Book::new(Scale::UNIT);
-/// book.replace(&[level(98, 4)], &[level(101, 2), level(103, 5)], Nanos(0))?;
+/// book.apply_snapshot(&[level(98, 4)], &[level(101, 2), level(103, 5)], Nanos(0))?;
 ///
 /// let live = book.live().expect("fresh and uncrossed");
 /// assert_eq!(live.mid().map(|mid| mid.to_string()), Some("99.5".to_owned()));

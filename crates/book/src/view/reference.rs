@@ -24,8 +24,8 @@ use crate::units::{Level, Lots, Nanos, Side, Ticks};
 /// let bids = [Level::new(Ticks(99), Lots(5)), Level::new(Ticks(98), Lots(1))];
 /// let mut flat = Book::new(Scale::UNIT);
 /// let mut ladder = Book::<Ladder>::with_storage(Scale::UNIT);
-/// flat.replace(&bids, &[], Nanos(1))?;
-/// ladder.replace(&bids, &[], Nanos(1))?;
+/// flat.apply_snapshot(&bids, &[], Nanos(1))?;
+/// ladder.apply_snapshot(&bids, &[], Nanos(1))?;
 ///
 /// for book in [BookRef::from(&flat), BookRef::from(&ladder)] {
 ///     assert_eq!(book.best_bid(), Some(bids[0]));

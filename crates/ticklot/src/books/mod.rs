@@ -932,7 +932,7 @@ impl Books {
         self.expiry.due()
     }
 
-    /// StageTimer stale each subject that had no message for its limit, and queues the changes.
+    /// Marks as stale each subject that had no message for its limit, and queues the changes.
     pub(crate) fn expire(&mut self, now: Nanos) {
         while let Some((due, subject)) = self.expiry.pop(now) {
             match subject {
@@ -976,7 +976,7 @@ impl Books {
         }
     }
 
-    /// StageTimer stale every book of a connection that had no message for `limit`: for a log that records
+    /// Marks as stale every book of a connection that had no message for `limit`: for a log that records
     /// when that happened.
     #[cfg(feature = "capture")]
     pub(crate) fn expire_of(&mut self, connection: ConnectionId, limit: Duration, now: Nanos) {

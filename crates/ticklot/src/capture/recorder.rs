@@ -352,9 +352,9 @@ struct WriterTask {
     unflushed: Option<MissingRecords>,
     lines: u64,
     frames: u64,
-    /// MissingRecords records that were noted since the last flush.
+    /// Missing records that were noted since the last flush.
     noted: Option<MissingRecords>,
-    /// MissingRecords records that are not noted yet.
+    /// Missing records that are not noted yet.
     lost: Option<MissingRecords>,
     /// When writing is tried again after there was no room.
     retry_at: Option<Instant>,

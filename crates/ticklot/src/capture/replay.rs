@@ -42,7 +42,7 @@ pub const MAX_LOSSES: usize = 65_536;
 /// # fn example<V: Venue + 'static>(venue_of: impl Fn() -> V) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut handler = |event: Event<'_>, books: &Books| {
 ///     if let Event::Book(update) = event {
-///         println!("{:?}", books.untrusted(update.book).and_then(|book| book.best_bid()));
+///         println!("{:?}", books.last_known(update.book).and_then(|book| book.best_bid()));
 ///     }
 ///     ControlFlow::Continue(())
 /// };

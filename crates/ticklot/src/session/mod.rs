@@ -672,7 +672,7 @@ impl<V: Venue> Session<V> {
         }
     }
 
-    /// StageTimer every book that has heard nothing for its limit, of whatever connection: the handler
+    /// Marks as stale every book that has heard nothing for its limit, of whatever connection: the handler
     /// sees them all at every call, and another connection's timer may be late.
     fn expire<H: OnMessage<V> + ?Sized>(
         &mut self,
@@ -785,7 +785,7 @@ impl<V: Venue> Session<V> {
     }
 }
 
-/// StageTimer every book that had no message for its limit, and then reports each: no call shows
+/// Marks as stale every book that had no message for its limit, and then reports each: no call shows
 /// one of them as live.
 pub(crate) fn expire<H: Handler + ?Sized>(
     now: Nanos,

@@ -55,13 +55,13 @@
 //! }
 //!
 //! let mut subscriptions = Subscriptions::new(Duration::from_secs(5), 100);
-//! subscriptions.want(Ticker("BTC/USD"), Name::Unused);
-//! subscriptions.want(Ticker("ETH/USD"), Name::Unused);
+//! subscriptions.subscribe(Ticker("BTC/USD"), Name::Unused);
+//! subscriptions.subscribe(Ticker("ETH/USD"), Name::Unused);
 //! subscriptions.send_next(Nanos(0), |message| match message {
 //!     ToSend::Subscribe(topics) => assert_eq!(topics.len(), 2),
 //!     ToSend::Unsubscribe(_) | ToSend::Leave(_) => unreachable!(),
 //! });
-//! subscriptions.joined_topic(&Ticker("BTC/USD"));
+//! subscriptions.on_topic_subscribed(&Ticker("BTC/USD"));
 //! assert_eq!(subscriptions.stage(&Ticker("BTC/USD")), Some(Stage::Joined));
 //! assert_eq!(subscriptions.stage(&Ticker("ETH/USD")), Some(Stage::Asked));
 //! assert_eq!(subscriptions.deadline(), Some(Nanos(5_000_000_000)));
