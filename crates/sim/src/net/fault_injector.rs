@@ -85,7 +85,11 @@ impl FaultInjector {
             return GARBAGE[self.rng.usize(..GARBAGE.len())].into();
         }
         let text = String::from_utf8_lossy(text);
-        text[..text.floor_char_boundary(text.len() / 2)].into()
+        let mut end = text.len() / 2;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text[..end].into()
     }
 
     /// The length of the part that is sent of a frame of `length` bytes.

@@ -516,7 +516,11 @@ fn bad(line: u64, byte: usize, what: &dyn std::fmt::Display) -> Result<(), LogEr
     // It may quote the line.
     let mut what = what.to_string();
     if what.len() > MAX_REASON {
-        what.truncate(what.floor_char_boundary(MAX_REASON));
+        let mut end = MAX_REASON;
+        while !what.is_char_boundary(end) {
+            end -= 1;
+        }
+        what.truncate(end);
         what.push_str("...");
     }
     Err(LogError::Record { line, byte, what })

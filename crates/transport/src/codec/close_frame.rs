@@ -41,8 +41,11 @@ pub(crate) fn write<'a>(
     if !is_allowed(code) {
         return Err(Error::Argument("a close code that may not be sent"));
     }
-    let reason = &reason[..reason.floor_char_boundary(MAX_CONTROL - 2)];
-    let end = 2 + reason.len();
+    let mut len = reason.len().min(MAX_CONTROL - 2);
+    while !reason.is_char_boundary(len) {
+        len -= 1;
+    }
+    let (reason, end) = (&reason[..len], 2 + len);
     out[..2].copy_from_slice(&code.to_be_bytes());
     out[2..end].copy_from_slice(reason.as_bytes());
     Ok(&out[..end])
