@@ -42,7 +42,7 @@ impl Proxy {
     /// # Errors
     ///
     /// [`Error::Argument`] for a URL that cannot be used, among them those of SOCKS proxies: for these, use
-    /// [`Config::with_dial`].
+    /// [`Config::with_dial`](crate::Config::with_dial).
     pub fn new(url: &str, no_proxy: &str) -> Result<Self, Error> {
         let rules = |no_proxy: &str| Matcher::builder().all(url).no(no_proxy).build();
         // Without exceptions every host has the proxy, unless it cannot be used.

@@ -39,8 +39,8 @@ fn ask<S: Storage>(price: i64) -> i64 {
         ids: Some(Ids::one(2)),
         ..Delta::default()
     };
-    let _ = book.snapshot(&snapshot, Nanos(1));
-    let _ = book.apply(&delta, Nanos(2));
+    let _ = book.apply_snapshot(&snapshot, Nanos(1));
+    let _ = book.apply_delta(&delta, Nanos(2));
     let live = book.live();
     live.map_or(0, |book| {
         i64::from(book.crc32()) + book.fill(Side::Ask, Lots(1)).lots.0
