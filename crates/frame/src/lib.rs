@@ -50,6 +50,8 @@ mod lines;
 mod prefetch;
 mod pull;
 mod record;
+#[cfg(test)]
+mod samples;
 #[cfg(feature = "serde")]
 mod serialize;
 mod string;

@@ -149,11 +149,10 @@ mod other_messages;
 
 #[cfg(test)]
 mod tests {
-    use ticklot_sim::pool::{BAYSE_SCALE, Pool, Shape, Wire, reordered};
-
     use super::*;
     use crate::DecodeBackend;
     use crate::bayse::{Decoder, Message, OrderBook};
+    use crate::samples::{BAYSE_SCALE, Wire, order_books, reordered};
 
     /// Markets whose names end with an `x` have finer steps.
     fn scale(market: &str) -> Scale {
@@ -189,10 +188,9 @@ mod tests {
 
     #[test]
     fn any_order_and_spacing() {
-        let pool = Pool::build(Shape::single(Wire::Bayse, 20), 1, 100_000);
         let orders = (0..).zip((0..4).cycle());
-        for (frame, (seed, indent)) in pool.frames().iter().zip(orders) {
-            let text = String::from_utf8(reordered(frame, seed, indent)).unwrap();
+        for (book, (seed, indent)) in order_books(Wire::Bayse).iter().zip(orders) {
+            let text = reordered(book, seed, indent);
             let finer = text.replace("440000\"", "44000x\"");
             let without = text
                 .replace("\"total\":", "\"sum\":")

@@ -1,12 +1,14 @@
 use ticklot_book::Scale;
-use ticklot_sim::pool::{self, BAYSE_SCALE, Pool, Shape, Wire};
 
 use super::{Templates, without_learning};
+use crate::samples::{BAYSE_SCALE, Wire, order_books};
 use crate::thread_local::ThreadLocal;
 use crate::{DecodeBackend, DecodePath, bayse, jayx};
 
+/// The spaces of Python's `json.dumps`.
 fn spaced(text: &str) -> String {
-    String::from_utf8(pool::spaced(text.as_bytes())).unwrap()
+    let text = text.replace(",\"", ", \"").replace("\":", "\": ");
+    text.replace("},{", "}, {")
 }
 
 /// Spaces inside of the braces, too.
@@ -55,9 +57,7 @@ fn levels_first(text: &str) -> String {
 }
 
 fn texts(wire: Wire, write: impl Fn(&str) -> String) -> Vec<String> {
-    let pool = Pool::build(Shape::single(wire, 20), 7, 400_000);
-    let text = |frame: &Vec<u8>| write(std::str::from_utf8(frame).unwrap());
-    pool.frames().iter().map(text).collect()
+    order_books(wire).iter().map(|text| write(text)).collect()
 }
 
 /// A decoder of either venue.

@@ -231,11 +231,11 @@ mod other_messages;
 #[cfg(test)]
 mod tests {
     use ticklot_book::MAX_LEVELS;
-    use ticklot_sim::pool::{Pool, Shape, Wire, reordered};
 
     use super::*;
     use crate::DecodeBackend;
     use crate::jayx::{Decoder, Envelope, Message};
+    use crate::samples::{Wire, order_books, reordered};
 
     type Book = (Vec<Level>, Vec<Level>, Vec<Trade>);
 
@@ -266,10 +266,9 @@ mod tests {
 
     #[test]
     fn any_order_and_spacing() {
-        let pool = Pool::build(Shape::single(Wire::JayxBare, 20), 1, 100_000);
         let orders = (0..).zip((0..4).cycle());
-        for (frame, (seed, indent)) in pool.frames().iter().zip(orders) {
-            let text = String::from_utf8(reordered(frame, seed, indent)).unwrap();
+        for (book, (seed, indent)) in order_books(Wire::JayxBare).iter().zip(orders) {
+            let text = reordered(book, seed, indent);
             let wrapped = format!("{{\"data\": {text} ,\r\n\t\"event\": \"orderbook\"}}\n");
             for text in [text, wrapped] {
                 let book = pulled(&text).expect(&text);

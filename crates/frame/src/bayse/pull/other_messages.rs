@@ -1,16 +1,12 @@
 //! Which messages besides order books are read without a tape, and that they are those of the tape. It reads what is left,
 //! so only these tests notice.
 
-use std::net::{IpAddr, Ipv4Addr};
-
-use ticklot_book::{Nanos, Scale};
-use ticklot_sim::bayse::{Config, Exchange};
-use ticklot_sim::pool::reordered;
-use ticklot_sim::{Outgoing, Timestamps};
+use ticklot_book::Scale;
 
 use super::*;
 use crate::bayse::{Decoder, MAX_EVENT_MARKETS, MAX_OUTCOMES};
 use crate::fast::DecodeBackend;
+use crate::samples::{BAYSE_MESSAGES, reordered, with_other_numbers};
 
 /// The message that is read without a tape, formatted. The tape must have the same one.
 fn pulled(line: &str) -> Option<String> {
@@ -58,11 +54,10 @@ fn the_examples_of_the_contract() {
 fn any_order_and_spacing() {
     for example in EXAMPLES {
         // Numbers as they are written again.
-        let example = String::from_utf8(reordered(example.as_bytes(), 0, 0)).unwrap();
+        let example = reordered(example, 0, 0);
         let expected = pulled(&example);
         for (seed, indent) in (0..50).zip([0, 1, 4].into_iter().cycle()) {
-            let text = reordered(example.as_bytes(), seed, indent);
-            let text = String::from_utf8(text).unwrap();
+            let text = reordered(&example, seed, indent);
             assert_eq!(sorted(pulled(&text)), sorted(expected.clone()), "{text}");
         }
     }
@@ -117,49 +112,9 @@ fn unknown_and_repeated_fields() {
     }
 }
 
-/// What the simulated venue sends to a client of an endpoint who asks for this, in half a minute.
-fn lines(path: &str, requests: &[&str]) -> Vec<String> {
-    let moment = |step: u64| Timestamps {
-        at: Nanos(step * 100_000_000),
-        wall_ms: 1_700_000_000_000 + step * 100,
-    };
-    let mut exchange = Exchange::new(Config::default(), moment(0)).unwrap();
-    let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let mut client = exchange.upgrade(path, from, moment(0)).unwrap();
-    let ping = r#"{"type":"ping","auth":{"apiKey":"pk_demo_ticklot"}}"#;
-    let mut lines = Vec::new();
-    for step in 1..300 {
-        match requests.get(usize::try_from(step).unwrap() - 1) {
-            Some(request) => client.text(request, moment(step)),
-            // Ten messages a second are allowed.
-            None if step % 3 == 0 => client.text(ping, moment(step)),
-            None => {}
-        }
-        exchange.step(moment(step));
-        exchange.quote(moment(step));
-        client.market_changed(moment(step));
-        while let Some(Outgoing::Text(text)) = client.outgoing() {
-            lines.extend(text.lines().map(str::to_owned));
-        }
-    }
-    lines
-}
-
 #[test]
-fn every_message_of_the_simulator() {
-    let markets = [
-        r#"{"type":"subscribe","channel":"activity","eventId":"evt_us-rate-cut"}"#,
-        r#"{"type":"subscribe","channel":"prices","eventId":"evt_us-rate-cut"}"#,
-    ];
-    let assets = [
-        r#"{"type":"subscribe","channel":"asset_prices","symbols":["BTCUSDT","EURUSD","USDNGN"]}"#,
-    ];
-    let orders = [
-        r#"{"type":"subscribe","channel":"orders","marketIds":["mkt_us-rate-cut"],"auth":{"apiKey":"pk_demo_ticklot"}}"#,
-    ];
-    let mut all = lines("/ws/v1/markets", &markets);
-    all.extend(lines("/ws/v1/realtime", &assets));
-    all.extend(lines("/ws/v1/user", &orders));
+fn samples_with_any_numbers() {
+    let mut random = fastrand::Rng::with_seed(5);
     let kinds = [
         "buy_order",
         "sell_order",
@@ -168,19 +123,22 @@ fn every_message_of_the_simulator() {
         "order_updated",
         "pong",
     ];
+    let is_of = |line: &str, kind: &str| line.starts_with(&format!("{{\"type\":\"{kind}\""));
     for kind in kinds {
-        let start = format!("{{\"type\":\"{kind}\"");
-        let of_kind: Vec<_> = all.iter().filter(|line| line.starts_with(&start)).collect();
-        assert!(of_kind.len() >= 10, "{} of {kind}", of_kind.len());
-        for line in of_kind {
+        let samples = BAYSE_MESSAGES.lines().filter(|line| is_of(line, kind));
+        assert!(samples.clone().count() >= 10, "{kind}");
+        for line in samples {
             assert!(is_taken(line), "{line}");
+            for _ in 0..50 {
+                let line = with_other_numbers(line, &mut random);
+                assert!(is_taken(&line), "{line}");
+            }
         }
     }
-    // Nothing else comes but what is left to the general path.
-    let notices = all.iter().filter(|line| !is_taken(line));
-    for line in notices {
-        let known = ["connected", "subscribed"].map(|kind| format!("{{\"type\":\"{kind}\""));
-        assert!(known.iter().any(|start| line.starts_with(start)), "{line}");
+    // Only notices of the connection are left to the general path.
+    for line in BAYSE_MESSAGES.lines().filter(|line| !is_taken(line)) {
+        let notices = ["connected", "subscribed"];
+        assert!(notices.iter().any(|kind| is_of(line, kind)), "{line}");
     }
 }
 

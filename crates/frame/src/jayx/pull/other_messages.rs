@@ -1,11 +1,10 @@
 //! Which messages besides order books are read without a tape, and that they are those of the tape. It reads what is left,
 //! so only these tests notice.
 
-use ticklot_sim::pool::reordered;
-
 use super::*;
 use crate::fast::DecodeBackend;
 use crate::jayx::{Decoder, Envelope, Message};
+use crate::samples::reordered;
 
 /// The message that is read without a tape, formatted. The tape must have the same one.
 fn pulled(text: &str, wrap: Wrap) -> Option<String> {
@@ -90,8 +89,7 @@ fn any_order_and_spacing() {
         for (text, wrap) in texts {
             let expected = pulled(&text, wrap);
             for (seed, indent) in (0..20).zip([0, 1, 4].into_iter().cycle()) {
-                let text = reordered(text.as_bytes(), seed, indent);
-                let text = String::from_utf8(text).unwrap();
+                let text = reordered(&text, seed, indent);
                 assert_eq!(pulled(&text, wrap), expected, "{text}");
             }
         }
