@@ -4,10 +4,11 @@
 #![cfg(unix)] // a server is ended by `kill`
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{Folder, Running};
 use serde_json::{Map, Value};
 
 const TABLES: &str = include_str!("../../../docs/json.md");
@@ -114,49 +115,6 @@ fn check(line: &str, tables: &BTreeMap<&str, Fields>) -> (String, Value) {
     (kind, value)
 }
 
-/// A running program; killed if the test does not end it.
-struct Running {
-    child: Child,
-    out: BufReader<std::process::ChildStdout>,
-}
-
-impl Running {
-    fn start(args: &[&str]) -> Self {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_ticklot"));
-        program
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
-        let mut child = program.spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        Self { child, out }
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.out.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-
-    fn interrupt(&self) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-INT", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Runs the program until it has printed all of these types, interrupts it, and checks all of its lines.
 fn run(args: &[&str], wanted: &[&str]) -> Vec<(String, Value)> {
     let tables = tables();
@@ -170,7 +128,7 @@ fn run(args: &[&str], wanted: &[&str]) -> Vec<(String, Value)> {
         }
         let (kind, value) = check(&line, &tables);
         if missing.remove(kind.as_str()) && missing.is_empty() {
-            running.interrupt();
+            running.kill("-INT");
         }
         all.push((kind, value));
     }
@@ -262,8 +220,7 @@ fn prints_all_bayse_channels() {
 #[test]
 fn prints_kraken_books_and_trades() {
     let log = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/kraken.jsonl");
-    let mut server = Running::start(&["serve", "--log", log]);
-    let url = server.line();
+    let (_server, url) = Running::serve(&["--log", log]);
     let args = ["watch", "--json", "--venue=kraken", "--url", &url];
     let wanted = ["welcome", "status", "scale", "state", "book", "trades"];
     let all = run(&args, &wanted);
@@ -275,8 +232,7 @@ fn prints_kraken_books_and_trades() {
 #[test]
 fn reports_bad_lines_and_disconnects() {
     let faults = "drop=40,garbage=0.3,seed=7";
-    let mut server = Running::start(&["serve", "--venue=jayx", "--faults", faults]);
-    let url = server.line();
+    let (_server, url) = Running::serve(&["--venue=jayx", "--faults", faults]);
     let args = ["watch", "--json", "--venue=jayx", "--url", &url];
     let all = run(&args, &["bad_line", "disconnected", "state"]);
     let states = all.iter().filter(|it| it.0 == "state");
@@ -300,17 +256,15 @@ fn reports_bad_lines_and_disconnects() {
 #[test]
 fn reports_unconfirmed_subscriptions() {
     // A server that answers WebSocket pings alone.
-    let mut server = Running::start(&["serve", "--venue=bayse", "--faults", "freeze=1h:1"]);
-    let url = server.line();
-    let name = format!("ticklot-unconfirmed-{}.toml", std::process::id());
-    let config = std::env::temp_dir().join(name);
-    let text = format!(
-        "[[bayse]]\nurl = \"{url}\"\npatience = \"100ms\"\n[[bayse.market]]\nid = \"m1\"\n[[bayse.market]]\nid = \"m2\"\n"
+    let (_server, url) = Running::serve(&["--venue=bayse", "--faults", "freeze=1h:1"]);
+    let folder = Folder::new("unconfirmed");
+    let config = folder.write(
+        "ticklot.toml",
+        &format!(
+            "[[bayse]]\nurl = \"{url}\"\npatience = \"100ms\"\n[[bayse.market]]\nid = \"m1\"\n[[bayse.market]]\nid = \"m2\"\n"
+        ),
     );
-    std::fs::write(&config, text).unwrap();
-    let args = ["--config", config.to_str().unwrap(), "--json"];
-    let all = run(&args, &["unconfirmed"]);
-    std::fs::remove_file(&config).unwrap();
+    let all = run(&["--config", &config, "--json"], &["unconfirmed"]);
     let rooms = |list: &mut dyn Iterator<Item = &Value>| -> BTreeSet<String> {
         list.map(|it| it["room"].as_str().unwrap().to_owned())
             .collect()

@@ -3,88 +3,19 @@
 #![cfg(unix)] // signals are sent by `kill`
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod common;
+
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::Output;
 use std::sync::Arc;
 
+use common::{Folder, Running, listen, printed, program, run_to};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use ticklot_transport::rustls::crypto::ring;
 use ticklot_transport::rustls::pki_types::PrivateKeyDer;
 use ticklot_transport::rustls::{ServerConfig, ServerConnection, StreamOwned};
-
-fn program(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ticklot"));
-    command
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-/// A running program; killed if the test does not end it.
-struct Running {
-    child: Child,
-    out: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn start(args: &[&str]) -> Self {
-        let mut child = program(args).spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        Self { child, out }
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.out.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-
-    /// Reads lines until one has `part`. A program that never prints it is ended by the harness.
-    fn line_with(&mut self, part: &str) -> String {
-        loop {
-            let line = self.line();
-            assert!(!line.is_empty(), "the program ended without {part:?}");
-            if line.contains(part) {
-                return line;
-            }
-        }
-    }
-
-    /// Sends an interrupt, as Ctrl-C does, and returns the status and the rest of the output.
-    fn interrupt(self) -> (Option<i32>, String) {
-        self.signal("-INT")
-    }
-
-    /// Sends a signal, and returns the status and the rest of the output.
-    fn signal(mut self, signal: &str) -> (Option<i32>, String) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let mut rest = String::new();
-        self.out.read_to_string(&mut rest).unwrap();
-        (self.child.wait().unwrap().code(), rest)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
 
 // Over a second each: the program prints a line a second for each book, and they are read until all
 // that should be live is.
@@ -106,8 +37,7 @@ fn bare_program_shows_both_venues() {
             assert!(line.contains(part), "{part:?} in {line}");
         }
     }
-    let (status, rest) = running.interrupt();
-    assert_eq!(status, Some(0), "{rest}");
+    let rest = running.interrupt();
     assert!(rest.contains("BTCUSDT: "), "a summary: {rest}");
 }
 
@@ -118,43 +48,32 @@ fn watch_follows_separate_server() {
         ("jayx", &["--envelope=plain"]),
         ("bayse", &["--market=mkt_us-rate-cut"]),
     ] {
-        let mut server = Running::start(&["serve", "--venue", venue, "--seed", "7"]);
-        let url = server.line();
-        assert!(url.starts_with("ws://127.0.0.1:"), "{url}");
+        let (server, url) = Running::serve(&["--venue", venue, "--seed", "7"]);
         let args = [&["watch", "--venue", venue, "--url", &url], options].concat();
         let mut watching = Running::start(&args);
         watching.line_with(" live bid ");
-        assert_eq!(watching.interrupt().0, Some(0));
-        assert_eq!(server.interrupt().0, Some(0));
+        watching.interrupt();
+        server.interrupt();
     }
 }
 
 #[test]
 fn sigterm_ends_with_status_0() {
-    let mut server = Running::start(&["serve", "--venue", "jayx"]);
-    let url = server.line();
+    let folder = Folder::new("sigterm");
+    let (server, url) = Running::serve(&["--venue=jayx"]);
     let mut watching = Running::start(&["watch", "--venue", "jayx", "--url", &url]);
     watching.line_with(" live bid ");
-    assert_eq!(watching.signal("-TERM").0, Some(0));
-    let log = std::env::temp_dir().join(format!("ticklot-sigterm-{}.jsonl", std::process::id()));
+    watching.end_by("-TERM");
     let book = r#"{"orderBook":{"asks":[{"ticks":11,"lots":1}],"bids":[{"ticks":10,"lots":1}]}}"#;
-    let frame = |second: u64| {
-        let frame = serde_json::json!([
-            "orderbook",
-            serde_json::from_str::<serde_json::Value>(book).unwrap()
-        ]);
-        let line =
-            serde_json::json!({"recv_ns": second * 1_000_000_000, "frame": format!("42{frame}")});
-        format!("{line}\n")
-    };
+    let frame = serde_json::json!(format!("42[\"orderbook\",{book}]"));
     // An hour to wait for between the two records.
-    std::fs::write(&log, frame(1_700_000_000) + &frame(1_700_003_600)).unwrap();
-    let path = log.to_str().unwrap();
-    let mut replaying = Running::start(&["replay", "--venue=jayx", "--speed=1x", path]);
+    let lines = [1_700_000_000, 1_700_003_600]
+        .map(|second| format!("{{\"recv_ns\":{second}000000000,\"frame\":{frame}}}\n"));
+    let log = folder.write("log.jsonl", &lines.concat());
+    let mut replaying = Running::start(&["replay", "--venue=jayx", "--speed=1x", &log]);
     replaying.line_with(" live bid ");
-    assert_eq!(replaying.signal("-TERM").0, Some(0));
-    assert_eq!(server.signal("-TERM").0, Some(0));
-    std::fs::remove_file(log).unwrap();
+    replaying.end_by("-TERM");
+    server.end_by("-TERM");
 }
 
 #[test]
@@ -171,10 +90,8 @@ fn serve_lists_its_market() {
         ),
     ];
     for (venue, lines) in [("jayx", &jayx[..]), ("bayse", &bayse)] {
-        let mut server = Running::start(&["serve", "--venue", venue]);
-        assert!(server.line().starts_with("ws://127.0.0.1:"));
-        let (status, rest) = server.interrupt();
-        assert_eq!(status, Some(0), "{rest}");
+        let (server, _) = Running::serve(&["--venue", venue]);
+        let rest = server.interrupt();
         let printed: Vec<&str> = rest.lines().collect();
         for line in lines.iter().flat_map(|(one, other)| [one, other]) {
             assert!(printed.contains(line), "{line:?} in {rest}");
@@ -185,14 +102,13 @@ fn serve_lists_its_market() {
 #[test]
 fn watch_survives_injected_faults() {
     let faults = "drop=60,garbage=0.3,slow=1ms,seed=7";
-    let mut server = Running::start(&["serve", "--venue", "jayx", "--faults", faults]);
-    let url = server.line();
+    let (server, url) = Running::serve(&["--venue", "jayx", "--faults", faults]);
     let mut watching = Running::start(&["watch", "--venue", "jayx", "--url", &url]);
     watching.line_with(" live bid ");
     watching.line_with("disconnected");
     watching.line_with(" live bid ");
-    assert_eq!(watching.interrupt().0, Some(0));
-    assert_eq!(server.interrupt().0, Some(0));
+    watching.interrupt();
+    server.interrupt();
 }
 
 #[test]
@@ -201,12 +117,8 @@ fn invalid_faults_are_one_line() {
         ("cut=2", "cut is a chance from 0 to 1"),
         ("explode=1", "there is no fault \"explode\""),
     ] {
-        let output = program(&["serve", "--venue=jayx", "--faults", faults])
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(2));
-        let told = text(&output);
-        assert!(told.contains(why) && told.lines().count() == 1, "{told}");
+        let text = run_to(2, &["serve", "--venue=jayx", "--faults", faults]);
+        assert!(text.contains(why) && text.lines().count() == 1, "{text}");
     }
 }
 
@@ -221,7 +133,7 @@ fn shows_jayx_in_both_envelopes() {
             let event = format!("--jayx-stream={event}");
             let mut running = Running::start(&["watch", "--venue=jayx", envelope, &event]);
             running.line_with(line);
-            assert_eq!(running.interrupt().0, Some(0));
+            running.interrupt();
         }
     }
 }
@@ -239,15 +151,14 @@ fn shows_every_bayse_channel() {
         let channel = format!("--channel={channel}");
         let mut running = Running::start(&["watch", "--venue=bayse", &channel]);
         running.line_with(line);
-        assert_eq!(running.interrupt().0, Some(0));
+        running.interrupt();
     }
 }
 
 #[test]
 fn duration_ends_with_summary() {
-    let ended = program(&["--duration", "300ms"]).output().unwrap();
-    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended));
-    assert!(text(&ended).contains("BTCUSDT: "), "{}", text(&ended));
+    let text = run_to(0, &["--duration", "300ms"]);
+    assert!(text.contains("BTCUSDT: "), "{text}");
 }
 
 #[test]
@@ -256,19 +167,16 @@ fn spinning_feed_ends_normally() {
     for signal in ["-INT", "-TERM"] {
         let mut running = Running::start(&spin);
         running.line_with("out_us-rate-cut-no live bid ");
-        let (status, rest) = running.signal(signal);
-        assert_eq!(status, Some(0), "{rest}");
+        let rest = running.end_by(signal);
         assert!(rest.contains("BTCUSDT: "), "a summary: {rest}");
     }
-    let args = [&spin[..], &["--duration", "300ms"]].concat();
-    let ended = program(&args).output().unwrap();
-    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended));
-    assert!(text(&ended).contains("BTCUSDT: "), "{}", text(&ended));
+    let text = run_to(0, &[&spin[..], &["--duration", "300ms"]].concat());
+    assert!(text.contains("BTCUSDT: "), "{text}");
 }
 
 /// The processors that each thread of a process may use, by the thread's name.
 #[cfg(target_os = "linux")]
-fn processors(process: u32) -> Vec<(String, String)> {
+fn processors(process: u32) -> impl Iterator<Item = (String, String)> {
     let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
     let of = |thread: std::io::Result<std::fs::DirEntry>| {
         let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
@@ -278,93 +186,65 @@ fn processors(process: u32) -> Vec<(String, String)> {
         };
         (field("Name:"), field("Cpus_allowed_list:"))
     };
-    threads.map(of).collect()
+    threads.map(of)
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn only_spinning_thread_is_bound() {
-    let (_, all) = processors(std::process::id()).swap_remove(0);
+    // Of this process the first thread alone: those of other tests end.
+    let (_, all) = processors(std::process::id()).next().unwrap();
     let last = all.rsplit([',', '-']).next().unwrap().to_owned();
     let mut running = Running::start(&["watch", "--venue=jayx", "--spin", "--cpu", &last]);
     running.line_with(" live bid ");
-    let threads = processors(running.child.id());
+    let threads: Vec<_> = processors(running.child.id()).collect();
     assert!(threads.len() >= 4, "{threads:?}");
     for (name, processors) in threads {
         let expected = if name == "ticklot" { &last } else { &all };
         assert_eq!(&processors, expected, "{name}");
     }
-    assert_eq!(running.interrupt().0, Some(0));
+    running.interrupt();
 }
 
 #[test]
 fn missing_processor_is_refused_early() {
-    let folder = std::env::temp_dir().join(format!("ticklot-cpu-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (log, rows) = (folder.join("log.jsonl"), folder.join("rows.csv"));
-    std::fs::write(&rows, "kept").unwrap();
-    let (out, books) = (log.to_str().unwrap(), rows.to_str().unwrap());
+    let folder = Folder::new("cpu");
+    let (log, rows) = (folder.file("log.jsonl"), folder.write("rows.csv", "kept"));
     // More than a set of processors has.
-    let spin = ["--spin", "--cpu=1000000", "--books", books];
-    for command in [&["watch"][..], &["record", "--out", out]] {
-        let output = program(&[command, &spin].concat()).output().unwrap();
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(2), "{said}");
+    let spin = ["--spin", "--cpu=1000000", "--books", &rows];
+    for command in [&["watch"][..], &["record", "--out", &log]] {
+        let text = run_to(2, &[command, &spin].concat());
         let why = "ticklot: --cpu 1000000: the thread cannot be bound to this processor: ";
-        assert!(said.starts_with(why) && said.lines().count() == 1, "{said}");
+        assert!(text.starts_with(why) && text.lines().count() == 1, "{text}");
     }
     assert_eq!(std::fs::read_to_string(&rows).unwrap(), "kept");
-    assert!(!log.exists());
-    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(!Path::new(&log).exists());
 }
 
 #[test]
 fn books_never_overwrite_logs() {
-    let path = std::env::temp_dir().join(format!("ticklot-log-{}.jsonl", std::process::id()));
-    std::fs::write(&path, "{}\n").unwrap();
-    let log = path.to_str().unwrap();
-    let ran = program(&["replay", log, "--venue=jayx", "--books", log])
-        .output()
-        .unwrap();
-    assert_eq!(ran.status.code(), Some(2), "{}", text(&ran));
-    let args = ["replay", "/nowhere", "--venue=jayx", "--books", log];
-    assert_eq!(program(&args).output().unwrap().status.code(), Some(1));
-    let args = ["watch", "--venue=jayx", "--symbol=", "--books", log];
-    assert_eq!(program(&args).output().unwrap().status.code(), Some(2));
-    assert_eq!(
-        std::fs::read_to_string(&path).unwrap(),
-        "{}\n",
-        "untouched by all of them"
-    );
-    std::fs::remove_file(&path).unwrap();
+    let folder = Folder::new("log");
+    let log = &folder.write("log.jsonl", "{}\n");
+    run_to(2, &["replay", log, "--venue=jayx", "--books", log]);
+    run_to(1, &["replay", "/nowhere", "--venue=jayx", "--books", log]);
+    run_to(2, &["watch", "--venue=jayx", "--symbol=", "--books", log]);
+    let text = std::fs::read_to_string(log).unwrap();
+    assert_eq!(text, "{}\n", "untouched by all of them");
 }
 
 #[test]
 fn no_reconnect_ends_with_server() {
-    let folder = std::env::temp_dir().join(format!("ticklot-program-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (log, rows) = (folder.join("log.jsonl"), folder.join("rows.csv"));
+    let folder = Folder::new("program");
     let frame = r#"{\"orderBook\":{\"asks\":[],\"bids\":[{\"ticks\":7,\"lots\":3}]}}"#;
     let line = format!("{{\"recv_ns\":0,\"venue\":\"jayx\",\"frame\":\"{frame}\"}}\n");
-    std::fs::write(&log, line.repeat(3)).unwrap();
-    let (log, rows) = (log.to_str().unwrap(), rows.to_str().unwrap());
-
+    let (log, rows) = (
+        folder.write("log.jsonl", &line.repeat(3)),
+        folder.file("rows.csv"),
+    );
     // The log names its venue.
-    let mut server = Running::start(&["serve", "--log", log, "--speed=10x"]);
-    let url = server.line();
-    let watched = program(&[
-        "watch",
-        "--venue=jayx",
-        "--envelope=plain",
-        "--url",
-        &url,
-        "--no-reconnect",
-        "--books",
-        rows,
-    ])
-    .output()
-    .unwrap();
-    assert_eq!(watched.status.code(), Some(0), "{}", text(&watched));
+    let (_server, url) = Running::serve(&["--log", &log, "--speed=10x"]);
+    let watch = ["watch", "--no-reconnect", "--url", &url, "--books", &rows];
+    run_to(0, &[&watch[..], &PLAIN].concat());
     let written = std::fs::read_to_string(rows).unwrap();
     let mut lines = written.lines();
     assert_eq!(
@@ -376,7 +256,6 @@ fn no_reconnect_ends_with_server() {
         Some("0,0,BTCUSDT,7,3,,,1,0,3365676901,,BTCUSDT")
     );
     assert_eq!(lines.count(), 2);
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 /// A log of Kraken: a snapshot, a delta and a trade of one book.
@@ -390,35 +269,17 @@ const KRAKEN_ROWS: [&str; 2] = [
 
 #[test]
 fn serves_and_replays_kraken_log() {
-    let folder = std::env::temp_dir().join(format!("ticklot-kraken-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let rows = folder.join("rows.csv");
-    let rows = rows.to_str().unwrap();
-    let mut server = Running::start(&["serve", "--log", KRAKEN]);
-    let url = server.line();
+    let folder = Folder::new("kraken");
+    let rows = folder.file("rows.csv");
+    let (_server, url) = Running::serve(&["--log", KRAKEN]);
+    let watch = ["watch", "--venue=kraken", "--url", &url, "--no-reconnect"];
     for args in [
-        &[
-            "watch",
-            "--venue=kraken",
-            "--accept-any",
-            "--url",
-            &url,
-            "--no-reconnect",
-        ][..],
-        &[
-            "watch",
-            "--venue=kraken",
-            "--symbol=BTC/USD",
-            "--url",
-            &url,
-            "--no-reconnect",
-        ],
+        &[&watch[..], &["--accept-any"]].concat()[..],
+        &[&watch[..], &["--symbol=BTC/USD", "--book-depth=100"]].concat(),
         &["replay", KRAKEN],
     ] {
-        let args = [args, &["--books", rows]].concat();
-        let output = program(&args).output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-        let written = std::fs::read_to_string(rows).unwrap();
+        run_to(0, &[args, &["--books", &rows]].concat());
+        let written = std::fs::read_to_string(&rows).unwrap();
         let lines: Vec<&str> = written.lines().skip(1).collect();
         assert_eq!(lines.len(), KRAKEN_ROWS.len(), "{written}");
         for (line, wanted) in lines.iter().zip(KRAKEN_ROWS) {
@@ -426,7 +287,6 @@ fn serves_and_replays_kraken_log() {
             assert!(line.ends_with(",,BTC/USD"), "{line}");
         }
     }
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
@@ -441,19 +301,16 @@ fn other_venues_options_are_refused() {
         &["bench", "--symbol=BTCUSDT"],
         &["bench", "--venue=jayx", "--price-decimals=2"],
     ] {
-        let output = program(args).output().unwrap();
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let text = run_to(2, args);
+        assert_eq!(text.lines().count(), 1, "{args:?}: {text}");
     }
 }
 
 /// `replay`, `plot` and `bench` refuse the options of a book that its venue has no use for.
 #[test]
 fn ineffective_log_options_are_refused() {
-    let path = std::env::temp_dir().join(format!("ticklot-empty-{}.jsonl", std::process::id()));
-    std::fs::write(&path, "").unwrap();
-    let log = path.to_str().unwrap();
+    let folder = Folder::new("empty");
+    let log = &folder.write("log.jsonl", "");
     let out = format!("--out={log}.png");
     // The option, and the venues of the logs that it is for.
     let table = [
@@ -468,35 +325,23 @@ fn ineffective_log_options_are_refused() {
             for venue in ["jayx", "bayse", "kraken"] {
                 let venue_option = format!("--venue={venue}");
                 let args = [command, &[log, &venue_option, option]].concat();
-                let output = program(&args).output().unwrap();
-                let said = text(&output);
                 // An accepted option leads to the log, which is empty.
                 let status = if of.contains(&venue) { 1 } else { 2 };
-                assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
+                let text = run_to(status, &args);
                 let name = option.split('=').next().unwrap();
-                assert!(status == 1 || said.contains(name), "{args:?}: {said}");
+                assert!(status == 1 || text.contains(name), "{args:?}: {text}");
             }
         }
     }
-    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]
 fn broken_pipe_is_no_failure() {
     let mut running = Running::start(&["--duration", "5s"]);
     running.line();
-    let Running { child, out } = &mut running;
     // The next lines go nowhere, as into `head -1`.
-    drop(std::mem::replace(out, BufReader::new(empty_stdout())));
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-}
-
-/// The output of a process that says nothing.
-fn empty_stdout() -> ChildStdout {
-    let mut child = program(&["--version"]).spawn().unwrap();
-    let out = child.stdout.take().unwrap();
-    child.wait().unwrap();
-    out
+    drop(running.out.take());
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
 }
 
 /// The head of a request.
@@ -535,8 +380,8 @@ fn answer_each(listener: &TcpListener, answers: &[Answer<'_>]) -> Vec<String> {
 
 /// What `watch` of a server with these answers prints, and what the server is asked.
 fn watched(path: &str, options: &[&str], answers: &[Answer<'_>]) -> (Output, Vec<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}{path}", listener.local_addr().unwrap());
+    let (listener, url) = listen();
+    let url = url + path;
     std::thread::scope(|scope| {
         let heads = scope.spawn(|| answer_each(&listener, answers));
         let args = [&["watch", "--no-reconnect", "--url", &url], options].concat();
@@ -557,8 +402,7 @@ fn retry_after_is_honoured() {
     let goodbye = b"\x88\x09\x03\xe9see you";
     let answers: [Answer<'_>; 2] = [(busy, b""), (SWITCHING, goodbye)];
     let (output, heads) = watched("/gate?k=v", &PLAIN, &answers);
-    let shown = text(&output);
-    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let shown = printed(0, &output);
     for part in [
         "/gate?k=... was refused with status 429 Too Many Requests: late; connecting again in ",
         "ticklot: closed by the server with code 1001: see you\n",
@@ -579,7 +423,7 @@ fn retry_after_is_honoured() {
     let wait = after(&shown, "connecting again in ");
     assert!((1_100..=2_000).contains(&wait), "{shown}");
     let (output, _) = watched("", &[&PLAIN[..], &["--json"]].concat(), &answers);
-    let shown = text(&output);
+    let shown = printed(0, &output);
     let wait = after(&shown, r#"late","retry_in_ns":"#);
     assert!((1_100_000_000..=2_000_000_000).contains(&wait), "{shown}");
     for part in [
@@ -594,15 +438,14 @@ fn retry_after_is_honoured() {
 fn refused_upgrades_are_one_line() {
     let refused = "HTTP/1.1 302 Found\r\nLocation: wss://other.example/ws\r\nContent-Length: 9\r\n\r\ngo\n\x1b[2Jto";
     let (output, _) = watched("/x", &PLAIN, &[(refused, b"")]);
-    let shown = text(&output);
-    assert_eq!(output.status.code(), Some(1), "{shown}");
+    let shown = printed(1, &output);
     let part =
         "/x was refused with status 302 Found, a redirect to wss://other.example/ws: go [2Jto\n";
     assert!(shown.contains(part), "{shown}");
     // Nor does a reason of a close control the terminal.
     let goodbye = b"\x88\x06\x03\xf4\x1b[2J";
     let (output, _) = watched("/x", &PLAIN, &[(SWITCHING, goodbye)]);
-    let shown = text(&output);
+    let shown = printed(1, &output);
     assert!(
         shown.contains("with code 1012: \\u{1b}[2J\n") && !shown.contains('\x1b'),
         "{shown}"
@@ -643,8 +486,8 @@ fn venue_path_is_not_doubled() {
 
 #[test]
 fn environment_proxy_and_certificates_apply() {
-    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://me:hush@{}", proxy.local_addr().unwrap());
+    let (proxy, url) = listen();
+    let url = url.replace("ws://", "http://me:hush@");
     let who = "HTTP/1.1 407 Who\r\nContent-Length: 3\r\n\r\nwho";
     let venue = ["watch", "--venue=kraken", "--url=wss://venue.invalid/v2"];
     let from_env = |name: &str, value: &str| {
@@ -661,8 +504,7 @@ fn environment_proxy_and_certificates_apply() {
             let heads = scope.spawn(|| answer_each(&proxy, &[(who, b"")]));
             (command.output().unwrap(), heads.join().unwrap())
         });
-        let shown = text(&output);
-        assert_eq!(output.status.code(), Some(1), "{shown}");
+        let shown = printed(1, &output);
         let part = "CONNECT venue.invalid:443 was refused with status 407 Proxy Authentication Required: who";
         assert!(shown.contains(part) && !shown.contains("hush"), "{shown}");
         assert!(heads[0].starts_with("CONNECT venue.invalid:443 HTTP/1.1\r\n"));
@@ -670,25 +512,27 @@ fn environment_proxy_and_certificates_apply() {
     }
     // An embedded server is reached directly: this one would not answer.
     drop(proxy);
-    let output = program(&["watch", "--venue=jayx", "--duration=1ms"])
-        .env("HTTPS_PROXY", &url)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    let output = from_env("SSL_CERT_FILE", "/nowhere/ca.pem")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output).contains("certificates of /nowhere/ca.pem"));
-    let output = from_env("HTTPS_PROXY", "socks5://127.0.0.1:1")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output).contains("HTTPS_PROXY or ALL_PROXY is no URL of an HTTP proxy"));
+    let mut embedded = program(&["watch", "--venue=jayx", "--duration=1ms"]);
+    printed(0, &embedded.env("HTTPS_PROXY", &url).output().unwrap());
+    for (name, value, why) in [
+        (
+            "SSL_CERT_FILE",
+            "/nowhere/ca.pem",
+            "certificates of /nowhere/ca.pem",
+        ),
+        (
+            "HTTPS_PROXY",
+            "socks5://127.0.0.1:1",
+            "HTTPS_PROXY or ALL_PROXY is no URL of an HTTP proxy",
+        ),
+    ] {
+        let text = printed(2, &from_env(name, value).output().unwrap());
+        assert!(text.contains(why), "{text}");
+    }
 }
 
 /// A TLS server's identity for `localhost`; its certificate is left in a file.
-fn identity(file: &Path) -> Arc<ServerConfig> {
+fn identity(file: &str) -> Arc<ServerConfig> {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(file, cert.pem()).unwrap();
@@ -718,14 +562,13 @@ fn refuse_over_tls(listener: &TcpListener, identity: &Arc<ServerConfig>) {
 
 #[test]
 fn the_named_authorities_are_trusted() {
-    let folder = std::env::temp_dir().join(format!("ticklot-ca-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (own, other) = (folder.join("own.pem"), folder.join("other.pem"));
-    let server = identity(&own);
-    identity(&other);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = Folder::new("ca");
+    let (own, other) = (&*folder.file("own.pem"), &*folder.file("other.pem"));
+    let server = identity(own);
+    identity(other);
+    let (listener, _) = listen();
     let url = format!("wss://localhost:{}", listener.local_addr().unwrap().port());
-    let (own, other) = (own.to_str(), other.to_str());
+    let (own, other) = (Some(own), Some(other));
     // The option, the key of the config file, the variable: each goes before those after it.
     for (by, is_trusted) in [
         ([None, None, None], false),
@@ -745,13 +588,13 @@ fn the_named_authorities_are_trusted() {
             command.args(["--ca", file]);
         }
         if let Some(file) = key {
-            let config = folder.join("ticklot.toml");
             let instrument = "symbol = \"BTCUSDT\"\nprice_decimals = 2\nquantity_decimals = 8";
             let text = format!(
                 "[transport]\nca = {file:?}\n[[jayx]]\n[[jayx.instrument]]\n{instrument}\n"
             );
-            std::fs::write(&config, text).unwrap();
-            command.arg("--config").arg(config);
+            command
+                .arg("--config")
+                .arg(folder.write("ticklot.toml", &text));
         }
         if let Some(file) = variable {
             command.env("SSL_CERT_FILE", file);
@@ -760,13 +603,11 @@ fn the_named_authorities_are_trusted() {
             scope.spawn(|| refuse_over_tls(&listener, &server));
             command.output().unwrap()
         });
-        let shown = text(&output);
-        assert_eq!(output.status.code(), Some(1), "{by:?}: {shown}");
+        let shown = printed(1, &output);
         let part = match is_trusted {
             true => " was refused with status 404 Not Found",
             false => "invalid peer certificate: ",
         };
         assert!(shown.contains(part), "{by:?}: {shown}");
     }
-    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -6,6 +6,8 @@
 #![cfg(unix)] // tmux, signals
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
+mod common;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -15,12 +17,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::{PROGRAM, kill};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use ticklot_cli::watch::terminal::{TerminalGuard, while_taken};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_ticklot");
 
 /// How long the screen may take to show what it should. No test is decided by it but one that fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -114,10 +115,7 @@ impl Terminal {
     }
 
     fn signal(&self, signal: &str) {
-        let kill = Command::new("kill")
-            .args([signal, &self.file("pid")])
-            .status();
-        assert!(kill.unwrap().success());
+        kill(signal, &self.file("pid"));
     }
 
     /// The command has ended, and the terminal is as it was before it: the shell's screen, with a cursor, set

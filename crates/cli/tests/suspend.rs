@@ -6,15 +6,17 @@
 ))]
 #![allow(clippy::unwrap_used)] // a helper of a test fails like a test
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+mod common;
+
+use std::io::BufRead as _;
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use common::{Folder, Running, accept, listen, program};
 use ticklot::capture::FrameLog;
-use ticklot_transport::accept_key;
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 /// Replaces `clock_gettime`: the file that `CLOCK_FILE` names says how many seconds the system slept.
 const CLOCK: &str = r#"
@@ -40,119 +42,60 @@ pub unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut Timespec) -> c_i
 }
 "#;
 
-/// A folder of this test; removed when dropped.
-struct Folder(PathBuf);
+/// A clock that the test sets.
+struct Clock {
+    folder: Folder,
+    library: String,
+}
 
-impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("ticklot-{name}-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        Self(folder)
+impl Clock {
+    /// Compiles the library; none where there is no compiler.
+    fn compile(name: &str) -> Option<Self> {
+        let folder = Folder::new(name);
+        let (source, library) = (folder.write("clock.rs", CLOCK), folder.file("clock.so"));
+        let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let compiled = Command::new(compiler)
+            .args([
+                "--edition=2024",
+                "--crate-type=cdylib",
+                "-Copt-level=1",
+                "-o",
+            ])
+            .args([&library, &source])
+            .status();
+        if !compiled.ok().is_some_and(|status| status.success()) {
+            println!("skipped: rustc cannot compile the clock");
+            return None;
+        }
+        let clock = Self { folder, library };
+        clock.sleep(0);
+        Some(clock)
     }
 
-    /// Says how long the system slept.
+    /// Sets how long the system slept.
     fn sleep(&self, seconds: u64) {
-        let new = self.0.join("new");
-        std::fs::write(&new, seconds.to_string()).unwrap();
+        let new = self.folder.write("new", &seconds.to_string());
         // In one step: the program reads it all the time.
-        std::fs::rename(new, self.0.join("clock")).unwrap();
+        std::fs::rename(new, self.folder.file("clock")).unwrap();
     }
-}
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+    /// Starts the program with this clock, on plain JayX.
+    fn start(&self, args: &[&str], url: &str) -> Running {
+        let mut command = program(args);
+        command.args(["--venue=jayx", "--envelope=plain", "--url", url]);
+        command.env("LD_PRELOAD", &self.library);
+        command.env("CLOCK_FILE", self.folder.file("clock"));
+        Running::spawn(command.stderr(Stdio::inherit()))
     }
-}
-
-/// Compiles the clock; none where there is no compiler.
-fn compile(folder: &Path) -> Option<PathBuf> {
-    let (source, library) = (folder.join("clock.rs"), folder.join("clock.so"));
-    std::fs::write(&source, CLOCK).unwrap();
-    let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let compiled = Command::new(compiler)
-        .args([
-            "--edition=2024",
-            "--crate-type=cdylib",
-            "-Copt-level=1",
-            "-o",
-        ])
-        .args([&library, &source])
-        .status();
-    compiled.ok()?.success().then_some(library)
-}
-
-/// Where a server listens, and its URL.
-fn listen() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}", listener.local_addr().unwrap());
-    (listener, url)
-}
-
-/// The next connection, and its upgrade.
-fn accept(listener: &TcpListener) -> TcpStream {
-    let (mut stream, _) = listener.accept().unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.extend(byte);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let key = head
-        .lines()
-        .find_map(|line| line.strip_prefix("sec-websocket-key: "));
-    let key = accept_key(key.unwrap());
-    let answer = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {key}\r\n\r\n"
-    );
-    stream.write_all(answer.as_bytes()).unwrap();
-    stream
-}
-
-fn send_book(stream: &mut TcpStream) -> io::Result<()> {
-    let book = br#"{"orderBook":{"asks":[{"ticks":11,"lots":5,"count":1}],"bids":[{"ticks":10,"lots":5,"count":1}]}}"#;
-    let head = [0x81, u8::try_from(book.len()).unwrap()];
-    stream.write_all(&[&head, book.as_slice()].concat())
-}
-
-/// A server that sends one book and then nothing. Its URL.
-fn serve() -> String {
-    let (listener, url) = listen();
-    std::thread::spawn(move || {
-        let mut stream = accept(&listener);
-        send_book(&mut stream).unwrap();
-        while stream.read(&mut [0; 256]).is_ok_and(|n| n > 0) {}
-    });
-    url
 }
 
 /// Sends a book and a ping, and waits for the pong: by then the client has read both.
-fn have_book_read(stream: &mut TcpStream) -> io::Result<()> {
-    send_book(stream)?;
-    stream.write_all(&[0x89, 0])?;
-    loop {
-        // Short ones, and masked.
-        let mut head = [0; 6];
-        stream.read_exact(&mut head)?;
-        stream.read_exact(&mut vec![0; usize::from(head[1] & 0x7f)])?;
-        match head[0] {
-            0x8a => return Ok(()),
-            0x88 => return Err(io::ErrorKind::ConnectionAborted.into()),
-            _ => {}
-        }
-    }
-}
-
-/// The program, ended when dropped.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn have_book_read(stream: &mut WebSocket<TcpStream>) -> tungstenite::Result<()> {
+    let book = r#"{"orderBook":{"asks":[{"ticks":11,"lots":5,"count":1}],"bids":[{"ticks":10,"lots":5,"count":1}]}}"#;
+    stream.send(Message::text(book))?;
+    stream.send(Message::Ping(Default::default()))?;
+    while !stream.read()?.is_pong() {}
+    Ok(())
 }
 
 /// Waits for a line of this type that has this text, and returns it.
@@ -176,29 +119,25 @@ fn hour(line: &str) -> u32 {
 /// Longer than a second: it compiles the clock.
 #[test]
 fn suspend_makes_books_stale() {
-    let folder = Folder::new("suspend");
-    let Some(library) = compile(&folder.0) else {
-        println!("skipped: rustc cannot compile the clock");
+    let Some(clock) = Clock::compile("suspend") else {
         return;
     };
-    folder.sleep(0);
-    let mut program = Command::new(env!("CARGO_BIN_EXE_ticklot"))
-        .args(["watch", "--venue=jayx", "--envelope=plain", "--json"])
-        .args(["--url", &serve()])
-        .env("LD_PRELOAD", library)
-        .env("CLOCK_FILE", folder.0.join("clock"))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stdout = BufReader::new(program.stdout.take().unwrap());
-    let _program = Program(program);
-    let (sender, lines) = channel();
+    let (listener, url) = listen();
+    // One book and then nothing.
     std::thread::spawn(move || {
-        let mut lines = stdout.lines().map_while(Result::ok);
+        let mut stream = accept(&listener);
+        have_book_read(&mut stream).unwrap();
+        while stream.read().is_ok() {}
+    });
+    let mut running = clock.start(&["watch", "--json"], &url);
+    let (sender, lines) = channel();
+    let out = running.out.take().unwrap();
+    std::thread::spawn(move || {
+        let mut lines = out.lines().map_while(Result::ok);
         lines.all(|line| sender.send(line).is_ok())
     });
     let before = line(&lines, "book", "live");
-    folder.sleep(3600);
+    clock.sleep(3600);
     let after = line(&lines, "state", "stale");
     assert_eq!(hour(&after), (hour(&before) + 1) % 24, "{before} {after}");
 }
@@ -206,36 +145,21 @@ fn suspend_makes_books_stale() {
 /// Longer than a second: it compiles the clock.
 #[test]
 fn recording_counts_suspended_time() {
-    let folder = Folder::new("suspended-record");
-    let Some(library) = compile(&folder.0) else {
-        println!("skipped: rustc cannot compile the clock");
+    let Some(clock) = Clock::compile("suspended-record") else {
         return;
     };
-    folder.sleep(0);
     let (listener, url) = listen();
-    let out = folder.0.join("log.jsonl");
-    let program = Command::new(env!("CARGO_BIN_EXE_ticklot"))
-        .args(["record", "--venue=jayx", "--envelope=plain", "--url", &url])
-        .arg("--out")
-        .arg(&out)
-        .env("LD_PRELOAD", library)
-        .env("CLOCK_FILE", folder.0.join("clock"))
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut program = Program(program);
+    let out = clock.folder.file("log.jsonl");
+    let mut recording = clock.start(&["record", "--out", &out], &url);
     let mut stream = accept(&listener);
     have_book_read(&mut stream).unwrap();
-    folder.sleep(3600);
+    clock.sleep(3600);
     // A client that notices the hour before this book does without the connection, and opens another.
     while have_book_read(&mut stream).is_err() {
-        assert!(program.0.try_wait().unwrap().is_none(), "it goes on");
+        assert!(recording.child.try_wait().unwrap().is_none(), "it goes on");
         stream = accept(&listener);
     }
-    let pid = program.0.id().to_string();
-    let mut interrupt = Command::new("kill");
-    assert!(interrupt.args(["-INT", &pid]).status().unwrap().success());
-    assert!(program.0.wait().unwrap().success());
+    recording.interrupt();
     let log = FrameLog::open(&out).unwrap();
     let times: Vec<u64> = log.map(|record| record.unwrap().recv_ns).collect();
     let slept = Duration::from_nanos(times.last().unwrap() - times[0]);
