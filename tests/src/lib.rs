@@ -14,3 +14,20 @@ pub mod program;
 pub mod raw_recordings;
 pub mod simulate;
 pub mod soak;
+
+/// The examples of the README and of the guide must compile.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/concepts.md")]
+    struct Concepts;
+    #[doc = include_str!("../../docs/numbers.md")]
+    struct Numbers;
+    #[doc = include_str!("../../docs/venue-reference.md")]
+    struct VenueReference;
+    #[doc = include_str!("../../docs/tuning.md")]
+    struct Tuning;
+    #[doc = include_str!("../../docs/recording.md")]
+    struct Recording;
+}

@@ -84,3 +84,7 @@ pub use crate::view::{
     BookRef, BookRefLevels, BookView, Combined, CombinedLevels, Complement, Depth, Fill, Grouped,
     GroupedLevels, HalfTicks, Imbalance, Ratio, WithoutOwn,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -147,3 +147,7 @@ fn command_of(args: &[OsString]) -> String {
     }
     path
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -65,3 +65,7 @@ pub use crate::fast::{DecodeBackend, DecodePath, without_learning};
 pub use crate::iso_time::{IsoTime, IsoTimeError};
 pub use crate::lines::{Line, Lines};
 pub use crate::units::{Decimal, Scales, Trade, TradeSide, UnixMillis, UnixSeconds};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -103,20 +103,6 @@ pub mod driver {
     pub use crate::session::{NextAction, Outbox, RateLimit, ResyncPolicy};
 }
 
-/// The README's examples must compile, and the guide's.
 #[cfg(all(doctest, feature = "feed"))]
-mod documents {
-    #[doc = include_str!("../../../README.md")]
-    struct Readme;
-    #[doc = include_str!("../../../docs/concepts.md")]
-    struct Concepts;
-    #[doc = include_str!("../../../docs/numbers.md")]
-    struct Numbers;
-    #[doc = include_str!("../../../docs/venues.md")]
-    struct Venues;
-    #[doc = include_str!("../../../docs/tuning.md")]
-    struct Tuning;
-    #[cfg(feature = "capture")]
-    #[doc = include_str!("../../../docs/recording.md")]
-    struct Recording;
-}
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -134,3 +134,7 @@ pub use tokio_rustls::rustls;
 pub use upgrade::accept_key;
 pub use url::{check_http_url, check_url};
 pub use writer::Writer;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
