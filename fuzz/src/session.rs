@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use serde_json::Value;
-use ticklot::bayse::{Bayse, Command, Stage, Topic};
+use ticklot::bayse::{Bayse, Command, Topic};
 use ticklot::driver::NextAction;
 use ticklot::jayx::{Envelope, JayX};
+use ticklot::venue::subscriptions::Stage;
 use ticklot::venue::{CallOutcome, Venue};
 use ticklot::{
     BookId, BookState, Books, ConnectionId, Disconnect, Event, Handler, Level, Lots, Nanos,

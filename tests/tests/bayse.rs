@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ticklot::bayse::{Auth, Bayse, Command, Currency, Message, Plan, Stage, Symbol, Topic};
+use ticklot::bayse::{Auth, Bayse, Command, Currency, Message, Plan, Symbol, Topic};
 use ticklot::book::BookRefLevels;
 use ticklot::events::{Receipt, Source};
 use ticklot::transport::{Config as Transport, Connection, Incoming};
+use ticklot::venue::subscriptions::Stage;
 use ticklot::{Books, Disconnect, Event, Feed, Handler, Level, OnMessage, Options, Side};
 use ticklot_sim::bayse::{self, Listing, User};
 use ticklot_sim::{Rate, Server};

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use ticklot::bayse::{Auth, Bayse, Command, Currency, Plan, Stage, Symbol, Topic};
+use ticklot::bayse::{Auth, Bayse, Command, Currency, Plan, Symbol, Topic};
 use ticklot::driver::NextAction;
 use ticklot::venue::Venue;
+use ticklot::venue::subscriptions::Stage;
 use ticklot::{BookId, BookState, Disconnect, Nanos};
 
 use crate::bench::{Bench, SECOND, bayse, bayse_book, closed, options};

@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use ticklot::bayse::{Bayse, Command, Stage, Topic};
+use ticklot::bayse::{Bayse, Command, Topic};
 use ticklot::jayx::{Envelope, JayX};
+use ticklot::venue::subscriptions::Stage;
 use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, Session};
 
 use crate::bench::{Bench, PLAIN_BOOK, SECOND, bayse, jayx, options};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ticklot::bayse::{Bayse, Stage, Topic};
+use ticklot::bayse::{Bayse, Topic};
+use ticklot::venue::subscriptions::Stage;
 use ticklot_book::Nanos;
 
 use super::super::plan::ConnectionPlan;

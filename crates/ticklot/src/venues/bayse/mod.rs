@@ -35,7 +35,6 @@ pub use self::plan::{FollowError, Remotes};
 pub use self::plan::{Place, Plan};
 pub use self::rooms::MAX_ROOMS;
 pub use self::topic::Topic;
-pub use crate::venue::subscriptions::Stage;
 
 use self::book_router::Outcomes;
 use self::rooms::Rooms;
@@ -45,6 +44,7 @@ use crate::books::const_scale;
 use crate::event::Handler;
 use crate::session::RateLimit;
 use crate::venue::Context;
+use crate::venue::subscriptions::Stage;
 use crate::venues::ping_timer::PingTimer;
 use crate::venues::url::{self, Parts};
 
