@@ -1,4 +1,4 @@
-//! Sample messages and variations of them, for the unit tests. `tests/data/README.md` lists the files.
+//! Sample messages and variations of them, for the unit tests. `crates/frame/tests/data/README.md` lists the files.
 
 use serde_json::Value;
 use ticklot_book::Scale;
