@@ -7,7 +7,7 @@ use std::hint::black_box;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use ticklot_benches::{
-    BAYSE_SCALE, Pool, Shape, Wire, log_throughput, mean_bytes, pool_throughput, recorded,
+    BAYSE_SCALE, FrameFormat, Pool, Shape, log_throughput, mean_bytes, pool_throughput, recorded,
     reordered, spaced,
 };
 use ticklot_book::Scale;
@@ -16,16 +16,19 @@ use ticklot_frame::{Lines, bayse, jayx};
 fn pools(c: &mut Criterion) {
     let mut group = c.benchmark_group("decode");
     let shapes = [
-        ("jayx socket.io, 20", Shape::single(Wire::JayxSocketIo, 20)),
+        (
+            "jayx socket.io, 20",
+            Shape::single(FrameFormat::JayxSocketIo, 20),
+        ),
         (
             "jayx socket.io, 100",
-            Shape::single(Wire::JayxSocketIo, 100),
+            Shape::single(FrameFormat::JayxSocketIo, 100),
         ),
-        ("jayx bare, 20", Shape::single(Wire::JayxBare, 20)),
-        ("jayx bare, 100", Shape::single(Wire::JayxBare, 100)),
-        ("bayse, 3", Shape::single(Wire::Bayse, 3)),
-        ("bayse, 20", Shape::single(Wire::Bayse, 20)),
-        ("bayse, 100", Shape::single(Wire::Bayse, 100)),
+        ("jayx bare, 20", Shape::single(FrameFormat::JayxBare, 20)),
+        ("jayx bare, 100", Shape::single(FrameFormat::JayxBare, 100)),
+        ("bayse, 3", Shape::single(FrameFormat::Bayse, 3)),
+        ("bayse, 20", Shape::single(FrameFormat::Bayse, 20)),
+        ("bayse, 100", Shape::single(FrameFormat::Bayse, 100)),
         ("bayse, 8 lines of 20", Shape::batch(8, 20)),
     ];
     for (name, shape) in shapes {
@@ -41,8 +44,8 @@ fn pools(c: &mut Criterion) {
         );
     }
     for (name, wire) in [
-        ("jayx socket.io, 20, spaced", Wire::JayxSocketIo),
-        ("bayse, 20, spaced", Wire::Bayse),
+        ("jayx socket.io, 20, spaced", FrameFormat::JayxSocketIo),
+        ("bayse, 20, spaced", FrameFormat::Bayse),
     ] {
         let pool = Pool::new(Shape::single(wire, 20));
         let frames: Vec<Vec<u8>> = pool.frames().iter().map(|it| spaced(it)).collect();
@@ -50,8 +53,8 @@ fn pools(c: &mut Criterion) {
         frames_of(&mut group, name, wire, BAYSE_SCALE, &frames, throughput);
     }
     for (name, wire) in [
-        ("jayx socket.io, 20, any order", Wire::JayxSocketIo),
-        ("bayse, 20, any order", Wire::Bayse),
+        ("jayx socket.io, 20, any order", FrameFormat::JayxSocketIo),
+        ("bayse, 20, any order", FrameFormat::Bayse),
     ] {
         let pool = Pool::new(Shape::single(wire, 20));
         let frames = pool.frames().iter().zip(0..);
@@ -81,7 +84,7 @@ fn logs(c: &mut Criterion) {
 fn frames_of(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
-    wire: Wire,
+    wire: FrameFormat,
     scale: Scale,
     frames: &[Vec<u8>],
     throughput: Throughput,
@@ -90,9 +93,9 @@ fn frames_of(
     let mut next = || black_box(frames.next().map_or(&[][..], Vec::as_slice));
     group.throughput(throughput);
     match wire {
-        Wire::JayxSocketIo | Wire::JayxBare => {
+        FrameFormat::JayxSocketIo | FrameFormat::JayxBare => {
             let envelope = match wire {
-                Wire::JayxSocketIo => jayx::Envelope::SocketIo,
+                FrameFormat::JayxSocketIo => jayx::Envelope::SocketIo,
                 _ => jayx::Envelope::Plain,
             };
             let mut decoder = jayx::Decoder::new(envelope);
@@ -100,7 +103,7 @@ fn frames_of(
                 b.iter(|| assert!(black_box(decoder.decode(next())).is_ok()));
             });
         }
-        Wire::Bayse => {
+        FrameFormat::Bayse => {
             let mut decoder = bayse::Decoder::new();
             group.bench_function(name, |b| {
                 b.iter(|| {

@@ -17,7 +17,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use ticklot_benches::{BAYSE_SCALE, Pool, SEED, Shape, Wire};
+use ticklot_benches::{BAYSE_SCALE, FrameFormat, Pool, SEED, Shape};
 use ticklot_book::{Book, Nanos, Scale};
 use ticklot_frame::jayx::Envelope;
 use ticklot_frame::{DecodePath, bayse, jayx};
@@ -33,8 +33,12 @@ fn main() {
 }
 
 fn rows() {
-    let jayx = Pool::build(Shape::single(Wire::JayxSocketIo, 20), SEED, POOL_BYTES);
-    let bayse = Pool::build(Shape::single(Wire::Bayse, 20), SEED, POOL_BYTES);
+    let jayx = Pool::build(
+        Shape::single(FrameFormat::JayxSocketIo, 20),
+        SEED,
+        POOL_BYTES,
+    );
+    let bayse = Pool::build(Shape::single(FrameFormat::Bayse, 20), SEED, POOL_BYTES);
     jayx_rows(jayx.frames());
     bayse_rows(bayse.frames());
     #[cfg(feature = "peers")]

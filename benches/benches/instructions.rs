@@ -14,7 +14,7 @@ use ticklot::jayx::JayX;
 use ticklot::venue::Venue;
 use ticklot::{Books, ConnectionId, Options, Session};
 use ticklot_benches::{
-    BAYSE_SCALE, DeltaVenue, Deltas, Flow, MessageKind, Pool, SEED, Shape, Wire, deltas,
+    BAYSE_SCALE, DeltaVenue, Deltas, Flow, FrameFormat, MessageKind, Pool, SEED, Shape, deltas,
     read_touch, snapshots,
 };
 use ticklot_book::{Book, DeltaBook, Flat, Ladder, Nanos, Scale, Storage};
@@ -94,8 +94,8 @@ fn apply_all_bayse(work: &mut Work<bayse::Decoder>) {
 
 // What is returned is dropped after the count.
 #[library_benchmark]
-#[bench::jayx_20(jayx(pool(Shape::single(Wire::JayxSocketIo, 20))))]
-#[bench::jayx_100(jayx(pool(Shape::single(Wire::JayxSocketIo, 100))))]
+#[bench::jayx_20(jayx(pool(Shape::single(FrameFormat::JayxSocketIo, 20))))]
+#[bench::jayx_100(jayx(pool(Shape::single(FrameFormat::JayxSocketIo, 100))))]
 #[bench::jayx_kline(jayx(messages(MessageKind::Kline)))]
 #[bench::jayx_positions(jayx(messages(MessageKind::Positions)))]
 #[bench::jayx_openorders(jayx(messages(MessageKind::OpenOrders)))]
@@ -107,8 +107,8 @@ fn decode_jayx(mut work: Work<jayx::Decoder>) -> Work<jayx::Decoder> {
 }
 
 #[library_benchmark]
-#[bench::bayse_20(bayse(pool(Shape::single(Wire::Bayse, 20))))]
-#[bench::bayse_100(bayse(pool(Shape::single(Wire::Bayse, 100))))]
+#[bench::bayse_20(bayse(pool(Shape::single(FrameFormat::Bayse, 20))))]
+#[bench::bayse_100(bayse(pool(Shape::single(FrameFormat::Bayse, 100))))]
 #[bench::bayse_price_update(bayse(messages(MessageKind::PriceUpdate)))]
 #[bench::bayse_fill(bayse(messages(MessageKind::Fill)))]
 #[bench::bayse_order_updated(bayse(messages(MessageKind::OrderUpdated)))]
@@ -131,14 +131,14 @@ fn decode_lines(mut work: Work<bayse::Decoder>) -> Work<bayse::Decoder> {
 }
 
 #[library_benchmark]
-#[bench::jayx_20(jayx(pool(Shape::single(Wire::JayxSocketIo, 20))))]
+#[bench::jayx_20(jayx(pool(Shape::single(FrameFormat::JayxSocketIo, 20))))]
 fn apply_jayx(mut work: Work<jayx::Decoder>) -> Work<jayx::Decoder> {
     apply_all_jayx(&mut work);
     work
 }
 
 #[library_benchmark]
-#[bench::bayse_20(bayse(pool(Shape::single(Wire::Bayse, 20))))]
+#[bench::bayse_20(bayse(pool(Shape::single(FrameFormat::Bayse, 20))))]
 fn apply_bayse(mut work: Work<bayse::Decoder>) -> Work<bayse::Decoder> {
     apply_all_bayse(&mut work);
     work
@@ -213,15 +213,15 @@ fn bayse_driven(frames: Vec<Vec<u8>>) -> Driven<Bayse> {
 }
 
 #[library_benchmark]
-#[bench::jayx_20(jayx_driven(pool(Shape::single(Wire::JayxSocketIo, 20))))]
+#[bench::jayx_20(jayx_driven(pool(Shape::single(FrameFormat::JayxSocketIo, 20))))]
 fn session_jayx(mut driven: Driven<JayX>) -> Driven<JayX> {
     drive(&mut driven);
     driven
 }
 
 #[library_benchmark]
-#[bench::bayse_3(bayse_driven(pool(Shape::single(Wire::Bayse, 3))))]
-#[bench::bayse_20(bayse_driven(pool(Shape::single(Wire::Bayse, 20))))]
+#[bench::bayse_3(bayse_driven(pool(Shape::single(FrameFormat::Bayse, 3))))]
+#[bench::bayse_20(bayse_driven(pool(Shape::single(FrameFormat::Bayse, 20))))]
 fn session_bayse(mut driven: Driven<Bayse>) -> Driven<Bayse> {
     drive(&mut driven);
     driven

@@ -13,13 +13,13 @@ use ticklot::capture::{Incidents, RecordOptions, Recorder};
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::observe::Tap;
 use ticklot::{Books, ConnectionId, Nanos, Options, Session};
-use ticklot_benches::{Pool, Shape, Wire, read_touch};
+use ticklot_benches::{FrameFormat, Pool, Shape, read_touch};
 
 /// How many frames are measured between two rests: 3 MB, of a queue of 32 MiB.
 const BATCH: u64 = 1_000;
 
 fn taps(c: &mut Criterion) {
-    let pool = Pool::new(Shape::single(Wire::JayxSocketIo, 20));
+    let pool = Pool::new(Shape::single(FrameFormat::JayxSocketIo, 20));
     let frames = pool.frames();
     let folder = std::env::temp_dir().join(format!("ticklot-tap-{}", std::process::id()));
     measure(c, "none", frames, None, |_| {});

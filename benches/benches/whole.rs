@@ -13,18 +13,21 @@ use ticklot::jayx::JayX;
 use ticklot::venue::Venue;
 use ticklot::{Books, ConnectionId, Nanos, Options, Scale, Session};
 use ticklot_benches::{
-    BAYSE_SCALE, Pool, Shape, Wire, log_throughput, pool_throughput, read_touch, recorded,
+    BAYSE_SCALE, FrameFormat, Pool, Shape, log_throughput, pool_throughput, read_touch, recorded,
 };
 use ticklot_frame::jayx::Envelope;
 
 fn pools(c: &mut Criterion) {
     let mut group = c.benchmark_group("whole");
     let shapes = [
-        ("jayx socket.io, 20", Shape::single(Wire::JayxSocketIo, 20)),
-        ("jayx bare, 100", Shape::single(Wire::JayxBare, 100)),
-        ("bayse, 3", Shape::single(Wire::Bayse, 3)),
-        ("bayse, 20", Shape::single(Wire::Bayse, 20)),
-        ("bayse, 100", Shape::single(Wire::Bayse, 100)),
+        (
+            "jayx socket.io, 20",
+            Shape::single(FrameFormat::JayxSocketIo, 20),
+        ),
+        ("jayx bare, 100", Shape::single(FrameFormat::JayxBare, 100)),
+        ("bayse, 3", Shape::single(FrameFormat::Bayse, 3)),
+        ("bayse, 20", Shape::single(FrameFormat::Bayse, 20)),
+        ("bayse, 100", Shape::single(FrameFormat::Bayse, 100)),
         ("bayse, 8 lines of 20", Shape::batch(8, 20)),
     ];
     for (name, shape) in shapes {
@@ -46,15 +49,15 @@ fn logs(c: &mut Criterion) {
 fn frames_of(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
-    wire: Wire,
+    wire: FrameFormat,
     scale: Scale,
     frames: &[Vec<u8>],
 ) {
     let jayx = |envelope| JayX::new("BTCUSDT").envelope(envelope);
     match wire {
-        Wire::JayxSocketIo => session(group, name, jayx(Envelope::SocketIo), frames),
-        Wire::JayxBare => session(group, name, jayx(Envelope::Plain), frames),
-        Wire::Bayse => session(group, name, Bayse::any().scale(scale), frames),
+        FrameFormat::JayxSocketIo => session(group, name, jayx(Envelope::SocketIo), frames),
+        FrameFormat::JayxBare => session(group, name, jayx(Envelope::Plain), frames),
+        FrameFormat::Bayse => session(group, name, Bayse::any().scale(scale), frames),
     }
 }
 

@@ -38,7 +38,7 @@ pub use crate::deltas::{DeltaVenue, Deltas, deltas};
 pub use crate::market::{Flow, snapshots, without_a_common_price};
 pub use crate::messages::MessageKind;
 pub use crate::pool::{
-    BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, mean_bytes, reordered, spaced,
+    BAYSE_SCALE, FrameFormat, POOL_BYTES, Pool, SEED, Shape, mean_bytes, reordered, spaced,
 };
 #[cfg(feature = "criterion")]
 pub use crate::timing::{criterion, log_throughput, pool_throughput};

@@ -3,7 +3,7 @@
 use ticklot_book::Ticks;
 use ticklot_sim::market::View;
 pub use ticklot_sim::pool::Flow;
-use ticklot_sim::pool::{Shown, spot};
+use ticklot_sim::pool::{SnapshotStream, spot};
 
 /// The first `count` snapshots of a spot market that `seed` decides.
 ///
@@ -11,7 +11,7 @@ use ticklot_sim::pool::{Shown, spot};
 /// 100.
 #[must_use]
 pub fn snapshots(levels: usize, flow: Flow, seed: u64, count: usize) -> Vec<View> {
-    let mut shown = Shown::new(spot(levels, flow), seed);
+    let mut shown = SnapshotStream::new(spot(levels, flow), seed);
     (0..count).map(|_| shown.next()).collect()
 }
 

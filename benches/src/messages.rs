@@ -5,8 +5,8 @@ use ticklot_book::{Lots, Scale, Side, Ticks};
 use ticklot_sim::market::{Order, Owner};
 use ticklot_sim::wire;
 use ticklot_sim::wire::bayse::{
-    Activity, ActivityEvent, ActivityMarket, ActivityOrder, ActivityUser, AssetPrice, Decimal,
-    EventPrices, IsoTime, MarketPrices, Message, OrderNames, OrderUpdated, buy_or_sell,
+    Activity, ActivityEvent, ActivityMarket, ActivityOrder, ActivityUser, AssetPrice, Body, Data,
+    Decimal, EventPrices, IsoTime, MarketPrices, Message, OrderNames, OrderUpdated, buy_or_sell,
     order_status,
 };
 use ticklot_sim::wire::jayx::{Amount, Balance, Candle, OrderState, OwnOrder};
@@ -73,7 +73,7 @@ impl MessageKind {
             Self::AssetPrice => asset_price(rng, now_ms),
             Self::Fill => fill(rng, now_ms),
             Self::OrderUpdated => order_updated(rng, now_ms),
-            Self::Pong => Message::Pong { timestamp: now_ms }.to_json(),
+            Self::Pong => Message::new(Body::Pong, now_ms).to_json(),
         };
         match self.event() {
             Some(event) => wire::jayx::packet(event, &payload),
@@ -223,7 +223,7 @@ fn price_update(rng: &mut Rng, now_ms: u64) -> String {
         markets,
     };
     let timestamp = now_ms;
-    Message::PriceUpdate { data, timestamp }.to_json()
+    Message::new(Body::PriceUpdate(Data { data }), timestamp).to_json()
 }
 
 fn asset_price(rng: &mut Rng, now_ms: u64) -> String {
@@ -241,7 +241,7 @@ fn asset_price(rng: &mut Rng, now_ms: u64) -> String {
         timestamp: now_ms - rng.u64(1..50),
     };
     let timestamp = now_ms;
-    Message::AssetPrice { data, timestamp }.to_json()
+    Message::new(Body::AssetPrice(Data { data }), timestamp).to_json()
 }
 
 fn fill(rng: &mut Rng, now_ms: u64) -> String {
@@ -311,7 +311,7 @@ fn order_updated(rng: &mut Rng, now_ms: u64) -> String {
     let times = [now_ms - rng.u64(1_000..100_000), now_ms];
     let data = OrderUpdated::new(names, &order, ticks, BAYSE_SCALE, times);
     let timestamp = now_ms + rng.u64(1..50);
-    Message::OrderUpdated { data, timestamp }.to_json()
+    Message::new(Body::OrderUpdated(Data { data }), timestamp).to_json()
 }
 
 const LABELS: [&str; 4] = ["Yes", "No", "Up", "Down"];

@@ -1,6 +1,8 @@
 //! Pools of frames that do not repeat: `ticklot_sim::pool`.
 
-pub use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire, reordered, spaced};
+pub use ticklot_sim::pool::{
+    BAYSE_SCALE, FrameFormat, POOL_BYTES, Pool, SEED, Shape, reordered, spaced,
+};
 
 /// The average length of `frames`.
 #[must_use]
@@ -19,13 +21,13 @@ mod tests {
     use super::*;
 
     const SHAPES: [Shape; 9] = [
-        Shape::single(Wire::JayxSocketIo, 20),
-        Shape::single(Wire::JayxSocketIo, 100),
-        Shape::single(Wire::JayxBare, 20),
-        Shape::single(Wire::JayxBare, 100),
-        Shape::single(Wire::Bayse, 3),
-        Shape::single(Wire::Bayse, 20),
-        Shape::single(Wire::Bayse, 100),
+        Shape::single(FrameFormat::JayxSocketIo, 20),
+        Shape::single(FrameFormat::JayxSocketIo, 100),
+        Shape::single(FrameFormat::JayxBare, 20),
+        Shape::single(FrameFormat::JayxBare, 100),
+        Shape::single(FrameFormat::Bayse, 3),
+        Shape::single(FrameFormat::Bayse, 20),
+        Shape::single(FrameFormat::Bayse, 100),
         Shape::batch(8, 3),
         Shape::batch(8, 20),
     ];
@@ -88,8 +90,8 @@ mod tests {
         for shape in SHAPES {
             let pool = small(shape, 1);
             match shape.wire {
-                Wire::Bayse => check_bayse(&pool),
-                Wire::JayxSocketIo | Wire::JayxBare => check_jayx(&pool),
+                FrameFormat::Bayse => check_bayse(&pool),
+                FrameFormat::JayxSocketIo | FrameFormat::JayxBare => check_jayx(&pool),
             }
         }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ticklot::Scale;
 use ticklot::capture::{FrameLog, LogError};
 
-use crate::pool::Wire;
+use crate::pool::FrameFormat;
 
 /// The scale of the recorded books of Bayse Markets.
 ///
@@ -20,10 +20,10 @@ pub const BAYSE_SCALE: Scale = match Scale::new(6, 6) {
 };
 
 /// The logs, and what each is written in.
-const LOGS: [(&str, Wire); 3] = [
-    ("jayx-btcusdt-top20", Wire::JayxSocketIo),
-    ("jayx-btcusdt-top100", Wire::JayxBare),
-    ("bayse-books150", Wire::Bayse),
+const LOGS: [(&str, FrameFormat); 3] = [
+    ("jayx-btcusdt-top20", FrameFormat::JayxSocketIo),
+    ("jayx-btcusdt-top100", FrameFormat::JayxBare),
+    ("bayse-books150", FrameFormat::Bayse),
 ];
 
 /// A recorded log, in memory.
@@ -32,7 +32,7 @@ pub struct Log {
     /// Its name.
     pub name: &'static str,
     /// What it is written in.
-    pub wire: Wire,
+    pub wire: FrameFormat,
     /// Its frames, in order.
     pub frames: Vec<Vec<u8>>,
 }
@@ -60,7 +60,7 @@ fn folder() -> PathBuf {
     root.join(data)
 }
 
-fn read(folder: &Path, name: &'static str, wire: Wire) -> Result<Log, LogError> {
+fn read(folder: &Path, name: &'static str, wire: FrameFormat) -> Result<Log, LogError> {
     let log = FrameLog::open(folder.join(format!("{name}.frames.jsonl.zst")))?;
     let frames = log
         .map(|record| record.map(|record| record.frame))

@@ -172,7 +172,7 @@ async fn one_handler_receives_every_channel() {
 #[tokio::test]
 async fn live_books_equal_server_books() {
     let server = Server::bayse(quick()).await.unwrap();
-    let truth = server.truth().unwrap();
+    let truth = server.bayse_market().unwrap();
     let listings = [Listing::rate_cut(), Listing::long_shot()];
     let mut plan = Plan::new().url(&server.url());
     for listing in &listings {

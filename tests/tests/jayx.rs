@@ -84,7 +84,7 @@ async fn the_servers_envelope_is_found() {
 async fn stored_events_equal_server_state() {
     for envelope in [Envelope::SocketIo, Envelope::Plain] {
         let server = Server::jayx(quick()).await.unwrap();
-        let truth = server.jayx_truth().unwrap();
+        let truth = server.jayx_market().unwrap();
         let plan = Plan::new()
             .url(&server.url())
             .envelope(envelope)

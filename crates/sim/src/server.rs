@@ -27,8 +27,8 @@ pub struct Server {
     counters: Arc<Counters>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
-    truth: Option<bayse::GroundTruth>,
-    jayx_truth: Option<jayx::GroundTruth>,
+    bayse_market: Option<bayse::MarketHandle>,
+    jayx_market: Option<jayx::MarketHandle>,
 }
 
 impl Server {
@@ -43,9 +43,9 @@ impl Server {
         config.check()?;
         let listener = TcpListener::bind(config.listen).await?;
         let limits = config.limits;
-        let (venue, truth, market) = jayx::start(config);
-        let mut server = Self::start(listener, venue, limits, market)?;
-        server.jayx_truth = Some(truth);
+        let (venue, market, driver) = jayx::start(config);
+        let mut server = Self::start(listener, venue, limits, driver)?;
+        server.jayx_market = Some(market);
         Ok(server)
     }
 
@@ -60,9 +60,9 @@ impl Server {
         config.check()?;
         let listener = TcpListener::bind(config.listen).await?;
         let limits = config.limits;
-        let (venue, truth, market) = bayse::start(config);
-        let mut server = Self::start(listener, venue, limits, market)?;
-        server.truth = Some(truth);
+        let (venue, market, driver) = bayse::start(config);
+        let mut server = Self::start(listener, venue, limits, driver)?;
+        server.bayse_market = Some(market);
         Ok(server)
     }
 
@@ -134,14 +134,14 @@ impl Server {
 
     /// The state of a Bayse Markets server that has a market; none for any other server.
     #[must_use]
-    pub fn truth(&self) -> Option<bayse::GroundTruth> {
-        self.truth.clone()
+    pub fn bayse_market(&self) -> Option<bayse::MarketHandle> {
+        self.bayse_market.clone()
     }
 
     /// The state of a JayX server that has a market; none for any other server.
     #[must_use]
-    pub fn jayx_truth(&self) -> Option<jayx::GroundTruth> {
-        self.jayx_truth.clone()
+    pub fn jayx_market(&self) -> Option<jayx::MarketHandle> {
+        self.jayx_market.clone()
     }
 
     /// Stops accepting, closes every connection with 1001, and waits for them to end, three
@@ -180,8 +180,8 @@ impl Server {
             counters,
             stop,
             task,
-            truth: None,
-            jayx_truth: None,
+            bayse_market: None,
+            jayx_market: None,
         })
     }
 }

@@ -33,8 +33,8 @@ struct Running {
     venue: Venue,
     addr: SocketAddr,
     counters: Arc<Counters>,
-    truth: Option<bayse::GroundTruth>,
-    jayx_truth: Option<jayx::GroundTruth>,
+    bayse_market: Option<bayse::MarketHandle>,
+    jayx_market: Option<jayx::MarketHandle>,
 }
 
 /// Asks for connections to be closed before the thread ends. Without it they are cut.
@@ -97,16 +97,16 @@ impl Simulator {
             .map_or_else(FaultCounts::default, |it| it.counters.faults())
     }
 
-    /// The state of the Bayse Markets server, as [`Server::truth`]; none when it has no market.
+    /// The state of the Bayse Markets server, as [`Server::bayse_market`]; none when it has no market.
     #[must_use]
-    pub fn truth(&self) -> Option<bayse::GroundTruth> {
-        self.running(Venue::Bayse)?.truth.clone()
+    pub fn bayse_market(&self) -> Option<bayse::MarketHandle> {
+        self.running(Venue::Bayse)?.bayse_market.clone()
     }
 
-    /// The state of the JayX server, as [`Server::jayx_truth`]; none when it has no market.
+    /// The state of the JayX server, as [`Server::jayx_market`]; none when it has no market.
     #[must_use]
-    pub fn jayx_truth(&self) -> Option<jayx::GroundTruth> {
-        self.running(Venue::Jayx)?.jayx_truth.clone()
+    pub fn jayx_market(&self) -> Option<jayx::MarketHandle> {
+        self.running(Venue::Jayx)?.jayx_market.clone()
     }
 
     /// Closes every connection with 1001 and stops. Blocks until the clients have answered, three
@@ -163,8 +163,8 @@ async fn run(
         venue: *venue,
         addr: server.addr(),
         counters: server.counters(),
-        truth: server.truth(),
-        jayx_truth: server.jayx_truth(),
+        bayse_market: server.bayse_market(),
+        jayx_market: server.jayx_market(),
     });
     let _ = ready.send(Ok(running.collect()));
     if stopped.await.is_ok() {

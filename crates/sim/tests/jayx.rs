@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Client, Seen, json, request, request_raw, upgrade};
 use fastwebsockets::OpCode;
 use serde_json::Value;
-use ticklot_sim::jayx::{Config, PlainForm};
+use ticklot_sim::jayx::Config;
 use ticklot_sim::{Limits, Server};
 
 const SOCKET_IO: &str = "/socket.io/?EIO=4&transport=websocket";
@@ -79,73 +79,6 @@ async fn socket_io_streams_uncrossed_books() {
 }
 
 #[tokio::test]
-async fn acknowledgement_precedes_first_book() {
-    let server = Server::jayx(quick()).await.unwrap();
-    let mut client = joined(&server).await;
-    client.send(&format!("4217[\"orderbook\",{ASK}]")).await;
-    assert_eq!(client.text().await, r#"4317[{"ok":true}]"#);
-    assert!(
-        client
-            .text()
-            .await
-            .starts_with(r#"42["orderbook",{"orderBook":{"asks":[{"ticks":"#)
-    );
-    client.send(&format!("4218[\"orderbook\",{ASK}]")).await;
-    assert_eq!(
-        client.text_past("42").await,
-        r#"4318[{"error":{"message":"an order book is already subscribed on this connection"}}]"#
-    );
-}
-
-#[tokio::test]
-async fn first_book_is_immediate() {
-    let config = Config {
-        update_every: Duration::from_secs(3_600),
-        ..Config::default()
-    };
-    let server = Server::jayx(config).await.unwrap();
-    let mut client = Client::connect(server.addr(), "/").await;
-    client
-        .send(&format!(r#"{{"event":"orderbook","message":{ASK}}}"#))
-        .await;
-    touch(&json(&client.text().await));
-}
-
-#[tokio::test]
-async fn rejections_are_error_events() {
-    let server = Server::jayx(quick()).await.unwrap();
-    let mut client = joined(&server).await;
-    let table = [
-        ("42[\"trades\",{}]", "unknown event: trades"),
-        ("42[\"orderbook\",{}]", "category must be spot"),
-        ("42[7]", "not a packet"),
-        ("hello", "not a packet"),
-    ];
-    for (packet, text) in table {
-        client.send(packet).await;
-        let error = format!("42[\"error\",{{\"message\":\"{text}\"}}]");
-        assert_eq!(client.text().await, error);
-    }
-    client.send("6").await;
-    client.send(&format!("42[\"orderbook\",{ASK}]")).await;
-    assert!(client.text().await.starts_with("42[\"orderbook\","));
-}
-
-#[tokio::test]
-async fn rejects_other_namespaces() {
-    let server = Server::jayx(quick()).await.unwrap();
-    let mut client = Client::connect(server.addr(), SOCKET_IO).await;
-    client.text().await;
-    client.send("40/admin,").await;
-    assert_eq!(
-        client.text().await,
-        r#"44/admin,{"message":"Invalid namespace"}"#
-    );
-    client.send("40").await;
-    assert!(client.text().await.starts_with("40{"));
-}
-
-#[tokio::test]
 async fn closes_event_before_join() {
     let server = Server::jayx(quick()).await.unwrap();
     for packet in ["hello", "42[\"orderbook\",{}]"] {
@@ -192,53 +125,6 @@ async fn closes_without_join() {
     let server = Server::jayx(config).await.unwrap();
     let mut client = Client::connect(server.addr(), SOCKET_IO).await;
     assert_eq!(client.close_code().await, 1008);
-}
-
-#[tokio::test]
-async fn plain_mode_has_three_forms() {
-    let begins = [
-        (PlainForm::Bare, r#"{"orderBook":{"asks":["#),
-        (
-            PlainForm::Message,
-            r#"{"event":"orderbook","message":{"orderBook":{"asks":["#,
-        ),
-        (
-            PlainForm::Data,
-            r#"{"event":"orderbook","data":{"orderBook":{"asks":["#,
-        ),
-    ];
-    for (plain, begin) in begins {
-        let server = Server::jayx(Config { plain, ..quick() }).await.unwrap();
-        let mut client = Client::connect(server.addr(), "/any/path").await;
-        client
-            .send(&format!(r#"{{"event":"orderbook","message":{ASK}}}"#))
-            .await;
-        for _ in 0..3 {
-            let text = client.text().await;
-            assert!(text.starts_with(begin), "{text}");
-            json(&text);
-        }
-    }
-}
-
-#[tokio::test]
-async fn plain_mode_reports_errors() {
-    let server = Server::jayx(quick()).await.unwrap();
-    let mut client = Client::connect(server.addr(), "/").await;
-    let table = [
-        ("nonsense", "the message is not valid JSON"),
-        ("[]", "event is required"),
-        (r#"{"event":"x"}"#, "unknown event: x"),
-        (
-            r#"{"event":"orderbook","message":{"category":"spot","symbol":"X","precise":"1"}}"#,
-            "unknown symbol: X",
-        ),
-    ];
-    for (message, text) in table {
-        client.send(message).await;
-        let error = format!("{{\"error\":{{\"message\":\"{text}\"}}}}");
-        assert_eq!(client.text().await, error);
-    }
 }
 
 #[tokio::test]
@@ -435,21 +321,4 @@ async fn closes_binary_and_long_messages() {
     assert!(matches!(client.see().await, Seen::Text(_)));
     client.send(&"x".repeat(101)).await;
     assert_eq!(client.close_code().await, 1009);
-}
-
-/// A client that reads nothing costs a bounded number of snapshots: it misses those in between.
-#[tokio::test]
-async fn slow_client_gets_latest_book() {
-    let config = Config {
-        update_every: Duration::from_millis(1),
-        ..Config::default()
-    };
-    let server = Server::jayx(config).await.unwrap();
-    let mut client = Client::connect(server.addr(), "/").await;
-    client
-        .send(&format!(r#"{{"event":"orderbook","message":{ASK}}}"#))
-        .await;
-    client.text().await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    touch(&json(&client.text().await));
 }

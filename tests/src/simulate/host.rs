@@ -120,7 +120,7 @@ impl Host {
         match &self.exchange {
             Some(Exchange::JayX(exchange)) => {
                 for symbol in SYMBOLS {
-                    let view = exchange.truth().book(symbol).unwrap_or_default();
+                    let view = exchange.market_handle().book(symbol).unwrap_or_default();
                     each(Book::new(JAYX, symbol, 0), [view.bids, view.asks]);
                 }
             }
@@ -130,7 +130,10 @@ impl Host {
                 let ids = listings.iter().flat_map(|it| [&it.yes_id, &it.no_id]);
                 for id in ids {
                     for (position, currency) in currencies.into_iter().enumerate() {
-                        let view = exchange.truth().book(id, currency).unwrap_or_default();
+                        let view = exchange
+                            .market_handle()
+                            .book(id, currency)
+                            .unwrap_or_default();
                         each(Book::new(BAYSE, id, position), in_millionths(view));
                     }
                 }

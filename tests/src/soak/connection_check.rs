@@ -10,8 +10,8 @@ use ticklot_sim::{bayse, jayx};
 /// A server's own books.
 #[derive(Clone)]
 pub(super) enum Truth {
-    Jayx(jayx::GroundTruth),
-    Bayse(bayse::GroundTruth, Currency),
+    Jayx(jayx::MarketHandle),
+    Bayse(bayse::MarketHandle, Currency),
 }
 
 impl Truth {

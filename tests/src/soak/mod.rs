@@ -276,8 +276,12 @@ impl SoakHandler {
         jayx: &Server,
         bayse: &Server,
     ) -> Self {
-        let spot = jayx.jayx_truth().map(|it| (Truth::Jayx(it), 1));
-        let cents = |currency| bayse.truth().map(|it| (Truth::Bayse(it, currency), 4));
+        let spot = jayx.jayx_market().map(|it| (Truth::Jayx(it), 1));
+        let cents = |currency| {
+            bayse
+                .bayse_market()
+                .map(|it| (Truth::Bayse(it, currency), 4))
+        };
         let (usd, ngn) = (bayse::Currency::Usd, bayse::Currency::Ngn);
         let truths = [spot.clone(), spot, cents(usd), cents(ngn)];
         let idle = ProcessUsage {

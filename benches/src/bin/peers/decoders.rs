@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use anyhow::bail;
 use serde::ser::{Error, Serialize, Serializer};
-use ticklot_benches::Wire;
+use ticklot_benches::FrameFormat;
 use ticklot_book::{Book, Level, Nanos, Scale};
 use ticklot_frame::{Decimal, DecodeBackend, TradeSide, bayse, jayx};
 
@@ -18,8 +18,10 @@ use crate::process::{Messages, Process};
 /// Decodes messages.
 pub(crate) fn decode(input: &Input, scan: DecodeBackend) -> Box<dyn Contender + '_> {
     match input.wire {
-        Wire::Bayse => Messages::packets(input, Bayse::new(input, scan)),
-        Wire::JayxSocketIo | Wire::JayxBare => Messages::packets(input, Jayx::new(input, scan)),
+        FrameFormat::Bayse => Messages::packets(input, Bayse::new(input, scan)),
+        FrameFormat::JayxSocketIo | FrameFormat::JayxBare => {
+            Messages::packets(input, Jayx::new(input, scan))
+        }
     }
 }
 
@@ -27,11 +29,11 @@ pub(crate) fn decode(input: &Input, scan: DecodeBackend) -> Box<dyn Contender + 
 pub(crate) fn apply(input: &Input, scan: DecodeBackend) -> Box<dyn Contender + '_> {
     let books = vec![Book::new(Scale::UNIT); input.lines];
     match input.wire {
-        Wire::Bayse => {
+        FrameFormat::Bayse => {
             let decoder = Bayse::new(input, scan);
             Messages::packets(input, Apply { decoder, books })
         }
-        Wire::JayxSocketIo | Wire::JayxBare => {
+        FrameFormat::JayxSocketIo | FrameFormat::JayxBare => {
             let decoder = Jayx::new(input, scan);
             Messages::packets(input, Apply { decoder, books })
         }

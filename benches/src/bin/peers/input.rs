@@ -5,7 +5,7 @@ use std::str;
 
 use anyhow::Context;
 use ticklot_benches::recorded::{self, Log};
-use ticklot_benches::{BAYSE_SCALE, MessageKind, Pool, Shape, Wire};
+use ticklot_benches::{BAYSE_SCALE, FrameFormat, MessageKind, Pool, Shape};
 use ticklot_book::Scale;
 use ticklot_frame::{DecodeBackend, Lines, jayx};
 
@@ -21,7 +21,7 @@ pub(crate) struct Input {
     pub(crate) frames: Vec<Frame>,
     /// The messages of a frame, a line each.
     pub(crate) lines: usize,
-    pub(crate) wire: Wire,
+    pub(crate) wire: FrameFormat,
     /// The event whose packets the frames are, where the wire has packets.
     pub(crate) event: &'static str,
     pub(crate) scale: Scale,
@@ -54,8 +54,8 @@ impl Input {
             frames: frames.collect::<anyhow::Result<_>>()?,
             lines: 1,
             wire: match kind.event() {
-                Some(_) => Wire::JayxSocketIo,
-                None => Wire::Bayse,
+                Some(_) => FrameFormat::JayxSocketIo,
+                None => FrameFormat::Bayse,
             },
             event: kind.event().unwrap_or_default(),
             scale: BAYSE_SCALE,
@@ -93,8 +93,8 @@ impl Input {
     /// The decoder of JayX for these frames.
     pub(crate) fn jayx_decoder(&self, scan: DecodeBackend) -> jayx::Decoder {
         let envelope = match self.wire {
-            Wire::JayxSocketIo => jayx::Envelope::SocketIo,
-            Wire::JayxBare | Wire::Bayse => jayx::Envelope::Plain,
+            FrameFormat::JayxSocketIo => jayx::Envelope::SocketIo,
+            FrameFormat::JayxBare | FrameFormat::Bayse => jayx::Envelope::Plain,
         };
         jayx::Decoder::with_backend(envelope, scan)
     }
@@ -102,17 +102,17 @@ impl Input {
     /// The envelope of the JSON in each frame.
     pub(crate) fn envelope(&self) -> Envelope {
         match self.wire {
-            Wire::JayxSocketIo => Envelope {
+            FrameFormat::JayxSocketIo => Envelope {
                 head: format!("42[\"{}\",", self.event),
                 tail: "]",
             },
-            Wire::JayxBare | Wire::Bayse => Envelope::default(),
+            FrameFormat::JayxBare | FrameFormat::Bayse => Envelope::default(),
         }
     }
 
     /// The scale of the decimals in the messages of Bayse Markets. JayX sends integers.
     pub(crate) fn decimals(&self) -> Option<Scale> {
-        (self.wire == Wire::Bayse).then_some(self.scale)
+        (self.wire == FrameFormat::Bayse).then_some(self.scale)
     }
 
     /// The mean size of a message.

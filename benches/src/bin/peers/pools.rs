@@ -1,18 +1,18 @@
 //! The order books that several tables read: pools and recorded logs.
 
 use ticklot_benches::recorded;
-use ticklot_benches::{Shape, Wire};
+use ticklot_benches::{FrameFormat, Shape};
 
 use crate::input::Input;
 use crate::plan::Plan;
 
 /// The order books of the pools.
 pub(crate) fn shapes() -> [(&'static str, Shape); 8] {
-    let jayx = |levels| Shape::single(Wire::JayxSocketIo, levels);
-    let bayse = |levels| Shape::single(Wire::Bayse, levels);
+    let jayx = |levels| Shape::single(FrameFormat::JayxSocketIo, levels);
+    let bayse = |levels| Shape::single(FrameFormat::Bayse, levels);
     [
         ("jayx-20", jayx(20)),
-        ("jayx-20-bare", Shape::single(Wire::JayxBare, 20)),
+        ("jayx-20-bare", Shape::single(FrameFormat::JayxBare, 20)),
         ("jayx-3", jayx(3)),
         ("jayx-100", jayx(100)),
         ("bayse-20", bayse(20)),

@@ -6,7 +6,7 @@ use ticklot::capture::Record;
 use ticklot::observe::RecordKind;
 use ticklot::{Books, Event, Scale, bayse, jayx};
 use ticklot_frame::jayx::Envelope;
-use ticklot_sim::pool::{BAYSE_SCALE, POOL_BYTES, Pool, SEED, Shape, Wire};
+use ticklot_sim::pool::{BAYSE_SCALE, FrameFormat, POOL_BYTES, Pool, SEED, Shape};
 
 use crate::book_args::{BookArgs, EnvelopeArg, check_effects};
 use crate::decode_paths::DecodePaths;
@@ -69,16 +69,22 @@ pub(super) fn generated(
     let all = [
         (
             "JayX, Socket.IO, 20 levels",
-            Shape::single(Wire::JayxSocketIo, 20),
+            Shape::single(FrameFormat::JayxSocketIo, 20),
         ),
-        ("JayX, bare, 20 levels", Shape::single(Wire::JayxBare, 20)),
-        ("JayX, bare, 100 levels", Shape::single(Wire::JayxBare, 100)),
-        ("Bayse, 20 levels", Shape::single(Wire::Bayse, 20)),
+        (
+            "JayX, bare, 20 levels",
+            Shape::single(FrameFormat::JayxBare, 20),
+        ),
+        (
+            "JayX, bare, 100 levels",
+            Shape::single(FrameFormat::JayxBare, 100),
+        ),
+        ("Bayse, 20 levels", Shape::single(FrameFormat::Bayse, 20)),
         ("Bayse, 8 books a frame, 20 levels", Shape::batch(8, 20)),
     ];
     let of = |wire| match wire {
-        Wire::Bayse => VenueArg::Bayse,
-        Wire::JayxBare | Wire::JayxSocketIo => VenueArg::Jayx,
+        FrameFormat::Bayse => VenueArg::Bayse,
+        FrameFormat::JayxBare | FrameFormat::JayxSocketIo => VenueArg::Jayx,
     };
     let wanted = all
         .into_iter()
@@ -169,8 +175,8 @@ impl Workload {
             paths: DecodePaths::default(),
             book: BookArgs {
                 envelope: Some(match shape.wire {
-                    Wire::JayxSocketIo => EnvelopeArg::Socketio,
-                    Wire::JayxBare | Wire::Bayse => EnvelopeArg::Plain,
+                    FrameFormat::JayxSocketIo => EnvelopeArg::Socketio,
+                    FrameFormat::JayxBare | FrameFormat::Bayse => EnvelopeArg::Plain,
                 }),
                 symbol: Vec::new(),
                 price_decimals: Some(scale.price_decimals()),

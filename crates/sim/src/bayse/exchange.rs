@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::market_driver::MarketDriver;
 use super::session::ClientSession;
-use super::{Bayse, Config, GroundTruth, open};
+use super::{Bayse, Config, MarketHandle, open};
 use crate::net::{Protocol, RequestTarget};
 use crate::session::{Rejection, Session, Timestamps};
 
@@ -16,7 +16,7 @@ use crate::session::{Rejection, Session, Timestamps};
 pub struct Exchange {
     venue: Bayse,
     driver: MarketDriver,
-    truth: GroundTruth,
+    handle: MarketHandle,
     upgraded: u64,
 }
 
@@ -28,11 +28,11 @@ impl Exchange {
     /// The configuration is of no use.
     pub fn new(config: Config, now: Timestamps) -> io::Result<Self> {
         config.check()?;
-        let (venue, truth, driver) = open(config, now.wall_ms);
+        let (venue, handle, driver) = open(config, now.wall_ms);
         Ok(Self {
             venue,
             driver,
-            truth,
+            handle,
             upgraded: 0,
         })
     }
@@ -76,15 +76,15 @@ impl Exchange {
 
     /// The state of the venue.
     #[must_use]
-    pub fn truth(&self) -> &GroundTruth {
-        &self.truth
+    pub fn market_handle(&self) -> &MarketHandle {
+        &self.handle
     }
 }
 
 impl std::fmt::Debug for Exchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Exchange")
-            .field("truth", &self.truth)
+            .field("handle", &self.handle)
             .finish_non_exhaustive()
     }
 }

@@ -5,8 +5,8 @@ use super::catalog::Catalog;
 use super::listing::Currency;
 use crate::market::{Fill, Order, OutcomePair};
 use crate::wire::bayse::{
-    Activity, ActivityEvent, ActivityMarket, ActivityOrder, ActivityUser, Decimal, IsoTime,
-    Message, OrderNames, OrderUpdated, buy_or_sell, order_status,
+    Activity, ActivityEvent, ActivityMarket, ActivityOrder, ActivityUser, Body, Data, Decimal,
+    IsoTime, Message, OrderNames, OrderUpdated, buy_or_sell, order_status,
 };
 
 /// A message about one order's part in a fill, written once for all clients that receive it.
@@ -125,8 +125,7 @@ impl FillMessageWriter<'_> {
         };
         let times = [order.created_ms.max(self.opened_ms), self.now_ms];
         let data = OrderUpdated::new(names, order, fill.ticks, SCALE, times);
-        let timestamp = self.now_ms;
-        Message::OrderUpdated { data, timestamp }.to_json()
+        Message::new(Body::OrderUpdated(Data { data }), self.now_ms).to_json()
     }
 }
 

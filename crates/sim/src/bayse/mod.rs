@@ -58,9 +58,9 @@ mod config;
 mod event_log;
 mod exchange;
 mod fill_message;
-mod ground_truth;
 mod listing;
 mod market_driver;
+mod market_handle;
 mod request;
 mod rest;
 mod room;
@@ -80,9 +80,9 @@ use self::catalog::Catalog;
 pub use self::config::Config;
 use self::event_log::EventLog;
 pub use self::exchange::Exchange;
-pub use self::ground_truth::GroundTruth;
 pub use self::listing::{Currency, Event, Listing};
 use self::market_driver::{MarketDriver, MarketState};
+pub use self::market_handle::MarketHandle;
 use self::room::Endpoint;
 use self::session::{ClientSession, MarketWatch};
 pub use self::user::User;
@@ -107,26 +107,26 @@ pub(crate) struct Bayse {
     clock: Clock,
 }
 
-/// The venue, its ground truth, and the future that drives its markets.
+/// The venue, its market handle, and the future that drives its markets.
 pub(crate) fn start(
     config: Config,
 ) -> (
     Bayse,
-    GroundTruth,
+    MarketHandle,
     impl Future<Output = ()> + Send + 'static,
 ) {
-    let (venue, truth, driver) = open(config, now_ms());
-    (venue, truth, driver.run())
+    let (venue, handle, driver) = open(config, now_ms());
+    (venue, handle, driver.run())
 }
 
-/// The venue, its ground truth, and its markets, which the caller has to move.
-fn open(config: Config, wall_ms: u64) -> (Bayse, GroundTruth, MarketDriver) {
+/// The venue, its market handle, and its markets, which the caller has to move.
+fn open(config: Config, wall_ms: u64) -> (Bayse, MarketHandle, MarketDriver) {
     let event_log = Arc::new(EventLog::new(config.backlog));
     let catalog = Arc::new(Catalog::new(config));
     let paused = Arc::default();
     let (markets, told) = (Arc::clone(&catalog), Arc::clone(&event_log));
     let driver = MarketDriver::new(markets, told, Arc::clone(&paused), wall_ms);
-    let truth = GroundTruth {
+    let handle = MarketHandle {
         catalog: Arc::clone(&catalog),
         state: driver.state(),
         paused,
@@ -139,7 +139,7 @@ fn open(config: Config, wall_ms: u64) -> (Bayse, GroundTruth, MarketDriver) {
         limiter: Mutex::default(),
         clock: Clock::start(),
     };
-    (venue, truth, driver)
+    (venue, handle, driver)
 }
 
 impl Bayse {

@@ -15,7 +15,9 @@ use super::{Bayse, SCALE};
 use crate::ids;
 use crate::net::{MarketUpdates, SlidingWindow};
 use crate::session::{Close, Outgoing, OutgoingQueue, Session, Timestamps};
-use crate::wire::bayse::{AssetPrice, Decimal, EventPrices, MarketPrices, Message, OrderBook};
+use crate::wire::bayse::{
+    AssetPrice, Body, Data, Decimal, EventPrices, MarketPrices, Message, OrderBook,
+};
 
 /// How long a frame may be before the next object starts another one.
 const FRAME: usize = 32 * 1024;
@@ -100,9 +102,7 @@ impl Session for ClientSession {
             return self.send(&Message::error(TOO_MANY, now.wall_ms));
         }
         match request::read(text, self.endpoint, &catalog) {
-            Ok(Request::Ping) => self.send(&Message::Pong {
-                timestamp: now.wall_ms,
-            }),
+            Ok(Request::Ping) => self.send(&Message::new(Body::Pong, now.wall_ms)),
             Ok(Request::Subscribe(rooms)) => self.subscribe(&rooms, now),
             Ok(Request::Unsubscribe(room)) => self.unsubscribe(&room, now),
             Err(why) => self.send(&Message::error(&why, now.wall_ms)),
@@ -219,17 +219,15 @@ impl ClientSession {
         };
         let markets = catalog.markets_of(event).map(prices).collect();
         let event = catalog.event(event);
-        let message = Message::PriceUpdate {
-            data: EventPrices {
-                id: &event.id,
-                slug: &event.slug,
-                title: &event.title,
-                status: &event.status,
-                kind: &event.kind,
-                markets,
-            },
-            timestamp: now.wall_ms,
+        let data = EventPrices {
+            id: &event.id,
+            slug: &event.slug,
+            title: &event.title,
+            status: &event.status,
+            kind: &event.kind,
+            markets,
         };
+        let message = Message::new(Body::PriceUpdate(Data { data }), now.wall_ms);
         self.buffer(&message.to_json());
     }
 
@@ -261,18 +259,16 @@ impl ClientSession {
         };
         let catalog = Arc::clone(&self.catalog);
         let asset = &catalog.config.assets[symbol];
-        let message = Message::AssetPrice {
-            data: AssetPrice {
-                symbol: &asset.symbol,
-                price: Decimal {
-                    units: quotes.ticks[symbol].0.into(),
-                    decimals: asset.decimals,
-                    min_decimals: 1,
-                },
-                timestamp: quotes.at_ms,
+        let data = AssetPrice {
+            symbol: &asset.symbol,
+            price: Decimal {
+                units: quotes.ticks[symbol].0.into(),
+                decimals: asset.decimals,
+                min_decimals: 1,
             },
-            timestamp: now.wall_ms,
+            timestamp: quotes.at_ms,
         };
+        let message = Message::new(Body::AssetPrice(Data { data }), now.wall_ms);
         self.buffer(&message.to_json());
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::exchange_state::{ExchangeState, SharedState};
 use super::plain::PlainSession;
 use super::socket_io::SocketIoSession;
-use super::{Config, GroundTruth, Jayx, Mode};
+use super::{Config, Jayx, MarketHandle, Mode};
 use crate::clock::Clock;
 use crate::net::{Protocol, RequestTarget};
 use crate::session::{Rejection, Session, Timestamps};
@@ -20,7 +20,7 @@ use crate::session::{Rejection, Session, Timestamps};
 pub struct Exchange {
     venue: Jayx,
     steps: watch::Sender<u64>,
-    truth: GroundTruth,
+    handle: MarketHandle,
     upgraded: u64,
 }
 
@@ -34,7 +34,7 @@ impl Exchange {
         config.check()?;
         let config = Arc::new(config);
         let (state, steps) = SharedState::new(ExchangeState::new(Arc::clone(&config), now.wall_ms));
-        let truth = GroundTruth {
+        let handle = MarketHandle {
             state: state.clone(),
         };
         let venue = Jayx {
@@ -46,7 +46,7 @@ impl Exchange {
         Ok(Self {
             venue,
             steps,
-            truth,
+            handle,
             upgraded: 0,
         })
     }
@@ -84,15 +84,15 @@ impl Exchange {
 
     /// The state of the venue.
     #[must_use]
-    pub fn truth(&self) -> &GroundTruth {
-        &self.truth
+    pub fn market_handle(&self) -> &MarketHandle {
+        &self.handle
     }
 }
 
 impl std::fmt::Debug for Exchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Exchange")
-            .field("truth", &self.truth)
+            .field("handle", &self.handle)
             .finish_non_exhaustive()
     }
 }

@@ -71,7 +71,7 @@ mod candle_store;
 mod config;
 mod exchange;
 mod exchange_state;
-mod ground_truth;
+mod market_handle;
 pub(crate) mod packet;
 mod plain;
 mod polling;
@@ -90,7 +90,7 @@ pub use self::candle_store::INTERVALS;
 pub use self::config::{Config, Symbol};
 pub use self::exchange::Exchange;
 use self::exchange_state::SharedState;
-pub use self::ground_truth::GroundTruth;
+pub use self::market_handle::MarketHandle;
 use self::plain::PlainSession;
 use self::polling::{PollingClient, PollingClients};
 use self::socket_io::SocketIoSession;
@@ -108,13 +108,17 @@ pub(crate) struct Jayx {
     clock: Clock,
 }
 
-/// The venue, its ground truth, and the future that drives its markets.
+/// The venue, its market handle, and the future that drives its markets.
 pub(crate) fn start(
     config: Config,
-) -> (Jayx, GroundTruth, impl Future<Output = ()> + Send + 'static) {
+) -> (
+    Jayx,
+    MarketHandle,
+    impl Future<Output = ()> + Send + 'static,
+) {
     let config = Arc::new(config);
     let (state, life) = exchange_state::start(Arc::clone(&config));
-    let truth = GroundTruth {
+    let handle = MarketHandle {
         state: state.clone(),
     };
     let venue = Jayx {
@@ -123,7 +127,7 @@ pub(crate) fn start(
         state,
         clock: Clock::start(),
     };
-    (venue, truth, life)
+    (venue, handle, life)
 }
 
 /// Where Socket.IO is.

@@ -52,14 +52,14 @@ pub(crate) fn outcome(levels: usize) -> MarketConfig {
 
 /// A market, seen each time that what it shows has changed.
 #[derive(Clone, Debug)]
-pub struct Shown {
+pub struct SnapshotStream {
     market: Market,
     depth: usize,
     now_ms: u64,
     last: View,
 }
 
-impl Shown {
+impl SnapshotStream {
     /// A market of this configuration that `seed` decides.
     #[must_use]
     pub fn new(config: MarketConfig, seed: u64) -> Self {

@@ -7,7 +7,7 @@ mod reorder;
 
 use ticklot_book::Scale;
 
-pub use self::market::{Flow, Shown, spot};
+pub use self::market::{Flow, SnapshotStream, spot};
 pub use self::reorder::reordered;
 
 use self::market::outcome;
@@ -42,7 +42,7 @@ pub fn spaced(frame: &[u8]) -> Vec<u8> {
 
 /// How a frame is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wire {
+pub enum FrameFormat {
     /// JayX in a Socket.IO packet.
     JayxSocketIo,
     /// JayX, the bare payload.
@@ -55,7 +55,7 @@ pub enum Wire {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// How they are written.
-    pub wire: Wire,
+    pub wire: FrameFormat,
     /// The levels of each side of each book: at most 100.
     pub levels: usize,
     /// The lines of a frame, each the book of another outcome. JayX sends one.
@@ -65,7 +65,7 @@ pub struct Shape {
 impl Shape {
     /// Frames of one message.
     #[must_use]
-    pub const fn single(wire: Wire, levels: usize) -> Self {
+    pub const fn single(wire: FrameFormat, levels: usize) -> Self {
         Self {
             wire,
             levels,
@@ -77,7 +77,7 @@ impl Shape {
     #[must_use]
     pub const fn batch(lines: usize, levels: usize) -> Self {
         Self {
-            wire: Wire::Bayse,
+            wire: FrameFormat::Bayse,
             levels,
             lines,
         }
@@ -111,9 +111,9 @@ impl Pool {
             frames: Vec::new(),
             written: Vec::new(),
         };
-        let mut markets: Vec<Shown> = (seed..)
+        let mut markets: Vec<SnapshotStream> = (seed..)
             .take(shape.lines)
-            .map(|seed| Shown::new(pool.config(), seed))
+            .map(|seed| SnapshotStream::new(pool.config(), seed))
             .collect();
         let mut held = 0;
         while held < bytes.max(1) {
@@ -126,13 +126,15 @@ impl Pool {
 
     fn config(&self) -> MarketConfig {
         match self.shape.wire {
-            Wire::Bayse => outcome(self.shape.levels),
-            Wire::JayxSocketIo | Wire::JayxBare => spot(self.shape.levels, Flow::Busy),
+            FrameFormat::Bayse => outcome(self.shape.levels),
+            FrameFormat::JayxSocketIo | FrameFormat::JayxBare => {
+                spot(self.shape.levels, Flow::Busy)
+            }
         }
     }
 
     /// Writes the next frame, and keeps what it holds.
-    fn frame(&mut self, markets: &mut [Shown]) -> Vec<u8> {
+    fn frame(&mut self, markets: &mut [SnapshotStream]) -> Vec<u8> {
         let mut text = String::new();
         for (index, market) in markets.iter_mut().enumerate() {
             if index > 0 {
@@ -140,12 +142,12 @@ impl Pool {
             }
             let view = market.next();
             let line = match self.shape.wire {
-                Wire::JayxSocketIo => {
+                FrameFormat::JayxSocketIo => {
                     let payload = wire::jayx::order_book(&view);
                     wire::jayx::packet("orderbook", &payload)
                 }
-                Wire::JayxBare => wire::jayx::order_book(&view),
-                Wire::Bayse => bayse(index, &view, market.now_ms()),
+                FrameFormat::JayxBare => wire::jayx::order_book(&view),
+                FrameFormat::Bayse => bayse(index, &view, market.now_ms()),
             };
             text.push_str(&line);
             self.written.push(view);
@@ -190,7 +192,11 @@ mod tests {
 
     #[test]
     fn seed_determines_pool() {
-        for wire in [Wire::JayxSocketIo, Wire::JayxBare, Wire::Bayse] {
+        for wire in [
+            FrameFormat::JayxSocketIo,
+            FrameFormat::JayxBare,
+            FrameFormat::Bayse,
+        ] {
             let build = |seed| Pool::build(Shape::single(wire, 20), seed, 50_000);
             let (pool, same, other) = (build(1), build(1), build(2));
             assert_eq!(pool.frames(), same.frames());

@@ -11,110 +11,98 @@ const CLOB: &str = "CLOB";
 
 /// A message, and when it is sent in milliseconds since the epoch.
 #[derive(Clone, Debug, Serialize)]
+pub struct Message<'a> {
+    #[serde(flatten)]
+    body: Body<'a>,
+    timestamp: u64,
+}
+
+/// The type of a message, and its fields.
+#[derive(Clone, Debug, Serialize)]
 #[serde(
     tag = "type",
     rename_all = "snake_case",
     rename_all_fields = "camelCase"
 )]
-pub enum Message<'a> {
+pub enum Body<'a> {
     /// The greeting of a client.
     Connected {
         status: &'static str,
         client_id: &'a str,
         message: &'static str,
-        timestamp: u64,
     },
-    Pong {
-        timestamp: u64,
-    },
+    Pong,
     /// The reply to a subscription: one for each room.
-    Subscribed {
-        room: &'a str,
-        message: String,
-        timestamp: u64,
-    },
-    Unsubscribed {
-        room: &'a str,
-        message: String,
-        timestamp: u64,
-    },
-    Error {
-        data: ErrorMessage<'a>,
-        timestamp: u64,
-    },
-    OrderbookUpdate {
-        data: OrderBookData<'a>,
-        timestamp: u64,
-    },
-    PriceUpdate {
-        data: EventPrices<'a>,
-        timestamp: u64,
-    },
-    AssetPrice {
-        data: AssetPrice<'a>,
-        timestamp: u64,
-    },
+    Subscribed(RoomMessage<'a>),
+    Unsubscribed(RoomMessage<'a>),
+    Error(Data<ErrorMessage<'a>>),
+    OrderbookUpdate(Data<OrderBookData<'a>>),
+    PriceUpdate(Data<EventPrices<'a>>),
+    AssetPrice(Data<AssetPrice<'a>>),
     /// A fill of a bid, as everybody sees it.
-    BuyOrder {
-        data: Activity<'a>,
-        timestamp: u64,
-    },
+    BuyOrder(Data<Activity<'a>>),
     /// A fill of an ask, as everybody sees it.
-    SellOrder {
-        data: Activity<'a>,
-        timestamp: u64,
-    },
+    SellOrder(Data<Activity<'a>>),
     /// A fill, as the owner of the order sees it.
-    OrderUpdated {
-        data: OrderUpdated<'a>,
-        timestamp: u64,
-    },
+    OrderUpdated(Data<OrderUpdated<'a>>),
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RoomMessage<'a> {
+    pub room: &'a str,
+    pub message: String,
+}
+
+/// The `data` of a message.
+#[derive(Clone, Debug, Serialize)]
+pub struct Data<T> {
+    pub data: T,
 }
 
 impl<'a> Message<'a> {
+    #[must_use]
+    pub fn new(body: Body<'a>, timestamp: u64) -> Self {
+        Self { body, timestamp }
+    }
+
     pub(crate) fn connected(client_id: &'a str, timestamp: u64) -> Self {
-        Self::Connected {
+        let body = Body::Connected {
             status: "connected",
             client_id,
             message: "Successfully connected to WebSocket server",
-            timestamp,
-        }
+        };
+        Self::new(body, timestamp)
     }
 
     pub(crate) fn subscribed(room: &'a str, timestamp: u64) -> Self {
-        Self::Subscribed {
-            room,
-            message: format!("Subscribed to: {room}"),
-            timestamp,
-        }
+        let message = format!("Subscribed to: {room}");
+        Self::new(Body::Subscribed(RoomMessage { room, message }), timestamp)
     }
 
     pub(crate) fn unsubscribed(room: &'a str, timestamp: u64) -> Self {
-        Self::Unsubscribed {
-            room,
-            message: format!("Unsubscribed from: {room}"),
-            timestamp,
-        }
+        let message = format!("Unsubscribed from: {room}");
+        Self::new(Body::Unsubscribed(RoomMessage { room, message }), timestamp)
     }
 
     pub(crate) fn error(message: &'a str, timestamp: u64) -> Self {
         let data = ErrorMessage { message };
-        Self::Error { data, timestamp }
+        Self::new(Body::Error(Data { data }), timestamp)
     }
 
     #[must_use]
     pub fn order_book(orderbook: OrderBook<'a>, timestamp: u64) -> Self {
         let data = OrderBookData { orderbook };
-        Self::OrderbookUpdate { data, timestamp }
+        Self::new(Body::OrderbookUpdate(Data { data }), timestamp)
     }
 
     /// A fill, as everybody sees it.
     #[must_use]
     pub fn activity(side: Side, data: Activity<'a>, timestamp: u64) -> Self {
-        match side {
-            Side::Bid => Self::BuyOrder { data, timestamp },
-            Side::Ask => Self::SellOrder { data, timestamp },
-        }
+        let body = match side {
+            Side::Bid => Body::BuyOrder(Data { data }),
+            Side::Ask => Body::SellOrder(Data { data }),
+        };
+        Self::new(body, timestamp)
     }
 
     #[must_use]
@@ -473,7 +461,7 @@ mod tests {
                 r#"{"type":"connected","status":"connected","clientId":"a1","message":"Successfully connected to WebSocket server","timestamp":1700000000000}"#,
             ),
             (
-                Message::Pong { timestamp: MS },
+                Message::new(Body::Pong, MS),
                 r#"{"type":"pong","timestamp":1700000000000}"#,
             ),
             (
@@ -511,10 +499,7 @@ mod tests {
                 prices,
             )],
         };
-        let message = Message::PriceUpdate {
-            data,
-            timestamp: MS,
-        };
+        let message = Message::new(Body::PriceUpdate(Data { data }), MS);
         assert_eq!(
             message.to_json(),
             concat!(
@@ -537,10 +522,7 @@ mod tests {
             },
             timestamp: MS,
         };
-        let message = Message::AssetPrice {
-            data,
-            timestamp: MS + 1,
-        };
+        let message = Message::new(Body::AssetPrice(Data { data }), MS + 1);
         assert_eq!(
             message.to_json(),
             r#"{"type":"asset_price","data":{"symbol":"BTCUSDT","price":67432.15,"timestamp":1700000000000},"timestamp":1700000000001}"#
@@ -620,8 +602,7 @@ mod tests {
         };
         let times = [1_700_000_000_999, 1_700_000_050_000];
         let data = OrderUpdated::new(names, order, Ticks(64), scale(), times);
-        let timestamp = 1_700_000_050_000;
-        Message::OrderUpdated { data, timestamp }.to_json()
+        Message::new(Body::OrderUpdated(Data { data }), times[1]).to_json()
     }
 
     #[test]

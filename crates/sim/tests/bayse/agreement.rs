@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use ticklot_book::{Level, Scale};
 use ticklot_sim::Server;
-use ticklot_sim::bayse::{Config, Currency, GroundTruth, Listing};
+use ticklot_sim::bayse::{Config, Currency, Listing, MarketHandle};
 
 use crate::common::{Client, json};
 use crate::{AUTH, MARKETS, USER, connected, quick};
@@ -127,10 +127,10 @@ impl Public {
     }
 
     /// What the books were said to be is what they are.
-    fn check_books(&self, truth: &GroundTruth) {
+    fn check_books(&self, market: &MarketHandle) {
         let scale = Scale::new(2, 2).unwrap();
         for (_, id) in OUTCOMES {
-            let view = truth.book(id, Currency::Usd).unwrap();
+            let view = market.book(id, Currency::Usd).unwrap();
             for (name, levels) in [("bids", view.bids), ("asks", view.asks)] {
                 let read = |level: &Value| {
                     let number = |name: &str| level[name].to_string();
@@ -213,12 +213,12 @@ fn check_times(line: &Value) {
     assert!(time("/data/order/createdAt") > 1_700_000_000);
 }
 
-async fn run_to(truth: &GroundTruth, step: u64) {
-    truth.resume();
-    while truth.step() < step {
+async fn run_to(market: &MarketHandle, step: u64) {
+    market.resume();
+    while market.step() < step {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    truth.pause();
+    market.pause();
 }
 
 /// Three hundred steps in both currencies, in bursts: between two of them all stands still, so
@@ -231,10 +231,10 @@ async fn fill_matches_across_channels() {
         ..quick()
     };
     let server = Server::bayse(config).await.unwrap();
-    let truth = server.truth().unwrap();
+    let market = server.bayse_market().unwrap();
     // Before the first step: nothing has been filled yet.
-    truth.pause();
-    assert_eq!(truth.step(), 0);
+    market.pause();
+    assert_eq!(market.step(), 0);
     let markets = r#""marketIds":["mkt_us-rate-cut"]"#;
     let books = format!(r#"{{"type":"subscribe","channel":"orderbook",{markets}}}"#);
     let prices = r#"{"type":"subscribe","channel":"prices","eventId":"evt_us-rate-cut"}"#;
@@ -244,10 +244,10 @@ async fn fill_matches_across_channels() {
     let mut own = Listener::join(&server, USER, &[&orders]).await;
     let (mut public, mut account, mut fills) = (Public::default(), Own::default(), 0);
     for burst in 1..=12 {
-        run_to(&truth, burst * 25).await;
+        run_to(&market, burst * 25).await;
         let told = all.news().await;
         told.iter().for_each(|frame| public.frame(frame));
-        public.check_books(&truth);
+        public.check_books(&market);
         let lines = told.iter().flatten();
         let is_demo = |it: &&Value| it.pointer("/data/user/id") == Some(&"usr_demo".into());
         let demo: Vec<_> = lines.filter(is_demo).cloned().collect();

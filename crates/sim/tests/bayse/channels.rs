@@ -254,7 +254,7 @@ async fn event_prices_list_every_market() {
 #[tokio::test]
 async fn demo_user_trades_often() {
     let server = Server::bayse(quick()).await.unwrap();
-    let truth = server.truth().unwrap();
+    let market = server.bayse_market().unwrap();
     let mut client = connected(&server, USER).await;
     client
         .send(&format!(
@@ -262,11 +262,11 @@ async fn demo_user_trades_often() {
         ))
         .await;
     client.text().await;
-    let from = truth.step();
+    let from = market.step();
     for _ in 0..20 {
         client.text().await;
     }
-    assert!(truth.step() - from < 120, "{} steps", truth.step() - from);
+    assert!(market.step() - from < 120, "{} steps", market.step() - from);
 }
 
 /// A server without events of its own makes one for each market.

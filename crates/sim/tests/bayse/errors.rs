@@ -12,6 +12,20 @@ async fn error_texts_are_exact() {
     let server = Server::bayse(quick()).await.unwrap();
     let table = [
         (MARKETS, "{\"type\":", "Invalid message format"),
+        (MARKETS, "[]", "Invalid message format"),
+        (MARKETS, "", "Invalid message format"),
+        (MARKETS, "{}", "unknown message type: "),
+        (USER, "{", "Invalid message format"),
+        (
+            MARKETS,
+            r#"{"type":"unsubscribe","room":""}"#,
+            "Room name is required",
+        ),
+        (
+            REALTIME,
+            r#"{"type":"subscribe","channel":"asset_prices","symbols":[]}"#,
+            "Symbols required to subscribe to asset prices",
+        ),
         (
             MARKETS,
             r#"{"type":"subscribe","channel":"prices"}"#,
@@ -52,7 +66,7 @@ async fn error_texts_are_exact() {
             r#"{"type":"subscribe","channel":"orderbook","marketIds":["mkt_us-rate-cut"]}"#,
             "channel \"orderbook\" is not available on /ws/v1/realtime; use /ws/v1/markets instead",
         ),
-        (USER, r#"{"type":"ping"}"#, AUTH_REQUIRED),
+        (USER, r#"{"type":"x"}"#, AUTH_REQUIRED),
     ];
     for endpoint in [MARKETS, REALTIME, USER] {
         let mut client = connected(&server, endpoint).await;
@@ -102,9 +116,9 @@ async fn rejected_subscription_has_no_effect() {
     let mut client = connected(&server, USER).await;
     let orders = r#"{"type":"subscribe","channel":"orders","marketIds":["mkt_us-rate-cut"]}"#;
     refused(&mut client, orders, AUTH_REQUIRED).await;
-    let truth = server.truth().unwrap();
-    let step = truth.step();
-    while truth.step() < step + 20 {
+    let market = server.bayse_market().unwrap();
+    let step = market.step();
+    while market.step() < step + 20 {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     client.send(&format!(r#"{{"type":"ping",{AUTH}}}"#)).await;

@@ -100,10 +100,10 @@ fn flood(backlog: usize) -> Config {
 async fn stall(server: &Server, ask: &str) -> Client {
     let mut client = connected(server, MARKETS).await;
     client.send(ask).await;
-    let truth = server.truth().unwrap();
+    let market = server.bayse_market().unwrap();
     loop {
-        let (frames, step) = (server.connections().frames, truth.step());
-        while truth.step() < step + 20 {
+        let (frames, step) = (server.connections().frames, market.step());
+        while market.step() < step + 20 {
             sleep(Duration::from_millis(1)).await;
         }
         // Past the greeting and the confirmation, and nothing more for many steps.
@@ -111,7 +111,7 @@ async fn stall(server: &Server, ask: &str) -> Client {
             break;
         }
     }
-    truth.pause();
+    market.pause();
     client
 }
 

@@ -34,9 +34,9 @@ async fn still() -> Server {
         ..quick()
     };
     let server = Server::bayse(config).await.unwrap();
-    let truth = server.truth().unwrap();
+    let market = server.bayse_market().unwrap();
     // The first step is made at once.
-    while truth.step() == 0 {
+    while market.step() == 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     server

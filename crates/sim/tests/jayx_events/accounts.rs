@@ -119,16 +119,16 @@ impl Replica {
 #[tokio::test]
 async fn fills_orders_and_balances_agree() {
     let server = Server::jayx(quick()).await.unwrap();
-    let truth = server.jayx_truth().unwrap();
+    let market = server.jayx_market().unwrap();
     let mut talk = Talk::connect(&server, Some(PlainForm::Bare)).await;
-    truth.pause();
+    market.pause();
     talk.ask("openorders", ORDERS).await;
     talk.ask("positions", POSITIONS).await;
     let mut replica = Replica::default();
     replica.orders(&talk.next_of("openorders").await);
     replica.balances(&talk.next_of("positions").await);
     let start = replica.start();
-    truth.resume();
+    market.resume();
     let (mut steps, mut most) = (0, 0);
     while steps < 150 {
         let (event, payload) = talk.next().await;
@@ -150,7 +150,7 @@ async fn fills_orders_and_balances_agree() {
 #[tokio::test]
 async fn client_state_reaches_ground_truth() {
     let server = Server::jayx(quick()).await.unwrap();
-    let truth = server.jayx_truth().unwrap();
+    let market = server.jayx_market().unwrap();
     let mut talk = Talk::connect(&server, None).await;
     let mut replica = Replica::default();
     talk.ask("openorders", ORDERS).await;
@@ -158,24 +158,24 @@ async fn client_state_reaches_ground_truth() {
     for _ in 0..100 {
         hear(&mut replica, talk.next().await);
     }
-    truth.pause();
+    market.pause();
     talk.ask("orderbook", BOOK).await;
     loop {
         let (event, payload) = talk.next().await;
         if event == "orderbook" {
-            let asks = truth.book("BTCUSDT").unwrap().asks;
+            let asks = market.book("BTCUSDT").unwrap().asks;
             let best = &payload["orderBook"]["asks"][0];
             assert_eq!(int(best, "ticks"), i128::from(asks[0].ticks.0));
             break;
         }
         hear(&mut replica, (event, payload));
     }
-    let balances = truth.balances(KEY).unwrap();
+    let balances = market.balances(KEY).unwrap();
     let balances = balances
         .iter()
         .map(|it| [it.balance.units, it.available.units]);
     assert!(balances.eq(replica.balances));
-    let orders = truth.open_orders(KEY, "BTCUSDT").unwrap();
+    let orders = market.open_orders(KEY, "BTCUSDT").unwrap();
     let ids: Vec<_> = orders.iter().map(|it| i128::from(it.id)).collect();
     replica.open.sort_unstable();
     assert_eq!(replica.open, ids);

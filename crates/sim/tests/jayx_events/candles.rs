@@ -106,7 +106,7 @@ fn tell(told: &mut BTreeMap<i64, (String, Numbers)>, payload: &Value) {
 #[tokio::test]
 async fn connection_serves_several_candles() {
     let server = Server::jayx(remembering()).await.unwrap();
-    let truth = server.jayx_truth().unwrap();
+    let market = server.jayx_market().unwrap();
     let mut talk = Talk::connect(&server, None).await;
     let asked = [("BTCUSDT", "1"), ("BTCUSDT", "5"), ("ETHUSDT", "1")];
     for (symbol, interval) in asked {
@@ -123,7 +123,7 @@ async fn connection_serves_several_candles() {
             }
         }
         if round == 300 {
-            truth.pause();
+            market.pause();
             break;
         }
     }
@@ -142,7 +142,7 @@ async fn connection_serves_several_candles() {
         told.insert(candle["_id"].as_str().unwrap().to_owned(), candle.clone());
     }
     for (symbol, interval) in asked {
-        let candles = truth.candles(symbol, interval).unwrap();
+        let candles = market.candles(symbol, interval).unwrap();
         assert!(candles.len() > 1);
         let last = candles.last().unwrap();
         let seen = &told[&last.id()];
@@ -161,15 +161,15 @@ async fn connection_serves_several_candles() {
 #[tokio::test]
 async fn subscription_starts_with_current_candle() {
     let server = Server::jayx(quick()).await.unwrap();
-    let truth = server.jayx_truth().unwrap();
-    while truth.candles("BTCUSDT", "1").unwrap().len() < 2 {
+    let market = server.jayx_market().unwrap();
+    while market.candles("BTCUSDT", "1").unwrap().len() < 2 {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
-    truth.pause();
+    market.pause();
     let mut talk = Talk::connect(&server, None).await;
     talk.ask("kline", MINUTES).await;
     let payload = talk.next_of("kline").await;
     assert!(payload["add"].is_null());
-    let candles = truth.candles("BTCUSDT", "1").unwrap();
+    let candles = market.candles("BTCUSDT", "1").unwrap();
     assert_eq!(payload["modify"]["_id"], candles.last().unwrap().id());
 }

@@ -180,8 +180,8 @@ async fn acknowledgement_precedes_first_update() {
 #[tokio::test]
 async fn repeated_subscription_repeats_snapshot() {
     let server = Server::jayx(quick()).await.unwrap();
-    let truth = server.jayx_truth().unwrap();
-    truth.pause();
+    let market = server.jayx_market().unwrap();
+    market.pause();
     let mut talk = Talk::connect(&server, None).await;
     for _ in 0..2 {
         talk.ask("positions", POSITIONS).await;
@@ -189,7 +189,7 @@ async fn repeated_subscription_repeats_snapshot() {
     }
     talk.ask("orderbook", BOOK).await;
     assert_eq!(talk.next().await.0, "orderbook");
-    truth.resume();
+    market.resume();
     let mut events = Vec::new();
     for _ in 0..50 {
         events.push(talk.next().await.0);
@@ -198,11 +198,11 @@ async fn repeated_subscription_repeats_snapshot() {
     assert!(!events.windows(2).any(|it| it == ["positions", "positions"]));
 }
 
-/// Nothing is behind a server of the other venue; a simulator has one truth for each.
+/// Nothing is behind a server of the other venue; a simulator has one market for each.
 #[test]
 fn each_venue_has_ground_truth() {
     let simulator = Simulator::spawn(quick(), ticklot_sim::bayse::Config::default()).unwrap();
-    let (jayx, bayse) = (simulator.jayx_truth(), simulator.truth());
+    let (jayx, bayse) = (simulator.jayx_market(), simulator.bayse_market());
     assert!(simulator.url(Venue::Jayx).is_some() && bayse.is_some());
     let jayx = jayx.unwrap();
     assert!(jayx.book("BTCUSDT").is_some() && jayx.book("NOPE").is_none());

@@ -7,8 +7,25 @@ use ticklot_sim::jayx::{Account, Config, Funds, PlainForm};
 use crate::common::Client;
 use crate::{BOOK, SOCKET_IO, Talk, quick};
 
-const TABLE: [(&str, &str, &str); 12] = [
+const TABLE: [(&str, &str, &str); 17] = [
     ("trades", "{}", "unknown event: trades"),
+    ("orderbook", "null", "category must be spot"),
+    ("orderbook", r#"{"category":"spot"}"#, "symbol is required"),
+    (
+        "orderbook",
+        r#"{"category":"spot","symbol":"BTCUSDT"}"#,
+        "precise is required",
+    ),
+    (
+        "orderbook",
+        r#"{"category":"spot","symbol":"NOPE","precise":"1"}"#,
+        "unknown symbol: NOPE",
+    ),
+    (
+        "kline",
+        r#"{"category":"spot","symbol":"BTCUSDT","interval":60}"#,
+        "interval is required",
+    ),
     ("kline", r#"{"category":"margin"}"#, "category must be spot"),
     ("kline", r#"{"category":"spot"}"#, "symbol is required"),
     (
@@ -68,6 +85,14 @@ async fn socket_io_error_texts() {
         let error = format!("4309[{{\"error\":{{\"message\":\"{text}\"}}}}]");
         assert_eq!(talk.client.text().await, error);
     }
+    for packet in ["42[7]", "hello"] {
+        talk.client.send(packet).await;
+        let error = r#"42["error",{"message":"not a packet"}]"#;
+        assert_eq!(talk.client.text().await, error);
+    }
+    talk.client.send("6").await;
+    talk.ask("orderbook", BOOK).await;
+    assert_eq!(talk.next().await.0, "orderbook");
 }
 
 #[tokio::test]
@@ -76,6 +101,14 @@ async fn plain_mode_error_texts() {
     let mut talk = Talk::connect(&server, Some(PlainForm::Bare)).await;
     for (event, message, text) in TABLE {
         talk.ask(event, message).await;
+        let error = format!("{{\"error\":{{\"message\":\"{text}\"}}}}");
+        assert_eq!(talk.client.text().await, error);
+    }
+    for (message, text) in [
+        ("nonsense", "the message is not valid JSON"),
+        ("[]", "event is required"),
+    ] {
+        talk.client.send(message).await;
         let error = format!("{{\"error\":{{\"message\":\"{text}\"}}}}");
         assert_eq!(talk.client.text().await, error);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ticklot_sim::jayx::{Candle, Config, GroundTruth, Symbol};
+use ticklot_sim::jayx::{Candle, Config, MarketHandle, Symbol};
 use ticklot_sim::{MarketConfig, Server};
 
 use crate::{BOOK, MINUTES, ORDERS, Talk, quick};
@@ -27,8 +27,8 @@ fn flooding(backlog: usize) -> Config {
 }
 
 /// Waits until nothing has been written over many steps of the market.
-async fn until_stuck(server: &Server, truth: &GroundTruth) {
-    let seen = || (server.connections().frames, truth.step());
+async fn until_stuck(server: &Server, market: &MarketHandle) {
+    let seen = || (server.connections().frames, market.step());
     let mut last = seen();
     loop {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -48,7 +48,7 @@ async fn closes_client_that_misses_order() {
     let mut talk = Talk::connect(&server, None).await;
     talk.ask("openorders", ORDERS).await;
     talk.ask("orderbook", BOOK).await;
-    until_stuck(&server, &server.jayx_truth().unwrap()).await;
+    until_stuck(&server, &server.jayx_market().unwrap()).await;
     assert_eq!(talk.client.close_code().await, 1008);
 }
 
@@ -56,13 +56,13 @@ async fn closes_client_that_misses_order() {
 #[tokio::test]
 async fn slow_client_gets_every_candle() {
     let server = Server::jayx(flooding(10_000)).await.unwrap();
-    let truth = server.jayx_truth().unwrap();
+    let market = server.jayx_market().unwrap();
     let mut talk = Talk::connect(&server, None).await;
     talk.ask("kline", MINUTES).await;
     talk.ask("orderbook", BOOK).await;
-    until_stuck(&server, &truth).await;
-    truth.pause();
-    let newest = truth.candles("BTCUSDT", "1").unwrap();
+    until_stuck(&server, &market).await;
+    market.pause();
+    let newest = market.candles("BTCUSDT", "1").unwrap();
     let mut told = Vec::new();
     while told.last() != newest.last().map(Candle::id).as_ref() {
         let payload = talk.next_of("kline").await;

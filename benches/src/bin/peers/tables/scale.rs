@@ -20,7 +20,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use ticklot::bayse::Bayse;
 use ticklot::jayx::{Envelope, JayX};
-use ticklot_benches::{Shape, Wire};
+use ticklot_benches::{FrameFormat, Shape};
 use ticklot_book::Scale;
 use ticklot_tests::alloc::{allocated_bytes, allocations};
 
@@ -119,10 +119,14 @@ impl Load {
         // Another thread allocates from another arena, so the client cannot reuse memory that is freed here.
         let made = thread::spawn(move || {
             let input = match self {
-                Self::Connections(_) => {
-                    Input::pool("jayx-20", Shape::single(Wire::JayxSocketIo, 20), &plan)?
+                Self::Connections(_) => Input::pool(
+                    "jayx-20",
+                    Shape::single(FrameFormat::JayxSocketIo, 20),
+                    &plan,
+                )?,
+                Self::Books(_) => {
+                    Input::pool("bayse-20", Shape::single(FrameFormat::Bayse, 20), &plan)?
                 }
-                Self::Books(_) => Input::pool("bayse-20", Shape::single(Wire::Bayse, 20), &plan)?,
             };
             let server = Server::start(Arc::new(Stream::new(&input)?))?;
             Ok((server, input.scale, input.message_bytes()))

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use ticklot_benches::{Shape, Wire};
+use ticklot_benches::{FrameFormat, Shape};
 use ticklot_book::{Book, Nanos, Scale};
 use ticklot_frame::bayse;
 
@@ -82,7 +82,7 @@ pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
 
 /// Order books of Bayse Markets that are about 700 bytes long.
 fn messages(plan: &Plan) -> anyhow::Result<Input> {
-    Input::pool("700-bytes", Shape::single(Wire::Bayse, 5), plan)
+    Input::pool("700-bytes", Shape::single(FrameFormat::Bayse, 5), plan)
 }
 
 struct Reading<'p> {

@@ -27,7 +27,7 @@ mod tungstenite;
 
 use std::time::Duration;
 
-use ticklot_benches::{Shape, Wire};
+use ticklot_benches::{FrameFormat, Shape};
 
 use self::cores::Cores;
 use self::measurement::{Contender, Measurement, Setup, Target};
@@ -134,7 +134,7 @@ pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
         println!("\nwire: left out, it needs a core each for the server and the client");
         return Ok(());
     };
-    let input = Input::pool(INPUT, Shape::single(Wire::JayxSocketIo, 20), plan)?;
+    let input = Input::pool(INPUT, Shape::single(FrameFormat::JayxSocketIo, 20), plan)?;
     let setup = Setup::new(&input, cores)?;
     println!("\nwire: {cores:?}; nanoseconds from the server's write to the end of the handler");
     for mut case in cases {
@@ -236,7 +236,8 @@ mod tests {
 
     /// None with one core.
     fn setup() -> Option<Setup> {
-        let input = Input::pool(INPUT, Shape::single(Wire::JayxSocketIo, 20), &PLAN).unwrap();
+        let input =
+            Input::pool(INPUT, Shape::single(FrameFormat::JayxSocketIo, 20), &PLAN).unwrap();
         Some(Setup::new(&input, Cores::pick().unwrap()?).unwrap())
     }
 

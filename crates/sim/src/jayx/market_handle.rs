@@ -9,11 +9,11 @@ use crate::wire::jayx::{Balance, Candle, OwnOrder};
 
 /// The state of the markets and accounts of a running server.
 #[derive(Clone)]
-pub struct GroundTruth {
+pub struct MarketHandle {
     pub(super) state: SharedState,
 }
 
-impl GroundTruth {
+impl MarketHandle {
     /// The book of a symbol as it is now, with all the levels and trades that are sent. None when
     /// there is no such symbol.
     #[must_use]
@@ -60,7 +60,7 @@ impl GroundTruth {
         self.state.lock().step
     }
 
-    /// Pauses the markets, so that the clients' state can reach the ground truth.
+    /// Pauses the markets, so that a client's state can become the same.
     /// When the call returns, no step is under way. The time of the market goes on.
     pub fn pause(&self) {
         self.state.lock().is_paused = true;
@@ -84,9 +84,9 @@ impl ExchangeState {
     }
 }
 
-impl fmt::Debug for GroundTruth {
+impl fmt::Debug for MarketHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GroundTruth")
+        f.debug_struct("MarketHandle")
             .field("step", &self.step())
             .finish()
     }

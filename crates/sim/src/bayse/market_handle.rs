@@ -11,13 +11,13 @@ use crate::market::View;
 
 /// The state of the markets of a running server.
 #[derive(Clone)]
-pub struct GroundTruth {
+pub struct MarketHandle {
     pub(super) catalog: Arc<Catalog>,
     pub(super) state: watch::Receiver<Arc<MarketState>>,
     pub(super) paused: PauseFlag,
 }
 
-impl GroundTruth {
+impl MarketHandle {
     /// The book of an outcome as it is now, with all the levels that are sent: prices in ticks of
     /// 0.01, quantities in lots of 0.01. None when there is no such outcome.
     #[must_use]
@@ -33,7 +33,7 @@ impl GroundTruth {
         self.state.borrow().step
     }
 
-    /// Pauses the markets, so that the clients' state can reach the ground truth.
+    /// Pauses the markets, so that a client's state can become the same.
     /// When the call returns, no step is under way.
     pub fn pause(&self) {
         self.set_paused(true);
@@ -49,9 +49,9 @@ impl GroundTruth {
     }
 }
 
-impl std::fmt::Debug for GroundTruth {
+impl std::fmt::Debug for MarketHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GroundTruth")
+        f.debug_struct("MarketHandle")
             .field("step", &self.step())
             .finish()
     }
