@@ -30,6 +30,11 @@ pub(crate) fn create_rows(
     BookRows::new(BufWriter::new(File::create(path).map_err(cannot)?)).map_err(cannot)
 }
 
+/// The error of a row that cannot be written.
+pub(crate) fn cannot_write(error: &io::Error) -> Failure {
+    Failure::work(format_args!("cannot write the books: {error}"))
+}
+
 /// Whether both paths lead to one file, by whatever links.
 pub(crate) fn is_same_file(a: &Path, b: &Path) -> bool {
     match (identity(a), identity(b)) {

@@ -26,14 +26,12 @@ impl Driver {
     /// # Errors
     /// The operating system's; a usage error when no thread can be bound to `--cpu`.
     pub(crate) fn new(args: &SpinArgs) -> Result<Self, Failure> {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let spin = args.options();
         if let Some(cpu) = args.cpu {
             can_bind(cpu)?;
         }
         Ok(Self {
-            runtime: runtime.map_err(Failure::work)?,
-            spin,
+            runtime: runtime()?,
+            spin: args.options(),
         })
     }
 
@@ -75,6 +73,12 @@ impl Driver {
         let _ = ending.join();
         ended.map_err(Failure::work)
     }
+}
+
+/// A runtime on the calling thread.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Failure::work)
 }
 
 /// Refuses a processor that no thread can be bound to. Only an attempt shows it: a thread may be bound to processors

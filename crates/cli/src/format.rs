@@ -62,9 +62,14 @@ fn facts(out: &mut String, book: BookRef<'_>, stats: &BookStats, now: Nanos) -> 
 
 /// A JayX symbol, or a Bayse market and its outcome.
 pub(crate) fn title(books: &Books, id: BookId) -> String {
+    Printable(full_name(books, id)).to_string()
+}
+
+/// A book's name with its market's, where that is another.
+pub(crate) fn full_name(books: &Books, id: BookId) -> String {
     match (books.market(id), books.name(id)) {
-        (market, name) if market == name => Printable(name).to_string(),
-        (market, name) => Printable(format_args!("{market}/{name}")).to_string(),
+        (market, name) if market == name => name.to_owned(),
+        (market, name) => format!("{market}/{name}"),
     }
 }
 

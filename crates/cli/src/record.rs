@@ -13,7 +13,7 @@ use ticklot::venue::Venue;
 use ticklot::{Books, Event, Feed, Handler, OnMessage};
 
 use crate::config::{self, MergedConfig, Source};
-use crate::csv_rows::create_rows;
+use crate::csv_rows::{cannot_write, create_rows};
 use crate::driver::{Driver, check_end};
 use crate::failure::Failure;
 use crate::feed_args::FeedArgs;
@@ -237,24 +237,20 @@ impl<'a> RecordHandler<'a> {
         match event {
             Event::Book(update) => {
                 if let Some(rows) = &mut self.rows {
-                    rows.write(update, books).map_err(|error| {
-                        Failure::work(format_args!("cannot write the books: {error}"))
-                    })?;
+                    rows.write(update, books)
+                        .map_err(|error| cannot_write(&error))?;
                 }
             }
             Event::Tick { .. } => return Ok(self.check_recorder()?),
-            Event::Protocol { .. } => {
-                let mut text = String::new();
-                let _ = format_event::line(&mut text, event);
-                self.notice(format_args!("{text}"))?;
-            }
-            Event::Refused { .. }
+            Event::Protocol { .. }
+            | Event::Refused { .. }
             | Event::Unconfirmed { .. }
             | Event::Disconnected {
                 retry_in: Some(_), ..
             } => {
                 let mut text = String::new();
-                // Writing to a string does not fail.
+                // Writing to a string does not fail. One of both has a text.
+                let _ = format_event::line(&mut text, event);
                 let _ = format_event::notice(&mut text, event, books);
                 self.notice(format_args!("{text}"))?;
             }

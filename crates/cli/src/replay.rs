@@ -28,7 +28,8 @@ use self::progress_bar::ProgressBar;
 use self::range::{RangePosition, ReplayRange};
 use self::report::{ReplayStats, book_line};
 use crate::book_stats::latency_histogram;
-use crate::csv_rows::{check_rows, create_rows};
+use crate::csv_rows::{cannot_write, check_rows, create_rows};
+use crate::driver;
 use crate::failure::Failure;
 use crate::log_position::{LogPosition, backward};
 use crate::log_source::{self, LogArgs, LogReplay, LogWarnings};
@@ -84,10 +85,7 @@ pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure>
         check_rows(rows, &[&args.source.log])?;
     }
     let log = log_source::open(&args.source)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::work)?;
+    let runtime = driver::runtime()?;
     let mut player = Player::new(args, output)?;
     runtime.block_on(player.play(log))?;
     player.end()
@@ -358,7 +356,7 @@ impl<'a> Player<'a> {
             self.create_rows()?;
         }
         let rows = self.handler.finish_rows();
-        rows.map_err(|error| Failure::work(format_args!("cannot write the books: {error}")))?;
+        rows.map_err(|error| cannot_write(&error))?;
         self.counts.bad_lines = self.handler.bad_lines;
         let books = self.source.replay.books().len();
         let paths = self.source.paths();

@@ -12,6 +12,7 @@ use ticklot::capture::FrameLog;
 use ticklot::observe::RecordKind;
 use ticklot_sim::{FaultConfig, RecordedFrame, Recording, Server, Speed, Venue, bayse, jayx};
 
+use crate::driver;
 use crate::failure::Failure;
 use crate::log_source::{LogErrors, LogWarnings, is_of, venue_of};
 use crate::output::Output;
@@ -77,10 +78,7 @@ pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> 
     }
     let recorded = args.log.as_deref().map(|path| load(path, args, output));
     let recorded = recorded.transpose()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::work)?;
+    let runtime = driver::runtime()?;
     runtime.block_on(async {
         let (server, served) = start(args, recorded).await.map_err(|error| {
             Failure::work(format_args!("cannot serve on {}: {error}", args.listen))

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer};
 use toml::Spanned;
 
 use crate::book_args::{CurrencyArg, EnvelopeArg};
@@ -191,47 +189,33 @@ fn ten() -> u32 {
 }
 
 /// A time, such as `30s`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub(super) struct Time(pub(super) Duration);
 
 /// A time, or never.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub(super) struct Limit(pub(super) Option<Duration>);
 
-impl FromStr for Time {
-    type Err = String;
+impl TryFrom<String> for Time {
+    type Error = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let time = humantime::parse_duration(text);
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let time = humantime::parse_duration(&text);
         time.map(Self)
             .map_err(|_| format!("{text:?} is no time, such as \"30s\""))
     }
 }
 
-impl FromStr for Limit {
-    type Err = String;
+impl TryFrom<String> for Limit {
+    type Error = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
             "never" => Ok(Self(None)),
-            text => text.parse().map(|Time(time)| Self(Some(time))),
+            _ => Time::try_from(text).map(|Time(time)| Self(Some(time))),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Limit {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?
-            .parse()
-            .map_err(de::Error::custom)
     }
 }
 

@@ -46,6 +46,13 @@ pub(super) struct Environment<'a> {
     pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
+impl Environment<'_> {
+    /// The URL of a table, or of the embedded server.
+    fn url(&self, url: Option<&String>, venue: VenueArg) -> String {
+        url.cloned().unwrap_or_else(|| (self.embedded)(venue))
+    }
+}
+
 /// The transport's configuration for each kind of server.
 struct Transports {
     /// The position of the table in the file.
@@ -220,11 +227,9 @@ impl MergedConfig {
         inputs: &Inputs<'_>,
     ) -> Result<Vec<PlannedConnection>, Failure> {
         let wrong = |what: &dyn fmt::Display| self.source.wrong(at, what);
-        let is_embedded = table.url.is_none();
+        let (is_embedded, environment) = (table.url.is_none(), inputs.environment);
         let transport = self.transport(&table.headers, at, is_embedded, inputs)?;
-        let environment = inputs.environment;
-        let embedded = || (environment.embedded)(VenueArg::Jayx);
-        let url = table.url.clone().unwrap_or_else(embedded);
+        let url = environment.url(table.url.as_ref(), VenueArg::Jayx);
         let mut plan = jayx::Plan::new().envelope(table.envelope.into()).url(&url);
         if table.needs_key() {
             let name = table.key_variable();
@@ -253,11 +258,9 @@ impl MergedConfig {
         inputs: &Inputs<'_>,
     ) -> Result<Vec<PlannedConnection>, Failure> {
         let wrong = |what: &dyn fmt::Display| self.source.wrong(at, what);
-        let is_embedded = table.url.is_none();
+        let (is_embedded, environment) = (table.url.is_none(), inputs.environment);
         let transport = self.transport(&table.headers, at, is_embedded, inputs)?;
-        let environment = inputs.environment;
-        let embedded = || (environment.embedded)(VenueArg::Bayse);
-        let url = table.url.clone().unwrap_or_else(embedded);
+        let url = environment.url(table.url.as_ref(), VenueArg::Bayse);
         let planned = |venue| {
             let venue = PlannedVenue::Bayse(Box::new(venue));
             self.planned(venue, table.stale_after, transport.clone())

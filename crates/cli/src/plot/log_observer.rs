@@ -7,6 +7,7 @@ use ticklot::{BookId, Books};
 
 use super::PlotArgs;
 use crate::failure::Failure;
+use crate::format::{Printable, full_name};
 use crate::log_source::{self, LogErrors, LogReplay, LogWarnings};
 use crate::venues::VenueHandler;
 
@@ -60,7 +61,7 @@ pub(crate) fn choose(
     name: Option<&str>,
 ) -> Result<BookId, Failure> {
     let wanted = |id: &&BookId| {
-        name.is_none_or(|name| name == books.name(**id) || name == full(books, **id))
+        name.is_none_or(|name| name == books.name(**id) || name == full_name(books, **id))
     };
     let found: Vec<BookId> = seen.iter().filter(wanted).copied().collect();
     match (found.as_slice(), name) {
@@ -87,7 +88,7 @@ pub(crate) fn choose(
 
 /// Whether some books have the same name and market: those of other connections.
 fn has_twins(books: &Books, ids: &[BookId]) -> bool {
-    let mut names: Vec<String> = ids.iter().map(|id| full(books, *id)).collect();
+    let mut names: Vec<String> = ids.iter().map(|id| full_name(books, *id)).collect();
     names.sort_unstable();
     names.windows(2).any(|pair| pair[0] == pair[1])
 }
@@ -111,23 +112,15 @@ fn names(books: &Books, ids: &[BookId]) -> String {
         let name = books.name(*id);
         let same = ids.iter().filter(|other| books.name(**other) == name);
         if same.count() > 1 {
-            full(books, *id)
+            full_name(books, *id)
         } else {
             name.to_owned()
         }
     };
-    let shown = |id| crate::format::Printable(unique(id)).to_string();
+    let shown = |id| Printable(unique(id)).to_string();
     let mut names: Vec<String> = ids.iter().take(NAMED).map(shown).collect();
     if ids.len() > NAMED {
         names.push(format!("and {} more", ids.len() - NAMED));
     }
     names.join(", ")
-}
-
-/// A book's name with its market's, where that is another.
-pub(crate) fn full(books: &Books, id: BookId) -> String {
-    match (books.market(id), books.name(id)) {
-        (market, name) if market == name => name.to_owned(),
-        (market, name) => format!("{market}/{name}"),
-    }
 }

@@ -30,14 +30,14 @@ pub(crate) use self::options::PlotArgs;
 
 use self::font::Font;
 use self::grid_builder::GridBuilder;
-use self::log_observer::{LogObserver, choose, full, read};
+use self::log_observer::{LogObserver, choose, read};
 use self::options::Format;
 use self::range_scan::{BookRange, RangeScan};
 use self::scene::Scene;
 use self::time_weighted_grid::{Grid, GridBounds};
 use crate::csv_rows::is_same_file;
 use crate::failure::Failure;
-use crate::format::Printable;
+use crate::format::{self, Printable};
 use crate::log_position::TimeSpec;
 use crate::log_position::backward;
 use crate::log_source::{LogErrors, LogReplay};
@@ -210,7 +210,8 @@ fn scale_of(books: &Books, id: BookId) -> Scale {
 
 fn title<H: VenueHandler>(source: &LogReplay<'_, H>, id: BookId) -> String {
     let venue = source.venue(id).map_or("", VenueArg::title);
-    Printable(format_args!("{}, {venue}", full(source.replay.books(), id))).to_string()
+    let name = format::full_name(source.replay.books(), id);
+    Printable(format_args!("{name}, {venue}")).to_string()
 }
 
 fn counts(seen: &BookRange, grid: &Grid) -> String {

@@ -65,23 +65,17 @@ impl<'f> PlotLayout<'f> {
         let room = width - left - 12.0 * unit;
         // A long title is written smaller before it is cut.
         let large = (20.0 * room / font.width(title, 20.0 * unit).max(1.0)).clamp(LABEL, 20.0);
+        let line = |y: f64, text: &str, size: f64, color| {
+            let text = font.fit(text, size * unit, room);
+            Shape::Text(sheet.text((left, y * unit), &text, size, color))
+        };
         let texts = vec![
             Shape::Rect {
                 area: ground,
                 color: PAPER,
             },
-            sheet.text(
-                (left, 30.0 * unit),
-                &font.fit(title, large * unit, room),
-                large,
-                INK,
-            ),
-            sheet.text(
-                (left, 50.0 * unit),
-                &font.fit(below, LABEL * unit, room),
-                LABEL,
-                FAINT,
-            ),
+            line(30.0, title, large, INK),
+            line(50.0, below, LABEL, FAINT),
         ];
         sheet.scene.layer("title", texts);
         sheet
@@ -93,38 +87,29 @@ impl<'f> PlotLayout<'f> {
     }
 
     /// Text from a place on, of so many usual pixels.
-    pub(crate) fn text(&self, at: Point, text: &str, size: f64, color: Color) -> Shape {
-        Shape::Text(Text {
+    pub(crate) fn text(&self, at: Point, text: &str, size: f64, color: Color) -> Text {
+        Text {
             at,
             text: text.to_owned(),
             size: size * self.unit,
             anchor: Anchor::Start,
             upwards: false,
             color,
-        })
+        }
     }
 
     /// A value beside an axis.
     pub(crate) fn label(&self, at: Point, text: &str, anchor: Anchor) -> Shape {
-        Shape::Text(Text {
-            at,
-            text: text.to_owned(),
-            size: LABEL * self.unit,
-            anchor,
-            upwards: false,
-            color: INK,
-        })
+        let text = self.text(at, text, LABEL, INK);
+        Shape::Text(Text { anchor, ..text })
     }
 
     /// What an axis is of, written upwards around `at`.
     pub(crate) fn caption(&self, at: Point, text: &str) -> Shape {
         Shape::Text(Text {
-            at,
-            text: text.to_owned(),
-            size: LABEL * self.unit,
             anchor: Anchor::Middle,
             upwards: true,
-            color: FAINT,
+            ..self.text(at, text, LABEL, FAINT)
         })
     }
 
@@ -165,11 +150,10 @@ impl<'f> PlotLayout<'f> {
             shapes.push(self.label((*x, bottom + 19.0 * unit), text, Anchor::Middle));
         }
         let at = (area.left + area.width / 2.0, bottom + 42.0 * unit);
-        let mut shape = self.label(at, caption, Anchor::Middle);
-        if let Shape::Text(text) = &mut shape {
-            text.color = FAINT;
-        }
-        shapes.push(shape);
+        shapes.push(Shape::Text(Text {
+            anchor: Anchor::Middle,
+            ..self.text(at, caption, LABEL, FAINT)
+        }));
         self.scene.layer("lower-axis", shapes);
     }
 
@@ -199,7 +183,7 @@ impl<'f> PlotLayout<'f> {
         let mut shapes = Vec::new();
         for (key, text) in entries {
             shapes.extend(self.key(*key, (x, y)));
-            shapes.push(self.text((x + 24.0 * unit, y + 4.5 * unit), text, LABEL, INK));
+            shapes.push(self.label((x + 24.0 * unit, y + 4.5 * unit), text, Anchor::Start));
             x += 46.0 * unit + self.font.width(text, LABEL * unit);
         }
         self.scene.layer("legend", shapes);

@@ -268,31 +268,29 @@ fn rule(buffer: &mut Buffer, theme: Theme, area: Rect, title: &str) {
 }
 
 fn split_top(area: Rect, rows: u16) -> (Rect, Rect) {
-    let rows = rows.min(area.height);
-    let top = Rect {
-        height: rows,
-        ..area
-    };
-    let rest = Rect {
-        y: area.y + rows,
-        height: area.height - rows,
-        ..area
-    };
-    (top, rest)
+    let height = rows.min(area.height);
+    let (y, rest) = (area.y + height, area.height - height);
+    (
+        Rect { height, ..area },
+        Rect {
+            y,
+            height: rest,
+            ..area
+        },
+    )
 }
 
 fn split_left(area: Rect, columns: u16) -> (Rect, Rect) {
-    let columns = columns.min(area.width);
-    let left = Rect {
-        width: columns,
-        ..area
-    };
-    let rest = Rect {
-        x: area.x + columns,
-        width: area.width - columns,
-        ..area
-    };
-    (left, rest)
+    let width = columns.min(area.width);
+    let (x, rest) = (area.x + width, area.width - width);
+    (
+        Rect { width, ..area },
+        Rect {
+            x,
+            width: rest,
+            ..area
+        },
+    )
 }
 
 /// Equal parts beside each other, with a column between them, or below each other. The last one has
@@ -308,13 +306,8 @@ fn split(area: Rect, parts: u16, beside: bool) -> Vec<Rect> {
         } else {
             each
         };
-        if beside {
-            let (_, right) = split_left(area, start);
-            split_left(right, size).0
-        } else {
-            let (_, below) = split_top(area, start);
-            split_top(below, size).0
-        }
+        let cut = if beside { split_left } else { split_top };
+        cut(cut(area, start).1, size).0
     };
     (0..parts).map(part).collect()
 }

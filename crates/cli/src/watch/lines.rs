@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ticklot::{Books, Event, Nanos};
 
-use super::output_mode::{OutputMode, RunStats, StartInfo};
+use super::output_mode::{OutputMode, RunStats};
 use crate::failure::Failure;
 use crate::format::{self, Printable};
 use crate::output::Output;
@@ -54,10 +54,6 @@ impl<'a> Lines<'a> {
 
 impl OutputMode for Lines<'_> {
     const TICK: Duration = Duration::from_secs(1);
-
-    fn begin(&mut self, _: StartInfo) -> Result<(), Failure> {
-        Ok(())
-    }
 
     fn event(
         &mut self,

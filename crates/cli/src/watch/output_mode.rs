@@ -16,6 +16,7 @@ use ticklot::venue::{Venue, VenueName};
 use ticklot::{BookId, Books, ConnectionId, Event, Handler, Nanos, OnMessage};
 
 use crate::book_stats::{BookLatency, BookStats};
+use crate::csv_rows::cannot_write;
 use crate::decode_paths::DecodePaths;
 use crate::failure::Failure;
 use crate::format_event::is_in_unit;
@@ -31,7 +32,10 @@ pub(crate) trait OutputMode {
     const HISTOGRAMS: usize = 1;
 
     /// The feed is about to run.
-    fn begin(&mut self, begin: StartInfo) -> Result<(), Failure>;
+    fn begin(&mut self, begin: StartInfo) -> Result<(), Failure> {
+        let _ = begin;
+        Ok(())
+    }
 
     /// Something happened; it is counted already.
     fn event(
@@ -239,10 +243,6 @@ impl<S: OutputMode> Watcher<S> {
         }
         self.show.event(event, books, &mut self.stats, now)
     }
-}
-
-fn cannot_write(error: &std::io::Error) -> Failure {
-    Failure::work(format_args!("cannot write the books: {error}"))
 }
 
 impl<S: OutputMode> Handler for Watcher<S> {

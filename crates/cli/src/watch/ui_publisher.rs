@@ -8,7 +8,7 @@ use ticklot::{BookId, BookUpdate, Books, Event, Nanos};
 use super::latency::Latency;
 use super::latest_value::{Publisher, Reader, channel};
 use super::log::{BoundedText, Log, LogLine};
-use super::output_mode::{OutputMode, RunStats, StartInfo};
+use super::output_mode::{OutputMode, RunStats};
 use super::renderer::FRAME;
 use super::ui_snapshot::{
     BookSnapshot, LatencySample, MAX_SHOWN_LATENCIES, RecentTrade, RecentTrades, UiSnapshot,
@@ -187,10 +187,6 @@ fn copy_books(
 impl OutputMode for UiPublisher {
     const TICK: Duration = FRAME;
     const HISTOGRAMS: usize = 1 + Latency::HISTOGRAMS;
-
-    fn begin(&mut self, _: StartInfo) -> Result<(), Failure> {
-        Ok(())
-    }
 
     fn event(
         &mut self,
