@@ -50,6 +50,7 @@ mod lines;
 mod prefetch;
 mod pull;
 mod record;
+mod redact;
 #[cfg(test)]
 mod samples;
 #[cfg(feature = "serde")]

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::channel::RequestError;
-use crate::escape::{hide_member, json_string};
+use crate::escape::json_string;
+use crate::redact::hide_member;
 
 /// Credentials, sent in every message on [`Endpoint::User`](super::Endpoint::User) and on no other
 /// endpoint.

@@ -5,6 +5,7 @@
 //! The caller chooses ([`Envelope`]); a recorded log is told apart by its first byte.
 
 mod account;
+mod auth;
 mod decode;
 mod kline;
 pub(crate) mod layout;
@@ -13,11 +14,10 @@ mod pull;
 mod request;
 
 pub use account::{Balance, MAX_ITEMS, OpenOrders, Order, Orders, Positions};
+pub use auth::{ApiKey, redact};
 pub use decode::{
     Control, Decoder, Envelope, Message, OrderBook, PING_INTERVAL_MS, PING_TIMEOUT_MS,
 };
 pub use kline::{Candle, Kline};
 pub use packet::asked_ack;
-pub use request::{
-    ApiKey, JOIN, PONG, Request, SubscribeError, acknowledge, redact, subscribe_order_book,
-};
+pub use request::{JOIN, PONG, Request, SubscribeError, acknowledge, subscribe_order_book};

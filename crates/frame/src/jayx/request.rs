@@ -1,37 +1,19 @@
 //! Client messages of JayX. Each is appended to a buffer, so that a buffer that is kept makes them
 //! without allocating, and checked before the first byte of it is.
 
-use std::fmt;
 use std::io::Write;
 
 use thiserror::Error;
 
+use super::auth::ApiKey;
 use super::decode::Envelope;
-use crate::escape::{hide_member, json_string};
+use crate::escape::json_string;
 
 /// The Socket.IO packet that joins the default namespace.
 pub const JOIN: &[u8] = b"40";
 
 /// The Engine.IO packet that answers a ping.
 pub const PONG: &[u8] = b"3";
-
-/// The key of an account. It is shown to nobody: not in `Debug`, not in an error.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(String);
-
-impl ApiKey {
-    /// A key.
-    #[must_use]
-    pub fn new(key: impl Into<String>) -> Self {
-        Self(key.into())
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(hidden)")
-    }
-}
 
 /// A subscription that the venue could not understand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
@@ -129,7 +111,7 @@ impl Request<'_> {
     pub fn check(&self) -> Result<(), SubscribeError> {
         let required = |text: &str, error| if text.is_empty() { Err(error) } else { Ok(()) };
         let symbol = |text| required(text, SubscribeError::Symbol);
-        let key = |key: &ApiKey| required(&key.0, SubscribeError::ApiKey);
+        let key = |key: &ApiKey| required(key.expose(), SubscribeError::ApiKey);
         match *self {
             Self::Kline {
                 symbol: name,
@@ -165,9 +147,9 @@ impl Request<'_> {
             Self::OrderBook { symbol, precise } => {
                 (CATEGORY, &[("symbol", symbol), ("precise", precise)])
             }
-            Self::Positions { key } => (("apiKey", &key.0), &[CATEGORY]),
+            Self::Positions { key } => (("apiKey", key.expose()), &[CATEGORY]),
             Self::OpenOrders { key, symbol } => {
-                (("apiKey", &key.0), &[CATEGORY, ("symbol", symbol)])
+                (("apiKey", key.expose()), &[CATEGORY, ("symbol", symbol)])
             }
         };
         let mut separator = b'{';
@@ -183,12 +165,6 @@ impl Request<'_> {
 }
 
 const CATEGORY: (&str, &str) = ("category", "spot");
-
-/// Replaces the account's key in a message of [`Request::write`] by `hidden`, for one who looks on. Any
-/// other message stays as it is.
-pub fn redact(message: &mut Vec<u8>) {
-    hide_member(message, "apiKey");
-}
 
 /// Appends the acknowledgement of the server's event `id`, in Socket.IO, without a word.
 pub fn acknowledge(out: &mut Vec<u8>, id: u64) {
@@ -212,6 +188,7 @@ pub fn subscribe_order_book(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jayx::redact;
 
     fn text(request: &Request<'_>, envelope: Envelope) -> String {
         let mut out = Vec::new();

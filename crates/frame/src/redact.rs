@@ -1,0 +1,61 @@
+//! Redaction of secrets in this crate's own messages.
+
+/// The text that replaces a secret.
+const HIDDEN: &[u8] = b"hidden";
+
+/// Replaces the text of each member `name` of a message by [`HIDDEN`]. A string that holds the same
+/// characters has its quotes escaped, so it does not match and stays as it is.
+pub(crate) fn hide_member(message: &mut Vec<u8>, name: &str) {
+    let mut from = 0;
+    let begins = format!("\"{name}\":\"");
+    while let Some(at) = memchr::memmem::find(&message[from..], begins.as_bytes()) {
+        let start = from + at + begins.len();
+        let end = start + string_end(&message[start..]);
+        message.splice(start..end, HIDDEN.iter().copied());
+        from = start + HIDDEN.len();
+    }
+}
+
+/// The offset of the quote that ends a string.
+fn string_end(text: &[u8]) -> usize {
+    let mut at = 0;
+    while at < text.len() && text[at] != b'"' {
+        at += if text[at] == b'\\' { 2 } else { 1 };
+    }
+    at.min(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::escape::json_string;
+
+    proptest! {
+        #[test]
+        fn redaction_removes_only_secrets(secret: String, other: String) {
+            let mut out = br#"{"name":"#.to_vec();
+            json_string(&mut out, &other);
+            out.extend_from_slice(br#","key":"#);
+            json_string(&mut out, &secret);
+            out.push(b'}');
+            hide_member(&mut out, "key");
+            let read: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            prop_assert_eq!(read["key"].as_str(), Some("hidden"));
+            prop_assert_eq!(read["name"].as_str(), Some(other.as_str()));
+        }
+    }
+
+    #[test]
+    fn similar_keys_are_not_redacted() {
+        let mut out = Vec::new();
+        json_string(&mut out, r#"{"key":"x"}"#);
+        let before = out.clone();
+        hide_member(&mut out, "key");
+        assert_eq!(out, before);
+        let mut cut = br#"{"key":"never ends\"#.to_vec();
+        hide_member(&mut cut, "key");
+        assert_eq!(cut, br#"{"key":"hidden"#);
+    }
+}
