@@ -1,7 +1,7 @@
-//! What the reader of levels asks of a processor: with AVX2, and with the instructions of all processors.
+//! The vector operations of the reader of levels: with AVX2, and with the instructions of all processors.
 //!
-//! The unsafe code calls intrinsics, which a value of [`Avx2`] proves to be there, and loads from an array, whose length is
-//! in its type.
+//! The unsafe code calls intrinsics, whose instructions a value of [`Avx2`] proves to be available, and loads from an array,
+//! whose length is in its type.
 
 use wide::{u8x16, u8x32};
 
@@ -110,7 +110,11 @@ mod x86 {
 
     use super::{Lanes, Marks, Shape};
 
-    /// The instructions of AVX2, BMI1 and BMI2. A value proves that the processor has them.
+    /// The instructions of AVX2, BMI1, BMI2, LZCNT and POPCNT. A value proves that the processor has them: it is made by
+    /// [`Avx2::detect`], or in a function that has them itself.
+    ///
+    /// Code that a value makes safe to call has a subset of these features: in this module, and
+    /// [`dispatch`](crate::fast::dispatch)'s `with_avx2`.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Avx2(());
 
@@ -189,7 +193,7 @@ mod x86 {
     #[target_feature(enable = "avx2")]
     #[inline]
     fn marks(bytes: &[u8; 32]) -> Marks {
-        // SAFETY: the 32 bytes are there.
+        // SAFETY: `bytes` refers to 32 readable bytes, and the load needs no alignment.
         let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
         let values = _mm256_sub_epi8(bytes, _mm256_set1_epi8(b'0'.cast_signed()));
         let low = _mm256_min_epu8(values, _mm256_set1_epi8(9));
@@ -233,7 +237,7 @@ mod x86 {
                 (found, others) = unsafe { two([strings[0], strings[1]], [shapes[0], shapes[1]]) };
                 values.copy_from_slice(&found);
             }
-            // SAFETY: both are sixteen bytes, of any value.
+            // SAFETY: both types have sixteen bytes, and any value of these is valid for either.
             (
                 values,
                 difference | unsafe { transmute::<__m128i, u8x16>(others) },
@@ -243,7 +247,7 @@ mod x86 {
         // Three instructions a level fewer than with SSE2.
         #[inline(always)]
         fn is_zero(self, difference: u8x16) -> bool {
-            // SAFETY: both are sixteen bytes, of any value.
+            // SAFETY: both types have sixteen bytes, and any value of these is valid for either.
             let bits = unsafe { transmute::<u8x16, __m128i>(difference) };
             // SAFETY: `self` proves AVX2, which includes SSE4.1.
             unsafe { _mm_testz_si128(bits, bits) == 1 }

@@ -3,16 +3,14 @@
 use ticklot_book::{Level, Lots, MAX_LEVELS, Scale, Ticks};
 use wide::u8x16;
 
-use super::DecodeBackend;
-#[cfg(target_arch = "x86_64")]
-use super::lanes::Avx2;
-use super::lanes::{Lanes, Portable};
+use super::backend::SimdBackend;
+use super::dispatch::{CompiledReader, ReadLevels};
+use super::lanes::Lanes;
 use super::literal::Literal;
 use super::number::{LONGEST, number_len};
 use super::number_shape::{SHAPES, Shape, digits_len};
 use super::window::{Text, Window, word};
 use crate::digits::POWERS;
-use crate::json::MAX_LINE;
 use crate::prefetch;
 use crate::pull::PullParser;
 
@@ -92,30 +90,6 @@ impl NumberFormat for Decimals {
     }
 }
 
-/// With which instructions levels are read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum SimdBackend {
-    #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
-    Portable,
-}
-
-impl SimdBackend {
-    /// None without a fast path.
-    pub(crate) fn new(scan: DecodeBackend) -> Option<Self> {
-        #[cfg(target_arch = "x86_64")]
-        if let (DecodeBackend::Best, Some(avx2)) = (scan, Avx2::detect()) {
-            return Some(Self::Avx2(avx2));
-        }
-        (scan != DecodeBackend::Off).then_some(Self::Portable)
-    }
-
-    /// None for a text over the limit: the tape refuses it.
-    pub(crate) fn within_limit(backend: Option<Self>, text: &[u8]) -> Option<Self> {
-        backend.filter(|_| text.len() <= MAX_LINE)
-    }
-}
-
 /// Levels that stand one behind the other.
 #[derive(Clone, Copy)]
 struct LevelList<'a, K> {
@@ -175,22 +149,9 @@ enum Stop {
     Behind(usize),
 }
 
-impl<K: NumberFormat> LevelList<'_, K> {
-    /// Reads levels from the first value at `at` on into `levels`. Returns how many.
-    fn read(
-        &self,
-        backend: SimdBackend,
-        at: usize,
-        expected: &mut ExpectedShapes,
-        levels: &mut [Level],
-    ) -> (usize, Stop) {
-        match reader(backend, self.format) {
-            // SAFETY: the value of `way` proves that the processor has the instructions of its reader.
-            #[allow(unsafe_code)]
-            Some(reader) => unsafe { reader(self, at, expected, levels) },
-            None => (0, Stop::At(at)),
-        }
-    }
+impl<K: NumberFormat> ReadLevels for LevelList<'_, K> {
+    type Expected = ExpectedShapes;
+    type Stop = Stop;
 
     #[allow(clippy::cast_possible_truncation)] // small numbers, which a check would cost instructions
     #[inline(always)]
@@ -346,47 +307,23 @@ impl<K: NumberFormat> LevelList<'_, K> {
     }
 }
 
-/// Reads levels of one order of members, as [`LevelList::read`] does.
-type Reader<K> =
-    unsafe fn(&LevelList<'_, K>, usize, &mut ExpectedShapes, &mut [Level]) -> (usize, Stop);
-
-/// The reader of a row. None if its levels are read number by number.
-fn reader<K: NumberFormat>(backend: SimdBackend, format: &LevelFormat) -> Option<Reader<K>> {
+/// The reader for a format. None if its levels are read number by number.
+fn reader<'a, K: NumberFormat>(
+    backend: SimdBackend,
+    format: &LevelFormat,
+) -> Option<CompiledReader<LevelList<'a, K>>> {
     let [price, quantity, _] = format.slots;
     Some(match (format.members, price, quantity) {
-        (2, 0, 1) => reader_of::<2, 0, 1, K>(backend),
-        (2, 1, 0) => reader_of::<2, 1, 0, K>(backend),
-        (3, 0, 1) => reader_of::<3, 0, 1, K>(backend),
-        (3, 0, 2) => reader_of::<3, 0, 2, K>(backend),
-        (3, 1, 0) => reader_of::<3, 1, 0, K>(backend),
-        (3, 1, 2) => reader_of::<3, 1, 2, K>(backend),
-        (3, 2, 0) => reader_of::<3, 2, 0, K>(backend),
-        (3, 2, 1) => reader_of::<3, 2, 1, K>(backend),
+        (2, 0, 1) => CompiledReader::new::<2, 0, 1>(backend),
+        (2, 1, 0) => CompiledReader::new::<2, 1, 0>(backend),
+        (3, 0, 1) => CompiledReader::new::<3, 0, 1>(backend),
+        (3, 0, 2) => CompiledReader::new::<3, 0, 2>(backend),
+        (3, 1, 0) => CompiledReader::new::<3, 1, 0>(backend),
+        (3, 1, 2) => CompiledReader::new::<3, 1, 2>(backend),
+        (3, 2, 0) => CompiledReader::new::<3, 2, 0>(backend),
+        (3, 2, 1) => CompiledReader::new::<3, 2, 1>(backend),
         _ => return None,
     })
-}
-
-fn reader_of<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: NumberFormat>(
-    backend: SimdBackend,
-) -> Reader<K> {
-    match backend {
-        #[cfg(target_arch = "x86_64")]
-        SimdBackend::Avx2(_) => with_avx2::<MEMBERS, PRICE, QUANTITY, K>,
-        SimdBackend::Portable => |run, at, expected, levels| {
-            run.levels::<MEMBERS, PRICE, QUANTITY>(Portable, at, expected, levels)
-        },
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn with_avx2<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, K: NumberFormat>(
-    run: &LevelList<'_, K>,
-    at: usize,
-    expected: &mut ExpectedShapes,
-    levels: &mut [Level],
-) -> (usize, Stop) {
-    run.levels::<MEMBERS, PRICE, QUANTITY>(Avx2::here(), at, expected, levels)
 }
 
 /// About how much code of [`read_levels`] runs for a book.
@@ -398,7 +335,7 @@ const READER_BYTES: usize = 28 * 64;
 /// Asks for what the levels of a row need.
 pub(super) fn prefetch<K: NumberFormat>(backend: SimdBackend, format: &LevelFormat) {
     if let Some(reader) = reader::<K>(backend, format) {
-        prefetch::bytes(reader as *const u8, READER_BYTES);
+        prefetch::bytes(reader.code(), READER_BYTES);
     }
     prefetch::bytes(read_levels::<K> as *const u8, LIST_BYTES);
     prefetch::slice(std::slice::from_ref(format));
@@ -431,7 +368,10 @@ pub(super) fn read_levels<K: NumberFormat>(
             }
             levels.resize(2 * count + 16, Level::new(Ticks(0), Lots(0)));
         }
-        let (more, stop) = run.read(backend, at, expected, &mut levels[count..]);
+        let (more, stop) = match reader(backend, format) {
+            Some(reader) => reader.read(&run, at, expected, &mut levels[count..]),
+            None => (0, Stop::At(at)),
+        };
         count += more;
         match stop {
             Stop::Behind(end) => break end,

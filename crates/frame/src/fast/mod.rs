@@ -68,12 +68,14 @@
 //!
 //! # UTF-8
 //! The general path checks all of a text. Here every byte is compared with text that was checked, or is a digit, but for the
-//! insides of strings, which [`plain`] checks.
+//! insides of strings, which [`string`](crate::string) checks.
 //!
 //! # Other messages
 //! Candles, balances, fills and the like are keys and texts more than numbers. They have no templates: the general path
 //! reads them in one pass, in any order of keys and any spacing ([`pull`](crate::pull), [`record`](crate::record)).
 
+mod backend;
+mod dispatch;
 mod lanes;
 mod learn;
 mod levels;
@@ -90,7 +92,8 @@ use std::thread::LocalKey;
 
 use ticklot_book::{Level, Scale, Side};
 
-pub(crate) use self::levels::SimdBackend;
+pub use self::backend::DecodeBackend;
+pub(crate) use self::backend::SimdBackend;
 use self::levels::{Decimals, ExpectedShapes, Integers, LevelFormat, NumberFormat, read_levels};
 pub(crate) use self::list_cache::ListCache;
 use self::number::{LONGEST, number_len};
@@ -103,33 +106,6 @@ use crate::string;
 use crate::thread_local::ThreadLocal;
 use crate::units::Trade;
 use crate::{bayse, jayx};
-
-/// Which way a decoder reads messages. The messages and the errors are the same whichever it is; this is for measuring,
-/// and for tests that hold the ways to each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DecodeBackend {
-    /// The fastest that this processor can run: with AVX2 or without.
-    #[default]
-    Best,
-    /// The fast path without instructions that not every processor has.
-    Portable,
-    /// Neither the fast path nor the pull parser: every line is parsed to a tape.
-    Off,
-}
-
-impl DecodeBackend {
-    /// What this choice comes to on this processor: `AVX2`, `portable` or `off`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match SimdBackend::new(self) {
-            None => "off",
-            Some(SimdBackend::Portable) => "portable",
-            #[cfg(target_arch = "x86_64")]
-            Some(SimdBackend::Avx2(_)) => "AVX2",
-        }
-    }
-}
 
 /// The path of a decoder that read an order book. The book is the same whichever it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,7 +9,8 @@ pub(super) const WINDOW: usize = 144;
 /// The largest offset in a window that [`word`] and [`sixteen`] read at.
 pub(super) const LAST: usize = 127;
 
-/// Bytes that have a window at each offset before `end`.
+/// Bytes that have a window at each offset before `end`. `Windows::new` is the only constructor, so `end` is zero, or
+/// `end + WINDOW` is `bytes.len() + 1`.
 #[derive(Clone, Copy)]
 pub(super) struct Windows<'t> {
     bytes: &'t [u8],
@@ -27,7 +28,8 @@ impl<'t> Windows<'t> {
         if at >= self.end {
             return None;
         }
-        // SAFETY: `at + WINDOW < end + WINDOW`, which is the number of bytes and one.
+        // SAFETY: `at < end`, so `end > 0`, and then `end + WINDOW == bytes.len() + 1` by `new`. Hence
+        // `at + WINDOW <= bytes.len()`: the window is inside of `bytes`. An array of bytes needs no alignment.
         #[allow(unsafe_code)]
         Some(unsafe { &*self.bytes.as_ptr().add(at).cast() })
     }

@@ -1,0 +1,56 @@
+//! The choice of a decoder's backend, at run time: the fast path with AVX2, the portable fast path, or neither.
+
+#[cfg(target_arch = "x86_64")]
+use super::lanes::Avx2;
+use crate::json::MAX_LINE;
+
+/// How a decoder reads messages. The messages and the errors are the same for each backend. The choice is for
+/// measurements, and for tests that compare the backends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DecodeBackend {
+    /// The fastest that this processor can run: with AVX2 or without.
+    #[default]
+    Best,
+    /// The fast path without instructions that not every processor has.
+    Portable,
+    /// Neither the fast path nor the pull parser: every line is parsed to a tape.
+    Off,
+}
+
+impl DecodeBackend {
+    /// The backend that this choice selects on this processor: `AVX2`, `portable` or `off`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match SimdBackend::new(self) {
+            None => "off",
+            Some(SimdBackend::Portable) => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Some(SimdBackend::Avx2(_)) => "AVX2",
+        }
+    }
+}
+
+/// The instructions that the fast path uses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SimdBackend {
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    Portable,
+}
+
+impl SimdBackend {
+    /// None without a fast path.
+    pub(crate) fn new(choice: DecodeBackend) -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        if let (DecodeBackend::Best, Some(avx2)) = (choice, Avx2::detect()) {
+            return Some(Self::Avx2(avx2));
+        }
+        (choice != DecodeBackend::Off).then_some(Self::Portable)
+    }
+
+    /// None for a text over the limit: the general path refuses it.
+    pub(crate) fn within_limit(backend: Option<Self>, text: &[u8]) -> Option<Self> {
+        backend.filter(|_| text.len() <= MAX_LINE)
+    }
+}
