@@ -520,7 +520,7 @@ fn mutations_of_jayxs_other_messages() {
 #[test]
 fn mutations_of_bayses_other_messages() {
     let mut lines = messages::bayse(60);
-    let examples = include_str!("../../fuzz/seeds/bayse/scan-messages");
+    let examples = include_str!("../../fuzz/seeds/bayse/fast-messages");
     lines.extend(examples.lines().map(|line| line.as_bytes().to_vec()));
     lines.extend(reordered(&lines));
     let mut backends = Bayse::new(books::bayse_scale());

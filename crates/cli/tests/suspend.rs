@@ -23,6 +23,7 @@ const CLOCK: &str = r#"
 use std::ffi::{c_int, c_long};
 #[repr(C)]
 pub struct Timespec { seconds: c_long, nanos: c_long }
+// SAFETY: this is the C library's declaration.
 unsafe extern "C" { fn syscall(number: c_long, ...) -> c_long; }
 #[cfg(target_arch = "x86_64")]
 const CLOCK_GETTIME: c_long = 228;
@@ -30,12 +31,15 @@ const CLOCK_GETTIME: c_long = 228;
 const CLOCK_GETTIME: c_long = 113;
 const REALTIME: c_int = 0;
 const BOOTTIME: c_int = 7;
+// SAFETY: the function has the C library's signature and contract: `time` points to a writable `Timespec`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut Timespec) -> c_int {
+    // SAFETY: the system call writes one `Timespec` to `time`, which the caller guarantees to be writable, or fails.
     let failed = unsafe { syscall(CLOCK_GETTIME, clock as c_long, time) };
     if failed == 0 && (clock == REALTIME || clock == BOOTTIME) {
         let slept = std::env::var_os("CLOCK_FILE").and_then(|file| std::fs::read_to_string(file).ok());
         let slept: c_long = slept.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        // SAFETY: the call did not fail, so it has written to `time`.
         unsafe { (*time).seconds += slept };
     }
     failed as c_int

@@ -36,3 +36,17 @@ pub(super) fn number_len(window: &Window) -> (u32, u32) {
 
 /// The longest number, in bytes, that is checked by its marks and not converted.
 pub(super) const LONGEST: u32 = 18;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fast::window::Text;
+
+    #[test]
+    fn digits_beyond_marks_are_long() {
+        let text = [[b'1'; 69].as_slice(), b"\x001:1"].concat();
+        let (len, whole) = number_len(Text::new(&text).window(32));
+        assert!(len > LONGEST && whole == len);
+        assert_eq!(number_len(Text::new(&text).window(68)), (1, 1));
+    }
+}

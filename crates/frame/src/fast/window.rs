@@ -119,3 +119,24 @@ pub(super) fn halves(window: &Window, at: usize) -> (&[u8; 32], &[u8; 32]) {
     let half = |at: usize| window[at..at + 32].first_chunk().unwrap_or(&[0; 32]);
     (half(at), half(at + 32))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_equal_padded_text() {
+        for len in [0, 1, 73, WINDOW - 1, WINDOW, WINDOW + 1, 3 * WINDOW] {
+            let bytes: Vec<u8> = (1..=255).cycle().take(len).collect();
+            let padded = [bytes.as_slice(), &[0; 2 * WINDOW]].concat();
+            let text = Text::new(&bytes);
+            for at in 0..=len {
+                let expected = &padded[at..at + WINDOW];
+                assert_eq!(text.window(at), expected, "{at} of {len}");
+                let (windows, from) = text.part(at);
+                let window = windows.at(at - from).map(<[u8; WINDOW]>::as_slice);
+                assert_eq!(window, Some(expected), "{at} of {len}");
+            }
+        }
+    }
+}

@@ -51,6 +51,15 @@ struct Message {
     bool levels_only;
 };
 
+// simdjson.rs asserts the same.
+static_assert(sizeof(Level) == 24 && offsetof(Level, lots) == 8 && offsetof(Level, count) == 16);
+static_assert(sizeof(Trade) == 32 && offsetof(Trade, created) == 16 && offsetof(Trade, side) == 24);
+static_assert(sizeof(List<Level>) == 24 && offsetof(List<Level>, length) == 16);
+static_assert(sizeof(Text) == 16 && offsetof(Text, length) == 8);
+static_assert(sizeof(Message) == 144 && offsetof(Message, trades) == 48 && offsetof(Message, market) == 72);
+static_assert(offsetof(Message, last_price) == 120 && offsetof(Message, last_side) == 136);
+static_assert(offsetof(Message, levels_only) == 137);
+
 Text text(std::string_view it) { return {it.data(), it.size()}; }
 
 Side side(ondemand::value value) {
@@ -197,12 +206,12 @@ const char *read(ondemand::parser &parser, const char *json, size_t length, size
 
 extern "C" {
 
-ondemand::parser *peers_simdjson_new() { return new ondemand::parser; }
+ondemand::parser *peers_simdjson_new() noexcept { return new ondemand::parser; }
 
-void peers_simdjson_free(ondemand::parser *parser) { delete parser; }
+void peers_simdjson_free(ondemand::parser *parser) noexcept { delete parser; }
 
 // Such as `3.0.1 icelake`.
-const char *peers_simdjson_version() {
+const char *peers_simdjson_version() noexcept {
     static const std::string version = SIMDJSON_STRINGIFY(SIMDJSON_VERSION) " " + get_active_implementation()->name();
     return version.c_str();
 }
@@ -210,12 +219,13 @@ const char *peers_simdjson_version() {
 // Both return null, or an error message.
 
 const char *peers_simdjson_jayx(ondemand::parser *parser, const char *json, size_t length, size_t capacity,
-                                Message *out) {
+                                Message *out) noexcept {
     return read(*parser, json, length, capacity, [&](ondemand::object payload) { jayx(payload, *out); });
 }
 
 const char *peers_simdjson_bayse(ondemand::parser *parser, const char *json, size_t length, size_t capacity,
-                                 Message *out, unsigned price_decimals, unsigned quantity_decimals) {
+                                 Message *out, unsigned price_decimals,
+                                 unsigned quantity_decimals) noexcept {
     return read(*parser, json, length, capacity,
                 [&](ondemand::object message) { bayse(message, *out, {price_decimals, quantity_decimals}); });
 }

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_uint, c_void};
+use std::mem::offset_of;
 use std::{slice, str};
 
 use anyhow::{bail, ensure};
@@ -23,14 +24,15 @@ const CAPACITY: usize = 1_024;
 
 /// The version and the active instruction set.
 pub(crate) fn version() -> String {
-    // SAFETY: it has no preconditions and returns a string that is never freed.
+    // SAFETY: `peers_simdjson_version` has no preconditions. It returns `c_str()` of a `static const std::string`, which
+    // ends with a zero and lives as long as the process.
     let version = unsafe { CStr::from_ptr(peers_simdjson_version()) };
     version.to_string_lossy().into_owned()
 }
 
 /// Order books of either venue.
 pub(crate) struct Books {
-    /// An `ondemand::parser`, owned by `self`.
+    /// The `ondemand::parser` of `peers_simdjson_new`, which `self` owns. No other pointer to it is kept.
     parser: *mut c_void,
     trades: Vec<RawTrade>,
     /// The scale of Bayse Markets; JayX needs none.
@@ -42,7 +44,7 @@ pub(crate) struct Books {
 impl Books {
     pub(crate) fn new(scale: Option<Scale>, levels_only: bool) -> Self {
         Self {
-            // SAFETY: it has no preconditions and returns a parser that the caller owns.
+            // SAFETY: `peers_simdjson_new` has no preconditions. Its `new` returns a parser that the caller owns.
             parser: unsafe { peers_simdjson_new() },
             trades: Vec::new(),
             scale,
@@ -53,7 +55,8 @@ impl Books {
 
 impl Drop for Books {
     fn drop(&mut self) {
-        // SAFETY: `new` got this parser, nothing else frees it, and it is not used after this.
+        // SAFETY: `Books::new` got this parser from `peers_simdjson_new`, which allocates it with `new`.
+        // `peers_simdjson_free` deletes it. This is its only call, and `self` cannot be used after `drop`.
         unsafe { peers_simdjson_free(self.parser) }
     }
 }
@@ -82,9 +85,11 @@ impl ParseBook for Books {
         };
         let (start, len) = (padded.as_ptr().cast(), json.len());
         // SAFETY: the parser lives until `self` is dropped, and `self` is borrowed exclusively. `start` points to
-        // `padded.len()` readable bytes, of which the first `len` are the text. Each list of the message points to the
-        // buffer of a vector that is borrowed exclusively, with room for `capacity` items, and the reader writes no
-        // more than that. An error is a string that is never freed.
+        // `padded.len()` readable bytes, of which the first `len` are the text; `ensure!` has checked that at least
+        // `PADDING` bytes follow, as `parser::iterate` requires in `read`. Each list of the message points to the
+        // buffer of a vector that is borrowed exclusively, with room for `capacity` items; only `List::push` writes to
+        // it, and throws at the capacity. `read` catches the exception, and returns null or the `error_message` of
+        // simdjson, a literal that ends with a zero. `steps` refuses a decimal count beyond `POWERS`.
         let error = unsafe {
             let error = match self.scale {
                 None => peers_simdjson_jayx(self.parser, start, len, padded.len(), &mut message),
@@ -103,9 +108,10 @@ impl ParseBook for Books {
         if let Some(error) = error {
             bail!("{}", error.to_string_lossy());
         }
-        // SAFETY: simdjson validates the text as UTF-8 and unescapes it to UTF-8, into memory of the parser. That
-        // memory does not change until the next call with this parser, which cannot happen while `self` is borrowed
-        // for `'a`.
+        // SAFETY: `bayse_book` sets these to results of `get_string`, or they are `Slice::EMPTY`. The call succeeded, so
+        // `parser::iterate` has validated the text as UTF-8, and `get_string` has unescaped it to UTF-8 into memory of
+        // the parser. That memory does not change until the next call with this parser, which cannot happen while `self`
+        // is borrowed for `'a`.
         let [market, outcome, time] =
             [message.market, message.outcome, message.time].map(|it| unsafe { it.text() });
         let head = Head {
@@ -116,7 +122,8 @@ impl ParseBook for Books {
             last_side: side(message.last_side),
             sent: (message.sent >= 0).then_some(message.sent),
         };
-        // SAFETY: the reader has initialised the first `length` items of each list.
+        // SAFETY: `List::push` of simdjson.cpp alone changes a `length`. It writes the item at `length`, which is below
+        // `capacity`, before it adds one.
         unsafe {
             lists.bids.set_len(message.bids.length);
             lists.asks.set_len(message.asks.length);
@@ -135,7 +142,24 @@ fn side(side: u8) -> Option<TradeSide> {
     }
 }
 
-// These declarations repeat those of simdjson.cpp.
+// These declarations repeat those of simdjson.cpp. Both files assert the same layout.
+
+const _: () = {
+    assert!(size_of::<usize>() == 8);
+    assert!(size_of::<Level>() == 24 && offset_of!(Level, ticks) == 0);
+    assert!(offset_of!(Level, lots) == 8 && offset_of!(Level, count) == 16);
+    assert!(size_of::<RawTrade>() == 32 && offset_of!(RawTrade, lots) == 8);
+    assert!(offset_of!(RawTrade, created) == 16 && offset_of!(RawTrade, side) == 24);
+    assert!(size_of::<List<Level>>() == 24 && offset_of!(List<Level>, items) == 0);
+    assert!(offset_of!(List<Level>, capacity) == 8 && offset_of!(List<Level>, length) == 16);
+    assert!(size_of::<Slice>() == 16 && offset_of!(Slice, length) == 8);
+    assert!(size_of::<Message>() == 144 && offset_of!(Message, bids) == 0);
+    assert!(offset_of!(Message, asks) == 24 && offset_of!(Message, trades) == 48);
+    assert!(offset_of!(Message, market) == 72 && offset_of!(Message, outcome) == 88);
+    assert!(offset_of!(Message, time) == 104 && offset_of!(Message, last_price) == 120);
+    assert!(offset_of!(Message, sent) == 128 && offset_of!(Message, last_side) == 136);
+    assert!(offset_of!(Message, levels_only) == 137);
+};
 
 #[repr(C)]
 struct Message {
@@ -212,6 +236,9 @@ impl Slice {
     }
 }
 
+// SAFETY: these signatures are those of the functions with C linkage in simdjson.cpp, and the layouts that they share are
+// asserted above and there. They are `noexcept`: `read` catches the exceptions of simdjson, and any other one, such as for
+// lack of memory, ends the process.
 unsafe extern "C" {
     fn peers_simdjson_new() -> *mut c_void;
     fn peers_simdjson_free(parser: *mut c_void);
