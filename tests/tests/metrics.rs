@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
@@ -19,7 +20,7 @@ use ticklot::{Books, ConnectionId, Disconnect, Event, Feed, Nanos, Options, Sess
 use ticklot_sim::Simulator;
 use ticklot_tests::alloc::{CountingAllocator, allocations};
 use ticklot_tests::books;
-use ticklot_tests::drive::Drive;
+use ticklot_tests::drive::spin;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -216,15 +217,15 @@ fn metrics_allocate_nothing() {
 
 #[tokio::test]
 async fn feed_counts_per_connection() {
-    counts_each_connection("tokio").await;
+    counts_each_connection(false).await;
 }
 
 #[tokio::test]
 async fn spinning_feed_counts_per_connection() {
-    counts_each_connection("spinning").await;
+    counts_each_connection(true).await;
 }
 
-async fn counts_each_connection(driver: &str) {
+async fn counts_each_connection(spinning: bool) {
     let kept = Kept::default();
     let simulator = Simulator::spawn(Default::default(), Default::default()).unwrap();
     let url = simulator.url(ticklot_sim::Venue::Jayx).unwrap();
@@ -243,7 +244,11 @@ async fn counts_each_connection(driver: &str) {
             feed.add(venue.build().unwrap());
         }
     });
-    feed.drive(driver).await;
+    if spinning {
+        spin(&mut feed, Some(Duration::ZERO)).await.unwrap();
+    } else {
+        feed.run().await;
+    }
     drop(feed);
     let numbers = kept.numbers.lock().unwrap();
     let of = |connection: u32, name: &str| {

@@ -220,7 +220,7 @@ async fn follow(url: &str, until_book: bool) -> (Vec<String>, Vec<ConnectionSumm
     options.reconnect.after_close = false;
     let venue = Bayse::new(["mkt_1"]).url(url).build().expect("a market");
     feed.add_with(venue, options, Default::default());
-    let ended = timeout(PATIENCE, feed.drive(module_path!())).await;
+    let ended = timeout(PATIENCE, feed.drive()).await;
     drop(feed);
     (notes, ended.unwrap_or_default())
 }

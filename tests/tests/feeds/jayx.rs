@@ -71,7 +71,7 @@ async fn the_servers_envelope_is_found() {
         options.reconnect.first_attempts = Some(1);
         let venue = JayX::new("BTCUSDT").url(&server.url()).build().unwrap();
         feed.add_with(venue, options, Default::default());
-        let ended = within(feed.drive(module_path!())).await;
+        let ended = within(feed.drive()).await;
         assert_eq!(ended[0].reason.to_string(), "stopped");
         drop(feed);
         assert_eq!(protocols, [expected]);
@@ -167,7 +167,7 @@ async fn stored_events_equal_server_state() {
         for venue in plan.connections().unwrap() {
             feed.add(venue);
         }
-        within(feed.drive(module_path!())).await;
+        within(feed.drive()).await;
     }
 }
 
@@ -191,7 +191,7 @@ async fn candles_equal_their_trades() {
         }
     });
     feed.add(venue.build().unwrap());
-    within(feed.drive(module_path!())).await;
+    within(feed.drive()).await;
     let (books, _) = feed.into_parts();
     assert!(trades.is_sorted_by_key(|trade| trade.created));
     let made = candles_of(&trades);

@@ -151,7 +151,7 @@ async fn one_handler_receives_every_channel() {
         "an error at the call"
     );
     assert_eq!(remotes.iter().count(), 4);
-    let ended = within(feed.drive(module_path!())).await;
+    let ended = within(feed.drive()).await;
     assert!(
         ended
             .iter()
@@ -222,7 +222,7 @@ async fn live_books_equal_server_books() {
     feed.tick_every(Duration::from_millis(5));
     feed.follow(plan, &Options::default(), &Transport::default())
         .unwrap();
-    within(feed.drive(module_path!())).await;
+    within(feed.drive()).await;
 }
 
 // Over a second: the limit is ten messages in a real second of the server's.
@@ -251,7 +251,7 @@ async fn many_rooms_respect_rate_limit() {
         .url(&server.url())
         .ping_every(Duration::from_millis(100));
     feed.add(venue.build().unwrap());
-    within(feed.drive(module_path!())).await;
+    within(feed.drive()).await;
     let (_, kinds) = feed.into_parts();
     assert!(
         kinds.seen.contains_key("round trip"),
@@ -301,7 +301,7 @@ async fn retry_after_delays_next_upgrade() {
                 .unwrap(),
         );
     }
-    within(feed.drive(module_path!())).await;
+    within(feed.drive()).await;
     drop(feed);
     assert!(
         !waits.is_empty() && waits.iter().all(|wait| *wait >= Duration::from_secs(1)),
@@ -337,7 +337,7 @@ async fn http_first_books_name_source() {
         Bayse::any().first_books(&http, [&listing.yes_id, &listing.no_id, &other.yes_id], 3);
     let _ = other;
     feed.add(venue.url(&server.url()).build().unwrap());
-    within(feed.drive(module_path!())).await;
+    within(feed.drive()).await;
     let (books, _) = feed.into_parts();
     assert!(
         sources.values().all(|source| *source == Source::Request),
@@ -363,9 +363,7 @@ async fn serve_by_hand<R>(
         stopper.stop();
         result
     };
-    within(async { tokio::join!(feed.drive(module_path!()), server) })
-        .await
-        .1
+    within(async { tokio::join!(feed.drive(), server) }).await.1
 }
 
 fn listen() -> (tokio::net::TcpListener, String) {
@@ -485,5 +483,5 @@ async fn unsubscribing_ends_what_comes() {
         assert_eq!(told.recv().await.unwrap(), "pong");
         stopper.stop();
     };
-    within(async { tokio::join!(feed.drive(module_path!()), drive) }).await;
+    within(async { tokio::join!(feed.drive(), drive) }).await;
 }

@@ -72,7 +72,7 @@ async fn frames_keep_their_read_time() {
         .unwrap();
     feed.add(venue);
     let three = frame(BOOK).repeat(3);
-    let (_, _tcp) = tokio::join!(feed.drive(module_path!()), serve(&listener, &three));
+    let (_, _tcp) = tokio::join!(feed.drive(), serve(&listener, &three));
 
     let (books, _) = feed.into_parts();
     let latency = books.latency(ConnectionId(0)).unwrap();
@@ -125,7 +125,7 @@ async fn book_beyond_limit_is_stale() {
         .unwrap();
     feed.add_with(venue, options, Default::default());
     let two = frame(BOOK).repeat(2);
-    let (_, _tcp) = tokio::join!(feed.drive(module_path!()), serve(&listener, &two));
+    let (_, _tcp) = tokio::join!(feed.drive(), serve(&listener, &two));
     drop(feed);
     assert_eq!(states, ["live", "told", "stale"]);
 }

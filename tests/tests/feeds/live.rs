@@ -111,7 +111,7 @@ async fn both_venues_in_one_handler() {
     let markets = [Listing::rate_cut().market_id];
     feed.add(Bayse::new(markets).url(&url(Venue::Bayse)).build().unwrap());
     feed.handler_mut().books = 4;
-    let ended = within(feed.drive(module_path!())).await;
+    let ended = within(feed.drive()).await;
     assert!(
         ended
             .iter()
@@ -187,7 +187,7 @@ async fn restarted_server_starts_new_epoch() {
                 .unwrap(),
         );
     };
-    let (ended, ()) = within(async { tokio::join!(feed.drive(module_path!()), restart) }).await;
+    let (ended, ()) = within(async { tokio::join!(feed.drive(), restart) }).await;
     assert!(matches!(ended[0].reason, Disconnect::Stopped));
 }
 
@@ -215,7 +215,7 @@ async fn stopper_works_in_every_state() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         stopper.stop();
     };
-    let (ended, ()) = within(async { tokio::join!(feed.drive(module_path!()), stop) }).await;
+    let (ended, ()) = within(async { tokio::join!(feed.drive(), stop) }).await;
     assert_eq!(ended.len(), 3);
     assert!(
         ended
@@ -238,11 +238,11 @@ async fn stopped_feed_runs_again() {
         ControlFlow::Continue(())
     });
     feed.add(JayX::new("BTCUSDT").url(&server.url()).build().unwrap());
-    within(feed.drive(module_path!())).await;
-    within(feed.drive(module_path!())).await;
+    within(feed.drive()).await;
+    within(feed.drive()).await;
     // A stop that comes first is not lost.
     feed.shutdown_handle().stop();
-    let ended = within(feed.drive(module_path!())).await;
+    let ended = within(feed.drive()).await;
     assert!(matches!(ended[0].reason, Disconnect::Stopped));
     drop(feed);
     assert_eq!(epochs, [1, 2]);
@@ -261,7 +261,7 @@ async fn dropped_feed_disconnects_books() {
     });
     feed.add(JayX::new("BTCUSDT").url(&server.url()).build().unwrap());
     tokio::select! {
-        _ = feed.drive(module_path!()) => panic!("it runs for ever"),
+        _ = feed.drive() => panic!("it runs for ever"),
         _ = told.recv() => {}
     }
     let books = feed.books();
@@ -322,7 +322,7 @@ fn flood_delays_no_stop() {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(within(feed.drive(module_path!())));
+    runtime.block_on(within(feed.drive()));
     drop(feed);
     assert!(after <= 64, "{after} frames after the stop");
     // 2,000 frames of 300 levels take far longer than a few milliseconds.
@@ -368,7 +368,7 @@ async fn server_close_disconnects_books() {
         // It does not hang up before the client has said what it makes of this.
         told.recv().await.unwrap();
     };
-    within(async { tokio::join!(feed.drive(module_path!()), server) }).await;
+    within(async { tokio::join!(feed.drive(), server) }).await;
 }
 
 #[tokio::test]
@@ -414,7 +414,7 @@ async fn remote_commands_one_connection() {
         // It was never connected: there was nothing to connect for.
         idle.close().unwrap();
     };
-    let (ended, ()) = within(async { tokio::join!(feed.drive(module_path!()), drive) }).await;
+    let (ended, ()) = within(async { tokio::join!(feed.drive(), drive) }).await;
     assert_eq!(ended.len(), 2);
     assert!(
         remote.send(Command::Ping).is_ok(),
@@ -439,7 +439,7 @@ async fn ticks_come_whatever_else_happens() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", silent.local_addr().unwrap());
     feed.add(JayX::new("BTCUSDT").url(&url).build().unwrap());
-    within(feed.drive(module_path!())).await;
+    within(feed.drive()).await;
     drop(feed);
     assert_eq!(ticks, 3);
 }

@@ -389,8 +389,7 @@ async fn follow(url: &str, scenario: &Scenario) -> Vec<(String, Nanos)> {
         _ => venue,
     };
     feed.add_with(venue.build().expect("topics"), options, Default::default());
-    let ended: Option<Vec<ConnectionSummary>> =
-        timeout(PATIENCE, feed.drive(module_path!())).await.ok();
+    let ended: Option<Vec<ConnectionSummary>> = timeout(PATIENCE, feed.drive()).await.ok();
     if let Some(ended) = ended {
         assert!(matches!(ended.as_slice(), [_]), "{ended:?}");
     }

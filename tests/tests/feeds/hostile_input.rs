@@ -239,7 +239,7 @@ fn play_live(frames: Vec<Vec<u8>>, until: &str) -> Vec<String> {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(feed.drive(module_path!()));
+    runtime.block_on(feed.drive());
     drop(feed);
     assert!(told.pop().is_some_and(|last| last.contains("Stopped")));
     told

@@ -1,0 +1,32 @@
+//! The tests that drive a feed: on tokio, and again with a feed that spins.
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
+use std::env;
+use std::process::Command;
+
+use ticklot_tests::drive::SPIN;
+
+mod allocations;
+mod bayse;
+mod hostile_input;
+mod jayx;
+mod latency;
+mod live;
+mod peers;
+mod peers_jayx;
+
+/// Runs this binary's tests once more, with the variable that makes a feed spin: a second binary would compile all of
+/// them a second time. Over a second, since it runs every other test.
+#[test]
+fn passes_with_spinning_feeds() {
+    if env::var_os(SPIN).is_some() {
+        return;
+    }
+    let run = Command::new(env::current_exe().unwrap())
+        .env(SPIN, "1")
+        .output()
+        .unwrap();
+    let (text, errors) = (&run.stdout, &run.stderr);
+    println!("{}", String::from_utf8_lossy(text));
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(errors));
+}
