@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use ticklot_book::{Level, MAX_LEVELS, Scale};
 use ticklot_frame::bayse::{
     Activity, AssetPrice, Decoder, MAX_EVENT_MARKETS, MAX_OUTCOMES, Message, OrderBook,
-    OrderUpdated, PriceUpdate, PricedMarket, Room, ServerErrorKind, Subject,
+    OrderUpdated, PriceUpdate, PricedMarket, Room, ServerErrorKind, UndecodedMessage,
 };
 use ticklot_frame::{Decimal, Lines, TradeSide};
 
@@ -56,15 +56,15 @@ fn check(decoder: &mut Decoder, line: &[u8], decoded: &Decoded<Owned>) {
     if let Ok(message) = decoder.decode(line, &scale_of) {
         check_views(&message);
     }
-    let subject = json.as_ref().map_or(Some([None, None]), read_subject);
-    let expected = match &subject {
-        None => Subject::Other,
-        Some([market_id, outcome_id]) => Subject::Book {
+    let identity = json.as_ref().map_or(Some([None, None]), read_identity);
+    let expected = match &identity {
+        None => UndecodedMessage::Other,
+        Some([market_id, outcome_id]) => UndecodedMessage::Book {
             market_id: market_id.as_deref(),
             outcome_id: outcome_id.as_deref(),
         },
     };
-    assert_eq!(decoder.subject(line), expected);
+    assert_eq!(decoder.identify(line), expected);
     check_body(decoder, line);
 }
 
@@ -438,9 +438,9 @@ fn read_book(book: &Json) -> Result<OwnedBook, Refused> {
     })
 }
 
-/// The subject of a line, even of one that cannot be read: none if its type is readable and another one, else the market
+/// The identity of a line, even of one that cannot be read: none if its type is readable and another one, else the market
 /// and the outcome.
-fn read_subject(json: &Json) -> Option<[Option<String>; 2]> {
+fn read_identity(json: &Json) -> Option<[Option<String>; 2]> {
     let kind = json.extra("type", Json::text);
     if kind.is_some_and(|kind| kind != "orderbook_update") {
         return None;

@@ -22,14 +22,14 @@ pub fn jayx(data: &[u8]) {
         let frames = data.split(|&byte| byte == 0x1e);
         let decoders = || {
             BACKENDS
-                .map(|scan| Decoder::with_backend(envelope, scan))
+                .map(|backend| Decoder::with_backend(envelope, backend))
                 .into()
         };
         hold(frames, decoders, decode, |decoder, frame, decoded| {
             let refused = refused(frame, decoded);
             check(envelope, frame, decoded, refused);
             let named = named_event(envelope, frame, refused);
-            assert_eq!(decoder.subject(frame).map(str::to_owned), named);
+            assert_eq!(decoder.identify(frame).map(str::to_owned), named);
         });
     }
 }

@@ -4,7 +4,7 @@ mod requests;
 use ticklot_book::Scale;
 use ticklot_frame::kraken::{Book, Decoder, Message, checksum};
 
-use self::read::{read, read_level, subject};
+use self::read::{read, read_level, identity};
 use crate::json::{is_ambiguous, judge, normalized};
 use crate::naive::naive_crc32;
 use crate::oracle::{Decoded, Placed, check_places, compare, hold, places, refused};
@@ -40,9 +40,9 @@ fn check(decoder: &mut Decoder, frame: &[u8], decoded: &Decoded<Vec<String>>) {
     if let Ok((_, levels)) = decoded {
         check_places(frame, levels, read_level);
     }
-    let found = decoder.subject(frame);
+    let found = decoder.identify(frame);
     let found = found.map(|it| (it.channel.map(String::from), it.symbol.map(String::from)));
-    assert_eq!(found, json.as_ref().map(subject));
+    assert_eq!(found, json.as_ref().map(identity));
 }
 
 /// Another scale for each length of the symbol.

@@ -6,7 +6,7 @@
 //! | [`lines()`] | lines and offsets give the frame back, and are those of a naive split |
 //! | [`decimal()`] | `parse_decimal` agrees with arithmetic on text; what is printed reads back |
 //! | [`bayse()`], [`jayx()`] | a message is what a naive reader makes of `serde_json`'s; refused where it refuses; every backend tells the same, and a used decoder as a fresh one; what is written again is decoded to the same |
-//! | [`kraken()`] | a message is equal to a naive reading of `serde_json`'s tree, or both refuse it; a used decoder agrees with a fresh one; a level's byte, the subject and the checksum are right; a request parses to its fields |
+//! | [`kraken()`] | a message is equal to a naive reading of `serde_json`'s tree, or both refuse it; a used decoder agrees with a fresh one; a level's byte, the identity and the checksum are right; a request parses to its fields |
 //! | [`requests()`] | a request parses to the fields given, or is refused with nothing appended; rooms read back |
 //! | [`book()`] | a book of either storage agrees with two `BTreeMap`s, its changes, digest and views included |
 //! | [`session()`] | whatever happens to a session and when: no book lies, no room is forgotten, ten messages a second, no timer without end |

@@ -174,7 +174,7 @@ fn bench_measures_what_is_generated() {
     let ran = ticklot(["bench", "--duration=20ms"]);
     ran.assert_ok();
     for part in [
-        "scan: ",
+        "backend: ",
         "JayX, Socket.IO, 20 levels",
         "Bayse, 8 books a frame",
         "decode+apply",

@@ -83,7 +83,7 @@ struct Jayx([jayx::Decoder; 3]);
 
 impl Jayx {
     fn new(envelope: Envelope) -> Self {
-        Self(BACKENDS.map(|scan| jayx::Decoder::with_backend(envelope, scan)))
+        Self(BACKENDS.map(|backend| jayx::Decoder::with_backend(envelope, backend)))
     }
 }
 

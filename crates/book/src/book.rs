@@ -36,7 +36,7 @@ pub struct Book<S: Storage = Flat> {
     /// To sort an input that came out of order.
     sorted_bids: Vec<Level>,
     sorted_asks: Vec<Level>,
-    /// What changed, as far as it has been told; the sides may know the rest.
+    /// The recorded changes. A flat book's sides hold those of a snapshot until they are read.
     changes: Vec<Change>,
     /// Which update the changes are of: after another one there are none.
     changed: u64,
@@ -47,9 +47,9 @@ pub struct Book<S: Storage = Flat> {
     /// The worst prices that are kept at all, by [`Side`], as keys.
     bounds: [i64; 2],
     /// The most levels that a side may have.
-    most: usize,
+    max_levels: usize,
     /// Whether there has been a snapshot.
-    known: bool,
+    has_snapshot: bool,
     state: BookState,
     epoch: Epoch,
     updated: Nanos,
@@ -106,8 +106,8 @@ impl<S: Storage> Book<S> {
             scale,
             coverage: Coverage::SnapshotDepth,
             bounds: [i64::MAX; 2],
-            most: MAX_LEVELS,
-            known: false,
+            max_levels: MAX_LEVELS,
+            has_snapshot: false,
             state: BookState::Empty,
             epoch: Epoch::default(),
             updated: Nanos(0),
@@ -120,7 +120,7 @@ impl<S: Storage> Book<S> {
     #[must_use]
     pub fn with_coverage(mut self, coverage: Coverage) -> Self {
         self.coverage = coverage;
-        self.most = coverage.max_levels().min(MAX_LEVELS);
+        self.max_levels = coverage.max_levels().min(MAX_LEVELS);
         self
     }
 
@@ -161,7 +161,7 @@ impl<S: Storage> Book<S> {
         let asks = self.coverage.cut(asks);
         self.bounds = [(Side::Bid, bids), (Side::Ask, asks)]
             .map(|(side, levels)| self.coverage.bound(side, levels).0 ^ flip(side));
-        self.known = true;
+        self.has_snapshot = true;
         self.sides[0].replace(bids, &mut self.changes);
         self.sides[1].replace(asks, &mut self.changes);
         self.finish_update(now);
@@ -341,7 +341,7 @@ impl<S: Storage> Book<S> {
     /// Whether a side has as many levels as it may have.
     #[inline]
     fn is_full(&self, side: Side) -> bool {
-        self.sides[side as usize].len() >= self.most
+        self.sides[side as usize].len() >= self.max_levels
     }
 
     /// Whether a side has more levels than its feed shows.
@@ -598,8 +598,10 @@ impl<S: Storage> Book<S> {
         let levels = &self.sides[side as usize];
         match self.coverage {
             Coverage::SnapshotDepth => levels.worst().map(|level| level.ticks),
-            _ if !self.known => None,
-            Coverage::Top(most) if levels.len() >= most => levels.worst().map(|level| level.ticks),
+            _ if !self.has_snapshot => None,
+            Coverage::Top(depth) if levels.len() >= depth => {
+                levels.worst().map(|level| level.ticks)
+            }
             _ => Some(Ticks(self.bounds[side as usize] ^ flip(side))),
         }
     }

@@ -49,7 +49,7 @@ impl Change {
 /// [`Changes::to_vec`].
 #[derive(Clone, Copy, Default)]
 pub struct Changes<'a> {
-    told: &'a [Change],
+    recorded: &'a [Change],
     replaced: [Replaced<'a>; 2],
 }
 
@@ -68,9 +68,9 @@ impl<'a> Replaced<'a> {
 }
 
 impl<'a> Changes<'a> {
-    /// What has been told already, then what differs on the two sides, bids and asks.
-    pub(crate) fn new(told: &'a [Change], replaced: [Replaced<'a>; 2]) -> Self {
-        Self { told, replaced }
+    /// The recorded changes, then the differences of the two sides, bids and asks.
+    pub(crate) fn new(recorded: &'a [Change], replaced: [Replaced<'a>; 2]) -> Self {
+        Self { recorded, replaced }
     }
 
     /// One after the other.
@@ -79,7 +79,7 @@ impl<'a> Changes<'a> {
     pub fn iter(&self) -> ChangesIter<'a> {
         let [bids, asks] = self.replaced;
         ChangesIter {
-            told: self.told.iter().copied(),
+            recorded: self.recorded.iter().copied(),
             now: bids.differences(Side::Bid),
             then: Some(asks.differences(Side::Ask)),
         }
@@ -89,7 +89,7 @@ impl<'a> Changes<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let same = |replaced: &Replaced<'_>| replaced.before == replaced.after;
-        self.told.is_empty() && self.replaced.iter().all(same)
+        self.recorded.is_empty() && self.replaced.iter().all(same)
     }
 
     /// How many there are. A walk over them, where they are found while they are asked for.
@@ -149,7 +149,7 @@ impl<'a> IntoIterator for &Changes<'a> {
 /// The iterator over [`Changes`].
 #[derive(Clone, Debug)]
 pub struct ChangesIter<'a> {
-    told: Copied<slice::Iter<'a, Change>>,
+    recorded: Copied<slice::Iter<'a, Change>>,
     /// The side that is walked over, and the one after it.
     now: Differences<'a, &'a [Level]>,
     then: Option<Differences<'a, &'a [Level]>>,
@@ -160,7 +160,7 @@ impl Iterator for ChangesIter<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Change> {
-        if let Some(change) = self.told.next() {
+        if let Some(change) = self.recorded.next() {
             return Some(change);
         }
         loop {
@@ -173,8 +173,8 @@ impl Iterator for ChangesIter<'_> {
 
     #[inline]
     fn fold<B, F: FnMut(B, Change) -> B>(self, init: B, mut f: F) -> B {
-        let told = self.told.fold(init, &mut f);
-        let now = self.now.fold(told, &mut f);
+        let acc = self.recorded.fold(init, &mut f);
+        let now = self.now.fold(acc, &mut f);
         self.then.into_iter().flatten().fold(now, f)
     }
 }
@@ -251,7 +251,7 @@ impl<I: Iterator<Item = Level>> Cursor for Peeked<I> {
 
 /// Every level in which two sides differ, both in order, best first.
 ///
-/// One walk over both: at each step the better of the two prices is settled. Equal levels, the
+/// One walk over both: at each step the better of the two prices is compared. Equal levels, the
 /// common case by far, cost one comparison.
 #[derive(Clone, Debug)]
 pub(crate) struct Differences<'a, C> {
@@ -270,10 +270,10 @@ impl<'a, C: Cursor> Differences<'a, C> {
         }
     }
 
-    /// Settles the next price: the better of two, or both at once when they are the same. Which of them it
-    /// is cannot be predicted, so there is no branch on it.
+    /// Compares the levels of the next price, which is the better of two, or both when they are equal, and advances past
+    /// it. There is no branch on which of them it is: that cannot be predicted.
     #[inline]
-    fn settle(&mut self, was: &Level, is: &Level) -> Change {
+    fn compare_next(&mut self, was: &Level, is: &Level) -> Change {
         let flip = flip(self.side);
         let (old, new) = (was.ticks.0 ^ flip, is.ticks.0 ^ flip);
         let (gone, come) = (old <= new, new <= old);
@@ -299,7 +299,7 @@ impl<C: Cursor> Iterator for Differences<'_, C> {
             self.before.skip_same(&mut self.after);
             match (self.before.level(), self.after.level()) {
                 (Some(was), Some(is)) => {
-                    let change = self.settle(&was, &is);
+                    let change = self.compare_next(&was, &is);
                     if !is_same(&was, &is) {
                         return Some(change);
                     }

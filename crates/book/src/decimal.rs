@@ -98,7 +98,7 @@ impl Digits {
             last_power: 0,
         };
         let mut point = None;
-        let mut place: i64 = 0;
+        let mut position: i64 = 0;
         // Trailing zeros are held back until a digit follows them, so that `0.60000` with any
         // number of zeros neither overflows nor falls off the grid.
         let mut held = 0_u32;
@@ -108,21 +108,21 @@ impl Digits {
                 b'1'..=b'9' => {
                     digits.push(held, byte - b'0');
                     held = 0;
-                    digits.last_power = place;
+                    digits.last_power = position;
                 }
                 b'.' if point.is_none() && at > 0 && at + 1 < number.len() => {
-                    point = Some(place);
+                    point = Some(position);
                     continue;
                 }
                 _ => return Err(DecimalError::Syntax),
             }
-            place += 1;
+            position += 1;
         }
-        if place == 0 {
+        if position == 0 {
             return Err(DecimalError::Syntax);
         }
-        // `last_power` counted places from the left until here.
-        let units = point.unwrap_or(place) - 1;
+        // `last_power` counted positions from the left until here.
+        let units = point.unwrap_or(position) - 1;
         digits.last_power = (units - digits.last_power).saturating_add(exponent);
         Ok(digits)
     }

@@ -64,9 +64,9 @@ impl DeltaBuffer {
         }
     }
 
-    /// The delta at a place, from 0 for the oldest.
-    pub(crate) fn get(&self, place: usize) -> Option<Delta<'_>> {
-        let kept = self.deltas.get(place)?;
+    /// The delta at an index, from 0 for the oldest.
+    pub(crate) fn get(&self, index: usize) -> Option<Delta<'_>> {
+        let kept = self.deltas.get(index)?;
         let levels = self
             .levels
             .get(kept.start..kept.start + kept.bids + kept.asks)?;

@@ -17,8 +17,8 @@ pub(crate) fn crc32(bids: impl Iterator<Item = Level>, asks: impl Iterator<Item 
 }
 
 fn hash_side(crc: &mut Hasher, levels: impl Iterator<Item = Level>) {
-    for (place, level) in levels.enumerate() {
-        hash_level(crc, level, place > 0);
+    for (index, level) in levels.enumerate() {
+        hash_level(crc, level, index > 0);
     }
 }
 

@@ -19,7 +19,7 @@ pub struct BookError {
     pub kind: BookErrorKind,
     /// The side that the level is on.
     pub side: Side,
-    /// The place of the offending level in the input, from 0. For a duplicate price, the later
+    /// The index of the offending level in the input, from 0. For a duplicate price, the later
     /// of the two.
     pub index: usize,
     /// The price of the offending level.
@@ -93,11 +93,11 @@ fn sort(side: Side, input: &[Level], sorted: &mut Vec<Level>) -> Result<(), Book
         .windows(2)
         .find(|pair| pair[0].ticks == pair[1].ticks);
     if let Some(&[level, _]) = twin {
-        let mut places = input
+        let mut same_price = input
             .iter()
             .enumerate()
             .filter(|(_, l)| l.ticks == level.ticks);
-        let index = places.nth(1).map_or(0, |(index, _)| index);
+        let index = same_price.nth(1).map_or(0, |(index, _)| index);
         return Err(error(BookErrorKind::DuplicatePrice, side, index, &level));
     }
     sorted.retain(|level| level.lots != Lots(0));

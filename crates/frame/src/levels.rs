@@ -24,7 +24,7 @@ pub(crate) struct SideBuffer {
     offsets: Vec<u32>,
 }
 
-/// Where the lists of levels begin in a text that the fast path has read. A level's own place is found when it
+/// Where the lists of levels begin in a text that the fast path has read. A level's own offset is found when it
 /// is asked for: in the shapes that it takes, every level is one pair of braces.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListOffsets {
@@ -72,11 +72,11 @@ impl LevelBuffer {
         self.levels(LevelOffsets::Found(text, lists))
     }
 
-    fn levels<'a>(&'a self, places: LevelOffsets<'a>) -> Levels<'a> {
+    fn levels<'a>(&'a self, offsets: LevelOffsets<'a>) -> Levels<'a> {
         Levels {
             bids: &self.bids.levels,
             asks: &self.asks.levels,
-            places,
+            offsets,
             base: self.base,
         }
     }
@@ -140,7 +140,7 @@ pub(crate) fn push_levels<'a>(
 pub(crate) struct Levels<'a> {
     pub(crate) bids: &'a [Level],
     pub(crate) asks: &'a [Level],
-    places: LevelOffsets<'a>,
+    offsets: LevelOffsets<'a>,
     base: usize,
 }
 
@@ -182,22 +182,22 @@ impl fmt::Debug for Levels<'_> {
 impl<'a> Levels<'a> {
     /// Bids and asks of a text that starts with the line, and where each level starts.
     pub(crate) fn listed([bids, asks]: [&'a [Level]; 2], offsets: [&'a [u32]; 2]) -> Self {
-        let places = LevelOffsets::Listed {
+        let offsets = LevelOffsets::Listed {
             bids: offsets[0],
             asks: offsets[1],
         };
         Self {
             bids,
             asks,
-            places,
+            offsets,
             base: 0,
         }
     }
 
     /// What the book refused, as an error of the line that it came from.
     pub(crate) fn refusal(&self, venue: VenueName, error: BookError) -> DecodeError {
-        let place = self.places.of(error.side, error.index);
-        let offset = place.map_or(0, |at| self.base + at);
+        let at = self.offsets.of(error.side, error.index);
+        let offset = at.map_or(0, |at| self.base + at);
         DecodeError::new(
             venue,
             DecodeFailure::at(offset, ErrorKind::Book(error.kind)),

@@ -48,7 +48,7 @@ struct Plain {
     /// Its digits.
     mantissa: u64,
     /// How many of them are behind the point.
-    places: usize,
+    decimals: usize,
 }
 
 impl<'a> PullParser<'a> {
@@ -233,7 +233,7 @@ impl<'a> PullParser<'a> {
                 number
             }
         };
-        match usize::from(decimals).checked_sub(number.places) {
+        match usize::from(decimals).checked_sub(number.decimals) {
             Some(more) => i64::try_from(number.mantissa.checked_mul(*POWERS.get(more)?)?).ok(),
             // Finer than a step, unless the last digits are zeros.
             None => parse_decimal(self.since(text), decimals).ok(),
@@ -403,9 +403,9 @@ fn long_number(text: &[u8]) -> Option<(Plain, &[u8])> {
     let mut json = PullParser::new(text);
     let whole = json.whole()?.cast_unsigned();
     let has_point = json.skip(b".");
-    let (fraction, places) = if has_point { json.digits()? } else { (0, 0) };
-    let mantissa = whole.checked_mul(POWERS[places])?.checked_add(fraction)?;
-    Some((Plain { mantissa, places }, json.rest))
+    let (fraction, decimals) = if has_point { json.digits()? } else { (0, 0) };
+    let mantissa = whole.checked_mul(POWERS[decimals])?.checked_add(fraction)?;
+    Some((Plain { mantissa, decimals }, json.rest))
 }
 
 /// The text behind spaces: a line's end and its indentation, above all.
@@ -443,20 +443,20 @@ impl Plain {
         if !is_point {
             let number = Self {
                 mantissa: value(digits, whole),
-                places: 0,
+                decimals: 0,
             };
             return Some((number, whole as usize / 8));
         }
         let end = (others & (others - 1)).trailing_zeros() & !7;
-        let places = end as usize / 8 - whole as usize / 8 - 1;
-        if end == 64 || places == 0 {
+        let decimals = end as usize / 8 - whole as usize / 8 - 1;
+        if end == 64 || decimals == 0 {
             return None;
         }
         // The digits behind the point move one byte, onto it.
         let below = (1 << whole) - 1;
         let digits = digits & below | digits >> 8 & !below;
         let mantissa = value(digits, end - 8);
-        Some((Self { mantissa, places }, end as usize / 8))
+        Some((Self { mantissa, decimals }, end as usize / 8))
     }
 }
 

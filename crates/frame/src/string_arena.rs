@@ -21,7 +21,7 @@ struct Span {
     end: u32,
 }
 
-/// A run of strings, by their places.
+/// A run of strings, by their indices.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Range {
     start: u32,
@@ -35,19 +35,19 @@ impl StringArena {
         self.spans.clear();
     }
 
-    /// Keeps a string and returns its place.
+    /// Keeps a string and returns its index.
     pub(crate) fn push(&mut self, word: &str) -> u32 {
-        let place = self.end();
-        let start = place_of(self.text.len());
+        let index = self.end();
+        let start = to_u32(self.text.len());
         self.text.push_str(word);
-        let end = place_of(self.text.len());
+        let end = to_u32(self.text.len());
         self.spans.push(Span { start, end });
-        place
+        index
     }
 
-    /// The place of the next string.
+    /// The index of the next string.
     pub(crate) fn end(&self) -> u32 {
-        place_of(self.spans.len())
+        to_u32(self.spans.len())
     }
 
     /// All strings from the one at `start`.
@@ -68,7 +68,7 @@ impl StringArena {
 
 /// What a line of at most [`MAX_LINE`](crate::json::MAX_LINE) bytes holds has fewer than 2^32
 /// bytes, and fewer strings.
-fn place_of(len: usize) -> u32 {
+fn to_u32(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 
@@ -97,10 +97,10 @@ impl<'a> StringList<'a> {
             .unwrap_or_default()
     }
 
-    /// The string at a place.
-    pub(crate) fn get(&self, place: u32) -> &'a str {
+    /// The string at an index.
+    pub(crate) fn get(&self, index: u32) -> &'a str {
         self.spans
-            .get(place as usize)
+            .get(index as usize)
             .map_or("", |&span| self.text(span))
     }
 

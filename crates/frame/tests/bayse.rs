@@ -261,8 +261,8 @@ fn quoted_numbers_are_numbers() {
     for number in ["0.60", "3.7037", "0.65", "1e2", "1700000000000"] {
         quoted = quoted.replace(&format!(":{number}"), &format!(":\"{number}\""));
     }
-    let shown = |line: &str, scan| {
-        let mut decoder = Decoder::with_backend(scan);
+    let shown = |line: &str, backend| {
+        let mut decoder = Decoder::with_backend(backend);
         let message = decoder.decode(line.as_bytes(), &CENTS).unwrap();
         let Message::OrderBook(book) = message else {
             panic!("{line}")
@@ -272,12 +272,16 @@ fn quoted_numbers_are_numbers() {
             (book.last_price.map(|price| price.0.to_owned()), book.sent),
         )
     };
-    for scan in [
+    for backend in [
         DecodeBackend::Best,
         DecodeBackend::Portable,
         DecodeBackend::Off,
     ] {
-        assert_eq!(shown(&quoted, scan), shown(plain, scan), "{scan:?}");
+        assert_eq!(
+            shown(&quoted, backend),
+            shown(plain, backend),
+            "{backend:?}"
+        );
     }
 }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use ticklot_book::{BookError, BookErrorKind, Level, Lots, Scale, Side, Ticks};
 use ticklot_frame::bayse::{
     Activity, AssetPrice, Decoder, Event, FilledOrder, MAX_EVENT_MARKETS, MAX_OUTCOMES, Market,
-    Message, Order, OrderUpdated, PriceUpdate, ServerErrorKind, Subject, Symbol, User,
+    Message, Order, OrderUpdated, PriceUpdate, ServerErrorKind, Symbol, UndecodedMessage, User,
 };
 use ticklot_frame::{Decimal, DecodeError, ErrorKind, IsoTime, TradeSide, UnixMillis, UnixSeconds};
 
@@ -869,11 +869,11 @@ fn rest_books_refuse_and_stop() {
 }
 
 fn assert_subject(line: &str, market_id: Option<&str>, outcome_id: Option<&str>) {
-    let expected = Subject::Book {
+    let expected = UndecodedMessage::Book {
         market_id,
         outcome_id,
     };
-    assert_eq!(Decoder::new().subject(line.as_bytes()), expected, "{line}");
+    assert_eq!(Decoder::new().identify(line.as_bytes()), expected, "{line}");
 }
 
 #[test]
@@ -914,7 +914,11 @@ fn other_types_are_no_book() {
         PRICE_UPDATE,
         r#"{"type":"x","data":{"marketId":"m"}}"#,
     ] {
-        assert_eq!(decoder.subject(line.as_bytes()), Subject::Other, "{line}");
+        assert_eq!(
+            decoder.identify(line.as_bytes()),
+            UndecodedMessage::Other,
+            "{line}"
+        );
     }
 }
 

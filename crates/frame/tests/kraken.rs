@@ -9,7 +9,8 @@ use ticklot_book::{
 };
 use ticklot_frame::kraken::{
     Ack, Book, Channel, Decoder, Depth, MAX_BOOKS, MAX_PAIRS, MAX_TRADES, Message, Method,
-    PairStatus, Refusal, RefusalKind, Request, RequestError, Status, Subject, System, Trade,
+    PairStatus, Refusal, RefusalKind, Request, RequestError, Status, System, Trade,
+    UndecodedMessage,
 };
 use ticklot_frame::{Decimal, DecodeError, ErrorKind, IsoTime, TradeSide, UnixMillis, VenueName};
 
@@ -796,59 +797,59 @@ fn lists_have_limits() {
 }
 
 #[test]
-fn subjects_of_refused_frames() {
+fn identities_of_refused_frames() {
     let of = |channel, method, symbol| {
-        Some(Subject {
+        Some(UndecodedMessage {
             channel,
             method,
             symbol,
         })
     };
-    let subject = |channel, symbol| of(channel, None, symbol);
+    let identity = |channel, symbol| of(channel, None, symbol);
     let subscribe = Some("subscribe");
     let (book, m) = (Some("book"), Some("m"));
     let table = [
         (r#"{"channel":"book""#, None),
         ("", None),
-        ("[1]", subject(None, None)),
-        ("{}", subject(None, None)),
+        ("[1]", identity(None, None)),
+        ("{}", identity(None, None)),
         (
             r#"{"channel":7,"data":{"symbol":"m"}}"#,
-            subject(None, None),
+            identity(None, None),
         ),
         (
             r#"{"channel":"book","data":[{"symbol":"m","bids":7}]}"#,
-            subject(book, m),
+            identity(book, m),
         ),
         (
             r#"{"data":[{"bids":7,"symbol":"\u006d"}],"channel":"b\u006fok"}"#,
-            subject(book, m),
+            identity(book, m),
         ),
         (
             r#"{"channel":"book","data":[{"symbol":"m"},{"symbol":"m"}]}"#,
-            subject(book, m),
+            identity(book, m),
         ),
         (
             r#"{"channel":"book","data":[{"symbol":"m"},{"symbol":"n"}]}"#,
-            subject(book, None),
+            identity(book, None),
         ),
         (
             r#"{"channel":"book","data":[{"symbol":"m"},{}]}"#,
-            subject(book, None),
+            identity(book, None),
         ),
         (
             r#"{"channel":"book","data":[{},{"symbol":"m"}]}"#,
-            subject(book, None),
+            identity(book, None),
         ),
         (
             r#"{"channel":"book","data":[{"symbol":"m"},7]}"#,
-            subject(book, None),
+            identity(book, None),
         ),
         (
             r#"{"channel":"book","data":[{"symbol":"m","symbol":"m"}]}"#,
-            subject(book, None),
+            identity(book, None),
         ),
-        (r#"{"channel":"book","data":[]}"#, subject(book, None)),
+        (r#"{"channel":"book","data":[]}"#, identity(book, None)),
         (
             r#"{"method":"subscribe","result":{"channel":"book","symbol":"m"}}"#,
             of(book, subscribe, m),
@@ -860,7 +861,7 @@ fn subjects_of_refused_frames() {
     ];
     let mut decoder = Decoder::new();
     for (frame, expected) in table {
-        assert_eq!(decoder.subject(frame.as_bytes()), expected, "{frame}");
+        assert_eq!(decoder.identify(frame.as_bytes()), expected, "{frame}");
     }
 }
 

@@ -199,7 +199,7 @@ fn read_ack(result: &Json, method: Method, req_id: Option<u64>) -> Result<String
 }
 
 /// The channel and the symbol of any JSON.
-pub(super) fn subject(json: &Json) -> (Option<String>, Option<String>) {
+pub(super) fn identity(json: &Json) -> (Option<String>, Option<String>) {
     let text = |json: &Json, name| json.extra(name, Json::text);
     let result = json
         .extra("result", |it| Ok(it.clone()))

@@ -218,7 +218,7 @@ fn made_up_frames() -> Vec<(u64, Vec<u8>)> {
     (0..500).map(frame).collect()
 }
 
-const SCANS: [DecodeBackend; 3] = [
+const BACKENDS: [DecodeBackend; 3] = [
     DecodeBackend::Best,
     DecodeBackend::Portable,
     DecodeBackend::Off,
@@ -260,20 +260,20 @@ fn none_with_any_backend() {
     let jayx_frames = with_others(books::jayx(20, 7, 200));
     let bayse_frames = with_others(books::bayse(20, 7, 200));
     let scale = books::bayse_scale();
-    for scan in SCANS {
-        let mut decoder = jayx::Decoder::with_backend(Envelope::Auto, scan);
+    for backend in BACKENDS {
+        let mut decoder = jayx::Decoder::with_backend(Envelope::Auto, backend);
         let count = count_second_decoding(&jayx_frames, |frame| {
             matches!(decoder.decode(frame), Ok(jayx::Message::OrderBook(_)))
         });
-        assert_eq!(count, 0, "{scan:?}");
-        let mut decoder = bayse::Decoder::with_backend(scan);
+        assert_eq!(count, 0, "{backend:?}");
+        let mut decoder = bayse::Decoder::with_backend(backend);
         let count = count_second_decoding(&bayse_frames, |frame| {
             matches!(
                 decoder.decode(frame, &scale),
                 Ok(bayse::Message::OrderBook(_))
             )
         });
-        assert_eq!(count, 0, "{scan:?}");
+        assert_eq!(count, 0, "{backend:?}");
     }
 }
 
@@ -297,12 +297,12 @@ fn jayx_book(levels: u64, digits: u32) -> String {
 /// Not even the first levels of another length are a reason.
 #[test]
 fn longer_numbers_do_not_allocate() {
-    for scan in [
+    for backend in [
         DecodeBackend::Best,
         DecodeBackend::Portable,
         DecodeBackend::Off,
     ] {
-        let mut decoder = jayx::Decoder::with_backend(Envelope::SocketIo, scan);
+        let mut decoder = jayx::Decoder::with_backend(Envelope::SocketIo, backend);
         // The shape is learnt from the first one, and the second one's trades are kept.
         for _ in 0..2 {
             assert!(decoder.decode(jayx_book(300, 7).as_bytes()).is_ok());
@@ -313,7 +313,7 @@ fn longer_numbers_do_not_allocate() {
             let message = decoder.decode(other.as_bytes());
             assert!(matches!(message, Ok(jayx::Message::OrderBook(book)) if book.asks.len() == 20));
         }
-        assert_eq!(allocations() - before, 0, "{scan:?}");
+        assert_eq!(allocations() - before, 0, "{backend:?}");
     }
 }
 

@@ -16,25 +16,25 @@ use crate::parse::{Head, Text};
 use crate::process::{Messages, Process};
 
 /// Decodes messages.
-pub(crate) fn decode(input: &Input, scan: DecodeBackend) -> Box<dyn Contender + '_> {
+pub(crate) fn decode(input: &Input, backend: DecodeBackend) -> Box<dyn Contender + '_> {
     match input.wire {
-        FrameFormat::Bayse => Messages::packets(input, Bayse::new(input, scan)),
+        FrameFormat::Bayse => Messages::packets(input, Bayse::new(input, backend)),
         FrameFormat::JayxSocketIo | FrameFormat::JayxBare => {
-            Messages::packets(input, Jayx::new(input, scan))
+            Messages::packets(input, Jayx::new(input, backend))
         }
     }
 }
 
 /// Decodes order books, applies them, and reads the best prices of the live book.
-pub(crate) fn apply(input: &Input, scan: DecodeBackend) -> Box<dyn Contender + '_> {
+pub(crate) fn apply(input: &Input, backend: DecodeBackend) -> Box<dyn Contender + '_> {
     let books = vec![Book::new(Scale::UNIT); input.lines];
     match input.wire {
         FrameFormat::Bayse => {
-            let decoder = Bayse::new(input, scan);
+            let decoder = Bayse::new(input, backend);
             Messages::packets(input, Apply { decoder, books })
         }
         FrameFormat::JayxSocketIo | FrameFormat::JayxBare => {
-            let decoder = Jayx::new(input, scan);
+            let decoder = Jayx::new(input, backend);
             Messages::packets(input, Apply { decoder, books })
         }
     }
@@ -74,13 +74,13 @@ impl<D: Decode> Process for Apply<D> {
 
 struct Jayx {
     decoder: jayx::Decoder,
-    scan: DecodeBackend,
+    backend: DecodeBackend,
 }
 
 impl Jayx {
-    fn new(input: &Input, scan: DecodeBackend) -> Self {
-        let decoder = input.jayx_decoder(scan);
-        Self { decoder, scan }
+    fn new(input: &Input, backend: DecodeBackend) -> Self {
+        let decoder = input.jayx_decoder(backend);
+        Self { decoder, backend }
     }
 }
 
@@ -92,7 +92,7 @@ impl Process for Jayx {
     }
 
     fn backend(&self) -> &'static str {
-        self.scan.name()
+        self.backend.name()
     }
 }
 
@@ -181,15 +181,15 @@ fn own_order<'a>(order: jayx::Order<'a>) -> peers::OwnOrder<'a> {
 struct Bayse {
     decoder: bayse::Decoder,
     scale: Scale,
-    scan: DecodeBackend,
+    backend: DecodeBackend,
 }
 
 impl Bayse {
-    fn new(input: &Input, scan: DecodeBackend) -> Self {
+    fn new(input: &Input, backend: DecodeBackend) -> Self {
         Self {
-            decoder: bayse::Decoder::with_backend(scan),
+            decoder: bayse::Decoder::with_backend(backend),
             scale: input.scale,
-            scan,
+            backend,
         }
     }
 }
@@ -203,7 +203,7 @@ impl Process for Bayse {
     }
 
     fn backend(&self) -> &'static str {
-        self.scan.name()
+        self.backend.name()
     }
 }
 

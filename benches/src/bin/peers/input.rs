@@ -26,7 +26,7 @@ pub(crate) struct Input {
     pub(crate) event: &'static str,
     pub(crate) scale: Scale,
     /// The backend of our decoder.
-    pub(crate) scan: DecodeBackend,
+    pub(crate) backend: DecodeBackend,
 }
 
 impl Input {
@@ -41,7 +41,7 @@ impl Input {
             wire: shape.wire,
             event: ORDER_BOOK,
             scale: BAYSE_SCALE,
-            scan: plan.scan,
+            backend: plan.backend,
         })
     }
 
@@ -59,7 +59,7 @@ impl Input {
             },
             event: kind.event().unwrap_or_default(),
             scale: BAYSE_SCALE,
-            scan: plan.scan,
+            backend: plan.backend,
         })
     }
 
@@ -86,17 +86,17 @@ impl Input {
             wire: log.wire,
             event: ORDER_BOOK,
             scale: recorded::BAYSE_SCALE,
-            scan: plan.scan,
+            backend: plan.backend,
         })
     }
 
     /// The decoder of JayX for these frames.
-    pub(crate) fn jayx_decoder(&self, scan: DecodeBackend) -> jayx::Decoder {
+    pub(crate) fn jayx_decoder(&self, backend: DecodeBackend) -> jayx::Decoder {
         let envelope = match self.wire {
             FrameFormat::JayxSocketIo => jayx::Envelope::SocketIo,
             FrameFormat::JayxBare | FrameFormat::Bayse => jayx::Envelope::Plain,
         };
-        jayx::Decoder::with_backend(envelope, scan)
+        jayx::Decoder::with_backend(envelope, backend)
     }
 
     /// The envelope of the JSON in each frame.

@@ -79,7 +79,7 @@ fn main() -> anyhow::Result<()> {
             cold: args.cold,
         },
         pool_bytes: ticklot_benches::POOL_BYTES,
-        scan: args.backend,
+        backend: args.backend,
     };
     if let Some(contender) = &args.alone {
         return tables::scale::alone(&plan, contender);
@@ -87,7 +87,7 @@ fn main() -> anyhow::Result<()> {
     println!(
         "ticklot {} (backend: {}) beside {}, on {}",
         env!("CARGO_PKG_VERSION"),
-        plan.scan.name(),
+        plan.backend.name(),
         versions::peers(),
         report::processor()
     );
@@ -124,7 +124,7 @@ mod tests {
                 cold: true,
             },
             pool_bytes: 200_000,
-            scan: DecodeBackend::Best,
+            backend: DecodeBackend::Best,
         };
         // Server and client of the table `wire` are pinned to a core each.
         let has_two_cores = std::thread::available_parallelism().unwrap().get() > 1;

@@ -16,7 +16,7 @@ pub(crate) struct Plan {
     /// The size of a pool's text.
     pub(crate) pool_bytes: usize,
     /// The backend of our decoders.
-    pub(crate) scan: DecodeBackend,
+    pub(crate) backend: DecodeBackend,
 }
 
 impl Plan {

@@ -1,4 +1,4 @@
-//! Which places of a window are taken: a bit for each, and above every 64 words of them a word that
+//! Which slots of a window are taken: a bit for each, and above every 64 words of them a word that
 //! tells which of those are not zero.
 
 /// Bits a word.
@@ -98,7 +98,7 @@ impl<const BLOCKS: usize> Bits<BLOCKS> {
     }
 }
 
-/// Moves the content of `values` by `by` places, up or down, and puts `empty` where nothing came.
+/// Moves the content of `values` by `by` slots, up or down, and puts `empty` where nothing came.
 pub(super) fn shift<T: Copy>(values: &mut [T], by: isize, empty: T) {
     let distance = by.unsigned_abs().min(values.len());
     let kept = values.len() - distance;

@@ -26,10 +26,10 @@ impl Overflow {
         self.levels.is_empty()
     }
 
-    /// The level that is `place` levels behind the best one.
+    /// The level that is `index` levels behind the best one.
     #[inline]
-    pub(super) fn nth(&self, slot: usize) -> Option<&Far> {
-        self.levels.iter().nth_back(slot)
+    pub(super) fn nth(&self, index: usize) -> Option<&Far> {
+        self.levels.iter().nth_back(index)
     }
 
     pub(super) fn best(&self) -> Option<&Far> {

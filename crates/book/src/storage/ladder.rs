@@ -17,8 +17,8 @@ pub const BLOCK_TICKS: usize = BLOCK;
 /// A dense window of ticks around the touch, and a sorted array of the levels beyond it: for
 /// incremental feeds and deep books.
 ///
-/// The window has `BLOCKS` times [`BLOCK_TICKS`] places, one a tick, with the lots of each; a bit for
-/// each place tells which are taken, and a summary of those bits finds the next one in a few
+/// The window has `BLOCKS` times [`BLOCK_TICKS`] slots, one a tick, with the lots of each; a bit for
+/// each slot tells which are taken, and a summary of those bits finds the next one in a few
 /// instructions, however sparse the book is. Setting a level inside the window is a store, two bit
 /// operations and a comparison with the best.
 ///
@@ -39,7 +39,7 @@ pub const BLOCK_TICKS: usize = BLOCK;
 /// thousand levels that lie a few ticks apart; a market whose tick is tiny against its price wants more.
 #[derive(Clone)]
 pub struct Ladder<const BLOCKS: usize = 4> {
-    /// The key of the window's first place; a multiple of 64.
+    /// The key of the window's first slot; a multiple of 64.
     base: i64,
     /// Turns a price into its key and back; see [`flip`].
     flip: i64,
@@ -61,20 +61,20 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
     pub const TICKS: usize = BLOCKS * BLOCK;
     /// Where the window puts the best level when it moves: a quarter from its better edge.
     const HOME: usize = Self::TICKS / 4;
-    /// The place from which on the best level makes it move.
+    /// The slot from which on the best level makes it move.
     const DEEP: usize = Self::TICKS / 4 * 3;
     /// The last base at which the whole window is inside `i64`.
     #[allow(clippy::cast_possible_wrap)] // a window is far smaller
     const LAST_BASE: i64 = i64::MAX - (Self::TICKS as i64 - 1);
 
-    /// The prices that the window has places for now, the better one first.
+    /// The prices that the window has slots for now, the better one first.
     #[must_use]
     pub fn window(&self) -> (Ticks, Ticks) {
         let last = self.key(Self::TICKS - 1);
         (Ticks(self.base ^ self.flip), Ticks(last ^ self.flip))
     }
 
-    /// The place of a key; not below [`Self::TICKS`] when it is outside.
+    /// The slot of a key; not below [`Self::TICKS`] when it is outside.
     ///
     /// A key below the base wraps to a number that is too large: the window lies inside `i64`, so
     /// no key is so far below that it would come around.
@@ -84,7 +84,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         key.wrapping_sub(self.base) as u64
     }
 
-    /// The key of a place.
+    /// The key of a slot.
     #[inline]
     #[allow(clippy::cast_possible_wrap)] // below TICKS
     fn key(&self, slot: usize) -> i64 {
@@ -117,7 +117,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         }
     }
 
-    /// Sets the level of a place inside the window, and returns the lots and the count before.
+    /// Sets the level of a slot inside the window, and returns the lots and the count before.
     ///
     /// Whether a level comes, changes or goes cannot be predicted, so there is one way for all three:
     /// the only branch on it is taken when the best goes.
@@ -141,7 +141,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         (was, was_count)
     }
 
-    /// The level at `place` was the best, and is gone.
+    /// The level at `slot` was the best, and is gone.
     #[inline]
     fn find_best(&mut self, slot: usize) {
         let next = self.taken.next(slot);
@@ -217,7 +217,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         self.admit();
     }
 
-    /// Moves the levels of the last `places` places of the window beyond it.
+    /// Moves the levels of the last `slots` slots of the window beyond it.
     fn evict(&mut self, slots: usize) {
         loop {
             let slot = self.taken.last();
@@ -241,7 +241,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         self.taken.put(slot, false);
     }
 
-    /// Takes in the levels from beyond that the window now has places for.
+    /// Takes in the levels from beyond that the window now has slots for.
     fn admit(&mut self) {
         while let Some(far) = self.far.best() {
             let slot = self.slot(far.key);
@@ -254,7 +254,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         }
     }
 
-    /// Puts a level in a place that is free.
+    /// Puts a level in a slot that is free.
     fn insert(&mut self, slot: usize, far: Far) {
         self.lots.as_flattened_mut()[slot] = far.lots;
         if self.counted | (far.count != 0) {

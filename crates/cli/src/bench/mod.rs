@@ -61,7 +61,7 @@ struct Measurement {
 
 /// The results of a run.
 struct Run {
-    scan: &'static str,
+    backend: &'static str,
     clock_ns: u64,
     loads: Vec<Measurement>,
 }
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &BenchArgs, output: &mut Output) -> Result<(), Failure> 
         None => workload::generated(args.venue, &args.book)?,
     };
     let mut run = Run {
-        scan: DecodeBackend::default().name(),
+        backend: DecodeBackend::default().name(),
         clock_ns: clock_ns(),
         loads: Vec::new(),
     };

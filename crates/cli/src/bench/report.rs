@@ -27,8 +27,8 @@ pub(super) fn text(run: &Run) -> String {
 fn write_text(out: &mut String, run: &Run) -> fmt::Result {
     writeln!(
         out,
-        "scan: {}; a reading of the clock: {} ns, in each p50, p99 and max",
-        run.scan, run.clock_ns
+        "backend: {}; a reading of the clock: {} ns, in each p50, p99 and max",
+        run.backend, run.clock_ns
     )?;
     writeln!(
         out,
@@ -164,7 +164,7 @@ pub(super) fn json(run: &Run) -> Value {
         })
     };
     json!({
-        "scan": run.scan,
+        "backend": run.backend,
         "clock_ns": run.clock_ns,
         "loads": run.loads.iter().map(load).collect::<Vec<_>>(),
     })

@@ -94,10 +94,10 @@ impl<'a> OrderBook<'a> {
     /// The order book whose levels the fast path has read from `line`.
     pub(super) fn fast(
         line: &'a [u8],
-        (head, places): &(Head<'a>, ListOffsets),
+        (head, lists): &(Head<'a>, ListOffsets),
         buffers: &'a LevelBuffer,
     ) -> Self {
-        Self::new(head, buffers.found(line, *places), DecodePath::Fast)
+        Self::new(head, buffers.found(line, *lists), DecodePath::Fast)
     }
 
     /// What the book refused in this message, as a decoding error with the byte of the level.
@@ -159,41 +159,4 @@ fn level(item: Value<'_, '_>, scale: Scale) -> Result<Level, DecodeFailure> {
         .require(&item)?
         .steps("quantity", scale.quantity_decimals())?;
     Ok(Level::new(Ticks(ticks), Lots(lots)))
-}
-
-/// What a line is about that could not be decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject<'a> {
-    /// It is readably a message of another type than an order book.
-    Other,
-    /// It is an order book, or may be one: of this market and this outcome, as far as it names them.
-    Book {
-        /// The market.
-        market_id: Option<&'a str>,
-        /// The outcome.
-        outcome_id: Option<&'a str>,
-    },
-}
-
-/// What a message is about whose fields may be unreadable.
-pub(super) fn subject<'a>(root: Value<'_, 'a>) -> Result<Subject<'a>, DecodeFailure> {
-    read_fields!(root, "message", {}, extra { "type" => kind, "data" => data });
-    match kind.read(Value::str) {
-        Some("orderbook_update") | None => {}
-        Some(_) => return Ok(Subject::Other),
-    }
-    let data = data.read(|value, _| Ok(*value)).filter(Value::is_object);
-    let ids = data.map(book_ids).transpose()?.unwrap_or_default();
-    Ok(Subject::Book {
-        market_id: ids.0,
-        outcome_id: ids.1,
-    })
-}
-
-fn book_ids<'a>(data: Value<'_, 'a>) -> Result<(Option<&'a str>, Option<&'a str>), DecodeFailure> {
-    read_fields!(data, "data", {}, extra { "orderbook" => nested });
-    let book = nested.read(|value, _| Ok(*value)).filter(Value::is_object);
-    let book = book.unwrap_or(data);
-    read_fields!(book, "orderbook", {}, extra { "marketId" => market_id, "outcomeId" => outcome_id });
-    Ok((market_id.read(Value::str), outcome_id.read(Value::str)))
 }

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::book::{self, Head, OrderBook, Subject};
-use super::layout::{self, OrderBookLayout, TEMPLATES};
+use super::book::{self, Head, OrderBook};
 use super::message::{Message, MessageBuffers};
 use super::prices::{self};
 use super::pull::{self, Found};
+use super::schema::{self, OrderBookSchema, TEMPLATES};
+use super::undecoded::{self, UndecodedMessage};
 use crate::error::{DecodeError, DecodeFailure, VenueName};
 use crate::fast::{DecodeBackend, Members, SimdBackend, Templates};
 use crate::json::{Parser, Value, read_fields};
@@ -41,11 +42,11 @@ impl Decoder {
         Self::with_backend(DecodeBackend::Best)
     }
 
-    /// A decoder that reads in one way and no other, to measure it.
+    /// A decoder with this backend, to measure it.
     #[must_use]
-    pub fn with_backend(scan: DecodeBackend) -> Self {
+    pub fn with_backend(backend: DecodeBackend) -> Self {
         Self {
-            backend: SimdBackend::new(scan),
+            backend: SimdBackend::new(backend),
             parser: Parser::new(),
             buffers: MessageBuffers::default(),
         }
@@ -95,7 +96,7 @@ impl Decoder {
             match pull::message(line, buffers, scales) {
                 Some(Found::OrderBook(head)) => {
                     let scale = scales.scale(head.market_id);
-                    Templates::learn_text::<OrderBookLayout>(&TEMPLATES, parser, line, scale);
+                    Templates::learn_text::<OrderBookSchema>(&TEMPLATES, parser, line, scale);
                     let book = OrderBook::general(&head, &buffers.levels);
                     return Ok(Message::OrderBook(book));
                 }
@@ -113,7 +114,7 @@ impl Decoder {
                 let message = message(root, buffers, scales)?;
                 if let (Message::OrderBook(book), Some(_)) = (&message, backend) {
                     let scale = scales.scale(book.market_id);
-                    Templates::learn_parsed::<OrderBookLayout>(&TEMPLATES, &root, line, scale);
+                    Templates::learn_parsed::<OrderBookSchema>(&TEMPLATES, &root, line, scale);
                 }
                 Ok(message)
             })
@@ -161,14 +162,14 @@ impl Decoder {
 }
 
 impl Decoder {
-    /// What a line is about that [`Decoder::decode`] has refused. A line that is no JSON may be any order
+    /// Identifies a line that [`Decoder::decode`] has refused. A line that is no JSON may be any order
     /// book. For the error path: it reads the line again.
-    pub fn subject<'a>(&'a mut self, line: &'a [u8]) -> Subject<'a> {
-        let unknown = Subject::Book {
+    pub fn identify<'a>(&'a mut self, line: &'a [u8]) -> UndecodedMessage<'a> {
+        let unknown = UndecodedMessage::Book {
             market_id: None,
             outcome_id: None,
         };
-        self.parser.parse(line, book::subject).unwrap_or(unknown)
+        self.parser.parse(line, undecoded::read).unwrap_or(unknown)
     }
 }
 
@@ -191,14 +192,14 @@ fn by_template<'a>(
     buffers: &mut MessageBuffers,
     scales: &(impl Scales + ?Sized),
 ) -> Option<(Head<'a>, ListOffsets)> {
-    let scale = |members: &Members<'_>| layout::market(members).map(|market| scales.scale(market));
+    let scale = |members: &Members<'_>| schema::market(members).map(|market| scales.scale(market));
     ThreadLocal::lend(&TEMPLATES, |templates| {
         templates.read_decimals(
             backend,
             line,
             &mut buffers.levels,
             scale,
-            layout::order_book,
+            schema::order_book,
         )
     })
 }

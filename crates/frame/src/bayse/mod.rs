@@ -10,18 +10,19 @@ mod book;
 mod channel;
 mod decode;
 mod ids;
-pub(crate) mod layout;
 mod message;
 mod orders;
 mod prices;
 mod pull;
 mod request;
 mod room;
+pub(crate) mod schema;
 mod server_error;
+mod undecoded;
 
 pub use activity::{Activity, Event, FilledOrder, Market, User};
 pub use auth::{Auth, redact};
-pub use book::{OrderBook, Subject};
+pub use book::OrderBook;
 pub use channel::{Channel, Currency, Endpoint, RequestError, Symbol};
 pub use decode::Decoder;
 pub use ids::Ids;
@@ -34,3 +35,4 @@ pub use prices::{
 pub use request::{MAX_MARKETS, Request, ping, subscribe_order_book, unsubscribe};
 pub use room::Room;
 pub use server_error::{ServerError, ServerErrorKind};
+pub use undecoded::UndecodedMessage;

@@ -195,7 +195,7 @@ pub(super) struct PriceBuffer {
     pub(super) markets: Vec<MarketStrings>,
 }
 
-/// A market, its texts as places in a [`StringArena`]. Prices are labels and numbers in turn.
+/// A market, its texts as indices in a [`StringArena`]. Prices are labels and numbers in turn.
 #[derive(Clone, Copy)]
 pub(super) struct MarketStrings {
     pub(super) id: u32,

@@ -229,15 +229,15 @@ mod tests {
                 r#","lastTradedPrice":1"#,
             ],
         ];
-        for place in 0..3 {
+        for index in 0..3 {
             let check = |text| {
                 let mut texts = [""; 3];
-                texts[place] = text;
+                texts[index] = text;
                 check(&update(texts))
             };
             assert!(check(unknown));
-            for text in twice[place].into_iter().chain([",", r#","x":}"#, "x"]) {
-                assert!(!check(text), "{place} {text}");
+            for text in twice[index].into_iter().chain([",", r#","x":}"#, "x"]) {
+                assert!(!check(text), "{index} {text}");
             }
         }
         let left = [

@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_at_every_place() {
+    fn every_byte_at_every_offset() {
         for at in 0..32 {
             for byte in 0..=255 {
                 let mut bytes = [b' '; 32];

@@ -5,7 +5,7 @@ use ticklot_book::Side;
 use super::levels::{LevelFormat, MAX_MEMBERS};
 use super::literal::Literal;
 use super::window::Text;
-use super::{Layout, MEMBERS, Role, Segment, SegmentKind, Template, scalar};
+use super::{MEMBERS, Role, Schema, Segment, SegmentKind, Template, scalar};
 use crate::json::Value;
 use crate::pull::PullParser;
 
@@ -21,7 +21,7 @@ const MAX_KEYS: usize = 8;
 impl Template {
     /// Becomes the template of a message, whose text is `text`. False if it would fit no other message: it is of no use
     /// then. Allocates only to grow.
-    pub(super) fn learn<L: Layout>(&mut self, root: &Value<'_, '_>, text: &[u8]) -> bool {
+    pub(super) fn learn<S: Schema>(&mut self, root: &Value<'_, '_>, text: &[u8]) -> bool {
         self.steps.clear();
         self.text.clear();
         self.levels = None;
@@ -31,7 +31,7 @@ impl Template {
             template: self,
         };
         let is_learnt = learner
-            .value::<L>(root, [""; MAX_KEYS], 0)
+            .value::<S>(root, [""; MAX_KEYS], 0)
             .and_then(|()| learner.step(text.len(), SegmentKind::End));
         is_learnt.is_some() && self.is_unambiguous()
     }
@@ -55,13 +55,13 @@ struct Learner<'t> {
 
 impl Learner<'_> {
     /// Learns a value that the first `depth` keys of `path` lead to.
-    fn value<'a, L: Layout>(
+    fn value<'a, S: Schema>(
         &mut self,
         value: &Value<'_, 'a>,
         path: [&'a str; MAX_KEYS],
         depth: usize,
     ) -> Option<()> {
-        let role = L::role(path.get(..depth)?);
+        let role = S::role(path.get(..depth)?);
         let inner = |key| {
             let mut path = path;
             *path.get_mut(depth)? = key;
@@ -69,7 +69,7 @@ impl Learner<'_> {
         };
         match role {
             Role::Constant if !value.is_object() && !value.is_array() => {}
-            Role::Levels(side) => self.levels(value, side, L::LEVEL)?,
+            Role::Levels(side) => self.levels(value, side, S::LEVEL_KEYS)?,
             Role::Trades if value.is_array() => {
                 self.step(value.offset(), SegmentKind::Trades)?;
                 let mut json = PullParser::new(self.text.get(self.from..)?);
@@ -78,12 +78,12 @@ impl Learner<'_> {
             }
             _ if value.is_object() => {
                 for (key, value) in value.fields("").ok()? {
-                    self.value::<L>(&value, inner(key)?, depth + 1)?;
+                    self.value::<S>(&value, inner(key)?, depth + 1)?;
                 }
             }
             _ if value.is_array() => {
                 for item in value.items("").ok()? {
-                    self.value::<L>(&item, inner("")?, depth + 1)?;
+                    self.value::<S>(&item, inner("")?, depth + 1)?;
                 }
             }
             _ if value.boolean("").is_ok() => {}

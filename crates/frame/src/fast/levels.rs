@@ -98,7 +98,7 @@ struct LevelList<'a, K> {
     format: &'a LevelFormat,
 }
 
-/// What the numbers of the next level are expected to look like: as those of the one before. So the place of the next level
+/// What the numbers of the next level are expected to look like: as those of the one before. So the offset of the next level
 /// is known early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ExpectedShapes {

@@ -3,7 +3,7 @@
 //! A venue writes all its order books alike: the same keys in the same order, with the same spacing. A message that the
 //! general path has read is therefore a [`Template`] for the following ones: the texts between its values, and the role of
 //! each value. A message that fits is read in one pass. Any other one is read by the general path, and may become another
-//! template: a thread knows [`SHAPES`] of them for a venue, since fields may be there or not.
+//! template: a thread knows [`MAX_TEMPLATES`] of them for a venue, since fields may be there or not.
 //!
 //! The path reads the message and little else: a template takes some hundred bytes, the numbers need two small tables, and
 //! nothing is looked up that grows with the numbers that were seen. So it is fast when caches are cold, too.
@@ -21,7 +21,7 @@
 //!
 //! The reader stands at the first number of a level: `6751207, "lots": 2993562, "count": 1}, {"ticks": ...`.
 //!
-//! 1. *The price* is expected to have as many digits as the one before, seven. So the place of the next text, byte 7, is
+//! 1. *The price* is expected to have as many digits as the one before, seven. So the offset of the next text, byte 7, is
 //!    known before anything is loaded.
 //! 2. *The texts* between the numbers, and from the last number to the first one of the next level, are compared with
 //!    sixteen bytes each, under a mask for their length: `, "lots": ` at byte 7. The differences are joined, and not
@@ -49,7 +49,7 @@
 //!    eleven bytes from it, whatever the numbers are. (Without a brace, the next 32 bytes are marked, too.)
 //! 3. *The lengths*: the quantity ends where there is neither a digit nor a point, at bit 7, and its point is at bit 4. The
 //!    total begins at bit 16, behind `,"total":`.
-//! 4. *The texts and values*, as above; the table says for each length and place of the point from where each digit comes.
+//! 4. *The texts and values*, as above; the table says for each length and position of the point from where each digit comes.
 //!    The digits of the quantity, 430629, become steps by a power of ten.
 //! 5. *The checks* of all numbers are made with the masks. A zero must not begin a number that goes on with a digit; a point
 //!    must have digits on both sides; and the sum of the digits' mask and the points', moved by one, has a bit behind
@@ -138,10 +138,10 @@ pub(crate) enum Role {
     Other,
 }
 
-/// Where a venue's order books have what.
-pub(crate) trait Layout {
+/// The meaning of the values in a venue's order books.
+pub(crate) trait Schema {
     /// The keys of a level: price, quantity and, if there is one, count.
-    const LEVEL: [&'static str; 3];
+    const LEVEL_KEYS: [&'static str; 3];
 
     /// The role of a value by the keys that lead to it. An item of an array has an empty key.
     fn role(path: &[&str]) -> Role;
@@ -150,13 +150,13 @@ pub(crate) trait Layout {
 /// How many levels of a side are asked for ahead. More of them come in order, as the processor expects.
 const FEW_LEVELS: usize = 20;
 
-/// How many shapes of a venue's order books are known at a time: fields may be there or not.
-const SHAPES: usize = 4;
+/// The most templates of a venue's order books on a thread. There are several, since fields may be there or not.
+const MAX_TEMPLATES: usize = 4;
 
 /// The templates of a venue's order books, and when to learn another one. A thread has them once, for all its decoders.
 #[derive(Debug)]
 pub(crate) struct Templates {
-    templates: [Template; SHAPES],
+    templates: [Template; MAX_TEMPLATES],
     /// The one that fitted last.
     last: usize,
     /// The one to be replaced next.
@@ -208,9 +208,9 @@ pub fn without_learning<R>(work: impl FnOnce() -> R) -> R {
 
 /// The templates of each venue and envelope.
 const ALL: [Shared; 3] = [
-    &jayx::layout::PACKETS,
-    &jayx::layout::FRAMES,
-    &bayse::layout::TEMPLATES,
+    &jayx::schema::PACKETS,
+    &jayx::schema::FRAMES,
+    &bayse::schema::TEMPLATES,
 ];
 
 /// Ends the freeze of this thread's templates when it is dropped, also by a panic.
@@ -377,18 +377,18 @@ impl Templates {
                 Decimals(known.unwrap_or(*guess))
             };
             let none = &mut ListCache::default();
-            let mut places =
+            let mut lists =
                 template.read(backend, expected, &text, levels, buffers, none, members)?;
             if is_guess.get() {
                 let own = scale(members)?;
                 if own != *guess {
                     *guess = own;
                     let levels = |_: &Members<'_>| Decimals(own);
-                    places =
+                    lists =
                         template.read(backend, expected, &text, levels, buffers, none, members)?;
                 }
             }
-            Some((message(members)?, places))
+            Some((message(members)?, lists))
         })
     }
 
@@ -420,8 +420,8 @@ impl Templates {
         &mut self,
         mut read: impl FnMut(&Template, &mut ExpectedShapes, &mut Scale) -> Option<R>,
     ) -> Option<R> {
-        for more in 0..SHAPES {
-            let at = (self.last + more) % SHAPES;
+        for more in 0..MAX_TEMPLATES {
+            let at = (self.last + more) % MAX_TEMPLATES;
             let template = &self.templates[at];
             if template.steps.is_empty() {
                 continue;
@@ -436,7 +436,7 @@ impl Templates {
     }
 
     /// The general path has read an order book of this scale from a tape: its shape is learnt, if that is due.
-    pub(crate) fn learn_parsed<L: Layout>(
+    pub(crate) fn learn_parsed<S: Schema>(
         shared: Shared,
         root: &Value<'_, '_>,
         text: &[u8],
@@ -444,13 +444,13 @@ impl Templates {
     ) {
         ThreadLocal::lend(shared, |templates| {
             if templates.is_due(scale) {
-                templates.learn::<L>(root, text);
+                templates.learn::<S>(root, text);
             }
         });
     }
 
     /// The general path has read an order book of this scale without a tape: the same.
-    pub(crate) fn learn_text<L: Layout>(
+    pub(crate) fn learn_text<S: Schema>(
         shared: Shared,
         parser: &mut Parser,
         text: &[u8],
@@ -459,7 +459,7 @@ impl Templates {
         ThreadLocal::lend(shared, |templates| {
             if templates.is_due(scale) {
                 let _ = parser.parse(text, |root| {
-                    templates.learn::<L>(&root, text);
+                    templates.learn::<S>(&root, text);
                     Ok(())
                 });
             }
@@ -478,14 +478,14 @@ impl Templates {
         is_due
     }
 
-    fn learn<L: Layout>(&mut self, root: &Value<'_, '_>, text: &[u8]) {
-        if self.next.learn::<L>(root, text) {
+    fn learn<S: Schema>(&mut self, root: &Value<'_, '_>, text: &[u8]) {
+        if self.next.learn::<S>(root, text) {
             // The one that fitted last stays.
             if self.oldest == self.last && !self.templates[self.last].steps.is_empty() {
-                self.oldest = (self.oldest + 1) % SHAPES;
+                self.oldest = (self.oldest + 1) % MAX_TEMPLATES;
             }
             std::mem::swap(&mut self.templates[self.oldest], &mut self.next);
-            self.oldest = (self.oldest + 1) % SHAPES;
+            self.oldest = (self.oldest + 1) % MAX_TEMPLATES;
         }
         self.last_pause = (2 * self.last_pause + 1).min(MAX_PAUSE);
         self.pause = self.last_pause;

@@ -98,9 +98,9 @@ impl Decode for bayse::Decoder {
 type Known = [Option<Box<Templates>>; 3];
 
 fn exchange([packets, frames, lines]: &mut Known) {
-    ThreadLocal::exchange(&jayx::layout::PACKETS, packets);
-    ThreadLocal::exchange(&jayx::layout::FRAMES, frames);
-    ThreadLocal::exchange(&bayse::layout::TEMPLATES, lines);
+    ThreadLocal::exchange(&jayx::schema::PACKETS, packets);
+    ThreadLocal::exchange(&jayx::schema::FRAMES, frames);
+    ThreadLocal::exchange(&bayse::schema::TEMPLATES, lines);
 }
 
 /// Decoders with a fast path, in each way and as if in a thread of its own, and one that takes the general path only.
@@ -112,7 +112,7 @@ struct Pair<D> {
 }
 
 fn jayx(envelope: jayx::Envelope) -> Pair<jayx::Decoder> {
-    Pair::new(|scan| jayx::Decoder::with_backend(envelope, scan))
+    Pair::new(|backend| jayx::Decoder::with_backend(envelope, backend))
 }
 
 fn bayse() -> Pair<bayse::Decoder> {
@@ -123,7 +123,7 @@ impl<D: Decode> Pair<D> {
     fn new(decoder: impl Fn(DecodeBackend) -> D) -> Self {
         Self {
             fast: [DecodeBackend::Best, DecodeBackend::Portable]
-                .map(|scan| (decoder(scan), Known::default())),
+                .map(|backend| (decoder(backend), Known::default())),
             plain: decoder(DecodeBackend::Off),
             fitted: 0,
         }
@@ -648,9 +648,9 @@ fn other_texts_are_left_alone() {
         }
     }
     for number in ["00", "01", "-1", "1.0", "1e2", "", "null", "\"1\""] {
-        for place in 0..3 {
+        for index in 0..3 {
             let mut numbers = ["1"; 3];
-            numbers[place] = number;
+            numbers[index] = number;
             let text = bare(&level(numbers[0], numbers[1], numbers[2]), &levels, trades);
             assert!(!jayx_is_taken(&good, &text), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Windows on a text: a fixed number of bytes from any place, also at the end of the text.
+//! Windows on a text: a fixed number of bytes from any offset, also at the end of the text.
 
 /// A fixed number of bytes of a text.
 pub(super) type Window = [u8; WINDOW];

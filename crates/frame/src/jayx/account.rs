@@ -93,7 +93,7 @@ impl Row {
     }
 
     fn order<'a>(&self, strings: &StringList<'a>) -> Order<'a> {
-        let word = |place| strings.get(self.strings + place);
+        let word = |index| strings.get(self.strings + index);
         let order = self.order;
         Order {
             kind: order.kind.map(|_| word(0)),

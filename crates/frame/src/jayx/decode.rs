@@ -6,9 +6,9 @@ use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Scale, Ticks};
 
 use super::account::{AccountBuffer, OpenOrders, Positions, open_orders, positions};
 use super::kline::{Kline, kline};
-use super::layout::{FRAMES, OrderBookLayout, PACKETS};
 use super::packet::{self, Json, Packet};
 use super::pull::{self, Found, KLINE, OPEN_ORDERS, ORDER_BOOK, POSITIONS, Wrap};
+use super::schema::{FRAMES, OrderBookSchema, PACKETS};
 use crate::error::{DecodeError, DecodeFailure, ErrorKind, Skipped, SkippedItems, VenueName};
 use crate::fast::{DecodeBackend, DecodePath, ListCache, Shared, SimdBackend, Templates};
 use crate::json::{Extra, FieldSlot, Parser, Value, read_fields};
@@ -176,12 +176,12 @@ impl Decoder {
         Self::with_backend(envelope, DecodeBackend::Best)
     }
 
-    /// A decoder that reads in one way and no other, to measure it.
+    /// A decoder with this backend, to measure it.
     #[must_use]
-    pub fn with_backend(envelope: Envelope, scan: DecodeBackend) -> Self {
+    pub fn with_backend(envelope: Envelope, backend: DecodeBackend) -> Self {
         Self {
             envelope,
-            backend: SimdBackend::new(scan),
+            backend: SimdBackend::new(backend),
             parser: Parser::new(),
             buffers: MessageBuffers::default(),
         }
@@ -235,15 +235,14 @@ impl Decoder {
 }
 
 impl Decoder {
-    /// Which event a frame carries that [`Decoder::decode`] has refused: `orderbook` for an order book,
-    /// a packet's name for one of the session. None when that cannot be read. For the error path: it
-    /// reads the frame again.
-    pub fn subject<'a>(&'a mut self, frame: &'a [u8]) -> Option<&'a str> {
+    /// The event of a frame that [`Decoder::decode`] has refused: `orderbook` for an order book, `packet` for a packet
+    /// of the session. None when it cannot be read. For the error path: it reads the frame again.
+    pub fn identify<'a>(&'a mut self, frame: &'a [u8]) -> Option<&'a str> {
         if !self.is_packet(frame) {
-            return self.parser.parse(frame, plain_subject).ok();
+            return self.parser.parse(frame, plain_event).ok();
         }
         match packet::read(frame).ok()? {
-            Packet::Event { json, .. } => self.parser.parse(json.text, event_subject).ok(),
+            Packet::Event { json, .. } => self.parser.parse(json.text, event_name).ok(),
             _ => Some("packet"),
         }
     }
@@ -344,7 +343,7 @@ fn learn(
 ) {
     let is_whole = matches!(message, Message::OrderBook(book) if book.skipped.is_none());
     if is_whole && backend.is_some() {
-        Templates::learn_parsed::<OrderBookLayout>(templates(wrap), root, text, Scale::UNIT);
+        Templates::learn_parsed::<OrderBookSchema>(templates(wrap), root, text, Scale::UNIT);
     }
 }
 
@@ -379,7 +378,7 @@ fn any_message<'a>(
         && let Some(found) = buffers.pull(text, wrap)
     {
         if let Found::OrderBook = found {
-            Templates::learn_text::<OrderBookLayout>(templates(wrap), parser, text, Scale::UNIT);
+            Templates::learn_text::<OrderBookSchema>(templates(wrap), parser, text, Scale::UNIT);
         }
         return Ok(buffers.message(found));
     }
@@ -501,7 +500,7 @@ fn plain<'a>(
     }
 }
 
-fn event_subject<'a>(root: Value<'_, 'a>) -> Result<&'a str, DecodeFailure> {
+fn event_name<'a>(root: Value<'_, 'a>) -> Result<&'a str, DecodeFailure> {
     let name = root.items("event")?.next();
     let missing = root.fault(ErrorKind::Missing {
         field: "event name",
@@ -509,7 +508,7 @@ fn event_subject<'a>(root: Value<'_, 'a>) -> Result<&'a str, DecodeFailure> {
     name.ok_or(missing)?.str("event name")
 }
 
-fn plain_subject<'a>(root: Value<'_, 'a>) -> Result<&'a str, DecodeFailure> {
+fn plain_event<'a>(root: Value<'_, 'a>) -> Result<&'a str, DecodeFailure> {
     read_fields!(root, "payload", { "event" => event });
     match event.get() {
         Some(event) => event.str("event"),

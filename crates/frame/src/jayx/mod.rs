@@ -8,10 +8,10 @@ mod account;
 mod auth;
 mod decode;
 mod kline;
-pub(crate) mod layout;
 mod packet;
 mod pull;
 mod request;
+pub(crate) mod schema;
 
 pub use account::{Balance, MAX_ITEMS, OpenOrders, Order, Orders, Positions};
 pub use auth::{ApiKey, redact};

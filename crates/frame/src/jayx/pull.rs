@@ -325,17 +325,17 @@ mod tests {
             r#","lots":2"#,
             r#","created":6"#,
         ];
-        for place in 0..4 {
+        for index in 0..4 {
             let check = |text: &'static str| {
                 let mut texts = [""; 4];
-                texts[place] = text;
+                texts[index] = text;
                 check(&book(texts))
             };
             for text in taken {
-                assert!(check(text), "{place} {text}");
+                assert!(check(text), "{index} {text}");
             }
-            for text in left.into_iter().chain([twice[place]]) {
-                assert!(!check(text), "{place} {text}");
+            for text in left.into_iter().chain([twice[index]]) {
+                assert!(!check(text), "{index} {text}");
             }
         }
     }

@@ -79,8 +79,8 @@ impl Digits {
 
     fn push(&mut self, number: u64) {
         let rest = self.bytes.get_mut(self.len..).unwrap_or_default();
-        if let Some(place) = rest.first_chunk_mut() {
-            self.len += write_number(place, number);
+        if let Some(out) = rest.first_chunk_mut() {
+            self.len += write_number(out, number);
         }
     }
 }
@@ -88,20 +88,20 @@ impl Digits {
 /// Writes a number without leading zeros, so nothing for zero, and returns how many digits it has.
 ///
 /// Blocks are written whole: the bytes after the number are overwritten too.
-fn write_number(place: &mut [u8; NUMBER], number: u64) -> usize {
+fn write_number(out: &mut [u8; NUMBER], number: u64) -> usize {
     let (high, low) = split(number);
     if high == 0 {
-        return write_first(place, low);
+        return write_first(out, low);
     }
     let (top, middle) = split(high);
     if top == 0 {
-        let len = write_first(place, middle);
-        return write_next(place, len, low);
+        let len = write_first(out, middle);
+        return write_next(out, len, low);
     }
     let (_, top) = split(top);
-    let len = write_first(place, top);
-    let len = write_next(place, len, middle);
-    write_next(place, len, low)
+    let len = write_first(out, top);
+    let len = write_next(out, len, middle);
+    write_next(out, len, low)
 }
 
 /// Splits off the last eight digits.
@@ -112,23 +112,23 @@ const fn split(number: u64) -> (u64, u32) {
 }
 
 /// Writes the first block of a number, from its first digit that is not zero.
-fn write_first(place: &mut [u8; NUMBER], block: u32) -> usize {
+fn write_first(out: &mut [u8; NUMBER], block: u32) -> usize {
     let digits = eight_digits(block);
     // The first digit is the lowest byte, so leading zeros are trailing zero bytes.
     let zeros = digits.trailing_zeros() / u8::BITS;
     let text = (digits | ASCII_ZEROS).checked_shr(zeros * u8::BITS);
-    write_block(place, 0, text.unwrap_or(0));
+    write_block(out, 0, text.unwrap_or(0));
     BLOCK - zeros as usize
 }
 
 /// Writes all eight digits of a block at `len`.
-fn write_next(place: &mut [u8; NUMBER], len: usize, block: u32) -> usize {
-    write_block(place, len, eight_digits(block) | ASCII_ZEROS);
+fn write_next(out: &mut [u8; NUMBER], len: usize, block: u32) -> usize {
+    write_block(out, len, eight_digits(block) | ASCII_ZEROS);
     len + BLOCK
 }
 
-fn write_block(place: &mut [u8; NUMBER], at: usize, text: u64) {
-    let rest = place.get_mut(at..).unwrap_or_default();
+fn write_block(out: &mut [u8; NUMBER], at: usize, text: u64) {
+    let rest = out.get_mut(at..).unwrap_or_default();
     if let Some(block) = rest.first_chunk_mut() {
         *block = text.to_le_bytes();
     }

@@ -7,8 +7,8 @@ use super::instruments::{self, PairBuffer};
 use super::message::Message;
 use super::reply;
 use super::status::{self};
-use super::subject::{self, Subject};
 use super::trades::{self, TradeBuffer};
+use super::undecoded::{self, UndecodedMessage};
 use crate::error::{DecodeError, DecodeFailure, ErrorKind, VenueName};
 use crate::json::{FieldSlot, Parser, Value, read_fields};
 use crate::units::Scales;
@@ -71,9 +71,9 @@ impl Decoder {
     /// read. None if the frame is not JSON.
     ///
     /// For the error path: it parses the frame again.
-    pub fn subject<'a>(&'a mut self, frame: &'a [u8]) -> Option<Subject<'a>> {
+    pub fn identify<'a>(&'a mut self, frame: &'a [u8]) -> Option<UndecodedMessage<'a>> {
         self.parser
-            .parse(frame, |root| Ok(subject::read(root).unwrap_or_default()))
+            .parse(frame, |root| Ok(undecoded::read(root).unwrap_or_default()))
             .ok()
     }
 }

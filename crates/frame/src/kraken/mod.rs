@@ -35,8 +35,8 @@ mod replies;
 mod reply;
 mod request;
 mod status;
-mod subject;
 mod trades;
+mod undecoded;
 
 pub use books::{Book, Books, MAX_BOOKS};
 pub use checksum::{CHECKSUM_LEVELS, checksum};
@@ -46,5 +46,5 @@ pub use message::Message;
 pub use replies::{Ack, Method, Refusal, RefusalKind};
 pub use request::{Channel, Depth, Request, RequestError};
 pub use status::{Status, System};
-pub use subject::Subject;
 pub use trades::{MAX_TRADES, Trade, Trades};
+pub use undecoded::UndecodedMessage;

@@ -24,7 +24,7 @@ pub(super) fn case(input: &Input) -> Case<'_> {
         Maps::new(serde_json(), books),
     );
     let mut contenders = vec![
-        ("ticklot", decoders::apply(input, input.scan)),
+        ("ticklot", decoders::apply(input, input.backend)),
         ("sonic-rs+flat", Messages::json(input, sonic)),
         ("simdjson+flat", Messages::json(input, simdjson(false))),
         (

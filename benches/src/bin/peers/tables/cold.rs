@@ -94,14 +94,14 @@ fn inputs(plan: &Plan) -> anyhow::Result<Vec<Input>> {
 /// Our decoders with the slower backends that this processor supports.
 fn backends<'p>(input: &'p Input, work: &str) -> Vec<Named<'p>> {
     let mut named: Vec<Named<'p>> = Vec::new();
-    for (name, scan) in BACKENDS {
-        let is_known = named.iter().any(|(_, it)| it.backend() == scan.name());
-        if is_known || scan.name() == input.scan.name() {
+    for (name, backend) in BACKENDS {
+        let is_known = named.iter().any(|(_, it)| it.backend() == backend.name());
+        if is_known || backend.name() == input.backend.name() {
             continue;
         }
         let contender = match work {
-            "apply" => decoders::apply(input, scan),
-            _ => decoders::decode(input, scan),
+            "apply" => decoders::apply(input, backend),
+            _ => decoders::decode(input, backend),
         };
         named.push((name, contender));
     }

@@ -40,7 +40,7 @@ const KINDS: [(&str, MessageKind); 8] = [
 ];
 
 fn case<'p>(input: &'p Input, peers: impl IntoIterator<Item = Named<'p>>) -> Case<'p> {
-    let mut contenders = vec![("ticklot", decoders::decode(input, input.scan))];
+    let mut contenders = vec![("ticklot", decoders::decode(input, input.backend))];
     contenders.extend(peers);
     Case {
         table: "decode",

@@ -254,8 +254,8 @@ fn a_byte_more_or_less() {
 #[test]
 fn lists_up_to_their_limits() {
     let market = r#"{"id":"m","question":"q","outcomes":[],"engine":"AMM"}"#;
-    let outcome = |place: usize| format!("\"{place}\"");
-    let price = |place: usize| format!("\"{place}\":1");
+    let outcome = |index: usize| format!("\"{index}\"");
+    let price = |index: usize| format!("\"{index}\":1");
     let joined = |count: usize, item: &dyn Fn(usize) -> String| {
         (0..count).map(item).collect::<Vec<_>>().join(",")
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ticklot_book::Nanos;
 use ticklot_frame::bayse::{
     Channel, Currency, Decoder, Endpoint, Message, Request, Room, ServerError, ServerErrorKind,
-    Subject, redact,
+    UndecodedMessage, redact,
 };
 use ticklot_frame::{DecodeError, Line, Lines, Scales, VenueName};
 
@@ -353,10 +353,10 @@ fn refused_line<H: Handler + ?Sized>(
     error: DecodeError,
     context: &mut Context<'_, H>,
 ) -> ControlFlow<()> {
-    let Subject::Book {
+    let UndecodedMessage::Book {
         market_id,
         outcome_id,
-    } = decoder.subject(line.bytes)
+    } = decoder.identify(line.bytes)
     else {
         return context.unreadable(Concerns::None, error.on_line(line.number), line.bytes);
     };

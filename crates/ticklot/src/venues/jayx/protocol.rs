@@ -216,7 +216,7 @@ impl JayX {
                 // A connection carries one book; a message that may be it makes it a gap.
                 let is_other = self
                     .decoder
-                    .subject(text)
+                    .identify(text)
                     .is_some_and(|event| event != "orderbook");
                 let concerns = match self.book {
                     Some(id) if !is_other => Concerns::Book(id),

@@ -697,9 +697,9 @@ fn refused_frame<H: Handler + ?Sized>(
     error: DecodeError,
     context: &mut Context<'_, H>,
 ) -> ControlFlow<()> {
-    let subject = decoder.subject(frame).unwrap_or_default();
-    let is_other = subject.method.is_some() || subject.channel.is_some_and(|it| it != "book");
-    let concerns = match subject.symbol {
+    let message = decoder.identify(frame).unwrap_or_default();
+    let is_other = message.method.is_some() || message.channel.is_some_and(|it| it != "book");
+    let concerns = match message.symbol {
         _ if is_other => Concerns::None,
         None => Concerns::Connection,
         Some(name) => match rules.followed(name) {

@@ -231,7 +231,7 @@ mod tests {
             cold: false,
         },
         pool_bytes: 200_000,
-        scan: DecodeBackend::Best,
+        backend: DecodeBackend::Best,
     };
 
     /// None with one core.

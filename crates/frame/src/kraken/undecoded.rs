@@ -1,11 +1,11 @@
-//! The subject of a frame that cannot be decoded.
+//! The identity of a frame that cannot be decoded.
 
 use crate::error::DecodeFailure;
 use crate::json::{Value, read_fields};
 
 /// The channel and the symbol of a frame, as far as they can be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Subject<'a> {
+pub struct UndecodedMessage<'a> {
     /// The channel: of the message, or of the request that it replies to.
     pub channel: Option<&'a str>,
     /// The method of a reply, such as `subscribe`: a frame that has one is no book.
@@ -17,7 +17,7 @@ pub struct Subject<'a> {
 
 /// # Errors
 /// The root is not an object.
-pub(super) fn read<'a>(root: Value<'_, 'a>) -> Result<Subject<'a>, DecodeFailure> {
+pub(super) fn read<'a>(root: Value<'_, 'a>) -> Result<UndecodedMessage<'a>, DecodeFailure> {
     read_fields!(root, "message", {}, extra {
         "channel" => channel,
         "method" => method,
@@ -28,7 +28,7 @@ pub(super) fn read<'a>(root: Value<'_, 'a>) -> Result<Subject<'a>, DecodeFailure
     let of_result = result.read(|result, _| of_result(*result));
     let of_result = of_result.unwrap_or_default();
     let of_data = data.read(|data, field| symbol_of_all(*data, field));
-    Ok(Subject {
+    Ok(UndecodedMessage {
         channel: channel.read(Value::str).or(of_result.channel),
         method: method.read(Value::str),
         symbol: of_data
@@ -38,9 +38,9 @@ pub(super) fn read<'a>(root: Value<'_, 'a>) -> Result<Subject<'a>, DecodeFailure
     })
 }
 
-fn of_result<'a>(result: Value<'_, 'a>) -> Result<Subject<'a>, DecodeFailure> {
+fn of_result<'a>(result: Value<'_, 'a>) -> Result<UndecodedMessage<'a>, DecodeFailure> {
     read_fields!(result, "result", {}, extra { "channel" => channel, "symbol" => symbol });
-    Ok(Subject {
+    Ok(UndecodedMessage {
         channel: channel.read(Value::str),
         method: None,
         symbol: symbol.read(Value::str),

@@ -1,9 +1,9 @@
-//! Where Bayse Markets puts what in an order book: see [`crate::fast`].
+//! The schema of Bayse Markets' order books, for [the fast path](crate::fast).
 
 use ticklot_book::Side;
 
 use super::book::Head;
-use crate::fast::{Layout, Members, Role, Scalar, Templates};
+use crate::fast::{Members, Role, Scalar, Schema, Templates};
 use crate::iso_time::IsoTime;
 use crate::string;
 use crate::thread_local::ThreadLocal;
@@ -13,7 +13,7 @@ thread_local! {
     pub(crate) static TEMPLATES: ThreadLocal<Templates> = const { ThreadLocal::new() };
 }
 
-pub(super) struct OrderBookLayout;
+pub(super) struct OrderBookSchema;
 
 const MARKET: usize = 0;
 const OUTCOME: usize = 1;
@@ -22,8 +22,8 @@ const LAST_PRICE: usize = 3;
 const LAST_SIDE: usize = 4;
 const SENT: usize = 5;
 
-impl Layout for OrderBookLayout {
-    const LEVEL: [&'static str; 3] = ["price", "quantity", ""];
+impl Schema for OrderBookSchema {
+    const LEVEL_KEYS: [&'static str; 3] = ["price", "quantity", ""];
 
     fn role(path: &[&str]) -> Role {
         match path {

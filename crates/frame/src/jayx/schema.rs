@@ -1,20 +1,21 @@
-//! Where JayX puts what in an order book: see [`crate::fast`].
+//! The schema of JayX's order books, for [the fast path](crate::fast).
 
 use ticklot_book::Side;
 
-use crate::fast::{Layout, Role, Templates};
+use crate::fast::{Role, Schema, Templates};
 use crate::thread_local::ThreadLocal;
 
 thread_local! {
-    /// Of packets, and of plain frames: a packet's JSON is none of the latter.
+    /// The templates of packets. A packet's JSON is not that of a plain frame.
     pub(crate) static PACKETS: ThreadLocal<Templates> = const { ThreadLocal::new() };
+    /// The templates of plain frames.
     pub(crate) static FRAMES: ThreadLocal<Templates> = const { ThreadLocal::new() };
 }
 
-pub(crate) struct OrderBookLayout;
+pub(crate) struct OrderBookSchema;
 
-impl Layout for OrderBookLayout {
-    const LEVEL: [&'static str; 3] = ["ticks", "lots", "count"];
+impl Schema for OrderBookSchema {
+    const LEVEL_KEYS: [&'static str; 3] = ["ticks", "lots", "count"];
 
     fn role(path: &[&str]) -> Role {
         match path {
