@@ -16,7 +16,7 @@ pub enum Coverage {
     /// snapshots of a depth that is not told.
     #[default]
     SnapshotDepth,
-    /// Every level of the market is told: an empty price is known to be empty, at any distance.
+    /// The feed sends every level of the market: an empty price is known to be empty, at any distance.
     Whole,
     /// The best `n` levels of a side are kept up by the venue: after each message what is beyond
     /// them is dropped, and the venue tells the level that moves up. A side with fewer levels is

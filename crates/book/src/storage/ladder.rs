@@ -18,7 +18,7 @@ pub const BLOCK_TICKS: usize = BLOCK;
 /// incremental feeds and deep books.
 ///
 /// The window has `BLOCKS` times [`BLOCK_TICKS`] slots, one a tick, with the lots of each; a bit for
-/// each slot tells which are taken, and a summary of those bits finds the next one in a few
+/// each slot marks those that are taken, and a summary of those bits finds the next one in a few
 /// instructions, however sparse the book is. Setting a level inside the window is a store, two bit
 /// operations and a comparison with the best.
 ///
