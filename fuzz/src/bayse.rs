@@ -151,7 +151,7 @@ fn check_body(decoder: &mut Decoder, body: &[u8]) {
     }
     let expected: Option<Vec<_>> = judge(body, refused(body, &result))
         .and_then(|json| json.items().ok().map(<[Json]>::to_vec))
-        .map(|items| items.iter().map(|item| read_book(item)).collect());
+        .map(|items| items.iter().map(read_book).collect());
     assert_eq!(result.is_ok(), expected.is_some(), "{result:?}");
     let expected = expected.unwrap_or_default();
     assert_eq!(seen.len(), expected.len());

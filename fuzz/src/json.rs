@@ -213,6 +213,32 @@ pub(crate) fn non_null(field: Option<&Json>) -> Option<&Json> {
     field.filter(|value| **value != Json::Null)
 }
 
+pub(crate) fn string(text: &str) -> Json {
+    Json::String(text.to_owned())
+}
+
+pub(crate) fn strings(texts: &[&str]) -> Json {
+    Json::Array(texts.iter().map(|text| string(text)).collect())
+}
+
+pub(crate) fn object(fields: Vec<(&str, Json)>) -> Json {
+    let fields = fields.into_iter();
+    Json::Object(
+        fields
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
+}
+
+/// Whether it is an empty string, an empty array, or an array with an empty string in it.
+pub(crate) fn is_empty(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.is_empty(),
+        Json::Array(items) => items.is_empty() || items.iter().any(is_empty),
+        _ => false,
+    }
+}
+
 /// A field that must be there.
 pub(crate) fn required(field: Option<&Json>) -> Result<&Json, Refused> {
     field.ok_or(Refused)

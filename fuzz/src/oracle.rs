@@ -118,3 +118,15 @@ pub(crate) fn read_level(json: &Json, scale: Scale, quantity: &str) -> Result<Le
         Lots(required(quantity)?.steps(scale.quantity_decimals())?),
     ))
 }
+
+/// Appends a message to a buffer that is not empty. Returns the result and the appended bytes; a refusal appends none.
+pub(crate) fn append<T, E>(
+    write: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
+) -> Result<(T, Vec<u8>), E> {
+    const BEFORE: &[u8] = b"before";
+    let mut out = BEFORE.to_vec();
+    let result = write(&mut out);
+    let written = out.strip_prefix(BEFORE).expect("it was appended");
+    assert!(result.is_ok() || written.is_empty(), "a refused message");
+    result.map(|value| (value, written.to_vec()))
+}

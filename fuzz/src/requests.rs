@@ -3,10 +3,8 @@ use ticklot_frame::bayse::{
     subscribe_order_book, unsubscribe,
 };
 
-use crate::json::Json;
-
-/// What stands in the buffer before a message is appended.
-const BEFORE: &[u8] = b"before";
+use crate::json::{Json, is_empty, object, string, strings};
+use crate::oracle::append;
 
 /// `data` is pieces with the byte 0xFF between them, which no UTF-8 holds. The first is a choice a
 /// byte, digits or any others: the message, the endpoint, the credentials, who owns the ids, the
@@ -57,7 +55,7 @@ pub fn requests(data: &[u8]) {
         6 => Request::Unsubscribe { room },
         _ => Request::Ping,
     };
-    check(request, endpoint, auth.as_ref(), credentials.as_ref());
+    check(request, endpoint, auth.as_ref(), &credentials);
     check_rest(request, taken);
     check_rooms(request);
     if let Request::OrderBook { .. } = request {
@@ -77,42 +75,33 @@ const SYMBOLS: [(Symbol, &str); 7] = [
     (Symbol::UsdNgn, "USDNGN"),
 ];
 
-fn code(currency: Currency) -> &'static str {
-    match currency {
-        Currency::Usd => "USD",
-        Currency::Ngn => "NGN",
-    }
-}
-
 fn symbol_name(symbol: Symbol) -> &'static str {
     let known = SYMBOLS.iter().find(|(known, _)| *known == symbol);
     known.expect("a symbol of the contract").1
 }
 
-/// Credentials, and what they are on the wire.
-fn auth(kind: usize, secret: &str, device: &str) -> (Option<Auth>, Option<Json>) {
+/// The fields of an object, in order.
+type Fields = Vec<(&'static str, Json)>;
+
+/// Credentials, and their fields in a request.
+fn auth(kind: usize, secret: &str, device: &str) -> (Option<Auth>, Fields) {
     let device_id = (kind == 3).then(|| device.to_owned());
-    let (auth, fields, shown) = match kind {
-        0 => return (None, None),
+    let (auth, shown, mut fields) = match kind {
+        0 => return (None, Vec::new()),
         1 => (
             Auth::api_key(secret),
-            vec![string("apiKey", secret)],
             "Auth(ApiKey: hidden)",
+            vec![("apiKey", string(secret))],
         ),
         _ => (
             Auth::access_token(secret, device_id.clone()),
-            [
-                Some(string("accessToken", secret)),
-                device_id.map(|id| string("deviceId", &id)),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
             "Auth(AccessToken: hidden)",
+            vec![("accessToken", string(secret))],
         ),
     };
+    fields.extend(device_id.map(|id| ("deviceId", string(&id))));
     assert_eq!(format!("{auth:?}"), shown);
-    (Some(auth), Some(Json::Object(fields)))
+    (Some(auth), fields)
 }
 
 fn room<'a>(kind: usize, first: &'a str, second: Option<&'a str>, currency: Currency) -> Room<'a> {
@@ -138,30 +127,28 @@ fn room<'a>(kind: usize, first: &'a str, second: Option<&'a str>, currency: Curr
     }
 }
 
-/// A room's name, by the contract.
-fn name_of(room: &Room<'_>) -> String {
+/// The parts of a room's name, by the contract.
+fn parts_of<'a>(room: &Room<'a>) -> Vec<&'a str> {
     match *room {
         Room::OrderBook {
             market_id,
-            currency: Currency::Usd,
-        } => format!("orderbook:{market_id}"),
-        Room::OrderBook {
+            currency,
+        } => match currency {
+            Currency::Usd => vec!["orderbook", market_id],
+            Currency::Ngn => vec!["orderbook", market_id, "NGN"],
+        },
+        Room::Activity {
+            event_id,
             market_id,
-            currency: Currency::Ngn,
-        } => format!("orderbook:{market_id}:NGN"),
-        Room::Activity {
-            event_id,
-            market_id: None,
-        } => format!("activity:{event_id}"),
-        Room::Activity {
-            event_id,
-            market_id: Some(market_id),
-        } => format!("activity:{event_id}:{market_id}"),
-        Room::Prices { event_id } => format!("prices:{event_id}"),
-        Room::AssetPrices { symbol } => format!("asset_prices:{}", symbol_name(symbol)),
-        Room::Orders { user_id, market_id } => format!("orders:{user_id}:{market_id}"),
-        Room::Other(name) => name.to_owned(),
-        other => panic!("not known here: {other:?}"),
+        } => ["activity", event_id]
+            .into_iter()
+            .chain(market_id)
+            .collect(),
+        Room::Prices { event_id } => vec!["prices", event_id],
+        Room::AssetPrices { symbol } => vec!["asset_prices", symbol_name(symbol)],
+        Room::Orders { user_id, market_id } => vec!["orders", user_id, market_id],
+        Room::Other(name) => vec![name],
+        other => panic!("unknown room: {other:?}"),
     }
 }
 
@@ -169,7 +156,7 @@ fn name_of(room: &Room<'_>) -> String {
 fn check_room(room: &Room<'_>, other: &str) {
     let mut name = String::new();
     room.write(&mut name);
-    assert_eq!(name, name_of(room));
+    assert_eq!(name, parts_of(room).join(":"));
     assert_eq!(name, room.to_string());
     let parsed = Room::parse(&name);
     let mut again = String::new();
@@ -201,15 +188,6 @@ fn check_room(room: &Room<'_>, other: &str) {
     }
 }
 
-fn string(name: &str, value: &str) -> (String, Json) {
-    (name.to_owned(), Json::String(value.to_owned()))
-}
-
-fn strings<'a>(name: &str, values: impl Iterator<Item = &'a str>) -> (String, Json) {
-    let values = values.map(|value| Json::String(value.to_owned()));
-    (name.to_owned(), Json::Array(values.collect()))
-}
-
 /// The names in a request's list; none for a request without one.
 fn names_in<'a>(request: &Request<'a>) -> Option<Vec<&'a str>> {
     match *request {
@@ -225,78 +203,90 @@ fn names_in<'a>(request: &Request<'a>) -> Option<Vec<&'a str>> {
     }
 }
 
-/// What is wrong with a message whose list holds `names`: it is refused for one of these.
-fn faults(
-    request: &Request<'_>,
-    names: &[&str],
-    endpoint: Endpoint,
-    credentials: Option<&Json>,
-) -> Vec<RequestError> {
-    let mut faults = Vec::new();
-    let mut missing = |field, is: bool| {
-        if is {
-            faults.push(RequestError::Missing { field });
-        }
-    };
-    let home = match *request {
+/// A request by the contract, with `names` in its list: its channel and the endpoint of that, and the fields of the
+/// message, in order and without credentials.
+fn contract(request: &Request<'_>, names: &[&str]) -> (Option<(Channel, Endpoint)>, Fields) {
+    let (channel, endpoint, name, subject) = match *request {
         Request::Activity {
             event_id,
             market_id,
         } => {
-            missing("eventId", event_id.is_empty());
-            missing("marketId", market_id == Some(""));
-            Some((Channel::Activity, Endpoint::Markets))
+            let event = ("eventId", string(event_id));
+            let market = market_id.map(|id| ("marketId", string(id)));
+            let subject = [Some(event), market].into_iter().flatten().collect();
+            (Channel::Activity, Endpoint::Markets, "activity", subject)
         }
         Request::Prices { event_id } => {
-            missing("eventId", event_id.is_empty());
-            Some((Channel::Prices, Endpoint::Markets))
+            let subject = vec![("eventId", string(event_id))];
+            (Channel::Prices, Endpoint::Markets, "prices", subject)
+        }
+        Request::OrderBook { currency, .. } => {
+            let code = match currency {
+                Currency::Usd => "USD",
+                Currency::Ngn => "NGN",
+            };
+            let subject = vec![("marketIds", strings(names)), ("currency", string(code))];
+            (Channel::OrderBook, Endpoint::Markets, "orderbook", subject)
         }
         Request::UserTrades { user_id } => {
-            missing("userId", user_id.is_empty());
-            Some((Channel::UserTrades, Endpoint::Markets))
-        }
-        Request::OrderBook { .. } => {
-            missing("marketIds", names.is_empty() || names.contains(&""));
-            Some((Channel::OrderBook, Endpoint::Markets))
-        }
-        Request::Orders { .. } => {
-            missing("marketIds", names.is_empty() || names.contains(&""));
-            Some((Channel::Orders, Endpoint::User))
+            let subject = vec![("userId", string(user_id))];
+            (
+                Channel::UserTrades,
+                Endpoint::Markets,
+                "user_trades",
+                subject,
+            )
         }
         Request::AssetPrices { .. } => {
-            missing("symbols", names.is_empty());
-            Some((Channel::AssetPrices, Endpoint::Realtime))
+            let subject = vec![("symbols", strings(names))];
+            (
+                Channel::AssetPrices,
+                Endpoint::Realtime,
+                "asset_prices",
+                subject,
+            )
+        }
+        Request::Orders { .. } => {
+            let subject = vec![("marketIds", strings(names))];
+            (Channel::Orders, Endpoint::User, "orders", subject)
         }
         Request::Unsubscribe { room } => {
-            let parts = match room {
-                Room::OrderBook { market_id, .. } => vec![market_id],
-                Room::Activity {
-                    event_id,
-                    market_id,
-                } => [Some(event_id), market_id].into_iter().flatten().collect(),
-                Room::Prices { event_id } => vec![event_id],
-                Room::Orders { user_id, market_id } => vec![user_id, market_id],
-                Room::Other(name) => vec![name],
-                _ => Vec::new(),
-            };
-            missing("room", parts.contains(&""));
-            None
+            let name = parts_of(&room).join(":");
+            return (
+                None,
+                vec![("type", string("unsubscribe")), ("room", string(&name))],
+            );
         }
-        _ => None,
+        Request::Ping => return (None, vec![("type", string("ping"))]),
+        other => panic!("unknown request: {other:?}"),
     };
-    if endpoint == Endpoint::User
-        && let Some(Json::Object(fields)) = credentials
-    {
-        for (field, name) in [
-            ("apiKey", "apiKey"),
-            ("accessToken", "accessToken"),
-            ("deviceId", "deviceId"),
-        ] {
-            let empty = Json::String(String::new());
-            missing(field, fields.contains(&(name.to_owned(), empty)));
-        }
+    let mut fields = vec![("type", string("subscribe")), ("channel", string(name))];
+    fields.extend(subject);
+    (Some((channel, endpoint)), fields)
+}
+
+/// The reasons to refuse a message: the error must be one of them.
+fn faults(
+    request: &Request<'_>,
+    names: &[&str],
+    endpoint: Endpoint,
+    credentials: &Fields,
+) -> Vec<RequestError> {
+    let (home, mut fields) = contract(request, names);
+    if endpoint == Endpoint::User {
+        fields.extend(credentials.iter().cloned());
     }
-    if endpoint == Endpoint::User && credentials.is_none() {
+    let mut faults: Vec<_> = fields
+        .into_iter()
+        .filter(|(_, value)| is_empty(value))
+        .map(|(field, _)| RequestError::Missing { field })
+        .collect();
+    if let Request::Unsubscribe { room } = request
+        && parts_of(room).contains(&"")
+    {
+        faults.push(RequestError::Missing { field: "room" });
+    }
+    if endpoint == Endpoint::User && credentials.is_empty() {
         faults.push(RequestError::AuthRequired { endpoint });
     }
     if let Some((channel, home)) = home {
@@ -308,73 +298,9 @@ fn faults(
     faults
 }
 
-/// The message, by the contract: these fields, in this order, and no others.
-fn message(
-    request: &Request<'_>,
-    names: &[&str],
-    endpoint: Endpoint,
-    credentials: Option<&Json>,
-) -> Json {
-    let subscribe = |channel| vec![string("type", "subscribe"), string("channel", channel)];
-    let names = names.iter().copied();
-    let mut fields = match *request {
-        Request::Activity {
-            event_id,
-            market_id,
-        } => {
-            let mut fields = subscribe("activity");
-            fields.push(string("eventId", event_id));
-            fields.extend(market_id.map(|id| string("marketId", id)));
-            fields
-        }
-        Request::Prices { event_id } => {
-            let mut fields = subscribe("prices");
-            fields.push(string("eventId", event_id));
-            fields
-        }
-        Request::OrderBook { currency, .. } => {
-            let mut fields = subscribe("orderbook");
-            fields.push(strings("marketIds", names));
-            fields.push(string("currency", code(currency)));
-            fields
-        }
-        Request::UserTrades { user_id } => {
-            let mut fields = subscribe("user_trades");
-            fields.push(string("userId", user_id));
-            fields
-        }
-        Request::AssetPrices { .. } => {
-            let mut fields = subscribe("asset_prices");
-            fields.push(strings("symbols", names));
-            fields
-        }
-        Request::Orders { .. } => {
-            let mut fields = subscribe("orders");
-            fields.push(strings("marketIds", names));
-            fields
-        }
-        Request::Unsubscribe { room } => vec![
-            string("type", "unsubscribe"),
-            string("room", &name_of(&room)),
-        ],
-        Request::Ping => vec![string("type", "ping")],
-        other => panic!("not known here: {other:?}"),
-    };
-    if endpoint == Endpoint::User {
-        let credentials = credentials.expect("it was not refused");
-        fields.push(("auth".to_owned(), credentials.clone()));
-    }
-    Json::Object(fields)
-}
-
 /// Writes the request and its rest, message by message: each is what the contract says, or refused
 /// with nothing appended; together they hold every id once, in order.
-fn check(
-    request: Request<'_>,
-    endpoint: Endpoint,
-    auth: Option<&Auth>,
-    credentials: Option<&Json>,
-) {
+fn check(request: Request<'_>, endpoint: Endpoint, auth: Option<&Auth>, credentials: &Fields) {
     let all = names_in(&request).unwrap_or_default();
     let most = match request {
         Request::AssetPrices { .. } => all.len(),
@@ -386,19 +312,20 @@ fn check(
     while let Some(request) = next {
         let (names, rest) = left.split_at(left.len().min(most));
         let faults = faults(&request, names, endpoint, credentials);
-        let mut out = BEFORE.to_vec();
-        match request.write(endpoint, auth, &mut out) {
-            Ok(taken) => {
+        match append(|out| request.write(endpoint, auth, out)) {
+            Ok((taken, written)) => {
                 assert_eq!(faults, []);
                 assert_eq!(taken, names.len());
-                let written = out.strip_prefix(BEFORE).expect("it was appended");
-                let json: Json = serde_json::from_slice(written).expect("JSON");
-                assert_eq!(json, message(&request, names, endpoint, credentials));
+                let (_, mut fields) = contract(&request, names);
+                if endpoint == Endpoint::User {
+                    fields.push(("auth", object(credentials.clone())));
+                }
+                let json: Json = serde_json::from_slice(&written).expect("JSON");
+                assert_eq!(json, object(fields));
                 next = request.rest(taken);
             }
             Err(error) => {
                 assert!(faults.contains(&error), "{error}: {faults:?}");
-                assert_eq!(out, BEFORE);
                 return;
             }
         }
@@ -422,7 +349,11 @@ fn check_rest(request: Request<'_>, taken: usize) {
 
 /// The rooms of a subscription are those of the contract.
 fn check_rooms(request: Request<'_>) {
-    let names = names_in(&request).unwrap_or_default();
+    let each = |kind: &str, suffix: &str| {
+        let names = names_in(&request).unwrap_or_default();
+        let room = |name| format!("{kind}:{name}{suffix}");
+        names.into_iter().map(room).collect()
+    };
     let expected: Vec<String> = match request {
         Request::Activity {
             event_id,
@@ -432,43 +363,35 @@ fn check_rooms(request: Request<'_>) {
             vec![format!("activity:{event_id}{market}")]
         }
         Request::Prices { event_id } => vec![format!("prices:{event_id}")],
-        Request::OrderBook { currency, .. } => {
-            let suffix = match currency {
-                Currency::Usd => "",
-                Currency::Ngn => ":NGN",
-            };
-            let room = |id: &&str| format!("orderbook:{id}{suffix}");
-            names.iter().map(room).collect()
-        }
-        Request::AssetPrices { .. } => {
-            let room = |name: &&str| format!("asset_prices:{name}");
-            names.iter().map(room).collect()
-        }
+        Request::OrderBook { currency, .. } => match currency {
+            Currency::Usd => each("orderbook", ""),
+            Currency::Ngn => each("orderbook", ":NGN"),
+        },
+        Request::AssetPrices { .. } => each("asset_prices", ""),
         _ => Vec::new(),
     };
     let rooms: Vec<String> = request.rooms().map(|room| room.to_string()).collect();
     assert_eq!(rooms, expected);
 }
 
-/// The two functions that check nothing write what the checked ones would.
+/// The two functions that check nothing write the same messages as the checked ones.
 fn check_shorthand(markets: &[&str], currency: Currency) {
-    let mut out = BEFORE.to_vec();
-    let taken = subscribe_order_book(&mut out, markets, currency);
-    assert_eq!(taken, markets.len().min(MAX_MARKETS));
-    let ids = markets.into();
     let request = Request::OrderBook {
-        markets: ids,
+        markets: markets.into(),
         currency,
     };
-    let mut checked = BEFORE.to_vec();
-    if request.write(Endpoint::Markets, None, &mut checked).is_ok() || taken == 0 {
-        assert_eq!(out, checked);
+    let shorthand = |out: &mut Vec<u8>| subscribe_order_book(out, markets, currency);
+    let (taken, written) = append(|out| Ok::<_, RequestError>(shorthand(out))).expect("unchecked");
+    assert_eq!(taken, markets.len().min(MAX_MARKETS));
+    match append(|out| request.write(Endpoint::Markets, None, out)) {
+        Ok((_, checked)) => assert_eq!(written, checked),
+        Err(_) => assert!(taken > 0 || written.is_empty()),
     }
     for room in markets {
         let mut out = Vec::new();
         unsubscribe(&mut out, room);
         let json: Json = serde_json::from_slice(&out).expect("JSON");
-        let expected = vec![string("type", "unsubscribe"), string("room", room)];
-        assert_eq!(json, Json::Object(expected));
+        let expected = vec![("type", string("unsubscribe")), ("room", string(room))];
+        assert_eq!(json, object(expected));
     }
 }

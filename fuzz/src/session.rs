@@ -21,30 +21,20 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// `data` is a venue, and what happens to one session of it, in order.
 pub fn session(data: &[u8]) {
-    let Ok((venue, steps)) = <(Which, Vec<Step>)>::arbitrary_take_rest(Unstructured::new(data))
+    let Ok((wire, steps)) = <(Wire, Vec<Step>)>::arbitrary_take_rest(Unstructured::new(data))
     else {
         return;
     };
-    match venue {
-        Which::Bayse => Run::new(Bayse::new(["m0"]).build().unwrap(), Wire::Bayse).live(&steps),
-        Which::SocketIo => jayx(Envelope::SocketIo, Wire::SocketIo, &steps),
-        Which::Plain => jayx(Envelope::Plain, Wire::Plain, &steps),
+    let jayx = |envelope| JayX::new("m0").envelope(envelope).build().unwrap();
+    match wire {
+        Wire::Bayse => Run::new(Bayse::new(["m0"]).build().unwrap(), wire).live(&steps),
+        Wire::SocketIo => Run::new(jayx(Envelope::SocketIo), wire).live(&steps),
+        Wire::Plain => Run::new(jayx(Envelope::Plain), wire).live(&steps),
     }
 }
 
-fn jayx(envelope: Envelope, wire: Wire, steps: &[Step]) {
-    let venue = JayX::new("m0").envelope(envelope).build().unwrap();
-    Run::new(venue, wire).live(steps);
-}
-
-#[derive(Debug, Arbitrary)]
-enum Which {
-    Bayse,
-    SocketIo,
-    Plain,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A venue and its envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
 enum Wire {
     Bayse,
     SocketIo,
@@ -108,15 +98,23 @@ fn room(n: u8) -> &'static str {
     ROOMS[usize::from(n % 6)]
 }
 
-/// What both venues have, for a harness that does not care which it is.
-trait Harnessed: Venue + Sized {
-    fn asked(step: &Step) -> Option<Self::Command>;
-    fn rooms(&self) -> Vec<(Topic, Stage)>;
-    fn unanswered(&self) -> usize;
+/// A venue under test. Only one with rooms takes commands.
+trait TestVenue: Venue + Sized {
+    fn command_of(_: &Step) -> Option<Self::Command> {
+        None
+    }
+
+    fn rooms(&self) -> Vec<(Topic, Stage)> {
+        Vec::new()
+    }
+
+    fn unanswered(&self) -> usize {
+        0
+    }
 }
 
-impl Harnessed for Bayse {
-    fn asked(step: &Step) -> Option<Command> {
+impl TestVenue for Bayse {
+    fn command_of(step: &Step) -> Option<Command> {
         match step {
             Step::Subscribe(n) => Some(Command::Subscribe(topic(*n))),
             Step::Unsubscribe(n) => Some(Command::Unsubscribe(topic(*n))),
@@ -135,22 +133,10 @@ impl Harnessed for Bayse {
     }
 }
 
-impl Harnessed for JayX {
-    fn asked(_: &Step) -> Option<Self::Command> {
-        None
-    }
+impl TestVenue for JayX {}
 
-    fn rooms(&self) -> Vec<(Topic, Stage)> {
-        Vec::new()
-    }
-
-    fn unanswered(&self) -> usize {
-        0
-    }
-}
-
-/// What the last message for a book was, and when; none when it could not be read.
-type Last = (Nanos, Option<Vec<Level>>);
+/// The time and the bids of a book's last message; no bids if it could not be read.
+type LastMessage = (Nanos, Option<Vec<Level>>);
 
 struct Run<V: Venue> {
     session: Session<V>,
@@ -158,14 +144,14 @@ struct Run<V: Venue> {
     wire: Wire,
     now: Nanos,
     /// What must be true, kept apart.
-    last: BTreeMap<String, Last>,
+    last: BTreeMap<String, LastMessage>,
     joined: BTreeSet<&'static str>,
     desired: BTreeSet<u8>,
     sent: VecDeque<Nanos>,
-    watch: Watch,
+    handler: StateCheck,
 }
 
-impl<V: Harnessed> Run<V> {
+impl<V: TestVenue> Run<V> {
     fn new(venue: V, wire: Wire) -> Self {
         let mut options = Options::default();
         options.stale_after = Some(LIMIT);
@@ -180,7 +166,7 @@ impl<V: Harnessed> Run<V> {
             joined: BTreeSet::new(),
             desired: [0].into(),
             sent: VecDeque::new(),
-            watch: Watch::default(),
+            handler: StateCheck::default(),
         }
     }
 
@@ -188,9 +174,22 @@ impl<V: Harnessed> Run<V> {
         for step in steps {
             self.take(step);
             self.send();
-            self.watch.check(&self.books);
+            self.handler.check(&self.books);
             self.check();
         }
+    }
+
+    /// Calls the session with its time, its books and its handler.
+    fn call<R>(
+        &mut self,
+        work: impl FnOnce(&mut Session<V>, Nanos, &mut Books, &mut StateCheck) -> R,
+    ) -> R {
+        work(
+            &mut self.session,
+            self.now,
+            &mut self.books,
+            &mut self.handler,
+        )
     }
 
     fn is_open(&self) -> bool {
@@ -245,14 +244,8 @@ impl<V: Harnessed> Run<V> {
     fn time_out(&mut self) {
         let is_due = self.session.deadline().is_some_and(|due| due <= self.now);
         if self.is_open() && is_due {
-            let Self {
-                session,
-                books,
-                now,
-                watch,
-                ..
-            } = self;
-            if let Some(reason) = session.timeout(*now, books, watch) {
+            let end = self.call(|it, now, books, handler| it.timeout(now, books, handler));
+            if let Some(reason) = end {
                 return self.end(&reason);
             }
             self.send();
@@ -266,14 +259,7 @@ impl<V: Harnessed> Run<V> {
             self.last.clear();
             self.joined.clear();
             self.sent.clear();
-            let Self {
-                session,
-                books,
-                now,
-                watch,
-                ..
-            } = self;
-            let _ = session.opened(*now, books, watch);
+            let _ = self.call(|it, now, books, handler| it.opened(now, books, handler));
         }
     }
 
@@ -282,27 +268,14 @@ impl<V: Harnessed> Run<V> {
             self.session.next(self.now),
             NextAction::Open | NextAction::Connect
         ) {
-            let Self {
-                session,
-                books,
-                now,
-                watch,
-                ..
-            } = self;
-            let _ = session.disconnected(*now, reason, books, watch);
+            let _ =
+                self.call(|it, now, books, handler| it.disconnected(now, reason, books, handler));
         }
     }
 
     fn command(&mut self, step: &Step) {
-        if let Some(command) = V::asked(step) {
-            let Self {
-                session,
-                books,
-                now,
-                watch,
-                ..
-            } = self;
-            let _ = session.command(command, *now, books, watch);
+        if let Some(command) = V::command_of(step) {
+            let _ = self.call(|it, now, books, handler| it.command(command, now, books, handler));
         }
     }
 
@@ -311,22 +284,11 @@ impl<V: Harnessed> Run<V> {
             return;
         };
         let was_open = self.is_open();
-        let before: Vec<_> = self.books.ids().map(|id| self.books.state(id)).collect();
-        let Self {
-            session,
-            books,
-            now,
-            watch,
-            ..
-        } = self;
-        let reply = session.frame(&frame, *now, books, watch);
+        let before = states(&self.books);
+        let reply = self.call(|it, now, books, handler| it.frame(&frame, now, books, handler));
         if !was_open {
-            let after: Vec<_> = self.books.ids().map(|id| self.books.state(id)).collect();
-            assert_eq!(
-                (reply, before),
-                (CallOutcome::Control, after),
-                "nothing is open"
-            );
+            let unchanged = (CallOutcome::Control, before);
+            assert_eq!((reply, states(&self.books)), unchanged, "nothing is open");
             return;
         }
         self.expect(step);
@@ -339,29 +301,28 @@ impl<V: Harnessed> Run<V> {
     /// The frame of a step, in the words of the venue.
     fn write(&self, step: &Step) -> Option<Vec<u8>> {
         let is_bayse = self.wire == Wire::Bayse;
-        Some(match step {
-            Step::Book { outcome, side } => self.book(*outcome, &bids(side)).into_bytes(),
+        let error = |text| format!(r#"{{"type":"error","data":{{"message":"{text}"}}}}"#);
+        let text = match step {
+            Step::Book { outcome, side } => self.book(*outcome, &bids(side)),
             Step::BadBook { outcome } => {
                 let twice = [Level::new(Ticks(7), Lots(1)); 2];
-                self.book(*outcome, &twice).into_bytes()
+                self.book(*outcome, &twice)
             }
             Step::Subscribed(n) if is_bayse => {
-                format!(r#"{{"type":"subscribed","room":"{}"}}"#, room(*n)).into_bytes()
+                format!(r#"{{"type":"subscribed","room":"{}"}}"#, room(*n))
             }
             Step::Unsubscribed(n) if is_bayse => {
-                format!(r#"{{"type":"unsubscribed","room":"{}"}}"#, room(*n)).into_bytes()
+                format!(r#"{{"type":"unsubscribed","room":"{}"}}"#, room(*n))
             }
             Step::Refused { room: named } if is_bayse => {
                 let id = named.map_or("", |n| room(n).split_once(':').unwrap().1);
-                format!(r#"{{"type":"error","data":{{"message":"unknown: {id}"}}}}"#).into_bytes()
+                error(format!("unknown: {id}"))
             }
-            Step::TooMany if is_bayse => {
-                br#"{"type":"error","data":{"message":"rate limit exceeded: too many messages"}}"#
-                    .to_vec()
-            }
-            Step::Raw(bytes) => raw(bytes)?,
+            Step::TooMany if is_bayse => error("rate limit exceeded: too many messages".to_owned()),
+            Step::Raw(bytes) => return raw(bytes),
             _ => return None,
-        })
+        };
+        Some(text.into_bytes())
     }
 
     fn book(&self, outcome: u8, bids: &[Level]) -> String {
@@ -494,9 +455,9 @@ impl<V: Harnessed> Run<V> {
 
 /// The handler. It keeps the state of each book as the events have it.
 #[derive(Default)]
-struct Watch(BTreeMap<BookId, BookState>);
+struct StateCheck(BTreeMap<BookId, BookState>);
 
-impl Watch {
+impl StateCheck {
     /// After every call each book has the state that was reported last.
     fn check(&self, books: &Books) {
         for id in books.ids() {
@@ -506,7 +467,7 @@ impl Watch {
     }
 }
 
-impl Handler for Watch {
+impl Handler for StateCheck {
     /// At every call all books that are live are whole: their bids are in order.
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         match event {
@@ -535,7 +496,11 @@ impl Handler for Watch {
     }
 }
 
-impl<V: Venue> OnMessage<V> for Watch {}
+impl<V: Venue> OnMessage<V> for StateCheck {}
+
+fn states(books: &Books) -> Vec<BookState> {
+    books.ids().map(|id| books.state(id)).collect()
+}
 
 /// Distinct prices, best first, none of them empty.
 fn bids(side: &[(u8, u8)]) -> Vec<Level> {

@@ -2,104 +2,79 @@
 
 use ticklot_frame::jayx::{ApiKey, Envelope, Request, SubscribeError, acknowledge, asked_ack};
 
-use crate::json::Json;
-
-/// What stands in the buffer before a message is appended.
-const BEFORE: &[u8] = b"before";
+use crate::json::{Json, is_empty, object, string};
+use crate::oracle::append;
 
 /// A subscription parses to the fields given and no others, in either envelope, or is refused with
 /// nothing appended.
 pub(crate) fn requests(kind: usize, key: &str, symbol: &str, more: &str) {
     let api_key = ApiKey::new(key);
     assert_eq!(format!("{api_key:?}"), "ApiKey(hidden)");
-    let spot = ("category", "spot");
-    let (request, fields) = match kind {
-        0 => (
-            Request::Kline {
-                symbol,
-                interval: more,
-            },
-            vec![spot, ("symbol", symbol), ("interval", more)],
-        ),
-        1 => (
-            Request::OrderBook {
-                symbol,
-                precise: more,
-            },
-            vec![spot, ("symbol", symbol), ("precise", more)],
-        ),
-        2 => (
-            Request::Positions { key: &api_key },
-            vec![("apiKey", key), spot],
-        ),
-        _ => (
-            Request::OpenOrders {
-                key: &api_key,
-                symbol,
-            },
-            vec![("apiKey", key), spot, ("symbol", symbol)],
-        ),
-    };
-    let event = ["kline", "orderbook", "positions", "openorders"][kind.min(3)];
-    assert_eq!(request.event(), event);
-    for envelope in [Envelope::SocketIo, Envelope::Auto, Envelope::Plain] {
-        let mut out = BEFORE.to_vec();
-        match request.write(envelope, &mut out) {
-            Ok(()) => {
-                let written = out.strip_prefix(BEFORE).expect("it was appended");
-                assert_eq!(parsed(envelope, event, written), object(&fields));
-            }
-            Err(error) => {
-                assert_eq!(out, BEFORE);
-                assert!(is_missing(error, &fields), "{error}");
-            }
+    let spot = ("category", string("spot"));
+    let api_key_field = ("apiKey", string(key));
+    let symbol_field = ("symbol", string(symbol));
+    let (request, event, fields) = match kind {
+        0 => {
+            let interval = more;
+            let fields = vec![spot, symbol_field, ("interval", string(interval))];
+            (Request::Kline { symbol, interval }, "kline", fields)
         }
-        let is_missing = fields.iter().any(|(_, text)| text.is_empty());
-        assert_eq!(request.check().is_err(), is_missing);
+        1 => {
+            let precise = more;
+            let fields = vec![spot, symbol_field, ("precise", string(precise))];
+            (Request::OrderBook { symbol, precise }, "orderbook", fields)
+        }
+        2 => {
+            let fields = vec![api_key_field, spot];
+            (Request::Positions { key: &api_key }, "positions", fields)
+        }
+        _ => {
+            let fields = vec![api_key_field, spot, symbol_field];
+            let key = &api_key;
+            (Request::OpenOrders { key, symbol }, "openorders", fields)
+        }
+    };
+    assert_eq!(request.event(), event);
+    let is_missing = |field: &str| {
+        fields
+            .iter()
+            .any(|(name, it)| *name == field && is_empty(it))
+    };
+    for envelope in [Envelope::SocketIo, Envelope::Auto, Envelope::Plain] {
+        match append(|out| request.write(envelope, out)) {
+            Ok(((), written)) => {
+                let text = match envelope {
+                    Envelope::Plain => Some(written.as_slice()),
+                    _ => written.strip_prefix(b"42"),
+                };
+                let json: Json = serde_json::from_slice(text.expect("an event")).expect("JSON");
+                assert_eq!(json, enclosed(envelope, event, object(fields.clone())));
+            }
+            Err(error) => assert!(is_missing(field_of(error)), "{error}"),
+        }
+        let is_incomplete = fields.iter().any(|(_, it)| is_empty(it));
+        assert_eq!(request.check().is_err(), is_incomplete);
     }
     check_acknowledgement(more);
 }
 
-/// The message of an event, out of its envelope.
-fn parsed(envelope: Envelope, event: &str, written: &[u8]) -> Json {
-    let read = |text| serde_json::from_slice::<Json>(text).expect("JSON");
-    let name = Json::String(event.to_owned());
-    if envelope == Envelope::Plain {
-        let Json::Object(fields) = read(written) else {
-            panic!("no object");
-        };
-        let [(first, found), (second, message)] = fields.try_into().expect("two fields");
-        assert_eq!(
-            (first.as_str(), found, second.as_str()),
-            ("event", name, "message")
-        );
-        return message;
+/// An event in its envelope.
+fn enclosed(envelope: Envelope, event: &str, message: Json) -> Json {
+    match envelope {
+        Envelope::Plain => object(vec![("event", string(event)), ("message", message)]),
+        _ => Json::Array(vec![string(event), message]),
     }
-    let Json::Array(items) = read(written.strip_prefix(b"42").expect("an event")) else {
-        panic!("no array");
-    };
-    let [found, message] = items.try_into().expect("two items");
-    assert_eq!(found, name);
-    message
 }
 
-fn object(fields: &[(&str, &str)]) -> Json {
-    let string = |text: &str| Json::String(text.to_owned());
-    let fields = fields
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), string(text)));
-    Json::Object(fields.collect())
-}
-
-fn is_missing(error: SubscribeError, fields: &[(&str, &str)]) -> bool {
-    let name = match error {
+/// The missing field that an error is about.
+fn field_of(error: SubscribeError) -> &'static str {
+    match error {
         SubscribeError::Symbol => "symbol",
         SubscribeError::Precise => "precise",
         SubscribeError::Interval => "interval",
         SubscribeError::ApiKey => "apiKey",
-        _ => panic!("not known here: {error}"),
-    };
-    fields.contains(&(name, ""))
+        _ => panic!("unknown error: {error}"),
+    }
 }
 
 /// An event that asks for an acknowledgement gets the one of its number.
@@ -113,7 +88,7 @@ fn check_acknowledgement(text: &str) {
         asked_ack(format!("42{id}[\"x\",{{}}]").as_bytes()),
         Some(id)
     );
-    let mut out = BEFORE.to_vec();
+    let mut out = b"before".to_vec();
     acknowledge(&mut out, id);
     assert_eq!(out, format!("before43{id}[]").as_bytes());
 }

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use ticklot_frame::kraken::{Channel, Depth, Request};
 
+use crate::oracle::append;
+
 /// Every request with these symbols parses to its fields, or is refused with nothing appended.
 pub(super) fn check_requests(choice: usize, symbols: &[&str]) {
     let (snapshot, depth) = (choice.is_multiple_of(2), Depth::ALL[choice % 5]);
@@ -23,48 +25,34 @@ pub(super) fn check_requests(choice: usize, symbols: &[&str]) {
             let levels = [10, 25, 100, 500, 1_000][choice % 5];
             params["depth"] = json!(levels);
         }
-        let valid = !symbols.contains(&"");
-        let ended = json!({ "method": "unsubscribe", "params": params });
-        check_request(
-            &Request::Unsubscribe {
-                channel,
-                symbols,
-                req_id,
-            },
-            valid,
+        let is_valid = !symbols.contains(&"");
+        let check = |request, method, params: Value| {
+            let expected = json!({ "method": method, "params": params });
+            check_request(&request, is_valid, req_id, expected);
+        };
+        let unsubscribe = Request::Unsubscribe {
+            channel,
+            symbols,
             req_id,
-            ended,
-        );
+        };
+        check(unsubscribe, "unsubscribe", params.clone());
         params["snapshot"] = json!(snapshot);
-        let begun = json!({ "method": "subscribe", "params": params });
-        check_request(
-            &Request::Subscribe {
-                channel,
-                symbols,
-                req_id,
-            },
-            valid,
+        let subscribe = Request::Subscribe {
+            channel,
+            symbols,
             req_id,
-            begun,
-        );
+        };
+        check(subscribe, "subscribe", params);
     }
-    check_request(
-        &Request::Ping { req_id },
-        true,
-        req_id,
-        json!({ "method": "ping" }),
-    );
+    let ping = Request::Ping { req_id };
+    check_request(&ping, true, req_id, json!({ "method": "ping" }));
 }
 
-fn check_request(request: &Request<'_>, valid: bool, req_id: Option<u64>, mut expected: Value) {
-    let mut out = b"before".to_vec();
-    assert_eq!(request.write(&mut out).is_ok(), valid);
-    let written = out.strip_prefix(b"before").expect("it was appended");
+fn check_request(request: &Request<'_>, is_valid: bool, req_id: Option<u64>, mut expected: Value) {
     if let Some(req_id) = req_id {
         expected["req_id"] = json!(req_id);
     }
-    match serde_json::from_slice::<Value>(written) {
-        Ok(json) => assert_eq!((json, valid), (expected, true)),
-        Err(_) => assert!(written.is_empty() && !valid),
-    }
+    let written = append(|out| request.write(out)).ok();
+    let json = written.map(|(_, text)| serde_json::from_slice(&text).expect("JSON"));
+    assert_eq!(json, is_valid.then_some(expected));
 }
