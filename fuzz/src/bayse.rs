@@ -1,16 +1,17 @@
-mod round_trip;
-
 use std::ops::ControlFlow;
 
-use ticklot_book::{Level, MAX_LEVELS, Scale};
+use ticklot_book::{Fixed, Level, MAX_LEVELS, Scale};
 use ticklot_frame::bayse::{
     Activity, AssetPrice, Decoder, MAX_EVENT_MARKETS, MAX_OUTCOMES, Message, OrderBook,
     OrderUpdated, PriceUpdate, PricedMarket, Room, ServerErrorKind, UndecodedMessage,
 };
 use ticklot_frame::{Decimal, Lines, TradeSide};
 
-use crate::fields::{Field, Value, fields, read_fields, trade_side};
-use crate::json::{Json, Refused, is_ambiguous, judge, non_null, normalized, required};
+use crate::fields::{fields, read_fields, trade_side};
+use crate::json::{
+    Json, Refused, array, is_ambiguous, judge, non_null, normalized, number, object, required,
+    string,
+};
 use crate::oracle::{
     self, BACKENDS, Decoded, Placed, check_places, compare, hold, places, refused,
 };
@@ -31,7 +32,7 @@ pub fn bayse(data: &[u8]) {
     }
 }
 
-fn decode(decoder: &mut Decoder, line: &[u8]) -> Decoded<Owned> {
+fn decode(decoder: &mut Decoder, line: &[u8]) -> Decoded<Json> {
     let message = decoder.decode(line, &scale_of)?;
     let levels = match &message {
         Message::OrderBook(book) => levels(book),
@@ -46,12 +47,12 @@ fn levels(book: &OrderBook<'_>) -> Vec<Placed> {
 }
 
 /// Holds a message to what the line says, by the general decoder.
-fn check(decoder: &mut Decoder, line: &[u8], decoded: &Decoded<Owned>) {
+fn check(decoder: &mut Decoder, line: &[u8], decoded: &Decoded<Json>) {
     let json = judge(line, refused(line, decoded));
     compare(decoded, json.as_ref().map(read));
     if let Ok((message, levels)) = decoded {
         check_places(line, levels, read_level);
-        round_trip::check(message);
+        check_round_trip(message);
     }
     if let Ok(message) = decoder.decode(line, &scale_of) {
         check_views(&message);
@@ -143,7 +144,7 @@ fn check_body(decoder: &mut Decoder, body: &[u8]) {
             check_places(body, &levels(book), read_level);
             assert_eq!(book.sent, None);
         }
-        seen.push(book.map(|book| owned_book(&book)));
+        seen.push(book.map(|book| book_json(&book)));
         ControlFlow::Continue(())
     });
     for book in &seen {
@@ -165,7 +166,7 @@ fn check_body(decoder: &mut Decoder, body: &[u8]) {
     for stop in 1..=expected.len().min(3) {
         let mut given = 0;
         let again = decoder.books(body, &scale_of, |book| {
-            assert_eq!(book.map(|book| owned_book(&book)), seen[given]);
+            assert_eq!(book.map(|book| book_json(&book)), seen[given]);
             given += 1;
             if given == stop {
                 ControlFlow::Break(())
@@ -177,107 +178,167 @@ fn check_body(decoder: &mut Decoder, body: &[u8]) {
     }
 }
 
-/// A message that owns its text, and the time of sending.
-type Owned = (Body, Option<i64>);
-
-#[derive(Debug, PartialEq)]
-enum Body {
-    OrderBook(Box<OwnedBook>),
-    PriceUpdate(Vec<Field>, Vec<OwnedMarket>),
-    /// Any other of a known type, by that type.
-    Fields(String, Vec<Field>),
-    Unknown(String),
+/// A decoded message, written in the venue's format, is decoded to the same.
+fn check_round_trip(message: &Json) {
+    let line = message.to_string();
+    let mut decoder = Decoder::new();
+    let again = decoder.decode(line.as_bytes(), &scale_of);
+    let again = again.unwrap_or_else(|error| panic!("{error}: {line}"));
+    assert_eq!(owned(&again), *message, "{line}");
 }
 
-#[derive(Debug, PartialEq)]
-struct OwnedBook {
-    market_id: String,
-    outcome_id: String,
-    bids: Vec<Level>,
-    asks: Vec<Level>,
-    timestamp: Option<String>,
-    last_price: Option<String>,
-    last_side: Option<TradeSide>,
+type Fields<'a> = Vec<(&'a str, Json)>;
+
+/// A message of these fields between its type and the time of sending.
+fn enclose(kind: &str, fields: Fields<'_>, sent: Option<i64>) -> Json {
+    let mut all = vec![("type", string(kind))];
+    all.extend(fields);
+    all.extend(sent.map(|sent| ("timestamp", Json::Number(sent.to_string()))));
+    object(all)
 }
 
-#[derive(Debug, PartialEq)]
-struct OwnedMarket {
-    id: String,
-    question: Option<String>,
-    engine: Option<String>,
-    outcomes: Vec<String>,
-    prices: Option<Vec<(String, String)>>,
+fn data(value: Json) -> Fields<'static> {
+    vec![("data", value)]
 }
 
-fn owned(message: &Message<'_>) -> Owned {
-    let fields = |kind: &str, fields| Body::Fields(kind.to_owned(), fields);
-    let room = |kind, room: &str| fields(kind, vec![("room", room.text())]);
-    let (body, sent) = match message {
-        Message::OrderBook(book) => (Body::OrderBook(Box::new(owned_book(book))), book.sent),
+/// The present texts.
+fn texts<'a>(texts: impl IntoIterator<Item = (&'a str, Option<String>)>) -> Fields<'a> {
+    let texts = texts.into_iter();
+    texts
+        .filter_map(|(name, text)| Some((name, string(&text?))))
+        .collect()
+}
+
+/// A decoded message in the venue's format.
+fn owned(message: &Message<'_>) -> Json {
+    let room = |room: &str| vec![("room", string(room))];
+    let (kind, fields, sent) = match message {
+        Message::OrderBook(book) => {
+            let book_data = object(vec![("orderbook", book_json(book))]);
+            ("orderbook_update", data(book_data), book.sent)
+        }
         Message::PriceUpdate(it) => {
-            let markets = it.markets.iter().map(owned_market).collect();
-            (Body::PriceUpdate(price_fields(it), markets), it.sent)
+            let markets = array(it.markets.iter(), market_json);
+            (
+                "price_update",
+                data(with_markets(price_fields(it), markets)),
+                it.sent,
+            )
         }
         Message::Activity(it) => {
             let kind = match it.side {
                 TradeSide::Buy => "buy_order",
                 TradeSide::Sell => "sell_order",
             };
-            (fields(kind, fill_fields(it)), it.sent)
+            (kind, data(fill_fields(it)), it.sent)
         }
         Message::AssetPrice(it) => {
             if let Some(known) = it.known_symbol() {
                 assert_eq!(known.as_str(), it.symbol);
             }
-            (fields("asset_price", asset_fields(it)), it.sent)
+            ("asset_price", data(asset_fields(it)), it.sent)
         }
-        Message::OrderUpdated(it) => (fields("order_updated", order_fields(it)), it.sent),
+        Message::OrderUpdated(it) => ("order_updated", data(order_fields(it)), it.sent),
         Message::Connected {
             client_id,
             status,
             message,
             sent,
         } => {
-            let texts = vec![
-                ("clientId", client_id.text()),
-                ("status", status.text()),
-                ("message", message.text()),
+            let all = [
+                ("clientId", client_id),
+                ("status", status),
+                ("message", message),
             ];
-            (fields("connected", texts), *sent)
+            let all = all.map(|(name, text)| (name, text.map(str::to_owned)));
+            ("connected", texts(all), *sent)
         }
-        Message::Subscribed { room: name } => (room("subscribed", name), None),
-        Message::Unsubscribed { room: name } => (room("unsubscribed", name), None),
-        Message::Pong { sent } => (fields("pong", Vec::new()), *sent),
-        Message::Error { message } => (fields("error", vec![("message", message.text())]), None),
-        Message::Unknown { kind } => (Body::Unknown((*kind).to_owned()), None),
-        other => panic!("not known here: {other:?}"),
+        Message::Subscribed { room: name } => ("subscribed", room(name), None),
+        Message::Unsubscribed { room: name } => ("unsubscribed", room(name), None),
+        Message::Pong { sent } => ("pong", Vec::new(), *sent),
+        Message::Error { message } => {
+            let message = object(vec![("message", string(message))]);
+            ("error", data(message), None)
+        }
+        Message::Unknown { kind } => (*kind, Vec::new(), None),
+        other => panic!("unknown message: {other:?}"),
     };
-    (body, sent.map(|sent| sent.0))
+    enclose(kind, fields, sent.map(|sent| sent.0))
 }
 
-fn owned_book(book: &OrderBook<'_>) -> OwnedBook {
-    OwnedBook {
-        market_id: book.market_id.to_owned(),
-        outcome_id: book.outcome_id.to_owned(),
-        bids: book.bids.to_vec(),
-        asks: book.asks.to_vec(),
-        timestamp: book.timestamp.map(|time| time.0.to_owned()),
-        last_price: book.last_price.map(|price| normalized(price.0)),
-        last_side: book.last_side,
-    }
+fn book_json(book: &OrderBook<'_>) -> Json {
+    order_book(
+        [book.market_id, book.outcome_id],
+        [book.bids, book.asks],
+        book.timestamp.map(|time| time.0.to_owned()),
+        book.last_price.map(|price| normalized(price.0)),
+        book.last_side,
+    )
 }
 
-fn owned_market(market: PricedMarket<'_>) -> OwnedMarket {
-    let pair = |(label, price): (&str, Decimal<'_>)| (label.to_owned(), normalized(price.0));
-    OwnedMarket {
-        id: market.id.to_owned(),
-        question: market.question.map(str::to_owned),
-        engine: market.engine.map(str::to_owned),
-        outcomes: market.outcomes.iter().map(str::to_owned).collect(),
-        prices: market
+fn order_book(
+    [market, outcome]: [&str; 2],
+    sides: [&[Level]; 2],
+    timestamp: Option<String>,
+    last_price: Option<String>,
+    last_side: Option<TradeSide>,
+) -> Json {
+    let scale = scale_of(market);
+    let level = |it: &Level| {
+        let price = Fixed::new(it.ticks.0, scale.price_decimals());
+        let quantity = Fixed::new(it.lots.0, scale.quantity_decimals());
+        let total = Json::Number("0.5".to_owned()); // of no account
+        let [price, quantity] = [price, quantity].map(|it| Json::Number(it.to_string()));
+        object(vec![
+            ("price", price),
+            ("quantity", quantity),
+            ("total", total),
+        ])
+    };
+    let [bids, asks] = sides.map(|side| array(side, level));
+    let mut fields = vec![("marketId", string(market)), ("outcomeId", string(outcome))];
+    fields.extend([("bids", bids), ("asks", asks)]);
+    fields.extend(timestamp.map(|time| ("timestamp", string(&time))));
+    fields.extend(last_price.map(|price| ("lastTradedPrice", number(&price))));
+    fields.extend(last_side.map(|side| ("lastTradedSide", string(side.as_str()))));
+    object(fields)
+}
+
+fn with_markets(event: Json, markets: Json) -> Json {
+    let Json::Object(mut fields) = event else {
+        panic!("no object: {event:?}");
+    };
+    fields.push(("markets".to_owned(), markets));
+    Json::Object(fields)
+}
+
+fn market_json(market: PricedMarket<'_>) -> Json {
+    let pair =
+        |(label, price): (&str, Decimal<'_>)| (label.to_owned(), number(&normalized(price.0)));
+    priced_market(
+        market.id,
+        texts([
+            ("question", market.question.map(str::to_owned)),
+            ("engine", market.engine.map(str::to_owned)),
+        ]),
+        array(market.outcomes.iter(), string),
+        market
             .prices
             .map(|prices| prices.iter().map(pair).collect()),
-    }
+    )
+}
+
+fn priced_market(
+    id: &str,
+    texts: Fields<'_>,
+    outcomes: Json,
+    prices: Option<Vec<(String, Json)>>,
+) -> Json {
+    let mut fields = vec![("id", string(id))];
+    fields.extend(texts);
+    fields.push(("outcomes", outcomes));
+    fields.extend(prices.map(|prices| ("prices", Json::Object(prices))));
+    object(fields)
 }
 
 fields!(PRICES, price_fields(it: PriceUpdate<'_>), {
@@ -345,97 +406,95 @@ fields!(ORDER, order_fields(it: OrderUpdated<'_>), {
 });
 
 /// The message in a JSON text, by the contract.
-fn read(json: &Json) -> Result<Owned, Refused> {
-    let [kind, data] = json.fields(["type", "data"])?;
+fn read(json: &Json) -> Result<Json, Refused> {
+    let [kind, inside] = json.fields(["type", "data"])?;
     let kind = required(kind)?.text()?;
     let mut sent = json.extra("timestamp", Json::integer);
-    let fields = |fields| Body::Fields(kind.clone(), fields);
-    let in_data =
-        |table| -> Result<Body, Refused> { Ok(fields(read_fields(required(data)?, table)?)) };
-    let body = match kind.as_str() {
+    let in_data = |table| Ok(data(read_fields(required(inside)?, table)?));
+    let fields = match kind.as_str() {
         "orderbook_update" => {
-            let data = required(data)?;
-            let [nested] = data.fields(["orderbook"])?;
-            let book = read_book(non_null(nested).unwrap_or(data))?;
-            Body::OrderBook(Box::new(book))
+            let inside = required(inside)?;
+            let [nested] = inside.fields(["orderbook"])?;
+            let book = read_book(non_null(nested).unwrap_or(inside))?;
+            data(object(vec![("orderbook", book)]))
         }
         "price_update" => {
-            let data = required(data)?;
-            Body::PriceUpdate(read_fields(data, PRICES)?, read_markets(data)?)
+            let inside = required(inside)?;
+            let event = read_fields(inside, PRICES)?;
+            data(with_markets(event, read_markets(inside)?))
         }
         "buy_order" | "sell_order" => in_data(FILL)?,
         "asset_price" => in_data(ASSET)?,
         "order_updated" => in_data(ORDER)?,
         "connected" => {
             let text = |name| (name, json.extra(name, Json::text));
-            fields(["clientId", "status", "message"].map(text).into())
+            texts(["clientId", "status", "message"].map(text))
         }
-        "pong" => fields(Vec::new()),
+        "pong" => Vec::new(),
         _ => {
             sent = None;
             match kind.as_str() {
                 "subscribed" | "unsubscribed" => {
                     let [room] = json.fields(["room"])?;
-                    fields(vec![("room", Some(required(room)?.text()?))])
+                    vec![("room", string(&required(room)?.text()?))]
                 }
                 "error" => {
-                    let nested = data.and_then(|data| data.extra("message", Json::text));
+                    let nested = inside.and_then(|data| data.extra("message", Json::text));
                     let text = nested.or_else(|| json.extra("message", Json::text));
-                    fields(vec![("message", Some(text.ok_or(Refused)?))])
+                    data(object(vec![("message", string(&text.ok_or(Refused)?))]))
                 }
-                _ => Body::Unknown(kind),
+                _ => Vec::new(),
             }
         }
     };
-    Ok((body, sent))
+    Ok(enclose(&kind, fields, sent))
 }
 
-fn read_markets(data: &Json) -> Result<Vec<OwnedMarket>, Refused> {
+fn read_markets(data: &Json) -> Result<Json, Refused> {
     let [markets] = data.fields(["markets"])?;
-    Json::list_or_none(markets, MAX_EVENT_MARKETS)?
-        .iter()
-        .map(|market| {
-            let [id, outcomes, prices] = market.fields(["id", "outcomes", "prices"])?;
-            Ok(OwnedMarket {
-                id: required(id)?.text()?,
-                question: market.extra("question", Json::text),
-                engine: market.extra("engine", Json::text),
-                outcomes: Json::list_or_none(outcomes, MAX_OUTCOMES)?
-                    .iter()
-                    .map(Json::text)
-                    .collect::<Result<_, _>>()?,
-                prices: non_null(prices).map(read_prices).transpose()?,
-            })
-        })
-        .collect()
+    let markets = Json::list_or_none(markets, MAX_EVENT_MARKETS)?.iter();
+    let markets = markets.map(|market| {
+        let [id, outcomes, prices] = market.fields(["id", "outcomes", "prices"])?;
+        let text = |name| (name, market.extra(name, Json::text));
+        let outcomes = Json::list_or_none(outcomes, MAX_OUTCOMES)?.iter();
+        let outcomes = outcomes.map(|it| it.text().map(Json::String));
+        Ok(priced_market(
+            &required(id)?.text()?,
+            texts(["question", "engine"].map(text)),
+            Json::Array(outcomes.collect::<Result<_, _>>()?),
+            non_null(prices).map(read_prices).transpose()?,
+        ))
+    });
+    Ok(Json::Array(markets.collect::<Result<_, _>>()?))
 }
 
 /// Labels and prices; one that is null or cannot be read is none, but counts.
-fn read_prices(prices: &Json) -> Result<Vec<(String, String)>, Refused> {
+fn read_prices(prices: &Json) -> Result<Vec<(String, Json)>, Refused> {
     let fields = prices.object()?;
     if fields.len() > MAX_OUTCOMES || prices.has_twins() {
         return Err(Refused);
     }
-    fields
-        .iter()
-        .filter_map(|(label, price)| Some((label.clone(), price.number().ok()?)))
-        .map(Ok)
-        .collect()
+    let price = |(label, price): &(String, Json)| {
+        let price = price.number().ok()?;
+        Some((label.clone(), number(&price)))
+    };
+    Ok(fields.iter().filter_map(price).collect())
 }
 
-fn read_book(book: &Json) -> Result<OwnedBook, Refused> {
+fn read_book(book: &Json) -> Result<Json, Refused> {
     let [market, outcome, bids, asks] = book.fields(["marketId", "outcomeId", "bids", "asks"])?;
-    let market_id = required(market)?.text()?;
-    let scale = scale_of(&market_id);
-    Ok(OwnedBook {
-        outcome_id: required(outcome)?.text()?,
-        bids: read_side(required(bids)?, scale)?,
-        asks: read_side(required(asks)?, scale)?,
-        timestamp: book.extra("timestamp", Json::text),
-        last_price: book.extra("lastTradedPrice", Json::number),
-        last_side: book.extra("lastTradedSide", trade_side),
-        market_id,
-    })
+    let market = required(market)?.text()?;
+    let scale = scale_of(&market);
+    let outcome = required(outcome)?.text()?;
+    let bids = read_side(required(bids)?, scale)?;
+    let asks = read_side(required(asks)?, scale)?;
+    Ok(order_book(
+        [&market, &outcome],
+        [&bids, &asks],
+        book.extra("timestamp", Json::text),
+        book.extra("lastTradedPrice", Json::number),
+        book.extra("lastTradedSide", trade_side),
+    ))
 }
 
 /// The identity of a line, even of one that cannot be read: none if its type is readable and another one, else the market

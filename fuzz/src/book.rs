@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -302,21 +301,6 @@ fn truncate(levels: &mut Naive, most: usize) {
     }
 }
 
-/// The levels of a snapshot; none if no book can hold them.
-fn snapshot(bids: &[Level], asks: &[Level]) -> Result<Naive, Side> {
-    let mut naive = Naive::default();
-    for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
-        let prices: BTreeSet<i64> = levels.iter().map(|level| level.ticks.0).collect();
-        if prices.len() < levels.len() || levels.iter().any(|level| level.lots.0 < 0) {
-            return Err(side);
-        }
-        for level in levels {
-            naive.set(side, *level);
-        }
-    }
-    Ok(naive)
-}
-
 fn apply<S: Storage>(step: &Step, book: &mut Book<S>, model: &mut Model) {
     match step {
         Step::Replace { bids, asks, now } => {
@@ -474,7 +458,7 @@ fn replace<S: Storage>(
     let result = book
         .apply_snapshot(bids, asks, Nanos(now))
         .map(|changes| changes.to_vec());
-    match snapshot(bids, asks) {
+    match Naive::of(bids, asks) {
         Ok(levels) => {
             model.replace(levels, now);
             assert_eq!(result.as_ref(), Ok(&model.changes));

@@ -1,13 +1,10 @@
-//! The fields of messages: one table for each, which gives the values of a decoded message, reads them from JSON, and writes
-//! them as JSON again.
+//! The fields of messages: one table for each, which makes an object of a decoded message, and the same object of JSON that
+//! may have other fields too.
 
 use ticklot_book::{Lots, Ticks};
 use ticklot_frame::{Decimal, IsoTime, TradeSide, UnixMillis, UnixSeconds};
 
-use crate::json::{Json, Refused, normalized, required};
-
-/// The path of a field, and its value.
-pub(crate) type Field = (&'static str, Option<String>);
+use crate::json::{Json, Refused, normalized, number, required, string};
 
 /// How a field is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,7 +20,7 @@ pub(crate) enum Rule {
 /// The path of a field, how it is read, and whether it is required.
 pub(crate) type Spec = (&'static str, Rule, bool);
 
-/// Defines a table of fields, and the function that gives the fields of a message: `"name": Rule = value;`, and
+/// Defines a table of fields, and the function that makes an object of a message: `"name": Rule = value;`, and
 /// `Rule?` for an optional field.
 macro_rules! fields {
     ($table:ident, $fields:ident($it:ident: $message:ty), {
@@ -33,8 +30,8 @@ macro_rules! fields {
             $(($name, $crate::fields::Rule::$rule, true $(& false $($optional)?)?)),*
         ];
 
-        fn $fields($it: &$message) -> Vec<$crate::fields::Field> {
-            vec![$(($name, $crate::fields::Value::text($value))),*]
+        fn $fields($it: &$message) -> Json {
+            $crate::fields::object_of($table, [$($crate::fields::Value::text($value)),*])
         }
     };
 }
@@ -77,7 +74,7 @@ impl<T: Value> Value for Option<T> {
 }
 
 /// The fields of an object, or of objects in it.
-pub(crate) fn read_fields(json: &Json, table: &[Spec]) -> Result<Vec<Field>, Refused> {
+pub(crate) fn read_fields(json: &Json, table: &[Spec]) -> Result<Json, Refused> {
     let field = |&(path, rule, is_required): &Spec| {
         let (object, name) = match path.split_once('/') {
             Some((object, name)) => (required(json.fields([object])?[0])?, name),
@@ -91,66 +88,36 @@ pub(crate) fn read_fields(json: &Json, table: &[Spec]) -> Result<Vec<Field>, Ref
             Rule::Steps => value.steps(0).map(|number| number.to_string()),
             Rule::Side => trade_side(value).map(|side| side.as_str().to_owned()),
         };
-        let text = if is_required {
+        Ok(if is_required {
             Some(read(required(object.fields([name])?[0])?)?)
         } else {
             object.extra(name, read)
-        };
-        Ok((path, text))
+        })
     };
-    table.iter().map(field).collect()
+    let values: Vec<Option<String>> = table.iter().map(field).collect::<Result<_, _>>()?;
+    Ok(object_of(table, values))
 }
 
-/// The present fields of a table as an object, those of objects inside it last.
-pub(crate) fn write_fields(fields: &[Field], table: &[Spec]) -> String {
-    let mut objects: Vec<(&str, Vec<String>)> = vec![("", Vec::new())];
-    for (path, rule, _) in table {
-        let value = find(fields, path);
+/// The present values of a table as an object, those of objects inside it last.
+pub(crate) fn object_of(table: &[Spec], values: impl IntoIterator<Item = Option<String>>) -> Json {
+    let mut objects: Vec<(&str, Vec<(String, Json)>)> = vec![("", Vec::new())];
+    for (&(path, rule, _), value) in table.iter().zip(values) {
         let (object, name) = path.split_once('/').unwrap_or(("", path));
         if !objects.iter().any(|(known, _)| *known == object) {
             objects.push((object, Vec::new()));
         }
-        if let Some(value) = value {
-            let value = match rule {
-                Rule::Text | Rule::Side => string(value),
-                Rule::Number | Rule::Integer | Rule::Steps => number(value),
-            };
-            let (_, inside) = objects
-                .iter_mut()
-                .find(|(known, _)| *known == object)
-                .expect("added");
-            inside.push(format!("{}:{value}", string(name)));
-        }
+        let inside = objects.iter_mut().find(|(known, _)| *known == object);
+        let (_, inside) = inside.expect("added");
+        let value = value.map(|text| match rule {
+            Rule::Text | Rule::Side => string(&text),
+            Rule::Number | Rule::Integer | Rule::Steps => number(&text),
+        });
+        inside.extend(value.map(|value| (name.to_owned(), value)));
     }
     let mut all = objects.remove(0).1;
-    for (name, inside) in objects {
-        all.push(format!("{}:{{{}}}", string(name), inside.join(",")));
-    }
-    format!("{{{}}}", all.join(","))
-}
-
-/// The value of a field.
-pub(crate) fn find<'a>(fields: &'a [Field], path: &str) -> Option<&'a str> {
-    let field = fields.iter().find(|(known, _)| *known == path);
-    field.and_then(|(_, value)| value.as_deref())
-}
-
-/// A number, in quotes if JSON has no such number: it was in quotes then.
-pub(crate) fn number(text: &str) -> String {
-    match serde_json::from_str(text) {
-        Ok(Json::Number(_)) => text.to_owned(),
-        _ => string(text),
-    }
-}
-
-pub(crate) fn string(text: &str) -> String {
-    serde_json::to_string(text).expect("a text can be written")
-}
-
-/// Items with commas between them, in brackets.
-pub(crate) fn array<T>(items: impl IntoIterator<Item = T>, write: impl Fn(T) -> String) -> String {
-    let items: Vec<String> = items.into_iter().map(write).collect();
-    format!("[{}]", items.join(","))
+    let objects = objects.into_iter();
+    all.extend(objects.map(|(name, inside)| (name.to_owned(), Json::Object(inside))));
+    Json::Object(all)
 }
 
 pub(crate) fn trade_side(side: &Json) -> Result<TradeSide, Refused> {

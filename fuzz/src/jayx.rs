@@ -1,5 +1,4 @@
 mod requests;
-mod round_trip;
 
 use ticklot_book::{Level, Lots, Scale, Ticks};
 use ticklot_frame::jayx::{
@@ -8,8 +7,8 @@ use ticklot_frame::jayx::{
 use ticklot_frame::{ErrorKind, Trade, UnixMillis};
 
 pub(crate) use self::requests::requests;
-use crate::fields::{Field, Spec, fields, read_fields, trade_side};
-use crate::json::{Json, Refused, is_ambiguous, judge, non_null, required};
+use crate::fields::{Spec, fields, read_fields, trade_side};
+use crate::json::{Json, Refused, array, is_ambiguous, judge, non_null, object, required, string};
 use crate::oracle::{BACKENDS, Decoded, check_places, compare, hold, places, refused};
 
 /// `data` is frames with the byte 0x1E between them, which no JSON holds: each is held to what it says in
@@ -63,7 +62,7 @@ fn check(envelope: Envelope, frame: &[u8], decoded: &Decoded<Owned>, refused: Op
     compare(decoded, expected);
     if let Ok((message, levels)) = decoded {
         check_places(frame, levels, |level, _| read_level(level));
-        round_trip::check(message);
+        check_round_trip(message);
     }
 }
 
@@ -108,13 +107,13 @@ type Reader = fn(&Json) -> Result<Owned, Refused>;
 
 /// Takes the head off a packet of Engine.IO 4 and Socket.IO 4.
 fn unwrap_packet(frame: &[u8]) -> Result<Body<'_>, Refused> {
-    let control = |name: &str| Ok(Body::Control(Owned::Control(name.to_owned())));
+    let control = |packet: &str| Ok(Body::Control(Owned::Packet(packet.to_owned())));
     match frame {
         [b'0', json @ ..] => Ok(Body::Json(json, read_open)),
-        [b'1', ..] => control("Close"),
-        [b'2', ..] => control("Ping"),
-        [b'3', ..] => control("Pong"),
-        [b'6', ..] => control("Noop"),
+        [b'1', ..] => control("1"),
+        [b'2', ..] => control("2"),
+        [b'3', ..] => control("3"),
+        [b'6', ..] => control("6"),
         [b'4', kind @ b'0'..=b'4', rest @ ..] => {
             let rest = match rest {
                 [b'/', b',', rest @ ..] => rest,
@@ -131,10 +130,10 @@ fn unwrap_packet(frame: &[u8]) -> Result<Body<'_>, Refused> {
                 Some(id.parse::<u64>().map_err(|_| Refused)?)
             };
             match (kind, id) {
-                (b'0', None) => control("Joined"),
-                (b'1', None) => control("Left"),
+                (b'0', None) => control("40"),
+                (b'1', None) => control("41"),
                 (b'2', _) => Ok(Body::Json(json, read_event)),
-                (b'3', Some(id)) => control(&format!("Ack {{ id: {id} }}")),
+                (b'3', Some(id)) => control(&acknowledgement(id)),
                 (b'4', None) => Ok(Body::Json(json, read_refusal)),
                 _ => Err(Refused),
             }
@@ -143,21 +142,99 @@ fn unwrap_packet(frame: &[u8]) -> Result<Body<'_>, Refused> {
     }
 }
 
-/// A message, its strings its own.
+/// A message in the venue's format.
 #[derive(Debug, PartialEq)]
 enum Owned {
-    /// As it prints itself.
-    Control(String),
-    Open(u32, u32),
-    Refused(String),
-    OrderBook(Vec<Level>, Vec<Level>, Vec<Trade>),
-    /// A candle that is new, and one that has changed.
-    Kline([Option<Vec<Field>>; 2]),
-    Positions(Vec<Vec<Field>>),
-    /// Orders that are open no more, and those that are.
-    OpenOrders([Vec<Vec<Field>>; 2]),
-    Error(String),
-    Unknown(String),
+    /// A packet of the session.
+    Packet(String),
+    /// An event and its payload; of one that is not documented the payload is empty.
+    Event(String, Json),
+}
+
+impl Owned {
+    fn event(name: &str, payload: Vec<(&str, Json)>) -> Self {
+        Self::Event(name.to_owned(), object(payload))
+    }
+
+    fn open(interval: u32, timeout: u32) -> Self {
+        let [interval, timeout] = [interval, timeout].map(|ms| Json::Number(ms.to_string()));
+        let json = object(vec![("pingInterval", interval), ("pingTimeout", timeout)]);
+        Self::Packet(format!("0{json}"))
+    }
+
+    fn refused(why: &str) -> Self {
+        Self::Packet(format!("44{}", object(vec![("message", string(why))])))
+    }
+
+    fn error(why: &str) -> Self {
+        Self::event("error", vec![("message", string(why))])
+    }
+
+    fn kline([add, modify]: [Option<Json>; 2]) -> Self {
+        let [add, modify] = [add, modify].map(|candle| candle.unwrap_or(Json::Null));
+        Self::event("kline", vec![("add", add), ("modify", modify)])
+    }
+
+    fn order_book(bids: &[Level], asks: &[Level], trades: &[Trade]) -> Self {
+        let integer = |number: i64| Json::Number(number.to_string());
+        let level = |it: &Level| {
+            let count = integer(it.count.into());
+            let (ticks, lots) = (integer(it.ticks.0), integer(it.lots.0));
+            object(vec![("ticks", ticks), ("lots", lots), ("count", count)])
+        };
+        let trade = |it: &Trade| {
+            let (lots, ticks) = (integer(it.lots.0), integer(it.ticks.0));
+            let (side, created) = (string(it.side.as_str()), integer(it.created.0));
+            object(vec![
+                ("lots", lots),
+                ("ticks", ticks),
+                ("side", side),
+                ("created", created),
+            ])
+        };
+        let book = object(vec![
+            ("asks", array(asks, level)),
+            ("bids", array(bids, level)),
+        ]);
+        let trades = array(trades, trade);
+        Self::event("orderbook", vec![("orderBook", book), ("trades", trades)])
+    }
+
+    /// The frames of a message: an event has several forms, a packet one.
+    fn frames(&self) -> Vec<(Envelope, String)> {
+        let (event, payload) = match self {
+            Self::Packet(text) => return vec![(Envelope::SocketIo, text.clone())],
+            Self::Event(event, payload) => (string(event), payload),
+        };
+        let mut frames = vec![
+            (Envelope::SocketIo, format!("42[{event},{payload}]")),
+            (Envelope::Auto, format!("4217[{event},{payload}]")),
+        ];
+        for field in ["message", "data"] {
+            let text = format!(r#"{{"event":{event},"{field}":{payload}}}"#);
+            frames.push((Envelope::Plain, text));
+        }
+        // The keys of an empty message do not identify it.
+        let is_documented = DOCUMENTED.iter().any(|name| event == string(name));
+        if is_documented && *self != Self::kline([None, None]) {
+            frames.push((Envelope::Auto, payload.to_string()));
+        }
+        frames
+    }
+}
+
+fn acknowledgement(id: u64) -> String {
+    format!("43{id}[]")
+}
+
+/// A decoded message, written in the venue's format and in either envelope, is decoded to the same.
+fn check_round_trip(message: &Owned) {
+    for (envelope, frame) in message.frames() {
+        let mut decoder = Decoder::new(envelope);
+        let again = decoder.decode(frame.as_bytes());
+        let again = again.unwrap_or_else(|error| panic!("{error}: {frame}"));
+        assert_eq!(owned(&again), *message, "{frame}");
+    }
 }
 
 fields!(CANDLE, candle_fields(it: Candle<'_>), {
@@ -197,47 +274,56 @@ fields!(ORDER, order_fields(it: Order<'_>), {
 
 fn owned(message: &Message<'_>) -> Owned {
     match *message {
-        Message::Control(Control::Open {
-            ping_interval_ms,
-            ping_timeout_ms,
-        }) => Owned::Open(ping_interval_ms, ping_timeout_ms),
-        Message::Control(Control::Refused { message }) => Owned::Refused(message.to_owned()),
-        Message::Control(control) => Owned::Control(format!("{control:?}")),
-        Message::OrderBook(book) => {
-            Owned::OrderBook(book.bids.to_vec(), book.asks.to_vec(), book.trades.to_vec())
-        }
+        Message::Control(control) => match control {
+            Control::Open {
+                ping_interval_ms,
+                ping_timeout_ms,
+            } => Owned::open(ping_interval_ms, ping_timeout_ms),
+            Control::Refused { message } => Owned::refused(message),
+            Control::Ack { id } => Owned::Packet(acknowledgement(id)),
+            Control::Close => Owned::Packet("1".to_owned()),
+            Control::Ping => Owned::Packet("2".to_owned()),
+            Control::Pong => Owned::Packet("3".to_owned()),
+            Control::Noop => Owned::Packet("6".to_owned()),
+            Control::Joined => Owned::Packet("40".to_owned()),
+            Control::Left => Owned::Packet("41".to_owned()),
+            other => panic!("unknown packet: {other:?}"),
+        },
+        Message::OrderBook(book) => Owned::order_book(book.bids, book.asks, book.trades),
         Message::Kline(kline) => {
-            Owned::Kline([kline.add, kline.modify].map(|it| it.as_ref().map(candle_fields)))
+            Owned::kline([kline.add, kline.modify].map(|it| it.as_ref().map(candle_fields)))
         }
         Message::Positions(positions) => {
             assert_eq!(positions.len(), positions.iter().count());
             assert_eq!(positions.is_empty(), positions.iter().next().is_none());
-            Owned::Positions(positions.iter().map(|it| balance_fields(&it)).collect())
+            let balances = array(positions.iter(), |it| balance_fields(&it));
+            Owned::event("positions", vec![("spot", balances)])
         }
         Message::OpenOrders(orders) => {
-            Owned::OpenOrders([orders.cancel, orders.modify].map(|it| {
+            let [cancel, modify] = [orders.cancel, orders.modify].map(|it| {
                 assert_eq!(it.len(), it.iter().count());
                 assert_eq!(it.is_empty(), it.iter().next().is_none());
-                it.iter().map(|it| order_fields(&it)).collect()
-            }))
+                array(it.iter(), |it| order_fields(&it))
+            });
+            Owned::event("openorders", vec![("cancel", cancel), ("modify", modify)])
         }
-        Message::Error { message } => Owned::Error(message.to_owned()),
-        Message::Unknown { kind } => Owned::Unknown(kind.to_owned()),
-        ref other => panic!("not known here: {other:?}"),
+        Message::Error { message } => Owned::error(message),
+        Message::Unknown { kind } => Owned::event(kind, Vec::new()),
+        ref other => panic!("unknown message: {other:?}"),
     }
 }
 
 fn read_open(json: &Json) -> Result<Owned, Refused> {
     json.object()?;
     let millis = |name| json.extra(name, Json::count).filter(|millis| *millis > 0);
-    Ok(Owned::Open(
+    Ok(Owned::open(
         millis("pingInterval").unwrap_or(PING_INTERVAL_MS),
         millis("pingTimeout").unwrap_or(PING_TIMEOUT_MS),
     ))
 }
 
 fn read_refusal(json: &Json) -> Result<Owned, Refused> {
-    Ok(Owned::Refused(reason(Some(json))))
+    Ok(Owned::refused(&reason(Some(json))))
 }
 
 /// A reason that cannot be read is none.
@@ -262,8 +348,8 @@ fn read_named(name: &Json, message: Option<&Json>) -> Result<Owned, Refused> {
         "kline" => read_kline(required(message)?),
         "positions" => read_positions(required(message)?),
         "openorders" => read_orders(required(message)?),
-        "error" => Ok(Owned::Error(reason(message))),
-        _ => Ok(Owned::Unknown(name)),
+        "error" => Ok(Owned::error(&reason(message))),
+        _ => Ok(Owned::event(&name, Vec::new())),
     }
 }
 
@@ -288,8 +374,8 @@ fn read_payload(json: &Json) -> Result<Owned, Refused> {
         "positions" => read_positions(json),
         "openorders" => read_orders(json),
         "kline" => read_kline(json),
-        "error" => Ok(Owned::Error(reason(json.fields(["error"])?[0]))),
-        _ => Ok(Owned::Unknown(String::new())),
+        "error" => Ok(Owned::error(&reason(json.fields(["error"])?[0]))),
+        _ => Ok(Owned::event("", Vec::new())),
     }
 }
 
@@ -316,13 +402,16 @@ fn bare_event(json: &Json) -> Result<&'static str, Refused> {
 fn read_kline(payload: &Json) -> Result<Owned, Refused> {
     let [add, modify] = payload.fields(["add", "modify"])?;
     let candle = |it| non_null(it).map(|it| read_object(it, CANDLE)).transpose();
-    Ok(Owned::Kline([candle(add)?, candle(modify)?]))
+    Ok(Owned::kline([candle(add)?, candle(modify)?]))
 }
 
 fn read_positions(payload: &Json) -> Result<Owned, Refused> {
     let [spot] = payload.fields(["spot"])?;
     let balances = list(required(spot)?, |it| read_object(it, BALANCE))?;
-    Ok(Owned::Positions(balances))
+    Ok(Owned::event(
+        "positions",
+        vec![("spot", Json::Array(balances))],
+    ))
 }
 
 fn read_orders(payload: &Json) -> Result<Owned, Refused> {
@@ -331,13 +420,17 @@ fn read_orders(payload: &Json) -> Result<Owned, Refused> {
         let it = it.unwrap_or(&Json::Null);
         let items = list(it, |it| Ok(it.clone()))?;
         let orders = items.iter().filter_map(|it| read_object(it, ORDER).ok());
-        Ok(orders.collect())
+        Ok(Json::Array(orders.collect()))
     };
-    Ok(Owned::OpenOrders([orders(cancel)?, orders(modify)?]))
+    let (cancel, modify) = (orders(cancel)?, orders(modify)?);
+    Ok(Owned::event(
+        "openorders",
+        vec![("cancel", cancel), ("modify", modify)],
+    ))
 }
 
 /// The fields of an object, even if it has none of them.
-fn read_object(json: &Json, table: &[Spec]) -> Result<Vec<Field>, Refused> {
+fn read_object(json: &Json, table: &[Spec]) -> Result<Json, Refused> {
     json.object()?;
     read_fields(json, table)
 }
@@ -347,11 +440,10 @@ fn read_book(payload: &Json) -> Result<Owned, Refused> {
     let [asks, bids] = required(book)?.fields(["asks", "bids"])?;
     let trades = payload.extra("trades", |it| it.items().map(<[Json]>::to_vec));
     let trades = trades.unwrap_or_default();
-    Ok(Owned::OrderBook(
-        list(required(bids)?, read_level)?,
-        list(required(asks)?, read_level)?,
-        trades.iter().filter_map(|it| read_trade(it).ok()).collect(),
-    ))
+    let bids = list(required(bids)?, read_level)?;
+    let asks = list(required(asks)?, read_level)?;
+    let trades: Vec<Trade> = trades.iter().filter_map(|it| read_trade(it).ok()).collect();
+    Ok(Owned::order_book(&bids, &asks, &trades))
 }
 
 /// An array read item by item; null is an empty one.

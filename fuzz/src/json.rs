@@ -197,6 +197,28 @@ impl Json {
     }
 }
 
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted = |text: &String| serde_json::to_string(text).map_err(|_| fmt::Error);
+        let join = |items: Vec<String>| items.join(",");
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Number(text) => f.write_str(text),
+            Self::String(text) => f.write_str(&quoted(text)?),
+            Self::Array(items) => {
+                write!(f, "[{}]", join(items.iter().map(Self::to_string).collect()))
+            }
+            Self::Object(fields) => {
+                let field =
+                    |(name, value): &(String, Self)| Ok(format!("{}:{value}", quoted(name)?));
+                let fields: Vec<String> = fields.iter().map(field).collect::<Result<_, _>>()?;
+                write!(f, "{{{}}}", join(fields))
+            }
+        }
+    }
+}
+
 /// The text of a number as `serde_json` keeps it: its exponent, if any, after `e` and a sign.
 pub(crate) fn normalized(number: &str) -> String {
     match number.split_once(['e', 'E']) {
@@ -218,7 +240,19 @@ pub(crate) fn string(text: &str) -> Json {
 }
 
 pub(crate) fn strings(texts: &[&str]) -> Json {
-    Json::Array(texts.iter().map(|text| string(text)).collect())
+    array(texts, |text| string(text))
+}
+
+/// A number, as a string if JSON has no such number: it was in quotes then.
+pub(crate) fn number(text: &str) -> Json {
+    match serde_json::from_str(text) {
+        Ok(Json::Number(_)) => Json::Number(text.to_owned()),
+        _ => string(text),
+    }
+}
+
+pub(crate) fn array<T>(items: impl IntoIterator<Item = T>, item: impl FnMut(T) -> Json) -> Json {
+    Json::Array(items.into_iter().map(item).collect())
 }
 
 pub(crate) fn object(fields: Vec<(&str, Json)>) -> Json {

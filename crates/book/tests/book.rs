@@ -1,18 +1,15 @@
 //! The book against a naive one, by table, and by property.
 
+mod oracle;
+
 use std::time::Duration;
 
-use std::collections::BTreeMap;
-
+use oracle::{Naive, counted, level, naive_crc32};
 use proptest::prelude::*;
 use ticklot_book::{
     Book, BookErrorKind, BookState, Change, Epoch, Gap, Level, Lots, MAX_LEVELS, Nanos, Scale,
     Side, Ticks,
 };
-
-fn level(ticks: i64, lots: i64) -> Level {
-    Level::new(Ticks(ticks), Lots(lots))
-}
 
 fn book() -> Book {
     let mut book = Book::new(Scale::UNIT);
@@ -110,18 +107,14 @@ fn equal_snapshot_has_no_changes() {
 /// Two members that change by the same bits are no less a change.
 #[test]
 fn every_level_field_is_compared() {
-    let full = |ticks, lots, count| Level {
-        count,
-        ..level(ticks, lots)
-    };
     let mut book = book();
     for (asks, changes) in [
-        (full(10, 10, 10), 1),
-        (full(11, 11, 10), 2),
-        (full(11, 10, 11), 1),
-        (full(11, 10, 10), 1),
-        (full(10, 10, 11), 2),
-        (full(10, 10, 11), 0),
+        (counted(10, 10, 10), 1),
+        (counted(11, 11, 10), 2),
+        (counted(11, 10, 11), 1),
+        (counted(11, 10, 10), 1),
+        (counted(10, 10, 11), 2),
+        (counted(10, 10, 11), 0),
     ] {
         let changed = book.apply_snapshot(&[], &[asks], Nanos(1)).unwrap();
         assert_eq!(changed.len(), changes, "{changed:?}");
@@ -347,44 +340,6 @@ fn digest_equals_text_digest() {
     assert_eq!(book.crc32(), naive_crc32(b"-9223372036854775808:1|"));
 }
 
-/// Bit by bit, from the definition.
-fn naive_crc32(text: &[u8]) -> u32 {
-    !text.iter().fold(!0_u32, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-            (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
-        })
-    })
-}
-
-/// A side as one would write it without a thought for speed.
-type NaiveSide = BTreeMap<i64, i64>;
-
-fn naive_side(levels: &[Level]) -> Option<NaiveSide> {
-    let mut side = NaiveSide::new();
-    for level in levels {
-        if level.lots.0 < 0 || side.insert(level.ticks.0, level.lots.0).is_some() {
-            return None;
-        }
-    }
-    side.retain(|_, lots| *lots > 0);
-    Some(side)
-}
-
-fn naive_changes(side: Side, old: &NaiveSide, new: &NaiveSide) -> Vec<Change> {
-    let mut prices: Vec<i64> = old.keys().chain(new.keys()).copied().collect();
-    prices.sort_unstable();
-    prices.dedup();
-    if side == Side::Bid {
-        prices.reverse();
-    }
-    let at = |side: &NaiveSide, price| side.get(&price).copied().unwrap_or(0);
-    prices
-        .into_iter()
-        .filter(|&price| at(old, price) != at(new, price))
-        .map(|price| change(side, price, at(old, price), at(new, price)))
-        .collect()
-}
-
 fn levels() -> impl Strategy<Value = Vec<Level>> {
     // Few prices, so that duplicates and repeats happen; now and then a wide side.
     let one = (-20_i64..60, prop_oneof![9 => 0_i64..6, 1 => -1_i64..3]);
@@ -404,35 +359,24 @@ fn levels() -> impl Strategy<Value = Vec<Level>> {
     })
 }
 
-fn reversed(side: &NaiveSide) -> Vec<(i64, i64)> {
-    side.iter()
-        .rev()
-        .map(|(&ticks, &lots)| (ticks, lots))
-        .collect()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn agrees_with_the_naive_book(snapshots in prop::collection::vec((levels(), levels()), 1..8)) {
         let mut book = book();
-        let (mut bids, mut asks) = (NaiveSide::new(), NaiveSide::new());
-        for (new_bids, new_asks) in snapshots {
-            let naive = naive_side(&new_bids).zip(naive_side(&new_asks));
-            let result = book.apply_snapshot(&new_bids, &new_asks, Nanos(1)).map(|changes| changes.to_vec());
-            prop_assert_eq!(result.is_ok(), naive.is_some());
-            if let (Ok(changes), Some((new_bids, new_asks))) = (result, naive) {
-                let mut expected = naive_changes(Side::Bid, &bids, &new_bids);
-                expected.extend(naive_changes(Side::Ask, &asks, &new_asks));
-                prop_assert_eq!(changes, expected);
-                (bids, asks) = (new_bids, new_asks);
+        let mut naive = Naive::default();
+        for (bids, asks) in snapshots {
+            let expected = Naive::of(&bids, &asks).ok();
+            let result = book.apply_snapshot(&bids, &asks, Nanos(1)).map(|changes| changes.to_vec());
+            prop_assert_eq!(result.is_ok(), expected.is_some());
+            if let (Ok(changes), Some(new)) = (result, expected) {
+                prop_assert_eq!(changes, naive.changes_to(&new));
+                naive = new;
             }
-            let held = |levels: &[Level]| levels.iter().map(|l| (l.ticks.0, l.lots.0)).collect::<Vec<_>>();
-            prop_assert_eq!(held(book.bids()), reversed(&bids));
-            prop_assert_eq!(held(book.asks()), asks.iter().map(|(&t, &l)| (t, l)).collect::<Vec<_>>());
-            let crossed = bids.keys().last().zip(asks.keys().next()).is_some_and(|(bid, ask)| bid > ask);
-            prop_assert_eq!(book.is_crossed(), crossed);
+            prop_assert_eq!(book.bids(), naive.levels(Side::Bid));
+            prop_assert_eq!(book.asks(), naive.levels(Side::Ask));
+            prop_assert_eq!(book.is_crossed(), naive.is_crossed());
         }
     }
 }

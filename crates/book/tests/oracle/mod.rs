@@ -3,7 +3,7 @@
 
 #![allow(dead_code)] // each test binary uses a part
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ticklot_book::{Change, Changes, Level, Lots, Side, Ticks};
 
@@ -47,6 +47,21 @@ pub(crate) struct Naive {
 }
 
 impl Naive {
+    /// The levels of a snapshot; a side that no book can hold is an error.
+    pub(crate) fn of(bids: &[Level], asks: &[Level]) -> Result<Self, Side> {
+        let mut naive = Self::default();
+        for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
+            let prices: BTreeSet<i64> = levels.iter().map(|level| level.ticks.0).collect();
+            if prices.len() < levels.len() || levels.iter().any(|level| level.lots.0 < 0) {
+                return Err(side);
+            }
+            for level in levels {
+                naive.set(side, *level);
+            }
+        }
+        Ok(naive)
+    }
+
     pub(crate) fn side(&self, side: Side) -> &BTreeMap<i64, (i64, u32)> {
         &self.sides[side as usize]
     }
