@@ -1,46 +1,27 @@
-//! A session under test, with its books, its time and a handler that records.
+//! The bench of Kraken's tests, and what its handler records.
 
-use std::ops::ControlFlow;
-use std::time::Duration;
-
-use ticklot::driver::NextAction;
 use ticklot::events::ResyncStep;
-use ticklot::kraken::{Command, Kraken};
+use ticklot::kraken::Kraken;
 use ticklot::stores::BookCounts;
 use ticklot::venue::{Stats, VenueName};
-use ticklot::{
-    BookId, Books, ConnectionId, Disconnect, Event, Handler, Instrument, Nanos, OnMessage, Options,
-    Session,
-};
+use ticklot::{BookId, Books, Event, Instrument, Options};
 
+pub(crate) use crate::support::SECOND;
+use crate::support::{self, options};
 use crate::wire::{self, Sent};
 
-pub(crate) const SECOND: u64 = 1_000_000_000;
-
-pub(crate) struct Bench {
-    session: Session<Kraken>,
-    pub(crate) books: Books,
-    pub(crate) now: Nanos,
-    recorder: Recorder,
-    /// Sent messages, and when.
-    wire: Vec<(u64, Sent)>,
-}
+pub(crate) type Bench = support::Bench<Kraken>;
 
 impl Bench {
     pub(crate) fn new(venue: Kraken) -> Self {
         Self::with_options(venue, options())
     }
 
+    /// Records every event but [`Event::Book`].
     pub(crate) fn with_options(venue: Kraken, options: Options) -> Self {
-        let mut books = Books::new();
-        let session = Session::new(venue.build().unwrap(), ConnectionId(0), options, &mut books);
-        Self {
-            session,
-            books,
-            now: Nanos(SECOND),
-            recorder: Recorder::default(),
-            wire: Vec::new(),
-        }
+        Self::describing(venue.build().unwrap(), options, |event, books| {
+            (!matches!(event, Event::Book(_))).then(|| describe(event, books))
+        })
     }
 
     /// A connection on which the books of these symbols are live.
@@ -50,12 +31,18 @@ impl Bench {
         bench
     }
 
+    /// A connection that has subscribed to the books of these symbols.
+    pub(crate) fn listing(symbols: &[&str]) -> Self {
+        let mut bench = Self::new(Kraken::new(symbols.iter().copied()));
+        bench.listed(symbols);
+        bench
+    }
+
     /// Opens the connection and brings its books to life.
     pub(crate) fn start(&mut self, symbols: &[&str]) {
         self.listed(symbols);
         for symbol in symbols {
-            self.frame(&wire::subscribed("book", symbol));
-            self.frame(&wire::snapshot(symbol));
+            self.subscribe(symbol);
         }
         let _ = (self.events(), self.sent());
     }
@@ -69,65 +56,16 @@ impl Bench {
         self.send();
     }
 
-    pub(crate) fn open(&mut self) {
-        assert_eq!(self.session.next(self.now), NextAction::Connect);
-        let _ = self
-            .session
-            .opened(self.now, &mut self.books, &mut self.recorder);
-    }
-
-    pub(crate) fn frame(&mut self, frame: &str) {
-        let _ = self.session.frame(
-            frame.as_bytes(),
-            self.now,
-            &mut self.books,
-            &mut self.recorder,
-        );
-    }
-
-    pub(crate) fn command(&mut self, command: Command) {
-        let _ = self
-            .session
-            .command(command, self.now, &mut self.books, &mut self.recorder);
+    /// The subscription to a book is acknowledged, and its snapshot arrives.
+    pub(crate) fn subscribe(&mut self, symbol: &str) {
+        self.frame(&wire::subscribed("book", symbol));
+        self.frame(&wire::snapshot(symbol));
     }
 
     /// The user requests a snapshot.
     pub(crate) fn resync(&mut self, symbol: &str) {
         let book = self.id(symbol);
-        let _ = self
-            .session
-            .resync(book, self.now, &mut self.books, &mut self.recorder);
-    }
-
-    /// The connection breaks, and the time of the next attempt comes.
-    pub(crate) fn disconnect(&mut self) {
-        let _ = self.session.disconnected(
-            self.now,
-            &Disconnect::Silent,
-            &mut self.books,
-            &mut self.recorder,
-        );
-        if let NextAction::WaitUntil(until) = self.session.next(self.now) {
-            self.now = until;
-        }
-    }
-
-    /// Lets nanoseconds pass as a driver does. Returns why the connection ends, if it does.
-    pub(crate) fn pass(&mut self, length: u64) -> Option<Disconnect> {
-        let until = Nanos(self.now.0 + length);
-        self.send();
-        while let Some(deadline) = self.session.deadline().filter(|it| *it <= until) {
-            self.now = deadline.max(self.now);
-            let end = self
-                .session
-                .timeout(self.now, &mut self.books, &mut self.recorder);
-            if end.is_some() {
-                return end;
-            }
-            self.send();
-        }
-        self.now = until;
-        None
+        let _ = self.call(|it, now, books, handler| it.resync(book, now, books, handler));
     }
 
     /// Lets time pass with a heartbeat each second.
@@ -142,36 +80,23 @@ impl Bench {
     /// The subscription is acknowledged and the snapshot arrives: the book is live, and nothing more is
     /// sent.
     pub(crate) fn settle(&mut self, symbol: &str) {
-        self.frame(&wire::subscribed("book", symbol));
-        self.frame(&wire::snapshot(symbol));
+        self.subscribe(symbol);
         assert_eq!(self.state(symbol), "live");
         self.beat(60);
         assert!(self.sent().is_empty());
     }
 
-    fn send(&mut self) {
-        while let Some(message) = self.session.outgoing(self.now) {
-            self.wire.push((self.now.0, Sent::read(message)));
-        }
-    }
-
-    /// The messages since the last call, and when each was sent.
-    pub(crate) fn sent_when(&mut self) -> Vec<(u64, Sent)> {
-        self.send();
-        std::mem::take(&mut self.wire)
-    }
-
-    /// The messages since the last call.
-    pub(crate) fn sent(&mut self) -> Vec<String> {
-        let sent = self.sent_when();
-        sent.iter()
-            .map(|(_, message)| message.to_string())
+    /// The requests since the last call, and when each was sent.
+    pub(crate) fn requests(&mut self) -> Vec<(u64, Sent)> {
+        let sent = self.sent_when().into_iter();
+        sent.map(|(at, text)| (at, Sent::read(text.as_bytes())))
             .collect()
     }
 
-    /// The events since the last call.
-    pub(crate) fn events(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.recorder.0)
+    /// The texts of the requests since the last call.
+    pub(crate) fn sent(&mut self) -> Vec<String> {
+        let sent = self.requests().into_iter();
+        sent.map(|(_, request)| request.to_string()).collect()
     }
 
     pub(crate) fn id(&self, symbol: &str) -> BookId {
@@ -190,29 +115,6 @@ impl Bench {
     pub(crate) fn stats(&self) -> Stats {
         self.session.stats()
     }
-}
-
-/// Every event but [`Event::Book`].
-#[derive(Debug, Default)]
-struct Recorder(Vec<String>);
-
-impl Handler for Recorder {
-    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        if !matches!(event, Event::Book(_)) {
-            self.0.push(describe(&event, books));
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-impl OnMessage<Kraken> for Recorder {}
-
-/// No jitter in reconnects; books are stale before the silence limit of the venue.
-pub(crate) fn options() -> Options {
-    let mut options = Options::default();
-    options.reconnect.jitter = false;
-    options.stale_after = Some(Duration::from_secs(5));
-    options
 }
 
 /// One line for an event.

@@ -6,10 +6,7 @@ use ticklot::Disconnect;
 use ticklot::kraken::{Command, Kraken};
 
 use crate::bench::{Bench, SECOND};
-use crate::wire;
-
-const BTC: &str = "BTC/USD";
-const ETH: &str = "ETH/USD";
+use crate::wire::{self, BTC, ETH};
 
 #[test]
 fn heartbeats_keep_books_live() {

@@ -15,6 +15,8 @@ mod removal;
 mod resync;
 mod socket;
 mod subscriptions;
+#[path = "../support/mod.rs"]
+mod support;
 mod trades;
 mod unreadable;
 mod wire;

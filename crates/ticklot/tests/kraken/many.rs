@@ -27,7 +27,7 @@ fn live(count: usize) -> (Bench, Vec<String>) {
 fn repair(bench: &mut Bench) -> Vec<(u64, Sent)> {
     let mut all = Vec::new();
     while bench.books.ids().any(|id| bench.books.live(id).is_none()) {
-        let sent = bench.sent_when();
+        let sent = bench.requests();
         if sent.is_empty() {
             bench.beat(1);
         }
@@ -42,11 +42,8 @@ fn repair(bench: &mut Bench) -> Vec<(u64, Sent)> {
 fn reply(bench: &mut Bench, message: &Sent) {
     for symbol in &message.symbols {
         match message.method.as_str() {
-            "unsubscribe" => bench.frame(&wire::unsubscribed("book", symbol)),
-            _ => {
-                bench.frame(&wire::subscribed("book", symbol));
-                bench.frame(&wire::snapshot(symbol));
-            }
+            "unsubscribe" => drop(bench.frame(&wire::unsubscribed("book", symbol))),
+            _ => bench.subscribe(symbol),
         }
     }
 }

@@ -70,9 +70,9 @@ fn started(log: &Log, pairs: &[&Pair], ladder: bool) -> Bench {
     bench.frame(log.instruments());
     let request = format!("subscribe book {}", symbols.join(","));
     assert_eq!(bench.sent(), [request]);
-    pairs
-        .iter()
-        .for_each(|pair| bench.frame(log.subscribed(pair)));
+    for pair in pairs {
+        bench.frame(log.subscribed(pair));
+    }
     bench
 }
 

@@ -3,10 +3,7 @@
 use ticklot::kraken::{Command, Kraken, Topic};
 
 use crate::bench::{Bench, SECOND};
-use crate::wire;
-
-const BTC: &str = "BTC/USD";
-const ETH: &str = "ETH/USD";
+use crate::wire::{self, BTC, ETH};
 
 /// Acknowledges the renewal of a book, without its snapshot.
 fn resubscribe(bench: &mut Bench, symbol: &str) {
@@ -123,8 +120,7 @@ fn a_refused_resubscription_is_retried() {
         "{waits:?}"
     );
     bench.sent();
-    bench.frame(&wire::subscribed("book", BTC));
-    bench.frame(&wire::snapshot(BTC));
+    bench.subscribe(BTC);
     assert_eq!((bench.state(BTC), bench.state(ETH)), ("live", "live"));
 }
 
@@ -215,7 +211,7 @@ fn a_reconnect_begins_anew() {
     let mut bench = Bench::live(&[BTC, ETH]);
     bench.frame(&wire::wrong_update(BTC));
     bench.events();
-    bench.disconnect();
+    bench.wait_after(&ticklot::Disconnect::Silent);
     let expected = [
         "BTC/USD disconnected disconnected",
         "ETH/USD disconnected disconnected",

@@ -3,10 +3,7 @@
 use ticklot::kraken::{Command, Depth, Kraken, MAX_TOPICS, Topic};
 
 use crate::bench::{Bench, SECOND};
-use crate::wire;
-
-const BTC: &str = "BTC/USD";
-const ETH: &str = "ETH/USD";
+use crate::wire::{self, BTC, ETH};
 
 #[test]
 fn instruments_precede_books() {
@@ -19,8 +16,7 @@ fn instruments_precede_books() {
     bench.frame(&wire::instruments("snapshot", &[BTC, ETH], 1, "online"));
     let books = "subscribe book BTC/USD,ETH/USD";
     assert_eq!(bench.sent(), [books, "subscribe trade BTC/USD,ETH/USD"]);
-    bench.frame(&wire::subscribed("book", BTC));
-    bench.frame(&wire::snapshot(BTC));
+    bench.subscribe(BTC);
     let expected = [
         "connected 1",
         "welcome 7",
@@ -65,7 +61,7 @@ fn a_hundred_symbols_a_message() {
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
     let mut bench = Bench::new(Kraken::new(symbols.iter().copied()));
     bench.listed(&symbols);
-    let sent = bench.sent_when();
+    let sent = bench.requests();
     let sizes: Vec<usize> = sent.iter().map(|(_, it)| it.symbols.len()).collect();
     assert_eq!(sizes, [0, 100, 100, 50]);
 }
@@ -75,7 +71,7 @@ fn requests_name_the_depth() {
     let mut bench = Bench::new(Kraken::new([BTC]).depth(Depth::D100));
     bench.listed(&[BTC]);
     bench.command(Command::Unsubscribe(Topic::book(BTC)));
-    let sent = bench.sent_when();
+    let sent = bench.requests();
     let depths: Vec<Option<u64>> = sent.iter().map(|(_, it)| it.depth).collect();
     assert_eq!(depths, [None, Some(100), Some(100)]);
 }
@@ -123,8 +119,7 @@ fn a_late_refusal_changes_nothing() {
 
 #[test]
 fn live_book_is_already_subscribed() {
-    let mut bench = Bench::new(Kraken::new([BTC]));
-    bench.listed(&[BTC]);
+    let mut bench = Bench::listing(&[BTC]);
     bench.frame(&wire::snapshot(BTC));
     bench.sent();
     // The acknowledgement is lost.
@@ -146,16 +141,14 @@ fn quick_return_is_already_subscribed() {
     assert_eq!(bench.sent(), ["unsubscribe book BTC/USD"]);
     bench.frame(&wire::unsubscribed("book", BTC));
     assert_eq!(bench.sent(), ["subscribe book BTC/USD"]);
-    bench.frame(&wire::subscribed("book", BTC));
-    bench.frame(&wire::snapshot(BTC));
+    bench.subscribe(BTC);
     assert_eq!(bench.state(BTC), "live");
 }
 
 #[test]
 fn rate_limit_repeats_one_symbol() {
     for text in ["EAPI:Rate limit exceeded", "Exceeded msg rate"] {
-        let mut bench = Bench::new(Kraken::new([BTC, ETH]));
-        bench.listed(&[BTC, ETH]);
+        let mut bench = Bench::listing(&[BTC, ETH]);
         bench.sent();
         bench.frame(&wire::refused("subscribe", BTC, text));
         bench.frame(&wire::subscribed("book", ETH));
@@ -168,8 +161,7 @@ fn rate_limit_repeats_one_symbol() {
 
 #[test]
 fn rate_limit_repeats_message() {
-    let mut bench = Bench::new(Kraken::new([BTC, ETH]));
-    bench.listed(&[BTC, ETH]);
+    let mut bench = Bench::listing(&[BTC, ETH]);
     bench.sent();
     bench.frame(r#"{"error":"Rate limit exceeded","method":"subscribe","success":false}"#);
     assert!(bench.sent().is_empty());
@@ -179,8 +171,7 @@ fn rate_limit_repeats_message() {
 
 #[test]
 fn lost_acknowledgements_are_repeated() {
-    let mut bench = Bench::new(Kraken::new([BTC]));
-    bench.listed(&[BTC]);
+    let mut bench = Bench::listing(&[BTC]);
     bench.sent();
     bench.beat(16);
     // After 5 and 10 seconds more.
@@ -194,8 +185,7 @@ fn commands_subscribe_and_unsubscribe() {
     bench.command(Command::Subscribe(Topic::book(ETH)));
     assert_eq!(bench.sent(), ["subscribe book ETH/USD"]);
     bench.frame(&wire::instruments("update", &[ETH], 1, "online"));
-    bench.frame(&wire::subscribed("book", ETH));
-    bench.frame(&wire::snapshot(ETH));
+    bench.subscribe(ETH);
     bench.command(Command::Unsubscribe(Topic::book(BTC)));
     assert_eq!(bench.sent(), ["unsubscribe book BTC/USD"]);
     bench.frame(&wire::update(BTC));
@@ -211,8 +201,7 @@ fn commands_subscribe_and_unsubscribe() {
     assert_eq!(bench.stats().unrequested, 1);
     bench.command(Command::Subscribe(Topic::book(BTC)));
     assert_eq!(bench.sent(), ["subscribe book BTC/USD"]);
-    bench.frame(&wire::subscribed("book", BTC));
-    bench.frame(&wire::snapshot(BTC));
+    bench.subscribe(BTC);
     assert_eq!(bench.state(BTC), "live");
 }
 
@@ -275,15 +264,13 @@ fn a_venue_may_unsubscribe() {
     assert!(bench.sent().is_empty(), "not at once");
     bench.beat(2);
     assert_eq!(bench.sent(), ["subscribe book BTC/USD"]);
-    bench.frame(&wire::subscribed("book", BTC));
-    bench.frame(&wire::snapshot(BTC));
+    bench.subscribe(BTC);
     assert_eq!((bench.state(BTC), bench.state(ETH)), ("live", "live"));
 }
 
 #[test]
 fn a_venue_may_unsubscribe_early() {
-    let mut bench = Bench::new(Kraken::new([BTC]));
-    bench.listed(&[BTC]);
+    let mut bench = Bench::listing(&[BTC]);
     bench.sent();
     // The acknowledgement of the subscription is lost.
     bench.frame(&wire::snapshot(BTC));
@@ -310,8 +297,7 @@ fn a_log_may_unsubscribe() {
     let mut bench = Bench::new(Kraken::any());
     bench.open();
     bench.frame(&wire::instruments("snapshot", &[BTC], 1, "online"));
-    bench.frame(&wire::subscribed("book", BTC));
-    bench.frame(&wire::snapshot(BTC));
+    bench.subscribe(BTC);
     assert_eq!(bench.state(BTC), "live");
     bench.frame(&wire::unsubscribed("book", BTC));
     assert_eq!(bench.state(BTC), "disconnected");

@@ -3,10 +3,7 @@
 use ticklot::kraken::{Command, Kraken, Topic};
 
 use crate::bench::Bench;
-use crate::wire;
-
-const BTC: &str = "BTC/USD";
-const ETH: &str = "ETH/USD";
+use crate::wire::{self, BTC, ETH};
 
 /// A message of trades: symbol, price, second.
 fn trades(kind: &str, list: &[(&str, &str, u32)]) -> String {

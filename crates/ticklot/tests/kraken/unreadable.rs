@@ -1,12 +1,9 @@
 //! Frames that cannot be read or applied: the books that become gaps, and their repair.
 
-use ticklot::kraken::{Command, Kraken, Topic};
+use ticklot::kraken::{Command, Topic};
 
 use crate::bench::Bench;
-use crate::wire;
-
-const BTC: &str = "BTC/USD";
-const ETH: &str = "ETH/USD";
+use crate::wire::{self, BTC, ETH};
 
 /// A frame, and the books that may have lost an update with it.
 const FRAMES: &[(&str, &[&str])] = &[
@@ -83,8 +80,7 @@ fn lost_first_snapshot_is_requested() {
         wire::impossible_snapshot(BTC),
     ];
     for frame in lost {
-        let mut bench = Bench::new(Kraken::new([BTC]));
-        bench.listed(&[BTC]);
+        let mut bench = Bench::listing(&[BTC]);
         bench.frame(&wire::subscribed("book", BTC));
         bench.sent();
         bench.frame(&frame);
@@ -98,8 +94,7 @@ fn lost_first_snapshot_is_requested() {
 
 #[test]
 fn an_update_needs_a_snapshot() {
-    let mut bench = Bench::new(Kraken::new([BTC]));
-    bench.listed(&[BTC]);
+    let mut bench = Bench::listing(&[BTC]);
     bench.frame(&wire::subscribed("book", BTC));
     bench.events();
     bench.sent();

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub(crate) const BTC: &str = "BTC/USD";
+pub(crate) const ETH: &str = "ETH/USD";
 pub(crate) const HEARTBEAT: &str = r#"{"channel":"heartbeat"}"#;
 pub(crate) const PONG: &str = r#"{"method":"pong","time_in":"a","time_out":"b"}"#;
 

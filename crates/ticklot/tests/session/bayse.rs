@@ -30,13 +30,6 @@ fn error(text: &str) -> String {
     format!(r#"{{"type":"error","data":{{"message":"{text}"}},"timestamp":1}}"#)
 }
 
-impl Bench<Bayse> {
-    fn ask(&mut self, command: Command) {
-        let _ =
-            self.with(|session, now, books, handler| session.command(command, now, books, handler));
-    }
-}
-
 /// The most sendings in any closed second.
 fn busiest(sent: &[(u64, String)]) -> usize {
     let within = |end: u64| {
@@ -53,14 +46,14 @@ fn lost_confirmation_is_requested_again() {
     bench.open();
     assert_eq!(bench.sent().len(), 1);
     bench.frame(&subscribed("a"));
-    bench.told();
+    bench.events();
     assert!(bench.pass(4 * SECOND).is_none());
     assert!(bench.sent().is_empty());
-    assert!(bench.told().is_empty());
+    assert!(bench.events().is_empty());
     bench.pass(2 * SECOND);
-    assert_eq!(bench.told(), ["unconfirmed orderbook:b 1"]);
+    assert_eq!(bench.events(), ["unconfirmed orderbook:b 1"]);
     bench.pass(10 * SECOND);
-    assert_eq!(bench.told(), ["unconfirmed orderbook:b 2"], "each time");
+    assert_eq!(bench.events(), ["unconfirmed orderbook:b 2"], "each time");
     let again = bench.sent();
     assert_eq!(again.len(), 2);
     assert!(again[0].contains(r#""marketIds":["b"]"#), "{again:?}");
@@ -71,12 +64,9 @@ fn lost_confirmation_is_requested_again() {
 
 #[test]
 fn error_names_one_room() {
-    let mut bench = bayse(&["a", "b", "c"]);
-    bench.open();
-    bench.sent();
-    bench.told();
+    let mut bench = bayse(&["a", "b", "c"]).opened();
     bench.frame(&error("unknown market: b"));
-    assert_eq!(bench.told(), ["refused orderbook:b: unknown market: b"]);
+    assert_eq!(bench.events(), ["refused orderbook:b: unknown market: b"]);
     let sent = bench.sent();
     assert!(sent[0].contains(r#"["a","c"]"#), "{sent:?}");
     bench.frame(&[subscribed("a"), subscribed("c")].join("\n"));
@@ -89,18 +79,15 @@ fn error_names_one_room() {
 
 #[test]
 fn nameless_error_isolates_rooms() {
-    let mut bench = bayse(&["a", "b"]);
-    bench.open();
-    bench.sent();
-    bench.told();
+    let mut bench = bayse(&["a", "b"]).opened();
     bench.frame(&error("no"));
-    assert_eq!(bench.told(), ["refused no"]);
+    assert_eq!(bench.events(), ["refused no"]);
     let sent = bench.sent();
     assert_eq!(sent.len(), 2);
     bench.frame(&subscribed("a"));
-    bench.told();
+    bench.events();
     bench.frame(&error("no"));
-    assert_eq!(bench.told(), ["refused orderbook:b: no"]);
+    assert_eq!(bench.events(), ["refused orderbook:b: no"]);
 }
 
 #[test]
@@ -111,14 +98,11 @@ fn disconnect_restarts_subscribing() {
     let sent = bench.sent();
     assert_eq!(sent.len(), 9, "a place is kept for a ping");
     bench.frame(&subscribed("m0"));
-    let NextAction::WaitUntil(until) = bench.end(&closed(1006)) else {
-        panic!()
-    };
+    bench.wait_after(&closed(1006));
     assert!(
         bench.sent().is_empty(),
         "nothing is sent into a connection that is gone"
     );
-    bench.now = until;
     bench.open();
     let sent = bench.send_for(3 * SECOND);
     let ids: Vec<&str> = sent
@@ -145,15 +129,9 @@ fn thousand_rooms_respect_rate_limit() {
         pings.for_each(|_| drop(bench.frame(r#"{"type":"pong"}"#)));
         sent.extend(new);
     }
-    let subscriptions = sent
-        .iter()
-        .filter(|(_, text)| text.contains("subscribe"))
-        .count();
-    let pings = sent
-        .iter()
-        .filter(|(_, text)| text.contains("ping"))
-        .count();
-    assert_eq!(subscriptions, 90 + 100);
+    let count = |kind: &str| sent.iter().filter(|(_, text)| text.contains(kind)).count();
+    let pings = count("ping");
+    assert_eq!(count("subscribe"), 90 + 100);
     assert!((80..=86).contains(&pings), "{pings} pings in a minute");
     assert!(busiest(&sent) <= 10, "{}", busiest(&sent));
     let last = sent
@@ -244,10 +222,10 @@ fn rate_limit_error_slows_down() {
     bench.open();
     let first = bench.sent();
     assert_eq!(first.len(), 9);
-    bench.told();
+    bench.events();
     bench.frame(&error("rate limit exceeded: too many messages"));
     assert_eq!(
-        bench.told(),
+        bench.events(),
         ["refused rate limit exceeded: too many messages"]
     );
     assert!(bench.sent().is_empty());
@@ -277,12 +255,10 @@ fn rate_limit_error_slows_down() {
 
 #[test]
 fn pongs_keep_no_book_live() {
-    let mut bench = follow(Bayse::new(["m"]).ping_every(Duration::from_secs(10)), &[]);
-    bench.open();
-    bench.sent();
+    let mut bench = follow(Bayse::new(["m"]).ping_every(Duration::from_secs(10)), &[]).opened();
     bench.frame(&subscribed("m"));
     bench.frame(&bayse_book("m", "yes"));
-    bench.told();
+    bench.events();
     let mut trips = 0;
     for _ in 0..12 {
         bench.pass(10 * SECOND);
@@ -293,19 +269,10 @@ fn pongs_keep_no_book_live() {
         }
     }
     assert!(trips >= 11, "{trips}");
-    let told = bench.told();
-    assert_eq!(
-        told.iter()
-            .filter(|what| *what == "yes: live to stale by timeout")
-            .count(),
-        1
-    );
-    assert_eq!(
-        told.iter()
-            .filter(|what| what.starts_with("round trip "))
-            .count(),
-        trips
-    );
+    let told = bench.events();
+    let count = |text: &str| told.iter().filter(|it| it.starts_with(text)).count();
+    assert_eq!(count("yes: live to stale by timeout"), 1);
+    assert_eq!(count("round trip "), trips);
     assert!(told.contains(&"round trip 3 ms".to_owned()));
     assert_eq!(bench.books.state(BookId(0)), BookState::Stale);
     assert_eq!(
@@ -317,19 +284,17 @@ fn pongs_keep_no_book_live() {
 
 #[test]
 fn unsubscribed_room_is_dropped() {
-    let mut bench = bayse(&["a", "b"]);
-    bench.open();
-    bench.sent();
+    let mut bench = bayse(&["a", "b"]).opened();
     bench.frame(&[subscribed("a"), subscribed("b")].join("\n"));
     bench.frame(&[bayse_book("a", "yes"), bayse_book("b", "yes")].join("\n"));
-    bench.told();
+    bench.events();
     assert_eq!(
         bench.books.len(),
         2,
         "outcomes of the same name in two markets are two books"
     );
 
-    bench.ask(Command::Unsubscribe(Topic::order_book("a")));
+    bench.command(Command::Unsubscribe(Topic::order_book("a")));
     assert_eq!(
         bench.sent(),
         [r#"{"type":"unsubscribe","room":"orderbook:a"}"#]
@@ -341,7 +306,7 @@ fn unsubscribed_room_is_dropped() {
     );
     bench.frame(&[bayse_book("a", "yes"), bayse_book("b", "yes")].join("\n"));
     assert_eq!(
-        bench.told(),
+        bench.events(),
         [
             "yes: live to disconnected by unsubscribed",
             "yes 2:1 0 live"
@@ -364,12 +329,12 @@ fn commands_outlive_connections() {
         NextAction::Idle,
         "nothing to connect for"
     );
-    bench.ask(Command::Subscribe(Topic::order_book("a")));
+    bench.command(Command::Subscribe(Topic::order_book("a")));
     bench.open();
     assert_eq!(bench.sent().len(), 1);
-    bench.ask(Command::Subscribe(Topic::prices("e")));
-    bench.ask(Command::Subscribe(Topic::activity_of("e", "a")));
-    bench.ask(Command::Ping);
+    bench.command(Command::Subscribe(Topic::prices("e")));
+    bench.command(Command::Subscribe(Topic::activity_of("e", "a")));
+    bench.command(Command::Ping);
     assert_eq!(
         bench.sent(),
         [
@@ -378,13 +343,10 @@ fn commands_outlive_connections() {
             r#"{"type":"subscribe","channel":"activity","eventId":"e","marketId":"a"}"#,
         ]
     );
-    let NextAction::WaitUntil(until) = bench.end(&Disconnect::Silent) else {
-        panic!()
-    };
-    bench.ask(Command::Unsubscribe(Topic::order_book("a")));
-    bench.ask(Command::Subscribe(Topic::order_book("b")));
+    bench.wait_after(&Disconnect::Silent);
+    bench.command(Command::Unsubscribe(Topic::order_book("a")));
+    bench.command(Command::Subscribe(Topic::order_book("b")));
     assert!(bench.sent().is_empty(), "there is nobody to send it to");
-    bench.now = until;
     bench.open();
     let sent = bench.sent().join("");
     assert!(
@@ -395,13 +357,10 @@ fn commands_outlive_connections() {
 
 #[test]
 fn impossible_command_is_refused() {
-    let mut bench = follow(Bayse::markets(), &[Topic::prices("e")]);
-    bench.open();
-    bench.sent();
-    bench.told();
-    bench.ask(Command::Subscribe(Topic::asset_price(Symbol::BtcUsdt)));
-    bench.ask(Command::Subscribe(Topic::order_book("")));
-    let told = bench.told();
+    let mut bench = follow(Bayse::markets(), &[Topic::prices("e")]).opened();
+    bench.command(Command::Subscribe(Topic::asset_price(Symbol::BtcUsdt)));
+    bench.command(Command::Subscribe(Topic::order_book("")));
+    let told = bench.events();
     assert_eq!(told.len(), 2);
     assert!(told[0].contains("use /ws/v1/realtime instead"), "{told:?}");
     assert!(bench.sent().is_empty());
@@ -423,7 +382,7 @@ fn credentials_are_sent_and_hidden() {
     bench.open();
     let mut sent = bench.send_for(3 * SECOND);
     bench.frame(r#"{"type":"subscribed","room":"orders:u-1:m"}"#);
-    bench.ask(Command::Unsubscribe(Topic::orders("m")));
+    bench.command(Command::Unsubscribe(Topic::orders("m")));
     sent.extend(bench.sent().into_iter().map(|text| (0, text)));
     assert!(sent.len() >= 4, "{sent:?}");
     assert!(
@@ -431,23 +390,21 @@ fn credentials_are_sent_and_hidden() {
             .all(|(_, text)| text.contains(&format!(r#""auth":{{"apiKey":"{secret}"}}"#)))
     );
     assert!(sent.last().unwrap().1.contains(r#""room":"orders:u-1:m""#));
-    let told = bench.told();
+    let told = bench.events();
     let shown = format!("{:?}{told:?}", bench.session);
     assert!(!shown.contains(secret), "{shown}");
 }
 
 #[test]
 fn other_channels_are_filtered() {
-    let mut bench = follow(Bayse::realtime(), &[Topic::asset_price(Symbol::BtcUsdt)]);
-    bench.open();
-    bench.told();
+    let mut bench = follow(Bayse::realtime(), &[Topic::asset_price(Symbol::BtcUsdt)]).opened();
     let price = |symbol: &str| {
         format!(
             r#"{{"type":"asset_price","data":{{"symbol":"{symbol}","price":67432.15,"timestamp":1700000000000}},"timestamp":1700000000000}}"#
         )
     };
     bench.frame(&[price("BTCUSDT"), price("ETHUSDT")].join("\n"));
-    let told = bench.told();
+    let told = bench.events();
     assert_eq!(told.len(), 1);
     assert!(
         told[0].contains("BTCUSDT") && told[0].contains("67432.15"),
@@ -517,17 +474,17 @@ fn first_books_fill_empty_books() {
         "http://h/v1/pm/books?depth=10&currency=USD&outcomeId[]=yes&outcomeId[]=n%20o"
     );
     bench.frame(&bayse_book("m", "yes"));
-    bench.told();
+    bench.events();
     let book = |outcome: &str| {
         format!(
             r#"{{"marketId":"m","outcomeId":"{outcome}","bids":[{{"price":0.1,"quantity":1}}],"asks":[]}}"#
         )
     };
     let body = format!("[{},{{\"bad\":1}},{}]", book("yes"), book("no"));
-    let _ = bench.with(|session, now, books, handler| {
+    let _ = bench.call(|session, now, books, handler| {
         session.response(Some(request.id), Ok(body.as_bytes()), now, books, handler)
     });
-    let told = bench.told();
+    let told = bench.events();
     assert!(
         told[0].starts_with("bad 1: bayse: line 0, byte "),
         "{told:?}"
@@ -567,11 +524,9 @@ fn topic_stages_are_readable() {
 #[test]
 fn unreadable_fill_names_its_line() {
     let fill = r#"{"type":"buy_order","data":{"user":{"id":"u","tag":"t","imageUrl":null},"order":{"id":"o","amount":1,"quantity":1,"price":0.1234567890123456789,"status":"FILLED","type":"BUY","outcome":"YES","outcomeLabel":"Yes","currency":"USD","engine":"CLOB","orderType":"LIMIT","createdAt":"2026-02-17T10:30:00Z","updatedAt":"2026-02-17T10:30:01Z"},"event":{"id":"e","slug":"s","title":"T","type":"SINGLE_MARKET","createdAt":"2026-01-10T09:00:00Z","imageUrl":null},"market":{"id":"m","title":"M","imageUrl":null}},"timestamp":1}"#;
-    let mut bench = follow(Bayse::markets(), &[Topic::activity("e")]);
-    bench.open();
-    bench.told();
+    let mut bench = follow(Bayse::markets(), &[Topic::activity("e")]).opened();
     bench.frame(&[r#"{"type":"pong","timestamp":1}"#, fill].join("\n"));
-    let told = bench.told();
+    let told = bench.events();
     assert!(
         told.len() == 1 && told[0].starts_with("bad 0: bayse: line 1, byte 0: order: "),
         "{told:?}"

@@ -88,9 +88,9 @@ fn a_skipped_frame_is_numbered() {
     bench.frame(PLAIN_BOOK);
     bench.session.skip_frame();
     bench.session.skip_frame();
-    bench.told();
+    bench.events();
     bench.frame(PLAIN_BOOK);
-    assert_eq!(bench.told(), ["BTCUSDT 3:0 0 live"]);
+    assert_eq!(bench.events(), ["BTCUSDT 3:0 0 live"]);
     assert_eq!(bench.session.stats().frames, 2, "those that were read");
 }
 

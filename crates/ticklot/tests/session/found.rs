@@ -78,11 +78,9 @@ fn plain_connection_without_data_ends() {
 fn missing_book_retries_with_backoff() {
     const TWICE: &str = r#"42["orderbook",{"orderBook":{"asks":[{"ticks":1,"lots":5},{"ticks":1,"lots":5}],"bids":[]}}]"#;
     let mut bench = jayx(Envelope::SocketIo);
-    bench.open();
-    bench.frame(crate::bench::OPEN);
-    bench.frame("40");
+    bench.join();
     assert_eq!(bench.sent().len(), 2, "the join and the subscription");
-    bench.told();
+    bench.events();
     let mut attempts = 0;
     for patience in [10, 20, 40, 80, 160, 160] {
         // The server's pings go on meanwhile.
@@ -97,19 +95,19 @@ fn missing_book_retries_with_backoff() {
         attempts += 1;
         let unconfirmed = format!("unconfirmed orderbook:BTCUSDT {attempts}");
         assert_eq!(
-            bench.told().first(),
+            bench.events().first(),
             Some(&unconfirmed),
             "reported each time"
         );
         // A book that cannot be is no answer either.
         bench.frame(TWICE);
-        bench.told();
+        bench.events();
     }
     bench.frame(&crate::bench::packet_book(10, 11));
     let arrived = "subscribed orderbook:BTCUSDT".to_owned();
-    assert_eq!(bench.told().last(), Some(&arrived));
+    assert_eq!(bench.events().last(), Some(&arrived));
     bench.frame(&crate::bench::packet_book(10, 11));
-    assert!(!bench.told().contains(&arrived), "once");
+    assert!(!bench.events().contains(&arrived), "once");
     bench.sent();
     for _ in 0..40 {
         bench.frame("2");
@@ -122,11 +120,6 @@ fn missing_book_retries_with_backoff() {
 }
 
 impl Bench<Bayse> {
-    fn tell(&mut self, command: Command) {
-        let _ =
-            self.with(|session, now, books, handler| session.command(command, now, books, handler));
-    }
-
     fn stage(&self, topic: &Topic) -> Option<Stage> {
         let mut topics = self.session.venue().topics();
         topics.find(|(it, _)| *it == topic).map(|(_, stage)| stage)
@@ -139,13 +132,11 @@ impl Bench<Bayse> {
 fn late_refusal_names_its_room() {
     const REFUSED: &str =
         r#"{"type":"error","data":{"message":"unknown market: ghost"},"timestamp":1}"#;
-    let mut bench = bayse(&["ghost"]);
-    bench.open();
-    bench.sent();
+    let mut bench = bayse(&["ghost"]).opened();
     assert!(bench.pass(5 * SECOND).is_none());
     assert_eq!(bench.sent().len(), 1, "asked for again");
     let healthy = Topic::user_trades("ada");
-    bench.tell(Command::Subscribe(healthy.clone()));
+    bench.command(Command::Subscribe(healthy.clone()));
     bench.sent();
     for _ in 0..3 {
         bench.frame(REFUSED);
@@ -157,19 +148,17 @@ fn late_refusal_names_its_room() {
     );
 
     // Nor when it is desired no more.
-    bench.tell(Command::Unsubscribe(Topic::order_book("ghost")));
-    bench.tell(Command::Subscribe(Topic::order_book("ghost")));
+    bench.command(Command::Unsubscribe(Topic::order_book("ghost")));
+    bench.command(Command::Subscribe(Topic::order_book("ghost")));
     bench.sent();
-    bench.tell(Command::Unsubscribe(Topic::order_book("ghost")));
+    bench.command(Command::Unsubscribe(Topic::order_book("ghost")));
     bench.frame(REFUSED);
     assert_eq!(bench.stage(&healthy), Some(Stage::Asked));
 }
 
 #[test]
 fn stray_confirmations_fill_no_queue() {
-    let mut bench = bayse(&["a"]);
-    bench.open();
-    bench.sent();
+    let mut bench = bayse(&["a"]).opened();
     for n in 0..5_000 {
         let room = if n % 2 == 0 { 0 } else { n };
         bench.frame(&format!(
@@ -190,14 +179,14 @@ fn silent_server_fills_no_memory() {
     let mut bench = bayse(&["a"]);
     bench.open();
     for n in 0..20_000 {
-        bench.tell(Command::Subscribe(Topic::user_trades(format!(
+        bench.command(Command::Subscribe(Topic::user_trades(format!(
             "u{}",
             n % 9
         ))));
         bench.now.0 += SECOND / 8;
         bench.frame(r#"{"type":"pong","timestamp":1}"#);
         bench.sent();
-        bench.tell(Command::Unsubscribe(Topic::user_trades(format!(
+        bench.command(Command::Unsubscribe(Topic::user_trades(format!(
             "u{}",
             n % 9
         ))));

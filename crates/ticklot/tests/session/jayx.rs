@@ -40,18 +40,14 @@ fn order(id: i64, state: &str) -> String {
 #[test]
 fn server_reason_is_reported() {
     let mut bench = everything(Envelope::SocketIo);
-    bench.open();
-    bench.frame(OPEN);
-    bench.frame("40");
-    bench.told();
+    bench.join();
+    bench.events();
     bench.frame(r#"42["error",{"message":"unknown symbol"}]"#);
-    assert_eq!(bench.told(), ["refused unknown symbol"]);
+    assert_eq!(bench.events(), ["refused unknown symbol"]);
 
-    let mut plain = everything(Envelope::Plain);
-    plain.open();
-    plain.told();
+    let mut plain = everything(Envelope::Plain).opened();
     plain.frame(r#"{"error":{"message":"unknown symbol"}}"#);
-    assert_eq!(plain.told(), ["refused unknown symbol"]);
+    assert_eq!(plain.events(), ["refused unknown symbol"]);
 }
 
 #[test]
@@ -197,7 +193,7 @@ fn trades_arrive_once_in_order() {
             trades.join(",")
         )
     };
-    bench.told();
+    bench.events();
     for (listed, told) in [
         (&[2, 1][..], "1 2"),
         (&[3, 2, 1], "3"),
@@ -206,7 +202,7 @@ fn trades_arrive_once_in_order() {
         (&[5, 4, 3], "4 5"),
     ] {
         bench.frame(&book(listed));
-        assert_eq!(bench.trades(), told, "{listed:?}");
+        assert_eq!(bench.recorder.trades, told, "{listed:?}");
     }
 }
 
@@ -272,9 +268,7 @@ const SOCKET_IO: &str = "ws://h/socket.io/?EIO=4&transport=websocket";
 
 /// The server closes, and the next attempt's time comes.
 fn reconnect(bench: &mut Bench<JayX>) {
-    if let NextAction::WaitUntil(until) = bench.end(&crate::bench::closed(1000)) {
-        bench.now = until;
-    }
+    bench.wait_after(&crate::bench::closed(1000));
     bench.open();
 }
 
@@ -293,12 +287,12 @@ fn missing_open_packet_selects_plain() {
         r#"{"event":"orderbook","message":{"category":"spot","symbol":"BTCUSDT","precise":"1"}}"#;
     assert_eq!(bench.sent(), [plain]);
     let reported = |bench: &mut Bench<JayX>| {
-        let told = bench.told();
+        let told = bench.events();
         told.iter().filter(|it| it.contains("Protocol")).count()
     };
     assert_eq!(reported(&mut bench), 0, "not before the server shows it");
     bench.frame(PLAIN_BOOK);
-    assert!(bench.told().iter().any(|it| it.contains("plain JSON")));
+    assert!(bench.events().iter().any(|it| it.contains("plain JSON")));
     for _ in 0..3 {
         reconnect(&mut bench);
         assert_eq!(bench.session.url(), "ws://h");
@@ -326,11 +320,8 @@ fn refused_upgrade_selects_plain() {
     assert_eq!(bench.end(&refused(404)), NextAction::Connect, "at once");
     assert_eq!(bench.session.url(), "ws://h");
     // Both were refused: that is one attempt, and the search begins again after the backoff.
-    let NextAction::WaitUntil(until) = bench.end(&refused(404)) else {
-        panic!("one of two attempts")
-    };
+    bench.wait_after(&refused(404));
     assert_eq!(bench.session.url(), SOCKET_IO);
-    bench.now = until;
     assert_eq!(bench.end(&refused(404)), NextAction::Connect);
     assert_eq!(bench.end(&refused(404)), NextAction::Done, "the second");
 
@@ -364,7 +355,7 @@ fn open_packet_selects_socket_io() {
     let mut bench = unknown_envelope();
     bench.open();
     bench.frame(OPEN);
-    assert!(bench.told().iter().any(|it| it.contains("Socket.IO")));
+    assert!(bench.events().iter().any(|it| it.contains("Socket.IO")));
     bench.frame("40");
     bench.frame(&packet_book(10, 11));
     reconnect(&mut bench);
@@ -374,7 +365,7 @@ fn open_packet_selects_socket_io() {
     bench.frame("40");
     assert!(bench.pass(SECOND).is_none());
     assert!(
-        !bench.told().iter().any(|it| it.contains("Protocol")),
+        !bench.events().iter().any(|it| it.contains("Protocol")),
         "once"
     );
     // One that no longer answers the handshake may have changed.

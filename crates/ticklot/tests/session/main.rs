@@ -12,4 +12,6 @@ mod neutral;
 mod odd;
 mod rules;
 mod state;
+#[path = "../support/mod.rs"]
+mod support;
 mod tap;

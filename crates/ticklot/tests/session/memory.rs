@@ -35,10 +35,7 @@ fn book(bids: i64) -> String {
 
 fn plain(options: Options) -> Bench<JayX> {
     let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain);
-    let mut bench = Bench::new(venue.build().unwrap(), options);
-    bench.open();
-    bench.told();
-    bench
+    Bench::new(venue.build().unwrap(), options).opened()
 }
 
 #[test]
@@ -46,10 +43,10 @@ fn refused_growth_is_a_gap() {
     let mut bench = plain(limited(64 << 10));
     bench.frame(&book(10));
     assert_eq!(bench.books.state(BookId(0)), BookState::Live);
-    bench.told();
+    bench.events();
     bench.frame(&book(5_000));
     assert!(bench.books.live(BookId(0)).is_none());
-    let told = bench.told();
+    let told = bench.events();
     assert!(told[0].contains("gap"), "{told:?}");
     assert_eq!(
         told[1],
@@ -119,15 +116,13 @@ fn oversized_first_book_stays_empty() {
     let mut bench = plain(limited(64 << 10));
     bench.frame(&book(5_000));
     assert_eq!(bench.books.state(BookId(0)), BookState::Empty);
-    assert_eq!(bench.told().len(), 1, "the bad line");
+    assert_eq!(bench.events().len(), 1, "the bad line");
 }
 
 #[test]
 fn invented_outcomes_respect_budget() {
     let venue = Bayse::any().build().unwrap();
-    let mut bench = Bench::new(venue, limited(256 << 10));
-    bench.open();
-    bench.told();
+    let mut bench = Bench::new(venue, limited(256 << 10)).opened();
     for at in 0..1_000 {
         bench.frame(&bayse_book("m", &format!("outcome-{at}")));
     }
@@ -135,7 +130,7 @@ fn invented_outcomes_respect_budget() {
     assert!((50..500).contains(&books), "{books} books");
     assert!(bench.books.memory() <= 256 << 10);
     let refused = |line: &String| line.contains("no room");
-    let bad = bench.told().iter().filter(|it| refused(it)).count();
+    let bad = bench.events().iter().filter(|it| refused(it)).count();
     // The last one may have had room for itself and not for its levels.
     assert!(
         bad == 1_000 - books || bad == 1_001 - books,
@@ -143,7 +138,7 @@ fn invented_outcomes_respect_budget() {
     );
     // Those that there are go on.
     bench.frame(&bayse_book("m", "outcome-0"));
-    assert!(bench.told().iter().all(|line| !refused(line)));
+    assert!(bench.events().iter().all(|line| !refused(line)));
 }
 
 #[test]
@@ -168,19 +163,14 @@ fn connections_share_one_budget() {
     assert!(books.memory() <= 200 << 10);
 }
 
-fn command<V: Venue>(bench: &mut Bench<V>, command: V::Command) {
-    let _ =
-        bench.with(|session, now, books, handler| session.command(command, now, books, handler));
-}
-
 /// Sends each command; returns how many were refused for memory.
 fn refused<V: Venue>(
     bench: &mut Bench<V>,
     commands: impl IntoIterator<Item = V::Command>,
 ) -> usize {
-    bench.told();
-    commands.into_iter().for_each(|it| command(bench, it));
-    let told = bench.told();
+    bench.events();
+    commands.into_iter().for_each(|it| bench.command(it));
+    let told = bench.events();
     let is_refusal =
         |line: &&String| line.starts_with("refused ") && line.contains("no room in memory");
     told.iter().filter(is_refusal).count()
@@ -204,7 +194,7 @@ fn room_names_are_charged() {
     bench.open();
     bench.sent();
     let full = bench.books.memory();
-    command(&mut bench, bayse::Command::Unsubscribe(topic(0)));
+    bench.command(bayse::Command::Unsubscribe(topic(0)));
     assert_eq!(bench.books.memory(), full);
     bench.end(&ticklot::Disconnect::Silent);
     bench.pass(60_000_000_000);
@@ -217,7 +207,7 @@ fn room_names_are_charged() {
     );
     bench.end(&ticklot::Disconnect::Silent);
     for at in 0..100 {
-        command(&mut bench, bayse::Command::Unsubscribe(topic(at)));
+        bench.command(bayse::Command::Unsubscribe(topic(at)));
     }
     assert_eq!(bench.books.memory(), 0);
 }
@@ -229,8 +219,8 @@ fn initial_rooms_are_charged() {
     let mut bench = Bench::new(venue.build().unwrap(), options());
     assert!(bench.books.memory() > bayse::MAX_ROOMS * 100);
     let more = bayse::Command::Subscribe(Topic::order_book("more"));
-    command(&mut bench, more);
-    let told = bench.told();
+    bench.command(more);
+    let told = bench.events();
     assert!(
         told[0].starts_with("refused ") && told[0].ends_with(": too many rooms"),
         "{told:?}"
@@ -240,17 +230,14 @@ fn initial_rooms_are_charged() {
 #[test]
 fn server_names_are_charged() {
     let venue = Bayse::user(bayse::Auth::api_key("k")).follow(Topic::orders("m"));
-    let mut bench = Bench::new(venue.build().unwrap(), limited(64 << 10));
-    bench.open();
-    bench.sent();
-    bench.told();
+    let mut bench = Bench::new(venue.build().unwrap(), limited(64 << 10)).opened();
     let before = bench.books.memory();
     let subscribed = |user: &str| format!(r#"{{"type":"subscribed","room":"orders:{user}:m"}}"#);
     bench.frame(&subscribed(&"u".repeat(60_000)));
-    assert!(bench.told()[0].contains("no room"));
+    assert!(bench.events()[0].contains("no room"));
     assert_eq!(bench.books.memory(), before);
     bench.frame(&subscribed("user"));
-    assert_eq!(bench.told(), ["subscribed orders:user:m"]);
+    assert_eq!(bench.events(), ["subscribed orders:user:m"]);
     let room = "orders:user:m".len();
     assert!(bench.books.memory() >= before + room);
 }
@@ -260,9 +247,9 @@ fn kraken_charges_topics_and_books() {
     let mut bench = Bench::new(Kraken::new(["A/B"]).build().unwrap(), limited(64 << 10));
     let start = bench.books.memory();
     let trades = |name: &str| kraken::Topic::trades(name);
-    command(&mut bench, kraken::Command::Subscribe(trades("A/B")));
+    bench.command(kraken::Command::Subscribe(trades("A/B")));
     assert!(bench.books.memory() > start);
-    command(&mut bench, kraken::Command::Unsubscribe(trades("A/B")));
+    bench.command(kraken::Command::Unsubscribe(trades("A/B")));
     assert_eq!(bench.books.memory(), start);
     for topic in [
         kraken::Topic::trades as fn(String) -> _,

@@ -14,20 +14,18 @@ fn joined(open: &str) -> Bench<JayX> {
     bench.open();
     assert_eq!(bench.frame(open), CallOutcome::Control);
     assert_eq!(bench.frame("40"), CallOutcome::Control);
-    bench.told();
+    bench.events();
     bench
 }
 
 #[test]
 fn plain_frame_splits_into_lines() {
-    let mut bench = jayx(Envelope::Plain);
-    bench.open();
-    bench.told();
+    let mut bench = jayx(Envelope::Plain).opened();
     let second = PLAIN_BOOK.replace("\"ticks\":10", "\"ticks\":9");
     let frame = format!("{PLAIN_BOOK}\r\n\n  \n{{\"news\":1}}\n{second}\n{{\n");
     assert_eq!(bench.frame(&frame), CallOutcome::Data);
     assert_eq!(
-        bench.told(),
+        bench.events(),
         [
             "BTCUSDT: empty to live by snapshot",
             "BTCUSDT 0:0 2 live",
@@ -37,28 +35,24 @@ fn plain_frame_splits_into_lines() {
             "bad 0: jayx: line 5, byte 1: not valid JSON",
         ]
     );
-    assert_eq!(bench.odd, "{");
+    assert_eq!(bench.recorder.bad_bytes, "{");
     // A handler that breaks off gets no more of the frame.
-    bench.tired = true;
+    bench.recorder.breaks = true;
     assert_eq!(bench.frame(&frame), CallOutcome::StopFeed);
-    assert_eq!(bench.told().len(), 1);
+    assert_eq!(bench.events().len(), 1);
 }
 
 #[test]
 fn empty_frame_is_skipped() {
     for frame in ["", " ", "\r\n\t \n"] {
         for envelope in [Envelope::Plain, Envelope::SocketIo] {
-            let mut bench = jayx(envelope);
-            bench.open();
-            bench.told();
+            let mut bench = jayx(envelope).opened();
             assert_eq!(bench.frame(frame), CallOutcome::Data);
-            assert!(bench.told().is_empty(), "{frame:?}");
+            assert!(bench.events().is_empty(), "{frame:?}");
         }
-        let mut bench = bayse(&["m"]);
-        bench.open();
-        bench.told();
+        let mut bench = bayse(&["m"]).opened();
         assert_eq!(bench.frame(frame), CallOutcome::Data);
-        assert!(bench.told().is_empty(), "{frame:?}");
+        assert!(bench.events().is_empty(), "{frame:?}");
     }
 }
 
@@ -70,13 +64,11 @@ fn odd_trade_costs_no_book() {
     let payload = PLAIN_BOOK.replace("\"trades\":[]", &format!("\"trades\":[{good},{odd}]"));
     let packet = format!("42[\"orderbook\",{payload}]");
     for (envelope, frame) in [(Envelope::Plain, payload), (Envelope::SocketIo, packet)] {
-        let mut bench = jayx(envelope);
-        bench.open();
-        bench.told();
+        let mut bench = jayx(envelope).opened();
         bench.frame(&frame);
         let byte = frame.find("null").unwrap();
         assert_eq!(
-            bench.told(),
+            bench.events(),
             [
                 "BTCUSDT: empty to live by snapshot".to_owned(),
                 "BTCUSDT 0:0 2 live".to_owned(),
@@ -84,7 +76,7 @@ fn odd_trade_costs_no_book() {
                 format!("bad 0: jayx: line 0, byte {byte}: side: not a string"),
             ]
         );
-        assert_eq!(bench.odd, frame);
+        assert_eq!(bench.recorder.bad_bytes, frame);
         assert!(bench.books.live(BOOK).is_some());
         assert_eq!(bench.session.stats().bad_lines, 1);
         assert_eq!(bench.session.stats().gaps, 0);
@@ -97,9 +89,7 @@ fn odd_order_costs_no_other() {
         .envelope(Envelope::Plain)
         .key(ApiKey::new("k"))
         .follow(Topic::open_orders("BTCUSDT"));
-    let mut bench = Bench::new(venue.build().unwrap(), options());
-    bench.open();
-    bench.told();
+    let mut bench = Bench::new(venue.build().unwrap(), options()).opened();
     let order = |id: i64, price: &str, quantity: &str| {
         format!(
             r#"{{"id":{id},"type":"MARKET","state":"NEW","side":"SELL","resd":1000000,"exec":0,"cost":7,"lastLots":null,"lastTicks":null,"created":1,"modified":2,"symbol":"BTCUSDT","price":{price},"quantity":{quantity}}}"#
@@ -114,7 +104,7 @@ fn odd_order_costs_no_other() {
         r#"{{"cancel":[],"modify":[{}]}}"#,
         orders.join(",")
     ));
-    let told = bench.told();
+    let told = bench.events();
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[2].ends_with("quantity: not a number"), "{told:?}");
     let account = bench.books.account().unwrap();
@@ -169,11 +159,11 @@ fn bytes_of_odd_lines() {
         let mut bench = bayse(&["m"]);
         bench.open();
         bench.frame(&format!("{book}\n{line}\n{book}"));
-        assert_eq!(bench.odd, line);
+        assert_eq!(bench.recorder.bad_bytes, line);
     }
     let mut bench = joined(crate::bench::OPEN);
     for frame in ["4", "42[\"news\",1]", "42[\"orderbook\",{}]"] {
         bench.frame(frame);
-        assert_eq!(bench.odd, frame);
+        assert_eq!(bench.recorder.bad_bytes, frame);
     }
 }

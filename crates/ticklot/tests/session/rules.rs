@@ -44,7 +44,7 @@ fn socket_io_handshake_to_book() {
     assert_eq!(bench.frame(&packet_book(10, 11)), CallOutcome::Data);
     // Packets of the session's own are not counted as frames.
     assert_eq!(
-        bench.told(),
+        bench.events(),
         [
             "connected 1",
             "BTCUSDT: empty to live by snapshot",
@@ -94,14 +94,14 @@ fn books_wait_for_next_snapshot() {
     bench.open();
     bench.frame(OPEN);
     bench.frame(&packet_book(10, 11));
-    bench.told();
+    bench.events();
 
     assert_eq!(
         bench.end(&closed(1001)),
         NextAction::WaitUntil(Nanos(2 * SECOND))
     );
     assert_eq!(
-        bench.told(),
+        bench.events(),
         [
             "BTCUSDT: live to disconnected by disconnected",
             "closed by the server with code 1001, again"
@@ -140,54 +140,33 @@ fn books_wait_for_next_snapshot() {
 fn reconnect_waits_double_and_reset() {
     let mut bench = jayx(Envelope::SocketIo);
     let mut wait = || {
-        let before = bench.now;
-        let NextAction::WaitUntil(until) = bench.end(&Disconnect::Failed("refused".into())) else {
-            panic!()
-        };
-        bench.now = until;
-        until.since(before).as_secs()
+        let reason = Disconnect::Failed("refused".into());
+        bench.wait_after(&reason).as_secs()
     };
     let waits: Vec<u64> = (0..8).map(|_| wait()).collect();
     assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
 
     // Open is not yet good: a server that accepts and drops must not be hammered.
     bench.open();
-    let NextAction::WaitUntil(until) = bench.end(&Disconnect::Failed("dropped".into())) else {
-        panic!()
-    };
-    assert_eq!(until.since(bench.now), Duration::from_secs(30));
-    bench.now = until;
+    let wait = bench.wait_after(&Disconnect::Failed("dropped".into()));
+    assert_eq!(wait, Duration::from_secs(30));
     // Nor is a handshake, or a refusal, or garbage.
     bench.open();
     bench.frame(OPEN);
     bench.frame("42[");
     bench.frame(r#"44{"message":"no"}"#);
-    let NextAction::WaitUntil(until) =
-        bench.end(&Disconnect::Ended(EndReason::Refused("no".to_owned())))
-    else {
-        panic!()
-    };
-    assert_eq!(until.since(bench.now), Duration::from_secs(30));
-    bench.now = until;
+    let wait = bench.wait_after(&Disconnect::Ended(EndReason::Refused("no".to_owned())));
+    assert_eq!(wait, Duration::from_secs(30));
     bench.open();
     // A book is not enough: a server that sends one and drops the connection must not be hammered either.
     bench.frame(&packet_book(10, 11));
-    let NextAction::WaitUntil(until) = bench.end(&closed(1000)) else {
-        panic!()
-    };
-    assert_eq!(until.since(bench.now), Duration::from_secs(30));
-    bench.now = until;
+    let wait = bench.wait_after(&closed(1000));
+    assert_eq!(wait, Duration::from_secs(30));
     bench.open();
     bench.frame(&packet_book(10, 11));
     bench.now.0 += 5 * SECOND;
-    let NextAction::WaitUntil(until) = bench.end(&closed(1000)) else {
-        panic!()
-    };
-    assert_eq!(
-        until.since(bench.now),
-        Duration::from_secs(1),
-        "a book and five seconds"
-    );
+    let wait = bench.wait_after(&closed(1000));
+    assert_eq!(wait, Duration::from_secs(1), "a book and five seconds");
     // A connection that lasted is good too.
     let mut bench = jayx(Envelope::SocketIo);
     bench.end(&Disconnect::Silent);
@@ -253,6 +232,12 @@ fn retry_after_is_respected() {
         bench.end(&busy(1)),
         NextAction::WaitUntil(now.after(Duration::from_nanos(2 * SECOND + 1)))
     );
+    // However long it is, it is at most five minutes.
+    let wait = jayx(Envelope::SocketIo).wait_after(&Disconnect::Busy {
+        retry_after: Duration::MAX,
+        error: "429".into(),
+    });
+    assert_eq!(wait, Duration::from_secs(301));
 }
 
 #[test]
@@ -267,10 +252,7 @@ fn clients_refused_together_return_apart() {
             options.reconnect.jitter = true;
             options.seed = Some(seed);
             let mut bench = Bench::new(JayX::new("X").build().unwrap(), options);
-            let NextAction::WaitUntil(until) = bench.end(&busy) else {
-                panic!()
-            };
-            let wait = until.since(bench.now);
+            let wait = bench.wait_after(&busy);
             assert!(wait >= Duration::from_millis(90_100) && wait <= Duration::from_secs(91));
             wait.as_millis() / 10
         })
@@ -285,13 +267,10 @@ fn attempts_are_bounded_when_asked() {
     rules.reconnect.attempts = Some(3);
     let mut bench = Bench::new(JayX::new("X").build().unwrap(), rules);
     for _ in 0..2 {
-        let NextAction::WaitUntil(until) = bench.end(&refused()) else {
-            panic!()
-        };
-        bench.now = until;
+        bench.wait_after(&refused());
     }
     assert_eq!(bench.end(&refused()), NextAction::Done);
-    assert_eq!(bench.told().last().unwrap(), "refused, done");
+    assert_eq!(bench.events().last().unwrap(), "refused, done");
 
     let mut rules = options();
     rules.reconnect.first_attempts = Some(1);
@@ -341,24 +320,22 @@ fn a_stopped_session_stays_stopped() {
 
 #[test]
 fn silent_book_alone_is_stale() {
-    let mut bench = bayse(&["m"]);
-    bench.open();
-    bench.sent();
+    let mut bench = bayse(&["m"]).opened();
     bench.frame(r#"{"type":"subscribed","room":"orderbook:m"}"#);
     bench.frame(&bayse_book("m", "a"));
     bench.pass(3 * SECOND);
     bench.frame(&bayse_book("m", "b"));
-    bench.told();
+    bench.events();
     assert!(bench.pass(3 * SECOND).is_none());
-    assert_eq!(bench.told(), ["a: live to stale by timeout"]);
+    assert_eq!(bench.events(), ["a: live to stale by timeout"]);
     assert_eq!(
         (bench.books.state(BOOK), bench.books.state(BookId(1))),
         (BookState::Stale, BookState::Live)
     );
     assert!(bench.pass(3 * SECOND).is_none());
-    assert_eq!(bench.told(), ["b: live to stale by timeout"]);
+    assert_eq!(bench.events(), ["b: live to stale by timeout"]);
     assert!(bench.pass(30 * SECOND).is_none());
-    assert!(bench.told().is_empty(), "told once");
+    assert!(bench.events().is_empty(), "told once");
     bench.frame(&bayse_book("m", "a"));
     assert!(bench.books.live(BOOK).is_some(), "a snapshot repairs it");
 }
@@ -382,9 +359,7 @@ fn pong_proves_only_connection() {
 #[test]
 fn silent_socket_io_times_out() {
     let mut bench = jayx(Envelope::SocketIo);
-    bench.open();
-    bench.frame(OPEN);
-    bench.frame("40");
+    bench.join();
     assert!(bench.pass(44 * SECOND).is_none());
     bench.frame("2");
     assert!(bench.pass(44 * SECOND).is_none());
@@ -405,10 +380,7 @@ fn bayse_subscribes_in_tens() {
         assert_eq!(sent.len(), 3);
         assert!(sent[0].contains(r#""marketIds":["m00","m01","#));
         assert!(sent[2].contains(r#""m22"]"#));
-        let NextAction::WaitUntil(until) = bench.end(&Disconnect::Silent) else {
-            panic!()
-        };
-        bench.now = until;
+        bench.wait_after(&Disconnect::Silent);
     }
 }
 
@@ -427,7 +399,7 @@ fn bayse_keeps_only_requested_books() {
     ];
     bench.frame(&frame.join("\n"));
     assert_eq!(
-        bench.told(),
+        bench.events(),
         [
             "connected 1",
             "yes: empty to live by snapshot",
@@ -461,7 +433,7 @@ fn bayse_keeps_only_requested_books() {
     assert!(any.sent().is_empty());
     any.frame(&bayse_book("other", "yes"));
     assert_eq!(
-        any.told(),
+        any.events(),
         [
             "connected 1",
             "yes: empty to live by snapshot",
@@ -477,12 +449,12 @@ fn bad_line_changes_nothing_else() {
     let mut bench = bayse(&["m"]);
     bench.open();
     bench.frame(&bayse_book("m", "yes"));
-    bench.told();
+    bench.events();
     let duplicate = bayse_book("m", "yes").replace("}]", "},{\"price\":0.60,\"quantity\":1}]");
     let off_grid = bayse_book("m", "yes").replace("0.6", "0.605");
     let frame = [&duplicate, "{\"type\"", &off_grid, &bayse_book("m", "no")].join("\n");
     assert_eq!(bench.frame(&frame), CallOutcome::Data);
-    let told = bench.told();
+    let told = bench.events();
     assert_eq!(
         told,
         [
@@ -513,7 +485,7 @@ fn oversized_frames_are_refused() {
     bench.open();
     bench.frame(&"x".repeat(101));
     assert_eq!(
-        bench.told()[1],
+        bench.events()[1],
         "bad 0: bayse: line 0, byte 100: longer than the limit of 100 bytes"
     );
     bench.frame(r#"{"type":"pong"}"#);
@@ -524,31 +496,14 @@ fn oversized_frames_are_refused() {
 fn handler_break_stops_immediately() {
     let mut bench = bayse(&["m"]);
     bench.open();
-    bench.tired = true;
+    bench.recorder.breaks = true;
     let frame = [bayse_book("m", "yes"), bayse_book("m", "no")].join("\n");
     assert_eq!(bench.frame(&frame), CallOutcome::StopFeed);
     assert_eq!(
-        bench.told(),
+        bench.events(),
         ["connected 1", "yes: empty to live by snapshot"],
         "neither its book nor the next line"
     );
-}
-
-#[test]
-fn crossed_book_is_reported() {
-    let mut bench = jayx(Envelope::SocketIo);
-    bench.open();
-    bench.frame(&packet_book(12, 11));
-    assert_eq!(
-        bench.told()[1..],
-        [
-            "BTCUSDT: empty to crossed by crossed",
-            "BTCUSDT 0:0 2 crossed"
-        ]
-    );
-    assert!(bench.books.live(BOOK).is_none());
-    bench.frame(&packet_book(10, 11));
-    assert!(bench.books.live(BOOK).is_some());
 }
 
 #[test]
@@ -579,21 +534,11 @@ fn late_frames_touch_no_book() {
     bench.open();
     bench.frame(&packet_book(10, 11));
     bench.end(&Disconnect::Silent);
-    bench.told();
+    bench.events();
     assert_eq!(bench.frame(&packet_book(12, 13)), CallOutcome::Control);
-    assert!(bench.told().is_empty());
+    assert!(bench.events().is_empty());
     assert_eq!(bench.books.state(BOOK), BookState::Disconnected);
     assert_eq!(bench.session.stats().late, 1);
-}
-
-#[test]
-fn dropped_driver_disconnects_books() {
-    let mut bench = jayx(Envelope::SocketIo);
-    bench.open();
-    bench.frame(&packet_book(10, 11));
-    bench.session.abandon(&mut bench.books);
-    assert_eq!(bench.books.state(BOOK), BookState::Disconnected);
-    assert_eq!(bench.session.next(bench.now), NextAction::Connect);
 }
 
 #[test]
@@ -611,32 +556,6 @@ fn wrong_url_is_final() {
         NextAction::Connect,
         "but running it anew does"
     );
-}
-
-#[test]
-fn retry_after_is_bounded() {
-    let mut bench = jayx(Envelope::SocketIo);
-    let busy = Disconnect::Busy {
-        retry_after: Duration::MAX,
-        error: "429".into(),
-    };
-    let NextAction::WaitUntil(until) = bench.end(&busy) else {
-        panic!()
-    };
-    assert_eq!(until.since(bench.now), Duration::from_secs(301));
-}
-
-#[test]
-fn invalid_snapshot_is_a_gap() {
-    let mut bench = jayx(Envelope::SocketIo);
-    bench.open();
-    bench.frame(&packet_book(10, 11));
-    bench.frame(r#"42["orderbook",{"orderBook":{"asks":[{"ticks":1,"lots":1},{"ticks":1,"lots":2}],"bids":[]}}]"#);
-    assert_eq!(bench.books.state(BOOK), BookState::Gap(Gap::Refused));
-    bench.frame(&packet_book(10, 11));
-    assert!(bench.books.live(BOOK).is_some());
-    bench.frame(r#"42["orderbook",{"orderBook":{"asks":[{"ticks":1.5,"lots":1}],"bids":[]}}]"#);
-    assert_eq!(bench.books.state(BOOK), BookState::Gap(Gap::Refused));
 }
 
 #[test]
@@ -670,7 +589,7 @@ fn taken_up(now: u64) -> (Bench<JayX>, u64, BookState) {
     bench.open();
     bench.now = Nanos(now * SECOND);
     let received = Nanos(10 * SECOND);
-    let reply = bench.with(|session, now, books, handler| {
+    let reply = bench.call(|session, now, books, handler| {
         session.frame_received(PLAIN_BOOK.as_bytes(), received, now, books, handler)
     });
     assert_eq!(reply, CallOutcome::Data);
@@ -687,7 +606,7 @@ fn waiting_frame_keeps_its_age() {
     assert_eq!(bench.session.deadline(), Some(Nanos(15 * SECOND)));
     assert!(bench.pass(2 * SECOND).is_none());
     assert_eq!(bench.books.state(BookId(0)), BookState::Stale);
-    let told = bench.told();
+    let told = bench.events();
     assert_eq!(told.last().unwrap(), "BTCUSDT: live to stale by timeout");
 }
 
@@ -696,7 +615,7 @@ fn expired_frame_makes_stale_book() {
     let (mut bench, age, state) = taken_up(17);
     assert_eq!((age, state), (7, BookState::Stale));
     assert_eq!(
-        bench.told()[1..],
+        bench.events()[1..],
         ["BTCUSDT: empty to stale by timeout", "BTCUSDT 0:0 2 stale"],
         "at no moment live"
     );

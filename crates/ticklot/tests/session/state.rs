@@ -25,9 +25,9 @@ const TWICE: &str = r#"42["orderbook",{"orderBook":{"asks":[{"ticks":1,"lots":5}
 impl<V: ticklot::venue::Venue> Bench<V> {
     /// What the handler received in the call of `frame`.
     fn events_of(&mut self, frame: &str) -> Vec<String> {
-        self.told();
+        self.events();
         self.frame(frame);
-        self.told()
+        self.events()
     }
 
     fn states(&self) -> Vec<BookState> {
@@ -41,7 +41,7 @@ fn live_jayx() -> Bench<JayX> {
     bench.open();
     bench.frame(&packet_book(10, 11));
     assert!(bench.books.live(BOOK).is_some());
-    bench.told();
+    bench.events();
     bench
 }
 
@@ -59,7 +59,7 @@ fn restore(bench: &mut Bench<Bayse>) {
         bench.frame(&bayse_book(market, outcome));
     }
     assert_eq!(bench.states(), [BookState::Live; 3]);
-    bench.told();
+    bench.events();
 }
 
 #[test]
@@ -81,11 +81,11 @@ fn snapshot_reports_state_first() {
 fn timeout_is_reported_once() {
     let mut bench = live_jayx();
     assert!(bench.pass(5 * SECOND - 1).is_none());
-    assert!(bench.told().is_empty());
+    assert!(bench.events().is_empty());
     assert!(bench.pass(1).is_none());
-    assert_eq!(bench.told(), ["BTCUSDT: live to stale by timeout"]);
+    assert_eq!(bench.events(), ["BTCUSDT: live to stale by timeout"]);
     assert!(bench.pass(10 * SECOND).is_none());
-    assert!(bench.told().is_empty());
+    assert!(bench.events().is_empty());
     assert_eq!(
         bench.events_of(&packet_book(10, 11)),
         ["BTCUSDT: stale to live by snapshot", "BTCUSDT 1:0 0 live"]
@@ -109,6 +109,16 @@ fn timeout_precedes_late_snapshot() {
 
 #[test]
 fn crossed_book_is_reported_once() {
+    let mut bench = jayx(Envelope::SocketIo);
+    bench.open();
+    assert_eq!(
+        bench.events_of(&packet_book(12, 11)),
+        [
+            "BTCUSDT: empty to crossed by crossed",
+            "BTCUSDT 0:0 2 crossed"
+        ]
+    );
+    assert!(bench.books.live(BOOK).is_none());
     let mut bench = live_jayx();
     assert_eq!(
         bench.events_of(&packet_book(12, 11)),
@@ -136,6 +146,7 @@ fn refused_snapshot_reports_gap() {
         refused.len() == 2 && refused[1].starts_with("bad 1: "),
         "{refused:?}"
     );
+    assert_eq!(bench.states(), [GAP]);
     let again = bench.events_of(TWICE);
     assert!(
         again.len() == 1 && again[0].starts_with("bad 2: "),
@@ -153,10 +164,10 @@ fn disconnect_reports_each_book() {
     let mut bench = live_bayse();
     bench.frame(NO_JSON);
     bench.frame(&bayse_book("m", "no"));
-    bench.told();
+    bench.events();
     bench.end(&Disconnect::Silent);
     assert_eq!(
-        bench.told(),
+        bench.events(),
         [
             "yes: gap to disconnected by disconnected",
             "no: live to disconnected by disconnected",
@@ -166,7 +177,7 @@ fn disconnect_reports_each_book() {
     );
     bench.end(&Disconnect::Silent);
     assert_eq!(
-        bench.told(),
+        bench.events(),
         ["the server went silent, again"],
         "a second attempt that fails changes no book"
     );
@@ -176,10 +187,9 @@ fn disconnect_reports_each_book() {
 fn unsubscribing_reports_markets_books() {
     let mut bench = live_bayse();
     let command = Command::Unsubscribe(Topic::order_book("m"));
-    let _ =
-        bench.with(|session, now, books, handler| session.command(command, now, books, handler));
+    bench.command(command);
     assert_eq!(
-        bench.told(),
+        bench.events(),
         [
             "yes: live to disconnected by unsubscribed",
             "no: live to disconnected by unsubscribed"
@@ -206,12 +216,11 @@ fn market_changes_have_one_order() {
         .map(|it| format!("{it}: live to gap by bad_message"));
     assert!(told.into_iter().eq(gaps));
     let command = Command::Unsubscribe(Topic::order_book("m"));
-    let _ =
-        bench.with(|session, now, books, handler| session.command(command, now, books, handler));
+    bench.command(command);
     let gone = outcomes
         .iter()
         .map(|it| format!("{it}: gap to disconnected by unsubscribed"));
-    assert!(bench.told().into_iter().eq(gone));
+    assert!(bench.events().into_iter().eq(gone));
 }
 
 #[test]
@@ -220,33 +229,33 @@ fn abandoned_session_reports_nothing_later() {
     bench.session.abandon(&mut bench.books);
     assert_eq!(bench.books.state(BOOK), BookState::Disconnected);
     bench.open();
-    assert_eq!(bench.told(), ["connected 2"]);
+    assert_eq!(bench.events(), ["connected 2"]);
 }
 
 /// The books keep their state, and no later call reports the dropped changes.
 #[test]
 fn break_drops_pending_changes() {
     let mut bench = live_bayse();
-    bench.tired = true;
+    bench.recorder.breaks = true;
     assert_eq!(bench.frame(NO_JSON), CallOutcome::StopFeed);
-    assert_eq!(bench.told().len(), 1, "of three books, and a bad line");
+    assert_eq!(bench.events().len(), 1, "of three books, and a bad line");
     assert_eq!(bench.states(), [GAP; 3]);
-    bench.tired = false;
+    bench.recorder.breaks = false;
     assert!(bench.pass(SECOND).is_none());
-    assert!(bench.told().is_empty());
+    assert!(bench.events().is_empty());
     bench.frame(&bayse_book("n", "yes"));
     assert_eq!(
-        bench.told(),
+        bench.events(),
         ["yes: gap to live by snapshot", "yes 4:0 0 live"]
     );
 
-    bench.tired = true;
+    bench.recorder.breaks = true;
     assert!(matches!(bench.pass(60 * SECOND), Some(Disconnect::Stopped)));
-    bench.told();
-    bench.tired = false;
+    bench.events();
+    bench.recorder.breaks = false;
     bench.end(&Disconnect::Stopped);
     assert_eq!(
-        bench.told().len(),
+        bench.events().len(),
         4,
         "three books are disconnected, and the connection is gone"
     );
@@ -436,7 +445,7 @@ fn bad_line_among_many_books() {
     assert_eq!(bench.session.next_request(bench.now), None);
     assert!(bench.pass(SECOND).is_none());
     assert!(bench.sent().is_empty());
-    bench.told();
+    bench.events();
     for (n, book) in (0..).map(BookId).zip(&books) {
         assert_eq!(bench.events_of(book).len(), 2);
         assert!(bench.books.live(n).is_some());

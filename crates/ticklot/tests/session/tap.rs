@@ -81,7 +81,7 @@ fn what_was_fetched_is_seen() {
     bench.open();
     let body = br#"[{"marketId":"m","outcomeId":"o","bids":[],"asks":[]}]"#;
     bench
-        .with(|session, now, books, handler| session.response(None, Ok(body), now, books, handler));
+        .call(|session, now, books, handler| session.response(None, Ok(body), now, books, handler));
     let body = String::from_utf8_lossy(body);
     assert_eq!(seen.take()[1], format!("1 bayse fetch {body}"));
 }
