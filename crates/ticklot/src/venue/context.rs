@@ -9,7 +9,7 @@ use ticklot_book::{
 use ticklot_frame::{Decimal, DecodeError, DecodePath, ErrorKind, Trade, UnixMillis};
 
 use crate::books::Cause;
-use crate::books::{BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
+use crate::books::{BookId, Books, Candle, CandlesId, ConnectionId, Instrument, Stored};
 use crate::event::{
     BalanceUpdate, BookUpdate, CandleUpdate, Event, Handler, LastTrade, OrderUpdate, Receipt,
     RequestFailure, Resync, ResyncStep, Source, Trades, UpdateKind,
@@ -25,6 +25,8 @@ use super::{Concerns, Delta, ResyncReply, Snapshot, Stats, Venue};
 struct Applied<'a> {
     book: BookId,
     kind: UpdateKind,
+    /// How many levels it has.
+    levels: usize,
     line: u32,
     bytes: &'a [u8],
     last_trade: Option<LastTrade>,
@@ -452,29 +454,18 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             id: snapshot.id,
             checksum: snapshot.checksum,
         };
-        let levels = snapshot.bids.len() + snapshot.asks.len();
-        if !self.books.admit(self.connection, id, levels, true) {
-            return self.refused_growth(id, snapshot.line, snapshot.bytes);
-        }
-        let as_of = match snapshot.source {
-            Source::Stream => self.lateness.of(snapshot.sent, self.received, self.as_of),
-            // Its time is that of another connection.
-            _ => self.as_of,
-        };
-        let (connection, now) = (self.connection, self.now);
-        let outcome = self.books.change_of(connection, id, now, |stored| {
-            (stored.apply_snapshot(&whole, as_of), Cause::Snapshot)
-        });
         let message = Applied {
             book: id,
             kind: UpdateKind::Snapshot,
+            levels: snapshot.bids.len() + snapshot.asks.len(),
             line: snapshot.line,
             bytes: snapshot.bytes,
             last_trade: snapshot.last_trade,
             sent: snapshot.sent,
             source: snapshot.source,
         };
-        self.applied(outcome, &message, refusal)
+        let apply = |stored: &mut Stored, as_of| stored.apply_snapshot(&whole, as_of);
+        self.apply(&message, apply, refusal)
     }
 
     /// Applies a delta to a book. Its change of state and the update are reported; a gap only as the
@@ -492,25 +483,49 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             ids: delta.ids,
             checksum: delta.checksum,
         };
-        let levels = delta.bids.len() + delta.asks.len();
-        if !self.books.admit(self.connection, id, levels, false) {
-            return self.refused_growth(id, delta.line, delta.bytes);
-        }
-        let as_of = self.lateness.of(delta.sent, self.received, self.as_of);
-        let (connection, now) = (self.connection, self.now);
-        let outcome = self.books.change_of(connection, id, now, |stored| {
-            (stored.apply_delta(&changes, as_of), Cause::Delta)
-        });
         let message = Applied {
             book: id,
             kind: UpdateKind::Delta,
+            levels: delta.bids.len() + delta.asks.len(),
             line: delta.line,
             bytes: delta.bytes,
             last_trade: delta.last_trade,
             sent: delta.sent,
             source: Source::Stream,
         };
-        self.applied(outcome, &message, refusal)
+        let apply = |stored: &mut Stored, as_of| stored.apply_delta(&changes, as_of);
+        self.apply(&message, apply, refusal)
+    }
+
+    /// Applies a message to its book, if the budget of memory allows that, and reports the outcome.
+    #[inline]
+    fn apply(
+        &mut self,
+        message: &Applied<'_>,
+        apply: impl FnOnce(&mut Stored, Nanos) -> Result<Outcome, BookError>,
+        refusal: impl FnOnce(BookError) -> DecodeError,
+    ) -> ControlFlow<()> {
+        let (connection, now, id) = (self.connection, self.now, message.book);
+        let is_snapshot = message.kind == UpdateKind::Snapshot;
+        if !self
+            .books
+            .admit(connection, id, message.levels, is_snapshot)
+        {
+            return self.refused_growth(id, message.line, message.bytes);
+        }
+        let as_of = match message.source {
+            Source::Stream => self.lateness.of(message.sent, self.received, self.as_of),
+            // Its time is that of another connection.
+            _ => self.as_of,
+        };
+        let cause = match message.kind {
+            UpdateKind::Snapshot => Cause::Snapshot,
+            UpdateKind::Delta => Cause::Delta,
+        };
+        let outcome = self
+            .books
+            .change_of(connection, id, now, |stored| (apply(stored, as_of), cause));
+        self.applied(outcome, message, refusal)
     }
 
     /// A message would make its book larger than the feed's budget of memory allows.
