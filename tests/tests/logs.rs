@@ -549,7 +549,7 @@ fn replay_expires_silent_book() {
         handler.all,
         [live, (30, 0, BookState::Stale, Cause::Timeout)]
     );
-    assert_eq!(replay.next_loss().unwrap().at, ZERO + 30 * SECOND);
+    assert_eq!(replay.next_invalidation().unwrap().at, ZERO + 30 * SECOND);
 }
 
 /// Two and a half seconds of real time: forty seconds of a log at sixteen times its speed, with a line of output

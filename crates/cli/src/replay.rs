@@ -157,7 +157,7 @@ impl<'a> Player<'a> {
         }
         self.warnings = LogWarnings::of(&log);
         self.source.replay.finish();
-        self.report_losses()?;
+        self.report_invalidations()?;
         Ok(self.progress_bar.clear(&mut self.handler.output.out)?)
     }
 
@@ -220,7 +220,7 @@ impl<'a> Player<'a> {
         if record.kind == RecordKind::Dropped {
             self.report_dropped(record)?;
         }
-        self.report_losses()?;
+        self.report_invalidations()?;
         self.report_books_when_due()?;
         Ok(match applied.outcome {
             CallOutcome::StopFeed => ControlFlow::Break(()),
@@ -240,7 +240,7 @@ impl<'a> Player<'a> {
             self.counts.cuts += 1;
         }
         self.report(error)?;
-        self.report_losses()?;
+        self.report_invalidations()?;
         Ok(ControlFlow::Continue(()))
     }
 
@@ -277,7 +277,7 @@ impl<'a> Player<'a> {
             self.at = at.min(until).max(self.at);
             let replay = &mut self.source.replay;
             replay.advance(self.at, &mut self.handler);
-            self.report_losses()?;
+            self.report_invalidations()?;
         }
         Ok(())
     }
@@ -307,16 +307,16 @@ impl<'a> Player<'a> {
         ))
     }
 
-    fn report_losses(&mut self) -> Result<(), Failure> {
-        while let Some(loss) = self.source.replay.next_loss() {
+    fn report_invalidations(&mut self) -> Result<(), Failure> {
+        while let Some(lost) = self.source.replay.next_invalidation() {
             if !self.handler.shows {
                 continue;
             }
-            self.counts.losses += 1;
-            self.counts.different += u64::from(loss.check.differs());
+            self.counts.invalidations += 1;
+            self.counts.different += u64::from(lost.check.differs());
             self.progress_bar.clear(&mut self.handler.output.out)?;
             self.handler.output.out.flush()?;
-            self.handler.report_loss(&loss);
+            self.handler.report_invalidation(&lost);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use ticklot::capture::{BookRows, Loss, ReplayCheck};
+use ticklot::capture::{BookRows, ReplayCheck, ReplayInvalidation};
 use ticklot::venue::Venue;
 use ticklot::{Books, Event, Handler, OnMessage};
 
@@ -87,10 +87,10 @@ impl<'a> ReplayHandler<'a> {
     }
 
     /// A book is no longer to be trusted, or was not when it was recorded.
-    pub(super) fn report_loss(&mut self, loss: &Loss) {
-        let (book, state) = (Printable(&loss.book), Printable(&loss.state));
-        let (line, at) = (loss.line, utc(loss.at));
-        let how = match loss.check {
+    pub(super) fn report_invalidation(&mut self, lost: &ReplayInvalidation) {
+        let (book, state) = (Printable(&lost.book), Printable(&lost.state));
+        let (line, at) = (lost.line, utc(lost.at));
+        let how = match lost.check {
             ReplayCheck::Added => ", which it was not when it was recorded",
             ReplayCheck::Missing => " in the log, and not when it is played",
             ReplayCheck::Reproduced | ReplayCheck::Unrecorded => "",

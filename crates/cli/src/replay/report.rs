@@ -26,7 +26,7 @@ pub(super) struct ReplayStats {
     /// Records that the recorder could not keep.
     pub(super) dropped: u64,
     /// Losses of trust, and those that differ from what the log notes.
-    pub(super) losses: u64,
+    pub(super) invalidations: u64,
     pub(super) different: u64,
     /// Time spent in decoding and applying.
     pub(super) busy_ns: u64,
@@ -67,11 +67,11 @@ impl ReplayStats {
         if self.dropped > 0 {
             writeln!(out, "{} records are missing from the log", self.dropped)?;
         }
-        if self.losses > 0 {
-            let (losses, different) = (self.losses, self.different);
+        if self.invalidations > 0 {
+            let (invalidations, different) = (self.invalidations, self.different);
             writeln!(
                 out,
-                "{losses} losses of trust, {different} of them not as they were recorded"
+                "{invalidations} losses of trust, {different} of them not as they were recorded"
             )?;
         }
         Ok(())

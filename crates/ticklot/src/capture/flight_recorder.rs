@@ -11,11 +11,10 @@
 use std::time::Duration;
 
 use ticklot_book::{BookState, Nanos};
-use ticklot_frame::VenueName;
 
 use crate::books::ConnectionId;
 use crate::capture::ring::{RecordHeader, Ring};
-use crate::observe::tap::{RecordKind, WireEvent, WireRecord};
+use crate::observe::tap::{WireEvent, WireRecord};
 
 /// How much is kept, and how often an incident may be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,20 +64,6 @@ pub struct Incident {
     ring: Ring,
 }
 
-/// What is known of a record of an incident besides its text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct IncidentRecord {
-    /// When it passed, on the session's clock.
-    pub at: Nanos,
-    /// Over which connection.
-    pub connection: ConnectionId,
-    /// The connection's venue.
-    pub venue: VenueName,
-    /// What it is.
-    pub kind: RecordKind,
-}
-
 impl FlightRecorder {
     /// A recorder that has seen nothing. Allocates both rings.
     #[must_use]
@@ -96,14 +81,8 @@ impl FlightRecorder {
 
     /// Something passed. Gives an incident when it is the loss of a book's trust, and one may be taken.
     pub fn record(&mut self, passed: &WireRecord<'_>) -> Option<Incident> {
-        let head = RecordHeader {
-            at: passed.at,
-            connection: passed.connection,
-            venue: passed.venue,
-            kind: passed.what.kind(),
-        };
         let text = passed.what.text(&mut self.scratch);
-        self.ring.push_over(&head, text);
+        self.ring.push_over(&passed.into(), text);
         match passed.what {
             WireEvent::Invalidated(lost) => self.incident(passed, lost.state),
             _ => None,
@@ -155,13 +134,7 @@ impl FlightRecorder {
 impl Incident {
     /// Takes out the oldest record, its text into `text`; none when all are out. The last is the loss
     /// itself.
-    pub fn next_record(&mut self, text: &mut Vec<u8>) -> Option<IncidentRecord> {
-        let head = self.ring.pop(text)?;
-        Some(IncidentRecord {
-            at: head.at,
-            connection: head.connection,
-            venue: head.venue,
-            kind: head.kind,
-        })
+    pub fn next_record(&mut self, text: &mut Vec<u8>) -> Option<RecordHeader> {
+        self.ring.pop(text)
     }
 }

@@ -50,7 +50,7 @@ mod rows;
 
 #[cfg(feature = "capture")]
 pub use self::file::{RecordError, Rotation};
-pub use self::flight_recorder::{FlightOptions, FlightRecorder, Incident, IncidentRecord};
+pub use self::flight_recorder::{FlightOptions, FlightRecorder, Incident};
 #[cfg(feature = "capture")]
 pub use self::incidents::{IncidentReport, Incidents};
 #[cfg(feature = "capture")]
@@ -60,6 +60,9 @@ pub use self::log::{FrameLog, LogError, MAX_LINE, Progress, Record, TimeUnit, Ti
 #[cfg(feature = "capture")]
 pub use self::recorder::{RecordOptions, Recorded, Recorder};
 #[cfg(feature = "capture")]
-pub use self::replay::{Loss, MAX_CONNECTIONS, MAX_LOSSES, Replay, ReplayCheck, ReplayStep};
+pub use self::replay::{
+    MAX_CONNECTIONS, MAX_INVALIDATIONS, Replay, ReplayCheck, ReplayInvalidation, ReplayStep,
+};
+pub use self::ring::RecordHeader as IncidentRecord;
 #[cfg(feature = "capture")]
 pub use self::rows::BookRows;

@@ -181,14 +181,8 @@ impl Recorder {
 
 impl Tap for Recorder {
     fn record(&mut self, passed: &WireRecord<'_>) {
-        let head = RecordHeader {
-            at: passed.at,
-            connection: passed.connection,
-            venue: passed.venue,
-            kind: passed.what.kind(),
-        };
         let text = passed.what.text(&mut self.scratch);
-        self.queue.push(&head, text);
+        self.queue.push(&passed.into(), text);
     }
 }
 

@@ -20,8 +20,8 @@ use crate::venue::{CallOutcome, Stats, Venue};
 /// The most connections of a log that are played. Each costs a session, and a log may be anybody's.
 pub const MAX_CONNECTIONS: usize = 1_024;
 
-/// The most losses of trust that wait to be asked for; beyond, the oldest is forgotten.
-pub const MAX_LOSSES: usize = 65_536;
+/// The most invalidations that a replay keeps for [`Replay::next_invalidation`]; beyond, it drops the oldest.
+pub const MAX_INVALIDATIONS: usize = 65_536;
 
 /// The books of a log: each connection of it through a session of its own, at the times that were
 /// recorded.
@@ -63,10 +63,10 @@ pub struct Replay<H> {
     lanes: Vec<ReplayConnection<H>>,
     taps: TapList,
     found: InvalidationTap,
-    /// Losses of trust that came out and that the log may yet note.
-    open: VecDeque<Loss>,
-    losses: VecDeque<Loss>,
-    /// The log notes losses of trust.
+    /// Invalidations of trust that came out and that the log may yet note.
+    open: VecDeque<ReplayInvalidation>,
+    invalidations: VecDeque<ReplayInvalidation>,
+    /// The log notes invalidations.
     notes: bool,
     /// Lines that could not be read so far.
     skipped: u64,
@@ -90,7 +90,7 @@ pub struct ReplayStep {
 /// A book that is no longer to be trusted: see [`WireEvent::Invalidated`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Loss {
+pub struct ReplayInvalidation {
     /// The line of the log that did it, from 0.
     pub line: u64,
     /// When, in nanoseconds since 1970.
@@ -152,7 +152,7 @@ impl<H: Handler> Replay<H> {
             taps,
             found,
             open: VecDeque::new(),
-            losses: VecDeque::new(),
+            invalidations: VecDeque::new(),
             notes: false,
             skipped: 0,
             now: Nanos(0),
@@ -291,9 +291,9 @@ impl<H: Handler> Replay<H> {
         self.settle();
     }
 
-    /// The next loss of trust that was not asked for yet.
-    pub fn next_loss(&mut self) -> Option<Loss> {
-        self.losses.pop_front()
+    /// The next invalidation, oldest first.
+    pub fn next_invalidation(&mut self) -> Option<ReplayInvalidation> {
+        self.invalidations.pop_front()
     }
 
     /// The books.
@@ -329,7 +329,8 @@ impl<H: Handler> Replay<H> {
     /// Gathers what has come out of a line.
     fn gather(&mut self, line: u64) {
         let found = self.found.take().into_iter();
-        self.open.extend(found.map(|loss| Loss { line, ..loss }));
+        self.open
+            .extend(found.map(|it| ReplayInvalidation { line, ..it }));
     }
 
     /// Holds what came out against what the log notes.
@@ -337,7 +338,7 @@ impl<H: Handler> Replay<H> {
         let Some(note) = RecordedInvalidation::read(record) else {
             return;
         };
-        let noted = Loss {
+        let noted = ReplayInvalidation {
             line: record.line,
             at: self.now.0,
             connection: record.connection.unwrap_or_default(),
@@ -346,14 +347,16 @@ impl<H: Handler> Replay<H> {
             state: note.state,
             check: ReplayCheck::Missing,
         };
-        let is_same = |loss: &Loss| {
-            (&loss.market, &loss.book, &loss.state) == (&noted.market, &noted.book, &noted.state)
+        let is_same = |it: &ReplayInvalidation| {
+            (&it.market, &it.book, &it.state) == (&noted.market, &noted.book, &noted.state)
         };
         let same = self.open.iter().position(is_same);
-        let found = same.and_then(|at| self.open.remove(at)).map(|loss| Loss {
-            check: ReplayCheck::Reproduced,
-            ..loss
-        });
+        let found = same
+            .and_then(|at| self.open.remove(at))
+            .map(|it| ReplayInvalidation {
+                check: ReplayCheck::Reproduced,
+                ..it
+            });
         self.keep(found.unwrap_or(noted));
     }
 
@@ -363,16 +366,16 @@ impl<H: Handler> Replay<H> {
             true => ReplayCheck::Added,
             false => ReplayCheck::Unrecorded,
         };
-        while let Some(loss) = self.open.pop_front() {
-            self.keep(Loss { check, ..loss });
+        while let Some(it) = self.open.pop_front() {
+            self.keep(ReplayInvalidation { check, ..it });
         }
     }
 
-    fn keep(&mut self, loss: Loss) {
-        if self.losses.len() >= MAX_LOSSES {
-            self.losses.pop_front();
+    fn keep(&mut self, invalidation: ReplayInvalidation) {
+        if self.invalidations.len() >= MAX_INVALIDATIONS {
+            self.invalidations.pop_front();
         }
-        self.losses.push_back(loss);
+        self.invalidations.push_back(invalidation);
     }
 }
 
@@ -405,9 +408,9 @@ impl<H> ReplayConnection<H> {
             RecordKind::Opened => self.open(now, books, handler),
             RecordKind::Received => match self.open_at_first(now, books, handler) {
                 CallOutcome::StopFeed => CallOutcome::StopFeed,
-                _ => self.session.frame(text, now, books, handler),
+                _ => self.session.call(Input::Frame(text), now, books, handler),
             },
-            RecordKind::Fetched => self.session.response(text, now, books, handler),
+            RecordKind::Fetched => self.session.call(Input::Body(text), now, books, handler),
             RecordKind::Closed => self.close(now, text, books, handler),
             _ => CallOutcome::Control,
         };
@@ -428,7 +431,7 @@ impl<H> ReplayConnection<H> {
 
     fn open(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> CallOutcome {
         self.is_open = true;
-        self.session.opened(now, books, handler)
+        self.session.call(Input::Opened, now, books, handler)
     }
 
     fn close(
@@ -445,31 +448,26 @@ impl<H> ReplayConnection<H> {
         self.was_closed = true;
         let reason = String::from_utf8_lossy(reason).into_owned();
         let reason = Disconnect::Failed(reason.into());
-        self.session.disconnected(now, &reason, books, handler)
+        let input = Input::Disconnected(&reason);
+        self.session.call(input, now, books, handler)
     }
+}
+
+/// An input of a session.
+enum Input<'a> {
+    Opened,
+    Frame(&'a [u8]),
+    /// The body of an HTTP response.
+    Body(&'a [u8]),
+    Disconnected(&'a Disconnect),
 }
 
 /// A session of any venue.
 trait DynSession<H> {
-    fn opened(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> CallOutcome;
-    fn frame(
+    fn call(
         &mut self,
-        frame: &[u8],
+        input: Input<'_>,
         now: Nanos,
-        books: &mut Books,
-        handler: &mut H,
-    ) -> CallOutcome;
-    fn response(
-        &mut self,
-        body: &[u8],
-        now: Nanos,
-        books: &mut Books,
-        handler: &mut H,
-    ) -> CallOutcome;
-    fn disconnected(
-        &mut self,
-        now: Nanos,
-        reason: &Disconnect,
         books: &mut Books,
         handler: &mut H,
     ) -> CallOutcome;
@@ -482,38 +480,19 @@ trait DynSession<H> {
 }
 
 impl<V: Venue, H: OnMessage<V>> DynSession<H> for Session<V> {
-    fn opened(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> CallOutcome {
-        CallOutcome::from(Self::opened(self, now, books, handler))
-    }
-
-    fn frame(
+    fn call(
         &mut self,
-        frame: &[u8],
+        input: Input<'_>,
         now: Nanos,
         books: &mut Books,
         handler: &mut H,
     ) -> CallOutcome {
-        Self::frame(self, frame, now, books, handler)
-    }
-
-    fn response(
-        &mut self,
-        body: &[u8],
-        now: Nanos,
-        books: &mut Books,
-        handler: &mut H,
-    ) -> CallOutcome {
-        Self::response(self, None, Ok(body), now, books, handler)
-    }
-
-    fn disconnected(
-        &mut self,
-        now: Nanos,
-        reason: &Disconnect,
-        books: &mut Books,
-        handler: &mut H,
-    ) -> CallOutcome {
-        CallOutcome::from(Self::disconnected(self, now, reason, books, handler))
+        match input {
+            Input::Opened => self.opened(now, books, handler).into(),
+            Input::Frame(frame) => self.frame(frame, now, books, handler),
+            Input::Body(body) => self.response(None, Ok(body), now, books, handler),
+            Input::Disconnected(reason) => self.disconnected(now, reason, books, handler).into(),
+        }
     }
 
     fn forget_outgoing(&mut self, now: Nanos) {
@@ -534,7 +513,7 @@ impl<V: Venue, H: OnMessage<V>> DynSession<H> for Session<V> {
     }
 }
 
-/// What a log notes of a loss of trust.
+/// An invalidation as a log notes it.
 #[derive(Deserialize)]
 struct RecordedInvalidation {
     book: String,
@@ -549,19 +528,19 @@ impl RecordedInvalidation {
     }
 }
 
-/// Gathers the losses of trust that the sessions tell.
+/// Collects the invalidations that the sessions report.
 #[derive(Clone, Debug, Default)]
-struct InvalidationTap(Arc<Losses>);
+struct InvalidationTap(Arc<Invalidations>);
 
 #[derive(Debug, Default)]
-struct Losses {
+struct Invalidations {
     /// Whether there is any: it is asked for at each line, and mostly there is none.
     any: AtomicBool,
-    list: Mutex<Vec<Loss>>,
+    list: Mutex<Vec<ReplayInvalidation>>,
 }
 
 impl InvalidationTap {
-    fn take(&self) -> Vec<Loss> {
+    fn take(&self) -> Vec<ReplayInvalidation> {
         // Nothing else is told by it, and the lock orders the list.
         if !self.0.any.load(Ordering::Relaxed) {
             return Vec::new();
@@ -579,7 +558,7 @@ impl Tap for InvalidationTap {
         };
         let mut list = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.any.store(true, Ordering::Relaxed);
-        list.push(Loss {
+        list.push(ReplayInvalidation {
             line: 0,
             at: passed.at.0,
             connection: passed.connection,

@@ -8,18 +8,34 @@ use ticklot_book::Nanos;
 use ticklot_frame::VenueName;
 
 use crate::books::ConnectionId;
-use crate::observe::tap::RecordKind;
+use crate::observe::tap::{RecordKind, WireRecord};
 
 /// What a record costs beside its text, in bytes.
 pub(crate) const HEAD: usize = 18;
 
 /// What is known of a record besides its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RecordHeader {
-    pub(crate) at: Nanos,
-    pub(crate) connection: ConnectionId,
-    pub(crate) venue: VenueName,
-    pub(crate) kind: RecordKind,
+#[non_exhaustive]
+pub struct RecordHeader {
+    /// When it passed, on the session's clock.
+    pub at: Nanos,
+    /// Over which connection.
+    pub connection: ConnectionId,
+    /// The connection's venue.
+    pub venue: VenueName,
+    /// What it is.
+    pub kind: RecordKind,
+}
+
+impl From<&WireRecord<'_>> for RecordHeader {
+    fn from(passed: &WireRecord<'_>) -> Self {
+        Self {
+            at: passed.at,
+            connection: passed.connection,
+            venue: passed.venue,
+            kind: passed.what.kind(),
+        }
+    }
 }
 
 /// The records.
