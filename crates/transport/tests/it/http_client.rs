@@ -39,11 +39,19 @@ async fn accept(listener: &TcpListener, response: &str) -> Peer {
     peer
 }
 
+/// The result of a request whose response the server sends on a new connection.
+async fn get_on_new(
+    client: &HttpClient,
+    listener: &TcpListener,
+    url: &str,
+    response: &str,
+) -> (Result<Vec<u8>, Error>, Peer) {
+    soon(async { tokio::join!(client.get(url), accept(listener, response)) }).await
+}
+
 /// One request and its response on a new connection.
 async fn first_get(client: &HttpClient, listener: &TcpListener, url: &str) -> Peer {
-    let response = ok("1");
-    let (body, peer) =
-        soon(async { tokio::join!(client.get(url), accept(listener, &response)) }).await;
+    let (body, peer) = get_on_new(client, listener, url, &ok("1")).await;
     assert_eq!(body.unwrap(), b"1");
     peer
 }
@@ -276,8 +284,7 @@ async fn server_ended_connection_is_closed() {
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxy",
     ] {
         let (client, listener, url) = setup(config()).await;
-        let (body, mut peer) =
-            soon(async { tokio::join!(client.get(&url), accept(&listener, response)) }).await;
+        let (body, mut peer) = get_on_new(&client, &listener, &url, response).await;
         assert_eq!(body.unwrap(), b"x");
         peer.expect_end().await;
         first_get(&client, &listener, &url).await;
@@ -306,8 +313,7 @@ async fn oversized_body_is_refused() {
     );
     for response in [&ok("abcd"), &over, declared, &endless] {
         let (client, listener, url) = setup(limited(3)).await;
-        let (result, mut peer) =
-            soon(async { tokio::join!(client.get(&url), accept(&listener, response)) }).await;
+        let (result, mut peer) = get_on_new(&client, &listener, &url, response).await;
         assert!(
             matches!(result, Err(Error::TooLarge { limit: 3 })),
             "{result:?}"
@@ -335,8 +341,7 @@ async fn a_refusal_keeps_the_connection() {
     let (client, listener, url) = setup(config()).await;
     let response =
         "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nslow";
-    let (result, mut peer) =
-        soon(async { tokio::join!(client.get(&url), accept(&listener, response)) }).await;
+    let (result, mut peer) = get_on_new(&client, &listener, &url, response).await;
     let seven = Some(Duration::from_secs(7));
     assert!(
         matches!(result, Err(Error::Refused { status: 429, retry_after, .. }) if retry_after == seven),
@@ -349,8 +354,7 @@ async fn a_refusal_keeps_the_connection() {
 async fn refusal_body_wait_is_bounded() {
     let (client, listener, url) = setup(config()).await;
     let response = "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\n";
-    let (result, mut peer) =
-        soon(async { tokio::join!(client.get(&url), accept(&listener, response)) }).await;
+    let (result, mut peer) = get_on_new(&client, &listener, &url, response).await;
     let refused = matches!(
         result,
         Err(Error::Refused {
@@ -368,8 +372,7 @@ async fn refusal_names_url_and_body() {
     let (client, listener, url) = setup(config()).await;
     let response = "HTTP/1.1 400 Bad\r\nContent-Length: 9\r\n\r\nbad depth";
     let asked = format!("{url}books?depth=hush");
-    let (result, _) =
-        soon(async { tokio::join!(client.get(&asked), accept(&listener, response)) }).await;
+    let (result, _) = get_on_new(&client, &listener, &asked, response).await;
     assert_eq!(
         result.unwrap_err().to_string(),
         format!("{url}books?depth=... was refused with status 400 Bad Request: bad depth")

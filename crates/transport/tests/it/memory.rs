@@ -2,17 +2,13 @@
 
 use bytes::Bytes;
 use ticklot_transport::{Config, Connection, Error, Stream, connect_over};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
 use crate::support::*;
 
 /// The request's head, and a right answer to it.
 async fn answer(mut stream: DuplexStream) -> (String, Connection) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    let head = String::from_utf8(head).unwrap();
+    let head = read_head(&mut stream).await.unwrap();
     let answer = switching(&head, "Connection: Upgrade\r\n");
     stream.write_all(answer.as_bytes()).await.unwrap();
     let server = Connection::accept(Stream::new(stream), Bytes::new(), &config());

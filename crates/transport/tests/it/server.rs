@@ -66,8 +66,7 @@ async fn server_hangs_up_first() {
 async fn both_ends_close_cleanly() {
     let (listener, url) = listen().await;
     let serve = async {
-        let mut peer = Peer::accept(&listener).await;
-        peer.upgrade(b"").await;
+        let peer = Peer::upgraded(&listener, b"").await;
         Connection::accept(peer.tcp, bytes::Bytes::new(), &config())
     };
     let config = config();

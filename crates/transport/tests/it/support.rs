@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ticklot_transport::{Config, Error, accept_key};
 pub(crate) use ticklot_transport::{Connection, connect};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
@@ -78,13 +78,16 @@ impl Peer {
         Self { tcp }
     }
 
+    /// The next peer, its upgrade accepted, with bytes that ride on the same packet.
+    pub(crate) async fn upgraded(listener: &TcpListener, ride: &[u8]) -> Self {
+        let mut peer = Self::accept(listener).await;
+        peer.upgrade(ride).await;
+        peer
+    }
+
     /// The request's head.
     pub(crate) async fn read_head(&mut self) -> String {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(self.tcp.read_u8().await.unwrap());
-        }
-        String::from_utf8(head).unwrap()
+        read_head(&mut self.tcp).await.unwrap()
     }
 
     /// Accepts the upgrade, with bytes that ride on the same packet.
@@ -142,6 +145,15 @@ impl Peer {
     }
 }
 
+/// A request's head; none if the stream ends in it.
+pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    Some(String::from_utf8(head).unwrap())
+}
+
 /// A right answer to the request, with these headers besides.
 pub(crate) fn switching(request: &str, headers: &str) -> String {
     let accept = accept_key(header(request, "sec-websocket-key").unwrap());
@@ -183,13 +195,18 @@ pub(crate) async fn pair(config: &Config) -> (Connection, Peer) {
 
 pub(crate) async fn pair_with(config: &Config, ride: &[u8]) -> (Connection, Peer) {
     let (listener, url) = listen().await;
-    let serve = async {
-        let mut peer = Peer::accept(&listener).await;
-        peer.upgrade(ride).await;
-        peer
-    };
+    let serve = Peer::upgraded(&listener, ride);
     let (connection, peer) = tokio::join!(connect(&url, config), serve);
     (connection.unwrap(), peer)
+}
+
+/// The head of the request for a path. The server hangs up then.
+pub(crate) async fn request_head(config: &Config, path: &str) -> (String, Result<(), Error>) {
+    let (listener, url) = listen().await;
+    let url = format!("{url}{path}");
+    let serve = async { Peer::accept(&listener).await.read_head().await };
+    let (connected, head) = tokio::join!(connect(&url, config), serve);
+    (head, connected.map(drop))
 }
 
 /// Connects to a server that gives this answer to the request.

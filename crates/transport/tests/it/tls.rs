@@ -44,11 +44,7 @@ async fn serve(listener: &TcpListener, acceptor: &TlsAcceptor) -> Option<TlsStre
     let (tcp, _) = listener.accept().await.unwrap();
     let mut tls = acceptor.accept(tcp).await.ok()?;
     assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(tls.read_u8().await.ok()?);
-    }
-    let head = String::from_utf8(head).unwrap();
+    let head = read_head(&mut tls).await?;
     assert!(accept_key(header(&head, "sec-websocket-key").unwrap()).len() == 28);
     let mut answer = switching(&head, "Connection: Upgrade\r\n").into_bytes();
     answer.extend(frame(FIN | TEXT, "rides along"));
@@ -169,11 +165,11 @@ async fn tls_goes_through_a_proxy() {
                 false => tcp.into(),
             };
             let mut stream = stream;
-            let head = read_head(&mut stream).await;
+            let head = read_head(&mut stream).await.unwrap();
             assert!(head.starts_with("CONNECT venue.invalid:443 "), "{head}");
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
             let mut inner = venue.accept(stream).await.unwrap();
-            let head = read_head(&mut inner).await;
+            let head = read_head(&mut inner).await.unwrap();
             let mut answer = switching(&head, "Connection: Upgrade\r\n").into_bytes();
             answer.extend(frame(FIN | TEXT, "inside"));
             inner.write_all(&answer).await.unwrap();
@@ -185,14 +181,6 @@ async fn tls_goes_through_a_proxy() {
             soon(async { tokio::join!(connect(url, &config), serve) }).await;
         assert_eq!(next(&mut connection.unwrap()).await, b"inside");
     }
-}
-
-async fn read_head(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    String::from_utf8(head).unwrap()
 }
 
 async fn reason(name: &str, config: impl FnOnce(CertificateDer<'static>) -> Config) -> String {
@@ -415,10 +403,7 @@ async fn close_sends_close_notify() {
 
 /// Receives a request, whose head has no body, and sends `body`.
 async fn respond(tls: &mut TlsStream<TcpStream>, body: &str) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(tls.read_u8().await.unwrap());
-    }
+    read_head(tls).await.unwrap();
     tls.write_all(ok(body).as_bytes()).await.unwrap();
     tls.flush().await.unwrap();
 }

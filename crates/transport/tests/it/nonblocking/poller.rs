@@ -5,15 +5,10 @@ use tokio::task::yield_now;
 
 use super::support::{FIN, PING, PONG, Peer, TEXT, config, frame, listen, open, soon};
 
-async fn open_pair() -> (NonblockingConnection, Peer) {
+async fn open_pair(ride: &[u8]) -> (NonblockingConnection, Peer) {
     let (listener, url) = listen().await;
-    let serve = async {
-        let mut peer = Peer::accept(&listener).await;
-        peer.upgrade(b"").await;
-        peer
-    };
     let config = config();
-    tokio::join!(open(&url, &config), serve)
+    tokio::join!(open(&url, &config), Peer::upgraded(&listener, ride))
 }
 
 /// The keys that are reported, when some are.
@@ -44,7 +39,7 @@ async fn readable_connections_are_reported_once() {
     let mut poller = Poller::with_capacity(8).unwrap();
     let mut pairs = Vec::new();
     for key in 0..3 {
-        let (mut connection, peer) = open_pair().await;
+        let (mut connection, peer) = open_pair(b"").await;
         assert!(poller.add(&mut connection, key).unwrap());
         pairs.push((connection, peer));
     }
@@ -70,20 +65,13 @@ async fn readable_connections_are_reported_once() {
 
 #[tokio::test]
 async fn upgrade_frames_need_no_event() {
-    let (listener, url) = listen().await;
-    let serve = async {
-        let mut peer = Peer::accept(&listener).await;
-        peer.upgrade(&frame(FIN | TEXT, "early")).await;
-        peer
-    };
-    let config = config();
-    let (mut connection, _peer) = tokio::join!(open(&url, &config), serve);
+    let (mut connection, _peer) = open_pair(&frame(FIN | TEXT, "early")).await;
     assert_eq!(texts(&mut connection), ["early"]);
 }
 
 #[tokio::test]
 async fn pong_carries_ping_payload() {
-    let (mut connection, mut peer) = open_pair().await;
+    let (mut connection, mut peer) = open_pair(b"").await;
     peer.send(&frame(FIN | PING, "marco")).await;
     let ping = async {
         loop {
@@ -108,8 +96,7 @@ async fn unpollable_stream_is_read() {
         Ok(ticklot_transport::Stream::new(tcp))
     });
     let serve = async {
-        let mut peer = Peer::accept(&listener).await;
-        peer.upgrade(b"").await;
+        let mut peer = Peer::upgraded(&listener, b"").await;
         peer.send(&frame(FIN | TEXT, "hello")).await;
         peer
     };

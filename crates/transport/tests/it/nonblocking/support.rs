@@ -130,11 +130,7 @@ pub(crate) async fn pair(config: &Config) -> (Connection, Peer) {
 
 pub(crate) async fn pair_with(config: &Config, ride: &[u8]) -> (Connection, Peer) {
     let (listener, url) = listen().await;
-    let serve = async {
-        let mut peer = Peer::accept(&listener).await;
-        peer.upgrade(ride).await;
-        peer
-    };
+    let serve = Peer::upgraded(&listener, ride);
     let (connection, peer) = tokio::join!(connect(&url, config), serve);
     (connection.unwrap(), peer)
 }
