@@ -99,7 +99,7 @@ impl<V: Venue> Bench<V> {
 
     pub(crate) fn open(&mut self) {
         assert_eq!(self.session.next(self.now), NextAction::Connect);
-        let _ = self.call(|it, now, books, handler| it.opened(now, books, handler));
+        let _ = self.call(Session::opened);
         assert_eq!(self.session.next(self.now), NextAction::Open);
     }
 
@@ -147,7 +147,7 @@ impl<V: Venue> Bench<V> {
             let now = self.now;
             assert!(calls < 10_000, "{deadline:?} again and again at {now:?}");
             self.now = deadline.max(now);
-            let end = self.call(|it, now, books, handler| it.timeout(now, books, handler));
+            let end = self.call(Session::timeout);
             if end.is_some() {
                 return end;
             }
