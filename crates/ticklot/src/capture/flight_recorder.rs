@@ -13,7 +13,7 @@ use std::time::Duration;
 use ticklot_book::{BookState, Nanos};
 
 use crate::books::ConnectionId;
-use crate::capture::ring::{RecordHeader, Ring};
+use crate::capture::ring::{IncidentRecord, Ring};
 use crate::observe::tap::{WireEvent, WireRecord};
 
 /// How much is kept, and how often an incident may be taken.
@@ -82,7 +82,7 @@ impl FlightRecorder {
     /// Something passed. Gives an incident when it is the loss of a book's trust, and one may be taken.
     pub fn record(&mut self, passed: &WireRecord<'_>) -> Option<Incident> {
         let text = passed.what.text(&mut self.scratch);
-        self.ring.push_over(&passed.into(), text);
+        self.ring.push_over(&IncidentRecord::of(passed), text);
         match passed.what {
             WireEvent::Invalidated(lost) => self.incident(passed, lost.state),
             _ => None,
@@ -134,7 +134,7 @@ impl FlightRecorder {
 impl Incident {
     /// Takes out the oldest record, its text into `text`; none when all are out. The last is the loss
     /// itself.
-    pub fn next_record(&mut self, text: &mut Vec<u8>) -> Option<RecordHeader> {
+    pub fn next_record(&mut self, text: &mut Vec<u8>) -> Option<IncidentRecord> {
         self.ring.pop(text)
     }
 }

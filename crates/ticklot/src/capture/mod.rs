@@ -63,6 +63,6 @@ pub use self::recorder::{RecordOptions, Recorded, Recorder};
 pub use self::replay::{
     MAX_CONNECTIONS, MAX_INVALIDATIONS, Replay, ReplayCheck, ReplayInvalidation, ReplayStep,
 };
-pub use self::ring::RecordHeader as IncidentRecord;
+pub use self::ring::IncidentRecord;
 #[cfg(feature = "capture")]
 pub use self::rows::BookRows;

@@ -182,7 +182,7 @@ impl Recorder {
 impl Tap for Recorder {
     fn record(&mut self, passed: &WireRecord<'_>) {
         let text = passed.what.text(&mut self.scratch);
-        self.queue.push(&passed.into(), text);
+        self.queue.push(&RecordHeader::of(passed), text);
     }
 }
 

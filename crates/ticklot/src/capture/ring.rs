@@ -16,7 +16,7 @@ pub(crate) const HEAD: usize = 18;
 /// What is known of a record besides its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RecordHeader {
+pub struct IncidentRecord {
     /// When it passed, on the session's clock.
     pub at: Nanos,
     /// Over which connection.
@@ -27,8 +27,8 @@ pub struct RecordHeader {
     pub kind: RecordKind,
 }
 
-impl From<&WireRecord<'_>> for RecordHeader {
-    fn from(passed: &WireRecord<'_>) -> Self {
+impl IncidentRecord {
+    pub(crate) fn of(passed: &WireRecord<'_>) -> Self {
         Self {
             at: passed.at,
             connection: passed.connection,
@@ -37,6 +37,9 @@ impl From<&WireRecord<'_>> for RecordHeader {
         }
     }
 }
+
+/// The header of a record in a ring.
+pub(crate) type RecordHeader = IncidentRecord;
 
 /// The records.
 #[derive(Debug)]
