@@ -1,6 +1,10 @@
 //! The font that is in the program, so that text looks the same on a machine without any.
 
-use ttf_parser::{Face, GlyphId, OutlineBuilder};
+use skrifa::instance::{LocationRef, Size};
+use skrifa::outline::{DrawSettings, OutlinePen};
+use skrifa::{FontRef, GlyphId, MetadataProvider};
+
+use super::scene::narrow;
 
 /// Roboto Regular, in part: see `fonts/README.md`.
 pub(crate) const BYTES: &[u8] = include_bytes!("../../fonts/Roboto-subset.ttf");
@@ -12,23 +16,19 @@ pub(crate) const NAME: &str = "Roboto";
 const UNKNOWN: char = '\u{fffd}';
 
 /// The font, read.
-pub(crate) struct Font(Face<'static>);
+pub(crate) struct Font(FontRef<'static>);
 
 impl Font {
     /// None only when the program was built with a file that is no font.
     pub(crate) fn load() -> Option<Self> {
-        Face::parse(BYTES, 0).ok().map(Self)
-    }
-
-    /// The pixels of a unit of the font's design at a size in pixels.
-    pub(crate) fn scale(&self, size: f64) -> f64 {
-        size / f64::from(self.0.units_per_em())
+        FontRef::new(BYTES).ok().map(Self)
     }
 
     /// How long a text is at a size, both in pixels.
     pub(crate) fn width(&self, text: &str, size: f64) -> f64 {
-        let advances = text.chars().map(|c| self.advance(self.glyph(c)));
-        advances.sum::<f64>() * self.scale(size)
+        text.chars()
+            .map(|c| self.advance(self.glyph(c), size))
+            .sum()
     }
 
     /// The text, or as much of both its ends as fits into `room` pixels.
@@ -50,31 +50,39 @@ impl Font {
             .unwrap_or_default()
     }
 
-    /// Passes the outlines of a text to `builder`, in units of the font's design: calls `place` with the start of
-    /// each glyph along the text before its outline. They stand on a baseline at 0, and y grows upwards.
-    pub(crate) fn outline<B: OutlineBuilder>(
+    /// Hands the outlines of a text to `pen`: each glyph's, after `place` has told the pen how far along it
+    /// begins. They stand on a baseline at 0, and y grows upwards.
+    pub(crate) fn outline<P: OutlinePen>(
         &self,
         text: &str,
-        builder: &mut B,
-        place: impl Fn(&mut B, f64),
+        size: f64,
+        pen: &mut P,
+        place: impl Fn(&mut P, f64),
     ) {
+        let outlines = self.0.outline_glyphs();
         let mut along = 0.0;
         for c in text.chars() {
             let glyph = self.glyph(c);
-            place(builder, along);
-            // A glyph that cannot be drawn leaves a gap, as a space does.
-            let _ = self.0.outline_glyph(glyph, builder);
-            along += self.advance(glyph);
+            place(pen, along);
+            if let Some(outline) = outlines.get(glyph) {
+                let size = Size::new(narrow(size));
+                // A glyph that cannot be drawn leaves a gap, as a space does.
+                let _ = outline.draw(DrawSettings::unhinted(size, LocationRef::default()), pen);
+            }
+            along += self.advance(glyph, size);
         }
     }
 
     fn glyph(&self, c: char) -> GlyphId {
-        let found = self.0.glyph_index(c).or(self.0.glyph_index(UNKNOWN));
-        found.unwrap_or_default()
+        let charmap = self.0.charmap();
+        let found = charmap.map(c).or_else(|| charmap.map(UNKNOWN));
+        found.unwrap_or(GlyphId::NOTDEF)
     }
 
-    /// The width of a glyph, in units of the font's design.
-    fn advance(&self, glyph: GlyphId) -> f64 {
-        self.0.glyph_hor_advance(glyph).map_or(0.0, f64::from)
+    fn advance(&self, glyph: GlyphId, size: f64) -> f64 {
+        let metrics = self
+            .0
+            .glyph_metrics(Size::new(narrow(size)), LocationRef::default());
+        metrics.advance_width(glyph).map_or(0.0, f64::from)
     }
 }

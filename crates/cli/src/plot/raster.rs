@@ -1,10 +1,10 @@
 //! A scene as pixels, and pixels as PNG.
 
+use skrifa::outline::OutlinePen;
 use tiny_skia::{
     FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, PremultipliedColorU8, Rect, Stroke,
     Transform,
 };
-use ttf_parser::OutlineBuilder;
 
 use super::color::{Color, PAPER};
 use super::font::Font;
@@ -148,12 +148,12 @@ fn paint_text(pixmap: &mut Pixmap, text: &Text, font: &Font) {
     let mut pen = Pen {
         builder: PathBuilder::new(),
         at: text.at,
-        scale: font.scale(text.size),
-        before,
         along: 0.0,
         upwards: text.upwards,
     };
-    font.outline(&text.text, &mut pen, |pen, along| pen.along = along);
+    font.outline(&text.text, text.size, &mut pen, |pen, along| {
+        pen.along = along - before;
+    });
     if let Some(path) = pen.builder.finish() {
         fill(pixmap, &path, text.color);
     }
@@ -183,11 +183,7 @@ fn paint_image(pixmap: &mut Pixmap, image: &Image) {
 struct Pen {
     builder: PathBuilder,
     at: Point,
-    /// The pixels of a unit of the font's design.
-    scale: f64,
-    /// The pixels of the text before its place.
-    before: f64,
-    /// Where the glyph begins along the text, in units of the font's design.
+    /// Where the glyph begins, along the text from its place.
     along: f64,
     upwards: bool,
 }
@@ -195,8 +191,7 @@ struct Pen {
 impl Pen {
     /// A glyph's point, on the picture.
     fn on(&self, x: f32, y: f32) -> (f32, f32) {
-        let along = (self.along + f64::from(x)) * self.scale - self.before;
-        let up = f64::from(y) * self.scale;
+        let (along, up) = (self.along + f64::from(x), f64::from(y));
         let (x, y) = if self.upwards {
             (self.at.0 - up, self.at.1 - along)
         } else {
@@ -206,7 +201,7 @@ impl Pen {
     }
 }
 
-impl OutlineBuilder for Pen {
+impl OutlinePen for Pen {
     fn move_to(&mut self, x: f32, y: f32) {
         let (x, y) = self.on(x, y);
         self.builder.move_to(x, y);
