@@ -4,7 +4,7 @@ mod requests;
 use ticklot_book::Scale;
 use ticklot_frame::kraken::{Book, Decoder, Message, checksum};
 
-use self::read::{read, read_level, identity};
+use self::read::{identity, read, read_level};
 use crate::json::{is_ambiguous, judge, normalized};
 use crate::naive::naive_crc32;
 use crate::oracle::{Decoded, Placed, check_places, compare, hold, places, refused};
