@@ -11,14 +11,16 @@ use std::hint::black_box;
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use ticklot::bayse::Bayse;
 use ticklot::jayx::JayX;
+use ticklot::kraken::Kraken;
 use ticklot::venue::Venue;
 use ticklot::{Books, ConnectionId, Options, Session};
 use ticklot_benches::{
-    BAYSE_SCALE, DeltaVenue, Deltas, Flow, FrameFormat, MessageKind, Pool, SEED, Shape, deltas,
-    read_touch, snapshots,
+    BAYSE_SCALE, Deltas, Flow, FrameFormat, MessageKind, Pool, SEED, Shape, deltas, read_touch,
+    snapshots,
 };
 use ticklot_book::{Book, DeltaBook, Flat, Ladder, Nanos, Scale, Storage};
 use ticklot_frame::jayx::Envelope;
+use ticklot_frame::kraken::Depth;
 use ticklot_frame::{Lines, bayse, jayx, kraken};
 use ticklot_sim::market::View;
 
@@ -228,23 +230,24 @@ fn session_bayse(mut driven: Driven<Bayse>) -> Driven<Bayse> {
 }
 
 /// A session that has seen the deltas, back at their snapshot.
-fn deltas_driven(is_ladder: bool) -> Driven<DeltaVenue> {
-    let deltas = deltas(SEED, MESSAGES);
-    let frames = deltas.frames();
-    let mut driven = driven(DeltaVenue::new(deltas, is_ladder), vec![b"first".to_vec()]);
-    driven.frames = frames;
+fn kraken_driven(is_ladder: bool) -> Driven<Kraken> {
+    let (snapshot, frames) = deltas(SEED, MESSAGES).frames();
+    let venue = Kraken::any().scale(Scale::UNIT).depth(Depth::D1000);
+    let mut driven = driven(venue.ladder(is_ladder), vec![snapshot]);
+    let snapshot = std::mem::replace(&mut driven.frames, frames);
     drive(&mut driven);
-    let frames = std::mem::replace(&mut driven.frames, vec![b"first".to_vec()]);
+    assert_eq!(driven.session.stats().gaps, 0);
+    let frames = std::mem::replace(&mut driven.frames, snapshot);
     drive(&mut driven);
     driven.frames = frames;
     driven
 }
 
-// From the entry of the session to the handler's return, with the checksum, on levels that are decoded.
+// From the entry of the session to the handler's return, with the checksum: deltas of one level.
 #[library_benchmark]
-#[bench::flat(deltas_driven(false))]
-#[bench::ladder(deltas_driven(true))]
-fn delta_session(mut driven: Driven<DeltaVenue>) -> Driven<DeltaVenue> {
+#[bench::flat(kraken_driven(false))]
+#[bench::ladder(kraken_driven(true))]
+fn session_kraken(mut driven: Driven<Kraken>) -> Driven<Kraken> {
     drive(&mut driven);
     driven
 }
@@ -315,7 +318,7 @@ library_benchmark_group!(
     name = stages;
     benchmarks =
         decode_jayx, decode_bayse, decode_lines, apply_jayx, apply_bayse, replace, session_jayx,
-        session_bayse, delta_session, delta_apply, delta_apply_ladder, decode_kraken
+        session_bayse, session_kraken, delta_apply, delta_apply_ladder, decode_kraken
 );
 
 main!(library_benchmark_groups = stages);

@@ -1,15 +1,9 @@
-//! Deltas that are decoded already, as a venue hands them to the session: what the session and the book cost
-//! without a decoder.
+//! A snapshot and deltas of Kraken, decoded and as frames.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use ticklot::venue::{
-    BookConfig, CallOutcome, Context, Delta, NoCommand, Snapshot, Venue, VenueName,
-};
-use ticklot::{BookId, Books, ConnectionId, Instrument, OnMessage};
 use ticklot_book::{
-    self as book, Book, DeltaBook, Flat, Ladder, Level, Lots, Nanos, Scale, Sequence, Side,
-    Storage, Ticks,
+    self as book, Book, DeltaBook, Level, Lots, Nanos, Scale, Sequence, Side, Storage, Ticks,
 };
 use ticklot_frame::kraken;
 
@@ -29,7 +23,7 @@ pub fn deltas(seed: u64, count: usize) -> Deltas {
     let of = |side| {
         let all = first.iter().filter(move |step| step.side == side);
         // A level may be set several times, and the last one counts.
-        let levels: std::collections::BTreeMap<i64, i64> = all
+        let levels: BTreeMap<i64, i64> = all
             .map(|step| (step.level.ticks.0, step.level.lots.0))
             .collect();
         let levels = levels.into_iter().filter(|(_, lots)| *lots > 0);
@@ -116,102 +110,24 @@ impl Deltas {
         }
     }
 
-    /// The frames that make a [`DeltaVenue`] apply the deltas: numbers.
+    /// The frame of the snapshot, and those of the deltas.
     #[must_use]
-    pub fn frames(&self) -> Vec<Vec<u8>> {
-        (0..self.len())
-            .map(|at| at.to_le_bytes().to_vec())
-            .collect()
+    pub fn frames(&self) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let [bids, asks] = &self.first;
+        let snapshot = frame("snapshot", [bids, asks], None);
+        let deltas = (0..self.len()).filter_map(|at| self.sides(at));
+        let deltas = deltas.map(|(sides, checksum)| frame("update", sides, Some(checksum)));
+        (snapshot, deltas.collect())
     }
 }
 
-/// A venue whose frames are numbers of prepared deltas; any other frame is its snapshot.
-#[derive(Debug)]
-pub struct DeltaVenue {
-    deltas: Deltas,
-    config: BookConfig,
-    book: Option<BookId>,
-}
-
-impl DeltaVenue {
-    /// A venue of these deltas, with a flat or a ladder book.
-    #[must_use]
-    pub fn new(deltas: Deltas, is_ladder: bool) -> Self {
-        let config = BookConfig::deltas(Scale::UNIT, Sequence::None)
-            .checksum(checksum::<Flat>, checksum::<Ladder>);
-        Self {
-            deltas,
-            config: if is_ladder { config.ladder() } else { config },
-            book: None,
-        }
-    }
-}
-
-impl Venue for DeltaVenue {
-    type Command = NoCommand;
-    type Message<'a> = ();
-
-    fn name(&self) -> VenueName {
-        VenueName("deltas")
-    }
-
-    fn url(&self) -> &'static str {
-        ""
-    }
-
-    fn register(&mut self, connection: ConnectionId, books: &mut Books) {
-        let instrument = Instrument::of_symbol(self.name(), "X");
-        self.book = Some(books.add(connection, &instrument, self.config));
-    }
-
-    fn opened<H: OnMessage<Self> + ?Sized>(&mut self, _context: &mut Context<'_, H>) {}
-
-    fn frame<H: OnMessage<Self> + ?Sized>(
-        &mut self,
-        frame: &[u8],
-        context: &mut Context<'_, H>,
-    ) -> CallOutcome {
-        let Some(id) = self.book else {
-            return CallOutcome::Data;
-        };
-        // The levels are right, so nothing is refused.
-        let refusal = |_| unreachable!("a delta of the walk");
-        let number = <[u8; 8]>::try_from(frame).map(usize::from_le_bytes);
-        let sides = number.ok().and_then(|at| self.deltas.sides(at));
-        CallOutcome::from(match sides {
-            Some(([bids, asks], checksum)) => {
-                let delta = Delta {
-                    bids,
-                    asks,
-                    checksum: Some(checksum),
-                    ..Delta::default()
-                };
-                context.apply_delta(id, &delta, refusal)
-            }
-            None => {
-                let snapshot = Snapshot {
-                    bids: &self.deltas.first[0],
-                    asks: &self.deltas.first[1],
-                    ..Snapshot::default()
-                };
-                context.apply_snapshot(id, &snapshot, refusal)
-            }
-        })
-    }
-
-    fn command<H: OnMessage<Self> + ?Sized>(
-        &mut self,
-        command: NoCommand,
-        _context: &mut Context<'_, H>,
-    ) -> CallOutcome {
-        match command {}
-    }
-
-    fn has_message(&self, _now: Nanos) -> bool {
-        false
-    }
-
-    fn silence_limit(&self) -> Option<Duration> {
-        None
-    }
+/// A message of the channel `book` for the symbol `X`.
+fn frame(kind: &str, sides: [&[Level]; 2], checksum: Option<u32>) -> Vec<u8> {
+    let [bids, asks] = sides.map(|side| {
+        let level = |it: &Level| format!(r#"{{"price":{},"qty":{}}}"#, it.ticks.0, it.lots.0);
+        side.iter().map(level).collect::<Vec<_>>().join(",")
+    });
+    let checksum = checksum.map_or_else(String::new, |sum| format!(r#","checksum":{sum}"#));
+    let book = format!(r#"{{"symbol":"X","bids":[{bids}],"asks":[{asks}]{checksum}}}"#);
+    format!(r#"{{"channel":"book","type":"{kind}","data":[{book}]}}"#).into_bytes()
 }

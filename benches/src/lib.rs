@@ -34,7 +34,7 @@ use std::ops::ControlFlow;
 
 use ticklot::{Books, Event};
 
-pub use crate::deltas::{DeltaVenue, Deltas, deltas};
+pub use crate::deltas::{Deltas, deltas};
 pub use crate::market::{Flow, snapshots, without_a_common_price};
 pub use crate::messages::MessageKind;
 pub use crate::pool::{

@@ -9,8 +9,9 @@ use ticklot_benches::{BAYSE_SCALE, FrameFormat, MessageKind, Pool, Shape};
 use ticklot_book::Scale;
 use ticklot_frame::{DecodeBackend, Lines, jayx};
 
+use crate::measure::{Case, Clock, Named};
 use crate::parse::{Text, simdjson};
-use crate::plan::Plan;
+use crate::plan::{Plan, SLICES};
 
 /// JayX's event of order books.
 const ORDER_BOOK: &str = "orderbook";
@@ -113,6 +114,20 @@ impl Input {
     /// The scale of the decimals in the messages of Bayse Markets. JayX sends integers.
     pub(crate) fn decimals(&self) -> Option<Scale> {
         (self.wire == FrameFormat::Bayse).then_some(self.scale)
+    }
+
+    /// A case of these frames.
+    pub(crate) fn case<'p>(&self, table: &'static str, contenders: Vec<Named<'p>>) -> Case<'p> {
+        Case {
+            table,
+            name: self.name.clone(),
+            frames: self.frames.len(),
+            messages_per_frame: self.lines,
+            bytes: self.message_bytes(),
+            slices: SLICES,
+            clock: Clock::Thread,
+            contenders,
+        }
     }
 
     /// The mean size of a message.

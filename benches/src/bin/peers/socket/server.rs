@@ -50,7 +50,7 @@ pub(crate) fn greeting() -> anyhow::Result<Vec<u8>> {
 }
 
 /// Appends a text as a server's WebSocket frame.
-fn write_frame(text: &str, bytes: &mut Vec<u8>) -> anyhow::Result<()> {
+pub(crate) fn write_frame(text: &str, bytes: &mut Vec<u8>) -> anyhow::Result<()> {
     bytes.push(0x81); // a whole text
     match text.len() {
         len @ 0..126 => bytes.push(u8::try_from(len)?),

@@ -3,10 +3,10 @@
 use crate::book::{Flat, Maps};
 use crate::decoders;
 use crate::input::Input;
-use crate::measure::{Case, Clock};
+use crate::measure::Case;
 use crate::parse::serde::{SerdeJson, Sonic};
 use crate::parse::{rs_bayse, serde, simdjson};
-use crate::plan::{OnRows, Plan, SLICES};
+use crate::plan::{OnRows, Plan};
 use crate::pools;
 use crate::process::Messages;
 
@@ -38,14 +38,5 @@ pub(super) fn case(input: &Input) -> Case<'_> {
         let rs_bayse = Maps::new(rs_bayse::Books::new(scale), books);
         contenders.push(("rs_bayse+btreemap", Messages::json(input, rs_bayse)));
     }
-    Case {
-        table: "apply",
-        name: input.name.clone(),
-        frames: input.frames.len(),
-        messages_per_frame: input.lines,
-        bytes: input.message_bytes(),
-        slices: SLICES,
-        clock: Clock::Thread,
-        contenders,
-    }
+    input.case("apply", contenders)
 }

@@ -7,13 +7,13 @@ use ticklot_benches::MessageKind;
 use crate::book::Parse;
 use crate::decoders;
 use crate::input::Input;
-use crate::measure::{Case, Clock, Named};
+use crate::measure::{Case, Named};
 use crate::parse::messages::{
     AssetPrice, Event, Fill, Kline, OpenOrders, OrderUpdated, Pong, Positions, Prices, Schema,
 };
 use crate::parse::serde::{Json, SerdeJson, Sonic};
 use crate::parse::{Text, rs_bayse, serde, simdjson};
-use crate::plan::{OnRows, Plan, SLICES};
+use crate::plan::{OnRows, Plan};
 use crate::pools;
 use crate::process::{Messages, Process};
 
@@ -42,16 +42,7 @@ const KINDS: [(&str, MessageKind); 8] = [
 fn case<'p>(input: &'p Input, peers: impl IntoIterator<Item = Named<'p>>) -> Case<'p> {
     let mut contenders = vec![("ticklot", decoders::decode(input, input.backend))];
     contenders.extend(peers);
-    Case {
-        table: "decode",
-        name: input.name.clone(),
-        frames: input.frames.len(),
-        messages_per_frame: input.lines,
-        bytes: input.message_bytes(),
-        slices: SLICES,
-        clock: Clock::Thread,
-        contenders,
-    }
+    input.case("decode", contenders)
 }
 
 pub(super) fn books(input: &Input) -> Case<'_> {

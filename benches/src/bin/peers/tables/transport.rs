@@ -10,7 +10,7 @@ use ticklot_book::{Book, Nanos, Scale};
 use ticklot_frame::bayse;
 
 use crate::input::Input;
-use crate::measure::{Case, Clock, Contender, Rounds};
+use crate::measure::{Case, Clock, Contender, Named, Rounds};
 use crate::plan::{OnRows, Plan};
 use crate::runtime;
 use crate::socket::readers::{Content, FastWebSockets, FeedReader, Reader, Transport};
@@ -57,19 +57,16 @@ pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
         let transport: Box<dyn Reader> = Box::new(Transport::connect(&runtime, &server)?);
         let peer: Box<dyn Reader> = Box::new(FastWebSockets::connect(&runtime, &server)?);
         let feed: Box<dyn Reader> = Box::new(FeedReader::connect(&runtime, &server, &input)?);
+        let contenders: Vec<Named<'_>> = vec![
+            ("ticklot", reading(transport)),
+            ("fastwebsockets", reading(peer)),
+            ("ticklot-feed", reading(feed)),
+        ];
         let case = Case {
-            table: "transport",
             name: name.to_owned(),
-            frames: input.frames.len(),
-            messages_per_frame: 1,
-            bytes: input.message_bytes(),
             slices,
             clock: Clock::Wall,
-            contenders: vec![
-                ("ticklot", reading(transport)),
-                ("fastwebsockets", reading(peer)),
-                ("ticklot-feed", reading(feed)),
-            ],
+            ..input.case("transport", contenders)
         };
         let rounds = Rounds {
             count: plan.rounds.count * MORE_ROUNDS,

@@ -221,6 +221,7 @@ impl FrameBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::socket::server::write_frame;
 
     /// Returns at most so many bytes for each read, and `WouldBlock` every other time.
     struct SlowReader<'a> {
@@ -248,16 +249,7 @@ mod tests {
             .map(|(n, &len)| n.to_string().repeat(len));
         let (mut bytes, texts): (_, Vec<_>) = (Vec::new(), texts.collect());
         for text in &texts {
-            let len = u16::try_from(text.len()).unwrap();
-            bytes.push(0x81);
-            match u8::try_from(len) {
-                Ok(short @ 0..126) => bytes.push(short),
-                _ => {
-                    bytes.push(126);
-                    bytes.extend(len.to_be_bytes());
-                }
-            }
-            bytes.extend(text.as_bytes());
+            write_frame(text, &mut bytes).unwrap();
         }
         (bytes, texts)
     }
