@@ -22,7 +22,7 @@
 //!
 //! # Speed
 //! Numbers and spaces are read eight bytes at a time, as a word in a general register, and strings sixteen bytes at a time
-//! ([`string`]). What is rare is out of line: such a function takes the rest of the text
+//! ([`string`]). Rare cases are out of line: such a function takes the rest of the text
 //! and returns the text behind, so that the parser itself has no address and its position stays in registers. (With a
 //! reference to it, pretty-printed books took 1.7 times as long.)
 

@@ -17,7 +17,7 @@ pub(crate) const BAYSE_SCALE: Scale = match Scale::new(3, 2) {
 
 /// How an order book is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wire {
+pub(crate) enum FrameFormat {
     /// JayX in a Socket.IO packet.
     JayxSocketIo,
     /// JayX, the bare payload.
@@ -27,10 +27,10 @@ pub(crate) enum Wire {
 }
 
 /// Two hundred order books of 20 levels on each side: the samples, followed by variations of them.
-pub(crate) fn order_books(wire: Wire) -> Vec<String> {
-    let samples = match wire {
-        Wire::Bayse => BAYSE_ORDER_BOOKS,
-        Wire::JayxSocketIo | Wire::JayxBare => JAYX_ORDER_BOOKS,
+pub(crate) fn order_books(format: FrameFormat) -> Vec<String> {
+    let samples = match format {
+        FrameFormat::Bayse => BAYSE_ORDER_BOOKS,
+        FrameFormat::JayxSocketIo | FrameFormat::JayxBare => JAYX_ORDER_BOOKS,
     };
     let mut random = fastrand::Rng::with_seed(7);
     // The first two samples precede the first trade: a feed does not return to their shape.
@@ -40,11 +40,11 @@ pub(crate) fn order_books(wire: Wire) -> Vec<String> {
         .cycle()
         .map(|sample| with_other_numbers(sample, &mut random));
     let books = samples.lines().map(str::to_owned).chain(varied).take(200);
-    match wire {
-        Wire::JayxSocketIo => books
+    match format {
+        FrameFormat::JayxSocketIo => books
             .map(|book| format!("42[\"orderbook\",{book}]"))
             .collect(),
-        Wire::JayxBare | Wire::Bayse => books.collect(),
+        FrameFormat::JayxBare | FrameFormat::Bayse => books.collect(),
     }
 }
 
@@ -66,8 +66,8 @@ pub(crate) fn with_other_numbers(text: &str, random: &mut fastrand::Rng) -> Stri
 }
 
 /// A message with the members of its objects in another order, which `seed` determines: objects with the same keys have
-/// the same order. Unless `indent` is zero, each member and each item has a line of its own, indented by so many spaces for each
-/// level.
+/// the same order. Unless `indent` is zero, each member and each item begins a line, indented by that many spaces for
+/// each level.
 pub(crate) fn reordered(text: &str, seed: u64, indent: usize) -> String {
     let value = serde_json::from_str(text).unwrap();
     written(&value, seed, indent, 0)

@@ -1,4 +1,4 @@
-//! Ours beside its peers, in one run: `cargo run --profile bench -p ticklot-benches --features peers --bin peers`.
+//! Measures ticklot and its peers in one run: `cargo run --profile bench -p ticklot-benches --features peers --bin peers`.
 //!
 //! The modules describe the method; the results are in `COMPARE.md`.
 

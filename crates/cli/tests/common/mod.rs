@@ -18,13 +18,13 @@ pub(crate) fn program<S: AsRef<OsStr>>(args: &[S]) -> Command {
     command
 }
 
-/// Runs the program to its end, which must have this status. Returns what it printed, standard error last.
+/// Runs the program to its end, which must have this status. Returns its output, standard error last.
 #[track_caller]
 pub(crate) fn run_to(status: i32, args: &[&str]) -> String {
     printed(status, &program(args).output().unwrap())
 }
 
-/// What a program printed that has ended with this status, standard error last.
+/// The output of a program that has ended with this status, standard error last.
 #[track_caller]
 pub(crate) fn printed(status: i32, output: &Output) -> String {
     let both = [&output.stdout[..], &output.stderr].concat();

@@ -152,7 +152,7 @@ mod tests {
     use super::*;
     use crate::DecodeBackend;
     use crate::bayse::{Decoder, Message, OrderBook};
-    use crate::samples::{BAYSE_SCALE, Wire, order_books, reordered};
+    use crate::samples::{BAYSE_SCALE, FrameFormat, order_books, reordered};
 
     /// Markets whose names end with an `x` have finer steps.
     fn scale(market: &str) -> Scale {
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn any_order_and_spacing() {
         let orders = (0..).zip((0..4).cycle());
-        for (book, (seed, indent)) in order_books(Wire::Bayse).iter().zip(orders) {
+        for (book, (seed, indent)) in order_books(FrameFormat::Bayse).iter().zip(orders) {
             let text = reordered(book, seed, indent);
             let finer = text.replace("440000\"", "44000x\"");
             let without = text

@@ -1,7 +1,7 @@
 use ticklot_book::Scale;
 
 use super::{Templates, without_learning};
-use crate::samples::{BAYSE_SCALE, Wire, order_books};
+use crate::samples::{BAYSE_SCALE, FrameFormat, order_books};
 use crate::thread_local::ThreadLocal;
 use crate::{DecodeBackend, DecodePath, bayse, jayx};
 
@@ -56,8 +56,8 @@ fn levels_first(text: &str) -> String {
     )
 }
 
-fn texts(wire: Wire, write: impl Fn(&str) -> String) -> Vec<String> {
-    order_books(wire).iter().map(|text| write(text)).collect()
+fn texts(format: FrameFormat, write: impl Fn(&str) -> String) -> Vec<String> {
+    order_books(format).iter().map(|text| write(text)).collect()
 }
 
 /// A decoder of either venue.
@@ -170,12 +170,12 @@ type Write = fn(&str) -> String;
 
 #[test]
 fn jayx_by_any_constant_shape() {
-    for wire in [Wire::JayxSocketIo, Wire::JayxBare] {
+    for format in [FrameFormat::JayxSocketIo, FrameFormat::JayxBare] {
         let writes: [Write; 5] = [spaced, wide, reversed, extended, |it| {
             spaced(&reversed(&extended(it)))
         }];
         for write in writes {
-            jayx(jayx::Envelope::Auto).check_shape(&texts(wire, write));
+            jayx(jayx::Envelope::Auto).check_shape(&texts(format, write));
         }
     }
 }
@@ -198,7 +198,7 @@ fn bayse_by_any_constant_shape() {
         |it| wide(&levels_first(&extended(it))),
     ];
     for write in writes {
-        bayse().check_shape(&texts(Wire::Bayse, write));
+        bayse().check_shape(&texts(FrameFormat::Bayse, write));
     }
 }
 
@@ -212,8 +212,8 @@ fn each_market_keeps_its_scale() {
         let (ids, tail) = ids.split_once("}}").unwrap();
         format!("{bids},\"marketId\"{ids},\"asks\":{asks}}}}}{tail}")
     };
-    check_scales(&texts(Wire::Bayse, levels_first));
-    check_scales(&texts(Wire::Bayse, between));
+    check_scales(&texts(FrameFormat::Bayse, levels_first));
+    check_scales(&texts(FrameFormat::Bayse, between));
 }
 
 fn check_scales(texts: &[String]) {
@@ -231,8 +231,8 @@ fn mutated_messages_decode_alike() {
     const BYTES: &[u8] = b"0123456789.,:{}[]\"-eE nult\\\x00\x7f\xc3";
     let mut random = fastrand::Rng::with_seed(3);
     let (mut jayx, mut bayse) = (jayx(jayx::Envelope::Auto), bayse());
-    let jayx_texts = texts(Wire::JayxSocketIo, spaced);
-    let bayse_texts = texts(Wire::Bayse, |it| spaced(&levels_first(it)));
+    let jayx_texts = texts(FrameFormat::JayxSocketIo, spaced);
+    let bayse_texts = texts(FrameFormat::Bayse, |it| spaced(&levels_first(it)));
     for round in 0..4_000 {
         let mut mutate = |texts: &[String]| {
             let mut text = texts[round % texts.len()].clone().into_bytes();
@@ -511,11 +511,11 @@ fn totals_of_any_length() {
 fn other_shapes_are_learnt() {
     let mut pair = bayse();
     let shapes: [Vec<String>; 5] = [
-        texts(Wire::Bayse, spaced),
-        texts(Wire::Bayse, reversed),
-        texts(Wire::Bayse, extended),
-        texts(Wire::Bayse, levels_first),
-        texts(Wire::Bayse, wide),
+        texts(FrameFormat::Bayse, spaced),
+        texts(FrameFormat::Bayse, reversed),
+        texts(FrameFormat::Bayse, extended),
+        texts(FrameFormat::Bayse, levels_first),
+        texts(FrameFormat::Bayse, wide),
     ];
     for text in shapes.iter().flatten() {
         pair.check(text);
@@ -818,7 +818,7 @@ fn long_lists_decode_alike() {
 #[test]
 fn repeated_messages_are_not_learnt() {
     let writes: [Write; 4] = [spaced, wide, reversed, extended];
-    let shapes = writes.map(|write| texts(Wire::Bayse, write));
+    let shapes = writes.map(|write| texts(FrameFormat::Bayse, write));
     let mut random = fastrand::Rng::with_seed(11);
     let line = |at: usize| match (at / 300) % 3 {
         0 => shapes[0][at % shapes[0].len()].clone(),

@@ -235,7 +235,7 @@ mod tests {
     use super::*;
     use crate::DecodeBackend;
     use crate::jayx::{Decoder, Envelope, Message};
-    use crate::samples::{Wire, order_books, reordered};
+    use crate::samples::{FrameFormat, order_books, reordered};
 
     type Book = (Vec<Level>, Vec<Level>, Vec<Trade>);
 
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn any_order_and_spacing() {
         let orders = (0..).zip((0..4).cycle());
-        for (book, (seed, indent)) in order_books(Wire::JayxBare).iter().zip(orders) {
+        for (book, (seed, indent)) in order_books(FrameFormat::JayxBare).iter().zip(orders) {
             let text = reordered(book, seed, indent);
             let wrapped = format!("{{\"data\": {text} ,\r\n\t\"event\": \"orderbook\"}}\n");
             for text in [text, wrapped] {

@@ -18,7 +18,7 @@ use ticklot_book::Nanos;
 
 use super::file::{LogFiles, RecordError, Rotation};
 use super::line::{self, unix};
-use crate::capture::ring::{RecordHeader, Ring};
+use crate::capture::ring::{IncidentRecord, Ring};
 use crate::observe::tap::{RecordKind, Tap, WireRecord};
 
 /// How often what has come is written and can be read from the file: what a killed process loses at
@@ -182,7 +182,7 @@ impl Recorder {
 impl Tap for Recorder {
     fn record(&mut self, passed: &WireRecord<'_>) {
         let text = passed.what.text(&mut self.scratch);
-        self.queue.push(&RecordHeader::of(passed), text);
+        self.queue.push(&IncidentRecord::of(passed), text);
     }
 }
 
@@ -243,7 +243,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, head: &RecordHeader, text: &[u8]) {
+    fn push(&self, head: &IncidentRecord, text: &[u8]) {
         let mut state = self.lock();
         if state.closed {
             return;
@@ -307,13 +307,13 @@ impl Drop for WriterThread {
 /// Records before the first message.
 #[derive(Default)]
 struct HeaderRecords {
-    records: Vec<(RecordHeader, Vec<u8>)>,
+    records: Vec<(IncidentRecord, Vec<u8>)>,
     bytes: usize,
 }
 
 impl HeaderRecords {
     /// Keeps a record; false when it is the first message, or there is no room.
-    fn keep(&mut self, head: &RecordHeader, text: &[u8]) -> bool {
+    fn keep(&mut self, head: &IncidentRecord, text: &[u8]) -> bool {
         match head.kind {
             RecordKind::Received | RecordKind::Fetched => return false,
             // A connection without a message, or one that could not be made, has nothing that a replay needs.
@@ -404,7 +404,7 @@ impl WriterTask {
     }
 
     /// Writes a record, unless there has been no message yet.
-    fn record(&mut self, head: &RecordHeader, text: &[u8]) -> Result<(), RecordError> {
+    fn record(&mut self, head: &IncidentRecord, text: &[u8]) -> Result<(), RecordError> {
         if let Some(held) = &mut self.held
             && held.keep(head, text)
         {
@@ -416,7 +416,7 @@ impl WriterTask {
         self.put(head, text)
     }
 
-    fn put(&mut self, head: &RecordHeader, text: &[u8]) -> Result<(), RecordError> {
+    fn put(&mut self, head: &IncidentRecord, text: &[u8]) -> Result<(), RecordError> {
         let (since, count) = (head.at, 1);
         let (connection, venue) = (Some(head.connection), head.venue.0);
         let head = line::RecordHeader {

@@ -63,7 +63,7 @@ pub struct Replay<H> {
     lanes: Vec<ReplayConnection<H>>,
     taps: TapList,
     found: InvalidationTap,
-    /// Invalidations of trust that came out and that the log may yet note.
+    /// Invalidations of this run that the log may note later.
     open: VecDeque<ReplayInvalidation>,
     invalidations: VecDeque<ReplayInvalidation>,
     /// The log notes invalidations.

@@ -23,7 +23,7 @@ pub struct IncidentRecord {
     pub connection: ConnectionId,
     /// The connection's venue.
     pub venue: VenueName,
-    /// What it is.
+    /// Whether it is a frame, a message or another event.
     pub kind: RecordKind,
 }
 
@@ -37,9 +37,6 @@ impl IncidentRecord {
         }
     }
 }
-
-/// The header of a record in a ring.
-pub(crate) type RecordHeader = IncidentRecord;
 
 /// The records.
 #[derive(Debug)]
@@ -80,7 +77,7 @@ impl Ring {
     }
 
     /// Appends a record, if there is room for it.
-    pub(crate) fn push(&mut self, head: &RecordHeader, text: &[u8]) -> bool {
+    pub(crate) fn push(&mut self, head: &IncidentRecord, text: &[u8]) -> bool {
         let Ok(length) = u32::try_from(text.len()) else {
             return false;
         };
@@ -99,7 +96,7 @@ impl Ring {
     }
 
     /// Appends a record over the oldest ones. One that is larger than the ring leaves nothing.
-    pub(crate) fn push_over(&mut self, head: &RecordHeader, text: &[u8]) -> bool {
+    pub(crate) fn push_over(&mut self, head: &IncidentRecord, text: &[u8]) -> bool {
         while !self.push(head, text) {
             if self.pop_head().is_none() {
                 return false;
@@ -109,7 +106,7 @@ impl Ring {
     }
 
     /// Takes the oldest record out, its text into `text`.
-    pub(crate) fn pop(&mut self, text: &mut Vec<u8>) -> Option<RecordHeader> {
+    pub(crate) fn pop(&mut self, text: &mut Vec<u8>) -> Option<IncidentRecord> {
         let (head, length) = self.head()?;
         text.clear();
         let begin = self.at(HEAD);
@@ -120,14 +117,14 @@ impl Ring {
         Some(head)
     }
 
-    fn pop_head(&mut self) -> Option<RecordHeader> {
+    fn pop_head(&mut self) -> Option<IncidentRecord> {
         let (head, length) = self.head()?;
         self.skip(HEAD + length);
         Some(head)
     }
 
     /// The oldest record's head, and how long its text is.
-    fn head(&self) -> Option<(RecordHeader, usize)> {
+    fn head(&self) -> Option<(IncidentRecord, usize)> {
         if self.is_empty() {
             return None;
         }
@@ -137,7 +134,7 @@ impl Ring {
         packed[first..].copy_from_slice(&self.bytes[..HEAD - first]);
         let word = |at: usize| u32::from_le_bytes(std::array::from_fn(|n| packed[at + n]));
         let venue = self.venues.get(usize::from(packed[17]));
-        let head = RecordHeader {
+        let head = IncidentRecord {
             at: Nanos(u64::from_le_bytes(std::array::from_fn(|n| packed[n]))),
             connection: ConnectionId(word(8)),
             venue: venue.copied().unwrap_or(UNKNOWN),
@@ -194,8 +191,8 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
 
-    fn head(n: u64) -> RecordHeader {
-        RecordHeader {
+    fn head(n: u64) -> IncidentRecord {
+        IncidentRecord {
             at: Nanos(n),
             connection: ConnectionId((n % 7) as u32),
             venue: [VenueName("one"), VenueName("other")][(n % 2) as usize],
@@ -210,7 +207,7 @@ mod tests {
             .collect()
     }
 
-    fn bytes(records: &VecDeque<(RecordHeader, Vec<u8>)>) -> usize {
+    fn bytes(records: &VecDeque<(IncidentRecord, Vec<u8>)>) -> usize {
         records.iter().map(|(_, text)| HEAD + text.len()).sum()
     }
 

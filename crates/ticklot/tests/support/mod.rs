@@ -136,8 +136,8 @@ impl<V: Venue> Bench<V> {
         }
     }
 
-    /// Lets nanoseconds pass as a driver does: what is due is sent, and the session is called at its deadlines. Returns
-    /// why the connection ends, if it does.
+    /// Lets nanoseconds pass as a driver does: it sends the messages that are due and calls the session at its
+    /// deadlines. Returns why the connection ends, if it does.
     pub(crate) fn pass(&mut self, length: u64) -> Option<Disconnect> {
         let until = Nanos(self.now.0 + length);
         let mut calls = 0;
