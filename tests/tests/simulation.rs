@@ -11,7 +11,7 @@ use ticklot_tests::simulate::{Invariant, Options, Outcome, SeededBug, range, run
 /// The seeds here: apart from those that start at 0, so that a run of both is of more.
 const FROM: u64 = 1_000_000;
 
-/// Takes about fifteen seconds on two cores: each of these seeds is a minute of two venues.
+/// Takes over a second: each of these seeds is a minute of two venues.
 #[test]
 fn every_invariant_holds() {
     let summary = range(FROM..FROM + 120, &Options::default(), 2);

@@ -15,13 +15,8 @@ use ticklot_sim::{Rate, Server};
 use ticklot_tests::accept::accept_by_hand;
 use ticklot_tests::drive::Drive;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
 
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(30), future)
-        .await
-        .expect("in time")
-}
+use crate::within;
 
 fn quick() -> bayse::Config {
     bayse::Config {

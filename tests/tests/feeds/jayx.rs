@@ -15,13 +15,8 @@ use ticklot::{
 use ticklot_sim::{Server, jayx};
 use ticklot_tests::data::LOGS;
 use ticklot_tests::drive::Drive;
-use tokio::time::timeout;
 
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(30), future)
-        .await
-        .expect("in time")
-}
+use crate::within;
 
 /// A minute of the market takes a tenth of a second.
 fn quick() -> jayx::Config {

@@ -3,8 +3,10 @@
 
 use std::env;
 use std::process::Command;
+use std::time::Duration;
 
 use ticklot_tests::drive::SPIN;
+use tokio::time::timeout;
 
 mod allocations;
 mod bayse;
@@ -14,6 +16,13 @@ mod latency;
 mod live;
 mod peers;
 mod peers_jayx;
+
+/// Fails after thirty seconds.
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(30), future)
+        .await
+        .expect("in time")
+}
 
 /// Runs this binary's tests once more, with the variable that makes a feed spin: a second binary would compile all of
 /// them a second time. Over a second, since it runs every other test, one at a time: this test occupies a thread of the
