@@ -7,6 +7,7 @@ pub mod books;
 pub mod data;
 pub mod delta_venue;
 pub mod drive;
+pub mod handler;
 pub mod messages;
 pub mod mutate;
 pub mod peers;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use ticklot_cli::{Output, run};
 
-/// What a run left behind.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Ran {
     /// Its exit status.
@@ -19,13 +19,22 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Checks that the program succeeded without a word on its standard error.
+    /// Checks that the program succeeded and wrote nothing to its standard error.
     ///
     /// # Panics
     /// It did not.
     #[track_caller]
     pub fn assert_ok(&self) {
         assert_eq!((self.status, self.err.as_str()), (0, ""), "{}", self.out);
+    }
+
+    /// The standard output as JSON.
+    ///
+    /// # Panics
+    /// It is not JSON.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).expect("JSON")
     }
 
     /// Checks that the standard output contains a text.
@@ -46,10 +55,32 @@ impl Ran {
         assert!(self.err.contains(text), "no {text:?} in {}", self.err);
     }
 
+    /// Checks that the standard error ends with a text.
+    ///
+    /// # Panics
+    /// It does not.
+    #[track_caller]
+    pub fn assert_err_ends(&self, text: &str) {
+        assert!(
+            self.err.ends_with(text),
+            "no {text:?} at the end of {}",
+            self.err
+        );
+    }
+
+    /// Checks the exit status.
+    ///
+    /// # Panics
+    /// It is another one.
+    #[track_caller]
+    pub fn assert_status(&self, status: u8) {
+        assert_eq!(self.status, status, "{}{}", self.out, self.err);
+    }
+
     /// Checks the status of a failure, and that it is reported in one line that contains a text.
     ///
     /// # Panics
-    /// It is another status or not one line, or lacks the text.
+    /// The status or the number of lines differs, or the text is missing.
     #[track_caller]
     pub fn assert_failed(&self, status: u8, text: &str) {
         let actual = (self.status, self.err.lines().count());
@@ -58,13 +89,13 @@ impl Ran {
     }
 }
 
-/// Runs the program with these arguments, its name not among them.
+/// Runs the program with these arguments, which do not include its name.
 #[must_use]
 pub fn ticklot<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Ran {
     ticklot_with(args, false)
 }
 
-/// The same as if its standard output were a terminal.
+/// The same, with a terminal as the standard output.
 #[must_use]
 pub fn ticklot_on_a_terminal<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Ran {
     ticklot_with(args, true)
@@ -89,12 +120,12 @@ fn ticklot_with<S: AsRef<str>>(args: impl IntoIterator<Item = S>, terminal: bool
     }
 }
 
-/// A file of this process in the system's folder for such; removed when dropped.
+/// A file in the system's temporary folder; removed when dropped.
 #[derive(Debug)]
 pub struct TempFile(PathBuf);
 
 impl TempFile {
-    /// A file that is not there yet.
+    /// A unique path. The file does not exist yet.
     #[must_use]
     pub fn new(name: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -106,13 +137,13 @@ impl TempFile {
     /// Its path, for a command line.
     ///
     /// # Panics
-    /// The system's folder has a name that is no text.
+    /// The path of the temporary folder is not UTF-8.
     #[must_use]
     pub fn path(&self) -> &str {
         self.0.to_str().expect("a path that is text")
     }
 
-    /// What is in it.
+    /// Its content.
     ///
     /// # Panics
     /// It cannot be read as text.
@@ -128,7 +159,7 @@ impl Drop for TempFile {
     }
 }
 
-/// A folder of this process in the system's folder for such; removed with all that is in it when dropped.
+/// A folder in the system's temporary folder; removed with its content when dropped.
 #[derive(Debug)]
 pub struct TempFolder(TempFile);
 
@@ -136,7 +167,7 @@ impl TempFolder {
     /// An empty folder.
     ///
     /// # Panics
-    /// It cannot be made.
+    /// It cannot be created.
     #[must_use]
     pub fn new(name: &str) -> Self {
         let file = TempFile::new(name);
@@ -156,10 +187,10 @@ impl TempFolder {
         format!("{}/{name}", self.path())
     }
 
-    /// The names of what is in it, in order.
+    /// The sorted names of its entries.
     ///
     /// # Panics
-    /// It cannot be read, or a name is no text.
+    /// It cannot be read, or a name is not UTF-8.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path()).expect("the folder is there");

@@ -18,11 +18,13 @@ use ticklot::{
 use ticklot_tests::delta_venue::{
     self, DeltaVenue, LIMIT, Market, Message, Snapshots, Storage, Ticker, Update,
 };
+use ticklot_tests::handler::break_if;
 use ticklot_tests::raw_recordings::{self as raw, reached};
 
 const BOOK: BookId = BookId(0);
 const OTHER: BookId = BookId(1);
 const STORAGES: [Storage; 2] = [Storage::Flat, Storage::Ladder];
+const NO_EVENTS: [&str; 0] = [];
 
 /// Each storage with each coverage: the snapshot's levels, and the whole market as if the snapshot had it.
 const CASES: [(Storage, Coverage); 4] = [
@@ -32,13 +34,12 @@ const CASES: [(Storage, Coverage); 4] = [
     (Storage::Ladder, Coverage::Whole),
 ];
 
-/// A handler that keeps the events of state and resynchronisation as text, and mirrors every book by its
-/// changes.
+/// A handler that records state and resynchronisation events as text, and mirrors every book from its changes.
 #[derive(Default)]
 struct EventRecorder {
     seen: Vec<String>,
     mirrors: HashMap<BookId, Book<Ladder>>,
-    /// Also keeps the updates of books.
+    /// Also records book updates.
     with_updates: bool,
     /// Breaks at the next event.
     breaks: bool,
@@ -69,10 +70,7 @@ impl Handler for EventRecorder {
             }
             _ => {}
         }
-        match self.breaks {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+        break_if(self.breaks)
     }
 }
 
@@ -138,27 +136,38 @@ impl Harness {
         )
     }
 
-    fn respond(&mut self, session: &mut Session<DeltaVenue>, id: RequestId, body: &str) {
-        let body = Ok(body.as_bytes());
-        let reply = session.response(
-            Some(id),
-            body,
-            self.now,
-            &mut self.books,
-            &mut self.recorder,
-        );
-        assert_eq!(reply, CallOutcome::Data);
+    /// A frame after which the feed continues.
+    fn data(&mut self, session: &mut Session<DeltaVenue>, text: &str) {
+        assert_eq!(self.frame(session, text), CallOutcome::Data);
     }
 
-    fn fail(&mut self, session: &mut Session<DeltaVenue>, id: RequestId, error: &RequestFailure) {
-        let body = Err(error);
-        let reply = session.response(
-            Some(id),
-            body,
-            self.now,
-            &mut self.books,
-            &mut self.recorder,
-        );
+    fn respond(&mut self, session: &mut Session<DeltaVenue>, id: RequestId, body: &str) {
+        self.response(session, Some(id), Ok(body.as_bytes()));
+    }
+
+    /// The response to the oldest request that was not sent yet.
+    fn answer(&mut self, session: &mut Session<DeltaVenue>, body: &str) {
+        let id = requests(session)[0];
+        self.respond(session, id, body);
+    }
+
+    /// A refusal with this status, and a `Retry-After` of so many seconds.
+    fn refuse(&mut self, session: &mut Session<DeltaVenue>, id: RequestId, status: u16, secs: u64) {
+        let failure = RequestFailure::Status {
+            status,
+            retry_after: Some(Duration::from_secs(secs)),
+            text: String::new(),
+        };
+        self.response(session, Some(id), Err(&failure));
+    }
+
+    fn response(
+        &mut self,
+        session: &mut Session<DeltaVenue>,
+        id: Option<RequestId>,
+        body: Result<&[u8], &RequestFailure>,
+    ) {
+        let reply = session.response(id, body, self.now, &mut self.books, &mut self.recorder);
         assert_eq!(reply, CallOutcome::Data);
     }
 
@@ -176,7 +185,21 @@ impl Harness {
         }
     }
 
-    /// Lets the time of the next deadline come. Returns how long that takes.
+    /// Checks the events since the last check.
+    #[track_caller]
+    fn expect(&mut self, events: &[impl AsRef<str>]) {
+        let seen = self.recorder.take();
+        assert!(seen.iter().eq(events.iter().map(AsRef::as_ref)), "{seen:?}");
+    }
+
+    /// Checks that there were no events and that the session makes no requests.
+    #[track_caller]
+    fn check_idle(&mut self, session: &mut Session<DeltaVenue>) {
+        self.expect(&NO_EVENTS);
+        assert_eq!(requests(session), []);
+    }
+
+    /// Advances the time to the next deadline. Returns how long that takes.
     fn wait(&mut self, session: &mut Session<DeltaVenue>) -> Duration {
         let due = session.deadline().unwrap().max(self.now);
         let waited = due.since(self.now);
@@ -212,7 +235,7 @@ fn requests(session: &mut Session<DeltaVenue>) -> Vec<RequestId> {
     std::iter::from_fn(|| session.next_request(now).map(|request| request.id)).collect()
 }
 
-// The recorded flow.
+// Recorded flow.
 
 /// A line of a recording.
 struct RecordedLine {
@@ -275,8 +298,8 @@ impl Recording {
             .with_coverage(coverage)
     }
 
-    /// The best prices after update `u`: of the last ticker that is not after it, if there is one after
-    /// it, since otherwise one may be missing.
+    /// The best prices after update `u`, from the last ticker up to `u`. `None` without a later ticker: one may be
+    /// missing.
     fn best_after(&self, u: u64) -> Option<Ticker> {
         let next = self.tickers.partition_point(|ticker| ticker.u <= u);
         self.tickers.get(next)?;
@@ -290,7 +313,7 @@ struct Counts {
     applied: usize,
     comparable: usize,
     equal: usize,
-    /// A best price is beyond the levels that the book covers, and the book shows none.
+    /// A best price is beyond the levels that the book covers, so the book does not have it.
     uncovered: usize,
 }
 
@@ -314,63 +337,57 @@ fn play(flow: &Recording, case: (Storage, Coverage)) -> (Counts, Session<DeltaVe
     let mut session = harness.session(0, flow.venue(case));
     harness.now = flow.lines[0].received;
     harness.open(&mut session);
-    assert_eq!(harness.recorder.take(), ["0 requested 1"]);
-    let (mut counts, mut waiting) = (Counts::default(), Vec::new());
+    harness.expect(&["0 requested 1"]);
+    let (mut counts, mut buffered) = (Counts::default(), Vec::new());
     for line in &flow.lines {
         harness.now = line.received.max(harness.now);
         match &line.message {
             Message::Snapshot(..) => {
-                let id = requests(&mut session)[0];
-                harness.respond(&mut session, id, &line.text);
-                assert_eq!(harness.recorder.take(), ["0 empty>live snapshot"]);
-                bridge(flow, case, &waiting, line, &mut counts);
+                harness.answer(&mut session, &line.text);
+                harness.expect(&["0 empty>live snapshot"]);
+                bridge(flow, case, &buffered, line, &mut counts);
             }
             Message::Diff(update) => {
-                assert_eq!(harness.frame(&mut session, &line.text), CallOutcome::Data);
+                harness.data(&mut session, &line.text);
                 match harness.books.live(BOOK) {
                     Some(book) => {
                         counts.compare(book, flow.best_after(update.ids.last));
                         harness.check_mirror(BOOK);
                     }
-                    None => waiting.push(line),
+                    None => buffered.push(line),
                 }
             }
-            _ => assert_eq!(harness.frame(&mut session, &line.text), CallOutcome::Data),
+            _ => harness.data(&mut session, &line.text),
         }
     }
-    assert_eq!(
-        harness.recorder.take(),
-        [""; 0],
-        "live from the snapshot on"
-    );
+    harness.expect(&NO_EVENTS);
     harness.check_mirror(BOOK);
     (counts, session)
 }
 
-/// The diffs that waited are applied with the snapshot, in one call. To compare the book after each of
-/// them, another session receives those up to it.
+/// The snapshot's call also applies the buffered diffs. To compare the book after each of them, a separate session
+/// receives the diffs up to it.
 fn bridge(
     flow: &Recording,
     case: (Storage, Coverage),
-    waiting: &[&RecordedLine],
+    buffered: &[&RecordedLine],
     snapshot: &RecordedLine,
     counts: &mut Counts,
 ) {
     let Message::Snapshot(Update { ids: at, .. }) = snapshot.message else {
         unreachable!("a snapshot");
     };
-    for place in 0..waiting.len() {
-        let Message::Diff(Update { ids, .. }) = waiting[place].message else {
+    for index in 0..buffered.len() {
+        let Message::Diff(Update { ids, .. }) = buffered[index].message else {
             unreachable!("a diff");
         };
         let mut harness = Harness::new();
         let mut session = harness.session(0, flow.venue(case));
         harness.open(&mut session);
-        for line in &waiting[..=place] {
-            assert_eq!(harness.frame(&mut session, &line.text), CallOutcome::Data);
+        for line in &buffered[..=index] {
+            harness.data(&mut session, &line.text);
         }
-        let id = requests(&mut session)[0];
-        harness.respond(&mut session, id, &snapshot.text);
+        harness.answer(&mut session, &snapshot.text);
         if ids.last > at.last {
             let book = harness.books.live(BOOK).unwrap();
             counts.compare(book, flow.best_after(ids.last));
@@ -380,13 +397,13 @@ fn bridge(
 
 fn report(name: &str, case: (Storage, Coverage), counts: &Counts) {
     reached(&format!(
-        "{name} through a session, {case:?}: {} of {} best prices equal, {} more beyond the levels that \
-         the book covers",
+        "{name} through a session, {case:?}: {} of {} best prices equal, {} more beyond the covered \
+         levels",
         counts.equal, counts.comparable, counts.uncovered
     ));
 }
 
-/// Where the book covers the best prices they are right, every time.
+/// Every best price that the book covers equals the ticker's.
 fn check_counts((_, coverage): (Storage, Coverage), counts: &Counts) {
     assert_eq!(counts.equal + counts.uncovered, counts.comparable);
     assert!(counts.equal > counts.comparable / 2);
@@ -404,7 +421,7 @@ fn usdm_flow_equals_tickers() {
         check_counts(case, &counts);
         assert_eq!((counts.applied, counts.comparable), (6_547, 6_545));
         let stats = session.stats();
-        // Two of the six that waited continued the snapshot.
+        // Two of the six buffered diffs continued the snapshot.
         assert_eq!((stats.deltas, stats.snapshots), (6_545, 1));
         assert_eq!((stats.gaps, stats.resyncs, stats.repeated), (0, 1, 0));
     }
@@ -424,8 +441,8 @@ fn spot_flow_equals_tickers() {
     }
 }
 
-// The second file continues the first without a snapshot. Far from the levels of the snapshot, levels that it
-// did not contain become the best ones: a book that is taken for whole is wrong twice.
+// The second file continues the first without a snapshot. The price leaves the snapshot's levels, so levels that the
+// snapshot did not contain become the best ones: a book with `Coverage::Whole` is wrong twice.
 #[test]
 fn both_spot_files_continue() {
     let Some(flow) = spot("both_spot_files_continue", &SPOT) else {
@@ -443,7 +460,7 @@ fn both_spot_files_continue() {
     }
 }
 
-// A hundred diffs a connection.
+// Each connection applies a hundred diffs.
 #[test]
 fn replacements_keep_book_live() {
     let test = "replacements_keep_book_live";
@@ -460,7 +477,7 @@ fn replacements_keep_book_live() {
     }
 }
 
-/// A recording over connections each of which replaces the one before.
+/// A recording over connections of which each replaces its predecessor.
 struct Replacements<'a> {
     flow: &'a Recording,
     case: (Storage, Coverage),
@@ -490,8 +507,7 @@ impl<'a> Replacements<'a> {
         for line in &self.flow.lines {
             match &line.message {
                 Message::Snapshot(..) => {
-                    let id = requests(&mut self.session)[0];
-                    self.harness.respond(&mut self.session, id, &line.text);
+                    self.harness.answer(&mut self.session, &line.text);
                     self.harness.recorder.take();
                 }
                 Message::Diff(update) => {
@@ -501,11 +517,7 @@ impl<'a> Replacements<'a> {
                 _ => {}
             }
         }
-        assert_eq!(
-            self.harness.recorder.take(),
-            [""; 0],
-            "valid on every connection"
-        );
+        self.harness.expect(&NO_EVENTS);
         let owner = self.harness.books.connection(BOOK);
         assert_eq!(owner, Some(self.session.id()));
         self.harness.check_mirror(BOOK);
@@ -515,10 +527,7 @@ impl<'a> Replacements<'a> {
     /// Applies the last of the diffs.
     fn diff(&mut self, last: u64, diffs: &[&RecordedLine]) {
         let text = &diffs[diffs.len() - 1].text;
-        assert_eq!(
-            self.harness.frame(&mut self.session, text),
-            CallOutcome::Data
-        );
+        self.harness.data(&mut self.session, text);
         if let Some(book) = self.harness.books.live(BOOK) {
             self.counts.compare(book, self.flow.best_after(last));
             if self.counts.applied.is_multiple_of(100) {
@@ -527,8 +536,8 @@ impl<'a> Replacements<'a> {
         }
     }
 
-    /// Opens the next connection. Its first diff is the next one, and continues the book exactly, or up to
-    /// three earlier; then it adopts the book here, and the connection before it ends.
+    /// Opens the next connection. It starts with up to three diffs that the book already has. With any of them it
+    /// adopts the book here, and the old connection ends. Otherwise it adopts the book at its next diff.
     fn replace(&mut self, diffs: &[&RecordedLine]) {
         self.replacements += 1;
         let venue = self.flow.venue(self.case).replacement();
@@ -536,7 +545,7 @@ impl<'a> Replacements<'a> {
         self.harness.open(&mut new);
         let overlap = usize::try_from(self.replacements % 4).unwrap();
         for line in &diffs[diffs.len() - overlap..] {
-            assert_eq!(self.harness.frame(&mut new, &line.text), CallOutcome::Data);
+            self.harness.data(&mut new, &line.text);
         }
         if overlap > 0 {
             self.harness.end(&mut self.session);
@@ -545,8 +554,8 @@ impl<'a> Replacements<'a> {
     }
 }
 
-/// Every diff after the snapshot is removed once: in four passes, each of which removes every fourth one and
-/// repairs the book before the next.
+/// Removes every diff after the snapshot once, in four passes. Each pass removes every fourth diff, and repairs the
+/// book before the next one.
 fn remove_each_diff(flow: &Recording, name: &str, storages: &[Storage], expected: usize) {
     for &storage in storages {
         let (mut counts, mut removed) = (Counts::default(), 0);
@@ -556,7 +565,7 @@ fn remove_each_diff(flow: &Recording, name: &str, storages: &[Storage], expected
         let case = (storage, Coverage::SnapshotLimit(LIMIT));
         report(&format!("{name}, every diff removed once"), case, &counts);
         reached(&format!("{removed} gaps, each repaired by one snapshot"));
-        // All but the last three, whose gaps nothing would reveal or repair.
+        // All but the last three: no later diff would reveal their gaps.
         assert_eq!((removed, counts.equal), (expected, counts.comparable));
     }
 }
@@ -568,7 +577,7 @@ fn removed_diffs_are_repaired() {
     }
 }
 
-// The number of a diff does not depend on the storage.
+// Only one storage: sequence numbers do not depend on it.
 #[test]
 fn removed_usdm_diffs_are_repaired() {
     if let Some(flow) = usdm("removed_usdm_diffs_are_repaired") {
@@ -576,7 +585,7 @@ fn removed_usdm_diffs_are_repaired() {
     }
 }
 
-/// A diff is removed, two reveal the gap and wait, and one is applied to the repaired book.
+/// Of four diffs, one is removed, one reveals the gap, one is buffered, and one is applied to the repaired book.
 const REMOVED_EVERY: usize = 4;
 
 /// A pass over a recording that removes some of its diffs.
@@ -585,7 +594,7 @@ struct Removal<'a> {
     harness: Harness,
     session: Session<DeltaVenue>,
     market: Option<Market>,
-    /// The snapshot that is to be returned.
+    /// The snapshot of the next response.
     body: String,
 }
 
@@ -611,26 +620,23 @@ impl<'a> Removal<'a> {
         let lines = &self.flow.lines;
         let start = lines.iter().position(is_snapshot).unwrap();
         for line in lines[..start].iter().filter(is_diff) {
-            assert_eq!(
-                self.harness.frame(&mut self.session, &line.text),
-                CallOutcome::Data
-            );
+            self.harness.data(&mut self.session, &line.text);
         }
         self.begin(&lines[..start], &lines[start]);
         let diffs: Vec<&RecordedLine> = lines[start..].iter().filter(is_diff).collect();
         let mut removed = 0;
-        for (place, line) in diffs.iter().enumerate() {
-            let step = (place + REMOVED_EVERY - pass) % REMOVED_EVERY;
-            // The last ones have no successors that reveal the gap.
-            let is_whole = place >= pass && place - step + REMOVED_EVERY <= diffs.len();
+        for (index, line) in diffs.iter().enumerate() {
+            let step = (index + REMOVED_EVERY - pass) % REMOVED_EVERY;
+            // The last diffs have no successors that would reveal a gap.
+            let is_whole = index >= pass && index - step + REMOVED_EVERY <= diffs.len();
             match step {
                 _ if !is_whole => self.apply(line, counts),
                 0 => {
                     removed += 1;
-                    self.remove(line, place);
+                    self.remove(line, index);
                 }
-                1 => self.reveal(line, place),
-                2 => self.repair(line, place, counts),
+                1 => self.reveal(line, index),
+                2 => self.repair(line, index, counts),
                 _ => self.apply(line, counts),
             }
         }
@@ -648,8 +654,7 @@ impl<'a> Removal<'a> {
         let (id, sides) = (update.ids.last, &update.sides);
         self.market = Some(Market::new(self.flow.scale, id, sides));
         before.iter().for_each(|line| self.note(line));
-        let id = requests(&mut self.session)[0];
-        self.harness.respond(&mut self.session, id, &snapshot.text);
+        self.harness.answer(&mut self.session, &snapshot.text);
         assert!(self.harness.books.live(BOOK).is_some());
         self.harness.recorder.take();
     }
@@ -662,57 +667,48 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// Keeps the snapshot as it is now: in turn after the removed diff, and after each that waits.
-    fn keep(&mut self, place: usize, turn: usize) {
-        if place % 3 == turn {
+    /// Saves the model's current snapshot. The passes take it in turn after the removed diff and after each buffered one.
+    fn keep(&mut self, index: usize, turn: usize) {
+        if index % 3 == turn {
             self.body = self.market.as_ref().unwrap().body();
         }
     }
 
-    fn remove(&mut self, line: &RecordedLine, place: usize) {
+    fn remove(&mut self, line: &RecordedLine, index: usize) {
         self.note(line);
-        self.keep(place, 0);
+        self.keep(index, 0);
     }
 
-    /// The gap, in the call that has the next diff.
-    fn reveal(&mut self, line: &RecordedLine, place: usize) {
+    /// The call with the next diff reports the gap.
+    fn reveal(&mut self, line: &RecordedLine, index: usize) {
         self.note(line);
-        self.keep(place - 1, 1);
-        assert_eq!(
-            self.harness.frame(&mut self.session, &line.text),
-            CallOutcome::Data
-        );
+        self.keep(index - 1, 1);
+        self.harness.data(&mut self.session, &line.text);
         let seen = self.harness.recorder.take();
         assert_eq!(seen, ["0 live>gap sequence_gap", "0 requested 1"]);
         assert!(self.harness.books.live(BOOK).is_none());
         assert_eq!(self.session.next(self.harness.now), NextAction::Open);
     }
 
-    /// Another diff waits, and then the snapshot repairs the book in its call.
-    fn repair(&mut self, line: &RecordedLine, place: usize, counts: &mut Counts) {
+    /// Another diff is buffered, and then the snapshot's call repairs the book.
+    fn repair(&mut self, line: &RecordedLine, index: usize, counts: &mut Counts) {
         self.note(line);
-        self.keep(place - 2, 2);
-        assert_eq!(
-            self.harness.frame(&mut self.session, &line.text),
-            CallOutcome::Data
-        );
+        self.keep(index - 2, 2);
+        self.harness.data(&mut self.session, &line.text);
         assert!(self.harness.books.live(BOOK).is_none());
-        assert_eq!(self.harness.recorder.take(), [""; 0]);
+        self.harness.expect(&NO_EVENTS);
         let ids = requests(&mut self.session);
         assert_eq!(ids.len(), 1);
         let body = std::mem::take(&mut self.body);
         self.harness.respond(&mut self.session, ids[0], &body);
-        assert_eq!(self.harness.recorder.take(), ["0 gap>live snapshot"]);
+        self.harness.expect(&["0 gap>live snapshot"]);
         self.check(counts);
     }
 
     fn apply(&mut self, line: &RecordedLine, counts: &mut Counts) {
         self.note(line);
-        assert_eq!(
-            self.harness.frame(&mut self.session, &line.text),
-            CallOutcome::Data
-        );
-        assert_eq!(self.harness.recorder.take(), [""; 0]);
+        self.harness.data(&mut self.session, &line.text);
+        self.harness.expect(&NO_EVENTS);
         self.check(counts);
     }
 
@@ -728,7 +724,7 @@ impl<'a> Removal<'a> {
     }
 }
 
-// Made by hand: the levels are one tick apart, and a diff sets the bid at 100 to its last number.
+// Synthetic flow: the levels are one tick apart, and a diff sets the lots of the bid at 100 to its last number.
 
 fn diff(symbol: &str, first: u64, last: u64) -> String {
     format!(
@@ -745,17 +741,13 @@ fn snapshot(id: u64) -> String {
 
 const TRADE: &str = r#"{"e":"trade","s":"A","p":"100","q":"1","T":5,"m":true}"#;
 
-/// A is kept as a ladder, and any other symbol as flat arrays.
+/// The book of symbol A is a ladder, all others are flat.
 fn venue(symbols: &[&str]) -> DeltaVenue {
     let venue = DeltaVenue::new("wss://stream");
-    let storage = |name: &str| {
-        if name == "A" {
-            Storage::Ladder
-        } else {
-            Storage::Flat
-        }
+    let add = |venue: DeltaVenue, name: &&str| {
+        let storage = STORAGES[usize::from(*name == "A")];
+        venue.symbol(name, Scale::UNIT, storage)
     };
-    let add = |venue: DeltaVenue, name: &&str| venue.symbol(name, Scale::UNIT, storage(name));
     symbols.iter().fold(venue, add)
 }
 
@@ -778,10 +770,7 @@ fn live_session(
     assert_eq!(ids.len(), symbols.len());
     for (id, symbol) in ids.into_iter().zip(symbols) {
         harness.respond(&mut session, id, &snapshot(10));
-        assert_eq!(
-            harness.frame(&mut session, &diff(symbol, 11, 12)),
-            CallOutcome::Data
-        );
+        harness.data(&mut session, &diff(symbol, 11, 12));
     }
     harness.recorder.take();
     session
@@ -794,10 +783,7 @@ fn position(harness: &Harness, id: BookId) -> Option<i64> {
 
 /// A gap, and the request that repairs it.
 fn gap(harness: &mut Harness, session: &mut Session<DeltaVenue>, symbol: &str) -> RequestId {
-    assert_eq!(
-        harness.frame(session, &diff(symbol, 14, 14)),
-        CallOutcome::Data
-    );
+    harness.data(session, &diff(symbol, 14, 14));
     let seen = harness.recorder.take();
     assert_eq!(seen.len(), 2, "{seen:?}");
     assert!(seen[0].ends_with(" live>gap sequence_gap"), "{seen:?}");
@@ -818,17 +804,14 @@ fn stale_snapshot(symbol: &str) {
     let (mut harness, mut session) = live(&[symbol]);
     let id = gap(&mut harness, &mut session, symbol);
     harness.respond(&mut session, id, &snapshot(11));
-    assert_eq!(
-        (harness.recorder.take(), position(&harness, BOOK)),
-        (vec![], None)
-    );
+    harness.expect(&NO_EVENTS);
+    assert_eq!(position(&harness, BOOK), None);
     harness.check_mirror(BOOK);
     let waited = harness.wait(&mut session);
     assert!(waited >= Duration::from_secs(5), "{waited:?}");
-    assert_eq!(harness.recorder.take(), ["0 timed out 1", "0 requested 2"]);
-    let id = requests(&mut session)[0];
-    harness.respond(&mut session, id, &snapshot(13));
-    assert_eq!(harness.recorder.take(), ["0 gap>live snapshot"]);
+    harness.expect(&["0 timed out 1", "0 requested 2"]);
+    harness.answer(&mut session, &snapshot(13));
+    harness.expect(&["0 gap>live snapshot"]);
     assert_eq!(position(&harness, BOOK), Some(14));
     assert_eq!(session.next(harness.now), NextAction::Open);
 }
@@ -837,62 +820,40 @@ fn stale_snapshot(symbol: &str) {
 fn refused_snapshot_waits_for_retry() {
     let (mut harness, mut session) = live(&["A"]);
     let id = gap(&mut harness, &mut session, "A");
-    let error = RequestFailure::Status {
-        status: 429,
-        retry_after: Some(Duration::from_secs(40)),
-        text: String::new(),
-    };
-    harness.fail(&mut session, id, &error);
-    assert_eq!(harness.recorder.take(), ["0 failed 1"]);
+    harness.refuse(&mut session, id, 429, 40);
+    harness.expect(&["0 failed 1"]);
     harness.pass(39);
     harness.timeout(&mut session);
-    assert_eq!(
-        harness.frame(&mut session, &diff("A", 15, 15)),
-        CallOutcome::Data
-    );
-    assert_eq!(
-        (harness.recorder.take(), requests(&mut session)),
-        (vec![], vec![])
-    );
+    harness.data(&mut session, &diff("A", 15, 15));
+    harness.check_idle(&mut session);
     harness.pass(1);
     harness.timeout(&mut session);
     let id = requests(&mut session)[0];
-    assert_eq!(harness.recorder.take(), ["0 requested 2"]);
+    harness.expect(&["0 requested 2"]);
     harness.respond(&mut session, id, &snapshot(13));
-    assert_eq!(harness.recorder.take(), ["0 gap>live snapshot"]);
+    harness.expect(&["0 gap>live snapshot"]);
     assert_eq!(position(&harness, BOOK), Some(15));
 }
 
-/// The limit is the client's, not the book's.
+/// The rate limit applies to the client, not to one book.
 #[test]
 fn retry_after_covers_all_books() {
     let (mut harness, mut session) = live(&["A", "B"]);
     let id = gap(&mut harness, &mut session, "A");
-    let error = RequestFailure::Status {
-        status: 418,
-        retry_after: Some(Duration::from_secs(100)),
-        text: String::new(),
-    };
-    harness.fail(&mut session, id, &error);
-    assert_eq!(harness.recorder.take(), ["0 failed 1"]);
-    assert_eq!(
-        harness.frame(&mut session, &diff("B", 14, 14)),
-        CallOutcome::Data
-    );
-    assert_eq!(harness.recorder.take(), ["1 live>gap sequence_gap"]);
+    harness.refuse(&mut session, id, 418, 100);
+    harness.expect(&["0 failed 1"]);
+    harness.data(&mut session, &diff("B", 14, 14));
+    harness.expect(&["1 live>gap sequence_gap"]);
     harness.end(&mut session);
     harness.open(&mut session);
     harness.recorder.take();
     assert_eq!(requests(&mut session), []);
     harness.pass(99);
     harness.timeout(&mut session);
-    assert_eq!(
-        (harness.recorder.take(), requests(&mut session)),
-        (vec![], vec![])
-    );
+    harness.check_idle(&mut session);
     harness.pass(1);
     harness.timeout(&mut session);
-    assert_eq!(harness.recorder.take(), ["0 requested 1", "1 requested 1"]);
+    harness.expect(&["0 requested 1", "1 requested 1"]);
     assert_eq!(requests(&mut session).len(), 2);
 }
 
@@ -914,7 +875,7 @@ fn missing_snapshot_waits_double() {
             format!("0 timed out {attempt}"),
             format!("0 requested {}", attempt + 1),
         ];
-        assert_eq!(harness.recorder.take(), expected);
+        harness.expect(&expected);
         assert_eq!(requests(&mut session).len(), 1);
     }
     assert_eq!(session.stats().resyncs, 8);
@@ -927,57 +888,46 @@ fn two_gaps_are_repaired_separately() {
     let first = gap(&mut harness, &mut session, "A");
     let second = gap(&mut harness, &mut session, "B");
     harness.respond(&mut session, second, &snapshot(14));
-    assert_eq!(harness.recorder.take(), ["1 gap>live snapshot"]);
+    harness.expect(&["1 gap>live snapshot"]);
     assert_eq!(
         (position(&harness, BOOK), position(&harness, OTHER)),
         (None, Some(14))
     );
     harness.respond(&mut session, first, &snapshot(13));
-    assert_eq!(harness.recorder.take(), ["0 gap>live snapshot"]);
+    harness.expect(&["0 gap>live snapshot"]);
     assert_eq!(
         (position(&harness, BOOK), position(&harness, OTHER)),
         (Some(14), Some(14))
     );
-    // Nothing is due any more.
+    // Nothing is due after that.
     harness.pass(20);
     harness.timeout(&mut session);
-    assert_eq!(
-        (harness.recorder.take(), requests(&mut session)),
-        (vec![], vec![])
-    );
+    harness.check_idle(&mut session);
 }
 
-// Only after a snapshot: a feed that starts its numbers again must not leave a book that seems live.
+// Repeats are ignored only directly after a snapshot: if a feed restarts its numbers, the book must not stay live.
 #[test]
 fn repeated_diffs_change_nothing() {
     let mut harness = Harness::new();
     let mut session = harness.session(0, venue(&["A"]));
     harness.open(&mut session);
-    let id = requests(&mut session)[0];
-    harness.respond(&mut session, id, &snapshot(12));
+    harness.answer(&mut session, &snapshot(12));
     harness.recorder.take();
     harness.recorder.with_updates = true;
     for (first, last) in [(11, 12), (5, 9), (11, 12)] {
-        assert_eq!(
-            harness.frame(&mut session, &diff("A", first, last)),
-            CallOutcome::Data
-        );
+        harness.data(&mut session, &diff("A", first, last));
     }
-    assert_eq!(harness.recorder.take(), [""; 0]);
+    harness.expect(&NO_EVENTS);
     assert_eq!(
         (position(&harness, BOOK), session.stats().repeated),
         (Some(12), 3)
     );
     for last in [13, 13] {
-        assert_eq!(
-            harness.frame(&mut session, &diff("A", last, last)),
-            CallOutcome::Data
-        );
+        harness.data(&mut session, &diff("A", last, last));
     }
     let expected = ["0 updated", "0 live>gap sequence_gap", "0 requested 1"];
-    assert_eq!(harness.recorder.take(), expected);
-    let id = requests(&mut session)[0];
-    harness.respond(&mut session, id, &snapshot(13));
+    harness.expect(&expected);
+    harness.answer(&mut session, &snapshot(13));
     assert_eq!(position(&harness, BOOK), Some(13));
 }
 
@@ -985,24 +935,16 @@ fn repeated_diffs_change_nothing() {
 fn swapped_diffs_wait_for_snapshot() {
     let (mut harness, mut session) = live(&["A"]);
     let id = gap(&mut harness, &mut session, "A");
-    assert_eq!(
-        harness.frame(&mut session, &diff("A", 13, 13)),
-        CallOutcome::Data
-    );
-    assert_eq!(harness.recorder.take(), [""; 0]);
+    harness.data(&mut session, &diff("A", 13, 13));
+    harness.expect(&NO_EVENTS);
     harness.respond(&mut session, id, &snapshot(14));
-    assert_eq!(harness.recorder.take(), ["0 gap>live snapshot"]);
-    assert_eq!(
-        harness.frame(&mut session, &diff("A", 15, 15)),
-        CallOutcome::Data
-    );
-    assert_eq!(
-        (harness.recorder.take(), position(&harness, BOOK)),
-        (vec![], Some(15))
-    );
+    harness.expect(&["0 gap>live snapshot"]);
+    harness.data(&mut session, &diff("A", 15, 15));
+    harness.expect(&NO_EVENTS);
+    assert_eq!(position(&harness, BOOK), Some(15));
 }
 
-/// A log does not record which request a snapshot answers: it is the oldest.
+/// A log does not record the request of a response, so the response belongs to the oldest one.
 #[test]
 fn logged_response_answers_oldest() {
     let mut harness = Harness::new();
@@ -1010,38 +952,32 @@ fn logged_response_answers_oldest() {
     harness.open(&mut session);
     harness.recorder.take();
     for (id, book) in [(20, BOOK), (30, OTHER)] {
-        let body = snapshot(id);
-        let (books, recorder) = (&mut harness.books, &mut harness.recorder);
-        let reply = session.response(None, Ok(body.as_bytes()), harness.now, books, recorder);
-        assert_eq!(reply, CallOutcome::Data);
+        harness.response(&mut session, None, Ok(snapshot(id).as_bytes()));
         assert_eq!(position(&harness, book), i64::try_from(id).ok());
     }
 }
 
-// More deltas than are kept: those are dropped, and the book is a gap until a newer snapshot.
+// With more deltas than the buffer holds, all are dropped, and the book is a gap until a newer snapshot.
 #[test]
 fn overflow_is_reported_once() {
     let mut harness = Harness::new();
     let mut session = harness.session(0, venue(&["A"]));
     harness.open(&mut session);
     let late = requests(&mut session)[0];
-    assert_eq!(harness.recorder.take(), ["0 requested 1"]);
+    harness.expect(&["0 requested 1"]);
     for number in 1..=20_000 {
         let next = diff("A", number, number);
-        assert_eq!(harness.frame(&mut session, &next), CallOutcome::Data);
+        harness.data(&mut session, &next);
     }
-    assert_eq!(harness.recorder.take(), ["0 empty>gap no_snapshot"]);
+    harness.expect(&["0 empty>gap no_snapshot"]);
     harness.respond(&mut session, late, &snapshot(10));
-    assert_eq!(
-        (harness.recorder.take(), position(&harness, BOOK)),
-        (vec![], None)
-    );
+    harness.expect(&NO_EVENTS);
+    assert_eq!(position(&harness, BOOK), None);
     harness.pass(20);
     harness.timeout(&mut session);
-    assert_eq!(harness.recorder.take(), ["0 timed out 1", "0 requested 2"]);
-    let id = requests(&mut session)[0];
-    harness.respond(&mut session, id, &snapshot(19_000));
-    assert_eq!(harness.recorder.take(), ["0 gap>live snapshot"]);
+    harness.expect(&["0 timed out 1", "0 requested 2"]);
+    harness.answer(&mut session, &snapshot(19_000));
+    harness.expect(&["0 gap>live snapshot"]);
     assert_eq!(position(&harness, BOOK), Some(20_000));
     harness.check_mirror(BOOK);
 }
@@ -1052,37 +988,27 @@ fn late_response_is_dropped() {
     let (mut harness, mut session) = live(&["A"]);
     let late = gap(&mut harness, &mut session, "A");
     harness.end(&mut session);
-    assert_eq!(harness.recorder.take(), ["0 gap>disconnected disconnected"]);
+    harness.expect(&["0 gap>disconnected disconnected"]);
     harness.open(&mut session);
-    assert_eq!(harness.recorder.take(), ["0 requested 1"]);
+    harness.expect(&["0 requested 1"]);
     harness.respond(&mut session, late, &snapshot(13));
-    assert_eq!(
-        (harness.recorder.take(), position(&harness, BOOK)),
-        (vec![], None)
-    );
-    let id = requests(&mut session)[0];
-    harness.respond(&mut session, id, &snapshot(13));
-    assert_eq!(harness.recorder.take(), ["0 disconnected>live snapshot"]);
+    harness.expect(&NO_EVENTS);
+    assert_eq!(position(&harness, BOOK), None);
+    harness.answer(&mut session, &snapshot(13));
+    harness.expect(&["0 disconnected>live snapshot"]);
 }
 
 #[test]
 fn older_snapshot_does_not_repair() {
     let (mut harness, mut session) = live(&["A"]);
-    assert_eq!(harness.frame(&mut session, "{"), CallOutcome::Data);
-    assert_eq!(
-        harness.recorder.take(),
-        ["0 live>gap bad_message", "0 requested 1"]
-    );
-    let id = requests(&mut session)[0];
-    harness.respond(&mut session, id, &snapshot(11));
-    assert_eq!(
-        (harness.recorder.take(), position(&harness, BOOK)),
-        (vec![], None)
-    );
+    harness.data(&mut session, "{");
+    harness.expect(&["0 live>gap bad_message", "0 requested 1"]);
+    harness.answer(&mut session, &snapshot(11));
+    harness.expect(&NO_EVENTS);
+    assert_eq!(position(&harness, BOOK), None);
     harness.wait(&mut session);
-    assert_eq!(harness.recorder.take(), ["0 timed out 1", "0 requested 2"]);
-    let id = requests(&mut session)[0];
-    harness.respond(&mut session, id, &snapshot(13));
+    harness.expect(&["0 timed out 1", "0 requested 2"]);
+    harness.answer(&mut session, &snapshot(13));
     assert_eq!(position(&harness, BOOK), Some(13));
 }
 
@@ -1091,15 +1017,12 @@ fn resync_of_live_book_ends() {
     for id in [11, 12, 13] {
         let (mut harness, mut session) = live(&["A"]);
         harness.resync(&mut session, BOOK);
-        assert_eq!(harness.recorder.take(), ["0 requested 1"]);
+        harness.expect(&["0 requested 1"]);
         let request = requests(&mut session)[0];
         harness.respond(&mut session, request, &snapshot(id));
         harness.pass(20);
         harness.timeout(&mut session);
-        assert_eq!(
-            (harness.recorder.take(), requests(&mut session)),
-            (vec![], vec![])
-        );
+        harness.check_idle(&mut session);
         assert_eq!(position(&harness, BOOK), i64::try_from(id.max(12)).ok());
     }
 }
@@ -1109,9 +1032,9 @@ fn unsupported_resync_is_reported() {
     let mut harness = Harness::new();
     let mut session = harness.session(0, venue(&["A"]).with_snapshots(Snapshots::Never));
     harness.open(&mut session);
-    assert_eq!(harness.recorder.take(), [""; 0]);
+    harness.expect(&NO_EVENTS);
     harness.resync(&mut session, BOOK);
-    assert_eq!(harness.recorder.take(), ["0 unsupported 0"]);
+    harness.expect(&["0 unsupported 0"]);
     assert_eq!(session.stats().resyncs, 0);
 }
 
@@ -1126,10 +1049,7 @@ fn replacement() -> (Harness, Session<DeltaVenue>, Session<DeltaVenue>) {
         harness.end(&mut new);
         harness.open(&mut new);
     }
-    assert_eq!(
-        (harness.recorder.take(), requests(&mut new)),
-        (vec![], vec![])
-    );
+    harness.check_idle(&mut new);
     (harness, old, new)
 }
 
@@ -1143,68 +1063,49 @@ fn overlapping_connection_adopts_book() {
     for (first, last) in [(13, 14), (11, 14), (12, 13), (5, 9), (9, 12)] {
         let (mut harness, mut old, mut new) = replacement();
         assert_eq!(owner(&harness), (ConnectionId(0), Epoch(1)));
-        assert_eq!(
-            harness.frame(&mut new, &diff("A", first, last)),
-            CallOutcome::Data
-        );
+        harness.data(&mut new, &diff("A", first, last));
         assert_eq!(owner(&harness), (ConnectionId(1), Epoch(3)));
         let at = last.max(12);
         assert_eq!(position(&harness, BOOK), i64::try_from(at).ok());
         assert_eq!(new.stats().repeated, u64::from(last <= 12));
         harness.end(&mut old);
-        // Deltas that the book has are passed over until the first that it lacks.
+        // Deltas that the book already has are ignored.
         for number in 9..=16 {
             let next = diff("A", number, number);
             if number > last {
-                assert_eq!(harness.frame(&mut new, &next), CallOutcome::Data);
+                harness.data(&mut new, &next);
             }
         }
-        assert_eq!(
-            (harness.recorder.take(), position(&harness, BOOK)),
-            (vec![], Some(16))
-        );
+        harness.expect(&NO_EVENTS);
+        assert_eq!(position(&harness, BOOK), Some(16));
         harness.check_mirror(BOOK);
-        // From now on the book is the new connection's, in gaps and at its end.
-        assert_eq!(
-            harness.frame(&mut new, &diff("A", 18, 18)),
-            CallOutcome::Data
-        );
-        assert_eq!(
-            harness.recorder.take(),
-            ["0 live>gap sequence_gap", "0 requested 1"]
-        );
-        let id = requests(&mut new)[0];
-        harness.respond(&mut new, id, &snapshot(18));
+        // From now on the new connection owns the book: its gaps and its end affect it.
+        harness.data(&mut new, &diff("A", 18, 18));
+        harness.expect(&["0 live>gap sequence_gap", "0 requested 1"]);
+        harness.answer(&mut new, &snapshot(18));
         harness.end(&mut new);
         let expected = ["0 gap>live snapshot", "0 live>disconnected disconnected"];
-        assert_eq!(harness.recorder.take(), expected);
+        harness.expect(&expected);
         harness.open(&mut new);
         assert_eq!(owner(&harness), (ConnectionId(1), Epoch(4)));
-        let id = requests(&mut new)[0];
-        harness.respond(&mut new, id, &snapshot(20));
+        harness.answer(&mut new, &snapshot(20));
         assert_eq!(position(&harness, BOOK), Some(20));
     }
 }
 
-/// Whatever the old connection still receives, the book is the new one's.
+/// Messages on the old connection do not affect the adopted book.
 #[test]
 fn adopted_book_ignores_old_connection() {
     let (mut harness, mut old, mut new) = replacement();
     harness.resync(&mut old, BOOK);
-    assert_eq!(harness.recorder.take(), ["0 requested 1"]);
+    harness.expect(&["0 requested 1"]);
     let id = requests(&mut old)[0];
-    assert_eq!(
-        harness.frame(&mut new, &diff("A", 13, 13)),
-        CallOutcome::Data
-    );
+    harness.data(&mut new, &diff("A", 13, 13));
     for (first, last) in [(13, 13), (14, 14), (19, 20)] {
-        assert_eq!(
-            harness.frame(&mut old, &diff("A", first, last)),
-            CallOutcome::Data
-        );
+        harness.data(&mut old, &diff("A", first, last));
     }
-    assert_eq!(harness.frame(&mut old, "{"), CallOutcome::Data);
-    assert_eq!(harness.frame(&mut old, TRADE), CallOutcome::Data);
+    harness.data(&mut old, "{");
+    harness.data(&mut old, TRADE);
     assert_eq!(harness.books.trades(BOOK).count(), 0);
     harness.respond(&mut old, id, &snapshot(20));
     assert_eq!((old.stats().unrequested, old.stats().gaps), (5, 0));
@@ -1213,75 +1114,50 @@ fn adopted_book_ignores_old_connection() {
     harness.resync(&mut old, BOOK);
     harness.end(&mut old);
     harness.open(&mut old);
-    assert_eq!(
-        (harness.recorder.take(), requests(&mut old)),
-        (vec![], vec![])
-    );
+    harness.check_idle(&mut old);
     assert_eq!(owner(&harness), (ConnectionId(1), Epoch(3)));
     assert_eq!(position(&harness, BOOK), Some(13));
-    assert_eq!(harness.frame(&mut new, TRADE), CallOutcome::Data);
+    harness.data(&mut new, TRADE);
     assert_eq!(harness.books.trades(BOOK).count(), 1);
-    assert_eq!(
-        harness.frame(&mut new, &diff("A", 14, 14)),
-        CallOutcome::Data
-    );
-    assert_eq!(
-        (harness.recorder.take(), position(&harness, BOOK)),
-        (vec![], Some(14))
-    );
+    harness.data(&mut new, &diff("A", 14, 14));
+    harness.expect(&NO_EVENTS);
+    assert_eq!(position(&harness, BOOK), Some(14));
 }
 
 #[test]
 fn stale_book_is_adopted() {
     let (mut harness, mut old, mut new) = replacement();
     harness.wait(&mut old);
-    assert_eq!(harness.recorder.take(), ["0 live>stale timeout"]);
-    assert_eq!(
-        harness.frame(&mut new, &diff("A", 12, 13)),
-        CallOutcome::Data
-    );
-    assert_eq!(harness.recorder.take(), ["0 stale>live delta"]);
+    harness.expect(&["0 live>stale timeout"]);
+    harness.data(&mut new, &diff("A", 12, 13));
+    harness.expect(&["0 stale>live delta"]);
     assert_eq!(position(&harness, BOOK), Some(13));
     harness.end(&mut old);
     let waited = harness.wait(&mut new);
     assert!(waited <= Duration::from_secs(30));
-    assert_eq!(harness.recorder.take(), ["0 live>stale timeout"]);
+    harness.expect(&["0 live>stale timeout"]);
 }
 
 #[test]
 fn missing_position_is_not_adopted() {
     let (mut harness, mut old, mut new) = replacement();
-    assert_eq!(
-        harness.frame(&mut new, &diff("A", 14, 15)),
-        CallOutcome::Data
-    );
+    harness.data(&mut new, &diff("A", 14, 15));
     assert_eq!(owner(&harness), (ConnectionId(0), Epoch(1)));
     assert_eq!(new.venue().refused(), 1);
-    assert_eq!(
-        harness.frame(&mut old, &diff("A", 13, 14)),
-        CallOutcome::Data
-    );
+    harness.data(&mut old, &diff("A", 13, 14));
     assert_eq!(position(&harness, BOOK), Some(14));
     // The old connection has caught up, and the next delta of the new one continues the book.
-    assert_eq!(
-        harness.frame(&mut new, &diff("A", 15, 16)),
-        CallOutcome::Data
-    );
+    harness.data(&mut new, &diff("A", 15, 16));
     assert_eq!(owner(&harness), (ConnectionId(1), Epoch(3)));
-    assert_eq!(
-        (harness.recorder.take(), position(&harness, BOOK)),
-        (vec![], Some(16))
-    );
+    harness.expect(&NO_EVENTS);
+    assert_eq!(position(&harness, BOOK), Some(16));
 }
 
 #[test]
 fn lost_book_is_not_adopted() {
     let (mut harness, mut old, mut new) = replacement();
     let id = gap(&mut harness, &mut old, "A");
-    assert_eq!(
-        harness.frame(&mut new, &diff("A", 13, 13)),
-        CallOutcome::Data
-    );
+    harness.data(&mut new, &diff("A", 13, 13));
     assert_eq!(owner(&harness), (ConnectionId(0), Epoch(1)));
     harness.respond(&mut old, id, &snapshot(13));
     assert_eq!(position(&harness, BOOK), Some(14));
@@ -1297,13 +1173,10 @@ fn stale_book_revives_once() {
         let mut session = live_session(&mut harness, 0, &["A"], venue);
         let waited = harness.wait(&mut session);
         assert_eq!(waited, Duration::from_secs(30));
-        assert_eq!(harness.recorder.take(), ["0 live>stale timeout"]);
+        harness.expect(&["0 live>stale timeout"]);
         assert_eq!(harness.best(BOOK), None);
-        assert_eq!(
-            harness.frame(&mut session, &diff("A", 13, 13)),
-            CallOutcome::Data
-        );
-        assert_eq!(harness.recorder.take(), [format!("0 stale>live {cause}")]);
+        harness.data(&mut session, &diff("A", 13, 13));
+        harness.expect(&[format!("0 stale>live {cause}")]);
         assert_eq!(position(&harness, BOOK), Some(13));
     }
 }
@@ -1313,18 +1186,12 @@ fn other_connection_reports_timeouts() {
     let (mut harness, _old) = live(&["A"]);
     let mut other = live_session(&mut harness, 1, &["B"], venue(&["B"]));
     harness.pass(20);
-    assert_eq!(
-        harness.frame(&mut other, &diff("B", 13, 13)),
-        CallOutcome::Data
-    );
+    harness.data(&mut other, &diff("B", 13, 13));
     harness.pass(15);
     harness.recorder.with_updates = true;
-    assert_eq!(
-        harness.frame(&mut other, &diff("B", 14, 14)),
-        CallOutcome::Data
-    );
+    harness.data(&mut other, &diff("B", 14, 14));
     let expected = ["0 live>stale timeout", "1 updated"];
-    assert_eq!(harness.recorder.take(), expected);
+    harness.expect(&expected);
     assert_eq!(
         (position(&harness, BOOK), position(&harness, OTHER)),
         (None, Some(14))
@@ -1337,7 +1204,7 @@ fn break_drops_pending_events() {
     harness.recorder.breaks = true;
     assert_eq!(harness.frame(&mut session, "{"), CallOutcome::StopFeed);
     harness.recorder.breaks = false;
-    assert_eq!(harness.recorder.take(), ["0 live>gap bad_message"]);
+    harness.expect(&["0 live>gap bad_message"]);
     let states = [BOOK, OTHER].map(|id| harness.books.state(id));
     assert!(
         states

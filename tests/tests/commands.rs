@@ -1,4 +1,4 @@
-//! The program's commands around books: bench, config, completions, man.
+//! The program's other commands: bench, config, completions and man; and its option errors.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use ticklot_sim::pool;
@@ -15,7 +15,7 @@ fn example_config_is_valid() {
     checked.assert_ok();
     checked.assert_out("4 connections");
 
-    // Longer than a second: until each of the books has come from the embedded servers.
+    // Long enough for the embedded servers to send every book.
     let watched = ticklot(["--config", file.path(), "watch", "--duration=1500ms"]);
     watched.assert_ok();
     for part in [
@@ -27,7 +27,7 @@ fn example_config_is_valid() {
         "order ord_",
         " order books decoded on the fast path, ",
     ] {
-        assert!(watched.out.contains(part), "{part} in {}", watched.out);
+        watched.assert_out(part);
     }
 }
 
@@ -43,10 +43,8 @@ fn example_config_keys_are_documented() {
     let keys: Vec<&str> = keys.map(|(key, _)| key).filter(|key| is_key(key)).collect();
     assert!(keys.len() > 30, "{keys:?}");
     for key in keys {
-        assert!(
-            docs.contains(&format!("`{key}`")),
-            "{key} is not in docs/config.md"
-        );
+        let is_documented = docs.contains(&format!("`{key}`"));
+        assert!(is_documented, "{key} is not in docs/config.md");
     }
 }
 
@@ -56,20 +54,11 @@ fn options_override_config() {
     let text =
         "[[jayx]]\n[[jayx.instrument]]\nsymbol = \"ETHUSDT\"\n[[bayse]]\nassets = [\"BTCUSDT\"]\n";
     std::fs::write(file.path(), text).unwrap();
-    let watched = ticklot([
-        "watch",
-        "--config",
-        file.path(),
-        "--venue=jayx",
-        "--symbol=BTCUSDT",
-        "--duration=200ms",
-    ]);
-    assert_eq!(watched.status, 0, "{}", watched.err);
-    assert!(
-        watched.out.contains("BTCUSDT: ") && !watched.out.contains("ETHUSDT"),
-        "{}",
-        watched.out
-    );
+    let args = ["watch", "--config", file.path(), "--venue=jayx"];
+    let watched = ticklot(args.iter().chain(&["--symbol=BTCUSDT", "--duration=200ms"]));
+    watched.assert_status(0);
+    watched.assert_out("BTCUSDT: ");
+    assert!(!watched.out.contains("ETHUSDT"), "{}", watched.out);
 }
 
 #[test]
@@ -82,21 +71,16 @@ fn config_error_names_its_line() {
         &["--config", file.path()],
     ] {
         let ran = ticklot(args);
-        assert_eq!(ran.status, 2, "{args:?}");
-        let expected = format!(
-            "ticklot: {}:2:1: unknown field `stale_afer`, expected",
-            file.path()
-        );
-        assert!(
-            ran.err.starts_with(&expected) && ran.err.lines().count() == 1,
-            "{}",
-            ran.err
+        let path = file.path();
+        ran.assert_failed(
+            2,
+            &format!("ticklot: {path}:2:1: unknown field `stale_afer`, expected"),
         );
     }
     std::fs::write(file.path(), "[limits]\nstale_after = \"30s\"\n").unwrap();
     for other in [&["serve", "--venue=jayx"][..], &["bench"], &["man"]] {
         let ran = ticklot(["--config", file.path()].iter().chain(other));
-        assert_eq!(ran.status, 2);
+        ran.assert_status(2);
         ran.assert_err("--config is for watch and record");
     }
     let ran = ticklot(["config"]);
@@ -107,70 +91,35 @@ fn config_error_names_its_line() {
     ran.assert_err("options go behind the command: ticklot serve ...");
 }
 
-/// One line, which says what would be right and where there is more.
+/// The arguments, and the whole error.
+const OPTION_ERRORS: &str = r"
+watch --vnue=jayx | unexpected argument '--vnue' found; a similar argument exists: '--venue' (see `ticklot watch --help`)
+rply | unrecognized subcommand 'rply'; a similar subcommand exists: 'replay' (see `ticklot --help`)
+replay | the following required arguments were not provided: <LOG> (see `ticklot replay --help`)
+config check | the following required arguments were not provided: <FILE> (see `ticklot config check --help`)
+watch --duration=soon | invalid value 'soon' for '--duration <D>': a length of time is such as 500ms, 5s or 1m 30s (see `ticklot watch --help`)
+bench --price-decimals=19 | invalid value '19' for '--price-decimals <N>': decimals are a number from 0 to 18 (see `ticklot bench --help`)
+watch --depth=0 | invalid value '0' for '--depth <N>': levels are a number from 1 on (see `ticklot watch --help`)
+watch --cpu=0 | the following required arguments were not provided: --spin (see `ticklot watch --help`)
+record --out=log.jsonl --keep-warm=1ms | the following required arguments were not provided: --spin (see `ticklot record --help`)
+watch --spin --cpu=first | invalid value 'first' for '--cpu <N>': a processor is a number from 0 on (see `ticklot watch --help`)
+watch --spin --keep-warm=0s | invalid value '0s' for '--keep-warm <INTERVAL>': an interval is a length of time above zero, such as 50us, 100us or 1ms (see `ticklot watch --help`)
+watch --spin=yes | unexpected value 'yes' for '--spin' found; no more were expected (see `ticklot watch --help`)
+";
+
+/// The error is one line, which suggests a fix and names the help.
 #[test]
 fn option_errors_suggest_a_fix() {
-    for (args, told) in [
-        (
-            "watch --vnue=jayx",
-            "unexpected argument '--vnue' found; a similar argument exists: '--venue' (see `ticklot watch --help`)",
-        ),
-        (
-            "rply",
-            "unrecognized subcommand 'rply'; a similar subcommand exists: 'replay' (see `ticklot --help`)",
-        ),
-        (
-            "replay",
-            "the following required arguments were not provided: <LOG> (see `ticklot replay --help`)",
-        ),
-        (
-            "config check",
-            "the following required arguments were not provided: <FILE> (see `ticklot config check --help`)",
-        ),
-        (
-            "watch --duration=soon",
-            "invalid value 'soon' for '--duration <D>': a length of time is such as 500ms, 5s or 1m 30s (see `ticklot \
-             watch --help`)",
-        ),
-        (
-            "bench --price-decimals=19",
-            "invalid value '19' for '--price-decimals <N>': decimals are a number from 0 to 18 (see `ticklot bench \
-             --help`)",
-        ),
-        (
-            "watch --depth=0",
-            "invalid value '0' for '--depth <N>': levels are a number from 1 on (see `ticklot watch --help`)",
-        ),
-        (
-            "watch --cpu=0",
-            "the following required arguments were not provided: --spin (see `ticklot watch --help`)",
-        ),
-        (
-            "record --out=log.jsonl --keep-warm=1ms",
-            "the following required arguments were not provided: --spin (see `ticklot record --help`)",
-        ),
-        (
-            "watch --spin --cpu=first",
-            "invalid value 'first' for '--cpu <N>': a processor is a number from 0 on (see `ticklot watch --help`)",
-        ),
-        (
-            "watch --spin --keep-warm=0s",
-            "invalid value '0s' for '--keep-warm <INTERVAL>': an interval is a length of time above zero, such as 50us, \
-             100us or 1ms (see `ticklot watch --help`)",
-        ),
-        (
-            "watch --spin=yes",
-            "unexpected value 'yes' for '--spin' found; no more were expected (see `ticklot watch --help`)",
-        ),
-    ] {
+    for row in OPTION_ERRORS.trim().lines() {
+        let (args, error) = row.split_once(" | ").unwrap();
         let ran = ticklot(args.split(' '));
-        let expected = format!("ticklot: {told}\n");
+        let expected = format!("ticklot: {error}\n");
         assert_eq!((ran.status, ran.err), (2, expected), "{args:?}");
     }
 }
 
 #[test]
-fn bench_measures_what_is_generated() {
+fn bench_measures_generated_messages() {
     let ran = ticklot(["bench", "--duration=20ms"]);
     ran.assert_ok();
     for part in [
@@ -183,11 +132,11 @@ fn bench_measures_what_is_generated() {
         "%",
         " order books decoded on the fast path, 1 on the general path",
     ] {
-        assert!(ran.out.contains(part), "{part} in {}", ran.out);
+        ran.assert_out(part);
     }
     let ran = ticklot(["bench", "--duration=20ms", "--venue=bayse", "--json"]);
-    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-    let loads = told["loads"].as_array().unwrap();
+    let report = ran.json();
+    let loads = report["loads"].as_array().unwrap();
     assert_eq!(loads.len(), 2);
     for load in loads {
         assert!(load["bytes"].as_u64().unwrap() >= 6 << 20, "{load}");
@@ -195,15 +144,13 @@ fn bench_measures_what_is_generated() {
         assert_eq!(paths.iter().sum::<u64>(), load["messages"], "{load}");
         assert!(paths[1] < 10, "{load}");
         for stage in load["stages"].as_array().unwrap() {
+            let number = |name: &str| stage[name].as_u64().unwrap();
             assert!(
-                stage["messages"].as_u64() >= load["messages"].as_u64(),
+                number("messages") >= load["messages"].as_u64().unwrap(),
                 "{stage}"
             );
-            let ns = |name: &str| stage[name].as_u64().unwrap();
-            assert!(
-                ns("ns_p50") > 0 && ns("ns_p50") <= ns("ns_p99") && ns("ns_p99") <= ns("ns_max"),
-                "{stage}"
-            );
+            let ns = [1, number("ns_p50"), number("ns_p99"), number("ns_max")];
+            assert!(ns.is_sorted(), "{stage}");
         }
     }
 }
@@ -218,8 +165,8 @@ fn bench_measures_a_log() {
         let args = ["bench", &path, "--duration=20ms", "--json"].map(ToOwned::to_owned);
         let ran = ticklot(args.into_iter().chain(log.options()));
         ran.assert_ok();
-        let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-        let load = &told["loads"][0];
+        let report = ran.json();
+        let load = &report["loads"][0];
         assert!(load["messages"].as_u64().unwrap() >= log.books, "{load}");
         assert_eq!(load["bad_lines"], 0);
     }
@@ -227,12 +174,12 @@ fn bench_measures_a_log() {
     ran.assert_failed(1, "");
 }
 
-/// A venue whose order of keys changes from message to message is slower to decode, and a replay says so.
+/// If a venue changes its key order from message to message, a replay reports the slow decoding.
 #[test]
 fn replay_counts_decode_paths() {
     let log = TempFile::new("log.jsonl");
     let book = br#"{"orderBook":{"asks":[{"ticks":8,"lots":3,"count":1},{"ticks":9,"lots":3,"count":1}],"bids":[{"ticks":7,"lots":3,"count":1}]}}"#;
-    let told = |orders: u64| {
+    let replayed = |orders: u64| {
         let line = |seed| {
             let book = pool::reordered(book, seed % orders, 0);
             let frame = String::from_utf8(book).unwrap();
@@ -242,22 +189,15 @@ fn replay_counts_decode_paths() {
         std::fs::write(log.path(), lines).unwrap();
         let ran = ticklot(["replay", log.path()]);
         ran.assert_ok();
-        ran.out
+        ran
     };
-    let one = told(1);
-    assert!(
-        one.contains("\n59 order books decoded on the fast path, 1 on the general path\n"),
-        "{one}"
-    );
-    assert!(!one.contains("hint"), "{one}");
-    let many = told(60);
-    assert!(
-        many.contains("\nhint: 1 connections took mostly the general path"),
-        "{many}"
-    );
+    let one = replayed(1);
+    one.assert_out("\n59 order books decoded on the fast path, 1 on the general path\n");
+    assert!(!one.out.contains("hint"), "{}", one.out);
+    replayed(60).assert_out("\nhint: 1 connections took mostly the general path");
 }
 
-/// The venue is the log's own word, and each has figures of its own.
+/// The log names the venue of each line, and `bench` reports each venue separately.
 #[test]
 fn bench_reads_venues_from_log() {
     let log = TempFile::new("log.jsonl");
@@ -271,8 +211,8 @@ fn bench_reads_venues_from_log() {
         let args = ["bench", log.path(), "--duration=1ms", "--json"];
         let ran = ticklot(args.iter().chain(options));
         ran.assert_ok();
-        let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-        let loads = told["loads"].as_array().unwrap().iter();
+        let report = ran.json();
+        let loads = report["loads"].as_array().unwrap().iter();
         loads
             .map(|load| {
                 let name = load["load"].as_str().unwrap().replace(log.path(), "log");
@@ -288,57 +228,50 @@ fn bench_reads_venues_from_log() {
     assert_eq!(loads(&["--venue=jayx"]), [of("log", 2)]);
     assert_eq!(loads(&["--connection=2"]), [of("log", 1)]);
 
-    // What cannot be read is passed over and told, as by a replay.
+    // Unreadable lines are skipped and reported, as by a replay.
     let line = format!("{{\"venue\":\"jayx\",{jayx}\n");
     std::fs::write(log.path(), format!("{line}no record\n{line}")).unwrap();
     let ran = ticklot(["bench", log.path(), "--duration=1ms", "--json"]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    ran.assert_status(0);
     ran.assert_err("1 line cannot be read");
-    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!(told["loads"][0]["messages"], 2);
+    let report = ran.json();
+    assert_eq!(report["loads"][0]["messages"], 2);
 
     std::fs::write(log.path(), format!("{{{jayx}\n")).unwrap();
     let ran = ticklot(["bench", log.path()]);
     ran.assert_failed(2, "--venue is needed");
-    assert_eq!(
-        ticklot(["bench", "--connection=0"]).status,
-        2,
-        "of which log?"
-    );
+    let without_log = ticklot(["bench", "--connection=0"]);
+    without_log.assert_status(2);
 }
 
-/// Logs that were put together may have one number for connections of two venues.
+/// Concatenated logs may use one number for connections of two venues.
 #[test]
 fn connection_of_two_venues_fails() {
     let log = TempFile::new("log.jsonl");
     let line = |venue: &str| format!("{{\"conn\":4,\"venue\":\"{venue}\",\"frame\":\"2\"}}\n");
     std::fs::write(log.path(), line("jayx") + &line("bayse")).unwrap();
     let ran = ticklot(["replay", log.path()]);
-    assert_eq!(ran.status, 1);
-    let why = "connection 4 is of jayx at first and then of bayse: read one of them with --venue\n";
-    assert!(ran.err.ends_with(why), "{}", ran.err);
+    ran.assert_status(1);
+    let error =
+        "connection 4 is of jayx at first and then of bayse: read one of them with --venue\n";
+    ran.assert_err_ends(error);
     assert_eq!(ticklot(["replay", log.path(), "--venue=jayx"]).status, 0);
     let ran = ticklot(["replay", log.path(), "--venue=bayse", "--connection=3"]);
-    let why = "nothing passed over a connection 3: leave --connection out to read all of them\n";
-    assert!(ran.err.ends_with(why), "{}", ran.err);
+    let error = "nothing passed over a connection 3: leave --connection out to read all of them\n";
+    ran.assert_err_ends(error);
 }
 
 #[test]
 fn completions_include_all_commands() {
     let help = ticklot(["--help"]).out;
-    let commands = help
-        .split("Commands:")
-        .nth(1)
-        .unwrap()
-        .split("\n\n")
-        .next()
-        .unwrap();
-    let names: Vec<&str> = commands
+    let (_, commands) = help.split_once("Commands:").unwrap();
+    let (commands, _) = commands.split_once("\n\n").unwrap();
+    let names = commands
         .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .collect();
+        .filter_map(|line| line.split_whitespace().next());
+    let names: Vec<&str> = names.collect();
     assert!(
-        names.contains(&"watch") && names.contains(&"plot"),
+        ["watch", "plot"].iter().all(|name| names.contains(name)),
         "{names:?}"
     );
     let man = ticklot(["man"]).out;

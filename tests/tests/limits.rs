@@ -1,4 +1,4 @@
-//! `docs/limits.md` says what the code says.
+//! The values in `docs/limits.md` equal those of the code.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
@@ -16,20 +16,23 @@ struct Row {
 }
 
 fn rows() -> Vec<Row> {
-    let cells = TABLE.lines().filter(|line| line.starts_with("| `"));
-    cells
-        .map(|line| {
-            let mut cells = line.trim_matches('|').split('|').map(str::trim);
-            let name = cells.next().unwrap().split('`').nth(1).unwrap();
-            let default = cells.next().unwrap();
-            let file = cells.next().unwrap().trim_matches('`');
-            Row {
-                name,
-                default,
-                file,
-            }
-        })
-        .collect()
+    let row = |line: &'static str| {
+        let mut cells = line.trim_matches('|').split('|').map(str::trim);
+        Row {
+            name: cells.next().unwrap().split('`').nth(1).unwrap(),
+            default: cells.next().unwrap(),
+            file: cells.next().unwrap().trim_matches('`'),
+        }
+    };
+    let lines = TABLE.lines().filter(|line| line.starts_with("| `"));
+    lines.map(row).collect()
+}
+
+impl Row {
+    /// Whether it names a constant rather than a field.
+    fn is_constant(&self) -> bool {
+        !self.name.chars().any(char::is_lowercase)
+    }
 }
 
 fn root() -> PathBuf {
@@ -40,7 +43,7 @@ fn source(file: &str) -> String {
     std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// The number that a default begins with: a count, bytes, or milliseconds.
+/// The number at the start of a default: a count, bytes, or milliseconds.
 fn number(default: &str) -> u64 {
     let mut words = default.split(' ');
     let count: u64 = words.next().unwrap().replace(',', "").parse().unwrap();
@@ -53,7 +56,7 @@ fn number(default: &str) -> u64 {
         }
 }
 
-/// What the constant of this name is, in the same units; none when there is none.
+/// The value of a constant, in the same units; `None` if the source has no such constant.
 fn constant(source: &str, name: &str) -> Option<u64> {
     let marker = format!("const {name}: ");
     let line = source.lines().find(|line| line.contains(&marker))?;
@@ -77,24 +80,22 @@ fn evaluate(text: &str) -> u64 {
         return evaluate(a) * evaluate(b);
     }
     let digits = text.replace('_', "");
-    digits.parse().unwrap_or_else(|_| panic!("what is {text}?"))
+    digits
+        .parse()
+        .unwrap_or_else(|_| panic!("cannot evaluate {text}"))
 }
 
 #[test]
 fn table_constants_have_their_values() {
     let mut checked = 0;
-    for row in rows() {
-        if row.name.chars().any(char::is_lowercase) {
-            continue;
-        }
-        let value = constant(&source(row.file), row.name);
-        assert_eq!(
-            value,
-            Some(number(row.default)),
-            "{} in {}",
-            row.name,
-            row.file
-        );
+    for Row {
+        name,
+        default,
+        file,
+    } in rows().into_iter().filter(Row::is_constant)
+    {
+        let value = constant(&source(file), name);
+        assert_eq!(value, Some(number(default)), "{name} in {file}");
         checked += 1;
     }
     assert!(checked > 30, "only {checked}");
@@ -102,77 +103,58 @@ fn table_constants_have_their_values() {
 
 #[test]
 fn table_defaults_are_the_defaults() {
-    let transport = Config::default();
+    let net = Config::default();
     let options = ticklot::Options::default();
+    let (reconnect, resync) = (&options.reconnect, &options.resync);
+    let flight = ticklot::capture::FlightOptions::default();
     let limits = ticklot_sim::Limits::default();
-    let (jayx, bayse) = (
-        ticklot_sim::jayx::Config::default(),
-        ticklot_sim::bayse::Config::default(),
-    );
+    let jayx = ticklot_sim::jayx::Config::default();
+    let bayse = ticklot_sim::bayse::Config::default();
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap();
-    let in_transport = "crates/transport/src/config.rs";
-    let in_sim = "crates/sim/src/net/limits.rs";
-    let (session, backoff) = (
-        "crates/ticklot/src/session/mod.rs",
-        "crates/ticklot/src/session/backoff.rs",
+    let count = |count: usize| count as u64;
+    let (client, server) = (
+        "crates/transport/src/config.rs",
+        "crates/sim/src/net/limits.rs",
     );
-    let (in_flight, flight) = (
-        "crates/ticklot/src/capture/flight_recorder.rs",
-        ticklot::capture::FlightOptions::default(),
+    let session = "crates/ticklot/src/session/mod.rs";
+    let backoff = "crates/ticklot/src/session/backoff.rs";
+    let in_resync = "crates/ticklot/src/session/resync.rs";
+    let recorder = "crates/ticklot/src/capture/flight_recorder.rs";
+    let (sim_jayx, sim_bayse) = (
+        "crates/sim/src/jayx/config.rs",
+        "crates/sim/src/bayse/config.rs",
     );
-    let resync = "crates/ticklot/src/session/resync.rs";
-    let in_bayse = "crates/sim/src/bayse/config.rs";
     let defaults = [
-        (
-            "max_message_size",
-            in_transport,
-            transport.max_message_size as u64,
-        ),
-        (
-            "connect_timeout",
-            in_transport,
-            ms(transport.connect_timeout),
-        ),
-        ("tls_timeout", in_transport, ms(transport.tls_timeout)),
-        (
-            "upgrade_timeout",
-            in_transport,
-            ms(transport.upgrade_timeout),
-        ),
-        ("write_timeout", in_transport, ms(transport.write_timeout)),
-        ("close_timeout", in_transport, ms(transport.close_timeout)),
-        ("max_frame", session, options.max_frame as u64),
-        ("max_memory", session, options.max_memory as u64),
+        ("max_message_size", client, count(net.max_message_size)),
+        ("connect_timeout", client, ms(net.connect_timeout)),
+        ("tls_timeout", client, ms(net.tls_timeout)),
+        ("upgrade_timeout", client, ms(net.upgrade_timeout)),
+        ("write_timeout", client, ms(net.write_timeout)),
+        ("close_timeout", client, ms(net.close_timeout)),
+        ("max_frame", session, count(options.max_frame)),
+        ("max_memory", session, count(options.max_memory)),
         ("stale_after", session, ms(options.stale_after.unwrap())),
-        (
-            "max_retry_after",
-            backoff,
-            ms(options.reconnect.max_retry_after),
-        ),
-        ("cap", backoff, ms(options.reconnect.cap)),
-        ("good_after", backoff, ms(options.reconnect.good_after)),
-        ("proven_after", backoff, ms(options.reconnect.proven_after)),
-        ("patience", resync, ms(options.resync.patience)),
-        ("cap", resync, ms(options.resync.cap)),
-        ("bytes", in_flight, flight.bytes as u64),
-        ("every", in_flight, ms(flight.every)),
-        ("most", in_flight, u64::from(flight.most)),
-        ("max_message", in_sim, limits.max_message as u64),
-        ("max_connections", in_sim, limits.max_connections as u64),
-        ("upgrade_timeout", in_sim, ms(limits.upgrade_timeout)),
-        ("write_timeout", in_sim, ms(limits.write_timeout)),
-        ("close_timeout", in_sim, ms(limits.close_timeout)),
-        (
-            "backlog",
-            "crates/sim/src/jayx/config.rs",
-            jayx.backlog as u64,
-        ),
-        ("backlog", in_bayse, bayse.backlog as u64),
-        ("messages", in_bayse, u64::from(bayse.messages.count)),
-        ("upgrades", in_bayse, u64::from(bayse.upgrades.count)),
+        ("max_retry_after", backoff, ms(reconnect.max_retry_after)),
+        ("cap", backoff, ms(reconnect.cap)),
+        ("good_after", backoff, ms(reconnect.good_after)),
+        ("proven_after", backoff, ms(reconnect.proven_after)),
+        ("patience", in_resync, ms(resync.patience)),
+        ("cap", in_resync, ms(resync.cap)),
+        ("bytes", recorder, count(flight.bytes)),
+        ("every", recorder, ms(flight.every)),
+        ("most", recorder, flight.most.into()),
+        ("max_message", server, count(limits.max_message)),
+        ("max_connections", server, count(limits.max_connections)),
+        ("upgrade_timeout", server, ms(limits.upgrade_timeout)),
+        ("write_timeout", server, ms(limits.write_timeout)),
+        ("close_timeout", server, ms(limits.close_timeout)),
+        ("backlog", sim_jayx, count(jayx.backlog)),
+        ("backlog", sim_bayse, count(bayse.backlog)),
+        ("messages", sim_bayse, bayse.messages.count.into()),
+        ("upgrades", sim_bayse, bayse.upgrades.count.into()),
     ];
     let mut rows = rows();
-    rows.retain(|row| row.name.chars().any(char::is_lowercase));
+    rows.retain(|row| !row.is_constant());
     assert_eq!(rows.len(), defaults.len());
     for (name, file, default) in defaults {
         let row = rows.iter().find(|row| row.name == name && row.file == file);
@@ -192,8 +174,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Nothing that is beyond these is refused: the fast path leaves longer numbers to the general one. The other constants are
-/// explained below their table.
+/// Constants that refuse nothing: longer numbers leave the fast path for the general one. `docs/limits.md` explains the
+/// others below its table.
 fn is_no_limit(path: &str, name: &str) -> bool {
     path.ends_with("fast/cursor.rs")
         || path.ends_with("socket_io.rs") && name == "MAX_PAYLOAD"
@@ -211,16 +193,10 @@ fn limit_constants_have_rows() {
         let text = std::fs::read_to_string(&path).unwrap();
         let path = path.to_str().unwrap();
         for line in text.lines().filter(|line| line.contains("const MAX_")) {
-            let name = line
-                .split("const ")
-                .nth(1)
-                .unwrap()
-                .split(':')
-                .next()
-                .unwrap();
-            let has_row = rows
-                .iter()
-                .any(|row| row.name == name && path.ends_with(row.file));
+            let (_, constant) = line.split_once("const ").unwrap();
+            let (name, _) = constant.split_once(':').unwrap();
+            let is_row = |row: &Row| row.name == name && path.ends_with(row.file);
+            let has_row = rows.iter().any(is_row);
             assert!(has_row || is_no_limit(path, name), "{name} of {path}");
         }
     }

@@ -1,4 +1,4 @@
-//! Bayse Markets, whole, over real sockets against the simulated venue.
+//! A feed of Bayse Markets over real sockets, against the simulated venue.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -13,10 +13,11 @@ use ticklot::{Books, Disconnect, Event, Feed, Handler, Level, OnMessage, Options
 use ticklot_sim::bayse::{self, Listing, User};
 use ticklot_sim::{Rate, Server};
 use ticklot_tests::accept::accept_by_hand;
-use ticklot_tests::drive::Drive;
+use ticklot_tests::drive::{Drive, assert_stopped};
+use ticklot_tests::handler::{break_if, ignore};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::within;
+use crate::{listen, within};
 
 fn quick() -> bayse::Config {
     bayse::Config {
@@ -26,7 +27,7 @@ fn quick() -> bayse::Config {
     }
 }
 
-/// A handler that tells what kind of thing happened, and ends when it has seen enough of each.
+/// A handler that counts events and messages by kind, and stops once it has enough of each.
 struct Kinds {
     seen: BTreeMap<String, u32>,
     enough: Vec<(String, u32)>,
@@ -34,25 +35,17 @@ struct Kinds {
 
 impl Kinds {
     fn new<S: Into<String>>(enough: impl IntoIterator<Item = (S, u32)>) -> Self {
-        let enough = enough
-            .into_iter()
-            .map(|(kind, count)| (kind.into(), count))
-            .collect();
+        let enough = enough.into_iter();
         Self {
             seen: BTreeMap::new(),
-            enough,
+            enough: enough.map(|(kind, count)| (kind.into(), count)).collect(),
         }
     }
-}
 
-impl Kinds {
     fn count(&mut self, kind: String) -> ControlFlow<()> {
         *self.seen.entry(kind).or_default() += 1;
         let mut enough = self.enough.iter();
-        match enough.all(|(kind, count)| self.seen.get(kind).is_some_and(|n| n >= count)) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+        break_if(enough.all(|(kind, count)| self.seen.get(kind).is_some_and(|n| n >= count)))
     }
 }
 
@@ -147,18 +140,10 @@ async fn one_handler_receives_every_channel() {
     );
     assert_eq!(remotes.iter().count(), 4);
     let ended = within(feed.drive()).await;
-    assert!(
-        ended
-            .iter()
-            .all(|end| matches!(end.reason, Disconnect::Stopped)),
-        "{ended:?}"
-    );
-    let unknown: u64 = ended
-        .iter()
-        .map(|end| end.stats.unknown + end.stats.unrequested)
-        .sum();
-    assert_eq!(unknown, 0);
-    // USD and NGN of one market: two books of each outcome, on two connections.
+    assert_stopped(&ended, 4);
+    let mut stats = ended.iter().map(|end| end.stats);
+    assert!(stats.all(|stats| stats.unknown + stats.unrequested == 0));
+    // One market in USD and NGN: two books for each outcome, on two connections.
     let (books, _) = feed.into_parts();
     assert_eq!(books.len(), 4);
 }
@@ -186,7 +171,7 @@ async fn live_books_equal_server_books() {
             };
             let theirs = still.book(books.name(id), currency).unwrap();
             let ours = books.live(id).unwrap();
-            // The server's lots are hundredths of a share, the client's scale has six decimals.
+            // The server's lots are hundredths of a share; the client's scale has six decimals.
             let plain = |level: Level, lot: i64| (level.ticks.0, level.lots.0 * lot);
             let is_same = |ours: BookRefLevels<'_>, theirs: &[Level]| {
                 let theirs = theirs.iter().map(|level| plain(*level, 10_000));
@@ -203,7 +188,7 @@ async fn live_books_equal_server_books() {
             Event::Book(_) => {
                 updates += 1;
                 if updates == 400 {
-                    // The market stands still from here on, so that both can be compared.
+                    // The market pauses from here on, so that both can be compared.
                     paused.pause();
                 }
             }
@@ -220,7 +205,7 @@ async fn live_books_equal_server_books() {
     within(feed.drive()).await;
 }
 
-// Over a second: the limit is ten messages in a real second of the server's.
+// Takes over a second: the server's limit is ten messages in a second of real time.
 #[tokio::test]
 async fn many_rooms_respect_rate_limit() {
     let markets: Vec<Listing> = (0..150)
@@ -248,13 +233,10 @@ async fn many_rooms_respect_rate_limit() {
     feed.add(venue.build().unwrap());
     within(feed.drive()).await;
     let (_, kinds) = feed.into_parts();
-    assert!(
-        kinds.seen.contains_key("round trip"),
-        "pings have their place"
-    );
+    assert!(kinds.seen.contains_key("round trip"), "no ping was sent");
 }
 
-// Over a second: the server asks to wait for whole seconds.
+// Takes over a second: `Retry-After` is in whole seconds.
 #[tokio::test]
 async fn retry_after_delays_next_upgrade() {
     let server = Server::bayse(bayse::Config {
@@ -282,19 +264,11 @@ async fn retry_after_delays_next_upgrade() {
             }
             _ => {}
         }
-        if connected == 2 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        break_if(connected == 2)
     });
     for _ in 0..2 {
-        feed.add(
-            Bayse::new([Listing::rate_cut().market_id])
-                .url(&server.url())
-                .build()
-                .unwrap(),
-        );
+        let venue = Bayse::new([Listing::rate_cut().market_id]).url(&server.url());
+        feed.add(venue.build().unwrap());
     }
     within(feed.drive()).await;
     drop(feed);
@@ -306,7 +280,7 @@ async fn retry_after_delays_next_upgrade() {
 
 #[tokio::test]
 async fn http_first_books_name_source() {
-    // A market that hardly moves, so that the request is answered before the next update.
+    // The market does not move, so the response arrives before the next update.
     let server = Server::bayse(bayse::Config {
         update_every: Duration::from_secs(3600),
         ..Default::default()
@@ -320,17 +294,11 @@ async fn http_first_books_name_source() {
         if let Event::Book(update) = event {
             sources.insert(books.name(update.book).to_owned(), update.source);
         }
-        if sources.len() == 2 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        break_if(sources.len() == 2)
     });
-    // The books of a market that the stream is not asked for are not desired; those of one whose
-    // subscription the server does not know of come by request alone.
-    let venue =
-        Bayse::any().first_books(&http, [&listing.yes_id, &listing.no_id, &other.yes_id], 3);
-    let _ = other;
+    // There is no subscription, so all books come from the HTTP request.
+    let outcomes = [&listing.yes_id, &listing.no_id, &other.yes_id];
+    let venue = Bayse::any().first_books(&http, outcomes, 3);
     feed.add(venue.url(&server.url()).build().unwrap());
     within(feed.drive()).await;
     let (books, _) = feed.into_parts();
@@ -345,7 +313,7 @@ async fn http_first_books_name_source() {
     );
 }
 
-/// What a server made by hand does with a client.
+/// Runs a feed against a server that a test scripts; returns the script's result.
 async fn serve_by_hand<R>(
     feed: &mut Feed<impl OnMessage<Bayse>>,
     listener: tokio::net::TcpListener,
@@ -361,31 +329,20 @@ async fn serve_by_hand<R>(
     within(async { tokio::join!(feed.drive(), server) }).await.1
 }
 
-fn listen() -> (tokio::net::TcpListener, String) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let url = format!("ws://{}", listener.local_addr().unwrap());
-    (tokio::net::TcpListener::from_std(listener).unwrap(), url)
-}
-
-/// A ping is no message of the client's: it is answered at once, in its place among the frames, however
-/// many subscriptions wait and however much there is to handle.
+/// Pongs do not count as the client's messages. Each is sent at once, in the order of the frames, even if many
+/// subscriptions are queued and the handler is slow.
 #[tokio::test]
 async fn pings_are_answered_under_load() {
     let (listener, url) = listen();
     let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
         if matches!(event, Event::Book(_)) {
-            // A handler that takes its time.
+            // A slow handler.
             std::thread::sleep(Duration::from_micros(200));
         }
         ControlFlow::Continue(())
     });
-    feed.add(
-        Bayse::new((0..500).map(|n| format!("m{n}")))
-            .url(&url)
-            .build()
-            .unwrap(),
-    );
+    let venue = Bayse::new((0..500).map(|n| format!("m{n}"))).url(&url);
+    feed.add(venue.build().unwrap());
     let book = |n: usize| {
         format!(
             r#"{{"type":"orderbook_update","data":{{"orderbook":{{"marketId":"m{n}","outcomeId":"o","bids":[{{"price":0.5,"quantity":1}}],"asks":[]}}}}}}"#
@@ -411,21 +368,19 @@ async fn pings_are_answered_under_load() {
                 }
             }
         }
-        assert!(text < 50, "most subscriptions still wait");
+        assert!(text < 50, "most subscriptions are still queued");
     })
     .await;
 }
 
-/// Where every room stands can be asked, and each is somewhere.
+/// The venue reports the stage of every topic, and repeats a subscription without a confirmation.
 #[tokio::test]
 async fn unconfirmed_subscription_is_repeated() {
     let (listener, url) = listen();
-    let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
-    let venue = Bayse::new(["m"])
-        .url(&url)
-        .ack_timeout(Duration::from_millis(30))
-        .build()
-        .unwrap();
+    let mut feed = Feed::new(ignore);
+    let venue = Bayse::new(["m"]).url(&url);
+    let venue = venue.ack_timeout(Duration::from_millis(30)).build();
+    let venue = venue.unwrap();
     assert!(venue.topics().all(|(_, stage)| stage == Stage::Waiting));
     feed.add(venue);
     serve_by_hand(&mut feed, listener, async |mut connection| {
@@ -440,15 +395,15 @@ async fn unconfirmed_subscription_is_repeated() {
     .await;
 }
 
-/// The link between what is asked and what is answered, over a real socket.
+/// After an unsubscription is confirmed, no more books of the market arrive.
 #[tokio::test]
-async fn unsubscribing_ends_what_comes() {
+async fn unsubscribing_ends_books() {
     let server = Server::bayse(quick()).await.unwrap();
     let market = Listing::rate_cut().market_id;
-    let (tell, mut told): (UnboundedSender<String>, UnboundedReceiver<String>) =
+    let (sender, mut receiver): (UnboundedSender<String>, UnboundedReceiver<String>) =
         unbounded_channel();
     let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
-        let what = match event {
+        let text = match event {
             Event::Book(update) => format!("book {}", books.market(update.book)),
             Event::Unsubscribed { room, .. } => {
                 assert!(books.ids().all(|id| books.live(id).is_none()));
@@ -457,25 +412,21 @@ async fn unsubscribing_ends_what_comes() {
             Event::RoundTrip { .. } => "pong".to_owned(),
             _ => return ControlFlow::Continue(()),
         };
-        let _ = tell.send(what);
+        let _ = sender.send(text);
         ControlFlow::Continue(())
     });
-    let remote = feed.add(
-        Bayse::new([market.clone()])
-            .url(&server.url())
-            .build()
-            .unwrap(),
-    );
+    let venue = Bayse::new([market.clone()]).url(&server.url());
+    let remote = feed.add(venue.build().unwrap());
     let stopper = feed.shutdown_handle();
     let drive = async {
-        while told.recv().await.unwrap() != format!("book {market}") {}
+        while receiver.recv().await.unwrap() != format!("book {market}") {}
         remote
             .send(Command::Unsubscribe(Topic::order_book(&market)))
             .unwrap();
-        while told.recv().await.unwrap() != format!("left orderbook:{market}") {}
-        // Whatever the server had to send before this answer has come.
+        while receiver.recv().await.unwrap() != format!("left orderbook:{market}") {}
+        // The server sends in order, so every earlier message has arrived before the pong.
         remote.send(Command::Ping).unwrap();
-        assert_eq!(told.recv().await.unwrap(), "pong");
+        assert_eq!(receiver.recv().await.unwrap(), "pong");
         stopper.stop();
     };
     within(async { tokio::join!(feed.drive(), drive) }).await;

@@ -1,4 +1,4 @@
-//! JayX, whole, over real sockets against the simulated venue, and over recorded flow.
+//! A feed of JayX over real sockets against the simulated venue, and over recorded flow.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use ticklot::book::Fixed;
 use ticklot::events::{Receipt, Trade};
 use ticklot::jayx::{ApiKey, Envelope, JayX, Message, Plan, Topic};
-use ticklot::stores::{Account, Candles, OrderId};
+use ticklot::stores::{Account, Candle, Candles, OrderId};
 use ticklot::venue::{CallOutcome, VenueName};
 use ticklot::{
     Books, ConnectionId, Event, Feed, Handler, Instrument, Nanos, OnMessage, Options, Session,
@@ -15,10 +15,11 @@ use ticklot::{
 use ticklot_sim::{Server, jayx};
 use ticklot_tests::data::LOGS;
 use ticklot_tests::drive::Drive;
+use ticklot_tests::handler::break_if;
 
 use crate::within;
 
-/// A minute of the market takes a tenth of a second.
+/// A minute of the market takes 0.1 s.
 fn quick() -> jayx::Config {
     jayx::Config {
         update_every: Duration::from_millis(5),
@@ -37,15 +38,15 @@ fn candles<'a>(books: &'a Books, interval: &str) -> Option<&'a Candles> {
     books.candles(&instrument, interval)
 }
 
-/// The client's open orders: id, and the filled quantity.
+/// The client's open orders: their ids and filled quantities.
 fn orders(account: &Account) -> Vec<(OrderId, Option<Fixed>)> {
     let orders = account.orders();
     orders.map(|it| (it.id.clone(), it.filled)).collect()
 }
 
-/// With the default envelope, a server of either is followed, and its envelope is reported once.
+/// The default envelope detects that of the server, and the feed reports it once.
 #[tokio::test]
-async fn the_servers_envelope_is_found() {
+async fn server_envelope_is_detected() {
     for (socket_io, expected) in [(true, "Socket.IO"), (false, "plain JSON")] {
         let config = jayx::Config {
             socket_io,
@@ -62,7 +63,7 @@ async fn the_servers_envelope_is_found() {
             _ => ControlFlow::Continue(()),
         });
         let mut options = Options::default();
-        // One attempt, with either envelope.
+        // The first attempt succeeds, with either envelope.
         options.reconnect.first_attempts = Some(1);
         let venue = JayX::new("BTCUSDT").url(&server.url()).build().unwrap();
         feed.add_with(venue, options, Default::default());
@@ -73,8 +74,8 @@ async fn the_servers_envelope_is_found() {
     }
 }
 
-/// Books, candles, balances and orders are the server's, in both envelopes, once the market stands
-/// still.
+/// Books, candles, balances and orders equal the server's in both envelopes, once the market is paused.
+
 #[tokio::test]
 async fn stored_events_equal_server_state() {
     for envelope in [Envelope::SocketIo, Envelope::Plain] {
@@ -89,32 +90,29 @@ async fn stored_events_equal_server_state() {
             .follow(Topic::kline("BTCUSDT", "5"))
             .follow(Topic::Positions)
             .follow(Topic::open_orders("BTCUSDT"));
-        let behind = truth.clone();
+        let market = truth.clone();
         let same = move |books: &Books| {
             let Some(book) = books.ids().next().and_then(|id| books.live(id)) else {
                 return false;
             };
-            let theirs = behind.book("BTCUSDT").unwrap();
+            let theirs = market.book("BTCUSDT").unwrap();
             let candles = ["1", "5"].iter().all(|interval| {
                 let own = candles(books, interval).unwrap();
-                let theirs = behind.candles("BTCUSDT", interval).unwrap();
-                let last = theirs.iter().rev().zip(own.iter().rev());
+                let theirs = market.candles("BTCUSDT", interval).unwrap();
+                let mut last = theirs.iter().rev().zip(own.iter().rev());
+                let prices =
+                    |it: &jayx::Candle| [it.open, it.high, it.low, it.close].map(|it| it.0);
                 own.is_live()
                     && own.len() <= theirs.len()
                     && last.len() >= 3
-                    && last.into_iter().all(|(theirs, own)| {
-                        (
-                            theirs.open,
-                            theirs.high,
-                            theirs.low,
-                            theirs.close,
-                            theirs.volume,
-                        ) == (own.open, own.high, own.low, own.close, own.volume)
+                    && last.all(|(theirs, own)| {
+                        prices(theirs) == own_values(own)[..4]
+                            && theirs.volume == own.volume
                             && i64::try_from(theirs.created) == Ok(own.opened.0)
                     })
             });
             let account = books.account().unwrap();
-            let balances = behind
+            let balances = market
                 .balances(&demo_key())
                 .unwrap()
                 .into_iter()
@@ -124,7 +122,7 @@ async fn stored_events_equal_server_state() {
                             && own.available == theirs.available.to_string()
                     })
                 });
-            let open = behind
+            let open = market
                 .open_orders(&demo_key(), "BTCUSDT")
                 .unwrap()
                 .into_iter();
@@ -144,7 +142,7 @@ async fn stored_events_equal_server_state() {
         let (mut still, paused) = (false, truth.clone());
         let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
             match event {
-                // The market stands still once there are candles enough to compare.
+                // Pauses the market once there are enough candles to compare.
                 Event::Book(_) if !still => {
                     still = candles(books, "5").is_some_and(|candles| candles.len() >= 3);
                     if still {
@@ -166,7 +164,7 @@ async fn stored_events_equal_server_state() {
     }
 }
 
-/// Every trade is handed on once, in order, and the candles are those of the trades.
+/// Every trade is reported once, in order, and the candles equal those of the trades.
 #[tokio::test]
 async fn candles_equal_their_trades() {
     let server = Server::jayx(quick()).await.unwrap();
@@ -178,12 +176,7 @@ async fn candles_equal_their_trades() {
         if let Event::Trades(new) = event {
             trades.extend(new.trades);
         }
-        let enough = candles(books, "1").is_some_and(|candles| candles.len() >= 8);
-        if enough {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        break_if(candles(books, "1").is_some_and(|candles| candles.len() >= 8))
     });
     feed.add(venue.build().unwrap());
     within(feed.drive()).await;
@@ -191,26 +184,25 @@ async fn candles_equal_their_trades() {
     assert!(trades.is_sorted_by_key(|trade| trade.created));
     let made = candles_of(&trades);
     let candles: Vec<_> = candles(&books, "1").unwrap().iter().collect();
-    // The first may have begun before the connection, the last goes on after it.
+    // The first candle may have begun before the connection, and the last one is not complete.
     let mut compared = 0;
     for candle in &candles[1..candles.len() - 1] {
         let Some(own) = made.get(&candle.opened.0) else {
             continue;
         };
-        let theirs = [
-            candle.open.0,
-            candle.high.0,
-            candle.low.0,
-            candle.close.0,
-            candle.volume.0,
-        ];
-        assert_eq!(*own, theirs, "{}", candle.opened.0);
+        assert_eq!(*own, own_values(candle), "{}", candle.opened.0);
         compared += 1;
     }
     assert!(compared >= 5, "{compared} candles compared");
 }
 
-/// Open, high, low, close and volume by the minute.
+/// Open, high, low, close and volume of a candle.
+fn own_values(candle: &Candle) -> [i64; 5] {
+    let [open, high, low, close] = [candle.open, candle.high, candle.low, candle.close];
+    [open.0, high.0, low.0, close.0, candle.volume.0]
+}
+
+/// The same of each minute, computed from trades.
 fn candles_of(trades: &[Trade]) -> BTreeMap<i64, [i64; 5]> {
     let mut candles: BTreeMap<i64, [i64; 5]> = BTreeMap::new();
     for trade in trades {
@@ -225,7 +217,7 @@ fn candles_of(trades: &[Trade]) -> BTreeMap<i64, [i64; 5]> {
     candles
 }
 
-/// The trades of a log, and how many messages of candles and candles it has.
+/// The trades of a log, and the numbers of its candle messages and candles.
 #[derive(Default)]
 struct Recorded {
     trades: Vec<Trade>,
@@ -254,9 +246,8 @@ impl OnMessage<JayX> for Recorded {
     }
 }
 
-/// Over recorded flow: the series is what the log last says of each candle, and the trades that the log
-/// lists lie within it. (The logs list at most twenty trades a message, so candles of the whole volume
-/// cannot be made from them; where all trades are listed, the test above makes them.)
+/// The candles equal the log's last message about each, and the log's trades lie within them. A message of the logs lists
+/// at most twenty trades, so the trades do not add up to the candles' volumes. The test above compares the volumes.
 #[test]
 fn recorded_candles_equal_their_trades() {
     for log in LOGS.iter().filter(|log| log.venue == VenueName::JAYX) {
@@ -283,27 +274,21 @@ fn recorded_candles_equal_their_trades() {
             candles: reported,
         } = handler;
         assert_eq!(klines, log.frames - log.books);
-        assert!(reported >= klines, "at least a candle a message");
+        assert!(reported >= klines, "each message has a candle");
         assert!(trades.len() > 5000);
         let candles = candles(&books, "1").unwrap();
         assert!(candles.len() >= 6);
-        let told = last_candles(&frames);
-        assert_eq!(candles.len(), told.len());
+        let logged = last_candles(&frames);
+        assert_eq!(candles.len(), logged.len());
         for candle in candles.iter() {
-            let own = [
-                candle.open.0,
-                candle.high.0,
-                candle.low.0,
-                candle.close.0,
-                candle.volume.0,
-            ];
-            assert_eq!(own, told[&candle.opened.0], "{}", candle.opened.0);
+            let opened = candle.opened.0;
+            assert_eq!(own_values(candle), logged[&opened], "{opened}");
         }
         let listed = candles_of(&trades);
         let whole = candles.iter().rev().skip(1);
         for candle in whole {
             let [_, high, low, _, volume] = listed[&candle.opened.0];
-            // A candle's last message comes up to a second before it ends.
+            // A candle's last message arrives up to a second before the candle ends.
             let slack = (candle.high.0 - candle.low.0) / 10 + 100;
             assert!(
                 high <= candle.high.0 + slack && low >= candle.low.0 - slack,
@@ -317,9 +302,9 @@ fn recorded_candles_equal_their_trades() {
     }
 }
 
-/// What the log itself says last of each candle, read by another JSON library.
+/// The values of the log's last message about each candle, read by another JSON library.
 fn last_candles(frames: &[(u64, Vec<u8>)]) -> BTreeMap<i64, [i64; 5]> {
-    let mut told = BTreeMap::new();
+    let mut candles = BTreeMap::new();
     for (_, frame) in frames {
         let start = frame.iter().position(|byte| *byte == b'{').unwrap();
         let end = frame.iter().rposition(|byte| *byte == b'}').unwrap();
@@ -327,9 +312,9 @@ fn last_candles(frames: &[(u64, Vec<u8>)]) -> BTreeMap<i64, [i64; 5]> {
         for candle in ["modify", "add"].map(|change| &payload[change]) {
             if candle.is_object() {
                 let values = ["o", "h", "l", "c", "v"].map(|name| candle[name].as_i64().unwrap());
-                told.insert(candle["created"].as_i64().unwrap(), values);
+                candles.insert(candle["created"].as_i64().unwrap(), values);
             }
         }
     }
-    told
+    candles
 }

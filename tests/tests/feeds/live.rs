@@ -1,4 +1,4 @@
-//! The whole way over real sockets, against the simulated venues.
+//! Feeds over real sockets, against the simulated venues.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -13,10 +13,12 @@ use ticklot::{BookState, Books, Disconnect, Event, Feed, Handler, OnMessage, Opt
 use ticklot_sim::bayse::Listing;
 use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed, Venue, bayse, jayx};
 use ticklot_tests::accept::accept_by_hand;
-use ticklot_tests::drive::Drive;
+use ticklot_tests::drive::{Drive, assert_stopped, runtime};
+use ticklot_tests::handler::{break_if, ignore};
 use ticklot_tests::program::ticklot;
 use ticklot_transport::Config;
-use tokio::time::timeout;
+
+use crate::{listen, within};
 
 fn quick() -> (jayx::Config, bayse::Config) {
     let every = Duration::from_millis(2);
@@ -32,7 +34,7 @@ fn quick() -> (jayx::Config, bayse::Config) {
     )
 }
 
-/// Every book that is live is a book: sides in order, not crossed, nothing empty.
+/// Every live book is valid: its sides are sorted, it is not crossed, and it has no empty levels.
 fn check_live_books(books: &Books) {
     for id in books.ids() {
         let Some(book) = books.live(id) else { continue };
@@ -44,7 +46,7 @@ fn check_live_books(books: &Books) {
     }
 }
 
-/// Counts updates by book until each has had enough.
+/// Counts the updates of each book until all have enough.
 struct Count {
     updates: Vec<u64>,
     enough: u64,
@@ -79,20 +81,9 @@ impl Handler for Count {
             Event::Refused { message, .. } => panic!("{message}"),
             _ => {}
         }
-        let done =
-            self.updates.len() == self.books && self.updates.iter().all(|n| *n >= self.enough);
-        if done {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        let all = self.updates.iter().all(|n| *n >= self.enough);
+        break_if(all && self.updates.len() == self.books)
     }
-}
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(20), future)
-        .await
-        .expect("in time")
 }
 
 #[tokio::test]
@@ -102,41 +93,27 @@ async fn both_venues_in_one_handler() {
     let mut feed = Feed::new(Count::new(5, 20));
     let url = |venue| simulator.url(venue).unwrap();
     for envelope in [Envelope::SocketIo, Envelope::Plain] {
-        let venue = JayX::new("BTCUSDT")
-            .url(&url(Venue::Jayx))
-            .envelope(envelope);
-        feed.add(venue.build().unwrap());
+        let venue = JayX::new("BTCUSDT").url(&url(Venue::Jayx));
+        feed.add(venue.envelope(envelope).build().unwrap());
     }
-    // One market of two outcomes, and one outcome of another that may be one-sided: a book all the same.
+    // One market with two outcomes.
     let markets = [Listing::rate_cut().market_id];
     feed.add(Bayse::new(markets).url(&url(Venue::Bayse)).build().unwrap());
     feed.handler_mut().books = 4;
     let ended = within(feed.drive()).await;
-    assert!(
-        ended
-            .iter()
-            .all(|end| matches!(end.reason, Disconnect::Stopped)),
-        "{ended:?}"
-    );
+    assert_stopped(&ended, 3);
     let (books, count) = feed.into_parts();
     assert_eq!(books.len(), 4);
     assert_eq!(count.rooms, ["orderbook:mkt_us-rate-cut"]);
     let names: Vec<&str> = books.ids().map(|id| books.name(id)).collect();
-    assert_eq!(
-        names,
-        [
-            "BTCUSDT",
-            "BTCUSDT",
-            "out_us-rate-cut-yes",
-            "out_us-rate-cut-no"
-        ]
-    );
-    // Stopped: nothing is live any more.
-    assert!(
-        books
-            .ids()
-            .all(|id| books.state(id) == BookState::Disconnected)
-    );
+    let outcomes = ["out_us-rate-cut-yes", "out_us-rate-cut-no"];
+    assert_eq!(names, [["BTCUSDT"; 2], outcomes].concat());
+    check_disconnected(&books);
+}
+
+fn check_disconnected(books: &Books) {
+    let mut states = books.ids().map(|id| books.state(id));
+    assert!(states.all(|state| state == BookState::Disconnected));
 }
 
 #[tokio::test]
@@ -145,7 +122,7 @@ async fn restarted_server_starts_new_epoch() {
     let server = Server::jayx(config.clone()).await.unwrap();
     let listen = server.addr();
     let mut server = Some(server);
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let mut updates = 0;
     let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
         match event {
@@ -153,7 +130,7 @@ async fn restarted_server_starts_new_epoch() {
                 let book = books.live(update.book).expect("a live book");
                 updates += 1;
                 if updates == 5 {
-                    let _ = tell.send(());
+                    let _ = sender.send(());
                 }
                 if book.epoch().0 == 2 {
                     return ControlFlow::Break(());
@@ -173,13 +150,10 @@ async fn restarted_server_starts_new_epoch() {
     let mut options = Options::default();
     options.reconnect.base = Duration::from_millis(5);
     options.reconnect.cap = Duration::from_millis(20);
-    let venue = JayX::new("BTCUSDT")
-        .url(&server.as_ref().unwrap().url())
-        .build()
-        .unwrap();
-    feed.add_with(venue, options, Default::default());
+    let venue = JayX::new("BTCUSDT").url(&server.as_ref().unwrap().url());
+    feed.add_with(venue.build().unwrap(), options, Default::default());
     let restart = async {
-        told.recv().await.unwrap();
+        receiver.recv().await.unwrap();
         server.take().unwrap().shutdown().await;
         server = Some(
             Server::jayx(jayx::Config { listen, ..config })
@@ -193,20 +167,15 @@ async fn restarted_server_starts_new_epoch() {
 
 #[tokio::test]
 async fn stopper_works_in_every_state() {
-    // While connecting to a server that never answers the upgrade, while waiting to reconnect, and
-    // while a book streams.
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let closed_url = format!("ws://{}", closed.local_addr().unwrap());
+    // During an upgrade that is never answered, during a reconnect wait, and while a book streams.
+
+    let (_silent, silent_url) = listen();
+    let (closed, closed_url) = listen();
     drop(closed);
     let (config, _) = quick();
     let server = Server::jayx(config).await.unwrap();
-    let urls = [
-        format!("ws://{}", silent.local_addr().unwrap()),
-        closed_url,
-        server.url(),
-    ];
-    let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
+    let urls = [silent_url, closed_url, server.url()];
+    let mut feed = Feed::new(ignore);
     for url in &urls {
         feed.add(JayX::new("BTCUSDT").url(url).build().unwrap());
     }
@@ -216,13 +185,7 @@ async fn stopper_works_in_every_state() {
         stopper.stop();
     };
     let (ended, ()) = within(async { tokio::join!(feed.drive(), stop) }).await;
-    assert_eq!(ended.len(), 3);
-    assert!(
-        ended
-            .iter()
-            .all(|end| matches!(end.reason, Disconnect::Stopped)),
-        "{ended:?}"
-    );
+    assert_stopped(&ended, 3);
 }
 
 #[tokio::test]
@@ -240,7 +203,7 @@ async fn stopped_feed_runs_again() {
     feed.add(JayX::new("BTCUSDT").url(&server.url()).build().unwrap());
     within(feed.drive()).await;
     within(feed.drive()).await;
-    // A stop that comes first is not lost.
+    // A stop before the start of the feed is not lost.
     feed.shutdown_handle().stop();
     let ended = within(feed.drive()).await;
     assert!(matches!(ended[0].reason, Disconnect::Stopped));
@@ -252,27 +215,22 @@ async fn stopped_feed_runs_again() {
 async fn dropped_feed_disconnects_books() {
     let (config, _) = quick();
     let server = Server::jayx(config).await.unwrap();
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let mut feed = Feed::new(move |event: Event<'_>, _: &Books| {
         if matches!(event, Event::Book(_)) {
-            let _ = tell.send(());
+            let _ = sender.send(());
         }
         ControlFlow::Continue(())
     });
     feed.add(JayX::new("BTCUSDT").url(&server.url()).build().unwrap());
     tokio::select! {
-        _ = feed.drive() => panic!("it runs for ever"),
-        _ = told.recv() => {}
+        _ = feed.drive() => panic!("the feed ended"),
+        _ = receiver.recv() => {}
     }
-    let books = feed.books();
-    assert!(
-        books
-            .ids()
-            .all(|id| books.state(id) == BookState::Disconnected)
-    );
+    check_disconnected(feed.books());
 }
 
-/// A server that never pauses: the user and the clock have their turn all the same.
+/// A server that never pauses delays neither the user's stop nor the ticks.
 #[test]
 fn flood_delays_no_stop() {
     let levels: Vec<String> = (0..300)
@@ -311,18 +269,9 @@ fn flood_delays_no_stop() {
     });
     *stopper.borrow_mut() = Some(feed.shutdown_handle());
     feed.tick_every(Duration::from_millis(1));
-    feed.add(
-        JayX::new("BTCUSDT")
-            .envelope(Envelope::Plain)
-            .url(&url)
-            .build()
-            .unwrap(),
-    );
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(within(feed.drive()));
+    let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain).url(&url);
+    feed.add(venue.build().unwrap());
+    runtime().block_on(within(feed.drive()));
     drop(feed);
     assert!(after <= 64, "{after} frames after the stop");
     // 2,000 frames of 300 levels take far longer than a few milliseconds.
@@ -331,9 +280,8 @@ fn flood_delays_no_stop() {
 
 #[tokio::test]
 async fn server_close_disconnects_books() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("ws://{}", listener.local_addr().unwrap());
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (listener, url) = listen();
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
         if let Event::Disconnected { reason, .. } = event {
             assert!(
@@ -341,21 +289,17 @@ async fn server_close_disconnects_books() {
                 "{reason}"
             );
             assert!(books.ids().all(|id| books.live(id).is_none()));
-            let _ = tell.send(());
+            let _ = sender.send(());
         }
         ControlFlow::Continue(())
     });
     let mut options = Options::default();
     options.reconnect.after_close = false;
     let mut transport = Config::default();
-    // Were the books to wait for the end of the close handshake, this test would not end in time.
+    // If the books waited for the end of the close handshake, this test would exceed its time limit.
     transport.close_timeout = Duration::from_secs(600);
-    let venue = JayX::new("X")
-        .envelope(Envelope::Plain)
-        .url(&url)
-        .build()
-        .unwrap();
-    feed.add_with(venue, options, transport);
+    let venue = JayX::new("X").envelope(Envelope::Plain).url(&url);
+    feed.add_with(venue.build().unwrap(), options, transport);
     let server = async {
         let connection = accept_by_hand(&listener).await;
         let (mut reader, mut writer) = connection.split();
@@ -365,8 +309,8 @@ async fn server_close_disconnects_books() {
             .await
             .unwrap();
         writer.close(1001, "").await.unwrap();
-        // It does not hang up before the client has said what it makes of this.
-        told.recv().await.unwrap();
+        // The server keeps the TCP connection open until the client has reported the close.
+        receiver.recv().await.unwrap();
     };
     within(async { tokio::join!(feed.drive(), server) }).await;
 }
@@ -375,9 +319,9 @@ async fn server_close_disconnects_books() {
 async fn remote_commands_one_connection() {
     let (_, config) = quick();
     let server = Server::bayse(config).await.unwrap();
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
-        let what = match event {
+        let text = match event {
             Event::Subscribed { room, .. } => format!("joined {room}"),
             Event::Unsubscribed { room, .. } => format!("left {room}"),
             Event::RoundTrip { .. } => "pong".to_owned(),
@@ -386,14 +330,14 @@ async fn remote_commands_one_connection() {
             Event::Disconnected { reason, .. } => format!("gone: {reason}"),
             _ => return ControlFlow::Continue(()),
         };
-        let _ = tell.send(what);
+        let _ = sender.send(text);
         ControlFlow::Continue(())
     });
     let market = Listing::rate_cut().market_id;
     let remote = feed.add(Bayse::markets().url(&server.url()).build().unwrap());
     let idle = feed.add(Bayse::realtime().url(&server.url()).build().unwrap());
     let drive = async {
-        let mut wait_for = async |what: &str| while told.recv().await.unwrap() != what {};
+        let mut wait_for = async |text: &str| while receiver.recv().await.unwrap() != text {};
         remote
             .send(Command::Subscribe(Topic::order_book(&market)))
             .unwrap();
@@ -411,7 +355,7 @@ async fn remote_commands_one_connection() {
         wait_for(&format!("left orderbook:{market}")).await;
         remote.close().unwrap();
         wait_for("gone: stopped").await;
-        // It was never connected: there was nothing to connect for.
+        // It has no subscription, so it never connected.
         idle.close().unwrap();
     };
     let (ended, ()) = within(async { tokio::join!(feed.drive(), drive) }).await;
@@ -425,161 +369,68 @@ async fn remote_commands_one_connection() {
 }
 
 #[tokio::test]
-async fn ticks_come_whatever_else_happens() {
+async fn ticks_are_independent_of_connections() {
     let mut ticks = 0;
     let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
         ticks += u32::from(matches!(event, Event::Tick { .. }));
-        if ticks == 3 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        break_if(ticks == 3)
     });
     feed.tick_every(Duration::from_millis(1));
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("ws://{}", silent.local_addr().unwrap());
+    let (_silent, url) = listen();
     feed.add(JayX::new("BTCUSDT").url(&url).build().unwrap());
     within(feed.drive()).await;
     drop(feed);
     assert_eq!(ticks, 3);
 }
 
+/// The arguments, the exit status, and a part of the error.
+const ERRORS: &str = "
+--wrong | 2 | unexpected argument '--wrong'
+watch --venue=nyse | 2 | invalid value 'nyse'
+watch --url=ws://127.0.0.1:1 | 2 | --venue <VENUE>
+watch --duration=soon | 2 | invalid value 'soon'
+watch --venue=bayse --url=CLOSED | 2 | --market is needed with --url
+watch --venue=bayse --market=any,m1 --url=CLOSED | 2 | --market takes ids: --accept-any keeps every book
+watch --venue=jayx --market=m | 2 | --market is for Bayse
+watch --venue=bayse --market=any | 2 | --accept-any subscribes to nothing
+watch --venue=bayse --symbol=ETHUSDT | 2 | --symbol is for JayX
+watch --venue=bayse --channel=prices --market=m | 2 | --market is for Bayse's --channel orderbook, activity and orders
+watch --venue=bayse --channel=prices --currency=NGN | 2 | --currency is for Bayse's --channel orderbook
+watch --venue=bayse --bayse-event=e | 2 | --bayse-event is for Bayse's --channel prices and activity
+watch --venue=jayx --user-id=u | 2 | --user-id is for Bayse
+watch --venue=jayx --interval=5 | 2 | --interval is for JayX's --jayx-stream kline
+watch --venue=jayx --jayx-stream=positions --symbol=A | 2 | --symbol is for JayX, but for --jayx-stream positions
+watch --asset=BTCUSDT | 2 | --asset is for Bayse
+watch --book-depth=10 | 2 | --book-depth is for Kraken
+watch --venue=jayx --price-decimals=19 | 2 | decimals are a number from 0 to 18
+watch --venue=jayx --symbol= | 2 | the symbol is empty
+watch --venue=jayx --url=CLOSED | 1 | cannot connect to 127.0.0.1
+watch --venue=jayx --url=http://127.0.0.1:1 | 2 | not a usable URL
+watch --venue=kraken --url=ws://127.0.0.1:0 | 2 | not a usable URL: its port is not a port
+watch --venue=bayse --market=m --url=ws://127.0.0.1/ws/v2 | 2 | its path is none of the venue's
+watch --venue=kraken --ca=/nowhere/ca.pem | 2 | cannot use the certificates of /nowhere/ca.pem
+watch --venue=kraken --proxy=socks5://127.0.0.1:1 | 2 | the proxy is no URL with http or https
+watch --venue=jayx --books=/nowhere/books.csv | 1 | cannot write /nowhere/books.csv
+serve | 2 | --venue <VENUE>
+serve --venue=jayx --listen=here | 2 | invalid value 'here'
+serve --venue=jayx --log=/nowhere.zst | 1 | /nowhere.zst: cannot open the log
+serve --venue=jayx --log=/nowhere.zst --speed=fast | 2 | invalid value 'fast'
+replay /nowhere.zst --venue=jayx | 1 | /nowhere.zst: cannot open the log
+replay /nowhere.zst | 1 | /nowhere.zst: cannot open the log
+";
+
 #[test]
 fn program_errors_are_one_line() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let unreachable = format!("--url=ws://{}", closed.local_addr().unwrap());
     drop(closed);
-    let table = [
-        ("--wrong", 2, "unexpected argument '--wrong'"),
-        ("watch --venue=nyse", 2, "invalid value 'nyse'"),
-        ("watch --url=ws://127.0.0.1:1", 2, "--venue <VENUE>"),
-        ("watch --duration=soon", 2, "invalid value 'soon'"),
-        (
-            "watch --venue=bayse --url=CLOSED",
-            2,
-            "--market is needed with --url",
-        ),
-        (
-            "watch --venue=bayse --market=any,m1 --url=CLOSED",
-            2,
-            "--market takes ids: --accept-any keeps every book",
-        ),
-        ("watch --venue=jayx --market=m", 2, "--market is for Bayse"),
-        (
-            "watch --venue=bayse --market=any",
-            2,
-            "--accept-any subscribes to nothing",
-        ),
-        (
-            "watch --venue=bayse --symbol=ETHUSDT",
-            2,
-            "--symbol is for JayX",
-        ),
-        (
-            "watch --venue=bayse --channel=prices --market=m",
-            2,
-            "--market is for Bayse's --channel orderbook, activity and orders",
-        ),
-        (
-            "watch --venue=bayse --channel=prices --currency=NGN",
-            2,
-            "--currency is for Bayse's --channel orderbook",
-        ),
-        (
-            "watch --venue=bayse --bayse-event=e",
-            2,
-            "--bayse-event is for Bayse's --channel prices and activity",
-        ),
-        (
-            "watch --venue=jayx --user-id=u",
-            2,
-            "--user-id is for Bayse",
-        ),
-        (
-            "watch --venue=jayx --interval=5",
-            2,
-            "--interval is for JayX's --jayx-stream kline",
-        ),
-        (
-            "watch --venue=jayx --jayx-stream=positions --symbol=A",
-            2,
-            "--symbol is for JayX, but for --jayx-stream positions",
-        ),
-        ("watch --asset=BTCUSDT", 2, "--asset is for Bayse"),
-        ("watch --book-depth=10", 2, "--book-depth is for Kraken"),
-        (
-            "watch --venue=jayx --price-decimals=19",
-            2,
-            "decimals are a number from 0 to 18",
-        ),
-        ("watch --venue=jayx --symbol=", 2, "the symbol is empty"),
-        (
-            "watch --venue=jayx --url=CLOSED",
-            1,
-            "cannot connect to 127.0.0.1",
-        ),
-        (
-            "watch --venue=jayx --url=http://127.0.0.1:1",
-            2,
-            "not a usable URL",
-        ),
-        (
-            "watch --venue=kraken --url=ws://127.0.0.1:0",
-            2,
-            "not a usable URL: its port is not a port",
-        ),
-        (
-            "watch --venue=bayse --market=m --url=ws://127.0.0.1/ws/v2",
-            2,
-            "its path is none of the venue's",
-        ),
-        (
-            "watch --venue=kraken --ca=/nowhere/ca.pem",
-            2,
-            "cannot use the certificates of /nowhere/ca.pem",
-        ),
-        (
-            "watch --venue=kraken --proxy=socks5://127.0.0.1:1",
-            2,
-            "the proxy is no URL with http or https",
-        ),
-        (
-            "watch --venue=jayx --books=/nowhere/books.csv",
-            1,
-            "cannot write /nowhere/books.csv",
-        ),
-        ("serve", 2, "--venue <VENUE>"),
-        (
-            "serve --venue=jayx --listen=here",
-            2,
-            "invalid value 'here'",
-        ),
-        (
-            "serve --venue=jayx --log=/nowhere.zst",
-            1,
-            "/nowhere.zst: cannot open the log",
-        ),
-        (
-            "serve --venue=jayx --log=/nowhere.zst --speed=fast",
-            2,
-            "invalid value 'fast'",
-        ),
-        (
-            "replay /nowhere.zst --venue=jayx",
-            1,
-            "/nowhere.zst: cannot open the log",
-        ),
-        // The log may say its venue.
-        (
-            "replay /nowhere.zst",
-            1,
-            "/nowhere.zst: cannot open the log",
-        ),
-    ];
-    for (args, status, error) in table {
+    for row in ERRORS.trim().lines() {
+        let [args, status, error] = row.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("{row}");
+        };
         let args = args.replace("--url=CLOSED", &unreachable);
         let ran = ticklot(args.split(' '));
-        ran.assert_failed(status, error);
+        ran.assert_failed(status.parse().unwrap(), error);
         assert!(ran.err.starts_with("ticklot: ") && ran.err.ends_with('\n'));
     }
     for args in [&["--help"][..], &["watch", "--help"], &["--version"]] {

@@ -1,4 +1,4 @@
-//! The tests that drive a feed: on tokio, and again with a feed that spins.
+//! The tests that drive a feed, on tokio and again with a spinning feed.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
 use std::env;
@@ -6,6 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use ticklot_tests::drive::SPIN;
+use tokio::net::TcpListener;
+
 use tokio::time::timeout;
 
 mod allocations;
@@ -24,9 +26,17 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
         .expect("in time")
 }
 
-/// Runs this binary's tests once more, with the variable that makes a feed spin: a second binary would compile all of
-/// them a second time. Over a second, since it runs every other test, one at a time: this test occupies a thread of the
-/// harness meanwhile, so no more tests run at once than without it.
+/// A loopback listener and its URL.
+fn listen() -> (TcpListener, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    (TcpListener::from_std(listener).unwrap(), url)
+}
+
+/// Runs this binary's tests once more, with the environment variable that makes feeds spin. A second binary would have to
+/// be compiled too. It takes seconds, since it runs all other tests one at a time. The number of concurrent tests stays
+/// the same, because this test occupies a thread of the harness meanwhile.
 #[test]
 fn passes_with_spinning_feeds() {
     if env::var_os(SPIN).is_some() {
