@@ -138,7 +138,7 @@ fn table_defaults_are_the_defaults() {
         ("cap", backoff, ms(reconnect.cap)),
         ("good_after", backoff, ms(reconnect.good_after)),
         ("proven_after", backoff, ms(reconnect.proven_after)),
-        ("patience", in_resync, ms(resync.patience)),
+        ("snapshot_timeout", in_resync, ms(resync.snapshot_timeout)),
         ("cap", in_resync, ms(resync.cap)),
         ("bytes", recorder, count(flight.bytes)),
         ("every", recorder, ms(flight.every)),

@@ -38,7 +38,7 @@ fn recorded(name: &str, frames: std::ops::Range<u64>) -> Vec<u8> {
             connection: ConnectionId(0),
             venue: VenueName::BAYSE,
             at: Nanos(n * SECOND),
-            what: WireEvent::Received(text.as_bytes()),
+            event: WireEvent::Received(text.as_bytes()),
         });
         while n == middle && recorder.recorded().frames <= middle - first {
             std::thread::sleep(Duration::from_millis(1));

@@ -148,13 +148,13 @@ fn keys_are_not_recorded() {
     assert!(text.contains(r#""dir":"out""#));
 }
 
-/// What a tap is told of a frame.
+/// The record of a received frame.
 fn frame(n: u64, text: &str) -> WireRecord<'_> {
     WireRecord {
         connection: ConnectionId(0),
         venue: VenueName::BAYSE,
         at: Nanos(n),
-        what: WireEvent::Received(text.as_bytes()),
+        event: WireEvent::Received(text.as_bytes()),
     }
 }
 
@@ -340,10 +340,10 @@ fn file_exists_from_first_message() {
     let path = folder.file("log.jsonl");
     let mut recorder = Recorder::create(&path, ZERO, RecordOptions::default()).unwrap();
     let silent = recorder.clone();
-    let mut pass = |connection, what| {
+    let mut pass = |connection, event| {
         recorder.record(&WireRecord {
             connection: ConnectionId(connection),
-            what,
+            event,
             ..frame(1, "")
         });
     };

@@ -71,7 +71,7 @@ pub(super) struct Plan {
     /// How often the user changes what is desired, on average; none for never.
     pub(super) user_every: Option<u64>,
     pub(super) stale_after: Duration,
-    pub(super) patience: Duration,
+    pub(super) ack_timeout: Duration,
     pub(super) ping_every: Option<Duration>,
     /// Whether first books are fetched over HTTP.
     pub(super) fetches: bool,
@@ -93,7 +93,7 @@ impl Plan {
         let mut ms = |range: std::ops::Range<u64>| Duration::from_millis(rng.u64(range));
         let step = [ms(150..1_000), ms(200..1_000), ms(150..1_000)];
         let slowest = step.into_iter().max().unwrap_or_default();
-        let (stale, patience) = (ms(1_000..30_000), ms(500..5_000));
+        let (stale, ack_timeout) = (ms(1_000..30_000), ms(500..5_000));
         let (base, cap, ws_ping) = (ms(50..1_000), ms(1_000..30_000), ms(2_000..54_000));
         let heartbeat = (ms(1_000..25_000), ms(2_000..20_000));
         let ping = ms(1_000..10_000);
@@ -107,7 +107,7 @@ impl Plan {
             step_every: step.map(nanos),
             user_every: rng.bool().then(|| rng.u64(200..3_000) * MS),
             stale_after: stale.max(slowest * 4),
-            patience,
+            ack_timeout,
             ping_every: rng.bool().then_some(ping),
             fetches: rng.u32(0..3) == 0,
             connections: connections(rng),
@@ -127,7 +127,7 @@ impl Plan {
         options.reconnect.base = self.base;
         options.reconnect.cap = self.cap;
         options.stale_after = Some(self.stale_after);
-        options.resync.patience = self.patience;
+        options.resync.snapshot_timeout = self.ack_timeout;
         options.resync.cap = self.cap;
         options.max_frame = MAX_FRAME;
         options.seed = Some(self.seed ^ (index as u64) << 40);
@@ -141,7 +141,7 @@ impl Plan {
 
     pub(super) fn bayse(&self, currency: Currency, subscriptions: &[Subscription]) -> Bayse {
         let mut venue = Bayse::markets().url("ws://sim").currency(currency);
-        venue = venue.ack_timeout(self.patience);
+        venue = venue.ack_timeout(self.ack_timeout);
         if let Some(every) = self.ping_every {
             venue = venue.ping_every(every);
         }
@@ -168,7 +168,7 @@ impl Plan {
             .symbol(ladder, Scale::UNIT, Storage::Ladder)
             .with_coverage(Coverage::Whole)
             .with_checksum()
-            .with_subscriptions(self.patience)
+            .with_subscriptions(self.ack_timeout)
             .with_snapshots(snapshots)
     }
 
@@ -233,14 +233,14 @@ impl Plan {
 
     /// Within what time all books are live again after the last fault, whatever it was: the silence
     /// after which a dead connection is noticed, an attempt that times out, the longest wait before
-    /// the next, the handshake, the patience of a room that was asked for in vain many times, and the
+    /// the next, the handshake, the acknowledgement timeout of a room that was requested many times, and the
     /// calm after a complaint about too many messages.
     pub(super) fn recovery(&self, clocks: Duration) -> Duration {
         let wait = self.cap + Duration::from_secs(MAX_RETRY_AFTER);
         let heartbeat = self.heartbeat.0 + self.heartbeat.1;
         let silence = heartbeat.max(Duration::from_secs(64));
         let attempt = Duration::from_secs(5 + 20);
-        let rooms = self.patience * 16 + Duration::from_secs(12);
+        let rooms = self.ack_timeout * 16 + Duration::from_secs(12);
         let own = silence + attempt + wait + rooms.max(Duration::from_secs(160));
         own + Duration::from_secs(10) + clocks
     }

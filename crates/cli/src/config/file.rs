@@ -115,7 +115,8 @@ pub(super) struct BayseTable {
     pub(super) price_decimals: Option<u8>,
     pub(super) quantity_decimals: Option<u8>,
     pub(super) ping_every: Option<Time>,
-    pub(super) patience: Option<Time>,
+    #[serde(alias = "patience")]
+    pub(super) ack_timeout: Option<Time>,
     pub(super) stale_after: Option<Limit>,
     pub(super) users: Vec<String>,
     pub(super) assets: Vec<String>,

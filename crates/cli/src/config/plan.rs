@@ -544,8 +544,8 @@ impl BayseTable {
         for Market { id, .. } in &self.market {
             venue = venue.market_scale(id, self.market_scale(id)?);
         }
-        if let Some(Time(patience)) = self.patience {
-            venue = venue.ack_timeout(patience);
+        if let Some(Time(timeout)) = self.ack_timeout {
+            venue = venue.ack_timeout(timeout);
         }
         if let Some(first) = &self.first_books
             && endpoint == Endpoint::Markets

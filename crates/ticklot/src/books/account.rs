@@ -1,22 +1,24 @@
-//! An account: balances and open orders.
+//! Accounts: balances and open orders.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ticklot_book::{DecimalError, Fixed, Lots, Nanos, Scale, Ticks};
-use ticklot_frame::{TradeSide, UnixMillis};
+use ticklot_frame::{TradeSide, UnixMillis, VenueName};
 
-use super::ids::OrderId;
+use super::Books;
+use super::ids::{ConnectionId, OrderId};
+use super::staleness::Store;
 use crate::event::{BalanceUpdate, OrderUpdate};
 
-/// The most open orders that are kept; more are dropped and counted.
+/// The most open orders of an account; more are dropped and counted.
 pub const MAX_ORDERS: usize = 10_000;
 
 /// The balances and the open orders of an account.
 #[derive(Debug, Default)]
 pub struct Account {
     balances: Vec<Balance>,
-    /// How many of `balances` are the last message's; the others are kept for their space.
+    /// The number of `balances` that are valid; the others are spare capacity.
     held: usize,
     orders: BTreeMap<OrderId, Order>,
     dropped: u64,
@@ -24,9 +26,9 @@ pub struct Account {
     balances_updated: Nanos,
     orders_live: bool,
     orders_updated: Nanos,
-    /// Whether this connection brought orders.
+    /// Whether a message of orders was received on this connection.
     orders_begun: bool,
-    /// Whether the store knows when it may become stale.
+    /// Whether a deadline for it is queued.
     armed: bool,
 }
 
@@ -37,46 +39,46 @@ pub struct Account {
 pub struct Balance {
     /// The asset, such as `BTC`.
     pub asset: String,
-    /// All of it.
+    /// The total, with the reserved part.
     pub balance: String,
-    /// The part that no order reserves.
+    /// The part that is not reserved by orders.
     pub available: String,
 }
 
 /// An open order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// The venue's id of it.
+    /// The venue's id of the order.
     pub id: OrderId,
-    /// Its market: a symbol, say.
+    /// The market, such as a symbol.
     pub market: String,
-    /// `LIMIT`, `MARKET` and others, in the venue's words; empty when it does not say.
+    /// The type as the venue writes it, such as `LIMIT` or `MARKET`; empty when the venue does not send it.
     pub kind: String,
-    /// `NEW` and others, in the venue's words.
+    /// The status as the venue writes it, such as `NEW`.
     pub status: String,
     /// Buy or sell.
     pub side: TradeSide,
-    /// The limit price, as decimal text, if there is one.
+    /// The limit price, as decimal text; `None` for an order without a limit.
     pub price: Option<String>,
     /// The ordered quantity, as decimal text.
     pub quantity: String,
-    /// The filled quantity.
+    /// The filled quantity, if the venue sends it and it fits into 64 bits.
     pub filled: Option<Fixed>,
-    /// The reserved amount, as the venue's whole number: see [`OrderUpdate::reserved`].
+    /// The reserved amount, an integer of the venue: see [`OrderUpdate::reserved`].
     pub reserved: Option<i64>,
-    /// The cost of its fills, as the venue's whole number: see [`OrderUpdate::cost`].
+    /// The cost of the fills, an integer of the venue: see [`OrderUpdate::cost`].
     pub cost: Option<i64>,
-    /// When it was placed.
+    /// The time at which it was placed.
     pub created: Option<UnixMillis>,
-    /// When it was last modified.
+    /// The time of its last modification.
     pub modified: Option<UnixMillis>,
 }
 
 impl Order {
-    /// The limit price in ticks; none without a limit.
+    /// The limit price in ticks; `None` without a limit.
     ///
     /// # Errors
-    /// It is finer than a tick, or too large.
+    /// The price is finer than a tick, or too large.
     pub fn ticks(&self, scale: Scale) -> Result<Option<Ticks>, DecimalError> {
         let price = self.price.as_ref();
         price.map(|text| scale.ticks(text.as_bytes())).transpose()
@@ -85,14 +87,14 @@ impl Order {
     /// The ordered quantity in lots.
     ///
     /// # Errors
-    /// It is finer than a lot, or too large.
+    /// The quantity is finer than a lot, or too large.
     pub fn lots(&self, scale: Scale) -> Result<Lots, DecimalError> {
         scale.lots(self.quantity.as_bytes())
     }
 }
 
 impl Account {
-    /// The balances of the last message.
+    /// The balances of the latest message.
     #[must_use]
     pub fn balances(&self) -> &[Balance] {
         &self.balances[..self.held]
@@ -106,7 +108,8 @@ impl Account {
             .find(|balance| balance.asset == asset)
     }
 
-    /// Whether the connection is up and brought the balances not longer ago than the session's limit.
+    /// Whether the connection is open and delivered the balances within
+    /// [`Options::stale_after`](crate::Options::stale_after).
     #[must_use]
     pub fn balances_are_live(&self) -> bool {
         self.balances_live
@@ -123,14 +126,15 @@ impl Account {
         self.orders.get(id)
     }
 
-    /// Whether the connection is up and brought orders not longer ago than the session's limit. Whether
-    /// a venue lists all open orders when one subscribes is for its documentation to say.
+    /// Whether the connection is open and delivered orders within
+    /// [`Options::stale_after`](crate::Options::stale_after). Not every venue lists all open orders after a subscription:
+    /// see its documentation.
     #[must_use]
     pub fn orders_are_live(&self) -> bool {
         self.orders_live
     }
 
-    /// How many orders were dropped, since there were [`MAX_ORDERS`] already.
+    /// The number of orders that were dropped because there were [`MAX_ORDERS`] already.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
@@ -142,12 +146,12 @@ impl Account {
         self.orders_begun = false;
     }
 
-    /// Whether the store has yet to be given the time at which it becomes stale.
+    /// Marks the deadline as queued. Returns whether it was not.
     pub(super) fn arm(&mut self) -> bool {
         !std::mem::replace(&mut self.armed, true)
     }
 
-    /// The time that was given has come. Returns when to check again, if not all is stale.
+    /// Handles a deadline. Returns the next one if the balances or the orders are not stale.
     pub(super) fn expire(&mut self, now: Nanos, limit: Duration) -> Option<Nanos> {
         self.balances_live &= now.since(self.balances_updated) < limit;
         self.orders_live &= now.since(self.orders_updated) < limit;
@@ -161,14 +165,14 @@ impl Account {
         due
     }
 
-    /// A message of balances begins, which replaces all of them.
+    /// Starts a message of balances, which replaces all balances.
     pub(crate) fn begin_balances(&mut self, now: Nanos) {
         self.balances_live = true;
         self.balances_updated = now;
         self.held = 0;
     }
 
-    /// A balance of the message. Allocates only to grow.
+    /// Adds a balance of the message. Allocates only to grow.
     pub(crate) fn put_balance(&mut self, new: &BalanceUpdate<'_>) {
         if self.balances.len() <= self.held {
             self.balances.push(Balance::default());
@@ -180,8 +184,8 @@ impl Account {
         new.available.0.clone_into(&mut own.available);
     }
 
-    /// A message of orders begins. The orders of an earlier connection are forgotten at the first one of a
-    /// new connection: some may have gone meanwhile without a message.
+    /// Starts a message of orders. The first one of a connection discards the orders of earlier connections, since
+    /// some may have closed in the meantime.
     pub(crate) fn begin_orders(&mut self, now: Nanos) {
         if !self.orders_begun {
             self.orders.clear();
@@ -191,7 +195,7 @@ impl Account {
         self.orders_updated = now;
     }
 
-    /// An order of the message: it is added or replaced while it is open, and removed when it is not.
+    /// Adds or replaces an order of the message if it is open, and removes it otherwise.
     pub(crate) fn put_order(&mut self, order: &OrderUpdate<'_>) {
         let id = order.id.to_owned_id();
         if !order.is_open {
@@ -220,6 +224,57 @@ impl From<&OrderUpdate<'_>> for Order {
             created: order.created,
             modified: order.modified,
         }
+    }
+}
+
+impl Books {
+    /// The account of a connection, if it follows one. O(1).
+    #[must_use]
+    pub fn account_of(&self, connection: ConnectionId) -> Option<&Account> {
+        self.connection_of(connection)?.account.as_deref()
+    }
+
+    /// The account, if exactly one connection follows one. With several, see [`Books::accounts`].
+    #[must_use]
+    pub fn account(&self) -> Option<&Account> {
+        let mut all = self.accounts();
+        let (_, _, account) = all.next()?;
+        all.next().is_none().then_some(account)
+    }
+
+    /// The account of each connection that follows one, with the connection's venue.
+    pub fn accounts(&self) -> impl Iterator<Item = (ConnectionId, VenueName, &Account)> {
+        let all = self.connections.iter();
+        all.filter_map(|it| Some((it.id, it.venue, it.account.as_deref()?)))
+    }
+
+    /// Adds an account to a connection, unless it has one. For venues; allocates.
+    pub fn add_account(&mut self, connection: ConnectionId, venue: VenueName) {
+        let slot = self.slot(connection, venue);
+        self.connections[slot].account.get_or_insert_default();
+    }
+
+    /// Changes the account of a connection; false when it follows none.
+    pub(crate) fn change_account(
+        &mut self,
+        connection: ConnectionId,
+        now: Nanos,
+        work: impl FnOnce(&mut Account),
+    ) -> bool {
+        let Some(&slot) = self.slots.get(&connection) else {
+            return false;
+        };
+        let of = &mut self.connections[slot];
+        let Some(account) = &mut of.account else {
+            return false;
+        };
+        work(account);
+        if let Some(limit) = of.limit
+            && account.arm()
+        {
+            self.deadlines.push(now.after(limit), Store::Account(slot));
+        }
+        true
     }
 }
 
@@ -285,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_connection_starts_over() {
+    fn new_connection_discards_orders() {
         let mut account = Account::default();
         apply(&mut account, &[order(1, "NEW")]);
         account.disconnect();

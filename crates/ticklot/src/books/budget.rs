@@ -1,22 +1,9 @@
-//! The memory of a feed: its books, its topics and its reservations.
-//!
-//! The charge of a book is its size, measured when it may have grown: when a snapshot has more levels than
-//! any before it, and after each [`CREDIT`] levels of deltas. The growth is estimated before the message is
-//! applied, so that a message beyond the limit is refused; a measurement replaces the estimate at the next growth
-//! of any book, but for the largest snapshot, which stays at its estimate: the next one of its size is kept beside
-//! it, and is not measured. A message that makes nothing grow costs a comparison.
+//! The memory budget of a feed: the charges of its books, topics and decoder buffers, and the reservations.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// The most that a level adds to a book that grows, in bytes: a flat book keeps the last snapshot and the new
-/// one, and a buffer may have twice the room that it needs.
-pub(super) const LEVEL_BYTES: usize = 64;
-
-/// How many levels of deltas are applied without a measurement.
-pub(super) const CREDIT: usize = 64;
-
-/// A part of a feed's memory that something other than its books holds, until it is dropped: see
+/// A part of a feed's memory budget that the program reserved, until it is dropped: see
 /// [`Books::reserve`](crate::Books::reserve).
 #[derive(Debug)]
 pub struct Reservation {
@@ -30,15 +17,15 @@ impl Drop for Reservation {
     }
 }
 
-/// What a feed holds, and may hold, in bytes.
+/// The bytes that a feed holds, and their limit.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
-    /// Without the reservations.
+    /// The sum of all charges, without the reservations.
     used: usize,
     reserved: Arc<AtomicUsize>,
-    /// The part of it that decoders' buffers have.
+    /// The part of `used` that is charged for decoder buffers.
     buffers: usize,
-    /// None for no limit.
+    /// `None` for no limit.
     limit: Option<usize>,
 }
 
@@ -51,18 +38,19 @@ impl Budget {
         self.limit
     }
 
-    /// Lowers the limit; a higher one than before changes nothing.
+    /// Lowers the limit; a higher one changes nothing.
     pub(super) fn lower(&mut self, limit: usize) {
         self.limit = Some(self.limit.map_or(limit, |old| old.min(limit)));
     }
 
-    /// Whether there is room for a charge of `new` in place of `old`.
+    /// Whether there is room to replace a charge of `old` bytes by `new`.
     pub(super) fn fits(&self, old: usize, new: usize) -> bool {
         let used = self.used().saturating_sub(old).saturating_add(new);
         new <= old || self.limit.is_none_or(|limit| used <= limit)
     }
 
-    /// Replaces a charge for a decoder's buffers by a larger one, if it fits; otherwise takes it back.
+    /// Replaces a charge for a decoder's buffers by a larger one; if that does not fit, removes the charge. All buffers
+    /// together may take a quarter of the limit.
     pub(super) fn charge_buffers(&mut self, charged: &mut usize, new: usize) -> bool {
         if new <= *charged {
             return true;
@@ -78,7 +66,7 @@ impl Budget {
         fits
     }
 
-    /// Reserves memory, a quarter of the limit at most in all, if it fits.
+    /// Reserves memory if it fits. All reservations together may take a quarter of the limit.
     pub(super) fn reserve(&self, bytes: usize) -> Option<Reservation> {
         let new = |reserved: usize| {
             let new = reserved.checked_add(bytes)?;
@@ -92,7 +80,7 @@ impl Budget {
         })
     }
 
-    /// Replaces a charge, also beyond the limit.
+    /// Replaces a charge, even beyond the limit.
     pub(super) fn charge(&mut self, charged: &mut usize, new: usize) {
         self.used = self.used.saturating_sub(*charged).saturating_add(new);
         *charged = new;

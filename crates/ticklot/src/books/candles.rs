@@ -1,14 +1,17 @@
-//! Candles of one instrument and interval.
+//! Candle series: the candles of one instrument and interval.
 
 use std::collections::VecDeque;
+use std::hash::BuildHasher as _;
 use std::time::Duration;
 
 use ticklot_book::{Lots, Nanos, Scale, Ticks};
 use ticklot_frame::UnixSeconds;
 
 use super::instrument::{Instrument, OwnedInstrument};
+use super::staleness::Store;
+use super::{Books, CandlesId, ConnectionId};
 
-/// How many candles a series keeps: a day of minutes.
+/// The most candles of a series: one day of one-minute candles.
 pub const MAX_CANDLES: usize = 1440;
 
 /// A candle.
@@ -16,7 +19,7 @@ pub const MAX_CANDLES: usize = 1440;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Candle {
-    /// When it begins.
+    /// The start of its interval.
     pub opened: UnixSeconds,
     /// The first price.
     pub open: Ticks,
@@ -26,24 +29,23 @@ pub struct Candle {
     pub low: Ticks,
     /// The last price.
     pub close: Ticks,
-    /// What was traded.
+    /// The traded volume.
     pub volume: Lots,
-    /// When it was last modified.
+    /// The time of its last modification.
     pub modified: UnixSeconds,
 }
 
-/// The candles of one instrument and interval, oldest first, at most [`MAX_CANDLES`]: of more, the oldest
-/// go.
+/// The candles of one instrument and interval, oldest first. At most [`MAX_CANDLES`]: beyond, the oldest are dropped.
 #[derive(Debug)]
 pub struct Candles {
     instrument: OwnedInstrument,
     interval: Box<str>,
     scale: Scale,
-    /// The slot of the connection that brings them.
+    /// The slot of their connection.
     slot: usize,
     candles: VecDeque<Candle>,
     live: bool,
-    /// Whether the store knows when they may become stale.
+    /// Whether a deadline for them is queued.
     armed: bool,
     updated: Nanos,
 }
@@ -73,26 +75,26 @@ impl Candles {
         self.instrument.get()
     }
 
-    /// What a tick and a lot of the candles are worth.
+    /// The size of a tick and a lot of the candles.
     #[must_use]
     pub fn scale(&self) -> Scale {
         self.scale
     }
 
-    /// The interval, in the venue's words.
+    /// The interval, as the venue writes it.
     #[must_use]
     pub fn interval(&self) -> &str {
         &self.interval
     }
 
-    /// Whether the connection is up and brought a candle not longer ago than the session's limit.
-    /// Candles of the time before that may be missing.
+    /// Whether the connection is open and delivered a candle within
+    /// [`Options::stale_after`](crate::Options::stale_after). Candles from before the connection opened may be missing.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.live
     }
 
-    /// The candle that is being made.
+    /// The newest candle, which may still change.
     #[must_use]
     pub fn last(&self) -> Option<&Candle> {
         self.candles.back()
@@ -103,13 +105,13 @@ impl Candles {
         self.candles.iter()
     }
 
-    /// How many there are.
+    /// The number of candles.
     #[must_use]
     pub fn len(&self) -> usize {
         self.candles.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no candle.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.candles.is_empty()
@@ -123,42 +125,87 @@ impl Candles {
         self.live = false;
     }
 
-    /// Whether the store has yet to be given the time at which they become stale.
+    /// Marks the deadline as queued. Returns whether it was not.
     pub(super) fn arm(&mut self) -> bool {
         !std::mem::replace(&mut self.armed, true)
     }
 
-    /// The time that was given has come. Returns when to check again, if they are not stale.
+    /// Handles a deadline. Returns the next one if the candles are not stale.
     pub(super) fn expire(&mut self, now: Nanos, limit: Duration) -> Option<Nanos> {
         self.live &= now.since(self.updated) < limit;
         self.armed = self.live;
         self.live.then(|| self.updated.after(limit))
     }
 
-    /// Adds a candle, or replaces the one of its time.
-    pub(super) fn put(&mut self, candle: Candle, now: Nanos) {
+    /// Adds a candle, or replaces the candle of the same time. A full series drops its oldest candle: the new one if
+    /// that is the oldest.
+    fn put(&mut self, candle: Candle, now: Nanos) {
         self.live = true;
         self.updated = now;
-        self.place(candle);
+        let is_full = self.candles.len() == MAX_CANDLES;
+        let index = self
+            .candles
+            .binary_search_by_key(&candle.opened, |known| known.opened);
+        match index {
+            Ok(index) => self.candles[index] = candle,
+            Err(0) if is_full => {}
+            Err(index) if is_full => {
+                self.candles.pop_front();
+                self.candles.insert(index - 1, candle);
+            }
+            Err(index) => self.candles.insert(index, candle),
+        }
+    }
+}
+
+impl Books {
+    /// The candles of an instrument and an interval. O(1).
+    #[must_use]
+    pub fn candles(&self, instrument: &Instrument<'_>, interval: &str) -> Option<&Candles> {
+        let ids = self
+            .by_interval
+            .get(&self.hasher.hash_one((instrument, interval)))?;
+        let mut all = ids.iter().filter_map(|id| self.candles.get(id.0));
+        all.find(|candles| candles.instrument() == *instrument && candles.interval() == interval)
     }
 
-    /// Adds a candle, or replaces the one of its time. One that is older than all, of a full series, is
-    /// dropped.
-    fn place(&mut self, candle: Candle) {
-        match self
-            .candles
-            .binary_search_by_key(&candle.opened, |known| known.opened)
+    /// The candles of all instruments and intervals, in the order in which they were added.
+    pub fn all_candles(&self) -> impl Iterator<Item = &Candles> {
+        self.candles.iter()
+    }
+
+    /// Adds the candles of an instrument and an interval to a connection. For venues; allocates.
+    pub fn add_candles(
+        &mut self,
+        connection: ConnectionId,
+        instrument: &Instrument<'_>,
+        interval: &str,
+        scale: Scale,
+    ) -> CandlesId {
+        let id = CandlesId(self.candles.len());
+        let slot = self.slot(connection, instrument.venue);
+        let candles = Candles::new(instrument, interval, scale, slot);
+        self.candles.push(candles);
+        self.connections[slot].candles.push(id);
+        let hash = self.hasher.hash_one((instrument, interval));
+        self.by_interval.entry(hash).or_default().push(id);
+        id
+    }
+
+    pub(crate) fn candles_by_id(&self, id: CandlesId) -> Option<&Candles> {
+        self.candles.get(id.0)
+    }
+
+    /// Adds a candle to its series, or replaces the candle of the same time.
+    pub(crate) fn put_candle(&mut self, id: CandlesId, candle: Candle, now: Nanos) {
+        let Some(candles) = self.candles.get_mut(id.0) else {
+            return;
+        };
+        candles.put(candle, now);
+        if let Some(limit) = self.connections[candles.slot].limit
+            && candles.arm()
         {
-            Ok(place) => self.candles[place] = candle,
-            Err(0) if self.candles.len() == MAX_CANDLES => {}
-            Err(place) => {
-                if self.candles.len() == MAX_CANDLES {
-                    self.candles.pop_front();
-                    self.candles.insert(place - 1, candle);
-                } else {
-                    self.candles.insert(place, candle);
-                }
-            }
+            self.deadlines.push(now.after(limit), Store::Candles(id.0));
         }
     }
 }

@@ -81,9 +81,9 @@ impl FlightRecorder {
 
     /// Something passed. Gives an incident when it is the loss of a book's trust, and one may be taken.
     pub fn record(&mut self, passed: &WireRecord<'_>) -> Option<Incident> {
-        let text = passed.what.text(&mut self.scratch);
+        let text = passed.event.text(&mut self.scratch);
         self.ring.push_over(&IncidentRecord::of(passed), text);
-        match passed.what {
+        match passed.event {
             WireEvent::Invalidated(lost) => self.incident(passed, lost.state),
             _ => None,
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::file::{LogFile, RecordError};
-use super::line::{self, unix};
+use super::log_line::{self, unix};
 use crate::capture::flight_recorder::{FlightOptions, FlightRecorder, Incident};
 use crate::observe::tap::{Tap, WireRecord};
 
@@ -191,14 +191,14 @@ fn write(incident: &mut Incident, folder: &Path, unix_zero: u64) -> Result<PathB
     let mut file = LogFile::create(&folder.join(name))?;
     let (mut text, mut line) = (Vec::new(), Vec::new());
     while let Some(kept) = incident.next_record(&mut text) {
-        let head = line::RecordHeader {
+        let head = log_line::RecordHeader {
             recv_ns: unix(unix_zero, kept.at),
             connection: Some(kept.connection),
             venue: kept.venue.0,
             kind: kept.kind,
         };
         line.clear();
-        line::write(&mut line, &head, &text);
+        log_line::write(&mut line, &head, &text);
         file.line(head.recv_ns, &line)?;
     }
     let path = file.path().to_owned();

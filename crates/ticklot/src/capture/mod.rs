@@ -37,9 +37,9 @@ mod flight_recorder;
 #[cfg(feature = "capture")]
 mod incidents;
 #[cfg(feature = "capture")]
-mod line;
-#[cfg(feature = "capture")]
 mod log;
+#[cfg(feature = "capture")]
+mod log_line;
 #[cfg(feature = "capture")]
 mod recorder;
 #[cfg(feature = "capture")]
@@ -54,9 +54,9 @@ pub use self::flight_recorder::{FlightOptions, FlightRecorder, Incident};
 #[cfg(feature = "capture")]
 pub use self::incidents::{IncidentReport, Incidents};
 #[cfg(feature = "capture")]
-pub use self::line::append;
-#[cfg(feature = "capture")]
 pub use self::log::{FrameLog, LogError, MAX_LINE, Progress, Record, TimeUnit, Times};
+#[cfg(feature = "capture")]
+pub use self::log_line::append;
 #[cfg(feature = "capture")]
 pub use self::recorder::{RecordOptions, Recorded, Recorder};
 #[cfg(feature = "capture")]

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use ticklot_book::Nanos;
 
 use super::file::{LogFiles, RecordError, Rotation};
-use super::line::{self, unix};
+use super::log_line::{self, unix};
 use crate::capture::ring::{IncidentRecord, Ring};
 use crate::observe::tap::{RecordKind, Tap, WireRecord};
 
@@ -181,7 +181,7 @@ impl Recorder {
 
 impl Tap for Recorder {
     fn record(&mut self, passed: &WireRecord<'_>) {
-        let text = passed.what.text(&mut self.scratch);
+        let text = passed.event.text(&mut self.scratch);
         self.queue.push(&IncidentRecord::of(passed), text);
     }
 }
@@ -419,7 +419,7 @@ impl WriterTask {
     fn put(&mut self, head: &IncidentRecord, text: &[u8]) -> Result<(), RecordError> {
         let (since, count) = (head.at, 1);
         let (connection, venue) = (Some(head.connection), head.venue.0);
-        let head = line::RecordHeader {
+        let head = log_line::RecordHeader {
             recv_ns: unix(self.unix_zero, head.at),
             connection,
             venue,
@@ -434,7 +434,7 @@ impl WriterTask {
         self.lines += 1;
         self.frames += u64::from(head.kind == RecordKind::Received);
         self.line.clear();
-        line::write(&mut self.line, &head, text);
+        log_line::write(&mut self.line, &head, text);
         self.files.line(head.recv_ns, &self.line)
     }
 
@@ -445,14 +445,14 @@ impl WriterTask {
         };
         MissingRecords::add(&mut self.noted, Some(lost));
         self.lines += 1;
-        let head = line::RecordHeader {
+        let head = log_line::RecordHeader {
             recv_ns: unix(self.unix_zero, lost.since),
             connection: None,
             venue: "",
             kind: RecordKind::Dropped,
         };
         self.line.clear();
-        line::write(&mut self.line, &head, lost.count.to_string().as_bytes());
+        log_line::write(&mut self.line, &head, lost.count.to_string().as_bytes());
         self.files.line(head.recv_ns, &self.line)
     }
 

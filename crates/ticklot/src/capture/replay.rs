@@ -13,7 +13,7 @@ use super::log::{LogError, Record};
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Handler};
 use crate::observe::tap::{RecordKind, Tap, TapList, WireEvent, WireRecord};
-use crate::session::{Options, Session, expire, report};
+use crate::session::{Options, Session, expire_and_report, report_state_changes};
 use crate::venue::on_message::OnMessage;
 use crate::venue::{CallOutcome, Stats, Venue};
 
@@ -172,7 +172,7 @@ impl<H: Handler> Replay<H> {
     pub fn advance(&mut self, at: u64, handler: &mut H) {
         self.now = self.now.max(Nanos(at));
         // Whether to go on is asked for messages only.
-        let _ = expire(self.now, &mut self.books, handler, &mut self.taps);
+        let _ = expire_and_report(self.now, &mut self.books, handler, &mut self.taps);
         self.gather(self.line);
         if !self.notes {
             self.settle();
@@ -282,7 +282,7 @@ impl<H: Handler> Replay<H> {
             lane.was_closed = false;
         }
         // Whether to go on is asked for messages only.
-        let _ = report(self.now, &mut self.books, handler, &mut self.taps, None);
+        let _ = report_state_changes(self.now, &mut self.books, handler, &mut self.taps, None);
         self.gather(line);
     }
 
@@ -321,9 +321,9 @@ impl<H: Handler> Replay<H> {
             return;
         };
         let limit = Duration::from_nanos(limit);
-        self.books.expire_of(connection, limit, self.now);
+        self.books.expire_connection(connection, limit, self.now);
         // Whether to go on is asked for messages only.
-        let _ = report(self.now, &mut self.books, handler, &mut self.taps, None);
+        let _ = report_state_changes(self.now, &mut self.books, handler, &mut self.taps, None);
     }
 
     /// Gathers what has come out of a line.
@@ -553,7 +553,7 @@ impl InvalidationTap {
 
 impl Tap for InvalidationTap {
     fn record(&mut self, passed: &WireRecord<'_>) {
-        let WireEvent::Invalidated(lost) = passed.what else {
+        let WireEvent::Invalidated(lost) = passed.event else {
             return;
         };
         let mut list = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);

@@ -33,7 +33,7 @@ impl IncidentRecord {
             at: passed.at,
             connection: passed.connection,
             venue: passed.venue,
-            kind: passed.what.kind(),
+            kind: passed.event.kind(),
         }
     }
 }

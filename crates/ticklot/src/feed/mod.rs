@@ -39,7 +39,7 @@ use self::running::Running;
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Event, Handler};
 use crate::observe::tap::{Tap, TapList};
-use crate::session::{Options, Session, expire};
+use crate::session::{Options, Session, expire_and_report};
 use crate::venue::on_message::OnMessage;
 use crate::venue::{Stats, Venue};
 
@@ -310,7 +310,7 @@ fn tick<H: Handler>(
         return ControlFlow::Break(());
     }
     // The connections' own timers may be later than this one.
-    let told = expire(now, books, handler, taps);
+    let told = expire_and_report(now, books, handler, taps);
     if told.is_break() || handler.on_event(Event::Tick { now }, books).is_break() {
         *is_over = true;
         stop.send_replace(true);

@@ -1,13 +1,12 @@
-//! How long each stage of a book's way takes, from the socket to the end of the handler.
+//! The latency of each stage of a book message, from the socket to the end of the handler.
 //!
-//! [`Feed::measure`](crate::Feed::measure) or [`Session::measure`](crate::Session::measure) turn it on;
-//! [`Books::latency`](crate::Books::latency) shows it, also while the feed runs. Off, it costs a
-//! comparison for each message; on, three looks at the clock. Nothing is allocated but the histograms, at
-//! the start.
+//! [`Feed::measure`](crate::Feed::measure) or [`Session::measure`](crate::Session::measure) starts the measurement;
+//! [`Books::latency`](crate::Books::latency) returns the results, even while the feed runs. A message costs three clock
+//! reads, or one comparison if the measurement is off. Only the histograms are allocated, at the start.
 //!
 //! ```text
-//! read of the socket ──Wait──▶ taken up ──Decode──▶ message ──Apply──▶ book ──Handle──▶ handler returned
-//! └───────────────────────────────────────── Total ──────────────────────────────────────────┘
+//! socket read ──Wait──▶ start ──Decode──▶ message ──Apply──▶ book ──Handle──▶ handler returned
+//! └───────────────────────────────────── Total ─────────────────────────────────────┘
 //! ```
 
 use std::fmt;
@@ -20,24 +19,24 @@ use ticklot_frame::VenueName;
 use super::stage::Stage;
 use crate::books::{ConnectionId, Reservation};
 
-/// The longest time that is told from longer ones, in nanoseconds: a minute.
+/// The longest latency of the histograms, in nanoseconds: one minute. Longer ones are recorded as this.
 const LONGEST: u64 = 60_000_000_000;
 
-/// How many digits of a time are kept: it is right to a hundredth.
+/// The significant digits of the histograms: two limit the error to 1 %.
 const DIGITS: u8 = 2;
 
-/// How long each stage took, for the books of one connection: a histogram each, of nanoseconds from 1 to
-/// a minute, right to 1 %. What is longer counts as a minute. About 180 kB, allocated at once.
+/// The latencies of one connection's books: a histogram per stage, from 1 ns to one minute with an error of at most 1 %.
+/// Longer times are recorded as one minute. About 180 kB, allocated at once.
 #[derive(Clone, Debug)]
 pub struct Latency {
     stages: [Histogram<u64>; Stage::ALL.len()],
 }
 
 impl Latency {
-    /// Nothing measured yet.
+    /// Empty histograms.
     ///
     /// # Errors
-    /// None happens: the bounds are constant, and good.
+    /// Never: the bounds are constant and valid.
     pub fn new() -> Result<Self, CreationError> {
         let empty = Histogram::new_with_bounds(1, LONGEST, DIGITS)?;
         Ok(Self {
@@ -45,45 +44,44 @@ impl Latency {
         })
     }
 
-    /// The time that so large a share of all took no longer than: `0.99` for the 99th percentile. Zero
-    /// when nothing was measured.
+    /// The latency at a quantile: `0.99` for the 99th percentile. Zero if nothing was measured.
     #[must_use]
     pub fn quantile(&self, stage: Stage, quantile: f64) -> Duration {
         Duration::from_nanos(self.histogram(stage).value_at_quantile(quantile))
     }
 
-    /// The longest time. Zero when nothing was measured.
+    /// The longest latency. Zero if nothing was measured.
     #[must_use]
     pub fn longest(&self, stage: Stage) -> Duration {
         Duration::from_nanos(self.histogram(stage).max())
     }
 
-    /// How many times were measured.
+    /// The number of measurements.
     #[must_use]
     pub fn count(&self, stage: Stage) -> u64 {
         self.histogram(stage).len()
     }
 
-    /// The histogram itself, in nanoseconds.
+    /// The histogram, in nanoseconds.
     #[must_use]
     pub fn histogram(&self, stage: Stage) -> &Histogram<u64> {
         &self.stages[stage as usize]
     }
 
-    /// Takes in what another has measured. Allocates nothing.
+    /// Adds the measurements of another connection. Allocates nothing.
     pub fn merge(&mut self, other: &Self) {
         for (own, other) in self.stages.iter_mut().zip(&other.stages) {
-            // Both have the same bounds: everything of one has a place in the other.
+            // This cannot fail, since both have the same bounds.
             let _ = own.add(other);
         }
     }
 
-    /// Forgets what was measured. Allocates nothing.
+    /// Removes all measurements. Allocates nothing.
     pub fn clear(&mut self) {
         self.stages.iter_mut().for_each(Histogram::reset);
     }
 
-    /// The bytes that it holds.
+    /// The size in bytes.
     fn memory(&self) -> usize {
         let counts = self.stages.iter().map(Histogram::distinct_values);
         size_of::<Self>() + size_of::<u64>() * counts.sum::<usize>()
@@ -95,16 +93,16 @@ impl Latency {
     }
 }
 
-/// What is measured of a connection, and who is told.
+/// The measurements of a connection, and their exported histograms.
 pub(crate) struct Measured {
     latency: Latency,
     _memory: Reservation,
     #[cfg(feature = "metrics")]
-    told: [metrics::Histogram; Stage::ALL.len()],
+    exported: [metrics::Histogram; Stage::ALL.len()],
 }
 
 impl Measured {
-    /// None when `reserve` gives no memory for it.
+    /// `None` if `reserve` refuses the memory.
     pub(crate) fn new(
         _venue: VenueName,
         _of: ConnectionId,
@@ -115,7 +113,7 @@ impl Measured {
             _memory: reserve(latency.memory())?,
             latency,
             #[cfg(feature = "metrics")]
-            told: crate::observe::metrics::stages(_venue, _of),
+            exported: crate::observe::metrics::stages(_venue, _of),
         })
     }
 
@@ -126,7 +124,7 @@ impl Measured {
     pub(crate) fn record(&mut self, stage: Stage, time: Duration) {
         self.latency.record(stage, time);
         #[cfg(feature = "metrics")]
-        self.told[stage as usize].record(time);
+        self.exported[stage as usize].record(time);
     }
 }
 

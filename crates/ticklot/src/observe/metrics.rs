@@ -1,36 +1,35 @@
-//! What a session counts, for the [`metrics`](https://docs.rs/metrics) facade.
+//! The counts of a session, for the [`metrics`](https://docs.rs/metrics) facade.
 //!
-//! A session asks for its handles when it is made, and keeps them: install the recorder before. Then a message
-//! costs a comparison for each count and a call for each that has changed; nothing is looked up or
-//! allocated here. (What a recorder does inside such a call is its own.) Without a recorder the calls do
-//! nothing.
+//! Install the recorder before you create a session: the session requests its handles at its creation. A message then
+//! costs one comparison per count, and one call of the recorder per changed count. Nothing is looked up or allocated
+//! here. Without a recorder the calls do nothing.
 //!
-//! Each has the labels `venue` and `connection`, the latter the number of [`ConnectionId`].
+//! Each metric has the labels `venue` and `connection`; the latter is the number of the [`ConnectionId`].
 //!
-//! | name | kind | what |
+//! | name | kind | description |
 //! |---|---|---|
-//! | `ticklot_frames_total` | counter | Frames received, without those of the protocol itself. |
+//! | `ticklot_frames_total` | counter | Frames received, without control frames of the venue's protocol. |
 //! | `ticklot_bytes_total` | counter | Bytes of all frames. |
-//! | `ticklot_messages_total` | counter | Messages decoded, of whatever kind. |
+//! | `ticklot_messages_total` | counter | Messages decoded, of any kind. |
 //! | `ticklot_books_applied_total` | counter | Snapshots applied to a book. |
 //! | `ticklot_deltas_applied_total` | counter | Deltas applied to a book. |
-//! | `ticklot_repeated_total` | counter | Snapshots and deltas that the book had already. |
+//! | `ticklot_repeated_total` | counter | Snapshots and deltas that the book already contained. |
 //! | `ticklot_bad_lines_total` | counter | Lines that could not be read or applied. |
-//! | `ticklot_fast_path_total` | counter | Order books decoded on the fast path, in the shape of earlier ones. |
-//! | `ticklot_general_path_total` | counter | Order books decoded on the general path, the slower one. |
-//! | `ticklot_unknown_total` | counter | Messages of a kind that is not read. |
-//! | `ticklot_unrequested_total` | counter | Messages of what is not desired: dropped. |
-//! | `ticklot_late_frames_total` | counter | Frames that came when no connection was open: dropped. |
-//! | `ticklot_gaps_total` | counter | Gaps of books: lost messages, wrong checksums, messages that could not be read or applied. |
-//! | `ticklot_resyncs_total` | counter | Snapshots that were requested to repair a book. |
+//! | `ticklot_fast_path_total` | counter | Order books decoded on the fast path, in the format of earlier ones. |
+//! | `ticklot_general_path_total` | counter | Order books decoded on the slower general path. |
+//! | `ticklot_unknown_total` | counter | Messages of an unknown kind. |
+//! | `ticklot_unrequested_total` | counter | Messages of topics without a subscription, which are dropped. |
+//! | `ticklot_late_frames_total` | counter | Frames received while no connection was open, which are dropped. |
+//! | `ticklot_gaps_total` | counter | Gaps of books: lost messages, wrong checksums, and messages that could not be read or applied. |
+//! | `ticklot_resyncs_total` | counter | Snapshots requested to repair a book. |
 //! | `ticklot_connects_total` | counter | Connections opened. |
-//! | `ticklot_reconnects_total` | counter | Connections opened, but for the first. |
-//! | `ticklot_disconnects_total` | counter | Connections that ended, and attempts that failed. |
+//! | `ticklot_reconnects_total` | counter | Connections opened after the first one. |
+//! | `ticklot_disconnects_total` | counter | Connections that ended, and failed attempts. |
 //! | `ticklot_sent_total` | counter | Messages sent. |
-//! | `ticklot_rate_limited_total` | counter | Times the venue said that too much was sent. |
-//! | `ticklot_stale_total` | counter | Books that have become stale. |
-//! | `ticklot_connected` | gauge | 1 while the connection is open, else 0. |
-//! | `ticklot_stage_seconds` | histogram | How long a stage of a book's way took, with the label `stage`; while it is measured (feature `latency`). |
+//! | `ticklot_rate_limited_total` | counter | Messages that the venue refused for their rate. |
+//! | `ticklot_stale_total` | counter | Books that became stale. |
+//! | `ticklot_connected` | gauge | 1 while the connection is open, otherwise 0. |
+//! | `ticklot_stage_seconds` | histogram | Latency of a stage of a book message, with the label `stage` (feature `latency`). |
 
 use metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
 use ticklot_frame::VenueName;
@@ -38,31 +37,28 @@ use ticklot_frame::VenueName;
 use crate::books::ConnectionId;
 use crate::venue::Stats;
 
-/// Something that is counted.
+/// The name and the description of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metric {
-    /// Its name.
+    /// The name, such as `ticklot_frames_total`.
     pub name: &'static str,
-    /// What it says.
-    pub what: &'static str,
+    /// The description that [`describe`] registers.
+    pub description: &'static str,
 }
 
-const fn metric(name: &'static str, what: &'static str) -> Metric {
-    Metric { name, what }
+const fn metric(name: &'static str, description: &'static str) -> Metric {
+    Metric { name, description }
 }
 
-/// The counters that come of [`Stats`], in the order of [`counts`].
+/// The counters of [`Stats`], in the order of [`counts`].
 const COUNTERS: [Metric; 19] = [
     metric(
         "ticklot_frames_total",
-        "Frames received, without those of the protocol itself.",
+        "Frames received, without control frames of the venue's protocol.",
     ),
     metric("ticklot_bytes_total", "Bytes of all frames."),
-    metric(
-        "ticklot_messages_total",
-        "Messages decoded, of whatever kind.",
-    ),
+    metric("ticklot_messages_total", "Messages decoded, of any kind."),
     metric(
         "ticklot_books_applied_total",
         "Snapshots applied to a book.",
@@ -70,7 +66,7 @@ const COUNTERS: [Metric; 19] = [
     metric("ticklot_deltas_applied_total", "Deltas applied to a book."),
     metric(
         "ticklot_repeated_total",
-        "Snapshots and deltas that the book had already.",
+        "Snapshots and deltas that the book already contained.",
     ),
     metric(
         "ticklot_bad_lines_total",
@@ -78,77 +74,74 @@ const COUNTERS: [Metric; 19] = [
     ),
     metric(
         "ticklot_fast_path_total",
-        "Order books decoded on the fast path, in the shape of earlier ones.",
+        "Order books decoded on the fast path, in the format of earlier ones.",
     ),
     metric(
         "ticklot_general_path_total",
-        "Order books decoded on the general path, the slower one.",
+        "Order books decoded on the slower general path.",
     ),
-    metric(
-        "ticklot_unknown_total",
-        "Messages of a kind that is not read.",
-    ),
+    metric("ticklot_unknown_total", "Messages of an unknown kind."),
     metric(
         "ticklot_unrequested_total",
-        "Messages of what is not desired: dropped.",
+        "Messages of topics without a subscription, which are dropped.",
     ),
     metric(
         "ticklot_late_frames_total",
-        "Frames that came when no connection was open: dropped.",
+        "Frames received while no connection was open, which are dropped.",
     ),
     metric(
         "ticklot_gaps_total",
-        "Gaps of books: lost messages, wrong checksums, messages that could not be read or applied.",
+        "Gaps of books: lost messages, wrong checksums, and messages that could not be read or applied.",
     ),
     metric(
         "ticklot_resyncs_total",
-        "Snapshots that were requested to repair a book.",
+        "Snapshots requested to repair a book.",
     ),
     metric("ticklot_connects_total", "Connections opened."),
     metric(
         "ticklot_reconnects_total",
-        "Connections opened, but for the first.",
+        "Connections opened after the first one.",
     ),
     metric(
         "ticklot_disconnects_total",
-        "Connections that ended, and attempts that failed.",
+        "Connections that ended, and failed attempts.",
     ),
     metric("ticklot_sent_total", "Messages sent."),
     metric(
         "ticklot_rate_limited_total",
-        "Times the venue said that too much was sent.",
+        "Messages that the venue refused for their rate.",
     ),
 ];
 
-/// Books that have become stale.
-pub const STALE: Metric = metric("ticklot_stale_total", "Books that have become stale.");
+/// The counter of books that became stale.
+pub const STALE: Metric = metric("ticklot_stale_total", "Books that became stale.");
 
-/// Whether the connection is open.
+/// The gauge of open connections.
 pub const CONNECTED: Metric = metric(
     "ticklot_connected",
-    "1 while the connection is open, else 0.",
+    "1 while the connection is open, otherwise 0.",
 );
 
-/// How long the stages of a book's way took, in seconds.
+/// The histogram of the latencies of the stages, in seconds.
 pub const STAGE_SECONDS: Metric = metric(
     "ticklot_stage_seconds",
-    "How long a stage of a book's way took, with the label `stage`; while it is measured (feature `latency`).",
+    "Latency of a stage of a book message, with the label `stage` (feature `latency`).",
 );
 
-/// Everything that is counted.
+/// All metrics.
 pub fn all() -> impl Iterator<Item = Metric> {
     COUNTERS
         .into_iter()
         .chain([STALE, CONNECTED, STAGE_SECONDS])
 }
 
-/// Tells the recorder what each means. Once, after it is installed.
+/// Registers the descriptions with the recorder. Call this once, after the recorder is installed.
 pub fn describe() {
     for counter in COUNTERS.iter().chain([&STALE]) {
-        describe_counter!(counter.name, Unit::Count, counter.what);
+        describe_counter!(counter.name, Unit::Count, counter.description);
     }
-    describe_gauge!(CONNECTED.name, Unit::Count, CONNECTED.what);
-    metrics::describe_histogram!(STAGE_SECONDS.name, Unit::Seconds, STAGE_SECONDS.what);
+    describe_gauge!(CONNECTED.name, Unit::Count, CONNECTED.description);
+    metrics::describe_histogram!(STAGE_SECONDS.name, Unit::Seconds, STAGE_SECONDS.description);
 }
 
 /// The values of [`COUNTERS`].
@@ -180,8 +173,8 @@ fn counts(stats: &Stats) -> [u64; COUNTERS.len()] {
 pub(crate) struct Handles {
     counters: [Counter; COUNTERS.len()],
     connected: Gauge,
-    /// What the recorder has been told.
-    told: [u64; COUNTERS.len()],
+    /// The counts that the recorder has.
+    published: [u64; COUNTERS.len()],
 }
 
 impl Handles {
@@ -192,29 +185,29 @@ impl Handles {
                 |metric| counter!(metric.name, "venue" => venue.0, "connection" => number.clone()),
             ),
             connected: gauge!(CONNECTED.name, "venue" => venue.0, "connection" => number),
-            told: [0; COUNTERS.len()],
+            published: [0; COUNTERS.len()],
         }
     }
 
-    /// Tells what has changed.
-    pub(crate) fn tell(&mut self, stats: &Stats) {
+    /// Increments the counters whose counts changed.
+    pub(crate) fn publish(&mut self, stats: &Stats) {
         let now = counts(stats);
-        for ((counter, told), now) in self.counters.iter().zip(&mut self.told).zip(now) {
-            if now != *told {
-                counter.increment(now - std::mem::replace(told, now));
+        for ((counter, published), now) in self.counters.iter().zip(&mut self.published).zip(now) {
+            if now != *published {
+                counter.increment(now - std::mem::replace(published, now));
             }
         }
     }
 
-    pub(crate) fn connected(&self, yes: bool) {
-        self.connected.set(f64::from(u8::from(yes)));
+    pub(crate) fn set_connected(&self, is_connected: bool) {
+        self.connected.set(f64::from(u8::from(is_connected)));
     }
 }
 
 impl std::fmt::Debug for Handles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Handles")
-            .field("told", &self.told)
+            .field("published", &self.published)
             .finish_non_exhaustive()
     }
 }
@@ -245,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn name_list_is_complete() {
+    fn documented_table_is_complete() {
         let text = include_str!("metrics.rs");
         let rows: Vec<&str> = text
             .lines()
@@ -254,7 +247,10 @@ mod tests {
         assert_eq!(rows.len(), all().count());
         for (row, metric) in rows.iter().zip(all()) {
             assert!(row.starts_with(&format!("{}` | ", metric.name)), "{row}");
-            assert!(row.ends_with(&format!("| {} |", metric.what)), "{row}");
+            assert!(
+                row.ends_with(&format!("| {} |", metric.description)),
+                "{row}"
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Observation of a session: its wire, its latencies and its counts.
+//! Observation of a session: its messages, its latencies and its counts.
 //!
 //! | to | use |
 //! |---|---|
-//! | see every message of a session, and what becomes of its books | [`Tap`] |
+//! | receive every message of a session, and each invalidation of a book | [`Tap`] |
 //! | measure the latency of each stage | [`Latency`] (feature `latency`) |
 //! | export the counts | [`metrics`] (feature `metrics`) |
 

@@ -1,26 +1,26 @@
-//! The stages that a book's message passes.
+//! The stages of a book message, from the socket to the end of the handler.
 
 use std::fmt;
 
-/// A stage of a book's way.
+/// A stage of a book message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// From the read of the socket that brought the frame to when it is taken up: behind other frames of
-    /// the same read, and the handler's calls for them. Once a frame.
+    /// From the read of the socket to the start of the line's processing. The line waits for the earlier frames and lines
+    /// of the same read, and for the handler's calls for them.
     Wait,
-    /// From when the line is taken up to its message.
+    /// From the start of the line's processing to its decoded message.
     Decode,
-    /// From the message to the book that holds it.
+    /// From the decoded message to the updated book.
     Apply,
-    /// The handler's call.
+    /// The handler's call for the book update.
     Handle,
     /// From the read of the socket to the end of the handler's call.
     Total,
 }
 
 impl Stage {
-    /// All of them, in order of time.
+    /// All stages, in the order of time.
     pub const ALL: [Self; 5] = [
         Self::Wait,
         Self::Decode,
@@ -29,7 +29,7 @@ impl Stage {
         Self::Total,
     ];
 
-    /// One word: `wait`, `decode`, `apply`, `handle` or `total`.
+    /// The name in lower case: `wait`, `decode`, `apply`, `handle` or `total`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! Where a message's time goes: marks that a session sets on its way. Without the feature `latency` there are
-//! none, and to set one does nothing.
+//! In-line timestamps that a session takes at the end of each stage of a message. Without the feature `latency` all
+//! calls are empty.
 
 #[cfg(not(feature = "latency"))]
 pub(crate) use self::off::{StageClock, StageTimer};
@@ -17,7 +17,7 @@ mod on {
 
     type Clock = dyn Fn() -> Nanos + Send + Sync;
 
-    /// The clock that a session measures by, if it does.
+    /// The clock of a session that measures latencies; none for a session that does not.
     #[derive(Default)]
     pub(crate) struct StageClock(Option<Box<Clock>>);
 
@@ -26,25 +26,25 @@ mod on {
             Self(Some(Box::new(clock)))
         }
 
-        /// The marks of a frame that was received, and is taken up now.
+        /// Starts the timer of a frame that was received at `received` and is processed now.
         #[inline]
-        pub(crate) fn marks(&self, received: Nanos, now: Nanos) -> StageTimer<'_> {
+        pub(crate) fn start(&self, received: Nanos, now: Nanos) -> StageTimer<'_> {
             StageTimer {
                 clock: self.0.as_deref(),
                 received,
-                taken_up: now,
+                started: now,
                 decoded: now,
                 applied: now,
             }
         }
     }
 
-    /// When each stage of a line ended.
+    /// The end of each stage of a line.
     #[derive(Clone, Copy)]
     pub(crate) struct StageTimer<'a> {
         clock: Option<&'a Clock>,
         received: Nanos,
-        taken_up: Nanos,
+        started: Nanos,
         decoded: Nanos,
         applied: Nanos,
     }
@@ -64,21 +64,21 @@ mod on {
             }
         }
 
-        /// The handler has returned: the next line is taken up. If what it was told of is a book of
-        /// this connection, its stages are recorded.
+        /// Records the end of a handler's call, which is the start of the next line. For a book update, `book_of` is the
+        /// book's connection, and the stages are added to its histograms.
         #[inline]
         pub(crate) fn handled(&mut self, book_of: Option<ConnectionId>, books: &mut Books) {
             let Some(clock) = self.clock else { return };
-            let taken_up = std::mem::replace(&mut self.taken_up, clock());
+            let started = std::mem::replace(&mut self.started, clock());
             let Some(measured) = book_of.and_then(|of| books.measured(of)) else {
                 return;
             };
             for (stage, from, to) in [
-                (Stage::Wait, self.received, taken_up),
-                (Stage::Decode, taken_up, self.decoded),
+                (Stage::Wait, self.received, started),
+                (Stage::Decode, started, self.decoded),
                 (Stage::Apply, self.decoded, self.applied),
-                (Stage::Handle, self.applied, self.taken_up),
-                (Stage::Total, self.received, self.taken_up),
+                (Stage::Handle, self.applied, self.started),
+                (Stage::Total, self.received, self.started),
             ] {
                 measured.record(stage, to.since(from));
             }
@@ -110,13 +110,13 @@ mod off {
 
     use crate::books::{Books, ConnectionId};
 
-    // In braces, since a session makes either one by its default.
+    // Braces, because a session creates either variant by its `Default`.
     #[derive(Debug, Default)]
     pub(crate) struct StageClock {}
 
     impl StageClock {
         #[inline]
-        pub(crate) fn marks(&self, _received: Nanos, _now: Nanos) -> StageTimer<'_> {
+        pub(crate) fn start(&self, _received: Nanos, _now: Nanos) -> StageTimer<'_> {
             StageTimer(PhantomData)
         }
     }

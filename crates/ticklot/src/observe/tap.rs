@@ -1,11 +1,10 @@
-//! What passes over connections, seen as it passes.
+//! Taps: observers of the messages and events of a session.
 //!
-//! A [`Tap`] is told of every message of a session, in both directions, and of what becomes of the
-//! connection and its books: for a recorder, or for a look of one's own. It is told before the session
-//! works on a frame, and of a loss of trust when it happens, so what it has seen is in the order in
-//! which it can be played again.
+//! A [`Tap`] receives every message of a session, in both directions, and the events of the connection and its books. A
+//! received message is passed to the tap before the session processes it, and an invalidation when it happens. The
+//! records of a tap are therefore in the order in which a replay needs them.
 //!
-//! Without a tap each of these places costs one look at whether there is one.
+//! Without a tap, each record costs one comparison.
 
 use std::fmt;
 use std::io::Write as _;
@@ -17,81 +16,96 @@ use ticklot_frame::{VenueName, json_string};
 use crate::books::{BookId, Books, ConnectionId};
 use crate::event::Disconnect;
 
-/// Sees everything that passes. It is called on the reading task, on the way from the socket to the
-/// handler: what takes long belongs elsewhere.
+/// Receives the records of a session.
 ///
-/// A tap of a [`Feed`](crate::Feed) is cloned for each connection; the clones share what they gather.
+/// A tap runs on the reading task, between the socket and the handler, so slow work belongs on another thread. A tap of a
+/// [`Feed`](crate::Feed) is cloned for each connection; the clones share their state.
+///
+/// ```
+/// use ticklot::observe::{Tap, WireEvent, WireRecord};
+///
+/// /// Counts the received bytes.
+/// struct ByteCount(usize);
+///
+/// impl Tap for ByteCount {
+///     fn record(&mut self, record: &WireRecord<'_>) {
+///         if let WireEvent::Received(text) = record.event {
+///             self.0 += text.len();
+///         }
+///     }
+/// }
+/// ```
 pub trait Tap: Send {
-    /// Something passed.
-    fn record(&mut self, passed: &WireRecord<'_>);
+    /// Receives a record. It must not block.
+    fn record(&mut self, record: &WireRecord<'_>);
 }
 
-/// Something that passed over a connection.
+/// A message or an event of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct WireRecord<'a> {
-    /// Over which one; of a loss of trust, the one that feeds the book.
+    /// The connection; for an invalidation, the one that feeds the book.
     pub connection: ConnectionId,
     /// The connection's venue.
     pub venue: VenueName,
-    /// When, on the session's clock.
+    /// The time on the session's clock.
     pub at: Nanos,
-    /// What.
-    pub what: WireEvent<'a>,
+    /// The message or event.
+    pub event: WireEvent<'a>,
 }
 
-/// What passed.
+/// The content of a [`WireRecord`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum WireEvent<'a> {
-    /// A text message came, byte for byte. The session has not looked at it yet.
+    /// A text message was received, byte for byte. The session has not processed it yet.
     Received(&'a [u8]),
-    /// A text message was handed out to be sent, its secrets replaced: see
+    /// A text message was passed to the driver to be sent. Its secrets are replaced: see
     /// [`Venue::redact`](crate::venue::Venue::redact).
     Sent(&'a [u8]),
     /// The connection opened.
     Opened,
-    /// The connection is gone, or could not be made.
+    /// The connection ended, or could not be made.
     Closed(&'a Disconnect),
-    /// The body that was fetched beside the connection.
+    /// The body of an HTTP response was received.
     Fetched(&'a [u8]),
-    /// A live book is no longer live, or a crossed one has become stale, for another reason than a
-    /// connection that is gone.
+    /// A live book is no longer live, or a crossed book became stale. Not emitted when the connection ended or the user
+    /// unsubscribed from the book.
     Invalidated(Invalidation<'a>),
 }
 
-/// A book that is no longer to be trusted.
+/// A book that became invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invalidation<'a> {
-    /// The book's id in its [`Books`].
+    /// The id in its [`Books`].
     pub id: BookId,
-    /// The market that it belongs to.
+    /// The market that the book belongs to.
     pub market: &'a str,
-    /// Its name.
+    /// The book's name.
     pub book: &'a str,
-    /// What it is now.
+    /// The state now.
     pub state: BookState,
-    /// After how long without a message the connection's books are stale; none for never.
+    /// The staleness limit of the connection's books; `None` for none.
     pub stale_after: Option<Duration>,
 }
 
-/// What kind of thing passed: what a log tells its lines apart by.
+/// The kind of a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RecordKind {
-    /// A text message that came.
+    /// A text message was received.
     #[default]
     Received,
-    /// A text message to be sent.
+    /// A text message was passed to the driver to be sent.
     Sent,
     /// The connection opened.
     Opened,
-    /// The connection is gone.
+    /// The connection ended, or could not be made.
     Closed,
-    /// A body that was fetched.
+    /// The body of an HTTP response was received.
     Fetched,
-    /// A book is no longer to be trusted.
+    /// A book became invalid.
     Invalidated,
-    /// The recorder could not keep up: its text is how many were dropped here.
+    /// The recorder dropped records here. The text is their number.
     Dropped,
     /// A kind that this version does not know.
     Other,
@@ -109,8 +123,7 @@ impl RecordKind {
         Self::Other,
     ];
 
-    /// Its name in a log, under `dir`: `in`, `out`, `open`, `close`, `fetch`, `trust`, `dropped`, or
-    /// `other`.
+    /// The value of `dir` in a log: `in`, `out`, `open`, `close`, `fetch`, `trust`, `dropped` or `other`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -125,7 +138,7 @@ impl RecordKind {
         }
     }
 
-    /// The kind of this name; [`RecordKind::Other`] for a name that is not known.
+    /// The kind of a value of `dir`; [`RecordKind::Other`] for an unknown value.
     #[must_use]
     pub fn from_name(name: &str) -> Self {
         let mut all = Self::ALL.into_iter();
@@ -146,7 +159,7 @@ impl RecordKind {
 }
 
 impl<'a> WireEvent<'a> {
-    /// What kind of thing it is.
+    /// The kind of the record.
     #[must_use]
     pub const fn kind(&self) -> RecordKind {
         match self {
@@ -159,8 +172,8 @@ impl<'a> WireEvent<'a> {
         }
     }
 
-    /// The text that a log has of it: a message as it is, the reason of a close, a loss of trust as a
-    /// JSON object. What is not there already is written into `scratch`.
+    /// The text in a log: a message unchanged, the reason of a close, an invalidation as a JSON object. A text that does
+    /// not exist yet is written into `scratch`.
     pub fn text<'b>(&self, scratch: &'b mut Vec<u8>) -> &'b [u8]
     where
         'a: 'b,
@@ -173,14 +186,14 @@ impl<'a> WireEvent<'a> {
             Self::Closed(reason) => {
                 let _ = write!(scratch, "{reason}");
             }
-            Self::Invalidated(lost) => lost.write(scratch),
+            Self::Invalidated(invalidation) => invalidation.write(scratch),
         }
         scratch
     }
 }
 
 impl Invalidation<'_> {
-    /// Appends it as a JSON object.
+    /// Appends the invalidation as a JSON object.
     fn write(&self, out: &mut Vec<u8>) {
         for (key, text) in [
             (r#"{"book":"#, self.book),
@@ -197,7 +210,7 @@ impl Invalidation<'_> {
     }
 }
 
-/// The taps of a session: none, as a rule.
+/// The taps of a session, usually none.
 #[derive(Default)]
 pub(crate) struct TapList(Vec<Box<dyn Tap>>);
 
@@ -217,33 +230,36 @@ impl TapList {
         connection: ConnectionId,
         venue: VenueName,
         at: Nanos,
-        what: WireEvent<'_>,
+        event: WireEvent<'_>,
     ) {
         for tap in &mut self.0 {
             tap.record(&WireRecord {
                 connection,
                 venue,
                 at,
-                what,
+                event,
             });
         }
     }
 
-    /// Tells that a book is no longer live.
+    /// Emits the invalidation of a book.
     #[cold]
-    pub(crate) fn invalidated(&mut self, id: BookId, at: Nanos, books: &Books) {
+    pub(crate) fn emit_invalidated(&mut self, id: BookId, at: Nanos, books: &Books) {
         let Some(connection) = books.connection(id).filter(|_| !self.is_empty()) else {
             return;
         };
-        let lost = Invalidation {
+        let invalidation = Invalidation {
             id,
             market: books.market(id),
             book: books.name(id),
             state: books.state(id),
             stale_after: books.limit(connection),
         };
-        let venue = books.venue(connection);
-        self.emit(connection, venue, at, WireEvent::Invalidated(lost));
+        let (venue, event) = (
+            books.venue(connection),
+            WireEvent::Invalidated(invalidation),
+        );
+        self.emit(connection, venue, at, event);
     }
 }
 
@@ -263,7 +279,7 @@ mod tests {
             assert_eq!(RecordKind::from_name(kind.as_str()), kind);
             assert_eq!(RecordKind::from_code(kind.code()), kind);
         }
-        assert_eq!(RecordKind::from_name("sideways"), RecordKind::Other);
+        assert_eq!(RecordKind::from_name("unknown"), RecordKind::Other);
         assert_eq!(RecordKind::from_code(200), RecordKind::Other);
     }
 }

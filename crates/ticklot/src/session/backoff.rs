@@ -1,14 +1,22 @@
-//! How long to wait before the next attempt.
+//! The backoff between connection attempts.
 
 use std::time::Duration;
 
 /// When and how often to reconnect.
 ///
-/// The wait before attempt `n` (from 0) is drawn evenly from `MIN_WAIT` to `min(base * 2^n, cap)`: full
-/// jitter, so that many clients do not reconnect at once. No wait is shorter than
-/// [`MIN_WAIT`](Self::MIN_WAIT), whatever `base` and `cap` are. `n` starts again from 0 after a healthy connection: one that brought something requested and
-/// stayed open for `proven_after`, or stayed open for `good_after`. A server that answers and
-/// disconnects is dialled with a growing wait.
+/// The wait before attempt `n` (from 0) is drawn uniformly from [`MIN_WAIT`](Self::MIN_WAIT) to `min(base * 2^n, cap)`
+/// (full jitter), so that many clients do not reconnect at once. No wait is shorter than `MIN_WAIT`. `n` restarts from 0
+/// after a healthy connection: one that delivered something requested and stayed open for `proven_after`, or that stayed
+/// open for `good_after`. The waits therefore also grow for a server that accepts connections and closes them at once.
+///
+/// ```
+/// use std::time::Duration;
+/// use ticklot::Reconnect;
+///
+/// let mut reconnect = Reconnect::default();
+/// reconnect.cap = Duration::from_secs(10);
+/// reconnect.attempts = Some(20);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reconnect {
@@ -16,24 +24,23 @@ pub struct Reconnect {
     pub base: Duration,
     /// The longest wait; at least `MIN_WAIT`. Default: 30 s.
     pub cap: Duration,
-    /// The longest wait that a server can ask for (`Retry-After`). The drawn wait is added to it, so that clients
-    /// which were refused together do not return together. Default: 5 min.
+    /// The longest `Retry-After` of a server that is respected. The drawn wait is added to it, so that clients that were
+    /// refused together do not return together. Default: 5 min.
     pub max_retry_after: Duration,
-    /// How long a connection must have been open to be healthy without having brought anything.
-    /// Default: 30 s.
+    /// How long a connection that delivered nothing must stay open to be healthy. Default: 30 s.
     pub good_after: Duration,
-    /// How long a connection must have been open to be healthy when it brought something requested: a
-    /// book, or a confirmation. Default: 5 s.
+    /// How long a connection that delivered something requested, such as a book or a confirmation, must stay open to be
+    /// healthy. Default: 5 s.
     pub proven_after: Duration,
-    /// Whether the wait is drawn at random up to its limit, or is the limit. Default: true.
+    /// Whether the wait is random; if false, it is `min(base * 2^n, cap)`. Default: true.
     pub jitter: bool,
-    /// How many attempts may fail in a row before giving up. Default: none, try for ever.
+    /// The number of failed attempts in a row after which the session gives up; `None` for no limit. Default: `None`.
     pub attempts: Option<u32>,
-    /// How many attempts may fail before there ever was a connection: a wrong address is better
-    /// reported than tried for ever. A server that is busy ([`Disconnect::Busy`](crate::Disconnect::Busy)) is no wrong address: from
-    /// its response on this limit is no more. Default: none, as `attempts`.
+    /// The number of failed attempts after which the session gives up if no connection ever opened, as with a wrong
+    /// address. It no longer applies once a server responded that it is busy
+    /// ([`Disconnect::Busy`](crate::Disconnect::Busy)). Default: `None`; only `attempts` applies.
     pub first_attempts: Option<u32>,
-    /// Whether to connect again after a connection that was good. Default: true.
+    /// Whether to reconnect after a connection that was open. Default: true.
     pub after_close: bool,
 }
 
@@ -54,10 +61,10 @@ impl Default for Reconnect {
 }
 
 impl Reconnect {
-    /// The shortest wait, whatever the rules are: at most ten attempts a second.
+    /// The shortest wait, which limits any configuration to ten attempts per second.
     pub const MIN_WAIT: Duration = Duration::from_millis(100);
 
-    /// One connection: when it ends, or cannot be made, that is the end.
+    /// A single attempt: the session is over when the connection ends or cannot be made.
     #[must_use]
     pub fn never() -> Self {
         Self {
@@ -82,16 +89,16 @@ impl Reconnect {
         })
     }
 
-    /// How long a connection must have been open to be healthy.
-    pub(crate) fn healthy_after(&self, proved: bool) -> Duration {
-        match proved {
+    /// How long a connection must stay open to be healthy.
+    pub(crate) fn healthy_after(&self, is_proven: bool) -> Duration {
+        match is_proven {
             true => self.proven_after.min(self.good_after),
             false => self.good_after,
         }
     }
 }
 
-/// A wait that doubles `times` times from `base`, up to `cap`.
+/// `base`, doubled `times` times, and at most `cap`.
 pub(super) fn doubled(base: Duration, times: u32, cap: Duration) -> Duration {
     let factor = 1_u32.checked_shl(times).unwrap_or(u32::MAX);
     base.saturating_mul(factor).min(cap)

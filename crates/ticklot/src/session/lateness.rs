@@ -1,42 +1,42 @@
-//! How late a server's messages are, by its own clock.
+//! How late the messages of a server are, by the server's clock.
 //!
-//! The two clocks have nothing in common but their rate. So a message is compared with the fastest one of
-//! its connection: `offset = received - sent` is smallest for that one, and what another has more is the time
-//! for which it waited somewhere. That can only make a book older, never younger.
+//! The local clock and the server's share no zero, only approximately their rate. Each message is therefore compared with
+//! the fastest message of its connection: `offset = received - sent` is smallest for that one, and the excess of another
+//! message is the time for which it was delayed. A delay makes a book older, never younger.
 //!
-//! A server's clock may be set. Forward, the offset shrinks, and the new one is the smallest. Backward,
-//! messages seem late that are not; but those of a connection arrive in the order in which they were sent,
-//! so a send time before its predecessor's proves the step, and the comparison starts again. The smallest
-//! offset grows slowly with time, since no two clocks have exactly the same rate.
+//! A server's clock may be set. A step forward reduces the offset, which becomes the new minimum. A step backward makes
+//! later messages seem late. But the messages of a connection arrive in the order in which they were sent, so a send time
+//! before its predecessor's proves the step, and the comparison starts again. The minimum also grows slowly with time,
+//! since no two clocks have exactly the same rate.
 
 use std::time::Duration;
 
 use ticklot_book::Nanos;
 use ticklot_frame::UnixMillis;
 
-/// How far a send time may be before the newest one without proving a step of the clock: the clocks of
-/// a venue's engines differ.
+/// How far a send time may be before the newest one without proving a step of the clock, in nanoseconds: the clocks of a
+/// venue's engines differ.
 const TOLERANCE: i64 = 1_000_000_000;
 
-/// The clocks' rates differ by less than one part in this.
+/// The rates of the clocks differ by less than one part in this many.
 const DRIFT: i64 = 1024;
 
-/// For how long a message without a send time counts as late as the one before it.
+/// For how long a message without a send time counts as late as the last one with a send time.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
 /// The send times of one connection, compared with the times at which its messages were received.
 #[derive(Debug, Default)]
 pub(crate) struct Lateness {
-    /// When the connection opened: no message was sent on it before.
+    /// When the connection opened. No message was sent on it before.
     opened: Nanos,
     fastest: Option<Fastest>,
-    /// By how much the last message with a send time was later than the fastest.
+    /// The delay of the last message with a send time, relative to the fastest message.
     lag: Duration,
-    /// When that was received.
+    /// When that message was received.
     received: Nanos,
 }
 
-/// The message that took the shortest time, in nanoseconds.
+/// The message with the smallest offset, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 struct Fastest {
     /// Received minus sent, as of `at`.
@@ -47,7 +47,7 @@ struct Fastest {
 }
 
 impl Lateness {
-    /// A connection opened: nothing is known of its server's clock.
+    /// The state for a new connection, whose server's clock is unknown.
     pub(crate) fn opened(now: Nanos) -> Self {
         Self {
             opened: now,
@@ -55,7 +55,7 @@ impl Lateness {
         }
     }
 
-    /// As of when a message holds that arrived at `at` or later: one without a send time.
+    /// The time of the data in a message without a send time, which arrived at `at` or later.
     pub(crate) fn as_of(&self, at: Nanos) -> Nanos {
         if self.lag.is_zero() || at.since(self.received) > REMEMBERED {
             return at;
@@ -63,7 +63,7 @@ impl Lateness {
         at.before(self.lag)
     }
 
-    /// As of when a message holds: `arrived`, or earlier if its send time says so.
+    /// The time of the data in a message: `arrived`, or earlier if its send time shows a delay.
     #[inline]
     pub(crate) fn of(
         &mut self,
@@ -81,7 +81,7 @@ impl Lateness {
         arrived.min(received.before(self.lag))
     }
 
-    /// By how much a message is later than the fastest one.
+    /// The delay of a message relative to the fastest one.
     fn compare(&mut self, sent: UnixMillis, received: Nanos) -> Duration {
         let at = i64::try_from(received.0).unwrap_or(i64::MAX);
         let sent = sent.0.saturating_mul(1_000_000);
@@ -110,10 +110,10 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    /// A server whose clock is an hour and a half ahead.
+    /// The server's clock is an hour and a half ahead, in milliseconds.
     const SKEW: i64 = 5_400_000;
 
-    /// The age of a message that was received at `received` seconds, sent at `sent` by the server's clock.
+    /// The age in seconds of a message that was received at `received` seconds and sent at `sent` by the server's clock.
     fn age(lateness: &mut Lateness, received: u64, sent: u64) -> u64 {
         let sent = i64::try_from(sent * 1000).unwrap() + SKEW;
         let received = Nanos(received * SECOND);

@@ -1,42 +1,40 @@
-//! How many messages may be sent, and when.
+//! The rate limit of outgoing messages: a sliding window.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use ticklot_book::Nanos;
 
-/// A venue's limit on what a client sends.
+/// A venue's limit on the rate of a client's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How many messages may be sent in any `window`. One of them is kept for pings.
+    /// The most messages in any `window`. One of them is reserved for pings.
     pub messages: u32,
-    /// The window. A little longer than the venue's own: what left here evenly spaced may arrive
-    /// there less so.
+    /// The window. It should be a little longer than the venue's, because the network changes the spacing of messages.
     pub window: Duration,
 }
 
-/// The most that the window is stretched after the venue complained.
+/// The largest factor by which rate errors of the venue stretch the window.
 const MAX_STRETCH: u32 = 8;
 
-/// How long the stretch lasts after the last complaint, in windows of normal length.
+/// How long the stretch lasts after the last rate error, in windows of normal length.
 const CALM: u32 = 30;
 
-/// A strict sliding window: among any `messages + 1` sendings in a row, the first and the last are
-/// more than a window apart.
+/// A strict sliding window: of any `messages + 1` consecutive messages, the first and the last are more than a window
+/// apart.
 ///
-/// A token bucket of the same rate would let through almost twice as many in a second: a full
-/// bucket at once, and what drips in meanwhile.
+/// A token bucket of the same rate would allow almost twice as many messages in a window: the full bucket at once, and
+/// the tokens that are added in the meantime.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limit: RateLimit,
-    /// When the last messages went out, oldest first: at most `limit.messages` of them.
+    /// When the last messages were sent, oldest first: at most `limit.messages` times.
     sent: VecDeque<Nanos>,
-    /// The window is stretched so many times.
+    /// The factor by which the window is stretched until `stretched_until`.
     stretch: u32,
-    /// Until when.
     stretched_until: Nanos,
-    /// Nothing is sent before this.
-    pause: Nanos,
+    /// No message is sent before this time.
+    paused_until: Nanos,
 }
 
 impl Limiter {
@@ -47,27 +45,22 @@ impl Limiter {
             sent: VecDeque::with_capacity(messages as usize),
             stretch: 1,
             stretched_until: Nanos(0),
-            pause: Nanos(0),
+            paused_until: Nanos(0),
         }
     }
 
-    /// When the next message may go out, if nothing else does before: now or later. Others than
-    /// pings leave one place of the window free.
+    /// The earliest time for the next message: now or later. Messages other than pings leave one slot of the window free.
     pub(crate) fn next(&self, now: Nanos, ping: bool) -> Nanos {
-        let places = self.limit.messages as usize;
-        let places = if ping { places } else { (places - 1).max(1) };
-        let free = match self.sent.len().checked_sub(places) {
-            // More than a window after the message that fills the last place.
-            Some(at) => self
-                .sent
-                .get(at)
-                .map(|sent| sent.after(self.window(now) + Duration::from_nanos(1))),
-            None => None,
-        };
-        free.unwrap_or(now).max(self.pause).max(now)
+        let slots = self.limit.messages as usize;
+        let slots = if ping { slots } else { (slots - 1).max(1) };
+        // The message that must leave the window first, if all slots are taken.
+        let blocking = self.sent.len().checked_sub(slots);
+        let sent = blocking.and_then(|index| self.sent.get(index));
+        let free = sent.map(|sent| sent.after(self.window(now) + Duration::from_nanos(1)));
+        free.unwrap_or(now).max(self.paused_until).max(now)
     }
 
-    /// A message went out.
+    /// Records a sent message.
     pub(crate) fn sent(&mut self, now: Nanos) {
         if self.sent.len() == self.limit.messages as usize {
             self.sent.pop_front();
@@ -75,32 +68,29 @@ impl Limiter {
         self.sent.push_back(now);
     }
 
-    /// The venue complained: nothing for two windows, then half as much as before for a while.
+    /// Handles a rate error of the venue: pauses for two windows, then halves the rate for [`CALM`] windows.
     pub(crate) fn slow_down(&mut self, now: Nanos) {
         let window = self.limit.window;
-        let stretch = if now < self.stretched_until {
-            self.stretch
-        } else {
-            1
-        };
-        self.stretch = (stretch * 2).min(MAX_STRETCH);
+        self.stretch = (self.stretch(now) * 2).min(MAX_STRETCH);
         self.stretched_until = now.after(window.saturating_mul(CALM));
-        self.pause = now.after(window.saturating_mul(2));
+        self.paused_until = now.after(window.saturating_mul(2));
     }
 
-    /// A new connection: the venue counts anew.
+    /// Clears the window for a new connection. The stretch remains.
     pub(crate) fn reset(&mut self) {
         self.sent.clear();
-        self.pause = Nanos(0);
+        self.paused_until = Nanos(0);
+    }
+
+    fn stretch(&self, now: Nanos) -> u32 {
+        match now < self.stretched_until {
+            true => self.stretch,
+            false => 1,
+        }
     }
 
     fn window(&self, now: Nanos) -> Duration {
-        let stretch = if now < self.stretched_until {
-            self.stretch
-        } else {
-            1
-        };
-        self.limit.window.saturating_mul(stretch)
+        self.limit.window.saturating_mul(self.stretch(now))
     }
 }
 
@@ -118,7 +108,7 @@ mod tests {
         })
     }
 
-    /// Sends as soon as allowed; every `pings`th message is a ping.
+    /// Sends `count` messages as early as allowed; every `pings`th message is a ping.
     fn send(limiter: &mut Limiter, now: &mut Nanos, count: usize, pings: usize) -> Vec<Nanos> {
         (1..=count)
             .map(|n| {
@@ -129,7 +119,7 @@ mod tests {
             .collect()
     }
 
-    /// The most sendings in any closed second.
+    /// The most messages in any closed interval of one second.
     fn busiest(sent: &[Nanos]) -> usize {
         sent.iter()
             .map(|end| {
@@ -150,13 +140,17 @@ mod tests {
             sent.iter().all(|t| *t == START),
             "a burst may use the window"
         );
-        assert_eq!(limiter.next(now, true), now, "the tenth place is a ping's");
+        assert_eq!(
+            limiter.next(now, true),
+            now,
+            "the tenth slot is reserved for pings"
+        );
         assert_eq!(limiter.next(now, false), Nanos(2_000_000_001));
         limiter.sent(now);
         assert_eq!(
             limiter.next(now, true),
             Nanos(2_000_000_001),
-            "an eleventh is nobody's"
+            "there is no eleventh slot"
         );
     }
 
@@ -166,7 +160,7 @@ mod tests {
             let mut limiter = limiter();
             let mut now = Nanos(5);
             let mut sent = send(&mut limiter, &mut now, 300, pings);
-            // A rest, and another burst.
+            // A pause, and another burst.
             now = now.after(SECOND / 2);
             sent.extend(send(&mut limiter, &mut now, 300, pings));
             assert!(busiest(&sent) <= 10, "{pings}: {}", busiest(&sent));
@@ -206,10 +200,10 @@ mod tests {
         limiter.slow_down(now);
         assert_eq!(limiter.window(now), 8 * SECOND, "a bounded stretch");
         now = now.after(30 * SECOND);
-        assert_eq!(limiter.window(now), SECOND, "forgiven after a while");
+        assert_eq!(limiter.window(now), SECOND, "the stretch ends");
         assert_eq!(limiter.window(Nanos(now.0 - 1)), 8 * SECOND);
         limiter.slow_down(now);
-        assert_eq!(limiter.window(now), 2 * SECOND, "and counted anew");
+        assert_eq!(limiter.window(now), 2 * SECOND, "and starts over");
     }
 
     #[test]

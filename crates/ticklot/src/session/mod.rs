@@ -1,13 +1,12 @@
-//! One connection's life as a pure state machine: `(input, now) -> outputs`.
+//! The lifecycle of one connection as a pure state machine: `(input, now) -> outputs`.
 //!
-//! It has no socket and no timer, and its random numbers come from a seed. A driver (the feed, a replay or a
-//! test) passes in each input with its time, and carries out the outputs. Live feeds, replay, simulation and
-//! tests run this same code.
+//! It has no socket and no timer, and its random numbers come from a seed. A driver (the feed, a replay or a test) passes
+//! in each input with its time and carries out the outputs. Live feeds, replay, simulation and tests run the same code.
 //!
 //! ```text
 //!            opened                       disconnected
 //! Connect ───────────▶ Open ─────────────────────────────▶ WaitUntil(t) or Done
-//!    ▲                                                          │ t has come
+//!    ▲                                                          │ now ≥ t
 //!    └──────────────────────────────────────────────────────────┘
 //! ```
 
@@ -22,8 +21,8 @@ mod backoff;
 mod lateness;
 mod limiter;
 mod outbox;
-mod report;
 mod resync;
+mod state_changes;
 
 pub use self::backoff::Reconnect;
 pub use self::limiter::RateLimit;
@@ -31,12 +30,12 @@ pub use self::outbox::Outbox;
 pub use self::resync::ResyncPolicy;
 
 pub(crate) use self::lateness::Lateness;
-pub(crate) use self::report::report;
 pub(crate) use self::resync::{Due, Resyncs};
+pub(crate) use self::state_changes::{expire_and_report, report_state_changes};
 
 use self::limiter::Limiter;
 use crate::books::{BookId, Books, ConnectionId};
-use crate::event::{Disconnect, Event, Handler, RequestFailure};
+use crate::event::{Disconnect, Event, RequestFailure};
 use crate::observe::stage_timer::StageClock;
 use crate::observe::tap::{Tap, TapList, WireEvent};
 use crate::venue::on_message::OnMessage;
@@ -44,37 +43,38 @@ use crate::venue::{
     CallOutcome, Concerns, Context, HttpRequest, Liveness, RequestId, SendSlot, Stats, Venue,
 };
 
-/// How a session behaves. Every limit is here.
+/// The configuration of a session, with all of its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
     /// When to reconnect.
     pub reconnect: Reconnect,
-    /// When a book is repaired by a new snapshot, and again.
+    /// When to request a new snapshot of a book that is a gap.
     pub resync: ResyncPolicy,
-    /// A live book for which no message, or other proof that it is current
-    /// ([`Venue::liveness`]), arrives for longer than this is stale; none for never. A venue that
-    /// sends only changes and has no heartbeat needs a long limit. Default: 30 s.
+    /// How long a live book can go without a message, or another proof that it is current ([`Venue::liveness`]), before
+    /// it becomes stale; `None` for ever. A venue that sends only changes and has no heartbeat needs a long limit.
+    /// Default: 30 s.
     pub stale_after: Option<Duration>,
-    /// The longest frame that is read, in bytes; a longer one costs itself. Over a socket the
-    /// connection's own limit comes first (`transport::Config::max_message_size`, 2 MiB), and costs
-    /// the connection. A line has at most 4 MiB in any case. Default: 4 MiB.
+    /// The longest frame that is decoded, in bytes; a longer one is dropped and reported as [`Event::BadLine`]. Over a
+    /// socket, the connection's limit (`transport::Config::max_message_size`, 2 MiB) applies first and closes the
+    /// connection. A line always has at most 4 MiB. Default: 4 MiB.
     pub max_frame: usize,
-    /// The most bytes that the books and the desired topics of the feed may hold, of all connections together,
-    /// with the buffers that long frames leave, a quarter of it at most, and the reservations
-    /// ([`Books::reserve`]) for histograms, another quarter at most: see [`Books::memory`]. The lowest
-    /// of the connections' values holds. A book, or a growth of one, that does not fit is refused: the book is
-    /// a gap, or stays empty, and [`Event::BadLine`] reports it. A command for a topic that does not fit is
-    /// refused ([`Event::Refused`]); latencies whose histograms do not fit are not measured. What a
-    /// connection follows from the start is charged, and never refused. Default: 256 MiB.
+    /// The memory budget of the feed, in bytes, for all of its connections together ([`Books::memory`]): books, desired
+    /// topics, the buffers that long frames leave (at most a quarter of it), and the reservations ([`Books::reserve`])
+    /// for histograms (at most another quarter). The lowest value of the feed's connections applies.
+    ///
+    /// A book that does not fit stays empty, and a book whose growth does not fit becomes a gap; [`Event::BadLine`]
+    /// reports both. A command for a topic that does not fit is refused ([`Event::Refused`]). Latencies whose histograms
+    /// do not fit are not measured. The topics that a connection is configured with are charged, but never refused.
+    /// Default: 256 MiB.
     pub max_memory: usize,
-    /// The seed of the jitter. With a seed, the waits of a session depend on nothing but the seed and its
-    /// [`ConnectionId`]. Default: none, each session draws its own from the operating system, so that no two
-    /// connections, venues or processes wait alike.
+    /// The seed of the jitter. With a seed, the waits of a session depend only on the seed and its [`ConnectionId`].
+    /// Default: `None`; each session draws a seed from the operating system, so that connections and processes do not
+    /// wait in step.
     pub seed: Option<u64>,
-    /// Whether frames of a Socket.IO session's own are counted in
-    /// [`BookUpdate::frame`](crate::BookUpdate::frame): true when replaying a log, where the number
-    /// is a line of the log. Default: false.
+    /// Whether the frames of the Socket.IO protocol itself are counted in
+    /// [`BookUpdate::frame`](crate::BookUpdate::frame): true for the replay of a log, where the number is a line of the
+    /// log. Default: false.
     pub count_control: bool,
 }
 
@@ -92,29 +92,29 @@ impl Default for Options {
     }
 }
 
-/// The buffers of a venue's decoder are charged when a longer frame made them grow.
+/// The buffers of a venue's decoder are charged after a frame that is longer than this, in bytes.
 const LONG_FRAME: usize = 64 << 10;
 
-/// The bytes of such buffers for each byte of the frame: copies of the text, and the positions of its parts.
+/// The bytes of such buffers for each byte of the frame: copies of the text, and the offsets of its tokens.
 const BUFFERS: usize = 4;
 
-/// What the shell is to do next.
+/// The next action of the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextAction {
-    /// Connect to [`Session::url`]; tell [`Session::opened`] or [`Session::disconnected`].
+    /// Connect to [`Session::url`], then call [`Session::opened`] or [`Session::disconnected`].
     Connect,
-    /// Nothing before this moment; then connect.
+    /// Wait until this time, then connect.
     WaitUntil(Nanos),
-    /// Nothing until a command gives it something to connect for.
+    /// Wait for a command that requires a connection.
     Idle,
-    /// Send what [`Session::outgoing`] gives, read frames, and call [`Session::timeout`] at
+    /// Send the messages of [`Session::outgoing`], read frames, and call [`Session::timeout`] at
     /// [`Session::deadline`].
     Open,
-    /// There is nothing more to do.
+    /// Stop: the session is over.
     Done,
 }
 
-/// One connection's rules, state and counts.
+/// The venue, the state and the counts of one connection.
 #[derive(Debug)]
 pub struct Session<V> {
     venue: V,
@@ -126,45 +126,44 @@ pub struct Session<V> {
     limiter: Option<Limiter>,
     /// The message being sent.
     sending: Vec<u8>,
-    /// When there is a place for the next message, if one may be waiting.
+    /// When the rate limit has a slot for the next message, if one may be waiting.
     send_at: Option<Nanos>,
-    /// Something else than a frame may have given a reason to send.
-    ask: bool,
+    /// Whether an input other than a frame may have queued a message.
+    may_send: bool,
     stats: Stats,
     random: fastrand::Rng,
     frames: u64,
     /// Attempts that failed since a connection was last healthy.
     failures: u32,
-    /// Whether the connection brought something that was requested.
-    proved: bool,
-    /// Whether any connection ever opened, or a server was busy: it is there.
+    /// Whether the connection delivered something that was requested.
+    is_proven: bool,
+    /// Whether the server is known to exist: a connection opened, or the server was busy.
     ever_open: bool,
     /// When the connection opened.
-    since: Nanos,
-    /// When the server last gave a sign of life.
-    heard: Nanos,
+    opened_at: Nanos,
+    /// When a frame, a ping or a pong was last received.
+    last_received: Nanos,
     /// The connection's slot in the books.
     slot: usize,
     resyncs: Resyncs,
-    /// How late the server's messages are, by its own clock.
+    /// How late the server's messages are, by the server's clock.
     lateness: Lateness,
-    /// No book can be stale before this; none for never.
+    /// No book becomes stale before this; `None` if none can.
     stale_due: Option<Nanos>,
-    /// What the feed's budget counts for the decoder's buffers.
+    /// The bytes charged for the decoder's buffers.
     buffers: usize,
     /// The bytes charged for the venue's topics.
     topics: usize,
-    /// Who sees what passes.
     taps: TapList,
-    /// A message as they see it.
-    shown: Vec<u8>,
-    watch: StageClock,
+    /// The message being sent without its secrets, for the taps.
+    redacted: Vec<u8>,
+    stage_clock: StageClock,
     #[cfg(feature = "metrics")]
     handles: crate::observe::metrics::Handles,
 }
 
 impl<V: Venue> Session<V> {
-    /// A session that has not connected yet. Its books that are known by name are added to `books`.
+    /// A session that has not connected yet. Adds the books that the venue knows by name to `books`.
     pub fn new(mut venue: V, id: ConnectionId, options: Options, books: &mut Books) -> Self {
         books.limit_memory(options.max_memory);
         venue.register(id, books);
@@ -180,16 +179,16 @@ impl<V: Venue> Session<V> {
             limiter,
             sending: Vec::new(),
             send_at: None,
-            ask: true,
+            may_send: true,
             stats: Stats::default(),
             random: random(options.seed, id),
             options,
             frames: 0,
             failures: 0,
-            proved: false,
+            is_proven: false,
             ever_open: false,
-            since: Nanos(0),
-            heard: Nanos(0),
+            opened_at: Nanos(0),
+            last_received: Nanos(0),
             slot,
             resyncs: Resyncs::default(),
             lateness: Lateness::default(),
@@ -197,27 +196,27 @@ impl<V: Venue> Session<V> {
             buffers: 0,
             topics,
             taps: TapList::default(),
-            shown: Vec::new(),
-            watch: StageClock::default(),
+            redacted: Vec::new(),
+            stage_clock: StageClock::default(),
             #[cfg(feature = "metrics")]
             handles: crate::observe::metrics::Handles::new(venue.name(), id),
             venue,
         }
     }
 
-    /// Lets `tap` see everything that passes from now on.
+    /// Adds a tap, which receives a record of each later message and event of the connection.
     pub fn tap(&mut self, tap: Box<dyn Tap>) {
         self.taps.add(tap);
     }
 
-    /// Where to connect to.
+    /// The URL to connect to.
     pub fn url(&self) -> &str {
         self.venue.url()
     }
 
-    /// Measures from now on how long the stages of each book's way take, with this clock: the one that
-    /// the session is told the time of. [`Books::latency`] shows it. Without room for the histograms
-    /// ([`Options::max_memory`]) it has none.
+    /// Starts to measure the latency of each stage of a book message: see [`Books::latency`]. `clock` must be the clock
+    /// of the times that the driver passes in. Without room for the histograms ([`Options::max_memory`]) nothing is
+    /// measured.
     #[cfg(feature = "latency")]
     pub fn measure(
         &mut self,
@@ -225,7 +224,7 @@ impl<V: Venue> Session<V> {
         books: &mut Books,
     ) {
         books.measure(self.id, self.venue.name());
-        self.watch = StageClock::new(clock);
+        self.stage_clock = StageClock::new(clock);
     }
 
     /// The connection's id.
@@ -233,13 +232,13 @@ impl<V: Venue> Session<V> {
         self.id
     }
 
-    /// The venue's rules, to look at.
+    /// The venue's rules.
     pub fn venue(&self) -> &V {
         &self.venue
     }
 
-    /// How many messages are written and wait to be sent: answers that the session owes, such as
-    /// pongs. Subscriptions are written when there is a place for them, and do not wait here.
+    /// The number of messages that wait to be sent: replies such as pongs. Subscriptions are not among them, since they
+    /// are written only when the rate limit has a slot.
     pub fn queued(&self) -> usize {
         self.outbox.len()
     }
@@ -249,7 +248,7 @@ impl<V: Venue> Session<V> {
         self.stats
     }
 
-    /// What to do next.
+    /// The next action of the driver.
     #[must_use]
     pub fn next(&self, now: Nanos) -> NextAction {
         match self.next {
@@ -264,29 +263,27 @@ impl<V: Venue> Session<V> {
         }
     }
 
-    /// Whether [`Session::outgoing`] may have a message, or a new [`Session::deadline`] to tell. False is
-    /// certain: it spares a driver the call, and the look at the clock that the call takes. `now` may
-    /// be the time of the last frame.
+    /// Whether [`Session::outgoing`] may return a message or change [`Session::deadline`]. If false, a driver can skip
+    /// that call and the clock read for it. `now` may be the time of the last frame.
     #[must_use]
     pub fn has_outgoing(&self, now: Nanos) -> bool {
-        self.ask
+        self.may_send
             || !self.outbox.is_empty()
             || self.send_at.is_some_and(|at| at <= now)
             || self.venue.has_message(now)
     }
 
-    /// The next message to send, to be taken until there is none: after every other call, and at
-    /// [`Session::deadline`]. What has no place under the
-    /// venue's rate limit waits in order, and [`Session::deadline`] says until when. Allocates only
-    /// to grow.
+    /// The next message to send. Call this until it returns `None`, after every other call and at
+    /// [`Session::deadline`]. Messages beyond the venue's rate limit wait in order until [`Session::deadline`].
+    /// Allocates only to grow.
     pub fn outgoing(&mut self, now: Nanos) -> Option<&mut [u8]> {
         self.sending.clear();
         self.send_at = None;
-        self.ask = false;
+        self.may_send = false;
         if self.next != NextAction::Open {
             return None;
         }
-        // When there is a place for any message, and for a ping.
+        // When the rate limit has a slot for any message, and for a ping.
         let (any, ping) = match &self.limiter {
             None => (now, now),
             Some(limiter) => (limiter.next(now, false), limiter.next(now, true)),
@@ -302,39 +299,39 @@ impl<V: Venue> Session<V> {
         };
         let queued = slot == SendSlot::Any && self.outbox.pop(&mut self.sending);
         if !queued && !self.venue.next_message(now, slot, &mut self.sending) {
-            let place = Some(any).filter(|any| *any > now);
-            self.send_at = [place, self.venue.next_due()].into_iter().flatten().min();
+            let slot_at = Some(any).filter(|any| *any > now);
+            self.send_at = [slot_at, self.venue.next_due()].into_iter().flatten().min();
             return None;
         }
         if let Some(limiter) = &mut self.limiter {
             limiter.sent(now);
         }
         if !self.taps.is_empty() {
-            self.show(now);
+            self.emit_sent(now);
         }
         self.stats.sent += 1;
         self.publish();
         Some(&mut self.sending)
     }
 
-    /// Shows the message that is being sent, without its secrets.
+    /// Emits the message being sent to the taps, without its secrets.
     #[cold]
-    fn show(&mut self, now: Nanos) {
-        self.shown.clear();
-        self.shown.extend_from_slice(&self.sending);
-        self.venue.redact(&mut self.shown);
-        let what = WireEvent::Sent(&self.shown);
-        self.taps.emit(self.id, self.venue.name(), now, what);
+    fn emit_sent(&mut self, now: Nanos) {
+        self.redacted.clear();
+        self.redacted.extend_from_slice(&self.sending);
+        self.venue.redact(&mut self.redacted);
+        let event = WireEvent::Sent(&self.redacted);
+        self.taps.emit(self.id, self.venue.name(), now, event);
     }
 
     #[inline]
-    fn emit(&mut self, now: Nanos, what: WireEvent<'_>) {
+    fn emit(&mut self, now: Nanos, event: WireEvent<'_>) {
         if !self.taps.is_empty() {
-            self.taps.emit(self.id, self.venue.name(), now, what);
+            self.taps.emit(self.id, self.venue.name(), now, event);
         }
     }
 
-    /// The connection is open: a new epoch begins.
+    /// Records that the connection is open, and starts a new epoch.
     pub fn opened<H: OnMessage<V> + ?Sized>(
         &mut self,
         now: Nanos,
@@ -346,11 +343,11 @@ impl<V: Venue> Session<V> {
         self.epoch = self.epoch.next();
         books.start_epoch(self.slot, self.epoch, now);
         self.next = NextAction::Open;
-        self.ask = true;
+        self.may_send = true;
         self.ever_open = true;
-        self.since = now;
-        self.heard = now;
-        self.proved = false;
+        self.opened_at = now;
+        self.last_received = now;
+        self.is_proven = false;
         self.outbox.clear();
         self.resyncs.clear();
         self.lateness = Lateness::opened(now);
@@ -360,7 +357,7 @@ impl<V: Venue> Session<V> {
         self.stats.connects += 1;
         self.publish();
         self.publish_connected(true);
-        report(now, books, handler, &mut self.taps, None)?;
+        report_state_changes(now, books, handler, &mut self.taps, None)?;
         let event = Event::Connected {
             connection: self.id,
             epoch: self.epoch,
@@ -376,8 +373,8 @@ impl<V: Venue> Session<V> {
         }
     }
 
-    /// A text message came. Returns what the venue makes of it; allocates nothing once warm. While no
-    /// connection is open it is dropped and counted. One of nothing but white space is a sign of life and no more.
+    /// Processes a text message and returns the venue's outcome. Allocates nothing once warm. A message without an open
+    /// connection is dropped and counted. A message of white space only resets the silence timeout.
     #[must_use]
     pub fn frame<H: OnMessage<V> + ?Sized>(
         &mut self,
@@ -389,9 +386,9 @@ impl<V: Venue> Session<V> {
         self.frame_received(frame, now, now, books, handler)
     }
 
-    /// As [`Session::frame`], of a message that was read from its socket at `received`, not later than
-    /// now, and has waited since: behind others of the same read, say. Its book is as old as that, and
-    /// stale when that is longer ago than its limit.
+    /// Like [`Session::frame`], for a message that was read from its socket at `received` and then waited until `now`,
+    /// for example behind other messages of the same read. The book's time is `received`: the book becomes stale at once
+    /// if that is longer ago than its limit.
     #[must_use]
     pub fn frame_received<H: OnMessage<V> + ?Sized>(
         &mut self,
@@ -404,9 +401,9 @@ impl<V: Venue> Session<V> {
         self.frame_as_of(frame, (received, received, now), books, handler)
     }
 
-    /// As [`Session::frame_received`], of a message that may have waited in the kernel before it was read:
-    /// the times are the earliest at which it can have arrived, the read of the socket, and now, none of
-    /// them later than the next. Its book is as old as the first; events carry the second.
+    /// Like [`Session::frame_received`], for a message that may have waited in the kernel before it was read. The times,
+    /// in ascending order: the earliest possible arrival, the read from the socket, and now. The first is the book's
+    /// time; events carry the second.
     #[must_use]
     pub fn frame_as_of<H: OnMessage<V> + ?Sized>(
         &mut self,
@@ -416,12 +413,12 @@ impl<V: Venue> Session<V> {
         handler: &mut H,
     ) -> CallOutcome {
         if self.next != NextAction::Open {
-            // Nothing of a connection that is gone may touch a book.
+            // A closed connection must not change a book.
             self.stats.late += 1;
             return CallOutcome::Control;
         }
-        self.heard = now;
-        // Not one call may show a book as live that is not, however late the timer is.
+        self.last_received = now;
+        // The timer may be late, and the handler must not see a stale book as live.
         if self.expire(now, books, handler).is_break() {
             return CallOutcome::StopFeed;
         }
@@ -429,7 +426,7 @@ impl<V: Venue> Session<V> {
         let as_of = as_of.min(received);
         self.emit(received, WireEvent::Received(frame));
         if self.venue.liveness() == Liveness::Connection {
-            books.alive(self.slot, self.lateness.as_of(as_of), now);
+            books.mark_alive(self.slot, self.lateness.as_of(as_of), now);
         }
         let times = (as_of, received, now);
         let reply = self.with_context(times, books, handler, |venue, context, max_frame| {
@@ -443,7 +440,7 @@ impl<V: Venue> Session<V> {
             CallOutcome::from(context.unreadable(Concerns::Connection, error, frame))
         });
         if frame.len() > LONG_FRAME {
-            self.keep_buffers(frame.len(), books);
+            self.charge_or_free_buffers(frame.len(), books);
         }
         if reply != CallOutcome::Control || self.options.count_control {
             self.frames += 1;
@@ -454,28 +451,27 @@ impl<V: Venue> Session<V> {
         reply
     }
 
-    /// A long frame made the decoder's buffers grow. They are kept while the feed's budget of memory has room for
-    /// them, and are freed otherwise.
+    /// Charges the buffers that a long frame left with the decoder, or frees them if the memory budget has no room.
     #[cold]
-    fn keep_buffers(&mut self, frame: usize, books: &mut Books) {
+    fn charge_or_free_buffers(&mut self, frame: usize, books: &mut Books) {
         if !books.charge_buffers(&mut self.buffers, frame.saturating_mul(BUFFERS)) {
             self.venue.release_memory();
         }
     }
 
-    /// Tells the recorder of metrics, if there is one, what the counts are.
+    /// Publishes the counts to the metrics recorder.
     #[inline]
     fn publish(&mut self) {
         #[cfg(feature = "metrics")]
-        self.handles.tell(&self.stats);
+        self.handles.publish(&self.stats);
     }
 
-    fn publish_connected(&self, _yes: bool) {
+    fn publish_connected(&self, _is_connected: bool) {
         #[cfg(feature = "metrics")]
-        self.handles.connected(_yes);
+        self.handles.set_connected(_is_connected);
     }
 
-    /// The user asks for something. What it leads to is in [`Session::outgoing`] at once.
+    /// Passes a command of the user to the venue. [`Session::outgoing`] has the resulting messages at once.
     pub fn command<H: OnMessage<V> + ?Sized>(
         &mut self,
         command: V::Command,
@@ -486,16 +482,16 @@ impl<V: Venue> Session<V> {
         if self.expire(now, books, handler).is_break() {
             return CallOutcome::StopFeed;
         }
-        self.ask = true;
+        self.may_send = true;
         self.with_context((now, now, now), books, handler, |venue, context, _| {
             venue.command(command, context)
         })
     }
 
-    /// Requests a new snapshot of a book without a new connection, if the venue can: see
-    /// [`Venue::resync`]. Where that interrupts the book's messages, the book is a gap until the
-    /// snapshot arrives. [`Event::Resync`] reports the request, or that the venue has none. Nothing
-    /// happens for a book of another connection, or while none is open.
+    /// Requests a new snapshot of a book without a new connection, if the venue supports that: see [`Venue::resync`].
+    /// If the request interrupts the book's messages, the book is a gap until the snapshot arrives. [`Event::Resync`]
+    /// reports the request, or that the venue has none. Does nothing for a book of another connection, or while no
+    /// connection is open.
     pub fn resync<H: OnMessage<V> + ?Sized>(
         &mut self,
         book: BookId,
@@ -509,15 +505,15 @@ impl<V: Venue> Session<V> {
         if self.next != NextAction::Open || books.connection(book) != Some(self.id) {
             return CallOutcome::Data;
         }
-        self.ask = true;
+        self.may_send = true;
         self.with_context((now, now, now), books, handler, |venue, context, _| {
             context.request_snapshot(book);
             CallOutcome::from(context.resync_by_user(venue, book))
         })
     }
 
-    /// The next URL to fetch while the connection goes on, to be taken until there is none, after every
-    /// other call. The response goes to [`Session::response`], if the connection is still the same.
+    /// The next HTTP request to make while the connection stays open. Call this until it returns `None`, after every
+    /// other call. Pass the response to [`Session::response`], unless the connection has been replaced.
     pub fn next_request(&mut self, now: Nanos) -> Option<HttpRequest> {
         if self.next != NextAction::Open {
             return None;
@@ -525,8 +521,8 @@ impl<V: Venue> Session<V> {
         self.venue.next_request(now)
     }
 
-    /// The body of a request, or why there is none. `request` is none for a body from a log that does
-    /// not say which request it answers. While no connection is open it is dropped.
+    /// Processes the body of an HTTP response, or the failure of the request. `request` is `None` for a body from a log,
+    /// which does not record the request. Without an open connection the body is dropped.
     pub fn response<H: OnMessage<V> + ?Sized>(
         &mut self,
         request: Option<RequestId>,
@@ -544,14 +540,14 @@ impl<V: Venue> Session<V> {
         if let Ok(body) = body {
             self.emit(now, WireEvent::Fetched(body));
         }
-        self.ask = true;
+        self.may_send = true;
         self.with_context((now, now, now), books, handler, |venue, context, _| {
             venue.response(request, body, context)
         })
     }
 
-    /// Lets the venue work with everything it may need. The times: the earliest
-    /// at which the input can have arrived, its receipt, and now.
+    /// Calls the venue with a context, and then runs the due resynchronisations. The times: the earliest possible
+    /// arrival of the input, its receipt, and now.
     fn with_context<H: OnMessage<V> + ?Sized>(
         &mut self,
         (as_of, received, now): (Nanos, Nanos, Nanos),
@@ -575,9 +571,9 @@ impl<V: Venue> Session<V> {
             policy: &self.options.resync,
             random: &mut self.random,
             slow_down: false,
-            proved: false,
+            is_proven: false,
             taps: &mut self.taps,
-            timer: self.watch.marks(received, now),
+            timer: self.stage_clock.start(received, now),
             handler,
         };
         let mut reply = work(&mut self.venue, &mut context, self.options.max_frame);
@@ -587,7 +583,7 @@ impl<V: Venue> Session<V> {
         if reply == CallOutcome::StopFeed {
             context.books.drop_changes();
         }
-        self.proved |= context.proved;
+        self.is_proven |= context.is_proven;
         let slow_down = context.slow_down;
         if let Some(limiter) = self.limiter.as_mut().filter(|_| slow_down) {
             limiter.slow_down(now);
@@ -597,34 +593,33 @@ impl<V: Venue> Session<V> {
         if topics != self.topics {
             books.charge_topics(&mut self.topics, topics);
         }
-        // A message may have made something stale sooner than was known.
+        // The call may have queued an earlier deadline.
         self.stale_due = books.stale_due();
         reply
     }
 
-    /// Forgets the messages that wait to be sent: those of a scratch session are not.
+    /// Drops the queued messages: a scratch session sends none.
     #[cfg(feature = "feed")]
     pub(crate) fn drop_outgoing(&mut self) {
         self.outbox.clear();
     }
 
-    /// A frame was lost before it could be read; the numbering goes on after it.
+    /// Counts a frame that was lost before it could be read, so that later frames keep their numbers.
     pub fn skip_frame(&mut self) {
         self.frames += 1;
     }
 
-    /// The server gave a sign of life that is no message: a ping or a pong.
+    /// Resets the silence timeout: a ping or a pong was received.
     pub fn record_activity(&mut self, now: Nanos) {
-        self.heard = now;
+        self.last_received = now;
     }
 
-    /// When [`Session::timeout`] is to be called next, while open, and [`Session::outgoing`] asked
-    /// again.
+    /// When to call [`Session::timeout`] and [`Session::outgoing`] next while the connection is open.
     pub fn deadline(&self) -> Option<Nanos> {
         let silent = self
             .venue
             .silence_limit()
-            .map(|limit| self.heard.after(limit));
+            .map(|limit| self.last_received.after(limit));
         let resync = self.resyncs.next_due();
         let venue = self.venue.deadline();
         [silent, self.stale_due, venue, self.send_at, resync]
@@ -633,8 +628,8 @@ impl<V: Venue> Session<V> {
             .min()
     }
 
-    /// Time has passed: marks books that have become stale, and lets the venue ask again for what
-    /// was not answered. `Some` when the connection is to be given up.
+    /// Handles the timers: marks stale books, and lets the venue repeat unanswered requests. `Some` if the driver must
+    /// close the connection.
     #[must_use]
     pub fn timeout<H: OnMessage<V> + ?Sized>(
         &mut self,
@@ -642,7 +637,7 @@ impl<V: Venue> Session<V> {
         books: &mut Books,
         handler: &mut H,
     ) -> Option<Disconnect> {
-        let silence = now.since(self.heard);
+        let silence = now.since(self.last_received);
         if self
             .venue
             .silence_limit()
@@ -658,9 +653,9 @@ impl<V: Venue> Session<V> {
         if !venue_is_due && !is_due(self.resyncs.next_due()) {
             return None;
         }
-        self.ask = true;
+        self.may_send = true;
         match self.with_context((now, now, now), books, handler, |venue, context, _| {
-            // A resynchronisation that is due is run after the venue.
+            // `with_context` runs the due resynchronisations.
             match venue_is_due {
                 true => venue.timeout(context),
                 false => CallOutcome::Data,
@@ -672,21 +667,21 @@ impl<V: Venue> Session<V> {
         }
     }
 
-    /// Marks as stale every book that has heard nothing for its limit, of whatever connection: the handler
-    /// sees them all at every call, and another connection's timer may be late.
+    /// Marks and reports the stale books of all connections, since the handler sees all books and the timer of another
+    /// connection may be late.
     fn expire<H: OnMessage<V> + ?Sized>(
         &mut self,
         now: Nanos,
         books: &mut Books,
         handler: &mut H,
     ) -> ControlFlow<()> {
-        let flow = expire(now, books, handler, &mut self.taps);
+        let flow = expire_and_report(now, books, handler, &mut self.taps);
         self.stale_due = books.stale_due();
         flow
     }
 
-    /// The connection is gone, or could not be made: its books are disconnected, and
-    /// [`Session::next`] says whether and when to try again.
+    /// Records that the connection ended or could not be made. Its books are disconnected, and [`Session::next`] returns
+    /// whether and when to try again.
     pub fn disconnected<H: OnMessage<V> + ?Sized>(
         &mut self,
         now: Nanos,
@@ -695,13 +690,14 @@ impl<V: Venue> Session<V> {
         handler: &mut H,
     ) -> ControlFlow<()> {
         let was_open = self.next == NextAction::Open;
-        if was_open && now.since(self.since) >= self.options.reconnect.healthy_after(self.proved) {
+        let rules = &self.options.reconnect;
+        if was_open && now.since(self.opened_at) >= rules.healthy_after(self.is_proven) {
             self.failures = 0;
         }
         self.emit(now, WireEvent::Closed(reason));
         books.disconnect(self.slot, now);
-        // Of the others: this may be the first call after a long pause.
-        let told = self.expire(now, books, handler);
+        // This may be the first call after a long pause, so books of other connections may be stale.
+        let flow = self.expire(now, books, handler);
         self.outbox.clear();
         self.resyncs.clear();
         let falls_back = self.venue.has_fallback_url(reason);
@@ -724,11 +720,11 @@ impl<V: Venue> Session<V> {
             reason,
             retry_in,
         };
-        told?;
+        flow?;
         handler.on_event(event, books)
     }
 
-    /// Forgets that it was done, to begin anew. A session that is not done goes on.
+    /// Restarts a session that is [`NextAction::Done`]; does nothing otherwise.
     pub fn resume(&mut self) {
         if self.next == NextAction::Done {
             self.next = NextAction::Connect;
@@ -737,14 +733,14 @@ impl<V: Venue> Session<V> {
         }
     }
 
-    /// The connection is gone without a word, because its driver was dropped: books are disconnected,
-    /// nobody is told, and [`Session::next`] is to connect.
+    /// Records that the driver was dropped together with the connection. The books are disconnected, but no event
+    /// reports that. [`Session::next`] then returns [`NextAction::Connect`].
     pub fn abandon(&mut self, books: &mut Books) {
         if self.next != NextAction::Open {
             return;
         }
-        books.disconnect(self.slot, self.heard);
-        // Without a handler nothing is reported: the connection is gone, and so is its driver.
+        books.disconnect(self.slot, self.last_received);
+        // There is no handler to report to.
         books.drop_changes();
         self.resyncs.clear();
         self.venue.closed();
@@ -754,7 +750,7 @@ impl<V: Venue> Session<V> {
         self.next = NextAction::Connect;
     }
 
-    /// How long to wait before the next attempt, if there is to be one.
+    /// The wait before the next attempt; `None` for no further attempt.
     fn retry(&mut self, was_open: bool, reason: &Disconnect) -> Option<Duration> {
         let rules = &self.options.reconnect;
         if self.next == NextAction::Done {
@@ -776,32 +772,18 @@ impl<V: Venue> Session<V> {
         let wait = rules.wait(attempt, &mut self.random);
         Some(match reason {
             Disconnect::Busy { retry_after, .. } => {
-                // The drawn wait is added, since a server sends all clients the same time.
-                let most = self.options.reconnect.max_retry_after;
-                (*retry_after).min(most).saturating_add(wait)
+                // A server sends the same time to all clients, so the random wait is added.
+                let retry_after = (*retry_after).min(rules.max_retry_after);
+                retry_after.saturating_add(wait)
             }
             _ => wait,
         })
     }
 }
 
-/// Marks as stale every book that had no message for its limit, and then reports each: no call shows
-/// one of them as live.
-pub(crate) fn expire<H: Handler + ?Sized>(
-    now: Nanos,
-    books: &mut Books,
-    handler: &mut H,
-    taps: &mut TapList,
-) -> ControlFlow<()> {
-    if books.stale_due().is_some_and(|due| due <= now) {
-        books.expire(now);
-    }
-    report(now, books, handler, taps, None)
-}
-
-/// The random numbers of a session.
+/// The random number generator of a session.
 fn random(seed: Option<u64>, id: ConnectionId) -> fastrand::Rng {
-    // The keys of `RandomState` are the operating system's, and differ at each call.
+    // Each `RandomState` has other keys, which are derived from the operating system's random numbers.
     let drawn = || RandomState::new().hash_one(());
     let seed = seed.map_or_else(drawn, |seed| seed ^ u64::from(id.0));
     fastrand::Rng::with_seed(seed)

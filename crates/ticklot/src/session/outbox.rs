@@ -1,19 +1,19 @@
-//! Messages to be sent, in order.
+//! The queue of outgoing messages.
 
 use std::collections::VecDeque;
 
-/// Messages waiting to be sent, in one buffer that is kept. Allocates only to grow.
+/// A FIFO queue of outgoing messages in one reused buffer. Allocates only to grow.
 #[derive(Debug, Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
-    /// Where each waiting message ends in `bytes`.
+    /// The end of each queued message in `bytes`.
     ends: VecDeque<usize>,
-    /// Where the first waiting message starts.
+    /// The start of the first queued message.
     start: usize,
 }
 
 impl Outbox {
-    /// Queues what `write` appends, as one message; nothing when it appends nothing.
+    /// Queues the bytes that `write` appends as one message, unless it appends none.
     pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let before = self.bytes.len();
         write(&mut self.bytes);
@@ -22,7 +22,7 @@ impl Outbox {
         }
     }
 
-    /// Appends the oldest message to `out` and forgets it; false when there is none.
+    /// Moves the oldest message to the end of `out`; false when there is none.
     pub fn pop(&mut self, out: &mut Vec<u8>) -> bool {
         let Some(end) = self.ends.pop_front() else {
             return false;
@@ -35,19 +35,19 @@ impl Outbox {
         true
     }
 
-    /// How many messages wait.
+    /// The number of queued messages.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether nothing waits.
+    /// Whether no message is queued.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Forgets all messages: they were for a connection that is gone.
+    /// Drops all messages.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();

@@ -1,4 +1,4 @@
-//! Which books wait for a new snapshot, and when it is requested again.
+//! The resynchronisation of books: which of them need a new snapshot, and when to request it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,21 +8,20 @@ use ticklot_book::Nanos;
 use super::backoff::{Reconnect, doubled};
 use crate::books::BookId;
 
-/// The longest wait that a server can ask for.
+/// The longest `Retry-After` that is respected.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 
-/// How a book is repaired without a new connection: when its snapshot is requested, and again.
+/// When to request a new snapshot of a book that is a gap, without a new connection.
 ///
-/// The first request is made at once. While the book is not repaired, another follows after a wait that
-/// doubles from `patience` to `cap`; up to half of each wait is added at random, so that many books and
-/// many clients do not ask together. After a failure with a time to wait (HTTP's `Retry-After`, at most
-/// ten minutes of it), the connection requests no snapshot of any book before that has passed, also when
-/// it is opened again.
+/// The first request is made at once. Until the book is repaired, the request is repeated after a wait that doubles from
+/// `snapshot_timeout` to `cap`. Up to half of each wait is added at random, so that many books and many clients do not
+/// send their requests together. After a failure with HTTP's `Retry-After`, the connection requests no snapshot of any
+/// book for that time, at most ten minutes, not even after a reconnect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResyncPolicy {
-    /// How long the first request may take; at least 100 ms. Default: 5 s.
-    pub patience: Duration,
+    /// How long to wait for the snapshot of the first request; at least 100 ms. Default: 5 s.
+    pub snapshot_timeout: Duration,
     /// The longest wait, before the random part. Default: 60 s.
     pub cap: Duration,
 }
@@ -30,7 +29,7 @@ pub struct ResyncPolicy {
 impl Default for ResyncPolicy {
     fn default() -> Self {
         Self {
-            patience: Duration::from_secs(5),
+            snapshot_timeout: Duration::from_secs(5),
             cap: Duration::from_secs(60),
         }
     }
@@ -39,7 +38,7 @@ impl Default for ResyncPolicy {
 impl ResyncPolicy {
     /// The wait after request `attempt`, from 1.
     fn wait(&self, attempt: u32, random: &mut fastrand::Rng) -> Duration {
-        let wait = doubled(self.patience, attempt.saturating_sub(1), self.cap);
+        let wait = doubled(self.snapshot_timeout, attempt.saturating_sub(1), self.cap);
         let wait = wait.max(Reconnect::MIN_WAIT);
         wait + wait.mul_f64(random.f64() / 2.0)
     }
@@ -49,16 +48,16 @@ impl ResyncPolicy {
 #[derive(Debug, Default)]
 pub(crate) struct Resyncs {
     books: BTreeMap<BookId, Pending>,
-    /// The same in the order in which they are due.
+    /// The same books by the time at which their next request is due.
     due: BTreeSet<(Nanos, BookId)>,
-    /// The server takes no request before.
+    /// The server accepts no request before this time.
     not_before: Nanos,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     due: Nanos,
-    /// Requests made so far.
+    /// The requests made so far.
     attempts: u32,
     /// Whether the last one failed.
     failed: bool,
@@ -67,23 +66,23 @@ struct Pending {
 /// Why a request is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// It is the first.
+    /// It is the first one.
     First,
-    /// So many were made, and the last had no result in time.
+    /// The last request, of this number, timed out.
     TimedOut(u32),
-    /// The last one failed.
+    /// The last request failed.
     Failed,
 }
 
 impl Resyncs {
-    /// A book needs a snapshot. Its first request is due now; one that waits already keeps its time.
-    pub(crate) fn want(&mut self, book: BookId, now: Nanos) {
+    /// Adds a book that needs a snapshot, with its first request due now. A book that is waiting already keeps its time.
+    pub(crate) fn add(&mut self, book: BookId, now: Nanos) {
         if !self.books.contains_key(&book) {
             self.set(book, now, 0, false);
         }
     }
 
-    /// The book needs none any more.
+    /// Removes a book that needs no snapshot any more.
     #[inline]
     pub(crate) fn done(&mut self, book: BookId) {
         if !self.books.is_empty() {
@@ -98,7 +97,7 @@ impl Resyncs {
         }
     }
 
-    /// A new connection: its books wait for their regular snapshots.
+    /// Removes all books: those of a new connection receive regular snapshots.
     pub(crate) fn clear(&mut self) {
         self.books.clear();
         self.due.clear();
@@ -111,7 +110,7 @@ impl Resyncs {
         Some(due.max(self.not_before))
     }
 
-    /// A book whose next request is due.
+    /// The first book whose next request is due, and the reason.
     pub(crate) fn first_due(&self, now: Nanos) -> Option<(BookId, Due)> {
         let (due, book) = *self.due.first()?;
         let pending = self.books.get(&book)?;
@@ -123,7 +122,7 @@ impl Resyncs {
         (due.max(self.not_before) <= now).then_some((book, why))
     }
 
-    /// The last request is still under way: it gets as much time again.
+    /// Gives the last request, which is still in progress, as much time again.
     pub(crate) fn postpone(
         &mut self,
         book: BookId,
@@ -136,7 +135,7 @@ impl Resyncs {
         self.set(book, due, attempts, false);
     }
 
-    /// A request was made. Returns its number, from 1.
+    /// Records a request. Returns its number, from 1.
     pub(crate) fn requested(
         &mut self,
         book: BookId,
@@ -151,9 +150,9 @@ impl Resyncs {
         attempts
     }
 
-    /// The last request failed: the next follows after the wait that it would have had, and no request
-    /// of any book before `at_least`. Returns the number of the failed one and the wait; none when the book waits for
-    /// nothing.
+    /// Records that the last request failed. The next one follows after the usual wait, and no request of any book
+    /// follows before `at_least`. Returns the number of the failed request and the wait; `None` if the book is not
+    /// waiting.
     pub(crate) fn failed(
         &mut self,
         book: BookId,
@@ -193,8 +192,8 @@ mod tests {
         let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
         let mut random = fastrand::Rng::with_seed(1);
         let mut now = Nanos::from_secs(1);
-        resyncs.want(BOOK, now);
-        resyncs.want(BOOK, now.after(policy.cap));
+        resyncs.add(BOOK, now);
+        resyncs.add(BOOK, now.after(policy.cap));
         for (attempt, secs) in (1..).zip([5, 10, 20, 40, 60, 60]) {
             let why = match attempt {
                 1 => Due::First,
@@ -222,7 +221,7 @@ mod tests {
             resyncs.failed(BOOK, now, minute, &policy, &mut random),
             None
         );
-        resyncs.want(BOOK, now);
+        resyncs.add(BOOK, now);
         resyncs.requested(BOOK, now, &policy, &mut random);
         let failed = resyncs.failed(BOOK, now, minute, &policy, &mut random);
         assert_eq!(failed, Some((1, minute)));
@@ -236,12 +235,13 @@ mod tests {
         let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
         let mut random = fastrand::Rng::with_seed(1);
         let now = Nanos(5);
-        resyncs.want(BOOK, now);
+        resyncs.add(BOOK, now);
         resyncs.requested(BOOK, now, &policy, &mut random);
         let later = resyncs.next_due().unwrap();
         resyncs.postpone(BOOK, later, &policy, &mut random);
         let wait = resyncs.next_due().unwrap().since(later);
-        assert!(policy.patience <= wait && wait <= policy.patience.mul_f64(1.5));
+        let timeout = policy.snapshot_timeout;
+        assert!(timeout <= wait && wait <= timeout.mul_f64(1.5));
         let due = later.after(wait);
         assert_eq!(resyncs.first_due(due), Some((BOOK, Due::TimedOut(1))));
         assert_eq!(resyncs.requested(BOOK, due, &policy, &mut random), 2);
@@ -252,7 +252,7 @@ mod tests {
         let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
         let mut random = fastrand::Rng::with_seed(1);
         let now = Nanos(5);
-        resyncs.want(BOOK, now);
+        resyncs.add(BOOK, now);
         resyncs.requested(BOOK, now, &policy, &mut random);
         let failed = resyncs.failed(BOOK, now, Duration::MAX, &policy, &mut random);
         assert_eq!(failed, Some((1, MAX_RETRY_AFTER)));
@@ -264,13 +264,13 @@ mod tests {
         let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
         let mut random = fastrand::Rng::with_seed(1);
         let (now, minute) = (Nanos(5), Duration::from_secs(60));
-        resyncs.want(BOOK, now);
+        resyncs.add(BOOK, now);
         resyncs.requested(BOOK, now, &policy, &mut random);
         resyncs.failed(BOOK, now, minute, &policy, &mut random);
         // Another connection, and another book.
         resyncs.clear();
         assert_eq!(resyncs.next_due(), None);
-        resyncs.want(BookId(4), now);
+        resyncs.add(BookId(4), now);
         assert_eq!(resyncs.first_due(now), None);
         assert_eq!(resyncs.next_due(), Some(now.after(minute)));
         assert_eq!(

@@ -16,7 +16,7 @@ use crate::event::{
 };
 use crate::observe::stage_timer::StageTimer;
 use crate::observe::tap::TapList;
-use crate::session::{Due, Lateness, Outbox, ResyncPolicy, Resyncs, report};
+use crate::session::{Due, Lateness, Outbox, ResyncPolicy, Resyncs, report_state_changes};
 use crate::venue::on_message::OnMessage;
 
 use super::{Concerns, Delta, ResyncReply, Snapshot, Stats, Venue};
@@ -76,7 +76,7 @@ pub struct Context<'a, H: ?Sized> {
     pub(crate) policy: &'a ResyncPolicy,
     pub(crate) random: &'a mut fastrand::Rng,
     pub(crate) slow_down: bool,
-    pub(crate) proved: bool,
+    pub(crate) is_proven: bool,
     pub(crate) taps: &'a mut TapList,
     pub(crate) timer: StageTimer<'a>,
     pub(crate) handler: &'a mut H,
@@ -198,7 +198,7 @@ impl<H: ?Sized> Context<'_, H> {
     /// [`Reconnect::proven_after`](crate::Reconnect::proven_after), the next backoff starts from its beginning.
     /// An applied snapshot or delta has the same effect.
     pub fn confirmed(&mut self) {
-        self.proved = true;
+        self.is_proven = true;
     }
 
     /// A line is decoded: to be called after each, so that the time of decoding is measured apart from
@@ -311,7 +311,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         if !self.books.has_changes() {
             return ControlFlow::Continue(());
         }
-        report(
+        report_state_changes(
             self.now,
             self.books,
             self.handler,
@@ -359,7 +359,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     /// The connection proved that its quiet books are current: for [`Liveness::Heartbeat`](super::Liveness::Heartbeat).
     pub fn mark_alive(&mut self) -> ControlFlow<()> {
         let at = self.lateness.as_of(self.as_of);
-        self.books.alive(self.slot, at, self.now);
+        self.books.mark_alive(self.slot, at, self.now);
         self.report()
     }
 
@@ -413,7 +413,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     /// The book needs a snapshot that does not arrive by itself, after opening say: it is requested with
     /// [`Venue::resync`], and again until the book is live.
     pub fn request_snapshot(&mut self, id: BookId) {
-        self.resyncs.want(id, self.now);
+        self.resyncs.add(id, self.now);
     }
 
     /// A request for a book's snapshot failed: it is reported, and repeated with backoff.
@@ -556,7 +556,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
                 self.count_gap(message.book);
                 if message.kind == UpdateKind::Snapshot {
                     // The book may have had none before, and then it is no gap.
-                    self.resyncs.want(message.book, self.now);
+                    self.resyncs.add(message.book, self.now);
                 }
                 self.report()?;
                 self.partly_applied(message)?;
@@ -564,7 +564,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             }
         }
         self.timer.applied();
-        self.proved = true;
+        self.is_proven = true;
         match message.kind {
             UpdateKind::Snapshot => self.stats.snapshots += 1,
             UpdateKind::Delta => self.stats.deltas += 1,
@@ -697,7 +697,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     /// A candle: it is kept in its series and reported.
     pub fn candle(&mut self, id: CandlesId, candle: Candle) -> ControlFlow<()> {
         self.books.put_candle(id, candle, self.as_of);
-        let Some(series) = self.books.candle_slot(id) else {
+        let Some(series) = self.books.candles_by_id(id) else {
             return ControlFlow::Continue(());
         };
         let event = Event::Candle(CandleUpdate {
@@ -762,7 +762,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         if !kept {
             self.stats.unrequested += 1;
         }
-        self.proved = true;
+        self.is_proven = true;
     }
 }
 

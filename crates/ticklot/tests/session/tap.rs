@@ -20,12 +20,12 @@ struct Seen(Arc<Mutex<Vec<String>>>);
 impl Tap for Seen {
     fn record(&mut self, passed: &WireRecord<'_>) {
         let mut scratch = Vec::new();
-        let text = passed.what.text(&mut scratch);
+        let text = passed.event.text(&mut scratch);
         self.0.lock().unwrap().push(format!(
             "{} {} {} {}",
             passed.at.0 / SECOND,
             passed.venue,
-            passed.what.kind().as_str(),
+            passed.event.kind().as_str(),
             String::from_utf8_lossy(text)
         ));
     }
@@ -219,7 +219,7 @@ struct Lost(Arc<Mutex<Vec<(ConnectionId, String)>>>);
 
 impl Tap for Lost {
     fn record(&mut self, passed: &WireRecord<'_>) {
-        if let WireEvent::Invalidated(lost) = passed.what {
+        if let WireEvent::Invalidated(lost) = passed.event {
             assert_eq!(lost.state, BookState::Stale);
             let lost = (passed.connection, lost.book.to_owned());
             self.0.lock().unwrap().push(lost);

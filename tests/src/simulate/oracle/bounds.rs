@@ -9,7 +9,7 @@ use super::{Invariant, Oracle};
 const QUEUED: usize = 64;
 
 /// The most messages that are remembered for their answers, by the client's documentation. It also
-/// says for how long: sixteen times the patience, in which no more than ten a second can be sent.
+/// says for how long: sixteen times the acknowledgement timeout, in which no more than ten a second can be sent.
 const UNANSWERED: usize = 1_024;
 const MEMORY: u32 = 16;
 
@@ -65,7 +65,7 @@ impl Oracle {
 
     /// How many messages may be remembered: those that can be sent while one is.
     fn unanswered(&self) -> usize {
-        let memory = self.patience * MEMORY + self.lost();
+        let memory = self.ack_timeout * MEMORY + self.lost();
         let seconds = memory.as_secs() + 2;
         UNANSWERED.min(usize::try_from(10 * seconds).unwrap_or(UNANSWERED))
     }

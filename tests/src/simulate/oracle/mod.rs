@@ -125,7 +125,7 @@ pub(super) struct Oracle {
     levels: [Vec<Level>; 2],
     clock: Clock,
     limit: Duration,
-    patience: Duration,
+    ack_timeout: Duration,
     ping_every: Option<Duration>,
     violation: Option<Violation>,
 }
@@ -153,7 +153,7 @@ impl Oracle {
             levels: Default::default(),
             clock: Clock::new(),
             limit: plan.stale_after,
-            patience: plan.patience,
+            ack_timeout: plan.ack_timeout,
             ping_every: plan.ping_every,
             violation: None,
         }

@@ -54,17 +54,17 @@ impl Oracle {
     fn untrue(&self, index: usize, room: &str, stage: Stage, now: Nanos) -> Option<String> {
         let traffic = self.connections[index].traffic.as_ref()?;
         let lost = self.lost();
-        let patience = self.patience * 16 + IDLE + lost;
+        let timeout = self.ack_timeout * 16 + IDLE + lost;
         let asked = traffic
             .requested
             .get(room)
-            .is_some_and(|at| now.since(*at) <= patience);
+            .is_some_and(|at| now.since(*at) <= timeout);
         let is_true = match stage {
             // A room that is due is sent within `IDLE` of the last message. A room that the server ended
-            // is due after a wait: a quarter of the patience, doubled up to four times. So it is sent
-            // within four times the patience and `IDLE` of its end, or of a later message.
+            // is due after a wait: a quarter of the timeout, doubled up to four times. So it is sent
+            // within four times the timeout and `IDLE` of its end, or of a later message.
             Stage::Waiting => {
-                let wait = 4 * self.patience;
+                let wait = 4 * self.ack_timeout;
                 let ended = traffic.ended.get(room);
                 now.since(traffic.last_sent) <= IDLE + lost
                     || ended.is_some_and(|at| now.since(*at) <= wait + IDLE + lost)

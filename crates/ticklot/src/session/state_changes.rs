@@ -1,4 +1,4 @@
-//! Reports of changes of state.
+//! Reports changes of book states to the handler, the taps and the resynchronisation.
 
 use std::ops::ControlFlow;
 
@@ -9,9 +9,23 @@ use crate::books::{Books, Cause, ConnectionId};
 use crate::event::{Event, Handler, StateChange};
 use crate::observe::tap::TapList;
 
-/// Reports the changes of state that were not reported yet. With `resyncs` of a connection, keeps the list
-/// of its books that need a snapshot. When the handler breaks, the rest is dropped.
-pub(crate) fn report<H: Handler + ?Sized>(
+/// Marks each book of any connection as stale that had no update for its limit, and reports all changes of state. All
+/// books are marked before the first report, so that the handler sees none of them as live.
+pub(crate) fn expire_and_report<H: Handler + ?Sized>(
+    now: Nanos,
+    books: &mut Books,
+    handler: &mut H,
+    taps: &mut TapList,
+) -> ControlFlow<()> {
+    if books.stale_due().is_some_and(|due| due <= now) {
+        books.expire(now);
+    }
+    report_state_changes(now, books, handler, taps, None)
+}
+
+/// Reports the queued changes of state. With the `resyncs` of a connection, also updates which of its books need a
+/// snapshot. If the handler breaks, drops the remaining changes.
+pub(crate) fn report_state_changes<H: Handler + ?Sized>(
     now: Nanos,
     books: &mut Books,
     handler: &mut H,
@@ -23,14 +37,14 @@ pub(crate) fn report<H: Handler + ?Sized>(
             && books.connection(change.book) == Some(*connection)
         {
             match change.new {
-                BookState::Gap(_) => resyncs.want(change.book, now),
+                BookState::Gap(_) => resyncs.add(change.book, now),
                 _ => resyncs.done(change.book),
             }
         }
         let is_loss = change.old.is_live() || change.new == BookState::Stale;
         let is_end = matches!(change.cause, Cause::Disconnected | Cause::Unsubscribed);
         if is_loss && !is_end {
-            taps.invalidated(change.book, now, books);
+            taps.emit_invalidated(change.book, now, books);
         }
         let Some(instrument) = books.instrument(change.book) else {
             continue;

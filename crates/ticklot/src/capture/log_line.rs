@@ -44,9 +44,9 @@ pub fn append(out: &mut Vec<u8>, unix_zero: u64, passed: &WireRecord<'_>) {
         recv_ns: unix(unix_zero, passed.at),
         connection: Some(passed.connection),
         venue: passed.venue.0,
-        kind: passed.what.kind(),
+        kind: passed.event.kind(),
     };
-    write(out, &head, passed.what.text(&mut Vec::new()));
+    write(out, &head, passed.event.text(&mut Vec::new()));
 }
 
 pub(super) fn unix(zero: u64, at: Nanos) -> u64 {
