@@ -23,6 +23,8 @@ mod documents {
     struct Readme;
     #[doc = include_str!("../../docs/concepts.md")]
     struct Concepts;
+    #[doc = include_str!("../../docs/embedding.md")]
+    struct Embedding;
     #[doc = include_str!("../../docs/numbers.md")]
     struct Numbers;
     #[doc = include_str!("../../docs/venue-reference.md")]
