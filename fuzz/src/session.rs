@@ -7,7 +7,7 @@ use serde_json::Value;
 use ticklot::bayse::{Bayse, Command, Topic};
 use ticklot::driver::NextAction;
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::venue::subscriptions::Stage;
+use ticklot::venue::subscriptions::SubscriptionState;
 use ticklot::venue::{CallOutcome, Venue};
 use ticklot::{
     BookId, BookState, Books, ConnectionId, Disconnect, Event, Handler, Level, Lots, Nanos,
@@ -104,7 +104,7 @@ trait TestVenue: Venue + Sized {
         None
     }
 
-    fn rooms(&self) -> Vec<(Topic, Stage)> {
+    fn rooms(&self) -> Vec<(Topic, SubscriptionState)> {
         Vec::new()
     }
 
@@ -123,7 +123,7 @@ impl TestVenue for Bayse {
         }
     }
 
-    fn rooms(&self) -> Vec<(Topic, Stage)> {
+    fn rooms(&self) -> Vec<(Topic, SubscriptionState)> {
         let rooms = self.topics();
         rooms.map(|(topic, stage)| (topic.clone(), stage)).collect()
     }
@@ -440,15 +440,15 @@ impl<V: TestVenue> Run<V> {
         for n in &self.desired {
             let stage = rooms.iter().find(|(it, _)| *it == topic(*n));
             let (_, stage) = stage.expect("a desired room is never forgotten");
-            let is_confirmed = *stage != Stage::Joined || self.joined.contains(room(*n));
+            let is_confirmed = *stage != SubscriptionState::Subscribed || self.joined.contains(room(*n));
             assert!(
                 !self.is_open() || is_confirmed,
                 "{} was not confirmed",
                 room(*n)
             );
-            assert_ne!(*stage, Stage::Leaving, "{} is desired", room(*n));
+            assert_ne!(*stage, SubscriptionState::Unsubscribing, "{} is desired", room(*n));
         }
-        let kept = rooms.iter().filter(|(_, stage)| *stage != Stage::Leaving);
+        let kept = rooms.iter().filter(|(_, stage)| *stage != SubscriptionState::Unsubscribing);
         assert_eq!(kept.count(), self.desired.len(), "and nothing else is");
     }
 }

@@ -1,4 +1,4 @@
-//! Limits, headers and trust of a connection.
+//! The configuration of a connection: time limits, headers, TLS roots, proxy and dial function.
 
 use std::io;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::stream::Stream;
 #[cfg(feature = "tls-no-provider")]
 use crate::tls::Roots;
 
-/// How to connect, and what to put up with.
+/// How to connect, and the limits of a connection.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,20 +26,20 @@ use crate::tls::Roots;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Name lookup and TCP together, over all addresses; of the host, or of its proxy. Default: 5 s.
+    /// The time limit of DNS lookup and TCP connect together, over all addresses of the host or its proxy. Default: 5 s.
     pub connect_timeout: Duration,
-    /// The TLS handshake. Default: 5 s.
+    /// The time limit of the TLS handshake. Default: 5 s.
     pub tls_timeout: Duration,
-    /// The HTTP upgrade, from the request to the end of the response's head; for a request of
-    /// [`HttpClient`](crate::HttpClient), to the end of the body. As long again for the tunnel through
-    /// a proxy. Default: 5 s.
+    /// The time limit of the HTTP upgrade, from the request to the end of the response's head; for a request of
+    /// [`HttpClient`](crate::HttpClient), to the end of the body. It applies separately to the tunnel through a proxy.
+    /// Default: 5 s.
     pub upgrade_timeout: Duration,
-    /// One frame's way into the socket. Default: 5 s.
+    /// The time limit of writing one frame to the socket. Default: 5 s.
     pub write_timeout: Duration,
-    /// The peer's part of the close handshake. Default: 2 s.
+    /// The time limit of waiting for the peer in the close handshake. Default: 2 s.
     pub close_timeout: Duration,
-    /// The longest message in bytes, all its fragments together, and the longest body of an HTTP
-    /// response. Default: 2 MiB; the longest recorded message of a venue has 0.5 MiB.
+    /// The longest message in bytes, counting all its fragments, and the longest body of an HTTP response. Default: 2 MiB;
+    /// the longest recorded message of a venue has 0.5 MiB.
     pub max_message_size: usize,
     #[cfg(feature = "tls-no-provider")]
     roots: Roots,
@@ -50,12 +50,12 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        const PATIENCE: Duration = Duration::from_secs(5);
+        const TIMEOUT: Duration = Duration::from_secs(5);
         Self {
-            connect_timeout: PATIENCE,
-            tls_timeout: PATIENCE,
-            upgrade_timeout: PATIENCE,
-            write_timeout: PATIENCE,
+            connect_timeout: TIMEOUT,
+            tls_timeout: TIMEOUT,
+            upgrade_timeout: TIMEOUT,
+            write_timeout: TIMEOUT,
             close_timeout: Duration::from_secs(2),
             max_message_size: 2 << 20,
             #[cfg(feature = "tls-no-provider")]
@@ -67,8 +67,8 @@ impl Default for Config {
     }
 }
 
-/// Headers of the handshake itself. Extensions are never offered: frames
-/// are handed out as they came, and compression would need a copy.
+/// The headers that the handshake sets itself. Extensions are never offered: messages are returned in place, and
+/// decompression would need a copy.
 const RESERVED: [HeaderName; 8] = [
     header::HOST,
     header::UPGRADE,
@@ -81,16 +81,14 @@ const RESERVED: [HeaderName; 8] = [
 ];
 
 impl Config {
-    /// Adds a header to the upgrade request and to HTTP requests. Its value never shows in `Debug`.
-    /// A `User-Agent` replaces the default one, which is `ticklot/` and the version.
+    /// Adds a header to the upgrade request and to HTTP requests. `Debug` hides its value. A `User-Agent` replaces the default
+    /// one, which is `ticklot/` and the version.
     ///
-    /// With `Sec-WebSocket-Protocol` sub-protocols are asked for; without it, a
-    /// server that chooses one is refused.
+    /// `Sec-WebSocket-Protocol` requests subprotocols. A server that selects an unrequested one is refused.
     ///
     /// # Errors
     ///
-    /// [`Error::Argument`] where name or value cannot stand in a header, and for
-    /// the headers that the handshake sets itself.
+    /// [`Error::Argument`] for an invalid name or value, and for the headers that the handshake sets itself.
     pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, Error> {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| Error::Argument("a header name with forbidden characters"))?;
@@ -106,7 +104,7 @@ impl Config {
         Ok(self)
     }
 
-    /// Chooses whom `wss://` connections trust.
+    /// Sets the certificate authorities that TLS connections trust.
     #[cfg(feature = "tls-no-provider")]
     #[must_use]
     pub fn with_roots(mut self, roots: Roots) -> Self {
@@ -114,19 +112,19 @@ impl Config {
         self
     }
 
-    /// Connects through a proxy: TCP and, where it asks for it, TLS to the proxy, then a tunnel to the host.
+    /// Connects through a tunnel of an HTTP proxy. The connection to the proxy itself uses TLS if its URL is `https://`.
     #[must_use]
     pub fn with_proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = Some(proxy);
         self
     }
 
-    /// Connects by a function instead of by TCP: over SOCKS, from a source address, or to a fixed address. It gets
-    /// the host, a name or an IP address without brackets, and the port: those of the URL, or of the
-    /// proxy where there is one. TLS and HTTP follow on its stream.
+    /// Connects by a function in place of DNS and TCP: through SOCKS, from a source address, or to a fixed address, for
+    /// example. Its arguments are the host (a name, or an IP address without brackets) and the port of the URL, or of the
+    /// proxy if there is one. TLS and HTTP run over its stream.
     ///
-    /// [`Config::connect_timeout`] applies: the future is dropped when it is late. An error of it is
-    /// [`Error::Connect`]. A [`TcpStream`](tokio::net::TcpStream) should be given with `Stream::from`, with `TCP_NODELAY` set.
+    /// [`Config::connect_timeout`] applies: the future is dropped after it. Its error becomes [`Error::Connect`]. Convert a
+    /// [`TcpStream`](tokio::net::TcpStream) with `Stream::from`, and set `TCP_NODELAY` on it.
     ///
     /// ```
     /// use ticklot_transport::{Config, Stream};

@@ -1,4 +1,4 @@
-//! Both halves together, with the manners of the protocol.
+//! A WebSocket that handles control frames itself.
 
 use std::time::Duration;
 
@@ -15,23 +15,21 @@ use crate::stream::{Shared, Stream};
 use crate::writer::Writer;
 use crate::{Config, Error};
 
-/// How long a connection that failed waits for its close frame to arrive. A
-/// socket closed over unread data resets the connection, and the peer would
-/// not learn why; but whoever reads should not wait long for bad news.
+/// How long a failed connection drains its socket, so that the peer receives the close frame: closing a socket with unread
+/// data resets the connection. It is short because it delays the error.
 pub(crate) const LINGER: Duration = Duration::from_millis(250);
 
 /// An open WebSocket.
 ///
-/// It answers pings, echoes a close, and closes with the right code when the
-/// peer breaks the rules. Dropping it drops the TCP connection without a close
-/// frame; [`Connection::close`] ends it properly.
+/// It replies to pings, echoes a close frame, and closes with the code of RFC 6455 after a protocol violation. Dropping it
+/// drops the TCP connection without a close frame; [`Connection::close`] performs the close handshake.
 #[derive(Debug)]
 pub struct Connection {
     reader: Reader,
     writer: Writer,
     role: Role,
     close_timeout: Duration,
-    /// The error that ended the reading, until it has been handed out.
+    /// The error that ended reading, until it is returned.
     failure: Option<Error>,
     /// The TCP connection has been shut down.
     over: bool,
@@ -52,36 +50,35 @@ impl Connection {
         }
     }
 
-    /// The server's end of a stream whose HTTP upgrade is done.
+    /// The server's side of a stream, after the HTTP upgrade.
     ///
-    /// `leftover` is what was read after the request's head: it may hold the
-    /// first frames. [`accept_key`](crate::accept_key) helps with the upgrade.
+    /// `leftover` contains the bytes that were read after the head of the request, which may be the first frames. For the
+    /// upgrade itself, see [`accept_key`](crate::accept_key).
     pub fn accept(stream: impl Into<Stream>, leftover: Bytes, config: &Config) -> Self {
         Self::new(stream.into().with_leftover(leftover), Role::Server, config)
     }
 
-    /// Waits for the next message; `None` after a clean close, by either side.
+    /// Waits for the next message; `None` after a clean close by either side.
     ///
-    /// Pings are answered and pongs dropped on the way. After the peer's close
-    /// frame its code is sent back; a client then waits for the server to hang
-    /// up, at most [`Config::close_timeout`]. When the peer broke the protocol,
-    /// it is told the code before the error is returned.
+    /// It replies to pings, drops pongs, and echoes the code of the peer's close frame. A client then waits for the server
+    /// to close the TCP connection, at most [`Config::close_timeout`]. After a protocol violation, it sends a close frame
+    /// with the code before it returns the error.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: no message is lost and no frame is cut when the call is dropped.
+    /// Cancel safe: no message is lost and no frame is truncated when the call is dropped.
     ///
     /// # Errors
     ///
-    /// As [`Reader::read`], and as [`Writer::pong`] when an answer cannot be sent.
+    /// As [`Reader::read`], and as [`Writer::pong`] if a reply cannot be sent.
     pub async fn read(&mut self) -> Result<Option<Message<'_>>, Error> {
         while self.reader.end().is_none() {
             self.writer.flush().await?;
             match self.reader.advance().await {
-                Ok(Event::Message(kind, place)) => {
-                    return Ok(Some(self.reader.message(kind, place)));
+                Ok(Event::Message(kind, location)) => {
+                    return Ok(Some(self.reader.message(kind, location)));
                 }
-                Ok(event) => self.answer(event),
+                Ok(event) => self.reply(event),
                 Err(error) => self.fail(error),
             }
         }
@@ -97,7 +94,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As [`Writer::text`], and as cancel safe.
+    /// As [`Writer::text`], with the same cancel safety.
     pub async fn text(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.writer.text(payload).await
     }
@@ -106,7 +103,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As [`Writer::binary`], and as cancel safe.
+    /// As [`Writer::binary`], with the same cancel safety.
     pub async fn binary(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.writer.binary(payload).await
     }
@@ -115,29 +112,29 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As [`Writer::ping`], and as cancel safe.
+    /// As [`Writer::ping`], with the same cancel safety.
     pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.writer.ping(payload).await
     }
 
-    /// Closes: sends the close frame, throws away what still comes until the
-    /// peer's close frame, and shuts the TCP connection down. All within
-    /// [`Config::close_timeout`]. On a connection that has ended it does nothing.
+    /// Sends a close frame, discards incoming messages until the peer's close frame, and shuts the TCP connection down, all
+    /// within [`Config::close_timeout`]. Does nothing on a connection that has ended.
     ///
     /// # Cancel safety
     ///
-    /// A dropped call can be repeated, and goes on where it stopped.
+    /// Cancel safe: a repeated call continues where a dropped one stopped.
     ///
     /// # Errors
     ///
-    /// [`Error::Argument`] for a code that may not be sent, [`Error::Timeout`]
-    /// where the peer did not answer, [`Error::Dropped`] where it hung up instead,
-    /// else as [`Reader::read`]. The connection is shut down in each case but the first.
+    /// - [`Error::Argument`] for a code that [may not be sent](crate::close::is_allowed); the connection stays open.
+    /// - [`Error::Timeout`] if the peer sends no close frame in time, and [`Error::Dropped`] if it ends the TCP connection
+    ///   instead.
+    /// - All others as [`Reader::read`].
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<(), Error> {
         if self.over {
             return Ok(());
         }
-        // With a broken writer there is still a socket to shut down.
+        // Even with a broken writer, the socket must be shut down.
         if let Err(error @ Error::Argument(_)) = self.writer.queue_close(code, reason) {
             return Err(error);
         }
@@ -147,25 +144,28 @@ impl Connection {
             Err(_) => Err(Error::Timeout { step: Phase::Close }),
         };
         self.wind_down(deadline).await;
-        // A read that was dropped may have left its error behind.
+        // A dropped read may have left an error.
         self.failure.take().map_or(result, Err)
     }
 
-    /// The two halves, which can be used at the same time by one task or by two.
+    /// Splits the connection into two halves, which one task or two can use concurrently.
+    ///
+    /// The halves do not reply to control frames. The owner replies to each [`Incoming::Ping`](crate::Incoming::Ping)
+    /// with [`Writer::pong`], and to [`Incoming::Close`](crate::Incoming::Close) with [`Writer::close`].
     #[must_use]
     pub fn split(self) -> (Reader, Writer) {
         (self.reader, self.writer)
     }
 
-    /// Puts two halves together again, for instance to [`close`](Connection::close).
-    /// Of the configuration only the close timeout is used.
+    /// Joins two halves, for instance to [`close`](Connection::close) the connection. Of `config`, only
+    /// [`Config::close_timeout`] is used.
     ///
     /// # Errors
     ///
-    /// [`Error::Argument`] if they are not the halves of one connection.
+    /// [`Error::Argument`] if the halves are of different connections.
     pub fn join(reader: Reader, writer: Writer, config: &Config) -> Result<Self, Error> {
         if !reader.is_half_of(&writer) {
-            return Err(Error::Argument("the halves of two connections"));
+            return Err(Error::Argument("halves of different connections"));
         }
         Ok(Self {
             role: reader.role(),
@@ -177,9 +177,9 @@ impl Connection {
         })
     }
 
-    /// Queues the answer to a control frame: it is sent before the next read. A
-    /// writer that has closed cannot answer, and then nobody waits for it.
-    fn answer(&mut self, event: Event) {
+    /// Queues the reply to a control frame. The next read sends it first. After our close frame no reply can be sent, and
+    /// none is needed.
+    fn reply(&mut self, event: Event) {
         let _ = match event {
             Event::Ping => self.writer.queue_pong(self.reader.control()),
             Event::Close(code) => {
@@ -206,14 +206,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends what is left to send and shuts the socket down, as far as the peer lets us.
+    /// Flushes the writer and shuts the socket down, as far as possible before the deadline.
     async fn wind_down(&mut self, deadline: Instant) {
         if self.over {
             return;
         }
         let closed = self.reader.end() == Some(End::Closed);
         if closed && self.role == Role::Client {
-            // The server hangs up first: the side that does so keeps the port busy.
+            // The server should close first: the side that does keeps the port in TIME_WAIT.
             let _ = timeout_at(deadline, self.flush_and_drain()).await;
             let _ = timeout(LINGER, self.writer.stream_mut().shutdown()).await;
         } else {

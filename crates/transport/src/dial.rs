@@ -1,4 +1,4 @@
-//! Name, TCP and TLS: from a URL to a byte stream.
+//! Opens a byte stream to the host of a URL: DNS, TCP, proxy and TLS.
 
 use std::future::poll_fn;
 use std::io;
@@ -22,10 +22,9 @@ use crate::url::Target;
 
 /// Opens a WebSocket: TCP, TLS for `wss://`, and the HTTP upgrade.
 ///
-/// The addresses of the host are raced as RFC 8305 (Happy Eyeballs) has it: the next one is tried when one
-/// fails, or concurrently after 250 ms. Each step has its own time limit and its own [`Error`] variant. With
-/// [`Config::with_proxy`] the connection goes through a proxy, and with [`Config::with_dial`] over a
-/// stream of the caller's.
+/// The addresses of the host are raced (RFC 8305, Happy Eyeballs): the next attempt starts when one fails, or concurrently
+/// after 250 ms. Each step has its own time limit and its own [`Error`] variant. See [`Config::with_proxy`] to connect
+/// through a proxy, and [`Config::with_dial`] to connect over the caller's own stream.
 ///
 /// # Cancel safety
 ///
@@ -39,18 +38,17 @@ pub async fn connect(url: &str, config: &Config) -> Result<Connection, Error> {
     Ok(Connection::new(stream, Role::Client, config))
 }
 
-/// A stream on which the upgrade is done.
+/// Opens a stream and performs the upgrade.
 pub(crate) async fn dial(url: &str, config: &Config) -> Result<Stream, Error> {
     let target = Target::parse(url)?;
     let stream = open(&target, config).await?;
     websocket(&target, stream, config).await
 }
 
-/// Opens a WebSocket over a stream that is there already: through a proxy, over a Unix socket, or in
-/// memory.
+/// Opens a WebSocket over an existing stream, such as a Unix socket or one in memory.
 ///
-/// Of the URL the request is made, and nothing else: no name is looked up, and no TLS is added, not
-/// for `wss://` either. [`Config::connect_timeout`] and [`Config::tls_timeout`] mean nothing here.
+/// The URL is only used for the upgrade request: there is no DNS lookup and no TLS, even for `wss://`.
+/// [`Config::connect_timeout`] and [`Config::tls_timeout`] have no effect.
 ///
 /// ```
 /// use ticklot_transport::{Config, Error, Stream, connect_over};
@@ -81,14 +79,14 @@ pub async fn connect_over(
     Ok(Connection::new(stream, Role::Client, config))
 }
 
-/// The upgrade of a stream.
+/// Performs the upgrade.
 async fn websocket(target: &Target, stream: Stream, config: &Config) -> Result<Stream, Error> {
     let stream = upgrade(stream, target, config).await?;
     debug!(peer = %target.peer(), tls = target.tls, "connected");
     Ok(stream)
 }
 
-/// TCP, through a proxy where one is configured, and TLS where the URL asks for it.
+/// Opens a byte stream to the host: through the proxy if there is one, and with TLS if the URL requires it.
 pub(crate) async fn open(target: &Target, config: &Config) -> Result<Stream, Error> {
     let proxy = config.proxy().and_then(|proxy| proxy.of(target));
     let stream = match proxy {
@@ -108,7 +106,7 @@ pub(crate) async fn open(target: &Target, config: &Config) -> Result<Stream, Err
     }
 }
 
-/// A tunnel to `target`.
+/// Opens a tunnel to `target`.
 async fn through(proxy: &Hop, target: &Target, config: &Config) -> Result<Stream, Error> {
     let mut stream = reach(&proxy.target, config).await?;
     if proxy.target.tls {
@@ -144,7 +142,7 @@ async fn wrap(_: &Target, _: Stream, _: &Config, _: Phase) -> Result<Stream, Err
     Err(crate::url::NO_TLS)
 }
 
-/// A byte stream to the host: by the user's function, or by TCP.
+/// Opens a byte stream to the host, by the user's dial function or by TCP.
 async fn reach(target: &Target, config: &Config) -> Result<Stream, Error> {
     let stream = async {
         match config.dial() {
@@ -159,13 +157,13 @@ async fn reach(target: &Target, config: &Config) -> Result<Stream, Error> {
     limit(Phase::Connect, config.connect_timeout, stream).await
 }
 
-/// The error outside is of the name, the one inside of its addresses.
+/// Resolves the host and connects. The outer error is of DNS, the inner one of the addresses.
 async fn tcp(target: &Target) -> Result<io::Result<TcpStream>, Error> {
     let found = lookup_host((&*target.host, target.port)).await;
     tcp_to(target, found).await
 }
 
-/// The same, of what the lookup of the name has found.
+/// As [`tcp`], with the result of the lookup.
 async fn tcp_to(
     target: &Target,
     found: io::Result<impl Iterator<Item = SocketAddr>>,
@@ -180,13 +178,12 @@ async fn tcp_to(
     Ok(result.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp)))
 }
 
-/// The delay after which the next address is tried concurrently with a silent one: the
-/// Connection Attempt Delay of RFC 8305 (Happy Eyeballs), section 5.
+/// The Connection Attempt Delay of RFC 8305, section 5: the next address is then tried concurrently.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// The first address that accepts. An attempt that fails starts the next one at once, one that stays silent after
-/// [`ATTEMPT_DELAY`]; those that were started go on. The families alternate, from the first address's on (RFC 8305,
-/// section 4), so that a family without a route costs one delay.
+/// Connects to the first address that accepts. The next attempt starts when one fails, or after [`ATTEMPT_DELAY`]; started
+/// attempts continue. The address families alternate, beginning with that of the first address (RFC 8305, section 4), so
+/// that a family without a route costs one delay.
 async fn race<T, F: Future<Output = io::Result<T>>>(
     addresses: &[SocketAddr],
     dial: impl Fn(SocketAddr) -> F,
@@ -200,11 +197,11 @@ async fn race<T, F: Future<Output = io::Result<T>>>(
             None if attempts.is_empty() => return Err(failure),
             None => {}
         }
-        let patience = match waiting.len() {
+        let limit = match waiting.len() {
             0 => Duration::MAX,
             _ => ATTEMPT_DELAY,
         };
-        match timeout(patience, first_done(&mut attempts)).await {
+        match timeout(limit, first_done(&mut attempts)).await {
             Ok(Ok(connected)) => return Ok(connected),
             Ok(Err(error)) => failure = error,
             Err(_) => {}
@@ -212,7 +209,7 @@ async fn race<T, F: Future<Output = io::Result<T>>>(
     }
 }
 
-/// The addresses of both families by turns, each family in its own order.
+/// The addresses with alternating families, each family in its original order.
 fn alternating(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let is_first = |it: &&SocketAddr| {
         addresses
@@ -229,7 +226,7 @@ fn alternating(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     mixed
 }
 
-/// Waits for the first of the attempts that is done, and takes it out.
+/// Waits for the first attempt that completes, and removes it.
 async fn first_done<F: Future>(attempts: &mut Vec<Pin<Box<F>>>) -> F::Output {
     poll_fn(|cx| {
         for at in 0..attempts.len() {
@@ -268,7 +265,7 @@ mod tests {
         assert_eq!(tcp.unwrap().peer_addr().unwrap(), addresses[1]);
     }
 
-    /// A listener with a full queue, which answers no further connection, and those in the queue.
+    /// A listener whose backlog is full, so that it ignores further connections, and the connections in it.
     #[cfg(target_os = "linux")]
     async fn silent() -> (TcpListener, Vec<TcpStream>) {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
@@ -276,15 +273,15 @@ mod tests {
         let listener = socket.listen(1).unwrap();
         let address = listener.local_addr().unwrap();
         let mut queue = Vec::new();
-        let patience = Duration::from_millis(100);
-        while let Ok(queued) = timeout(patience, TcpStream::connect(address)).await {
+        let limit = Duration::from_millis(100);
+        while let Ok(queued) = timeout(limit, TcpStream::connect(address)).await {
             queue.push(queued.unwrap());
         }
         (listener, queue)
     }
 
-    /// Real sockets and the real clock: the virtual one runs ahead of a connection that is under way.
-    #[cfg(target_os = "linux")] // other systems refuse what does not fit into the queue
+    /// Uses the real clock: tokio's virtual clock would advance while a real socket connects.
+    #[cfg(target_os = "linux")] // other systems refuse connections beyond the backlog
     #[tokio::test]
     async fn silent_address_delays_connection() {
         let (silent, _queue) = silent().await;
@@ -293,7 +290,7 @@ mod tests {
         let target = Target::parse("ws://two.invalid/").unwrap();
         let began = Instant::now();
         let tcp = tcp_to(&target, Ok([silent, live].into_iter()));
-        // Far less than the minutes after which the silent one fails; the exact delay is tested below.
+        // The silent address alone would fail after minutes. The exact delay is tested below.
         let tcp = timeout(10 * ATTEMPT_DELAY, tcp).await.unwrap();
         assert_eq!(tcp.unwrap().unwrap().peer_addr().unwrap(), live);
         let took = began.elapsed();
@@ -310,14 +307,14 @@ mod tests {
         of.iter().map(|it| it.parse().unwrap()).collect()
     }
 
-    /// What each address does, and after how many milliseconds.
+    /// The behaviour of an address, with its delay in milliseconds.
     enum Does {
         Connects(u64),
         Fails(u64),
         Nothing,
     }
 
-    /// The index of the address that won, or that none did, and after how many milliseconds of virtual time.
+    /// The index of the winning address, if any, and the virtual time in milliseconds.
     async fn race_of(all: &[Does]) -> (Option<usize>, u128) {
         let list: Vec<SocketAddr> = (0..all.len())
             .map(|at| SocketAddr::from(([192, 0, 2, 1], u16::try_from(at).unwrap())))
@@ -347,13 +344,13 @@ mod tests {
             race_of(&[Nothing, Nothing, Connects(10)]).await,
             (Some(2), 510)
         );
-        // A slow one is not given up.
+        // A slow attempt continues.
         assert_eq!(race_of(&[Connects(300), Nothing]).await, (Some(0), 300));
         assert_eq!(
             race_of(&[Connects(300), Connects(10)]).await,
             (Some(1), 260)
         );
-        // A failure starts the next at once, and the last one waits for those before.
+        // A failure starts the next attempt at once. After the last, earlier attempts continue.
         assert_eq!(
             race_of(&[Fails(5), Fails(5), Connects(5)]).await,
             (Some(2), 15)

@@ -1,4 +1,4 @@
-//! The dial function of a user.
+//! The user's dial function: see [`Config::with_dial`](crate::Config::with_dial).
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::stream::Stream;
 
-/// How a [`Config`](crate::Config) connects instead of by TCP.
+/// A function that opens a byte stream to a host and port, in place of TCP.
 #[derive(Clone)]
 pub(crate) struct Dial(Arc<DialFn>);
 

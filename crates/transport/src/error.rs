@@ -1,4 +1,4 @@
-//! What can go wrong, one variant a step.
+//! The error type: one variant for each step of a connection.
 
 use std::io;
 use std::time::Duration;
@@ -8,28 +8,28 @@ use tokio::time::Instant;
 use crate::close;
 use crate::refused_response::RefusedResponse;
 
-/// The instant at which a time limit ends. A limit beyond the clock's range is none.
+/// The deadline of a time limit that starts now. A limit beyond the clock's range becomes one year.
 pub(crate) fn after(limit: Duration) -> Instant {
     const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
     let now = Instant::now();
     now.checked_add(limit).unwrap_or_else(|| now + NEVER)
 }
 
-/// A step of a connection's life that has a time limit of its own.
+/// A step of a connection with its own time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Looking up the name and opening the TCP connection.
+    /// DNS lookup and TCP connect.
     Connect,
     /// The TLS handshake.
     Tls,
-    /// The TLS handshake with a proxy, and its response to `CONNECT`.
+    /// The TLS handshake with a proxy, and the proxy's response to `CONNECT`.
     Proxy,
-    /// The HTTP request that turns the connection into a WebSocket.
+    /// The HTTP upgrade.
     Upgrade,
-    /// A plain HTTP request, its answer included.
+    /// A plain HTTP request and its response.
     Request,
-    /// Handing a frame to the socket.
+    /// Writing a frame to the socket.
     Write,
     /// Waiting for the peer's close frame after ours.
     Close,
@@ -49,19 +49,17 @@ impl Phase {
     }
 }
 
-/// Why a connection could not be made, or why it ended.
+/// The reason why a connection or an HTTP request failed.
 ///
-/// Errors end up in logs, so no variant carries a request header or the value of a query parameter:
-/// they can hold credentials. A refusal carries the path of its URL, and the start of the response's
-/// body.
+/// Errors are logged. Request headers and the values of query parameters may contain credentials, so no variant includes
+/// them. [`Error::Refused`] contains the path of the URL, and the start of the response's body.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The URL cannot be used: for a WebSocket `ws://` or `wss://`, for a request `http://` or
-    /// `https://`.
+    /// The URL is invalid: a WebSocket needs `ws://` or `wss://`, a request `http://` or `https://`.
     #[error("not a usable URL: {0}")]
     Url(&'static str),
-    /// A value passed in cannot be used, such as a reserved header or close code.
+    /// An argument is invalid, such as a reserved header or close code.
     #[error("unusable argument: {0}")]
     Argument(&'static str),
     /// The host's name could not be resolved.
@@ -69,7 +67,7 @@ pub enum Error {
     Dns {
         /// The name that was looked up.
         host: Box<str>,
-        /// The resolver's answer.
+        /// The resolver's error.
         source: io::Error,
     },
     /// None of the host's addresses accepted a TCP connection.
@@ -77,15 +75,15 @@ pub enum Error {
     Connect {
         /// The URL's `host:port`.
         peer: Box<str>,
-        /// The last address's failure.
+        /// The error of the last address.
         source: io::Error,
     },
-    /// The TLS handshake failed; a certificate that is not trusted ends here.
+    /// The TLS handshake failed: the certificate is not trusted, for example.
     #[error("TLS with {peer} failed: {source}")]
     Tls {
         /// The URL's `host:port`.
         peer: Box<str>,
-        /// The TLS library's reason.
+        /// The error of the TLS library.
         source: io::Error,
     },
     /// A step took longer than its limit in [`Config`](crate::Config).
@@ -94,7 +92,7 @@ pub enum Error {
         /// The step that took too long.
         step: Phase,
     },
-    /// The authorities of a file cannot be used: see [`Roots::from_pem_file`](crate::Roots::from_pem_file).
+    /// A file of root certificates cannot be used: see [`Roots::from_pem_file`](crate::Roots::from_pem_file).
     #[cfg(feature = "tls-no-provider")]
     #[error("cannot use the certificates of {}: {what}", .path.display())]
     Certificates {
@@ -108,37 +106,36 @@ pub enum Error {
     Proxy {
         /// The proxy's `host:port`.
         proxy: Box<str>,
-        /// The failure: a proxy that refuses `CONNECT` is [`Error::Refused`].
+        /// The cause: [`Error::Refused`] if the proxy refuses `CONNECT`.
         source: Box<Error>,
     },
-    /// The server answered with another status than 101 to an upgrade, 200 to a request, and a proxy
-    /// with another one than 2xx to `CONNECT`.
+    /// The status of the response is not 101 (upgrade), 200 (request) or 2xx (a proxy's response to `CONNECT`).
     #[error("{response}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// `Retry-After`: seconds, or a date in any of the three forms of RFC 9110 (section 5.6.7),
-        /// counted from the response's `Date`, or from the system's clock where it has none. Zero for
-        /// a date in the past, and `u64::MAX` seconds for a number beyond: callers bound it.
+        /// `Retry-After`: seconds, or a date in any of the three formats of RFC 9110 (section 5.6.7), relative to the
+        /// response's `Date`, or to the system clock without one. Zero for a date in the past, and `u64::MAX` seconds for a
+        /// larger number: callers must limit it.
         retry_after: Option<Duration>,
-        /// What the server responded.
+        /// The response.
         response: Box<RefusedResponse>,
     },
-    /// The server answered 101, but not as the handshake demands.
+    /// The response has status 101 but violates the handshake.
     #[error("not a WebSocket handshake: {0}")]
     Handshake(&'static str),
-    /// The answer is not HTTP, or it stopped half way.
-    #[error("no usable HTTP answer: {0}")]
+    /// The response is not valid HTTP, or it is incomplete.
+    #[error("no usable HTTP response: {0}")]
     Http(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The peer broke the WebSocket protocol.
     #[error("protocol violation: {what}")]
     Protocol {
-        /// The rule that was broken.
+        /// The violation.
         what: &'static str,
-        /// The close code that the peer must be told.
+        /// The close code to send.
         code: u16,
     },
-    /// A message, all its fragments together, is longer than the limit.
+    /// A message, counting all its fragments, exceeds the limit.
     #[error("a message is longer than the limit of {limit} bytes")]
     TooLarge {
         /// [`Config::max_message_size`](crate::Config::max_message_size).
@@ -147,10 +144,10 @@ pub enum Error {
     /// A text message or a close reason is not UTF-8.
     #[error("a text message or a close reason is not UTF-8")]
     InvalidUtf8,
-    /// The peer's side of the connection ended without a close frame (code 1006).
+    /// The TCP connection ended without a close frame (code 1006).
     #[error("the connection was dropped without a close frame")]
     Dropped,
-    /// The connection had ended before this call.
+    /// The connection has ended before this call.
     #[error("the connection is closed")]
     Closed,
     /// The socket failed.
@@ -159,8 +156,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The code of the close frame that must be sent for this error, or `None`
-    /// where the error calls for none.
+    /// The code of the close frame to send for this error; `None` if none must be sent.
     #[must_use]
     pub const fn close_code(&self) -> Option<u16> {
         match self {
@@ -171,9 +167,8 @@ impl Error {
         }
     }
 
-    /// How long to wait at least before another attempt, where the server, or the proxy, is there and
-    /// refuses only for now: with `Retry-After`, or without one and with status 429 or 503, which makes it
-    /// zero. A redirect is none of these.
+    /// The minimum wait before another attempt, if the server or the proxy refused only temporarily: the value of
+    /// `Retry-After`, or zero for status 429 or 503 without one. `None` for redirects and all other errors.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -198,8 +193,8 @@ impl Error {
         }
     }
 
-    /// An error of the open socket. TLS reports a missing goodbye as an
-    /// unexpected end of file, which is what TCP reports as an end of file.
+    /// Converts an error of the open socket. rustls reports a missing `close_notify` as `UnexpectedEof`, where TCP reports an
+    /// end of file.
     pub(crate) fn from_socket(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::UnexpectedEof {
             Self::Dropped

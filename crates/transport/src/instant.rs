@@ -1,29 +1,28 @@
-//! A monotonic clock that counts the time for which the system was suspended.
+//! A monotonic clock that includes the time for which the system was suspended.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// A point in time on a monotonic clock that also runs while the system is suspended: the age of a book
-/// includes the hours for which a laptop was closed.
+/// A point in time on a monotonic clock that also advances while the system is suspended: the age of a book includes the
+/// hours for which a laptop was closed.
 ///
-/// The clock is `CLOCK_BOOTTIME` on Linux and Android, and `CLOCK_MONOTONIC` on Apple's systems, which
-/// counts the same. It is read through the C library, so that a tool that replaces the clock for a test
-/// (libfaketime, say) is respected. Elsewhere it is [`std::time::Instant`]: that includes suspended time on
-/// Windows, and depends on the kernel on other systems.
+/// The clock is `CLOCK_BOOTTIME` on Linux and Android, and on Apple's systems the equivalent `CLOCK_MONOTONIC`. It is read
+/// through the C library, so tools that replace the clock (libfaketime, for example) work. On other systems it is
+/// [`std::time::Instant`], which includes suspended time on Windows and depends on the kernel elsewhere.
 ///
-/// It is not tokio's clock: [`tokio::time::Instant`] stands still during a suspend on Linux, and follows
-/// `tokio::time::pause`, which this clock does not.
+/// It differs from tokio's clock: [`tokio::time::Instant`] stops during a suspend on Linux, and `tokio::time::pause` affects
+/// only that one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Duration);
 
 impl Instant {
-    /// The current time. One call of the C library, without a system call where the kernel offers that.
+    /// The current time. One call of the C library, through the vDSO where there is one.
     #[must_use]
     pub fn now() -> Self {
         Self(since_boot())
     }
 
-    /// The time since an earlier point; zero when `earlier` is later.
+    /// The time since `earlier`; zero if that is later.
     #[must_use]
     pub fn saturating_duration_since(&self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)

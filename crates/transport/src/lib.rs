@@ -1,8 +1,7 @@
-//! One WebSocket over tokio: connect, TLS, read, write, close.
+//! A WebSocket client over tokio: connect, TLS, read, write, close.
 //!
-//! A thin crate over hyper (the upgrade), rustls (`wss://`: see [Features](#features)) and fastwebsockets (masks, and the frames that are sent; the
-//! ones that come are read here, in place). It knows no venue and no JSON:
-//! bytes come out in place, bytes go in.
+//! It builds on hyper (the upgrade), rustls (`wss://`, see [Features](#features)) and fastwebsockets (masking, and the
+//! encoding of frames). It decodes incoming frames itself, in place. It is independent of venues and of JSON.
 //!
 //! ```no_run
 //! use ticklot_transport::{Config, close, connect};
@@ -20,10 +19,9 @@
 //!
 //! # Reading and writing at the same time
 //!
-//! Every call is cancel safe, so a read may stand in a `select!` loop and be
-//! dropped each time a timer fires. [`Connection::split`] gives two halves that
-//! work at the same time; one task can then write while one read stays
-//! under way, without taking it up anew:
+//! Every call is cancel safe, so a `select!` loop may drop a read each time a timer fires. The two halves of
+//! [`Connection::split`] work concurrently: one task can write while the same read stays pending. The owner of the halves
+//! replies to pings and closes:
 //!
 //! ```no_run
 //! use std::pin::pin;
@@ -36,7 +34,7 @@
 //! let mut timer = tokio::time::interval(Duration::from_secs(10));
 //! loop {
 //!     let mut read = pin!(reader.read());
-//!     // The read stays where it is until it is done; the timer only writes.
+//!     // The timer writes while the read stays pending.
 //!     let incoming = loop {
 //!         tokio::select! {
 //!             incoming = &mut read => break incoming?,
@@ -53,39 +51,38 @@
 //! # }
 //! ```
 //!
-//! # What is checked
+//! # Protocol checks
 //!
-//! All that RFC 6455 asks of a peer, with the close code that it names: 1002 for
-//! a broken rule, 1007 for a text that is not UTF-8, 1009 for a message over
-//! [`Config::max_message_size`]. The limit counts all fragments of a message
-//! together, and a frame that claims more is refused before memory is
-//! reserved for it. Extensions are never offered, so frames are never compressed.
+//! The crate checks all that RFC 6455 requires of a peer, and closes with the code that it names: 1002 for a protocol
+//! violation, 1007 for text that is not UTF-8, 1009 for a message over [`Config::max_message_size`]. The limit applies to
+//! all fragments of a message together. A frame whose header exceeds it is refused before memory is reserved.
+//! Extensions are never offered, so frames are never compressed.
+//!
+//! Known deviations:
+//!
+//! - A length that is encoded in more bytes than necessary is accepted.
+//! - A text that is not UTF-8 is refused when it is complete, not at its first invalid byte.
+//! - A frame with two violations is refused for either of them.
 //!
 //! # Without a runtime
 //!
-//! [`connect_nonblocking`] opens a WebSocket for a thread that reads in a loop, without waiting and without a
-//! runtime: [`NonblockingConnection`]. It decodes frames with the same code. [`Poller`] finds the readable ones of many.
+//! [`connect_nonblocking`] opens a [`NonblockingConnection`], for a thread that reads in a loop without blocking and
+//! without a runtime. It decodes frames with the same code. [`Poller`] finds the readable ones among many.
 //!
 //! # HTTP requests
 //!
 //! [`HttpClient`] sends GET requests with the same [`Config`], for the data that a venue serves over
-//! HTTP, such as a first book. It keeps its connections open between requests.
+//! HTTP, such as an initial order book. It keeps its connections open between requests.
 //!
 //! # Features
 //!
 //! | feature | default | `wss://` with |
 //! |---|---|---|
 //! | `tls` | yes | ring |
-//! | `tls-aws-lc` | | aws-lc-rs, which is used when both are on |
-//! | `tls-no-provider` | | the cryptography that the program installs (`rustls::crypto::CryptoProvider`) |
+//! | `tls-aws-lc` | | aws-lc-rs, also if both are enabled |
+//! | `tls-no-provider` | | the provider that the program installs (`rustls::crypto::CryptoProvider`) |
 //!
-//! The same applies to `https://`. Without any of them a `wss://` or `https://` URL is an error.
-//!
-//! # What is not
-//!
-//! - A length written in more bytes than it needs is accepted.
-//! - A text that is not UTF-8 is refused when all of it is there, not at its first bad byte.
-//! - A frame that breaks two rules is refused for either of them.
+//! The same applies to `https://`. Without any of them, a `wss://` or `https://` URL is an error.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

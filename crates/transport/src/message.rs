@@ -1,59 +1,57 @@
-//! What a reader hands out.
+//! Incoming messages and control frames, and the times of their reads.
 
 use crate::Instant;
 
-/// Which end of the connection this is.
+/// The side of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Client,
     Server,
 }
 
-/// Whether a message is text or bytes.
+/// The type of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// UTF-8, which has been checked.
+    /// Valid UTF-8.
     Text,
     /// Any bytes.
     Binary,
 }
 
-/// A whole message, in the connection's own buffer.
+/// A complete message, in the connection's buffer.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message<'a> {
-    /// Text or bytes.
+    /// Text or binary.
     pub kind: Kind,
-    /// The content. Mutable, so that a parser may work in place: the buffer is
-    /// not read again.
+    /// The content. Mutable, so that a parser may work in place: the connection does not read it again.
     pub payload: &'a mut [u8],
-    /// When the read of the socket returned that brought the end of it. A message that lies behind
-    /// others of one read has their time, however long they took: the difference from now is how long
-    /// it has waited here. With TLS, the moment at which its bytes were decrypted.
+    /// The time when the socket read returned that completed the message. All messages of one read have the same time, so
+    /// the difference from now includes the processing of earlier ones. With TLS, the time of decryption.
     pub received: Instant,
-    /// The last known moment at which the socket had nothing to read. The message arrived between
-    /// this and [`received`](Self::received): a difference beyond the interval at which the owner polls
-    /// or calls [`Reader::mark_idle`](crate::Reader::mark_idle) means that it may have waited in the kernel,
-    /// because the process was stopped or reads more slowly than the peer writes.
+    /// The last known time when the socket was empty. The message arrived between this and
+    /// [`received`](Self::received). If the difference exceeds the interval at which the owner polls or calls
+    /// [`Reader::mark_idle`](crate::Reader::mark_idle), the message may have waited in the kernel, because the process was
+    /// stopped or is slower than the peer.
     pub idle_at: Instant,
 }
 
-/// When the socket was read.
+/// The times of a socket read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Read {
-    /// When the last read returned.
+    /// When the read returned.
     pub(crate) at: Instant,
-    /// The last known moment before it at which the socket had nothing to read.
+    /// The last known time before it when the socket was empty.
     pub(crate) idle_at: Instant,
 }
 
-/// Tracks when the socket was read, and when it had nothing to read.
+/// Tracks when the socket was read, and when it was empty.
 #[derive(Debug)]
 pub(crate) struct Arrivals {
     read: Read,
-    /// Whether the socket had nothing to read at the last attempt.
+    /// Whether the socket was empty at the last read.
     is_idle: bool,
-    /// When the socket was last read, or seen idle by the owner.
+    /// When the socket was last read, or marked idle.
     seen_at: Instant,
 }
 
@@ -75,24 +73,24 @@ impl Arrivals {
         self.read
     }
 
-    /// The socket has nothing to read.
+    /// Records that a read found the socket empty.
     pub(crate) fn set_idle(&mut self) {
         self.is_idle = true;
     }
 
-    /// Whether the socket had nothing to read at the last attempt.
+    /// Whether the socket was empty at the last read.
     pub(crate) fn is_idle(&self) -> bool {
         self.is_idle
     }
 
-    /// A socket that had nothing to read had nothing at `time` either.
+    /// Records that an idle socket was still empty at `time`.
     pub(crate) fn mark_idle(&mut self, time: Instant) {
         if self.is_idle {
             self.seen_at = self.seen_at.max(time);
         }
     }
 
-    /// A read has returned with bytes, an end or an error. Looks at the clock.
+    /// Records a read that returned bytes, the end of the stream or an error. Reads the clock.
     pub(crate) fn has_read(&mut self) {
         self.read.at = Instant::now();
         if self.is_idle {
@@ -114,23 +112,22 @@ impl<'a> Message<'a> {
     }
 }
 
-/// What came in, control frames included.
+/// An incoming message or control frame.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Incoming<'a> {
-    /// A whole message.
+    /// A complete message.
     Message(Message<'a>),
-    /// To be answered with [`Writer::pong`](crate::Writer::pong) and this payload.
+    /// A ping. Reply with [`Writer::pong`](crate::Writer::pong) and this payload.
     Ping(&'a [u8]),
-    /// The answer to a ping, or a sign of life that nobody asked for.
+    /// A pong: the reply to a ping, or an unsolicited one.
     Pong(&'a [u8]),
-    /// The peer closes. To be answered with [`Writer::close`](crate::Writer::close)
-    /// and this code; nothing follows.
+    /// The peer's close frame, the last frame. Reply with [`Writer::close`](crate::Writer::close) and this code.
     Close {
-        /// Its code, or [`NO_STATUS`](crate::close::NO_STATUS) where it gave none.
+        /// The code, or [`NO_STATUS`](crate::close::NO_STATUS) if the frame has none.
         code: u16,
-        /// Its reason, checked to be UTF-8, often empty. At most 123 bytes: a control frame carries
-        /// 125, and the code takes two (RFC 6455, section 5.5).
+        /// The reason, often empty. At most 123 bytes: a control frame has at most 125, and the code takes two (RFC 6455,
+        /// section 5.5).
         reason: &'a str,
     },
 }

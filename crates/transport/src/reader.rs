@@ -1,4 +1,4 @@
-//! The reading half: frames in, whole messages out.
+//! The reading half of a connection.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -15,21 +15,20 @@ use crate::stream::Shared;
 use crate::writer::Writer;
 use crate::{Error, Instant};
 
-/// How many bytes are read in a row before other tasks run.
+/// The most consecutive bytes before the task yields to others.
 const TURN_BYTES: usize = 64 << 10;
 
-/// What a read counts at least in that: a peer that writes byte by byte costs a system call each.
+/// The least bytes that a read counts as, because a peer that writes single bytes costs a system call for each.
 const READ_COST: usize = 1 << 10;
 
 /// The reading half of a connection.
 ///
-/// It never writes: pings and closes are handed out, and the owner answers
-/// them through the [`Writer`](crate::Writer).
+/// It never writes: it returns pings and closes, and the owner replies with the [`Writer`](crate::Writer).
 pub struct Reader {
     decoder: Decoder,
     stream: Shared,
     arrivals: Arrivals,
-    /// Bytes that were read since the socket had nothing to read, or since other tasks last ran.
+    /// The bytes that were read since the socket was empty or the task yielded.
     turn: usize,
 }
 
@@ -45,22 +44,20 @@ impl Reader {
 
     /// Waits for a message or a control frame.
     ///
-    /// A fragmented message is put together first; control frames between its
-    /// fragments come out as they arrive. No allocation once the buffers have
-    /// grown to the longest message. After each 64 KiB that are read without a pause
-    /// of the peer, other tasks of the runtime run, also within a message.
+    /// The fragments of a message are assembled first. Control frames between them are returned as they arrive. Does not
+    /// allocate once the buffers have grown to the longest message. Yields to other tasks after each 64 KiB that are read
+    /// without a pause of the peer, also within a message.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a frame that was begun is kept in the reader, and the next
-    /// call goes on where the dropped one stopped.
+    /// Cancel safe: a partial frame stays in the reader, and the next call continues with it.
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`], [`Error::TooLarge`] and [`Error::InvalidUtf8`] where
-    /// the peer broke the rules: [`Error::close_code`] says what to close with.
-    /// [`Error::Dropped`] and [`Error::Io`] where the socket ended. After any
-    /// error, and after the peer's close, [`Error::Closed`].
+    /// - [`Error::Protocol`], [`Error::TooLarge`] and [`Error::InvalidUtf8`] if the peer violated the protocol: close with
+    ///   [`Error::close_code`].
+    /// - [`Error::Dropped`] and [`Error::Io`] if the socket ended.
+    /// - [`Error::Closed`] after any error, and after the peer's close.
     pub async fn read(&mut self) -> Result<Incoming<'_>, Error> {
         let event = self.advance().await?;
         Ok(self.decoder.incoming(event, self.arrivals.read()))
@@ -77,22 +74,21 @@ impl Reader {
         }
     }
 
-    /// Notes that the socket has nothing to read, if the last [`Reader::read`] waited for it:
-    /// [`Message::idle_at`] of the next message is not earlier than now. For an owner that polls at an
-    /// interval. Call it only while the runtime's I/O driver runs: after the process was stopped, a read
-    /// waits although the kernel has bytes, until that driver has run once.
+    /// Records that the socket has nothing to read, if the last [`Reader::read`] was pending: [`Message::idle_at`] of the
+    /// next message is then not earlier than now. For an owner that polls at an interval. Call it only after the runtime's
+    /// I/O driver has run: after the process was stopped, a read is pending until then, although the kernel has bytes.
     pub fn mark_idle(&mut self) {
         self.arrivals.mark_idle(Instant::now());
     }
 
-    /// Reads once, and looks at the clock: the only time for a message, and as near the socket as it
-    /// can be.
+    /// Reads the socket once, and then the clock. That is the only reading for a message, as close to the socket as
+    /// possible.
     async fn read_more(&mut self) -> Result<(), Error> {
         if self.turn >= TURN_BYTES {
             self.turn = 0;
             yield_now().await;
         }
-        // Tokio's budget would show a socket as idle that is not; `TURN_BYTES` is in its place.
+        // Without `unconstrained`, a socket would seem idle when tokio's budget is used up. `TURN_BYTES` replaces the budget.
         let read = unconstrained(poll_fn(|cx| self.poll_read(cx))).await;
         self.arrivals.has_read();
         match read {
@@ -105,9 +101,9 @@ impl Reader {
         }
     }
 
-    /// Reads what the stream has, as far as there is room, and tells how much: nothing at its end.
+    /// Reads into the spare capacity and returns the number of bytes: 0 at the end of the stream.
     ///
-    /// All that is read is kept in the same turn, so nothing is lost when whoever waits for it goes away.
+    /// Cancel safe: the decoder accepts the bytes within the same poll.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut room = ReadBuf::new(self.decoder.spare_capacity());
         let read = Pin::new(&mut self.stream).poll_read(cx, &mut room);
@@ -122,14 +118,14 @@ impl Reader {
         Poll::Ready(Ok(bytes))
     }
 
-    /// The payload of the control frame that `advance` has just found.
+    /// The payload of the control frame that `advance` has just returned.
     pub(crate) fn control(&self) -> &[u8] {
         self.decoder.control()
     }
 
-    /// The message that `advance` has just found.
-    pub(crate) fn message(&mut self, kind: Kind, place: PayloadLocation) -> Message<'_> {
-        self.decoder.message(kind, place, self.arrivals.read())
+    /// The message that `advance` has just returned.
+    pub(crate) fn message(&mut self, kind: Kind, location: PayloadLocation) -> Message<'_> {
+        self.decoder.message(kind, location, self.arrivals.read())
     }
 
     pub(crate) fn end(&self) -> Option<End> {

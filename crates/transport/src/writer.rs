@@ -1,4 +1,4 @@
-//! The writing half: messages in, frames out.
+//! The writing half of a connection.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -19,18 +19,18 @@ use crate::stream::Shared;
 
 /// The writing half of a connection.
 ///
-/// Every call hands one frame to the socket and flushes it, within
-/// [`Config::write_timeout`](crate::Config::write_timeout). No allocation once
-/// its buffer has grown to the longest message.
+/// Each call writes one frame to the socket and flushes it, within
+/// [`Config::write_timeout`](crate::Config::write_timeout). Does not allocate once its buffer has grown to the longest
+/// message.
 ///
 /// # Cancel safety
 ///
-/// Cancel safe: a frame is either not begun or it stays in the writer, and the
-/// next call sends its rest first. A dropped call does not tell which of the two it was.
+/// Cancel safe: if the call is dropped, the frame was either not started, or its rest stays in the writer and the next call
+/// sends it first. The caller cannot find out which.
 pub struct Writer {
     stream: Shared,
     encoder: Encoder,
-    /// Something was written that the stream may still hold back.
+    /// The stream may still buffer written bytes.
     unflushed: bool,
     timeout: Duration,
 }
@@ -49,9 +49,8 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`Error::Argument`] if it is not UTF-8, [`Error::Timeout`] and
-    /// [`Error::Io`] where the socket fails, [`Error::Closed`] after a failure and
-    /// after the close.
+    /// [`Error::Argument`] if it is not UTF-8, [`Error::Timeout`] and [`Error::Io`] if the write fails, and
+    /// [`Error::Closed`] after a failure or a close.
     pub async fn text(&mut self, payload: &[u8]) -> Result<(), Error> {
         check_text(payload)?;
         self.send(OpCode::Text, payload).await
@@ -61,7 +60,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// As [`Writer::text`], of which any bytes are accepted.
+    /// As [`Writer::text`], except that any bytes are accepted.
     pub async fn binary(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.send(OpCode::Binary, payload).await
     }
@@ -75,7 +74,7 @@ impl Writer {
         self.send(OpCode::Ping, payload).await
     }
 
-    /// Sends a pong: the answer to a ping carries the ping's payload.
+    /// Sends a pong. The reply to a ping carries the payload of the ping.
     ///
     /// # Errors
     ///
@@ -84,10 +83,10 @@ impl Writer {
         self.send(OpCode::Pong, payload).await
     }
 
-    /// Sends a close frame, after which nothing can be sent. Closing twice does nothing.
+    /// Sends a close frame, after which nothing can be sent. A second call does nothing.
     ///
-    /// With [`NO_STATUS`](crate::close::NO_STATUS) the frame is empty. A reason longer
-    /// than 123 bytes is cut between two characters.
+    /// With [`NO_STATUS`](crate::close::NO_STATUS), the frame has no payload. A reason of more than 123 bytes is truncated at
+    /// a character boundary.
     ///
     /// # Errors
     ///
@@ -98,7 +97,7 @@ impl Writer {
         self.flush().await
     }
 
-    /// Says goodbye on the TLS and the TCP level. Nothing can be sent afterwards.
+    /// Ends the TLS session and the TCP stream for writing. Nothing can be sent afterwards.
     ///
     /// # Errors
     ///
@@ -110,8 +109,7 @@ impl Writer {
     }
 
     async fn send(&mut self, opcode: OpCode, payload: &[u8]) -> Result<(), Error> {
-        // Before the new frame, or calls that are dropped one after the other
-        // would pile up frames without end.
+        // Before the new frame: otherwise repeatedly dropped calls would grow the buffer without limit.
         self.flush().await?;
         self.encoder.queue(opcode, payload)?;
         self.flush().await
@@ -125,7 +123,7 @@ impl Writer {
         self.encoder.queue(OpCode::Pong, payload)
     }
 
-    /// Sends what a dropped call left behind, if anything.
+    /// Sends the rest of a dropped call, if any.
     ///
     /// # Errors
     ///
@@ -169,7 +167,7 @@ impl Writer {
     }
 }
 
-/// The end of a write that had a time limit.
+/// The result of a write with a time limit.
 fn write_result(result: Result<io::Result<()>, tokio::time::error::Elapsed>) -> Result<(), Error> {
     match result {
         Ok(Ok(())) => Ok(()),

@@ -8,7 +8,7 @@ use ticklot::bayse::{Auth, Bayse, Command, Currency, Message, Plan, Symbol, Topi
 use ticklot::book::BookRefLevels;
 use ticklot::events::{Receipt, Source};
 use ticklot::transport::{Config as Transport, Connection, Incoming};
-use ticklot::venue::subscriptions::Stage;
+use ticklot::venue::subscriptions::SubscriptionState;
 use ticklot::{Books, Disconnect, Event, Feed, Handler, Level, OnMessage, Options, Side};
 use ticklot_sim::bayse::{self, Listing, User};
 use ticklot_sim::{Rate, Server};
@@ -381,7 +381,11 @@ async fn unconfirmed_subscription_is_repeated() {
     let venue = Bayse::new(["m"]).url(&url);
     let venue = venue.ack_timeout(Duration::from_millis(30)).build();
     let venue = venue.unwrap();
-    assert!(venue.topics().all(|(_, stage)| stage == Stage::Waiting));
+    assert!(
+        venue
+            .topics()
+            .all(|(_, state)| state == SubscriptionState::Waiting)
+    );
     feed.add(venue);
     serve_by_hand(&mut feed, listener, async |mut connection| {
         for _ in 0..3 {

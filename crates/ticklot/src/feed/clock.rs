@@ -1,20 +1,20 @@
-//! A feed's time.
+//! The clock of a feed.
 
 use std::time::{Duration, SystemTime};
 
 use ticklot_book::Nanos;
 use ticklot_transport::Instant;
 
-/// The longest sleep of a timer. Tokio's clock stands still while the system is suspended, so no timer is
-/// later than this after it wakes up.
+/// The longest sleep of a timer. Tokio's clock stops while the system is suspended. After a resume, a timer is late by at
+/// most this.
 pub(super) const MAX_SLEEP: Duration = Duration::from_millis(500);
 
-/// The clock of a feed: a monotonic one that counts the time for which the system was suspended
-/// ([`Instant`]), from the moment it was made. A copy shows the same time.
+/// A monotonic clock that starts at zero and also advances while the system is suspended ([`Instant`]). A copy
+/// returns the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
-    /// The same moment in nanoseconds since 1970.
+    /// The origin in nanoseconds since 1970.
     unix_zero: u64,
 }
 
@@ -28,8 +28,8 @@ impl Clock {
         }
     }
 
-    /// The start in nanoseconds since 1970, by the system's clock as it was then: `unix_zero() +
-    /// now().0` is the time of day, however that clock is set since, and never goes back.
+    /// The start in nanoseconds since 1970, read once from the system clock. `unix_zero() + now().0` is therefore a time of
+    /// day that never goes back, even if the system clock is set.
     #[must_use]
     pub fn unix_zero(&self) -> u64 {
         self.unix_zero
@@ -41,21 +41,21 @@ impl Clock {
         self.at(Instant::now())
     }
 
-    /// What [`Clock::now`] showed at a moment; zero for one before the start.
+    /// The time of this clock at `moment`; zero if that is before the start.
     #[must_use]
     pub fn at(&self, moment: Instant) -> Nanos {
         Nanos(0).after(moment.saturating_duration_since(self.origin))
     }
 
-    /// When a timer that is set now for `time` is to fire: then, or after [`MAX_SLEEP`] to compare the time
-    /// again.
+    /// The deadline for a timer that waits for `time`. It is at most [`MAX_SLEEP`] from now: the caller then compares the
+    /// time again.
     pub(super) fn wake_at(&self, time: Nanos) -> tokio::time::Instant {
         let sleep = time.since(self.now()).min(MAX_SLEEP);
         tokio::time::Instant::now() + sleep
     }
 }
 
-/// Nanoseconds since 1970; 0 for a clock that is set before.
+/// Nanoseconds since 1970; 0 if the system clock is earlier.
 fn unix_now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |time| Nanos(0).after(time).0)

@@ -1,4 +1,4 @@
-//! One session, driven over a socket by tokio.
+//! The tokio driver: runs one session over an asynchronous socket.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -14,9 +14,9 @@ use tokio::time::sleep_until;
 use tracing::debug;
 
 use super::ConnectionSummary;
+use super::handle::ControlMessage;
 use super::inbox::Inbox;
 use super::link::{Link, MAX_REQUESTS, Turn, UNSEEN, failed};
-use super::remote::ControlMessage;
 use super::waits::Waits;
 use crate::event::Disconnect;
 use crate::session::NextAction;
@@ -27,41 +27,41 @@ use crate::venue::{HttpRequest, RequestId, Venue};
 pub(super) struct Driver<'a, V: Venue, H> {
     link: Link<'a, V, H>,
     transport: &'a transport::Config,
-    calls: Control<'a, V::Command>,
+    control: ControlReceiver<'a, V::Command>,
     http: HttpClient,
 }
 
-/// What the user may ask for at any time.
-struct Control<'a, C> {
+/// Receives the user's commands, and the request to stop the feed.
+struct ControlReceiver<'a, C> {
     stopped: watch::Receiver<bool>,
-    asked: &'a Inbox<ControlMessage<C>>,
+    inbox: &'a Inbox<ControlMessage<C>>,
 }
 
-impl<C> Control<'_, C> {
-    /// Waits for the next call. Cancel safe.
+impl<C> ControlReceiver<'_, C> {
+    /// Waits for the next message. Cancel safe.
     async fn next(&mut self) -> ControlMessage<C> {
-        let Self { stopped, asked } = self;
-        // The sender of `stopped` lives as long as the feed, and an inbox needs none: neither wait ends early.
+        let Self { stopped, inbox } = self;
+        // Neither wait ends early: the sender of `stopped` lives as long as the feed, and an inbox has no end.
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => ControlMessage::Close,
-            ask = poll_fn(|cx| asked.poll_next(cx)) => ask,
+            message = poll_fn(|cx| inbox.poll_next(cx)) => message,
         }
     }
 }
 
-/// An HTTP request that is under way, and its number.
+/// A running HTTP request.
 type Fetch<'a> = Pin<Box<dyn Future<Output = (RequestId, Result<Vec<u8>, transport::Error>)> + 'a>>;
 
 impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
     pub(super) fn new(
         link: Link<'a, V, H>,
         transport: &'a transport::Config,
-        asked: &'a Inbox<ControlMessage<V::Command>>,
+        inbox: &'a Inbox<ControlMessage<V::Command>>,
     ) -> Self {
         Self {
-            calls: Control {
+            control: ControlReceiver {
                 stopped: link.stop.subscribe(),
-                asked,
+                inbox,
             },
             link,
             transport,
@@ -88,8 +88,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
             };
             self.link.disconnected(&reason);
             if let Some((connection, code)) = half_closed {
-                // Its outcome changes nothing: the books are disconnected already, and it takes a
-                // bounded time.
+                // The books are disconnected already, so the result does not matter. `close` has a timeout.
                 let mut connection: Connection = connection;
                 let _ = connection.close(code, "").await;
             }
@@ -99,7 +98,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         }
     }
 
-    /// Waits until a time, if one is given, or the next call.
+    /// Waits for `until` or the next control message, and handles the latter.
     async fn wait(&mut self, until: Option<Nanos>) -> Option<Disconnect> {
         let time = until.map(|time| self.link.clock.wake_at(time));
         let wait = async {
@@ -108,24 +107,23 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
                 None => std::future::pending().await,
             }
         };
-        let ask = tokio::select! {
+        let message = tokio::select! {
             () = wait => return None,
-            ask = self.calls.next() => ask,
+            message = self.control.next() => message,
         };
-        self.link.handle_control(ask)
+        self.link.handle_control(message)
     }
 
-    /// Connects and reads until the connection ends. What is left of it is to be closed, with a
-    /// code.
+    /// Connects, and reads until the connection ends. The caller must close `half_closed` with its close code.
     async fn connect(&mut self, half_closed: &mut Option<(Connection, u16)>) -> Disconnect {
         let url = self.link.session.url().to_owned();
         let mut connecting = pin!(transport::connect(&url, self.transport));
         let connected = loop {
-            let ask = tokio::select! {
+            let message = tokio::select! {
                 connected = connecting.as_mut() => break connected,
-                ask = self.calls.next() => ask,
+                message = self.control.next() => message,
             };
-            if let Some(reason) = self.link.handle_control(ask) {
+            if let Some(reason) = self.link.handle_control(message) {
                 return reason;
             }
         };
@@ -143,6 +141,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         reason
     }
 
+    /// Reads an open connection until it ends.
     async fn read(&mut self, reader: &mut Reader, writer: &mut Writer) -> Disconnect {
         let mut fetches = FuturesUnordered::new();
         let mut waiting = VecDeque::new();
@@ -152,7 +151,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         let mut stopped = pin!(stopped.wait_for(|stop| *stop));
         let mut waits = Waits::new();
         let mut turn = Turn::default();
-        // When the driver last ran while the runtime's I/O driver did.
+        // The last time when this loop certainly ran after the runtime's I/O driver.
         let mut seen = self.link.refresh_now();
         let mut was_late = false;
         loop {
@@ -160,48 +159,48 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
                 return reason;
             }
             if was_late || turn.is_over(self.link.now) {
-                // Until the I/O driver has run, the socket of a process that was stopped seems idle.
+                // After the process was stopped, the socket seems idle until the I/O driver has run.
                 yield_now().await;
-                if let Some(reason) = self.requested() {
+                if let Some(reason) = self.run_commands() {
                     return reason;
                 }
                 turn = Turn::default();
             }
-            let under_way = fetches.len();
+            let running = fetches.len();
             self.start_requests(&mut fetches, &mut waiting);
-            if fetches.len() > under_way {
+            if fetches.len() > running {
                 waits.changed();
             }
-            // Set anew only to be earlier: one that comes too early looks again.
+            // Reset only to an earlier time: a timer that fires too early compares the time again.
             let due = self.link.session.deadline().unwrap_or(Nanos(u64::MAX));
             if due < armed {
                 armed = due;
                 timer.as_mut().reset(self.link.clock.wake_at(armed));
                 waits.changed();
             }
-            let mut waited = false;
-            let happened = {
-                // Cancel safe: what was read of a frame stays in the reader.
+            let mut was_pending = false;
+            let event = {
+                // Cancel safe: a partial frame stays in the reader.
                 let mut read = pin!(reader.read());
-                let asked = self.calls.asked;
+                let inbox = self.control.inbox;
                 let mut others = |cx: &mut Context<'_>| {
                     if stopped.as_mut().poll(cx).is_ready() {
                         return Poll::Ready(IoEvent::Control(ControlMessage::Close));
                     }
-                    if let Poll::Ready(ask) = asked.poll_next(cx) {
-                        return Poll::Ready(IoEvent::Control(ask));
+                    if let Poll::Ready(message) = inbox.poll_next(cx) {
+                        return Poll::Ready(IoEvent::Control(message));
                     }
                     if let Poll::Ready(Some((id, body))) = fetches.poll_next_unpin(cx) {
                         return Poll::Ready(IoEvent::Fetched(id, body));
                     }
-                    timer.as_mut().poll(cx).map(|()| IoEvent::Time)
+                    timer.as_mut().poll(cx).map(|()| IoEvent::Timer)
                 };
                 poll_fn(|cx| {
-                    // Incoming messages come first; the turn's limits protect the others.
+                    // Incoming messages have priority. The limits of a turn prevent starvation of the others.
                     if let Poll::Ready(incoming) = read.as_mut().poll(cx) {
                         return Poll::Ready(IoEvent::Incoming(incoming));
                     }
-                    waited = true;
+                    was_pending = true;
                     match was_late {
                         true => Poll::Ready(IoEvent::Idle),
                         false => waits.poll(cx, &mut others),
@@ -209,34 +208,29 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
                 })
                 .await
             };
-            if waited {
-                // The others have had their turn.
+            if was_pending {
+                // The others were polled.
                 turn = Turn::default();
             }
-            let is_frame = matches!(happened, IoEvent::Incoming(_));
-            // After a pause of the whole process a read that waits proves nothing yet.
+            let is_frame = matches!(event, IoEvent::Incoming(_));
+            // After a pause of the whole process, a pending read does not prove that the socket is empty.
             was_late = !is_frame
-                && !matches!(happened, IoEvent::Idle)
+                && !matches!(event, IoEvent::Idle)
                 && self.link.refresh_now().since(seen) > UNSEEN;
-            let over = match happened {
-                IoEvent::Incoming(Ok(Incoming::Message(message))) => self.link.message(&message),
-                IoEvent::Incoming(Ok(Incoming::Ping(payload))) => {
-                    self.link.record_activity();
-                    or_stopped(writer.pong(payload), &mut self.calls.stopped).await
-                }
-                IoEvent::Incoming(Ok(Incoming::Close { code, reason })) => {
-                    let reason = reason.to_owned();
-                    Some(Disconnect::Closed { code, reason })
-                }
-                IoEvent::Incoming(Ok(_)) => {
-                    self.link.record_activity();
-                    None
+            let over = match event {
+                IoEvent::Incoming(Ok(incoming)) => {
+                    match (self.link.incoming(&incoming), incoming) {
+                        (None, Incoming::Ping(payload)) => {
+                            or_stopped(writer.pong(payload), &mut self.control.stopped).await
+                        }
+                        (over, _) => over,
+                    }
                 }
                 IoEvent::Incoming(Err(error)) => Some(self.link.failed(error)),
-                IoEvent::Control(ask) => self.link.handle_control(ask),
+                IoEvent::Control(message) => self.link.handle_control(message),
                 IoEvent::Fetched(id, body) => self.link.fetched(id, body),
-                IoEvent::Time => {
-                    // A timer that has fired is ready until it is set anew.
+                IoEvent::Timer => {
+                    // A timer that has fired stays ready until it is reset.
                     armed = Nanos(u64::MAX);
                     timer.as_mut().reset(self.link.clock.wake_at(armed));
                     self.link.timeout()
@@ -248,7 +242,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
             } else if !was_late {
                 reader.mark_idle();
             }
-            if waited && !was_late {
+            if was_pending && !was_late {
                 seen = self.link.now;
             }
             if let Some(reason) = over {
@@ -257,7 +251,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         }
     }
 
-    /// Starts the HTTP requests that the venue has, as many as may be under way.
+    /// Starts the venue's HTTP requests, at most [`MAX_REQUESTS`] at once.
     fn start_requests(
         &mut self,
         fetches: &mut FuturesUnordered<Fetch<'a>>,
@@ -274,15 +268,15 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         }
     }
 
-    /// Sends what is due.
+    /// Sends the messages that are due.
     async fn send(&mut self, writer: &mut Writer) -> Option<Disconnect> {
         if !self.link.session.has_outgoing(self.link.now) {
             return None;
         }
-        // Read once for all: the messages leave together.
+        // One reading of the clock for all messages.
         let now = self.link.refresh_now();
         while let Some(message) = self.link.session.outgoing(now) {
-            let over = or_stopped(writer.text(message), &mut self.calls.stopped).await;
+            let over = or_stopped(writer.text(message), &mut self.control.stopped).await;
             if over.is_some() {
                 return over;
             }
@@ -290,14 +284,13 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         None
     }
 
-    /// Does what the user asked for while frames were read: a server that never pauses must not keep
-    /// the user from their turn.
-    fn requested(&mut self) -> Option<Disconnect> {
-        if *self.calls.stopped.borrow() {
+    /// Executes the commands that arrived while frames were read: a server that never pauses must not delay them.
+    fn run_commands(&mut self) -> Option<Disconnect> {
+        if *self.control.stopped.borrow() {
             return Some(Disconnect::Stopped);
         }
-        while let Some(ask) = self.calls.asked.try_next() {
-            let over = self.link.handle_control(ask);
+        while let Some(message) = self.control.inbox.try_next() {
+            let over = self.link.handle_control(message);
             if over.is_some() {
                 return over;
             }
@@ -306,8 +299,8 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
     }
 }
 
-/// Waits for a write, or for the end of the feed: a peer that does not read holds up the one, not
-/// the other. The writer finishes a frame that was begun before the next, so nothing is cut.
+/// Waits for a write or the end of the feed, so that a peer that does not read cannot delay a stop. The writer finishes a
+/// partly sent frame before the next one.
 async fn or_stopped(
     write: impl Future<Output = Result<(), transport::Error>>,
     stopped: &mut watch::Receiver<bool>,
@@ -319,12 +312,12 @@ async fn or_stopped(
     }
 }
 
-/// What ends a wait on an open connection.
+/// An event of an open connection.
 enum IoEvent<'a, C> {
     Incoming(Result<Incoming<'a>, transport::Error>),
     Control(ControlMessage<C>),
     Fetched(RequestId, Result<Vec<u8>, transport::Error>),
-    Time,
-    /// The socket still has nothing to read, and the I/O driver has run.
+    Timer,
+    /// The socket has nothing to read, and the I/O driver has run.
     Idle,
 }

@@ -1,4 +1,4 @@
-//! The thread of a spinning feed that connects and fetches, so that the hot one never waits.
+//! The helper thread of a spinning feed: it connects and fetches, so that the spinning thread never blocks.
 
 use std::any::Any;
 use std::io;
@@ -17,22 +17,22 @@ use super::inbox::{Bell, Inbox, Sender, inbox};
 use crate::books::ConnectionId;
 use crate::venue::{HttpRequest, RequestId};
 
-/// Which connection a task is for, and which attempt of it: what arrives for an earlier one is dropped.
+/// The connection of a task, and its attempt: outcomes for an earlier attempt are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ticket {
     pub(super) connection: ConnectionId,
     pub(super) attempt: u64,
 }
 
-/// What a task has come to.
+/// The outcome of a task.
 pub(super) enum Outcome {
     Connected(Result<Box<NonblockingConnection>, transport::Error>),
     Fetched(RequestId, Result<Vec<u8>, transport::Error>),
-    /// A function of the user's panicked: see [`transport::Config::with_dial`].
+    /// A user's function panicked: see [`transport::Config::with_dial`].
     Panicked(Box<dyn Any + Send>),
 }
 
-/// A thread with a runtime. Dropping it cancels its tasks.
+/// A thread with a tokio runtime. Dropping it cancels its tasks.
 pub(super) struct Helper {
     runtime: Handle,
     outcomes: Sender<(Ticket, Outcome)>,
@@ -41,7 +41,7 @@ pub(super) struct Helper {
 }
 
 impl Helper {
-    /// Starts the thread. What its tasks come to is in the inbox.
+    /// Starts the thread. The inbox receives the outcomes of its tasks.
     pub(super) fn start(bell: &Bell) -> io::Result<(Self, Inbox<(Ticket, Outcome)>)> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         // Each connection has a bounded number of tasks.
@@ -56,7 +56,7 @@ impl Helper {
             .name("ticklot-connect".to_owned())
             .spawn(move || {
                 let _ = runtime.block_on(ended);
-                // A lookup of a name that is under way would hold up a drop.
+                // A plain drop would block on a running DNS lookup.
                 runtime.shutdown_background();
             })?;
         Ok((helper, inbox))
@@ -94,7 +94,7 @@ impl Helper {
         let task = self.runtime.spawn(async move {
             let outcome = AssertUnwindSafe(task).catch_unwind().await;
             let outcome = outcome.unwrap_or_else(Outcome::Panicked);
-            // Refused only when the feed is gone.
+            // Fails only after the feed was dropped.
             let _ = outcomes.send((ticket, outcome));
         });
         task.abort_handle()

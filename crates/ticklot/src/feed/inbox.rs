@@ -1,4 +1,4 @@
-//! A bounded queue from any thread to a feed, which a spinning thread reads without waiting.
+//! A bounded queue from any thread to a feed. A spinning thread reads it without blocking.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,30 +7,30 @@ use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 
-/// Whether any inbox of a feed may have an item: one atomic load for all of them.
+/// A flag that is set when any inbox of a feed may have an item, so that one atomic load checks all of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bell(Arc<AtomicBool>);
 
 impl Bell {
     fn ring(&self) {
-        // Not a store: the next reader is to see also what was sent before an earlier ring.
+        // A swap, not a store: it continues the release sequence, so a reader also sees the items of earlier rings.
         self.0.swap(true, Ordering::Release);
     }
 
-    /// Whether it rang since the last call. Then the owner reads each inbox until it is empty.
+    /// Whether it rang since the last call. If so, the owner must read each inbox until it is empty.
     pub(super) fn has_rung(&self) -> bool {
-        // Read first: a swap takes the cache line from the senders.
+        // Load first: a swap would always invalidate the cache line of the senders.
         self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Acquire)
     }
 }
 
-/// The receiving end. After it is dropped, sends fail.
+/// The receiver. After it is dropped, sends fail.
 pub(super) struct Inbox<T>(Arc<Shared<T>>);
 
-/// A sending end, of any number.
+/// A sender. Clones send to the same inbox.
 pub(super) struct Sender<T>(Arc<Shared<T>>);
 
-/// Why nothing was sent.
+/// The reason why an item was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unsent {
     Full,
@@ -41,7 +41,7 @@ struct Shared<T> {
     queue: Mutex<Queue<T>>,
     capacity: usize,
     bell: Bell,
-    /// The task that waits, if one does.
+    /// The waiting task, if any.
     waker: AtomicWaker,
 }
 
@@ -72,7 +72,7 @@ impl<T> Shared<T> {
 }
 
 impl<T> Sender<T> {
-    /// Waits at most while another thread moves one item in or out.
+    /// Queues an item. Blocks only while another thread pushes or pops one.
     pub(super) fn send(&self, item: T) -> Result<(), Unsent> {
         let mut queue = self.0.lock();
         if !queue.is_open {
@@ -96,7 +96,7 @@ impl<T> Clone for Sender<T> {
 }
 
 impl<T> Inbox<T> {
-    /// The next item, if there is one. Never waits: while a sender holds the queue, the bell rings again for the next turn.
+    /// The next item, if any. Never blocks: if a sender holds the lock, it returns none and rings the bell for the next turn.
     pub(super) fn try_next(&self) -> Option<T> {
         match self.0.queue.try_lock() {
             Ok(mut queue) => queue.items.pop_front(),
@@ -108,14 +108,14 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// Rings the bell, since the inbox may have more items.
+    /// Rings the bell, because the inbox may have more items.
     pub(super) fn ring(&self) {
         self.0.bell.ring();
     }
 
-    /// Waits for the next item, also after the last sender is dropped.
+    /// Polls for the next item. Stays pending after the last sender is dropped.
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<T> {
-        // Registered first: an item that is sent in between wakes the task.
+        // Register first, so that an item sent in between wakes the task.
         self.0.waker.register(cx.waker());
         match self.0.lock().items.pop_front() {
             Some(item) => Poll::Ready(item),
@@ -130,7 +130,7 @@ impl<T> Drop for Inbox<T> {
         queue.is_open = false;
         let items = std::mem::take(&mut queue.items);
         drop(queue);
-        // Outside the lock: an item's destructor may run code of its own.
+        // Outside the lock, because the destructor of an item may send.
         drop(items);
     }
 }
@@ -167,7 +167,7 @@ mod tests {
         let locked = sender.0.lock();
         assert_eq!(inbox.try_next(), None);
         drop(locked);
-        assert!(bell.has_rung(), "it is not forgotten");
+        assert!(bell.has_rung(), "for the next turn");
         assert_eq!(inbox.try_next(), Some(1));
     }
 

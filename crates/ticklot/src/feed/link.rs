@@ -1,16 +1,16 @@
-//! A session with the feed's books, handler and clock: the inputs that both drivers pass to it.
+//! A session with the books, the handler and the clock of its feed. Both drivers pass their inputs through it.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot_book::Nanos;
-use ticklot_transport::{self as transport, Kind, Message, close};
+use ticklot_transport::{self as transport, Incoming, Kind, Message, close};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::clock::Clock;
-use super::remote::ControlMessage;
+use super::handle::ControlMessage;
 use super::warm::{self, Optional, Warm};
 use super::{ConnectionSummary, Shared};
 use crate::books::Books;
@@ -19,20 +19,21 @@ use crate::session::{NextAction, Session};
 use crate::venue::on_message::OnMessage;
 use crate::venue::{CallOutcome, RequestId, Venue};
 
-/// Frames may have waited in the kernel for as long as the socket was not seen idle. It is seen at least
-/// every `MAX_SLEEP`, half of this; less than this is not held against them.
+/// A frame may have waited in the kernel since the socket was last seen idle. Waits up to this limit are ignored, because
+/// an idle socket is checked at least every `MAX_SLEEP`, which is half of it.
 pub(super) const UNSEEN: Duration = Duration::from_secs(1);
 
-/// How many frames are read in a row before others have their turn. The drivers limit the bytes.
+/// The most consecutive frames of a connection before others have their turn. The drivers limit the bytes.
 const TURN: u32 = 64;
 
-/// How long frames are read in a row, unless one alone takes longer.
+/// The longest time for consecutive frames, unless a single frame takes longer.
 const TURN_TIME: Duration = Duration::from_millis(1);
 
-/// How many HTTP requests of a connection are under way at once; more wait in order.
+/// The most concurrent HTTP requests of a connection. Others wait in order.
 pub(super) const MAX_REQUESTS: usize = 4;
 
-/// Passes inputs to a session, with the books and the handler of its feed, and returns the reason that ends its connection.
+/// Passes inputs to a session, with the books and the handler of its feed. A method that returns a [`Disconnect`] ends the
+/// connection for that reason.
 pub(super) struct Link<'a, V: Venue, H> {
     pub(super) session: &'a mut Session<V>,
     shared: &'a RefCell<Shared<H>>,
@@ -42,7 +43,7 @@ pub(super) struct Link<'a, V: Venue, H> {
     pub(super) stop: &'a watch::Sender<bool>,
     /// The close code for the error that ended the connection.
     close_code: Option<u16>,
-    /// The replays of keep-warm, if they are on.
+    /// The keep-warm replays, if they are enabled.
     warm: Option<Warm<V>>,
 }
 
@@ -64,26 +65,26 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         }
     }
 
-    /// Keeps the last message for [`Link::replay`], from now on.
+    /// Enables [`Link::replay`]: copies the last order book message from now on.
     pub(super) fn keep_warm(&mut self) {
         self.warm = Warm::new(self.session);
     }
 
-    /// Decodes and applies the last order book message again, without an effect.
+    /// Decodes and applies the last order book message again, without visible effect.
     pub(super) fn replay(&mut self, now: Nanos) {
         if let Some(warm) = &mut self.warm {
             warm.replay::<H>(self.session, &self.shared.borrow().books, now);
         }
     }
 
-    /// The connection is open.
+    /// Call when the connection has opened.
     pub(super) fn opened(&mut self) {
         let now = self.refresh_now();
         let flow = self.with_shared(|session, books, handler| session.opened(now, books, handler));
         self.stop_on_break(flow);
     }
 
-    /// The connection is gone, or could not be made.
+    /// Call when the connection has ended, or an attempt has failed.
     pub(super) fn disconnected(&mut self, reason: &Disconnect) {
         info!(connection = %self.session.id(), %reason, "disconnected");
         let now = self.refresh_now();
@@ -93,7 +94,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         self.stop_on_break(flow);
     }
 
-    /// The end of the connection, if no other attempt follows this reason.
+    /// The summary, if the session does not reconnect.
     pub(super) fn ended(&self, reason: Disconnect) -> Option<ConnectionSummary> {
         (self.session.next(self.now) == NextAction::Done).then(|| ConnectionSummary {
             connection: self.session.id(),
@@ -102,13 +103,13 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         })
     }
 
-    /// The reason of a connection whose transport failed.
+    /// Converts a transport error, and keeps its close code.
     pub(super) fn failed(&mut self, error: transport::Error) -> Disconnect {
         self.close_code = error.close_code();
         failed(error)
     }
 
-    /// The close code of a connection that ended for this reason.
+    /// The close code to send for this reason.
     pub(super) fn close_code(&mut self, reason: &Disconnect) -> u16 {
         match reason {
             Disconnect::Closed { code, .. } => *code,
@@ -117,14 +118,25 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         }
     }
 
-    /// The server gave a sign of life.
-    pub(super) fn record_activity(&mut self) {
-        let now = self.refresh_now();
-        self.session.record_activity(now);
+    /// Passes a message or control frame to the session. The driver must reply to a ping with a pong.
+    #[inline]
+    pub(super) fn incoming(&mut self, incoming: &Incoming<'_>) -> Option<Disconnect> {
+        match incoming {
+            Incoming::Message(message) => self.message(message),
+            Incoming::Close { code, reason } => Some(Disconnect::Closed {
+                code: *code,
+                reason: (*reason).to_owned(),
+            }),
+            _ => {
+                let now = self.refresh_now();
+                self.session.record_activity(now);
+                None
+            }
+        }
     }
 
-    /// The hot path: a frame to the session, and from it to the handler.
-    pub(super) fn message(&mut self, message: &Message<'_>) -> Option<Disconnect> {
+    /// The hot path, from a frame to the handler.
+    fn message(&mut self, message: &Message<'_>) -> Option<Disconnect> {
         if message.kind != Kind::Text {
             return Some(Disconnect::Binary);
         }
@@ -139,31 +151,31 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         };
         let now = self.note_dequeued(received);
         let payload = &*message.payload;
-        let (reply, late, updated) = self.with_shared(|session, books, handler| {
+        let (outcome, late, updated) = self.with_shared(|session, books, handler| {
             let mut handler = Optional::new(handler);
             let times = (as_of, received, now);
-            let reply = warm::frame(session, payload, times, books, &mut handler);
+            let outcome = warm::frame(session, payload, times, books, &mut handler);
             // A server that never pauses must not delay the timers.
             let late = session.deadline().is_some_and(|deadline| deadline <= now);
-            (reply, late, handler.updated())
+            (outcome, late, handler.updated())
         });
         if let (Some(warm), Some(book)) = (&mut self.warm, updated) {
             warm.keep(payload, book);
         }
-        match self.apply_outcome(reply) {
+        match self.apply_outcome(outcome) {
             None if late => self.timeout(),
             over => over,
         }
     }
 
-    /// Looks at the clock.
+    /// Reads the clock.
     pub(super) fn refresh_now(&mut self) -> Nanos {
         self.now = self.clock.now();
         self.now
     }
 
-    /// When a frame is taken up. The clock is looked at once for each: when it has just been read, its
-    /// reader has done so; when it lay behind others, now.
+    /// The time when processing of a frame starts, with one reading of the clock per frame: the transport's own if the frame
+    /// was just read from the socket, a new one if it was buffered behind others.
     fn note_dequeued(&mut self, received: Nanos) -> Nanos {
         if received <= self.now {
             return self.refresh_now();
@@ -172,6 +184,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         received
     }
 
+    /// Runs the session's due timers.
     pub(super) fn timeout(&mut self) -> Option<Disconnect> {
         if self.shared.borrow().is_over {
             return Some(Disconnect::Stopped);
@@ -184,10 +197,13 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         over
     }
 
-    /// Does what the user asks for.
-    pub(super) fn handle_control(&mut self, ask: ControlMessage<V::Command>) -> Option<Disconnect> {
+    /// Executes a control message.
+    pub(super) fn handle_control(
+        &mut self,
+        message: ControlMessage<V::Command>,
+    ) -> Option<Disconnect> {
         let now = self.refresh_now();
-        let reply = match ask {
+        let outcome = match message {
             ControlMessage::Close => return Some(Disconnect::Stopped),
             ControlMessage::Command(command) => self.with_shared(|session, books, handler| {
                 session.command(command, now, books, handler)
@@ -195,30 +211,30 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
             ControlMessage::Resync(book) => self
                 .with_shared(|session, books, handler| session.resync(book, now, books, handler)),
         };
-        self.apply_outcome(reply)
+        self.apply_outcome(outcome)
     }
 
-    /// An HTTP response arrived, or failed.
+    /// Call when an HTTP request has ended.
     pub(super) fn fetched(
         &mut self,
         id: RequestId,
         body: Result<Vec<u8>, transport::Error>,
     ) -> Option<Disconnect> {
         let body = body.map_err(|error| {
-            warn!(connection = %self.session.id(), %error, "an HTTP request failed");
+            warn!(connection = %self.session.id(), %error, "HTTP request failed");
             request_failure(&error)
         });
         let now = self.refresh_now();
-        let reply = self.with_shared(|session, books, handler| {
+        let outcome = self.with_shared(|session, books, handler| {
             session.response(Some(id), body.as_deref(), now, books, handler)
         });
-        self.apply_outcome(reply)
+        self.apply_outcome(outcome)
     }
 
-    fn apply_outcome(&self, reply: CallOutcome) -> Option<Disconnect> {
-        match reply {
+    fn apply_outcome(&self, outcome: CallOutcome) -> Option<Disconnect> {
+        match outcome {
             CallOutcome::Data | CallOutcome::Control => None,
-            CallOutcome::CloseConnection(what) => Some(Disconnect::Ended(what)),
+            CallOutcome::CloseConnection(reason) => Some(Disconnect::Ended(reason)),
             CallOutcome::StopFeed => {
                 self.stop_on_break(ControlFlow::Break(()));
                 Some(Disconnect::Stopped)
@@ -226,7 +242,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         }
     }
 
-    /// A handler that breaks stops every connection of the feed.
+    /// Stops all connections of the feed if the handler broke.
     fn stop_on_break(&self, flow: ControlFlow<()>) {
         if flow.is_break() {
             self.shared.borrow_mut().is_over = true;
@@ -242,16 +258,16 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
 }
 
 impl<V: Venue, H> Drop for Link<'_, V, H> {
-    /// A feed that is dropped in the middle leaves no book live behind it.
+    /// Disconnects the books, so that a feed that is dropped while it runs leaves no book live.
     fn drop(&mut self) {
-        // Not to be had only when the handler has panicked, and then the books go with it.
+        // Fails only after a panic of the handler, which drops the books as well.
         if let Ok(mut shared) = self.shared.try_borrow_mut() {
             self.session.abandon(&mut shared.books);
         }
     }
 }
 
-/// The frames of a turn.
+/// Consecutive frames of one connection.
 #[derive(Default)]
 pub(super) struct Turn {
     pub(super) frames: u32,
@@ -259,7 +275,7 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Whether others are to have their turn. `now` is when the last frame was taken up.
+    /// Whether the limits of a turn are reached. `now` is the time when processing of the last frame started.
     pub(super) fn is_over(&mut self, now: Nanos) -> bool {
         let since = *self.since.get_or_insert(now);
         self.frames >= TURN || now.since(since) > TURN_TIME
@@ -281,7 +297,7 @@ fn request_failure(error: &transport::Error) -> RequestFailure {
     }
 }
 
-/// The reason of a connection whose transport failed.
+/// The disconnect reason for a transport error.
 pub(super) fn failed(error: transport::Error) -> Disconnect {
     if let Some(retry_after) = error.retry_after() {
         return Disconnect::Busy {

@@ -1,16 +1,15 @@
 //! The drivers around [`Session`]: sockets, timers, and the user's handler.
 //!
-//! [`Feed::run`] runs all connections of a feed as one future, on the task that polls it; [`Feed::spin`] reads them in a
-//! loop that never sleeps. Either reads, decodes and applies a frame and calls the handler without a queue and without
-//! leaving the thread.
+//! [`Feed::run`] runs all connections of a feed as one future, on the task that polls it. [`Feed::spin`] reads them in a
+//! loop that never sleeps. Both read, decode and apply a frame and call the handler on one thread, without a queue.
 
 mod clock;
+mod connection;
 mod driver;
+mod handle;
 mod helper;
 mod inbox;
-mod line;
 mod link;
-mod remote;
 mod running;
 mod spin;
 mod spinning;
@@ -30,11 +29,11 @@ use tokio::task::unconstrained;
 use tokio::time::MissedTickBehavior;
 
 pub use self::clock::Clock;
-pub use self::remote::{CommandError, ConnectionHandle, ShutdownHandle};
+pub use self::handle::{CommandError, ConnectionHandle, ShutdownHandle};
 pub use self::spinning::{SpinOptions, Spinning};
 
+use self::connection::{DynConnection, FeedConnection};
 use self::inbox::Bell;
-use self::line::{Connect, Line};
 use self::running::Running;
 use crate::books::{Books, ConnectionId};
 use crate::event::{Disconnect, Event, Handler};
@@ -43,19 +42,19 @@ use crate::session::{Options, Session, expire_and_report};
 use crate::venue::on_message::OnMessage;
 use crate::venue::{Stats, Venue};
 
-/// How a connection of a feed came to its end.
+/// The end of a connection of a feed: the reason and the counts.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ConnectionSummary {
-    /// Which one.
+    /// The connection.
     pub connection: ConnectionId,
-    /// Why it will not be tried again.
+    /// The reason why the feed does not reconnect.
     pub reason: Disconnect,
-    /// What it saw.
+    /// Its counts, over all attempts.
     pub stats: Stats,
 }
 
-/// Connections to venues, their books, and the handler that is told of everything.
+/// Connections to venues, their books, and the handler of all events.
 ///
 /// ```no_run
 /// use std::ops::ControlFlow;
@@ -77,27 +76,26 @@ pub struct ConnectionSummary {
 /// ```
 pub struct Feed<H> {
     shared: RefCell<Shared<H>>,
-    connections: Vec<Box<dyn Connect<H>>>,
+    connections: Vec<Box<dyn DynConnection<H>>>,
     clock: Clock,
     stop: watch::Sender<bool>,
     /// Rings when any connection has a command.
     bell: Bell,
     tick: Option<Duration>,
-    /// Makes what a connection that is added is tapped with.
+    /// Make a copy of each tap for a new connection.
     make_taps: Vec<Box<dyn Fn() -> Box<dyn Tap>>>,
-    /// For what the feed's own clock finds.
+    /// Receive the changes of state that the feed's tick finds.
     taps: TapList,
     #[cfg(feature = "latency")]
     measured: bool,
 }
 
-/// What all connections share. Borrowed only while a frame or an event is worked on, never across
-/// a wait.
+/// The state that all connections share. Borrowed only while a frame or an event is processed, never across an `await`.
 #[derive(Debug)]
 struct Shared<H> {
     books: Books,
     handler: H,
-    /// The handler broke: it gets no more frames of any connection.
+    /// The handler broke: no connection passes on any more frames.
     is_over: bool,
 }
 
@@ -123,7 +121,7 @@ impl<H: Handler> Feed<H> {
         }
     }
 
-    /// Adds a connection, with default options.
+    /// Adds a connection, with default options. Returns the handle that controls it.
     pub fn add<V: Venue + 'static>(&mut self, venue: V) -> ConnectionHandle<V::Command>
     where
         H: OnMessage<V>,
@@ -131,7 +129,7 @@ impl<H: Handler> Feed<H> {
         self.add_with(venue, Options::default(), transport::Config::default())
     }
 
-    /// Adds a connection with options of its own.
+    /// Adds a connection, with the given options.
     pub fn add_with<V: Venue + 'static>(
         &mut self,
         venue: V,
@@ -147,63 +145,62 @@ impl<H: Handler> Feed<H> {
         for make in &self.make_taps {
             session.tap(make());
         }
-        let (line, remote) = Line::new(session, transport, &self.bell);
-        self.connections.push(Box::new(line));
+        let (connection, handle) = FeedConnection::new(session, transport, &self.bell);
+        self.connections.push(Box::new(connection));
         #[cfg(feature = "latency")]
         if self.measured {
             self.measure();
         }
-        remote
+        handle
     }
 
-    /// Tells the handler [`Event::Tick`] this often, whether anything else happens or not. At
-    /// least a millisecond.
+    /// Emits [`Event::Tick`] at this interval, also while the connections are idle. The minimum is 1 ms.
     pub fn tick_every(&mut self, interval: Duration) {
         self.tick = Some(interval.max(Duration::from_millis(1)));
     }
 
-    /// Lets `tap` see everything that passes over the connections, those that are added later too.
+    /// Adds a tap to all connections, including those that are added later.
     pub fn tap(&mut self, tap: impl Tap + Clone + 'static) {
-        for line in &mut self.connections {
-            line.tap(Box::new(tap.clone()));
+        for connection in &mut self.connections {
+            connection.tap(Box::new(tap.clone()));
         }
         self.taps.add(Box::new(tap.clone()));
         self.make_taps.push(Box::new(move || Box::new(tap.clone())));
     }
 
-    /// Measures from now on how long the stages of each book's way take, of every connection.
-    /// [`Books::latency`] shows it, to the handler too.
+    /// Starts to measure the latency of each stage from frame to handler, on every connection.
+    /// [`Books::latency`] returns the histograms, also inside the handler.
     #[cfg(feature = "latency")]
     pub fn measure(&mut self) {
         self.measured = true;
         let books = &mut self.shared.get_mut().books;
-        for line in &mut self.connections {
-            line.measure(self.clock, books);
+        for connection in &mut self.connections {
+            connection.measure(self.clock, books);
         }
     }
 
-    /// Ends the feed from elsewhere.
+    /// A handle that stops the feed from another task or thread.
     #[must_use]
     pub fn shutdown_handle(&self) -> ShutdownHandle {
         ShutdownHandle::new(self.stop.clone())
     }
 
-    /// The feed's clock: [`BookUpdate::received`](crate::BookUpdate::received) is on it.
+    /// The feed's clock, which all its times are from, such as [`BookUpdate::received`](crate::BookUpdate::received).
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.clock
     }
 
-    /// Runs until every connection has come to its end: for ever, with the default options, unless
-    /// the handler breaks or a [`ShutdownHandle`] stops it. Returns how each connection ended. The feed can
-    /// be run again, and then connects anew.
+    /// Runs until every connection has ended. With the default options, that is when the handler breaks or a
+    /// [`ShutdownHandle`] stops the feed. Returns a summary of each connection. The feed can be run again; it then
+    /// connects again.
     ///
-    /// Needs a tokio runtime with I/O and time. The future stays on the thread that polls it (the
-    /// handler need not be `Send`): give it a current-thread runtime, or `tokio::task::LocalSet`.
+    /// Needs a tokio runtime with I/O and time. The future is not `Send`, and neither must the handler be: use a
+    /// current-thread runtime or a `tokio::task::LocalSet`.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the connections without a close handshake and disconnects the books,
-    /// without a word to the handler; prefer [`ShutdownHandle::stop`].
+    /// Dropping the future drops the connections without a close handshake. The books become disconnected, but the
+    /// handler receives no event. Prefer [`ShutdownHandle::stop`].
     ///
     /// # Panics
     /// Only if the handler does.
@@ -219,10 +216,12 @@ impl<H: Handler> Feed<H> {
         } = self;
         shared.get_mut().is_over = false;
         let shared = &*shared;
-        let lines = connections.iter_mut();
-        let mut running = Running::new(lines.map(|line| line.run(shared, *clock, stop)));
+        let runs = connections
+            .iter_mut()
+            .map(|it| it.run(shared, *clock, stop));
+        let mut running = Running::new(runs);
         let mut ended = Vec::with_capacity(running.len());
-        // The clock's ticks are few; the budget that many frames use up is not theirs.
+        // Ticks are few. Without `unconstrained`, many frames would use up tokio's cooperative budget and delay them.
         let mut ticks = pin!(unconstrained(ticks(shared, *clock, stop, *tick, taps)));
         loop {
             let next = tokio::select! {
@@ -234,7 +233,7 @@ impl<H: Handler> Feed<H> {
             ended.push(end);
         }
         drop(running);
-        // What was asked for is done; it is not for the next run.
+        // The request to stop does not apply to the next run.
         stop.send_replace(false);
         ended.sort_by_key(|end| end.connection);
         ended
@@ -251,7 +250,7 @@ impl<H: Handler> Feed<H> {
         &self.shared.get_mut().books
     }
 
-    /// The books, the handler and what it has gathered, when the feed is done.
+    /// Ends the feed and returns its books and its handler.
     pub fn into_parts(self) -> (Books, H) {
         let Shared { books, handler, .. } = self.shared.into_inner();
         (books, handler)
@@ -267,7 +266,7 @@ impl<H: std::fmt::Debug> std::fmt::Debug for Feed<H> {
     }
 }
 
-/// Tells the handler the time, until it has broken off.
+/// Emits ticks until the handler breaks. Never returns.
 async fn ticks<H: Handler>(
     shared: &RefCell<Shared<H>>,
     clock: Clock,
@@ -280,7 +279,7 @@ async fn ticks<H: Handler>(
     };
     let mut interval = tokio::time::interval(every);
     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    // The first tick comes at once, before anything has happened.
+    // The first tick of an interval is immediate: skip it.
     interval.tick().await;
     loop {
         interval.tick().await;
@@ -288,12 +287,12 @@ async fn ticks<H: Handler>(
             break;
         }
     }
-    // The connections are closed meanwhile; who has broken off is told no more.
+    // The connections close meanwhile, and the handler receives nothing more.
     drop(interval);
     std::future::pending::<()>().await;
 }
 
-/// Tells the handler the time. A handler that breaks stops the feed; one that has broken off is told nothing.
+/// Marks books as stale that are due, and emits a tick, unless the handler has broken before. A break stops the feed.
 fn tick<H: Handler>(
     shared: &RefCell<Shared<H>>,
     now: Nanos,
@@ -309,9 +308,9 @@ fn tick<H: Handler>(
     if *is_over {
         return ControlFlow::Break(());
     }
-    // The connections' own timers may be later than this one.
-    let told = expire_and_report(now, books, handler, taps);
-    if told.is_break() || handler.on_event(Event::Tick { now }, books).is_break() {
+    // The timers of the connections may fire later than this one.
+    let flow = expire_and_report(now, books, handler, taps);
+    if flow.is_break() || handler.on_event(Event::Tick { now }, books).is_break() {
         *is_over = true;
         stop.send_replace(true);
         return ControlFlow::Break(());

@@ -1,7 +1,7 @@
-//! The connections of a feed as futures that run side by side.
+//! Runs the futures of a feed's connections concurrently.
 //!
-//! `FuturesUnordered` would do, but links each future that is polled anew in a list of all, which touches the memory of two
-//! other connections, and it yields to the runtime each time that all were polled: for one connection, at each message.
+//! Unlike `FuturesUnordered`, it keeps no linked list of all futures, so a poll touches no memory of other connections. And
+//! it does not yield to the runtime each time that all futures were polled, which for one connection is at each message.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Futures of which those that were woken are polled, in the order in which they were.
+/// A set of futures. It polls only those that were woken, in the order of their wake-ups.
 pub(super) struct Running<'a, T> {
     futures: Vec<Option<Member<'a, T>>>,
-    /// How many are not done.
-    left: usize,
+    /// The number of unfinished futures.
+    unfinished: usize,
     shared: Arc<Shared>,
 }
 
@@ -23,7 +23,7 @@ struct Member<'a, T> {
     waker: Waker,
 }
 
-/// What wakes a future.
+/// Wakes one future.
 struct Signal {
     index: usize,
     is_queued: AtomicBool,
@@ -57,7 +57,7 @@ impl Wake for Signal {
         }
         let mut queue = self.shared.lock();
         queue.woken.push_back(self.index);
-        // It was woken for the others already.
+        // With more in the queue, the task was woken before.
         if queue.woken.len() == 1
             && let Some(task) = &queue.task
         {
@@ -86,21 +86,21 @@ impl<'a, T> Running<'a, T> {
         let futures: Vec<_> = futures.enumerate().map(member).collect();
         shared.lock().woken = (0..futures.len()).collect();
         Self {
-            left: futures.len(),
+            unfinished: futures.len(),
             futures,
             shared,
         }
     }
 
-    /// How many futures there are that are not done.
+    /// The number of unfinished futures.
     pub(super) fn len(&self) -> usize {
-        self.left
+        self.unfinished
     }
 
-    /// What the next future that is done has come to; none when all are. Each future that was woken is polled once before
-    /// the runtime has its turn.
+    /// Polls for the output of the next future that finishes; none after the last one. It polls each woken future at most
+    /// once before it yields to the runtime.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        if self.left == 0 {
+        if self.unfinished == 0 {
             return Poll::Ready(None);
         }
         let mut queue = self.shared.lock();
@@ -115,7 +115,7 @@ impl<'a, T> Running<'a, T> {
             let index = queue.woken.pop_front();
             drop(queue);
             if let Some(output) = index.and_then(|index| self.poll_one(index)) {
-                // The rest of the queue has no other call to wait for.
+                // The rest of the queue may never be woken again.
                 cx.waker().wake_by_ref();
                 return Poll::Ready(Some(output));
             }
@@ -130,8 +130,8 @@ impl<'a, T> Running<'a, T> {
     fn poll_one(&mut self, index: usize) -> Option<T> {
         let slot = self.futures.get_mut(index)?;
         let member = slot.as_mut()?;
-        // Before the poll, so that a call of the waker during it is not lost. What was written before a call that found
-        // the future queued is seen by this poll: a store alone would let the poll's loads go first.
+        // Before the poll, so that a wake-up during the poll is not lost. A swap, not a store: it synchronizes with wake-ups
+        // that found the future queued, so the poll sees their writes.
         member.signal.is_queued.swap(false, Ordering::AcqRel);
         let polled = member
             .future
@@ -141,7 +141,7 @@ impl<'a, T> Running<'a, T> {
             return None;
         };
         *slot = None;
-        self.left -= 1;
+        self.unfinished -= 1;
         Some(output)
     }
 }
@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts its calls.
+    /// Counts wake-ups.
     #[derive(Default)]
     struct Task(AtomicUsize);
 
@@ -221,7 +221,7 @@ mod tests {
                     .is_pending()
             );
             assert_eq!(*polls.borrow(), turn);
-            assert!(task.0.swap(0, Ordering::Relaxed) > 0, "it is polled again");
+            assert!(task.0.swap(0, Ordering::Relaxed) > 0, "polled again");
         }
     }
 

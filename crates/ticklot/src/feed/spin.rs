@@ -1,4 +1,4 @@
-//! One session, driven by a thread that spins: over a socket that never waits.
+//! The spinning driver: runs one session over a non-blocking socket.
 
 use std::collections::VecDeque;
 
@@ -10,10 +10,10 @@ use tokio::task::AbortHandle;
 use tracing::debug;
 
 use super::ConnectionSummary;
+use super::handle::ControlMessage;
 use super::helper::{Helper, Outcome, Ticket};
 use super::inbox::Inbox;
 use super::link::{Link, MAX_REQUESTS, Turn};
-use super::remote::ControlMessage;
 use crate::books::ConnectionId;
 use crate::event::Disconnect;
 use crate::session::NextAction;
@@ -23,30 +23,30 @@ use crate::venue::{HttpRequest, RequestId, Venue};
 /// The state of the spinning thread that its connections share.
 pub(super) struct SpinContext {
     pub(super) helper: Helper,
-    /// Finds the readable ones of several connections; one alone is read each time.
+    /// Finds the readable connections. None for a single connection, which is read in each turn.
     pub(super) poller: Option<Poller>,
-    /// When the previous turn began. A socket that was idle in that turn had nothing to read until then.
+    /// The start of the previous turn. A socket that was idle in that turn had nothing to read before it.
     pub(super) seen: Instant,
-    /// When this turn began.
+    /// The start of this turn.
     pub(super) now: Nanos,
     /// Whether the feed is to stop.
     pub(super) is_stopped: bool,
 }
 
-/// When a connection wants its next turn.
+/// When a connection needs its next turn.
 #[derive(Debug)]
 pub(super) enum NextTurn {
-    /// In each turn: it may have more to read, or something to write.
+    /// In the next turn: it may have more to read or write.
     Soon,
-    /// In each turn, though nothing is known to be due: no poller reports its socket.
+    /// In the next turn, although nothing is known to be due: no poller watches its socket.
     Idle,
-    /// When its socket is readable, at [`SpinningConnection::due`], or when something else happens.
+    /// When its socket is readable, at [`SpinningConnection::due`], or for a command or a task's outcome.
     Later,
     /// Never.
     Ended(Box<ConnectionSummary>),
 }
 
-/// A connection of any venue on a thread that spins. No call waits.
+/// A connection of any venue on a spinning thread. No call blocks.
 pub(super) trait SpinningConnection {
     /// Reads, writes, and runs due timers.
     fn turn(&mut self, context: &SpinContext) -> NextTurn;
@@ -54,53 +54,53 @@ pub(super) trait SpinningConnection {
     /// Executes commands.
     fn run_commands(&mut self, context: &SpinContext) -> NextTurn;
 
-    /// A task of the helper is done.
+    /// Handles the outcome of a task of the helper thread.
     fn task_done(&mut self, attempt: u64, outcome: Outcome, context: &SpinContext) -> NextTurn;
 
-    /// When its next timer is due.
+    /// When the next timer is due.
     fn due(&self) -> Nanos;
 
-    /// Replays the last order book message, to keep code and data in the caches.
+    /// Replays the last order book message: see [`super::warm`].
     fn replay(&mut self, now: Nanos);
 }
 
-/// How many bytes of messages are read in a row before others have their turn, unless one message alone has more.
+/// The most bytes of consecutive messages before others have their turn, unless a single message has more.
 const TURN_BYTES: usize = 64 << 10;
 
-/// How many commands are executed in a row before messages are read again.
+/// The most consecutive commands before messages are read again.
 const TURN_COMMANDS: usize = 64;
 
-/// The position of a connection among those of its feed.
+/// The index of a connection in its feed.
 pub(super) fn index_of(connection: ConnectionId) -> usize {
     connection.0 as usize
 }
 
-/// The due time of no timer.
+/// The due time without a timer.
 pub(super) const NEVER: Nanos = Nanos(u64::MAX);
 
 /// Drives one session.
 pub(super) struct SpinDriver<'a, V: Venue, H> {
     link: Link<'a, V, H>,
     transport: &'a transport::Config,
-    asked: &'a Inbox<ControlMessage<V::Command>>,
+    inbox: &'a Inbox<ControlMessage<V::Command>>,
     http: HttpClient,
     ticket: Ticket,
     phase: Phase,
-    /// HTTP requests that wait for others to end.
+    /// HTTP requests beyond [`MAX_REQUESTS`].
     waiting: VecDeque<HttpRequest>,
-    /// Those that are under way.
+    /// Running HTTP requests.
     fetches: Vec<(RequestId, AbortHandle)>,
-    /// Whether the poller reports the open connection.
+    /// Whether the poller watches the open connection.
     is_watched: bool,
     due: Nanos,
 }
 
 enum Phase {
-    /// Until it is time to connect, or a command arrives.
+    /// Waits for the time to connect, or for a command.
     Waiting,
     Connecting(AbortHandle),
     Open(Box<NonblockingConnection>),
-    /// The session knows the reason already.
+    /// The session has received the reason already.
     Closing(Box<NonblockingConnection>, Disconnect),
     Ended,
 }
@@ -109,7 +109,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
     pub(super) fn new(
         link: Link<'a, V, H>,
         transport: &'a transport::Config,
-        asked: &'a Inbox<ControlMessage<V::Command>>,
+        inbox: &'a Inbox<ControlMessage<V::Command>>,
     ) -> Self {
         link.session.resume();
         Self {
@@ -119,7 +119,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
             },
             link,
             transport,
-            asked,
+            inbox,
             http: HttpClient::new(transport.clone()),
             phase: Phase::Waiting,
             waiting: VecDeque::new(),
@@ -129,7 +129,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         }
     }
 
-    /// Connects, when it is time.
+    /// Connects if it is time.
     fn wait(&mut self, context: &SpinContext) -> NextTurn {
         let now = self.link.refresh_now();
         self.due = NEVER;
@@ -151,13 +151,13 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         }
     }
 
-    /// The connection is gone, or is to be.
+    /// Ends the connection, or the attempt to connect.
     fn end(&mut self, reason: Disconnect) -> NextTurn {
         self.waiting.clear();
         for (_, fetch) in self.fetches.drain(..) {
             fetch.abort();
         }
-        // Results of its tasks must not reach the next attempt.
+        // Outcomes of its tasks must not reach the next attempt.
         self.ticket.attempt += 1;
         self.due = NEVER;
         let code = self.link.close_code(&reason);
@@ -165,8 +165,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         self.link.disconnected(&reason);
         match phase {
             Phase::Open(mut connection) => {
-                // Its outcome changes nothing: the books are disconnected already, and it takes a
-                // bounded time.
+                // The books are disconnected already, so the result does not matter. `try_close` has a time limit.
                 let _ = connection.close(code, "");
                 self.phase = Phase::Closing(connection, reason);
                 NextTurn::Soon
@@ -179,7 +178,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         }
     }
 
-    /// Nothing is left of the connection.
+    /// Ends the attempt, after the close handshake if there is one.
     fn finish(&mut self, reason: Disconnect) -> NextTurn {
         self.phase = Phase::Waiting;
         match self.link.ended(reason) {
@@ -187,7 +186,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
                 self.phase = Phase::Ended;
                 NextTurn::Ended(Box::new(ended))
             }
-            // Commands may have arrived during the close handshake: the next turn executes them.
+            // The next turn executes commands that arrived during the close handshake.
             None => NextTurn::Soon,
         }
     }
@@ -217,7 +216,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
     fn settle(&mut self, context: &SpinContext) -> NextTurn {
         if let Phase::Open(connection) = &mut self.phase {
             if !connection.has_pending() {
-                // Before a write that may be blocked: meanwhile it is not known.
+                // Before the write: while a write is blocked, the socket is not read.
                 connection.mark_idle(context.seen);
             }
             if let Some(reason) = send(&mut self.link, connection) {
@@ -226,11 +225,11 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         }
         self.start_requests(context);
         self.due = self.link.session.deadline().unwrap_or(NEVER);
-        self.again()
+        self.next_turn()
     }
 
-    /// When an open connection wants its next turn.
-    fn again(&self) -> NextTurn {
+    /// When the connection needs its next turn.
+    fn next_turn(&self) -> NextTurn {
         match &self.phase {
             Phase::Open(connection) if connection.is_idle() && !connection.has_pending() => {
                 match self.is_watched {
@@ -242,7 +241,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         }
     }
 
-    /// Starts the HTTP requests that the venue has, as many as may be under way.
+    /// Starts the venue's HTTP requests, at most [`MAX_REQUESTS`] at once.
     fn start_requests(&mut self, context: &SpinContext) {
         while let Some(request) = self.link.session.next_request(self.link.now) {
             self.waiting.push_back(request);
@@ -258,7 +257,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         }
     }
 
-    /// Reads frames until there are no more, or others are to have their turn. Whether anything happened.
+    /// Reads frames until the socket is empty or the turn is over. Returns whether anything happened.
     fn read(&mut self, context: &SpinContext) -> Result<bool, Disconnect> {
         let Self {
             link,
@@ -272,28 +271,23 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         if !was_blocked {
             connection.mark_idle(context.seen);
         } else if !connection.flush().map_err(|error| link.failed(error))? {
-            // A peer that does not read is not read either: what it sends meanwhile waits in the kernel.
+            // Backpressure: while the peer does not read, its messages stay in the kernel.
             return Ok(false);
         }
         let mut turn = Turn::default();
         let mut bytes = 0;
         loop {
             let over = match connection.try_read() {
-                Ok(Some(Incoming::Message(message))) => {
-                    bytes += message.payload.len();
-                    link.message(&message)
-                }
-                Ok(Some(Incoming::Ping(_))) => {
-                    link.record_activity();
-                    connection.pong().err().map(|error| link.failed(error))
-                }
-                Ok(Some(Incoming::Close { code, reason })) => {
-                    let reason = reason.to_owned();
-                    Some(Disconnect::Closed { code, reason })
-                }
-                Ok(Some(_)) => {
-                    link.record_activity();
-                    None
+                Ok(Some(incoming)) => {
+                    if let Incoming::Message(message) = &incoming {
+                        bytes += message.payload.len();
+                    }
+                    match (link.incoming(&incoming), incoming) {
+                        (None, Incoming::Ping(_)) => {
+                            connection.pong().err().map(|error| link.failed(error))
+                        }
+                        (over, _) => over,
+                    }
                 }
                 Ok(None) => break,
                 Err(error) => Some(link.failed(error)),
@@ -347,7 +341,7 @@ impl<V: Venue, H: OnMessage<V>> SpinningConnection for SpinDriver<'_, V, H> {
                 let over = match self.read(context) {
                     Err(reason) => Some(reason),
                     Ok(_) if self.due <= context.now => self.link.timeout(),
-                    Ok(false) => return self.again(),
+                    Ok(false) => return self.next_turn(),
                     Ok(true) => None,
                 };
                 match over {
@@ -365,14 +359,14 @@ impl<V: Venue, H: OnMessage<V>> SpinningConnection for SpinDriver<'_, V, H> {
         if context.is_stopped {
             return self.end(Disconnect::Stopped);
         }
-        let mut left = TURN_COMMANDS;
-        while let Some(ask) = self.asked.try_next() {
-            if let Some(reason) = self.link.handle_control(ask) {
+        let mut remaining = TURN_COMMANDS;
+        while let Some(message) = self.inbox.try_next() {
+            if let Some(reason) = self.link.handle_control(message) {
                 return self.end(reason);
             }
-            left -= 1;
-            if left == 0 {
-                self.asked.ring();
+            remaining -= 1;
+            if remaining == 0 {
+                self.inbox.ring();
                 break;
             }
         }

@@ -1,4 +1,4 @@
-//! A feed on a thread that never sleeps.
+//! Runs a feed on a thread that never sleeps: [`Feed::spin`] and [`Spinning`].
 
 use std::cell::RefCell;
 use std::fmt;
@@ -17,51 +17,50 @@ use super::{ConnectionSummary, Feed, Shared, tick};
 use crate::event::Handler;
 use crate::observe::tap::TapList;
 
-/// How a feed spins: see [`Feed::spin`].
+/// Options of [`Feed::spin`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpinOptions {
-    /// The processor that the calling thread is bound to while it spins, by its number. Linux and Android only. Default:
-    /// none, the thread runs on any of its processors.
+    /// The number of the processor to bind the calling thread to while it spins. Linux and Android only. Default: none, the
+    /// thread keeps its affinity.
     pub cpu: Option<usize>,
-    /// How often the last order book message of each connection is decoded again while the thread has nothing else to do,
-    /// which keeps code and data in the caches. See [`Feed::spin`]. There are no replays while a connection is being closed
-    /// or has a blocked write. Default: none, never.
+    /// The interval of keep-warm replays while the thread is idle: see [`Feed::spin`]. There are no replays while a
+    /// connection is being closed or has a blocked write. Default: none, no replays.
     pub keep_warm: Option<Duration>,
 }
 
-/// A feed that spins, a turn at a time: see [`Feed::spinning`].
+/// A spinning feed whose caller runs the loop: see [`Feed::spinning`].
 ///
-/// Dropping it drops the connections without a close handshake and disconnects the books, without a word to the
-/// handler; prefer [`ShutdownHandle::stop`](crate::control::ShutdownHandle::stop), and turns until there is nothing left.
+/// Dropping it drops the connections without a close handshake. The books become disconnected, but the handler receives
+/// no event. Prefer [`ShutdownHandle::stop`](crate::control::ShutdownHandle::stop), and turns until one returns false.
 pub struct Spinning<'a, H> {
     shared: &'a RefCell<Shared<H>>,
     clock: Clock,
     stop: &'a watch::Sender<bool>,
     stopped: watch::Receiver<bool>,
-    lines: Vec<Member<'a>>,
-    /// The connections that want a turn at once.
+    connections: Vec<Member<'a>>,
+    /// The connections that need the next turn.
     ready: Vec<usize>,
     /// The connections of this turn.
     running: Vec<usize>,
-    /// No timer is due before this.
+    /// A lower bound of the next due time.
     due: Nanos,
     context: SpinContext,
     outcomes: Inbox<(Ticket, Outcome)>,
     bell: &'a Bell,
     ticks: Option<Ticks>,
     warm: Option<KeepWarm>,
-    /// Whether a connection wants another turn at once.
+    /// Whether a connection of this turn may have more to read or write.
     is_busy: bool,
     taps: &'a mut TapList,
     ended: Vec<ConnectionSummary>,
-    /// The thread is bound to a processor as long as this lives.
+    /// Restores the thread's affinity when it is dropped.
     _bound: Option<Bound>,
 }
 
 struct Member<'a> {
     driver: Box<dyn SpinningConnection + 'a>,
-    /// Whether it is among those that want a turn at once.
+    /// Whether it is in `Spinning::ready`.
     is_ready: bool,
 }
 
@@ -72,34 +71,34 @@ struct Ticks {
     next: Nanos,
 }
 
-/// The round of replays.
+/// The schedule of replays.
 #[derive(Clone, Copy, Debug)]
 struct KeepWarm {
     every: Duration,
     /// When the next round begins.
     next: Nanos,
-    /// Whose turn it is; beyond the last connection between two rounds.
-    line: usize,
+    /// The next connection to replay; beyond the last one between two rounds.
+    connection: usize,
 }
 
 impl<H: Handler> Feed<H> {
-    /// As [`Feed::run`], on the calling thread alone and without a runtime: it reads the sockets in a loop and never
-    /// sleeps. A message is in the handler a few microseconds earlier, since nothing wakes a thread for it. The thread takes
-    /// all of its processor, also while nothing comes.
+    /// Runs the feed as [`Feed::run`] does, but on the calling thread and without a runtime: it reads the sockets in a loop
+    /// and never sleeps. Messages reach the handler a few microseconds earlier, because no thread has to be woken. The
+    /// thread uses its whole processor, also while the connections are idle.
     ///
-    /// A single connection is read without waiting, again and again. Of several connections, `epoll` finds the readable
-    /// ones, without waiting either. Another thread connects, with DNS, proxies, TLS handshakes and upgrades, and fetches
-    /// over HTTP, and sleeps otherwise. It inherits the processors and the scheduling policy of the calling thread: call this
-    /// from a thread that is not bound yet, and use [`SpinOptions::cpu`].
+    /// A single connection is read in each iteration, without blocking. For several connections, `epoll` finds the readable
+    /// ones, also without blocking. A second thread connects (DNS, proxies, TLS handshakes, upgrades), fetches over HTTP and
+    /// sleeps otherwise. It inherits the affinity and the scheduling policy of the calling thread. So call this from a thread
+    /// that is not bound, and use [`SpinOptions::cpu`].
     ///
-    /// With [`SpinOptions::keep_warm`] an idle thread decodes the last order book message of each connection again, into
-    /// a book of its own: the next real one then finds its code and data in the caches. It has no other effect: no event,
-    /// no count and no book shows it. It happens after an attempt to read has found nothing, one connection at a
-    /// time, so that a message waits for one replay at most.
+    /// With [`SpinOptions::keep_warm`], an idle thread decodes the last order book message of each connection again and
+    /// applies it to a scratch book, so that the next message finds its code and data in the caches. Replays have no visible
+    /// effect: no event, no count, and no change of a book. A replay starts only after a read that found nothing, and for
+    /// one connection at a time, so a message waits for at most one replay.
     ///
-    /// The handler should return soon and must not wait. A thread that shares its processor is paused by the kernel for
-    /// milliseconds at a time; give it one that nothing else uses (`docs/tuning.md`). Messages that waited
-    /// meanwhile are as old as the last moment at which the socket was seen empty.
+    /// The handler should return soon and must not block. The kernel pauses a thread that shares its processor for
+    /// milliseconds at a time, so reserve a processor for it (`docs/tuning.md`). A message that may have waited during such a
+    /// pause counts as received when the socket was last seen empty.
     ///
     /// ```no_run
     /// use std::ops::ControlFlow;
@@ -124,12 +123,12 @@ impl<H: Handler> Feed<H> {
     /// ```
     ///
     /// # Allocation
-    /// None for a message once warm, as [`Feed::run`]. With TLS, rustls allocates once for each record. A replay allocates when
-    /// a book is replayed for the first time. To connect and to fetch over HTTP allocates and wakes the other thread.
+    /// None for a message once warm, as for [`Feed::run`]. With TLS, rustls allocates once for each record. The first replay
+    /// of a book allocates. Connecting and fetching over HTTP allocate and wake the second thread.
     ///
     /// # Errors
-    /// The operating system's: no thread or no `epoll` instance can be made, or the thread cannot be bound to
-    /// [`SpinOptions::cpu`]. [`io::ErrorKind::Unsupported`] where threads cannot be bound.
+    /// An error of the operating system: it cannot create a thread or an `epoll` instance, or cannot bind the thread to
+    /// [`SpinOptions::cpu`]. [`io::ErrorKind::Unsupported`] on platforms where a thread cannot be bound.
     ///
     /// # Panics
     /// Only if the handler does.
@@ -141,7 +140,7 @@ impl<H: Handler> Feed<H> {
         Ok(spinning.finish())
     }
 
-    /// As [`Feed::spin`], for a thread that has a loop already: it calls [`Spinning::turn`] in each iteration.
+    /// As [`Feed::spin`], for a thread with its own loop, which calls [`Spinning::turn`] in each iteration.
     ///
     /// # Errors
     /// As [`Feed::spin`].
@@ -156,15 +155,15 @@ impl<H: Handler> Feed<H> {
             bell,
             ..
         } = self;
-        // Before the thread is bound: a thread inherits the processors of its parent.
+        // Before the thread is bound: a new thread inherits the affinity.
         let (helper, outcomes) = Helper::start(bell)?;
         let bound = options.cpu.map(Bound::new).transpose()?;
         shared.get_mut().is_over = false;
         let (shared, stop) = (&*shared, &*stop);
         let count = connections.len();
         let keeps_warm = options.keep_warm.is_some();
-        let lines = connections.iter_mut().map(|line| Member {
-            driver: line.spin(shared, *clock, stop, keeps_warm),
+        let connections = connections.iter_mut().map(|it| Member {
+            driver: it.spin(shared, *clock, stop, keeps_warm),
             is_ready: false,
         });
         let mut spinning = Spinning {
@@ -172,7 +171,7 @@ impl<H: Handler> Feed<H> {
             clock: *clock,
             stop,
             stopped: stop.subscribe(),
-            lines: lines.collect(),
+            connections: connections.collect(),
             ready: Vec::new(),
             running: Vec::new(),
             due: NEVER,
@@ -195,7 +194,7 @@ impl<H: Handler> Feed<H> {
             warm: options.keep_warm.map(|every| KeepWarm {
                 every,
                 next: clock.now(),
-                line: 0,
+                connection: 0,
             }),
             is_busy: false,
             taps,
@@ -209,10 +208,10 @@ impl<H: Handler> Feed<H> {
 }
 
 impl<H: Handler> Spinning<'_, H> {
-    /// Reads incoming messages and runs due timers, without waiting. False when every connection has ended.
+    /// Reads incoming messages and runs due timers, without blocking. Returns false when all connections have ended.
     ///
-    /// A message is read when the next turn comes, so turns should follow each other closely. A turn of one connection
-    /// that has nothing to read is one system call.
+    /// The time between two turns adds to the latency of a message. With a single connection, a turn that finds nothing to
+    /// read is one system call.
     pub fn turn(&mut self) -> bool {
         let began = Instant::now();
         self.context.now = self.clock.at(began);
@@ -221,11 +220,11 @@ impl<H: Handler> Spinning<'_, H> {
         std::mem::swap(&mut self.running, &mut self.ready);
         for at in 0..self.running.len() {
             let index = self.running[at];
-            self.lines[index].is_ready = false;
-            self.drive(index, |line, context| line.turn(context));
+            self.connections[index].is_ready = false;
+            self.drive(index, |it, context| it.turn(context));
         }
         self.running.clear();
-        // Both ends live as long as the feed: it cannot fail.
+        // Cannot fail: the sender lives as long as the feed.
         if self.stopped.has_changed().unwrap_or_default() {
             self.check_stop();
         }
@@ -241,10 +240,10 @@ impl<H: Handler> Spinning<'_, H> {
             self.keep_warm(now);
         }
         self.context.seen = began;
-        self.ended.len() < self.lines.len()
+        self.ended.len() < self.connections.len()
     }
 
-    /// How each connection ended, when [`Spinning::turn`] has returned false.
+    /// A summary of each connection, after [`Spinning::turn`] has returned false.
     #[must_use]
     pub fn finish(mut self) -> Vec<ConnectionSummary> {
         // The request to stop does not apply to the next run.
@@ -259,29 +258,30 @@ impl<H: Handler> Spinning<'_, H> {
         let Some(poller) = &mut self.context.poller else {
             return;
         };
-        // The kernel's calls fail only for a wrong argument.
+        // Fails only for invalid arguments.
         let Ok(readable) = poller.poll() else { return };
         for index in readable {
-            if let Some(line) = self.lines.get_mut(index)
-                && !line.is_ready
+            if let Some(connection) = self.connections.get_mut(index)
+                && !connection.is_ready
             {
-                line.is_ready = true;
+                connection.is_ready = true;
                 self.ready.push(index);
             }
         }
     }
 
+    /// Lets a connection do some work, and schedules its next turn.
     fn drive(
         &mut self,
         index: usize,
         work: impl FnOnce(&mut dyn SpinningConnection, &SpinContext) -> NextTurn,
     ) {
-        let Some(line) = self.lines.get_mut(index) else {
+        let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
-        let again = work(&mut *line.driver, &self.context);
-        self.due = self.due.min(line.driver.due());
-        let wants_turn = match again {
+        let next = work(&mut *connection.driver, &self.context);
+        self.due = self.due.min(connection.driver.due());
+        let needs_turn = match next {
             NextTurn::Soon => {
                 self.is_busy = true;
                 true
@@ -293,8 +293,8 @@ impl<H: Handler> Spinning<'_, H> {
                 false
             }
         };
-        if wants_turn && !line.is_ready {
-            line.is_ready = true;
+        if needs_turn && !connection.is_ready {
+            connection.is_ready = true;
             self.ready.push(index);
         }
     }
@@ -307,7 +307,7 @@ impl<H: Handler> Spinning<'_, H> {
         }
     }
 
-    /// Executes commands, and handles the results of the helper thread.
+    /// Executes commands, and handles the outcomes of the helper thread.
     #[cold]
     fn drain_inboxes(&mut self) {
         while let Some((ticket, outcome)) = self.outcomes.try_next() {
@@ -315,12 +315,12 @@ impl<H: Handler> Spinning<'_, H> {
                 connection,
                 attempt,
             } = ticket;
-            self.drive(index_of(connection), |line, context| {
-                line.task_done(attempt, outcome, context)
+            self.drive(index_of(connection), |it, context| {
+                it.task_done(attempt, outcome, context)
             });
         }
-        for index in 0..self.lines.len() {
-            self.drive(index, |line, context| line.run_commands(context));
+        for index in 0..self.connections.len() {
+            self.drive(index, |it, context| it.run_commands(context));
         }
     }
 
@@ -328,37 +328,37 @@ impl<H: Handler> Spinning<'_, H> {
     #[cold]
     fn run_timers(&mut self, now: Nanos) {
         self.due = NEVER;
-        for index in 0..self.lines.len() {
-            let due = self.lines[index].driver.due();
+        for index in 0..self.connections.len() {
+            let due = self.connections[index].driver.due();
             if due <= now {
-                self.drive(index, |line, context| line.turn(context));
+                self.drive(index, |it, context| it.turn(context));
             } else {
                 self.due = self.due.min(due);
             }
         }
     }
 
-    /// Replays the last message of one connection, when it is time.
+    /// Replays the last message of one connection, if it is time.
     #[inline]
     fn keep_warm(&mut self, now: Nanos) {
         let Some(warm) = &mut self.warm else { return };
-        if warm.line >= self.lines.len() {
+        if warm.connection >= self.connections.len() {
             if now < warm.next {
                 return;
             }
-            warm.line = 0;
+            warm.connection = 0;
         }
-        if warm.line == 0 {
+        if warm.connection == 0 {
             warm.next = now.after(warm.every);
         }
-        let line = self.lines.get_mut(warm.line);
-        warm.line += 1;
-        if let Some(line) = line {
-            line.driver.replay(now);
+        let connection = self.connections.get_mut(warm.connection);
+        warm.connection += 1;
+        if let Some(connection) = connection {
+            connection.driver.replay(now);
         }
     }
 
-    /// Tells the handler the time, until it has broken off.
+    /// Emits [`Event::Tick`](crate::Event::Tick) if it is due.
     fn tick(&mut self) {
         let due = self.context.now;
         let Some(ticks) = self.ticks.as_mut().filter(|ticks| ticks.next <= due) else {
@@ -366,7 +366,7 @@ impl<H: Handler> Spinning<'_, H> {
         };
         // Not earlier than the messages of this turn.
         let now = self.clock.now();
-        // One that was missed is left out.
+        // Skip missed ticks.
         let late = now.since(ticks.next).as_nanos() / ticks.every.as_nanos().max(1);
         let skipped = u32::try_from(late).unwrap_or(u32::MAX).saturating_add(1);
         ticks.next = ticks.next.after(ticks.every.saturating_mul(skipped));
@@ -377,12 +377,12 @@ impl<H: Handler> Spinning<'_, H> {
 impl<H> fmt::Debug for Spinning<'_, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spinning")
-            .field("connections", &self.lines.len())
+            .field("connections", &self.connections.len())
             .finish_non_exhaustive()
     }
 }
 
-/// Binds the calling thread to a processor, until it is dropped on that thread.
+/// Binds the calling thread to a processor until it is dropped. Drop it on the same thread.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 struct Bound {
     before: nix::sched::CpuSet,
@@ -408,7 +408,7 @@ const CALLER: nix::unistd::Pid = nix::unistd::Pid::from_raw(0);
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl Drop for Bound {
     fn drop(&mut self) {
-        // Fails only when these processors were taken away meanwhile.
+        // Fails only if the process has lost these processors meanwhile.
         let _ = nix::sched::sched_setaffinity(CALLER, &self.before);
     }
 }

@@ -1,16 +1,16 @@
-//! Waits that cost nothing while something else wakes their task.
+//! A poll that is skipped unless its own waker was called.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Polls what it is given at first, when its waker was called, and after it was ready; otherwise it is pending.
+/// Skips polls that cannot be ready. It polls the first time, after its waker was called, and after a poll that was ready.
 ///
-/// A connection is woken for each message, and seldom for a command, a response or its timer: a poll of each of these for
-/// each message would touch their memory, and lock what the connections share.
+/// The task of a connection is woken for each message, and seldom for a command, a response or a timer. Polling all of
+/// these for each message would touch their memory and take the locks that connections share.
 pub(super) struct Waits {
     signal: Arc<Signal>,
-    /// It sets the signal.
+    /// Sets the signal.
     waker: Waker,
     /// The task that the signal wakes.
     task: Option<Waker>,
@@ -34,7 +34,7 @@ impl Waits {
         }
     }
 
-    /// Something that was not waited for so far has to be polled.
+    /// Forces the next poll, because there is a new future to wait for.
     pub(super) fn changed(&self) {
         self.signal.is_set.store(true, Ordering::Relaxed);
     }
@@ -49,7 +49,7 @@ impl Waits {
             self.task = Some(cx.waker().clone());
             self.signal.set_task(cx.waker().clone());
         }
-        // Read first: the write would take the cache line from whoever else has it.
+        // Load first: a swap would always invalidate the cache line of the other threads.
         let is_set = &self.signal.is_set;
         if !is_set.load(Ordering::Relaxed) || !is_set.swap(false, Ordering::Acquire) {
             return Poll::Pending;
@@ -86,7 +86,7 @@ impl Wake for Signal {
 mod tests {
     use super::*;
 
-    /// Counts its calls.
+    /// Counts wake-ups.
     #[derive(Default)]
     struct Task(std::sync::atomic::AtomicUsize);
 
@@ -115,8 +115,8 @@ mod tests {
             (polled.is_ready(), polls, inner.clone())
         };
         let (is_ready, polls, waker) = poll(&mut waits, &first, false);
-        assert!(!is_ready && polls == 1, "at first");
-        assert_eq!(poll(&mut waits, &first, true).1, 1, "nothing woke it");
+        assert!(!is_ready && polls == 1, "the first poll");
+        assert_eq!(poll(&mut waits, &first, true).1, 1, "skipped");
         let waker = waker.unwrap();
         waker.wake_by_ref();
         assert_eq!(first.0.load(Ordering::Relaxed), 1);

@@ -1,12 +1,11 @@
 //! Keep-warm replays: while a spinning thread is idle, it decodes and applies the last order book message of a connection
-//! again, so that the code and the constant data of the next one are in the caches.
+//! again, so that the code and the constant data for the next message stay in the caches.
 //!
-//! The replay goes to a [`Session`] of its own, whose [`Books`] nobody sees. It runs the machine code of the live messages,
-//! not a copy for another type of handler or another caller: both sessions get their frames from [`frame`], with an
-//! [`Optional`] handler.
+//! A replay runs on a scratch [`Session`] with scratch [`Books`]. It executes the same machine code as live messages, not
+//! another instance of generic code: both sessions receive their frames through [`frame`], with an [`Optional`] handler.
 //!
-//! What is not shared with the live session is not warmed by that: the session, the decoder's space for levels and
-//! trades, and the books. The best levels of the live book are read after each replay.
+//! A replay does not warm the data of the live session: its state, its decoder's buffers and its books. The best levels of
+//! the live book are therefore read after each replay.
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
@@ -20,18 +19,19 @@ use crate::session::{NextAction, Options, Session};
 use crate::venue::on_message::OnMessage;
 use crate::venue::{CallOutcome, Venue};
 
-/// The longest frame that is kept to be replayed. One of this length makes no decoder grow beyond what a connection keeps.
+/// The longest frame that is replayed. A frame of this length does not grow a decoder beyond the size that a connection
+/// keeps.
 const MAX_WARM_FRAME: usize = 64 << 10;
 
-/// What the books of a scratch session may grow to, besides those that it begins with. Then it begins anew.
+/// The growth limit of scratch books, in bytes. At the limit, the scratch session is replaced by a new one.
 const MAX_SCRATCH_MEMORY: usize = 4 << 20;
 
-/// How many levels of each side of the live book are read.
+/// How many levels of each side of the live book a replay reads.
 const FEW_LEVELS: usize = 20;
 
 /// The feed's handler, or none during a replay.
 ///
-/// A session is generic over its handler, so a handler of another type would be called by other machine code.
+/// A session is generic over its handler: another handler type would mean another copy of its machine code.
 #[derive(Debug)]
 pub(super) struct Optional<'a, H> {
     handler: Option<&'a mut H>,
@@ -47,7 +47,7 @@ impl<'a, H> Optional<'a, H> {
         }
     }
 
-    /// No handler: nobody sees an event, and none breaks.
+    /// No handler: events are dropped, and none breaks.
     fn none() -> Self {
         Self {
             handler: None,
@@ -95,8 +95,8 @@ impl<V: Venue, H: OnMessage<V>> OnMessage<V> for Optional<'_, H> {
     }
 }
 
-/// Gives a frame to a session, live or scratch: see [`Session::frame_as_of`]. Out of line, so that both run one copy of the
-/// code that is inlined here.
+/// Passes a frame to a live or scratch session: see [`Session::frame_as_of`]. Never inlined, so that both execute the same
+/// copy of the code that is inlined here.
 #[inline(never)]
 pub(super) fn frame<V: Venue, H: OnMessage<V>>(
     session: &mut Session<V>,
@@ -115,7 +115,7 @@ fn read_best(books: &Books, book: BookId) {
     }
 }
 
-/// The last message of a connection that updated a book, and what replays it.
+/// The last message of a connection that updated a book, and the scratch session that replays it.
 #[derive(Debug)]
 pub(super) struct Warm<V: Venue> {
     scratch: Scratch<V>,
@@ -127,7 +127,7 @@ pub(super) struct Warm<V: Venue> {
 }
 
 impl<V: Venue> Warm<V> {
-    /// None when the venue has no scratch venue: its connection is not kept warm. Allocates.
+    /// None if [`Venue::scratch`] returns none: the connection is not kept warm. Allocates.
     pub(super) fn new(session: &Session<V>) -> Option<Self> {
         Some(Self {
             scratch: Scratch::new(session)?,
@@ -137,8 +137,8 @@ impl<V: Venue> Warm<V> {
         })
     }
 
-    /// Keeps a frame to be replayed, and the book that it updated. A frame that is longer than [`MAX_WARM_FRAME`] is
-    /// passed over. Allocates only to grow.
+    /// Copies a frame for replays, with the book that it updated. Ignores a frame that is longer than [`MAX_WARM_FRAME`].
+    /// Allocates only to grow.
     #[inline]
     pub(super) fn keep(&mut self, frame: &[u8], updated: BookId) {
         if frame.len() > MAX_WARM_FRAME {
@@ -150,12 +150,11 @@ impl<V: Venue> Warm<V> {
         self.is_new = true;
     }
 
-    /// Decodes and applies the kept frame again, and reads the best prices of the scratch book and the best levels of the
-    /// live one. Returns whether it was applied; a frame that cannot be is not tried again.
+    /// Decodes and applies the frame again, and reads the best prices of the scratch book and the best levels of the live
+    /// one. Returns whether the frame was applied; one that was not is dropped.
     ///
-    /// Nothing that can be seen changes: no book of `books`, nothing of `session`, no count, and no template of the
-    /// thread's decoders. Allocates only to grow, for a book that the scratch session has not had yet, and when the
-    /// scratch session has to begin anew.
+    /// Changes nothing visible: no book of `books`, no part of `session`, no count, and no template of the thread's decoders.
+    /// Allocates only to grow, for the first replay of a book, and to replace the scratch session.
     pub(super) fn replay<H: OnMessage<V>>(
         &mut self,
         session: &Session<V>,
@@ -168,7 +167,7 @@ impl<V: Venue> Warm<V> {
         let live = (session, books);
         let is_new = std::mem::take(&mut self.is_new);
         let is_applied = match is_new {
-            // The frame that made it one may be refused again.
+            // The frame that caused the gap may be refused again.
             true if matches!(books.state(book), BookState::Gap(_)) => false,
             true => without_learning(|| self.first::<H>(live, book, now)),
             false => without_learning(|| self.scratch.frame::<H>(&self.frame, now)),
@@ -181,8 +180,8 @@ impl<V: Venue> Warm<V> {
         is_applied
     }
 
-    /// The first replay of a frame. When it cannot be applied, the connection's configuration has changed, or the memory
-    /// of the scratch books is used up: another scratch session begins.
+    /// The first replay of a frame. If it fails, the connection's configuration has changed or the memory of the scratch
+    /// books is used up: a new scratch session tries again.
     fn first<H: OnMessage<V>>(
         &mut self,
         (session, books): (&Session<V>, &Books),
@@ -210,12 +209,12 @@ fn read_levels(books: &Books, book: BookId) {
     }
 }
 
-/// A session that has no connection, and its books.
+/// A session without a connection, and its books.
 #[derive(Debug)]
 struct Scratch<V> {
     session: Session<V>,
     books: Books,
-    /// The levels of a live book.
+    /// Buffers for the levels of a live book.
     bids: Vec<Level>,
     asks: Vec<Level>,
 }
@@ -234,7 +233,7 @@ impl<V: Venue> Scratch<V> {
         })
     }
 
-    /// Applies a frame for the first time, which updated a book of the live ones.
+    /// Applies a frame for the first time. `book` is the live book that it updated.
     fn first<H: OnMessage<V>>(
         &mut self,
         frame: &[u8],
@@ -242,28 +241,28 @@ impl<V: Venue> Scratch<V> {
         now: Nanos,
     ) -> bool {
         if self.session.next(now) != NextAction::Open {
-            let mut nobody = Optional::<H>::none();
-            let _ = self.session.opened(now, &mut self.books, &mut nobody);
+            let mut handler = Optional::<H>::none();
+            let _ = self.session.opened(now, &mut self.books, &mut handler);
         }
-        self.follow(live, book, now);
+        self.copy_levels(live, book, now);
         self.frame::<H>(frame, now)
     }
 
     /// Applies a frame. Returns whether it updated a book.
     fn frame<H: OnMessage<V>>(&mut self, frame: &[u8], now: Nanos) -> bool {
-        let mut nobody = Optional::<H>::none();
+        let mut handler = Optional::<H>::none();
         let updates = |session: &Session<V>| session.stats().snapshots + session.stats().deltas;
         let before = updates(&self.session);
         let times = (now, now, now);
         let Self { session, books, .. } = self;
-        let _ = self::frame(session, frame, times, books, &mut nobody);
+        let _ = self::frame(session, frame, times, books, &mut handler);
         session.drop_outgoing();
         updates(session) != before
     }
 
-    /// Copies the live levels of a book that follows deltas. The live book holds the last delta already. A delta has whole
-    /// quantities, so to apply it once more changes nothing, and the checksum is right.
-    fn follow(&mut self, live: &Books, book: BookId, now: Nanos) {
+    /// Copies the levels of a live book that receives deltas. The live book contains the last delta already. Deltas carry
+    /// absolute quantities, so applying it again changes nothing, and the checksum matches.
+    fn copy_levels(&mut self, live: &Books, book: BookId, now: Nanos) {
         let instrument = live.instrument(book);
         let own = instrument.and_then(|instrument| self.books.find(&instrument));
         let (Some(id), Some(book)) = (own, live.last_known(book)) else {
@@ -280,7 +279,8 @@ impl<V: Venue> Scratch<V> {
     }
 }
 
-/// Makes a session whose counts go to no recorder of metrics: its counters are the recorder's of the time when it is made.
+/// Creates a session whose metrics go to no recorder. A session registers its counters with the recorder that is current
+/// when it is created.
 fn without_recorder<R>(make: impl FnOnce() -> R) -> R {
     #[cfg(feature = "metrics")]
     return metrics::with_local_recorder(&metrics::NoopRecorder, make);
@@ -288,7 +288,7 @@ fn without_recorder<R>(make: impl FnOnce() -> R) -> R {
     make()
 }
 
-/// Nothing times out, and memory is limited when it is known what the books begin with.
+/// No timeouts. [`Scratch::new`] sets the memory limit, once the initial size of the books is known.
 fn options() -> Options {
     Options {
         stale_after: None,

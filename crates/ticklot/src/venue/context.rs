@@ -6,7 +6,7 @@ use std::time::Duration;
 use ticklot_book::{
     self as book, BookError, BookRef, BookState, Epoch, Gap, Ids, Nanos, Outcome, Scale,
 };
-use ticklot_frame::{Decimal, DecodeError, DecodePath, ErrorKind, Trade, UnixMillis};
+use ticklot_frame::{Decimal, DecodeError, DecodePath, Trade, UnixMillis};
 
 use crate::books::Cause;
 use crate::books::{BookId, Books, Candle, CandlesId, ConnectionId, Instrument, Stored};
@@ -19,7 +19,7 @@ use crate::observe::tap::TapList;
 use crate::session::{Due, Lateness, Outbox, ResyncPolicy, Resyncs, report_state_changes};
 use crate::venue::on_message::OnMessage;
 
-use super::{Concerns, Delta, ResyncReply, Snapshot, Stats, Venue};
+use super::{Delta, ResyncReply, Snapshot, Stats, Venue};
 
 /// A message that was applied to a book, or was to be.
 struct Applied<'a> {
@@ -228,65 +228,6 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.handler.on_message(message, receipt, self.books)
     }
 
-    /// A message could not be read: `bytes` is its line. The books that it may have concerned become gaps; their
-    /// changes of state are reported, then the bad line. Their snapshots are requested, where the venue can.
-    pub fn unreadable(
-        &mut self,
-        concerns: Concerns<'_>,
-        error: DecodeError,
-        bytes: &[u8],
-    ) -> ControlFlow<()> {
-        match concerns {
-            Concerns::None => {}
-            Concerns::Book(id) => self.mark_gap(id, Gap::Refused),
-            Concerns::Books(ids) => ids.iter().for_each(|id| self.mark_gap(*id, Gap::Refused)),
-            Concerns::Connection => {
-                let (stats, now) = (&mut *self.stats, self.now);
-                self.books.for_each(self.slot, |books, id| {
-                    stats.gaps += 1;
-                    books.mark_gap(id, Gap::Refused, now);
-                });
-            }
-        }
-        self.report()?;
-        self.bad_line(error, bytes)
-    }
-
-    /// A line could not be read or applied, and concerns no book.
-    fn bad_line(&mut self, error: DecodeError, bytes: &[u8]) -> ControlFlow<()> {
-        self.stats.bad_lines += 1;
-        self.emit(Event::BadLine {
-            connection: self.connection,
-            frame: self.frame,
-            error,
-            bytes,
-        })
-    }
-
-    /// A book that the server sent has no room in the feed's budget of memory: it is reported.
-    pub fn no_room(&mut self, line: u32, bytes: &[u8]) -> ControlFlow<()> {
-        let limit = self.books.memory_limit().unwrap_or(usize::MAX);
-        let kind = ErrorKind::Memory { limit };
-        let venue = self.books.venue(self.connection);
-        let error = DecodeError {
-            venue,
-            line,
-            offset: 0,
-            kind,
-        };
-        self.bad_line(error, bytes)
-    }
-
-    /// A message is of a kind that is not read. `bytes` is its line.
-    pub fn unknown(&mut self, kind: &str, bytes: &[u8]) -> ControlFlow<()> {
-        self.stats.unknown += 1;
-        self.emit(Event::Unknown {
-            connection: self.connection,
-            kind,
-            bytes,
-        })
-    }
-
     /// The venue has not confirmed a subscription in time: its name for it, and how often it was requested.
     pub fn unconfirmed(&mut self, room: &str, attempts: u32) -> ControlFlow<()> {
         self.emit(Event::Unconfirmed {
@@ -307,7 +248,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
 
     /// Reports the changes of state that were not reported yet, and keeps the list of books that need a
     /// snapshot.
-    fn report(&mut self) -> ControlFlow<()> {
+    pub(super) fn report(&mut self) -> ControlFlow<()> {
         if !self.books.has_changes() {
             return ControlFlow::Continue(());
         }
@@ -342,7 +283,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.books.count_gap(id);
     }
 
-    fn mark_gap(&mut self, id: BookId, gap: Gap) {
+    pub(super) fn mark_gap(&mut self, id: BookId, gap: Gap) {
         if !self.is_ours(id) {
             return;
         }

@@ -6,6 +6,7 @@
 //! subscriptions, `ticklot_frame::json` reads JSON numbers exactly, [`Venue::next_request`] fetches
 //! over HTTP.
 
+mod bad_line;
 mod context;
 pub(crate) mod on_message;
 mod stats;

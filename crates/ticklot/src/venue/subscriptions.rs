@@ -1,47 +1,46 @@
-//! Desired subscriptions of one connection, and the stage of each at the server.
+//! Desired subscriptions of one connection, and the state of each at the server.
 //!
 //! [`Subscriptions`] does no I/O and writes no message. The venue reports acknowledgements and errors
-//! to it; it decides which topics the next message carries, once the rate limit permits one.
+//! to it; it decides which topics the next message contains, once the rate limit permits one.
 //!
 //! ```text
-//!   want ──▶ Waiting ──sent──▶ Asked ──confirmed──▶ Joined
-//!              ▲ ▲               │  └──error──▶ Refused
-//!              │ └─no reply within the patience, which doubles
-//!              │
-//!              └──left, or no reply── Renewing ◀──renew── Joined, Asked
+//!   subscribe ──▶ Waiting ──sent──▶ Requested ──confirmed──▶ Subscribed
+//!                   ▲ ▲                 │  └──error──▶ Refused
+//!                   │ └──no reply within the timeout, which doubles
+//!                   │
+//!                   └──unsubscribed, or no reply── Renewing ◀──renew── Subscribed, Requested
 //!
-//!   Joined ──ended by the server──▶ Waiting, and not sent before a wait, which doubles
+//!   Subscribed ──ended by the server──▶ Waiting, and sent after a pause, which doubles
 //!
-//!   unwant ──▶ Leaving ──left, refused, or three times without a reply──▶ forgotten
+//!   unsubscribe ──▶ Unsubscribing ──confirmed, refused, or three times without a reply──▶ removed
 //! ```
 //!
-//! Each desired topic is in one of these stages, so none is ever lost: it waits for its turn, its
-//! acknowledgement or its wait has a deadline, or the server has replied.
+//! A desired topic is never lost: in each state it is due, has a deadline, or has a reply.
 //!
 //! # Order of messages
 //!
 //! 1. Subscriptions that complete a renewal.
 //! 2. Unsubscriptions that begin a renewal.
 //! 3. All other topics, in the order of the calls to [`Subscriptions::subscribe`].
-//! 4. Stray subscriptions: see [`Subscriptions::unsubscribe_orphan`].
+//! 4. Orphans: see [`Subscriptions::unsubscribe_orphan`].
 //!
-//! A message carries one kind of work for topics of one [batch key](Topic::Batch).
+//! All topics of a message have the same action and [batch key](Topic::Batch).
 //!
 //! # Cost
 //!
 //! With `n` topics, each call costs `O(log n)` for each topic that it changes. The exceptions:
 //!
 //! - [`Subscriptions::restart`], [`Subscriptions::rename`] and [`Subscriptions::iter`] visit all topics.
-//! - [`Subscriptions::on_refused`] visits unanswered messages, at most 1,024, when the error text contains
+//! - [`Subscriptions::on_refused`] visits unanswered messages, at most 1,024, if the error text contains
 //!   no id, and then the topics of one message.
-//! - A name that no topic is known by is compared with the topics of [unknown name](Name::Unknown).
+//! - An unknown name is compared with each topic whose [name is unknown](Name::Unknown).
 //!
 //! # Example
 //!
 //! ```
 //! use std::time::Duration;
 //! use ticklot::Nanos;
-//! use ticklot::venue::subscriptions::{Name, Stage, Subscriptions, ToSend, Topic};
+//! use ticklot::venue::subscriptions::{Name, SubscriptionState, Subscriptions, ToSend, Topic};
 //!
 //! #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 //! struct Ticker(&'static str);
@@ -59,11 +58,11 @@
 //! subscriptions.subscribe(Ticker("ETH/USD"), Name::Unused);
 //! subscriptions.send_next(Nanos(0), |message| match message {
 //!     ToSend::Subscribe(topics) => assert_eq!(topics.len(), 2),
-//!     ToSend::Unsubscribe(_) | ToSend::Leave(_) => unreachable!(),
+//!     ToSend::Unsubscribe(_) | ToSend::UnsubscribeByName(_) => unreachable!(),
 //! });
 //! subscriptions.on_topic_subscribed(&Ticker("BTC/USD"));
-//! assert_eq!(subscriptions.stage(&Ticker("BTC/USD")), Some(Stage::Joined));
-//! assert_eq!(subscriptions.stage(&Ticker("ETH/USD")), Some(Stage::Asked));
+//! assert_eq!(subscriptions.state(&Ticker("BTC/USD")), Some(SubscriptionState::Subscribed));
+//! assert_eq!(subscriptions.state(&Ticker("ETH/USD")), Some(SubscriptionState::Requested));
 //! assert_eq!(subscriptions.deadline(), Some(Nanos(5_000_000_000)));
 //! ```
 
@@ -88,48 +87,48 @@ use self::subscription::Subscription;
 pub use self::unanswered::Action;
 use self::unanswered::{Message, Unanswered};
 
-/// How often the patience doubles before it stays constant.
+/// How often the timeout doubles before it stays constant.
 const MAX_DOUBLINGS: u32 = 4;
 
-/// The topics of a message that need no allocation: as many as a message of Bayse Markets has.
+/// The number of topics of a message that needs no allocation: the most that a message of Bayse Markets has.
 pub(crate) const INLINE: usize = 10;
 
-/// How long a message is remembered, in multiples of the patience: as long as the patience grows.
-const MEMORY: u32 = 1 << MAX_DOUBLINGS;
+/// How long an unanswered message is kept, as a multiple of the acknowledgement timeout: as long as the longest timeout.
+const RETENTION: u32 = 1 << MAX_DOUBLINGS;
 
-/// The most unanswered messages that are remembered. The oldest is forgotten first.
+/// The most unanswered messages that are kept. The oldest is dropped first.
 const MAX_UNANSWERED: usize = 1_024;
 
-/// The most stray subscriptions that wait to be left.
-const MAX_STRAYS: usize = 16;
+/// The most orphans that wait to be unsubscribed from.
+const MAX_ORPHANS: usize = 16;
 
-/// About what a topic takes in bytes besides its texts: itself, and an entry of each index.
+/// The approximate size of a topic in bytes without its texts: the subscription, and an entry in each index.
 const TOPIC_BYTES: usize = 1_024;
 
-/// How many copies of its texts there may be: its own, one of an index, and a venue's.
+/// The most copies of a topic's texts: its own, one in an index, and one of the venue.
 const TEXT_COPIES: usize = 3;
 
-/// How often an unsubscription is sent before the topic is taken for left.
-const MAX_LEAVES: u32 = 3;
+/// How often an unsubscription is sent before the topic is removed without a reply.
+const MAX_UNSUBSCRIBES: u32 = 3;
 
-/// Something to subscribe to.
+/// A topic to subscribe to.
 pub trait Topic: Clone + Eq + Hash + fmt::Debug {
-    /// Topics with equal keys may share a message: the channel, say, with its parameters.
+    /// Topics with equal keys may share a message. For example, the channel and its parameters.
     type Batch: Copy + Eq + Hash + fmt::Debug;
 
-    /// The key of this topic.
+    /// The batch key of this topic.
     fn batch(&self) -> Self::Batch;
 
-    /// Whether it may share a message with other topics of its key. By default it may.
+    /// Whether it may share a message with other topics of its key. Default: true.
     fn is_batchable(&self) -> bool {
         true
     }
 
-    /// The identifier that an error text of the server may contain, such as a symbol.
+    /// The identifier that the server's error texts may contain, such as a symbol.
     fn id(&self) -> &str;
 
-    /// Whether the server's `name` means this topic. Only called for a topic whose name is
-    /// [unknown](Name::Unknown). By default it does not.
+    /// Whether the server's `name` denotes this topic. Only called while the topic's name is
+    /// [unknown](Name::Unknown). Default: false.
     fn is_named(&self, name: &str) -> bool {
         let _ = name;
         false
@@ -139,53 +138,53 @@ pub trait Topic: Clone + Eq + Hash + fmt::Debug {
 /// The server's name for a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Name {
-    /// There is none. Messages and acknowledgements carry the topic: [`ToSend::Unsubscribe`],
+    /// The server uses no names. Messages and acknowledgements identify the topic itself: [`ToSend::Unsubscribe`],
     /// [`Subscriptions::on_topic_subscribed`].
     Unused,
-    /// Known in advance. The subscription is left by this name, one in a message: [`ToSend::Leave`].
+    /// The name is known in advance. An unsubscription contains one such name: [`ToSend::UnsubscribeByName`].
     Known(Arc<str>),
-    /// The first confirmation that [`Topic::is_named`] accepts contains it. Until then the
-    /// subscription cannot be left.
+    /// The first confirmation that [`Topic::is_named`] accepts contains the name. Until then, the topic cannot be
+    /// unsubscribed from.
     Unknown,
 }
 
 impl Name {
-    /// A name that is known in advance.
+    /// A [`Name::Known`].
     #[must_use]
     pub fn known(name: impl Into<Arc<str>>) -> Self {
         Self::Known(name.into())
     }
 }
 
-/// The stage of a topic.
+/// The state of a subscription. The [module](self) has a diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Desired, and not sent yet.
+pub enum SubscriptionState {
+    /// Desired and not sent yet: it waits for its turn, or for the end of a pause.
     Waiting,
     /// Sent, and not acknowledged yet.
-    Asked,
-    /// The server confirmed it.
-    Joined,
-    /// The server refused it. It is sent again on the next connection.
+    Requested,
+    /// The server has confirmed it.
+    Subscribed,
+    /// The server has refused it. It is sent again on the next connection.
     Refused,
-    /// No longer desired, and the server has not confirmed the end yet.
-    Leaving,
-    /// Desired. It is left first and then subscribed to again, for a fresh snapshot.
+    /// No longer desired, and the server has not confirmed the unsubscription yet.
+    Unsubscribing,
+    /// Desired. It is unsubscribed from and then subscribed to again, for a new snapshot.
     Renewing,
 }
 
-/// The next message.
+/// A message to send.
 #[derive(Debug)]
 pub enum ToSend<'a, T> {
-    /// Subscribes to these topics, all of one batch key.
+    /// Subscribe to these topics, all of one batch key.
     Subscribe(&'a [&'a T]),
-    /// Unsubscribes from these topics, all of one batch key and [without names](Name::Unused).
+    /// Unsubscribe from these topics, all of one batch key and [without names](Name::Unused).
     Unsubscribe(&'a [&'a T]),
-    /// Unsubscribes by the server's name.
-    Leave(&'a str),
+    /// Unsubscribe by the server's name.
+    UnsubscribeByName(&'a str),
 }
 
-/// Whether a confirmation was about a desired topic.
+/// Whether a confirmed topic is desired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmed {
     /// The topic is desired.
@@ -194,33 +193,32 @@ pub enum Confirmed {
     Undesired,
 }
 
-/// The subscriptions of one connection. See the [module](self) for stages, order and cost.
+/// The subscriptions of one connection. The [module](self) documents states, order and cost.
 #[derive(Debug)]
 pub struct Subscriptions<T: Topic> {
-    /// By key. Keys ascend in the order in which the topics were wanted, and are never reused.
+    /// By key. Keys ascend in the order of subscription and are never reused.
     all: BTreeMap<u64, Subscription<T>>,
     by_topic: HashMap<Arc<T>, u64>,
     next_key: u64,
     names: Names,
     index: Index<T::Batch>,
     unanswered: Unanswered<T>,
-    /// Names of confirmed subscriptions that are not desired and not left yet.
-    strays: Vec<String>,
-    patience: Duration,
+    /// Names of confirmed subscriptions that are not desired, to be unsubscribed from.
+    orphans: Vec<String>,
+    ack_timeout: Duration,
     max_per_message: usize,
     max_topics: usize,
-    /// What the topics hold.
+    /// The approximate memory of the topics.
     bytes: usize,
     touched: Touched,
 }
 
 /// # Desired topics
 impl<T: Topic> Subscriptions<T> {
-    /// No topics. A message carries at most `max_per_message` of them. A topic that is not
-    /// acknowledged within `patience` is sent again; each time the patience doubles, up to 16 times
-    /// its length.
+    /// No topics. A message contains at most `max_per_message` topics. A topic that is not acknowledged within
+    /// `ack_timeout` is sent again; its timeout doubles each time, up to 16 times `ack_timeout`.
     #[must_use]
-    pub fn new(patience: Duration, max_per_message: usize) -> Self {
+    pub fn new(ack_timeout: Duration, max_per_message: usize) -> Self {
         Self {
             all: BTreeMap::new(),
             by_topic: HashMap::new(),
@@ -228,8 +226,8 @@ impl<T: Topic> Subscriptions<T> {
             names: Names::default(),
             index: Index::default(),
             unanswered: Unanswered::default(),
-            strays: Vec::new(),
-            patience,
+            orphans: Vec::new(),
+            ack_timeout,
             max_per_message: max_per_message.max(1),
             max_topics: usize::MAX,
             bytes: 0,
@@ -237,19 +235,19 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// Limits the number of topics, those that are being left included. Default: no limit.
+    /// Limits the number of topics, including [`SubscriptionState::Unsubscribing`]. Default: no limit.
     #[must_use]
     pub fn max_topics(mut self, max: usize) -> Self {
         self.max_topics = max;
         self
     }
 
-    /// Replaces the patience, for messages from now on.
-    pub fn set_ack_timeout(&mut self, patience: Duration) {
-        self.patience = patience;
+    /// Replaces the acknowledgement timeout for messages from now on.
+    pub fn set_ack_timeout(&mut self, ack_timeout: Duration) {
+        self.ack_timeout = ack_timeout;
     }
 
-    /// Replaces the server's name of each topic. Names that confirmations contained are forgotten.
+    /// Replaces the server's name of each topic, including names from confirmations.
     pub fn rename(&mut self, mut name: impl FnMut(&T) -> Name) {
         for (&key, subscription) in &mut self.all {
             self.touched.add(1);
@@ -263,11 +261,10 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// Desires a topic. Returns false when it is desired already and not refused, or when there are
-    /// too many.
+    /// Makes a topic desired. Returns false if it is desired already and not refused, or if there are too many topics.
     pub fn subscribe(&mut self, topic: T, name: Name) -> bool {
         if let Some(&key) = self.by_topic.get(&topic) {
-            return self.update(key, Subscription::want).unwrap_or(false);
+            return self.update(key, Subscription::subscribe).unwrap_or(false);
         }
         if self.all.len() >= self.max_topics {
             return false;
@@ -276,32 +273,33 @@ impl<T: Topic> Subscriptions<T> {
         true
     }
 
-    /// Desires a topic no longer. Returns false when it was not desired. `open` is whether there is
-    /// a connection, so that the server may know the topic.
+    /// Makes a topic no longer desired. Returns false if it was not. `open` is whether there is a connection, so that the
+    /// server may know the topic.
     pub fn unsubscribe(&mut self, topic: &T, open: bool) -> bool {
         let Some((key, subscription)) = self.get(topic) else {
             return false;
         };
-        if subscription.stage == Stage::Leaving {
+        if subscription.state == SubscriptionState::Unsubscribing {
             return false;
         }
-        if open && subscription.must_be_left() {
-            self.update(key, Subscription::leave);
+        if open && subscription.needs_unsubscribe() {
+            self.update(key, Subscription::unsubscribe);
         } else {
             self.remove(key);
         }
         true
     }
 
-    /// Requests a fresh snapshot of a topic: leaves it and subscribes to it again, before all other
-    /// waiting topics. Renewals of one batch key share messages. Topics that are left together are
-    /// subscribed to again together, once all are acknowledged, so that the second message is as full
-    /// as the first. An acknowledgement that is missing delays them by no more than the patience.
+    /// Requests a new snapshot of a topic: unsubscribes and subscribes again, before all other waiting topics.
     ///
-    /// A topic that the server does not know yet is only moved to the front.
+    /// Renewals of one batch key share messages. The topics of one unsubscription are subscribed to again together, once all
+    /// are acknowledged, so that the second message is as full as the first. A missing acknowledgement delays them by at
+    /// most the timeout.
     ///
-    /// Returns false when nothing changes: the topic is not desired, it is refused, it cannot be
-    /// left since its name is still unknown, or a renewal is under way already.
+    /// A topic that was not sent yet only moves to the front.
+    ///
+    /// Returns false if nothing changes: the topic is not desired, it is refused, its name is still unknown, or a renewal is
+    /// in progress.
     pub fn renew(&mut self, topic: &T) -> bool {
         let Some((key, _)) = self.get(topic) else {
             return false;
@@ -309,13 +307,13 @@ impl<T: Topic> Subscriptions<T> {
         self.update(key, Subscription::renew).unwrap_or(false)
     }
 
-    /// Begins a new connection, on which all desired topics are sent again.
+    /// Call when a connection opens: all desired topics are sent again.
     pub fn restart(&mut self) {
         self.unanswered.clear();
-        self.strays.clear();
+        self.orphans.clear();
         let keys: Vec<u64> = self.all.keys().copied().collect();
         for key in keys {
-            if self.update(key, Subscription::restart) == Some(Stage::Leaving) {
+            if self.update(key, Subscription::restart) == Some(SubscriptionState::Unsubscribing) {
                 self.remove(key);
             }
         }
@@ -324,17 +322,16 @@ impl<T: Topic> Subscriptions<T> {
     /// The number of desired topics.
     #[must_use]
     pub fn desired(&self) -> usize {
-        self.all.len() - self.index.leaving()
+        self.all.len() - self.index.unsubscribing()
     }
 
-    /// About how many bytes the topics hold, those that are being left included: for
-    /// [`Venue::memory`](crate::venue::Venue::memory).
+    /// The approximate memory of all topics in bytes, for [`Venue::memory`](crate::venue::Venue::memory).
     #[must_use]
     pub fn memory(&self) -> usize {
         self.bytes
     }
 
-    /// What [`Subscriptions::subscribe`] would add to [`Subscriptions::memory`]: for
+    /// The bytes that [`Subscriptions::subscribe`] would add to [`Subscriptions::memory`], for
     /// [`Context::has_room_for`](crate::venue::Context::has_room_for).
     #[must_use]
     pub fn growth(&self, topic: &T, name: &Name) -> usize {
@@ -344,7 +341,7 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// What [`Subscriptions::on_subscribed`] would add to it: the name, when it was unknown.
+    /// The bytes that [`Subscriptions::on_subscribed`] would add to [`Subscriptions::memory`] for an unknown name.
     #[must_use]
     pub fn name_growth(&self, name: &str) -> usize {
         match self.names.get(name).is_none() && self.find(name).is_some() {
@@ -356,19 +353,19 @@ impl<T: Topic> Subscriptions<T> {
     /// Whether a topic is desired.
     #[must_use]
     pub fn is_desired(&self, topic: &T) -> bool {
-        self.stage(topic)
-            .is_some_and(|stage| stage != Stage::Leaving)
+        self.state(topic)
+            .is_some_and(|state| state != SubscriptionState::Unsubscribing)
     }
 
-    /// The stage of a topic; none when it is neither desired nor being left.
+    /// The state of a topic; none if it is unknown.
     #[must_use]
-    pub fn stage(&self, topic: &T) -> Option<Stage> {
-        self.get(topic).map(|(_, subscription)| subscription.stage)
+    pub fn state(&self, topic: &T) -> Option<SubscriptionState> {
+        self.get(topic).map(|(_, subscription)| subscription.state)
     }
 
-    /// All topics that are desired or being left, in the order in which they were wanted.
-    pub fn iter(&self) -> impl Iterator<Item = (&T, Stage)> {
-        self.all.values().map(|it| (&*it.topic, it.stage))
+    /// All topics and their states, in the order of subscription.
+    pub fn iter(&self) -> impl Iterator<Item = (&T, SubscriptionState)> {
+        self.all.values().map(|it| (&*it.topic, it.state))
     }
 }
 
@@ -377,13 +374,13 @@ impl<T: Topic> Subscriptions<T> {
     /// Whether [`Subscriptions::send_next`] has a message.
     #[must_use]
     pub fn is_due(&self) -> bool {
-        !self.index.is_idle() || !self.strays.is_empty()
+        !self.index.is_idle() || !self.orphans.is_empty()
     }
 
-    /// Passes the next message to `send`, and takes it for sent. Returns false when there is none.
+    /// Passes the next message to `send`, and assumes that it is sent. Returns false if there is none.
     pub fn send_next(&mut self, now: Nanos, send: impl FnOnce(ToSend<'_, T>)) -> bool {
         // The common case on the hot path.
-        if self.index.is_idle() && self.strays.is_empty() {
+        if self.index.is_idle() && self.orphans.is_empty() {
             return false;
         }
         let Some((action, keys)) = self.next_message() else {
@@ -393,7 +390,7 @@ impl<T: Topic> Subscriptions<T> {
         let topics: SmallVec<[&T; INLINE]> = subscriptions().map(|it| &*it.topic).collect();
         match (action, subscriptions().next().and_then(Subscription::known)) {
             (Action::Subscribe, _) => send(ToSend::Subscribe(&topics)),
-            (Action::Unsubscribe, Some(name)) => send(ToSend::Leave(name)),
+            (Action::Unsubscribe, Some(name)) => send(ToSend::UnsubscribeByName(name)),
             (Action::Unsubscribe, None) => send(ToSend::Unsubscribe(&topics)),
         }
         drop(topics);
@@ -401,18 +398,17 @@ impl<T: Topic> Subscriptions<T> {
         true
     }
 
-    /// When [`Subscriptions::timeout`] is to be called.
+    /// When [`Subscriptions::timeout`] must be called.
     #[must_use]
     pub fn deadline(&self) -> Option<Nanos> {
         self.index.deadline()
     }
 
-    /// Sends again each topic whose acknowledgement is overdue. Its messages are remembered all the
-    /// same: an acknowledgement may be late, not lost. `unconfirmed` is called with each desired topic of
-    /// them, and with the number of its requests: for [`Context::unconfirmed`](crate::venue::Context::unconfirmed).
-    /// When it breaks, the others wait for the next call.
+    /// Makes each topic due again whose acknowledgement is overdue, or whose pause after an end by the server is over.
     ///
-    /// Subscribes again to each topic that the server ended by itself, when its wait is over.
+    /// Unanswered messages are kept, because an acknowledgement may only be late. `unconfirmed` is called with each desired
+    /// topic whose acknowledgement is overdue, and with the number of attempts so far, for
+    /// [`Context::unconfirmed`](crate::venue::Context::unconfirmed). If it breaks, the next call continues.
     pub fn timeout(
         &mut self,
         now: Nanos,
@@ -420,7 +416,7 @@ impl<T: Topic> Subscriptions<T> {
     ) -> ControlFlow<()> {
         while let Some(key) = self.index.overdue(now) {
             let late = self.all.get(&key).and_then(Subscription::unconfirmed);
-            if self.update(key, Subscription::overdue) == Some(true) {
+            if self.update(key, Subscription::on_deadline) == Some(true) {
                 self.remove(key);
             }
             if let Some((topic, attempts)) = late {
@@ -430,14 +426,14 @@ impl<T: Topic> Subscriptions<T> {
         ControlFlow::Continue(())
     }
 
-    /// Whether a message of this kind about a topic has no reply yet.
+    /// Whether a message with this topic and action is unanswered.
     #[must_use]
     pub fn awaits_reply(&self, topic: &T, action: Action) -> bool {
         self.get(topic)
             .is_some_and(|(_, subscription)| subscription.is_unanswered(action))
     }
 
-    /// The number of messages without an acknowledgement: at most 1,024 are remembered.
+    /// The number of unanswered messages. At most 1,024 are kept.
     #[must_use]
     pub fn unacknowledged(&self) -> usize {
         self.unanswered.len()
@@ -446,7 +442,7 @@ impl<T: Topic> Subscriptions<T> {
 
 /// # Replies of the server
 impl<T: Topic> Subscriptions<T> {
-    /// The server confirmed the subscription of this name.
+    /// Call when the server confirmed the subscription with this name.
     pub fn on_subscribed(&mut self, name: &str) -> Confirmed {
         let Some(key) = self.find(name) else {
             return Confirmed::Undesired;
@@ -456,49 +452,52 @@ impl<T: Topic> Subscriptions<T> {
             self.names.learn(key, &mut subscription.name, name);
             self.bytes += subscription.bytes();
         }
-        self.joined_key(key)
+        self.subscribed_key(key)
     }
 
-    /// The server confirmed the subscription to this topic.
+    /// Call when the server confirmed the subscription to this topic.
     pub fn on_topic_subscribed(&mut self, topic: &T) -> Confirmed {
         match self.get(topic) {
-            Some((key, _)) => self.joined_key(key),
+            Some((key, _)) => self.subscribed_key(key),
             None => Confirmed::Undesired,
         }
     }
 
-    /// The server confirmed the end of the subscription of this name. A desired topic that the
-    /// server ended by itself is subscribed to again after a quarter of the patience. The wait doubles when that
-    /// happens again, up to four times the patience; it starts again after a subscription that lasted for 16
-    /// times the patience.
+    /// Call when the server confirmed the end of the subscription with this name.
+    ///
+    /// If the server ended a desired subscription by itself, the topic is sent again after a pause of a quarter of the
+    /// acknowledgement timeout. The pause doubles each time, up to four times the timeout. It starts from its first value
+    /// after a subscription that lasted for 16 times the timeout.
     pub fn on_unsubscribed(&mut self, name: &str, now: Nanos) -> Confirmed {
         match self.find(name) {
-            Some(key) => self.left_key(key, now),
+            Some(key) => self.unsubscribed_key(key, now),
             None => Confirmed::Undesired,
         }
     }
 
-    /// The server confirmed the end of the subscription to this topic: as [`Subscriptions::on_unsubscribed`].
+    /// As [`Subscriptions::on_unsubscribed`], by topic.
     pub fn on_topic_unsubscribed(&mut self, topic: &T, now: Nanos) -> Confirmed {
         match self.get(topic) {
-            Some((key, _)) => self.left_key(key, now),
+            Some((key, _)) => self.unsubscribed_key(key, now),
             None => Confirmed::Undesired,
         }
     }
 
-    /// The server refused something and did not name the message. `words` are the words of the error
-    /// text: one of them may be the [id](Topic::id) of a topic. `batch` is the key that the text is
-    /// about, if it is known. Returns the topics that are now refused.
+    /// Call when the server sent an error that does not identify the refused message. `words` are the words of the error
+    /// text, one of which may be the [id](Topic::id) of a topic. `batch` is the batch key of the refused topics, if it is
+    /// known. Returns the topics that are now refused.
     ///
-    /// The error belongs to the oldest unanswered message with a topic whose id is a word, else to
-    /// the oldest of the key, else, without a key, to the oldest. If a word is the id of a topic
-    /// without an unanswered message, then it belongs to none.
+    /// The error applies to the first of these that exists:
     ///
-    /// If a message has several topics and no word is an id of theirs, then each is sent again alone:
-    /// a server may refuse all because of one.
+    /// 1. the oldest unanswered message with a topic whose id is one of `words`;
+    /// 2. no message, if one of `words` is the id of a topic without an unanswered message;
+    /// 3. the oldest unanswered message with the key `batch`, or without a key the oldest of all.
     ///
-    /// The search costs two look-ups for each word. Without an id among the words, the search for
-    /// the key visits the unanswered messages, at most 1,024, up to the match.
+    /// If the message has several topics and none of their ids is in `words`, each topic is sent again in a message of its
+    /// own, because a server may refuse a whole message for one invalid topic.
+    ///
+    /// The search costs two look-ups for each word. Without an id, the search for the key visits the unanswered messages
+    /// up to the match, at most 1,024.
     pub fn on_refused<'a>(
         &mut self,
         batch: Option<T::Batch>,
@@ -520,16 +519,15 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// The server refused the oldest unanswered message about this topic, as far as it concerns this
-    /// topic. Returns whether the topic is now refused. A refused unsubscription counts as left.
+    /// Call when the server refused this topic of the oldest unanswered message that contains it. Returns whether the topic
+    /// is now refused. A refused unsubscription counts as confirmed.
     pub fn on_topic_refused(&mut self, topic: &T) -> bool {
         let subscription = self.get(topic).map(|(_, subscription)| subscription);
         let action = subscription.and_then(Subscription::oldest_unanswered);
         action.is_some_and(|action| self.on_request_refused(topic, action))
     }
 
-    /// As [`Subscriptions::on_topic_refused`], of the oldest unanswered message of this kind. Without one,
-    /// nothing changes.
+    /// As [`Subscriptions::on_topic_refused`], for the oldest unanswered message with this action. Does nothing without one.
     pub fn on_request_refused(&mut self, topic: &T, action: Action) -> bool {
         let Some((key, subscription)) = self.get(topic) else {
             return false;
@@ -549,8 +547,8 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// The server dropped the oldest unanswered message of this kind because of its rate limit, as far as
-    /// it concerns this topic: it is sent again.
+    /// Call when the server's rate limit dropped this topic of the oldest unanswered message with this action. The topic is
+    /// sent again.
     pub fn on_topic_rate_limited(&mut self, topic: &T, action: Action) {
         if let Some((key, _)) = self.get(topic) {
             self.remove_unacknowledged(key, action);
@@ -558,7 +556,7 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// The server dropped the latest message because of its rate limit: its topics are sent again.
+    /// Call when the server's rate limit dropped the latest message. Its topics are sent again.
     pub fn on_rate_limited(&mut self) {
         let Some(message) = self.unanswered.last().and_then(|seq| self.take(seq)) else {
             return;
@@ -568,60 +566,59 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// The server confirmed a subscription that is not desired: it is left by its name, once no
-    /// desired topic is due. A repeated name is left once. At most 16 names wait; further ones are
-    /// ignored.
+    /// Call when the server confirmed a subscription that is not desired, an orphan. It is unsubscribed from by its name
+    /// when no other topic is due. Repeated names are ignored, and so are new ones while 16 names wait.
     pub fn unsubscribe_orphan(&mut self, name: &str) {
-        let is_known = self.find(name).is_some() || self.strays.iter().any(|it| it == name);
-        if !is_known && self.strays.len() < MAX_STRAYS {
-            self.strays.push(name.to_owned());
+        let is_known = self.find(name).is_some() || self.orphans.iter().any(|it| it == name);
+        if !is_known && self.orphans.len() < MAX_ORPHANS {
+            self.orphans.push(name.to_owned());
         }
     }
 }
 
-/// Replies in detail.
+/// Processing of replies.
 impl<T: Topic> Subscriptions<T> {
-    fn joined_key(&mut self, key: u64) -> Confirmed {
+    fn subscribed_key(&mut self, key: u64) -> Confirmed {
         self.remove_unacknowledged(key, Action::Subscribe);
-        match self.update(key, Subscription::joined) {
+        match self.update(key, Subscription::on_subscribed) {
             Some(true) => Confirmed::Desired,
             _ => Confirmed::Undesired,
         }
     }
 
-    fn left_key(&mut self, key: u64, now: Nanos) -> Confirmed {
+    fn unsubscribed_key(&mut self, key: u64, now: Nanos) -> Confirmed {
         let subscription = self.all.get(&key);
         let is_requested = subscription.is_some_and(|it| it.is_unanswered(Action::Unsubscribe));
         if self.unsubscribed(key) {
             return Confirmed::Undesired;
         }
-        let patience = self.patience;
+        let ack_timeout = self.ack_timeout;
         self.update(key, |it| {
             if it.is_ended() && is_requested {
                 it.resubscribe();
             } else if it.is_ended() {
-                it.pause(now, patience);
+                it.pause(now, ack_timeout);
             }
         });
         Confirmed::Desired
     }
 
-    /// An unsubscription of this topic has its reply. Returns whether the topic is forgotten.
+    /// Handles the reply to an unsubscription. Returns whether the topic is removed.
     fn unsubscribed(&mut self, key: u64) -> bool {
         self.remove_unacknowledged(key, Action::Unsubscribe);
-        self.no_longer_known(key)
+        self.on_ended(key)
     }
 
-    /// The server does not know this topic. Returns whether it is forgotten.
-    fn no_longer_known(&mut self, key: u64) -> bool {
-        let is_leaving = |it: &Subscription<T>| it.stage == Stage::Leaving;
-        let is_forgotten = self.all.get(&key).is_none_or(is_leaving);
-        if is_forgotten {
+    /// Handles the end of a subscription at the server. Returns whether the topic is removed.
+    fn on_ended(&mut self, key: u64) -> bool {
+        let is_unsubscribing = |it: &Subscription<T>| it.state == SubscriptionState::Unsubscribing;
+        let is_removed = self.all.get(&key).is_none_or(is_unsubscribing);
+        if is_removed {
             self.remove(key);
         } else {
-            self.update(key, Subscription::unsubscribed);
+            self.update(key, Subscription::on_unsubscribed);
         }
-        is_forgotten
+        is_removed
     }
 
     fn subscribe_refused(&mut self, message: &Message<T>, words: &HashSet<&str>) -> Vec<T> {
@@ -631,7 +628,7 @@ impl<T: Topic> Subscriptions<T> {
         let mut refused = Vec::new();
         for (&key, topic) in &message.topics {
             if several && !(any_named && is_named(topic)) {
-                self.update(key, |it| it.ask_again(!any_named));
+                self.update(key, |it| it.retry(!any_named));
             } else if self.update(key, Subscription::refuse) == Some(true) {
                 refused.push(T::clone(topic));
             }
@@ -646,12 +643,12 @@ impl<T: Topic> Subscriptions<T> {
             if any_named && !is_named(topic) {
                 self.update(key, Subscription::repeat);
             } else {
-                self.no_longer_known(key);
+                self.on_ended(key);
             }
         }
     }
 
-    /// The unanswered message that an error is about.
+    /// The unanswered message that an error applies to.
     fn find_rejected(&self, batch: Option<T::Batch>, words: &HashSet<&str>) -> Option<u64> {
         let by_word = words.iter().map(|word| self.unanswered.first_with(word));
         let by_id = by_word.flatten().min();
@@ -664,12 +661,12 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// Strikes a topic from the oldest unanswered message of this kind that contains it.
+    /// Removes a topic from the oldest unanswered message with this action that contains it.
     fn remove_unacknowledged(&mut self, key: u64, action: Action) {
         let subscription = self.all.get_mut(&key);
         let seq = subscription.and_then(|it| it.unanswered(action).pop_front());
         if let Some(seq) = seq {
-            self.unanswered.strike(seq, key);
+            self.unanswered.remove_topic(seq, key);
         }
     }
 
@@ -686,9 +683,9 @@ impl<T: Topic> Subscriptions<T> {
     }
 }
 
-/// Messages in detail.
+/// Composition of messages.
 impl<T: Topic> Subscriptions<T> {
-    /// The next message's action and topics, at least one.
+    /// The action and the topics (at least one) of the next message.
     fn next_message(&self) -> Option<(Action, Keys)> {
         let first = self.index.first()?;
         let subscription = self.all.get(&first)?;
@@ -703,26 +700,26 @@ impl<T: Topic> Subscriptions<T> {
     }
 
     fn sent(&mut self, now: Nanos, action: Action, keys: &[u64]) {
-        let memory = self.patience.saturating_mul(MEMORY);
-        while let Some(seq) = self.unanswered.excess(now, memory) {
+        let retention = self.ack_timeout.saturating_mul(RETENTION);
+        while let Some(seq) = self.unanswered.excess(now, retention) {
             self.take(seq);
         }
         let topic = |&key| Some((key, Arc::clone(&self.all.get(&key)?.topic)));
         let topics = keys.iter().filter_map(topic).collect();
         let seq = self.unanswered.push(now, action, topics);
-        let patience = self.patience;
+        let ack_timeout = self.ack_timeout;
         for &key in keys {
-            self.update(key, |it| it.sent(action, seq, now, patience));
+            self.update(key, |it| it.sent(action, seq, now, ack_timeout));
         }
     }
 
-    /// Leaves a stray subscription. The acknowledgement does not matter.
+    /// Unsubscribes from an orphan. Its acknowledgement does not matter.
     fn send_orphan(&mut self, send: impl FnOnce(ToSend<'_, T>)) -> bool {
-        let stray = self.strays.pop();
-        if let Some(name) = &stray {
-            send(ToSend::Leave(name));
+        let orphan = self.orphans.pop();
+        if let Some(name) = &orphan {
+            send(ToSend::UnsubscribeByName(name));
         }
-        stray.is_some()
+        orphan.is_some()
     }
 }
 
@@ -733,7 +730,7 @@ impl<T: Topic> Subscriptions<T> {
         Some((key, self.all.get(&key)?))
     }
 
-    /// The topic that the server calls so.
+    /// The topic with this name.
     fn find(&self, name: &str) -> Option<u64> {
         self.names.get(name).or_else(|| {
             self.names.unknown().find(|key| {
@@ -743,7 +740,7 @@ impl<T: Topic> Subscriptions<T> {
         })
     }
 
-    /// Changes a subscription, and those that waited for it.
+    /// Changes a subscription, and releases its renewal group if that is complete.
     fn update<R>(&mut self, key: u64, change: impl FnOnce(&mut Subscription<T>) -> R) -> Option<R> {
         let group = self.all.get(&key)?.group();
         let result = self.update_one(key, change)?;
@@ -751,7 +748,7 @@ impl<T: Topic> Subscriptions<T> {
         Some(result)
     }
 
-    /// Changes a subscription and keeps the index up to date.
+    /// Changes a subscription and updates the index.
     fn update_one<R>(
         &mut self,
         key: u64,
@@ -765,7 +762,7 @@ impl<T: Topic> Subscriptions<T> {
         Some(result)
     }
 
-    /// Subscribes again to a group of which all topics are left.
+    /// Subscribes again to a renewal group, if all its unsubscriptions have replies.
     fn release(&mut self, group: Option<u64>) {
         while let Some(key) = group.and_then(|group| self.index.released(group)) {
             self.update_one(key, Subscription::resubscribe);
@@ -798,7 +795,7 @@ impl<T: Topic> Subscriptions<T> {
     }
 }
 
-/// What a topic of this name holds, in bytes.
+/// The approximate memory of a topic with this name, in bytes.
 fn topic_bytes<T: Topic>(topic: &T, name: &Name) -> usize {
     let name = match name {
         Name::Known(name) => name.len(),
@@ -807,7 +804,7 @@ fn topic_bytes<T: Topic>(topic: &T, name: &Name) -> usize {
     TOPIC_BYTES + TEXT_COPIES * (topic.id().len() + name)
 }
 
-/// Counts the topics that calls visit, for tests of the cost.
+/// Counts the visited topics, for tests of the cost.
 #[derive(Debug, Default)]
 struct Touched(#[cfg(test)] std::cell::Cell<u64>);
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ticklot::bayse::{Auth, Bayse, Command, Currency, Plan, Symbol, Topic};
 use ticklot::driver::NextAction;
 use ticklot::venue::Venue;
-use ticklot::venue::subscriptions::Stage;
+use ticklot::venue::subscriptions::SubscriptionState;
 use ticklot::{BookId, BookState, Disconnect, Nanos};
 
 use crate::bench::{Bench, SECOND, bayse, bayse_book, closed, options};
@@ -517,8 +517,11 @@ fn topic_stages_are_readable() {
     let venue = Bayse::markets()
         .follow(Topic::prices("e"))
         .follow(Topic::order_book("m"));
-    let stages: Vec<Stage> = venue.topics().map(|(_, stage)| stage).collect();
-    assert_eq!(stages, [Stage::Waiting, Stage::Waiting]);
+    let stages: Vec<SubscriptionState> = venue.topics().map(|(_, stage)| stage).collect();
+    assert_eq!(
+        stages,
+        [SubscriptionState::Waiting, SubscriptionState::Waiting]
+    );
 }
 
 #[test]

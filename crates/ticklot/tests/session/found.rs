@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use ticklot::bayse::{Bayse, Command, Topic};
 use ticklot::jayx::{Envelope, JayX};
-use ticklot::venue::subscriptions::Stage;
+use ticklot::venue::subscriptions::SubscriptionState;
 use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, Session};
 
 use crate::bench::{Bench, PLAIN_BOOK, SECOND, bayse, jayx, options};
@@ -120,7 +120,7 @@ fn missing_book_retries_with_backoff() {
 }
 
 impl Bench<Bayse> {
-    fn stage(&self, topic: &Topic) -> Option<Stage> {
+    fn stage(&self, topic: &Topic) -> Option<SubscriptionState> {
         let mut topics = self.session.venue().topics();
         topics.find(|(it, _)| *it == topic).map(|(_, stage)| stage)
     }
@@ -141,10 +141,10 @@ fn late_refusal_names_its_room() {
     for _ in 0..3 {
         bench.frame(REFUSED);
     }
-    assert_eq!(bench.stage(&healthy), Some(Stage::Asked));
+    assert_eq!(bench.stage(&healthy), Some(SubscriptionState::Requested));
     assert_eq!(
         bench.stage(&Topic::order_book("ghost")),
-        Some(Stage::Refused)
+        Some(SubscriptionState::Refused)
     );
 
     // Nor when it is desired no more.
@@ -153,7 +153,7 @@ fn late_refusal_names_its_room() {
     bench.sent();
     bench.command(Command::Unsubscribe(Topic::order_book("ghost")));
     bench.frame(REFUSED);
-    assert_eq!(bench.stage(&healthy), Some(Stage::Asked));
+    assert_eq!(bench.stage(&healthy), Some(SubscriptionState::Requested));
 }
 
 #[test]

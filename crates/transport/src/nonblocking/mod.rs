@@ -77,12 +77,12 @@ pub struct NonblockingConnection {
 /// A connection that is being closed.
 #[derive(Clone, Copy, Debug)]
 struct Closing {
-    stage: Stage,
+    state: CloseState,
     since: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum CloseState {
     /// Sends the close frame, and waits for the peer's.
     Exchange,
     /// The handshake is done: waits for the server to hang up. The side that does so first keeps the port busy.
@@ -308,9 +308,9 @@ impl NonblockingConnection {
             return Ok(());
         }
         self.enter(match self.decoder.end() {
-            None => Stage::Exchange,
-            Some(End::Closed) => Stage::Drain,
-            Some(End::Failed) => Stage::Flush,
+            None => CloseState::Exchange,
+            Some(End::Closed) => CloseState::Drain,
+            Some(End::Failed) => CloseState::Flush,
         });
         Ok(())
     }
@@ -324,53 +324,55 @@ impl NonblockingConnection {
     /// As [`Connection::close`](crate::Connection::close), once, when the connection has ended.
     pub fn try_close(&mut self) -> Result<bool, Error> {
         loop {
-            let Some(Closing { stage, since }) = self.closing else {
+            let Some(Closing { state, since }) = self.closing else {
                 return Ok(false);
             };
             let passed = Instant::now().saturating_duration_since(since);
-            let next = match stage {
-                Stage::Exchange => self.exchange(passed),
-                Stage::Drain => {
+            let next = match state {
+                CloseState::Exchange => self.exchange(passed),
+                CloseState::Drain => {
                     let _ = self.flush();
-                    (self.drain() || passed >= self.close_timeout).then_some(Stage::Over)
+                    (self.drain() || passed >= self.close_timeout).then_some(CloseState::Over)
                 }
-                Stage::Flush => {
+                CloseState::Flush => {
                     let is_flushed = !matches!(self.flush(), Ok(false)) || passed >= LINGER;
                     is_flushed.then(|| {
                         let _ = self.socket.shutdown();
-                        Stage::HangUp
+                        CloseState::HangUp
                     })
                 }
-                Stage::HangUp => (self.drain() || passed >= LINGER).then_some(Stage::Over),
-                Stage::Over => return self.failure.take().map_or(Ok(true), Err),
+                CloseState::HangUp => {
+                    (self.drain() || passed >= LINGER).then_some(CloseState::Over)
+                }
+                CloseState::Over => return self.failure.take().map_or(Ok(true), Err),
             };
             let Some(next) = next else { return Ok(false) };
-            if next == Stage::Over && stage == Stage::Drain {
+            if next == CloseState::Over && state == CloseState::Drain {
                 let _ = self.socket.shutdown();
             }
             self.enter(next);
-            if next == Stage::Drain {
+            if next == CloseState::Drain {
                 // Both have one time limit.
-                self.closing = Some(Closing { stage: next, since });
+                self.closing = Some(Closing { state: next, since });
             }
         }
     }
 
-    fn enter(&mut self, stage: Stage) {
-        debug!(?stage, "closing");
+    fn enter(&mut self, state: CloseState) {
+        debug!(?state, "closing");
         let since = Instant::now();
-        self.closing = Some(Closing { stage, since });
+        self.closing = Some(Closing { state, since });
     }
 
-    /// Waits for the peer's close frame. The stage that follows, when it is known.
-    fn exchange(&mut self, passed: Duration) -> Option<Stage> {
+    /// Waits for the peer's close frame. The state that follows, when it is known.
+    fn exchange(&mut self, passed: Duration) -> Option<CloseState> {
         match self.await_close() {
-            Ok(true) => return Some(Stage::Drain),
+            Ok(true) => return Some(CloseState::Drain),
             Ok(false) if passed < self.close_timeout => return None,
             Ok(false) => self.failure = Some(Error::Timeout { step: Phase::Close }),
             Err(error) => self.failure = Some(error),
         }
-        Some(Stage::Flush)
+        Some(CloseState::Flush)
     }
 
     fn await_close(&mut self) -> Result<bool, Error> {

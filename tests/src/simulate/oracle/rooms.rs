@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ticklot::bayse::{Bayse, Topic};
-use ticklot::venue::subscriptions::Stage;
+use ticklot::venue::subscriptions::SubscriptionState;
 use ticklot_book::Nanos;
 
 use super::super::plan::ConnectionPlan;
@@ -46,12 +46,19 @@ impl Oracle {
             subscriptions.any(|subscription| subscription.topic() == *topic)
         };
         let mut all = venue.topics();
-        let extra = all.find(|(topic, stage)| *stage != Stage::Leaving && !is_kept(topic));
+        let extra = all
+            .find(|(topic, stage)| *stage != SubscriptionState::Unsubscribing && !is_kept(topic));
         extra.map(|it| ("nothing that is not desired".to_owned(), format!("{it:?}")))
     }
 
     /// The condition of a room's stage, if it does not hold.
-    fn untrue(&self, index: usize, room: &str, stage: Stage, now: Nanos) -> Option<String> {
+    fn untrue(
+        &self,
+        index: usize,
+        room: &str,
+        stage: SubscriptionState,
+        now: Nanos,
+    ) -> Option<String> {
         let traffic = self.connections[index].traffic.as_ref()?;
         let lost = self.lost();
         let timeout = self.ack_timeout * 16 + IDLE + lost;
@@ -63,24 +70,28 @@ impl Oracle {
             // A room that is due is sent within `IDLE` of the last message. A room that the server ended
             // is due after a wait: a quarter of the timeout, doubled up to four times. So it is sent
             // within four times the timeout and `IDLE` of its end, or of a later message.
-            Stage::Waiting => {
+            SubscriptionState::Waiting => {
                 let wait = 4 * self.ack_timeout;
                 let ended = traffic.ended.get(room);
                 now.since(traffic.last_sent) <= IDLE + lost
                     || ended.is_some_and(|at| now.since(*at) <= wait + IDLE + lost)
             }
-            Stage::Asked => asked,
-            Stage::Joined => traffic.confirmed.contains(room),
-            Stage::Refused => traffic.is_refused(room),
+            SubscriptionState::Requested => asked,
+            SubscriptionState::Subscribed => traffic.confirmed.contains(room),
+            SubscriptionState::Refused => traffic.is_refused(room),
             // Nothing here leaves a desired room.
-            Stage::Leaving | Stage::Renewing => false,
+            SubscriptionState::Unsubscribing | SubscriptionState::Renewing => false,
         };
         (!is_true).then(|| match stage {
-            Stage::Waiting => "a message within 12 s, after the wait of an ended room".to_owned(),
-            Stage::Asked => "a request not long ago".to_owned(),
-            Stage::Joined => "a confirmation".to_owned(),
-            Stage::Refused => "an error that names it, and a report of it".to_owned(),
-            Stage::Leaving | Stage::Renewing => "a desired room".to_owned(),
+            SubscriptionState::Waiting => {
+                "a message within 12 s, after the wait of an ended room".to_owned()
+            }
+            SubscriptionState::Requested => "a request not long ago".to_owned(),
+            SubscriptionState::Subscribed => "a confirmation".to_owned(),
+            SubscriptionState::Refused => "an error that names it, and a report of it".to_owned(),
+            SubscriptionState::Unsubscribing | SubscriptionState::Renewing => {
+                "a desired room".to_owned()
+            }
         })
     }
 

@@ -1,8 +1,7 @@
-//! The topics that are due, those that await an acknowledgement, those of each renewal, and how many are
-//! being left.
+//! Index of subscriptions by due time, deadline and renewal group.
 //!
-//! The index holds keys only. Each change of a subscription removes it and inserts it again, so the
-//! index cannot disagree with the stages.
+//! It contains only keys. Each change of a subscription removes it from the index and inserts it again, so the index cannot
+//! disagree with the states.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -11,7 +10,7 @@ use smallvec::SmallVec;
 use ticklot_book::Nanos;
 
 use super::subscription::{Subscription, Work};
-use super::{INLINE, Stage, Topic};
+use super::{INLINE, SubscriptionState as State, Topic};
 
 /// The keys of a message's topics.
 pub(super) type Keys = SmallVec<[u64; INLINE]>;
@@ -20,21 +19,22 @@ pub(super) type Keys = SmallVec<[u64; INLINE]>;
 pub(super) struct Index<B: Copy + Eq + Hash> {
     /// All due topics, by priority and then by key.
     due: BTreeSet<(u8, u64)>,
-    /// Those of them that may share a message.
+    /// The due topics that may share a message.
     batches: HashMap<(Work, B), BTreeSet<u64>>,
-    /// By the time when the acknowledgement is overdue, or the wait is over.
-    awaited: BTreeSet<(Nanos, u64)>,
-    /// The topics that share the unsubscription of a renewal, by the message's number.
+    /// All topics with a deadline, by deadline.
+    deadlines: BTreeSet<(Nanos, u64)>,
+    /// Renewal groups, by the number of the unsubscription.
     groups: HashMap<u64, Group>,
-    leaving: usize,
+    /// The number of topics in [`State::Unsubscribing`].
+    unsubscribing: usize,
 }
 
-/// Topics that are left together and subscribed to again together.
+/// Topics of one unsubscription, to be subscribed to again together.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Group {
-    /// How many are not left yet.
+    /// The number of topics without a reply.
     awaited: usize,
-    /// Those that are left already.
+    /// The topics with a reply.
     held: BTreeSet<u64>,
 }
 
@@ -43,9 +43,9 @@ impl<B: Copy + Eq + Hash> Default for Index<B> {
         Self {
             due: BTreeSet::new(),
             batches: HashMap::new(),
-            awaited: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
             groups: HashMap::new(),
-            leaving: 0,
+            unsubscribing: 0,
         }
     }
 }
@@ -60,12 +60,12 @@ impl<B: Copy + Eq + Hash> Index<B> {
             }
         }
         if it.has_deadline() {
-            self.awaited.insert((it.overdue, key));
+            self.deadlines.insert((it.deadline, key));
         }
         if let Some(group) = it.group() {
             self.insert_into_group(group, key, it.held);
         }
-        self.leaving += usize::from(it.stage == Stage::Leaving);
+        self.unsubscribing += usize::from(it.state == State::Unsubscribing);
     }
 
     pub(super) fn remove<T: Topic<Batch = B>>(&mut self, key: u64, it: &Subscription<T>) {
@@ -76,15 +76,15 @@ impl<B: Copy + Eq + Hash> Index<B> {
             }
         }
         if it.has_deadline() {
-            self.awaited.remove(&(it.overdue, key));
+            self.deadlines.remove(&(it.deadline, key));
         }
         if let Some(group) = it.group() {
             self.remove_from_group(group, key, it.held);
         }
-        self.leaving -= usize::from(it.stage == Stage::Leaving);
+        self.unsubscribing -= usize::from(it.state == State::Unsubscribing);
     }
 
-    /// An empty batch is dropped: a venue may have a batch key for each of many parameters.
+    /// Also removes an empty batch, because a venue may have many batch keys.
     fn remove_from_batch(&mut self, batch: (Work, B), key: u64) {
         if let Some(keys) = self.batches.get_mut(&batch) {
             keys.remove(&key);
@@ -117,7 +117,7 @@ impl<B: Copy + Eq + Hash> Index<B> {
         }
     }
 
-    /// A topic to subscribe to again, since all of its group are left.
+    /// A topic of this group to subscribe to again, if all topics of the group have replies.
     pub(super) fn released(&self, group: u64) -> Option<u64> {
         let group = self.groups.get(&group).filter(|it| it.awaited == 0)?;
         group.held.first().copied()
@@ -128,7 +128,7 @@ impl<B: Copy + Eq + Hash> Index<B> {
         self.due.is_empty()
     }
 
-    /// The due topic of the highest priority that was wanted first.
+    /// The first due topic, by priority and then by key.
     pub(super) fn first(&self) -> Option<u64> {
         self.due.first().map(|(_, key)| *key)
     }
@@ -140,16 +140,16 @@ impl<B: Copy + Eq + Hash> Index<B> {
     }
 
     pub(super) fn deadline(&self) -> Option<Nanos> {
-        self.awaited.first().map(|(overdue, _)| *overdue)
+        self.deadlines.first().map(|(overdue, _)| *overdue)
     }
 
-    /// A topic whose acknowledgement is overdue, or whose wait is over.
+    /// A topic whose deadline has passed.
     pub(super) fn overdue(&self, now: Nanos) -> Option<u64> {
-        let (overdue, key) = self.awaited.first()?;
+        let (overdue, key) = self.deadlines.first()?;
         (*overdue <= now).then_some(*key)
     }
 
-    pub(super) fn leaving(&self) -> usize {
-        self.leaving
+    pub(super) fn unsubscribing(&self) -> usize {
+        self.unsubscribing
     }
 }

@@ -1,4 +1,4 @@
-//! Look-up of topics by the server's names and by their own ids.
+//! Look-up of topics by the server's names and by their ids.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -7,11 +7,10 @@ use super::Name;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
-    /// A name may belong to several topics, if a venue builds it from ids that contain its
-    /// separator. The topic that was wanted first has it.
+    /// Several topics may have the same name, if it is built from ids that contain the separator. The first one is used.
     known: HashMap<Arc<str>, BTreeSet<u64>>,
     unknown: BTreeSet<u64>,
-    /// The ids of all topics, and how many topics have each.
+    /// The ids of all topics, with the number of topics of each.
     ids: HashMap<Box<str>, usize>,
 }
 
@@ -47,7 +46,7 @@ impl Names {
         }
     }
 
-    /// Replaces an unknown name by the one that a confirmation contained.
+    /// Replaces an unknown name by the name in a confirmation.
     pub(super) fn learn(&mut self, key: u64, name: &mut Name, learnt: &str) {
         if *name == Name::Unknown {
             self.remove(key, name);
@@ -60,7 +59,7 @@ impl Names {
         self.known.get(name)?.first().copied()
     }
 
-    /// The topics of unknown names, in the order in which they were wanted.
+    /// The topics with unknown names, in the order of subscription.
     pub(super) fn unknown(&self) -> impl Iterator<Item = u64> {
         self.unknown.iter().copied()
     }
@@ -99,10 +98,10 @@ mod tests {
             for _ in 0..added {
                 names.insert_id("a");
             }
-            for left in (0..added).rev() {
+            for remaining in (0..added).rev() {
                 assert!(names.has_id("a"));
                 names.remove_id("a");
-                assert_eq!(names.has_id("a"), left > 0);
+                assert_eq!(names.has_id("a"), remaining > 0);
             }
             names.remove_id("a");
         }

@@ -8,30 +8,34 @@ use std::sync::Arc;
 use ticklot_book::Nanos;
 
 use super::unanswered::Action;
-use super::{MAX_DOUBLINGS, MAX_LEAVES, MEMORY, Name, Stage, Topic, topic_bytes};
+use super::{
+    MAX_DOUBLINGS, MAX_UNSUBSCRIBES, Name, RETENTION, SubscriptionState as State, Topic,
+    topic_bytes,
+};
 
+/// One topic and its state.
 #[derive(Clone, Debug)]
 pub(super) struct Subscription<T> {
     pub(super) topic: Arc<T>,
     /// The server's name. Only `Names::learn` and `Subscriptions::rename` change it.
     pub(super) name: Name,
-    pub(super) stage: Stage,
-    /// Whether it waits to be sent. Only when waiting, leaving or renewing.
+    pub(super) state: State,
+    /// Whether it is due to be sent. Only while waiting, unsubscribing or renewing.
     pub(super) due: bool,
-    /// When the acknowledgement of the latest message is overdue, or the wait is over.
-    pub(super) overdue: Nanos,
-    /// How often it was sent without an acknowledgement.
-    tries: u32,
-    /// How often the server ended it by itself.
+    /// When the acknowledgement of the latest message is overdue, or the pause is over.
+    pub(super) deadline: Nanos,
+    /// How often it was sent since the last acknowledgement.
+    attempts: u32,
+    /// How often in a row the server ended it by itself.
     ends: u32,
-    /// Subscribe to it alone: a message with others was refused because of an unknown one of them.
-    alone: bool,
+    /// Whether it must have its own message: one with several topics was refused without naming a topic.
+    isolated: bool,
     renewal: Renewal,
-    /// Renewing and left, but others of its group are not left yet.
+    /// Renewing, with a reply to its unsubscription, while others of its group have none.
     pub(super) held: bool,
-    /// The number of the latest unsubscription.
+    /// The sequence number of the latest unsubscription.
     group: u64,
-    /// The numbers of the unanswered messages that contain it, ascending.
+    /// The sequence numbers of the unanswered messages that contain it, ascending.
     subscribes: VecDeque<u64>,
     unsubscribes: VecDeque<u64>,
 }
@@ -40,9 +44,9 @@ pub(super) struct Subscription<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Renewal {
     None,
-    /// Until the topic is subscribed to again. Acknowledgements of earlier subscriptions do not end it.
+    /// Until the topic is sent again. Acknowledgements of earlier subscriptions do not end the renewal.
     Requested,
-    /// Until that subscription is acknowledged.
+    /// Until the new subscription is acknowledged.
     Resubscribed,
 }
 
@@ -56,7 +60,7 @@ pub(super) enum Work {
 }
 
 impl Work {
-    /// Zero is first.
+    /// The lowest value is sent first.
     pub(super) fn priority(self) -> u8 {
         match self {
             Self::Resubscribe => 0,
@@ -75,7 +79,7 @@ impl Work {
 
 /// Properties.
 impl<T: Topic> Subscription<T> {
-    /// The bytes charged for it.
+    /// Its approximate memory in bytes.
     pub(super) fn bytes(&self) -> usize {
         topic_bytes(&*self.topic, &self.name)
     }
@@ -84,12 +88,12 @@ impl<T: Topic> Subscription<T> {
         Self {
             topic: Arc::new(topic),
             name,
-            stage: Stage::Waiting,
+            state: State::Waiting,
             due: true,
-            overdue: Nanos(0),
-            tries: 0,
+            deadline: Nanos(0),
+            attempts: 0,
             ends: 0,
-            alone: false,
+            isolated: false,
             renewal: Renewal::None,
             held: false,
             group: 0,
@@ -100,54 +104,58 @@ impl<T: Topic> Subscription<T> {
 
     /// The reason why it is due, if it is.
     pub(super) fn work(&self) -> Option<Work> {
-        match self.stage {
+        match self.state {
             _ if !self.due => None,
-            Stage::Waiting if self.renewal == Renewal::None => Some(Work::Subscribe),
-            Stage::Waiting => Some(Work::Resubscribe),
-            Stage::Renewing => Some(Work::Renew),
-            Stage::Leaving => Some(Work::Unsubscribe),
-            Stage::Asked | Stage::Joined | Stage::Refused => None,
+            State::Waiting if self.renewal == Renewal::None => Some(Work::Subscribe),
+            State::Waiting => Some(Work::Resubscribe),
+            State::Renewing => Some(Work::Renew),
+            State::Unsubscribing => Some(Work::Unsubscribe),
+            State::Requested | State::Subscribed | State::Refused => None,
         }
     }
 
     /// Whether it may share a message with others of the same work and batch key.
     pub(super) fn is_batched(&self, work: Work) -> bool {
         let may_share = match work.action() {
-            Action::Subscribe => !self.alone,
+            Action::Subscribe => !self.isolated,
             Action::Unsubscribe => self.name == Name::Unused,
         };
         may_share && self.topic.is_batchable()
     }
 
-    pub(super) fn awaits_answer(&self) -> bool {
-        !self.due && matches!(self.stage, Stage::Asked | Stage::Leaving | Stage::Renewing)
+    pub(super) fn awaits_reply(&self) -> bool {
+        !self.due
+            && matches!(
+                self.state,
+                State::Requested | State::Unsubscribing | State::Renewing
+            )
     }
 
-    /// Whether it waits to be subscribed to again, since the server ended it.
+    /// Whether it is paused because the server ended it.
     fn is_paused(&self) -> bool {
-        self.stage == Stage::Waiting && !self.due
+        self.state == State::Waiting && !self.due
     }
 
-    /// Whether something is to be done at `overdue`.
+    /// Whether `deadline` applies.
     pub(super) fn has_deadline(&self) -> bool {
-        self.awaits_answer() || self.is_paused()
+        self.awaits_reply() || self.is_paused()
     }
 
-    /// A subscription that was sent and has no reply: the topic, and how often it was sent.
+    /// The topic and the number of attempts, if a subscription has no reply.
     pub(super) fn unconfirmed(&self) -> Option<(Arc<T>, u32)> {
-        (self.stage == Stage::Asked).then(|| (Arc::clone(&self.topic), self.tries))
+        (self.state == State::Requested).then(|| (Arc::clone(&self.topic), self.attempts))
     }
 
-    /// The topics with the same number are left together and subscribed to again together.
+    /// The renewal group: the topics with the same number are subscribed to again together.
     pub(super) fn group(&self) -> Option<u64> {
-        (self.stage == Stage::Renewing && !self.due).then_some(self.group)
+        (self.state == State::Renewing && !self.due).then_some(self.group)
     }
 
-    /// Whether the server may know it and it can be left. One without a known name cannot: should
-    /// the server confirm it after all, then it is a stray.
-    pub(super) fn must_be_left(&self) -> bool {
-        let never_sent = self.stage == Stage::Waiting && self.tries == 0;
-        !never_sent && !self.held && self.stage != Stage::Refused && self.name != Name::Unknown
+    /// Whether the server may know the topic and it can be unsubscribed from. A topic without a known name cannot; a later
+    /// confirmation makes it an orphan.
+    pub(super) fn needs_unsubscribe(&self) -> bool {
+        let never_sent = self.state == State::Waiting && self.attempts == 0;
+        !never_sent && !self.held && self.state != State::Refused && self.name != Name::Unknown
     }
 
     /// The server's name, if it is known.
@@ -158,7 +166,7 @@ impl<T: Topic> Subscription<T> {
         }
     }
 
-    /// The numbers of its unanswered messages of one kind, oldest first.
+    /// The numbers of its unanswered messages with this action, oldest first.
     pub(super) fn unanswered(&mut self, action: Action) -> &mut VecDeque<u64> {
         match action {
             Action::Subscribe => &mut self.subscribes,
@@ -166,7 +174,7 @@ impl<T: Topic> Subscription<T> {
         }
     }
 
-    /// Whether a message of this kind is unanswered.
+    /// Whether a message with this action is unanswered.
     pub(super) fn is_unanswered(&self, action: Action) -> bool {
         let messages = match action {
             Action::Subscribe => &self.subscribes,
@@ -175,7 +183,7 @@ impl<T: Topic> Subscription<T> {
         !messages.is_empty()
     }
 
-    /// The kind of its oldest unanswered message.
+    /// The action of its oldest unanswered message.
     pub(super) fn oldest_unanswered(&self) -> Option<Action> {
         match (self.subscribes.front(), self.unsubscribes.front()) {
             (Some(subscribe), Some(unsubscribe)) if unsubscribe < subscribe => {
@@ -187,8 +195,7 @@ impl<T: Topic> Subscription<T> {
         }
     }
 
-    /// Forgets an unanswered message. It is the oldest or the latest, unless an error named another
-    /// topic of it.
+    /// Removes an unanswered message: the oldest or the latest, unless an error named another of its topics.
     pub(super) fn forget(&mut self, action: Action, seq: u64) {
         let unanswered = self.unanswered(action);
         if let Ok(at) = unanswered.binary_search(&seq) {
@@ -199,61 +206,61 @@ impl<T: Topic> Subscription<T> {
 
 /// Transitions by the client.
 impl<T: Topic> Subscription<T> {
-    fn become_due(&mut self, stage: Stage) {
-        (self.stage, self.due, self.held) = (stage, true, false);
+    fn become_due(&mut self, state: State) {
+        (self.state, self.due, self.held) = (state, true, false);
     }
 
-    /// Returns false when it is desired already.
-    pub(super) fn want(&mut self) -> bool {
-        let changes = matches!(self.stage, Stage::Leaving | Stage::Refused);
+    /// Returns false if it is desired already.
+    pub(super) fn subscribe(&mut self) -> bool {
+        let changes = matches!(self.state, State::Unsubscribing | State::Refused);
         if changes {
-            // The server processes the messages in order, so it may be leaving still.
-            self.become_due(Stage::Waiting);
-            self.tries = 0;
+            // An unanswered unsubscription is no obstacle: the server processes messages in order.
+            self.become_due(State::Waiting);
+            self.attempts = 0;
         }
         changes
     }
 
-    pub(super) fn leave(&mut self) {
+    pub(super) fn unsubscribe(&mut self) {
         self.renewal = Renewal::None;
-        if self.stage == Stage::Renewing && !self.due {
-            // Its unsubscription is sent already.
-            self.stage = Stage::Leaving;
+        if self.state == State::Renewing && !self.due {
+            // Its unsubscription was sent already.
+            self.state = State::Unsubscribing;
         } else {
-            self.become_due(Stage::Leaving);
-            self.tries = 0;
+            self.become_due(State::Unsubscribing);
+            self.attempts = 0;
         }
     }
 
-    /// Returns false when nothing changes.
+    /// Returns false if nothing changes.
     pub(super) fn renew(&mut self) -> bool {
-        let never_sent = self.stage == Stage::Waiting && self.tries == 0;
-        let is_desired = !matches!(self.stage, Stage::Leaving | Stage::Refused);
+        let never_sent = self.state == State::Waiting && self.attempts == 0;
+        let is_desired = !matches!(self.state, State::Unsubscribing | State::Refused);
         let can_be_left = self.name != Name::Unknown;
         let changes = is_desired && self.renewal == Renewal::None && (never_sent || can_be_left);
         if changes {
             self.renewal = Renewal::Requested;
         }
         if changes && !never_sent {
-            self.become_due(Stage::Renewing);
-            self.tries = 0;
+            self.become_due(State::Renewing);
+            self.attempts = 0;
         }
         changes
     }
 
-    /// Returns the stage before.
-    pub(super) fn restart(&mut self) -> Stage {
-        let before = self.stage;
-        self.become_due(Stage::Waiting);
-        (self.tries, self.ends, self.alone, self.renewal) = (0, 0, false, Renewal::None);
+    /// Returns the previous state.
+    pub(super) fn restart(&mut self) -> State {
+        let before = self.state;
+        self.become_due(State::Waiting);
+        (self.attempts, self.ends, self.isolated, self.renewal) = (0, 0, false, Renewal::None);
         self.subscribes.clear();
         self.unsubscribes.clear();
         before
     }
 
-    pub(super) fn sent(&mut self, action: Action, seq: u64, now: Nanos, patience: Duration) {
-        if self.stage == Stage::Waiting {
-            self.stage = Stage::Asked;
+    pub(super) fn sent(&mut self, action: Action, seq: u64, now: Nanos, ack_timeout: Duration) {
+        if self.state == State::Waiting {
+            self.state = State::Requested;
         }
         match action {
             Action::Unsubscribe => self.group = seq,
@@ -262,91 +269,91 @@ impl<T: Topic> Subscription<T> {
             }
             Action::Subscribe => {}
         }
-        let doublings = self.tries.min(MAX_DOUBLINGS);
-        self.overdue = now.after(patience.saturating_mul(1 << doublings));
-        self.tries = self.tries.saturating_add(1);
+        let doublings = self.attempts.min(MAX_DOUBLINGS);
+        self.deadline = now.after(ack_timeout.saturating_mul(1 << doublings));
+        self.attempts = self.attempts.saturating_add(1);
         self.due = false;
         self.unanswered(action).push_back(seq);
     }
 
-    /// Subscribes again after the end of a subscription.
+    /// Makes it due for a new subscription.
     pub(super) fn resubscribe(&mut self) {
-        self.become_due(Stage::Waiting);
-        self.tries = 0;
+        self.become_due(State::Waiting);
+        self.attempts = 0;
     }
 
-    /// Sends the latest message again.
+    /// Makes the latest message due again.
     pub(super) fn repeat(&mut self) {
-        if self.awaits_answer() {
+        if self.awaits_reply() {
             self.due = true;
-            if self.stage == Stage::Asked {
-                self.stage = Stage::Waiting;
+            if self.state == State::Requested {
+                self.state = State::Waiting;
             }
         }
     }
 
-    /// The acknowledgement is overdue, or the wait is over. Returns whether the topic is given up.
-    pub(super) fn overdue(&mut self) -> bool {
-        match self.stage {
-            // The tries count, so the patience doubles.
-            Stage::Renewing | Stage::Waiting => self.become_due(Stage::Waiting),
+    /// Handles the deadline. Returns whether the topic must be removed.
+    pub(super) fn on_deadline(&mut self) -> bool {
+        match self.state {
+            // Keeps `attempts`, so the timeout doubles.
+            State::Renewing | State::Waiting => self.become_due(State::Waiting),
             _ => self.repeat(),
         }
-        self.stage == Stage::Leaving && self.tries >= MAX_LEAVES
+        self.state == State::Unsubscribing && self.attempts >= MAX_UNSUBSCRIBES
     }
 }
 
 /// Transitions by the server.
 impl<T: Topic> Subscription<T> {
     /// Returns whether it is desired.
-    pub(super) fn joined(&mut self) -> bool {
-        if self.stage != Stage::Leaving && self.renewal != Renewal::Requested {
-            (self.stage, self.due, self.tries) = (Stage::Joined, false, 0);
+    pub(super) fn on_subscribed(&mut self) -> bool {
+        if self.state != State::Unsubscribing && self.renewal != Renewal::Requested {
+            (self.state, self.due, self.attempts) = (State::Subscribed, false, 0);
             self.renewal = Renewal::None;
         }
-        self.stage != Stage::Leaving
+        self.state != State::Unsubscribing
     }
 
-    /// Whether the confirmed end of a subscription ends a desired one.
+    /// Whether a confirmed end concerns a current subscription.
     pub(super) fn is_ended(&self) -> bool {
-        let by_itself = self.stage == Stage::Renewing && self.due;
-        self.stage == Stage::Joined || by_itself
+        let by_itself = self.state == State::Renewing && self.due;
+        self.state == State::Subscribed || by_itself
     }
 
-    /// The server ended it by itself, and it is desired. It is not subscribed to again at once: a server that
-    /// ends each subscription would draw them without end.
-    pub(super) fn pause(&mut self, now: Nanos, patience: Duration) {
-        if now.since(self.overdue) > patience.saturating_mul(MEMORY) {
+    /// Pauses a desired topic that the server ended by itself. Without a pause, a server that ends each subscription would
+    /// cause an endless loop.
+    pub(super) fn pause(&mut self, now: Nanos, ack_timeout: Duration) {
+        if now.since(self.deadline) > ack_timeout.saturating_mul(RETENTION) {
             self.ends = 0;
         }
         let doublings = self.ends.min(MAX_DOUBLINGS);
         self.ends = self.ends.saturating_add(1);
         self.resubscribe();
         self.due = false;
-        self.overdue = now.after((patience / 4).saturating_mul(1 << doublings));
+        self.deadline = now.after((ack_timeout / 4).saturating_mul(1 << doublings));
     }
 
-    /// Its unsubscription has a reply. A renewal continues when all of its group have theirs.
-    pub(super) fn unsubscribed(&mut self) {
+    /// Handles the reply to an unsubscription. A renewal continues when all topics of its group have replies.
+    pub(super) fn on_unsubscribed(&mut self) {
         if self.group().is_some() {
-            (self.held, self.tries) = (true, 0);
+            (self.held, self.attempts) = (true, 0);
         }
     }
 
-    /// Returns whether it is refused. One that is due again is not: the error is late.
+    /// Returns whether it is now refused. If it is due again, the error is late and is ignored.
     pub(super) fn refuse(&mut self) -> bool {
-        let is_asked = self.stage == Stage::Asked;
-        if is_asked {
-            (self.stage, self.renewal) = (Stage::Refused, Renewal::None);
+        let is_requested = self.state == State::Requested;
+        if is_requested {
+            (self.state, self.renewal) = (State::Refused, Renewal::None);
         }
-        is_asked
+        is_requested
     }
 
-    /// Its message is refused because of another topic, which may be unknown.
-    pub(super) fn ask_again(&mut self, alone: bool) {
-        if self.stage == Stage::Asked {
-            self.become_due(Stage::Waiting);
-            self.alone = alone;
+    /// Makes it due again after its message was refused because of another topic.
+    pub(super) fn retry(&mut self, isolated: bool) {
+        if self.state == State::Requested {
+            self.become_due(State::Waiting);
+            self.isolated = isolated;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Subscriptions in virtual time.
 
+use super::SubscriptionState as State;
 use super::*;
 
 mod cost;
@@ -59,7 +60,7 @@ fn empty(max_per_message: usize) -> Subscriptions<Item> {
     Subscriptions::new(Duration::from_secs(5), max_per_message)
 }
 
-fn want(all: &mut Subscriptions<Item>, item: Item) -> bool {
+fn subscribe(all: &mut Subscriptions<Item>, item: Item) -> bool {
     let name = item.name();
     all.subscribe(item, name)
 }
@@ -68,7 +69,7 @@ fn want(all: &mut Subscriptions<Item>, item: Item) -> bool {
 fn many(channel: char, count: usize, max_per_message: usize) -> Subscriptions<Item> {
     let mut all = empty(max_per_message);
     for n in 0..count {
-        assert!(want(&mut all, Item::new(channel, n.to_string())));
+        assert!(subscribe(&mut all, Item::new(channel, n.to_string())));
     }
     all
 }
@@ -76,7 +77,7 @@ fn many(channel: char, count: usize, max_per_message: usize) -> Subscriptions<It
 fn rooms(count: usize) -> Subscriptions<Item> {
     let mut all = empty(10);
     for n in 0..count {
-        assert!(want(&mut all, book(n)));
+        assert!(subscribe(&mut all, book(n)));
     }
     all
 }
@@ -96,7 +97,7 @@ fn send(all: &mut Subscriptions<Item>, now: u64) -> Option<String> {
         text = match message {
             ToSend::Subscribe(topics) => ids(topics),
             ToSend::Unsubscribe(topics) => format!("leave {}", ids(topics)),
-            ToSend::Leave(name) => format!("leave {name}"),
+            ToSend::UnsubscribeByName(name) => format!("leave {name}"),
         }
     });
     sent.then_some(text)
@@ -123,7 +124,7 @@ fn refuse(all: &mut Subscriptions<Item>, text: &str) -> Vec<String> {
     refused.into_iter().map(|topic| topic.id).collect()
 }
 
-/// The index, the names and the unanswered messages agree with the stages.
+/// The index, the names and the unanswered messages agree with the states.
 fn check(all: &Subscriptions<Item>) {
     let mut index = Index::default();
     let mut names = Names::default();
@@ -156,10 +157,10 @@ fn check_unanswered(all: &Subscriptions<Item>) {
 #[test]
 fn messages_batch_ten_per_channel() {
     let mut all = rooms(12);
-    want(&mut all, Item::new('p', "e1"));
-    want(&mut all, Item::new('p', "e2"));
-    want(&mut all, book(12));
-    assert!(!want(&mut all, book(3)), "desired already");
+    subscribe(&mut all, Item::new('p', "e1"));
+    subscribe(&mut all, Item::new('p', "e2"));
+    subscribe(&mut all, book(12));
+    assert!(!subscribe(&mut all, book(3)), "desired already");
     let sent = send_all(&mut all, 0);
     assert_eq!(
         sent,
@@ -184,7 +185,7 @@ fn unconfirmed_topics_retry_with_backoff() {
         asked.push(now / SECOND);
     }
     assert_eq!(asked, [5, 15, 35, 75, 155, 235], "and then every 80 s");
-    assert_eq!(all.stage(&book(0)), Some(Stage::Joined));
+    assert_eq!(all.state(&book(0)), Some(State::Subscribed));
     all.on_subscribed("b:m1");
     assert_eq!(all.deadline(), None);
 }
@@ -195,7 +196,7 @@ fn error_with_id_refuses_topic() {
     send_all(&mut all, 0);
     assert_eq!(refuse(&mut all, "unknown market: m1"), ["m1"]);
     assert_eq!(send_all(&mut all, 0), ["m0 m2"]);
-    assert_eq!(all.stage(&book(1)), Some(Stage::Refused));
+    assert_eq!(all.state(&book(1)), Some(State::Refused));
     all.restart();
     assert_eq!(
         send_all(&mut all, 0),
@@ -213,18 +214,21 @@ fn error_without_id_isolates_topics() {
     all.on_subscribed("b:m0");
     assert_eq!(refuse(&mut all, "no"), ["m1"], "the oldest without a reply");
     all.on_subscribed("b:m2");
-    let stages: Vec<Stage> = all.iter().map(|(_, stage)| stage).collect();
-    assert_eq!(stages, [Stage::Joined, Stage::Refused, Stage::Joined]);
+    let states: Vec<State> = all.iter().map(|(_, state)| state).collect();
+    assert_eq!(
+        states,
+        [State::Subscribed, State::Refused, State::Subscribed]
+    );
 }
 
 #[test]
 fn error_concerns_its_batch() {
     let mut all = rooms(1);
-    want(&mut all, Item::new('p', "e"));
+    subscribe(&mut all, Item::new('p', "e"));
     send_all(&mut all, 0);
     assert_eq!(all.on_refused(Some('p'), []), [Item::new('p', "e")]);
     assert!(all.on_refused(Some('o'), []).is_empty());
-    assert_eq!(all.stage(&book(0)), Some(Stage::Asked));
+    assert_eq!(all.state(&book(0)), Some(State::Requested));
 }
 
 #[test]
@@ -233,14 +237,14 @@ fn error_about_confirmed_topic() {
     send_all(&mut all, 0);
     all.on_subscribed("b:m0");
     assert!(refuse(&mut all, "m0").is_empty());
-    assert_eq!(all.stage(&book(1)), Some(Stage::Asked));
+    assert_eq!(all.state(&book(1)), Some(State::Requested));
 }
 
 #[test]
 fn error_about_forgotten_topic() {
     let mut all = empty(10);
     for id in ["x", "y"] {
-        want(&mut all, Item::new('o', id));
+        subscribe(&mut all, Item::new('o', id));
         send_all(&mut all, 0);
     }
     assert!(
@@ -248,7 +252,7 @@ fn error_about_forgotten_topic() {
         "it has no name yet"
     );
     assert!(refuse(&mut all, "y").is_empty());
-    assert_eq!(all.stage(&Item::new('o', "x")), Some(Stage::Asked));
+    assert_eq!(all.state(&Item::new('o', "x")), Some(State::Requested));
     assert_eq!(all.unacknowledged(), 1);
 }
 
@@ -269,14 +273,14 @@ fn leaving_is_confirmed_or_expires() {
     );
     assert_eq!(send_all(&mut all, 0), ["leave b:m0", "leave b:m1"]);
     assert_eq!(all.on_unsubscribed("b:m0", Nanos(0)), Confirmed::Undesired);
-    assert_eq!(all.stage(&book(0)), None);
+    assert_eq!(all.state(&book(0)), None);
     let mut leaves = 1;
     while let Some(deadline) = all.deadline() {
         timeout(&mut all, deadline);
         leaves += send_all(&mut all, deadline.0).len();
     }
     assert_eq!(
-        (leaves, all.stage(&book(1))),
+        (leaves, all.state(&book(1))),
         (3, None),
         "given up after three"
     );
@@ -288,7 +292,7 @@ fn new_patience_applies_next_message() {
     send_all(&mut all, 0);
     all.set_ack_timeout(Duration::from_secs(1));
     assert_eq!(all.deadline(), Some(Nanos(5 * SECOND)));
-    want(&mut all, book(1));
+    subscribe(&mut all, book(1));
     send_all(&mut all, 0);
     assert_eq!(all.deadline(), Some(Nanos(SECOND)));
 }
@@ -351,12 +355,12 @@ fn desired_again_while_leaving() {
     all.on_subscribed("b:m0");
     all.unsubscribe(&book(0), true);
     assert_eq!(send_all(&mut all, 0), ["leave b:m0"]);
-    assert!(want(&mut all, book(0)));
+    assert!(subscribe(&mut all, book(0)));
     assert_eq!(send_all(&mut all, 0), ["m0"]);
     // The replies arrive in the order of the messages.
     assert_eq!(all.on_unsubscribed("b:m0", Nanos(0)), Confirmed::Desired);
     assert_eq!(all.on_subscribed("b:m0"), Confirmed::Desired);
-    assert_eq!(all.stage(&book(0)), Some(Stage::Joined));
+    assert_eq!(all.state(&book(0)), Some(State::Subscribed));
     assert!(send_all(&mut all, 0).is_empty());
 }
 
@@ -397,7 +401,7 @@ fn long_subscription_resets_backoff() {
         timeout(&mut all, due);
         send_all(&mut all, due.0);
         all.on_subscribed("b:m0");
-        // 5 s of patience, and 16 times that.
+        // 5 s of ack_timeout, and 16 times that.
         let end = due.0 + 85 * SECOND + late;
         all.on_unsubscribed("b:m0", Nanos(end));
         let wait = all.deadline().unwrap().0 - end;
@@ -414,7 +418,7 @@ fn ended_subscription_can_be_left() {
         all.on_unsubscribed(name, Nanos(0));
     }
     assert!(all.unsubscribe(&book(0), true));
-    assert_eq!(all.stage(&book(0)), None, "the server does not know it");
+    assert_eq!(all.state(&book(0)), None, "the server does not know it");
     assert_eq!(all.on_subscribed("b:m1"), Confirmed::Desired);
     assert_eq!(all.deadline(), None);
     assert!(send_all(&mut all, 0).is_empty());
@@ -434,7 +438,7 @@ fn callback_break_leaves_others_overdue() {
 #[test]
 fn server_names_are_learnt() {
     let mut all = empty(10);
-    want(&mut all, Item::new('o', "m"));
+    subscribe(&mut all, Item::new('o', "m"));
     send_all(&mut all, 0);
     assert_eq!(all.on_subscribed("o:other"), Confirmed::Undesired);
     assert_eq!(all.on_subscribed("o:m"), Confirmed::Desired);
@@ -450,10 +454,10 @@ fn topics_share_a_name() {
     }
     send_all(&mut all, 0);
     all.on_subscribed("same");
-    assert_eq!(all.stage(&book(0)), Some(Stage::Joined));
+    assert_eq!(all.state(&book(0)), Some(State::Subscribed));
     all.unsubscribe(&book(0), false);
     all.on_subscribed("same");
-    assert_eq!(all.stage(&book(1)), Some(Stage::Joined));
+    assert_eq!(all.state(&book(1)), Some(State::Subscribed));
 }
 
 #[test]
@@ -487,9 +491,9 @@ fn refusal_concerns_one_topic() {
     let topic = Item::new('k', "1");
     assert!(all.on_topic_refused(&topic));
     assert!(!all.on_topic_refused(&topic), "nothing is unanswered");
-    assert_eq!(all.stage(&topic), Some(Stage::Refused));
-    assert_eq!(all.stage(&Item::new('k', "0")), Some(Stage::Asked));
-    assert!(want(&mut all, topic), "a new try");
+    assert_eq!(all.state(&topic), Some(State::Refused));
+    assert_eq!(all.state(&Item::new('k', "0")), Some(State::Requested));
+    assert!(subscribe(&mut all, topic), "a new try");
     assert_eq!(send_all(&mut all, 0), ["1"]);
 }
 
@@ -501,9 +505,9 @@ fn refusal_belongs_to_its_request() {
     send_all(&mut all, 0);
     assert!(all.awaits_reply(&topic, Action::Subscribe));
     assert!(!all.on_request_refused(&topic, Action::Unsubscribe));
-    assert_eq!(all.stage(&topic), Some(Stage::Asked));
+    assert_eq!(all.state(&topic), Some(State::Requested));
     assert!(all.on_request_refused(&topic, Action::Subscribe));
-    assert_eq!(all.stage(&topic), Some(Stage::Refused));
+    assert_eq!(all.state(&topic), Some(State::Refused));
     assert_eq!(all.unacknowledged(), 1);
 }
 
@@ -535,10 +539,10 @@ fn too_much_is_sent_again() {
 fn unanswered_messages_expire() {
     let mut all = rooms(1);
     send_all(&mut all, 0);
-    want(&mut all, book(1));
+    subscribe(&mut all, book(1));
     send_all(&mut all, 80 * SECOND);
     assert_eq!(all.unacknowledged(), 2);
-    want(&mut all, book(2));
+    subscribe(&mut all, book(2));
     send_all(&mut all, 80 * SECOND + 1);
     assert_eq!(
         all.unacknowledged(),
@@ -560,16 +564,16 @@ fn strays_are_left_last() {
     all.unsubscribe_orphan("x");
     assert_eq!(send_all(&mut all, 0), ["m0", "leave x"]);
     (0..100).for_each(|n| all.unsubscribe_orphan(&n.to_string()));
-    assert_eq!(send_all(&mut all, 0).len(), MAX_STRAYS);
+    assert_eq!(send_all(&mut all, 0).len(), MAX_ORPHANS);
 }
 
 #[test]
 fn topic_count_is_bounded() {
     let mut all = empty(10).max_topics(1);
-    assert!(want(&mut all, book(0)));
-    assert!(!want(&mut all, book(1)));
+    assert!(subscribe(&mut all, book(0)));
+    assert!(!subscribe(&mut all, book(1)));
     all.unsubscribe(&book(0), true);
-    assert!(want(&mut all, book(1)));
+    assert!(subscribe(&mut all, book(1)));
 }
 
 /// After any operations, a desired topic waits, has a deadline, or has its reply.
@@ -584,7 +588,7 @@ fn none_is_ever_forgotten() {
             let (n, name) = (random.usize(0..25), format!("b:m{}", random.usize(0..25)));
             match random.u8(0..10) {
                 0 | 1 => {
-                    want(&mut all, book(n));
+                    subscribe(&mut all, book(n));
                     desired.insert(n);
                 }
                 2 => {
@@ -608,8 +612,8 @@ fn none_is_ever_forgotten() {
             }
             assert_eq!(all.desired(), desired.len());
             for it in all.all.values() {
-                let asked = it.has_deadline() && all.deadline().is_some_and(|t| t <= it.overdue);
-                let answered = matches!(it.stage, Stage::Joined | Stage::Refused);
+                let asked = it.has_deadline() && all.deadline().is_some_and(|t| t <= it.deadline);
+                let answered = matches!(it.state, State::Subscribed | State::Refused);
                 assert!(it.due || asked || answered, "{it:?}");
             }
             check(&all);

@@ -1,4 +1,4 @@
-//! Sent messages that the server has not acknowledged yet.
+//! Sent messages without a reply.
 
 use std::time::Duration;
 
@@ -9,29 +9,30 @@ use ticklot_book::Nanos;
 
 use super::{MAX_UNANSWERED, Topic};
 
-/// The kind of a request.
+/// The action of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// A subscription.
+    /// Subscribes to its topics.
     Subscribe,
-    /// An unsubscription.
+    /// Unsubscribes from its topics.
     Unsubscribe,
 }
 
+/// A sent message.
 #[derive(Debug)]
 pub(super) struct Message<T> {
     at: Nanos,
     pub(super) action: Action,
-    /// The topics without a reply, by key. They stay when their subscriptions are forgotten: an error
-    /// may name one, and does not belong to another message then.
+    /// The topics without a reply, by key. They stay after their subscriptions are removed: an error that names one must not
+    /// be attributed to another message.
     pub(super) topics: BTreeMap<u64, Arc<T>>,
 }
 
-/// Messages by their numbers, which ascend.
+/// Unanswered messages by sequence number.
 #[derive(Debug)]
 pub(super) struct Unanswered<T> {
     messages: BTreeMap<u64, Message<T>>,
-    /// The messages and keys of each topic's id, for errors that contain one.
+    /// Sequence number and key of each topic by its id, for errors that contain an id.
     by_id: HashMap<Box<str>, BTreeSet<(u64, u64)>>,
     next: u64,
 }
@@ -58,23 +59,23 @@ impl<T: Topic> Unanswered<T> {
         seq
     }
 
-    /// The oldest message, if it is older than `memory` or leaves no space for another.
-    pub(super) fn excess(&self, now: Nanos, memory: Duration) -> Option<u64> {
+    /// The oldest message, if it is older than `retention` or there is no room for another.
+    pub(super) fn excess(&self, now: Nanos, retention: Duration) -> Option<u64> {
         let (seq, message) = self.messages.first_key_value()?;
-        let is_old = now.since(message.at) > memory;
+        let is_old = now.since(message.at) > retention;
         (is_old || self.messages.len() >= MAX_UNANSWERED).then_some(*seq)
     }
 
-    /// Strikes a topic from a message, and forgets the message after its last one.
-    pub(super) fn strike(&mut self, seq: u64, key: u64) {
+    /// Removes a topic from a message, and the message after its last topic.
+    pub(super) fn remove_topic(&mut self, seq: u64, key: u64) {
         let Some(message) = self.messages.get_mut(&seq) else {
             return;
         };
-        let struck = message.topics.remove(&key);
+        let removed = message.topics.remove(&key);
         if message.topics.is_empty() {
             self.messages.remove(&seq);
         }
-        if let Some(topic) = struck {
+        if let Some(topic) = removed {
             self.remove_id(topic.id(), seq, key);
         }
     }
@@ -104,13 +105,13 @@ impl<T: Topic> Unanswered<T> {
         self.messages.last_key_value().map(|(seq, _)| *seq)
     }
 
-    /// The oldest message with a topic of this id.
+    /// The oldest message that contains a topic with this id.
     pub(super) fn first_with(&self, id: &str) -> Option<u64> {
         let first = self.by_id.get(id)?.first();
         first.map(|(seq, _)| *seq)
     }
 
-    /// The oldest message of a batch key.
+    /// The oldest message with this batch key.
     pub(super) fn first_of(&self, batch: T::Batch) -> Option<u64> {
         let is_it = |it: &Message<T>| {
             let first = it.topics.first_key_value();
@@ -143,14 +144,14 @@ impl<T: Topic> Unanswered<T> {
 
 #[cfg(test)]
 impl<T: Topic> Unanswered<T> {
-    /// The messages of one kind that contain a topic.
+    /// The messages with this action that contain a topic.
     pub(super) fn of(&self, key: u64, action: Action) -> Vec<u64> {
         let is_it = |it: &Message<T>| it.action == action && it.topics.contains_key(&key);
         let messages = self.messages.iter().filter(|(_, it)| is_it(it));
         messages.map(|(seq, _)| *seq).collect()
     }
 
-    /// The ids agree with the messages.
+    /// Asserts that the ids agree with the messages.
     pub(super) fn check_ids(&self) {
         let topics = || {
             self.messages

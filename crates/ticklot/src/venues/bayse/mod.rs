@@ -30,21 +30,20 @@ pub use ticklot_frame::bayse::{
     RequestError, Symbol,
 };
 
+pub use self::plan::{ConnectionKey, Plan};
 #[cfg(feature = "feed")]
-pub use self::plan::{FollowError, Remotes};
-pub use self::plan::{Place, Plan};
+pub use self::plan::{FollowError, PlanHandle};
 pub use self::rooms::MAX_ROOMS;
 pub use self::topic::Topic;
 
 use self::book_router::Outcomes;
-use self::rooms::Rooms;
 use self::subscription_filter::SubscriptionFilter;
 use self::topic::write_subscription;
 use crate::books::const_scale;
 use crate::event::Handler;
 use crate::session::RateLimit;
 use crate::venue::Context;
-use crate::venue::subscriptions::Stage;
+use crate::venue::subscriptions::{SubscriptionState, Subscriptions};
 use crate::venues::ping_timer::PingTimer;
 use crate::venues::url::{self, Parts};
 
@@ -65,7 +64,7 @@ const RATE_LIMIT: RateLimit = RateLimit {
 };
 
 /// How long a subscription may go without its `subscribed`, at first.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The most books of a feed that outcomes may become. Outcomes are learnt from what arrives, so a broken server
 /// could name new ones without end.
@@ -88,7 +87,7 @@ pub struct Bayse {
     scales: MarketScales,
     decoder: Decoder,
     outcomes: Outcomes,
-    rooms: Rooms,
+    subscriptions: Subscriptions<Topic>,
     desired: SubscriptionFilter,
     pings: PingTimer,
     first_books: Option<FirstBooks>,
@@ -228,7 +227,7 @@ impl Bayse {
             },
             decoder: Decoder::new(),
             outcomes: Outcomes::default(),
-            rooms: rooms::new(PATIENCE),
+            subscriptions: rooms::new(ACK_TIMEOUT),
             desired: SubscriptionFilter::default(),
             pings: PingTimer::default(),
             first_books: None,
@@ -259,7 +258,8 @@ impl Bayse {
     pub fn currency(mut self, currency: Currency) -> Self {
         self.currency = currency;
         self.is_scoped = true;
-        self.rooms.rename(|topic| rooms::name(topic, currency));
+        self.subscriptions
+            .rename(|topic| rooms::name(topic, currency));
         self
     }
 
@@ -280,7 +280,7 @@ impl Bayse {
     /// Follows a topic from the start. One that makes no sense here is told by [`Bayse::build`].
     #[must_use]
     pub fn follow(mut self, topic: Topic) -> Self {
-        if let Err(error) = self.want(topic) {
+        if let Err(error) = self.subscribe(topic) {
             self.wrong.get_or_insert(BuildError::Request(error));
         }
         self
@@ -290,7 +290,7 @@ impl Bayse {
     /// patience doubles with each try, up to 16 times as long. Default: 5 s.
     #[must_use]
     pub fn ack_timeout(mut self, patience: Duration) -> Self {
-        self.rooms.set_ack_timeout(patience);
+        self.subscriptions.set_ack_timeout(patience);
         self
     }
 
@@ -344,30 +344,30 @@ impl Bayse {
     }
 
     /// Every topic that is desired, or about to be left, and where it stands.
-    pub fn topics(&self) -> impl Iterator<Item = (&Topic, Stage)> {
-        self.rooms.iter()
+    pub fn topics(&self) -> impl Iterator<Item = (&Topic, SubscriptionState)> {
+        self.subscriptions.iter()
     }
 
     /// How many messages were sent that the server has not answered yet: at most 1,024 are
     /// remembered, none for longer than sixteen times the patience after the next is sent.
     pub fn unanswered(&self) -> usize {
-        self.rooms.unacknowledged()
+        self.subscriptions.unacknowledged()
     }
 
     /// Desires a topic.
     ///
     /// # Errors
     /// It makes no sense on this connection.
-    fn want(&mut self, topic: Topic) -> Result<(), RequestError> {
+    fn subscribe(&mut self, topic: Topic) -> Result<(), RequestError> {
         let (endpoint, auth) = (self.endpoint, self.auth.as_ref());
         let mut unsent = Vec::new();
         write_subscription(&[&topic], self.currency, |request| {
             request.write(endpoint, auth, &mut unsent)
         })?;
-        let is_new = !self.rooms.is_desired(&topic);
+        let is_new = !self.subscriptions.is_desired(&topic);
         let name = rooms::name(&topic, self.currency);
         let added = topic.clone();
-        if self.rooms.subscribe(topic, name) && is_new {
+        if self.subscriptions.subscribe(topic, name) && is_new {
             self.desired.add(&added);
         }
         Ok(())
@@ -381,12 +381,12 @@ impl Bayse {
     }
 
     /// Desires a topic no longer. Its books are disconnected: the connection does not feed them any more.
-    fn unwant<H: Handler + ?Sized>(
+    fn unsubscribe<H: Handler + ?Sized>(
         &mut self,
         topic: &Topic,
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
-        if !self.rooms.unsubscribe(topic, self.open) {
+        if !self.subscriptions.unsubscribe(topic, self.open) {
             return ControlFlow::Continue(());
         }
         self.desired.remove(topic);

@@ -1,4 +1,4 @@
-//! Everything that is to be followed, on as many connections as it takes.
+//! Distributes topics over the connections that they need.
 
 use std::time::Duration;
 
@@ -13,10 +13,13 @@ use crate::control::{CommandError, ConnectionHandle};
 #[cfg(feature = "feed")]
 use crate::{Feed, OnMessage, Options, transport};
 
-/// What to follow, in both currencies and on all endpoints, and the connections that it takes: one for
-/// the markets in each currency, since USD and NGN books of one market arrive with the same ids; one
-/// for asset prices; one for the user, when there are credentials. A connection on which nothing is
-/// desired is not made until a command changes that.
+/// Topics in both currencies and on all endpoints, and the connections that they need:
+///
+/// - one for markets in each currency, because the USD and NGN books of a market have the same ids;
+/// - one for asset prices;
+/// - one for the user, if there are credentials.
+///
+/// A connection without topics is not opened until a command adds one.
 ///
 /// ```
 /// use ticklot::bayse::{Currency, Plan, Symbol, Topic};
@@ -38,17 +41,17 @@ pub struct Plan {
     ping_every: Option<Duration>,
 }
 
-/// Which connection carries what.
+/// Identifies a connection of a [`Plan`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ConnectionKey {
     /// The endpoint.
     pub endpoint: Endpoint,
-    /// The currency of its order books.
+    /// The currency of its order books; [`Currency::Usd`] on the other endpoints.
     pub currency: Currency,
 }
 
-impl Place {
-    /// Where a topic goes. The currency matters to order books alone; all else goes with US dollars.
+impl ConnectionKey {
+    /// The connection of a topic. `currency` only applies to order books.
     #[must_use]
     pub fn of(currency: Currency, topic: &Topic) -> Self {
         let currency = match topic {
@@ -63,58 +66,58 @@ impl Place {
 }
 
 impl Plan {
-    /// Nothing to follow.
+    /// A plan without topics.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Another base URL.
+    /// Sets the base URL. Default: [`URL`](super::URL).
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
         self.url = Some(url.to_owned());
         self
     }
 
-    /// The credentials for one's own orders.
+    /// Sets the credentials for the user's own orders.
     #[must_use]
     pub fn auth(mut self, auth: Auth) -> Self {
         self.auth = Some(auth);
         self
     }
 
-    /// The scale of every market.
+    /// Sets the scale of all markets.
     #[must_use]
     pub fn scale(mut self, scale: Scale) -> Self {
         self.scale = Some(scale);
         self
     }
 
-    /// Sends a `ping` message this often on every connection. See [`Bayse::ping_every`].
+    /// Sends a `ping` message at this interval on each connection. See [`Bayse::ping_every`].
     #[must_use]
     pub fn ping_every(mut self, interval: Duration) -> Self {
         self.ping_every = Some(interval);
         self
     }
 
-    /// Follows a topic; order books in US dollars.
+    /// Follows a topic, with order books in US dollars.
     #[must_use]
     pub fn follow(self, topic: Topic) -> Self {
         self.follow_in(Currency::Usd, topic)
     }
 
-    /// Follows a topic; order books in `currency`.
+    /// Follows a topic, with order books in `currency`.
     #[must_use]
     pub fn follow_in(mut self, currency: Currency, topic: Topic) -> Self {
         self.topics.push((currency, topic));
         self
     }
 
-    /// The connections, each with what it carries.
+    /// The connections, with their topics.
     ///
     /// # Errors
-    /// A topic has an empty id, one's own orders are followed without credentials, or the URL cannot be used.
-    pub fn connections(self) -> Result<Vec<(Place, Bayse)>, BuildError> {
+    /// A topic has an empty id or needs credentials that the plan lacks, or the URL is invalid.
+    pub fn connections(self) -> Result<Vec<(ConnectionKey, Bayse)>, BuildError> {
         let Self {
             url,
             auth,
@@ -122,63 +125,62 @@ impl Plan {
             topics,
             ping_every,
         } = self;
-        let place = |endpoint, currency| Place { endpoint, currency };
+        let key = |endpoint, currency| ConnectionKey { endpoint, currency };
         let mut venues = vec![
-            (place(Endpoint::Markets, Currency::Usd), Bayse::markets()),
+            (key(Endpoint::Markets, Currency::Usd), Bayse::markets()),
             (
-                place(Endpoint::Markets, Currency::Ngn),
+                key(Endpoint::Markets, Currency::Ngn),
                 Bayse::markets().currency(Currency::Ngn),
             ),
-            (place(Endpoint::Realtime, Currency::Usd), Bayse::realtime()),
+            (key(Endpoint::Realtime, Currency::Usd), Bayse::realtime()),
         ];
-        venues.extend(auth.map(|auth| (place(Endpoint::User, Currency::Usd), Bayse::user(auth))));
+        venues.extend(auth.map(|auth| (key(Endpoint::User, Currency::Usd), Bayse::user(auth))));
         for (currency, topic) in topics {
-            let wanted = Place::of(currency, &topic);
-            let venue = venues.iter_mut().find(|(place, _)| *place == wanted);
+            let key = ConnectionKey::of(currency, &topic);
+            let venue = venues.iter_mut().find(|(known, _)| *known == key);
             let (_, venue) = venue.ok_or(RequestError::AuthRequired {
-                endpoint: wanted.endpoint,
+                endpoint: key.endpoint,
             })?;
-            venue.want(topic)?;
+            venue.subscribe(topic)?;
         }
         venues
             .into_iter()
-            .map(|(place, venue)| Ok((place, venue.adjust(&url, scale, ping_every).build()?)))
+            .map(|(key, venue)| Ok((key, venue.with_settings(&url, scale, ping_every).build()?)))
             .collect()
     }
 }
 
-/// The connections of a [`Plan`] in a feed: asks the right one.
+/// Controls the connections of a [`Plan`] in a feed.
 #[cfg(feature = "feed")]
 #[derive(Clone, Debug)]
-pub struct Remotes {
-    remotes: Vec<(Place, ConnectionHandle<Command>)>,
+pub struct PlanHandle {
+    handles: Vec<(ConnectionKey, ConnectionHandle<Command>)>,
 }
 
 #[cfg(feature = "feed")]
-impl Remotes {
-    /// Follows a topic from now on; order books in `currency`.
+impl PlanHandle {
+    /// Follows a topic from now on, with order books in `currency`.
     ///
     /// # Errors
-    /// The topic has an empty id, it is one's own orders and the plan had no credentials, or the feed
-    /// cannot be asked. Nothing was asked then.
+    /// The topic has an empty id or needs credentials that the plan lacks, or the command cannot be sent.
     pub fn subscribe(&self, currency: Currency, topic: Topic) -> Result<(), FollowError> {
         topic.check()?;
         Ok(self.of(currency, &topic)?.send(Command::Subscribe(topic))?)
     }
 
-    /// Follows a topic no longer.
+    /// Stops following a topic.
     ///
     /// # Errors
-    /// As [`Remotes::subscribe`].
+    /// As [`PlanHandle::subscribe`].
     pub fn unsubscribe(&self, currency: Currency, topic: Topic) -> Result<(), FollowError> {
         Ok(self
             .of(currency, &topic)?
             .send(Command::Unsubscribe(topic))?)
     }
 
-    /// Every connection and what it carries.
-    pub fn iter(&self) -> impl Iterator<Item = &(Place, ConnectionHandle<Command>)> {
-        self.remotes.iter()
+    /// The handle of each connection.
+    pub fn iter(&self) -> impl Iterator<Item = &(ConnectionKey, ConnectionHandle<Command>)> {
+        self.handles.iter()
     }
 
     fn of(
@@ -186,26 +188,26 @@ impl Remotes {
         currency: Currency,
         topic: &Topic,
     ) -> Result<&ConnectionHandle<Command>, RequestError> {
-        let place = Place::of(currency, topic);
-        let found = self.remotes.iter().find(|(known, _)| *known == place);
+        let key = ConnectionKey::of(currency, topic);
+        let found = self.handles.iter().find(|(known, _)| *known == key);
         let auth_required = RequestError::AuthRequired {
-            endpoint: place.endpoint,
+            endpoint: key.endpoint,
         };
-        found.map(|(_, remote)| remote).ok_or(auth_required)
+        found.map(|(_, handle)| handle).ok_or(auth_required)
     }
 }
 
-/// A topic could not be followed.
+/// The command of a [`PlanHandle`] was not sent.
 #[cfg(feature = "feed")]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FollowError {
-    /// It makes no sense.
+    /// The topic is invalid.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The feed cannot be asked.
+    /// The connection does not accept commands.
     #[error(transparent)]
-    ConnectionHandle(#[from] CommandError),
+    Command(#[from] CommandError),
 }
 
 #[cfg(feature = "feed")]
@@ -213,26 +215,26 @@ impl<H: OnMessage<Bayse>> Feed<H> {
     /// Adds the connections of a plan.
     ///
     /// # Errors
-    /// As [`Plan::connections`]; nothing is added then.
+    /// As [`Plan::connections`]. Then nothing is added.
     pub fn follow(
         &mut self,
         plan: Plan,
         options: &Options,
         transport: &transport::Config,
-    ) -> Result<Remotes, BuildError> {
+    ) -> Result<PlanHandle, BuildError> {
         let connections = plan.connections()?;
-        let mut add = |(place, venue)| {
-            let remote = self.add_with(venue, options.clone(), transport.clone());
-            (place, remote)
+        let mut add = |(key, venue)| {
+            let handle = self.add_with(venue, options.clone(), transport.clone());
+            (key, handle)
         };
-        let remotes = connections.into_iter().map(&mut add).collect();
-        Ok(Remotes { remotes })
+        let handles = connections.into_iter().map(&mut add).collect();
+        Ok(PlanHandle { handles })
     }
 }
 
 impl Bayse {
-    /// Puts in what a plan has for all of its connections.
-    fn adjust(
+    /// Applies the settings of a plan.
+    fn with_settings(
         mut self,
         url: &Option<String>,
         scale: Option<Scale>,

@@ -13,14 +13,14 @@ use ticklot_frame::{DecodeError, Line, Lines, Scales, VenueName};
 
 use super::book_router::{BookRouter, Outcomes};
 use super::neutral;
-use super::rooms::{self, Rooms};
-use super::topic::write_subscription;
+use super::rooms;
+use super::topic::{Topic, write_subscription};
 use super::{BOOKS_PATH, Bayse, Command, FirstBooks, RATE_LIMIT, SILENCE_LIMIT};
 use crate::books::{Books, ConnectionId};
 use crate::event::{EndReason, Event, Handler, RequestFailure, Source};
 use crate::session::RateLimit;
 use crate::venue::on_message::OnMessage;
-use crate::venue::subscriptions::{Confirmed, ToSend};
+use crate::venue::subscriptions::{Confirmed, Subscriptions, ToSend};
 use crate::venue::{
     CallOutcome, CommandCheck, Concerns, Context, HttpRequest, RequestId, SendSlot, Venue,
 };
@@ -44,13 +44,13 @@ impl Venue for Bayse {
     }
 
     fn wants_connection(&self) -> bool {
-        self.any || self.rooms.desired() > 0
+        self.any || self.subscriptions.desired() > 0
     }
 
     fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) {
         self.open = true;
         self.fetch_due = self.first_books.is_some();
-        self.rooms.restart();
+        self.subscriptions.restart();
         self.pings.restart(context.now());
     }
 
@@ -77,7 +77,7 @@ impl Venue for Bayse {
     }
 
     fn memory(&self) -> usize {
-        self.rooms.memory()
+        self.subscriptions.memory()
     }
 
     fn command<H: OnMessage<Self> + ?Sized>(
@@ -88,12 +88,14 @@ impl Venue for Bayse {
         match command {
             Command::Subscribe(topic) => {
                 let (currency, added) = (self.currency, topic.clone());
-                let growth = self.rooms.growth(&topic, &rooms::name(&topic, currency));
+                let growth = self
+                    .subscriptions
+                    .growth(&topic, &rooms::name(&topic, currency));
                 let refusal = if !context.has_room_for(growth, None) {
                     "no room in memory for a room"
-                } else if let Err(error) = self.want(topic) {
+                } else if let Err(error) = self.subscribe(topic) {
                     return CallOutcome::from(context.refused(&error.to_string(), None));
-                } else if !self.rooms.is_desired(&added) {
+                } else if !self.subscriptions.is_desired(&added) {
                     "too many rooms"
                 } else {
                     return CallOutcome::Data;
@@ -101,7 +103,9 @@ impl Venue for Bayse {
                 let room = rooms::shown(&added, currency);
                 return CallOutcome::from(context.refused(refusal, Some(&room)));
             }
-            Command::Unsubscribe(topic) => return CallOutcome::from(self.unwant(&topic, context)),
+            Command::Unsubscribe(topic) => {
+                return CallOutcome::from(self.unsubscribe(&topic, context));
+            }
             Command::Ping => self.pings.request(context.now()),
         }
         CallOutcome::Data
@@ -124,10 +128,10 @@ impl Venue for Bayse {
             return true;
         }
         slot == SendSlot::Any
-            && self.rooms.send_next(now, |message| {
+            && self.subscriptions.send_next(now, |message| {
                 let _ = match message {
                     ToSend::Subscribe(topics) => write_subscription(topics, currency, write),
-                    ToSend::Leave(name) => write(&Request::Unsubscribe {
+                    ToSend::UnsubscribeByName(name) => write(&Request::Unsubscribe {
                         room: Room::Other(name),
                     }),
                     // Every room has a name.
@@ -141,7 +145,7 @@ impl Venue for Bayse {
     }
 
     fn has_message(&self, now: Nanos) -> bool {
-        self.rooms.is_due() || self.pings.is_due(now)
+        self.subscriptions.is_due() || self.pings.is_due(now)
     }
 
     fn rate_limit(&self) -> Option<RateLimit> {
@@ -149,7 +153,7 @@ impl Venue for Bayse {
     }
 
     fn deadline(&self) -> Option<Nanos> {
-        let deadlines = [self.rooms.deadline(), self.pings.deadline()];
+        let deadlines = [self.subscriptions.deadline(), self.pings.deadline()];
         deadlines.into_iter().flatten().min()
     }
 
@@ -165,7 +169,7 @@ impl Venue for Bayse {
         if self.pings.is_overdue(now) {
             return CallOutcome::CloseConnection(EndReason::PingTimeout);
         }
-        CallOutcome::from(self.rooms.timeout(now, |topic, attempts| {
+        CallOutcome::from(self.subscriptions.timeout(now, |topic, attempts| {
             context.unconfirmed(&rooms::shown(topic, currency), attempts)
         }))
     }
@@ -268,7 +272,7 @@ impl Bayse {
             outcomes,
             any,
             currency,
-            rooms,
+            subscriptions,
             pings,
             acknowledged,
             ..
@@ -315,28 +319,28 @@ impl Bayse {
                 message: *message,
             }),
             Message::Subscribed { room } => {
-                if !context.has_room_for(rooms.name_growth(room), None) {
+                if !context.has_room_for(subscriptions.name_growth(room), None) {
                     return context.no_room(line.number, line.bytes);
                 }
                 context.confirmed();
                 if let Room::OrderBook { currency, .. } = Room::parse(room) {
                     *acknowledged = Some(currency);
                 }
-                if rooms.on_subscribed(room) == Confirmed::Undesired && !*any {
+                if subscriptions.on_subscribed(room) == Confirmed::Undesired && !*any {
                     // A confirmation after the user changed the desire: its room is left.
-                    rooms.unsubscribe_orphan(room);
+                    subscriptions.unsubscribe_orphan(room);
                 }
                 context.emit(Event::Subscribed { connection, room })
             }
             Message::Unsubscribed { room } => {
-                rooms.on_unsubscribed(room, context.now());
+                subscriptions.on_unsubscribed(room, context.now());
                 context.emit(Event::Unsubscribed { connection, room })
             }
             Message::Pong { .. } => match pings.answered(context.received()) {
                 Some(time) => context.emit(Event::RoundTrip { connection, time }),
                 None => ControlFlow::Continue(()),
             },
-            Message::Error { message } => refused(message, rooms, *currency, context),
+            Message::Error { message } => refused(message, subscriptions, *currency, context),
             Message::Unknown { kind } => context.unknown(kind, line.bytes),
             _ => ControlFlow::Continue(()),
         }
@@ -375,7 +379,7 @@ fn refused_line<H: Handler + ?Sized>(
 /// The server refused something: its most likely subject is reported with it.
 fn refused<H: Handler + ?Sized>(
     message: &str,
-    rooms: &mut Rooms,
+    subscriptions: &mut Subscriptions<Topic>,
     currency: Currency,
     context: &mut Context<'_, H>,
 ) -> ControlFlow<()> {
@@ -383,7 +387,7 @@ fn refused<H: Handler + ?Sized>(
     let channel = match error.kind() {
         ServerErrorKind::RateLimited => {
             context.rate_limited();
-            rooms.on_rate_limited();
+            subscriptions.on_rate_limited();
             return context.refused(message, None);
         }
         ServerErrorKind::SymbolsRequired | ServerErrorKind::UnsupportedSymbol(_) => {
@@ -392,7 +396,7 @@ fn refused<H: Handler + ?Sized>(
         ServerErrorKind::UnsupportedCurrency => Some(Channel::OrderBook),
         _ => None,
     };
-    let topics = rooms.on_refused(channel, message.split(|c| !is_id(c)));
+    let topics = subscriptions.on_refused(channel, message.split(|c| !is_id(c)));
     if topics.is_empty() {
         return context.refused(message, None);
     }

@@ -13,11 +13,8 @@ pub const MAX_ROOMS: usize = 10_000;
 /// The most topics in one message: the venue's own limit on market ids.
 const MAX_TOGETHER: usize = ticklot_frame::bayse::MAX_MARKETS;
 
-/// The rooms of one connection.
-pub(super) type Rooms = Subscriptions<Topic>;
-
 /// No rooms.
-pub(super) fn new(patience: Duration) -> Rooms {
+pub(super) fn new(patience: Duration) -> Subscriptions<Topic> {
     Subscriptions::new(patience, MAX_TOGETHER).max_topics(MAX_ROOMS)
 }
 

@@ -47,7 +47,7 @@ const PLAIN_SILENCE: Duration = Duration::from_secs(60);
 
 /// How long a subscription to an order book may go without one, at first, before it is asked for
 /// again: the venue documents no confirmation.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often that patience doubles.
 const MAX_DOUBLINGS: u32 = 4;

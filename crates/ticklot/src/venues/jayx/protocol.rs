@@ -10,7 +10,7 @@ use ticklot_frame::jayx::{
 };
 use ticklot_frame::{Lines, Skipped, VenueName};
 
-use super::{HANDSHAKE, JayX, MAX_DOUBLINGS, MAX_SILENCE, PATIENCE, PLAIN_SILENCE, Topic};
+use super::{ACK_TIMEOUT, HANDSHAKE, JayX, MAX_DOUBLINGS, MAX_SILENCE, PLAIN_SILENCE, Topic};
 use crate::books::{BookConfig, BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
 use crate::event::{
     Disconnect, EndReason, Event, Handler, LastTrade, OrderRef, OrderUpdate, Source,
@@ -346,7 +346,7 @@ impl JayX {
 
     /// The requested order book is expected in time; the patience doubles with each try.
     fn await_book(&mut self, now: Nanos) {
-        let patience = PATIENCE * (1 << self.tries.min(MAX_DOUBLINGS));
+        let patience = ACK_TIMEOUT * (1 << self.tries.min(MAX_DOUBLINGS));
         self.book_by = self.book.map(|_| now.after(patience));
         self.tries = self.tries.saturating_add(1);
     }

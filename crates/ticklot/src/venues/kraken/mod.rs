@@ -31,7 +31,7 @@ pub use self::topic::{Channel, Topic};
 
 use self::symbols::Symbols;
 use crate::session::RateLimit;
-use crate::venue::subscriptions::{Name, Stage, Subscriptions};
+use crate::venue::subscriptions::{Name, SubscriptionState, Subscriptions};
 use crate::venues::ping_timer::PingTimer;
 use crate::venues::url::{self, Parts};
 
@@ -51,10 +51,10 @@ const MAX_SYMBOLS_PER_MESSAGE: usize = 100;
 pub const MAX_TOPICS: usize = 20_000;
 
 /// How long a subscription may go without its acknowledgement, at first.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the list of instruments may take after its acknowledgement.
-const INSTRUMENTS_PATIENCE: Duration = Duration::from_secs(10);
+const INSTRUMENTS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The venue sends at least a heartbeat a second while something is subscribed (its documentation); ten
 /// that are missing in a row are an end.
@@ -65,12 +65,12 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 pub struct Kraken {
     url: String,
     decoder: Decoder,
-    rules: Rules,
+    protocol: Protocol,
 }
 
 /// All but the decoder, from which a message borrows.
 #[derive(Debug)]
-struct Rules {
+struct Protocol {
     depth: Depth,
     ladder: bool,
     /// Keep whatever arrives, desired or not.
@@ -124,7 +124,7 @@ impl Kraken {
     pub fn new<S: Into<String>>(symbols: impl IntoIterator<Item = S>) -> Self {
         let mut venue = Self::empty(false);
         for symbol in symbols {
-            venue.rules.symbols.add(&symbol.into());
+            venue.protocol.symbols.add(&symbol.into());
         }
         venue
     }
@@ -140,12 +140,12 @@ impl Kraken {
         Self {
             url: URL.to_owned(),
             decoder: Decoder::new(),
-            rules: Rules {
+            protocol: Protocol {
                 depth: Depth::default(),
                 ladder: false,
                 any,
                 symbols: Symbols::default(),
-                subscriptions: Subscriptions::new(PATIENCE, MAX_SYMBOLS_PER_MESSAGE)
+                subscriptions: Subscriptions::new(ACK_TIMEOUT, MAX_SYMBOLS_PER_MESSAGE)
                     .max_topics(MAX_TOPICS),
                 trades: false,
                 pings: PingTimer::default(),
@@ -168,14 +168,14 @@ impl Kraken {
     /// How many levels a side the books have. Of a log, of those books whose acknowledgement it lacks.
     #[must_use]
     pub fn depth(mut self, depth: Depth) -> Self {
-        self.rules.depth = depth;
+        self.protocol.depth = depth;
         self
     }
 
     /// Follows the trades of the symbols too.
     #[must_use]
     pub fn trades(mut self, trades: bool) -> Self {
-        self.rules.trades = trades;
+        self.protocol.trades = trades;
         self
     }
 
@@ -183,7 +183,7 @@ impl Kraken {
     /// few thousand ticks of the touch.
     #[must_use]
     pub fn ladder(mut self, ladder: bool) -> Self {
-        self.rules.ladder = ladder;
+        self.protocol.ladder = ladder;
         self
     }
 
@@ -191,7 +191,7 @@ impl Kraken {
     /// instruments.
     #[must_use]
     pub fn scale(mut self, scale: Scale) -> Self {
-        self.rules.symbols.scale = Some(scale);
+        self.protocol.symbols.scale = Some(scale);
         self
     }
 
@@ -199,7 +199,7 @@ impl Kraken {
     /// answer. Default: never.
     #[must_use]
     pub fn ping_every(mut self, interval: Duration) -> Self {
-        self.rules.pings.set_interval(interval);
+        self.protocol.pings.set_interval(interval);
         self
     }
 
@@ -212,15 +212,15 @@ impl Kraken {
             return Err(BuildError::Url(url::SOCKET_IO));
         }
         url::check(&self.url).map_err(BuildError::Url)?;
-        if self.rules.any {
+        if self.protocol.any {
             return Ok(self);
         }
-        let Rules {
+        let Protocol {
             symbols,
             subscriptions,
             trades,
             ..
-        } = &mut self.rules;
+        } = &mut self.protocol;
         let per_symbol = 1 + usize::from(*trades);
         if symbols.names().count() * per_symbol >= MAX_TOPICS {
             return Err(BuildError::TooManyTopics);
@@ -243,8 +243,8 @@ impl Kraken {
     }
 
     /// Every topic that is followed, or about to be left, and its stage.
-    pub fn topics(&self) -> impl Iterator<Item = (&Topic, Stage)> {
-        self.rules.subscriptions.iter()
+    pub fn topics(&self) -> impl Iterator<Item = (&Topic, SubscriptionState)> {
+        self.protocol.subscriptions.iter()
     }
 }
 

@@ -15,12 +15,14 @@ use ticklot_frame::kraken::{
 use ticklot_frame::{DecodeError, Scales, Skipped, Trade, VenueName};
 
 use super::topic::Topic;
-use super::{BuildError, Command, INSTRUMENTS_PATIENCE, Kraken, RATE_LIMIT, Rules, SILENCE_LIMIT};
+use super::{
+    BuildError, Command, INSTRUMENTS_TIMEOUT, Kraken, Protocol, RATE_LIMIT, SILENCE_LIMIT,
+};
 use crate::books::{BookConfig, BookId, Books, ConnectionId, Instrument};
 use crate::event::{EndReason, Event, Handler, RequestFailure, StatusUpdate, TradingStatus};
 use crate::session::RateLimit;
 use crate::venue::on_message::OnMessage;
-use crate::venue::subscriptions::{Action, Confirmed, INLINE, Name, Stage, ToSend};
+use crate::venue::subscriptions::{Action, Confirmed, INLINE, Name, SubscriptionState, ToSend};
 use crate::venue::{
     CallOutcome, CommandCheck, Concerns, Context, Delta, Liveness, ResyncReply, SendSlot, Snapshot,
     Venue,
@@ -39,19 +41,19 @@ impl Venue for Kraken {
     }
 
     fn register(&mut self, connection: ConnectionId, books: &mut Books) {
-        let names: Vec<String> = self.rules.symbols.names().map(str::to_owned).collect();
+        let names: Vec<String> = self.protocol.symbols.names().map(str::to_owned).collect();
         for name in names {
-            let scale = self.rules.symbols.scale(&name);
-            let config = self.rules.config(scale, self.rules.depth.levels());
+            let scale = self.protocol.symbols.scale(&name);
+            let config = self.protocol.config(scale, self.protocol.depth.levels());
             let id = books.add(connection, &instrument(&name), config);
-            self.rules.symbols.set_book(&name, id);
-            self.rules.symbols.add(&name).is_followed = true;
+            self.protocol.symbols.set_book(&name, id);
+            self.protocol.symbols.add(&name).is_followed = true;
         }
     }
 
     fn wants_connection(&self) -> bool {
         // The list of instruments alone is nothing to connect for.
-        self.rules.any || self.rules.subscriptions.desired() > 1
+        self.protocol.any || self.protocol.subscriptions.desired() > 1
     }
 
     fn liveness(&self) -> Liveness {
@@ -59,18 +61,18 @@ impl Venue for Kraken {
     }
 
     fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) {
-        let rules = &mut self.rules;
-        rules.open = true;
-        rules.has_instruments = false;
-        rules.is_subscribed = false;
-        rules.instruments_by = (!rules.any).then(|| context.now().after(INSTRUMENTS_PATIENCE));
-        rules.subscriptions.restart();
-        rules.pings.restart(context.now());
+        let protocol = &mut self.protocol;
+        protocol.open = true;
+        protocol.has_instruments = false;
+        protocol.is_subscribed = false;
+        protocol.instruments_by = (!protocol.any).then(|| context.now().after(INSTRUMENTS_TIMEOUT));
+        protocol.subscriptions.restart();
+        protocol.pings.restart(context.now());
     }
 
     fn closed(&mut self) {
-        self.rules.open = false;
-        self.rules.instruments_by = None;
+        self.protocol.open = false;
+        self.protocol.instruments_by = None;
     }
 
     fn frame<H: OnMessage<Self> + ?Sized>(
@@ -78,21 +80,23 @@ impl Venue for Kraken {
         frame: &[u8],
         context: &mut Context<'_, H>,
     ) -> CallOutcome {
-        let Self { decoder, rules, .. } = self;
-        let decoded = decoder.decode(frame, &rules.symbols);
+        let Self {
+            decoder, protocol, ..
+        } = self;
+        let decoded = decoder.decode(frame, &protocol.symbols);
         context.decoded();
         let flow = match decoded {
             Ok(Message::Heartbeat) => ControlFlow::Continue(()),
             Ok(Message::Books(books)) => {
                 context.count_message();
                 let mut books = books.iter();
-                books.try_for_each(|book| rules.book(&book, frame, context))
+                books.try_for_each(|book| protocol.book(&book, frame, context))
             }
             Ok(message) => {
                 context.count_message();
-                rules.message(&message, frame, context)
+                protocol.message(&message, frame, context)
             }
-            Err(error) => refused_frame(decoder, rules, frame, error, context),
+            Err(error) => refused_frame(decoder, protocol, frame, error, context),
         };
         CallOutcome::from(flow)
     }
@@ -102,7 +106,7 @@ impl Venue for Kraken {
     }
 
     fn memory(&self) -> usize {
-        self.rules.subscriptions.memory() + self.rules.symbols.memory()
+        self.protocol.subscriptions.memory() + self.protocol.symbols.memory()
     }
 
     fn command<H: OnMessage<Self> + ?Sized>(
@@ -111,10 +115,10 @@ impl Venue for Kraken {
         context: &mut Context<'_, H>,
     ) -> CallOutcome {
         CallOutcome::from(match command {
-            Command::Subscribe(topic) => self.rules.follow(&topic, context),
-            Command::Unsubscribe(topic) => self.rules.unfollow(&topic, context),
+            Command::Subscribe(topic) => self.protocol.follow(&topic, context),
+            Command::Unsubscribe(topic) => self.protocol.unfollow(&topic, context),
             Command::Ping => {
-                self.rules.pings.request(context.now());
+                self.protocol.pings.request(context.now());
                 ControlFlow::Continue(())
             }
         })
@@ -134,47 +138,47 @@ impl Venue for Kraken {
         book: BookId,
         _context: &mut Context<'_, H>,
     ) -> ResyncReply {
-        let Some(name) = self.rules.symbols.name_of(book) else {
+        let Some(name) = self.protocol.symbols.name_of(book) else {
             return ResyncReply::Unsupported;
         };
         let topic = Topic::book(name);
-        let subscriptions = &mut self.rules.subscriptions;
-        match subscriptions.stage(&topic) {
-            None | Some(Stage::Leaving) => ResyncReply::Unsupported,
-            Some(Stage::Refused) => {
+        let subscriptions = &mut self.protocol.subscriptions;
+        match subscriptions.state(&topic) {
+            None | Some(SubscriptionState::Unsubscribing) => ResyncReply::Unsupported,
+            Some(SubscriptionState::Refused) => {
                 subscriptions.subscribe(topic, Name::Unused);
                 ResyncReply::Interrupted
             }
             // The books are subscribed to after the list: a renewal would go first.
-            Some(_) if !self.rules.has_instruments => ResyncReply::Pending,
+            Some(_) if !self.protocol.has_instruments => ResyncReply::Pending,
             Some(_) if subscriptions.renew(&topic) => ResyncReply::Interrupted,
             Some(_) => ResyncReply::Pending,
         }
     }
 
     fn next_message(&mut self, now: Nanos, slot: SendSlot, out: &mut Vec<u8>) -> bool {
-        let rules = &mut self.rules;
-        if rules.open && rules.pings.take(now) {
+        let protocol = &mut self.protocol;
+        if protocol.open && protocol.pings.take(now) {
             let ping = Request::Ping { req_id: None };
             let _ = ping.write(out);
             return true;
         }
-        if slot != SendSlot::Any || !rules.may_subscribe() {
+        if slot != SendSlot::Any || !protocol.may_subscribe() {
             return false;
         }
-        let depth = rules.depth;
-        rules
+        let depth = protocol.depth;
+        protocol
             .subscriptions
             .send_next(now, |message| write(&message, depth, out))
     }
 
     fn has_message(&self, now: Nanos) -> bool {
-        let rules = &self.rules;
-        (rules.subscriptions.is_due() && rules.may_subscribe()) || rules.pings.is_due(now)
+        let protocol = &self.protocol;
+        (protocol.subscriptions.is_due() && protocol.may_subscribe()) || protocol.pings.is_due(now)
     }
 
     fn next_due(&self) -> Option<Nanos> {
-        self.rules.pings.due()
+        self.protocol.pings.due()
     }
 
     fn rate_limit(&self) -> Option<RateLimit> {
@@ -183,9 +187,9 @@ impl Venue for Kraken {
 
     fn deadline(&self) -> Option<Nanos> {
         let deadlines = [
-            self.rules.subscriptions.deadline(),
-            self.rules.instruments_by,
-            self.rules.pings.deadline(),
+            self.protocol.subscriptions.deadline(),
+            self.protocol.instruments_by,
+            self.protocol.pings.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -195,14 +199,14 @@ impl Venue for Kraken {
         context: &mut Context<'_, H>,
     ) -> CallOutcome {
         let now = context.now();
-        if self.rules.instruments_by.is_some_and(|by| by <= now) {
+        if self.protocol.instruments_by.is_some_and(|by| by <= now) {
             // Without the scales no book can be read.
             return CallOutcome::CloseConnection(EndReason::HandshakeTimeout);
         }
-        if self.rules.pings.is_overdue(now) {
+        if self.protocol.pings.is_overdue(now) {
             return CallOutcome::CloseConnection(EndReason::PingTimeout);
         }
-        let subscriptions = &mut self.rules.subscriptions;
+        let subscriptions = &mut self.protocol.subscriptions;
         CallOutcome::from(subscriptions.timeout(now, |topic, attempts| {
             context.unconfirmed(&topic.to_string(), attempts)
         }))
@@ -210,28 +214,32 @@ impl Venue for Kraken {
 
     /// The same symbols with the scales that are known, and books with the checksum.
     fn scratch(&self) -> Option<Self> {
-        let mut scratch = Self::empty(self.rules.any);
-        scratch.rules.depth = self.rules.depth;
-        scratch.rules.ladder = self.rules.ladder;
-        scratch.rules.symbols = self.rules.symbols.scratch();
+        let mut scratch = Self::empty(self.protocol.any);
+        scratch.protocol.depth = self.protocol.depth;
+        scratch.protocol.ladder = self.protocol.ladder;
+        scratch.protocol.symbols = self.protocol.symbols.scratch();
         Some(scratch)
     }
 
     fn silence_limit(&self) -> Option<Duration> {
         // Without a subscription there are no heartbeats.
-        Some(match self.rules.is_subscribed {
+        Some(match self.protocol.is_subscribed {
             true => SILENCE_LIMIT,
             false => 3 * SILENCE_LIMIT,
         })
     }
 }
 
-impl Rules {
+impl Protocol {
     /// Whether the next subscription may be sent: the list of instruments first, and others when it has
     /// arrived, since it brings the scales of the books.
     fn may_subscribe(&self) -> bool {
-        let stage = self.subscriptions.stage(&Topic::Instruments);
-        self.has_instruments || !matches!(stage, Some(Stage::Asked | Stage::Joined))
+        let state = self.subscriptions.state(&Topic::Instruments);
+        self.has_instruments
+            || !matches!(
+                state,
+                Some(SubscriptionState::Requested | SubscriptionState::Subscribed)
+            )
     }
 
     /// How a book of so many levels is kept.
@@ -447,7 +455,7 @@ impl Rules {
                 if self.any {
                     self.note_depth(ack, context)?;
                 } else if self.subscriptions.on_topic_subscribed(&topic) == Confirmed::Undesired
-                    && self.subscriptions.stage(&topic).is_none()
+                    && self.subscriptions.state(&topic).is_none()
                 {
                     // It was given up meanwhile. One that is being left needs no other message.
                     self.subscriptions.unsubscribe_orphan(&room);
@@ -508,7 +516,7 @@ impl Rules {
             Concerns::Book(id) => request(id),
             Concerns::Connection => {
                 let topics = self.subscriptions.iter();
-                let joined = topics.filter(|(_, stage)| *stage == Stage::Joined);
+                let joined = topics.filter(|(_, stage)| *stage == SubscriptionState::Subscribed);
                 joined
                     .filter_map(|(topic, _)| self.book_of(topic))
                     .for_each(request);
@@ -692,7 +700,7 @@ impl Rules {
 #[cold]
 fn refused_frame<H: Handler + ?Sized>(
     decoder: &mut Decoder,
-    rules: &Rules,
+    protocol: &Protocol,
     frame: &[u8],
     error: DecodeError,
     context: &mut Context<'_, H>,
@@ -702,9 +710,9 @@ fn refused_frame<H: Handler + ?Sized>(
     let concerns = match message.symbol {
         _ if is_other => Concerns::None,
         None => Concerns::Connection,
-        Some(name) => match rules.followed(name) {
+        Some(name) => match protocol.followed(name) {
             Some(id) => Concerns::Book(id),
-            None if rules.any => Concerns::None,
+            None if protocol.any => Concerns::None,
             // Its scale may be unknown, which is no error of the frame.
             None => {
                 context.count_unrequested();
@@ -712,7 +720,7 @@ fn refused_frame<H: Handler + ?Sized>(
             }
         },
     };
-    rules.request_lost_snapshots(concerns, context);
+    protocol.request_lost_snapshots(concerns, context);
     context.unreadable(concerns, error, frame)
 }
 
@@ -739,7 +747,7 @@ fn write(message: &ToSend<'_, Topic>, depth: Depth, out: &mut Vec<u8>) {
     let (topics, is_subscription) = match message {
         ToSend::Subscribe(topics) => (topics, true),
         ToSend::Unsubscribe(topics) => (topics, false),
-        ToSend::Leave(name) => return write_stray(name, depth, out),
+        ToSend::UnsubscribeByName(name) => return unsubscribe_orphan(name, depth, out),
     };
     let Some(first) = topics.first() else { return };
     let channel = wire_channel(first, depth);
@@ -749,7 +757,7 @@ fn write(message: &ToSend<'_, Topic>, depth: Depth, out: &mut Vec<u8>) {
 }
 
 /// A subscription that the venue confirmed and the user does not desire: its name is that of [`Topic`].
-fn write_stray(name: &str, depth: Depth, out: &mut Vec<u8>) {
+fn unsubscribe_orphan(name: &str, depth: Depth, out: &mut Vec<u8>) {
     let Some((channel, symbol)) = name.split_once(':') else {
         return;
     };

@@ -55,7 +55,7 @@ fn cost_of_reversed_confirmations() {
 fn cost_of_learnt_names() {
     let mut all = sent('b');
     for n in 0..10 {
-        want(&mut all, Item::new('o', n.to_string()));
+        subscribe(&mut all, Item::new('o', n.to_string()));
     }
     send_all(&mut all, 0);
     visits(&all);

@@ -9,12 +9,12 @@ struct Room {
     key: usize,
     topic: Item,
     name: Option<String>,
-    stage: Stage,
+    state: State,
     due: bool,
-    overdue: u64,
-    tries: u32,
+    deadline: u64,
+    attempts: u32,
     ends: u32,
-    alone: bool,
+    isolated: bool,
     /// Before and after the subscription of a renewal.
     renewing: bool,
     resubscribed: bool,
@@ -42,48 +42,52 @@ struct Model {
     next_key: usize,
     messages: usize,
     sent: Vec<Sent>,
-    strays: Vec<String>,
+    orphans: Vec<String>,
     max: usize,
 }
 
-const PATIENCE: u64 = 5 * SECOND;
+const ACK_TIMEOUT: u64 = 5 * SECOND;
 
 impl Room {
     fn awaits(&self) -> bool {
-        !self.due && matches!(self.stage, Stage::Asked | Stage::Leaving | Stage::Renewing)
+        !self.due
+            && matches!(
+                self.state,
+                State::Requested | State::Unsubscribing | State::Renewing
+            )
     }
 
     /// Whether something happens at `overdue`.
     fn has_deadline(&self) -> bool {
-        self.awaits() || (self.stage == Stage::Waiting && !self.due)
+        self.awaits() || (self.state == State::Waiting && !self.due)
     }
 
     /// Waiting for a while, since the server ended it.
     fn pause(&mut self, now: u64) {
-        if now > self.overdue + 16 * PATIENCE {
+        if now > self.deadline + 16 * ACK_TIMEOUT {
             self.ends = 0;
         }
         self.begin();
         self.due = false;
-        self.overdue = now + PATIENCE / 4 * (1 << self.ends.min(4));
+        self.deadline = now + ACK_TIMEOUT / 4 * (1 << self.ends.min(4));
         self.ends += 1;
     }
 
-    /// Waiting, with no tries.
+    /// Waiting, with no attempts.
     fn begin(&mut self) {
-        (self.stage, self.due, self.tries, self.held) = (Stage::Waiting, true, 0, false);
+        (self.state, self.due, self.attempts, self.held) = (State::Waiting, true, 0, false);
     }
 
     fn priority(&self) -> usize {
-        match self.stage {
-            Stage::Waiting if self.renewing => 0,
-            Stage::Renewing => 1,
+        match self.state {
+            State::Waiting if self.renewing => 0,
+            State::Renewing => 1,
             _ => 2,
         }
     }
 
     fn is_leave(&self) -> bool {
-        self.stage != Stage::Waiting
+        self.state != State::Waiting
     }
 
     fn is_nameless(&self) -> bool {
@@ -96,7 +100,7 @@ impl Room {
                 && if it.is_leave() {
                     it.is_nameless()
                 } else {
-                    !it.alone
+                    !it.isolated
                 }
         };
         let same = self.priority() == other.priority() && self.is_leave() == other.is_leave();
@@ -118,9 +122,9 @@ impl Model {
         self.rooms.retain(|room| room.key != key);
     }
 
-    fn want(&mut self, topic: &Item) -> bool {
+    fn subscribe(&mut self, topic: &Item) -> bool {
         if let Some(room) = self.room(topic) {
-            let changes = matches!(room.stage, Stage::Leaving | Stage::Refused);
+            let changes = matches!(room.state, State::Unsubscribing | State::Refused);
             if changes {
                 room.begin();
             }
@@ -131,12 +135,12 @@ impl Model {
             key: self.next_key,
             topic: topic.clone(),
             name,
-            stage: Stage::Waiting,
+            state: State::Waiting,
             due: true,
-            overdue: 0,
-            tries: 0,
+            deadline: 0,
+            attempts: 0,
             ends: 0,
-            alone: false,
+            isolated: false,
             renewing: false,
             resubscribed: false,
             held: false,
@@ -146,26 +150,26 @@ impl Model {
         true
     }
 
-    fn unwant(&mut self, topic: &Item, open: bool) -> bool {
+    fn unsubscribe(&mut self, topic: &Item, open: bool) -> bool {
         let Some(room) = self.room(topic) else {
             return false;
         };
-        if room.stage == Stage::Leaving {
+        if room.state == State::Unsubscribing {
             return false;
         }
-        let unsent = room.stage == Stage::Waiting && room.tries == 0;
+        let unsent = room.state == State::Waiting && room.attempts == 0;
         let unnamed = room.name.is_none() && !room.is_nameless();
         let key = room.key;
-        if !open || unsent || unnamed || room.held || room.stage == Stage::Refused {
+        if !open || unsent || unnamed || room.held || room.state == State::Refused {
             self.remove(key);
             return true;
         }
         room.renewing = false;
-        if room.stage == Stage::Renewing && !room.due {
-            room.stage = Stage::Leaving;
+        if room.state == State::Renewing && !room.due {
+            room.state = State::Unsubscribing;
         } else {
             room.begin();
-            room.stage = Stage::Leaving;
+            room.state = State::Unsubscribing;
         }
         true
     }
@@ -174,10 +178,10 @@ impl Model {
         let Some(room) = self.room(topic) else {
             return false;
         };
-        if room.renewing || matches!(room.stage, Stage::Leaving | Stage::Refused) {
+        if room.renewing || matches!(room.state, State::Unsubscribing | State::Refused) {
             return false;
         }
-        if room.stage == Stage::Waiting && room.tries == 0 {
+        if room.state == State::Waiting && room.attempts == 0 {
             (room.renewing, room.resubscribed) = (true, false);
             return true;
         }
@@ -185,31 +189,31 @@ impl Model {
             return false;
         }
         room.begin();
-        (room.stage, room.renewing, room.resubscribed) = (Stage::Renewing, true, false);
+        (room.state, room.renewing, room.resubscribed) = (State::Renewing, true, false);
         true
     }
 
     fn restart(&mut self) {
         self.sent.clear();
-        self.strays.clear();
-        self.rooms.retain(|room| room.stage != Stage::Leaving);
+        self.orphans.clear();
+        self.rooms.retain(|room| room.state != State::Unsubscribing);
         for room in &mut self.rooms {
             room.begin();
-            (room.ends, room.alone, room.renewing) = (0, false, false);
+            (room.ends, room.isolated, room.renewing) = (0, false, false);
         }
     }
 
     fn send(&mut self, now: u64) -> Option<String> {
         let due = self.rooms.iter().filter(|room| room.due);
         let Some(first) = due.min_by_key(|room| (room.priority(), room.key)).cloned() else {
-            return self.strays.pop().map(|name| format!("leave {name}"));
+            return self.orphans.pop().map(|name| format!("leave {name}"));
         };
         let rooms: Vec<Room> = (self.rooms.iter())
             .filter(|room| room.due && room.shares_with(&first))
             .take(self.max)
             .cloned()
             .collect();
-        let is_old = |sent: &Sent| now.saturating_sub(sent.at) > 16 * PATIENCE;
+        let is_old = |sent: &Sent| now.saturating_sub(sent.at) > 16 * ACK_TIMEOUT;
         while self.sent.len() >= MAX_UNANSWERED || self.sent.first().is_some_and(is_old) {
             self.sent.remove(0);
         }
@@ -224,12 +228,12 @@ impl Model {
         for room in &rooms {
             let room = self.room_of(room.key).unwrap();
             room.group = group;
-            if room.stage == Stage::Waiting {
-                (room.stage, room.resubscribed) = (Stage::Asked, true);
+            if room.state == State::Waiting {
+                (room.state, room.resubscribed) = (State::Requested, true);
             }
             room.due = false;
-            room.overdue = now + PATIENCE * (1 << room.tries.min(4));
-            room.tries += 1;
+            room.deadline = now + ACK_TIMEOUT * (1 << room.attempts.min(4));
+            room.attempts += 1;
         }
         let ids: Vec<&str> = rooms.iter().map(|room| room.topic.id()).collect();
         Some(match (first.is_leave(), &first.name) {
@@ -241,25 +245,26 @@ impl Model {
 
     fn deadline(&self) -> Option<Nanos> {
         let waiting = self.rooms.iter().filter(|room| room.has_deadline());
-        waiting.map(|room| Nanos(room.overdue)).min()
+        waiting.map(|room| Nanos(room.deadline)).min()
     }
 
-    /// The topics without a confirmation, with their tries.
+    /// The topics without a confirmation, with their attempts.
     fn timeout(&mut self, now: u64) -> Vec<(String, u32)> {
-        let is_late = |room: &Room| room.has_deadline() && room.overdue <= now;
+        let is_late = |room: &Room| room.has_deadline() && room.deadline <= now;
         let mut unconfirmed: Vec<&Room> = self.rooms.iter().filter(|room| is_late(room)).collect();
-        unconfirmed.retain(|room| room.stage == Stage::Asked);
-        unconfirmed.sort_by_key(|room| (room.overdue, room.key));
+        unconfirmed.retain(|room| room.state == State::Requested);
+        unconfirmed.sort_by_key(|room| (room.deadline, room.key));
         let unconfirmed = unconfirmed
             .into_iter()
-            .map(|room| (room.topic.id.clone(), room.tries));
+            .map(|room| (room.topic.id.clone(), room.attempts));
         let unconfirmed = unconfirmed.collect();
-        self.rooms
-            .retain(|room| !(is_late(room) && room.stage == Stage::Leaving && room.tries >= 3));
+        self.rooms.retain(|room| {
+            !(is_late(room) && room.state == State::Unsubscribing && room.attempts >= 3)
+        });
         for room in self.rooms.iter_mut().filter(|room| is_late(room)) {
             (room.due, room.held) = (true, false);
-            if room.stage != Stage::Leaving {
-                room.stage = Stage::Waiting;
+            if room.state != State::Unsubscribing {
+                room.state = State::Waiting;
             }
         }
         unconfirmed
@@ -292,7 +297,7 @@ impl Model {
 
     /// Subscribes again to those that wait for none of their group.
     fn release(&mut self) {
-        let renewing = |it: &&Room| it.stage == Stage::Renewing && !it.due && !it.held;
+        let renewing = |it: &&Room| it.state == State::Renewing && !it.due && !it.held;
         let awaited: Vec<usize> = (self.rooms.iter().filter(renewing))
             .map(|room| room.group)
             .collect();
@@ -303,7 +308,7 @@ impl Model {
         }
     }
 
-    fn joined(&mut self, topic: &Item) -> Confirmed {
+    fn subscribed(&mut self, topic: &Item) -> Confirmed {
         let Some(key) = self.room(topic).map(|room| room.key) else {
             return Confirmed::Undesired;
         };
@@ -311,27 +316,27 @@ impl Model {
             self.reply(at, key);
         }
         let room = self.room(topic).unwrap();
-        if room.stage == Stage::Leaving {
+        if room.state == State::Unsubscribing {
             return Confirmed::Undesired;
         }
         if !room.renewing || room.resubscribed {
-            (room.stage, room.due, room.tries) = (Stage::Joined, false, 0);
+            (room.state, room.due, room.attempts) = (State::Subscribed, false, 0);
             room.renewing = false;
         }
         Confirmed::Desired
     }
 
-    fn joined_name(&mut self, name: &str) -> Confirmed {
+    fn subscribed_name(&mut self, name: &str) -> Confirmed {
         let Some(topic) = self.find(name) else {
             return Confirmed::Undesired;
         };
         if let Some(room) = self.room(&topic) {
             room.name = Some(name.to_owned());
         }
-        self.joined(&topic)
+        self.subscribed(&topic)
     }
 
-    fn left(&mut self, topic: &Item, refused: bool, now: u64) -> Confirmed {
+    fn unsubscribed(&mut self, topic: &Item, refused: bool, now: u64) -> Confirmed {
         let Some(room) = self.room(topic).cloned() else {
             return Confirmed::Undesired;
         };
@@ -339,23 +344,23 @@ impl Model {
         if let Some(at) = requested {
             self.reply(at, room.key);
         }
-        if room.stage == Stage::Leaving {
+        if room.state == State::Unsubscribing {
             self.remove(room.key);
             return Confirmed::Undesired;
         }
         let it = self.room(topic).unwrap();
-        match room.stage {
-            Stage::Renewing if !room.due => (it.held, it.tries) = (true, 0),
-            Stage::Renewing | Stage::Joined if !refused && requested.is_some() => it.begin(),
-            Stage::Renewing | Stage::Joined if !refused => it.pause(now),
+        match room.state {
+            State::Renewing if !room.due => (it.held, it.attempts) = (true, 0),
+            State::Renewing | State::Subscribed if !refused && requested.is_some() => it.begin(),
+            State::Renewing | State::Subscribed if !refused => it.pause(now),
             _ => {}
         }
         Confirmed::Desired
     }
 
-    fn left_name(&mut self, name: &str, now: u64) -> Confirmed {
+    fn unsubscribed_name(&mut self, name: &str, now: u64) -> Confirmed {
         match self.find(name) {
-            Some(topic) => self.left(&topic, false, now),
+            Some(topic) => self.unsubscribed(&topic, false, now),
             None => Confirmed::Undesired,
         }
     }
@@ -368,22 +373,22 @@ impl Model {
             return false;
         };
         if self.sent[at].leave {
-            self.left(topic, true, 0);
+            self.unsubscribed(topic, true, 0);
             return false;
         }
         self.reply(at, room.key);
-        if room.stage == Stage::Asked {
+        if room.state == State::Requested {
             self.refuse(room.key);
         }
-        room.stage == Stage::Asked
+        room.state == State::Requested
     }
 
     fn refuse(&mut self, key: usize) {
         let room = self.room_of(key).unwrap();
-        (room.stage, room.renewing) = (Stage::Refused, false);
+        (room.state, room.renewing) = (State::Refused, false);
     }
 
-    fn culprit(&self, batch: Option<char>, word: &str) -> Option<usize> {
+    fn find_rejected(&self, batch: Option<char>, word: &str) -> Option<usize> {
         let mut sent = self.sent.iter();
         let by_id = sent.position(|sent| sent.rooms.iter().any(|(_, topic)| topic.id == word));
         if by_id.is_some() || self.rooms.iter().any(|room| room.topic.id == word) {
@@ -395,33 +400,33 @@ impl Model {
     }
 
     fn refused(&mut self, batch: Option<char>, word: &str) -> Vec<Item> {
-        let Some(at) = self.culprit(batch, word) else {
+        let Some(at) = self.find_rejected(batch, word) else {
             return Vec::new();
         };
         let sent = self.sent.remove(at);
         let named = sent.rooms.iter().any(|(_, topic)| topic.id == word);
-        let alone = sent.rooms.len() == 1;
+        let isolated = sent.rooms.len() == 1;
         let mut refused = Vec::new();
         for (key, topic) in &sent.rooms {
             let is_it = topic.id == word;
             let Some(room) = self.room_of(*key) else {
                 continue;
             };
-            match (sent.leave, room.stage) {
-                (true, Stage::Leaving | Stage::Renewing) if named && !is_it => {
+            match (sent.leave, room.state) {
+                (true, State::Unsubscribing | State::Renewing) if named && !is_it => {
                     room.due = true;
                 }
-                (true, Stage::Leaving) => self.remove(*key),
-                (true, Stage::Renewing) if !room.due => (room.held, room.tries) = (true, 0),
-                (true, Stage::Asked) if named && !is_it => {
-                    (room.stage, room.due) = (Stage::Waiting, true);
+                (true, State::Unsubscribing) => self.remove(*key),
+                (true, State::Renewing) if !room.due => (room.held, room.attempts) = (true, 0),
+                (true, State::Requested) if named && !is_it => {
+                    (room.state, room.due) = (State::Waiting, true);
                 }
-                (false, Stage::Asked) if is_it || alone => {
+                (false, State::Requested) if is_it || isolated => {
                     self.refuse(*key);
                     refused.push(topic.clone());
                 }
-                (false, Stage::Asked) => {
-                    (room.stage, room.due, room.alone) = (Stage::Waiting, true, !named);
+                (false, State::Requested) => {
+                    (room.state, room.due, room.isolated) = (State::Waiting, true, !named);
                 }
                 _ => {}
             }
@@ -429,22 +434,22 @@ impl Model {
         refused
     }
 
-    fn too_much(&mut self) {
+    fn rate_limited(&mut self) {
         let Some(sent) = self.sent.pop() else { return };
         for (key, _) in &sent.rooms {
             if let Some(room) = self.room_of(*key).filter(|room| room.awaits()) {
                 room.due = true;
-                if room.stage == Stage::Asked {
-                    room.stage = Stage::Waiting;
+                if room.state == State::Requested {
+                    room.state = State::Waiting;
                 }
             }
         }
     }
 
-    fn stray(&mut self, name: &str) {
-        let is_known = self.find(name).is_some() || self.strays.iter().any(|it| it == name);
-        if !is_known && self.strays.len() < MAX_STRAYS {
-            self.strays.push(name.to_owned());
+    fn orphan(&mut self, name: &str) {
+        let is_known = self.find(name).is_some() || self.orphans.iter().any(|it| it == name);
+        if !is_known && self.orphans.len() < MAX_ORPHANS {
+            self.orphans.push(name.to_owned());
         }
     }
 }
@@ -493,25 +498,28 @@ impl Pair {
         let name = asked.server_name();
         let (all, model) = (&mut self.all, &mut self.model);
         match self.random.u8(0..64) {
-            0..8 => assert_eq!(want(all, topic.clone()), model.want(&topic)),
+            0..8 => assert_eq!(subscribe(all, topic.clone()), model.subscribe(&topic)),
             8..12 => {
                 let open = self.random.u8(0..8) > 0;
-                assert_eq!(all.unsubscribe(&topic, open), model.unwant(&topic, open));
+                assert_eq!(
+                    all.unsubscribe(&topic, open),
+                    model.unsubscribe(&topic, open)
+                );
             }
             12..20 => assert_eq!(all.renew(&topic), model.renew(&topic)),
-            20..27 => assert_eq!(all.on_topic_subscribed(&asked), model.joined(&asked)),
+            20..27 => assert_eq!(all.on_topic_subscribed(&asked), model.subscribed(&asked)),
             27..31 => {
                 let memory = all.memory() + all.name_growth(&name);
-                assert_eq!(all.on_subscribed(&name), model.joined_name(&name));
+                assert_eq!(all.on_subscribed(&name), model.subscribed_name(&name));
                 assert_eq!(all.memory(), memory);
             }
             31..38 => assert_eq!(
                 all.on_topic_unsubscribed(&asked, Nanos(self.now)),
-                model.left(&asked, false, self.now)
+                model.unsubscribed(&asked, false, self.now)
             ),
             38..40 => assert_eq!(
                 all.on_unsubscribed(&name, Nanos(self.now)),
-                model.left_name(&name, self.now)
+                model.unsubscribed_name(&name, self.now)
             ),
             40..42 => assert_eq!(all.on_topic_refused(&asked), model.refused_topic(&asked)),
             42..45 => {
@@ -527,11 +535,11 @@ impl Pair {
             }
             45..47 => {
                 all.on_rate_limited();
-                model.too_much();
+                model.rate_limited();
             }
             47 => {
                 all.unsubscribe_orphan(&name);
-                model.stray(&name);
+                model.orphan(&name);
             }
             48 if self.random.u8(0..8) == 0 => {
                 all.restart();
@@ -549,14 +557,14 @@ impl Pair {
 
     fn compare(&self) {
         let (all, model) = (&self.all, &self.model);
-        let stages: Vec<(&Item, Stage)> = all.iter().collect();
-        let expected: Vec<(&Item, Stage)> =
-            (model.rooms.iter().map(|room| (&room.topic, room.stage))).collect();
-        assert_eq!(stages, expected);
-        let is_desired = |room: &&Room| room.stage != Stage::Leaving;
+        let states: Vec<(&Item, State)> = all.iter().collect();
+        let expected: Vec<(&Item, State)> =
+            (model.rooms.iter().map(|room| (&room.topic, room.state))).collect();
+        assert_eq!(states, expected);
+        let is_desired = |room: &&Room| room.state != State::Unsubscribing;
         let desired = model.rooms.iter().filter(is_desired).count();
         assert_eq!(all.desired(), desired);
-        let is_due = model.rooms.iter().any(|room| room.due) || !model.strays.is_empty();
+        let is_due = model.rooms.iter().any(|room| room.due) || !model.orphans.is_empty();
         assert_eq!(all.is_due(), is_due);
         assert_eq!(all.deadline(), model.deadline());
         assert_eq!(all.unacknowledged(), model.sent.len());
@@ -584,7 +592,7 @@ fn ordered_replies_satisfy_all() {
             let topic = pair.topic();
             let all = &mut pair.all;
             match pair.random.u8(0..8) {
-                0 if step < 300 => drop(want(all, topic)),
+                0 if step < 300 => drop(subscribe(all, topic)),
                 1 if step < 300 => drop(all.unsubscribe(&topic, true)),
                 2 if step < 300 => drop(all.renew(&topic)),
                 3 | 4 => {
@@ -597,7 +605,7 @@ fn ordered_replies_satisfy_all() {
                     replies.push_back(match message {
                         ToSend::Subscribe(topics) => (true, owned(topics)),
                         ToSend::Unsubscribe(topics) => (false, owned(topics)),
-                        ToSend::Leave(name) => {
+                        ToSend::UnsubscribeByName(name) => {
                             let (channel, id) = name.split_once(':').unwrap();
                             (false, vec![Item::new(channel.chars().next().unwrap(), id)])
                         }
@@ -606,8 +614,11 @@ fn ordered_replies_satisfy_all() {
             }
             check(&pair.all);
         }
-        let mut stages = pair.all.iter();
-        assert!(stages.all(|(_, stage)| stage == Stage::Joined), "{seed}");
+        let mut states = pair.all.iter();
+        assert!(
+            states.all(|(_, state)| state == State::Subscribed),
+            "{seed}"
+        );
         let mut all = pair.all.all.values();
         assert!(all.all(|it| it.oldest_unanswered().is_none()), "{seed}");
     }

@@ -7,7 +7,7 @@ fn item(n: usize) -> Item {
 }
 
 /// Topics without names, all joined.
-fn joined(count: usize, max_per_message: usize) -> Subscriptions<Item> {
+fn subscribed(count: usize, max_per_message: usize) -> Subscriptions<Item> {
     let mut all = many('k', count, max_per_message);
     send_all(&mut all, 0);
     for n in 0..count {
@@ -19,9 +19,9 @@ fn joined(count: usize, max_per_message: usize) -> Subscriptions<Item> {
 
 #[test]
 fn a_renewal_leaves_and_subscribes() {
-    let mut all = joined(2, 10);
+    let mut all = subscribed(2, 10);
     assert!(all.renew(&item(1)));
-    assert_eq!(all.stage(&item(1)), Some(Stage::Renewing));
+    assert_eq!(all.state(&item(1)), Some(State::Renewing));
     assert_eq!(all.desired(), 2);
     assert_eq!(send_all(&mut all, 0), ["leave 1"]);
     assert_eq!(
@@ -30,7 +30,7 @@ fn a_renewal_leaves_and_subscribes() {
     );
     assert_eq!(send_all(&mut all, 0), ["1"]);
     assert_eq!(all.on_topic_subscribed(&item(1)), Confirmed::Desired);
-    assert_eq!(all.stage(&item(1)), Some(Stage::Joined));
+    assert_eq!(all.state(&item(1)), Some(State::Subscribed));
     assert!(all.renew(&item(1)), "and once more");
 }
 
@@ -52,7 +52,7 @@ fn a_renewal_by_name() {
 
 #[test]
 fn one_renewal_at_a_time() {
-    let mut all = joined(1, 10);
+    let mut all = subscribed(1, 10);
     assert!(all.renew(&item(0)));
     assert!(!all.renew(&item(0)), "due");
     send_all(&mut all, 0);
@@ -67,9 +67,9 @@ fn one_renewal_at_a_time() {
 
 #[test]
 fn renewals_are_sent_first() {
-    let mut all = joined(4, 10);
+    let mut all = subscribed(4, 10);
     for n in 10..12 {
-        want(&mut all, item(n));
+        subscribe(&mut all, item(n));
     }
     all.unsubscribe(&item(0), true);
     all.renew(&item(3));
@@ -85,8 +85,8 @@ fn renewals_are_sent_first() {
 
 #[test]
 fn batch_renewals_share_messages() {
-    let mut all = joined(5, 2);
-    want(&mut all, Item::new('p', "x"));
+    let mut all = subscribed(5, 2);
+    subscribe(&mut all, Item::new('p', "x"));
     send_all(&mut all, 0);
     all.on_subscribed("p:x");
     all.renew(&Item::new('p', "x"));
@@ -100,7 +100,7 @@ fn batch_renewals_share_messages() {
     all.on_topic_unsubscribed(&item(1), Nanos(0));
     all.on_topic_unsubscribed(&item(3), Nanos(0));
     assert!(!all.is_due(), "each waits for the other of its message");
-    assert_eq!(all.stage(&item(1)), Some(Stage::Renewing));
+    assert_eq!(all.state(&item(1)), Some(State::Renewing));
     all.on_topic_unsubscribed(&item(0), Nanos(0));
     assert_eq!(send_all(&mut all, 0), ["0 1"]);
     assert!(
@@ -112,7 +112,7 @@ fn batch_renewals_share_messages() {
 
 #[test]
 fn unacknowledged_renewal_still_subscribes() {
-    let mut all = joined(2, 10);
+    let mut all = subscribed(2, 10);
     all.renew(&item(0));
     all.renew(&item(1));
     assert_eq!(send_all(&mut all, 0), ["leave 0 1"]);
@@ -130,7 +130,7 @@ fn unacknowledged_renewal_still_subscribes() {
     // The server acknowledged the end of 1, so its patience begins anew.
     let expected = [(5, "0 1"), (10, "1"), (15, "0"), (35, "0"), (75, "0")];
     assert_eq!(sent, expected.map(|(at, text)| (at, text.to_owned())));
-    assert_eq!(all.stage(&item(1)), Some(Stage::Joined));
+    assert_eq!(all.state(&item(1)), Some(State::Subscribed));
     all.on_topic_subscribed(&item(0));
     assert_eq!(all.deadline(), None);
     assert!(now > 0);
@@ -148,7 +148,7 @@ fn late_acknowledgement_keeps_renewal() {
     assert_eq!(send_all(&mut all, 5 * SECOND), ["0"]);
     all.on_topic_unsubscribed(&item(0), Nanos(0));
     all.on_topic_subscribed(&item(0));
-    assert_eq!(all.stage(&item(0)), Some(Stage::Joined));
+    assert_eq!(all.state(&item(0)), Some(State::Subscribed));
     assert_eq!(all.unacknowledged(), 0);
 }
 
@@ -161,24 +161,24 @@ fn waiting_topic_moves_to_front() {
 
 #[test]
 fn only_confirmed_topics_are_renewed() {
-    let mut all = joined(2, 10);
+    let mut all = subscribed(2, 10);
     all.unsubscribe(&item(0), true);
     assert!(!all.renew(&item(0)), "due to be left");
     send_all(&mut all, 0);
     assert!(!all.renew(&item(0)), "leaving");
     assert!(!all.renew(&item(7)), "unknown");
-    want(&mut all, item(7));
+    subscribe(&mut all, item(7));
     send_all(&mut all, 0);
     all.on_topic_refused(&item(7));
     assert!(!all.renew(&item(7)), "refused");
-    want(&mut all, Item::new('o', "x"));
+    subscribe(&mut all, Item::new('o', "x"));
     send_all(&mut all, 0);
     assert!(!all.renew(&Item::new('o', "x")), "its name is unknown");
 }
 
 #[test]
 fn topic_undesired_during_renewal() {
-    let mut all = joined(4, 10);
+    let mut all = subscribed(4, 10);
     all.renew(&item(0));
     assert!(all.unsubscribe(&item(0), true));
     assert_eq!(send_all(&mut all, 0), ["leave 0"], "before it was sent");
@@ -196,14 +196,14 @@ fn topic_undesired_during_renewal() {
     );
     all.on_topic_unsubscribed(&item(2), Nanos(0));
     assert!(all.unsubscribe(&item(2), true));
-    assert_eq!(all.stage(&item(2)), None, "left already");
+    assert_eq!(all.state(&item(2)), None, "left already");
     all.on_topic_unsubscribed(&item(3), Nanos(0));
     assert_eq!(send_all(&mut all, 0), ["3"]);
 }
 
 #[test]
 fn forgotten_topic_delays_no_renewal() {
-    let mut all = joined(2, 10);
+    let mut all = subscribed(2, 10);
     all.renew(&item(0));
     all.renew(&item(1));
     send_all(&mut all, 0);
@@ -214,7 +214,7 @@ fn forgotten_topic_delays_no_renewal() {
 
 #[test]
 fn rate_limited_renewal_is_repeated() {
-    let mut all = joined(2, 10);
+    let mut all = subscribed(2, 10);
     all.renew(&item(0));
     all.renew(&item(1));
     send_all(&mut all, 0);
@@ -229,7 +229,7 @@ fn rate_limited_renewal_is_repeated() {
 
 #[test]
 fn a_new_connection_ends_renewals() {
-    let mut all = joined(3, 10);
+    let mut all = subscribed(3, 10);
     all.renew(&item(0));
     send_all(&mut all, 0);
     all.renew(&item(1));
@@ -267,13 +267,13 @@ fn serve(all: &mut Subscriptions<Item>) -> (usize, usize) {
 fn many_renewals_fill_messages() {
     let count = 10_000;
     for max in [1, 7, 100, count] {
-        let mut all = joined(count, max);
+        let mut all = subscribed(count, max);
         all.touched.0.set(0);
         (0..count).for_each(|n| assert!(all.renew(&item(n))));
         let expected = count.div_ceil(max);
         assert_eq!(serve(&mut all), (expected, expected), "{max}");
         assert_eq!((all.unacknowledged(), all.desired()), (0, count));
-        assert!(all.iter().all(|(_, stage)| stage == Stage::Joined));
+        assert!(all.iter().all(|(_, state)| state == State::Subscribed));
         let visits = all.touched.0.get().div_ceil(count as u64);
         assert!(visits <= 9, "{visits} for each topic");
     }

@@ -3,9 +3,9 @@
 use ticklot_book::Nanos;
 
 use super::*;
-use crate::venue::subscriptions::{Confirmed, Stage, ToSend};
+use crate::venue::subscriptions::{Confirmed, SubscriptionState, ToSend};
 
-fn rooms(topics: &[Topic], currency: Currency) -> Rooms {
+fn rooms(topics: &[Topic], currency: Currency) -> Subscriptions<Topic> {
     let mut rooms = new(Duration::from_secs(5));
     for topic in topics {
         assert!(rooms.subscribe(topic.clone(), name(topic, currency)));
@@ -14,7 +14,7 @@ fn rooms(topics: &[Topic], currency: Currency) -> Rooms {
 }
 
 /// Everything that is due, as text.
-fn send_all(rooms: &mut Rooms) -> Vec<String> {
+fn send_all(rooms: &mut Subscriptions<Topic>) -> Vec<String> {
     let mut sent = Vec::new();
     while rooms.send_next(Nanos(0), |message| {
         sent.push(match message {
@@ -22,7 +22,7 @@ fn send_all(rooms: &mut Rooms) -> Vec<String> {
                 let ids: Vec<&str> = topics.iter().map(|topic| topic.id()).collect();
                 ids.join(" ")
             }
-            ToSend::Leave(name) => format!("leave {name}"),
+            ToSend::UnsubscribeByName(name) => format!("leave {name}"),
             ToSend::Unsubscribe(_) => panic!("every room has a name"),
         });
     }) {}
@@ -67,8 +67,8 @@ fn names_follow_the_currency() {
     assert_eq!(rooms.on_subscribed("orderbook:m"), Confirmed::Undesired);
     let name = topics[0].room_name(Currency::Ngn).unwrap();
     assert_eq!(rooms.on_subscribed(&name), Confirmed::Desired);
-    assert_eq!(rooms.stage(&topics[0]), Some(Stage::Joined));
-    assert_eq!(rooms.stage(&topics[1]), Some(Stage::Asked));
+    assert_eq!(rooms.state(&topics[0]), Some(SubscriptionState::Subscribed));
+    assert_eq!(rooms.state(&topics[1]), Some(SubscriptionState::Requested));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A connection of a feed, until it is driven.
+//! The connections of a feed, for either driver.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -8,9 +8,9 @@ use tokio::sync::watch;
 
 use super::clock::Clock;
 use super::driver::Driver;
+use super::handle::{ConnectionHandle, ControlMessage};
 use super::inbox::{Bell, Inbox};
 use super::link::Link;
-use super::remote::{ConnectionHandle, ControlMessage};
 use super::spin::{SpinDriver, SpinningConnection};
 use super::{ConnectionSummary, Shared};
 #[cfg(feature = "latency")]
@@ -20,8 +20,8 @@ use crate::session::Session;
 use crate::venue::Venue;
 use crate::venue::on_message::OnMessage;
 
-/// A connection of any venue.
-pub(super) trait Connect<H> {
+/// A [`FeedConnection`] of any venue, as a trait object.
+pub(super) trait DynConnection<H> {
     fn tap(&mut self, tap: Box<dyn Tap>);
 
     fn run<'a>(
@@ -43,32 +43,32 @@ pub(super) trait Connect<H> {
     fn measure(&mut self, clock: Clock, books: &mut Books);
 }
 
-/// A session and how to connect it.
-pub(super) struct Line<V: Venue> {
+/// A session, its transport configuration, and the inbox of its [`ConnectionHandle`].
+pub(super) struct FeedConnection<V: Venue> {
     session: Session<V>,
     transport: transport::Config,
-    asked: Inbox<ControlMessage<V::Command>>,
+    inbox: Inbox<ControlMessage<V::Command>>,
 }
 
-impl<V: Venue> Line<V> {
-    /// A line and what asks it.
+impl<V: Venue> FeedConnection<V> {
+    /// A connection and its handle.
     pub(super) fn new(
         session: Session<V>,
         transport: transport::Config,
         bell: &Bell,
     ) -> (Self, ConnectionHandle<V::Command>) {
-        let (remote, asked) =
+        let (handle, inbox) =
             ConnectionHandle::new(session.id(), session.venue().command_check(), bell);
-        let line = Self {
+        let connection = Self {
             session,
             transport,
-            asked,
+            inbox,
         };
-        (line, remote)
+        (connection, handle)
     }
 }
 
-impl<V: Venue, H: OnMessage<V>> Connect<H> for Line<V> {
+impl<V: Venue, H: OnMessage<V>> DynConnection<H> for FeedConnection<V> {
     fn tap(&mut self, tap: Box<dyn Tap>) {
         self.session.tap(tap);
     }
@@ -80,7 +80,7 @@ impl<V: Venue, H: OnMessage<V>> Connect<H> for Line<V> {
         stop: &'a watch::Sender<bool>,
     ) -> Pin<Box<dyn Future<Output = ConnectionSummary> + 'a>> {
         let link = Link::new(&mut self.session, shared, clock, stop);
-        let driver = Driver::new(link, &self.transport, &self.asked);
+        let driver = Driver::new(link, &self.transport, &self.inbox);
         Box::pin(driver.run())
     }
 
@@ -95,7 +95,7 @@ impl<V: Venue, H: OnMessage<V>> Connect<H> for Line<V> {
         if keep_warm {
             link.keep_warm();
         }
-        Box::new(SpinDriver::new(link, &self.transport, &self.asked))
+        Box::new(SpinDriver::new(link, &self.transport, &self.inbox))
     }
 
     #[cfg(feature = "latency")]

@@ -1,4 +1,4 @@
-//! What can be asked of a running feed, from anywhere.
+//! Handles that control a running feed from other tasks and threads.
 
 use std::sync::Arc;
 
@@ -8,67 +8,68 @@ use super::inbox::{Bell, Inbox, Sender, Unsent, inbox};
 use crate::books::{BookId, ConnectionId};
 use crate::venue::CommandCheck;
 
-/// Asks one connection of a feed for something, from anywhere: another task, another thread. What is
-/// asked is done at once, not at the next message.
+/// Sends commands to one connection of a feed, from any task or thread.
+///
+/// The feed executes a command at once; it does not wait for the next message. A clone controls the same connection.
 pub struct ConnectionHandle<C> {
     connection: ConnectionId,
-    asks: Sender<ControlMessage<C>>,
+    sender: Sender<ControlMessage<C>>,
     check: CommandCheck<C>,
 }
 
-/// What a remote asks for.
+/// A message from a [`ConnectionHandle`] to its connection.
 pub(super) enum ControlMessage<C> {
     Command(C),
     Resync(BookId),
     Close,
 }
 
-/// A connection could not be asked.
+/// A command was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// Too much is asked for already and not yet looked at: the handler holds the feed up.
+    /// The queue is full (1,024 commands): the handler blocks the feed.
     #[error("too many commands wait")]
     Full,
-    /// The feed is gone.
+    /// The feed was dropped.
     #[error("the feed is gone")]
     Gone,
-    /// The venue can never carry the command out: an id is empty, say, or the topic belongs to another endpoint.
+    /// The venue can never execute the command: an id is empty, for example, or the topic belongs to another endpoint.
     #[error("impossible: {0}")]
     Impossible(String),
 }
 
-/// How many commands may wait for the feed to look at them.
-const MAX_ASKS: usize = 1024;
+/// The capacity of a connection's command queue.
+const MAX_COMMANDS: usize = 1024;
 
 impl<C> ConnectionHandle<C> {
-    /// A remote, and what it asks for.
+    /// A handle, and the inbox for its messages.
     pub(super) fn new(
         connection: ConnectionId,
         check: CommandCheck<C>,
         bell: &Bell,
     ) -> (Self, Inbox<ControlMessage<C>>) {
-        let (asks, asked) = inbox(MAX_ASKS, bell);
-        let remote = Self {
+        let (sender, inbox) = inbox(MAX_COMMANDS, bell);
+        let handle = Self {
             connection,
-            asks,
+            sender,
             check,
         };
-        (remote, asked)
+        (handle, inbox)
     }
 
-    /// The connection that it asks.
+    /// The connection that it controls.
     #[must_use]
     pub fn connection(&self) -> ConnectionId {
         self.connection
     }
 
-    /// Asks for `command`. Does not wait.
+    /// Queues `command`. Does not wait.
     ///
     /// # Errors
-    /// [`CommandError::Impossible`], [`CommandError::Full`] or [`CommandError::Gone`]; nothing was asked. A limit that
-    /// only the connection knows, such as the number of its topics, is
-    /// [`Event::Refused`](crate::Event::Refused) later.
+    /// [`CommandError::Impossible`], [`CommandError::Full`] or [`CommandError::Gone`]; nothing was queued. Only the
+    /// connection can check some limits, such as the number of its topics. It reports those later, as
+    /// [`Event::Refused`](crate::Event::Refused).
     pub fn send(&self, command: C) -> Result<(), CommandError> {
         (self.check)(&command).map_err(CommandError::Impossible)?;
         self.send_control(ControlMessage::Command(command))
@@ -83,7 +84,7 @@ impl<C> ConnectionHandle<C> {
         self.send_control(ControlMessage::Resync(book))
     }
 
-    /// Ends the connection for good, with a proper close. The others of the feed go on.
+    /// Ends the connection for good, with a close handshake. The feed's other connections continue.
     ///
     /// # Errors
     /// As [`ConnectionHandle::send`].
@@ -91,8 +92,8 @@ impl<C> ConnectionHandle<C> {
         self.send_control(ControlMessage::Close)
     }
 
-    fn send_control(&self, ask: ControlMessage<C>) -> Result<(), CommandError> {
-        self.asks.send(ask).map_err(|unsent| match unsent {
+    fn send_control(&self, message: ControlMessage<C>) -> Result<(), CommandError> {
+        self.sender.send(message).map_err(|unsent| match unsent {
             Unsent::Full => CommandError::Full,
             Unsent::Gone => CommandError::Gone,
         })
@@ -103,7 +104,7 @@ impl<C> Clone for ConnectionHandle<C> {
     fn clone(&self) -> Self {
         Self {
             connection: self.connection,
-            asks: self.asks.clone(),
+            sender: self.sender.clone(),
             check: Arc::clone(&self.check),
         }
     }
@@ -117,7 +118,7 @@ impl<C> std::fmt::Debug for ConnectionHandle<C> {
     }
 }
 
-/// Ends a feed from anywhere: another task, another thread, a signal's handler.
+/// Stops a feed, from any task or thread.
 #[derive(Clone, Debug)]
 pub struct ShutdownHandle {
     stop: watch::Sender<bool>,
@@ -128,8 +129,9 @@ impl ShutdownHandle {
         Self { stop }
     }
 
-    /// Ends the feed: its connections are closed properly, at once, and [`Feed::run`](super::Feed::run) or
-    /// [`Feed::spin`](super::Feed::spin) returns; if neither runs, the next one returns as soon as it is called.
+    /// Stops the feed: it closes all connections at once, each with a close handshake, and
+    /// [`Feed::run`](super::Feed::run) or [`Feed::spin`](super::Feed::spin) returns. If neither runs, the next one returns
+    /// as soon as it is called.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
