@@ -1,6 +1,8 @@
 //! The program's other commands: bench, config, completions and man; and its option errors.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeSet;
+
 use ticklot_sim::pool;
 use ticklot_tests::data::LOGS;
 use ticklot_tests::program::{TempFile, ticklot};
@@ -282,4 +284,27 @@ fn completions_include_all_commands() {
             assert!(man.contains(name), "{name} in the manual");
         }
     }
+}
+
+#[test]
+fn documented_options_exist() {
+    let completions = ticklot(["completions", "bash"]).out;
+    let options: BTreeSet<&str> = completions.split([' ', '"', '\n', '|', ')']).collect();
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(docs).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for option in text.split("`--").skip(1) {
+            let end = option.find(|c: char| !c.is_ascii_lowercase() && c != '-');
+            let option = format!("--{}", &option[..end.unwrap()]);
+            seen += 1;
+            let exists = options.contains(option.as_str());
+            assert!(exists, "{}: the program has no {option}", path.display());
+        }
+    }
+    assert!(seen > 30, "{seen}");
 }

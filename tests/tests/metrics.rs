@@ -179,6 +179,21 @@ fn session_metrics_are_complete() {
 }
 
 #[test]
+fn documented_metrics_exist() {
+    let names: Vec<&str> = ticklot::observe::metrics::all()
+        .map(|metric| metric.name)
+        .collect();
+    let documented: Vec<&str> = include_str!("../../docs/embedding.md")
+        .split('`')
+        .filter(|code| code.starts_with("ticklot_"))
+        .collect();
+    assert!(documented.len() > 8, "{documented:?}");
+    for name in documented {
+        assert!(names.contains(&name), "there is no metric {name}");
+    }
+}
+
+#[test]
 fn metrics_allocate_nothing() {
     let kept = Kept::default();
     let frames = books::jayx(20, 7, 300);
