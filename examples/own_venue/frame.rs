@@ -188,12 +188,12 @@ mod tests {
             (
                 "B|X|1x1,1.005x1|",
                 8,
-                "bids: finer than the grid of 2 decimals",
+                "bids: more than 2 decimal places",
             ),
             (
                 "B|X||7x0.0001",
                 7,
-                "asks: finer than the grid of 3 decimals",
+                "asks: more than 3 decimal places",
             ),
             ("B|X||-7x1", 5, "asks: negative"),
         ];

@@ -1,4 +1,4 @@
-//! The book itself.
+//! [`Book`]: levels, changes and validity.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -12,41 +12,40 @@ use crate::storage::{Flat, Storage};
 use crate::units::{Level, Lots, Nanos, Side, Ticks, flip};
 use crate::validate::{self, BookError, BookErrorKind, MAX_LEVELS};
 
-/// An order book: two sides of price levels, and what is known of their worth.
+/// An order book: bid and ask levels, and whether they are valid.
 ///
-/// Reading goes two ways. [`Book::live`] is the easy one and gives the levels only while the book
-/// can be trusted. The others, on the book itself, read whatever is there: look at
-/// [`Book::state`] before you believe it. What a strategy asks beyond the touch is in
-/// [`BookView`](crate::BookView).
+/// [`Book::live`] returns the book only while it is valid. The accessors of the book itself return the last
+/// known levels in any state: check [`Book::state`] first. [`BookView`](crate::BookView) has the computations
+/// beyond the best prices.
 ///
-/// How the levels are kept is the type parameter: [`Flat`] sorted arrays, or a
-/// [`Ladder`](crate::Ladder) for incremental feeds and deep books. All else is the same.
+/// The type parameter selects the storage: [`Flat`] sorted arrays, or a [`Ladder`](crate::Ladder) for
+/// incremental feeds and deep books. Both behave alike.
 ///
-/// A feed that sends deltas with sequence numbers or checksums is followed by a
-/// [`DeltaBook`](crate::DeltaBook), which keeps a book.
+/// For a feed of deltas with sequence numbers or checksums, use a [`DeltaBook`](crate::DeltaBook), which
+/// wraps a book.
 ///
 /// # Allocation
-/// A flat book keeps each side twice on the heap: as it is, and as it was before the last snapshot. The
-/// space is kept; a book that has seen its deepest snapshot and its largest delta allocates no more. A
-/// ladder allocates its window when it is made, and more only for levels beyond it.
+/// A flat book stores each side twice on the heap: its current levels, and those before the last snapshot. It
+/// reuses this memory, so a book that has seen its deepest snapshot and its largest delta does not allocate.
+/// A ladder allocates its window when it is created, and later only for levels outside it.
 #[derive(Clone, Debug)]
 pub struct Book<S: Storage = Flat> {
     /// Bids and asks, by [`Side`].
     sides: [S; 2],
-    /// To sort an input that came out of order.
+    /// Scratch buffers that sort an unordered input.
     sorted_bids: Vec<Level>,
     sorted_asks: Vec<Level>,
-    /// The recorded changes. A flat book's sides hold those of a snapshot until they are read.
+    /// The recorded changes. The sides of a flat book hold those of a snapshot until they are read.
     changes: Vec<Change>,
-    /// Which update the changes are of: after another one there are none.
+    /// The value of `updates` that the changes belong to. They are void after another update.
     changed: u64,
-    /// Whether that was a snapshot, so that the sides know what it changed.
+    /// Whether that update was a snapshot, whose changes the sides may hold.
     replaced: bool,
     scale: Scale,
     coverage: Coverage,
-    /// The worst prices that are kept at all, by [`Side`], as keys.
+    /// The worst prices that the book stores, by [`Side`], as keys.
     bounds: [i64; 2],
-    /// The most levels that a side may have.
+    /// The maximum number of levels of a side.
     max_levels: usize,
     /// Whether there has been a snapshot.
     has_snapshot: bool,
@@ -57,20 +56,20 @@ pub struct Book<S: Storage = Flat> {
 }
 
 impl Book {
-    /// An empty book, kept as flat sorted sides, not yet fed by any connection.
+    /// An empty flat book, before the first connection.
     #[must_use]
     pub fn new(scale: Scale) -> Self {
         Self::with_storage(scale)
     }
 
-    /// The buyers' levels, best (highest) first.
+    /// The bid levels, best (highest) first.
     #[inline]
     #[must_use]
     pub fn bids(&self) -> &[Level] {
         self.side(Side::Bid)
     }
 
-    /// The sellers' levels, best (lowest) first.
+    /// The ask levels, best (lowest) first.
     #[inline]
     #[must_use]
     pub fn asks(&self) -> &[Level] {
@@ -86,7 +85,7 @@ impl Book {
 }
 
 impl<S: Storage> Book<S> {
-    /// An empty book of any storage, not yet fed by any connection.
+    /// An empty book with any storage, before the first connection.
     ///
     /// ```
     /// use ticklot_book::{Book, Ladder, Scale};
@@ -115,8 +114,8 @@ impl<S: Storage> Book<S> {
         }
     }
 
-    /// The same book for a feed that tells another part of its market than [`Coverage::SnapshotDepth`].
-    /// To be called before the first snapshot.
+    /// Sets the coverage of the feed; the default is [`Coverage::SnapshotDepth`]. Call this before the first
+    /// snapshot.
     #[must_use]
     pub fn with_coverage(mut self, coverage: Coverage) -> Self {
         self.coverage = coverage;
@@ -124,9 +123,9 @@ impl<S: Storage> Book<S> {
         self
     }
 
-    /// Starts a new epoch. What the last connection left stays to be looked at, as
-    /// [`BookState::Disconnected`], until the first snapshot of the new one replaces it whole; a book
-    /// that never had a snapshot stays [`BookState::Empty`].
+    /// Starts a new epoch. The levels of the last connection stay readable, as [`BookState::Disconnected`],
+    /// until the first snapshot of the new connection replaces them. A book that never had a snapshot stays
+    /// [`BookState::Empty`].
     pub fn start_epoch(&mut self, epoch: Epoch) {
         self.epoch = epoch;
         self.updates = 0;
@@ -134,20 +133,18 @@ impl<S: Storage> Book<S> {
         self.disconnect();
     }
 
-    /// Replaces both sides by a snapshot that was received at `now`, and tells which levels differ
-    /// from before: none, when nothing did.
+    /// Replaces both sides with a snapshot received at `now`, and returns the levels that differ.
     ///
-    /// The order of the input is not trusted: levels may come in any order, and a level of zero
-    /// lots is no level. A side may be empty. After it the book is [`BookState::Live`], or
-    /// [`BookState::Crossed`] when its best bid is above its best ask. A locked book (equal bests) is
-    /// live: levels that a venue has grouped by price lock without anything being wrong; see
-    /// [`Book::is_locked`].
+    /// The levels may be in any order. Levels of zero lots are ignored, and a side may be empty. The book is
+    /// then [`BookState::Live`], or [`BookState::Crossed`] when its best bid is above its best ask. A locked
+    /// book (equal best prices) is live, because levels that a venue has grouped by price lock legitimately.
+    /// See [`Book::is_locked`].
     ///
-    /// One pass to check, one to merge. Allocates only to grow (see [`Book`]).
+    /// One pass validates and one merges. Allocates only to grow (see [`Book`]).
     ///
     /// # Errors
-    /// A duplicate price on a side, a negative quantity, or more than [`MAX_LEVELS`] levels. The
-    /// levels, the state and the age stay as they were, and there are no changes.
+    /// A duplicate price on a side, a negative quantity, or more than [`MAX_LEVELS`] levels. The levels, the
+    /// state and the age then stay unchanged, and [`Book::changes`] is empty.
     pub fn apply_snapshot(
         &mut self,
         bids: &[Level],
@@ -170,17 +167,17 @@ impl<S: Storage> Book<S> {
         Ok(self.changes())
     }
 
-    /// Applies a delta that was received at `now`: each level is set, or taken out when it has no
-    /// lots, in order. Tells what it changed; a level that is taken out and was not there is no
-    /// change, and neither is one beyond what the book covers.
+    /// Applies a delta received at `now` and returns its changes. Sets each level in order, or removes it
+    /// when it has no lots. Removing a level that does not exist is not a change, and levels beyond the
+    /// coverage of the book are ignored.
     ///
-    /// For feeds without sequence numbers and checksums. A book that waits for a snapshot takes no
-    /// delta; one that was stale is live again. Allocates only to grow.
+    /// For feeds without sequence numbers and checksums. A book that needs a snapshot rejects deltas, and a
+    /// stale one becomes live again. Allocates only to grow.
     ///
     /// # Errors
-    /// A negative quantity (nothing is applied), more than [`MAX_LEVELS`] levels (what comes before is
-    /// applied), or no snapshot before it ([`BookErrorKind::NoSnapshot`]). In each case the book
-    /// is a gap after it: what it holds is out of date.
+    /// A negative quantity (nothing is applied), more than [`MAX_LEVELS`] levels (the preceding levels are
+    /// applied), or a book that needs a snapshot ([`BookErrorKind::NoSnapshot`]). The levels are then out of
+    /// date: a live, stale or crossed book becomes a gap, and so does an empty one.
     pub fn apply_delta(
         &mut self,
         bids: &[Level],
@@ -192,14 +189,15 @@ impl<S: Storage> Book<S> {
         Ok(self.changes())
     }
 
-    /// Sets one level, or takes it out when it has no lots: [`Book::apply_delta`] for a delta of one level.
-    /// Returns what rested there before, and [`Book::changes`] tells nothing of it: the shortest way
-    /// there is. A level beyond what the book covers is passed over, and returned as it came. What a
-    /// depth limit takes out in return is not told; a mirror of a book of [`Coverage::Top`] uses
-    /// [`Book::apply_delta`].
+    /// Sets one level, or removes it when it has no lots, and returns the previous quantity at its price.
+    /// This is the fastest form of [`Book::apply_delta`] for a delta of one level.
+    ///
+    /// [`Book::changes`] is empty afterwards. A level beyond the coverage of the book is ignored, and its own
+    /// quantity is returned. A depth limit may remove a level without reporting it: a mirror of a book of
+    /// [`Coverage::Top`] must use [`Book::apply_delta`].
     ///
     /// # Errors
-    /// As [`Book::apply_delta`]; the level is the one given.
+    /// Those of [`Book::apply_delta`].
     #[inline]
     pub fn set(&mut self, side: Side, level: Level, now: Nanos) -> Result<Lots, BookErrorKind> {
         match self.set_fast(side, level.ticks, level.lots, level.count, now) {
@@ -208,10 +206,10 @@ impl<S: Storage> Book<S> {
         }
     }
 
-    /// [`Book::set`] when nothing stands against it: the book is live, and the side has room.
+    /// [`Book::set`] on a live book whose side has room.
     ///
-    /// Never inlined, and all of it goes through registers: with the book behind a pointer both sides
-    /// are the same few instructions, where else the compiler chooses each field's address anew.
+    /// Never inlined, with all arguments in registers. Behind a pointer, both sides share the same few
+    /// instructions; otherwise the compiler selects each field's address per side.
     #[inline(never)]
     fn set_fast(
         &mut self,
@@ -229,7 +227,7 @@ impl<S: Storage> Book<S> {
         Some(old.lots)
     }
 
-    /// [`Book::set`] when something may stand against it.
+    /// [`Book::set`] with all checks.
     #[cold]
     #[inline(never)]
     fn set_slow(&mut self, side: Side, level: Level, now: Nanos) -> Result<Lots, BookErrorKind> {
@@ -244,7 +242,7 @@ impl<S: Storage> Book<S> {
         Ok(old.lots)
     }
 
-    /// [`Book::apply_delta`], added to the changes that are there.
+    /// [`Book::apply_delta`], but appends to the existing changes.
     pub(crate) fn merge(
         &mut self,
         bids: &[Level],
@@ -270,7 +268,7 @@ impl<S: Storage> Book<S> {
         Ok(())
     }
 
-    /// Whether the book is one that deltas can be applied to.
+    /// Whether deltas can be applied in the current state.
     #[inline]
     fn takes_deltas(&self) -> bool {
         matches!(
@@ -279,7 +277,7 @@ impl<S: Storage> Book<S> {
         )
     }
 
-    /// Whether a delta can be applied at all: before anything of it is.
+    /// Checks one side of a delta before any of it is applied.
     #[inline]
     fn check_delta(&mut self, side: Side, levels: &[Level]) -> Result<(), BookError> {
         if !self.takes_deltas() {
@@ -293,7 +291,7 @@ impl<S: Storage> Book<S> {
         }
     }
 
-    /// Whether a level still has room on its side.
+    /// Checks that a side has room for a level.
     #[inline]
     fn check_room(&mut self, side: Side, index: usize, level: &Level) -> Result<(), BookError> {
         let levels = &self.sides[side as usize];
@@ -306,7 +304,7 @@ impl<S: Storage> Book<S> {
         Ok(())
     }
 
-    /// A delta for a book that waits for a snapshot.
+    /// The error for a delta to a book that needs a snapshot.
     #[cold]
     fn refuse_early(&mut self, side: Side, levels: &[Level]) -> BookError {
         if self.state == BookState::Empty {
@@ -328,8 +326,8 @@ impl<S: Storage> Book<S> {
         validate::error(kind, side, index, level)
     }
 
-    /// One level of a delta that may be applied. Returns what was there; the level itself when the book
-    /// does not cover its price.
+    /// Applies one level of a checked delta. Returns the previous level, or `level` itself when the book does
+    /// not cover its price.
     #[inline(always)]
     fn put(&mut self, side: Side, level: Level) -> Level {
         if level.ticks.0 ^ flip(side) > self.bounds[side as usize] {
@@ -338,19 +336,19 @@ impl<S: Storage> Book<S> {
         self.sides[side as usize].set(level)
     }
 
-    /// Whether a side has as many levels as it may have.
+    /// Whether a side has the maximum number of levels.
     #[inline]
     fn is_full(&self, side: Side) -> bool {
         self.sides[side as usize].len() >= self.max_levels
     }
 
-    /// Whether a side has more levels than its feed shows.
+    /// Whether a side has more levels than its feed maintains.
     #[inline]
     fn is_over(&self, side: Side) -> bool {
         self.sides[side as usize].len() > self.coverage.max_levels()
     }
 
-    /// Takes out what is beyond the depth that the feed shows, and tells it.
+    /// Removes the levels beyond the depth that the feed maintains, and records the changes.
     fn cut(&mut self, side: Side) {
         while self.is_over(side) {
             let change = self.drop_worst(side);
@@ -365,7 +363,7 @@ impl<S: Storage> Book<S> {
         Some(Change::between(side, Some(&worst), None))
     }
 
-    /// A message has been applied whole.
+    /// Records that a message was applied completely.
     #[inline(always)]
     fn finish_update(&mut self, now: Nanos) {
         self.updated = now;
@@ -373,7 +371,7 @@ impl<S: Storage> Book<S> {
         self.state = self.state_of_levels();
     }
 
-    /// The state that the levels of a current book give it.
+    /// Live or crossed, by the best prices.
     #[inline(always)]
     fn state_of_levels(&self) -> BookState {
         if self.is_crossed() {
@@ -383,7 +381,7 @@ impl<S: Storage> Book<S> {
         }
     }
 
-    /// Any state, for the follower of a feed.
+    /// Sets any state, for [`DeltaBook`](crate::DeltaBook).
     pub(crate) fn set_state(&mut self, state: BookState) {
         self.state = state;
     }
@@ -394,7 +392,7 @@ impl<S: Storage> Book<S> {
         self.replaced = false;
     }
 
-    /// Finds the changes of a snapshot, so that those of a delta can follow them.
+    /// Records the changes of a snapshot, so that those of a delta can follow them.
     pub(crate) fn record_changes(&mut self) {
         if self.replaced {
             for (side, of) in self.sides.iter().zip([Side::Bid, Side::Ask]) {
@@ -404,8 +402,8 @@ impl<S: Storage> Book<S> {
         self.replaced = false;
     }
 
-    /// The levels that the last message changed: a [`Book::apply_snapshot`] or a [`Book::apply_delta`]. None after a
-    /// [`Book::set`], which returns what it changed, and after [`Book::start_epoch`].
+    /// The levels that the last [`Book::apply_snapshot`] or [`Book::apply_delta`] changed. Empty after
+    /// [`Book::set`], which returns the previous quantity, and after [`Book::start_epoch`].
     #[inline]
     #[must_use]
     pub fn changes(&self) -> Changes<'_> {
@@ -420,24 +418,24 @@ impl<S: Storage> Book<S> {
         Changes::new(&self.changes, replaced)
     }
 
-    /// The connection is gone: the levels are kept to look at, and are not to be traded on. A
-    /// book that never had a snapshot stays [`BookState::Empty`].
+    /// Marks the connection as lost. The levels stay readable, but must not be traded on. A book that never
+    /// had a snapshot stays [`BookState::Empty`].
     pub fn disconnect(&mut self) {
         if self.state != BookState::Empty {
             self.state = BookState::Disconnected;
         }
     }
 
-    /// A message is missing or a checksum was wrong: not to be trusted until the next snapshot.
-    /// A book without a connection or a snapshot stays as it is: it could not be trusted anyway.
+    /// Marks the book invalid until the next snapshot, for instance when a message is missing or a checksum
+    /// was wrong. An empty or disconnected book, which is invalid already, keeps its state.
     pub fn mark_gap(&mut self, gap: Gap) {
         if !matches!(self.state, BookState::Empty | BookState::Disconnected) {
             self.state = BookState::Gap(gap);
         }
     }
 
-    /// Marks a live book [`BookState::Stale`] when nothing has come for `limit`; a crossed
-    /// one too, since what is old is the graver fault. Returns whether it did.
+    /// Marks a live or crossed book [`BookState::Stale`] when no update was received for `limit`: staleness
+    /// takes precedence over a crossed state. Returns whether the book became stale.
     pub fn expire(&mut self, now: Nanos, limit: Duration) -> bool {
         let old =
             matches!(self.state, BookState::Live | BookState::Crossed) && self.age(now) >= limit;
@@ -447,10 +445,10 @@ impl<S: Storage> Book<S> {
         old
     }
 
-    /// Ends [`BookState::Stale`]: the venue proved that the book is current, by a heartbeat say. The book is
-    /// live again, or crossed. Any other state stays. Returns whether it was stale.
+    /// Ends [`BookState::Stale`] after evidence that the book is current, such as a heartbeat of the venue.
+    /// The book is live again, or crossed. Any other state stays. Returns whether the book was stale.
     ///
-    /// The caller vouches that no update was lost meanwhile, as on one TCP connection.
+    /// The caller must know that no update was lost meanwhile, as on one TCP connection.
     pub fn refresh(&mut self) -> bool {
         let stale = self.state == BookState::Stale;
         if stale {
@@ -459,8 +457,8 @@ impl<S: Storage> Book<S> {
         stale
     }
 
-    /// Changes the scale. When it differs, the levels are in another unit: a book that has any becomes a
-    /// gap ([`Gap::Scale`]) until its next snapshot. Returns whether it differs.
+    /// Changes the scale. If it differs, the stored levels are in the old unit, and a book that has had a
+    /// snapshot becomes a gap ([`Gap::Scale`]) until the next one. Returns whether the scale differs.
     pub fn set_scale(&mut self, scale: Scale) -> bool {
         let differs = self.scale != scale;
         self.scale = scale;
@@ -470,105 +468,105 @@ impl<S: Storage> Book<S> {
         differs
     }
 
-    /// Moves the book to another connection's epoch, levels and state unchanged.
+    /// Moves the book to the epoch of another connection. Levels and state stay unchanged.
     pub(crate) fn set_epoch(&mut self, epoch: Epoch) {
         self.epoch = epoch;
     }
 
-    /// The book, if it can be traded on. The easy call.
+    /// The book, if it is valid and may be traded on.
     #[inline]
     #[must_use]
     pub fn live(&self) -> Option<&Self> {
         self.state.is_live().then_some(self)
     }
 
-    /// What the book says of itself.
+    /// Whether the book is valid, and if not, why.
     #[inline]
     #[must_use]
     pub fn state(&self) -> BookState {
         self.state
     }
 
-    /// The connection that feeds the book. While the book is [`BookState::Disconnected`] its levels are
-    /// still those of an earlier one.
+    /// The epoch of the connection that feeds the book. While the book is [`BookState::Disconnected`], its
+    /// levels are those of an earlier connection.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// When the last message was applied.
+    /// The time when the last message was received.
     #[must_use]
     pub fn updated(&self) -> Nanos {
         self.updated
     }
 
-    /// How long ago the last message was applied.
+    /// The time since the last message was received.
     #[must_use]
     pub fn age(&self, now: Nanos) -> Duration {
         now.since(self.updated)
     }
 
-    /// How many messages were applied in this epoch.
+    /// The number of messages applied in this epoch.
     #[must_use]
     pub fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// What a tick and a lot of this book are worth.
+    /// The value of a tick and a lot of this book.
     #[must_use]
     pub fn scale(&self) -> Scale {
         self.scale
     }
 
-    /// Which part of its market the book's feed tells.
+    /// The part of its market that the feed of this book covers.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
         self.coverage
     }
 
-    /// How the levels of one side are kept.
+    /// The storage of one side.
     #[inline]
     #[must_use]
     pub fn storage(&self, side: Side) -> &S {
         &self.sides[side as usize]
     }
 
-    /// The levels of one side from the touch outward.
+    /// The levels of one side, best first.
     #[inline]
     #[must_use]
     pub fn levels(&self, side: Side) -> S::Levels<'_> {
         self.sides[side as usize].levels()
     }
 
-    /// How many levels a side has.
+    /// The number of levels of a side.
     #[inline]
     #[must_use]
     pub fn depth_levels(&self, side: Side) -> usize {
         self.sides[side as usize].len()
     }
 
-    /// The level at a price, if anything rests there.
+    /// The level at a price, if there is one.
     #[must_use]
     pub fn level(&self, side: Side, ticks: Ticks) -> Option<Level> {
         self.sides[side as usize].get(ticks)
     }
 
-    /// The highest buyer.
+    /// The highest bid.
     #[inline]
     #[must_use]
     pub fn best_bid(&self) -> Option<Level> {
         self.sides[0].best()
     }
 
-    /// The lowest seller.
+    /// The lowest ask.
     #[inline]
     #[must_use]
     pub fn best_ask(&self) -> Option<Level> {
         self.sides[1].best()
     }
 
-    /// Best ask less best bid: zero when locked, negative when crossed, none on a one-sided book.
-    /// At the end of the range when it does not fit.
+    /// The best ask minus the best bid: zero when locked, negative when crossed, `None` on a one-sided book.
+    /// Saturates.
     #[inline]
     #[must_use]
     pub fn spread(&self) -> Option<Ticks> {
@@ -579,7 +577,7 @@ impl<S: Storage> Book<S> {
     #[inline]
     #[must_use]
     pub fn is_crossed(&self) -> bool {
-        // An empty side is at the worst price there is: no price of the other is beyond that.
+        // The touch of an empty side is its worst possible price, so it crosses nothing.
         self.sides[0].touch() > self.sides[1].touch()
     }
 
@@ -589,10 +587,10 @@ impl<S: Storage> Book<S> {
         self.spread() == Some(Ticks(0))
     }
 
-    /// The worst price of a side that the book speaks for: what rests at it and at every better
-    /// price is known, beyond it nothing is. What that price is depends on the feed; see
-    /// [`Coverage`]. None when the book speaks for no price of that side: before the first
-    /// snapshot, and on an empty side of a feed whose limit is not known.
+    /// The worst price of a side that the book covers. The quantity is known at this price and at every
+    /// better one, and unknown beyond it. The price depends on the feed: see [`Coverage`]. `None` when the
+    /// book covers no price of the side: before the first snapshot, and on an empty side of a feed of unknown
+    /// depth.
     #[must_use]
     pub fn covers(&self, side: Side) -> Option<Ticks> {
         let levels = &self.sides[side as usize];
@@ -606,20 +604,20 @@ impl<S: Storage> Book<S> {
         }
     }
 
-    /// A digest of both sides: the IEEE CRC-32 of the ASCII text
-    /// `ticks:lots,ticks:lots,...|ticks:lots,...`, bids then asks, best first.
+    /// A digest of both sides: the IEEE CRC-32 of the ASCII text `ticks:lots,ticks:lots,...|ticks:lots,...`.
+    /// Bids come before asks, each best first.
     ///
-    /// Two books with the same prices and quantities have the same digest, however they are kept.
-    /// Does not allocate.
+    /// Two books with the same prices and quantities have the same digest, whatever their storage. Does not
+    /// allocate.
     #[must_use]
     pub fn crc32(&self) -> u32 {
         digest::crc32(self.levels(Side::Bid), self.levels(Side::Ask))
     }
 
-    /// The bytes that the book holds now, inside it and on the heap.
+    /// The memory of the book in bytes, including the heap.
     ///
-    /// Bounded: by [`MAX_LEVELS`] levels a side and, for a [`Ladder`](crate::Ladder), its window; by as
-    /// many changes as the largest message made.
+    /// It is bounded by [`MAX_LEVELS`] levels per side, by the window of a [`Ladder`](crate::Ladder), and by
+    /// the number of changes that the largest message made.
     #[must_use]
     pub fn memory(&self) -> usize {
         let sorted = self.sorted_bids.capacity() + self.sorted_asks.capacity();

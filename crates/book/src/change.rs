@@ -1,4 +1,4 @@
-//! What a message changed.
+//! The level changes that a message made.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -7,20 +7,20 @@ use core::slice;
 
 use crate::units::{Level, Lots, Side, Ticks, flip};
 
-/// A level that is not what it was: appeared, changed or went.
+/// A price level that was added, changed or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Change {
-    /// The side it is on.
+    /// The side of the level.
     pub side: Side,
-    /// Its price.
+    /// The price of the level.
     pub ticks: Ticks,
-    /// What rested there before; 0 when the level is new.
+    /// The previous quantity; 0 when the level is new.
     pub old_lots: Lots,
-    /// What rests there now; 0 when the level is gone.
+    /// The new quantity; 0 when the level was removed.
     pub new_lots: Lots,
-    /// How many orders rest there now; 0 when the level is gone or the venue does not say.
+    /// The new number of orders; 0 when the level was removed or the venue sends no counts.
     pub count: u32,
 }
 
@@ -40,13 +40,13 @@ impl Change {
 
 /// The levels that a message changed.
 ///
-/// Of a snapshot: bids first, then asks, each best first, each price once. Of a delta: in the order of
-/// the delta, then what its depth limit took out, worst first; a level that it changed twice is told
-/// twice. Applied in order they bring a mirror of the book to what the book is.
+/// After a snapshot: bids, then asks, each best first, each price once. After a delta: bids, then asks, each
+/// in the order of the delta and followed by the levels that a depth limit removed, worst first. A level that
+/// a delta changes twice appears twice. A mirror of the book that applies the changes in order equals the
+/// book.
 ///
-/// A flat book finds those of a snapshot while they are asked for, in one walk over the levels before
-/// and after it: who does not look at them does not pay for them. No call allocates, save
-/// [`Changes::to_vec`].
+/// A flat book computes the changes of a snapshot lazily, in one pass over the levels before and after it:
+/// they cost nothing unless they are read. Only [`Changes::to_vec`] allocates.
 #[derive(Clone, Copy, Default)]
 pub struct Changes<'a> {
     recorded: &'a [Change],
@@ -68,12 +68,12 @@ impl<'a> Replaced<'a> {
 }
 
 impl<'a> Changes<'a> {
-    /// The recorded changes, then the differences of the two sides, bids and asks.
+    /// The recorded changes, followed by the differences of the bids and the asks.
     pub(crate) fn new(recorded: &'a [Change], replaced: [Replaced<'a>; 2]) -> Self {
         Self { recorded, replaced }
     }
 
-    /// One after the other.
+    /// Iterates over the changes.
     #[inline]
     #[must_use]
     pub fn iter(&self) -> ChangesIter<'a> {
@@ -92,13 +92,13 @@ impl<'a> Changes<'a> {
         self.recorded.is_empty() && self.replaced.iter().all(same)
     }
 
-    /// How many there are. A walk over them, where they are found while they are asked for.
+    /// The number of changes. Iterates over the changes, which a flat book computes lazily.
     #[must_use]
     pub fn len(&self) -> usize {
         self.iter().count()
     }
 
-    /// All of them, to keep. Allocates.
+    /// Copies the changes. Allocates.
     #[must_use]
     pub fn to_vec(&self) -> Vec<Change> {
         self.iter().collect()
@@ -111,7 +111,7 @@ impl fmt::Debug for Changes<'_> {
     }
 }
 
-/// Whether both tell the same changes in the same order.
+/// Equal if both have the same changes in the same order.
 impl PartialEq for Changes<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
@@ -150,7 +150,7 @@ impl<'a> IntoIterator for &Changes<'a> {
 #[derive(Clone, Debug)]
 pub struct ChangesIter<'a> {
     recorded: Copied<slice::Iter<'a, Change>>,
-    /// The side that is walked over, and the one after it.
+    /// The side being compared, and the next one.
     now: Differences<'a, &'a [Level]>,
     then: Option<Differences<'a, &'a [Level]>>,
 }
@@ -179,16 +179,15 @@ impl Iterator for ChangesIter<'_> {
     }
 }
 
-/// Levels that are read one after the other, best first.
+/// A cursor over levels, best first.
 pub(crate) trait Cursor {
-    /// The next one.
+    /// The current level.
     fn level(&self) -> Option<Level>;
 
-    /// Goes on to the one after it, if `really`.
+    /// Moves to the next level, if `really`.
     fn advance(&mut self, really: bool);
 
-    /// Goes on past levels that are the same on the other side too, where that can be done quicker than
-    /// one by one.
+    /// Skips levels that are equal in `other`, if that is faster than comparing them one by one.
     #[inline]
     fn skip_same(&mut self, _other: &mut &[Level]) {}
 }
@@ -201,7 +200,7 @@ impl Cursor for &[Level] {
 
     #[inline]
     fn advance(&mut self, really: bool) {
-        // Without a branch.
+        // Branchless.
         *self = self.get(usize::from(really)..).unwrap_or_default();
     }
 
@@ -214,14 +213,14 @@ impl Cursor for &[Level] {
     }
 }
 
-/// Whether two levels are the same: one branch on all of it.
+/// Whether two levels are equal, in one branch for all fields.
 #[inline]
 fn is_same(a: &Level, b: &Level) -> bool {
     let (prices, lots) = (a.ticks.0 ^ b.ticks.0, a.lots.0 ^ b.lots.0);
     prices | lots | i64::from(a.count ^ b.count) == 0
 }
 
-/// The levels of an iterator.
+/// A cursor over an iterator.
 #[derive(Clone, Debug)]
 pub(crate) struct Peeked<I> {
     next: Option<Level>,
@@ -249,10 +248,10 @@ impl<I: Iterator<Item = Level>> Cursor for Peeked<I> {
     }
 }
 
-/// Every level in which two sides differ, both in order, best first.
+/// The levels that differ between two sides, best first. Both inputs are sorted.
 ///
-/// One walk over both: at each step the better of the two prices is compared. Equal levels, the
-/// common case by far, cost one comparison.
+/// A merge of both: each step compares the better of the two prices. Equal levels, by far the most common
+/// case, cost one comparison.
 #[derive(Clone, Debug)]
 pub(crate) struct Differences<'a, C> {
     side: Side,
@@ -270,8 +269,8 @@ impl<'a, C: Cursor> Differences<'a, C> {
         }
     }
 
-    /// Compares the levels of the next price, which is the better of two, or both when they are equal, and advances past
-    /// it. There is no branch on which of them it is: that cannot be predicted.
+    /// Compares the levels at the better of the two current prices and advances past that price. Branchless,
+    /// because the order of the prices cannot be predicted.
     #[inline]
     fn compare_next(&mut self, was: &Level, is: &Level) -> Change {
         let flip = flip(self.side);

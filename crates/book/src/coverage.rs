@@ -1,36 +1,36 @@
-//! Which part of its market a feed tells.
+//! The part of a market that a feed covers.
 
 use crate::units::{Level, Side, Ticks};
 
-/// Which part of its market a feed tells, and so which prices a book speaks for.
+/// The part of a market that a feed covers, and so the prices at which a book is known.
 ///
-/// What a book does not speak for it does not hold: its best prices, its iterators and every view
-/// end there, and [`Book::covers`](crate::Book::covers) says where that is.
+/// A book stores no levels beyond its coverage: best prices, iterators and views end there.
+/// [`Book::covers`](crate::Book::covers) returns the last covered price.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Coverage {
-    /// The venue does not say how deep it goes: each side is known up to its worst level. For
-    /// snapshots of a depth that is not told.
+    /// Snapshots of unknown depth: each side is known up to its worst level.
     #[default]
     SnapshotDepth,
-    /// The feed sends every level of the market: an empty price is known to be empty, at any distance.
+    /// The feed sends every level of the market: a price without a level is known to be empty, at any
+    /// distance.
     Whole,
-    /// The best `n` levels of a side are kept up by the venue: after each message what is beyond
-    /// them is dropped, and the venue tells the level that moves up. A side with fewer levels is
-    /// whole. (Kraken's books, each of a depth that is subscribed to.)
+    /// The venue maintains the best `n` levels of a side. After each message, the book drops the levels
+    /// beyond them, and the venue sends each level that moves up into the range. A side with fewer levels is
+    /// complete. (Kraken's books, with the subscribed depth.)
     Top(usize),
-    /// A snapshot tells the best `n` levels of a side, and deltas go on for all prices: a side is known
-    /// up to the worst level of its snapshot, or whole when that had fewer than `n`. Deltas beyond
-    /// are not applied: of the levels that lie there the snapshot has told none. (Binance's
-    /// `depth` snapshot with a limit.)
+    /// A snapshot contains the best `n` levels of a side, and deltas follow for all prices. A side is known
+    /// up to the worst level of its snapshot, and is complete when the snapshot had fewer than `n` levels.
+    /// Deltas beyond that level are ignored, because the other levels there are unknown. (Binance's `depth`
+    /// snapshot with a limit.)
     SnapshotLimit(usize),
 }
 
 impl Coverage {
-    /// The most levels that a side keeps.
+    /// The maximum number of levels of a side.
     #[inline]
     pub(crate) const fn max_levels(self) -> usize {
         match self {
@@ -39,13 +39,13 @@ impl Coverage {
         }
     }
 
-    /// The levels of a snapshot, best first, that are kept.
+    /// The levels of a snapshot that the book stores. `levels` are sorted, best first.
     #[inline]
     pub(crate) fn cut(self, levels: &[Level]) -> &[Level] {
         &levels[..levels.len().min(self.max_levels())]
     }
 
-    /// The worst price that is kept after a snapshot.
+    /// The worst price that the book stores after a snapshot.
     #[inline]
     pub(crate) fn bound(self, side: Side, levels: &[Level]) -> Ticks {
         let limit = match (self, levels.last()) {

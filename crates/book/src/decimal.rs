@@ -1,23 +1,23 @@
-//! Decimal text to integer, exactly, or an error.
+//! Exact conversion between decimal text and integers.
 
 use core::fmt;
 
 use thiserror::Error;
 
-/// The most decimals that a scale can have: 10^18 is the largest power of ten in an `i64`.
+/// The maximum number of decimals of a scale: 10^18 is the largest power of ten in an `i64`.
 pub const MAX_DECIMALS: u8 = 18;
 
-/// Why a decimal text is not a whole number of steps.
+/// Why a text could not be converted to a number of steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum DecimalError {
     /// The text is not a decimal number.
     #[error("not a decimal number")]
     Syntax,
-    /// The number has digits below the smallest step: it is refused, never rounded.
-    #[error("finer than the grid of {decimals} decimals")]
+    /// The number has nonzero digits below the smallest step. It is never rounded.
+    #[error("more than {decimals} decimal places")]
     OffGrid {
-        /// The decimals of the grid.
+        /// The number of decimal places of a step.
         decimals: u8,
     },
     /// The number of steps does not fit 64 bits.
@@ -25,18 +25,18 @@ pub enum DecimalError {
     Overflow,
 }
 
-/// Reads a decimal text as a whole number of steps of 10^-`decimals`.
+/// Parses a decimal text as a number of steps of 10^-`decimals`.
 ///
-/// The text is an optional `-`, digits, an optional fraction, and an optional exponent: a JSON
-/// number (RFC 8259, section 6), save that leading zeros are allowed, as in `007.50`. The result
-/// is exact for every length of text: trailing zeros are never off the grid (`0.600` at one
-/// decimal is 6), and a zero is a zero with any exponent.
+/// The text is a JSON number (RFC 8259, section 6): an optional `-`, digits, an optional fraction and an
+/// optional exponent. Leading zeros are also allowed, as in `007.50`. The result is exact for any length of
+/// text. Trailing zeros are not counted as decimal places (`0.600` with one decimal is 6), and zero may have
+/// any exponent.
 ///
 /// Does not allocate.
 ///
 /// # Errors
-/// [`DecimalError::Syntax`] for a text that is no decimal number, [`DecimalError::OffGrid`] for
-/// a number with digits below the step, [`DecimalError::Overflow`] for one beyond `i64`.
+/// [`DecimalError::Syntax`] if the text is not a decimal number, [`DecimalError::OffGrid`] if it has nonzero
+/// digits below the step, [`DecimalError::Overflow`] if the result does not fit an `i64`.
 ///
 /// ```
 /// use ticklot_book::{DecimalError, parse_decimal};
@@ -50,7 +50,7 @@ pub fn parse_decimal(text: &[u8], decimals: u8) -> Result<i64, DecimalError> {
     if number.nonzero == 0 {
         return Ok(0);
     }
-    // The power of ten of the last digit that is not zero, in steps.
+    // The power of ten of the last nonzero digit, in steps.
     let power = number.last_power.saturating_add(i64::from(decimals));
     if power < 0 {
         return Err(DecimalError::OffGrid { decimals });
@@ -73,14 +73,14 @@ pub fn parse_decimal(text: &[u8], decimals: u8) -> Result<i64, DecimalError> {
     steps.ok_or(DecimalError::Overflow)
 }
 
-/// A decimal text taken apart: `mantissa * 10^last_power`, without trailing zeros.
+/// A parsed decimal text: `mantissa * 10^last_power`, without trailing zeros.
 struct Digits {
     negative: bool,
-    /// The digits up to the last one that is not zero; `None` when they do not fit.
+    /// The digits up to the last nonzero one; `None` on overflow.
     mantissa: Option<u64>,
-    /// How many digits are not zero.
+    /// The number of nonzero digits.
     nonzero: u64,
-    /// The power of ten of the last digit that is not zero.
+    /// The power of ten of the last nonzero digit.
     last_power: i64,
 }
 
@@ -99,8 +99,8 @@ impl Digits {
         };
         let mut point = None;
         let mut position: i64 = 0;
-        // Trailing zeros are held back until a digit follows them, so that `0.60000` with any
-        // number of zeros neither overflows nor falls off the grid.
+        // Zeros are counted, and pushed only when a nonzero digit follows. Trailing zeros of any number
+        // therefore neither overflow nor count as decimal places.
         let mut held = 0_u32;
         for (at, &byte) in number.iter().enumerate() {
             match byte {
@@ -121,7 +121,7 @@ impl Digits {
         if position == 0 {
             return Err(DecimalError::Syntax);
         }
-        // `last_power` counted positions from the left until here.
+        // Until here, `last_power` was a position counted from the left.
         let units = point.unwrap_or(position) - 1;
         digits.last_power = (units - digits.last_power).saturating_add(exponent);
         Ok(digits)
@@ -132,7 +132,7 @@ impl Digits {
         self.mantissa = self
             .mantissa
             .and_then(|m| {
-                // Zeros in front of the first digit count for nothing.
+                // Leading zeros do not shift.
                 let shift = if m == 0 {
                     1
                 } else {
@@ -144,8 +144,8 @@ impl Digits {
     }
 }
 
-/// Splits `12.5e-3` into `12.5` and -3. The exponent saturates: beyond nineteen digits only its
-/// sign matters.
+/// Splits `12.5e-3` into `12.5` and -3. The exponent saturates: with more than nineteen digits, only its sign
+/// matters.
 fn split_exponent(text: &[u8]) -> Result<(&[u8], i64), DecimalError> {
     let Some(at) = text.iter().position(|b| matches!(b, b'e' | b'E')) else {
         return Ok((text, 0));
@@ -170,10 +170,9 @@ fn split_exponent(text: &[u8]) -> Result<(&[u8], i64), DecimalError> {
     Ok((&text[..at], sign * exponent))
 }
 
-/// A number of steps shown as the decimal it stands for: `Fixed::new(6_684_363, 2)` prints
-/// `66843.63`.
+/// A fixed-point decimal number: `Fixed::new(6_684_363, 2)` prints `66843.63`.
 ///
-/// Exact: no float is involved. Printing does not allocate.
+/// Exact, without floats. Printing does not allocate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed {
     steps: i64,
@@ -187,17 +186,17 @@ impl Fixed {
         Self { steps, decimals }
     }
 
-    /// How many decimals it is written with.
+    /// The number of decimal places.
     #[must_use]
     pub const fn decimals(self) -> u8 {
         self.decimals
     }
 
-    /// Reads decimal text exactly, with as many decimals as it is written with. See [`parse_decimal`] for
-    /// the form.
+    /// Parses a decimal text exactly and keeps its number of decimal places. See [`parse_decimal`] for the
+    /// syntax.
     ///
     /// # Errors
-    /// The text is no number, it has more than [`MAX_DECIMALS`] decimals, or it is too large.
+    /// The text is not a number, has more than [`MAX_DECIMALS`] decimal places, or is out of range.
     pub fn parse(text: &[u8]) -> Result<Self, DecimalError> {
         let (number, exponent) = split_exponent(text)?;
         let point = number.iter().position(|byte| *byte == b'.');
@@ -212,8 +211,8 @@ impl Fixed {
 
 impl fmt::Display for Fixed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Written from the right, into a buffer that holds the longest text: 20 digits, a point,
-        // and as many decimals as the type can ask for.
+        // Written from right to left. The buffer holds the longest text: 20 digits, a point, and as many
+        // decimal places as a `u8` allows.
         let mut buffer = [b'0'; 20 + 1 + u8::MAX as usize];
         let mut at = buffer.len();
         let mut rest = self.steps.unsigned_abs();
@@ -225,7 +224,7 @@ impl fmt::Display for Fixed {
                 buffer[at] = b'.';
             }
             at -= 1;
-            // A decimal digit always fits a byte.
+            // A decimal digit fits a byte.
             buffer[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
             rest /= 10;
             written += 1;
@@ -290,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_decimal() {
+    fn rejects_malformed_text() {
         for text in [
             "", "-", ".", "-.", ".5", "5.", "1..2", "1.2.3", "e5", "1e", "1e+", "1e5.0", "1 ",
             " 1", "+1", "0x10", "NaN", "inf", "1_000", "--1", "1e--5", "1,5", "٣",
@@ -341,7 +340,7 @@ mod tests {
         assert_eq!(Fixed::parse(b"1."), Err(DecimalError::Syntax));
     }
 
-    /// A slow oracle that works on the text alone: pad the fraction, cut the point, compare.
+    /// A naive oracle that works on the text: pads the fraction and removes the point.
     fn oracle(int: &str, fraction: &str, decimals: u8) -> Result<i64, DecimalError> {
         let kept = fraction.trim_end_matches('0');
         if kept.len() > usize::from(decimals) {

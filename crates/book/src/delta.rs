@@ -1,4 +1,4 @@
-//! A book that follows a feed of deltas.
+//! A book that follows a feed of numbered or checksummed deltas.
 
 use core::time::Duration;
 
@@ -13,47 +13,48 @@ use crate::units::Nanos;
 use crate::update::{Delta, Snapshot};
 use crate::validate::BookError;
 
-/// What became of a message.
+/// The result of applying a snapshot or a delta to a [`DeltaBook`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
-    /// It is in the book.
+    /// The message was applied.
     Applied,
-    /// The book had it already: nothing was done.
+    /// The message is older than the book, and was ignored.
     Old,
-    /// It is kept until a snapshot comes that it goes on from.
+    /// The delta is buffered for a future snapshot.
     Buffered,
-    /// The book waits for a snapshot, and the feed's deltas cannot be kept for it: passed over.
+    /// The book needs a snapshot, and the deltas of its feed cannot be buffered. The delta was ignored.
     Waiting,
-    /// It broke the book's trust, or could not be kept for the snapshot that is waited for. The state
-    /// says what broke the trust first, until a snapshot repairs it.
+    /// The message invalidated the book, or could not be buffered. [`DeltaBook::state`] keeps the first cause
+    /// until a snapshot repairs the book.
     Gap(Gap),
 }
 
-/// Where in its feed a book is.
+/// The position of a book in its feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Position {
     /// A snapshot is needed.
     Lost,
-    /// After a snapshot of this number; no delta applied yet.
+    /// After a snapshot with this number, before the first delta.
     Snapshot(u64),
-    /// After a delta of this number.
+    /// After a delta with this number.
     Delta(u64),
     /// In a feed without numbers.
     Unnumbered,
 }
 
-/// A venue's own checksum of a book.
+/// A function that computes a venue's checksum of a book.
 pub type Checksum<S> = fn(&Book<S>) -> u32;
 
-/// A [`Book`] that is kept right by snapshots and deltas, or says that it is not.
+/// A [`Book`] that follows a feed of snapshots and deltas, and detects missing deltas.
 ///
-/// The feed's [`Sequence`] decides which delta may follow which. A missing delta, a wrong
-/// checksum, or a delta for a book that has no snapshot and cannot wait for one makes the book
-/// [`BookState::Gap`] at once, with what was expected and what came, and it stays so until a
-/// snapshot repairs it. Numbered deltas that come while a snapshot is needed are kept, up to
+/// The [`Sequence`] of the feed defines which delta may follow which. The book becomes [`BookState::Gap`]
+/// after a missing delta, a wrong checksum, or a delta without a snapshot that cannot be buffered. The gap
+/// contains the expected and the received value, and lasts until a snapshot repairs the book.
+///
+/// While a snapshot is needed, numbered deltas are buffered, up to
 /// [`MAX_BUFFERED_DELTAS`](crate::MAX_BUFFERED_DELTAS) and
-/// [`MAX_BUFFERED_LEVELS`](crate::MAX_BUFFERED_LEVELS), and bridged when it comes.
+/// [`MAX_BUFFERED_LEVELS`](crate::MAX_BUFFERED_LEVELS). The snapshot then applies those that follow it.
 ///
 /// ```
 /// use ticklot_book::{Book, Delta, DeltaBook, Gap, Ids, Ladder, Level, Lots, Nanos};
@@ -75,20 +76,20 @@ pub type Checksum<S> = fn(&Book<S>) -> u32;
 /// ```
 ///
 /// # Allocation
-/// That of the book, and of the deltas that are kept; nothing once both have grown.
+/// That of the book and of the buffered deltas; none once both have grown.
 #[derive(Clone, Debug)]
 pub struct DeltaBook<S: Storage = Flat> {
     book: Book<S>,
     sequence: Sequence,
     checksum: Option<Checksum<S>>,
     position: Position,
-    /// The last number that the book had when its position was lost.
+    /// The last number that the book had when it lost its position.
     floor: Option<u64>,
     buffer: DeltaBuffer,
 }
 
 impl<S: Storage> DeltaBook<S> {
-    /// Follows a feed with `book`, which has had no snapshot yet.
+    /// Follows a feed with `book`, which must not have had a snapshot yet.
     #[must_use]
     pub fn new(book: Book<S>, sequence: Sequence) -> Self {
         Self {
@@ -101,24 +102,25 @@ impl<S: Storage> DeltaBook<S> {
         }
     }
 
-    /// The same book, which compares what `checksum` makes of it with each checksum that comes. Without
-    /// it, checksums are passed over.
+    /// Compares each received checksum with the result of `checksum`. Without this function, checksums are
+    /// ignored.
     #[must_use]
     pub fn with_checksum(mut self, checksum: Checksum<S>) -> Self {
         self.checksum = Some(checksum);
         self
     }
 
-    /// Replaces the book by a snapshot that was received at `now`, and applies the deltas that waited
-    /// for it. [`DeltaBook::changes`] tells what all of them changed, in order.
+    /// Replaces the levels with a snapshot received at `now`, and applies the buffered deltas.
+    /// [`DeltaBook::changes`] returns the changes of all of them, in order.
     ///
-    /// [`Outcome::Old`] for one that is older than the deltas already applied to a book that can be
-    /// trusted: the book is the newer of the two, and stays. Also while no deltas wait, for one that is
-    /// older than the levels of a book that is a gap, which stays one. [`Outcome::Gap`] when the deltas that
-    /// waited do not go on from it: they still wait, for a newer one.
+    /// Returns [`Outcome::Old`], and ignores the snapshot, if a valid book has already applied newer deltas.
+    /// The same holds for a book in a gap whose levels are newer, while no deltas are buffered. Returns
+    /// [`Outcome::Gap`] if the buffered deltas do not follow the snapshot. They then stay buffered for a
+    /// newer one.
     ///
     /// # Errors
-    /// Those of [`Book::apply_snapshot`]; the book is a gap then ([`Gap::Refused`]), its levels as before.
+    /// Those of [`Book::apply_snapshot`]. The book then becomes a gap ([`Gap::Refused`]) with its levels
+    /// unchanged.
     pub fn apply_snapshot(
         &mut self,
         snapshot: &Snapshot<'_>,
@@ -149,11 +151,11 @@ impl<S: Storage> DeltaBook<S> {
         }
     }
 
-    /// Applies a delta that was received at `now`, if it is the next one. [`DeltaBook::changes`] tells
-    /// what it changed: nothing, when it was not applied.
+    /// Applies a delta received at `now`, if it is the next one. [`DeltaBook::changes`] returns its changes,
+    /// and is empty if it was not applied.
     ///
     /// # Errors
-    /// Those of [`Book::apply_delta`]; the book is a gap then ([`Gap::Refused`]).
+    /// Those of [`Book::apply_delta`]. The book then becomes a gap ([`Gap::Refused`]).
     #[inline]
     pub fn apply_delta(&mut self, delta: &Delta<'_>, now: Nanos) -> Result<Outcome, BookError> {
         self.book.clear_changes();
@@ -195,7 +197,7 @@ impl<S: Storage> DeltaBook<S> {
         Ok(self.check(delta.checksum))
     }
 
-    /// Compares the book with the venue's checksum of it.
+    /// Compares the checksum of the book with that of the venue.
     #[inline]
     fn check(&mut self, expected: Option<u32>) -> Outcome {
         let (Some(checksum), Some(expected)) = (self.checksum, expected) else {
@@ -209,8 +211,7 @@ impl<S: Storage> DeltaBook<S> {
         }
     }
 
-    /// Applies the deltas that waited for the snapshot that has just come. What does not go on from it
-    /// waits for another.
+    /// Applies the buffered deltas after a snapshot. Those that do not follow it stay buffered.
     fn bridge(&mut self, now: Nanos) -> Result<Outcome, BookError> {
         if self.buffer.len() != 0 {
             self.book.record_changes();
@@ -225,7 +226,7 @@ impl<S: Storage> DeltaBook<S> {
             }
             done += 1;
         }
-        // One that was refused would be refused again.
+        // A delta that caused an error would cause it again.
         buffer.drop_first(done + usize::from(outcome.is_err()));
         self.buffer = buffer;
         Ok(match outcome? {
@@ -234,7 +235,7 @@ impl<S: Storage> DeltaBook<S> {
         })
     }
 
-    /// A delta came while a snapshot is needed.
+    /// Handles a delta while a snapshot is needed.
     #[cold]
     fn buffer_for_snapshot(&mut self, delta: &Delta<'_>) -> Outcome {
         if self.sequence == Sequence::None {
@@ -249,7 +250,7 @@ impl<S: Storage> DeltaBook<S> {
         self.buffer_delta(delta, Outcome::Buffered)
     }
 
-    /// Keeps a numbered delta for the next snapshot.
+    /// Buffers a numbered delta for the next snapshot.
     #[cold]
     fn buffer_delta(&mut self, delta: &Delta<'_>, outcome: Outcome) -> Outcome {
         if self.sequence == Sequence::None || delta.ids.is_none() {
@@ -261,7 +262,7 @@ impl<S: Storage> DeltaBook<S> {
         }
     }
 
-    /// The book cannot be trusted until a snapshot comes. Its state says what was wrong first.
+    /// Invalidates the book until the next snapshot. The state keeps the first cause.
     #[cold]
     fn enter_gap(&mut self, gap: Gap) -> Outcome {
         self.forget_position();
@@ -271,20 +272,20 @@ impl<S: Storage> DeltaBook<S> {
         Outcome::Gap(gap)
     }
 
-    /// Starts a new epoch: see [`Book::start_epoch`]. Deltas that waited are dropped.
+    /// Starts a new epoch: see [`Book::start_epoch`]. Drops buffered deltas.
     pub fn start_epoch(&mut self, epoch: Epoch) {
         self.restart();
         self.book.start_epoch(epoch);
     }
 
-    /// The connection is gone: see [`Book::disconnect`]. Deltas that waited are dropped.
+    /// Marks the connection as lost: see [`Book::disconnect`]. Drops buffered deltas.
     pub fn disconnect(&mut self) {
         self.restart();
         self.book.disconnect();
     }
 
-    /// Something is missing or wrong that the book cannot see itself, such as a message that could not
-    /// be decoded: see [`Book::mark_gap`]. Only a snapshot repairs it.
+    /// Invalidates the book for a cause that it cannot detect itself, such as a message that could not be
+    /// decoded: see [`Book::mark_gap`]. Only a snapshot repairs it.
     pub fn mark_gap(&mut self, gap: Gap) {
         self.forget_position();
         self.book.mark_gap(gap);
@@ -295,14 +296,14 @@ impl<S: Storage> DeltaBook<S> {
         self.position = Position::Lost;
     }
 
-    /// The oldest snapshot that may repair the book. Where deltas wait, their numbers decide it instead,
-    /// also in a feed that starts its numbers again.
+    /// The number of the oldest snapshot that may repair the book. With buffered deltas, their numbers decide
+    /// instead, which also allows a feed to restart its numbers.
     fn floor(&self) -> Option<u64> {
         self.floor.filter(|_| self.buffer.len() == 0)
     }
 
-    /// Marks the book stale when nothing has come for `limit`: see [`Book::expire`]. The next delta that
-    /// goes on from it makes it live again.
+    /// Marks the book stale when no update was received for `limit`: see [`Book::expire`]. The next delta in
+    /// sequence makes it live again.
     pub fn expire(&mut self, now: Nanos, limit: Duration) -> bool {
         self.book.expire(now, limit)
     }
@@ -312,8 +313,8 @@ impl<S: Storage> DeltaBook<S> {
         self.book.refresh()
     }
 
-    /// Changes the scale: see [`Book::set_scale`]. When it differs, a snapshot is needed, and deltas that
-    /// waited for one are dropped.
+    /// Changes the scale: see [`Book::set_scale`]. If it differs, the book needs a snapshot, and buffered
+    /// deltas are dropped.
     pub fn set_scale(&mut self, scale: Scale) -> bool {
         let differs = self.book.set_scale(scale);
         if differs {
@@ -322,8 +323,8 @@ impl<S: Storage> DeltaBook<S> {
         differs
     }
 
-    /// Whether a delta of these numbers shows that its feed continues this book: it is the next one, it
-    /// overlaps the book's position, or the book has it already.
+    /// Whether a delta with these numbers proves that its feed continues this book: it is the next delta,
+    /// overlaps the book's position, or was applied already.
     #[must_use]
     pub fn is_continued_by(&self, ids: Ids) -> bool {
         let ids = self.sequence.read(ids);
@@ -334,12 +335,12 @@ impl<S: Storage> DeltaBook<S> {
         ids.first <= ids.last && next.is_some_and(|next| first <= next)
     }
 
-    /// Continues the book from the feed of another connection, whose next delta has these numbers, without
-    /// losing validity. The book takes the new epoch; levels, state and age stay. Deltas that the book has
-    /// already are passed over afterwards, and one that overlaps its position is applied (deltas
-    /// carry whole quantities, so applying one twice changes nothing).
+    /// Continues the book with the feed of another connection, whose next delta has these numbers, without
+    /// losing validity. The book takes the new epoch; levels, state and age stay. Later deltas that the book
+    /// has already applied are ignored. One that overlaps its position is applied: deltas carry absolute
+    /// quantities, so applying one twice changes nothing.
     ///
-    /// Returns false, and changes nothing, unless the numbers prove that no update lies between
+    /// Returns false, and changes nothing, unless the numbers prove that no update is missing
     /// ([`DeltaBook::is_continued_by`]).
     pub fn adopt(&mut self, ids: Ids, epoch: Epoch) -> bool {
         let (true, Some(id)) = (self.is_continued_by(ids), self.last_id()) else {
@@ -356,21 +357,21 @@ impl<S: Storage> DeltaBook<S> {
         self.buffer.clear();
     }
 
-    /// The book, if it can be traded on. The easy call.
+    /// The book, if it is valid and may be traded on.
     #[inline]
     #[must_use]
     pub fn live(&self) -> Option<&Book<S>> {
         self.book.live()
     }
 
-    /// The book in whatever state it is. Look at [`Book::state`] before you believe it.
+    /// The book in any state. Check [`Book::state`] before you use its levels.
     #[inline]
     #[must_use]
     pub fn last_known(&self) -> &Book<S> {
         &self.book
     }
 
-    /// What the book says of itself.
+    /// Whether the book is valid, and if not, why.
     #[inline]
     #[must_use]
     pub fn state(&self) -> BookState {
@@ -383,14 +384,14 @@ impl<S: Storage> DeltaBook<S> {
         self.book.changes()
     }
 
-    /// How the feed numbers its deltas.
+    /// The numbering of the feed's deltas.
     #[must_use]
     pub fn sequence(&self) -> Sequence {
         self.sequence
     }
 
-    /// The number of the last update that is in the book; none while a snapshot is needed, and none
-    /// in a feed without numbers.
+    /// The number of the last applied update; `None` while a snapshot is needed, and in a feed without
+    /// numbers.
     #[must_use]
     pub fn last_id(&self) -> Option<u64> {
         match self.position {
@@ -399,21 +400,20 @@ impl<S: Storage> DeltaBook<S> {
         }
     }
 
-    /// How many deltas wait for a snapshot.
+    /// The number of buffered deltas.
     #[must_use]
     pub fn buffered(&self) -> usize {
         self.buffer.len()
     }
 
-    /// The bytes that it holds now, inside it and on the heap: those of the book and of the deltas that
-    /// wait, or once waited.
+    /// The memory in bytes, including the heap: that of the book and of the delta buffer.
     #[must_use]
     pub fn memory(&self) -> usize {
         size_of::<Self>() - size_of::<Book<S>>() + self.book.memory() + self.buffer.heap_bytes()
     }
 }
 
-/// The number that goes on from a position.
+/// The next number after a position.
 fn after(position: Position) -> u64 {
     match position {
         Position::Snapshot(id) | Position::Delta(id) => id.saturating_add(1),
@@ -421,7 +421,7 @@ fn after(position: Position) -> u64 {
     }
 }
 
-/// What a delta of these numbers is at a position: applied, old, or a gap.
+/// Classifies a delta with these numbers at a position: applied, old, or a gap.
 #[inline]
 fn step(position: Position, ids: Ids) -> Outcome {
     let next = match position {

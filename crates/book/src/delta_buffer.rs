@@ -1,4 +1,4 @@
-//! Deltas that wait for a snapshot.
+//! The buffer of deltas for a future snapshot.
 
 use alloc::vec::Vec;
 
@@ -6,13 +6,13 @@ use crate::sequence::Ids;
 use crate::units::Level;
 use crate::update::Delta;
 
-/// The most deltas that are kept for a snapshot: several seconds of the busiest markets.
+/// The maximum number of deltas that are buffered for a snapshot: several seconds of the busiest markets.
 pub const MAX_BUFFERED_DELTAS: usize = 16_384;
 
-/// The most levels that they may have together: 3 MiB.
+/// The maximum number of levels in all buffered deltas: 3 MiB.
 pub const MAX_BUFFERED_LEVELS: usize = 131_072;
 
-/// Deltas in the order in which they came; their levels lie one behind the other.
+/// Deltas in the order of arrival, with their levels in one array.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DeltaBuffer {
     deltas: Vec<BufferedDelta>,
@@ -21,7 +21,7 @@ pub(crate) struct DeltaBuffer {
 
 #[derive(Clone, Copy, Debug)]
 struct BufferedDelta {
-    /// Where its levels begin: bids, then asks.
+    /// The index of its first level: bids, then asks.
     start: usize,
     bids: usize,
     asks: usize,
@@ -34,11 +34,11 @@ impl DeltaBuffer {
         self.deltas.len()
     }
 
-    /// Keeps a delta.
+    /// Appends a delta.
     ///
     /// # Errors
-    /// There is no room: all are dropped, and this one is the first of a new beginning, if it
-    /// fits at all. Says how many levels may be kept.
+    /// The buffer is full. It is then cleared, and holds only this delta, if it fits at all. The error is the
+    /// maximum number of levels.
     pub(crate) fn push(&mut self, delta: &Delta<'_>) -> Result<(), usize> {
         let levels = delta.bids.len().saturating_add(delta.asks.len());
         let fits = self.deltas.len() < MAX_BUFFERED_DELTAS
@@ -64,7 +64,7 @@ impl DeltaBuffer {
         }
     }
 
-    /// The delta at an index, from 0 for the oldest.
+    /// The delta at an index; 0 is the oldest.
     pub(crate) fn get(&self, index: usize) -> Option<Delta<'_>> {
         let kept = self.deltas.get(index)?;
         let levels = self
@@ -79,7 +79,7 @@ impl DeltaBuffer {
         })
     }
 
-    /// Drops the oldest `deltas`.
+    /// Drops the oldest `deltas` deltas.
     pub(crate) fn drop_first(&mut self, deltas: usize) {
         let Some(start) = self.deltas.get(deltas).map(|kept| kept.start) else {
             return self.clear();

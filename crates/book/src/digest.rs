@@ -4,7 +4,7 @@ use crc32fast::Hasher;
 
 use crate::units::Level;
 
-/// The length of the longest level.
+/// The length of the longest text of a level.
 const LONGEST: usize = ",-9223372036854775808:-9223372036854775808".len();
 
 /// The IEEE CRC-32 of `ticks:lots,ticks:lots,...|ticks:lots,...`: bids, then asks, best first.
@@ -22,10 +22,10 @@ fn hash_side(crc: &mut Hasher, levels: impl Iterator<Item = Level>) {
     }
 }
 
-/// Not generic, so that it is compiled here once and optimised with this crate.
+/// Not generic, so that it is compiled once, and optimised with this crate.
 fn hash_level(crc: &mut Hasher, level: Level, separated: bool) {
     let mut text = [0_u8; LONGEST];
-    // From the end, since numbers are written from their last digit.
+    // Written from the end, because numbers are written from their last digit.
     let mut at = write_number(&mut text, LONGEST, level.lots.0) - 1;
     text[at] = b':';
     at = write_number(&mut text, at, level.ticks.0);
@@ -36,7 +36,7 @@ fn hash_level(crc: &mut Hasher, level: Level, separated: bool) {
     crc.update(&text[at..]);
 }
 
-/// Writes a number so that it ends before `end`, and returns where it begins.
+/// Writes a number that ends before index `end`, and returns the index of its first byte.
 fn write_number(text: &mut [u8; LONGEST], end: usize, number: i64) -> usize {
     let mut at = end;
     let mut rest = number.unsigned_abs();

@@ -1,29 +1,31 @@
-//! An integer order book that says whether it can be trusted.
+//! An integer order book that tracks its own validity.
 //!
-//! Prices are [`Ticks`], quantities are [`Lots`]: whole numbers of the smallest step of an
-//! instrument. Decimal text becomes one of them exactly through a [`Scale`], or it is an error.
-//! A [`Book`] is replaced by snapshots ([`Book::apply_snapshot`]) or changed by deltas ([`Book::apply_delta`]), tells
-//! which levels a message changed, and carries its own state of trust ([`BookState`]): a strategy that
-//! reads through [`Book::live`] never sees a book that is stale, crossed, incomplete or left over from
-//! an earlier connection.
+//! Prices are [`Ticks`] and quantities are [`Lots`]: integer multiples of the smallest step of an instrument.
+//! A [`Scale`] converts decimal text to them exactly, or returns an error.
+//!
+//! A [`Book`] applies snapshots ([`Book::apply_snapshot`]) and deltas ([`Book::apply_delta`]), and reports
+//! the levels that each message changed. It also tracks its own validity ([`BookState`]). A strategy that
+//! reads through [`Book::live`] never sees a book that is stale, crossed, incomplete or left over from an
+//! earlier connection.
 //!
 //! | to | use |
 //! |---|---|
-//! | keep snapshots, or a shallow book | [`Book`], which is `Book<`[`Flat`]`>` |
-//! | keep a deep book that changes level by level | `Book<`[`Ladder`]`>` |
+//! | store snapshots, or a shallow book | [`Book`], which is `Book<`[`Flat`]`>` |
+//! | store a deep book that changes level by level | `Book<`[`Ladder`]`>` |
 //! | read a book of either storage | [`BookRef`] |
-//! | follow a feed of numbered or checksummed deltas | [`DeltaBook`], over either |
-//! | ask more than the best prices | [`BookView`]: mid, microprice, imbalance, depth, fills, and views of views: grouped, complement, combined, without one's own orders |
+//! | follow a feed of numbered or checksummed deltas | [`DeltaBook`], over either storage |
+//! | compute more than the best prices | [`BookView`]: mid, microprice, imbalance, depth and fills |
+//! | transform a book | the nested views of [`BookView`]: grouped, complement, combined, without own orders |
 //!
-//! The crate does no I/O, knows no JSON and reads no clock: every time is passed in as [`Nanos`].
-//! It is `no_std` with `alloc`, and allocates only to grow: nothing for a message once a book has
-//! seen its deepest state and its largest message.
+//! The crate does no I/O, contains no JSON and reads no clock: the caller passes each time as [`Nanos`]. It
+//! is `no_std` with `alloc`. A book allocates only to grow: once it has seen its deepest state and its
+//! largest message, it does not allocate.
 //!
-//! | feature | brings |
+//! | feature | adds |
 //! |---|---|
-//! | `std` | checksums by what the processor has, found out at run time |
-//! | `serde` | `Serialize` and `Deserialize` for the plain values; a scale that is read is checked |
-//! | `arbitrary` | `Arbitrary` for the same, for fuzzing; takes std |
+//! | `std` | run-time detection of processor features for checksums |
+//! | `serde` | `Serialize` and `Deserialize` for the plain values; deserialization validates a scale |
+//! | `arbitrary` | `Arbitrary` for the same types, for fuzzing; needs std |
 //!
 //! ```
 //! use ticklot_book::{Book, Epoch, Level, Lots, Nanos, Scale, Ticks};
@@ -47,7 +49,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
-// What `arbitrary` derives takes it.
+// The code that `derive(Arbitrary)` generates refers to `std`.
 #[cfg(feature = "arbitrary")]
 extern crate std;
 

@@ -1,15 +1,15 @@
-//! What a tick and a lot are worth.
+//! The value of a tick and a lot.
 
 use thiserror::Error;
 
 use crate::decimal::{DecimalError, Fixed, MAX_DECIMALS, parse_decimal};
 use crate::units::{Lots, Ticks};
 
-/// What a tick and a lot of one instrument are worth: 10^-decimals of its price and quantity.
+/// The value of a tick and a lot of one instrument: 10^-decimals of its price and quantity.
 ///
-/// With 2 price decimals a tick is 0.01, so that `66843.63` is 6,684,363 ticks. Venues do not
-/// always publish their scales; they are the user's to set, and a number that is finer than the
-/// scale is an error, never a rounded level.
+/// With 2 price decimals a tick is 0.01, and `66843.63` is 6,684,363 ticks. Venues do not always publish
+/// their scales, so the user sets them. A number with more decimal places than the scale is an error, and is
+/// never rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Decimals"))]
@@ -18,25 +18,25 @@ pub struct Scale {
     quantity_decimals: u8,
 }
 
-/// A scale was asked for with more than [`MAX_DECIMALS`] decimals.
+/// A scale was requested with more than [`MAX_DECIMALS`] decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{decimals} decimals: a scale has at most {MAX_DECIMALS}")]
 pub struct ScaleError {
-    /// The number of decimals asked for.
+    /// The requested number of decimals.
     pub decimals: u8,
 }
 
 impl Scale {
-    /// Whole units on both axes: for venues that send ticks and lots as integers.
+    /// A tick and a lot of 1, for venues that send ticks and lots as integers.
     pub const UNIT: Self = Self {
         price_decimals: 0,
         quantity_decimals: 0,
     };
 
-    /// A scale of so many decimals for prices and for quantities, each 0 to [`MAX_DECIMALS`].
+    /// A scale with these numbers of decimals, each 0 to [`MAX_DECIMALS`].
     ///
     /// # Errors
-    /// [`ScaleError`] when either is larger.
+    /// [`ScaleError`] if either is larger.
     pub const fn new(price_decimals: u8, quantity_decimals: u8) -> Result<Self, ScaleError> {
         let most = if price_decimals > quantity_decimals {
             price_decimals
@@ -52,48 +52,48 @@ impl Scale {
         })
     }
 
-    /// How many decimals a price has.
+    /// The number of decimals of a price.
     #[must_use]
     pub const fn price_decimals(self) -> u8 {
         self.price_decimals
     }
 
-    /// How many decimals a quantity has.
+    /// The number of decimals of a quantity.
     #[must_use]
     pub const fn quantity_decimals(self) -> u8 {
         self.quantity_decimals
     }
 
-    /// Reads a price from decimal text, exactly. See [`parse_decimal`] for the form.
+    /// Parses a price from decimal text, exactly. See [`parse_decimal`] for the syntax.
     ///
     /// # Errors
-    /// The text is no number, finer than a tick, or too large.
+    /// The text is not a number, has more decimal places than the scale, or is out of range.
     pub fn ticks(self, text: &[u8]) -> Result<Ticks, DecimalError> {
         parse_decimal(text, self.price_decimals).map(Ticks)
     }
 
-    /// Reads a quantity from decimal text, exactly. See [`parse_decimal`] for the form.
+    /// Parses a quantity from decimal text, exactly. See [`parse_decimal`] for the syntax.
     ///
     /// # Errors
-    /// The text is no number, finer than a lot, or too large.
+    /// The text is not a number, has more decimal places than the scale, or is out of range.
     pub fn lots(self, text: &[u8]) -> Result<Lots, DecimalError> {
         parse_decimal(text, self.quantity_decimals).map(Lots)
     }
 
-    /// A price as the decimal it stands for.
+    /// A price as a decimal number.
     #[must_use]
     pub const fn price(self, ticks: Ticks) -> Fixed {
         Fixed::new(ticks.0, self.price_decimals)
     }
 
-    /// A quantity as the decimal it stands for.
+    /// A quantity as a decimal number.
     #[must_use]
     pub const fn quantity(self, lots: Lots) -> Fixed {
         Fixed::new(lots.0, self.quantity_decimals)
     }
 }
 
-/// A scale as it is read, before it is checked.
+/// A deserialized scale before its validation.
 #[cfg(feature = "serde")]
 #[derive(serde::Deserialize)]
 struct Decimals {
@@ -110,7 +110,7 @@ impl TryFrom<Decimals> for Scale {
     }
 }
 
-/// Any scale that there can be.
+/// Any valid scale.
 #[cfg(feature = "arbitrary")]
 impl arbitrary::Arbitrary<'_> for Scale {
     fn arbitrary(u: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Self> {

@@ -1,20 +1,20 @@
-//! How the messages of an incremental feed are numbered.
+//! The numbering of the messages of an incremental feed.
 
-/// The numbers that a delta carries.
+/// The sequence numbers of a delta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Ids {
-    /// The number of the first update in it.
+    /// The number of its first update.
     pub first: u64,
-    /// The number of the last update in it; the same when the feed numbers its messages.
+    /// The number of its last update; equal to `first` when the feed numbers its messages.
     pub last: u64,
-    /// The last number of the message before it, where the feed tells it.
+    /// The last number of the previous message, if the feed sends it.
     pub previous: Option<u64>,
 }
 
 impl Ids {
-    /// A delta that is one update.
+    /// A delta of one update.
     #[must_use]
     pub const fn one(id: u64) -> Self {
         Self::range(id, id)
@@ -30,8 +30,7 @@ impl Ids {
         }
     }
 
-    /// A delta of what happened after `previous`, up to `last`: numbers in between may belong to other
-    /// markets.
+    /// A delta of the updates after `previous` up to `last`. Numbers in between may belong to other markets.
     #[must_use]
     pub const fn after(previous: u64, first: u64, last: u64) -> Self {
         Self {
@@ -41,51 +40,50 @@ impl Ids {
         }
     }
 
-    /// Whether it goes on where a book that is at `id` ends: nothing between, nothing twice.
+    /// Whether the delta starts directly after `id`, without a gap or an overlap.
     #[inline]
     pub(crate) fn follows(self, id: u64) -> bool {
         self.first <= self.last && self.before() == Some(id)
     }
 
-    /// Whether a snapshot at `id` has all that came before it.
+    /// Whether a snapshot with number `id` contains all updates before the delta.
     pub(crate) fn is_bridged_by(self, id: u64) -> bool {
         self.first <= self.last && self.before().is_none_or(|before| before <= id)
     }
 
-    /// The number after which it begins; none when that is before all numbers.
+    /// The number before the delta; `None` if the delta starts at 0.
     #[inline]
     fn before(self) -> Option<u64> {
         self.previous.or(self.first.checked_sub(1))
     }
 }
 
-/// How a feed numbers its deltas, and so how a missing one is seen.
+/// How a feed numbers its deltas, and so how a missing delta is detected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Sequence {
-    /// Not at all. Deltas cannot wait for a snapshot: it must come first. Only a checksum can show that
-    /// one is missing. (Kraken.)
+    /// No numbers. Deltas cannot be buffered, so the snapshot must come first. Only a checksum can reveal a
+    /// missing delta. (Kraken.)
     #[default]
     None,
-    /// Each delta is one more than the one before it ([`Ids::one`]); its `first` is what counts.
+    /// The number of each delta ([`Ids::one`]) is one more than the previous one. Only `first` is used.
     Contiguous,
-    /// Each delta covers a range of numbers ([`Ids::range`], [`Ids::after`]) and begins where the one
-    /// before it ended: its previous number is that one's last, or, where none is told, its first
-    /// number is one more. (Binance: `U` and `u`, on its futures with `pu`.)
+    /// Each delta covers a range of numbers ([`Ids::range`], [`Ids::after`]) that starts directly after the
+    /// previous delta. Its `previous` must equal the last number of that delta; without `previous`, its
+    /// `first` must be one more. (Binance: `U` and `u`, and `pu` for futures.)
     ///
-    /// The first delta after a snapshot may overlap it: it must begin no later than one after the
-    /// snapshot's number, and those that end at or before that number are passed over. This is the
-    /// venue's rule for spot books (`U <= lastUpdateId + 1 <= u`). Its rule for futures
-    /// (`U <= lastUpdateId <= u`) is a special case of it, since there a delta holds all that
-    /// happened after `pu`.
+    /// The first delta after a snapshot may overlap it: it must start no later than one after the snapshot's
+    /// number. Deltas that end at or before that number are ignored. This is Binance's rule for spot books
+    /// (`U <= lastUpdateId + 1 <= u`). Its rule for futures (`U <= lastUpdateId <= u`) is a special case,
+    /// because there a delta contains all updates after `pu`.
     Range,
 }
 
 impl Sequence {
-    /// The numbers as this rule sees them.
+    /// The numbers that this rule compares.
     #[inline]
     pub(crate) fn read(self, ids: Ids) -> Ids {
         match self {

@@ -1,12 +1,13 @@
-//! What a book says about itself.
+//! The validity and the epoch of a book.
 
 use core::fmt;
 
-/// Which connection a book's levels came from. Each connection is a new epoch, and a book of a new
-/// epoch starts with a snapshot: levels of two epochs are not mixed. The one exception is a book that
-/// continues on a replacement connection at a proven sequence position (see
-/// [`DeltaBook::adopt`](crate::DeltaBook::adopt)): it takes the new epoch and keeps its levels, because no update lies
-/// between the two. 0 is the epoch before the first connection.
+/// The connection that a book's levels came from. Each connection is a new epoch, and a book starts each
+/// epoch with a snapshot, so levels of two epochs are not mixed. 0 is the epoch before the first connection.
+///
+/// There is one exception: a book may continue on a replacement connection at a proven sequence position (see
+/// [`DeltaBook::adopt`](crate::DeltaBook::adopt)). It takes the new epoch and keeps its levels, because no
+/// update is missing between the two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -21,7 +22,7 @@ impl Epoch {
     }
 }
 
-/// Why a book cannot be bridged by what came next.
+/// Why a book is out of date until its next snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -32,61 +33,61 @@ pub enum Gap {
     Sequence {
         /// The number that would have continued the book.
         expected: u64,
-        /// The number that came.
+        /// The received number.
         got: u64,
     },
     /// The venue's checksum differs from the book's.
     Checksum {
-        /// The venue's.
+        /// The venue's checksum.
         expected: u32,
-        /// The book's.
+        /// The book's checksum.
         got: u32,
     },
-    /// A delta came for a book that had no snapshot, and could not be kept for one: the feed does not
-    /// number its deltas.
+    /// A delta arrived before the first snapshot, and could not be buffered because the feed does not number
+    /// its deltas.
     NoSnapshot,
-    /// A message came without the sequence number that the feed's rule asks for.
+    /// A message arrived without the sequence number that the rule of the feed requires.
     Unnumbered {
-        /// The number that would have continued the book; 0 when any could have come.
+        /// The number that would have continued the book; 0 if the next number was unknown.
         expected: u64,
     },
-    /// More deltas came before a snapshot than are kept for it; those that were kept are dropped.
+    /// The buffer for deltas before a snapshot overflowed, and the buffered deltas were dropped.
     Overflow {
-        /// The most levels that are kept: [`MAX_BUFFERED_LEVELS`](crate::MAX_BUFFERED_LEVELS).
+        /// The maximum number of buffered levels: [`MAX_BUFFERED_LEVELS`](crate::MAX_BUFFERED_LEVELS).
         limit: usize,
     },
-    /// A message that may concern the book could not be read or applied: the book is out of date.
+    /// A message that may concern the book could not be decoded or applied.
     Refused,
-    /// Records are missing from the log that is replayed.
+    /// Records are missing from the replayed log.
     Dropped,
-    /// The size of a tick or a lot changed: the levels are in another unit.
+    /// The size of a tick or a lot changed, so the levels are in the old unit.
     Scale,
     /// A new snapshot was requested, and the feed of this book is interrupted until it arrives.
     Resync,
 }
 
-/// Whether a book can be trusted, and if not, why.
+/// Whether a book is valid, and if not, why.
 ///
-/// Only [`BookState::Live`] may be traded on. Every other state keeps the last known levels, to be
-/// looked at through calls that say so in their name.
+/// Trade only on a [`BookState::Live`] book. In every other state the book keeps its last known levels, which
+/// may be wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum BookState {
-    /// No snapshot has ever come.
+    /// No snapshot has been received.
     #[default]
     Empty,
-    /// A snapshot of this epoch has come, and nothing speaks against it.
+    /// A snapshot of this epoch was applied, and the book is valid.
     Live,
-    /// Nothing has come for as long as the book's limit, though the connection is up.
+    /// No update was received within the staleness limit, although the connection is up.
     Stale,
-    /// A message is missing or a checksum was wrong; only a snapshot repairs it.
+    /// The book is out of date, for the given reason. Only a snapshot repairs it.
     Gap(Gap),
     /// The best bid is above the best ask.
     Crossed,
-    /// The connection that fed the book is gone, and no snapshot of a new one has come yet.
+    /// The connection that fed the book was lost, and no snapshot of a new one was received yet.
     Disconnected,
 }
 
@@ -97,13 +98,13 @@ impl BookState {
         matches!(self, Self::Live)
     }
 
-    /// Whether both are the same state, whatever their causes: two gaps are, of any kind.
+    /// Whether both are the same state. All gaps are the same state, whatever their cause.
     #[must_use]
     pub fn is_same(self, other: Self) -> bool {
         core::mem::discriminant(&self) == core::mem::discriminant(&other)
     }
 
-    /// One word: `empty`, `live`, `stale`, `gap`, `crossed` or `disconnected`.
+    /// The name of the state: `empty`, `live`, `stale`, `gap`, `crossed` or `disconnected`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

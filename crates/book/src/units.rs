@@ -1,4 +1,4 @@
-//! The vocabulary: prices, quantities, sides, levels and times.
+//! The basic types: prices, quantities, sides, levels and times.
 
 use core::fmt;
 use core::ops::{Add, Sub};
@@ -6,9 +6,9 @@ use core::time::Duration;
 
 /// A price, in whole ticks: the smallest price step of the instrument.
 ///
-/// What a tick is worth is the instrument's [`Scale`](crate::Scale). Signed, since spreads are
-/// differences and some markets trade below zero; the decoders of this family refuse negative
-/// prices where the venue has none.
+/// The instrument's [`Scale`](crate::Scale) defines the value of a tick. Ticks are signed, because spreads
+/// are differences and some markets trade below zero. The decoders of `ticklot-frame` reject negative prices
+/// where the venue has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -17,16 +17,16 @@ pub struct Ticks(pub i64);
 
 /// A quantity, in whole lots: the smallest quantity step of the instrument.
 ///
-/// What a lot is worth is the instrument's [`Scale`](crate::Scale).
+/// The instrument's [`Scale`](crate::Scale) defines the value of a lot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct Lots(pub i64);
 
-/// A point in time, in nanoseconds on the caller's own clock. A length of time is a [`Duration`].
+/// A point in time, in nanoseconds of the caller's clock. Lengths of time are [`Duration`]s.
 ///
-/// Nothing in this family reads a clock; every call that needs the time takes it as an argument.
+/// This crate reads no clock: each call that needs the time takes it as an argument.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -34,13 +34,13 @@ pub struct Lots(pub i64);
 pub struct Nanos(pub u64);
 
 impl Nanos {
-    /// The point `ms` milliseconds after the clock's zero; the last one that fits, when it does not.
+    /// The point `ms` milliseconds after the clock's zero. Saturates.
     #[must_use]
     pub const fn from_millis(ms: u64) -> Self {
         Self(ms.saturating_mul(1_000_000))
     }
 
-    /// The point `secs` seconds after the clock's zero; the last one that fits, when it does not.
+    /// The point `secs` seconds after the clock's zero. Saturates.
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000_000_000))
@@ -52,7 +52,7 @@ impl Nanos {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// The point `length` after this one; the last one that fits, when it does not.
+    /// The point `length` after this one. Saturates.
     #[must_use]
     pub const fn after(self, length: Duration) -> Self {
         let length = length.as_nanos();
@@ -63,7 +63,7 @@ impl Nanos {
         Self(self.0.saturating_add(length as u64))
     }
 
-    /// The point `length` before this one; the clock's zero, when it does not fit.
+    /// The point `length` before this one. Saturates at the clock's zero.
     #[must_use]
     pub const fn before(self, length: Duration) -> Self {
         let length = length.as_nanos();
@@ -97,7 +97,7 @@ impl Side {
         }
     }
 
-    /// The worst price that there is on this side.
+    /// The worst possible price of this side.
     #[inline]
     #[must_use]
     pub const fn worst_price(self) -> Ticks {
@@ -107,7 +107,7 @@ impl Side {
         }
     }
 
-    /// Whether a level at price `a` comes before one at price `b` on this side, best first.
+    /// Whether price `a` is better than price `b` on this side.
     #[inline]
     #[must_use]
     pub const fn is_better(self, a: Ticks, b: Ticks) -> bool {
@@ -118,24 +118,24 @@ impl Side {
     }
 }
 
-/// One price level: everything that rests at one price.
+/// A price level: the total quantity of the orders at one price.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-// The order of the fields in memory is this one: decoders put down whole levels at once.
+// Decoders write whole levels with one store and rely on this order of the fields.
 #[repr(C)]
 pub struct Level {
     /// The price.
     pub ticks: Ticks,
-    /// The quantity resting there.
+    /// The quantity at this price.
     pub lots: Lots,
-    /// How many orders rest there; 0 when the venue does not say.
+    /// The number of orders at this price; 0 when the venue sends no counts.
     #[cfg_attr(feature = "serde", serde(default))]
     pub count: u32,
 }
 
 impl Level {
-    /// A level whose number of orders is not known.
+    /// A level with an unknown number of orders.
     #[must_use]
     pub const fn new(ticks: Ticks, lots: Lots) -> Self {
         Self {
@@ -144,10 +144,7 @@ impl Level {
             count: 0,
         }
     }
-}
-
-impl Level {
-    /// The same, but a level without lots has no orders, whatever the venue says.
+    /// The same level, with a count of 0 if it has no lots.
     #[inline]
     pub(crate) const fn normalized(self) -> Self {
         Self {
@@ -199,8 +196,8 @@ impl fmt::Display for Side {
     }
 }
 
-/// What turns a price into a key that is smaller the better the price is, and back: for bids every
-/// bit of it is flipped, which reverses the order of all `i64` and leaves none out.
+/// The XOR mask that converts a price to a key and back. A better price has a smaller key: for bids, flipping
+/// all bits reverses the order of the whole `i64` range.
 #[inline]
 pub(crate) const fn flip(side: Side) -> i64 {
     match side {

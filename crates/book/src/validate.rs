@@ -1,4 +1,4 @@
-//! What comes in for one side of a book: checked, and put in order.
+//! Validates and sorts the input for one side of a book.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -7,56 +7,56 @@ use thiserror::Error;
 
 use crate::units::{Level, Lots, Side, Ticks, flip};
 
-/// The most levels that a side of a book may have. Real books are far below; the limit keeps
-/// a broken or hostile venue from growing a book without bound.
+/// The maximum number of levels of a side of a book. Real books have far fewer. The limit bounds the memory
+/// that a faulty or hostile venue can use.
 pub const MAX_LEVELS: usize = 65_536;
 
-/// A snapshot or a delta that no book can hold.
+/// The error of an invalid snapshot or delta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{side} level {index} at {ticks} ticks: {kind}")]
 pub struct BookError {
-    /// What is wrong.
+    /// The cause of the error.
     pub kind: BookErrorKind,
-    /// The side that the level is on.
+    /// The side of the offending level.
     pub side: Side,
-    /// The index of the offending level in the input, from 0. For a duplicate price, the later
-    /// of the two.
+    /// The index of the offending level in the input, from 0. For a duplicate price, that of the second
+    /// level.
     pub index: usize,
     /// The price of the offending level.
     pub ticks: Ticks,
 }
 
-/// What is wrong with a snapshot or a delta.
+/// The cause of a [`BookError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum BookErrorKind {
-    /// Two levels of one side have the same price: which one is right cannot be known.
-    #[error("a second level at this price")]
+    /// Two levels of one side have the same price.
+    #[error("duplicate price")]
     DuplicatePrice,
     /// A quantity below zero.
     #[error("negative quantity")]
     NegativeLots,
-    /// More levels on a side than [`MAX_LEVELS`].
+    /// A side has more than [`MAX_LEVELS`] levels.
     #[error("more than {MAX_LEVELS} levels on a side")]
     TooManyLevels,
-    /// A delta for a book that has no snapshot to apply it to, or lost its trust since.
-    #[error("a delta without a snapshot before it")]
+    /// A delta for a book that needs a snapshot, because it has none or became invalid since.
+    #[error("delta without a valid snapshot")]
     NoSnapshot,
 }
 
-/// Whether `input` can stand as a side as it is: best first, no duplicate, no empty level.
+/// Whether `input` is sorted, best first, without duplicate prices and empty levels.
 ///
-/// This is what a venue sends nearly always, so that no copy is made of it.
+/// Nearly all messages are sorted, and are not copied.
 ///
 /// # Errors
-/// A negative quantity or too many levels: wrong in any order.
+/// A negative quantity, or too many levels.
 fn is_sorted(side: Side, input: &[Level]) -> Result<bool, BookError> {
     if let Some(level) = input.get(MAX_LEVELS) {
         return Err(error(BookErrorKind::TooManyLevels, side, MAX_LEVELS, level));
     }
     let flip = flip(side);
     let mut last = None;
-    // Two branches a level, which nearly never go the other way.
+    // Two well-predicted branches per level.
     let is_next = |level: &Level| {
         let key = level.ticks.0 ^ flip;
         let in_order = last.is_none_or(|last| last < key);
@@ -77,11 +77,10 @@ fn is_sorted(side: Side, input: &[Level]) -> Result<bool, BookError> {
     }
 }
 
-/// Puts `input` in order in `sorted`: best first, levels without quantity left out.
+/// Sorts `input` into `sorted`, best first, without levels of zero lots.
 ///
 /// # Errors
-/// Two levels at one price. A level without quantity counts: it says that nothing rests at a
-/// price where the other says that something does.
+/// Two levels at one price. Levels of zero lots count, because they contradict another level at their price.
 fn sort(side: Side, input: &[Level], sorted: &mut Vec<Level>) -> Result<(), BookError> {
     sorted.clear();
     sorted.extend_from_slice(input);
@@ -104,7 +103,7 @@ fn sort(side: Side, input: &[Level], sorted: &mut Vec<Level>) -> Result<(), Book
     Ok(())
 }
 
-/// The input as a side in order: itself, or sorted in `space`.
+/// The sorted levels of a side: `input` itself, or a sorted copy in `space`.
 #[inline]
 pub(crate) fn ordered<'a>(
     side: Side,

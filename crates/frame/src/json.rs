@@ -20,7 +20,7 @@
 //!
 //! let fault = parser.parse(br#"{"price":0.655}"#, price).unwrap_err();
 //! let error = DecodeError::new(VenueName("mine"), fault);
-//! assert_eq!(error.to_string(), "mine: line 0, byte 9: price: finer than the grid of 2 decimals");
+//! assert_eq!(error.to_string(), "mine: line 0, byte 9: price: more than 2 decimal places");
 //! # Ok::<(), DecodeFailure>(())
 //! ```
 //!

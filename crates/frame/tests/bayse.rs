@@ -329,7 +329,7 @@ fn errors_read_well() {
     let error = refused(&line).on_line(3);
     assert_eq!(
         error.to_string(),
-        "bayse: line 3, byte 96: price: finer than the grid of 2 decimals"
+        "bayse: line 3, byte 96: price: more than 2 decimal places"
     );
     assert_eq!(
         refused("{").to_string(),

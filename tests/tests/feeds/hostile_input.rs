@@ -64,7 +64,7 @@ fn bad_levels_cost_their_line() {
         (r#"{"price":-0.6,"quantity":1}"#, "price: negative"),
         (
             r#"{"price":0.605,"quantity":1}"#,
-            "price: finer than the grid of 2 decimals",
+            "price: more than 2 decimal places",
         ),
         (r#"{"price":0.6,"quantity":-1}"#, "quantity: negative"),
         (

@@ -1,13 +1,13 @@
-//! Which slots of a window are taken: a bit for each, and above every 64 words of them a word that
-//! tells which of those are not zero.
+//! The occupied slots of a window: a bitmap with a summary level. One summary word marks the nonzero words
+//! among 64.
 
-/// Bits a word.
+/// Bits per word.
 const WORD: usize = 64;
-/// Bits under one word of the summary.
+/// Bits per summary word.
 pub(super) const BLOCK: usize = WORD * WORD;
 
-/// A set of the numbers below `BLOCKS * 4096`, with the next and the last member found in a few
-/// instructions: a trailing-zero count in a word, in the summary and in a word again.
+/// A set of numbers below `BLOCKS * 4096`. Finds the next and the last member in a few instructions: a
+/// trailing-zero count in a word, in the summary and in a word again.
 #[derive(Clone)]
 pub(super) struct Bits<const BLOCKS: usize> {
     words: [[u64; WORD]; BLOCKS],
@@ -15,7 +15,7 @@ pub(super) struct Bits<const BLOCKS: usize> {
 }
 
 impl<const BLOCKS: usize> Bits<BLOCKS> {
-    /// How many numbers there can be; also what stands for "none".
+    /// The number of possible members, and the value that stands for "none".
     pub(super) const LEN: usize = BLOCKS * BLOCK;
 
     pub(super) const fn new() -> Self {
@@ -25,8 +25,8 @@ impl<const BLOCKS: usize> Bits<BLOCKS> {
         }
     }
 
-    /// Puts `at`, below [`Self::LEN`], in the set or takes it out. Without a branch: what comes and
-    /// goes cannot be predicted.
+    /// Inserts or removes `at`, which is below [`Self::LEN`]. Branchless, because insertions and removals
+    /// cannot be predicted.
     #[inline(always)]
     pub(super) fn put(&mut self, at: usize, there: bool) {
         let word = at / WORD;
@@ -37,7 +37,7 @@ impl<const BLOCKS: usize> Bits<BLOCKS> {
         *summary = *summary & !(1 << (word % WORD)) | any << (word % WORD);
     }
 
-    /// The smallest member that is at least `from`; [`Self::LEN`] when there is none.
+    /// The smallest member that is not below `from`; [`Self::LEN`] if there is none.
     #[inline]
     pub(super) fn next(&self, from: usize) -> usize {
         if from >= Self::LEN {
@@ -55,7 +55,7 @@ impl<const BLOCKS: usize> Bits<BLOCKS> {
         }
     }
 
-    /// The largest member; [`Self::LEN`] when there is none.
+    /// The largest member; [`Self::LEN`] if there is none.
     pub(super) fn last(&self) -> usize {
         let Some(block) = self.summary.iter().rposition(|bits| *bits != 0) else {
             return Self::LEN;
@@ -64,7 +64,7 @@ impl<const BLOCKS: usize> Bits<BLOCKS> {
         word * WORD + self.word(word).ilog2() as usize
     }
 
-    /// The first word from `from` on that is not zero; `BLOCKS * 64` when there is none.
+    /// The index of the first nonzero word from `from` on; `BLOCKS * 64` if there is none.
     #[inline]
     pub(super) fn next_word(&self, from: usize) -> usize {
         let mut block = from / WORD;
@@ -80,13 +80,13 @@ impl<const BLOCKS: usize> Bits<BLOCKS> {
         BLOCKS * WORD
     }
 
-    /// 64 bits of the set. `word` is below `BLOCKS * 64`.
+    /// The word at an index below `BLOCKS * 64`.
     #[inline]
     pub(super) fn word(&self, word: usize) -> u64 {
         self.words.as_flattened()[word]
     }
 
-    /// Moves every member by `words * 64`, up or down. Members that would leave are dropped.
+    /// Moves every member by `words * 64`, up or down. Drops members that leave the range.
     pub(super) fn shift(&mut self, words: isize) {
         shift(self.words.as_flattened_mut(), words, 0);
         for (summary, words) in self.summary.iter_mut().zip(&self.words) {
@@ -98,7 +98,7 @@ impl<const BLOCKS: usize> Bits<BLOCKS> {
     }
 }
 
-/// Moves the content of `values` by `by` slots, up or down, and puts `empty` where nothing came.
+/// Moves the content of `values` by `by` slots, up or down, and fills the free slots with `empty`.
 pub(super) fn shift<T: Copy>(values: &mut [T], by: isize, empty: T) {
     let distance = by.unsigned_abs().min(values.len());
     let kept = values.len() - distance;
@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    /// A seeded sequence (Marsaglia's xorshift64).
+    /// A seeded random number (Marsaglia's xorshift64).
     fn random(state: &mut u64) -> usize {
         *state ^= *state << 13;
         *state ^= *state >> 7;

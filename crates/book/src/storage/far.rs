@@ -1,8 +1,8 @@
-//! The levels beyond a ladder's window.
+//! The levels outside a ladder's window.
 
 use alloc::vec::Vec;
 
-/// A level by its key: smaller is better.
+/// A level with its key; a smaller key is a better price.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Far {
     pub(super) key: i64,
@@ -10,8 +10,8 @@ pub(super) struct Far {
     pub(super) count: u32,
 }
 
-/// A sorted array, worst first: what is nearest to the window is at its end, so that levels come
-/// and go there without moving others when the window moves.
+/// A sorted array, worst first. The level nearest to the window is at its end, so a move of the window pushes
+/// and pops levels without moving others.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Overflow {
     levels: Vec<Far>,
@@ -26,7 +26,7 @@ impl Overflow {
         self.levels.is_empty()
     }
 
-    /// The level that is `index` levels behind the best one.
+    /// The level at an index; 0 is the best.
     #[inline]
     pub(super) fn nth(&self, index: usize) -> Option<&Far> {
         self.levels.iter().nth_back(index)
@@ -44,7 +44,7 @@ impl Overflow {
         self.find(key).ok().and_then(|at| self.levels.get(at))
     }
 
-    /// Puts a level in place, or takes it out when it has no quantity; returns what was there.
+    /// Sets a level, or removes it when it has no quantity. Returns the previous level, or a default one.
     pub(super) fn set(&mut self, level: Far) -> Far {
         match self.find(level.key) {
             Ok(at) if level.lots != 0 => core::mem::replace(&mut self.levels[at], level),
@@ -58,7 +58,7 @@ impl Overflow {
         }
     }
 
-    /// Adds a level that is better than all that are here.
+    /// Adds a level that is better than all others.
     pub(super) fn push_best(&mut self, level: Far) {
         self.levels.push(level);
     }

@@ -1,4 +1,4 @@
-//! A side as a sorted array.
+//! [`Flat`]: a side as a sorted array.
 
 use alloc::vec::Vec;
 use core::iter::Copied;
@@ -13,26 +13,26 @@ pub type FlatLevels<'a> = Copied<slice::Iter<'a, Level>>;
 
 /// A sorted array, best first: for snapshots and for shallow books.
 ///
-/// A level takes 24 bytes, and is there twice: a snapshot is written beside the last one, which stays until
-/// the next, so that what changed can be found when it is asked for. One level is found by a binary
-/// search; one that comes or goes moves all levels behind it.
+/// A level takes 24 bytes and is stored twice: the previous levels are kept after a snapshot, so that its
+/// changes can be computed lazily. A lookup is a binary search. An insertion or a removal moves all worse
+/// levels.
 #[derive(Clone, Debug)]
 pub struct Flat {
     levels: Vec<Level>,
-    /// What a snapshot has replaced.
+    /// The levels before the last snapshot.
     before: Vec<Level>,
     side: Side,
 }
 
 impl Flat {
-    /// The levels as they lie in memory, best first.
+    /// The levels, best first.
     #[inline]
     #[must_use]
     pub fn as_slice(&self) -> &[Level] {
         &self.levels
     }
 
-    /// Where a price is, or where it would be.
+    /// The index of a price, or the index at which to insert it.
     #[inline]
     fn find(&self, ticks: Ticks) -> Result<usize, usize> {
         let flip = flip(self.side);

@@ -1,4 +1,4 @@
-//! A side as a dense window of ticks around the touch.
+//! [`Ladder`]: a side as a dense window of ticks around the touch.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -11,73 +11,70 @@ use super::{Storage, sealed};
 use crate::change::{Change, Differences, Peeked};
 use crate::units::{Level, Lots, Side, Ticks, flip};
 
-/// Ticks that one block of a [`Ladder`]'s window has.
+/// The number of ticks in one block of a [`Ladder`]'s window.
 pub const BLOCK_TICKS: usize = BLOCK;
 
-/// A dense window of ticks around the touch, and a sorted array of the levels beyond it: for
-/// incremental feeds and deep books.
+/// A dense window of ticks around the touch, and a sorted array of the levels outside it: for incremental
+/// feeds and deep books.
 ///
-/// The window has `BLOCKS` times [`BLOCK_TICKS`] slots, one a tick, with the lots of each; a bit for
-/// each slot marks those that are taken, and a summary of those bits finds the next one in a few
-/// instructions, however sparse the book is. Setting a level inside the window is a store, two bit
-/// operations and a comparison with the best.
+/// The window has `BLOCKS` times [`BLOCK_TICKS`] slots, one per tick, that hold the lots. A bitmap marks the
+/// occupied slots. Its summary level finds the next one in a few instructions, however sparse the book is. To
+/// set a level inside the window takes a store, two bit operations and a comparison with the best price.
 ///
-/// The best level is always inside: the window moves when a better level comes that is outside, and
-/// when the touch has gone three quarters through it. Its place is then a quarter from its better
-/// edge, so that the price goes at least 1,024 ticks back, or 2,048 on, before it moves again (for
-/// one block). Levels that are worse than the window lie in the array and are as exact as the
-/// others, at any price that an `i64` can be.
+/// The best level is always inside the window. The window recentres when a better level arrives outside it,
+/// and when the touch has moved through three quarters of it. The touch is then a quarter of the window from
+/// its better edge. With one block, the price must improve by 1,024 ticks or worsen by 2,048 ticks before the
+/// next move. Levels worse than the window are in the array, at any price that an `i64` can represent.
 ///
 /// # Memory
-/// A side holds 12 bytes for each tick of its window, allocated at once (48 KiB for one block; pages
-/// that are never written may cost nothing), and 24 bytes for each level that the array had room for
-/// at most: never more than twice [`MAX_LEVELS`](crate::MAX_LEVELS). See
-/// [`Book::memory`](crate::Book::memory).
+/// A side allocates 12 bytes for each tick of its window when it is created: 48 KiB per block, although pages
+/// that are never written may use no memory. The array takes 24 bytes per level of its capacity, which never
+/// exceeds twice [`MAX_LEVELS`](crate::MAX_LEVELS). See [`Book::memory`](crate::Book::memory).
 ///
 /// # Choosing the size
-/// The window wants to be as wide as the part of the book that changes. One block is right for a
-/// thousand levels that lie a few ticks apart; a market whose tick is tiny against its price wants more.
+/// The window should be as wide as the part of the book that changes. One block suits a thousand levels that
+/// are a few ticks apart. A market whose tick is tiny relative to its price needs more.
 #[derive(Clone)]
 pub struct Ladder<const BLOCKS: usize = 4> {
     /// The key of the window's first slot; a multiple of 64.
     base: i64,
-    /// Turns a price into its key and back; see [`flip`].
+    /// The mask that converts a price to its key and back; see [`flip`].
     flip: i64,
-    /// The key of the best level; `i64::MAX` when there is none.
+    /// The key of the best level; `i64::MAX` if there is none.
     best: i64,
-    /// How many levels there are, inside the window and beyond it.
+    /// The number of levels, inside and outside the window.
     len: usize,
-    /// Whether any level has ever had a count; until then the counts are not looked at.
+    /// Whether any level has ever had a count; until then the counts are not accessed.
     counted: bool,
     taken: Bits<BLOCKS>,
-    /// Zero where no level is.
+    /// The lots of each slot; zero if there is no level.
     lots: Box<[[i64; BLOCK]; BLOCKS]>,
     counts: Box<[[u32; BLOCK]; BLOCKS]>,
     far: Overflow,
 }
 
 impl<const BLOCKS: usize> Ladder<BLOCKS> {
-    /// How many ticks the window has.
+    /// The number of ticks in the window.
     pub const TICKS: usize = BLOCKS * BLOCK;
-    /// Where the window puts the best level when it moves: a quarter from its better edge.
+    /// The slot of the best level after the window moves: a quarter from its better edge.
     const HOME: usize = Self::TICKS / 4;
-    /// The slot from which on the best level makes it move.
+    /// The window moves when the best level reaches this slot.
     const DEEP: usize = Self::TICKS / 4 * 3;
-    /// The last base at which the whole window is inside `i64`.
+    /// The largest base at which the whole window is inside the `i64` range.
     #[allow(clippy::cast_possible_wrap)] // a window is far smaller
     const LAST_BASE: i64 = i64::MAX - (Self::TICKS as i64 - 1);
 
-    /// The prices that the window has slots for now, the better one first.
+    /// The first and the last price of the current window, the better one first.
     #[must_use]
     pub fn window(&self) -> (Ticks, Ticks) {
         let last = self.key(Self::TICKS - 1);
         (Ticks(self.base ^ self.flip), Ticks(last ^ self.flip))
     }
 
-    /// The slot of a key; not below [`Self::TICKS`] when it is outside.
+    /// The slot of a key; [`Self::TICKS`] or more if the key is outside the window.
     ///
-    /// A key below the base wraps to a number that is too large: the window lies inside `i64`, so
-    /// no key is so far below that it would come around.
+    /// A key below the base wraps to a large number. It cannot wrap into the window, because the whole window
+    /// is inside the `i64` range.
     #[inline]
     #[allow(clippy::cast_sign_loss)]
     fn slot(&self, key: i64) -> u64 {
@@ -117,10 +114,10 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         }
     }
 
-    /// Sets the level of a slot inside the window, and returns the lots and the count before.
+    /// Sets the level of a slot inside the window, and returns the previous lots and count.
     ///
-    /// Whether a level comes, changes or goes cannot be predicted, so there is one way for all three:
-    /// the only branch on it is taken when the best goes.
+    /// Insert, update and delete share one branchless path, because a branch between them would be
+    /// mispredicted. The only branch on the kind of change is taken when the best level is removed.
     #[inline(always)]
     fn set_near(&mut self, slot: usize, lots: i64, count: u32) -> (i64, u32) {
         let key = self.key(slot);
@@ -134,14 +131,14 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         self.taken.put(slot, there);
         self.len = self.len + usize::from(there) - usize::from(was != 0);
         self.best = self.best.min(if there { key } else { i64::MAX });
-        // One test of both, which the compiler does not make two branches of.
+        // One test of both conditions, which the compiler does not split into two branches.
         if (self.best ^ key) | i64::from(there) == 0 {
             self.find_best(slot);
         }
         (was, was_count)
     }
 
-    /// The level at `slot` was the best, and is gone.
+    /// Finds the best level after the previous one, at `slot`, was removed.
     #[inline]
     fn find_best(&mut self, slot: usize) {
         let next = self.taken.next(slot);
@@ -175,7 +172,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         (0, 0)
     }
 
-    /// The touch has gone deep into the window, or out of it: moves the window after it.
+    /// Recentres the window after the touch moved deep into it, or out of it.
     #[cold]
     #[inline(never)]
     fn maybe_recenter(&mut self) {
@@ -186,18 +183,18 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
             self.far.best().map(|far| far.key)
         };
         self.best = best.unwrap_or(i64::MAX);
-        // With nothing beyond the window there is nothing to gain by moving it.
+        // Without levels outside the window, a move would gain nothing.
         if let Some(best) = best.filter(|_| !self.far.is_empty()) {
             self.recenter(best);
         }
     }
 
-    /// How many levels are inside the window.
+    /// The number of levels inside the window.
     fn near(&self) -> usize {
         self.len - self.far.len()
     }
 
-    /// Moves the window so that `best`, which no level is better than, is at its home in it.
+    /// Moves the window so that `best` is at slot [`Self::HOME`]. No level is better than `best`.
     #[allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation)] // below TICKS
     fn recenter(&mut self, best: i64) {
         let base = best.saturating_sub(Self::HOME as i64) & !63;
@@ -217,7 +214,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         self.admit();
     }
 
-    /// Moves the levels of the last `slots` slots of the window beyond it.
+    /// Moves the levels of the last `slots` slots of the window to the array.
     fn evict(&mut self, slots: usize) {
         loop {
             let slot = self.taken.last();
@@ -241,7 +238,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         self.taken.put(slot, false);
     }
 
-    /// Takes in the levels from beyond that the window now has slots for.
+    /// Moves the levels of the array that are now inside the window to their slots.
     fn admit(&mut self) {
         while let Some(far) = self.far.best() {
             let slot = self.slot(far.key);
@@ -254,7 +251,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         }
     }
 
-    /// Puts a level in a slot that is free.
+    /// Puts a level into a free slot.
     fn insert(&mut self, slot: usize, far: Far) {
         self.lots.as_flattened_mut()[slot] = far.lots;
         if self.counted | (far.count != 0) {
@@ -293,7 +290,7 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
         }
     }
 
-    /// Whether the window would have to move for a side whose best is at this price.
+    /// Whether a side with its best level at this price would need another window.
     fn is_away(&self, best: Ticks) -> bool {
         self.slot(best.0 ^ self.flip) >= Self::DEEP as u64
     }
@@ -326,7 +323,7 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
 
     #[inline]
     fn best(&self) -> Option<Level> {
-        // The best is in the window wherever there is one.
+        // The best level, if any, is inside the window.
         let slot = usize::try_from(self.slot(self.best)).unwrap_or(usize::MAX);
         let level = (slot < Self::TICKS).then(|| self.level(slot))?;
         (level.lots.0 != 0).then_some(level)
@@ -384,7 +381,7 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
         let first = changes.len();
         changes.extend(Differences::new(side, Peeked::new(self.levels()), levels));
         let changes = &changes[first..];
-        // Anew, when that is less work, or when the window would move while levels are few.
+        // Rebuild the side if that is less work, or if the window would move while few levels are set.
         let anew = changes.len() > levels.len() / 2
             || levels.first().is_none_or(|best| self.is_away(best.ticks));
         if anew {
@@ -392,7 +389,7 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
             self.fill(levels);
             return;
         }
-        // What comes before what goes, so that the side is never empty in between.
+        // Set levels before removing others, so that the side is never empty in between.
         for there in [true, false] {
             let these = changes.iter().filter(|c| (c.new_lots.0 != 0) == there);
             for change in these {
@@ -416,7 +413,7 @@ impl<const BLOCKS: usize> fmt::Debug for Ladder<BLOCKS> {
     }
 }
 
-/// Zeroed pages from the allocator, rather than an array moved through the stack.
+/// Zeroed pages from the allocator, instead of an array moved through the stack.
 fn zeros<T: Copy, const BLOCKS: usize>(zero: T) -> Box<[T; BLOCKS]> {
     let blocks = vec![zero; BLOCKS].into_boxed_slice();
     blocks
@@ -428,11 +425,11 @@ fn zeros<T: Copy, const BLOCKS: usize>(zero: T) -> Box<[T; BLOCKS]> {
 #[derive(Clone, Debug)]
 pub struct LadderLevels<'a, const BLOCKS: usize> {
     ladder: &'a Ladder<BLOCKS>,
-    /// The word of the window that is being read.
+    /// The current word of the window's bitmap.
     word: usize,
-    /// What is left of it.
+    /// The remaining bits of that word.
     bits: u64,
-    /// How many levels beyond the window were read.
+    /// The number of levels read from the array.
     far: usize,
 }
 

@@ -1,4 +1,4 @@
-//! How the levels of one side are kept.
+//! Storages for the levels of one side: [`Flat`] and [`Ladder`].
 
 mod bits;
 mod far;
@@ -16,15 +16,15 @@ use crate::units::{Level, Side, Ticks};
 
 /// One side of a book: price levels, best first, each price once, none without quantity.
 ///
-/// | storage | a snapshot | one level near the touch | one level far from it |
+/// | storage | snapshot | one level near the touch | one level far from the touch |
 /// |---|---|---|---|
-/// | [`Flat`] | one merge pass | a binary search, and a move of all levels behind it | the same |
-/// | [`Ladder`] | one merge pass and a set for each change | a few instructions | a binary search |
+/// | [`Flat`] | one merge pass | a binary search and a move of all worse levels | the same |
+/// | [`Ladder`] | one merge pass and a set per change | a few instructions | a binary search |
 ///
-/// Both hold the same levels after the same calls, at any price that an `i64` can be. The trait is
-/// sealed: that is a promise of this crate's tests and not of others'.
+/// Both contain the same levels after the same calls, at any price. The trait is sealed, because the tests of
+/// this crate guarantee this only for its own storages.
 pub trait Storage: Clone + fmt::Debug + sealed::Sealed {
-    /// What [`Storage::levels`] returns.
+    /// The iterator that [`Storage::levels`] returns.
     type Levels<'a>: Iterator<Item = Level> + Clone + fmt::Debug
     where
         Self: 'a;
@@ -33,10 +33,10 @@ pub trait Storage: Clone + fmt::Debug + sealed::Sealed {
     #[must_use]
     fn new(side: Side) -> Self;
 
-    /// How many levels there are.
+    /// The number of levels.
     fn len(&self) -> usize;
 
-    /// Whether there is no level.
+    /// Whether there are no levels.
     #[inline]
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -45,7 +45,7 @@ pub trait Storage: Clone + fmt::Debug + sealed::Sealed {
     /// The best level: the highest bid or the lowest ask.
     fn best(&self) -> Option<Level>;
 
-    /// The price of the best level; the worst that there is on the side when there is no level.
+    /// The price of the best level, or the worst possible price of an empty side.
     fn touch(&self) -> Ticks;
 
     /// The worst level: the lowest bid or the highest ask.
@@ -57,27 +57,27 @@ pub trait Storage: Clone + fmt::Debug + sealed::Sealed {
     /// The levels, best first.
     fn levels(&self) -> Self::Levels<'_>;
 
-    /// Puts a level in place, or takes it out when it has no quantity, and returns what was at its
-    /// price: a level of zero lots when nothing was. Quantities are not negative.
+    /// Sets a level, or removes it when it has no quantity, and returns the previous level at its price, with
+    /// zero lots if there was none. The quantity must not be negative.
     fn set(&mut self, level: Level) -> Level;
 
-    /// Puts `levels` in place of all levels and appends to `changes` what differs, best first; or keeps
-    /// what was there, to be compared with.
+    /// Replaces all levels with `levels`. Appends the changes to `changes`, best first, or keeps the previous
+    /// levels for a later comparison.
     ///
-    /// `levels` are in order, best first, each price once, each with a quantity.
+    /// `levels` must be sorted, best first, each price once, each with a quantity.
     fn replace(&mut self, levels: &[Level], changes: &mut Vec<Change>);
 
-    /// The bytes that the side holds on the heap now.
+    /// The heap memory of the side in bytes.
     fn heap_bytes(&self) -> usize;
 }
 
 pub(crate) mod sealed {
     use crate::change::Replaced;
 
-    /// Keeps [`super::Storage`] to this crate.
+    /// Seals [`super::Storage`].
     pub trait Sealed {
-        /// What the last [`super::Storage::replace`] put in place of what, where it is left to the reader to
-        /// compare. Right until the side changes again.
+        /// The levels before and after the last [`super::Storage::replace`], if the storage leaves the
+        /// comparison to the reader. Valid until the side changes again.
         #[inline]
         fn replaced(&self) -> Replaced<'_> {
             Replaced::default()

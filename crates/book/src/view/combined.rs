@@ -1,16 +1,16 @@
-//! Two books of the same thing as one.
+//! [`Combined`]: two books of one instrument, merged.
 
 use core::iter::Peekable;
 
 use super::BookView;
 use crate::units::{Level, Lots, Side, Ticks};
 
-/// Two books of the same thing, merged by price: the book of YES and the [complement] of that of NO,
-/// say, or two venues' books of one instrument. Its best prices are the best across both, and it
-/// may be crossed where neither of them is.
+/// Two books of one instrument, merged by price: for example a YES book and the [complement] of the NO book,
+/// or the books of two venues. Its best prices are the best of both, so it may be crossed although neither
+/// book is.
 ///
-/// At a price that both have, lots and counts are added; a sum that does not fit stays at the end of
-/// its range. It speaks for the prices that both speak for, and shows no others.
+/// At a common price, lots and counts are added, and the sums saturate. The view covers the prices that both
+/// books cover, and contains no others.
 ///
 /// [complement]: super::Complement
 #[derive(Debug)]

@@ -1,13 +1,12 @@
-//! The other outcome of a two-outcome market.
+//! [`Complement`]: the other outcome of a two-outcome market.
 
 use super::BookView;
 use crate::units::{Level, Side, Ticks};
 
-/// A NO book seen from YES, or the other way round: to buy one outcome at a price is to sell the other
-/// at `one` less that price. The sides are swapped, and each price is `one - price`.
+/// A NO book as a YES book, or the reverse. To buy one outcome at a price is to sell the other at `one` minus
+/// that price, so the sides are swapped, and each price is `one - price`.
 ///
-/// A level whose price does not fit 64 bits then is left out; in a market of prices from 0 to `one`
-/// there is none.
+/// A level whose new price does not fit 64 bits is omitted. Prices from 0 to `one` always fit.
 #[derive(Debug)]
 pub struct Complement<'a, V> {
     view: &'a V,

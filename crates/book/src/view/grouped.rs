@@ -1,17 +1,15 @@
-//! Levels put together by a price step.
+//! [`Grouped`]: levels aggregated by a price step.
 
 use core::iter::Peekable;
 
 use super::BookView;
 use crate::units::{Level, Lots, Side, Ticks};
 
-/// A book whose levels are put together by a price step: each bid at the next multiple of the step
-/// that is not above it, each ask at the next one that is not below it, so that a group never
-/// shows a better price than its levels have.
+/// A book whose levels are aggregated by a price step. Bids round down to a multiple of the step and asks
+/// round up, so a group never has a better price than its levels.
 ///
-/// Lots and counts are added; a sum that does not fit stays at the end of its range, and so does
-/// the price of a group whose multiple is beyond it. A group of which the book does not cover all prices
-/// is still shown, with what is known of it, and is beyond what the view covers.
+/// Lots and counts are added. Sums saturate, and so do the prices of groups. A group that the book covers
+/// only in part contains the known levels, and is outside the coverage of the view.
 #[derive(Debug)]
 pub struct Grouped<'a, V> {
     view: &'a V,
@@ -50,7 +48,7 @@ impl<V: BookView> BookView for Grouped<'_, V> {
         if group == covers || covers == side.worst_price() {
             return Some(covers);
         }
-        // The last group is known in part; the one before it is whole.
+        // The last group is covered in part, the previous one completely.
         Some(match side {
             Side::Bid => group + Ticks(self.step),
             Side::Ask => group - Ticks(self.step),
@@ -58,7 +56,7 @@ impl<V: BookView> BookView for Grouped<'_, V> {
     }
 }
 
-/// The price of the group that a price belongs to.
+/// The price of the group that contains a price.
 fn group(side: Side, step: i64, ticks: Ticks) -> Ticks {
     let over = ticks.0.rem_euclid(step);
     Ticks(match side {
@@ -68,7 +66,7 @@ fn group(side: Side, step: i64, ticks: Ticks) -> Ticks {
     })
 }
 
-/// The levels of a side, put together by a price step, best first.
+/// The levels of a side, aggregated by a price step, best first.
 #[derive(Clone, Debug)]
 pub struct GroupedLevels<I: Iterator<Item = Level>> {
     levels: Peekable<I>,

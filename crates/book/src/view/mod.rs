@@ -1,4 +1,4 @@
-//! What strategies ask of a book.
+//! Read-only views of books, with the computations that strategies need.
 
 mod combined;
 mod complement;
@@ -19,12 +19,12 @@ use crate::digest;
 use crate::storage::Storage;
 use crate::units::{Level, Lots, Side, Ticks};
 
-/// A book to be read: a [`Book`] of any storage, or another view of one.
+/// A read-only book: a [`Book`] with any storage, or a view of another book.
 ///
-/// Nothing here allocates, and nothing is a float but what [`Ratio::to_f64`] and its like return.
-/// Sums of lots are `i128`: [`MAX_LEVELS`](crate::MAX_LEVELS) levels of the largest quantity fit.
+/// No method allocates, and all results are exact: only methods such as [`Ratio::to_f64`] return floats. Sums
+/// of lots are `i128`, which holds [`MAX_LEVELS`](crate::MAX_LEVELS) levels of the largest quantity.
 ///
-/// A view is only as good as its book: take it from [`Book::live`].
+/// A view does not check the validity of its book: create it from [`Book::live`].
 ///
 /// ```
 /// use ticklot_book::{Book, BookView, Level, Lots, Nanos, Scale, Side, Ticks};
@@ -41,11 +41,11 @@ use crate::units::{Level, Lots, Side, Ticks};
 /// # Ok::<(), ticklot_book::BookError>(())
 /// ```
 pub trait BookView {
-    /// The levels of one side from the touch outward: each price once, each with a quantity, none
-    /// beyond what the book covers.
+    /// The levels of one side, best first: each price once, each with a quantity, none beyond the coverage of
+    /// the book.
     fn levels(&self, side: Side) -> impl Iterator<Item = Level>;
 
-    /// The worst price of a side that is spoken for: see [`Book::covers`].
+    /// The worst price of a side that the book covers: see [`Book::covers`].
     fn covers(&self, side: Side) -> Option<Ticks>;
 
     /// The best level of a side.
@@ -54,32 +54,33 @@ pub trait BookView {
         self.levels(side).next()
     }
 
-    /// The highest buyer.
+    /// The highest bid.
     #[inline]
     fn best_bid(&self) -> Option<Level> {
         self.best(Side::Bid)
     }
 
-    /// The lowest seller.
+    /// The lowest ask.
     #[inline]
     fn best_ask(&self) -> Option<Level> {
         self.best(Side::Ask)
     }
 
-    /// Best ask less best bid: zero when locked, negative when crossed, none on a one-sided book.
-    /// At the end of the range when it does not fit.
+    /// The best ask minus the best bid: zero when locked, negative when crossed, `None` on a one-sided book.
+    /// Saturates.
     fn spread(&self) -> Option<Ticks> {
         Some(self.best_ask()?.ticks - self.best_bid()?.ticks)
     }
 
-    /// Half way between the best prices, exactly; none on a one-sided book.
+    /// The midpoint of the best prices, exactly; `None` on a one-sided book.
     fn mid(&self) -> Option<HalfTicks> {
         let (bid, ask) = self.best_bid().zip(self.best_ask())?;
         Some(HalfTicks(i128::from(bid.ticks.0) + i128::from(ask.ticks.0)))
     }
 
-    /// The mid weighted by what rests on the other side, in ticks: nearer to the ask the more there is
-    /// to buy. None on a one-sided book. Exact: the products fit `i128` for all prices and lots.
+    /// The microprice in ticks: the mean of the best prices, each weighted by the quantity of the opposite
+    /// side. A larger bid moves it towards the ask. `None` on a one-sided book. Exact: the products fit
+    /// `i128` for all prices and lots.
     fn microprice(&self) -> Option<Ratio> {
         let (bid, ask) = self.best_bid().zip(self.best_ask())?;
         let at = |price: Ticks, lots: Lots| i128::from(price.0) * i128::from(lots.0);
@@ -89,7 +90,7 @@ pub trait BookView {
         })
     }
 
-    /// What rests on the best `levels` levels of each side.
+    /// The depth of the best `levels` levels of each side.
     fn imbalance(&self, levels: usize) -> Imbalance {
         Imbalance {
             bids: self.depth(Side::Bid, levels),
@@ -97,12 +98,11 @@ pub trait BookView {
         }
     }
 
-    /// What rests on each side no further than `range` from its best price. A negative range is
-    /// none.
+    /// The depth of each side within `range` of its best price. A negative range contains no levels.
     fn imbalance_within(&self, range: Ticks) -> Imbalance {
         let within = |side| match (self.best(side), side) {
             (None, _) => self.depth(side, 0),
-            // Beyond the end of the range of prices it would be the end itself.
+            // Subtraction below would saturate and include the best price at the end of the range.
             _ if range < Ticks(0) => self.depth(side, 0),
             (Some(best), Side::Bid) => self.depth_to(side, best.ticks - range),
             (Some(best), Side::Ask) => self.depth_to(side, best.ticks + range),
@@ -113,15 +113,15 @@ pub trait BookView {
         }
     }
 
-    /// What rests on the best `levels` levels of a side.
+    /// The depth of the best `levels` levels of a side.
     fn depth(&self, side: Side, levels: usize) -> Depth {
         let mut depth = Depth::of(self.levels(side).take(levels));
-        // Fewer levels than asked for are all there are only where the whole side is known.
+        // Fewer levels than requested are complete only if the book covers the whole side.
         depth.covered = depth.levels == levels || self.covers(side) == Some(side.worst_price());
         depth
     }
 
-    /// What rests on a side at `limit` and at every better price.
+    /// The depth of a side at `limit` and at all better prices.
     fn depth_to(&self, side: Side, limit: Ticks) -> Depth {
         let within = |level: &Level| !side.is_better(limit, level.ticks);
         let mut depth = Depth::of(self.levels(side).take_while(within));
@@ -130,8 +130,9 @@ pub trait BookView {
         depth
     }
 
-    /// What it costs to take `lots` from a side, best level first: from [`Side::Ask`] to buy, from
-    /// [`Side::Bid`] to sell. No more than the book shows; lots below one are none.
+    /// The cost of an order that takes `lots` from a side, best level first: from [`Side::Ask`] to buy, from
+    /// [`Side::Bid`] to sell. The fill is limited by the levels of the book, and is empty for zero or
+    /// negative `lots`.
     fn fill(&self, side: Side, lots: Lots) -> Fill {
         let mut fill = Fill {
             asked: lots,
@@ -147,7 +148,7 @@ pub trait BookView {
         fill
     }
 
-    /// Copies the best levels of a side to `out`, as many as there are and fit, and returns how many.
+    /// Copies the best levels of a side to `out`, as many as fit, and returns their number.
     #[inline]
     fn copy_top(&self, side: Side, out: &mut [Level]) -> usize {
         let mut count = 0;
@@ -163,8 +164,8 @@ pub trait BookView {
         digest::crc32(self.levels(Side::Bid), self.levels(Side::Ask))
     }
 
-    /// The same book with its levels put together by a price step, as venues group theirs (JayX's
-    /// `precise`): see [`Grouped`]. A step below one tick is one.
+    /// The book with its levels aggregated by a price step, as venues group theirs (JayX's `precise`): see
+    /// [`Grouped`]. The minimum step is one tick.
     fn grouped(&self, step: Ticks) -> Grouped<'_, Self>
     where
         Self: Sized,
@@ -172,8 +173,8 @@ pub trait BookView {
         Grouped::new(self, step)
     }
 
-    /// The book of the other outcome of a two-outcome market, where `one` is what both together pay:
-    /// see [`Complement`].
+    /// The book of the other outcome of a two-outcome market, where `one` is the total payout of both
+    /// outcomes: see [`Complement`].
     fn complement(&self, one: Ticks) -> Complement<'_, Self>
     where
         Self: Sized,
@@ -181,7 +182,7 @@ pub trait BookView {
         Complement::new(self, one)
     }
 
-    /// This book and another of the same thing as one: see [`Combined`].
+    /// This book merged with another of the same instrument: see [`Combined`].
     fn combined<'a, V: BookView>(&'a self, other: &'a V) -> Combined<'a, Self, V>
     where
         Self: Sized,
@@ -189,7 +190,7 @@ pub trait BookView {
         Combined::new(self, other)
     }
 
-    /// The book without one's own resting orders: see [`WithoutOwn`].
+    /// The book without the caller's own resting orders: see [`WithoutOwn`].
     fn without_own<'a>(&'a self, bids: &'a [Level], asks: &'a [Level]) -> WithoutOwn<'a, Self>
     where
         Self: Sized,

@@ -1,15 +1,15 @@
-//! A book without one's own orders.
+//! [`WithoutOwn`]: a book without the caller's own orders.
 
 use super::BookView;
 use crate::units::{Level, Lots, Side, Ticks};
 
-/// What the others have in the book: one's own resting orders are taken out of it.
+/// A book without the caller's own resting orders.
 ///
-/// Own orders are levels of their own: price, lots, and how many orders (0 counts as one where the book
-/// has counts). Several at one price are added up. Where they are as much as the book shows,
-/// or more since the book has not heard of a fill yet, the level is gone.
+/// Own orders are given as levels: price, lots and number of orders, where 0 counts as one order if the book
+/// has counts. Several entries at one price are added. A level is removed when the own orders have all its
+/// lots, or more, because the book may not contain the last fill yet.
 ///
-/// Each level read walks the own orders of its side once; they are few.
+/// Each level of the iteration scans the own orders of its side, which should be few.
 #[derive(Debug)]
 pub struct WithoutOwn<'a, V> {
     view: &'a V,
@@ -46,10 +46,10 @@ impl<V: BookView> BookView for WithoutOwn<'_, V> {
     }
 }
 
-/// What others have at a level; none when they have nothing.
+/// A level without own orders; `None` if nothing remains.
 fn without(level: Level, own: &[Level]) -> Option<Level> {
     let (mut lots, mut count) = (level.lots, level.count);
-    // An own order of no lots, or of less, is none.
+    // Own orders of zero or negative lots are ignored.
     let here = own
         .iter()
         .filter(|o| o.ticks == level.ticks && o.lots > Lots(0));

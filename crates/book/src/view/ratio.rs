@@ -1,4 +1,4 @@
-//! What views give: exact sums and ratios.
+//! The results of views: exact sums and ratios.
 
 use core::fmt;
 
@@ -12,19 +12,19 @@ use crate::units::{Level, Lots, Ticks};
 pub struct HalfTicks(pub i128);
 
 impl HalfTicks {
-    /// The price in ticks, the half one dropped: the next whole tick that is not above it.
+    /// The price in ticks, rounded down.
     #[must_use]
     pub const fn floor(self) -> i128 {
         self.0.div_euclid(2)
     }
 
-    /// Whether it lies between two ticks.
+    /// Whether the price is between two ticks.
     #[must_use]
     pub const fn is_between(self) -> bool {
         self.0.rem_euclid(2) != 0
     }
 
-    /// The price in ticks, to the nearest float.
+    /// The price in ticks, as the nearest float.
     #[must_use]
     #[allow(clippy::cast_precision_loss)]
     pub fn to_f64(self) -> f64 {
@@ -32,7 +32,7 @@ impl HalfTicks {
     }
 }
 
-/// In ticks, exactly: `99` or `99.5`.
+/// Prints the exact price in ticks: `99` or `99.5`.
 impl fmt::Display for HalfTicks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
@@ -41,26 +41,25 @@ impl fmt::Display for HalfTicks {
     }
 }
 
-/// A ratio, exactly. Not in lowest terms.
+/// An exact ratio, not in lowest terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Ratio {
-    /// Above the line.
+    /// The numerator.
     pub numerator: i128,
-    /// Below the line; above zero in all that views give.
+    /// The denominator; positive in all ratios that views return.
     pub denominator: i128,
 }
 
 impl Ratio {
-    /// The next whole number that is not above it; none when the denominator is zero.
+    /// The ratio rounded down; `None` when the denominator is zero.
     #[must_use]
     pub const fn floor(self) -> Option<i128> {
         self.numerator.checked_div_euclid(self.denominator)
     }
 
-    /// The float next to it, give or take the last place: both parts are rounded before they are
-    /// divided.
+    /// The ratio as a float. The last bits may be off, because both parts are rounded before the division.
     #[must_use]
     #[allow(clippy::cast_precision_loss)]
     pub fn to_f64(self) -> f64 {
@@ -68,16 +67,16 @@ impl Ratio {
     }
 }
 
-/// What rests on some levels of a side.
+/// The total of some levels of a side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Depth {
-    /// The lots of all of them.
+    /// The sum of their lots.
     pub lots: i128,
-    /// How many levels they are.
+    /// The number of levels.
     pub levels: usize,
-    /// Whether the book speaks for all that was asked. If not, more may rest there than it shows.
+    /// Whether the book covers the whole requested range. If not, the true total may be larger.
     pub covered: bool,
 }
 
@@ -92,20 +91,19 @@ impl Depth {
     }
 }
 
-/// What rests on one side against the other.
+/// The depths of both sides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Imbalance {
-    /// The buyers'.
+    /// The depth of the bids.
     pub bids: Depth,
-    /// The sellers'.
+    /// The depth of the asks.
     pub asks: Depth,
 }
 
 impl Imbalance {
-    /// (bids - asks) / (bids + asks): from -1, only sellers, to 1, only buyers. None when nothing
-    /// rests on either side.
+    /// (bids - asks) / (bids + asks): from -1 (only asks) to 1 (only bids). `None` when both sides are empty.
     #[must_use]
     pub const fn ratio(self) -> Option<Ratio> {
         let all = self.bids.lots + self.asks.lots;
@@ -119,20 +117,20 @@ impl Imbalance {
     }
 }
 
-/// What it costs to take a quantity from a side.
+/// The cost of an order that takes a quantity from a side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Fill {
-    /// The lots that were asked for.
+    /// The requested lots.
     pub asked: Lots,
-    /// The lots that the book shows of them.
+    /// The lots that the book can fill.
     pub lots: Lots,
-    /// The price of the last of them: the limit of an order that would take them all.
+    /// The worst price of the fill: the limit price of an order that takes all of it.
     pub worst: Option<Ticks>,
-    /// How many levels they are taken from, the last one perhaps in part.
+    /// The number of levels used, the last one possibly in part.
     pub levels: usize,
-    /// The sum of ticks times lots. It fits: the lots are an `i64`, and so is each price.
+    /// The sum of ticks times lots. It fits, because the lots and each price are `i64`.
     pub cost: i128,
 }
 
@@ -144,13 +142,13 @@ impl Fill {
         self.cost += i128::from(level.ticks.0) * i128::from(lots.0);
     }
 
-    /// Whether the book shows as much as was asked for.
+    /// Whether the book can fill all requested lots.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.lots >= self.asked
     }
 
-    /// The average price (VWAP) of what is filled, in ticks; none when nothing is.
+    /// The average price (VWAP) of the fill in ticks; `None` when it is empty.
     #[must_use]
     pub fn average(&self) -> Option<Ratio> {
         (self.lots > Lots(0)).then(|| Ratio {

@@ -1,4 +1,4 @@
-//! A reference to a book of either storage.
+//! [`BookRef`]: a reference to a book with either storage.
 
 use core::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::state::{BookState, Epoch};
 use crate::storage::{Flat, FlatLevels, Ladder, LadderLevels};
 use crate::units::{Level, Lots, Nanos, Side, Ticks};
 
-/// A shared reference to a book, flat or ladder: what a store of both kinds lends.
+/// A shared reference to a flat or a ladder book, for collections with books of both kinds.
 ///
-/// It is `Copy`, two words long, and needs no virtual call: each method matches the storage once and
-/// then runs the same code as on the book itself. Only [`BookRef::levels`] (and the views that iterate
-/// over it) matches for each level that is taken with `next`; `for_each` and `fold` match once. A loop
-/// that must not match at all matches the two variants itself, or takes [`BookRef::as_flat`].
+/// It is `Copy`, two words long, and needs no virtual call: each method matches the storage once, then runs
+/// the same code as on the book itself. Only [`BookRef::levels`], and the views that iterate over it, match
+/// once per call of `next`; `for_each` and `fold` match once. To avoid that, match the two variants outside
+/// the loop, or use [`BookRef::as_flat`].
 ///
 /// ```
 /// use ticklot_book::{Book, BookRef, BookView, Ladder, Level, Lots, Nanos, Scale, Side, Ticks};
@@ -38,13 +38,13 @@ use crate::units::{Level, Lots, Nanos, Side, Ticks};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub enum BookRef<'a> {
-    /// Sorted arrays.
+    /// A book of sorted arrays.
     Flat(&'a Book<Flat>),
-    /// A dense window of ticks.
+    /// A book of dense windows of ticks.
     Ladder(&'a Book<Ladder>),
 }
 
-/// Calls the same method of whichever book it is.
+/// Calls the same method of either book.
 macro_rules! either {
     ($reference:expr, $book:ident => $call:expr) => {
         match $reference {
@@ -54,7 +54,7 @@ macro_rules! either {
     };
 }
 
-/// Methods of [`Book`] under the same name.
+/// Defines methods that forward to those of [`Book`] with the same name.
 macro_rules! forward {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) -> $returns:ty;)*) => {
         $(
@@ -74,27 +74,27 @@ impl<'a> BookRef<'a> {
         state() -> BookState;
         /// The connection that feeds the book: see [`Book::epoch`].
         epoch() -> Epoch;
-        /// When the last message was applied.
+        /// The time when the last message was received.
         updated() -> Nanos;
-        /// How long ago the last message was applied.
+        /// The time since the last message was received.
         age(now: Nanos) -> Duration;
-        /// How many messages were applied in this epoch.
+        /// The number of messages applied in this epoch.
         updates() -> u64;
-        /// What a tick and a lot are worth.
+        /// The value of a tick and a lot.
         scale() -> Scale;
-        /// Which part of its market the book covers.
+        /// The part of its market that the book covers.
         coverage() -> Coverage;
         /// The levels that the last message changed: see [`Book::changes`].
         changes() -> Changes<'a>;
-        /// How many levels a side has.
+        /// The number of levels of a side.
         depth_levels(side: Side) -> usize;
-        /// The level at a price, if anything rests there.
+        /// The level at a price, if there is one.
         level(side: Side, ticks: Ticks) -> Option<Level>;
-        /// The highest buyer.
+        /// The highest bid.
         best_bid() -> Option<Level>;
-        /// The lowest seller.
+        /// The lowest ask.
         best_ask() -> Option<Level>;
-        /// Best ask less best bid: see [`Book::spread`].
+        /// The best ask minus the best bid: see [`Book::spread`].
         spread() -> Option<Ticks>;
         /// Whether the best bid is above the best ask.
         is_crossed() -> bool;
@@ -104,11 +104,11 @@ impl<'a> BookRef<'a> {
         covers(side: Side) -> Option<Ticks>;
         /// The digest of both sides: see [`Book::crc32`].
         crc32() -> u32;
-        /// The bytes that the book holds: see [`Book::memory`].
+        /// The memory of the book in bytes: see [`Book::memory`].
         memory() -> usize;
     }
 
-    /// The book, if it can be traded on.
+    /// The book, if it is valid and may be traded on.
     #[inline]
     #[must_use]
     pub fn live(self) -> Option<Self> {
@@ -125,21 +125,21 @@ impl<'a> BookRef<'a> {
         }
     }
 
-    /// The buyers' levels, best (highest) first.
+    /// The bid levels, best (highest) first.
     #[inline]
     #[must_use]
     pub fn bids(self) -> BookRefLevels<'a> {
         self.levels(Side::Bid)
     }
 
-    /// The sellers' levels, best (lowest) first.
+    /// The ask levels, best (lowest) first.
     #[inline]
     #[must_use]
     pub fn asks(self) -> BookRefLevels<'a> {
         self.levels(Side::Ask)
     }
 
-    /// The book with its sides as slices, when it is flat.
+    /// The book itself, if it is flat: its sides are slices.
     #[inline]
     #[must_use]
     pub fn as_flat(self) -> Option<&'a Book<Flat>> {
@@ -218,9 +218,9 @@ impl BookView for BookRef<'_> {
 /// The levels of one side of a [`BookRef`], best first.
 #[derive(Clone, Debug)]
 pub enum BookRefLevels<'a> {
-    /// Of a flat book.
+    /// The levels of a flat book.
     Flat(FlatLevels<'a>),
-    /// Of a ladder.
+    /// The levels of a ladder.
     Ladder(LadderLevels<'a, 4>),
 }
 

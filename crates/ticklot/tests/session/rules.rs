@@ -459,9 +459,9 @@ fn bad_line_changes_nothing_else() {
         told,
         [
             "yes: live to gap by bad_message",
-            "bad 1: bayse: line 0, byte 116: a second level at this price",
+            "bad 1: bayse: line 0, byte 116: duplicate price",
             "bad 1: bayse: line 1, byte 7: not valid JSON",
-            "bad 1: bayse: line 2, byte 98: price: finer than the grid of 2 decimals",
+            "bad 1: bayse: line 2, byte 98: price: more than 2 decimal places",
             "no: empty to live by snapshot",
             "no 1:3 1 live",
         ]
