@@ -1,3 +1,5 @@
+//! Books with each storage against a naive book.
+
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -7,14 +9,14 @@ use ticklot_book::{
 };
 
 use crate::naive::Naive;
-use crate::views;
+use crate::naive::views::{self, Query, View};
 
 const SIDES: [Side; 2] = [Side::Bid, Side::Ask];
 
 /// The worst prices of bids and asks without a bound.
 const UNBOUNDED: [i64; 2] = [i64::MIN, i64::MAX];
 
-/// `data` is a coverage and the steps of one book. A book of each storage takes the steps in order.
+/// `data` is a coverage and a list of steps, which are applied to a book with each storage.
 pub fn book(data: &[u8]) {
     let Ok((coverage, steps)) =
         <(AnyCoverage, Vec<Step>)>::arbitrary_take_rest(Unstructured::new(data))
@@ -73,7 +75,7 @@ enum Step {
         level: AnyLevel,
         now: AnyTime,
     },
-    /// Many levels far apart, one message each: windows move.
+    /// Sets many levels far apart, one message each, so that windows move.
     March {
         ask: bool,
         first: AnyNumber,
@@ -113,7 +115,7 @@ enum AnySide {
         lots: AnyNumber,
     },
     /// The levels of the book, with one of them replaced.
-    Same { place: u8, level: AnyLevel },
+    Same { index: u8, level: AnyLevel },
 }
 
 #[derive(Debug, Arbitrary)]
@@ -123,7 +125,7 @@ struct AnyLevel {
     count: u8,
 }
 
-/// A small number, so that prices meet; or one at an end of the range.
+/// A small number, so that prices coincide, or one at an end of the range.
 #[derive(Debug, Arbitrary, Clone, Copy)]
 struct AnyNumber(i8);
 
@@ -170,14 +172,14 @@ impl AnySide {
                 levels,
                 lots,
             } => (0..i64::from(*levels))
-                .map(|place| {
-                    let ticks = first.get().saturating_add(place * i64::from(*step));
+                .map(|index| {
+                    let ticks = first.get().saturating_add(index * i64::from(*step));
                     Level::new(Ticks(ticks), Lots(lots.get()))
                 })
                 .collect(),
-            Self::Same { place, level } => {
+            Self::Same { index, level } => {
                 let mut levels = now.to_vec();
-                if let Some(at) = levels.get_mut(usize::from(*place)) {
+                if let Some(at) = levels.get_mut(usize::from(*index)) {
                     *at = level.get();
                 }
                 levels
@@ -191,7 +193,7 @@ struct Model {
     levels: Naive,
     changes: Vec<Change>,
     coverage: Coverage,
-    /// The worst prices that are kept, bids and asks.
+    /// The worst prices that the book stores, by [`Side`].
     bounds: [i64; 2],
     known: bool,
     state: BookState,
@@ -249,7 +251,7 @@ impl Model {
         self.updates += 1;
     }
 
-    /// Why a delta cannot be applied, if it cannot; the state that it leaves then.
+    /// The error of a delta that cannot be applied. Sets the resulting state.
     fn refuses(&mut self, levels: &[Level]) -> Option<BookErrorKind> {
         if !matches!(
             self.state,
@@ -320,8 +322,8 @@ fn apply<S: Storage>(step: &Step, book: &mut Book<S>, model: &mut Model) {
             levels,
             lots,
         } => {
-            for place in 0..i64::from(*levels) {
-                let ticks = first.get().saturating_add(place * i64::from(*step) * 64);
+            for index in 0..i64::from(*levels) {
+                let ticks = first.get().saturating_add(index * i64::from(*step) * 64);
                 let level = Level::new(Ticks(ticks), Lots((*lots).into()));
                 set(side_of(*ask), level, 1, book, model);
             }
@@ -333,18 +335,17 @@ fn apply<S: Storage>(step: &Step, book: &mut Book<S>, model: &mut Model) {
             own,
         } => {
             let own: Vec<Level> = own.iter().map(AnyLevel::get).collect();
-            let query = views::Query {
+            let query = Query {
                 levels: (*levels).into(),
                 ticks: Ticks(ticks.get()),
                 lots: Lots(lots.get()),
                 own: &own,
             };
-            let sides = [
-                model.levels.levels(Side::Bid),
-                model.levels.levels(Side::Ask),
-            ];
-            let covers = [model.covers(Side::Bid), model.covers(Side::Ask)];
-            views::check(book, &sides, covers, &query);
+            let expected = View {
+                sides: SIDES.map(|side| model.levels.levels(side)),
+                covers: SIDES.map(|side| model.covers(side)),
+            };
+            views::check(book, &expected, &query);
         }
         Step::Begin(epoch) => {
             book.start_epoch(Epoch((*epoch).into()));
@@ -406,11 +407,11 @@ fn set<S: Storage>(side: Side, level: Level, now: u64, book: &mut Book<S>, model
     assert_eq!(result, Ok(model.set(side, level)));
     model.truncate();
     model.settle(now);
-    // The call returned the change.
+    // `set` returns the change instead.
     model.changes.clear();
 }
 
-/// Applies a delta. Its changes lead from the old levels to the new ones.
+/// Applies a delta, and checks that its changes convert the old levels to the new ones.
 fn delta<S: Storage>(
     bids: &[Level],
     asks: &[Level],
@@ -434,7 +435,7 @@ fn delta<S: Storage>(
     }
     model.truncate();
     model.settle(now);
-    model.changes = result.expect("nothing against it");
+    model.changes = result.expect("a valid delta");
     for change in &model.changes {
         let level = Level {
             ticks: change.ticks,
@@ -465,7 +466,7 @@ fn replace<S: Storage>(
         }
         Err(side) => {
             model.changes.clear();
-            let error = result.expect_err("no book can hold it");
+            let error = result.expect_err("an invalid snapshot");
             let input = match side {
                 Side::Bid => bids,
                 Side::Ask => asks,

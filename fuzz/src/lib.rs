@@ -1,18 +1,17 @@
-//! The bodies of the fuzz targets. Each takes any bytes, and panics when a property of a stage does
-//! not hold for them.
+//! The bodies of the fuzz targets. Each accepts any bytes, and panics if they violate a property of a stage.
 //!
 //! | target | property |
 //! |---|---|
-//! | [`lines()`] | lines and offsets give the frame back, and are those of a naive split |
-//! | [`decimal()`] | `parse_decimal` agrees with arithmetic on text; what is printed reads back |
-//! | [`bayse()`], [`jayx()`] | a message is what a naive reader makes of `serde_json`'s; refused where it refuses; every backend tells the same, and a used decoder as a fresh one; what is written again is decoded to the same |
-//! | [`kraken()`] | a message is equal to a naive reading of `serde_json`'s tree, or both refuse it; a used decoder agrees with a fresh one; a level's byte, the identity and the checksum are right; a request parses to its fields |
-//! | [`requests()`] | a request parses to the fields given, or is refused with nothing appended; rooms read back |
-//! | [`book()`] | a book of either storage agrees with two `BTreeMap`s, its changes, digest and views included |
-//! | [`session()`] | whatever happens to a session and when: no book lies, no room is forgotten, ten messages a second, no timer without end |
-//! | [`websocket()`] | what the transport reads and answers is what a naive RFC 6455 says of the bytes, however they are cut; within bounded memory |
+//! | [`lines()`] | lines and offsets reproduce the frame, and equal those of a naive split |
+//! | [`decimal()`] | `parse_decimal` agrees with arithmetic on text; printed numbers parse to the same value |
+//! | [`bayse()`], [`jayx()`] | a message equals a naive reading of `serde_json`'s tree, or both reject it; all backends agree, used and fresh; encoded messages decode to the same |
+//! | [`kraken()`] | a message equals a naive reading of `serde_json`'s tree, or both reject it; a used decoder agrees with a fresh one; the offset of a level, the identity and the checksum are right; a request parses to its fields |
+//! | [`requests()`] | a request parses to its fields, or is rejected and appends nothing; rooms survive encoding and parsing |
+//! | [`book()`] | a book with either storage agrees with two `BTreeMap`s, including changes, digest and views |
+//! | [`session()`] | a live book equals the last one received, no room is forgotten, at most ten messages leave per second, and no timer repeats without end |
+//! | [`websocket()`] | the transport reads and replies as a naive RFC 6455 reader expects, for any cuts, in bounded memory |
 //!
-//! The oracles are slow and share nothing with what they judge but its vocabulary.
+//! The oracles are slow, and share only the public types with the code under test. `README.md` describes the inputs.
 
 #![forbid(unsafe_code)]
 
@@ -29,7 +28,6 @@ mod naive;
 mod oracle;
 mod requests;
 mod session;
-mod views;
 mod websocket;
 
 pub use crate::bayse::bayse;

@@ -1,4 +1,4 @@
-//! The book against a naive one, by table, and by property.
+//! Snapshots, states and memory of a book, by table and against a naive book.
 
 #![allow(clippy::unwrap_used)] // a helper of a test fails like a test
 
@@ -53,7 +53,7 @@ fn snapshot_reports_its_changes() {
         [],
         "nothing changed"
     );
-    assert_eq!(book.updated(), Nanos(2), "it was heard all the same");
+    assert_eq!(book.updated(), Nanos(2), "an equal snapshot is an update");
 
     let changes = book
         .apply_snapshot(&[level(100, 1), level(98, 4)], &[], Nanos(3))
@@ -99,14 +99,14 @@ fn equal_snapshot_has_no_changes() {
     assert_eq!(format!("{changes:?}"), format!("{:?}", changes.to_vec()));
     assert_eq!(changes.len(), 1);
     book.apply_snapshot(&none, &none, Nanos(1)).unwrap();
-    // A delta reports its changes in another form.
+    // A delta records its changes in another form.
     let changes = book.apply_delta(&one, &[], Nanos(1)).unwrap();
     assert!(!changes.is_empty() && changes.len() == 1);
     let changes = book.apply_delta(&one, &[], Nanos(1)).unwrap();
     assert_eq!((changes.is_empty(), changes.len()), (true, 0));
 }
 
-/// Two members that change by the same bits are no less a change.
+/// Also if two fields change by the same bits.
 #[test]
 fn every_level_field_is_compared() {
     let mut book = book();
@@ -123,7 +123,7 @@ fn every_level_field_is_compared() {
     }
 }
 
-/// The bytes of the space that sorting takes, and of the changes that a delta made.
+/// Includes the scratch buffers for sorting, and the changes of a delta.
 #[test]
 fn memory_counts_all_space() {
     let bids: Vec<Level> = (1..=100).map(|n| level(-n, 1)).collect();
@@ -144,7 +144,7 @@ fn memory_counts_all_space() {
     assert!((level_bytes..2 * level_bytes).contains(&(sorted - ordered)));
     let change_bytes = 60 * size_of::<Change>();
     assert!((change_bytes..2 * change_bytes + 1_000).contains(&(changed - ordered)));
-    // A flat side keeps its levels and those before them.
+    // A flat side stores its levels and the previous ones.
     assert!((2 * level_bytes..4 * level_bytes).contains(&(ordered - size_of::<Book>())));
 }
 
@@ -263,7 +263,7 @@ fn equal_states_ignore_causes() {
 }
 
 #[test]
-fn trust_through_a_life() {
+fn states_of_a_lifetime() {
     let second = Duration::from_secs(1);
     let mut book = Book::new(Scale::UNIT);
     book.disconnect();
@@ -274,7 +274,7 @@ fn trust_through_a_life() {
     assert_eq!(
         book.state(),
         BookState::Empty,
-        "a book without a snapshot has nothing to lose"
+        "a book without a snapshot stays empty"
     );
     book.start_epoch(Epoch(1));
     assert!(!book.expire(Nanos::from_secs(99), second));
@@ -283,7 +283,7 @@ fn trust_through_a_life() {
     book.apply_snapshot(&[level(1, 1)], &[], Nanos(0)).unwrap();
     assert!(!book.expire(Nanos(999_999_999), second));
     assert!(book.expire(Nanos::from_secs(1), second));
-    assert!(!book.expire(Nanos::from_secs(1), second), "told once");
+    assert!(!book.expire(Nanos::from_secs(1), second), "reported once");
     assert_eq!(book.state(), BookState::Stale);
     book.apply_snapshot(&[level(1, 1)], &[], Nanos(5)).unwrap();
     assert_eq!(book.state(), BookState::Live);
@@ -296,7 +296,7 @@ fn trust_through_a_life() {
     assert_eq!(book.state(), BookState::Gap(gap));
     assert!(
         !book.expire(Nanos::from_secs(99), second),
-        "a gap is not forgotten for being old"
+        "a gap does not become stale"
     );
 
     book.disconnect();
@@ -313,7 +313,7 @@ fn trust_through_a_life() {
     assert_eq!(
         changes.len(),
         2,
-        "replaced whole, and told against what was there before"
+        "the changes compare with the previous levels"
     );
     assert_eq!(
         (book.state(), book.bids()),
@@ -343,7 +343,7 @@ fn digest_equals_text_digest() {
 }
 
 fn levels() -> impl Strategy<Value = Vec<Level>> {
-    // Few prices, so that duplicates and repeats happen; now and then a wide side.
+    // Few prices, so that duplicates occur, and sometimes a wide side.
     let one = (-20_i64..60, prop_oneof![9 => 0_i64..6, 1 => -1_i64..3]);
     let pairs = prop_oneof![
         4 => prop::collection::vec(one.clone(), 0..12),

@@ -1,4 +1,4 @@
-//! Books that follow feeds: sequences, buffers, checksums, and what breaks them.
+//! Books that follow feeds of deltas: sequences, buffers, checksums and gaps.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
@@ -19,7 +19,7 @@ fn follow<S: Storage>(sequence: Sequence) -> DeltaBook<S> {
     DeltaBook::new(Book::with_storage(Scale::UNIT), sequence)
 }
 
-/// A delta whose one bid says which delta it is.
+/// A delta whose one bid identifies it.
 fn delta(ids: Ids) -> (Ids, [Level; 1]) {
     let lots = i64::try_from(ids.last).unwrap_or(i64::MAX).max(1);
     (ids, [level(100, lots)])
@@ -49,7 +49,7 @@ fn gap(expected: u64, got: u64) -> Outcome {
     Outcome::Gap(Gap::Sequence { expected, got })
 }
 
-/// What a feed of a rule does, delta by delta, after a snapshot at 10.
+/// The outcomes of deltas after a snapshot at 10, by sequence rule.
 #[test]
 fn each_rule_by_table() {
     use Outcome::{Applied, Old};
@@ -74,7 +74,7 @@ fn each_rule_by_table() {
             ],
         ),
         (Sequence::Contiguous, &[(one(12), gap(11, 12))]),
-        // Only the first number counts where each message has one.
+        // Only the first number is used if each message has one number.
         (
             Sequence::Contiguous,
             &[(range(11, 99), Applied), (one(12), Applied)],
@@ -99,7 +99,7 @@ fn each_rule_by_table() {
             &[(range(8, 12), Applied), (range(12, 14), gap(13, 12))],
         ),
         (Sequence::Range, &[(range(15, 11), gap(11, 15))]),
-        // And its futures: numbers in between belong to other markets.
+        // Binance's futures: numbers in between belong to other markets.
         (
             Sequence::Range,
             &[
@@ -126,7 +126,7 @@ fn each_rule_by_table() {
 }
 
 fn rule<S: Storage>(sequence: Sequence, deltas: &[(Ids, Outcome)]) {
-    // As they come after the snapshot.
+    // The deltas follow the snapshot.
     let mut book = follow::<S>(sequence);
     assert_eq!(snapshot(&mut book, 10), Outcome::Applied);
     for (ids, expected) in deltas {
@@ -147,7 +147,7 @@ fn rule<S: Storage>(sequence: Sequence, deltas: &[(Ids, Outcome)]) {
             _ => assert_eq!(book.changes(), []),
         }
     }
-    // And as they wait for it: the outcome is that of the last one, or the first gap.
+    // The deltas precede the snapshot: the outcome is that of the last one, or the first gap.
     let mut waited = follow::<S>(sequence);
     for (ids, _) in deltas {
         assert_eq!(apply(&mut waited, *ids), Outcome::Buffered);
@@ -178,10 +178,10 @@ fn snapshot_repairs_gap() {
     assert_eq!(apply(&mut book, Ids::range(16, 17)), Outcome::Buffered);
     assert_eq!((book.state(), book.live().is_none()), (broken, true));
     assert!(!book.expire(Nanos(u64::MAX), Duration::from_nanos(1)));
-    // Too old: what waited does not go on from it, and goes on waiting.
+    // An older snapshot: the buffered deltas do not follow it, and stay buffered.
     assert_eq!(snapshot(&mut book, 10), gap(11, 12));
     assert_eq!(book.buffered(), 3);
-    // One from the middle of what waited.
+    // A snapshot in the middle of the buffered deltas.
     assert_eq!(snapshot(&mut book, 15), Outcome::Applied);
     assert_eq!((book.state(), book.last_id()), (BookState::Live, Some(17)));
     assert_eq!(book.buffered(), 0);
@@ -212,12 +212,12 @@ fn older_snapshot_repairs_no_gap() {
     assert_eq!(book.last_known().best_bid(), Some(level(100, 11)));
     assert_eq!(snapshot(&mut book, 11), Outcome::Applied);
     assert_eq!(book.live().unwrap().best_bid(), Some(level(100, 1)));
-    // A feed that starts its numbers again: the deltas that wait decide.
+    // After a feed restarts its numbers, the buffered deltas decide.
     book.mark_gap(Gap::Refused);
     assert_eq!(apply(&mut book, Ids::one(2)), Outcome::Buffered);
     assert_eq!(snapshot(&mut book, 1), Outcome::Applied);
     assert_eq!(book.last_id(), Some(2));
-    // A new connection begins without a position.
+    // A new connection starts without a position.
     book.start_epoch(Epoch(2));
     assert_eq!(snapshot(&mut book, 1), Outcome::Applied);
 }
@@ -243,7 +243,7 @@ fn unnumbered_deltas_follow_snapshot() {
     );
     assert_eq!(book.apply_delta(&delta, NOW), Ok(Outcome::Applied));
     assert_eq!(book.live().unwrap().best_bid(), Some(bids[0]));
-    // A new connection: what it sends first must be a snapshot again.
+    // A new connection needs a snapshot again.
     book.start_epoch(Epoch(2));
     assert_eq!(book.apply_delta(&delta, NOW), Ok(Outcome::Waiting));
     assert_eq!(book.state(), BookState::Disconnected);
@@ -260,12 +260,12 @@ fn missing_number_is_a_gap() {
     let lost = Gap::Unnumbered { expected: 11 };
     assert_eq!(book.apply_delta(&unnumbered, NOW), Ok(Outcome::Gap(lost)));
     assert_eq!(book.state(), BookState::Gap(lost));
-    assert_eq!(book.buffered(), 0, "it has no place behind a snapshot");
+    assert_eq!(book.buffered(), 0, "its position is unknown");
     assert_eq!(snapshot(&mut book, 20), Outcome::Applied);
 }
 
 #[test]
-fn waiting_deltas_are_bounded() {
+fn buffered_deltas_are_bounded() {
     let mut book = follow::<Flat>(Sequence::Contiguous);
     for id in 0..MAX_BUFFERED_DELTAS as u64 {
         assert_eq!(apply(&mut book, Ids::one(id)), Outcome::Buffered);
@@ -276,11 +276,11 @@ fn waiting_deltas_are_bounded() {
     let next = MAX_BUFFERED_DELTAS as u64;
     assert_eq!(apply(&mut book, Ids::one(next)), Outcome::Gap(over));
     assert_eq!((book.state(), book.buffered()), (BookState::Gap(over), 1));
-    // What came since may be enough.
+    // The delta after the overflow may suffice.
     assert_eq!(snapshot(&mut book, next - 1), Outcome::Applied);
     assert_eq!(book.last_id(), Some(next));
 
-    // Many levels fill it as well, and one delta may be too much.
+    // Many levels also fill the buffer, and one delta may exceed it.
     let mut book = follow::<Flat>(Sequence::Contiguous);
     let many = vec![level(1, 1); MAX_BUFFERED_LEVELS / 2];
     let ids = |id| Some(Ids::one(id));
@@ -309,7 +309,7 @@ fn waiting_deltas_are_bounded() {
 }
 
 #[test]
-fn memory_includes_waiting_deltas() {
+fn memory_includes_buffered_deltas() {
     let mut delta_book = follow::<Flat>(Sequence::Range);
     let own = size_of_val(&delta_book) - size_of::<Book<Flat>>();
     assert_eq!(delta_book.memory(), own + delta_book.last_known().memory());
@@ -344,7 +344,7 @@ fn a_stale_book_is_refreshed() {
     let _ = snapshot(&mut book, 10);
     let soon = NOW.after(limit - Duration::from_nanos(1));
     assert!(!book.expire(soon, limit));
-    assert!(!book.refresh(), "it is not stale");
+    assert!(!book.refresh(), "not stale");
     assert!(book.expire(NOW.after(limit), limit));
     assert_eq!(book.state(), BookState::Stale);
     assert!(book.refresh());
@@ -355,7 +355,7 @@ fn a_stale_book_is_refreshed() {
 fn another_scale_needs_a_snapshot() {
     let mut book = follow::<Flat>(Sequence::Contiguous);
     assert_eq!(snapshot(&mut book, 1), Outcome::Applied);
-    assert!(!book.set_scale(Scale::UNIT), "it is the same");
+    assert!(!book.set_scale(Scale::UNIT), "the same scale");
     assert!(book.live().is_some());
     let scale = Scale::new(2, 3).unwrap();
     assert!(book.set_scale(scale));
@@ -363,7 +363,7 @@ fn another_scale_needs_a_snapshot() {
     assert_eq!((book.last_known().scale(), book.last_id()), (scale, None));
 }
 
-/// What another connection's next delta must be for a book at 10 to go on from it.
+/// The next deltas of another connection that continue a book at 10.
 #[test]
 fn only_continuing_feed_adopts_book() {
     for (sequence, ids, continues) in [
@@ -472,7 +472,7 @@ fn refused_delta_is_a_gap() {
         (book.state(), book.last_id()),
         (BookState::Gap(Gap::Refused), None)
     );
-    // One that waited is refused once, not with each snapshot.
+    // A buffered delta is rejected once, not with each snapshot.
     assert_eq!(book.apply_delta(&delta(31), NOW), Ok(Outcome::Buffered));
     let error = book
         .apply_snapshot(
@@ -488,7 +488,7 @@ fn refused_delta_is_a_gap() {
         (BookErrorKind::NegativeLots, 0)
     );
     assert_eq!(snapshot(&mut book, 31), Outcome::Applied);
-    // What the book cannot see is told to it.
+    // An error outside of the book.
     book.mark_gap(Gap::Refused);
     assert_eq!(apply(&mut book, Ids::one(32)), Outcome::Buffered);
     assert_eq!(snapshot(&mut book, 31), Outcome::Applied);
@@ -496,7 +496,7 @@ fn refused_delta_is_a_gap() {
 }
 
 #[test]
-fn disconnect_drops_waiting_deltas() {
+fn disconnect_drops_buffered_deltas() {
     let mut book = follow::<Ladder>(Sequence::Contiguous);
     assert_eq!(apply(&mut book, Ids::one(5)), Outcome::Buffered);
     book.start_epoch(Epoch(3));
@@ -505,11 +505,7 @@ fn disconnect_drops_waiting_deltas() {
     assert_eq!(book.last_known().epoch(), Epoch(3));
     assert!(book.expire(Nanos(99), Duration::from_nanos(5)));
     assert_eq!(apply(&mut book, Ids::one(11)), Outcome::Applied);
-    assert_eq!(
-        book.state(),
-        BookState::Live,
-        "heard of again, and nothing missing"
-    );
+    assert_eq!(book.state(), BookState::Live, "updated again without a gap");
     book.disconnect();
     assert_eq!(book.state(), BookState::Disconnected);
     assert_eq!(apply(&mut book, Ids::one(12)), Outcome::Buffered);
@@ -519,8 +515,7 @@ fn disconnect_drops_waiting_deltas() {
     );
 }
 
-/// A feed of random deltas, with a snapshot somewhere, of which some deltas are lost: the book is
-/// either what the market is, or says that it is not.
+/// In a feed that loses random deltas, a book equals the market or is not live.
 #[test]
 fn never_live_and_wrong() {
     let mut repaired = 0;
@@ -536,7 +531,7 @@ fn lossy_feed<S: Storage>(seed: u64) -> bool {
     let (mut market, mut mirror) = (Naive::default(), Naive::default());
     let mut book = follow::<S>(Sequence::Range);
     let (mut id, mut gaps) = (0, 0);
-    // A snapshot is asked for once it is needed, and comes some messages later, as of then or earlier.
+    // The pending snapshot: the remaining delay in messages, its number and its levels.
     let mut asked: Option<(u64, u64, Naive)> = None;
     for _ in 0..300 {
         let first = id + 1;
@@ -582,7 +577,7 @@ fn lossy_feed<S: Storage>(seed: u64) -> bool {
     gaps > 0 && book.last_id() == Some(id)
 }
 
-/// A book whose last number is the market's holds what the market does; its mirror what it holds.
+/// Checks that a book with the market's last number equals the market, and that the mirror equals the book.
 fn check<S: Storage>(book: &DeltaBook<S>, market: &Naive, mirror: &Naive, id: u64) {
     let held = book.last_known();
     for side in [Side::Bid, Side::Ask] {

@@ -1,4 +1,4 @@
-//! Both storages against two maps: the same tests over each, a million operations and more.
+//! Both storages against two maps: the same tests for each, with more than a million operations.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
@@ -14,7 +14,7 @@ use ticklot_book::{
 
 const SIDES: [Side; 2] = [Side::Bid, Side::Ask];
 
-/// The same tests for a storage.
+/// Defines the tests for each storage.
 macro_rules! for_each_storage {
     ($($name:ident),* $(,)?) => {
         mod flat {
@@ -36,7 +36,7 @@ for_each_storage!(
     a_million_operations,
     snapshots_and_deltas,
     the_ends_of_the_range,
-    the_range_does_not_come_around,
+    windows_do_not_wrap_around,
     a_level_without_lots_is_none,
     a_refused_delta_is_a_gap,
     no_more_levels_than_the_limit,
@@ -51,7 +51,7 @@ fn book<S: Storage>() -> Book<S> {
     book
 }
 
-/// All that a side says of itself.
+/// Compares all accessors of both sides.
 fn check<S: Storage>(book: &Book<S>, naive: &Naive) {
     for side in SIDES {
         let levels = naive.levels(side);
@@ -63,7 +63,7 @@ fn check<S: Storage>(book: &Book<S>, naive: &Naive) {
     assert_eq!(book.crc32(), naive.crc32());
 }
 
-/// What is asked after every operation.
+/// Compares the accessors that are checked after every operation.
 fn check_touch<S: Storage>(book: &Book<S>, naive: &Naive) {
     for side in SIDES {
         assert_eq!(book.storage(side).best(), naive.best(side));
@@ -81,17 +81,17 @@ fn check_touch<S: Storage>(book: &Book<S>, naive: &Naive) {
     assert_eq!(book.state(), state);
 }
 
-/// How a walk of random operations moves.
+/// The parameters of a random walk.
 #[derive(Clone, Copy)]
 struct Walk {
-    /// How far from the touch levels come, at most.
+    /// The maximum distance of levels from the touch.
     reach: i64,
-    /// One operation in so many takes the touch elsewhere.
+    /// One operation in `jump` moves the touch.
     jump: u64,
-    /// How far.
+    /// The maximum distance of such a move.
     leap: i64,
-    /// One level in so many that comes is removed rather than set.
-    gone: u64,
+    /// One operation in `sets` sets a level; the others remove one.
+    sets: u64,
     counts: bool,
 }
 
@@ -104,16 +104,16 @@ fn random_walk<S: Storage>(seed: u64, operations: u32, walk: Walk) {
             touch += random.range(-walk.leap, walk.leap + 1);
         }
         let side = SIDES[usize::from(random.below(2) == 0)];
-        // Nearer is likelier.
+        // Prices near the touch are more likely.
         let reach = 1 + random.below(u64::try_from(walk.reach).unwrap());
         let ticks = touch + random.range(-8, i64::try_from(reach).unwrap());
         let ticks = if side == Side::Bid { -ticks } else { ticks };
-        let lots = if random.below(walk.gone) == 0 {
+        let lots = if random.below(walk.sets) == 0 {
             random.range(1, 1000)
         } else {
             0
         };
-        // Half of what goes is the best, as where trades are.
+        // Half of the removed levels are the best ones, as after trades.
         let best = naive
             .best(side)
             .filter(|_| lots == 0 && random.below(2) == 0);
@@ -141,25 +141,25 @@ fn a_million_operations<S: Storage>() {
         reach: 3_000,
         jump: 20,
         leap: 6,
-        gone: 2,
+        sets: 2,
         counts: false,
     };
     random_walk::<S>(1, 400_000, near);
-    // Few levels, so that sides are empty now and then, and windows move.
+    // Few levels, so that sides are sometimes empty, and windows move.
     let sparse = Walk {
         reach: 30_000,
         jump: 50,
         leap: 9_000,
-        gone: 4,
+        sets: 4,
         counts: true,
     };
     random_walk::<S>(2, 300_000, sparse);
-    // Levels far beyond any window, and a touch that is soon somewhere else.
+    // Levels far outside any window, and a touch that moves far.
     let wide = Walk {
         reach: 1 << 40,
         jump: 200,
         leap: 1 << 38,
-        gone: 3,
+        sets: 3,
         counts: false,
     };
     random_walk::<S>(3, 200_000, wide);
@@ -167,13 +167,13 @@ fn a_million_operations<S: Storage>() {
         reach: 40,
         jump: 3,
         leap: 1,
-        gone: 2,
+        sets: 2,
         counts: true,
     };
     random_walk::<S>(4, 200_000, dense);
 }
 
-/// A snapshot near the last one or somewhere else, in any order.
+/// A snapshot near the last one or elsewhere.
 fn snapshot(random: &mut Random, naive: &Naive) -> Naive {
     let mut new = match random.below(3) {
         0 => Naive::default(),
@@ -195,15 +195,15 @@ fn snapshot(random: &mut Random, naive: &Naive) -> Naive {
 
 fn shuffled(random: &mut Random, mut levels: Vec<Level>) -> Vec<Level> {
     if random.below(2) == 0 {
-        for place in (1..levels.len()).rev() {
-            let other = usize::try_from(random.below(place as u64 + 1)).unwrap();
-            levels.swap(place, other);
+        for index in (1..levels.len()).rev() {
+            let other = usize::try_from(random.below(index as u64 + 1)).unwrap();
+            levels.swap(index, other);
         }
     }
     levels
 }
 
-// Over a second in a debug build: thousands of snapshots and deltas, each compared whole.
+// Over a second in a debug build: thousands of snapshots and deltas with complete comparisons.
 fn snapshots_and_deltas<S: Storage>() {
     let mut random = Random(7);
     let (mut book, mut naive) = (book::<S>(), Naive::default());
@@ -218,7 +218,7 @@ fn snapshots_and_deltas<S: Storage>() {
             mirror.mirror(book.changes());
             naive = new;
         } else {
-            // A delta of the same changes, some of them told twice.
+            // A delta with the same changes, some of them twice.
             let mut sides = [Vec::new(), Vec::new()];
             for change in naive.changes_to(&new) {
                 let level = counted(change.ticks.0, change.new_lots.0, change.count);
@@ -266,10 +266,10 @@ fn the_ends_of_the_range<S: Storage>() {
     }
     let mut random = Random(11);
     for _ in 0..20_000 {
-        let place = usize::try_from(random.below(prices.len() as u64)).unwrap();
+        let index = usize::try_from(random.below(prices.len() as u64)).unwrap();
         let side = SIDES[usize::from(random.below(2) == 0)];
         let lots = [0, 0, 1, i64::MAX][usize::try_from(random.below(4)).unwrap()];
-        let level = level(prices[place], lots);
+        let level = level(prices[index], lots);
         let old = naive.set(side, level);
         assert_eq!(book.set(side, level, Nanos(1)), Ok(Lots(old.0)));
         check_touch(&book, &naive);
@@ -280,8 +280,8 @@ fn the_ends_of_the_range<S: Storage>() {
     check(&book, &naive);
 }
 
-/// A window at one end of the range has no place for the other end.
-fn the_range_does_not_come_around<S: Storage>() {
+/// A window at one end of the range does not contain the other end.
+fn windows_do_not_wrap_around<S: Storage>() {
     for (side, worst) in [(Side::Bid, i64::MIN), (Side::Ask, i64::MAX)] {
         for near in [0, 1, 64, 1_000, 5_000, 13_000] {
             for far in [0, 1, 64, 1_000, 3_000, 5_000, 13_000] {
@@ -322,7 +322,7 @@ fn a_level_without_lots_is_none<S: Storage>() {
     assert_eq!(
         book.best_bid(),
         Some(level(5, 2)),
-        "no count is left behind"
+        "the old count is removed"
     );
 }
 
@@ -349,7 +349,7 @@ fn a_refused_delta_is_a_gap<S: Storage>() {
     assert_eq!(
         book.best_ask(),
         Some(level(3, 1)),
-        "nothing of it is applied"
+        "no part of the delta is applied"
     );
 
     book.apply_snapshot(&[], &[level(3, 1)], Nanos(1)).unwrap();
@@ -359,14 +359,14 @@ fn a_refused_delta_is_a_gap<S: Storage>() {
     );
     assert_eq!(book.state(), BookState::Gap(Gap::Refused));
 
-    // Two reasons are no less than one.
+    // A negative quantity, and a book in a gap.
     assert_eq!(
         book.set(Side::Bid, level(2, -1), Nanos(2)),
         Err(BookErrorKind::NoSnapshot)
     );
     assert_eq!(book.depth_levels(Side::Bid), 0);
 
-    // Stale and crossed books go on.
+    // Stale and crossed books accept deltas.
     book.apply_snapshot(&[], &[level(3, 1)], Nanos(1)).unwrap();
     assert!(book.expire(Nanos(9), Duration::from_nanos(1)));
     book.set(Side::Bid, level(4, 1), Nanos(9)).unwrap();
@@ -390,14 +390,14 @@ fn no_more_levels_than_the_limit<S: Storage>() {
     assert_eq!(
         book.set(Side::Ask, here, Nanos(1)),
         Ok(Lots(1)),
-        "it was there"
+        "an existing level"
     );
     assert_eq!(
         book.set(Side::Ask, level(1, 1), Nanos(1)),
         Err(BookErrorKind::TooManyLevels)
     );
     assert_eq!(book.depth_levels(Side::Ask), MAX_LEVELS);
-    // Not live, or negative, and full besides.
+    // A full side that is also not live, or gets a negative quantity.
     assert_eq!(
         book.set(Side::Ask, level(1, 1), Nanos(1)),
         Err(BookErrorKind::NoSnapshot)
@@ -426,20 +426,20 @@ fn only_the_top_is_kept<S: Storage>() {
     assert_eq!(
         (book.covers(Side::Ask), book.covers(Side::Bid)),
         (Some(Ticks(13)), Some(Ticks(i64::MIN))),
-        "fewer levels than the limit are all there are"
+        "a side with fewer levels than the limit is complete"
     );
     let mut mirror = Naive::default();
     mirror.mirror(book.changes());
     let delta = [level(10, 9), level(20, 5), level(11, 0)];
     let changes = book.apply_delta(&[], &delta, Nanos(2)).unwrap();
-    assert_eq!(changes.len(), 4, "what is cut is told: {changes:?}");
+    assert_eq!(changes.len(), 4, "removals are reported: {changes:?}");
     mirror.mirror(changes);
     assert_eq!(
         mirror.levels(Side::Ask),
         [level(10, 9), level(12, 2), level(13, 3)]
     );
     assert!(book.levels(Side::Ask).eq(mirror.levels(Side::Ask)));
-    // By the short way too.
+    // The same with `set`.
     book.set(Side::Ask, level(9, 1), Nanos(3)).unwrap();
     assert_eq!(book.covers(Side::Ask), Some(Ticks(12)));
     book.set(Side::Ask, level(9, 0), Nanos(3)).unwrap();
@@ -452,11 +452,15 @@ fn a_snapshot_with_a_limit_covers_its_range<S: Storage>() {
     book.apply_snapshot(&[level(9, 1), level(7, 1)], &[level(11, 1)], Nanos(1))
         .unwrap();
     assert_eq!(book.covers(Side::Bid), Some(Ticks(7)));
-    assert_eq!(book.covers(Side::Ask), Some(Ticks(i64::MAX)), "all of it");
+    assert_eq!(
+        book.covers(Side::Ask),
+        Some(Ticks(i64::MAX)),
+        "a complete side"
+    );
     let changes = book.apply_delta(&[level(6, 5), level(8, 5)], &[level(99, 1)], Nanos(2));
-    assert_eq!(changes.unwrap().len(), 2, "6 is beyond");
+    assert_eq!(changes.unwrap().len(), 2, "6 is not covered");
     assert_eq!(book.level(Side::Bid, Ticks(6)), None);
-    // The price falls out of what is known: there is no best bid rather than a wrong one.
+    // The price leaves the covered range: there is no best bid, rather than a wrong one.
     let gone = [level(9, 0), level(8, 0), level(7, 0), level(5, 5)];
     book.apply_delta(&gone, &[], Nanos(3)).unwrap();
     assert_eq!(
@@ -465,7 +469,7 @@ fn a_snapshot_with_a_limit_covers_its_range<S: Storage>() {
     );
     assert_eq!(book.set(Side::Bid, level(6, 5), Nanos(4)), Ok(Lots(5)));
     assert_eq!(book.best_bid(), None);
-    // A new snapshot, a new range.
+    // A new snapshot has a new range.
     book.apply_snapshot(&[level(5, 1), level(3, 1)], &[], Nanos(5))
         .unwrap();
     assert_eq!(book.covers(Side::Bid), Some(Ticks(3)));
@@ -494,13 +498,13 @@ fn the_window_follows_the_touch() {
     assert_eq!(
         side.window(),
         (first, last),
-        "a level beyond does not move it"
+        "a level outside does not move it"
     );
     side.set(level(first.0 - 1, 1));
-    assert!(side.window().0 < first, "a better one does");
+    assert!(side.window().0 < first, "a better level does");
     let moved = side.window();
     side.set(level(first.0 - 1, 0));
-    assert_eq!(side.window(), moved, "not before the touch is deep in it");
+    assert_eq!(side.window(), moved, "the touch is not deep in the window");
     side.set(level(1_000_000, 0));
     assert!(side.window().0 > Ticks(1_018_000), "{:?}", side.window());
     assert_eq!(side.best(), Some(level(1_020_000, 1)));
@@ -514,7 +518,7 @@ fn side_windows_mirror_each_other() {
     let mut bids = Ladder::<1>::new(Side::Bid);
     for ticks in [1_000_000, -3, 20] {
         asks.set(level(ticks, 1));
-        // A bid at -1 - ticks has the place of an ask at `ticks`.
+        // A bid at -1 - ticks has the slot of an ask at `ticks`.
         bids.set(level(-1 - ticks, 1));
         let (best, last) = asks.window();
         assert!(best <= Ticks(ticks) && last >= Ticks(ticks));
@@ -525,7 +529,7 @@ fn side_windows_mirror_each_other() {
     }
 }
 
-/// The bound that the documentation states, and what is measured.
+/// The bound of the documentation.
 #[test]
 fn memory_is_bounded() {
     let level_bytes = size_of::<Level>();
@@ -534,7 +538,7 @@ fn memory_is_bounded() {
     assert_eq!(book.storage(Side::Bid).heap_bytes(), window);
     let fresh = book.memory();
     assert!(fresh < 2 * window + 16 * 1024, "{fresh} bytes");
-    // The worst: as many levels as there may be, none of them in the window but one, many times over.
+    // The worst case, repeatedly: the maximum number of levels, with one of them in the window.
     let mut random = Random(5);
     for _ in 0..400_000 {
         let ticks = i64::try_from(random.below(1 << 60)).unwrap();
@@ -544,7 +548,7 @@ fn memory_is_bounded() {
         }
         assert!(book.storage(Side::Ask).heap_bytes() <= window + 2 * MAX_LEVELS * level_bytes);
     }
-    // Not less than it holds: all its levels but one are beyond the window.
+    // A lower bound: all levels except one are outside the window.
     book.apply_snapshot(&[], &[], Nanos(1)).unwrap();
     for n in 0..1_000 {
         book.set(Side::Ask, level(n << 40, 1), Nanos(1)).unwrap();

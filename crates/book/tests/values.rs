@@ -1,4 +1,4 @@
-//! The plain values written and read with serde, and drawn from bytes.
+//! Serialization of the plain values with serde, and their generation with `arbitrary`.
 #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -10,14 +10,14 @@ use ticklot_book::{
     Scale, Sequence, Side, Ticks,
 };
 
-/// Writes it, holds the text to `text`, and reads it again.
+/// Checks the serialized text of a value, and that it deserializes to the same value.
 fn as_json<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: T, text: &str) {
     assert_eq!(serde_json::to_string(&value).unwrap(), text);
     assert_eq!(serde_json::from_str::<T>(text).unwrap(), value);
 }
 
 #[test]
-fn each_has_its_form() {
+fn values_serialize_by_table() {
     as_json(Ticks(-5), "-5");
     as_json(Lots(i64::MAX), "9223372036854775807");
     as_json(Nanos(u64::MAX), "18446744073709551615");
@@ -63,7 +63,7 @@ fn level_count_is_optional() {
 }
 
 #[test]
-fn impossible_scale_is_refused() {
+fn invalid_scale_is_rejected() {
     for text in [
         r#"{"price_decimals":19,"quantity_decimals":0}"#,
         r#"{"price_decimals":0,"quantity_decimals":255}"#,
@@ -95,7 +95,7 @@ proptest! {
 }
 
 #[test]
-fn every_scale_can_be_drawn() {
+fn every_scale_can_be_generated() {
     let mut drawn = std::collections::BTreeSet::new();
     for (price, quantity) in (0..=255).flat_map(|a: u8| (0..=255).map(move |b: u8| (a, b))) {
         let bytes = [price, quantity];

@@ -1,7 +1,9 @@
-//! What the tests of the engine share: a book as one would write it without a thought for speed, and a
-//! seeded sequence of numbers.
+//! Shared by the tests of the book and by the fuzz targets: a naive book, naive views, and seeded random
+//! numbers.
 
 #![allow(dead_code)] // each test binary uses a part
+
+pub(crate) mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +20,7 @@ pub(crate) fn counted(ticks: i64, lots: i64, count: u32) -> Level {
     }
 }
 
-/// Marsaglia's xorshift64.
+/// A random number generator: Marsaglia's xorshift64.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -29,25 +31,29 @@ impl Random {
         self.0
     }
 
-    /// From 0 to below `end`.
+    /// A number from 0 to below `end`.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         (self.next() >> 11) % end
     }
 
-    /// From `low` to below `high`.
+    pub(crate) fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
+        values[usize::try_from(self.below(values.len() as u64)).unwrap()]
+    }
+
+    /// A number from `low` to below `high`.
     pub(crate) fn range(&mut self, low: i64, high: i64) -> i64 {
         low + i64::try_from(self.below(u64::try_from(high - low).unwrap())).unwrap()
     }
 }
 
-/// Two maps from price to lots and count.
+/// A book of two maps from price to lots and count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Naive {
     pub(crate) sides: [BTreeMap<i64, (i64, u32)>; 2],
 }
 
 impl Naive {
-    /// The levels of a snapshot; a side that no book can hold is an error.
+    /// The book of a snapshot. The error is an invalid side.
     pub(crate) fn of(bids: &[Level], asks: &[Level]) -> Result<Self, Side> {
         let mut naive = Self::default();
         for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
@@ -66,7 +72,7 @@ impl Naive {
         &self.sides[side as usize]
     }
 
-    /// Sets a level or takes it out; what was there before.
+    /// Sets or removes a level, and returns the previous one.
     pub(crate) fn set(&mut self, side: Side, level: Level) -> (i64, u32) {
         let map = &mut self.sides[side as usize];
         let old = if level.lots.0 == 0 {
@@ -110,7 +116,7 @@ impl Naive {
         best.is_some_and(|(bid, ask)| bid.ticks > ask.ticks)
     }
 
-    /// What differs in `new`, bids first, best first.
+    /// The changes from this book to `new`, bids first, best first.
     pub(crate) fn changes_to(&self, new: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
         for side in [Side::Bid, Side::Ask] {
@@ -133,7 +139,7 @@ impl Naive {
         changes
     }
 
-    /// As a mirror of a book does it.
+    /// Applies changes, as a mirror of a book does.
     pub(crate) fn mirror(&mut self, changes: Changes<'_>) {
         for change in changes {
             let level = counted(change.ticks.0, change.new_lots.0, change.count);
@@ -142,7 +148,7 @@ impl Naive {
         }
     }
 
-    /// The digest, from its definition.
+    /// The digest, by its definition.
     pub(crate) fn crc32(&self) -> u32 {
         let side = |side| {
             let levels = self.levels(side).into_iter();
@@ -153,7 +159,7 @@ impl Naive {
     }
 }
 
-/// Bit by bit, from the definition.
+/// The CRC-32 by its definition, bit by bit.
 pub(crate) fn naive_crc32(text: &[u8]) -> u32 {
     !text.iter().fold(!0_u32, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| {
