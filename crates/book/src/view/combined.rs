@@ -2,7 +2,7 @@
 
 use core::iter::Peekable;
 
-use super::BookView;
+use super::{BookView, impl_copy};
 use crate::units::{Level, Lots, Side, Ticks};
 
 /// Two books of one instrument, merged by price: for example a YES book and the [complement] of the NO book,
@@ -25,13 +25,7 @@ impl<'a, A, B> Combined<'a, A, B> {
     }
 }
 
-impl<A, B> Clone for Combined<'_, A, B> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<A, B> Copy for Combined<'_, A, B> {}
+impl_copy!(Combined<A, B>);
 
 impl<A: BookView, B: BookView> BookView for Combined<'_, A, B> {
     fn levels(&self, side: Side) -> impl Iterator<Item = Level> {

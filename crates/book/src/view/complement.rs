@@ -1,6 +1,6 @@
 //! [`Complement`]: the other outcome of a two-outcome market.
 
-use super::BookView;
+use super::{BookView, impl_copy};
 use crate::units::{Level, Side, Ticks};
 
 /// A NO book as a YES book, or the reverse. To buy one outcome at a price is to sell the other at `one` minus
@@ -19,13 +19,7 @@ impl<'a, V> Complement<'a, V> {
     }
 }
 
-impl<V> Clone for Complement<'_, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<V> Copy for Complement<'_, V> {}
+impl_copy!(Complement<V>);
 
 impl<V: BookView> BookView for Complement<'_, V> {
     fn levels(&self, side: Side) -> impl Iterator<Item = Level> {

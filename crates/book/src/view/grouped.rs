@@ -2,7 +2,7 @@
 
 use core::iter::Peekable;
 
-use super::BookView;
+use super::{BookView, impl_copy};
 use crate::units::{Level, Lots, Side, Ticks};
 
 /// A book whose levels are aggregated by a price step. Bids round down to a multiple of the step and asks
@@ -25,13 +25,7 @@ impl<'a, V> Grouped<'a, V> {
     }
 }
 
-impl<V> Clone for Grouped<'_, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<V> Copy for Grouped<'_, V> {}
+impl_copy!(Grouped<V>);
 
 impl<V: BookView> BookView for Grouped<'_, V> {
     fn levels(&self, side: Side) -> impl Iterator<Item = Level> {

@@ -19,6 +19,20 @@ use crate::digest;
 use crate::storage::Storage;
 use crate::units::{Level, Lots, Side, Ticks};
 
+/// Implements `Clone` and `Copy` for a view of any books: derives would require them of the books.
+macro_rules! impl_copy {
+    ($view:ident<$($book:ident),+>) => {
+        impl<$($book),+> Clone for $view<'_, $($book),+> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<$($book),+> Copy for $view<'_, $($book),+> {}
+    };
+}
+use impl_copy;
+
 /// A read-only book: a [`Book`] with any storage, or a view of another book.
 ///
 /// No method allocates, and all results are exact: only methods such as [`Ratio::to_f64`] return floats. Sums

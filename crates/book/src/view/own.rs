@@ -1,6 +1,6 @@
 //! [`WithoutOwn`]: a book without the caller's own orders.
 
-use super::BookView;
+use super::{BookView, impl_copy};
 use crate::units::{Level, Lots, Side, Ticks};
 
 /// A book without the caller's own resting orders.
@@ -23,13 +23,7 @@ impl<'a, V> WithoutOwn<'a, V> {
     }
 }
 
-impl<V> Clone for WithoutOwn<'_, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<V> Copy for WithoutOwn<'_, V> {}
+impl_copy!(WithoutOwn<V>);
 
 impl<V: BookView> BookView for WithoutOwn<'_, V> {
     fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
