@@ -1,6 +1,6 @@
-//! Digits that become numbers, eight of them in a general register.
+//! Conversion of up to eight digits to a number, in a general register.
 
-/// The byte in each byte of a word.
+/// A word with `byte` in each of its bytes.
 pub(crate) const fn each(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
@@ -22,12 +22,12 @@ pub(crate) static POWERS: [u64; 19] = {
 /// The top bit of each byte above nine, exact up to the first such byte.
 #[inline(always)]
 pub(crate) fn not_digits(digits: u64) -> u64 {
-    // 0x76 carries every value from ten on into the top bit. Only a byte that is no digit itself carries into the next.
+    // 0x76 carries every value from ten on into the top bit. Only a byte that is not a digit carries into the next one.
     (digits.wrapping_add(each(0x76)) | digits) & TOPS
 }
 
-/// Eight digits, the first in the lowest byte: neighbours are added up, tens and ones, hundreds and
-/// ones, ten thousands and ones (the method of D. Lemire, "Quickly parsing eight digits", 2018).
+/// The value of eight digits, the first in the lowest byte. Combines neighbours to pairs, fours and eights (D. Lemire,
+/// "Quickly parsing eight digits", 2018).
 #[inline(always)]
 pub(crate) fn eight(digits: u64) -> u64 {
     let pairs = digits.wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff_00ff_00ff;
@@ -35,7 +35,7 @@ pub(crate) fn eight(digits: u64) -> u64 {
     fours.wrapping_mul(10_000 << 32 | 1) >> 32
 }
 
-/// The value of the digits that a word begins with, the first the lowest, and how many there are.
+/// The value and the number of the leading digits of a word, the first in the lowest byte.
 #[inline(always)]
 pub(crate) fn leading_digits(word: u64) -> (u64, usize) {
     let digits = word ^ each(b'0');
@@ -43,7 +43,7 @@ pub(crate) fn leading_digits(word: u64) -> (u64, usize) {
     (value(digits, bits), bits as usize / 8)
 }
 
-/// The value of the digits in the lowest bits of a word, the first the lowest.
+/// The value of the digits in the lowest `bits` bits of a word, the first in the lowest byte.
 #[inline(always)]
 pub(crate) fn value(digits: u64, bits: u32) -> u64 {
     eight(digits.checked_shl(64 - bits).unwrap_or(0))

@@ -1,11 +1,11 @@
-//! What a decoder says of bad input.
+//! The errors of decoders.
 
 use std::fmt;
 
 use thiserror::Error;
 use ticklot_book::{BookErrorKind, DecimalError};
 
-/// A venue's name, in lower case: what errors are told apart by.
+/// The name of a venue, in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct VenueName(pub &'static str);
@@ -25,42 +25,41 @@ impl fmt::Display for VenueName {
     }
 }
 
-/// A line that could not be decoded: which, where and why. It costs the line and nothing else.
+/// The error of a line that could not be decoded. Other lines of the frame are not affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{venue}: line {line}, byte {offset}: {kind}")]
 pub struct DecodeError {
-    /// The venue whose decoder refused it.
+    /// The venue of the decoder.
     pub venue: VenueName,
     /// The line of the frame, from 0.
     pub line: u32,
-    /// Where in that line, in bytes from its start. For text that is no JSON: the last token
-    /// that still made sense, or the byte after it.
+    /// The byte offset in that line. For invalid JSON: the last valid token, or the byte after it.
     pub offset: u32,
-    /// Why.
+    /// The cause.
     pub kind: ErrorKind,
 }
 
 impl DecodeError {
-    /// The same error, on line `line` of its frame. A decoder sees one line and says 0.
+    /// Sets the line of the frame. A decoder sees one line at a time and sets 0.
     #[must_use]
     pub const fn on_line(mut self, line: u32) -> Self {
         self.line = line;
         self
     }
 
-    /// An error of a venue's decoder, in line 0.
+    /// An error of a venue's decoder, on line 0.
     #[must_use]
-    pub fn new(venue: VenueName, fault: DecodeFailure) -> Self {
+    pub fn new(venue: VenueName, failure: DecodeFailure) -> Self {
         Self {
             venue,
             line: 0,
-            offset: u32::try_from(fault.offset).unwrap_or(u32::MAX),
-            kind: fault.kind,
+            offset: u32::try_from(failure.offset).unwrap_or(u32::MAX),
+            kind: failure.kind,
         }
     }
 }
 
-/// Why a line was refused. Field names are the venue's.
+/// Why a line could not be decoded. Field names are those of the venue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -70,7 +69,7 @@ pub enum ErrorKind {
     /// The text is not JSON.
     #[error("not valid JSON")]
     Json,
-    /// Objects and arrays nested deeper than the limit.
+    /// Objects and arrays are nested deeper than the limit.
     #[error("nested deeper than {limit}")]
     TooDeep {
         /// The limit.
@@ -82,132 +81,132 @@ pub enum ErrorKind {
         /// The limit.
         limit: usize,
     },
-    /// More levels on one side than the limit.
+    /// A side has more levels than the limit.
     #[error("{field}: more than {limit} levels")]
     TooManyLevels {
-        /// The side's field.
+        /// The field of the side.
         field: &'static str,
         /// The limit.
         limit: usize,
     },
-    /// More items in a list than the limit.
+    /// A list has more items than the limit.
     #[error("{field}: more than {limit} items")]
     TooManyItems {
-        /// The list's field.
+        /// The field of the list.
         field: &'static str,
         /// The limit.
         limit: usize,
     },
-    /// A field that the message cannot do without is not there.
+    /// A required field is missing.
     #[error("{field}: missing")]
     Missing {
         /// The field.
         field: &'static str,
     },
-    /// A field stands twice in one object: which one is meant cannot be known.
-    #[error("{field}: stands twice")]
-    Twice {
+    /// A field occurs twice in one object.
+    #[error("{field}: duplicate field")]
+    Duplicate {
         /// The field.
         field: &'static str,
     },
-    /// A field holds another type of value.
+    /// A field has a value of another type.
     #[error("{field}: not {expected}")]
     Type {
         /// The field.
         field: &'static str,
-        /// What it should be: `a number`, `a string`, ...
+        /// The expected type: `a number`, `a string`, ...
         expected: &'static str,
     },
-    /// A number that is not a whole number of ticks, lots or units.
+    /// A number is not a multiple of a tick, lot or unit, or is out of range.
     #[error("{field}: {error}")]
     Number {
         /// The field.
         field: &'static str,
-        /// Why.
+        /// The cause.
         error: DecimalError,
     },
-    /// A number below zero where none can be.
+    /// A number is negative where that is not allowed.
     #[error("{field}: negative")]
     Negative {
         /// The field.
         field: &'static str,
     },
-    /// A string that is none of the values that the field can have.
+    /// A string is not one of the known values of its field.
     #[error("{field}: unknown value")]
     Value {
         /// The field.
         field: &'static str,
     },
-    /// Not a packet of Engine.IO 4 or Socket.IO 4.
+    /// The text is not a packet of Engine.IO 4 or Socket.IO 4.
     #[error("not a Socket.IO packet")]
     Packet,
-    /// A binary event or acknowledgement of Socket.IO: JayX has none.
+    /// A binary event or acknowledgement of Socket.IO, which JayX does not use.
     #[error("a binary Socket.IO packet")]
     Binary,
-    /// More books on one connection than the limit.
+    /// A connection has more books than the limit.
     #[error("more than {limit} books on one connection")]
     TooManyBooks {
         /// The limit.
         limit: usize,
     },
-    /// A book, or what a message adds to it, that the feed's budget of memory has no room for.
+    /// The feed's memory budget has no room for a book, or for the growth of one.
     #[error("no room in the {limit} bytes of memory for books")]
     Memory {
         /// The budget, in bytes.
         limit: usize,
     },
-    /// A snapshot that no book can hold.
+    /// A book rejected the snapshot or the delta.
     #[error("{0}")]
     Book(BookErrorKind),
 }
 
-/// The items of a list that could not be read and were left out. One of them does not cost the others.
+/// The items of a list that could not be decoded and were skipped. The other items are not affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// How many; at least one.
+    /// The number of skipped items; at least one.
     pub count: usize,
-    /// Why the first of them could not be read.
+    /// The error of the first skipped item.
     pub first: DecodeError,
 }
 
-/// Counts the items that are left out while a list is read.
+/// Counts the skipped items of a list.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SkippedItems(Option<(usize, DecodeFailure)>);
 
 impl SkippedItems {
-    /// The item, if it could be read; otherwise it is counted.
+    /// Returns a decoded item, or counts a skipped one.
     pub(crate) fn keep<T>(&mut self, item: Result<T, DecodeFailure>) -> Option<T> {
-        let count = |fault| self.0.get_or_insert((0, fault)).0 += 1;
+        let count = |failure| self.0.get_or_insert((0, failure)).0 += 1;
         item.map_err(count).ok()
     }
 
-    /// The report, for a text that starts `base` bytes into the line.
+    /// The result, for a text that starts at byte `base` of the line.
     pub(crate) fn report(self, venue: VenueName, base: usize) -> Option<Skipped> {
-        self.0.map(|(count, fault)| Skipped {
+        self.0.map(|(count, failure)| Skipped {
             count,
-            first: DecodeError::new(venue, fault.shifted(base)),
+            first: DecodeError::new(venue, failure.shifted(base)),
         })
     }
 }
 
-/// An error of a decoder that does not know its venue yet: see [`DecodeError::new`].
+/// An error without its venue and line: see [`DecodeError::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("byte {offset}: {kind}")]
 pub struct DecodeFailure {
-    /// Where in the text, in bytes.
+    /// The byte offset in the text.
     pub offset: usize,
-    /// Why.
+    /// The cause.
     pub kind: ErrorKind,
 }
 
 impl DecodeFailure {
-    /// An error at a byte.
+    /// An error at a byte offset.
     #[must_use]
     pub const fn at(offset: usize, kind: ErrorKind) -> Self {
         Self { offset, kind }
     }
 
-    /// The same error, `by` bytes further on.
+    /// The same error with `by` added to its offset.
     #[must_use]
     pub(crate) fn shifted(self, by: usize) -> Self {
         Self::at(self.offset + by, self.kind)

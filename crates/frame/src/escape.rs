@@ -1,12 +1,12 @@
-//! JSON strings, written.
+//! Encoding of JSON strings.
 
-/// Appends `text` as a JSON string, quotes included (RFC 8259, section 7). What needs no escape is
-/// copied as it is. Allocates only to grow `out`.
+/// Appends `text` as a JSON string with quotes (RFC 8259, section 7). Escapes only the characters that need it.
+/// Allocates only to grow `out`.
 pub fn json_string(out: &mut Vec<u8>, text: &str) {
     json_string_of(out, &[text]);
 }
 
-/// Appends the text that `pieces` make together as one JSON string.
+/// Appends the concatenation of `pieces` as one JSON string.
 pub(crate) fn json_string_of(out: &mut Vec<u8>, pieces: &[&str]) {
     out.push(b'"');
     for piece in pieces {

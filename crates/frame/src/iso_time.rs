@@ -1,11 +1,11 @@
-//! ISO 8601 times, carried as text and read on demand.
+//! ISO 8601 times that are stored as text and parsed on demand.
 
 use thiserror::Error;
 
 use crate::units::UnixMillis;
 
-/// An ISO 8601 time in UTC that is only carried: the text as the venue sent it, such as
-/// `2026-02-17T10:40:00Z`. It becomes a number when it is asked to.
+/// An ISO 8601 time in UTC, as the text that the venue sent, such as `2026-02-17T10:40:00Z`. It is parsed only when
+/// [`IsoTime::unix_millis`] is called.
 ///
 /// ```
 /// use ticklot_frame::{IsoTime, UnixMillis};
@@ -16,32 +16,32 @@ use crate::units::UnixMillis;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct IsoTime<'a>(pub &'a str);
 
-/// Why a text is no time.
+/// Why a text is not a valid time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum IsoTimeError {
-    /// Not of the form `YYYY-MM-DDThh:mm:ss`, with a fraction of 1 to 9 digits or none.
+    /// The text does not have the form `YYYY-MM-DDThh:mm:ss`, with an optional fraction of 1 to 9 digits.
     #[error("not a time of the form YYYY-MM-DDThh:mm:ss.fffZ")]
     Form,
-    /// The time is not marked as UTC, which is `Z` or `+00:00`.
+    /// The time zone is neither `Z` nor `+00:00`.
     #[error("not a time in UTC")]
     Zone,
-    /// No such day, or no such time of day. A leap second is one: Unix time has no number for it.
+    /// The date or the time of day does not exist. Leap seconds are rejected, because Unix time cannot represent them.
     #[error("no such date or time of day")]
     Range,
 }
 
 impl IsoTime<'_> {
-    /// The time in milliseconds. A finer fraction is cut off, towards the past.
+    /// The time in milliseconds, rounded down.
     ///
     /// # Errors
-    /// The text has another form or another time zone, or there is no such time.
+    /// The text has another form or another time zone, or the time does not exist.
     pub fn unix_millis(&self) -> Result<UnixMillis, IsoTimeError> {
         let (seconds, nanos) = self.read()?;
         Ok(UnixMillis(seconds * 1_000 + nanos / 1_000_000))
     }
 
-    /// Whole seconds, and the fraction in nanoseconds, which is never below zero.
+    /// The seconds, rounded down, and the fraction in nanoseconds.
     fn read(&self) -> Result<(i64, i64), IsoTimeError> {
         let (clock, rest) = self
             .0
@@ -62,7 +62,7 @@ impl IsoTime<'_> {
     }
 }
 
-/// `YYYY-MM-DDThh:mm:ss`: year, month, day, hour, minute, second.
+/// Parses `YYYY-MM-DDThh:mm:ss` to year, month, day, hour, minute and second.
 fn read_clock(text: &[u8; 19]) -> Result<[i64; 6], IsoTimeError> {
     let [
         y0,
@@ -98,7 +98,7 @@ fn read_clock(text: &[u8; 19]) -> Result<[i64; 6], IsoTimeError> {
     ])
 }
 
-/// `.5` and the like, in nanoseconds, and what follows; no fraction is zero.
+/// The nanoseconds of an optional fraction such as `.5`, and the text after it.
 fn read_fraction(text: &[u8]) -> Result<(i64, &[u8]), IsoTimeError> {
     let Some(fraction) = text.strip_prefix(b".") else {
         return Ok((0, text));
@@ -112,7 +112,7 @@ fn read_fraction(text: &[u8]) -> Result<(i64, &[u8]), IsoTimeError> {
     Ok((nanos, zone))
 }
 
-/// A number of a few digits and nothing else.
+/// Parses a number that consists of a few digits.
 fn digits(text: &[u8]) -> Result<i64, IsoTimeError> {
     text.iter().try_fold(0, |number, byte| {
         if !byte.is_ascii_digit() {
@@ -135,15 +135,14 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days from 1970-01-01 to a day of the Gregorian calendar, taken as valid in all years.
+/// The number of days from 1970-01-01 to a day of the proleptic Gregorian calendar.
 ///
-/// Count years from March: then the leap day is the last day of its year, and what comes before a
-/// day within the year no longer depends on leap years.
+/// Years are counted from March: the leap day is then the last day of its year, so the day of the year does not depend
+/// on leap years.
 ///
-/// - Before the year begins there were `365 y` days and a leap day every 4 years, save every 100,
-///   but for every 400: `y/4 - y/100 + y/400`, rounded down.
-/// - Months from March are 31 30 31 30 31 days long, twice, and then 31 and the rest: 153 days
-///   every five months, and `(153 m + 2) / 5` is how many come before month `m`, with March as 0.
+/// - Before year `y` there are `365 y` days and `y/4 - y/100 + y/400` leap days, each quotient rounded down.
+/// - Months from March have 31 30 31 30 31 days, twice, then 31 and the rest: 153 days every five months. `(153 m + 2)
+///   / 5` days precede month `m`, where March is 0.
 ///
 /// 1970-01-01 is day 719,468 counted from 0000-03-01.
 fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
@@ -178,7 +177,7 @@ mod tests {
             ("2026-02-17T10:40:00.000001+00:00", 1_771_324_800_000),
             ("2000-02-29T23:59:59.999Z", 951_868_799_999),
             ("1969-12-31T23:59:59.999Z", -1),
-            // Cut off towards the past, before 1970 too.
+            // Rounded down, also before 1970.
             ("1969-12-31T23:59:59.999999Z", -1),
             ("0000-01-01T00:00:00Z", -62_167_219_200_000),
             ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_time() {
+    fn rejects_malformed_times() {
         use IsoTimeError::{Form, Range, Zone};
         let table = [
             ("", Form),
@@ -223,7 +222,7 @@ mod tests {
         }
     }
 
-    /// Every day of the calendar's full cycle of 400 years, and more: each is one after the last.
+    /// Covers more than the calendar's full cycle of 400 years.
     #[test]
     fn days_follow_one_another() {
         let mut expected = days_from_epoch(1600, 1, 1);
@@ -238,7 +237,7 @@ mod tests {
         assert_eq!(days_from_epoch(1970, 1, 1), 0);
     }
 
-    /// A slow oracle: walks from 1970 year by year, month by month.
+    /// A slow oracle: counts from 1970, year by year and month by month.
     fn oracle(year: i64, month: i64, day: i64) -> i64 {
         let length = |year| if is_leap(year) { 366 } else { 365 };
         let years: i64 = if year >= 1970 {

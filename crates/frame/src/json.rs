@@ -1,9 +1,9 @@
 //! JSON with exact numbers, for the decoders of this crate and of venues outside it.
 //!
-//! Any JSON text is read, in any order of keys. A [`Parser`] keeps its buffers, so that it allocates nothing
-//! once it has seen its longest text. A [`Value`] borrows from the text: numbers come from their digits and
-//! never through a float, and every error ([`DecodeFailure`]) knows its byte. [`read_fields!`](crate::read_fields)
-//! sorts the fields of an object into variables.
+//! The [`Parser`] accepts any JSON text, with any key order. It reuses its buffers, so it does not allocate once it has
+//! seen its longest text. A [`Value`] borrows from the text. Numbers are parsed from their digits, without floats, and
+//! every error ([`DecodeFailure`]) contains its byte offset. [`read_fields!`](crate::read_fields) assigns the fields of
+//! an object to variables.
 //!
 //! ```
 //! use ticklot_book::{Scale, Ticks};
@@ -18,29 +18,28 @@
 //! let mut parser = Parser::new();
 //! assert_eq!(parser.parse(br#"{"x":[1],"price":0.65}"#, price)?, Ticks(65));
 //!
-//! let fault = parser.parse(br#"{"price":0.655}"#, price).unwrap_err();
-//! let error = DecodeError::new(VenueName("mine"), fault);
+//! let failure = parser.parse(br#"{"price":0.655}"#, price).unwrap_err();
+//! let error = DecodeError::new(VenueName("mine"), failure);
 //! assert_eq!(error.to_string(), "mine: line 0, byte 9: price: more than 2 decimal places");
 //! # Ok::<(), DecodeFailure>(())
 //! ```
 //!
 //! # How a number keeps its digits
-//! simd-json turns numbers into 64-bit floats and integers, and its tape has no positions. Both follow from one
-//! observation. Its first stage lists the byte offset of every structural character and of the first byte of
-//! every atom, in order; its second stage writes one tape node for each of them that is not `:`, `,`, `}` or
-//! `]`, in the same order. So the offsets without those four are the nodes' positions, one to one. From its
-//! position a number is read again from the text, exactly.
+//! simd-json converts numbers to 64-bit floats and integers, and its tape has no positions. But its first stage lists
+//! the byte offset of every structural character and of the first byte of every atom, in order. Its second stage writes
+//! one tape node for each of them except `:`, `,`, `}` and `]`, in the same order. The offsets without those four are
+//! therefore the nodes' positions, one to one. At its position, a number is parsed again from the text, exactly.
 //!
-//! simd-json unescapes strings in place, so it works on a copy of the text (the copy that it would
-//! otherwise make itself, for padding); the text stays as it was received.
+//! simd-json unescapes strings in place, so it works on a copy of the text, which stays unchanged. Without the copy,
+//! simd-json would make one itself for padding.
 //!
-//! simd-json refuses a text with a number beyond a 64-bit float, such as `1e400`, though JSON allows it (RFC
-//! 8259, section 6). Such a text is parsed a second time, with `0` in place of each number: a number that is not
-//! read then costs nothing, and one that is read is exact or an error of its field.
+//! simd-json rejects a text with a number outside the range of a 64-bit float, such as `1e400`, although JSON allows it
+//! (RFC 8259, section 6). Such a text is parsed a second time, with each number replaced by `0`. A number that is not
+//! read is then ignored, and one that is read is exact or an error of its field.
 //!
 //! # Quoted numbers
-//! Every method that reads a number also reads a string that holds one, such as `"0.65"`: venues differ in it,
-//! and one venue may change it.
+//! Every method that reads a number also accepts a string that contains one, such as `"0.65"`, because venues differ in
+//! this, and may change it.
 
 use std::fmt;
 
@@ -55,24 +54,24 @@ use crate::pull::PullParser;
 use crate::thread_local::ThreadLocal;
 use crate::units::{Decimal, TradeSide};
 
-/// The deepest nesting accepted. The venues' own messages nest four deep.
+/// The maximum nesting depth. The venues' messages have a depth of four.
 pub const MAX_DEPTH: usize = 64;
 
-/// The longest line accepted, in bytes.
+/// The maximum length of a line in bytes.
 pub const MAX_LINE: usize = 4 << 20;
 
-/// The largest tape, in nodes, that a thread keeps when a parser of it is dropped.
+/// The maximum size of the tape, in nodes, that a thread keeps when a parser is dropped.
 const MAX_NODES: usize = 1 << 13;
 
-/// A JSON parser that reuses its buffers. All parsers of a thread share those that nothing borrows once a text is parsed;
-/// what a long text has made of them is freed when one of these parsers is dropped.
+/// A JSON parser that reuses its buffers. All parsers of a thread share the buffers that no result borrows. After a
+/// long text, dropping one of these parsers frees the shared buffers.
 pub struct Parser {
     work: Vec<u8>,
     /// The copy for the second pass, with `0` in place of each number.
     zeroed: Vec<u8>,
 }
 
-/// What is needed while a text is parsed.
+/// The working memory for one text.
 struct Scratch {
     buffers: Buffers,
     tape: Tape<'static>,
@@ -103,11 +102,11 @@ impl Parser {
         }
     }
 
-    /// Parses `text` and passes its root to `read`. Strings of the result may outlive the call: they
-    /// borrow the parser's copy. Allocates only to grow.
+    /// Parses `text` and passes its root to `read`. Strings of the result may outlive the call, because they borrow
+    /// from the parser's copy. Allocates only to grow.
     ///
     /// # Errors
-    /// The text is longer than [`MAX_LINE`], it is not JSON, or `read` fails.
+    /// The text is longer than [`MAX_LINE`], is not JSON, or `read` fails.
     pub fn parse<'a, R>(
         &'a mut self,
         text: &'a [u8],
@@ -133,7 +132,7 @@ impl Scratch {
         text: &'a [u8],
         read: impl for<'d> FnOnce(Value<'d, 'a>) -> Result<R, DecodeFailure>,
     ) -> Result<R, DecodeFailure> {
-        // The tape's lifetime is that of its input, so it is lent out empty and taken back empty.
+        // The lifetime of a tape is that of its input, so it is empty before and after each text.
         let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
         let buffers = &mut self.buffers;
         copy_padded(work, text);
@@ -188,8 +187,8 @@ fn is_bad_number(parsed: &Result<(), simd_json::Error>) -> bool {
     matches!(parsed, Err(error) if *error.error() == ErrorType::InvalidNumber)
 }
 
-/// Writes `0` and spaces over each JSON number of `copy`, which is a copy of `text`. The structural characters stay
-/// where they are, and so does text that is not JSON.
+/// Overwrites each JSON number of `copy`, which is a copy of `text`, with `0` and spaces. Structural characters and
+/// text that is not JSON stay unchanged.
 #[cold]
 fn zero_numbers(copy: &mut [u8], text: &[u8], structurals: &[u32]) {
     for &at in structurals {
@@ -208,7 +207,7 @@ fn zero_numbers(copy: &mut [u8], text: &[u8], structurals: &[u32]) {
     }
 }
 
-/// The positions of the tape's nodes: see the module's text.
+/// The positions of the tape's nodes: see the module documentation.
 fn node_offsets(text: &[u8], structurals: &[u32], offsets: &mut Vec<u32>) {
     offsets.clear();
     let starts_a_node =
@@ -216,7 +215,7 @@ fn node_offsets(text: &[u8], structurals: &[u32], offsets: &mut Vec<u32>) {
     offsets.extend(structurals.iter().filter(starts_a_node));
 }
 
-/// Turns simd-json's error into ours, with the byte where it is known.
+/// Converts simd-json's error, and locates it if possible.
 #[cold]
 fn locate(text: &[u8], error: &simd_json::Error) -> DecodeFailure {
     match error.error() {
@@ -231,13 +230,13 @@ fn locate(text: &[u8], error: &simd_json::Error) -> DecodeFailure {
             DecodeFailure::at(number_start(text, error.index()), ErrorKind::Json)
         }
         ErrorType::Eof => DecodeFailure::at(text.len(), ErrorKind::Json),
-        // Raised by the first stage, which does not say where, or at the end of the input.
+        // Raised by the first stage, without a position, or at the end of the input.
         ErrorType::Syntax => DecodeFailure::at(first_stage_fault(text), ErrorKind::Json),
         _ => DecodeFailure::at(error.index().min(text.len()), ErrorKind::Json),
     }
 }
 
-/// Back to the first byte of the number that `at` lies in.
+/// The first byte of the number that contains `at`.
 fn number_start(text: &[u8], at: usize) -> usize {
     let at = at.min(text.len());
     let run = text[..at]
@@ -248,7 +247,7 @@ fn number_start(text: &[u8], at: usize) -> usize {
     at - run
 }
 
-/// A control character inside a string, or the end when a string or a scope is left open.
+/// The offset of a control character inside a string, or of the end if a string or a scope is open.
 fn first_stage_fault(text: &[u8]) -> usize {
     let mut in_string = false;
     let mut escaped = false;
@@ -264,10 +263,10 @@ fn first_stage_fault(text: &[u8]) -> usize {
     text.len()
 }
 
-/// A JSON value, borrowed from the parser. In its methods `field` is the name that errors carry.
+/// A JSON value, borrowed from the parser. The argument `field` of its methods is the field's name for errors.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'d, 'a> {
-    /// The value's own node first, then those inside it, then whatever follows.
+    /// The node of the value, followed by its children and by the rest of the tape.
     nodes: &'d [Node<'a>],
     /// The positions of `nodes`.
     offsets: &'d [u32],
@@ -275,7 +274,7 @@ pub struct Value<'d, 'a> {
 }
 
 impl<'d, 'a> Value<'d, 'a> {
-    /// Where the value starts in the text, in bytes.
+    /// The byte offset of the value in the text.
     #[must_use]
     pub fn offset(&self) -> usize {
         self.offsets
@@ -285,15 +284,15 @@ impl<'d, 'a> Value<'d, 'a> {
 
     /// An error at this value.
     #[must_use]
-    pub fn fault(&self, kind: ErrorKind) -> DecodeFailure {
+    pub fn error(&self, kind: ErrorKind) -> DecodeFailure {
         DecodeFailure::at(self.offset(), kind)
     }
 
     fn wrong_type(&self, field: &'static str, expected: &'static str) -> DecodeFailure {
-        self.fault(ErrorKind::Type { field, expected })
+        self.error(ErrorKind::Type { field, expected })
     }
 
-    /// Refuses it as an item of a list that has `count` items already, when that is the limit.
+    /// Returns an error if the value is an item of a list that already has `limit` items.
     pub(crate) fn check_count(
         &self,
         count: usize,
@@ -301,7 +300,7 @@ impl<'d, 'a> Value<'d, 'a> {
         field: &'static str,
     ) -> Result<(), DecodeFailure> {
         if count == limit {
-            return Err(self.fault(ErrorKind::TooManyItems { field, limit }));
+            return Err(self.error(ErrorKind::TooManyItems { field, limit }));
         }
         Ok(())
     }
@@ -324,7 +323,7 @@ impl<'d, 'a> Value<'d, 'a> {
         matches!(self.nodes.first(), Some(Node::Array { .. }))
     }
 
-    /// The value that starts `skip` nodes further on.
+    /// The value that starts `skip` nodes later.
     fn further(&self, skip: usize) -> Self {
         Self {
             nodes: self.nodes.get(skip..).unwrap_or_default(),
@@ -333,7 +332,7 @@ impl<'d, 'a> Value<'d, 'a> {
         }
     }
 
-    /// How many nodes the value takes.
+    /// The number of nodes of the value.
     fn width(&self) -> usize {
         match self.nodes.first() {
             Some(Node::Object { count, .. } | Node::Array { count, .. }) => 1 + count,
@@ -341,10 +340,10 @@ impl<'d, 'a> Value<'d, 'a> {
         }
     }
 
-    /// A string, unescaped.
+    /// The unescaped string.
     ///
     /// # Errors
-    /// It is another type.
+    /// The value is not a string.
     pub fn str(&self, field: &'static str) -> Result<&'a str, DecodeFailure> {
         match self.nodes.first() {
             Some(Node::String(text)) => Ok(text),
@@ -352,7 +351,7 @@ impl<'d, 'a> Value<'d, 'a> {
         }
     }
 
-    /// The text of a number, as it stands in the line, or in a string.
+    /// The text of a number, or of a string that contains one.
     fn number(&self, field: &'static str) -> Result<&'a [u8], DecodeFailure> {
         use StaticNode::{F64, I64, U64};
         match self.nodes.first() {
@@ -363,25 +362,25 @@ impl<'d, 'a> Value<'d, 'a> {
             Some(Node::String(text)) if is_decimal(text.as_bytes()) => Ok(text.as_bytes()),
             Some(Node::String(_)) => {
                 let error = DecimalError::Syntax;
-                Err(self.fault(ErrorKind::Number { field, error }))
+                Err(self.error(ErrorKind::Number { field, error }))
             }
             _ => Err(self.wrong_type(field, "a number")),
         }
     }
 
-    /// A number as a whole number of steps of 10^-`decimals`, not below zero.
+    /// A nonnegative number, as a multiple of 10^-`decimals`.
     ///
     /// # Errors
-    /// It is no number, finer than a step, too large or negative.
+    /// The value is not a number, has too many decimal places, is out of range or negative.
     pub fn steps(&self, field: &'static str, decimals: u8) -> Result<i64, DecodeFailure> {
         let steps = self.signed_steps(field, decimals)?;
         if steps < 0 {
-            return Err(self.fault(ErrorKind::Negative { field }));
+            return Err(self.error(ErrorKind::Negative { field }));
         }
         Ok(steps)
     }
 
-    /// A number without sign and exponent: most are.
+    /// The number, if it has no sign and no exponent, like most numbers.
     fn plain_steps(&self, decimals: u8) -> Option<i64> {
         let Some(Node::Static(_)) = self.nodes.first() else {
             return None;
@@ -395,34 +394,34 @@ impl<'d, 'a> Value<'d, 'a> {
             return Ok(steps);
         }
         parse_decimal(self.number(field)?, decimals)
-            .map_err(|error| self.fault(ErrorKind::Number { field, error }))
+            .map_err(|error| self.error(ErrorKind::Number { field, error }))
     }
 
-    /// A whole number, of either sign.
+    /// An integer of either sign.
     ///
     /// # Errors
-    /// It is no number, not whole, or too large.
+    /// The value is not an integer, or out of range.
     pub fn integer(&self, field: &'static str) -> Result<i64, DecodeFailure> {
         self.signed_steps(field, 0)
     }
 
-    /// A whole number from 0 to 2^32 - 1.
+    /// An integer from 0 to 2^32 - 1.
     ///
     /// # Errors
-    /// It is no number, not whole, or out of range.
+    /// The value is not an integer, or out of range.
     pub fn count(&self, field: &'static str) -> Result<u32, DecodeFailure> {
         let error = DecimalError::Overflow;
         u32::try_from(self.steps(field, 0)?)
-            .map_err(|_| self.fault(ErrorKind::Number { field, error }))
+            .map_err(|_| self.error(ErrorKind::Number { field, error }))
     }
 
-    /// A whole number from 0 to 2^64 - 1.
+    /// An integer from 0 to 2^64 - 1.
     ///
     /// # Errors
-    /// It is no number, not whole, or out of range.
+    /// The value is not an integer, or out of range.
     pub fn unsigned(&self, field: &'static str) -> Result<u64, DecodeFailure> {
         let digits = self.decimal(field)?.0;
-        // Another notation of a whole number, such as `1e3`, is read up to 2^63 - 1.
+        // Other notations of an integer, such as `1e3`, are accepted up to 2^63 - 1.
         digits
             .parse()
             .or_else(|_| Ok(self.steps(field, 0)?.unsigned_abs()))
@@ -431,7 +430,7 @@ impl<'d, 'a> Value<'d, 'a> {
     /// A boolean.
     ///
     /// # Errors
-    /// It is another type.
+    /// The value is not a boolean.
     pub fn boolean(&self, field: &'static str) -> Result<bool, DecodeFailure> {
         match self.nodes.first() {
             Some(Node::Static(StaticNode::Bool(value))) => Ok(*value),
@@ -442,30 +441,30 @@ impl<'d, 'a> Value<'d, 'a> {
     /// A number as its text.
     ///
     /// # Errors
-    /// It is no number.
+    /// The value is not a number.
     pub fn decimal(&self, field: &'static str) -> Result<Decimal<'a>, DecodeFailure> {
         let text = self.number(field)?;
-        // Digits, signs, points and exponents only: always ASCII.
-        let text = std::str::from_utf8(text).map_err(|_| self.fault(ErrorKind::Utf8))?;
+        // Digits, signs, points and exponents are ASCII.
+        let text = std::str::from_utf8(text).map_err(|_| self.error(ErrorKind::Utf8))?;
         Ok(Decimal(text))
     }
 
     /// `BUY` or `SELL`, in upper or lower case.
     ///
     /// # Errors
-    /// It is another text, or no string.
+    /// The value is another text, or not a string.
     pub fn trade_side(&self, field: &'static str) -> Result<TradeSide, DecodeFailure> {
         let text = self.str(field)?;
         [TradeSide::Buy, TradeSide::Sell]
             .into_iter()
             .find(|side| side.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| self.fault(ErrorKind::Value { field }))
+            .ok_or_else(|| self.error(ErrorKind::Value { field }))
     }
 
     /// The fields of an object, in the order of the text.
     ///
     /// # Errors
-    /// It is no object.
+    /// The value is not an object.
     pub fn fields(
         &self,
         field: &'static str,
@@ -487,7 +486,7 @@ impl<'d, 'a> Value<'d, 'a> {
     /// The items of an array, in order.
     ///
     /// # Errors
-    /// It is no array.
+    /// The value is not an array.
     pub fn items(
         &self,
         field: &'static str,
@@ -504,7 +503,7 @@ impl<'d, 'a> Value<'d, 'a> {
     }
 }
 
-/// A field that may occur once. `null` means the same as absent, except to [`FieldSlot::require`].
+/// A field that may occur once. `null` is the same as absent, except for [`FieldSlot::require`].
 #[derive(Clone, Copy, Debug)]
 pub struct FieldSlot<'d, 'a> {
     name: &'static str,
@@ -518,52 +517,52 @@ impl<'d, 'a> FieldSlot<'d, 'a> {
         Self { name, value: None }
     }
 
-    /// The field occurs.
+    /// Stores the field's value.
     ///
     /// # Errors
-    /// It did before.
+    /// The field occurred before.
     pub fn put(&mut self, value: Value<'d, 'a>) -> Result<(), DecodeFailure> {
         if self.value.is_some() {
-            return Err(value.fault(ErrorKind::Twice { field: self.name }));
+            return Err(value.error(ErrorKind::Duplicate { field: self.name }));
         }
         self.value = Some(value);
         Ok(())
     }
 
-    /// Whether the field occurs at all, null or not.
+    /// Whether the field occurs, null or not.
     #[must_use]
     pub fn is_present(&self) -> bool {
         self.value.is_some()
     }
 
-    /// The value, unless absent or null.
+    /// The value; `None` if it is absent or null.
     #[must_use]
     pub fn get(&self) -> Option<Value<'d, 'a>> {
         self.value.filter(|value| !value.is_null())
     }
 
-    /// The value, or an error at the object that lacks it.
+    /// The value, which may be null. An error has the offset of the object.
     ///
     /// # Errors
     /// The field is absent.
     pub fn require(&self, of: &Value<'d, 'a>) -> Result<Value<'d, 'a>, DecodeFailure> {
         self.value
-            .ok_or_else(|| of.fault(ErrorKind::Missing { field: self.name }))
+            .ok_or_else(|| of.error(ErrorKind::Missing { field: self.name }))
     }
 
-    /// The value, neither absent nor null.
+    /// The value, which must not be null. An error has the offset of the object.
     ///
     /// # Errors
     /// The field is absent or null.
     pub fn value(&self, of: &Value<'d, 'a>) -> Result<Value<'d, 'a>, DecodeFailure> {
         self.get()
-            .ok_or_else(|| of.fault(ErrorKind::Missing { field: self.name }))
+            .ok_or_else(|| of.error(ErrorKind::Missing { field: self.name }))
     }
 
     /// A required string.
     ///
     /// # Errors
-    /// The field is absent or no string.
+    /// The field is absent or not a string.
     pub fn str(&self, of: &Value<'d, 'a>) -> Result<&'a str, DecodeFailure> {
         self.require(of)?.str(self.name)
     }
@@ -571,7 +570,7 @@ impl<'d, 'a> FieldSlot<'d, 'a> {
     /// An optional string.
     ///
     /// # Errors
-    /// It is there and no string.
+    /// The field is present and not a string.
     pub fn opt_str(&self) -> Result<Option<&'a str>, DecodeFailure> {
         self.optional(Value::str)
     }
@@ -579,7 +578,7 @@ impl<'d, 'a> FieldSlot<'d, 'a> {
     /// A required number as its text.
     ///
     /// # Errors
-    /// The field is absent or no number.
+    /// The field is absent or not a number.
     pub fn decimal(&self, of: &Value<'d, 'a>) -> Result<Decimal<'a>, DecodeFailure> {
         self.require(of)?.decimal(self.name)
     }
@@ -587,20 +586,20 @@ impl<'d, 'a> FieldSlot<'d, 'a> {
     /// An optional number as its text.
     ///
     /// # Errors
-    /// It is there and no number.
+    /// The field is present and not a number.
     pub fn opt_decimal(&self) -> Result<Option<Decimal<'a>>, DecodeFailure> {
         self.optional(Value::decimal)
     }
 
-    /// An optional whole number.
+    /// An optional integer.
     ///
     /// # Errors
-    /// It is there and no whole number, or too large.
+    /// The field is present and not an integer, or out of range.
     pub fn opt_integer(&self) -> Result<Option<i64>, DecodeFailure> {
         self.optional(Value::integer)
     }
 
-    /// An optional value, read by `read`.
+    /// An optional value, parsed by `read`.
     ///
     /// # Errors
     /// Those of `read`.
@@ -612,8 +611,7 @@ impl<'d, 'a> FieldSlot<'d, 'a> {
     }
 }
 
-/// A field that must not invalidate the message: one that cannot be read is none, and so is one
-/// that occurs twice.
+/// A field that must not invalidate the message: it is `None` if it is invalid or occurs twice.
 #[derive(Clone, Copy, Debug)]
 pub struct Extra<'d, 'a> {
     name: &'static str,
@@ -632,12 +630,12 @@ impl<'d, 'a> Extra<'d, 'a> {
         }
     }
 
-    /// The field occurs.
+    /// Stores the field's value.
     pub fn put(&mut self, value: Value<'d, 'a>) {
         self.twice |= self.value.replace(value).is_some();
     }
 
-    /// The value, if `read` can read it.
+    /// The value, if `read` can parse it.
     pub fn read<T>(
         &self,
         read: impl FnOnce(&Value<'d, 'a>, &'static str) -> Result<T, DecodeFailure>,
@@ -647,11 +645,11 @@ impl<'d, 'a> Extra<'d, 'a> {
     }
 }
 
-/// Sorts the fields of an object into variables: a [`FieldSlot`](crate::json::FieldSlot) for each, those after
-/// `extra` an [`Extra`](crate::json::Extra) each. Other fields are skipped. See [`json`](crate::json).
+/// Assigns the fields of an object to variables: each to a [`FieldSlot`](crate::json::FieldSlot), and those after
+/// `extra` to an [`Extra`](crate::json::Extra). Skips other fields. See [`json`](crate::json).
 ///
-/// Returns from the calling function with a [`DecodeFailure`](crate::json::DecodeFailure) when the value is no object, or a
-/// slot's field occurs twice.
+/// Returns from the calling function with a [`DecodeFailure`](crate::json::DecodeFailure) if the value is not an
+/// object, or if the field of a slot occurs twice.
 #[macro_export]
 macro_rules! read_fields {
     (

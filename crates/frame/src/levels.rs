@@ -1,4 +1,4 @@
-//! The levels of an order book message, decoded into buffers that live on.
+//! The levels of an order book message, in reused buffers.
 
 use std::fmt;
 
@@ -8,24 +8,24 @@ use crate::error::{DecodeError, DecodeFailure, ErrorKind, VenueName};
 use crate::json::Value;
 use crate::pull::PullParser;
 
-/// Space for the levels of one message.
+/// The buffers for the levels of one message.
 #[derive(Debug, Default)]
 pub(crate) struct LevelBuffer {
     bids: SideBuffer,
     asks: SideBuffer,
-    /// Where the JSON starts in the line.
+    /// The offset of the JSON in the line.
     base: usize,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct SideBuffer {
     levels: Vec<Level>,
-    /// Where each level starts in the line. The fast path does not fill it: see [`ListOffsets`].
+    /// The offset of each level. The fast path does not fill it: see [`ListOffsets`].
     offsets: Vec<u32>,
 }
 
-/// Where the lists of levels begin in a text that the fast path has read. A level's own offset is found when it
-/// is asked for: in the shapes that it takes, every level is one pair of braces.
+/// The offsets of the lists of levels in a text that the fast path has read. The offset of a level is computed on
+/// demand: in all shapes that the fast path accepts, a level is one pair of braces.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListOffsets {
     pub(crate) bids: usize,
@@ -33,17 +33,17 @@ pub(crate) struct ListOffsets {
 }
 
 impl LevelBuffer {
-    /// Says where the JSON starts in the line: after the head of a packet.
+    /// Sets the offset of the JSON in the line, which follows the prefix of a packet.
     pub(crate) fn starts_at(&mut self, base: usize) {
         self.base = base;
     }
 
-    /// Where the JSON starts in the line.
+    /// The offset of the JSON in the line.
     pub(crate) fn base(&self) -> usize {
         self.base
     }
 
-    /// Reads both sides, each level by `read`. A side that is `None` (null) is empty.
+    /// Parses both sides, each level with `read`. A side that is `None` (null) is empty.
     pub(crate) fn fill<'a>(
         &mut self,
         bids: Option<Value<'_, 'a>>,
@@ -54,12 +54,12 @@ impl LevelBuffer {
         self.asks.fill("asks", asks, &read)
     }
 
-    /// The two sides, for the fast path to fill: bids and asks.
+    /// The buffers of bids and asks.
     pub(crate) fn sides(&mut self) -> [&mut SideBuffer; 2] {
         [&mut self.bids, &mut self.asks]
     }
 
-    /// What [`LevelBuffer::fill`] has read.
+    /// The levels that [`LevelBuffer::fill`] has read.
     pub(crate) fn view(&self) -> Levels<'_> {
         self.levels(LevelOffsets::Listed {
             bids: &self.bids.offsets,
@@ -67,7 +67,7 @@ impl LevelBuffer {
         })
     }
 
-    /// What the fast path has read from `text`.
+    /// The levels that the fast path has read from `text`.
     pub(crate) fn found<'a>(&'a self, text: &'a [u8], lists: ListOffsets) -> Levels<'a> {
         self.levels(LevelOffsets::Found(text, lists))
     }
@@ -87,7 +87,7 @@ impl SideBuffer {
         &mut self.levels
     }
 
-    /// Reads a list of levels, each by `level`.
+    /// Parses a list of levels, each with `level`.
     pub(crate) fn pull(
         &mut self,
         json: &mut PullParser<'_>,
@@ -116,7 +116,7 @@ impl SideBuffer {
     }
 }
 
-/// Appends the levels of a side, each read by `read`, and where each starts in the line.
+/// Appends the levels of a side, each parsed with `read`, and their offsets.
 pub(crate) fn push_levels<'a>(
     field: &'static str,
     side: Value<'_, 'a>,
@@ -127,7 +127,7 @@ pub(crate) fn push_levels<'a>(
     for (count, item) in side.items(field)?.enumerate() {
         if count == MAX_LEVELS {
             let limit = MAX_LEVELS;
-            return Err(item.fault(ErrorKind::TooManyLevels { field, limit }));
+            return Err(item.error(ErrorKind::TooManyLevels { field, limit }));
         }
         levels.push(read(item)?);
         offsets.push(u32::try_from(item.offset()).unwrap_or(u32::MAX));
@@ -135,7 +135,7 @@ pub(crate) fn push_levels<'a>(
     Ok(())
 }
 
-/// The decoded levels, and where they stood.
+/// The decoded levels, and their offsets.
 #[derive(Clone, Copy)]
 pub(crate) struct Levels<'a> {
     pub(crate) bids: &'a [Level],
@@ -173,14 +173,14 @@ impl LevelOffsets<'_> {
 }
 
 impl fmt::Debug for Levels<'_> {
-    /// The levels are fields of their message, too.
+    /// Omits the levels, which are also fields of their message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Levels").finish_non_exhaustive()
     }
 }
 
 impl<'a> Levels<'a> {
-    /// Bids and asks of a text that starts with the line, and where each level starts.
+    /// Bids and asks with their offsets, for a text that starts with the line.
     pub(crate) fn listed([bids, asks]: [&'a [Level]; 2], offsets: [&'a [u32]; 2]) -> Self {
         let offsets = LevelOffsets::Listed {
             bids: offsets[0],
@@ -194,7 +194,7 @@ impl<'a> Levels<'a> {
         }
     }
 
-    /// What the book refused, as an error of the line that it came from.
+    /// Converts an error of the book to a decoding error with the byte offset of the level.
     pub(crate) fn refusal(&self, venue: VenueName, error: BookError) -> DecodeError {
         let at = self.offsets.of(error.side, error.index);
         let offset = at.map_or(0, |at| self.base + at);

@@ -1,17 +1,17 @@
-//! Exchange WebSocket frames to borrowed, integer messages; requests to bytes.
+//! Decodes exchange WebSocket frames to borrowed messages with integer prices, and encodes requests.
 //!
-//! A frame is split into lines without a copy ([`Lines`]), and a line is decoded into a message
-//! that borrows its strings and its levels: [`bayse::Decoder`] for Bayse Markets,
-//! [`jayx::Decoder`] for JayX in both of its envelopes. Prices and quantities come out as exact
-//! integers ([`Ticks`](ticklot_book::Ticks), [`Lots`](ticklot_book::Lots)), read from the text of
-//! the number and never through a float, or as an error that names the venue, the line and the
-//! byte.
+//! [`Lines`] splits a frame into lines without a copy. A decoder parses each line to a message that borrows its strings
+//! and levels: [`bayse::Decoder`] for Bayse Markets, [`jayx::Decoder`] for JayX in both of its envelopes, and
+//! [`kraken::Decoder`] for Kraken.
 //!
-//! The crate does no I/O and reads no clock. A decoder keeps its buffers: once it has seen its
-//! longest line, its deepest book and its scales, decoding allocates nothing.
+//! Prices and quantities are exact integers ([`Ticks`](ticklot_book::Ticks), [`Lots`](ticklot_book::Lots)), parsed from
+//! the text of the number without floats. Errors contain the venue, the line and the byte offset.
 //!
-//! Features, both additive: `serde` (for the plain values of this crate and of `ticklot-book`, and to write the messages that no
-//! neutral event covers) and `arbitrary` (for the plain values).
+//! The crate does no I/O and reads no clock. A decoder reuses its buffers: once it has seen its longest line, its
+//! deepest book and its scales, it does not allocate.
+//!
+//! Features, both additive: `serde` (for the plain values of this crate and of `ticklot-book`, and to serialize the
+//! messages that no neutral event covers) and `arbitrary` (for the plain values).
 //!
 //! ```
 //! use ticklot_book::{Lots, Scale, Ticks};
@@ -47,14 +47,13 @@ mod json_number;
 pub mod kraken;
 mod levels;
 mod lines;
+mod lists;
 mod prefetch;
 mod pull;
 mod record;
 mod redact;
 #[cfg(test)]
 mod samples;
-#[cfg(feature = "serde")]
-mod serialize;
 mod string;
 mod string_arena;
 mod thread_local;

@@ -1,22 +1,22 @@
-//! Splitting a frame into lines.
+//! [`Lines`]: splits a frame into lines.
 
 use std::iter::FusedIterator;
 
 /// One line of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Which line of the frame it is, from 0. Blank lines count.
+    /// The index of the line in the frame, from 0. Blank lines count.
     pub number: u32,
-    /// Where it starts in the frame, in bytes.
+    /// The byte offset of the line in the frame.
     pub offset: usize,
-    /// The line, without its end (`\n` or `\r\n`).
+    /// The line without its line ending (`\n` or `\r\n`).
     pub bytes: &'a [u8],
 }
 
-/// The lines of a frame that are not blank, in order, without a copy.
+/// An iterator over the nonblank lines of a frame, without a copy.
 ///
-/// Bayse Markets batches several JSON objects in one frame with `\n` between them (contract,
-/// section 1), and JayX's plain envelope may. A line of nothing but spaces, tabs and carriage returns is blank.
+/// Bayse Markets sends several JSON objects in one frame, separated by `\n` (contract, section 1), and JayX's plain
+/// envelope may. A line of only spaces, tabs and carriage returns is blank.
 #[derive(Clone, Debug)]
 pub struct Lines<'a> {
     frame: &'a [u8],

@@ -1,30 +1,32 @@
-//! A pull parser: JSON with any order of keys and any spacing, read in one pass.
+//! A pull parser: reads JSON with any key order and spacing in one pass.
 //!
-//! The general path reads order books with it, and the other messages that carry market or account data. The parser of
-//! [`json`](crate::json) finds all structural characters of a text and makes a tape of them, from which the levels are read:
-//! it touches each byte three times. This one is driven by its caller, who knows what to expect: an
-//! [object](PullParser::object) offers each field to a closure, which asks for the [keys](PullParser::key) that it knows,
-//! reads their values, and [skips](PullParser::skip_field) the others. [`record`](crate::record) writes such closures.
+//! The general path reads order books with it, and the other messages with market or account data. The parser of
+//! [`json`](crate::json) finds all structural characters of a text and creates a tape, from which the levels are read,
+//! so it touches each byte three times. The pull parser is driven by its caller, which knows the expected fields. An
+//! [object](PullParser::object) calls a closure for each field. The closure matches the known [keys](PullParser::key),
+//! reads their values, and [skips](PullParser::skip_field) other fields. [`record`](crate::record) generates such
+//! closures.
 //!
 //! # Example
-//! Take the level `{"lots": 7,"x":[],"ticks":6684363}`. The closure asks for `"ticks":`, which is one comparison of
-//! eight bytes, and then for `"lots":`, which is there. A space follows and is stepped over. The next eight bytes are
-//! `7,"x":[]`: minus `'0'`, one addition marks the bytes that are no digits, and the first mark is at byte 1, so the
-//! digit is shifted to the top of the word and three multiplications join it with the zeros below: 7. A comma follows, and
-//! the closure is called again. `"x":` is none of its keys, so the string, the colon and the array are skipped.
+//! The level `{"lots": 7,"x":[],"ticks":6684363}` is parsed as follows. The closure compares the key with `"ticks":`,
+//! in one comparison of eight bytes, and then with `"lots":`, which matches. The space is skipped. The next eight bytes
+//! are `7,"x":[]`. After `'0'` is subtracted from each, one addition marks the bytes that are not digits. The first
+//! mark is at byte 1, so the digit is shifted to the top of the word, and three multiplications combine it with the
+//! zeros below: 7. A comma follows, and the closure is called again. `"x":` is an unknown key, so the string, the colon
+//! and the array are skipped.
 //!
-//! # What it refuses
-//! Every method returns none for text that is not as expected, and the parser's position means nothing then: the text is
-//! parsed again by [`json`](crate::json), which makes all errors. So it may refuse what is rare: escapes, space before a
-//! colon, and prices, quantities and times with a sign, an exponent, or more than fifteen digits on either side of
-//! the point. What it takes is JSON: it checks strings for UTF-8 and control characters, and compares all other text with
-//! ASCII characters.
+//! # Rejected input
+//! Every method returns `None` for unexpected text, and the parser's position is then undefined. The text is parsed
+//! again by [`json`](crate::json), which reports all errors. The pull parser may therefore reject rare input: escapes,
+//! space before a colon, and prices, quantities and times with a sign, an exponent, or more than fifteen digits on
+//! either side of the point. Accepted text is valid JSON: strings are checked for UTF-8 and control characters, and all
+//! other text is compared with ASCII characters.
 //!
 //! # Speed
-//! Numbers and spaces are read eight bytes at a time, as a word in a general register, and strings sixteen bytes at a time
-//! ([`string`]). Rare cases are out of line: such a function takes the rest of the text
-//! and returns the text behind, so that the parser itself has no address and its position stays in registers. (With a
-//! reference to it, pretty-printed books took 1.7 times as long.)
+//! Numbers and spaces are read eight bytes at a time, as a word in a general register, and strings sixteen bytes at a
+//! time ([`string`]). Rare cases are out of line. Such a function takes the remaining text and returns the text after
+//! the parsed part, so the address of the parser is not taken and its position stays in registers. (With a reference to
+//! the parser, pretty-printed books took 1.7 times as long.)
 
 use ticklot_book::parse_decimal;
 
@@ -33,10 +35,10 @@ use crate::json_number::{is_json_number, leading_number};
 use crate::string;
 use crate::units::{Decimal, TradeSide};
 
-/// The deepest nesting of a value that is skipped.
+/// The maximum nesting depth of a skipped value.
 const SKIPPED_DEPTH: u32 = 8;
 
-/// A text, and how much of it is left.
+/// A text, and its unread rest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PullParser<'a> {
     rest: &'a [u8],
@@ -45,9 +47,9 @@ pub(crate) struct PullParser<'a> {
 
 /// A number without sign and exponent.
 struct Plain {
-    /// Its digits.
+    /// The digits.
     mantissa: u64,
-    /// How many of them are behind the point.
+    /// The number of digits after the point.
     decimals: usize,
 }
 
@@ -59,25 +61,25 @@ impl<'a> PullParser<'a> {
         }
     }
 
-    /// How many bytes are read.
+    /// The number of bytes that were read.
     #[inline(always)]
     pub(crate) fn at(&self) -> usize {
         self.len - self.rest.len()
     }
 
-    /// The text must end here.
+    /// Succeeds at the end of the text.
     pub(crate) fn end(mut self) -> Option<()> {
         self.skip_space();
         self.rest.is_empty().then_some(())
     }
 
-    /// An object. `field` reads each field, key and value.
+    /// Parses an object. `field` reads the key and the value of each field.
     #[inline(always)]
     pub(crate) fn object(&mut self, field: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.list(*b"{}", field)
     }
 
-    /// An array. `item` reads each item.
+    /// Parses an array. `item` reads each item.
     #[inline(always)]
     pub(crate) fn array(&mut self, item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.list(*b"[]", item)
@@ -100,7 +102,7 @@ impl<'a> PullParser<'a> {
         Some(())
     }
 
-    /// Steps over the opening bracket of a list. False for an empty list, which it steps over.
+    /// Skips the opening bracket of a list. Returns false for an empty list, which it skips.
     #[inline(always)]
     pub(crate) fn open(&mut self, [open, close]: [u8; 2]) -> Option<bool> {
         self.expect(&[open])?;
@@ -108,7 +110,7 @@ impl<'a> PullParser<'a> {
         Some(!self.skip(&[close]))
     }
 
-    /// Steps over the comma behind an item. False at the end of the list, which it steps over.
+    /// Skips the comma after an item. Returns false at the end of the list, which it skips.
     #[inline(always)]
     pub(crate) fn has_next(&mut self, close: u8) -> Option<bool> {
         self.skip_space();
@@ -120,7 +122,7 @@ impl<'a> PullParser<'a> {
         Some(false)
     }
 
-    /// Steps over a key, if it is this one, to its value. `key` has its quotes and the colon.
+    /// Skips to the value if the next key is `key`, which includes the quotes and the colon.
     #[inline(always)]
     pub(crate) fn key(&mut self, key: &str) -> bool {
         let rest = self.rest.strip_prefix(key.as_bytes());
@@ -134,7 +136,7 @@ impl<'a> PullParser<'a> {
         rest.is_some()
     }
 
-    /// A key of any name.
+    /// Reads any key.
     pub(crate) fn name(&mut self) -> Option<&'a str> {
         let name = self.str()?;
         self.expect(b":")?;
@@ -142,31 +144,31 @@ impl<'a> PullParser<'a> {
         Some(name)
     }
 
-    /// Steps over a field of any key and value.
+    /// Skips a field with any key and value.
     #[inline(always)]
     pub(crate) fn skip_field(&mut self) -> Option<()> {
         self.rest = behind_field(self.rest, SKIPPED_DEPTH)?;
         Some(())
     }
 
-    /// Steps over a value of any kind.
+    /// Skips a value of any type.
     pub(crate) fn skip_value(&mut self) -> Option<()> {
         self.rest = behind_value(self.rest, SKIPPED_DEPTH)?;
         Some(())
     }
 
-    /// Steps over so many bytes.
+    /// Skips `count` bytes.
     pub(crate) fn skip_bytes(&mut self, count: usize) -> Option<()> {
         self.rest = self.rest.get(count..)?;
         Some(())
     }
 
-    /// What is left to be read.
+    /// The unread rest of the text.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// A string without escapes.
+    /// Reads a string without escapes.
     #[inline]
     pub(crate) fn str(&mut self) -> Option<&'a str> {
         self.expect(b"\"")?;
@@ -175,7 +177,7 @@ impl<'a> PullParser<'a> {
         Some(string)
     }
 
-    /// `BUY` or `SELL`.
+    /// Reads `"BUY"` or `"SELL"`.
     #[inline(always)]
     pub(crate) fn trade_side(&mut self) -> Option<TradeSide> {
         if self.skip(b"\"BUY\"") {
@@ -186,7 +188,7 @@ impl<'a> PullParser<'a> {
         }
     }
 
-    /// What `read` reads with a copy of this parser: so that this one needs no address.
+    /// Calls `read` with a copy of the parser, so that the address of the parser itself is not taken.
     #[inline(always)]
     pub(crate) fn with<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         let mut json = *self;
@@ -195,7 +197,7 @@ impl<'a> PullParser<'a> {
         value
     }
 
-    /// A value that `read` reads, or null.
+    /// Reads null, or a value with `read`.
     #[inline(always)]
     pub(crate) fn nullable<T>(
         &mut self,
@@ -207,7 +209,7 @@ impl<'a> PullParser<'a> {
         read(self).map(Some)
     }
 
-    /// A whole number of at most fifteen digits, not below zero.
+    /// Reads a nonnegative integer of at most fifteen digits.
     #[inline(always)]
     pub(crate) fn whole(&mut self) -> Option<i64> {
         let is_zero = self.rest.first() == Some(&b'0');
@@ -218,7 +220,7 @@ impl<'a> PullParser<'a> {
         i64::try_from(value).ok()
     }
 
-    /// A number as a whole number of steps of 10^-`decimals`, not below zero.
+    /// Reads a nonnegative number as a multiple of 10^-`decimals`.
     #[inline(always)]
     pub(crate) fn steps(&mut self, decimals: u8) -> Option<i64> {
         let text = self.rest;
@@ -235,29 +237,29 @@ impl<'a> PullParser<'a> {
         };
         match usize::from(decimals).checked_sub(number.decimals) {
             Some(more) => i64::try_from(number.mantissa.checked_mul(*POWERS.get(more)?)?).ok(),
-            // Finer than a step, unless the last digits are zeros.
+            // More decimal places than allowed, unless the last digits are zeros.
             None => parse_decimal(self.since(text), decimals).ok(),
         }
     }
 
-    /// Whether this byte stands here.
+    /// Whether `byte` is next.
     pub(crate) fn is_at(&self, byte: u8) -> bool {
         self.rest.first() == Some(&byte)
     }
 
-    /// Whether a number goes on with an exponent.
+    /// Whether the exponent of a number is next.
     pub(crate) fn is_at_exponent(&self) -> bool {
         matches!(self.rest, [b'e' | b'E', ..])
     }
 
-    /// The text of a number.
+    /// Reads the text of a number.
     pub(crate) fn number(&mut self) -> Option<&'a str> {
         let text = self.rest;
         self.skip_number()?;
         string::ascii(self.since(text))
     }
 
-    /// A number, in quotes or not.
+    /// Reads a number, with or without quotes.
     pub(crate) fn decimal(&mut self) -> Option<Decimal<'a>> {
         let is_quoted = self.skip(b"\"");
         let number = self.number()?;
@@ -267,7 +269,7 @@ impl<'a> PullParser<'a> {
         Some(Decimal(number))
     }
 
-    /// Steps over a number.
+    /// Skips a number.
     #[inline(always)]
     pub(crate) fn skip_number(&mut self) -> Option<()> {
         let behind = Plain::short(word(self.rest)).and_then(|(_, len)| self.rest.get(len..));
@@ -283,12 +285,12 @@ impl<'a> PullParser<'a> {
         Some(())
     }
 
-    /// What was read of `text`.
+    /// The part of `text` that was read.
     fn since(&self, text: &'a [u8]) -> &'a [u8] {
         &text[..text.len() - self.rest.len()]
     }
 
-    /// One to fifteen digits, and how many they are.
+    /// Reads one to fifteen digits, and returns their value and number.
     #[inline(always)]
     fn digits(&mut self) -> Option<(u64, usize)> {
         let (mut value, mut count) = leading_digits(word(self.rest));
@@ -302,19 +304,19 @@ impl<'a> PullParser<'a> {
         matches!(count, 1..=15).then_some((value, count))
     }
 
-    /// Steps over a text, which must stand here.
+    /// Skips `text`, which must be next.
     pub(crate) fn expect_text(&mut self, text: &[u8]) -> Option<()> {
         self.rest = self.rest.strip_prefix(text)?;
         Some(())
     }
 
-    /// Steps over `literal`, which must stand here.
+    /// Skips `literal`, which must be next.
     #[inline(always)]
     pub(crate) fn expect<const N: usize>(&mut self, literal: &[u8; N]) -> Option<()> {
         self.skip(literal).then_some(())
     }
 
-    /// Steps over `literal`, if it stands here.
+    /// Skips `literal`, if it is next.
     #[inline(always)]
     pub(crate) fn skip<const N: usize>(&mut self, literal: &[u8; N]) -> bool {
         let Some((found, rest)) = self.rest.split_first_chunk() else {
@@ -326,7 +328,7 @@ impl<'a> PullParser<'a> {
         found == literal
     }
 
-    /// Steps over space. A control character that is no space stays.
+    /// Skips white space. Other control characters stay.
     #[inline(always)]
     fn skip_space(&mut self) {
         if self.is_at_space() {
@@ -340,7 +342,7 @@ impl<'a> PullParser<'a> {
     }
 }
 
-/// The text behind a field.
+/// The text after a field.
 #[inline(never)]
 fn behind_field(text: &[u8], depth: u32) -> Option<&[u8]> {
     let mut json = PullParser::new(text);
@@ -368,7 +370,7 @@ fn behind_value(text: &[u8], depth: u32) -> Option<&[u8]> {
     Some(json.rest)
 }
 
-/// The text behind a number.
+/// The text after a number.
 #[inline(never)]
 fn behind_number(text: &[u8]) -> Option<&[u8]> {
     let whole = digits(text);
@@ -385,7 +387,7 @@ fn behind_number(text: &[u8]) -> Option<&[u8]> {
     is_json_number(number).then(|| &text[number.len()..])
 }
 
-/// How many digits a text begins with.
+/// The number of leading digits of a text.
 fn digits(text: &[u8]) -> usize {
     let mut rest = text;
     loop {
@@ -397,7 +399,7 @@ fn digits(text: &[u8]) -> usize {
     }
 }
 
-/// A number that does not end among the first eight bytes, and the text behind it.
+/// A number that does not end in the first eight bytes, and the text after it.
 #[inline(never)]
 fn long_number(text: &[u8]) -> Option<(Plain, &[u8])> {
     let mut json = PullParser::new(text);
@@ -408,7 +410,7 @@ fn long_number(text: &[u8]) -> Option<(Plain, &[u8])> {
     Some((Plain { mantissa, decimals }, json.rest))
 }
 
-/// The text behind spaces: a line's end and its indentation, above all.
+/// The text after white space, which is mostly a line ending and an indentation.
 #[inline(never)]
 fn behind_space(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t' | b'\n' | b'\r', ..] = text {
@@ -419,7 +421,7 @@ fn behind_space(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// The first eight bytes, the first the lowest, with zeros behind the text's end.
+/// The first eight bytes, the first in the lowest byte, padded with zeros after the end of the text.
 #[inline(always)]
 fn word(text: &[u8]) -> u64 {
     match text.first_chunk() {
@@ -429,7 +431,7 @@ fn word(text: &[u8]) -> u64 {
 }
 
 impl Plain {
-    /// The number that a word begins with, and its length. None if it does not end in the word.
+    /// The number at the start of a word, and its length. `None` if it does not end in the word.
     #[inline(always)]
     fn short(word: u64) -> Option<(Self, usize)> {
         let digits = word ^ each(b'0');
@@ -452,7 +454,7 @@ impl Plain {
         if end == 64 || decimals == 0 {
             return None;
         }
-        // The digits behind the point move one byte, onto it.
+        // Moves the digits after the point by one byte, over the point.
         let below = (1 << whole) - 1;
         let digits = digits & below | digits >> 8 & !below;
         let mantissa = value(digits, end - 8);
@@ -460,7 +462,7 @@ impl Plain {
     }
 }
 
-/// Keeps the value of a field. None if the field occurred before.
+/// Stores the value of a field. `None` if the field occurred before.
 #[inline(always)]
 pub(crate) fn put<T>(slot: &mut Option<T>, value: T) -> Option<()> {
     let is_first = slot.is_none();
@@ -484,7 +486,7 @@ mod tests {
 
     use super::*;
 
-    /// Texts that are nearly JSON.
+    /// Random texts that are nearly JSON.
     fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
         let part = prop_oneof![
             20 => proptest::sample::select(
@@ -502,7 +504,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
-        /// What is skipped is a value of JSON, and all of it.
+        /// A skipped value is one complete JSON value.
         #[test]
         fn a_skipped_value_is_json(text in nearly_json()) {
             let text = [b"[".as_slice(), &text, b"]"].concat();

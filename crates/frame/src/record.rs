@@ -1,8 +1,8 @@
-//! Structs of a message's fields, read from a tape and in one pass by the same declaration.
+//! Structs of a message's fields, with one declaration for the tape parser and the pull parser.
 //!
-//! [`record!`] names the JSON key of each field of a struct; the field's type decides how the value is read. The macro
-//! makes both readers: one from the tape of [`json`](crate::json), which makes the errors, and one by the
-//! [`PullParser`], which expects the fields in the order of the declaration and reads them in any other one.
+//! [`record!`] declares the JSON key of each field of a struct, and the field's type determines how the value is
+//! parsed. The macro generates both readers. One reads the tape of [`json`](crate::json) and reports errors. The other
+//! uses the [`PullParser`], which is fastest if the fields are in the order of the declaration, and accepts any order.
 
 use ticklot_book::{Lots, Ticks};
 
@@ -12,18 +12,18 @@ use crate::json::Value;
 use crate::pull::PullParser;
 use crate::units::{Decimal, TradeSide, UnixMillis, UnixSeconds};
 
-/// A value of a message.
+/// A value that both parsers can read.
 pub(crate) trait Field<'a>: Sized {
-    /// Reads it from a tape. `name` is for errors.
+    /// Reads the value from a tape. `name` is the field's name for errors.
     fn parse(value: &Value<'_, 'a>, name: &'static str) -> Result<Self, DecodeFailure>;
 
-    /// Reads it from a text. None when it has to be read from a tape: see [`pull`](crate::pull).
+    /// Reads the value with the pull parser. `None` if it must be read from a tape: see [`pull`](crate::pull).
     fn pull(json: &mut PullParser<'a>) -> Option<Self>;
 }
 
 /// An object. [`record!`] implements it.
 pub(crate) trait Record<'a>: Field<'a> {
-    /// Reads it from a text as [`Field::pull`] does. `other` reads or skips the fields that are none of its own.
+    /// Reads the object like [`Field::pull`]. `other` reads or skips the fields that are not part of the record.
     fn pull_with(
         json: &mut PullParser<'a>,
         other: impl FnMut(&mut PullParser<'a>) -> Option<()>,
@@ -57,9 +57,9 @@ fields! {
     Lots: |value: &Value<'_, '_>, name| value.steps(name, 0).map(Lots), |json| Field::pull(json).map(Lots);
 }
 
-/// Makes a struct a [`Record`], which errors call `what`. An `extra` field is an
-/// [`Extra`](crate::json::Extra): none when it is absent, null or cannot be read. One with a type behind it is read as
-/// that type, and is what it wraps. Those behind `given` are not read.
+/// Implements [`Record`] for a struct, whose name in errors is `what`. An `extra` field is an
+/// [`Extra`](crate::json::Extra): `None` if it is absent, null or invalid. A field with `as` is parsed as that type,
+/// and unwrapped. Fields after `given` have constant values.
 macro_rules! record {
     (
         $record:ty as $what:literal {
@@ -100,7 +100,7 @@ macro_rules! record {
                 let mut has_next = json.open(*b"{}")?;
                 while has_next {
                     let start = json.at();
-                    // In this order each field costs one comparison.
+                    // In this order, each field takes one comparison.
                     $(if has_next && json.key(concat!("\"", $key, "\":")) {
                         $crate::pull::put(&mut $field, record!(@pull json $($extra)?))?;
                         has_next = json.has_next(b'}')?;

@@ -1,10 +1,10 @@
-//! Redaction of secrets in this crate's own messages.
+//! Redaction of secrets in requests.
 
 /// The text that replaces a secret.
 const HIDDEN: &[u8] = b"hidden";
 
-/// Replaces the text of each member `name` of a message by [`HIDDEN`]. A string that holds the same
-/// characters has its quotes escaped, so it does not match and stays as it is.
+/// Replaces the value of each member `name` of a message with [`HIDDEN`]. A string that contains the same characters
+/// has escaped quotes, so it does not match.
 pub(crate) fn hide_member(message: &mut Vec<u8>, name: &str) {
     let mut from = 0;
     let begins = format!("\"{name}\":\"");

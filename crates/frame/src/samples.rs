@@ -3,7 +3,7 @@
 use serde_json::Value;
 use ticklot_book::Scale;
 
-/// Messages of Bayse Markets other than order books, one a line.
+/// Messages of Bayse Markets other than order books, one per line.
 pub(crate) const BAYSE_MESSAGES: &str = include_str!("../tests/data/bayse_messages.ndjson");
 
 const BAYSE_ORDER_BOOKS: &str = include_str!("../tests/data/bayse_order_books.ndjson");
@@ -15,7 +15,7 @@ pub(crate) const BAYSE_SCALE: Scale = match Scale::new(3, 2) {
     Err(_) => Scale::UNIT,
 };
 
-/// How an order book is written.
+/// The format of an order book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FrameFormat {
     /// JayX in a Socket.IO packet.
@@ -48,8 +48,8 @@ pub(crate) fn order_books(format: FrameFormat) -> Vec<String> {
     }
 }
 
-/// A message without escapes, with other numbers. Digits outside of strings become smaller ones, and some of those
-/// between two digits are left out: no number grows, so each stays in the range of its scale.
+/// Changes the numbers of a message without escapes. Digits outside of strings become smaller, and some digits between
+/// two others are removed. No number grows, so each stays in the range of its scale.
 pub(crate) fn with_other_numbers(text: &str, random: &mut fastrand::Rng) -> String {
     let bytes = text.as_bytes();
     let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
@@ -65,9 +65,8 @@ pub(crate) fn with_other_numbers(text: &str, random: &mut fastrand::Rng) -> Stri
     out
 }
 
-/// A message with the members of its objects in another order, which `seed` determines: objects with the same keys have
-/// the same order. Unless `indent` is zero, each member and each item begins a line, indented by that many spaces for
-/// each level.
+/// Reorders the members of a message's objects by `seed`. Objects with the same keys have the same order. Unless
+/// `indent` is zero, each member and each item starts a line, indented by that many spaces per level.
 pub(crate) fn reordered(text: &str, seed: u64, indent: usize) -> String {
     let value = serde_json::from_str(text).unwrap();
     written(&value, seed, indent, 0)

@@ -1,16 +1,16 @@
-//! Strings without escapes, and other texts, most of which are ASCII and need no check for UTF-8.
+//! Parsing of strings without escapes. Most are ASCII and need no UTF-8 validation.
 
 use wide::i8x16;
 
-/// The string that a text begins with, behind its opening quote, up to before its closing one. None if it has an escape or
-/// a control character, or is no UTF-8.
+/// The string at the start of a text, which begins after the opening quote. `None` if the string has an escape or a
+/// control character, or is not UTF-8.
 #[inline]
 pub(crate) fn string(text: &[u8]) -> Option<&str> {
     let mut at = 0;
     while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
         let bytes = i8x16::new(chunk.map(u8::cast_signed));
         let is = |byte: u8| bytes.simd_eq(i8x16::splat(byte.cast_signed()));
-        // Control characters, and all that is not ASCII, which is below zero.
+        // Control characters, and bytes other than ASCII, which are negative.
         let is_low = bytes.simd_lt(i8x16::splat(0x20));
         let others = (is(b'"') | is(b'\\') | is_low).to_bitmask();
         if others == 0 {
@@ -19,7 +19,8 @@ pub(crate) fn string(text: &[u8]) -> Option<&str> {
         }
         let (string, rest) = text.split_at_checked(at + others.trailing_zeros() as usize)?;
         if rest.first() == Some(&b'"') {
-            // SAFETY: all bytes before this one are ASCII.
+            // SAFETY: `others` marks the first byte that is not ASCII, so all bytes of `string` are ASCII, which is
+            // valid UTF-8.
             #[allow(unsafe_code)]
             return Some(unsafe { str::from_utf8_unchecked(string) });
         }
@@ -31,7 +32,7 @@ pub(crate) fn string(text: &[u8]) -> Option<&str> {
 /// A text, if it is ASCII.
 #[inline]
 pub(crate) fn ascii(text: &[u8]) -> Option<&str> {
-    // SAFETY: ASCII is UTF-8.
+    // SAFETY: `text` is ASCII, which is valid UTF-8.
     #[allow(unsafe_code)]
     text.is_ascii()
         .then(|| unsafe { str::from_utf8_unchecked(text) })

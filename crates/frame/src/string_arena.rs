@@ -1,27 +1,27 @@
-//! Lists of strings in a message, kept in buffers that live on.
+//! Lists of the strings of a message, in reused buffers.
 //!
-//! A message borrows its strings from the decoder, and a list of them would need a slice of
-//! borrowed strings that lives as long. The decoder cannot keep such a slice beside the buffer that
-//! it points into: it would borrow from itself. So the strings of a list are copied, one behind the
-//! other, into one text, and the list keeps where each begins and ends; a string comes into being
-//! when it is asked for. Lists are short and of messages that are not the hot path, and both
-//! buffers are reused, so that is a copy of a few dozen bytes and no allocation.
+//! A message borrows its strings from the decoder. A list of strings would need a slice of borrowed strings, which the
+//! decoder cannot store, because it would borrow from itself. The strings of a list are therefore copied into one text,
+//! and the list stores the start and the end of each. The iterators create the `&str`s.
+//!
+//! Lists are short and are not on the hot path, and both buffers are reused. The cost is a copy of a few dozen bytes,
+//! without an allocation.
 
-/// Space for the lists of one message.
+/// The buffers for the lists of one message.
 #[derive(Debug, Default)]
 pub(crate) struct StringArena {
     text: String,
     spans: Vec<Span>,
 }
 
-/// Where a string lies in the text.
+/// The position of a string in the text.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     start: u32,
     end: u32,
 }
 
-/// A run of strings, by their indices.
+/// A range of strings, by their indices.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Range {
     start: u32,
@@ -29,13 +29,13 @@ pub(crate) struct Range {
 }
 
 impl StringArena {
-    /// Forgets the last message.
+    /// Removes the strings of the last message.
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.spans.clear();
     }
 
-    /// Keeps a string and returns its index.
+    /// Appends a string and returns its index.
     pub(crate) fn push(&mut self, word: &str) -> u32 {
         let index = self.end();
         let start = to_u32(self.text.len());
@@ -50,7 +50,7 @@ impl StringArena {
         to_u32(self.spans.len())
     }
 
-    /// All strings from the one at `start`.
+    /// The strings from the one at `start` on.
     pub(crate) fn since(&self, start: u32) -> Range {
         Range {
             start,
@@ -66,8 +66,7 @@ impl StringArena {
     }
 }
 
-/// What a line of at most [`MAX_LINE`](crate::json::MAX_LINE) bytes holds has fewer than 2^32
-/// bytes, and fewer strings.
+/// A line of at most [`MAX_LINE`](crate::json::MAX_LINE) bytes has fewer than 2^32 bytes and strings.
 fn to_u32(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
@@ -80,7 +79,7 @@ pub(crate) struct StringList<'a> {
 }
 
 impl<'a> StringList<'a> {
-    /// None at all.
+    /// No strings.
     pub(crate) const NONE: Self = Self {
         text: "",
         spans: &[],
@@ -91,7 +90,7 @@ impl<'a> StringList<'a> {
     }
 
     fn text(&self, span: Span) -> &'a str {
-        // Both ends are where a string ended, so they lie between characters of the text.
+        // Both offsets are ends of strings, so they are character boundaries.
         self.text
             .get(span.start as usize..span.end as usize)
             .unwrap_or_default()
@@ -104,7 +103,7 @@ impl<'a> StringList<'a> {
             .map_or("", |&span| self.text(span))
     }
 
-    /// A run of them.
+    /// A range of the strings.
     pub(crate) fn slice(&self, range: Range) -> Self {
         Self {
             text: self.text,
@@ -120,7 +119,7 @@ impl<'a> StringList<'a> {
         self.spans.iter().map(move |&span| strings.text(span))
     }
 
-    /// Three at a time.
+    /// The strings in groups of three.
     pub(crate) fn triples(&self) -> impl ExactSizeIterator<Item = [&'a str; 3]> + use<'a> {
         let strings = *self;
         let (triples, _) = self.spans.as_chunks::<3>();
@@ -129,7 +128,7 @@ impl<'a> StringList<'a> {
             .map(move |triple| triple.map(|span| strings.text(span)))
     }
 
-    /// Two at a time.
+    /// The strings in pairs.
     pub(crate) fn pairs(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a str)> + use<'a> {
         let strings = *self;
         let (pairs, _) = self.spans.as_chunks();

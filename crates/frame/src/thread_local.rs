@@ -1,9 +1,9 @@
-//! What a thread has once, for all its decoders to use while they decode.
+//! Values that all decoders of a thread share.
 
 use std::cell::Cell;
 use std::thread::LocalKey;
 
-/// A value that is made when it is first lent.
+/// A value that is created on first use.
 pub(crate) struct ThreadLocal<T>(Cell<Option<Box<T>>>);
 
 impl<T: Default> ThreadLocal<T> {
@@ -11,9 +11,9 @@ impl<T: Default> ThreadLocal<T> {
         Self(Cell::new(None))
     }
 
-    /// Lends it to `work`, which does not ask for it again: it would get another one.
+    /// Lends the value to `work`, which must not borrow it again: it would get another value.
     pub(crate) fn lend<R>(key: &'static LocalKey<Self>, work: impl FnOnce(&mut T) -> R) -> R {
-        // While the thread ends there is none any more.
+        // Thread-local values are gone while the thread ends.
         let lent = key.try_with(|local| local.0.take());
         let mut value = lent.ok().flatten().unwrap_or_default();
         let result = work(&mut value);
@@ -21,12 +21,12 @@ impl<T: Default> ThreadLocal<T> {
         result
     }
 
-    /// Drops it, unless it is to be kept.
+    /// Drops the value unless `is_kept` returns true.
     pub(crate) fn keep_if(key: &'static LocalKey<Self>, is_kept: impl FnOnce(&T) -> bool) {
         let _ = key.try_with(|local| local.0.set(local.0.take().filter(|value| is_kept(value))));
     }
 
-    /// Puts another one in its place.
+    /// Swaps the value with another one.
     #[cfg(test)]
     pub(crate) fn exchange(key: &'static LocalKey<Self>, other: &mut Option<Box<T>>) {
         key.with(|local| *other = local.0.replace(other.take()));

@@ -1,24 +1,24 @@
-//! Times, carried decimals, and which scale goes with which instrument.
+//! Times, decimal texts, trades, and the scales of instruments.
 
 use ticklot_book::{DecimalError, Lots, Scale, Ticks};
 
-/// Milliseconds since 1970-01-01T00:00:00Z. Not to be mixed up with [`UnixSeconds`].
+/// Milliseconds since 1970-01-01T00:00:00Z, as a type distinct from [`UnixSeconds`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct UnixMillis(pub i64);
 
-/// Seconds since 1970-01-01T00:00:00Z. Not to be mixed up with [`UnixMillis`].
+/// Seconds since 1970-01-01T00:00:00Z, as a type distinct from [`UnixMillis`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct UnixSeconds(pub i64);
 
-/// A decimal number that is only carried: the text as the venue sent it.
+/// A decimal number as the text that the venue sent.
 ///
-/// It becomes ticks or lots when it is asked to, exactly or as an error.
+/// Its methods convert it to ticks or lots, exactly or with an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Decimal<'a>(pub &'a str);
@@ -27,7 +27,7 @@ impl Decimal<'_> {
     /// The number as a price.
     ///
     /// # Errors
-    /// It is finer than a tick, or too large.
+    /// The number has more decimal places than the scale, or is out of range.
     pub fn ticks(&self, scale: Scale) -> Result<Ticks, DecimalError> {
         scale.ticks(self.0.as_bytes())
     }
@@ -35,15 +35,15 @@ impl Decimal<'_> {
     /// The number as a quantity.
     ///
     /// # Errors
-    /// It is finer than a lot, or too large.
+    /// The number has more decimal places than the scale, or is out of range.
     pub fn lots(&self, scale: Scale) -> Result<Lots, DecimalError> {
         scale.lots(self.0.as_bytes())
     }
 }
 
-/// Which scale an instrument has. A [`Scale`] is one for all; a closure can tell them apart.
+/// The scales of instruments: a [`Scale`] for all instruments, or a closure.
 pub trait Scales {
-    /// The scale of the instrument that the venue calls `instrument`.
+    /// The scale of an instrument, by the venue's name.
     fn scale(&self, instrument: &str) -> Scale;
 }
 
@@ -59,7 +59,7 @@ impl<F: Fn(&str) -> Scale> Scales for F {
     }
 }
 
-/// What a trade or an order is: `BUY` or `SELL`. A trade's is its taker's.
+/// The side of an order, or of a trade's taker: `BUY` or `SELL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -91,8 +91,8 @@ pub struct Trade {
     pub ticks: Ticks,
     /// The quantity.
     pub lots: Lots,
-    /// What it was for the taker.
+    /// The side of the taker.
     pub side: TradeSide,
-    /// When it was made.
+    /// The time of the trade.
     pub created: UnixMillis,
 }

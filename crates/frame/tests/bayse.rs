@@ -1,10 +1,13 @@
-//! Bayse messages: every documented example, and everything that can be wrong with a line.
+//! Bayse messages: the documented examples of order books and notices, and every kind of error.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
+mod support;
 
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
+use support::{duplicate, missing, negative, not, number, off_grid};
 use ticklot_book::{Book, BookErrorKind, DecimalError, Level, Lots, Nanos, Scale, Ticks};
 use ticklot_frame::bayse::{Decoder, Message, OrderBook};
 use ticklot_frame::{
@@ -24,7 +27,15 @@ fn refused(line: &str) -> DecodeError {
         .unwrap_err()
 }
 
-/// A book whose one bid is `level`, and where the level starts.
+/// Decodes an order book and passes it to `check`.
+fn book<R>(line: impl AsRef<[u8]>, scale: Scale, check: impl FnOnce(OrderBook<'_>) -> R) -> R {
+    match Decoder::new().decode(line.as_ref(), &scale) {
+        Ok(Message::OrderBook(book)) => check(book),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A book whose one bid is `level`, and the offset of the level.
 fn with_level(level: &str) -> (String, usize) {
     let head = r#"{"type":"orderbook_update","data":{"orderbook":{"marketId":"m","outcomeId":"o","bids":["#;
     (format!("{head}{level}],\"asks\":[]}}}}}}"), head.len())
@@ -33,18 +44,18 @@ fn with_level(level: &str) -> (String, usize) {
 #[test]
 fn the_documented_order_book() {
     let line = br#"{"type":"orderbook_update","data":{"orderbook":{"marketId":"mkt_456","outcomeId":"out_789","timestamp":"2026-02-17T10:40:00Z","bids":[{"price":0.60,"quantity":500,"total":300.0},{"price":0.55,"quantity":300,"total":165.0}],"asks":[{"price":0.65,"quantity":200,"total":130.0},{"price":0.70,"quantity":3.7037,"total":280.0}],"lastTradedPrice":0.65,"lastTradedSide":"BUY"}},"timestamp":1700000000000}"#;
-    let mut decoder = Decoder::new();
-    let Message::OrderBook(book) = decoder.decode(line, &CENTS).unwrap() else {
-        panic!()
-    };
-    assert_eq!((book.market_id, book.outcome_id), ("mkt_456", "out_789"));
-    assert_eq!(book.timestamp, Some(IsoTime("2026-02-17T10:40:00Z")));
-    let level = |ticks, lots| Level::new(Ticks(ticks), Lots(lots));
-    assert_eq!(book.bids, [level(60, 5_000_000), level(55, 3_000_000)]);
-    assert_eq!(book.asks, [level(65, 2_000_000), level(70, 37_037)]);
-    assert_eq!(book.last_price, Some(Decimal("0.65")));
-    assert_eq!(book.last_side, Some(TradeSide::Buy));
-    assert_eq!(book.sent, Some(UnixMillis(1_700_000_000_000)));
+    book(line, CENTS, |book| {
+        assert_eq!((book.market_id, book.outcome_id), ("mkt_456", "out_789"));
+        assert_eq!(book.timestamp, Some(IsoTime("2026-02-17T10:40:00Z")));
+        let time = book.timestamp.unwrap().unix_millis();
+        assert_eq!(time, Ok(UnixMillis(1_771_324_800_000)));
+        let level = |ticks, lots| Level::new(Ticks(ticks), Lots(lots));
+        assert_eq!(book.bids, [level(60, 5_000_000), level(55, 3_000_000)]);
+        assert_eq!(book.asks, [level(65, 2_000_000), level(70, 37_037)]);
+        assert_eq!(book.last_price, Some(Decimal("0.65")));
+        assert_eq!(book.last_side, Some(TradeSide::Buy));
+        assert_eq!(book.sent, Some(UnixMillis(1_700_000_000_000)));
+    });
 }
 
 #[test]
@@ -96,18 +107,16 @@ fn tolerated_shapes_of_a_book() {
         " { \"type\" : \"orderbook_update\" , \"data\" : { \"orderbook\" : { \"x\" : [ { } , [ ] , 1e3 ] , \"marketId\" : \"m\" , \"outcomeId\" : \"\\u006f\" , \"bids\" : [ ] , \"asks\" : [ ] } } } ",
     ];
     for line in table {
-        let mut decoder = Decoder::new();
-        let Message::OrderBook(book) = decoder.decode(line.as_bytes(), &CENTS).unwrap() else {
-            panic!("{line}")
-        };
-        assert_eq!((book.market_id, book.outcome_id), ("m", "o"), "{line}");
-        assert!(book.bids.is_empty() && book.asks.is_empty() && book.last_price.is_none());
+        book(line, CENTS, |book| {
+            assert_eq!((book.market_id, book.outcome_id), ("m", "o"), "{line}");
+            assert!(book.bids.is_empty() && book.asks.is_empty() && book.last_price.is_none());
+        });
     }
 }
 
-/// The book is worth more than what decorates it.
+/// An invalid optional field does not invalidate the book.
 #[test]
-fn unreadable_decoration_is_none() {
+fn invalid_optional_fields_are_none() {
     const NONE: &str = "None None None None";
     let table = [
         (r#""lastTradedSide":"HOLD""#, NONE),
@@ -120,10 +129,10 @@ fn unreadable_decoration_is_none() {
         (r#""lastTradedPrice":false"#, NONE),
         (r#""timestamp":1771324800"#, NONE),
         (r#""timestamp":{}"#, NONE),
-        // Which of two is meant cannot be known.
+        // Duplicates are ambiguous.
         (r#""lastTradedPrice":0.6,"lastTradedPrice":0.6"#, NONE),
         (r#""timestamp":"a","timestamp":null,"timestamp":"a""#, NONE),
-        // Each for itself; a text is carried, whatever it says.
+        // Fields are independent, and a text is not validated.
         (
             r#""timestamp":"at noon","lastTradedPrice":"","lastTradedSide":"SELL""#,
             r#"Some(IsoTime("at noon")) None Some(Sell) None"#,
@@ -143,12 +152,7 @@ fn unreadable_decoration_is_none() {
         };
         for data in [format!(r#"{{"orderbook":{book}}}"#), book.clone()] {
             let line = format!(r#"{{"type":"orderbook_update","data":{data},"timestamp":"now"}}"#);
-            let mut decoder = Decoder::new();
-            let message = decoder.decode(line.as_bytes(), &CENTS).unwrap();
-            let Message::OrderBook(book) = message else {
-                panic!("{line}")
-            };
-            assert_eq!(shown(book), expected, "{line}");
+            assert_eq!(self::book(&line, CENTS, shown), expected, "{line}");
         }
         let mut seen = 0;
         Decoder::new()
@@ -164,81 +168,62 @@ fn unreadable_decoration_is_none() {
 
 #[test]
 fn bad_number_names_its_byte() {
-    use ErrorKind::{Json, Missing, Negative, Number, Twice, Type};
-    let number = |field, error| Number { field, error };
-    let off_grid = |field, decimals| number(field, DecimalError::OffGrid { decimals });
-    // The level, the byte inside it, and the error.
+    use DecimalError::{Overflow, Syntax};
+    use ErrorKind::Json;
+    // The level, the byte offset in it, and the error.
     let table = [
         (
             r#"{"price":1e400,"quantity":1}"#,
             9,
-            number("price", DecimalError::Overflow),
+            number("price", Overflow),
         ),
         (
             r#"{"price":-1e400,"quantity":1}"#,
             9,
-            number("price", DecimalError::Overflow),
+            number("price", Overflow),
         ),
         (r#"{"price":"0.605","quantity":1}"#, 9, off_grid("price", 2)),
         (
             r#"{"price":"a lot","quantity":1}"#,
             9,
-            number("price", DecimalError::Syntax),
+            number("price", Syntax),
         ),
         (
             r#"{"price":0.6,"quantity":""}"#,
             24,
-            number("quantity", DecimalError::Syntax),
+            number("quantity", Syntax),
         ),
         (
             r#"{"price":null,"quantity":1}"#,
             9,
-            Type {
-                field: "price",
-                expected: "a number",
-            },
+            not("price", "a number"),
         ),
-        (
-            r#"{"price":-0.6,"quantity":1}"#,
-            9,
-            Negative { field: "price" },
-        ),
+        (r#"{"price":-0.6,"quantity":1}"#, 9, negative("price")),
         (r#"{"price":0.605,"quantity":1}"#, 9, off_grid("price", 2)),
         (
             r#"{"price":0.6,"quantity":1.00001}"#,
             24,
             off_grid("quantity", 4),
         ),
-        (
-            r#"{"price":0.6,"quantity":-1}"#,
-            24,
-            Negative { field: "quantity" },
-        ),
+        (r#"{"price":0.6,"quantity":-1}"#, 24, negative("quantity")),
         (
             r#"{"price":1e300,"quantity":1}"#,
             9,
-            number("price", DecimalError::Overflow),
+            number("price", Overflow),
         ),
         (
             r#"{"price":0.6,"quantity":999999999999999999999999999}"#,
             24,
-            number("quantity", DecimalError::Overflow),
+            number("quantity", Overflow),
         ),
-        (r#"{"price":0.6}"#, 0, Missing { field: "quantity" }),
-        (r#"{"quantity":1}"#, 0, Missing { field: "price" }),
+        (r#"{"price":0.6}"#, 0, missing("quantity")),
+        (r#"{"quantity":1}"#, 0, missing("price")),
         (
             r#"{"price":0.6,"price":0.6,"quantity":1}"#,
             21,
-            Twice { field: "price" },
+            duplicate("price"),
         ),
-        (
-            r#"["price"]"#,
-            0,
-            Type {
-                field: "level",
-                expected: "an object",
-            },
-        ),
+        (r#"["price"]"#, 0, not("level", "an object")),
         (r#"{"price":0.6,"quantity":01}"#, 24, Json),
         (r#"{"price":.6,"quantity":1}"#, 9, Json),
         (r#"{"price":0.6,"quantity":+1}"#, 24, Json),
@@ -253,7 +238,7 @@ fn bad_number_names_its_byte() {
     }
 }
 
-/// A venue that quotes its numbers sends the same book, in every path.
+/// Quoted numbers decode to the same book, with every backend.
 #[test]
 fn quoted_numbers_are_numbers() {
     let plain = r#"{"type":"orderbook_update","data":{"orderbook":{"marketId":"m","outcomeId":"o","bids":[{"price":0.60,"quantity":3.7037,"total":2.2}],"asks":[{"price":0.65,"quantity":1e2,"total":65}],"lastTradedPrice":0.65,"lastTradedSide":"BUY"}},"timestamp":1700000000000}"#;
@@ -291,20 +276,17 @@ fn unused_number_may_exceed_double() {
     let long = "7".repeat(400);
     let fraction = format!("-0.{long}E+99999999999999999999");
     for number in ["1e400", "-1e400", &long, &fraction] {
-        for place in ["\"bids\":[]", "\"bids\":[{\"price\":0.6,\"quantity\":5}]"] {
+        for bids in ["\"bids\":[]", "\"bids\":[{\"price\":0.6,\"quantity\":5}]"] {
             let line = format!(
-                r#"{{"type":"orderbook_update","x":[{number},{number} ],"data":{{"marketId":"m\"1e400","outcomeId":"1e400","seq":{number},{place},"asks":null}}}}"#
+                r#"{{"type":"orderbook_update","x":[{number},{number} ],"data":{{"marketId":"m\"1e400","outcomeId":"1e400","seq":{number},{bids},"asks":null}}}}"#
             );
-            let mut decoder = Decoder::new();
-            let message = decoder.decode(line.as_bytes(), &CENTS).unwrap();
-            let Message::OrderBook(book) = message else {
-                panic!("{line}")
-            };
-            assert_eq!((book.market_id, book.outcome_id), ("m\"1e400", "1e400"));
-            assert_eq!(book.bids.len(), usize::from(place.contains("0.6")));
+            book(line, CENTS, |book| {
+                assert_eq!((book.market_id, book.outcome_id), ("m\"1e400", "1e400"));
+                assert_eq!(book.bids.len(), usize::from(bids.contains("0.6")));
+            });
         }
     }
-    // Text that is no number stays an error at its byte.
+    // Invalid numbers are still errors at their byte.
     for (text, byte) in [
         ("[1e400,01]", 7),
         ("[1e400,1.]", 7),
@@ -340,8 +322,7 @@ fn errors_read_well() {
 #[test]
 fn exact_beyond_eighteen_digits() {
     let fine = Scale::new(18, 0).unwrap();
-    let mut decoder = Decoder::new();
-    // Two numbers that are one and the same as a 64-bit float.
+    // The first two numbers are equal as 64-bit floats.
     for (text, ticks) in [
         ("0.123456789012345678", 123_456_789_012_345_678),
         ("0.123456789012345679", 123_456_789_012_345_679),
@@ -355,30 +336,23 @@ fn exact_beyond_eighteen_digits() {
         let (line, _) = with_level(&format!(
             r#"{{"price":{text},"quantity":123456789012345678}}"#
         ));
-        let Message::OrderBook(book) = decoder.decode(line.as_bytes(), &fine).unwrap() else {
-            panic!()
-        };
-        assert_eq!(
-            book.bids[0],
-            Level::new(Ticks(ticks), Lots(123_456_789_012_345_678)),
-            "{text}"
-        );
+        let level = Level::new(Ticks(ticks), Lots(123_456_789_012_345_678));
+        book(line, fine, |book| assert_eq!(book.bids, [level], "{text}"));
     }
 }
 
 #[test]
-fn text_that_is_no_message() {
-    use ErrorKind::{Json, Missing, TooDeep, TooLong, Type, Utf8};
+fn rejects_malformed_messages() {
+    use ErrorKind::{Json, TooDeep, TooLong, Utf8};
     let deep = "[".repeat(200);
     let long = " ".repeat((4 << 20) + 1);
     let head = r#"{"type":"orderbook_update","data":{"marketId":"m","outcomeId":"o","#;
     let no_asks = format!("{head}\"bids\":[]}}}}");
-    let object = "an object";
     let table: &[(&str, usize, ErrorKind)] = &[
         ("", 0, Json),
         ("{", 1, Json),
         ("}", 0, Json),
-        // simd-json names the last token that it took.
+        // simd-json reports the last valid token.
         ("{}x", 1, Json),
         ("{\"type\":\"pong\"", 14, Json),
         ("{\"type\":\"po\ng\"}", 11, Json),
@@ -387,51 +361,15 @@ fn text_that_is_no_message() {
         ("nul", 0, Json),
         (&deep, 64, TooDeep { limit: 64 }),
         (&long, 4 << 20, TooLong { limit: 4 << 20 }),
-        (
-            "null",
-            0,
-            Type {
-                field: "message",
-                expected: object,
-            },
-        ),
-        (
-            "[]",
-            0,
-            Type {
-                field: "message",
-                expected: object,
-            },
-        ),
-        (
-            "\"pong\"",
-            0,
-            Type {
-                field: "message",
-                expected: object,
-            },
-        ),
-        ("{}", 0, Missing { field: "type" }),
-        (
-            "{\"type\":1}",
-            8,
-            Type {
-                field: "type",
-                expected: "a string",
-            },
-        ),
-        (
-            "{\"type\":\"orderbook_update\"}",
-            0,
-            Missing { field: "data" },
-        ),
-        ("{\"type\":\"subscribed\"}", 0, Missing { field: "room" }),
-        (
-            "{\"type\":\"error\",\"data\":{}}",
-            23,
-            Missing { field: "message" },
-        ),
-        (&no_asks, 34, Missing { field: "asks" }),
+        ("null", 0, not("message", "an object")),
+        ("[]", 0, not("message", "an object")),
+        ("\"pong\"", 0, not("message", "an object")),
+        ("{}", 0, missing("type")),
+        ("{\"type\":1}", 8, not("type", "a string")),
+        ("{\"type\":\"orderbook_update\"}", 0, missing("data")),
+        ("{\"type\":\"subscribed\"}", 0, missing("room")),
+        ("{\"type\":\"error\",\"data\":{}}", 23, missing("message")),
+        (&no_asks, 34, missing("asks")),
     ];
     for (line, offset, kind) in table {
         let error = refused(line);
@@ -454,14 +392,11 @@ fn text_that_is_no_message() {
 #[test]
 fn book_refusal_is_line_error() {
     let line = br#"{"type":"orderbook_update","data":{"marketId":"m","outcomeId":"o","bids":[],"asks":[{"price":0.6,"quantity":1},{"price":0.60,"quantity":2}]}}"#;
-    let mut decoder = Decoder::new();
-    let Message::OrderBook(update) = decoder.decode(line, &CENTS).unwrap() else {
-        panic!()
-    };
-    let error = Book::new(CENTS)
-        .apply_snapshot(update.bids, update.asks, Nanos(0))
-        .unwrap_err();
-    let refusal = update.refusal(error);
+    let refusal = book(line, CENTS, |update| {
+        let mut book = Book::new(CENTS);
+        let result = book.apply_snapshot(update.bids, update.asks, Nanos(0));
+        update.refusal(result.unwrap_err())
+    });
     assert_eq!(refusal.kind, ErrorKind::Book(BookErrorKind::DuplicatePrice));
     assert!(line[refusal.offset as usize..].starts_with(br#"{"price":0.60"#));
 }
@@ -498,7 +433,7 @@ fn scales_by_market() {
     assert_eq!((ticks("fine"), ticks("coarse")), (Ticks(5000), Ticks(50)));
 }
 
-/// A decimal text of a number of steps, in one of the ways that a server may write it.
+/// A number of steps as decimal text, in one of several notations.
 fn written(steps: i64, decimals: u8, form: u8) -> String {
     let plain = ticklot_book::Fixed::new(steps, decimals).to_string();
     match form % 4 {
@@ -550,27 +485,5 @@ proptest! {
         prop_assert_eq!(book.bids, plain(&bids));
         prop_assert_eq!(book.asks, plain(&asks));
         prop_assert_eq!((book.market_id, book.outcome_id), (name.as_str(), name.as_str()));
-    }
-
-    #[test]
-    fn broken_lines_fail_like_serde(
-        at in 0_usize..400, byte: u8, cut in 0_usize..500, insert: bool,
-    ) {
-        let mut line = br#"{"type":"orderbook_update","data":{"orderbook":{"marketId":"m","outcomeId":"o","timestamp":"2026-02-17T10:40:00Z","bids":[{"price":0.60,"quantity":500,"total":300.0}],"asks":[{"price":0.65,"quantity":200,"total":130.0},{"price":7e-1,"quantity":400}],"lastTradedPrice":0.65,"lastTradedSide":"BUY"}},"timestamp":1700000000000}"#.to_vec();
-        let at = at % line.len();
-        if insert { line.insert(at, byte) } else { line[at] = byte }
-        line.truncate(cut);
-        let json = serde_json::from_slice::<serde_json::Value>(&line);
-        // JSON, but not a number that serde_json keeps.
-        prop_assume!(!json.as_ref().is_err_and(|error| error.to_string().contains("out of range")));
-        let mut decoder = Decoder::new();
-        match decoder.decode(&line, &CENTS) {
-            Ok(_) => prop_assert!(json.is_ok(), "accepted what is no JSON"),
-            Err(error) => {
-                prop_assert!((error.offset as usize) <= line.len());
-                let syntax = matches!(error.kind, ErrorKind::Json | ErrorKind::Utf8);
-                prop_assert_eq!(syntax, json.is_err(), "{:?}", error);
-            }
-        }
     }
 }

@@ -1,15 +1,19 @@
-//! Bayse messages besides the order book: every documented example word for word, what may be left
-//! out and what may not, errors told apart, and the REST array.
+//! Bayse messages other than order books: every documented example, optional and required fields, the
+//! kinds of errors, and the REST array.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
+mod support;
 
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
-use ticklot_book::{BookError, BookErrorKind, Level, Lots, Scale, Side, Ticks};
+use support::{check_syntax, duplicate, missing, not, number, value};
+use ticklot_book::{BookError, BookErrorKind, DecimalError, Level, Lots, Scale, Side, Ticks};
 use ticklot_frame::bayse::{
     Activity, AssetPrice, Decoder, Event, FilledOrder, MAX_EVENT_MARKETS, MAX_OUTCOMES, Market,
-    Message, Order, OrderUpdated, PriceUpdate, ServerErrorKind, Symbol, UndecodedMessage, User,
+    Message, Order, OrderBook, OrderUpdated, PriceUpdate, ServerErrorKind, Symbol,
+    UndecodedMessage, User,
 };
 use ticklot_frame::{Decimal, DecodeError, ErrorKind, IsoTime, TradeSide, UnixMillis, UnixSeconds};
 
@@ -18,7 +22,7 @@ const CENTS: Scale = match Scale::new(2, 4) {
     Err(_) => Scale::UNIT,
 };
 
-// The examples of the contract's section 3, word for word (those on several lines joined).
+// The examples of the contract's section 3, each joined to one line.
 const CONNECTED: &str = r#"{"type":"connected","status":"connected","clientId":"a1b2c3d4-...","message":"Successfully connected to WebSocket server","timestamp":1700000000000}"#;
 const PONG: &str = r#"{"type":"pong","timestamp":1700000000000}"#;
 const SUBSCRIBED: &str = r#"{"type":"subscribed","room":"prices:evt_123","message":"Subscribed to: prices:evt_123","timestamp":1700000000000}"#;
@@ -45,11 +49,11 @@ const EXAMPLES: [&str; 10] = [
 
 const SENT: Option<UnixMillis> = Some(UnixMillis(1_700_000_000_000));
 
-/// Decodes one line and gives the message to `look`.
-fn with<R>(line: &str, look: impl FnOnce(Message<'_>) -> R) -> R {
+/// Decodes one line and passes the message to `check`.
+fn with<R>(line: &str, check: impl FnOnce(Message<'_>) -> R) -> R {
     let mut decoder = Decoder::new();
     match decoder.decode(line.as_bytes(), &CENTS) {
-        Ok(message) => look(message),
+        Ok(message) => check(message),
         Err(error) => panic!("{error}: {line}"),
     }
 }
@@ -74,39 +78,9 @@ fn changed(example: &str, pointer: &str, value: Option<serde_json::Value>) -> St
     json.to_string()
 }
 
+/// The time when a message was sent is optional.
 #[test]
-fn connected_and_its_optional_fields() {
-    with(CONNECTED, |message| {
-        let Message::Connected {
-            client_id,
-            status,
-            message,
-            sent,
-        } = message
-        else {
-            panic!()
-        };
-        assert_eq!(client_id, Some("a1b2c3d4-..."));
-        assert_eq!(status, Some("connected"));
-        assert_eq!(message, Some("Successfully connected to WebSocket server"));
-        assert_eq!(sent, SENT);
-    });
-    with(r#"{"type":"connected"}"#, |message| {
-        assert!(matches!(
-            message,
-            Message::Connected {
-                client_id: None,
-                status: None,
-                message: None,
-                sent: None
-            }
-        ));
-    });
-}
-
-/// When a message was sent is good to know, and no more.
-#[test]
-fn unreadable_outer_timestamp_is_none() {
+fn invalid_outer_timestamp_is_none() {
     let sell = BUY_ORDER.replacen("buy_order", "sell_order", 1);
     let unknown = r#"{"type":"something_new","data":1,"timestamp":1700000000000}"#;
     for example in EXAMPLES.into_iter().chain([&*sell, unknown]) {
@@ -133,7 +107,7 @@ fn unreadable_outer_timestamp_is_none() {
 }
 
 #[test]
-fn unreadable_greeting_is_none() {
+fn invalid_greeting_is_none() {
     let odd = r#"{"clientId":7,"type":"connected","status":["connected"],"message":{},"timestamp":17.5,"message":"Hello"}"#;
     for line in [r#"{"type":"connected"}"#, odd] {
         with(line, |message| {
@@ -187,7 +161,7 @@ fn error_text_in_either_position() {
             r#"{"message":"at the top","type":"error","data":["under data"]}"#,
             "at the top",
         ),
-        // With both, the documented one.
+        // The documented position takes precedence.
         (
             r#"{"message":"at the top","type":"error","data":{"message":"under data"}}"#,
             under_data,
@@ -201,16 +175,13 @@ fn error_text_in_either_position() {
             assert_eq!(message.server_error().unwrap().text(), expected, "{line}");
         });
     }
-    let text = ErrorKind::Type {
-        field: "message",
-        expected: "a string",
-    };
-    // With none, the error is that of the documented place.
+    let text = not("message", "a string");
+    // Without a text, the error is that of the documented position.
     for (line, kind) in [
-        (r#"{"type":"error"}"#, ErrorKind::Missing { field: "data" }),
+        (r#"{"type":"error"}"#, missing("data")),
         (
             r#"{"type":"error","message":7,"data":{}}"#,
-            ErrorKind::Missing { field: "message" },
+            missing("message"),
         ),
         (
             r#"{"type":"error","message":null,"data":{"message":7}}"#,
@@ -225,50 +196,9 @@ fn error_text_in_either_position() {
     }
 }
 
-#[test]
-fn acknowledgements_and_errors() {
-    with(PONG, |message| {
-        assert!(matches!(message, Message::Pong { sent: SENT }));
-    });
-    with(SUBSCRIBED, |message| {
-        assert!(matches!(
-            message,
-            Message::Subscribed {
-                room: "prices:evt_123"
-            }
-        ));
-    });
-    with(UNSUBSCRIBED, |message| {
-        assert!(matches!(
-            message,
-            Message::Unsubscribed {
-                room: "prices:evt_123"
-            }
-        ));
-        assert!(message.server_error().is_none());
-    });
-    with(ERROR, |message| {
-        let error = message.server_error().unwrap();
-        assert_eq!(error.text(), "Event ID is required");
-        assert_eq!(error.kind(), ServerErrorKind::EventIdRequired);
-    });
-}
-
-#[test]
-fn the_documented_order_book() {
-    with(ORDER_BOOK, |message| {
-        let Message::OrderBook(book) = message else {
-            panic!()
-        };
-        assert_eq!((book.bids.len(), book.asks.len()), (2, 2));
-        let time = book.timestamp.unwrap().unix_millis();
-        assert_eq!(time, Ok(UnixMillis(1_771_324_800_000)));
-    });
-}
-
-fn price_update(line: &str, look: impl FnOnce(PriceUpdate<'_>)) {
+fn price_update(line: &str, check: impl FnOnce(PriceUpdate<'_>)) {
     with(line, |message| match message {
-        Message::PriceUpdate(update) => look(update),
+        Message::PriceUpdate(update) => check(update),
         other => panic!("{other:?}"),
     });
 }
@@ -308,11 +238,11 @@ fn price_updates_with_optional_fields() {
         assert!(markets[0].question.is_none() && markets[0].engine.is_none());
         assert!(markets[0].outcomes.is_empty() && markets[0].prices.is_none());
         assert!(markets[1].prices.unwrap().is_empty());
-        // A price that is null is no price.
+        // A price that is null is skipped.
         let last = markets[2].prices.unwrap();
         assert_eq!((last.len(), last.get("a")), (1, None));
     });
-    // Escapes, empty strings and characters of several bytes, one behind the other.
+    // Escapes, empty strings and multi-byte characters in sequence.
     let words = r#"{"type":"price_update","data":{"id":"e","markets":[{"id":"\u00e9\n","outcomes":["","\ud83d\ude00","né"],"prices":{"":1e-1,"\"":0}},{"id":"z","outcomes":["x"]}]}}"#;
     price_update(words, |update| {
         let shown = format!("{:?}", update.markets);
@@ -323,7 +253,7 @@ fn price_updates_with_optional_fields() {
     });
 }
 
-/// A message but for the path on which it was read.
+/// A message without the path that decoded it.
 fn written(message: &Message<'_>) -> String {
     format!("{message:?}").replace("path: Fast", "path: General")
 }
@@ -474,8 +404,8 @@ fn documented_order_update_units() {
     });
 }
 
-/// Each field of each documented object: absent and null are none where it is optional; where it is
-/// required, absent is an error that names it, and so is null.
+/// Each field of each documented object: an optional field may be absent or null, and a required one must
+/// be neither.
 #[test]
 fn optional_and_required_fields() {
     let optional = [
@@ -562,69 +492,57 @@ fn optional_and_required_fields() {
 
 #[test]
 fn wrong_type_names_its_field() {
-    let text = |field| ErrorKind::Type {
-        field,
-        expected: "a string",
-    };
-    let number = |field| ErrorKind::Type {
-        field,
-        expected: "a number",
-    };
-    let list = |field, expected| ErrorKind::Type { field, expected };
-    // What of the line becomes what, the text at the error, and the error.
+    // The replaced text, its replacement, the text at the error, and the error.
     let table = [
         (
             PRICE_UPDATE,
             r#"["Yes","No"]"#,
             "7",
             "7",
-            list("outcomes", "an array"),
+            not("outcomes", "an array"),
         ),
         (
             PRICE_UPDATE,
             r#"["Yes","No"]"#,
             r#"["Yes",5]"#,
             "5]",
-            text("outcomes"),
+            not("outcomes", "a string"),
         ),
         (
             PRICE_UPDATE,
             r#"{"YES":0.65,"NO":0.35}"#,
             "[1]",
             "[1]",
-            list("prices", "an object"),
+            not("prices", "an object"),
         ),
         (
             PRICE_UPDATE,
             r#""NO":0.35"#,
             r#""Y\u0045S":0.35"#,
             "0.35",
-            ErrorKind::Twice { field: "prices" },
+            duplicate("prices"),
         ),
-        (BUY_ORDER, "0.65", "true", "true", number("price")),
+        (BUY_ORDER, "0.65", "true", "true", not("price", "a number")),
         (
             BUY_ORDER,
             r#""engine":"CLOB""#,
             r#""status":"CLOB""#,
             r#""CLOB""#,
-            ErrorKind::Twice { field: "status" },
+            duplicate("status"),
         ),
         (
             ASSET_PRICE,
             "1700000000000},",
             "\"at noon\"},",
             "\"at",
-            ErrorKind::Number {
-                field: "timestamp",
-                error: ticklot_book::DecimalError::Syntax,
-            },
+            number("timestamp", DecimalError::Syntax),
         ),
         (
             ORDER_UPDATED,
             r#""BUY""#,
             r#""bid""#,
             r#""bid""#,
-            ErrorKind::Value { field: "side" },
+            value("side"),
         ),
     ];
     for (example, from, to, at, kind) in table {
@@ -636,9 +554,9 @@ fn wrong_type_names_its_field() {
     }
 }
 
-/// A message is worth more than its optional fields.
+/// An invalid optional field does not invalidate the message.
 #[test]
-fn unreadable_optional_field_is_none() {
+fn invalid_optional_field_is_none() {
     for (example, from, to, shown, none) in [
         (
             PRICE_UPDATE,
@@ -725,7 +643,7 @@ fn documented_errors_match_exactly() {
             r#"auth required: include {"auth":{"accessToken":"..."}} or {"auth":{"apiKey":"..."}} in every message"#,
             AuthRequired,
         ),
-        // The same, not quite.
+        // Texts that differ slightly.
         ("", Other),
         ("invalid message format", Other),
         ("Event ID is required.", Other),
@@ -736,7 +654,7 @@ fn documented_errors_match_exactly() {
         ),
         ("channel \"x\" is not available", Other),
         ("channel \"x instead", Other),
-        // Echoes that hold the words around them.
+        // Echoes that contain the words around them.
         (
             "unknown message type: unknown message type: ",
             UnknownType("unknown message type: "),
@@ -757,6 +675,7 @@ fn documented_errors_match_exactly() {
             assert_eq!((error.text(), error.kind()), (text, kind));
         });
     }
+    with(PONG, |message| assert!(message.server_error().is_none()));
 }
 
 /// The `orderbook` object of the documented example: an element of the REST array.
@@ -766,17 +685,16 @@ fn element() -> &'static str {
     &ORDER_BOOK[start..end]
 }
 
-/// What `Decoder::books` gives, as text.
+fn shown(book: &OrderBook<'_>) -> String {
+    let fields = (book.market_id, book.timestamp, book.last_price);
+    format!("{fields:?} {:?} {:?}", book.bids, book.asks)
+}
+
+/// The results of [`Decoder::books`] as text.
 fn books(body: &str) -> Result<Vec<Result<String, DecodeError>>, DecodeError> {
     let mut seen = Vec::new();
     Decoder::new().books(body.as_bytes(), &CENTS, |book| {
-        seen.push(book.map(|book| {
-            let (market, bids, asks) = (book.market_id, book.bids, book.asks);
-            format!(
-                "{market} {bids:?} {asks:?} {:?} {:?}",
-                book.timestamp, book.last_price
-            )
-        }));
+        seen.push(book.map(|book| shown(&book)));
         ControlFlow::Continue(())
     })?;
     Ok(seen)
@@ -788,11 +706,7 @@ fn rest_array_equals_stream() {
         let Message::OrderBook(book) = message else {
             panic!()
         };
-        let (market, bids, asks) = (book.market_id, book.bids, book.asks);
-        format!(
-            "{market} {bids:?} {asks:?} {:?} {:?}",
-            book.timestamp, book.last_price
-        )
+        shown(&book)
     });
     let body = format!("[{}, {}]\n", element(), element());
     let read: Vec<String> = books(&body)
@@ -826,14 +740,7 @@ fn rest_body_without_array() {
     for (body, offset, kind) in [
         ("", 0, ErrorKind::Json),
         ("[", 1, ErrorKind::Json),
-        (
-            "{\"error\":\"not found\"}",
-            0,
-            ErrorKind::Type {
-                field: "books",
-                expected: "an array",
-            },
-        ),
+        ("{\"error\":\"not found\"}", 0, not("books", "an array")),
     ] {
         let error = books(body).unwrap_err();
         assert_eq!((error.offset, error.kind), (offset, kind), "{body}");
@@ -877,7 +784,7 @@ fn assert_subject(line: &str, market_id: Option<&str>, outcome_id: Option<&str>)
 }
 
 #[test]
-fn refused_book_names_its_ids() {
+fn rejected_book_has_ids() {
     let (market, outcome) = (Some("mkt_456"), Some("out_789"));
     let bad = ORDER_BOOK.replacen("0.55", "0.555", 1);
     assert!(refused(&bad).offset > 0);
@@ -899,7 +806,7 @@ fn refused_book_names_its_ids() {
 }
 
 #[test]
-fn unreadable_line_may_be_book() {
+fn invalid_line_may_be_book() {
     let cut = &ORDER_BOOK[..ORDER_BOOK.len() - 1];
     for line in ["{", "", "7", "[]", "{}", cut] {
         assert_subject(line, None, None);
@@ -907,7 +814,7 @@ fn unreadable_line_may_be_book() {
 }
 
 #[test]
-fn other_types_are_no_book() {
+fn other_types_are_not_books() {
     let mut decoder = Decoder::new();
     for line in [
         PONG,
@@ -922,7 +829,7 @@ fn other_types_are_no_book() {
     }
 }
 
-/// Writes JSON with the keys of every object in an order that `seed` gives, and white space.
+/// Writes JSON with white space, and with the keys of every object in an order by `seed`.
 fn shuffled(json: &serde_json::Value, seed: &mut u64) -> String {
     match json {
         serde_json::Value::Object(fields) => {
@@ -945,7 +852,7 @@ fn shuffled(json: &serde_json::Value, seed: &mut u64) -> String {
     }
 }
 
-/// What one edit puts into a line: any byte, or something that JSON makes much of.
+/// A random insertion: any byte, or a text with a meaning in JSON.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         any::<u8>().prop_map(|byte| vec![byte]),
@@ -961,7 +868,7 @@ proptest! {
     #[test]
     fn keys_in_any_order(example in prop::sample::select(&EXAMPLES[..]), mut seed: u64) {
         let json: serde_json::Value = serde_json::from_str(example).unwrap();
-        // The labels of prices keep the message's order, so they are compared by name.
+        // Prices keep the order of the message, so they are compared by label.
         let show = |line: &str| with(line, |message| match message {
             Message::PriceUpdate(update) => {
                 let markets: Vec<_> = update.markets.iter().map(|market| {
@@ -970,7 +877,7 @@ proptest! {
                 }).collect();
                 format!("{:?} {:?} {markets:?}", update.event_id, update.kind)
             }
-            // The levels' places differ.
+            // The offsets of the levels differ.
             Message::OrderBook(book) => format!("{:?} {:?} {:?}", book.bids, book.asks, book.sent),
             other => format!("{other:?}"),
         });
@@ -992,23 +899,14 @@ proptest! {
         if let Some(cut) = cut {
             line.truncate(cut.index(line.len()));
         }
-        let json = serde_json::from_slice::<serde_json::Value>(&line);
-        // JSON, but not a number that serde_json keeps.
-        prop_assume!(!json.as_ref().is_err_and(|error| error.to_string().contains("out of range")));
         let mut decoder = Decoder::new();
-        match decoder.decode(&line, &CENTS) {
-            Ok(message) => {
-                // Every text and list can be shown.
-                let shown = format!("{message:?}");
-                prop_assert!(!shown.is_empty());
-                prop_assert!(json.is_ok(), "accepted what is no JSON");
-            }
-            Err(error) => {
-                prop_assert!((error.offset as usize) <= line.len());
-                let syntax = matches!(error.kind, ErrorKind::Json | ErrorKind::Utf8);
-                prop_assert_eq!(syntax, json.is_err(), "{:?}", error);
-            }
+        let decoded = decoder.decode(&line, &CENTS);
+        if let Ok(message) = &decoded {
+            // Every text and list can be formatted.
+            let shown = format!("{message:?}");
+            prop_assert!(!shown.is_empty());
         }
+        check_syntax(&line, decoded.err());
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! Bayse requests: the documented messages word for word, what is refused at the call, rooms, and
-//! credentials that nobody sees.
+//! Bayse requests: the documented messages, invalid requests, rooms, and the secrecy of credentials.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
@@ -21,7 +20,7 @@ fn text(request: &Request<'_>, endpoint: Endpoint, auth: Option<&Auth>) -> Strin
     String::from_utf8(out).unwrap()
 }
 
-/// The error, and that nothing was appended.
+/// The error of an invalid request, which must append nothing.
 fn refused(request: &Request<'_>, endpoint: Endpoint, auth: Option<&Auth>) -> RequestError {
     let mut out = b"before".to_vec();
     let error = request.write(endpoint, auth, &mut out).unwrap_err();
@@ -138,7 +137,7 @@ fn credentials_on_the_wire() {
         wire(Auth::access_token("t", some("d"))),
         json!({"accessToken": "t", "deviceId": "d"})
     );
-    // With both, the token wins.
+    // The token takes precedence.
     let both = Auth::from_parts(some("k"), some("t"), some("d")).unwrap();
     assert_eq!(wire(both), json!({"accessToken": "t", "deviceId": "d"}));
     let key = Auth::from_parts(some("k"), None, some("d")).unwrap();
@@ -154,7 +153,7 @@ fn credentials_on_the_wire() {
 }
 
 #[test]
-fn channel_of_other_endpoint_refused() {
+fn channel_of_other_endpoint_is_rejected() {
     let symbols = [Symbol::UsdNgn];
     let requests = [
         Request::Activity {
@@ -191,7 +190,7 @@ fn channel_of_other_endpoint_refused() {
 }
 
 #[test]
-fn what_is_empty_is_refused() {
+fn empty_fields_are_rejected() {
     let none: [&str; 0] = [];
     let table = [
         (
@@ -348,7 +347,7 @@ fn room_names_both_ways() {
             },
         ),
         ("orders:68ee:b2c3", orders("68ee", "b2c3")),
-        // Colons inside ids: the first id ends at its first colon, the last takes what is left.
+        // Colons inside ids: the first id ends at its first colon, the last takes the rest.
         ("orderbook:a:b", book("a:b", usd)),
         ("orderbook:a:b:NGN", book("a:b", ngn)),
         ("orderbook:a:USD", book("a:USD", usd)),
@@ -357,7 +356,7 @@ fn room_names_both_ways() {
         ("activity:a:b:c", activity("a", Some("b:c"))),
         ("prices:a:b", Room::Prices { event_id: "a:b" }),
         ("orders:a:b:c", orders("a", "b:c")),
-        // No known form.
+        // Unknown formats.
         ("", Room::Other("")),
         ("orderbook", Room::Other("orderbook")),
         ("orderbook:", Room::Other("orderbook:")),
@@ -381,7 +380,7 @@ fn room_names_both_ways() {
 }
 
 #[test]
-fn a_subscription_knows_its_rooms() {
+fn rooms_of_a_subscription() {
     let names = |request: Request<'_>| -> Vec<String> {
         request.rooms().map(|room| room.to_string()).collect()
     };
@@ -462,9 +461,9 @@ proptest! {
         }
     }
 
-    /// Whatever is shown, it is the same for two secrets: so it can tell nothing of either.
+    /// The debug text is the same for any secret, so it reveals nothing.
     #[test]
-    fn nobody_sees_credentials(secret: String, other: String) {
+    fn debug_text_hides_credentials(secret: String, other: String) {
         let shown = |secret: &str| {
             let some = || Some(secret.to_owned());
             let auths = [
@@ -480,7 +479,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_shown_of_credentials() {
+fn credentials_are_redacted() {
     assert_eq!(format!("{:?}", key()), "Auth(ApiKey: hidden)");
     let token = Auth::access_token("eyJ", Some("device".to_owned()));
     assert_eq!(format!("{token:#?}"), "Auth(AccessToken: hidden)");

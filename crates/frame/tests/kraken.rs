@@ -1,9 +1,12 @@
-//! Kraken messages: every documented example, every kind of error with its byte, and generated books
+//! Kraken messages: every documented example, every kind of error with its offset, and generated books
 //! against a naive reader.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
+mod support;
+
 use serde_json::Value;
+use support::{duplicate, missing, negative, not, number, off_grid, value};
 use ticklot_book::{
     Book as OrderBook, BookErrorKind, DecimalError, Level, Lots, MAX_LEVELS, Nanos, Scale, Ticks,
 };
@@ -265,7 +268,7 @@ fn documented_update_is_decoded() {
 
 #[test]
 fn free_form_of_a_book() {
-    // The order of keys, whitespace, escapes, unknown fields, quoted numbers, a null side.
+    // Key order, white space, escapes, unknown fields, quoted numbers and a null side.
     let frame = r#" { "data" : [ { "timestamp" : 7 , "x" : {"bids":[1]} , "checksum" : null ,
         "asks" : [ { "qty" : "1.50" , "y" : [] , "price" : "\u0030.7" } ] ,
         "bids" : null , "symbol" : "A\/\u0042" } ] , "type" : "snapshot" , "z" : 1e5 , "channel" : "b\u006fok" } "#;
@@ -496,14 +499,14 @@ fn every_pair_status() {
     );
 }
 
-/// Takes the mark `§` out of a text and returns its byte.
+/// Removes the mark `§` from a text, and returns its byte offset.
 fn marked(text: &str) -> (String, u32) {
     let (before, after) = text.split_once('§').unwrap();
     let offset = u32::try_from(before.len()).unwrap();
     (format!("{before}{after}"), offset)
 }
 
-/// Checks that each text is refused at its mark.
+/// Checks that decoding each text fails at its mark.
 fn check_refused(table: &[(&str, ErrorKind)]) {
     for &(text, kind) in table {
         let (frame, offset) = marked(text);
@@ -511,18 +514,6 @@ fn check_refused(table: &[(&str, ErrorKind)]) {
         assert_eq!((error.kind, error.offset), (kind, offset), "{frame}");
         assert_eq!((error.venue, error.line), (VenueName::KRAKEN, 0));
     }
-}
-
-const fn missing(field: &'static str) -> ErrorKind {
-    ErrorKind::Missing { field }
-}
-
-const fn not(field: &'static str, expected: &'static str) -> ErrorKind {
-    ErrorKind::Type { field, expected }
-}
-
-const fn number(field: &'static str, error: DecimalError) -> ErrorKind {
-    ErrorKind::Number { field, error }
 }
 
 #[test]
@@ -535,10 +526,7 @@ fn frames_that_are_refused() {
         (r#"§{"channel":null,"method":null}"#, missing("channel")),
         (r#"{"channel":§7}"#, not("channel", "a string")),
         (r#"{"method":§7}"#, not("method", "a string")),
-        (
-            r#"{"channel":"x","channel":§"y"}"#,
-            ErrorKind::Twice { field: "channel" },
-        ),
+        (r#"{"channel":"x","channel":§"y"}"#, duplicate("channel")),
         (
             r#"{"method":"pong","success":§1}"#,
             not("success", "a boolean"),
@@ -583,7 +571,6 @@ fn frames_that_are_refused() {
 
 #[test]
 fn books_that_are_refused() {
-    let off = |decimals| DecimalError::OffGrid { decimals };
     check_refused(&[
         (r#"§{"channel":"book","type":"update"}"#, missing("data")),
         (
@@ -593,7 +580,7 @@ fn books_that_are_refused() {
         (r#"§{"channel":"book","data":[]}"#, missing("type")),
         (
             r#"{"channel":"book","type":§"partial","data":[]}"#,
-            ErrorKind::Value { field: "type" },
+            value("type"),
         ),
         (
             r#"{"channel":"book","type":"update","data":[§7]}"#,
@@ -621,7 +608,7 @@ fn books_that_are_refused() {
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[],"asks":§[]}]}"#,
-            ErrorKind::Twice { field: "asks" },
+            duplicate("asks"),
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m","bids":[§[1,2]]}]}"#,
@@ -641,23 +628,23 @@ fn books_that_are_refused() {
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m","bids":[{"price":§0.56661,"qty":2}]}]}"#,
-            number("price", off(4)),
+            off_grid("price", 4),
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m","bids":[{"price":§"0.56661","qty":2}]}]}"#,
-            number("price", off(4)),
+            off_grid("price", 4),
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[{"price":1,"qty":§1.000000001}]}]}"#,
-            number("qty", off(8)),
+            off_grid("qty", 8),
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[{"price":1,"qty":§-0.1}]}]}"#,
-            ErrorKind::Negative { field: "qty" },
+            negative("qty"),
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[{"price":§"-1","qty":1}]}]}"#,
-            ErrorKind::Negative { field: "price" },
+            negative("price"),
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[{"price":1,"qty":§"1,5"}]}]}"#,
@@ -673,7 +660,7 @@ fn books_that_are_refused() {
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[{"price":1,"qty":1,"qty":§1}]}]}"#,
-            ErrorKind::Twice { field: "qty" },
+            duplicate("qty"),
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m","checksum":§true}]}"#,
@@ -681,7 +668,7 @@ fn books_that_are_refused() {
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m","checksum":§-1}]}"#,
-            ErrorKind::Negative { field: "checksum" },
+            negative("checksum"),
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m","checksum":§4294967296}]}"#,
@@ -689,14 +676,14 @@ fn books_that_are_refused() {
         ),
         (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m"},{"symbol":"n","checksum":§1.5}]}"#,
-            number("checksum", off(0)),
+            off_grid("checksum", 0),
         ),
     ]);
 }
 
-/// An unreadable trade is left out and reported with its byte; the others are kept.
+/// An invalid trade is skipped and reported with its offset; the others are kept.
 #[test]
-fn trades_that_are_left_out() {
+fn trades_that_are_skipped() {
     let good = r#"{"symbol":"m","side":"buy","price":1,"qty":1}"#;
     for (bad, kind) in [
         (r#"§"x""#, not("trade", "an object")),
@@ -704,11 +691,11 @@ fn trades_that_are_left_out() {
         (r#"§{"symbol":"m","price":1,"qty":1}"#, missing("side")),
         (
             r#"{"symbol":"m","side":§"bid","price":1,"qty":1}"#,
-            ErrorKind::Value { field: "side" },
+            value("side"),
         ),
         (
             r#"{"symbol":"m","side":"buy","price":§-1,"qty":1}"#,
-            ErrorKind::Negative { field: "price" },
+            negative("price"),
         ),
         (r#"§{"symbol":"m","side":"buy","price":1}"#, missing("qty")),
     ] {
@@ -732,7 +719,7 @@ fn trades_that_are_left_out() {
     check_refused(&[(r#"§{"channel":"trade","data":[]}"#, missing("type"))]);
 }
 
-/// A message of so many items.
+/// A message with `count` items.
 fn list(head: &str, item: &str, count: usize, tail: &str) -> String {
     format!("{head}{}{tail}", vec![item; count].join(","))
 }
@@ -988,8 +975,8 @@ fn depths_by_their_levels() {
     }
 }
 
-/// Writes random book messages. Each has two forms, in which numbers are JSON numbers or strings:
-/// `serde_json` keeps the text of the latter.
+/// Writes random book messages in two forms: with numbers, and with strings, whose text `serde_json`
+/// keeps.
 struct Generator(fastrand::Rng);
 
 /// The two forms of a JSON text.
@@ -1015,7 +1002,7 @@ impl Generator {
         [text.clone(), format!("\"{text}\"")]
     }
 
-    /// An object of these members in a random order, and an unknown one.
+    /// An object of these members and perhaps an unknown one, in random order.
     fn object(&mut self, mut members: Vec<(&str, Forms)>) -> Forms {
         if self.0.u8(0..4) == 0 {
             let value = ["7", "null", r#"{"price":[]}"#, r#""a\"b""#][self.0.usize(0..4)];
@@ -1073,14 +1060,14 @@ impl Generator {
     }
 }
 
-/// A decimal text as a number of steps, by moving its point: none if it is negative, off the grid or
-/// too large.
+/// Converts a decimal text to a number of steps by moving its point. `None` if it is negative, has too
+/// many decimal places, or is out of range.
 fn steps(text: &str, decimals: usize) -> Option<i64> {
     let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let exponent: i32 = exponent.parse().unwrap();
     let zeros = "0".repeat(40);
-    // The digits with the point after so many of them; zeros on both ends change nothing.
+    // The digits, padded with zeros on both ends, and the position of the point.
     let all = format!("{zeros}{whole}{fraction}{zeros}");
     let decimals = i32::try_from(decimals).unwrap();
     let point = i32::try_from(zeros.len() + whole.len()).unwrap() + exponent + decimals;
@@ -1091,7 +1078,7 @@ fn steps(text: &str, decimals: usize) -> Option<i64> {
     kept.parse().ok()
 }
 
-/// The books of a message whose numbers are strings.
+/// Reads the books of a message whose numbers are strings.
 fn naive_books(message: &Value) -> Option<Vec<Fields>> {
     let is_snapshot = message["type"] == "snapshot";
     let side = |side: &Value| -> Option<Vec<Level>> {

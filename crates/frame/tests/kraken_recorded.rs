@@ -1,6 +1,6 @@
-//! Recorded Kraken books: after each message, the venue's checksum equals ours.
+//! Recorded Kraken books: after each message, the computed checksum equals the venue's.
 //!
-//! The log is not part of the project: without it the test is skipped with a visible line.
+//! The log is not part of the project. Without it, the test is skipped and prints a line.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
@@ -14,7 +14,7 @@ use ticklot_frame::kraken::{Book, Decoder, Message, Pair, checksum};
 /// The subscribed depth of the log.
 const DEPTH: usize = 1_000;
 
-/// The log's frames and its table of expected books; none if the log is absent.
+/// The frames of the log and its table of expected books; `None` if the log is absent.
 fn recorded(name: &str) -> Option<(Vec<String>, Vec<String>)> {
     let folder = std::env::var_os("TICKLOT_DATA").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
@@ -22,7 +22,7 @@ fn recorded(name: &str) -> Option<(Vec<String>, Vec<String>)> {
     );
     let path = folder.join(format!("{name}.frames.jsonl.zst"));
     if !path.exists() {
-        // Past the capture of the test harness, so that it is seen in every run.
+        // Not captured by the test harness, so the line is visible in every run.
         let _ = writeln!(std::io::stderr(), "skipped: no {}", path.display());
         return None;
     }
@@ -104,7 +104,7 @@ fn level((&ticks, &lots): (&i64, &i64)) -> Level {
 struct Replay {
     scales: HashMap<String, Scale>,
     books: HashMap<String, Maps>,
-    /// The checksums that agreed, in updates and in snapshots.
+    /// The number of equal checksums in updates and in snapshots.
     checksums: [usize; 2],
     rows: Vec<String>,
 }
@@ -151,7 +151,7 @@ fn every_recorded_checksum_agrees() {
         replay.frame(number, &mut decoder, record["frame"].as_str().unwrap());
     }
     assert_eq!((log.len(), replay.books.len()), (2_516, 6));
-    // The venue sent those of the updates. Its v1 snapshots had none: the log's were computed.
+    // The venue sent the checksums of the updates. Its v1 snapshots had none, so those in the log were computed.
     assert_eq!(replay.checksums, [2_410, 6]);
     assert_eq!(replay.rows, truth[1..]);
 }

@@ -1,4 +1,4 @@
-//! The plain values written and read with serde, and drawn from bytes.
+//! Serialization of the plain values with serde, and their generation with `arbitrary`.
 #![allow(clippy::unwrap_used)]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -8,7 +8,7 @@ use ticklot_frame::jayx::Envelope;
 use ticklot_frame::{Trade, TradeSide, UnixMillis, UnixSeconds, VenueName};
 
 #[test]
-fn each_has_its_form() {
+fn values_serialize_by_table() {
     let trade = Trade {
         ticks: Ticks(1),
         lots: Lots(2),
@@ -32,7 +32,7 @@ fn each_has_its_form() {
 }
 
 #[test]
-fn a_trade_can_be_drawn() {
+fn trades_can_be_generated() {
     let bytes: Vec<u8> = (0..64).collect();
     let mut bytes = Unstructured::new(&bytes);
     let trades: Vec<Trade> = (0..2)

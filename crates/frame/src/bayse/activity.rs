@@ -4,13 +4,13 @@ use crate::iso_time::IsoTime;
 use crate::record::record;
 use crate::units::{Decimal, TradeSide, UnixMillis};
 
-/// A fill (`buy_order`, `sell_order`): somebody's order was matched.
+/// The fill of a user's order (`buy_order`, `sell_order`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Activity<'a> {
-    /// Which of the two messages it is.
+    /// The type of the message: `buy_order` or `sell_order`.
     pub side: TradeSide,
-    /// Whose order.
+    /// The owner of the order.
     pub user: User<'a>,
     /// The order.
     pub order: FilledOrder<'a>,
@@ -18,55 +18,55 @@ pub struct Activity<'a> {
     pub event: Event<'a>,
     /// The market.
     pub market: Market<'a>,
-    /// When the message was sent.
+    /// The time when the message was sent.
     pub sent: Option<UnixMillis>,
 }
 
-/// A user, as shown to others.
+/// The public profile of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct User<'a> {
     /// The user's id.
     pub id: &'a str,
-    /// The name that the user chose, if any.
+    /// The user's display name, if any.
     pub tag: Option<&'a str>,
     /// The user's picture, if any.
     pub image_url: Option<&'a str>,
 }
 
-/// An order that was filled. Words are the venue's, as text: new ones may come.
+/// A filled order. Words such as the status are text, because the venue may add new ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FilledOrder<'a> {
     /// The order's id.
     pub id: &'a str,
-    /// What it came to, in `currency`.
+    /// The total amount in `currency`.
     pub amount: Decimal<'a>,
-    /// How many shares.
+    /// The number of shares.
     pub quantity: Decimal<'a>,
-    /// The price of a share. Finer than a book's grid when an AMM filled it.
+    /// The price of a share. It may have more decimal places than the book's scale when an AMM filled the order.
     pub price: Decimal<'a>,
-    /// Such as `FILLED`.
+    /// The status, such as `FILLED`.
     pub status: &'a str,
-    /// The field `type`: `BUY` or `SELL`, as [`Activity::side`] says too.
+    /// The field `type`: `BUY` or `SELL`, like [`Activity::side`].
     pub kind: &'a str,
     /// The outcome in general terms: `YES` or `NO`.
     pub outcome: &'a str,
     /// The outcome in the market's own words, such as `Up`.
     pub outcome_label: &'a str,
-    /// Such as `USD`. [`Currency`](super::Currency) reads it.
+    /// The currency, such as `USD`. [`Currency`](super::Currency) parses it.
     pub currency: &'a str,
     /// `CLOB` or `AMM`. Sent since 2026-05-09.
     pub engine: Option<&'a str>,
     /// `MARKET` or `LIMIT`. Sent since 2026-05-09.
     pub order_type: Option<&'a str>,
-    /// When the order was made.
+    /// The time when the order was created.
     pub created_at: IsoTime<'a>,
-    /// When it last changed.
+    /// The time of the last change.
     pub updated_at: IsoTime<'a>,
 }
 
-/// An event: what is bet on, in one market or several.
+/// An event with one or more markets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Event<'a> {
@@ -78,7 +78,7 @@ pub struct Event<'a> {
     pub title: &'a str,
     /// The field `type`, such as `SINGLE_MARKET`.
     pub kind: &'a str,
-    /// When it was made.
+    /// The time when it was created.
     pub created_at: IsoTime<'a>,
     /// Its picture, if any.
     pub image_url: Option<&'a str>,

@@ -6,11 +6,10 @@ use super::channel::RequestError;
 use crate::escape::json_string;
 use crate::redact::hide_member;
 
-/// Credentials, sent in every message on [`Endpoint::User`](super::Endpoint::User) and on no other
-/// endpoint.
+/// Credentials. They are sent in every message on [`Endpoint::User`](super::Endpoint::User), and on no other endpoint.
 ///
-/// They are shown to nobody: `Debug` says which kind they are and no more, there is no `Display`,
-/// no accessor, and no error of this crate carries them.
+/// The secret is never exposed: `Debug` prints only its kind, there is no `Display` and no accessor, and no error of
+/// this crate contains it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Auth {
     credential: Credential,
@@ -26,14 +25,14 @@ enum Credential {
 }
 
 impl Auth {
-    /// An API key: the public one (`pk_live_...`).
+    /// A public API key (`pk_live_...`).
     #[must_use]
     pub fn api_key(key: impl Into<String>) -> Self {
         let credential = Credential::ApiKey(key.into());
         Self { credential }
     }
 
-    /// An access token (a JWT), of a device or of none.
+    /// An access token (a JWT), optionally of a device.
     #[must_use]
     pub fn access_token(token: impl Into<String>, device_id: Option<String>) -> Self {
         let token = token.into();
@@ -41,8 +40,8 @@ impl Auth {
         Self { credential }
     }
 
-    /// From whichever there is, such as what the environment holds. With both, the token wins, as
-    /// it does at the server; the key is then not sent. A device without a token says nothing.
+    /// Creates credentials from optional parts, such as environment variables. The token takes precedence over the key,
+    /// as at the server, and the key is then not sent. A device without a token is ignored.
     #[must_use]
     pub fn from_parts(
         api_key: Option<String>,
@@ -55,10 +54,10 @@ impl Auth {
         }
     }
 
-    /// Whether it can be sent. Every request that carries it checks this too.
+    /// Checks that the credentials can be sent. Every request with credentials checks this, too.
     ///
     /// # Errors
-    /// The key, the token or the device id is there and empty.
+    /// The key, the token or the device id is empty.
     pub fn check(&self) -> Result<(), RequestError> {
         let missing = |field| Err(RequestError::Missing { field });
         match &self.credential {
@@ -73,7 +72,7 @@ impl Auth {
         }
     }
 
-    /// Appends the object that goes under `auth`.
+    /// Appends the value of the field `auth`.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match &self.credential {
             Credential::ApiKey(key) => {
@@ -93,8 +92,8 @@ impl Auth {
     }
 }
 
-/// Replaces the credentials in a message of [`Request::write`](super::Request::write) by `hidden`, for one
-/// who looks on. Any other message stays as it is.
+/// Replaces the credentials in a message of [`Request::write`](super::Request::write) with `hidden`, so that it can be
+/// logged or displayed. Any other message stays unchanged.
 pub fn redact(message: &mut Vec<u8>) {
     for name in ["apiKey", "accessToken", "deviceId"] {
         hide_member(message, name);

@@ -12,36 +12,36 @@ use crate::levels::{LevelBuffer, Levels, ListOffsets};
 use crate::record::{Field, record};
 use crate::units::{Decimal, Scales, TradeSide, UnixMillis};
 
-/// The order book of one outcome (`orderbook_update`, or an element of the REST array): a snapshot,
-/// both sides whole.
+/// The order book of one outcome (`orderbook_update`, or an element of the REST array): a snapshot of both sides.
 ///
-/// The levels are in the order of the message, which is not to be trusted;
-/// [`Book::apply_snapshot`](ticklot_book::Book::apply_snapshot) sorts and checks them.
+/// The levels are in the order of the message, which may be unsorted.
+/// [`Book::apply_snapshot`](ticklot_book::Book::apply_snapshot) sorts and validates them.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderBook<'a> {
-    /// The market. Two outcomes, two books.
+    /// The market. It has a book for each of its two outcomes.
     pub market_id: &'a str,
-    /// The outcome whose book it is.
+    /// The outcome of the book.
     pub outcome_id: &'a str,
-    /// The buyers.
+    /// The bids.
     pub bids: &'a [Level],
-    /// The sellers.
+    /// The asks.
     pub asks: &'a [Level],
-    /// The book's own time. None when it is no string: this field and the next two decorate the
-    /// book, and one that cannot be read does not cost it.
+    /// The time of the book. `None` if it is not a string: this field and the next two are optional, so an invalid
+    /// value does not invalidate the book.
     pub timestamp: Option<IsoTime<'a>>,
-    /// The price of the last trade. It may be finer than the book's grid. None when it is no number.
+    /// The price of the last trade. It may have more decimal places than the book's scale. `None` if it is not a
+    /// number.
     pub last_price: Option<Decimal<'a>>,
-    /// The side that the last trade's taker was on. None when it is another word.
+    /// The taker's side of the last trade. `None` for an unknown word.
     pub last_side: Option<TradeSide>,
-    /// When the message was sent. None for a book by REST.
+    /// The time when the message was sent. `None` for a book of the REST endpoint.
     pub sent: Option<UnixMillis>,
-    /// How the decoder read it.
+    /// The path that decoded the book.
     pub path: DecodePath,
     levels: Levels<'a>,
 }
 
-/// An order book but for its levels.
+/// An order book without its levels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head<'a> {
     pub(super) market_id: &'a str,
@@ -86,7 +86,7 @@ impl<'a> OrderBook<'a> {
         }
     }
 
-    /// The order book whose levels the general path has read into `space`.
+    /// The order book whose levels the general path has read into `buffers`.
     pub(super) fn general(head: &Head<'a>, buffers: &'a LevelBuffer) -> Self {
         Self::new(head, buffers.view(), DecodePath::General)
     }
@@ -100,14 +100,14 @@ impl<'a> OrderBook<'a> {
         Self::new(head, buffers.found(line, *lists), DecodePath::Fast)
     }
 
-    /// What the book refused in this message, as a decoding error with the byte of the level.
+    /// Converts an error of the book for this message to a decoding error with the byte offset of the level.
     #[must_use]
     pub fn refusal(&self, error: BookError) -> DecodeError {
         self.levels.refusal(VenueName::BAYSE, error)
     }
 }
 
-/// `data` of an `orderbook_update`.
+/// Reads the `data` of an `orderbook_update`.
 pub(super) fn update<'a>(
     data: Value<'_, 'a>,
     buffers: &'a mut LevelBuffer,
@@ -117,7 +117,7 @@ pub(super) fn update<'a>(
     book(nested.get().unwrap_or(data), buffers, scales)
 }
 
-/// The REST array: gives every element to `each`, read or refused, until it breaks off.
+/// Reads the REST array: passes each element or its error to `each`, until `each` breaks.
 pub(super) fn array<S: Scales + ?Sized>(
     root: Value<'_, '_>,
     buffers: &mut LevelBuffer,
@@ -126,7 +126,7 @@ pub(super) fn array<S: Scales + ?Sized>(
 ) -> Result<(), DecodeFailure> {
     for item in root.items("books")? {
         let decoded = book(item, buffers, scales);
-        let flow = each(decoded.map_err(|fault| DecodeError::new(VenueName::BAYSE, fault)));
+        let flow = each(decoded.map_err(|failure| DecodeError::new(VenueName::BAYSE, failure)));
         if flow.is_break() {
             break;
         }
@@ -142,8 +142,8 @@ fn book<'a>(
     read_fields!(book, "orderbook", { "bids" => bids, "asks" => asks });
     let head: Head<'_> = Field::parse(&book, "orderbook")?;
     let scale = scales.scale(head.market_id);
-    // A side must be there, since a side left out by mistake would read as an empty one; null is
-    // how some servers write an empty list.
+    // Both sides are required, because a side that is missing by mistake would be read as an empty one. Some servers
+    // write null for an empty list.
     bids.require(&book)?;
     asks.require(&book)?;
     buffers.fill(bids.get(), asks.get(), |item| level(item, scale))?;

@@ -1,18 +1,18 @@
-//! The venue's endpoints and channels, and the names that they know: currencies and symbols.
+//! The venue's endpoints, channels, currencies and symbols.
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Where a connection goes, below the base URL. Each endpoint has channels of its own.
+/// A WebSocket endpoint, relative to the base URL. Each endpoint has different channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// Order books, prices and fills of the markets. Needs no credentials.
     Markets,
     /// Prices of assets outside the venue. Needs no credentials.
     Realtime,
-    /// One's own orders. Needs credentials in every message; the upgrade needs none.
+    /// The user's own orders. Every message needs credentials; the upgrade request needs none.
     User,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What can be subscribed to.
+/// A channel that can be subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Channel {
@@ -54,7 +54,7 @@ pub enum Channel {
     UserTrades,
     /// Prices of assets outside the venue.
     AssetPrices,
-    /// One's own orders in markets.
+    /// The user's own orders in markets.
     Orders,
 }
 
@@ -72,7 +72,7 @@ impl Channel {
         }
     }
 
-    /// The only endpoint that has the channel.
+    /// The endpoint that has the channel.
     #[must_use]
     pub const fn endpoint(self) -> Endpoint {
         match self {
@@ -89,8 +89,8 @@ impl fmt::Display for Channel {
     }
 }
 
-/// The currency of a market's book. USD and NGN books of one market arrive with the same ids, so
-/// one connection carries one currency of a market.
+/// The currency of a market's book. The USD and NGN books of one market have the same ids, so a connection must use one
+/// currency per market.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -123,7 +123,7 @@ impl fmt::Display for Currency {
 impl FromStr for Currency {
     type Err = RequestError;
 
-    /// Reads the code as it is on the wire, upper case.
+    /// Parses the code in upper case, as on the wire.
     fn from_str(code: &str) -> Result<Self, RequestError> {
         [Self::Usd, Self::Ngn]
             .into_iter()
@@ -132,7 +132,7 @@ impl FromStr for Currency {
     }
 }
 
-/// An asset outside the venue whose price [`Channel::AssetPrices`] carries.
+/// An asset outside the venue, whose prices [`Channel::AssetPrices`] sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Symbol {
@@ -188,7 +188,7 @@ impl fmt::Display for Symbol {
 impl FromStr for Symbol {
     type Err = RequestError;
 
-    /// Reads the name as it is on the wire, upper case.
+    /// Parses the name in upper case, as on the wire.
     fn from_str(name: &str) -> Result<Self, RequestError> {
         Self::ALL
             .into_iter()
@@ -197,11 +197,11 @@ impl FromStr for Symbol {
     }
 }
 
-/// Why a message was not written. Nothing of it is: no field's value, no credential is told.
+/// Why a message was not written. Nothing was appended. The error contains no field values and no credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// A field that the message cannot do without is empty, or an id in its list is.
+    /// A required field is missing or empty, or an id in its list is empty.
     #[error("{field}: missing or empty")]
     Missing {
         /// The field's name on the wire.
@@ -212,19 +212,19 @@ pub enum RequestError {
     WrongEndpoint {
         /// The channel.
         channel: Channel,
-        /// The endpoint that the message was for.
+        /// The endpoint of the message.
         endpoint: Endpoint,
     },
-    /// The endpoint wants credentials in every message, and there are none.
+    /// The endpoint needs credentials in every message, and there are none.
     #[error("{endpoint} needs credentials in every message")]
     AuthRequired {
-        /// The endpoint that the message was for.
+        /// The endpoint of the message.
         endpoint: Endpoint,
     },
-    /// No such currency; USD and NGN are known.
+    /// The currency is neither USD nor NGN.
     #[error("unknown currency: USD and NGN are known")]
     UnknownCurrency,
-    /// No such symbol; [`Symbol::ALL`](super::Symbol::ALL) are known.
+    /// The symbol is not in [`Symbol::ALL`](super::Symbol::ALL).
     #[error("unknown symbol: BTCUSDT, ETHUSDT, SOLUSDT, XAUUSD, EURUSD, GBPUSD, USDNGN are known")]
     UnknownSymbol,
 }

@@ -1,4 +1,4 @@
-//! Server messages of Bayse Markets.
+//! The decoder of Bayse Markets' messages.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -17,18 +17,18 @@ use crate::record::Field;
 use crate::thread_local::ThreadLocal;
 use crate::units::{Scales, UnixMillis};
 
-/// Decodes one line at a time, with buffers that live on.
+/// Decodes one line at a time, with reused buffers.
 ///
 /// # Allocation
-/// Grows its buffers to the longest line and the deepest book seen, then allocates no more. They
-/// are bounded: 4 MiB a line, 64 levels of nesting, [`MAX_LEVELS`](ticklot_book::MAX_LEVELS) price
-/// levels a side, [`MAX_EVENT_MARKETS`](super::MAX_EVENT_MARKETS) markets an event,
-/// [`MAX_OUTCOMES`](super::MAX_OUTCOMES) outcomes a market.
+/// The buffers grow to the longest line and the deepest book seen; after that, decoding does not allocate. They are
+/// bounded: 4 MiB per line, 64 levels of nesting, [`MAX_LEVELS`](ticklot_book::MAX_LEVELS) price levels per side,
+/// [`MAX_EVENT_MARKETS`](super::MAX_EVENT_MARKETS) markets per event and [`MAX_OUTCOMES`](super::MAX_OUTCOMES) outcomes
+/// per market.
 ///
 /// # Shapes
-/// The shape of order books (order of keys, spacing, further fields) is learnt from the first one, which takes the general
-/// path and allocates a few kilobytes; the following ones in that shape are read several times faster. The result does not
-/// depend on the path.
+/// The decoder learns the shape of order books (key order, spacing, further fields) from the first one, which takes the
+/// general path and allocates a few kilobytes. Later order books of that shape are decoded several times faster. The
+/// result does not depend on the path.
 pub struct Decoder {
     backend: Option<SimdBackend>,
     parser: Parser,
@@ -42,7 +42,7 @@ impl Decoder {
         Self::with_backend(DecodeBackend::Best)
     }
 
-    /// A decoder with this backend, to measure it.
+    /// A decoder with a given backend, for measurements.
     #[must_use]
     pub fn with_backend(backend: DecodeBackend) -> Self {
         Self {
@@ -52,20 +52,18 @@ impl Decoder {
         }
     }
 
-    /// Decodes one line, without its end. `scales` gives the scale of a market by its id.
+    /// Decodes one line without its line ending. `scales` returns the scale of a market by its id.
     ///
-    /// Unknown fields are passed over and an absent optional field is none, as is a null one. The
-    /// book is read from `data` itself when `orderbook` is absent, and the text of an error from the
-    /// top level when `data` has none.
+    /// Unknown fields are skipped, and an optional field that is absent or null is `None`. The book is read from `data`
+    /// itself if `orderbook` is absent, and the text of an error from the top level if `data` has none.
     ///
-    /// What a message can do without entirely does not cost it either: when it was sent, a book's
-    /// own time and last trade, and everything that `connected` says are none when they cannot be
-    /// read, whatever stands there.
+    /// Some optional fields are also `None` if they are invalid: the time when the message was sent, a book's time and
+    /// last trade, and all fields of `connected`.
     ///
     /// # Errors
-    /// The line is no JSON; another field is missing, of the wrong type or there twice; a number is
-    /// off the grid, too large or negative; or a limit is passed (see [`Decoder`]). The error names
-    /// the byte.
+    /// The line is not JSON; another field is missing, has the wrong type or occurs twice; a number has too many
+    /// decimal places, is out of range or negative; or a limit is exceeded (see [`Decoder`]). The error contains the
+    /// byte offset.
     pub fn decode<'a>(
         &'a mut self,
         line: &'a [u8],
@@ -81,7 +79,7 @@ impl Decoder {
         self.decode_any(line, backend, scales)
     }
 
-    /// A message that is in no known shape. Out of line, so that it takes no space where the others are read.
+    /// Decodes a message of unknown shape. Out of line, so that its code does not enlarge the hot path.
     #[inline(never)]
     fn decode_any<'a>(
         &'a mut self,
@@ -118,17 +116,16 @@ impl Decoder {
                 }
                 Ok(message)
             })
-            .map_err(|fault| DecodeError::new(VenueName::BAYSE, fault))
+            .map_err(|failure| DecodeError::new(VenueName::BAYSE, failure))
     }
 
-    /// Decodes the body of the REST order book endpoint, an array of books, and gives `each` of
-    /// them in turn, as [`Decoder::decode`] would have read it, until it breaks off. A bad element
-    /// costs only itself.
+    /// Decodes the body of the REST order book endpoint, an array of books. Passes each book to `each`, as
+    /// [`Decoder::decode`] would return it, until `each` breaks. An invalid element does not affect the others.
     ///
-    /// Lines are not split: pass the whole body. Bytes in errors are bytes of the body.
+    /// Pass the whole body, without splitting it into lines. Byte offsets in errors refer to the body.
     ///
     /// # Errors
-    /// The body is no JSON or no array, or a limit is passed; `each` is not called then.
+    /// The body is not a JSON array, or a limit is exceeded. `each` is then not called.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -157,13 +154,13 @@ impl Decoder {
             .parse(body, |root| {
                 book::array(root, &mut buffers.levels, scales, &mut each)
             })
-            .map_err(|fault| DecodeError::new(VenueName::BAYSE, fault))
+            .map_err(|failure| DecodeError::new(VenueName::BAYSE, failure))
     }
 }
 
 impl Decoder {
-    /// Identifies a line that [`Decoder::decode`] has refused. A line that is no JSON may be any order
-    /// book. For the error path: it reads the line again.
+    /// Identifies a line that [`Decoder::decode`] rejected. A line that is not JSON may be any order book. For error
+    /// handling only, because it parses the line again.
     pub fn identify<'a>(&'a mut self, line: &'a [u8]) -> UndecodedMessage<'a> {
         let unknown = UndecodedMessage::Book {
             market_id: None,
@@ -185,7 +182,7 @@ impl fmt::Debug for Decoder {
     }
 }
 
-/// An order book in the shape of those before it.
+/// Decodes an order book by a template.
 fn by_template<'a>(
     line: &'a [u8],
     backend: SimdBackend,
@@ -260,13 +257,13 @@ fn error_in<'a>(data: Value<'_, 'a>) -> Result<&'a str, DecodeFailure> {
     message.str(&data)
 }
 
-/// The text under `data`, or else the one at the top level, where other notices have theirs.
+/// The text in `data`, or else that at the top level, where other notices have theirs.
 fn error_text<'a>(
     root: Value<'_, 'a>,
     nested: Result<&'a str, DecodeFailure>,
 ) -> Result<&'a str, DecodeFailure> {
-    nested.or_else(|fault| {
+    nested.or_else(|failure| {
         read_fields!(root, "message", {}, extra { "message" => message });
-        message.read(Value::str).ok_or(fault)
+        message.read(Value::str).ok_or(failure)
     })
 }

@@ -1,9 +1,7 @@
-//! Lists of ids, whoever owns them.
+//! Borrowed lists of ids.
 
-use std::fmt;
-
-/// A borrowed list of ids, from a slice of `&str`, of `String` or of `Box<str>`, so that a list
-/// that is kept becomes a request without being copied.
+/// A borrowed list of ids, from a slice of `&str`, `String` or `Box<str>`, so that a request can use an existing list
+/// without a copy.
 #[derive(Clone, Copy)]
 pub struct Ids<'a>(Slice<'a>);
 
@@ -15,7 +13,7 @@ enum Slice<'a> {
 }
 
 impl<'a> Ids<'a> {
-    /// How many ids.
+    /// The number of ids.
     #[must_use]
     pub const fn len(&self) -> usize {
         match self.0 {
@@ -25,7 +23,7 @@ impl<'a> Ids<'a> {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no ids.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
@@ -47,7 +45,7 @@ impl<'a> Ids<'a> {
         (0..self.len()).map_while(move |index| ids.get(index))
     }
 
-    /// Those after the first `taken`; none when there are no more.
+    /// The ids after the first `taken`; `None` if there are no more.
     pub(super) fn after(&self, taken: usize) -> Option<Self> {
         let rest = match self.0 {
             Slice::Strs(ids) => Self(Slice::Strs(ids.get(taken..)?)),
@@ -91,12 +89,6 @@ where
 {
     fn from(ids: &'a Vec<T>) -> Self {
         Self::from(ids.as_slice())
-    }
-}
-
-impl fmt::Debug for Ids<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The messages of the server.
+//! The messages of the server of Bayse Markets.
 
 use super::activity::Activity;
 use super::book::OrderBook;
@@ -14,16 +14,16 @@ use crate::units::{TradeSide, UnixMillis};
 pub enum Message<'a> {
     /// The first message on a connection.
     Connected {
-        /// The server's name for this connection.
+        /// The server's id of this connection.
         client_id: Option<&'a str>,
-        /// The documentation's example has `connected`.
+        /// The status; `connected` in the documentation's example.
         status: Option<&'a str>,
-        /// A greeting, for people to read.
+        /// A human-readable greeting.
         message: Option<&'a str>,
-        /// When it was sent.
+        /// The time when it was sent.
         sent: Option<UnixMillis>,
     },
-    /// The whole book of one outcome.
+    /// The complete book of one outcome.
     OrderBook(OrderBook<'a>),
     /// The prices of an event's markets.
     PriceUpdate(PriceUpdate<'a>),
@@ -31,11 +31,11 @@ pub enum Message<'a> {
     Activity(Activity<'a>),
     /// The price of an asset outside the venue.
     AssetPrice(AssetPrice<'a>),
-    /// A fill of one's own order.
+    /// A fill of the user's own order.
     OrderUpdated(OrderUpdated<'a>),
     /// A subscription was accepted.
     Subscribed {
-        /// The room, such as `orderbook:mkt_456`. [`Room`](super::Room) takes it apart.
+        /// The room, such as `orderbook:mkt_456`. [`Room`](super::Room) parses it.
         room: &'a str,
     },
     /// A subscription was ended.
@@ -43,17 +43,17 @@ pub enum Message<'a> {
         /// The room.
         room: &'a str,
     },
-    /// The answer to a `ping` message.
+    /// The reply to a `ping` message.
     Pong {
-        /// When it was sent. One client's fixture has seconds here, so it is no reliable clock.
+        /// The time when it was sent. One client's fixture has seconds here, so it is not reliable.
         sent: Option<UnixMillis>,
     },
-    /// The server refused something. [`Message::server_error`] tells what.
+    /// The server rejected a message. [`Message::server_error`] returns the cause.
     Error {
         /// The server's text.
         message: &'a str,
     },
-    /// A message of a type that this version does not read.
+    /// A message of a type that this version does not support.
     Unknown {
         /// The `type`.
         kind: &'a str,
@@ -69,7 +69,7 @@ impl<'a> Message<'a> {
         Self::Activity(activity)
     }
 
-    /// Notes when it was sent.
+    /// Sets the time when the message was sent.
     pub(super) fn set_sent(&mut self, at: Option<UnixMillis>) {
         match self {
             Self::Connected { sent, .. }
@@ -83,7 +83,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// What the server refused, if the message says so.
+    /// The server's error, if the message is one.
     #[must_use]
     pub fn server_error(&self) -> Option<ServerError<'a>> {
         match *self {
@@ -93,7 +93,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Where the lists of a message are kept.
+/// The buffers for the lists of a message.
 #[derive(Default)]
 pub(super) struct MessageBuffers {
     pub(super) levels: LevelBuffer,

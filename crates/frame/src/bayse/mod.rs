@@ -1,8 +1,7 @@
-//! Bayse Markets: prediction markets, newline-batched JSON frames, decimal numbers.
+//! Bayse Markets: prediction markets, JSON messages in newline-separated batches, decimal numbers.
 //!
-//! Split a frame with [`Lines`](crate::Lines) and give each line to [`Decoder::decode`]; write
-//! messages with [`Request::write`]. Wire facts are the venue's documentation where not said
-//! otherwise.
+//! Split a frame with [`Lines`](crate::Lines), pass each line to [`Decoder::decode`], and write messages with
+//! [`Request::write`]. Unless stated otherwise, the facts about the protocol are from the venue's documentation.
 
 mod activity;
 mod auth;
@@ -32,7 +31,7 @@ pub use prices::{
     AssetPrice, MAX_EVENT_MARKETS, MAX_OUTCOMES, Outcomes, PriceUpdate, PricedMarket,
     PricedMarkets, Prices,
 };
-pub use request::{MAX_MARKETS, Request, ping, subscribe_order_book, unsubscribe};
+pub use request::{MAX_MARKETS, Request};
 pub use room::Room;
 pub use server_error::{ServerError, ServerErrorKind};
 pub use undecoded::UndecodedMessage;

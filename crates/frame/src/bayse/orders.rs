@@ -1,20 +1,19 @@
-//! One's own orders: `order_updated`.
+//! The user's own orders: `order_updated`.
 
 use crate::record::record;
 use crate::units::{Decimal, TradeSide, UnixMillis, UnixSeconds};
 
-/// A partial or full fill of one's own order (`order_updated`).
+/// A partial or full fill of the user's own order (`order_updated`).
 ///
-/// The shape was only seen in a client's fixture. What a fill cannot do without is required: the
-/// order, its market, side, status and quantities. The rest may be missing: a fill refused for want
-/// of its `timeInForce` would be a fill lost.
+/// The only source of this format is a client's fixture. Only the essential fields are required: the order, its market,
+/// side, status and quantities. The others may be missing: a fill must not be lost because its `timeInForce` is
+/// missing.
 ///
-/// Mind the units, which the types keep apart: the times inside are whole seconds, the outer one
-/// milliseconds.
+/// The times of the order are in seconds, and [`OrderUpdated::sent`] is in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OrderUpdated<'a> {
-    /// The order that was filled.
+    /// The filled order.
     pub order_id: &'a str,
     /// The event that the market belongs to.
     pub event_id: Option<&'a str>,
@@ -22,19 +21,19 @@ pub struct OrderUpdated<'a> {
     pub market_id: &'a str,
     /// The order after the fill.
     pub order: Order<'a>,
-    /// When it was filled.
+    /// The time of the fill.
     pub updated: Option<UnixSeconds>,
-    /// When the message was sent.
+    /// The time when the message was sent.
     pub sent: Option<UnixMillis>,
 }
 
-/// The state of an order. Words are the venue's, as text: new ones may come.
+/// The state of an order. Words such as the status are text, because the venue may add new ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Order<'a> {
     /// The order's id, again.
     pub id: Option<&'a str>,
-    /// Whose order.
+    /// The owner of the order.
     pub user_id: Option<&'a str>,
     /// The market, again.
     pub market_id: Option<&'a str>,
@@ -42,25 +41,25 @@ pub struct Order<'a> {
     pub outcome_id: Option<&'a str>,
     /// The outcome in the market's own words, such as `Up`.
     pub outcome_label: Option<&'a str>,
-    /// What the order does.
+    /// The side of the order.
     pub side: TradeSide,
-    /// Its limit price.
+    /// The limit price.
     pub price: Option<Decimal<'a>>,
-    /// How many shares it was for.
+    /// The ordered number of shares.
     pub quantity: Decimal<'a>,
-    /// How many are filled.
+    /// The filled number of shares.
     pub filled_quantity: Decimal<'a>,
-    /// How many are left.
+    /// The remaining number of shares.
     pub remaining_quantity: Decimal<'a>,
-    /// The mean price of what is filled. It may be finer than the book's grid.
+    /// The average price of the fills. It may have more decimal places than the book's scale.
     pub avg_fill_price: Option<Decimal<'a>>,
-    /// Such as `PARTIAL_FILLED`.
+    /// The status, such as `PARTIAL_FILLED`.
     pub status: &'a str,
-    /// Such as `GTC`.
+    /// The time in force, such as `GTC`.
     pub time_in_force: Option<&'a str>,
-    /// When it was made.
+    /// The time when it was created.
     pub created_at: Option<UnixSeconds>,
-    /// When it last changed.
+    /// The time of the last change.
     pub updated_at: Option<UnixSeconds>,
 }
 

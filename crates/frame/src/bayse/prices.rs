@@ -1,7 +1,5 @@
 //! Prices: `price_update` and `asset_price`.
 
-use std::fmt;
-
 use super::channel::Symbol;
 use crate::error::{DecodeFailure, ErrorKind};
 use crate::json::{FieldSlot, Value, read_fields};
@@ -10,15 +8,15 @@ use crate::record::{Field, Record, record};
 use crate::string_arena::{Range, StringArena, StringList};
 use crate::units::{Decimal, UnixMillis};
 
-/// The most markets of one event that a message may have.
+/// The maximum number of markets of one event in a message.
 pub const MAX_EVENT_MARKETS: usize = 4_096;
 
-/// The most outcomes, and the most prices, that one market of a message may have.
+/// The maximum number of outcomes, and of prices, of one market in a message.
 pub const MAX_OUTCOMES: usize = 256;
 
 /// The prices of an event's markets (`price_update`).
 ///
-/// The shape was only seen in clients' code, so of its fields only the ids are required.
+/// The only source of this format is the code of clients, so only the ids are required.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PriceUpdate<'a> {
@@ -28,13 +26,13 @@ pub struct PriceUpdate<'a> {
     pub slug: Option<&'a str>,
     /// Its title.
     pub title: Option<&'a str>,
-    /// Such as `open`.
+    /// The status, such as `open`.
     pub status: Option<&'a str>,
     /// The field `type`, such as `SINGLE_MARKET`.
     pub kind: Option<&'a str>,
     /// Its markets.
     pub markets: PricedMarkets<'a>,
-    /// When the message was sent.
+    /// The time when the message was sent.
     pub sent: Option<UnixMillis>,
 }
 
@@ -46,19 +44,19 @@ pub struct PricedMarkets<'a> {
 }
 
 impl<'a> PricedMarkets<'a> {
-    /// None at all.
+    /// No markets.
     pub(super) const NONE: Self = Self {
         strings: StringList::NONE,
         markets: &[],
     };
 
-    /// How many.
+    /// The number of markets.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.markets.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no markets.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.markets.is_empty()
@@ -77,23 +75,17 @@ impl<'a> PricedMarkets<'a> {
     }
 }
 
-impl fmt::Debug for PricedMarkets<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
 /// A market of a [`PriceUpdate`].
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PricedMarket<'a> {
     /// The market.
     pub id: &'a str,
-    /// What is asked.
+    /// The question of the market.
     pub question: Option<&'a str>,
     /// `CLOB` or `AMM`.
     pub engine: Option<&'a str>,
-    /// The outcomes in the market's own words; none when the message has no list of them.
+    /// The outcomes in the market's own words; empty if the message has no list of them.
     pub outcomes: Outcomes<'a>,
     /// The prices, if the message has any.
     pub prices: Option<Prices<'a>>,
@@ -104,13 +96,13 @@ pub struct PricedMarket<'a> {
 pub struct Outcomes<'a>(StringList<'a>);
 
 impl<'a> Outcomes<'a> {
-    /// How many.
+    /// The number of outcomes.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no outcomes.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
@@ -122,25 +114,19 @@ impl<'a> Outcomes<'a> {
     }
 }
 
-impl fmt::Debug for Outcomes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
-/// The prices of a market by label, such as `YES`, in the order of the message. The labels are not
-/// those of [`PricedMarket::outcomes`], though they may be the same words.
+/// The prices of a market by label, such as `YES`, in the order of the message. The labels may differ from
+/// [`PricedMarket::outcomes`].
 #[derive(Clone, Copy)]
 pub struct Prices<'a>(StringList<'a>);
 
 impl<'a> Prices<'a> {
-    /// How many.
+    /// The number of prices.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.0.len() / 2
     }
 
-    /// Whether there are none.
+    /// Whether there are no prices.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
@@ -160,42 +146,36 @@ impl<'a> Prices<'a> {
     }
 }
 
-impl fmt::Debug for Prices<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
-    }
-}
-
-/// The price of an asset outside the venue (`asset_price`), about one a second.
+/// The price of an asset outside the venue (`asset_price`), about once per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AssetPrice<'a> {
-    /// The asset, as text: the server may know more than this version does.
+    /// The asset as text, because the server may support more assets than this version.
     pub symbol: &'a str,
     /// The price.
     pub price: Decimal<'a>,
-    /// When its source had it.
+    /// The time of the price at its source.
     pub source_time: UnixMillis,
-    /// When the message was sent.
+    /// The time when the message was sent.
     pub sent: Option<UnixMillis>,
 }
 
 impl AssetPrice<'_> {
-    /// The asset, if this version knows it.
+    /// The asset, if this version supports it.
     #[must_use]
     pub fn known_symbol(&self) -> Option<Symbol> {
         self.symbol.parse().ok()
     }
 }
 
-/// Where the lists of a `price_update` are kept.
+/// The buffers for the lists of a `price_update`.
 #[derive(Default)]
 pub(super) struct PriceBuffer {
     pub(super) strings: StringArena,
     pub(super) markets: Vec<MarketStrings>,
 }
 
-/// A market, its texts as indices in a [`StringArena`]. Prices are labels and numbers in turn.
+/// A market whose texts are indices into a [`StringArena`]. Its prices are alternating labels and numbers.
 #[derive(Clone, Copy)]
 pub(super) struct MarketStrings {
     pub(super) id: u32,
@@ -322,7 +302,7 @@ fn read_outcomes(
     Ok(strings.since(start))
 }
 
-/// A price that is null or cannot be read is none.
+/// Skips a price that is null or invalid.
 fn read_prices(prices: Value<'_, '_>, strings: &mut StringArena) -> Result<Range, DecodeFailure> {
     let start = strings.end();
     let mut labels = [("", 0); MAX_OUTCOMES];
@@ -339,12 +319,12 @@ fn read_prices(prices: Value<'_, '_>, strings: &mut StringArena) -> Result<Range
     if let Some(at) = first_repeated(&mut labels[..count]) {
         let field = prices.fields("prices")?.nth(at);
         let (_, value) = field.unwrap_or(("", prices));
-        return Err(value.fault(ErrorKind::Twice { field: "prices" }));
+        return Err(value.error(ErrorKind::Duplicate { field: "prices" }));
     }
     Ok(strings.since(start))
 }
 
-/// Reads the same from a text, its markets into `space`. None when it has to be read from a tape.
+/// Reads the same from a text, its markets into `buffers`. `None` if it must be read from a tape.
 pub(super) fn pull<'a>(
     json: &mut PullParser<'a>,
     buffers: &mut PriceBuffer,
@@ -390,7 +370,7 @@ fn pull_outcomes(json: &mut PullParser<'_>, strings: &mut StringArena) -> Option
     Some(strings.since(start))
 }
 
-/// The most prices of a market that are read here: each label is compared with all before it.
+/// The maximum number of prices of a market that are read here, because each label is compared with all earlier ones.
 pub(super) const FEW_PRICES: usize = 8;
 
 fn pull_prices(json: &mut PullParser<'_>, strings: &mut StringArena) -> Option<Range> {
@@ -407,8 +387,8 @@ fn pull_prices(json: &mut PullParser<'_>, strings: &mut StringArena) -> Option<R
     Some(strings.since(start))
 }
 
-/// The smallest index of an item that equals an item before it. Sorts the items, which carry their indices: the check
-/// takes n log n comparisons.
+/// The smallest index of an item that equals an earlier one. Sorts the items, which contain their indices, so the check
+/// takes O(n log n) comparisons.
 fn first_repeated<T: Ord>(items: &mut [(T, usize)]) -> Option<usize> {
     items.sort_unstable();
     let pairs = items.windows(2);
@@ -446,7 +426,7 @@ mod tests {
         }
     }
 
-    /// The check for repeated labels takes a few comparisons for each label, in any message.
+    /// The check for repeated labels takes O(log n) comparisons per label, whatever the message.
     #[test]
     fn repeated_price_costs_few_comparisons() {
         let mut random = fastrand::Rng::with_seed(7);

@@ -1,4 +1,4 @@
-//! Messages of Bayse Markets with any order of keys and any spacing: see [`crate::pull`].
+//! Parses messages of Bayse Markets with any key order and spacing: see [`crate::pull`].
 
 use memchr::memmem;
 use ticklot_book::{Level, Lots, Scale, Ticks};
@@ -11,15 +11,15 @@ use crate::pull::{PullParser, put};
 use crate::record::{Field, Record};
 use crate::units::Scales;
 
-/// A message that was read. Its lists are in the space for them.
+/// A parsed message. Its lists are in the buffers.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::large_enum_variant)] // it is taken apart at once
+#[allow(clippy::large_enum_variant)] // it is matched at once
 pub(super) enum Found<'a> {
     OrderBook(Head<'a>),
     Other(Message<'a>),
 }
 
-/// Reads a message. None when it has to be read from a tape; what `space` then holds means nothing.
+/// Reads a message. `None` if it must be read from a tape; the contents of `buffers` are then undefined.
 pub(super) fn message<'a>(
     text: &'a [u8],
     buffers: &mut MessageBuffers,
@@ -32,7 +32,7 @@ pub(super) fn message<'a>(
         if json.key("\"type\":") {
             put(&mut kind, json.str()?)
         } else if json.key("\"data\":") {
-            // Where it stands before the type, it is the last that the text names.
+            // If the data precedes the type, the type is the last one in the text.
             let kind = kind.or_else(|| string_behind(TYPE, text, memmem::rfind))?;
             put(&mut data_kind, kind)?;
             found = data(kind, json, text, buffers, scales)?;
@@ -52,7 +52,7 @@ pub(super) fn message<'a>(
     Some(found)
 }
 
-/// The data of a message of this type.
+/// Reads the data of a message of this type.
 fn data<'a>(
     kind: &str,
     json: &mut PullParser<'a>,
@@ -70,14 +70,14 @@ fn data<'a>(
     }))
 }
 
-/// The book, or an object that holds it.
+/// Reads the book, or an object that contains it.
 fn order_book<'a>(
     json: &mut PullParser<'a>,
     text: &'a [u8],
     buffers: &mut LevelBuffer,
     scales: &(impl Scales + ?Sized),
 ) -> Option<Found<'a>> {
-    // Where the levels stand before their market, it is the first that the text names.
+    // If the levels precede their market, the market is the first one in the text.
     let market_id = string_behind(MARKET, text, memmem::find)?;
     let scale = scales.scale(market_id);
     let (start, mut head) = (*json, None);
@@ -134,7 +134,7 @@ fn level(json: &mut PullParser<'_>, scale: Scale) -> Option<Level> {
 const TYPE: &str = "\"type\":";
 const MARKET: &str = "\"marketId\":";
 
-/// The string behind a key, where `find` finds it.
+/// The string after a key, which `find` locates.
 fn string_behind<'a>(
     key: &str,
     text: &'a [u8],
@@ -154,7 +154,7 @@ mod tests {
     use crate::bayse::{Decoder, Message, OrderBook};
     use crate::samples::{BAYSE_SCALE, FrameFormat, order_books, reordered};
 
-    /// Markets whose names end with an `x` have finer steps.
+    /// Markets whose names end with `x` have more decimals.
     fn scale(market: &str) -> Scale {
         match market.ends_with('x') {
             true => Scale::new(5, 4).unwrap(),
@@ -169,7 +169,7 @@ mod tests {
         format!("{ids:?} {last:?} {times:?} {:?} {:?}", book.bids, book.asks)
     }
 
-    /// Reads a text that it may leave to the general path.
+    /// Whether the pull parser accepts a text. If so, its result must equal that of the general path.
     fn check(text: &str) -> bool {
         let mut buffers = MessageBuffers::default();
         let found = message(text.as_bytes(), &mut buffers, &scale);
@@ -201,7 +201,7 @@ mod tests {
         }
     }
 
-    /// A book with these texts behind the other fields of the message, of its data and of the book.
+    /// A book with these texts after the other fields of the message, of its data and of the book.
     fn update([root, data, book]: [&str; 3]) -> String {
         format!(
             r#"{{"timestamp":5,"data":{{"orderbook":{{"asks":[{{"quantity":5,"price":0.5}}],"marketId":"m","lastTradedSide":null,"bids":[],"lastTradedPrice":0.25,"outcomeId":"o","timestamp":"t"{book}}}{data}}},"type":"orderbook_update"{root}}}"#
@@ -277,21 +277,8 @@ mod tests {
 
     #[test]
     fn decimals_by_table() {
-        let taken = [
-            "0",
-            "7",
-            "0.5",
-            "0.50",
-            "0.500",
-            "0.5000",
-            "0.50000000",
-            "12345678",
-            "123456789012",
-            "1234.567",
-            "12345.678",
-            "123456789012.345",
-            "0.000",
-        ];
+        let taken = "0 7 0.5 0.50 0.500 0.5000 0.50000000 12345678 123456789012 1234.567 12345.678 \
+                     123456789012.345 0.000";
         let left = [
             "",
             "-0.5",
@@ -307,14 +294,14 @@ mod tests {
             "0.5x",
             "null",
         ];
-        for (numbers, is_taken) in [(&taken[..], true), (&left, false)] {
-            for number in numbers {
-                let finer = update([""; 3]).replace("\"m\"", "\"mx\"");
-                let price = finer.replace("0.5", number);
-                let quantity = finer.replace(":5,\"price", &format!(":{number},\"price"));
-                assert_eq!(check(&price), is_taken, "{price}");
-                assert_eq!(check(&quantity), is_taken, "{quantity}");
-            }
+        let taken = taken.split(' ').map(|number| (number, true));
+        let left = left.into_iter().map(|number| (number, false));
+        for (number, is_taken) in taken.chain(left) {
+            let finer = update([""; 3]).replace("\"m\"", "\"mx\"");
+            let price = finer.replace("0.5", number);
+            let quantity = finer.replace(":5,\"price", &format!(":{number},\"price"));
+            assert_eq!(check(&price), is_taken, "{price}");
+            assert_eq!(check(&quantity), is_taken, "{quantity}");
         }
     }
 }

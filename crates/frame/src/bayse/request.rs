@@ -1,6 +1,5 @@
-//! Client messages of Bayse Markets. Each is appended to a buffer, so that a buffer that is kept
-//! makes them without allocating, and checked before the first byte of it is: a message that the
-//! server would refuse is an error at the call.
+//! Client messages of Bayse Markets. Each is appended to a buffer, so a reused buffer needs no allocation. A message
+//! that the server would reject is an error, and appends nothing.
 
 use super::auth::Auth;
 use super::channel::RequestError;
@@ -9,7 +8,7 @@ use super::ids::Ids;
 use super::room::Room;
 use crate::escape::{json_string, json_string_of};
 
-/// The most market ids that one message may have.
+/// The maximum number of market ids in one message.
 pub const MAX_MARKETS: usize = 10;
 
 /// A message to the server.
@@ -44,7 +43,7 @@ pub enum Request<'a> {
     },
     /// Subscribes to the order books of markets.
     OrderBook {
-        /// The markets. [`MAX_MARKETS`] go into one message: see [`Request::rest`].
+        /// The markets. A message has at most [`MAX_MARKETS`] of them: see [`Request::rest`].
         markets: Ids<'a>,
         /// The currency of the books.
         currency: Currency,
@@ -59,22 +58,22 @@ pub enum Request<'a> {
         /// The assets.
         symbols: &'a [Symbol],
     },
-    /// Subscribes to one's own orders in markets.
+    /// Subscribes to the user's own orders in markets.
     Orders {
-        /// The markets. [`MAX_MARKETS`] go into one message: see [`Request::rest`].
+        /// The markets. A message has at most [`MAX_MARKETS`] of them: see [`Request::rest`].
         markets: Ids<'a>,
     },
     /// Ends a subscription.
     Unsubscribe {
-        /// The room, as the subscription's acknowledgement named it.
+        /// The room, as in the acknowledgement of the subscription.
         room: Room<'a>,
     },
-    /// Asks for a pong.
+    /// Requests a pong.
     Ping,
 }
 
 impl<'a> Request<'a> {
-    /// The channel that it subscribes to, if it does.
+    /// The channel of a subscription; `None` for other messages.
     #[must_use]
     pub const fn channel(&self) -> Option<Channel> {
         match self {
@@ -88,17 +87,16 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Appends the message, for a connection to `endpoint`. Credentials go into it where the
-    /// endpoint wants them, and nowhere else.
+    /// Appends the message for a connection to `endpoint`. It contains the credentials only if the endpoint needs them.
     ///
-    /// Returns how many of its markets or symbols went in: at most [`MAX_MARKETS`] markets, so
-    /// write [`Request::rest`] next. 0 for a message without such a list.
+    /// Returns the number of markets or symbols in the message: at most [`MAX_MARKETS`] markets, so write
+    /// [`Request::rest`] next. Returns 0 for a message without such a list.
     ///
     /// Allocates only to grow `out`.
     ///
     /// # Errors
-    /// A required field is empty, the endpoint does not have the channel, or it wants credentials
-    /// and there are none. Nothing is appended then. Only what goes into this message is checked.
+    /// A required field is empty, the endpoint does not have the channel, or it needs credentials and there are none.
+    /// Nothing is then appended. Only the fields of this message are checked, not those of [`Request::rest`].
     pub fn write(
         &self,
         endpoint: Endpoint,
@@ -116,8 +114,7 @@ impl<'a> Request<'a> {
         Ok(taken)
     }
 
-    /// The same request for the markets or symbols after the first `taken`; none when there are no
-    /// more.
+    /// The same request for the markets or symbols after the first `taken`; `None` if there are no more.
     #[must_use]
     pub fn rest(self, taken: usize) -> Option<Self> {
         match self {
@@ -135,9 +132,9 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The rooms that the server names when it acknowledges the subscription, one for each of its
-    /// markets or symbols. None for orders, whose rooms hold a user id that the request does not,
-    /// and none for user trades, whose rooms are not documented.
+    /// The rooms that the server acknowledges, one for each market or symbol of the subscription. Empty for orders,
+    /// whose rooms contain a user id that the request does not have, and for user trades, whose rooms are not
+    /// documented.
     pub fn rooms(&self) -> impl Iterator<Item = Room<'a>> + use<'a> {
         let request = *self;
         (0..).map_while(move |index| request.room(index))
@@ -166,7 +163,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Whether the message is one that `endpoint` accepts, credentials aside.
+    /// Checks that `endpoint` accepts the message, apart from credentials.
     fn check(&self, endpoint: Endpoint) -> Result<(), RequestError> {
         if let Some(channel) = self.channel()
             && channel.endpoint() != endpoint
@@ -199,7 +196,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Everything but `auth` and the closing brace.
+    /// Writes the message without `auth` and the closing brace.
     fn write_fields(&self, out: &mut Vec<u8>) -> usize {
         let kind: &[u8] = match self {
             Self::Unsubscribe { .. } => b"unsubscribe",
@@ -218,7 +215,7 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// Markets or symbols, and what goes with them; none when the message has no list.
+    /// Writes the markets or symbols and the currency; `None` if the message has no list.
     fn write_lists(&self, out: &mut Vec<u8>) -> Option<usize> {
         match *self {
             Self::OrderBook { markets, currency } => {
@@ -237,7 +234,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The fields of a message without a list.
+    /// Writes the fields of a message without a list.
     fn write_names(&self, out: &mut Vec<u8>) {
         match *self {
             Self::Activity {
@@ -260,7 +257,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The credentials to write: some exactly where the endpoint wants them.
+/// The credentials to write; `None` if the endpoint needs none.
 fn credentials(endpoint: Endpoint, auth: Option<&Auth>) -> Result<Option<&Auth>, RequestError> {
     if !endpoint.needs_auth() {
         return Ok(None);
@@ -277,7 +274,7 @@ fn required(field: &'static str, value: &str) -> Result<(), RequestError> {
     Ok(())
 }
 
-/// Appends `,"name":`. Names are the venue's: they need no escape.
+/// Appends `,"name":`. Names are constants that need no escapes.
 fn key(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
@@ -289,7 +286,7 @@ fn field(out: &mut Vec<u8>, name: &str, value: &str) {
     json_string(out, value);
 }
 
-/// Appends a list of strings and returns how many there are.
+/// Appends a list of strings and returns their number.
 fn list<'i>(out: &mut Vec<u8>, name: &str, items: impl Iterator<Item = &'i str>) -> usize {
     key(out, name);
     out.push(b'[');
@@ -303,91 +300,4 @@ fn list<'i>(out: &mut Vec<u8>, name: &str, items: impl Iterator<Item = &'i str>)
     }
     out.push(b']');
     count
-}
-
-/// Appends a subscription to the order books of `markets` in `currency`, in one message.
-///
-/// Returns how many of `markets` went in: at most [`MAX_MARKETS`], so call again with the rest.
-/// Nothing is appended when `markets` is empty. Unlike [`Request`], it checks nothing else.
-pub fn subscribe_order_book(
-    out: &mut Vec<u8>,
-    markets: &[impl AsRef<str>],
-    currency: Currency,
-) -> usize {
-    let markets = &markets[..markets.len().min(MAX_MARKETS)];
-    if markets.is_empty() {
-        return 0;
-    }
-    out.extend_from_slice(br#"{"type":"subscribe","channel":"orderbook""#);
-    list(out, "marketIds", markets.iter().map(AsRef::as_ref));
-    field(out, "currency", currency.as_str());
-    out.push(b'}');
-    markets.len()
-}
-
-/// Appends an end of the subscription to `room`, such as `orderbook:mkt_456`. Unlike [`Request`],
-/// it checks nothing.
-pub fn unsubscribe(out: &mut Vec<u8>, room: &str) {
-    out.extend_from_slice(br#"{"type":"unsubscribe","room":"#);
-    json_string(out, room);
-    out.push(b'}');
-}
-
-/// Appends a ping; the server answers with a pong message.
-pub fn ping(out: &mut Vec<u8>) {
-    out.extend_from_slice(br#"{"type":"ping"}"#);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
-        write(&mut out);
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn the_documented_messages() {
-        assert_eq!(
-            text(|out| assert_eq!(subscribe_order_book(out, &["MARKET_ID"], Currency::Usd), 1)),
-            r#"{"type":"subscribe","channel":"orderbook","marketIds":["MARKET_ID"],"currency":"USD"}"#
-        );
-        assert_eq!(
-            text(|out| unsubscribe(out, "prices:EVENT_ID")),
-            r#"{"type":"unsubscribe","room":"prices:EVENT_ID"}"#
-        );
-        assert_eq!(text(ping), r#"{"type":"ping"}"#);
-    }
-
-    #[test]
-    fn markets_split_into_tens() {
-        let markets: Vec<String> = (0..23).map(|n| format!("m{n}")).collect();
-        let mut rest = &markets[..];
-        let mut sizes = Vec::new();
-        while !rest.is_empty() {
-            let message = text(|out| {
-                let taken = subscribe_order_book(out, rest, Currency::Ngn);
-                rest = &rest[taken..];
-            });
-            let json: serde_json::Value = serde_json::from_str(&message).unwrap();
-            assert_eq!(json["currency"], "NGN");
-            sizes.push(json["marketIds"].as_array().unwrap().len());
-        }
-        assert_eq!(sizes, [10, 10, 3]);
-        assert_eq!(
-            text(|out| assert_eq!(subscribe_order_book(out, &[""; 0], Currency::Usd), 0)),
-            ""
-        );
-    }
-
-    #[test]
-    fn ids_are_escaped() {
-        let message = text(|out| {
-            subscribe_order_book(out, &["a\"],\"x\":[\""], Currency::Usd);
-        });
-        let json: serde_json::Value = serde_json::from_str(&message).unwrap();
-        assert_eq!(json["marketIds"][0], "a\"],\"x\":[\"");
-    }
 }

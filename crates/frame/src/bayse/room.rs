@@ -1,18 +1,17 @@
-//! Rooms: what the server calls a subscription in its acknowledgements.
+//! Rooms: the names of subscriptions in the server's acknowledgements.
 
 use std::fmt;
 
 use super::channel::RequestError;
 use super::channel::{Currency, Symbol};
 
-/// A room: what `subscribed` and `unsubscribed` name, and what an unsubscription takes.
+/// A room: the name of a subscription in `subscribed` and `unsubscribed` messages, and in unsubscriptions.
 ///
 /// # Colons inside ids
-/// Names are joined with `:` and ids are opaque, so a name can have more than one reading. Parsing
-/// chooses this one: the id that comes first ends at its first `:`, the id that comes last takes
-/// all that is left, and an order book is in naira when its name ends in `:NGN`. No id of the
-/// documentation holds a `:`. Whatever the reading, writing a parsed room gives the same name back,
-/// so match an acknowledgement by name ([`Room::is_named`]) and no reading matters.
+/// Names are joined with `:` and ids are opaque, so a name can be ambiguous. Parsing uses these rules: the first id
+/// ends at its first `:`, the last id takes the rest, and an order book is in naira if its name ends in `:NGN`. No id
+/// in the documentation contains a `:`. A parsed room always writes the same name again, so match an acknowledgement by
+/// name ([`Room::is_named`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Room<'a> {
@@ -42,17 +41,17 @@ pub enum Room<'a> {
     },
     /// `orders:<user>:<market>`.
     Orders {
-        /// The user that the credentials are of.
+        /// The user of the credentials.
         user_id: &'a str,
         /// The market.
         market_id: &'a str,
     },
-    /// Any other name, whole: a room of `user_trades`, say, whose form is not known.
+    /// Any other name, such as a room of `user_trades`, whose format is not documented.
     Other(&'a str),
 }
 
 impl<'a> Room<'a> {
-    /// Reads a room's name. What has no known form is [`Room::Other`].
+    /// Parses a room's name. A name in an unknown format is [`Room::Other`].
     #[must_use]
     pub fn parse(name: &'a str) -> Self {
         Self::known(name).unwrap_or(Self::Other(name))
@@ -90,14 +89,14 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Appends the name. `Display` writes it too.
+    /// Appends the name, like `Display`.
     pub fn write(&self, out: &mut String) {
         for piece in self.pieces() {
             out.push_str(piece);
         }
     }
 
-    /// Whether this is the room's name.
+    /// Whether `name` is the room's name.
     #[must_use]
     pub fn is_named(&self, name: &str) -> bool {
         let rest = self
@@ -107,7 +106,7 @@ impl<'a> Room<'a> {
         rest == Some("")
     }
 
-    /// The pieces that make the name together.
+    /// The pieces of the name.
     pub(super) fn pieces(&self) -> [&'a str; 4] {
         match *self {
             Self::OrderBook {
@@ -132,7 +131,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Whether every part of the name is there.
+    /// Checks that no part of the name is empty.
     pub(super) fn check(&self) -> Result<(), RequestError> {
         let parts: [&str; 2] = match *self {
             Self::OrderBook { market_id, .. } => [market_id, market_id],
@@ -152,7 +151,7 @@ impl<'a> Room<'a> {
     }
 }
 
-/// Two ids, both there.
+/// Splits two nonempty ids.
 fn split_ids(text: &str) -> Option<(&str, &str)> {
     text.split_once(':')
         .filter(|(first, last)| !first.is_empty() && !last.is_empty())

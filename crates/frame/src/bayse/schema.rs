@@ -56,7 +56,7 @@ fn string<'a>(members: &Members<'a>, member: usize) -> Option<&'a str> {
     }
 }
 
-/// The order book of a message. None for what only the general path reads.
+/// The order book of a message. `None` if only the general path can read it.
 pub(super) fn order_book<'a>(members: &Members<'a>) -> Option<Head<'a>> {
     let last_price = match members[LAST_PRICE] {
         Some(Scalar::Number(text)) => Some(Decimal(string::ascii(text)?)),
@@ -84,7 +84,7 @@ pub(super) fn order_book<'a>(members: &Members<'a>) -> Option<Head<'a>> {
     })
 }
 
-/// A whole number of up to eighteen digits.
+/// An integer of up to eighteen digits.
 fn whole(text: &[u8]) -> Option<i64> {
     let digit = |value: i64, byte: &u8| {
         byte.is_ascii_digit()

@@ -1,15 +1,15 @@
-//! The server's errors.
+//! The errors that the server of Bayse Markets reports.
 
-/// An `error` message of the server: its text, and which of the documented ones it is.
+/// An `error` message of the server: its text and its kind.
 ///
-/// Texts are compared whole, byte for byte, save the parts that the server echoes: a text that the
-/// documentation does not have is [`ServerErrorKind::Other`], never guessed at.
+/// Texts are compared exactly, except for the parts that the server echoes. An undocumented text is
+/// [`ServerErrorKind::Other`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ServerError<'a> {
     text: &'a str,
 }
 
-/// What a server error is about.
+/// The kind of a server error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ServerErrorKind<'a> {
@@ -27,11 +27,11 @@ pub enum ServerErrorKind<'a> {
     UnsupportedCurrency,
     /// The server has no prices of this symbol.
     UnsupportedSymbol(&'a str),
-    /// The channel lives on another endpoint.
+    /// The channel belongs to another endpoint.
     WrongEndpoint {
         /// The channel.
         channel: &'a str,
-        /// The path of the endpoint that was asked.
+        /// The path of the endpoint that received the request.
         path: &'a str,
         /// The path of the endpoint that has the channel.
         instead: &'a str,
@@ -40,7 +40,7 @@ pub enum ServerErrorKind<'a> {
     RateLimited,
     /// A message on the user endpoint without valid credentials.
     AuthRequired,
-    /// A text that the documentation does not have.
+    /// An undocumented text.
     Other,
 }
 
@@ -57,7 +57,7 @@ impl<'a> ServerError<'a> {
         self.text
     }
 
-    /// Which of the documented errors it is.
+    /// The documented error with this text.
     #[must_use]
     pub fn kind(&self) -> ServerErrorKind<'a> {
         match self.text {
@@ -80,8 +80,8 @@ const AUTH_REQUIRED: &str = r#"auth required: include {"auth":{"accessToken":"..
 const SYMBOLS: &str =
     ". Supported symbols are BTCUSDT, ETHUSDT, SOLUSDT, XAUUSD, EURUSD, GBPUSD, USDNGN";
 
-/// The texts that repeat a part of the message. That part may hold anything, the words around it
-/// too: those in front of it are taken from the front and those behind it from the back.
+/// Parses the texts that echo a part of the message. That part may contain the words around it, so the words before it
+/// are matched from the front and those after it from the back.
 fn echoing(text: &str) -> Option<ServerErrorKind<'_>> {
     if let Some(kind) = text.strip_prefix("unknown message type: ") {
         return Some(ServerErrorKind::UnknownType(kind));

@@ -1,4 +1,4 @@
-//! The identity of a line that cannot be decoded.
+//! Identifies lines that cannot be decoded.
 
 use crate::error::DecodeFailure;
 use crate::json::{Value, read_fields};
@@ -6,9 +6,9 @@ use crate::json::{Value, read_fields};
 /// A line that could not be decoded, as far as it can be identified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UndecodedMessage<'a> {
-    /// It is readably a message of another type than an order book.
+    /// A message of another type than an order book.
     Other,
-    /// It is an order book, or may be one: of this market and this outcome, as far as it names them.
+    /// An order book, or a message that may be one, of this market and this outcome, if it names them.
     Book {
         /// The market.
         market_id: Option<&'a str>,
@@ -17,7 +17,7 @@ pub enum UndecodedMessage<'a> {
     },
 }
 
-/// Identifies a message whose fields may be unreadable.
+/// Identifies a message whose fields may be invalid.
 ///
 /// # Errors
 /// The root is not an object.

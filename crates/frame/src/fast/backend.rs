@@ -1,18 +1,18 @@
-//! The choice of a decoder's backend, at run time: the fast path with AVX2, the portable fast path, or neither.
+//! The run-time choice of a decoder's backend: the fast path with AVX2, the portable fast path, or neither.
 
 #[cfg(target_arch = "x86_64")]
 use super::lanes::Avx2;
 use crate::json::MAX_LINE;
 
-/// How a decoder reads messages. The messages and the errors are the same for each backend. The choice is for
-/// measurements, and for tests that compare the backends.
+/// How a decoder parses messages. All backends return the same messages and errors. Select one for measurements, and
+/// for tests that compare the backends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeBackend {
-    /// The fastest that this processor can run: with AVX2 or without.
+    /// The fastest backend that this processor supports: AVX2 or portable.
     #[default]
     Best,
-    /// The fast path without instructions that not every processor has.
+    /// The fast path with the instructions that all processors support.
     Portable,
     /// Neither the fast path nor the pull parser: every line is parsed to a tape.
     Off,
@@ -40,7 +40,7 @@ pub(crate) enum SimdBackend {
 }
 
 impl SimdBackend {
-    /// None without a fast path.
+    /// `None` disables the fast path.
     pub(crate) fn new(choice: DecodeBackend) -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
         if let (DecodeBackend::Best, Some(avx2)) = (choice, Avx2::detect()) {
@@ -49,7 +49,7 @@ impl SimdBackend {
         (choice != DecodeBackend::Off).then_some(Self::Portable)
     }
 
-    /// None for a text over the limit: the general path refuses it.
+    /// `None` for a text over the limit, which the general path rejects.
     pub(crate) fn within_limit(backend: Option<Self>, text: &[u8]) -> Option<Self> {
         backend.filter(|_| text.len() <= MAX_LINE)
     }

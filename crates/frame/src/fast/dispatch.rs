@@ -1,7 +1,7 @@
-//! Readers of levels, compiled once for each backend, and the only call of them.
+//! Readers of levels, compiled once for each backend.
 //!
-//! A function with the instructions of AVX2 must not run on a processor without them. This module alone makes and
-//! calls pointers to such functions.
+//! A function with AVX2 instructions must not run on a processor without them. Only this module creates and calls
+//! pointers to such functions.
 
 use ticklot_book::Level;
 
@@ -10,15 +10,15 @@ use super::backend::SimdBackend;
 use super::lanes::Avx2;
 use super::lanes::{Lanes, Portable};
 
-/// A list of levels that is read with the instructions of any [`Lanes`].
+/// A list of levels that can be read with any [`Lanes`].
 pub(super) trait ReadLevels {
-    /// The expected shape of the next level.
+    /// The expected shapes of the next level's numbers.
     type Expected;
     /// Why and where the reader stopped.
     type Stop;
 
-    /// Reads levels from the first value at `at` on into `levels`. Returns how many. A level has `MEMBERS` members, of
-    /// which the price and the quantity are at the indices `PRICE` and `QUANTITY`.
+    /// Reads levels into `levels`, from the first value at `at` on, and returns their number. A level has `MEMBERS`
+    /// members. The indices of its price and its quantity are `PRICE` and `QUANTITY`.
     fn levels<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize>(
         &self,
         lanes: impl Lanes,
@@ -31,7 +31,7 @@ pub(super) trait ReadLevels {
 /// [`ReadLevels::levels`] for one order of members and one backend.
 ///
 /// # Safety
-/// The processor must have the instructions of the function.
+/// The processor must support the target features of the function.
 type Reader<L> = unsafe fn(
     &L,
     usize,
@@ -39,12 +39,12 @@ type Reader<L> = unsafe fn(
     &mut [Level],
 ) -> (usize, <L as ReadLevels>::Stop);
 
-/// A reader whose instructions this processor has. [`CompiledReader::new`] is the only constructor.
+/// A reader whose instructions this processor supports. [`CompiledReader::new`] is the only constructor.
 pub(super) struct CompiledReader<L: ReadLevels>(Reader<L>);
 
 impl<L: ReadLevels> CompiledReader<L> {
-    /// The reader for an order of members. It is [`with_avx2`] only for [`SimdBackend::Avx2`], whose `Avx2` value only
-    /// [`Avx2::detect`] makes outside of functions that already have these instructions.
+    /// The reader for an order of members. It is [`with_avx2`] only for [`SimdBackend::Avx2`], which contains an
+    /// `Avx2`. Outside of functions with these target features, only [`Avx2::detect`] creates an `Avx2`.
     pub(super) fn new<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize>(
         backend: SimdBackend,
     ) -> Self {
@@ -64,21 +64,21 @@ impl<L: ReadLevels> CompiledReader<L> {
         expected: &mut L::Expected,
         levels: &mut [Level],
     ) -> (usize, L::Stop) {
-        // SAFETY: `new` returns `with_avx2` only for a value of `Avx2`, which proves that the processor has AVX2, BMI1,
-        // BMI2, LZCNT and POPCNT: the instructions of `with_avx2`. `portable` needs none.
+        // SAFETY: `new` selects `with_avx2` only for a value of `Avx2`, which proves that the processor supports AVX2,
+        // BMI1, BMI2, LZCNT and POPCNT, the target features of `with_avx2`. `portable` has no target features.
         #[allow(unsafe_code)]
         unsafe {
             (self.0)(list, at, expected, levels)
         }
     }
 
-    /// The address of the code, to prefetch it.
+    /// The address of the code, for prefetching.
     pub(super) fn code(&self) -> *const u8 {
         self.0 as *const u8
     }
 }
 
-// The features must be a subset of those that `Avx2::detect` probes.
+// These features must be a subset of those that `Avx2::detect` checks.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn with_avx2<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize, L: ReadLevels>(

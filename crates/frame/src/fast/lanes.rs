@@ -1,19 +1,20 @@
-//! The vector operations of the reader of levels: with AVX2, and with the instructions of all processors.
+//! The vector operations of the level reader, with AVX2 and portable.
 //!
-//! The unsafe code calls intrinsics, whose instructions a value of [`Avx2`] proves to be available, and loads from an array,
-//! whose length is in its type.
+//! The unsafe code calls functions with AVX2 intrinsics, which a value of [`Avx2`] proves to be supported, and loads
+//! from arrays whose length is part of their type.
 
 use wide::{u8x16, u8x32};
 
 use super::number_shape::{Shape, decimal};
 use super::window::{Window, halves};
 
-/// The instructions of a processor.
+/// The vector operations of a backend.
 pub(super) trait Lanes: Copy {
-    /// The marks of 32 bytes.
+    /// Classifies 32 bytes.
     fn marks_of_half(self, bytes: &[u8; 32]) -> Marks;
 
-    /// The marks of the bytes from an offset below 32 on, up to the first brace at least. None if that is more than 64.
+    /// Classifies the bytes from offset `at`, which is below 32, at least up to the first brace. `None` if there is no
+    /// brace in 64 bytes.
     #[inline(always)]
     fn marks(self, window: &Window, at: usize) -> Option<Marks> {
         let (low, high) = halves(window, at);
@@ -30,7 +31,8 @@ pub(super) trait Lanes: Copy {
         })
     }
 
-    /// The digits of words as numbers, each word in its own shape. Adds bytes other than digits to the difference.
+    /// Converts the digits of each word to a number, by the shape of the word. Adds bytes other than digits to the
+    /// difference.
     fn values<const NUMBERS: usize>(
         self,
         strings: [u64; NUMBERS],
@@ -45,7 +47,7 @@ pub(super) trait Lanes: Copy {
     }
 }
 
-/// Which bytes are what: a bit for each byte, the first the lowest.
+/// The classes of up to 64 bytes: one bit per byte, the first byte in the lowest bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Marks {
     pub(super) digits: u64,
@@ -56,7 +58,7 @@ pub(super) struct Marks {
     pub(super) braces: u64,
 }
 
-/// For any processor.
+/// The operations for any processor.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Portable;
 
@@ -91,7 +93,7 @@ impl Lanes for Portable {
     }
 }
 
-/// Adds the bits of a word.
+/// Adds the bits of a word to a difference.
 #[inline(always)]
 pub(super) fn or_word(difference: u8x16, word: u64) -> u8x16 {
     difference | u8x16::new(u128::from(word).to_le_bytes())
@@ -110,16 +112,16 @@ mod x86 {
 
     use super::{Lanes, Marks, Shape};
 
-    /// The instructions of AVX2, BMI1, BMI2, LZCNT and POPCNT. A value proves that the processor has them: it is made by
-    /// [`Avx2::detect`], or in a function that has them itself.
+    /// Proof that the processor supports AVX2, BMI1, BMI2, LZCNT and POPCNT. [`Avx2::detect`] creates a value after a
+    /// check, and [`Avx2::here`] inside a function with these target features.
     ///
-    /// Code that a value makes safe to call has a subset of these features: in this module, and
-    /// [`dispatch`](crate::fast::dispatch)'s `with_avx2`.
+    /// The functions that rely on this proof have a subset of these features. They are in this module, and `with_avx2`
+    /// in [`dispatch`](crate::fast::dispatch).
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Avx2(());
 
     impl Avx2 {
-        /// None if the processor does not have them.
+        /// `None` if the processor does not support all of them.
         pub(in crate::fast) fn detect() -> Option<Self> {
             let is_there = is_x86_feature_detected!("avx2")
                 && is_x86_feature_detected!("bmi1")
@@ -129,7 +131,7 @@ mod x86 {
             is_there.then_some(Self(()))
         }
 
-        /// The proof, in a function that has them.
+        /// The proof, in a function with these target features.
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
         #[inline]
         pub(in crate::fast) fn here() -> Self {
@@ -143,7 +145,7 @@ mod x86 {
         _mm_set_epi64x(high.cast_signed(), low.cast_signed())
     }
 
-    /// From where in two words each of their digits comes.
+    /// The shuffle mask that moves the digits of two words to their lanes.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn sources(low: Shape, high: Shape) -> __m128i {
@@ -151,7 +153,7 @@ mod x86 {
         _mm_or_si128(pair(low.sources, high.sources), second_word)
     }
 
-    /// The values of two words, and the bytes that are no digits.
+    /// The values of two words, and a nonzero byte for each byte that is not a digit.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn two(strings: [u64; 2], shapes: [Shape; 2]) -> ([u64; 2], __m128i) {
@@ -169,7 +171,7 @@ mod x86 {
         ([both & 0xffff_ffff, both >> 32], others)
     }
 
-    /// The same of three words.
+    /// The same for three words.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn three(strings: [u64; 3], shapes: [Shape; 3]) -> ([u64; 3], __m128i) {
@@ -244,7 +246,7 @@ mod x86 {
             )
         }
 
-        // Three instructions a level fewer than with SSE2.
+        // Saves three instructions per level compared with SSE2.
         #[inline(always)]
         fn is_zero(self, difference: u8x16) -> bool {
             // SAFETY: both types have sixteen bytes, and any value of these is valid for either.

@@ -1,4 +1,4 @@
-//! Makes a template of a message that the general path has read.
+//! Creates a template from a message that the general path has parsed.
 
 use ticklot_book::Side;
 
@@ -9,20 +9,20 @@ use super::{MEMBERS, Role, Schema, Segment, SegmentKind, Template, scalar};
 use crate::json::Value;
 use crate::pull::PullParser;
 
-/// The longest text of a template, in bytes.
+/// The maximum length of a template's text, in bytes.
 const MAX_TEXT: usize = 1 << 10;
 
-/// The most parts of a template.
-const MAX_STEPS: usize = 32;
+/// The maximum number of segments of a template.
+const MAX_SEGMENTS: usize = 32;
 
-/// The most keys that lead to a value.
+/// The maximum number of keys on the path to a value.
 const MAX_KEYS: usize = 8;
 
 impl Template {
-    /// Becomes the template of a message, whose text is `text`. False if it would fit no other message: it is of no use
-    /// then. Allocates only to grow.
+    /// Becomes the template of the message `root` with this text. Returns false, and is then useless, if no other
+    /// message could match it. Allocates only to grow.
     pub(super) fn learn<S: Schema>(&mut self, root: &Value<'_, '_>, text: &[u8]) -> bool {
-        self.steps.clear();
+        self.segments.clear();
         self.text.clear();
         self.levels = None;
         let mut learner = Learner {
@@ -32,13 +32,14 @@ impl Template {
         };
         let is_learnt = learner
             .value::<S>(root, [""; MAX_KEYS], 0)
-            .and_then(|()| learner.step(text.len(), SegmentKind::End));
+            .and_then(|()| learner.push_segment(text.len(), SegmentKind::End));
         is_learnt.is_some() && self.is_unambiguous()
     }
 
-    /// Whether it has each part once. Where a venue may put a part in two places, the general path decides.
+    /// Whether the template has each kind of segment at most once. If a venue may put a field in two positions, the
+    /// general path decides.
     fn is_unambiguous(&self) -> bool {
-        let count = |part| self.steps.iter().filter(|it| it.part == part).count();
+        let count = |kind| self.segments.iter().filter(|it| it.kind == kind).count();
         let sides = [Side::Bid, Side::Ask].map(|side| count(SegmentKind::Levels(side)));
         let members = (0..MEMBERS).all(|member| count(SegmentKind::Value(Some(member))) <= 1);
         let trades = count(SegmentKind::Trades) <= 1;
@@ -48,13 +49,13 @@ impl Template {
 
 struct Learner<'t> {
     text: &'t [u8],
-    /// The text up to here is in the template.
+    /// The offset up to which the text is in the template.
     from: usize,
     template: &'t mut Template,
 }
 
 impl Learner<'_> {
-    /// Learns a value that the first `depth` keys of `path` lead to.
+    /// Learns a value. The first `depth` keys of `path` lead to it.
     fn value<'a, S: Schema>(
         &mut self,
         value: &Value<'_, 'a>,
@@ -71,7 +72,7 @@ impl Learner<'_> {
             Role::Constant if !value.is_object() && !value.is_array() => {}
             Role::Levels(side) => self.levels(value, side, S::LEVEL_KEYS)?,
             Role::Trades if value.is_array() => {
-                self.step(value.offset(), SegmentKind::Trades)?;
+                self.push_segment(value.offset(), SegmentKind::Trades)?;
                 let mut json = PullParser::new(self.text.get(self.from..)?);
                 json.skip_value()?;
                 self.from += json.at();
@@ -92,28 +93,29 @@ impl Learner<'_> {
                     Role::Member(member) => Some(member),
                     _ => None,
                 };
-                self.step(value.offset(), SegmentKind::Value(member))?;
+                self.push_segment(value.offset(), SegmentKind::Value(member))?;
                 self.from = end_of_scalar(self.text, self.from)?;
             }
         }
         Some(())
     }
 
-    /// Adds the text up to `to`, and a part that begins there.
-    fn step(&mut self, to: usize, part: SegmentKind) -> Option<()> {
+    /// Adds the text up to `to`, and a segment that starts there.
+    fn push_segment(&mut self, to: usize, kind: SegmentKind) -> Option<()> {
         let text = self.text.get(self.from..to)?;
         self.from = to;
         self.template.text.extend_from_slice(text);
         let text = text.len();
-        self.template.steps.push(Segment { text, part });
-        let fits = self.template.steps.len() <= MAX_STEPS && self.template.text.len() <= MAX_TEXT;
+        self.template.segments.push(Segment { text, kind });
+        let fits =
+            self.template.segments.len() <= MAX_SEGMENTS && self.template.text.len() <= MAX_TEXT;
         fits.then_some(())
     }
 
-    /// Learns the levels of a side, whose price, quantity and count have these keys.
+    /// Learns the levels of a side. `keys` are those of price, quantity and count.
     fn levels(&mut self, value: &Value<'_, '_>, side: Side, keys: [&str; 3]) -> Option<()> {
         let start = value.offset() + 1;
-        self.step(start, SegmentKind::Levels(side))?;
+        self.push_segment(start, SegmentKind::Levels(side))?;
         let items = || value.items("").ok();
         self.from = match items()?.last() {
             Some(last) => end_of_object(self.text, &last)?,
@@ -130,7 +132,7 @@ impl Learner<'_> {
     }
 }
 
-/// How the levels of a list look, of which these are the first two.
+/// The format of a list of levels, from its first two levels.
 fn format(
     text: &[u8],
     start: usize,
@@ -163,27 +165,27 @@ fn format(
     format.slots = [price, quantity, other];
     format.has_count = count.is_some();
     let next = format.next.text();
-    // The next object begins as the first one does, but for spaces before it.
+    // Apart from leading spaces, the next object must start like the first one.
     let from_brace = |text: &'_ [u8]| text.iter().position(|byte| *byte == b'{');
     let before = format.before[0].text();
     let begins_alike = next.get(from_brace(next)?..)? == before.get(from_brace(before)?..)?;
     begins_alike.then_some(())?;
     format.from_brace = next.len() - memchr::memchr(b'}', next)?;
-    // The braces are counted to find a level of which the book refuses something.
+    // Errors of the book are located by counting braces.
     let is_one = |text: &[u8], byte| memchr::memchr_iter(byte, text).count() == 1;
     let text = text.get(first.offset()..end)?;
     let fits = is_one(text, b'{') && is_one(text, b'}') && is_one(next, b'{') && is_one(next, b'}');
     fits.then_some(format)
 }
 
-/// Where an object without objects inside ends.
+/// The end of an object without nested objects.
 fn end_of_object(text: &[u8], object: &Value<'_, '_>) -> Option<usize> {
     let (_, last) = object.fields("").ok()?.last()?;
     let from = end_of_scalar(text, last.offset())?;
     Some(from + memchr::memchr(b'}', text.get(from..)?)? + 1)
 }
 
-/// Where the value at `at` ends. None of a number with an exponent, which would become a part of the text.
+/// The end of the value at `at`. `None` for a number with an exponent, which would become part of the text.
 fn end_of_scalar(text: &[u8], at: usize) -> Option<usize> {
     let end = scalar(&Text::new(text), at, &mut None)?;
     let is_behind = |byte: &u8| b",]} \t\r\n".contains(byte);

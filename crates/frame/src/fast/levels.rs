@@ -1,4 +1,4 @@
-//! Lists of price levels: objects whose members are numbers, in one order and spacing.
+//! Lists of price levels: objects of numbers with the same member order and spacing.
 
 use ticklot_book::{Level, Lots, MAX_LEVELS, Scale, Ticks};
 use wide::u8x16;
@@ -14,38 +14,38 @@ use crate::digits::POWERS;
 use crate::prefetch;
 use crate::pull::PullParser;
 
-/// The most members of an object of a list.
+/// The maximum number of members of a level.
 pub(super) const MAX_MEMBERS: usize = 4;
 
-/// How the objects of a list look.
+/// The format of the levels of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct LevelFormat {
-    /// The text before each member's value; before the first one, from the opening brace on.
+    /// The text before each value; for the first value, from the opening brace on.
     pub(super) before: [Literal; MAX_MEMBERS],
-    /// From behind the last value to the first value of the next object.
+    /// The text from the end of the last value to the first value of the next level.
     pub(super) next: Literal,
-    /// How many bytes of that there are from the closing brace on.
+    /// The number of bytes of `next` from the closing brace on.
     pub(super) from_brace: usize,
-    /// From behind the last value to the closing brace.
+    /// The text from the end of the last value to the closing brace.
     pub(super) end: Literal,
-    /// How many members there are.
+    /// The number of members.
     pub(super) members: usize,
-    /// Which of the members are the price, the quantity, and the count or any other than those two.
+    /// The indices of the price, the quantity, and the count or another member.
     pub(super) slots: [usize; 3],
-    /// Whether a level has a count.
+    /// Whether the third slot is a count.
     pub(super) has_count: bool,
 }
 
-/// How the levels of a list are read.
+/// The format of the numbers of a list of levels.
 pub(super) trait NumberFormat: Copy {
-    /// Numbers may have a point.
+    /// Whether numbers may have a decimal point.
     const DECIMAL: bool;
 
-    /// The steps in a unit of the last digit of a price (slot 0) or a quantity (1) with so many decimals. None if that is
-    /// no whole number, or a large one.
+    /// The number of steps in one unit of the last digit of a price (slot 0) or a quantity (slot 1) with `fraction`
+    /// decimals. `None` if it is not an integer, or too large.
     fn power(self, slot: usize, fraction: u8) -> Option<u64>;
 
-    /// The number of a slot, of any length.
+    /// Parses the number of a slot, of any length.
     fn number(self, slot: usize, json: &mut PullParser<'_>) -> Option<i64>;
 }
 
@@ -77,7 +77,7 @@ impl NumberFormat for Decimals {
     fn power(self, slot: usize, fraction: u8) -> Option<u64> {
         let decimals = [self.0.price_decimals(), self.0.quantity_decimals()][slot];
         let more = usize::from(decimals).wrapping_sub(usize::from(fraction));
-        // Times eight digits, these fit.
+        // The product with eight digits fits.
         (more <= 10).then(|| POWERS[more])
     }
 
@@ -90,7 +90,7 @@ impl NumberFormat for Decimals {
     }
 }
 
-/// Levels that stand one behind the other.
+/// A list of levels in a text.
 #[derive(Clone, Copy)]
 struct LevelList<'a, K> {
     kind: K,
@@ -98,12 +98,12 @@ struct LevelList<'a, K> {
     format: &'a LevelFormat,
 }
 
-/// What the numbers of the next level are expected to look like: as those of the one before. So the offset of the next level
-/// is known early.
+/// The expected shapes of the next level's numbers: those of the previous level. The prediction makes the offset of the
+/// next level available early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ExpectedShapes {
     price: Shape,
-    /// Of the member that is neither price nor quantity.
+    /// The shape of the member that is neither price nor quantity.
     other: Shape,
 }
 
@@ -113,7 +113,7 @@ impl ExpectedShapes {
         other: Shape::NONE,
     };
 
-    /// As in the level whose first value a window begins with.
+    /// The shapes of the level whose first value is at the start of a window.
     #[inline(always)]
     fn new<K: NumberFormat>(window: &Window, format: &LevelFormat, _: K) -> Self {
         let shape = |len, whole| Shape::of(len, whole).unwrap_or(Shape::NONE);
@@ -141,11 +141,11 @@ impl ExpectedShapes {
     }
 }
 
-/// Where a run ends.
+/// Where and why a run of levels ends.
 enum Stop {
-    /// At the first value of a level that does not fit, or for which there is no space.
+    /// At the first value of a level that does not match, or that has no space in the buffer.
     At(usize),
-    /// Behind the last level of the list.
+    /// After the last level of the list.
     Behind(usize),
 }
 
@@ -153,7 +153,7 @@ impl<K: NumberFormat> ReadLevels for LevelList<'_, K> {
     type Expected = ExpectedShapes;
     type Stop = Stop;
 
-    #[allow(clippy::cast_possible_truncation)] // small numbers, which a check would cost instructions
+    #[allow(clippy::cast_possible_truncation)] // small numbers; a check would cost instructions
     #[inline(always)]
     fn levels<const MEMBERS: usize, const PRICE: usize, const QUANTITY: usize>(
         &self,
@@ -162,7 +162,7 @@ impl<K: NumberFormat> ReadLevels for LevelList<'_, K> {
         expected: &mut ExpectedShapes,
         levels: &mut [Level],
     ) -> (usize, Stop) {
-        // Copies, which stay in registers.
+        // Copies that stay in registers.
         let Self { kind, text, format } = *self;
         let all = levels.len();
         let mut levels = levels.iter_mut();
@@ -170,7 +170,7 @@ impl<K: NumberFormat> ReadLevels for LevelList<'_, K> {
         at -= from;
         loop {
             let ExpectedShapes { price, other } = *expected;
-            // The number of the first member of decimals that is measured, and where it begins.
+            // For decimals: the index of the first member whose length is measured, and its offset.
             let first = usize::from(PRICE == 0);
             let start = first * (usize::from(price.len) + format.before[1].len());
             let expected_power = kind.power(0, price.fraction);
@@ -193,13 +193,13 @@ impl<K: NumberFormat> ReadLevels for LevelList<'_, K> {
                     let Some(marks) = lanes.marks(window, start) else {
                         break window;
                     };
-                    // Known without waiting for the lengths of the numbers.
+                    // Does not depend on the lengths of the numbers.
                     let brace = marks.braces.trailing_zeros();
                     next = start + format.from_brace + brace as usize;
-                    is_good &= marks.faults() & !(u64::MAX << (brace & 63)) == 0;
+                    is_good &= marks.errors() & !(u64::MAX << (brace & 63)) == 0;
                     let not_digits = !marks.digits;
                     let not_numbers = not_digits & !marks.points;
-                    // How many bits from a byte on are not set.
+                    // The number of clear bits from a byte on.
                     let length =
                         |of: u64, at: usize| of.wrapping_shr((at - start) as u32).trailing_zeros();
                     if PRICE == 0 {
@@ -216,7 +216,7 @@ impl<K: NumberFormat> ReadLevels for LevelList<'_, K> {
                         }
                         let len = length(not_numbers, end);
                         if member != PRICE && member != QUANTITY {
-                            // Of a total, only that it is a number counts.
+                            // Other members, such as a total, only have to be numbers.
                             is_good &= matches!(len, 1..=LONGEST);
                         } else {
                             let Some(shape) = Shape::of(len, length(not_digits, end)) else {
@@ -238,7 +238,7 @@ impl<K: NumberFormat> ReadLevels for LevelList<'_, K> {
                         let (slot, shape, len) = match member {
                             _ if member == PRICE => (0, Some(price), price.len.into()),
                             _ if member == QUANTITY => {
-                                // Not from the table: the next level waits for it.
+                                // The length is not read from the table, because the next level depends on it.
                                 let len = digits_len(word);
                                 (1, Shape::of(len, len), len)
                             }
@@ -288,7 +288,7 @@ impl<K: NumberFormat> ReadLevels for LevelList<'_, K> {
                 *level = Level {
                     ticks: Ticks((values[0] * price_power).cast_signed()),
                     lots: Lots((values[1] * power).cast_signed()),
-                    // Of eight digits at most.
+                    // At most eight digits.
                     count: if format.has_count { third as u32 } else { 0 },
                 };
                 if is_last {
@@ -297,7 +297,7 @@ impl<K: NumberFormat> ReadLevels for LevelList<'_, K> {
                 }
                 at += next;
             };
-            // The numbers may be of other lengths.
+            // The numbers may have other lengths than expected.
             let found = ExpectedShapes::new(window, format, kind);
             if found == *expected {
                 return (all - levels.len(), Stop::At(from + at));
@@ -307,7 +307,7 @@ impl<K: NumberFormat> ReadLevels for LevelList<'_, K> {
     }
 }
 
-/// The reader for a format. None if its levels are read number by number.
+/// The reader for a format. `None` if its levels are parsed number by number.
 fn reader<'a, K: NumberFormat>(
     backend: SimdBackend,
     format: &LevelFormat,
@@ -326,13 +326,13 @@ fn reader<'a, K: NumberFormat>(
     })
 }
 
-/// About how much code of [`read_levels`] runs for a book.
+/// The approximate size of the code of [`read_levels`] that runs for a book, in bytes.
 const LIST_BYTES: usize = 10 * 64;
 
-/// The same of the reader that it calls.
+/// The same for the reader that it calls.
 const READER_BYTES: usize = 28 * 64;
 
-/// Asks for what the levels of a row need.
+/// Prefetches the code and the data for a list of levels.
 pub(super) fn prefetch<K: NumberFormat>(backend: SimdBackend, format: &LevelFormat) {
     if let Some(reader) = reader::<K>(backend, format) {
         prefetch::bytes(reader.code(), READER_BYTES);
@@ -342,8 +342,8 @@ pub(super) fn prefetch<K: NumberFormat>(backend: SimdBackend, format: &LevelForm
     prefetch::slice(&SHAPES);
 }
 
-/// Reads the levels of a list whose bracket ends before `at`. Returns where its closing bracket must be. `expected` is
-/// what the last level looked like.
+/// Reads a list of levels, whose opening bracket ends before `at`. Returns the offset of its closing bracket.
+/// `expected` contains the shapes of the last level.
 #[inline(never)]
 pub(super) fn read_levels<K: NumberFormat>(
     backend: SimdBackend,
@@ -380,7 +380,7 @@ pub(super) fn read_levels<K: NumberFormat>(
         if count == levels.len() {
             continue;
         }
-        // Numbers that are long, or something that does not fit.
+        // The level has long numbers, or does not match.
         let len;
         (levels[count], len) = any_level(kind, text.bytes().get(at..)?, format)?;
         count += 1;
@@ -395,7 +395,7 @@ pub(super) fn read_levels<K: NumberFormat>(
     (count <= MAX_LEVELS).then_some(end)
 }
 
-/// A level whose numbers have any length.
+/// Parses a level whose numbers have any length.
 #[cold]
 #[inline(never)]
 fn any_level(kind: impl NumberFormat, text: &[u8], format: &LevelFormat) -> Option<(Level, usize)> {

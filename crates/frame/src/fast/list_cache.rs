@@ -1,36 +1,36 @@
-//! Lists that go on as the one before did.
+//! A cache of the last trade list, for lists that repeat most of it.
 //!
-//! A list of recent trades, newest first, is mostly the list of the message before: some new ones, then
-//! the same text as last time, less what was dropped at its end. Text that was read once need not be read
-//! again. So the text is kept, and a list is read only up to where the kept one begins again; the
-//! rest is compared, byte for byte, which is several times faster than reading it.
+//! A list of recent trades, newest first, mostly repeats the list of the previous message: some new trades, then the
+//! same text as before, without the trades that were dropped at its end. The cache keeps the text of the last list and
+//! its items. A new list is parsed only up to the start of the cached text. The rest is compared byte by byte, which is
+//! several times faster than parsing.
 //!
-//! Nothing is taken on trust: what is not the same text to the last byte is read as if nothing were kept.
-//! The time it takes is bounded: for each template that is tried, a list is compared once, and read twice at most.
+//! The result never depends on the cache: text that differs in any byte is parsed. The time is bounded: for each
+//! template that is tried, a list is compared at most once and parsed at most twice.
 
 use ticklot_book::MAX_LEVELS;
 
 use crate::pull::PullParser;
 use crate::record::Record;
 
-/// How many bytes of a list's first item decide whether the list may be the kept one, at most.
+/// The maximum length of the cached prefix that is searched for, in bytes.
 const HEAD: usize = 64;
 
-/// The longest list that is kept, in bytes. A longer one is read each time.
+/// The maximum length of a cached list, in bytes. Longer ones are parsed each time.
 const MAX_KEPT: usize = 1 << 16;
 
-/// A list, and its text to compare the next one with.
+/// The last list, and its text for the comparison with the next one.
 #[derive(Clone, Debug)]
 pub(crate) struct ListCache<T> {
-    /// From the beginning of the list to the closing brace of its last item; empty if nothing is kept.
+    /// The text from the first item to the closing brace of the last one; empty if nothing is cached.
     text: PrefixBuffer<u8>,
     /// The items of that text.
     items: PrefixBuffer<T>,
-    /// Items as they are read: what is new of a list, or one that is not kept.
+    /// The parsed items: the new ones of a list, or all of a list that is not cached.
     fresh: Vec<T>,
-    /// Whether the list is `items`, or else `fresh`.
+    /// Whether the list is `items`; otherwise it is `fresh`.
     is_kept: bool,
-    /// How much of the text is looked for: the first item, or as much of it as [`HEAD`] allows.
+    /// The length of the prefix of the text that is searched for: the first item, or [`HEAD`] bytes of it.
     cached_prefix: usize,
 }
 
@@ -56,32 +56,32 @@ impl<T: Copy> ListCache<T> {
         }
     }
 
-    /// For a list that is read in another way: empty, and nothing is kept.
+    /// An empty list for another parser. Clears the cache.
     pub(crate) fn uncached(&mut self) -> &mut Vec<T> {
         self.cached_prefix = 0;
         self.begin();
         &mut self.fresh
     }
 
-    /// Begins with another list, which is empty so far.
+    /// Starts an empty list.
     pub(crate) fn begin(&mut self) {
         self.is_kept = false;
         self.fresh.clear();
     }
 
-    /// Whether the kept list may go on here.
+    /// Whether the cached list may start here.
     fn may_continue(&self, text: &[u8]) -> bool {
         let cached_prefix = self
             .text
             .get()
             .get(..self.cached_prefix)
             .unwrap_or_default();
-        // The first number of an item is among the first bytes, and mostly another one.
+        // The first number of an item is in these bytes, and mostly differs.
         let may_be = text.first_chunk::<16>() == cached_prefix.first_chunk();
         may_be && !cached_prefix.is_empty() && text.starts_with(cached_prefix)
     }
 
-    /// What is kept now begins with `first`, if it is not empty, or as before.
+    /// Records that the cached text now starts with `first`, or as before if `first` is empty.
     fn set_prefix(&mut self, first: &[u8]) {
         if !first.is_empty() {
             let first = first.get(..HEAD).unwrap_or(first);
@@ -90,7 +90,7 @@ impl<T: Copy> ListCache<T> {
         self.is_kept = true;
     }
 
-    /// The items that were read are the whole list, whose text is this.
+    /// Caches a list that was parsed completely. `text` is its text.
     fn keep(&mut self, text: &[u8]) {
         if text.len() > MAX_KEPT {
             self.cached_prefix = 0;
@@ -101,12 +101,13 @@ impl<T: Copy> ListCache<T> {
         self.set_prefix(text);
     }
 
-    /// The fresh items have this text before them, the comma behind included: `new`. If the `rest`, up to the list's bracket,
-    /// is what the kept list begins with, its items are put behind them. None if it is not; nothing is changed then.
+    /// Appends cached items to the fresh ones. `new` is the text of the fresh items, with the trailing comma, and
+    /// `rest` the text up to the list's closing bracket. Returns `None` and changes nothing unless the cached list
+    /// starts with `rest`.
     fn try_splice(&mut self, new: &[u8], rest: &[u8]) -> Option<()> {
         let kept = self.text.get();
         let (same, dropped) = kept.split_at_checked(rest.len())?;
-        // Inside an item there is no brace, so that behind one the item has ended.
+        // Items contain no nested braces, so a closing brace ends an item.
         let is_whole = rest.ends_with(b"}") && matches!(dropped, [] | [b',', ..]);
         if !is_whole || new.len() + rest.len() > MAX_KEPT || same != rest {
             return None;
@@ -122,7 +123,7 @@ impl<T: Copy> ListCache<T> {
         Some(())
     }
 
-    /// Reads a list. Its items that were in the list before are not read again.
+    /// Parses a list. Items that repeat the cached list are not parsed again.
     pub(crate) fn pull<'a>(&mut self, json: &mut PullParser<'a>) -> Option<()>
     where
         T: Record<'a>,
@@ -133,7 +134,7 @@ impl<T: Copy> ListCache<T> {
         }
         let list = json.rest();
         let read = |json: &PullParser<'_>| &list[..list.len() - json.rest().len()];
-        // Only items without other fields are kept: those might have braces.
+        // Items with unknown fields are not cached, because these may contain braces.
         let mut is_plain = true;
         loop {
             let rest = json.rest();
@@ -164,7 +165,7 @@ impl<T: Copy> ListCache<T> {
     }
 }
 
-/// A list that grows at its front and shrinks at its end, and mostly stays where it is.
+/// A list that grows at its front and shrinks at its end, mostly without a move.
 #[derive(Clone, Debug)]
 struct PrefixBuffer<T> {
     buffers: Vec<T>,
@@ -187,8 +188,7 @@ impl<T: Copy> PrefixBuffer<T> {
         self.buffers.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Leaves the first `kept` of what there is, or all, and puts `new` before them. Allocates only to
-    /// grow.
+    /// Keeps at most the first `kept` items and inserts `new` before them. Allocates only to grow.
     fn prepend(&mut self, new: &[T], kept: usize) {
         let kept = kept.min(self.end - self.start);
         self.end = self.start + kept;
@@ -201,8 +201,8 @@ impl<T: Copy> PrefixBuffer<T> {
         }
     }
 
-    /// Moves what is kept to the end of a space that is twice as long as it must be, so that it moves
-    /// once in a while. `new` is not empty.
+    /// Moves the kept items to the end of a buffer of at least twice the required size, so that moves are rare. `new`
+    /// is not empty.
     #[cold]
     fn make_room(&mut self, new: &[T], kept: usize) {
         let Some(filler) = new.first() else { return };
@@ -225,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_front_is_a_list(
+        fn prefix_buffer_equals_a_list(
             steps in proptest::collection::vec((proptest::collection::vec(any::<u16>(), 0..9), 0..40_usize), 0..60),
         ) {
             let (mut front, mut list) = (PrefixBuffer::default(), Vec::new());

@@ -1,11 +1,11 @@
-//! The text between two values.
+//! The constant text between two values.
 
 use wide::u8x16;
 
 use super::lanes::{Lanes, Portable};
 use super::window::{LAST, Window, sixteen};
 
-/// Up to sixteen bytes of text, to be compared at once.
+/// Up to sixteen bytes of text that are compared at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Literal {
     text: [u8; 16],
@@ -14,7 +14,7 @@ pub(super) struct Literal {
 }
 
 impl Literal {
-    /// None for a longer text, and for one with a digit or a point, which would look like a number.
+    /// `None` for a longer text, and for one with a digit or a point, which could be part of a number.
     pub(super) fn new(text: &[u8]) -> Option<Self> {
         let is_number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
         if text.iter().any(is_number) {
@@ -35,14 +35,14 @@ impl Literal {
         self.len
     }
 
-    /// Adds to a difference that of the text at an offset of a window.
+    /// Adds the difference between this text and that at an offset of a window to `so_far`.
     #[inline(always)]
     pub(super) fn differs(&self, so_far: u8x16, window: &Window, at: usize) -> u8x16 {
         let [found, text, mask] = [*sixteen(window, at), self.text, self.mask].map(u8x16::new);
         so_far | (found ^ text) & mask
     }
 
-    /// Whether the text stands at an offset up to [`LAST`] of a window.
+    /// Whether the text is at an offset of a window, which is at most [`LAST`].
     #[inline(always)]
     pub(super) fn is_at(&self, window: &Window, at: usize) -> bool {
         Portable.is_zero(self.differs(u8x16::ZERO, window, at)) & (at <= LAST)

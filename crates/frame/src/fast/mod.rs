@@ -1,16 +1,16 @@
-//! The fast path: order books in the shape of the messages before them, whatever that is.
+//! The fast path: decodes order books that have the shape of an earlier message.
 //!
 //! A venue writes all its order books alike: the same keys in the same order, with the same spacing. A message that the
-//! general path has read is therefore a [`Template`] for the following ones: the texts between its values, and the role of
-//! each value. A message that fits is read in one pass. Any other one is read by the general path, and may become another
-//! template: a thread knows [`MAX_TEMPLATES`] of them for a venue, since fields may be there or not.
+//! general path has parsed therefore becomes a [`Template`] for later ones: the texts between its values, and the role
+//! of each value. A message that matches is decoded in one pass. The general path parses any other message, which may
+//! then become another template. Because fields may be optional, a thread keeps [`MAX_TEMPLATES`] templates per venue.
 //!
-//! The path reads the message and little else: a template takes some hundred bytes, the numbers need two small tables, and
-//! nothing is looked up that grows with the numbers that were seen. So it is fast when caches are cold, too.
+//! The path touches little memory besides the message: a template takes some hundred bytes, the numbers need two small
+//! tables, and no table grows with the numbers seen. It is therefore fast with cold caches, too.
 //!
 //! # How a level is read
-//! Take JayX's levels as Python's `json.dumps` writes them. Two objects of an earlier message gave the [row](levels::LevelFormat),
-//! all texts of at most sixteen bytes:
+//! This example uses JayX's levels as Python's `json.dumps` writes them. Two levels of an earlier message gave the
+//! [format](levels::LevelFormat), whose texts have at most sixteen bytes:
 //!
 //! ```text
 //! {"ticks": 6684363, "lots": 1004817, "count": 1}, {"ticks": 6751207, "lots": 2993562, "count": 1}, ...
@@ -19,60 +19,68 @@
 //! end      `}`
 //! ```
 //!
-//! The reader stands at the first number of a level: `6751207, "lots": 2993562, "count": 1}, {"ticks": ...`.
+//! The reader is at the first number of a level: `6751207, "lots": 2993562, "count": 1}, {"ticks": ...`.
 //!
-//! 1. *The price* is expected to have as many digits as the one before, seven. So the offset of the next text, byte 7, is
-//!    known before anything is loaded.
+//! 1. *The price* is expected to have as many digits as the previous one: seven. The offset of the next text, byte 7,
+//!    is therefore known before any load.
 //! 2. *The texts* between the numbers, and from the last number to the first one of the next level, are compared with
-//!    sixteen bytes each, under a mask for their length: `, "lots": ` at byte 7. The differences are joined, and not
-//!    looked at yet.
-//! 3. *The quantity*, at byte 17, may have any length: eight bytes are loaded, `2993562,`. `'0'` is taken from each, and an
-//!    addition carries into the top bit of every byte that is no digit; the lowest such bit says that it has seven digits.
-//! 4. *The count*, at byte 35, is expected to be as long as the last one: one digit. So the next level begins at byte 49:
-//!    only the length of the quantity had to be waited for.
-//! 5. *The values*: the eight bytes from the start of each number are moved, so that its last digit is the last of eight
-//!    bytes and zeros stand before it; a table says from where each byte comes. Pairs, fours and eights of digits are then
-//!    joined for all numbers at once: 6751207, 2993562 and 1.
-//! 6. *The checks*: the differences must be zero. What is no digit where a digit is expected is a difference, too, and
-//!    behind a number with more digits than expected the text differs. A superfluous zero shows in the value: a number of
-//!    seven digits is not below a million.
+//!    sixteen bytes each, under a mask for their length: `, "lots": ` at byte 7. The differences are combined, and
+//!    tested later.
+//! 3. *The quantity*, at byte 17, may have any length. Eight bytes are loaded: `2993562,`. After `'0'` is subtracted
+//!    from each, an addition carries into the top bit of every byte that is not a digit. The lowest such bit gives the
+//!    length: seven digits.
+//! 4. *The count*, at byte 35, is expected to be as long as the last one: one digit. The next level therefore starts at
+//!    byte 49, an offset that depends only on the length of the quantity.
+//! 5. *The values*: a shuffle aligns the digits of each number to the end of eight bytes, with zeros before them. A
+//!    table contains the shuffle masks. Pairs, fours and eights of digits are then combined for all numbers at once:
+//!    6751207, 2993562 and 1.
+//! 6. *The checks*: the differences must be zero. A byte other than a digit in a number is a difference, too, and after
+//!    a number with more digits than expected the text differs. A leading zero is detected by the value: a number of
+//!    seven digits is at least a million.
 //!
-//! Where a check fails, the list may be over: then `}` stands there. Or a price or count has another length: the lengths are
-//! measured, and the level is read again. Or a number is longer than eight bytes: that level is read number by number.
+//! A check fails in three cases. At the end of the list, `}` follows instead of the next level. If a price or a count
+//! has another length, the lengths are measured and the level is read again. If a number is longer than eight bytes,
+//! the level is parsed number by number.
 //!
 //! # How a level of decimals is read
-//! The reader stands at `0.499,"quantity":4306.29,"total":2148.83871},{"price":...`.
+//! The reader is at `0.499,"quantity":4306.29,"total":2148.83871},{"price":...`.
 //!
-//! 1. *The price* is expected to look like the one before, its point included: `0.499`. So the quantity begins at byte 17.
-//! 2. *The marks*: 32 bytes from there on are loaded, `4306.29,"total":2148.83871},{"pr`. Four masks with a bit for each byte
-//!    tell which bytes are digits, zeros, points and closing braces. The brace is at bit 26, so the next level begins
-//!    eleven bytes from it, whatever the numbers are. (Without a brace, the next 32 bytes are marked, too.)
-//! 3. *The lengths*: the quantity ends where there is neither a digit nor a point, at bit 7, and its point is at bit 4. The
-//!    total begins at bit 16, behind `,"total":`.
-//! 4. *The texts and values*, as above; the table says for each length and position of the point from where each digit comes.
-//!    The digits of the quantity, 430629, become steps by a power of ten.
-//! 5. *The checks* of all numbers are made with the masks. A zero must not begin a number that goes on with a digit; a point
-//!    must have digits on both sides; and the sum of the digits' mask and the points', moved by one, has a bit behind
-//!    each fraction, where no second point may be. The total is not read, but it is checked with the others.
+//! 1. *The price* is expected to have the shape of the previous one, including its point: `0.499`. The quantity
+//!    therefore starts at byte 17.
+//! 2. *The marks*: the 32 bytes from there on are loaded: `4306.29,"total":2148.83871},{"pr`. Four masks with one bit
+//!    per byte mark the digits, zeros, points and closing braces. The brace is at bit 26, so the next level starts
+//!    eleven bytes later, whatever the numbers are. (Without a brace, the next 32 bytes are marked, too.)
+//! 3. *The lengths*: the quantity ends at the first byte that is neither a digit nor a point, at bit 7, and its point
+//!    is at bit 4. The total starts at bit 16, after `,"total":`.
+//! 4. *The texts and values*, as above. The table has a shuffle mask for each length and position of the point. A power
+//!    of ten converts the digits of the quantity, 430629, to steps.
+//! 5. *The checks* of all numbers use the masks. A number must not have a leading zero, and a point must have digits on
+//!    both sides. The sum of the digits' mask and the shifted points' mask has a bit after each fraction, where no
+//!    second point may be. The total is not converted, but validated like the others.
 //!
 //! # Instructions
-//! With AVX2, 32 bytes are marked at once, and the digits of all numbers of a level are moved by one shuffle. Without, they
-//! are marked by vectors of sixteen bytes, where a processor has them, and each number is shifted in a general register.
-//! Nothing is loaded from beyond the text: its last bytes are copied, with zeros behind them ([`window::Text`]).
+//! With AVX2, 32 bytes are marked at once, and one shuffle moves the digits of all numbers of a level. The portable
+//! backend marks bytes with vectors of sixteen bytes, if the processor has them, and shifts each number in a general
+//! register. No load reaches beyond the text, because its last bytes are copied and padded with zeros
+//! ([`window::Text`]).
 //!
-//! # Messages that do not fit
-//! The general path reads a message in which anything but the values of strings and numbers differs from the templates. It
-//! also reads messages with a sign, an exponent, a superfluous zero or an escape; with levels of more than four members or
-//! with members that are strings or objects; and with more than sixteen bytes of text between two members of a level. The
-//! fast path makes no error: the general path refuses what is refused.
+//! # Messages that do not match
+//! A message takes the general path if anything but the values of strings and numbers differs from the templates. The
+//! same holds for a message with
+//!
+//! - a sign, an exponent, a leading zero or an escape;
+//! - levels of more than four members, or members that are strings or objects;
+//! - more than sixteen bytes of text between two members of a level.
+//!
+//! The fast path reports no errors. The general path rejects all invalid messages.
 //!
 //! # UTF-8
-//! The general path checks all of a text. Here every byte is compared with text that was checked, or is a digit, but for the
-//! insides of strings, which [`string`](crate::string) checks.
+//! The general path validates the whole text. Here each byte is a digit, or is compared with validated text. The
+//! contents of strings are validated by [`string`](crate::string).
 //!
 //! # Other messages
-//! Candles, balances, fills and the like are keys and texts more than numbers. They have no templates: the general path
-//! reads them in one pass, in any order of keys and any spacing ([`pull`](crate::pull), [`record`](crate::record)).
+//! Candles, balances and fills consist of keys and texts more than of numbers, and have no templates. The general path
+//! parses them in one pass, with any key order and spacing ([`pull`](crate::pull), [`record`](crate::record)).
 
 mod backend;
 mod dispatch;
@@ -107,82 +115,83 @@ use crate::thread_local::ThreadLocal;
 use crate::units::Trade;
 use crate::{bayse, jayx};
 
-/// The path of a decoder that read an order book. The book is the same whichever it is.
+/// The path that decoded an order book. Both paths return the same book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodePath {
-    /// The message has the shape of an earlier one, from which it was learnt.
+    /// The fast path: the message matched the template of an earlier one.
     Fast,
-    /// The slower one, for any JSON.
+    /// The general path, for any JSON.
     General,
 }
 
-/// The most messages that the general path reads between two that are learnt.
+/// The maximum number of messages that the general path parses between two that become templates.
 const MAX_PAUSE: u32 = 1_000;
 
-/// How many members of a message are kept at most, apart from its lists.
+/// The maximum number of members of a message that are stored, apart from its lists.
 pub(crate) const MEMBERS: usize = 6;
 
-/// What a value of a message is.
+/// The role of a value in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// The same in all order books: a part of the text.
+    /// The same in all order books: part of the constant text.
     Constant,
-    /// It is kept under this number.
+    /// A member that is stored at this index.
     Member(usize),
     /// The levels of a side.
     Levels(Side),
     /// The trades.
     Trades,
-    /// Passed over, if it is a string, a number or null.
+    /// Skipped, if it is a string, a number or null.
     Other,
 }
 
 /// The meaning of the values in a venue's order books.
 pub(crate) trait Schema {
-    /// The keys of a level: price, quantity and, if there is one, count.
+    /// The keys of a level: price, quantity, and count or an empty string.
     const LEVEL_KEYS: [&'static str; 3];
 
-    /// The role of a value by the keys that lead to it. An item of an array has an empty key.
+    /// The role of a value by the path of keys to it. An item of an array has an empty key.
     fn role(path: &[&str]) -> Role;
 }
 
-/// How many levels of a side are asked for ahead. More of them come in order, as the processor expects.
+/// The number of levels of a side that are prefetched. The hardware prefetcher covers the following ones.
 const FEW_LEVELS: usize = 20;
 
-/// The most templates of a venue's order books on a thread. There are several, since fields may be there or not.
+/// The maximum number of templates of a venue on a thread. Several are needed, because fields may be optional.
 const MAX_TEMPLATES: usize = 4;
 
-/// The templates of a venue's order books, and when to learn another one. A thread has them once, for all its decoders.
+/// The templates of a venue's order books, and the state that decides when to learn another one. All decoders of a
+/// thread share them.
 #[derive(Debug)]
 pub(crate) struct Templates {
     templates: [Template; MAX_TEMPLATES],
-    /// The one that fitted last.
+    /// The index of the template that matched last.
     last: usize,
-    /// The one to be replaced next.
+    /// The index of the template to replace next.
     oldest: usize,
-    /// The one to be learnt.
+    /// The template being learnt.
     next: Template,
-    /// How many more messages the general path reads before another one is learnt.
+    /// The number of messages that the general path parses before another one is learnt.
     pause: u32,
-    /// The last such number.
+    /// The initial value of the last pause.
     last_pause: u32,
-    /// What the next level is expected to look like.
+    /// The expected shapes of the next level.
     expected: ExpectedShapes,
-    /// The scale of the last message: a guess for one that names its market behind its levels.
+    /// The scale of the last message: a guess for a message that names its market after its levels.
     scale: Scale,
-    /// Whether nothing is learnt: see [`without_learning`].
+    /// Whether learning is disabled: see [`without_learning`].
     is_frozen: bool,
 }
 
 /// The templates that the decoders of a thread share.
 pub(crate) type Shared = &'static LocalKey<ThreadLocal<Templates>>;
 
-/// Runs `work`. After it, the decoders of this thread take the same path for each message as if it had decoded none: the
-/// shapes that it decodes are not learnt, and do not change when the next one is learnt or which one is tried first.
+/// Runs `work` without learning templates. Its messages do not affect later ones: the decoders of this thread learn
+/// none of their shapes, learn the next shape at the same time, and try the same template first.
 ///
-/// Its messages take the fast path if their shape is known. For messages that are decoded again to keep the code and the
-/// templates in the caches. Allocates on a thread that has decoded nothing yet.
+/// Its messages take the fast path if their shape is known. Use this to decode messages again that keep the code and
+/// the templates in the caches. Allocates on a thread that has not decoded a message yet.
 ///
 /// ```
 /// use ticklot_frame::jayx::{Decoder, Envelope, Message};
@@ -213,10 +222,10 @@ const ALL: [Shared; 3] = [
     &bayse::schema::TEMPLATES,
 ];
 
-/// Ends the freeze of this thread's templates when it is dropped, also by a panic.
+/// Disables learning on this thread until it is dropped, also by a panic.
 struct Frozen([LearningState; ALL.len()]);
 
-/// What a message that fits a template changes.
+/// The state that a message changes when it matches a template.
 #[derive(Clone, Copy)]
 struct LearningState {
     last: usize,
@@ -241,29 +250,29 @@ impl Drop for Frozen {
     }
 }
 
-/// What a venue's order books look like.
+/// The constant parts of a venue's order books.
 #[derive(Debug, Default)]
 struct Template {
-    /// Empty before anything is learnt.
-    steps: Vec<Segment>,
-    /// The text of all steps, in order.
+    /// Empty until a message was learnt.
+    segments: Vec<Segment>,
+    /// The text of all segments, in order.
     text: Vec<u8>,
     levels: Option<LevelFormat>,
 }
 
-/// A part of a message, behind text that is the same in all.
+/// A part of a message after a constant text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Segment {
-    /// How many bytes of the template's text stand before it.
+    /// The length of the constant text before it.
     text: usize,
-    part: SegmentKind,
+    kind: SegmentKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SegmentKind {
-    /// A string, a number or null, and under which number it is kept.
+    /// A string, a number or null, and the index at which it is stored.
     Value(Option<usize>),
-    /// The levels of a side, to before the closing bracket.
+    /// The levels of a side, up to the closing bracket.
     Levels(Side),
     /// The trades, with their brackets.
     Trades,
@@ -278,10 +287,10 @@ pub(crate) enum Scalar<'t> {
     Number(&'t [u8]),
 }
 
-/// The members that are kept; none where one is null or absent.
+/// The stored members; `None` for a member that is null or absent.
 pub(crate) type Members<'t> = [Option<Scalar<'t>>; MEMBERS];
 
-/// None is known yet.
+/// No templates.
 impl Default for Templates {
     fn default() -> Self {
         Self {
@@ -299,7 +308,7 @@ impl Default for Templates {
 }
 
 impl Templates {
-    /// Learns nothing from now on. Returns the state to restore.
+    /// Disables learning, and returns the state to restore.
     fn freeze(&mut self) -> LearningState {
         LearningState {
             last: self.last,
@@ -325,7 +334,7 @@ impl Templates {
         self.is_frozen = is_frozen;
     }
 
-    /// Reads a message whose levels and trades are whole numbers. Returns where its levels are.
+    /// Reads a message whose levels and trades are integers. Returns the offsets of its levels.
     pub(crate) fn read_whole(
         &mut self,
         backend: SimdBackend,
@@ -352,8 +361,8 @@ impl Templates {
         })
     }
 
-    /// Reads a message whose levels are decimals. `scale` is that of the market which the members name, as far as they
-    /// are read; `message` makes the message of all of them, if it can.
+    /// Reads a message whose levels are decimals. `scale` returns the scale of the market that the members name, if it
+    /// was read already. `message` builds the message from all members, if they are valid.
     pub(crate) fn read_decimals<'t, M>(
         &mut self,
         backend: SimdBackend,
@@ -372,7 +381,7 @@ impl Templates {
             let is_guess = Cell::new(false);
             let levels = |members: &Members<'_>| {
                 let known = scale(members);
-                // The other side may follow the market's name.
+                // The market's name may be between the two sides.
                 is_guess.set(is_guess.get() | known.is_none());
                 Decimals(known.unwrap_or(*guess))
             };
@@ -392,10 +401,10 @@ impl Templates {
         })
     }
 
-    /// Asks for what the template that fitted last needs.
+    /// Prefetches the code and the data of the template that matched last.
     fn prefetch<K: NumberFormat>(&self, backend: SimdBackend, buffers: &mut LevelBuffer) {
         let template = &self.templates[self.last];
-        prefetch::slice(&template.steps);
+        prefetch::slice(&template.segments);
         prefetch::slice(&template.text);
         if let Some(format) = &template.levels {
             levels::prefetch::<K>(backend, format);
@@ -406,15 +415,15 @@ impl Templates {
         }
     }
 
-    /// Whether a message begins as one of the templates: other messages do not.
+    /// Whether a message starts like one of the templates, which messages other than order books do not.
     fn may_fit(&self, text: &[u8]) -> bool {
         self.templates.iter().any(|template| {
-            let first = template.steps.first();
-            first.is_some_and(|step| starts_with(text, &template.text[..step.text]))
+            let first = template.segments.first();
+            first.is_some_and(|first| starts_with(text, &template.text[..first.text]))
         })
     }
 
-    /// Tries the template that fitted last, then the others.
+    /// Tries the template that matched last, then the others.
     #[inline(always)]
     fn try_each<R>(
         &mut self,
@@ -423,7 +432,7 @@ impl Templates {
         for more in 0..MAX_TEMPLATES {
             let at = (self.last + more) % MAX_TEMPLATES;
             let template = &self.templates[at];
-            if template.steps.is_empty() {
+            if template.segments.is_empty() {
                 continue;
             }
             if let Some(found) = read(template, &mut self.expected, &mut self.scale) {
@@ -435,7 +444,7 @@ impl Templates {
         None
     }
 
-    /// The general path has read an order book of this scale from a tape: its shape is learnt, if that is due.
+    /// Learns the shape of an order book that the general path parsed to a tape, if learning is due.
     pub(crate) fn learn_parsed<S: Schema>(
         shared: Shared,
         root: &Value<'_, '_>,
@@ -449,7 +458,7 @@ impl Templates {
         });
     }
 
-    /// The general path has read an order book of this scale without a tape: the same.
+    /// Learns the shape of an order book that the general path parsed without a tape, if learning is due.
     pub(crate) fn learn_text<S: Schema>(
         shared: Shared,
         parser: &mut Parser,
@@ -466,8 +475,8 @@ impl Templates {
         });
     }
 
-    /// Whether the shape of an order book of the general path, of this scale, is to be learnt: less and less often while
-    /// none fits.
+    /// Whether to learn the shape of an order book that took the general path. The pauses between learning grow while
+    /// no template matches.
     fn is_due(&mut self, scale: Scale) -> bool {
         if self.is_frozen {
             return false;
@@ -480,8 +489,8 @@ impl Templates {
 
     fn learn<S: Schema>(&mut self, root: &Value<'_, '_>, text: &[u8]) {
         if self.next.learn::<S>(root, text) {
-            // The one that fitted last stays.
-            if self.oldest == self.last && !self.templates[self.last].steps.is_empty() {
+            // Keeps the template that matched last.
+            if self.oldest == self.last && !self.templates[self.last].segments.is_empty() {
                 self.oldest = (self.oldest + 1) % MAX_TEMPLATES;
             }
             std::mem::swap(&mut self.templates[self.oldest], &mut self.next);
@@ -493,8 +502,8 @@ impl Templates {
 }
 
 impl Template {
-    /// Reads a message into `space`, `trades` and `members`. `levels` is asked for each side how its levels are read, with
-    /// the members before it.
+    /// Reads a message into `buffers`, `trades` and `members`. `levels` returns the number format of a side from the
+    /// members before it.
     #[allow(clippy::too_many_arguments)]
     fn read<'t, K: NumberFormat>(
         &self,
@@ -511,11 +520,11 @@ impl Template {
         *members = Members::default();
         let mut starts = [0; 2];
         let (mut at, mut literals) = (0, &*self.text);
-        for step in &self.steps {
-            let literal = literals.split_off(..step.text)?;
+        for segment in &self.segments {
+            let literal = literals.split_off(..segment.text)?;
             let is_there = starts_with(text.bytes().get(at..)?, literal);
-            at += is_there.then_some(step.text)?;
-            match step.part {
+            at += is_there.then_some(segment.text)?;
+            match segment.kind {
                 SegmentKind::Value(member) => {
                     let mut other = None;
                     let value = match member {
@@ -544,8 +553,8 @@ impl Template {
     }
 }
 
-/// Whether a text begins with a shorter one. Mostly it does, and mostly the shorter one has eight to sixteen bytes: those
-/// are two words, which may overlap.
+/// Whether a text starts with a shorter one. It mostly does, and most shorter texts have eight to sixteen bytes, which
+/// are compared as two words that may overlap.
 #[inline(always)]
 fn starts_with(text: &[u8], start: &[u8]) -> bool {
     let Some(found) = text.get(..start.len()) else {
@@ -562,7 +571,7 @@ fn starts_with(text: &[u8], start: &[u8]) -> bool {
     }
 }
 
-/// Puts the string or the number at `at` into `value`, which stays for null. Returns where it ends.
+/// Stores the string or the number at `at` in `value`, which stays unchanged for null. Returns the end offset.
 fn scalar<'t>(text: &Text<'t>, at: usize, value: &mut Option<Scalar<'t>>) -> Option<usize> {
     let rest = text.bytes().get(at..)?;
     match rest.first()? {

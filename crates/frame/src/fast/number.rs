@@ -1,13 +1,13 @@
-//! Numbers of up to 18 bytes, by the marks of their bytes.
+//! Validation of numbers of up to 18 bytes by the classes of their bytes.
 
 use super::lanes::{Lanes, Marks, Portable};
 use super::window::{Window, halves};
 
 impl Marks {
-    /// A bit for each fault of a number: a zero before other digits, a point without digits on both sides, or a second
-    /// point. No number begins before the first byte.
+    /// One bit for each error in a number: a leading zero, a point without a digit on both sides, or a second point. No
+    /// number starts before the first byte.
     #[inline(always)]
-    pub(super) fn faults(self) -> u64 {
+    pub(super) fn errors(self) -> u64 {
         let Self {
             digits,
             zeros,
@@ -17,24 +17,24 @@ impl Marks {
         let before_digit = digits >> 1;
         let leading_zeros = zeros & before_digit & !((digits | points) << 1);
         let bare_points = points & !(digits << 1 & before_digit);
-        // The sum carries each digit behind a point to behind the last one.
+        // The addition carries from the digits after a point to the byte after the last one.
         let second_points = points & digits.wrapping_add(points << 1);
         leading_zeros | bare_points | second_points
     }
 }
 
-/// How many bytes the number has that a window begins with, and how many of them stand before its point. Both are zero
-/// where no number is.
+/// The length of the number at the start of a window, and the number of bytes before its point. Both are zero if there
+/// is no number.
 pub(super) fn number_len(window: &Window) -> (u32, u32) {
     let marks = Portable.marks_of_half(halves(window, 0).0);
     let len = (!(marks.digits | marks.points)).trailing_zeros();
-    if marks.faults() & !(u64::MAX << len) != 0 {
+    if marks.errors() & !(u64::MAX << len) != 0 {
         return (0, 0);
     }
     (len, (!marks.digits).trailing_zeros())
 }
 
-/// The longest number, in bytes, that is checked by its marks and not converted.
+/// The maximum length of a number that is validated without a conversion, in bytes.
 pub(super) const LONGEST: u32 = 18;
 
 #[cfg(test)]

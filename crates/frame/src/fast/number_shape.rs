@@ -1,31 +1,31 @@
-//! The shapes of numbers of up to eight bytes, and their values.
+//! The shapes of numbers of up to eight bytes, and the conversion by shape.
 
 use crate::digits::{each, eight, not_digits};
 
-/// What a number of up to eight bytes looks like.
+/// The shape of a number of up to eight bytes: its length and the position of its point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// From which byte of the number each of eight digits comes, the last digit last. A byte with its top bit set is a
-    /// zero.
+    /// The shuffle mask: the source byte of each of eight digits, the last digit last. A byte with its top bit set
+    /// yields a zero.
     pub(super) sources: u64,
-    /// What the value of the digits must not be below, so that the first of them is no superfluous zero.
+    /// The smallest valid value of the digits. A lower value has a leading zero.
     pub(super) least: u32,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub(super) len: u8,
-    /// How many bytes stand before its point; its length if it has none.
+    /// The number of bytes before the point; the length if there is no point.
     whole: u8,
-    /// How many digits stand behind the point.
+    /// The number of digits after the point.
     pub(super) fraction: u8,
 }
 
-/// All shapes, at eight times the length plus the bytes before the point, less nine.
+/// All shapes. The index is `8 * len + whole - 9`.
 pub(super) static SHAPES: [Shape; 64] = {
     let mut shapes = [Shape::NONE; 64];
     let mut len = 1;
     while len <= 8 {
         let mut whole = 1;
         while whole <= len {
-            // A point is followed by a digit.
+            // A digit must follow the point.
             if whole + 1 != len {
                 shapes[8 * len + whole - 9] = Shape::new(len, whole);
             }
@@ -37,7 +37,7 @@ pub(super) static SHAPES: [Shape; 64] = {
 };
 
 impl Shape {
-    /// Of no number.
+    /// The shape of an absent number.
     pub(super) const NONE: Self = Self {
         sources: u64::MAX,
         least: u32::MAX,
@@ -67,7 +67,7 @@ impl Shape {
         }
     }
 
-    /// That of a number of so many bytes, `whole` of them before its point. None of a longer one.
+    /// The shape of a number of `len` bytes with `whole` bytes before its point. `None` for a longer one.
     #[inline(always)]
     pub(super) fn of(len: u32, whole: u32) -> Option<Self> {
         SHAPES
@@ -75,7 +75,7 @@ impl Shape {
             .copied()
     }
 
-    /// The point of a word in this shape, and a mask for it.
+    /// The point in a word of this shape, and the mask of its byte.
     #[inline(always)]
     pub(super) fn point(self) -> [u64; 2] {
         let at = |byte: u8| u64::from(byte).wrapping_shl(8 * u32::from(self.whole));
@@ -88,14 +88,14 @@ impl Shape {
     }
 }
 
-/// How many digits a word begins with.
+/// The number of leading digits of a word.
 #[inline(always)]
 pub(super) fn digits_len(word: u64) -> u32 {
     not_digits(word ^ each(b'0')).trailing_zeros() / 8
 }
 
-/// The digits of the number that a word begins with, without the point; and a bit where its shape has a digit and the word
-/// has none.
+/// The value of the number at the start of a word, without its point, and a bit for each byte that should be a digit by
+/// the shape but is not.
 #[inline(always)]
 pub(super) fn decimal(word: u64, shape: Shape) -> (u64, u64) {
     let (len, whole) = (u32::from(shape.len), u32::from(shape.whole));
@@ -106,7 +106,7 @@ pub(super) fn decimal(word: u64, shape: Shape) -> (u64, u64) {
     if whole >= len {
         return (eight(text), not_digits(text));
     }
-    // The digits before the point move one byte, onto it.
+    // Moves the digits before the point by one byte, over the point.
     let behind = 8 * (len - whole - 1);
     let up_to_point = u64::MAX.wrapping_shr(behind);
     let digits = text << 8 & up_to_point | text & !up_to_point;

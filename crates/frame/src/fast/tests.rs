@@ -1,3 +1,5 @@
+//! The fast path against the general path, with every shape of messages and with mutated messages.
+
 use ticklot_book::Scale;
 
 use super::{Templates, without_learning};
@@ -5,18 +7,18 @@ use crate::samples::{BAYSE_SCALE, FrameFormat, order_books};
 use crate::thread_local::ThreadLocal;
 use crate::{DecodeBackend, DecodePath, bayse, jayx};
 
-/// The spaces of Python's `json.dumps`.
+/// Inserts the spaces of Python's `json.dumps`.
 fn spaced(text: &str) -> String {
     let text = text.replace(",\"", ", \"").replace("\":", "\": ");
     text.replace("},{", "}, {")
 }
 
-/// Spaces inside of the braces, too.
+/// Inserts spaces inside braces, too.
 fn wide(text: &str) -> String {
     spaced(text).replace('{', "{ ").replace('}', " }")
 }
 
-/// Each object of numbers with its members in the reverse order.
+/// Reverses the members of each object of numbers.
 fn reversed(text: &str) -> String {
     let mut out = String::new();
     for part in text.split_inclusive('}') {
@@ -34,7 +36,7 @@ fn reversed(text: &str) -> String {
     out
 }
 
-/// Unknown members, in levels and around them.
+/// Adds unknown members, in levels and around them.
 fn extended(text: &str) -> String {
     let text = text.replace("{\"ticks\"", "{\"seq\":17,\"ticks\"");
     let text = text.replace("{\"price\"", "{\"seq\":1.5,\"price\"");
@@ -45,7 +47,7 @@ fn extended(text: &str) -> String {
     text.replace("\"bids\"", "\"note\":null,\"bids\"")
 }
 
-/// The levels before the market.
+/// Moves the levels before the market.
 fn levels_first(text: &str) -> String {
     let (head, rest) = text.split_once("\"marketId\"").unwrap_or((text, ""));
     let (ids, lists) = rest.split_once("\"bids\"").unwrap_or((rest, ""));
@@ -62,7 +64,7 @@ fn texts(format: FrameFormat, write: impl Fn(&str) -> String) -> Vec<String> {
 
 /// A decoder of either venue.
 trait Decode {
-    /// What it makes of a line, to compare; and of an order book, by which path.
+    /// The result for a line as text, and the path that decoded an order book.
     fn shown(&mut self, line: &[u8]) -> (String, Option<DecodePath>);
 }
 
@@ -94,7 +96,7 @@ impl Decode for bayse::Decoder {
     }
 }
 
-/// What a thread knows of shapes.
+/// The templates of a thread.
 type Known = [Option<Box<Templates>>; 3];
 
 fn exchange([packets, frames, lines]: &mut Known) {
@@ -103,11 +105,11 @@ fn exchange([packets, frames, lines]: &mut Known) {
     ThreadLocal::exchange(&bayse::schema::TEMPLATES, lines);
 }
 
-/// Decoders with a fast path, in each way and as if in a thread of its own, and one that takes the general path only.
+/// A decoder for each backend of the fast path, each with its own templates, and one without a fast path.
 struct Pair<D> {
     fast: [(D, Known); 2],
     plain: D,
-    /// How many messages a template has fitted.
+    /// The number of messages that took the fast path.
     fitted: usize,
 }
 
@@ -129,7 +131,7 @@ impl<D: Decode> Pair<D> {
         }
     }
 
-    /// Decodes a line by both, alike. Returns what they make of it.
+    /// Decodes a line with all decoders, which must agree. Returns the result as text.
     fn check(&mut self, line: impl AsRef<[u8]>) -> String {
         let line = line.as_ref();
         let (expected, plain_path) = self.plain.shown(line);
@@ -146,7 +148,7 @@ impl<D: Decode> Pair<D> {
         expected
     }
 
-    /// Order books of one shape: the first one is learnt, and another one when there are trades.
+    /// Checks order books of one shape. The first one is learnt, and another one after the first trade.
     fn check_shape(&mut self, texts: &[String]) {
         for text in texts {
             let shown = self.check(text);
@@ -157,7 +159,7 @@ impl<D: Decode> Pair<D> {
     }
 }
 
-/// Markets whose names end with an `x` have finer steps, and those with a `z` the finest.
+/// Markets whose names end with `x` have more decimals, and those with `z` the most.
 fn scale(market: &str) -> Scale {
     match market.as_bytes().last() {
         Some(b'x') => Scale::new(5, 4).unwrap(),
@@ -202,7 +204,7 @@ fn bayse_by_any_constant_shape() {
     }
 }
 
-/// Markets of different scales that are named behind their levels, or between the two sides.
+/// Markets of different scales that are named after their levels, or between the two sides.
 #[test]
 fn each_market_keeps_its_scale() {
     let between = |text: &str| {
@@ -225,7 +227,7 @@ fn check_scales(texts: &[String]) {
     bayse().check_shape(&texts);
 }
 
-/// Bytes that are changed anywhere: the template and the general path make the same of them.
+/// Messages with random changes: the fast path and the general path return the same result.
 #[test]
 fn mutated_messages_decode_alike() {
     const BYTES: &[u8] = b"0123456789.,:{}[]\"-eE nult\\\x00\x7f\xc3";
@@ -254,7 +256,7 @@ fn mutated_messages_decode_alike() {
     assert!(jayx.fitted > 500 && bayse.fitted > 500);
 }
 
-/// Numbers of each length, in the window and at the end of a text.
+/// Numbers of each length, in the middle and at the end of a text.
 #[test]
 fn numbers_of_each_length() {
     let [mut three, mut two] = [jayx::Envelope::Plain; 2].map(jayx);
@@ -277,46 +279,20 @@ fn numbers_of_each_length() {
             ));
         }
     }
-    // Up to 15 digits, without what needs the general path; the first one is learnt.
+    // Valid numbers of up to 15 digits take the fast path. The first message is learnt.
     let good = 15 + 3;
     assert_eq!(two.fitted, good * good - 1);
     assert!(three.fitted > 650, "{}", three.fitted);
 }
 
-/// Decimals of each form and length.
+/// Decimals of each format and length.
 #[test]
 fn decimals_of_each_form() {
     let mut bayse = bayse();
-    let numbers = [
-        "0",
-        "1",
-        "10",
-        "0.5",
-        "0.50",
-        "0.500",
-        "0.5000",
-        "0.12345",
-        "12.34",
-        "123.456",
-        "1234.567",
-        "12345.678",
-        "1234567",
-        "12345678",
-        "123456789",
-        "0.1234567",
-        "00.5",
-        "01",
-        ".5",
-        "5.",
-        "1.2.3",
-        "1..2",
-        "-0.5",
-        "1e2",
-        "9999999999999999999",
-        "0.00000000000000000000",
-    ];
-    for price in numbers {
-        for quantity in numbers {
+    let numbers = "0 1 10 0.5 0.50 0.500 0.5000 0.12345 12.34 123.456 1234.567 12345.678 1234567 12345678 123456789 \
+                   0.1234567 00.5 01 .5 5. 1.2.3 1..2 -0.5 1e2 9999999999999999999 0.00000000000000000000";
+    for price in numbers.split(' ') {
+        for quantity in numbers.split(' ') {
             for total in [
                 "1",
                 "0.5",
@@ -337,7 +313,7 @@ fn decimals_of_each_form() {
     assert!(bayse.fitted > 500, "{}", bayse.fitted);
 }
 
-/// How many of these order books a template of either venue fits.
+/// The number of these order books that take the fast path of each venue.
 fn alike(texts: &[String]) -> (usize, usize) {
     let (mut jayx, mut bayse) = (jayx(jayx::Envelope::Plain), bayse());
     for text in texts {
@@ -347,7 +323,7 @@ fn alike(texts: &[String]) -> (usize, usize) {
     (jayx.fitted, bayse.fitted)
 }
 
-/// The objects of a list that begin with different keys are no row.
+/// Levels that start with different keys have no common format.
 #[test]
 fn changing_keys_are_not_learnt() {
     let text = r#"{"orderBook":{"asks":[],"bids":[{"bount":3,"lots":4,"ticks":7},{"count":3,"lots":2,"ticks":6}]}}"#;
@@ -355,7 +331,7 @@ fn changing_keys_are_not_learnt() {
     assert_eq!(alike(&texts), (0, 0));
 }
 
-/// Where something stands in two places, the general path decides which of them counts.
+/// If a field occurs in two positions, the general path decides which one is valid.
 #[test]
 fn ambiguous_messages_are_not_learnt() {
     let levels = |n: usize, key: &str, size: &str| {
@@ -416,7 +392,7 @@ fn ambiguous_messages_are_not_learnt() {
     }
 }
 
-/// A side may be empty, and the trades may be, or null; and a string may come first.
+/// A side may be empty, trades may be empty or null, and a string may be first.
 #[test]
 fn lists_may_be_empty() {
     let level = |n: usize| format!(r#"{{"lots": {n}, "ticks": {n} }}"#);
@@ -463,7 +439,7 @@ fn large_shapes_are_not_learnt() {
     }
 }
 
-/// The general path refuses a line that is too long, though its shape is known.
+/// The general path rejects a line that is too long, although its shape is known.
 #[test]
 fn long_lines_are_refused() {
     let book = |levels: usize| {
@@ -485,7 +461,7 @@ fn long_lines_are_refused() {
     assert_eq!(alike(&texts), (1, 0));
 }
 
-/// A number of any length is passed over; and two faults are no fault less.
+/// A total of any length is skipped. Two errors in one level are also detected.
 #[test]
 fn totals_of_any_length() {
     let book = |total: &str, key: &str| {
@@ -505,8 +481,7 @@ fn totals_of_any_length() {
     assert_eq!(alike(&texts), (0, 0));
 }
 
-/// A feed that changes its shape is followed, and so are some shapes that alternate. Of many shapes less and less is
-/// learnt.
+/// A new shape is learnt, and so are a few alternating shapes. With many shapes, fewer and fewer messages are learnt.
 #[test]
 fn other_shapes_are_learnt() {
     let mut pair = bayse();
@@ -539,7 +514,7 @@ fn other_shapes_are_learnt() {
     }
 }
 
-/// Reads a text behind another one that shows its shape. Whether the fast path took it.
+/// Whether `text` takes the fast path after `shape` was learnt.
 fn is_taken(mut pair: Pair<impl Decode>, shape: &str, text: &str) -> bool {
     pair.check(shape);
     pair.check(text);
@@ -629,7 +604,7 @@ fn members_that_are_taken() {
     }
 }
 
-/// At each byte something that must not be there: cut off, or another byte put in.
+/// Truncates a message at each byte, or inserts a byte there.
 #[test]
 fn other_texts_are_left_alone() {
     let trades = ",\"trades\":[{\"lots\":1,\"ticks\":2,\"side\":\"BUY\",\"created\":3},\
@@ -642,7 +617,7 @@ fn other_texts_are_left_alone() {
         assert!(!jayx_is_taken(&good, before), "{before}");
         for foreign in [" ", "x", "-", "\"", "}", "{", ",", "\\", "."] {
             let text = format!("{before}{foreign}{after}");
-            // Trades may be spaced in any way.
+            // Trades may have any spacing.
             let is_space = foreign == " " && before.contains("\"trades\":");
             assert!(is_space || !jayx_is_taken(&good, &text), "{text}");
         }
@@ -662,13 +637,13 @@ fn other_texts_are_left_alone() {
         let (before, after) = good.split_at(at);
         assert!(!is_taken(bayse(), &good, before), "{before}");
         for foreign in [" ", "-", "\\", "}", "{", ","] {
-            // The names may hold anything but an escape.
+            // The names may contain any text without escapes.
             let is_name = ["\"marketId\":\"", "\"outcomeId\":\""].iter().any(|key| {
                 let start = good.find(key).unwrap() + key.len();
                 (start..=start + 1).contains(&at)
             });
             let text = format!("{before}{foreign}{after}");
-            // So may the total, if it is a number.
+            // The total may be any number.
             let is_total = text.contains("\"total\":-5");
             let taken = is_total || is_name && foreign != "\\";
             assert_eq!(is_taken(bayse(), &good, &text), taken, "{text}");
@@ -676,7 +651,7 @@ fn other_texts_are_left_alone() {
     }
 }
 
-/// How far a level reaches changes from each to the next, as far as a venue's numbers can.
+/// The lengths of levels vary as much as a venue's numbers can.
 #[test]
 fn levels_of_any_length() {
     let mut random = fastrand::Rng::with_seed(5);
@@ -716,7 +691,7 @@ fn trade_list(trades: &[(i64, i64, bool, i64)]) -> String {
     format!(",\"trades\":[{}]", list.join(","))
 }
 
-/// Messages with trades, and before them one that shows their shape.
+/// Messages with trades, after one with their shape.
 fn with_trades(behind: impl IntoIterator<Item = String>) -> Vec<String> {
     let levels = [level("10", "20", "30"), level("9", "8", "7")].join(",");
     let shape = trade_list(&[(1, 2, true, 3), (1, 2, true, 3)]);
@@ -764,7 +739,7 @@ fn nearly_repeated_trades_decode_alike() {
         let most = random.usize(1..12);
         for time in 0..30 {
             for _ in 0..random.usize(0..4) {
-                // Equal ones are likely.
+                // Equal trades are likely.
                 let trade = (random.i64(1..3), random.i64(9..11), random.bool(), time / 8);
                 shown.insert(0, trade);
             }
@@ -779,7 +754,7 @@ fn nearly_repeated_trades_decode_alike() {
             match random.u8(0..9) {
                 0 => text.clear(),
                 1 => {
-                    // A byte is another one.
+                    // One byte is replaced.
                     let at = random.usize(0..text.len());
                     text.replace_range(at..=at, random.choice(["}", "1", ",", "0", "]"]).unwrap());
                 }
@@ -813,8 +788,8 @@ fn long_lists_decode_alike() {
     }
 }
 
-/// Messages take the same paths when some are decoded again in between: where all have one shape, where four shapes
-/// alternate, and where no two are alike.
+/// Messages take the same paths when others are decoded again in between: with one shape, with four alternating shapes,
+/// and with a different shape for each message.
 #[test]
 fn repeated_messages_are_not_learnt() {
     let writes: [Write; 4] = [spaced, wide, reversed, extended];

@@ -1,16 +1,16 @@
-//! Windows on a text: a fixed number of bytes from any offset, also at the end of the text.
+//! Windows of a text: a fixed number of bytes at any offset, also at the end of the text.
 
-/// A fixed number of bytes of a text.
+/// A fixed-length part of a text.
 pub(super) type Window = [u8; WINDOW];
 
-/// How many bytes a window holds.
+/// The length of a window in bytes.
 pub(super) const WINDOW: usize = 144;
 
-/// The largest offset in a window that [`word`] and [`sixteen`] read at.
+/// The largest offset in a window that [`word`] and [`sixteen`] accept.
 pub(super) const LAST: usize = 127;
 
-/// Bytes that have a window at each offset before `end`. `Windows::new` is the only constructor, so `end` is zero, or
-/// `end + WINDOW` is `bytes.len() + 1`.
+/// Bytes with a window at each offset below `end`. [`Windows::new`] is the only constructor and ensures that `end` is
+/// zero, or `end + WINDOW` is `bytes.len() + 1`.
 #[derive(Clone, Copy)]
 pub(super) struct Windows<'t> {
     bytes: &'t [u8],
@@ -28,22 +28,22 @@ impl<'t> Windows<'t> {
         if at >= self.end {
             return None;
         }
-        // SAFETY: `at < end`, so `end > 0`, and then `end + WINDOW == bytes.len() + 1` by `new`. Hence
-        // `at + WINDOW <= bytes.len()`: the window is inside of `bytes`. An array of bytes needs no alignment.
+        // SAFETY: `at < end`, so `end > 0`, and then `end + WINDOW == bytes.len() + 1` by `new`. Hence `at + WINDOW <=
+        // bytes.len()`: the window is inside `bytes`. An array of bytes needs no alignment.
         #[allow(unsafe_code)]
         Some(unsafe { &*self.bytes.as_ptr().add(at).cast() })
     }
 }
 
-/// A text, and its last bytes with zeros behind them.
+/// A text, and a copy of its last bytes that is padded with zeros.
 pub(super) struct Text<'t> {
     windows: Windows<'t>,
-    /// The last `WINDOW` bytes, or all of a shorter text, then zeros.
+    /// The last `WINDOW` bytes, or all bytes of a shorter text, followed by zeros.
     tail: [u8; 2 * WINDOW],
 }
 
 impl<'t> Text<'t> {
-    /// Must be inlined: it is large to be moved.
+    /// Inlined, because the value is large to move.
     #[inline(always)]
     pub(super) fn new(bytes: &'t [u8]) -> Self {
         let mut text = Self {
@@ -55,7 +55,7 @@ impl<'t> Text<'t> {
         text
     }
 
-    /// Where the tail begins: with the last whole window, or with the text.
+    /// The offset of the tail: that of the last complete window, or 0.
     fn tail_at(&self) -> usize {
         self.windows.end.saturating_sub(1)
     }
@@ -64,7 +64,7 @@ impl<'t> Text<'t> {
         self.windows.bytes
     }
 
-    /// Windows from `at` on, and where they begin: of the text, or of its tail.
+    /// The windows that contain offset `at`, and their offset: those of the text, or of its tail.
     pub(super) fn part(&self, at: usize) -> (Windows<'_>, usize) {
         if at < self.windows.end {
             (self.windows, 0)
@@ -73,12 +73,12 @@ impl<'t> Text<'t> {
         }
     }
 
-    /// The windows of the tail, and where they begin.
+    /// The windows of the tail, and their offset.
     pub(super) fn tail(&self) -> (Windows<'_>, usize) {
         (Windows::new(&self.tail), self.tail_at())
     }
 
-    /// The bytes from `at` on; zeros behind the end of the text.
+    /// The bytes from `at` on, padded with zeros after the end of the text.
     #[inline(always)]
     pub(super) fn window(&self, at: usize) -> &Window {
         match self.windows.at(at) {
@@ -96,23 +96,23 @@ impl<'t> Text<'t> {
     }
 }
 
-/// The eight bytes at an offset up to [`LAST`]; at a larger one, eight other bytes.
+/// The eight bytes at an offset up to [`LAST`]; other bytes for a larger offset.
 #[inline(always)]
 pub(super) fn word(window: &Window, at: usize) -> u64 {
-    // The mask spares the check of the bounds.
+    // The mask avoids a bounds check.
     let at = at & LAST;
     let bytes = window[at..at + 8].first_chunk();
     u64::from_le_bytes(*bytes.unwrap_or(&[0; 8]))
 }
 
-/// The sixteen bytes at an offset up to [`LAST`], as above.
+/// The sixteen bytes at an offset up to [`LAST`]; other bytes for a larger offset.
 #[inline(always)]
 pub(super) fn sixteen(window: &Window, at: usize) -> &[u8; 16] {
     let at = at & LAST;
     window[at..at + 16].first_chunk().unwrap_or(&[0; 16])
 }
 
-/// The first and the second 32 bytes at an offset below 32.
+/// The first and the second 32 bytes from an offset below 32.
 #[inline(always)]
 pub(super) fn halves(window: &Window, at: usize) -> (&[u8; 32], &[u8; 32]) {
     let at = at & 31;

@@ -1,6 +1,4 @@
-//! The account: balances, and one's own orders.
-
-use std::fmt;
+//! The account: balances, and the user's own orders.
 
 use ticklot_book::{Lots, Ticks};
 
@@ -10,10 +8,10 @@ use crate::record::{Field, record};
 use crate::string_arena::{StringArena, StringList};
 use crate::units::{Decimal, TradeSide, UnixMillis};
 
-/// The most balances, and the most orders of each kind, in one message.
+/// The maximum number of balances, and of orders of each kind, in one message.
 pub const MAX_ITEMS: usize = 65_536;
 
-/// Space for the lists of one message.
+/// The buffers for the lists of one message.
 #[derive(Debug, Default)]
 pub(super) struct AccountBuffer {
     pub(super) strings: StringArena,
@@ -23,7 +21,7 @@ pub(super) struct AccountBuffer {
 }
 
 impl AccountBuffer {
-    /// The balances that were read last.
+    /// The balances of the last message.
     pub(super) fn positions(&self) -> Positions<'_> {
         Positions(self.strings.view())
     }
@@ -35,7 +33,7 @@ impl AccountBuffer {
         self.strings.push(balance.available.0);
     }
 
-    /// The orders that were read last.
+    /// The orders of the last message.
     pub(super) fn open_orders(&self) -> OpenOrders<'_> {
         let strings = self.strings.view();
         let orders = |rows| Orders { strings, rows };
@@ -46,7 +44,7 @@ impl AccountBuffer {
         }
     }
 
-    /// Forgets the message that was read last.
+    /// Clears the lists of the last message.
     pub(super) fn clear(&mut self) {
         self.strings.clear();
         self.cancelled.clear();
@@ -55,11 +53,11 @@ impl AccountBuffer {
     }
 }
 
-/// An order without its texts, and where they begin.
+/// An order without its texts, and the index of the first one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     order: Order<'static>,
-    /// The first of its words: kind, state, symbol, price, quantity.
+    /// The index of its first text: kind, state, symbol, price, quantity.
     strings: u32,
 }
 
@@ -106,7 +104,7 @@ impl Row {
     }
 }
 
-/// The balances of the account (`positions`): all of them, each time.
+/// All balances of the account (`positions`).
 #[derive(Clone, Copy)]
 pub struct Positions<'a>(StringList<'a>);
 
@@ -116,20 +114,20 @@ pub struct Positions<'a>(StringList<'a>);
 pub struct Balance<'a> {
     /// The asset, such as `BTC`.
     pub asset: &'a str,
-    /// All of it.
+    /// The total balance.
     pub balance: Decimal<'a>,
-    /// What is not reserved by orders.
+    /// The balance that is not reserved by orders.
     pub available: Decimal<'a>,
 }
 
 impl<'a> Positions<'a> {
-    /// How many.
+    /// The number of balances.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.0.len() / 3
     }
 
-    /// Whether there are none.
+    /// Whether there are no balances.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
@@ -145,21 +143,15 @@ impl<'a> Positions<'a> {
     }
 }
 
-impl fmt::Debug for Positions<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
-/// What became of one's own orders (`openorders`).
+/// Changes of the user's own orders (`openorders`).
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OpenOrders<'a> {
-    /// Orders that are open no more.
+    /// Orders that are no longer open.
     pub cancel: Orders<'a>,
-    /// Orders that are new, or have changed.
+    /// New and changed orders.
     pub modify: Orders<'a>,
-    /// The orders of both lists that were left out: their number, state, side, symbol or quantity could not be read.
+    /// The skipped orders of both lists, whose number, state, side, symbol or quantity is invalid.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub skipped: Option<&'a Skipped>,
 }
@@ -171,32 +163,32 @@ pub struct Orders<'a> {
     rows: &'a [Row],
 }
 
-/// One's own order.
+/// One of the user's own orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Order<'a> {
-    /// The venue's number of it.
+    /// The venue's number of the order.
     pub id: i64,
-    /// `LIMIT`, `MARKET` and others.
+    /// The type: `LIMIT`, `MARKET` and others.
     pub kind: Option<&'a str>,
-    /// `NEW`, `CANCELED` and others.
+    /// The state: `NEW`, `CANCELED` and others.
     pub state: &'a str,
-    /// Which way.
+    /// The side of the order.
     pub side: TradeSide,
-    /// The reserved amount (`resd`), as the venue's whole number. Its unit is not documented: in the venue's example it
-    /// is price times quantity, so it is no number of lots.
+    /// The reserved amount (`resd`), as the venue's integer. Its unit is not documented. In the venue's example it is
+    /// price times quantity, so it is not a number of lots.
     pub reserved: Option<i64>,
     /// The executed size (`exec`).
     pub executed: Option<Lots>,
-    /// The cost of its fills, as the venue's whole number. Its unit is not documented.
+    /// The cost of its fills, as the venue's integer. Its unit is not documented.
     pub cost: Option<i64>,
     /// The size of its last fill.
     pub last_lots: Option<Lots>,
     /// The price of its last fill.
     pub last_ticks: Option<Ticks>,
-    /// When it was placed.
+    /// The time when it was placed.
     pub created: Option<UnixMillis>,
-    /// When it was last modified.
+    /// The time of the last modification.
     pub modified: Option<UnixMillis>,
     /// The symbol.
     pub symbol: &'a str,
@@ -207,13 +199,13 @@ pub struct Order<'a> {
 }
 
 impl<'a> Orders<'a> {
-    /// How many.
+    /// The number of orders.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no orders.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -223,12 +215,6 @@ impl<'a> Orders<'a> {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Order<'a>> + use<'a> {
         let Self { strings, rows } = *self;
         rows.iter().map(move |row| row.order(&strings))
-    }
-}
-
-impl fmt::Debug for Orders<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -261,7 +247,7 @@ pub(super) fn open_orders<'a>(
         ..
     } = buffers;
     let mut skipped = SkippedItems::default();
-    // Either list may be absent: an empty one says nothing too.
+    // Either list may be absent, which means the same as an empty one.
     for (field, list, rows) in [
         ("cancel", &cancel, cancelled),
         ("modify", &modify, modified),
@@ -299,7 +285,7 @@ record! { Order<'a> as "order" {
     "quantity" => quantity,
 } }
 
-/// The items of an array that is not too long.
+/// The items of an array, whose length is checked.
 fn bounded<'d, 'a>(
     list: Value<'d, 'a>,
     field: &'static str,
@@ -307,7 +293,7 @@ fn bounded<'d, 'a>(
     let items = list.items(field)?;
     if items.len() > MAX_ITEMS {
         let limit = MAX_ITEMS;
-        return Err(list.fault(ErrorKind::TooManyItems { field, limit }));
+        return Err(list.error(ErrorKind::TooManyItems { field, limit }));
     }
     Ok(items)
 }

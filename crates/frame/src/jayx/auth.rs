@@ -4,18 +4,18 @@ use std::fmt;
 
 use crate::redact::hide_member;
 
-/// The key of an account. Neither `Debug` nor an error shows it.
+/// The key of an account. Neither `Debug` nor an error exposes it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(String);
 
 impl ApiKey {
-    /// A key.
+    /// Wraps a key.
     #[must_use]
     pub fn new(key: impl Into<String>) -> Self {
         Self(key.into())
     }
 
-    /// The secret, for the request that sends it.
+    /// The secret, for requests.
     pub(super) fn expose(&self) -> &str {
         &self.0
     }
@@ -27,8 +27,8 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// Replaces the account's key in a message of [`Request::write`](super::Request::write) by `hidden`, so that the
-/// message can be shown. Any other message stays as it is.
+/// Replaces the account's key in a message of [`Request::write`](super::Request::write) with `hidden`, so that it can
+/// be logged or displayed. Any other message stays unchanged.
 pub fn redact(message: &mut Vec<u8>) {
     hide_member(message, "apiKey");
 }

@@ -1,4 +1,4 @@
-//! Server messages of JayX, in both envelopes.
+//! The decoder of JayX's messages, in both envelopes.
 
 use std::fmt;
 
@@ -23,47 +23,45 @@ use crate::units::Trade;
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Envelope {
-    /// Socket.IO 4 over Engine.IO 4: the likeliest.
+    /// Socket.IO 4 over Engine.IO 4: the more likely one.
     SocketIo,
-    /// Plain JSON: the bare payload, or `{"event":..., "message":...}`, or
-    /// `{"event":..., "data":...}`.
+    /// Plain JSON: the bare payload, `{"event":..., "message":...}`, or `{"event":..., "data":...}`.
     Plain,
-    /// The default. A decoder reads it from each frame's first byte: a digit starts a packet. A request is
-    /// written as a Socket.IO packet.
+    /// The default. A decoder detects the envelope by the first byte of each frame: a digit starts a packet. Requests
+    /// are written as Socket.IO packets.
     #[default]
     Auto,
 }
 
-/// The ping interval of a server that sends none that can be used, in milliseconds: Engine.IO's default.
+/// The ping interval of a server that sends no valid one, in milliseconds: Engine.IO's default.
 pub const PING_INTERVAL_MS: u32 = 25_000;
 
-/// The ping timeout of such a server, in milliseconds: Engine.IO's default.
+/// The ping timeout of a server that sends no valid one, in milliseconds: Engine.IO's default.
 pub const PING_TIMEOUT_MS: u32 = 20_000;
 
 /// A message from the server, borrowed from the frame and the decoder.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Message<'a> {
-    /// Something of the Socket.IO session, not of the market.
+    /// A packet of the Socket.IO session.
     Control(Control<'a>),
-    /// The whole book of the connection's symbol, and recent trades.
+    /// The complete book of the connection's symbol, and recent trades.
     OrderBook(OrderBook<'a>),
     /// Candles.
     Kline(Kline<'a>),
     /// The account's balances.
     Positions(Positions<'a>),
-    /// What became of one's own orders.
+    /// Changes of the user's own orders.
     OpenOrders(OpenOrders<'a>),
-    /// The server refused a request. The venue documents no such event; this reads the event `error`,
-    /// and a bare payload whose only known key is `error`.
+    /// The server rejected a request. The venue documents no such event. This is the event `error`, or a bare payload
+    /// whose only known key is `error`.
     Error {
-        /// The server's reason: the payload itself when it is a string, or its `message`. Empty when
-        /// neither can be read.
+        /// The server's reason: the payload itself if it is a string, or its `message`. Empty if neither is valid.
         message: &'a str,
     },
-    /// An event that this version does not read.
+    /// An event that this version does not support.
     Unknown {
-        /// Its name; for a bare payload, the event that its keys tell, or nothing.
+        /// The event's name. For a bare payload, the event that its keys identify, or an empty string.
         kind: &'a str,
     },
 }
@@ -74,57 +72,56 @@ pub enum Message<'a> {
 pub enum Control<'a> {
     /// The server's handshake.
     Open {
-        /// The server pings this often, in milliseconds. Not zero.
+        /// The interval of the server's pings, in milliseconds. Not zero.
         ping_interval_ms: u32,
-        /// A ping must be answered within this time, in milliseconds. Not zero.
+        /// The time limit for the reply to a ping, in milliseconds. Not zero.
         ping_timeout_ms: u32,
     },
-    /// The default namespace is joined.
+    /// The default namespace was joined.
     Joined,
-    /// The default namespace is refused.
+    /// The server refused to join the default namespace.
     Refused {
-        /// The server's reason, or nothing.
+        /// The server's reason, or an empty string.
         message: &'a str,
     },
-    /// The server made us leave the namespace.
+    /// The server removed the client from the namespace.
     Left,
     /// The server closes the session.
     Close,
-    /// To be answered with [`PONG`](super::PONG) within the ping timeout.
+    /// A ping. Reply with [`PONG`](super::PONG) within the ping timeout.
     Ping,
-    /// The answer to a ping of ours.
+    /// The reply to a ping of the client.
     Pong,
-    /// Nothing.
+    /// A packet without a meaning.
     Noop,
-    /// The acknowledgement of an event of ours.
+    /// The acknowledgement of an event that the client sent.
     Ack {
-        /// Which one.
+        /// The id of the event.
         id: u64,
     },
 }
 
-/// The order book of the connection's symbol: a snapshot, both sides whole.
+/// The order book of the connection's symbol: a snapshot of both sides.
 ///
-/// The payload names no symbol: a connection carries the book of one only. The levels are in the
-/// order of the message; [`Book::apply_snapshot`](ticklot_book::Book::apply_snapshot) sorts and checks them.
+/// The payload contains no symbol, so a connection can subscribe to only one book. The levels are in the order of the
+/// message. [`Book::apply_snapshot`](ticklot_book::Book::apply_snapshot) sorts and validates them.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderBook<'a> {
-    /// The buyers.
+    /// The bids.
     pub bids: &'a [Level],
-    /// The sellers.
+    /// The asks.
     pub asks: &'a [Level],
-    /// Recent trades, newest first. Whether a message repeats trades of earlier ones is not
-    /// documented.
+    /// Recent trades, newest first. Whether a message repeats trades of earlier messages is not documented.
     pub trades: &'a [Trade],
-    /// The trades that were left out, since a field of theirs could not be read, or the whole list, if it is no list.
+    /// The skipped trades, which have an invalid field. If `trades` is not a list, it counts as one skipped item.
     pub skipped: Option<&'a Skipped>,
-    /// How the decoder read it.
+    /// The path that decoded the book.
     pub path: DecodePath,
     levels: Levels<'a>,
 }
 
 impl<'a> Message<'a> {
-    /// The items of a list in it that were left out, since they could not be read. They cost nothing else of it.
+    /// The skipped items of the message's lists, which are invalid. The rest of the message is not affected.
     #[must_use]
     pub fn skipped(&self) -> Option<&'a Skipped> {
         match self {
@@ -136,24 +133,24 @@ impl<'a> Message<'a> {
 }
 
 impl OrderBook<'_> {
-    /// What the book refused in this message, as a decoding error with the byte of the level.
+    /// Converts an error of the book for this message to a decoding error with the byte offset of the level.
     #[must_use]
     pub fn refusal(&self, error: BookError) -> DecodeError {
         self.levels.refusal(VenueName::JAYX, error)
     }
 }
 
-/// Decodes one frame at a time, with buffers that live on.
+/// Decodes one frame at a time, with reused buffers.
 ///
 /// # Allocation
-/// Grows its buffers to the longest frame and the deepest book seen, then allocates no more. They
-/// are bounded: 4 MiB a frame, 64 levels of nesting, [`MAX_LEVELS`] price levels a side and as many
-/// trades; and 256 KiB for a list of trades of up to 64 KiB of text, which is kept to compare the next one with.
+/// The buffers grow to the longest frame and the deepest book seen; after that, decoding does not allocate. They are
+/// bounded: 4 MiB per frame, 64 levels of nesting, [`MAX_LEVELS`] price levels per side and as many trades. A list of
+/// trades of up to 64 KiB of text is cached for the comparison with the next one, in 256 KiB.
 ///
 /// # Shapes
-/// The shape of order books (order of keys, spacing, further fields) is learnt from the first one, which takes the general
-/// path and allocates a few kilobytes; the following ones in that shape are read several times faster. The result does not
-/// depend on the path.
+/// The decoder learns the shape of order books (key order, spacing, further fields) from the first one, which takes the
+/// general path and allocates a few kilobytes. Later order books of that shape are decoded several times faster. The
+/// result does not depend on the path.
 pub struct Decoder {
     envelope: Envelope,
     backend: Option<SimdBackend>,
@@ -176,7 +173,7 @@ impl Decoder {
         Self::with_backend(envelope, DecodeBackend::Best)
     }
 
-    /// A decoder with this backend, to measure it.
+    /// A decoder with a given backend, for measurements.
     #[must_use]
     pub fn with_backend(envelope: Envelope, backend: DecodeBackend) -> Self {
         Self {
@@ -187,13 +184,13 @@ impl Decoder {
         }
     }
 
-    /// The envelope it reads.
+    /// The envelope of the decoder.
     #[must_use]
     pub fn envelope(&self) -> Envelope {
         self.envelope
     }
 
-    /// Whether a frame is read as a packet of Socket.IO. A frame that is none may hold several payloads, one a line:
+    /// Whether a frame is decoded as a Socket.IO packet. Any other frame may contain several payloads, one per line:
     /// split it with [`Lines`](crate::Lines).
     #[must_use]
     pub fn is_packet(&self, frame: &[u8]) -> bool {
@@ -206,15 +203,15 @@ impl Decoder {
 
     /// Decodes one packet, or one line of a frame of the plain envelope.
     ///
-    /// Unknown fields are passed over. An optional field is none when it is absent, null, or cannot be read: the
-    /// trades of a book, the `count` of a level (0 then), all of an order but its number, state, side, symbol and
-    /// quantity. A trade or an order that cannot be read is left out: see [`Message::skipped`]. A ping interval or
-    /// timeout that is no positive whole number of milliseconds is Engine.IO's default.
+    /// Unknown fields are skipped. An optional field is `None` if it is absent, null or invalid. The optional fields
+    /// are the trades of a book, the `count` of a level (then 0), and the fields of an order other than its number,
+    /// state, side, symbol and quantity. Invalid trades and orders are skipped: see [`Message::skipped`]. An invalid or
+    /// zero ping interval or timeout is replaced with Engine.IO's default.
     ///
     /// # Errors
-    /// The frame is no packet or no JSON, a field is missing or of the wrong type, a number is not
-    /// whole, too large or negative, or a limit is passed (see [`Decoder`]). The error names the
-    /// byte of the frame.
+    /// The frame is not a packet or not JSON; a field is missing, has the wrong type or occurs twice; a number is not
+    /// an integer, out of range or negative; or a limit is exceeded (see [`Decoder`]). The error contains the byte
+    /// offset in the frame.
     pub fn decode<'a>(&'a mut self, frame: &'a [u8]) -> Result<Message<'a>, DecodeError> {
         let packets = self.is_packet(frame);
         let backend = self.backend;
@@ -230,13 +227,13 @@ impl Decoder {
             };
             message(json, Wrap::Plain, backend, parser, buffers)
         };
-        decoded.map_err(|fault| DecodeError::new(VenueName::JAYX, fault))
+        decoded.map_err(|failure| DecodeError::new(VenueName::JAYX, failure))
     }
 }
 
 impl Decoder {
-    /// The event of a frame that [`Decoder::decode`] has refused: `orderbook` for an order book, `packet` for a packet
-    /// of the session. None when it cannot be read. For the error path: it reads the frame again.
+    /// The event of a frame that [`Decoder::decode`] rejected: `orderbook` for an order book, `packet` for a packet of
+    /// the session. `None` if it cannot be read. For error handling only, because it parses the frame again.
     pub fn identify<'a>(&'a mut self, frame: &'a [u8]) -> Option<&'a str> {
         if !self.is_packet(frame) {
             return self.parser.parse(frame, plain_event).ok();
@@ -263,7 +260,7 @@ impl fmt::Debug for Decoder {
 }
 
 impl MessageBuffers {
-    /// The order book that a template has read from `text`.
+    /// The order book that the fast path has read from `text`.
     fn order_book<'a>(&'a self, text: &'a [u8], lists: ListOffsets) -> OrderBook<'a> {
         let levels = self.levels.found(text, lists);
         OrderBook {
@@ -289,7 +286,7 @@ impl MessageBuffers {
         }
     }
 
-    /// Reads a message in any shape without a tape.
+    /// Reads a message of any shape without a tape.
     fn pull<'a>(&mut self, text: &'a [u8], wrap: Wrap) -> Option<Found<'a>> {
         self.skipped = None;
         pull::message(
@@ -312,7 +309,7 @@ impl MessageBuffers {
     }
 }
 
-/// The templates for a payload: a packet's JSON is no frame.
+/// The templates for a payload. A packet's JSON differs from a plain frame.
 fn templates(wrap: Wrap) -> Shared {
     match wrap {
         Wrap::Event => &PACKETS,
@@ -320,7 +317,7 @@ fn templates(wrap: Wrap) -> Shared {
     }
 }
 
-/// An order book in the shape of those before it.
+/// Decodes an order book by a template.
 fn by_template(
     text: &[u8],
     wrap: Wrap,
@@ -347,7 +344,7 @@ fn learn(
     }
 }
 
-/// Reads the payload of an event, or one with its event's name around it.
+/// Decodes the payload of an event, bare or wrapped with the event's name.
 fn message<'a>(
     json: Json<'a>,
     wrap: Wrap,
@@ -364,7 +361,7 @@ fn message<'a>(
     any_message(json, wrap, backend, parser, buffers)
 }
 
-/// A message that is in no known shape. Out of line, so that it takes no space where the others are read.
+/// Decodes a message of unknown shape. Out of line, so that its code does not enlarge the hot path.
 #[inline(never)]
 fn any_message<'a>(
     json: Json<'a>,
@@ -413,7 +410,7 @@ fn socket_io<'a>(
     Ok(Message::Control(control))
 }
 
-/// Parses the JSON of a packet; faults are told by the byte of the frame.
+/// Parses the JSON of a packet. Errors contain the byte offset in the frame.
 fn parse<'a, R>(
     json: Json<'a>,
     parser: &'a mut Parser,
@@ -421,7 +418,7 @@ fn parse<'a, R>(
 ) -> Result<R, DecodeFailure> {
     parser
         .parse(json.text, read)
-        .map_err(|fault| fault.shifted(json.offset))
+        .map_err(|failure| failure.shifted(json.offset))
 }
 
 fn open<'a>(root: Value<'_, 'a>) -> Result<Control<'a>, DecodeFailure> {
@@ -445,7 +442,7 @@ fn event<'a>(
     buffers: &'a mut MessageBuffers,
 ) -> Result<Message<'a>, DecodeFailure> {
     let mut items = root.items("event")?;
-    let missing = |field| root.fault(ErrorKind::Missing { field });
+    let missing = |field| root.error(ErrorKind::Missing { field });
     let name = items
         .next()
         .ok_or_else(|| missing("event name"))?
@@ -455,8 +452,8 @@ fn event<'a>(
     })
 }
 
-/// The message of an event by its name. Of an event that is not known nothing but the name is read,
-/// so nothing else of it can be wrong.
+/// Decodes the message of an event by its name. Only the name of an unknown event is read, so the rest cannot cause an
+/// error.
 fn payload<'d, 'a: 'd>(
     event: &'a str,
     buffers: &'a mut MessageBuffers,
@@ -479,7 +476,7 @@ fn payload<'d, 'a: 'd>(
 
 const ERROR: &str = "error";
 
-/// A reason is for people to read: one that cannot be read is no second error.
+/// The reason is for humans, so an invalid one does not cause a second error.
 fn reason<'a>(value: Value<'_, 'a>) -> &'a str {
     let text = value.str("error").or_else(|_| {
         read_fields!(value, "error", { "message" => message });
@@ -488,7 +485,7 @@ fn reason<'a>(value: Value<'_, 'a>) -> &'a str {
     text.unwrap_or_default()
 }
 
-/// A bare payload, told by its keys, or one wrapped with its event's name.
+/// Decodes a bare payload, which its keys identify, or one wrapped with its event's name.
 fn plain<'a>(
     root: Value<'_, 'a>,
     buffers: &'a mut MessageBuffers,
@@ -502,7 +499,7 @@ fn plain<'a>(
 
 fn event_name<'a>(root: Value<'_, 'a>) -> Result<&'a str, DecodeFailure> {
     let name = root.items("event")?.next();
-    let missing = root.fault(ErrorKind::Missing {
+    let missing = root.error(ErrorKind::Missing {
         field: "event name",
     });
     name.ok_or(missing)?.str("event name")
@@ -545,7 +542,7 @@ fn bare<'a>(
     })
 }
 
-/// The event that a bare payload's keys name; empty for none.
+/// The event that the keys of a bare payload identify; empty for none.
 fn bare_event(root: Value<'_, '_>) -> Result<&'static str, DecodeFailure> {
     read_fields!(root, "payload", {
         "orderBook" => order_book_key,

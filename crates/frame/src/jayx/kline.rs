@@ -13,17 +13,17 @@ use crate::units::UnixSeconds;
 pub struct Kline<'a> {
     /// A new candle.
     pub add: Option<Candle<'a>>,
-    /// A candle that is known already, as it is now.
+    /// The new state of an existing candle.
     pub modify: Option<Candle<'a>>,
 }
 
-/// A candle. That its times are seconds is inferred from the documentation's example.
+/// A candle. The unit of its times, seconds, is inferred from the documentation's example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Candle<'a> {
-    /// The venue's id of it.
+    /// The venue's id of the candle.
     pub id: &'a str,
-    /// When it begins.
+    /// The start time.
     pub opened: UnixSeconds,
     /// The first price.
     pub open: Ticks,
@@ -33,9 +33,9 @@ pub struct Candle<'a> {
     pub low: Ticks,
     /// The last price.
     pub close: Ticks,
-    /// What was traded.
+    /// The traded quantity.
     pub volume: Lots,
-    /// When it was last modified.
+    /// The time of the last modification.
     pub modified: UnixSeconds,
     /// The symbol.
     pub symbol: &'a str,

@@ -1,8 +1,8 @@
-//! JayX: a spot exchange, integer ticks and lots, one JSON payload a frame.
+//! JayX: a spot exchange, integer ticks and lots, one JSON payload per frame.
 //!
-//! The venue documents event names with message objects and does not say how they are framed. Two
-//! envelopes are read: Socket.IO 4 over Engine.IO 4 (the likeliest), and plain JSON in three forms.
-//! The caller chooses ([`Envelope`]); a recorded log is told apart by its first byte.
+//! The venue documents event names and message objects, but not their framing. The decoder supports two envelopes:
+//! Socket.IO 4 over Engine.IO 4 (the more likely one), and plain JSON in three forms. The caller selects the
+//! [`Envelope`], or lets the decoder detect it by the first byte of each frame.
 
 mod account;
 mod auth;
@@ -19,5 +19,5 @@ pub use decode::{
     Control, Decoder, Envelope, Message, OrderBook, PING_INTERVAL_MS, PING_TIMEOUT_MS,
 };
 pub use kline::{Candle, Kline};
-pub use packet::asked_ack;
-pub use request::{JOIN, PONG, Request, SubscribeError, acknowledge, subscribe_order_book};
+pub use packet::requested_ack;
+pub use request::{JOIN, PONG, Request, SubscribeError, acknowledge};

@@ -1,55 +1,59 @@
 //! Packets of Engine.IO 4 and Socket.IO 4 over a WebSocket, text only.
 //!
-//! An Engine.IO packet is one digit and its body (Engine.IO protocol, revision 4); type 4 carries a
-//! Socket.IO packet: one digit, for binary ones the number of attachments and `-`, for another
-//! namespace than `/` its name and a comma, for acknowledgements digits, then JSON (Socket.IO
-//! protocol, revision 5).
+//! An Engine.IO packet is one digit and its body (Engine.IO protocol, revision 4). Type 4 contains a Socket.IO packet
+//! (Socket.IO protocol, revision 5), which consists of
+//!
+//! - one digit;
+//! - for binary packets, the number of attachments and `-`;
+//! - for a namespace other than `/`, its name and a comma;
+//! - for acknowledgements, the digits of the id;
+//! - JSON.
 
 use crate::error::{DecodeFailure, ErrorKind};
 
-/// A packet, its JSON not read yet.
+/// A packet with its unparsed JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Packet<'a> {
     /// `0`: the server's handshake.
     Open(Json<'a>),
     /// `1`: the server closes.
     Close,
-    /// `2`.
+    /// `2`: a ping.
     Ping,
-    /// `3`.
+    /// `3`: a pong.
     Pong,
-    /// `6`.
+    /// `6`: a packet without a meaning.
     Noop,
-    /// `40`: the namespace is joined.
+    /// `40`: the namespace was joined.
     Connect(Json<'a>),
-    /// `41`: the server made us leave the namespace.
+    /// `41`: the server removed the client from the namespace.
     Disconnect,
-    /// `42`: an event, with the id of the acknowledgement it asks for.
+    /// `42`: an event, with the id of the requested acknowledgement.
     Event { ack: Option<u64>, json: Json<'a> },
-    /// `43`: the acknowledgement of an event of ours.
+    /// `43`: the acknowledgement of an event that the client sent.
     Ack { id: u64 },
-    /// `44`: the namespace is refused.
+    /// `44`: the server refused to join the namespace.
     ConnectError(Json<'a>),
 }
 
-/// The acknowledgement that a text frame of Socket.IO asks for: to be answered with
-/// [`acknowledge`](super::acknowledge). None when it asks for none.
+/// The id of the acknowledgement that a Socket.IO text frame requests; `None` if it requests none. Reply with
+/// [`acknowledge`](super::acknowledge).
 #[must_use]
-pub fn asked_ack(frame: &[u8]) -> Option<u64> {
+pub fn requested_ack(frame: &[u8]) -> Option<u64> {
     match read(frame) {
         Ok(Packet::Event { ack, .. }) => ack,
         _ => None,
     }
 }
 
-/// JSON that starts `offset` bytes into the frame. May be empty.
+/// JSON that starts at byte `offset` of the frame. May be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Json<'a> {
     pub(super) text: &'a [u8],
     pub(super) offset: usize,
 }
 
-/// Takes a text frame apart.
+/// Parses a text frame.
 pub(super) fn read(frame: &[u8]) -> Result<Packet<'_>, DecodeFailure> {
     let body = Json {
         text: frame.get(1..).unwrap_or_default(),
@@ -58,7 +62,7 @@ pub(super) fn read(frame: &[u8]) -> Result<Packet<'_>, DecodeFailure> {
     match frame.first() {
         Some(b'0') => Ok(Packet::Open(body)),
         Some(b'1') => Ok(Packet::Close),
-        // A ping or pong may carry text; the server's never does after the handshake.
+        // A ping or pong may contain text, but the server's do not after the handshake.
         Some(b'2') => Ok(Packet::Ping),
         Some(b'3') => Ok(Packet::Pong),
         Some(b'4') => read_socket_io(body),
@@ -88,7 +92,7 @@ fn read_socket_io(body: Json<'_>) -> Result<Packet<'_>, DecodeFailure> {
     }
 }
 
-/// Only the default namespace is joined, so only it can answer; its name may still be written out.
+/// Only the default namespace is joined, so the server can send only that one. Its name may be explicit.
 fn skip_namespace(body: Json<'_>) -> Result<Json<'_>, DecodeFailure> {
     if body.text.first() != Some(&b'/') {
         return Ok(body);
@@ -173,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_packet() {
+    fn rejects_malformed_packets() {
         let table = [
             ("", 0, ErrorKind::Packet),
             ("x", 0, ErrorKind::Packet),
@@ -191,8 +195,8 @@ mod tests {
             ("bAQ==", 0, ErrorKind::Binary),
         ];
         for (frame, offset, kind) in table {
-            let fault = read(frame.as_bytes()).unwrap_err();
-            assert_eq!((fault.offset, fault.kind), (offset, kind), "{frame}");
+            let failure = read(frame.as_bytes()).unwrap_err();
+            assert_eq!((failure.offset, failure.kind), (offset, kind), "{frame}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Messages of JayX with any order of keys and any spacing: see [`crate::pull`].
+//! Parses messages of JayX with any key order and spacing: see [`crate::pull`].
 
 use ticklot_book::{Level, Lots, Ticks};
 
@@ -17,7 +17,7 @@ pub(super) const KLINE: &str = "kline";
 pub(super) const POSITIONS: &str = "positions";
 pub(super) const OPEN_ORDERS: &str = "openorders";
 
-/// What stands around a payload.
+/// The wrapping of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wrap {
     /// The JSON of a Socket.IO event: `["kline",payload]`.
@@ -26,7 +26,7 @@ pub(super) enum Wrap {
     Plain,
 }
 
-/// What was read. The lists are in the spaces for them.
+/// A parsed message. Its lists are in the buffers.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Found<'a> {
     OrderBook,
@@ -35,7 +35,7 @@ pub(super) enum Found<'a> {
     OpenOrders,
 }
 
-/// Reads a message. None when it has to be read from a tape; what the lists then hold means nothing.
+/// Reads a message. `None` if it must be read from a tape; the contents of the buffers are then undefined.
 pub(super) fn message<'a>(
     text: &'a [u8],
     wrap: Wrap,
@@ -79,7 +79,7 @@ pub(super) fn message<'a>(
     })
 }
 
-/// The fields of all payloads. Their keys name the event.
+/// The fields of all payloads. Their keys identify the event.
 struct Payload<'a, 's> {
     levels: &'s mut LevelBuffer,
     trades: &'s mut ListCache<Trade>,
@@ -93,7 +93,7 @@ struct Payload<'a, 's> {
 }
 
 impl<'a> Payload<'a, '_> {
-    /// A field of this event's payload occurs. None if one of another event's did before.
+    /// Records a field of this event's payload. `None` after a field of another event.
     fn is(&mut self, event: &'static str) -> Option<()> {
         (*self.event.get_or_insert(event) == event).then_some(())
     }
@@ -111,7 +111,7 @@ impl<'a> Payload<'a, '_> {
         payload.and(event)
     }
 
-    /// A bare payload, or one wrapped with its event's name.
+    /// Reads a bare payload, or one wrapped with its event's name.
     fn plain(&mut self, json: &mut PullParser<'a>) -> Option<Option<&'a str>> {
         let (mut is_bare, mut event, mut message) = (false, None, None);
         json.object(|json| {
@@ -137,7 +137,7 @@ impl<'a> Payload<'a, '_> {
         })
     }
 
-    /// A field of a payload. False for another one, which is not read.
+    /// Reads a field of a payload. False for an unknown field, which is not read.
     fn field(&mut self, json: &mut PullParser<'a>) -> Option<bool> {
         if json.key("\"orderBook\":") {
             put(&mut self.event, ORDER_BOOK)?;
@@ -280,7 +280,7 @@ mod tests {
 
     const LEVEL: &str = r#"{"ticks":7,"lots":8}"#;
 
-    /// An order book, whose payload, sides, first level and trade have these texts behind all else.
+    /// An order book with these texts at the end of its payload, its sides, its first level and its trade.
     fn book([payload, sides, level, trade]: [&str; 4]) -> String {
         let level = format!(r#"{{"lots":2,"count":3,"ticks":1{level}}}"#);
         let trade = format!(r#"{{"lots":2,"created":5,"side":"SELL","ticks":1{trade}}}"#);
@@ -289,7 +289,7 @@ mod tests {
         )
     }
 
-    /// Reads a text that it may leave to the general path.
+    /// Whether the pull parser accepts a text. If so, its result must equal that of the general path.
     fn check(text: &str) -> bool {
         let found = pulled(text);
         assert!(found.is_none() || found == by_tape(text), "{text:.500}");

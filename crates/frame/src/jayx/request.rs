@@ -1,5 +1,5 @@
-//! Client messages of JayX. Each is appended to a buffer, so that a buffer that is kept makes them
-//! without allocating, and checked before the first byte of it is.
+//! Client messages of JayX. Each is appended to a buffer, so a reused buffer needs no allocation. An invalid message is
+//! an error, and appends nothing.
 
 use std::io::Write;
 
@@ -12,10 +12,10 @@ use crate::escape::json_string;
 /// The Socket.IO packet that joins the default namespace.
 pub const JOIN: &[u8] = b"40";
 
-/// The Engine.IO packet that answers a ping.
+/// The Engine.IO packet that replies to a ping.
 pub const PONG: &[u8] = b"3";
 
-/// A subscription that the venue could not understand.
+/// Why a subscription is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
@@ -33,7 +33,7 @@ pub enum SubscribeError {
     ApiKey,
 }
 
-/// A subscription. The category is `spot`: the venue has no other.
+/// A subscription. The category is always `spot`, the only one of the venue.
 ///
 /// ```
 /// use ticklot_frame::jayx::{Envelope, Request};
@@ -57,7 +57,7 @@ pub enum Request<'a> {
     OrderBook {
         /// The symbol.
         symbol: &'a str,
-        /// Undocumented, probably how coarsely prices are grouped; `1` in the example.
+        /// Undocumented, probably the price step of grouped levels; `1` in the example.
         precise: &'a str,
     },
     /// The account's balances.
@@ -65,7 +65,7 @@ pub enum Request<'a> {
         /// The account.
         key: &'a ApiKey,
     },
-    /// What becomes of the account's orders.
+    /// Changes of the account's orders.
     OpenOrders {
         /// The account.
         key: &'a ApiKey,
@@ -86,10 +86,10 @@ impl Request<'_> {
         }
     }
 
-    /// Appends the subscription, in `envelope` (auto is taken as Socket.IO).
+    /// Appends the subscription in `envelope`. [`Envelope::Auto`] is written as Socket.IO.
     ///
     /// # Errors
-    /// A required field is empty; nothing is appended.
+    /// A required field is empty. Nothing is then appended.
     pub fn write(&self, envelope: Envelope, out: &mut Vec<u8>) -> Result<(), SubscribeError> {
         self.check()?;
         let (before, between, after) = match envelope {
@@ -104,10 +104,10 @@ impl Request<'_> {
         Ok(())
     }
 
-    /// Whether every required field is there.
+    /// Checks that no required field is empty.
     ///
     /// # Errors
-    /// One is empty.
+    /// A required field is empty.
     pub fn check(&self) -> Result<(), SubscribeError> {
         let required = |text: &str, error| if text.is_empty() { Err(error) } else { Ok(()) };
         let symbol = |text| required(text, SubscribeError::Symbol);
@@ -138,7 +138,7 @@ impl Request<'_> {
         }
     }
 
-    /// The message object, its fields in the documentation's order.
+    /// Writes the message object, with its fields in the documentation's order.
     fn write_message(&self, out: &mut Vec<u8>) {
         let (first, others): ((&str, &str), &[(&str, &str)]) = match self {
             Self::Kline { symbol, interval } => {
@@ -166,23 +166,10 @@ impl Request<'_> {
 
 const CATEGORY: (&str, &str) = ("category", "spot");
 
-/// Appends the acknowledgement of the server's event `id`, in Socket.IO, without a word.
+/// Appends a Socket.IO acknowledgement of the server's event `id`, without arguments.
 pub fn acknowledge(out: &mut Vec<u8>, id: u64) {
-    // Writing to a vector does not fail, and a whole number is formatted without allocating.
+    // Writing to a vector does not fail, and integers are formatted without an allocation.
     let _ = write!(out, "43{id}[]");
-}
-
-/// Appends a subscription to the order book of `symbol`. See [`Request::OrderBook`].
-///
-/// # Errors
-/// A required field is empty; nothing is appended.
-pub fn subscribe_order_book(
-    out: &mut Vec<u8>,
-    envelope: Envelope,
-    symbol: &str,
-    precise: &str,
-) -> Result<(), SubscribeError> {
-    Request::OrderBook { symbol, precise }.write(envelope, out)
 }
 
 #[cfg(test)]
@@ -306,11 +293,11 @@ mod tests {
             acknowledge(&mut out, id);
             assert_eq!(out, text.as_bytes());
         }
-        use super::super::asked_ack;
-        assert_eq!(asked_ack(b"4217[\"orderbook\",{}]"), Some(17));
-        assert_eq!(asked_ack(b"42[\"orderbook\",{}]"), None);
-        assert_eq!(asked_ack(b"4317[]"), None);
-        assert_eq!(asked_ack(b"{}"), None);
+        use super::super::requested_ack;
+        assert_eq!(requested_ack(b"4217[\"orderbook\",{}]"), Some(17));
+        assert_eq!(requested_ack(b"42[\"orderbook\",{}]"), None);
+        assert_eq!(requested_ack(b"4317[]"), None);
+        assert_eq!(requested_ack(b"{}"), None);
     }
 
     #[test]

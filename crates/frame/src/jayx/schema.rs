@@ -6,7 +6,7 @@ use crate::fast::{Role, Schema, Templates};
 use crate::thread_local::ThreadLocal;
 
 thread_local! {
-    /// The templates of packets. A packet's JSON is not that of a plain frame.
+    /// The templates of packets. A packet's JSON differs from a plain frame.
     pub(crate) static PACKETS: ThreadLocal<Templates> = const { ThreadLocal::new() };
     /// The templates of plain frames.
     pub(crate) static FRAMES: ThreadLocal<Templates> = const { ThreadLocal::new() };

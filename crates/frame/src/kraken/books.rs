@@ -1,9 +1,7 @@
 //! Order books: channel `book`.
 //!
-//! A message may carry several books, though the venue sends one. Their levels share one buffer, in
-//! which a book is two adjacent ranges: its bids and its asks.
-
-use std::fmt;
+//! A message may contain several books, although the venue sends one. Their levels share one buffer, in which a book is
+//! two adjacent ranges: its bids and its asks.
 
 use ticklot_book::{BookError, Level, Lots, Scale, Ticks};
 
@@ -17,32 +15,30 @@ use crate::units::{Scales, UnixMillis};
 /// The maximum number of books in one message.
 pub const MAX_BOOKS: usize = 4_096;
 
-/// The snapshot or the update of one instrument's order book.
+/// A snapshot or an update of one instrument's order book.
 ///
-/// Levels are in the order of the message. In an update a quantity of zero removes the level, and of
-/// two levels with the same price the last one counts. After an update the book must be cut to the
-/// subscribed [`Depth`](super::Depth): the venue sends no removal for a level that falls off.
+/// Levels are in the order of the message. In an update, a quantity of zero removes the level, and the last one of
+/// several levels with the same price is valid. After an update, the book must be truncated to the subscribed
+/// [`Depth`](super::Depth), because the venue sends no removals for levels beyond it.
 #[derive(Clone, Copy, Debug)]
 pub struct Book<'a> {
-    /// Whether it replaces the book, rather than updating it.
+    /// Whether the message replaces the book, rather than updating it.
     pub is_snapshot: bool,
     /// The instrument, such as `BTC/USD`.
     pub symbol: &'a str,
-    /// The buyers.
+    /// The bids.
     pub bids: &'a [Level],
-    /// The sellers.
+    /// The asks.
     pub asks: &'a [Level],
-    /// The venue's checksum of the book as it is after this message: compare it with
-    /// [`checksum`](super::checksum).
+    /// The venue's checksum of the book after this message: compare it with [`checksum`](super::checksum).
     pub checksum: Option<u32>,
-    /// The venue's time of the update, cut to milliseconds.
+    /// The venue's time of the update, rounded down to milliseconds.
     pub sent: Option<UnixMillis>,
     levels: Levels<'a>,
 }
 
 impl Book<'_> {
-    /// The book's refusal of a level of this message, as a decoding error that names the byte of the
-    /// level in the frame.
+    /// Converts an error of the book for this message to a decoding error with the byte offset of the level.
     #[must_use]
     pub fn refusal(&self, error: BookError) -> DecodeError {
         self.levels.refusal(VenueName::KRAKEN, error)
@@ -67,7 +63,7 @@ impl<'a> Books<'a> {
         self.entries.len()
     }
 
-    /// Whether there is no book.
+    /// Whether there are no books.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -90,12 +86,6 @@ impl<'a> Books<'a> {
             sent: entry.sent,
             levels: Levels::listed([bids, asks], entry.split(self.offsets)),
         }
-    }
-}
-
-impl fmt::Debug for Books<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -171,7 +161,7 @@ impl BookBuffer {
             "checksum" => checksum,
         }, extra { "timestamp" => timestamp });
         if is_snapshot {
-            // A side that is missing by mistake would be read as an empty one.
+            // Both sides are required, because a side that is missing by mistake would be read as an empty one.
             bids.require(&book)?;
             asks.require(&book)?;
         }
@@ -192,7 +182,7 @@ impl BookBuffer {
         Ok(())
     }
 
-    /// Reads the levels of a side. An absent one has none.
+    /// Reads the levels of a side, which is empty if it is absent.
     fn push_side(
         &mut self,
         field: &'static str,
@@ -235,7 +225,7 @@ pub(super) fn lots<'a>(
     qty.steps("qty", scale.quantity_decimals()).map(Lots)
 }
 
-/// A time in milliseconds; none for text in another form.
+/// A time in milliseconds; `None` for text in another format.
 pub(super) fn millis(text: &str) -> Option<UnixMillis> {
     IsoTime(text).unix_millis().ok()
 }

@@ -1,8 +1,8 @@
 //! The venue's checksum of a book.
 //!
-//! The input of the CRC is short, at most 760 digits, so the digits are the cost and not the CRC.
-//! [`Digits`] converts eight of them at once with three multiplications, as lanes of one 64-bit
-//! word, and writes all levels into one buffer that a single CRC update reads.
+//! The input of the CRC is short, at most 760 digits, so converting the digits costs more than the CRC. [`Digits`]
+//! converts eight of them at once with three multiplications, as lanes of one 64-bit word. It writes all levels into
+//! one buffer, which takes a single CRC update.
 
 use ticklot_book::Level;
 
@@ -12,13 +12,13 @@ pub const CHECKSUM_LEVELS: usize = 10;
 /// The CRC-32 (IEEE) of a book's ten best asks, lowest price first, followed by its ten best bids,
 /// highest price first, as the venue computes it.
 ///
-/// A level contributes the digits of its price and then those of its quantity, as printed with the
-/// instrument's precision, without the point and without leading zeros. These are the decimal digits
-/// of [`Ticks`](ticklot_book::Ticks) and [`Lots`](ticklot_book::Lots) under a scale with exactly that
-/// precision ([`Pair::scale`](super::Pair::scale)); any other scale gives another checksum. A number
-/// that is zero has no digits, and a sign is ignored: neither occurs in a book.
+/// A level contributes the digits of its price and then those of its quantity, as printed with the instrument's
+/// precision, without the point and without leading zeros. These are the decimal digits of
+/// [`Ticks`](ticklot_book::Ticks) and [`Lots`](ticklot_book::Lots) for a scale with exactly that precision
+/// ([`Pair::scale`](super::Pair::scale)). Any other scale results in another checksum. Zeros and signs are ignored,
+/// because neither occurs in a book.
 ///
-/// Levels after the tenth of a side are not read. Never allocates.
+/// Levels after the tenth of a side are ignored. Does not allocate.
 ///
 /// ```
 /// use ticklot_book::{Level, Lots, Ticks};
@@ -41,17 +41,17 @@ pub fn checksum(asks: impl Iterator<Item = Level>, bids: impl Iterator<Item = Le
     crc32fast::hash(digits.written())
 }
 
-/// The digits that one word holds, and that are written at once.
+/// The number of digits of one word, which are written at once.
 const BLOCK: usize = 8;
 
-/// The first number that does not fit a block.
+/// The smallest number that does not fit a block.
 const BLOCK_LIMIT: u64 = 100_000_000;
 
 /// Three blocks hold the 19 digits of 2^63, the largest magnitude.
 const NUMBER: usize = 3 * BLOCK;
 
-/// Space for all numbers of both sides. They have at most 19 digits each, so the last one too has
-/// room for three whole blocks.
+/// The space for all numbers of both sides. They have at most 19 digits each, so the last one also has room for three
+/// full blocks.
 const CAPACITY: usize = 2 * 2 * CHECKSUM_LEVELS * NUMBER;
 
 /// The digits of the levels.
@@ -85,9 +85,9 @@ impl Digits {
     }
 }
 
-/// Writes a number without leading zeros, so nothing for zero, and returns how many digits it has.
+/// Writes a number without leading zeros, and nothing for zero. Returns the number of digits.
 ///
-/// Blocks are written whole: the bytes after the number are overwritten too.
+/// Blocks are written completely, so the bytes after the number are overwritten, too.
 fn write_number(out: &mut [u8; NUMBER], number: u64) -> usize {
     let (high, low) = split(number);
     if high == 0 {
@@ -111,7 +111,7 @@ const fn split(number: u64) -> (u64, u32) {
     (high, (number - high * BLOCK_LIMIT) as u32)
 }
 
-/// Writes the first block of a number, from its first digit that is not zero.
+/// Writes the first block of a number, from its first nonzero digit.
 fn write_first(out: &mut [u8; NUMBER], block: u32) -> usize {
     let digits = eight_digits(block);
     // The first digit is the lowest byte, so leading zeros are trailing zero bytes.
@@ -137,14 +137,14 @@ fn write_block(out: &mut [u8; NUMBER], at: usize, text: u64) {
 /// The digit `0` in each byte.
 const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
 
-/// The eight decimal digits of a number below 10^8, a byte each, the first in the lowest byte.
+/// The eight decimal digits of a number below 10^8, one per byte, the first in the lowest byte.
 ///
-/// Each step splits every lane of `n` in a quotient `q` and a remainder `r = n - d q`: one lane of
-/// eight digits, two of four, four of two, eight of one. With the remainder's lane `w` bits above the
-/// quotient's the result is `q + (r << w)`, which is `(n << w) - q ((d << w) - 1)`.
+/// Each step splits every lane of `n` into a quotient `q` and a remainder `r = n - d q`: one lane of eight digits, two
+/// of four, four of two, eight of one. If the remainder's lane is `w` bits above the quotient's, the result is `q + (r
+/// << w)`, which is `(n << w) - q ((d << w) - 1)`.
 ///
-/// A division of a lane by a constant is a multiplication and a shift, exact within the range of the
-/// lane: `10486 / 2^20` for 100 up to 9,999, and `103 / 2^10` for 10 up to 99.
+/// A division of a lane by a constant is a multiplication and a shift, which is exact in the range of the lane: `10486
+/// / 2^20` divides by 100 up to 9,999, and `103 / 2^10` divides by 10 up to 99.
 const fn eight_digits(number: u32) -> u64 {
     let (number, high) = (number as u64, (number / 10_000) as u64);
     let fours = (number << 32) - high * ((10_000 << 32) - 1);
@@ -161,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    /// The venue's rule on text, level by level.
+    /// The venue's rule, applied to text level by level.
     fn oracle(asks: &[Level], bids: &[Level]) -> u32 {
         let mut text = String::new();
         for level in asks.iter().take(10).chain(bids.iter().take(10)) {

@@ -1,11 +1,11 @@
-//! Server messages of Kraken.
+//! The decoder of Kraken's messages.
 
 use std::fmt;
 
 use super::books::{self, BookBuffer};
 use super::instruments::{self, PairBuffer};
 use super::message::Message;
-use super::reply;
+use super::replies;
 use super::status::{self};
 use super::trades::{self, TradeBuffer};
 use super::undecoded::{self, UndecodedMessage};
@@ -13,14 +13,13 @@ use crate::error::{DecodeError, DecodeFailure, ErrorKind, VenueName};
 use crate::json::{FieldSlot, Parser, Value, read_fields};
 use crate::units::Scales;
 
-/// Decodes one frame at a time, with buffers that it reuses.
+/// Decodes one frame at a time, with reused buffers.
 ///
 /// # Allocation
-/// The buffers grow to the longest frame and the longest lists seen; after that, decoding does not
-/// allocate. They are bounded: 4 MiB a frame, 64 levels of nesting,
-/// [`MAX_LEVELS`](ticklot_book::MAX_LEVELS) price levels a side, [`MAX_BOOKS`](super::MAX_BOOKS)
-/// books, [`MAX_TRADES`](super::MAX_TRADES) trades and [`MAX_PAIRS`](super::MAX_PAIRS) instruments a
-/// message.
+/// The buffers grow to the longest frame and the longest lists seen; after that, decoding does not allocate. They are
+/// bounded: 4 MiB per frame, 64 levels of nesting, [`MAX_LEVELS`](ticklot_book::MAX_LEVELS) price levels per side. A
+/// message has at most [`MAX_BOOKS`](super::MAX_BOOKS) books, [`MAX_TRADES`](super::MAX_TRADES) trades and
+/// [`MAX_PAIRS`](super::MAX_PAIRS) instruments.
 pub struct Decoder {
     parser: Parser,
     buffers: MessageBuffers,
@@ -44,18 +43,16 @@ impl Decoder {
         }
     }
 
-    /// Decodes one text frame, which is one JSON object. `scales` gives the scale of an instrument
-    /// by its symbol.
+    /// Decodes one text frame, which is one JSON object. `scales` returns the scale of an instrument by its symbol.
     ///
-    /// Prices and quantities are read from the text of the number, or from a string that holds one.
-    /// Unknown fields are skipped, a null field is an absent one, and the order of fields is free.
-    /// An optional field that cannot be read is none. The exception is a book's checksum: one that
-    /// is present must be readable, since the book could not be verified without it.
+    /// Prices and quantities are parsed from the text of the number, or of a string that contains one. Fields may be in
+    /// any order; unknown ones are skipped, and null is the same as absent. An invalid optional field is `None`. The
+    /// exception is a book's checksum: an invalid one is an error, because the book could not be verified without it.
     ///
     /// # Errors
-    /// The frame is not JSON; a required field is missing, has the wrong type or occurs twice; a
-    /// price or a quantity is finer than the scale, too large or negative; or a limit is exceeded
-    /// (see [`Decoder`]). The error names the byte.
+    /// The frame is not JSON; a required field is missing, has the wrong type or occurs twice; a price or a quantity
+    /// has too many decimal places, is out of range or negative; or a limit is exceeded (see [`Decoder`]). The error
+    /// contains the byte offset.
     pub fn decode<'a>(
         &'a mut self,
         frame: &'a [u8],
@@ -64,13 +61,13 @@ impl Decoder {
         let Self { parser, buffers } = self;
         parser
             .parse(frame, |root| message(root, buffers, scales))
-            .map_err(|fault| DecodeError::new(VenueName::KRAKEN, fault))
+            .map_err(|failure| DecodeError::new(VenueName::KRAKEN, failure))
     }
 
-    /// The channel and the symbol of a frame that [`Decoder::decode`] refused, as far as they can be
-    /// read. None if the frame is not JSON.
+    /// The channel and the symbol of a frame that [`Decoder::decode`] rejected, as far as they are valid. `None` if the
+    /// frame is not JSON.
     ///
-    /// For the error path: it parses the frame again.
+    /// For error handling only, because it parses the frame again.
     pub fn identify<'a>(&'a mut self, frame: &'a [u8]) -> Option<UndecodedMessage<'a>> {
         self.parser
             .parse(frame, |root| Ok(undecoded::read(root).unwrap_or_default()))
@@ -102,7 +99,7 @@ fn message<'a>(
         "method" => method,
     });
     let Some(channel) = channel.opt_str()? else {
-        return reply::read(root, method.opt_str()?);
+        return replies::read(root, method.opt_str()?);
     };
     let is_snapshot = || is_snapshot(&kind, &root);
     Ok(match channel {
@@ -135,6 +132,6 @@ fn is_snapshot<'a>(kind: &FieldSlot<'_, 'a>, root: &Value<'_, 'a>) -> Result<boo
     match kind.str("type")? {
         "snapshot" => Ok(true),
         "update" => Ok(false),
-        _ => Err(kind.fault(ErrorKind::Value { field: "type" })),
+        _ => Err(kind.error(ErrorKind::Value { field: "type" })),
     }
 }

@@ -1,6 +1,4 @@
-//! Instruments: channel `instrument`.
-
-use std::fmt;
+//! Instruments and their precision: channel `instrument`.
 
 use ticklot_book::{DecimalError, Scale, ScaleError};
 
@@ -19,17 +17,17 @@ pub struct Pair<'a> {
     pub symbol: &'a str,
     /// The asset that is bought and sold, such as `BTC`.
     pub base: Option<&'a str>,
-    /// The asset that it is paid in, such as `USD`.
+    /// The asset of its price, such as `USD`.
     pub quote: Option<&'a str>,
     /// Whether it can be traded.
     pub status: PairStatus,
     /// The text of the status, if it is a string.
     pub status_text: Option<&'a str>,
-    /// The decimals of a price.
+    /// The number of decimals of a price.
     pub price_precision: u8,
-    /// The decimals of a quantity.
+    /// The number of decimals of a quantity.
     pub qty_precision: u8,
-    /// The smallest step of a price. It may be coarser than [`Pair::price_precision`] allows.
+    /// The smallest step of a price. It may be larger than [`Pair::price_precision`] allows.
     pub price_increment: Option<Decimal<'a>>,
     /// The smallest step of a quantity.
     pub qty_increment: Option<Decimal<'a>>,
@@ -39,7 +37,7 @@ impl Pair<'_> {
     /// The scale of the instrument's precision, which [`checksum`](super::checksum) requires.
     ///
     /// # Errors
-    /// The precision has more decimals than a [`Scale`] can have.
+    /// The precision exceeds that of a [`Scale`].
     pub const fn scale(&self) -> Result<Scale, ScaleError> {
         Scale::new(self.price_precision, self.qty_precision)
     }
@@ -49,19 +47,19 @@ impl Pair<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PairStatus {
-    /// `online`: all orders.
+    /// `online`: accepts all orders.
     Online,
-    /// `cancel_only`: orders can be cancelled, and no new ones are accepted.
+    /// `cancel_only`: accepts cancellations, but no orders.
     CancelOnly,
     /// `delisted`: no longer traded.
     Delisted,
-    /// `limit_only`: limit orders only.
+    /// `limit_only`: accepts only limit orders.
     LimitOnly,
-    /// `maintenance`: no orders, no cancellation.
+    /// `maintenance`: accepts neither orders nor cancellations.
     Maintenance,
-    /// `post_only`: orders that only add liquidity.
+    /// `post_only`: accepts only orders that add liquidity.
     PostOnly,
-    /// `reduce_only`: orders that reduce a position.
+    /// `reduce_only`: accepts only orders that reduce a position.
     ReduceOnly,
     /// `work_in_progress`: not yet traded.
     WorkInProgress,
@@ -90,8 +88,7 @@ impl PairStatus {
 pub struct Instruments<'a> {
     /// Whether the message lists all instruments, rather than those that changed.
     pub is_snapshot: bool,
-    /// The number of list items that were left out, since their symbol or their precision could not
-    /// be read. One such item does not cost the others.
+    /// The number of skipped items, whose symbol or precision is invalid. The other items are not affected.
     pub skipped: usize,
     entries: &'a [Entry],
     strings: StringList<'a>,
@@ -104,7 +101,7 @@ impl<'a> Instruments<'a> {
         self.entries.len()
     }
 
-    /// Whether there is no instrument.
+    /// Whether there are no instruments.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -130,12 +127,6 @@ impl<'a> Instruments<'a> {
     }
 }
 
-impl fmt::Debug for Instruments<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
 /// The instruments of the last message.
 #[derive(Default)]
 pub(super) struct PairBuffer {
@@ -143,7 +134,7 @@ pub(super) struct PairBuffer {
     strings: StringArena,
 }
 
-/// An instrument, its texts as indices into a [`StringArena`].
+/// An instrument whose texts are indices into a [`StringArena`].
 struct Entry {
     symbol: u32,
     base: Option<u32>,
@@ -170,7 +161,7 @@ pub(super) fn read<'a>(
     })
 }
 
-/// Returns how many items were skipped.
+/// Returns the number of skipped items.
 fn read_pairs(pairs: &FieldSlot<'_, '_>, buffers: &mut PairBuffer) -> Result<usize, DecodeFailure> {
     let PairBuffer { entries, strings } = buffers;
     entries.clear();
@@ -218,5 +209,5 @@ fn pair(pair: Value<'_, '_>, strings: &mut StringArena) -> Result<Entry, DecodeF
 
 fn precision(value: Value<'_, '_>, field: &'static str) -> Result<u8, DecodeFailure> {
     let error = DecimalError::Overflow;
-    u8::try_from(value.count(field)?).map_err(|_| value.fault(ErrorKind::Number { field, error }))
+    u8::try_from(value.count(field)?).map_err(|_| value.error(ErrorKind::Number { field, error }))
 }

@@ -1,4 +1,4 @@
-//! The messages of the server.
+//! The messages of Kraken's server.
 
 use super::books::Books;
 use super::instruments::Instruments;
@@ -10,11 +10,10 @@ use super::trades::Trades;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Message<'a> {
-    /// The state of the trading engine (channel `status`): the first message on a connection, and
-    /// one at each change.
+    /// The state of the trading engine (channel `status`): the first message on a connection, and one for each change.
     Status(Status<'a>),
-    /// The connection is alive (channel `heartbeat`). About one a second while a subscription is
-    /// active and no other message is sent, so it proves that quiet books are current.
+    /// The connection is alive (channel `heartbeat`). Sent about once per second while a subscription is active and no
+    /// other message is sent, so it proves that quiet books are current.
     Heartbeat,
     /// Snapshots or updates of order books (channel `book`).
     Books(Books<'a>),
@@ -28,10 +27,10 @@ pub enum Message<'a> {
     Refused(Refusal<'a>),
     /// The reply to a ping.
     Pong {
-        /// The number that the request had.
+        /// The number of the request.
         req_id: Option<u64>,
     },
-    /// A message of a channel, or a reply to a method, that this version does not read.
+    /// A message of a channel, or a reply to a method, that this version does not support.
     Unknown {
         /// The `channel`, or else the `method`.
         kind: &'a str,

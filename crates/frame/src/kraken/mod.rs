@@ -1,11 +1,10 @@
 //! Kraken, WebSocket v2 (`wss://ws.kraken.com/v2`): incremental order books with a checksum, trades
 //! and the list of instruments, as one JSON object per text frame.
 //!
-//! Pass each frame to [`Decoder::decode`] and write requests with [`Request::write`]. After a book
-//! update is applied and the book is cut to the subscribed [`Depth`], [`checksum`] of its best levels
-//! equals [`Book::checksum`]; a difference means that the book is wrong and must be subscribed
-//! again. Wire facts are the venue's documentation (<https://docs.kraken.com/api/docs/websocket-v2>)
-//! unless stated otherwise.
+//! Pass each frame to [`Decoder::decode`] and write requests with [`Request::write`]. Apply a book update and truncate
+//! the book to the subscribed [`Depth`]. Then [`checksum`] of its best levels equals [`Book::checksum`]. If not, the
+//! book is wrong: subscribe again. Unless stated otherwise, the facts about the protocol are from the venue's
+//! documentation (<https://docs.kraken.com/api/docs/websocket-v2>).
 //!
 //! ```
 //! use ticklot_book::{Level, Lots, Scale, Ticks};
@@ -32,7 +31,6 @@ mod decode;
 mod instruments;
 mod message;
 mod replies;
-mod reply;
 mod request;
 mod status;
 mod trades;

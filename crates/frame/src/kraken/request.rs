@@ -1,5 +1,5 @@
-//! Client messages of Kraken. Each is appended to a buffer, so that a reused buffer makes them without
-//! allocating, and is checked before its first byte is appended.
+//! Client messages of Kraken. Each is appended to a buffer, so a reused buffer needs no allocation. An invalid message
+//! is an error, and appends nothing.
 
 use std::io::Write as _;
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::escape::json_string;
 
-/// The number of levels a side that a book subscription covers.
+/// The number of levels per side of a book subscription.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Depth {
     /// 10 levels: the venue's default.
@@ -27,7 +27,7 @@ impl Depth {
     /// Every depth, the smallest first.
     pub const ALL: [Self; 5] = [Self::D10, Self::D25, Self::D100, Self::D500, Self::D1000];
 
-    /// The number of levels a side.
+    /// The number of levels per side.
     #[must_use]
     pub const fn levels(self) -> u32 {
         match self {
@@ -39,8 +39,7 @@ impl Depth {
         }
     }
 
-    /// The depth with exactly so many levels a side; none for a number that the venue does not
-    /// offer.
+    /// The depth with exactly `levels` levels per side; `None` if the venue does not offer it.
     #[must_use]
     pub const fn from_levels(levels: u32) -> Option<Self> {
         match levels {
@@ -60,7 +59,7 @@ impl Depth {
 pub enum Channel {
     /// Order books.
     Book {
-        /// The number of levels a side. An unsubscription must name the subscribed depth.
+        /// The number of levels per side. An unsubscription must have the subscribed depth.
         depth: Depth,
         /// Whether the venue sends a snapshot first. Not part of an unsubscription.
         snapshot: bool,
@@ -230,7 +229,7 @@ fn check(channel: Channel, symbols: &[&str]) -> Result<(), RequestError> {
     }
 }
 
-/// Everything up to the options of a subscription.
+/// Writes the message up to the options of a subscription.
 fn begin(out: &mut Vec<u8>, method: &str, channel: Channel, symbols: &[&str]) {
     out.extend_from_slice(br#"{"method":"#);
     json_string(out, method);

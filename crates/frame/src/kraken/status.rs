@@ -1,4 +1,4 @@
-//! The state of the venue: channel `status`.
+//! The state of the trading engine: channel `status`.
 
 use crate::error::{DecodeFailure, ErrorKind};
 use crate::json::{Value, read_fields};
@@ -14,7 +14,7 @@ pub struct Status<'a> {
     pub version: Option<&'a str>,
     /// The version of the protocol: `v2`.
     pub api_version: Option<&'a str>,
-    /// The venue's number for the connection, to quote in a support request.
+    /// The venue's number of the connection, for support requests.
     pub connection_id: Option<u64>,
 }
 
@@ -24,11 +24,11 @@ pub struct Status<'a> {
 pub enum System {
     /// `online`: normal operation.
     Online,
-    /// `maintenance`: no orders, no cancellation.
+    /// `maintenance`: accepts neither orders nor cancellations.
     Maintenance,
-    /// `cancel_only`: orders can be cancelled, and no new ones are accepted.
+    /// `cancel_only`: accepts cancellations, but no orders.
     CancelOnly,
-    /// `post_only`: limit orders that only add liquidity, and cancellation.
+    /// `post_only`: accepts limit orders that only add liquidity, and cancellations.
     PostOnly,
     /// Another text.
     Other,
@@ -46,10 +46,10 @@ impl System {
     }
 }
 
-/// `data`: an array whose first item is the only one.
+/// Reads `data`, an array of one item.
 pub(super) fn read<'a>(data: Value<'_, 'a>) -> Result<Status<'a>, DecodeFailure> {
     let item = data.items("data")?.next();
-    let item = item.ok_or_else(|| data.fault(ErrorKind::Missing { field: "system" }))?;
+    let item = item.ok_or_else(|| data.error(ErrorKind::Missing { field: "system" }))?;
     read_fields!(item, "status", { "system" => system }, extra {
         "version" => version,
         "api_version" => api_version,

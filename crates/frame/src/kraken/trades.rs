@@ -1,7 +1,5 @@
 //! Trades: channel `trade`.
 
-use std::fmt;
-
 use ticklot_book::{Lots, Ticks};
 
 use super::books::{lots, millis, ticks};
@@ -14,7 +12,7 @@ use crate::units::{Scales, TradeSide, UnixMillis};
 /// The maximum number of trades in one message.
 pub const MAX_TRADES: usize = 16_384;
 
-/// A trade. Only its optional fields may be missing or unreadable.
+/// A trade. Only its optional fields may be missing or invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trade<'a> {
     /// The instrument, such as `BTC/USD`.
@@ -29,18 +27,18 @@ pub struct Trade<'a> {
     pub ord_type: Option<&'a str>,
     /// The number of the trade, in sequence within its instrument.
     pub trade_id: Option<u64>,
-    /// The time of the trade, as the venue printed it: finer than milliseconds.
+    /// The time of the trade, as the venue sent it, with a higher resolution than milliseconds.
     pub timestamp: Option<IsoTime<'a>>,
-    /// [`Trade::timestamp`], cut to milliseconds. None if its text is not a time in UTC.
+    /// [`Trade::timestamp`], rounded down to milliseconds. `None` if its text is not a time in UTC.
     pub created: Option<UnixMillis>,
 }
 
 /// The trades of one message, in its order.
 #[derive(Clone, Copy)]
 pub struct Trades<'a> {
-    /// Whether they are the recent trades sent at a subscription, rather than new ones.
+    /// Whether these are the recent trades after a subscription, rather than new ones.
     pub is_snapshot: bool,
-    /// The trades that were left out, since they could not be read.
+    /// The skipped trades, which are invalid.
     pub skipped: Option<&'a Skipped>,
     entries: &'a [Entry],
     strings: StringList<'a>,
@@ -53,7 +51,7 @@ impl<'a> Trades<'a> {
         self.entries.len()
     }
 
-    /// Whether there is no trade.
+    /// Whether there are no trades.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -75,12 +73,6 @@ impl<'a> Trades<'a> {
     }
 }
 
-impl fmt::Debug for Trades<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
 /// The trades of the last message.
 #[derive(Default)]
 pub(super) struct TradeBuffer {
@@ -89,7 +81,7 @@ pub(super) struct TradeBuffer {
     skipped: Option<Skipped>,
 }
 
-/// A trade, its strings as indices into a [`StringArena`].
+/// A trade whose strings are indices into a [`StringArena`].
 struct Entry {
     symbol: u32,
     side: TradeSide,

@@ -1,20 +1,22 @@
-//! The identity of a frame that cannot be decoded.
+//! Identifies frames that cannot be decoded.
 
 use crate::error::DecodeFailure;
 use crate::json::{Value, read_fields};
 
-/// The channel and the symbol of a frame, as far as they can be read.
+/// The channel and the symbol of a frame, as far as they are valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct UndecodedMessage<'a> {
-    /// The channel: of the message, or of the request that it replies to.
+    /// The channel of the message, or of the request that it replies to.
     pub channel: Option<&'a str>,
-    /// The method of a reply, such as `subscribe`: a frame that has one is no book.
+    /// The method of a reply, such as `subscribe`. A frame with a method is not a book.
     pub method: Option<&'a str>,
-    /// The symbol. None if `data` has several items that do not all name the same one: any of them
-    /// may be the reason for the refusal.
+    /// The symbol. `None` if `data` has items with different symbols, because any of them may be the cause of the
+    /// error.
     pub symbol: Option<&'a str>,
 }
 
+/// Identifies a message whose fields may be invalid.
+///
 /// # Errors
 /// The root is not an object.
 pub(super) fn read<'a>(root: Value<'_, 'a>) -> Result<UndecodedMessage<'a>, DecodeFailure> {
@@ -47,7 +49,7 @@ fn of_result<'a>(result: Value<'_, 'a>) -> Result<UndecodedMessage<'a>, DecodeFa
     })
 }
 
-/// The symbol that every item names.
+/// The symbol, if it is the same in all items.
 fn symbol_of_all<'a>(
     data: Value<'_, 'a>,
     field: &'static str,

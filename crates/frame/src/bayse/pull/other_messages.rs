@@ -1,5 +1,5 @@
-//! Which messages besides order books are read without a tape, and that they are those of the tape. It reads what is left,
-//! so only these tests notice.
+//! Tests which messages other than order books the pull parser accepts, and that its results equal those of the tape.
+//! The tape reads all messages that it rejects, so no other test notices a rejection.
 
 use ticklot_book::Scale;
 
@@ -8,7 +8,7 @@ use crate::bayse::{Decoder, MAX_EVENT_MARKETS, MAX_OUTCOMES};
 use crate::fast::DecodeBackend;
 use crate::samples::{BAYSE_MESSAGES, reordered, with_other_numbers};
 
-/// The message that is read without a tape, formatted. The tape must have the same one.
+/// The message that the pull parser reads, formatted. The tape must have the same one.
 fn pulled(line: &str) -> Option<String> {
     let mut buffers = MessageBuffers::default();
     let mut message = match message(line.as_bytes(), &mut buffers, &Scale::UNIT)? {
@@ -29,7 +29,7 @@ fn is_taken(line: &str) -> bool {
     pulled(line).is_some()
 }
 
-/// The examples of the contract, without the spaces that its lines are broken at.
+/// The examples of the contract, without the spaces of its line breaks.
 const FILL: &str = r#"{"type":"buy_order","data":{"user":{"id":"usr_8b5c3c3a","tag":"prediction_pro","imageUrl":null},"order":{"id":"ord_7f5e2a1c","amount":100.00,"quantity":150.0,"price":0.65,"status":"FILLED","type":"BUY","outcome":"YES","outcomeLabel":"Yes","currency":"USD","engine":"CLOB","orderType":"LIMIT","createdAt":"2026-02-17T10:30:00Z","updatedAt":"2026-02-17T10:30:01Z"},"event":{"id":"evt_123","slug":"us-fed-rate-cut-2026","title":"Will the Fed cut rates in 2026?","type":"SINGLE_MARKET","createdAt":"2026-01-10T09:00:00Z","imageUrl":null},"market":{"id":"mkt_456","title":"Yes or No","imageUrl":null}},"timestamp":1700000000000}"#;
 const PRICES: &str = r#"{"type":"price_update","data":{"id":"evt_123","slug":"us-fed-rate-cut-2026","title":"Will the Fed cut rates in 2026?","status":"open","type":"SINGLE_MARKET","markets":[{"id":"mkt_456","question":"Yes or No?","outcomes":["Yes","No"],"engine":"CLOB","prices":{"YES":0.65,"NO":0.35}}]},"timestamp":1700000000000}"#;
 const ASSET: &str = r#"{"type":"asset_price","data":{"symbol":"BTCUSDT","price":67432.15,"timestamp":1700000000000},"timestamp":1700000000000}"#;
@@ -37,7 +37,7 @@ const PONG: &str = r#"{"type":"pong","timestamp":1700000000000}"#;
 const ORDER: &str = r#"{"type":"order_updated","data":{"orderId":"7f5e...","eventId":"a1b2...","marketId":"b2c3...","order":{"id":"7f5e...","userId":"68ee...","marketId":"b2c3...","outcomeId":"c3d4...","outcomeLabel":"Yes","side":"BUY","price":0.65,"quantity":150.0,"filledQuantity":100.0,"remainingQuantity":50.0,"avgFillPrice":0.64,"status":"PARTIAL_FILLED","timeInForce":"GTC","createdAt":1700000000,"updatedAt":1700000050},"timestamp":1700000050},"timestamp":1700000050000}"#;
 const EXAMPLES: [&str; 5] = [FILL, PRICES, ASSET, PONG, ORDER];
 
-/// `line` with `old`, which stands in it once, replaced.
+/// Replaces `old`, which occurs once in `line`.
 fn with(line: &str, old: &str, new: &str) -> String {
     assert_eq!(line.matches(old).count(), 1, "{old}");
     line.replace(old, new)
@@ -53,7 +53,7 @@ fn the_examples_of_the_contract() {
 #[test]
 fn any_order_and_spacing() {
     for example in EXAMPLES {
-        // Numbers as they are written again.
+        // Normalizes the numbers.
         let example = reordered(example, 0, 0);
         let expected = pulled(&example);
         for (seed, indent) in (0..50).zip([0, 1, 4].into_iter().cycle()) {
@@ -63,7 +63,7 @@ fn any_order_and_spacing() {
     }
 }
 
-/// The letters of a text: the prices of a market stay in the order of the message.
+/// The sorted characters of a text, because the prices of a market keep the order of the message.
 fn sorted(text: Option<String>) -> Vec<char> {
     let mut letters: Vec<_> = text.expect("not read").chars().collect();
     letters.sort_unstable();
@@ -135,7 +135,7 @@ fn samples_with_any_numbers() {
             }
         }
     }
-    // Only notices of the connection are left to the general path.
+    // Only notices of the connection take the general path.
     for line in BAYSE_MESSAGES.lines().filter(|line| !is_taken(line)) {
         let notices = ["connected", "subscribed"];
         assert!(notices.iter().any(|kind| is_of(line, kind)), "{line}");
@@ -228,8 +228,8 @@ fn what_is_left_alone() {
     }
 }
 
-/// Cut off anywhere, or with something put in anywhere: what is taken then is a text with another letter, or
-/// a number with another digit, and [`pulled`] holds it to the general path.
+/// Truncates each example at each byte, or inserts a byte there. An accepted result is a text with another letter or a
+/// number with another digit, which [`pulled`] compares with the general path.
 #[test]
 fn a_byte_more_or_less() {
     for example in EXAMPLES {

@@ -1,12 +1,12 @@
-//! Which messages besides order books are read without a tape, and that they are those of the tape. It reads what is left,
-//! so only these tests notice.
+//! Tests which messages other than order books the pull parser accepts, and that its results equal those of the tape.
+//! The tape reads all messages that it rejects, so no other test notices a rejection.
 
 use super::*;
 use crate::fast::DecodeBackend;
 use crate::jayx::{Decoder, Envelope, Message};
 use crate::samples::reordered;
 
-/// The message that is read without a tape, formatted. The tape must have the same one.
+/// The message that the pull parser reads, formatted. The tape must have the same one.
 fn pulled(text: &str, wrap: Wrap) -> Option<String> {
     let mut account = AccountBuffer::default();
     let (mut levels, mut trades) = (LevelBuffer::default(), ListCache::default());

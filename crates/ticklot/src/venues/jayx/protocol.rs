@@ -6,7 +6,7 @@ use std::time::Duration;
 use ticklot_book::{Nanos, Scale};
 use ticklot_frame::jayx::{
     self, Control, Decoder, Envelope, JOIN, Kline, Message, OpenOrders, OrderBook, PONG, Positions,
-    acknowledge, asked_ack, redact,
+    acknowledge, redact, requested_ack,
 };
 use ticklot_frame::{Lines, Skipped, VenueName};
 
@@ -204,7 +204,7 @@ impl JayX {
         // The server asks for an acknowledgement of the event; the venue documents none.
         if self.envelopes.choice != Envelope::Plain
             && text.get(2).is_some_and(u8::is_ascii_digit)
-            && let Some(id) = asked_ack(text)
+            && let Some(id) = requested_ack(text)
         {
             context.outbox().push(|out| acknowledge(out, id));
         }
